@@ -1,0 +1,14 @@
+// Package workflow is Cardea's domain: the words of the trade as types, the
+// rules as pure functions over them, and the service that is the only writer
+// of state.
+//
+// The loop is the same for every engine: a pull request affects projects; each
+// affected project gets a read-only plan; a gate decides whether that plan may
+// be applied; exactly that plan is applied; the result is verified and
+// reported. Everything here is forge-neutral: GitHub's JSON stops at package
+// app, terraform's at package workflow/terraform, processes at workflow/run,
+// and the database at workflow/bolt.
+//
+// Decisions are values. A function that decides returns what was decided and
+// the reasons, as sentences that are shown to people word for word.
+package workflow

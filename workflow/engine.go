@@ -1,0 +1,212 @@
+package workflow
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"path"
+	"sort"
+	"time"
+)
+
+// ObjectID is a git object id in hex. The FileInfo of a Tree's files and
+// directories returns one from Sys(), so that parsed results can be cached by content.
+type ObjectID string
+
+// Tree is a snapshot of a repository's files. ID is its git tree id.
+type Tree struct {
+	ID string
+	fs.FS
+}
+
+// Discovery is what an engine found in a tree: every directory that holds its
+// files, and which other directories each one calls as a local module.
+type Discovery struct {
+	Modules map[string]Module // by clean slash directory, "." for the root
+}
+
+// Module is one directory with engine files.
+type Module struct {
+	Dir string
+	// Calls are the directories of local modules, clean and relative to the
+	// root, sorted; one that leaves the repository starts with "../".
+	Calls []string
+	// Backend is its own backend or cloud block, nil without one.
+	Backend *Backend
+	// RequiredVersions are the terraform version constraints.
+	RequiredVersions []string
+	// Files are files it names by literal path (var files are not among them): file("x"), templatefile("x"), local-exec scripts found literally. Clean, relative to the root.
+	Files       []string
+	Diagnostics []Diagnostic
+}
+
+// Backend is where a root module keeps its state, as far as the configuration says.
+type Backend struct {
+	Type       string            // "s3", "http", "local", "cloud", ...
+	Attributes map[string]string // literal attributes only, flattened with "."
+	// Partial: an attribute is not literal, or the block relies on backend_config.
+	Position Position
+}
+
+// Roots returns the directories that no other directory calls as a module, sorted.
+func (d Discovery) Roots() []string {
+	called := map[string]bool{}
+	for _, m := range d.Modules {
+		for _, c := range m.Calls {
+			called[c] = true
+		}
+	}
+	var roots []string
+	for dir := range d.Modules {
+		if !called[dir] {
+			roots = append(roots, dir)
+		}
+	}
+	sort.Strings(roots)
+	return roots
+}
+
+// Closure returns the module directories that dir reaches through local calls, without itself, sorted.
+func (d Discovery) Closure(dir string) []string {
+	seen := map[string]bool{path.Clean(dir): true}
+	todo := []string{path.Clean(dir)}
+	var out []string
+	for len(todo) > 0 {
+		m := d.Modules[todo[0]]
+		todo = todo[1:]
+		for _, c := range m.Calls {
+			if !seen[c] {
+				seen[c] = true
+				out = append(out, c)
+				todo = append(todo, c)
+			}
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Inputs is what a project's plan is made from.
+type Inputs struct {
+	Dir      string   // the project's directory
+	Modules  []string // its module closure
+	VarFiles []string // var and backend-config files, relative to the root
+	Files    []string // further literal files, relative to the root
+	Watch    []string // globs relative to the root
+	// Digest is the inputs digest: a hash of the paths, modes and object ids of
+	// every file above and of the project's configuration entry.
+	Digest string
+	// Refused says as a sentence why the project must not be planned ("" = it may): state in the workspace, a path outside the repository, a symlink out of the tree.
+	Refused string
+	// StateIdentity is a hash of backend type, configuration and Terraform workspace.
+	StateIdentity string
+	// LockedProviders are the provider source addresses in its lock file, sorted; nil without one.
+	LockedProviders []string
+	// Hashes of what a plan's changes do not show, "" where there is none: the
+	// lock file, provider blocks, the backend block with its configuration files.
+	LockFile, ProviderConfig, BackendConfig string
+	// Diagnostics of parsing that do not refuse it.
+	Diagnostics []Diagnostic
+}
+
+// RunFiles are the private directories of one run, absolute.
+type RunFiles struct {
+	Workspace       string // the exported tree
+	Home, Tmp, Data string // HOME, TMPDIR, TF_DATA_DIR
+	Out             string // where the saved plan goes; deleted when the run ends
+}
+
+// PlanJob is what an engine needs to plan one project.
+type PlanJob struct {
+	Project         Project
+	Options         PlanOptions
+	Files           RunFiles
+	Tools           Tools
+	CreateWorkspace bool // create a missing Terraform workspace
+	RepoID          int64
+	Key             []byte // the repository's key; nil in preview: no fingerprint
+	StateIdentity   string
+	InputsDigest    string
+	// Log gets what init, workspace and plan print. It redacts and never returns an error.
+	Log io.Writer
+	// Ready is called after all preparation (init) and before anything plans. An
+	// error means the run must not start: Plan returns a Result with NotStarted.
+	Ready func(context.Context) error
+	// Whole is called when the plan shows hidden effects but the workspace holds only a
+	// part of the tree: it exports the rest, after which the plan is made again. Nil when the tree is whole.
+	Whole func(context.Context) error
+}
+
+// Tools says where an engine's programs come from.
+type Tools struct {
+	Dir       string `json:"dir"`       // downloaded tools, data_dir/tools
+	Providers string `json:"providers"` // our provider mirror, data_dir/providers
+	Tool      string `json:"tool"`      // auto, terraform, tofu
+	Version   string `json:"version"`   // wanted exact version, "" = what is found
+	Versions  string `json:"versions"`  // constraint every version must meet
+	Path      string `json:"path"`      // PATH to look in
+}
+
+// Engine knows how to discover, plan and (later) apply a kind of project.
+type Engine interface {
+	// Discover parses every directory of the tree. A directory that does not
+	// parse is reported in its Diagnostics, not as an error.
+	Discover(ctx context.Context, t Tree) (Discovery, error)
+	// Inputs says what a project's plan is made from.
+	Inputs(ctx context.Context, t Tree, d Discovery, p Project) (Inputs, error)
+	// Plan carries out one plan run. What goes wrong with the project is in the
+	// Result; an error is ours. Called in the runner's process only.
+	Plan(ctx context.Context, job PlanJob) (Result, error)
+}
+
+// FileChange is one file of the local diff between base and the planned tree.
+type FileChange struct {
+	Path    string // in the planned tree; for a deletion the old path
+	OldPath string // for renames, else ""
+	Status  string // added, modified, deleted, renamed
+}
+
+// Checkout is what a pull's plans are made from.
+type Checkout struct {
+	Head, Base string // SHAs
+	Planned    Tree   // head merged into base, or head
+	BaseTree   Tree   // base's tip; with `checkout: head` the merge base's
+	Changes    []FileChange
+	Conflicts  []string // paths; not empty: there is no planned tree
+	Files      int      // number of files in the planned tree
+}
+
+// CheckoutMode is merge or head.
+type CheckoutMode string
+
+// The checkout modes.
+const (
+	CheckoutMerge CheckoutMode = "merge"
+	CheckoutHead  CheckoutMode = "head"
+)
+
+// Source is what the service needs of git.
+type Source interface {
+	// Checkout fetches exactly these commits into the mirror, merges, pins the
+	// planned tree under refs/cardea/trees/ and diffs. ErrNotYet (wrapped) when
+	// the remote does not have head yet.
+	Checkout(ctx context.Context, p Pull, mode CheckoutMode) (Checkout, error)
+}
+
+// ErrPassing marks (by errors.Is) faults that are not the change's and may go away: the caller tries again with backoff.
+var ErrPassing = passing{}
+
+// ErrNotYet says that the remote does not have the commit yet; it is passing too.
+var ErrNotYet = notYet{}
+
+type passing struct{}
+
+func (passing) Error() string { return "a passing fault" }
+
+type notYet struct{}
+
+func (notYet) Error() string        { return "the commit is not there yet" }
+func (notYet) Is(target error) bool { return target == error(ErrPassing) }
+
+// Clock is the time source; tests give their own.
+type Clock func() time.Time

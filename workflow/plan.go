@@ -1,0 +1,127 @@
+package workflow
+
+import "time"
+
+// Action is what a plan would do to one address.
+type Action string
+
+// The actions of a change. Replace has an order, kept in Change.CreateFirst.
+const (
+	ActionCreate  Action = "create"
+	ActionUpdate  Action = "update"
+	ActionDelete  Action = "delete"
+	ActionReplace Action = "replace"
+	ActionImport  Action = "import" // import with nothing else to do
+	ActionMove    Action = "move"   // move with nothing else to do
+	ActionForget  Action = "forget"
+	ActionRead    Action = "read"
+	ActionNoOp    Action = "no-op"
+)
+
+// Counts are a plan's numbers. A replace counts once, as Replace; an import or
+// a move that also updates counts as both.
+type Counts struct {
+	Add      int `json:"add"`
+	Change   int `json:"change"`
+	Replace  int `json:"replace"`
+	Destroy  int `json:"destroy"`
+	Import   int `json:"import,omitempty"`
+	Move     int `json:"move,omitempty"`
+	Forget   int `json:"forget,omitempty"`
+	Outputs  int `json:"outputs,omitempty"`
+	Actions  int `json:"actions,omitempty"` // action invocations
+	Deferred int `json:"deferred,omitempty"`
+	Drift    int `json:"drift,omitempty"` // resources that changed outside; only refresh-only plans act on it
+}
+
+// Zero reports whether there is nothing to apply. Drift alone is nothing to apply.
+func (c Counts) Zero() bool { c.Drift = 0; return c == Counts{} }
+
+// Plus adds two counts.
+func (c Counts) Plus(o Counts) Counts {
+	return Counts{c.Add + o.Add, c.Change + o.Change, c.Replace + o.Replace, c.Destroy + o.Destroy, c.Import + o.Import, c.Move + o.Move,
+		c.Forget + o.Forget, c.Outputs + o.Outputs, c.Actions + o.Actions, c.Deferred + o.Deferred, c.Drift + o.Drift}
+}
+
+// Change is one line of a plan, masked: no sensitive value is in it.
+type Change struct {
+	Address         string      `json:"address"`
+	PreviousAddress string      `json:"previous_address,omitempty"`
+	Deposed         string      `json:"deposed,omitempty"`
+	Mode            string      `json:"mode,omitempty"` // managed, data; "output" for outputs; "action" for invocations
+	Type            string      `json:"type,omitempty"`
+	Provider        string      `json:"provider,omitempty"`
+	Action          Action      `json:"action"`
+	CreateFirst     bool        `json:"create_first,omitempty"` // replace: create before destroy
+	Reason          string      `json:"reason,omitempty"`       // why, in words ("because it is tainted")
+	ImportID        string      `json:"import_id,omitempty"`
+	Imported        bool        `json:"imported,omitempty"`
+	Attributes      []Attribute `json:"attributes,omitempty"`
+	Unchanged       int         `json:"unchanged,omitempty"` // leaves left out because they do not change
+}
+
+// Mark says what happens to one attribute.
+type Mark string
+
+// The marks of an attribute.
+const (
+	MarkAdd    Mark = "+"
+	MarkRemove Mark = "-"
+	MarkChange Mark = "~"
+	MarkSame   Mark = " " // shown for orientation (an id, a name)
+)
+
+// Attribute is one leaf that differs. Before and After are printed JSON values
+// (strings quoted), "(sensitive value)", "(known after apply)", or "" when absent.
+// Multi-line strings keep their newlines inside the decoded Text fields.
+type Attribute struct {
+	Path      string `json:"path"` // tags.Name, ingress[0].cidr
+	Mark      Mark   `json:"mark"`
+	Before    string `json:"before,omitempty"`
+	After     string `json:"after,omitempty"`
+	Sensitive bool   `json:"sensitive,omitempty"`
+	Unknown   bool   `json:"unknown,omitempty"`   // known after apply
+	Replaces  bool   `json:"replaces,omitempty"`  // forces replacement
+	Multiline bool   `json:"multiline,omitempty"` // Before/After are raw multi-line text, not JSON
+}
+
+// HiddenEffect is something a plan does that its changes do not show.
+type HiddenEffect struct {
+	Kind    string `json:"kind"` // provisioner, action, external_data, http_data, unlocked_provider_data, provider, lock_file, provider_config, backend
+	Address string `json:"address,omitempty"`
+	Text    string `json:"text"` // a sentence for people
+}
+
+// Plan is the masked result of a successful plan run. It is all that is kept of
+// Terraform's plan JSON: the raw form holds secrets and is never stored.
+type Plan struct {
+	Counts   Counts         `json:"counts"`
+	Changes  []Change       `json:"changes,omitempty"` // resources, then outputs, then action invocations
+	Drift    []Change       `json:"drift,omitempty"`   // changed outside of Terraform
+	Hidden   []HiddenEffect `json:"hidden,omitempty"`
+	Warnings []Diagnostic   `json:"warnings,omitempty"`
+	// Checks are failed `check` blocks and postconditions, as sentences.
+	Checks []string `json:"checks,omitempty"`
+
+	// NoChanges: exit 0 and nothing left to hash (architecture §6).
+	NoChanges     bool   `json:"no_changes"`
+	ChangesHash   string `json:"changes_hash"`          // hex SHA-256; groups equal plans
+	Fingerprint   string `json:"fingerprint,omitempty"` // hex HMAC, "" without a repository key
+	InputsDigest  string `json:"inputs_digest,omitempty"`
+	StateIdentity string `json:"state_identity,omitempty"` // hash; never the backend's configuration itself
+	Lineage       string `json:"lineage,omitempty"`
+	Serial        uint64 `json:"serial,omitempty"`
+
+	Tool        string    `json:"tool"` // terraform or tofu
+	ToolVersion string    `json:"tool_version"`
+	Notes       []string  `json:"notes,omitempty"` // sentences: stripped files, lock file not committed, ...
+	PlannedAt   time.Time `json:"planned_at"`
+}
+
+// ShortFingerprint is the form people see and type: 12 hex digits.
+func (p Plan) ShortFingerprint() string {
+	if len(p.Fingerprint) < 12 {
+		return p.Fingerprint
+	}
+	return p.Fingerprint[:12]
+}

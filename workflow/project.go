@@ -1,0 +1,87 @@
+package workflow
+
+import (
+	"path"
+	"strings"
+)
+
+// DefaultTerraformWorkspace is the Terraform workspace every backend has.
+const DefaultTerraformWorkspace = "default"
+
+// Project is the unit of plan, lock and apply: a directory, a Terraform
+// workspace and an engine, with the keys that say how to plan it.
+type Project struct {
+	// Name is unique in a repository: the configured name, else the directory,
+	// plus "/workspace" when the Terraform workspace is not "default".
+	Name string `json:"name"`
+	// Dir is a clean slash path relative to the repository's root; "." is the root.
+	Dir                string `json:"dir"`
+	TerraformWorkspace string `json:"terraform_workspace"`
+	Environment        string `json:"environment,omitempty"`
+	Component          string `json:"component,omitempty"`
+	Engine             string `json:"engine"` // "terraform"
+
+	// Technical keys: head may set them (architecture: who decides).
+	Tool          string   `json:"tool,omitempty"`           // "", "terraform" or "tofu"
+	Version       string   `json:"version,omitempty"`        // exact version, or ""
+	VarFiles      []string `json:"var_files,omitempty"`      // relative to Dir
+	BackendConfig []string `json:"backend_config,omitempty"` // relative to Dir
+	Watch         []string `json:"watch,omitempty"`          // globs relative to Dir, may start with ../
+	DependsOn     []string `json:"depends_on,omitempty"`     // project names
+	WholeTree     bool     `json:"whole_tree,omitempty"`     // `workspace: tree`
+	NoAutoplan    bool     `json:"no_autoplan,omitempty"`    // `autoplan: false`
+
+	// HeadEnvironment is the label head asked for where it differs from the one
+	// that holds. Shown, never obeyed.
+	HeadEnvironment string `json:"head_environment,omitempty"`
+	// Refused says, as a sentence, why this project is never planned ("" = it is not refused).
+	Refused string `json:"refused,omitempty"`
+	// Position is where `.cardea.yml` names it, for annotations (zero when discovered).
+	Position Position `json:"position,omitzero"`
+}
+
+// ProjectKey identifies a project whatever it is called: same directory and
+// Terraform workspace = same project.
+type ProjectKey struct {
+	Dir                string `json:"dir"`
+	TerraformWorkspace string `json:"terraform_workspace"`
+}
+
+// Key returns the project's identity.
+func (p Project) Key() ProjectKey {
+	return ProjectKey{Dir: path.Clean(p.Dir), TerraformWorkspace: p.TerraformWorkspace}
+}
+
+// DefaultProjectName is the name of a project that nothing names.
+func DefaultProjectName(dir, terraformWorkspace string) string {
+	if terraformWorkspace == "" || terraformWorkspace == DefaultTerraformWorkspace {
+		return dir
+	}
+	return strings.TrimSuffix(dir, "/") + "/" + terraformWorkspace
+}
+
+// Position is a place in a file of the repository. Line and Column count from 1; 0 = not known.
+type Position struct {
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+}
+
+// Severity of a Diagnostic.
+type Severity string
+
+// The severities of diagnostics.
+const (
+	SeverityError   Severity = "error"
+	SeverityWarning Severity = "warning"
+)
+
+// Diagnostic is one fault or warning with, where known, its place in the
+// repository. Text is already redacted.
+type Diagnostic struct {
+	Severity Severity `json:"severity"`
+	Summary  string   `json:"summary"`
+	Detail   string   `json:"detail,omitempty"`
+	Position Position `json:"position,omitzero"`
+	Address  string   `json:"address,omitempty"` // resource address, where there is one
+}

@@ -1,0 +1,104 @@
+package workflow
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Repo is a repository as we key it: by its numeric id; names are for display
+// and for calls, and may change.
+type Repo struct {
+	ID             int64  `json:"id"`
+	Owner          string `json:"owner"`
+	Name           string `json:"name"`
+	InstallationID int64  `json:"installation_id"`
+	DefaultBranch  string `json:"default_branch"`
+	Private        bool   `json:"private,omitempty"`
+}
+
+// FullName is "owner/name".
+func (r Repo) FullName() string { return r.Owner + "/" + r.Name }
+
+// PullKey identifies a pull.
+type PullKey struct {
+	RepoID int64 `json:"repo_id"`
+	Number int   `json:"number"`
+}
+
+// String is "repoID#number", for logs and index keys.
+func (k PullKey) String() string { return fmt.Sprintf("%d#%d", k.RepoID, k.Number) }
+
+// Ref is a branch and the commit it named when we looked.
+type Ref struct {
+	Ref string `json:"ref"`
+	SHA string `json:"sha"`
+}
+
+// Actor is who did something. ID is GitHub's numeric user id: logins can be reused.
+type Actor struct {
+	ID    int64  `json:"id"`
+	Login string `json:"login"`
+	Bot   bool   `json:"bot,omitempty"`
+}
+
+// Slug is the app's slug of a bot ("renovate" for "renovate[bot]"), "" for people.
+func (a Actor) Slug() string {
+	if !a.Bot {
+		return ""
+	}
+	return strings.TrimSuffix(a.Login, "[bot]")
+}
+
+// PullState is open, closed (unmerged) or merged.
+type PullState string
+
+// The states of a pull.
+const (
+	PullOpen   PullState = "open"
+	PullClosed PullState = "closed"
+	PullMerged PullState = "merged"
+)
+
+// Pull is a pull request as we see it.
+type Pull struct {
+	Repo      Repo      `json:"repo"`
+	Number    int       `json:"number"`
+	Title     string    `json:"title"`
+	Author    Actor     `json:"author"`
+	Head      Ref       `json:"head"`
+	Base      Ref       `json:"base"`
+	State     PullState `json:"state"`
+	Fork      bool      `json:"fork,omitempty"` // head lives in another repository, or in one that is gone
+	Draft     bool      `json:"draft,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"` // GitHub's clock
+}
+
+// Key returns the pull's identity.
+func (p Pull) Key() PullKey { return PullKey{RepoID: p.Repo.ID, Number: p.Number} }
+
+// Role is a permission on a repository, ordered: none < read < triage < write < maintain < admin.
+// A custom role counts as the role it builds on.
+type Role string
+
+// GitHub's repository roles.
+const (
+	RoleNone     Role = "none"
+	RoleRead     Role = "read"
+	RoleTriage   Role = "triage"
+	RoleWrite    Role = "write"
+	RoleMaintain Role = "maintain"
+	RoleAdmin    Role = "admin"
+)
+
+var roleRank = map[Role]int{RoleNone: 0, RoleRead: 1, RoleTriage: 2, RoleWrite: 3, RoleMaintain: 4, RoleAdmin: 5}
+
+// Known reports whether r is one of GitHub's base roles.
+func (r Role) Known() bool { _, ok := roleRank[r]; return ok }
+
+// AtLeast reports whether r grants what want grants. An unknown role on either side grants nothing.
+func (r Role) AtLeast(want Role) bool {
+	have, ok := roleRank[r]
+	need, ok2 := roleRank[want]
+	return ok && ok2 && have >= need
+}

@@ -1,0 +1,182 @@
+package workflow
+
+import "time"
+
+// ProjectState is where a project stands in a pull. The words are part of the pages' contract.
+type ProjectState string
+
+// The states of a project in a pull.
+const (
+	StateQueued     ProjectState = "queued"
+	StatePlanning   ProjectState = "planning"
+	StatePlanned    ProjectState = "planned"
+	StateNoChanges  ProjectState = "no_changes"
+	StatePlanFailed ProjectState = "plan_failed"
+	StateRefused    ProjectState = "refused"
+	StateDeleted    ProjectState = "deleted"
+)
+
+// TroubleKind says why the projects of a head could not be determined or may not be planned.
+type TroubleKind string
+
+// The kinds of trouble.
+const (
+	TroubleConflict     TroubleKind = "conflict"      // head conflicts with base
+	TroubleConfig       TroubleKind = "config"        // `.cardea.yml` faulty in head
+	TroubleNotPermitted TroubleKind = "not_permitted" // fork, author without permission, unlisted bot, draft with drafts: false
+	TroubleFailed       TroubleKind = "failed"        // anything else: GitHub or git kept failing
+)
+
+// Trouble is one such reason, for the checks and the page.
+type Trouble struct {
+	Kind        TroubleKind  `json:"kind"`
+	Title       string       `json:"title"`     // at most 100 characters
+	Sentences   []string     `json:"sentences"` // what is wrong, who can mend it, how
+	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
+}
+
+// ProjectRecord is one project of a pull with its current run.
+type ProjectRecord struct {
+	Project Project  `json:"project"`
+	Reasons []string `json:"reasons"` // why it is affected, sentences
+	Deleted bool     `json:"deleted,omitempty"`
+	// Run is the newest run (any state); Current the newest that finished and still counts for this head.
+	Run *Run `json:"run,omitempty"`
+	// Runs are the ids of this project's runs in this pull, newest first, at most 20.
+	Runs []string `json:"runs,omitempty"`
+	// Upstream names projects of depends_on that change in this pull too: the plan is provisional.
+	Upstream []string `json:"upstream,omitempty"`
+}
+
+// State is the project's state by its record alone.
+func (p ProjectRecord) State() ProjectState {
+	switch {
+	case p.Deleted:
+		return StateDeleted
+	case p.Project.Refused != "":
+		return StateRefused
+	case p.Run == nil:
+		return StateQueued
+	}
+	switch r := p.Run; {
+	case r.State == RunQueued:
+		return StateQueued
+	case r.State == RunRunning:
+		return StatePlanning
+	case r.Outcome == OutcomeSucceeded && r.NoChanges:
+		return StateNoChanges
+	case r.Outcome == OutcomeSucceeded:
+		return StatePlanned
+	}
+	return StatePlanFailed
+}
+
+// PullRecord is all we keep of a pull: its facts, what its head affects, and
+// each project's newest run. The service is its only writer.
+type PullRecord struct {
+	Pull Pull `json:"pull"`
+	// Version grows with every change; the report loop writes when it is ahead of what was shown.
+	Version uint64 `json:"version"`
+	// Known: the projects (or the trouble) below are those of Pull.Head.SHA.
+	Known bool `json:"known"`
+	// BaseSHA and Tree are the base tip and the planned tree of these plans.
+	BaseSHA  string          `json:"base_sha,omitempty"`
+	Tree     string          `json:"tree,omitempty"`
+	Trouble  *Trouble        `json:"trouble,omitempty"`
+	Waiting  string          `json:"waiting,omitempty"` // why the expansion waits (GitHub lags, rate limit), a sentence
+	Projects []ProjectRecord `json:"projects,omitempty"`
+	Notes    []string        `json:"notes,omitempty"` // sentences about the whole pull (base `.cardea.yml` is faulty, ...)
+	// OldHeads are superseded heads whose checks still have to be cancelled.
+	OldHeads         []string  `json:"old_heads,omitempty"`
+	PerProjectChecks int       `json:"per_project_checks,omitempty"` // the rule's checks.per_project
+	Replies          []Reply   `json:"replies,omitempty"`            // comments that still have to be written, oldest first
+	CreatedAt        time.Time `json:"created_at"`
+	ChangedAt        time.Time `json:"changed_at"`
+	ClosedAt         time.Time `json:"closed_at,omitzero"`
+}
+
+// Reply is one comment of ours that a command asked for: exactly one is
+// written, found again by its Key in the hidden marker.
+type Reply struct {
+	Key  string    `json:"key"`  // unique: the request's id
+	Kind string    `json:"kind"` // refused, unknown, status, help
+	To   Actor     `json:"to"`
+	Text []string  `json:"text,omitempty"` // sentences, for kinds refused and unknown
+	At   time.Time `json:"at"`
+	// Done is set when it was written; it is then kept for a while so that nothing writes it twice.
+	Done      bool  `json:"done,omitempty"`
+	CommentID int64 `json:"comment_id,omitempty"`
+}
+
+// Project returns the record of the project with that name, or nil.
+func (p *PullRecord) Project(name string) *ProjectRecord {
+	for i := range p.Projects {
+		if p.Projects[i].Project.Name == name {
+			return &p.Projects[i]
+		}
+	}
+	return nil
+}
+
+// ReportState is what was last shown on GitHub for a pull: enough to write only
+// differences, and safe to lose (everything is found again by marker and app id).
+type ReportState struct {
+	Key         PullKey   `json:"key"`
+	Version     uint64    `json:"version"` // of the PullRecord that is shown in full
+	CommentID   int64     `json:"comment_id,omitempty"`
+	CommentHash string    `json:"comment_hash,omitempty"`
+	CommentAt   time.Time `json:"comment_at,omitzero"` // our last write of it
+	Searched    bool      `json:"searched,omitempty"`  // markers were looked for once
+	// Checks by head SHA, then by check name.
+	Checks map[string]map[string]CheckShown `json:"checks,omitempty"`
+	// Writes counts progress edits at this head, to stay within the call budget.
+	Writes     int    `json:"writes,omitempty"`
+	WritesHead string `json:"writes_head,omitempty"`
+}
+
+// CheckShown is one check run as we last wrote it.
+type CheckShown struct {
+	ID         int64  `json:"id"`
+	Status     string `json:"status"`
+	Conclusion string `json:"conclusion,omitempty"`
+	Hash       string `json:"hash"` // of everything we send
+}
+
+// RepoRecord is a repository we have seen, with the key that fingerprints and masks are made with.
+type RepoRecord struct {
+	Repo      Repo      `json:"repo"`
+	Key       []byte    `json:"key"` // 32 random bytes
+	Suspended bool      `json:"suspended,omitempty"`
+	SeenAt    time.Time `json:"seen_at"`
+}
+
+// Event is one line of the history: who did what, when, with which result. Append-only.
+type Event struct {
+	Seq     uint64    `json:"seq"`
+	At      time.Time `json:"at"`
+	Repo    int64     `json:"repo"`
+	Number  int       `json:"number,omitempty"`
+	Project string    `json:"project,omitempty"`
+	Run     string    `json:"run,omitempty"`
+	Actor   Actor     `json:"actor,omitzero"`
+	Kind    string    `json:"kind"` // request, refused, expanded, queued, started, finished, superseded, closed
+	Text    string    `json:"text"` // a sentence
+}
+
+// PullView is a pull with the plans of its projects: what comments, checks and pages are rendered from.
+type PullView struct {
+	PullRecord
+	// Plans by run id, for every project whose newest run has one.
+	Plans map[string]Plan
+}
+
+// PlanOf returns the plan of a project's newest run, or nil.
+func (v PullView) PlanOf(p ProjectRecord) *Plan {
+	if p.Run == nil {
+		return nil
+	}
+	if plan, ok := v.Plans[p.Run.ID]; ok {
+		return &plan
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package workflow
+
+import "time"
+
+// Delivery is one webhook delivery as it arrived, verified and stored before it
+// was answered. (GUID, Event) is its key: GitHub's redeliveries share the GUID.
+type Delivery struct {
+	GUID     string    `json:"guid"`
+	Event    string    `json:"event"`
+	Payload  []byte    `json:"payload"`
+	Received time.Time `json:"received"`
+	Seq      uint64    `json:"seq"` // order of arrival, set by the store
+	// Done is set when it was made into a request or ignored; Note says which and why.
+	Done     bool      `json:"done"`
+	Note     string    `json:"note,omitempty"`
+	Finished time.Time `json:"finished,omitzero"`
+	Attempts int       `json:"attempts,omitempty"`
+}
+
+// RequestKind says what somebody asked for.
+type RequestKind string
+
+// The kinds of request.
+const (
+	RequestPull    RequestKind = "pull"    // a pull was opened, got a new head or base, became ready, reopened
+	RequestClosed  RequestKind = "closed"  // a pull was closed or merged
+	RequestCommand RequestKind = "command" // a comment command, a check-run button or a re-run
+)
+
+// Request is what somebody asked for: durable and unique, by delivery GUID and
+// by meaning. It carries hints; facts are read live when it is expanded.
+type Request struct {
+	ID   string      `json:"id"`
+	Seq  uint64      `json:"seq"` // order of arrival, set by the store
+	Key  string      `json:"key"` // meaning: "comment:ID", "pull:REPO#N:HEAD:ACTION", "button:CHECK:IDENT:SENDER"
+	Kind RequestKind `json:"kind"`
+
+	GUID   string `json:"guid,omitempty"` // the delivery that brought it
+	Repo   Repo   `json:"repo"`
+	Number int    `json:"number"`
+	Actor  Actor  `json:"actor"`
+	Action string `json:"action,omitempty"` // GitHub's action: opened, synchronize, ...
+	Head   string `json:"head,omitempty"`   // head SHA the event names ("" for comments)
+	// Immediate: a pull's first event or a command; it never waits for `settle`.
+	Immediate bool `json:"immediate,omitempty"`
+
+	Command      *Command  `json:"command,omitempty"`
+	CommandFault string    `json:"command_fault,omitempty"` // the text was for us but not understood: the sentence to answer
+	CommentID    int64     `json:"comment_id,omitempty"`
+	CommentedAt  time.Time `json:"commented_at,omitzero"` // GitHub's clock
+	CheckRunID   int64     `json:"check_run_id,omitempty"`
+
+	Received  time.Time `json:"received"`
+	NotBefore time.Time `json:"not_before,omitzero"` // settle, or backoff after a passing fault
+	Attempts  int       `json:"attempts,omitempty"`
+	Waiting   string    `json:"waiting,omitempty"` // why it waits, as a sentence
+	Done      bool      `json:"done"`
+	Note      string    `json:"note,omitempty"` // what became of it, as a sentence
+	Finished  time.Time `json:"finished,omitzero"`
+}
+
+// PullKey is the pull the request is about.
+func (r Request) PullKey() PullKey { return PullKey{RepoID: r.Repo.ID, Number: r.Number} }
+
+// Verb is a command's first word after the prefix.
+type Verb string
+
+// The verbs that exist. Others are refused by app/command with a sentence.
+const (
+	VerbPlan   Verb = "plan"
+	VerbStatus Verb = "status"
+	VerbHelp   Verb = "help"
+)
+
+// Command is a parsed comment command or button.
+type Command struct {
+	Verb    Verb        `json:"verb"`
+	Select  Selector    `json:"select,omitzero"`
+	Options PlanOptions `json:"options,omitzero"`
+}
+
+// Selector names projects. Names are globs; an empty selector means the affected projects.
+type Selector struct {
+	Projects     []string `json:"projects,omitempty"`     // -p
+	Dirs         []string `json:"dirs,omitempty"`         // -d
+	Environments []string `json:"environments,omitempty"` // -e
+	Workspaces   []string `json:"workspaces,omitempty"`   // -w, Terraform workspaces
+	All          bool     `json:"all,omitempty"`          // --all: every project of the repository
+}
+
+// Empty reports whether the selector names nothing.
+func (s Selector) Empty() bool {
+	return !s.All && len(s.Projects) == 0 && len(s.Dirs) == 0 && len(s.Environments) == 0 && len(s.Workspaces) == 0
+}
+
+// PlanOptions is the plan mode: part of what a fingerprint covers.
+type PlanOptions struct {
+	Targets     []string `json:"targets,omitempty"`
+	Replaces    []string `json:"replaces,omitempty"`
+	Destroy     bool     `json:"destroy,omitempty"`
+	RefreshOnly bool     `json:"refresh_only,omitempty"`
+}
+
+// Zero reports whether this is a plain plan.
+func (o PlanOptions) Zero() bool {
+	return len(o.Targets) == 0 && len(o.Replaces) == 0 && !o.Destroy && !o.RefreshOnly
+}

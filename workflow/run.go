@@ -1,0 +1,214 @@
+package workflow
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// RunKind is what a run does.
+type RunKind string
+
+// The kinds of run that exist so far.
+const RunPlan RunKind = "plan"
+
+// RunState is where a run stands. Only methods of Run change it.
+type RunState string
+
+// The states of a run.
+const (
+	RunQueued   RunState = "queued"
+	RunRunning  RunState = "running"
+	RunFinished RunState = "finished"
+)
+
+// Outcome of a finished run.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeNone       Outcome = ""
+	OutcomeSucceeded  Outcome = "succeeded"
+	OutcomeFailed     Outcome = "failed"
+	OutcomeTimedOut   Outcome = "timed_out"
+	OutcomeCancelled  Outcome = "cancelled"
+	OutcomeSuperseded Outcome = "superseded"
+	OutcomeLost       Outcome = "lost" // its runner died without a result
+)
+
+// Priorities of the queue: a higher number goes first.
+const (
+	PriorityDrift    = 10
+	PriorityAutoplan = 20
+	PriorityCommand  = 30
+	PriorityApply    = 40
+)
+
+// Run is one execution of one kind for one project at one commit. Immutable once finished.
+type Run struct {
+	ID            string      `json:"id"`
+	Epoch         int         `json:"epoch"` // grows with every claim; a message with an older epoch changes nothing
+	Kind          RunKind     `json:"kind"`
+	Repo          Repo        `json:"repo"`
+	Number        int         `json:"number"`
+	Project       Project     `json:"project"`
+	Options       PlanOptions `json:"options,omitzero"`
+	Head          string      `json:"head"`
+	Base          string      `json:"base"`
+	Tree          string      `json:"tree"` // the planned tree's id
+	BaseTree      string      `json:"base_tree,omitempty"`
+	Paths         []string    `json:"paths,omitempty"` // what the workspace holds; empty: the whole tree
+	InputsDigest  string      `json:"inputs_digest,omitempty"`
+	StateIdentity string      `json:"state_identity,omitempty"`
+	// BaseProviders and Hidden go to the engine's PlanJob.
+	BaseProviders []string       `json:"base_providers,omitempty"`
+	Hidden        []HiddenEffect `json:"hidden,omitempty"`
+	// Credentials names the server's credentials entry for this run; CreateWorkspace is the rule's.
+	Credentials     string `json:"credentials,omitempty"`
+	CreateWorkspace bool   `json:"create_workspace,omitempty"`
+	Actor           Actor  `json:"actor"`
+	Request         string `json:"request,omitempty"`
+	Priority        int    `json:"priority"`
+
+	State      RunState  `json:"state"`
+	Outcome    Outcome   `json:"outcome,omitempty"`
+	Reason     string    `json:"reason,omitempty"`  // of the outcome, a sentence
+	Waiting    string    `json:"waiting,omitempty"` // why a queued run waits, a sentence
+	Attempts   int       `json:"attempts,omitempty"`
+	Queued     time.Time `json:"queued"`
+	NotBefore  time.Time `json:"not_before,omitzero"`
+	Started    time.Time `json:"started,omitzero"`
+	Finished   time.Time `json:"finished,omitzero"`
+	Worker     string    `json:"worker,omitempty"`
+	LeaseUntil time.Time `json:"lease_until,omitzero"`
+	// Interrupt asks the worker to stop a running run; the sentence becomes its Reason, InterruptOutcome its outcome.
+	Interrupt        string  `json:"interrupt,omitempty"`
+	InterruptOutcome Outcome `json:"interrupt_outcome,omitempty"`
+	Replaces         string  `json:"replaces,omitempty"` // the lost run this one repeats
+
+	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
+	Counts      Counts       `json:"counts,omitzero"`
+	NoChanges   bool         `json:"no_changes,omitempty"`
+	Fingerprint string       `json:"fingerprint,omitempty"`
+	ChangesHash string       `json:"changes_hash,omitempty"`
+	// Whole says that the plan was made in the whole tree although Paths was set.
+	Whole bool `json:"whole,omitempty"`
+}
+
+// PullKey is the pull the run belongs to.
+func (r Run) PullKey() PullKey { return PullKey{RepoID: r.Repo.ID, Number: r.Number} }
+
+// Result is what a runner reports at the end of a run.
+type Result struct {
+	Run     string  `json:"run"`
+	Epoch   int     `json:"epoch"`
+	Outcome Outcome `json:"outcome"`
+	// NotStarted proves that neither plan nor apply was begun.
+	NotStarted bool `json:"not_started,omitempty"`
+	// Passing marks a failure that is not the change's fault and may go away (state lock held, network).
+	Passing     bool         `json:"passing,omitempty"`
+	Reason      string       `json:"reason,omitempty"`
+	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
+	Plan        *Plan        `json:"plan,omitempty"`
+	Whole       bool         `json:"whole,omitempty"`
+	Started     time.Time    `json:"started"`
+	Finished    time.Time    `json:"finished"`
+}
+
+// ErrStale says that a message names an epoch that is no longer the run's, or a run that is finished.
+var ErrStale = errors.New("the run has moved on")
+
+// Claim gives a queued run to a worker: a new epoch under a lease.
+func (r *Run) Claim(worker string, now time.Time, lease time.Duration) error {
+	if r.State != RunQueued {
+		return fmt.Errorf("claiming run %s: it is %s: %w", r.ID, r.State, ErrStale)
+	}
+	r.State, r.Epoch, r.Worker = RunRunning, r.Epoch+1, worker
+	r.Started, r.LeaseUntil, r.Waiting = now, now.Add(lease), ""
+	r.Attempts++
+	return nil
+}
+
+// Renew extends the lease of a running run.
+func (r *Run) Renew(epoch int, until time.Time) error {
+	if r.State != RunRunning || r.Epoch != epoch {
+		return fmt.Errorf("renewing run %s: %w", r.ID, ErrStale)
+	}
+	r.LeaseUntil = until
+	return nil
+}
+
+// Finish ends a running run with its runner's result.
+func (r *Run) Finish(res Result, now time.Time) error {
+	if r.State != RunRunning || r.Epoch != res.Epoch {
+		return fmt.Errorf("finishing run %s: %w", r.ID, ErrStale)
+	}
+	r.Outcome, r.Reason, r.Diagnostics, r.Whole = res.Outcome, res.Reason, res.Diagnostics, res.Whole
+	if r.Interrupt != "" && res.Outcome != OutcomeSucceeded {
+		r.Outcome, r.Reason = r.InterruptOutcome, r.Interrupt
+	}
+	if res.Plan != nil && r.Outcome == OutcomeSucceeded {
+		r.Counts, r.NoChanges = res.Plan.Counts, res.Plan.NoChanges
+		r.Fingerprint, r.ChangesHash = res.Plan.Fingerprint, res.Plan.ChangesHash
+	}
+	r.end(now)
+	return nil
+}
+
+// PutBack returns a running run whose runner proved that nothing was started, or
+// whose failure is passing, to the queue, not before the given time.
+func (r *Run) PutBack(epoch int, why string, notBefore time.Time) error {
+	if r.State != RunRunning || r.Epoch != epoch {
+		return fmt.Errorf("putting back run %s: %w", r.ID, ErrStale)
+	}
+	r.State, r.Waiting, r.NotBefore = RunQueued, why, notBefore
+	r.Started, r.LeaseUntil, r.Worker = time.Time{}, time.Time{}, ""
+	return nil
+}
+
+// Drop ends a queued run, or asks for the interrupt of a running one. It reports
+// whether the run is finished now; a finished run is left as it is.
+func (r *Run) Drop(outcome Outcome, why string, now time.Time) bool {
+	switch r.State {
+	case RunQueued:
+		r.Outcome, r.Reason = outcome, why
+		r.end(now)
+	case RunRunning:
+		if r.Interrupt == "" {
+			r.Interrupt, r.InterruptOutcome = why, outcome
+		}
+		return false
+	}
+	return true
+}
+
+// Lose ends a running run whose runner died without a result.
+func (r *Run) Lose(why string, now time.Time) error {
+	if r.State != RunRunning {
+		return fmt.Errorf("losing run %s: it is %s: %w", r.ID, r.State, ErrStale)
+	}
+	r.Outcome, r.Reason = OutcomeLost, why
+	r.end(now)
+	return nil
+}
+
+func (r *Run) end(now time.Time) {
+	r.State, r.Finished, r.Waiting = RunFinished, now, ""
+	r.LeaseUntil = time.Time{}
+}
+
+var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// NewID returns an id of 20 lower-case letters and digits that sorts by time (milliseconds) and cannot be guessed.
+func NewID(now time.Time) string {
+	var b [13]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)
+	if _, err := rand.Read(b[6:]); err != nil {
+		panic(err) // crypto/rand never fails on supported systems
+	}
+	return strings.ToLower(idEncoding.EncodeToString(b[:]))[:20]
+}

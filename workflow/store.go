@@ -1,0 +1,85 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrNotFound says that a record is not there.
+var ErrNotFound = errors.New("not found")
+
+// ErrClosed says that the store is closed.
+var ErrClosed = errors.New("the store is closed")
+
+// Store keeps all durable state. Everything that Receive and Update did is on
+// disk when they return nil; when they return an error nothing of it happened,
+// unless the error is a context's or a broken disk's, after which it may have.
+// A store does not decide: it loads, calls the rule inside its transaction, saves.
+type Store interface {
+	// Receive adds a delivery unless one with its (GUID, Event) is there, and
+	// reports whether it was added. Concurrent calls share one disk sync.
+	Receive(ctx context.Context, d Delivery) (added bool, err error)
+	// Update runs rule in one read-write transaction: all of its writes or none.
+	// The rule may be called more than once and must change nothing but tx; an
+	// error of the rule is returned as it is and nothing is written.
+	Update(ctx context.Context, rule func(Tx) error) error
+	// View runs look on one consistent snapshot; writes through its tx are errors.
+	View(ctx context.Context, look func(Tx) error) error
+	Close() error
+}
+
+// Tx is a transaction. Lookups of one record return ErrNotFound (wrapped) when
+// it is not there. Returned values are the caller's own.
+type Tx interface {
+	// PendingDeliveries returns up to limit deliveries that are not done, oldest first.
+	PendingDeliveries(limit int) ([]Delivery, error)
+	Delivery(guid, event string) (Delivery, error)
+	PutDelivery(Delivery) error
+	// ForgetDeliveries removes up to limit done deliveries that were finished before the given time.
+	ForgetDeliveries(finishedBefore time.Time, limit int) (int, error)
+
+	Request(id string) (Request, error)
+	// RequestByKey finds a request by its meaning.
+	RequestByKey(key string) (Request, error)
+	// PendingRequests returns requests that are not done, in order of Seq.
+	PendingRequests() ([]Request, error)
+	// PutRequest saves a request; a new one gets the next Seq.
+	PutRequest(*Request) error
+
+	Repo(id int64) (RepoRecord, error)
+	RepoByName(fullName string) (RepoRecord, error) // owner/name, case-insensitive
+	Repos() ([]RepoRecord, error)
+	PutRepo(RepoRecord) error
+
+	Pull(PullKey) (PullRecord, error)
+	PutPull(PullRecord) error
+	// OpenPulls returns the open pulls of a repository (0: of all), by number.
+	OpenPulls(repoID int64) ([]PullRecord, error)
+	// PullsByHead returns all pulls, open or not, whose current head is sha.
+	PullsByHead(repoID int64, sha string) ([]PullRecord, error)
+
+	Run(id string) (Run, error)
+	PutRun(Run) error
+	// LiveRuns returns every queued and running run, oldest first.
+	LiveRuns() ([]Run, error)
+	// RunsOfPull and RunsOfProject return runs newest first, at most limit, older than the run id `before` ("" = from the newest).
+	RunsOfPull(key PullKey, before string, limit int) ([]Run, error)
+	RunsOfProject(repoID int64, project string, before string, limit int) ([]Run, error)
+
+	Plan(runID string) (Plan, error)
+	PutPlan(runID string, p Plan) error
+
+	Report(PullKey) (ReportState, error)
+	PutReport(ReportState) error
+	DeleteReport(PullKey) error
+
+	// Append adds to the history and sets Seq.
+	Append(*Event) error
+	// Events returns the history of a pull (number 0: of the repository), newest first, at most limit, with Seq below before (0 = from the newest).
+	Events(repoID int64, number int, before uint64, limit int) ([]Event, error)
+
+	// Setting and PutSetting keep small values by name (high-water marks).
+	Setting(name string) ([]byte, error)
+	PutSetting(name string, value []byte) error
+}
