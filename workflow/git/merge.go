@@ -1,0 +1,141 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/utils/merkletrie"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// pair is the two commits a plan is made of.
+type pair struct{ head, base string }
+
+// merge makes the planned tree of two commits that are in gitDir, pins it, and
+// diffs it against the base.
+func merge(ctx context.Context, gitDir string, p pair, mode workflow.CheckoutMode) (workflow.Checkout, error) {
+	c := workflow.Checkout{Head: p.head, Base: p.base}
+	var planned, base string
+	var err error
+	if mode == workflow.CheckoutHead {
+		planned, base, err = headAlone(ctx, gitDir, p)
+	} else {
+		planned, c.Conflicts, err = mergeTree(ctx, gitDir, p)
+		base = p.base
+	}
+	if err != nil {
+		return c, err
+	}
+	if len(c.Conflicts) > 0 {
+		return c, nil
+	}
+	pin := command{gitDir: gitDir, args: []string{"update-ref", "refs/cardea/trees/" + planned, planned}}
+	if _, err := pin.run(ctx); err != nil {
+		return c, fmt.Errorf("pinning the planned tree: %w", err)
+	}
+	r, err := open(gitDir)
+	if err != nil {
+		return c, err
+	}
+	baseTree, err := r.treeOf(base)
+	if err != nil {
+		return c, fmt.Errorf("reading the base tree: %w", err)
+	}
+	plannedTree, err := r.tree(plumbing.NewHash(planned))
+	if err != nil {
+		return c, fmt.Errorf("reading the planned tree: %w", err)
+	}
+	if c.Changes, err = diff(baseTree, plannedTree); err != nil {
+		return c, fmt.Errorf("comparing base and planned tree: %w", err)
+	}
+	if c.Files, err = r.count(plannedTree.Hash); err != nil {
+		return c, fmt.Errorf("counting files: %w", err)
+	}
+	c.Planned, c.BaseTree = r.fsTree(plannedTree), r.fsTree(baseTree)
+	return c, nil
+}
+
+// mergeTree merges head into base as GitHub's merge button would. Only exit 0 is clean.
+func mergeTree(ctx context.Context, gitDir string, p pair) (tree string, conflicts []string, err error) {
+	out, err := command{gitDir: gitDir, args: []string{"merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", p.base, p.head}}.run(ctx)
+	fields := strings.Split(strings.TrimRight(string(out), "\x00\n"), "\x00")
+	var exit *exitError
+	switch {
+	case err == nil && len(fields) >= 1 && shaPattern.MatchString(fields[0]):
+		return fields[0], nil, nil
+	case errors.As(err, &exit) && exit.code == 1 && len(fields) > 1:
+		return "", fields[1:], nil
+	case errors.As(err, &exit) && strings.Contains(exit.stderr, "unrelated histories"):
+		return "", nil, errors.New("head and base have no commit in common, so they cannot be merged")
+	case err == nil:
+		err = fmt.Errorf("git merge-tree answered %q", out)
+	}
+	return "", nil, fmt.Errorf("merging head into base: %w", err)
+}
+
+// headAlone is `checkout: head`: head's tree, compared with the merge base.
+func headAlone(ctx context.Context, gitDir string, p pair) (tree, base string, err error) {
+	out, err := command{gitDir: gitDir, args: []string{"merge-base", p.base, p.head}}.run(ctx)
+	if err != nil {
+		return "", "", fmt.Errorf("finding the merge base: %w", err)
+	}
+	base = strings.TrimSpace(string(out))
+	out, err = command{gitDir: gitDir, args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", p.head + "^{tree}"}}.run(ctx)
+	if err != nil {
+		return "", "", fmt.Errorf("reading head's tree: %w", err)
+	}
+	return strings.TrimSpace(string(out)), base, nil
+}
+
+// diff lists the files that differ. A deleted and an added file with the same
+// content are one rename; other renames stay two entries, which is the same to
+// everyone who looks at both sides.
+func diff(base, planned *object.Tree) ([]workflow.FileChange, error) {
+	changes, err := object.DiffTree(base, planned)
+	if err != nil {
+		return nil, err
+	}
+	var out []workflow.FileChange
+	deleted := map[plumbing.Hash][]int{}
+	for _, c := range changes {
+		action, err := c.Action()
+		if err != nil {
+			return nil, err
+		}
+		switch action {
+		case merkletrie.Delete:
+			deleted[c.From.TreeEntry.Hash] = append(deleted[c.From.TreeEntry.Hash], len(out))
+			out = append(out, workflow.FileChange{Path: c.From.Name, Status: "deleted"})
+		case merkletrie.Modify:
+			out = append(out, workflow.FileChange{Path: c.To.Name, Status: "modified"})
+		case merkletrie.Insert:
+			out = append(out, workflow.FileChange{Path: c.To.Name, Status: "added"})
+		}
+	}
+	return pairRenames(changes, out, deleted), nil
+}
+
+func pairRenames(changes object.Changes, out []workflow.FileChange, deleted map[plumbing.Hash][]int) []workflow.FileChange {
+	gone := map[int]bool{}
+	for i, c := range changes {
+		left := deleted[c.To.TreeEntry.Hash]
+		if out[i].Status != "added" || len(left) == 0 {
+			continue
+		}
+		out[i].Status, out[i].OldPath = "renamed", out[left[0]].Path
+		gone[left[0]] = true
+		deleted[c.To.TreeEntry.Hash] = left[1:]
+	}
+	kept := out[:0]
+	for i, c := range out {
+		if !gone[i] {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}

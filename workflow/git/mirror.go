@@ -1,0 +1,167 @@
+package git
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Mirrors are the bare mirrors of all repositories under one directory. It is
+// the server's workflow.Source and safe for concurrent use; one process may use a directory.
+type Mirrors struct {
+	dir    string
+	webURL string
+	token  func(context.Context, workflow.Repo) (string, error)
+
+	mu    sync.Mutex
+	locks map[int64]*sync.RWMutex
+}
+
+// NewMirrors keeps mirrors in dir. Repositories are fetched from
+// webURL/owner/name.git with a token of the given function ("" = without).
+func NewMirrors(dir, webURL string, token func(context.Context, workflow.Repo) (string, error)) (*Mirrors, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of mirrors: %w", err)
+	}
+	return &Mirrors{dir: dir, webURL: strings.TrimSuffix(webURL, "/"), token: token, locks: map[int64]*sync.RWMutex{}}, nil
+}
+
+// MirrorDir is the bare repository of repo; it exists after its first Checkout.
+func (m *Mirrors) MirrorDir(repo workflow.Repo) string {
+	return filepath.Join(m.dir, strconv.FormatInt(repo.ID, 10)+".git")
+}
+
+// lock returns the repository's lock: held for writing while its packs change,
+// for reading while go-git has them open.
+func (m *Mirrors) lock(id int64) *sync.RWMutex {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.locks[id] == nil {
+		m.locks[id] = &sync.RWMutex{}
+	}
+	return m.locks[id]
+}
+
+// Checkout implements workflow.Source. The base is the tip of the base branch
+// now: GitHub's base SHA is that of the pull's last push.
+func (m *Mirrors) Checkout(ctx context.Context, p workflow.Pull, mode workflow.CheckoutMode) (workflow.Checkout, error) {
+	if !shaPattern.MatchString(p.Head.SHA) {
+		return workflow.Checkout{}, fmt.Errorf("checking out %s#%d: head %q is not a commit id", p.Repo.FullName(), p.Number, p.Head.SHA)
+	}
+	lock := m.lock(p.Repo.ID)
+	lock.Lock()
+	base, err := m.fetch(ctx, p)
+	lock.Unlock()
+	if err != nil {
+		return workflow.Checkout{}, fmt.Errorf("fetching %s#%d: %w", p.Repo.FullName(), p.Number, err)
+	}
+	lock.RLock()
+	defer lock.RUnlock()
+	c, err := merge(ctx, m.MirrorDir(p.Repo), pair{head: p.Head.SHA, base: base}, mode)
+	if err != nil {
+		return workflow.Checkout{}, fmt.Errorf("checking out %s#%d: %w", p.Repo.FullName(), p.Number, err)
+	}
+	return c, nil
+}
+
+// fetch brings the head commit and the base branch's tip, in one call, and
+// returns the tip. Both are pinned under refs/cardea/, so that no gc drops them.
+func (m *Mirrors) fetch(ctx context.Context, p workflow.Pull) (base string, err error) {
+	dir := m.MirrorDir(p.Repo)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		if err := initBare(ctx, dir); err != nil {
+			return "", err
+		}
+	} else if err != nil {
+		return "", fmt.Errorf("opening the mirror: %w", err)
+	}
+	url := m.webURL + "/" + p.Repo.FullName() + ".git"
+	auth, err := m.auth(ctx, p.Repo, url)
+	if err != nil {
+		return "", err
+	}
+	baseRef := "refs/cardea/bases/" + p.Base.Ref
+	fetch := command{gitDir: dir, config: auth, args: []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
+		"--force", "--end-of-options", url, "refs/heads/" + p.Base.Ref + ":" + baseRef, p.Head.SHA + ":refs/cardea/commits/" + p.Head.SHA}}
+	if _, err := fetch.run(ctx); err != nil {
+		return "", explainFetch(err)
+	}
+	out, err := command{gitDir: dir, args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", baseRef + "^{commit}"}}.run(ctx)
+	if err != nil {
+		return "", fmt.Errorf("reading the base branch %s: %w", p.Base.Ref, err)
+	}
+	base = strings.TrimSpace(string(out))
+	// The plan's base stays readable after the branch moved on or was force-pushed.
+	pin := command{gitDir: dir, args: []string{"update-ref", "refs/cardea/commits/" + base, base}}
+	if _, err := pin.run(ctx); err != nil {
+		return "", fmt.Errorf("pinning the base commit: %w", err)
+	}
+	return base, m.compact(ctx, dir)
+}
+
+// auth is the configuration that sends the token to this repository's URL and to no other.
+func (m *Mirrors) auth(ctx context.Context, repo workflow.Repo, url string) ([][2]string, error) {
+	if m.token == nil {
+		return nil, nil
+	}
+	token, err := m.token(ctx, repo)
+	if err != nil {
+		return nil, fmt.Errorf("getting a token: %w", err)
+	}
+	if token == "" {
+		return nil, nil
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:" + token))
+	return [][2]string{{"http." + url + ".extraHeader", "Authorization: Basic " + basic}}, nil
+}
+
+// maxPacks is how many packs (one a fetch) may gather before they are combined.
+const maxPacks = 40
+
+// compact combines small packs now and then; the mirror's own automatic gc is
+// off because it may drop what a queued run still needs.
+func (m *Mirrors) compact(ctx context.Context, dir string) error {
+	packs, err := filepath.Glob(filepath.Join(dir, "objects", "pack", "*.pack"))
+	if err != nil || len(packs) <= maxPacks {
+		return err
+	}
+	if _, err := (command{gitDir: dir, args: []string{"repack", "-d", "--quiet", "--geometric=2"}}).run(ctx); err != nil {
+		return fmt.Errorf("combining packs: %w", err)
+	}
+	return nil
+}
+
+// explainFetch sorts git's refusals: a commit that is not there yet, a fault
+// that passes, and all others. The texts are git's own (transport and remote-curl).
+func explainFetch(err error) error {
+	var exit *exitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	has := func(words ...string) bool {
+		for _, w := range words {
+			if strings.Contains(exit.stderr, w) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("not our ref", "unadvertised object", "couldn't find remote ref", "did not send all necessary objects"):
+		return fmt.Errorf("%w: %w", workflow.ErrNotYet, err)
+	case has("returned error: 5", "returned error: 429", "Could not resolve host", "Connection refused", "Connection timed out", "timed out",
+		"Connection reset", "Empty reply", "early EOF", "RPC failed", "hung up unexpectedly", "unexpected disconnect", "SSL", "TLS"):
+		return fmt.Errorf("%w: %w", workflow.ErrPassing, err)
+	case has("returned error: 401", "returned error: 403", "Authentication failed", "could not read Username"):
+		return fmt.Errorf("GitHub refused the App's token for git (the App needs the permission contents: read): %w", err)
+	}
+	return err
+}
