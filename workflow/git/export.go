@@ -186,10 +186,18 @@ func clean(s ExportSpec) (notes []string, err error) {
 	return notes, nil
 }
 
-// staysInside reports whether a symlink resolves below the root; one whose target does not exist does too.
+// staysInside reports whether a symlink resolves below the root. One whose
+// target does not exist must at least not point out of it by its text.
 func staysInside(root *os.Root, rel string) bool {
 	_, err := root.Stat(filepath.FromSlash(rel))
-	return err == nil || errors.Is(err, fs.ErrNotExist)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err == nil
+	}
+	target, err := root.Readlink(filepath.FromSlash(rel))
+	if err != nil || path.IsAbs(target) {
+		return false
+	}
+	return filepath.IsLocal(path.Join(path.Dir(rel), target))
 }
 
 func (s ExportSpec) owns(rel string) bool {

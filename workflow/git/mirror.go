@@ -157,7 +157,7 @@ func explainFetch(err error) error {
 	switch {
 	case has("not our ref", "unadvertised object", "couldn't find remote ref", "did not send all necessary objects"):
 		return fmt.Errorf("%w: %w", workflow.ErrNotYet, err)
-	case has("returned error: 5", "returned error: 429", "Could not resolve host", "Connection refused", "Connection timed out", "timed out",
+	case has("returned error: 5", "returned error: 429", "Could not resolve host", "Connection refused", "Failed to connect", "Connection timed out", "timed out",
 		"Connection reset", "Empty reply", "early EOF", "RPC failed", "hung up unexpectedly", "unexpected disconnect", "SSL", "TLS"):
 		return fmt.Errorf("%w: %w", workflow.ErrPassing, err)
 	case has("returned error: 401", "returned error: 403", "Authentication failed", "could not read Username"):
