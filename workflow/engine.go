@@ -35,8 +35,14 @@ type Module struct {
 	Backend *Backend
 	// RequiredVersions are the terraform version constraints.
 	RequiredVersions []string
-	// Files are files it names by literal path (var files are not among them): file("x"), templatefile("x"), local-exec scripts found literally. Clean, relative to the root.
-	Files       []string
+	// Files are files it names by literal path below path.module (var files are not among them): file("x"), templatefile("x"), local-exec scripts found literally. Clean, relative to the root.
+	Files []string
+	// RootFiles are such files relative to the project's directory, whichever that is: plain and path.root paths.
+	RootFiles []string
+	// ProviderConfig is a hash of its provider and required_providers blocks, "" without any.
+	ProviderConfig string
+	// Unsafe are module sources that must not be fetched (absolute, file://); each refuses the projects that reach it.
+	Unsafe      []Diagnostic
 	Diagnostics []Diagnostic
 }
 
@@ -44,7 +50,8 @@ type Module struct {
 type Backend struct {
 	Type       string            // "s3", "http", "local", "cloud", ...
 	Attributes map[string]string // literal attributes only, flattened with "."
-	// Partial: an attribute is not literal, or the block relies on backend_config.
+	// Hash is of the block's text without comments; it covers attributes that are not literal.
+	Hash     string
 	Position Position
 }
 
@@ -127,6 +134,9 @@ type PlanJob struct {
 	Key             []byte // the repository's key; nil in preview: no fingerprint
 	StateIdentity   string
 	InputsDigest    string
+	// BaseProviders and Hidden are what the change does that the plan JSON does not show; see Run.
+	BaseProviders []string
+	Hidden        []HiddenEffect
 	// Log gets what init, workspace and plan print. It redacts and never returns an error.
 	Log io.Writer
 	// Ready is called after all preparation (init) and before anything plans. An
