@@ -1,0 +1,52 @@
+# The README's two commands are `make demo` and `make test`. Everything they
+# need beyond Go, git and terraform is fetched by Go itself.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+GO ?= go
+export CGO_ENABLED ?= 1
+
+.PHONY: build demo test check format vet lint vuln race conformance bench fuzz golden
+
+build:
+	$(GO) build -trimpath -o bin/cardea ./cmd/cardea
+
+# In a terminal the demo stays open for the browser; elsewhere it plays its story and ends.
+demo: build
+	@if [ -t 0 ] && [ -t 1 ]; then exec ./bin/cardea demo; else exec ./bin/cardea demo --script; fi
+
+test:
+	$(GO) test -timeout 15m ./...
+
+check: format vet lint vuln race
+
+format:
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+lint:
+	$(GO) tool staticcheck ./...
+
+# The vulnerability database is not reachable everywhere; then this says so and goes on.
+vuln:
+	@./.ci/vuln
+
+race:
+	$(GO) test -race -timeout 30m ./...
+
+# Every GitHub request we make and every answer of our local GitHub against GitHub's own OpenAPI description.
+conformance:
+	@./.ci/conformance
+
+bench:
+	$(GO) run ./cmd/cardea-bench
+
+# A minute for each fuzz target; the committed seeds run with every `make test`.
+fuzz:
+	@./.ci/fuzz
+
+# Rewrites the golden files; read the difference before committing it.
+golden:
+	$(GO) test ./templates/... ./app/page/... ./workflow/... -update

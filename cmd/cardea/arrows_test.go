@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/cardea-iac/cardea/"
+
+// arrows are the imports that are allowed between our rooms, by the longest
+// prefix of the importing package. docs/architecture.md draws them.
+var arrows = map[string][]string{
+	"cmd":                  {""}, // everything
+	"app":                  {"app", "workflow", "templates"},
+	"templates":            {"workflow"},
+	"workflow":             {},
+	"workflow/run":         {"workflow"},
+	"workflow/bolt":        {"workflow"},
+	"workflow/git":         {"workflow"},
+	"workflow/terraform":   {"workflow", "workflow/terraform"},
+	"workflow/storetest":   {"workflow"},
+	"internal/localgithub": {"internal/localgithub"},
+}
+
+// forbidden are outside packages that a room must never need.
+var forbidden = map[string][]string{
+	"workflow": {"os/exec", "net/http", "go.etcd.io/bbolt", "github.com/google/go-github", "github.com/hashicorp/terraform", "github.com/go-git/go-git"},
+}
+
+func TestArrows(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	packages := 0
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; packages++ {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		checkArrows(t, strings.TrimPrefix(p.ImportPath, module), p.Imports)
+	}
+	if packages < 10 {
+		t.Errorf("go list found %d packages; the test is not looking at the house", packages)
+	}
+}
+
+func checkArrows(t *testing.T, from string, imports []string) {
+	t.Helper()
+	room := from
+	for arrows[room] == nil {
+		at := strings.LastIndex(room, "/")
+		if at < 0 {
+			t.Errorf("%s is in no room", from)
+			return
+		}
+		room = room[:at]
+	}
+	for _, imported := range imports {
+		for _, f := range forbidden[room] {
+			if strings.HasPrefix(imported, f) {
+				t.Errorf("%s imports %s", from, imported)
+			}
+		}
+		to, ours := strings.CutPrefix(imported, module)
+		if ours && !allowed(arrows[room], to) {
+			t.Errorf("%s imports %s", from, to)
+		}
+	}
+}
+
+// allowed: "workflow" means that one package, as workflow/* are rooms of their own; other names cover what is below them.
+func allowed(rooms []string, to string) bool {
+	for _, r := range rooms {
+		if r == "" || to == r || (r != "workflow" && strings.HasPrefix(to, r+"/")) {
+			return true
+		}
+	}
+	return false
+}
