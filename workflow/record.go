@@ -85,7 +85,10 @@ type PullRecord struct {
 	Trouble  *Trouble        `json:"trouble,omitempty"`
 	Waiting  string          `json:"waiting,omitempty"` // why the expansion waits (GitHub lags, rate limit), a sentence
 	Projects []ProjectRecord `json:"projects,omitempty"`
-	Notes    []string        `json:"notes,omitempty"` // sentences about the whole pull (base `.cardea.yml` is faulty, ...)
+	// Asked are projects that a command named although this change does not
+	// affect them: they belong to the pull and are planned at its later heads too.
+	Asked []AskedProject `json:"asked,omitempty"`
+	Notes []string       `json:"notes,omitempty"` // sentences about the whole pull (base `.cardea.yml` is faulty, ...)
 	// OldHeads are superseded heads whose checks still have to be cancelled.
 	OldHeads         []string  `json:"old_heads,omitempty"`
 	PerProjectChecks int       `json:"per_project_checks,omitempty"` // the rule's checks.per_project
@@ -93,6 +96,12 @@ type PullRecord struct {
 	CreatedAt        time.Time `json:"created_at"`
 	ChangedAt        time.Time `json:"changed_at"`
 	ClosedAt         time.Time `json:"closed_at,omitzero"`
+}
+
+// AskedProject is one project that somebody's command added to a pull.
+type AskedProject struct {
+	Key ProjectKey `json:"key"`
+	By  Actor      `json:"by"`
 }
 
 // Reply is one comment of ours that a command asked for: exactly one is

@@ -52,11 +52,13 @@ type Request struct {
 
 	Received  time.Time `json:"received"`
 	NotBefore time.Time `json:"not_before,omitzero"` // settle, or backoff after a passing fault
-	Attempts  int       `json:"attempts,omitempty"`
-	Waiting   string    `json:"waiting,omitempty"` // why it waits, as a sentence
-	Done      bool      `json:"done"`
-	Note      string    `json:"note,omitempty"` // what became of it, as a sentence
-	Finished  time.Time `json:"finished,omitzero"`
+	// SettlesFrom is when the first push of this burst arrived: a burst is waited for, but not for ever.
+	SettlesFrom time.Time `json:"settles_from,omitzero"`
+	Attempts    int       `json:"attempts,omitempty"`
+	Waiting     string    `json:"waiting,omitempty"` // why it waits, as a sentence
+	Done        bool      `json:"done"`
+	Note        string    `json:"note,omitempty"` // what became of it, as a sentence
+	Finished    time.Time `json:"finished,omitzero"`
 }
 
 // PullKey is the pull the request is about.

@@ -46,6 +46,8 @@ type Tx interface {
 	PendingRequests() ([]Request, error)
 	// PutRequest saves a request; a new one gets the next Seq.
 	PutRequest(*Request) error
+	// ForgetRequests removes up to limit done requests, and with them their meaning, that were finished before the given time.
+	ForgetRequests(finishedBefore time.Time, limit int) (int, error)
 
 	Repo(id int64) (RepoRecord, error)
 	RepoByName(fullName string) (RepoRecord, error) // owner/name, case-insensitive
@@ -58,6 +60,8 @@ type Tx interface {
 	OpenPulls(repoID int64) ([]PullRecord, error)
 	// PullsByHead returns all pulls, open or not, whose current head is sha.
 	PullsByHead(repoID int64, sha string) ([]PullRecord, error)
+	// UnreportedPulls returns the pulls, open or not, whose Version is ahead of what their ReportState shows.
+	UnreportedPulls() ([]PullKey, error)
 
 	Run(id string) (Run, error)
 	PutRun(Run) error
