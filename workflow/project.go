@@ -34,6 +34,9 @@ type Project struct {
 	// HeadEnvironment is the label head asked for where it differs from the one
 	// that holds. Shown, never obeyed.
 	HeadEnvironment string `json:"head_environment,omitempty"`
+	// Strictest: neither server nor base names the environment of this new project,
+	// so what any environment of the repository asks for is asked for here.
+	Strictest bool `json:"strictest,omitempty"`
 	// Refused says, as a sentence, why this project is never planned ("" = it is not refused).
 	Refused string `json:"refused,omitempty"`
 	// Position is where `.cardea.yml` names it, for annotations (zero when discovered).

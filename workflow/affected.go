@@ -1,0 +1,390 @@
+package workflow
+
+import (
+	"fmt"
+	"path"
+	"sort"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// AffectedInput is a change and what the two trees hold.
+type AffectedInput struct {
+	Changes              []FileChange
+	Resolution           Resolution
+	BaseFound, HeadFound Discovery
+}
+
+// Affected is one project that a change affects.
+type Affected struct {
+	Project Project
+	Reasons []string // sentences without a full stop, the weightiest first; at least one
+	Deleted bool     // base has it, the planned tree does not: planned by nobody
+}
+
+// AffectedProjects says which projects a change affects and why, sorted by name,
+// deleted ones among them. Both sides of renames and both trees' module graphs
+// count. A file belongs to the nearest directory above it that holds engine
+// files or is a project's; so a project is affected by what lies below its
+// directory unless it is another one's, or a module's that it does not call.
+// Projects with `autoplan: false` are in the list too.
+func AffectedProjects(in AffectedInput) []Affected {
+	ix := indexChanges(in)
+	base := map[ProjectKey]bool{}
+	for _, p := range in.Resolution.BaseProjects {
+		base[p.Key()] = true
+	}
+	var out []Affected
+	head := map[ProjectKey]bool{}
+	for _, p := range in.Resolution.Projects {
+		head[p.Key()] = true
+		var reasons []string
+		if !base[p.Key()] {
+			reasons = append(reasons, "it is a new project")
+		}
+		if keys := in.Resolution.Changed[p.Key()]; len(keys) > 0 {
+			reasons = append(reasons, fmt.Sprintf("its entry in `%s` changes: %s", RepoConfigFile, strings.Join(keys, ", ")))
+		}
+		if reasons = append(reasons, ix.reasons(p)...); len(reasons) > 0 {
+			out = append(out, Affected{Project: p, Reasons: reasons})
+		}
+	}
+	for _, p := range in.Resolution.BaseProjects {
+		if !head[p.Key()] {
+			out = append(out, Affected{Project: p, Deleted: true, Reasons: []string{whyDeleted(p, in.HeadFound)}})
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Project.Name < out[j].Project.Name })
+	return out
+}
+
+func whyDeleted(p Project, found Discovery) string {
+	if _, there := found.Modules[p.Dir]; !there {
+		return fmt.Sprintf("directory `%s` is deleted, or holds no Terraform files any more", p.Dir)
+	}
+	if p.TerraformWorkspace == DefaultTerraformWorkspace && p.Position.Line == 0 {
+		var callers []string
+		for dir, m := range found.Modules {
+			for _, c := range m.Calls {
+				if c == p.Dir {
+					callers = append(callers, dir)
+				}
+			}
+		}
+		if sort.Strings(callers); len(callers) > 0 {
+			return fmt.Sprintf("directory `%s` is now a module, called by %s", p.Dir, someNames(callers))
+		}
+	}
+	return fmt.Sprintf("`%s` makes it a project no longer", RepoConfigFile)
+}
+
+// hit counts changed files and keeps the first by name.
+type hit struct {
+	first string
+	count int
+}
+
+func (h *hit) add(file string) {
+	if h.count == 0 || file < h.first {
+		h.first = file
+	}
+	h.count++
+}
+
+// more is ", and 3 more files", or "".
+func (h hit) more() string {
+	switch h.count {
+	case 0, 1:
+		return ""
+	case 2:
+		return ", and 1 more file"
+	}
+	return fmt.Sprintf(", and %d more files", h.count-1)
+}
+
+// changeIndex answers for one project in time that does not grow with the
+// number of changed files.
+type changeIndex struct {
+	paths   []string            // all changed paths, sorted
+	owners  map[string][]string // changed path -> the directories it belongs to, in either tree
+	own     map[string]*hit     // directory -> changed files that belong to it
+	modules map[string][]string // directory -> changed modules that it reaches, sorted
+	literal map[string]*hit     // directory -> changed files that it or its modules name
+	watched map[string]hit      // by glob from the root
+	changed map[string]bool
+}
+
+func indexChanges(in AffectedInput) *changeIndex {
+	ix := &changeIndex{owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
+		literal: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
+	for _, c := range in.Changes {
+		for _, p := range []string{c.Path, c.OldPath} {
+			if p != "" && !ix.changed[p] {
+				ix.changed[p] = true
+				ix.paths = append(ix.paths, p)
+			}
+		}
+	}
+	sort.Strings(ix.paths)
+	baseDirs := directories(in.BaseFound, in.Resolution.BaseProjects)
+	headDirs := directories(in.HeadFound, in.Resolution.Projects)
+	for _, p := range ix.paths {
+		if p == RepoConfigFile {
+			continue // counts by what it says, not by where it lies
+		}
+		ix.owners[p] = union(owner(baseDirs, p), owner(headDirs, p))
+		for _, dir := range ix.owners[p] {
+			hitOf(ix.own, dir).add(p)
+		}
+	}
+	graphs := []callers{reverse(in.BaseFound), reverse(in.HeadFound)}
+	ix.indexModules(graphs)
+	ix.indexLiterals(in, graphs)
+	return ix
+}
+
+func hitOf(hits map[string]*hit, dir string) *hit {
+	h := hits[dir]
+	if h == nil {
+		h = &hit{}
+		hits[dir] = h
+	}
+	return h
+}
+
+func directories(found Discovery, projects []Project) map[string]bool {
+	dirs := make(map[string]bool, len(found.Modules)+len(projects))
+	for dir := range found.Modules {
+		dirs[dir] = true
+	}
+	for _, p := range projects {
+		dirs[p.Dir] = true
+	}
+	return dirs
+}
+
+// owner is the nearest of dirs at or above a file's directory, as a list of one or none.
+func owner(dirs map[string]bool, file string) []string {
+	for dir := path.Dir(file); ; dir = path.Dir(dir) {
+		if dirs[dir] {
+			return []string{dir}
+		}
+		if dir == "." || dir == "/" {
+			return nil
+		}
+	}
+}
+
+// callers is the module graph backwards: directory -> the directories that call it.
+type callers map[string][]string
+
+func reverse(found Discovery) callers {
+	back := callers{}
+	for dir, m := range found.Modules {
+		for _, c := range m.Calls {
+			back[c] = append(back[c], dir)
+		}
+	}
+	return back
+}
+
+// reaching returns every directory that reaches dir through calls, without itself.
+func (c callers) reaching(dir string) []string {
+	if len(c[dir]) == 0 {
+		return nil
+	}
+	seen := map[string]bool{dir: true}
+	var out []string
+	for todo := []string{dir}; len(todo) > 0; todo = todo[1:] {
+		for _, from := range c[todo[0]] {
+			if !seen[from] {
+				seen[from] = true
+				out = append(out, from)
+				todo = append(todo, from)
+			}
+		}
+	}
+	return out
+}
+
+func (ix *changeIndex) indexModules(graphs []callers) {
+	for module := range ix.own {
+		users := map[string]bool{}
+		for _, g := range graphs {
+			for _, dir := range g.reaching(module) {
+				users[dir] = true
+			}
+		}
+		for dir := range users {
+			ix.modules[dir] = append(ix.modules[dir], module)
+		}
+	}
+	for _, list := range ix.modules {
+		sort.Strings(list)
+	}
+}
+
+func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
+	for i, found := range []Discovery{in.BaseFound, in.HeadFound} {
+		for dir, m := range found.Modules {
+			for _, f := range m.Files {
+				if !ix.changed[f] {
+					continue
+				}
+				for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {
+					if h := hitOf(ix.literal, user); h.count == 0 || h.first != f {
+						h.add(f)
+					}
+				}
+			}
+		}
+	}
+}
+
+// reasons says which changed files affect a project.
+func (ix *changeIndex) reasons(p Project) []string {
+	var out []string
+	if h := ix.own[p.Dir]; h != nil {
+		out = append(out, fmt.Sprintf("`%s` changed%s", h.first, h.more()))
+	}
+	modules := ix.modules[p.Dir]
+	for i, module := range modules {
+		if i == 3 && len(modules) > 4 {
+			out = append(out, fmt.Sprintf("files of %d more modules changed", len(modules)-i))
+			break
+		}
+		h := ix.own[module]
+		out = append(out, fmt.Sprintf("`%s` of module `%s` changed%s", h.first, module, h.more()))
+	}
+	for _, f := range p.VarFiles {
+		if file := path.Join(p.Dir, f); ix.changed[file] && !ix.covered(p, file) {
+			out = append(out, fmt.Sprintf("variable file `%s` changed", file))
+		}
+	}
+	for _, f := range p.BackendConfig {
+		if file := path.Join(p.Dir, f); ix.changed[file] && !ix.covered(p, file) {
+			out = append(out, fmt.Sprintf("backend configuration `%s` changed", file))
+		}
+	}
+	if h := ix.literal[p.Dir]; h != nil && !ix.covered(p, h.first) {
+		out = append(out, fmt.Sprintf("`%s`, which its code names, changed%s", h.first, h.more()))
+	}
+	for _, w := range p.Watch {
+		if h := ix.watch(WatchGlob(p.Dir, w)); h.count > 0 && (h.count > 1 || !ix.covered(p, h.first)) {
+			out = append(out, fmt.Sprintf("`%s` changed%s, watched as `%s`", h.first, h.more(), w))
+		}
+	}
+	return out
+}
+
+// covered reports whether a changed file belongs to the project's directory or
+// to one of its modules: then that reason is given already.
+func (ix *changeIndex) covered(p Project, file string) bool {
+	for _, dir := range ix.owners[file] {
+		if dir == p.Dir {
+			return true
+		}
+		for _, m := range ix.modules[p.Dir] {
+			if dir == m {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// watch counts the changed files that a glob from the root matches. Only those
+// below the glob's fixed part are looked at.
+func (ix *changeIndex) watch(glob string) hit {
+	if h, known := ix.watched[glob]; known {
+		return h
+	}
+	var h hit
+	fixed, _ := doublestar.SplitPattern(glob)
+	from, prefix := 0, ""
+	if fixed = unescapeGlob(fixed); fixed != "." {
+		prefix = fixed
+		from = sort.SearchStrings(ix.paths, prefix)
+	}
+	for _, p := range ix.paths[from:] {
+		if !strings.HasPrefix(p, prefix) {
+			break
+		}
+		if MatchWatch(glob, p) {
+			h.add(p)
+		}
+	}
+	ix.watched[glob] = h
+	return h
+}
+
+// WatchGlob is a glob of `watch`, which is relative to a project's directory, relative to the root.
+func WatchGlob(dir, glob string) string {
+	return path.Join(escapeGlob(dir), glob)
+}
+
+// MatchWatch reports whether a glob relative to the root names a file. One
+// without wildcards that names a directory names everything in it.
+func MatchWatch(glob, file string) bool {
+	if doublestar.MatchUnvalidated(glob, file) {
+		return true
+	}
+	return !isGlob(glob) && strings.HasPrefix(file, glob+"/")
+}
+
+var globEscapes = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`)
+
+func escapeGlob(dir string) string { return globEscapes.Replace(dir) }
+
+func unescapeGlob(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// WorkspacePaths is what a project's workspace must hold when it does not hold
+// the whole tree: directories (everything below them) and files, clean, relative
+// to the root, sorted, none below another. An empty list means the whole tree.
+// The files that lie in the directories above each of them are not listed; the
+// export adds them, because tools look for their settings upwards.
+func WorkspacePaths(p Project, in Inputs) []string {
+	paths := append([]string{p.Dir}, in.Modules...)
+	paths = append(append(paths, in.VarFiles...), in.Files...)
+	for _, w := range in.Watch {
+		fixed, rest := doublestar.SplitPattern(w)
+		if !isGlob(w) {
+			fixed = path.Join(fixed, rest)
+		}
+		paths = append(paths, unescapeGlob(fixed))
+	}
+	sort.Strings(paths)
+	var out []string
+	have := map[string]bool{}
+	for _, f := range paths {
+		f = path.Clean(f)
+		if f == "." {
+			return nil
+		}
+		if !have[f] && !below(have, f) {
+			have[f] = true
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// below reports whether a directory above file is in the set.
+func below(set map[string]bool, file string) bool {
+	for dir := path.Dir(file); dir != "." && dir != "/"; dir = path.Dir(dir) {
+		if set[dir] {
+			return true
+		}
+	}
+	return false
+}

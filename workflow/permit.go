@@ -1,0 +1,158 @@
+package workflow
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// MayPlanInput is what decides whether a request may plan a pull.
+type MayPlanInput struct {
+	Rules   Rules
+	Pull    Pull
+	Request Request
+	// ActorRole is the sender's role on the repository, AuthorRole the pull
+	// author's, both read live. A command needs the first, everything else the second.
+	ActorRole, AuthorRole Role
+	// RoleError is the error of finding them out: then the answer is no.
+	RoleError error
+}
+
+// MayPlan says whether a request may start plans of a pull: nil when it may, else
+// why not and who can mend it. A pull from a fork is never planned. A command
+// counts by who wrote it, drafts included; what happens by itself counts by the
+// pull's author, a bot's only when the server's `bots` lists it.
+func MayPlan(in MayPlanInput) *Trouble {
+	if in.Pull.Fork {
+		return refuse("Pull requests from forks are not planned",
+			"The head of this pull request is in another repository, whose code would run with this one's credentials.",
+			fmt.Sprintf("Somebody who may write to %s can push the branch here and open a pull request from it.", in.Pull.Repo.FullName()))
+	}
+	who, role := in.Pull.Author, in.AuthorRole
+	if in.Request.Kind == RequestCommand {
+		who, role = in.Request.Actor, in.ActorRole
+	} else if in.Pull.Draft && !in.Rules.Drafts {
+		return refuse("Draft pull requests are not planned by themselves",
+			"The server's rule for this repository says `drafts: false`.",
+			"Mark the pull request as ready for review. "+whoMay(in.Rules))
+	} else if pusher := in.Request.Actor; pusher.Bot && !in.Rules.listsBot(pusher) {
+		who = pusher // whose commits these are; the author's permission does not speak for it
+	}
+	if who.Bot && !in.Rules.listsBot(who) {
+		return refuse(fmt.Sprintf("%s is not an app that may plan here", shown(who.Login)),
+			fmt.Sprintf("The server's `bots` for this repository do not list `%s`.", shown(who.Slug())), whoMay(in.Rules))
+	}
+	if in.RoleError != nil {
+		return refuse("The permission to plan could not be checked",
+			fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is planned.", mention(who)),
+			"Try again with `cardea plan`.")
+	}
+	if who.Bot && in.Request.Kind != RequestCommand {
+		return nil // a listed app's own heads: the list is the permission
+	}
+	if !in.Rules.Plan.Includes(who, role) {
+		return refuse(fmt.Sprintf("%s may not plan here", shown(who.Login)),
+			fmt.Sprintf("%s has the role `%s` on this repository.", mention(who), roleOrNone(role)), whoMay(in.Rules))
+	}
+	return nil
+}
+
+// MayPlanProject says why a person must not plan one project although MayPlan
+// said yes, as a sentence; "" when they may. An environment can ask for more than
+// the repository does; where head's label differs from the one that holds, both
+// must agree, and a project whose environment nobody names needs what all ask for.
+func MayPlanProject(in MayPlanInput, p Project) string {
+	who, role := in.Pull.Author, in.AuthorRole
+	if in.Request.Kind == RequestCommand {
+		who, role = in.Request.Actor, in.ActorRole
+	} else if who.Bot && in.Rules.listsBot(who) {
+		return ""
+	}
+	for _, name := range in.Rules.environmentsOf(p) {
+		env := in.Rules.Environments[name]
+		if env.Plan == nil || (in.RoleError == nil && env.Plan.Includes(who, role)) {
+			continue
+		}
+		return fmt.Sprintf("%s may not plan in environment `%s`, which asks for %s.", mention(who), name, env.Plan.describe())
+	}
+	return ""
+}
+
+// PlanCredentials names the server's credentials entry for a project's plans, ""
+// for none. Head's label never chooses: an environment that nobody but head names
+// gets the repository's.
+func (r Rules) PlanCredentials(p Project) string {
+	if env, ok := r.Environments[p.Environment]; ok && p.Environment != "" && env.Credentials.Plan != "" {
+		return env.Credentials.Plan
+	}
+	return r.Credentials.Plan
+}
+
+// environmentsOf names the environments whose rules hold for a project, sorted.
+func (r Rules) environmentsOf(p Project) []string {
+	var names []string
+	for name := range r.Environments {
+		if p.Strictest || name == p.Environment || name == p.HeadEnvironment {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+func (r Rules) listsBot(a Actor) bool {
+	return slices.ContainsFunc(r.Bots, func(slug string) bool { return strings.EqualFold(slug, a.Slug()) })
+}
+
+// Includes reports whether a person with a role is among those meant. Who names nobody means nobody.
+func (w Who) Includes(a Actor, role Role) bool {
+	if w.Role != "" && role.AtLeast(w.Role) {
+		return true
+	}
+	return a.Login != "" && slices.Contains(w.Users, strings.ToLower(a.Login))
+}
+
+// describe is whom w means, in words.
+func (w Who) describe() string {
+	var parts []string
+	if w.Role != "" {
+		parts = append(parts, fmt.Sprintf("the role `%s`", w.Role))
+		if w.Role != RoleAdmin {
+			parts[0] += " or a higher one"
+		}
+	}
+	for _, u := range w.Users {
+		parts = append(parts, "the user `"+u+"`")
+	}
+	if len(parts) == 0 {
+		return "nobody"
+	}
+	return orList(parts)
+}
+
+func whoMay(r Rules) string {
+	return fmt.Sprintf("`cardea plan`, in a comment, starts it for %s.", r.Plan.describe())
+}
+
+func refuse(title string, sentences ...string) *Trouble {
+	if runes := []rune(title); len(runes) > 100 {
+		title = string(runes[:99]) + "…"
+	}
+	return &Trouble{Kind: TroubleNotPermitted, Title: title, Sentences: sentences}
+}
+
+// mention names a person without notifying them.
+func mention(a Actor) string {
+	if a.Login == "" {
+		return "The account that is gone"
+	}
+	return "`" + shown(a.Login) + "`"
+}
+
+func roleOrNone(r Role) Role {
+	if !r.Known() {
+		return RoleNone
+	}
+	return r
+}

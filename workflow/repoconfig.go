@@ -1,0 +1,403 @@
+package workflow
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"sort"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"golang.org/x/text/unicode/norm"
+)
+
+// RepoConfigFile is the name of a repository's configuration, at its root.
+const RepoConfigFile = ".cardea.yml"
+
+// RepoConfig is a repository's configuration as one tree has it. It decides
+// nothing by itself: Resolve says which of its words hold, by whose tree they are.
+type RepoConfig struct {
+	File         string // as in positions: ".cardea.yml"
+	Autodiscover Autodiscover
+	Projects     []ProjectEntry // in the order of the file
+}
+
+// Autodiscover says which discovered directories are projects without being named.
+type Autodiscover struct {
+	Enabled bool
+	Pattern string   // "{environment}/{component}", "" = directories give no labels
+	Ignore  []string // globs over directories
+}
+
+// ProjectEntry is one item of `projects`. Its directory may be a glob, then it stands for several projects.
+type ProjectEntry struct {
+	Project          // without Name where none is written
+	Glob    bool     // Dir is a glob
+	Written []string // the keys that are written, sorted
+}
+
+// DefaultRepoConfig is what holds for a repository without `.cardea.yml`: every
+// directory with Terraform files that no other one calls is a project.
+func DefaultRepoConfig() RepoConfig {
+	return RepoConfig{File: RepoConfigFile, Autodiscover: Autodiscover{Enabled: true}}
+}
+
+// laterInRepo are the keys of `.cardea.yml` whose time has not come.
+var laterInRepo = map[string]string{
+	"require": "comes with a later version of Cardea, which can apply; this one plans only. Remove it",
+}
+
+// serversKeys are keys that people look for in `.cardea.yml` and that only the server may hold.
+var serversKeys = []string{"credentials", "permissions", "approvals", "apply", "lock", "forks", "drafts", "bots", "allow",
+	"checks", "stale_after", "automerge", "checkout", "environments", "repos", "create_workspace"}
+
+const serversKey = "is a key of the server's configuration, not of a repository's"
+
+func refusedInRepo(keys ...string) map[string]string {
+	refused := map[string]string{}
+	for _, k := range serversKeys {
+		refused[k] = serversKey
+	}
+	for k, why := range laterInRepo {
+		refused[k] = why
+	}
+	return refused
+}
+
+// ParseRepoConfig reads a `.cardea.yml`. When there are diagnostics the
+// configuration is faulty and must not be used; all faults come at once, each
+// with its line and column. File is the name to give in positions.
+func ParseRepoConfig(file string, data []byte) (RepoConfig, []Diagnostic) {
+	cfg := DefaultRepoConfig()
+	cfg.File = file
+	faults := &Faults{}
+	if root := ParseYAML(file, data, faults); root != nil {
+		root.Map(repoKeys(&cfg), refusedInRepo())
+		checkTwins(cfg.Projects, faults)
+	}
+	return cfg, faults.List()
+}
+
+func repoKeys(cfg *RepoConfig) Keys {
+	return Keys{
+		"version": func(y *YAML) {
+			var v string
+			if y.Number(&v); v != "" && v != "1" {
+				y.Fault("`version` must be 1: this is the only format so far")
+			}
+		},
+		"autodiscover": func(y *YAML) { y.Map(autodiscoverKeys(&cfg.Autodiscover), nil) },
+		"projects": func(y *YAML) {
+			y.List(func(item *YAML) {
+				if entry, ok := projectEntry(item); ok {
+					cfg.Projects = append(cfg.Projects, entry)
+				}
+			})
+		},
+	}
+}
+
+func autodiscoverKeys(a *Autodiscover) Keys {
+	return Keys{
+		"enabled": func(y *YAML) { y.Bool(&a.Enabled) },
+		"pattern": func(y *YAML) {
+			if s, ok := y.Text(); ok {
+				if fault := checkPattern(s); fault != "" {
+					y.Fault("`%s` %s", y.path, fault)
+					return
+				}
+				a.Pattern = s
+			}
+		},
+		"ignore": func(y *YAML) { a.Ignore = globList(y, rootGlobFault) },
+	}
+}
+
+// projectEntry reads one item of `projects`.
+func projectEntry(y *YAML) (ProjectEntry, bool) {
+	e := ProjectEntry{Project: Project{TerraformWorkspace: DefaultTerraformWorkspace, Engine: "terraform", Position: y.at}}
+	before := len(y.faults.list)
+	y.Map(projectKeys(&e), refusedInRepo())
+	if y.kind != yamlMap {
+		return e, false
+	}
+	for _, k := range y.keys {
+		e.Written = append(e.Written, k.name)
+	}
+	sort.Strings(e.Written)
+	if !y.Has("dir") {
+		y.Fault("`%s` needs a `dir`", y.path)
+	}
+	if e.Glob && e.Name != "" {
+		y.Fault("`%s` has a name, and a `dir` with wildcards that can stand for several projects: remove the name or name one directory", y.path)
+	}
+	return e, len(y.faults.list) == before
+}
+
+func projectKeys(e *ProjectEntry) Keys {
+	return Keys{
+		"name":        func(y *YAML) { checked(y, &e.Name, nameFault) },
+		"environment": func(y *YAML) { checked(y, &e.Environment, labelFault) },
+		"component":   func(y *YAML) { checked(y, &e.Component, labelFault) },
+		"dir": func(y *YAML) {
+			s, ok := y.Text()
+			if !ok {
+				return
+			}
+			e.Dir, e.Glob = s, isGlob(s)
+			fault := ProjectDirFault(s)
+			if e.Glob && fault == "" {
+				fault = globFault(s)
+			}
+			if fault != "" {
+				y.Fault("`%s` %s", y.path, fault)
+			}
+		},
+		"terraform_workspace": func(y *YAML) { checked(y, &e.TerraformWorkspace, workspaceFault) },
+		"tool":                func(y *YAML) { y.Choice(&e.Tool, "terraform", "tofu") },
+		"version": func(y *YAML) {
+			y.Number(&e.Version)
+			if e.Version != "" && !exactVersion.MatchString(e.Version) {
+				y.Fault("`%s` must be one exact version like 1.11.4, not %q", y.path, e.Version)
+			}
+		},
+		"var_files":      func(y *YAML) { e.VarFiles = fileList(y) },
+		"backend_config": func(y *YAML) { e.BackendConfig = fileList(y) },
+		"watch":          func(y *YAML) { e.Watch = globList(y, globFault) },
+		"depends_on":     func(y *YAML) { y.Strings(&e.DependsOn) },
+		"workspace": func(y *YAML) {
+			var s string
+			if y.Choice(&s, "tree"); s == "tree" {
+				e.WholeTree = true
+			}
+		},
+		"autoplan": func(y *YAML) {
+			plan := true
+			y.Bool(&plan)
+			e.NoAutoplan = !plan
+		},
+	}
+}
+
+var exactVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`)
+
+// checked reads a text that a rule may refuse; the rule returns the fault without its subject, or "".
+func checked(y *YAML, into *string, fault func(string) string) {
+	s, ok := y.Text()
+	if !ok {
+		return
+	}
+	if why := fault(s); why != "" {
+		y.Fault("`%s` %s", y.path, why)
+		return
+	}
+	*into = s
+}
+
+// fileList reads files relative to a project's directory.
+func fileList(y *YAML) []string {
+	var list []string
+	y.List(func(v *YAML) {
+		s, ok := v.Text()
+		if !ok {
+			return
+		}
+		why := pathFault(s)
+		if why == "" && strings.ContainsRune(s, '=') {
+			why = fmt.Sprintf("must name a file; %q is a setting", s)
+		}
+		if why != "" {
+			v.Fault("`%s` %s", v.path, why)
+			return
+		}
+		list = append(list, path.Clean(s))
+	})
+	return list
+}
+
+func globList(y *YAML, fault func(string) string) []string {
+	var list []string
+	y.List(func(v *YAML) {
+		var s string
+		if checked(v, &s, fault); s != "" {
+			list = append(list, s)
+		}
+	})
+	return list
+}
+
+// ProjectDirFault says why a text is not accepted as a project's directory, ""
+// when it is. Directories are compared as they are written and used as paths,
+// so what is not already the clean form of a path inside the repository is
+// refused, never cleaned. Wildcards are not looked at.
+func ProjectDirFault(dir string) string {
+	if why := pathFault(dir); why != "" {
+		return why
+	}
+	for _, segment := range strings.Split(dir, "/") {
+		switch {
+		case segment == "..":
+			return fmt.Sprintf("%q leaves the repository", dir)
+		case segment == ".git":
+			return fmt.Sprintf("%q is git's own directory", dir)
+		}
+	}
+	if clean := path.Clean(dir); clean != dir {
+		return fmt.Sprintf("%q is not written plainly: write %q", dir, clean)
+	}
+	return ""
+}
+
+// pathFault says why a text is not a relative slash path, "" when it is.
+func pathFault(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > 1024:
+		return "is longer than 1,024 bytes"
+	case !utf8.ValidString(s):
+		return "is not UTF-8 text"
+	case strings.HasPrefix(s, "/"):
+		return fmt.Sprintf("%q is absolute: paths are relative", s)
+	case strings.HasPrefix(s, "~"):
+		return fmt.Sprintf("%q starts with ~, which means nothing here", s)
+	case strings.ContainsRune(s, '\\'):
+		return fmt.Sprintf("%q has a backslash: separate directories by /", s)
+	}
+	if strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError
+	}) {
+		return fmt.Sprintf("%q has characters that cannot be seen", s)
+	}
+	return ""
+}
+
+func isGlob(s string) bool { return strings.ContainsAny(s, "*?[{") }
+
+func globFault(s string) string {
+	if why := pathFault(s); why != "" {
+		return why
+	}
+	if !doublestar.ValidatePattern(s) {
+		return fmt.Sprintf("%q is not a valid glob", s)
+	}
+	// A set of alternatives multiplies the work of a match.
+	if strings.Count(s, "{") > 4 || strings.Count(s, "**") > 8 || strings.Count(s, "*") > 32 {
+		return fmt.Sprintf("%q has more wildcards than are allowed", s)
+	}
+	return ""
+}
+
+func rootGlobFault(s string) string {
+	if why := globFault(s); why != "" {
+		return why
+	}
+	if s == ".." || strings.HasPrefix(s, "../") {
+		return fmt.Sprintf("%q leaves the repository", s)
+	}
+	return ""
+}
+
+// nameFault says why a project's name is refused: names stand in comments,
+// commands, check runs and addresses of pages, and may not look like a wildcard.
+func nameFault(s string) string {
+	if why := labelFault(s); why != "" {
+		return why
+	}
+	if strings.HasPrefix(s, "/") || strings.HasSuffix(s, "/") || strings.Contains(s, "//") || path.Clean("/"+s) != "/"+s {
+		return fmt.Sprintf("%q must not have empty, . or .. parts", s)
+	}
+	return ""
+}
+
+// labelFault says why an environment or component is refused.
+func labelFault(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > 100:
+		return "is longer than 100 bytes"
+	case strings.HasPrefix(s, "-"):
+		return fmt.Sprintf("%q starts with -", s)
+	}
+	for _, r := range s {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !strings.ContainsRune("._-/+=:", r) {
+			return fmt.Sprintf("%q has the character %q: letters, digits and . _ - / + = : are allowed", s, r)
+		}
+	}
+	return ""
+}
+
+// workspaceFault is Terraform's own rule (a name must survive URL path
+// escaping unchanged), and no leading dash, which would read as an option.
+func workspaceFault(s string) string {
+	if s == "" {
+		return "is empty"
+	}
+	if len(s) > 90 || strings.HasPrefix(s, "-") || s == "." || s == ".." {
+		return fmt.Sprintf("%q is not a name of a Terraform workspace", s)
+	}
+	for _, r := range s {
+		if r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-~", r)) {
+			return fmt.Sprintf("%q has the character %q, which no Terraform workspace has", s, r)
+		}
+	}
+	return ""
+}
+
+// checkPattern says why an autodiscover pattern is refused, "" when it is good.
+func checkPattern(s string) string {
+	if why := pathFault(s); why != "" {
+		return why
+	}
+	seen := map[string]bool{}
+	for _, segment := range strings.Split(s, "/") {
+		switch {
+		case segment == "{environment}" || segment == "{component}":
+			if seen[segment] {
+				return fmt.Sprintf("%q names %s twice", s, segment)
+			}
+			seen[segment] = true
+		case strings.ContainsAny(segment, "{}"):
+			return fmt.Sprintf("%q has the part %q: whole parts {environment}, {component}, * and ** are known", s, segment)
+		case segment == "" || segment == "." || segment == "..":
+			return fmt.Sprintf("%q is not a plain path", s)
+		case strings.Contains(segment, "**") && segment != "**", strings.Count(segment, "*") > 8:
+			return fmt.Sprintf("%q has the part %q: ** stands alone", s, segment)
+		}
+	}
+	if len(seen) == 0 {
+		return fmt.Sprintf("%q has neither {environment} nor {component}", s)
+	}
+	if strings.Count(s, "**") > 2 {
+		return fmt.Sprintf("%q has more than two **", s)
+	}
+	return ""
+}
+
+// checkTwins refuses two entries for one project, and directories that differ
+// only in how Unicode writes the same letters: people could not tell them apart.
+func checkTwins(entries []ProjectEntry, faults *Faults) {
+	keys, names := map[string]ProjectEntry{}, map[string]Position{}
+	for _, e := range entries {
+		if e.Name != "" {
+			if first, twice := names[e.Name]; twice {
+				faults.Add(e.Position, "the name `%s` is given twice; the first is in line %d", e.Name, first.Line)
+			} else {
+				names[e.Name] = e.Position
+			}
+		}
+		key := norm.NFC.String(e.Dir) + "\x00" + e.TerraformWorkspace
+		first, twice := keys[key]
+		switch {
+		case !twice:
+			keys[key] = e
+		case first.Dir == e.Dir:
+			faults.Add(e.Position, "directory `%s` with Terraform workspace `%s` is named twice; the first is in line %d", e.Dir, e.TerraformWorkspace, first.Position.Line)
+		default:
+			faults.Add(e.Position, "directory `%s` looks the same as the one in line %d and is written with other Unicode characters", e.Dir, first.Position.Line)
+		}
+	}
+}

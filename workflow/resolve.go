@@ -1,0 +1,508 @@
+package workflow
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"golang.org/x/text/unicode/norm"
+)
+
+// ResolveInput is what decides which projects a planned tree has and what holds for them.
+type ResolveInput struct {
+	Rules                Rules
+	Base, Head           RepoConfig // Head is the planned tree's
+	BaseFaulty           bool       // base's file does not parse: Base is not looked at
+	BaseFound, HeadFound Discovery
+}
+
+// Resolution is the answer of Resolve.
+type Resolution struct {
+	// Projects of the planned tree, sorted by name.
+	Projects []Project
+	// BaseProjects are those of base, sorted by name.
+	BaseProjects []Project
+	// Changed names, for projects of both trees whose resolved entry differs, the keys that differ.
+	Changed map[ProjectKey][]string
+	// Notes are sentences about the whole pull.
+	Notes []string
+	// Diagnostics are faults of head's configuration that only the tree shows: a
+	// directory that is not there, two projects of one name, an unknown depends_on.
+	// With any, nothing is planned.
+	Diagnostics []Diagnostic
+}
+
+// Resolve makes projects of two configurations and what was discovered, by the
+// rules of trust: head brings projects and their technical keys; a project's
+// name and environment are base's; a new project's environment is the server's,
+// else what base's pattern says, else unknown, and then the strictest rules hold.
+// With base faulty head's file gives the list, and nothing but the server gives
+// environments.
+func Resolve(in ResolveInput) Resolution {
+	faults := &Faults{}
+	head := drafts(in.Head, in.HeadFound, faults)
+	baseConfig := in.Base
+	if in.BaseFaulty {
+		baseConfig = in.Head
+	}
+	base := drafts(baseConfig, in.BaseFound, &Faults{})
+	r := resolver{in: in, head: head, base: base, baseByKey: map[ProjectKey]Project{}, names: map[ProjectKey]string{}, faults: faults}
+	for _, p := range base {
+		r.baseByKey[p.Key()] = p
+	}
+	out := Resolution{Changed: map[ProjectKey][]string{}}
+	for _, h := range head {
+		p := r.trusted(h)
+		out.Projects = append(out.Projects, p)
+		r.names[p.Key()] = p.Name
+		if b, ok := r.baseByKey[p.Key()]; ok {
+			if keys := changedKeys(b, h); len(keys) > 0 {
+				out.Changed[p.Key()] = keys
+			}
+		}
+	}
+	for _, b := range base {
+		out.BaseProjects = append(out.BaseProjects, r.trustedBase(b))
+	}
+	sortProjects(out.Projects)
+	sortProjects(out.BaseProjects)
+	r.dependencies(out.Projects)
+	r.uniqueNames(out.Projects)
+	r.circles(out.Projects)
+	out.Notes = r.notes(out.Projects)
+	out.Diagnostics = faults.List()
+	return out
+}
+
+type resolver struct {
+	in         ResolveInput
+	head, base []Project
+	baseByKey  map[ProjectKey]Project
+	names      map[ProjectKey]string // the names that hold
+	renames    [][2]string           // held name, head's name
+	faults     *Faults
+}
+
+// trusted gives a project of head what base and server decide about it.
+func (r *resolver) trusted(h Project) Project {
+	p := h
+	b, known := r.baseByKey[h.Key()]
+	if known && !r.in.BaseFaulty {
+		if p.Name = b.Name; b.Name != h.Name {
+			r.renames = append(r.renames, [2]string{b.Name, h.Name})
+		}
+		if b.Component != "" {
+			p.Component = b.Component
+		}
+		p.Watch = union(b.Watch, h.Watch)
+	}
+	switch env := r.in.Rules.EnvironmentOfDir(h.Dir); {
+	case env != "":
+		p.Environment = env
+	case r.in.BaseFaulty:
+		p.Environment, p.Strictest = "", true
+	case known:
+		p.Environment = b.Environment
+	default:
+		p.Environment, _, _ = labels(r.in.Base.Autodiscover.Pattern, h.Dir)
+		p.Strictest = p.Environment == ""
+	}
+	p.Strictest = p.Strictest && len(r.in.Rules.Environments) > 0
+	if h.Environment != p.Environment {
+		p.HeadEnvironment = h.Environment
+	}
+	return p
+}
+
+// trustedBase gives a project of base the environment that the server decides.
+func (r *resolver) trustedBase(b Project) Project {
+	if env := r.in.Rules.EnvironmentOfDir(b.Dir); env != "" {
+		b.Environment = env
+	} else if r.in.BaseFaulty {
+		b.Environment = ""
+	}
+	return b
+}
+
+// EnvironmentOfDir is the environment whose `dirs` of the server's rules match a
+// directory, "" when none does. Of several the one with the highest order counts,
+// among equals the first by name.
+func (r Rules) EnvironmentOfDir(dir string) string {
+	best := ""
+	for name, env := range r.Environments {
+		if !matchAny(env.Dirs, dir) {
+			continue
+		}
+		if best == "" || env.Order > r.Environments[best].Order || (env.Order == r.Environments[best].Order && name < best) {
+			best = name
+		}
+	}
+	return best
+}
+
+func matchAny(globs []string, name string) bool {
+	return slices.ContainsFunc(globs, func(g string) bool { return doublestar.MatchUnvalidated(g, name) })
+}
+
+// drafts lists the projects that one configuration makes of one tree, as it asks
+// for them: every discovered root that is not ignored, then the entries with
+// wildcards, then the plain ones; a later one replaces an earlier one of the same
+// directory and Terraform workspace.
+func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
+	byKey := map[ProjectKey]Project{}
+	roots := found.Roots()
+	if cfg.Autodiscover.Enabled {
+		for _, dir := range roots {
+			if !matchAny(cfg.Autodiscover.Ignore, dir) {
+				p := Project{Dir: dir, TerraformWorkspace: DefaultTerraformWorkspace, Engine: "terraform"}
+				byKey[p.Key()] = p
+			}
+		}
+	}
+	for _, e := range cfg.Projects {
+		if !e.Glob {
+			continue
+		}
+		for _, dir := range roots {
+			if doublestar.MatchUnvalidated(e.Dir, dir) {
+				p := e.Project
+				p.Dir = dir
+				byKey[p.Key()] = p
+			}
+		}
+	}
+	var looks map[string]string
+	for _, e := range cfg.Projects {
+		if e.Glob {
+			continue
+		}
+		if _, ok := found.Modules[e.Dir]; !ok {
+			if looks == nil {
+				looks = lookAlikes(found)
+			}
+			faults.Add(e.Position, "%s", missingDir(e.Dir, looks))
+			continue
+		}
+		byKey[e.Key()] = e.Project
+	}
+	return finishDrafts(cfg, byKey, faults)
+}
+
+// finishDrafts fills in names and labels and refuses directories that cannot be used.
+func finishDrafts(cfg RepoConfig, byKey map[ProjectKey]Project, faults *Faults) []Project {
+	list := make([]Project, 0, len(byKey))
+	twins := map[string]string{} // by how the directory looks
+	twice := map[string]bool{}
+	for key, p := range byKey {
+		if p.Name == "" {
+			p.Name = DefaultProjectName(p.Dir, p.TerraformWorkspace)
+		}
+		env, component, _ := labels(cfg.Autodiscover.Pattern, p.Dir)
+		if p.Environment == "" {
+			p.Environment = env
+		}
+		if p.Component == "" {
+			p.Component = component
+		}
+		look := norm.NFC.String(key.Dir)
+		if other, ok := twins[look]; ok && other != key.Dir {
+			twice[look] = true
+		}
+		twins[look] = key.Dir
+		outside(p, faults)
+		list = append(list, p)
+	}
+	for i := range list {
+		p := &list[i]
+		if why := ProjectDirFault(p.Dir); why != "" {
+			p.Refused = "Its directory " + why + "."
+		} else if twice[norm.NFC.String(p.Dir)] {
+			p.Refused = fmt.Sprintf("There are two directories that both look like %q and differ only in Unicode form; rename one.", norm.NFC.String(p.Dir))
+		}
+	}
+	sortProjects(list)
+	return list
+}
+
+// outside adds a fault for every file or glob that leaves the repository.
+func outside(p Project, faults *Faults) {
+	for _, group := range []struct {
+		key   string
+		paths []string
+	}{{"var_files", p.VarFiles}, {"backend_config", p.BackendConfig}, {"watch", p.Watch}} {
+		for _, f := range group.paths {
+			if joined := path.Join(p.Dir, f); joined == ".." || strings.HasPrefix(joined, "../") {
+				faults.Add(p.Position, "`%s` of project `%s` names %q, which leaves the repository", group.key, p.Name, f)
+			}
+		}
+	}
+}
+
+func lookAlikes(found Discovery) map[string]string {
+	looks := map[string]string{}
+	for dir := range found.Modules {
+		looks[norm.NFC.String(dir)] = dir
+	}
+	return looks
+}
+
+func missingDir(dir string, looks map[string]string) string {
+	if twin, ok := looks[norm.NFC.String(dir)]; ok {
+		return fmt.Sprintf("directory `%s` is not there: there is one that looks the same, written with other Unicode characters (%+q)", dir, twin)
+	}
+	dirs := make([]string, 0, len(looks))
+	for _, d := range looks {
+		dirs = append(dirs, d)
+	}
+	if near := Nearest(dir, dirs); near != "" {
+		return fmt.Sprintf("directory `%s` does not exist or has no Terraform files: did you mean `%s`?", dir, near)
+	}
+	return fmt.Sprintf("directory `%s` does not exist or has no Terraform files", dir)
+}
+
+// labels reads a directory's labels by an autodiscover pattern. {environment}
+// stands for one part of the path, {component} for one or more, * for any text
+// within a part and ** for any number of parts.
+func labels(pattern, dir string) (environment, component string, ok bool) {
+	parts := strings.Split(dir, "/")
+	if pattern == "" || len(parts) > 64 {
+		return "", "", false
+	}
+	return matchLabels(strings.Split(pattern, "/"), parts)
+}
+
+func matchLabels(pattern, parts []string) (environment, component string, ok bool) {
+	if len(pattern) == 0 {
+		return "", "", len(parts) == 0
+	}
+	switch first := pattern[0]; first {
+	case "**":
+		for n := 0; n <= len(parts); n++ {
+			if environment, component, ok = matchLabels(pattern[1:], parts[n:]); ok {
+				return environment, component, true
+			}
+		}
+	case "{component}":
+		for n := 1; n <= len(parts); n++ {
+			if environment, _, ok = matchLabels(pattern[1:], parts[n:]); ok {
+				return environment, strings.Join(parts[:n], "/"), true
+			}
+		}
+	case "{environment}":
+		if len(parts) > 0 {
+			if _, component, ok = matchLabels(pattern[1:], parts[1:]); ok {
+				return parts[0], component, true
+			}
+		}
+	default:
+		if len(parts) > 0 && doublestar.MatchUnvalidated(first, parts[0]) {
+			return matchLabels(pattern[1:], parts[1:])
+		}
+	}
+	return "", "", false
+}
+
+// changedKeys names the keys in which the entries that two trees ask for differ.
+func changedKeys(base, head Project) []string {
+	var keys []string
+	note := func(key string, same bool) {
+		if !same {
+			keys = append(keys, key)
+		}
+	}
+	note("name", base.Name == head.Name)
+	note("environment", base.Environment == head.Environment)
+	note("component", base.Component == head.Component)
+	note("tool", base.Tool == head.Tool)
+	note("version", base.Version == head.Version)
+	note("var_files", slices.Equal(base.VarFiles, head.VarFiles))
+	note("backend_config", slices.Equal(base.BackendConfig, head.BackendConfig))
+	note("watch", slices.Equal(base.Watch, head.Watch))
+	note("depends_on", slices.Equal(base.DependsOn, head.DependsOn))
+	note("workspace", base.WholeTree == head.WholeTree)
+	note("autoplan", base.NoAutoplan == head.NoAutoplan)
+	return keys
+}
+
+// dependencies turns the names of depends_on, base's and head's together, into
+// the names that hold.
+func (r *resolver) dependencies(projects []Project) {
+	held := map[string]bool{}
+	var all []string
+	headNames, baseNames := map[string]ProjectKey{}, map[string]ProjectKey{}
+	for _, p := range projects {
+		held[p.Name] = true
+		all = append(all, p.Name)
+	}
+	for _, h := range r.head {
+		headNames[h.Name] = h.Key()
+	}
+	for _, b := range r.base {
+		baseNames[b.Name] = b.Key()
+	}
+	said := map[string]bool{}
+	for i := range projects {
+		p := &projects[i]
+		var deps []string
+		for _, d := range r.baseByKey[p.Key()].DependsOn {
+			// A dependency on what this change deletes is over.
+			if name, ok := r.names[baseNames[d]]; ok {
+				deps = append(deps, name)
+			}
+		}
+		for _, d := range p.DependsOn {
+			switch name, ok := r.names[headNames[d]]; {
+			case ok:
+				deps = append(deps, name)
+			case held[d]:
+				deps = append(deps, d)
+			default:
+				fault := fmt.Sprintf("`depends_on` names `%s`, and no project is called that%s", d, meant(d, all))
+				if id := fmt.Sprint(p.Position, fault); !said[id] {
+					said[id] = true
+					r.faults.Add(p.Position, "%s", fault)
+				}
+			}
+		}
+		p.DependsOn = union(deps, nil)
+	}
+}
+
+// uniqueNames adds a fault for every name that two projects have.
+func (r *resolver) uniqueNames(sorted []Project) {
+	for i := 1; i < len(sorted); i++ {
+		a, b := sorted[i-1], sorted[i]
+		if a.Name != b.Name {
+			continue
+		}
+		if b.Position.Line == 0 {
+			a, b = b, a
+		}
+		at := b.Position
+		if at.Line == 0 {
+			at = Position{File: r.in.Head.File, Line: 1, Column: 1}
+		}
+		r.faults.Add(at, "two projects are called `%s`: directory `%s` (Terraform workspace `%s`) and directory `%s` (Terraform workspace `%s`). "+
+			"A project of the base branch keeps its name until the change is merged", b.Name, a.Dir, a.TerraformWorkspace, b.Dir, b.TerraformWorkspace)
+	}
+}
+
+// circles adds a fault for every circle of depends_on, said once.
+func (r *resolver) circles(projects []Project) {
+	byName := map[string]*Project{}
+	for i := range projects {
+		byName[projects[i].Name] = &projects[i]
+	}
+	const visiting, done = 1, 2
+	state := map[string]int{}
+	for i := range projects {
+		// An own stack: a chain of ten thousand must not be a recursion.
+		type frame struct {
+			p    *Project
+			next int
+		}
+		if state[projects[i].Name] == done {
+			continue
+		}
+		stack := []frame{{p: &projects[i]}}
+		state[projects[i].Name] = visiting
+		for len(stack) > 0 {
+			top := &stack[len(stack)-1]
+			if top.next >= len(top.p.DependsOn) {
+				state[top.p.Name] = done
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			name := top.p.DependsOn[top.next]
+			top.next++
+			switch dep := byName[name]; {
+			case dep == nil:
+			case state[name] == visiting:
+				r.faults.Add(top.p.Position, "`depends_on` runs in a circle: `%s` depends on `%s`, which depends on it", top.p.Name, name)
+			case state[name] == 0:
+				state[name] = visiting
+				stack = append(stack, frame{p: dep})
+			}
+		}
+	}
+}
+
+// notes says where head asks for a name or an environment that does not hold.
+func (r *resolver) notes(projects []Project) []string {
+	var notes []string
+	type relabel struct {
+		asked, holds string
+		strictest    bool
+	}
+	groups, order := map[relabel][]string{}, []relabel{}
+	for _, p := range projects {
+		if p.HeadEnvironment == "" {
+			continue
+		}
+		k := relabel{p.HeadEnvironment, p.Environment, p.Strictest}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], p.Name)
+	}
+	for _, k := range order {
+		holds := "no environment holds"
+		switch {
+		case k.holds != "":
+			holds = "`" + k.holds + "` holds"
+		case k.strictest:
+			holds = "the strictest rules of the repository hold"
+		}
+		notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. Until it is merged, %s.", someNames(groups[k]), k.asked, holds))
+	}
+	sort.Slice(r.renames, func(i, j int) bool { return r.renames[i][0] < r.renames[j][0] })
+	for i, rename := range r.renames {
+		if i == 5 {
+			notes = append(notes, fmt.Sprintf("This change gives %d more projects new names.", len(r.renames)-i))
+			break
+		}
+		notes = append(notes, fmt.Sprintf("This change calls `%s` by the name `%s`, which holds once it is merged.", rename[0], rename[1]))
+	}
+	return notes
+}
+
+// someNames is up to three names in code quotes and the count of the rest.
+func someNames(names []string) string {
+	quoted := make([]string, 0, 3)
+	for _, n := range names[:min(len(names), 3)] {
+		quoted = append(quoted, "`"+n+"`")
+	}
+	list := strings.Join(quoted, ", ")
+	if more := len(names) - len(quoted); more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
+}
+
+// union is both lists without repetition, in their order.
+func union(a, b []string) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, s := range slices.Concat(a, b) {
+		if !seen[s] {
+			seen[s] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func sortProjects(list []Project) {
+	sort.Slice(list, func(i, j int) bool {
+		if list[i].Name != list[j].Name {
+			return list[i].Name < list[j].Name
+		}
+		if list[i].Dir != list[j].Dir {
+			return list[i].Dir < list[j].Dir
+		}
+		return list[i].TerraformWorkspace < list[j].TerraformWorkspace
+	})
+}

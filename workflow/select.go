@@ -1,0 +1,204 @@
+package workflow
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// SelectInput is a command's selector and what it may choose from.
+type SelectInput struct {
+	Selector Selector
+	Projects []Project  // of the planned tree
+	Affected []Affected // an empty selector means these
+}
+
+// Select returns the projects that a command names, sorted by name. Options of
+// one kind are alternatives, different kinds must all hold; values are exact
+// names or globs. A value that matches no project of the repository is a fault,
+// a sentence that gives the nearest name, and nothing is chosen: half of what
+// somebody asked for is not what they asked for.
+func Select(in SelectInput) (chosen []Project, fault string) {
+	if in.Selector.Empty() {
+		for _, a := range in.Affected {
+			if !a.Deleted {
+				chosen = append(chosen, a.Project)
+			}
+		}
+		return chosen, ""
+	}
+	kinds := []selectorKind{
+		{"project", in.Selector.Projects, func(p Project) string { return p.Name }},
+		{"directory", in.Selector.Dirs, func(p Project) string { return p.Dir }},
+		{"environment", in.Selector.Environments, func(p Project) string { return p.Environment }},
+		{"Terraform workspace", in.Selector.Workspaces, func(p Project) string { return p.TerraformWorkspace }},
+	}
+	for _, k := range kinds {
+		if fault := k.check(in); fault != "" {
+			return nil, fault
+		}
+	}
+	for _, p := range in.Projects {
+		matches := true
+		for _, k := range kinds {
+			matches = matches && (len(k.values) == 0 || k.matches(p))
+		}
+		if matches {
+			chosen = append(chosen, p)
+		}
+	}
+	if len(chosen) == 0 {
+		if in.Selector.All {
+			return nil, "This repository has no projects."
+		}
+		return nil, "No project is all of that at once; each option alone matches some."
+	}
+	sortProjects(chosen)
+	return chosen, ""
+}
+
+// selectorKind is one option of a selector and the part of a project it looks at.
+type selectorKind struct {
+	what   string
+	values []string
+	of     func(Project) string
+}
+
+func (k selectorKind) matches(p Project) bool {
+	have := k.of(p)
+	for _, v := range k.values {
+		if selects(v, have) {
+			return true
+		}
+	}
+	return false
+}
+
+func selects(value, have string) bool {
+	if value == have {
+		return true
+	}
+	if have == "" || !isGlob(value) || globFault(value) != "" {
+		return false
+	}
+	return doublestar.MatchUnvalidated(value, have)
+}
+
+// check says what is wrong with the values, "" when each matches at least one project.
+func (k selectorKind) check(in SelectInput) string {
+	for _, v := range k.values {
+		if isGlob(v) && globFault(v) != "" {
+			return fmt.Sprintf("`%s` is not a usable glob for a %s.", shown(v), k.what)
+		}
+		found := false
+		names := map[string]bool{}
+		for _, p := range in.Projects {
+			have := k.of(p)
+			found = found || selects(v, have)
+			if have != "" {
+				names[have] = true
+			}
+		}
+		if found {
+			continue
+		}
+		for _, a := range in.Affected {
+			if a.Deleted && selects(v, k.of(a.Project)) {
+				return fmt.Sprintf("The %s `%s` is deleted by this change: there is nothing to plan.", k.what, shown(v))
+			}
+		}
+		if len(names) == 0 {
+			return fmt.Sprintf("No project has a %s called `%s`.", k.what, shown(v))
+		}
+		list := make([]string, 0, len(names))
+		for n := range names {
+			list = append(list, n)
+		}
+		return fmt.Sprintf("There is no %s `%s`%s.", k.what, shown(v), meant(v, list))
+	}
+	return ""
+}
+
+// shown makes a value safe to quote in a sentence: it comes from a comment.
+func shown(v string) string {
+	v = strings.Map(func(r rune) rune {
+		if r == '`' || r < ' ' || r == 0x7f {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(v, "?"))
+	if runes := []rune(v); len(runes) > 100 {
+		return string(runes[:100]) + "…"
+	}
+	return v
+}
+
+// meant is ": did you mean `x`?" without the question mark's end of sentence, or "".
+func meant(name string, known []string) string {
+	if near := Nearest(name, known); near != "" {
+		return "; the nearest is `" + near + "`"
+	}
+	return ""
+}
+
+// Nearest returns the known name that a mistyped one most likely means, or ""
+// when none is near: at most a third of its characters wrong, or all of it
+// within a longer name.
+func Nearest(name string, known []string) string {
+	if len(name) == 0 || len(name) > 200 {
+		return ""
+	}
+	known = append([]string(nil), known...)
+	sort.Strings(known)
+	lower := strings.ToLower(name)
+	best, bestDistance := "", max(1, len([]rune(name))/3)+1
+	for _, k := range known {
+		if d := editDistance(lower, strings.ToLower(k), bestDistance); d < bestDistance {
+			best, bestDistance = k, d
+		}
+	}
+	if best != "" {
+		return best
+	}
+	for _, k := range known {
+		if len(name) >= 3 && strings.Contains(strings.ToLower(k), lower) && (best == "" || len(k) < len(best)) {
+			best = k
+		}
+	}
+	return best
+}
+
+// editDistance counts the characters to insert, delete, replace or swap with
+// their neighbour to turn a into b; it stops counting at limit.
+func editDistance(a, b string, limit int) int {
+	x, y := []rune(a), []rune(b)
+	if len(x)-len(y) >= limit || len(y)-len(x) >= limit {
+		return limit
+	}
+	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(x); i++ {
+		row[0] = i
+		least := i
+		for j := 1; j <= len(y); j++ {
+			cost := 1
+			if x[i-1] == y[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+			least = min(least, row[j])
+		}
+		if least >= limit {
+			return limit
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(y)]
+}

@@ -1,0 +1,339 @@
+package workflow
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	yamlfile "github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// Limits of a configuration file. They are far above what people write and far
+// below what would hurt: both files are read by the server's own process, and
+// `.cardea.yml` comes from whoever opens a pull.
+const (
+	MaxYAMLBytes = 2 << 20
+	maxYAMLNodes = 400_000 // after aliases are expanded
+	maxYAMLDepth = 40
+	maxFaults    = 100
+)
+
+// Faults collects what is wrong with a file, so that all of it is said at once.
+type Faults struct{ list []Diagnostic }
+
+// Add notes one fault.
+func (f *Faults) Add(at Position, format string, args ...any) {
+	f.list = append(f.list, Diagnostic{Severity: SeverityError, Summary: fmt.Sprintf(format, args...), Position: at})
+}
+
+// List returns the faults in the order of the file, at most 100 and one that counts the rest.
+func (f *Faults) List() []Diagnostic {
+	list := append([]Diagnostic(nil), f.list...)
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := list[i].Position, list[j].Position
+		if a.Line != b.Line {
+			return a.Line < b.Line
+		}
+		return a.Column < b.Column
+	})
+	if len(list) > maxFaults {
+		rest := len(list) - maxFaults
+		list = append(list[:maxFaults:maxFaults], Diagnostic{Severity: SeverityError, Summary: fmt.Sprintf("%d more faults", rest), Position: Position{File: list[0].Position.File}})
+	}
+	return list
+}
+
+// yamlKind is what a YAML value is.
+type yamlKind string
+
+const (
+	yamlNull  yamlKind = "nothing"
+	yamlText  yamlKind = "a text"
+	yamlInt   yamlKind = "a whole number"
+	yamlFloat yamlKind = "a number"
+	yamlBool  yamlKind = "true or false"
+	yamlList  yamlKind = "a list"
+	yamlMap   yamlKind = "a mapping"
+	yamlOther yamlKind = "a value of an unknown kind"
+)
+
+// YAML is one value of a configuration file which knows where it stands and
+// what it is called. Its methods read it into Go values; what does not fit is
+// added to the Faults of the file, so that a reader needs no error handling of
+// its own and all faults come at once.
+type YAML struct {
+	kind   yamlKind
+	text   string // of scalars: as written, without quotes
+	items  []*YAML
+	keys   []yamlKey
+	at     Position
+	path   string // projects[2].dir
+	faults *Faults
+}
+
+type yamlKey struct {
+	name  string
+	at    Position
+	value *YAML
+}
+
+// Keys says what reads each key of a mapping.
+type Keys map[string]func(*YAML)
+
+// ParseYAML reads one strict YAML document. It returns nil when the file is
+// empty or does not parse; in the second case the reason is in faults.
+// Duplicate keys, several documents, tags, and files beyond the limits of size,
+// depth and expanded aliases are faults.
+func ParseYAML(file string, data []byte, faults *Faults) *YAML {
+	at := Position{File: file, Line: 1, Column: 1}
+	if len(data) > MaxYAMLBytes {
+		faults.Add(at, "the file has %d bytes, more than the %d that are read", len(data), MaxYAMLBytes)
+		return nil
+	}
+	if !utf8.Valid(data) {
+		faults.Add(at, "the file is not UTF-8 text")
+		return nil
+	}
+	text := strings.TrimPrefix(string(data), "\ufeff")
+	tokens := lexer.Tokenize(text)
+	if deep := tooDeep(tokens); deep != nil {
+		faults.Add(positionOf(file, deep), "this is nested deeper than %d levels", maxYAMLDepth)
+		return nil
+	}
+	parsed, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		faults.Add(syntaxFault(file, err))
+		return nil
+	}
+	r := yamlReader{file: file, faults: faults, anchors: map[string]ast.Node{}, open: map[string]bool{}}
+	var root *YAML
+	for _, doc := range parsed.Docs {
+		if doc == nil || doc.Body == nil || doc.Body.Type() == ast.CommentType {
+			continue
+		}
+		if root != nil {
+			faults.Add(positionOf(file, doc.Body.GetToken()), "a second document starts here; one is read")
+			break
+		}
+		root = r.value(doc.Body, "", 0)
+	}
+	if root == nil || root.kind == yamlNull {
+		return nil
+	}
+	return root
+}
+
+// syntaxFault gives the place and the words of a parser's error as arguments of Faults.Add.
+func syntaxFault(file string, err error) (Position, string, string) {
+	at := Position{File: file, Line: 1, Column: 1}
+	var syntax *yamlfile.SyntaxError
+	if errors.As(err, &syntax) {
+		return positionOf(file, syntax.Token), "not valid YAML: %s", syntax.Message
+	}
+	return at, "not valid YAML: %s", strings.SplitN(err.Error(), "\n", 2)[0]
+}
+
+func positionOf(file string, t *token.Token) Position {
+	if t == nil || t.Position == nil {
+		return Position{File: file, Line: 1, Column: 1}
+	}
+	return Position{File: file, Line: t.Position.Line, Column: t.Position.Column}
+}
+
+// tooDeep returns the token at which nesting passes the limit, or nil. It runs
+// before the parser, which recurses once a level: a megabyte of "[" must not
+// become a gigabyte of stack.
+func tooDeep(tokens token.Tokens) *token.Token {
+	flow, chain, line := 0, 0, 0
+	var indents []int
+	for _, t := range tokens {
+		if t.Position != nil && t.Position.Line != line {
+			line, chain = t.Position.Line, 0
+			for len(indents) > 0 && indents[len(indents)-1] >= t.Position.Column {
+				indents = indents[:len(indents)-1]
+			}
+			if flow == 0 {
+				indents = append(indents, t.Position.Column)
+			}
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			flow++
+		case token.SequenceEndType, token.MappingEndType:
+			flow = max(flow-1, 0)
+		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
+			chain++
+		case token.CollectEntryType:
+			chain = 0
+		}
+		if flow+chain+len(indents) > maxYAMLDepth {
+			return t
+		}
+	}
+	return nil
+}
+
+// yamlReader turns the parser's tree into YAML values.
+type yamlReader struct {
+	file    string
+	faults  *Faults
+	nodes   int
+	full    bool
+	anchors map[string]ast.Node
+	open    map[string]bool // anchors that are being expanded: an alias to one of them is a circle
+}
+
+func (r *yamlReader) value(n ast.Node, path string, depth int) *YAML {
+	if n == nil {
+		return &YAML{kind: yamlNull, at: Position{File: r.file}, path: path, faults: r.faults}
+	}
+	y := &YAML{kind: yamlOther, at: positionOf(r.file, startToken(n)), path: path, faults: r.faults}
+	if r.nodes++; r.nodes > maxYAMLNodes || depth > maxYAMLDepth {
+		if !r.full {
+			r.faults.Add(y.at, "the file holds more than %d values, or nests deeper than %d levels, once its aliases are expanded", maxYAMLNodes, maxYAMLDepth)
+		}
+		r.full = true
+		return y
+	}
+	switch n := n.(type) {
+	case *ast.NullNode:
+		y.kind = yamlNull
+	case *ast.StringNode:
+		y.kind, y.text = yamlText, n.Value
+	case *ast.LiteralNode:
+		y.kind, y.text = yamlText, n.Value.Value
+	case *ast.IntegerNode:
+		y.kind, y.text = yamlInt, n.Token.Value
+	case *ast.FloatNode:
+		y.kind, y.text = yamlFloat, n.Token.Value
+	case *ast.BoolNode:
+		y.kind, y.text = yamlBool, fmt.Sprint(n.Value)
+	case *ast.SequenceNode:
+		r.list(y, n, depth)
+	case *ast.MappingNode:
+		y.kind = yamlMap
+		r.mapping(y, n.Values, depth)
+	case *ast.MappingValueNode:
+		y.kind = yamlMap
+		r.mapping(y, []*ast.MappingValueNode{n}, depth)
+	case *ast.AnchorNode:
+		return r.anchor(n, path, depth)
+	case *ast.AliasNode:
+		return r.alias(y, n, depth)
+	case *ast.TagNode:
+		r.faults.Add(y.at, "tags (%s) are not understood here", n.GetToken().Value)
+	default:
+		r.faults.Add(y.at, "this kind of value (%s) is not understood here", n.Type())
+	}
+	return y
+}
+
+func (r *yamlReader) list(y *YAML, n *ast.SequenceNode, depth int) {
+	y.kind = yamlList
+	for i, item := range n.Values {
+		if r.full {
+			return
+		}
+		y.items = append(y.items, r.value(item, fmt.Sprintf("%s[%d]", y.path, i), depth+1))
+	}
+}
+
+// startToken is where people see a value start: a mapping at its first key, not at a colon.
+func startToken(n ast.Node) *token.Token {
+	switch n := n.(type) {
+	case *ast.MappingValueNode:
+		return n.Key.GetToken()
+	case *ast.MappingNode:
+		if !n.IsFlowStyle && len(n.Values) > 0 {
+			return n.Values[0].Key.GetToken()
+		}
+	}
+	return n.GetToken()
+}
+
+func (r *yamlReader) mapping(y *YAML, values []*ast.MappingValueNode, depth int) {
+	seen := map[string]Position{}
+	var merged []*YAML
+	for _, v := range values {
+		if r.full {
+			return
+		}
+		if v.Key.Type() == ast.MergeKeyType {
+			merged = append(merged, r.value(v.Value, y.path, depth+1))
+			continue
+		}
+		name, at := r.keyName(v.Key), positionOf(r.file, v.Key.GetToken())
+		if first, twice := seen[name]; twice {
+			r.faults.Add(at, "`%s` is written twice; the first is in line %d", joinPath(y.path, name), first.Line)
+			continue
+		}
+		seen[name] = at
+		y.keys = append(y.keys, yamlKey{name: name, at: at, value: r.value(v.Value, joinPath(y.path, name), depth+1)})
+	}
+	for _, m := range merged {
+		r.merge(y, m, seen)
+	}
+}
+
+// merge adds the keys of a merge key's mapping (or list of mappings) that the mapping does not have.
+func (r *yamlReader) merge(y, from *YAML, seen map[string]Position) {
+	switch from.kind {
+	case yamlMap:
+		for _, k := range from.keys {
+			if _, own := seen[k.name]; !own {
+				seen[k.name] = k.at
+				y.keys = append(y.keys, k)
+			}
+		}
+	case yamlList:
+		for _, item := range from.items {
+			r.merge(y, item, seen)
+		}
+	default:
+		r.faults.Add(from.at, "a merge key `<<` needs a mapping, not %s", from.kind)
+	}
+}
+
+func (r *yamlReader) keyName(n ast.MapKeyNode) string {
+	if s, ok := n.(*ast.StringNode); ok {
+		return s.Value
+	}
+	return n.GetToken().Value
+}
+
+func (r *yamlReader) anchor(n *ast.AnchorNode, path string, depth int) *YAML {
+	name := n.Name.GetToken().Value
+	r.anchors[name] = n.Value
+	r.open[name] = true
+	defer delete(r.open, name)
+	return r.value(n.Value, path, depth+1)
+}
+
+func (r *yamlReader) alias(y *YAML, n *ast.AliasNode, depth int) *YAML {
+	name := n.Value.GetToken().Value
+	target, ok := r.anchors[name]
+	switch {
+	case !ok:
+		r.faults.Add(y.at, "no anchor `&%s` comes before this alias", name)
+		return y
+	case r.open[name]:
+		r.faults.Add(y.at, "the alias `*%s` contains itself", name)
+		return y
+	}
+	r.open[name] = true
+	defer delete(r.open, name)
+	return r.value(target, y.path, depth+1)
+}
+
+func joinPath(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}

@@ -1,0 +1,228 @@
+package workflow
+
+import (
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// SettingYAML makes a value of a text from elsewhere (an environment variable),
+// so that one reader serves both. File names the source in faults. A comma
+// separates the items of a list.
+func SettingYAML(source, path, text string, faults *Faults) *YAML {
+	return &YAML{kind: yamlSetting, text: text, at: Position{File: source}, path: path, faults: faults}
+}
+
+// yamlSetting is a text that may be read as any scalar, or as a list of texts.
+const yamlSetting yamlKind = "a setting"
+
+// Position is where the value stands.
+func (y *YAML) Position() Position { return y.at }
+
+// Path is what the value is called: "limits.plan_timeout", "projects[2].dir".
+func (y *YAML) Path() string { return y.path }
+
+// Fault adds a fault at the value's place.
+func (y *YAML) Fault(format string, args ...any) { y.faults.Add(y.at, format, args...) }
+
+func (y *YAML) wants(kind yamlKind) bool {
+	if y.kind == kind {
+		return true
+	}
+	if y.kind != yamlOther { // an other has its own fault already
+		y.Fault("`%s` must be %s, not %s", y.path, kind, y.kind)
+	}
+	return false
+}
+
+// Map reads a mapping: every key by its function, in the order of the file. Keys
+// in refused are known and not allowed, each for the reason given there; all
+// others are faults that name the nearest key.
+func (y *YAML) Map(known Keys, refused map[string]string) {
+	if !y.wants(yamlMap) {
+		return
+	}
+	for _, k := range y.keys {
+		if read, ok := known[k.name]; ok {
+			if k.value.kind == yamlNull {
+				y.faults.Add(k.at, "`%s` has no value", k.value.path)
+				continue
+			}
+			read(k.value)
+			continue
+		}
+		if why, ok := refused[k.name]; ok {
+			y.faults.Add(k.at, "`%s` %s", joinPath(y.path, k.name), why)
+			continue
+		}
+		y.faults.Add(k.at, "unknown key `%s`%s", joinPath(y.path, k.name), didYouMean(k.name, known))
+	}
+}
+
+// MapOf reads a mapping with names of the writer's choice.
+func (y *YAML) MapOf(each func(name string, v *YAML)) {
+	if !y.wants(yamlMap) {
+		return
+	}
+	for _, k := range y.keys {
+		each(k.name, k.value)
+	}
+}
+
+// Has reports whether y is a mapping with that key.
+func (y *YAML) Has(name string) bool {
+	for _, k := range y.keys {
+		if k.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// List reads a list, item by item.
+func (y *YAML) List(each func(v *YAML)) {
+	if y.kind == yamlSetting {
+		for _, part := range strings.Split(y.text, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				each(SettingYAML(y.at.File, y.path, part, y.faults))
+			}
+		}
+		return
+	}
+	if !y.wants(yamlList) {
+		return
+	}
+	for _, item := range y.items {
+		each(item)
+	}
+}
+
+// Text returns the value as a text and whether it is one.
+func (y *YAML) Text() (string, bool) {
+	if y.kind == yamlSetting {
+		return y.text, true
+	}
+	if y.kind == yamlInt || y.kind == yamlFloat || y.kind == yamlBool {
+		y.Fault("`%s` must be a text, not %s: write it in quotes", y.path, y.kind)
+		return "", false
+	}
+	if !y.wants(yamlText) {
+		return "", false
+	}
+	return y.text, true
+}
+
+// String reads a text into a variable.
+func (y *YAML) String(into *string) {
+	if s, ok := y.Text(); ok {
+		*into = s
+	}
+}
+
+// Number reads a text that looks like a number too, as it is written: 1.10 stays "1.10".
+func (y *YAML) Number(into *string) {
+	if y.kind == yamlInt || y.kind == yamlFloat {
+		*into = y.text
+		return
+	}
+	y.String(into)
+}
+
+// Strings reads a list of texts. It replaces what the variable held.
+func (y *YAML) Strings(into *[]string) {
+	list := []string{}
+	y.List(func(v *YAML) {
+		if s, ok := v.Text(); ok {
+			list = append(list, s)
+		}
+	})
+	*into = list
+}
+
+// Bool reads true or false.
+func (y *YAML) Bool(into *bool) {
+	if y.kind == yamlSetting {
+		v, err := strconv.ParseBool(y.text)
+		if err != nil {
+			y.Fault("`%s` must be true or false", y.path)
+			return
+		}
+		*into = v
+		return
+	}
+	if y.wants(yamlBool) {
+		*into = y.text == "true"
+	}
+}
+
+// Int reads a whole number that is at least least.
+func (y *YAML) Int(into *int, least int) {
+	if y.kind != yamlSetting && !y.wants(yamlInt) {
+		return
+	}
+	v, err := strconv.Atoi(strings.TrimSpace(y.text))
+	switch {
+	case err != nil:
+		y.Fault("`%s` must be a whole number", y.path)
+	case v < least:
+		y.Fault("`%s` must be at least %d", y.path, least)
+	default:
+		*into = v
+	}
+}
+
+// Duration reads a span of time ("30m") that is at least least.
+func (y *YAML) Duration(into *time.Duration, least time.Duration) {
+	text := y.text
+	if y.kind != yamlSetting && y.kind != yamlInt && !y.wants(yamlText) {
+		return
+	}
+	v, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		y.Fault("`%s` must be a span of time with its unit, like 90s, 30m or 1h30m", y.path)
+	case v < least:
+		y.Fault("`%s` must be at least %s", y.path, least)
+	default:
+		*into = v
+	}
+}
+
+// Choice reads one of the given words.
+func (y *YAML) Choice(into *string, allowed ...string) {
+	s, ok := y.Text()
+	if !ok {
+		return
+	}
+	for _, a := range allowed {
+		if s == a {
+			*into = s
+			return
+		}
+	}
+	y.Fault("`%s` must be %s, not %q", y.path, orList(allowed), s)
+}
+
+// orList joins words as people do: a, b or c.
+func orList(words []string) string {
+	switch len(words) {
+	case 0:
+		return ""
+	case 1:
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+func didYouMean(name string, known Keys) string {
+	names := make([]string, 0, len(known))
+	for k := range known {
+		names = append(names, k)
+	}
+	if best := Nearest(name, names); best != "" {
+		return ": did you mean `" + best + "`?"
+	}
+	sort.Strings(names)
+	return "; known are " + strings.Join(names, ", ")
+}
