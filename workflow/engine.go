@@ -50,6 +50,8 @@ type Module struct {
 type Backend struct {
 	Type       string            // "s3", "http", "local", "cloud", ...
 	Attributes map[string]string // literal attributes only, flattened with "."
+	// Partial: an attribute is not literal, so Attributes lack it.
+	Partial bool
 	// Hash is of the block's text without comments; it covers attributes that are not literal.
 	Hash     string
 	Position Position
