@@ -1,0 +1,182 @@
+// Package bolt keeps Cardea's state in one bbolt file, data_dir/cardea.db.
+//
+// Every kind of record has a bucket of JSON records and, where it is looked up
+// by something other than its key, buckets of index keys beside it. An index
+// key is made of fixed-width parts in the order it is scanned, so that "newest
+// first, at most 50" is a walk of 50 steps from the end, however long the
+// history is. Indexes are written in the transaction that writes their record
+// and hold nothing that the record does not say.
+//
+// A record carries a checksum over its bucket, its key and its bytes: a disk
+// that returns other bytes than were written gives an error that names the
+// record, and never a wrong answer. Large records are compressed.
+//
+// The store decides nothing: rules run inside its transactions and are the
+// service's.
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+const (
+	fileName = "cardea.db"
+	// lockWait is how long Open waits for another process to let go of the file:
+	// long enough for one that is just ending, short enough to be told at once.
+	lockWait = 300 * time.Millisecond
+	// batchDelay is how long the first of several concurrent deliveries waits for
+	// the others. A disk sync takes about 2 ms, so waiting longer gains nothing.
+	batchDelay = 2 * time.Millisecond
+	batchSize  = 128
+	// mapSize is address space, not memory: mapping it at once spares writers the
+	// wait for readers that growing the map would need.
+	mapSize = 1 << 30
+)
+
+// ErrCorrupt says that a record is not what was written. The error that wraps it names the record.
+var ErrCorrupt = errors.New("the record is damaged")
+
+// Store is a workflow.Store on bbolt.
+type Store struct {
+	db *bbolt.DB
+}
+
+var _ workflow.Store = (*Store)(nil)
+
+// Open opens or makes the database of a data directory, and brings its schema
+// up to date. It refuses, with a sentence, a directory that another process
+// uses, a schema that a newer Cardea wrote, and a file that was cut short.
+func Open(dir string) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data directory: %w", err)
+	}
+	path := filepath.Join(dir, fileName)
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         lockWait,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: mapSize,
+	})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("another cardea process uses the data directory %s: stop it, or give this one a data_dir of its own", dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	db.MaxBatchDelay, db.MaxBatchSize = batchDelay, batchSize
+	s := &Store{db: db}
+	if err := s.prepare(path); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// prepare checks that the file is whole and migrates the schema.
+func (s *Store) prepare(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("opening %s: %w", path, err)
+	}
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		// Reading a page beyond the end of the file would end the process.
+		if info.Size() < tx.Size() {
+			return fmt.Errorf("%s is cut short: it has %d bytes of %d; restore it from a copy", path, info.Size(), tx.Size())
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return guard(func() error { return s.db.Update(migrate) })
+}
+
+// Close waits for transactions that are under way and closes the file.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Receive implements workflow.Store. Concurrent calls are committed together.
+func (s *Store) Receive(ctx context.Context, d workflow.Delivery) (added bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	payload, err := compress(d.Payload) // outside the transaction: others wait for it
+	if err != nil {
+		return false, err
+	}
+	err = s.db.Batch(func(btx *bbolt.Tx) error {
+		tx := &tx{btx}
+		added = false // the batch may be tried again
+		if btx.Bucket(deliveries).Get(deliveryKey(d.GUID, d.Event)) != nil {
+			return nil
+		}
+		added = true
+		d.Seq = 0
+		return tx.putDelivery(d, payload)
+	})
+	return added, storeError(err)
+}
+
+// Update implements workflow.Store.
+func (s *Store) Update(ctx context.Context, rule func(workflow.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return guard(func() error {
+		return storeError(s.db.Update(func(btx *bbolt.Tx) error { return rule(&tx{btx}) }))
+	})
+}
+
+// View implements workflow.Store.
+func (s *Store) View(ctx context.Context, look func(workflow.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return guard(func() error {
+		return storeError(s.db.View(func(btx *bbolt.Tx) error { return look(&tx{btx}) }))
+	})
+}
+
+// Backup writes a consistent copy of the database to a new file, while the store is in use.
+func (s *Store) Backup(path string) error {
+	return guard(func() error {
+		return storeError(s.db.View(func(btx *bbolt.Tx) error { return btx.CopyFile(path, 0o600) }))
+	})
+}
+
+func storeError(err error) error {
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return workflow.ErrClosed
+	}
+	return err
+}
+
+// guard turns a fault of the memory map (a file cut short or a bad sector under
+// a running server) into an error: the runtime would otherwise end the process.
+func guard(f func() error) (err error) {
+	before := debug.SetPanicOnFault(true)
+	defer debug.SetPanicOnFault(before)
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case runtime.Error:
+			if fault, ok := p.(interface{ Addr() uintptr }); ok {
+				err = fmt.Errorf("reading the database at %#x: %w", fault.Addr(), ErrCorrupt)
+				return
+			}
+			panic(p)
+		default:
+			panic(p)
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,144 @@
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// sequential is for buckets whose keys arrive nearly in order: full pages instead of half full ones.
+const sequential = 0.9
+
+func clone(b []byte) []byte { return bytes.Clone(b) }
+
+func (t *tx) Run(id string) (workflow.Run, error) {
+	return get[workflow.Run](t, runs, []byte(id))
+}
+
+func liveKey(r workflow.Run) []byte { return append(u64(moment(r.Queued)), r.ID...) }
+
+func projectKey(repoID int64, project string) []byte {
+	return append(u64(uint64(repoID)), hashed(project)...)
+}
+
+func (t *tx) PutRun(r workflow.Run) error {
+	id := []byte(r.ID)
+	old, err := t.Run(r.ID)
+	switch {
+	case err == nil:
+		if err := t.remove(runsLive, liveKey(old)); err != nil {
+			return err
+		}
+	case errors.Is(err, workflow.ErrNotFound):
+		if err := t.setIndex(runsOfPull, append(pullKey(r.PullKey()), id...), true); err != nil {
+			return err
+		}
+		if err := t.setIndex(runsOfProject, append(projectKey(r.Repo.ID, r.Project.Name), id...), true); err != nil {
+			return err
+		}
+	default:
+		return err
+	}
+	t.Bucket(runs).FillPercent = sequential
+	if err := put(t, runs, id, r); err != nil {
+		return err
+	}
+	if r.State == workflow.RunFinished {
+		return nil
+	}
+	return t.setIndex(runsLive, liveKey(r), true)
+}
+
+func (t *tx) LiveRuns() ([]workflow.Run, error) {
+	var out []workflow.Run
+	err := t.scan(runsLive, nil, func(key, _ []byte) (bool, error) {
+		if len(key) < 8 {
+			return false, damaged(runsLive, key)
+		}
+		r, err := t.Run(string(key[8:]))
+		out = append(out, r)
+		return true, err
+	})
+	return out, err
+}
+
+func (t *tx) RunsOfPull(k workflow.PullKey, before string, limit int) ([]workflow.Run, error) {
+	return t.newestRuns(runsOfPull, pullKey(k), before, limit)
+}
+
+func (t *tx) RunsOfProject(repoID int64, project, before string, limit int) ([]workflow.Run, error) {
+	return t.newestRuns(runsOfProject, projectKey(repoID, project), before, limit)
+}
+
+func (t *tx) newestRuns(index, prefix []byte, before string, limit int) ([]workflow.Run, error) {
+	var out []workflow.Run
+	err := t.scanBack(index, prefix, []byte(before), limit, func(key []byte) error {
+		r, err := t.Run(string(key[len(prefix):]))
+		out = append(out, r)
+		return err
+	})
+	return out, err
+}
+
+func (t *tx) Plan(runID string) (workflow.Plan, error) {
+	return get[workflow.Plan](t, plans, []byte(runID))
+}
+
+func (t *tx) PutPlan(runID string, p workflow.Plan) error {
+	t.Bucket(plans).FillPercent = sequential
+	return put(t, plans, []byte(runID), p)
+}
+
+// Append adds to the history of its repository.
+func (t *tx) Append(e *workflow.Event) error {
+	seq, err := t.next(events)
+	if err != nil {
+		return err
+	}
+	e.Seq = seq
+	key := u64(uint64(e.Repo), seq)
+	t.Bucket(events).FillPercent = sequential
+	if err := put(t, events, key, e); err != nil {
+		return err
+	}
+	if e.Number == 0 {
+		return nil
+	}
+	return t.setIndex(eventsOfPull, u64(uint64(e.Repo), uint64(e.Number), seq), true)
+}
+
+func (t *tx) Events(repoID int64, number int, before uint64, limit int) ([]workflow.Event, error) {
+	index, prefix := events, u64(uint64(repoID))
+	if number != 0 {
+		index, prefix = eventsOfPull, u64(uint64(repoID), uint64(number))
+	}
+	var from []byte
+	if before != 0 {
+		from = u64(before)
+	}
+	var out []workflow.Event
+	err := t.scanBack(index, prefix, from, limit, func(key []byte) error {
+		e, err := get[workflow.Event](t, events, append(u64(uint64(repoID)), key[len(key)-8:]...))
+		out = append(out, e)
+		return err
+	})
+	return out, err
+}
+
+func (t *tx) Setting(name string) ([]byte, error) {
+	value := t.Bucket(settings).Get([]byte(name))
+	if value == nil {
+		return nil, missing(settings, []byte(name))
+	}
+	body, err := unseal(settings, []byte(name), value)
+	return clone(body), err
+}
+
+func (t *tx) PutSetting(name string, value []byte) error {
+	if name == "" {
+		return fmt.Errorf("writing a setting: it needs a name")
+	}
+	return t.putRaw(settings, []byte(name), seal(settings, []byte(name), packedPlain, value))
+}

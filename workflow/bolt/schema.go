@@ -1,0 +1,87 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// Buckets of records.
+var (
+	meta       = []byte("meta")
+	deliveries = []byte("deliveries")
+	payloads   = []byte("payloads")
+	requests   = []byte("requests")
+	repos      = []byte("repos")
+	pulls      = []byte("pulls")
+	runs       = []byte("runs")
+	plans      = []byte("plans")
+	reports    = []byte("reports")
+	events     = []byte("events")
+	settings   = []byte("settings")
+)
+
+// Buckets of index keys. Each says its key.
+var (
+	deliveriesPending = []byte("deliveries.pending") // seq -> delivery key
+	deliveriesDone    = []byte("deliveries.done")    // finished, seq -> delivery key
+	requestsByKey     = []byte("requests.key")       // hash of the meaning -> id
+	requestsPending   = []byte("requests.pending")   // seq -> id
+	requestsDone      = []byte("requests.done")      // finished, seq -> id
+	reposByName       = []byte("repos.name")         // owner/name in lower case -> id
+	pullsOpen         = []byte("pulls.open")         // repo, number
+	pullsByHead       = []byte("pulls.head")         // repo, sha, number
+	pullsUnreported   = []byte("pulls.unreported")   // repo, number
+	runsLive          = []byte("runs.live")          // queued, id
+	runsOfPull        = []byte("runs.pull")          // repo, number, id
+	runsOfProject     = []byte("runs.project")       // repo, hash of the project, id
+	eventsOfPull      = []byte("events.pull")        // repo, number, seq
+)
+
+var schemaKey = []byte("schema")
+
+// migrations lead from schema n to n+1. They are only ever appended to: the
+// schema's number is how many of them a file has been through.
+var migrations = []func(*bbolt.Tx) error{
+	createBuckets,
+}
+
+func createBuckets(tx *bbolt.Tx) error {
+	for _, name := range [][]byte{
+		deliveries, payloads, requests, repos, pulls, runs, plans, reports, events, settings,
+		deliveriesPending, deliveriesDone, requestsByKey, requestsPending, requestsDone, reposByName,
+		pullsOpen, pullsByHead, pullsUnreported, runsLive, runsOfPull, runsOfProject, eventsOfPull,
+	} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return fmt.Errorf("making bucket %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func migrate(tx *bbolt.Tx) error {
+	b, err := tx.CreateBucketIfNotExists(meta)
+	if err != nil {
+		return fmt.Errorf("reading the schema's version: %w", err)
+	}
+	have, want := uint64(0), uint64(len(migrations))
+	if v := b.Get(schemaKey); v != nil {
+		if len(v) != 8 {
+			return fmt.Errorf("reading the schema's version: %w", ErrCorrupt)
+		}
+		have = binary.BigEndian.Uint64(v)
+	}
+	if have > want {
+		return fmt.Errorf("the database has schema %d, and this cardea knows %d at most: a newer one wrote it; use that, or restore a copy made before", have, want)
+	}
+	for n := have; n < want; n++ {
+		if err := migrations[n](tx); err != nil {
+			return fmt.Errorf("migrating the database from schema %d: %w", n, err)
+		}
+	}
+	if have == want {
+		return nil
+	}
+	return b.Put(schemaKey, binary.BigEndian.AppendUint64(nil, want))
+}
