@@ -1,0 +1,102 @@
+package templates
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// CheckText is the output of a check run, within GitHub's limits: a title of at
+// most 100 characters without markup, Markdown of at most [MaxCheckText] bytes.
+// Text may be empty.
+type CheckText struct {
+	Title, Summary, Text string
+}
+
+// PlanCheck is the output of cardea/plan.
+func PlanCheck(v workflow.PullView, l Links) CheckText {
+	w := writer{view: v, model: Read(v, l), links: l}
+	head := w.verdict() + w.trouble(20000)
+	tail := w.footer()
+	rest := MaxCheckText - len(head) - len(tail)
+	remarks := w.said("What else these plans run", w.model.Hidden, rest/10) + w.said("Warnings", w.model.Warnings, rest/12) + w.said("Notes", w.model.Notes, rest/12)
+	unchanged := w.unchanged(rest / 8)
+	return CheckText{
+		Title:   w.model.Title,
+		Summary: head + w.table(rest-len(remarks)-len(unchanged)) + unchanged + remarks + tail,
+		Text:    strings.TrimPrefix(w.details(w.items(), MaxCheckText), "\n"),
+	}
+}
+
+// ApplyCheck is the output of cardea/apply. Nothing is applied in this version,
+// so it says what stands between the plans and that.
+func ApplyCheck(v workflow.PullView, l Links) CheckText {
+	w := writer{view: v, model: Read(v, l), links: l}
+	t := w.model.Tally
+	var title, say string
+	switch w.model.Status {
+	case StatusTrouble:
+		title, say = "No plan: "+v.Trouble.Title, "There is no plan that could be applied."
+	case StatusUnknown, StatusPlanning:
+		title, say = "Waits for the plans", "The plans are not made yet."
+	case StatusFailed:
+		title = "Waits for " + count(t.Failed, "plan", "plans") + " to succeed"
+		say = "Some plans failed; the change as a whole cannot be applied before they succeed."
+	case StatusChanges:
+		title = count(t.Changing, "project has", "projects have") + " changes that are not applied"
+		say = fmt.Sprintf("%s planned and not applied: %s.", count(t.Changing, "project is", "projects are"), CountsText(w.model.Counts))
+	default:
+		title, say = "Nothing to apply", "No plan has changes."
+	}
+	head := w.trouble(20000)
+	summary := Prose(say) + "\n" + head + w.table(MaxCheckText-len(head)-2000) + w.footer()
+	return CheckText{Title: Title(title), Summary: summary}
+}
+
+// ProjectCheck is the output of cardea/plan: NAME. A project that the pull does
+// not have gives a text that says so.
+func ProjectCheck(v workflow.PullView, project string, l Links) CheckText {
+	p := v.Project(project)
+	if p == nil {
+		return CheckText{Title: "The project is not affected any more", Summary: Prose(fmt.Sprintf("`%s` is not affected by this change.", project)) + "\n"}
+	}
+	one := v
+	one.Projects = []workflow.ProjectRecord{*p}
+	w := writer{view: one, model: Read(one, l), links: l}
+	r := newRow(one, *p, l)
+	title := sentenceCase(r.Word())
+	say := ""
+	switch {
+	case r.State == workflow.StatePlanned || r.State == workflow.StateNoChanges:
+		title = sentenceCase(CountsText(r.Counts))
+	case r.State == workflow.StateRefused:
+		title, say = "Refused: "+p.Project.Refused, sentence(p.Project.Refused)
+	case p.Run != nil && r.State == workflow.StatePlanFailed:
+		title += ": " + failureSummary(*p.Run)
+	case len(r.WaitsFor) > 0:
+		say = "Waits for " + strings.Join(r.WaitsFor, "; ") + "."
+	}
+	summary := "**" + Prose(cutRunes(title, 300)) + "**\n"
+	if say != "" {
+		summary += "\n" + Prose(cutRunes(say, 600)) + "\n"
+	}
+	for i, reason := range p.Reasons[:min(len(p.Reasons), 20)] {
+		if i == 0 {
+			summary += "\nAffected, because:\n\n"
+		}
+		summary += "- " + Prose(cutRunes(reason, 300)) + "\n"
+	}
+	summary += w.said("What else this plan runs", w.model.Hidden, 10000) + w.said("Warnings", w.model.Warnings, 10000) + w.said("Notes", w.model.Notes, 10000) + w.footer()
+	return CheckText{Title: Title(title), Summary: summary, Text: strings.TrimPrefix(w.details(w.items(), MaxCheckText), "\n")}
+}
+
+// failureSummary is the first thing a failed run says.
+func failureSummary(r workflow.Run) string {
+	for _, d := range r.Diagnostics {
+		if d.Severity != workflow.SeverityWarning {
+			return d.Summary
+		}
+	}
+	return first(r.Reason, "no reason is known")
+}

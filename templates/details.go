@@ -1,0 +1,390 @@
+package templates
+
+import (
+	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// item is one part of the details that can be written in fewer bytes.
+type item struct {
+	write func(limit int) string
+	size  int // in full
+}
+
+const (
+	leastItem  = 500 // bytes below which an item says nothing worth reading
+	openItems  = 4   // so few groups are shown open, more are folded
+	openLines  = 40  // a single diff up to this length is not folded
+	addressMax = 20  // addresses listed for an action
+)
+
+// items are the details of the model: failures, then groups, in full.
+func (w writer) items() []item {
+	var out []item
+	folded := len(w.model.Failures)+len(w.model.Groups) > openItems
+	for _, f := range w.model.Failures {
+		if f.Word == "refused" {
+			continue // the table has the whole sentence
+		}
+		out = append(out, item{write: func(limit int) string { return w.failure(f, folded, limit) }})
+	}
+	for _, g := range w.model.Groups {
+		out = append(out, item{write: func(limit int) string { return w.group(g, folded, limit) }})
+	}
+	for i := range out {
+		out[i].size = len(out[i].write(2 * MaxComment))
+	}
+	return out
+}
+
+func wanted(items []item, limit int) int {
+	sum := 0
+	for _, it := range items {
+		sum += it.size
+	}
+	return min(sum, limit)
+}
+
+// details writes the items within limit: each in full where all fit, else each
+// up to the same level, and what one leaves over goes to those after it.
+func (w writer) details(items []item, limit int) string {
+	const reserve = 250
+	var b strings.Builder
+	shown := items
+	if wanted(items, limit+1) > limit {
+		limit -= reserve
+		if most := max(limit, 0) / leastItem; most < len(items) {
+			shown = items[:most]
+		}
+	}
+	level, over := share(shown, limit), 0
+	for _, it := range shown {
+		text := it.write(min(level+over, limit-b.Len()))
+		b.WriteString(text)
+		over += min(level, it.size) - len(text)
+		over = max(over, 0)
+	}
+	if left := len(items) - len(shown); left > 0 {
+		b.WriteString("\n… the details of " + w.more(left, "more", "more") + ".\n")
+	}
+	return b.String()
+}
+
+// share is the size up to which every item may grow so that all fit into limit.
+func share(items []item, limit int) int {
+	low, high := 0, limit
+	for low < high {
+		level, sum := (low+high+1)/2, 0
+		for _, it := range items {
+			sum += min(it.size, level)
+		}
+		if sum <= limit {
+			low = level
+		} else {
+			high = level - 1
+		}
+	}
+	return low
+}
+
+// section wraps body under a heading, or folded.
+func section(title, titleHTML, body string, folded bool) string {
+	if folded {
+		return "\n<details><summary>" + titleHTML + "</summary>\n" + body + "\n</details>\n"
+	}
+	return "\n#### " + title + "\n" + body
+}
+
+func (w writer) failure(f Failure, folded bool, limit int) string {
+	title := "`" + strings.ReplaceAll(f.Rows[0].Name(), "`", "'") + "`: " + f.Word
+	names := ""
+	if n := len(f.Rows); n > 1 {
+		title = f.Word + " in the same way in " + Number(n) + " projects"
+		names = "\n" + someOf(namesOf(f.Rows), 10, "") + "\n"
+	}
+	title = sentenceCase(cutRunes(title, 200))
+	body := names
+	if f.Reason != "" {
+		body += "\n" + Prose(cutRunes(sentence(f.Reason), 1000)) + "\n"
+	}
+	out := func(body string) string { return section(Prose(title), proseHTML(title), body, folded) }
+	if len(f.Diagnostics) == 0 {
+		return out(body)
+	}
+	room := limit - len(out(body)) - 1
+	return out(body + "\n" + fenceCut("text", diagnosticLines(f.Diagnostics), room))
+}
+
+func sentenceCase(s string) string { return strings.TrimSuffix(sentence(s), ".") }
+
+// diagnosticLines print faults as people know them from the tool.
+func diagnosticLines(list []workflow.Diagnostic) []string {
+	var lines []string
+	for i, d := range list {
+		if i > 0 {
+			lines = append(lines, "")
+		}
+		word := "Error: "
+		if d.Severity == workflow.SeverityWarning {
+			word = "Warning: "
+		}
+		lines = append(lines, splitLines(word+d.Summary)...)
+		if at := Place(d.Position); at != "" {
+			lines = append(lines, "  "+at)
+		}
+		if d.Address != "" {
+			lines = append(lines, "  with "+oneLine(d.Address))
+		}
+		if d.Detail != "" {
+			lines = append(lines, "")
+			lines = append(lines, splitLines(d.Detail)...)
+		}
+	}
+	return lines
+}
+
+// Place is a position in words: "on main.tf line 3".
+func Place(p workflow.Position) string {
+	switch {
+	case p.File == "":
+		return ""
+	case p.Line == 0:
+		return "in " + oneLine(p.File)
+	}
+	return "on " + oneLine(p.File) + " line " + Number(p.Line)
+}
+
+// fenceCut fences as many of the lines as fit into limit and counts the others.
+func fenceCut(info string, lines []string, limit int) string {
+	full := Fence(info, strings.Join(lines, "\n"))
+	if len(full) <= limit {
+		return full
+	}
+	low, high := 0, len(lines)-1
+	cut := func(n int) string {
+		return Fence(info, strings.Join(append(clip(lines[:n]), "… "+count(len(lines)-n, "more line", "more lines")), "\n"))
+	}
+	for low < high {
+		if n := (low + high + 1) / 2; len(cut(n)) <= limit {
+			low = n
+		} else {
+			high = n - 1
+		}
+	}
+	if text := cut(low); len(text) <= limit {
+		return text
+	}
+	return ""
+}
+
+// clip copies lines, each cut to a length that is still read by people.
+func clip(lines []string) []string {
+	out := make([]string, len(lines), len(lines)+1)
+	for i, l := range lines {
+		out[i] = cutRunes(l, 2000)
+	}
+	return out
+}
+
+// group writes one plan, for all projects that share it.
+func (w writer) group(g Group, folded bool, limit int) string {
+	title := "`" + strings.ReplaceAll(cutRunes(g.Rows[0].Name(), 120), "`", "'") + "`: " + CountsText(g.Counts)
+	body := ""
+	if n := len(g.Rows); n > 1 {
+		title = "The same " + count(len(g.Changes), "change", "changes") + " in " + Number(n) + " projects: " + CountsText(g.Counts) + " in each"
+		body = "\n" + someOf(namesOf(g.Rows), 10, "") + "\n"
+	}
+	body += w.reasons(g)
+	body += addressList(g.Changes, limit/2)
+	body += w.drift(g)
+	out := func(body string) string { return section(Prose(title), proseHTML(title), body, folded) }
+	room := limit - len(out(body))
+	fold := folded || len(w.model.Groups) > 1 || lineCount(g.Changes) > openLines
+	return out(body + w.diff(g.Changes, fold && !folded, room))
+}
+
+func (w writer) reasons(g Group) string {
+	if len(g.Rows) > 1 {
+		return ""
+	}
+	var parts []string
+	for i, r := range g.Rows[0].Record.Reasons {
+		if i == 3 {
+			parts = append(parts, Number(len(g.Rows[0].Record.Reasons)-3)+" more")
+			break
+		}
+		parts = append(parts, Prose(cutRunes(strings.TrimSuffix(r, "."), 200)))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "\nAffected: " + strings.Join(parts, "; ") + ".\n"
+}
+
+func (w writer) drift(g Group) string {
+	var b strings.Builder
+	if len(g.Drift) > 0 {
+		b.WriteString("\nChanged outside of Terraform: " + someOf(addresses(g.Drift, addressMax), addressMax, "") + "\n")
+	}
+	for i, c := range g.Checks {
+		if i == 5 {
+			b.WriteString("\n… " + count(len(g.Checks)-5, "more check fails", "more checks fail") + "\n")
+			break
+		}
+		b.WriteString("\nCheck: " + Prose(cutRunes(sentence(c), 300)) + "\n")
+	}
+	return b.String()
+}
+
+func addresses(changes []workflow.Change, most int) []string {
+	out := make([]string, len(changes))
+	for i, c := range changes {
+		if i <= most {
+			out[i] = address(c)
+		}
+	}
+	return out
+}
+
+// address is a change's address; a move shows both, an import its id.
+func address(c workflow.Change) string {
+	s := Code(cutRunes(c.Address, 200))
+	switch {
+	case c.Deposed != "":
+		s += " (deposed " + Code(c.Deposed) + ")"
+	case c.PreviousAddress != "":
+		s = Code(cutRunes(c.PreviousAddress, 200)) + " → " + s
+	case c.ImportID != "":
+		s += " (id " + Code(cutRunes(c.ImportID, 100)) + ")"
+	}
+	return s
+}
+
+// listed are the words before the addresses of an action.
+var listed = map[workflow.Action]string{workflow.ActionDelete: "**destroy**", workflow.ActionReplace: "**replace**", workflow.ActionUpdate: "update",
+	workflow.ActionCreate: "create", workflow.ActionImport: "import", workflow.ActionMove: "move", workflow.ActionForget: "forget"}
+
+// addressList names the addresses by action, the greatest risk first.
+func addressList(changes []workflow.Change, limit int) string {
+	for most := addressMax; most > 0; most /= 2 {
+		var b strings.Builder
+		b.WriteByte('\n')
+		for _, a := range actionOrder {
+			of := func(mode func(string) bool, word string) {
+				var some []workflow.Change
+				for _, c := range changes {
+					if c.Action == a && mode(c.Mode) {
+						some = append(some, c)
+					}
+				}
+				if len(some) > 0 && word != "" {
+					b.WriteString("- " + word + " " + someOf(addresses(some, most), most, "") + "\n")
+				}
+			}
+			of(func(m string) bool { return m != "output" && m != "action" }, listed[a])
+		}
+		for _, mode := range []string{"output", "action"} {
+			var some []workflow.Change
+			for _, c := range changes {
+				if c.Mode == mode {
+					some = append(some, c)
+				}
+			}
+			if len(some) > 0 {
+				b.WriteString("- " + map[string]string{"output": "outputs", "action": "invoke"}[mode] + " " + someOf(addresses(some, most), most, "") + "\n")
+			}
+		}
+		if b.Len() <= limit {
+			if b.Len() == 1 {
+				return ""
+			}
+			return b.String()
+		}
+	}
+	return ""
+}
+
+func lineCount(changes []workflow.Change) int {
+	n := 0
+	for _, c := range changes {
+		n += len(c.Attributes) + 2
+	}
+	return n
+}
+
+// diff is the masked diff of the changes within limit, cut by resource.
+func (w writer) diff(changes []workflow.Change, fold bool, limit int) string {
+	if len(changes) == 0 {
+		return ""
+	}
+	open, end := "\n", ""
+	if fold {
+		open, end = "\n<details><summary>Diff</summary>\n\n", "\n</details>\n"
+	}
+	const reserve = 200 // for the line that counts the rest
+	room := limit - len(open) - len(end) - 30
+	var b strings.Builder
+	longest, shown := 0, 0
+	for i, c := range changes {
+		block := blockOf(c)
+		if i > 0 {
+			block = "\n" + block
+		}
+		left := room - b.Len() - 2*max(longest, longestRun(block))
+		if shown < len(changes)-1 {
+			left -= reserve
+		}
+		if len(block) > left {
+			if b.Len() == 0 {
+				block = headOf(block, left)
+				b.WriteString(block)
+				shown++
+			}
+			break
+		}
+		longest = max(longest, longestRun(block))
+		b.WriteString(block)
+		shown++
+	}
+	if b.Len() == 0 {
+		return w.rest(len(changes), limit)
+	}
+	return open + Fence("diff", b.String()) + w.rest(len(changes)-shown, reserve) + end
+}
+
+// rest counts the changes that are not shown.
+func (w writer) rest(n, limit int) string {
+	if n == 0 {
+		return ""
+	}
+	if s := "\n… " + w.more(n, "more", "more") + "\n"; len(s) <= limit {
+		return s
+	}
+	return ""
+}
+
+func blockOf(c workflow.Change) string {
+	var b strings.Builder
+	for _, l := range diffOf(c, commentLimits) {
+		b.WriteString(l.String() + "\n")
+	}
+	return b.String()
+}
+
+// headOf are the first lines of a block that is too large for any comment.
+func headOf(block string, limit int) string {
+	lines := strings.SplitAfter(block, "\n")
+	out := ""
+	for i, l := range lines {
+		more := "#   … " + count(len(lines)-i-1, "more line", "more lines") + "\n"
+		if len(out)+len(l)+len(more) > limit {
+			if out == "" {
+				return ""
+			}
+			return out + more
+		}
+		out += l
+	}
+	return out
+}

@@ -1,0 +1,282 @@
+package templates
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// DiffLine is one line of a rendered change. Mark is the character that GitHub
+// colours a diff by, in column 0: '+' green, '-' red, '!' orange, '#' grey, ' '
+// none. Text follows it, clean and on one line.
+type DiffLine struct {
+	Mark byte
+	Text string
+}
+
+// String is the line as it stands in a fence.
+func (l DiffLine) String() string { return strings.TrimRight(string(l.Mark)+" "+l.Text, " ") }
+
+// diffLimits say how much of a change is shown.
+type diffLimits struct {
+	runes int // of one value
+	lines int // of one multi-line value
+}
+
+var (
+	commentLimits = diffLimits{runes: 400, lines: 60}
+	pageLimits    = diffLimits{runes: 64 << 10, lines: 5000}
+)
+
+const (
+	valueIndent = "  "   // of attributes under their resource
+	nameWidth   = 36     // names are padded to one width, longer ones stick out
+	lineWidth   = 110    // longer changes take a line for each side
+	contextSize = 3      // unchanged lines shown around a difference in a text
+	arrow       = " -> " // between the two sides, as Terraform prints it
+)
+
+// DiffOf renders a change for a page, in full.
+func DiffOf(c workflow.Change) []DiffLine { return diffOf(c, pageLimits) }
+
+func diffOf(c workflow.Change, lim diffLimits) []DiffLine {
+	if len(c.Attributes) == 1 && c.Mode == "output" {
+		return attributeLines(outputAttribute(c), 0, "", lim)
+	}
+	lines := []DiffLine{{Mark: actionMark(c.Action), Text: oneLine(c.Address) + " " + doing(c)}}
+	if c.PreviousAddress != "" && c.Action != workflow.ActionMove {
+		lines = append(lines, DiffLine{'#', valueIndent + "moved from " + oneLine(c.PreviousAddress)})
+	}
+	width := 0
+	for _, a := range c.Attributes {
+		if n := utf8.RuneCountInString(a.Path); n <= nameWidth {
+			width = max(width, n)
+		}
+	}
+	for _, a := range c.Attributes {
+		lines = append(lines, attributeLines(a, width, valueIndent, lim)...)
+	}
+	if c.Unchanged > 0 {
+		lines = append(lines, DiffLine{'#', valueIndent + count(c.Unchanged, "unchanged attribute", "unchanged attributes")})
+	}
+	return lines
+}
+
+// outputAttribute names an output's value after the output: it needs no heading.
+func outputAttribute(c workflow.Change) workflow.Attribute {
+	a := c.Attributes[0]
+	switch {
+	case a.Path == "" || a.Path == "value" || a.Path == strings.TrimPrefix(c.Address, "output."):
+		a.Path = c.Address
+	default:
+		a.Path = c.Address + "." + strings.TrimPrefix(a.Path, "value.")
+	}
+	return a
+}
+
+func actionMark(a workflow.Action) byte {
+	switch a {
+	case workflow.ActionCreate:
+		return '+'
+	case workflow.ActionDelete:
+		return '-'
+	case workflow.ActionUpdate, workflow.ActionReplace, workflow.ActionForget:
+		return '!'
+	}
+	return '#'
+}
+
+// doing says what happens to the change's address.
+func doing(c workflow.Change) string {
+	var s string
+	switch c.Action {
+	case workflow.ActionCreate:
+		s = "will be created"
+	case workflow.ActionUpdate:
+		s = "will be updated in place"
+	case workflow.ActionDelete:
+		s = "will be destroyed"
+	case workflow.ActionReplace:
+		s = "must be replaced (-/+ destroyed, then created)"
+		if c.CreateFirst {
+			s = "must be replaced (+/- created, then destroyed)"
+		}
+	case workflow.ActionImport:
+		s = "will be imported"
+	case workflow.ActionMove:
+		s = "moved from " + oneLine(c.PreviousAddress)
+	case workflow.ActionForget:
+		s = "will no longer be managed, it is not destroyed"
+	case workflow.ActionRead:
+		s = "will be read during apply"
+	default:
+		s = "does not change"
+	}
+	switch c.Mode {
+	case "output":
+		s = strings.Replace(strings.Replace(s, "will be created", "is new", 1), "will be destroyed", "goes", 1)
+	case "action":
+		s = "will be invoked"
+	}
+	if c.Imported && c.Action != workflow.ActionImport {
+		s = "will be imported and " + strings.TrimPrefix(s, "will be ")
+	}
+	if c.ImportID != "" {
+		s += fmt.Sprintf(" (id %q)", oneLine(c.ImportID))
+	}
+	if c.Deposed != "" {
+		s = "(deposed object " + oneLine(c.Deposed) + ") " + s
+	}
+	if c.Reason != "" {
+		s += ", " + oneLine(c.Reason)
+	}
+	return s
+}
+
+func attributeLines(a workflow.Attribute, width int, indent string, lim diffLimits) []DiffLine {
+	mark := attributeMark(a)
+	name := oneLine(a.Path)
+	if pad := width - utf8.RuneCountInString(name); pad > 0 {
+		name += strings.Repeat(" ", pad)
+	}
+	note := ""
+	if a.Replaces {
+		note = "  # forces replacement"
+	}
+	before, after := a.Before, a.After
+	if a.Multiline {
+		return textLines(indent+name, note, textChange{mark, before, after}, indent, lim)
+	}
+	before, after = cutValue(before, lim), cutValue(after, lim)
+	switch {
+	case mark == '+':
+		return []DiffLine{{mark, indent + name + " = " + after + note}}
+	case mark == '-':
+		return []DiffLine{{mark, indent + name + " = " + before + note}}
+	case mark == ' ':
+		return []DiffLine{{mark, indent + name + " = " + first(after, before) + note}}
+	case a.Sensitive && before == after:
+		return []DiffLine{{mark, indent + name + " = " + after + ", which changes" + note}}
+	}
+	if utf8.RuneCountInString(indent+name+before+after) > lineWidth {
+		return []DiffLine{{'-', indent + name + " = " + before}, {'+', indent + name + " = " + after + note}}
+	}
+	return []DiffLine{{mark, indent + name + " = " + before + arrow + after + note}}
+}
+
+func attributeMark(a workflow.Attribute) byte {
+	switch a.Mark {
+	case workflow.MarkAdd:
+		return '+'
+	case workflow.MarkRemove:
+		return '-'
+	case workflow.MarkSame:
+		return ' '
+	}
+	return '!'
+}
+
+// textChange is a multi-line value. Either side may be a single line ("(known after apply)").
+type textChange struct {
+	mark          byte
+	before, after string
+}
+
+// textLines renders a multi-line value as Terraform writes one, with the lines that differ.
+func textLines(name, note string, t textChange, indent string, lim diffLimits) []DiffLine {
+	var edits []lineEdit
+	switch t.mark {
+	case '+', ' ':
+		edits = sameMark(t.mark, splitLines(first(t.after, t.before)))
+	case '-':
+		edits = sameMark(t.mark, splitLines(t.before))
+	default:
+		edits = lineDiff(splitLines(t.before), splitLines(t.after))
+	}
+	lines := []DiffLine{{t.mark, name + " = <<-EOT" + note}}
+	body := hideContext(edits, t.mark == '!')
+	for i, e := range body {
+		if i == lim.lines {
+			lines = append(lines, DiffLine{'#', indent + "  … " + count(len(body)-i, "more line", "more lines")})
+			break
+		}
+		lines = append(lines, DiffLine{e.mark, indent + indent + cutRunes(oneLine(e.text), lim.runes)})
+	}
+	if t.mark == '!' && strings.TrimSuffix(t.before, "\n") == strings.TrimSuffix(t.after, "\n") {
+		lines = append(lines, DiffLine{'#', indent + "  only the newline at the end differs"})
+	}
+	end := t.mark
+	if end == '!' {
+		end = ' '
+	}
+	return append(lines, DiffLine{end, indent + "EOT"})
+}
+
+func sameMark(mark byte, lines []string) []lineEdit {
+	out := make([]lineEdit, len(lines))
+	for i, l := range lines {
+		out[i] = lineEdit{mark, l}
+	}
+	return out
+}
+
+// hideContext leaves out unchanged lines that are far from every difference.
+func hideContext(edits []lineEdit, hide bool) []lineEdit {
+	if !hide {
+		return edits
+	}
+	near := make([]bool, len(edits))
+	for i, e := range edits {
+		if e.mark == ' ' {
+			continue
+		}
+		for j := max(0, i-contextSize); j <= min(len(edits)-1, i+contextSize); j++ {
+			near[j] = true
+		}
+	}
+	var out []lineEdit
+	for i := 0; i < len(edits); {
+		if near[i] {
+			out = append(out, edits[i])
+			i++
+			continue
+		}
+		from := i
+		for i < len(edits) && !near[i] {
+			i++
+		}
+		out = append(out, lineEdit{'#', "… " + count(i-from, "unchanged line", "unchanged lines")})
+	}
+	return out
+}
+
+func splitLines(text string) []string {
+	text = strings.TrimSuffix(Clean(text), "\n")
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+// cutValue makes a value fit: one line, at most so many characters.
+func cutValue(value string, lim diffLimits) string {
+	value = oneLine(value)
+	if n := utf8.RuneCountInString(value); n > lim.runes {
+		return cutRunes(value, lim.runes) + " (" + Number(n) + " characters)"
+	}
+	return value
+}
+
+// oneLine is Clean for a text within a line of a diff; spaces stay as they are.
+func oneLine(text string) string {
+	return strings.ReplaceAll(Clean(text), "\n", `\n`)
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

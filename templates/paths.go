@@ -1,0 +1,29 @@
+package templates
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// RepoPath is the path of a repository's page.
+func RepoPath(r workflow.Repo) string {
+	return "/" + url.PathEscape(r.Owner) + "/" + url.PathEscape(r.Name)
+}
+
+// PullPath is the path of a pull's page.
+func PullPath(p workflow.Pull) string { return RepoPath(p.Repo) + "/pull/" + strconv.Itoa(p.Number) }
+
+// ProjectPath is the path of a project's history. A name may contain slashes.
+func ProjectPath(r workflow.Repo, name string) string {
+	parts := strings.Split(name, "/")
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+	}
+	return RepoPath(r) + "/project/" + strings.Join(parts, "/")
+}
+
+// RunPath is the path of a run's page.
+func RunPath(id string) string { return "/runs/" + url.PathEscape(id) }

@@ -1,0 +1,288 @@
+package templates
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Summary is the one comment of a pull. It starts with [SummaryMarker] and has at
+// most [MaxComment] bytes, whatever the plans are: details are cut by resource,
+// then the table by row, and what is left out is counted.
+func Summary(v workflow.PullView, l Links) string {
+	w := writer{view: v, model: Read(v, l), links: l}
+	head := SummaryMarker + "\n" + w.verdict() + w.trouble(8000)
+	tail := w.footer()
+	next := w.next()
+	rest := MaxComment - len(head) - len(tail) - len(next)
+
+	said := w.said("What else these plans run", w.model.Hidden, rest/10)
+	remarks := w.said("Warnings", w.model.Warnings, rest/12) + w.said("Notes", w.model.Notes, rest/12)
+	unchanged := w.unchanged(rest / 12)
+	rest -= len(said) + len(remarks) + len(unchanged)
+
+	items := w.items()
+	table := w.table(max(rest*6/10, rest-wanted(items, rest)))
+	rest -= len(table)
+	return head + table + unchanged + next + said + w.details(items, rest) + remarks + tail
+}
+
+// writer writes the parts of a model as Markdown. Each part starts with a blank
+// line and ends a line, and keeps to the bytes it is given.
+type writer struct {
+	view  workflow.PullView
+	model Model
+	links Links
+}
+
+func (w writer) verdict() string {
+	var b strings.Builder
+	for _, s := range w.model.Verdict {
+		text := strings.TrimSpace(Prose(cutRunes(s.Text, 600)))
+		lead, trail := s.Text[:len(s.Text)-len(strings.TrimLeft(s.Text, " "))], s.Text[len(strings.TrimRight(s.Text, " ")):]
+		if s.Bold && text != "" {
+			text = "**" + text + "**"
+		}
+		if strings.TrimSpace(s.Text) == "" {
+			lead = ""
+		}
+		b.WriteString(lead + text + trail)
+	}
+	return strings.TrimSpace(b.String()) + "\n"
+}
+
+// trouble tells why there are no plans and who can mend it.
+func (w writer) trouble(limit int) string {
+	t := w.view.Trouble
+	if t == nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, s := range t.Sentences[:min(len(t.Sentences), 10)] {
+		b.WriteString("\n" + Prose(cutRunes(s, 500)) + "\n")
+	}
+	if len(t.Diagnostics) > 0 {
+		b.WriteString("\n" + fenceCut("text", diagnosticLines(t.Diagnostics), limit-b.Len()))
+	}
+	return b.String()
+}
+
+// table is `| Project | + | ~ | ± | - | State | Waits for | Plan |`. With too many
+// projects it loses its links, then its last rows.
+func (w writer) table(limit int) string {
+	rows := w.model.Rows
+	if len(rows) == 0 {
+		return ""
+	}
+	const head = "\n| Project | + | ~ | ± | - | State | Waits for | Plan |\n| --- | --: | --: | --: | --: | --- | --- | --- |\n"
+	const reserve = 200 // for the line that counts what is left out
+	for _, links := range []bool{true, false} {
+		var b strings.Builder
+		b.WriteString(head)
+		for i, r := range rows {
+			line := w.row(r, links)
+			if b.Len()+len(line) <= limit-reserve || i == len(rows)-1 && b.Len()+len(line) <= limit {
+				b.WriteString(line)
+				continue
+			}
+			if links {
+				break
+			}
+			fmt.Fprintf(&b, "\n… %s: %s.\n", w.more(len(rows)-i, "more project", "more projects"), statesOf(rows[i:]))
+			return b.String()
+		}
+		if strings.Count(b.String(), "\n") == len(rows)+3 {
+			return b.String()
+		}
+	}
+	return ""
+}
+
+func (w writer) row(r Row, links bool) string {
+	plan := "–"
+	switch {
+	case w.links.Fingerprints && r.Plan != nil && r.Plan.Fingerprint != "":
+		plan = codeCell(r.Plan.ShortFingerprint())
+	case r.RunURL == "" && r.Plan != nil:
+		plan = "below"
+	case r.RunURL != "" && links:
+		plan = linkWord(r.State)
+	}
+	if r.RunURL != "" && links {
+		plan = "[" + plan + "](" + r.RunURL + ")"
+	}
+	waits := make([]string, len(r.WaitsFor))
+	for i, s := range r.WaitsFor {
+		waits[i] = proseCell(cutRunes(s, 200))
+	}
+	return fmt.Sprintf("| %s | %d | %d | %d | %d | %s | %s | %s |\n", codeCell(cutRunes(r.Name(), 120)), r.Counts.Add, r.Counts.Change, r.Counts.Replace,
+		r.Counts.Destroy, r.Word(), first(strings.Join(waits, "; "), "–"), plan)
+}
+
+func linkWord(s workflow.ProjectState) string {
+	switch s {
+	case workflow.StatePlanning:
+		return "live"
+	case workflow.StatePlanFailed:
+		return "log"
+	}
+	return "plan"
+}
+
+// Word is the project's state in words.
+func (r Row) Word() string {
+	if r.State == workflow.StatePlanFailed && r.Record.Run != nil {
+		return failureWord(r.Record.Run.Outcome)
+	}
+	return strings.ReplaceAll(string(r.State), "_", " ")
+}
+
+func statesOf(rows []Row) string {
+	var order []string
+	by := map[string]int{}
+	for _, r := range rows {
+		if by[r.Word()] == 0 {
+			order = append(order, r.Word())
+		}
+		by[r.Word()]++
+	}
+	for i, s := range order {
+		order[i] = Number(by[s]) + " " + s
+	}
+	return strings.Join(order, ", ")
+}
+
+// more is "14 more changes on the page", with the link where there are pages.
+func (w writer) more(n int, one, many string) string {
+	s := count(n, one, many)
+	if url := w.links.Pull(w.view.Pull); url != "" {
+		return s + " [on the page](" + url + ")"
+	}
+	return s
+}
+
+func (w writer) unchanged(limit int) string {
+	rows := w.model.Unchanged
+	if len(rows) == 0 {
+		return ""
+	}
+	names := namesOf(rows)
+	for n := len(names); n >= 0; n = n * 2 / 3 {
+		line := "\n" + Number(len(rows)) + " without changes: " + someOf(names, n, "") + "\n"
+		if len(line) <= limit {
+			return line
+		}
+		if n == 0 {
+			break
+		}
+	}
+	return "\n" + Number(len(rows)) + " without changes.\n"
+}
+
+func namesOf(rows []Row) []string {
+	names := make([]string, len(rows))
+	for i, r := range rows {
+		names[i] = Code(cutRunes(r.Name(), 120))
+	}
+	return names
+}
+
+func (w writer) next() string {
+	if len(w.model.Commands) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for _, c := range w.model.Commands[:min(2, len(w.model.Commands))] {
+		b.WriteString("\nNext, " + c.Why + ":\n\n" + Fence("text", cutRunes(c.Text, 800)))
+	}
+	return b.String()
+}
+
+// said lists sentences with their projects under a heading.
+func (w writer) said(title string, list []Said, limit int) string {
+	if len(list) == 0 {
+		return ""
+	}
+	head := "\n**" + title + "**\n\n"
+	var b strings.Builder
+	b.WriteString(head)
+	for i, s := range list {
+		line := "- " + Prose(cutRunes(sentence(s.Text), 400))
+		if len(s.Projects) > 0 {
+			line += " (" + w.about(s.Projects) + ")"
+		}
+		line += "\n"
+		if b.Len()+len(line) > limit-150 {
+			b.WriteString("- … " + w.more(len(list)-i, "more", "more") + "\n")
+			break
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+func (w writer) about(projects []string) string {
+	if all := len(w.model.Rows) + len(w.model.Unchanged) - w.model.Tally.Deleted; len(projects) == all && all > 3 {
+		return "all " + Number(all) + " projects"
+	}
+	names := make([]string, len(projects))
+	for i, p := range projects {
+		names[i] = Code(cutRunes(p, 120))
+	}
+	return someOf(names, 4, "")
+}
+
+// footer says of which commits the plans are, when they were made and with what.
+func (w writer) footer() string {
+	p := w.view.Pull
+	var parts []string
+	if p.Head.SHA != "" {
+		parts = append(parts, "head "+Code(short(p.Head.SHA)))
+	}
+	if base := first(w.view.BaseSHA, p.Base.SHA); base != "" {
+		parts = append(parts, "base "+Code(cutRunes(first(p.Base.Ref, "base"), 100))+" at "+Code(short(base)))
+	}
+	if when := w.when(); when != "" {
+		parts = append(parts, when)
+	}
+	if url := w.links.Pull(p); url != "" {
+		parts = append(parts, "[all of it on the page]("+url+")")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "\n<sub>" + strings.Join(parts, " · ") + "</sub>\n"
+}
+
+func (w writer) when() string {
+	var tools []string
+	newest := w.view.CreatedAt.Truncate(0).AddDate(-1000, 0, 0)
+	found := false
+	for _, r := range slices.Concat(w.model.Rows, w.model.Unchanged) {
+		if r.Plan == nil {
+			continue
+		}
+		if r.Plan.PlannedAt.After(newest) {
+			newest, found = r.Plan.PlannedAt, true
+		}
+		if t := ToolName(r.Plan.Tool, r.Plan.ToolVersion); !slices.Contains(tools, t) && len(tools) < 4 {
+			tools = append(tools, t)
+		}
+	}
+	if !found {
+		return ""
+	}
+	slices.Sort(tools)
+	return "planned " + newest.UTC().Format("2006-01-02 15:04 UTC") + " with " + Escape(list(tools))
+}
+
+// ToolName is the tool as its makers write it: "Terraform 1.15.8".
+func ToolName(tool, version string) string {
+	name := "Terraform"
+	if tool == "tofu" {
+		name = "OpenTofu"
+	}
+	return strings.TrimSpace(name + " " + version)
+}
