@@ -16,6 +16,7 @@ const (
 	ActionForget  Action = "forget"
 	ActionRead    Action = "read"
 	ActionNoOp    Action = "no-op"
+	ActionInvoke  Action = "invoke" // a provider's action that runs beside the changes; Mode is "action"
 )
 
 // Counts are a plan's numbers. A replace counts once, as Replace; an import or
@@ -83,6 +84,7 @@ type Attribute struct {
 	Unknown   bool   `json:"unknown,omitempty"`   // known after apply
 	Replaces  bool   `json:"replaces,omitempty"`  // forces replacement
 	Multiline bool   `json:"multiline,omitempty"` // Before/After are raw multi-line text, not JSON
+	Note      string `json:"note,omitempty"`      // a few words to stand behind the value
 }
 
 // HiddenEffect is something a plan does that its changes do not show.
