@@ -1,0 +1,362 @@
+package workflow
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The limits of what one plan shows: a longer value is cut, and when the texts
+// of a plan are longer together the rest of its changes are only named.
+const (
+	maxValueText   = 64 << 10
+	maxPlanText    = 16 << 20
+	jsonDepth      = 3  // JSON in a string in JSON in a string ...
+	prettyJSONFrom = 60 // a JSON document shorter than this stays a quoted string
+)
+
+// differ compares a value before and after leaf by leaf and keeps what differs,
+// masked. One differ serves one change.
+type differ struct {
+	mask     *planMasker
+	replaces []any // replace_paths
+	showSame bool  // keep unchanged leaves too (an import shows what it brings in)
+	oneSided bool  // a create or a delete
+
+	out       []Attribute
+	unchanged int
+	depth     int
+	cut       int // values that were cut
+	size      int // bytes of text kept
+}
+
+// place is where in the value we are, as text for people and as steps for replace_paths.
+type place struct {
+	text  string
+	steps []any // string or int
+	json  bool  // inside of a JSON string: steps stop at the string
+}
+
+func (p place) key(k string) place {
+	text := p.text
+	switch {
+	case !isPathName(k):
+		text += "[" + canonical(k) + "]"
+	case text == "":
+		text = k
+	default:
+		text += "." + k
+	}
+	return p.step(text, k)
+}
+
+func (p place) index(i int) place {
+	return p.step(p.text+"["+strconv.Itoa(i)+"]", i)
+}
+
+func (p place) step(text string, to any) place {
+	if !p.json {
+		p.steps = append(slices.Clip(p.steps), to)
+	}
+	p.text = text
+	return p
+}
+
+func isPathName(k string) bool {
+	for i, c := range k {
+		switch {
+		case c == '_', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':
+		case i > 0 && (c == '-' || '0' <= c && c <= '9'):
+		default:
+			return false
+		}
+	}
+	return k != ""
+}
+
+// shape of a side: an attribute that is unknown in part may have no value at all.
+func (s planSide) shape() (object, list bool, size int) {
+	v, object := s.value.(map[string]any)
+	l, list := s.value.([]any)
+	if u, ok := s.unknown.(map[string]any); ok && v == nil && !list && anyMark(u) {
+		object = true
+	}
+	if u, ok := s.unknown.([]any); ok && !object && (list || s.value == nil && anyMark(u)) {
+		return false, true, max(len(l), len(u))
+	}
+	return object, list, len(l)
+}
+
+func (s planSide) absent() bool { return s.value == nil && !anyMark(s.unknown) }
+
+func (s planSide) marked() bool {
+	object, _, size := s.shape()
+	return !s.absent() && isMarked(s.marks, object, size)
+}
+
+// wholeUnknown reports whether nothing of the side is known before apply.
+func (s planSide) wholeUnknown() bool {
+	object, _, size := s.shape()
+	return isMarked(s.unknown, object, size)
+}
+
+func (s planSide) key(k string) planSide {
+	v, _ := s.value.(map[string]any)
+	return planSide{value: v[k], unknown: markKey(s.unknown, k), marks: markKey(s.marks, k)}
+}
+
+func (s planSide) index(i int) planSide {
+	return planSide{value: markIndex(s.value, i), unknown: markIndex(s.unknown, i), marks: markIndex(s.marks, i)}
+}
+
+// keys are those of the value and of what is unknown.
+func (s planSide) keys() map[string]any {
+	v, _ := s.value.(map[string]any)
+	u, _ := s.unknown.(map[string]any)
+	if len(u) == 0 {
+		return v
+	}
+	all := make(map[string]any, len(v)+len(u))
+	for k := range v {
+		all[k] = nil
+	}
+	for k := range u {
+		all[k] = nil
+	}
+	return all
+}
+
+// walk compares b and a at p.
+func (d *differ) walk(p place, b, a planSide) {
+	if b.absent() && a.absent() {
+		return
+	}
+	if b.marked() || a.marked() || a.wholeUnknown() {
+		d.leaf(p, b, a)
+		return
+	}
+	bObject, bList, bSize := b.shape()
+	aObject, aList, aSize := a.shape()
+	switch {
+	case (bObject || b.absent()) && (aObject || a.absent()):
+		keys := sortedKeys(b.keys(), a.keys())
+		if len(keys) == 0 {
+			d.empty(p, b, a)
+		}
+		for _, k := range keys {
+			d.walk(p.key(k), b.key(k), a.key(k))
+		}
+	case (bList || b.absent()) && (aList || a.absent()):
+		if bSize == 0 && aSize == 0 {
+			d.empty(p, b, a)
+			return
+		}
+		for _, pair := range alignLists(b, a, bSize, aSize) {
+			d.element(p, pair, b, a)
+		}
+	case bObject || bList || aObject || aList:
+		// Another kind of value: all of the old one goes, all of the new one comes.
+		if !b.absent() {
+			d.walk(p, b, planSide{})
+		}
+		if !a.absent() {
+			d.walk(p, planSide{}, a)
+		}
+	default:
+		d.leaf(p, b, a)
+	}
+}
+
+// empty compares empty lists and objects. In a create or a delete they are not
+// worth a line; where one takes the place of null in an update, it is.
+func (d *differ) empty(p place, b, a planSide) {
+	if !d.oneSided && b.absent() != a.absent() {
+		d.leaf(p, b, a)
+	}
+}
+
+// element compares one aligned pair of list elements, at the index it has after.
+func (d *differ) element(p place, e elementPair, b, a planSide) {
+	switch {
+	case e.after < 0:
+		d.walk(p.index(e.before), b.index(e.before), planSide{})
+	case e.before < 0:
+		d.walk(p.index(e.after), planSide{}, a.index(e.after))
+	default:
+		d.walk(p.index(e.after), b.index(e.before), a.index(e.after))
+	}
+}
+
+// leaf compares what has no further parts: scalars, what is masked or unknown as
+// a whole, empty lists and objects.
+func (d *differ) leaf(p place, b, a planSide) {
+	same := !a.wholeUnknown() && b.absent() == a.absent() && canonical(b.value) == canonical(a.value)
+	marked := b.marked() || a.marked()
+	if same && b.marked() == a.marked() {
+		d.same(p, b, marked)
+		return
+	}
+	if !marked && !same && d.insideJSON(p, b, a) {
+		return
+	}
+	at := Attribute{Path: p.text, Mark: MarkChange, Replaces: d.forces(p), Unknown: a.wholeUnknown()}
+	switch {
+	case b.absent():
+		at.Mark = MarkAdd
+	case a.absent():
+		at.Mark = MarkRemove
+	}
+	if same {
+		at.Note = "the value stays; only whether it is sensitive changes"
+	}
+	d.texts(&at, b, a, marked)
+	d.keep(at)
+}
+
+// same notes a leaf that does not change: shown for orientation, or counted.
+func (d *differ) same(p place, s planSide, marked bool) {
+	orients := len(p.steps) == 1 && !p.json && (p.text == "id" || p.text == "name") && !marked
+	if !d.showSame && !orients {
+		d.unchanged++
+		return
+	}
+	at := Attribute{Path: p.text, Mark: MarkSame}
+	d.texts(&at, s, s, marked)
+	d.keep(at)
+}
+
+// insideJSON compares two JSON documents held as strings by their leaves, and
+// reports whether that shows the difference.
+func (d *differ) insideJSON(p place, b, a planSide) bool {
+	before, after := d.document(b), d.document(a)
+	if before == nil || after == nil || d.depth >= jsonDepth {
+		return false
+	}
+	kept, unchanged := len(d.out), d.unchanged
+	d.depth++
+	d.walk(place{text: p.text, steps: p.steps, json: true}, planSide{value: before}, planSide{value: after})
+	d.depth--
+	d.unchanged = unchanged
+	return len(d.out) > kept
+}
+
+// document is the JSON that a side holds as a string, unless all of it is a secret.
+func (d *differ) document(s planSide) any {
+	text, ok := s.value.(string)
+	if !ok || d.mask.exact[text] {
+		return nil
+	}
+	return embeddedJSON(text)
+}
+
+// forces reports whether replace_paths name p or something above or below it.
+func (d *differ) forces(p place) bool {
+	for _, r := range d.replaces {
+		steps, ok := r.([]any)
+		if !ok {
+			continue
+		}
+		match := true
+		for i := 0; i < min(len(steps), len(p.steps)); i++ {
+			match = match && sameStep(steps[i], p.steps[i])
+		}
+		if match {
+			return true
+		}
+	}
+	return false
+}
+
+// sameStep compares a step of replace_paths with ours. A step into a set is the
+// element itself: it is taken as any element.
+func sameStep(theirs, ours any) bool {
+	switch t := theirs.(type) {
+	case string:
+		return t == ours
+	case json.Number:
+		i, ok := ours.(int)
+		return ok && t.String() == strconv.Itoa(i)
+	}
+	return true
+}
+
+// texts prints both sides. When one is a text of several lines, both are raw.
+func (d *differ) texts(at *Attribute, b, a planSide, marked bool) {
+	if marked {
+		at.Before, at.After, at.Sensitive = hiddenSide(b), hiddenSide(a), true
+		if at.Unknown {
+			at.After = unknownText
+		}
+		return
+	}
+	before, bLines := d.printed(b)
+	after, aLines := d.printed(a)
+	if bLines || aLines {
+		at.Multiline = true
+		before, after = d.raw(b, before), d.raw(a, after)
+	}
+	var bCut, aCut bool
+	at.Before, bCut = cutText(before, maxValueText)
+	at.After, aCut = cutText(after, maxValueText)
+	if bCut || aCut {
+		d.cut++
+	}
+	at.Sensitive = before == sensitiveText || after == sensitiveText
+	if at.Unknown {
+		at.After = unknownText
+	}
+}
+
+func hiddenSide(s planSide) string {
+	if s.absent() {
+		return ""
+	}
+	return sensitiveText
+}
+
+// printed is one side's masked value as JSON, and whether it wants several lines.
+func (d *differ) printed(s planSide) (text string, lines bool) {
+	if s.absent() || s.wholeUnknown() {
+		return "", false
+	}
+	switch v := d.mask.tree(s.value, s.marks).(type) {
+	case string:
+		if v == sensitiveText && s.value != sensitiveText {
+			return sensitiveText, false
+		}
+		pretty := strings.Contains(v, "\n") || len(v) >= prettyJSONFrom && d.document(s) != nil
+		return string(appendJSONString(nil, v)), pretty
+	default:
+		return canonical(v), false
+	}
+}
+
+// raw is a side's text with its own line breaks; a JSON document is laid out
+// over lines, since one long quoted line can be read by nobody.
+func (d *differ) raw(s planSide, printed string) string {
+	v, ok := s.value.(string)
+	if !ok || printed == sensitiveText {
+		return printed
+	}
+	if doc := d.document(s); doc != nil && len(v) >= prettyJSONFrom {
+		return indentJSON(d.mask.tree(doc, nil))
+	}
+	return d.mask.text(v)
+}
+
+// indentJSON lays out a decoded JSON value over lines, keys sorted.
+func indentJSON(v any) string {
+	var b bytes.Buffer
+	if err := json.Indent(&b, appendCanonical(nil, v), "", "  "); err != nil {
+		return canonical(v) // not reached: our own canonical JSON is valid
+	}
+	return b.String()
+}
+
+func (d *differ) keep(at Attribute) {
+	d.size += len(at.Path) + len(at.Before) + len(at.After)
+	at.Path = d.mask.text(at.Path)
+	d.out = append(d.out, at)
+}

@@ -1,0 +1,252 @@
+package workflow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// HiddenFromInputs compares what a project's plan is made from on the base
+// branch and in the planned tree, and names what changed without showing in a
+// plan: lock file, providers, provider configuration, backend. base is nil for a
+// project that base does not have: all that it brings is new.
+func HiddenFromInputs(base, planned *Inputs) []HiddenEffect {
+	if planned == nil {
+		return nil
+	}
+	was := Inputs{}
+	if base != nil {
+		was = *base
+	}
+	var out []HiddenEffect
+	for _, c := range []struct{ kind, what, before, after string }{
+		{"lock_file", "the dependency lock file `.terraform.lock.hcl`", was.LockFile, planned.LockFile},
+		{"provider_config", "the provider configuration", was.ProviderConfig, planned.ProviderConfig},
+		{"backend", "the backend configuration", was.BackendConfig, planned.BackendConfig},
+	} {
+		if c.before == c.after {
+			continue
+		}
+		verb := "changes"
+		switch {
+		case c.before == "":
+			verb = "is new"
+		case c.after == "":
+			verb = "is removed"
+		}
+		out = append(out, HiddenEffect{Kind: c.kind, Text: c.what + " " + verb})
+	}
+	for _, p := range planned.LockedProviders {
+		if !slices.Contains(was.LockedProviders, p) {
+			out = append(out, HiddenEffect{Kind: "provider", Address: p, Text: "the provider " + codeSpan(p) + " is new in the lock file"})
+		}
+	}
+	for _, p := range was.LockedProviders {
+		if !slices.Contains(planned.LockedProviders, p) {
+			out = append(out, HiddenEffect{Kind: "provider", Address: p, Text: "the provider " + codeSpan(p) + " is gone from the lock file"})
+		}
+	}
+	return out
+}
+
+// configResource is one resource or data source of the plan's configuration.
+type configResource struct {
+	address      string // without instance keys, with the module's path
+	mode, kind   string
+	provider     string // source address, or its key in the configuration when there is none
+	provisioners []string
+}
+
+// hiddenFromPlan names what the plan would run, or ran already, beside its changes.
+func hiddenFromPlan(doc *planDoc, mask *planMasker, baseProviders []string) []HiddenEffect {
+	config, _ := doc.top["configuration"].(map[string]any)
+	providers, _ := config["provider_config"].(map[string]any)
+	root, _ := config["root_module"].(map[string]any)
+	resources := configResources(root, providers, "")
+	out := provisionerEffects(doc.resources, resources)
+	out = append(out, actionEffects(doc, mask)...)
+	return append(out, dataEffects(resources, baseProviders)...)
+}
+
+// configResources walks a module of the configuration and all that it calls, in order of address.
+func configResources(module, providers map[string]any, prefix string) []configResource {
+	var out []configResource
+	list, _ := module["resources"].([]any)
+	for _, v := range list {
+		m, _ := v.(map[string]any)
+		text := func(key string) string { s, _ := m[key].(string); return s }
+		r := configResource{address: prefix + text("address"), mode: text("mode"), kind: text("type"), provider: text("provider_config_key")}
+		if p, _ := providers[r.provider].(map[string]any); p["full_name"] != nil {
+			r.provider, _ = p["full_name"].(string)
+		}
+		provisioners, _ := m["provisioners"].([]any)
+		for _, v := range provisioners {
+			p, _ := v.(map[string]any)
+			if kind, _ := p["type"].(string); kind != "" && !slices.Contains(r.provisioners, kind) {
+				r.provisioners = append(r.provisioners, kind)
+			}
+		}
+		out = append(out, r)
+	}
+	calls, _ := module["module_calls"].(map[string]any)
+	for _, name := range sortedKeys(calls) {
+		call, _ := calls[name].(map[string]any)
+		called, _ := call["module"].(map[string]any)
+		out = append(out, configResources(called, providers, prefix+"module."+name+".")...)
+	}
+	return out
+}
+
+// provisionerEffects names the provisioners of resources that are created,
+// replaced or destroyed (an update runs none), once for all instances. The
+// plan's JSON does not tell which provisioners are for the destruction.
+func provisionerEffects(changes []planChange, resources []configResource) []HiddenEffect {
+	provisioners := map[string][]string{}
+	for _, r := range resources {
+		if len(r.provisioners) > 0 {
+			provisioners[r.address] = r.provisioners
+		}
+	}
+	type act struct{ address, phrase string }
+	var order []act
+	instances := map[act]int{}
+	for _, c := range changes {
+		address := configAddress(c.address)
+		if provisioners[address] == nil {
+			continue
+		}
+		create, destroy := slices.Contains(c.actions, "create"), slices.Contains(c.actions, "delete")
+		a := act{address: address}
+		switch {
+		case create && destroy:
+			a.phrase = "runs %s when it is replaced"
+		case create:
+			a.phrase = "runs %s when it is created"
+		case destroy:
+			a.phrase = "may run %s when it is destroyed"
+		default:
+			continue
+		}
+		if instances[a] == 0 {
+			order = append(order, a)
+		}
+		instances[a]++
+	}
+	var out []HiddenEffect
+	for _, a := range order {
+		who := codeSpan(a.address)
+		if n := instances[a]; n > 1 {
+			who += fmt.Sprintf(" (%d instances)", n)
+		}
+		out = append(out, HiddenEffect{Kind: "provisioner", Address: a.address,
+			Text: who + " " + fmt.Sprintf(a.phrase, andList(provisioners[a.address]))})
+	}
+	return out
+}
+
+// actionEffects names the actions that the plan invokes, now or in a later round.
+func actionEffects(doc *planDoc, mask *planMasker) []HiddenEffect {
+	var out []HiddenEffect
+	for _, v := range doc.invocations {
+		m, _ := v.(map[string]any)
+		address, _ := m["address"].(string)
+		address = maskAddress(address, mask)
+		out = append(out, HiddenEffect{Kind: "action", Address: address, Text: codeSpan(address) + " runs " + invocationTrigger(m, mask)})
+	}
+	return out
+}
+
+// dataEffects names data sources that run programs or call services of the
+// pull's choice while it plans, one sentence a kind and provider.
+func dataEffects(resources []configResource, baseProviders []string) []HiddenEffect {
+	type group struct{ kind, provider string }
+	var order []group
+	members := map[group][]string{}
+	for _, r := range resources {
+		g := group{}
+		switch name := r.provider[strings.LastIndex(r.provider, "/")+1:]; {
+		case r.mode == "managed" || r.mode == "":
+			continue
+		case r.kind == "external" || name == "external":
+			g.kind = "external_data"
+		case r.kind == "http" || name == "http":
+			g.kind = "http_data"
+		case strings.HasSuffix(r.provider, "/builtin/terraform") || slices.Contains(baseProviders, r.provider):
+			continue
+		default:
+			g = group{"unlocked_provider_data", r.provider}
+		}
+		if members[g] == nil {
+			order = append(order, g)
+		}
+		members[g] = append(members[g], r.address)
+	}
+	var out []HiddenEffect
+	for _, g := range order {
+		names := members[g]
+		one := len(names) == 1
+		sentence := someOf(names) + " " + oneMany(one, "runs a program", "run programs") + " while it plans"
+		switch g.kind {
+		case "http_data":
+			sentence = someOf(names) + " " + oneMany(one, "calls a URL", "call URLs") + " while it plans"
+		case "unlocked_provider_data":
+			sentence = someOf(names) + " " + oneMany(one, "is", "are") + " read with the provider " + codeSpan(g.provider) + ", which the base's lock file does not have"
+		}
+		effect := HiddenEffect{Kind: g.kind, Text: sentence}
+		if one {
+			effect.Address = names[0]
+		}
+		out = append(out, effect)
+	}
+	return out
+}
+
+// configAddress is a resource's address in the configuration: without instance keys.
+func configAddress(address string) string {
+	var b strings.Builder
+	depth, quoted := 0, false
+	for i := 0; i < len(address); i++ {
+		switch c := address[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"' && depth > 0:
+			quoted = !quoted
+		case quoted:
+		case c == '[':
+			depth++
+		case c == ']' && depth > 0:
+			depth--
+		case depth == 0:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// someOf lists up to five names in code spans.
+func someOf(names []string) string {
+	const most = 5
+	spans := make([]string, 0, most+1)
+	for _, n := range names[:min(len(names), most)] {
+		spans = append(spans, codeSpan(n))
+	}
+	if len(names) > most {
+		spans = append(spans, fmt.Sprintf("%d more", len(names)-most))
+	}
+	return andList(spans)
+}
+
+// andList is "a", "a and b", "a, b and c".
+func andList(list []string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}
+
+func oneMany(one bool, single, many string) string {
+	if one {
+		return single
+	}
+	return many
+}

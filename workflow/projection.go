@@ -1,0 +1,201 @@
+package workflow
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// PlanInput is everything that a plan is read from.
+type PlanInput struct {
+	// Raw is what `show -json` of the saved plan printed: Terraform's or OpenTofu's.
+	Raw []byte
+	// ExitChanges says that the plan exited 2, "there are changes".
+	ExitChanges bool
+	RepoID      int64
+	// Key is the repository's key. Without one (preview) there is no fingerprint,
+	// and sensitive values do not go into the changes hash at all.
+	Key           []byte
+	Project       Project
+	Options       PlanOptions
+	StateIdentity string
+	InputsDigest  string
+	Tool          string // terraform or tofu
+	ToolVersion   string
+	// BaseProviders are the provider source addresses in the base's lock file.
+	BaseProviders []string
+	// Hidden are effects found elsewhere (HiddenFromInputs).
+	Hidden []HiddenEffect
+	Now    time.Time
+}
+
+// ReadPlan turns a saved plan's JSON into its masked form, with changes hash and
+// fingerprint. secrets are the distinct sensitive strings and numbers of at
+// least 4 bytes that it found, longest first, for the redactor; they must not be kept.
+//
+// An error means that this is not surely a whole, successful plan, and that the
+// run failed, whatever terraform exited with.
+func ReadPlan(in PlanInput) (plan *Plan, secrets []string, err error) {
+	doc, err := parsePlan(in.Raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	if doc.incomplete && len(in.Options.Targets) == 0 && len(doc.deferred) == 0 {
+		return nil, nil, fmt.Errorf("%s says that the plan is not complete", toolName(in.Tool))
+	}
+	mask := newPlanMasker(doc)
+	hash, nothing := changesHash(doc, mask, in)
+	plan = &Plan{
+		ChangesHash: hash, Fingerprint: fingerprint(in, hash),
+		InputsDigest: in.InputsDigest, StateIdentity: in.StateIdentity,
+		Tool: in.Tool, ToolVersion: in.ToolVersion, PlannedAt: in.Now,
+		Checks: failedChecks(doc, mask),
+	}
+	pr := projector{doc: doc, mask: mask, plan: plan, tool: toolName(in.Tool)}
+	pr.project()
+	pr.settle(in, nothing)
+	plan.Hidden = append(hiddenFromPlan(doc, mask, in.BaseProviders), in.Hidden...)
+	return plan, mask.all, nil
+}
+
+func toolName(tool string) string {
+	if tool == "tofu" {
+		return "OpenTofu"
+	}
+	return "Terraform"
+}
+
+// projector fills a Plan from a document.
+type projector struct {
+	doc  *planDoc
+	mask *planMasker
+	plan *Plan
+	tool string
+
+	size, cut, bare int // bytes of text so far; values cut; changes without their attributes
+}
+
+func (pr *projector) project() {
+	for _, c := range pr.doc.resources {
+		if !c.counts() && !c.does("read") {
+			continue
+		}
+		change := pr.resource(c)
+		pr.plan.Counts = pr.plan.Counts.Plus(countsOf(change))
+		pr.plan.Changes = append(pr.plan.Changes, change)
+	}
+	for _, c := range pr.doc.outputs {
+		if c.counts() {
+			pr.plan.Changes = append(pr.plan.Changes, pr.output(c))
+			pr.plan.Counts.Outputs++
+		}
+	}
+	for _, v := range pr.doc.invocations {
+		pr.plan.Changes = append(pr.plan.Changes, pr.invocation(v))
+		pr.plan.Counts.Actions++
+	}
+	for _, c := range pr.doc.drift {
+		if c.counts() {
+			pr.plan.Drift = append(pr.plan.Drift, pr.resource(c))
+			pr.plan.Counts.Drift++
+		}
+	}
+	pr.plan.Counts.Deferred = len(pr.doc.deferred)
+}
+
+// settle decides whether the plan has no changes, and says what else people must know.
+func (pr *projector) settle(in PlanInput, nothing bool) {
+	p, note := pr.plan, func(format string, args ...any) {
+		pr.plan.Notes = append(pr.plan.Notes, fmt.Sprintf(format, args...))
+	}
+	for _, v := range pr.doc.deferred {
+		note("%s", pr.deferral(v))
+	}
+	if pr.doc.incomplete && len(in.Options.Targets) > 0 {
+		note("The plan is limited to its targets; what else would change is not in it.")
+	}
+	if pr.cut > 0 {
+		note("%s longer than 64 KB %s cut.", countOf(pr.cut, "value", "values"), isAre(pr.cut))
+	}
+	if pr.bare > 0 {
+		note("The plan is too long to be kept whole: %s named without attributes.", countOf(pr.bare, "change is", "changes are"))
+	}
+	applyable, _ := pr.doc.top["applyable"].(bool)
+	switch {
+	case !nothing || pr.doc.incomplete:
+	case !in.ExitChanges && !applyable:
+		p.NoChanges = true
+	case pr.onlyReads():
+		// Data sources inside of check blocks are planned to be read at every apply,
+		// and terraform exits 2 for that alone, for ever. It is nothing to approve.
+		p.NoChanges = true
+		note("%s would only read data sources for checks again; there is nothing to apply.", pr.tool)
+	default:
+		note("%s says that there is something to apply, but its plan lists no change.", pr.tool)
+	}
+}
+
+// onlyReads reports whether the plan reads data sources for checks and does nothing else.
+func (pr *projector) onlyReads() bool {
+	reads := 0
+	for _, c := range pr.doc.resources {
+		if c.does("read") {
+			if c.reason != "read_because_check_nested" {
+				return false
+			}
+			reads++
+		}
+	}
+	return reads > 0
+}
+
+// failedChecks are the failed `check` blocks and conditions as sentences.
+func failedChecks(doc *planDoc, mask *planMasker) []string {
+	var out []string
+	list, _ := doc.top["checks"].([]any)
+	for _, v := range list {
+		check, _ := v.(map[string]any)
+		if status := check["status"]; status != "fail" && status != "error" {
+			continue
+		}
+		problems := 0
+		instances, _ := check["instances"].([]any)
+		for _, v := range instances {
+			instance, _ := v.(map[string]any)
+			list, _ := instance["problems"].([]any)
+			for _, v := range list {
+				problem, _ := v.(map[string]any)
+				message, _ := problem["message"].(string)
+				out = append(out, fmt.Sprintf("%s fails: %s", codeSpan(displayAddress(instance, mask)), oneLine(mask.text(message))))
+				problems++
+			}
+		}
+		if problems == 0 {
+			out = append(out, codeSpan(displayAddress(check, mask))+" fails.")
+		}
+	}
+	return out
+}
+
+func displayAddress(m map[string]any, mask *planMasker) string {
+	address, _ := m["address"].(map[string]any)
+	text, _ := address["to_display"].(string)
+	return maskAddress(text, mask)
+}
+
+// codeSpan puts a name into backticks, in which it can do no harm.
+func codeSpan(s string) string {
+	return "`" + strings.ReplaceAll(oneLine(s), "`", "'") + "`"
+}
+
+// oneLine makes one line of a text.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func countOf(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func isAre(n int) string { return oneMany(n == 1, "is", "are") }

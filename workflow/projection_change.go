@@ -1,0 +1,217 @@
+package workflow
+
+import "strings"
+
+// resource is one entry of resource_changes or resource_drift, masked.
+func (pr *projector) resource(c planChange) Change {
+	change := Change{
+		Address: maskAddress(c.address, pr.mask), PreviousAddress: maskAddress(c.previous, pr.mask), Deposed: c.deposed,
+		Mode: c.mode, Type: c.kind, Provider: c.provider, Reason: actionReason(c.reason),
+		Imported: c.importing != nil, ImportID: pr.importID(c),
+	}
+	setAction(&change, c)
+	d := differ{mask: pr.mask, replaces: c.replacePaths}
+	before, after := c.before, c.after
+	switch change.Action {
+	case ActionCreate, ActionRead, ActionDelete:
+		d.oneSided = true
+	case ActionImport:
+		d.showSame = true
+		after.unknown = nil
+	case ActionMove, ActionForget:
+		after = before // nothing of the object changes
+	}
+	pr.attributes(&change, &d, place{}, before, after)
+	return change
+}
+
+// attributes runs the differ over a change within the plan's budget of text.
+func (pr *projector) attributes(change *Change, d *differ, p place, b, a planSide) {
+	if pr.size > maxPlanText {
+		pr.bare++
+		return
+	}
+	d.walk(p, b, a)
+	change.Attributes, change.Unchanged = d.out, d.unchanged
+	pr.size += d.size
+	pr.cut += d.cut
+}
+
+// setAction names what the actions mean together.
+func setAction(change *Change, c planChange) {
+	switch {
+	case c.does("no-op") && c.importing != nil:
+		change.Action = ActionImport
+	case c.does("no-op"):
+		change.Action = ActionMove
+	case c.does("create"), c.does("update"), c.does("delete"), c.does("forget"), c.does("read"):
+		change.Action = Action(c.actions[0])
+	case c.does("delete", "create"):
+		change.Action = ActionReplace
+	case c.does("create", "delete"):
+		change.Action, change.CreateFirst = ActionReplace, true
+	case c.does("create", "forget"), c.does("forget", "create"):
+		change.Action, change.CreateFirst = ActionReplace, c.actions[0] == "create"
+		change.Reason = "the old object is forgotten, not destroyed"
+	default:
+		// A newer tool does something that we have no word for: shown, hashed, never dropped.
+		change.Action, change.Reason = ActionUpdate, "the plan calls this "+strings.Join(c.actions, ", ")
+	}
+}
+
+func countsOf(c Change) Counts {
+	var n Counts
+	switch c.Action {
+	case ActionCreate:
+		n.Add = 1
+	case ActionUpdate:
+		n.Change = 1
+	case ActionReplace:
+		n.Replace = 1
+	case ActionDelete:
+		n.Destroy = 1
+	case ActionForget:
+		n.Forget = 1
+	}
+	if c.Imported {
+		n.Import = 1
+	}
+	if c.PreviousAddress != "" {
+		n.Move = 1
+	}
+	return n
+}
+
+// importID is the id, or the identity as JSON where the resource is imported by that.
+func (pr *projector) importID(c planChange) string {
+	if id, ok := c.importing["id"].(string); ok && id != "" {
+		return pr.mask.text(id)
+	}
+	if identity := c.importing["identity"]; identity != nil {
+		return canonical(pr.mask.tree(identity, nil))
+	}
+	if c.importing["unknown"] == true {
+		return unknownText
+	}
+	return ""
+}
+
+// output is one changed output. A plain value stands at the path "value".
+func (pr *projector) output(c planChange) Change {
+	change := Change{Address: c.address, Mode: c.mode}
+	setAction(&change, c)
+	d := differ{mask: pr.mask, oneSided: change.Action != ActionUpdate}
+	pr.attributes(&change, &d, place{text: "value"}, c.before, c.after)
+	if len(d.out) == 0 && change.Action == ActionUpdate && !pr.full() {
+		// Terraform marks both sides when only `sensitive` of the output changes.
+		change.Attributes = []Attribute{{Path: "value", Mark: MarkChange, Before: sensitiveText, After: sensitiveText,
+			Sensitive: true, Note: "the value stays; only whether it is sensitive changes"}}
+	}
+	return change
+}
+
+func (pr *projector) full() bool { return pr.size > maxPlanText }
+
+// invocation is one action that runs beside the changes of resources.
+func (pr *projector) invocation(v any) Change {
+	m, _ := v.(map[string]any)
+	text := func(key string) string { s, _ := m[key].(string); return s }
+	change := Change{Address: maskAddress(text("address"), pr.mask), Mode: "action", Type: text("type"), Provider: text("provider_name"),
+		Action: ActionInvoke, Reason: invocationTrigger(m, pr.mask)}
+	d := differ{mask: pr.mask, oneSided: true}
+	pr.attributes(&change, &d, place{}, planSide{}, planSide{value: m["config_values"], unknown: m["config_unknown"], marks: m["config_sensitive"]})
+	return change
+}
+
+// invocationTrigger says when an action runs, as far as the plan tells.
+func invocationTrigger(m map[string]any, mask *planMasker) string {
+	trigger, _ := m["lifecycle_action_trigger"].(map[string]any)
+	address, _ := trigger["triggering_resource_address"].(string)
+	if address == "" {
+		return "because it is asked for"
+	}
+	event, _ := trigger["action_trigger_event"].(string)
+	words := map[string]string{"BeforeCreate": "before %s is created", "AfterCreate": "after %s is created", "BeforeUpdate": "before %s is updated",
+		"AfterUpdate": "after %s is updated", "BeforeDestroy": "before %s is destroyed", "AfterDestroy": "after %s is destroyed"}[event]
+	if words == "" {
+		words = "triggered by %s"
+	}
+	return strings.Replace(words, "%s", maskAddress(address, mask), 1)
+}
+
+// deferral is one deferred change as a sentence.
+func (pr *projector) deferral(v any) string {
+	m, _ := v.(map[string]any)
+	rc, _ := m["resource_change"].(map[string]any)
+	address, _ := rc["address"].(string)
+	reason, _ := m["reason"].(string)
+	sentence := codeSpan(maskAddress(address, pr.mask)) + " is deferred to a later plan"
+	if reason != "" {
+		sentence += ": " + words(reason)
+	}
+	return sentence + "."
+}
+
+// maskAddress masks secrets in the instance keys of an address. What stands
+// outside of them are names in the configuration, and stays readable.
+func maskAddress(address string, mask *planMasker) string {
+	if !strings.Contains(address, `["`) {
+		return address
+	}
+	var b strings.Builder
+	for rest := address; ; {
+		i := strings.Index(rest, `["`)
+		if i < 0 {
+			return b.String() + rest
+		}
+		end := i + 2
+		for end < len(rest) && rest[end] != '"' {
+			if rest[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		end = min(end, len(rest))
+		b.WriteString(rest[:i+2])
+		b.WriteString(mask.text(rest[i+2 : end]))
+		rest = rest[end:]
+	}
+}
+
+// actionReason says in words why a change is made.
+func actionReason(reason string) string {
+	switch reason {
+	case "":
+		return ""
+	case "replace_because_cannot_update":
+		return "because it cannot be changed in place"
+	case "replace_because_tainted":
+		return "because it is tainted"
+	case "replace_by_request":
+		return "because its replacement is asked for"
+	case "replace_by_triggers":
+		return "because something in its replace_triggered_by changes"
+	case "delete_because_no_resource_config":
+		return "because it is not in the configuration"
+	case "delete_because_no_module":
+		return "because its module is not in the configuration"
+	case "delete_because_no_move_target":
+		return "because it was moved to an address that is not in the configuration"
+	case "delete_because_wrong_repetition":
+		return "because the configuration repeats it in another way"
+	case "delete_because_count_index":
+		return "because its index is out of the range of count"
+	case "delete_because_each_key":
+		return "because its key is not in for_each"
+	case "read_because_config_unknown":
+		return "because its configuration is known only after apply"
+	case "read_because_dependency_pending":
+		return "because something that it depends on changes"
+	case "read_because_check_nested":
+		return "because a check needs it"
+	}
+	return words(reason)
+}
+
+// words makes words of an identifier.
+func words(s string) string { return strings.ReplaceAll(s, "_", " ") }

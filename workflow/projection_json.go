@@ -1,0 +1,265 @@
+package workflow
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// planDoc is a plan's JSON taken apart, still with every secret in it. It lives
+// only while ReadPlan runs.
+type planDoc struct {
+	top         map[string]any
+	resources   []planChange // resource_changes, sorted by address and deposed key
+	drift       []planChange // resource_drift, likewise
+	outputs     []planChange // output_changes, sorted by name
+	deferred    []any        // deferred_changes as they are
+	invocations []any        // action_invocations as they are
+	incomplete  bool         // `complete` is false
+}
+
+// planChange is one entry of resource_changes, resource_drift or output_changes.
+type planChange struct {
+	address, previous, deposed string
+	mode, kind, provider       string
+	reason                     string
+	actions                    []string
+	before, after              planSide
+	importing                  map[string]any
+	replacePaths               []any
+	extra                      map[string]any // keys that we do not know
+}
+
+// planSide is a value before or after: the value (nil when absent, null or
+// unknown), what of it is known after apply, and what of it is sensitive. The
+// last two have the value's shape with true in the place of whole subtrees.
+type planSide struct{ value, unknown, marks any }
+
+// The keys of the plan's JSON that we know. What else a newer tool prints is
+// hashed whole, so that a plan we understand in part never passes for another.
+var (
+	planKeysLeftOut = []string{"format_version", "terraform_version", "variables", "planned_values", "prior_state", "proposed_unknown",
+		"configuration", "checks", "timestamp", "relevant_attributes", "errored", "complete", "applyable"}
+	planKeysRead       = []string{"resource_changes", "resource_drift", "output_changes", "deferred_changes", "action_invocations"}
+	planResourceKeys   = []string{"address", "module_address", "mode", "type", "name", "index", "provider_name", "deposed", "previous_address", "change", "action_reason"}
+	planChangeKeys     = []string{"actions", "before", "after", "after_unknown", "before_sensitive", "after_sensitive", "replace_paths", "importing", "generated_config", "before_identity", "after_identity"}
+	errPlanNotAnObject = errors.New("the plan's JSON is not an object")
+)
+
+// parsePlan decodes the JSON and refuses everything that is not surely the
+// whole plan of a run that went right: success is never an exit code alone.
+func parsePlan(raw []byte) (*planDoc, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber() // 1e3 and 1000 are different plans, and large numbers lose nothing
+	var top map[string]any
+	if err := dec.Decode(&top); err != nil {
+		return nil, fmt.Errorf("reading the plan's JSON: %w", err)
+	}
+	if top == nil {
+		return nil, errPlanNotAnObject
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("reading the plan's JSON: something follows it")
+	}
+	doc := &planDoc{top: top}
+	if err := doc.checkHead(); err != nil {
+		return nil, err
+	}
+	return doc, doc.readBody()
+}
+
+// checkHead looks at the facts about the plan as a whole.
+func (d *planDoc) checkHead() error {
+	version, ok := d.top["format_version"].(string)
+	if !ok {
+		return errors.New("the plan's JSON has no format_version")
+	}
+	if major, _, _ := strings.Cut(version, "."); major != "1" {
+		return fmt.Errorf("the plan's JSON has format_version %q; only 1.x is understood", version)
+	}
+	errored, err := planBool(d.top, "errored", false)
+	if err != nil {
+		return err
+	}
+	if errored {
+		return errors.New("the plan is marked as errored")
+	}
+	complete, err := planBool(d.top, "complete", true)
+	d.incomplete = !complete
+	return err
+}
+
+func (d *planDoc) readBody() error {
+	var err error
+	if d.resources, err = readResources(d.top, "resource_changes"); err != nil {
+		return err
+	}
+	if d.drift, err = readResources(d.top, "resource_drift"); err != nil {
+		return err
+	}
+	if d.deferred, err = planList(d.top, "deferred_changes"); err != nil {
+		return err
+	}
+	if d.invocations, err = planList(d.top, "action_invocations"); err != nil {
+		return err
+	}
+	outputs, err := planObject(d.top, "output_changes")
+	if err != nil {
+		return err
+	}
+	for _, name := range sortedKeys(outputs) {
+		c, err := readChange(outputs[name])
+		if err != nil {
+			return fmt.Errorf("output %s of the plan: %w", name, err)
+		}
+		c.address, c.mode = "output."+name, "output"
+		d.outputs = append(d.outputs, c)
+	}
+	return nil
+}
+
+func readResources(top map[string]any, key string) ([]planChange, error) {
+	list, err := planList(top, key)
+	if err != nil {
+		return nil, err
+	}
+	changes := make([]planChange, 0, len(list))
+	for i, e := range list {
+		c, err := readResource(e)
+		if err != nil {
+			return nil, fmt.Errorf("entry %d of the plan's %s: %w", i, key, err)
+		}
+		changes = append(changes, c)
+	}
+	slices.SortStableFunc(changes, func(a, b planChange) int {
+		if c := strings.Compare(a.address, b.address); c != 0 {
+			return c
+		}
+		return strings.Compare(a.deposed, b.deposed)
+	})
+	return changes, nil
+}
+
+func readResource(v any) (planChange, error) {
+	r, ok := v.(map[string]any)
+	if !ok {
+		return planChange{}, errors.New("it is not an object")
+	}
+	c, err := readChange(r["change"])
+	if err != nil {
+		return planChange{}, err
+	}
+	for key, into := range map[string]*string{"address": &c.address, "previous_address": &c.previous, "deposed": &c.deposed,
+		"mode": &c.mode, "type": &c.kind, "provider_name": &c.provider, "action_reason": &c.reason} {
+		if *into, err = planString(r, key); err != nil {
+			return planChange{}, err
+		}
+	}
+	if c.address == "" {
+		return planChange{}, errors.New("it has no address")
+	}
+	c.keepUnknown(r, planResourceKeys)
+	return c, nil
+}
+
+func readChange(v any) (planChange, error) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return planChange{}, errors.New("it has no change")
+	}
+	list, err := planList(m, "actions")
+	if err != nil {
+		return planChange{}, err
+	}
+	var c planChange
+	for _, a := range list {
+		s, ok := a.(string)
+		if !ok {
+			return planChange{}, errors.New("an action is not a string")
+		}
+		c.actions = append(c.actions, s)
+	}
+	if len(c.actions) == 0 {
+		return planChange{}, errors.New("it has no actions")
+	}
+	if c.importing, err = planObject(m, "importing"); err != nil {
+		return planChange{}, err
+	}
+	if c.replacePaths, err = planList(m, "replace_paths"); err != nil {
+		return planChange{}, err
+	}
+	c.before = planSide{value: m["before"], marks: m["before_sensitive"]}
+	c.after = planSide{value: m["after"], unknown: m["after_unknown"], marks: m["after_sensitive"]}
+	c.keepUnknown(m, planChangeKeys)
+	return c, nil
+}
+
+func (c *planChange) keepUnknown(m map[string]any, known []string) {
+	for k, v := range m {
+		if !slices.Contains(known, k) {
+			if c.extra == nil {
+				c.extra = map[string]any{}
+			}
+			c.extra[k] = v
+		}
+	}
+}
+
+// does reports whether the actions are exactly these, in this order.
+func (c planChange) does(actions ...string) bool { return slices.Equal(c.actions, actions) }
+
+// counts reports whether the change is something that an apply would do: a
+// no-op counts when it moves or imports, reading a data source never does.
+func (c planChange) counts() bool {
+	switch {
+	case c.does("no-op"):
+		return c.previous != "" || c.importing != nil
+	case c.does("read"):
+		return false
+	}
+	return true
+}
+
+func planBool(m map[string]any, key string, absent bool) (bool, error) {
+	switch v := m[key].(type) {
+	case nil:
+		return absent, nil
+	case bool:
+		return v, nil
+	}
+	return false, fmt.Errorf("%s of the plan's JSON is not true or false", key)
+}
+
+func planString(m map[string]any, key string) (string, error) {
+	switch v := m[key].(type) {
+	case nil:
+		return "", nil
+	case string:
+		return v, nil
+	}
+	return "", fmt.Errorf("its %s is not a string", key)
+}
+
+func planList(m map[string]any, key string) ([]any, error) {
+	switch v := m[key].(type) {
+	case nil:
+		return nil, nil
+	case []any:
+		return v, nil
+	}
+	return nil, fmt.Errorf("%s of the plan's JSON is not a list", key)
+}
+
+func planObject(m map[string]any, key string) (map[string]any, error) {
+	switch v := m[key].(type) {
+	case nil:
+		return nil, nil
+	case map[string]any:
+		return v, nil
+	}
+	return nil, fmt.Errorf("%s of the plan's JSON is not an object", key)
+}

@@ -1,0 +1,271 @@
+package workflow
+
+import (
+	"encoding/json"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// What stands in the place of values that are not shown.
+const (
+	sensitiveText = "(sensitive value)"
+	unknownText   = "(known after apply)"
+)
+
+// Marks do not survive through attributes that a provider computes: a secret
+// that went into one comes out of the state unmarked. Therefore an unmarked leaf
+// is masked too when it equals a known secret of at least secretEqual bytes, and
+// the part of a longer text that is a secret of at least secretWithin bytes.
+// Shorter ones would hide half of every plan. secretLeast is the shortest that
+// the log redactor is told.
+const (
+	secretLeast  = 4
+	secretEqual  = 6
+	secretWithin = 8
+)
+
+// sensitivePairs are the keys of the plan's JSON that hold a value and, beside
+// it, its marks: in changes, in states, in outputs and variables, in action invocations.
+var sensitivePairs = map[string]string{
+	"before": "before_sensitive", "after": "after_sensitive",
+	"values": "sensitive_values", "value": "sensitive", "default": "sensitive",
+	"config_values": "config_sensitive",
+}
+
+// isMarked reports whether a value is sensitive (or unknown) as a whole. Where
+// the marks do not have the value's shape we cannot say which part they mean,
+// so all of it is. size is the list's length, unknown elements included; object
+// says that the value is one.
+func isMarked(marks any, object bool, size int) bool {
+	switch m := marks.(type) {
+	case nil:
+		return false
+	case bool:
+		return m
+	case map[string]any:
+		return !object && anyMark(m)
+	case []any:
+		return size != len(m) && anyMark(m)
+	}
+	return true
+}
+
+// anyMark reports whether any part is marked.
+func anyMark(marks any) bool {
+	switch m := marks.(type) {
+	case nil:
+		return false
+	case bool:
+		return m
+	case map[string]any:
+		for _, e := range m {
+			if anyMark(e) {
+				return true
+			}
+		}
+		return false
+	case []any:
+		return slices.ContainsFunc(m, anyMark)
+	}
+	return true
+}
+
+// valueMarked is isMarked for a value without unknown parts.
+func valueMarked(marks, v any) bool {
+	_, object := v.(map[string]any)
+	size := -1
+	if l, ok := v.([]any); ok {
+		size = len(l)
+	}
+	return isMarked(marks, object, size)
+}
+
+// markKey and markIndex go one step down in marks that have the value's shape.
+func markKey(marks any, key string) any {
+	m, _ := marks.(map[string]any)
+	return m[key]
+}
+
+func markIndex(marks any, i int) any {
+	if l, _ := marks.([]any); i < len(l) {
+		return l[i]
+	}
+	return nil
+}
+
+// planMasker knows the secrets of one plan.
+type planMasker struct {
+	exact  map[string]bool
+	within *strings.Replacer
+	all    []string // distinct, longest first
+}
+
+// newPlanMasker collects every sensitive leaf of the plan: marked ones wherever
+// they stand, and root variables that the configuration calls sensitive.
+func newPlanMasker(doc *planDoc) *planMasker {
+	found := map[string]bool{}
+	collectMarked(doc.top, found)
+	config, _ := doc.top["configuration"].(map[string]any)
+	root, _ := config["root_module"].(map[string]any)
+	declared, _ := root["variables"].(map[string]any)
+	values, _ := doc.top["variables"].(map[string]any)
+	for name, v := range values {
+		if d, _ := declared[name].(map[string]any); d["sensitive"] == true {
+			collectLeaves(v, found)
+		}
+	}
+	return maskerOf(found)
+}
+
+func maskerOf(found map[string]bool) *planMasker {
+	m := &planMasker{exact: map[string]bool{}}
+	for s := range found {
+		if len(s) >= secretLeast && s != "true" && s != "false" && s != "null" {
+			m.all = append(m.all, s)
+		}
+		if len(s) >= secretEqual {
+			m.exact[s] = true
+		}
+	}
+	sort.Slice(m.all, func(i, j int) bool {
+		if len(m.all[i]) != len(m.all[j]) {
+			return len(m.all[i]) > len(m.all[j])
+		}
+		return m.all[i] < m.all[j]
+	})
+	var pairs []string
+	for _, s := range m.all { // longest first: where two match, the Replacer takes the earlier
+		if len(s) < secretWithin {
+			continue
+		}
+		pairs = append(pairs, s, sensitiveText)
+		if escaped := canonical(s); escaped[1:len(escaped)-1] != s {
+			pairs = append(pairs, escaped[1:len(escaped)-1], sensitiveText)
+		}
+	}
+	m.within = strings.NewReplacer(pairs...)
+	return m
+}
+
+// text returns s with every known secret in it masked.
+func (m *planMasker) text(s string) string {
+	if m.exact[s] {
+		return sensitiveText
+	}
+	return m.within.Replace(s)
+}
+
+// hides reports whether a leaf equals or contains a known secret.
+func (m *planMasker) hides(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return m.text(v) != v
+	case json.Number:
+		return m.exact[v.String()]
+	}
+	return false
+}
+
+// tree returns a copy of v in which what is marked, or known as a secret, is masked.
+func (m *planMasker) tree(v, marks any) any {
+	if v != nil && valueMarked(marks, v) {
+		return sensitiveText
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[m.text(k)] = m.tree(e, markKey(marks, k))
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = m.tree(e, markIndex(marks, i))
+		}
+		return out
+	case string:
+		return m.text(v)
+	case json.Number:
+		if m.exact[v.String()] {
+			return sensitiveText
+		}
+	}
+	return v
+}
+
+// collectMarked walks any part of the plan and collects the leaves of values
+// whose marks stand beside them.
+func collectMarked(v any, found map[string]bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, e := range v {
+			if pair := sensitivePairs[key]; pair != "" {
+				collectSide(e, v[pair], found)
+			}
+			collectMarked(e, found)
+		}
+	case []any:
+		for _, e := range v {
+			collectMarked(e, found)
+		}
+	}
+}
+
+func collectSide(v, marks any, found map[string]bool) {
+	if valueMarked(marks, v) {
+		collectLeaves(v, found)
+		return
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			collectSide(e, markKey(marks, k), found)
+		}
+	case []any:
+		for i, e := range v {
+			collectSide(e, markIndex(marks, i), found)
+		}
+	}
+}
+
+// collectLeaves takes every string and number under v; of a string that is
+// itself a JSON document also what is in it, since one decodes a secret to use it.
+func collectLeaves(v any, found map[string]bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, e := range v {
+			collectLeaves(e, found)
+		}
+	case []any:
+		for _, e := range v {
+			collectLeaves(e, found)
+		}
+	case json.Number:
+		found[v.String()] = true
+	case string:
+		found[v] = true
+		if t := strings.TrimSpace(v); t != "" {
+			found[t] = true
+		}
+		if inner := embeddedJSON(v); inner != nil {
+			collectLeaves(inner, found)
+		}
+	}
+}
+
+// embeddedJSON returns the object or list that a string holds as JSON text, nil when it holds none.
+func embeddedJSON(s string) any {
+	t := strings.TrimSpace(s)
+	if len(t) < 2 || !(t[0] == '{' && t[len(t)-1] == '}' || t[0] == '[' && t[len(t)-1] == ']') {
+		return nil
+	}
+	dec := json.NewDecoder(strings.NewReader(t))
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil || dec.InputOffset() != int64(len(t)) {
+		return nil
+	}
+	return v
+}
