@@ -1,0 +1,261 @@
+package localgithub
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func getApp(c *call) reply {
+	o := c.s.appJSON(c.who.app)
+	n := 0
+	for _, in := range c.s.st.installs {
+		if in.app == c.who.app {
+			n++
+		}
+	}
+	o["installations_count"] = n
+	return ok(o)
+}
+
+func listInstallations(c *call) reply {
+	all := slices.DeleteFunc(sorted(c.s.st.installs, func(in *installation) int64 { return in.id }), func(in *installation) bool { return in.app != c.who.app })
+	return each(c, all, c.s.installationJSON)
+}
+
+func (c *call) installation() *installation {
+	in := c.s.st.installs[c.number("id")]
+	if in == nil || in.app != c.who.app {
+		return nil
+	}
+	return in
+}
+
+func getInstallation(c *call) reply {
+	if in := c.installation(); in != nil {
+		return ok(c.s.installationJSON(in))
+	}
+	return notFound()
+}
+
+func repoInstallation(c *call) reply {
+	for _, in := range c.s.st.installs {
+		if in.app == c.who.app && in.covers(c.repo) {
+			return ok(c.s.installationJSON(in))
+		}
+	}
+	return notFound()
+}
+
+// createToken gives an installation token, narrowed to the repositories and permissions asked for. What the
+// installation lacks cannot be asked for: 422. ("Create an installation access token for an app")
+func createToken(c *call) reply {
+	in := c.installation()
+	if in == nil {
+		return notFound()
+	}
+	if in.suspended != nil {
+		return fail(http.StatusForbidden, "This installation has been suspended")
+	}
+	var ask struct {
+		Repositories  []string          `json:"repositories"`
+		RepositoryIDs []int64           `json:"repository_ids"`
+		Permissions   map[string]string `json:"permissions"`
+	}
+	if bad := c.decode(&ask); bad != nil {
+		return *bad
+	}
+	life := c.s.opts.Now().UTC().Add(c.s.opts.TokenLife)
+	t := &token{inst: in, perms: maps.Clone(in.perms), expires: life}
+	if ask.Permissions != nil {
+		for name, level := range ask.Permissions {
+			if !allows(in.perms[name], level) || level == "" {
+				return fail(http.StatusUnprocessableEntity, "The permissions requested are not granted to this installation.")
+			}
+		}
+		t.perms = maps.Clone(ask.Permissions)
+		t.perms["metadata"] = "read"
+	}
+	repos, granted := c.narrow(in, ask.RepositoryIDs, ask.Repositories)
+	if !granted {
+		return fail(http.StatusUnprocessableEntity, "There is at least one repository that does not exist or is not accessible to the parent installation.")
+	}
+	body := obj{"expires_at": life.Format(time.RFC3339), "permissions": t.perms, "repository_selection": "all"}
+	if !in.all {
+		body["repository_selection"] = "selected"
+	}
+	if repos != nil {
+		t.repos = map[int64]bool{}
+		list := []obj{}
+		for _, r := range repos {
+			t.repos[r.id] = true
+			list = append(list, c.s.repoJSON(r, nil))
+		}
+		body["repository_selection"], body["repositories"] = "selected", list
+	}
+	t.value = newToken(in, c.r.Header.Get("X-GitHub-Stateless-S2S-Token") == "disabled", life)
+	c.s.st.instTok[t.value] = t
+	body["token"] = t.value
+	return created(body)
+}
+
+// narrow finds the repositories asked for; nil when all of the installation's were meant.
+func (c *call) narrow(in *installation, ids []int64, names []string) (repos []*repo, granted bool) {
+	if len(ids) > 500 || len(names) > 500 {
+		return nil, false
+	}
+	for _, id := range ids {
+		repos = append(repos, c.s.st.repos[id])
+	}
+	for _, name := range names {
+		repos = append(repos, c.s.st.repo(in.account.login+"/"+name))
+	}
+	for _, r := range repos {
+		if r == nil || !in.covers(r) {
+			return nil, false
+		}
+	}
+	return repos, true
+}
+
+func revokeToken(c *call) reply {
+	delete(c.s.st.instTok, c.who.tok.value)
+	return nothing()
+}
+
+func installationRepos(c *call) reply {
+	all := slices.DeleteFunc(c.s.covered(c.who.tok.inst), func(r *repo) bool { return !c.who.tok.covers(r) })
+	return counted(c, "repositories", all, func(r *repo) obj { return c.s.repoJSON(r, &grant{role: "read"}) })
+}
+
+func rateLimit(c *call) reply {
+	rt, limit := c.s.st.rates[c.who.name()], c.s.opts.RateLimit
+	one := obj{"limit": limit, "used": rt.used, "remaining": limit - rt.used, "reset": rt.reset.Unix()}
+	other := obj{"limit": limit, "used": 0, "remaining": limit, "reset": rt.reset.Unix()}
+	return ok(obj{"resources": obj{"core": one, "search": other, "graphql": other}, "rate": one})
+}
+
+func getSelf(c *call) reply {
+	if c.who.user == nil {
+		if c.who.tok != nil {
+			return reply{status: http.StatusForbidden, body: fail(http.StatusForbidden, "Resource not accessible by integration").body}
+		}
+		return fail(http.StatusUnauthorized, "Requires authentication")
+	}
+	return ok(c.s.profileJSON(c.who.user))
+}
+
+func getUser(c *call) reply {
+	if a := c.s.st.login(c.value("username")); a != nil {
+		return ok(c.s.profileJSON(a))
+	}
+	return notFound()
+}
+
+// teamMembership is 404 both for "no member" and for "no such team". An installation must be on the organization.
+func teamMembership(c *call) reply {
+	t := c.s.st.teams[strings.ToLower(c.value("org")+"/"+c.value("team"))]
+	a := c.s.st.login(c.value("username"))
+	if t == nil || a == nil || t.members[a.id] == "" || c.who.tok != nil && c.who.tok.inst.account != t.org || c.who.account() == nil {
+		return notFound()
+	}
+	url := c.s.api + "/organizations/" + strconv.FormatInt(t.org.id, 10) + "/team/" + strconv.FormatInt(t.id, 10) + "/memberships/" + a.login
+	return ok(obj{"url": url, "role": "member", "state": t.members[a.id]})
+}
+
+// permission folds custom and in-between roles into the four old words and tells the true one in role_name.
+// ("Get repository permissions for a user")
+func permission(c *call) reply {
+	a := c.s.st.login(c.value("username"))
+	if a == nil {
+		return notFound()
+	}
+	if c.who.user != nil && c.who.user != a && !c.repo.may(c.who.user, "write") {
+		return fail(http.StatusForbidden, "Must have push access to view collaborator permission.")
+	}
+	g := c.repo.grantOf(a)
+	old := map[string]string{"triage": "read", "maintain": "write"}[g.role]
+	if old == "" {
+		old = g.role
+	}
+	user := c.s.userJSON(a).(obj)
+	user["role_name"] = g.name
+	user["permissions"] = c.s.repoJSON(c.repo, &g)["permissions"]
+	return ok(obj{"permission": old, "role_name": g.name, "user": user})
+}
+
+func (s *Server) deliveryJSON(d *delivery) obj {
+	o := obj{
+		"id": d.id, "guid": d.guid, "delivered_at": d.at.Format(time.RFC3339Nano), "redelivery": d.redelivery, "duration": d.duration.Seconds(), "status": d.status,
+		"status_code": d.code, "event": d.event, "action": orNil(d.action), "installation_id": nil, "repository_id": nil, "throttled_at": nil,
+	}
+	if d.installID != 0 {
+		o["installation_id"] = d.installID
+	}
+	if d.repoID != 0 {
+		o["repository_id"] = d.repoID
+	}
+	return o
+}
+
+// listDeliveries pages with a cursor, newest first.
+func listDeliveries(c *call) reply {
+	log := c.who.app.log
+	per := min(max(atoi(c.query("per_page"), 30), 1), 100)
+	cursor := int64(1 << 62)
+	if v := c.query("cursor"); v != "" {
+		n, err := strconv.ParseInt(strings.TrimPrefix(v, "v1_"), 10, 64)
+		if err != nil {
+			return fail(http.StatusUnprocessableEntity, "Invalid cursor")
+		}
+		cursor = n
+	}
+	out, h := []obj{}, http.Header{}
+	for i := len(log) - 1; i >= 0; i-- {
+		d := log[i]
+		good := d.code >= 200 && d.code < 400
+		if d.id >= cursor || c.query("status") == "success" && !good || c.query("status") == "failure" && good {
+			continue
+		}
+		if len(out) == per {
+			q := c.r.URL.Query()
+			q.Set("cursor", "v1_"+strconv.FormatInt(out[per-1]["id"].(int64), 10))
+			h.Set("Link", "<"+c.s.api+"/app/hook/deliveries?"+q.Encode()+`>; rel="next"`)
+			break
+		}
+		out = append(out, c.s.deliveryJSON(d))
+	}
+	return reply{status: http.StatusOK, body: out, header: h}
+}
+
+func getDelivery(c *call) reply {
+	d := c.who.app.delivery(c.number("id"))
+	if d == nil {
+		return notFound()
+	}
+	o := c.s.deliveryJSON(d)
+	o["url"] = d.url
+	o["request"] = obj{"headers": flat(d.headers), "payload": rawPayload(d.payload)}
+	o["response"] = obj{"headers": flat(d.answer), "payload": orNil(d.answered)}
+	return ok(o)
+}
+
+func flat(h http.Header) obj {
+	o := obj{}
+	for k, v := range h {
+		o[k] = strings.Join(v, ", ")
+	}
+	return o
+}
+
+func redeliver(c *call) reply {
+	d := c.who.app.delivery(c.number("id"))
+	if d == nil {
+		return notFound()
+	}
+	c.s.hooks.enqueue(d.again())
+	return reply{status: http.StatusAccepted, body: obj{}}
+}

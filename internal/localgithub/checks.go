@@ -1,0 +1,344 @@
+package localgithub
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The limits of check runs, from GitHub's REST description of POST and PATCH check-runs.
+const (
+	maxOutput         = 65535 // characters of summary and of text
+	maxAnnotations    = 50    // a request
+	maxAnnotationText = 64 << 10
+	maxTitle          = 255 // of an annotation
+	maxActions        = 3
+	maxLabel          = 20
+	maxDescription    = 40
+	maxIdentifier     = 20
+)
+
+// runInput is the body of creating and of updating a check run.
+type runInput struct {
+	Name        *string    `json:"name"`
+	HeadSHA     string     `json:"head_sha"`
+	DetailsURL  *string    `json:"details_url"`
+	ExternalID  *string    `json:"external_id"`
+	Status      *string    `json:"status"`
+	StartedAt   *time.Time `json:"started_at"`
+	Conclusion  *string    `json:"conclusion"`
+	CompletedAt *time.Time `json:"completed_at"`
+	Output      *struct {
+		Title       *string      `json:"title"`
+		Summary     *string      `json:"summary"`
+		Text        *string      `json:"text"`
+		Annotations []annotation `json:"annotations"`
+	} `json:"output"`
+	Actions *[]action `json:"actions"`
+}
+
+var (
+	runStatuses    = []string{"queued", "in_progress", "completed"} // those an App may set
+	runConclusions = []string{"action_required", "cancelled", "failure", "neutral", "success", "skipped", "timed_out"}
+)
+
+// check holds a request to the limits.
+func (in *runInput) check() *reply {
+	bad := func(format string, args ...any) *reply { return ptr(malformed(format, args...)) }
+	if in.Status != nil && !slices.Contains(runStatuses, *in.Status) {
+		return bad("%q is not a member of %v.", *in.Status, runStatuses)
+	}
+	if in.Conclusion != nil && !slices.Contains(runConclusions, *in.Conclusion) {
+		return bad("%q is not a member of %v.", *in.Conclusion, runConclusions)
+	}
+	if in.Conclusion == nil && (in.CompletedAt != nil || in.Status != nil && *in.Status == "completed") {
+		return bad("\"conclusion\" is required when completed.")
+	}
+	if in.DetailsURL != nil && *in.DetailsURL != "" && !strings.HasPrefix(*in.DetailsURL, "http://") && !strings.HasPrefix(*in.DetailsURL, "https://") {
+		return bad("details_url must use http or https scheme")
+	}
+	if o := in.Output; o != nil {
+		if o.Summary == nil {
+			return bad("\"summary\" wasn't supplied.")
+		}
+		if o.Title == nil && in.HeadSHA != "" {
+			return bad("\"title\" wasn't supplied.")
+		}
+		for _, text := range []*string{o.Summary, o.Text} {
+			if text != nil && utf8.RuneCountInString(*text) > maxOutput {
+				return bad("Only %d characters are allowed; %d were supplied.", maxOutput, utf8.RuneCountInString(*text))
+			}
+		}
+		if msg := checkAnnotations(o.Annotations); msg != "" {
+			return bad("%s", msg)
+		}
+	}
+	if in.Actions != nil {
+		if msg := checkActions(*in.Actions); msg != "" {
+			return bad("%s", msg)
+		}
+	}
+	return nil
+}
+
+func checkAnnotations(all []annotation) string {
+	if len(all) > maxAnnotations {
+		return fmt.Sprintf("No more than %d items are allowed; %d were supplied.", maxAnnotations, len(all))
+	}
+	for _, a := range all {
+		switch {
+		case a.Path == "" || a.Message == "" || a.StartLine < 1 || a.EndLine < a.StartLine:
+			return "An annotation needs path, start_line, end_line and message."
+		case !slices.Contains([]string{"notice", "warning", "failure"}, a.Level):
+			return fmt.Sprintf("%q is not a member of [notice warning failure].", a.Level)
+		case len(a.Message) > maxAnnotationText || len(a.RawDetails) > maxAnnotationText || utf8.RuneCountInString(a.Title) > maxTitle:
+			return "An annotation's message and raw_details may have 64 KB, its title 255 characters."
+		case a.StartLine != a.EndLine && (a.StartColumn != nil || a.EndColumn != nil):
+			return "Columns are only allowed on annotations of a single line."
+		}
+	}
+	return ""
+}
+
+func checkActions(all []action) string {
+	if len(all) > maxActions {
+		return fmt.Sprintf("No more than %d items are allowed; %d were supplied.", maxActions, len(all))
+	}
+	for _, a := range all {
+		for _, limit := range []struct {
+			text string
+			max  int
+		}{{a.Label, maxLabel}, {a.Description, maxDescription}, {a.Identifier, maxIdentifier}} {
+			if n := utf8.RuneCountInString(limit.text); n == 0 || n > limit.max {
+				return fmt.Sprintf("An action's text must have 1 to %d characters; %d were supplied.", limit.max, n)
+			}
+		}
+	}
+	return ""
+}
+
+// createRun makes a new run. One of the same name and App on the same commit stays, but the newest is what counts.
+func createRun(c *call) reply {
+	var in runInput
+	if bad := c.decode(&in); bad != nil {
+		return *bad
+	}
+	if in.Name == nil || *in.Name == "" || in.HeadSHA == "" {
+		return malformed("\"name\" and \"head_sha\" weren't supplied.")
+	}
+	if bad := in.check(); bad != nil {
+		return *bad
+	}
+	commit, err := c.s.commitOf(c.r.Context(), c.repo, in.HeadSHA)
+	if err != nil {
+		return fail(http.StatusInternalServerError, "%v", err)
+	}
+	if commit == nil || len(in.HeadSHA) != 40 {
+		return fail(http.StatusUnprocessableEntity, "No commit found for SHA: %s", in.HeadSHA)
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	by := c.who.via()
+	su := c.s.suiteOf(c.repo, by, in.HeadSHA)
+	if su == nil {
+		su = c.s.newSuite(c.repo, by, in.HeadSHA)
+	}
+	run := &checkRun{id: c.s.st.id("check_run"), suite: su, name: *in.Name, status: "queued", started: c.s.now(), actions: []action{}}
+	su.runs = append(su.runs, run)
+	c.s.st.runs[run.id] = run
+	c.s.setRun(run, in)
+	c.s.emitRun(run, "created", c.who.account(), nil)
+	if run.status == "completed" {
+		c.s.emitRun(run, "completed", c.who.account(), nil)
+	}
+	return created(c.s.runJSON(run))
+}
+
+// setRun carries a checked request over. A conclusion completes the run by itself.
+func (s *Server) setRun(run *checkRun, in runInput) {
+	for to, from := range map[*string]*string{&run.name: in.Name, &run.external: in.ExternalID, &run.details: in.DetailsURL, &run.status: in.Status} {
+		if from != nil {
+			*to = *from
+		}
+	}
+	if in.StartedAt != nil {
+		run.started = in.StartedAt.UTC()
+	}
+	if in.Conclusion != nil {
+		run.status, run.conclusion = "completed", *in.Conclusion
+		done := s.now()
+		if in.CompletedAt != nil {
+			done = in.CompletedAt.UTC()
+		}
+		run.completed = &done
+	}
+	if o := in.Output; o != nil {
+		run.hasOutput = true
+		if o.Title != nil {
+			run.title = *o.Title
+		}
+		run.summary = *o.Summary
+		if o.Text != nil {
+			run.text = *o.Text
+		}
+		run.annotations = append(run.annotations, o.Annotations...) // every update adds, none replaces
+	}
+	if in.Actions != nil {
+		run.actions = *in.Actions
+	}
+	run.suite.updated = s.now()
+}
+
+func (c *call) run() *checkRun {
+	if run := c.s.st.runs[c.number("id")]; run != nil && run.suite.repo == c.repo {
+		return run
+	}
+	return nil
+}
+
+// updateRun: only the App that made a run may change it, and a completed run never goes back.
+func updateRun(c *call) reply {
+	run := c.run()
+	if run == nil {
+		return notFound()
+	}
+	if run.suite.app != c.who.via() {
+		return fail(http.StatusForbidden, "Invalid app_id `%d` - check run can only be modified by the GitHub App that created it.", c.who.via().id)
+	}
+	var in runInput
+	if bad := c.decode(&in); bad != nil {
+		return *bad
+	}
+	in.HeadSHA = "" // not for updates
+	if in.Name != nil && *in.Name == "" {
+		return malformed("\"name\" cannot be blank.")
+	}
+	if bad := in.check(); bad != nil {
+		return *bad
+	}
+	was := run.status
+	if was == "completed" && in.Conclusion == nil && in.Status != nil && *in.Status != "completed" {
+		return malformed("A completed check run cannot go back to %s; create a new one.", *in.Status)
+	}
+	c.s.setRun(run, in)
+	if was != "completed" && run.status == "completed" {
+		c.s.emitRun(run, "completed", c.who.account(), nil)
+	}
+	return ok(c.s.runJSON(run))
+}
+
+func getRun(c *call) reply {
+	if run := c.run(); run != nil {
+		return ok(c.s.runJSON(run))
+	}
+	return notFound()
+}
+
+func runAnnotations(c *call) reply {
+	run := c.run()
+	if run == nil {
+		return notFound()
+	}
+	return each(c, run.annotations, func(a annotation) obj {
+		return obj{
+			"path": a.Path, "start_line": a.StartLine, "end_line": a.EndLine, "start_column": a.StartColumn, "end_column": a.EndColumn, "annotation_level": a.Level,
+			"message": a.Message, "title": orNil(a.Title), "raw_details": orNil(a.RawDetails), "blob_href": c.html + "/blob/" + run.suite.sha + "/" + a.Path,
+		}
+	})
+}
+
+// latest keeps of runs in the order of their making the newest of each name and App.
+func latest(all []*checkRun) []*checkRun {
+	type key struct {
+		app  int64
+		name string
+	}
+	seen := map[key]bool{}
+	var out []*checkRun
+	for _, run := range slices.Backward(all) {
+		k := key{run.suite.app.id, run.name}
+		if !seen[k] {
+			seen[k] = true
+			out = append(out, run)
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// runsAt are the runs of a commit, oldest first.
+func (r *repo) runsAt(sha string) []*checkRun {
+	var out []*checkRun
+	for _, su := range r.suites {
+		if su.sha == sha {
+			out = append(out, su.runs...)
+		}
+	}
+	slices.SortFunc(out, func(a, b *checkRun) int { return int(a.id - b.id) })
+	return out
+}
+
+func listRuns(c *call) reply {
+	sha, bad := c.commitSHA("ref")
+	if bad != nil {
+		return *bad
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	all := c.repo.runsAt(sha)
+	if c.query("filter") != "all" {
+		all = latest(all)
+	}
+	name, status, by := c.query("check_name"), c.query("status"), c.query("app_id")
+	all = slices.DeleteFunc(all, func(run *checkRun) bool {
+		return name != "" && run.name != name || status != "" && run.status != status || by != "" && fmt.Sprint(run.suite.app.id) != by
+	})
+	slices.Reverse(all) // newest first
+	return counted(c, "check_runs", all, c.s.runJSON)
+}
+
+func (s *Server) runJSON(run *checkRun) obj {
+	su := run.suite
+	api := fmt.Sprintf("%s/check-runs/%d", s.rest(su.repo), run.id)
+	details := run.details
+	if details == "" {
+		details = s.url + "/apps/" + su.app.slug // the App's homepage
+	}
+	return obj{
+		"id": run.id, "head_sha": su.sha, "node_id": nodeID("CheckRun", run.id), "external_id": run.external, "url": api,
+		"html_url": fmt.Sprintf("%s/runs/%d", s.html(su.repo), run.id), "details_url": details, "status": run.status, "conclusion": orNil(run.conclusion),
+		"started_at": stamp(run.started), "completed_at": stampOrNil(run.completed), "name": run.name, "check_suite": obj{"id": su.id}, "app": s.appJSON(su.app),
+		"output": obj{
+			"title": orNil(run.title), "summary": orNil(run.summary), "text": orNil(run.text), "annotations_count": len(run.annotations), "annotations_url": api + "/annotations",
+		},
+		"pull_requests": s.pullsAt(su),
+	}
+}
+
+// runEventJSON is a run as webhooks show it: with its suite in full and its buttons.
+func (s *Server) runEventJSON(run *checkRun) obj {
+	o := s.runJSON(run)
+	o["check_suite"] = s.suiteJSON(run.suite, false)
+	o["actions"] = run.actions
+	return o
+}
+
+// pullsAt are the open pulls of this repository with the suite's head; heads in forks are not listed, as at GitHub.
+func (s *Server) pullsAt(su *suite) []obj {
+	out := []obj{}
+	side := func(r *repo, ref, sha string) obj {
+		return obj{"ref": ref, "sha": sha, "repo": obj{"id": r.id, "url": s.rest(r), "name": r.name}}
+	}
+	for _, p := range su.repo.pulls() {
+		if p.closed == nil && !p.fork() && p.head == su.sha {
+			out = append(out, obj{
+				"url": fmt.Sprintf("%s/pulls/%d", s.rest(p.repo), p.number), "id": p.pullID, "number": p.number,
+				"head": side(p.repo, p.headRef, p.head), "base": side(p.repo, p.baseRef, p.base),
+			})
+		}
+	}
+	return out
+}

@@ -1,0 +1,90 @@
+package localgithub
+
+import "fmt"
+
+func (s *Server) mutationRoot(who actor) *thing {
+	input := func(args map[string]any) map[string]any {
+		in, _ := args["input"].(map[string]any)
+		return in
+	}
+	draft := func(payload string, draft bool) resolver {
+		return func(args map[string]any) (any, error) {
+			in := input(args)
+			p, err := s.pullByNode(who, in["pullRequestId"])
+			if err != nil {
+				return nil, err
+			}
+			s.setDraft(p, who.account(), draft)
+			return &thing{payload, map[string]any{"clientMutationId": in["clientMutationId"], "pullRequest": s.pullThing(who, p)}}, nil
+		}
+	}
+	return &thing{"Mutation", map[string]any{
+		"minimizeComment": resolver(func(args map[string]any) (any, error) {
+			in := input(args)
+			cm, err := s.minimize(who, in["subjectId"], fmt.Sprint(in["classifier"]))
+			if err != nil {
+				return nil, err
+			}
+			return &thing{"MinimizeCommentPayload", map[string]any{"clientMutationId": in["clientMutationId"], "minimizedComment": s.commentThing(who, cm)}}, nil
+		}),
+		"unminimizeComment": resolver(func(args map[string]any) (any, error) {
+			in := input(args)
+			cm, err := s.minimize(who, in["subjectId"], "")
+			if err != nil {
+				return nil, err
+			}
+			return &thing{"UnminimizeCommentPayload", map[string]any{"clientMutationId": in["clientMutationId"], "unminimizedComment": s.commentThing(who, cm)}}, nil
+		}),
+		"convertPullRequestToDraft":     draft("ConvertPullRequestToDraftPayload", true),
+		"markPullRequestReadyForReview": draft("MarkPullRequestReadyForReviewPayload", false),
+	}}
+}
+
+func (s *Server) commentByNode(who actor, id string) *comment {
+	n, isComment := nodeNumber("IssueComment", id)
+	if !isComment {
+		return nil
+	}
+	cm := s.st.comments[n]
+	if cm == nil || !s.sees(who, cm.issue.repo) {
+		return nil
+	}
+	return cm
+}
+
+// mayMinimize: an installation that may write issues and pulls, a person who may write.
+func (s *Server) mayMinimize(who actor, cm *comment) bool {
+	r := cm.issue.repo
+	if who.tok != nil {
+		return !s.lacks(who, r, "issues", "write") && !s.lacks(who, r, "pull_requests", "write")
+	}
+	return r.may(who.user, "write")
+}
+
+func (s *Server) minimize(who actor, subject any, reason string) (*comment, error) {
+	cm := s.commentByNode(who, fmt.Sprint(subject))
+	if cm == nil {
+		return nil, queryError{"NOT_FOUND", fmt.Sprintf("Could not resolve to a node with the global id of '%v'", subject)}
+	}
+	if !s.mayMinimize(who, cm) {
+		return nil, forbidden()
+	}
+	cm.minimized = reason
+	return cm, nil
+}
+
+func (s *Server) pullByNode(who actor, id any) (*pull, error) {
+	n, isPull := nodeNumber("PullRequest", fmt.Sprint(id))
+	for _, r := range s.st.repos {
+		for _, p := range r.pulls() {
+			if !isPull || p.pullID != n || !s.sees(who, r) {
+				continue
+			}
+			if s.lacks(who, r, "pull_requests", "write") || who.user != nil && who.user != p.author && !r.may(who.user, "write") {
+				return nil, forbidden()
+			}
+			return p, nil
+		}
+	}
+	return nil, queryError{"NOT_FOUND", fmt.Sprintf("Could not resolve to a node with the global id of '%v'", id)}
+}

@@ -1,0 +1,371 @@
+package localgithub
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+func (c *call) pull() *pull {
+	if is := c.repo.issues[int(c.number("number"))]; is != nil {
+		return is.pull
+	}
+	return nil
+}
+
+func listPulls(c *call) reply {
+	state, head, base := c.query("state"), c.query("head"), c.query("base")
+	if state == "" {
+		state = "open"
+	}
+	all := slices.DeleteFunc(c.repo.pulls(), func(p *pull) bool {
+		return state != "all" && p.state() != state || base != "" && p.baseRef != base || strings.Contains(head, ":") && p.headName+":"+p.headRef != head
+	})
+	slices.SortStableFunc(all, func(a, b *pull) int {
+		switch c.query("sort") {
+		case "updated":
+			return a.updated.Compare(b.updated)
+		default:
+			return a.number - b.number
+		}
+	})
+	if c.query("direction") == "desc" || c.query("direction") == "" && (c.query("sort") == "" || c.query("sort") == "created") {
+		slices.Reverse(all)
+	}
+	return each(c, all, func(p *pull) obj { return c.s.pullJSON(p, false) })
+}
+
+// getPull starts the background job for mergeable when nobody looked before; until it is done mergeable is null.
+func getPull(c *call) reply {
+	p := c.pull()
+	if p == nil {
+		return notFound()
+	}
+	c.s.workOutMergeable(p)
+	return ok(c.s.pullJSON(p, true))
+}
+
+// workOutMergeable makes the test merge in the background, once for each pair of head and base. The caller holds s.mu.
+func (s *Server) workOutMergeable(p *pull) {
+	if p.closed != nil || p.mergable.known || p.mergable.running {
+		return
+	}
+	p.mergable = mergability{running: true}
+	head, baseRef, dir, number, by := p.head, p.baseRef, p.repo.dir, p.number, s.signature(p.author)
+	s.background(func() {
+		m, err := s.testMerge(dir, baseRef, head, number, by)
+		if err != nil && s.base.Err() == nil {
+			s.log.Error("test merge", "repo", dir, "pull", number, "err", err)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if p.head == head && p.baseRef == baseRef && p.mergable.running {
+			p.mergable = m
+		}
+	})
+}
+
+// testMerge merges head into the base branch and leaves the merge at refs/pull/N/merge.
+func (s *Server) testMerge(dir, baseRef, head string, number int, by signature) (mergability, error) {
+	base, err := s.git.resolve(s.base, dir, "refs/heads/"+baseRef)
+	if err != nil || base == "" {
+		return mergability{}, err
+	}
+	tree, clean, err := s.git.mergeTree(s.base, dir, base, head)
+	if err != nil {
+		return mergability{}, err
+	}
+	m := mergability{known: true, ok: clean, head: head, base: base}
+	if !clean {
+		return m, nil
+	}
+	m.testMerge, err = s.git.commitTree(s.base, dir, tree, fmt.Sprintf("Merge %s into %s", head, base), by, base, head)
+	if err != nil {
+		return mergability{}, err
+	}
+	return m, s.git.updateRef(s.base, dir, pullRefName(number, "merge"), m.testMerge, "")
+}
+
+// pullInput is the body of creating a pull, and of the Go API's OpenPull.
+type pullInput struct {
+	Title string `json:"title"`
+	Head  string `json:"head"`
+	Base  string `json:"base"`
+	Body  string `json:"body"`
+	Draft bool   `json:"draft"`
+}
+
+func createPull(c *call) reply {
+	var in pullInput
+	if bad := c.decode(&in); bad != nil {
+		return *bad
+	}
+	p, bad := c.s.openPull(c.r.Context(), c.repo, c.who, in)
+	if bad != nil {
+		return *bad
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	o := c.s.pullJSON(p, true)
+	return reply{status: http.StatusCreated, body: o, header: http.Header{"Location": {o["url"].(string)}}}
+}
+
+// openPull opens a pull from a branch of the repository, or of a fork as "owner:branch".
+func (s *Server) openPull(ctx context.Context, r *repo, who actor, in pullInput) (*pull, *reply) {
+	s.mu.Lock()
+	headRepo, ref, bad := s.headOf(r, in)
+	if bad == nil && headRepo == r && who.user != nil && !r.may(who.user, "write") && r.private {
+		bad = refuse(http.StatusForbidden, "Must have write rights to Repository.")
+	}
+	s.mu.Unlock()
+	if bad != nil {
+		return nil, bad
+	}
+	lock := s.gitLock(headRepo) // a push meanwhile would be missed by a pull that is not there yet
+	lock.Lock()
+	defer lock.Unlock()
+	head, err := s.git.resolve(ctx, headRepo.dir, "refs/heads/"+ref)
+	base, err2 := s.git.resolve(ctx, r.dir, "refs/heads/"+in.Base)
+	switch {
+	case err != nil || err2 != nil:
+		return nil, refuse(http.StatusInternalServerError, "reading branches")
+	case head == "":
+		return nil, ptr(invalid("PullRequest", "head", "invalid", ""))
+	case base == "":
+		return nil, ptr(invalid("PullRequest", "base", "invalid", ""))
+	}
+	if headRepo != r {
+		if _, err := s.git.run(ctx, r.dir, "fetch", "-q", "--no-tags", headRepo.dir, head); err != nil {
+			return nil, refuse(http.StatusInternalServerError, "fetching the fork: %v", err)
+		}
+	}
+	facts, err := s.git.facts(ctx, r.dir, base, head)
+	if err != nil {
+		return nil, refuse(http.StatusInternalServerError, "comparing: %v", err)
+	}
+	if len(facts.commits) == 0 {
+		return nil, ptr(invalid("PullRequest", "", "custom", fmt.Sprintf("No commits between %s and %s", in.Base, in.Head)))
+	}
+	return s.addPull(ctx, &pull{headRepo: headRepo, headRef: ref, head: head, baseRef: in.Base, base: base, facts: facts, draft: in.Draft}, r, who, in)
+}
+
+// addPull numbers the pull, makes refs/pull/N/head and tells of it.
+func (s *Server) addPull(ctx context.Context, p *pull, r *repo, who actor, in pullInput) (*pull, *reply) {
+	s.mu.Lock()
+	for _, other := range r.pulls() {
+		if other.closed == nil && other.headRepo == p.headRepo && other.headRef == p.headRef && other.baseRef == p.baseRef {
+			s.mu.Unlock()
+			return nil, ptr(invalid("PullRequest", "", "custom", fmt.Sprintf("A pull request already exists for %s:%s.", p.headRepo.owner.login, p.headRef)))
+		}
+	}
+	p.issue = s.newIssue(r, who.account(), who.via(), in.Title, in.Body)
+	p.pullID, p.headName, p.issue.pull = s.st.id("pull"), p.headRepo.owner.login, p
+	s.mu.Unlock()
+	if err := s.git.updateRef(ctx, r.dir, pullRefName(p.number, "head"), p.head, ""); err != nil {
+		return nil, refuse(http.StatusInternalServerError, "making the pull's ref: %v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.emitPull(p, "opened", who.account(), nil)
+	return p, nil
+}
+
+func (s *Server) headOf(r *repo, in pullInput) (*repo, string, *reply) {
+	if in.Title == "" || in.Head == "" || in.Base == "" {
+		return nil, "", ptr(invalid("PullRequest", "title", "missing_field", "title, head and base are needed"))
+	}
+	owner, ref, fork := strings.Cut(in.Head, ":")
+	if !fork || strings.EqualFold(owner, r.owner.login) {
+		if fork {
+			return r, ref, nil
+		}
+		return r, in.Head, nil
+	}
+	for _, other := range s.st.repos {
+		if other.parent == r && strings.EqualFold(other.owner.login, owner) {
+			return other, ref, nil
+		}
+	}
+	return nil, "", ptr(invalid("PullRequest", "head", "invalid", ""))
+}
+
+// updatePull changes title, body, base or state. Draft is not among them: GitHub has that in GraphQL and on the page.
+func updatePull(c *call) reply {
+	var in struct {
+		Title, Body, State, Base *string
+	}
+	if bad := c.decode(&in); bad != nil {
+		return *bad
+	}
+	c.s.mu.Lock()
+	p := c.pull()
+	allowed := p != nil && (c.who.tok != nil || c.who.user == p.author || c.repo.may(c.who.user, "write"))
+	c.s.mu.Unlock()
+	switch {
+	case p == nil:
+		return notFound()
+	case !allowed:
+		return fail(http.StatusForbidden, "Must have write rights to Repository.")
+	}
+	if in.Base != nil {
+		if bad := c.s.rebase(c.r.Context(), p, c.who.account(), *in.Base); bad != nil {
+			return *bad
+		}
+	}
+	if in.State != nil {
+		if bad := c.s.setState(c.r.Context(), p, c.who.account(), *in.State); bad != nil {
+			return *bad
+		}
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	changed := obj{}
+	edit := func(name string, to *string, field *string) {
+		if to != nil && *to != *field {
+			changed[name] = obj{"from": *field}
+			*field = *to
+		}
+	}
+	edit("title", in.Title, &p.title)
+	edit("body", in.Body, &p.body)
+	if len(changed) > 0 {
+		p.updated = c.s.now()
+		c.s.emitPull(p, "edited", c.who.account(), obj{"changes": changed})
+	}
+	return ok(c.s.pullJSON(p, true))
+}
+
+// rebase makes another branch the pull's base; its event carries the old one.
+func (s *Server) rebase(ctx context.Context, p *pull, by *account, ref string) *reply {
+	s.mu.Lock()
+	head, old := p.head, p.baseRef
+	s.mu.Unlock()
+	if old == ref {
+		return nil
+	}
+	base, err := s.git.resolve(ctx, p.repo.dir, "refs/heads/"+ref)
+	if err != nil {
+		return refuse(http.StatusInternalServerError, "%v", err)
+	}
+	if base == "" {
+		return ptr(invalid("PullRequest", "base", "invalid", fmt.Sprintf("Proposed base branch '%s' was not found", ref)))
+	}
+	facts, err := s.git.facts(ctx, p.repo.dir, base, head)
+	if err != nil {
+		return refuse(http.StatusInternalServerError, "%v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from := obj{"ref": obj{"from": p.baseRef}, "sha": obj{"from": p.base}}
+	p.baseRef, p.base, p.facts, p.mergable, p.updated = ref, base, facts, mergability{}, s.now()
+	s.emitPull(p, "edited", by, obj{"changes": obj{"base": from}})
+	return nil
+}
+
+// setState closes and reopens. A merged pull, or one whose branch is gone, cannot be opened again.
+func (s *Server) setState(ctx context.Context, p *pull, by *account, state string) *reply {
+	s.mu.Lock()
+	headRepo, ref, was := p.headRepo, p.headRef, p.state()
+	s.mu.Unlock()
+	switch {
+	case state != "open" && state != "closed":
+		return ptr(malformed("%q is not a member of [open closed].", state))
+	case state == was:
+		return nil
+	case state == "closed":
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.closePull(p, by)
+		return nil
+	}
+	head, err := "", error(nil)
+	if headRepo != nil {
+		head, err = s.git.resolve(ctx, headRepo.dir, "refs/heads/"+ref)
+	}
+	if err != nil {
+		return refuse(http.StatusInternalServerError, "%v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.merged != nil || head == "" || head != p.head {
+		return ptr(invalid("PullRequest", "state", "custom", "state cannot be changed. The pull request was merged, or its branch was deleted or force-pushed."))
+	}
+	p.closed, p.updated, p.mergable = nil, s.now(), mergability{}
+	s.emitPull(p, "reopened", by, nil)
+	return nil
+}
+
+// setDraft turns a pull into a draft or makes it ready for review. The caller holds s.mu.
+func (s *Server) setDraft(p *pull, by *account, draft bool) {
+	if p.draft == draft || p.closed != nil {
+		return
+	}
+	p.draft, p.updated = draft, s.now()
+	action := "ready_for_review"
+	if draft {
+		action = "converted_to_draft"
+	}
+	s.emitPull(p, action, by, nil)
+}
+
+// maxFiles is how many changed files of a pull REST lists at most.
+const maxFiles = 3000
+
+func pullFiles(c *call) reply {
+	p, base, head := c.ends()
+	if p == nil {
+		return notFound()
+	}
+	files, err := c.s.git.diff(c.r.Context(), c.repo.dir, base, head, true)
+	if err != nil {
+		return fail(http.StatusInternalServerError, "%v", err)
+	}
+	r := each(c, files[:min(len(files), maxFiles)], func(f diffFile) obj { return c.file(f, head) })
+	return r
+}
+
+// ends are a pull's base and head, read under the lock.
+func (c *call) ends() (p *pull, base, head string) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	if p = c.pull(); p != nil {
+		base, head = p.base, p.head
+	}
+	return p, base, head
+}
+
+func (c *call) files(all []diffFile, sha string) []obj {
+	out := []obj{}
+	for _, f := range all {
+		out = append(out, c.file(f, sha))
+	}
+	return out
+}
+
+func (c *call) file(f diffFile, sha string) obj {
+	o := obj{
+		"sha": f.blob, "filename": f.path, "status": f.status, "additions": f.additions, "deletions": f.deletions, "changes": f.additions + f.deletions,
+		"blob_url": c.html + "/blob/" + sha + "/" + f.path, "raw_url": c.html + "/raw/" + sha + "/" + f.path, "contents_url": c.rest + "/contents/" + f.path + "?ref=" + sha,
+	}
+	if f.patch != "" {
+		o["patch"] = f.patch
+	}
+	if f.previous != "" {
+		o["previous_filename"] = f.previous
+	}
+	return o
+}
+
+func pullCommits(c *call) reply {
+	p, base, head := c.ends()
+	if p == nil {
+		return notFound()
+	}
+	all, err := c.s.commits(c.r.Context(), c.repo, "--reverse", "-n250", base+".."+head)
+	if err != nil {
+		return fail(http.StatusInternalServerError, "%v", err)
+	}
+	return each(c, all, func(o obj) obj { return o })
+}

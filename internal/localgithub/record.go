@@ -1,0 +1,166 @@
+package localgithub
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// Exchange is one REST or GraphQL request and its answer.
+type Exchange struct {
+	Time           time.Time
+	Method         string
+	Path           string // below the API's base: "/repos/acme/infra/pulls"; GraphQL: "/graphql"
+	Query          string // raw
+	RequestHeader  http.Header
+	RequestBody    []byte
+	ActorKind      string // app, installation, user or anonymous
+	Actor          string // "app cardea", "installation 48000001", "ada"
+	Status         int    // 0: no answer was sent
+	ResponseHeader http.Header
+	ResponseBody   []byte
+	Faulted        bool // a FaultRule had its hand in it
+	Cut            bool // bodies were dropped to save memory
+}
+
+// Only these headers are kept; Authorization never is.
+var (
+	requestHeaders  = []string{"Accept", "Content-Type", "If-None-Match", "X-Github-Api-Version", "User-Agent"}
+	responseHeaders = []string{"Content-Type", "Link", "Location", "Retry-After", "X-Accepted-Github-Permissions", "X-Ratelimit-Remaining"}
+)
+
+func pick(h http.Header, names []string) http.Header {
+	out := http.Header{}
+	for _, n := range names {
+		if v, ok := h[n]; ok {
+			out[n] = v
+		}
+	}
+	return out
+}
+
+// Older exchanges lose their bodies, so that a long run does not eat the machine's memory.
+const (
+	keptBodies  = 4000
+	largestBody = 512 << 10
+)
+
+type recorder struct {
+	mu   sync.Mutex
+	all  []Exchange
+	file *os.File
+	err  error
+}
+
+// newRecorder records to memory and, unless path is empty, also appends every REST exchange to that file.
+func newRecorder(path string) (*recorder, error) {
+	rec := &recorder{}
+	if path == "" {
+		return rec, nil
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("file of exchanges: %w", err)
+	}
+	rec.file = f
+	return rec, nil
+}
+
+func (s *Server) record(x *Exchange, out answer) {
+	x.Status, x.ResponseHeader, x.ResponseBody = out.status, pick(out.header, responseHeaders), out.body
+	s.rec.add(*x)
+}
+
+func (rec *recorder) add(x Exchange) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if rec.file != nil && x.Path != "/graphql" {
+		if err := rec.write(x); err != nil && rec.err == nil {
+			rec.err = err // told by close
+		}
+	}
+	if len(x.RequestBody) > largestBody || len(x.ResponseBody) > largestBody {
+		x.drop()
+	}
+	rec.all = append(rec.all, x)
+	if i := len(rec.all) - 1 - keptBodies; i >= 0 {
+		rec.all[i].drop()
+	}
+}
+
+func (x *Exchange) drop() { x.RequestBody, x.ResponseBody, x.Cut = nil, nil, true }
+
+// line is an Exchange in the file: one JSON object a line, bodies as the JSON they were.
+type line struct {
+	Time            time.Time       `json:"time"`
+	Method          string          `json:"method"`
+	Path            string          `json:"path"`
+	Query           string          `json:"query"`
+	RequestHeaders  http.Header     `json:"request_headers"`
+	RequestBody     json.RawMessage `json:"request_body,omitempty"`
+	Actor           string          `json:"actor"`
+	Status          int             `json:"status"`
+	ResponseHeaders http.Header     `json:"response_headers"`
+	ResponseBody    json.RawMessage `json:"response_body,omitempty"`
+	Faulted         bool            `json:"faulted"`
+}
+
+// write appends one line with one write, so that several processes may share a file.
+func (rec *recorder) write(x Exchange) error {
+	b, err := json.Marshal(line{
+		Time: x.Time, Method: x.Method, Path: x.Path, Query: x.Query, RequestHeaders: x.RequestHeader, RequestBody: asJSON(x.RequestBody),
+		Actor: x.ActorKind, Status: x.Status, ResponseHeaders: x.ResponseHeader, ResponseBody: asJSON(x.ResponseBody), Faulted: x.Faulted,
+	})
+	if err != nil {
+		return fmt.Errorf("rendering an exchange: %w", err)
+	}
+	if _, err := rec.file.Write(append(b, '\n')); err != nil {
+		return fmt.Errorf("writing an exchange: %w", err)
+	}
+	return nil
+}
+
+// asJSON is the body itself when it is JSON, else a JSON string of it.
+func asJSON(b []byte) json.RawMessage {
+	if len(b) == 0 || json.Valid(b) {
+		return b
+	}
+	return mustJSON(string(b))
+}
+
+func (rec *recorder) close() error {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if rec.file == nil {
+		return nil
+	}
+	f := rec.file
+	rec.file = nil
+	if err := f.Close(); err != nil && rec.err == nil {
+		rec.err = err
+	}
+	return rec.err
+}
+
+// Exchanges are all REST and GraphQL requests so far, oldest first.
+func (s *Server) Exchanges() []Exchange {
+	s.rec.mu.Lock()
+	defer s.rec.mu.Unlock()
+	return append([]Exchange(nil), s.rec.all...)
+}
+
+// Count is the number of exchanges for which keep holds; nil counts all.
+func (s *Server) Count(keep func(Exchange) bool) int {
+	s.rec.mu.Lock()
+	defer s.rec.mu.Unlock()
+	n := 0
+	for _, x := range s.rec.all {
+		if keep == nil || keep(x) {
+			n++
+		}
+	}
+	return n
+}
