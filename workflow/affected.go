@@ -3,6 +3,7 @@ package workflow
 import (
 	"fmt"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
@@ -225,17 +226,27 @@ func (ix *changeIndex) indexModules(graphs []callers) {
 	}
 }
 
+// indexLiterals finds changed files that code names: relative to the module's own
+// directory, or to that of whatever project reaches it.
 func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
+	named := map[[2]string]bool{}
+	note := func(user, file string) {
+		if id := [2]string{user, file}; ix.changed[file] && !named[id] {
+			named[id] = true
+			hitOf(ix.literal, user).add(file)
+		}
+	}
 	for i, found := range []Discovery{in.BaseFound, in.HeadFound} {
 		for dir, m := range found.Modules {
-			for _, f := range m.Files {
-				if !ix.changed[f] {
-					continue
+			if !slices.ContainsFunc(m.Files, func(f string) bool { return ix.changed[f] }) && len(m.RootFiles) == 0 {
+				continue
+			}
+			for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {
+				for _, f := range m.Files {
+					note(user, f)
 				}
-				for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {
-					if h := hitOf(ix.literal, user); h.count == 0 || h.first != f {
-						h.add(f)
-					}
+				for _, f := range m.RootFiles {
+					note(user, path.Join(user, f))
 				}
 			}
 		}
@@ -349,11 +360,14 @@ func unescapeGlob(s string) string {
 }
 
 // WorkspacePaths is what a project's workspace must hold when it does not hold
-// the whole tree: directories (everything below them) and files, clean, relative
-// to the root, sorted, none below another. An empty list means the whole tree.
-// The files that lie in the directories above each of them are not listed; the
-// export adds them, because tools look for their settings upwards.
+// the whole tree, sorted, relative to the root: directories (everything below
+// them), files, and for every directory above one of those a glob for the files
+// that lie directly in it, because tools look for their settings upwards. An
+// empty list means the whole tree.
 func WorkspacePaths(p Project, in Inputs) []string {
+	if p.WholeTree {
+		return nil
+	}
 	paths := append([]string{p.Dir}, in.Modules...)
 	paths = append(append(paths, in.VarFiles...), in.Files...)
 	for _, w := range in.Watch {
@@ -365,17 +379,23 @@ func WorkspacePaths(p Project, in Inputs) []string {
 	}
 	sort.Strings(paths)
 	var out []string
-	have := map[string]bool{}
+	have, above := map[string]bool{}, map[string]bool{}
 	for _, f := range paths {
 		f = path.Clean(f)
 		if f == "." {
 			return nil
 		}
-		if !have[f] && !below(have, f) {
-			have[f] = true
-			out = append(out, f)
+		if have[f] || below(have, f) {
+			continue
+		}
+		have[f] = true
+		out = append(out, f)
+		for dir := path.Dir(f); !above[dir]; dir = path.Dir(dir) {
+			above[dir] = true
+			out = append(out, path.Join(escapeGlob(dir), "*"))
 		}
 	}
+	sort.Strings(out)
 	return out
 }
 

@@ -111,7 +111,7 @@ func autodiscoverKeys(a *Autodiscover) Keys {
 				a.Pattern = s
 			}
 		},
-		"ignore": func(y *YAML) { a.Ignore = globList(y, rootGlobFault) },
+		"ignore": func(y *YAML) { a.Ignore = globList(y, DirGlobFault) },
 	}
 }
 
@@ -139,8 +139,8 @@ func projectEntry(y *YAML) (ProjectEntry, bool) {
 func projectKeys(e *ProjectEntry) Keys {
 	return Keys{
 		"name":        func(y *YAML) { checked(y, &e.Name, nameFault) },
-		"environment": func(y *YAML) { checked(y, &e.Environment, labelFault) },
-		"component":   func(y *YAML) { checked(y, &e.Component, labelFault) },
+		"environment": func(y *YAML) { checked(y, &e.Environment, LabelFault) },
+		"component":   func(y *YAML) { checked(y, &e.Component, LabelFault) },
 		"dir": func(y *YAML) {
 			s, ok := y.Text()
 			if !ok {
@@ -290,7 +290,9 @@ func globFault(s string) string {
 	return ""
 }
 
-func rootGlobFault(s string) string {
+// DirGlobFault says why a text is not a glob over directories of a repository,
+// without its subject; "" when it is.
+func DirGlobFault(s string) string {
 	if why := globFault(s); why != "" {
 		return why
 	}
@@ -303,7 +305,7 @@ func rootGlobFault(s string) string {
 // nameFault says why a project's name is refused: names stand in comments,
 // commands, check runs and addresses of pages, and may not look like a wildcard.
 func nameFault(s string) string {
-	if why := labelFault(s); why != "" {
+	if why := LabelFault(s); why != "" {
 		return why
 	}
 	if strings.HasPrefix(s, "/") || strings.HasSuffix(s, "/") || strings.Contains(s, "//") || path.Clean("/"+s) != "/"+s {
@@ -312,8 +314,9 @@ func nameFault(s string) string {
 	return ""
 }
 
-// labelFault says why an environment or component is refused.
-func labelFault(s string) string {
+// LabelFault says why a text is not accepted as an environment or a component,
+// without its subject; "" when it is.
+func LabelFault(s string) string {
 	switch {
 	case s == "":
 		return "is empty"

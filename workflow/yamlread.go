@@ -70,6 +70,9 @@ func (y *YAML) MapOf(each func(name string, v *YAML)) {
 	}
 }
 
+// IsMap reports whether the value is a mapping.
+func (y *YAML) IsMap() bool { return y.kind == yamlMap }
+
 // Has reports whether y is a mapping with that key.
 func (y *YAML) Has(name string) bool {
 	for _, k := range y.keys {

@@ -1,0 +1,334 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Config is the server's configuration: the file, overlaid by the environment,
+// checked as a whole. What is not in it has not come yet and was refused.
+type Config struct {
+	File      string // "" when only the environment configures
+	Listen    string // host:port; port 0 picks one
+	PublicURL string // without a trailing slash; "" only on loopback: then the address that is listened on
+	DataDir   string // absolute
+	Prefixes  []string
+	Metrics   string // host:port, "" = none
+	GitHub    GitHubConfig
+	// PagesAccess is open or proxy (somebody else's sign-in stands before the pages).
+	PagesAccess string
+	Limits      Limits
+	Isolation   string // auto or none; both mean none so far
+	Terraform   TerraformConfig
+	Warnings    []string // sentences to say at start
+
+	credentials map[string]credential
+	repos       []workflow.Rules
+	anyRepo     bool // no `repos`: every repository, with the defaults
+}
+
+// GitHubConfig is how GitHub and the App are reached.
+type GitHubConfig struct {
+	WebURL, APIURL string // without a trailing slash
+	AppID          int64
+	PrivateKey     []byte // PEM, PKCS #1
+	WebhookSecrets []string
+}
+
+// Limits are the server's limits.
+type Limits struct {
+	Parallel    int           // runs at once; 0 = by the machine, see Workers
+	PlanTimeout time.Duration // of one plan run
+	Drain       time.Duration // how long a closing server waits
+	Settle      time.Duration // how long a push waits for the next one; 0 = never
+}
+
+// TerraformConfig says which tool plans where a project does not.
+type TerraformConfig struct {
+	Tool     string // auto, terraform or tofu
+	Version  string // exact, "" = what is found
+	Versions string // constraint that every version must meet
+}
+
+// DefaultConfig is what holds where nothing is written.
+func DefaultConfig() Config {
+	return Config{
+		Listen: ":4141", DataDir: "/var/lib/cardea", Prefixes: []string{"cardea"}, Metrics: "127.0.0.1:4142",
+		GitHub:      GitHubConfig{WebURL: "https://github.com", APIURL: "https://api.github.com"},
+		Limits:      Limits{PlanTimeout: 30 * time.Minute, Drain: 10 * time.Minute, Settle: 3 * time.Second},
+		Isolation:   "auto",
+		Terraform:   TerraformConfig{Tool: "auto", Versions: ">= 1.5"},
+		credentials: map[string]credential{}, anyRepo: true,
+	}
+}
+
+// LoadConfig reads the server's configuration from a YAML file ("" = none) and
+// CARDEA_ variables of an environment in os.Environ's form, which win. All faults
+// come at once; with any the Config must not be used.
+func LoadConfig(file string, environ []string) (Config, []workflow.Diagnostic) {
+	var data []byte
+	if file != "" {
+		var err error
+		if data, err = os.ReadFile(file); err != nil {
+			return Config{}, []workflow.Diagnostic{{Severity: workflow.SeverityError,
+				Summary: fmt.Sprintf("the configuration cannot be read: %v", err), Position: workflow.Position{File: file}}}
+		}
+	}
+	return parseConfig(file, data, environ)
+}
+
+func parseConfig(file string, data []byte, environ []string) (Config, []workflow.Diagnostic) {
+	cfg := DefaultConfig()
+	cfg.File = file
+	faults := &workflow.Faults{}
+	r := &configReader{cfg: &cfg, dir: filepath.Dir(file), faults: faults, at: map[string]workflow.Position{}}
+	if root := workflow.ParseYAML(file, data, faults); root != nil {
+		root.Map(r.keys(""), refusedServerKeys(""))
+	}
+	r.environment(environ)
+	r.finish()
+	return cfg, faults.List()
+}
+
+// configReader fills a Config.
+type configReader struct {
+	cfg    *Config
+	dir    string // relative paths start here
+	faults *workflow.Faults
+	at     map[string]workflow.Position // where each setting that was given stands
+	// The key as given: its text, or its file.
+	key, keyFile string
+	used         []namedCredential
+}
+
+// namedCredential is a use of a credentials entry by name.
+type namedCredential struct {
+	name string
+	at   workflow.Position
+	path string
+}
+
+// setting is a scalar, or a list of scalars: what the environment can say too.
+type setting struct {
+	path   string
+	secret bool // also as ..._FILE
+	read   func(*workflow.YAML)
+}
+
+// settings lists every scalar of the configuration. One table serves the file
+// and the environment, so that neither can know what the other does not.
+func (r *configReader) settings() []setting {
+	c := r.cfg
+	return []setting{
+		{path: "listen", read: r.address(&c.Listen)},
+		{path: "public_url", read: r.url(&c.PublicURL)},
+		{path: "data_dir", read: func(y *workflow.YAML) { y.String(&c.DataDir) }},
+		{path: "command_prefixes", read: r.prefixes},
+		{path: "metrics.listen", read: func(y *workflow.YAML) {
+			if s, ok := y.Text(); ok && s == "" {
+				c.Metrics = ""
+				return
+			}
+			r.address(&c.Metrics)(y)
+		}},
+		{path: "github.web_url", read: r.url(&c.GitHub.WebURL)},
+		{path: "github.api_url", read: r.url(&c.GitHub.APIURL)},
+		{path: "github.app_id", read: func(y *workflow.YAML) {
+			var id int
+			y.Int(&id, 1)
+			c.GitHub.AppID = int64(id)
+		}},
+		{path: "github.private_key", read: func(y *workflow.YAML) { y.String(&r.key) }},
+		{path: "github.private_key_file", read: func(y *workflow.YAML) { y.String(&r.keyFile) }},
+		{path: "github.webhook_secrets", secret: true, read: func(y *workflow.YAML) { y.Strings(&c.GitHub.WebhookSecrets) }},
+		{path: "pages.access", read: r.pages},
+		{path: "limits.parallel", read: func(y *workflow.YAML) { y.Int(&c.Limits.Parallel, 0) }},
+		{path: "limits.plan_timeout", read: func(y *workflow.YAML) { y.Duration(&c.Limits.PlanTimeout, time.Second) }},
+		{path: "limits.drain", read: func(y *workflow.YAML) { y.Duration(&c.Limits.Drain, 0) }},
+		{path: "limits.settle", read: func(y *workflow.YAML) { y.Duration(&c.Limits.Settle, 0) }},
+		{path: "runs.isolation", read: r.isolation},
+		{path: "terraform.tool", read: func(y *workflow.YAML) { y.Choice(&c.Terraform.Tool, "auto", "terraform", "tofu") }},
+		{path: "terraform.version", read: r.version},
+		{path: "terraform.versions", read: r.versions},
+	}
+}
+
+// later are the keys whose time has not come, by path; within a rule of `repos`
+// the path starts with "repos.".
+var later = map[string]string{
+	"limits.apply_grace":             laterApply,
+	"runs.group":                     "comes with a later version of Cardea, which can give each run its own user",
+	"repos.apply":                    laterApply,
+	"repos.require":                  laterApply,
+	"repos.approvals":                laterApply,
+	"repos.lock":                     laterApply,
+	"repos.stale_after":              laterApply,
+	"repos.automerge":                laterApply,
+	"repos.permissions.apply":        laterApply,
+	"repos.permissions.approve":      laterApply,
+	"repos.permissions.unlock":       laterApply,
+	"repos.permissions.admin":        laterApply,
+	"repos.credentials.apply":        laterApply,
+	"repos.environments.apply":       laterApply,
+	"repos.environments.require":     laterApply,
+	"repos.environments.approvals":   laterApply,
+	"repos.environments.lock":        laterApply,
+	"repos.environments.stale_after": laterApply,
+	"repos.permissions.plan.teams":   laterTeams,
+}
+
+const (
+	laterApply = "comes with a later version of Cardea, which can apply; this one plans only. Remove it"
+	laterTeams = "comes with a later version of Cardea, which reads teams; name users or a role"
+)
+
+// refusedServerKeys are the keys of one section that come later. Environments'
+// permissions and credentials are those of the rule.
+func refusedServerKeys(section string) map[string]string {
+	refused := map[string]string{}
+	for path, why := range later {
+		if rest, ok := strings.CutPrefix(path, section); ok && !strings.Contains(rest, ".") {
+			refused[rest] = why
+		}
+	}
+	return refused
+}
+
+// keys are the readers of one section: "" is the whole file, "limits." that section.
+func (r *configReader) keys(section string) workflow.Keys {
+	keys := workflow.Keys{}
+	for _, s := range r.settings() {
+		rest, ok := strings.CutPrefix(s.path, section)
+		if !ok {
+			continue
+		}
+		if name, _, deeper := strings.Cut(rest, "."); deeper {
+			inner := section + name + "."
+			keys[name] = func(y *workflow.YAML) { y.Map(r.keys(inner), refusedServerKeys(inner)) }
+			continue
+		}
+		keys[rest] = func(y *workflow.YAML) {
+			r.at[s.path] = y.Position()
+			s.read(y)
+		}
+	}
+	if section == "" {
+		keys["credentials"] = r.credentials
+		keys["repos"] = r.repos
+	}
+	return keys
+}
+
+// environment overlays CARDEA_ variables.
+func (r *configReader) environment(environ []string) {
+	env := map[string]string{}
+	var names []string
+	for _, kv := range environ {
+		if name, value, ok := strings.Cut(kv, "="); ok && strings.HasPrefix(name, "CARDEA_") && value != "" {
+			env[name] = value
+			names = append(names, name)
+		}
+	}
+	known := map[string]bool{}
+	for _, s := range r.settings() {
+		name := envName(s.path)
+		known[name] = true
+		if strings.HasPrefix(s.path, "github.private_key") {
+			continue
+		}
+		if s.secret {
+			known[name+"_FILE"] = true
+		}
+		r.overlay(s, name, env)
+	}
+	r.overlayKey(env)
+	for path, why := range later {
+		if name := envName(path); env[name] != "" && !strings.HasPrefix(path, "repos.") {
+			known[name] = true
+			r.faults.Add(workflow.Position{File: name}, "`%s` %s", path, why)
+		}
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		if !known[name] && !othersVariable(name) {
+			warning := fmt.Sprintf("the environment has %s, which is no setting of Cardea", name)
+			if near := workflow.Nearest(name, mapKeys(known)); near != "" {
+				warning += ": did you mean " + near + "?"
+			}
+			r.cfg.Warnings = append(r.cfg.Warnings, warning)
+		}
+	}
+}
+
+// othersVariable knows names that Kubernetes gives to every container beside a
+// service called cardea, and those of Cardea's own tests.
+func othersVariable(name string) bool {
+	return name == "CARDEA_PORT" || name == "CARDEA_CONFIG" || strings.HasPrefix(name, "CARDEA_PORT_") ||
+		strings.HasPrefix(name, "CARDEA_SERVICE_") || strings.HasPrefix(name, "CARDEA_TEST_")
+}
+
+// overlay reads one setting from the environment: the value, or the file that holds a secret.
+func (r *configReader) overlay(s setting, name string, env map[string]string) {
+	value, file := env[name], ""
+	if s.secret {
+		file = env[name+"_FILE"]
+	}
+	switch {
+	case value != "" && file != "":
+		r.faults.Add(workflow.Position{File: name}, "%s and %s_FILE are both given; one is needed", name, name)
+	case value != "":
+		r.at[s.path] = workflow.Position{File: name}
+		s.read(workflow.SettingYAML(name, s.path, value, r.faults))
+	case file != "":
+		name += "_FILE"
+		data, err := os.ReadFile(r.abs(file))
+		if err != nil {
+			r.faults.Add(workflow.Position{File: name}, "`%s`: %v", s.path, err)
+			return
+		}
+		r.at[s.path] = workflow.Position{File: name}
+		s.read(workflow.SettingYAML(name, s.path, strings.Join(strings.Fields(string(data)), ","), r.faults))
+	}
+}
+
+// overlayKey: the environment's private key, in whichever form, replaces the file's in both.
+func (r *configReader) overlayKey(env map[string]string) {
+	key, file := env["CARDEA_GITHUB_PRIVATE_KEY"], env["CARDEA_GITHUB_PRIVATE_KEY_FILE"]
+	if key == "" && file == "" {
+		return
+	}
+	r.key, r.keyFile = key, file
+	r.at["github.private_key"] = workflow.Position{File: "CARDEA_GITHUB_PRIVATE_KEY"}
+	r.at["github.private_key_file"] = workflow.Position{File: "CARDEA_GITHUB_PRIVATE_KEY_FILE"}
+}
+
+func envName(path string) string {
+	return "CARDEA_" + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+}
+
+// abs makes a path absolute, from the configuration file's directory.
+func (r *configReader) abs(file string) string {
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(r.dir, file)
+	}
+	if abs, err := filepath.Abs(file); err == nil {
+		return abs
+	}
+	return file
+}
+
+func mapKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

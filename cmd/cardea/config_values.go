@@ -1,0 +1,245 @@
+package main
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	goversion "github.com/hashicorp/go-version"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// leastSecret is the shortest webhook secret in bytes: anybody may send us
+// requests, and guess.
+const leastSecret = 16
+
+// address reads host:port; the host may be empty.
+func (r *configReader) address(into *string) func(*workflow.YAML) {
+	return func(y *workflow.YAML) {
+		s, ok := y.Text()
+		if !ok {
+			return
+		}
+		_, port, err := net.SplitHostPort(s)
+		if n, numErr := strconv.Atoi(port); err != nil || numErr != nil || n < 0 || n > 65535 {
+			y.Fault("`%s` must be host:port, like 127.0.0.1:4141 or :4141, not %q", y.Path(), s)
+			return
+		}
+		*into = s
+	}
+}
+
+// url reads an http or https address; plain http only for this machine.
+func (r *configReader) url(into *string) func(*workflow.YAML) {
+	return func(y *workflow.YAML) {
+		s, ok := y.Text()
+		if !ok {
+			return
+		}
+		u, err := url.Parse(s)
+		switch {
+		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+			y.Fault("`%s` must be an address like https://cardea.example.com, not %q", y.Path(), s)
+		case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+			y.Fault("`%s` must be an address without user, query and fragment", y.Path())
+		case u.Scheme == "http" && !loopback(u.Hostname()):
+			y.Fault("`%s` must be https: plain http is for loopback addresses only", y.Path())
+		default:
+			*into = strings.TrimRight(s, "/")
+		}
+	}
+}
+
+// loopback reports whether a host is this machine, by its name alone: no name is looked up.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9/@_.-]{1,40}$`)
+
+func (r *configReader) prefixes(y *workflow.YAML) {
+	var list []string
+	y.List(func(v *workflow.YAML) {
+		s, ok := v.Text()
+		if !ok {
+			return
+		}
+		if !prefixPattern.MatchString(s) {
+			v.Fault("`%s` must be one word of letters, digits and / @ _ . -, not %q", v.Path(), s)
+			return
+		}
+		list = append(list, strings.ToLower(s))
+	})
+	if len(list) == 0 {
+		y.Fault("`%s` must name at least one word", y.Path())
+	}
+	r.cfg.Prefixes = list
+}
+
+func (r *configReader) pages(y *workflow.YAML) {
+	if s, ok := y.Text(); ok && s == "github" {
+		y.Fault("`pages.access: github` comes with a later version of Cardea, which can sign people in; so far there are proxy and open")
+		return
+	}
+	y.Choice(&r.cfg.PagesAccess, "open", "proxy")
+}
+
+func (r *configReader) isolation(y *workflow.YAML) {
+	if s, ok := y.Text(); ok && s == "user" {
+		y.Fault("`runs.isolation: user` comes with a later version of Cardea; so far there are auto and none, which both mean none")
+		return
+	}
+	y.Choice(&r.cfg.Isolation, "auto", "none")
+}
+
+var exactVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`)
+
+func (r *configReader) version(y *workflow.YAML) {
+	var s string
+	if y.Number(&s); s != "" && !exactVersion.MatchString(s) {
+		y.Fault("`%s` must be one exact version like 1.11.4, not %q", y.Path(), s)
+		return
+	}
+	r.cfg.Terraform.Version = s
+}
+
+func (r *configReader) versions(y *workflow.YAML) {
+	s, ok := y.Text()
+	if !ok {
+		return
+	}
+	if _, err := goversion.NewConstraint(s); err != nil {
+		y.Fault("`%s` must be a version constraint like \">= 1.5\", not %q", y.Path(), s)
+		return
+	}
+	r.cfg.Terraform.Versions = s
+}
+
+// finish checks what only the whole shows.
+func (r *configReader) finish() {
+	c := r.cfg
+	c.DataDir = r.abs(c.DataDir)
+	r.privateKey()
+	if c.GitHub.AppID == 0 {
+		r.missing("github.app_id", "the App's id, on its page at GitHub")
+	}
+	r.secrets()
+	host, _, _ := net.SplitHostPort(c.Listen)
+	local := loopback(host)
+	if c.PublicURL == "" && !local {
+		r.missing("public_url", "the address at which people and GitHub reach this server")
+	}
+	if u, err := url.Parse(c.PublicURL); err == nil && u.Path != "" {
+		r.faults.Add(r.at["public_url"], "`public_url` must not have a path: the pages are at the root of an address")
+	}
+	if c.PagesAccess == "" {
+		c.PagesAccess = "open"
+		if !local {
+			r.missing("pages.access", "open (anyone who reaches this server reads every plan) or proxy (a sign-in of yours stands before it); the default, open, is for loopback only")
+		}
+	}
+	for _, use := range r.used {
+		if _, ok := c.credentials[use.name]; !ok {
+			r.faults.Add(use.at, "`%s` names `%s`, which `credentials` does not have%s", use.path, use.name, nearest(use.name, mapKeys(c.credentials)))
+		}
+	}
+}
+
+func nearest(name string, known []string) string {
+	if near := workflow.Nearest(name, known); near != "" {
+		return ": did you mean `" + near + "`?"
+	}
+	return ""
+}
+
+// missing adds the fault of a setting that must be given, unless it was and is faulty already.
+func (r *configReader) missing(path, what string) {
+	if _, given := r.at[path]; given {
+		return
+	}
+	r.faults.Add(workflow.Position{File: r.cfg.File}, "`%s` (or %s) is missing: %s", path, envName(path), what)
+}
+
+func (r *configReader) secrets() {
+	secrets, at := r.cfg.GitHub.WebhookSecrets, r.at["github.webhook_secrets"]
+	switch {
+	case len(secrets) == 0:
+		r.missing("github.webhook_secrets", "without one anybody could send us events. One secret, or two while one replaces the other")
+		if r.at["github.webhook_secrets"] != (workflow.Position{}) {
+			r.faults.Add(at, "`github.webhook_secrets` is empty: without a secret anybody could send us events")
+		}
+	case len(secrets) > 2:
+		r.faults.Add(at, "`github.webhook_secrets` has %d secrets; one or two are allowed", len(secrets))
+	case len(secrets) == 2 && secrets[0] == secrets[1]:
+		r.faults.Add(at, "`github.webhook_secrets` has the same secret twice")
+	}
+	for i, s := range secrets {
+		if len(s) < leastSecret {
+			r.faults.Add(at, "`github.webhook_secrets[%d]` has %d bytes; a secret needs at least %d", i, len(s), leastSecret)
+		}
+	}
+}
+
+// privateKey reads the App's private key. No message holds any of it.
+func (r *configReader) privateKey() {
+	path, text := "github.private_key", r.key
+	switch {
+	case r.key != "" && r.keyFile != "":
+		r.faults.Add(r.at["github.private_key_file"], "`github.private_key` and `github.private_key_file` are both given; one is needed")
+		return
+	case r.keyFile != "":
+		path = "github.private_key_file"
+		data, err := os.ReadFile(r.abs(r.keyFile))
+		if err != nil {
+			r.faults.Add(r.at[path], "`%s`: %v", path, err)
+			return
+		}
+		text = string(data)
+	case r.key == "":
+		if _, file := r.at["github.private_key_file"]; !file {
+			r.missing(path, "the App's private key, or github.private_key_file")
+		}
+		return
+	}
+	key, err := parseKey(text)
+	if err != nil {
+		r.faults.Add(r.at[path], "`%s`: %v", path, err)
+		return
+	}
+	r.cfg.GitHub.PrivateKey = key
+}
+
+// parseKey reads an RSA private key in PEM, PKCS #1 or #8, also with \n written
+// as two characters as environment files have it. It returns PEM of PKCS #1.
+func parseKey(text string) ([]byte, error) {
+	if !strings.Contains(strings.TrimSpace(text), "\n") {
+		text = strings.ReplaceAll(text, `\n`, "\n")
+	}
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, errors.New("this is not a key in PEM (it must begin with -----BEGIN RSA PRIVATE KEY-----)")
+	}
+	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+	if err != nil {
+		any, err8 := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err8 != nil {
+			return nil, fmt.Errorf("this PEM block (%q) is not a private key", block.Type)
+		}
+		rsaKey, ok := any.(*rsa.PrivateKey)
+		if !ok {
+			return nil, errors.New("this is a private key, and not an RSA key as GitHub's Apps have")
+		}
+		key = rsaKey
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}), nil
+}
