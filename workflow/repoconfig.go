@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -33,9 +32,8 @@ type Autodiscover struct {
 
 // ProjectEntry is one item of `projects`. Its directory may be a glob, then it stands for several projects.
 type ProjectEntry struct {
-	Project          // without Name where none is written
-	Glob    bool     // Dir is a glob
-	Written []string // the keys that are written, sorted
+	Project      // without Name where none is written
+	Glob    bool // Dir is a glob
 }
 
 // DefaultRepoConfig is what holds for a repository without `.cardea.yml`: every
@@ -123,10 +121,6 @@ func projectEntry(y *YAML) (ProjectEntry, bool) {
 	if y.kind != yamlMap {
 		return e, false
 	}
-	for _, k := range y.keys {
-		e.Written = append(e.Written, k.name)
-	}
-	sort.Strings(e.Written)
 	if !y.Has("dir") {
 		y.Fault("`%s` needs a `dir`", y.path)
 	}

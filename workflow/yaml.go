@@ -19,7 +19,7 @@ import (
 // `.cardea.yml` comes from whoever opens a pull.
 const (
 	MaxYAMLBytes = 2 << 20
-	maxYAMLNodes = 400_000 // after aliases are expanded
+	maxYAMLNodes = 250_000 // after aliases are expanded
 	maxYAMLDepth = 40
 	maxFaults    = 100
 )
@@ -118,7 +118,7 @@ func ParseYAML(file string, data []byte, faults *Faults) *YAML {
 			continue
 		}
 		if root != nil {
-			faults.Add(positionOf(file, doc.Body.GetToken()), "a second document starts here; one is read")
+			faults.Add(positionOf(file, startToken(doc.Body)), "a second document starts here; one is read")
 			break
 		}
 		root = r.value(doc.Body, "", 0)

@@ -1,0 +1,157 @@
+package workflow
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// faultLines prints diagnostics as people read them.
+func faultLines(list []Diagnostic) string {
+	var b strings.Builder
+	for _, d := range list {
+		fmt.Fprintf(&b, "%s:%d:%d: %s\n", d.Position.File, d.Position.Line, d.Position.Column, d.Summary)
+	}
+	return b.String()
+}
+
+func TestRepoConfigFaults(t *testing.T) {
+	files, err := filepath.Glob("testdata/repoconfig/*.yml")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("got %d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, faults := ParseRepoConfig(RepoConfigFile, data)
+			golden(t, strings.TrimSuffix(file, ".yml")+".faults", faultLines(faults))
+		})
+	}
+}
+
+func TestRepoConfigMeaning(t *testing.T) {
+	data, err := os.ReadFile("testdata/repoconfig/full.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, faults := ParseRepoConfig(RepoConfigFile, data)
+	want := RepoConfig{
+		File: RepoConfigFile,
+		Autodiscover: Autodiscover{Enabled: true, Pattern: "{environment}/{component}",
+			Ignore: []string{"modules/**", "examples/**"}},
+		Projects: []ProjectEntry{
+			{Project: Project{Name: "network/prod", Dir: "prod/network", TerraformWorkspace: "default", Environment: "prod", Component: "network",
+				Engine: "terraform", Tool: "tofu", Version: "1.11.4", VarFiles: []string{"prod.tfvars"}, BackendConfig: []string{"prod.s3.tfbackend"},
+				Watch: []string{"*.tf", "../../shared/*.json"}, DependsOn: []string{"vpc/prod"}, WholeTree: true,
+				Position: Position{File: RepoConfigFile, Line: 8, Column: 5}}},
+			{Project: Project{Dir: "stacks/*", TerraformWorkspace: "blue", Engine: "terraform", NoAutoplan: true,
+				Position: Position{File: RepoConfigFile, Line: 21, Column: 5}}, Glob: true},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(faults) > 0 {
+		t.Errorf("faults %v, -want +got:\n%s", faults, diff)
+	}
+}
+
+func TestRepoConfigLimits(t *testing.T) {
+	huge := strings.Repeat("# x\n", MaxYAMLBytes/4+1)
+	for name, text := range map[string]string{
+		"too large":            huge,
+		"not UTF-8":            "version: \xff",
+		"flow nesting":         "projects: " + strings.Repeat("[", 100_000),
+		"entries on one line":  strings.Repeat("- ", 100_000) + "x",
+		"keys on one line":     strings.Repeat("? ", 100_000) + "x",
+		"anchors on one line":  strings.Repeat("&a ", 100_000) + "x",
+		"nesting by indention": nestedByIndention(1000),
+		"unclosed quote":       "projects: \"" + strings.Repeat("a\n", 10_000),
+	} {
+		if _, faults := ParseRepoConfig("f", []byte(text)); len(faults) == 0 {
+			t.Errorf("%s: got no fault", name)
+		} else if len(faults[0].Summary) > 300 {
+			t.Errorf("%s: got a fault of %d bytes", name, len(faults[0].Summary))
+		}
+	}
+	for _, text := range []string{"", "\n# only words\n", "---\n", "\ufeffversion: 1\n", "version: 1\r\nprojects: []\r\n"} {
+		if _, faults := ParseRepoConfig("f", []byte(text)); len(faults) > 0 {
+			t.Errorf("%q: got %s", text, faultLines(faults))
+		}
+	}
+}
+
+func nestedByIndention(depth int) string {
+	var b strings.Builder
+	for i := range depth {
+		b.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	return b.String()
+}
+
+func TestFaultsAreCounted(t *testing.T) {
+	_, faults := ParseRepoConfig("f", []byte("projects:\n"+strings.Repeat("  - x\n", 250)))
+	if got := len(faults); got != maxFaults+1 {
+		t.Fatalf("got %d faults, want %d", got, maxFaults+1)
+	}
+	if got, want := faults[maxFaults].Summary, "150 more faults"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func FuzzRepoConfig(f *testing.F) {
+	files, _ := filepath.Glob("testdata/repoconfig/*.yml")
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		cfg, faults := ParseRepoConfig(RepoConfigFile, data)
+		for _, d := range faults {
+			if d.Summary == "" || d.Position.File != RepoConfigFile {
+				t.Fatalf("a fault without words or place: %+v", d)
+			}
+		}
+		if len(faults) > 0 {
+			return
+		}
+		for _, p := range cfg.Projects {
+			if why := ProjectDirFault(p.Dir); why != "" {
+				t.Fatalf("accepted directory %q: %s", p.Dir, why)
+			}
+			if p.TerraformWorkspace == "" || strings.ContainsAny(p.TerraformWorkspace, " ;&|$`'\"\n/") {
+				t.Fatalf("accepted Terraform workspace %q", p.TerraformWorkspace)
+			}
+		}
+		// What parses resolves, whatever the tree holds.
+		Resolve(ResolveInput{Base: DefaultRepoConfig(), Head: cfg, HeadFound: Discovery{Modules: map[string]Module{"a": {Dir: "a"}}}})
+	})
+}
+
+func FuzzProjectDir(f *testing.F) {
+	for _, dir := range []string{".", "prod/network", "../x", "/etc", "a/../../b", "a//b", "a/.", "./a", "a\\b", "a\x00b", "~root", "caf\u00e9",
+		"a/..", "..", "", "a/", ".git", "a/.git/b", "\u202e", "a\nb", "\xff"} {
+		f.Add(dir)
+	}
+	const root = "/repo"
+	f.Fuzz(func(t *testing.T, dir string) {
+		if ProjectDirFault(dir) != "" {
+			return
+		}
+		joined := filepath.Join(root, filepath.FromSlash(dir))
+		if joined != root && !strings.HasPrefix(joined, root+"/") {
+			t.Fatalf("%q leaves the root: %s", dir, joined)
+		}
+		if path.Clean(dir) != dir || strings.ContainsAny(dir, "\\\x00\n\r") {
+			t.Fatalf("%q is not clean", dir)
+		}
+	})
+}
