@@ -1,0 +1,220 @@
+package terraform
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"sort"
+	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// skipped directories never hold configuration of the repository's own: they
+// are terraform's working directories and git's.
+var skipped = map[string]bool{".terraform": true, "terraform.d": true, ".git": true}
+
+// node is one directory of a tree: its own module, if it has one, and the
+// directories below that have some. Nodes say nothing of where they are, so one
+// serves every place and every commit in which the same git tree appears.
+type node struct {
+	module   *module
+	children map[string]*node
+}
+
+func (n *node) empty() bool { return n.module == nil && len(n.children) == 0 }
+
+// Discover finds every directory with *.tf, *.tofu, *.tf.json or *.tofu.json
+// files. A directory that does not parse is reported in its Diagnostics. What
+// was parsed before is remembered by git's object ids, so the cost grows with
+// what changed since; a file system whose Sys() gives no ids is parsed afresh.
+func (e *Engine) Discover(ctx context.Context, t workflow.Tree) (workflow.Discovery, error) {
+	w := &walker{engine: e, tree: t, ctx: ctx}
+	info, err := fs.Stat(t, ".")
+	if err != nil {
+		return workflow.Discovery{}, fmt.Errorf("discovering terraform directories: %w", err)
+	}
+	root, _, err := w.walk(".", idOf(info))
+	if err != nil {
+		return workflow.Discovery{}, fmt.Errorf("discovering terraform directories: %w", err)
+	}
+	d := workflow.Discovery{Modules: map[string]workflow.Module{}}
+	place(d.Modules, ".", root)
+	return d, nil
+}
+
+// place puts a node's modules where they are in this tree.
+func place(into map[string]workflow.Module, dir string, n *node) {
+	if n.module != nil {
+		into[dir] = n.module.at(dir)
+	}
+	for name, child := range n.children {
+		place(into, path.Join(dir, name), child)
+	}
+}
+
+type walker struct {
+	engine *Engine
+	tree   workflow.Tree
+	ctx    context.Context
+}
+
+// walk parses dir and everything below. fixed says that the result depends on
+// the directory's own tree alone: a symlinked file makes it depend on another.
+func (w *walker) walk(dir string, id workflow.ObjectID) (_ *node, fixed bool, err error) {
+	if err := w.ctx.Err(); err != nil {
+		return nil, false, err
+	}
+	if n, ok := w.engine.nodes.get(string(id)); ok && id != "" {
+		return n, true, nil
+	}
+	entries, err := fs.ReadDir(w.tree, dir)
+	if err != nil {
+		return nil, false, err
+	}
+	n, fixed := &node{}, true
+	var files []fs.DirEntry
+	for _, e := range entries {
+		if !e.IsDir() {
+			files = append(files, e)
+			continue
+		}
+		if skipped[e.Name()] {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return nil, false, err
+		}
+		child, childFixed, err := w.walk(path.Join(dir, e.Name()), idOf(info))
+		if err != nil {
+			return nil, false, err
+		}
+		fixed = fixed && childFixed
+		if !child.empty() {
+			if n.children == nil {
+				n.children = map[string]*node{}
+			}
+			n.children[e.Name()] = child
+		}
+	}
+	own, err := w.sources(dir, files)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, s := range own {
+		fixed = fixed && s.link == ""
+	}
+	if n.module, err = w.module(own); err != nil {
+		return nil, false, err
+	}
+	if fixed && id != "" {
+		w.engine.nodes.add(string(id), n, 1+len(n.children))
+	}
+	return n, fixed, nil
+}
+
+// source is one configuration file of a directory.
+type source struct {
+	name string // in its directory
+	path string // in the tree
+	id   workflow.ObjectID
+	link string // of a symlink: its target, relative to the directory
+}
+
+// sources picks the configuration files that count: OpenTofu reads x.tofu
+// instead of x.tf, and neither tool reads editors' backup files.
+func (w *walker) sources(dir string, files []fs.DirEntry) ([]source, error) {
+	tofu := map[string]bool{}
+	for _, f := range files {
+		if base, suffix := splitSuffix(f.Name()); strings.HasPrefix(suffix, ".tofu") {
+			tofu[base+strings.Replace(suffix, ".tofu", ".tf", 1)] = true
+		}
+	}
+	var out []source
+	for _, f := range files {
+		name := f.Name()
+		if _, suffix := splitSuffix(name); suffix == "" || tofu[name] || ignoredFile(name) {
+			continue
+		}
+		s := source{name: name, path: path.Join(dir, name)}
+		if f.Type()&fs.ModeSymlink != 0 {
+			target, err := fs.ReadLink(w.tree, s.path)
+			if err != nil {
+				return nil, err
+			}
+			s.link = path.Clean(target)
+		}
+		info, err := fs.Stat(w.tree, s.path)
+		if err != nil && s.link == "" {
+			return nil, err
+		}
+		if err != nil || info.IsDir() {
+			continue // a symlink to nowhere, or out of the tree: the export refuses it in words
+		}
+		s.id = idOf(info)
+		out = append(out, s)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
+	return out, nil
+}
+
+// module parses a directory's files, or finds the same ones parsed before.
+func (w *walker) module(files []source) (*module, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	key := sha256.New()
+	known := true
+	for _, f := range files {
+		known = known && f.id != ""
+		fmt.Fprintf(key, "%q %q %s\n", f.name, f.link, f.id)
+	}
+	k := hex.EncodeToString(key.Sum(nil))
+	if known {
+		if m, ok := w.engine.modules.get(k); ok {
+			return m, nil
+		}
+	}
+	p := newParser()
+	for _, f := range files {
+		data, err := fs.ReadFile(w.tree, f.path)
+		if err != nil {
+			return nil, err
+		}
+		if f.link != "" {
+			p.module.files = append(p.module.files, f.link)
+		}
+		p.file(f.name, data)
+	}
+	w.engine.parsed.Add(1)
+	m := p.finish()
+	if known {
+		w.engine.modules.add(k, m, 1)
+	}
+	return m, nil
+}
+
+// splitSuffix splits a configuration file's name; suffix is "" for other files.
+func splitSuffix(name string) (base, suffix string) {
+	for _, s := range []string{".tf.json", ".tofu.json", ".tf", ".tofu"} {
+		if strings.HasSuffix(name, s) {
+			return strings.TrimSuffix(name, s), s
+		}
+	}
+	return name, ""
+}
+
+// ignoredFile is terraform's rule for files it leaves alone (configs.IsIgnoredFile).
+func ignoredFile(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") ||
+		strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#")
+}
+
+func idOf(info fs.FileInfo) workflow.ObjectID {
+	id, _ := info.Sys().(workflow.ObjectID)
+	return id
+}

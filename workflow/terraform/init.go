@@ -1,0 +1,116 @@
+package terraform
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-exec/tfexec"
+
+)
+
+// init runs init (never with -upgrade, -reconfigure or -migrate-state) and
+// holds the lock-file policy: a committed lock file is what decides, so init
+// must find nothing to change in it.
+func (p *planning) init() error {
+	committed, err := p.readLockFile()
+	if err != nil {
+		return err
+	}
+	if err := p.initProviders(); err != nil {
+		var f *failure
+		if committed != nil && errors.As(err, &f) && !f.passing && lockFault(p.output.stderrText()) {
+			return &failure{reason: "The committed `" + lockFileName + "` does not fit. " + p.lockMend(), diagnostics: f.diagnostics}
+		}
+		return err
+	}
+	after, err := p.readLockFile()
+	if err != nil {
+		return err
+	}
+	switch {
+	case committed == nil && after != nil:
+		p.notes = append(p.notes, fmt.Sprintf("`%s` is not committed, so the next run may use other provider versions.", p.relative(lockFileName)))
+	case committed != nil && !bytes.Equal(committed, after):
+		return failed("%s init would change the committed `%s` (%s). %s", p.tool.name, p.relative(lockFileName), lockDifference(committed, after), p.lockMend())
+	}
+	return nil
+}
+
+// runInit is one init.
+func (p *planning) runInit() error {
+	var options []tfexec.InitOption
+	for _, f := range p.job.Project.BackendConfig {
+		options = append(options, tfexec.BackendConfig(f))
+	}
+	err := p.step("init", func() error { return p.tf.Init(p.uncancelled, options...) })
+	if err != nil {
+		return p.commandFailed("init", err)
+	}
+	return nil
+}
+
+func (p *planning) readLockFile() ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join(p.dir, lockFileName))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}
+
+func (p *planning) relative(file string) string {
+	return strings.TrimPrefix(filepath.ToSlash(filepath.Join(p.job.Project.Dir, file)), "./")
+}
+
+// lockMend is the line to run.
+func (p *planning) lockMend() string {
+	return fmt.Sprintf("Run `%s -chdir=%s providers lock -platform=%s` (and one -platform for each other machine it is used on) and commit the result.", p.tool.name, p.job.Project.Dir, platform())
+}
+
+// lockFault recognises that init failed over the lock file.
+func lockFault(stderr string) bool {
+	folded := strings.Join(strings.Fields(stderr), " ")
+	for _, s := range []string{
+		"checksums previously recorded in the dependency lock file", // the package is another one
+		"does not match configured version constraint",              // locked version against required_providers
+		"Failed to read dependency lock file", "Invalid dependency lock", "Inconsistent dependency lock file",
+	} {
+		if strings.Contains(folded, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// lockDifference names what init changed.
+func lockDifference(before, after []byte) string {
+	old, _ := parseLockFile(before) // both went through terraform: what does not parse was its fault to report
+	now, _ := parseLockFile(after)
+	var out []string
+	for _, address := range slices.Sorted(maps.Keys(now)) {
+		was, ok := old[address]
+		switch {
+		case !ok:
+			out = append(out, address+" is missing in it")
+		case was.version != now[address].version:
+			out = append(out, fmt.Sprintf("%s is locked at %s, init chose %s", address, was.version, now[address].version))
+		case !slices.Equal(was.hashes, now[address].hashes):
+			out = append(out, address+" lacks a checksum for "+platform())
+		}
+	}
+	for _, address := range slices.Sorted(maps.Keys(old)) {
+		if _, ok := now[address]; !ok {
+			out = append(out, address+" is not used any more")
+		}
+	}
+	if len(out) == 0 {
+		return "its layout"
+	}
+	return strings.Join(out, "; ")
+}
+

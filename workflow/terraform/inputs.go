@@ -1,0 +1,291 @@
+package terraform
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+const lockFileName = ".terraform.lock.hcl"
+
+// Inputs says what a project's plan is made from, and refuses one whose state
+// would be lost or that reaches out of the repository.
+func (e *Engine) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
+	g := &gathering{engine: e, ctx: ctx, tree: t, found: d, project: p, dir: path.Clean(p.Dir), digest: map[string]string{}}
+	g.in = workflow.Inputs{Dir: g.dir, Modules: d.Closure(g.dir)}
+	if err := g.gather(); err != nil {
+		return workflow.Inputs{}, fmt.Errorf("inputs of %s: %w", p.Name, err)
+	}
+	return g.in, nil
+}
+
+// gathering collects one project's inputs.
+type gathering struct {
+	engine  *Engine
+	ctx     context.Context
+	tree    workflow.Tree
+	found   workflow.Discovery
+	project workflow.Project
+	dir     string
+	in      workflow.Inputs
+	digest  map[string]string // path -> mode and id, or what else is known of it
+}
+
+func (g *gathering) gather() error {
+	own, ok := g.found.Modules[g.dir]
+	if !ok {
+		g.refuse("`%s` has no Terraform files.", g.dir)
+	}
+	steps := []func() error{g.modules, g.varFiles, g.watch, g.lockFile, func() error { return g.backend(own) }}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	entry, err := json.Marshal(technicalKeys(g.project))
+	if err != nil {
+		return err
+	}
+	parts := []string{string(entry)}
+	for _, name := range slices.Sorted(maps.Keys(g.digest)) {
+		parts = append(parts, name, g.digest[name])
+	}
+	g.in.Digest = hash(parts...)
+	return nil
+}
+
+// technicalKeys is the part of a project's entry that a plan depends on; labels are not.
+func technicalKeys(p workflow.Project) workflow.Project {
+	return workflow.Project{Dir: path.Clean(p.Dir), TerraformWorkspace: p.TerraformWorkspace, Engine: p.Engine, Tool: p.Tool, Version: p.Version,
+		VarFiles: p.VarFiles, BackendConfig: p.BackendConfig, Watch: p.Watch, WholeTree: p.WholeTree}
+}
+
+// refuse keeps the first refusal: one mend at a time.
+func (g *gathering) refuse(format string, args ...any) {
+	if g.in.Refused == "" {
+		g.in.Refused = fmt.Sprintf(format, args...)
+	}
+}
+
+// modules goes through the directory and its closure.
+func (g *gathering) modules() error {
+	var providers, files []string
+	for _, dir := range append([]string{g.dir}, g.in.Modules...) {
+		if leaves(dir) {
+			g.refuse("It calls a module at `%s`, which is outside of the repository.", dir)
+			continue
+		}
+		m := g.found.Modules[dir]
+		for _, d := range m.Unsafe {
+			g.refuse("%s line %d: %s", d.Position.File, d.Position.Line, d.Detail)
+		}
+		g.in.Diagnostics = append(g.in.Diagnostics, m.Diagnostics...)
+		if m.ProviderConfig != "" {
+			providers = append(providers, m.ProviderConfig)
+		}
+		files = append(files, m.Files...)
+		files = append(files, joinAll(g.dir, m.RootFiles)...)
+		if err := g.directory(dir); err != nil {
+			return err
+		}
+	}
+	if len(providers) > 0 {
+		slices.Sort(providers)
+		g.in.ProviderConfig = hash(providers...)
+	}
+	slices.Sort(files)
+	for _, f := range slices.Compact(files) {
+		if leaves(f) || g.covered(f) {
+			continue
+		}
+		g.in.Files = append(g.in.Files, f)
+		if err := g.entry(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// covered reports whether a file lies in a directory that is an input anyway.
+func (g *gathering) covered(file string) bool {
+	for dir := path.Dir(file); ; dir = path.Dir(dir) {
+		if _, ok := g.found.Modules[dir]; ok {
+			return dir == g.dir || slices.Contains(g.in.Modules, dir)
+		}
+		if dir == "." || dir == "/" {
+			return false
+		}
+	}
+}
+
+// directory takes the files of dir and of everything below, except directories
+// that are modules of their own: those count only when they are in the closure.
+func (g *gathering) directory(dir string) error {
+	if err := g.ctx.Err(); err != nil {
+		return err
+	}
+	entries, err := fs.ReadDir(g.tree, dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		g.digest[dir] = "missing"
+		return nil // terraform names the call that leads nowhere
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if skipped[e.Name()] {
+			continue
+		}
+		if !e.IsDir() {
+			if err := g.entry(name); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, other := g.found.Modules[name]; other {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		if id := idOf(info); id != "" {
+			if n, ok := g.engine.nodes.get(string(id)); ok && n.empty() {
+				g.digest[name] = "tree " + string(id) // nothing below is a module: its id says all
+				continue
+			}
+		}
+		if err := g.directory(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry takes one file into the digest: its mode and object id, for a symlink
+// the link and what it leads to. Without ids its content counts.
+func (g *gathering) entry(name string) error {
+	info, err := fs.Lstat(g.tree, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		g.digest[name] = "missing"
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	what, err := g.content(name, info)
+	if err != nil {
+		return err
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		target, err := fs.Stat(g.tree, name)
+		if err != nil {
+			what += " -> nowhere" // also one that leaves the tree: the export refuses it in words
+		} else if what, err = g.content(name, target); err != nil {
+			return err
+		}
+	}
+	g.digest[name] = what
+	return nil
+}
+
+func (g *gathering) content(name string, info fs.FileInfo) (string, error) {
+	if id := idOf(info); id != "" {
+		return fmt.Sprintf("%v %s", info.Mode(), id), nil
+	}
+	if info.IsDir() {
+		return info.Mode().String(), nil
+	}
+	data, err := fs.ReadFile(g.tree, name)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%v %s", info.Mode(), hash(string(data))), nil
+}
+
+// varFiles takes the var and backend_config files; each must be there.
+func (g *gathering) varFiles() error {
+	for _, f := range g.project.VarFiles {
+		if err := g.named("var file", f); err != nil {
+			return err
+		}
+	}
+	for _, f := range g.project.BackendConfig {
+		if err := g.named("backend configuration file", f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *gathering) named(what, file string) error {
+	name := path.Join(g.dir, file)
+	if path.IsAbs(file) || leaves(name) {
+		g.refuse("Its %s `%s` is outside of the repository.", what, file)
+		return nil
+	}
+	info, err := fs.Stat(g.tree, name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
+		g.refuse("Its %s `%s` does not exist.", what, name)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	g.in.VarFiles = append(g.in.VarFiles, name)
+	return g.entry(name)
+}
+
+// watch takes the files that the project's globs match.
+func (g *gathering) watch() error {
+	for _, w := range g.project.Watch {
+		glob := path.Join(g.dir, w)
+		if path.IsAbs(w) || leaves(glob) {
+			g.refuse("It watches `%s`, which is outside of the repository.", w)
+			continue
+		}
+		g.in.Watch = append(g.in.Watch, glob)
+		files, err := doublestar.Glob(g.tree, glob, doublestar.WithFilesOnly(), doublestar.WithNoFollow())
+		if err != nil {
+			return fmt.Errorf("watch %q: %w", w, err)
+		}
+		for _, f := range files {
+			if err := g.entry(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (g *gathering) lockFile() error {
+	data, err := fs.ReadFile(g.tree, path.Join(g.dir, lockFileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	g.in.LockFile = hash(string(data))
+	locked, diags := parseLockFile(data)
+	for _, d := range diags {
+		d.Position.File = path.Join(g.dir, lockFileName)
+		g.in.Diagnostics = append(g.in.Diagnostics, d)
+	}
+	g.in.LockedProviders = slices.Sorted(maps.Keys(locked))
+	return nil
+}
+
+// leaves reports whether a clean path leaves the root.
+func leaves(p string) bool { return p == ".." || strings.HasPrefix(p, "../") || path.IsAbs(p) }

@@ -1,0 +1,47 @@
+package terraform
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// lockedProvider is one entry of a dependency lock file.
+type lockedProvider struct {
+	version string
+	hashes  []string // "h1:..." and "zh:..."
+}
+
+// parseLockFile reads a .terraform.lock.hcl: provider source address -> entry.
+// Positions of diagnostics have no file.
+func parseLockFile(data []byte) (map[string]lockedProvider, []workflow.Diagnostic) {
+	out := map[string]lockedProvider{}
+	f, diags := hclsyntax.ParseConfig(data, "", hcl.InitialPos)
+	p := newParser()
+	p.report(diags)
+	if f == nil {
+		return out, p.module.diagnostics
+	}
+	content, _, _ := f.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "provider", LabelNames: []string{"address"}}}})
+	for _, b := range content.Blocks {
+		attrs, _ := b.Body.JustAttributes()
+		var l lockedProvider
+		if a := attrs["version"]; a != nil {
+			l.version, _ = literalString(a.Expr)
+		}
+		if a := attrs["hashes"]; a != nil {
+			v, diags := a.Expr.Value(nil)
+			if !diags.HasErrors() && v.CanIterateElements() {
+				for it := v.ElementIterator(); it.Next(); {
+					_, e := it.Element()
+					if h, ok := printed(e); ok {
+						l.hashes = append(l.hashes, h)
+					}
+				}
+			}
+		}
+		out[b.Labels[0]] = l
+	}
+	return out, p.module.diagnostics
+}

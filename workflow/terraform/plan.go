@@ -1,0 +1,303 @@
+package terraform
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/terraform-exec/tfexec"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Plan carries out one plan run: tool, init, lock-file policy, Terraform
+// workspace, job.Ready, plan, show. It is called in the runner's process, on
+// its main thread, whose environment holds Env and nothing that must not reach
+// terraform. ctx never reaches terraform: an interrupt is a signal that the
+// runner sends; a ctx that is done only keeps the next step from starting.
+func (e *Engine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Result, error) {
+	if err := checkEnv(job.Files); err != nil {
+		return workflow.Result{}, fmt.Errorf("planning %s: %w", job.Project.Name, err)
+	}
+	if job.Log == nil {
+		job.Log = io.Discard
+	}
+	p := &planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx), job: job, output: newOutput(job.Log),
+		dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir))}
+	defer os.Remove(job.Files.Out) // nothing can apply it yet; a file that is not there is fine
+	err := p.run()
+	var f *failure
+	if errors.As(err, &f) {
+		return workflow.Result{Outcome: workflow.OutcomeFailed, NotStarted: f.notStarted, Passing: f.passing, Reason: f.reason,
+			Diagnostics: f.diagnostics, Whole: p.whole}, nil
+	}
+	if err != nil {
+		return workflow.Result{}, fmt.Errorf("planning %s: %w", job.Project.Name, err)
+	}
+	return workflow.Result{Outcome: workflow.OutcomeSucceeded, Plan: p.plan, Whole: p.whole}, nil
+}
+
+// failure is what goes wrong with the project: it ends in the Result.
+type failure struct {
+	reason      string // a sentence
+	passing     bool
+	notStarted  bool
+	diagnostics []workflow.Diagnostic
+}
+
+func (f *failure) Error() string { return f.reason }
+
+func failed(format string, args ...any) error { return &failure{reason: fmt.Sprintf(format, args...)} }
+
+// planning is one run.
+type planning struct {
+	engine      *Engine
+	ctx         context.Context
+	uncancelled context.Context
+	job         workflow.PlanJob
+	dir         string // where terraform runs
+	tool        tool
+	tf          *tfexec.Terraform // one a run
+	output      *output
+	notes       []string
+	whole       bool
+	plan        *workflow.Plan
+}
+
+func (p *planning) run() error {
+	if info, err := os.Stat(p.dir); err != nil || !info.IsDir() {
+		return failed("The directory `%s` does not exist.", p.job.Project.Dir)
+	}
+	if err := p.writeCLIConfig(mirrorOnly(p.job.Tools.Providers)); err != nil {
+		return err
+	}
+	var err error
+	if p.tool, err = findTool(p.ctx, p.engine.options, p.job, p.dir); err != nil {
+		return err
+	}
+	if p.tf, err = tfexec.NewTerraform(p.dir, p.tool.exec); err != nil {
+		return err
+	}
+	for _, step := range []func() error{p.init, p.selectWorkspace, p.ready, p.makePlan, p.wholeTree} {
+		if p.ctx.Err() != nil {
+			return failed("It was interrupted.")
+		}
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step runs one terraform command with its output in the log.
+func (p *planning) step(heading string, command func() error) error {
+	p.output.begin(p.tool.name + " " + heading)
+	p.tf.SetStdout(p.output.out())
+	p.tf.SetStderr(p.output.err())
+	defer p.tf.SetStdout(io.Discard)
+	defer p.tf.SetStderr(io.Discard)
+	return command()
+}
+
+// ready is the border between preparation and work.
+func (p *planning) ready() error {
+	if p.job.Ready == nil {
+		return nil
+	}
+	if err := p.job.Ready(p.ctx); err != nil {
+		return &failure{reason: "The plan was not begun: " + err.Error() + ".", notStarted: true}
+	}
+	return nil
+}
+
+// selectWorkspace chooses the Terraform workspace with terraform itself: a
+// .terraform/environment written by us would silently plan "default" where the
+// workspace does not exist.
+func (p *planning) selectWorkspace() error {
+	name := terraformWorkspace(p.job.Project)
+	if name == workflow.DefaultTerraformWorkspace {
+		return nil // the data directory is fresh
+	}
+	err := p.step("workspace select "+name, func() error { return p.tf.WorkspaceSelect(p.uncancelled, name) })
+	if err == nil {
+		return nil
+	}
+	if !strings.Contains(p.output.stderrText(), "doesn't exist") {
+		return p.commandFailed("workspace select", err)
+	}
+	if !p.job.CreateWorkspace {
+		return failed("The Terraform workspace %q does not exist. Create it with `%s workspace new %s`, or allow it with `create_workspace: true` in the server's rules.", name, p.tool.name, name)
+	}
+	err = p.step("workspace new "+name, func() error { return p.tf.WorkspaceNew(p.uncancelled, name) })
+	if err != nil {
+		return p.commandFailed("workspace new", err)
+	}
+	p.notes = append(p.notes, fmt.Sprintf("The Terraform workspace %q did not exist and was created.", name))
+	return nil
+}
+
+// makePlan runs plan and reads the saved plan. Exit 0 and 2 alone prove
+// nothing: terraform exits 2 on some crashes too.
+func (p *planning) makePlan() error {
+	if err := os.Remove(p.job.Files.Out); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	var changes bool
+	err := p.step("plan", func() (err error) {
+		changes, err = p.tf.Plan(p.uncancelled, p.planOptions()...)
+		return err
+	})
+	if err != nil {
+		return p.commandFailed("plan", err)
+	}
+	if info, err := os.Stat(p.job.Files.Out); err != nil || info.Size() == 0 {
+		return p.died("left no saved plan although it exited " + map[bool]string{true: "2", false: "0"}[changes])
+	}
+	warnings := withSeverity(diagnostics(p.output.stdoutText(), p.job.Project.Dir), workflow.SeverityWarning)
+	raw, err := p.show()
+	if err != nil {
+		return err
+	}
+	plan, secrets, err := workflow.ReadPlan(workflow.PlanInput{Raw: raw, ExitChanges: changes, RepoID: p.job.RepoID, Key: p.job.Key, Project: p.job.Project,
+		Options: p.job.Options, StateIdentity: p.job.StateIdentity, InputsDigest: p.job.InputsDigest, Tool: p.tool.name,
+		ToolVersion: p.tool.version.String(), BaseProviders: p.job.BaseProviders, Hidden: p.job.Hidden, Now: time.Now()})
+	if hider, ok := p.job.Log.(interface{ Hide(values ...string) }); ok {
+		hider.Hide(secrets...) // what runs later in this process goes through the same redactor
+	}
+	if err != nil {
+		return failed("The saved plan cannot be trusted: %s.", err)
+	}
+	plan.Warnings = append(plan.Warnings, warnings...)
+	plan.Notes = append(plan.Notes, p.notes...)
+	p.plan = plan
+	return nil
+}
+
+func (p *planning) planOptions() []tfexec.PlanOption {
+	out := []tfexec.PlanOption{tfexec.Out(p.job.Files.Out)}
+	for _, f := range p.job.Project.VarFiles {
+		out = append(out, tfexec.VarFile(f))
+	}
+	for _, t := range p.job.Options.Targets {
+		out = append(out, tfexec.Target(t))
+	}
+	for _, r := range p.job.Options.Replaces {
+		out = append(out, tfexec.Replace(r))
+	}
+	if p.job.Options.Destroy {
+		out = append(out, tfexec.Destroy(true))
+	}
+	if p.job.Options.RefreshOnly {
+		out = append(out, tfexec.RefreshOnly(true))
+	}
+	return out
+}
+
+// show returns the saved plan as JSON, exactly as printed: terraform-exec only
+// returns a decoded form, but it tees what it decodes. The log gets none of it,
+// for it holds every secret of the plan. terraform-exec's opinion of the JSON
+// does not count; ReadPlan's does.
+func (p *planning) show() ([]byte, error) {
+	var raw bytes.Buffer
+	p.output.begin(p.tool.name + " show -json")
+	p.tf.SetStdout(&raw)
+	p.tf.SetStderr(p.output.errOnly())
+	defer p.tf.SetStdout(io.Discard)
+	defer p.tf.SetStderr(io.Discard)
+	_, err := p.tf.ShowPlanFile(p.uncancelled, p.job.Files.Out)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil, p.commandFailed("show", err)
+	}
+	if raw.Len() == 0 {
+		return nil, p.died("printed nothing for its saved plan")
+	}
+	return raw.Bytes(), nil
+}
+
+// wholeTree makes the plan again in the whole tree when it does things that its
+// changes do not show and that may use files the workspace does not hold.
+func (p *planning) wholeTree() error {
+	if len(p.plan.Hidden) == 0 || p.job.Whole == nil {
+		return nil
+	}
+	p.output.begin("the plan has effects that its changes do not show: it is made again in the whole tree")
+	if err := p.job.Whole(p.ctx); err != nil {
+		return fmt.Errorf("exporting the whole tree: %w", err)
+	}
+	p.whole = true
+	return p.makePlan()
+}
+
+// commandFailed turns a failed command into what people should read.
+func (p *planning) commandFailed(command string, err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return fmt.Errorf("%s %s: %w", p.tool.name, command, err)
+	}
+	status, _ := exit.Sys().(syscall.WaitStatus)
+	if status.Signaled() {
+		return p.died(signalSentence(command, status.Signal()))
+	}
+	stderr := p.output.stderrText()
+	found := withSeverity(diagnostics(stderr, p.job.Project.Dir), workflow.SeverityError)
+	f := &failure{diagnostics: found}
+	why := passing(stderr)
+	f.passing = why != ""
+	switch {
+	case f.passing:
+		f.reason = why
+	case len(found) == 0:
+		return p.died(fmt.Sprintf("ended %s with exit status %d", command, exit.ExitCode()))
+	default:
+		f.reason = fmt.Sprintf("%s %s: %s", p.tool.name, command, summary(found))
+	}
+	return f
+}
+
+// summary is the first error with its place, and how many more there are.
+func summary(found []workflow.Diagnostic) string {
+	out := found[0].Summary
+	if pos := found[0].Position; pos.File != "" {
+		out += fmt.Sprintf(" (%s line %d)", pos.File, pos.Line)
+	}
+	switch n := len(found) - 1; n {
+	case 0:
+	case 1:
+		out += ", and 1 more error"
+	default:
+		out += fmt.Sprintf(", and %d more errors", n)
+	}
+	return strings.TrimRight(out, ".") + "."
+}
+
+// died is the failure of a terraform that did not end as it should: how it
+// died, and the first line it printed about it.
+func (p *planning) died(how string) error {
+	reason := p.tool.name + " " + how
+	if line := firstLine(p.output.stderrText()); line != "" {
+		reason += ": " + line
+	}
+	return failed("%s.", strings.TrimRight(reason, "."))
+}
+
+func signalSentence(command string, s syscall.Signal) string {
+	switch s {
+	case syscall.SIGKILL:
+		return "was killed during " + command + " (SIGKILL): most likely the machine or its memory limit ran out of memory"
+	case syscall.SIGINT, syscall.SIGTERM:
+		return "was interrupted during " + command
+	}
+	return fmt.Sprintf("died during %s of signal %d (%s)", command, int(s), s)
+}
+
+func platform() string { return runtime.GOOS + "_" + runtime.GOARCH }

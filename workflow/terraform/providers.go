@@ -1,0 +1,249 @@
+package terraform
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/dirhash"
+)
+
+// Providers. A run's CLI configuration knows one place: our mirror, a directory
+// laid out as terraform's unpacked filesystem mirror,
+//
+//	HOST/NAMESPACE/TYPE/VERSION/OS_ARCH/terraform-provider-TYPE_vVERSION
+//
+// from which init only makes symlinks. It is never written in place: what it
+// lacks is fetched by an init of one run, under one lock a provider, while the
+// others wait; then the package is copied aside, compared with the checksum
+// that terraform verified, and renamed into place whole. An operator may put
+// packages there too. terraform's plugin cache is not used: it is not safe
+// for concurrent inits.
+
+// mirrorOnly is the CLI configuration of a run.
+func mirrorOnly(mirror string) string {
+	if mirror == "" {
+		return cliConfig("direct {}")
+	}
+	return cliConfig(mirrorBlock(mirror))
+}
+
+func mirrorBlock(mirror string) string {
+	return "filesystem_mirror {\n    path = " + strconv.Quote(mirror) + "\n  }"
+}
+
+func cliConfig(sources string) string {
+	return "disable_checkpoint = true\nprovider_installation {\n  " + sources + "\n}\n"
+}
+
+func (p *planning) writeCLIConfig(text string) error {
+	return os.WriteFile(cliConfigFile(p.job.Files), []byte(text), 0o600)
+}
+
+// initProviders runs init from the mirror; when providers are missing there it
+// fetches them, once for all runs that wait for them.
+func (p *planning) initProviders() error {
+	mirror := p.job.Tools.Providers
+	if mirror == "" {
+		return p.runInit()
+	}
+	if err := os.MkdirAll(mirror, 0o755); err != nil {
+		return fmt.Errorf("the provider mirror: %w", err)
+	}
+	before := listPackages(mirror)
+	err := p.runInit()
+	missing := missingProviders(p.output.stderrText(), p.tool.registry())
+	if err == nil || len(missing) == 0 {
+		return err
+	}
+	for _, name := range missing {
+		unlock, err := p.lockProvider(mirror, name)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
+	if now := listPackages(mirror); !maps.Equal(before, now) { // somebody fetched while we waited
+		if err := p.runInit(); err == nil || len(missingProviders(p.output.stderrText(), p.tool.registry())) == 0 {
+			return err
+		}
+	}
+	return p.fetch(mirror, missing)
+}
+
+func (p *planning) lockProvider(mirror, address string) (func(), error) {
+	dir := filepath.Join(mirror, ".locks")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	locked := p.lockedProviders()[address] // its version is only known when it is locked
+	return lockFile(p.ctx, filepath.Join(dir, hash(address, locked.version)[:32]))
+}
+
+func (p *planning) lockedProviders() map[string]lockedProvider {
+	data, err := p.readLockFile()
+	if err != nil || data == nil {
+		return nil // none, or init has said it
+	}
+	locked, _ := parseLockFile(data)
+	return locked
+}
+
+// fetch runs init with the providers' origin allowed, into this run's own data
+// directory, then gives what came to the mirror. The modules are there already,
+// and no code of a provider has run.
+func (p *planning) fetch(mirror string, missing []string) error {
+	upstream := p.engine.options.Upstream
+	if upstream == "" {
+		upstream = "direct {}"
+	}
+	if err := p.writeCLIConfig(cliConfig(mirrorBlock(mirror) + "\n  " + upstream)); err != nil {
+		return err
+	}
+	p.output.begin("fetching " + strings.Join(missing, ", ") + ", which the provider mirror lacks")
+	if err := p.runInit(); err != nil {
+		var f *failure
+		if errors.As(err, &f) && (len(missingProviders(p.output.stderrText(), p.tool.registry())) > 0 || f.passing) {
+			f.reason = fmt.Sprintf("The provider %s is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from its registry did not work: %s",
+				strings.Join(missing, ", "), f.reason)
+		}
+		return err
+	}
+	return p.publish(mirror)
+}
+
+// publish copies the packages in the data directory that the mirror lacks.
+func (p *planning) publish(mirror string) error {
+	root := filepath.Join(p.job.Files.Data, "providers")
+	have := listPackages(mirror)
+	locked := p.lockedProviders()
+	for pkg := range listPackages(root) {
+		if have[pkg] {
+			continue
+		}
+		parts := strings.Split(pkg, "/") // host, namespace, type, version, platform
+		entry := locked[strings.Join(parts[:3], "/")]
+		if entry.version != parts[3] {
+			return fmt.Errorf("provider %s was fetched, but the lock file has version %q", pkg, entry.version)
+		}
+		if err := publishPackage(filepath.Join(root, filepath.FromSlash(pkg)), mirror, pkg, entry.hashes); err != nil {
+			return fmt.Errorf("adding provider %s to the mirror: %w", pkg, err)
+		}
+	}
+	return nil
+}
+
+func publishPackage(from, mirror, pkg string, hashes []string) error {
+	from, err := filepath.EvalSymlinks(from)
+	if err != nil {
+		return err
+	}
+	aside, err := os.MkdirTemp(mirror, ".incoming-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(aside)
+	target := filepath.Join(aside, "package")
+	if err := copyTree(from, target); err != nil {
+		return err
+	}
+	got, err := dirhash.HashDir(target, "", dirhash.Hash1) // terraform's "h1:" is this hash
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(hashes, got) {
+		return fmt.Errorf("its checksum %s is not the one that init verified", got)
+	}
+	place := filepath.Join(mirror, filepath.FromSlash(pkg))
+	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
+		return err
+	}
+	if err := os.Rename(target, place); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// copyTree copies directories and regular files with their modes, as a package has no others.
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, name)
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		case !d.Type().IsRegular():
+			return fmt.Errorf("%s is not a regular file", rel)
+		}
+		return copyFile(name, filepath.Join(to, rel), info.Mode().Perm())
+	})
+}
+
+func copyFile(from, to string, mode fs.FileMode) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Sync(), out.Close())
+}
+
+// listPackages lists HOST/NAMESPACE/TYPE/VERSION/PLATFORM below a directory.
+func listPackages(root string) map[string]bool {
+	found, err := filepath.Glob(filepath.Join(root, "[^.]*", "*", "*", "*", platform()))
+	if err != nil {
+		return nil // only for a faulty pattern
+	}
+	out := map[string]bool{}
+	for _, f := range found {
+		if rel, err := filepath.Rel(root, f); err == nil {
+			out[filepath.ToSlash(rel)] = true
+		}
+	}
+	return out
+}
+
+var providerAddress = regexp.MustCompile(`provider (?:registry )?((?:[a-zA-Z0-9.-]+(?::\d+)?/)?[a-z0-9_-]+/[a-z0-9_-]+)\b`)
+
+// missingProviders gives the source addresses, sorted, of the providers that
+// init found nowhere; nil when init failed of something else. Both tools leave
+// out the host of their own registry.
+func missingProviders(stderr, registry string) []string {
+	found := map[string]bool{}
+	for _, d := range diagnostics(stderr, ".") {
+		if !strings.HasPrefix(d.Summary, "Failed to query available provider packages") && // terraform
+			!strings.HasPrefix(d.Summary, "Failed to install provider") &&
+			!strings.HasPrefix(d.Summary, "Failed to resolve provider packages") { // OpenTofu
+			continue
+		}
+		if m := providerAddress.FindStringSubmatch(d.Detail); m != nil {
+			address := m[1]
+			if strings.Count(address, "/") == 1 {
+				address = registry + "/" + address
+			}
+			found[address] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
