@@ -1,0 +1,156 @@
+package run
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Job is what a runner has to do: job.json. No secret is in it.
+type Job struct {
+	Protocol int            `json:"protocol"` // set by the launcher
+	Run      workflow.Run   `json:"run"`
+	GitDir   string         `json:"git_dir"` // the mirror that holds Run.Tree, absolute
+	Own      []string       `json:"own"`     // for ExportSpec.Own; empty: the project's directory
+	Tools    workflow.Tools `json:"tools"`
+	// PlanTimeout ends the run, preparation included; 0 = never.
+	PlanTimeout time.Duration `json:"plan_timeout"`
+	Ladder      Ladder        `json:"ladder"`
+	LogLimit    int64         `json:"log_limit"` // bytes; 0 = 10 MB
+}
+
+// Ladder is how a plan is stopped: SIGINT, after Again a second SIGINT, after a
+// further Kill SIGKILL. Zero values mean 60 s and 30 s.
+type Ladder struct {
+	Again time.Duration `json:"again"`
+	Kill  time.Duration `json:"kill"`
+}
+
+func (l Ladder) withDefaults() Ladder {
+	if l.Again <= 0 {
+		l.Again = 60 * time.Second
+	}
+	if l.Kill <= 0 {
+		l.Kill = 30 * time.Second
+	}
+	return l
+}
+
+// Secrets are handed to the runner over the socket and never written to a file.
+type Secrets struct {
+	// Env is the credentials' environment. Names that are the run's own (HOME,
+	// PATH, what the engine sets, TF_CLI_ARGS, ...) are not taken from it.
+	Env map[string]string `json:"env,omitempty"`
+	Key []byte            `json:"key,omitempty"` // the repository's key
+	// Redact are further values that must not be seen. Values of Env that look like
+	// secrets are redacted anyway.
+	Redact []string `json:"redact,omitempty"`
+}
+
+// message is one message on the socket, either way.
+type message struct {
+	Secrets *Secrets `json:"secrets,omitempty"`
+	Ready   bool     `json:"ready,omitempty"`
+	Go      bool     `json:"go,omitempty"`
+}
+
+// ExportSpec says what a workspace holds. It has the fields of the git room's
+// spec of the same name, in the same order, so that one converts to the other.
+type ExportSpec struct {
+	GitDir string
+	Tree   string   // tree id
+	Paths  []string // empty: the whole tree
+	Own    []string // where a symlink that leaves the tree refuses the project
+	Dir    string   // the workspace
+}
+
+// allowedEnv reports whether a variable of the server's environment reaches a
+// runner. It is an allow-list: everything that the server knows and a plan could
+// read stays behind.
+func allowedEnv(name string) bool {
+	switch strings.ToUpper(name) {
+	case "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY":
+		return true
+	}
+	switch name {
+	case "PATH", "LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR":
+		return true
+	}
+	return strings.HasPrefix(name, "LC_")
+}
+
+// environment is the run's own: the allowed part of base, with its private HOME and TMPDIR.
+func environment(base []string, f workflow.RunFiles) []string {
+	var env []string
+	for _, kv := range base {
+		if name, _, ok := strings.Cut(kv, "="); ok && allowedEnv(name) {
+			env = append(env, kv)
+		}
+	}
+	return append(env, "HOME="+f.Home, "TMPDIR="+f.Tmp)
+}
+
+// ownEnv reports whether a name is the run's own, so that credentials cannot
+// change which program runs, with which arguments, or where it keeps its files.
+func ownEnv(name string) bool {
+	switch name {
+	case "", "PATH", "HOME", "TMPDIR", "TF_DATA_DIR", "TF_WORKSPACE", "TF_PLUGIN_CACHE_DIR", "TF_INPUT", "TF_IN_AUTOMATION", "CHECKPOINT_DISABLE":
+		return true
+	}
+	for _, prefix := range []string{"CARDEA_", "LD_", "TF_CLI_", "TF_LOG", "TF_REATTACH_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// setEnvironment makes this process's environment the run's: what the tools
+// inherit. The engine's settings win over the credentials'.
+func setEnvironment(f workflow.RunFiles, engine []string, secret map[string]string) error {
+	env := environment(os.Environ(), f)
+	os.Clearenv()
+	for name, value := range secret {
+		if ownEnv(name) {
+			continue
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	for _, kv := range append(env, engine...) {
+		name, value, _ := strings.Cut(kv, "=")
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plainEnv are credential variables whose values are names, not secrets: hiding
+// a region everywhere would make plans unreadable.
+var plainEnv = map[string]bool{
+	"AWS_REGION": true, "AWS_DEFAULT_REGION": true, "AWS_PROFILE": true, "AWS_DEFAULT_PROFILE": true, "AWS_ROLE_ARN": true,
+	"AWS_ROLE_SESSION_NAME": true, "AWS_CONFIG_FILE": true, "AWS_SHARED_CREDENTIALS_FILE": true, "AWS_WEB_IDENTITY_TOKEN_FILE": true,
+	"AWS_EC2_METADATA_DISABLED": true, "AWS_STS_REGIONAL_ENDPOINTS": true, "AWS_SDK_LOAD_CONFIG": true, "AWS_CA_BUNDLE": true,
+	"GOOGLE_PROJECT": true, "GOOGLE_REGION": true, "GOOGLE_ZONE": true, "GOOGLE_CLOUD_PROJECT": true, "GOOGLE_APPLICATION_CREDENTIALS": true,
+	"GOOGLE_IMPERSONATE_SERVICE_ACCOUNT": true, "CLOUDSDK_CORE_PROJECT": true, "ARM_ENVIRONMENT": true, "ARM_USE_OIDC": true, "ARM_USE_MSI": true,
+	"ARM_SUBSCRIPTION_ID": true, "ARM_TENANT_ID": true, "ARM_CLIENT_ID": true, "VAULT_ADDR": true, "VAULT_NAMESPACE": true,
+	"KUBECONFIG": true, "KUBE_CONFIG_PATH": true,
+}
+
+// values are everything of these secrets that must not be seen.
+func (s Secrets) values() []string {
+	out := append([]string(nil), s.Redact...)
+	for name, value := range s.Env {
+		if !plainEnv[name] {
+			out = append(out, value)
+		}
+	}
+	if len(s.Key) > 0 {
+		out = append(out, string(s.Key))
+	}
+	return out
+}

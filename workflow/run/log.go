@@ -1,0 +1,174 @@
+package run
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// defaultLogLimit is a log's size when the job names none.
+const defaultLogLimit = 10 << 20
+
+// logFile is a log that keeps its beginning and its end: the middle is
+// discarded, and a line says how much. While it grows it may take twice its limit.
+type logFile struct {
+	name      string
+	file      *os.File
+	limit     int64
+	size      int64
+	head      int64 // length of the kept beginning, 0 until something was discarded
+	skip      int64 // length of the line that says how much was discarded
+	discarded int64
+}
+
+func newLogFile(name string, limit int64) (*logFile, error) {
+	if limit <= 0 {
+		limit = defaultLogLimit
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the log: %w", err)
+	}
+	return &logFile{name: name, file: f, limit: limit}, nil
+}
+
+// Write appends. An error says that this part is lost; the next write may succeed.
+func (l *logFile) Write(p []byte) (int, error) {
+	n, err := l.file.WriteAt(p, l.size)
+	l.size += int64(n)
+	if err == nil && l.size > 2*l.limit {
+		err = l.shrink()
+	}
+	return n, err
+}
+
+// Close brings the log to its limit.
+func (l *logFile) Close() error {
+	var err error
+	if l.size > l.limit {
+		err = l.shrink()
+	}
+	return errors.Join(err, l.file.Close())
+}
+
+// shrink writes the log anew without its middle and puts it in place at once, so
+// that a reader sees the old one or the new one.
+func (l *logFile) shrink() error {
+	head, err := l.headEnd()
+	if err != nil {
+		return err
+	}
+	tail, err := l.tailStart(head)
+	if err != nil {
+		return err
+	}
+	discarded := l.discarded + tail - head - l.skip
+	note := fmt.Sprintf("\n[... %d bytes of this log were discarded here: it is limited to %d ...]\n\n", discarded, l.limit)
+	f, err := os.OpenFile(l.name+".new", os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("shortening the log: %w", err)
+	}
+	_, err = io.Copy(f, io.MultiReader(io.NewSectionReader(l.file, 0, head), strings.NewReader(note), io.NewSectionReader(l.file, tail, l.size-tail)))
+	if err == nil {
+		err = os.Rename(l.name+".new", l.name)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("shortening the log: %w", err), f.Close(), os.Remove(l.name+".new"))
+	}
+	err = l.file.Close()
+	l.file, l.head, l.skip, l.discarded = f, head, int64(len(note)), discarded
+	l.size = head + l.skip + l.size - tail
+	return err
+}
+
+// headEnd is where the kept beginning ends: behind the last line of the first half.
+func (l *logFile) headEnd() (int64, error) {
+	if l.discarded > 0 {
+		return l.head, nil
+	}
+	half := l.limit / 2
+	near := max(0, half-64<<10)
+	buf := make([]byte, half-near)
+	if _, err := l.file.ReadAt(buf, near); err != nil {
+		return 0, fmt.Errorf("shortening the log: %w", err)
+	}
+	if i := bytes.LastIndexByte(buf, '\n'); i >= 0 {
+		return near + int64(i) + 1, nil
+	}
+	return half, nil
+}
+
+// tailStart is where the kept end starts: at the first line of the last half.
+func (l *logFile) tailStart(head int64) (int64, error) {
+	at := max(l.size-l.limit/2+200, head+l.skip) // 200: the line that says so
+	at, err := lineStart(l.file, at, l.size)
+	if err != nil {
+		return 0, fmt.Errorf("shortening the log: %w", err)
+	}
+	return at, nil
+}
+
+// lineStart returns the start of the first line at or after at; at itself when none starts in the next 64 KiB.
+func lineStart(r io.ReaderAt, at, size int64) (int64, error) {
+	if at <= 0 {
+		return 0, nil
+	}
+	buf := make([]byte, min(64<<10, size-at+1))
+	n, err := r.ReadAt(buf, at-1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	if i := bytes.IndexByte(buf[:n], '\n'); i >= 0 {
+		return at + int64(i), nil
+	}
+	return at, nil
+}
+
+// Log is a run's log, for pages. It may still grow; when the runner shortens
+// it, an open Log stays what it was.
+type Log struct {
+	*os.File
+	Size  int64 // when it was opened
+	Epoch int   // the run's attempt it is of
+}
+
+// OpenLog opens the log of a run's newest attempt that has one; dataDir is the
+// server's. The error is fs.ErrNotExist (wrapped) when there is none.
+func OpenLog(dataDir, runID string) (*Log, error) {
+	if _, err := dirName(runID, 0); err != nil {
+		return nil, fmt.Errorf("opening a log: %w: %w", err, os.ErrNotExist)
+	}
+	names, err := filepath.Glob(filepath.Join(dataDir, "runs", runID+".*", "log"))
+	if err != nil {
+		return nil, fmt.Errorf("opening a log: %w", err)
+	}
+	best, epoch := "", -1
+	for _, name := range names {
+		n, err := strconv.Atoi(strings.TrimPrefix(filepath.Ext(filepath.Dir(name)), "."))
+		if err == nil && n > epoch {
+			best, epoch = name, n
+		}
+	}
+	if best == "" {
+		return nil, fmt.Errorf("opening a log: run %s has none: %w", runID, os.ErrNotExist)
+	}
+	f, err := os.Open(best)
+	if err != nil {
+		return nil, fmt.Errorf("opening a log: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening a log: %w", err), f.Close())
+	}
+	return &Log{File: f, Size: info.Size(), Epoch: epoch}, nil
+}
+
+// Tail returns the offset of the first line within the last n bytes.
+func (l *Log) Tail(n int64) (int64, error) {
+	return lineStart(l.File, l.Size-n, l.Size)
+}

@@ -1,0 +1,359 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Deps are what a runner is handed: everything that is not about processes.
+type Deps struct {
+	Engine workflow.Engine
+	// Export writes a workspace and returns notes. Its error is shown to people as
+	// the reason; one that is workflow.ErrPassing is tried again.
+	Export func(context.Context, ExportSpec) (notes []string, err error)
+	// Env returns the variables that the engine's tools need (nil: none); they win
+	// over the credentials'.
+	Env func(workflow.RunFiles, workflow.Tools) []string
+}
+
+// runner is the state of one runner process.
+type runner struct {
+	dir     files
+	deps    Deps
+	job     Job
+	started time.Time
+	conn    *os.File
+	secrets Secrets
+	log     *logFile
+	redact  *Redactor
+	family  family
+	stop    *stopper
+	lock    *os.File    // held until the process ends
+	word    chan bool   // true: go
+	went    bool        // the word came
+	gone    atomic.Bool // the launcher hung up before it gave the word
+	notes   []string
+	died    chan os.Signal // SIGCHLD
+}
+
+// Main is `cardea runner DIR`: it carries out the run of that directory and
+// returns the exit code, 0 when a result was written. It must be called on the
+// main goroutine, and the process must exit when it returns.
+func Main(dir string, deps Deps) int {
+	// Tools are killed when the thread that started them ends: this one does not.
+	runtime.LockOSThread()
+	r := &runner{dir: files(dir), deps: deps, started: time.Now(), word: make(chan bool, 1), died: make(chan os.Signal, 1)}
+	if err := r.open(); err != nil {
+		fmt.Fprintln(os.Stderr, "cardea runner:", err)
+		return 1
+	}
+	defer runtime.KeepAlive(r) // a collected file is closed, and with it goes the lock
+	if err := r.finish(r.carryOut()); err != nil {
+		fmt.Fprintln(os.Stderr, "cardea runner:", err)
+		return 1
+	}
+	return 0
+}
+
+// open takes possession of the run: signals, lock, job, identity, secrets, log.
+func (r *runner) open() error {
+	// Caught and left unread, not ignored: what is ignored stays ignored in the tools.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGTERM, syscall.SIGPIPE, syscall.SIGINT, syscall.SIGQUIT)
+	interrupt := make(chan os.Signal, 1)
+	signal.Notify(interrupt, syscall.SIGUSR1)
+	signal.Notify(r.died, syscall.SIGCHLD)
+	if err := readJSON(r.dir.job(), &r.job); err != nil {
+		return fmt.Errorf("reading the job: %w", err)
+	}
+	if r.job.Protocol != protocol {
+		return fmt.Errorf("the job speaks protocol %d, this runner %d", r.job.Protocol, protocol)
+	}
+	var err error
+	if r.lock, err = takeLock(r.dir.lock()); err != nil {
+		return err
+	}
+	if done, err := exists(r.dir.result()); err != nil || done {
+		return fmt.Errorf("this run has a result already: %w", errors.Join(err, os.ErrExist))
+	}
+	r.guard()
+	me, err := identityOf(os.Getpid())
+	if err != nil {
+		return err
+	}
+	if err := writeJSON(r.dir.runner(), me); err != nil {
+		return err
+	}
+	if r.log, err = newLogFile(r.dir.log(), r.job.LogLimit); err != nil {
+		return err
+	}
+	r.stop = newStopper(r.family, r.job.Ladder)
+	go func() {
+		<-interrupt
+		r.stop.stop(workflow.OutcomeCancelled)
+	}()
+	if r.job.PlanTimeout > 0 {
+		time.AfterFunc(r.job.PlanTimeout, func() { r.stop.stop(workflow.OutcomeTimedOut) })
+	}
+	return nil
+}
+
+// guard makes us the parent of whatever our tools leave behind, and hides our
+// memory from other processes of the same user where the kernel can.
+func (r *runner) guard() {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		fmt.Fprintln(os.Stderr, "cardea runner: becoming a subreaper:", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		fmt.Fprintln(os.Stderr, "cardea runner: hiding the memory:", err)
+	}
+	r.family = newFamily()
+}
+
+// carryOut prepares and plans. What goes wrong is in the result.
+func (r *runner) carryOut() (res workflow.Result) {
+	fault := r.listen()
+	r.redact = NewRedactor(r.log, r.secrets.values()...)
+	if fault != nil {
+		r.gone.Store(true)
+		return r.failed(fault)
+	}
+	if err := r.prepare(); err != nil {
+		return r.failed(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	tended := make(chan struct{})
+	go func() {
+		defer close(tended)
+		r.family.tend(ctx, r.died)
+	}()
+	res, err := r.plan()
+	cancel()
+	<-tended
+	if err != nil {
+		return r.failed(err)
+	}
+	return res
+}
+
+// listen takes the secrets from the launcher and then listens for its word. The
+// socket is ours alone: tools do not inherit it.
+func (r *runner) listen() error {
+	const fd = 3
+	syscall.CloseOnExec(fd)
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		return fmt.Errorf("the runner is started by cardea itself: %w", err)
+	}
+	r.conn = os.NewFile(fd, "launcher")
+	in := json.NewDecoder(r.conn)
+	var m message
+	if err := in.Decode(&m); err != nil || m.Secrets == nil {
+		return fmt.Errorf("taking the secrets: %w", errors.Join(err, io.ErrUnexpectedEOF))
+	}
+	r.secrets = *m.Secrets
+	go func() {
+		var m message
+		if err := in.Decode(&m); err == nil && m.Go {
+			r.word <- true
+			return
+		}
+		r.gone.Store(true)
+		r.stop.stop(workflow.OutcomeCancelled)
+	}()
+	return nil
+}
+
+// prepare makes the run's files and environment.
+func (r *runner) prepare() error {
+	f := r.dir.engine()
+	for _, dir := range []string{f.Workspace, f.Home, f.Tmp, f.Data} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("making the run's directories: %w", err)
+		}
+	}
+	var engine []string
+	if r.deps.Env != nil {
+		engine = r.deps.Env(f, r.job.Tools)
+	}
+	if err := setEnvironment(f, engine, r.secrets.Env); err != nil {
+		return fmt.Errorf("setting the environment: %w", err)
+	}
+	var err error
+	r.notes, err = r.deps.Export(r.stop.ctx, r.export(f.Workspace, r.job.Run.Paths))
+	return err
+}
+
+func (r *runner) export(dir string, paths []string) ExportSpec {
+	own := r.job.Own
+	if len(own) == 0 {
+		own = []string{r.job.Run.Project.Dir}
+	}
+	return ExportSpec{GitDir: r.job.GitDir, Tree: r.job.Run.Tree, Paths: paths, Own: own, Dir: dir}
+}
+
+// whole adds the rest of the tree to a workspace that holds a part of it. What is there stays: init made some of it.
+func (r *runner) whole(context.Context) error {
+	rest := r.dir.path("rest")
+	notes, err := r.deps.Export(r.stop.ctx, r.export(rest, nil))
+	if err != nil {
+		return err
+	}
+	r.notes = notes
+	return addTree(rest, r.dir.engine().Workspace)
+}
+
+// addTree moves what from has and to has not.
+func addTree(from, to string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return fmt.Errorf("completing the workspace: %w", err)
+	}
+	for _, e := range entries {
+		src, dst := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
+		there, err := exists(dst)
+		switch {
+		case err != nil:
+		case !there:
+			err = os.Rename(src, dst)
+		case e.IsDir():
+			err = addTree(src, dst)
+		}
+		if err != nil {
+			return fmt.Errorf("completing the workspace: %w", err)
+		}
+	}
+	return nil
+}
+
+// plan calls the engine. Its fault is never our end: a panic is an error.
+func (r *runner) plan() (res workflow.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(os.Stderr, "panic: %v\n%s", r.redact.Redact(fmt.Sprint(p)), debug.Stack())
+			err = fmt.Errorf("a fault of cardea's own ended the run: %v", p)
+		}
+	}()
+	run := r.job.Run
+	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Tools: r.job.Tools,
+		CreateWorkspace: run.CreateWorkspace, RepoID: run.Repo.ID, Key: r.secrets.Key,
+		StateIdentity: run.StateIdentity, InputsDigest: run.InputsDigest, Log: r.redact, Ready: r.ready}
+	if len(run.Paths) > 0 {
+		job.Whole = r.whole
+	}
+	return r.deps.Engine.Plan(context.Background(), job)
+}
+
+// errNotStarted says that the plan may not begin.
+var errNotStarted = errors.New("the run was stopped before its plan began")
+
+// ready tells the launcher that everything is prepared and waits for its word.
+func (r *runner) ready(context.Context) error {
+	if r.stop.ctx.Err() != nil {
+		return errNotStarted
+	}
+	if err := json.NewEncoder(r.conn).Encode(message{Ready: true}); err != nil {
+		return errNotStarted
+	}
+	select {
+	case r.went = <-r.word:
+		return nil
+	case <-r.stop.ctx.Done():
+		return errNotStarted
+	}
+}
+
+func (r *runner) failed(err error) workflow.Result {
+	return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: err.Error(), Passing: errors.Is(err, workflow.ErrPassing)}
+}
+
+// finish ends what is left, removes what is secret, and writes the result: the last thing that a runner does.
+func (r *runner) finish(res workflow.Result) error {
+	stopped := r.stop.end()
+	withdrawn := r.gone.Load() && !r.went
+	left := errors.Join(r.conn.Close(), sweep(r.died))
+	res = r.settle(res, stopped, withdrawn)
+	if left != nil {
+		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: left.Error()})
+	}
+	if err := r.closeLog(); err != nil {
+		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: "The log is not complete.", Detail: err.Error()})
+	}
+	for _, name := range r.dir.private() {
+		if err := removeAll(name); err != nil {
+			fmt.Fprintln(os.Stderr, "cardea runner: removing the run's files:", err)
+		}
+	}
+	scrub(reflect.ValueOf(&res), r.redact.Redact)
+	res.Run, res.Epoch = r.job.Run.ID, r.job.Run.Epoch
+	return writeJSON(r.dir.result(), resultFile{protocol, res})
+}
+
+// settle says what became of the run: the engine's word, unless the run was stopped before it succeeded.
+func (r *runner) settle(res workflow.Result, stopped workflow.Outcome, withdrawn bool) workflow.Result {
+	res.Started, res.Finished = r.started, time.Now()
+	res.NotStarted = !r.went
+	if res.Outcome != workflow.OutcomeSucceeded {
+		switch {
+		case withdrawn:
+			res.Outcome, res.Passing = workflow.OutcomeCancelled, false
+			res.Reason = "The plan was not started: the server went away or withdrew it before it began."
+		case stopped == workflow.OutcomeTimedOut:
+			res.Outcome, res.Passing = stopped, false
+			res.Reason = fmt.Sprintf("The plan took longer than %s and was stopped.", r.job.PlanTimeout)
+		case stopped != workflow.OutcomeNone:
+			res.Outcome, res.Passing, res.Reason = stopped, false, "The plan was interrupted."
+		}
+	}
+	if res.Plan != nil {
+		res.Plan.Notes = append(res.Plan.Notes, r.notes...)
+	}
+	return res
+}
+
+// closeLog completes the log, and writes it anew when secrets became known only after something was written.
+func (r *runner) closeLog() error {
+	err := errors.Join(r.redact.Close(), r.log.Close())
+	if !r.redact.late() {
+		return err
+	}
+	return errors.Join(err, rewrite(r.dir.log(), r.redact))
+}
+
+// rewrite redacts a file again.
+func rewrite(name string, by *Redactor) error {
+	in, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("redacting the log again: %w", err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(name+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("redacting the log again: %w", err)
+	}
+	again := by.fork(out)
+	_, err = io.Copy(again, in)
+	err = errors.Join(err, again.Close(), out.Close())
+	if err == nil {
+		err = os.Rename(name+".new", name)
+	}
+	if err != nil {
+		// Rather no log than one with secrets.
+		return errors.Join(fmt.Errorf("redacting the log again: %w", err), os.Remove(name), os.Remove(name+".new"))
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package run
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+)
+
+// pattern finds what looks like a secret within one line. Its first group is what is hidden.
+type pattern struct {
+	hints [][]byte // one of them is in every match
+	re    *regexp.Regexp
+	keep  func(found []byte) bool // nil: never
+}
+
+func hints(words ...string) (out [][]byte) {
+	for _, w := range words {
+		out = append(out, []byte(w))
+	}
+	return out
+}
+
+var patterns = []pattern{
+	// GitHub's tokens: the short form, and since 2026 the app id with a JWT.
+	{hints: hints("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), re: regexp.MustCompile(`(gh[pousr]_[A-Za-z0-9._-]{20,})`)},
+	{hints: hints("github_pat_"), re: regexp.MustCompile(`(github_pat_[A-Za-z0-9_]{20,})`)},
+	{hints: hints("AKIA", "ASIA"), re: regexp.MustCompile(`((?:AKIA|ASIA)[A-Z0-9]{16})`)},
+	{hints: hints("://"), re: regexp.MustCompile(`://([^/\s"'<>?#]+)@`), keep: func(found []byte) bool { return string(found) == "git" }},
+	{hints: hints("uthorization", "UTHORIZATION"), re: regexp.MustCompile(`(?i)authorization["']?\s*[:=]+>?\s*["']?((?:bearer|basic|token|digest|negotiate|aws4-hmac-sha256)\s+[^"'\r\n]+)`)},
+	{hints: hints("uthorization:", "UTHORIZATION:"), re: regexp.MustCompile(`(?i)authorization:\s*([^\s"']+)`)},
+	{hints: hints("earer", "EARER"), re: regexp.MustCompile(`(?i)bearer\s+([A-Za-z0-9._~+/=-]{16,})`)},
+	{hints: hints("PRIVATE KEY-----"), re: regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(.*?)(?:-----END|\r?\n|$)`)},
+}
+
+var (
+	pemBegin = regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----`)
+	pemEnd   = []byte("-----END")
+)
+
+func (p pattern) near(line []byte) bool {
+	for _, h := range p.hints {
+		if bytes.Contains(line, h) {
+			return true
+		}
+	}
+	return false
+}
+
+// The sizes of a line's buffer: a line longer than longLine is cut, and the
+// last overlap bytes wait for what follows, because a secret may go on there.
+const (
+	longLine = 32 << 10
+	overlap  = 8 << 10
+	pemLines = 200 // a private key has no more lines
+)
+
+// lines hides what looks like a secret, line by line.
+type lines struct {
+	buf     []byte // the line that is not complete yet
+	out     []byte
+	pem     int  // lines of a private key that may still come; 0 = not inside one
+	swallow bool // inside a secret that is longer than the buffer
+}
+
+// feed takes bytes and returns what may pass; it is valid until the next call.
+func (l *lines) feed(p []byte) []byte {
+	l.out = l.out[:0]
+	for len(p) > 0 {
+		end := bytes.IndexByte(p, '\n') + 1
+		whole := end > 0
+		if !whole {
+			end = len(p)
+		}
+		l.buf = append(l.buf, p[:end]...)
+		p = p[end:]
+		switch {
+		case whole:
+			l.line()
+		case len(l.buf) > longLine:
+			l.cut()
+		}
+	}
+	return l.out
+}
+
+// end returns what is left at the end of the stream.
+func (l *lines) end() []byte {
+	l.out = l.out[:0]
+	if len(l.buf) > 0 {
+		l.line()
+	}
+	return l.out
+}
+
+// line passes the buffer, which is a complete line or the end of one.
+func (l *lines) line() {
+	line := l.key(l.skip(l.buf))
+	l.write(line, spans(line))
+	if begin := pemBegin.FindAllIndex(line, -1); begin != nil && !bytes.Contains(line[begin[len(begin)-1][1]:], pemEnd) {
+		l.pem = pemLines
+	}
+	l.buf = l.buf[:0]
+}
+
+// key hides a line inside a private key and returns what follows the key's end.
+func (l *lines) key(line []byte) []byte {
+	if l.pem == 0 {
+		return line
+	}
+	l.pem--
+	text := bytes.Trim(line, " \t\r\n+-~|>")
+	switch end := bytes.Index(line, pemEnd); {
+	case end >= 0:
+		l.pem = 0
+		l.out = append(l.out, mask...)
+		return line[end:]
+	case len(text) == 0:
+		return line
+	case bytes.ContainsAny(text, " \t") && !bytes.Contains(text, []byte(": ")): // no line of a key: it was not one, or was cut
+		l.pem = 0
+		return line
+	}
+	l.out = append(l.out, mask...)
+	return line[len(bytes.TrimRight(line, "\r\n")):]
+}
+
+// skip drops the rest of a secret that was longer than the buffer.
+func (l *lines) skip(line []byte) []byte {
+	if !l.swallow {
+		return line
+	}
+	n := 0
+	for n < len(line) && tokenByte(line[n]) {
+		n++
+	}
+	l.swallow = n == len(line)
+	return line[n:]
+}
+
+// cut passes the greater part of a very long line.
+func (l *lines) cut() {
+	line := l.skip(l.buf)
+	if len(line) <= longLine {
+		l.buf = append(l.buf[:0], line...)
+		return
+	}
+	at := len(line) - overlap
+	found := spans(line)
+	for _, s := range found {
+		if s[0] < at && at < s[1] {
+			at = s[0]
+		}
+	}
+	if at == 0 { // one secret fills the buffer
+		l.write(line, found)
+		l.swallow = slices.ContainsFunc(found, func(s [2]int) bool { return s[1] == len(line) })
+		l.buf = l.buf[:0]
+		return
+	}
+	l.write(line[:at], found)
+	l.buf = append(l.buf[:0], line[at:]...)
+}
+
+// write passes line with the spans hidden. Spans behind its end are left out.
+func (l *lines) write(line []byte, found [][2]int) {
+	from := 0
+	for _, s := range found {
+		if s[0] >= len(line) || s[1] <= from {
+			continue
+		}
+		l.out = append(append(l.out, line[from:max(from, s[0])]...), mask...)
+		from = min(s[1], len(line))
+	}
+	l.out = append(l.out, line[from:]...)
+}
+
+// spans returns what the patterns find in a line, in order.
+func spans(line []byte) [][2]int {
+	var out [][2]int
+	for _, p := range patterns {
+		if !p.near(line) {
+			continue
+		}
+		for _, m := range p.re.FindAllSubmatchIndex(line, -1) {
+			if m[2] < m[3] && (p.keep == nil || !p.keep(line[m[2]:m[3]])) {
+				out = append(out, [2]int{m[2], m[3]})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b [2]int) int { return a[0] - b[0] })
+	return out
+}
+
+func tokenByte(b byte) bool {
+	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || bytes.IndexByte([]byte("._~+/=%:@!$&*,;-"), b) >= 0
+}
