@@ -1,0 +1,115 @@
+package event
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cardea-iac/cardea/app/command"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// comment reads a command out of a new comment. Edits command nothing: people
+// with enough permission can edit other people's comments.
+func comment(p payload, rules workflow.Rules, c Config) Decision {
+	switch {
+	case p.Action != "created":
+		return ignored("a comment was %s", p.Action)
+	case p.Issue.PullRequest == nil:
+		return ignored("the comment is on an issue")
+	case p.Comment.Via != nil && p.Comment.Via.ID == c.AppID:
+		return ignored("the comment is ours")
+	case p.Comment.ID == 0 || p.Issue.Number == 0 || p.Comment.User.ID != p.Sender.ID:
+		return ignored("the comment is not its sender's")
+	}
+	if why := notWelcome(p.Sender, rules); why != "" {
+		return ignored("the comment is %s", why)
+	}
+	parsed := command.Parse(p.Comment.Body, c.Prefixes)
+	if !parsed.Addressed {
+		return ignored("the comment is not addressed to us")
+	}
+	return Decision{Request: &workflow.Request{
+		Key:  fmt.Sprintf("comment:%d", p.Comment.ID),
+		Kind: workflow.RequestCommand, Number: p.Issue.Number, Action: "comment", Immediate: true,
+		Command: parsed.Command, CommandFault: parsed.Fault, CommentID: p.Comment.ID, CommentedAt: p.Comment.CreatedAt,
+	}}
+}
+
+// notWelcome says why a sender may not command at all: only people may, and the
+// apps that the server's rule lists. Whether they have the permission is read later.
+func notWelcome(u userJS, rules workflow.Rules) string {
+	switch a := u.actor(); {
+	case u.ID == 0:
+		return "by nobody"
+	case a.Bot && !slices.ContainsFunc(rules.Bots, func(b string) bool { return strings.EqualFold(b, a.Slug()) }):
+		return "by an app that the server's rule does not list in `bots`"
+	case !a.Bot && u.Type != "User":
+		return fmt.Sprintf("by an account of type %q", u.Type)
+	}
+	return ""
+}
+
+// ButtonPlan is the identifier of the check-run button that plans again.
+const ButtonPlan = "plan"
+
+// checkRun reads a button or a re-run of one check. Both are the command `plan`,
+// with the same rights as a comment; nothing that they start ever applies.
+func checkRun(p payload, rules workflow.Rules, c Config) Decision {
+	ident := p.RequestedAction.Identifier
+	switch p.Action {
+	case "rerequested":
+		ident = "rerun"
+	case "requested_action":
+	default:
+		return ignored("a check run was %s", p.Action)
+	}
+	if p.CheckRun.App.ID != c.AppID || p.CheckRun.ID == 0 {
+		return ignored("the check run is another app's")
+	}
+	ref, ok := ParseCheckRef(p.CheckRun.ExternalID)
+	if !ok || ref.RepoID != p.Repository.ID {
+		return ignored("the check run names no pull of this repository")
+	}
+	if why := notWelcome(p.Sender, rules); why != "" {
+		return ignored("the button was pressed %s", why)
+	}
+	req := &workflow.Request{
+		Key:  fmt.Sprintf("button:%d:%s:%d", p.CheckRun.ID, ident, p.Sender.ID),
+		Kind: workflow.RequestCommand, Number: ref.Number, Action: p.Action, Immediate: true,
+		Head: p.CheckRun.HeadSHA, CheckRunID: p.CheckRun.ID,
+	}
+	if ident != "rerun" && ident != ButtonPlan {
+		req.CommandFault = fmt.Sprintf("This version of Cardea plans only; the button `%s` comes later.", strings.ReplaceAll(ident, "`", "?"))
+		return Decision{Request: req}
+	}
+	req.Command = &workflow.Command{Verb: workflow.VerbPlan}
+	if ref.Project != "" {
+		req.Command.Select.Projects = []string{ref.Project}
+	}
+	return Decision{Request: req}
+}
+
+// checkSuite reads "re-run all checks".
+func checkSuite(p payload, rules workflow.Rules, c Config) Decision {
+	if p.Action != "rerequested" {
+		return ignored("a check suite was %s", p.Action)
+	}
+	if p.CheckSuite.App.ID != c.AppID {
+		return ignored("the check suite is another app's")
+	}
+	if why := notWelcome(p.Sender, rules); why != "" {
+		return ignored("the re-run was asked for %s", why)
+	}
+	for _, pull := range p.CheckSuite.Pulls {
+		if pull.Number == 0 || pull.Base.Repo.ID != 0 && pull.Base.Repo.ID != p.Repository.ID {
+			continue
+		}
+		return Decision{Request: &workflow.Request{
+			Key:  fmt.Sprintf("suite:%d:%s:%d", p.CheckSuite.ID, stamp(p.CheckSuite.UpdatedAt), p.Sender.ID),
+			Kind: workflow.RequestCommand, Number: pull.Number, Action: p.Action, Immediate: true,
+			Head: p.CheckSuite.HeadSHA, Command: &workflow.Command{Verb: workflow.VerbPlan},
+		}}
+	}
+	return ignored("the check suite belongs to no pull of this repository")
+}

@@ -1,0 +1,242 @@
+package event
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+type obj = map[string]any
+
+const appID = 7
+
+func config() Config {
+	return Config{AppID: appID, Prefixes: []string{"cardea"}, Rules: func(r workflow.Repo) (workflow.Rules, bool) {
+		return workflow.Rules{Bots: []string{"renovate"}}, r.Owner == "acme"
+	}}
+}
+
+// with returns a payload of acme/infra sent by ada, with more fields.
+func with(fields obj) obj {
+	p := obj{
+		"repository":   obj{"id": 100, "full_name": "acme/infra", "private": true, "default_branch": "main", "created_at": 1600000000},
+		"installation": obj{"id": 5},
+		"sender":       obj{"id": 1, "login": "ada", "type": "User"},
+	}
+	for k, v := range fields {
+		p[k] = v
+	}
+	return p
+}
+
+func pullEvent(action string, more obj) obj {
+	p := with(obj{
+		"action": action, "number": 12, "before": "b0",
+		"pull_request": obj{"number": 12, "head": obj{"sha": "h1"}, "base": obj{"ref": "main", "sha": "b1"}, "updated_at": "2026-11-21T10:00:00Z"},
+	})
+	for k, v := range more {
+		p[k] = v
+	}
+	return p
+}
+
+func commentEvent(action, body string, more obj) obj {
+	p := with(obj{
+		"action": action, "issue": obj{"number": 12, "pull_request": obj{"url": "x"}},
+		"comment": obj{"id": 900, "body": body, "user": obj{"id": 1, "login": "ada", "type": "User"}, "created_at": "2026-11-21T10:00:00Z"},
+	})
+	for k, v := range more {
+		p[k] = v
+	}
+	return p
+}
+
+func runEvent(action string, more obj) obj {
+	p := with(obj{"action": action, "check_run": obj{"id": 55, "head_sha": "h1", "external_id": "cardea:1:100:12", "app": obj{"id": appID}, "pull_requests": []any{}}})
+	for k, v := range more {
+		p[k] = v
+	}
+	return p
+}
+
+func decide(t *testing.T, event string, payload any) Decision {
+	t.Helper()
+	raw, err := json.Marshal(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Decide(workflow.Delivery{GUID: "g", Event: event, Payload: raw, Received: time.Unix(1, 0)}, config())
+}
+
+func TestDecideRequests(t *testing.T) {
+	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	pull := func(action, key string) workflow.Request {
+		return workflow.Request{Key: key, Kind: workflow.RequestPull, Action: action, Head: "h1", Immediate: action != "synchronize", CommentedAt: at}
+	}
+	closed := pull("closed", "pull:100#12:h1:closed:20261121T100000Z")
+	closed.Kind = workflow.RequestClosed
+	command := func(key, action string, c *workflow.Command) workflow.Request {
+		return workflow.Request{Key: key, Kind: workflow.RequestCommand, Action: action, Immediate: true, Command: c}
+	}
+	plan := &workflow.Command{Verb: workflow.VerbPlan}
+	comment := command("comment:900", "comment", plan)
+	comment.CommentID, comment.CommentedAt = 900, at
+	fault := comment
+	fault.Command, fault.CommandFault = nil, "There is no command `plam`. Did you mean `cardea plan`?"
+	button := command("button:55:plan:1", "requested_action", plan)
+	button.CheckRunID, button.Head = 55, "h1"
+	rerun := command("button:55:rerun:1", "rerequested", &workflow.Command{Verb: workflow.VerbPlan, Select: workflow.Selector{Projects: []string{"a:b/c"}}})
+	rerun.CheckRunID, rerun.Head = 55, "h1"
+	apply := button
+	apply.Key, apply.Command, apply.CommandFault = "button:55:apply:1", nil, "This version of Cardea plans only; the button `apply` comes later."
+	suite := command("suite:8:20261121T100000Z:1", "rerequested", plan)
+	suite.Head = "h1"
+
+	tests := []struct {
+		name, event string
+		payload     obj
+		want        workflow.Request
+	}{
+		{"opened", "pull_request", pullEvent("opened", nil), pull("opened", "pull:100#12:h1:opened")},
+		{"reopened", "pull_request", pullEvent("reopened", nil), pull("reopened", "pull:100#12:h1:reopened:20261121T100000Z")},
+		{"ready", "pull_request", pullEvent("ready_for_review", nil), pull("ready_for_review", "pull:100#12:h1:ready_for_review:20261121T100000Z")},
+		{"push", "pull_request", pullEvent("synchronize", nil), pull("synchronize", "pull:100#12:h1:synchronize:b0:20261121T100000Z")},
+		{"base", "pull_request", pullEvent("edited", obj{"changes": obj{"base": obj{"ref": obj{"from": "old"}}}}), pull("edited", "pull:100#12:h1:edited:main:b1:20261121T100000Z")},
+		{"closed", "pull_request", pullEvent("closed", nil), closed},
+		{"comment", "issue_comment", commentEvent("created", "cardea plan", nil), comment},
+		{"comment not understood", "issue_comment", commentEvent("created", "cardea plam", nil), fault},
+		{"button", "check_run", runEvent("requested_action", obj{"requested_action": obj{"identifier": "plan"}}), button},
+		{"button of later", "check_run", runEvent("requested_action", obj{"requested_action": obj{"identifier": "apply"}}), apply},
+		{"re-run of a project", "check_run", runEvent("rerequested", obj{"check_run": obj{"id": 55, "head_sha": "h1", "external_id": "cardea:1:100:12:a:b/c", "app": obj{"id": appID}}}), rerun},
+		{"re-run all", "check_suite", with(obj{"action": "rerequested", "check_suite": obj{"id": 8, "head_sha": "h1", "app": obj{"id": appID}, "updated_at": at,
+			"pull_requests": []obj{{"number": 3, "base": obj{"repo": obj{"id": 999}}}, {"number": 12, "base": obj{"repo": obj{"id": 100}}}}}}), suite},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			want := tt.want
+			want.GUID, want.Number, want.Received = "g", 12, time.Unix(1, 0)
+			want.Actor = workflow.Actor{ID: 1, Login: "ada"}
+			want.Repo = workflow.Repo{ID: 100, Owner: "acme", Name: "infra", InstallationID: 5, DefaultBranch: "main", Private: true}
+			got := decide(t, tt.event, tt.payload)
+			if diff := cmp.Diff(&want, got.Request); diff != "" {
+				t.Errorf("request differs (-want +got), note %q:\n%s", got.Note, diff)
+			}
+		})
+	}
+	listed := decide(t, "issue_comment", commentEvent("created", "cardea plan", obj{
+		"sender": obj{"id": 2, "login": "renovate[bot]", "type": "Bot"}, "comment": obj{"id": 1, "body": "cardea plan", "user": obj{"id": 2}},
+	}))
+	if r := listed.Request; r == nil || !r.Actor.Bot || r.Actor.Slug() != "renovate" {
+		t.Errorf("a listed app's comment: got %+v", listed)
+	}
+}
+
+func TestDecideIgnores(t *testing.T) {
+	bot := obj{"id": 2, "login": "stranger[bot]", "type": "Bot"}
+	tests := []struct {
+		name, event string
+		payload     any
+		want        string
+	}{
+		{"title", "pull_request", pullEvent("edited", obj{"changes": obj{"title": obj{"from": "x"}}}), "title or text"},
+		{"labels", "pull_request", pullEvent("labeled", nil), `"labeled"`},
+		{"unknown action", "pull_request", pullEvent("zzz", nil), `"zzz"`},
+		{"edited comment", "issue_comment", commentEvent("edited", "cardea plan", nil), "was edited"},
+		{"deleted comment", "issue_comment", commentEvent("deleted", "cardea plan", nil), "was deleted"},
+		{"issue", "issue_comment", commentEvent("created", "cardea plan", obj{"issue": obj{"number": 12}}), "on an issue"},
+		{"chat", "issue_comment", commentEvent("created", "hello", nil), "not addressed"},
+		{"someone else's comment", "issue_comment", commentEvent("created", "cardea plan", obj{"sender": obj{"id": 9, "login": "eve", "type": "User"}}), "not its sender's"},
+		{"our own", "issue_comment", commentEvent("created", "cardea plan", obj{"comment": obj{"id": 1, "body": "cardea plan", "user": obj{"id": 1}, "performed_via_github_app": obj{"id": appID}}}), "is ours"},
+		{"app", "issue_comment", commentEvent("created", "cardea plan", obj{"sender": bot, "comment": obj{"id": 1, "body": "cardea plan", "user": bot}}), "does not list"},
+		{"our own check", "check_run", runEvent("created", nil), "was created"},
+		{"another app's check", "check_run", runEvent("rerequested", obj{"check_run": obj{"id": 55, "external_id": "cardea:1:100:12", "app": obj{"id": 8}}}), "another app"},
+		{"planted external id", "check_run", runEvent("rerequested", obj{"check_run": obj{"id": 55, "external_id": "cardea:1:101:12", "app": obj{"id": appID}}}), "no pull of this repository"},
+		{"our own re-run", "check_run", runEvent("rerequested", obj{"sender": bot}), "does not list"},
+		{"suite of a fork", "check_suite", with(obj{"action": "rerequested", "check_suite": obj{"id": 8, "app": obj{"id": appID}, "pull_requests": []any{}}}), "no pull"},
+		{"push", "push", with(nil), "nothing is done"},
+		{"queue", "merge_group", with(obj{"action": "checks_requested"}), "nothing is done"},
+		{"no rule", "pull_request", pullEvent("opened", obj{"repository": obj{"id": 100, "full_name": "other/infra"}}), "no rule"},
+		{"no installation", "pull_request", pullEvent("opened", obj{"installation": nil}), "no installation"},
+		{"not an object", "pull_request", []int{1}, "does not fit"},
+		{"strange types", "issue_comment", commentEvent("created", "x", obj{"comment": "text"}), "does not fit"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := decide(t, tt.event, tt.payload)
+			if got.Request != nil || !strings.HasPrefix(got.Note, "ignored: ") || !strings.Contains(got.Note, tt.want) {
+				t.Errorf("got %+v (%q), want it ignored with %q", got.Request, got.Note, tt.want)
+			}
+		})
+	}
+}
+
+func TestDecideRepositories(t *testing.T) {
+	infra := workflow.Repo{ID: 100, Owner: "acme", Name: "infra", InstallationID: 5}
+	list := []obj{{"id": 100, "full_name": "acme/infra"}}
+	tests := []struct {
+		name, event string
+		payload     obj
+		want        Decision
+	}{
+		{"created", "installation", with(obj{"action": "created", "repositories": list}), Decision{Repos: []workflow.Repo{infra}}},
+		{"suspended", "installation", with(obj{"action": "suspend"}), Decision{Suspended: true, Installation: 5}},
+		{"back", "installation", with(obj{"action": "unsuspend"}), Decision{Installation: 5}},
+		{"deleted", "installation", with(obj{"action": "deleted", "repositories": list}), Decision{Repos: []workflow.Repo{infra}, Suspended: true, Installation: 5}},
+		{"added", "installation_repositories", with(obj{"action": "added", "repositories_added": list}), Decision{Repos: []workflow.Repo{infra}}},
+		{"removed", "installation_repositories", with(obj{"action": "removed", "repositories_removed": list}), Decision{Repos: []workflow.Repo{infra}, Suspended: true}},
+		{"renamed", "repository", with(obj{"action": "renamed"}), Decision{Repos: []workflow.Repo{{ID: 100, Owner: "acme", Name: "infra", InstallationID: 5, DefaultBranch: "main", Private: true}}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := decide(t, tt.event, tt.payload)
+			got.Note = ""
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("decision differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// FuzzDecide holds that no payload makes the decision panic, and that whatever
+// asks for something names a pull and a meaning.
+func FuzzDecide(f *testing.F) {
+	for _, e := range Known {
+		f.Add(e, []byte(`{"action":"created"}`))
+	}
+	for _, p := range []obj{pullEvent("opened", nil), commentEvent("created", "cardea plan", nil), runEvent("rerequested", nil)} {
+		raw, err := json.Marshal(p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add("pull_request", raw)
+		f.Add("issue_comment", raw)
+		f.Add("check_run", raw)
+	}
+	f.Fuzz(func(t *testing.T, event string, payload []byte) {
+		d := Decide(workflow.Delivery{GUID: "g", Event: event, Payload: payload}, config())
+		if d.Note == "" {
+			t.Fatal("no note")
+		}
+		if r := d.Request; r != nil && (r.Key == "" || r.Number == 0 || r.Repo.ID == 0 || r.Kind == "" || r.Kind == workflow.RequestCommand && (r.Command == nil) == (r.CommandFault == "")) {
+			t.Fatalf("request %+v", r)
+		}
+	})
+}
+
+func TestCheckRef(t *testing.T) {
+	for _, r := range []CheckRef{{RepoID: 1, Number: 2}, {RepoID: 1, Number: 2, Project: "a:b/c d"}} {
+		if got, ok := ParseCheckRef(r.String()); !ok || got != r {
+			t.Errorf("ParseCheckRef(%q) = %+v, %v", r.String(), got, ok)
+		}
+	}
+	for _, s := range []string{"", "cardea", "cardea:2:1:1", "x:1:1:1", "cardea:1:a:1", "cardea:1:1:-1", "cardea:1:0:1"} {
+		if _, ok := ParseCheckRef(s); ok {
+			t.Errorf("ParseCheckRef(%q) is accepted", s)
+		}
+	}
+}
