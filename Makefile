@@ -41,7 +41,7 @@ conformance:
 	@./.ci/conformance
 
 bench:
-	$(GO) run ./cmd/cardea-bench
+	$(GO) test ./cmd/cardea -run "^$$" -bench . -benchtime 3x -timeout 60m
 
 # A minute for each fuzz target; the committed seeds run with every `make test`.
 fuzz:

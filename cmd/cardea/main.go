@@ -1,0 +1,78 @@
+// Command cardea plans, gates and applies infrastructure from pull requests.
+//
+// This directory only wires: each subcommand has a short file that reads its
+// flags and configuration, puts the rooms together, and turns the outcome into
+// an exit code. What the rooms are is in docs/architecture.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is every subcommand with its flags; the texts are what --help shows.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the server: webhooks in, plans and reports out."`
+	Demo    demoCmd    `cmd:"" help:"Try everything on this machine, with a GitHub of our own, no account and no network."`
+	Preview previewCmd `cmd:"" help:"In any git clone: which projects a change affects and why, and their plans."`
+	Config  struct {
+		Check configCheckCmd `cmd:"" help:"Check cardea.yml or .cardea.yml: every fault at once, with line and column."`
+	} `cmd:"" help:"Look at configuration files."`
+	Version versionCmd `cmd:"" help:"Print version, commit, Go and the tools found."`
+	Runner  runnerCmd  `cmd:"" hidden:"" help:"Carry out one run (started by the server and by preview)."`
+}
+
+// console is where a subcommand reads and writes; tests give their own.
+type console struct {
+	out, err io.Writer
+}
+
+// exitCode is an error that asks for an exit status without a message of its own.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func main() { os.Exit(run(os.Args[1:], console{out: os.Stdout, err: os.Stderr})) }
+
+// run carries out one command line and returns the exit status: 0, 1 for any
+// fault, or what the subcommand defines (preview: 2 for changes).
+func run(args []string, c console) int {
+	var flags cli
+	status := -1
+	parser, err := kong.New(&flags, kong.Name("cardea"), kong.Description("Plans, gates and applies infrastructure from pull requests."),
+		kong.Writers(c.out, c.err), kong.Exit(func(code int) { status = code }), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(c.err, "cardea:", err)
+		return 1
+	}
+	parsed, err := parser.Parse(args)
+	if status >= 0 { // --help
+		return status
+	}
+	if err != nil {
+		fmt.Fprintf(c.err, "cardea: %v. Run `cardea --help` for the commands.\n", err)
+		return 1
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err = parsed.Run(&c, &flags, bind{ctx})
+	var code exitCode
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintln(c.err, "cardea:", err)
+	return 1
+}
+
+// bind carries the context through kong, which binds by concrete type.
+type bind struct{ context.Context }

@@ -1,0 +1,611 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cardea-iac/cardea/internal/localgithub"
+)
+
+// TestMain makes this test binary the product: runners are started from
+// /proc/self/exe, and the stories' `cardea` is this binary under that name.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "runner" {
+		os.Exit(run(os.Args[1:], console{out: os.Stdout, err: os.Stderr}))
+	}
+	testscript.Main(m, map[string]func(){"cardea": main})
+}
+
+var storiesRun atomic.Int32
+
+// TestStories plays every script of testdata/stories against the real server, a
+// real terraform and a real git, over HTTP. What the commands below do is what
+// people do; what the scripts assert is what people see.
+func TestStories(t *testing.T) {
+	if _, err := exec.LookPath("terraform"); err != nil {
+		t.Fatal("the stories need terraform on PATH: install it from https://developer.hashicorp.com/terraform/install")
+	}
+	scripts, err := filepath.Glob("testdata/stories/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	storiesRun.Store(0)
+	t.Run("stories", func(t *testing.T) {
+		testscript.Run(t, testscript.Params{Dir: "testdata/stories", Setup: setupStory, Cmds: storyCommands(), RequireExplicitExec: true})
+	})
+	const atLeast = 20
+	if testing.Verbose() {
+		t.Logf("%d stories ran", storiesRun.Load())
+	}
+	// With -run of one story the others are not expected.
+	if ran := int(storiesRun.Load()); !filtered() && (ran != len(scripts) || ran < atLeast) {
+		t.Errorf("%d stories ran of %d scripts; want all of them, and at least %d", ran, len(scripts), atLeast)
+	}
+}
+
+func filtered() bool {
+	for _, arg := range os.Args[1:] {
+		if strings.HasPrefix(arg, "-test.run") && strings.Contains(arg, "/") {
+			return true
+		}
+	}
+	return false
+}
+
+// story is the state of one script.
+type story struct {
+	*world
+	config string
+	server *serverProcess
+	pull   int
+	now    pullNow
+}
+
+type storyKey struct{}
+
+func setupStory(env *testscript.Env) error {
+	storiesRun.Add(1)
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("CHECKPOINT_DISABLE", "1")
+	env.Setenv("STATE", filepath.Join(env.WorkDir, "world", "state"))
+	s := &story{}
+	env.Values[storyKey{}] = s
+	env.Defer(func() {
+		if s.server != nil {
+			s.server.stop(syscall.SIGKILL)
+		}
+		if s.world != nil {
+			_ = s.gh.Close()
+		}
+	})
+	return nil
+}
+
+func storyOf(ts *testscript.TestScript) *story { return ts.Value(storyKey{}).(*story) }
+
+// storyCommands are the words of the scripts.
+func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	wrap := func(do func(*story, *testscript.TestScript, []string) error) func(*testscript.TestScript, bool, []string) {
+		return func(ts *testscript.TestScript, neg bool, args []string) {
+			err := do(storyOf(ts), ts, args)
+			switch {
+			case neg && err == nil:
+				ts.Fatalf("this should have failed")
+			case neg:
+				fmt.Fprintln(ts.Stderr(), err)
+			default:
+				ts.Check(err)
+			}
+		}
+	}
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"github":   wrap((*story).cmdGithub),
+		"serve":    wrap((*story).cmdServe),
+		"stop":     wrap((*story).cmdStop),
+		"push":     wrap((*story).cmdPush),
+		"applied":  wrap((*story).cmdApplied),
+		"open":     wrap((*story).cmdOpen),
+		"comment":  wrap((*story).cmdComment),
+		"settled":  wrap((*story).cmdSettled),
+		"until":    wrap((*story).cmdUntil),
+		"summary":  wrap((*story).cmdSummary),
+		"replies":  wrap((*story).cmdReplies),
+		"checks":   wrap((*story).cmdChecks),
+		"page":     wrap((*story).cmdPage),
+		"calls":    wrap((*story).cmdCalls),
+		"api":      wrap((*story).cmdAPI),
+		"gh":       wrap((*story).cmdGH),
+		"nowhere":  wrap((*story).cmdNowhere),
+		"generate": wrap((*story).cmdGenerate),
+	}
+}
+
+// github: a GitHub with ada (write), rex (write), olga (read), acme/infra and the App.
+func (s *story) cmdGithub(ts *testscript.TestScript, _ []string) error {
+	w, err := newWorld(ts.MkAbs("world"), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	s.world = w
+	if s.config, err = w.install(""); err != nil {
+		return err
+	}
+	ts.Setenv("GITHUB_URL", w.gh.URL())
+	return nil
+}
+
+// serve [FILE]: starts the server; FILE is appended to its cardea.yml.
+func (s *story) cmdServe(ts *testscript.TestScript, args []string) error {
+	if len(args) == 1 {
+		base, err := os.ReadFile(s.config)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(s.config, append(base, ts.ReadFile(args[0])...), 0o600); err != nil {
+			return err
+		}
+	}
+	env := append(os.Environ(), "PATH="+ts.Getenv("PATH"), "CARDEA_RUNS_ISOLATION=none")
+	server, err := startServer(s.config, filepath.Join(ts.MkAbs("world"), "server.log"), env)
+	if err != nil {
+		return err
+	}
+	s.server = server
+	ts.Setenv("CARDEA_URL", server.url)
+	return s.gh.SetWebhookURL(s.app.ID, server.url+"/webhook")
+}
+
+// stop [TERM|KILL]: ends the server.
+func (s *story) cmdStop(_ *testscript.TestScript, args []string) error {
+	sig := syscall.SIGTERM
+	if len(args) == 1 && args[0] == "KILL" {
+		sig = syscall.SIGKILL
+	}
+	err := s.server.stop(sig)
+	s.server = nil
+	if sig == syscall.SIGKILL {
+		return nil
+	}
+	return err
+}
+
+// serverProcess is `cardea serve` as a process of its own.
+type serverProcess struct {
+	cmd  *exec.Cmd
+	url  string
+	once sync.Once
+	done chan struct{}
+	err  error
+}
+
+// startServer starts `cardea serve` with a configuration and an environment, its log in a file.
+func startServer(config, log string, env []string) (*serverProcess, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	logFile, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer logFile.Close()
+	cmd := exec.Command(self)
+	cmd.Args = []string{"cardea", "serve", "--config", config}
+	cmd.Env = env
+	cmd.Stderr = logFile
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &serverProcess{cmd: cmd, done: make(chan struct{})}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if url, ok := strings.CutPrefix(lines.Text(), "cardea: listening on "); ok {
+			p.url = url
+			break
+		}
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, out)
+		p.err = cmd.Wait()
+		close(p.done)
+	}()
+	if p.url == "" {
+		<-p.done
+		text, _ := os.ReadFile(log)
+		return nil, fmt.Errorf("the server did not start: %v\n%s", p.err, text)
+	}
+	return p, nil
+}
+
+func (p *serverProcess) stop(sig syscall.Signal) error {
+	p.once.Do(func() { _ = p.cmd.Process.Signal(sig) })
+	select {
+	case <-p.done:
+		return p.err
+	case <-time.After(time.Minute):
+		_ = p.cmd.Process.Kill()
+		<-p.done
+		return errors.New("the server did not stop within a minute")
+	}
+}
+
+func (s *story) person(login string) (*person, error) {
+	switch login {
+	case "ada":
+		return s.author, nil
+	case "rex":
+		return s.reviewer, nil
+	case "olga":
+		return s.outsider, nil
+	}
+	return nil, fmt.Errorf("nobody is called %q", login)
+}
+
+// push WHO BRANCH DIR [MESSAGE]: commits what DIR holds over the branch. "$STATE" in
+// files is the directory of states; a file with the one line "DELETE" is
+// deleted; "LINK target" makes a symlink.
+func (s *story) cmdPush(ts *testscript.TestScript, args []string) error {
+	who, err := s.person(args[0])
+	if err != nil {
+		return err
+	}
+	files := map[string]string{}
+	root := ts.MkAbs(args[2])
+	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, file)
+		if err != nil {
+			return err
+		}
+		text := strings.ReplaceAll(string(data), "$STATE", ts.Getenv("STATE"))
+		text = strings.NewReplacer(`\u001b`, "\x1b", `\u0007`, "\a", `\u202e`, "\u202e").Replace(text)
+		if strings.TrimSpace(text) == "DELETE" {
+			text = ""
+		}
+		if target, ok := strings.CutPrefix(strings.TrimSpace(text), "LINK "); ok {
+			return who.link(rel, target)
+		}
+		files[rel] = text
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	message := "Change " + args[1]
+	if len(args) > 3 {
+		message = args[3]
+	}
+	sha, err := who.push(context.Background(), args[1], message, files)
+	ts.Setenv("SHA", sha)
+	return err
+}
+
+// link makes a symlink in the person's clone, for the next push on the branch that is checked out.
+func (p *person) link(name, target string) error {
+	file := filepath.Join(p.clone, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	_ = os.Remove(file)
+	return os.Symlink(target, file)
+}
+
+// applied DIR...: what somebody applied by hand, in ada's clone of what was pushed last.
+func (s *story) cmdApplied(_ *testscript.TestScript, args []string) error {
+	for _, dir := range args {
+		if err := s.apply(context.Background(), "terraform", filepath.Join(s.author.clone, dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open WHO BRANCH TITLE: opens a pull and sets $PULL.
+func (s *story) cmdOpen(ts *testscript.TestScript, args []string) error {
+	who, err := s.person(args[0])
+	if err != nil {
+		return err
+	}
+	s.pull, err = who.openPull(context.Background(), args[1], args[2], "")
+	ts.Setenv("PULL", strconv.Itoa(s.pull))
+	return err
+}
+
+// comment WHO TEXT [PULL]: "\n" in TEXT is a new line.
+func (s *story) cmdComment(_ *testscript.TestScript, args []string) error {
+	who, err := s.person(args[0])
+	if err != nil {
+		return err
+	}
+	pull := s.pull
+	if len(args) > 2 {
+		if pull, err = strconv.Atoi(args[2]); err != nil {
+			return err
+		}
+	}
+	return who.comment(context.Background(), pull, strings.ReplaceAll(args[1], `\n`, "\n"))
+}
+
+// settled [PULL]: waits until both checks of the head are completed and nothing is queued or planning any more.
+func (s *story) cmdSettled(_ *testscript.TestScript, args []string) (err error) {
+	if len(args) > 0 {
+		if s.pull, err = strconv.Atoi(args[0]); err != nil {
+			return err
+		}
+	}
+	if err := s.gh.Idle(context.Background()); err != nil {
+		return err
+	}
+	if s.now, err = s.author.settled(context.Background(), s.pull); err != nil {
+		return fmt.Errorf("%w\n%s", err, s.serverLog())
+	}
+	return nil
+}
+
+func (s *story) serverLog() string {
+	text, _ := os.ReadFile(filepath.Join(s.dir, "server.log"))
+	if len(text) > 8000 {
+		text = text[len(text)-8000:]
+	}
+	return string(text)
+}
+
+// until WORD TEXT: waits until the comment (summary), a reply (reply) or a check (check "NAME STATUS CONCLUSION TITLE") contains TEXT.
+func (s *story) cmdUntil(_ *testscript.TestScript, args []string) (err error) {
+	s.now, err = s.author.until(context.Background(), s.pull, strings.Join(args, " "), func(now pullNow) bool {
+		switch args[0] {
+		case "summary":
+			text, _ := now.summary()
+			return strings.Contains(text, args[1])
+		case "reply":
+			return strings.Contains(replies(now), args[1])
+		}
+		return strings.Contains(checkLines(now), args[1])
+	})
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, s.serverLog())
+	}
+	return nil
+}
+
+// summary: prints the one summary comment, "none" without one.
+func (s *story) cmdSummary(ts *testscript.TestScript, _ []string) error {
+	now, err := s.author.look(context.Background(), s.pull)
+	if err != nil {
+		return err
+	}
+	text, err := now.summary()
+	if text == "" {
+		text = "none"
+	}
+	fmt.Fprintln(ts.Stdout(), text)
+	return err
+}
+
+func replies(now pullNow) string {
+	var b strings.Builder
+	for _, c := range now.Comments {
+		if strings.HasPrefix(c, "<!-- cardea:reply -->") {
+			b.WriteString(c + "\n----\n")
+		}
+	}
+	return b.String()
+}
+
+// replies: prints our other comments; their number is the last line.
+func (s *story) cmdReplies(ts *testscript.TestScript, _ []string) error {
+	now, err := s.author.look(context.Background(), s.pull)
+	text := replies(now)
+	fmt.Fprintf(ts.Stdout(), "%s%d replies\n", text, strings.Count(text, "\n----\n"))
+	return err
+}
+
+func checkLines(now pullNow) string {
+	var lines []string
+	for _, c := range now.Checks {
+		lines = append(lines, fmt.Sprintf("%s %s %s %d annotations: %s", c.Name, c.Status, c.Conclusion, c.Output.AnnotationsCount, c.Output.Title))
+	}
+	sort.Strings(lines)
+	return strings.Join(lines, "\n")
+}
+
+// checks: a line a check of the head: NAME STATUS CONCLUSION N annotations: TITLE, then the summaries.
+func (s *story) cmdChecks(ts *testscript.TestScript, _ []string) error {
+	now, err := s.author.look(context.Background(), s.pull)
+	fmt.Fprintln(ts.Stdout(), checkLines(now))
+	for _, c := range now.Checks {
+		fmt.Fprintln(ts.Stdout(), c.Output.Summary)
+	}
+	return err
+}
+
+// page PATH: prints a page of the server.
+func (s *story) cmdPage(ts *testscript.TestScript, args []string) error {
+	resp, err := http.Get(s.server.url + args[0])
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	fmt.Fprintf(ts.Stdout(), "%s\n%s\n", resp.Status, text)
+	return err
+}
+
+// calls: the number of API calls that the App made since the last `calls`.
+func (s *story) cmdCalls(ts *testscript.TestScript, _ []string) error {
+	var lines []string
+	for _, x := range s.gh.Exchanges() {
+		if x.ActorKind == "app" || x.ActorKind == "installation" {
+			lines = append(lines, x.Method+" "+x.Path)
+		}
+	}
+	seen, _ := strconv.Atoi(ts.Getenv("CALLS_SEEN"))
+	ts.Setenv("CALLS_SEEN", strconv.Itoa(len(lines)))
+	fmt.Fprintf(ts.Stdout(), "%s\n%d calls\n", strings.Join(lines[seen:], "\n"), len(lines)-seen)
+	return nil
+}
+
+// api WHO METHOD PATH [JSON]: one request to GitHub's API below the repository, its answer printed.
+func (s *story) cmdAPI(ts *testscript.TestScript, args []string) error {
+	who, err := s.person(args[0])
+	if err != nil {
+		return err
+	}
+	var in any
+	if len(args) > 3 {
+		in = rawJSON(args[3])
+	}
+	var out rawJSON
+	err = who.call(context.Background(), args[1], "/repos/"+s.repo+args[2], in, &out)
+	fmt.Fprintln(ts.Stdout(), string(out))
+	return err
+}
+
+type rawJSON string
+
+func (r rawJSON) MarshalJSON() ([]byte, error)     { return []byte(r), nil }
+func (r *rawJSON) UnmarshalJSON(data []byte) error { *r = rawJSON(data); return nil }
+
+// gh WORD ...: what only GitHub itself or an admin can do.
+func (s *story) cmdGH(ts *testscript.TestScript, args []string) error {
+	switch args[0] {
+	case "role": // gh role WHO ROLE
+		return s.gh.SetPermission(s.repo, args[1], args[2])
+	case "draft": // gh draft WHO true|false
+		return s.gh.SetDraft(s.repo, s.pull, args[1], args[2] == "true")
+	case "state": // gh state WHO closed|open
+		return s.gh.SetPullState(s.repo, s.pull, args[1], args[2])
+	case "base": // gh base WHO BRANCH
+		return s.gh.SetBase(s.repo, s.pull, args[1], args[2])
+	case "require": // gh require CHECK...: required checks of main, from the App
+		var checks []localgithub.RequiredCheck
+		for _, name := range args[1:] {
+			checks = append(checks, localgithub.RequiredCheck{Context: name, AppID: s.app.ID})
+		}
+		return s.gh.RequireChecks(s.repo, "main", checks)
+	case "merge": // gh merge WHO
+		_, err := s.gh.Merge(s.repo, s.pull, args[1], "")
+		return err
+	case "hold":
+		s.gh.HoldDeliveries()
+	case "release":
+		s.gh.ReleaseDeliveries(len(args) > 1 && args[1] == "backwards")
+	case "lose":
+		s.gh.LoseDeliveries()
+	case "duplicate":
+		s.gh.SetDelivery(localgithub.DeliveryOptions{Duplicate: true})
+	case "press", "rerun": // gh press WHO CHECK IDENTIFIER
+		return s.press(args)
+	case "fork": // gh fork WHO
+		_, err := s.gh.Fork(s.repo, args[1])
+		return err
+	default:
+		return fmt.Errorf("unknown: gh %s", args[0])
+	}
+	return nil
+}
+
+func (s *story) press(args []string) error {
+	pull, err := s.gh.Pull(s.repo, s.pull)
+	if err != nil {
+		return err
+	}
+	runs, err := s.gh.CheckRuns(s.repo, pull.HeadSHA)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		if r.Name == args[2] && args[0] == "press" {
+			return s.gh.PressButton(args[1], r.ID, args[3])
+		}
+		if r.Name == args[2] {
+			return s.gh.Rerequest(args[1], r.ID)
+		}
+	}
+	return fmt.Errorf("the head has no check %q", args[2])
+}
+
+// nowhere TEXT...: none of the texts is in any file of the server's data, in its
+// log, in any comment or check, or in anything that was sent to GitHub.
+func (s *story) cmdNowhere(ts *testscript.TestScript, args []string) error {
+	look := func(where string, data []byte) error {
+		for _, text := range args {
+			if strings.Contains(string(data), text) {
+				return fmt.Errorf("%q is in %s", text, where)
+			}
+		}
+		return nil
+	}
+	for _, dir := range []string{filepath.Join(s.dir, "data"), filepath.Join(s.dir, "server.log")} {
+		err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+			// Mirrors and workspaces hold the repository itself.
+			if err != nil || d.IsDir() {
+				if d != nil && d.IsDir() && d.Name() == "repos" {
+					return fs.SkipDir
+				}
+				return err
+			}
+			data, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			return look(file, data)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, x := range s.gh.Exchanges() {
+		if x.ActorKind == "installation" {
+			if err := look("a request to GitHub: "+x.Path, x.RequestBody); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// generate DIR COUNT FILE: writes COUNT copies of FILE below DIR, as DIR/NNN/main.tf, with $N replaced.
+func (s *story) cmdGenerate(ts *testscript.TestScript, args []string) error {
+	n, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	text := ts.ReadFile(args[2])
+	for i := range n {
+		name := fmt.Sprintf("%03d", i)
+		if err := writeFiles(ts.MkAbs(args[0]), map[string]string{name + "/main.tf": strings.ReplaceAll(text, "$N", name)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
