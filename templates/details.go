@@ -30,10 +30,11 @@ func (w writer) items() []item {
 		out = append(out, item{write: func(limit int) string { return w.failure(f, folded, limit) }})
 	}
 	for _, g := range w.model.Groups {
-		out = append(out, item{write: func(limit int) string { return w.group(g, folded, limit) }})
+		blocks := blocksOf(g.Changes)
+		out = append(out, item{write: func(limit int) string { return w.group(g, blocks, folded, limit) }})
 	}
 	for i := range out {
-		out[i].size = len(out[i].write(2 * MaxComment))
+		out[i].size = len(out[i].write(MaxComment))
 	}
 	return out
 }
@@ -97,7 +98,7 @@ func section(title, titleHTML, body string, folded bool) string {
 }
 
 func (w writer) failure(f Failure, folded bool, limit int) string {
-	title := "`" + strings.ReplaceAll(f.Rows[0].Name(), "`", "'") + "`: " + f.Word
+	title := ticked([]string{f.Rows[0].Name()})[0] + ": " + f.Word
 	names := ""
 	if n := len(f.Rows); n > 1 {
 		title = f.Word + " in the same way in " + Number(n) + " projects"
@@ -157,39 +158,28 @@ func Place(p workflow.Position) string {
 
 // fenceCut fences as many of the lines as fit into limit and counts the others.
 func fenceCut(info string, lines []string, limit int) string {
-	full := Fence(info, strings.Join(lines, "\n"))
-	if len(full) <= limit {
-		return full
-	}
-	low, high := 0, len(lines)-1
-	cut := func(n int) string {
-		return Fence(info, strings.Join(append(clip(lines[:n]), "… "+count(len(lines)-n, "more line", "more lines")), "\n"))
-	}
-	for low < high {
-		if n := (low + high + 1) / 2; len(cut(n)) <= limit {
-			low = n
-		} else {
-			high = n - 1
-		}
-	}
-	if text := cut(low); len(text) <= limit {
-		return text
-	}
-	return ""
-}
-
-// clip copies lines, each cut to a length that is still read by people.
-func clip(lines []string) []string {
-	out := make([]string, len(lines), len(lines)+1)
+	const frame = 60 // for the fence and the line that counts
+	var b strings.Builder
+	longest := 3
 	for i, l := range lines {
-		out[i] = cutRunes(l, 2000)
+		l = cutRunes(l, 2000) + "\n"
+		run := max(longest, longestRun(l)+1)
+		if b.Len()+len(l)+2*run+frame > limit {
+			if i == 0 {
+				return ""
+			}
+			b.WriteString("… " + count(len(lines)-i, "more line", "more lines"))
+			break
+		}
+		longest = run
+		b.WriteString(l)
 	}
-	return out
+	return Fence(info, b.String())
 }
 
 // group writes one plan, for all projects that share it.
-func (w writer) group(g Group, folded bool, limit int) string {
-	title := "`" + strings.ReplaceAll(cutRunes(g.Rows[0].Name(), 120), "`", "'") + "`: " + CountsText(g.Counts)
+func (w writer) group(g Group, blocks []string, folded bool, limit int) string {
+	title := ticked([]string{cutRunes(g.Rows[0].Name(), 120)})[0] + ": " + CountsText(g.Counts)
 	body := ""
 	if n := len(g.Rows); n > 1 {
 		title = "The same " + count(len(g.Changes), "change", "changes") + " in " + Number(n) + " projects: " + CountsText(g.Counts) + " in each"
@@ -201,7 +191,7 @@ func (w writer) group(g Group, folded bool, limit int) string {
 	out := func(body string) string { return section(Prose(title), proseHTML(title), body, folded) }
 	room := limit - len(out(body))
 	fold := folded || len(w.model.Groups) > 1 || lineCount(g.Changes) > openLines
-	return out(body + w.diff(g.Changes, fold && !folded, room))
+	return out(body + w.diff(blocks, len(g.Changes), fold && !folded, room))
 }
 
 func (w writer) reasons(g Group) string {
@@ -313,9 +303,23 @@ func lineCount(changes []workflow.Change) int {
 	return n
 }
 
-// diff is the masked diff of the changes within limit, cut by resource.
-func (w writer) diff(changes []workflow.Change, fold bool, limit int) string {
-	if len(changes) == 0 {
+// blocksOf renders changes, no more of them than a comment could hold.
+func blocksOf(changes []workflow.Change) []string {
+	var out []string
+	size := 0
+	for _, c := range changes {
+		if size > MaxComment {
+			break
+		}
+		out = append(out, blockOf(c))
+		size += len(out[len(out)-1])
+	}
+	return out
+}
+
+// diff is the masked diff of total changes within limit, cut by resource.
+func (w writer) diff(blocks []string, total int, fold bool, limit int) string {
+	if total == 0 {
 		return ""
 	}
 	open, end := "\n", ""
@@ -326,13 +330,12 @@ func (w writer) diff(changes []workflow.Change, fold bool, limit int) string {
 	room := limit - len(open) - len(end) - 30
 	var b strings.Builder
 	longest, shown := 0, 0
-	for i, c := range changes {
-		block := blockOf(c)
+	for i, block := range blocks {
 		if i > 0 {
 			block = "\n" + block
 		}
 		left := room - b.Len() - 2*max(longest, longestRun(block))
-		if shown < len(changes)-1 {
+		if shown < total-1 {
 			left -= reserve
 		}
 		if len(block) > left {
@@ -348,9 +351,9 @@ func (w writer) diff(changes []workflow.Change, fold bool, limit int) string {
 		shown++
 	}
 	if b.Len() == 0 {
-		return w.rest(len(changes), limit)
+		return w.rest(total, limit)
 	}
-	return open + Fence("diff", b.String()) + w.rest(len(changes)-shown, reserve) + end
+	return open + Fence("diff", b.String()) + w.rest(total-shown, reserve) + end
 }
 
 // rest counts the changes that are not shown.

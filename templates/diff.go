@@ -247,6 +247,10 @@ func hideContext(edits []lineEdit, hide bool) []lineEdit {
 		for i < len(edits) && !near[i] {
 			i++
 		}
+		if i-from == 1 { // to count it would take as much room
+			out = append(out, edits[from])
+			continue
+		}
 		out = append(out, lineEdit{'#', "… " + count(i-from, "unchanged line", "unchanged lines")})
 	}
 	return out

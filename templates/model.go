@@ -160,7 +160,7 @@ func waitsFor(p workflow.ProjectRecord, r Row) []string {
 	case workflow.StatePlanFailed:
 		return []string{"a plan that succeeds"}
 	case workflow.StateRefused:
-		return []string{p.Project.Refused}
+		return []string{"a mend: " + p.Project.Refused}
 	case workflow.StatePlanned:
 		if len(p.Upstream) > 0 {
 			return []string{fmt.Sprintf("%s, which changes too: this plan is provisional", list(ticked(p.Upstream)))}
@@ -296,7 +296,7 @@ func failuresOf(rows []Row) []Failure {
 		default:
 			continue
 		}
-		key := fmt.Sprint(f.Word, "\x00", f.Reason, "\x00", f.Diagnostics)
+		key := failureKey(f, r.Record.Project.Dir)
 		if i, ok := byText[key]; ok {
 			out[i].Rows = append(out[i].Rows, r)
 			continue
@@ -306,6 +306,17 @@ func failuresOf(rows []Row) []Failure {
 		out = append(out, f)
 	}
 	return out
+}
+
+// failureKey is the same for failures that differ only in the project's directory.
+func failureKey(f Failure, dir string) string {
+	var b strings.Builder
+	b.WriteString(f.Word + "\x00" + f.Reason)
+	for _, d := range f.Diagnostics {
+		d.Position.File = strings.TrimPrefix(d.Position.File, dir+"/")
+		fmt.Fprintf(&b, "\x00%+v", d)
+	}
+	return b.String()
 }
 
 func failureWord(o workflow.Outcome) string {
@@ -331,6 +342,9 @@ func (m *Model) remark(r Row) {
 			holds = "`" + p.Environment + "`"
 		}
 		m.Notes = addSaid(m.Notes, fmt.Sprintf("The change labels it `%s`; %s holds, for the base branch decides that.", p.HeadEnvironment, holds), name)
+	}
+	if run := r.Record.Run; run != nil && !run.Options.Zero() {
+		m.Notes = addSaid(m.Notes, fmt.Sprintf("Planned with `%s`.", OptionsText(run.Options)), name)
 	}
 	if r.Plan == nil {
 		return
@@ -401,6 +415,24 @@ func commandsFor(v workflow.PullView, m Model, l Links) []Command {
 		return []Command{again}
 	}
 	return nil
+}
+
+// OptionsText is the plan mode as a command takes it, "" for a plain plan.
+func OptionsText(o workflow.PlanOptions) string {
+	var parts []string
+	for _, t := range o.Targets {
+		parts = append(parts, "--target "+Quote(t))
+	}
+	for _, r := range o.Replaces {
+		parts = append(parts, "--replace "+Quote(r))
+	}
+	if o.Destroy {
+		parts = append(parts, "--destroy")
+	}
+	if o.RefreshOnly {
+		parts = append(parts, "--refresh-only")
+	}
+	return strings.Join(parts, " ")
 }
 
 // Quote is a word as a command takes it: in double quotes where it needs them.

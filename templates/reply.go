@@ -50,7 +50,7 @@ func statusReply(v workflow.PullView, l Links, limit int) string {
 }
 
 func helpReply(r workflow.Reply, l Links) string {
-	cmd := func(rest, what string) string { return "| " + codeCell(l.command(rest)) + " | " + what + " |\n" }
+	cmd := func(rest, what string) string { return "| " + CodeCell(l.command(rest)) + " | " + what + " |\n" }
 	var b strings.Builder
 	b.WriteString("Commands stand in the first line of a new comment.\n\n| Command | Does |\n| --- | --- |\n")
 	b.WriteString(cmd("plan", "plans the affected projects again"))

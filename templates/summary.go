@@ -104,7 +104,7 @@ func (w writer) row(r Row, links bool) string {
 	plan := "–"
 	switch {
 	case w.links.Fingerprints && r.Plan != nil && r.Plan.Fingerprint != "":
-		plan = codeCell(r.Plan.ShortFingerprint())
+		plan = CodeCell(r.Plan.ShortFingerprint())
 	case r.RunURL == "" && r.Plan != nil:
 		plan = "below"
 	case r.RunURL != "" && links:
@@ -115,9 +115,9 @@ func (w writer) row(r Row, links bool) string {
 	}
 	waits := make([]string, len(r.WaitsFor))
 	for i, s := range r.WaitsFor {
-		waits[i] = proseCell(cutRunes(s, 200))
+		waits[i] = ProseCell(cutRunes(s, 200))
 	}
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %s | %s | %s |\n", codeCell(cutRunes(r.Name(), 120)), r.Counts.Add, r.Counts.Change, r.Counts.Replace,
+	return fmt.Sprintf("| %s | %d | %d | %d | %d | %s | %s | %s |\n", CodeCell(cutRunes(r.Name(), 120)), r.Counts.Add, r.Counts.Change, r.Counts.Replace,
 		r.Counts.Destroy, r.Word(), first(strings.Join(waits, "; "), "–"), plan)
 }
 
@@ -127,6 +127,8 @@ func linkWord(s workflow.ProjectState) string {
 		return "live"
 	case workflow.StatePlanFailed:
 		return "log"
+	case workflow.StateQueued:
+		return "run"
 	}
 	return "plan"
 }
@@ -163,14 +165,21 @@ func (w writer) more(n int, one, many string) string {
 	return s
 }
 
+// unfolded is how many projects without changes are named without folding the line.
+const unfolded = 10
+
 func (w writer) unchanged(limit int) string {
 	rows := w.model.Unchanged
 	if len(rows) == 0 {
 		return ""
 	}
 	names := namesOf(rows)
+	open, end := "\n"+Number(len(rows))+" without changes: ", "\n"
+	if len(rows) > unfolded {
+		open, end = "\n<details><summary>"+Number(len(rows))+" without changes</summary>\n\n", "\n\n</details>\n"
+	}
 	for n := len(names); n >= 0; n = n * 2 / 3 {
-		line := "\n" + Number(len(rows)) + " without changes: " + someOf(names, n, "") + "\n"
+		line := open + someOf(names, n, "") + end
 		if len(line) <= limit {
 			return line
 		}
@@ -195,7 +204,7 @@ func (w writer) next() string {
 	}
 	var b strings.Builder
 	for _, c := range w.model.Commands[:min(2, len(w.model.Commands))] {
-		b.WriteString("\nNext, " + c.Why + ":\n\n" + Fence("text", cutRunes(c.Text, 800)))
+		b.WriteString("\nNext: " + Code(cutRunes(c.Text, 800)) + " " + c.Why + ".\n")
 	}
 	return b.String()
 }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // terminalCodes are the escape sequences that move cursors, colour text and make links in terminals.
@@ -104,8 +103,8 @@ func Code(text string) string {
 	return marks + pad + text + pad + marks
 }
 
-// codeCell is Code for a cell of a table: there GitHub splits at a | before it looks for code.
-func codeCell(text string) string { return strings.ReplaceAll(Code(text), "|", "\\|") }
+// CodeCell is Code for a cell of a table: there GitHub splits at a | before it looks for code.
+func CodeCell(text string) string { return strings.ReplaceAll(Code(text), "|", "\\|") }
 
 // Escape is text outside code: no character of it means anything to Markdown or
 // HTML, nobody is mentioned, nothing is linked. It is on one line.
@@ -137,6 +136,14 @@ func Escape(text string) string {
 				b.WriteByte('\\')
 			}
 			b.WriteRune(r)
+		case '.', ')':
+			switch {
+			case numbered(text[:i]): // 1. and 1) start a list
+				b.WriteByte('\\')
+			case i >= 3 && strings.EqualFold(text[i-3:i], "www"): // GitHub links www.
+				b.WriteString("<!-- -->")
+			}
+			b.WriteRune(r)
 		default:
 			b.WriteRune(r)
 		}
@@ -144,11 +151,17 @@ func Escape(text string) string {
 	return b.String()
 }
 
+// numbered reports whether text is a number and nothing else.
+func numbered(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
+}
+
 // Prose is a sentence of ours for Markdown. What stands between single backticks
 // in it is a code span, all else is escaped.
 func Prose(sentence string) string { return prose(sentence, Escape, Code) }
 
-func proseCell(sentence string) string { return prose(sentence, Escape, codeCell) }
+// ProseCell is Prose for a cell of a table.
+func ProseCell(sentence string) string { return prose(sentence, Escape, CodeCell) }
 
 // proseHTML is Prose for the inside of an HTML element in Markdown.
 func proseHTML(sentence string) string { return prose(sentence, escapeHTML, codeHTML) }
@@ -198,11 +211,19 @@ func codeHTML(text string) string {
 
 // cutRunes cuts text to at most n characters, the last of which is then an ellipsis.
 func cutRunes(text string, n int) string {
-	if utf8.RuneCountInString(text) <= n {
+	if len(text) <= n {
 		return text
 	}
-	runes := []rune(text)
-	return strings.TrimRight(string(runes[:n-1]), " ") + "…"
+	seen, end := 0, 0
+	for i := range text {
+		if seen == n-1 {
+			end = i
+		}
+		if seen++; seen > n {
+			return strings.TrimRight(text[:end], " ") + "…"
+		}
+	}
+	return text
 }
 
 // Number prints a count with commas: 12,345.

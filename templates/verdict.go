@@ -70,7 +70,7 @@ func failed(m Model) string {
 	refused := 0
 	for _, f := range m.Failures {
 		for _, r := range f.Rows {
-			names = append(names, "`"+strings.ReplaceAll(r.Name(), "`", "'")+"`")
+			names = append(names, ticked([]string{r.Name()})...)
 			if r.State == workflow.StateRefused {
 				refused++
 			}
@@ -80,14 +80,11 @@ func failed(m Model) string {
 	if len(names) <= 3 {
 		which = ": " + list(names)
 	}
-	var parts []string
-	if n := m.Tally.Failed - refused; n > 0 {
-		parts = append(parts, fmt.Sprintf("%s of %s failed", Number(n), count(m.Tally.Affected, "plan", "plans")))
+	n, all := Number(m.Tally.Failed), m.Tally.Affected
+	if refused == m.Tally.Failed {
+		return n + " of " + count(all, "project", "projects") + " " + plural(refused, "is", "are") + " refused" + which + "."
 	}
-	if refused > 0 {
-		parts = append(parts, fmt.Sprintf("%s of %s refused", Number(refused), count(m.Tally.Affected, "project", "projects")))
-	}
-	return list(parts) + which + "."
+	return n + " of " + count(all, "plan", "plans") + " failed" + which + "."
 }
 
 func nothingChanges(t Tally) string {
@@ -111,7 +108,11 @@ func changing(m Model) []Span {
 	}
 	s := []Span{{fmt.Sprintf("%s of %s affected %s %s: ", Number(m.Tally.Changing), Number(m.Tally.Affected), plural(m.Tally.Affected, "project", "projects"), verb), false}}
 	for i, p := range countSpans(m) {
-		if i > 0 {
+		switch {
+		case i > 0 && p.Bold && s[len(s)-1].Bold:
+			s[len(s)-1].Text += ", " + p.Text
+			continue
+		case i > 0:
 			s = append(s, Span{", ", false})
 		}
 		s = append(s, p)
@@ -128,14 +129,19 @@ func plural(n int, one, many string) string {
 
 // countSpans are the numbers of all plans; what destroys is bold and says where.
 func countSpans(m Model) []Span {
+	destroyed := where(m, func(c workflow.Counts) int { return c.Destroy })
+	replaced := where(m, func(c workflow.Counts) int { return c.Replace })
+	if replaced == destroyed { // said once, at the end of both
+		replaced = ""
+	}
 	var out []Span
 	for _, w := range countWords(m.Counts) {
 		s := Span{Text: w.text}
 		switch w.action {
 		case workflow.ActionDelete:
-			s = Span{w.text + where(m, func(c workflow.Counts) int { return c.Destroy }), true}
+			s = Span{w.text + destroyed, true}
 		case workflow.ActionReplace:
-			s = Span{w.text + where(m, func(c workflow.Counts) int { return c.Replace }), true}
+			s = Span{w.text + replaced, true}
 		}
 		out = append(out, s)
 	}
@@ -196,7 +202,7 @@ func countWords(c workflow.Counts) []countWord {
 	add(workflow.ActionImport, c.Import, "to import", "to import")
 	add(workflow.ActionMove, c.Move, "to move", "to move")
 	add(workflow.ActionForget, c.Forget, "to forget", "to forget")
-	add("", c.Outputs, "output changes", "outputs change")
+	add("", c.Outputs, "output to change", "outputs to change")
 	add("", c.Actions, "action to invoke", "actions to invoke")
 	add("", c.Deferred, "change deferred", "changes deferred")
 	return out
@@ -237,7 +243,10 @@ func titleOf(v workflow.PullView, m Model) string {
 		s = fmt.Sprintf("%s of %s: %s", Number(m.Tally.Changing), count(m.Tally.Affected, "project", "projects"), CountsText(m.Counts))
 	default:
 		s = "No project is affected"
-		if m.Tally.Affected > 0 {
+		switch {
+		case m.Tally.Affected == 0 && m.Tally.Deleted > 0:
+			s = count(m.Tally.Deleted, "project is", "projects are") + " deleted, nothing is planned"
+		case m.Tally.Affected > 0:
 			s = "No changes in " + count(m.Tally.Affected, "project", "projects")
 		}
 	}
