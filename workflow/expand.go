@@ -1,0 +1,250 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Expansion is a due request with the live facts it is carried out by.
+type Expansion struct {
+	Request Request
+	Pull    Pull
+	// ActorRole is the sender's role, AuthorRole the pull author's; RoleError is
+	// the error of reading the one that counts. Then nothing is planned.
+	ActorRole, AuthorRole Role
+	RoleError             error
+}
+
+// Expand carries a request out: it fetches and merges, reads both
+// configurations, finds the affected projects and queues their plans, or says
+// why not where people look: as the pull's trouble, and for a command as one
+// reply. What it decides is written in one transaction together with the end of
+// the request, so it can stop anywhere and be repeated.
+//
+// A passing fault (ErrPassing) puts the request back, with a backoff and a
+// reason that people see, and is no error here; after ten tries it fails with
+// that reason. An error is the store's or the context's; the request stays due.
+func (s *Service) Expand(ctx context.Context, e Expansion) error {
+	if err := s.Observe(ctx, e.Request, e.Pull); err != nil {
+		return err
+	}
+	req, rec, err := s.stored(ctx, e)
+	if err != nil || req.Done {
+		return err
+	}
+	e.Request = req
+	if rec.Pull.Head.SHA != e.Pull.Head.SHA || rec.Pull.State != e.Pull.State {
+		return s.DeferRequest(ctx, req.ID, "GitHub still shows an older state of this pull request.", time.Time{})
+	}
+	rules, _ := s.rules(e.Pull.Repo) // Observe found some, or the request were done
+	if a := answerAtOnce(e, rec, rules); a != nil {
+		return s.conclude(ctx, e, *a)
+	}
+	if e.RoleError != nil && errors.Is(e.RoleError, ErrPassing) {
+		return s.DeferRequest(ctx, req.ID, "GitHub did not say who may plan here.", time.Time{})
+	}
+	if t := mayPlan(e, rules); t != nil {
+		return s.conclude(ctx, e, verdict{trouble: t})
+	}
+	f, t, err := s.find(ctx, e.Pull, rules)
+	if err == nil && t == nil {
+		return s.queue(ctx, e, rules, f)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil:
+		return s.conclude(ctx, e, verdict{trouble: t})
+	}
+	return s.failExpansion(ctx, e, err)
+}
+
+// failExpansion tells people of an error that is not about the change.
+func (s *Service) failExpansion(ctx context.Context, e Expansion, err error) error {
+	s.log.Warn("expanding a request", "request", e.Request.ID, "pull", e.Pull.Key().String(), "err", err)
+	switch {
+	case errors.Is(err, ErrNotYet):
+		return s.DeferRequest(ctx, e.Request.ID, fmt.Sprintf("GitHub's git does not have %s yet.", short(e.Pull.Head.SHA)), time.Time{})
+	case errors.Is(err, ErrPassing):
+		return s.DeferRequest(ctx, e.Request.ID, sentence(err), time.Time{})
+	}
+	return s.conclude(ctx, e, verdict{trouble: &Trouble{
+		Kind:      TroubleFailed,
+		Title:     "The projects of this pull request could not be determined",
+		Sentences: []string{sentence(err), "`cardea plan`, in a comment, tries again."},
+	}})
+}
+
+// sentence makes a sentence of an error.
+func sentence(err error) string {
+	text := strings.TrimSpace(err.Error())
+	if text == "" {
+		return ""
+	}
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// stored reads the request and its pull as they are. A pull without a record was
+// closed before we ever saw it: the request is finished.
+func (s *Service) stored(ctx context.Context, e Expansion) (req Request, rec PullRecord, err error) {
+	var gone bool
+	err = s.store.View(ctx, func(tx Tx) error {
+		if req, err = tx.Request(e.Request.ID); err != nil || req.Done {
+			return err
+		}
+		rec, err = tx.Pull(e.Pull.Key())
+		if gone = errors.Is(err, ErrNotFound); gone {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return req, rec, fmt.Errorf("reading request %s: %w", e.Request.ID, err)
+	}
+	if gone {
+		req.Done = true
+		return req, rec, s.FinishRequest(ctx, req.ID, "The pull request is "+string(e.Pull.State)+".", nil)
+	}
+	return req, rec, nil
+}
+
+// verdict is how a request ends without plans: exactly one of trouble and note is set.
+type verdict struct {
+	trouble *Trouble
+	note    string // what became of it, a sentence
+	reply   *Reply // with a note, for commands
+}
+
+// answerAtOnce ends requests that need no look at the code; nil for others.
+func answerAtOnce(e Expansion, rec PullRecord, rules Rules) *verdict {
+	refused := func(sentences ...string) *verdict {
+		return &verdict{note: "Refused: " + sentences[0], reply: &Reply{Kind: ReplyRefused, Text: sentences}}
+	}
+	req := e.Request
+	switch {
+	case req.CommandFault != "":
+		return &verdict{note: "Not understood: " + req.CommandFault, reply: &Reply{Kind: ReplyUnknown, Text: []string{req.CommandFault}}}
+	case req.Command != nil && req.Command.Verb == VerbHelp:
+		return &verdict{note: "Answered.", reply: &Reply{Kind: ReplyHelp}}
+	case req.Command != nil && req.Command.Verb == VerbStatus:
+		return &verdict{note: "Answered.", reply: &Reply{Kind: ReplyStatus}}
+	case e.Pull.State != PullOpen && req.Command != nil:
+		return refused(fmt.Sprintf("This pull request is %s, so nothing is planned.", e.Pull.State), "Reopen it, or open another one.")
+	case e.Pull.State != PullOpen:
+		return &verdict{note: "The pull request is " + string(e.Pull.State) + "."}
+	case req.Command == nil && planned(rec):
+		return &verdict{note: "Nothing new: this head is known."}
+	case req.Command != nil && req.Command.Verb != VerbPlan:
+		return refused(fmt.Sprintf("This version of Cardea cannot `%s`.", req.Command.Verb))
+	case req.Command != nil:
+		if missing := notAllowed(req.Command.Options, rules); len(missing) > 0 {
+			return refused(missing...)
+		}
+	}
+	return nil
+}
+
+// planned reports whether what can be planned by itself at this head is.
+func planned(rec PullRecord) bool {
+	if !rec.Known || rec.Trouble != nil {
+		return false
+	}
+	for _, p := range rec.Projects {
+		if p.Run == nil && !p.Deleted && p.Project.Refused == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// notAllowed names the options of a command that the server does not allow.
+func notAllowed(o PlanOptions, rules Rules) []string {
+	var out []string
+	for _, opt := range []struct {
+		used       bool
+		name, flag string
+	}{
+		{len(o.Targets) > 0, "target", "--target"},
+		{len(o.Replaces) > 0, "replace", "--replace"},
+		{o.Destroy, "destroy", "--destroy"},
+		{o.RefreshOnly, "refresh_only", "--refresh-only"},
+	} {
+		if opt.used && !rules.Allows(opt.name) {
+			out = append(out, fmt.Sprintf("`%s` is not allowed here: `allow` in the server's rule for this repository does not name `%s`.", opt.flag, opt.name))
+		}
+	}
+	if len(out) > 0 {
+		out = append(out, "Who runs the server can add it.")
+	}
+	return out
+}
+
+func permission(e Expansion, rules Rules) MayPlanInput {
+	return MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: e.ActorRole, AuthorRole: e.AuthorRole, RoleError: e.RoleError}
+}
+
+func mayPlan(e Expansion, rules Rules) *Trouble { return MayPlan(permission(e, rules)) }
+
+// conclude ends a request without plans, in one transaction.
+func (s *Service) conclude(ctx context.Context, e Expansion, v verdict) error {
+	if v.trouble == nil {
+		return s.FinishRequest(ctx, e.Request.ID, v.note, v.reply)
+	}
+	now := s.now()
+	err := s.store.Update(ctx, func(tx Tx) error {
+		req, err := tx.Request(e.Request.ID)
+		if err != nil || req.Done {
+			return err
+		}
+		return s.trouble(tx, req, v.trouble, now)
+	})
+	if err != nil {
+		return fmt.Errorf("recording why nothing is planned: %w", err)
+	}
+	s.wake(WakeRequests, WakePulls, WakeRuns, WakeInterrupts)
+	return nil
+}
+
+// trouble ends a request because of a trouble. What the head is (a conflict, a
+// faulty configuration) is the pull's trouble whoever asked; a refusal or a
+// failure of a command is its sender's alone where plans stand. A command gets a
+// reply in any case.
+func (s *Service) trouble(tx Tx, req Request, t *Trouble, now time.Time) error {
+	if req.Command != nil {
+		reply := Reply{Kind: ReplyRefused, Text: append([]string{t.Title + "."}, t.Sentences...)}
+		if err := s.answer(tx, req, reply, now); err != nil {
+			return err
+		}
+	}
+	if err := finishRequest(tx, req, "Refused: "+t.Title+".", now); err != nil {
+		return err
+	}
+	rec, err := tx.Pull(req.PullKey())
+	if errors.Is(err, ErrNotFound) {
+		return nil // its facts could not be read: there is nothing to show it on
+	}
+	if err != nil {
+		return err
+	}
+	rec.Waiting = ""
+	ofHead := t.Kind == TroubleConflict || t.Kind == TroubleConfig
+	if req.Command != nil && !ofHead && (rec.Known || t.Kind == TroubleNotPermitted) {
+		return savePull(tx, rec, now)
+	}
+	if err := s.dropRuns(tx, &rec, OutcomeSuperseded, t.Title+".", now); err != nil {
+		return err
+	}
+	rec.Known, rec.Trouble, rec.Projects, rec.Notes = true, t, nil, nil
+	if req.Command == nil {
+		if err := tx.Append(event("refused", now, req.PullKey(), t.Title+". "+strings.Join(t.Sentences, " "))); err != nil {
+			return err
+		}
+	}
+	return savePull(tx, rec, now)
+}

@@ -1,0 +1,408 @@
+package workflow
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// sparseAbove is the number of files above which a workspace holds only what its
+// project needs.
+const sparseAbove = 2000
+
+// wanted is one project of a pull as an expansion wants it.
+type wanted struct {
+	record ProjectRecord // project, reasons, deleted; its runs are found later
+	plan   bool          // make a new plan
+	asked  bool          // the command names it although it is not affected
+	run    Run           // what the plan is made from, set when plan is
+}
+
+// choice is what an expansion decided.
+type choice struct {
+	projects []wanted
+	// whole: these are all projects of the pull. Otherwise those of the record that are not among them are kept.
+	whole   bool
+	notes   []string
+	refused []string // sentences about projects that the sender may not plan
+}
+
+// choosing is what choose decides by.
+type choosing struct {
+	expansion Expansion
+	rules     Rules
+	found     findings
+	record    PullRecord
+}
+
+// choose decides which projects belong to the pull and which of them get a new
+// plan. By itself every affected project does that has none at this head and
+// tree; a command plans those it names, and keeps the others'. A fault, a
+// sentence, means that the command names nothing.
+func choose(c choosing) (choice, string) {
+	cmd := c.expansion.Request.Command
+	if cmd == nil {
+		out := choice{whole: true}
+		out.add(c.byItself(c.expansion.Request)...)
+		return out, ""
+	}
+	picked, fault := Select(SelectInput{Selector: cmd.Select, Projects: c.found.resolution.Projects, Affected: c.found.affected})
+	if fault != "" {
+		return choice{}, fault
+	}
+	out := choice{whole: cmd.Select.Empty() || !c.record.Known || c.record.Trouble != nil}
+	if out.whole {
+		// What a push would have planned too, had it come first.
+		push := Request{Kind: RequestPull, Actor: c.expansion.Pull.Author}
+		out.add(c.byItself(push)...)
+	}
+	if cmd.Select.Empty() {
+		picked = append(picked, c.askedBefore(picked)...)
+	}
+	in := permission(c.expansion, c.rules)
+	for _, p := range picked {
+		w := wanted{record: ProjectRecord{Project: p, Reasons: c.reasons(p)}, plan: p.Refused == ""}
+		if w.record.Reasons == nil {
+			w.asked = true
+			w.record.Reasons = []string{askedReason(c.askedBy(p))}
+		}
+		if why := MayPlanProject(in, p); why != "" {
+			out.refused = append(out.refused, fmt.Sprintf("`%s` is not planned: %s", p.Name, why))
+			continue
+		}
+		out.replace(w)
+	}
+	return out, ""
+}
+
+// byItself are the projects that a push plans: those affected, and those that
+// commands added before. What it may not plan stands there without a plan.
+func (c choosing) byItself(push Request) []wanted {
+	in := permission(c.expansion, c.rules)
+	in.Request = push
+	refused := MayPlan(in) != nil
+	var out []wanted
+	for _, a := range c.found.affected {
+		w := wanted{record: ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted}}
+		w.plan = !a.Deleted && a.Project.Refused == ""
+		out = append(out, w)
+	}
+	for _, p := range c.askedBefore(nil) {
+		if c.reasons(p) == nil {
+			out = append(out, wanted{record: ProjectRecord{Project: p, Reasons: []string{askedReason(c.askedBy(p))}}, plan: p.Refused == "", asked: true})
+		}
+	}
+	for i := range out {
+		w := &out[i]
+		if !w.plan {
+			continue
+		}
+		if refused {
+			w.plan = false
+			w.record.Reasons = append(slices.Clone(w.record.Reasons), fmt.Sprintf("it waits for `cardea plan -p %s` by somebody who may plan", w.record.Project.Name))
+		} else if why := MayPlanProject(in, w.record.Project); why != "" {
+			w.plan, w.record.Project.Refused = false, why+" `cardea plan` by somebody who may starts it."
+		}
+		w.plan = w.plan && !c.has(w.record.Project)
+	}
+	return out
+}
+
+// has reports whether the record holds a plan, or one on its way, of this project at this head and tree.
+func (c choosing) has(p Project) bool {
+	old := findProject(c.record, p.Key())
+	if old == nil || old.Run == nil {
+		return false
+	}
+	r := old.Run
+	live := r.State != RunFinished && r.Interrupt == ""
+	return r.Head == c.expansion.Pull.Head.SHA && r.Tree == c.found.checkout.Planned.ID && r.Project.Name == p.Name && (live || r.Outcome == OutcomeSucceeded)
+}
+
+// askedBefore are projects of the planned tree that commands added to this pull,
+// without those already picked.
+func (c choosing) askedBefore(picked []Project) []Project {
+	var out []Project
+	for _, a := range c.record.Asked {
+		for _, p := range c.found.resolution.Projects {
+			if p.Key() == a.Key && !slices.ContainsFunc(picked, func(q Project) bool { return q.Key() == a.Key }) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+func (c choosing) askedBy(p Project) Actor {
+	for _, a := range c.record.Asked {
+		if a.Key == p.Key() {
+			return a.By
+		}
+	}
+	return c.expansion.Request.Actor
+}
+
+func askedReason(by Actor) string { return "`" + shown(by.Login) + "` asked for it" }
+
+// reasons are why the change affects a project, nil when it does not.
+func (c choosing) reasons(p Project) []string {
+	for _, a := range c.found.affected {
+		if a.Project.Key() == p.Key() && !a.Deleted {
+			return a.Reasons
+		}
+	}
+	return nil
+}
+
+// add appends projects; one that says `autoplan: false` and has no plan becomes a note instead.
+func (ch *choice) add(all ...wanted) {
+	var silent []string
+	for _, w := range all {
+		if w.plan && w.record.Project.NoAutoplan && !w.asked {
+			silent = append(silent, w.record.Project.Name)
+			continue
+		}
+		ch.projects = append(ch.projects, w)
+	}
+	if len(silent) > 0 {
+		ch.notes = append(ch.notes, fmt.Sprintf("Affected but not planned by themselves (`autoplan: false`): `%s`.", strings.Join(silent, "`, `")))
+	}
+}
+
+// replace puts a project in the place of the one with its key, or appends it.
+func (ch *choice) replace(w wanted) {
+	for i := range ch.projects {
+		if old := &ch.projects[i]; old.record.Project.Key() == w.record.Project.Key() && !old.record.Deleted {
+			*old = w
+			return
+		}
+	}
+	ch.projects = append(ch.projects, w)
+}
+
+// queue decides, finds out what each plan is made from, and writes it all.
+func (s *Service) queue(ctx context.Context, e Expansion, rules Rules, f findings) error {
+	rec, err := s.Pull(ctx, e.Pull.Key())
+	if err != nil {
+		return err
+	}
+	ch, fault := choose(choosing{expansion: e, rules: rules, found: f, record: rec})
+	if fault != "" {
+		return s.conclude(ctx, e, verdict{note: "Refused: " + fault, reply: &Reply{Kind: ReplyRefused, Text: []string{fault}}})
+	}
+	ch.notes = append(slices.Clone(f.notes), ch.notes...)
+	for i := range ch.projects {
+		if w := &ch.projects[i]; w.plan {
+			if err := s.prepareRun(ctx, e, rules, f, w); err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				return s.failExpansion(ctx, e, fmt.Errorf("reading what `%s` is made from: %w", w.record.Project.Name, err))
+			}
+		}
+	}
+	now := s.now()
+	err = s.store.Update(ctx, func(tx Tx) error { return s.commit(tx, e, rules, f, ch, now) })
+	if err != nil {
+		return fmt.Errorf("queueing plans: %w", err)
+	}
+	s.wake(WakeRequests, WakePulls, WakeRuns, WakeInterrupts)
+	return nil
+}
+
+// prepareRun finds out what a project's plan is made from. A project that must
+// not be planned becomes a refused one.
+func (s *Service) prepareRun(ctx context.Context, e Expansion, rules Rules, f findings, w *wanted) error {
+	p := w.record.Project
+	in, err := s.engine.Inputs(ctx, f.checkout.Planned, f.headFound, p)
+	if err != nil {
+		return err
+	}
+	if in.Refused != "" {
+		w.plan, w.record.Project.Refused = false, in.Refused
+		return nil
+	}
+	var was *Inputs
+	for _, b := range f.resolution.BaseProjects {
+		if b.Key() != p.Key() {
+			continue
+		}
+		found, err := s.engine.Inputs(ctx, f.checkout.BaseTree, f.baseFound, b)
+		if err != nil {
+			return err
+		}
+		was = &found
+	}
+	w.run = Run{
+		Kind: RunPlan, State: RunQueued, Repo: e.Pull.Repo, Number: e.Pull.Number, Project: p,
+		Head: e.Pull.Head.SHA, Base: f.checkout.Base, Tree: f.checkout.Planned.ID, BaseTree: f.checkout.BaseTree.ID,
+		InputsDigest: in.Digest, StateIdentity: in.StateIdentity, Hidden: HiddenFromInputs(was, &in),
+		Credentials: rules.PlanCredentials(p), CreateWorkspace: rules.CreateWorkspace,
+		Actor: e.Request.Actor, Request: e.Request.ID, Priority: PriorityAutoplan,
+	}
+	if was != nil {
+		w.run.BaseProviders = was.LockedProviders
+	}
+	if f.checkout.Files > sparseAbove && !p.WholeTree {
+		w.run.Paths = WorkspacePaths(p, in)
+	}
+	if cmd := e.Request.Command; cmd != nil {
+		w.run.Priority, w.run.Options = PriorityCommand, cmd.Options
+	}
+	return nil
+}
+
+// commit writes an expansion's choice: the record, the runs, the reply, the
+// history and the end of the request, all or nothing.
+func (s *Service) commit(tx Tx, e Expansion, rules Rules, f findings, ch choice, now time.Time) error {
+	req, err := tx.Request(e.Request.ID)
+	if err != nil || req.Done {
+		return err
+	}
+	rec, err := tx.Pull(e.Pull.Key())
+	if err != nil {
+		return err
+	}
+	if rec.Pull.Head.SHA != e.Pull.Head.SHA || rec.Pull.Base.Ref != e.Pull.Base.Ref || rec.Pull.State != PullOpen {
+		req.NotBefore = now.Add(time.Second) // the facts moved on meanwhile: they are read again
+		return tx.PutRequest(&req)
+	}
+	old := rec
+	rec.Known, rec.Trouble, rec.Waiting = true, nil, ""
+	rec.BaseSHA, rec.Tree, rec.PerProjectChecks = f.checkout.Base, f.checkout.Planned.ID, rules.PerProjectChecks
+	if ch.whole {
+		rec.Notes = ch.notes
+	}
+	if err := s.putProjects(tx, &rec, old, ch, req, now); err != nil {
+		return err
+	}
+	if err := refuseSome(tx, &rec, req, ch, now); err != nil {
+		return err
+	}
+	if err := tx.Append(event("expanded", now, e.Pull.Key(), expanded(ch, f))); err != nil {
+		return err
+	}
+	if err := finishRequest(tx, req, expanded(ch, f), now); err != nil {
+		return err
+	}
+	return savePull(tx, rec, now)
+}
+
+// refuseSome adds the one reply for what a command asked for and does not get.
+func refuseSome(tx Tx, rec *PullRecord, req Request, ch choice, now time.Time) error {
+	text := ch.refused
+	if req.Command != nil && len(ch.projects) == 0 && len(text) == 0 {
+		text = []string{"This change affects no project, so there is nothing to plan.", "`cardea plan -p NAME` plans one all the same, `cardea plan --all` every one."}
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	return addReply(tx, rec, req, Reply{Kind: ReplyRefused, Text: text}, now)
+}
+
+// putProjects makes the record's projects those of the choice and queues their
+// runs. Runs of the pull that another one replaces, or whose project is no
+// longer part of it, are dropped.
+func (s *Service) putProjects(tx Tx, rec *PullRecord, old PullRecord, ch choice, req Request, now time.Time) error {
+	replaced := map[ProjectKey]bool{}
+	kept := map[ProjectKey]bool{}
+	for _, w := range ch.projects {
+		kept[w.record.Project.Key()] = true
+		replaced[w.record.Project.Key()] = w.plan || w.record.Deleted || w.record.Project.Refused != ""
+	}
+	why := "Another plan of it was asked for."
+	if err := s.dropSome(tx, rec, OutcomeSuperseded, why, now, func(r Run) bool {
+		key := r.Project.Key()
+		return replaced[key] || (ch.whole && !kept[key])
+	}); err != nil {
+		return err
+	}
+	ids, err := runIDs(tx, rec.Pull.Key())
+	if err != nil {
+		return err
+	}
+	var projects []ProjectRecord
+	if !ch.whole {
+		for _, p := range rec.Projects {
+			if !kept[p.Project.Key()] {
+				projects = append(projects, p)
+			}
+		}
+	}
+	for i, w := range ch.projects {
+		p := w.record
+		p.Runs = ids[p.Project.Key()]
+		if before := findProject(old, p.Project.Key()); before != nil && !w.plan && !p.Deleted && p.Project.Refused == "" {
+			p.Run = before.Run
+		}
+		if w.asked && findAsked(*rec, p.Project.Key()) < 0 {
+			rec.Asked = append(rec.Asked, AskedProject{Key: p.Project.Key(), By: req.Actor})
+		}
+		if w.plan {
+			run := w.run
+			// Microseconds apart, so that the queue keeps the order of the projects.
+			run.ID, run.Queued = s.newID(now), now.Add(time.Duration(i)*time.Microsecond)
+			if err := tx.PutRun(run); err != nil {
+				return err
+			}
+			p.newest(run)
+		}
+		projects = append(projects, p)
+	}
+	slices.SortFunc(projects, func(a, b ProjectRecord) int { return cmp.Compare(a.Project.Name, b.Project.Name) })
+	rec.Projects = projects
+	return nil
+}
+
+// runIDs are the newest runs of a pull by project, newest first.
+func runIDs(tx Tx, key PullKey) (map[ProjectKey][]string, error) {
+	const most = 1000
+	runs, err := tx.RunsOfPull(key, "", most)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	ids := map[ProjectKey][]string{}
+	for _, r := range runs {
+		if k := r.Project.Key(); len(ids[k]) < maxRunIDs {
+			ids[k] = append(ids[k], r.ID)
+		}
+	}
+	return ids, nil
+}
+
+func findProject(rec PullRecord, key ProjectKey) *ProjectRecord {
+	for i := range rec.Projects {
+		if p := &rec.Projects[i]; p.Project.Key() == key && !p.Deleted {
+			return p
+		}
+	}
+	return nil
+}
+
+func findAsked(rec PullRecord, key ProjectKey) int {
+	return slices.IndexFunc(rec.Asked, func(a AskedProject) bool { return a.Key == key })
+}
+
+// expanded says what became of a request, for the history.
+func expanded(ch choice, f findings) string {
+	var names []string
+	for _, w := range ch.projects {
+		if w.plan {
+			names = append(names, "`"+w.record.Project.Name+"`")
+		}
+	}
+	base := short(f.checkout.Base)
+	switch {
+	case len(ch.projects) == 0:
+		return fmt.Sprintf("No project is affected, against base %s.", base)
+	case len(names) == 0:
+		return fmt.Sprintf("Nothing new is planned, against base %s.", base)
+	case len(names) > 20:
+		return fmt.Sprintf("%d projects are planned, against base %s.", len(names), base)
+	}
+	return fmt.Sprintf("Planned against base %s: %s.", base, strings.Join(names, ", "))
+}
