@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -270,13 +269,4 @@ func sweep(died <-chan os.Signal) error {
 		}
 	}
 	return fmt.Errorf("the run left processes that could not be ended within %s", sweepLimit)
-}
-
-// exists reports whether a file is there.
-func exists(name string) (bool, error) {
-	_, err := os.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -88,8 +89,8 @@ func (r *runner) open() error {
 	if r.lock, err = takeLock(r.dir.lock()); err != nil {
 		return err
 	}
-	if done, err := exists(r.dir.result()); err != nil || done {
-		return fmt.Errorf("this run has a result already: %w", errors.Join(err, os.ErrExist))
+	if _, err := os.Lstat(r.dir.result()); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(errors.New("this run has a result already"), err)
 	}
 	r.guard()
 	me, err := identityOf(os.Getpid())
@@ -186,6 +187,9 @@ func (r *runner) prepare() error {
 			return fmt.Errorf("making the run's directories: %w", err)
 		}
 	}
+	if r.job.Tools.Path == "" {
+		r.job.Tools.Path = os.Getenv("PATH")
+	}
 	var engine []string
 	if r.deps.Env != nil {
 		engine = r.deps.Env(f, r.job.Tools)
@@ -225,12 +229,11 @@ func addTree(from, to string) error {
 	}
 	for _, e := range entries {
 		src, dst := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
-		there, err := exists(dst)
+		there, err := os.Lstat(dst)
 		switch {
-		case err != nil:
-		case !there:
+		case errors.Is(err, fs.ErrNotExist):
 			err = os.Rename(src, dst)
-		case e.IsDir():
+		case err == nil && e.IsDir() && there.IsDir(): // not where a plan made a symlink of it
 			err = addTree(src, dst)
 		}
 		if err != nil {
@@ -251,11 +254,13 @@ func (r *runner) plan() (res workflow.Result, err error) {
 	run := r.job.Run
 	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Tools: r.job.Tools,
 		CreateWorkspace: run.CreateWorkspace, RepoID: run.Repo.ID, Key: r.secrets.Key,
-		StateIdentity: run.StateIdentity, InputsDigest: run.InputsDigest, Log: r.redact, Ready: r.ready}
+		StateIdentity: run.StateIdentity, InputsDigest: run.InputsDigest, BaseProviders: run.BaseProviders, Hidden: run.Hidden,
+		Log: r.redact, Ready: r.ready}
 	if len(run.Paths) > 0 {
 		job.Whole = r.whole
 	}
-	return r.deps.Engine.Plan(context.Background(), job)
+	// The engine never gives this context to a tool: it only keeps the next step, or a download, from going on.
+	return r.deps.Engine.Plan(r.stop.ctx, job)
 }
 
 // errNotStarted says that the plan may not begin.

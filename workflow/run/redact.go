@@ -24,7 +24,7 @@ type Redactor struct {
 	known  known
 	lines  lines
 	buf    []byte // what passed the known values last
-	wrote  bool   // something was written before the last Add
+	wrote  bool   // something was written before the last Hide
 	missed bool   // values were added after something was written
 	fault  error  // the first error of out
 }
@@ -33,13 +33,13 @@ type Redactor struct {
 // only) and hides these values. Values shorter than 6 bytes are not hidden.
 func NewRedactor(out io.Writer, values ...string) *Redactor {
 	r := &Redactor{out: out, values: map[string]bool{}, auto: newAutomaton(nil)}
-	r.Add(values...)
+	r.Hide(values...)
 	return r
 }
 
-// Add hides further values from now on. What was written before is not changed;
+// Hide hides further values from now on. What was written before is not changed;
 // the runner writes its log anew at the end when that happened.
-func (r *Redactor) Add(values ...string) {
+func (r *Redactor) Hide(values ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := len(r.values)

@@ -45,9 +45,6 @@ func (shellEngine) Inputs(context.Context, workflow.Tree, workflow.Discovery, wo
 }
 
 func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Result, error) {
-	if ctx.Err() != nil || ctx.Done() != nil {
-		return workflow.Result{}, errors.New("the engine's context must never be cancelled")
-	}
 	if err := shell(job, "init"); err != nil {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: "init: " + err.Error()}, nil
 	}
@@ -69,7 +66,7 @@ func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Res
 		}
 	case "late":
 		fmt.Fprintln(job.Log, "early: late-known-value")
-		job.Log.(interface{ Add(...string) }).Add("late-known-value")
+		job.Log.(interface{ Hide(...string) }).Hide("late-known-value")
 	}
 	if err := os.WriteFile(job.Files.Out, []byte("saved plan"), 0o600); err != nil {
 		return workflow.Result{}, err

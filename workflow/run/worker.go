@@ -1,0 +1,382 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Worker claims runs and starts a runner for each.
+type Worker struct {
+	Service  *workflow.Service
+	Launcher *Launcher
+	Name     string // of this worker in the runs' records; "" = "server"
+	Parallel int    // runs at a time; 0 = DefaultParallel
+	// Credentials reads an entry of the server's credentials, at the start of each
+	// run that names one. Its error is logged; people see the name only.
+	Credentials func(name string) (env map[string]string, err error)
+	MirrorDir   func(workflow.Repo) string // the mirror that holds a repository's trees, absolute
+	Tools       workflow.Tools
+	PlanTimeout time.Duration // 0 = never
+	Ladder      Ladder
+	LogLimit    int64         // bytes of a run's log; 0 = 10 MB
+	Lease       time.Duration // the service's; 0 = workflow.DefaultLease
+	// DiskFloor is the free space below which no run starts; 0 = 2 GB, negative = no floor.
+	DiskFloor int64
+	Now       workflow.Clock
+	Log       *slog.Logger
+
+	slots  chan struct{}
+	freed  chan struct{} // a slot is free again
+	group  sync.WaitGroup
+	mu     sync.Mutex
+	active map[string]*Process // by run id
+}
+
+// maxTries is how often a run is tried whose failures may pass.
+const maxTries = 6
+
+// poll is how often the queue is looked at without being woken: a run may have to wait until a certain time.
+const poll = time.Second
+
+// Run claims and carries out runs until ctx is done. Then it claims no more,
+// interrupts what runs, puts it back into the queue, and returns when all is
+// over. Its error is that of a worker that cannot begin.
+func (w *Worker) Run(ctx context.Context) error {
+	w.setDefaults()
+	if err := os.MkdirAll(w.Launcher.Runs, 0o700); err != nil {
+		return fmt.Errorf("making the directory of runs: %w", err)
+	}
+	before, err := os.ReadDir(w.Launcher.Runs) // before anything is claimed: none of these is ours
+	if err != nil {
+		return fmt.Errorf("reading the directory of runs: %w", err)
+	}
+	w.group.Go(func() { w.Launcher.tidy(ctx, before, w.Log) })
+	w.group.Go(func() { w.watchInterrupts(ctx) })
+	look := time.NewTicker(poll)
+	defer look.Stop()
+	for w.claimAll(ctx) {
+		select {
+		case <-ctx.Done():
+		case <-w.Service.Woken(workflow.WakeRuns):
+		case <-w.freed:
+		case <-look.C:
+		}
+	}
+	w.interruptAll()
+	w.group.Wait()
+	return nil
+}
+
+func (w *Worker) setDefaults() {
+	if w.Parallel <= 0 {
+		w.Parallel = DefaultParallel()
+	}
+	if w.Name == "" {
+		w.Name = "server"
+	}
+	if w.Lease <= 0 {
+		w.Lease = workflow.DefaultLease
+	}
+	if w.DiskFloor == 0 {
+		w.DiskFloor = 2_000_000_000
+	}
+	if w.Now == nil {
+		w.Now = time.Now
+	}
+	if w.Log == nil {
+		w.Log = slog.New(slog.DiscardHandler)
+	}
+	w.slots, w.freed = make(chan struct{}, w.Parallel), make(chan struct{}, 1)
+	w.active = map[string]*Process{}
+}
+
+// claimAll claims while there are slots and runs. It reports whether to go on.
+func (w *Worker) claimAll(ctx context.Context) bool {
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case w.slots <- struct{}{}:
+		default:
+			return ctx.Err() == nil
+		}
+		run, ok, err := w.Service.Claim(ctx, w.Name)
+		if err != nil && ctx.Err() == nil {
+			w.Log.Error("claiming a run", "error", err)
+		}
+		if err != nil || !ok {
+			<-w.slots
+			return ctx.Err() == nil
+		}
+		w.group.Go(func() {
+			w.carry(ctx, run)
+			<-w.slots
+			select {
+			case w.freed <- struct{}{}:
+			default:
+			}
+		})
+	}
+}
+
+// carry carries out one claimed run and reports what became of it.
+func (w *Worker) carry(ctx context.Context, run workflow.Run) {
+	log := w.Log.With("run", run.ID, "epoch", run.Epoch, "project", run.Project.Name, "pull", run.PullKey().String())
+	log.Info("run started", "attempt", run.Attempts)
+	res, waits := w.launch(ctx, run, log)
+	end := decide(run, res, waits, ctx.Err() != nil)
+	log.Info("run ended", "outcome", string(res.Outcome), "put_back", end.putBack, "reason", end.why)
+	if err := w.report(run, res, end); errors.Is(err, workflow.ErrStale) {
+		log.Info("run had moved on", "error", err)
+	} else if err != nil {
+		log.Error("reporting a run", "error", err)
+		return // its directory holds the result
+	}
+	name, err := dirName(run.ID, run.Epoch)
+	if err == nil {
+		err = w.Launcher.clean(files(w.Launcher.Runs).sub(name))
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		log.Warn("removing a run's files", "error", err)
+	}
+}
+
+// launch starts the runner and returns its result. waits is set when nothing can
+// start now: a sentence for people.
+func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger) (res workflow.Result, waits string) {
+	failed := func(why string, passing bool) workflow.Result {
+		return workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeFailed, NotStarted: true, Passing: passing, Reason: why,
+			Started: run.Started, Finished: w.Now()}
+	}
+	if waits := w.diskTooFull(); waits != "" {
+		return failed(waits, true), waits
+	}
+	secrets, err := w.secrets(run)
+	if err != nil {
+		log.Error("reading a run's secrets", "error", err)
+		return failed(fmt.Sprintf("The credentials `%s` could not be read. The server's log says why.", run.Credentials), false), ""
+	}
+	repo, err := w.Service.SeenRepo(context.WithoutCancel(ctx), run.Repo)
+	if err != nil {
+		log.Error("reading the repository's key", "error", err)
+		return failed("The repository's key could not be read. The server's log says why.", true), ""
+	}
+	secrets.Key = repo.Key
+	job := Job{Run: run, GitDir: w.MirrorDir(run.Repo), Tools: w.Tools, PlanTimeout: w.PlanTimeout, Ladder: w.Ladder, LogLimit: w.LogLimit}
+	p, err := w.Launcher.Start(ctx, job, secrets)
+	if err != nil {
+		if ctx.Err() == nil {
+			log.Error("starting a runner", "error", err)
+		}
+		return failed("The runner could not be started. The server's log says why.", true), ""
+	}
+	if err := w.accompany(ctx, run, p); err != nil {
+		log.Error("letting a run begin", "error", err)
+		p.Wait()
+		return failed("The server could not let the run begin. The server's log says why.", true), ""
+	}
+	return p.Wait(), ""
+}
+
+// accompany lets the run begin and stays with it until it ends. An error says that it was not begun for a fault of ours.
+func (w *Worker) accompany(ctx context.Context, run workflow.Run, p *Process) error {
+	w.add(run.ID, p)
+	defer w.remove(run.ID)
+	if ctx.Err() != nil { // it may have been done before we were among the active
+		w.interrupt(run.ID, p)
+	}
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		w.renew(run, p)
+	}()
+	err := p.Handshake(func() error { return w.mayBegin(context.WithoutCancel(ctx), run) })
+	<-renewed
+	if errors.Is(err, errInterrupted) || errors.Is(err, workflow.ErrStale) {
+		return nil // the result says that it did not begin
+	}
+	return err
+}
+
+// mayBegin looks at the run once more when everything is prepared.
+func (w *Worker) mayBegin(ctx context.Context, run workflow.Run) error {
+	now, err := w.Service.Run(ctx, run.ID)
+	switch {
+	case err != nil:
+		return err
+	case now.State != workflow.RunRunning || now.Epoch != run.Epoch:
+		return workflow.ErrStale
+	case now.Interrupt != "":
+		return errInterrupted
+	}
+	return nil
+}
+
+// secrets reads what a run is handed, except the repository's key.
+func (w *Worker) secrets(run workflow.Run) (s Secrets, err error) {
+	if run.Credentials == "" {
+		return s, nil
+	}
+	if w.Credentials == nil {
+		return s, errors.New("the server has no credentials")
+	}
+	s.Env, err = w.Credentials(run.Credentials)
+	return s, err
+}
+
+// renew keeps the run's lease until its runner ends. A run that is not ours any more is interrupted.
+func (w *Worker) renew(run workflow.Run, p *Process) {
+	tick := time.NewTicker(w.Lease / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.Done():
+			return
+		case <-tick.C:
+		}
+		switch err := w.Service.Renew(context.Background(), run); {
+		case errors.Is(err, workflow.ErrStale):
+			w.interrupt(run.ID, p)
+		case err != nil:
+			w.Log.Error("renewing a lease", "run", run.ID, "error", err)
+		}
+	}
+}
+
+// watchInterrupts passes the service's interrupts on.
+func (w *Worker) watchInterrupts(ctx context.Context) {
+	look := time.NewTicker(5 * time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.Service.Woken(workflow.WakeInterrupts):
+		case <-look.C:
+		}
+		runs, err := w.Service.Interrupts(ctx)
+		if err != nil && ctx.Err() == nil {
+			w.Log.Error("reading interrupts", "error", err)
+		}
+		for _, run := range runs {
+			if p := w.process(run.ID); p != nil && p.run.Epoch == run.Epoch {
+				w.interrupt(run.ID, p)
+			}
+		}
+	}
+}
+
+func (w *Worker) interruptAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, p := range w.active {
+		w.interrupt(id, p)
+	}
+}
+
+func (w *Worker) interrupt(id string, p *Process) {
+	if err := p.Interrupt(); err != nil {
+		w.Log.Warn("interrupting a run", "run", id, "error", err)
+	}
+}
+
+func (w *Worker) add(id string, p *Process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.active[id] = p
+}
+
+func (w *Worker) remove(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.active, id)
+}
+
+func (w *Worker) process(id string) *Process {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.active[id]
+}
+
+// ending is what becomes of a run after its runner: it is finished with its result, or put back.
+type ending struct {
+	putBack bool
+	why     string // for people, while it waits
+	wait    time.Duration
+}
+
+// decide says what becomes of a run. waits is why nothing can start now ("" = it
+// can); drained: the worker stops, and interrupted it for that.
+func decide(run workflow.Run, res workflow.Result, waits string, drained bool) ending {
+	switch {
+	case res.Outcome == workflow.OutcomeSucceeded:
+		return ending{}
+	case drained && (res.Outcome == workflow.OutcomeCancelled || res.Passing):
+		return ending{putBack: true, why: "The server is being restarted."}
+	case waits != "":
+		return ending{putBack: true, why: waits, wait: 30 * time.Second}
+	case res.Outcome == workflow.OutcomeFailed && res.Passing && run.Attempts < maxTries:
+		return ending{putBack: true, why: res.Reason, wait: backoff(run.Attempts)}
+	}
+	return ending{}
+}
+
+// backoff is the wait after so many tries: 1, 2, 4, 8, 16, 30 seconds.
+func backoff(tries int) time.Duration {
+	return min(30*time.Second, time.Second<<min(max(tries-1, 0), 5))
+}
+
+// report tells the service, again and again for a while when it cannot take it:
+// a result must not be lost over a full disk.
+func (w *Worker) report(run workflow.Run, res workflow.Result, end ending) error {
+	ctx := context.Background()
+	for try := 1; ; try++ {
+		var err error
+		if end.putBack {
+			err = w.Service.PutBack(ctx, run, end.why, w.Now().Add(end.wait))
+		} else {
+			err = w.Service.Finish(ctx, res)
+		}
+		if err == nil || errors.Is(err, workflow.ErrStale) || try == maxTries || errors.Is(err, workflow.ErrClosed) {
+			return err
+		}
+		w.Log.Warn("reporting a run", "run", run.ID, "try", try, "error", err)
+		time.Sleep(backoff(try))
+	}
+}
+
+// diskTooFull says why nothing can start now, "" when there is room.
+func (w *Worker) diskTooFull() string {
+	if w.DiskFloor < 0 {
+		return ""
+	}
+	free, err := freeBytes(w.Launcher.Runs)
+	if err != nil {
+		w.Log.Error("reading the free disk space", "error", err)
+		return "The free disk space of the server could not be read."
+	}
+	if free < w.DiskFloor {
+		return fmt.Sprintf("The server's disk has only %d MB free, and a run needs %d MB.", free/1_000_000, w.DiskFloor/1_000_000)
+	}
+	return ""
+}
+
+// DefaultParallel is how many runs a machine carries: twice its CPUs, one for
+// each GiB of memory but the first, the lesser of both, and at least one. Limits
+// of the container count.
+func DefaultParallel() int {
+	const gib = 1 << 30
+	n := 2 * runtime.GOMAXPROCS(0)
+	if memory := memoryBytes(); memory > 0 {
+		n = min(n, int((memory-gib)/gib))
+	}
+	return max(n, 1)
+}
