@@ -71,6 +71,10 @@ func TestRepoConfigLimits(t *testing.T) {
 		"keys on one line":     strings.Repeat("? ", 100_000) + "x",
 		"anchors on one line":  strings.Repeat("&a ", 100_000) + "x",
 		"nesting by indention": nestedByIndention(1000),
+		"keys":                 strings.Repeat("a: 1\n", 200_000),
+		"empty values":         strings.Repeat("- a:\n", 200_000),
+		"empty items":          strings.Repeat("-\n", 200_000),
+		"explicit keys":        strings.Repeat("- ? a\n", 200_000),
 		"unclosed quote":       "projects: \"" + strings.Repeat("a\n", 10_000),
 	} {
 		if _, faults := ParseRepoConfig("f", []byte(text)); len(faults) == 0 {

@@ -21,6 +21,8 @@ const (
 	MaxYAMLBytes = 2 << 20
 	maxYAMLNodes = 250_000 // after aliases are expanded
 	maxYAMLDepth = 40
+	maxYAMLKeys  = 2_000 // of one block mapping
+	maxYAMLEmpty = 2_000 // keys and items without a value
 	maxFaults    = 100
 )
 
@@ -102,8 +104,8 @@ func ParseYAML(file string, data []byte, faults *Faults) *YAML {
 	}
 	text := strings.TrimPrefix(string(data), "\ufeff")
 	tokens := lexer.Tokenize(text)
-	if deep := tooDeep(tokens); deep != nil {
-		faults.Add(positionOf(file, deep), "this is nested deeper than %d levels", maxYAMLDepth)
+	if t, what := tooMuch(tokens); t != nil {
+		faults.Add(positionOf(file, t), "%s", what)
 		return nil
 	}
 	parsed, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
@@ -146,20 +148,32 @@ func positionOf(file string, t *token.Token) Position {
 	return Position{File: file, Line: t.Position.Line, Column: t.Position.Column}
 }
 
-// tooDeep returns the token at which nesting passes the limit, or nil. It runs
-// before the parser, which recurses once a level: a megabyte of "[" must not
-// become a gigabyte of stack.
-func tooDeep(tokens token.Tokens) *token.Token {
-	flow, chain, line := 0, 0, 0
-	var indents []int
-	for _, t := range tokens {
-		if t.Position != nil && t.Position.Line != line {
-			line, chain = t.Position.Line, 0
-			for len(indents) > 0 && indents[len(indents)-1] >= t.Position.Column {
-				indents = indents[:len(indents)-1]
+// tooMuch returns the token at which the file passes a limit, and which, or nil.
+// It runs before the parser, which recurses once a level, moves all keys of a
+// block mapping for each new one, and the rest of the file for each empty value: a
+// megabyte of "[" must not become a gigabyte of stack, nor one of keys a minute of work.
+func tooMuch(tokens token.Tokens) (at *token.Token, what string) {
+	type level struct{ column, keys int }
+	flow, chain, line, empty := 0, 0, 0, 0
+	var levels []level
+	for i, t := range tokens {
+		if leavesEmpty(tokens, i) {
+			if empty++; empty > maxYAMLEmpty {
+				return t, fmt.Sprintf("the file has more than %d keys and items without a value", maxYAMLEmpty)
 			}
-			if flow == 0 {
-				indents = append(indents, t.Position.Column)
+		}
+		if t.Position != nil && t.Position.Line != line && flow == 0 {
+			line, chain = t.Position.Line, 0
+			for len(levels) > 0 && levels[len(levels)-1].column > t.Position.Column {
+				levels = levels[:len(levels)-1]
+			}
+			if len(levels) == 0 || levels[len(levels)-1].column < t.Position.Column {
+				levels = append(levels, level{column: t.Position.Column})
+			}
+			if top := &levels[len(levels)-1]; t.Type != token.SequenceEntryType && t.Type != token.CommentType {
+				if top.keys++; top.keys > maxYAMLKeys {
+					return t, fmt.Sprintf("a mapping has more than %d keys", maxYAMLKeys)
+				}
 			}
 		}
 		switch t.Type {
@@ -172,11 +186,40 @@ func tooDeep(tokens token.Tokens) *token.Token {
 		case token.CollectEntryType:
 			chain = 0
 		}
-		if flow+chain+len(indents) > maxYAMLDepth {
-			return t
+		if flow+chain+len(levels) > maxYAMLDepth {
+			return t, fmt.Sprintf("this is nested deeper than %d levels", maxYAMLDepth)
 		}
 	}
-	return nil
+	return nil, ""
+}
+
+// leavesEmpty reports whether nothing follows the token that announces a value.
+func leavesEmpty(tokens token.Tokens, i int) bool {
+	t := tokens[i]
+	column := t.Position.Column
+	switch t.Type {
+	case token.MappingValueType:
+		if i > 0 {
+			column = tokens[i-1].Position.Column
+		}
+	case token.MappingKeyType:
+		return true // "? key": nobody writes it, and its value may be anywhere
+	case token.SequenceEntryType, token.TagType, token.AnchorType:
+	default:
+		return false
+	}
+	for i++; i < len(tokens) && tokens[i].Type == token.CommentType; i++ {
+	}
+	if i == len(tokens) {
+		return true
+	}
+	switch next := tokens[i]; next.Type {
+	case token.CollectEntryType, token.MappingEndType, token.SequenceEndType:
+		return true
+	default:
+		return next.Position.Line > t.Position.Line &&
+			(next.Position.Column < column || (next.Position.Column == column && (next.Type != token.SequenceEntryType || t.Type != token.MappingValueType)))
+	}
 }
 
 // yamlReader turns the parser's tree into YAML values.
