@@ -14,8 +14,7 @@ import (
 // so the runner must hold this, what the launcher allows, the run's
 // credentials, and nothing else. Plan refuses to run without it.
 func Env(files workflow.RunFiles, tools workflow.Tools) []string {
-	return []string{
-		"PATH=" + tools.Path,
+	env := []string{
 		"HOME=" + files.Home,
 		"TMPDIR=" + files.Tmp,
 		"TF_DATA_DIR=" + files.Data,
@@ -26,6 +25,10 @@ func Env(files workflow.RunFiles, tools workflow.Tools) []string {
 		"GIT_TERMINAL_PROMPT=0",        // a module behind a login fails instead of asking
 		"GIT_ALLOW_PROTOCOL=https:ssh", // module sources: no file, no ext
 	}
+	if tools.Path != "" {
+		env = append(env, "PATH="+tools.Path)
+	}
+	return env
 }
 
 // cliConfigFile is our own CLI configuration; the run's home is private to it.

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-exec/tfexec"
-
 )
 
 // init runs init (never with -upgrade, -reconfigure or -migrate-state) and
@@ -113,4 +112,3 @@ func lockDifference(before, after []byte) string {
 	}
 	return strings.Join(out, "; ")
 }
-

@@ -85,6 +85,9 @@ var (
 	ansiCodes = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
 )
 
+// preamble is what init prints before the errors of a faulty configuration.
+const preamble = "encountered problems during initiali"
+
 // diagnostics finds terraform's and OpenTofu's diagnostics in what they print
 // with -no-color: "Error: SUMMARY" after a blank line, then where it is,
 // indented, then the explanation. dir is the directory terraform ran in;
@@ -95,7 +98,7 @@ func diagnostics(text, dir string) []workflow.Diagnostic {
 	var block []string
 	blank := true // a diagnostic begins after a blank line, so that "Error:" within an explanation does not
 	flush := func() {
-		if len(block) > 0 {
+		if len(block) > 0 && !strings.Contains(block[0], preamble) {
 			out = append(out, diagnostic(block, dir))
 		}
 		block = nil
@@ -241,4 +244,3 @@ func lockSentence(text string) string {
 	}
 	return out + "."
 }
-

@@ -87,6 +87,9 @@ func (p *planning) run() error {
 	if p.tf, err = tfexec.NewTerraform(p.dir, p.tool.exec); err != nil {
 		return err
 	}
+	if _, _, err := p.tf.Version(p.uncancelled, false); err != nil { // terraform-exec would ask in the middle of init's log
+		return err
+	}
 	for _, step := range []func() error{p.init, p.selectWorkspace, p.ready, p.makePlan, p.wholeTree} {
 		if p.ctx.Err() != nil {
 			return failed("It was interrupted.")
@@ -170,8 +173,8 @@ func (p *planning) makePlan() error {
 	plan, secrets, err := workflow.ReadPlan(workflow.PlanInput{Raw: raw, ExitChanges: changes, RepoID: p.job.RepoID, Key: p.job.Key, Project: p.job.Project,
 		Options: p.job.Options, StateIdentity: p.job.StateIdentity, InputsDigest: p.job.InputsDigest, Tool: p.tool.name,
 		ToolVersion: p.tool.version.String(), BaseProviders: p.job.BaseProviders, Hidden: p.job.Hidden, Now: time.Now()})
-	if hider, ok := p.job.Log.(interface{ Hide(values ...string) }); ok {
-		hider.Hide(secrets...) // what runs later in this process goes through the same redactor
+	if r, ok := p.job.Log.(interface{ Add(values ...string) }); ok {
+		r.Add(secrets...) // the runner's redactor: the log and the result pass through it
 	}
 	if err != nil {
 		return failed("The saved plan cannot be trusted: %s.", err)

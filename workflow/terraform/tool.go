@@ -56,6 +56,9 @@ type toolRequest struct {
 // tools, else (terraform only) by download. Every refusal is a *failure whose
 // sentence says what to install where.
 func findTool(ctx context.Context, o Options, job workflow.PlanJob, dir string) (tool, error) {
+	if job.Tools.Path == "" {
+		job.Tools.Path = os.Getenv("PATH")
+	}
 	r := toolRequest{options: o, tools: job.Tools, scratch: job.Files.Tmp}
 	var err error
 	if r.name, err = chooseTool(job, dir); err != nil {

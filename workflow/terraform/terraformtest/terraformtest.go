@@ -1,0 +1,101 @@
+// Package terraformtest gives tests what they need of the outside: the real
+// terraform, and a real provider built from the Go module proxy. Where either
+// cannot be had the test fails and says what to install; nothing is skipped.
+package terraformtest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+)
+
+// TimeVersion is the version of the hashicorp/time provider that Mirror builds.
+const TimeVersion = "0.14.2"
+
+const timeModule = "github.com/hashicorp/terraform-provider-time@v" + TimeVersion
+
+// Terraform returns the path of terraform.
+func Terraform(t testing.TB) string {
+	t.Helper()
+	p, err := exec.LookPath("terraform")
+	if err != nil {
+		t.Fatal("these tests need terraform on PATH (1.5 or newer; https://developer.hashicorp.com/terraform/install)")
+	}
+	return p
+}
+
+// Mirror returns a new provider mirror in terraform's unpacked layout that holds
+// hashicorp/time. The provider is built once and kept below CARDEA_TEST_CACHE,
+// or the user's cache directory.
+func Mirror(t testing.TB) string {
+	t.Helper()
+	binary := timeProvider(t)
+	mirror := t.TempDir()
+	dir := filepath.Join(mirror, "registry.terraform.io", "hashicorp", "time", TimeVersion, runtime.GOOS+"_"+runtime.GOARCH)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "terraform-provider-time_v"+TimeVersion)
+	if err := os.Link(binary, name); err != nil { // another device: copy
+		data, err := os.ReadFile(binary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, data, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return mirror
+}
+
+// timeProvider builds the provider unless the cache has it. Test binaries of
+// several packages may want it at once: one builds, the others wait.
+func timeProvider(t testing.TB) string {
+	t.Helper()
+	cache := os.Getenv("CARDEA_TEST_CACHE")
+	if cache == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatalf("no cache directory for a built provider; set CARDEA_TEST_CACHE: %v", err)
+		}
+		cache = filepath.Join(user, "cardea-test")
+	}
+	dir := filepath.Join(cache, "terraform-provider-time-"+TimeVersion)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(dir, "terraform-provider-time")
+	if _, err := os.Stat(binary); err == nil {
+		return binary
+	}
+	aside := t.TempDir()
+	cmd := exec.Command("go", "install", "-trimpath", "-ldflags=-s -w", timeModule)
+	cmd.Env = append(os.Environ(), "GOBIN="+aside, "GOFLAGS=")
+	cmd.Dir = aside
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building %s from the module proxy: %v\n%s", timeModule, err, out)
+	}
+	built := filepath.Join(aside, "terraform-provider-time")
+	data, err := os.ReadFile(built)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(binary+".incoming", data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(binary+".incoming", binary); err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
