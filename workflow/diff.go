@@ -17,6 +17,12 @@ const (
 	prettyJSONFrom = 60 // a JSON document shorter than this stays a quoted string
 )
 
+// What stands behind a value whose difference cannot be seen in it.
+const (
+	noteMarks = "the value stays; only whether it is sensitive changes"
+	noteJSON  = "the same values in JSON, written in another way"
+)
+
 // differ compares a value before and after leaf by leaf and keeps what differs,
 // masked. One differ serves one change.
 type differ struct {
@@ -169,10 +175,12 @@ func (d *differ) walk(p place, b, a planSide) {
 	}
 }
 
-// empty compares empty lists and objects. In a create or a delete they are not
-// worth a line; where one takes the place of null in an update, it is.
+// empty compares empty lists and objects. Inside of what is created or deleted
+// they are not worth a line; where one takes the place of null in an update, or
+// is all of an output, it is.
 func (d *differ) empty(p place, b, a planSide) {
-	if !d.oneSided && b.absent() != a.absent() {
+	output := p.text != "" && len(p.steps) == 0
+	if b.absent() != a.absent() && (!d.oneSided || output) {
 		d.leaf(p, b, a)
 	}
 }
@@ -198,8 +206,11 @@ func (d *differ) leaf(p place, b, a planSide) {
 		d.same(p, b, marked)
 		return
 	}
-	if !marked && !same && d.insideJSON(p, b, a) {
-		return
+	inside, isJSON := false, false
+	if !marked && !same {
+		if inside, isJSON = d.insideJSON(p, b, a); inside {
+			return
+		}
 	}
 	at := Attribute{Path: p.text, Mark: MarkChange, Replaces: d.forces(p), Unknown: a.wholeUnknown()}
 	switch {
@@ -208,8 +219,11 @@ func (d *differ) leaf(p place, b, a planSide) {
 	case a.absent():
 		at.Mark = MarkRemove
 	}
-	if same {
-		at.Note = "the value stays; only whether it is sensitive changes"
+	switch {
+	case same:
+		at.Note = noteMarks
+	case isJSON:
+		at.Note = noteJSON
 	}
 	d.texts(&at, b, a, marked)
 	d.keep(at)
@@ -227,19 +241,19 @@ func (d *differ) same(p place, s planSide, marked bool) {
 	d.keep(at)
 }
 
-// insideJSON compares two JSON documents held as strings by their leaves, and
-// reports whether that shows the difference.
-func (d *differ) insideJSON(p place, b, a planSide) bool {
+// insideJSON compares two JSON documents held as strings by their leaves. It
+// reports whether that showed a difference, and whether they are JSON at all.
+func (d *differ) insideJSON(p place, b, a planSide) (shown, isJSON bool) {
 	before, after := d.document(b), d.document(a)
 	if before == nil || after == nil || d.depth >= jsonDepth {
-		return false
+		return false, false
 	}
 	kept, unchanged := len(d.out), d.unchanged
 	d.depth++
 	d.walk(place{text: p.text, steps: p.steps, json: true}, planSide{value: before}, planSide{value: after})
 	d.depth--
 	d.unchanged = unchanged
-	return len(d.out) > kept
+	return len(d.out) > kept, true
 }
 
 // document is the JSON that a side holds as a string, unless all of it is a secret.
@@ -293,7 +307,7 @@ func (d *differ) texts(at *Attribute, b, a planSide, marked bool) {
 	}
 	before, bLines := d.printed(b)
 	after, aLines := d.printed(a)
-	if bLines || aLines {
+	if (bLines || aLines) && !at.Unknown { // what goes for something unknown is worth one line
 		at.Multiline = true
 		before, after = d.raw(b, before), d.raw(a, after)
 	}

@@ -10,6 +10,9 @@ type elementPair struct{ before, after int }
 // middle is one removal and not a change of all that follow. Sets are lists in
 // the plan's JSON, in an order of their own, which this copes with as well.
 func alignLists(b, a planSide, bSize, aSize int) []elementPair {
+	if bSize <= 1 && aSize <= 1 {
+		return []elementPair{{min(bSize, 1) - 1, min(aSize, 1) - 1}}
+	}
 	before, after := make([]string, bSize), make([]string, aSize)
 	for i := range before {
 		before[i] = elementText(b.index(i))

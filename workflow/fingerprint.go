@@ -66,15 +66,24 @@ func changesHash(doc *planDoc, mask *planMasker, in PlanInput) (hash string, not
 	if in.Options.RefreshOnly {
 		put("drift", h.changes(doc.drift))
 	}
-	for key, v := range doc.top {
-		if !slices.Contains(planKeysLeftOut, key) && !slices.Contains(planKeysRead, key) && !emptyJSON(v) {
-			parts["other:"+key] = h.sealed(v, nil)
-		}
+	for _, key := range unknownParts(doc.top) {
+		parts["other:"+key] = h.sealed(doc.top[key], nil)
 	}
 	nothing = len(parts) == 0
 	parts["version"] = changesHashVersion
 	sum := sha256.Sum256(appendCanonical(nil, parts))
 	return hex.EncodeToString(sum[:]), nothing
+}
+
+// unknownParts are the top-level keys that we do not know and that say something, sorted.
+func unknownParts(top map[string]any) []string {
+	var out []string
+	for _, key := range sortedKeys(top) {
+		if !slices.Contains(planKeysLeftOut, key) && !slices.Contains(planKeysRead, key) && !emptyJSON(top[key]) {
+			out = append(out, key)
+		}
+	}
+	return out
 }
 
 // emptyJSON reports whether a value says nothing: a newer tool's empty list is no change.

@@ -114,6 +114,9 @@ func (pr *projector) settle(in PlanInput, nothing bool) {
 	if pr.doc.incomplete && len(in.Options.Targets) > 0 {
 		note("The plan is limited to its targets; what else would change is not in it.")
 	}
+	for _, key := range unknownParts(pr.doc.top) {
+		note("The plan has a part %s that this version of Cardea does not know.", codeSpan(key))
+	}
 	if pr.cut > 0 {
 		note("%s longer than 64 KB %s cut.", countOf(pr.cut, "value", "values"), isAre(pr.cut))
 	}
@@ -171,7 +174,7 @@ func failedChecks(doc *planDoc, mask *planMasker) []string {
 			}
 		}
 		if problems == 0 {
-			out = append(out, codeSpan(displayAddress(check, mask))+" fails.")
+			out = append(out, codeSpan(displayAddress(check, mask))+" fails")
 		}
 	}
 	return out

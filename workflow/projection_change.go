@@ -105,7 +105,8 @@ func (pr *projector) output(c planChange) Change {
 	if len(d.out) == 0 && change.Action == ActionUpdate && !pr.full() {
 		// Terraform marks both sides when only `sensitive` of the output changes.
 		change.Attributes = []Attribute{{Path: "value", Mark: MarkChange, Before: sensitiveText, After: sensitiveText,
-			Sensitive: true, Note: "the value stays; only whether it is sensitive changes"}}
+			Sensitive: true, Note: noteMarks}}
+		change.Unchanged = 0
 	}
 	return change
 }
