@@ -1,0 +1,258 @@
+package run_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/cardea-iac/cardea/workflow/run"
+)
+
+func redact(t testing.TB, chunk int, text string, values ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	r := run.NewRedactor(&out, values...)
+	for rest := text; len(rest) > 0; {
+		n := min(chunk, len(rest))
+		if m, err := r.Write([]byte(rest[:n])); m != n || err != nil {
+			t.Fatalf("write: got %d, %v, want %d", m, err, n)
+		}
+		rest = rest[n:]
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestRedact(t *testing.T) {
+	jwt := "ghs_12345_eyJhbGciOiJSUzI1NiJ9." + strings.Repeat("eyJpc3MiOiJ4-_", 30) + ".c2lnbmF0dXJl-_x"
+	key := "-----BEGIN RSA PRIVATE KEY-----\n" + strings.Repeat("MIIEpAIBAAKCAQEAwJ8bT7mK5Zt0pUe3vJ1xQfYc9sLq2RnWdHgOaXiVzBkMlNuP\n", 3) + "QfYc9s==\n-----END RSA PRIVATE KEY-----\n"
+	for _, tt := range []struct {
+		name, in, want string
+		values         []string
+	}{
+		{"nothing", "Plan: 1 to add, 0 to change, 0 to destroy.\n", "", nil},
+		{"a value", "password is hunter2-hunter2!\nok\n", "password is ***!\nok\n", []string{"hunter2-hunter2"}},
+		{"twice and together", "hunter2hunter2 hunter2\n", "*** ***\n", []string{"hunter2"}},
+		{"a value in a value", "abcdefgh abcdefghijkl abcdefghij\n", "*** *** ***ij\n", []string{"abcdefgh", "abcdefghijkl"}},
+		{"overlapping values", "xabcdefghix\n", "x***x\n", []string{"abcdef", "defghi"}},
+		{"a beginning only", "hunter2-hunter hunter2-\n", "", []string{"hunter2-hunter2"}},
+		{"too short", "a cat\n", "", []string{"cat", ""}},
+		{"json", `{"v":"a\"b\\c\u003cd\n12"} and {"v":"a\"b\\c<d\n12"}` + "\n", `{"v":"***"} and {"v":"***"}` + "\n", []string{"a\"b\\c<d\n12"}},
+		{"hcl", `v = "$${secret} %%{x}"` + "\n", `v = "***"` + "\n", []string{"${secret} %{x}"}},
+		{"url", "https://h/?q=p%40ss%2Fw%26rd+1 p%40ss%2fw%26rd+1 p@ss%2Fw&rd%201\n", "https://h/?q=*** *** ***\n", []string{"p@ss/w&rd 1"}},
+		{"base64", base64.StdEncoding.EncodeToString([]byte("user:correct-horse")) + "\n", "dXNlcjpjb3JyZWN0LWhvcnNl\n", []string{"something-else"}},
+		{"indented lines", "  first-line-of-it\n    second-line-of-it\n", "  ***\n    ***\n", []string{"first-line-of-it\nsecond-line-of-it\n"}},
+		{"github, short", "token ghs_" + strings.Repeat("aB3", 12) + ", ghp_" + strings.Repeat("x", 36) + "\n", "token ***, ***\n", nil},
+		{"github, with a JWT", "token=" + jwt + " end\n", "token=*** end\n", nil},
+		{"github, fine-grained", "github_pat_11ABCDEFG0abcdefghijkl_" + strings.Repeat("Z9", 29) + "\n", "***\n", nil},
+		{"access key", `id = "AKIAIOSFODNN7EXAMPLE"` + "\n", `id = "***"` + "\n", nil},
+		{"password in a URL", "fetching https://bob:pa:ss@example.com/x and git::ssh://git@github.com/a/b\n", "fetching https://***@example.com/x and git::ssh://git@github.com/a/b\n", nil},
+		{"authorization", "> Authorization: Basic dXNlcjpwYXNz\n> authorization: abc\n  authorization = \"NONE\"\n\"Authorization\": \"Bearer x.y\"\n",
+			"> Authorization: ***\n> authorization: ***\n  authorization = \"NONE\"\n\"Authorization\": \"***\"\n", nil},
+		{"bearer", "got Bearer eyJhbGciOiJSUzI1NiJ9.x.y here; a bearer of news\n", "got Bearer *** here; a bearer of news\n", nil},
+		{"private key", "k:\n" + key + "after\n", "k:\n-----BEGIN RSA PRIVATE KEY-----\n" + strings.Repeat("***\n", 4) + "***-----END RSA PRIVATE KEY-----\nafter\n", nil},
+		{"private key in a string", `k = "` + strings.ReplaceAll(key, "\n", `\n`) + `" after` + "\n", `k = "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\n" after` + "\n", nil},
+		{"a key that never ends", "-----BEGIN PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\nthis is not of the key\n", "-----BEGIN PRIVATE KEY-----\n***\nthis is not of the key\n", nil},
+		{"bytes that are no text", "\xff\xfe\x00 hunter2 \x1b[31m\r\n", "\xff\xfe\x00 *** \x1b[31m\r\n", []string{"hunter2"}},
+		{"no newline at the end", "the end: hunter2", "the end: ***", []string{"hunter2"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			want := tt.want
+			if want == "" {
+				want = tt.in
+			}
+			for _, chunk := range []int{1, 2, 3, 7, 64, 1 << 20} {
+				if got := redact(t, chunk, tt.in, tt.values...); got != want {
+					t.Errorf("in writes of %d:\ngot  %q\nwant %q", chunk, got, want)
+				}
+			}
+			if got := run.NewRedactor(nil, tt.values...).Redact(tt.in); got != want {
+				t.Errorf("Redact:\ngot  %q\nwant %q", got, want)
+			}
+		})
+	}
+}
+
+// Lines longer than any buffer are redacted too, also where a secret is longer than the buffer.
+func TestRedactLongLines(t *testing.T) {
+	token := "ghs_" + strings.Repeat("Ab1", 20)
+	long := strings.Repeat("x y ", 50_000)
+	for _, chunk := range []int{999, 32 << 10, 1 << 20} {
+		if got, want := redact(t, chunk, long+token+" "+long), long+"*** "+long; got != want {
+			t.Errorf("writes of %d: a token inside a long line: got %d bytes, want %d", chunk, len(got), len(want))
+		}
+		if got, want := redact(t, chunk, "a ghs_"+strings.Repeat("y", 200_000)+" b\nnext\n"), "a *** b\nnext\n"; got != want {
+			t.Errorf("writes of %d: a giant token: got %d bytes %.60q, want %q", chunk, len(got), got, want)
+		}
+		for at := 32<<10 - 100; at < 32<<10+10; at += 7 { // across the cut
+			if got, want := redact(t, chunk, strings.Repeat(".", at)+" "+token+" "+strings.Repeat(".", 20_000)), strings.Repeat(".", at)+" *** "+strings.Repeat(".", 20_000); got != want {
+				t.Errorf("writes of %d: a token at %d: got %d bytes, want %d", chunk, at, len(got), len(want))
+			}
+		}
+	}
+}
+
+// encodings are the forms in which a secret may come.
+func encodings(secret string) []string {
+	quoted, err := json.Marshal(secret)
+	if err != nil {
+		panic(err) // a string always encodes
+	}
+	out := []string{secret, string(quoted[1 : len(quoted)-1]), url.QueryEscape(secret), url.PathEscape(secret)}
+	for shift := range 3 {
+		for _, e := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+			// What surely is there of it, whatever stands around it.
+			full := e.EncodeToString([]byte(strings.Repeat("u", shift) + secret + "tail"))
+			out = append(out, full[(shift*8+5)/6:(shift+len(secret))*8/6])
+		}
+	}
+	return out
+}
+
+// However output is cut into writes, neither a secret nor a form of it appears, and nothing else is lost.
+func FuzzRedact(f *testing.F) {
+	f.Add("correct-horse", "before ", " after\n", uint8(3), uint8(0))
+	f.Add("a\"b\\c<d>&\n12", "{\"v\":\"", "\"}", uint8(1), uint8(1))
+	f.Add("aaaaaaaa", "aaaa", "aaa\n", uint8(5), uint8(4))
+	f.Add("p@ss/w&rd 1", "https://x:", "@h/", uint8(2), uint8(2))
+	f.Add("abcabcabd", "abcabc", "abc", uint8(4), uint8(6))
+	f.Fuzz(func(t *testing.T, secret, before, after string, chunk, form uint8) {
+		if len(secret) < 6 || strings.Contains(secret, "*") {
+			return // not hidden, or not to be told from the mask
+		}
+		all := encodings(secret)
+		in := before + all[int(form)%len(all)] + after
+		got := redact(t, int(chunk)+1, in, secret)
+		for _, s := range all {
+			if len(s) >= 6 && strings.Contains(got, s) {
+				t.Errorf("%q is in the output of %q: %q", s, in, got)
+			}
+		}
+		plain := strings.NewReplacer("-", ".", "_", ".", ":", ".", "AKIA", "", "ASIA", "", "earer", "", "EARER", "").Replace(before + after)
+		if got := redact(t, int(chunk)+1, plain, "\x00never there\x00"); got != plain {
+			t.Errorf("%q was changed to %q", plain, got)
+		}
+	})
+}
+
+// A log of 100 MB costs little memory, keeps its beginning and its end, and says what it lost.
+func TestHugeOutput(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 100 MB")
+	}
+	tr := newTrial(t, `head -c 100000000 /dev/zero | tr '\0' 'a' | sed 's/a\{100\}/&\n/g'; echo; echo the end; grep VmHWM /proc/$PPID/status`)
+	tr.job.LogLimit = 1 << 20
+	_, p := tr.run(t)
+	log := read(t, p, "log")
+	if len(log) > 1<<20 {
+		t.Errorf("the log has %d bytes, want at most 1 MiB", len(log))
+	}
+	head, tail, ok := strings.Cut(log, "\n[... ")
+	if !ok || !strings.HasPrefix(head, "aaaa") || strings.Trim(head, "a\n") != "" || len(head) < 500_000 {
+		t.Fatalf("the beginning is not whole: %d bytes, %.100q", len(head), head)
+	}
+	var lost int
+	if _, err := fmt.Sscanf(tail, "%d bytes of this log were discarded here", &lost); err != nil || lost < 98_000_000 || lost > 101_100_000-900_000 {
+		t.Errorf("got %.80q (%v)", tail, err)
+	}
+	_, end, ok := strings.Cut(tail, "the end\n")
+	var kB int
+	if _, err := fmt.Sscanf(end, "VmHWM: %d kB", &kB); err != nil || !ok || len(tail) < 500_000 {
+		t.Fatalf("the end is not whole: %d bytes, %q, %v", len(tail), end, err)
+	}
+	t.Logf("peak memory of the runner: %d kB", kB)
+	if kB > 50_000 { // a Go process of this size takes 15 to 20 MB by itself
+		t.Errorf("the runner took %d kB", kB)
+	}
+}
+
+func TestRedactorMemory(t *testing.T) {
+	r := run.NewRedactor(io.Discard, "correct-horse")
+	line := []byte(strings.Repeat(strings.Repeat("y", 99)+"\n", 300))
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for range 100_000_000 / len(line) {
+		if _, err := r.Write(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if got := after.HeapSys - before.HeapSys; after.HeapSys > before.HeapSys && got > 8<<20 {
+		t.Errorf("100 MB of output took %d bytes of memory, want less than 8 MiB", got)
+	}
+}
+
+// A broken disk never fails a write; Close tells.
+func TestRedactorNeverFails(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	r := run.NewRedactor(full)
+	for range 3 {
+		if n, err := r.Write([]byte("line\n")); n != 5 || err != nil {
+			t.Fatalf("write: got %d, %v", n, err)
+		}
+	}
+	if err := r.Close(); err == nil {
+		t.Error("close: got nil, want the disk's error")
+	}
+}
+
+func TestOpenLog(t *testing.T) {
+	data := t.TempDir()
+	for dir, text := range map[string]string{"abc.1": "old\n", "abc.10": "one\ntwo\nthree\n", "abc.9": "older\n", "abcd.11": "another\n"} {
+		if err := os.MkdirAll(filepath.Join(data, "runs", dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(data, "runs", dir, "log"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log, err := run.OpenLog(data, "abc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if log.Epoch != 10 || log.Size != 14 {
+		t.Errorf("got epoch %d, %d bytes, want 10, 14", log.Epoch, log.Size)
+	}
+	for n, want := range map[int64]int64{100: 0, 14: 0, 13: 4, 10: 4, 7: 8, 6: 8, 5: 14, 0: 14} {
+		if got, err := log.Tail(n); err != nil || got != want {
+			t.Errorf("tail of %d: got %d, %v, want %d", n, got, err, want)
+		}
+	}
+	for _, id := range []string{"none", "../runs/abc", "*", ""} {
+		if _, err := run.OpenLog(data, id); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%q: got %v, want that it does not exist", id, err)
+		}
+	}
+}
+
+func BenchmarkRedactor(b *testing.B) {
+	values := make([]string, 20)
+	for i := range values {
+		values[i] = fmt.Sprintf("Secret-%d-%s", i, strings.Repeat("k", i))
+	}
+	r := run.NewRedactor(io.Discard, values...)
+	text := []byte(strings.Repeat("  + resource \"terraform_data\" \"a\" {\n      + id     = (known after apply)\n      + input  = \"https://example.com/Some/thing\"\n", 250))
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, err := r.Write(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
