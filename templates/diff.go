@@ -111,14 +111,13 @@ func doing(c workflow.Change) string {
 		s = "will no longer be managed, it is not destroyed"
 	case workflow.ActionRead:
 		s = "will be read during apply"
+	case workflow.ActionInvoke:
+		s = "will be invoked"
 	default:
 		s = "does not change"
 	}
-	switch c.Mode {
-	case "output":
+	if c.Mode == "output" {
 		s = strings.Replace(strings.Replace(s, "will be created", "is new", 1), "will be destroyed", "goes", 1)
-	case "action":
-		s = "will be invoked"
 	}
 	if c.Imported && c.Action != workflow.ActionImport {
 		s = "will be imported and " + strings.TrimPrefix(s, "will be ")
@@ -141,10 +140,7 @@ func attributeLines(a workflow.Attribute, width int, indent string, lim diffLimi
 	if pad := width - utf8.RuneCountInString(name); pad > 0 {
 		name += strings.Repeat(" ", pad)
 	}
-	note := ""
-	if a.Replaces {
-		note = "  # forces replacement"
-	}
+	note := noteOf(a)
 	before, after := a.Before, a.After
 	if a.Multiline {
 		return textLines(indent+name, note, textChange{mark, before, after}, indent, lim)
@@ -164,6 +160,21 @@ func attributeLines(a workflow.Attribute, width int, indent string, lim diffLimi
 		return []DiffLine{{'-', indent + name + " = " + before}, {'+', indent + name + " = " + after + note}}
 	}
 	return []DiffLine{{mark, indent + name + " = " + before + arrow + after + note}}
+}
+
+// noteOf is what stands behind a value.
+func noteOf(a workflow.Attribute) string {
+	var notes []string
+	if a.Replaces {
+		notes = append(notes, "forces replacement")
+	}
+	if a.Note != "" {
+		notes = append(notes, oneLine(a.Note))
+	}
+	if len(notes) == 0 {
+		return ""
+	}
+	return "  # " + strings.Join(notes, ", ")
 }
 
 func attributeMark(a workflow.Attribute) byte {

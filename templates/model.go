@@ -250,7 +250,7 @@ func byRisk(a, b Row) int {
 
 // actionOrder is the order in which actions are listed: the greatest risk first.
 var actionOrder = []workflow.Action{workflow.ActionDelete, workflow.ActionReplace, workflow.ActionUpdate, workflow.ActionCreate,
-	workflow.ActionImport, workflow.ActionMove, workflow.ActionForget, workflow.ActionRead, workflow.ActionNoOp}
+	workflow.ActionImport, workflow.ActionMove, workflow.ActionForget, workflow.ActionInvoke, workflow.ActionRead, workflow.ActionNoOp}
 
 // changeRank orders the changes of a plan; resources come before outputs and invocations.
 func changeRank(c workflow.Change) int {
@@ -342,6 +342,11 @@ func (m *Model) remark(r Row) {
 			holds = "`" + p.Environment + "`"
 		}
 		m.Notes = addSaid(m.Notes, fmt.Sprintf("The change labels it `%s`; %s holds, for the base branch decides that.", p.HeadEnvironment, holds), name)
+	}
+	if r.State == workflow.StateDeleted {
+		for _, reason := range r.Record.Reasons {
+			m.Notes = addSaid(m.Notes, reason, name)
+		}
 	}
 	if run := r.Record.Run; run != nil && !run.Options.Zero() {
 		m.Notes = addSaid(m.Notes, fmt.Sprintf("Planned with `%s`.", OptionsText(run.Options)), name)
