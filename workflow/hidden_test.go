@@ -1,0 +1,92 @@
+package workflow
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestHiddenFromInputs(t *testing.T) {
+	full := &Inputs{LockFile: "l", ProviderConfig: "p", BackendConfig: "b", LockedProviders: []string{"r/a", "r/b"}}
+	for _, c := range []struct {
+		name          string
+		base, planned *Inputs
+		want          []HiddenEffect
+	}{
+		{"nothing", full, full, nil},
+		{"no planned tree", full, nil, nil},
+		{"a new project", nil, &Inputs{BackendConfig: "b"}, []HiddenEffect{{Kind: "backend", Text: "the backend configuration is new"}}},
+		{"everything", full, &Inputs{ProviderConfig: "q", BackendConfig: "c", LockedProviders: []string{"r/b", "r/c"}}, []HiddenEffect{
+			{Kind: "lock_file", Text: "the dependency lock file `.terraform.lock.hcl` is removed"},
+			{Kind: "provider_config", Text: "the provider configuration changes"},
+			{Kind: "backend", Text: "the backend configuration changes"},
+			{Kind: "provider", Address: "r/c", Text: "the provider `r/c` is new in the lock file"},
+			{Kind: "provider", Address: "r/a", Text: "the provider `r/a` is gone from the lock file"},
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, HiddenFromInputs(c.base, c.planned)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestConfigAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"a_b.c":    "a_b.c",
+		"a_b.c[0]": "a_b.c",
+		`module.m["x.y[0]"].module.n[1].data.a_b.c["k\"]"]`: "module.m.module.n.data.a_b.c",
+		`a_b.c["cut`: "a_b.c",
+		"":           "",
+	} {
+		if got := configAddress(address); got != want {
+			t.Errorf("configAddress(%q) = %q, want %q", address, got, want)
+		}
+	}
+}
+
+// TestMaskAddress: a secret in an instance key is masked, the names around it stay.
+func TestMaskAddress(t *testing.T) {
+	mask := maskerOf(map[string]bool{"a-secret-key": true, "postgres": true})
+	for address, want := range map[string]string{
+		`x.postgres["a-secret-key"]`:         `x.postgres["(sensitive value)"]`,
+		`module.m["a-secret-key"].x.y["z"]`:  `module.m["(sensitive value)"].x.y["z"]`,
+		`x.y["\"a-secret-key\\"].z["a-secre`: `x.y["\"(sensitive value)\\"].z["a-secre`,
+		`x.y["`:                              `x.y["`,
+		`x.y[0]`:                             `x.y[0]`,
+	} {
+		if got := maskAddress(address, mask); got != want {
+			t.Errorf("maskAddress(%q) = %q, want %q", address, got, want)
+		}
+	}
+}
+
+// TestProvisionerEffects: provisioners run when their resource is created or
+// replaced, maybe when it is destroyed, and never when it is updated.
+func TestProvisionerEffects(t *testing.T) {
+	resources := []configResource{{address: "a.b", mode: "managed", provisioners: []string{"local-exec"}}}
+	for _, c := range []struct {
+		name    string
+		changes []planChange
+		want    []string
+	}{
+		{"update", []planChange{{address: "a.b", actions: []string{"update"}}}, nil},
+		{"forget", []planChange{{address: "a.b", actions: []string{"forget"}}}, nil},
+		{"another resource", []planChange{{address: "a.c", actions: []string{"create"}}}, nil},
+		{"two instances", []planChange{{address: "a.b[0]", actions: []string{"create"}}, {address: "a.b[1]", actions: []string{"create"}}},
+			[]string{"`a.b` (2 instances) runs local-exec when it is created"}},
+		{"replace", []planChange{{address: "a.b", actions: []string{"create", "delete"}}}, []string{"`a.b` runs local-exec when it is replaced"}},
+		{"delete", []planChange{{address: "a.b", actions: []string{"delete"}}}, []string{"`a.b` may run local-exec when it is destroyed"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, e := range provisionerEffects(c.changes, resources) {
+				got = append(got, e.Text)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
