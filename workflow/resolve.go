@@ -143,8 +143,11 @@ func (r Rules) EnvironmentOfDir(dir string) string {
 	return best
 }
 
-func matchAny(globs []string, name string) bool {
-	return slices.ContainsFunc(globs, func(g string) bool { return doublestar.MatchUnvalidated(g, name) })
+// matchAny reports whether one of the globs names a directory; "prod*/**" names "prod" too.
+func matchAny(globs []string, dir string) bool {
+	return slices.ContainsFunc(globs, func(g string) bool {
+		return doublestar.MatchUnvalidated(g, dir) || doublestar.MatchUnvalidated(strings.TrimSuffix(g, "/**"), dir)
+	})
 }
 
 // drafts lists the projects that one configuration makes of one tree, as it asks

@@ -1,0 +1,161 @@
+package workflow
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAffectedProjects(t *testing.T) {
+	const config = "projects:\n" +
+		"- {dir: prod/net, var_files: [../../vars/prod.tfvars], backend_config: [../../vars/prod.s3.tfbackend], watch: [\"../../shared/*.json\", \"../../docs\"]}\n"
+	tree := []string{"prod/net: modules/vpc", "prod/net/sub", "prod/net/own", "prod/db: modules/db", "modules/db: modules/vpc", "modules/vpc", "dev/net"}
+	calls := append([]string{"prod/net: modules/vpc prod/net/own"}, tree[1:]...)
+	withFiles := found(calls...)
+	vpc := withFiles.Modules["modules/vpc"]
+	vpc.Files, vpc.RootFiles = []string{"scripts/vpc.sh"}, []string{"../rooted.txt"}
+	withFiles.Modules["modules/vpc"] = vpc
+	for _, tt := range []struct {
+		name       string
+		changes    string // "path", "old>new"
+		base, head string
+		baseFound  Discovery // default: head's
+		headFound  Discovery // default: withFiles
+		want       []string
+	}{
+		{name: "own files, also below", changes: "prod/net/main.tf prod/net/files/x.json", want: []string{"prod/net: `prod/net/files/x.json` changed, and 1 more file"}},
+		{name: "another project's files are not mine", changes: "prod/net/sub/main.tf", want: []string{"prod/net/sub: `prod/net/sub/main.tf` changed"}},
+		{name: "a module below that is called is mine", changes: "prod/net/own/t/x.tf",
+			want: []string{"prod/net: `prod/net/own/t/x.tf` of module `prod/net/own` changed"}},
+		{name: "a module changes its users, through others too", changes: "modules/vpc/a.tf modules/vpc/b.tf modules/vpc/c.tf modules/vpc/d.tf",
+			want: []string{"prod/db: `modules/vpc/a.tf` of module `modules/vpc` changed, and 3 more files",
+				"prod/net: `modules/vpc/a.tf` of module `modules/vpc` changed, and 3 more files"}},
+		{name: "nothing", changes: "README.md prod/README.md .github/workflows/x.yml"},
+		{name: "var file, backend, watch", head: config, base: config, changes: "vars/prod.tfvars vars/prod.s3.tfbackend shared/a.json shared/b.json shared/c/d.json docs/a/b.md",
+			want: []string{"prod/net: variable file `vars/prod.tfvars` changed; backend configuration `vars/prod.s3.tfbackend` changed; " +
+				"`shared/a.json` changed, and 1 more file, watched as `../../shared/*.json`; `docs/a/b.md` changed, watched as `../../docs`"}},
+		{name: "files that code names", changes: "scripts/vpc.sh prod/rooted.txt",
+			want: []string{"prod/db: `prod/rooted.txt`, which its code names, changed, and 1 more file",
+				"prod/net: `prod/rooted.txt`, which its code names, changed, and 1 more file"}},
+		{name: "entry changed, the file itself is no reason", head: config, changes: ".cardea.yml",
+			want: []string{"prod/net: its entry in `.cardea.yml` changes: var_files, backend_config, watch"}},
+		{name: "a new project", changes: "dev/new/main.tf", baseFound: found(tree...), headFound: found(append(tree, "dev/new")...),
+			want: []string{"dev/new: it is a new project; `dev/new/main.tf` changed"}},
+		{name: "renamed directory: new and deleted", changes: "dev/net/main.tf>qa/net/main.tf", baseFound: found("dev/net"), headFound: found("qa/net"),
+			want: []string{"dev/net deleted: directory `dev/net` is deleted, or holds no Terraform files any more",
+				"qa/net: it is a new project; `qa/net/main.tf` changed"}},
+		{name: "both sides of a rename", changes: "modules/vpc/x.tf>prod/net/sub/x.tf", want: []string{
+			"prod/db: `modules/vpc/x.tf` of module `modules/vpc` changed", "prod/net: `modules/vpc/x.tf` of module `modules/vpc` changed",
+			"prod/net/sub: `prod/net/sub/x.tf` changed"}},
+		{name: "a project becomes a module", changes: "a/main.tf", baseFound: found("a", "b"), headFound: found("a: b", "b"),
+			want: []string{"a: `a/main.tf` changed", "b deleted: directory `b` is now a module, called by `a`"}},
+		{name: "an entry is removed", changes: ".cardea.yml", base: "projects: [{dir: dev/net, terraform_workspace: blue}]\n",
+			want: []string{"dev/net/blue deleted: `.cardea.yml` makes it a project no longer"}},
+		{name: "a module that is not called any more counts by base's graph", changes: "m/x.tf a/main.tf", baseFound: found("a: m", "m"), headFound: found("a"),
+			want: []string{"a: `a/main.tf` changed; `m/x.tf` of module `m` changed"}},
+		{name: "a root project has what is nobody's", changes: "README.md a/x.tf", headFound: found(".", "a"),
+			want: []string{".: `README.md` changed", "a: `a/x.tf` changed"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.headFound.Modules == nil {
+				tt.headFound = withFiles
+			}
+			if tt.baseFound.Modules == nil {
+				tt.baseFound = tt.headFound
+			}
+			resolution := Resolve(ResolveInput{Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head), BaseFound: tt.baseFound, HeadFound: tt.headFound})
+			if len(resolution.Diagnostics) > 0 {
+				t.Fatal(faultLines(resolution.Diagnostics))
+			}
+			var changes []FileChange
+			for _, c := range strings.Fields(tt.changes) {
+				if old, now, renamed := strings.Cut(c, ">"); renamed {
+					changes = append(changes, FileChange{Path: now, OldPath: old, Status: "renamed"})
+				} else {
+					changes = append(changes, FileChange{Path: c, Status: "modified"})
+				}
+			}
+			var got []string
+			for _, a := range AffectedProjects(AffectedInput{Changes: changes, Resolution: resolution, BaseFound: tt.baseFound, HeadFound: tt.headFound}) {
+				line := a.Project.Name
+				if a.Deleted {
+					line += " deleted"
+				}
+				got = append(got, line+": "+strings.Join(a.Reasons, "; "))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWorkspacePaths(t *testing.T) {
+	p := Project{Dir: "prod/net"}
+	in := Inputs{Modules: []string{"modules/vpc", "prod/net/own"}, VarFiles: []string{"vars/prod.tfvars"}, Files: []string{"prod/net/x.json", "scripts/a.sh"},
+		Watch: []string{"shared/**/*.json", "docs/a.md"}}
+	want := []string{"*", "docs/*", "docs/a.md", "modules/*", "modules/vpc", "prod/*", "prod/net", "scripts/*", "scripts/a.sh", "shared", "vars/*", "vars/prod.tfvars"}
+	if diff := cmp.Diff(want, WorkspacePaths(p, in)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for name, got := range map[string][]string{
+		"root project":       WorkspacePaths(Project{Dir: "."}, in),
+		"workspace: tree":    WorkspacePaths(Project{Dir: "a", WholeTree: true}, in),
+		"a watch everywhere": WorkspacePaths(p, Inputs{Watch: []string{"**/*.json"}}),
+	} {
+		if len(got) != 0 {
+			t.Errorf("%s: got %v, want the whole tree", name, got)
+		}
+	}
+}
+
+// BenchmarkAffected is 10,000 projects with a watch each, in three layers of
+// modules, and 3,000 changed files, a tenth of them of modules.
+func BenchmarkAffected(b *testing.B) {
+	var lines []string
+	for i := range 10_000 {
+		lines = append(lines, fmt.Sprintf("stacks/s%d: modules/m%d", i, i%200))
+	}
+	for i := range 200 {
+		lines = append(lines, fmt.Sprintf("modules/m%d: modules/b%d", i, i%10))
+	}
+	for i := range 10 {
+		lines = append(lines, fmt.Sprintf("modules/b%d", i))
+	}
+	d := found(lines...)
+	cfg := RepoConfig{Autodiscover: Autodiscover{Enabled: true}}
+	for i := range 10_000 {
+		cfg.Projects = append(cfg.Projects, ProjectEntry{Project: Project{Dir: fmt.Sprintf("stacks/s%d", i), TerraformWorkspace: "default",
+			Watch: []string{"../../shared/*.json", "**/*.tpl"}, VarFiles: []string{"../../vars/x.tfvars"}}})
+	}
+	var changes []FileChange
+	for i := range 2700 {
+		changes = append(changes, FileChange{Path: fmt.Sprintf("stacks/s%d/main.tf", i*3)})
+	}
+	for i := range 300 {
+		changes = append(changes, FileChange{Path: fmt.Sprintf("modules/m%d/f%d.tf", i%200, i)})
+	}
+	resolution := Resolve(ResolveInput{Base: cfg, Head: cfg, BaseFound: d, HeadFound: d})
+	for b.Loop() {
+		got := AffectedProjects(AffectedInput{Changes: changes, Resolution: resolution, BaseFound: d, HeadFound: d})
+		if len(got) != 10_000 {
+			b.Fatalf("got %d affected projects", len(got))
+		}
+	}
+}
+
+func BenchmarkResolve(b *testing.B) {
+	var lines []string
+	for i := range 10_000 {
+		lines = append(lines, fmt.Sprintf("live/prod/s%d: modules/m", i))
+	}
+	d := found(append(lines, "modules/m")...)
+	cfg := RepoConfig{Autodiscover: Autodiscover{Enabled: true, Pattern: "live/{environment}/{component}"}}
+	for b.Loop() {
+		if got := Resolve(ResolveInput{Rules: serverRules, Base: cfg, Head: cfg, BaseFound: d, HeadFound: d}); len(got.Projects) != 10_000 {
+			b.Fatalf("got %d projects", len(got.Projects))
+		}
+	}
+}
