@@ -63,16 +63,20 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
 	path := filepath.Join(dir, fileName)
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:         lockWait,
-		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: mapSize,
+	var db *bbolt.DB
+	err := guard(func() (err error) {
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+			Timeout:         lockWait,
+			FreelistType:    bbolt.FreelistMapType,
+			InitialMmapSize: mapSize,
+		})
+		return err
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("another cardea process uses the data directory %s: stop it, or give this one a data_dir of its own", dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", path, err)
+		return nil, fmt.Errorf("opening %s (restore it from a copy if it is damaged): %w", path, err)
 	}
 	db.MaxBatchDelay, db.MaxBatchSize = batchDelay, batchSize
 	s := &Store{db: db}

@@ -64,13 +64,12 @@ func (t *tx) PutPull(p workflow.PullRecord) error {
 	k := p.Pull.Key()
 	key := pullKey(k)
 	number := u64(uint64(k.Number))
-	old, err := t.Pull(k)
-	switch {
-	case err == nil && old.Pull.Head.SHA != p.Pull.Head.SHA:
-		if err := t.remove(pullsByHead, append(headKey(k.RepoID, old.Pull.Head.SHA), number...)); err != nil {
+	if facts := t.Bucket(pullsFacts).Get(key); len(facts) >= 8 && string(facts[8:]) != p.Pull.Head.SHA {
+		if err := t.remove(pullsByHead, append(headKey(k.RepoID, string(facts[8:])), number...)); err != nil {
 			return err
 		}
-	case err != nil && !errors.Is(err, workflow.ErrNotFound):
+	}
+	if err := t.putRaw(pullsFacts, key, append(u64(p.Version), p.Pull.Head.SHA...)); err != nil {
 		return err
 	}
 	if err := put(t, pulls, key, p); err != nil {
@@ -154,14 +153,11 @@ func (t *tx) DeleteReport(k workflow.PullKey) error {
 }
 
 func (t *tx) markUnreported(k workflow.PullKey, shown uint64) error {
-	p, err := t.Pull(k)
-	if errors.Is(err, workflow.ErrNotFound) {
-		return nil
+	facts := t.Bucket(pullsFacts).Get(pullKey(k))
+	if len(facts) < 8 {
+		return nil // reported on before it has a record, or after: nothing to show
 	}
-	if err != nil {
-		return err
-	}
-	return t.setIndex(pullsUnreported, pullKey(k), p.Version > shown)
+	return t.setIndex(pullsUnreported, pullKey(k), u64At(facts) > shown)
 }
 
 func u64At(b []byte) uint64 { return binary.BigEndian.Uint64(b) }

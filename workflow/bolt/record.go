@@ -19,7 +19,7 @@ const (
 	packedGzip  byte = 1
 	headerSize       = 5
 	// gzipAbove: below it compression costs more than the disk it saves.
-	gzipAbove = 8 << 10
+	gzipAbove = 64 << 10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -30,6 +30,7 @@ var (
 	requestsPending   = []byte("requests.pending")   // seq -> id
 	requestsDone      = []byte("requests.done")      // finished, seq -> id
 	reposByName       = []byte("repos.name")         // owner/name in lower case -> id
+	pullsFacts        = []byte("pulls.facts")        // repo, number -> version, head sha: what the indexes need of the old record
 	pullsOpen         = []byte("pulls.open")         // repo, number
 	pullsByHead       = []byte("pulls.head")         // repo, sha, number
 	pullsUnreported   = []byte("pulls.unreported")   // repo, number
@@ -51,7 +52,7 @@ func createBuckets(tx *bbolt.Tx) error {
 	for _, name := range [][]byte{
 		deliveries, payloads, requests, repos, pulls, runs, plans, reports, events, settings,
 		deliveriesPending, deliveriesDone, requestsByKey, requestsPending, requestsDone, reposByName,
-		pullsOpen, pullsByHead, pullsUnreported, runsLive, runsOfPull, runsOfProject, eventsOfPull,
+		pullsFacts, pullsOpen, pullsByHead, pullsUnreported, runsLive, runsOfPull, runsOfProject, eventsOfPull,
 	} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return fmt.Errorf("making bucket %s: %w", name, err)
