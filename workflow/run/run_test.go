@@ -71,7 +71,12 @@ func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Res
 	if err := os.WriteFile(job.Files.Out, []byte("saved plan"), 0o600); err != nil {
 		return workflow.Result{}, err
 	}
-	if err := shell(job, "plan"); err != nil {
+	err := shell(job, "plan")
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 75 {
+		return workflow.Result{Outcome: workflow.OutcomeFailed, Passing: true, Reason: "The state lock is held."}, nil
+	}
+	if err != nil {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: "plan: " + err.Error(),
 			Diagnostics: []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "secret was " + os.Getenv("TF_VAR_token")}}}, nil
 	}
