@@ -149,6 +149,8 @@ type CheckShown struct {
 	Status     string `json:"status"`
 	Conclusion string `json:"conclusion,omitempty"`
 	Hash       string `json:"hash"` // of everything we send
+	// At is when we wrote it: two pulls with one head write the same check runs, and the newer word counts.
+	At time.Time `json:"at,omitzero"`
 }
 
 // RepoRecord is a repository we have seen, with the key that fingerprints and masks are made with.
