@@ -104,18 +104,19 @@ type planMasker struct {
 // newPlanMasker collects every sensitive leaf of the plan: marked ones wherever
 // they stand, and root variables that the configuration calls sensitive.
 func newPlanMasker(doc *planDoc) *planMasker {
-	found := map[string]bool{}
-	collectMarked(doc.top, found)
 	config, _ := doc.top["configuration"].(map[string]any)
+	c := secretCollector{found: map[string]bool{}, written: map[string]bool{}}
+	c.literals(config)
+	c.marked(doc.top)
 	root, _ := config["root_module"].(map[string]any)
 	declared, _ := root["variables"].(map[string]any)
 	values, _ := doc.top["variables"].(map[string]any)
 	for name, v := range values {
 		if d, _ := declared[name].(map[string]any); d["sensitive"] == true {
-			collectLeaves(v, found)
+			c.leaves(v)
 		}
 	}
-	return maskerOf(found)
+	return maskerOf(c.found)
 }
 
 func maskerOf(found map[string]bool) *planMasker {
@@ -195,62 +196,107 @@ func (m *planMasker) tree(v, marks any) any {
 	return v
 }
 
-// collectMarked walks any part of the plan and collects the leaves of values
-// whose marks stand beside them.
-func collectMarked(v any, found map[string]bool) {
+// secretCollector finds the secrets of a plan.
+type secretCollector struct {
+	found map[string]bool
+	// written are the literals of the configuration. One sensitive value in a set
+	// marks all of the set, and a block's "0.0.0.0/0" would then be hidden wherever
+	// it stands, from those who must see it: what anybody can read in the
+	// repository is no secret because of the company it keeps.
+	written map[string]bool
+}
+
+// literals collects what the configuration's expressions say in plain text.
+func (c secretCollector) literals(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, e := range v {
+			if key == "constant_value" {
+				(secretCollector{found: c.written}).leaves(e)
+			} else {
+				c.literals(e)
+			}
+		}
+	case []any:
+		for _, e := range v {
+			c.literals(e)
+		}
+	}
+}
+
+// marked walks any part of the plan for values whose marks stand beside them.
+func (c secretCollector) marked(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for key, e := range v {
 			if pair := sensitivePairs[key]; pair != "" {
-				collectSide(e, v[pair], found)
+				c.side(e, v[pair])
 			}
-			collectMarked(e, found)
+			c.marked(e)
 		}
 	case []any:
 		for _, e := range v {
-			collectMarked(e, found)
+			c.marked(e)
 		}
 	}
 }
 
-func collectSide(v, marks any, found map[string]bool) {
-	if valueMarked(marks, v) {
-		collectLeaves(v, found)
-		return
-	}
+func (c secretCollector) side(v, marks any) {
+	whole := valueMarked(marks, v)
 	switch v := v.(type) {
 	case map[string]any:
+		if whole {
+			c.company(v)
+			return
+		}
 		for k, e := range v {
-			collectSide(e, markKey(marks, k), found)
+			c.side(e, markKey(marks, k))
 		}
 	case []any:
+		if whole {
+			c.company(v)
+			return
+		}
 		for i, e := range v {
-			collectSide(e, markIndex(marks, i), found)
+			c.side(e, markIndex(marks, i))
+		}
+	default:
+		if whole {
+			c.leaves(v)
 		}
 	}
 }
 
-// collectLeaves takes every string and number under v; of a string that is
-// itself a JSON document also what is in it, since one decodes a secret to use it.
-func collectLeaves(v any, found map[string]bool) {
+// company takes the leaves of a list or object that is marked as a whole.
+func (c secretCollector) company(v any) {
+	all := secretCollector{found: map[string]bool{}}
+	all.leaves(v)
+	for s := range all.found {
+		if !c.written[s] {
+			c.found[s] = true
+		}
+	}
+}
+
+// leaves takes every string and number under v; of a string that is itself a
+// JSON document also what is in it, since one decodes a secret to use it.
+func (c secretCollector) leaves(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, e := range v {
-			collectLeaves(e, found)
+			c.leaves(e)
 		}
 	case []any:
 		for _, e := range v {
-			collectLeaves(e, found)
+			c.leaves(e)
 		}
 	case json.Number:
-		found[v.String()] = true
+		c.found[v.String()] = true
 	case string:
-		found[v] = true
-		if t := strings.TrimSpace(v); t != "" {
-			found[t] = true
-		}
+		c.found[v] = true
+		c.found[strings.TrimSpace(v)] = true
 		if inner := embeddedJSON(v); inner != nil {
-			collectLeaves(inner, found)
+			c.leaves(inner)
 		}
 	}
 }
