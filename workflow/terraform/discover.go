@@ -32,8 +32,8 @@ func (n *node) empty() bool { return n.module == nil && len(n.children) == 0 }
 // was parsed before is remembered by git's object ids, so the cost grows with
 // what changed since; a file system whose Sys() gives no ids is parsed afresh.
 func (e *Engine) Discover(ctx context.Context, t workflow.Tree) (workflow.Discovery, error) {
-	w := &walker{engine: e, tree: t, ctx: ctx}
-	info, err := fs.Stat(t, ".")
+	w := &walker{engine: e, tree: t.FS, ctx: ctx}
+	info, err := fs.Stat(t.FS, ".")
 	if err != nil {
 		return workflow.Discovery{}, fmt.Errorf("discovering terraform directories: %w", err)
 	}
@@ -58,7 +58,7 @@ func place(into map[string]workflow.Module, dir string, n *node) {
 
 type walker struct {
 	engine *Engine
-	tree   workflow.Tree
+	tree   fs.FS // Tree.FS: the Tree itself would hide its ReadDir, Stat and ReadLink
 	ctx    context.Context
 }
 

@@ -21,7 +21,7 @@ const lockFileName = ".terraform.lock.hcl"
 // Inputs says what a project's plan is made from, and refuses one whose state
 // would be lost or that reaches out of the repository.
 func (e *Engine) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
-	g := &gathering{engine: e, ctx: ctx, tree: t, found: d, project: p, dir: path.Clean(p.Dir), digest: map[string]string{}}
+	g := &gathering{engine: e, ctx: ctx, tree: t.FS, found: d, project: p, dir: path.Clean(p.Dir), digest: map[string]string{}}
 	g.in = workflow.Inputs{Dir: g.dir, Modules: d.Closure(g.dir)}
 	if err := g.gather(); err != nil {
 		return workflow.Inputs{}, fmt.Errorf("inputs of %s: %w", p.Name, err)
@@ -33,7 +33,7 @@ func (e *Engine) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discove
 type gathering struct {
 	engine  *Engine
 	ctx     context.Context
-	tree    workflow.Tree
+	tree    fs.FS // Tree.FS: the Tree itself would hide its methods
 	found   workflow.Discovery
 	project workflow.Project
 	dir     string

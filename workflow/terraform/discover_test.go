@@ -1,0 +1,296 @@
+package terraform
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+func discover(t testing.TB, e *Engine, files fs.FS) workflow.Discovery {
+	t.Helper()
+	d, err := e.Discover(context.Background(), workflow.Tree{FS: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func mapFS(files map[string]string) fstest.MapFS {
+	out := fstest.MapFS{}
+	for name, text := range files {
+		out[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
+	}
+	return out
+}
+
+func TestDiscover(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		files map[string]string
+		want  map[string]workflow.Module
+	}{
+		{name: "modules, versions, backend", files: map[string]string{
+			"README.md":                  "no configuration",
+			"prod/main.tf":               "terraform {\n  required_version = \">= 1.5\"\n  backend \"s3\" {\n    bucket = \"b\"\n    assume_role = { role_arn = \"r\" }\n  }\n}\nmodule \"a\" { source = \"../modules/a\" }\nmodule \"r\" { source = \"hashicorp/x/aws\" }\n",
+			"modules/a/a.tf":             "module \"b\" { source = \"./../b\" }",
+			"modules/b/b.tf.json":        `{"module": {"up": {"source": "../../../outside"}}}`,
+			"prod/.terraform/x/main.tf":  "nonsense {",
+			"terraform.d/plugins/x.tf":   "nonsense {",
+			"prod/tests/x.tftest.hcl":    "run {}",
+			"prod/.hidden.tf":            "nonsense {",
+			"prod/main.tf~":              "nonsense {",
+			"prod/files/deep/notes.text": "x",
+		}, want: map[string]workflow.Module{
+			"prod": {Dir: "prod", Calls: []string{"modules/a"}, RequiredVersions: []string{">= 1.5"},
+				Backend: &workflow.Backend{Type: "s3", Attributes: map[string]string{"bucket": "b", "assume_role.role_arn": "r"}, Position: workflow.Position{File: "prod/main.tf", Line: 3, Column: 3}}},
+			"modules/a": {Dir: "modules/a", Calls: []string{"modules/b"}},
+			"modules/b": {Dir: "modules/b", Calls: []string{"../outside"}},
+		}},
+		{name: "OpenTofu's files stand for terraform's of the same name", files: map[string]string{
+			"a.tf": "module \"x\" { source = \"./x\" }", "a.tofu": "module \"y\" { source = \"./y\" }", "b.tf.json": `{"module":{"z":{"source":"./z"}}}`, "b.tofu.json": `{}`,
+			"c.tofu": "terraform {\n encryption {\n method \"aes_gcm\" \"m\" { keys = x.y }\n }\n}\nprovider \"aws\" {\n for_each = var.regions\n alias = \"by\"\n}\n",
+		}, want: map[string]workflow.Module{".": {Dir: ".", Calls: []string{"y"}, ProviderConfig: "set"}}},
+		{name: "an override's backend holds", files: map[string]string{
+			"a.tf": "terraform {\n backend \"s3\" {}\n}\n", "a_override.tf": "terraform {\n backend \"local\" {\n path = var.x\n }\n}\n",
+		}, want: map[string]workflow.Module{".": {Dir: ".", Backend: &workflow.Backend{Type: "local", Partial: true, Attributes: map[string]string{}, Position: workflow.Position{File: "a_override.tf", Line: 2, Column: 2}}}}},
+		{name: "literal files", files: map[string]string{
+			"app/a.tf": `
+locals {
+  a = file("${path.module}/../shared/a.json")
+  b = templatefile("../shared/b.tpl", { x = file("c.txt") })
+  d = file("${path.root}/d.txt")
+  e = file(var.e)
+  f = file("/etc/passwd")
+}
+resource "terraform_data" "x" {
+  provisioner "local-exec" {
+    command = "bash ../scripts/run.sh --flag '${path.module}/x.sh'"
+  }
+}`,
+			"app/b.tf.json": `{"locals": {"j": "${file(\"j.txt\")}"}}`,
+		}, want: map[string]workflow.Module{"app": {Dir: "app", Files: []string{"app/x.sh", "shared/a.json"},
+			RootFiles: []string{"../scripts/run.sh", "../shared/b.tpl", "c.txt", "d.txt", "j.txt"}}}},
+		{name: "faults are reported, what parses counts", files: map[string]string{
+			"x/bad.tf": "module \"m\" { source = \"./m\" }\nresource \"a\" {\n", "x/good.tf": "module \"n\" { source = \"./n\" }",
+		}, want: map[string]workflow.Module{"x": {Dir: "x", Calls: []string{"x/m", "x/n"}, Diagnostics: []workflow.Diagnostic{{
+			Severity: workflow.SeverityError, Summary: "Unclosed configuration block", Position: workflow.Position{File: "x/bad.tf", Line: 2, Column: 14}}}}}},
+		{name: "a source that is not literal", files: map[string]string{"x.tofu": "module \"m\" { source = \"./${var.x}\" }"},
+			want: map[string]workflow.Module{".": {Dir: ".", Diagnostics: []workflow.Diagnostic{{Severity: workflow.SeverityWarning, Summary: "The module source is not literal",
+				Position: workflow.Position{File: "x.tofu", Line: 1, Column: 14}}}}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := discover(t, New(Options{}), mapFS(tt.files)).Modules
+			for dir, m := range got { // hashes and explanations are not the point here
+				if m.ProviderConfig != "" {
+					m.ProviderConfig = "set"
+				}
+				if m.Backend != nil {
+					m.Backend.Hash = ""
+				}
+				for i := range m.Diagnostics {
+					m.Diagnostics[i].Detail = ""
+				}
+				got[dir] = m
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("modules (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestUnsafeSource(t *testing.T) {
+	t.Parallel()
+	for source, safe := range map[string]bool{
+		"./x": true, "../x": true, "hashicorp/consul/aws": true, "app.terraform.io/x/y/z": true, "github.com/x/y?ref=v1": true,
+		"git::https://example.com/x.git?ref=v1.2": true, "git::ssh://git@example.com/x.git": true, "git@github.com:x/y.git": true, "https://example.com/x.zip": true, "s3::https://s3.amazonaws.com/b/x.zip": true,
+		"/etc": false, "file:///etc": false, "FILE:///etc": false, "git::file:///srv/x": false, "git::/srv/x": false, "git::git::file:///x": false, "~/x": false, `C:\x`: false, "C:/x": false, " /etc": false,
+		"git::https://example.com/x.git?ref=--upload-pack=x": false, "git::https://example.com/x.git?ref=%2D-x": false, "hg::/srv/x": false,
+	} {
+		if got := unsafeSource(source) == ""; got != safe {
+			t.Errorf("%q: got safe %v, want %v", source, got, safe)
+		}
+	}
+}
+
+// idFS gives a MapFS git's object ids: of files and, recursively, of
+// directories. It keeps its listings: a MapFS makes each from all of its files.
+type idFS struct {
+	fstest.MapFS
+	ids  map[string]workflow.ObjectID
+	dirs map[string]map[string]bool // directory -> name -> is a directory
+}
+
+func withIDs(m fstest.MapFS) idFS {
+	f := idFS{MapFS: m, ids: map[string]workflow.ObjectID{}, dirs: map[string]map[string]bool{}}
+	for name := range m {
+		for isDir := false; name != "."; name, isDir = path.Dir(name), true {
+			dir := path.Dir(name)
+			if f.dirs[dir] == nil {
+				f.dirs[dir] = map[string]bool{}
+			}
+			f.dirs[dir][path.Base(name)] = isDir
+		}
+	}
+	f.identify(".")
+	return f
+}
+
+func (f idFS) identify(dir string) workflow.ObjectID {
+	h := sha1.New()
+	for _, name := range slices.Sorted(maps.Keys(f.dirs[dir])) {
+		full := path.Join(dir, name)
+		if f.dirs[dir][name] {
+			fmt.Fprintf(h, "tree %s %s\n", name, f.identify(full))
+			continue
+		}
+		sum := sha1.Sum(f.MapFS[full].Data)
+		f.ids[full] = workflow.ObjectID(hex.EncodeToString(sum[:]))
+		fmt.Fprintf(h, "blob %s %s\n", name, f.ids[full])
+	}
+	f.ids[dir] = workflow.ObjectID(hex.EncodeToString(h.Sum(nil)))
+	return f.ids[dir]
+}
+
+type idInfo struct {
+	name string
+	dir  bool
+	id   workflow.ObjectID
+}
+
+func (i idInfo) Name() string       { return i.name }
+func (i idInfo) Size() int64        { return 0 }
+func (i idInfo) ModTime() time.Time { return time.Time{} }
+func (i idInfo) IsDir() bool        { return i.dir }
+func (i idInfo) Sys() any           { return i.id }
+func (i idInfo) Mode() fs.FileMode {
+	if i.dir {
+		return fs.ModeDir | 0o755
+	}
+	return 0o644
+}
+
+func (f idFS) Stat(name string) (fs.FileInfo, error) {
+	id, ok := f.ids[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
+	}
+	return idInfo{path.Base(name), f.dirs[name] != nil, id}, nil
+}
+
+func (f idFS) Lstat(name string) (fs.FileInfo, error) { return f.Stat(name) }
+
+func (f idFS) ReadFile(name string) ([]byte, error) {
+	if file := f.MapFS[name]; file != nil {
+		return file.Data, nil
+	}
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+func (f idFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	if f.dirs[name] == nil {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
+	}
+	var out []fs.DirEntry
+	for _, n := range slices.Sorted(maps.Keys(f.dirs[name])) {
+		out = append(out, fs.FileInfoToDirEntry(idInfo{n, f.dirs[name][n], f.ids[path.Join(name, n)]}))
+	}
+	return out, nil
+}
+
+// TestDiscoverCache: what did not change is not parsed again, wherever it is.
+func TestDiscoverCache(t *testing.T) {
+	t.Parallel()
+	files := monorepo(50)
+	e := New(Options{})
+	first := discover(t, e, withIDs(files))
+	if got := e.parsed.Load(); got != 51 { // the 50 projects differ in their names
+		t.Errorf("parsed %d directories at first, want 51", got)
+	}
+	files["p07/main.tf"] = &fstest.MapFile{Data: []byte("module \"m\" { source = \"../modules/other\" }")}
+	for _, name := range []string{"main.tf", "vars.tf", "outputs.tf"} {
+		files["moved/p08/"+name] = files["p08/"+name]
+	}
+	second := discover(t, e, withIDs(files))
+	if got := e.parsed.Load(); got != 52 {
+		t.Errorf("parsed %d directories after one change, want 52", got)
+	}
+	plain := discover(t, New(Options{}), files)
+	if diff := cmp.Diff(plain, second); diff != "" {
+		t.Errorf("with and without cache (-without +with):\n%s", diff)
+	}
+	if got := second.Modules["moved/p08"].Calls; len(got) != 1 || got[0] != "moved/modules/m" {
+		t.Errorf("a moved directory calls %v", got)
+	}
+	if len(first.Modules) != 51 || first.Modules["p07"].Calls[0] != "modules/m" {
+		t.Errorf("the first discovery changed")
+	}
+}
+
+// monorepo has n projects that call one module, five files each.
+func monorepo(n int) fstest.MapFS {
+	files := map[string]string{"modules/m/main.tf": "variable \"x\" {}\n"}
+	for i := range n {
+		dir := fmt.Sprintf("p%02d", i)
+		files[dir+"/main.tf"] = fmt.Sprintf("terraform {\n  backend \"s3\" {\n    key = %q\n  }\n}\nmodule \"m\" {\n  source = \"../modules/m\"\n  x = 1\n}\n", dir) +
+			strings.Repeat("resource \"terraform_data\" \"r\" {\n  input = { a = 1, b = [\"x\", \"y\"] }\n}\n", 5)
+		files[dir+"/vars.tf"] = strings.Repeat("variable \"v\" {\n  type = string\n  default = \"x\"\n}\n", 5)
+		files[dir+"/outputs.tf"] = "output \"o\" { value = 1 }\n"
+		files[dir+"/README.md"], files[dir+"/x.json"] = "text", "{}"
+	}
+	return mapFS(files)
+}
+
+// TestDiscoverSymlink: a linked file is read where it leads, counts as an
+// input, and a directory that has one is not taken for the same elsewhere.
+func TestDiscoverSymlink(t *testing.T) {
+	t.Parallel()
+	files := mapFS(map[string]string{"shared/backend.tf": "terraform {\n backend \"s3\" {}\n}\n", "a/main.tf": ""})
+	files["a/backend.tf"] = &fstest.MapFile{Data: []byte("../shared/backend.tf"), Mode: fs.ModeSymlink | 0o777}
+	files["a/out.tf"] = &fstest.MapFile{Data: []byte("../../outside.tf"), Mode: fs.ModeSymlink | 0o777}
+	got := discover(t, New(Options{}), files).Modules["a"]
+	if got.Backend == nil || got.Backend.Type != "s3" {
+		t.Errorf("got backend %+v, want that of the linked file", got.Backend)
+	}
+	if diff := cmp.Diff([]string{"shared/backend.tf"}, got.Files); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// BenchmarkDiscover measures 2,000 directories, cold and with one changed.
+func BenchmarkDiscover(b *testing.B) {
+	files := withIDs(monorepo(2000))
+	b.Run("cold", func(b *testing.B) {
+		for range b.N {
+			discover(b, New(Options{}), files)
+		}
+	})
+	b.Run("one changed", func(b *testing.B) {
+		e := New(Options{})
+		discover(b, e, files)
+		b.ResetTimer()
+		for i := range b.N {
+			b.StopTimer()
+			files.MapFS["p07/main.tf"] = &fstest.MapFile{Data: fmt.Appendf(nil, "# %d %v\n", i, time.Now().UnixNano())}
+			changed := withIDs(files.MapFS)
+			b.StartTimer()
+			discover(b, e, changed)
+		}
+	})
+}

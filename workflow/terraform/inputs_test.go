@@ -1,0 +1,173 @@
+package terraform
+
+import (
+	"context"
+	"io/fs"
+	"maps"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+func inputs(t testing.TB, files fs.FS, p workflow.Project) workflow.Inputs {
+	t.Helper()
+	e := New(Options{})
+	tree := workflow.Tree{FS: files}
+	in, err := e.Inputs(context.Background(), tree, discover(t, e, files), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+const s3 = "terraform {\n  backend \"s3\" {\n    bucket = \"b\"\n    key = \"k\"\n  }\n}\n"
+
+func TestInputsRefused(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		files   map[string]string
+		project workflow.Project
+		want    string // a part; "" = not refused
+	}{
+		{name: "s3", files: map[string]string{"a/x.tf": s3}},
+		{name: "cloud", files: map[string]string{"a/x.tf": "terraform {\n cloud {\n organization = \"o\"\n }\n}\n"}},
+		{name: "no backend", files: map[string]string{"a/x.tf": "locals {}"}, want: "`a` has no backend, so its state would be lost"},
+		{name: "local outside", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"/srv/x\"\n }\n}\n"}},
+		{name: "local inside", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"x.tfstate\"\n }\n}\n"}, want: "keeps it at `x.tfstate`, among the files of the run"},
+		{name: "local default", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {}\n}\n"}, want: "keeps it at `terraform.tfstate`"},
+		{name: "local up", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"../../../x\"\n }\n}\n"}, want: "keeps it at `../../../x`"},
+		{name: "local by backend_config", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {}\n}\n", "a/c": "path = \"/srv/x\""}, project: workflow.Project{BackendConfig: []string{"c"}}},
+		{name: "local, another Terraform workspace", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"/srv/x\"\n }\n}\n"}, project: workflow.Project{TerraformWorkspace: "blue"}, want: "keeps it at `terraform.tfstate.d`"},
+		{name: "an override flips the backend", files: map[string]string{"a/x.tf": s3, "a/backend_override.tf": "terraform {\n backend \"local\" {}\n}\n"}, want: "keeps it at `terraform.tfstate`"},
+		{name: "var file missing", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{VarFiles: []string{"v.tfvars"}}, want: "Its var file `a/v.tfvars` does not exist."},
+		{name: "var file outside", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{VarFiles: []string{"../../v.tfvars"}}, want: "Its var file `../../v.tfvars` is outside of the repository."},
+		{name: "backend config missing", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{BackendConfig: []string{"c"}}, want: "Its backend configuration file `a/c` does not exist."},
+		{name: "module outside", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"../../m\" }"}, want: "It calls a module at `../m`, which is outside of the repository."},
+		{name: "module outside, by a module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"../m\" }", "m/m.tf": "module \"m\" { source = \"../../x\" }"}, want: "`../x`"},
+		{name: "absolute module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"/etc\" }"}, want: "a/m.tf line 1: Module \"m\" has the source \"/etc\": it names a path of the machine"},
+		{name: "file module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"git::file:///srv/m\" }"}, want: "names a path of the machine"},
+		{name: "watch outside", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Watch: []string{"../../x/*"}}, want: "It watches `../../x/*`, which is outside"},
+		{name: "no files", files: map[string]string{"b/x.tf": s3}, want: "`a` has no Terraform files."},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.project.Dir = "a"
+			got := inputs(t, mapFS(tt.files), tt.project).Refused
+			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+var sampleFiles = map[string]string{
+	"a/x.tf": s3 + "module \"m\" { source = \"../m\" }\nlocals {\n f = file(\"../shared/f.json\")\n}\nprovider \"aws\" { region = \"r\" }\n",
+	"m/m.tf": "locals {}", "m/nested/x.json": "{}", "other/o.tf": s3, "a/sub/data.json": "{}", "a/child/c.tf": s3,
+	"a/v.tfvars": "x = 1", "a/c.s3": "region = \"x\"", "shared/f.json": "{}", "shared/w.yaml": "w", "shared/z.txt": "z",
+	"a/.terraform.lock.hcl": "provider \"registry.terraform.io/hashicorp/aws\" {\n version = \"5.0.0\"\n hashes = [\"h1:x\"]\n}\nprovider \"registry.terraform.io/acme/b\" {\n version = \"1\"\n}\n",
+}
+
+var sampleProject = workflow.Project{Name: "a", Dir: "a", VarFiles: []string{"v.tfvars"}, BackendConfig: []string{"c.s3"}, Watch: []string{"../shared/*.yaml"}}
+
+func TestInputs(t *testing.T) {
+	t.Parallel()
+	got := inputs(t, mapFS(sampleFiles), sampleProject)
+	for name, v := range map[string]string{"digest": got.Digest, "state identity": got.StateIdentity, "lock file": got.LockFile, "provider config": got.ProviderConfig, "backend config": got.BackendConfig} {
+		if v == "" {
+			t.Errorf("no %s", name)
+		}
+	}
+	got.Digest, got.StateIdentity, got.LockFile, got.ProviderConfig, got.BackendConfig = "", "", "", "", ""
+	want := workflow.Inputs{Dir: "a", Modules: []string{"m"}, VarFiles: []string{"a/v.tfvars", "a/c.s3"}, Files: []string{"shared/f.json"}, Watch: []string{"shared/*.yaml"},
+		LockedProviders: []string{"registry.terraform.io/acme/b", "registry.terraform.io/hashicorp/aws"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("inputs (-want +got):\n%s", diff)
+	}
+}
+
+// TestInputsDigest: what a plan is made from changes the digest, nothing else does,
+// with and without object ids.
+func TestInputsDigest(t *testing.T) {
+	t.Parallel()
+	change := func(name, text string) func(map[string]string, *workflow.Project) {
+		return func(f map[string]string, _ *workflow.Project) { f[name] = text }
+	}
+	tests := []struct {
+		name   string
+		change func(map[string]string, *workflow.Project)
+		same   bool
+	}{
+		{"nothing", func(map[string]string, *workflow.Project) {}, true},
+		{"own file", change("a/y.tf", "locals {}"), false},
+		{"data below", change("a/sub/data.json", "[]"), false},
+		{"module", change("m/m.tf", "locals {\n}"), false},
+		{"data below the module", change("m/nested/x.json", "[]"), false},
+		{"literal file", change("shared/f.json", "[]"), false},
+		{"watched", change("shared/w.yaml", "v"), false},
+		{"watched, new", change("shared/new.yaml", "v"), false},
+		{"var file", change("a/v.tfvars", "x = 2"), false},
+		{"lock file", change("a/.terraform.lock.hcl", ""), false},
+		{"entry", func(_ map[string]string, p *workflow.Project) { p.Tool = "tofu" }, false},
+		{"literal file gone", func(f map[string]string, _ *workflow.Project) { delete(f, "shared/f.json") }, false},
+		{"label", func(_ map[string]string, p *workflow.Project) { p.Environment = "prod" }, true},
+		{"another project", change("other/o.tf", "locals {}"), true},
+		{"a project below", change("a/child/c.tf", "locals {}"), true},
+		{"a file beside", change("shared/z.txt", "y"), true},
+		{"terraform's own", change("a/.terraform/x", "y"), true},
+	}
+	for _, ids := range []bool{false, true} {
+		digest := func(files map[string]string, p workflow.Project) string {
+			var tree fs.FS = mapFS(files)
+			if ids {
+				tree = withIDs(tree.(fstest.MapFS))
+			}
+			return inputs(t, tree, p).Digest
+		}
+		before := digest(sampleFiles, sampleProject)
+		for _, tt := range tests {
+			files, project := maps.Clone(sampleFiles), sampleProject
+			tt.change(files, &project)
+			if got := digest(files, project) == before; got != tt.same {
+				t.Errorf("%s (ids %v): got the same digest %v, want %v", tt.name, ids, got, tt.same)
+			}
+		}
+	}
+}
+
+// TestStateIdentity: equal exactly where the same state would be written.
+func TestStateIdentity(t *testing.T) {
+	t.Parallel()
+	files := mapFS(map[string]string{
+		"a/x.tf": s3, "b/x.tf": "terraform {\n  # the same\n  backend \"s3\" {\n    key = \"k\"\n    bucket = \"${\"b\"}\"\n  }\n}\n",
+		"c/x.tf": "terraform {\n backend \"s3\" {}\n}\n", "c/same": "bucket = \"b\"\nkey = \"k\"\n", "c/other": "bucket = \"b\"\nkey = \"l\"\n",
+		"d/x.tf": "terraform {\n backend \"s3\" {\n key = var.x\n bucket = \"b\"\n }\n}\n", "e/x.tf": "terraform {\n backend \"s3\" {\n key = var.x\n bucket = \"b\"\n }\n}\n",
+		"f/x.tf.json": `{"terraform": {"backend": {"s3": {"bucket": "b", "key": "k"}}}}`,
+	})
+	a := inputs(t, files, workflow.Project{Dir: "a"}).StateIdentity
+	tests := []struct {
+		project workflow.Project
+		same    bool
+	}{
+		{workflow.Project{Dir: "a", TerraformWorkspace: "default"}, true},
+		{workflow.Project{Dir: "a", TerraformWorkspace: "blue"}, false},
+		{workflow.Project{Dir: "b"}, true},
+		{workflow.Project{Dir: "c"}, false},
+		{workflow.Project{Dir: "c", BackendConfig: []string{"same"}}, true},
+		{workflow.Project{Dir: "c", BackendConfig: []string{"other"}}, false},
+		{workflow.Project{Dir: "f"}, true},
+	}
+	for _, tt := range tests {
+		if got := inputs(t, files, tt.project).StateIdentity == a; got != tt.same {
+			t.Errorf("%+v: got the same identity %v, want %v", tt.project, got, tt.same)
+		}
+	}
+	if inputs(t, files, workflow.Project{Dir: "d"}).StateIdentity == inputs(t, files, workflow.Project{Dir: "e"}).StateIdentity {
+		t.Error("a key that is not literal must not make two directories one state")
+	}
+}
