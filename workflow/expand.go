@@ -49,7 +49,7 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 	if t := mayPlan(e, rules); t != nil {
 		return s.conclude(ctx, e, verdict{trouble: t})
 	}
-	f, t, err := s.find(ctx, e.Pull, rules)
+	f, t, err := s.survey(ctx, e.Pull, rules)
 	if err == nil && t == nil {
 		return s.queue(ctx, e, rules, f)
 	}
@@ -60,6 +60,15 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 		return s.conclude(ctx, e, verdict{trouble: t})
 	}
 	return s.failExpansion(ctx, e, err)
+}
+
+// survey fetches, merges and reads.
+func (s *Service) survey(ctx context.Context, p Pull, rules Rules) (Survey, *Trouble, error) {
+	co, err := s.source.Checkout(ctx, p, rules.Checkout)
+	if err != nil {
+		return Survey{}, nil, fmt.Errorf("fetching %s: %w", short(p.Head.SHA), err)
+	}
+	return SurveyPull(ctx, s.engine, rules, p, co)
 }
 
 // failExpansion tells people of an error that is not about the change.

@@ -10,10 +10,6 @@ import (
 	"time"
 )
 
-// sparseAbove is the number of files above which a workspace holds only what its
-// project needs.
-const sparseAbove = 2000
-
 // wanted is one project of a pull as an expansion wants it.
 type wanted struct {
 	record ProjectRecord // project, reasons, deleted; its runs are found later
@@ -35,7 +31,7 @@ type choice struct {
 type choosing struct {
 	expansion Expansion
 	rules     Rules
-	found     findings
+	found     Survey
 	record    PullRecord
 }
 
@@ -50,7 +46,7 @@ func choose(c choosing) (choice, string) {
 		out.add(c.byItself(c.expansion.Request)...)
 		return out, ""
 	}
-	picked, fault := Select(SelectInput{Selector: cmd.Select, Projects: c.found.resolution.Projects, Affected: c.found.affected})
+	picked, fault := Select(SelectInput{Selector: cmd.Select, Projects: c.found.Resolution.Projects, Affected: c.found.Affected})
 	if fault != "" {
 		return choice{}, fault
 	}
@@ -86,7 +82,7 @@ func (c choosing) byItself(push Request) []wanted {
 	in.Request = push
 	refused := MayPlan(in) != nil
 	var out []wanted
-	for _, a := range c.found.affected {
+	for _, a := range c.found.Affected {
 		w := wanted{record: ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted}}
 		w.plan = !a.Deleted && a.Project.Refused == ""
 		out = append(out, w)
@@ -120,7 +116,7 @@ func (c choosing) has(p Project) bool {
 	}
 	r := old.Run
 	live := r.State != RunFinished && r.Interrupt == ""
-	return r.Head == c.expansion.Pull.Head.SHA && r.Tree == c.found.checkout.Planned.ID && r.Project.Name == p.Name && (live || r.Outcome == OutcomeSucceeded)
+	return r.Head == c.expansion.Pull.Head.SHA && r.Tree == c.found.Checkout.Planned.ID && r.Project.Name == p.Name && (live || r.Outcome == OutcomeSucceeded)
 }
 
 // askedBefore are projects of the planned tree that commands added to this pull,
@@ -128,7 +124,7 @@ func (c choosing) has(p Project) bool {
 func (c choosing) askedBefore(picked []Project) []Project {
 	var out []Project
 	for _, a := range c.record.Asked {
-		for _, p := range c.found.resolution.Projects {
+		for _, p := range c.found.Resolution.Projects {
 			if p.Key() == a.Key && !slices.ContainsFunc(picked, func(q Project) bool { return q.Key() == a.Key }) {
 				out = append(out, p)
 			}
@@ -150,7 +146,7 @@ func askedReason(by Actor) string { return "`" + shown(by.Login) + "` asked for 
 
 // reasons are why the change affects a project, nil when it does not.
 func (c choosing) reasons(p Project) []string {
-	for _, a := range c.found.affected {
+	for _, a := range c.found.Affected {
 		if a.Project.Key() == p.Key() && !a.Deleted {
 			return a.Reasons
 		}
@@ -185,7 +181,7 @@ func (ch *choice) replace(w wanted) {
 }
 
 // queue decides, finds out what each plan is made from, and writes it all.
-func (s *Service) queue(ctx context.Context, e Expansion, rules Rules, f findings) error {
+func (s *Service) queue(ctx context.Context, e Expansion, rules Rules, f Survey) error {
 	rec, err := s.Pull(ctx, e.Pull.Key())
 	if err != nil {
 		return err
@@ -194,7 +190,7 @@ func (s *Service) queue(ctx context.Context, e Expansion, rules Rules, f finding
 	if fault != "" {
 		return s.conclude(ctx, e, verdict{note: "Refused: " + fault, reply: &Reply{Kind: ReplyRefused, Text: []string{fault}}})
 	}
-	ch.notes = append(slices.Clone(f.notes), ch.notes...)
+	ch.notes = append(slices.Clone(f.Notes), ch.notes...)
 	for i := range ch.projects {
 		if w := &ch.projects[i]; w.plan {
 			if err := s.prepareRun(ctx, e, rules, f, w); err != nil {
@@ -216,40 +212,19 @@ func (s *Service) queue(ctx context.Context, e Expansion, rules Rules, f finding
 
 // prepareRun finds out what a project's plan is made from. A project that must
 // not be planned becomes a refused one.
-func (s *Service) prepareRun(ctx context.Context, e Expansion, rules Rules, f findings, w *wanted) error {
+func (s *Service) prepareRun(ctx context.Context, e Expansion, rules Rules, f Survey, w *wanted) error {
 	p := w.record.Project
-	in, err := s.engine.Inputs(ctx, f.checkout.Planned, f.headFound, p)
+	r, refused, err := f.PlanRun(ctx, p)
 	if err != nil {
 		return err
 	}
-	if in.Refused != "" {
-		w.plan, w.record.Project.Refused = false, in.Refused
+	if refused != "" {
+		w.plan, w.record.Project.Refused = false, refused
 		return nil
 	}
-	var was *Inputs
-	for _, b := range f.resolution.BaseProjects {
-		if b.Key() != p.Key() {
-			continue
-		}
-		found, err := s.engine.Inputs(ctx, f.checkout.BaseTree, f.baseFound, b)
-		if err != nil {
-			return err
-		}
-		was = &found
-	}
-	w.run = Run{
-		Kind: RunPlan, State: RunQueued, Repo: e.Pull.Repo, Number: e.Pull.Number, Project: p,
-		Head: e.Pull.Head.SHA, Base: f.checkout.Base, Tree: f.checkout.Planned.ID, BaseTree: f.checkout.BaseTree.ID,
-		InputsDigest: in.Digest, StateIdentity: in.StateIdentity, Hidden: HiddenFromInputs(was, &in),
-		Credentials: rules.PlanCredentials(p), CreateWorkspace: rules.CreateWorkspace,
-		Actor: e.Request.Actor, Request: e.Request.ID, Priority: PriorityAutoplan,
-	}
-	if was != nil {
-		w.run.BaseProviders = was.LockedProviders
-	}
-	if f.checkout.Files > sparseAbove && !p.WholeTree {
-		w.run.Paths = WorkspacePaths(p, in)
-	}
+	r.Repo, r.Number, r.Actor, r.Request, r.Priority = e.Pull.Repo, e.Pull.Number, e.Request.Actor, e.Request.ID, PriorityAutoplan
+	r.Credentials, r.CreateWorkspace = rules.PlanCredentials(p), rules.CreateWorkspace
+	w.run = r
 	if cmd := e.Request.Command; cmd != nil {
 		w.run.Priority, w.run.Options = PriorityCommand, cmd.Options
 	}
@@ -258,7 +233,7 @@ func (s *Service) prepareRun(ctx context.Context, e Expansion, rules Rules, f fi
 
 // commit writes an expansion's choice: the record, the runs, the reply, the
 // history and the end of the request, all or nothing.
-func (s *Service) commit(tx Tx, e Expansion, rules Rules, f findings, ch choice, now time.Time) error {
+func (s *Service) commit(tx Tx, e Expansion, rules Rules, f Survey, ch choice, now time.Time) error {
 	req, err := tx.Request(e.Request.ID)
 	if err != nil || req.Done {
 		return err
@@ -273,7 +248,7 @@ func (s *Service) commit(tx Tx, e Expansion, rules Rules, f findings, ch choice,
 	}
 	old := rec
 	rec.Known, rec.Trouble, rec.Waiting = true, nil, ""
-	rec.BaseSHA, rec.Tree, rec.PerProjectChecks = f.checkout.Base, f.checkout.Planned.ID, rules.PerProjectChecks
+	rec.BaseSHA, rec.Tree, rec.PerProjectChecks = f.Checkout.Base, f.Checkout.Planned.ID, rules.PerProjectChecks
 	if ch.whole {
 		rec.Notes = ch.notes
 	}
@@ -388,14 +363,14 @@ func findAsked(rec PullRecord, key ProjectKey) int {
 }
 
 // expanded says what became of a request, for the history.
-func expanded(ch choice, f findings) string {
+func expanded(ch choice, f Survey) string {
 	var names []string
 	for _, w := range ch.projects {
 		if w.plan {
 			names = append(names, "`"+w.record.Project.Name+"`")
 		}
 	}
-	base := short(f.checkout.Base)
+	base := short(f.Checkout.Base)
 	switch {
 	case len(ch.projects) == 0:
 		return fmt.Sprintf("No project is affected, against base %s.", base)

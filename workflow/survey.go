@@ -1,0 +1,158 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// maxConfig is the size above which a `.cardea.yml` is not even read.
+const maxConfig = 1 << 20
+
+// sparseAbove is the number of files above which a workspace holds only what its
+// project needs.
+const sparseAbove = 2000
+
+// Survey is what a pull's trees say: the projects, and which the change affects and why.
+type Survey struct {
+	Checkout         Checkout
+	BaseFound, Found Discovery // of base and of the planned tree
+	Resolution       Resolution
+	Affected         []Affected
+	Notes            []string // sentences about the whole pull
+
+	engine Engine
+}
+
+// SurveyPull reads both trees of a checkout. A trouble is a fault of the change; an error is not.
+func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Checkout) (Survey, *Trouble, error) {
+	s := Survey{Checkout: co, engine: engine}
+	if len(co.Conflicts) > 0 {
+		return s, conflict(p, co.Conflicts), nil
+	}
+	in := ResolveInput{Rules: rules}
+	var faults []Diagnostic
+	var err error
+	if in.Head, faults, err = readRepoConfig(co.Planned); err != nil {
+		return s, nil, err
+	}
+	if len(faults) > 0 {
+		return s, faultyConfig(faults), nil
+	}
+	if in.Base, faults, err = readRepoConfig(co.BaseTree); err != nil {
+		return s, nil, err
+	}
+	if in.BaseFaulty = len(faults) > 0; in.BaseFaulty {
+		s.Notes = append(s.Notes, fmt.Sprintf("`%s` of `%s` is faulty: %s. This pull request's file gives the list of projects, and the strictest rules hold.",
+			RepoConfigFile, p.Base.Ref, strings.TrimSuffix(faults[0].Summary, ".")))
+	}
+	if s.Found, err = engine.Discover(ctx, co.Planned); err != nil {
+		return s, nil, fmt.Errorf("looking for projects: %w", err)
+	}
+	if s.BaseFound, err = engine.Discover(ctx, co.BaseTree); err != nil {
+		return s, nil, fmt.Errorf("looking for the base's projects: %w", err)
+	}
+	in.BaseFound, in.HeadFound = s.BaseFound, s.Found
+	s.Resolution = Resolve(in)
+	if len(s.Resolution.Diagnostics) > 0 {
+		return s, faultyConfig(s.Resolution.Diagnostics), nil
+	}
+	s.Notes = append(s.Notes, s.Resolution.Notes...)
+	s.Affected = AffectedProjects(AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found})
+	return s, nil, nil
+}
+
+// PlanRun is a plan run of a project as far as the trees say: what it is made
+// from and what its changes will not show. refused, a sentence, means that the
+// project must not be planned.
+func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, err error) {
+	in, err := s.engine.Inputs(ctx, s.Checkout.Planned, s.Found, p)
+	if err != nil || in.Refused != "" {
+		return r, in.Refused, err
+	}
+	var was *Inputs
+	for _, b := range s.Resolution.BaseProjects {
+		if b.Key() != p.Key() {
+			continue
+		}
+		found, err := s.engine.Inputs(ctx, s.Checkout.BaseTree, s.BaseFound, b)
+		if err != nil {
+			return r, "", err
+		}
+		was = &found
+	}
+	r = Run{
+		Kind: RunPlan, State: RunQueued, Project: p, Head: s.Checkout.Head, Base: s.Checkout.Base,
+		Tree: s.Checkout.Planned.ID, BaseTree: s.Checkout.BaseTree.ID,
+		InputsDigest: in.Digest, StateIdentity: in.StateIdentity, Hidden: HiddenFromInputs(was, &in),
+	}
+	if was != nil {
+		r.BaseProviders = was.LockedProviders
+	}
+	if s.Checkout.Files > sparseAbove && !p.WholeTree {
+		r.Paths = WorkspacePaths(p, in)
+	}
+	return r, "", nil
+}
+
+// readRepoConfig reads a tree's `.cardea.yml`; without one the defaults hold.
+func readRepoConfig(t Tree) (RepoConfig, []Diagnostic, error) {
+	fault := func(summary string) (RepoConfig, []Diagnostic, error) {
+		return RepoConfig{}, []Diagnostic{{Severity: SeverityError, Summary: summary, Position: Position{File: RepoConfigFile, Line: 1}}}, nil
+	}
+	info, err := fs.Stat(t, RepoConfigFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return DefaultRepoConfig(), nil, nil
+	case err != nil:
+		return RepoConfig{}, nil, fmt.Errorf("reading %s: %w", RepoConfigFile, err)
+	case !info.Mode().IsRegular():
+		return fault(RepoConfigFile + " is not a file")
+	case info.Size() > maxConfig:
+		return fault(fmt.Sprintf("%s has %d bytes; %d are allowed", RepoConfigFile, info.Size(), maxConfig))
+	}
+	data, err := fs.ReadFile(t, RepoConfigFile)
+	if err != nil {
+		return RepoConfig{}, nil, fmt.Errorf("reading %s: %w", RepoConfigFile, err)
+	}
+	cfg, faults := ParseRepoConfig(RepoConfigFile, data)
+	return cfg, faults, nil
+}
+
+func conflict(p Pull, paths []string) *Trouble {
+	const most = 10
+	names := make([]string, 0, most)
+	for _, f := range paths {
+		if len(names) == most {
+			break
+		}
+		names = append(names, "`"+shown(f)+"`")
+	}
+	list := strings.Join(names, ", ")
+	if more := len(paths) - len(names); more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return &Trouble{
+		Kind:  TroubleConflict,
+		Title: "The head conflicts with " + shown(p.Base.Ref),
+		Sentences: []string{
+			fmt.Sprintf("%s and `%s` both changed %s.", short(p.Head.SHA), shown(p.Base.Ref), list),
+			fmt.Sprintf("Merge `%s` into this branch, or rebase it, and push.", shown(p.Base.Ref)),
+		},
+	}
+}
+
+func faultyConfig(faults []Diagnostic) *Trouble {
+	count := "a fault"
+	if len(faults) > 1 {
+		count = fmt.Sprintf("%d faults", len(faults))
+	}
+	return &Trouble{
+		Kind:        TroubleConfig,
+		Title:       fmt.Sprintf("%s has %s", RepoConfigFile, count),
+		Sentences:   []string{"Nothing is planned until it is mended; each fault stands with its line."},
+		Diagnostics: faults,
+	}
+}
