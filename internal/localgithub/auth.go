@@ -121,17 +121,19 @@ func (s *Server) verifyJWT(raw string) (*app, *reply) {
 	}
 	var claims jwt.RegisteredClaims
 	var by *app
+	unknown := false
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation())
 	_, err := parser.ParseWithClaims(raw, &claims, func(*jwt.Token) (any, error) {
 		id, err := strconv.ParseInt(claims.Issuer, 10, 64)
 		if err != nil || s.st.apps[id] == nil {
+			unknown = true
 			return nil, fmt.Errorf("no App %q", claims.Issuer)
 		}
 		by = s.st.apps[id]
 		return &by.key.PublicKey, nil
 	})
 	switch {
-	case err != nil && by == nil && claims.Issuer != "":
+	case unknown:
 		return nil, refuse(http.StatusNotFound, "Integration not found")
 	case err != nil:
 		return undecodable()

@@ -87,7 +87,8 @@ func newWorld(t *testing.T) *world {
 		Events: []string{"pull_request", "issue_comment", "pull_request_review", "push", "repository"},
 	}))(t)
 	w.inst = must1(gh.Install(w.app.ID, "acme", "infra"))(t)
-	for login, role := range map[string]string{"ada": "write", "rob": "maintain", "joe": "none"} {
+	for _, person := range []string{"ada write", "rob maintain", "joe none"} {
+		login, role, _ := strings.Cut(person, " ")
 		w.tokens[login] = must1(gh.CreateUser(login))(t).Token
 		must(t, gh.SetPermission("acme/infra", login, role))
 	}

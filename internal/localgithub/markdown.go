@@ -19,7 +19,7 @@ import (
 // markdown renders as GitHub shows comments: GitHub Flavored Markdown with line breaks kept, HTML let through and then
 // cut down to what is harmless (<details> among it), lines of diff fences coloured by their first character.
 var markdown = goldmark.New(
-	goldmark.WithExtensions(extension.GFM),
+	goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList, extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
 	goldmark.WithRendererOptions(gmhtml.WithUnsafe(), gmhtml.WithHardWraps(), renderer.WithNodeRenderers(util.Prioritized(fences{}, 100))),
 )
 

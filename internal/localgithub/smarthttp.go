@@ -60,6 +60,16 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, g gitRequest) 
 }
 
 func (s *Server) gitBackend(w http.ResponseWriter, r *http.Request, g gitRequest) {
+	s.mu.Lock()
+	now := g.full
+	if repo := s.st.repo(g.full); repo != nil {
+		now = repo.full()
+	}
+	s.mu.Unlock()
+	if !strings.EqualFold(now, g.full) { // before any question of rights: git follows a redirect only on its first request
+		http.Redirect(w, r, "/"+now+".git/"+g.tail+"?"+r.URL.RawQuery, http.StatusMovedPermanently)
+		return
+	}
 	who, denied := s.authenticate(r)
 	if denied != nil {
 		w.Header().Set("WWW-Authenticate", `Basic realm="GitHub"`)
@@ -68,18 +78,12 @@ func (s *Server) gitBackend(w http.ResponseWriter, r *http.Request, g gitRequest
 	}
 	s.mu.Lock()
 	repo, status, msg := s.gitAccess(who, g)
-	moved := repo != nil && !strings.EqualFold(repo.full(), g.full)
 	s.mu.Unlock()
-	switch {
-	case status == http.StatusUnauthorized:
-		w.Header().Set("WWW-Authenticate", `Basic realm="GitHub"`)
+	if status != 0 {
+		if status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", `Basic realm="GitHub"`)
+		}
 		http.Error(w, msg, status)
-		return
-	case status != 0:
-		http.Error(w, msg, status)
-		return
-	case moved:
-		http.Redirect(w, r, "/"+repo.full()+".git/"+g.tail+"?"+r.URL.RawQuery, http.StatusMovedPermanently)
 		return
 	}
 	if g.tail != "git-receive-pack" {

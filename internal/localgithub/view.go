@@ -226,6 +226,11 @@ func (s *Server) pullView(r *http.Request, p *pull) pullView {
 	if p.fork() {
 		v.Head = p.headName + ":" + p.headRef
 	}
+	for i, person := range v.People {
+		if person.Login == p.author.login {
+			v.People[i].Role = "author, " + person.Role
+		}
+	}
 	for _, run := range latest(p.repo.runsAt(p.head)) {
 		v.Checks = append(v.Checks, s.runView(r, run))
 	}

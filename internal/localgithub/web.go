@@ -82,7 +82,7 @@ func (s *Server) webMux() http.Handler {
 
 const userCookie = "localgithub_user"
 
-// viewer is the person whom the browser acts as: the chosen one, else the first.
+// viewer is the person whom the browser acts as: the chosen one, else the first who may see the page's repository.
 func (s *Server) viewer(r *http.Request) *account {
 	if c, err := r.Cookie(userCookie); err == nil {
 		if a := s.st.login(c.Value); a != nil && a.token != "" {
@@ -92,6 +92,13 @@ func (s *Server) viewer(r *http.Request) *account {
 	people := s.people()
 	if len(people) == 0 {
 		return nil
+	}
+	if repo := s.st.repo(r.PathValue("owner") + "/" + r.PathValue("repo")); repo != nil {
+		for _, a := range people {
+			if repo.may(a, "read") {
+				return a
+			}
+		}
 	}
 	return people[0]
 }
