@@ -18,7 +18,7 @@ import (
 // below what would hurt: both files are read by the server's own process, and
 // `.cardea.yml` comes from whoever opens a pull.
 const (
-	MaxYAMLBytes = 2 << 20
+	MaxYAMLBytes = 1 << 20
 	maxYAMLNodes = 250_000 // after aliases are expanded
 	maxYAMLDepth = 40
 	maxYAMLKeys  = 2_000 // of one block mapping

@@ -83,6 +83,33 @@ func (y *YAML) Has(name string) bool {
 	return false
 }
 
+// Leaves returns every scalar below the value by its path, as text.
+func (y *YAML) Leaves() map[string]string {
+	out := map[string]string{}
+	y.leaves(out)
+	return out
+}
+
+func (y *YAML) leaves(out map[string]string) {
+	for _, k := range y.keys {
+		k.value.leaves(out)
+	}
+	for _, item := range y.items {
+		item.leaves(out)
+	}
+	if len(y.keys)+len(y.items) > 0 {
+		return
+	}
+	switch y.kind {
+	case yamlList:
+		out[y.path] = "[]"
+	case yamlMap:
+		out[y.path] = "{}"
+	default:
+		out[y.path] = y.text
+	}
+}
+
 // List reads a list, item by item.
 func (y *YAML) List(each func(v *YAML)) {
 	if y.kind == yamlSetting {

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// ConfigCheck is what `cardea config check` looks at.
+type ConfigCheck struct {
+	File    string   // a cardea.yml or .cardea.yml
+	Environ []string // for a cardea.yml, as os.Environ
+	Base    string   // a ref to compare with; "" = check only
+	// AtBase returns a file's content at Base; fs.ErrNotExist (wrapped) where it is not there.
+	AtBase func(ctx context.Context, file string) ([]byte, error)
+	// Discover returns what the tree of a ref holds, "" for the files as they are
+	// now. Nil: a .cardea.yml is checked without looking at directories.
+	Discover func(ctx context.Context, ref string) (workflow.Discovery, error)
+}
+
+// CheckConfig checks one configuration file and says on out every fault with its
+// place, and with a base what would change. It returns the exit status: 0 when
+// the file is good, 1 when it is not or cannot be compared.
+func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
+	data, err := os.ReadFile(in.File)
+	if err != nil {
+		fmt.Fprintln(out, err)
+		return 1
+	}
+	var faults []workflow.Diagnostic
+	repo := isRepoConfig(in.File, data)
+	var warnings []string
+	if repo {
+		_, faults = workflow.ParseRepoConfig(in.File, data)
+	} else {
+		var cfg Config
+		cfg, faults = parseConfig(in.File, data, in.Environ)
+		warnings = cfg.Warnings
+	}
+	var changes []string
+	if len(faults) == 0 {
+		if changes, faults, err = checkAgainst(ctx, in, data, repo); err != nil {
+			fmt.Fprintln(out, err)
+			return 1
+		}
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(out, "warning: %s\n", w)
+	}
+	for _, f := range faults {
+		fmt.Fprintln(out, faultLine(f))
+	}
+	if len(faults) > 0 {
+		fmt.Fprintf(out, "%s: %s\n", in.File, counted(len(faults), "fault"))
+		return 1
+	}
+	fmt.Fprintf(out, "%s: good\n", in.File)
+	for _, c := range changes {
+		fmt.Fprintln(out, c)
+	}
+	return 0
+}
+
+// faultLine is FILE:LINE:COLUMN: what, as compilers print it.
+func faultLine(d workflow.Diagnostic) string {
+	at := d.Position.File
+	if d.Position.Line > 0 {
+		at += fmt.Sprintf(":%d:%d", d.Position.Line, d.Position.Column)
+	}
+	if at == "" {
+		return d.Summary
+	}
+	return at + ": " + d.Summary
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+var repoKeyPattern = regexp.MustCompile(`(?m)^(version|autodiscover|projects)\s*:`)
+
+// isRepoConfig tells a repository's configuration from a server's: by its name, else by its keys.
+func isRepoConfig(file string, data []byte) bool {
+	switch filepath.Base(file) {
+	case workflow.RepoConfigFile:
+		return true
+	case "cardea.yml", "cardea.yaml":
+		return false
+	}
+	return repoKeyPattern.Match(data)
+}
+
+// checkAgainst says what would change against the base, and what only the tree shows to be wrong.
+func checkAgainst(ctx context.Context, in ConfigCheck, data []byte, repo bool) (changes []string, faults []workflow.Diagnostic, err error) {
+	var before []byte
+	if in.Base != "" {
+		before, err = in.AtBase(ctx, in.File)
+		if errors.Is(err, fs.ErrNotExist) {
+			changes = append(changes, fmt.Sprintf("%s has no %s", in.Base, in.File))
+		} else if err != nil {
+			return nil, nil, fmt.Errorf("reading %s at %s: %w", in.File, in.Base, err)
+		}
+	}
+	if repo && in.Discover != nil {
+		more, faults, err := compareProjects(ctx, in, before, data)
+		return append(changes, more...), faults, err
+	}
+	if in.Base == "" {
+		return nil, nil, nil
+	}
+	return append(changes, compareLeaves(leavesOf(before), leavesOf(data))...), nil, nil
+}
+
+// compareProjects resolves both configurations over their trees.
+func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([]string, []workflow.Diagnostic, error) {
+	head, _ := workflow.ParseRepoConfig(in.File, now)
+	found, err := in.Discover(ctx, "")
+	if err != nil {
+		return nil, nil, fmt.Errorf("looking at the directories: %w", err)
+	}
+	if in.Base == "" {
+		r := workflow.Resolve(workflow.ResolveInput{Base: head, Head: head, BaseFound: found, HeadFound: found})
+		return []string{counted(len(r.Projects), "project")}, r.Diagnostics, nil
+	}
+	base, baseFaults := workflow.ParseRepoConfig(in.File, before)
+	baseFound, err := in.Discover(ctx, in.Base)
+	if err != nil {
+		return nil, nil, fmt.Errorf("looking at the directories of %s: %w", in.Base, err)
+	}
+	r := workflow.Resolve(workflow.ResolveInput{Base: base, BaseFaulty: len(baseFaults) > 0, Head: head, BaseFound: baseFound, HeadFound: found})
+	var lines []string
+	if len(baseFaults) > 0 {
+		lines = append(lines, fmt.Sprintf("%s of %s is faulty: the strictest rules hold until this is merged", in.File, in.Base))
+	}
+	return append(lines, projectChanges(r)...), r.Diagnostics, nil
+}
+
+func projectChanges(r workflow.Resolution) []string {
+	base, head := map[workflow.ProjectKey]bool{}, map[workflow.ProjectKey]bool{}
+	for _, p := range r.BaseProjects {
+		base[p.Key()] = true
+	}
+	var lines []string
+	for _, p := range r.Projects {
+		head[p.Key()] = true
+		switch keys := r.Changed[p.Key()]; {
+		case !base[p.Key()]:
+			lines = append(lines, fmt.Sprintf("+ %s: a new project", p.Name))
+		case len(keys) > 0:
+			lines = append(lines, fmt.Sprintf("~ %s: %s", p.Name, strings.Join(keys, ", ")))
+		}
+	}
+	for _, p := range r.BaseProjects {
+		if !head[p.Key()] {
+			lines = append(lines, fmt.Sprintf("- %s: no project any more", p.Name))
+		}
+	}
+	if len(lines) == 0 {
+		lines = []string{"no project changes"}
+	}
+	return append(lines, r.Notes...)
+}
+
+func leavesOf(data []byte) map[string]string {
+	if root := workflow.ParseYAML("", data, &workflow.Faults{}); root != nil {
+		return root.Leaves()
+	}
+	return map[string]string{}
+}
+
+// compareLeaves lists the settings that differ. Values that may be secret are not shown.
+func compareLeaves(before, now map[string]string) []string {
+	paths := append(mapKeys(before), mapKeys(now)...)
+	sort.Strings(paths)
+	var lines []string
+	for _, p := range slices.Compact(paths) {
+		old, had := before[p]
+		value, has := now[p]
+		if had == has && old == value {
+			continue
+		}
+		if secretPath(p) {
+			old, value = "(hidden)", "(hidden)"
+		}
+		switch {
+		case !had:
+			lines = append(lines, fmt.Sprintf("+ %s: %s", p, value))
+		case !has:
+			lines = append(lines, fmt.Sprintf("- %s: %s", p, old))
+		default:
+			lines = append(lines, fmt.Sprintf("~ %s: %s -> %s", p, old, value))
+		}
+	}
+	if len(lines) == 0 {
+		lines = []string{"no setting changes"}
+	}
+	return lines
+}
+
+func secretPath(path string) bool {
+	return path == "github.private_key" || strings.HasPrefix(path, "github.webhook_secrets") ||
+		(strings.HasPrefix(path, "credentials.") && strings.Contains(path, ".env."))
+}
