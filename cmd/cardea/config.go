@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -88,7 +88,7 @@ func parseConfig(file string, data []byte, environ []string) (Config, []workflow
 	cfg := DefaultConfig()
 	cfg.File = file
 	faults := &workflow.Faults{}
-	r := &configReader{cfg: &cfg, dir: filepath.Dir(file), faults: faults, at: map[string]workflow.Position{}}
+	r := &configReader{cfg: &cfg, dir: filepath.Dir(file), faults: faults, at: map[string]workflow.Position{}, failed: map[string]bool{}}
 	if root := workflow.ParseYAML(file, data, faults); root != nil {
 		root.Map(r.keys(""), refusedServerKeys(""))
 	}
@@ -103,6 +103,7 @@ type configReader struct {
 	dir    string // relative paths start here
 	faults *workflow.Faults
 	at     map[string]workflow.Position // where each setting that was given stands
+	failed map[string]bool              // settings whose source has a fault already
 	// The key as given: its text, or its file.
 	key, keyFile string
 	used         []namedCredential
@@ -229,13 +230,13 @@ func (r *configReader) keys(section string) workflow.Keys {
 // environment overlays CARDEA_ variables.
 func (r *configReader) environment(environ []string) {
 	env := map[string]string{}
-	var names []string
 	for _, kv := range environ {
-		if name, value, ok := strings.Cut(kv, "="); ok && strings.HasPrefix(name, "CARDEA_") && value != "" {
+		// The last of several counts; an empty one is not given.
+		if name, value, ok := strings.Cut(kv, "="); ok && strings.HasPrefix(name, "CARDEA_") {
 			env[name] = value
-			names = append(names, name)
 		}
 	}
+	maps.DeleteFunc(env, func(_, value string) bool { return value == "" })
 	known := map[string]bool{}
 	for _, s := range r.settings() {
 		name := envName(s.path)
@@ -255,8 +256,7 @@ func (r *configReader) environment(environ []string) {
 			r.faults.Add(workflow.Position{File: name}, "`%s` %s", path, why)
 		}
 	}
-	sort.Strings(names)
-	for _, name := range names {
+	for _, name := range mapKeys(env) {
 		if !known[name] && !othersVariable(name) {
 			warning := fmt.Sprintf("the environment has %s, which is no setting of Cardea", name)
 			if near := workflow.Nearest(name, mapKeys(known)); near != "" {
@@ -280,20 +280,23 @@ func (r *configReader) overlay(s setting, name string, env map[string]string) {
 	if s.secret {
 		file = env[name+"_FILE"]
 	}
+	if value != "" || file != "" {
+		r.at[s.path] = workflow.Position{File: name}
+	}
 	switch {
 	case value != "" && file != "":
+		r.failed[s.path] = true
 		r.faults.Add(workflow.Position{File: name}, "%s and %s_FILE are both given; one is needed", name, name)
 	case value != "":
-		r.at[s.path] = workflow.Position{File: name}
 		s.read(workflow.SettingYAML(name, s.path, value, r.faults))
 	case file != "":
 		name += "_FILE"
 		data, err := os.ReadFile(r.abs(file))
 		if err != nil {
+			r.failed[s.path] = true
 			r.faults.Add(workflow.Position{File: name}, "`%s`: %v", s.path, err)
 			return
 		}
-		r.at[s.path] = workflow.Position{File: name}
 		s.read(workflow.SettingYAML(name, s.path, strings.Join(strings.Fields(string(data)), ","), r.faults))
 	}
 }

@@ -48,7 +48,7 @@ func (r *configReader) url(into *string) func(*workflow.YAML) {
 		u, err := url.Parse(s)
 		switch {
 		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-			y.Fault("`%s` must be an address like https://cardea.example.com, not %q", y.Path(), s)
+			y.Fault("`%s` must be an address like https://cardea.example.com", y.Path())
 		case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 			y.Fault("`%s` must be an address without user, query and fragment", y.Path())
 		case u.Scheme == "http" && !loopback(u.Hostname()):
@@ -173,11 +173,11 @@ func (r *configReader) missing(path, what string) {
 func (r *configReader) secrets() {
 	secrets, at := r.cfg.GitHub.WebhookSecrets, r.at["github.webhook_secrets"]
 	switch {
+	case r.failed["github.webhook_secrets"]:
+	case len(secrets) == 0 && at != (workflow.Position{}):
+		r.faults.Add(at, "`github.webhook_secrets` is empty: without a secret anybody could send us events")
 	case len(secrets) == 0:
 		r.missing("github.webhook_secrets", "without one anybody could send us events. One secret, or two while one replaces the other")
-		if r.at["github.webhook_secrets"] != (workflow.Position{}) {
-			r.faults.Add(at, "`github.webhook_secrets` is empty: without a secret anybody could send us events")
-		}
 	case len(secrets) > 2:
 		r.faults.Add(at, "`github.webhook_secrets` has %d secrets; one or two are allowed", len(secrets))
 	case len(secrets) == 2 && secrets[0] == secrets[1]:

@@ -1,0 +1,382 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+const testSecret = "0123456789abcdef0123"
+
+// testKeys are an RSA key in the forms that people have it in, and others.
+func testKeys(t *testing.T) (pkcs1, pkcs8, notRSA string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in8 := func(key any) string {
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})), in8(key), in8(ed)
+}
+
+// least is the environment that makes a configuration without a file good.
+func least(key string) []string {
+	return []string{"CARDEA_GITHUB_APP_ID=7", "CARDEA_GITHUB_PRIVATE_KEY=" + key, "CARDEA_GITHUB_WEBHOOK_SECRETS=" + testSecret, "CARDEA_LISTEN=127.0.0.1:0"}
+}
+
+func lines(list []workflow.Diagnostic) string {
+	var b strings.Builder
+	for _, d := range list {
+		fmt.Fprintln(&b, faultLine(d))
+	}
+	return b.String()
+}
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// golden compares a text with a file under testdata; -update writes the file.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v (run the tests with -update to write it)", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s: -want +got:\n%s", file, diff)
+	}
+}
+
+func TestConfigOfEveryKey(t *testing.T) {
+	pkcs1, _, _ := testKeys(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "app.pem"), []byte(pkcs1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "cardea.yml")
+	text := `
+listen: ":4141"
+public_url: https://cardea.example.com/
+data_dir: data
+command_prefixes: [Cardea, tf]
+metrics: {listen: ""}
+github:
+  web_url: https://ghe.example.com
+  api_url: https://ghe.example.com/api/v3/
+  app_id: 12345
+  private_key_file: app.pem
+  webhook_secrets: [` + testSecret + `, ` + testSecret + `2]
+pages: {access: proxy}
+limits: {parallel: 3, plan_timeout: 10m, drain: 1m, settle: 0s}
+runs: {isolation: none}
+terraform: {tool: tofu, version: 1.11.4, versions: ">= 1.6, < 2"}
+credentials:
+  dev-ro: {env: {AWS_PROFILE: dev, NUMBER: 010}}
+  prod-ro: {env_from_file: prod.env}
+  ambient: {pass_env: ["AWS_*"]}
+repos:
+  - match: "Acme/infra"
+    checkout: head
+    permissions: {plan: {users: [Ada]}}
+    credentials: {plan: dev-ro}
+    environments:
+      prod: {dirs: ["prod*/**"], order: 2, permissions: {plan: maintain}, credentials: {plan: prod-ro}}
+    forks: never
+    drafts: false
+    bots: [Renovate]
+    allow: [target, destroy]
+    checks: {per_project: 0}
+    create_workspace: true
+  - match: "acme/*"
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, faults := LoadConfig(file, nil)
+	if len(faults) > 0 {
+		t.Fatal(lines(faults))
+	}
+	want := Config{
+		File: file, Listen: ":4141", PublicURL: "https://cardea.example.com", DataDir: filepath.Join(dir, "data"), Prefixes: []string{"cardea", "tf"},
+		GitHub: GitHubConfig{WebURL: "https://ghe.example.com", APIURL: "https://ghe.example.com/api/v3", AppID: 12345, PrivateKey: []byte(pkcs1),
+			WebhookSecrets: []string{testSecret, testSecret + "2"}},
+		PagesAccess: "proxy", Limits: Limits{Parallel: 3, PlanTimeout: 10 * time.Minute, Drain: time.Minute}, Isolation: "none",
+		Terraform: TerraformConfig{Tool: "tofu", Version: "1.11.4", Versions: ">= 1.6, < 2"},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	rules, ok := got.Rules(workflow.Repo{Owner: "ACME", Name: "Infra"})
+	wantRules := workflow.Rules{Match: "Acme/infra", Checkout: workflow.CheckoutHead, Plan: workflow.Who{Users: []string{"ada"}},
+		Credentials: workflow.CredentialNames{Plan: "dev-ro"}, Bots: []string{"renovate"}, Allow: []string{"target", "destroy"}, CreateWorkspace: true,
+		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Order: 2,
+			Plan: &workflow.Who{Role: workflow.RoleMaintain}, Credentials: workflow.CredentialNames{Plan: "prod-ro"}}}}
+	if diff := cmp.Diff(wantRules, rules); diff != "" || !ok {
+		t.Errorf("%v, -want +got:\n%s", ok, diff)
+	}
+	if rules, ok := got.Rules(workflow.Repo{Owner: "acme", Name: "other"}); !ok || rules.Plan.Role != workflow.RoleWrite || !rules.Drafts || rules.PerProjectChecks != 10 {
+		t.Errorf("defaults: got %+v, %v", rules, ok)
+	}
+	if _, ok := got.Rules(workflow.Repo{Owner: "else", Name: "infra"}); ok {
+		t.Error("a repository that no rule matches: got rules")
+	}
+}
+
+func TestConfigFaults(t *testing.T) {
+	text := `
+listen: 4141
+public_url: http://cardea.example.com
+datadir: x
+metrics: {listen: nowhere}
+github: {web_url: "https://u:p@x", api_url: ftp://x, app_id: "7", private_key: nonsense-key, webhook_secrets: [short, ` + testSecret + `, c]}
+pages: {access: github}
+limits: {parallel: -1, plan_timeout: 30, apply_grace: 15m, settle: -1s}
+runs: {isolation: user, group: cardea-runs}
+terraform: {tool: terragrunt, version: ">= 1", versions: newest}
+credentials:
+  a: {env: {"A B": x, TF_DATA_DIR: /x, HOME: secret-value}, pass_env: ["GITHUB_TOKEN", "TF_LOG*", "A-*", PATH]}
+  b c: {}
+  d: {}
+repos:
+  - match: acme
+    apply: {branches: [main]}
+    require: [approved]
+    approvals: {count: 1}
+    permissions: {plan: owner, apply: write, approve: write, unlock: write, admin: admin}
+    credentials: {plan: ax, apply: a}
+    environments:
+      prod: {dirs: ["../x"], approvals: {count: 2}, permissions: {apply: {teams: [sre]}}, credentials: {apply: a}}
+    lock: plan
+    forks: on_command
+    bots: ["renovate[bot]"]
+    allow: [everything]
+    checks: {per_project: many}
+    stale_after: 24h
+    automerge: [squash]
+  - match: "*/*"
+    permissions: {plan: {teams: [sre], users: []}}
+  - match: "*/*"
+    permissions: {plan: {}}
+  - {}
+`
+	_, faults := parseConfig("cardea.yml", []byte(text), nil)
+	got := lines(faults)
+	golden(t, "testdata/config/faults.txt", got)
+	for _, secret := range []string{"secret-value", "nonsense-key", "u:p"} {
+		if strings.Contains(got, secret) {
+			t.Errorf("a fault shows %q", secret)
+		}
+	}
+}
+
+func TestConfigFromEnvironment(t *testing.T) {
+	pkcs1, pkcs8, notRSA := testKeys(t)
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	keyFile, secretFile := write("key.pem", pkcs8), write("secrets", testSecret+"\n"+testSecret+"2\n")
+	fromFile := func(c Config) string { return strings.Join(c.GitHub.WebhookSecrets, " ") }
+	for _, tt := range []struct {
+		name   string
+		file   string // content
+		env    []string
+		get    func(Config) string
+		want   string
+		faults string
+	}{
+		{name: "least", get: func(c Config) string { return c.Listen + " " + c.PagesAccess + " " + c.DataDir }, want: "127.0.0.1:0 open /var/lib/cardea"},
+		{name: "environment wins", file: "limits: {settle: 9s}\ncommand_prefixes: [a]\n", env: []string{"CARDEA_LIMITS_SETTLE=1s", "CARDEA_COMMAND_PREFIXES=x, y"},
+			get: func(c Config) string { return c.Limits.Settle.String() + " " + strings.Join(c.Prefixes, " ") }, want: "1s x y"},
+		{name: "empty is not given", env: []string{"CARDEA_LIMITS_SETTLE="}, get: func(c Config) string { return c.Limits.Settle.String() }, want: "3s"},
+		{name: "secrets from a file", env: []string{"CARDEA_GITHUB_WEBHOOK_SECRETS=", "CARDEA_GITHUB_WEBHOOK_SECRETS_FILE=" + secretFile}, get: fromFile, want: testSecret + " " + testSecret + "2"},
+		{name: "secrets that are none", env: []string{"CARDEA_GITHUB_WEBHOOK_SECRETS=,"},
+			faults: "CARDEA_GITHUB_WEBHOOK_SECRETS: `github.webhook_secrets` is empty: without a secret anybody could send us events\n"},
+		{name: "both forms of a secret", env: []string{"CARDEA_GITHUB_WEBHOOK_SECRETS_FILE=" + secretFile},
+			faults: "CARDEA_GITHUB_WEBHOOK_SECRETS: CARDEA_GITHUB_WEBHOOK_SECRETS and CARDEA_GITHUB_WEBHOOK_SECRETS_FILE are both given; one is needed\n"},
+		{name: "key from a file, PKCS #8", env: []string{"CARDEA_GITHUB_PRIVATE_KEY=", "CARDEA_GITHUB_PRIVATE_KEY_FILE=" + keyFile},
+			get: func(c Config) string { return string(c.GitHub.PrivateKey) }, want: pkcs1},
+		{name: "key on one line", env: []string{"CARDEA_GITHUB_PRIVATE_KEY=" + strings.ReplaceAll(pkcs1, "\n", `\n`)},
+			get: func(c Config) string { return string(c.GitHub.PrivateKey) }, want: pkcs1},
+		{name: "the environment's key replaces the file's", file: "github: {private_key_file: nowhere.pem}\n", get: func(c Config) string { return string(c.GitHub.PrivateKey) }, want: pkcs1},
+		{name: "not an RSA key", env: []string{"CARDEA_GITHUB_PRIVATE_KEY=" + notRSA},
+			faults: "CARDEA_GITHUB_PRIVATE_KEY: `github.private_key`: this is a private key, and not an RSA key as GitHub's Apps have\n"},
+		{name: "a file that is not there", env: []string{"CARDEA_GITHUB_PRIVATE_KEY=", "CARDEA_GITHUB_PRIVATE_KEY_FILE=/nowhere/x"},
+			faults: "CARDEA_GITHUB_PRIVATE_KEY_FILE: `github.private_key_file`: open /nowhere/x: no such file or directory\n"},
+		{name: "later", env: []string{"CARDEA_LIMITS_APPLY_GRACE=1m"},
+			faults: "CARDEA_LIMITS_APPLY_GRACE: `limits.apply_grace` comes with a later version of Cardea, which can apply; this one plans only. Remove it\n"},
+		{name: "a typing error is a warning; Kubernetes' variables are not", env: []string{"CARDEA_LIMITS_SETLE=1s", "CARDEA_PORT=tcp://10.0.0.1:80", "CARDEA_SERVICE_HOST=10.0.0.1"},
+			get:  func(c Config) string { return strings.Join(c.Warnings, "; ") },
+			want: "the environment has CARDEA_LIMITS_SETLE, which is no setting of Cardea: did you mean CARDEA_LIMITS_SETTLE?"},
+		{name: "elsewhere the pages' access must be written", env: []string{"CARDEA_LISTEN=:4141"},
+			faults: "`pages.access` (or CARDEA_PAGES_ACCESS) is missing: open (anyone who reaches this server reads every plan) or proxy (a sign-in of yours stands before it); the default, open, is for loopback only\n" +
+				"`public_url` (or CARDEA_PUBLIC_URL) is missing: the address at which people and GitHub reach this server\n"},
+		{name: "plain http only for loopback", env: []string{"CARDEA_PUBLIC_URL=http://[::1]:80", "CARDEA_GITHUB_API_URL=http://10.0.0.1"},
+			faults: "CARDEA_GITHUB_API_URL: `github.api_url` must be https: plain http is for loopback addresses only\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, faults := parseConfig("", []byte(tt.file), append(least(pkcs1), tt.env...))
+			got := strings.Split(strings.TrimSuffix(lines(faults), "\n"), "\n")
+			want := strings.Split(strings.TrimSuffix(tt.faults, "\n"), "\n")
+			if diff := cmp.Diff(want, got, cmpopts.SortSlices(func(a, b string) bool { return a < b })); diff != "" {
+				t.Fatalf("faults: -want +got:\n%s", diff)
+			}
+			if tt.get != nil && tt.get(cfg) != tt.want {
+				t.Errorf("got %q, want %q", tt.get(cfg), tt.want)
+			}
+		})
+	}
+}
+
+func TestNothingGiven(t *testing.T) {
+	_, faults := parseConfig("", nil, nil)
+	got := lines(faults)
+	for _, want := range []string{"`github.app_id` (or CARDEA_GITHUB_APP_ID) is missing", "`github.private_key` (or", "`github.webhook_secrets` (or", "`pages.access` (or", "`public_url` (or"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q in it", got, want)
+		}
+	}
+	if _, faults := LoadConfig("/nowhere/cardea.yml", nil); len(faults) != 1 {
+		t.Errorf("got %v, want one fault", faults)
+	}
+}
+
+func TestCredential(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "x.env")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := Config{credentials: map[string]credential{
+		"all": {File: file, PassEnv: []string{"*"}, Env: map[string]string{"WRITTEN": "w", "BOTH": "written"}},
+	}}
+	environ := []string{"AWS_PROFILE=p", "CARDEA_GITHUB_PRIVATE_KEY=k", "GITHUB_TOKEN=g", "TF_CLI_ARGS_plan=-destroy", "TF_DATA_DIR=/x", "TF_WORKSPACE=prod",
+		"TF_LOG=TRACE", "TF_LOG_PATH=/x", "TF_VAR_a=b=c", "HOME=/root", "PATH=/bin", "LD_PRELOAD=x", "BOTH=server"}
+	write("# words\n\nexport A=1\nB = 'two words'\nC=\"x\"\nGITHUB_TOKEN=mine\nBOTH=file\nD=a=b\n")
+	got, err := cfg.credential("all", environ)
+	want := map[string]string{"A": "1", "B": "two words", "C": "x", "D": "a=b", "GITHUB_TOKEN": "mine", "AWS_PROFILE": "p", "TF_VAR_a": "b=c", "WRITTEN": "w", "BOTH": "written"}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v, -want +got:\n%s", err, diff)
+	}
+	for text, want := range map[string]string{
+		"A=1\nverysecret\n":   "line 2 is not NAME=value",
+		"HOME=verysecret":     "line 1: HOME is set by Cardea for every run and cannot be a credential",
+		"A;B=verysecret":      "line 1: \"A;B\" is not a name of an environment variable",
+		"TF_CLI_ARGS_apply=x": "line 1: TF_CLI_ARGS_apply is set by Cardea",
+	} {
+		write(text)
+		if _, err := cfg.credential("all", nil); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "verysecret") {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+	if _, err := cfg.credential("none", nil); err == nil {
+		t.Error("an unknown entry: got no error")
+	}
+}
+
+func TestWorkers(t *testing.T) {
+	const gib = 1 << 30
+	for _, tt := range []struct {
+		cpus   int
+		memory uint64
+		want   int
+	}{{2, 24 * gib, 4}, {8, 5 * gib, 4}, {4, gib / 2, 1}, {4, 0, 8}, {1, gib, 1}} {
+		if got := workersFor(tt.cpus, tt.memory); got != tt.want {
+			t.Errorf("workersFor(%d, %d): got %d, want %d", tt.cpus, tt.memory, got, tt.want)
+		}
+	}
+	if got := (Limits{Parallel: 7}).Workers(); got != 7 {
+		t.Errorf("got %d, want what is configured", got)
+	}
+}
+
+func TestCheckConfig(t *testing.T) {
+	pkcs1, _, _ := testKeys(t)
+	t.Chdir(t.TempDir())
+	discover := func(_ context.Context, ref string) (workflow.Discovery, error) {
+		d := workflow.Discovery{Modules: map[string]workflow.Module{"a": {Dir: "a"}, "b": {Dir: "b"}}}
+		if ref == "" {
+			d.Modules["c"] = workflow.Module{Dir: "c"}
+			delete(d.Modules, "b")
+		}
+		return d, nil
+	}
+	for _, tt := range []struct {
+		name, file, text string
+		base             string // content at the base; "-" = not there
+		discover         func(context.Context, string) (workflow.Discovery, error)
+		want             string
+		exit             int
+	}{
+		{name: "good", file: ".cardea.yml", text: "version: 1\n", want: ".cardea.yml: good\n"},
+		{name: "faults", file: ".cardea.yml", text: "versoin: 1\nprojects: [{name: a}]\n", exit: 1,
+			want: ".cardea.yml:1:1: unknown key `versoin`: did you mean `version`?\n.cardea.yml:2:12: `projects[0]` needs a `dir`\n.cardea.yml: 2 faults\n"},
+		{name: "a directory that is not there", file: ".cardea.yml", text: "projects: [{dir: zz}]\n", discover: discover, exit: 1,
+			want: ".cardea.yml:1:12: directory `zz` does not exist or has no Terraform files\n.cardea.yml: 1 fault\n"},
+		{name: "what changes", file: ".cardea.yml", text: "projects: [{dir: a, version: 1.11.4, environment: dev}]\n", base: "projects: [{dir: a, environment: prod}]\n", discover: discover,
+			want: ".cardea.yml: good\n~ a: environment, version\n+ c: a new project\n- b: no project any more\nThis change labels `a` as environment `dev`. Until it is merged, `prod` holds.\n"},
+		{name: "a server's", file: "cardea.yml", text: "limits: {settle: 1s}\ngithub: {webhook_secrets: [" + testSecret + "x]}\n",
+			base: "limits: {settle: 2s, drain: 1m}\ngithub: {webhook_secrets: [" + testSecret + "y]}\n",
+			want: "cardea.yml: good\n~ github.webhook_secrets[0]: (hidden) -> (hidden)\n- limits.drain: 1m\n~ limits.settle: 2s -> 1s\n"},
+		{name: "new file", file: "cardea.yml", text: "limits: {settle: 1s}\n", base: "-", want: "cardea.yml: good\nmain has no cardea.yml\n+ limits.settle: 1s\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := os.WriteFile(tt.file, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			in := ConfigCheck{File: tt.file, Environ: least(pkcs1), Discover: tt.discover}
+			if tt.base != "" {
+				in.Base = "main"
+				in.AtBase = func(context.Context, string) ([]byte, error) {
+					if tt.base == "-" {
+						return nil, fmt.Errorf("looking: %w", fs.ErrNotExist)
+					}
+					return []byte(tt.base), nil
+				}
+			}
+			var out bytes.Buffer
+			exit := CheckConfig(t.Context(), in, &out)
+			if diff := cmp.Diff(tt.want, out.String()); diff != "" || exit != tt.exit {
+				t.Errorf("exit %d, want %d; -want +got:\n%s", exit, tt.exit, diff)
+			}
+		})
+	}
+}
