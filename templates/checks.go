@@ -64,7 +64,7 @@ func ProjectCheck(v workflow.PullView, project string, l Links) CheckText {
 	one := v
 	one.Projects = []workflow.ProjectRecord{*p}
 	w := writer{view: one, model: Read(one, l), links: l}
-	r := newRow(one, *p, l)
+	r := RowOf(one, *p, l)
 	title := sentenceCase(r.Word())
 	say := ""
 	switch {

@@ -114,7 +114,7 @@ type Command struct {
 func Read(v workflow.PullView, l Links) Model {
 	m := Model{Notes: say(nil, v.Notes)}
 	for _, p := range v.Projects {
-		m.add(newRow(v, p, l))
+		m.add(RowOf(v, p, l))
 	}
 	m.Status = statusOf(v, m.Tally)
 	slices.SortStableFunc(m.Rows, byRisk)
@@ -130,7 +130,8 @@ func Read(v workflow.PullView, l Links) Model {
 	return m
 }
 
-func newRow(v workflow.PullView, p workflow.ProjectRecord, l Links) Row {
+// RowOf is one project of a pull.
+func RowOf(v workflow.PullView, p workflow.ProjectRecord, l Links) Row {
 	r := Row{Record: p, Plan: v.PlanOf(p), State: p.State()}
 	if r.Plan != nil {
 		r.Counts = r.Plan.Counts
@@ -264,6 +265,13 @@ func changeRank(c workflow.Change) int {
 	return rank
 }
 
+// ByRisk returns changes in the order in which they are read: what destroys first.
+func ByRisk(changes []workflow.Change) []workflow.Change {
+	changes = slices.Clone(changes)
+	slices.SortStableFunc(changes, func(a, b workflow.Change) int { return cmp.Compare(changeRank(a), changeRank(b)) })
+	return changes
+}
+
 func groupsOf(rows []Row) []Group {
 	var groups []Group
 	byHash := map[string]int{}
@@ -276,9 +284,7 @@ func groupsOf(rows []Row) []Group {
 			continue
 		}
 		byHash[r.Plan.ChangesHash] = len(groups)
-		changes := slices.Clone(r.Plan.Changes)
-		slices.SortStableFunc(changes, func(a, b workflow.Change) int { return cmp.Compare(changeRank(a), changeRank(b)) })
-		groups = append(groups, Group{Rows: []Row{r}, Changes: changes, Counts: r.Counts, Drift: r.Plan.Drift, Checks: r.Plan.Checks})
+		groups = append(groups, Group{Rows: []Row{r}, Changes: ByRisk(r.Plan.Changes), Counts: r.Counts, Drift: r.Plan.Drift, Checks: r.Plan.Checks})
 	}
 	return groups
 }

@@ -18,6 +18,9 @@ func PullPath(p workflow.Pull) string { return RepoPath(p.Repo) + "/pull/" + str
 
 // ProjectPath is the path of a project's history. A name may contain slashes.
 func ProjectPath(r workflow.Repo, name string) string {
+	if name == "." { // which browsers and servers take off a path
+		return RepoPath(r) + "/project/"
+	}
 	parts := strings.Split(name, "/")
 	for i := range parts {
 		parts[i] = url.PathEscape(parts[i])

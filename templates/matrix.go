@@ -1,0 +1,66 @@
+package templates
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Matrix shows projects by component and environment.
+type Matrix struct {
+	Environments []string // "" are the projects without one
+	Rows         []MatrixRow
+}
+
+// MatrixRow is one component; its cells go with the environments.
+type MatrixRow struct {
+	Component string
+	Cells     [][]MatrixCell
+}
+
+// MatrixCell is one project in one pull.
+type MatrixCell struct {
+	Word       string
+	State      workflow.ProjectState
+	Counts     workflow.Counts
+	Number     int
+	PullURL    string
+	ProjectURL string
+}
+
+// MatrixOf places the projects of open pulls. A project without a component goes by its name.
+func MatrixOf(pulls []PullLine) Matrix {
+	type place struct{ component, environment string }
+	cells := map[place][]MatrixCell{}
+	var m Matrix
+	var components []string
+	for _, p := range pulls {
+		for _, r := range slices.Concat(p.Model.Rows, p.Model.Unchanged) {
+			at := place{first(r.Record.Project.Component, r.Name()), r.Record.Project.Environment}
+			if !slices.Contains(m.Environments, at.environment) {
+				m.Environments = append(m.Environments, at.environment)
+			}
+			if !slices.Contains(components, at.component) {
+				components = append(components, at.component)
+			}
+			cells[at] = append(cells[at], MatrixCell{Word: r.Word(), State: r.State, Counts: r.Counts, Number: p.Pull.Number,
+				PullURL: p.URL, ProjectURL: ProjectPath(p.Pull.Repo, r.Name())})
+		}
+	}
+	slices.SortFunc(m.Environments, func(a, b string) int {
+		if (a == "") != (b == "") { // those without one come last
+			return cmp.Compare(b, a)
+		}
+		return cmp.Compare(a, b)
+	})
+	slices.Sort(components)
+	for _, c := range components {
+		row := MatrixRow{Component: c}
+		for _, e := range m.Environments {
+			row.Cells = append(row.Cells, cells[place{c, e}])
+		}
+		m.Rows = append(m.Rows, row)
+	}
+	return m
+}
