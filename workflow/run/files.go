@@ -166,8 +166,18 @@ func awaitLock(name string) error {
 	}
 }
 
-// writeJSON writes a file so that it is there whole or not at all, and still there after a power cut.
-func writeJSON(name string, v any) error {
+// writeJSON writes a file so that it is there whole or not at all.
+func writeJSON(name string, v any) error { return writeFile(name, v, func(*os.File) error { return nil }) }
+
+// writeDurably is writeJSON for what must still be there after a power cut.
+func writeDurably(name string, v any) error {
+	if err := writeFile(name, v, (*os.File).Sync); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(name))
+}
+
+func writeFile(name string, v any, sync func(*os.File) error) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", filepath.Base(name), err)
@@ -178,7 +188,7 @@ func writeJSON(name string, v any) error {
 	}
 	_, err = f.Write(data)
 	if err == nil {
-		err = f.Sync()
+		err = sync(f)
 	}
 	if e := f.Close(); err == nil {
 		err = e
@@ -189,7 +199,7 @@ func writeJSON(name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", filepath.Base(name), err)
 	}
-	return syncDir(filepath.Dir(name))
+	return nil
 }
 
 func syncDir(dir string) error {

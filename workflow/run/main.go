@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -248,7 +249,7 @@ func (r *runner) plan() (res workflow.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(os.Stderr, "panic: %v\n%s", r.redact.Redact(fmt.Sprint(p)), debug.Stack())
-			err = fmt.Errorf("a fault of cardea's own ended the run: %v", p)
+			res = workflow.Result{Outcome: workflow.OutcomeFailed, Reason: fmt.Sprintf("A fault of Cardea's own ended the run: %v.", p)}
 		}
 	}()
 	run := r.job.Run
@@ -305,7 +306,7 @@ func (r *runner) finish(res workflow.Result) error {
 	}
 	scrub(reflect.ValueOf(&res), r.redact.Redact)
 	res.Run, res.Epoch = r.job.Run.ID, r.job.Run.Epoch
-	return writeJSON(r.dir.result(), resultFile{protocol, res})
+	return writeDurably(r.dir.result(), resultFile{protocol, res})
 }
 
 // settle says what became of the run: the engine's word, unless the run was stopped before it succeeded.
@@ -319,7 +320,7 @@ func (r *runner) settle(res workflow.Result, stopped workflow.Outcome, withdrawn
 			res.Reason = "The plan was not started: the server went away or withdrew it before it began."
 		case stopped == workflow.OutcomeTimedOut:
 			res.Outcome, res.Passing = stopped, false
-			res.Reason = fmt.Sprintf("The plan took longer than %s and was stopped.", r.job.PlanTimeout)
+			res.Reason = fmt.Sprintf("The plan took longer than %s and was stopped.", spoken(r.job.PlanTimeout))
 		case stopped != workflow.OutcomeNone:
 			res.Outcome, res.Passing, res.Reason = stopped, false, "The plan was interrupted."
 		}
@@ -328,6 +329,17 @@ func (r *runner) settle(res workflow.Result, stopped workflow.Outcome, withdrawn
 		res.Plan.Notes = append(res.Plan.Notes, r.notes...)
 	}
 	return res
+}
+
+// spoken is a duration as people write it: "30m" for 30m0s.
+func spoken(d time.Duration) string {
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
 }
 
 // closeLog completes the log, and writes it anew when secrets became known only after something was written.

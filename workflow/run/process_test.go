@@ -132,6 +132,9 @@ func TestLadder(t *testing.T) {
 			if res.Outcome != tt.outcome || res.NotStarted {
 				t.Errorf("got %+v, want %s", res, tt.outcome)
 			}
+			if tt.timeout > 0 && res.Reason != "The plan took longer than 700ms and was stopped." {
+				t.Errorf("got reason %q", res.Reason)
+			}
 			if got := read(t, p, "log"); got != tt.log {
 				t.Errorf("log: got %q, want %q", got, tt.log)
 			}
@@ -170,7 +173,7 @@ func TestDeaths(t *testing.T) {
 	}{
 		{"tool fails", "-", "exit 1", workflow.OutcomeFailed, "plan: exit status 1"},
 		{"tool crashes", "-", "kill -SEGV $$", workflow.OutcomeFailed, "plan: signal: segmentation fault"},
-		{"engine panics", "panic", "", workflow.OutcomeFailed, "a fault of cardea's own ended the run: *** in a panic"},
+		{"engine panics", "panic", "", workflow.OutcomeFailed, "A fault of Cardea's own ended the run: *** in a panic."},
 		{"runner exits", "exit", "", workflow.OutcomeLost, "The runner died without a result (exit status 3)."},
 		{"runner is killed", "-", "kill -KILL $PPID; sleep 98765", workflow.OutcomeLost, "The runner died without a result (signal: killed)."},
 		{"signals of a dying session", "-", "kill -HUP $PPID; kill -TERM $PPID; kill -PIPE $PPID; kill -INT $PPID; sleep 0.2", workflow.OutcomeSucceeded, ""},
@@ -227,6 +230,17 @@ func TestOnce(t *testing.T) {
 	left, err := os.ReadDir(filepath.Join(tr.launcher.Runs, tr.job.Run.ID+".1"))
 	if err != nil || len(left) != 1 || log.Size != int64(len("planned\n")) || log.Epoch != 1 {
 		t.Errorf("got %v, log of %d bytes, epoch %d, %v; want the log alone", left, log.Size, log.Epoch, err)
+	}
+}
+
+// What a run costs beside its tools: the runner's process, the handshake, the durable files.
+func BenchmarkOnce(b *testing.B) {
+	tr := newTrial(b, "")
+	for b.Loop() {
+		tr.job.Run.ID = workflow.NewID(time.Now())
+		if res, err := run.Once(b.Context(), &tr.launcher, tr.job, tr.secrets); err != nil || res.Outcome != workflow.OutcomeSucceeded {
+			b.Fatal(res, err)
+		}
 	}
 }
 

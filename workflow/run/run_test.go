@@ -133,7 +133,7 @@ type trial struct {
 }
 
 // newTrial makes a run whose plan is the script. Files are further files of its tree.
-func newTrial(t *testing.T, plan string, tree ...string) *trial {
+func newTrial(t testing.TB, plan string, tree ...string) *trial {
 	t.Helper()
 	mirror := t.TempDir()
 	write := func(name, text string) {
@@ -288,7 +288,7 @@ cat /proc/$PPID/environ /proc/$PPID/cmdline | tr '\0' '\n'; echo shown; while [ 
 	}
 	for _, name := range []string{"environ", "cmdline"} {
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", who.PID, name))
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrPermission) { // better still
 			t.Fatal(err)
 		}
 		if bytes.Contains(data, []byte("sesame")) {
