@@ -175,7 +175,9 @@ func write(w io.Writer, name string, page any) error {
 	if err := pages.ExecuteTemplate(&b, name, page); err != nil {
 		return fmt.Errorf("rendering %s: %w", name, err)
 	}
-	_, err := w.Write(b.Bytes())
+	// Names and titles stand in pages as they are; the characters in them that
+	// nobody sees are made visible here, one by one, which cannot touch the markup.
+	_, err := io.WriteString(w, visible(b.String()))
 	return err
 }
 

@@ -22,7 +22,11 @@ func Clean(text string) string {
 	}
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	text = terminalCodes.ReplaceAllString(text, "")
-	text = strings.ReplaceAll(text, "\r\n", "\n")
+	return visible(strings.ReplaceAll(text, "\r\n", "\n"))
+}
+
+// visible shows what cannot be seen by its number, character by character.
+func visible(text string) string {
 	var b strings.Builder
 	b.Grow(len(text))
 	for _, r := range text {

@@ -1,0 +1,272 @@
+// Package page serves the read-only pages, as HTML for people and, with .json
+// added to the path, as JSON for programs.
+//
+// A page reads the service and the run logs and changes nothing. What it says is
+// made by package templates from the same model as comments and checks, so they
+// never differ. A page of something that still goes on reads itself again every
+// two seconds; an ETag makes that cheap while nothing happens.
+//
+// Who may see the pages is decided before this handler (pages.access).
+package page
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Config is what the pages need.
+type Config struct {
+	Service *workflow.Service
+	// Logs opens a run's log; fs.ErrNotExist (wrapped) when there is none.
+	Logs func(runID string) (io.ReadSeekCloser, error)
+	// Checks says what cardea/plan and cardea/apply say of a head, from the records of
+	// all open pulls with that head.
+	Checks func(pulls []workflow.PullRecord) (plan, apply Check)
+	// WebURL is GitHub's address for links to pulls, "" for none.
+	WebURL string
+	Prefix string // of commands, "" means cardea
+	Log    *slog.Logger
+}
+
+// Check is where a check run stands: its status, and its conclusion once that is completed.
+type Check struct {
+	Status     string `json:"status"`
+	Conclusion string `json:"conclusion"`
+}
+
+// Policy is the Content-Security-Policy of every page: nothing but what we serve
+// ourselves, no inline script or style, no frames, no forms.
+const Policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+// New returns the handler of all pages.
+func New(cfg Config) http.Handler {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s := &server{Config: cfg, links: templates.Links{Fingerprints: true, Prefix: cfg.Prefix}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.serve(s.index))
+	mux.HandleFunc("GET /{owner}/{repo}", s.serve(s.repo))
+	mux.HandleFunc("GET /{owner}/{repo}/pull/{number}", s.serve(s.pull))
+	mux.HandleFunc("GET /{owner}/{repo}/project/{name...}", s.serve(s.project))
+	mux.HandleFunc("GET /runs/{id}", s.serve(s.run))
+	mux.HandleFunc("GET /runs/{id}/log", s.runLog)
+	mux.Handle("GET /static/{file}", http.FileServerFS(templates.Static))
+	mux.HandleFunc("/", s.serve(func(context.Context, *http.Request) (page, error) { return page{}, errNotFound }))
+	return headers(mux)
+}
+
+type server struct {
+	Config
+	links templates.Links
+}
+
+// page is what a path shows, in both forms.
+type page struct {
+	html func(io.Writer) error
+	json any
+}
+
+// headers sets what every answer has, and takes .json off the path: the routes
+// see one path for both forms.
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", Policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "private, no-cache")
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			h.Set("Allow", "GET, HEAD")
+			http.Error(w, "pages are only read", http.StatusMethodNotAllowed)
+			return
+		}
+		if trimmed, ok := strings.CutSuffix(r.URL.EscapedPath(), ".json"); ok {
+			r = r.Clone(context.WithValue(r.Context(), jsonKey{}, true))
+			r.URL.RawPath = trimmed
+			r.URL.Path = strings.TrimSuffix(r.URL.Path, ".json")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// jsonKey marks a request whose path ended in .json.
+type jsonKey struct{}
+
+func wantsJSON(r *http.Request) bool { return r.Context().Value(jsonKey{}) != nil }
+
+var errNotFound = fmt.Errorf("no such page: %w", workflow.ErrNotFound)
+
+// serve answers with what look found, in the form that was asked for.
+func (s *server) serve(look func(context.Context, *http.Request) (page, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		p, err := look(r.Context(), r)
+		status := http.StatusOK
+		if err != nil {
+			status, p = s.fault(r, err)
+		}
+		var body bytes.Buffer
+		kind := "text/html; charset=utf-8"
+		if wantsJSON(r) {
+			kind = "application/json; charset=utf-8"
+			enc := json.NewEncoder(&body)
+			enc.SetIndent("", "  ")
+			err = enc.Encode(p.json)
+		} else {
+			err = p.html(&body)
+		}
+		if err != nil {
+			s.Log.ErrorContext(r.Context(), "writing a page", "path", r.URL.Path, "error", err)
+			http.Error(w, "this page could not be written", http.StatusInternalServerError)
+			return
+		}
+		s.send(w, r, answer{status, kind, body.Bytes()})
+	}
+}
+
+type answer struct {
+	status int
+	kind   string
+	body   []byte
+}
+
+func (s *server) send(w http.ResponseWriter, r *http.Request, a answer) {
+	w.Header().Set("Content-Type", a.kind)
+	if a.status == http.StatusOK {
+		sum := sha256.Sum256(a.body)
+		tag := `"` + hex.EncodeToString(sum[:12]) + `"`
+		w.Header().Set("ETag", tag)
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	w.WriteHeader(a.status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	if _, err := w.Write(a.body); err != nil {
+		s.Log.DebugContext(r.Context(), "sending a page", "path", r.URL.Path, "error", err)
+	}
+}
+
+// fault turns an error into a page. Only what is not there is told apart; all
+// else is ours, and its reason stays in the log.
+func (s *server) fault(r *http.Request, err error) (int, page) {
+	status, title, text := http.StatusNotFound, "Not here", "There is no such page, or nothing is known of what it is about. What you look for may have another name, or no event of it has arrived yet."
+	if !errors.Is(err, workflow.ErrNotFound) && !errors.Is(err, fs.ErrNotExist) {
+		s.Log.ErrorContext(r.Context(), "making a page", "path", r.URL.Path, "error", err)
+		status, title, text = http.StatusInternalServerError, "This went wrong", "The page could not be made. The server's log says why; trying again may help."
+	}
+	p := templates.MessagePage{Head: templates.Head{Title: title}, Text: text}
+	return status, page{
+		html: func(w io.Writer) error { return templates.WriteMessage(w, p) },
+		json: map[string]string{"error": strings.ToLower(title)},
+	}
+}
+
+func (s *server) index(ctx context.Context, _ *http.Request) (page, error) {
+	repos, err := s.Service.Repos(ctx)
+	if err != nil {
+		return page{}, err
+	}
+	open, err := s.Service.OpenPulls(ctx, 0)
+	if err != nil {
+		return page{}, err
+	}
+	by := map[int64][]workflow.PullRecord{}
+	for _, rec := range open {
+		by[rec.Pull.Repo.ID] = append(by[rec.Pull.Repo.ID], rec)
+	}
+	p := templates.IndexPage{Head: templates.Head{Title: "Repositories", JSON: "/.json"}}
+	out := indexJSON{Repositories: []repoJSON{}}
+	for _, r := range repos {
+		p.Repos = append(p.Repos, templates.RepoPulls{Repo: r.Repo, Pulls: s.lines(by[r.Repo.ID])})
+		out.Repositories = append(out.Repositories, repoJSONOf(r.Repo, by[r.Repo.ID]))
+	}
+	return page{func(w io.Writer) error { return templates.WriteIndex(w, p) }, out}, nil
+}
+
+// lines are pulls in a list: their records suffice, plans are not read.
+func (s *server) lines(records []workflow.PullRecord) []templates.PullLine {
+	lines := make([]templates.PullLine, len(records))
+	for i, rec := range records {
+		lines[i] = templates.PullLine{Pull: rec.Pull, Model: templates.Read(workflow.PullView{PullRecord: rec}, s.links), URL: templates.PullPath(rec.Pull)}
+	}
+	return lines
+}
+
+const (
+	eventsShown  = 50  // of the history on a page
+	runsShown    = 50  // of a project on a page
+	pullRuns     = 500 // of a pull that its JSON tells
+	changesOpen  = 100 // of a plan on the pull's page
+	changesShown = 500 // of a plan on a run's page
+)
+
+func (s *server) repo(ctx context.Context, r *http.Request) (page, error) {
+	rec, err := s.repoOf(ctx, r)
+	if err != nil {
+		return page{}, err
+	}
+	open, err := s.Service.OpenPulls(ctx, rec.ID)
+	if err != nil {
+		return page{}, err
+	}
+	events, err := s.Service.Events(ctx, rec.ID, 0, 0, eventsShown)
+	if err != nil {
+		return page{}, err
+	}
+	lines := s.lines(open)
+	p := templates.RepoPage{Head: templates.Head{Title: rec.FullName(), Crumbs: []templates.Crumb{{Text: rec.FullName()}}, JSON: templates.RepoPath(rec) + ".json"},
+		Repo: rec, Pulls: lines, Matrix: templates.MatrixOf(lines), Events: events}
+	return page{func(w io.Writer) error { return templates.WriteRepo(w, p) }, repoJSONOf(rec, open)}, nil
+}
+
+func (s *server) repoOf(ctx context.Context, r *http.Request) (workflow.Repo, error) {
+	rec, err := s.Service.RepoByName(ctx, r.PathValue("owner")+"/"+r.PathValue("repo"))
+	return rec.Repo, err
+}
+
+func (s *server) project(ctx context.Context, r *http.Request) (page, error) {
+	repo, err := s.repoOf(ctx, r)
+	if err != nil {
+		return page{}, err
+	}
+	name := r.PathValue("name")
+	if name == "" {
+		name = "." // the project of the root directory; "." cannot stand in a path
+	}
+	runs, err := s.Service.RunsOfProject(ctx, repo.ID, name, r.URL.Query().Get("before"), runsShown)
+	if err != nil {
+		return page{}, err
+	}
+	if len(runs) == 0 && !r.URL.Query().Has("before") {
+		return page{}, errNotFound
+	}
+	path := templates.ProjectPath(repo, name)
+	p := templates.ProjectPage{Head: templates.Head{Title: name, Crumbs: []templates.Crumb{{Text: repo.FullName(), URL: templates.RepoPath(repo)}, {Text: name}}, JSON: path + ".json"},
+		Repo: repo, Name: name, Runs: runs}
+	out := projectHistoryJSON{Repository: repo.FullName(), Project: name, Runs: runsJSON(runs)}
+	if len(runs) == runsShown {
+		before := "?before=" + url.QueryEscape(runs[len(runs)-1].ID)
+		p.OlderURL, out.Older = path+before, path+".json"+before
+	}
+	return page{func(w io.Writer) error { return templates.WriteProject(w, p) }, out}, nil
+}

@@ -1,0 +1,108 @@
+package page
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+func (s *server) pull(ctx context.Context, r *http.Request) (page, error) {
+	repo, err := s.repoOf(ctx, r)
+	if err != nil {
+		return page{}, err
+	}
+	number, err := strconv.Atoi(r.PathValue("number"))
+	if err != nil {
+		return page{}, errNotFound
+	}
+	v, err := s.Service.View(ctx, workflow.PullKey{RepoID: repo.ID, Number: number})
+	if err != nil {
+		return page{}, err
+	}
+	plan, apply, err := s.checks(ctx, v.PullRecord)
+	if err != nil {
+		return page{}, err
+	}
+	if wantsJSON(r) {
+		runs, err := s.Service.RunsOfPull(ctx, v.Pull.Key(), "", pullRuns)
+		if err != nil {
+			return page{}, err
+		}
+		return page{json: pullJSONOf(v, s.links, checksJSON{plan, apply}, runs)}, nil
+	}
+	events, err := s.Service.Events(ctx, repo.ID, number, 0, eventsShown)
+	if err != nil {
+		return page{}, err
+	}
+	p := s.pullPage(v, events)
+	p.Checks = []templates.CheckLine{checkLine("cardea/plan", plan), checkLine("cardea/apply", apply)}
+	return page{html: func(w io.Writer) error { return templates.WritePull(w, p) }}, nil
+}
+
+// checks reads what the checks of a pull's head say: of all open pulls with that head.
+func (s *server) checks(ctx context.Context, rec workflow.PullRecord) (plan, apply Check, err error) {
+	all := []workflow.PullRecord{rec}
+	peers, err := s.Service.PullsByHead(ctx, rec.Pull.Repo.ID, rec.Pull.Head.SHA)
+	if err != nil {
+		return plan, apply, err
+	}
+	for _, p := range peers {
+		if p.Pull.State == workflow.PullOpen && p.Pull.Number != rec.Pull.Number {
+			all = append(all, p)
+		}
+	}
+	plan, apply = s.Checks(all)
+	return plan, apply, nil
+}
+
+func checkLine(name string, c Check) templates.CheckLine {
+	class := c.Conclusion
+	if class == "" {
+		class = c.Status
+	}
+	return templates.CheckLine{Name: name, Word: strings.ReplaceAll(class, "_", " "), Class: class}
+}
+
+func (s *server) pullPage(v workflow.PullView, events []workflow.Event) templates.PullPage {
+	m := templates.Read(v, s.links)
+	pull, path := v.Pull, templates.PullPath(v.Pull)
+	p := templates.PullPage{
+		Head: templates.Head{
+			Title:  pull.Title + " · " + pull.Repo.FullName() + " #" + strconv.Itoa(pull.Number),
+			Crumbs: []templates.Crumb{{Text: pull.Repo.FullName(), URL: templates.RepoPath(pull.Repo)}, {Text: "#" + strconv.Itoa(pull.Number)}},
+			JSON:   path + ".json",
+			Live:   pull.State == workflow.PullOpen && (m.Status == templates.StatusPlanning || m.Status == templates.StatusUnknown),
+		},
+		View: v, Model: m, Rows: slices.Concat(m.Rows, m.Unchanged), Events: events, BaseSHA: v.BaseSHA, When: planned(m),
+	}
+	if s.WebURL != "" {
+		p.ForgeURL = s.WebURL + path
+	}
+	for _, g := range m.Groups {
+		shown := g.Changes[:min(len(g.Changes), changesOpen)]
+		p.Groups = append(p.Groups, templates.ShownGroup{Group: g, Shown: templates.ShowChanges(shown), Total: len(g.Changes), More: len(g.Changes) - len(shown),
+			MoreURL: templates.RunPath(g.Rows[0].Record.Run.ID) + "?from=" + strconv.Itoa(len(shown))})
+	}
+	return p
+}
+
+// planned says when the newest plan was made.
+func planned(m templates.Model) string {
+	var newest time.Time
+	for _, r := range slices.Concat(m.Rows, m.Unchanged) {
+		if r.Plan != nil && r.Plan.PlannedAt.After(newest) {
+			newest = r.Plan.PlannedAt
+		}
+	}
+	if newest.IsZero() {
+		return ""
+	}
+	return "planned " + newest.UTC().Format("2006-01-02 15:04")
+}

@@ -1,0 +1,189 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// logShown is how much of the end of a log is on a run's page.
+const logShown = 256 << 10
+
+func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
+	run, err := s.Service.Run(ctx, r.PathValue("id"))
+	if err != nil {
+		return page{}, err
+	}
+	var plan *workflow.Plan
+	if run.Outcome == workflow.OutcomeSucceeded {
+		p, err := s.Service.Plan(ctx, run.ID)
+		if err != nil && !errors.Is(err, workflow.ErrNotFound) {
+			return page{}, err
+		}
+		if err == nil {
+			plan = &p
+		}
+	}
+	if wantsJSON(r) {
+		return page{json: runDetailJSON{Run: runJSONOf(run), Repository: run.Repo.FullName(), Number: run.Number, Project: run.Project.Name, Reason: run.Reason,
+			Diagnostics: run.Diagnostics, Plan: plan}}, nil
+	}
+	log, cut, err := s.tail(run.ID)
+	if err != nil {
+		return page{}, err
+	}
+	p := runPage(run, plan)
+	p.Log, p.LogCut = log, cut
+	narrow(&p, r.URL.Query().Get("action"), r.URL.Query().Get("from"))
+	return page{html: func(w io.Writer) error { return templates.WriteRun(w, p) }}, nil
+}
+
+func runPage(run workflow.Run, plan *workflow.Plan) templates.RunPage {
+	pull := workflow.Pull{Repo: run.Repo, Number: run.Number}
+	p := templates.RunPage{
+		Head: templates.Head{
+			Title: run.Project.Name + " · " + string(run.Kind) + " of #" + strconv.Itoa(run.Number),
+			Crumbs: []templates.Crumb{{Text: run.Repo.FullName(), URL: templates.RepoPath(run.Repo)}, {Text: "#" + strconv.Itoa(run.Number), URL: templates.PullPath(pull)},
+				{Text: run.Project.Name, URL: templates.ProjectPath(run.Repo, run.Project.Name)}, {Text: string(run.Kind)}},
+			JSON: templates.RunPath(run.ID) + ".json",
+			Live: run.State != workflow.RunFinished,
+		},
+		Run: run, Plan: plan, Options: templates.OptionsText(run.Options), PullURL: templates.PullPath(pull), Steps: steps(run),
+		Failed: run.State == workflow.RunFinished && run.Outcome != workflow.OutcomeSucceeded,
+	}
+	if plan != nil {
+		p.Tool = templates.ToolName(plan.Tool, plan.ToolVersion)
+	}
+	p.Reason = run.Reason
+	if p.Failed && p.Reason == "" {
+		p.Reason = "It did not succeed; the log below may say why."
+	}
+	return p
+}
+
+// steps are the points of a run's life so far.
+func steps(run workflow.Run) []templates.Step {
+	out := []templates.Step{{Word: "Queued", At: run.Queued, Class: "done"}}
+	if run.State == workflow.RunQueued {
+		out[0].Class = "now"
+		return out
+	}
+	if !run.Started.IsZero() {
+		out = append(out, templates.Step{Word: "Started", At: run.Started, Class: "done", After: after(run.Queued, run.Started, "waited")})
+	}
+	if run.State == workflow.RunRunning {
+		out[len(out)-1].Class = "now"
+		return out
+	}
+	end := templates.Step{Word: "Finished", At: run.Finished, Class: "done", After: after(run.Started, run.Finished, "took")}
+	if run.Outcome != workflow.OutcomeSucceeded {
+		end.Class = "bad"
+	}
+	return append(out, end)
+}
+
+func after(from, to time.Time, word string) string {
+	if from.IsZero() || to.IsZero() {
+		return ""
+	}
+	return word + " " + templates.Duration(to.Sub(from))
+}
+
+// narrow chooses the changes that the page shows: one action of them, from a
+// place on. Both come from the address; what is no action or place is nothing.
+func narrow(p *templates.RunPage, action, from string) {
+	if p.Plan == nil {
+		return
+	}
+	changes := templates.ByRisk(p.Plan.Changes)
+	path := templates.RunPath(p.Run.ID)
+	p.Filters = []templates.Filter{{Word: "all", URL: path, Count: len(changes), Current: action == ""}}
+	var chosen []workflow.Change
+	for _, c := range changes {
+		word := templates.ActionWord(c)
+		if action == "" || action == word {
+			chosen = append(chosen, c)
+		}
+		i := slices.IndexFunc(p.Filters, func(f templates.Filter) bool { return f.Word == word })
+		if i < 0 {
+			i = len(p.Filters)
+			p.Filters = append(p.Filters, templates.Filter{Word: word, URL: path + "?action=" + template.URLQueryEscaper(word), Current: action == word})
+		}
+		if i > 0 {
+			p.Filters[i].Count++
+		}
+	}
+	start, err := strconv.Atoi(from)
+	if err != nil || start < 0 || start > len(chosen) {
+		start = 0
+	}
+	end := min(start+changesShown, len(chosen))
+	p.Changes = templates.ShowChanges(chosen[start:end])
+	at := func(n int) string {
+		return fmt.Sprintf("%s?action=%s&from=%d", path, template.URLQueryEscaper(action), n)
+	}
+	if start > 0 {
+		p.EarlierURL = at(max(start-changesShown, 0))
+	}
+	if end < len(chosen) {
+		p.LaterURL, p.Later = at(end), len(chosen)-end
+	}
+}
+
+// tail is the end of a run's log as HTML, from the start of a line, and whether something comes before it.
+func (s *server) tail(id string) (log template.HTML, cut bool, err error) {
+	f, err := s.Logs(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("opening the log of run %s: %w", id, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return "", false, fmt.Errorf("reading the log of run %s: %w", id, err)
+	}
+	start := max(size-logShown, 0)
+	if _, err := f.Seek(start, io.SeekStart); err != nil {
+		return "", false, fmt.Errorf("reading the log of run %s: %w", id, err)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, logShown))
+	if err != nil {
+		return "", false, fmt.Errorf("reading the log of run %s: %w", id, err)
+	}
+	if i := bytes.IndexByte(text, '\n'); start > 0 && i >= 0 {
+		text = text[i+1:]
+	}
+	return templates.LogHTML(text), start > 0, nil
+}
+
+// runLog serves a whole log as plain text.
+func (s *server) runLog(w http.ResponseWriter, r *http.Request) {
+	missing := s.serve(func(context.Context, *http.Request) (page, error) { return page{}, errNotFound })
+	if _, err := s.Service.Run(r.Context(), r.PathValue("id")); err != nil {
+		missing(w, r)
+		return
+	}
+	f, err := s.Logs(r.PathValue("id"))
+	if err != nil {
+		missing(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, err = io.Copy(w, f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		s.Log.DebugContext(r.Context(), "sending a log", "run", r.PathValue("id"), "error", err)
+	}
+}
