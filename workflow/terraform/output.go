@@ -50,12 +50,19 @@ func (o *output) err() io.Writer { return stream{o, &o.stderr, true} }
 // errOnly keeps stderr out of the log: `show -json` prints secrets.
 func (o *output) errOnly() io.Writer { return stream{o, &o.stderr, false} }
 
-// begin forgets what the step before printed and gives the log a heading.
-func (o *output) begin(heading string) {
+// begin forgets what the command before printed and names the next in the log.
+func (o *output) begin(command string) {
+	o.mu.Lock()
+	o.stdout.data, o.stderr.data = nil, nil
+	o.mu.Unlock()
+	o.note("$ " + command)
+}
+
+// note writes a line of our own to the log.
+func (o *output) note(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.stdout.data, o.stderr.data = nil, nil
-	_, _ = io.WriteString(o.log, "\n$ "+heading+"\n") // the log never returns an error
+	_, _ = io.WriteString(o.log, "\n"+text+"\n") // the log never returns an error
 }
 
 func (o *output) stderrText() string { o.mu.Lock(); defer o.mu.Unlock(); return string(o.stderr.data) }

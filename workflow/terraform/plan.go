@@ -233,7 +233,7 @@ func (p *planning) wholeTree() error {
 	if len(p.plan.Hidden) == 0 || p.job.Whole == nil {
 		return nil
 	}
-	p.output.begin("the plan has effects that its changes do not show: it is made again in the whole tree")
+	p.output.note("The plan has effects that its changes do not show: it is made again in the whole tree.")
 	if err := p.job.Whole(p.ctx); err != nil {
 		return fmt.Errorf("exporting the whole tree: %w", err)
 	}

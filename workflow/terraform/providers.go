@@ -108,7 +108,7 @@ func (p *planning) fetch(mirror string, missing []string) error {
 	if err := p.writeCLIConfig(cliConfig(mirrorBlock(mirror) + "\n  " + upstream)); err != nil {
 		return err
 	}
-	p.output.begin("fetching " + strings.Join(missing, ", ") + ", which the provider mirror lacks")
+	p.output.note("The provider mirror lacks " + strings.Join(missing, ", ") + ": it is fetched.")
 	if err := p.runInit(); err != nil {
 		var f *failure
 		if errors.As(err, &f) && (len(missingProviders(p.output.stderrText(), p.tool.registry())) > 0 || f.passing) {

@@ -1,0 +1,174 @@
+package terraform
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/terraformtest"
+)
+
+const (
+	timeConfig = `terraform {
+  required_providers {
+    time = { source = "hashicorp/time" }
+  }
+}
+resource "time_static" "x" { rfc3339 = "2026-11-21T00:00:00Z" }
+`
+	timePackage = "registry.terraform.io/hashicorp/time/" + terraformtest.TimeVersion
+)
+
+// timeWorlds are n worlds with one mirror, which lacks the provider, and one origin, which has it.
+func timeWorlds(t *testing.T, n int) []*world {
+	t.Helper()
+	origin, mirror := terraformtest.Mirror(t), t.TempDir()
+	var out []*world
+	for range n {
+		w := newWorld(t, map[string]string{"app/backend.tf": backend, "app/main.tf": timeConfig})
+		w.order.Tools.Providers = mirror
+		w.order.Options.Upstream = "filesystem_mirror {\n    path = \"" + origin + "\"\n  }"
+		out = append(out, w)
+	}
+	return out
+}
+
+// planAll plans all worlds at once.
+func planAll(worlds []*world) []answer {
+	answers := make([]answer, len(worlds))
+	var wg sync.WaitGroup
+	for i, w := range worlds {
+		wg.Go(func() { answers[i] = w.plan() })
+	}
+	wg.Wait()
+	return answers
+}
+
+// committedLock makes the lock file that a developer would commit.
+func committedLock(t *testing.T) string {
+	t.Helper()
+	w := timeWorlds(t, 1)[0]
+	w.order.Tools.Providers = terraformtest.Mirror(t)
+	f := w.workspace()
+	if err := w.terraform(f, []string{"init", "-no-color"}); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(f.Workspace, "app", lockFileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestProvidersParallel: eight runs need a provider that the mirror lacks. One
+// fetches it, all plan, and the mirror holds it whole.
+func TestProvidersParallel(t *testing.T) {
+	t.Parallel()
+	for name, lock := range map[string]string{"without lock file": "", "with lock file": committedLock(t)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			worlds := timeWorlds(t, 8)
+			for _, w := range worlds {
+				if lock != "" {
+					w.files["app/"+lockFileName] = lock
+				}
+			}
+			fetched := 0
+			for i, a := range planAll(worlds) {
+				if a.Result.Plan == nil || a.Result.Plan.Counts != (workflow.Counts{Add: 1}) {
+					t.Fatalf("run %d: got %+v %s\n%s", i, a.Result, a.Error, a.Log)
+				}
+				if got, want := len(a.Result.Plan.Notes) == 0, lock != ""; got != want {
+					t.Errorf("run %d: got notes %q", i, a.Result.Plan.Notes)
+				}
+				fetched += strings.Count(a.Log, ": it is fetched.")
+			}
+			if fetched != 1 {
+				t.Errorf("the provider was fetched %d times, want once", fetched)
+			}
+			mirror := worlds[0].order.Tools.Providers
+			if diff := cmp.Diff(map[string]bool{timePackage + "/" + platform(): true}, listPackages(mirror)); diff != "" {
+				t.Errorf("the mirror (-want +got):\n%s", diff)
+			}
+			if left, err := filepath.Glob(filepath.Join(mirror, ".incoming-*")); err != nil || len(left) > 0 {
+				t.Errorf("left over in the mirror: %v %v", left, err)
+			}
+		})
+	}
+}
+
+// TestProvidersLockFile: a committed lock file that init would change, or that
+// does not fit, fails the plan with the line to run.
+func TestProvidersLockFile(t *testing.T) {
+	t.Parallel()
+	lock := committedLock(t)
+	const line = "Run `terraform -chdir=app providers lock -platform="
+	tests := []struct {
+		name, lock, want string
+	}{
+		{"another checksum", strings.Replace(lock, "h1:", "h1:AAAA", 1), "The committed `.terraform.lock.hcl` does not fit. " + line},
+		{"provider missing", "# nothing is locked\n", "terraform init would change the committed `app/.terraform.lock.hcl` (registry.terraform.io/hashicorp/time is missing in it). " + line},
+		{"another version", strings.Replace(lock, `"`+terraformtest.TimeVersion+`"`, `"0.1.0"`, 1),
+			"The provider registry.terraform.io/hashicorp/time is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from its registry did not work: "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := timeWorlds(t, 1)[0]
+			w.order.Tools.Providers = terraformtest.Mirror(t)
+			w.files["app/"+lockFileName] = tt.lock
+			a := w.plan()
+			if a.Result.Outcome != workflow.OutcomeFailed || !strings.HasPrefix(a.Result.Reason, tt.want) {
+				t.Errorf("got %q %q, want %q\n%s", a.Result.Outcome, a.Result.Reason, tt.want, a.Log)
+			}
+		})
+	}
+}
+
+// TestProvidersForged: a package that is not the one that init verified does not reach the mirror.
+func TestProvidersForged(t *testing.T) {
+	t.Parallel()
+	origin, mirror := terraformtest.Mirror(t), t.TempDir()
+	pkg := timePackage + "/" + platform()
+	if err := publishPackage(filepath.Join(origin, pkg), mirror, pkg, []string{"h1:another"}); err == nil {
+		t.Error("got no error for another checksum")
+	}
+	if got := listPackages(mirror); len(got) != 0 {
+		t.Errorf("the mirror has %v", got)
+	}
+}
+
+func TestMissingProviders(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, text string
+		want       []string
+	}{
+		{"terraform, not in the mirror", `
+Error: Failed to query available provider packages
+
+Could not retrieve the list of available versions for provider hashicorp/aws:
+provider registry.terraform.io/hashicorp/aws was not found in any of the
+search locations
+
+  - /srv/providers
+`, []string{"registry.terraform.io/hashicorp/aws"}},
+		{"another host", `
+Error: Failed to query available provider packages
+
+Could not retrieve the list of available versions for provider
+example.com:8080/acme/x: no available releases match the given constraints 9.9.9
+`, []string{"example.com:8080/acme/x"}},
+		{"something else", "\nError: Failed to read module\n\nprovider hashicorp/aws\n", nil},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, missingProviders(tt.text, "registry.terraform.io")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
