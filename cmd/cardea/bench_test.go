@@ -73,9 +73,9 @@ func benchPlan(b *testing.B, c benchCase) {
 	for b.Loop() {
 		w := newBenchWorld(b)
 		ctx := context.Background()
-		must(b, pushFiles(ctx, w, "main", benchFiles(c, w.stateDir(), "1")))
-		must(b, pushFiles(ctx, w, "first", benchFiles(c, w.stateDir(), "2")))
-		must(b, pushFiles(ctx, w, "second", benchFiles(c, w.stateDir(), "3")))
+		fatal(b, pushFiles(ctx, w, "main", benchFiles(c, w.stateDir(), "1")))
+		fatal(b, pushFiles(ctx, w, "first", benchFiles(c, w.stateDir(), "2")))
+		fatal(b, pushFiles(ctx, w, "second", benchFiles(c, w.stateDir(), "3")))
 		server := w.serve(b)
 		seen := w.appCalls()
 		sign, m := w.timePull(b, server, "first")
@@ -86,8 +86,8 @@ func benchPlan(b *testing.B, c benchCase) {
 		warm = append(warm, m)
 		memory = append(memory, peakMemory(server.cmd.Process.Pid))
 		bare = append(bare, w.bare(b, c, "first"))
-		must(b, server.stop(syscall.SIGTERM))
-		must(b, w.gh.Close())
+		fatal(b, server.stop(syscall.SIGTERM))
+		fatal(b, w.gh.Close())
 	}
 	cw, ww, bw := median(cold), median(warm), median(bare)
 	b.ReportMetric(0, "ns/op")
@@ -106,7 +106,7 @@ func median(m []measured) measured {
 	return m[len(m)/2]
 }
 
-func must(b *testing.B, err error) {
+func fatal(b *testing.B, err error) {
 	b.Helper()
 	if err != nil {
 		b.Fatal(err)
@@ -121,9 +121,9 @@ type benchWorld struct {
 func newBenchWorld(b *testing.B) *benchWorld {
 	b.Helper()
 	w, err := newWorld(b.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler))
-	must(b, err)
+	fatal(b, err)
 	config, err := w.install("")
-	must(b, err)
+	fatal(b, err)
 	return &benchWorld{world: w, config: config}
 }
 
@@ -135,8 +135,8 @@ func pushFiles(ctx context.Context, w *benchWorld, branch string, files map[stri
 func (w *benchWorld) serve(b *testing.B) *serverProcess {
 	b.Helper()
 	server, err := startServer(w.config, filepath.Join(w.dir, "server.log"), os.Environ())
-	must(b, err)
-	must(b, w.gh.SetWebhookURL(w.app.ID, server.url+"/webhook"))
+	fatal(b, err)
+	fatal(b, w.gh.SetWebhookURL(w.app.ID, server.url+"/webhook"))
 	return server
 }
 
@@ -157,13 +157,13 @@ func (w *benchWorld) timePull(b *testing.B, server *serverProcess, branch string
 	cpu := treeCPU(b, server.cmd.Process.Pid)
 	start := time.Now()
 	number, err := w.author.openPull(ctx, branch, branch, "")
-	must(b, err)
+	fatal(b, err)
 	pull, err := w.gh.Pull(w.repo, number)
-	must(b, err)
+	fatal(b, err)
 	// Asked in this process, so that waiting costs the server nothing.
 	for {
 		runs, err := w.gh.CheckRuns(w.repo, pull.HeadSHA)
-		must(b, err)
+		fatal(b, err)
 		done := 0
 		for _, r := range runs {
 			if r.Status == "completed" {
@@ -195,7 +195,7 @@ func (w *benchWorld) bare(b *testing.B, c benchCase, branch string) measured {
 		dirs = append(dirs, fmt.Sprintf("group%02d/p%04d", i%20, i))
 	}
 	rc := filepath.Join(b.TempDir(), "rc")
-	must(b, os.WriteFile(rc, nil, 0o600))
+	fatal(b, os.WriteFile(rc, nil, 0o600))
 	script := fmt.Sprintf(`git -c http.extraHeader="Authorization: Basic %s" clone -q -b %s %s/%s.git %s
 printf '%%s\n' %s | xargs -P 2 -I{} sh -c 'cd %s/{} && terraform init -input=false >/dev/null && { terraform plan -input=false -out=p.tfplan -detailed-exitcode >/dev/null; [ $? = 2 ]; } && terraform show -json p.tfplan >p.json'`,
 		w.author.basic(), branch, w.gh.URL(), w.repo, dir, strings.Join(dirs, " "), dir)
@@ -213,12 +213,12 @@ printf '%%s\n' %s | xargs -P 2 -I{} sh -c 'cd %s/{} && terraform init -input=fal
 func treeCPU(b *testing.B, pid int) time.Duration {
 	b.Helper()
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	must(b, err)
+	fatal(b, err)
 	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
 	var ticks int64
 	for _, f := range fields[11:15] { // utime, stime, cutime, cstime
 		n, err := strconv.ParseInt(f, 10, 64)
-		must(b, err)
+		fatal(b, err)
 		ticks += n
 	}
 	return time.Duration(ticks) * time.Second / 100
@@ -249,8 +249,8 @@ func BenchmarkWebhook(b *testing.B) {
 		slices.Sort(took)
 		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 		b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
-		must(b, server.stop(syscall.SIGTERM))
-		must(b, w.gh.Close())
+		fatal(b, server.stop(syscall.SIGTERM))
+		fatal(b, w.gh.Close())
 	}
 	b.ReportMetric(0, "ns/op")
 }

@@ -39,11 +39,11 @@ type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-func main() { os.Exit(run(os.Args[1:], console{out: os.Stdout, err: os.Stderr})) }
+func main() { os.Exit(execute(os.Args[1:], console{out: os.Stdout, err: os.Stderr})) }
 
-// run carries out one command line and returns the exit status: 0, 1 for any
+// execute carries out one command line and returns the exit status: 0, 1 for any
 // fault, or what the subcommand defines (preview: 2 for changes).
-func run(args []string, c console) int {
+func execute(args []string, c console) int {
 	var flags cli
 	status := -1
 	parser, err := kong.New(&flags, kong.Name("cardea"), kong.Description("Plans, gates and applies infrastructure from pull requests."),

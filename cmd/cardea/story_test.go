@@ -30,7 +30,7 @@ import (
 // /proc/self/exe, and the stories' `cardea` is this binary under that name.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "runner" {
-		os.Exit(run(os.Args[1:], console{out: os.Stdout, err: os.Stderr}))
+		os.Exit(execute(os.Args[1:], console{out: os.Stdout, err: os.Stderr}))
 	}
 	testscript.Main(m, map[string]func(){"cardea": main})
 }

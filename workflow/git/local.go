@@ -75,3 +75,20 @@ func (l *Local) Checkout(ctx context.Context, head, base string, mode workflow.C
 	}
 	return merge(ctx, l.scratch, pair{head: head, base: base}, mode)
 }
+
+// Tree opens the files of a commit, named as Resolve takes it.
+func (l *Local) Tree(ctx context.Context, name string) (workflow.Tree, error) {
+	sha, err := l.Resolve(ctx, name)
+	if err != nil {
+		return workflow.Tree{}, err
+	}
+	r, err := open(l.scratch)
+	if err != nil {
+		return workflow.Tree{}, err
+	}
+	t, err := r.treeOf(sha)
+	if err != nil {
+		return workflow.Tree{}, fmt.Errorf("reading the tree of %s: %w", name, err)
+	}
+	return r.fsTree(t), nil
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/git"
+	"github.com/cardea-iac/cardea/workflow/terraform"
+)
+
+// configCheckCmd checks a configuration file.
+type configCheckCmd struct {
+	File string `arg:"" optional:"" default:".cardea.yml" help:"cardea.yml or .cardea.yml."`
+	Base string `placeholder:"REF" help:"Also say what would change against this branch or commit."`
+}
+
+// Run exits 0 when the file is good and 1 when it is not.
+func (k configCheckCmd) Run(c *console, ctx bind) error {
+	in := ConfigCheck{File: k.File, Environ: os.Environ(), Base: k.Base}
+	scratch, err := os.MkdirTemp("", "cardea-config-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	local, err := git.OpenLocal(ctx, filepath.Dir(k.File), filepath.Join(scratch, "repository.git"))
+	switch {
+	case errors.Is(err, git.ErrNotClone) && k.Base != "":
+		return fmt.Errorf("--base: %w", err)
+	case errors.Is(err, git.ErrNotClone): // only the file itself can be checked
+	case err != nil:
+		return err
+	default:
+		in.AtBase = func(ctx context.Context, file string) ([]byte, error) { return readAt(ctx, local, k.Base, file) }
+		in.Discover = func(ctx context.Context, ref string) (workflow.Discovery, error) {
+			tree := workflow.Tree{FS: os.DirFS(local.Root)}
+			if ref != "" {
+				if tree, err = local.Tree(ctx, ref); err != nil {
+					return workflow.Discovery{}, err
+				}
+			}
+			return terraform.New(terraform.Options{}).Discover(ctx, tree)
+		}
+	}
+	if code := CheckConfig(ctx, in, c.out); code != 0 {
+		return exitCode(code)
+	}
+	return nil
+}
+
+// readAt reads a file, named as on the command line, in a commit of the clone it is in.
+func readAt(ctx context.Context, local *git.Local, ref, file string) ([]byte, error) {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	if abs, err = filepath.EvalSymlinks(abs); err != nil {
+		return nil, err
+	}
+	rel, err := filepath.Rel(local.Root, abs)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := local.Tree(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return fs.ReadFile(tree, filepath.ToSlash(rel))
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/git"
+	"github.com/cardea-iac/cardea/workflow/run"
+	"github.com/cardea-iac/cardea/workflow/terraform"
+)
+
+// previewCmd shows for a local branch what the server would show for its pull.
+type previewCmd struct {
+	Base    string        `default:"main" help:"The branch to merge into."`
+	Head    string        `default:"HEAD" help:"The commit to preview. What is not committed is not seen."`
+	Project []string      `short:"p" placeholder:"NAME" help:"Only these projects (globs), affected or not."`
+	Explain bool          `help:"Say which projects are affected and why, and plan nothing."`
+	Timeout time.Duration `default:"30m" help:"For each plan."`
+}
+
+// Run exits 0 without changes, 2 with changes (or, with --explain, affected projects), 1 on any error.
+func (p previewCmd) Run(c *console, ctx bind) error {
+	scratch, err := os.MkdirTemp("", "cardea-preview-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	local, err := git.OpenLocal(ctx, ".", filepath.Join(scratch, "repository.git"))
+	if err != nil {
+		return err
+	}
+	checkout, err := p.checkout(ctx, local)
+	if err != nil {
+		return err
+	}
+	engine := terraform.New(terraform.Options{})
+	pull := workflow.Pull{Head: workflow.Ref{Ref: p.Head, SHA: checkout.Head}, Base: workflow.Ref{Ref: p.Base, SHA: checkout.Base}, State: workflow.PullOpen}
+	s, trouble, err := workflow.SurveyPull(ctx, engine, workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, pull, checkout)
+	if err != nil {
+		return err
+	}
+	if trouble != nil {
+		printDiagnostics(c.err, trouble.Diagnostics)
+		return fmt.Errorf("%s. %s", trouble.Title, strings.Join(trouble.Sentences, " "))
+	}
+	if err := p.narrow(&s); err != nil {
+		return err
+	}
+	if p.Explain {
+		return explain(c, s)
+	}
+	tools, err := previewTools()
+	if err != nil {
+		return err
+	}
+	previewer := &previewer{local: local, survey: s, tools: tools, scratch: scratch, progress: newProgress(c.err), timeout: p.Timeout}
+	view, err := previewer.plan(ctx, pull)
+	if err != nil {
+		return err
+	}
+	return showPreview(c, view)
+}
+
+func (p previewCmd) checkout(ctx context.Context, local *git.Local) (workflow.Checkout, error) {
+	head, err := local.Resolve(ctx, p.Head)
+	if err != nil {
+		return workflow.Checkout{}, fmt.Errorf("--head: %w", err)
+	}
+	base, err := local.Resolve(ctx, p.Base)
+	if err != nil {
+		return workflow.Checkout{}, fmt.Errorf("--base: %w", err)
+	}
+	return local.Checkout(ctx, head, base, workflow.CheckoutMerge)
+}
+
+// narrow keeps the projects that -p names, affected or not.
+func (p previewCmd) narrow(s *workflow.Survey) error {
+	if len(p.Project) == 0 {
+		return nil
+	}
+	chosen, fault := workflow.Select(workflow.SelectInput{Selector: workflow.Selector{Projects: p.Project}, Projects: s.Resolution.Projects, Affected: s.Affected})
+	if fault != "" {
+		return errors.New(fault)
+	}
+	reasons := map[workflow.ProjectKey][]string{}
+	for _, a := range s.Affected {
+		reasons[a.Project.Key()] = a.Reasons
+	}
+	s.Affected = nil
+	for _, project := range chosen {
+		why := reasons[project.Key()]
+		if why == nil {
+			why = []string{"asked for with -p"}
+		}
+		s.Affected = append(s.Affected, workflow.Affected{Project: project, Reasons: why})
+	}
+	return nil
+}
+
+// explain prints a line a project and its reasons.
+func explain(c *console, s workflow.Survey) error {
+	if len(s.Affected) == 0 {
+		fmt.Fprintf(c.out, "No project is affected by these %d changed files.\n", len(s.Checkout.Changes))
+		return nil
+	}
+	for _, a := range s.Affected {
+		name := a.Project.Name
+		switch {
+		case a.Deleted:
+			name += " (deleted)"
+		case a.Project.Refused != "":
+			name += " (refused: " + a.Project.Refused + ")"
+		}
+		fmt.Fprintln(c.out, name)
+		for _, r := range a.Reasons {
+			fmt.Fprintf(c.out, "  because %s\n", r)
+		}
+	}
+	return exitCode(2)
+}
+
+// previewer plans what a survey found.
+type previewer struct {
+	local    *git.Local
+	survey   workflow.Survey
+	tools    workflow.Tools
+	scratch  string
+	progress *progress
+	timeout  time.Duration
+}
+
+// plan plans the affected projects, as many at once as the machine carries.
+func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.PullView, error) {
+	now := time.Now()
+	view := workflow.PullView{Plans: map[string]workflow.Plan{}, PullRecord: workflow.PullRecord{Pull: pull, Known: true, BaseSHA: p.survey.Checkout.Base,
+		Tree: p.survey.Checkout.Planned.ID, Notes: p.survey.Notes, CreatedAt: now, ChangedAt: now}}
+	for _, a := range p.survey.Affected {
+		view.Projects = append(view.Projects, workflow.ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted})
+	}
+	results := make([]workflow.Result, len(view.Projects))
+	launcher := &run.Launcher{Runs: filepath.Join(p.scratch, "runs")}
+	group, runs := errgroup.WithContext(ctx)
+	group.SetLimit(run.DefaultParallel())
+	p.progress.start(len(view.Projects))
+	for i := range view.Projects {
+		group.Go(func() (err error) {
+			defer p.progress.done(view.Projects[i].Project.Name)
+			if results[i], err = p.planOne(runs, launcher, &view.Projects[i]); err != nil {
+				return fmt.Errorf("planning %s: %w", view.Projects[i].Project.Name, err)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	p.progress.end()
+	for i, r := range results {
+		if r.Plan != nil {
+			view.Plans[view.Projects[i].Run.ID] = *r.Plan
+		}
+	}
+	return view, cmp.Or(err, ctx.Err())
+}
+
+// planOne carries out one project's run; what goes wrong with the project is in its record.
+func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher, record *workflow.ProjectRecord) (workflow.Result, error) {
+	if record.Deleted || record.Project.Refused != "" {
+		return workflow.Result{}, nil
+	}
+	r, refused, err := p.survey.PlanRun(ctx, record.Project)
+	if err != nil || refused != "" {
+		record.Project.Refused = refused
+		return workflow.Result{}, err
+	}
+	now := time.Now()
+	r.ID, r.Queued = workflow.NewID(now), now
+	if err := r.Claim("preview", now, p.timeout); err != nil {
+		return workflow.Result{}, err
+	}
+	job := run.Job{Run: r, GitDir: p.local.GitDir(), Tools: p.tools, PlanTimeout: p.timeout}
+	result, err := run.Once(ctx, launcher, job, run.Secrets{Env: ownCredentials()})
+	if err != nil {
+		return workflow.Result{}, err
+	}
+	if err := r.Finish(result, time.Now()); err != nil {
+		return workflow.Result{}, err
+	}
+	record.Run = &r
+	return result, nil
+}
+
+// previewTools keeps downloaded tools and providers where the user's other caches are.
+func previewTools() (workflow.Tools, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return workflow.Tools{}, fmt.Errorf("finding the cache directory: %w", err)
+	}
+	dir := filepath.Join(cache, "cardea")
+	return workflow.Tools{Dir: filepath.Join(dir, "tools"), Providers: filepath.Join(dir, "providers"), Tool: "auto", Versions: ">= 1.5", Path: os.Getenv("PATH")}, nil
+}
+
+// ownCredentials is the user's own environment: a preview runs as the user, with
+// what the user's terraform would have.
+func ownCredentials() map[string]string {
+	env := map[string]string{}
+	for _, kv := range os.Environ() {
+		name, value, _ := strings.Cut(kv, "=")
+		if !matchesAny(neverPassed, name) {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// showPreview prints the comment's Markdown and says by exit status what is in it.
+func showPreview(c *console, v workflow.PullView) error {
+	text := templates.Summary(v, templates.Links{})
+	fmt.Fprint(c.out, colour(c.out, strings.TrimPrefix(text, templates.SummaryMarker+"\n")))
+	changes := false
+	for _, p := range v.Projects {
+		switch p.State() {
+		case workflow.StatePlanned, workflow.StateDeleted:
+			changes = true
+		case workflow.StateNoChanges:
+		default:
+			return exitCode(1)
+		}
+	}
+	if changes {
+		return exitCode(2)
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/cardea-iac/cardea/app"
+	"github.com/cardea-iac/cardea/app/page"
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/bolt"
+	"github.com/cardea-iac/cardea/workflow/git"
+	"github.com/cardea-iac/cardea/workflow/run"
+	"github.com/cardea-iac/cardea/workflow/terraform"
+)
+
+// diskFloor is the free space below which the server is not ready and no run starts.
+const diskFloor = 1 << 30
+
+// server is `cardea serve` as a value: the rooms put together.
+type server struct {
+	cfg     Config
+	log     *slog.Logger
+	store   *bolt.Store
+	service *workflow.Service
+	app     *app.App
+	worker  *run.Worker
+	metrics *prometheus.Registry
+
+	listener, metricsListener net.Listener
+	closing                   atomic.Bool
+}
+
+// newServer opens the data directory, listens, and connects everything; nothing runs yet.
+func newServer(cfg Config, log *slog.Logger) (_ *server, err error) {
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data directory: %w", err)
+	}
+	s := &server{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if s.store, err = bolt.Open(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = firstError(err, s.close())
+		}
+	}()
+	if s.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("listening on %s: %w", cfg.Listen, err)
+	}
+	if cfg.Metrics != "" {
+		if s.metricsListener, err = net.Listen("tcp", cfg.Metrics); err != nil {
+			return nil, fmt.Errorf("listening on %s for metrics: %w", cfg.Metrics, err)
+		}
+	}
+	return s, s.connect()
+}
+
+// connect wires service, App and worker.
+func (s *server) connect() error {
+	mirrors, err := git.NewMirrors(filepath.Join(s.cfg.DataDir, "repos"), s.cfg.GitHub.WebURL,
+		func(ctx context.Context, repo workflow.Repo) (string, error) { return s.app.Token(ctx, repo) })
+	if err != nil {
+		return err
+	}
+	s.service = workflow.NewService(workflow.ServiceConfig{Store: s.store, Source: mirrors, Engine: terraform.New(terraform.Options{}),
+		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Log: s.log})
+	s.app, err = app.New(app.Config{WebURL: s.cfg.GitHub.WebURL, APIURL: s.cfg.GitHub.APIURL, AppID: s.cfg.GitHub.AppID, PrivateKey: s.cfg.GitHub.PrivateKey,
+		Secrets: s.cfg.GitHub.WebhookSecrets, Prefixes: s.cfg.Prefixes, PublicURL: s.publicURL(), Service: s.service, Rules: s.cfg.Rules,
+		Log: s.log, Metrics: s.metrics})
+	if err != nil {
+		return err
+	}
+	data := func(name string) string { return filepath.Join(s.cfg.DataDir, name) }
+	s.worker = &run.Worker{Service: s.service, Launcher: &run.Launcher{Runs: data("runs")}, Parallel: s.cfg.Limits.Workers(), Credentials: s.cfg.Credential,
+		MirrorDir: mirrors.MirrorDir, PlanTimeout: s.cfg.Limits.PlanTimeout, DiskFloor: diskFloor, Log: s.log,
+		Tools: workflow.Tools{Dir: data("tools"), Providers: data("providers"), Tool: s.cfg.Terraform.Tool, Version: s.cfg.Terraform.Version,
+			Versions: s.cfg.Terraform.Versions, Path: os.Getenv("PATH")}}
+	return nil
+}
+
+// url is where this process listens.
+func (s *server) url() string {
+	host, port, err := net.SplitHostPort(s.listener.Addr().String())
+	if err != nil {
+		return "http://" + s.listener.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+func (s *server) publicURL() string {
+	if s.cfg.PublicURL != "" {
+		return s.cfg.PublicURL
+	}
+	return s.url()
+}
+
+// run serves until ctx is done; ready is called once /readyz answers 200.
+//
+// The order of closing: nothing is claimed any more and running plans are put
+// back; then the loops end; webhooks are stored and answered until the listener
+// closes; the store closes last.
+func (s *server) run(ctx context.Context, ready func(url string)) error {
+	s.sayHow()
+	if err := s.service.Start(ctx); err != nil {
+		return firstError(err, s.close())
+	}
+	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	served := make(chan error, 2)
+	go func() { served <- web.Serve(s.listener) }()
+	if s.metricsListener != nil {
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
+		go func() {
+			served <- (&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}).Serve(s.metricsListener)
+		}()
+	}
+	work, stopWork := context.WithCancelCause(ctx)
+	loops, stopLoops := context.WithCancelCause(context.WithoutCancel(ctx))
+	worked, looped := make(chan error, 1), make(chan error, 1)
+	go func() { worked <- s.worker.Run(work) }()
+	go func() { looped <- s.app.Run(loops) }()
+	ready(s.url())
+
+	var failed error
+	running := true
+	for running && failed == nil {
+		select {
+		case <-ctx.Done():
+			running = false
+		case failed = <-served:
+		case failed = <-looped:
+			looped <- failed
+		case failed = <-worked:
+			worked <- failed
+		}
+	}
+	s.closing.Store(true)
+	stopWork(errStopped)
+	workErr := <-worked
+	stopLoops(errStopped)
+	loopErr := <-looped
+	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return firstError(failed, workErr, loopErr, web.Shutdown(down), s.close())
+}
+
+// sayHow logs what an operator must know at start.
+func (s *server) sayHow() {
+	version, commit := version()
+	s.log.Info("starting", "version", version, "commit", commit, "data_dir", s.cfg.DataDir, "parallel", s.cfg.Limits.Workers(), "public_url", s.publicURL())
+	for _, w := range s.cfg.Warnings {
+		s.log.Warn(w)
+	}
+}
+
+func (s *server) handler() http.Handler {
+	pages := page.New(page.Config{Service: s.service, WebURL: s.cfg.GitHub.WebURL, Prefix: s.cfg.Prefixes[0], Log: s.log, Checks: app.PageChecks,
+		Logs: func(id string) (io.ReadSeekCloser, error) { return run.OpenLog(s.cfg.DataDir, id) }})
+	mux := http.NewServeMux()
+	mux.Handle("/webhook", s.app.Handler())
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("/", pages)
+	return mux
+}
+
+// readyz: the store can be written, the disk is above its floor, not closing.
+func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
+	fault := ""
+	switch free, err := freeBytes(s.cfg.DataDir); {
+	case s.closing.Load():
+		fault = "closing"
+	case err != nil:
+		fault = "the disk cannot be asked"
+	case free < diskFloor:
+		fault = "less than 1 GiB of disk is free"
+	default:
+		if err := s.service.Ready(r.Context()); err != nil {
+			s.log.Error("the store cannot be written", "err", err)
+			fault = "the store cannot be written"
+		}
+	}
+	if fault != "" {
+		http.Error(w, "not ready: "+fault, http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+func freeBytes(dir string) (uint64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return st.Bavail * uint64(st.Bsize), nil
+}
+
+// close closes what newServer opened, the store last.
+func (s *server) close() error {
+	for _, l := range []net.Listener{s.listener, s.metricsListener} {
+		if l != nil {
+			_ = l.Close() // closed already by Shutdown: that is what we want
+		}
+	}
+	return s.store.Close()
+}
