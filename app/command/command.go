@@ -67,16 +67,16 @@ func Parse(text string, prefixes []string) Result {
 // parseLine reads what follows the prefix.
 func parseLine(rest, prefix string) (*workflow.Command, string) {
 	if len(rest) > maxLine {
-		return nil, fmt.Sprintf("The command is longer than %d characters. %s", maxLine, tryHelp(prefix))
+		return nil, fmt.Sprintf("The command is longer than %d characters.", maxLine)
 	}
 	if !utf8.ValidString(rest) {
-		return nil, "The command is not valid text. " + tryHelp(prefix)
+		return nil, "The command is not valid text."
 	}
 	word, rest := cutWord(rest)
 	verb := workflow.Verb(strings.ToLower(word))
 	switch verb {
 	case "":
-		return nil, "The command has no verb. " + tryHelp(prefix)
+		return nil, "The command has no verb."
 	case workflow.VerbPlan:
 		return parsePlan(rest, prefix)
 	case workflow.VerbStatus, workflow.VerbHelp:
@@ -91,7 +91,7 @@ func parseLine(rest, prefix string) (*workflow.Command, string) {
 func unknownVerb(verb, prefix string) string {
 	for _, l := range later {
 		if verb == l {
-			return fmt.Sprintf("This version of Cardea plans only; `%s %s` comes later. %s", prefix, verb, tryHelp(prefix))
+			return fmt.Sprintf("This version of Cardea plans only; `%s %s` comes later.", prefix, verb)
 		}
 	}
 	var known []string
@@ -101,11 +101,7 @@ func unknownVerb(verb, prefix string) string {
 	if near := nearest(verb, known); near != "" {
 		return fmt.Sprintf("There is no command %s. Did you mean `%s %s`?", code(verb), prefix, near)
 	}
-	return fmt.Sprintf("There is no command %s. %s", code(verb), tryHelp(prefix))
-}
-
-func tryHelp(prefix string) string {
-	return fmt.Sprintf("`%s help` lists the commands.", prefix)
+	return fmt.Sprintf("There is no command %s.", code(verb))
 }
 
 // nearest is the known word at most two edits away from word, "" without one.

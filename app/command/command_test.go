@@ -77,7 +77,7 @@ func TestParseFaults(t *testing.T) {
 		{"cardea APPROVE -p x", "plans only; `cardea approve` comes later"},
 		{"cardea plann", "Did you mean `cardea plan`?"},
 		{"cardea statsu", "Did you mean `cardea status`?"},
-		{"cardea destroy", "There is no command `destroy`. `cardea help`"},
+		{"cardea destroy", "There is no command `destroy`."},
 		{"cardea a`b@c", "`a?b@c`"},
 		{"cardea help plan", "takes nothing after it"},
 		{"cardea plan prod", "To name a project: `cardea plan -p NAME`"},

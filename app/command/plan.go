@@ -37,7 +37,7 @@ var planOptions = []option{
 func parsePlan(rest, prefix string) (*workflow.Command, string) {
 	list, ok := words(rest)
 	if !ok {
-		return nil, "A quote in the command does not end. " + tryHelp(prefix)
+		return nil, "A quote in the command does not end."
 	}
 	cmd := &workflow.Command{Verb: workflow.VerbPlan}
 	for len(list) > 0 {
@@ -91,7 +91,7 @@ func findOption(word, prefix string) (opt option, value string, given bool, faul
 	if near := nearest(strings.ToLower(name), names); near != "" && len(bare) > 2 {
 		return opt, "", false, fmt.Sprintf("There is no option %s. Did you mean `%s`?", code(name), near)
 	}
-	return opt, "", false, fmt.Sprintf("There is no option %s. %s", code(name), tryHelp(prefix))
+	return opt, "", false, fmt.Sprintf("There is no option %s.", code(name))
 }
 
 func take(cmd *workflow.Command, opt option, value string) string {

@@ -1,0 +1,122 @@
+// Package app is the GitHub App: the only place that knows GitHub's JSON.
+//
+// Deliveries come in through webhook and are stored. The inbox loop makes each
+// into a request (event, command) or ignores it with a reason. The expand loop
+// carries requests out, one at a time a pull: it reads the live facts, the
+// sender's role, and hands both to the service, which decides. The report loop
+// shows what the service knows. Recovery asks GitHub for what was missed.
+//
+// Every loop is driven by a signal and by a clock, and works from the store
+// alone: one that stops anywhere goes on from there.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cardea-iac/cardea/app/event"
+	"github.com/cardea-iac/cardea/app/github"
+	"github.com/cardea-iac/cardea/app/recover"
+	"github.com/cardea-iac/cardea/app/report"
+	"github.com/cardea-iac/cardea/app/webhook"
+	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Config is what the App needs.
+type Config struct {
+	APIURL     string // https://api.github.com, or https://HOST/api/v3
+	AppID      int64
+	PrivateKey []byte   // PEM
+	Secrets    []string // of the webhook, one or two
+	Prefixes   []string // words that commands start with; the first is the one we write
+	PublicURL  string   // the pages' address without a slash at its end
+
+	Service *workflow.Service
+	Rules   func(workflow.Repo) (workflow.Rules, bool)
+	// SameFile reports whether a file of a pull's planned tree is the same in its
+	// head: only then its lines can be annotated. Nil: all are taken to be.
+	SameFile func(ctx context.Context, rec workflow.PullRecord, file string) bool
+	// Timeout is the most that GitHub may take to begin an answer; 0 = 20 s.
+	Timeout time.Duration
+	// RecoverEvery is the clock of recovery; 0 = 5 minutes.
+	RecoverEvery time.Duration
+
+	Log     *slog.Logger
+	Metrics prometheus.Registerer // nil: none
+	Now     workflow.Clock
+}
+
+// App is the GitHub App.
+type App struct {
+	config   Config
+	github   *github.Client
+	webhook  *webhook.Handler
+	reporter *report.Reporter
+	recovery *recover.Recovery
+	metrics  *metrics
+	reacts   chan workflow.Request
+}
+
+// New returns the App. It calls nobody yet; settings that cannot work are errors.
+func New(c Config) (*App, error) {
+	if c.Service == nil || c.Rules == nil {
+		return nil, errors.New("the App needs a service and rules")
+	}
+	if c.AppID <= 0 {
+		return nil, fmt.Errorf("the App's id %d is not one", c.AppID)
+	}
+	if len(c.Prefixes) == 0 {
+		c.Prefixes = []string{"cardea"}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	a := &App{config: c, reacts: make(chan workflow.Request, 256)}
+	var err error
+	if a.metrics, err = newMetrics(c.Metrics); err != nil {
+		return nil, err
+	}
+	if a.github, err = github.New(github.Config{
+		APIURL: c.APIURL, AppID: c.AppID, PrivateKey: c.PrivateKey, Now: c.Now, Log: c.Log, Timeout: c.Timeout, Observe: a.metrics.called,
+	}); err != nil {
+		return nil, err
+	}
+	if a.webhook, err = webhook.New(webhook.Config{
+		Secrets: c.Secrets, Events: event.Known, Receive: c.Service.Receive, Now: c.Now, Log: c.Log, Count: a.metrics.delivered,
+	}); err != nil {
+		return nil, err
+	}
+	links := templates.Links{PublicURL: c.PublicURL, Fingerprints: true, Prefix: c.Prefixes[0]}
+	a.reporter = report.New(report.Config{Service: c.Service, GitHub: a.github, Links: links, SameFile: c.SameFile, Now: c.Now, Log: c.Log})
+	a.recovery = recover.New(recover.Config{Service: c.Service, GitHub: a.github, Rules: c.Rules, Every: c.RecoverEvery, Now: c.Now, Log: c.Log})
+	return a, nil
+}
+
+// Handler is the webhook, whatever its path. It answers as long as the store is open, with and without Run.
+func (a *App) Handler() http.Handler { return a.webhook }
+
+// Token returns a token with which git can read one repository and nothing else.
+func (a *App) Token(ctx context.Context, repo workflow.Repo) (string, error) {
+	return a.github.Token(ctx, repo)
+}
+
+// Run runs all loops until the context ends.
+func (a *App) Run(ctx context.Context) error {
+	defer a.github.Close()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, loop := range []func(context.Context) error{a.inbox, a.expand, a.react, a.measure, a.reporter.Run, a.recovery.Run} {
+		g.Go(func() error { return loop(ctx) })
+	}
+	return g.Wait()
+}

@@ -1,0 +1,207 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cardea-iac/cardea/app/github"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+const (
+	// expanding is how many pulls are expanded at a time.
+	expanding  = 8
+	expandPoll = 5 * time.Second
+	// commandLife is how long after its writing a command is still carried out: a
+	// delivery that comes days late must not surprise anybody.
+	commandLife = 30 * time.Minute
+	// retryStore is the wait after an error that is not GitHub's.
+	retryStore = time.Second
+)
+
+// expansions are the requests under way, one a pull.
+type expansions struct {
+	// busy pulls: zero, one is under way; else none before that time.
+	busy    map[workflow.PullKey]time.Time
+	running int
+	ends    chan expanded
+}
+
+type expanded struct {
+	key workflow.PullKey
+	err error
+}
+
+// expand carries requests out: one at a time a pull, several pulls at a time.
+func (a *App) expand(ctx context.Context) error {
+	x := &expansions{busy: map[workflow.PullKey]time.Time{}, ends: make(chan expanded)}
+	defer func() {
+		for ; x.running > 0; x.running-- {
+			<-x.ends
+		}
+	}()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.config.Service.Woken(workflow.WakeRequests):
+		case <-timer.C:
+		case e := <-x.ends:
+			x.running--
+			delete(x.busy, e.key)
+			if e.err != nil && ctx.Err() == nil {
+				a.config.Log.ErrorContext(ctx, "a request could not be carried out", "pull", e.key.String(), "error", e.err)
+				x.busy[e.key] = a.config.Now().Add(retryStore)
+			}
+		}
+		soonest, err := a.begin(ctx, x)
+		if err != nil && ctx.Err() == nil {
+			a.config.Log.ErrorContext(ctx, "requests could not be read", "error", err)
+		}
+		timer.Reset(max(soonest.Sub(a.config.Now()), time.Millisecond))
+	}
+}
+
+// begin starts the requests that are due. It returns when to look again.
+func (a *App) begin(ctx context.Context, x *expansions) (soonest time.Time, err error) {
+	now := a.config.Now()
+	soonest = now.Add(expandPoll)
+	due, next, err := a.config.Service.DueRequests(ctx)
+	if err != nil {
+		return soonest, err
+	}
+	sooner := func(t time.Time) {
+		if !t.IsZero() && t.Before(soonest) {
+			soonest = t
+		}
+	}
+	sooner(next)
+	for _, req := range due {
+		key := req.PullKey()
+		if until, is := x.busy[key]; is && (until.IsZero() || until.After(now)) {
+			sooner(until)
+			continue
+		}
+		if x.running == expanding {
+			break // one that ends starts the next
+		}
+		x.running++
+		x.busy[key] = time.Time{}
+		go func() { x.ends <- expanded{key, a.carryOut(ctx, req)} }()
+	}
+	return soonest, nil
+}
+
+// carryOut reads what is true now and lets the service decide.
+func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
+	log := a.config.Log.With("request", req.ID, "repo", req.Repo.FullName(), "number", req.Number)
+	rules, ok := a.config.Rules(req.Repo)
+	if !ok {
+		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: no rule of the server matches this repository.", nil)
+	}
+	if err := a.first(ctx, req); err != nil {
+		return err
+	}
+	pull, err := a.github.Pull(ctx, req.Repo, req.Number)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case errors.Is(err, workflow.ErrPassing):
+		log.WarnContext(ctx, "the pull could not be read", "error", err)
+		return a.config.Service.DeferRequest(ctx, req.ID, waitSentence(err), github.RetryAt(err))
+	case err != nil:
+		log.WarnContext(ctx, "the pull cannot be read", "error", err)
+		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: "+err.Error()+".", nil)
+	}
+	if lags(req, pull) {
+		return a.config.Service.DeferRequest(ctx, req.ID, "GitHub does not show this commit as the pull request's head yet.", time.Time{})
+	}
+	if err := a.config.Service.Observe(ctx, req, pull); err != nil {
+		return err
+	}
+	if reply := a.tooLate(req, pull); reply != nil {
+		return a.config.Service.FinishRequest(ctx, req.ID, "Refused: "+reply.Text[0], reply)
+	}
+	e := workflow.Expansion{Request: req, Pull: pull}
+	a.roles(ctx, &e, rules)
+	if err := a.config.Service.Expand(ctx, e); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// first prepares the report of a pull that was just opened: nothing of ours is
+// on it, so nothing has to be looked for.
+func (a *App) first(ctx context.Context, req workflow.Request) error {
+	if req.Kind != workflow.RequestPull || req.Action != "opened" {
+		return nil
+	}
+	_, err := a.config.Service.Pull(ctx, req.PullKey())
+	if !errors.Is(err, workflow.ErrNotFound) {
+		return err
+	}
+	return a.config.Service.SaveReport(ctx, workflow.ReportState{Key: req.PullKey(), Searched: true})
+}
+
+// waitSentence says to people why something waits.
+func waitSentence(err error) string {
+	if l := new(github.Limited); errors.As(err, &l) {
+		return l.Error() + "."
+	}
+	if s := github.Status(err); s != 0 {
+		return fmt.Sprintf("GitHub answers %d.", s)
+	}
+	return "GitHub does not answer."
+}
+
+// lags reports whether GitHub's API still shows the pull as it was before the
+// event: the event has another head, and the pull's clock is behind it.
+func lags(req workflow.Request, pull workflow.Pull) bool {
+	return req.Kind == workflow.RequestPull && req.Head != "" && req.Head != pull.Head.SHA && pull.State == workflow.PullOpen &&
+		pull.UpdatedAt.Before(req.CommentedAt)
+}
+
+// tooLate refuses commands that are about another time: an old comment, a button of an old head.
+func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply {
+	switch {
+	case req.Kind != workflow.RequestCommand:
+		return nil
+	case req.CommentID != 0 && a.config.Now().Sub(req.CommentedAt) > commandLife:
+		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{
+			fmt.Sprintf("This command is older than %d minutes, so it is not carried out.", int(commandLife.Minutes())), "Write it again if it still holds.",
+		}}
+	case req.Head != "" && req.Head != pull.Head.SHA && pull.State == workflow.PullOpen:
+		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{
+			fmt.Sprintf("The check belongs to %s, which is no longer the head of this pull request.", req.Head[:min(7, len(req.Head))]),
+			fmt.Sprintf("`%s plan`, in a comment, plans the head.", a.config.Prefixes[0]),
+		}}
+	}
+	return nil
+}
+
+// roles reads the role that counts, live: the sender's of a command, else the
+// pull author's. It is not read where no role would help, and not for apps whose
+// heads are planned because the rule lists them: GitHub has no role for those.
+func (a *App) roles(ctx context.Context, e *workflow.Expansion, rules workflow.Rules) {
+	who, role := e.Pull.Author, &e.AuthorRole
+	if e.Request.Kind == workflow.RequestCommand {
+		if e.Request.Command == nil || e.Request.Command.Verb != workflow.VerbPlan {
+			return
+		}
+		who, role = e.Request.Actor, &e.ActorRole
+	} else if who.Bot {
+		return
+	}
+	in := workflow.MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: workflow.RoleAdmin, AuthorRole: workflow.RoleAdmin}
+	if e.Pull.State != workflow.PullOpen || workflow.MayPlan(in) != nil {
+		return
+	}
+	*role, e.RoleError = a.github.Role(ctx, e.Pull.Repo, who)
+	if e.RoleError != nil {
+		a.config.Log.WarnContext(ctx, "a role could not be read", "request", e.Request.ID, "who", who.Login, "error", e.RoleError)
+	}
+}

@@ -1,0 +1,146 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cardea-iac/cardea/app/event"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+const (
+	inboxBatch = 100
+	inboxPoll  = 5 * time.Second
+	// reacting is how many reactions are written at a time.
+	reacting = 4
+	// reactTimeout is how long a reaction is worth writing.
+	reactTimeout = 30 * time.Second
+)
+
+// inbox makes stored deliveries into requests, oldest first.
+func (a *App) inbox(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.config.Service.Woken(workflow.WakeInbox):
+		case <-timer.C:
+		}
+		if err := a.settle(ctx); err != nil && ctx.Err() == nil {
+			a.config.Log.ErrorContext(ctx, "the inbox could not be worked off", "error", err)
+		}
+		timer.Reset(inboxPoll)
+	}
+}
+
+// settle works the inbox off. A delivery that cannot be settled does not stop the others.
+func (a *App) settle(ctx context.Context) error {
+	var failed []error
+	for {
+		list, err := a.config.Service.PendingDeliveries(ctx, inboxBatch+len(failed))
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		settled := 0
+		for _, d := range list {
+			if ctx.Err() != nil {
+				return errors.Join(failed...)
+			}
+			if err := a.settleOne(ctx, d); err != nil {
+				failed = append(failed, err)
+				continue
+			}
+			settled++
+		}
+		if settled == 0 || len(failed) > inboxBatch {
+			return errors.Join(failed...)
+		}
+	}
+}
+
+func (a *App) settleOne(ctx context.Context, d workflow.Delivery) error {
+	decision := event.Decide(d, event.Config{AppID: a.config.AppID, Prefixes: a.config.Prefixes, Rules: a.config.Rules})
+	if err := a.learn(ctx, decision); err != nil {
+		return err
+	}
+	req, created, err := a.config.Service.SettleDelivery(ctx, d, decision.Request, decision.Note)
+	if err != nil {
+		return err
+	}
+	a.metrics.settled(decision, created)
+	if !created {
+		a.config.Log.DebugContext(ctx, "delivery settled", "guid", d.GUID, "event", d.Event, "note", decision.Note, "request", req.ID)
+		return nil
+	}
+	a.config.Log.InfoContext(ctx, "request", "request", req.ID, "guid", d.GUID, "kind", string(req.Kind), "repo", req.Repo.FullName(), "number", req.Number, "actor", req.Actor.Login)
+	if req.CommentID != 0 {
+		select {
+		case a.reacts <- req:
+		default: // so many commands at once: the answers will do
+		}
+	}
+	return nil
+}
+
+// learn records what a delivery says about repositories.
+func (a *App) learn(ctx context.Context, d event.Decision) error {
+	repos := d.Repos
+	if d.Installation != 0 {
+		known, err := a.config.Service.Repos(ctx)
+		if err != nil {
+			return err
+		}
+		for _, rec := range known {
+			if rec.Repo.InstallationID == d.Installation {
+				repos = append(repos, rec.Repo)
+			}
+		}
+	}
+	for _, repo := range repos {
+		if !d.Suspended {
+			if repo.DefaultBranch == "" { // the lists of installations name no branch: what is known is better
+				if rec, err := a.config.Service.Repo(ctx, repo.ID); err == nil {
+					repo.DefaultBranch, repo.Private = rec.Repo.DefaultBranch, rec.Repo.Private
+				} else if !errors.Is(err, workflow.ErrNotFound) {
+					return err
+				}
+			}
+			if _, ok := a.config.Rules(repo); ok {
+				if _, err := a.config.Service.SeenRepo(ctx, repo); err != nil {
+					return err
+				}
+			}
+		}
+		if err := a.config.Service.SuspendRepo(ctx, repo.ID, d.Suspended); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// react shows people that their command is stored. It is a courtesy: when it fails, nothing else does.
+func (a *App) react(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for range reacting {
+		g.Go(func() error {
+			for {
+				select {
+				case <-ctx.Done():
+					return nil
+				case req := <-a.reacts:
+					call, cancel := context.WithTimeout(ctx, reactTimeout)
+					if err := a.github.React(call, req.Repo, req.CommentID, "eyes"); err != nil && ctx.Err() == nil {
+						a.config.Log.WarnContext(ctx, "no reaction", "request", req.ID, "error", err)
+					}
+					cancel()
+				}
+			}
+		})
+	}
+	return g.Wait()
+}

@@ -1,0 +1,261 @@
+// Package recover finds again what never reached us. GitHub sends a delivery
+// once; when nobody takes it, it is in the App's delivery log for three days, and
+// when GitHub never sent it, it is nowhere. So at start and every few minutes the
+// log is read for deliveries that the inbox lacks, and then the open pulls of
+// every repository are compared with those we know.
+package recover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/cardea-iac/cardea/app/event"
+	"github.com/cardea-iac/cardea/app/github"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Config is what recovery needs.
+type Config struct {
+	Service *workflow.Service
+	GitHub  *github.Client
+	Rules   func(workflow.Repo) (workflow.Rules, bool)
+	Every   time.Duration // 0 = 5 minutes
+	Now     workflow.Clock
+	Log     *slog.Logger
+}
+
+const (
+	// mark is the setting that says up to when the delivery log was read.
+	mark = "recover.deliveries"
+	// overlap is read again each time: GitHub's log is not strictly in order, and deliveries take their time.
+	overlap = 10 * time.Minute
+	// firstLook is how far a server that never ran looks back: as long as commands live.
+	firstLook = 30 * time.Minute
+	// reposAtOnce is how many repositories a round compares; the next round goes on from there.
+	reposAtOnce = 60
+	// logPages is the most pages of the log that a round reads.
+	logPages = 100
+)
+
+// Recovery asks GitHub what we missed.
+type Recovery struct {
+	config Config
+	from   int // the repository that the next round starts with
+}
+
+// New returns a recovery.
+func New(c Config) *Recovery {
+	if c.Every == 0 {
+		c.Every = 5 * time.Minute
+	}
+	return &Recovery{config: c}
+}
+
+// Run recovers at once and then on the clock, until the context ends.
+func (r *Recovery) Run(ctx context.Context) error {
+	tick := time.NewTicker(r.config.Every)
+	defer tick.Stop()
+	for {
+		if err := r.Round(ctx); err != nil && ctx.Err() == nil {
+			r.config.Log.WarnContext(ctx, "recovery is not complete, the next round goes on", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Round recovers once: deliveries, then pulls, then what is kept too long is forgotten.
+func (r *Recovery) Round(ctx context.Context) error {
+	return errors.Join(r.deliveries(ctx), r.pulls(ctx), r.config.Service.Housekeep(ctx))
+}
+
+// deliveries puts into the inbox what the log has and the inbox lacks. The
+// payload comes from the log: nothing has to be sent again.
+func (r *Recovery) deliveries(ctx context.Context) error {
+	started := r.config.Now()
+	since, err := r.since(ctx, started)
+	if err != nil {
+		return err
+	}
+	missed, err := r.missed(ctx, since)
+	if err != nil {
+		return err
+	}
+	for _, a := range slices.Backward(missed) { // oldest first
+		d, err := r.config.GitHub.Delivery(ctx, a)
+		if github.Gone(err) {
+			continue // it left the log meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		added, err := r.config.Service.Receive(ctx, d)
+		if err != nil {
+			return err
+		}
+		if added {
+			r.config.Log.InfoContext(ctx, "delivery recovered", "guid", a.GUID, "event", a.Event, "delivered", a.At)
+		}
+	}
+	return r.config.Service.SaveSetting(ctx, mark, []byte(started.UTC().Format(time.RFC3339)))
+}
+
+// since is up to when the log has to be read.
+func (r *Recovery) since(ctx context.Context, now time.Time) (time.Time, error) {
+	value, err := r.config.Service.Setting(ctx, mark)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if value == nil {
+		return now.Add(-firstLook), nil
+	}
+	at, err := time.Parse(time.RFC3339, string(value))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the mark of the delivery log: %w", err)
+	}
+	return at.Add(-overlap), nil
+}
+
+// missed lists the deliveries of the log since a time that the inbox lacks,
+// newest first, each once: all attempts at one event share its GUID.
+func (r *Recovery) missed(ctx context.Context, since time.Time) ([]github.Attempt, error) {
+	var out []github.Attempt
+	seen := map[string]bool{}
+	cursor := ""
+	for range logPages {
+		list, next, err := r.config.GitHub.Attempts(ctx, cursor)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range list {
+			key := a.GUID + " " + a.Event
+			if seen[key] || a.At.Before(since) || !slices.Contains(event.Known, a.Event) {
+				continue
+			}
+			seen[key] = true
+			has, err := r.config.Service.HasDelivery(ctx, a.GUID, a.Event)
+			if err != nil {
+				return nil, err
+			}
+			if !has {
+				out = append(out, a)
+			}
+		}
+		if next == "" || len(list) == 0 || list[len(list)-1].At.Before(since) {
+			return out, nil
+		}
+		cursor = next
+	}
+	r.config.Log.WarnContext(ctx, "the delivery log is too long to be read in one round", "since", since)
+	return out, nil
+}
+
+// pulls compares the open pulls of our repositories with those we know, and
+// asks for those whose head, base or state we do not.
+func (r *Recovery) pulls(ctx context.Context) error {
+	repos, err := r.repos(ctx)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for i := range min(len(repos), reposAtOnce) {
+		repo := repos[(r.from+i)%len(repos)]
+		if err := r.repo(ctx, repo); err != nil {
+			failed = append(failed, err)
+			if errors.Is(err, workflow.ErrPassing) || ctx.Err() != nil {
+				break
+			}
+		}
+	}
+	if len(repos) > reposAtOnce {
+		r.from = (r.from + reposAtOnce) % len(repos)
+	}
+	return errors.Join(failed...)
+}
+
+// repos are the repositories of all installations that a rule matches.
+func (r *Recovery) repos(ctx context.Context) ([]workflow.Repo, error) {
+	list, err := r.config.GitHub.Installations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []workflow.Repo
+	for _, in := range list {
+		if in.Suspended {
+			continue
+		}
+		repos, err := r.config.GitHub.Repos(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, repo := range repos {
+			if _, ok := r.config.Rules(repo); ok {
+				out = append(out, repo)
+			}
+		}
+	}
+	return out, nil
+}
+
+// repo compares one repository's pulls.
+func (r *Recovery) repo(ctx context.Context, repo workflow.Repo) error {
+	if rec, err := r.config.Service.Repo(ctx, repo.ID); err == nil && rec.Suspended { // GitHub shows it to us, so it is back
+		if err := r.config.Service.SuspendRepo(ctx, repo.ID, false); err != nil {
+			return err
+		}
+	}
+	live, err := r.config.GitHub.OpenPulls(ctx, repo)
+	if err != nil {
+		return err
+	}
+	known, err := r.config.Service.OpenPulls(ctx, repo.ID)
+	if err != nil {
+		return err
+	}
+	for _, req := range unknown(live, known) {
+		stored, created, err := r.config.Service.Submit(ctx, req)
+		if err != nil {
+			return err
+		}
+		if created {
+			r.config.Log.InfoContext(ctx, "pull recovered", "request", stored.ID, "repo", repo.FullName(), "number", req.Number, "action", req.Action)
+		}
+	}
+	return nil
+}
+
+// unknown decides which pulls are not as we know them: new ones, other heads or
+// bases, and those that are open no more.
+func unknown(live []workflow.Pull, known []workflow.PullRecord) []workflow.Request {
+	have := map[int]workflow.Pull{}
+	for _, rec := range known {
+		have[rec.Pull.Number] = rec.Pull
+	}
+	var out []workflow.Request
+	for _, p := range live {
+		old, ok := have[p.Number]
+		delete(have, p.Number)
+		if ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref || ok && p.UpdatedAt.Before(old.UpdatedAt) {
+			continue
+		}
+		out = append(out, workflow.Request{
+			Key:  fmt.Sprintf("found:%d#%d:%s:%s:%s", p.Repo.ID, p.Number, p.Head.SHA, p.Base.Ref, p.UpdatedAt.UTC().Format(time.RFC3339)),
+			Kind: workflow.RequestPull, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: "found", Head: p.Head.SHA, Immediate: true, CommentedAt: p.UpdatedAt,
+		})
+	}
+	for number, old := range have {
+		out = append(out, workflow.Request{
+			Key:  fmt.Sprintf("gone:%d#%d:%s:%s", old.Repo.ID, number, old.Head.SHA, old.UpdatedAt.UTC().Format(time.RFC3339)),
+			Kind: workflow.RequestClosed, Repo: old.Repo, Number: number, Actor: old.Author, Action: "closed", Head: old.Head.SHA, Immediate: true,
+		})
+	}
+	slices.SortFunc(out, func(a, b workflow.Request) int { return a.Number - b.Number })
+	return out
+}

@@ -1,0 +1,154 @@
+package report
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/app/github"
+	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// comment writes the summary when it should be there and differs.
+func (p *pass) comment(ctx context.Context, w Wanted) {
+	if w.Comment == "" || p.stop() {
+		return
+	}
+	if w.Final {
+		p.state.Writes = 0
+	}
+	sum := hash(w.Comment)
+	if sum == p.state.CommentHash {
+		return
+	}
+	if !w.Final && !p.mayProgress() {
+		return
+	}
+	if w.Optional && p.state.CommentID == 0 {
+		return
+	}
+	if err := p.writeComment(ctx, w); err != nil {
+		p.failed(err)
+		return
+	}
+	if p.state.CommentID == 0 {
+		return // it was deleted, and need not be there
+	}
+	p.state.CommentHash, p.state.CommentAt = sum, p.config.Now()
+	if !w.Final {
+		p.state.Writes++
+	}
+}
+
+// mayProgress reports whether a progress edit may be written now; when it may later, the pass is due again.
+func (p *pass) mayProgress() bool {
+	now := p.config.Now()
+	at, ok := p.progressAt()
+	switch {
+	case !ok:
+		p.next = now.Add(time.Hour)
+		return false
+	case p.config.GitHub.Busy(p.view.Pull.Repo.InstallationID):
+		p.next = now.Add(2 * time.Second)
+		return false
+	case at.After(now):
+		p.next = at
+		return false
+	}
+	return true
+}
+
+func (p *pass) writeComment(ctx context.Context, w Wanted) error {
+	if id := p.state.CommentID; id != 0 {
+		err := p.fitting(ctx, w.Comment, func(text string) error { return p.config.GitHub.UpdateComment(ctx, p.view.Pull.Repo, id, text) })
+		if !github.Gone(err) {
+			return err
+		}
+		// Somebody deleted it. Perhaps another of ours is there.
+		p.state.CommentID, p.ours = 0, nil
+		if err := p.findComments(ctx); err != nil {
+			return err
+		}
+		if p.state.CommentID = p.marked(); p.state.CommentID != 0 && p.state.CommentID != id {
+			return p.writeComment(ctx, w)
+		}
+		p.state.CommentID = 0
+	}
+	if w.Optional {
+		return nil
+	}
+	if err := p.sure(ctx); err != nil {
+		return err
+	}
+	return p.fitting(ctx, w.Comment, func(text string) error {
+		id, err := p.config.GitHub.CreateComment(ctx, p.view.Pull.Repo, p.view.Pull.Number, text)
+		if err == nil {
+			p.state.CommentID = id
+		}
+		return p.doubt(err)
+	})
+}
+
+// fitting writes a text, and half of it when GitHub says that it is too long.
+func (p *pass) fitting(ctx context.Context, text string, write func(string) error) error {
+	err := write(text)
+	for range 3 {
+		if github.Status(err) != http.StatusUnprocessableEntity || !strings.Contains(github.Message(err), "too long") {
+			return err
+		}
+		p.config.Log.WarnContext(ctx, "GitHub takes no comment of this size", "bytes", len(text))
+		text = halve(text, p.config.Links.Pull(p.view.Pull))
+		err = write(text)
+	}
+	return err
+}
+
+// replies writes the comments that commands asked for, each exactly once.
+func (p *pass) replies(ctx context.Context) {
+	for _, r := range p.view.Replies {
+		if r.Done || p.stop() {
+			continue
+		}
+		if err := p.reply(ctx, r); err != nil {
+			p.failed(err)
+		}
+	}
+}
+
+func (p *pass) reply(ctx context.Context, r workflow.Reply) error {
+	pull := p.view.Pull
+	// Only an earlier attempt can have written it: one of this process, or of one before.
+	if p.tried.has(r.Key) || r.At.Before(p.started) {
+		p.ours = nil
+		if err := p.findComments(ctx); err != nil {
+			return err
+		}
+		for _, c := range p.ours {
+			if strings.HasPrefix(c.Body, templates.ReplyMarker) && strings.Contains(firstLines(c.Body), templates.KeyMarker(r.Key)) {
+				return p.config.Service.ReplyWritten(ctx, pull.Key(), r.Key, c.ID)
+			}
+		}
+	}
+	p.tried.add(r.Key)
+	var id int64
+	err := p.fitting(ctx, templates.Reply(r, p.view, p.config.Links), func(text string) (err error) {
+		id, err = p.config.GitHub.CreateComment(ctx, pull.Repo, pull.Number, text)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.config.Service.ReplyWritten(ctx, pull.Key(), r.Key, id); err != nil {
+		return err
+	}
+	p.tried.remove(r.Key)
+	return nil
+}
+
+// firstLines are the lines that hold markers: what comes after may quote anything.
+func firstLines(body string) string {
+	parts := strings.SplitN(body, "\n", 3)
+	return strings.Join(parts[:min(len(parts), 2)], "\n")
+}

@@ -1,0 +1,234 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cardea-iac/cardea/app/github"
+	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Config is what a reporter needs.
+type Config struct {
+	Service *workflow.Service
+	GitHub  *github.Client
+	Links   templates.Links
+	// SameFile reports whether a file of the planned tree is the same in the
+	// pull's head, so that its lines can be annotated there; nil: all are.
+	SameFile func(context.Context, workflow.PullRecord, string) bool
+	Now      workflow.Clock
+	Log      *slog.Logger
+}
+
+// Reporter shows pulls on GitHub.
+type Reporter struct {
+	config  Config
+	started time.Time
+	heads   locks
+	tried   set
+}
+
+// New returns a reporter. Everything that it knows is in the service's store.
+func New(c Config) *Reporter {
+	return &Reporter{config: c, started: c.Now(), heads: locks{held: map[string]*lock{}}, tried: set{in: map[string]bool{}}}
+}
+
+const (
+	// parallel is how many pulls are reported at a time.
+	parallel = 8
+	// poll is how often pulls are looked for without a signal.
+	poll = 5 * time.Second
+	// longestBackoff is the most between two tries (behaviour.md §9).
+	longestBackoff = 30 * time.Second
+	// givenUpAfter is how often what GitHub refuses for good is tried.
+	givenUpAfter = 10
+)
+
+// seen is what the loop remembers of a pull: only when to look again.
+type seen struct {
+	version uint64 // that was looked at
+	next    time.Time
+	tries   int // that failed in a row
+	refused int // of them, not for passing reasons
+	running bool
+}
+
+// result is how a pass ended.
+type result struct {
+	key     workflow.PullKey
+	version uint64
+	next    time.Time
+	err     error
+}
+
+// Run shows every pull that changed, until the context ends.
+func (r *Reporter) Run(ctx context.Context) error {
+	known := map[workflow.PullKey]*seen{}
+	results := make(chan result)
+	running := 0
+	defer func() {
+		for ; running > 0; running-- {
+			<-results
+		}
+	}()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.config.Service.Woken(workflow.WakePulls):
+		case <-timer.C:
+		case res := <-results:
+			running--
+			r.ended(ctx, known[res.key], res)
+		}
+		soonest, err := r.start(ctx, known, func(key workflow.PullKey, version uint64) bool {
+			if running == parallel {
+				return false
+			}
+			running++
+			go func() {
+				next, err := r.Pass(ctx, key)
+				results <- result{key, version, next, err}
+			}()
+			return true
+		})
+		if err != nil && ctx.Err() == nil {
+			r.config.Log.ErrorContext(ctx, "pulls to report could not be read", "error", err)
+		}
+		timer.Reset(max(soonest.Sub(r.config.Now()), time.Millisecond))
+	}
+}
+
+// start starts a pass for each unreported pull that changed since the last one
+// or is due again. It returns when to look next.
+func (r *Reporter) start(ctx context.Context, known map[workflow.PullKey]*seen, begin func(workflow.PullKey, uint64) bool) (time.Time, error) {
+	now := r.config.Now()
+	soonest := now.Add(poll)
+	keys, err := r.config.Service.UnreportedPulls(ctx)
+	if err != nil {
+		return soonest, err
+	}
+	still := make(map[workflow.PullKey]bool, len(keys))
+	for _, key := range keys {
+		still[key] = true
+		k := known[key]
+		if k == nil {
+			k = &seen{}
+			known[key] = k
+		}
+		if k.running {
+			continue
+		}
+		rec, err := r.config.Service.Pull(ctx, key)
+		if err != nil {
+			return soonest, err
+		}
+		changed := rec.Version != k.version && k.tries == 0
+		if !changed && k.next.After(now) {
+			if k.next.Before(soonest) {
+				soonest = k.next
+			}
+			continue
+		}
+		if !begin(key, rec.Version) {
+			return soonest, nil // one that ends starts the next
+		}
+		k.running = true
+	}
+	for key, k := range known {
+		if !still[key] && !k.running {
+			delete(known, key)
+		}
+	}
+	return soonest, nil
+}
+
+// ended notes how a pass ended and when the next may start.
+func (r *Reporter) ended(ctx context.Context, k *seen, res result) {
+	now := r.config.Now()
+	k.running, k.version, k.next = false, res.version, res.next
+	if res.err == nil {
+		k.tries, k.refused = 0, 0
+		return
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	k.tries++
+	if !errors.Is(res.err, workflow.ErrPassing) {
+		k.refused++
+	}
+	wait := min(time.Second<<min(k.tries-1, 5), longestBackoff)
+	k.next = now.Add(wait)
+	if at := github.RetryAt(res.err); at.After(k.next) {
+		k.next = at
+	}
+	r.config.Log.WarnContext(ctx, "a pull could not be reported", "pull", res.key.String(), "tries", k.tries, "next", k.next, "error", res.err)
+	if k.refused < givenUpAfter {
+		return
+	}
+	// GitHub will not take it (the installation is gone, the conversation is
+	// locked): the next change is tried again.
+	k.tries, k.refused = 0, 0
+	if err := r.giveUp(ctx, res); err != nil {
+		r.config.Log.ErrorContext(ctx, "giving up a report", "pull", res.key.String(), "error", err)
+	}
+}
+
+func (r *Reporter) giveUp(ctx context.Context, res result) error {
+	state, err := r.config.Service.Report(ctx, res.key)
+	if err != nil {
+		return err
+	}
+	state.Version = res.version
+	r.config.Log.ErrorContext(ctx, "a report was given up", "pull", res.key.String(), "version", res.version)
+	return r.config.Service.SaveReport(ctx, state)
+}
+
+// set is a set of strings, safe for concurrent use.
+type set struct {
+	mu sync.Mutex
+	in map[string]bool
+}
+
+func (s *set) has(k string) bool { s.mu.Lock(); defer s.mu.Unlock(); return s.in[k] }
+func (s *set) add(k string)      { s.mu.Lock(); defer s.mu.Unlock(); s.in[k] = true }
+func (s *set) remove(k string)   { s.mu.Lock(); defer s.mu.Unlock(); delete(s.in, k) }
+
+// locks are mutexes by name, kept while somebody has or wants one.
+type locks struct {
+	mu   sync.Mutex
+	held map[string]*lock
+}
+
+type lock struct {
+	sync.Mutex
+	users int
+}
+
+// lock waits for the name's mutex and returns what gives it back.
+func (l *locks) lock(name string) (unlock func()) {
+	l.mu.Lock()
+	k := l.held[name]
+	if k == nil {
+		k = &lock{}
+		l.held[name] = k
+	}
+	k.users++
+	l.mu.Unlock()
+	k.Lock()
+	return func() {
+		k.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if k.users--; k.users == 0 {
+			delete(l.held, name)
+		}
+	}
+}
