@@ -128,7 +128,8 @@ func forms(value string) []string {
 	quoted := strconv.Quote(value)
 	out = append(out, jsonForm(value, true), jsonForm(value, false), quoted[1:len(quoted)-1],
 		strings.ReplaceAll(strings.ReplaceAll(jsonForm(value, false), "${", "$${"), "%{", "%%{"),
-		url.QueryEscape(value), url.PathEscape(value), lowerEscapes(url.QueryEscape(value)), (&url.URL{User: url.User(value)}).User.String())
+		url.QueryEscape(value), url.PathEscape(value), lowerEscapes(url.QueryEscape(value)), url.User(value).String(),
+		base64.StdEncoding.EncodeToString([]byte(value)), base64.URLEncoding.EncodeToString([]byte(value))) // with what pads them
 	for shift := range 3 {
 		out = append(out, base64Form(base64.RawStdEncoding, value, shift), base64Form(base64.RawURLEncoding, value, shift))
 	}

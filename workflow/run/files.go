@@ -167,7 +167,9 @@ func awaitLock(name string) error {
 }
 
 // writeJSON writes a file so that it is there whole or not at all.
-func writeJSON(name string, v any) error { return writeFile(name, v, func(*os.File) error { return nil }) }
+func writeJSON(name string, v any) error {
+	return writeFile(name, v, func(*os.File) error { return nil })
+}
 
 // writeDurably is writeJSON for what must still be there after a power cut.
 func writeDurably(name string, v any) error {

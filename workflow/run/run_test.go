@@ -114,7 +114,7 @@ func export(ctx context.Context, s run.ExportSpec) ([]string, error) {
 		return nil, ctx.Err()
 	}
 	if _, err := os.Stat(filepath.Join(s.GitDir, "refused")); err == nil {
-		return nil, errors.New("The symlink out leaves the tree.") //lint:ignore ST1005 a sentence for people
+		return nil, errors.New("The symlink out leaves the tree.") // a sentence for people
 	}
 	if err := os.CopyFS(s.Dir, os.DirFS(s.GitDir)); err != nil {
 		return nil, err
