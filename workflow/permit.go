@@ -52,7 +52,7 @@ func MayPlan(in MayPlanInput) *Trouble {
 		return nil // a listed app's own heads: the list is the permission
 	}
 	if !in.Rules.Plan.Includes(who, role) {
-		return refuse(fmt.Sprintf("%s may not plan here", shown(who.Login)),
+		return refuse(fmt.Sprintf("%s may not plan here", strings.Trim(mention(who), "`")),
 			fmt.Sprintf("%s has the role `%s` on this repository.", mention(who), roleOrNone(role)), whoMay(in.Rules))
 	}
 	return nil

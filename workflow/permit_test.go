@@ -25,6 +25,10 @@ func TestMayPlan(t *testing.T) {
 		{"command by one who may not", func(in *MayPlanInput) { in.Request, in.ActorRole = command, RoleRead }, "ada may not plan here"},
 		{"named user", func(in *MayPlanInput) { in.AuthorRole, in.Rules.Plan = RoleRead, Who{Users: []string{"ada"}} }, ""},
 		{"role is not asked for", func(in *MayPlanInput) { in.AuthorRole, in.Rules.Plan = RoleAdmin, Who{Users: []string{"eve"}} }, "ada may not plan here"},
+		{"an account that is gone", func(in *MayPlanInput) { in.Pull.Author, in.AuthorRole = Actor{}, RoleNone }, "The account that is gone may not plan here"},
+		{"a gone account is no named user", func(in *MayPlanInput) {
+			in.Pull.Author, in.AuthorRole, in.Rules.Plan = Actor{}, RoleNone, Who{Users: []string{""}}
+		}, "may not plan here"},
 		{"fork", func(in *MayPlanInput) { in.Pull.Fork = true }, "forks are not planned"},
 		{"fork, by command", func(in *MayPlanInput) { in.Pull.Fork, in.Request, in.ActorRole = true, command, RoleAdmin }, "forks are not planned"},
 		{"draft", func(in *MayPlanInput) { in.Pull.Draft = true }, ""},

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// TestConfigurationPage holds docs/configuration.md to the code: its examples are
+// good, and it names every setting.
+func TestConfigurationPage(t *testing.T) {
+	data, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs1, _, _ := testKeys(t)
+	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(data), -1)
+	if len(examples) != 2 {
+		t.Fatalf("got %d examples, want the server's and the repository's", len(examples))
+	}
+	for _, e := range examples {
+		if isRepoConfig("x.yml", []byte(e[1])) {
+			if _, faults := workflow.ParseRepoConfig(".cardea.yml", []byte(e[1])); len(faults) > 0 {
+				t.Error(lines(faults))
+			}
+			continue
+		}
+		if _, faults := parseConfig("cardea.yml", []byte(e[1]), []string{"CARDEA_GITHUB_PRIVATE_KEY=" + pkcs1}); len(faults) > 0 {
+			t.Error(lines(faults))
+		}
+	}
+	r := &configReader{cfg: &Config{}}
+	names := []string{}
+	for _, s := range r.settings() {
+		names = append(names, s.path)
+	}
+	for key := range r.ruleKeys(&workflow.Rules{}) {
+		names = append(names, key)
+	}
+	for _, name := range names {
+		if !strings.Contains(string(data), "`"+name+"`") && !strings.Contains(string(data), "`"+name+".") {
+			t.Errorf("the page does not name %s", name)
+		}
+	}
+}
