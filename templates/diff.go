@@ -38,11 +38,12 @@ const (
 	arrow       = " -> " // between the two sides, as Terraform prints it
 )
 
-// DiffOf renders a change for a page, in full.
-func DiffOf(c workflow.Change) []DiffLine { return diffOf(c, pageLimits) }
+// headless reports a change whose one line says all: an output.
+func headless(c workflow.Change) bool { return len(c.Attributes) == 1 && c.Mode == "output" }
 
+// diffOf renders a change: a heading, then its attributes.
 func diffOf(c workflow.Change, lim diffLimits) []DiffLine {
-	if len(c.Attributes) == 1 && c.Mode == "output" {
+	if headless(c) {
 		return attributeLines(outputAttribute(c), 0, "", lim)
 	}
 	lines := []DiffLine{{Mark: actionMark(c.Action), Text: oneLine(c.Address) + " " + doing(c)}}

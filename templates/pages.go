@@ -93,6 +93,7 @@ type ShownGroup struct {
 // ShownChange is one change as a page shows it.
 type ShownChange struct {
 	Word, Class, Address string
+	Say                  string // what happens to it, in a few words
 	Lines                []DiffLine
 	Open                 bool
 }
@@ -219,8 +220,11 @@ func ShowChanges(changes []workflow.Change) []ShownChange {
 	out := make([]ShownChange, len(changes))
 	for i, c := range changes {
 		risky := c.Action == workflow.ActionDelete || c.Action == workflow.ActionReplace
-		out[i] = ShownChange{Word: ActionWord(c), Class: string(c.Action), Address: Clean(c.Address), Lines: DiffOf(c),
+		out[i] = ShownChange{Word: ActionWord(c), Class: string(c.Action), Address: Clean(c.Address), Say: doing(c), Lines: diffOf(c, pageLimits),
 			Open: len(changes) <= 12 || risky && len(changes) <= 60}
+		if !headless(c) { // the page has a heading of its own
+			out[i].Lines = out[i].Lines[1:]
+		}
 	}
 	return out
 }

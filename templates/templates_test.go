@@ -166,3 +166,18 @@ func TestEqualPlansOnce(t *testing.T) {
 		t.Errorf("the comment lacks %q", want)
 	}
 }
+
+// BenchmarkSummary is what the report loop pays for the two largest kinds of pull.
+func BenchmarkSummary(b *testing.B) {
+	var all []project
+	for i := range 100 {
+		all = append(all, huge(fmt.Sprintf("prod/p%03d", i), 100, 5))
+	}
+	for name, v := range map[string]workflow.PullView{"5,000 resources": view(huge("prod/fleet", 5000, 12)), "100 projects of 100": view(all...)} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				templates.Summary(v, links)
+			}
+		})
+	}
+}

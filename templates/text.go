@@ -21,7 +21,9 @@ func Clean(text string) string {
 		return text
 	}
 	text = strings.ToValidUTF8(text, "\uFFFD")
-	text = terminalCodes.ReplaceAllString(text, "")
+	if strings.ContainsAny(text, "\x1b\u009b") {
+		text = terminalCodes.ReplaceAllString(text, "")
+	}
 	return visible(strings.ReplaceAll(text, "\r\n", "\n"))
 }
 
@@ -31,6 +33,8 @@ func visible(text string) string {
 	b.Grow(len(text))
 	for _, r := range text {
 		switch {
+		case ' ' <= r && r < 0x7f:
+			b.WriteByte(byte(r))
 		case r == '\r':
 			b.WriteByte('\n')
 		case r == '\n' || r == '\t':
@@ -136,6 +140,9 @@ func Escape(text string) string {
 				b.WriteString("<!-- -->")
 			}
 		case '-', '+', '=':
+			if r == '-' && i >= 2 && strings.EqualFold(text[i-2:i], "gh") { // GH-12 is a reference
+				b.WriteString("<!-- -->")
+			}
 			if i == 0 { // at the start of a line it would be a list or a heading
 				b.WriteByte('\\')
 			}

@@ -309,7 +309,7 @@ func TestFilter(t *testing.T) {
 	w := sample(t)
 	for action, want := range map[string][]string{"destroy": {"aws_s3_bucket.logs"}, "create": {"aws_subnet.private"}, "": {"aws_s3_bucket.logs", "aws_instance.web", "aws_subnet.private"}, "nonsense": nil} {
 		var got []string
-		for _, m := range regexp.MustCompile(`</span> <code>([^<]*)</code></summary>`).FindAllStringSubmatch(w.body("/runs/run01?action="+action), -1) {
+		for _, m := range regexp.MustCompile(`</span> <code>([^<]*)</code>`).FindAllStringSubmatch(w.body("/runs/run01?action="+action), -1) {
 			got = append(got, m[1])
 		}
 		if d := cmp.Diff(want, got); d != "" {
