@@ -1,0 +1,148 @@
+package workflow
+
+import (
+	"fmt"
+	"sort"
+)
+
+// dependencies turns the names of depends_on, base's and head's together, into
+// the names that hold.
+func (r *resolver) dependencies(projects []Project) {
+	held := map[string]bool{}
+	var all []string
+	headNames, baseNames := map[string]ProjectKey{}, map[string]ProjectKey{}
+	for _, p := range projects {
+		held[p.Name] = true
+		all = append(all, p.Name)
+	}
+	for _, h := range r.head {
+		headNames[h.Name] = h.Key()
+	}
+	for _, b := range r.base {
+		baseNames[b.Name] = b.Key()
+	}
+	said := map[string]bool{}
+	for i := range projects {
+		p := &projects[i]
+		var deps []string
+		for _, d := range r.baseByKey[p.Key()].DependsOn {
+			// A dependency on what this change deletes is over.
+			if name, ok := r.names[baseNames[d]]; ok {
+				deps = append(deps, name)
+			}
+		}
+		for _, d := range p.DependsOn {
+			switch name, ok := r.names[headNames[d]]; {
+			case ok:
+				deps = append(deps, name)
+			case held[d]:
+				deps = append(deps, d)
+			default:
+				fault := fmt.Sprintf("`depends_on` names `%s`, and no project is called that%s", d, meant(d, all))
+				if id := fmt.Sprint(p.Position, fault); !said[id] {
+					said[id] = true
+					r.faults.Add(p.Position, "%s", fault)
+				}
+			}
+		}
+		p.DependsOn = union(deps, nil)
+	}
+}
+
+// uniqueNames adds a fault for every name that two projects have.
+func (r *resolver) uniqueNames(sorted []Project) {
+	for i := 1; i < len(sorted); i++ {
+		a, b := sorted[i-1], sorted[i]
+		if a.Name != b.Name {
+			continue
+		}
+		if b.Position.Line == 0 {
+			a, b = b, a
+		}
+		at := b.Position
+		if at.Line == 0 {
+			at = Position{File: r.in.Head.File, Line: 1, Column: 1}
+		}
+		r.faults.Add(at, "two projects are called `%s`: directory `%s` (Terraform workspace `%s`) and directory `%s` (Terraform workspace `%s`). "+
+			"A project of the base branch keeps its name until the change is merged", b.Name, a.Dir, a.TerraformWorkspace, b.Dir, b.TerraformWorkspace)
+	}
+}
+
+// circles adds a fault for every circle of depends_on, said once.
+func (r *resolver) circles(projects []Project) {
+	byName := map[string]*Project{}
+	for i := range projects {
+		byName[projects[i].Name] = &projects[i]
+	}
+	const visiting, done = 1, 2
+	state := map[string]int{}
+	for i := range projects {
+		// An own stack: a chain of ten thousand must not be a recursion.
+		type frame struct {
+			p    *Project
+			next int
+		}
+		if state[projects[i].Name] == done {
+			continue
+		}
+		stack := []frame{{p: &projects[i]}}
+		state[projects[i].Name] = visiting
+		for len(stack) > 0 {
+			top := &stack[len(stack)-1]
+			if top.next >= len(top.p.DependsOn) {
+				state[top.p.Name] = done
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			name := top.p.DependsOn[top.next]
+			top.next++
+			switch dep := byName[name]; {
+			case dep == nil:
+			case state[name] == visiting:
+				r.faults.Add(top.p.Position, "`depends_on` runs in a circle: `%s` depends on `%s`, which depends on it", top.p.Name, name)
+			case state[name] == 0:
+				state[name] = visiting
+				stack = append(stack, frame{p: dep})
+			}
+		}
+	}
+}
+
+// notes says where head asks for a name or an environment that does not hold.
+func (r *resolver) notes(projects []Project) []string {
+	var notes []string
+	type relabel struct {
+		asked, holds string
+		strictest    bool
+	}
+	groups, order := map[relabel][]string{}, []relabel{}
+	for _, p := range projects {
+		if p.HeadEnvironment == "" {
+			continue
+		}
+		k := relabel{p.HeadEnvironment, p.Environment, p.Strictest}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], p.Name)
+	}
+	for _, k := range order {
+		holds := "no environment holds"
+		switch {
+		case k.holds != "":
+			holds = "`" + k.holds + "` holds"
+		case k.strictest:
+			holds = "the strictest rules of the repository hold"
+		}
+		notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. Until it is merged, %s.", someNames(groups[k]), k.asked, holds))
+	}
+	sort.Slice(r.renames, func(i, j int) bool { return r.renames[i][0] < r.renames[j][0] })
+	for i, rename := range r.renames {
+		if i == 5 {
+			notes = append(notes, fmt.Sprintf("This change gives %d more projects new names.", len(r.renames)-i))
+			break
+		}
+		notes = append(notes, fmt.Sprintf("This change calls `%s` by the name `%s`, which holds once it is merged.", rename[0], rename[1]))
+	}
+	return notes
+}
