@@ -127,7 +127,7 @@ func (engine) Plan(context.Context, workflow.PlanJob) (workflow.Result, error) {
 // world is a service on a store on disk, with a source, a clock and rules that
 // the test sets, and what the app and the worker would do.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	now    time.Time
 	source *source
 	store  workflow.Store
@@ -141,7 +141,7 @@ type world struct {
 // baseFiles is main at the start: four projects.
 var baseFiles = files{"a/main.tf": "1", "b/main.tf": "1", "c/main.tf": "1", "d/main.tf": "1"}
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
 		t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),

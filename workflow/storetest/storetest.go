@@ -373,7 +373,7 @@ func checkHistory(t *testing.T, b *bench) {
 				return err
 			}
 			if e.Seq == 0 {
-				return errors.New("Append set no Seq")
+				return errors.New("appending set no Seq")
 			}
 		}
 		return tx.Append(&workflow.Event{Repo: 8, Text: "elsewhere"})
