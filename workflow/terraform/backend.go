@@ -1,15 +1,11 @@
 package terraform
 
 import (
-	"fmt"
 	"io/fs"
 	"maps"
 	"path"
 	"path/filepath"
 	"slices"
-
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -63,7 +59,7 @@ func terraformWorkspace(p workflow.Project) string {
 // mergeBackendConfig lays a backend configuration file over the block's
 // attributes, as terraform does. False: it does not parse or is not literal.
 func mergeBackendConfig(attributes map[string]string, name string, data []byte) bool {
-	f, diags := hclsyntax.ParseConfig(data, name, hcl.InitialPos)
+	f, diags := parseHCL(name, data)
 	if diags.HasErrors() {
 		return false
 	}
@@ -83,6 +79,6 @@ func (g *gathering) localState(attributes map[string]string) {
 		place = fallback
 	}
 	if !filepath.IsAbs(place) {
-		g.refuse("%s", fmt.Sprintf("Its state would be lost: the local backend keeps it at `%s`, among the files of the run. Give it another backend, or an absolute `%s`.", place, key))
+		g.refuse("Its state would be lost: the local backend keeps it at `%s`, among the files of the run. Give it another backend, or an absolute `%s`.", place, key)
 	}
 }

@@ -68,7 +68,11 @@ func (p *planning) relative(file string) string {
 
 // lockMend is the line to run.
 func (p *planning) lockMend() string {
-	return fmt.Sprintf("Run `%s -chdir=%s providers lock -platform=%s` (and one -platform for each other machine it is used on) and commit the result.", p.tool.name, p.job.Project.Dir, platform())
+	dir := p.job.Project.Dir
+	if strings.ContainsAny(dir, " '\"$\\`;&|<>()*?[]") {
+		dir = quoteShell(dir)
+	}
+	return fmt.Sprintf("Run `%s -chdir=%s providers lock -platform=%s` (and one -platform for each other machine it is used on) and commit the result.", p.tool.name, dir, platform())
 }
 
 // lockFault recognises that init failed over the lock file.

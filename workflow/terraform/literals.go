@@ -62,7 +62,7 @@ func (l *literals) json(data []byte) {
 		switch v := v.(type) {
 		case string:
 			if strings.Contains(v, "${") {
-				if expr, diags := hclsyntax.ParseTemplate([]byte(v), "", hcl.InitialPos); !diags.HasErrors() {
+				if expr := parseTemplate(v); expr != nil {
 					l.walk(expr)
 				}
 			}
@@ -155,7 +155,7 @@ func flatten(into map[string]string, prefix string, body hcl.Body) (whole bool) 
 			whole = false
 			continue
 		}
-		flattenValue(into, prefix+name, v)
+		whole = flattenValue(into, prefix+name, v) && whole
 	}
 	b, ok := body.(*hclsyntax.Body)
 	if !ok {
@@ -173,19 +173,25 @@ func flatten(into map[string]string, prefix string, body hcl.Body) (whole bool) 
 	return whole
 }
 
-// flattenValue takes a literal apart; literals have no sets, so keys always print.
-func flattenValue(into map[string]string, name string, v cty.Value) {
+// flattenValue takes a literal apart; literals have no sets, so keys always
+// print. In JSON a template is a string like any other: it is not literal.
+func flattenValue(into map[string]string, name string, v cty.Value) (whole bool) {
 	if s, ok := printed(v); ok {
+		if strings.Contains(s, "${") {
+			return false
+		}
 		into[name] = s
-		return
+		return true
 	}
 	if v.IsNull() || !v.IsKnown() || !v.CanIterateElements() {
-		return
+		return true
 	}
+	whole = true
 	for it := v.ElementIterator(); it.Next(); {
 		key, element := it.Element()
 		if k, ok := printed(key); ok {
-			flattenValue(into, name+"."+k, element)
+			whole = flattenValue(into, name+"."+k, element) && whole
 		}
 	}
+	return whole
 }

@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -17,7 +16,7 @@ type lockedProvider struct {
 // Positions of diagnostics have no file.
 func parseLockFile(data []byte) (map[string]lockedProvider, []workflow.Diagnostic) {
 	out := map[string]lockedProvider{}
-	f, diags := hclsyntax.ParseConfig(data, "", hcl.InitialPos)
+	f, diags := parseHCL("", data)
 	p := newParser()
 	p.report(diags)
 	if f == nil {

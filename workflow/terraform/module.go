@@ -11,7 +11,6 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/json"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -89,14 +88,8 @@ func newParser() *parser { return &parser{module: &module{}, calls: map[string]b
 
 // file reads one file. What does not parse is reported, the rest still counts.
 func (p *parser) file(name string, data []byte) {
-	var f *hcl.File
-	var diags hcl.Diagnostics
 	p.text, p.json = data, strings.HasSuffix(name, ".json")
-	if p.json {
-		f, diags = json.Parse(data, name)
-	} else {
-		f, diags = hclsyntax.ParseConfig(data, name, hcl.InitialPos)
-	}
+	f, diags := parseHCL(name, data)
 	p.report(diags)
 	if f == nil || f.Body == nil {
 		return
@@ -256,7 +249,7 @@ func jsonText(b hcl.Body) string {
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
 		v, diags := attrs[name].Expr.Value(nil)
 		if diags.HasErrors() {
-			fmt.Fprintf(&out, "%s=%v\x00", name, attrs[name].Expr.Variables())
+			out.WriteString(name + "=?\x00") // strings are not evaluated here, so this hardly happens
 			continue
 		}
 		fmt.Fprintf(&out, "%s=%#v\x00", name, v)

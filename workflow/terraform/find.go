@@ -1,0 +1,20 @@
+package terraform
+
+import (
+	"context"
+	"os"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Find returns the program that a plan without wishes of its own would use,
+// downloading it where it must. Its error is a sentence that says what to install where.
+func Find(ctx context.Context, tools workflow.Tools) (string, error) {
+	scratch, err := os.MkdirTemp("", "cardea-tool-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(scratch)
+	t, err := findTool(ctx, Options{}, workflow.PlanJob{Tools: tools, Files: workflow.RunFiles{Tmp: scratch}}, scratch)
+	return t.path, err
+}

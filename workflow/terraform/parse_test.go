@@ -1,0 +1,72 @@
+package terraform
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// TestNesting: what the recursive parsers cannot take is refused before they see it.
+func TestNesting(t *testing.T) {
+	t.Parallel()
+	const n = 50_000
+	open := func(s string) string { return "x = " + strings.Repeat(s, n) }
+	deep := map[string]string{
+		"parentheses": open("("), "with closers in comments": open("(/*)*/"), "lists": open("["), "objects": open("{\n a = "), "templates": open(`"${`), "not": open("!"), "minus": open("-"),
+		"minus in lines": "x = (" + strings.Repeat("-\n", n), "conditions": open("a ? b : "), "directives": "x = \"" + strings.Repeat("%{ if true }", n), "blocks": strings.Repeat("a {\n", n), "functions": open("f("),
+	}
+	for name, text := range deep {
+		f, diags := parseHCL("x.tf", []byte(text))
+		if f != nil || !diags.HasErrors() {
+			t.Errorf("%s: it was parsed", name)
+		}
+	}
+	if f, diags := parseHCL("x.tf.json", []byte(strings.Repeat(`{"a":[`, n))); f != nil || !diags.HasErrors() {
+		t.Error("JSON: it was parsed")
+	}
+	if parseTemplate(strings.Repeat("${(", n)) != nil {
+		t.Error("a template: it was parsed")
+	}
+	flat := map[string]string{
+		"lists":     strings.Repeat("x {\na = [-1, !true, -2, { b = \"${c}-${d}\" }]\n}\n", 5000),
+		"condition": strings.Repeat("x {\na = b ? c : d\n}\n", 5000),
+		"a list":    "a = [\n" + strings.Repeat("-1,\n", 20000) + "]\n",
+		"blocks":    strings.Repeat("resource \"a\" \"b\" {\n  tags = merge({ x = 1 }, [for y in z : y if y != \"\"]...)\n  h = <<-EOT\n   text ${x} %{ if y }z%{ endif }\n  EOT\n}\n", 3000),
+	}
+	for name, text := range flat {
+		if _, diags := parseHCL("x.tf", []byte(text)); diags.HasErrors() {
+			t.Errorf("%s: %v", name, diags)
+		}
+		if got := nesting([]byte(text), hclsyntax.LexConfig); got > 20 {
+			t.Errorf("%s: got nesting %d", name, got)
+		}
+	}
+}
+
+// FuzzModule: whatever a pull holds, reading it ends, without a panic, the same way twice.
+func FuzzModule(f *testing.F) {
+	for _, seed := range []string{
+		s3, two, backend, "module \"m\" { source = \"../${x}\" }", "x = file(\"${path.module}/a\")", "terraform {\n cloud {}\n required_providers {\n a = {}\n }\n}\n",
+		"resource \"a\" \"b\" {\n provisioner \"local-exec\" {\n command = \"./x\"\n }\n}\n", `{"terraform":{"backend":{"s3":{"key":"${x}"}}},"module":{"m":{"source":"./m"}}}`, "%{ if", "<<E\n${", "\x00\xff",
+	} {
+		f.Add(seed, false)
+		f.Add(seed, true)
+	}
+	f.Fuzz(func(t *testing.T, text string, asJSON bool) {
+		name := "x.tf"
+		if asJSON {
+			name = "x.tf.json"
+		}
+		read := func() *module { p := newParser(); p.file(name, []byte(text)); return p.finish() }
+		one, two := read().at("d"), read().at("d")
+		if one.ProviderConfig != two.ProviderConfig || strings.Join(one.Calls, " ") != strings.Join(two.Calls, " ") || strings.Join(one.Files, " ") != strings.Join(two.Files, " ") {
+			t.Errorf("got %+v, then %+v", one, two)
+		}
+		for _, c := range append(one.Calls, one.Files...) {
+			if strings.Contains(c, "\x00") {
+				t.Errorf("a placeholder is left in %q", c)
+			}
+		}
+	})
+}
