@@ -64,10 +64,10 @@ func (r *Reporter) Pass(ctx context.Context, key workflow.PullKey) (next time.Ti
 			return time.Time{}, err
 		}
 		w := Desired(p.view, p.peers, r.config.Links, p.annotate(ctx))
-		p.checks(ctx, w)
-		if w.Final {
+		if w.Final { // who sees a completed check and reads the comment must find the end there too
 			p.comment(ctx, w)
 		}
+		p.checks(ctx, w)
 		p.replies(ctx)
 		if !w.Final {
 			p.comment(ctx, w)

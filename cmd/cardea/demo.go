@@ -8,6 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/cardea-iac/cardea/app/report"
+	"github.com/cardea-iac/cardea/internal/localgithub"
+	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
 // demoCmd is the whole product on one machine.
@@ -58,7 +62,11 @@ func (k demoCmd) Run(c *console, ctx bind) (err error) {
 
 // startDemo makes the world, applies the sample, starts the server and opens two pulls.
 func startDemo(ctx context.Context, dir, listen string, out io.Writer) (_ *demo, err error) {
-	tool, err := findTool()
+	tools, err := previewTools()
+	if err != nil {
+		return nil, err
+	}
+	tool, err := terraform.Find(ctx, tools)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +88,9 @@ func startDemo(ctx context.Context, dir, listen string, out io.Writer) (_ *demo,
 	}
 	say(fmt.Sprintf("a monorepo of %d projects in %d environments, applied with %s", len(sampleEnvironments)*len(sampleComponents), len(sampleEnvironments), filepath.Base(tool)))
 	if err := w.seed(ctx, tool); err != nil {
+		return nil, err
+	}
+	if err := w.gh.RequireChecks(w.repo, "main", []localgithub.RequiredCheck{{Context: report.PlanCheck, AppID: w.app.ID}, {Context: report.ApplyCheck, AppID: w.app.ID}}); err != nil {
 		return nil, err
 	}
 	say("the server")

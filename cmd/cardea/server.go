@@ -19,6 +19,7 @@ import (
 
 	"github.com/cardea-iac/cardea/app"
 	"github.com/cardea-iac/cardea/app/page"
+	"github.com/cardea-iac/cardea/app/report"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/bolt"
 	"github.com/cardea-iac/cardea/workflow/git"
@@ -78,9 +79,10 @@ func (s *server) connect() error {
 	}
 	s.service = workflow.NewService(workflow.ServiceConfig{Store: s.store, Source: mirrors, Engine: terraform.New(terraform.Options{}),
 		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Log: s.log})
-	s.app, err = app.New(app.Config{WebURL: s.cfg.GitHub.WebURL, APIURL: s.cfg.GitHub.APIURL, AppID: s.cfg.GitHub.AppID, PrivateKey: s.cfg.GitHub.PrivateKey,
+	s.app, err = app.New(app.Config{APIURL: s.cfg.GitHub.APIURL, AppID: s.cfg.GitHub.AppID, PrivateKey: s.cfg.GitHub.PrivateKey,
 		Secrets: s.cfg.GitHub.WebhookSecrets, Prefixes: s.cfg.Prefixes, PublicURL: s.publicURL(), Service: s.service, Rules: s.cfg.Rules,
-		Log: s.log, Metrics: s.metrics})
+		Log: s.log, Metrics: s.metrics,
+		SameFile: func(_ context.Context, rec workflow.PullRecord, file string) bool { return mirrors.SameFile(rec, file) }})
 	if err != nil {
 		return err
 	}
@@ -172,7 +174,7 @@ func (s *server) sayHow() {
 }
 
 func (s *server) handler() http.Handler {
-	pages := page.New(page.Config{Service: s.service, WebURL: s.cfg.GitHub.WebURL, Prefix: s.cfg.Prefixes[0], Log: s.log, Checks: app.PageChecks,
+	pages := page.New(page.Config{Service: s.service, WebURL: s.cfg.GitHub.WebURL, Prefix: s.cfg.Prefixes[0], Log: s.log, Checks: pageChecks,
 		Logs: func(id string) (io.ReadSeekCloser, error) { return run.OpenLog(s.cfg.DataDir, id) }})
 	mux := http.NewServeMux()
 	mux.Handle("/webhook", s.app.Handler())
@@ -180,6 +182,12 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("/", pages)
 	return mux
+}
+
+// pageChecks says on pages what the checks of a head say.
+func pageChecks(pulls []workflow.PullRecord) (plan, apply page.Check) {
+	p, a := report.StandingOfHead(pulls).Checks()
+	return page.Check{Status: p[0], Conclusion: p[1]}, page.Check{Status: a[0], Conclusion: a[1]}
 }
 
 // readyz: the store can be written, the disk is above its floor, not closing.

@@ -411,16 +411,6 @@ func (s *story) cmdSummary(ts *testscript.TestScript, _ []string) error {
 	return err
 }
 
-func replies(now pullNow) string {
-	var b strings.Builder
-	for _, c := range now.Comments {
-		if strings.HasPrefix(c, "<!-- cardea:reply -->") {
-			b.WriteString(c + "\n----\n")
-		}
-	}
-	return b.String()
-}
-
 // replies: prints our other comments; their number is the last line.
 func (s *story) cmdReplies(ts *testscript.TestScript, _ []string) error {
 	now, err := s.author.look(context.Background(), s.pull)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -164,4 +165,33 @@ func explainFetch(err error) error {
 		return fmt.Errorf("GitHub refused the App's token for git (the App needs the permission contents: read): %w", err)
 	}
 	return err
+}
+
+// SameFile reports whether a file of a pull's planned tree is the same in its
+// head: only then a line of it is the same line to people. Anything that cannot be read is not.
+func (m *Mirrors) SameFile(rec workflow.PullRecord, file string) bool {
+	lock := m.lock(rec.Pull.Repo.ID)
+	lock.RLock()
+	defer lock.RUnlock()
+	r, err := open(m.MirrorDir(rec.Pull.Repo))
+	if err != nil {
+		return false
+	}
+	head, err := r.treeOf(rec.Pull.Head.SHA)
+	if err != nil {
+		return false
+	}
+	planned, err := OpenTree(m.MirrorDir(rec.Pull.Repo), rec.Tree)
+	if err != nil {
+		return false
+	}
+	id := func(t workflow.Tree) any {
+		info, err := fs.Stat(t, file)
+		if err != nil {
+			return err
+		}
+		return info.Sys()
+	}
+	a, isID := id(planned).(workflow.ObjectID)
+	return isID && a == id(r.fsTree(head))
 }
