@@ -233,3 +233,19 @@ func repository(p payload) Decision {
 	}
 	return Decision{Note: "the repository " + p.Repository.FullName + ": " + p.Action, Repos: []workflow.Repo{p.repo()}}
 }
+
+// Ignores reports whether an event with this action is ignored whatever else it
+// says: recovery does not fetch those.
+func Ignores(event, action string) bool {
+	switch event {
+	case "ping", "push", "merge_group", "pull_request_review":
+		return true
+	case "check_run":
+		return action != "rerequested" && action != "requested_action"
+	case "check_suite":
+		return action != "rerequested"
+	case "issue_comment":
+		return action != "created"
+	}
+	return false
+}

@@ -165,9 +165,9 @@ func (c *Client) Repos(ctx context.Context, installation int64) ([]workflow.Repo
 
 // Attempt is one entry of the App's delivery log.
 type Attempt struct {
-	ID          int64
-	GUID, Event string
-	At          time.Time
+	ID                  int64
+	GUID, Event, Action string
+	At                  time.Time
 }
 
 // Attempts reads a page of the App's delivery log, newest first; cursor "" is
@@ -179,7 +179,7 @@ func (c *Client) Attempts(ctx context.Context, cursor string) (list []Attempt, n
 		return nil, "", fmt.Errorf("reading the delivery log: %w", err)
 	}
 	for _, d := range page {
-		list = append(list, Attempt{ID: d.GetID(), GUID: d.GetGUID(), Event: d.GetEvent(), At: d.GetDeliveredAt().Time})
+		list = append(list, Attempt{ID: d.GetID(), GUID: d.GetGUID(), Event: d.GetEvent(), Action: d.GetAction(), At: d.GetDeliveredAt().Time})
 	}
 	return list, resp.Cursor, nil
 }

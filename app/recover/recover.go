@@ -136,7 +136,7 @@ func (r *Recovery) missed(ctx context.Context, since time.Time) ([]github.Attemp
 		}
 		for _, a := range list {
 			key := a.GUID + " " + a.Event
-			if seen[key] || a.At.Before(since) || !slices.Contains(event.Known, a.Event) {
+			if seen[key] || a.At.Before(since) || !slices.Contains(event.Known, a.Event) || event.Ignores(a.Event, a.Action) {
 				continue
 			}
 			seen[key] = true
