@@ -172,7 +172,7 @@ type answer struct {
 // restMux finds the route of a request: the first of the table that fits. (http.ServeMux refuses GitHub's paths:
 // issues/comments/{id} and issues/{number}/comments overlap.)
 func (s *Server) restMux() http.Handler {
-	table := s.routes()
+	table := routes()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := r.Context().Value(callKey{}).(*call)
 		for _, rt := range table {

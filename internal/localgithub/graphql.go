@@ -15,6 +15,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 //go:embed schema.graphql
@@ -22,14 +23,17 @@ var schemaText string
 
 // graphQL is the part of GitHub's schema that is served. Queries are checked against it, so that a field that GitHub
 // does not have, or that is missing here, is an error.
-type graphQL struct{ schema *ast.Schema }
+type graphQL struct {
+	schema *ast.Schema
+	rules  *rules.Rules
+}
 
 func newGraphQL() (*graphQL, error) {
 	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "schema.graphql", Input: schemaText})
 	if err != nil {
 		return nil, fmt.Errorf("the GraphQL schema: %w", err)
 	}
-	return &graphQL{schema: schema}, nil
+	return &graphQL{schema: schema, rules: rules.NewDefaultRules()}, nil
 }
 
 // thing is an object of the schema. A field is a plain value, a *thing, a list of things, or a function of its
@@ -77,7 +81,7 @@ func (s *Server) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		writeReply(w, fail(http.StatusBadRequest, "A query attribute must be specified and must be a string."))
 		return
 	}
-	doc, errs := gqlparser.LoadQuery(s.gql.schema, in.Query)
+	doc, errs := gqlparser.LoadQueryWithRules(s.gql.schema, in.Query, s.gql.rules)
 	if len(errs) > 0 {
 		writeReply(w, ok(obj{"errors": queryErrors(errs)}))
 		return

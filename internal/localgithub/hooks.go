@@ -32,19 +32,18 @@ type delivery struct {
 	headers    http.Header // nil for what this package does not sign: see SendRaw
 
 	// The outcome; done is set last.
-	done      bool
-	url       string
-	at        time.Time
-	duration  time.Duration
-	status    string
-	code      int
-	answer    http.Header
-	answered  string
-	throttled bool
+	done     bool
+	url      string
+	at       time.Time
+	duration time.Duration
+	status   string
+	code     int
+	answer   http.Header
+	answered string
 }
 
 // keptDeliveries is how many attempts an App's log keeps; GitHub keeps three days of them.
-const keptDeliveries = 20000
+const keptDeliveries = 5000
 
 // DeliveryOptions say how webhooks are sent. GitHub promises no order; the zero value sends one after the other, in
 // the order of the events.

@@ -213,9 +213,16 @@ func (s *Server) mergeState(p *pull) string {
 		return "DRAFT"
 	case len(s.missing(p)) > 0:
 		return "BLOCKED"
+	case p.repo.protection[p.baseRef].Strict && p.mergable.behind:
+		return "BEHIND"
 	}
 	for _, run := range latest(p.repo.runsAt(p.head)) {
 		if run.status != "completed" || !slices.Contains([]string{"success", "neutral", "skipped"}, run.conclusion) {
+			return "UNSTABLE"
+		}
+	}
+	for _, st := range p.repo.statusesAt(p.head) {
+		if st.state != "success" {
 			return "UNSTABLE"
 		}
 	}

@@ -203,7 +203,7 @@ func (p *pull) fork() bool { return p.headRepo == nil || p.headRepo.id != p.repo
 // mergability is what GitHub works out in the background once somebody looks.
 type mergability struct {
 	known, running, ok bool
-	head, base         string // of what
+	behind             bool // the head lacks commits of the base branch
 	testMerge          string
 }
 

@@ -77,7 +77,12 @@ func (s *Server) testMerge(dir, baseRef, head string, number int, by signature) 
 	if err != nil {
 		return mergability{}, err
 	}
-	m := mergability{known: true, ok: clean, head: head, base: base}
+	m := mergability{known: true, ok: clean}
+	uptodate, err := s.git.isAncestor(s.base, dir, base, head)
+	if err != nil {
+		return mergability{}, err
+	}
+	m.behind = !uptodate
 	if !clean {
 		return m, nil
 	}

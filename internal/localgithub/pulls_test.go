@@ -59,6 +59,7 @@ func TestMergeGate(t *testing.T) {
 	review := func(login, event string) func(setup) {
 		return func(s setup) { must(s.w.t, s.w.Review("acme/infra", s.n, login, event, "text")) }
 	}
+	admin := func(s setup) { must(s.w.t, s.w.SetPermission("acme/infra", "ada", "admin")) }
 	plan := func() Protection { return Protection{Checks: []RequiredCheck{{Context: "plan"}}} }
 	for _, tt := range []struct {
 		name string
@@ -68,6 +69,8 @@ func TestMergeGate(t *testing.T) {
 		want string // part of the refusal, "" when merged
 	}{
 		{name: "no rules"},
+		{name: "admin", prot: plan(), do: []func(setup){admin}},
+		{name: "admin too", prot: Protection{Checks: plan().Checks, EnforceAdmins: true}, do: []func(setup){admin}, want: "is expected"},
 		{name: "check missing", prot: plan(), want: `"plan\" is expected`},
 		{name: "check failing", prot: plan(), do: []func(setup){check("failure")}, want: "is failing"},
 		{name: "check cancelled", prot: plan(), do: []func(setup){check("cancelled")}, want: "is failing"},
@@ -124,6 +127,12 @@ func TestMergeOverREST(t *testing.T) {
 	_, _, err = gh.PullRequests.Merge(w.ctx, "acme", "infra", n, "", &github.PullRequestOptions{SHA: head})
 	if got := status(t, err); got != 405 {
 		t.Errorf("merge of a head that is behind: got %d, want 405", got)
+	}
+	_, _, err = gh.PullRequests.Get(w.ctx, "acme", "infra", n)
+	must(t, err)
+	must(t, w.Idle(w.ctx))
+	if p, _, err := gh.PullRequests.Get(w.ctx, "acme", "infra", n); err != nil || p.GetMergeableState() != "behind" || !p.GetMergeable() {
+		t.Errorf("mergeable_state: got %s %v, want behind", p.GetMergeableState(), err)
 	}
 	must(t, w.Protect("acme/infra", "main", Protection{}))
 	res, _, err := gh.PullRequests.Merge(w.ctx, "acme", "infra", n, "because", &github.PullRequestOptions{SHA: head, MergeMethod: "squash"})

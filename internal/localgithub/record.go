@@ -44,7 +44,7 @@ func pick(h http.Header, names []string) http.Header {
 
 // Older exchanges lose their bodies, so that a long run does not eat the machine's memory.
 const (
-	keptBodies  = 4000
+	keptBodies  = 2000
 	largestBody = 512 << 10
 )
 

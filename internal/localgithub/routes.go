@@ -8,8 +8,11 @@ import (
 const repoPath = "/repos/{owner}/{repo}"
 
 // routes are all REST endpoints, with the permission each asks for. The first that fits a request is taken.
-func (s *Server) routes() []route {
-	const issuesWrite = "issues=write; pull_requests=write" // for comments on pulls: see commentNeeds
+func routes() []route {
+	return append(append(appRoutes(), repoRoutes()...), checkRoutes()...)
+}
+
+func appRoutes() []route {
 	return []route{
 		{pattern: "GET /app", only: "app", do: getApp},
 		{pattern: "GET /app/installations", only: "app", do: listInstallations},
@@ -25,7 +28,12 @@ func (s *Server) routes() []route {
 		{pattern: "GET /user", do: getSelf},
 		{pattern: "GET /users/{username}", do: getUser},
 		{pattern: "GET /orgs/{org}/teams/{team}/memberships/{username}", need: "members=read", do: teamMembership},
+	}
+}
 
+func repoRoutes() []route {
+	const issuesWrite = "issues=write; pull_requests=write" // for comments on pulls: see commentNeeds
+	return []route{
 		{pattern: "GET " + repoPath, need: "metadata=read", do: getRepo},
 		{pattern: "GET " + repoPath + "/branches/{branch}", need: "contents=read", free: true, do: getBranch},
 		{pattern: "GET " + repoPath + "/branches/{branch}/protection", need: "administration=read", role: "admin", do: getProtection},
@@ -35,7 +43,6 @@ func (s *Server) routes() []route {
 		{pattern: "GET " + repoPath + "/commits/{ref}", need: "contents=read", free: true, do: getCommit},
 		{pattern: "GET " + repoPath + "/compare/{basehead...}", need: "contents=read", free: true, do: compare},
 		{pattern: "GET " + repoPath + "/collaborators/{username}/permission", need: "metadata=read", do: permission},
-
 		{pattern: "GET " + repoPath + "/pulls", need: "pull_requests=read", do: listPulls},
 		{pattern: "POST " + repoPath + "/pulls", need: "pull_requests=write", free: true, do: createPull},
 		{pattern: "GET " + repoPath + "/pulls/{number}", need: "pull_requests=read", do: getPull},
@@ -46,7 +53,6 @@ func (s *Server) routes() []route {
 		{pattern: "GET " + repoPath + "/pulls/{number}/reviews", need: "pull_requests=read", do: listReviews},
 		{pattern: "POST " + repoPath + "/pulls/{number}/reviews", need: "pull_requests=write", do: createReview},
 		{pattern: "PUT " + repoPath + "/pulls/{number}/reviews/{review}/dismissals", need: "pull_requests=write", role: "write", do: dismissReview},
-
 		{pattern: "GET " + repoPath + "/issues/comments/{id}", need: "issues=read", do: getComment},
 		{pattern: "PATCH " + repoPath + "/issues/comments/{id}", need: issuesWrite, do: updateComment},
 		{pattern: "DELETE " + repoPath + "/issues/comments/{id}", need: issuesWrite, do: deleteComment},
@@ -56,7 +62,11 @@ func (s *Server) routes() []route {
 		{pattern: "GET " + repoPath + "/issues/{number}/comments", need: "issues=read", do: listComments},
 		{pattern: "POST " + repoPath + "/issues/{number}/comments", do: createComment},
 		{pattern: "POST " + repoPath + "/issues/{number}/reactions", need: issuesWrite, do: createIssueReaction},
+	}
+}
 
+func checkRoutes() []route {
+	return []route{
 		{pattern: "POST " + repoPath + "/check-runs", need: "checks=write", role: "app", free: true, do: createRun},
 		{pattern: "PATCH " + repoPath + "/check-runs/{id}", need: "checks=write", role: "app", do: updateRun},
 		{pattern: "GET " + repoPath + "/check-runs/{id}", need: "checks=read", do: getRun},

@@ -308,12 +308,14 @@ func (s *Server) Suspend(id int64, suspended bool) error {
 func (s *Server) SetInstallationRepo(id int64, full string, present bool) error {
 	s.mu.Lock()
 	r, err := s.st.find(full)
+	if in := s.st.installs[id]; err == nil && in != nil && in.all {
+		err = fmt.Errorf("installation %d is on all repositories", id)
+	}
 	s.mu.Unlock()
 	if err != nil {
 		return err
 	}
 	return s.withInstallation(id, func(in *installation) {
-		in.all = false
 		in.repos[r.id] = present
 		fields := obj{"repository_selection": "selected", "repositories_added": []obj{}, "repositories_removed": []obj{}, "requester": nil}
 		action := "added"

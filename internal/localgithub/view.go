@@ -241,6 +241,9 @@ func (s *Server) pullView(r *http.Request, p *pull) pullView {
 		v.Blocked = append(v.Blocked, "This branch has conflicts with "+p.baseRef+" that must be resolved.")
 	}
 	missing := s.missing(p)
+	if p.repo.protection[p.baseRef].Strict && p.mergable.behind {
+		missing = append(missing, "This branch is out of date with "+p.baseRef+".")
+	}
 	v.Blocked = append(v.Blocked, missing...)
 	v.CanBypass = p.repo.may(by, "admin") && !p.repo.protection[p.baseRef].EnforceAdmins && !p.draft && len(v.Blocked) == len(missing)
 	v.CanMerge = p.closed == nil && v.CanWrite && (len(v.Blocked) == 0 || v.CanBypass)
