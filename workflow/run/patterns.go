@@ -34,6 +34,7 @@ var patterns = []pattern{
 
 var (
 	pemBegin = regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----`)
+	pemHint  = []byte("PRIVATE KEY-----")
 	pemEnd   = []byte("-----END")
 )
 
@@ -96,10 +97,19 @@ func (l *lines) end() []byte {
 func (l *lines) line() {
 	line := l.key(l.skip(l.buf))
 	l.write(line, spans(line))
-	if begin := pemBegin.FindAllIndex(line, -1); begin != nil && !bytes.Contains(line[begin[len(begin)-1][1]:], pemEnd) {
+	if opensKey(line) {
 		l.pem = pemLines
 	}
 	l.buf = l.buf[:0]
+}
+
+// opensKey reports whether a private key begins in a line and does not end there.
+func opensKey(line []byte) bool {
+	if !bytes.Contains(line, pemHint) {
+		return false
+	}
+	begin := pemBegin.FindAllIndex(line, -1)
+	return begin != nil && !bytes.Contains(line[begin[len(begin)-1][1]:], pemEnd)
 }
 
 // key hides a line inside a private key and returns what follows the key's end.

@@ -149,10 +149,11 @@ func FuzzRedact(f *testing.F) {
 
 // A log of 100 MB costs little memory, keeps its beginning and its end, and says what it lost.
 func TestHugeOutput(t *testing.T) {
-	if testing.Short() {
-		t.Skip("writes 100 MB")
+	size := 100_000_000
+	if raceDetector {
+		size /= 10
 	}
-	tr := newTrial(t, `head -c 100000000 /dev/zero | tr '\0' 'a' | sed 's/a\{100\}/&\n/g'; echo; echo the end; grep VmHWM /proc/$PPID/status`)
+	tr := newTrial(t, fmt.Sprintf("head -c %d", size)+` /dev/zero | tr '\0' 'a' | sed 's/a\{100\}/&\n/g'; echo; echo the end; grep VmHWM /proc/$PPID/status`)
 	tr.job.LogLimit = 1 << 20
 	_, p := tr.run(t)
 	log := read(t, p, "log")
@@ -164,7 +165,7 @@ func TestHugeOutput(t *testing.T) {
 		t.Fatalf("the beginning is not whole: %d bytes, %.100q", len(head), head)
 	}
 	var lost int
-	if _, err := fmt.Sscanf(tail, "%d bytes of this log were discarded here", &lost); err != nil || lost < 98_000_000 || lost > 101_100_000-900_000 {
+	if _, err := fmt.Sscanf(tail, "%d bytes of this log were discarded here", &lost); err != nil || lost < size+size/100-1_100_000 || lost > size+size/100-900_000 {
 		t.Errorf("got %.80q (%v)", tail, err)
 	}
 	_, end, ok := strings.Cut(tail, "the end\n")
@@ -173,25 +174,25 @@ func TestHugeOutput(t *testing.T) {
 		t.Fatalf("the end is not whole: %d bytes, %q, %v", len(tail), end, err)
 	}
 	t.Logf("peak memory of the runner: %d kB", kB)
-	if kB > 50_000 { // a Go process of this size takes 15 to 20 MB by itself
+	if kB > 30_000 && !raceDetector { // 10 MB in all are usual
 		t.Errorf("the runner took %d kB", kB)
 	}
 }
 
+// What passes the redactor costs no memory.
 func TestRedactorMemory(t *testing.T) {
 	r := run.NewRedactor(io.Discard, "correct-horse")
 	line := []byte(strings.Repeat(strings.Repeat("y", 99)+"\n", 300))
 	var before, after runtime.MemStats
-	runtime.GC()
 	runtime.ReadMemStats(&before)
-	for range 100_000_000 / len(line) {
+	for range 20_000_000 / len(line) {
 		if _, err := r.Write(line); err != nil {
 			t.Fatal(err)
 		}
 	}
 	runtime.ReadMemStats(&after)
-	if got := after.HeapSys - before.HeapSys; after.HeapSys > before.HeapSys && got > 8<<20 {
-		t.Errorf("100 MB of output took %d bytes of memory, want less than 8 MiB", got)
+	if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+		t.Errorf("20 MB of output allocated %d bytes, want less than 1 MiB", got)
 	}
 }
 
