@@ -115,7 +115,7 @@ func FuzzFence(f *testing.F) {
 
 // FuzzInline: whatever the text, as prose, code or in a cell of a table it adds no element but code.
 func FuzzInline(f *testing.F) {
-	for _, s := range []string{"", "plain", "`a` b `c", "a|b", "<b>", "[x](y)", "*a*", "@acme #1", "http://x.example", "www.example.com", "a@b.example", "\\", "&lt;", "- a", "1. a", "> q", "=", "![i](j)", "$x$", "`` ` ``", "~~a~~", "+ x", "    x", "GH-12"} {
+	for _, s := range []string{"", "plain", "`a` b `c", "a|b", "<b>", "[x](y)", "*a*", "@acme #1", "http://x.example", "www.example.com", "a@b.example", "\\", "&lt;", "- a", "1. a", "> q", "=", "![i](j)", "$x$", "`` ` ``", "~~a~~", "+ x", "    x", "GH-12", "0`.", "1``."} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

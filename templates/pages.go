@@ -182,23 +182,6 @@ func write(w io.Writer, name string, page any) error {
 	return err
 }
 
-type sentencePart struct {
-	Text string
-	Code bool
-}
-
-// sentenceParts splits a sentence of ours at its code, as Prose does.
-func sentenceParts(sentence string) []sentencePart {
-	var out []sentencePart
-	parts := strings.Split(Clean(sentence), "`")
-	for i, p := range parts {
-		if p != "" {
-			out = append(out, sentencePart{p, i%2 == 1 && i < len(parts)-1})
-		}
-	}
-	return out
-}
-
 func markClass(l DiffLine) string {
 	switch l.Mark {
 	case '+':

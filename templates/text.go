@@ -178,18 +178,42 @@ func ProseCell(sentence string) string { return prose(sentence, Escape, CodeCell
 func proseHTML(sentence string) string { return prose(sentence, escapeHTML, codeHTML) }
 
 func prose(sentence string, text, code func(string) string) string {
-	parts := strings.Split(strings.ReplaceAll(sentence, "\n", " "), "`")
 	var b strings.Builder
-	for i, part := range parts {
-		switch {
-		case part == "":
-		case i%2 == 1 && i < len(parts)-1:
-			b.WriteString(code(part))
-		default:
-			b.WriteString(keepSpaces(part, text))
+	for _, part := range sentenceParts(strings.ReplaceAll(sentence, "\n", " ")) {
+		if part.Code {
+			b.WriteString(code(part.Text))
+		} else {
+			b.WriteString(keepSpaces(part.Text, text))
 		}
 	}
 	return b.String()
+}
+
+// sentencePart is a piece of a sentence of ours.
+type sentencePart struct {
+	Text string
+	Code bool
+}
+
+// sentenceParts splits a sentence at the code in it: what stands between a pair
+// of backticks. A backtick without its like is text.
+func sentenceParts(sentence string) []sentencePart {
+	parts := strings.Split(sentence, "`")
+	if n := len(parts); n%2 == 0 {
+		parts = append(parts[:n-2], parts[n-2]+"`"+parts[n-1])
+	}
+	var out []sentencePart
+	for i, p := range parts {
+		code := i%2 == 1
+		switch last := len(out) - 1; {
+		case p == "":
+		case !code && last >= 0 && !out[last].Code:
+			out[last].Text += p
+		default:
+			out = append(out, sentencePart{p, code})
+		}
+	}
+	return out
 }
 
 // keepSpaces applies text to part and gives it back the space at either end.
