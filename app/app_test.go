@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/cardea-iac/cardea/internal/localgithub"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -92,5 +90,3 @@ func TestToken(t *testing.T) {
 		}
 	}
 }
-
-var _ = cmp.Diff

@@ -71,7 +71,7 @@ type tokenKey struct{ installation, repo int64 }
 // The pace of writes: GitHub asks for a second between them; a plan's handful may go at once.
 const (
 	writeEvery = time.Second
-	writeBurst = 12
+	writeBurst = 20
 )
 
 // New returns a client. It calls nobody yet; a key that cannot be read is an error.

@@ -1,0 +1,226 @@
+package app_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cardea-iac/cardea/internal/localgithub"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// rest makes a REST call as ada.
+func (w *world) rest(method, path, body string) (status int, answer string) {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.gh.APIURL()+path, strings.NewReader(body))
+	ok(w.t, err)
+	req.Header.Set("Authorization", "token "+w.ada)
+	resp, err := http.DefaultClient.Do(req)
+	ok(w.t, err)
+	defer func() { ok(w.t, resp.Body.Close()) }()
+	raw, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(must(w.t, raw, err))
+}
+
+func (w *world) restJSON(path string, out any) {
+	w.t.Helper()
+	status, body := w.rest("GET", path, "")
+	if status != 200 {
+		w.t.Fatalf("GET %s: %d %s", path, status, body)
+	}
+	ok(w.t, json.Unmarshal([]byte(body), out))
+}
+
+// Each command gets its reaction and exactly one answer, whoever writes it; what
+// is not for us, edited, or an app's gets none.
+func TestCommands(t *testing.T) {
+	w := newWorld(t, 2)
+	number, _ := w.planned("feature")
+	tests := []struct {
+		who, text string
+		want      string // in the reply; "" for none
+	}{
+		{"ada", "cardea help", "| Command | Does |"},
+		{"ada", "cardea status", "p00"},
+		{"ada", "cardea plann", "Did you mean"},
+		{"ada", "cardea apply", "comes later"},
+		{"ada", "cardea plan -p nothing", "nothing"},
+		{"ada", "cardea plan --destroy", "is not allowed here"},
+		{"joe", "cardea plan", "may not plan"},
+		{"ada", "looks good\ncardea plan", ""},
+		{"ada", "> cardea plan", ""},
+	}
+	replies := 0
+	for _, tt := range tests {
+		id := w.say(number, tt.who, tt.text)
+		w.quiet()
+		got := w.ours(number, reply)
+		if tt.want == "" {
+			if len(got) != replies {
+				t.Errorf("%q was answered: %q", tt.text, got[len(got)-1].Body)
+			}
+			continue
+		}
+		if replies++; len(got) != replies || !strings.Contains(got[len(got)-1].Body, tt.want) {
+			t.Fatalf("%q: got %d replies, want %d, the last with %q: %+v", tt.text, len(got), replies, tt.want, got)
+		}
+		w.eventually("a reaction to "+tt.text, func() bool { return slices.Contains(w.reactions(number, id), "eyes") })
+	}
+	w.waitRuns(0)
+}
+
+func (w *world) reactions(number int, id int64) []string {
+	w.t.Helper()
+	list, err := w.gh.Comments(repoName, number)
+	ok(w.t, err)
+	for _, c := range list {
+		if c.ID == id {
+			return c.Reactions
+		}
+	}
+	return nil
+}
+
+// A command that reaches us late is not carried out, and one reply says so.
+func TestOldCommand(t *testing.T) {
+	w := newWorld(t, 2)
+	number, _ := w.planned("feature")
+	w.mu.Lock()
+	w.ahead = 31 * time.Minute
+	w.mu.Unlock()
+	w.say(number, "ada", "cardea plan")
+	w.quiet()
+	if got := w.ours(number, reply); len(got) != 1 || !strings.Contains(got[0].Body, "older than 30 minutes") {
+		t.Errorf("got %+v", got)
+	}
+	w.waitRuns(0)
+}
+
+// Buttons and re-runs are commands: of people who may plan, for the head as it is, once.
+func TestButtons(t *testing.T) {
+	w := newWorld(t, 2)
+	number, head := w.planned("feature")
+	plan := w.check(head, "cardea/plan")
+	ok(t, w.gh.PressButton("ada", plan.ID, "plan"))
+	w.waitRuns(2)
+	ok(t, w.gh.PressButton("ada", plan.ID, "plan")) // pressed twice: the run is still shown until the page is loaded again
+	w.wantChecks(head, "in_progress", "queued")
+	w.planAll(noChanges())
+	w.quiet()
+	w.waitRuns(0)
+	w.wantChecks(head, "success", "success")
+
+	ok(t, w.gh.Rerequest("rob", w.check(head, "cardea/plan: p00").ID))
+	w.waitRuns(1)
+	w.planAll(changes())
+	w.quiet()
+	w.wantChecks(head, "success", "action_required")
+
+	ok(t, w.gh.RerequestAll("ada", w.check(head, "cardea/plan").SuiteID))
+	w.waitRuns(2)
+	w.planAll(noChanges())
+	w.quiet()
+
+	old := w.check(head, "cardea/plan")
+	head = w.commit("feature", map[string]string{"p00/main.tf": "y\n"})
+	w.waitRuns(2)
+	w.planAll(noChanges())
+	w.quiet()
+	ok(t, w.gh.Rerequest("ada", old.ID))
+	w.quiet()
+	if got := w.ours(number, reply); len(got) != 1 || !strings.Contains(got[0].Body, "no longer the head") {
+		t.Errorf("a button of an old head: %+v", got)
+	}
+	w.wantChecks(head, "success", "success")
+}
+
+// Deliveries sent again, under new GUIDs and in another order, ask for nothing new.
+func TestReplays(t *testing.T) {
+	w := newWorld(t, 2)
+	number, head := w.open("feature", 0)
+	w.waitRuns(1)
+	w.say(number, "ada", "cardea status")
+	w.planAll(changes())
+	w.quiet()
+	all := w.gh.Deliveries()
+	for _, d := range slices.Backward(all) {
+		if d.Event == "installation" || d.Event == "ping" {
+			continue
+		}
+		if status, err := w.gh.SendRaw(localgithub.RawDelivery{AppID: w.ghAp.ID, Event: d.Event, Payload: d.Payload}); err != nil || status != 202 {
+			t.Fatalf("replaying %s: %d %v", d.Event, status, err)
+		}
+	}
+	w.quiet()
+	w.waitRuns(0)
+	w.wantChecks(head, "success", "action_required")
+	if n := len(w.ours(number, reply)); n != 1 {
+		t.Errorf("got %d replies, want 1", n)
+	}
+	rec, err := w.svc.Pull(t.Context(), w.key(number))
+	ok(t, err)
+	if n := len(rec.Projects[0].Runs); n != 1 {
+		t.Errorf("%d runs were made, want 1", n)
+	}
+}
+
+// Who may plan: a writer's pull, not a reader's; not a fork's; not a draft where the rule says so.
+func TestPermission(t *testing.T) {
+	w := newWorld(t, 2)
+	ok(t, w.gh.SetPermission(repoName, "ada", "write"))
+	number, head := w.open("feature", 0)
+	w.waitRuns(1)
+	w.planAll(changes())
+	w.quiet()
+	w.mu.Lock()
+	w.rules.Plan = workflow.Who{Role: workflow.RoleAdmin}
+	w.mu.Unlock()
+	head2 := w.commit("feature", map[string]string{"p00/main.tf": "z\n"})
+	w.wantChecks(head2, "action_required", "action_required")
+	w.quiet()
+	w.waitRuns(0)
+	if c := w.check(head2, "cardea/plan"); !strings.Contains(c.Title, "ada may not plan") {
+		t.Errorf("title %q", c.Title)
+	}
+	_, _ = number, head
+}
+
+// While the server is down nothing is lost: what GitHub delivered to nobody is found in its log.
+func TestRecover(t *testing.T) {
+	w := newWorld(t, 3)
+	number, _ := w.planned("feature")
+	w.stop()
+	second, head := w.open("other", 1)
+	w.say(number, "ada", "cardea status")
+	w.say(number, "ada", "cardea help")
+	ok(t, w.gh.Idle(t.Context()))
+	w.start()
+	w.waitRuns(1)
+	w.planAll(noChanges())
+	w.quiet()
+	w.wantChecks(head, "success", "success")
+	w.eventually("both replies", func() bool { return len(w.ours(number, reply)) == 2 })
+
+	// What GitHub never sent is found by looking at the pulls.
+	w.stop()
+	w.gh.LoseDeliveries()
+	ok(t, w.gh.SetPullState(repoName, number, "ada", "closed"))
+	head = w.commit("other", map[string]string{"p02/main.tf": "q\n"})
+	w.start()
+	w.waitRuns(2)
+	w.planAll(noChanges())
+	w.wantChecks(head, "success", "success")
+	w.quiet()
+	rec, err := w.svc.Pull(t.Context(), w.key(number))
+	ok(t, err)
+	if rec.Pull.State != workflow.PullClosed {
+		t.Errorf("the pull that was closed meanwhile is %s", rec.Pull.State)
+	}
+	if n := len(w.ours(second, summary)); n != 1 {
+		t.Errorf("got %d summary comments, want 1", n)
+	}
+}
