@@ -195,6 +195,9 @@ func notAllowed(o PlanOptions, rules Rules) []string {
 }
 
 func permission(e Expansion, rules Rules) MayPlanInput {
+	if e.AuthorRole == "" && e.Pull.Author == e.Request.Actor {
+		e.AuthorRole = e.ActorRole // for a command only the sender's is read
+	}
 	return MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: e.ActorRole, AuthorRole: e.AuthorRole, RoleError: e.RoleError}
 }
 
@@ -221,9 +224,9 @@ func (s *Service) conclude(ctx context.Context, e Expansion, v verdict) error {
 }
 
 // trouble ends a request because of a trouble. What the head is (a conflict, a
-// faulty configuration) is the pull's trouble whoever asked; a refusal or a
-// failure of a command is its sender's alone where plans stand. A command gets a
-// reply in any case.
+// faulty configuration) is the pull's trouble whoever asked; anything else never
+// takes away plans that stand, and a command's refusal is its sender's alone. A
+// command gets a reply in any case.
 func (s *Service) trouble(tx Tx, req Request, t *Trouble, now time.Time) error {
 	if req.Command != nil {
 		reply := Reply{Kind: ReplyRefused, Text: append([]string{t.Title + "."}, t.Sentences...)}
@@ -243,7 +246,9 @@ func (s *Service) trouble(tx Tx, req Request, t *Trouble, now time.Time) error {
 	}
 	rec.Waiting = ""
 	ofHead := t.Kind == TroubleConflict || t.Kind == TroubleConfig
-	if req.Command != nil && !ofHead && (rec.Known || t.Kind == TroubleNotPermitted) {
+	stands := rec.Known && rec.Trouble == nil
+	ofSender := req.Command != nil && (rec.Known || t.Kind == TroubleNotPermitted)
+	if rec.Pull.Head.SHA == "" || (!ofHead && (stands || ofSender)) {
 		return savePull(tx, rec, now)
 	}
 	if err := s.dropRuns(tx, &rec, OutcomeSuperseded, t.Title+".", now); err != nil {

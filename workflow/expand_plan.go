@@ -191,6 +191,7 @@ func (s *Service) queue(ctx context.Context, e Expansion, rules Rules, f Survey)
 		return s.conclude(ctx, e, verdict{note: "Refused: " + fault, reply: &Reply{Kind: ReplyRefused, Text: []string{fault}}})
 	}
 	ch.notes = append(slices.Clone(f.Notes), ch.notes...)
+	slices.SortStableFunc(ch.projects, func(a, b wanted) int { return cmp.Compare(a.record.Project.Name, b.record.Project.Name) })
 	for i := range ch.projects {
 		if w := &ch.projects[i]; w.plan {
 			if err := s.prepareRun(ctx, e, rules, f, w); err != nil {

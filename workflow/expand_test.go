@@ -392,6 +392,47 @@ func TestRoleThatCannotBeRead(t *testing.T) {
 	want(t, "planned", w.planAll(), []string(nil))
 }
 
+// A refusal or a failure of what was asked for later takes no plan away.
+func TestPlansThatStandAreKept(t *testing.T) {
+	w := newWorld(t)
+	w.commit("head1", baseFiles, files{"a/main.tf": "2", "b/main.tf": "2"})
+	outsiders := func(p *workflow.Pull) { p.Author = workflow.Actor{ID: 3, Login: "eve"} }
+	w.facts(1, "head1", outsiders)
+	w.push(1, "opened")
+	w.say(1, "ada", planOf("a"))
+	w.settle()
+	w.planAll()
+	w.push(1, "ready_for_review")
+	w.settle()
+	want(t, "after a push that may not plan", w.states(1), []string{"a planned", "b queued"})
+	w.source.faults = []error{errors.New("the disk is on fire")}
+	w.say(1, "ada", planOf())
+	w.settle()
+	want(t, "after a command that failed", w.states(1), []string{"a planned", "b queued"})
+	req := w.push(1, "synchronize")
+	if err := w.svc.DeferRequest(t.Context(), req.ID, "GitHub answers 502.", time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "waiting", w.view(1).Waiting, "GitHub answers 502.")
+	w.settle()
+	want(t, "no more", w.view(1).Waiting, "")
+}
+
+func TestCommandOnAClosedPullWeNeverSaw(t *testing.T) {
+	w := newWorld(t)
+	w.facts(1, "head1", func(p *workflow.Pull) { p.State = workflow.PullMerged })
+	w.say(1, "ada", planOf())
+	w.settle()
+	v := w.view(1)
+	if len(v.Replies) != 1 || !strings.Contains(v.Replies[0].Text[0], "merged") || v.Pull.State != workflow.PullMerged {
+		t.Errorf("got %+v, want a reply and the state", v.PullRecord)
+	}
+	open, err := w.svc.OpenPulls(t.Context(), 0)
+	if err != nil || len(open) != 0 {
+		t.Errorf("got open pulls %v, %v", open, err)
+	}
+}
+
 // A command whose pull could never be read is answered all the same.
 func TestCommandOnAPullThatCannotBeRead(t *testing.T) {
 	w := newWorld(t)

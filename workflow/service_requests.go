@@ -274,6 +274,16 @@ func (s *Service) FinishRequest(ctx context.Context, id, note string, reply *Rep
 				return err
 			}
 		}
+		if req.Waiting != "" { // and its pull said so
+			err := s.changePull(tx, req.PullKey(), now, func(rec *PullRecord) bool {
+				waited := rec.Waiting != ""
+				rec.Waiting = ""
+				return waited
+			})
+			if err != nil {
+				return err
+			}
+		}
 		return finishRequest(tx, req, note, now)
 	})
 	if err != nil {

@@ -223,10 +223,10 @@ func (s *Service) again(tx Tx, lost Run, now time.Time) error {
 		return nil
 	}
 	rec, err := tx.Pull(lost.PullKey())
-	if errors.Is(err, ErrNotFound) || rec.Pull.State != PullOpen || rec.Pull.Head.SHA != lost.Head {
+	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
-	if err != nil {
+	if err != nil || rec.Pull.State != PullOpen || rec.Pull.Head.SHA != lost.Head {
 		return err
 	}
 	for i := range rec.Projects {

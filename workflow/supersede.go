@@ -37,12 +37,28 @@ func Supersede(known, live Pull) Supersession {
 // without rules is ignored: the request, if it is a stored one, is finished.
 func (s *Service) Observe(ctx context.Context, req Request, p Pull) error {
 	now := s.now()
+	if known, err := s.observed(ctx, p); err != nil || known {
+		return wrap(err, "reading what is known of "+p.Key().String())
+	}
 	err := s.store.Update(ctx, func(tx Tx) error { return s.observe(tx, req, p, now) })
 	if err != nil {
 		return fmt.Errorf("recording the facts of %s#%d: %w", p.Repo.FullName(), p.Number, err)
 	}
 	s.wake(WakePulls, WakeRuns, WakeInterrupts)
 	return nil
+}
+
+// observed reports whether exactly these facts are known, so that nothing has to be written.
+func (s *Service) observed(ctx context.Context, p Pull) (known bool, err error) {
+	err = s.store.View(ctx, func(tx Tx) error {
+		rec, err := tx.Pull(p.Key())
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		known = err == nil && rec.Pull.UpdatedAt.Equal(p.UpdatedAt) && Supersede(rec.Pull, p) == Supersession{}
+		return err
+	})
+	return known, err
 }
 
 func (s *Service) observe(tx Tx, req Request, p Pull, now time.Time) error {
@@ -55,7 +71,7 @@ func (s *Service) observe(tx Tx, req Request, p Pull, now time.Time) error {
 	}
 	rec, err := tx.Pull(p.Key())
 	if errors.Is(err, ErrNotFound) {
-		if p.State != PullOpen {
+		if p.State != PullOpen && req.Kind != RequestCommand {
 			return nil // it came and went while we looked elsewhere: there is nothing to show
 		}
 		rec = PullRecord{Pull: p, CreatedAt: now, PerProjectChecks: rules.PerProjectChecks}
