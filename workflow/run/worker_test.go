@@ -27,6 +27,11 @@ type shop struct {
 
 func newShop(t *testing.T, plan string) *shop {
 	t.Helper()
+	return newShopWith(t, plan, workflow.DefaultLease)
+}
+
+func newShopWith(t *testing.T, plan string, lease time.Duration) *shop {
+	t.Helper()
 	data := t.TempDir()
 	store, err := bolt.Open(data)
 	if err != nil {
@@ -39,8 +44,8 @@ func newShop(t *testing.T, plan string) *shop {
 	})
 	s := &shop{trial: newTrial(t, plan), store: store}
 	s.launcher.Runs = filepath.Join(data, "runs")
-	s.service = workflow.NewService(workflow.ServiceConfig{Store: store, Rules: func(workflow.Repo) (workflow.Rules, bool) { return workflow.Rules{}, true }})
-	s.worker = &run.Worker{Service: s.service, Launcher: &s.launcher, Parallel: 2, PlanTimeout: time.Minute, Ladder: s.job.Ladder, DiskFloor: -1,
+	s.service = workflow.NewService(workflow.ServiceConfig{Store: store, Lease: lease, Rules: func(workflow.Repo) (workflow.Rules, bool) { return workflow.Rules{}, true }})
+	s.worker = &run.Worker{Service: s.service, Lease: lease, Launcher: &s.launcher, Parallel: 2, PlanTimeout: time.Minute, Ladder: s.job.Ladder, DiskFloor: -1,
 		MirrorDir: func(workflow.Repo) string { return s.job.GitDir }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	s.pull = workflow.Pull{Repo: workflow.Repo{ID: 7, Owner: "acme", Name: "infra"}, Number: 1, State: workflow.PullOpen, Head: workflow.Ref{Ref: "x", SHA: "aaaa"}, UpdatedAt: time.Now()}
 	return s
@@ -186,6 +191,24 @@ func TestWorkerTriesAgain(t *testing.T) {
 			t.Errorf("got %d runs, %v, want that it ends there", len(runs), err)
 		}
 	})
+}
+
+// A run that takes longer than its lease keeps it.
+func TestWorkerRenews(t *testing.T) {
+	t.Parallel()
+	const lease = 4 * time.Second
+	s := newShopWith(t, "echo up; while [ ! -e go ]; do sleep 0.05; done", lease)
+	id := s.queue(t, "a")[0]
+	s.begin(t)
+	s.said(t, id, "up")
+	first := s.until(t, id, func(workflow.Run) bool { return true }).LeaseUntil
+	s.until(t, id, func(r workflow.Run) bool { return r.LeaseUntil.After(first.Add(lease)) })
+	if err := os.WriteFile(filepath.Join(s.launcher.Runs, id+".1", "work", "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.until(t, id, finished); r.Outcome != workflow.OutcomeSucceeded || r.Epoch != 1 {
+		t.Errorf("got %+v, want a success at once", r)
+	}
 }
 
 func TestWorkerInterrupts(t *testing.T) {
