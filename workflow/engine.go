@@ -19,6 +19,24 @@ type Tree struct {
 	fs.FS
 }
 
+// The embedded FS hides the methods beyond Open that make reading a git tree
+// cheap and its symlinks visible; these bring them back.
+
+// ReadDir lists a directory.
+func (t Tree) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(t.FS, name) }
+
+// ReadFile reads a file.
+func (t Tree) ReadFile(name string) ([]byte, error) { return fs.ReadFile(t.FS, name) }
+
+// Stat follows symlinks.
+func (t Tree) Stat(name string) (fs.FileInfo, error) { return fs.Stat(t.FS, name) }
+
+// Lstat does not follow a final symlink.
+func (t Tree) Lstat(name string) (fs.FileInfo, error) { return fs.Lstat(t.FS, name) }
+
+// ReadLink returns a symlink's target as committed.
+func (t Tree) ReadLink(name string) (string, error) { return fs.ReadLink(t.FS, name) }
+
 // Discovery is what an engine found in a tree: every directory that holds its
 // files, and which other directories each one calls as a local module.
 type Discovery struct {
