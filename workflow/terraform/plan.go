@@ -74,6 +74,9 @@ type planning struct {
 }
 
 func (p *planning) run() error {
+	if !filepath.IsLocal(filepath.FromSlash(p.job.Project.Dir)) {
+		return failed("The directory `%s` is outside of the repository.", p.job.Project.Dir)
+	}
 	if info, err := os.Stat(p.dir); err != nil || !info.IsDir() {
 		return failed("The directory `%s` does not exist.", p.job.Project.Dir)
 	}
@@ -84,10 +87,7 @@ func (p *planning) run() error {
 	if p.tool, err = findTool(p.ctx, p.engine.options, p.job, p.dir); err != nil {
 		return err
 	}
-	if p.tf, err = tfexec.NewTerraform(p.dir, p.tool.exec); err != nil {
-		return err
-	}
-	if _, _, err := p.tf.Version(p.uncancelled, false); err != nil { // terraform-exec would ask in the middle of init's log
+	if err := p.start(); err != nil {
 		return err
 	}
 	for _, step := range []func() error{p.init, p.selectWorkspace, p.ready, p.makePlan, p.wholeTree} {
@@ -99,6 +99,22 @@ func (p *planning) run() error {
 		}
 	}
 	return nil
+}
+
+// start makes the one terraform-exec value of the run, with the version known:
+// terraform-exec would ask for it in the middle of init's log.
+func (p *planning) start() error {
+	for {
+		var err error
+		if p.tf, err = tfexec.NewTerraform(p.dir, p.tool.exec); err != nil {
+			return err
+		}
+		_, _, err = p.tf.Version(p.uncancelled, false)
+		if err == nil || p.tool.exec == p.tool.path {
+			return err
+		}
+		p.tool.exec = p.tool.path // the shim cannot run here (a noexec mount): the program itself
+	}
 }
 
 // step runs one terraform command with its output in the log.
@@ -129,6 +145,9 @@ func (p *planning) selectWorkspace() error {
 	name := terraformWorkspace(p.job.Project)
 	if name == workflow.DefaultTerraformWorkspace {
 		return nil // the data directory is fresh
+	}
+	if strings.HasPrefix(name, "-") {
+		return failed("The Terraform workspace %q cannot be: its name begins with a dash.", name) // it would be read as an option
 	}
 	err := p.step("workspace select "+name, func() error { return p.tf.WorkspaceSelect(p.uncancelled, name) })
 	if err == nil {

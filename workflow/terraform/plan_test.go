@@ -102,6 +102,8 @@ resource "terraform_data" "b" { input = 2 }
 		{name: "no such Terraform workspace", project: workflow.Project{TerraformWorkspace: "blue"},
 			reason: "The Terraform workspace \"blue\" does not exist. Create it with `terraform workspace new blue`, or allow it with `create_workspace: true` in the server's rules."},
 		{name: "no such var file", project: workflow.Project{VarFiles: []string{"nope.tfvars"}}, reason: "terraform plan: Failed to read variables file."},
+		{name: "a Terraform workspace that is an option", project: workflow.Project{TerraformWorkspace: "-or-create"}, reason: `The Terraform workspace "-or-create" cannot be: its name begins with a dash.`},
+		{name: "a directory outside", project: workflow.Project{Dir: "../app"}, reason: "The directory `../app` is outside of the repository."},
 		{name: "no such directory", project: workflow.Project{Dir: "nowhere"}, reason: "The directory `nowhere` does not exist."},
 		{name: "version not allowed", project: workflow.Project{Version: "1.0.0"}, tools: workflow.Tools{Versions: ">= 1.5"}, reason: "terraform 1.0.0 is wanted, but the server allows only >= 1.5."},
 		{name: "required_version", files: map[string]string{"app/main.tf": "terraform { required_version = \"< 1.0\" }\n"},
@@ -176,6 +178,19 @@ func TestPlanInputs(t *testing.T) {
 	w.order.Create = false
 	if p := w.mustPlan(); len(p.Notes) != 0 {
 		t.Errorf("got notes %q the second time, want none", p.Notes)
+	}
+}
+
+// TestPlanEnvironment: nothing in the environment may change what a plan means.
+func TestPlanEnvironment(t *testing.T) {
+	t.Parallel()
+	for _, kv := range []string{"TF_CLI_ARGS_plan=-destroy", "TF_CLI_ARGS=-lock=false", "TF_WORKSPACE=prod", "TF_PLUGIN_CACHE_DIR=/x", "TF_DATA_DIR=/x", "TF_CLI_CONFIG_FILE=/x"} {
+		w := newWorld(t, map[string]string{"app/backend.tf": backend, "app/main.tf": two})
+		w.env = []string{kv}
+		name, _, _ := strings.Cut(kv, "=")
+		if a := w.plan(); !strings.Contains(a.Error, name) || a.Log != "" {
+			t.Errorf("%s: got error %q, want a refusal before anything runs\n%s", kv, a.Error, a.Log)
+		}
 	}
 }
 
