@@ -180,6 +180,7 @@ func (h *sender) deliver(d *delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d.duration, d.code, d.status, d.answer, d.answered, d.done = time.Since(start), code, status, header, body, true
+	s.rec.delivered(d)
 	d.app.log = append(d.app.log, d)
 	if len(d.app.log) > keptDeliveries {
 		d.app.log = append([]*delivery(nil), d.app.log[keptDeliveries/10:]...)

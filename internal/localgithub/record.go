@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -24,6 +25,8 @@ type Exchange struct {
 	ResponseBody   []byte
 	Faulted        bool // a FaultRule had its hand in it
 	Cut            bool // bodies were dropped to save memory
+
+	escaped string // Path as it was sent
 }
 
 // Only these headers are kept; Authorization never is.
@@ -52,12 +55,13 @@ type recorder struct {
 	mu   sync.Mutex
 	all  []Exchange
 	file *os.File
+	from string // this program, and where this GitHub keeps its repositories
 	err  error
 }
 
-// newRecorder records to memory and, unless path is empty, also appends every REST exchange to that file.
-func newRecorder(path string) (*recorder, error) {
-	rec := &recorder{}
+// newRecorder records to memory and, unless path is empty, also appends every exchange and every delivery to that file.
+func newRecorder(path, dir string) (*recorder, error) {
+	rec := &recorder{from: filepath.Base(os.Args[0]) + " " + dir}
 	if path == "" {
 		return rec, nil
 	}
@@ -77,11 +81,11 @@ func (s *Server) record(x *Exchange, out answer) {
 func (rec *recorder) add(x Exchange) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	if rec.file != nil && x.Path != "/graphql" {
-		if err := rec.write(x); err != nil && rec.err == nil {
-			rec.err = err // told by close
-		}
+	kind := "rest"
+	if x.Path == "/graphql" {
+		kind = "graphql"
 	}
+	rec.write(kind, x)
 	if len(x.RequestBody) > largestBody || len(x.ResponseBody) > largestBody {
 		x.drop()
 	}
@@ -93,8 +97,11 @@ func (rec *recorder) add(x Exchange) {
 
 func (x *Exchange) drop() { x.RequestBody, x.ResponseBody, x.Cut = nil, nil, true }
 
-// line is an Exchange in the file: one JSON object a line, bodies as the JSON they were.
+// line is an Exchange in the file: one JSON object a line, bodies as the JSON they were. A delivery is one too: its path
+// is EVENT or EVENT/ACTION, its request what was sent.
 type line struct {
+	Kind            string          `json:"kind"` // rest, graphql or delivery
+	Source          string          `json:"source"`
 	Time            time.Time       `json:"time"`
 	Method          string          `json:"method"`
 	Path            string          `json:"path"`
@@ -108,19 +115,33 @@ type line struct {
 	Faulted         bool            `json:"faulted"`
 }
 
-// write appends one line with one write, so that several processes may share a file.
-func (rec *recorder) write(x Exchange) error {
+// delivered writes an attempt to deliver a webhook to the file.
+func (rec *recorder) delivered(d *delivery) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	path := d.event
+	if d.action != "" {
+		path += "/" + d.action
+	}
+	rec.write("delivery", Exchange{Time: d.at, Method: http.MethodPost, Path: path, escaped: path, RequestHeader: d.headers, RequestBody: d.payload, Status: d.code})
+}
+
+// write appends one line with one write, so that several processes may share a file. An error is told by close. The
+// caller holds rec.mu.
+func (rec *recorder) write(kind string, x Exchange) {
+	if rec.file == nil {
+		return
+	}
 	b, err := json.Marshal(line{
-		Time: x.Time, Method: x.Method, Path: x.Path, Query: x.Query, RequestHeaders: x.RequestHeader, RequestBody: asJSON(x.RequestBody),
+		Kind: kind, Source: rec.from, Time: x.Time, Method: x.Method, Path: x.escaped, Query: x.Query, RequestHeaders: x.RequestHeader, RequestBody: asJSON(x.RequestBody),
 		Actor: x.ActorKind, Status: x.Status, ResponseHeaders: x.ResponseHeader, ResponseBody: asJSON(x.ResponseBody), Faulted: x.Faulted,
 	})
-	if err != nil {
-		return fmt.Errorf("rendering an exchange: %w", err)
+	if err == nil {
+		_, err = rec.file.Write(append(b, '\n'))
 	}
-	if _, err := rec.file.Write(append(b, '\n')); err != nil {
-		return fmt.Errorf("writing an exchange: %w", err)
+	if err != nil && rec.err == nil {
+		rec.err = fmt.Errorf("writing an exchange: %w", err)
 	}
-	return nil
 }
 
 // asJSON is the body itself when it is JSON, else a JSON string of it.

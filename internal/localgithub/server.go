@@ -105,7 +105,7 @@ func Start(opts Options) (*Server, error) {
 	s.api = s.url + "/api/v3"
 	s.base, s.stop = context.WithCancel(context.Background())
 	s.Faults = newFaults()
-	if s.rec, err = newRecorder(os.Getenv("CARDEA_EXCHANGES")); err != nil {
+	if s.rec, err = newRecorder(os.Getenv("CARDEA_EXCHANGES"), opts.Dir); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
 	if s.gql, err = newGraphQL(); err != nil {
