@@ -68,11 +68,15 @@ type installed struct {
 
 type tokenKey struct{ installation, repo int64 }
 
-// The pace of writes: GitHub asks for a second between them; a plan's handful may go at once.
-const (
-	writeEvery = time.Second
-	writeBurst = 20
-)
+// newPace paces writes. github.com asks for a second between them (github.md 6.2)
+// and bears short bursts: a plan's handful goes at once. An Enterprise Server,
+// whose API is at /api/v3, has no limits unless its administrators set some.
+func (c *Client) newPace() *rate.Limiter {
+	if strings.HasSuffix(c.base.Path, "/api/v3/") {
+		return rate.NewLimiter(rate.Every(50*time.Millisecond), 100)
+	}
+	return rate.NewLimiter(rate.Every(time.Second), 30)
+}
 
 // New returns a client. It calls nobody yet; a key that cannot be read is an error.
 func New(c Config) (*Client, error) {
@@ -133,7 +137,7 @@ func (c *Client) of(installation int64) *installed {
 	cl := github.NewClient(&http.Client{Transport: auth, Timeout: 3 * c.config.Timeout, CheckRedirect: c.sameHost})
 	cl.BaseURL = c.base
 	cl.UserAgent = "cardea"
-	in := &installed{Client: cl, guard: g, pace: rate.NewLimiter(rate.Every(writeEvery), writeBurst)}
+	in := &installed{Client: cl, guard: g, pace: c.newPace()}
 	c.clients[installation] = in
 	return in
 }
