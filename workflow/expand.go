@@ -68,7 +68,11 @@ func (s *Service) survey(ctx context.Context, p Pull, rules Rules) (Survey, *Tro
 	if err != nil {
 		return Survey{}, nil, fmt.Errorf("fetching %s: %w", short(p.Head.SHA), err)
 	}
-	return SurveyPull(ctx, s.engine, rules, p, co)
+	found, t, err := SurveyPull(ctx, s.engine, rules, p, co)
+	if t != nil {
+		t.BaseSHA, t.Tree = co.Base, co.Planned.ID
+	}
+	return found, t, err
 }
 
 // failExpansion tells people of an error that is not about the change.
@@ -255,6 +259,7 @@ func (s *Service) trouble(tx Tx, req Request, t *Trouble, now time.Time) error {
 		return err
 	}
 	rec.Known, rec.Trouble, rec.Projects, rec.Notes = true, t, nil, nil
+	rec.BaseSHA, rec.Tree = t.BaseSHA, t.Tree
 	if req.Command == nil {
 		if err := tx.Append(event("refused", now, req.PullKey(), t.Title+". "+strings.Join(t.Sentences, " "))); err != nil {
 			return err

@@ -29,9 +29,12 @@ const (
 
 // Trouble is one such reason, for the checks and the page.
 type Trouble struct {
-	Kind        TroubleKind  `json:"kind"`
-	Title       string       `json:"title"`     // at most 100 characters
-	Sentences   []string     `json:"sentences"` // what is wrong, who can mend it, how
+	Kind      TroubleKind `json:"kind"`
+	Title     string      `json:"title"`     // at most 100 characters
+	Sentences []string    `json:"sentences"` // what is wrong, who can mend it, how
+	// BaseSHA and Tree are what was looked at, "" when it did not come to that.
+	BaseSHA     string       `json:"base_sha,omitempty"`
+	Tree        string       `json:"tree,omitempty"`
 	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
 }
 

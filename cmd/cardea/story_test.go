@@ -379,7 +379,8 @@ func (s *story) serverLog() string {
 	return string(text)
 }
 
-// until WORD TEXT: waits until the comment (summary), a reply (reply) or a check (check "NAME STATUS CONCLUSION TITLE") contains TEXT.
+// until WORD TEXT: waits until the comment (summary), a reply (reply) or a check (check "NAME STATUS CONCLUSION TITLE") contains TEXT;
+// until page PATH TEXT: until a page does.
 func (s *story) cmdUntil(_ *testscript.TestScript, args []string) (err error) {
 	s.now, err = s.author.until(context.Background(), s.pull, strings.Join(args, " "), func(now pullNow) bool {
 		switch args[0] {
@@ -388,6 +389,9 @@ func (s *story) cmdUntil(_ *testscript.TestScript, args []string) (err error) {
 			return strings.Contains(text, args[1])
 		case "reply":
 			return strings.Contains(replies(now), args[1])
+		case "page":
+			text, err := s.get(args[1])
+			return err == nil && strings.Contains(text, args[2])
 		}
 		return strings.Contains(checkLines(now), args[1])
 	})
@@ -440,21 +444,30 @@ func (s *story) cmdChecks(ts *testscript.TestScript, _ []string) error {
 
 // page PATH: prints a page of the server.
 func (s *story) cmdPage(ts *testscript.TestScript, args []string) error {
-	resp, err := http.Get(s.server.url + args[0])
+	text, err := s.get(args[0])
+	fmt.Fprintln(ts.Stdout(), text)
+	return err
+}
+
+// get returns a page's status and its body.
+func (s *story) get(path string) (string, error) {
+	resp, err := http.Get(s.server.url + path)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	fmt.Fprintf(ts.Stdout(), "%s\n%s\n", resp.Status, text)
-	return err
+	return resp.Status + "\n" + string(text), err
 }
 
 // calls: the number of API calls that the App made since the last `calls`.
 func (s *story) cmdCalls(ts *testscript.TestScript, _ []string) error {
 	var lines []string
 	for _, x := range s.gh.Exchanges() {
-		if x.ActorKind == "app" || x.ActorKind == "installation" {
+		ours := x.ActorKind == "app" || x.ActorKind == "installation"
+		// What the server asks at its start and every five minutes is not the plan's.
+		recovery := x.Path == "/app/installations" || x.Path == "/installation/repositories" || x.Path == "/app/hook/deliveries" || x.Method+x.Path == "GET/repos/acme/infra/pulls"
+		if ours && !recovery {
 			lines = append(lines, x.Method+" "+x.Path)
 		}
 	}
