@@ -15,10 +15,11 @@ import (
 
 // proc is a process as /proc shows it.
 type proc struct {
-	pid    int
-	parent int
-	zombie bool
-	start  uint64
+	pid     int
+	parent  int
+	session int
+	zombie  bool
+	start   uint64
 }
 
 func readProcess(pid int) (proc, error) {
@@ -36,11 +37,15 @@ func readProcess(pid int) (proc, error) {
 	if err != nil {
 		return proc{}, fmt.Errorf("/proc/%d/stat: %w", pid, err)
 	}
+	session, err := strconv.Atoi(fields[3])
+	if err != nil {
+		return proc{}, fmt.Errorf("/proc/%d/stat: %w", pid, err)
+	}
 	start, err := strconv.ParseUint(fields[19], 10, 64)
 	if err != nil {
 		return proc{}, fmt.Errorf("/proc/%d/stat: %w", pid, err)
 	}
-	return proc{pid: pid, parent: parent, zombie: fields[0] == "Z" || fields[0] == "X", start: start}, nil
+	return proc{pid: pid, parent: parent, session: session, zombie: fields[0] == "Z" || fields[0] == "X", start: start}, nil
 }
 
 // family is this process's children. As a subreaper we are the parent of two
@@ -103,30 +108,51 @@ func children() []proc {
 }
 
 // childrenByScan looks through all processes, for kernels without the children files.
-func childrenByScan() []proc {
+func childrenByScan() []proc { return ours(allPids()) }
+
+func allPids() (pids []string) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
 	}
-	var pids []string
 	for _, e := range entries {
 		pids = append(pids, e.Name())
 	}
-	return ours(pids)
+	return pids
 }
 
 func ours(pids []string) []proc {
-	var out []proc
+	return processes(pids, func(p proc) bool { return p.parent == os.Getpid() })
+}
+
+func processes(pids []string, wanted func(proc) bool) (out []proc) {
 	for _, s := range pids {
 		pid, err := strconv.Atoi(s)
 		if err != nil {
 			continue
 		}
-		if p, err := readProcess(pid); err == nil && p.parent == os.Getpid() {
+		if p, err := readProcess(pid); err == nil && wanted(p) {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// endSession kills what is left of the session that a dead runner led, so that
+// nothing of a lost run goes on beside its repetition. The runner must not have
+// been waited for yet: until then its pid, and with it the session's id, is its own.
+func endSession(leader int) {
+	for range 100 { // what forks meanwhile is found the next time
+		left := processes(allPids(), func(p proc) bool { return p.session == leader && p.pid != leader && !p.zombie })
+		if len(left) == 0 {
+			return
+		}
+		for _, p := range left {
+			kill(p, syscall.SIGKILL)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	fmt.Fprintf(os.Stderr, "a lost run left processes in session %d that could not be ended\n", leader)
 }
 
 // split returns our children: the tools we started, and the orphans.
@@ -156,7 +182,7 @@ func (f family) signalTools(sig syscall.Signal, sent map[proc]bool) {
 	}
 }
 
-// kill signals a child of ours. Nobody but we can reap it, so its pid is still its own; gone is good too.
+// kill signals a process, if it is still that process; gone is good too.
 func kill(p proc, sig syscall.Signal) {
 	if now, err := readProcess(p.pid); err != nil || now.start != p.start {
 		return

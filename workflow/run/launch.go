@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -96,11 +98,25 @@ func (l *Launcher) start(d files, job Job, secrets Secrets) (*Process, error) {
 	}
 	p := &Process{run: job.Run, dir: d, cmd: cmd, redact: NewRedactor(nil, secrets.values()...), conn: here, ready: make(chan struct{}), done: make(chan struct{})}
 	go p.talk(here, secrets)
-	go func() {
-		p.exit = cmd.Wait()
-		close(p.done)
-	}()
+	go p.await()
 	return p, nil
+}
+
+// await waits for the runner's end. One that ended without a result cannot have
+// ended its tools.
+func (p *Process) await() {
+	defer close(p.done)
+	pid := p.cmd.Process.Pid
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, syscall.EINTR) {
+			break // an error shows in Wait again
+		}
+	}
+	if _, err := os.Lstat(p.dir.result()); err != nil {
+		endSession(pid)
+	}
+	p.exit = p.cmd.Wait()
 }
 
 func (l *Launcher) exe() string {

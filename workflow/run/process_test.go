@@ -175,7 +175,7 @@ func TestDeaths(t *testing.T) {
 		{"tool crashes", "-", "kill -SEGV $$", workflow.OutcomeFailed, "plan: signal: segmentation fault"},
 		{"engine panics", "panic", "", workflow.OutcomeFailed, "A fault of Cardea's own ended the run: *** in a panic."},
 		{"runner exits", "exit", "", workflow.OutcomeLost, "The runner died without a result (exit status 3)."},
-		{"runner is killed", "-", "kill -KILL $PPID; sleep 98765", workflow.OutcomeLost, "The runner died without a result (signal: killed)."},
+		{"runner is killed", "-", "sleep 98765 & (sleep 98765 &); kill -KILL $PPID; sleep 98765", workflow.OutcomeLost, "The runner died without a result (signal: killed)."},
 		{"signals of a dying session", "-", "kill -HUP $PPID; kill -TERM $PPID; kill -PIPE $PPID; kill -INT $PPID; sleep 0.2", workflow.OutcomeSucceeded, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -186,6 +186,9 @@ func TestDeaths(t *testing.T) {
 			res, p := tr.run(t)
 			if res.Outcome != tt.outcome || res.NotStarted || !strings.HasPrefix(res.Reason, tt.reason) {
 				t.Errorf("got %+v, want %s because %q", res, tt.outcome, tt.reason)
+			}
+			if strings.Contains(tt.plan, "98765") {
+				gone(t, "98765")
 			}
 			if out := read(t, p, "output"); strings.Contains(out, "sesame") {
 				t.Errorf("the runner's output holds the secret: %s", out)
