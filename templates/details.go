@@ -89,12 +89,23 @@ func share(items []item, limit int) int {
 	return low
 }
 
-// section wraps body under a heading, or folded.
-func section(title, titleHTML, body string, folded bool) string {
-	if folded {
-		return "\n<details><summary>" + titleHTML + "</summary>\n" + body + "\n</details>\n"
+// section wraps body under a heading, or folded. In a folded one what is bold stands out.
+func section(title []Span, body string, folded bool) string {
+	var b strings.Builder
+	for _, s := range title {
+		switch {
+		case folded && s.Bold:
+			b.WriteString("<b>" + proseHTML(s.Text) + "</b>")
+		case folded:
+			b.WriteString(proseHTML(s.Text))
+		default:
+			b.WriteString(Prose(s.Text))
+		}
 	}
-	return "\n#### " + title + "\n" + body
+	if folded {
+		return "\n<details><summary>" + b.String() + "</summary>\n" + body + "\n</details>\n"
+	}
+	return "\n#### " + b.String() + "\n" + body
 }
 
 func (w writer) failure(f Failure, folded bool, limit int) string {
@@ -106,10 +117,10 @@ func (w writer) failure(f Failure, folded bool, limit int) string {
 	}
 	title = sentenceCase(cutRunes(title, 200))
 	body := names
-	if f.Reason != "" {
+	if f.Reason != "" && !f.Told() {
 		body += "\n" + Prose(cutRunes(sentence(f.Reason), 1000)) + "\n"
 	}
-	out := func(body string) string { return section(Prose(title), proseHTML(title), body, folded) }
+	out := func(body string) string { return section([]Span{{Text: title}}, body, folded) }
 	if len(f.Diagnostics) == 0 {
 		return out(body)
 	}
@@ -179,16 +190,18 @@ func fenceCut(info string, lines []string, limit int) string {
 
 // group writes one plan, for all projects that share it.
 func (w writer) group(g Group, blocks []string, folded bool, limit int) string {
-	title := ticked([]string{cutRunes(g.Rows[0].Name(), 120)})[0] + ": " + CountsText(g.Counts)
+	title := []Span{{Text: ticked([]string{cutRunes(g.Rows[0].Name(), 120)})[0] + ": "}}
+	title = append(title, joinSpans(boldCounts(g.Counts, "", ""))...)
 	body := ""
 	if n := len(g.Rows); n > 1 {
-		title = "The same " + count(len(g.Changes), "change", "changes") + " in " + Number(n) + " projects: " + CountsText(g.Counts) + " in each"
+		title[0].Text = "The same " + count(len(g.Changes), "change", "changes") + " in " + Number(n) + " projects: "
+		title = append(title, Span{Text: " in each"})
 		body = "\n" + someOf(namesOf(g.Rows), 10, "") + "\n"
 	}
 	body += w.reasons(g)
 	body += addressList(g.Changes, limit/2)
 	body += w.drift(g)
-	out := func(body string) string { return section(Prose(title), proseHTML(title), body, folded) }
+	out := func(body string) string { return section(title, body, folded) }
 	room := limit - len(out(body))
 	fold := folded || len(w.model.Groups) > 1 || lineCount(g.Changes) > openLines
 	return out(body + w.diff(blocks, len(g.Changes), fold && !folded, room))

@@ -61,7 +61,7 @@ func TestHostile(t *testing.T) {
 }
 
 var allowedElements = map[string]bool{"html": true, "head": true, "body": true, "p": true, "table": true, "thead": true, "tbody": true, "tr": true, "th": true, "td": true,
-	"code": true, "pre": true, "strong": true, "ul": true, "li": true, "details": true, "summary": true, "sub": true, "h4": true, "a": true}
+	"code": true, "pre": true, "strong": true, "ul": true, "li": true, "details": true, "summary": true, "b": true, "sub": true, "h4": true, "a": true}
 
 func checkNodes(t *testing.T, what string, n *nethtml.Node, code bool) {
 	t.Helper()

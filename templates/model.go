@@ -99,6 +99,16 @@ type Failure struct {
 	Diagnostics []workflow.Diagnostic
 }
 
+// Told reports that the diagnostics say what the reason says.
+func (f Failure) Told() bool {
+	for _, d := range f.Diagnostics {
+		if d.Summary != "" && strings.Contains(f.Reason, d.Summary) {
+			return true
+		}
+	}
+	return false
+}
+
 // Said is a sentence with the projects it is about; none: the whole pull.
 type Said struct {
 	Text     string

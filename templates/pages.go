@@ -25,7 +25,7 @@ var htmlFiles embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"parts": sentenceParts, "place": Place, "clean": Clean, "mark": markClass, "short": short, "number": Number, "fingerprint": shortFingerprint,
-	"repoPath": RepoPath, "runPath": RunPath, "projectPath": ProjectPath, "runClass": runClass, "runWord": runWord, "took": Took,
+	"unnamed": unnamed, "repoPath": RepoPath, "runPath": RunPath, "projectPath": ProjectPath, "runClass": runClass, "runWord": runWord, "took": Took,
 }).ParseFS(htmlFiles, "html/*.html"))
 
 // Head is what all pages have.
@@ -180,6 +180,11 @@ func write(w io.Writer, name string, page any) error {
 	// nobody sees are made visible here, one by one, which cannot touch the markup.
 	_, err := io.WriteString(w, visible(b.String()))
 	return err
+}
+
+// unnamed reports an event whose text does not name its project.
+func unnamed(e workflow.Event) bool {
+	return e.Project != "" && !strings.Contains(e.Text, "`"+e.Project+"`")
 }
 
 func markClass(l DiffLine) string {

@@ -107,17 +107,24 @@ func changing(m Model) []Span {
 		verb = "changes"
 	}
 	s := []Span{{fmt.Sprintf("%s of %s affected %s %s: ", Number(m.Tally.Changing), Number(m.Tally.Affected), plural(m.Tally.Affected, "project", "projects"), verb), false}}
-	for i, p := range countSpans(m) {
+	s = append(s, joinSpans(countSpans(m))...)
+	return append(s, Span{".", false})
+}
+
+// joinSpans puts commas between spans; bold neighbours become one.
+func joinSpans(spans []Span) []Span {
+	var out []Span
+	for i, s := range spans {
 		switch {
-		case i > 0 && p.Bold && s[len(s)-1].Bold:
-			s[len(s)-1].Text += ", " + p.Text
+		case i > 0 && s.Bold && out[len(out)-1].Bold:
+			out[len(out)-1].Text += ", " + s.Text
 			continue
 		case i > 0:
-			s = append(s, Span{", ", false})
+			out = append(out, Span{Text: ", "})
 		}
-		s = append(s, p)
+		out = append(out, s)
 	}
-	return append(s, Span{".", false})
+	return out
 }
 
 func plural(n int, one, many string) string {
@@ -134,8 +141,13 @@ func countSpans(m Model) []Span {
 	if replaced == destroyed { // said once, at the end of both
 		replaced = ""
 	}
+	return boldCounts(m.Counts, replaced, destroyed)
+}
+
+// boldCounts are a plan's numbers; what replaces and destroys is bold, with where it does.
+func boldCounts(c workflow.Counts, replaced, destroyed string) []Span {
 	var out []Span
-	for _, w := range countWords(m.Counts) {
+	for _, w := range countWords(c) {
 		s := Span{Text: w.text}
 		switch w.action {
 		case workflow.ActionDelete:
