@@ -144,7 +144,7 @@ func createRun(c *call) reply {
 	by := c.who.via()
 	su := c.s.suiteOf(c.repo, by, in.HeadSHA)
 	if su == nil {
-		su = c.s.newSuite(c.repo, by, in.HeadSHA)
+		su = c.s.newSuite(c.repo, by, headCommit(commit))
 	}
 	run := &checkRun{id: c.s.st.id("check_run"), suite: su, name: *in.Name, status: "queued", started: c.s.now(), actions: []action{}}
 	su.runs = append(su.runs, run)

@@ -105,10 +105,10 @@ func (s *Server) emitSuite(su *suite, action string, by *account) {
 }
 
 // requestSuites makes the empty suite of a pushed head for every App that may write checks, and tells it.
-func (s *Server) requestSuites(r *repo, by *account, ch refChange) {
+func (s *Server) requestSuites(r *repo, by *account, ch refChange, info pushInfo) {
 	for _, in := range sorted(s.st.installs, func(in *installation) int64 { return in.id }) {
 		if in.suspended == nil && in.covers(r) && in.perms["checks"] == "write" && s.suiteOf(r, in.app, ch.new) == nil {
-			su := s.newSuite(r, in.app, ch.new)
+			su := s.newSuite(r, in.app, info.head)
 			su.branch, su.before = ch.branch(), ch.old
 			s.emitSuite(su, "requested", by)
 		}
@@ -126,6 +126,7 @@ func (s *Server) installationEvent(in *installation, name, action string, by *ac
 
 // pushInfo is what git says of a push.
 type pushInfo struct {
+	head    obj // the new tip, nil for what is deleted
 	commits []obj
 	forced  bool
 }
@@ -138,32 +139,45 @@ func (s *Server) pushInfo(ctx context.Context, r *repo, ch refChange) (pushInfo,
 	if ch.new == zeroSHA || !strings.HasPrefix(ch.ref, "refs/heads/") {
 		return info, nil
 	}
-	args := []string{"log", "--reverse", fmt.Sprintf("-n%d", maxPushCommits), "-m", "--first-parent", "--no-renames", "--name-status", "--date=iso-strict",
-		"--format=%x01%H%x00%T%x00%an%x00%ae%x00%aI%x00%B%x00", ch.new}
-	if ch.old != zeroSHA {
-		args = append(args, "^"+ch.old)
-		kept, err := s.git.isAncestor(ctx, r.dir, ch.old, ch.new)
-		if err != nil {
-			return info, err
-		}
-		info.forced = !kept
-	} else {
-		args[2] = "-n1" // a new branch is told with its tip; what is new in it cannot be known from the push alone
+	tip, err := s.pushLog(ctx, r, "-n1", ch.new)
+	if err != nil || len(tip) == 0 {
+		return info, err
 	}
-	out, err := s.git.run(ctx, r.dir, args...)
+	info.head = tip[0]
+	if ch.old == zeroSHA { // what is new in a new branch cannot be known from the push alone: its tip is told
+		info.commits = tip
+		return info, nil
+	}
+	kept, err := s.git.isAncestor(ctx, r.dir, ch.old, ch.new)
 	if err != nil {
 		return info, err
 	}
+	info.forced = !kept
+	info.commits, err = s.pushLog(ctx, r, fmt.Sprintf("-n%d", maxPushCommits), ch.new, "^"+ch.old)
+	return info, err
+}
+
+// pushLog lists commits as push events do, oldest first.
+func (s *Server) pushLog(ctx context.Context, r *repo, args ...string) ([]obj, error) {
+	out, err := s.git.run(ctx, r.dir, append([]string{"log", "--reverse", "--topo-order", "--diff-merges=first-parent", "--no-renames", "--name-status",
+		"--format=%x01%H%x00%T%x00%an%x00%ae%x00%aI%x00%B%x00"}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	html := s.html(r)
+	s.mu.Unlock()
+	all := []obj{}
 	for rec := range strings.SplitSeq(out, "\x01") {
 		f := strings.SplitN(rec, "\x00", 7)
 		if len(f) == 7 {
-			info.commits = append(info.commits, s.pushCommit(r, f))
+			all = append(all, pushCommit(html, f))
 		}
 	}
-	return info, nil
+	return all, nil
 }
 
-func (s *Server) pushCommit(r *repo, f []string) obj {
+func pushCommit(html string, f []string) obj {
 	files := map[byte][]string{'A': {}, 'D': {}, 'M': {}}
 	for line := range strings.Lines(f[6]) {
 		status, path, found := strings.Cut(strings.TrimRight(line, "\n"), "\t")
@@ -177,15 +191,15 @@ func (s *Server) pushCommit(r *repo, f []string) obj {
 	}
 	by := obj{"name": f[2], "email": f[3], "date": f[4]}
 	return obj{
-		"id": f[0], "tree_id": f[1], "distinct": true, "message": strings.TrimRight(f[5], "\n"), "timestamp": f[4], "url": s.html(r) + "/commit/" + f[0],
+		"id": f[0], "tree_id": f[1], "distinct": true, "message": strings.TrimRight(f[5], "\n"), "timestamp": f[4], "url": html + "/commit/" + f[0],
 		"author": by, "committer": by, "added": files['A'], "removed": files['D'], "modified": files['M'],
 	}
 }
 
 func (s *Server) emitPush(r *repo, by *account, ch refChange, info pushInfo) {
 	var head any
-	if n := len(info.commits); n > 0 {
-		head = info.commits[n-1]
+	if info.head != nil {
+		head = info.head
 	}
 	commits := info.commits
 	if commits == nil {
@@ -220,7 +234,7 @@ func sorted[K comparable, V any](m map[K]V, key func(V) int64) []V {
 // ping tells an App that its hook is there.
 func (s *Server) ping(a *app) {
 	payload := obj{"zen": "Keep it logically awesome.", "hook_id": a.hookID, "hook": obj{
-		"type": "App", "id": a.hookID, "name": "web", "active": true, "events": a.eventList(), "app_id": a.id, "config": obj{"content_type": "json", "insecure_ssl": "0", "url": a.hookURL},
+		"type": "App", "id": a.hookID, "name": "web", "active": true, "created_at": stamp(a.created), "updated_at": stamp(a.created), "events": a.eventList(), "app_id": a.id, "config": obj{"content_type": "json", "insecure_ssl": "0", "url": a.hookURL},
 	}}
 	s.hooks.enqueue(&delivery{guid: guid(), app: a, hookID: a.hookID, event: "ping", payload: mustJSON(payload)})
 }

@@ -249,6 +249,7 @@ type suite struct {
 	app     *app
 	branch  string // "" for the head of a fork
 	sha     string
+	commit  obj // as suites show it
 	before  string
 	created time.Time
 	updated time.Time

@@ -168,6 +168,9 @@ func TestPushMovesPulls(t *testing.T) {
 	if last["forced"] != true || last["before"] != second || last["after"] != third {
 		t.Errorf("push event: got forced %v, %v..%v", last["forced"], last["before"], last["after"])
 	}
+	if got := last["head_commit"].(map[string]any); got["id"] != third || fmt.Sprint(got["added"]) != "[c]" {
+		t.Errorf("head_commit: got %v, want %s that adds c", got, third)
+	}
 	if out, err := w.gitRun(w.dir, w.tokens["ada"], "push", "origin", "x:refs/pull/1/head"); err == nil || !strings.Contains(out, "hidden ref") {
 		t.Errorf("push to refs/pull: got %v %s", err, out)
 	}
@@ -318,6 +321,9 @@ func TestFork(t *testing.T) {
 	must(t, err)
 	if p.Head.Repo != nil || p.GetHead().GetSHA() != next {
 		t.Errorf("head of a deleted fork: got %v", p.Head.Repo)
+	}
+	if got := p.GetHead().GetUser().GetLogin(); got != "joe" {
+		t.Errorf("owner of a deleted fork: got %q", got)
 	}
 }
 

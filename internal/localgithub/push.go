@@ -152,7 +152,7 @@ func (s *Server) applyPush(r *repo, by *account, ch refChange, info pushInfo, he
 		}
 	}
 	if strings.HasPrefix(ch.ref, "refs/heads/") && ch.new != zeroSHA {
-		s.requestSuites(r, by, ch)
+		s.requestSuites(r, by, ch, info)
 	}
 }
 

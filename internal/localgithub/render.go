@@ -155,9 +155,9 @@ func (s *Server) pullJSON(p *pull, full bool) obj {
 	api, html := fmt.Sprintf("%s/pulls/%d", s.rest(p.repo), p.number), s.pullHTML(p.issue)
 	issue := fmt.Sprintf("%s/issues/%d", s.rest(p.repo), p.number)
 	link := func(u string) obj { return obj{"href": u} }
-	var headRepo, headUser any
+	var headRepo any // null once the fork is deleted
 	if p.headRepo != nil {
-		headRepo, headUser = s.repoJSON(p.headRepo, nil), s.userJSON(p.headRepo.owner)
+		headRepo = s.repoJSON(p.headRepo, nil)
 	}
 	o := obj{
 		"url": api, "id": p.pullID, "node_id": nodeID("PullRequest", p.pullID), "html_url": html, "diff_url": html + ".diff", "patch_url": html + ".patch", "issue_url": issue,
@@ -166,7 +166,7 @@ func (s *Server) pullJSON(p *pull, full bool) obj {
 		"body": orNil(p.body), "labels": []obj{}, "milestone": nil, "active_lock_reason": nil, "created_at": stamp(p.created), "updated_at": stamp(p.updated),
 		"closed_at": stampOrNil(p.closed), "merged_at": stampOrNil(p.merged), "merge_commit_sha": orNil(p.mergeCommit()), "assignee": nil, "assignees": []obj{},
 		"requested_reviewers": []obj{}, "requested_teams": []obj{}, "draft": p.draft, "auto_merge": nil, "author_association": s.association(p.repo, p.author),
-		"head": obj{"label": p.headName + ":" + p.headRef, "ref": p.headRef, "sha": p.head, "user": headUser, "repo": headRepo},
+		"head": obj{"label": p.headName + ":" + p.headRef, "ref": p.headRef, "sha": p.head, "user": s.userJSON(s.st.login(p.headName)), "repo": headRepo},
 		"base": obj{"label": p.repo.owner.login + ":" + p.baseRef, "ref": p.baseRef, "sha": p.base, "user": s.userJSON(p.repo.owner), "repo": s.repoJSON(p.repo, nil)},
 		"_links": obj{
 			"self": link(api), "html": link(html), "issue": link(issue), "comments": link(issue + "/comments"), "review_comments": link(api + "/comments"),

@@ -74,7 +74,7 @@ func checkRoutes() []route {
 		{pattern: "POST " + repoPath + "/check-runs/{id}/rerequest", need: "checks=write", role: "write", do: rerequestRun},
 		{pattern: "GET " + repoPath + "/commits/{ref}/check-runs", need: "checks=read", free: true, do: listRuns},
 		{pattern: "GET " + repoPath + "/commits/{ref}/check-suites", need: "checks=read", free: true, do: listSuites},
-		{pattern: "GET " + repoPath + "/check-suites/{id}", need: "checks=read", free: true, do: getSuite},
+		{pattern: "GET " + repoPath + "/check-suites/{id}", need: "checks=read", do: getSuite},
 		{pattern: "POST " + repoPath + "/check-suites/{id}/rerequest", need: "checks=write", role: "write", do: rerequestSuite},
 		{pattern: "POST " + repoPath + "/statuses/{sha}", need: "statuses=write", role: "write", free: true, do: createStatus},
 		{pattern: "GET " + repoPath + "/commits/{ref}/status", need: "statuses=read", free: true, do: combinedStatus},

@@ -2,7 +2,6 @@ package localgithub
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 )
 
@@ -16,8 +15,10 @@ func (s *Server) suiteOf(r *repo, a *app, sha string) *suite {
 	return nil
 }
 
-func (s *Server) newSuite(r *repo, a *app, sha string) *suite {
-	su := &suite{id: s.st.id("check_suite"), repo: r, app: a, sha: sha, created: s.now(), updated: s.now()}
+// newSuite makes a suite for the commit, which is given as suites show it. The caller holds s.mu.
+func (s *Server) newSuite(r *repo, a *app, commit obj) *suite {
+	sha := commit["id"].(string)
+	su := &suite{id: s.st.id("check_suite"), repo: r, app: a, sha: sha, commit: commit, created: s.now(), updated: s.now()}
 	for _, p := range r.pulls() {
 		if p.head == sha && !p.fork() {
 			su.branch = p.headRef
@@ -50,14 +51,14 @@ func (su *suite) state() (status, conclusion string) {
 	return status, badness[worst]
 }
 
-// suiteJSON is a suite as webhooks show it; REST adds the commit and the repository.
+// suiteJSON is a suite as webhooks show it; REST adds the repository.
 func (s *Server) suiteJSON(su *suite, rest bool) obj {
 	status, conclusion := su.state()
 	api := fmt.Sprintf("%s/check-suites/%d", s.rest(su.repo), su.id)
 	o := obj{
 		"id": su.id, "node_id": nodeID("CheckSuite", su.id), "head_branch": orNil(su.branch), "head_sha": su.sha, "status": status, "conclusion": orNil(conclusion), "url": api,
 		"before": orNil(su.before), "after": su.sha, "pull_requests": s.pullsAt(su), "app": s.appJSON(su.app), "created_at": stamp(su.created), "updated_at": stamp(su.updated),
-		"latest_check_runs_count": len(latest(su.runs)), "check_runs_url": api + "/check-runs", "rerequestable": true, "runs_rerequestable": true,
+		"latest_check_runs_count": len(latest(su.runs)), "check_runs_url": api + "/check-runs", "rerequestable": true, "runs_rerequestable": true, "head_commit": su.commit,
 	}
 	if rest {
 		o["repository"] = s.repoJSON(su.repo, nil)
@@ -65,24 +66,18 @@ func (s *Server) suiteJSON(su *suite, rest bool) obj {
 	return o
 }
 
-// suiteREST adds what only git knows.
-func (c *call) suiteREST(su *suite, commit obj) obj {
-	o := c.s.suiteJSON(su, true)
+// headCommit is a commit, as REST shows it, in the short form that suites show.
+func headCommit(commit obj) obj {
 	git := commit["commit"].(obj)
 	by := git["author"].(obj)
 	person := obj{"name": by["name"], "email": by["email"]}
-	o["head_commit"] = obj{"id": su.sha, "tree_id": git["tree"].(obj)["sha"], "message": git["message"], "timestamp": by["date"], "author": person, "committer": person}
-	return o
+	return obj{"id": commit["sha"], "tree_id": git["tree"].(obj)["sha"], "message": git["message"], "timestamp": by["date"], "author": person, "committer": person}
 }
 
 func listSuites(c *call) reply {
 	sha, bad := c.commitSHA("ref")
 	if bad != nil {
 		return *bad
-	}
-	commit, err := c.s.commitOf(c.r.Context(), c.repo, sha)
-	if err != nil || commit == nil {
-		return fail(http.StatusInternalServerError, "reading %s: %v", sha, err)
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
@@ -92,23 +87,14 @@ func listSuites(c *call) reply {
 			all = append(all, su)
 		}
 	}
-	return counted(c, "check_suites", all, func(su *suite) obj { return c.suiteREST(su, commit) })
+	return counted(c, "check_suites", all, func(su *suite) obj { return c.s.suiteJSON(su, true) })
 }
 
 func getSuite(c *call) reply {
-	c.s.mu.Lock()
-	su := c.s.st.suites[c.number("id")]
-	c.s.mu.Unlock()
-	if su == nil || su.repo != c.repo {
-		return notFound()
+	if su := c.s.st.suites[c.number("id")]; su != nil && su.repo == c.repo {
+		return ok(c.s.suiteJSON(su, true))
 	}
-	commit, err := c.s.commitOf(c.r.Context(), c.repo, su.sha)
-	if err != nil || commit == nil {
-		return fail(http.StatusInternalServerError, "reading %s: %v", su.sha, err)
-	}
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	return ok(c.suiteREST(su, commit))
+	return notFound()
 }
 
 // rerequestRun asks the App to run again. The run itself is not changed.
