@@ -270,14 +270,34 @@ func (s *Service) commit(tx Tx, e Expansion, rules Rules, f Survey, ch choice, n
 
 // refuseSome adds the one reply for what a command asked for and does not get.
 func refuseSome(tx Tx, rec *PullRecord, req Request, ch choice, now time.Time) error {
+	if req.Command == nil {
+		return nil
+	}
 	text := ch.refused
-	if req.Command != nil && len(ch.projects) == 0 && len(text) == 0 {
-		text = []string{"This change affects no project, so there is nothing to plan.", "`cardea plan -p NAME` plans one all the same, `cardea plan --all` every one."}
+	if len(text) == 0 && !slices.ContainsFunc(ch.projects, func(w wanted) bool { return w.plan }) {
+		text = whyNothing(ch)
 	}
 	if len(text) == 0 {
 		return nil
 	}
 	return addReply(tx, rec, req, Reply{Kind: ReplyRefused, Text: text}, now)
+}
+
+// whyNothing says why a command plans nothing.
+func whyNothing(ch choice) []string {
+	var text []string
+	for _, w := range ch.projects {
+		if p := w.record.Project; p.Refused != "" {
+			text = append(text, fmt.Sprintf("`%s` is refused: %s", p.Name, p.Refused))
+		}
+	}
+	if len(text) > 0 {
+		return text
+	}
+	return []string{
+		"This change affects no project that can be planned, so there is nothing to plan.",
+		"`cardea plan -p NAME` plans a project all the same, `cardea plan --all` every one.",
+	}
 }
 
 // putProjects makes the record's projects those of the choice and queues their

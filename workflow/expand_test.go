@@ -37,6 +37,15 @@ func TestCommands(t *testing.T) {
 			by: "ada", command: workflow.Command{Verb: workflow.VerbPlan, Select: workflow.Selector{All: true}},
 			planned: []string{"a", "b", "c", "d"}, states: []string{"a planned", "b planned", "c planned", "d planned"},
 		},
+		"one that is refused": {
+			by: "ada", command: planOf("d"), setup: func(w *world) {
+				w.commit("head2", baseFiles, files{"a/main.tf": "2", "d/main.tf": "refuse"})
+				w.facts(1, "head2")
+				w.push(1, "synchronize")
+				w.settle()
+				w.planAll()
+			}, reply: "refused would live in the workspace", states: []string{"a planned", "d refused"},
+		},
 		"a name that is not there": {
 			by: "ada", command: planOf("a", "z"), reply: "refused z", states: []string{"a planned", "b planned"},
 		},

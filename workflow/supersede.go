@@ -86,8 +86,11 @@ func (s *Service) observe(tx Tx, req Request, p Pull, now time.Time) error {
 	change := Supersede(rec.Pull, p)
 	old := rec.Pull
 	rec.Pull = p
-	switch {
-	case change.Closed:
+	if !change.Facts {
+		rec.Pull.UpdatedAt = p.UpdatedAt
+		return tx.PutPull(rec) // the clock alone is nothing to show
+	}
+	if change.Closed {
 		rec.ClosedAt = now
 		if err := s.dropRuns(tx, &rec, OutcomeCancelled, "The pull request was "+string(p.State)+".", now); err != nil {
 			return err
@@ -95,13 +98,11 @@ func (s *Service) observe(tx Tx, req Request, p Pull, now time.Time) error {
 		if err := tx.Append(event("closed", now, p.Key(), "The pull request was "+string(p.State)+".")); err != nil {
 			return err
 		}
-	case p.State == PullOpen && (change.Head || change.Base || change.Reopened):
+	}
+	if change.Head || change.Base || change.Reopened {
 		if err := s.superseded(tx, &rec, old, now); err != nil {
 			return err
 		}
-	case !change.Facts:
-		rec.Pull.UpdatedAt = p.UpdatedAt
-		return tx.PutPull(rec) // the clock alone is nothing to show
 	}
 	if change.Head || change.Closed || change.Reopened {
 		if err := touchPeers(tx, p.Key(), now, old.Head.SHA, p.Head.SHA); err != nil {
@@ -127,7 +128,10 @@ func (s *Service) superseded(tx Tx, rec *PullRecord, old Pull, now time.Time) er
 		return err
 	}
 	rec.Known, rec.Trouble, rec.Waiting, rec.Projects, rec.Notes = false, nil, "", nil, nil
-	rec.BaseSHA, rec.Tree, rec.ClosedAt = "", "", time.Time{}
+	rec.BaseSHA, rec.Tree = "", ""
+	if rec.Pull.State == PullOpen {
+		rec.ClosedAt = time.Time{}
+	}
 	return tx.Append(event("superseded", now, rec.Pull.Key(), why))
 }
 
