@@ -13,9 +13,12 @@ func verdict(v workflow.PullView, m Model) []Span {
 	var s []Span
 	switch m.Status {
 	case StatusTrouble:
-		return []Span{{v.Trouble.Title + ".", true}}
+		return []Span{{sentence(v.Trouble.Title), true}}
 	case StatusUnknown:
-		s = append(s, Span{fmt.Sprintf("Looking for the projects that `%s` affects.", short(v.Pull.Head.SHA)), false})
+		s = append(s, Span{"Looking for the affected projects.", false})
+		if v.Pull.Head.SHA != "" {
+			s[0].Text = fmt.Sprintf("Looking for the projects that `%s` affects.", short(v.Pull.Head.SHA))
+		}
 		if v.Waiting != "" {
 			s = append(s, Span{" " + sentence(v.Waiting), false})
 		}

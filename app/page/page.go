@@ -216,7 +216,8 @@ const (
 	eventsShown  = 50  // of the history on a page
 	runsShown    = 50  // of a project on a page
 	pullRuns     = 500 // of a pull that its JSON tells
-	changesOpen  = 100 // of a plan on the pull's page
+	changesOpen  = 600 // of all plans together on a pull's page, at least leastOpen of each
+	leastOpen    = 10
 	changesShown = 500 // of a plan on a run's page
 )
 

@@ -38,13 +38,13 @@ const evil = "</pre></script><script>alert(1)</script><img src=x onerror=alert(1
 
 // world is a store with pulls, its pages, and the logs of its runs.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	store   *bolt.Store
 	handler http.Handler
 	logs    map[string]string
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	store, err := bolt.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -386,5 +386,42 @@ func TestLongLogShowsItsEnd(t *testing.T) {
 	}
 	if got := w.body("/runs/run01/log"); got != b.String() {
 		t.Errorf("the log as text has %d bytes, want %d", len(got), b.Len())
+	}
+}
+
+// BenchmarkPull is the largest usual pull: 50 projects with 20 changes each, among 20,000 runs.
+func BenchmarkPull(b *testing.B) {
+	w := newWorld(b)
+	var runs []workflow.Run
+	plans := map[string]workflow.Plan{}
+	for i := range 50 {
+		p := workflow.Plan{Counts: workflow.Counts{Add: 20}, ChangesHash: fmt.Sprint(i), PlannedAt: noon}
+		for j := range 20 {
+			p.Changes = append(p.Changes, workflow.Change{Address: fmt.Sprintf("aws_instance.node[%d]", j), Action: workflow.ActionCreate,
+				Attributes: []workflow.Attribute{{Path: "ami", Mark: workflow.MarkAdd, After: `"ami-1"`}, {Path: "id", Mark: workflow.MarkAdd, After: "(known after apply)"}}})
+		}
+		r := run(fmt.Sprintf("run%05d", i), fmt.Sprintf("prod/p%02d", i), "prod", workflow.RunFinished, workflow.OutcomeSucceeded)
+		plans[r.ID] = p
+		runs = append(runs, r)
+	}
+	w.pull(12, "Many", runs, plans)
+	w.do(func(tx workflow.Tx) error {
+		for i := range 20_000 {
+			r := runs[i%len(runs)]
+			r.ID = fmt.Sprintf("old%05d", i)
+			if err := tx.PutRun(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, path := range []string{"/acme/infra/pull/12", "/acme/infra/pull/12.json", "/acme/infra/project/prod/p01", "/runs/run00001", "/"} {
+		b.Run(strings.Trim(strings.ReplaceAll(path, "/", "_"), "_"), func(b *testing.B) {
+			for b.Loop() {
+				if got := w.get(path).StatusCode; got != http.StatusOK {
+					b.Fatalf("GET %s is %d", path, got)
+				}
+			}
+		})
 	}
 }

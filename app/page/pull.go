@@ -86,7 +86,7 @@ func (s *server) pullPage(v workflow.PullView, events []workflow.Event) template
 		p.ForgeURL = s.WebURL + path
 	}
 	for _, g := range m.Groups {
-		shown := g.Changes[:min(len(g.Changes), changesOpen)]
+		shown := g.Changes[:min(len(g.Changes), max(leastOpen, changesOpen/len(m.Groups)))]
 		p.Groups = append(p.Groups, templates.ShownGroup{Group: g, Shown: templates.ShowChanges(shown), Total: len(g.Changes), More: len(g.Changes) - len(shown),
 			MoreURL: templates.RunPath(g.Rows[0].Record.Run.ID) + "?from=" + strconv.Itoa(len(shown))})
 	}
