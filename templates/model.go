@@ -418,9 +418,10 @@ func commandsFor(v workflow.PullView, m Model, l Links) []Command {
 	switch {
 	case m.Status == StatusUnknown:
 		return nil
-	case m.Status == StatusTrouble && v.Trouble.Kind == workflow.TroubleNotPermitted && v.Pull.Fork:
-		return nil
 	case m.Status == StatusTrouble:
+		if v.Trouble.Kind != workflow.TroubleFailed || strings.Contains(strings.Join(v.Trouble.Sentences, " "), "`"+again.Text+"`") {
+			return nil // a push mends it, or the sentences say who can
+		}
 		return []Command{again}
 	case m.Status == StatusPlanning:
 		return []Command{{Why: "to see what each project waits for", Text: l.command("status")}}
