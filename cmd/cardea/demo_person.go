@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -20,6 +21,7 @@ type person struct {
 	login, token string
 	web, api     string // base URLs
 	repo         string // owner/name
+	fork         string // where pushes go when not to repo
 	clone        string // the person's clone, made at the first push
 }
 
@@ -74,7 +76,7 @@ func (p *person) comment(ctx context.Context, pull int, text string) error {
 // main when it is new, and returns the commit's id.
 func (p *person) push(ctx context.Context, branch, message string, files map[string]string) (string, error) {
 	if _, err := os.Stat(p.clone); err != nil {
-		if _, err := p.git(ctx, "", "clone", "--quiet", p.web+"/"+p.repo+".git", p.clone); err != nil {
+		if _, err := p.git(ctx, "", "clone", "--quiet", p.web+"/"+cmp.Or(p.fork, p.repo)+".git", p.clone); err != nil {
 			return "", err
 		}
 	}

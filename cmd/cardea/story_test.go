@@ -528,8 +528,13 @@ func (s *story) cmdGH(ts *testscript.TestScript, args []string) error {
 		s.gh.SetDelivery(localgithub.DeliveryOptions{Duplicate: true})
 	case "press", "rerun": // gh press WHO CHECK IDENTIFIER
 		return s.press(args)
-	case "fork": // gh fork WHO
-		_, err := s.gh.Fork(s.repo, args[1])
+	case "fork": // gh fork WHO: their pushes go to the fork from now on
+		who, err := s.person(args[1])
+		if err != nil {
+			return err
+		}
+		fork, err := s.gh.Fork(s.repo, args[1])
+		who.fork = fork.FullName
 		return err
 	default:
 		return fmt.Errorf("unknown: gh %s", args[0])
