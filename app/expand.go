@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/app/github"
+	"github.com/cardea-iac/cardea/app/recover"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -120,6 +121,9 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 	if lags(req, pull) {
 		return a.config.Service.DeferRequest(ctx, req.ID, "GitHub does not show this commit as the pull request's head yet.", time.Time{})
 	}
+	if err := a.meet(ctx, req, pull); err != nil {
+		return err
+	}
 	if err := a.config.Service.Observe(ctx, req, pull); err != nil {
 		return err
 	}
@@ -145,6 +149,20 @@ func (a *App) first(ctx context.Context, req workflow.Request) error {
 		return err
 	}
 	return a.config.Service.SaveReport(ctx, workflow.ReportState{Key: req.PullKey(), Searched: true})
+}
+
+// meet asks for the plans of a pull that we get to know by a command, such as one
+// that was opened before we were installed.
+func (a *App) meet(ctx context.Context, req workflow.Request, pull workflow.Pull) error {
+	if req.Kind != workflow.RequestCommand || pull.State != workflow.PullOpen {
+		return nil
+	}
+	_, err := a.config.Service.Pull(ctx, pull.Key())
+	if !errors.Is(err, workflow.ErrNotFound) {
+		return err
+	}
+	_, _, err = a.config.Service.Submit(ctx, recover.Found(pull, "command"))
+	return err
 }
 
 // waitSentence says to people why something waits.
