@@ -173,9 +173,9 @@ func TestReplays(t *testing.T) {
 // Who may plan by opening a pull or pushing: a writer, and not with a draft where the rule says so.
 func TestPermission(t *testing.T) {
 	w := newWorld(t, 2)
-	number, head := w.planned("feature")
+	number, _ := w.planned("feature")
 	w.setRules(func(r *workflow.Rules) { r.Plan = workflow.Who{Role: workflow.RoleAdmin} })
-	head = w.commit("feature", map[string]string{"p00/main.tf": "z\n"})
+	head := w.commit("feature", map[string]string{"p00/main.tf": "z\n"})
 	w.wantChecks(head, "action_required", "action_required")
 	w.quiet()
 	if c := w.check(head, "cardea/plan"); !strings.Contains(c.Title, "ada may not plan") {

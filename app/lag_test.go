@@ -14,8 +14,12 @@ func TestLags(t *testing.T) {
 	live := func(head string, age time.Duration) workflow.Pull {
 		return workflow.Pull{Head: workflow.Ref{SHA: head}, State: workflow.PullOpen, UpdatedAt: at.Add(-age)}
 	}
-	closed := live("old", time.Second)
-	closed.State = workflow.PullClosed
+	closed := func(age time.Duration) workflow.Pull {
+		p := live("new", age)
+		p.State = workflow.PullClosed
+		return p
+	}
+	closing := workflow.Request{Kind: workflow.RequestClosed, Head: "new", CommentedAt: at}
 	command := workflow.Request{Kind: workflow.RequestCommand, CommentedAt: at}
 	tests := []struct {
 		name string
@@ -27,7 +31,11 @@ func TestLags(t *testing.T) {
 		{"the API shows it", pushed, live("new", 0), false},
 		{"the API shows it, but not yet its clock", pushed, live("new", time.Second), false},
 		{"the event is behind", pushed, live("newer", -time.Second), false},
-		{"closed meanwhile", pushed, closed, false},
+		{"reopened, and the API is behind", pushed, closed(time.Second), true},
+		{"closed meanwhile", pushed, closed(-time.Second), false},
+		{"closed, and the API is behind", closing, live("new", time.Second), true},
+		{"closed", closing, closed(0), false},
+		{"closed and reopened", closing, live("new", -time.Second), false},
 		{"a command", command, live("old", time.Second), false},
 	}
 	for _, tt := range tests {

@@ -219,7 +219,7 @@ func (r *Recovery) repo(ctx context.Context, repo workflow.Repo) error {
 	if err != nil {
 		return err
 	}
-	for _, req := range unknown(live, known) {
+	for _, req := range unknown(live, known, r.config.Now()) {
 		stored, created, err := r.config.Service.Submit(ctx, req)
 		if err != nil {
 			return err
@@ -242,7 +242,9 @@ func Found(p workflow.Pull, note string) workflow.Request {
 
 // unknown decides which pulls are not as we know them: new ones, other heads or
 // bases, heads about which nothing was found out, and those that are open no more.
-func unknown(live []workflow.Pull, known []workflow.PullRecord) []workflow.Request {
+// What comes to nothing is asked for again after an hour.
+func unknown(live []workflow.Pull, known []workflow.PullRecord, now time.Time) []workflow.Request {
+	hour := now.UTC().Format("2006010215")
 	have := map[int]workflow.PullRecord{}
 	for _, rec := range known {
 		have[rec.Pull.Number] = rec
@@ -258,13 +260,13 @@ func unknown(live []workflow.Pull, known []workflow.PullRecord) []workflow.Reque
 		case ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref:
 			out = append(out, Found(p, fmt.Sprint(rec.Version)))
 		default:
-			out = append(out, Found(p, p.UpdatedAt.UTC().Format(time.RFC3339)))
+			out = append(out, Found(p, p.UpdatedAt.UTC().Format(time.RFC3339)+":"+hour))
 		}
 	}
 	for number, rec := range have {
 		old := rec.Pull
 		out = append(out, workflow.Request{
-			Key:  fmt.Sprintf("gone:%d#%d:%s:%s", old.Repo.ID, number, old.Head.SHA, old.UpdatedAt.UTC().Format(time.RFC3339)),
+			Key:  fmt.Sprintf("gone:%d#%d:%s:%s", old.Repo.ID, number, old.Head.SHA, hour),
 			Kind: workflow.RequestClosed, Repo: old.Repo, Number: number, Actor: old.Author, Action: "closed", Head: old.Head.SHA, Immediate: true,
 		})
 	}
