@@ -33,7 +33,7 @@ func (c *checker) payload(x *exchange) []leaf {
 	if event, action, _ := strings.Cut(x.Path, "/"); action != p.Action || event != x.RequestHeaders.Get("X-Github-Event") {
 		out = append(out, leaf{"body", "event and action are not those of header and payload"})
 	}
-	s, err := c.rest.schema("/x-webhooks/" + name + "/post/requestBody/content/" + token("application/json") + "/schema")
+	s, err := c.rest.strictSchema("/x-webhooks/" + name + "/post/requestBody/content/" + token("application/json") + "/schema")
 	if err != nil {
 		return append(out, leaf{"body", err.Error()})
 	}

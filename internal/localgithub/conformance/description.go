@@ -18,7 +18,7 @@ type description struct {
 	doc      object
 	ops      []*operation
 	compiler *jsonschema.Compiler
-	schemas  map[string]*jsonschema.Schema // by JSON pointer; those of request bodies by "strict " and pointer
+	schemas  map[string]*jsonschema.Schema // by JSON pointer, those of strictSchema with "strict " before it
 }
 
 // operation is a method on a path.
@@ -173,7 +173,7 @@ func (d *description) schema(pointer string) (*jsonschema.Schema, error) {
 func (d *description) strictSchema(pointer string) (*jsonschema.Schema, error) {
 	return d.compile("strict "+pointer, func() (*jsonschema.Schema, error) {
 		u := fmt.Sprintf("https://localhost/strict/%d.json", len(d.schemas))
-		if err := d.compiler.AddResource(u, d.strict(d.at(pointer), false)); err != nil {
+		if err := d.compiler.AddResource(u, d.strict(d.at(pointer), place{})); err != nil {
 			return nil, err
 		}
 		return d.compiler.Compile(u)
@@ -192,43 +192,70 @@ func (d *description) compile(key string, make func() (*jsonschema.Schema, error
 	return s, nil
 }
 
-// strict copies a schema, its references followed, such that objects with named properties have no others. branch: it
-// is a part of another schema, which closes the object as a whole.
-func (d *description) strict(v any, branch bool) any {
-	if _, isObject := v.(object); !isObject {
+// place is where in a schema strict is: below which references, and whether in a part of another schema, which closes
+// the object as a whole.
+type place struct {
+	refs   []string
+	branch bool
+}
+
+// strict copies a schema, its references followed, such that objects with named properties have no others. A schema
+// that holds itself stays open where it does.
+func (d *description) strict(v any, at place) any {
+	in, isObject := v.(object)
+	if !isObject {
 		return v
 	}
-	in, out := d.resolve(v), object{}
-	named := in["properties"] != nil
+	if ref, isRef := in["$ref"].(string); isRef {
+		if slices.Contains(at.refs, ref) {
+			return true
+		}
+		at.refs = append(slices.Clone(at.refs), ref)
+		return d.strict(d.at(strings.TrimPrefix(ref, "#")), at)
+	}
+	inside, part := place{refs: at.refs}, place{refs: at.refs, branch: true}
+	out := object{}
 	for k, e := range in {
 		switch k {
 		case "properties":
 			props := object{}
 			for name, p := range asObject(e) {
-				props[name] = d.strict(p, false)
+				props[name] = d.strict(p, inside)
 			}
 			out[k] = props
-		case "items":
-			out[k] = d.strict(e, false)
+		case "items", "additionalProperties":
+			out[k] = d.strict(e, inside)
 		case "allOf", "anyOf", "oneOf":
 			var list []any
 			for _, p := range asList(e) {
-				list = append(list, d.strict(p, true))
-				named = named || asObject(p)["properties"] != nil || d.resolve(p)["properties"] != nil
+				list = append(list, d.strict(p, part))
 			}
 			out[k] = list
-		case "additionalProperties":
-			if e != true {
-				out[k] = e
-			}
 		default:
 			out[k] = e
 		}
 	}
-	if named && !branch && out["additionalProperties"] == nil {
+	if at.branch && out["additionalProperties"] == true {
+		delete(out, "additionalProperties") // GitHub's way to say that the whole knows more than the part
+	}
+	if !at.branch && out["additionalProperties"] == nil && names(out) {
 		out["unevaluatedProperties"] = false
 	}
 	return out
+}
+
+// names reports whether a schema, or a part of it, names properties.
+func names(v any) bool {
+	s := asObject(v)
+	if s["properties"] != nil {
+		return true
+	}
+	for _, k := range []string{"allOf", "anyOf", "oneOf"} {
+		if slices.ContainsFunc(asList(s[k]), names) {
+			return true
+		}
+	}
+	return false
 }
 
 // find is the operation of a request and the values of its path parameters, unescaped. Among several that fit, the one

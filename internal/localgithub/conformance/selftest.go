@@ -19,6 +19,7 @@ var jsonHeader = http.Header{"Content-Type": {"application/json; charset=utf-8"}
 // brokenExchanges are made against endpoints that GitHub has had for a decade.
 func brokenExchanges() []broken {
 	const comments, comment = "/repos/acme/infra/issues/1/comments", `{"body":"x"}`
+	const ref = `{"ref":"refs/heads/main","node_id":"x","url":"https://x/y","object":{"type":"commit","sha":"0123456789012345678901234567890123456789","url":"https://x/y"}}`
 	post := func(path, query, body string) exchange {
 		return exchange{Kind: "rest", Method: "POST", Path: path, Query: query, RequestBody: json.RawMessage(body), Actor: "installation"}
 	}
@@ -48,8 +49,9 @@ func brokenExchanges() []broken {
 		{"an installation where only the App may", get("/app/installations", "installation", 0, ""), "JWT"},
 		{"the App where only an installation may", get("/installation/repositories", "app", 0, ""), "JWT"},
 		{"an installation where no App may", get("/user", "installation", 0, ""), "not enabled"},
-		{"a good answer", get("/repos/acme/infra/git/ref/heads/main", "user", 200, `{"ref":"refs/heads/main","node_id":"x","url":"https://x/y","object":{"type":"commit","sha":"0123456789012345678901234567890123456789","url":"https://x/y"}}`), ""},
+		{"a good answer", get("/repos/acme/infra/git/ref/heads/main", "user", 200, ref), ""},
 		{"an answer that lacks something", get("/repos/acme/infra/git/ref/heads/main", "user", 200, `{"ref":"refs/heads/main","node_id":"x","url":"https://x/y"}`), "object"},
+		{"an answer that says too much", get("/repos/acme/infra/git/ref/heads/main", "user", 200, strings.Replace(ref, `{`, `{"age":7,`, 1)), "age"},
 		{"an answer of another type", get("/repos/acme/infra/pulls", "user", 200, `{}`), "want array"},
 		{"an undocumented status", get("/repos/acme/infra/pulls", "user", 418, `{"message":"x"}`), "not documented"},
 		{"an error without a message", get("/repos/acme/infra/pulls", "user", 401, `{}`), "without a message"},

@@ -58,8 +58,8 @@ func (c *checker) fault(x *exchange, key faultKey, example string) {
 }
 
 func cut(s string) string {
-	if len(s) > 400 {
-		return s[:400] + " ..."
+	if len(s) > 240 {
+		return strings.ToValidUTF8(s[:240], "") + " ..."
 	}
 	return s
 }
