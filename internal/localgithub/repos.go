@@ -328,15 +328,48 @@ func createStatus(c *call) reply {
 	if in.Context == "" {
 		in.Context = "default"
 	}
+	fields, err := c.statusFields(sha)
+	if err != nil {
+		return fail(http.StatusInternalServerError, "reading %s: %v", sha, err)
+	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
+	fields["name"] = c.repo.full()
+	for _, b := range fields["branches"].([]obj) {
+		b["protected"] = c.repo.protection[b["name"].(string)].on()
+	}
 	st := &commitStatus{
 		id: c.s.st.id("status"), sha: sha, context: in.Context, state: in.State, description: in.Description, target: in.TargetURL, creator: c.who.account(), created: c.s.now(),
 	}
 	c.repo.statuses = append(c.repo.statuses, st)
 	o := c.s.statusJSON(c.repo, st)
-	c.s.emit(event{repo: c.repo, name: "status", sender: c.who.account(), fields: obj{"sha": sha, "context": st.context, "state": st.state, "id": st.id, "description": orNil(st.description)}})
+	for _, k := range []string{"id", "state", "context", "description", "target_url", "created_at", "updated_at", "avatar_url"} {
+		fields[k] = o[k]
+	}
+	c.s.emit(event{repo: c.repo, name: "status", sender: c.who.account(), fields: fields})
 	return created(o)
+}
+
+// statusFields are what the event of a status says of its commit, and of at most ten branches that hold it.
+func (c *call) statusFields(sha string) (obj, error) {
+	ctx := c.r.Context()
+	commit, err := c.s.commitOf(ctx, c.repo, sha)
+	if err != nil {
+		return nil, err
+	}
+	delete(commit, "stats")
+	delete(commit, "files")
+	out, err := c.s.git.run(ctx, c.repo.dir, "for-each-ref", "--contains", sha, "--count=10", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads")
+	if err != nil {
+		return nil, err
+	}
+	branches := []obj{}
+	for line := range strings.Lines(out) {
+		if tip, name, found := strings.Cut(strings.TrimSpace(line), " "); found {
+			branches = append(branches, obj{"name": name, "commit": obj{"sha": tip, "url": c.rest + "/commits/" + tip}})
+		}
+	}
+	return obj{"sha": sha, "commit": commit, "branches": branches}, nil
 }
 
 func (s *Server) statusJSON(r *repo, st *commitStatus) obj {
@@ -368,7 +401,9 @@ func combinedStatus(c *call) reply {
 	defer c.s.mu.Unlock()
 	all, list, state := c.repo.statusesAt(sha), []obj{}, "success"
 	for _, st := range all {
-		list = append(list, c.s.statusJSON(c.repo, st))
+		o := c.s.statusJSON(c.repo, st)
+		delete(o, "creator") // it is told of each status, but not here
+		list = append(list, o)
 		if st.state == "pending" && state == "success" || len(list) == 0 {
 			state = "pending"
 		}
