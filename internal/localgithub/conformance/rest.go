@@ -177,11 +177,29 @@ func (c *checker) requestBody(x *exchange, op *operation) []leaf {
 	if ref, isRef := asObject(op.def["requestBody"])["$ref"].(string); isRef {
 		pointer = strings.TrimPrefix(ref, "#")
 	}
-	s, err := c.rest.strictSchema(pointer + "/content/" + token("application/json") + "/schema")
+	return c.fitsExactly(pointer+"/content/"+token("application/json")+"/schema", x.RequestBody)
+}
+
+// fits tells what of a body does not fit the schema at a pointer.
+func (c *checker) fits(pointer string, raw []byte) []leaf {
+	s, err := c.rest.schema(pointer)
 	if err != nil {
 		return []leaf{{"body", err.Error()}}
 	}
-	return fitsJSON(s, x.RequestBody)
+	return fitsJSON(s, raw)
+}
+
+// fitsExactly also tells what the schema does not name, once the rest fits: where a part of a schema does not fit,
+// nothing counts as named by it.
+func (c *checker) fitsExactly(pointer string, raw []byte) []leaf {
+	if out := c.fits(pointer, raw); out != nil {
+		return out
+	}
+	s, err := c.rest.strictSchema(pointer)
+	if err != nil {
+		return []leaf{{"body", err.Error()}}
+	}
+	return fitsJSON(s, raw)
 }
 
 func fitsJSON(s *jsonschema.Schema, raw []byte) []leaf {
@@ -257,17 +275,12 @@ func (c *checker) answerBody(x *exchange, pointer string) []leaf {
 	if len(x.ResponseBody) == 0 {
 		return append(out, leaf{"body", "is empty"})
 	}
-	compile := c.rest.strictSchema
-	if x.Status >= 400 { // the schemas of errors require nothing, and know little
-		compile = c.rest.schema
-		var e struct{ Message string }
-		if err := json.Unmarshal(x.ResponseBody, &e); err != nil || e.Message == "" {
-			out = append(out, leaf{"body", "an error without a message"})
-		}
+	if x.Status < 400 {
+		return append(out, c.fitsExactly(pointer, x.ResponseBody)...)
 	}
-	s, err := compile(pointer)
-	if err != nil {
-		return append(out, leaf{"body", err.Error()})
+	var e struct{ Message string } // the schemas of errors require nothing, and know little
+	if err := json.Unmarshal(x.ResponseBody, &e); err != nil || e.Message == "" {
+		out = append(out, leaf{"body", "an error without a message"})
 	}
-	return append(out, fitsJSON(s, x.ResponseBody)...)
+	return append(out, c.fits(pointer, x.ResponseBody)...)
 }
