@@ -37,6 +37,8 @@ const (
 	firstLook = 30 * time.Minute
 	// reposAtOnce is how many repositories a round compares; the next round goes on from there.
 	reposAtOnce = 60
+	// underWay is how long an event may take from GitHub to the inbox.
+	underWay = 3 * time.Second
 	// logPages is the most pages of the log that a round reads.
 	logPages = 100
 )
@@ -165,9 +167,11 @@ func (r *Recovery) pulls(ctx context.Context) error {
 		return err
 	}
 	var failed []error
+	var strange []listed
 	for i := range min(len(repos), reposAtOnce) {
-		repo := repos[(r.from+i)%len(repos)]
-		if err := r.repo(ctx, repo); err != nil {
+		l, err := r.list(ctx, repos[(r.from+i)%len(repos)])
+		strange = append(strange, l)
+		if err != nil {
 			failed = append(failed, err)
 			if errors.Is(err, workflow.ErrPassing) || ctx.Err() != nil {
 				break
@@ -176,6 +180,9 @@ func (r *Recovery) pulls(ctx context.Context) error {
 	}
 	if len(repos) > reposAtOnce {
 		r.from = (r.from + reposAtOnce) % len(repos)
+	}
+	if err := r.ask(ctx, strange); err != nil {
+		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
 }
@@ -204,28 +211,60 @@ func (r *Recovery) repos(ctx context.Context) ([]workflow.Repo, error) {
 	return out, nil
 }
 
-// repo compares one repository's pulls.
-func (r *Recovery) repo(ctx context.Context, repo workflow.Repo) error {
+// listed are one repository's open pulls as GitHub lists them.
+type listed struct {
+	repo    workflow.Repo
+	pulls   []workflow.Pull
+	unknown []workflow.Request
+}
+
+// list compares one repository's pulls with those we know.
+func (r *Recovery) list(ctx context.Context, repo workflow.Repo) (l listed, err error) {
 	if rec, err := r.config.Service.Repo(ctx, repo.ID); err == nil && rec.Suspended { // GitHub shows it to us, so it is back
 		if err := r.config.Service.SuspendRepo(ctx, repo.ID, false); err != nil {
-			return err
+			return l, err
 		}
 	}
-	live, err := r.config.GitHub.OpenPulls(ctx, repo)
+	l.repo = repo
+	if l.pulls, err = r.config.GitHub.OpenPulls(ctx, repo); err != nil {
+		return l, err
+	}
+	return l, r.compare(ctx, &l)
+}
+
+func (r *Recovery) compare(ctx context.Context, l *listed) error {
+	known, err := r.config.Service.OpenPulls(ctx, l.repo.ID)
 	if err != nil {
 		return err
 	}
-	known, err := r.config.Service.OpenPulls(ctx, repo.ID)
-	if err != nil {
-		return err
+	l.unknown = unknown(l.pulls, known, r.config.Now())
+	return nil
+}
+
+// ask submits what is still unknown after a moment: the event that tells of it
+// may be under way, and planning it twice would help nobody.
+func (r *Recovery) ask(ctx context.Context, strange []listed) error {
+	strange = slices.DeleteFunc(strange, func(l listed) bool { return len(l.unknown) == 0 })
+	if len(strange) == 0 {
+		return nil
 	}
-	for _, req := range unknown(live, known, r.config.Now()) {
-		stored, created, err := r.config.Service.Submit(ctx, req)
-		if err != nil {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(underWay):
+	}
+	for _, l := range strange {
+		if err := r.compare(ctx, &l); err != nil {
 			return err
 		}
-		if created {
-			r.config.Log.InfoContext(ctx, "pull recovered", "request", stored.ID, "repo", repo.FullName(), "number", req.Number, "action", req.Action)
+		for _, req := range l.unknown {
+			stored, created, err := r.config.Service.Submit(ctx, req)
+			if err != nil {
+				return err
+			}
+			if created {
+				r.config.Log.InfoContext(ctx, "pull recovered", "request", stored.ID, "repo", l.repo.FullName(), "number", req.Number, "action", req.Action)
+			}
 		}
 	}
 	return nil
