@@ -10,6 +10,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 // schemas are GitHub's GraphQL schema and the part of it that localgithub serves.
@@ -118,7 +119,7 @@ func (c *checker) query(x *exchange) {
 	if refused && !x.product() {
 		return // localgithub's tests of bad queries
 	}
-	doc, errs := gqlparser.LoadQuery(c.gql.github, in.Query)
+	doc, errs := gqlparser.LoadQueryWithRules(c.gql.github, in.Query, rules.NewDefaultRules())
 	for _, e := range errs {
 		c.fault(x, faultKey{"query", in.OperationName, e.Message}, in.Query)
 	}
