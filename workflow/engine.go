@@ -162,9 +162,29 @@ type PlanJob struct {
 	// Ready is called after all preparation (init) and before anything plans. An
 	// error means the run must not start: Plan returns a Result with NotStarted.
 	Ready func(context.Context) error
+	// Keep is called with the saved plan and the files that the plan made in the
+	// workspace (relative to it) when the plan has something to apply: it makes the
+	// artefact. Nil: nothing is kept (preview, verify).
+	Keep func(ctx context.Context, savedPlan string, made []string) error
 	// Whole is called when the plan shows hidden effects but the workspace holds only a
 	// part of the tree: it exports the rest, after which the plan is made again. Nil when the tree is whole.
 	Whole func(context.Context) error
+}
+
+// ApplyJob is what an engine needs to apply one saved plan. The workspace holds
+// the planned tree with the artefact's files over it.
+type ApplyJob struct {
+	Project  Project
+	Files    RunFiles
+	Tools    Tools
+	Plan     string       // the saved plan, absolute
+	LockFile bool         // the artefact holds a lock file: after init it must be the same, byte for byte
+	State    StateVersion // what the plan was made from
+	Counts   Counts       // of the plan
+	Log      io.Writer
+	// Ready is called after init with the state as it is now, before anything is
+	// applied. An error means that the apply must not start: NotStarted.
+	Ready func(context.Context, StateVersion) error
 }
 
 // Tools says where an engine's programs come from.

@@ -7,13 +7,18 @@ type ProjectState string
 
 // The states of a project in a pull.
 const (
-	StateQueued     ProjectState = "queued"
-	StatePlanning   ProjectState = "planning"
-	StatePlanned    ProjectState = "planned"
-	StateNoChanges  ProjectState = "no_changes"
-	StatePlanFailed ProjectState = "plan_failed"
-	StateRefused    ProjectState = "refused"
-	StateDeleted    ProjectState = "deleted"
+	StateQueued      ProjectState = "queued"
+	StatePlanning    ProjectState = "planning"
+	StatePlanned     ProjectState = "planned"
+	StateNoChanges   ProjectState = "no_changes"
+	StatePlanFailed  ProjectState = "plan_failed"
+	StateRefused     ProjectState = "refused"
+	StateDeleted     ProjectState = "deleted"
+	StateApplying    ProjectState = "applying"
+	StateApplied     ProjectState = "applied"
+	StateApplyFailed ProjectState = "apply_failed"
+	StateUnknown     ProjectState = "unknown"
+	StateErrored     ProjectState = "errored_state"
 )
 
 // TroubleKind says why the projects of a head could not be determined or may not be planned.
@@ -47,6 +52,17 @@ type ProjectRecord struct {
 	Run *Run `json:"run,omitempty"`
 	// Runs are the ids of this project's runs in this pull, newest first, at most 20.
 	Runs []string `json:"runs,omitempty"`
+	// Apply is the newest apply run in this pull (any state), Verify the newest
+	// verify run after it. Held: an apply of this pull started, so the project belongs to the pull until merge.
+	Apply  *Run `json:"apply,omitempty"`
+	Verify *Run `json:"verify,omitempty"`
+	Held   bool `json:"held,omitempty"`
+	// Approvals of this project's plans in this pull, oldest first, void ones included.
+	Approvals []Approval `json:"approvals,omitempty"`
+	// Outdated says, as a sentence, why the plan no longer holds (base moved in what it watches, ...); "" while it does.
+	Outdated string `json:"outdated,omitempty"`
+	// WaitsFor is what the gate lacked when it was last asked, for comment and pages.
+	WaitsFor []Missing `json:"waits_for,omitempty"`
 	// Upstream names projects of depends_on that change in this pull too: the plan is provisional.
 	Upstream []string `json:"upstream,omitempty"`
 }
@@ -93,12 +109,16 @@ type PullRecord struct {
 	Asked []AskedProject `json:"asked,omitempty"`
 	Notes []string       `json:"notes,omitempty"` // sentences about the whole pull (base `.cardea.yml` is faulty, ...)
 	// OldHeads are superseded heads whose checks still have to be cancelled.
-	OldHeads         []string  `json:"old_heads,omitempty"`
-	PerProjectChecks int       `json:"per_project_checks,omitempty"` // the rule's checks.per_project
-	Replies          []Reply   `json:"replies,omitempty"`            // comments that still have to be written, oldest first
-	CreatedAt        time.Time `json:"created_at"`
-	ChangedAt        time.Time `json:"changed_at"`
-	ClosedAt         time.Time `json:"closed_at,omitzero"`
+	OldHeads         []string `json:"old_heads,omitempty"`
+	PerProjectChecks int      `json:"per_project_checks,omitempty"` // the rule's checks.per_project
+	// Shown are the states of the summary comment, oldest first, at most 20.
+	Shown []Shown `json:"shown,omitempty"`
+	// Locked are the locks on this pull's projects by project name, its own and others', for comment and pages.
+	Locked    map[string]Lock `json:"locked,omitempty"`
+	Replies   []Reply         `json:"replies,omitempty"` // comments that still have to be written, oldest first
+	CreatedAt time.Time       `json:"created_at"`
+	ChangedAt time.Time       `json:"changed_at"`
+	ClosedAt  time.Time       `json:"closed_at,omitzero"`
 }
 
 // AskedProject is one project that somebody's command added to a pull.

@@ -72,6 +72,14 @@ const (
 	VerbPlan   Verb = "plan"
 	VerbStatus Verb = "status"
 	VerbHelp   Verb = "help"
+
+	VerbApply     Verb = "apply"
+	VerbApprove   Verb = "approve"
+	VerbUnapprove Verb = "unapprove"
+	VerbLock      Verb = "lock"
+	VerbUnlock    Verb = "unlock"
+	VerbCancel    Verb = "cancel"
+	VerbResolve   Verb = "resolve"
 )
 
 // Command is a parsed comment command or button.
@@ -79,6 +87,11 @@ type Command struct {
 	Verb    Verb        `json:"verb"`
 	Select  Selector    `json:"select,omitzero"`
 	Options PlanOptions `json:"options,omitzero"`
+	// Fingerprints are those of `approve -p NAME@FINGERPRINT`, and those that a button
+	// showed, by project name; prefixes of at least 8 hex digits.
+	Fingerprints map[string]string `json:"fingerprints,omitempty"`
+	CancelApply  bool              `json:"cancel_apply,omitempty"` // cancel --apply
+	Outcome      string            `json:"outcome,omitempty"`      // resolve --outcome: applied or failed
 }
 
 // Selector names projects. Names are globs; an empty selector means the affected projects.

@@ -13,8 +13,12 @@ import (
 // RunKind is what a run does.
 type RunKind string
 
-// The kinds of run that exist so far.
-const RunPlan RunKind = "plan"
+// The kinds of run. A verify is a plan after an apply, quietly.
+const (
+	RunPlan   RunKind = "plan"
+	RunApply  RunKind = "apply"
+	RunVerify RunKind = "verify"
+)
 
 // RunState is where a run stands. Only methods of Run change it.
 type RunState string
@@ -37,7 +41,9 @@ const (
 	OutcomeTimedOut   Outcome = "timed_out"
 	OutcomeCancelled  Outcome = "cancelled"
 	OutcomeSuperseded Outcome = "superseded"
-	OutcomeLost       Outcome = "lost" // its runner died without a result
+	OutcomeLost       Outcome = "lost"    // its runner died without a result
+	OutcomeUnknown    Outcome = "unknown" // an apply whose runner died without a result: a person decides
+	OutcomeRefused    Outcome = "refused" // the gate said no before anything was applied
 )
 
 // Priorities of the queue: a higher number goes first.
@@ -90,6 +96,13 @@ type Run struct {
 	InterruptOutcome Outcome `json:"interrupt_outcome,omitempty"`
 	Replaces         string  `json:"replaces,omitempty"` // the lost run this one repeats
 
+	// Own are the directories in which a symlink that leaves the tree refuses the project.
+	Own []string `json:"own,omitempty"`
+	// Artefact is the digest of what a plan run kept for its apply, "" without one.
+	Artefact string `json:"artefact,omitempty"`
+	// Apply is what an apply run applies; nil for other kinds.
+	Apply *ApplyOrder `json:"apply,omitempty"`
+
 	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
 	Counts      Counts       `json:"counts,omitzero"`
 	NoChanges   bool         `json:"no_changes,omitempty"`
@@ -97,6 +110,27 @@ type Run struct {
 	ChangesHash string       `json:"changes_hash,omitempty"`
 	// Whole says that the plan was made in the whole tree although Paths was set.
 	Whole bool `json:"whole,omitempty"`
+}
+
+// ApplyOrder is what an apply run applies, and how far it got.
+type ApplyOrder struct {
+	PlanRun     string       `json:"plan_run"` // the run whose saved plan this is
+	Fingerprint string       `json:"fingerprint"`
+	Artefact    string       `json:"artefact"` // digest
+	State       StateVersion `json:"state"`    // what the plan was made from
+	// Authorised is set, together with Spent, before terraform starts; nil before.
+	Authorised *Authorisation `json:"authorised,omitempty"`
+	Spent      bool           `json:"spent,omitempty"`
+	// Missing is what the gate lacked when the run was refused.
+	Missing []Missing `json:"missing,omitempty"`
+	// Done and Total count the planned changes that the state shows as carried out after the apply ended.
+	Done  int `json:"done,omitempty"`
+	Total int `json:"total,omitempty"`
+	// ErroredState: the state could not be stored; it is kept, encrypted, under artefacts/ with this name.
+	ErroredState string `json:"errored_state,omitempty"`
+	// Resolved is what a person decided of an unknown outcome: "applied" or "failed", by whom.
+	Resolved   string `json:"resolved,omitempty"`
+	ResolvedBy Actor  `json:"resolved_by,omitzero"`
 }
 
 // PullKey is the pull the run belongs to.
@@ -115,8 +149,14 @@ type Result struct {
 	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
 	Plan        *Plan        `json:"plan,omitempty"`
 	Whole       bool         `json:"whole,omitempty"`
-	Started     time.Time    `json:"started"`
-	Finished    time.Time    `json:"finished"`
+	Artefact    string       `json:"artefact,omitempty"` // digest of what was kept for the apply
+	// Of an apply: what the state shows as carried out, and a kept errored state.
+	Done         int           `json:"done,omitempty"`
+	Total        int           `json:"total,omitempty"`
+	ErroredState string        `json:"errored_state,omitempty"`
+	State        *StateVersion `json:"state,omitempty"` // after an apply
+	Started      time.Time     `json:"started"`
+	Finished     time.Time     `json:"finished"`
 }
 
 // ErrStale says that a message names an epoch that is no longer the run's, or a run that is finished.
