@@ -54,9 +54,12 @@ const (
 
 // Missing is one requirement that is not met.
 type Missing struct {
-	Need     Requirement `json:"need"`
-	Sentence string      `json:"sentence"` // what is missing
-	Mend     string      `json:"mend"`     // who can mend it, and how; a sentence
+	Need Requirement `json:"need"`
+	// Short is the same in a few words for tables and titles, after "waits for":
+	// "1 approval", "lock of #12", "checks: lint", "new plan".
+	Short    string `json:"short,omitempty"`
+	Sentence string `json:"sentence"` // what is missing
+	Mend     string `json:"mend"`     // who can mend it, and how; a sentence
 }
 
 // GateInput is everything that decides whether one project's plan may be applied.

@@ -130,11 +130,13 @@ type AskedProject struct {
 // Reply is one comment of ours that a command asked for: exactly one is
 // written, found again by its Key in the hidden marker.
 type Reply struct {
-	Key  string    `json:"key"`  // unique: the request's id
-	Kind string    `json:"kind"` // refused, unknown, status, help
-	To   Actor     `json:"to"`
-	Text []string  `json:"text,omitempty"` // sentences, for kinds refused and unknown
-	At   time.Time `json:"at"`
+	Key  string   `json:"key"`  // unique: the request's id
+	Kind string   `json:"kind"` // one of the Reply constants
+	To   Actor    `json:"to"`
+	Text []string `json:"text,omitempty"` // sentences
+	// Items are the projects it tells of, each with its own sentence; Text comes before them.
+	Items []ReplyItem `json:"items,omitempty"`
+	At    time.Time   `json:"at"`
 	// Done is set when it was written; it is then kept for a while so that nothing writes it twice.
 	Done      bool  `json:"done,omitempty"`
 	CommentID int64 `json:"comment_id,omitempty"`
