@@ -137,8 +137,8 @@ type Reply struct {
 	// Items are the projects it tells of, each with its own sentence; Text comes before them.
 	Items []ReplyItem `json:"items,omitempty"`
 	// May are the commands that the person may use here, for kind help; nil: all.
-	May []Verb `json:"may,omitempty"`
-	At    time.Time   `json:"at"`
+	May []Verb    `json:"may,omitempty"`
+	At  time.Time `json:"at"`
 	// Done is set when it was written; it is then kept for a while so that nothing writes it twice.
 	Done      bool  `json:"done,omitempty"`
 	CommentID int64 `json:"comment_id,omitempty"`
