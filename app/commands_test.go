@@ -2,8 +2,10 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -168,25 +170,123 @@ func TestReplays(t *testing.T) {
 	}
 }
 
-// Who may plan: a writer's pull, not a reader's; not a fork's; not a draft where the rule says so.
+// Who may plan by opening a pull or pushing: a writer, and not with a draft where the rule says so.
 func TestPermission(t *testing.T) {
 	w := newWorld(t, 2)
-	ok(t, w.gh.SetPermission(repoName, "ada", "write"))
-	number, head := w.open("feature", 0)
-	w.waitRuns(1)
-	w.planAll(changes())
+	number, _ := w.planned("feature")
+	w.setRules(func(r *workflow.Rules) { r.Plan = workflow.Who{Role: workflow.RoleAdmin} })
+	head := w.commit("feature", map[string]string{"p00/main.tf": "z\n"})
+	w.wantChecks(head, "action_required", "action_required")
 	w.quiet()
-	w.mu.Lock()
-	w.rules.Plan = workflow.Who{Role: workflow.RoleAdmin}
-	w.mu.Unlock()
-	head2 := w.commit("feature", map[string]string{"p00/main.tf": "z\n"})
-	w.wantChecks(head2, "action_required", "action_required")
-	w.quiet()
-	w.waitRuns(0)
-	if c := w.check(head2, "cardea/plan"); !strings.Contains(c.Title, "ada may not plan") {
+	if c := w.check(head, "cardea/plan"); !strings.Contains(c.Title, "ada may not plan") {
 		t.Errorf("title %q", c.Title)
 	}
-	_, _ = number, head
+	w.setRules(func(r *workflow.Rules) { r.Plan, r.Drafts = workflow.Who{Role: workflow.RoleWrite}, false })
+	ok(t, w.gh.SetDraft(repoName, number, "ada", true))
+	head = w.commit("feature", map[string]string{"p00/main.tf": "y\n"})
+	w.wantChecks(head, "action_required", "action_required")
+	w.quiet()
+	w.waitRuns(0)
+	ok(t, w.gh.SetDraft(repoName, number, "ada", false))
+	w.waitRuns(2)
+	w.wantChecks(head, "in_progress", "queued")
+}
+
+func (w *world) setRules(change func(*workflow.Rules)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change(&w.rules)
+}
+
+// A command on a pull that we never heard of is answered, and the pull gets to be known.
+func TestCommandOnAnUnknownPull(t *testing.T) {
+	w := newWorld(t, 2)
+	w.quiet()
+	w.gh.HoldDeliveries()
+	number, head := w.open("feature", 0)
+	w.gh.LoseDeliveries()
+	w.gh.ReleaseDeliveries(false)
+	w.say(number, "joe", "cardea help")
+	w.waitRuns(1)
+	w.planAll(noChanges())
+	w.quiet()
+	w.wantChecks(head, "success", "success")
+	if n := len(w.ours(number, reply)); n != 1 {
+		t.Errorf("got %d replies, want 1", n)
+	}
+}
+
+// A reply is written once, also when GitHub does not say that it took it, and
+// when the server ends at that moment.
+func TestReplyOnce(t *testing.T) {
+	w := newWorld(t, 2)
+	number, _ := w.planned("feature")
+	comments := regexp.MustCompile(`/issues/\d+/comments$`)
+	w.gh.Faults.Add(localgithub.FaultRule{Method: "POST", Path: comments, Status: 502, AfterEffect: true})
+	w.say(number, "ada", "cardea help")
+	w.quiet()
+	if n := len(w.ours(number, reply)); n != 1 {
+		t.Errorf("after a 502: got %d replies, want 1", n)
+	}
+	w.gh.Faults.Clear()
+	fault := w.gh.Faults.Add(localgithub.FaultRule{Method: "POST", Path: comments, Hang: true, AfterEffect: true})
+	w.say(number, "ada", "cardea status")
+	w.eventually("the reply hangs", func() bool { return fault.Hits() == 1 && len(w.ours(number, reply)) == 2 })
+	w.stop()
+	w.start()
+	w.quiet()
+	if n := len(w.ours(number, reply)); n != 2 {
+		t.Errorf("after a crash: got %d replies, want 2", n)
+	}
+}
+
+// Many deliveries at once: all are stored, each once.
+func TestBurst(t *testing.T) {
+	w := newWorld(t, 1)
+	number, _ := w.open("feature", 0)
+	w.quiet()
+	var payload []byte
+	w.say(number, "joe", "hello")
+	ok(t, w.gh.Idle(t.Context()))
+	for _, d := range w.gh.Deliveries() {
+		if d.Event == "issue_comment" && strings.Contains(string(d.Payload), "hello") {
+			payload = d.Payload
+		}
+	}
+	const n = 200
+	statuses := make(chan int, 2*n)
+	for i := range 2 * n { // each twice
+		go func() {
+			status, err := w.gh.SendRaw(localgithub.RawDelivery{AppID: w.ghAp.ID, Event: "issue_comment", GUID: fmt.Sprintf("guid-%d", i/2), Payload: payload})
+			if err != nil {
+				t.Error(err)
+			}
+			statuses <- status
+		}()
+	}
+	for range 2 * n {
+		if s := <-statuses; s != 202 {
+			t.Fatalf("got %d", s)
+		}
+	}
+	for i := range n {
+		has, err := w.svc.HasDelivery(t.Context(), fmt.Sprintf("guid-%d", i), "issue_comment")
+		if err != nil || !has {
+			t.Fatalf("delivery %d: %v %v", i, has, err)
+		}
+	}
+	w.quiet()
+	got, err := w.metrics.Gather()
+	ok(t, err)
+	counted := map[string]float64{}
+	for _, family := range got {
+		for _, m := range family.GetMetric() {
+			counted[family.GetName()] += m.GetCounter().GetValue()
+		}
+	}
+	if counted["cardea_webhook_deliveries_total"] < 2*n || counted["cardea_requests_total"] < n || counted["cardea_github_calls_total"] == 0 {
+		t.Errorf("metrics: %v", counted)
+	}
 }
 
 // While the server is down nothing is lost: what GitHub delivered to nobody is found in its log.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/app/github"
+	"github.com/cardea-iac/cardea/app/recover"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -17,6 +18,8 @@ const (
 	// commandLife is how long after its writing a command is still carried out: a
 	// delivery that comes days late must not surprise anybody.
 	commandLife = 30 * time.Minute
+	// goneAfter is how often a pull may be missing before we believe it.
+	goneAfter = 3
 	// retryStore is the wait after an error that is not GitHub's.
 	retryStore = time.Second
 )
@@ -110,15 +113,17 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 	switch {
 	case ctx.Err() != nil:
 		return nil
-	case errors.Is(err, workflow.ErrPassing):
+	case github.Gone(err) && req.Attempts >= goneAfter:
+		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: GitHub has no such pull request (any more).", nil)
+	case err != nil: // also what looks lasting: a key that is being rotated, a pull that GitHub does not show yet
 		log.WarnContext(ctx, "the pull could not be read", "error", err)
 		return a.config.Service.DeferRequest(ctx, req.ID, waitSentence(err), github.RetryAt(err))
-	case err != nil:
-		log.WarnContext(ctx, "the pull cannot be read", "error", err)
-		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: "+err.Error()+".", nil)
 	}
 	if lags(req, pull) {
-		return a.config.Service.DeferRequest(ctx, req.ID, "GitHub does not show this commit as the pull request's head yet.", time.Time{})
+		return a.config.Service.DeferRequest(ctx, req.ID, "GitHub still shows an older state of this pull request.", time.Time{})
+	}
+	if err := a.meet(ctx, req, pull); err != nil {
+		return err
 	}
 	if err := a.config.Service.Observe(ctx, req, pull); err != nil {
 		return err
@@ -147,6 +152,20 @@ func (a *App) first(ctx context.Context, req workflow.Request) error {
 	return a.config.Service.SaveReport(ctx, workflow.ReportState{Key: req.PullKey(), Searched: true})
 }
 
+// meet asks for the plans of a pull that we get to know by a command, such as one
+// that was opened before we were installed.
+func (a *App) meet(ctx context.Context, req workflow.Request, pull workflow.Pull) error {
+	if req.Kind != workflow.RequestCommand || pull.State != workflow.PullOpen {
+		return nil
+	}
+	_, err := a.config.Service.Pull(ctx, pull.Key())
+	if !errors.Is(err, workflow.ErrNotFound) {
+		return err
+	}
+	_, _, err = a.config.Service.Submit(ctx, recover.Found(pull, "command"))
+	return err
+}
+
 // waitSentence says to people why something waits.
 func waitSentence(err error) string {
 	if l := new(github.Limited); errors.As(err, &l) {
@@ -159,10 +178,18 @@ func waitSentence(err error) string {
 }
 
 // lags reports whether GitHub's API still shows the pull as it was before the
-// event: the event has another head, and the pull's clock is behind it.
+// event: another head or state, and a clock behind the event's.
 func lags(req workflow.Request, pull workflow.Pull) bool {
-	return req.Kind == workflow.RequestPull && req.Head != "" && req.Head != pull.Head.SHA && pull.State == workflow.PullOpen &&
-		pull.UpdatedAt.Before(req.CommentedAt)
+	if !pull.UpdatedAt.Before(req.CommentedAt) {
+		return false
+	}
+	switch req.Kind {
+	case workflow.RequestClosed:
+		return pull.State == workflow.PullOpen
+	case workflow.RequestPull:
+		return pull.State != workflow.PullOpen || req.Head != "" && req.Head != pull.Head.SHA
+	}
+	return false
 }
 
 // tooLate refuses commands that are about another time: an old comment, a button of an old head.

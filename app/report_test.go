@@ -74,6 +74,41 @@ func TestReportCommentDeleted(t *testing.T) {
 	}
 }
 
+// A comment that GitHub finds too long is shortened, not lost.
+func TestReportCommentTooLong(t *testing.T) {
+	w := newWorld(t, 2)
+	w.gh.Faults.Add(localgithub.FaultRule{Method: "POST", Path: regexp.MustCompile(`/issues/\d+/comments$`), Status: 422,
+		Reply: `{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","message":"body is too long (maximum is 65536 characters)"}]}`})
+	number, _ := w.open("feature", 0, 1)
+	w.waitRuns(2)
+	w.eventually("a shortened comment", func() bool {
+		c := w.ours(number, summary)
+		return len(c) == 1 && strings.Contains(c[0].Body, "the rest did not fit; [the page](https://cardea.test/acme/infra/pull/")
+	})
+	w.planAll(changes())
+	w.quiet()
+	if c := w.ours(number, summary); len(c) != 1 || strings.Contains(c[0].Body, "did not fit") {
+		t.Errorf("the final comment: %+v", c)
+	}
+}
+
+// When the server ends while a comment is being written, there is still one.
+func TestReportKilledWhileWriting(t *testing.T) {
+	w := newWorld(t, 2)
+	fault := w.gh.Faults.Add(localgithub.FaultRule{Method: "POST", Path: regexp.MustCompile(`/issues/\d+/comments$`), Hang: true, AfterEffect: true})
+	number, head := w.open("feature", 0, 1)
+	w.eventually("the comment hangs", func() bool { return fault.Hits() == 1 && len(w.ours(number, summary)) == 1 })
+	w.stop()
+	w.start()
+	w.waitRuns(2)
+	w.planAll(changes())
+	w.quiet()
+	w.wantChecks(head, "success", "action_required")
+	if n := len(w.ours(number, summary)); n != 1 {
+		t.Errorf("got %d summary comments, want 1", n)
+	}
+}
+
 func (w *world) deleteComment(id int64) {
 	w.t.Helper()
 	status, body := w.rest("DELETE", fmt.Sprintf("/repos/acme/infra/issues/comments/%d", id), "")

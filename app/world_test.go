@@ -17,6 +17,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/cardea-iac/cardea/app"
 	"github.com/cardea-iac/cardea/internal/localgithub"
 	"github.com/cardea-iac/cardea/workflow"
@@ -42,6 +44,8 @@ type world struct {
 	app   *app.App
 	stop  func()
 	rules workflow.Rules
+
+	metrics *prometheus.Registry
 }
 
 func must[T any](t *testing.T, v T, err error) T {
@@ -115,8 +119,9 @@ func (w *world) start() {
 	}
 	w.svc = workflow.NewService(workflow.ServiceConfig{Store: store, Source: source{w}, Engine: engine{}, Rules: rules, Now: w.now, Log: log})
 	ok(w.t, w.svc.Start(w.t.Context()))
+	w.metrics = prometheus.NewRegistry()
 	w.app, err = app.New(app.Config{
-		APIURL: w.gh.APIURL(), AppID: w.ghAp.ID, PrivateKey: []byte(w.ghAp.PrivateKeyPEM), Secrets: []string{"secret"}, PublicURL: "https://cardea.test",
+		APIURL: w.gh.APIURL(), AppID: w.ghAp.ID, PrivateKey: []byte(w.ghAp.PrivateKeyPEM), Secrets: []string{"secret"}, PublicURL: "https://cardea.test", Metrics: w.metrics,
 		Service: w.svc, Rules: rules, Now: w.now, Log: log, Timeout: 2 * time.Second, RecoverEvery: time.Hour,
 	})
 	ok(w.t, err)

@@ -12,81 +12,87 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
+// commandCase is a command on a pull whose projects a and b are planned.
+type commandCase struct {
+	by      string
+	command workflow.Command
+	setup   func(*world)
+	planned []string // by the command, in order
+	reply   string   // kind and a part of its text
+	states  []string
+}
+
+func withOptions(o workflow.PlanOptions) workflow.Command {
+	return workflow.Command{Verb: workflow.VerbPlan, Options: o}
+}
+
+var commandCases = map[string]commandCase{
+	"the affected projects": {
+		by: "ada", command: planOf(), planned: []string{"a", "b"}, states: []string{"a planned", "b planned"},
+	},
+	"one of them: the other's plan is kept": {
+		by: "ada", command: planOf("b"), planned: []string{"b"}, states: []string{"a planned", "b planned"},
+	},
+	"one that is not affected": {
+		by: "ada", command: planOf("c"), planned: []string{"c"}, states: []string{"a planned", "b planned", "c planned"},
+	},
+	"all": {
+		by: "ada", command: workflow.Command{Verb: workflow.VerbPlan, Select: workflow.Selector{All: true}},
+		planned: []string{"a", "b", "c", "d"}, states: []string{"a planned", "b planned", "c planned", "d planned"},
+	},
+	"one that is refused": {
+		by: "ada", command: planOf("d"), setup: func(w *world) {
+			w.commit("head2", baseFiles, files{"a/main.tf": "2", "d/main.tf": "refuse"})
+			w.facts(1, "head2")
+			w.push(1, "synchronize")
+			w.settle()
+			w.planAll()
+		}, reply: "refused would live in the workspace", states: []string{"a planned", "d refused"},
+	},
+	"a name that is not there": {
+		by: "ada", command: planOf("a", "z"), reply: "refused z", states: []string{"a planned", "b planned"},
+	},
+	"by a reader": {
+		by: "eve", command: planOf(), reply: "refused role `write`", states: []string{"a planned", "b planned"},
+	},
+	"an option that is not allowed": {
+		by: "ada", command: withOptions(workflow.PlanOptions{Destroy: true, Targets: []string{"x"}}), reply: "refused `--target` is not allowed here",
+		states: []string{"a planned", "b planned"},
+	},
+	"one that is": {
+		by: "ada", command: withOptions(workflow.PlanOptions{Destroy: true}), setup: func(w *world) { w.rules.Allow = []string{"destroy"} },
+		planned: []string{"a", "b"}, states: []string{"a planned", "b planned"},
+	},
+	"in an environment that asks for more": {
+		by: "ada", command: planOf(), setup: func(w *world) {
+			w.rules.Environments = map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"b"}, Plan: &workflow.Who{Role: workflow.RoleAdmin}}}
+			labelled := files{".cardea.yml": "version: 1\nprojects:\n  - {dir: b, environment: prod}\n"}
+			w.commit("base1", baseFiles, labelled)
+			w.commit("head2", w.source.commits["base1"], files{"a/main.tf": "2", "b/main.tf": "2"})
+			w.facts(1, "head2")
+			w.push(1, "synchronize")
+			w.settle()
+			w.planAll()
+		},
+		planned: []string{"a"}, reply: "refused `b` is not planned", states: []string{"a planned", "b refused"},
+	},
+	"status": {
+		by: "eve", command: workflow.Command{Verb: workflow.VerbStatus}, reply: "status ", states: []string{"a planned", "b planned"},
+	},
+	"help": {
+		by: "eve", command: workflow.Command{Verb: workflow.VerbHelp}, reply: "help ", states: []string{"a planned", "b planned"},
+	},
+	"a head with a conflict": {
+		by: "ada", command: planOf(), setup: func(w *world) { w.source.conflicts = []string{"a/main.tf"} }, reply: "refused `a/main.tf`", states: nil,
+	},
+	"on a fork": {
+		by: "ada", command: planOf(), setup: func(w *world) { w.facts(1, "head1", func(p *workflow.Pull) { p.Fork = true }) },
+		reply: "refused fork", states: []string{"a planned", "b planned"},
+	},
+}
+
 func TestCommands(t *testing.T) {
-	opts := func(o workflow.PlanOptions) workflow.Command {
-		return workflow.Command{Verb: workflow.VerbPlan, Options: o}
-	}
-	for name, c := range map[string]struct {
-		by      string
-		command workflow.Command
-		setup   func(*world)
-		planned []string // by the command, in order
-		reply   string   // kind and a part of its text
-		states  []string
-	}{
-		"the affected projects": {
-			by: "ada", command: planOf(), planned: []string{"a", "b"}, states: []string{"a planned", "b planned"},
-		},
-		"one of them: the other's plan is kept": {
-			by: "ada", command: planOf("b"), planned: []string{"b"}, states: []string{"a planned", "b planned"},
-		},
-		"one that is not affected": {
-			by: "ada", command: planOf("c"), planned: []string{"c"}, states: []string{"a planned", "b planned", "c planned"},
-		},
-		"all": {
-			by: "ada", command: workflow.Command{Verb: workflow.VerbPlan, Select: workflow.Selector{All: true}},
-			planned: []string{"a", "b", "c", "d"}, states: []string{"a planned", "b planned", "c planned", "d planned"},
-		},
-		"one that is refused": {
-			by: "ada", command: planOf("d"), setup: func(w *world) {
-				w.commit("head2", baseFiles, files{"a/main.tf": "2", "d/main.tf": "refuse"})
-				w.facts(1, "head2")
-				w.push(1, "synchronize")
-				w.settle()
-				w.planAll()
-			}, reply: "refused would live in the workspace", states: []string{"a planned", "d refused"},
-		},
-		"a name that is not there": {
-			by: "ada", command: planOf("a", "z"), reply: "refused z", states: []string{"a planned", "b planned"},
-		},
-		"by a reader": {
-			by: "eve", command: planOf(), reply: "refused role `write`", states: []string{"a planned", "b planned"},
-		},
-		"an option that is not allowed": {
-			by: "ada", command: opts(workflow.PlanOptions{Destroy: true, Targets: []string{"x"}}), reply: "refused `--target` is not allowed here",
-			states: []string{"a planned", "b planned"},
-		},
-		"one that is": {
-			by: "ada", command: opts(workflow.PlanOptions{Destroy: true}), setup: func(w *world) { w.rules.Allow = []string{"destroy"} },
-			planned: []string{"a", "b"}, states: []string{"a planned", "b planned"},
-		},
-		"in an environment that asks for more": {
-			by: "ada", command: planOf(), setup: func(w *world) {
-				w.rules.Environments = map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"b"}, Plan: &workflow.Who{Role: workflow.RoleAdmin}}}
-				labelled := files{".cardea.yml": "version: 1\nprojects:\n  - {dir: b, environment: prod}\n"}
-				w.commit("base1", baseFiles, labelled)
-				w.commit("head2", w.source.commits["base1"], files{"a/main.tf": "2", "b/main.tf": "2"})
-				w.facts(1, "head2")
-				w.push(1, "synchronize")
-				w.settle()
-				w.planAll()
-			},
-			planned: []string{"a"}, reply: "refused `b` is not planned", states: []string{"a planned", "b refused"},
-		},
-		"status": {
-			by: "eve", command: workflow.Command{Verb: workflow.VerbStatus}, reply: "status ", states: []string{"a planned", "b planned"},
-		},
-		"help": {
-			by: "eve", command: workflow.Command{Verb: workflow.VerbHelp}, reply: "help ", states: []string{"a planned", "b planned"},
-		},
-		"a head with a conflict": {
-			by: "ada", command: planOf(), setup: func(w *world) { w.source.conflicts = []string{"a/main.tf"} }, reply: "refused `a/main.tf`", states: nil,
-		},
-		"on a fork": {
-			by: "ada", command: planOf(), setup: func(w *world) { w.facts(1, "head1", func(p *workflow.Pull) { p.Fork = true }) },
-			reply: "refused fork", states: []string{"a planned", "b planned"},
-		},
-	} {
+	for name, c := range commandCases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.open(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2"})

@@ -37,6 +37,12 @@ func (s *Service) Claim(ctx context.Context, worker string) (run Run, found bool
 				return err
 			}
 		}
+		if len(expired) > 0 { // what was lost is queued again
+			if live, err = tx.LiveRuns(); err != nil {
+				return err
+			}
+			d, _ = s.nextRun(live, now)
+		}
 		if err := s.saveWaits(tx, live, d.Waits, now); err != nil || !d.Found {
 			return err
 		}

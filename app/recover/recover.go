@@ -219,7 +219,7 @@ func (r *Recovery) repo(ctx context.Context, repo workflow.Repo) error {
 	if err != nil {
 		return err
 	}
-	for _, req := range unknown(live, known) {
+	for _, req := range unknown(live, known, r.config.Now()) {
 		stored, created, err := r.config.Service.Submit(ctx, req)
 		if err != nil {
 			return err
@@ -231,28 +231,42 @@ func (r *Recovery) repo(ctx context.Context, repo workflow.Repo) error {
 	return nil
 }
 
+// Found is the request to plan a pull that we came upon without an event: it is
+// open, and its head or base is not as we know it. note tells requests for the same facts apart.
+func Found(p workflow.Pull, note string) workflow.Request {
+	return workflow.Request{
+		Key:  fmt.Sprintf("found:%d#%d:%s:%s:%s", p.Repo.ID, p.Number, p.Head.SHA, p.Base.Ref, note),
+		Kind: workflow.RequestPull, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: "found", Head: p.Head.SHA, Immediate: true, CommentedAt: p.UpdatedAt,
+	}
+}
+
 // unknown decides which pulls are not as we know them: new ones, other heads or
-// bases, and those that are open no more.
-func unknown(live []workflow.Pull, known []workflow.PullRecord) []workflow.Request {
-	have := map[int]workflow.Pull{}
+// bases, heads about which nothing was found out, and those that are open no more.
+// What comes to nothing is asked for again after an hour.
+func unknown(live []workflow.Pull, known []workflow.PullRecord, now time.Time) []workflow.Request {
+	hour := now.UTC().Format("2006010215")
+	have := map[int]workflow.PullRecord{}
 	for _, rec := range known {
-		have[rec.Pull.Number] = rec.Pull
+		have[rec.Pull.Number] = rec
 	}
 	var out []workflow.Request
 	for _, p := range live {
-		old, ok := have[p.Number]
+		rec, ok := have[p.Number]
 		delete(have, p.Number)
-		if ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref || ok && p.UpdatedAt.Before(old.UpdatedAt) {
-			continue
+		old := rec.Pull
+		switch {
+		case ok && p.UpdatedAt.Before(old.UpdatedAt): // the list lags
+		case ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref && rec.Known:
+		case ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref:
+			out = append(out, Found(p, fmt.Sprint(rec.Version)))
+		default:
+			out = append(out, Found(p, p.UpdatedAt.UTC().Format(time.RFC3339)+":"+hour))
 		}
-		out = append(out, workflow.Request{
-			Key:  fmt.Sprintf("found:%d#%d:%s:%s:%s", p.Repo.ID, p.Number, p.Head.SHA, p.Base.Ref, p.UpdatedAt.UTC().Format(time.RFC3339)),
-			Kind: workflow.RequestPull, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: "found", Head: p.Head.SHA, Immediate: true, CommentedAt: p.UpdatedAt,
-		})
 	}
-	for number, old := range have {
+	for number, rec := range have {
+		old := rec.Pull
 		out = append(out, workflow.Request{
-			Key:  fmt.Sprintf("gone:%d#%d:%s:%s", old.Repo.ID, number, old.Head.SHA, old.UpdatedAt.UTC().Format(time.RFC3339)),
+			Key:  fmt.Sprintf("gone:%d#%d:%s:%s", old.Repo.ID, number, old.Head.SHA, hour),
 			Kind: workflow.RequestClosed, Repo: old.Repo, Number: number, Actor: old.Author, Action: "closed", Head: old.Head.SHA, Immediate: true,
 		})
 	}

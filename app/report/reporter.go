@@ -55,7 +55,13 @@ type seen struct {
 	tries   int // that failed in a row
 	refused int // of them, not for passing reasons
 	running bool
+	// unread: its record is not read before that time. Reading that of a hundred
+	// projects for each of them that moves would cost more than it shows.
+	unread time.Time
 }
+
+// readShare is the part of the time that reading one pull's record may take.
+const readShare = 20
 
 // result is how a pass ended.
 type result struct {
@@ -125,15 +131,20 @@ func (r *Reporter) start(ctx context.Context, known map[workflow.PullKey]*seen, 
 		if k.running {
 			continue
 		}
+		if k.unread.After(now) {
+			soonest = earlier(soonest, k.unread)
+			continue
+		}
+		began := r.config.Now()
 		rec, err := r.config.Service.Pull(ctx, key)
 		if err != nil {
 			return soonest, err
 		}
+		ended := r.config.Now()
+		k.unread = ended.Add(readShare * ended.Sub(began))
 		changed := rec.Version != k.version && k.tries == 0
 		if !changed && k.next.After(now) {
-			if k.next.Before(soonest) {
-				soonest = k.next
-			}
+			soonest = earlier(soonest, k.next)
 			continue
 		}
 		if !begin(key, rec.Version) {
@@ -147,6 +158,13 @@ func (r *Reporter) start(ctx context.Context, known map[workflow.PullKey]*seen, 
 		}
 	}
 	return soonest, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // ended notes how a pass ended and when the next may start.

@@ -318,11 +318,13 @@ func (s *Server) runJSON(run *checkRun) obj {
 	}
 }
 
-// runEventJSON is a run as webhooks show it: with its suite in full and its buttons.
+// runEventJSON is a run as webhooks show it: with the simple form of its suite, and without its buttons.
 func (s *Server) runEventJSON(run *checkRun) obj {
-	o := s.runJSON(run)
-	o["check_suite"] = s.suiteJSON(run.suite, false)
-	o["actions"] = run.actions
+	o, suite := s.runJSON(run), s.suiteJSON(run.suite, false)
+	for _, k := range []string{"latest_check_runs_count", "check_runs_url", "rerequestable", "runs_rerequestable", "head_commit"} {
+		delete(suite, k)
+	}
+	o["check_suite"] = suite
 	return o
 }
 

@@ -29,7 +29,7 @@ func TestCheckRunLimits(t *testing.T) {
 		name, fields string
 		want         int
 	}{
-		{"plain", `"x":1`, 201},
+		{"plain", `"external_id":"1"`, 201},
 		{"summary at the limit", `"output":{"title":"t","summary":"` + text(65535) + `"}`, 201},
 		{"summary above it", `"output":{"title":"t","summary":"` + text(65536) + `"}`, 422},
 		{"text above it", `"output":{"title":"t","summary":"s","text":"` + text(65536) + `"}`, 422},

@@ -108,7 +108,7 @@ func (s *Server) emitSuite(su *suite, action string, by *account) {
 func (s *Server) requestSuites(r *repo, by *account, ch refChange, info pushInfo) {
 	for _, in := range sorted(s.st.installs, func(in *installation) int64 { return in.id }) {
 		if in.suspended == nil && in.covers(r) && in.perms["checks"] == "write" && s.suiteOf(r, in.app, ch.new) == nil {
-			su := s.newSuite(r, in.app, info.head)
+			su := s.newSuite(r, in.app, pushedCommit(info.head))
 			su.branch, su.before = ch.branch(), ch.old
 			s.emitSuite(su, "requested", by)
 		}

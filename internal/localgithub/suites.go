@@ -74,6 +74,15 @@ func headCommit(commit obj) obj {
 	return obj{"id": commit["sha"], "tree_id": git["tree"].(obj)["sha"], "message": git["message"], "timestamp": by["date"], "author": person, "committer": person}
 }
 
+// pushedCommit is a commit, as pushes show it, in that short form.
+func pushedCommit(commit obj) obj {
+	short := func(who any) obj { return obj{"name": who.(obj)["name"], "email": who.(obj)["email"]} }
+	return obj{
+		"id": commit["id"], "tree_id": commit["tree_id"], "message": commit["message"], "timestamp": commit["timestamp"],
+		"author": short(commit["author"]), "committer": short(commit["committer"]),
+	}
+}
+
 func listSuites(c *call) reply {
 	sha, bad := c.commitSHA("ref")
 	if bad != nil {

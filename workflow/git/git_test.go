@@ -25,11 +25,11 @@ import (
 
 // repo is a work tree made by the real git, served over smart HTTP.
 type repo struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 }
 
-func newRepo(t *testing.T) *repo {
+func newRepo(t testing.TB) *repo {
 	t.Helper()
 	r := &repo{t: t, dir: filepath.Join(t.TempDir(), "acme", "infra.git")}
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
@@ -106,7 +106,7 @@ func (r *repo) serve(token string) *httptest.Server {
 
 const token = "ghs_1_test.token-0123456789abcdefghijklmnop"
 
-func mirrors(t *testing.T, r *repo) *git.Mirrors {
+func mirrors(t testing.TB, r *repo) *git.Mirrors {
 	t.Helper()
 	srv := r.serve(token)
 	m, err := git.NewMirrors(filepath.Join(t.TempDir(), "repos"), srv.URL, func(context.Context, workflow.Repo) (string, error) { return token, nil })
@@ -168,7 +168,7 @@ func TestCheckoutPlansWhatTheMergeButtonWouldMake(t *testing.T) {
 	noTokenOnDisk(t, filepath.Dir(m.MirrorDir(pull(head).Repo)))
 }
 
-func noTokenOnDisk(t *testing.T, dir string) {
+func noTokenOnDisk(t testing.TB, dir string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -280,7 +280,7 @@ func TestTreeFollowsSymlinksInsideOnly(t *testing.T) {
 }
 
 // export exports the repository's HEAD through a mirror, as a run does.
-func export(t *testing.T, r *repo, spec git.ExportSpec) (string, []string, error) {
+func export(t testing.TB, r *repo, spec git.ExportSpec) (string, []string, error) {
 	t.Helper()
 	sha := r.commit("export")
 	m := mirrors(t, r)
@@ -293,7 +293,7 @@ func export(t *testing.T, r *repo, spec git.ExportSpec) (string, []string, error
 	return spec.Dir, notes, err
 }
 
-func files(t *testing.T, dir string) map[string]string {
+func files(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {

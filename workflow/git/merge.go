@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/utils/merkletrie"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -50,7 +48,7 @@ func merge(ctx context.Context, gitDir string, p pair, mode workflow.CheckoutMod
 	if err != nil {
 		return c, fmt.Errorf("reading the planned tree: %w", err)
 	}
-	if c.Changes, err = diff(baseTree, plannedTree); err != nil {
+	if c.Changes, err = r.diff(baseTree, plannedTree); err != nil {
 		return c, fmt.Errorf("comparing base and planned tree: %w", err)
 	}
 	if c.Files, err = r.count(plannedTree.Hash); err != nil {
@@ -90,52 +88,4 @@ func headAlone(ctx context.Context, gitDir string, p pair) (tree, base string, e
 		return "", "", fmt.Errorf("reading head's tree: %w", err)
 	}
 	return strings.TrimSpace(string(out)), base, nil
-}
-
-// diff lists the files that differ. A deleted and an added file with the same
-// content are one rename; other renames stay two entries, which is the same to
-// everyone who looks at both sides.
-func diff(base, planned *object.Tree) ([]workflow.FileChange, error) {
-	changes, err := object.DiffTree(base, planned)
-	if err != nil {
-		return nil, err
-	}
-	var out []workflow.FileChange
-	deleted := map[plumbing.Hash][]int{}
-	for _, c := range changes {
-		action, err := c.Action()
-		if err != nil {
-			return nil, err
-		}
-		switch action {
-		case merkletrie.Delete:
-			deleted[c.From.TreeEntry.Hash] = append(deleted[c.From.TreeEntry.Hash], len(out))
-			out = append(out, workflow.FileChange{Path: c.From.Name, Status: "deleted"})
-		case merkletrie.Modify:
-			out = append(out, workflow.FileChange{Path: c.To.Name, Status: "modified"})
-		case merkletrie.Insert:
-			out = append(out, workflow.FileChange{Path: c.To.Name, Status: "added"})
-		}
-	}
-	return pairRenames(changes, out, deleted), nil
-}
-
-func pairRenames(changes object.Changes, out []workflow.FileChange, deleted map[plumbing.Hash][]int) []workflow.FileChange {
-	gone := map[int]bool{}
-	for i, c := range changes {
-		left := deleted[c.To.TreeEntry.Hash]
-		if out[i].Status != "added" || len(left) == 0 {
-			continue
-		}
-		out[i].Status, out[i].OldPath = "renamed", out[left[0]].Path
-		gone[left[0]] = true
-		deleted[c.To.TreeEntry.Hash] = left[1:]
-	}
-	kept := out[:0]
-	for i, c := range out {
-		if !gone[i] {
-			kept = append(kept, c)
-		}
-	}
-	return kept
 }

@@ -37,7 +37,10 @@ func open(gitDir string) (*reader, error) {
 	if _, err := osfs.New(gitDir).Stat("objects"); err != nil {
 		return nil, fmt.Errorf("opening the repository: %w", err)
 	}
-	store := filesystem.NewStorageWithOptions(osfs.New(gitDir), cache.NewObjectLRU(32*cache.MiByte), filesystem.Options{AlternatesFS: osfs.New("/")})
+	// Packs stay open as long as the reader is used; the garbage collector closes
+	// them. Opening one for each object would cost more than reading it.
+	store := filesystem.NewStorageWithOptions(osfs.New(gitDir, osfs.WithBoundOS()), cache.NewObjectLRU(32*cache.MiByte),
+		filesystem.Options{KeepDescriptors: true, AlternatesFS: osfs.New("/", osfs.WithBoundOS())})
 	return &reader{store: store}, nil
 }
 

@@ -1,0 +1,52 @@
+package recover
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+func TestUnknown(t *testing.T) {
+	now := time.Date(2026, 11, 21, 10, 30, 0, 0, time.UTC)
+	pull := func(number int, head, base string, updated time.Time) workflow.Pull {
+		return workflow.Pull{Repo: workflow.Repo{ID: 100}, Number: number, Head: workflow.Ref{SHA: head}, Base: workflow.Ref{Ref: base}, State: workflow.PullOpen, UpdatedAt: updated}
+	}
+	known := []workflow.PullRecord{
+		{Pull: pull(1, "h1", "main", now), Known: true},
+		{Pull: pull(2, "h2", "main", now), Known: true},
+		{Pull: pull(3, "h3", "main", now), Known: true},
+		{Pull: pull(4, "h4", "main", now), Known: false, Version: 9},
+		{Pull: pull(5, "h5", "main", now), Known: true},
+		{Pull: pull(6, "h6", "main", now), Known: true},
+	}
+	live := []workflow.Pull{
+		pull(1, "h1", "main", now.Add(time.Minute)), // only talked about
+		pull(2, "x2", "main", now.Add(time.Minute)), // pushed
+		pull(3, "h3", "next", now.Add(time.Minute)), // another base
+		pull(4, "h4", "main", now),                  // never found out
+		pull(5, "x5", "main", now.Add(-time.Hour)),  // the list is older than what we know
+		pull(7, "h7", "main", now),                  // new
+	}
+	type asked struct {
+		Number int
+		Kind   workflow.RequestKind
+		Key    string
+	}
+	var got []asked
+	for _, r := range unknown(live, known, now) {
+		got = append(got, asked{r.Number, r.Kind, r.Key})
+	}
+	want := []asked{
+		{2, workflow.RequestPull, "found:100#2:x2:main:2026-11-21T10:31:00Z:2026112110"},
+		{3, workflow.RequestPull, "found:100#3:h3:next:2026-11-21T10:31:00Z:2026112110"},
+		{4, workflow.RequestPull, "found:100#4:h4:main:9"},
+		{6, workflow.RequestClosed, "gone:100#6:h6:2026112110"},
+		{7, workflow.RequestPull, "found:100#7:h7:main:2026-11-21T10:30:00Z:2026112110"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("requests differ (-want +got):\n%s", diff)
+	}
+}
