@@ -16,6 +16,9 @@ type Expansion struct {
 	// the error of reading the one that counts. Then nothing is planned.
 	ActorRole, AuthorRole Role
 	RoleError             error
+	// Live are the live facts for apply, approve, unapprove, lock, unlock, cancel and
+	// resolve, with the actor's role; nil: the service reads them itself.
+	Live *LiveFacts
 }
 
 // Expand carries a request out: it fetches and merges, reads both

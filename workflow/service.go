@@ -35,8 +35,15 @@ type ServiceConfig struct {
 	Engine Engine
 	// Rules gives the rules of a repository, false when the server has none for
 	// it: everything about it is ignored.
-	Rules  func(Repo) (Rules, bool)
-	Now    Clock
+	Rules func(Repo) (Rules, bool)
+	// Live reads what GitHub says of a pull now, with the roles of the actor and of
+	// the approvers; it may give what it read for the same pull and actor at most 10
+	// seconds ago. Without it nothing is ever applied.
+	Live func(ctx context.Context, p Pull, actor Actor, approvers []Actor) (LiveFacts, error)
+	// DropArtefact is told the plan run whose artefact is of no use any more, after
+	// that is durable; what it was not told before a crash, WantedArtefacts tells. Nil: nobody keeps any.
+	DropArtefact func(runID string)
+	Now          Clock
 	Settle time.Duration // how long a push waits for the next one; 0 = not at all
 	Lease  time.Duration // 0 = DefaultLease
 	Log    *slog.Logger
@@ -53,6 +60,8 @@ type Service struct {
 	source Source
 	engine Engine
 	rules  func(Repo) (Rules, bool)
+	live   func(ctx context.Context, p Pull, actor Actor, approvers []Actor) (LiveFacts, error)
+	drop   func(runID string)
 	now    Clock
 	settle time.Duration
 	lease  time.Duration
@@ -66,7 +75,7 @@ type Service struct {
 // NewService returns a service over a store. Start must be called before runs are claimed.
 func NewService(c ServiceConfig) *Service {
 	s := &Service{
-		store: c.Store, source: c.Source, engine: c.Engine, rules: c.Rules,
+		store: c.Store, source: c.Source, engine: c.Engine, rules: c.Rules, live: c.Live, drop: c.DropArtefact,
 		now: c.Now, settle: c.Settle, lease: c.Lease, log: c.Log,
 	}
 	if s.now == nil {
@@ -80,6 +89,9 @@ func NewService(c ServiceConfig) *Service {
 	}
 	if s.rules == nil {
 		s.rules = func(Repo) (Rules, bool) { return Rules{}, false }
+	}
+	if s.drop == nil {
+		s.drop = func(string) {}
 	}
 	for i := range s.wakes {
 		s.wakes[i] = make(chan struct{}, 1)

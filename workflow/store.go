@@ -92,6 +92,9 @@ type Tx interface {
 	// Events returns the history of a pull (number 0: of the repository), newest first, at most limit, with Seq below before (0 = from the newest).
 	Events(repoID int64, number int, before uint64, limit int) ([]Event, error)
 
+	// EventsAfter returns the history of a repository oldest first, at most limit, with Seq above after (0 = from the beginning).
+	EventsAfter(repoID int64, after uint64, limit int) ([]Event, error)
+
 	// Setting and PutSetting keep small values by name (high-water marks).
 	Setting(name string) ([]byte, error)
 	PutSetting(name string, value []byte) error
