@@ -47,6 +47,7 @@ type Limits struct {
 	Parallel    int           // runs at once; 0 = by the machine, see Workers
 	PlanTimeout time.Duration // of one plan run
 	Drain       time.Duration // how long a closing server waits
+	ApplyGrace  time.Duration // how long after its one SIGINT an apply is waited for
 	Settle      time.Duration // how long a push waits for the next one; 0 = never
 }
 
@@ -62,7 +63,7 @@ func DefaultConfig() Config {
 	return Config{
 		Listen: ":4141", DataDir: "/var/lib/cardea", Prefixes: []string{"cardea"}, Metrics: "127.0.0.1:4142",
 		GitHub:      GitHubConfig{WebURL: "https://github.com", APIURL: "https://api.github.com"},
-		Limits:      Limits{PlanTimeout: 30 * time.Minute, Drain: 10 * time.Minute, Settle: 3 * time.Second},
+		Limits:      Limits{PlanTimeout: 30 * time.Minute, Drain: 10 * time.Minute, ApplyGrace: 15 * time.Minute, Settle: 3 * time.Second},
 		Isolation:   "auto",
 		Terraform:   TerraformConfig{Tool: "auto", Versions: ">= 1.5"},
 		credentials: map[string]credential{}, anyRepo: true,
@@ -153,6 +154,7 @@ func (r *configReader) settings() []setting {
 		{path: "limits.parallel", read: func(y *workflow.YAML) { y.Int(&c.Limits.Parallel, 0) }},
 		{path: "limits.plan_timeout", read: func(y *workflow.YAML) { y.Duration(&c.Limits.PlanTimeout, time.Second) }},
 		{path: "limits.drain", read: func(y *workflow.YAML) { y.Duration(&c.Limits.Drain, 0) }},
+		{path: "limits.apply_grace", read: func(y *workflow.YAML) { y.Duration(&c.Limits.ApplyGrace, time.Second) }},
 		{path: "limits.settle", read: func(y *workflow.YAML) { y.Duration(&c.Limits.Settle, 0) }},
 		{path: "runs.isolation", read: r.isolation},
 		{path: "terraform.tool", read: func(y *workflow.YAML) { y.Choice(&c.Terraform.Tool, "auto", "terraform", "tofu") }},
@@ -161,37 +163,14 @@ func (r *configReader) settings() []setting {
 	}
 }
 
-// later are the keys whose time has not come, by path; within a rule of `repos`
-// the path starts with "repos.".
+// later are the keys whose time has not come, by path.
 var later = map[string]string{
-	"limits.apply_grace":             laterApply,
-	"runs.group":                     "comes with a later version of Cardea, which can give each run its own user",
-	"repos.apply":                    laterApply,
-	"repos.require":                  laterApply,
-	"repos.approvals":                laterApply,
-	"repos.lock":                     laterApply,
-	"repos.stale_after":              laterApply,
-	"repos.automerge":                laterApply,
-	"repos.permissions.apply":        laterApply,
-	"repos.permissions.approve":      laterApply,
-	"repos.permissions.unlock":       laterApply,
-	"repos.permissions.admin":        laterApply,
-	"repos.credentials.apply":        laterApply,
-	"repos.environments.apply":       laterApply,
-	"repos.environments.require":     laterApply,
-	"repos.environments.approvals":   laterApply,
-	"repos.environments.lock":        laterApply,
-	"repos.environments.stale_after": laterApply,
-	"repos.permissions.plan.teams":   laterTeams,
+	"runs.group": "comes with a later version of Cardea, which can give each run its own user",
 }
 
-const (
-	laterApply = "comes with a later version of Cardea, which can apply; this one plans only. Remove it"
-	laterTeams = "comes with a later version of Cardea, which reads teams; name users or a role"
-)
+const laterTeams = "comes with a later version of Cardea, which reads teams; name users or a role"
 
-// refusedServerKeys are the keys of one section that come later. Environments'
-// permissions and credentials are those of the rule.
+// refusedServerKeys are the keys of one section that come later.
 func refusedServerKeys(section string) map[string]string {
 	refused := map[string]string{}
 	for path, why := range later {
@@ -251,7 +230,7 @@ func (r *configReader) environment(environ []string) {
 	}
 	r.overlayKey(env)
 	for path, why := range later {
-		if name := envName(path); env[name] != "" && !strings.HasPrefix(path, "repos.") {
+		if name := envName(path); env[name] != "" {
 			known[name] = true
 			r.faults.Add(workflow.Position{File: name}, "`%s` %s", path, why)
 		}
