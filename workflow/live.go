@@ -64,6 +64,7 @@ type Missing struct {
 
 // GateInput is everything that decides whether one project's plan may be applied.
 type GateInput struct {
+	// Rules are the repository's, as the server has them: the gate itself takes what holds for the project.
 	Rules   Rules
 	Record  PullRecord
 	Project ProjectRecord
@@ -74,8 +75,11 @@ type GateInput struct {
 	SameInputs, SameTree bool
 	// Artefact is the digest found on disk, "" without one.
 	Artefact string
-	// State: what the runner found before the word; nil before there is a runner.
+	// State: what the runner found before the word; nil before there is a runner. With it the
+	// gate confirms Project.Apply, which must be queued or running and not spent, and whose locks must be held.
 	State *StateVersion
+	// Sharing are other projects that write the same state: their rules hold as well.
+	Sharing []Project
 	// Depends are the pull's other projects that this one depends on, with their states.
 	Depends    map[string]ProjectState
 	BaseFaulty bool
