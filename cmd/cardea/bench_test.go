@@ -120,7 +120,7 @@ type benchWorld struct {
 
 func newBenchWorld(b *testing.B) *benchWorld {
 	b.Helper()
-	w, err := newWorld(b.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	w, err := newWorld(b.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler), nil)
 	fatal(b, err)
 	config, err := w.install("")
 	fatal(b, err)

@@ -32,13 +32,13 @@ const (
 	worldSecret = "a-secret-for-this-demo-only"
 )
 
-// newWorld starts the GitHub on addr. It pushes nothing yet.
-func newWorld(dir, addr string, log *slog.Logger) (*world, error) {
+// newWorld starts the GitHub on addr, with a clock (nil: time.Now). It pushes nothing yet.
+func newWorld(dir, addr string, log *slog.Logger, now func() time.Time) (*world, error) {
 	repos := filepath.Join(dir, "github")
 	if err := os.MkdirAll(repos, 0o700); err != nil {
 		return nil, err
 	}
-	gh, err := localgithub.Start(localgithub.Options{Addr: addr, Dir: repos, Log: log})
+	gh, err := localgithub.Start(localgithub.Options{Addr: addr, Dir: repos, Log: log, Now: now})
 	if err != nil {
 		return nil, fmt.Errorf("starting the local GitHub: %w", err)
 	}

@@ -78,6 +78,9 @@ type story struct {
 	server *serverProcess
 	pull   int
 	now    pullNow
+	others []*person    // besides those of the world
+	ahead  atomic.Int64 // of GitHub's clock before ours
+	tab    int64        // the check run of `remember`
 }
 
 type storyKey struct{}
@@ -117,7 +120,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 			}
 		}
 	}
-	return map[string]func(*testscript.TestScript, bool, []string){
+	all := map[string]func(*testscript.TestScript, bool, []string){
 		"github":   wrap((*story).cmdGithub),
 		"serve":    wrap((*story).cmdServe),
 		"stop":     wrap((*story).cmdStop),
@@ -137,11 +140,15 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"nowhere":  wrap((*story).cmdNowhere),
 		"generate": wrap((*story).cmdGenerate),
 	}
+	for word, do := range applyCommands() {
+		all[word] = wrap(do)
+	}
+	return all
 }
 
 // github: a GitHub with ada (write), rex (write), olga (read), acme/infra and the App.
 func (s *story) cmdGithub(ts *testscript.TestScript, _ []string) error {
-	w, err := newWorld(ts.MkAbs("world"), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	w, err := newWorld(ts.MkAbs("world"), "127.0.0.1:0", slog.New(slog.DiscardHandler), func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) })
 	if err != nil {
 		return err
 	}
@@ -261,6 +268,11 @@ func (s *story) person(login string) (*person, error) {
 	case "olga":
 		return s.outsider, nil
 	}
+	for _, p := range s.others {
+		if p.login == login {
+			return p, nil
+		}
+	}
 	return nil, fmt.Errorf("nobody is called %q", login)
 }
 
@@ -286,7 +298,7 @@ func (s *story) cmdPush(ts *testscript.TestScript, args []string) error {
 		if err != nil {
 			return err
 		}
-		text := strings.ReplaceAll(string(data), "$STATE", ts.Getenv("STATE"))
+		text := strings.NewReplacer("$STATESERVER", ts.Getenv("STATESERVER"), "$STATE", ts.Getenv("STATE")).Replace(string(data))
 		text = strings.NewReplacer(`\u001b`, "\x1b", `\u0007`, "\a", `\u202e`, "\u202e").Replace(text)
 		if strings.TrimSpace(text) == "DELETE" {
 			text = ""
@@ -500,6 +512,9 @@ func (r *rawJSON) UnmarshalJSON(data []byte) error { *r = rawJSON(data); return 
 
 // gh WORD ...: what only GitHub itself or an admin can do.
 func (s *story) cmdGH(ts *testscript.TestScript, args []string) error {
+	if known, err := s.ghApply(ts, args); known {
+		return err
+	}
 	switch args[0] {
 	case "role": // gh role WHO ROLE
 		return s.gh.SetPermission(s.repo, args[1], args[2])
@@ -509,10 +524,14 @@ func (s *story) cmdGH(ts *testscript.TestScript, args []string) error {
 		return s.gh.SetPullState(s.repo, s.pull, args[1], args[2])
 	case "base": // gh base WHO BRANCH
 		return s.gh.SetBase(s.repo, s.pull, args[1], args[2])
-	case "require": // gh require CHECK...: required checks of main, from the App
+	case "require": // gh require CHECK...: required checks of main, ours from the App, others from anybody
 		var checks []localgithub.RequiredCheck
 		for _, name := range args[1:] {
-			checks = append(checks, localgithub.RequiredCheck{Context: name, AppID: s.app.ID})
+			check := localgithub.RequiredCheck{Context: name}
+			if strings.HasPrefix(name, "cardea/") {
+				check.AppID = s.app.ID
+			}
+			checks = append(checks, check)
 		}
 		return s.gh.RequireChecks(s.repo, "main", checks)
 	case "merge": // gh merge WHO
@@ -543,23 +562,14 @@ func (s *story) cmdGH(ts *testscript.TestScript, args []string) error {
 }
 
 func (s *story) press(args []string) error {
-	pull, err := s.gh.Pull(s.repo, s.pull)
-	if err != nil {
+	run, err := s.checkRun(args[2])
+	switch {
+	case err != nil:
 		return err
+	case args[0] == "press":
+		return s.gh.PressButton(args[1], run.ID, args[3])
 	}
-	runs, err := s.gh.CheckRuns(s.repo, pull.HeadSHA)
-	if err != nil {
-		return err
-	}
-	for _, r := range runs {
-		if r.Name == args[2] && args[0] == "press" {
-			return s.gh.PressButton(args[1], r.ID, args[3])
-		}
-		if r.Name == args[2] {
-			return s.gh.Rerequest(args[1], r.ID)
-		}
-	}
-	return fmt.Errorf("the head has no check %q", args[2])
+	return s.gh.Rerequest(args[1], run.ID)
 }
 
 // nowhere TEXT...: none of the texts is in any file of the server's data, in its
