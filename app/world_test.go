@@ -391,6 +391,11 @@ func (engine) Inputs(_ context.Context, _ workflow.Tree, _ workflow.Discovery, p
 	return workflow.Inputs{Dir: p.Dir, Digest: "inputs of " + p.Dir, StateIdentity: "state of " + p.Dir}, nil
 }
 
+// Apply implements workflow.Engine.
+func (engine) Apply(context.Context, workflow.ApplyJob) (workflow.Result, error) {
+	return workflow.Result{}, errors.New("nothing applies here")
+}
+
 // Plan implements workflow.Engine.
 func (engine) Plan(context.Context, workflow.PlanJob) (workflow.Result, error) {
 	return workflow.Result{}, errors.New("the test plans")

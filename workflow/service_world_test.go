@@ -120,6 +120,10 @@ func (engine) Inputs(_ context.Context, t workflow.Tree, _ workflow.Discovery, p
 	return in, nil
 }
 
+func (engine) Apply(context.Context, workflow.ApplyJob) (workflow.Result, error) {
+	return workflow.Result{}, errors.New("nothing applies here")
+}
+
 func (engine) Plan(context.Context, workflow.PlanJob) (workflow.Result, error) {
 	return workflow.Result{}, errors.New("the service plans nothing itself")
 }

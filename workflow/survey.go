@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"slices"
 	"strings"
 )
 
@@ -22,6 +24,8 @@ type Survey struct {
 	Resolution       Resolution
 	Affected         []Affected
 	Notes            []string // sentences about the whole pull
+	// BaseFaulty: the base's `.cardea.yml` is faulty.
+	BaseFaulty bool
 
 	engine Engine
 }
@@ -45,6 +49,7 @@ func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Chec
 		return s, nil, err
 	}
 	if in.BaseFaulty = len(faults) > 0; in.BaseFaulty {
+		s.BaseFaulty = true
 		s.Notes = append(s.Notes, fmt.Sprintf("`%s` of `%s` is faulty: %s. This pull request's file gives the list of projects, and the strictest rules hold.",
 			RepoConfigFile, p.Base.Ref, strings.TrimSuffix(faults[0].Summary, ".")))
 	}
@@ -86,7 +91,7 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 	r = Run{
 		Kind: RunPlan, State: RunQueued, Project: p, Head: s.Checkout.Head, Base: s.Checkout.Base,
 		Tree: s.Checkout.Planned.ID, BaseTree: s.Checkout.BaseTree.ID,
-		InputsDigest: in.Digest, StateIdentity: in.StateIdentity, Hidden: HiddenFromInputs(was, &in),
+		Own: in.dirs(), InputsDigest: in.Digest, StateIdentity: in.StateIdentity, Hidden: HiddenFromInputs(was, &in),
 	}
 	if was != nil {
 		r.BaseProviders = was.LockedProviders
@@ -95,6 +100,17 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 		r.Paths = WorkspacePaths(p, in)
 	}
 	return r, "", nil
+}
+
+// dirs are the directories that the plan reads for sure: the project's, its
+// modules' and those of its var and backend-config files. Sorted, each once.
+func (in Inputs) dirs() []string {
+	out := append([]string{path.Clean(in.Dir)}, in.Modules...)
+	for _, f := range in.VarFiles {
+		out = append(out, path.Dir(f))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // readRepoConfig reads a tree's `.cardea.yml`; without one the defaults hold.

@@ -44,6 +44,17 @@ func (shellEngine) Inputs(context.Context, workflow.Tree, workflow.Discovery, wo
 	return workflow.Inputs{}, nil
 }
 
+// Apply runs the workspace's script "apply" with the saved plan and the seal as its arguments.
+func (shellEngine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Result, error) {
+	if err := job.Ready(ctx, workflow.StateVersion{Lineage: "l", Serial: 7}); err != nil {
+		return workflow.Result{Outcome: workflow.OutcomeFailed, NotStarted: true, Reason: err.Error()}, nil
+	}
+	if err := shell(workflow.PlanJob{Files: job.Files, Log: job.Log}, "apply"); err != nil {
+		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: "apply: " + err.Error()}, nil
+	}
+	return workflow.Result{Outcome: workflow.OutcomeSucceeded, Done: 1, Total: 1}, nil
+}
+
 func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Result, error) {
 	if err := shell(job, "init"); err != nil {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: "init: " + err.Error()}, nil
