@@ -255,7 +255,9 @@ func (c approvalCount) count(approvals []Approval) (counted []Approval, missing 
 			continue
 		}
 		if why := c.discounts(a.User); why != "" {
-			not = append(not, fmt.Sprintf("The approval of %s does not count: %s.", mention(a.User), why))
+			if said := fmt.Sprintf("The approval of %s does not count: %s.", mention(a.User), why); !slices.Contains(not, said) {
+				not = append(not, said)
+			}
 			continue
 		}
 		people[a.User.ID] = true

@@ -136,10 +136,10 @@ func (g *gate) facts() {
 		g.add(NeedFacts, "facts from GitHub", "GitHub did not say how this pull request stands now.", again)
 	}
 	// Facts of the future are as little worth as old ones: a clock was set.
-	if age := g.in.Now.Sub(g.in.Live.Read); g.in.Live.Read.IsZero() || age > LiveMaxAge || age < -LiveMaxAge {
-		g.add(NeedFacts, "facts from GitHub", fmt.Sprintf("What GitHub said is older than %.0f seconds.", LiveMaxAge.Seconds()), again)
+	if age := g.in.Now.Sub(g.in.Live.Read); g.live && (age > LiveMaxAge || age < -LiveMaxAge) {
+		g.add(NeedFacts, "facts from GitHub", fmt.Sprintf("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
 	}
-	if g.in.Live.BaseTip == "" {
+	if g.live && g.in.Live.BaseTip == "" {
 		g.add(NeedFacts, "facts from GitHub", fmt.Sprintf("GitHub did not say where the base branch %s stands now.", codeSpan(shown(g.pull.Base.Ref))), again)
 	}
 }

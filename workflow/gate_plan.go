@@ -47,7 +47,7 @@ func (g *gate) noPlan() (word, sentence, mend string) {
 		return "a plan", fmt.Sprintf("The plan of %s is still queued.", g.name()), wait
 	case run.State != RunFinished:
 		return "a plan", fmt.Sprintf("%s is being planned right now.", g.name()), wait
-	case run.Kind == RunApply:
+	case run.Kind != RunPlan && run.Kind != RunVerify:
 		return "a plan", fmt.Sprintf("The newest run of %s is not a plan.", g.name()), replan
 	case run.Outcome != OutcomeSucceeded:
 		return "a plan", fmt.Sprintf("The last plan of %s did not succeed.", g.name()), "Mend what it says and push, or " + g.command("plan") + "."
@@ -67,7 +67,7 @@ func (g *gate) noPlan() (word, sentence, mend string) {
 // the last one, which may have spent the plan.
 func (g *gate) order() {
 	a, confirming := g.in.Project.Apply, g.in.State != nil
-	again := "Then look at the plan and ask once more: " + g.command("apply") + "."
+	again := "Look at the plan and ask once more: " + g.command("apply") + "."
 	if confirming {
 		if why := g.notOurs(a); why != "" {
 			g.add(NeedPlan, "new apply", why, again)
@@ -209,6 +209,9 @@ func (g *gate) locks() {
 	if g.in.Project.Run != nil {
 		identity = g.in.Project.Run.StateIdentity
 	}
+	if identity == "" && g.in.Project.Run != nil && !g.display {
+		g.add(NeedLock, "lock", fmt.Sprintf("It is not known which state %s writes, so it cannot be locked.", g.name()), "A new plan: "+g.command("plan")+".")
+	}
 	ours, told := 0, false
 	keys := LockKeys(g.in.Project.Project, identity)
 	for _, key := range keys {
@@ -221,7 +224,11 @@ func (g *gate) locks() {
 				continue
 			}
 			if !told { // both locks of a project are mostly one pull's: that is one sentence
-				g.add(NeedLock, fmt.Sprintf("lock of #%d", l.Pull.Number), l.Sentence(),
+				sentence := l.Sentence()
+				if l.Project != g.in.Project.Project.Name {
+					sentence += fmt.Sprintf(" It writes the same state as %s.", g.name())
+				}
+				g.add(NeedLock, fmt.Sprintf("lock of #%d", l.Pull.Number), sentence,
 					fmt.Sprintf("It is released when #%d is merged or closed, or there by %s. This pull request is told then.", l.Pull.Number, codeSpan("cardea unlock -p "+shown(l.Project))))
 			}
 			told = true
