@@ -168,6 +168,8 @@ type ReportState struct {
 	// Writes counts progress edits at this head, to stay within the call budget.
 	Writes     int    `json:"writes,omitempty"`
 	WritesHead string `json:"writes_head,omitempty"`
+	// Said is the key of the newest comment that nobody asked for and that must not be said twice.
+	Said string `json:"said,omitempty"`
 }
 
 // CheckShown is one check run as we last wrote it.
