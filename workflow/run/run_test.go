@@ -16,12 +16,16 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/run"
+	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
 // The test binary is its own runner: the launcher starts it as "TEST runner DIR".
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "runner" {
-		os.Exit(run.Main(os.Args[2], run.Deps{Engine: shellEngine{}, Export: export, Env: func(f workflow.RunFiles, _ workflow.Tools) []string {
+		os.Exit(run.Main(os.Args[2], run.Deps{Engine: shellEngine{}, Export: export, Env: func(f workflow.RunFiles, tools workflow.Tools) []string {
+			if tools.Dir != "" {
+				return terraform.Env(f, tools)
+			}
 			return []string{"TF_DATA_DIR=" + f.Data, "TF_IN_AUTOMATION=1"}
 		}}))
 	}
@@ -31,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// shellEngine is an engine whose tools are shell scripts of the workspace: init
+// shellEngine is terraform's engine for projects of "terraform". For others it is an engine whose tools are shell scripts of the workspace: init
 // and plan. It starts them as terraform-exec does: it reads their output to its
 // end before it waits for them.
 type shellEngine struct{}
@@ -46,6 +50,9 @@ func (shellEngine) Inputs(context.Context, workflow.Tree, workflow.Discovery, wo
 
 // Apply runs the workspace's script "apply" with the saved plan and the seal as its arguments.
 func (shellEngine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Result, error) {
+	if job.Project.Engine == "terraform" {
+		return terraform.New(terraform.Options{}).Apply(ctx, job)
+	}
 	if err := job.Ready(ctx, workflow.StateVersion{Lineage: "l", Serial: 7}); err != nil {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, NotStarted: true, Reason: err.Error()}, nil
 	}
@@ -56,6 +63,9 @@ func (shellEngine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.R
 }
 
 func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Result, error) {
+	if job.Project.Engine == "terraform" {
+		return terraform.New(terraform.Options{}).Plan(ctx, job)
+	}
 	if err := shell(job, "init"); err != nil {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: "init: " + err.Error()}, nil
 	}
