@@ -146,7 +146,7 @@ var refusals = []struct {
 	{"head-plan-of-another", NeedHead, func(in *GateInput) { in.Project.Run.Head = gateSHAs["pushed"] }},
 	{"head-not-surveyed", NeedHead, func(in *GateInput) { in.Record.Known = false }},
 	{"head-retargeted", NeedHead, func(in *GateInput) {
-		in.Rules.ApplyBranches, in.Live.Pull.Base.Ref = []string{"**"}, "release/1"
+		in.Rules.ApplyBranches, in.Live.Pull.Base.Ref = []string{"main", "release/*"}, "release/1"
 	}},
 	{"plan-trouble", NeedPlan, func(in *GateInput) {
 		in.Record.Trouble = &Trouble{Kind: TroubleConflict, Title: "The head conflicts with main"}
@@ -197,7 +197,7 @@ var refusals = []struct {
 		in.Project.Approvals[0].Void = "The plan of `aaaaaaa` is another one: `tags.Name` of `aws_instance.web` differs."
 	}},
 	{"approved-other-fingerprint", NeedApproved, func(in *GateInput) { in.Project.Approvals[0].Fingerprint = strings.Repeat("1", 64) }},
-	{"reviewed-none", NeedReviewed, func(in *GateInput) { in.Live.ReviewDecision = "" }},
+	{"reviewed-none", NeedReviewed, func(in *GateInput) { in.Live.ReviewDecision, in.Live.ApprovedHead = "", false }},
 	{"reviewed-required", NeedReviewed, func(in *GateInput) { in.Live.ReviewDecision, in.Live.ApprovedHead = "review_required", true }},
 	{"mergeable-changes-requested", NeedMergeable, func(in *GateInput) {
 		in.Rules.Require, in.Live.ReviewDecision = []Requirement{NeedMergeable}, "changes_requested"
