@@ -67,8 +67,35 @@ type ProjectRecord struct {
 	Upstream []string `json:"upstream,omitempty"`
 }
 
-// State is the project's state by its record alone.
+// State is the project's state by its record alone. An apply that runs, whose
+// outcome nobody knows or that could not store its state is what a project is,
+// whatever is planned meanwhile and at whichever head; one that failed is so until
+// the next apply or the next head, unless a newer plan fails too. A project stays
+// applied while no plan shows changes again.
 func (p ProjectRecord) State() ProjectState {
+	switch a := p.Apply; {
+	case a == nil:
+	case a.State != RunFinished:
+		return StateApplying
+	case a.outcomeOpen():
+		return StateUnknown
+	case a.stateKept():
+		return StateErrored
+	}
+	planned := p.planState()
+	switch {
+	case p.Deleted, p.Project.Refused != "", planned == StatePlanFailed:
+		return planned
+	case p.applyFailed():
+		return StateApplyFailed
+	case p.applied():
+		return StateApplied
+	}
+	return planned
+}
+
+// planState is the state by the newest plan alone.
+func (p ProjectRecord) planState() ProjectState {
 	switch {
 	case p.Deleted:
 		return StateDeleted
@@ -88,6 +115,25 @@ func (p ProjectRecord) State() ProjectState {
 		return StatePlanned
 	}
 	return StatePlanFailed
+}
+
+// applyFailed reports whether the newest apply that began failed at the head of the newest plan.
+func (p ProjectRecord) applyFailed() bool {
+	a := p.Apply
+	if a == nil || !a.begun() || p.Run == nil || p.Run.Head != a.Head {
+		return false
+	}
+	return !a.applySucceeded()
+}
+
+// applied reports whether the newest apply succeeded and no newer plan has
+// changes, or may still turn out to have some at a later head.
+func (p ProjectRecord) applied() bool {
+	a := p.Apply
+	if a == nil || !a.begun() || !a.applySucceeded() || p.Run == nil {
+		return false
+	}
+	return p.Run.ID == a.Apply.PlanRun || (p.Run.State == RunFinished && p.Run.Outcome == OutcomeSucceeded && p.Run.NoChanges)
 }
 
 // PullRecord is all we keep of a pull: its facts, what its head affects, and
@@ -113,6 +159,11 @@ type PullRecord struct {
 	PerProjectChecks int      `json:"per_project_checks,omitempty"` // the rule's checks.per_project
 	// Shown are the states of the summary comment, oldest first, at most 20.
 	Shown []Shown `json:"shown,omitempty"`
+	// Past are projects of earlier heads, with what a later head inherits of them: an
+	// apply, its hold on the project, approvals. A project is in Projects or here, never in both.
+	Past []ProjectRecord `json:"past,omitempty"`
+	// BaseFaulty: the base's `.cardea.yml` was faulty when these plans were made.
+	BaseFaulty bool `json:"base_faulty,omitempty"`
 	// Locked are the locks on this pull's projects by project name, its own and others', for comment and pages.
 	Locked    map[string]Lock `json:"locked,omitempty"`
 	Replies   []Reply         `json:"replies,omitempty"` // comments that still have to be written, oldest first
@@ -199,8 +250,10 @@ type Event struct {
 	Project string    `json:"project,omitempty"`
 	Run     string    `json:"run,omitempty"`
 	Actor   Actor     `json:"actor,omitzero"`
-	Kind    string    `json:"kind"` // request, refused, expanded, queued, started, finished, superseded, closed
-	Text    string    `json:"text"` // a sentence
+	// Kind is request, refused, expanded, queued, started, finished, superseded, closed,
+	// approved, unapproved, voided, locked, unlocked, authorised, resolved.
+	Kind string `json:"kind"`
+	Text string `json:"text"` // a sentence
 }
 
 // PullView is a pull with the plans of its projects: what comments, checks and pages are rendered from.

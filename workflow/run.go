@@ -128,6 +128,14 @@ type ApplyOrder struct {
 	Total int `json:"total,omitempty"`
 	// ErroredState: the state could not be stored; it is kept, encrypted, under artefacts/ with this name.
 	ErroredState string `json:"errored_state,omitempty"`
+	// Took are the keys of the locks that were taken for this apply, Was the pull's own
+	// locks whose reason it changed, Held whether the project was held before: what
+	// is put back when it provably did not start.
+	Took []string `json:"took,omitempty"`
+	Was  []Lock   `json:"was,omitempty"`
+	Held bool     `json:"held,omitempty"`
+	// Before is the project's apply before this one, "" without one.
+	Before string `json:"before,omitempty"`
 	// Resolved is what a person decided of an unknown outcome: "applied" or "failed", by whom.
 	Resolved   string `json:"resolved,omitempty"`
 	ResolvedBy Actor  `json:"resolved_by,omitzero"`

@@ -44,9 +44,9 @@ type ServiceConfig struct {
 	// that is durable; what it was not told before a crash, WantedArtefacts tells. Nil: nobody keeps any.
 	DropArtefact func(runID string)
 	Now          Clock
-	Settle time.Duration // how long a push waits for the next one; 0 = not at all
-	Lease  time.Duration // 0 = DefaultLease
-	Log    *slog.Logger
+	Settle       time.Duration // how long a push waits for the next one; 0 = not at all
+	Lease        time.Duration // 0 = DefaultLease
+	Log          *slog.Logger
 }
 
 // Service is the only writer of state. Each of its methods is one or more
@@ -70,6 +70,9 @@ type Service struct {
 
 	mu     sync.Mutex
 	lastID time.Time // of the newest id given out
+
+	surveying sync.Mutex
+	surveyed  lastSurvey
 }
 
 // NewService returns a service over a store. Start must be called before runs are claimed.
@@ -138,7 +141,9 @@ func (s *Service) newID(now time.Time) string {
 }
 
 // Start is called once, before anything is claimed: what was running when the
-// server ended is lost, and its plans are queued again, once.
+// server ended is lost, and its plans are queued again, once. An apply that had
+// the word to go stays running for one more lease: its runner outlives the server,
+// and whoever finds it renews the lease and finishes the run. One that had not is refused.
 func (s *Service) Start(ctx context.Context) error {
 	now := s.now()
 	err := s.store.Update(ctx, func(tx Tx) error {
@@ -150,7 +155,17 @@ func (s *Service) Start(ctx context.Context) error {
 			if run.State != RunRunning {
 				continue
 			}
-			if err := s.lose(tx, run, "the server ended while it was planning", now); err != nil {
+			if run.Apply != nil && run.Apply.Spent {
+				// Its runner may outlive us: whoever finds its result finishes the run. When nobody renews the lease it is unknown.
+				if err := run.Renew(run.Epoch, now.Add(s.lease)); err != nil {
+					return err
+				}
+				if err := tx.PutRun(run); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := s.lose(tx, run, "the server ended before it did", now); err != nil {
 				return err
 			}
 		}

@@ -1,0 +1,288 @@
+package workflow
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// lockKeysOf are the keys of a project's locks as its newest run knows its state.
+func lockKeysOf(p ProjectRecord) []string {
+	for _, run := range []*Run{p.Run, p.Apply} {
+		if run != nil && run.StateIdentity != "" {
+			return LockKeys(p.Project, run.StateIdentity)
+		}
+	}
+	return LockKeys(p.Project, "")
+}
+
+// locksOn are those of a repository's locks that are on a project or on its state.
+func locksOn(p ProjectRecord, all []Lock) []Lock {
+	keys := lockKeysOf(p)
+	var out []Lock
+	for _, l := range all {
+		if slices.Contains(keys, l.Key) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// findLocks notes with a record the locks on its projects, another pull's before its own.
+func findLocks(tx Tx, rec *PullRecord) error {
+	rec.Locked = nil
+	if rec.Pull.Repo.ID == 0 || len(rec.Projects) == 0 {
+		return nil
+	}
+	all, err := tx.Locks(rec.Pull.Repo.ID)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	rec.Locked = map[string]Lock{}
+	for _, p := range rec.Projects {
+		for _, l := range locksOn(p, all) {
+			if had, ok := rec.Locked[p.Project.Name]; !ok || had.Pull == rec.Pull.Key() {
+				rec.Locked[p.Project.Name] = l
+			}
+		}
+	}
+	return nil
+}
+
+// taking is what a lock is taken for.
+type taking struct {
+	project       Project
+	stateIdentity string
+	user          Actor
+	why           LockWhy
+}
+
+// lockTaken is what a taking changed: keys that are new, and locks of the pull's own as they were.
+type lockTaken struct {
+	keys []string
+	was  []Lock
+}
+
+// takeLocks takes all locks of a project for a pull, or none: then held is the one that is in the way.
+func takeLocks(tx Tx, pull PullKey, t taking, now time.Time) (took lockTaken, held *Lock, err error) {
+	all, err := tx.Locks(pull.RepoID)
+	if err != nil {
+		return took, nil, err
+	}
+	epoch, err := lastEpoch(tx, pull.RepoID)
+	if err != nil {
+		return took, nil, err
+	}
+	taken, held := TakeLocks(TakeInput{
+		Pull: pull, Project: t.project, StateIdentity: t.stateIdentity, Locks: all, User: t.user, Now: now, Why: t.why, LastEpoch: epoch,
+	})
+	if held != nil || len(taken) == 0 {
+		return took, held, nil
+	}
+	for _, l := range taken {
+		if i := slices.IndexFunc(all, func(old Lock) bool { return old.Key == l.Key }); i >= 0 {
+			took.was = append(took.was, all[i])
+		} else {
+			took.keys = append(took.keys, l.Key)
+		}
+		if err := tx.PutLock(l); err != nil {
+			return took, nil, err
+		}
+		epoch = max(epoch, l.Epoch)
+	}
+	if err := saveEpoch(tx, pull.RepoID, epoch); err != nil {
+		return took, nil, err
+	}
+	e := event("locked", now, pull, fmt.Sprintf("`%s` is locked for #%d (%s).", t.project.Name, pull.Number, t.why))
+	e.Project, e.Actor = t.project.Name, t.user
+	return took, nil, tx.Append(e)
+}
+
+// The epochs of released locks must not come back, so the highest is kept apart from them.
+func epochSetting(repoID int64) string { return fmt.Sprintf("lock-epoch/%d", repoID) }
+
+func lastEpoch(tx Tx, repoID int64) (uint64, error) {
+	value, err := tx.Setting(epochSetting(repoID))
+	if errors.Is(err, ErrNotFound) {
+		return 0, nil
+	}
+	if err == nil && len(value) != 8 {
+		err = fmt.Errorf("reading the epoch of locks: it has %d bytes", len(value))
+	}
+	if err != nil {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(value), nil
+}
+
+func saveEpoch(tx Tx, repoID int64, epoch uint64) error {
+	return tx.PutSetting(epochSetting(repoID), binary.BigEndian.AppendUint64(nil, epoch))
+}
+
+// giveBack undoes the taking of an apply that provably did not start. Locks that
+// something else holds on to meanwhile stay. The record is not changed.
+func (s *Service) giveBack(tx Tx, rec PullRecord, order ApplyOrder, now time.Time) error {
+	key := rec.Pull.Key()
+	for _, was := range order.Was {
+		now, err := tx.Lock(key.RepoID, was.Key)
+		if errors.Is(err, ErrNotFound) || (err == nil && now.Epoch != was.Epoch) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if MayRelease(withPast(rec), now) == "" {
+			if err := tx.PutLock(was); err != nil {
+				return err
+			}
+		}
+	}
+	var free []Lock
+	for _, k := range order.Took {
+		l, err := tx.Lock(key.RepoID, k)
+		if errors.Is(err, ErrNotFound) || (err == nil && l.Pull != key) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		free = append(free, l)
+	}
+	_, err := s.release(tx, rec, free, release{now: now, quiet: true})
+	return err
+}
+
+// release is how locks are released.
+type release struct {
+	now   time.Time
+	why   string // part of the history's sentence: "merged"
+	actor Actor
+	quiet bool // nothing was applied under these: nobody has to plan anew
+}
+
+// release removes those of a pull's locks that may go; stays are sentences about
+// the others. Pulls that met one of them are told, and plan anew where this pull
+// may have changed the state.
+func (s *Service) release(tx Tx, rec PullRecord, locks []Lock, how release) (stays []string, err error) {
+	var freed []Lock
+	for _, l := range locks {
+		if why := MayRelease(withPast(rec), l); why != "" {
+			if !slices.Contains(stays, why) {
+				stays = append(stays, why)
+			}
+			continue
+		}
+		if err := tx.DeleteLock(l.RepoID, l.Key); err != nil {
+			return stays, err
+		}
+		freed = append(freed, l)
+	}
+	if len(freed) == 0 {
+		return stays, nil
+	}
+	for _, name := range lockedNames(freed) {
+		e := event("unlocked", how.now, rec.Pull.Key(), strings.TrimSpace(fmt.Sprintf("The lock on `%s` is released. %s", name, how.why)))
+		e.Project, e.Actor = name, how.actor
+		if err := tx.Append(e); err != nil {
+			return stays, err
+		}
+	}
+	return stays, s.tellFreed(tx, rec, freed, how)
+}
+
+func lockedNames(locks []Lock) []string {
+	var names []string
+	for _, l := range locks {
+		if !slices.Contains(names, l.Project) {
+			names = append(names, l.Project)
+		}
+	}
+	return names
+}
+
+// withPast is a record that shows the projects of earlier heads too: an apply of
+// such a one still guards its locks.
+func withPast(rec PullRecord) PullRecord {
+	rec.Projects = append(slices.Clone(rec.Projects), rec.Past...)
+	return rec
+}
+
+// tellFreed lets the other open pulls whose projects met released locks show it.
+// Those that were refused because of one are told by a comment, and where the
+// holder had applied something their plans are made anew.
+func (s *Service) tellFreed(tx Tx, rec PullRecord, freed []Lock, how release) error {
+	pulls, err := tx.OpenPulls(rec.Pull.Repo.ID)
+	if err != nil {
+		return err
+	}
+	for _, other := range pulls {
+		if other.Pull.Key() == rec.Pull.Key() {
+			continue
+		}
+		met, again, told := false, []string(nil), []ReplyItem(nil)
+		for i := range other.Projects {
+			p := &other.Projects[i]
+			on := locksOn(*p, freed)
+			if len(on) == 0 {
+				continue
+			}
+			met = true
+			if on[0].Why == LockApply && !how.quiet && p.Run != nil {
+				again = append(again, p.Project.Name)
+			}
+			if lacks(p.WaitsFor, NeedLock) {
+				p.WaitsFor = without(p.WaitsFor, NeedLock)
+				told = append(told, ReplyItem{Project: p.Project.Name, Done: true})
+			}
+		}
+		if !met {
+			continue
+		}
+		if len(told) > 0 && !how.quiet {
+			other.Replies = append(other.Replies, Reply{
+				Key: "freed/" + s.newID(how.now), Kind: ReplyFreed, To: other.Pull.Author, At: how.now, Items: told,
+				Text: []string{fmt.Sprintf("#%d released its lock.", rec.Pull.Number)},
+			})
+		}
+		if err := savePull(tx, other, how.now); err != nil {
+			return err
+		}
+		if err := s.planAgain(tx, other.Pull, again, how.now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planAgain submits the request that plans these projects of a pull anew, whatever they are made from.
+func (s *Service) planAgain(tx Tx, p Pull, projects []string, now time.Time) error {
+	if len(projects) == 0 {
+		return nil
+	}
+	req := Request{
+		Kind: RequestBase, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: p.Base.Ref, Immediate: true, Replan: projects,
+		Key: fmt.Sprintf("again:%s:%s", p.Key(), s.newID(now)),
+	}
+	_, _, err := s.submit(tx, req, now)
+	return err
+}
+
+func lacks(missing []Missing, need Requirement) bool {
+	return slices.ContainsFunc(missing, func(m Missing) bool { return m.Need == need })
+}
+
+func without(missing []Missing, need ...Requirement) []Missing {
+	return slices.DeleteFunc(slices.Clone(missing), func(m Missing) bool { return slices.Contains(need, m.Need) })
+}
+
+// releaseAll releases the locks of a pull that is over; those that must stay are released when what they guard is settled.
+func (s *Service) releaseAll(tx Tx, rec PullRecord, now time.Time) (stays []string, err error) {
+	locks, err := tx.LocksOfPull(rec.Pull.Key())
+	if err != nil {
+		return nil, err
+	}
+	return s.release(tx, rec, locks, release{now: now, why: "The pull request is " + string(rec.Pull.State) + "."})
+}
