@@ -98,8 +98,8 @@ func (w *Worker) adopt(ctx context.Context, p *Process, log *slog.Logger) {
 // artefactsLook is how often artefacts that nobody will apply are removed.
 const artefactsLook = 10 * time.Minute
 
-// dropArtefacts removes the artefacts of plans that are not their project's
-// newest any more, or whose pull is closed, now and again.
+// dropArtefacts removes the artefacts that nobody will apply, now and again: what
+// the service could not say when it happened.
 func (w *Worker) dropArtefacts(ctx context.Context) {
 	if w.Artefacts.Dir == "" {
 		return
@@ -121,44 +121,22 @@ func (w *Worker) dropOnce(ctx context.Context) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		w.Log.Error("reading the artefacts", "error", err)
 	}
+	wanted, err := w.Service.WantedArtefacts(ctx) // asked after they were listed: a new one is of a live run
+	if err != nil {
+		w.Log.Error("reading which artefacts are wanted", "error", err)
+		return
+	}
 	for _, e := range entries {
 		id, ok := strings.CutSuffix(e.Name(), ".age")
 		if _, err := dirName(id, 0); !ok || err != nil {
 			continue // a kept state, which only people remove
 		}
-		wanted, err := w.wanted(ctx, id)
-		if err == nil && !wanted {
-			err = w.Artefacts.Remove(id)
+		if wanted[id] {
+			continue
 		}
-		if err != nil && ctx.Err() == nil {
+		err := w.Artefacts.Remove(id)
+		if err != nil {
 			w.Log.Error("removing an artefact", "run", id, "error", err)
 		}
 	}
-}
-
-// wanted reports whether a plan run's artefact may still be applied.
-func (w *Worker) wanted(ctx context.Context, id string) (bool, error) {
-	run, err := w.Service.Run(ctx, id)
-	if errors.Is(err, workflow.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil || run.State != workflow.RunFinished {
-		return true, err
-	}
-	rec, err := w.Service.Pull(ctx, run.PullKey())
-	if errors.Is(err, workflow.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil || rec.Pull.State != workflow.PullOpen {
-		return false, err
-	}
-	for _, p := range rec.Projects {
-		if p.Run != nil && p.Run.ID == id {
-			return true, nil
-		}
-		if p.Apply != nil && p.Apply.State != workflow.RunFinished && p.Apply.Apply != nil && p.Apply.Apply.PlanRun == id {
-			return true, nil
-		}
-	}
-	return false, nil
 }

@@ -101,6 +101,11 @@ func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Res
 		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: "plan: " + err.Error(),
 			Diagnostics: []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "secret was " + os.Getenv("TF_VAR_token")}}}, nil
 	}
+	if job.Keep != nil {
+		if err := job.Keep(ctx, workflow.Kept{Plan: job.Files.Out, Seal: []byte("{}")}); err != nil {
+			return workflow.Result{}, err
+		}
+	}
 	return workflow.Result{Outcome: workflow.OutcomeSucceeded, Plan: &workflow.Plan{ChangesHash: fmt.Sprintf("%x", job.Key)}}, nil
 }
 
