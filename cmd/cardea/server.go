@@ -77,8 +77,22 @@ func (s *server) connect() error {
 	if err != nil {
 		return err
 	}
+	data := func(name string) string { return filepath.Join(s.cfg.DataDir, name) }
+	identity, err := run.OpenKeys(s.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	artefacts := run.Artefacts{Dir: data("artefacts"), Identity: identity}
 	s.service = workflow.NewService(workflow.ServiceConfig{Store: s.store, Source: mirrors, Engine: terraform.New(terraform.Options{}),
-		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Log: s.log})
+		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Log: s.log,
+		Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
+			return s.app.Live(ctx, p, actor, approvers)
+		},
+		DropArtefact: func(planRun string) {
+			if err := artefacts.Remove(planRun); err != nil { // the next start tries again
+				s.log.Warn("removing an artefact", "run", planRun, "err", err)
+			}
+		}})
 	s.app, err = app.New(app.Config{APIURL: s.cfg.GitHub.APIURL, AppID: s.cfg.GitHub.AppID, PrivateKey: s.cfg.GitHub.PrivateKey,
 		Secrets: s.cfg.GitHub.WebhookSecrets, Prefixes: s.cfg.Prefixes, PublicURL: s.publicURL(), Service: s.service, Rules: s.cfg.Rules,
 		Log: s.log, Metrics: s.metrics,
@@ -86,8 +100,7 @@ func (s *server) connect() error {
 	if err != nil {
 		return err
 	}
-	data := func(name string) string { return filepath.Join(s.cfg.DataDir, name) }
-	s.worker = &run.Worker{Service: s.service, Launcher: &run.Launcher{Runs: data("runs")}, Parallel: s.cfg.Limits.Workers(), Credentials: s.cfg.Credential,
+	s.worker = &run.Worker{Service: s.service, Artefacts: artefacts, Authorise: s.service.Authorise, Launcher: &run.Launcher{Runs: data("runs")}, Parallel: s.cfg.Limits.Workers(), Credentials: s.cfg.Credential,
 		MirrorDir: mirrors.MirrorDir, PlanTimeout: s.cfg.Limits.PlanTimeout, DiskFloor: diskFloor, Log: s.log,
 		Tools: workflow.Tools{Dir: data("tools"), Providers: data("providers"), Tool: s.cfg.Terraform.Tool, Version: s.cfg.Terraform.Version,
 			Versions: s.cfg.Terraform.Versions, Path: os.Getenv("PATH")}}
