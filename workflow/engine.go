@@ -163,7 +163,7 @@ type PlanJob struct {
 	// error means the run must not start: Plan returns a Result with NotStarted.
 	Ready func(context.Context) error
 	// Keep is called once, at the end, when the plan has something to apply: it makes
-	// the artefact. Nil: nothing is kept (preview, verify).
+	// the artefact. Nil: nothing is kept (preview).
 	Keep func(ctx context.Context, k Kept) error
 	// Whole is called when the plan shows hidden effects but the workspace holds only a
 	// part of the tree: it exports the rest, after which the plan is made again. Nil when the tree is whole.

@@ -96,7 +96,8 @@ type Run struct {
 	InterruptOutcome Outcome `json:"interrupt_outcome,omitempty"`
 	Replaces         string  `json:"replaces,omitempty"` // the lost run this one repeats
 
-	// Own are the directories in which a symlink that leaves the tree refuses the project.
+	// Own are the directories in which a symlink that leaves the tree refuses the
+	// project; empty: the project's directory.
 	Own []string `json:"own,omitempty"`
 	// Artefact is the digest of what a plan run kept for its apply, "" without one.
 	Artefact string `json:"artefact,omitempty"`

@@ -13,7 +13,6 @@ type Job struct {
 	Protocol int            `json:"protocol"` // set by the launcher
 	Run      workflow.Run   `json:"run"`
 	GitDir   string         `json:"git_dir"` // the mirror that holds Run.Tree, absolute
-	Own      []string       `json:"own"`     // for ExportSpec.Own; empty: the project's directory
 	Tools    workflow.Tools `json:"tools"`
 	// PlanTimeout ends a plan, preparation included, and an apply's preparation; 0 = never.
 	PlanTimeout time.Duration `json:"plan_timeout"`

@@ -220,7 +220,7 @@ func (r *runner) prepare() error {
 }
 
 func (r *runner) export(dir string, paths []string) ExportSpec {
-	own := r.job.Own
+	own := r.job.Run.Own
 	if len(own) == 0 {
 		own = []string{r.job.Run.Project.Dir}
 	}

@@ -170,7 +170,7 @@ func (w *Worker) conclude(run workflow.Run, res workflow.Result, end ending, log
 		log.Error("reporting a run", "error", err)
 		return // its directory holds the result
 	}
-	if run.Kind == workflow.RunApply && !res.NotStarted {
+	if run.Kind == workflow.RunApply && !res.NotStarted && res.Outcome != workflow.OutcomeUnknown {
 		err = w.Artefacts.Remove(run.Apply.PlanRun) // spent
 	}
 	if e := w.Launcher.clean(dir); !errors.Is(e, os.ErrNotExist) {
@@ -202,7 +202,7 @@ func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger)
 		return failed("The repository's key could not be read. The server's log says why.", true), ""
 	}
 	secrets.Key = repo.Key
-	job := Job{Run: run, GitDir: w.MirrorDir(run.Repo), Own: run.Own, Tools: w.Tools, PlanTimeout: w.PlanTimeout, Ladder: w.Ladder, LogLimit: w.LogLimit}
+	job := Job{Run: run, GitDir: w.MirrorDir(run.Repo), Tools: w.Tools, PlanTimeout: w.PlanTimeout, Ladder: w.Ladder, LogLimit: w.LogLimit}
 	if why := w.artefacts(&job, &secrets); why != "" {
 		return failed(why, false), ""
 	}
@@ -237,9 +237,6 @@ func refused(run workflow.Run, res workflow.Result) workflow.Result {
 
 // artefacts gives a job what it needs to keep a plan or to apply one. why, a sentence, says what is missing.
 func (w *Worker) artefacts(job *Job, secrets *Secrets) (why string) {
-	if job.Run.Kind == workflow.RunVerify {
-		return ""
-	}
 	job.Recipient, job.Artefacts = w.recipient(), w.Artefacts.Dir
 	if job.isApply() {
 		if job.Recipient == "" || w.Authorise == nil {
