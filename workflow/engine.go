@@ -138,9 +138,9 @@ type Inputs struct {
 
 // RunFiles are the private directories of one run, absolute.
 type RunFiles struct {
-	Workspace       string // the exported tree
-	Home, Tmp, Data string // HOME, TMPDIR, TF_DATA_DIR
-	Out             string // where the saved plan goes; deleted when the run ends
+	Workspace string // the exported tree
+	Home, Tmp string // HOME, TMPDIR
+	Out       string // where the saved plan goes; deleted when the run ends
 }
 
 // PlanJob is what an engine needs to plan one project.

@@ -1,6 +1,7 @@
 package run_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -186,7 +187,7 @@ output "clear" { value = nonsensitive(substr(var.token, 0, 3)) }
 		t.Errorf("log: %s", log)
 	}
 	g.nowhere(t, "sesame")
-	for _, name := range []string{"work", "home", "tmp", "data", "plan"} {
+	for _, name := range []string{"work", "home", "tmp", "plan"} {
 		if _, err := os.Lstat(filepath.Join(p.Dir(), name)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is left: %v", name, err)
 		}
@@ -257,6 +258,75 @@ func write(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A newer provider that appears between plan and apply changes nothing: the plan's lock file decides, committed or not.
+func TestApplyNewerProvider(t *testing.T) {
+	t.Parallel()
+	mirror := terraformtest.Mirror(t)
+	g := newGround(t, localBackend+`terraform {
+  required_providers {
+    time = { source = "hashicorp/time" }
+  }
+}
+resource "time_static" "now" {}
+`+counting("a", ""))
+	g.job.Tools.Providers = mirror
+	plan := g.plan(t)
+	g.applyOf(plan)
+	versions := filepath.Join(mirror, "registry.terraform.io", "hashicorp", "time")
+	if err := os.CopyFS(filepath.Join(versions, "99.0.0"), os.DirFS(filepath.Join(versions, terraformtest.TimeVersion))); err != nil {
+		t.Fatal(err)
+	}
+	p := g.begun(t)
+	if res := p.Wait(); res.Outcome != workflow.OutcomeSucceeded || res.Done != 2 {
+		t.Errorf("got %+v, want a success\n%s", res, read(t, p, "log"))
+	}
+	if log := read(t, p, "log"); !strings.Contains(log, "v"+terraformtest.TimeVersion) || strings.Contains(log, "99.0.0") {
+		t.Errorf("another provider was used:\n%s", log)
+	}
+}
+
+// The saved plan holds a fetched module's configuration, but not the scripts beside it.
+func TestApplyModuleMoved(t *testing.T) {
+	t.Parallel()
+	var pack bytes.Buffer
+	makeModule := func(script string) {
+		pack.Reset()
+		z := zip.NewWriter(&pack)
+		for name, text := range map[string]string{"run.sh": script, "main.tf": "resource \"terraform_data\" \"m\" {\n  provisioner \"local-exec\" {\n    command = \"sh ${path.module}/run.sh\"\n  }\n}\n"} {
+			w, err := z.Create(name)
+			if err == nil {
+				_, err = io.WriteString(w, text)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(pack.Bytes()) }))
+	defer server.Close()
+	for _, moved := range []bool{false, true} {
+		g := newGround(t, localBackend+"module \"m\" {\n  source = \""+server.URL+"/m.zip\"\n}\n")
+		makeModule("echo reviewed >> " + g.outside + "/counter")
+		g.applyOf(g.plan(t))
+		want, outcome := "reviewed", workflow.OutcomeSucceeded
+		if moved {
+			makeModule("echo swapped >> " + g.outside + "/counter")
+			want, outcome = "", workflow.OutcomeFailed
+		}
+		p := g.begun(t)
+		res := p.Wait()
+		if res.Outcome != outcome || res.NotStarted != moved || moved && !strings.HasPrefix(res.Reason, "A module has changed at its source") {
+			t.Errorf("moved %t: got %+v, want %s\n%s", moved, res, outcome, read(t, p, "log"))
+		}
+		if got := g.counter(t); got != want {
+			t.Errorf("moved %t: counter: got %q, want %q", moved, got, want)
+		}
 	}
 }
 

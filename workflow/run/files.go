@@ -33,13 +33,13 @@ func (d files) result() string          { return d.path("result.json") }
 
 // engine are the paths that the engine works in.
 func (d files) engine() workflow.RunFiles {
-	return workflow.RunFiles{Workspace: d.path("work"), Home: d.path("home"), Tmp: d.path("tmp"), Data: d.path("data"), Out: d.path("plan")}
+	return workflow.RunFiles{Workspace: d.path("work"), Home: d.path("home"), Tmp: d.path("tmp"), Out: d.path("plan")}
 }
 
 // private are the directories and files that hold what a plan reads and makes: they go when the run ends.
 func (d files) private() []string {
 	e := d.engine()
-	return []string{e.Workspace, e.Home, e.Tmp, e.Data, e.Out, d.path("rest")}
+	return []string{e.Workspace, e.Home, e.Tmp, e.Out, d.path("rest")}
 }
 
 // dirName is the directory of one epoch of a run. An id that is not one of ours is refused: it becomes a path.

@@ -190,7 +190,7 @@ func (r *runner) listen() error {
 // prepare makes the run's files and environment.
 func (r *runner) prepare() error {
 	f := r.dir.engine()
-	for _, dir := range []string{f.Workspace, f.Home, f.Tmp, f.Data} {
+	for _, dir := range []string{f.Workspace, f.Home, f.Tmp} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("making the run's directories: %w", err)
 		}

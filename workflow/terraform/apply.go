@@ -73,7 +73,7 @@ func (a *applying) run() error {
 	if err := json.Unmarshal(a.order.Seal, &a.seal); err != nil {
 		return fmt.Errorf("reading the plan's seal: %w", err)
 	}
-	if err := a.writeCLIConfig(mirrorOnly(a.job.Tools.Providers)); err != nil {
+	if err := errors.Join(a.freshData(), a.writeCLIConfig(mirrorOnly(a.job.Tools.Providers))); err != nil {
 		return err
 	}
 	for _, step := range []func() error{a.chooseTool, a.start, a.init, a.selectWorkspace, a.check, a.ready, a.apply} {

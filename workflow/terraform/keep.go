@@ -71,7 +71,7 @@ type stamp struct {
 // look lists the workspace, if the plan may be kept.
 func (p *planning) look() (err error) {
 	if p.job.Keep != nil {
-		p.before, err = listFiles(p.job.Files.Workspace)
+		p.before, err = listFiles(p.job.Files.Workspace, p.dataDir())
 	}
 	return err
 }
@@ -81,7 +81,7 @@ func (p *planning) collect() error {
 	if p.job.Keep == nil {
 		return nil
 	}
-	now, err := listFiles(p.job.Files.Workspace)
+	now, err := listFiles(p.job.Files.Workspace, p.dataDir())
 	if err != nil {
 		return err
 	}
@@ -95,9 +95,13 @@ func (p *planning) collect() error {
 	return nil
 }
 
-func listFiles(root string) (listing, error) {
+// listFiles lists what is below root, without one directory.
+func listFiles(root, without string) (listing, error) {
 	out := listing{}
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && name == without {
+			return fs.SkipDir
+		}
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -128,7 +132,7 @@ func listFiles(root string) (listing, error) {
 // modulesDigest is a SHA-256 over what init fetched for modules: paths, modes
 // and contents, without the histories that git leaves beside them.
 func (p *planning) modulesDigest() (string, error) {
-	root := filepath.Join(p.job.Files.Data, "modules")
+	root := filepath.Join(p.dataDir(), "modules")
 	h := sha256.New()
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		switch {

@@ -82,7 +82,7 @@ func (p *planning) run() error {
 	if info, err := os.Stat(p.dir); err != nil || !info.IsDir() {
 		return failed("The directory `%s` does not exist.", p.job.Project.Dir)
 	}
-	if err := p.writeCLIConfig(mirrorOnly(p.job.Tools.Providers)); err != nil {
+	if err := errors.Join(p.freshData(), p.writeCLIConfig(mirrorOnly(p.job.Tools.Providers))); err != nil {
 		return err
 	}
 	var err error
