@@ -99,6 +99,11 @@ func TestGateLetsPass(t *testing.T) {
 			asked(in)
 			in.Project.Apply = &Run{Kind: RunApply, State: RunFinished, Outcome: OutcomeRefused, Apply: &ApplyOrder{PlanRun: "plan1"}}
 		},
+		"locks of other projects and repositories": func(in *GateInput) {
+			other, far := elsewhere(0, LockApply), elsewhere(0, LockApply)
+			other.Key, far.RepoID = LockKeys(Project{Dir: "other"}, "")[0], 8
+			in.Locks = append(in.Locks, other, far)
+		},
 		"facts just young enough": func(in *GateInput) { in.Live.Read = in.Now.Add(-LiveMaxAge) },
 		"the author, where the rules say so": func(in *GateInput) {
 			in.Rules.Approvals.Author, in.Project.Approvals[0].User = true, gateEve
@@ -166,6 +171,7 @@ var refusals = []struct {
 		in.State, in.Project.Apply.State, in.Project.Apply.Outcome, in.Project.Apply.Apply.Spent = nil, RunFinished, OutcomeFailed, true
 	}},
 	{"plan-not-asked", NeedPlan, func(in *GateInput) { in.Project.Apply = nil }},
+	{"plan-not-an-apply", NeedPlan, func(in *GateInput) { in.Project.Apply.Kind = RunVerify }},
 	{"plan-begun-before", NeedPlan, func(in *GateInput) { in.Project.Apply.Apply.Spent = true }},
 	{"plan-apply-cancelled", NeedPlan, func(in *GateInput) { in.Project.Apply.Interrupt = "`ada` cancelled it." }},
 	{"plan-apply-ended", NeedPlan, func(in *GateInput) { in.Project.Apply.State = RunFinished }},
