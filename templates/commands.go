@@ -72,53 +72,54 @@ func options(names []string) string {
 }
 
 // applyCommands are those that bring plans with changes nearer to their apply.
-// Where a plan has to be made anew, it is made by itself: then there is nothing to write.
+// Where a plan is made anew by itself, there is nothing to write.
 func applyCommands(m Model, l Links) []Command {
-	var approve []string
-	ready, approvable := 0, 0
+	var approve, replan []string
+	ready := 0
 	for _, r := range m.Rows {
-		if !r.Open {
-			continue
-		}
-		needs := r.Needs
-		if r.ready() {
+		switch {
+		case !r.Open:
+		case r.ready():
 			ready++
-		}
-		if slices.Contains(needs, workflow.NeedApproved) && !remade(needs) {
-			approvable++
+		case slices.ContainsFunc(r.Needs, wantsPlan):
+			replan = append(replan, r.Name())
+		case slices.Contains(r.Needs, workflow.NeedApproved) && !slices.ContainsFunc(r.Needs, replans):
 			approve = append(approve, r.Name()+"@"+shortFingerprint(r.Fingerprint()))
 		}
 	}
 	var out []Command
-	switch {
-	case approvable > namedAtMost:
+	switch n := len(approve); {
+	case n > namedAtMost:
 		out = append(out, Command{Why: "to approve the plans shown here", Text: l.command("approve")})
-	case approvable > 0:
-		out = append(out, Command{Why: "to approve " + plural(approvable, "exactly this plan", "exactly these plans"), Text: l.command("approve" + options(approve))})
+	case n > 0:
+		out = append(out, Command{Why: "to approve " + plural(n, "exactly this plan", "exactly these plans"), Text: l.command("approve" + options(approve))})
+	}
+	if n := len(replan); n > 0 && (n <= namedAtMost || len(replan) == m.Tally.Changing) {
+		words := options(replan)
+		if n > namedAtMost {
+			words = ""
+		}
+		out = append(out, Command{Why: "to make " + plural(n, "a new plan", "new plans"), Text: l.command("plan" + words)})
 	}
 	switch {
 	case ready > 0 && ready < m.Tally.Changing:
-		out = append(out, Command{Why: "to apply what nothing stands in the way of", Text: l.command("apply")})
-	case approvable > 0:
-		out = append(out, Command{Why: "to apply them, once they are approved", Text: l.command("apply")})
-		if approvable == 1 {
-			out[1].Why = "to apply it, once it is approved"
-		}
+		out = append(out[:min(len(out), 1)], Command{Why: "to apply what nothing stands in the way of", Text: l.command("apply")})
+	case len(approve) > 0:
+		out = append(out, Command{Why: plural(len(approve), "to apply it, once it is approved", "to apply them, once they are approved"), Text: l.command("apply")})
 	case ready > 0:
 		out = append(out, Command{Why: "to apply " + plural(ready, "this plan", "these plans"), Text: l.command("apply")})
-	case m.Tally.Changing > 0:
+	case m.Tally.Changing > 0 && len(out) == 0:
 		out = append(out, Command{Why: "to see what each project waits for", Text: l.command("status")})
 	}
-	return out
+	return out[:min(len(out), 2)]
 }
 
-// remade reports that the plan does not hold: an approval of it would be in vain.
-func remade(needs []workflow.Requirement) bool {
-	return slices.ContainsFunc(needs, func(n workflow.Requirement) bool {
-		switch n {
-		case workflow.NeedHead, workflow.NeedPlan, workflow.NeedArtefact, workflow.NeedUpToDate, workflow.NeedFresh, workflow.NeedState:
-			return true
-		}
-		return false
-	})
+// wantsPlan reports a requirement that a new plan mends which somebody has to ask for.
+func wantsPlan(n workflow.Requirement) bool {
+	return n == workflow.NeedArtefact || n == workflow.NeedFresh || n == workflow.NeedState
+}
+
+// replans reports that the plan does not hold: an approval of it would be in vain.
+func replans(n workflow.Requirement) bool {
+	return wantsPlan(n) || n == workflow.NeedHead || n == workflow.NeedPlan || n == workflow.NeedUpToDate
 }

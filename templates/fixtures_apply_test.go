@@ -33,7 +33,7 @@ func waiting() workflow.PullView {
 	p := v.Projects
 	p[0].WaitsFor = []workflow.Missing{twoMore, lintFails}
 	p[0].Approvals = []workflow.Approval{{Fingerprint: v.Plans["run000"].Fingerprint, User: bob, At: noon.Add(time.Minute)},
-		{Fingerprint: strings.Repeat("77aa", 16), User: carol, At: noon.Add(-time.Hour), Void: "`aws_s3_bucket.logs` is destroyed now"}}
+		{Fingerprint: strings.Repeat("77aa", 16), User: carol, At: noon.Add(-time.Hour), Void: "The plan of `abc1234` is another one: `aws_s3_bucket.logs` is destroyed"}}
 	p[1].WaitsFor = []workflow.Missing{elsewhere, oneApproval}
 	p[2].Outdated = moved
 	v.Locked = map[string]workflow.Lock{"prod/app": {Project: "prod/app", Pull: workflow.PullKey{Number: 9}, User: carol, Since: noon.Add(-3 * time.Hour), Why: workflow.LockApply}}

@@ -52,7 +52,7 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 	}
 	if r.Open {
 		for _, a := range r.Fallen() {
-			m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved an earlier plan, %s, which counts no longer: %s", code(a.User.Login), code(shortFingerprint(a.Fingerprint)), a.Void), name)
+			m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved an earlier plan, %s, which counts no longer. %s", code(a.User.Login), code(shortFingerprint(a.Fingerprint)), sentence(a.Void)), name)
 		}
 		for i, w := range r.WaitsFor {
 			if r.Needs[i] == "" {

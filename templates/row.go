@@ -41,9 +41,12 @@ func (r Row) Apply() *workflow.ApplyOrder {
 	return r.Record.Apply.Apply
 }
 
-// Fingerprint is that of the newest plan, whole, "" without one.
+// Fingerprint is that of the newest plan, or of what is being or was applied, whole; "" without one.
 func (r Row) Fingerprint() string {
+	o := r.Apply()
 	switch {
+	case o != nil && !r.Open && (r.State == workflow.StateApplying || r.State == workflow.StateApplied || r.State == workflow.StateUnknown || r.State == workflow.StateErrored):
+		return o.Fingerprint
 	case r.Plan != nil:
 		return r.Plan.Fingerprint
 	case r.Record.Run != nil:
@@ -141,13 +144,10 @@ func (r *Row) wait(pull workflow.Pull) {
 	case workflow.StatePlanned:
 		r.gate(pull.Number != 0)
 	case workflow.StateApplyFailed:
-		switch {
-		case p.Run != nil && p.Run.State != workflow.RunFinished:
-			r.waits("a new plan")
-		case r.Open:
+		if r.Open {
 			r.gate(true)
-		default:
-			r.waits("a plan that succeeds")
+		} else {
+			r.waits("a new plan")
 		}
 	case workflow.StateUnknown:
 		r.waits("a person who finds out how its apply ended")

@@ -133,7 +133,7 @@ func applied(v workflow.PullView, m Model) string {
 	if all == 1 {
 		s = code(rowsIn(m, workflow.StateApplied)[0].Name()) + " is applied, with all its changes."
 	}
-	if verifying(m) {
+	if m.Verifying() {
 		return s + " A fresh plan now shows whether anything is left."
 	}
 	switch v.Pull.State {
@@ -145,7 +145,8 @@ func applied(v workflow.PullView, m Model) string {
 	return s
 }
 
-func verifying(m Model) bool {
+// Verifying reports that a plan after an apply is still being made.
+func (m Model) Verifying() bool {
 	return slices.ContainsFunc(m.Rows, func(r Row) bool {
 		return r.State == workflow.StateApplied && r.Record.Verify != nil && r.Record.Verify.State != workflow.RunFinished
 	})
@@ -444,7 +445,7 @@ func applyTitle(m Model) string {
 		counts = counts.Plus(r.Counts)
 	}
 	s := count(t.Applied, "project is", "projects are") + " applied"
-	if verifying(m) {
+	if m.Verifying() {
 		s += ", looking whether anything is left"
 	}
 	if counts.Zero() {
