@@ -107,7 +107,10 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 func (in Inputs) dirs() []string {
 	out := append([]string{path.Clean(in.Dir)}, in.Modules...)
 	for _, f := range in.VarFiles {
-		out = append(out, path.Dir(f))
+		if dir := path.Dir(f); dir != "." {
+			f = dir // of a file at the root the file alone: the root is everything
+		}
+		out = append(out, f)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
