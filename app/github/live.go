@@ -232,6 +232,9 @@ func (c *Client) facts(ctx context.Context, in FactsInput) (Facts, error) {
 	for _, r := range p.Reviews.Nodes {
 		f.ApprovedHead = f.ApprovedHead || r.State == "APPROVED" && r.Commit.OID == p.HeadOID && r.Author != nil && (p.Author == nil || r.Author.ID != p.Author.ID)
 	}
+	if f.Pull.State != workflow.PullOpen { // nothing is required of it any more
+		return f, nil
+	}
 	contexts, err := c.contexts(ctx, repo, vars, p)
 	if err != nil {
 		return Facts{}, err

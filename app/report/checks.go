@@ -29,10 +29,17 @@ func (p *pass) checks(ctx context.Context, w Wanted) {
 	}
 }
 
-// later reports whether new words of a completed check can wait for the end: while
-// projects are applied each of them changes the words.
+// later reports whether new words of a completed check can wait: while projects
+// are applied or verified each of them changes the words, and once all are, what
+// cardea/plan says of the plans is still so.
 func (p *pass) later(w Wanted, c github.Check) bool {
-	return !w.Final && applying(p.view.PullRecord) && (c.Name == PlanCheck || c.Name == ApplyCheck)
+	switch c.Name {
+	case PlanCheck:
+		return !w.Final || w.Applied
+	case ApplyCheck:
+		return !w.Final
+	}
+	return false
 }
 
 func (p *pass) check(ctx context.Context, c github.Check, words bool) error {

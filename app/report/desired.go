@@ -56,6 +56,8 @@ type Wanted struct {
 	Optional bool
 	// Final: nothing of this pull goes on; what is written stays.
 	Final bool
+	// Applied: all that had changes is applied, or being so.
+	Applied bool
 	// Waiting: why nothing moves is in the words of cardea/plan.
 	Waiting bool
 	// Checks of the head, in the order of writing.
@@ -78,7 +80,7 @@ func Desired(v workflow.PullView, peers []workflow.PullView, o Options) Wanted {
 	all := append([]workflow.PullView{v}, peers...)
 	planned := worst(all, func(s Standings) Standing { return s.Plan })
 	own := StandingsOf(v.PullRecord)
-	w := Wanted{Final: own.Plan != Unknown && own.Plan != Planning && own.Apply != Applying && !busy(v.PullRecord), Waiting: planned.Waiting != ""}
+	w := Wanted{Applied: planned.Known && (StandingsOf(planned.PullRecord).Plan == Applied || StandingsOf(planned.PullRecord).Plan == Applying), Final: own.Plan != Unknown && own.Plan != Planning && own.Apply != Applying && !busy(v.PullRecord), Waiting: planned.Waiting != ""}
 	if own.Plan != Unknown {
 		w.Shown = fingerprints(v, func(workflow.ProjectRecord) bool { return true })
 		w.Comment = templates.Summary(v, o.Links)

@@ -92,7 +92,7 @@ func (r *Reporter) Pass(ctx context.Context, key workflow.PullKey) (next time.Ti
 func (p *pass) idle(rec workflow.PullRecord) time.Time {
 	shown := p.state.Checks[rec.Pull.Head.SHA]
 	plan, apply := StandingsOf(rec).Checks()
-	if !busy(rec) || plan[0] != inProgress && !applying(rec) || affected(rec) <= rec.PerProjectChecks || len(rec.OldHeads) > 0 || !p.state.Searched || p.state.CommentID == 0 ||
+	if _, is := applying(rec); !busy(rec) || plan[0] != inProgress && !is || affected(rec) <= rec.PerProjectChecks || len(rec.OldHeads) > 0 || !p.state.Searched || p.state.CommentID == 0 ||
 		p.state.WritesHead != rec.Pull.Head.SHA || !shows(shown[PlanCheck], plan) || !shows(shown[ApplyCheck], apply) ||
 		slices.ContainsFunc(rec.Replies, func(r workflow.Reply) bool { return !r.Done }) {
 		return time.Time{}
@@ -111,12 +111,9 @@ func shows(c workflow.CheckShown, want [2]string) bool {
 
 // progressAt is when the next progress edit may be written; false: there were enough.
 func (p *pass) progressAt(rec workflow.PullRecord) (time.Time, bool) {
-	if applying(rec) {
-		began := p.state.CommentAt
-		for _, r := range rec.Projects {
-			if a := r.Apply; a != nil && a.State != workflow.RunFinished && a.Queued.After(began) {
-				began = a.Queued
-			}
+	if began, is := applying(rec); is {
+		if p.state.CommentAt.After(began) {
+			began = p.state.CommentAt
 		}
 		return began.Add(applyProgress), true
 	}

@@ -1,6 +1,10 @@
 package report
 
-import "github.com/cardea-iac/cardea/workflow"
+import (
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
 
 // Standing is where the projects of a pull stand together, the worst first
 // (behaviour.md §7). The worst of all projects counts, and of all open pulls with
@@ -146,14 +150,20 @@ func busy(rec workflow.PullRecord) bool {
 	return false
 }
 
-// applying reports whether an apply of the pull is queued or runs.
-func applying(rec workflow.PullRecord) bool {
+// applying is when the newest apply of the pull that goes on, or whose verify does,
+// was asked for; false without one.
+func applying(rec workflow.PullRecord) (since time.Time, is bool) {
 	for _, p := range rec.Projects {
-		if p.Apply != nil && p.Apply.State != workflow.RunFinished {
-			return true
+		for _, r := range []*workflow.Run{p.Apply, p.Verify} {
+			if r != nil && r.State != workflow.RunFinished {
+				is = true
+				if r.Queued.After(since) {
+					since = r.Queued
+				}
+			}
 		}
 	}
-	return false
+	return since, is
 }
 
 // Offered are the plans that cardea/apply offers to approve and to apply: the
