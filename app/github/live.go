@@ -310,16 +310,19 @@ func required(p *pullJS, contexts []contextJS, own func(name string, app int64) 
 	}
 	workflowRan := false
 	for _, x := range contexts {
-		ours := x.Type == "CheckRun" && x.Suite.App.ID == us && own(x.Name, us)
-		if x.Required && !ours {
+		if ours := x.Type == "CheckRun" && x.Suite.App.ID == us && own(x.Name, us); x.Required && !ours {
 			note(x.name(), x.passed())
 			workflowRan = workflowRan || x.Suite.App.Slug == "github-actions"
 		}
 	}
 	want := func(name string, app int64) {
-		if !own(name, app) && !slices.ContainsFunc(contexts, func(x contextJS) bool { return x.Required && x.name() == name && x.from(app) }) {
-			note(name, "missing")
+		given := func(x contextJS) bool { return x.Required && x.name() == name && x.from(app) }
+		// One of ours that is there and not required: the rule, which does not say so, wants another App's.
+		foreign := func(x contextJS) bool { return !x.Required && x.name() == name && x.Suite.App.ID == us }
+		if own(name, app) && !slices.ContainsFunc(contexts, foreign) || slices.ContainsFunc(contexts, given) {
+			return
 		}
+		note(name, "missing")
 	}
 	if p.BaseRef != nil {
 		if r := p.BaseRef.Rule; r != nil {
