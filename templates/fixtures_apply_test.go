@@ -123,7 +123,9 @@ func applyCases() map[string]workflow.PullView {
 	a := apply(hostileApply, 0, workflow.RunFinished, workflow.OutcomeUnknown)
 	a.Reason, a.Actor = "</details> ``` @acme/sre #1", evil
 	hostileApply.Locked["a|b`c/<b>@acme</b>"] = workflow.Lock{Pull: workflow.PullKey{Number: 9}, User: evil, Why: "</b>", Since: noon}
-	return map[string]workflow.PullView{"waiting": waiting(), "one_approval": approvable(planned("prod/network", "prod", newSubnet)), "many_approvals": many,
+	pushed := lost()
+	pushed.Past, pushed.Projects, pushed.Known = pushed.Projects[:1], nil, false
+	return map[string]workflow.PullView{"unknown_pushed": pushed, "waiting": waiting(), "one_approval": approvable(planned("prod/network", "prod", newSubnet)), "many_approvals": many,
 		"applying": applying(), "applied": applied(), "verifying": verifying, "left": left, "apply_failed": partly(workflow.RunFinished),
 		"apply_failed_planning": partly(workflow.RunQueued), "outcome_unknown": lost(), "errored_state": kept(), "closed": closed, "hostile_apply": hostileApply}
 }

@@ -94,6 +94,16 @@ func (m *Model) hold(h Hold) {
 	m.Holds = append(m.Holds, h)
 }
 
+// pastRows are the projects of earlier heads: a head that does not affect them,
+// or that is not known yet, does not end an alarm.
+func pastRows(v workflow.PullView, l Links) []Row {
+	var out []Row
+	for _, p := range v.Past {
+		out = append(out, RowOf(v, p, l))
+	}
+	return out
+}
+
 func alarmsOf(rows []Row, l Links) []Alarm {
 	var out []Alarm
 	for _, r := range rows {

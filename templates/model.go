@@ -127,7 +127,7 @@ func Read(v workflow.PullView, l Links) Model {
 	m.Status = statusOf(v, m.Tally)
 	slices.SortStableFunc(m.Rows, byRisk)
 	slices.SortStableFunc(m.Unchanged, func(a, b Row) int { return cmp.Compare(a.Name(), b.Name()) })
-	m.Alarms = alarmsOf(m.Rows, l)
+	m.Alarms = alarmsOf(append(pastRows(v, l), m.Rows...), l)
 	m.Failures = failuresOf(m.Rows)
 	m.Groups = groupsOf(m.Rows)
 	for _, r := range slices.Concat(m.Rows, m.Unchanged) {

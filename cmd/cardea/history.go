@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/cardea-iac/cardea/app/page"
 	"github.com/cardea-iac/cardea/workflow"
@@ -71,6 +72,9 @@ func historyURL(cfg Config, repo string) string {
 	base := cfg.PublicURL
 	if base == "" {
 		base = "http://" + cfg.Listen
+		if strings.HasPrefix(cfg.Listen, ":") {
+			base = "http://localhost" + cfg.Listen
+		}
 	}
 	if repo == "" {
 		return base + "/OWNER/NAME/history.jsonl"
