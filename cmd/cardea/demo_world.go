@@ -71,8 +71,8 @@ func (w *world) people() error {
 
 // appPermissions and appEvents are those of app.yml; a test compares them.
 var (
-	appPermissions = map[string]string{"contents": "read", "pull_requests": "write", "issues": "write", "checks": "write"}
-	appEvents      = []string{"pull_request", "issue_comment", "push", "repository"}
+	appPermissions = map[string]string{"contents": "read", "pull_requests": "write", "issues": "write", "checks": "write", "statuses": "read"}
+	appEvents      = []string{"pull_request", "issue_comment", "pull_request_review", "push", "repository"}
 )
 
 // install creates the App with a key and a secret, and writes the server's
