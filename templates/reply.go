@@ -95,7 +95,7 @@ var leads = map[string]string{
 	workflow.ReplyApplyFailed: "The apply failed.", workflow.ReplyApplyUnknown: "Nobody knows how the apply ended.", workflow.ReplyUnknown: "Nobody knows how the apply ended.",
 	workflow.ReplyLocked: "Locked.", workflow.ReplyUnlocked: "Unlocked.", workflow.ReplyCancelled: "Cancelled.", workflow.ReplyResolved: "Recorded.",
 	workflow.ReplyClosed: "This was applied and never merged.", workflow.ReplyFreed: "What this pull request waited for is free.",
-	workflow.ReplyRefused: "Not done.", workflow.ReplyMerge: "It could not be merged by itself.",
+	workflow.ReplyRefused: "Nothing was done.", workflow.ReplyMerge: "It could not be merged by itself.",
 }
 
 // sentences are the reply's own, addressed to who asked.
@@ -134,8 +134,11 @@ func (w replyWriter) lead() string {
 	switch {
 	case verb != "" && undone == len(items):
 		return "Nothing was " + verb + "."
-	case w.reply.Kind == workflow.ReplyRefused && undone > 0:
+	case w.reply.Kind == workflow.ReplyRefused && slices.ContainsFunc(items, func(it workflow.ReplyItem) bool { return len(it.Missing) > 0 }):
 		return plural(undone, "This plan is not applied. All that is missing:", "These plans are not applied. All that is missing:")
+	case w.reply.Kind == workflow.ReplyApplied && undone > 0 && len(items) > 1:
+		n := len(items) - undone
+		return Number(n) + " of " + Number(len(items)) + " plans " + plural(n, "is", "are") + " applied."
 	case w.reply.Kind == workflow.ReplyApplyFailed && len(items) > 1:
 		return Number(undone) + " of " + Number(len(items)) + " applies failed."
 	}

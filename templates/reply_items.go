@@ -56,28 +56,42 @@ func (w replyWriter) named(it workflow.ReplyItem) string {
 	return name
 }
 
-// item is what is said of one project.
+// item is what is said of one project: how it ended, why, where its log is.
 func (w replyWriter) item(it workflow.ReplyItem) string {
-	var parts []string
-	if r := it.Run; r != nil {
-		if words := runEnd(*r); words != "" {
-			parts = append(parts, words)
-		}
-		if url := w.links.Run(r.ID); url != "" {
-			parts = append(parts, "[its log]("+url+")")
-		}
-	}
-	if it.Text != "" {
-		parts = append(parts, Prose(cutRunes(it.Text, 1000)))
-	}
 	verb := pastOf[w.reply.Kind]
-	switch {
-	case verb != "" && it.Done && it.Text == "":
-		parts = append(parts, verb)
+	text, end := it.Text, ""
+	switch r := it.Run; {
 	case verb != "" && !it.Done:
-		parts = append([]string{"**not " + verb + "**"}, parts...)
+		end = "**not " + verb + "**"
+	case verb != "" && text == "":
+		end = verb
+	case r != nil && w.reply.Kind != workflow.ReplyClosed:
+		end = runEnd(*r)
+		if text == r.Reason { // which is said already, or better by what terraform said
+			text = ""
+		}
 	}
-	return strings.Join(parts, ", ")
+	if text != "" {
+		text = Prose(cutRunes(text, 1000))
+	}
+	for _, m := range it.Missing {
+		text = strings.TrimSpace(text + " " + Prose(cutRunes(sentence(m.Sentence), 400)))
+	}
+	if end != "" && text != "" {
+		end += ": "
+	}
+	end += text
+	if it.Run == nil || w.links.Run(it.Run.ID) == "" {
+		return end
+	}
+	link := "[its log](" + w.links.Run(it.Run.ID) + ")"
+	switch {
+	case end == "":
+		return link
+	case strings.HasSuffix(end, "."):
+		return strings.TrimSuffix(end, ".") + " (" + link + ")."
+	}
+	return end + ", " + link
 }
 
 // runEnd is how an apply ended: "3 added, 1 destroyed, in 4 s", "**failed**, 2 of 3 changes were applied".

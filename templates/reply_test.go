@@ -26,12 +26,17 @@ func replyCases() map[string]struct {
 	end := func(v workflow.PullView, i int) workflow.ReplyItem {
 		run := *v.Projects[i].Apply
 		run.Finished = run.Started.Add(4 * time.Second)
-		return workflow.ReplyItem{Project: run.Project.Name, Run: &run, Done: run.Outcome == workflow.OutcomeSucceeded}
+		return workflow.ReplyItem{Project: run.Project.Name, Run: &run, Text: run.Reason, Done: run.Outcome == workflow.OutcomeSucceeded}
 	}
 	shown := func(it workflow.ReplyItem, v workflow.PullView, run string) workflow.ReplyItem {
 		it.Fingerprint = v.Plans[run].Fingerprint
 		return it
 	}
+	closed := func(v workflow.PullView, i int) workflow.ReplyItem {
+		return workflow.ReplyItem{Project: v.Projects[i].Project.Name, Done: true, Run: v.Projects[i].Apply, Text: "Applied from #12 at abc1234, never merged."}
+	}
+	refusedAtEnd := workflow.ReplyItem{Project: "dev/network", Missing: []workflow.Missing{elsewhere},
+		Run: &workflow.Run{ID: "apply9", Kind: workflow.RunApply, State: workflow.RunFinished, Outcome: workflow.OutcomeRefused, Apply: &workflow.ApplyOrder{}}}
 	w, done, part, gone, state := waiting(), applied(), partly(workflow.RunFinished), lost(), kept()
 	refused := workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{
 		{Project: "prod/network", Fingerprint: w.Plans["run000"].Fingerprint, Missing: w.Projects[0].WaitsFor},
@@ -39,8 +44,8 @@ func replyCases() map[string]struct {
 	return map[string]replyCase{
 		"refused_gate": {refused, w},
 		"approved": {workflow.Reply{Kind: workflow.ReplyApproved, Items: []workflow.ReplyItem{shown(item("prod/network", true, ""), w, "run000"), shown(item("dev/network", true, ""), w, "run002"),
-			item("prod/app", false, "its plan was shown at 12:31:07, after you wrote this; look at it, then approve again")}}, w},
-		"approved_nothing": {workflow.Reply{Kind: workflow.ReplyApproved, Items: []workflow.ReplyItem{item("prod/network", false, "you wrote this change, and an author's approval does not count here")}}, w},
+			item("prod/app", false, "When you wrote, the comment showed the plan `77aa77aa77aa` of `prod/app`; now it is `3f9a12c4b0df`. Look at it, then `cardea approve -p prod/app@3f9a12c4b0df`.")}}, w},
+		"approved_nothing": {workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{item("prod/network", false, "The approval of `dave` does not count: it is the author's own.")}}, w},
 		"unapproved":       {workflow.Reply{Kind: workflow.ReplyUnapproved, Items: []workflow.ReplyItem{item("prod/network", true, "")}}, w},
 		"applied":          {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), end(done, 1)}}, done},
 		"apply_failed":     {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{end(part, 0)}}, part},
@@ -48,13 +53,13 @@ func replyCases() map[string]struct {
 		"apply_unknown":    {workflow.Reply{Kind: workflow.ReplyApplyUnknown, Items: []workflow.ReplyItem{end(gone, 0)}}, gone},
 		"locked": {workflow.Reply{Kind: workflow.ReplyLocked, Items: []workflow.ReplyItem{item("prod/network", true, ""), item("dev/network", true, ""),
 			item("prod/app", false, "#9 holds it since 2026-11-21 09:04 UTC: an apply by `carol` started")}}, w},
-		"unlocked":  {workflow.Reply{Kind: workflow.ReplyUnlocked, Items: []workflow.ReplyItem{item("prod/network", false, "its apply runs")}}, applying()},
-		"cancelled": {workflow.Reply{Kind: workflow.ReplyCancelled, Items: []workflow.ReplyItem{item("prod/app", true, "dropped"), item("prod/network", true, "interrupted: it ends what it has begun")}}, applying()},
-		"resolved":  {workflow.Reply{Kind: workflow.ReplyResolved, Items: []workflow.ReplyItem{item("prod/network", true, "it counts as failed; a fresh plan follows")}}, gone},
-		"closed": {workflow.Reply{Kind: workflow.ReplyClosed, Text: []string{"Applied from #12 at `abc1234`, never merged. What was applied stays, and the base branch does not have it: whoever plans these projects next will see it undone."},
-			Items: []workflow.ReplyItem{item("prod/network", false, ""), item("dev/network", false, "")}}, done},
-		"freed": {workflow.Reply{Kind: workflow.ReplyFreed, Items: []workflow.ReplyItem{item("prod/app", true, "#9 was merged; its plan is made anew")}}, w},
-		"merge": {workflow.Reply{Kind: workflow.ReplyMerge, Text: []string{"GitHub refused to merge this: \"Required status check \"lint\" is expected.\" Somebody can merge it by the button when that is mended."}}, done},
+		"unlocked":    {workflow.Reply{Kind: workflow.ReplyUnlocked, Items: []workflow.ReplyItem{item("prod/network", false, "its apply runs")}}, applying()},
+		"cancelled":   {workflow.Reply{Kind: workflow.ReplyCancelled, Items: []workflow.ReplyItem{item("prod/app", true, "dropped"), item("prod/network", true, "interrupted: it ends what it has begun")}}, applying()},
+		"resolved":    {workflow.Reply{Kind: workflow.ReplyResolved, Items: []workflow.ReplyItem{item("prod/network", true, "it counts as failed; a fresh plan follows")}}, gone},
+		"closed":      {workflow.Reply{Kind: workflow.ReplyClosed, Items: []workflow.ReplyItem{closed(done, 0), closed(done, 1)}}, done},
+		"ended_mixed": {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), refusedAtEnd}}, done},
+		"freed":       {workflow.Reply{Kind: workflow.ReplyFreed, Items: []workflow.ReplyItem{item("prod/app", true, "#9 was merged; its plan is made anew")}}, w},
+		"merge":       {workflow.Reply{Kind: workflow.ReplyMerge, Text: []string{"GitHub refused to merge this: \"Required status check \"lint\" is expected.\" Somebody can merge it by the button when that is mended."}}, done},
 	}
 }
 
