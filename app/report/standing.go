@@ -134,6 +134,8 @@ func planStanding(p workflow.ProjectRecord) Standing {
 		return Planning
 	case r.Outcome != workflow.OutcomeSucceeded:
 		return failed(p)
+	case s == ApplyFailed:
+		return Changes // what was planned was not all done; the plan itself stands
 	}
 	return s
 }
