@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -184,5 +185,46 @@ func TestHistory(t *testing.T) {
 	}
 	if got := w.get("/acme/other/history.jsonl").StatusCode; got != http.StatusNotFound {
 		t.Errorf("the history of an unknown repository is %d, want 404", got)
+	}
+}
+
+// TestHostileApply puts markup into what people and their code bring to approvals, locks and applies.
+func TestHostileApply(t *testing.T) {
+	w := gated(t)
+	evilOne := workflow.Actor{ID: 9, Login: evil}
+	var applies []workflow.Run
+	w.edit(12, func(rec *workflow.PullRecord) {
+		for i := range rec.Projects {
+			p := &rec.Projects[i]
+			p.WaitsFor = []workflow.Missing{{Need: workflow.NeedFacts, Short: evil, Sentence: evil, Mend: evil}}
+			p.Approvals = []workflow.Approval{{Fingerprint: p.Run.Fingerprint, User: evilOne}, {Fingerprint: evil, User: dave, Void: evil}}
+			p.Outdated = evil
+			if p.Apply == nil {
+				continue
+			}
+			p.Apply.Actor, p.Apply.Reason, p.Apply.Diagnostics = evilOne, evil, []workflow.Diagnostic{{Summary: evil, Detail: evil}}
+			p.Apply.Apply.ErroredState, p.Apply.Apply.Missing = evil, p.WaitsFor
+			p.Apply.Apply.Authorised = &workflow.Authorisation{Actor: evilOne, BaseRef: evil, Tree: evil, Artefact: evil, State: workflow.StateVersion{Lineage: evil}, Approvals: p.Approvals}
+			applies = append(applies, *p.Apply)
+		}
+		for name, l := range rec.Locked {
+			l.User, l.Why = evilOne, workflow.LockWhy(evil)
+			rec.Locked[name] = l
+		}
+	})
+	w.do(func(tx workflow.Tx) (err error) {
+		for _, r := range applies {
+			err = errors.Join(err, tx.PutRun(r))
+		}
+		return errors.Join(err, tx.PutLock(workflow.Lock{RepoID: repo.ID, Key: "state\x00x", Project: evil, User: evilOne, Why: evil}))
+	})
+	for _, path := range []string{"/", "/acme/infra", "/acme/infra/pull/12", "/runs/apply02", "/runs/apply03", "/runs/apply04", "/acme/infra/project/prod/app"} {
+		doc, err := html.Parse(strings.NewReader(w.body(path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range doc.Descendants() {
+			harmless(t, path, n)
+		}
 	}
 }

@@ -48,7 +48,9 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 		return page{}, err
 	}
 	p := runPage(run, plan)
-	p.Apply = templates.ApplyPartOf(run, s.links)
+	if p.Apply = templates.ApplyPartOf(run, s.links); p.Apply != nil && p.Apply.Alarm != nil && run.Reason == "" {
+		p.Reason = ""
+	}
 	p.Log, p.LogCut = log, cut
 	narrow(&p, r.URL.Query().Get("action"), r.URL.Query().Get("from"))
 	return page{html: func(w io.Writer) error { return templates.WriteRun(w, p) }}, nil
