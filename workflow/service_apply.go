@@ -106,7 +106,7 @@ func (s *Service) order(c *commanding, p *ProjectRecord, b basis, n int) ([]Miss
 	in.Live, in.BaseFaulty = c.live, b.faulty
 	if p.Run != nil {
 		in.Artefact = p.Run.Artefact // whether it is what lies on disk the runner finds out
-		in.SameInputs, in.SameTree = b.same[p.Run.ID].inputs, b.same[p.Run.ID].tree
+		b.same[p.Run.ID].add(&in)
 	}
 	missing := Gate(in)
 	if spent, err := isSpent(c.tx, run); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -71,8 +72,8 @@ type authorising struct {
 // lookNow reads the live facts and compares the plan with the base's tip of now.
 // Where that comparison takes long the facts are read again: they decide when fresh only.
 func (s *Service) lookNow(ctx context.Context, a *authorising, rec PullRecord, stored Run) {
-	a.rules, a.ruled = s.rules(rec.Pull.Repo)
 	a.live = s.readLive(ctx, rec, stored.Actor)
+	a.rules, a.ruled = s.rules(rec.Pull.Repo)
 	for range 2 {
 		plan := stored // of the same head, base, tree and inputs as its plan
 		plan.ID = stored.Apply.PlanRun
@@ -168,12 +169,17 @@ func (s *Service) confirm(tx Tx, a authorising, rec PullRecord, p *ProjectRecord
 	}
 	same := a.basis.same[run.Apply.PlanRun]
 	in.Live, in.BaseFaulty, in.Artefact, in.State = a.live, a.basis.faulty, a.artefact, &a.state
-	in.SameInputs, in.SameTree = same.inputs, same.tree
+	same.add(&in)
 	in.Project.Apply = &run
 	missing := Gate(in)
 	if spent {
 		missing = append(missing, spentPlan(*p))
 	}
+	taken, err := takenBack(tx, rec, *p)
+	if err != nil {
+		return nil, Authorisation{}, err
+	}
+	missing = append(missing, taken...)
 	rules := a.rules.ForProject(p.Project)
 	approvals, _ := CountApprovals(rules, a.live.Pull.Author, p.Approvals, run.Apply.Fingerprint, a.live.Roles)
 	auth := Authorisation{
@@ -186,6 +192,26 @@ func (s *Service) confirm(tx Tx, a authorising, rec PullRecord, p *ProjectRecord
 		}
 	}
 	return missing, auth, nil
+}
+
+// takenBack are the approvals that somebody takes back by a command that is
+// durable here, and so acknowledged, but whose turn has not come yet: they do not count any more.
+func takenBack(tx Tx, rec PullRecord, p ProjectRecord) (out []Missing, err error) {
+	pending, err := tx.PendingRequests()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range pending {
+		if r.PullKey() != rec.Pull.Key() || r.Command == nil || r.Command.Verb != VerbUnapprove {
+			continue
+		}
+		theirs := func(a Approval) bool { return a.User.ID == r.Actor.ID && a.Void == "" }
+		if slices.ContainsFunc(p.Approvals, theirs) {
+			out = append(out, Missing{Need: NeedApproved, Short: "approval", Sentence: fmt.Sprintf("%s takes approvals back: that `cardea unapprove` comes first.", mention(r.Actor)),
+				Mend: fmt.Sprintf("Ask again when it is answered: `cardea apply -p %s`.", shown(p.Project.Name))})
+		}
+	}
+	return out, nil
 }
 
 // applyingProject is the project whose newest apply this run is, at the pull's head.

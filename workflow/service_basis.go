@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // basis says whether plans still are what head merged into the base's tip of now would give.
@@ -13,7 +14,28 @@ type basis struct {
 	errs   []string            // what could not be found out, sentences
 }
 
-type sameness struct{ inputs, tree bool }
+// sameness says whether a plan would be made from the same inputs and the same
+// tree, and what the project is on that base: `.cardea.yml` of now may require
+// more of it, or give it a stricter environment, while its plan stays the same.
+type sameness struct {
+	inputs, tree bool
+	project      *Project
+}
+
+// add gives the gate what is so on the base's tip of now: the rules that hold
+// for the project there hold besides those that held when it was planned.
+func (now sameness) add(in *GateInput) {
+	in.SameInputs, in.SameTree = now.inputs, now.tree
+	if now.project == nil {
+		return
+	}
+	in.Sharing = append(in.Sharing, *now.project)
+	for _, other := range in.Record.Projects {
+		if slices.Contains(now.project.DependsOn, other.Project.Name) {
+			in.Depends[other.Project.Name] = other.State()
+		}
+	}
+}
 
 // findBasis compares plans with the base's tip of now. Where a plan was made on
 // that very tip nothing has to be looked at; otherwise head is merged again and
@@ -23,7 +45,7 @@ func (s *Service) findBasis(ctx context.Context, rec PullRecord, rules Rules, ti
 	var moved []Run
 	for _, r := range plans {
 		if r.Base == tip && r.Head == rec.Pull.Head.SHA {
-			b.same[r.ID] = sameness{true, true}
+			b.same[r.ID] = sameness{true, true, &r.Project}
 			continue
 		}
 		moved = append(moved, r)
@@ -59,10 +81,10 @@ func (s Survey) compare(ctx context.Context, was Run) (sameness, error) {
 		}
 		now, refused, err := s.PlanRun(ctx, p)
 		if err != nil || refused != "" {
-			return sameness{}, err
+			return sameness{project: &p}, err
 		}
 		same := now.Head == was.Head && now.InputsDigest == was.InputsDigest && now.StateIdentity == was.StateIdentity
-		return sameness{inputs: same, tree: same && now.Tree == was.Tree}, nil
+		return sameness{inputs: same, tree: same && now.Tree == was.Tree, project: &p}, nil
 	}
 	return sameness{}, nil
 }
