@@ -53,6 +53,10 @@ func (s *Service) apply(c *commanding, b basis) (*Reply, error) {
 			}
 			continue
 		}
+		if why := c.notShown(*p); why != "" {
+			refused = append(refused, ReplyItem{Project: name, Text: why})
+			continue
+		}
 		missing, err := s.order(c, p, b, queued)
 		if err != nil {
 			return nil, err
@@ -77,6 +81,20 @@ func (s *Service) apply(c *commanding, b basis) (*Reply, error) {
 		return refusedReply("No plan of this pull request has changes that are not applied, so there is nothing to apply."), nil
 	}
 	return nil, nil
+}
+
+// notShown says why a button, which is about exactly the plans that it shows, is
+// not about a project's present one; "" when it is, and for comments that name no plan.
+func (c *commanding) notShown(p ProjectRecord) string {
+	bound := c.cmd().Fingerprints
+	if len(bound) == 0 && c.e.Request.CheckRunID == 0 {
+		return ""
+	}
+	name := p.Project.Name
+	if want := bound[name]; p.Run != nil && len(want) >= 8 && strings.HasPrefix(p.Run.Fingerprint, want) {
+		return ""
+	}
+	return fmt.Sprintf("The button did not show the present plan of `%s`. Look at it, then `cardea apply -p %s`.", shown(name), shown(name))
 }
 
 // nothingToApply says, as part of a sentence, why a project is not even asked about; "" when it is.
