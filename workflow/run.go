@@ -101,6 +101,9 @@ type Run struct {
 	Own []string `json:"own,omitempty"`
 	// Artefact is the digest of what a plan run kept for its apply, "" without one.
 	Artefact string `json:"artefact,omitempty"`
+	// TreeChanges are the files that differ from the tree in which the plan was approved that
+	// this one's hidden effects put in question, at most 100; nil when nothing had to be compared.
+	TreeChanges []FileChange `json:"tree_changes,omitempty"`
 	// Apply is what an apply run applies; nil for other kinds.
 	Apply *ApplyOrder `json:"apply,omitempty"`
 

@@ -40,6 +40,9 @@ type ServiceConfig struct {
 	// the approvers; it may give what it read for the same pull and actor at most 10
 	// seconds ago. Without it nothing is ever applied.
 	Live func(ctx context.Context, p Pull, actor Actor, approvers []Actor) (LiveFacts, error)
+	// Diff lists the files that differ between two planned trees of a repository, so
+	// that an approval that falls can say which file did it. Nil: the trees are named.
+	Diff func(ctx context.Context, repo Repo, was, now string) ([]FileChange, error)
 	// DropArtefact is told the plan run whose artefact is of no use any more, after
 	// that is durable; what it was not told before a crash, WantedArtefacts tells. Nil: nobody keeps any.
 	DropArtefact func(runID string)
@@ -62,6 +65,7 @@ type Service struct {
 	rules  func(Repo) (Rules, bool)
 	live   func(ctx context.Context, p Pull, actor Actor, approvers []Actor) (LiveFacts, error)
 	drop   func(runID string)
+	diff   func(ctx context.Context, repo Repo, was, now string) ([]FileChange, error)
 	now    Clock
 	settle time.Duration
 	lease  time.Duration
@@ -78,7 +82,7 @@ type Service struct {
 // NewService returns a service over a store. Start must be called before runs are claimed.
 func NewService(c ServiceConfig) *Service {
 	s := &Service{
-		store: c.Store, source: c.Source, engine: c.Engine, rules: c.Rules, live: c.Live, drop: c.DropArtefact,
+		store: c.Store, source: c.Source, engine: c.Engine, rules: c.Rules, live: c.Live, drop: c.DropArtefact, diff: c.Diff,
 		now: c.Now, settle: c.Settle, lease: c.Lease, log: c.Log,
 	}
 	if s.now == nil {

@@ -200,7 +200,7 @@ func (s *Service) carryApprovals(tx Tx, rec PullRecord, p *ProjectRecord, run Ru
 	if !slices.ContainsFunc(p.Approvals, func(a Approval) bool { return a.Void == "" }) {
 		return nil
 	}
-	in := CarryInput{Approvals: p.Approvals, Plan: &plan, Run: run}
+	in := CarryInput{Approvals: p.Approvals, Plan: &plan, Run: run, Changes: run.TreeChanges}
 	was, wasRun, err := planBefore(tx, *p, run.ID)
 	if err != nil {
 		return err

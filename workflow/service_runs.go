@@ -153,11 +153,13 @@ func (s *Service) Renew(ctx context.Context, run Run) error {
 func (s *Service) Finish(ctx context.Context, res Result) error {
 	now := s.now()
 	var after []func()
+	changes := s.treeChanges(ctx, res)
 	err := s.store.Update(ctx, func(tx Tx) error {
 		run, err := tx.Run(res.Run)
 		if err != nil {
 			return err
 		}
+		run.TreeChanges = changes
 		if run.Kind == RunApply {
 			after, err = s.endApply(tx, run, res, now)
 		} else {
@@ -173,6 +175,43 @@ func (s *Service) Finish(ctx context.Context, res Result) error {
 	}
 	s.wake(WakePulls, WakeRuns, WakeRequests)
 	return nil
+}
+
+// treeChanges compares a new plan's tree with the one in which it was approved,
+// when hidden effects make that matter. It only finds words: without it, the trees are named.
+func (s *Service) treeChanges(ctx context.Context, res Result) []FileChange {
+	if s.diff == nil || res.Plan == nil || len(res.Plan.Hidden) == 0 {
+		return nil
+	}
+	var run Run
+	was := ""
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		if run, err = tx.Run(res.Run); err != nil {
+			return err
+		}
+		rec, err := tx.Pull(run.PullKey())
+		if err != nil {
+			return err
+		}
+		if p := findProject(rec, run.Project.Key()); p != nil {
+			for _, a := range p.Approvals {
+				if a.Void == "" && a.Fingerprint == res.Plan.Fingerprint && a.Tree != run.Tree {
+					was = a.Tree
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || was == "" {
+		return nil
+	}
+	const most = 100
+	changes, err := s.diff(ctx, run.Repo, was, run.Tree)
+	if err != nil {
+		s.log.Warn("comparing the trees of two plans", "run", run.ID, "err", err)
+		return nil
+	}
+	return changes[:min(len(changes), most)]
 }
 
 // endPlan is Finish for plans and verifies.

@@ -88,6 +88,7 @@ func (s *server) connect() error {
 		Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
 			return s.app.Live(ctx, p, actor, approvers)
 		},
+		Diff: mirrors.Diff,
 		DropArtefact: func(planRun string) {
 			if err := artefacts.Remove(planRun); err != nil { // the next start tries again
 				s.log.Warn("removing an artefact", "run", planRun, "err", err)
