@@ -43,6 +43,9 @@ func (s *sharing) of(k liveKey) *shared {
 	defer s.mu.Unlock()
 	e := s.held[k]
 	if e == nil {
+		if len(s.held) > 100 { // what is not held is read
+			clear(s.held)
+		}
 		e = &shared{}
 		s.held[k] = e
 	}

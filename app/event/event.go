@@ -97,6 +97,9 @@ func Decide(d workflow.Delivery, c Config) Decision {
 	}
 	if r := out.Request; r != nil {
 		r.GUID, r.Repo, r.Actor, r.Received = d.GUID, p.repo(), p.Sender.actor(), d.Received
+		if r.CheckRunID != 0 { // GitHub does not say when a button was pressed: when it told us
+			r.CommentedAt = d.Received
+		}
 		if out.Note == "" {
 			out.Note = fmt.Sprintf("%s of %s#%d", r.Kind, r.Repo.FullName(), r.Number) // #0: of no single pull
 		}

@@ -89,9 +89,9 @@ func TestDecideRequests(t *testing.T) {
 	fault := comment
 	fault.Command, fault.CommandFault = nil, "There is no command `plam`. Did you mean `cardea plan`?"
 	button := command("button:55:plan:1", "requested_action", plan)
-	button.CheckRunID, button.Head = 55, "h1"
+	button.CheckRunID, button.Head, button.CommentedAt = 55, "h1", time.Unix(1, 0)
 	rerun := command("button:55:rerun:1", "rerequested", &workflow.Command{Verb: workflow.VerbPlan, Select: workflow.Selector{Projects: []string{"a:b/c"}}})
-	rerun.CheckRunID, rerun.Head = 55, "h1"
+	rerun.CheckRunID, rerun.Head, rerun.CommentedAt = 55, "h1", time.Unix(1, 0)
 	apply, approve, strange := button, button, button
 	apply.Key, apply.Command = "button:55:apply:1", &workflow.Command{Verb: workflow.VerbApply}
 	approve.Key, approve.Command = "button:55:approve:1", &workflow.Command{Verb: workflow.VerbApprove}
