@@ -30,11 +30,11 @@ func applyCommands() map[string]func(*story, *testscript.TestScript, []string) e
 	return map[string]func(*story, *testscript.TestScript, []string) error{
 		"count":       (*story).cmdCount,
 		"state":       (*story).cmdState,
-		"answered":    (*story).cmdAnswered,
+		"asks":        (*story).cmdAsks,
 		"fingerprint": (*story).cmdFingerprint,
 		"remember":    (*story).cmdRemember,
 		"stateserver": (*story).cmdStateServer,
-		"wait":        (*story).cmdWait,
+		"appears":     (*story).cmdAppears,
 		"runs":        (*story).cmdRuns,
 	}
 }
@@ -124,8 +124,8 @@ func (s *story) cmdRuns(_ *testscript.TestScript, args []string) error {
 	})
 }
 
-// wait FILE: until a file is there.
-func (s *story) cmdWait(ts *testscript.TestScript, args []string) error {
+// appears FILE: waits until a file is there.
+func (s *story) cmdAppears(ts *testscript.TestScript, args []string) error {
 	return s.poll("file "+args[0], func() (string, bool) {
 		_, err := os.Stat(ts.MkAbs(args[0]))
 		return fmt.Sprint(err), err == nil
@@ -147,34 +147,42 @@ func (s *story) poll(what string, look func() (string, bool)) error {
 	}
 }
 
-// answered N: waits until the pull has N replies of ours and prints the last.
-func (s *story) cmdAnswered(ts *testscript.TestScript, args []string) error {
-	want, err := strconv.Atoi(args[0])
+// asks WHO TEXT: a comment that must be answered by one comment of ours, which it prints.
+func (s *story) cmdAsks(ts *testscript.TestScript, args []string) error {
+	before, err := s.replies()
 	if err != nil {
 		return err
 	}
-	var list []string
-	err = s.poll(args[0]+" replies", func() (string, bool) {
-		now, err := s.author.look(context.Background(), s.pull)
-		if err != nil {
-			return err.Error(), false
-		}
-		list = nil
-		for _, c := range now.Comments {
-			if strings.HasPrefix(c, "<!-- cardea:reply -->") {
-				list = append(list, c)
-			}
-		}
-		return fmt.Sprintf("%d replies: %q", len(list), list), len(list) >= want
+	if err := s.cmdComment(ts, args); err != nil {
+		return err
+	}
+	var now []string
+	err = s.poll("the answer to "+args[1], func() (string, bool) {
+		now, err = s.replies()
+		return fmt.Sprintf("%v %q", err, now), len(now) > len(before)
 	})
 	if err != nil {
 		return err
 	}
-	if len(list) != want {
-		return fmt.Errorf("%d replies, want %d: %q", len(list), want, list)
+	for _, answer := range now[len(before):] {
+		fmt.Fprintln(ts.Stdout(), answer)
 	}
-	fmt.Fprintln(ts.Stdout(), list[len(list)-1])
+	if n := len(now) - len(before); n != 1 {
+		return fmt.Errorf("%d answers, want one: %q", n, now[len(before):])
+	}
 	return nil
+}
+
+// replies are our comments on the pull but the summary, oldest first.
+func (s *story) replies() ([]string, error) {
+	now, err := s.author.look(context.Background(), s.pull)
+	var list []string
+	for _, c := range now.Comments {
+		if strings.HasPrefix(c, "<!-- cardea:reply -->") {
+			list = append(list, c)
+		}
+	}
+	return list, err
 }
 
 // fingerprint NAME VARIABLE: the first 12 digits of a project's fingerprint.
