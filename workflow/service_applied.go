@@ -65,6 +65,11 @@ func (s *Service) notStarted(tx Tx, rec *PullRecord, run Run, now time.Time) err
 	if err := s.giveBack(tx, *rec, *run.Apply, now); err != nil {
 		return err
 	}
+	if rec.Pull.State != PullOpen { // when it was closed this apply was still in the way
+		if _, err := s.releaseAll(tx, *rec, now); err != nil {
+			return err
+		}
+	}
 	if err := tx.Append(runEvent("refused", now, run, fmt.Sprintf("The apply of `%s` did not start: %s", run.Project.Name, run.Reason))); err != nil {
 		return err
 	}

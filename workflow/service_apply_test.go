@@ -295,7 +295,9 @@ func TestLateResultEndsUnknown(t *testing.T) {
 // An apply that provably did not start leaves nothing behind and is never tried by itself.
 func TestApplyThatDidNotStart(t *testing.T) {
 	for name, end := range map[string]func(w *world, run workflow.Run) error{
-		"put back": func(w *world, run workflow.Run) error { return w.svc.PutBack(w.t.Context(), run, "The disk is full.", w.now) },
+		"put back": func(w *world, run workflow.Run) error {
+			return w.svc.PutBack(w.t.Context(), run, "The disk is full.", w.now)
+		},
 		"not started": func(w *world, run workflow.Run) error {
 			return w.svc.Finish(w.t.Context(), workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeFailed, NotStarted: true, Reason: "The disk is full."})
 		},

@@ -127,14 +127,14 @@ func saveEpoch(tx Tx, repoID int64, epoch uint64) error {
 func (s *Service) giveBack(tx Tx, rec PullRecord, order ApplyOrder, now time.Time) error {
 	key := rec.Pull.Key()
 	for _, was := range order.Was {
-		now, err := tx.Lock(key.RepoID, was.Key)
-		if errors.Is(err, ErrNotFound) || (err == nil && now.Epoch != was.Epoch) {
+		held, err := tx.Lock(key.RepoID, was.Key)
+		if errors.Is(err, ErrNotFound) || (err == nil && held.Epoch != was.Epoch) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if MayRelease(withPast(rec), now) == "" {
+		if MayRelease(withPast(rec), held) == "" {
 			if err := tx.PutLock(was); err != nil {
 				return err
 			}

@@ -185,7 +185,9 @@ func TestBaseMoves(t *testing.T) {
 		w.deliver(workflow.Request{Kind: workflow.RequestBase, Action: "main", Head: tip, Key: "push " + tip})
 		w.settle()
 	}
-	runs := func() []string { return []string{w.project(1, "a").Run.ID, w.project(1, "b").Run.ID, w.project(2, "c").Run.ID} }
+	runs := func() []string {
+		return []string{w.project(1, "a").Run.ID, w.project(1, "b").Run.ID, w.project(2, "c").Run.ID}
+	}
 	before := runs()
 	move("base2", files{"README.md": "1"}, files{"a/main.tf": "2", "b/main.tf": "2", "README.md": "1"})
 	want(t, "plans after a push elsewhere", runs(), before)

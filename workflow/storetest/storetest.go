@@ -412,7 +412,9 @@ func checkLocks(t *testing.T, b *bench) {
 		return workflow.Lock{RepoID: repo, Key: key, Project: "net", Pull: workflow.PullKey{RepoID: repo, Number: number}, Since: at, Why: workflow.LockApply, Epoch: 3}
 	}
 	mine, other, elsewhere := lock(7, "project\x00a\x00default", 1), lock(7, "state\x00s", 2), lock(8, "state\x00s", 1)
-	b.update(func(tx workflow.Tx) error { return errors.Join(tx.PutLock(mine), tx.PutLock(other), tx.PutLock(elsewhere)) })
+	b.update(func(tx workflow.Tx) error {
+		return errors.Join(tx.PutLock(mine), tx.PutLock(other), tx.PutLock(elsewhere))
+	})
 	b.reopen()
 	one := func(repo int64, key string) workflow.Lock {
 		return see(b, func(tx workflow.Tx) (workflow.Lock, error) { return tx.Lock(repo, key) })
@@ -430,7 +432,9 @@ func checkLocks(t *testing.T, b *bench) {
 	same(t, "the lock after", one(7, mine.Key), mine)
 	again := mine
 	again.Epoch = 4
-	b.update(func(tx workflow.Tx) error { return errors.Join(tx.PutLock(again), tx.DeleteLock(7, other.Key), tx.DeleteLock(7, "never")) })
+	b.update(func(tx workflow.Tx) error {
+		return errors.Join(tx.PutLock(again), tx.DeleteLock(7, other.Key), tx.DeleteLock(7, "never"))
+	})
 	same(t, "after one is gone", all(), []workflow.Lock{again})
 	b.missing(func(tx workflow.Tx) error { _, err := tx.Lock(7, other.Key); return err })
 	same(t, "elsewhere", one(8, other.Key), elsewhere)
