@@ -122,7 +122,7 @@ func newBenchWorld(b *testing.B) *benchWorld {
 	b.Helper()
 	w, err := newWorld(b.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler), nil)
 	fatal(b, err)
-	config, err := w.install("")
+	config, err := w.install("", appPermissions)
 	fatal(b, err)
 	return &benchWorld{world: w, config: config}
 }

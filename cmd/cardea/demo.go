@@ -82,7 +82,7 @@ func startDemo(ctx context.Context, dir, listen string, out io.Writer) (_ *demo,
 			err = firstError(err, d.stop())
 		}
 	}()
-	config, err := w.install("")
+	config, err := w.install("", appPermissions)
 	if err != nil {
 		return nil, err
 	}

@@ -77,8 +77,8 @@ var (
 
 // install creates the App with a key and a secret, and writes the server's
 // configuration for it to cardea.yml. hook is where webhooks go ("" = not yet).
-func (w *world) install(hook string) (config string, err error) {
-	w.app, err = w.gh.CreateApp(localgithub.App{Slug: "cardea", WebhookURL: hook, WebhookSecret: worldSecret, Permissions: appPermissions, Events: appEvents})
+func (w *world) install(hook string, permissions map[string]string) (config string, err error) {
+	w.app, err = w.gh.CreateApp(localgithub.App{Slug: "cardea", WebhookURL: hook, WebhookSecret: worldSecret, Permissions: permissions, Events: appEvents})
 	if err != nil {
 		return "", err
 	}

@@ -107,7 +107,7 @@ func (s *story) cmdState(_ *testscript.TestScript, args []string) error {
 	})
 }
 
-// runs NAME KIND N: waits until a project has N runs of a kind.
+// runs NAME KIND N: waits until a project has N runs of a kind that are over.
 func (s *story) cmdRuns(_ *testscript.TestScript, args []string) error {
 	return s.poll("runs of "+strings.Join(args, " "), func() (string, bool) {
 		p, err := s.project(args[0])
@@ -116,7 +116,7 @@ func (s *story) cmdRuns(_ *testscript.TestScript, args []string) error {
 		}
 		n := 0
 		for _, r := range p.Runs {
-			if r.Kind == args[1] {
+			if r.Kind == args[1] && r.Outcome != "" {
 				n++
 			}
 		}

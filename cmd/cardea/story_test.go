@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -146,14 +147,20 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return all
 }
 
-// github: a GitHub with ada (write), rex (write), olga (read), acme/infra and the App.
-func (s *story) cmdGithub(ts *testscript.TestScript, _ []string) error {
+// github [PERMISSION=LEVEL]: a GitHub with ada (write), rex (write), olga (read),
+// acme/infra and the App, with one permission more than app.yml gives it.
+func (s *story) cmdGithub(ts *testscript.TestScript, args []string) error {
 	w, err := newWorld(ts.MkAbs("world"), "127.0.0.1:0", slog.New(slog.DiscardHandler), func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) })
 	if err != nil {
 		return err
 	}
 	s.world = w
-	if s.config, err = w.install(""); err != nil {
+	permissions := maps.Clone(appPermissions)
+	for _, arg := range args {
+		name, level, _ := strings.Cut(arg, "=")
+		permissions[name] = level
+	}
+	if s.config, err = w.install("", permissions); err != nil {
 		return err
 	}
 	ts.Setenv("GITHUB_URL", w.gh.URL())
@@ -408,7 +415,7 @@ func (s *story) cmdUntil(_ *testscript.TestScript, args []string) (err error) {
 		return strings.Contains(checkLines(now), args[1])
 	})
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, s.serverLog())
+		return fmt.Errorf("%w\n%s\n%s", err, replies(s.now), s.serverLog())
 	}
 	return nil
 }
