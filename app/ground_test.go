@@ -30,7 +30,7 @@ type move struct {
 
 const (
 	facts  = "^facts$"
-	always = "." // what is durable here is seen until the very end
+	always = "^facts$|/collaborators/" // what is durable here is seen until the very end
 )
 
 // moves are all of them. What GitHub shows is seen by the facts that are read when
@@ -46,16 +46,16 @@ var moves = map[string]move{
 	},
 	"base": {
 		do: func(g *ground) { g.push("main", "module") }, undo: func(g *ground) { g.push("main", "main") },
-		sees: facts, says: "`main` has moved on|planned",
+		sees: facts, says: "`main` has moved on|`main` moved in|is being planned|planned yet",
 	},
 	"base ref": {
 		do:   func(g *ground) { g.must(g.gh.SetBase(g.repo.FullName, g.key.Number, "ada", "other")) },
 		undo: func(g *ground) { g.must(g.gh.SetBase(g.repo.FullName, g.key.Number, "ada", "main")) },
-		sees: facts, says: "`other` is not a base branch|not planned yet",
+		sees: facts, says: "`other` is not a base branch|was changed to `other`|not planned yet",
 	},
 	"base's faulty file": {
 		do: func(g *ground) { g.push("main", "faulty") }, undo: func(g *ground) { g.push("main", "main") },
-		sees: facts, says: "`.cardea.yml`|`main` has moved on",
+		sees: facts, says: "`?.cardea.yml`? has a fault|`.cardea.yml` .* is faulty|`main` has moved on",
 	},
 	"base requires more": {
 		bare: true, do: func(g *ground) { g.push("main", "reviewed") }, undo: func(g *ground) { g.push("main", "main") },
@@ -110,7 +110,7 @@ var moves = map[string]move{
 	},
 	"state": {
 		do: func(g *ground) { g.addSerial(1) }, undo: func(*ground) {},
-		says: "The state of `p` was changed",
+		says: "The state of `p` was changed|Saved plan is stale",
 	},
 	"closed": {
 		do:   func(g *ground) { g.must(g.gh.SetPullState(g.repo.FullName, g.key.Number, "ada", "closed")) },

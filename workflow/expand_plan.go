@@ -383,6 +383,15 @@ func (s *Service) putProjects(tx Tx, rec *PullRecord, old PullRecord, ch choice,
 		kept[w.record.Project.Key()] = true
 		replaced[w.record.Project.Key()] = w.plan || w.record.Deleted || w.record.Project.Refused != ""
 	}
+	for _, w := range ch.projects {
+		if w.outdated == "" {
+			continue
+		}
+		err := s.dropSome(tx, rec, dropping{OutcomeSuperseded, w.outdated + " It is planned again.", now}, func(r Run) bool { return r.Project.Key() == w.record.Project.Key() })
+		if err != nil {
+			return err
+		}
+	}
 	why := "Another plan of it was asked for."
 	if err := s.dropSome(tx, rec, dropping{OutcomeSuperseded, why, now}, func(r Run) bool {
 		key := r.Project.Key()
