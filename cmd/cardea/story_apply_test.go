@@ -36,6 +36,7 @@ func applyCommands() map[string]func(*story, *testscript.TestScript, []string) e
 		"stateserver": (*story).cmdStateServer,
 		"appears":     (*story).cmdAppears,
 		"runs":        (*story).cmdRuns,
+		"seen":        (*story).cmdSeen,
 	}
 }
 
@@ -183,6 +184,30 @@ func (s *story) replies() ([]string, error) {
 		}
 	}
 	return list, err
+}
+
+// seen NAME: waits until the summary has shown a project's present plan for at
+// least one of GitHub's whole seconds: an approval written now is surely of that plan.
+func (s *story) cmdSeen(_ *testscript.TestScript, args []string) error {
+	return s.poll("the summary to show the plan of "+args[0], func() (string, bool) {
+		p, err := s.project(args[0])
+		if err != nil || len(p.Fingerprint) < 12 {
+			return fmt.Sprint(err, p.Fingerprint), false
+		}
+		var comments []struct {
+			Body      string
+			UpdatedAt time.Time `json:"updated_at"`
+		}
+		if err := s.author.call(context.Background(), http.MethodGet, fmt.Sprintf("/repos/%s/issues/%d/comments?per_page=100", s.repo, s.pull), nil, &comments); err != nil {
+			return err.Error(), false
+		}
+		for _, c := range comments {
+			if strings.HasPrefix(c.Body, "<!-- cardea:summary -->") {
+				return c.Body, strings.Contains(c.Body, p.Fingerprint[:12]) && time.Now().Truncate(time.Second).After(c.UpdatedAt)
+			}
+		}
+		return "no summary", false
+	})
 }
 
 // fingerprint NAME VARIABLE: the first 12 digits of a project's fingerprint.
