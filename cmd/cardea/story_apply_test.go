@@ -223,11 +223,21 @@ func (s *story) cmdFingerprint(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// remember CHECK: keeps the head's check run of that name for `gh press-old`, as an open browser tab does.
+// remember CHECK BUTTON: waits until the head's check run of that name has the
+// button, and keeps it for `gh press-old`, as an open browser tab does.
 func (s *story) cmdRemember(_ *testscript.TestScript, args []string) error {
-	run, err := s.checkRun(args[0])
+	run, err := s.withButton(args[0], args[1])
 	s.tab = run.ID
 	return err
+}
+
+// withButton is the head's check run of that name once it has a button.
+func (s *story) withButton(check, button string) (run localgithub.CheckRun, err error) {
+	err = s.poll("button "+button+" of "+check, func() (string, bool) {
+		run, err = s.checkRun(check)
+		return fmt.Sprintf("%v %s %s with %q", err, run.Status, run.Conclusion, run.Actions), slices.Contains(run.Actions, button)
+	})
+	return run, err
 }
 
 func (s *story) checkRun(name string) (localgithub.CheckRun, error) {

@@ -82,6 +82,9 @@ type story struct {
 	others []*person    // besides those of the world
 	ahead  atomic.Int64 // of GitHub's clock before ours
 	tab    int64        // the check run of `remember`
+
+	calls   int       // seen by the last `calls`
+	callsAt time.Time // when that was
 }
 
 type storyKey struct{}
@@ -479,8 +482,9 @@ func (s *story) get(path string) (string, error) {
 	return resp.Status + "\n" + string(text), err
 }
 
-// calls: the number of API calls that the App made since the last `calls`.
-func (s *story) cmdCalls(ts *testscript.TestScript, _ []string) error {
+// calls [N]: the number of API calls that the App made since the last `calls`. With
+// N it must be at most that, plus 2 for each 10 seconds since: the budget of an apply.
+func (s *story) cmdCalls(ts *testscript.TestScript, args []string) error {
 	var lines []string
 	for _, x := range s.gh.Exchanges() {
 		ours := x.ActorKind == "app" || x.ActorKind == "installation"
@@ -490,10 +494,17 @@ func (s *story) cmdCalls(ts *testscript.TestScript, _ []string) error {
 			lines = append(lines, x.Method+" "+x.Path)
 		}
 	}
-	seen, _ := strconv.Atoi(ts.Getenv("CALLS_SEEN"))
-	ts.Setenv("CALLS_SEEN", strconv.Itoa(len(lines)))
-	fmt.Fprintf(ts.Stdout(), "%s\n%d calls\n", strings.Join(lines[seen:], "\n"), len(lines)-seen)
-	return nil
+	made, took := lines[s.calls:], time.Since(s.callsAt)
+	s.calls, s.callsAt = len(lines), time.Now()
+	fmt.Fprintf(ts.Stdout(), "%s\n%d calls\n", strings.Join(made, "\n"), len(made))
+	if len(args) == 0 {
+		return nil
+	}
+	most, err := strconv.Atoi(args[0])
+	if most += int(2 * took / (10 * time.Second)); err == nil && len(made) > most {
+		err = fmt.Errorf("%d calls in %s, want at most %d", len(made), took.Round(time.Second), most)
+	}
+	return err
 }
 
 // api WHO METHOD PATH [JSON]: one request to GitHub's API below the repository, its answer printed.
@@ -569,12 +580,16 @@ func (s *story) cmdGH(ts *testscript.TestScript, args []string) error {
 }
 
 func (s *story) press(args []string) error {
-	run, err := s.checkRun(args[2])
-	switch {
-	case err != nil:
-		return err
-	case args[0] == "press":
+	if args[0] == "press" {
+		run, err := s.withButton(args[2], args[3])
+		if err != nil {
+			return err
+		}
 		return s.gh.PressButton(args[1], run.ID, args[3])
+	}
+	run, err := s.checkRun(args[2])
+	if err != nil {
+		return err
 	}
 	return s.gh.Rerequest(args[1], run.ID)
 }
