@@ -392,6 +392,10 @@ func (engine) Discover(_ context.Context, t workflow.Tree) (workflow.Discovery, 
 }
 
 // Inputs implements workflow.Engine.
+func (engine) StateIdentity(context.Context, workflow.Tree, workflow.Discovery, workflow.Project) (string, error) {
+	return "", nil
+}
+
 func (engine) Inputs(_ context.Context, _ workflow.Tree, _ workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
 	return workflow.Inputs{Dir: p.Dir, Digest: "inputs of " + p.Dir, StateIdentity: "state of " + p.Dir}, nil
 }

@@ -213,6 +213,9 @@ type Engine interface {
 	// Discover parses every directory of the tree. A directory that does not
 	// parse is reported in its Diagnostics, not as an error.
 	Discover(ctx context.Context, t Tree) (Discovery, error)
+	// StateIdentity says which state a project writes, as Inputs does, "" when that
+	// is not known. It is asked of every project of a tree.
+	StateIdentity(ctx context.Context, t Tree, d Discovery, p Project) (string, error)
 	// Inputs says what a project's plan is made from.
 	Inputs(ctx context.Context, t Tree, d Discovery, p Project) (Inputs, error)
 	// Plan carries out one plan run. What goes wrong with the project is in the

@@ -70,6 +70,9 @@ type Run struct {
 	Paths         []string    `json:"paths,omitempty"` // what the workspace holds; empty: the whole tree
 	InputsDigest  string      `json:"inputs_digest,omitempty"`
 	StateIdentity string      `json:"state_identity,omitempty"`
+	// Sharing are the other projects of base and of the planned tree that keep the
+	// same state, as far as rules are about them: those hold for an apply as well.
+	Sharing []Project `json:"sharing,omitempty"`
 	// BaseProviders and Hidden go to the engine's PlanJob.
 	BaseProviders []string       `json:"base_providers,omitempty"`
 	Hidden        []HiddenEffect `json:"hidden,omitempty"`

@@ -189,7 +189,7 @@ func again(was Run, kind RunKind) Run {
 	r := Run{
 		Kind: kind, State: RunQueued, Repo: was.Repo, Number: was.Number, Project: was.Project, Options: was.Options,
 		Head: was.Head, Base: was.Base, Tree: was.Tree, BaseTree: was.BaseTree, Paths: was.Paths, Own: was.Own,
-		InputsDigest: was.InputsDigest, StateIdentity: was.StateIdentity, BaseProviders: was.BaseProviders, Hidden: was.Hidden,
+		InputsDigest: was.InputsDigest, StateIdentity: was.StateIdentity, Sharing: was.Sharing, BaseProviders: was.BaseProviders, Hidden: was.Hidden,
 		Credentials: was.Credentials, CreateWorkspace: was.CreateWorkspace, Actor: was.Actor,
 	}
 	if was.Whole {
@@ -213,6 +213,9 @@ func (s *Service) gateInput(tx Tx, rec PullRecord, p ProjectRecord, rules Rules,
 	var err error
 	if in.Locks, err = tx.Locks(rec.Pull.Repo.ID); err != nil {
 		return in, err
+	}
+	if p.Run != nil {
+		in.Sharing = slices.Clone(p.Run.Sharing)
 	}
 	for _, other := range rec.Projects {
 		if slices.Contains(p.Project.DependsOn, other.Project.Name) {

@@ -20,6 +20,7 @@ type basis struct {
 type sameness struct {
 	inputs, tree bool
 	project      *Project
+	sharing      []Project
 }
 
 // add gives the gate what is so on the base's tip of now: the rules that hold
@@ -29,7 +30,7 @@ func (now sameness) add(in *GateInput) {
 	if now.project == nil {
 		return
 	}
-	in.Sharing = append(in.Sharing, *now.project)
+	in.Sharing = append(append(in.Sharing, *now.project), now.sharing...)
 	for _, other := range in.Record.Projects {
 		if slices.Contains(now.project.DependsOn, other.Project.Name) {
 			in.Depends[other.Project.Name] = other.State()
@@ -45,7 +46,7 @@ func (s *Service) findBasis(ctx context.Context, rec PullRecord, rules Rules, ti
 	var moved []Run
 	for _, r := range plans {
 		if r.Base == tip && r.Head == rec.Pull.Head.SHA {
-			b.same[r.ID] = sameness{true, true, &r.Project}
+			b.same[r.ID] = sameness{true, true, &r.Project, r.Sharing}
 			continue
 		}
 		moved = append(moved, r)
@@ -84,7 +85,7 @@ func (s Survey) compare(ctx context.Context, was Run) (sameness, error) {
 			return sameness{project: &p}, err
 		}
 		same := now.Head == was.Head && now.InputsDigest == was.InputsDigest && now.StateIdentity == was.StateIdentity
-		return sameness{inputs: same, tree: same && now.Tree == was.Tree, project: &p}, nil
+		return sameness{inputs: same, tree: same && now.Tree == was.Tree, project: &p, sharing: now.Sharing}, nil
 	}
 	return sameness{}, nil
 }

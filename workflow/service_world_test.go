@@ -107,6 +107,19 @@ func (engine) Discover(_ context.Context, t workflow.Tree) (workflow.Discovery, 
 	return d, err
 }
 
+func (e engine) StateIdentity(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (string, error) {
+	if _, ok := d.Modules[path.Clean(p.Dir)]; !ok {
+		return "", nil
+	}
+	data, err := fs.ReadFile(t, path.Join(p.Dir, "main.tf"))
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "state "); ok {
+			return rest, err
+		}
+	}
+	return "state of " + p.Dir, err
+}
+
 func (engine) Inputs(_ context.Context, t workflow.Tree, _ workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
 	data, err := fs.ReadFile(t, path.Join(p.Dir, "main.tf"))
 	if err != nil {

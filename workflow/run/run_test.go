@@ -44,6 +44,10 @@ func (shellEngine) Discover(context.Context, workflow.Tree) (workflow.Discovery,
 	return workflow.Discovery{}, nil
 }
 
+func (shellEngine) StateIdentity(context.Context, workflow.Tree, workflow.Discovery, workflow.Project) (string, error) {
+	return "", nil
+}
+
 func (shellEngine) Inputs(context.Context, workflow.Tree, workflow.Discovery, workflow.Project) (workflow.Inputs, error) {
 	return workflow.Inputs{}, nil
 }
