@@ -14,6 +14,8 @@ type Approval struct {
 	Head   string `json:"head"`
 	Tree   string `json:"tree"`
 	Hidden bool   `json:"hidden,omitempty"`
+	// Applied: the plan that it was for was carried out. It then holds for no other, not even for the same changes again.
+	Applied bool `json:"applied,omitempty"`
 	// Void is why it no longer counts, a sentence that names the leaf or file; "" while it does.
 	Void string `json:"void,omitempty"`
 }

@@ -53,7 +53,7 @@ type CarryInput struct {
 }
 
 // CarryApprovals returns a project's approvals as they stand once a new plan is
-// made. One stays when the new plan has the approved fingerprint and either
+// made. One stays when its own plan was not applied and the new plan has the approved fingerprint, and either
 // neither plan has hidden effects or both are of the same tree: what a script
 // does is not in a fingerprint. Every other one is void, with the sentence that
 // names what did it: a leaf of the plan, a hidden effect or a file. Void stays
@@ -76,6 +76,9 @@ func CarryApprovals(in CarryInput) []Approval {
 // can carry nothing that one step could not.
 func (in CarryInput) voids(a Approval) string {
 	head := codeSpan(short(in.Run.Head))
+	if a.Applied {
+		return fmt.Sprintf("Its plan was applied; the plan of %s is what is left to do.", head)
+	}
 	if a.Fingerprint == "" || a.Fingerprint != in.Plan.Fingerprint {
 		return fmt.Sprintf("The plan of %s is another one: %s.", head, in.difference())
 	}
@@ -220,7 +223,7 @@ func differingAttribute(was, now []Attribute) string {
 // person once, and what is missing to the rules' number (nothing, or one Missing).
 // rules are the project's (Rules.ForProject). roles are live ones by user id.
 //
-// One counts when it is of this fingerprint and not void, and its giver is not
+// One counts when it is of this fingerprint, not applied and not void, and its giver is not
 // the author (unless the rules say so), no bot that the rules do not list, among
 // `approvals.by` where that is set, and has the permission to approve now. A role
 // that is not known counts for nobody.
@@ -251,7 +254,7 @@ func (c approvalCount) count(approvals []Approval) (counted []Approval, missing 
 			not = append(not, fmt.Sprintf("The approval of %s fell: %s", mention(a.User), a.Void))
 			continue
 		}
-		if c.fingerprint == "" || a.Fingerprint != c.fingerprint || a.Void != "" {
+		if c.fingerprint == "" || a.Fingerprint != c.fingerprint || a.Void != "" || a.Applied {
 			continue
 		}
 		if why := c.discounts(a.User); why != "" {

@@ -124,6 +124,9 @@ func (s *Service) endApply(tx Tx, run Run, res Result, now time.Time) (after []f
 // followApply does what follows from an apply whose outcome is known: the next
 // plan, and the locks of a pull that is over.
 func (s *Service) followApply(tx Tx, rec *PullRecord, run Run, now time.Time) error {
+	if run.applySucceeded() {
+		spendApprovals(rec, run)
+	}
 	if rec.Pull.State != PullOpen {
 		if rec.Pull.State == PullClosed && run.applySucceeded() {
 			s.announceClosed(rec, now)
@@ -138,6 +141,25 @@ func (s *Service) followApply(tx Tx, rec *PullRecord, run Run, now time.Time) er
 		return s.planAfter(tx, rec, run, RunVerify, now)
 	}
 	return s.planAfter(tx, rec, run, RunPlan, now)
+}
+
+// spendApprovals marks the approvals that a project has of a plan that was
+// applied: what is left to do after it wants its own, also where that is the same again.
+func spendApprovals(rec *PullRecord, run Run) {
+	for _, projects := range [][]ProjectRecord{rec.Projects, rec.Past} {
+		for i := range projects {
+			p := &projects[i]
+			if p.Project.Key() != run.Project.Key() {
+				continue
+			}
+			p.Approvals = slices.Clone(p.Approvals)
+			for j := range p.Approvals {
+				if a := &p.Approvals[j]; a.Fingerprint == run.Apply.Fingerprint {
+					a.Applied = true
+				}
+			}
+		}
+	}
 }
 
 // endedApply says how an apply ended, for the history.

@@ -74,6 +74,9 @@ func (s *Service) approve(c *commanding) (*Reply, error) {
 // mayNotApprove says why a person cannot approve a plan, as a sentence; "" when they can.
 func (c *commanding) mayNotApprove(p ProjectRecord, run Run) string {
 	rules := c.rules.ForProject(p.Project)
+	for _, other := range run.Sharing { // whose state it is
+		rules = rules.And(c.rules.ForProject(other))
+	}
 	if len(c.live.Errors) > 0 {
 		return strings.Join(c.live.Errors, " ")
 	}
@@ -137,6 +140,11 @@ func (s *Service) recordApproval(c *commanding, p *ProjectRecord, run Run) error
 // unapprove takes the sender's own approvals back; everybody may.
 func (s *Service) unapprove(c *commanding) (*Reply, error) {
 	chosen, fault := c.chosen()
+	for i := range c.rec.Past { // what a later head would inherit
+		if p := &c.rec.Past[i]; !c.named() || selectsProject(c.cmd().Select, p.Project) {
+			chosen, fault = append(chosen, p), ""
+		}
+	}
 	if fault != "" {
 		return refusedReply(fault), nil
 	}
@@ -152,6 +160,9 @@ func (s *Service) unapprove(c *commanding) (*Reply, error) {
 		e.Project, e.Actor = p.Project.Name, c.actor()
 		if err := c.tx.Append(e); err != nil {
 			return nil, err
+		}
+		if findProject(*c.rec, p.Project.Key()) == nil {
+			continue // of an earlier head: nothing waits for it
 		}
 		if err := s.reconsider(c.tx, *c.rec, p, c.rules, c.now); err != nil {
 			return nil, err
