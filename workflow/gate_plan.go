@@ -239,19 +239,32 @@ func (g *gate) locks() {
 	}
 }
 
+// settled says whether somebody knows what the last apply of a project left.
+func (g *gate) settled(a Run, of Project) {
+	project := shown(of.Name)
+	name := codeSpan(project)
+	if of.Key() != g.in.Project.Project.Key() {
+		name += ", which writes the same state,"
+	}
+	resolve := fmt.Sprintf("A person with the permission `admin` (%s) looks at the state and says what it counts as: %s or `failed`.",
+		g.rules.Admin.describe(), codeSpan("cardea resolve -p "+project+" --outcome applied"))
+	switch {
+	case a.outcomeOpen():
+		g.add(NeedState, "unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", name), resolve)
+	case a.stateKept():
+		g.add(NeedState, "kept state", fmt.Sprintf("The last apply of %s could not store its state; it is kept here, encrypted.", name), resolve)
+	}
+}
+
 // state says whether the state is what the plan was made from, and whether the
 // last apply left it in a way that somebody knows.
 func (g *gate) state() {
 	p := g.in.Project
-	if a := p.Apply; a != nil {
-		resolve := fmt.Sprintf("A person with the permission `admin` (%s) looks at the state and says what it counts as: %s or `failed`.",
-			g.rules.Admin.describe(), g.command("resolve", "--outcome", "applied"))
-		switch {
-		case a.outcomeOpen():
-			g.add(NeedState, "unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", g.name()), resolve)
-		case a.stateKept():
-			g.add(NeedState, "kept state", fmt.Sprintf("The last apply of %s could not store its state; it is kept here, encrypted.", g.name()), resolve)
-		}
+	if p.Apply != nil {
+		g.settled(*p.Apply, p.Project)
+	}
+	for _, a := range g.in.Unsettled {
+		g.settled(a, a.Project)
 	}
 	if g.in.State == nil || g.in.Plan == nil {
 		return

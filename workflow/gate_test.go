@@ -235,6 +235,9 @@ var refusals = []struct {
 		asked(in)
 		in.Project.Apply = &Run{Kind: RunApply, State: RunFinished, Outcome: OutcomeFailed, Apply: &ApplyOrder{PlanRun: "plan0", Spent: true, ErroredState: "x"}}
 	}},
+	{"state-unknown-sharing", NeedState, func(in *GateInput) {
+		in.Unsettled = []Run{{Kind: RunApply, Project: Project{Name: "twin", Dir: "twin"}, State: RunFinished, Outcome: OutcomeUnknown}}
+	}},
 	{"config", NeedConfig, func(in *GateInput) { in.BaseFaulty = true }},
 	{"facts-errors", NeedFacts, func(in *GateInput) {
 		in.Live.Errors = []string{"GitHub answered 502 when asked for the required checks."}

@@ -80,6 +80,9 @@ type GateInput struct {
 	State *StateVersion
 	// Sharing are other projects that write the same state: their rules hold as well.
 	Sharing []Project
+	// Unsettled are applies of the pull's other projects on the same state whose outcome
+	// nobody knows, or whose state could not be stored.
+	Unsettled []Run
 	// Depends are the pull's other projects that this one depends on, with their states.
 	Depends    map[string]ProjectState
 	BaseFaulty bool

@@ -62,7 +62,7 @@ func (s *Service) notStarted(tx Tx, rec *PullRecord, run Run, now time.Time) err
 			}
 		}
 	}
-	if err := s.giveBack(tx, *rec, *run.Apply, now); err != nil {
+	if err := s.giveBack(tx, rec, *run.Apply, now); err != nil {
 		return err
 	}
 	if rec.Pull.State != PullOpen { // when it was closed this apply was still in the way

@@ -137,7 +137,7 @@ func (s *Service) order(c *commanding, p *ProjectRecord, b basis, n int) ([]Miss
 			Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", shown(p.Project.Name))}}
 	}
 	if len(missing) > 0 {
-		return missing, s.giveBack(c.tx, *c.rec, took, c.now)
+		return missing, s.giveBack(c.tx, c.rec, took, c.now)
 	}
 	if err := c.tx.PutRun(run); err != nil {
 		return nil, err
@@ -224,6 +224,15 @@ func (s *Service) gateInput(tx Tx, rec PullRecord, p ProjectRecord, rules Rules,
 		shares := p.Run != nil && other.Run != nil && p.Run.StateIdentity != "" && p.Run.StateIdentity == other.Run.StateIdentity
 		if shares && other.Project.Key() != p.Project.Key() {
 			in.Sharing = append(in.Sharing, other.Project)
+		}
+	}
+	for _, other := range withPast(rec).Projects {
+		a := other.Apply
+		if a == nil || p.Run == nil || a.StateIdentity != p.Run.StateIdentity || other.Project.Key() == p.Project.Key() {
+			continue
+		}
+		if a.outcomeOpen() || a.stateKept() {
+			in.Unsettled = append(in.Unsettled, *a)
 		}
 	}
 	return in, nil

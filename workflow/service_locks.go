@@ -123,18 +123,25 @@ func saveEpoch(tx Tx, repoID int64, epoch uint64) error {
 }
 
 // giveBack undoes the taking of an apply that provably did not start. Locks that
-// something else holds on to meanwhile stay. The record is not changed.
-func (s *Service) giveBack(tx Tx, rec PullRecord, order ApplyOrder, now time.Time) error {
+// something else holds on to meanwhile stay; where that is another apply that waits
+// or runs, it gives them back in its turn.
+func (s *Service) giveBack(tx Tx, rec *PullRecord, order ApplyOrder, now time.Time) error {
 	key := rec.Pull.Key()
 	for _, was := range order.Was {
-		held, err := tx.Lock(key.RepoID, was.Key)
-		if errors.Is(err, ErrNotFound) || (err == nil && held.Epoch != was.Epoch) {
+		l, err := tx.Lock(key.RepoID, was.Key)
+		if errors.Is(err, ErrNotFound) || (err == nil && l.Epoch != was.Epoch) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if MayRelease(withPast(rec), held) == "" {
+		if passed, err := passOn(tx, rec, was.Key, func(o *ApplyOrder) { o.Was = append(slices.Clone(o.Was), was) }); err != nil || passed {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if MayRelease(withPast(*rec), l) == "" {
 			if err := tx.PutLock(was); err != nil {
 				return err
 			}
@@ -149,10 +156,34 @@ func (s *Service) giveBack(tx Tx, rec PullRecord, order ApplyOrder, now time.Tim
 		if err != nil {
 			return err
 		}
+		if passed, err := passOn(tx, rec, k, func(o *ApplyOrder) { o.Took = append(slices.Clone(o.Took), k) }); err != nil || passed {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		free = append(free, l)
 	}
-	_, err := s.release(tx, rec, free, release{now: now, quiet: true})
+	_, err := s.release(tx, *rec, free, release{now: now, quiet: true})
 	return err
+}
+
+// passOn lets another live apply of the pull that needs a lock give it back in
+// the place of the one that took it, and reports whether there is one.
+func passOn(tx Tx, rec *PullRecord, key string, add func(*ApplyOrder)) (bool, error) {
+	for _, p := range withPast(*rec).Projects {
+		if a := p.Apply; a == nil || a.State == RunFinished || a.Apply == nil || !slices.Contains(LockKeys(a.Project, a.StateIdentity), key) {
+			continue
+		}
+		run, err := tx.Run(p.Apply.ID)
+		if err != nil {
+			return false, err
+		}
+		add(run.order())
+		showRun(rec, run)
+		return true, tx.PutRun(run)
+	}
+	return false, nil
 }
 
 // release is how locks are released.

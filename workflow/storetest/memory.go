@@ -321,7 +321,9 @@ func (t *memoryTx) UnreportedPulls() (out []workflow.PullKey, err error) {
 			out = append(out, k)
 		}
 	}
-	slices.SortFunc(out, func(a, b workflow.PullKey) int { return cmp.Or(cmp.Compare(a.RepoID, b.RepoID), cmp.Compare(a.Number, b.Number)) })
+	slices.SortFunc(out, func(a, b workflow.PullKey) int {
+		return cmp.Or(cmp.Compare(a.RepoID, b.RepoID), cmp.Compare(a.Number, b.Number))
+	})
 	return out, nil
 }
 
