@@ -49,9 +49,8 @@ type lane struct {
 // ground is one repository of a lane with one pull that is planned, approved and ready to be applied.
 type ground struct {
 	*lane
-	repo   localgithub.Repo
-	key    workflow.PullKey
-	review int64 // that of rex on GitHub
+	repo localgithub.Repo
+	key  workflow.PullKey
 
 	mu       sync.Mutex
 	rules    workflow.Rules
@@ -275,6 +274,13 @@ func (g *ground) fault(format string, args ...any) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.faults = append(g.faults, fmt.Sprintf(format, args...))
+}
+
+// never is what must never be, and was.
+func (g *ground) never() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]string(nil), g.faults...)
 }
 
 // executions are the applies that were carried out, and the most of one plan.
