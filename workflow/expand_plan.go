@@ -319,14 +319,13 @@ func (s *Service) commit(tx Tx, e Expansion, rules Rules, f Survey, ch choice, n
 		req.NotBefore = now.Add(time.Second) // the facts moved on meanwhile: they are read again
 		return tx.PutRequest(&req)
 	}
-	old := rec
 	rec.Known, rec.Trouble, rec.Waiting = true, nil, ""
 	rec.BaseSHA, rec.Tree, rec.PerProjectChecks = f.Checkout.Base, f.Checkout.Planned.ID, rules.PerProjectChecks
 	rec.BaseFaulty = f.BaseFaulty
 	if ch.whole {
 		rec.Notes = ch.notes
 	}
-	if err := s.putProjects(tx, &rec, old, ch, req, now); err != nil {
+	if err := s.putProjects(tx, &rec, ch, req, now); err != nil {
 		return err
 	}
 	if err := refuseSome(tx, &rec, req, ch, now); err != nil {
@@ -376,7 +375,7 @@ func whyNothing(ch choice) []string {
 // putProjects makes the record's projects those of the choice and queues their
 // runs. Runs of the pull that another one replaces, or whose project is no
 // longer part of it, are dropped.
-func (s *Service) putProjects(tx Tx, rec *PullRecord, old PullRecord, ch choice, req Request, now time.Time) error {
+func (s *Service) putProjects(tx Tx, rec *PullRecord, ch choice, req Request, now time.Time) error {
 	replaced := map[ProjectKey]bool{}
 	kept := map[ProjectKey]bool{}
 	for _, w := range ch.projects {
@@ -399,7 +398,7 @@ func (s *Service) putProjects(tx Tx, rec *PullRecord, old PullRecord, ch choice,
 	}); err != nil {
 		return err
 	}
-	old = *rec // with what was dropped
+	old := *rec // with what was dropped
 	ids, err := runIDs(tx, rec.Pull.Key())
 	if err != nil {
 		return err

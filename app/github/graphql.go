@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,19 +47,16 @@ func (c *Client) queryOnce(ctx context.Context, installation int64, text string,
 	if _, err := in.Do(ctx, req, &answer); err != nil {
 		return classify(ctx, fmt.Errorf("graphql: %w", err))
 	}
-	for _, e := range answer.Errors {
-		err := &queryError{Type: e.Type, Message: e.Message}
-		switch e.Type {
-		case "RATE_LIMITED", "INTERNAL", "SERVICE_UNAVAILABLE":
-			return passing(err, time.Time{})
-		case "":
-			if strings.HasPrefix(e.Message, "Something went wrong") || strings.HasPrefix(e.Message, "timedout") { // GitHub's words for its own faults
-				return passing(err, time.Time{})
-			}
-		}
-		return err
+	if len(answer.Errors) == 0 {
+		return nil
 	}
-	return nil
+	e := answer.Errors[0]
+	fault := &queryError{Type: e.Type, Message: e.Message}
+	ownFault := strings.HasPrefix(e.Message, "Something went wrong") || strings.HasPrefix(e.Message, "timedout") // GitHub's words for them
+	if slices.Contains([]string{"RATE_LIMITED", "INTERNAL", "SERVICE_UNAVAILABLE"}, e.Type) || e.Type == "" && ownFault {
+		return passing(fault, time.Time{})
+	}
+	return fault
 }
 
 // graphQL is its address, relative to the API's: an Enterprise Server has it beside v3.

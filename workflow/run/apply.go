@@ -30,11 +30,16 @@ func (r *runner) keep(_ context.Context, k workflow.Kept) error {
 	return err
 }
 
+// refusal is an error whose text is a sentence for people.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
 // overlay puts the artefact's files over the workspace.
 func (r *runner) overlay() (err error) {
 	order := r.job.Run.Apply
 	if order == nil || order.Spent {
-		return errors.New("The apply has no saved plan that may still be used.") // a sentence for people
+		return refusal("The apply has no saved plan that may still be used.")
 	}
 	if _, err := dirName(order.PlanRun, 0); err != nil {
 		return err
@@ -43,13 +48,13 @@ func (r *runner) overlay() (err error) {
 	name := Artefacts{Dir: r.job.Artefacts}.file(order.PlanRun)
 	r.seal, r.artefact, err = unpackArtefact(name, r.secrets.Identity, f.Workspace, f.Out)
 	if errors.Is(err, fs.ErrNotExist) {
-		return errors.New("The saved plan is not there any more. Plan again.")
+		return refusal("The saved plan is not there any more. Plan again.")
 	}
 	if err != nil {
 		return err
 	}
 	if r.artefact != order.Artefact {
-		return errors.New("The saved plan on the disk is not the one that was made: its digest differs. Plan again.")
+		return refusal("The saved plan on the disk is not the one that was made: its digest differs. Plan again.")
 	}
 	return nil
 }

@@ -265,7 +265,7 @@ func (r *runner) work() (res workflow.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(os.Stderr, "panic: %v\n%s", r.redact.Redact(fmt.Sprint(p)), debug.Stack())
-			res, err = workflow.Result{}, fmt.Errorf("A fault of Cardea's own ended the run: %v.", p) // a sentence for people
+			res, err = workflow.Result{}, refusal(fmt.Sprintf("A fault of Cardea's own ended the run: %v.", p))
 		}
 		if err == nil {
 			return
