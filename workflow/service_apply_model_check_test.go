@@ -34,6 +34,7 @@ type truth struct {
 	replied   map[string]int            // how many there were, the forgotten ones too
 	spent     map[string]string         // apply run by plan run
 	ordered   map[string]int            // how many commits there were when an apply was queued
+	claims    map[string]int            // lock keys that people claimed, by pull
 	released  map[string]bool           // applies whose locks were released since they began
 	evidence  map[string]bool           // applies whose worker said how they ended
 	epochs    uint64                    // the highest of a lock
@@ -46,7 +47,7 @@ func newTruth() truth {
 	return truth{
 		runs: map[string]*workflow.Run{}, recs: map[int]*workflow.PullRecord{}, locks: map[string]workflow.Lock{}, requests: map[string]*workflow.Request{},
 		written: map[string]time.Time{}, replies: map[string]workflow.Reply{}, replied: map[string]int{}, spent: map[string]string{},
-		ordered: map[string]int{}, released: map[string]bool{}, evidence: map[string]bool{}, counts: map[string]int{},
+		ordered: map[string]int{}, released: map[string]bool{}, claims: map[string]int{}, evidence: map[string]bool{}, counts: map[string]int{},
 	}
 }
 
@@ -440,10 +441,30 @@ func (l *life) takeLocks(c *changes, done []workflow.Request) {
 		l.epochs = max(l.epochs, k.Epoch)
 		l.locks[k.Key] = k
 	}
+	for _, r := range done {
+		l.takeClaims(r)
+	}
+}
+
+// takeClaims notes the locks that somebody was told they have.
+func (l *life) takeClaims(r workflow.Request) {
+	if r.Command == nil || r.Command.Verb != workflow.VerbLock {
+		return
+	}
+	for _, item := range l.replies[fmt.Sprint(r.Number, " ", r.ID)].Items {
+		for _, dir := range projectNames {
+			if item.Done && dir == item.Project {
+				l.claims["project\x00"+dir+"\x00default"] = r.Number
+			}
+		}
+	}
 }
 
 func (l *life) unlocked(k workflow.Lock, c *changes, done []workflow.Request) {
 	delete(l.locks, k.Key)
+	if carriedOut(done, k.Pull.Number, workflow.VerbUnlock) != nil || l.recs[k.Pull.Number].Pull.State != workflow.PullOpen {
+		delete(l.claims, k.Key)
+	}
 	for id, r := range l.runs {
 		if r.PullKey() == k.Pull && needs(r, k.Key) {
 			l.released[id] = true
@@ -485,6 +506,11 @@ func (l *life) checkLocks() {
 		}
 		if !held && (k.Why == workflow.LockApply || !open) {
 			l.wrong("I7: the lock %q (%s) of #%d (%s) is held by nothing", key, k.Why, k.Pull.Number, l.recs[k.Pull.Number].Pull.State)
+		}
+	}
+	for key, n := range l.claims {
+		if k, ok := l.locks[key]; !ok || k.Pull.Number != n {
+			l.wrong("I7: #%d claimed %q, and %+v has it", n, key, k)
 		}
 	}
 	for id, r := range l.runs {

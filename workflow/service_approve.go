@@ -200,8 +200,13 @@ func (s *Service) planned(tx Tx, rec *PullRecord, p *ProjectRecord, run Run, pla
 		return err
 	}
 	if rules.ForProject(p.Project).LockOnPlan && !plan.NoChanges {
-		if _, _, err := takeLocks(tx, rec.Pull.Key(), taking{p.Project, run.StateIdentity, rec.Pull.Author, LockPlan}, now); err != nil {
+		t := taking{p.Project, run.StateIdentity, rec.Pull.Author, LockPlan}
+		if _, held, err := takeLocks(tx, rec.Pull.Key(), t, now); err != nil {
 			return err
+		} else if held == nil {
+			if err := remain(tx, rec, t, now); err != nil {
+				return err
+			}
 		}
 	}
 	return s.reconsider(tx, *rec, p, rules, now)

@@ -135,7 +135,7 @@ func (s *Service) giveBack(tx Tx, rec *PullRecord, order ApplyOrder, now time.Ti
 		if err != nil {
 			return err
 		}
-		if passed, err := passOn(tx, rec, was.Key, func(o *ApplyOrder) { o.Was = append(slices.Clone(o.Was), was) }); err != nil || passed {
+		if passed, err := passOn(tx, rec, was.Key, func(o *ApplyOrder) { o.giveBackTo(was) }); err != nil || passed {
 			if err != nil {
 				return err
 			}
@@ -164,8 +164,41 @@ func (s *Service) giveBack(tx Tx, rec *PullRecord, order ApplyOrder, now time.Ti
 		}
 		free = append(free, l)
 	}
-	_, err := s.release(tx, *rec, free, release{now: now, quiet: true})
+	_, err := s.release(tx, *rec, free, release{now: now, unused: true})
 	return err
+}
+
+// remain makes locks that a live apply of the pull holds anyway stay for another
+// reason when that apply turns out not to start: what was claimed meanwhile is
+// claimed still. The record is changed, not saved.
+func remain(tx Tx, rec *PullRecord, t taking, now time.Time) error {
+	for _, key := range LockKeys(t.project, t.stateIdentity) {
+		l, err := tx.Lock(rec.Pull.Repo.ID, key)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if l.Pull != rec.Pull.Key() || l.Why != LockApply {
+			continue
+		}
+		l.User, l.Since, l.Why = t.user, now, t.why
+		if _, err := passOn(tx, rec, key, func(o *ApplyOrder) { o.giveBackTo(l) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveBackTo is what a lock becomes when the apply does not start, unless it becomes something stronger.
+func (o *ApplyOrder) giveBackTo(l Lock) {
+	same := func(w Lock) bool { return w.Key == l.Key }
+	if i := slices.IndexFunc(o.Was, same); i >= 0 && o.Was[i].Why.strength() >= l.Why.strength() {
+		return
+	}
+	o.Took = slices.DeleteFunc(slices.Clone(o.Took), func(key string) bool { return key == l.Key })
+	o.Was = append(slices.DeleteFunc(slices.Clone(o.Was), same), l)
 }
 
 // passOn lets another live apply of the pull that needs a lock give it back in
@@ -191,7 +224,9 @@ type release struct {
 	now   time.Time
 	why   string // part of the history's sentence: "merged"
 	actor Actor
-	quiet bool // nothing was applied under these: nobody has to plan anew
+	// unused: these were taken for an apply that did not start. Nothing else relies on
+	// them, and as nothing was applied under them nobody has to plan anew.
+	unused bool
 }
 
 // release removes those of a pull's locks that may go; stays are sentences about
@@ -200,7 +235,7 @@ type release struct {
 func (s *Service) release(tx Tx, rec PullRecord, locks []Lock, how release) (stays []string, err error) {
 	var freed []Lock
 	for _, l := range locks {
-		if why := MayRelease(withPast(rec), l); why != "" {
+		if why := MayRelease(withPast(rec), l); why != "" && !how.unused {
 			if !slices.Contains(stays, why) {
 				stays = append(stays, why)
 			}
@@ -261,7 +296,7 @@ func (s *Service) tellFreed(tx Tx, rec PullRecord, freed []Lock, how release) er
 				continue
 			}
 			met = true
-			if on[0].Why == LockApply && !how.quiet && p.Run != nil {
+			if on[0].Why == LockApply && !how.unused && p.Run != nil {
 				again = append(again, p.Project.Name)
 			}
 			if lacks(p.WaitsFor, NeedLock) {
@@ -272,7 +307,7 @@ func (s *Service) tellFreed(tx Tx, rec PullRecord, freed []Lock, how release) er
 		if !met {
 			continue
 		}
-		if len(told) > 0 && !how.quiet {
+		if len(told) > 0 && !how.unused {
 			other.Replies = append(other.Replies, Reply{
 				Key: "freed/" + s.newID(how.now), Kind: ReplyFreed, To: other.Pull.Author, At: how.now, Items: told,
 				Text: []string{fmt.Sprintf("#%d released its lock.", rec.Pull.Number)},

@@ -88,6 +88,9 @@ func (s *Service) claim(c *commanding, claims []taking) (*Reply, error) {
 			item.Text = held.Sentence()
 		} else {
 			item.Done, any = true, true
+			if err := remain(c.tx, c.rec, t, c.now); err != nil {
+				return nil, err
+			}
 		}
 		reply.Items = append(reply.Items, item)
 	}
