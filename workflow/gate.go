@@ -239,12 +239,13 @@ func (g *gate) reviewed() {
 		return
 	}
 	decision := g.in.Live.ReviewDecision
-	// Without a rule of the branch GitHub makes no decision; then a review of this very head counts.
-	if decision == "approved" || (decision == "" && g.in.Live.ApprovedHead) {
+	// Without a rule of the branch GitHub makes no decision. With one that does not
+	// dismiss what is stale, its decision may be about an older head.
+	if (decision == "approved" || decision == "") && g.in.Live.ApprovedHead {
 		return
 	}
 	sentence := fmt.Sprintf("No review on GitHub approves %s.", codeSpan(short(g.pull.Head.SHA)))
-	if decision != "" {
+	if decision != "" && decision != "approved" {
 		sentence = g.decision()
 	}
 	g.add(NeedReviewed, "review", sentence, "Somebody other than the author approves it in a review on GitHub. (`cardea approve` is for the plan and does not replace it.)")

@@ -16,7 +16,7 @@ import (
 // either asked for by the gate or written down here.
 var harmless = map[string]string{
 	"GateInput.Sharing": "no other project writes the state", "GateInput.Unsettled": "none is good", "GateInput.Depends": "no dependency is in the pull", "GateInput.BaseFaulty": "false is good",
-	"LiveFacts.ApprovedHead": "GitHub decided", "LiveFacts.Required": "none is required", "LiveFacts.Errors": "none is good",
+	"LiveFacts.Required": "none is required", "LiveFacts.ReviewDecision": "no rule of the branch asks for a review", "LiveFacts.Errors": "none is good",
 	"Pull.Title": "for people", "Pull.Fork": "false is good", "Pull.Draft": "false is good", "Pull.UpdatedAt": "not looked at",
 	"Pull.Author": "the record's is taken",
 	"Run.Epoch":   "the worker's", "Run.Options": "in the fingerprint", "Run.Base": "SameInputs says it", "Run.Tree": "SameTree says it", "Run.BaseTree": "SameTree says it",

@@ -54,7 +54,7 @@ func readyApply() GateInput {
 		Plan: plan,
 		Live: LiveFacts{
 			Read: gateNow.Add(-2 * time.Second), Pull: pull, Actor: gateAda, Roles: map[int64]Role{1: RoleWrite, 2: RoleWrite},
-			BaseTip: pull.Base.SHA, Conflicts: "no", ReviewDecision: "approved", Required: []RequiredCheck{{Name: "lint", State: "passed"}},
+			BaseTip: pull.Base.SHA, Conflicts: "no", ReviewDecision: "approved", ApprovedHead: true, Required: []RequiredCheck{{Name: "lint", State: "passed"}},
 		},
 		SameInputs: true, SameTree: true, Artefact: run.Artefact, State: &state,
 		Depends: map[string]ProjectState{"vpc/prod": StateApplied, "dns": StateNoChanges}, Now: gateNow,
@@ -203,6 +203,7 @@ var refusals = []struct {
 		in.Project.Approvals[0].Void = "The plan of `aaaaaaa` is another one: `tags.Name` of `aws_instance.web` differs."
 	}},
 	{"approved-other-fingerprint", NeedApproved, func(in *GateInput) { in.Project.Approvals[0].Fingerprint = strings.Repeat("1", 64) }},
+	{"reviewed-older", NeedReviewed, func(in *GateInput) { in.Live.ApprovedHead = false }},
 	{"reviewed-none", NeedReviewed, func(in *GateInput) { in.Live.ReviewDecision, in.Live.ApprovedHead = "", false }},
 	{"reviewed-required", NeedReviewed, func(in *GateInput) { in.Live.ReviewDecision, in.Live.ApprovedHead = "review_required", true }},
 	{"mergeable-changes-requested", NeedMergeable, func(in *GateInput) {

@@ -15,7 +15,7 @@ type LiveFacts struct {
 	Conflicts string
 	// ReviewDecision is GitHub's: "" (none required), approved, review_required, changes_requested.
 	ReviewDecision string
-	// ApprovedHead: somebody other than the author who may write approved this very head in a review.
+	// ApprovedHead: a person other than the author who may write approved this very head in a review.
 	ApprovedHead bool
 	Required     []RequiredCheck // without our own
 	Errors       []string        // sentences

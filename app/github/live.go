@@ -230,7 +230,7 @@ func (c *Client) facts(ctx context.Context, in FactsInput) (Facts, error) {
 		f.BaseTip = p.BaseRef.Target.OID
 	}
 	for _, r := range p.Reviews.Nodes {
-		f.ApprovedHead = f.ApprovedHead || r.State == "APPROVED" && r.Commit.OID == p.HeadOID && r.Author != nil && (p.Author == nil || r.Author.ID != p.Author.ID)
+		f.ApprovedHead = f.ApprovedHead || r.State == "APPROVED" && r.Commit.OID == p.HeadOID && r.Author != nil && r.Author.Type != "Bot" && (p.Author == nil || r.Author.ID != p.Author.ID)
 	}
 	if f.Pull.State != workflow.PullOpen { // nothing is required of it any more
 		return f, nil
