@@ -27,6 +27,7 @@ type choice struct {
 	// whole: these are all projects of the pull. Otherwise those of the record that are not among them are kept.
 	whole   bool
 	notes   []string
+	silent  []string // names of projects that are affected and not planned by themselves
 	refused []string // sentences about projects that the sender may not plan
 }
 
@@ -195,6 +196,7 @@ func (ch *choice) add(all ...wanted) {
 		}
 		ch.projects = append(ch.projects, w)
 	}
+	ch.silent = append(ch.silent, silent...)
 	if len(silent) > 0 {
 		ch.notes = append(ch.notes, fmt.Sprintf("Affected but not planned by themselves (`autoplan: false`): `%s`.", strings.Join(silent, "`, `")))
 	}
@@ -323,8 +325,11 @@ func (s *Service) commit(tx Tx, e Expansion, rules Rules, f Survey, ch choice, n
 	rec.BaseSHA, rec.Tree, rec.PerProjectChecks = f.Checkout.Base, f.Checkout.Planned.ID, rules.PerProjectChecks
 	rec.BaseFaulty = f.BaseFaulty
 	if ch.whole {
-		rec.Notes = ch.notes
+		rec.Notes, rec.Unplanned = ch.notes, ch.silent
 	}
+	rec.Unplanned = slices.DeleteFunc(slices.Clone(rec.Unplanned), func(name string) bool {
+		return slices.ContainsFunc(ch.projects, func(w wanted) bool { return w.record.Project.Name == name })
+	})
 	if err := s.putProjects(tx, &rec, ch, req, now); err != nil {
 		return err
 	}

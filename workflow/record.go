@@ -154,6 +154,9 @@ type PullRecord struct {
 	// affect them: they belong to the pull and are planned at its later heads too.
 	Asked []AskedProject `json:"asked,omitempty"`
 	Notes []string       `json:"notes,omitempty"` // sentences about the whole pull (base `.cardea.yml` is faulty, ...)
+	// Unplanned names projects that the head affects and that are only planned when
+	// somebody asks (`autoplan: false`), as far as nobody did.
+	Unplanned []string `json:"unplanned,omitempty"`
 	// OldHeads are superseded heads whose checks still have to be cancelled.
 	OldHeads         []string `json:"old_heads,omitempty"`
 	PerProjectChecks int      `json:"per_project_checks,omitempty"` // the rule's checks.per_project

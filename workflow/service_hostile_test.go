@@ -44,3 +44,15 @@ func TestStateOfAnUntouchedProject(t *testing.T) {
 	w.ready(1, "head1", files{"dev/x/main.tf": "state state of a\n2"})
 	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "approved: 0 of 2 approvals")
 }
+
+// What is planned only when somebody asks is remembered until somebody does.
+func TestAffectedAndNotPlanned(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2", ".cardea.yml": "version: 1\nprojects:\n  - dir: b\n    autoplan: false\n"})
+	want(t, "states", w.states(1), []string{"a planned"})
+	want(t, "not planned", w.view(1).Unplanned, []string{"b"})
+	w.do(1, "bob", planOf("a"))
+	want(t, "still not planned", w.view(1).Unplanned, []string{"b"})
+	w.do(1, "bob", planOf("b"))
+	want(t, "planned now", len(w.view(1).Unplanned), 0)
+}

@@ -13,9 +13,10 @@ import (
 )
 
 // Mergeable reports whether a pull is done: something was applied, a plan after
-// each apply found nothing left to do, and nothing else waits.
+// each apply found nothing left to do, and nothing else waits, not even a project
+// that is planned only when somebody asks.
 func Mergeable(rec workflow.PullRecord) bool {
-	if rec.Pull.State != workflow.PullOpen || rec.Pull.Draft || busy(rec) || StandingsOf(rec) != (Standings{Applied, Applied}) {
+	if rec.Pull.State != workflow.PullOpen || rec.Pull.Draft || busy(rec) || len(rec.Unplanned) > 0 || StandingsOf(rec) != (Standings{Applied, Applied}) {
 		return false
 	}
 	for _, p := range rec.Projects {

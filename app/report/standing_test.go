@@ -164,11 +164,14 @@ func TestMergeable(t *testing.T) {
 	same := project("s", workflow.RunFinished, workflow.OutcomeSucceeded, true)
 	draft, closed := pull(1, true, nil, done), pull(1, true, nil, done)
 	draft.Pull.Draft, closed.Pull.State = true, workflow.PullClosed
+	unplanned := pull(1, true, nil, done)
+	unplanned.Unplanned = []string{"b"}
 	tests := []struct {
 		name string
 		view workflow.PullView
 		want bool
 	}{
+		{"one is not planned by itself", unplanned, false},
 		{"verified", pull(1, true, nil, done, same), true},
 		{"not verified yet", pull(1, true, nil, applied("a")), false},
 		{"being verified", pull(1, true, nil, verified("a", workflow.RunRunning, false)), false},
