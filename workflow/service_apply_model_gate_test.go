@@ -129,7 +129,11 @@ func (l *life) confirmedGround(run *workflow.Run, no objection) {
 		no(id != run.ID && r.Kind == workflow.RunApply && same && r.Apply.Spent && guards(r), "the apply %s is %s %s", id, r.State, r.Outcome)
 	}
 	rec := l.recs[run.Number]
-	for _, name := range run.Project.DependsOn {
+	config, err := l.merged(run.Head, run.Apply.Authorised.Base).ReadFile(workflow.RepoConfigFile)
+	no(err != nil, "nobody knows on what it depends: %v", err)
+	_, entry, _ := strings.Cut(string(config), "- dir: "+run.Project.Dir+"\n  depends_on: [")
+	on, _, _ := strings.Cut(entry, "]")
+	for _, name := range strings.Fields(on) {
 		if p := rec.Project(name); p != nil {
 			done := p.Deleted || (p.Run != nil && p.Run.State == workflow.RunFinished && (p.Run.NoChanges || (p.Apply != nil && p.Apply.Apply.Spent && (p.Apply.Outcome == workflow.OutcomeSucceeded || p.Apply.Apply.Resolved == "applied"))))
 			no(!done, "%s is %s", name, p.State())
@@ -304,10 +308,10 @@ func (t *tally) String() string {
 	return strings.Join(out, ", ")
 }
 
-// lacks names what happened less often than once in twenty lives.
+// lacks names what happened less often than once in fifty lives.
 func (t *tally) lacks(lives uint64) string {
 	for _, name := range milestones {
-		if uint64(t.counts[name]) < lives/20 {
+		if uint64(t.counts[name]) < lives/50 {
 			return fmt.Sprintf("%d times %q in %d lives", t.counts[name], name, lives)
 		}
 	}

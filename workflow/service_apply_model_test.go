@@ -20,8 +20,8 @@ import (
 // under the service's feet, and a small truth beside it (service_apply_model_*_test.go):
 //
 //	world   what GitHub, git and terraform really are, and what the worker does
-//	acts    everything that can happen
-//	check   what must hold, after every single commit
+//	acts    everything that can happen (app, work: how the service is called)
+//	check   what must hold, after every single commit (locks, gate)
 //
 // A life is a list of steps. Steps mean something in every state, so that a life
 // that went wrong can be made shorter by leaving steps out, and is kept as text.
@@ -66,7 +66,7 @@ func parseSteps(text string) (steps []step, err error) {
 var chances = map[string]int{
 	"push": 5, "back": 2, "base": 4, "retarget": 1, "say": 22, "button": 3, "post": 3, "twice": 2, "expand": 8, "claim": 8, "work": 16,
 	"ripen": 9, "report": 3, "time": 6, "role": 2, "github": 3, "pull": 4, "over": 3, "restart": 2, "hand": 1, "artefact": 1, "stale": 2,
-	"fault": 3, "drive": 6,
+	"fault": 3, "drive": 14,
 }
 
 // randomSteps draws a life.
@@ -105,12 +105,12 @@ func drive(s step, r *rand.Rand) []step {
 		steps = append(steps, say(r.IntN(6), r.IntN(1000)))
 	}
 	steps = append(steps, step{act: "expand"}, say(r.IntN(3), sayApply), step{act: "expand"})
+	if r.IntN(8) == 0 { // whoever watches terraform is gone for a while
+		work := func(how int) step { return step{act: "work", b: how} }
+		return append(steps, step{act: "claim"}, work(11), work(workSilent), step{act: "time", a: 4}, say(3, 10), step{act: "expand"}, work(r.IntN(12)))
+	}
 	for range 1 + r.IntN(4) {
 		steps = append(steps, step{act: "claim"}, step{act: "work", a: r.IntN(1000), b: r.IntN(1000), c: r.IntN(1000)})
-	}
-	if r.IntN(6) == 0 { // whoever watches terraform is gone for a while
-		lost := step{act: "work", b: workSilent}
-		steps = append(steps, lost, step{act: "time", a: 4}, step{act: "claim"}, say(3, 10), step{act: "expand"}, step{act: "work", b: r.IntN(1000)})
 	}
 	return steps
 }
