@@ -47,7 +47,6 @@ type Limits struct {
 	Parallel    int           // runs at once; 0 = by the machine, see Workers
 	PlanTimeout time.Duration // of one plan run
 	Drain       time.Duration // how long a closing server waits
-	ApplyGrace  time.Duration // how long after its one SIGINT an apply is waited for
 	Settle      time.Duration // how long a push waits for the next one; 0 = never
 }
 
@@ -63,7 +62,7 @@ func DefaultConfig() Config {
 	return Config{
 		Listen: ":4141", DataDir: "/var/lib/cardea", Prefixes: []string{"cardea"}, Metrics: "127.0.0.1:4142",
 		GitHub:      GitHubConfig{WebURL: "https://github.com", APIURL: "https://api.github.com"},
-		Limits:      Limits{PlanTimeout: 30 * time.Minute, Drain: 10 * time.Minute, ApplyGrace: 15 * time.Minute, Settle: 3 * time.Second},
+		Limits:      Limits{PlanTimeout: 30 * time.Minute, Drain: 10 * time.Minute, Settle: 3 * time.Second},
 		Isolation:   "auto",
 		Terraform:   TerraformConfig{Tool: "auto", Versions: ">= 1.5"},
 		credentials: map[string]credential{}, anyRepo: true,
@@ -154,7 +153,6 @@ func (r *configReader) settings() []setting {
 		{path: "limits.parallel", read: func(y *workflow.YAML) { y.Int(&c.Limits.Parallel, 0) }},
 		{path: "limits.plan_timeout", read: func(y *workflow.YAML) { y.Duration(&c.Limits.PlanTimeout, time.Second) }},
 		{path: "limits.drain", read: func(y *workflow.YAML) { y.Duration(&c.Limits.Drain, 0) }},
-		{path: "limits.apply_grace", read: func(y *workflow.YAML) { y.Duration(&c.Limits.ApplyGrace, time.Second) }},
 		{path: "limits.settle", read: func(y *workflow.YAML) { y.Duration(&c.Limits.Settle, 0) }},
 		{path: "runs.isolation", read: r.isolation},
 		{path: "terraform.tool", read: func(y *workflow.YAML) { y.Choice(&c.Terraform.Tool, "auto", "terraform", "tofu") }},
@@ -165,7 +163,8 @@ func (r *configReader) settings() []setting {
 
 // later are the keys whose time has not come, by path.
 var later = map[string]string{
-	"runs.group": "comes with a later version of Cardea, which can give each run its own user",
+	"runs.group":         "comes with a later version of Cardea, which can give each run its own user",
+	"limits.apply_grace": "comes with a later version of Cardea, which supervises runs in a container; until then an apply outlives the server and is never interrupted by its end",
 }
 
 const laterTeams = "comes with a later version of Cardea, which reads teams; name users or a role"

@@ -99,7 +99,7 @@ github:
   private_key_file: app.pem
   webhook_secrets: [` + testSecret + `, ` + testSecret + `2]
 pages: {access: proxy}
-limits: {parallel: 3, plan_timeout: 10m, drain: 1m, apply_grace: 5m, settle: 0s}
+limits: {parallel: 3, plan_timeout: 10m, drain: 1m, settle: 0s}
 runs: {isolation: none}
 terraform: {tool: tofu, version: 1.11.4, versions: ">= 1.6, < 2"}
 credentials:
@@ -138,7 +138,7 @@ repos:
 		File: file, Listen: ":4141", PublicURL: "https://cardea.example.com", DataDir: filepath.Join(dir, "data"), Prefixes: []string{"cardea", "tf"},
 		GitHub: GitHubConfig{WebURL: "https://ghe.example.com", APIURL: "https://ghe.example.com/api/v3", AppID: 12345, PrivateKey: []byte(pkcs1),
 			WebhookSecrets: []string{testSecret, testSecret + "2"}},
-		PagesAccess: "proxy", Limits: Limits{Parallel: 3, PlanTimeout: 10 * time.Minute, Drain: time.Minute, ApplyGrace: 5 * time.Minute}, Isolation: "none",
+		PagesAccess: "proxy", Limits: Limits{Parallel: 3, PlanTimeout: 10 * time.Minute, Drain: time.Minute}, Isolation: "none",
 		Terraform: TerraformConfig{Tool: "tofu", Version: "1.11.4", Versions: ">= 1.6, < 2"},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); diff != "" {

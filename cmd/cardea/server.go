@@ -170,12 +170,24 @@ func (s *server) run(ctx context.Context, ready func(url string)) error {
 	}
 	s.closing.Store(true)
 	stopWork(errStopped)
-	workErr := <-worked
+	workErr := s.drained(worked)
 	stopLoops(errStopped)
 	loopErr := <-looped
 	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return firstError(failed, workErr, loopErr, web.Shutdown(down), s.close())
+}
+
+// drained waits for the worker, at most limits.drain: a plan that does not end on
+// its interrupts is lost then, and made again at the next start.
+func (s *server) drained(worked <-chan error) error {
+	select {
+	case err := <-worked:
+		return err
+	case <-time.After(s.cfg.Limits.Drain):
+		s.log.Warn("not everything ended within limits.drain", "drain", s.cfg.Limits.Drain)
+		return nil
+	}
 }
 
 // sayHow logs what an operator must know at start.
