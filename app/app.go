@@ -63,6 +63,7 @@ type App struct {
 	recovery *recover.Recovery
 	metrics  *metrics
 	reacts   chan workflow.Request
+	shared   sharing
 }
 
 // New returns the App. It calls nobody yet; settings that cannot work are errors.
@@ -82,7 +83,7 @@ func New(c Config) (*App, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	a := &App{config: c, reacts: make(chan workflow.Request, 256)}
+	a := &App{config: c, reacts: make(chan workflow.Request, 256), shared: sharing{held: map[liveKey]*shared{}}}
 	var err error
 	if a.metrics, err = newMetrics(c.Metrics); err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func New(c Config) (*App, error) {
 		return nil, err
 	}
 	links := templates.Links{PublicURL: c.PublicURL, Fingerprints: true, Prefix: c.Prefixes[0]}
-	a.reporter = report.New(report.Config{Service: c.Service, GitHub: a.github, Links: links, SameFile: c.SameFile, Now: c.Now, Log: c.Log})
+	a.reporter = report.New(report.Config{Service: c.Service, GitHub: a.github, Links: links, Rules: c.Rules, SameFile: c.SameFile, Now: c.Now, Log: c.Log})
 	a.recovery = recover.New(recover.Config{Service: c.Service, GitHub: a.github, Rules: c.Rules, Every: c.RecoverEvery, Now: c.Now, Log: c.Log})
 	return a, nil
 }

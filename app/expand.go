@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cardea-iac/cardea/app/event"
 	"github.com/cardea-iac/cardea/app/github"
 	"github.com/cardea-iac/cardea/app/recover"
+	"github.com/cardea-iac/cardea/app/report"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -109,7 +111,8 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 	if err := a.first(ctx, req); err != nil {
 		return err
 	}
-	pull, err := a.github.Pull(ctx, req.Repo, req.Number)
+	e, err := a.facts(ctx, req)
+	pull := e.Pull
 	switch {
 	case ctx.Err() != nil:
 		return nil
@@ -131,9 +134,12 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 	if reply := a.tooLate(req, pull); reply != nil {
 		return a.config.Service.FinishRequest(ctx, req.ID, "Refused: "+reply.Text[0], reply)
 	}
-	e := workflow.Expansion{Request: req, Pull: pull}
 	a.roles(ctx, &e, rules)
-	if err := a.config.Service.Expand(ctx, e); err != nil && ctx.Err() == nil {
+	// Facts that somebody shares may be older than the locks that an apply takes now.
+	a.shared.forget(pull.Key())
+	err = a.config.Service.Expand(ctx, e)
+	a.shared.forget(pull.Key())
+	if err != nil && ctx.Err() == nil {
 		return err
 	}
 	return nil
@@ -201,10 +207,19 @@ func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply 
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{
 			fmt.Sprintf("This command is older than %d minutes, so it is not carried out.", int(commandLife.Minutes())), "Write it again if it still holds.",
 		}}
+	case req.CommentID == 0 && a.config.Now().Sub(req.Received) > commandLife: // GitHub dates no button
+		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{
+			fmt.Sprintf("The button was pressed more than %d minutes ago, so nothing is done.", int(commandLife.Minutes())), "Press it again if it still holds.",
+		}}
 	case req.Head != "" && req.Head != pull.Head.SHA && pull.State == workflow.PullOpen:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{
 			fmt.Sprintf("The check belongs to %s, which is no longer the head of this pull request.", req.Head[:min(7, len(req.Head))]),
 			fmt.Sprintf("`%s plan`, in a comment, plans the head.", a.config.Prefixes[0]),
+		}}
+	case event.Binds(req) && len(req.Command.Fingerprints) == 0:
+		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{
+			fmt.Sprintf("The plans changed since the check that this button is on was shown, so it does not %s them.", req.Command.Verb),
+			fmt.Sprintf("Read the present ones, then press the button of the newest `%s`, or write `%s %s`.", report.ApplyCheck, a.config.Prefixes[0], req.Command.Verb),
 		}}
 	}
 	return nil
@@ -215,6 +230,9 @@ func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply 
 // heads are planned because the rule lists them: GitHub has no role for those.
 func (a *App) roles(ctx context.Context, e *workflow.Expansion, rules workflow.Rules) {
 	who, role := e.Pull.Author, &e.AuthorRole
+	if e.Request.Kind == workflow.RequestReview || e.Live != nil {
+		return
+	}
 	if e.Request.Kind == workflow.RequestCommand {
 		if e.Request.Command == nil || e.Request.Command.Verb != workflow.VerbPlan {
 			return

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardea-iac/cardea/app/event"
+	"github.com/cardea-iac/cardea/app/report"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -68,6 +69,9 @@ func (a *App) settleOne(ctx context.Context, d workflow.Delivery) error {
 	if err := a.learn(ctx, decision); err != nil {
 		return err
 	}
+	if err := a.bind(ctx, decision); err != nil {
+		return err
+	}
 	req, created, err := a.config.Service.SettleDelivery(ctx, d, decision.Request, decision.Note)
 	if err != nil {
 		return err
@@ -83,6 +87,25 @@ func (a *App) settleOne(ctx context.Context, d workflow.Delivery) error {
 		case a.reacts <- req:
 		default: // so many commands at once: the answers will do
 		}
+	}
+	return nil
+}
+
+// bind gives a button the plans that it was pressed for: those that its check run
+// showed, if they are still the present ones. Otherwise it stays without, and is refused when its turn comes.
+func (a *App) bind(ctx context.Context, d event.Decision) error {
+	if d.Request == nil || !event.Binds(*d.Request) {
+		return nil
+	}
+	view, err := a.config.Service.View(ctx, d.Request.PullKey())
+	if errors.Is(err, workflow.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if offered := report.Offered(view); d.Request.Head == view.Pull.Head.SHA && event.ShownKey(offered) == d.Shown {
+		d.Request.Command.Fingerprints = offered
 	}
 	return nil
 }

@@ -68,6 +68,9 @@ func newWorld(t *testing.T, projects int) *world {
 	t.Helper()
 	w := &world{t: t, data: t.TempDir(), rules: workflow.Rules{
 		Match: "*", Checkout: workflow.CheckoutMerge, Plan: workflow.Who{Role: workflow.RoleWrite}, Drafts: true, PerProjectChecks: 10,
+		Require: []workflow.Requirement{workflow.NeedApproved, workflow.NeedMergeable, workflow.NeedUpToDate}, Approvals: workflow.ApprovalRules{Count: 1},
+		Apply: workflow.Who{Role: workflow.RoleWrite}, Approve: workflow.Who{Role: workflow.RoleWrite}, Unlock: workflow.Who{Role: workflow.RoleWrite},
+		Admin: workflow.Who{Role: workflow.RoleAdmin}, StaleAfter: 24 * time.Hour,
 	}}
 	gh, err := localgithub.Start(localgithub.Options{Dir: t.TempDir()})
 	w.gh = must(t, gh, err)
@@ -76,7 +79,7 @@ func newWorld(t *testing.T, projects int) *world {
 	ok(t, err)
 	a, err := w.gh.CreateApp(localgithub.App{
 		Slug: "cardea", WebhookURL: "http://127.0.0.1:1/webhook", WebhookSecret: "secret",
-		Permissions: map[string]string{"contents": "read", "pull_requests": "write", "issues": "write", "checks": "write", "metadata": "read"},
+		Permissions: map[string]string{"contents": "write", "pull_requests": "write", "issues": "write", "checks": "write", "metadata": "read"},
 		Events:      []string{"pull_request", "issue_comment", "pull_request_review", "push", "repository"},
 	})
 	w.ghAp = must(t, a, err)
@@ -117,7 +120,9 @@ func (w *world) start() {
 	if os.Getenv("APP_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	w.svc = workflow.NewService(workflow.ServiceConfig{Store: store, Source: source{w}, Engine: engine{}, Rules: rules, Now: w.now, Log: log})
+	w.svc = workflow.NewService(workflow.ServiceConfig{Store: store, Source: source{w}, Engine: engine{}, Rules: rules, Now: w.now, Log: log, Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
+		return w.app.Live(ctx, p, actor, approvers)
+	}})
 	ok(w.t, w.svc.Start(w.t.Context()))
 	w.metrics = prometheus.NewRegistry()
 	w.app, err = app.New(app.Config{
@@ -387,8 +392,17 @@ func (engine) Discover(_ context.Context, t workflow.Tree) (workflow.Discovery, 
 }
 
 // Inputs implements workflow.Engine.
+func (engine) StateIdentity(context.Context, workflow.Tree, workflow.Discovery, workflow.Project) (string, error) {
+	return "", nil
+}
+
 func (engine) Inputs(_ context.Context, _ workflow.Tree, _ workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
 	return workflow.Inputs{Dir: p.Dir, Digest: "inputs of " + p.Dir, StateIdentity: "state of " + p.Dir}, nil
+}
+
+// Apply implements workflow.Engine.
+func (engine) Apply(context.Context, workflow.ApplyJob) (workflow.Result, error) {
+	return workflow.Result{}, errors.New("nothing applies here")
 }
 
 // Plan implements workflow.Engine.

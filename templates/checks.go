@@ -29,29 +29,57 @@ func PlanCheck(v workflow.PullView, l Links) CheckText {
 	}
 }
 
-// ApplyCheck is the output of cardea/apply. Nothing is applied in this version,
-// so it says what stands between the plans and that.
+// ApplyCheck is the output of cardea/apply: how far the plans are applied, and
+// what they wait for. Its title names the first reason why it is not green.
 func ApplyCheck(v workflow.PullView, l Links) CheckText {
 	w := writer{view: v, model: Read(v, l), links: l}
-	t := w.model.Tally
-	var title, say string
-	switch w.model.Status {
+	title, say := applyWords(v, w.model)
+	head := w.trouble(20000) + w.alarms(20000)
+	tail := w.next() + w.said("What is missing", w.model.Missing, 12000) + w.standing(12000) + w.footer()
+	summary := Prose(say) + "\n" + head
+	return CheckText{Title: Title(title), Summary: summary + w.table(MaxCheckText-len(summary)-len(tail)) + tail}
+}
+
+// applyWords are the title of cardea/apply and its first sentences.
+func applyWords(v workflow.PullView, m Model) (title, say string) {
+	t := m.Tally
+	switch m.Status {
 	case StatusTrouble:
-		title, say = "No plan: "+v.Trouble.Title, "There is no plan that could be applied."
+		return "No plan: " + v.Trouble.Title, "There is no plan that could be applied."
 	case StatusUnknown, StatusPlanning:
-		title, say = "Waits for the plans", "The plans are not made yet."
+		return "Waits for the plans", "The plans are not made yet."
 	case StatusFailed:
-		title = "Waits for " + count(t.Failed, "plan", "plans") + " to succeed"
-		say = "Some plans failed; the change as a whole cannot be applied before they succeed."
+		return "Waits for " + count(t.Failed, "plan", "plans") + " to succeed", "Some plans failed; the change as a whole cannot be applied before they succeed."
+	case StatusApplyFailed, StatusApplying, StatusApplied:
+		title = applyTitle(m)
+		if m.Status == StatusApplyFailed {
+			say = applyFailed(m)
+		}
+		for _, a := range m.Alarms[:min(len(m.Alarms), 3)] {
+			say = strings.TrimSpace(say + " " + a.Title)
+		}
+		say = strings.TrimSpace(strings.Join([]string{say, applying(m), applied(v, m), applyWaits(m)}, " "))
+		return title, strings.Join(strings.Fields(say), " ")
 	case StatusChanges:
-		title = count(t.Changing, "project has", "projects have") + " changes that are not applied"
-		say = fmt.Sprintf("%s planned and not applied: %s.", count(t.Changing, "project is", "projects are"), CountsText(w.model.Counts))
-	default:
-		title, say = "Nothing to apply", "No plan has changes."
+		say = fmt.Sprintf("%s planned and not applied: %s. %s", count(t.Changing, "project is", "projects are"), CountsText(m.Counts), applyWaits(m))
+		some := count(t.Changing, "project", "projects")
+		if t.Applied > 0 {
+			some = fmt.Sprintf("%s of %s", Number(t.Changing), count(t.Changing+t.Applied, "project", "projects"))
+		}
+		if why := firstReason(m); why != "" {
+			return fmt.Sprintf("Waits for %s: %s not applied", why, some), strings.TrimSpace(say)
+		}
+		return some + " with changes that are not applied", strings.TrimSpace(say)
 	}
-	head := w.trouble(20000)
-	summary := Prose(say) + "\n" + head + w.table(MaxCheckText-len(head)-2000) + w.footer()
-	return CheckText{Title: Title(title), Summary: summary}
+	return "Nothing to apply", "No plan has changes."
+}
+
+// firstReason is what comes first of all that the plans with changes lack.
+func firstReason(m Model) string {
+	if words := lacking(m.Rows); len(words) > 0 {
+		return words[0]
+	}
+	return ""
 }
 
 // ProjectCheck is the output of cardea/plan: NAME. A project that the pull does

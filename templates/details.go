@@ -117,6 +117,9 @@ func (w writer) failure(f Failure, folded bool, limit int) string {
 	}
 	title = sentenceCase(cutRunes(title, 200))
 	body := names
+	if f.Part != "" {
+		body += "\n" + Prose(f.Part) + "\n"
+	}
 	if f.Reason != "" && !f.Told() {
 		body += "\n" + Prose(cutRunes(sentence(f.Reason), 1000)) + "\n"
 	}
@@ -197,6 +200,9 @@ func (w writer) group(g Group, blocks []string, folded bool, limit int) string {
 		title[0].Text = "The same " + count(len(g.Changes), "change", "changes") + " in " + Number(n) + " projects: "
 		title = append(title, Span{Text: " in each"})
 		body = "\n" + someOf(namesOf(g.Rows), 10, "") + "\n"
+	}
+	if g.Word != "" {
+		title = append(title, Span{Text: ", " + g.Word})
 	}
 	body += w.reasons(g)
 	body += addressList(g.Changes, limit/2)

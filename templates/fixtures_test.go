@@ -2,6 +2,7 @@ package templates_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ var (
 // view is a pull of acme/infra with these projects, all known.
 func view(projects ...project) workflow.PullView {
 	v := workflow.PullView{Plans: map[string]workflow.Plan{}}
+	v.Locked = map[string]workflow.Lock{}
 	v.Pull = workflow.Pull{
 		Repo: workflow.Repo{ID: 7, Owner: "acme", Name: "infra"}, Number: 12, Title: "Larger subnets", Author: workflow.Actor{ID: 3, Login: "ada"},
 		Head: workflow.Ref{Ref: "subnets", SHA: "abc1234def5678900000000000000000000000aa"}, Base: workflow.Ref{Ref: "main", SHA: "0fedcba98765432100000000000000000000000b"},
@@ -163,6 +165,7 @@ func cases() map[string]workflow.PullView {
 			{Severity: workflow.SeverityError, Summary: "the directory `prod/netwrok` does not exist", Position: workflow.Position{File: ".cardea.yml", Line: 9, Column: 10}},
 		}}
 	c["faulty"] = faulty
+	maps.Copy(c, applyCases())
 	return c
 }
 

@@ -23,9 +23,16 @@ type Model struct {
 	Rows []Row
 	// Unchanged are the projects whose plans are empty.
 	Unchanged []Row
+	// Alarms are applies after which a person has to act before anything else may happen.
+	Alarms []Alarm
 	// Failures and Groups tell about the rows in detail, the greatest risk first.
 	Failures []Failure
 	Groups   []Group
+	// Missing is what the plans with changes wait for, and who can mend it.
+	Missing []Said
+	// Approvals are those of the newest plans, and those that fell; Holds are the locks.
+	Approvals []Said
+	Holds     []Hold
 	// Hidden is what else the plans run.
 	Hidden []Said
 	// Warnings of all plans.
@@ -47,40 +54,33 @@ type Span struct {
 // Status says how far the plans of a pull are.
 type Status string
 
-// The statuses.
+// The statuses, in the order in which one hides the next.
 const (
-	StatusUnknown  Status = "unknown"  // it is not yet known what head affects
-	StatusTrouble  Status = "trouble"  // it cannot be known, or may not be planned
-	StatusPlanning Status = "planning" // some plans are not made yet
-	StatusFailed   Status = "failed"   // at least one plan failed or was refused
-	StatusChanges  Status = "changes"  // all are made, some have changes
-	StatusNothing  Status = "nothing"  // no project is affected, or no plan has changes
+	StatusUnknown     Status = "unknown"      // it is not yet known what head affects
+	StatusTrouble     Status = "trouble"      // it cannot be known, or may not be planned
+	StatusPlanning    Status = "planning"     // some plans are not made yet
+	StatusFailed      Status = "failed"       // at least one plan failed or was refused
+	StatusApplyFailed Status = "apply_failed" // an apply failed, its outcome is unknown, or its state is kept
+	StatusApplying    Status = "applying"
+	StatusChanges     Status = "changes" // all are made, some have changes that are not applied
+	StatusApplied     Status = "applied" // all that changed is applied
+	StatusNothing     Status = "nothing" // no project is affected, or no plan has changes
 )
 
 // Tally counts projects by state.
 type Tally struct {
-	Affected  int // all but deleted ones
-	Changing  int
-	Unchanged int
-	Failed    int // refused ones too
-	Queued    int
-	Planning  int
-	Deleted   int
+	Affected    int // all but deleted ones
+	Changing    int // with changes that are not applied
+	Unchanged   int
+	Failed      int // their plans; refused ones too
+	Queued      int
+	Planning    int
+	Deleted     int
+	Applying    int
+	Applied     int
+	ApplyFailed int
+	Alarmed     int // outcome unknown, or state kept
 }
-
-// Row is one project.
-type Row struct {
-	Record workflow.ProjectRecord
-	Plan   *workflow.Plan // nil while there is none
-	State  workflow.ProjectState
-	Counts workflow.Counts
-	// WaitsFor is what must happen before this project moves on, sentences. Empty: nothing.
-	WaitsFor []string
-	RunURL   string
-}
-
-// Name is the project's name.
-func (r Row) Name() string { return r.Record.Project.Name }
 
 // Group is projects with the same changes.
 type Group struct {
@@ -89,12 +89,14 @@ type Group struct {
 	Counts  workflow.Counts
 	Drift   []workflow.Change
 	Checks  []string
+	Word    string // "applying" or "applied"; "" while nothing began to apply it
 }
 
 // Failure is projects that failed in the same way.
 type Failure struct {
 	Rows        []Row
-	Word        string // "plan failed", "plan timed out", "refused", ...
+	Word        string // "plan failed", "plan timed out", "apply failed", "refused", ...
+	Part        string // how much of a failed apply was carried out, a sentence
 	Reason      string
 	Diagnostics []workflow.Diagnostic
 }
@@ -109,15 +111,11 @@ func (f Failure) Told() bool {
 	return false
 }
 
-// Said is a sentence with the projects it is about; none: the whole pull.
+// Said is a sentence with the projects it is about; none: the whole pull. Mend
+// says who can do something about it, "" where there is nothing to say.
 type Said struct {
-	Text     string
-	Projects []string
-}
-
-// Command is something a person may write next.
-type Command struct {
-	Why, Text string
+	Text, Mend string
+	Projects   []string
 }
 
 // Read makes the model of a pull.
@@ -129,63 +127,17 @@ func Read(v workflow.PullView, l Links) Model {
 	m.Status = statusOf(v, m.Tally)
 	slices.SortStableFunc(m.Rows, byRisk)
 	slices.SortStableFunc(m.Unchanged, func(a, b Row) int { return cmp.Compare(a.Name(), b.Name()) })
+	m.Alarms = alarmsOf(append(pastRows(v, l), m.Rows...), l)
 	m.Failures = failuresOf(m.Rows)
 	m.Groups = groupsOf(m.Rows)
 	for _, r := range slices.Concat(m.Rows, m.Unchanged) {
 		m.remark(r)
+		m.gated(v, r)
 	}
 	m.Verdict = verdict(v, m)
 	m.Title = titleOf(v, m)
 	m.Commands = commandsFor(v, m, l)
 	return m
-}
-
-// RowOf is one project of a pull.
-func RowOf(v workflow.PullView, p workflow.ProjectRecord, l Links) Row {
-	r := Row{Record: p, Plan: v.PlanOf(p), State: p.State()}
-	if r.Plan != nil {
-		r.Counts = r.Plan.Counts
-	} else if p.Run != nil {
-		r.Counts = p.Run.Counts
-	}
-	if p.Run != nil {
-		r.RunURL = l.Run(p.Run.ID)
-	}
-	r.WaitsFor = waitsFor(p, r)
-	return r
-}
-
-// waitsFor says what a project waits for, as far as that is so in its state.
-func waitsFor(p workflow.ProjectRecord, r Row) []string {
-	switch r.State {
-	case workflow.StateQueued:
-		if p.Run != nil && p.Run.Waiting != "" {
-			return []string{p.Run.Waiting}
-		}
-		return []string{"a free worker"}
-	case workflow.StatePlanning:
-		if p.Run != nil && p.Run.Interrupt != "" {
-			return []string{"its plan to stop: " + p.Run.Interrupt}
-		}
-		return []string{"its plan"}
-	case workflow.StatePlanFailed:
-		return []string{"a plan that succeeds"}
-	case workflow.StateRefused:
-		return []string{"a mend: " + p.Project.Refused}
-	case workflow.StatePlanned:
-		if len(p.Upstream) > 0 {
-			return []string{fmt.Sprintf("%s, which changes too: this plan is provisional", list(ticked(p.Upstream)))}
-		}
-	}
-	return nil
-}
-
-func ticked(names []string) []string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = "`" + strings.ReplaceAll(n, "`", "'") + "`"
-	}
-	return out
 }
 
 func (m *Model) add(r Row) {
@@ -195,20 +147,31 @@ func (m *Model) add(r Row) {
 		return
 	}
 	m.Tally.Affected++
+	if r.Open {
+		m.Tally.Changing++
+		m.Counts = m.Counts.Plus(r.Counts)
+	}
+	t := &m.Tally
 	switch r.State {
 	case workflow.StateNoChanges:
-		m.Tally.Unchanged++
+		t.Unchanged++
 		m.Unchanged = append(m.Unchanged, r)
 		return
 	case workflow.StatePlanned:
-		m.Tally.Changing++
-		m.Counts = m.Counts.Plus(r.Counts)
 	case workflow.StatePlanning:
-		m.Tally.Planning++
+		t.Planning++
 	case workflow.StateQueued:
-		m.Tally.Queued++
+		t.Queued++
+	case workflow.StateApplying:
+		t.Applying++
+	case workflow.StateApplied:
+		t.Applied++
+	case workflow.StateApplyFailed:
+		t.ApplyFailed++
+	case workflow.StateUnknown, workflow.StateErrored:
+		t.Alarmed++
 	default:
-		m.Tally.Failed++
+		t.Failed++
 	}
 	m.Rows = append(m.Rows, r)
 }
@@ -223,40 +186,16 @@ func statusOf(v workflow.PullView, t Tally) Status {
 		return StatusPlanning
 	case t.Failed > 0:
 		return StatusFailed
+	case t.ApplyFailed+t.Alarmed > 0:
+		return StatusApplyFailed
+	case t.Applying > 0:
+		return StatusApplying
 	case t.Changing > 0:
 		return StatusChanges
+	case t.Applied > 0:
+		return StatusApplied
 	}
 	return StatusNothing
-}
-
-// rank orders the rows: what needs a person's eyes comes first.
-func rank(r Row) int {
-	switch {
-	case r.State == workflow.StatePlanFailed || r.State == workflow.StateRefused:
-		return 0
-	case r.State == workflow.StatePlanned && r.Counts.Destroy > 0:
-		return 1
-	case r.State == workflow.StatePlanned && r.Counts.Replace > 0:
-		return 2
-	case r.State == workflow.StatePlanned:
-		return 3
-	case r.State == workflow.StatePlanning:
-		return 4
-	case r.State == workflow.StateQueued:
-		return 5
-	}
-	return 6
-}
-
-func byRisk(a, b Row) int {
-	return cmp.Or(
-		cmp.Compare(rank(a), rank(b)),
-		cmp.Compare(b.Counts.Destroy, a.Counts.Destroy),
-		cmp.Compare(b.Counts.Replace, a.Counts.Replace),
-		cmp.Compare(b.Counts.Change, a.Counts.Change),
-		cmp.Compare(b.Counts.Add, a.Counts.Add),
-		cmp.Compare(a.Name(), b.Name()),
-	)
 }
 
 // actionOrder is the order in which actions are listed: the greatest risk first.
@@ -284,17 +223,22 @@ func ByRisk(changes []workflow.Change) []workflow.Change {
 
 func groupsOf(rows []Row) []Group {
 	var groups []Group
-	byHash := map[string]int{}
+	by := map[string]int{}
 	for _, r := range rows {
-		if r.State != workflow.StatePlanned || r.Plan == nil {
+		word := ""
+		if r.State == workflow.StateApplying || r.State == workflow.StateApplied {
+			word = string(r.State)
+		}
+		if r.Plan == nil || len(r.Plan.Changes) == 0 || !r.Open && word == "" {
 			continue
 		}
-		if i, ok := byHash[r.Plan.ChangesHash]; ok && r.Plan.ChangesHash != "" {
+		key := word + " " + r.Plan.ChangesHash
+		if i, ok := by[key]; ok && r.Plan.ChangesHash != "" {
 			groups[i].Rows = append(groups[i].Rows, r)
 			continue
 		}
-		byHash[r.Plan.ChangesHash] = len(groups)
-		groups = append(groups, Group{Rows: []Row{r}, Changes: ByRisk(r.Plan.Changes), Counts: r.Counts, Drift: r.Plan.Drift, Checks: r.Plan.Checks})
+		by[key] = len(groups)
+		groups = append(groups, Group{Rows: []Row{r}, Changes: ByRisk(r.Plan.Changes), Counts: r.Plan.Counts, Drift: r.Plan.Drift, Checks: r.Plan.Checks, Word: word})
 	}
 	return groups
 }
@@ -303,13 +247,8 @@ func failuresOf(rows []Row) []Failure {
 	var out []Failure
 	byText := map[string]int{}
 	for _, r := range rows {
-		var f Failure
-		switch run := r.Record.Run; {
-		case r.State == workflow.StateRefused:
-			f = Failure{Word: "refused", Reason: r.Record.Project.Refused}
-		case r.State == workflow.StatePlanFailed && run != nil:
-			f = Failure{Word: failureWord(run.Outcome), Reason: run.Reason, Diagnostics: run.Diagnostics}
-		default:
+		f, ok := failureOf(r)
+		if !ok {
 			continue
 		}
 		key := failureKey(f, r.Record.Project.Dir)
@@ -324,10 +263,24 @@ func failuresOf(rows []Row) []Failure {
 	return out
 }
 
+func failureOf(r Row) (f Failure, ok bool) {
+	switch run, apply := r.Record.Run, r.Record.Apply; {
+	case r.State == workflow.StateRefused:
+		return Failure{Word: "refused", Reason: r.Record.Project.Refused}, true
+	case r.State == workflow.StatePlanFailed && run != nil:
+		return Failure{Word: failureWord(run.Outcome), Reason: run.Reason, Diagnostics: run.Diagnostics}, true
+	case r.State == workflow.StateApplyFailed && apply != nil:
+		return Failure{Word: "apply failed", Part: partSentence(apply.Apply), Reason: apply.Reason, Diagnostics: apply.Diagnostics}, true
+	case r.State == workflow.StateErrored && apply != nil && len(apply.Diagnostics) > 0:
+		return Failure{Word: "the state could not be stored", Part: partSentence(apply.Apply), Diagnostics: apply.Diagnostics}, true
+	}
+	return f, false
+}
+
 // failureKey is the same for failures that differ only in the project's directory.
 func failureKey(f Failure, dir string) string {
 	var b strings.Builder
-	b.WriteString(f.Word + "\x00" + f.Reason)
+	b.WriteString(f.Word + "\x00" + f.Part + "\x00" + f.Reason)
 	for _, d := range f.Diagnostics {
 		d.Position.File = strings.TrimPrefix(d.Position.File, dir+"/")
 		fmt.Fprintf(&b, "\x00%+v", d)
@@ -399,44 +352,6 @@ func addSaid(out []Said, text, project string) []Said {
 		return out
 	}
 	return append(out, Said{Text: text, Projects: []string{project}})
-}
-
-func commandsFor(v workflow.PullView, m Model, l Links) []Command {
-	if v.Pull.Number == 0 {
-		return nil
-	}
-	var failed []string
-	for _, f := range m.Failures {
-		if f.Word == "refused" {
-			continue
-		}
-		for _, r := range f.Rows {
-			failed = append(failed, r.Name())
-		}
-	}
-	again := Command{Why: "to plan again", Text: l.command("plan")}
-	switch {
-	case m.Status == StatusUnknown:
-		return nil
-	case m.Status == StatusTrouble:
-		if v.Trouble.Kind != workflow.TroubleFailed || strings.Contains(strings.Join(v.Trouble.Sentences, " "), "`"+again.Text+"`") {
-			return nil // a push mends it, or the sentences say who can
-		}
-		return []Command{again}
-	case m.Status == StatusPlanning:
-		return []Command{{Why: "to see what each project waits for", Text: l.command("status")}}
-	case len(failed) == 1:
-		return []Command{{Why: "to plan the failed project again", Text: l.command("plan -p " + Quote(failed[0]))}}
-	case len(failed) > 1 && len(failed) <= 5:
-		words := make([]string, len(failed))
-		for i, n := range failed {
-			words[i] = "-p " + Quote(n)
-		}
-		return []Command{{Why: "to plan the failed projects again", Text: l.command("plan " + strings.Join(words, " "))}}
-	case m.Tally.Affected > 0:
-		return []Command{again}
-	}
-	return nil
 }
 
 // OptionsText is the plan mode as a command takes it, "" for a plain plan.

@@ -25,7 +25,7 @@ var htmlFiles embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"parts": sentenceParts, "place": Place, "clean": Clean, "mark": markClass, "short": short, "number": Number, "fingerprint": shortFingerprint,
-	"unnamed": unnamed, "repoPath": RepoPath, "runPath": RunPath, "projectPath": ProjectPath, "runClass": runClass, "runWord": runWord, "took": Took,
+	"unnamed": unnamed, "repoPath": RepoPath, "runPath": RunPath, "projectPath": ProjectPath, "runClass": runClass, "runWord": runWord, "took": Took, "sentence": sentence,
 }).ParseFS(htmlFiles, "html/*.html"))
 
 // Head is what all pages have.
@@ -64,7 +64,13 @@ type RepoPage struct {
 	Repo   workflow.Repo
 	Pulls  []PullLine
 	Matrix Matrix
+	Holds  []Hold // all locks of the repository
 	Events []workflow.Event
+}
+
+// PullURL is the path of a pull of the same repository.
+func (p RepoPage) PullURL(number int) string {
+	return PullPath(workflow.Pull{Repo: p.Repo, Number: number})
 }
 
 // PullPage is the page of a pull.
@@ -79,6 +85,11 @@ type PullPage struct {
 	BaseSHA  string // of which the plans are
 	When     string // when and with what they were made
 	ForgeURL string
+}
+
+// PullURL is the path of a pull of the same repository.
+func (p PullPage) PullURL(number int) string {
+	return PullPath(workflow.Pull{Repo: p.View.Pull.Repo, Number: number})
 }
 
 // ShownGroup is a group with the changes that the page shows.
@@ -106,6 +117,8 @@ type ProjectPage struct {
 	Head     Head
 	Repo     workflow.Repo
 	Name     string
+	Lock     *Hold  // nil: nobody holds it
+	Says     string // what is special about it now, a sentence: its last apply was never merged
 	Runs     []workflow.Run
 	OlderURL string
 }
@@ -121,6 +134,7 @@ type RunPage struct {
 	Run                  workflow.Run
 	Plan                 *workflow.Plan
 	Options, Tool        string
+	Apply                *ApplyPart // of an apply; nil for other runs
 	PullURL              string
 	Steps                []Step
 	Failed               bool
@@ -131,6 +145,20 @@ type RunPage struct {
 	Later                int
 	Log                  template.HTML // of [LogHTML]
 	LogCut               bool
+}
+
+// ApplyPart is what a run's page says of an apply.
+type ApplyPart struct {
+	Order   *workflow.ApplyOrder
+	PlanURL string
+	Part    string // how much of it was carried out, a sentence, "" where that is not known
+	Alarm   *Alarm
+	Facts   []Fact // of the authorisation: what was confirmed before it started
+}
+
+// Fact is one line of a table.
+type Fact struct {
+	Name, Value string // the value is for [Prose]
 }
 
 // Step is one point in a run's life.
@@ -257,6 +285,14 @@ func runWord(r workflow.Run) string {
 	switch {
 	case r.State != workflow.RunFinished:
 		return string(r.State)
+	case r.Kind == workflow.RunApply && r.Apply != nil && r.Apply.ErroredState != "":
+		return "state kept"
+	case r.Kind == workflow.RunApply && r.Outcome == workflow.OutcomeSucceeded:
+		return "applied"
+	case r.Kind == workflow.RunVerify && r.Outcome == workflow.OutcomeSucceeded && r.NoChanges:
+		return "converged"
+	case r.Kind == workflow.RunVerify && r.Outcome == workflow.OutcomeSucceeded:
+		return "changes left"
 	case r.Outcome == workflow.OutcomeSucceeded && r.NoChanges:
 		return "no changes"
 	case r.Outcome == workflow.OutcomeSucceeded:
@@ -269,6 +305,10 @@ func runClass(r workflow.Run) string {
 	switch {
 	case r.State != workflow.RunFinished:
 		return string(r.State)
+	case r.Kind == workflow.RunApply && (r.Outcome == workflow.OutcomeUnknown || r.Apply != nil && r.Apply.ErroredState != ""):
+		return "failed"
+	case r.Kind == workflow.RunApply && r.Outcome == workflow.OutcomeSucceeded:
+		return "applied"
 	case r.Outcome == workflow.OutcomeSucceeded && r.NoChanges:
 		return "no_changes"
 	case r.Outcome == workflow.OutcomeSucceeded:

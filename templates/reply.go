@@ -1,66 +1,79 @@
 package templates
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Reply is a comment that answers a command. It starts with [ReplyMarker] and the
-// key's [KeyMarker], and has at most [MaxComment] bytes.
+// Reply is a comment that answers a command, or tells one person that something
+// ended. It starts with [ReplyMarker] and the key's [KeyMarker], and has at most
+// [MaxComment] bytes. Who asked is mentioned where an apply ended: edits of the
+// summary notify nobody.
 func Reply(r workflow.Reply, v workflow.PullView, l Links) string {
 	head := ReplyMarker + "\n" + KeyMarker(r.Key) + "\n"
 	switch r.Kind {
-	case "status":
+	case workflow.ReplyStatus:
 		return head + statusReply(v, l, MaxComment-len(head))
-	case "help":
+	case workflow.ReplyHelp:
 		return head + helpReply(r, l)
 	}
-	var b strings.Builder
-	b.WriteString(head)
-	for i, s := range r.Text {
-		text := Prose(cutRunes(s, 1500))
-		if i == 0 && r.To.Login != "" {
-			text = "**" + Escape(r.To.Login) + "**: " + text
-		}
-		if b.Len()+len(text) > MaxComment-500 {
-			break
-		}
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString(text + "\n")
+	w := replyWriter{writer: writer{view: v, model: Read(v, l), links: l}, reply: r}
+	body := w.sentences() + w.items()
+	body = strings.TrimPrefix(body, "\n") + w.then()
+	if r.Kind == workflow.ReplyUnknown && len(r.Items) == 0 {
+		body += "\n" + Code(l.command("help")) + " lists the commands.\n"
 	}
-	if r.Kind == "unknown" {
-		b.WriteString("\n" + Code(l.command("help")) + " lists the commands.\n")
-	}
-	return b.String()
+	return head + body
 }
 
 // statusReply is every project, what it waits for and the next command.
 func statusReply(v workflow.PullView, l Links, limit int) string {
 	w := writer{view: v, model: Read(v, l), links: l}
 	w.model.Rows = append(w.model.Rows, w.model.Unchanged...)
-	if w.model.Status == StatusPlanning { // the command it would name is this one
+	if w.model.Status == StatusPlanning || w.model.Status == StatusApplying { // the command it would name is this one
 		w.model.Commands = nil
 	}
-	head := w.verdict() + w.trouble(8000)
-	tail := w.next() + w.footer()
+	w.model.Commands = slices.DeleteFunc(w.model.Commands, func(c Command) bool { return c.Text == l.command("status") })
+	head := w.verdict() + w.trouble(8000) + w.alarms(8000)
+	tail := w.said("What is missing", w.model.Missing, limit/6) + w.standing(limit/6) + w.next() + w.footer()
 	return head + w.table(limit-len(head)-len(tail)) + tail
 }
 
+// helpLines are the commands, in the order of a pull's life. The second field follows the prefix.
+var helpLines = []struct {
+	verb       workflow.Verb
+	rest, does string
+}{
+	{workflow.VerbPlan, "plan", "plans the affected projects again"},
+	{workflow.VerbPlan, "plan -p NAME", "plans this project, also one that is not affected; `-p` may be repeated, and `*` stands for any part of a name"},
+	{workflow.VerbPlan, "plan -d DIR", "plans the projects in a directory"},
+	{workflow.VerbPlan, "plan -e ENVIRONMENT", "plans the projects of an environment"},
+	{workflow.VerbPlan, "plan -w WORKSPACE", "plans the projects with this Terraform workspace"},
+	{workflow.VerbPlan, "plan --all", "plans every project of the repository"},
+	{workflow.VerbApprove, "approve", "approves the plans that the summary showed when you wrote this"},
+	{workflow.VerbApprove, "approve -p NAME@FINGERPRINT", "approves exactly this plan"},
+	{workflow.VerbUnapprove, "unapprove", "takes your approvals back"},
+	{workflow.VerbApply, "apply", "applies the plans that nothing stands in the way of, and says what does for the others; `-p`, `-d`, `-e` and `-w` choose"},
+	{workflow.VerbLock, "lock -p NAME", "claims a project for this pull request"},
+	{workflow.VerbUnlock, "unlock", "releases this pull request's locks; `-p` chooses"},
+	{workflow.VerbCancel, "cancel", "drops queued runs and interrupts running plans"},
+	{workflow.VerbCancel, "cancel --apply", "interrupts a running apply, too: what it has begun it ends"},
+	{workflow.VerbResolve, "resolve -p NAME --outcome applied", "says how an apply ended that nobody knows the end of; or `failed`"},
+	{workflow.VerbStatus, "status", "writes a comment with every project and what it waits for"},
+	{workflow.VerbHelp, "help", "writes this"},
+}
+
 func helpReply(r workflow.Reply, l Links) string {
-	cmd := func(rest, what string) string { return "| " + CodeCell(l.command(rest)) + " | " + what + " |\n" }
 	var b strings.Builder
 	b.WriteString("Commands stand in the first line of a new comment.\n\n| Command | Does |\n| --- | --- |\n")
-	b.WriteString(cmd("plan", "plans the affected projects again"))
-	b.WriteString(cmd("plan -p NAME", "plans this project, also one that is not affected; `-p` may be repeated, and `*` stands for any part of a name"))
-	b.WriteString(cmd("plan -d DIR", "plans the projects in a directory"))
-	b.WriteString(cmd("plan -e ENVIRONMENT", "plans the projects of an environment"))
-	b.WriteString(cmd("plan -w WORKSPACE", "plans the projects with this Terraform workspace"))
-	b.WriteString(cmd("plan --all", "plans every project of the repository"))
-	b.WriteString(cmd("status", "writes a comment with every project and what it waits for"))
-	b.WriteString(cmd("help", "writes this"))
+	for _, h := range helpLines {
+		if r.May != nil && !slices.Contains(r.May, h.verb) {
+			continue
+		}
+		b.WriteString("| " + CodeCell(l.command(h.rest)) + " | " + h.does + " |\n")
+	}
 	for _, s := range r.Text {
 		b.WriteString("\n" + Prose(cutRunes(s, 1000)) + "\n")
 		if b.Len() > MaxComment/2 {
@@ -68,4 +81,111 @@ func helpReply(r workflow.Reply, l Links) string {
 		}
 	}
 	return b.String()
+}
+
+// replyWriter writes the replies that are sentences and a list of projects.
+type replyWriter struct {
+	writer
+	reply workflow.Reply
+}
+
+// leads are the first words of replies that bring none of their own.
+var leads = map[string]string{
+	workflow.ReplyApproved: "Approved.", workflow.ReplyUnapproved: "Your approvals are taken back.", workflow.ReplyApplied: "Applied.",
+	workflow.ReplyApplyFailed: "The apply failed.", workflow.ReplyApplyUnknown: "Nobody knows how the apply ended.", workflow.ReplyUnknown: "Nobody knows how the apply ended.",
+	workflow.ReplyLocked: "Locked.", workflow.ReplyUnlocked: "Unlocked.", workflow.ReplyCancelled: "Cancelled.", workflow.ReplyResolved: "Recorded.",
+	workflow.ReplyClosed: "This was applied and never merged.", workflow.ReplyFreed: "What this pull request waited for is free.",
+	workflow.ReplyRefused: "Nothing was done.", workflow.ReplyMerge: "It could not be merged by itself.",
+}
+
+// sentences are the reply's own, addressed to who asked.
+func (w replyWriter) sentences() string {
+	text := w.reply.Text
+	if len(text) == 0 {
+		text = []string{w.lead()}
+	}
+	var b strings.Builder
+	for i, s := range text {
+		s = Prose(cutRunes(s, 1500))
+		if i == 0 {
+			s = w.address() + s
+		}
+		if b.Len()+len(s) > MaxComment/2 {
+			break
+		}
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(s + "\n")
+	}
+	return b.String()
+}
+
+// lead is the first sentence for a list: that nothing, or not all, of it was done is said, too.
+func (w replyWriter) lead() string {
+	items := w.reply.Items
+	undone := len(items)
+	for _, it := range items {
+		if it.Done {
+			undone--
+		}
+	}
+	verb := pastOf[w.reply.Kind]
+	switch {
+	case verb != "" && undone == len(items):
+		return "Nothing was " + verb + "."
+	case w.reply.Kind == workflow.ReplyRefused && slices.ContainsFunc(items, func(it workflow.ReplyItem) bool { return len(it.Missing) > 0 }):
+		return plural(undone, "This plan is not applied. All that is missing:", "These plans are not applied. All that is missing:")
+	case w.reply.Kind == workflow.ReplyApplied && undone > 0 && len(items) > 1:
+		n := len(items) - undone
+		return Number(n) + " of " + Number(len(items)) + " plans " + plural(n, "is", "are") + " applied."
+	case w.reply.Kind == workflow.ReplyApplyFailed && len(items) > 1:
+		return Number(undone) + " of " + Number(len(items)) + " applies failed."
+	}
+	return leads[w.reply.Kind]
+}
+
+// pastOf is what is said of each project of such a reply, or that it was not.
+var pastOf = map[string]string{workflow.ReplyApproved: "approved", workflow.ReplyLocked: "locked", workflow.ReplyUnlocked: "unlocked"}
+
+// login is what GitHub allows in the name of a person or an App.
+func login(s string) bool {
+	for _, c := range s {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 100
+}
+
+// address names who is spoken to; where something ended, as a mention, so that GitHub tells them.
+func (w replyWriter) address() string {
+	to := w.reply.To
+	if to.Login == "" {
+		return ""
+	}
+	switch w.reply.Kind {
+	case workflow.ReplyApplied, workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown, workflow.ReplyFreed, workflow.ReplyMerge:
+		if !to.Bot && login(to.Login) {
+			return "@" + to.Login + " "
+		}
+	}
+	return "**" + Escape(to.Login) + "**: "
+}
+
+// then says what comes next after an apply's end.
+func (w replyWriter) then() string {
+	switch w.reply.Kind {
+	case workflow.ReplyApplied, workflow.ReplyApproved, workflow.ReplyFreed:
+		return w.next()
+	case workflow.ReplyApplyFailed:
+		return w.alarms(8000) + w.next()
+	case workflow.ReplyApplyUnknown:
+		return w.alarms(8000)
+	case workflow.ReplyUnknown:
+		if len(w.reply.Items) > 0 {
+			return w.alarms(8000)
+		}
+	}
+	return ""
 }

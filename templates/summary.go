@@ -13,12 +13,12 @@ import (
 // then the table by row, and what is left out is counted.
 func Summary(v workflow.PullView, l Links) string {
 	w := writer{view: v, model: Read(v, l), links: l}
-	head := SummaryMarker + "\n" + w.verdict() + w.trouble(8000)
+	head := SummaryMarker + "\n" + w.verdict() + w.trouble(8000) + w.alarms(8000)
 	tail := w.footer()
 	next := w.next()
 	rest := MaxComment - len(head) - len(tail) - len(next)
 
-	said := w.said("What else these plans run", w.model.Hidden, rest/10)
+	said := w.standing(rest/10) + w.said("What else these plans run", w.model.Hidden, rest/10)
 	remarks := w.said("Warnings", w.model.Warnings, rest/12) + w.said("Notes", w.model.Notes, rest/12)
 	unchanged := w.unchanged(rest / 12)
 	rest -= len(said) + len(remarks) + len(unchanged)
@@ -113,8 +113,8 @@ func (w writer) row(r Row, links bool) string {
 	if r.RunURL != "" && links {
 		plan = "[" + plan + "](" + r.RunURL + ")"
 	}
-	waits := make([]string, len(r.WaitsFor))
-	for i, s := range r.WaitsFor {
+	waits := make([]string, len(r.Short))
+	for i, s := range r.Short {
 		waits[i] = ProseCell(cutRunes(s, 200))
 	}
 	return fmt.Sprintf("| %s | %d | %d | %d | %d | %s | %s | %s |\n", CodeCell(cutRunes(r.Name(), 120)), r.Counts.Add, r.Counts.Change, r.Counts.Replace,
@@ -129,16 +129,10 @@ func linkWord(s workflow.ProjectState) string {
 		return "log"
 	case workflow.StateQueued:
 		return "run"
+	case workflow.StateApplying, workflow.StateApplied, workflow.StateUnknown, workflow.StateErrored:
+		return "apply"
 	}
 	return "plan"
-}
-
-// Word is the project's state in words.
-func (r Row) Word() string {
-	if r.State == workflow.StatePlanFailed && r.Record.Run != nil {
-		return failureWord(r.Record.Run.Outcome)
-	}
-	return strings.ReplaceAll(string(r.State), "_", " ")
 }
 
 func statesOf(rows []Row) string {
@@ -219,6 +213,9 @@ func (w writer) said(title string, list []Said, limit int) string {
 	b.WriteString(head)
 	for i, s := range list {
 		line := "- " + Prose(cutRunes(sentence(s.Text), 400))
+		if s.Mend != "" {
+			line += " " + Prose(cutRunes(sentence(s.Mend), 400))
+		}
 		if len(s.Projects) > 0 {
 			line += " (" + w.about(s.Projects) + ")"
 		}

@@ -1,7 +1,9 @@
 package templates
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -26,27 +28,175 @@ func verdict(v workflow.PullView, m Model) []Span {
 	case StatusPlanning:
 		s = append(s, Span{progress(m.Tally), false})
 		if m.Tally.Failed+m.Tally.Changing > 0 {
-			s = append(s, Span{" So far ", false})
+			s = append(s, Span{" So far", false})
 		}
 	}
+	add := func(text string, bold bool) {
+		if text != "" {
+			s = append(s, Span{space(s), false}, Span{text, bold})
+		}
+	}
+	for _, a := range m.Alarms[:min(len(m.Alarms), 3)] {
+		add(a.Title, true)
+	}
+	add(applyFailed(m), true)
 	if m.Tally.Failed > 0 {
-		s = append(s, Span{failed(m), true})
-		if m.Tally.Changing > 0 {
-			s = append(s, Span{" ", false})
-		}
+		add(failed(m), true)
 	}
+	add(applying(m), false)
+	add(applied(v, m), false)
 	switch {
 	case m.Tally.Changing > 0:
-		s = append(s, changing(m)...)
+		s = append(append(s, Span{space(s), false}), changing(m)...)
+		add(applyWaits(m), false)
 	case m.Status == StatusNothing && m.Tally.Affected > 0:
-		s = append(s, Span{nothingChanges(m.Tally), false})
+		add(nothingChanges(m.Tally), false)
 	case m.Status == StatusNothing && m.Tally.Deleted == 0:
-		s = append(s, Span{"No project is affected.", false})
+		add("No project is affected.", false)
 	}
 	if m.Tally.Deleted > 0 {
-		s = append(s, Span{space(s) + deleted(m.Tally), false})
+		add(deleted(m.Tally), false)
 	}
 	return s
+}
+
+// rowsIn are the rows in a state.
+func rowsIn(m Model, state workflow.ProjectState) []Row {
+	var out []Row
+	for _, r := range m.Rows {
+		if r.State == state {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// someNames lists the rows' names when they are few, else "".
+func someNames(rows []Row) string {
+	if len(rows) > 3 {
+		return ""
+	}
+	names := make([]string, len(rows))
+	for i, r := range rows {
+		names[i] = r.Name()
+	}
+	return list(ticked(names))
+}
+
+func applyFailed(m Model) string {
+	rows := rowsIn(m, workflow.StateApplyFailed)
+	switch len(rows) {
+	case 0:
+		return ""
+	case 1:
+		s := "The apply of " + code(rows[0].Name()) + " failed"
+		if part := partSentence(rows[0].Apply()); part != "" {
+			return s + ": " + part
+		}
+		return s + "."
+	}
+	s := Number(len(rows)) + " applies failed"
+	if names := someNames(rows); names != "" {
+		s += ": " + names
+	}
+	return s + "."
+}
+
+func applying(m Model) string {
+	rows := rowsIn(m, workflow.StateApplying)
+	if len(rows) == 0 {
+		return ""
+	}
+	if names := someNames(rows); names != "" {
+		return "Applying " + names + "."
+	}
+	return "Applying " + Number(len(rows)) + " projects."
+}
+
+// applied says how many of the projects that change are applied.
+func applied(v workflow.PullView, m Model) string {
+	t := m.Tally
+	if t.Applied == 0 {
+		return ""
+	}
+	all := t.Applied
+	for _, r := range m.Rows {
+		if r.Open || r.State == workflow.StateApplying || r.State == workflow.StateApplyFailed && !r.Open || r.State == workflow.StateUnknown || r.State == workflow.StateErrored {
+			all++
+		}
+	}
+	s := fmt.Sprintf("%s of %s %s applied.", Number(t.Applied), count(all, "changing project", "changing projects"), plural(t.Applied, "is", "are"))
+	if t.Applied < all || m.Status != StatusApplied {
+		return s
+	}
+	s = count(all, "project is", "projects are") + " applied, with all their changes."
+	if all == 1 {
+		s = code(rowsIn(m, workflow.StateApplied)[0].Name()) + " is applied, with all its changes."
+	}
+	if m.Verifying() {
+		return s + " A fresh plan now shows whether anything is left."
+	}
+	switch v.Pull.State {
+	case workflow.PullClosed:
+		s += " The pull request was closed and never merged."
+	case workflow.PullOpen:
+		s += " It can be merged; until then " + plural(all, "the project stays", "they stay") + " locked."
+	}
+	return s
+}
+
+// Verifying reports that a plan after an apply is still being made.
+func (m Model) Verifying() bool {
+	return slices.ContainsFunc(m.Rows, func(r Row) bool {
+		return r.State == workflow.StateApplied && r.Record.Verify != nil && r.Record.Verify.State != workflow.RunFinished
+	})
+}
+
+// applyWaits says what the plans with changes wait for, "Apply waits for 1 approval.";
+// "" while nobody has asked the gate, or nothing is missing.
+func applyWaits(m Model) string {
+	var waiting []Row
+	for _, r := range m.Rows {
+		if r.Open && r.lacks() {
+			waiting = append(waiting, r)
+		}
+	}
+	if len(waiting) == 0 {
+		return ""
+	}
+	what, words := "Apply", lacking(waiting)
+	if len(waiting) == 1 && m.Tally.Changing > 1 {
+		what = "The apply of " + code(waiting[0].Name())
+	}
+	if len(words) > 3 {
+		words = append(words[:2:2], Number(len(words)-2)+" more")
+	}
+	return what + " waits for " + list(words) + "."
+}
+
+// lacking is what plans with changes lack, in a few words each, in the gate's order.
+func lacking(rows []Row) []string {
+	type lack struct {
+		rank int
+		word string
+	}
+	var all []lack
+	for _, r := range rows {
+		for i, n := range r.Needs {
+			l := lack{needRank(n), r.Short[i]}
+			if r.Open && n != "" && !slices.Contains(all, l) {
+				all = append(all, l)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b lack) int { return cmp.Compare(a.rank, b.rank) })
+	var words []string
+	for _, l := range all {
+		if !slices.Contains(words, l.word) {
+			words = append(words, l.word)
+		}
+	}
+	return words
 }
 
 func space(s []Span) string {
@@ -73,10 +223,14 @@ func failed(m Model) string {
 	refused := 0
 	for _, f := range m.Failures {
 		for _, r := range f.Rows {
-			names = append(names, ticked([]string{r.Name()})...)
-			if r.State == workflow.StateRefused {
+			switch r.State {
+			case workflow.StateRefused:
 				refused++
+			case workflow.StatePlanFailed:
+			default:
+				continue // its plan did not fail
 			}
+			names = append(names, code(r.Name()))
 		}
 	}
 	which := ""
@@ -170,7 +324,7 @@ func boldCounts(c workflow.Counts, replaced, destroyed string) []Span {
 func where(m Model, of func(workflow.Counts) int) string {
 	by := map[string]int{}
 	for _, r := range m.Rows {
-		if n := of(r.Counts); n > 0 && r.State == workflow.StatePlanned {
+		if n := of(r.Counts); n > 0 && r.Open {
 			by[r.Record.Project.Environment] += n
 		}
 	}
@@ -254,6 +408,8 @@ func titleOf(v workflow.PullView, m Model) string {
 		if m.Tally.Changing > 0 {
 			s += "; " + CountsText(m.Counts)
 		}
+	case StatusApplyFailed, StatusApplying, StatusApplied:
+		s = applyTitle(m)
 	case StatusChanges:
 		s = fmt.Sprintf("%s of %s: %s", Number(m.Tally.Changing), count(m.Tally.Affected, "project", "projects"), CountsText(m.Counts))
 	default:
@@ -266,6 +422,56 @@ func titleOf(v workflow.PullView, m Model) string {
 		}
 	}
 	return Title(s)
+}
+
+// applyTitle is what happens to plans that somebody began to apply.
+func applyTitle(m Model) string {
+	t := m.Tally
+	for _, a := range m.Alarms {
+		if a.Row.State == workflow.StateUnknown {
+			return "Outcome unknown: the apply of " + a.Row.Name()
+		}
+	}
+	switch {
+	case len(m.Alarms) > 0:
+		return strings.TrimSuffix(m.Alarms[0].Title, ".")
+	case t.ApplyFailed > 0:
+		return strings.TrimSuffix(applyFailed(m), ".")
+	case t.Applying > 0:
+		return strings.TrimSuffix(applying(m), ".")
+	}
+	counts := workflow.Counts{}
+	for _, r := range rowsIn(m, workflow.StateApplied) {
+		counts = counts.Plus(r.Counts)
+	}
+	s := count(t.Applied, "project is", "projects are") + " applied"
+	if m.Verifying() {
+		s += ", looking whether anything is left"
+	}
+	if counts.Zero() {
+		return s
+	}
+	return s + ": " + countsDone(counts)
+}
+
+// countsDone is a plan's numbers once it is applied: "3 added, 1 destroyed".
+func countsDone(c workflow.Counts) string {
+	var out []string
+	for _, w := range []struct {
+		n    int
+		word string
+	}{{c.Add, "added"}, {c.Change, "changed"}, {c.Replace, "replaced"}, {c.Destroy, "destroyed"}, {c.Import, "imported"}, {c.Move, "moved"}, {c.Forget, "forgotten"}} {
+		if w.n > 0 {
+			out = append(out, Number(w.n)+" "+w.word)
+		}
+	}
+	if c.Outputs > 0 {
+		out = append(out, count(c.Outputs, "output changed", "outputs changed"))
+	}
+	if c.Actions > 0 {
+		out = append(out, count(c.Actions, "action invoked", "actions invoked"))
+	}
+	return strings.Join(out, ", ")
 }
 
 // Title makes a text fit a check's title: plain, one line, at most 100 characters.

@@ -138,9 +138,9 @@ type Inputs struct {
 
 // RunFiles are the private directories of one run, absolute.
 type RunFiles struct {
-	Workspace       string // the exported tree
-	Home, Tmp, Data string // HOME, TMPDIR, TF_DATA_DIR
-	Out             string // where the saved plan goes; deleted when the run ends
+	Workspace string // the exported tree
+	Home, Tmp string // HOME, TMPDIR
+	Out       string // where the saved plan goes; deleted when the run ends
 }
 
 // PlanJob is what an engine needs to plan one project.
@@ -162,9 +162,40 @@ type PlanJob struct {
 	// Ready is called after all preparation (init) and before anything plans. An
 	// error means the run must not start: Plan returns a Result with NotStarted.
 	Ready func(context.Context) error
+	// Keep is called once, at the end, when the plan has something to apply: it makes
+	// the artefact. Nil: nothing is kept (preview).
+	Keep func(ctx context.Context, k Kept) error
 	// Whole is called when the plan shows hidden effects but the workspace holds only a
 	// part of the tree: it exports the rest, after which the plan is made again. Nil when the tree is whole.
 	Whole func(context.Context) error
+}
+
+// Kept is what an engine wants back to apply a plan: the content of its artefact.
+type Kept struct {
+	Plan string   // the saved plan, absolute
+	Made []string // files that the plan made in the workspace, relative to it
+	Seal []byte   // the engine's own words to its apply (tool, lock file, ...); no secret is in it
+}
+
+// ApplyJob is what an engine needs to apply one saved plan. The workspace holds
+// the planned tree with the artefact's files over it.
+type ApplyJob struct {
+	Project       Project
+	Options       PlanOptions
+	Files         RunFiles
+	Tools         Tools
+	RepoID        int64
+	Key           []byte // the repository's key
+	StateIdentity string
+	Plan          string // the saved plan, absolute
+	Seal          []byte // of its Kept
+	// Fingerprint is the one that was approved: the saved plan must have it.
+	Fingerprint string
+	State       StateVersion // what the plan was made from
+	Log         io.Writer
+	// Ready is called after init with the state as it is now, before anything is
+	// applied. An error means that the apply must not start: NotStarted.
+	Ready func(context.Context, StateVersion) error
 }
 
 // Tools says where an engine's programs come from.
@@ -177,16 +208,23 @@ type Tools struct {
 	Path      string `json:"path"`      // PATH to look in
 }
 
-// Engine knows how to discover, plan and (later) apply a kind of project.
+// Engine knows how to discover, plan and apply a kind of project.
 type Engine interface {
 	// Discover parses every directory of the tree. A directory that does not
 	// parse is reported in its Diagnostics, not as an error.
 	Discover(ctx context.Context, t Tree) (Discovery, error)
+	// StateIdentity says which state a project writes, as Inputs does, "" when that
+	// is not known. It is asked of every project of a tree.
+	StateIdentity(ctx context.Context, t Tree, d Discovery, p Project) (string, error)
 	// Inputs says what a project's plan is made from.
 	Inputs(ctx context.Context, t Tree, d Discovery, p Project) (Inputs, error)
 	// Plan carries out one plan run. What goes wrong with the project is in the
 	// Result; an error is ours. Called in the runner's process only.
 	Plan(ctx context.Context, job PlanJob) (Result, error)
+	// Apply applies one saved plan; nothing of ours ends it before its end. What goes
+	// wrong is in the Result, with the outcome unknown where nothing proves what was
+	// done. Called in the runner's process only.
+	Apply(ctx context.Context, job ApplyJob) (Result, error)
 }
 
 // FileChange is one file of the local diff between base and the planned tree.

@@ -16,6 +16,9 @@ type Expansion struct {
 	// the error of reading the one that counts. Then nothing is planned.
 	ActorRole, AuthorRole Role
 	RoleError             error
+	// Live are the live facts for apply, approve, unapprove, lock, unlock, cancel and
+	// resolve, with the actor's role; nil: the service reads them itself.
+	Live *LiveFacts
 }
 
 // Expand carries a request out: it fetches and merges, reads both
@@ -42,6 +45,9 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 	rules, _ := s.rules(e.Pull.Repo) // Observe found some, or the request were done
 	if a := answerAtOnce(e, rec, rules); a != nil {
 		return s.conclude(ctx, e, *a)
+	}
+	if cmd := req.Command; cmd != nil && cmd.Verb != VerbPlan {
+		return s.command(ctx, e, rules)
 	}
 	if e.RoleError != nil && errors.Is(e.RoleError, ErrPassing) {
 		return s.DeferRequest(ctx, req.ID, "GitHub did not say who may plan here.", time.Time{})
@@ -132,6 +138,7 @@ type verdict struct {
 	trouble *Trouble
 	note    string // what became of it, a sentence
 	reply   *Reply // with a note, for commands
+	review  bool   // what GitHub shows of reviews and checks may be another now
 }
 
 // answerAtOnce ends requests that need no look at the code; nil for others.
@@ -147,21 +154,31 @@ func answerAtOnce(e Expansion, rec PullRecord, rules Rules) *verdict {
 		return &verdict{note: "Answered.", reply: &Reply{Kind: ReplyHelp}}
 	case req.Command != nil && req.Command.Verb == VerbStatus:
 		return &verdict{note: "Answered.", reply: &Reply{Kind: ReplyStatus}}
+	case req.Command != nil && afterClose[req.Command.Verb]:
+		return nil
 	case e.Pull.State != PullOpen && req.Command != nil:
-		return refused(fmt.Sprintf("This pull request is %s, so nothing is planned.", e.Pull.State), "Reopen it, or open another one.")
+		return refused(fmt.Sprintf("This pull request is %s, so nothing is planned or applied.", e.Pull.State), "Reopen it, or open another one.")
 	case e.Pull.State != PullOpen:
 		return &verdict{note: "The pull request is " + string(e.Pull.State) + "."}
+	case req.Kind == RequestReview:
+		return &verdict{note: "GitHub is asked again at the next apply.", review: true}
+	case req.Kind == RequestBase:
+		if known := rec.Known && len(req.Replan) == 0; known && req.Head != "" && rec.BaseSHA == req.Head {
+			return &verdict{note: "Nothing new: the plans are made on this base."}
+		}
 	case req.Command == nil && planned(rec):
 		return &verdict{note: "Nothing new: this head is known."}
-	case req.Command != nil && req.Command.Verb != VerbPlan:
-		return refused(fmt.Sprintf("This version of Cardea cannot `%s`.", req.Command.Verb))
-	case req.Command != nil:
+	case req.Command != nil && req.Command.Verb == VerbPlan:
 		if missing := notAllowed(req.Command.Options, rules); len(missing) > 0 {
 			return refused(missing...)
 		}
 	}
 	return nil
 }
+
+// afterClose are the commands that a pull takes when it is closed too: its locks
+// and unknown outcomes outlive it.
+var afterClose = map[Verb]bool{VerbUnlock: true, VerbResolve: true, VerbCancel: true}
 
 // planned reports whether what can be planned by itself at this head is.
 func planned(rec PullRecord) bool {
@@ -209,6 +226,11 @@ func mayPlan(e Expansion, rules Rules) *Trouble { return MayPlan(permission(e, r
 
 // conclude ends a request without plans, in one transaction.
 func (s *Service) conclude(ctx context.Context, e Expansion, v verdict) error {
+	if v.review {
+		if err := s.forgetReview(ctx, e.Pull.Key()); err != nil {
+			return err
+		}
+	}
 	if v.trouble == nil {
 		return s.FinishRequest(ctx, e.Request.ID, v.note, v.reply)
 	}
@@ -225,6 +247,21 @@ func (s *Service) conclude(ctx context.Context, e Expansion, v verdict) error {
 	}
 	s.wake(WakeRequests, WakePulls, WakeRuns, WakeInterrupts)
 	return nil
+}
+
+// forgetReview takes away what an apply was said to lack on GitHub: it is no longer known.
+func (s *Service) forgetReview(ctx context.Context, key PullKey) error {
+	now := s.now()
+	err := s.store.Update(ctx, func(tx Tx) error {
+		return s.changePull(tx, key, now, func(rec *PullRecord) bool {
+			for i := range rec.Projects {
+				p := &rec.Projects[i]
+				p.WaitsFor = without(p.WaitsFor, NeedReviewed, NeedMergeable)
+			}
+			return true
+		})
+	})
+	return wrap(err, "noting a review of "+key.String())
 }
 
 // trouble ends a request because of a trouble. What the head is (a conflict, a
@@ -258,7 +295,8 @@ func (s *Service) trouble(tx Tx, req Request, t *Trouble, now time.Time) error {
 	if err := s.dropRuns(tx, &rec, OutcomeSuperseded, t.Title+".", now); err != nil {
 		return err
 	}
-	rec.Known, rec.Trouble, rec.Projects, rec.Notes = true, t, nil, nil
+	rec.shelve()
+	rec.Known, rec.Trouble, rec.Notes = true, t, nil
 	rec.BaseSHA, rec.Tree = t.BaseSHA, t.Tree
 	if req.Command == nil {
 		if err := tx.Append(event("refused", now, req.PullKey(), t.Title+". "+strings.Join(t.Sentences, " "))); err != nil {

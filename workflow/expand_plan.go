@@ -15,7 +15,10 @@ type wanted struct {
 	record ProjectRecord // project, reasons, deleted; its runs are found later
 	plan   bool          // make a new plan
 	asked  bool          // the command names it although it is not affected
+	held   bool          // an apply of it started in this pull
 	run    Run           // what the plan is made from, set when plan is
+	// outdated is why the plan before does not hold any more, a sentence, when the base moved.
+	outdated string
 }
 
 // choice is what an expansion decided.
@@ -24,6 +27,7 @@ type choice struct {
 	// whole: these are all projects of the pull. Otherwise those of the record that are not among them are kept.
 	whole   bool
 	notes   []string
+	silent  []string // names of projects that are affected and not planned by themselves
 	refused []string // sentences about projects that the sender may not plan
 }
 
@@ -58,11 +62,14 @@ func choose(c choosing) (choice, string) {
 	}
 	if cmd.Select.Empty() {
 		picked = append(picked, c.askedBefore(picked)...)
+		picked = append(picked, c.held(picked)...)
 	}
 	in := permission(c.expansion, c.rules)
 	for _, p := range picked {
 		w := wanted{record: ProjectRecord{Project: p, Reasons: c.reasons(p)}, plan: p.Refused == ""}
-		if w.record.Reasons == nil {
+		if was := formerly(c.record, p.Key()); w.record.Reasons == nil && was != nil && was.Held {
+			w.held, w.record.Reasons = true, []string{heldReason}
+		} else if w.record.Reasons == nil {
 			w.asked = true
 			w.record.Reasons = []string{askedReason(c.askedBy(p))}
 		}
@@ -92,6 +99,13 @@ func (c choosing) byItself(push Request) []wanted {
 			out = append(out, wanted{record: ProjectRecord{Project: p, Reasons: []string{askedReason(c.askedBy(p))}}, plan: p.Refused == "", asked: true})
 		}
 	}
+	var there []Project
+	for _, w := range out {
+		there = append(there, w.record.Project)
+	}
+	for _, p := range c.held(there) {
+		out = append(out, wanted{record: ProjectRecord{Project: p, Reasons: []string{heldReason}}, plan: p.Refused == "", held: true})
+	}
 	for i := range out {
 		w := &out[i]
 		if !w.plan {
@@ -115,8 +129,26 @@ func (c choosing) has(p Project) bool {
 		return false
 	}
 	r := old.Run
+	if slices.Contains(c.expansion.Request.Replan, p.Name) {
+		return false
+	}
 	live := r.State != RunFinished && r.Interrupt == ""
 	return r.Head == c.expansion.Pull.Head.SHA && r.Tree == c.found.Checkout.Planned.ID && r.Project.Name == p.Name && (live || r.Outcome == OutcomeSucceeded)
+}
+
+// heldReason is why a project belongs to a pull whatever its head changes.
+const heldReason = "an apply of it was started in this pull request"
+
+// held are projects of the planned tree that an apply of this pull holds, without those already there.
+func (c choosing) held(there []Project) []Project {
+	var out []Project
+	for _, p := range c.found.Resolution.Projects {
+		was := formerly(c.record, p.Key())
+		if was != nil && was.Held && !slices.ContainsFunc(there, func(q Project) bool { return q.Key() == p.Key() }) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // askedBefore are projects of the planned tree that commands added to this pull,
@@ -158,12 +190,13 @@ func (c choosing) reasons(p Project) []string {
 func (ch *choice) add(all ...wanted) {
 	var silent []string
 	for _, w := range all {
-		if w.plan && w.record.Project.NoAutoplan && !w.asked {
+		if w.plan && w.record.Project.NoAutoplan && !w.asked && !w.held {
 			silent = append(silent, w.record.Project.Name)
 			continue
 		}
 		ch.projects = append(ch.projects, w)
 	}
+	ch.silent = append(ch.silent, silent...)
 	if len(silent) > 0 {
 		ch.notes = append(ch.notes, fmt.Sprintf("Affected but not planned by themselves (`autoplan: false`): `%s`.", strings.Join(silent, "`, `")))
 	}
@@ -200,6 +233,11 @@ func (s *Service) queue(ctx context.Context, e Expansion, rules Rules, f Survey)
 				}
 				return s.failExpansion(ctx, e, fmt.Errorf("reading what `%s` is made from: %w", w.record.Project.Name, err))
 			}
+			if e.Request.Kind == RequestBase {
+				if err := s.keepIfSame(ctx, e, rec, w); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	now := s.now()
@@ -229,6 +267,42 @@ func (s *Service) prepareRun(ctx context.Context, e Expansion, rules Rules, f Su
 	if cmd := e.Request.Command; cmd != nil {
 		w.run.Priority, w.run.Options = PriorityCommand, cmd.Options
 	}
+	if e.Request.Kind == RequestBase {
+		w.run.Priority = PriorityDrift
+		if slices.Contains(e.Request.Replan, p.Name) {
+			w.run.Priority = PriorityCommand // somebody waited for it
+		}
+	}
+	return nil
+}
+
+// keepIfSame keeps the plan of a project, or the one on its way, when the base
+// moved in nothing that it is made from: the same inputs or, with hidden effects,
+// the same tree. Otherwise the plan is outdated, and so is not shown any more as one that could be applied.
+func (s *Service) keepIfSame(ctx context.Context, e Expansion, rec PullRecord, w *wanted) error {
+	was := findProject(rec, w.record.Project.Key())
+	if !w.plan || was == nil || was.Run == nil || was.Run.Head != e.Pull.Head.SHA {
+		return nil
+	}
+	old, replan := was.Run, slices.Contains(e.Request.Replan, w.record.Project.Name)
+	stands := old.Outcome == OutcomeSucceeded || (old.State != RunFinished && old.Interrupt == "")
+	same := old.InputsDigest == w.run.InputsDigest && old.StateIdentity == w.run.StateIdentity && old.Project.Name == w.record.Project.Name
+	if same && old.State == RunFinished && old.Outcome == OutcomeSucceeded && old.Tree != w.run.Tree {
+		plan, err := s.Plan(ctx, old.ID)
+		if err != nil {
+			return err
+		}
+		same = len(plan.Hidden) == 0
+	}
+	if stands && same && !replan {
+		w.plan = false
+		return nil
+	}
+	w.run.Options = old.Options // it is the same plan, made on another base
+	w.outdated = fmt.Sprintf("`%s` moved in what `%s` is planned from.", shown(e.Pull.Base.Ref), w.record.Project.Name)
+	if replan {
+		w.outdated = "Another pull request applied something to the same state."
+	}
 	return nil
 }
 
@@ -247,13 +321,16 @@ func (s *Service) commit(tx Tx, e Expansion, rules Rules, f Survey, ch choice, n
 		req.NotBefore = now.Add(time.Second) // the facts moved on meanwhile: they are read again
 		return tx.PutRequest(&req)
 	}
-	old := rec
 	rec.Known, rec.Trouble, rec.Waiting = true, nil, ""
 	rec.BaseSHA, rec.Tree, rec.PerProjectChecks = f.Checkout.Base, f.Checkout.Planned.ID, rules.PerProjectChecks
+	rec.BaseFaulty = f.BaseFaulty
 	if ch.whole {
-		rec.Notes = ch.notes
+		rec.Notes, rec.Unplanned = ch.notes, ch.silent
 	}
-	if err := s.putProjects(tx, &rec, old, ch, req, now); err != nil {
+	rec.Unplanned = slices.DeleteFunc(slices.Clone(rec.Unplanned), func(name string) bool {
+		return slices.ContainsFunc(ch.projects, func(w wanted) bool { return w.record.Project.Name == name })
+	})
+	if err := s.putProjects(tx, &rec, ch, req, now); err != nil {
 		return err
 	}
 	if err := refuseSome(tx, &rec, req, ch, now); err != nil {
@@ -303,38 +380,57 @@ func whyNothing(ch choice) []string {
 // putProjects makes the record's projects those of the choice and queues their
 // runs. Runs of the pull that another one replaces, or whose project is no
 // longer part of it, are dropped.
-func (s *Service) putProjects(tx Tx, rec *PullRecord, old PullRecord, ch choice, req Request, now time.Time) error {
+func (s *Service) putProjects(tx Tx, rec *PullRecord, ch choice, req Request, now time.Time) error {
 	replaced := map[ProjectKey]bool{}
 	kept := map[ProjectKey]bool{}
 	for _, w := range ch.projects {
 		kept[w.record.Project.Key()] = true
 		replaced[w.record.Project.Key()] = w.plan || w.record.Deleted || w.record.Project.Refused != ""
 	}
+	for _, w := range ch.projects {
+		if w.outdated == "" {
+			continue
+		}
+		err := s.dropSome(tx, rec, dropping{OutcomeSuperseded, w.outdated + " It is planned again.", now}, func(r Run) bool { return r.Project.Key() == w.record.Project.Key() })
+		if err != nil {
+			return err
+		}
+	}
 	why := "Another plan of it was asked for."
-	if err := s.dropSome(tx, rec, OutcomeSuperseded, why, now, func(r Run) bool {
+	if err := s.dropSome(tx, rec, dropping{OutcomeSuperseded, why, now}, func(r Run) bool {
 		key := r.Project.Key()
 		return replaced[key] || (ch.whole && !kept[key])
 	}); err != nil {
 		return err
 	}
+	old := *rec // with what was dropped
 	ids, err := runIDs(tx, rec.Pull.Key())
 	if err != nil {
 		return err
 	}
 	var projects []ProjectRecord
-	if !ch.whole {
-		for _, p := range rec.Projects {
-			if !kept[p.Project.Key()] {
-				projects = append(projects, p)
-			}
+	for _, p := range rec.Projects {
+		switch {
+		case kept[p.Project.Key()]:
+		case ch.whole:
+			rec.shelveOne(p)
+		default:
+			projects = append(projects, p)
 		}
 	}
 	for i, w := range ch.projects {
 		p := w.record
 		p.Runs = ids[p.Project.Key()]
-		if before := findProject(old, p.Project.Key()); before != nil && !w.plan && !p.Deleted && p.Project.Refused == "" {
-			p.Run = before.Run
+		if was := formerly(old, p.Project.Key()); was != nil {
+			p.inherit(*was)
 		}
+		if before := findProject(old, p.Project.Key()); before != nil && !w.plan && !p.Deleted && p.Project.Refused == "" {
+			p.Run, p.WaitsFor, p.Outdated = before.Run, before.WaitsFor, before.Outdated
+		}
+		if w.plan {
+			p.Outdated = w.outdated
+		}
+		rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(q ProjectRecord) bool { return q.Project.Key() == p.Project.Key() })
 		if w.asked && findAsked(*rec, p.Project.Key()) < 0 {
 			rec.Asked = append(rec.Asked, AskedProject{Key: p.Project.Key(), By: req.Actor})
 		}

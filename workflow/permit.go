@@ -107,6 +107,11 @@ func (r Rules) listsBot(a Actor) bool {
 
 // Includes reports whether a person with a role is among those meant. Who names nobody means nobody.
 func (w Who) Includes(a Actor, role Role) bool {
+	for _, also := range w.And {
+		if !also.Includes(a, role) {
+			return false
+		}
+	}
 	if w.Role != "" && role.AtLeast(w.Role) {
 		return true
 	}
@@ -126,9 +131,13 @@ func (w Who) describe() string {
 		parts = append(parts, "the user `"+u+"`")
 	}
 	if len(parts) == 0 {
-		return "nobody"
+		parts = []string{"nobody"}
 	}
-	return orList(parts)
+	all := orList(parts)
+	for _, also := range w.And {
+		all += ", who must also be " + also.describe()
+	}
+	return all
 }
 
 func whoMay(r Rules) string {

@@ -31,6 +31,9 @@ type Project struct {
 	WholeTree     bool     `json:"whole_tree,omitempty"`     // `workspace: tree`
 	NoAutoplan    bool     `json:"no_autoplan,omitempty"`    // `autoplan: false`
 
+	// Require is what `.cardea.yml` requires besides the server's rule: base's words and head's.
+	Require []Requirement `json:"require,omitempty"`
+
 	// HeadEnvironment is the label head asked for where it differs from the one
 	// that holds. Shown, never obeyed.
 	HeadEnvironment string `json:"head_environment,omitempty"`

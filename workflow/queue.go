@@ -48,11 +48,11 @@ func NextRun(queued, running []Run, now time.Time) NextRunDecision {
 			continue // its Waiting already says why
 		}
 		if other, busy := projects[busyKey{r.Repo.ID, r.Project.Key()}]; busy {
-			d.Waits[r.ID] = fmt.Sprintf("`%s` is being planned %s.", r.Project.Name, whereRuns(other, r))
+			d.Waits[r.ID] = fmt.Sprintf("`%s` is being %s %s.", r.Project.Name, other.Kind.done(), whereRuns(other, r))
 			continue
 		}
 		if other, busy := states[r.StateIdentity]; busy && r.StateIdentity != "" {
-			d.Waits[r.ID] = fmt.Sprintf("`%s`, which keeps the same state, is being planned %s.", other.Project.Name, whereRuns(other, r))
+			d.Waits[r.ID] = fmt.Sprintf("`%s`, which keeps the same state, is being %s %s.", other.Project.Name, other.Kind.done(), whereRuns(other, r))
 			continue
 		}
 		if !d.Found {

@@ -122,6 +122,21 @@ func (s *Service) Events(ctx context.Context, repoID int64, number int, before u
 	return read(ctx, s, "reading the history", func(tx Tx) ([]Event, error) { return tx.Events(repoID, number, before, limit) })
 }
 
+// History returns the history of a repository oldest first, at most limit, with Seq above after (0 = from the beginning).
+func (s *Service) History(ctx context.Context, repoID int64, after uint64, limit int) ([]Event, error) {
+	return read(ctx, s, "reading the history", func(tx Tx) ([]Event, error) { return tx.EventsAfter(repoID, after, limit) })
+}
+
+// Locks returns the locks of a repository.
+func (s *Service) Locks(ctx context.Context, repoID int64) ([]Lock, error) {
+	return read(ctx, s, "reading locks", func(tx Tx) ([]Lock, error) { return tx.Locks(repoID) })
+}
+
+// LocksOfPull returns the locks that a pull holds.
+func (s *Service) LocksOfPull(ctx context.Context, key PullKey) ([]Lock, error) {
+	return read(ctx, s, "reading the locks of "+key.String(), func(tx Tx) ([]Lock, error) { return tx.LocksOfPull(key) })
+}
+
 // Setting returns a small value by name, nil when it was never set.
 func (s *Service) Setting(ctx context.Context, name string) ([]byte, error) {
 	value, err := read(ctx, s, "reading setting "+name, func(tx Tx) ([]byte, error) { return tx.Setting(name) })

@@ -7,13 +7,18 @@ type ProjectState string
 
 // The states of a project in a pull.
 const (
-	StateQueued     ProjectState = "queued"
-	StatePlanning   ProjectState = "planning"
-	StatePlanned    ProjectState = "planned"
-	StateNoChanges  ProjectState = "no_changes"
-	StatePlanFailed ProjectState = "plan_failed"
-	StateRefused    ProjectState = "refused"
-	StateDeleted    ProjectState = "deleted"
+	StateQueued      ProjectState = "queued"
+	StatePlanning    ProjectState = "planning"
+	StatePlanned     ProjectState = "planned"
+	StateNoChanges   ProjectState = "no_changes"
+	StatePlanFailed  ProjectState = "plan_failed"
+	StateRefused     ProjectState = "refused"
+	StateDeleted     ProjectState = "deleted"
+	StateApplying    ProjectState = "applying"
+	StateApplied     ProjectState = "applied"
+	StateApplyFailed ProjectState = "apply_failed"
+	StateUnknown     ProjectState = "unknown"
+	StateErrored     ProjectState = "errored_state"
 )
 
 // TroubleKind says why the projects of a head could not be determined or may not be planned.
@@ -47,12 +52,50 @@ type ProjectRecord struct {
 	Run *Run `json:"run,omitempty"`
 	// Runs are the ids of this project's runs in this pull, newest first, at most 20.
 	Runs []string `json:"runs,omitempty"`
+	// Apply is the newest apply run in this pull (any state), Verify the newest
+	// verify run after it. Held: an apply of this pull started, so the project belongs to the pull until merge.
+	Apply  *Run `json:"apply,omitempty"`
+	Verify *Run `json:"verify,omitempty"`
+	Held   bool `json:"held,omitempty"`
+	// Approvals of this project's plans in this pull, oldest first, void ones included.
+	Approvals []Approval `json:"approvals,omitempty"`
+	// Outdated says, as a sentence, why the plan no longer holds (base moved in what it watches, ...); "" while it does.
+	Outdated string `json:"outdated,omitempty"`
+	// WaitsFor is what the gate lacked when it was last asked, for comment and pages.
+	WaitsFor []Missing `json:"waits_for,omitempty"`
 	// Upstream names projects of depends_on that change in this pull too: the plan is provisional.
 	Upstream []string `json:"upstream,omitempty"`
 }
 
-// State is the project's state by its record alone.
+// State is the project's state by its record alone. An apply that runs, whose
+// outcome nobody knows or that could not store its state is what a project is,
+// whatever is planned meanwhile and at whichever head; one that failed is so until
+// the next apply or the next head, unless a newer plan fails too. A project stays
+// applied while no plan shows changes again.
 func (p ProjectRecord) State() ProjectState {
+	switch a := p.Apply; {
+	case a == nil:
+	case a.State != RunFinished:
+		return StateApplying
+	case a.outcomeOpen():
+		return StateUnknown
+	case a.stateKept():
+		return StateErrored
+	}
+	planned := p.planState()
+	switch {
+	case p.Deleted, p.Project.Refused != "", planned == StatePlanFailed:
+		return planned
+	case p.applyFailed():
+		return StateApplyFailed
+	case p.applied():
+		return StateApplied
+	}
+	return planned
+}
+
+// planState is the state by the newest plan alone.
+func (p ProjectRecord) planState() ProjectState {
 	switch {
 	case p.Deleted:
 		return StateDeleted
@@ -74,6 +117,25 @@ func (p ProjectRecord) State() ProjectState {
 	return StatePlanFailed
 }
 
+// applyFailed reports whether the newest apply that began failed at the head of the newest plan.
+func (p ProjectRecord) applyFailed() bool {
+	a := p.Apply
+	if a == nil || !a.begun() || p.Run == nil || p.Run.Head != a.Head {
+		return false
+	}
+	return !a.applySucceeded()
+}
+
+// applied reports whether the newest apply succeeded and no newer plan has
+// changes, or may still turn out to have some at a later head.
+func (p ProjectRecord) applied() bool {
+	a := p.Apply
+	if a == nil || !a.begun() || !a.applySucceeded() || p.Run == nil {
+		return false
+	}
+	return p.Run.ID == a.Apply.PlanRun || (p.Run.State == RunFinished && p.Run.Outcome == OutcomeSucceeded && p.Run.NoChanges)
+}
+
 // PullRecord is all we keep of a pull: its facts, what its head affects, and
 // each project's newest run. The service is its only writer.
 type PullRecord struct {
@@ -92,13 +154,25 @@ type PullRecord struct {
 	// affect them: they belong to the pull and are planned at its later heads too.
 	Asked []AskedProject `json:"asked,omitempty"`
 	Notes []string       `json:"notes,omitempty"` // sentences about the whole pull (base `.cardea.yml` is faulty, ...)
+	// Unplanned names projects that the head affects and that are only planned when
+	// somebody asks (`autoplan: false`), as far as nobody did.
+	Unplanned []string `json:"unplanned,omitempty"`
 	// OldHeads are superseded heads whose checks still have to be cancelled.
-	OldHeads         []string  `json:"old_heads,omitempty"`
-	PerProjectChecks int       `json:"per_project_checks,omitempty"` // the rule's checks.per_project
-	Replies          []Reply   `json:"replies,omitempty"`            // comments that still have to be written, oldest first
-	CreatedAt        time.Time `json:"created_at"`
-	ChangedAt        time.Time `json:"changed_at"`
-	ClosedAt         time.Time `json:"closed_at,omitzero"`
+	OldHeads         []string `json:"old_heads,omitempty"`
+	PerProjectChecks int      `json:"per_project_checks,omitempty"` // the rule's checks.per_project
+	// Shown are the states of the summary comment, oldest first, at most 20.
+	Shown []Shown `json:"shown,omitempty"`
+	// Past are projects of earlier heads, with what a later head inherits of them: an
+	// apply, its hold on the project, approvals. A project is in Projects or here, never in both.
+	Past []ProjectRecord `json:"past,omitempty"`
+	// BaseFaulty: the base's `.cardea.yml` was faulty when these plans were made.
+	BaseFaulty bool `json:"base_faulty,omitempty"`
+	// Locked are the locks on this pull's projects by project name, its own and others', for comment and pages.
+	Locked    map[string]Lock `json:"locked,omitempty"`
+	Replies   []Reply         `json:"replies,omitempty"` // comments that still have to be written, oldest first
+	CreatedAt time.Time       `json:"created_at"`
+	ChangedAt time.Time       `json:"changed_at"`
+	ClosedAt  time.Time       `json:"closed_at,omitzero"`
 }
 
 // AskedProject is one project that somebody's command added to a pull.
@@ -110,11 +184,15 @@ type AskedProject struct {
 // Reply is one comment of ours that a command asked for: exactly one is
 // written, found again by its Key in the hidden marker.
 type Reply struct {
-	Key  string    `json:"key"`  // unique: the request's id
-	Kind string    `json:"kind"` // refused, unknown, status, help
-	To   Actor     `json:"to"`
-	Text []string  `json:"text,omitempty"` // sentences, for kinds refused and unknown
-	At   time.Time `json:"at"`
+	Key  string   `json:"key"`  // unique: the request's id
+	Kind string   `json:"kind"` // one of the Reply constants
+	To   Actor    `json:"to"`
+	Text []string `json:"text,omitempty"` // sentences
+	// Items are the projects it tells of, each with its own sentence; Text comes before them.
+	Items []ReplyItem `json:"items,omitempty"`
+	// May are the commands that the person may use here, for kind help; nil: all.
+	May []Verb    `json:"may,omitempty"`
+	At  time.Time `json:"at"`
 	// Done is set when it was written; it is then kept for a while so that nothing writes it twice.
 	Done      bool  `json:"done,omitempty"`
 	CommentID int64 `json:"comment_id,omitempty"`
@@ -144,6 +222,8 @@ type ReportState struct {
 	// Writes counts progress edits at this head, to stay within the call budget.
 	Writes     int    `json:"writes,omitempty"`
 	WritesHead string `json:"writes_head,omitempty"`
+	// Said is the key of the newest comment that nobody asked for and that must not be said twice.
+	Said string `json:"said,omitempty"`
 }
 
 // CheckShown is one check run as we last wrote it.
@@ -173,8 +253,10 @@ type Event struct {
 	Project string    `json:"project,omitempty"`
 	Run     string    `json:"run,omitempty"`
 	Actor   Actor     `json:"actor,omitzero"`
-	Kind    string    `json:"kind"` // request, refused, expanded, queued, started, finished, superseded, closed
-	Text    string    `json:"text"` // a sentence
+	// Kind is request, refused, expanded, queued, started, finished, superseded, closed,
+	// approved, unapproved, voided, locked, unlocked, authorised, resolved.
+	Kind string `json:"kind"`
+	Text string `json:"text"` // a sentence
 }
 
 // PullView is a pull with the plans of its projects: what comments, checks and pages are rendered from.

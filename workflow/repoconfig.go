@@ -21,6 +21,7 @@ type RepoConfig struct {
 	File         string // as in positions: ".cardea.yml"
 	Autodiscover Autodiscover
 	Projects     []ProjectEntry // in the order of the file
+	Require      []Requirement  // what an apply needs besides the server's requirements
 }
 
 // Autodiscover says which discovered directories are projects without being named.
@@ -42,24 +43,16 @@ func DefaultRepoConfig() RepoConfig {
 	return RepoConfig{File: RepoConfigFile, Autodiscover: Autodiscover{Enabled: true}}
 }
 
-// laterInRepo are the keys of `.cardea.yml` whose time has not come.
-var laterInRepo = map[string]string{
-	"require": "comes with a later version of Cardea, which can apply; this one plans only. Remove it",
-}
-
 // serversKeys are keys that people look for in `.cardea.yml` and that only the server may hold.
 var serversKeys = []string{"credentials", "permissions", "approvals", "apply", "lock", "forks", "drafts", "bots", "allow",
 	"checks", "stale_after", "automerge", "checkout", "environments", "repos", "create_workspace"}
 
 const serversKey = "is a key of the server's configuration, not of a repository's"
 
-func refusedInRepo(keys ...string) map[string]string {
+func refusedInRepo() map[string]string {
 	refused := map[string]string{}
 	for _, k := range serversKeys {
 		refused[k] = serversKey
-	}
-	for k, why := range laterInRepo {
-		refused[k] = why
 	}
 	return refused
 }
@@ -94,7 +87,25 @@ func repoKeys(cfg *RepoConfig) Keys {
 				}
 			})
 		},
+		"require": func(y *YAML) { cfg.Require = RequireList(y) },
 	}
+}
+
+// RequireList reads a list of requirements, for the server's configuration too.
+// What is left out is not required: only the server can leave anything out.
+func RequireList(y *YAML) []Requirement {
+	var list []Requirement
+	words := make([]string, 0, len(Requirements))
+	for _, need := range Requirements {
+		words = append(words, string(need))
+	}
+	y.List(func(v *YAML) {
+		var s string
+		if v.Choice(&s, words...); s != "" {
+			list = append(list, Requirement(s))
+		}
+	})
+	return requirements(list, nil)
 }
 
 func autodiscoverKeys(a *Autodiscover) Keys {
@@ -117,7 +128,9 @@ func autodiscoverKeys(a *Autodiscover) Keys {
 func projectEntry(y *YAML) (ProjectEntry, bool) {
 	e := ProjectEntry{Project: Project{TerraformWorkspace: DefaultTerraformWorkspace, Engine: "terraform", Position: y.at}}
 	before := len(y.faults.list)
-	y.Map(projectKeys(&e), refusedInRepo())
+	refused := refusedInRepo()
+	refused["require"] = "is a key of the whole file, not of one project"
+	y.Map(projectKeys(&e), refused)
 	if y.kind != yamlMap {
 		return e, false
 	}

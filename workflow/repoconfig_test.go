@@ -47,6 +47,7 @@ func TestRepoConfigMeaning(t *testing.T) {
 		File: RepoConfigFile,
 		Autodiscover: Autodiscover{Enabled: true, Pattern: "{environment}/{component}",
 			Ignore: []string{"modules/**", "examples/**"}},
+		Require: []Requirement{NeedReviewed, NeedMergeable},
 		Projects: []ProjectEntry{
 			{Project: Project{Name: "network/prod", Dir: "prod/network", TerraformWorkspace: "default", Environment: "prod", Component: "network",
 				Engine: "terraform", Tool: "tofu", Version: "1.11.4", VarFiles: []string{"prod.tfvars"}, BackendConfig: []string{"prod.s3.tfbackend"},

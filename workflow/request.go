@@ -25,6 +25,13 @@ const (
 	RequestPull    RequestKind = "pull"    // a pull was opened, got a new head or base, became ready, reopened
 	RequestClosed  RequestKind = "closed"  // a pull was closed or merged
 	RequestCommand RequestKind = "command" // a comment command, a check-run button or a re-run
+	// RequestBase: a base branch moved. With Number 0 it is the push itself, Action the
+	// branch's name and Head its new tip; Submit makes of it one request for each
+	// open pull on that branch, with the pull's Number.
+	RequestBase RequestKind = "base"
+	// RequestReview: a review was submitted or dismissed. It plans nothing; what
+	// GitHub shows of the pull is looked at again.
+	RequestReview RequestKind = "review"
 )
 
 // Request is what somebody asked for: durable and unique, by delivery GUID and
@@ -43,6 +50,10 @@ type Request struct {
 	Head   string `json:"head,omitempty"`   // head SHA the event names ("" for comments)
 	// Immediate: a pull's first event or a command; it never waits for `settle`.
 	Immediate bool `json:"immediate,omitempty"`
+
+	// Replan names projects, for RequestBase, that are planned anew even if what
+	// their plans are made from is the same: another pull changed their state.
+	Replan []string `json:"replan,omitempty"`
 
 	Command      *Command  `json:"command,omitempty"`
 	CommandFault string    `json:"command_fault,omitempty"` // the text was for us but not understood: the sentence to answer
@@ -72,6 +83,14 @@ const (
 	VerbPlan   Verb = "plan"
 	VerbStatus Verb = "status"
 	VerbHelp   Verb = "help"
+
+	VerbApply     Verb = "apply"
+	VerbApprove   Verb = "approve"
+	VerbUnapprove Verb = "unapprove"
+	VerbLock      Verb = "lock"
+	VerbUnlock    Verb = "unlock"
+	VerbCancel    Verb = "cancel"
+	VerbResolve   Verb = "resolve"
 )
 
 // Command is a parsed comment command or button.
@@ -79,6 +98,11 @@ type Command struct {
 	Verb    Verb        `json:"verb"`
 	Select  Selector    `json:"select,omitzero"`
 	Options PlanOptions `json:"options,omitzero"`
+	// Fingerprints are those of `approve -p NAME@FINGERPRINT`, and those that a button
+	// showed, by project name; prefixes of at least 8 hex digits.
+	Fingerprints map[string]string `json:"fingerprints,omitempty"`
+	CancelApply  bool              `json:"cancel_apply,omitempty"` // cancel --apply
+	Outcome      string            `json:"outcome,omitempty"`      // resolve --outcome: applied or failed
 }
 
 // Selector names projects. Names are globs; an empty selector means the affected projects.

@@ -27,6 +27,8 @@ type Resolution struct {
 	BaseProjects []Project
 	// Changed names, for projects of both trees whose resolved entry differs, the keys that differ.
 	Changed map[ProjectKey][]string
+	// Require is what base's and head's files require besides the server's rule; each project has it too.
+	Require []Requirement
 	// Notes are sentences about the whole pull.
 	Notes []string
 	// Diagnostics are faults of head's configuration that only the tree shows: a
@@ -53,9 +55,10 @@ func Resolve(in ResolveInput) Resolution {
 	for _, p := range base {
 		r.baseByKey[p.Key()] = p
 	}
-	out := Resolution{Changed: map[ProjectKey][]string{}}
+	out := Resolution{Changed: map[ProjectKey][]string{}, Require: requirements(baseConfig.Require, in.Head.Require)}
 	for _, h := range head {
 		p := r.trusted(h)
+		p.Require = out.Require
 		out.Projects = append(out.Projects, p)
 		r.names[p.Key()] = p.Name
 		if b, ok := r.baseByKey[p.Key()]; ok {

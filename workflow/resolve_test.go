@@ -28,6 +28,14 @@ func repoConfig(t *testing.T, text string) RepoConfig {
 	return cfg
 }
 
+func requireWords(list []Requirement) string {
+	words := make([]string, 0, len(list))
+	for _, need := range list {
+		words = append(words, string(need))
+	}
+	return strings.Join(words, ",")
+}
+
 // projectLines prints what a resolution decides, a line a project.
 func projectLines(list []Project) []string {
 	out := []string{}
@@ -35,7 +43,7 @@ func projectLines(list []Project) []string {
 		line := fmt.Sprintf("%s dir=%s", p.Name, p.Dir)
 		for _, part := range []struct{ key, value string }{
 			{"ws", strings.TrimPrefix(p.TerraformWorkspace, "default")}, {"env", p.Environment}, {"component", p.Component}, {"head", p.HeadEnvironment},
-			{"watch", strings.Join(p.Watch, ",")}, {"needs", strings.Join(p.DependsOn, ",")}, {"refused", p.Refused},
+			{"watch", strings.Join(p.Watch, ",")}, {"needs", strings.Join(p.DependsOn, ",")}, {"require", requireWords(p.Require)}, {"refused", p.Refused},
 		} {
 			if part.value != "" {
 				line += " " + part.key + "=" + part.value
@@ -76,6 +84,12 @@ func TestResolve(t *testing.T) {
 			"- {dir: s/1, terraform_workspace: blue, component: c}\n- {dir: examples/x}\n",
 		headFound: found("s/1", "s/2", "examples/x", "examples/y"),
 		want:      []string{"examples/x dir=examples/x", "one dir=s/1", "s/1/blue dir=s/1 ws=blue component=c", "s/2 dir=s/2", "s/2/blue dir=s/2 ws=blue"},
+	}, {
+		name: "require is base's and head's", base: "require: [reviewed]\n", head: "require: [approved]\n",
+		baseFound: found("a"), headFound: found("a"), want: []string{"a dir=a require=approved,reviewed"},
+	}, {
+		name: "base faulty: head's require", faulty: true, base: "require: [reviewed]\n", head: "require: [approved]\n",
+		baseFound: found("a"), headFound: found("a"), want: []string{"a dir=a require=approved"},
 	}, {
 		name: "only what is named", head: "autodiscover: {enabled: false}\nprojects: [{dir: m}]\n",
 		headFound: found("a: m", "m"), want: []string{"m dir=m"},

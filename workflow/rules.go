@@ -1,9 +1,18 @@
 package workflow
 
+import (
+	"reflect"
+	"slices"
+	"time"
+)
+
 // Who may do something: a GitHub role (at least), or named users. Teams come later.
 type Who struct {
 	Role  Role     `json:"role,omitempty"`
 	Users []string `json:"users,omitempty"` // logins, lower case
+	// And are others that must include the person as well: where the rules of
+	// several environments hold for one project, only those whom all of them name may.
+	And []Who `json:"and,omitempty"`
 }
 
 // Rules are the server's rules for one repository: the first match of `repos`,
@@ -19,11 +28,151 @@ type Rules struct {
 	Allow            []string                    `json:"allow,omitempty"` // of target, replace, destroy, refresh_only
 	PerProjectChecks int                         `json:"per_project_checks"`
 	CreateWorkspace  bool                        `json:"create_workspace"`
+
+	// What follows is about apply. ApplyBranches are globs of base branches; empty: the default branch.
+	ApplyBranches []string      `json:"apply_branches,omitempty"`
+	Require       []Requirement `json:"require"` // of approved, mergeable, up_to_date, reviewed
+	Approvals     ApprovalRules `json:"approvals"`
+	Apply         Who           `json:"apply"`
+	Approve       Who           `json:"approve"`
+	Unlock        Who           `json:"unlock"`
+	Admin         Who           `json:"admin"`
+	LockOnPlan    bool          `json:"lock_on_plan"` // lock: plan
+	StaleAfter    time.Duration `json:"stale_after"`
+	Automerge     bool          `json:"automerge"`
+}
+
+// ApprovalRules say how many approvals a plan needs, and whose count.
+type ApprovalRules struct {
+	Count  int      `json:"count"`
+	By     []string `json:"by,omitempty"` // logins, lower case; empty: everyone with the permission to approve
+	Author bool     `json:"author"`       // the pull's author counts too
+}
+
+// ForProject returns the rules that hold for one project: its environment's own
+// approvals, permissions and credentials in place of the repository's, and what
+// `.cardea.yml` requires besides. Where head asks for another environment, both
+// environments' rules hold; where nobody but head names one (Strictest), those of
+// the repository and of all its environments do: the highest count, and only the
+// people whom all of them name. Credentials are never those of a label that only head has.
+func (r Rules) ForProject(p Project) Rules {
+	holds := r.inEnvironment(p.Environment)
+	for _, name := range r.environmentsOf(p) {
+		holds = holds.And(r.inEnvironment(name))
+	}
+	if p.HeadEnvironment != "" || p.Strictest {
+		holds = holds.And(r.inEnvironment("")) // a label without rules of its own means the repository's
+	}
+	holds.Require = requirements(holds.Require, p.Require)
+	return holds
+}
+
+// inEnvironment is r with one environment's own words in place of the repository's.
+func (r Rules) inEnvironment(name string) Rules {
+	e, ok := r.Environments[name]
+	if !ok || name == "" {
+		return r
+	}
+	if e.Approvals != nil {
+		r.Approvals = *e.Approvals
+	}
+	for _, w := range []struct {
+		own *Who
+		to  *Who
+	}{{e.Plan, &r.Plan}, {e.Apply, &r.Apply}, {e.Approve, &r.Approve}, {e.Unlock, &r.Unlock}} {
+		if w.own != nil {
+			*w.to = *w.own
+		}
+	}
+	if e.Credentials.Plan != "" {
+		r.Credentials.Plan = e.Credentials.Plan
+	}
+	if e.Credentials.Apply != "" {
+		r.Credentials.Apply = e.Credentials.Apply
+	}
+	return r
+}
+
+// And returns r made as strict as other where that is stricter: every requirement
+// of both, the higher count, the people whom both name, the shorter time. What is
+// not about strictness, credentials too, stays r's. It also serves two projects
+// whose state is one: each gets the other's rules as well.
+func (r Rules) And(other Rules) Rules {
+	r.Require = requirements(r.Require, other.Require)
+	r.Plan, r.Apply, r.Unlock = r.Plan.and(other.Plan), r.Apply.and(other.Apply), r.Unlock.and(other.Unlock)
+	r.Approve = r.Approve.and(other.Approve)
+	if a, b := r.Approvals, other.Approvals; !slices.Equal(a.By, b.By) {
+		// Two lists of people make one of those on both, which may be empty; an empty By means everyone.
+		for _, by := range [][]string{a.By, b.By} {
+			if len(by) > 0 {
+				r.Approve = r.Approve.and(Who{Users: by})
+			}
+		}
+		r.Approvals.By = nil
+	}
+	r.Approvals.Count = max(r.Approvals.Count, other.Approvals.Count)
+	r.Approvals.Author = r.Approvals.Author && other.Approvals.Author
+	r.LockOnPlan = r.LockOnPlan || other.LockOnPlan
+	r.StaleAfter = min(r.StaleAfter, other.StaleAfter)
+	return r
+}
+
+// and means whoever both mean. Roles alone become the higher one.
+func (w Who) and(other Who) Who {
+	var all []Who
+	role := Role("")
+	for _, list := range [][]Who{{w}, w.And, {other}, other.And} {
+		for _, one := range list {
+			one.And = nil
+			switch {
+			case one.Role.Known() && len(one.Users) == 0:
+				if role == "" || one.Role.AtLeast(role) {
+					role = one.Role
+				}
+			case !slices.ContainsFunc(all, func(a Who) bool { return reflect.DeepEqual(a, one) }):
+				all = append(all, one)
+			}
+		}
+	}
+	if role != "" {
+		all = append([]Who{{Role: role}}, all...)
+	}
+	first := all[0]
+	if len(all) > 1 {
+		first.And = all[1:]
+	}
+	return first
+}
+
+// requirements are both lists without repetition, in the order in which they are told.
+func requirements(a, b []Requirement) []Requirement {
+	var out []Requirement
+	for _, need := range Requirements {
+		if slices.Contains(a, need) || slices.Contains(b, need) {
+			out = append(out, need)
+		}
+	}
+	return out
+}
+
+// Requirements are those that `require` may name, in the order in which they are told.
+var Requirements = []Requirement{NeedUpToDate, NeedApproved, NeedReviewed, NeedMergeable}
+
+// DefaultRules are the rules of a repository that no rule of the server says
+// anything about. Match is the glob that they are for.
+func DefaultRules(match string) Rules {
+	writers := Who{Role: RoleWrite}
+	return Rules{
+		Match: match, Checkout: CheckoutMerge, Plan: writers, Drafts: true, PerProjectChecks: 10,
+		Require: []Requirement{NeedUpToDate, NeedApproved, NeedMergeable}, Approvals: ApprovalRules{Count: 1},
+		Apply: writers, Approve: writers, Unlock: writers, Admin: Who{Role: RoleAdmin}, StaleAfter: 24 * time.Hour,
+	}
 }
 
 // CredentialNames names entries of the server's `credentials`.
 type CredentialNames struct {
-	Plan string `json:"plan,omitempty"`
+	Plan  string `json:"plan,omitempty"`
+	Apply string `json:"apply,omitempty"`
 }
 
 // EnvironmentRules are one environment's rules.
@@ -32,14 +181,13 @@ type EnvironmentRules struct {
 	Plan        *Who            `json:"plan,omitempty"`
 	Credentials CredentialNames `json:"credentials"`
 	Order       int             `json:"order,omitempty"`
+	Approvals   *ApprovalRules  `json:"approvals,omitempty"`
+	Apply       *Who            `json:"apply,omitempty"`
+	Approve     *Who            `json:"approve,omitempty"`
+	Unlock      *Who            `json:"unlock,omitempty"`
 }
 
 // Allows reports whether the option (target, replace, destroy, refresh_only) is named by `allow`.
 func (r Rules) Allows(option string) bool {
-	for _, a := range r.Allow {
-		if a == option {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.Allow, option)
 }

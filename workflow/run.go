@@ -13,8 +13,12 @@ import (
 // RunKind is what a run does.
 type RunKind string
 
-// The kinds of run that exist so far.
-const RunPlan RunKind = "plan"
+// The kinds of run. A verify is a plan after an apply, quietly.
+const (
+	RunPlan   RunKind = "plan"
+	RunApply  RunKind = "apply"
+	RunVerify RunKind = "verify"
+)
 
 // RunState is where a run stands. Only methods of Run change it.
 type RunState string
@@ -37,7 +41,9 @@ const (
 	OutcomeTimedOut   Outcome = "timed_out"
 	OutcomeCancelled  Outcome = "cancelled"
 	OutcomeSuperseded Outcome = "superseded"
-	OutcomeLost       Outcome = "lost" // its runner died without a result
+	OutcomeLost       Outcome = "lost"    // its runner died without a result
+	OutcomeUnknown    Outcome = "unknown" // an apply whose runner died without a result: a person decides
+	OutcomeRefused    Outcome = "refused" // the gate said no before anything was applied
 )
 
 // Priorities of the queue: a higher number goes first.
@@ -64,6 +70,9 @@ type Run struct {
 	Paths         []string    `json:"paths,omitempty"` // what the workspace holds; empty: the whole tree
 	InputsDigest  string      `json:"inputs_digest,omitempty"`
 	StateIdentity string      `json:"state_identity,omitempty"`
+	// Sharing are the other projects of base and of the planned tree that keep the
+	// same state, as far as rules are about them: those hold for an apply as well.
+	Sharing []Project `json:"sharing,omitempty"`
 	// BaseProviders and Hidden go to the engine's PlanJob.
 	BaseProviders []string       `json:"base_providers,omitempty"`
 	Hidden        []HiddenEffect `json:"hidden,omitempty"`
@@ -90,6 +99,17 @@ type Run struct {
 	InterruptOutcome Outcome `json:"interrupt_outcome,omitempty"`
 	Replaces         string  `json:"replaces,omitempty"` // the lost run this one repeats
 
+	// Own are the directories in which a symlink that leaves the tree refuses the
+	// project; empty: the project's directory.
+	Own []string `json:"own,omitempty"`
+	// Artefact is the digest of what a plan run kept for its apply, "" without one.
+	Artefact string `json:"artefact,omitempty"`
+	// TreeChanges are the files that differ from the tree in which the plan was approved that
+	// this one's hidden effects put in question, at most 100; nil when nothing had to be compared.
+	TreeChanges []FileChange `json:"tree_changes,omitempty"`
+	// Apply is what an apply run applies; nil for other kinds.
+	Apply *ApplyOrder `json:"apply,omitempty"`
+
 	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
 	Counts      Counts       `json:"counts,omitzero"`
 	NoChanges   bool         `json:"no_changes,omitempty"`
@@ -97,6 +117,35 @@ type Run struct {
 	ChangesHash string       `json:"changes_hash,omitempty"`
 	// Whole says that the plan was made in the whole tree although Paths was set.
 	Whole bool `json:"whole,omitempty"`
+}
+
+// ApplyOrder is what an apply run applies, and how far it got.
+type ApplyOrder struct {
+	PlanRun     string       `json:"plan_run"` // the run whose saved plan this is
+	Fingerprint string       `json:"fingerprint"`
+	Artefact    string       `json:"artefact"` // digest
+	State       StateVersion `json:"state"`    // what the plan was made from
+	// Authorised is set, together with Spent, before terraform starts; nil before.
+	Authorised *Authorisation `json:"authorised,omitempty"`
+	Spent      bool           `json:"spent,omitempty"`
+	// Missing is what the gate lacked when the run was refused.
+	Missing []Missing `json:"missing,omitempty"`
+	// Done and Total count the planned changes that the state shows as carried out after the apply ended.
+	Done  int `json:"done,omitempty"`
+	Total int `json:"total,omitempty"`
+	// ErroredState: the state could not be stored; it is kept, encrypted, under artefacts/ with this name.
+	ErroredState string `json:"errored_state,omitempty"`
+	// Took are the keys of the locks that were taken for this apply, Was the pull's own
+	// locks whose reason it changed, Held whether the project was held before: what
+	// is put back when it provably did not start.
+	Took []string `json:"took,omitempty"`
+	Was  []Lock   `json:"was,omitempty"`
+	Held bool     `json:"held,omitempty"`
+	// Before is the project's apply before this one, "" without one.
+	Before string `json:"before,omitempty"`
+	// Resolved is what a person decided of an unknown outcome: "applied" or "failed", by whom.
+	Resolved   string `json:"resolved,omitempty"`
+	ResolvedBy Actor  `json:"resolved_by,omitzero"`
 }
 
 // PullKey is the pull the run belongs to.
@@ -115,8 +164,14 @@ type Result struct {
 	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
 	Plan        *Plan        `json:"plan,omitempty"`
 	Whole       bool         `json:"whole,omitempty"`
-	Started     time.Time    `json:"started"`
-	Finished    time.Time    `json:"finished"`
+	Artefact    string       `json:"artefact,omitempty"` // digest of what was kept for the apply
+	// Of an apply: what the state shows as carried out, and a kept errored state.
+	Done         int           `json:"done,omitempty"`
+	Total        int           `json:"total,omitempty"`
+	ErroredState string        `json:"errored_state,omitempty"`
+	State        *StateVersion `json:"state,omitempty"` // after an apply
+	Started      time.Time     `json:"started"`
+	Finished     time.Time     `json:"finished"`
 }
 
 // ErrStale says that a message names an epoch that is no longer the run's, or a run that is finished.

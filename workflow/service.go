@@ -35,11 +35,21 @@ type ServiceConfig struct {
 	Engine Engine
 	// Rules gives the rules of a repository, false when the server has none for
 	// it: everything about it is ignored.
-	Rules  func(Repo) (Rules, bool)
-	Now    Clock
-	Settle time.Duration // how long a push waits for the next one; 0 = not at all
-	Lease  time.Duration // 0 = DefaultLease
-	Log    *slog.Logger
+	Rules func(Repo) (Rules, bool)
+	// Live reads what GitHub says of a pull now, with the roles of the actor and of
+	// the approvers; it may give what it read for the same pull and actor at most 10
+	// seconds ago. Without it nothing is ever applied.
+	Live func(ctx context.Context, p Pull, actor Actor, approvers []Actor) (LiveFacts, error)
+	// Diff lists the files that differ between two planned trees of a repository, so
+	// that an approval that falls can say which file did it. Nil: the trees are named.
+	Diff func(ctx context.Context, repo Repo, was, now string) ([]FileChange, error)
+	// DropArtefact is told the plan run whose artefact is of no use any more, after
+	// that is durable; what it was not told before a crash, WantedArtefacts tells. Nil: nobody keeps any.
+	DropArtefact func(runID string)
+	Now          Clock
+	Settle       time.Duration // how long a push waits for the next one; 0 = not at all
+	Lease        time.Duration // 0 = DefaultLease
+	Log          *slog.Logger
 }
 
 // Service is the only writer of state. Each of its methods is one or more
@@ -53,6 +63,9 @@ type Service struct {
 	source Source
 	engine Engine
 	rules  func(Repo) (Rules, bool)
+	live   func(ctx context.Context, p Pull, actor Actor, approvers []Actor) (LiveFacts, error)
+	drop   func(runID string)
+	diff   func(ctx context.Context, repo Repo, was, now string) ([]FileChange, error)
 	now    Clock
 	settle time.Duration
 	lease  time.Duration
@@ -61,12 +74,15 @@ type Service struct {
 
 	mu     sync.Mutex
 	lastID time.Time // of the newest id given out
+
+	surveying sync.Mutex
+	surveyed  lastSurvey
 }
 
 // NewService returns a service over a store. Start must be called before runs are claimed.
 func NewService(c ServiceConfig) *Service {
 	s := &Service{
-		store: c.Store, source: c.Source, engine: c.Engine, rules: c.Rules,
+		store: c.Store, source: c.Source, engine: c.Engine, rules: c.Rules, live: c.Live, drop: c.DropArtefact, diff: c.Diff,
 		now: c.Now, settle: c.Settle, lease: c.Lease, log: c.Log,
 	}
 	if s.now == nil {
@@ -80,6 +96,9 @@ func NewService(c ServiceConfig) *Service {
 	}
 	if s.rules == nil {
 		s.rules = func(Repo) (Rules, bool) { return Rules{}, false }
+	}
+	if s.drop == nil {
+		s.drop = func(string) {}
 	}
 	for i := range s.wakes {
 		s.wakes[i] = make(chan struct{}, 1)
@@ -126,7 +145,9 @@ func (s *Service) newID(now time.Time) string {
 }
 
 // Start is called once, before anything is claimed: what was running when the
-// server ended is lost, and its plans are queued again, once.
+// server ended is lost, and its plans are queued again, once. An apply that had
+// the word to go stays running for one more lease: its runner outlives the server,
+// and whoever finds it renews the lease and finishes the run. One that had not is refused.
 func (s *Service) Start(ctx context.Context) error {
 	now := s.now()
 	err := s.store.Update(ctx, func(tx Tx) error {
@@ -138,7 +159,17 @@ func (s *Service) Start(ctx context.Context) error {
 			if run.State != RunRunning {
 				continue
 			}
-			if err := s.lose(tx, run, "the server ended while it was planning", now); err != nil {
+			if run.Apply != nil && run.Apply.Spent {
+				// Its runner may outlive us: whoever finds its result finishes the run. When nobody renews the lease it is unknown.
+				if err := run.Renew(run.Epoch, now.Add(s.lease)); err != nil {
+					return err
+				}
+				if err := tx.PutRun(run); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := s.lose(tx, run, "the server ended before it did", now); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +22,9 @@ type model struct {
 	finished map[string]string // a finished run, as it was first seen
 	versions map[int]uint64
 	commands []workflow.Request
+	started  map[string]int          // by plan run: how often a runner had the word to go
+	going    map[string]workflow.Run // applies whose runner had the word and has not ended
+	tips     int
 }
 
 // TestRandomLives lets everything happen in any order: pushes, force pushes back,
@@ -30,7 +35,8 @@ func TestRandomLives(t *testing.T) {
 	for seed := range uint64(lives) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			m := &model{world: newWorld(t), rand: rand.New(rand.NewPCG(seed, 1)), finished: map[string]string{}, versions: map[int]uint64{}}
+			m := &model{world: newWorld(t), rand: rand.New(rand.NewPCG(seed, 1)), finished: map[string]string{}, versions: map[int]uint64{},
+				started: map[string]int{}, going: map[string]workflow.Run{}}
 			for n := 1; n <= 2; n++ {
 				m.facts(n, m.newHead())
 				m.push(n, "opened")
@@ -68,7 +74,7 @@ func (m *model) act() {
 	n := 1 + m.rand.IntN(2)
 	pull := m.pulls[n]
 	m.now = m.now.Add(time.Duration(m.rand.IntN(3000)) * time.Millisecond)
-	switch m.rand.IntN(14) {
+	switch m.rand.IntN(21) {
 	case 0, 1:
 		m.facts(n, m.newHead())
 		m.push(n, "synchronize")
@@ -101,9 +107,105 @@ func (m *model) act() {
 		if run, ok := m.claim(); ok {
 			m.claimed = append(m.claimed, run)
 		}
+	case 13:
+		m.show()
+	case 14, 15, 16:
+		m.ask(n)
+	case 17:
+		m.moveBase()
+	case 18:
+		m.hurry(n)
 	default:
 		m.work()
 	}
+}
+
+// ask is one of the commands about applies, by somebody.
+func (m *model) ask(n int) {
+	by := []string{"ada", "bob", "bob", "eve", "root"}[m.rand.IntN(5)]
+	c := []workflow.Command{
+		verb(workflow.VerbApprove), verb(workflow.VerbApprove), verb(workflow.VerbApply), verb(workflow.VerbApply), verb(workflow.VerbApply, "a"), verb(workflow.VerbUnapprove),
+		verb(workflow.VerbLock, "a", "c"), verb(workflow.VerbUnlock), {Verb: workflow.VerbCancel}, {Verb: workflow.VerbCancel, CancelApply: true}, verb(workflow.VerbResolve, "*"),
+	}[m.rand.IntN(11)]
+	c.Outcome = []string{"applied", "failed"}[m.rand.IntN(2)]
+	m.commands = append(m.commands, m.say(n, by, c))
+}
+
+// hurry brings a pull as far as an apply that is asked for: chance alone seldom does.
+func (m *model) hurry(n int) {
+	if m.pulls[n].State != workflow.PullOpen {
+		m.facts(n, m.pulls[n].Head.SHA)
+		m.push(n, "reopened")
+	}
+	m.source.faults, m.source.conflicts = nil, nil
+	m.now = m.now.Add(time.Minute)
+	for m.expand() > 0 {
+	}
+	for range 10 {
+		if run, ok := m.claim(); ok {
+			m.claimed = append(m.claimed, run)
+		}
+		m.work()
+	}
+	m.show()
+	for _, v := range []workflow.Verb{workflow.VerbApprove, workflow.VerbApply} {
+		m.commands = append(m.commands, m.say(n, "bob", verb(v)))
+		m.expand()
+	}
+	if run, ok := m.claim(); ok {
+		m.claimed = append([]workflow.Run{run}, m.claimed...)
+	}
+}
+
+// moveBase moves main, sometimes in what is planned.
+func (m *model) moveBase() {
+	m.tips++
+	tip := fmt.Sprint("tip", m.tips)
+	m.commit(tip, baseFiles, []files{{"README.md": tip}, {"d/main.tf": tip}}[m.rand.IntN(2)])
+	m.source.mu.Lock()
+	m.source.tips["main"] = tip
+	m.source.mu.Unlock()
+	if m.rand.IntN(3) > 0 { // a delivery may be lost
+		m.deliver(workflow.Request{Kind: workflow.RequestBase, Action: "main", Head: tip, Key: "push " + tip})
+	}
+}
+
+// apply asks for the word for an apply, and checks what must be true if it is given.
+func (m *model) apply(run workflow.Run) (res workflow.Result, ended bool) {
+	res = applied(run, workflow.OutcomeFailed)
+	if m.rand.IntN(4) == 0 { // something moves between the claim and the word
+		m.act()
+	}
+	if err := m.svc.Authorise(m.t.Context(), run, run.Apply.Artefact, sameState); err != nil {
+		res.NotStarted = true
+		return res, true
+	}
+	m.started[run.Apply.PlanRun]++
+	m.going[run.ID] = run
+	pull := m.pulls[run.Number]
+	if pull.State != workflow.PullOpen || pull.Head.SHA != run.Head || !m.roles[run.Actor.Login].AtLeast(workflow.RoleWrite) {
+		m.t.Errorf("the apply %s of %s by %s has the word, and the pull is %s at %s", run.ID, run.Head, run.Actor.Login, pull.State, pull.Head.SHA)
+	}
+	p := m.project(run.Number, run.Project.Name)
+	approved := false
+	for _, a := range p.Approvals {
+		approved = approved || a.User.ID != ada.ID && a.User.Login != "eve" && a.Void == "" && a.Fingerprint == run.Apply.Fingerprint
+	}
+	if !approved || p.Run == nil || p.Run.ID != run.Apply.PlanRun || p.Run.NoChanges {
+		m.t.Errorf("the apply %s of the plan %s has the word; approved %v, the plan is %+v", run.ID, run.Apply.PlanRun, approved, p.Run)
+	}
+	switch m.rand.IntN(4) {
+	case 0:
+		return res, false // its runner goes on, or is gone
+	case 1:
+		res.Outcome = workflow.OutcomeFailed
+		if m.rand.IntN(3) == 0 {
+			res.ErroredState = "kept.age"
+		}
+	default:
+		res.Outcome = workflow.OutcomeSucceeded
+	}
+	return res, true
 }
 
 // work ends one of the claimed runs in one of the ways they end.
@@ -114,6 +216,17 @@ func (m *model) work() {
 	run := m.claimed[0]
 	m.claimed = m.claimed[1:]
 	var err error
+	if run.Kind == workflow.RunApply {
+		res, ended := m.apply(run)
+		if !ended {
+			return
+		}
+		delete(m.going, run.ID)
+		if err := m.svc.Finish(m.t.Context(), res); err != nil && !errors.Is(err, workflow.ErrStale) {
+			m.t.Fatal(err)
+		}
+		return
+	}
 	switch m.rand.IntN(6) {
 	case 0:
 		err = m.svc.PutBack(m.t.Context(), run, "The state lock is held.", m.now.Add(time.Second))
@@ -124,7 +237,7 @@ func (m *model) work() {
 	case 3:
 		return // its worker vanished
 	default:
-		err = m.svc.Finish(m.t.Context(), success(run, m.rand.IntN(2)))
+		err = m.svc.Finish(m.t.Context(), m.fingerprinted(run, m.rand.IntN(3)))
 	}
 	if err != nil && !errors.Is(err, workflow.ErrStale) {
 		m.t.Fatal(err)
@@ -148,10 +261,14 @@ func (m *model) check() {
 				busy[what] = r.ID
 			}
 		}
-		if r.Interrupt != "" {
+		v := m.view(r.Number)
+		if r.Kind == workflow.RunApply {
+			m.checkApply(r, v)
 			continue
 		}
-		v := m.view(r.Number)
+		if r.Interrupt != "" || r.Kind == workflow.RunVerify {
+			continue
+		}
 		p := v.Project(r.Project.Name)
 		if v.Pull.State != workflow.PullOpen || v.Pull.Head.SHA != r.Head || p == nil || p.Run == nil || p.Run.ID != r.ID {
 			m.t.Errorf("run %s of %s at %s is %s, and its pull (%s at %s) does not wait for it", r.ID, r.Project.Name, r.Head, r.State, v.Pull.State, v.Pull.Head.SHA)
@@ -159,6 +276,49 @@ func (m *model) check() {
 	}
 	for n := range m.pulls {
 		m.checkPull(n)
+	}
+	m.checkLocks()
+}
+
+// checkApply: a live apply holds its locks; one without the word is of its pull's head, or asked to stop.
+func (m *model) checkApply(r workflow.Run, v workflow.PullView) {
+	held, err := m.svc.LocksOfPull(m.t.Context(), r.PullKey())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, key := range workflow.LockKeys(r.Project, r.StateIdentity) {
+		if !slices.ContainsFunc(held, func(l workflow.Lock) bool { return l.Key == key }) {
+			m.t.Errorf("the apply %s of %s is %s without the lock %q", r.ID, r.Project.Name, r.State, key)
+		}
+	}
+	if !r.Apply.Spent && r.Interrupt == "" && (v.Pull.Head.SHA != r.Head || v.Pull.State != workflow.PullOpen) {
+		m.t.Errorf("the apply %s of %s is %s though its pull is %s at %s", r.ID, r.Head, r.State, v.Pull.State, v.Pull.Head.SHA)
+	}
+	if r.Apply.Spent && r.Interrupt != "" && !strings.Contains(r.Interrupt, "cancelled it") {
+		m.t.Errorf("the apply %s is interrupted: %s", r.ID, r.Interrupt)
+	}
+}
+
+// checkLocks: nothing is told to go twice; a pull that is over holds no lock but what is not settled needs.
+func (m *model) checkLocks() {
+	for plan, n := range m.started {
+		if n > 1 {
+			m.t.Errorf("the plan %s was started %d times", plan, n)
+		}
+	}
+	locks, err := m.svc.Locks(m.t.Context(), repo.ID)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, l := range locks {
+		v := m.view(l.Pull.Number)
+		if v.Pull.State == workflow.PullOpen {
+			continue
+		}
+		why := workflow.MayRelease(workflow.PullRecord{Pull: v.Pull, Projects: append(slices.Clone(v.Projects), v.Past...)}, l)
+		if why == "" {
+			m.t.Errorf("pull %d is %s and holds %+v", l.Pull.Number, v.Pull.State, l)
+		}
 	}
 }
 
@@ -191,6 +351,9 @@ func (m *model) checkPull(n int) {
 		if r.State != workflow.RunFinished {
 			continue
 		}
+		if r.Outcome == workflow.OutcomeUnknown || (r.Apply != nil && r.Apply.ErroredState != "") {
+			continue // a person, or its result, ends that
+		}
 		now, err := json.Marshal(r)
 		if err != nil {
 			m.t.Fatal(err)
@@ -210,7 +373,14 @@ func (m *model) end() {
 		busy := m.expand() > 0
 		for run, ok := m.claim(); ok; run, ok = m.claim() {
 			busy = true
-			m.finish(success(run, 1))
+			if run.Kind == workflow.RunApply {
+				res, _ := m.apply(run)
+				if err := m.svc.Finish(m.t.Context(), res); err != nil && !errors.Is(err, workflow.ErrStale) {
+					m.t.Fatal(err)
+				}
+				continue
+			}
+			m.finish(m.fingerprinted(run, map[workflow.RunKind]int{workflow.RunPlan: 1}[run.Kind]))
 		}
 		if !busy {
 			break

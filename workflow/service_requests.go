@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -106,7 +107,12 @@ func (s *Service) submit(tx Tx, req Request, now time.Time) (stored Request, cre
 	if req.Received.IsZero() {
 		req.Received = now
 	}
-	if s.settles(req) {
+	if req.Kind == RequestBase && req.Number == 0 {
+		if err := s.fanOut(tx, req, now); err != nil {
+			return stored, false, err
+		}
+		req.Done, req.Finished, req.Note = true, now, "It is looked at for each open pull request on that branch."
+	} else if s.settles(req) {
 		if err := s.settlePushes(tx, &req, now); err != nil {
 			return stored, false, err
 		}
@@ -122,9 +128,30 @@ func (s *Service) submit(tx Tx, req Request, now time.Time) (stored Request, cre
 	return req, true, tx.Append(e)
 }
 
+// fanOut makes of a push to a branch one request for each open pull that has it as its base.
+func (s *Service) fanOut(tx Tx, push Request, now time.Time) error {
+	pulls, err := tx.OpenPulls(push.Repo.ID)
+	if err != nil {
+		return err
+	}
+	for _, rec := range pulls {
+		if rec.Pull.Base.Ref != push.Action || rec.BaseSHA == push.Head {
+			continue
+		}
+		req := Request{
+			Kind: RequestBase, Repo: push.Repo, Number: rec.Pull.Number, Actor: rec.Pull.Author, Action: push.Action, Head: push.Head,
+			Key: fmt.Sprintf("base:%s:%s:%s", rec.Pull.Key(), rec.Pull.Head.SHA, push.Head), GUID: push.GUID, Received: push.Received,
+		}
+		if _, _, err := s.submit(tx, req, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // settles reports whether a request waits for the next push.
 func (s *Service) settles(r Request) bool {
-	return r.Kind == RequestPull && !r.Immediate && s.settle > 0
+	return (r.Kind == RequestPull || r.Kind == RequestBase) && !r.Immediate && s.settle > 0
 }
 
 // settlePushes lets a push wait for the next one, and takes the place of pushes
@@ -137,7 +164,7 @@ func (s *Service) settlePushes(tx Tx, req *Request, now time.Time) error {
 	}
 	req.SettlesFrom = now
 	for _, p := range pending {
-		if p.PullKey() != req.PullKey() || !s.settles(p) || p.Attempts > 0 || !p.NotBefore.After(now) {
+		if p.PullKey() != req.PullKey() || p.Kind != req.Kind || !s.settles(p) || p.Attempts > 0 || !p.NotBefore.After(now) {
 			continue
 		}
 		if p.SettlesFrom.Before(req.SettlesFrom) {
@@ -165,6 +192,12 @@ func describe(r Request) string {
 		return fmt.Sprintf("`%s`, by a button or a re-run of a check.", r.Command.Verb)
 	case r.Command != nil:
 		return fmt.Sprintf("`%s`, by a comment.", r.Command.Verb)
+	case r.Kind == RequestBase && len(r.Replan) > 0:
+		return fmt.Sprintf("The state of `%s` was changed elsewhere.", strings.Join(r.Replan, "`, `"))
+	case r.Kind == RequestBase:
+		return fmt.Sprintf("The base branch `%s` moved to %s.", r.Action, short(r.Head))
+	case r.Kind == RequestReview:
+		return "A review was given or dismissed."
 	case r.Head != "":
 		return fmt.Sprintf("The pull request was %s at %s.", r.Action, short(r.Head))
 	}
@@ -205,7 +238,7 @@ func dueRequests(pending []Request, now time.Time) (due []Request, next time.Tim
 		if next.IsZero() || r.NotBefore.Before(next) {
 			next = r.NotBefore
 		}
-		if settling := r.Kind == RequestPull && r.Attempts == 0; !settling {
+		if settling := (r.Kind == RequestPull || r.Kind == RequestBase) && r.Attempts == 0; !settling {
 			taken[key] = true
 		}
 	}
@@ -330,7 +363,11 @@ func addReply(tx Tx, rec *PullRecord, req Request, reply Reply, now time.Time) e
 	if reply.Kind != ReplyRefused && reply.Kind != ReplyUnknown {
 		return nil
 	}
-	e := event("refused", now, req.PullKey(), strings.Join(reply.Text, " "))
+	said := slices.Clone(reply.Text)
+	for _, item := range reply.Items {
+		said = append(said, joined(item.Text, missingSentences(item.Missing)))
+	}
+	e := event("refused", now, req.PullKey(), strings.Join(said, " "))
 	e.Actor = req.Actor
 	return tx.Append(e)
 }

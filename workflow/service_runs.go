@@ -50,7 +50,7 @@ func (s *Service) Claim(ctx context.Context, worker string) (run Run, found bool
 		if err := run.Claim(worker, now, s.lease); err != nil {
 			return err
 		}
-		return s.saveRun(tx, run, "started", fmt.Sprintf("`%s` is being planned at %s.", run.Project.Name, short(run.Head)), now)
+		return s.saveRun(tx, run, "started", fmt.Sprintf("`%s` is being %s at %s.", run.Project.Name, run.Kind.done(), short(run.Head)), now)
 	})
 	if err != nil {
 		return Run{}, false, fmt.Errorf("claiming a run: %w", err)
@@ -119,6 +119,17 @@ func runEvent(kind string, at time.Time, run Run, text string) *Event {
 	return e
 }
 
+// done is the word for what happens to a project during a run of this kind.
+func (k RunKind) done() string {
+	switch k {
+	case RunApply:
+		return "applied"
+	case RunVerify:
+		return "verified"
+	}
+	return "planned"
+}
+
 // Renew extends a worker's lease on a run it claimed. ErrStale (wrapped) says
 // that the run is not the worker's any more: it stops what it does.
 func (s *Service) Renew(ctx context.Context, run Run) error {
@@ -141,32 +152,119 @@ func (s *Service) Renew(ctx context.Context, run Run) error {
 // that the run had ended or moved on before; nothing was changed.
 func (s *Service) Finish(ctx context.Context, res Result) error {
 	now := s.now()
-	if res.Outcome == OutcomeSucceeded && res.Plan == nil {
-		res.Outcome, res.Reason = OutcomeFailed, "The runner reported success but no plan."
-	}
+	var after []func()
+	changes := s.treeChanges(ctx, res)
 	err := s.store.Update(ctx, func(tx Tx) error {
 		run, err := tx.Run(res.Run)
 		if err != nil {
 			return err
 		}
-		if err := run.Finish(res, now); err != nil {
-			return err
+		run.TreeChanges = changes
+		if run.Kind == RunApply {
+			after, err = s.endApply(tx, run, res, now)
+		} else {
+			after, err = s.endPlan(tx, run, res, now)
 		}
-		if run.Outcome == OutcomeSucceeded {
-			if err := tx.PutPlan(run.ID, *res.Plan); err != nil {
-				return err
-			}
-		}
-		if err := s.saveRun(tx, run, "finished", ended(run), now); err != nil || run.Outcome != OutcomeLost {
-			return err
-		}
-		return s.again(tx, run, now)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("finishing run %s: %w", res.Run, err)
 	}
-	s.wake(WakePulls, WakeRuns)
+	for _, do := range after {
+		do()
+	}
+	s.wake(WakePulls, WakeRuns, WakeRequests)
 	return nil
+}
+
+// treeChanges compares a new plan's tree with the one in which it was approved,
+// when hidden effects make that matter. It only finds words: without it, the trees are named.
+func (s *Service) treeChanges(ctx context.Context, res Result) []FileChange {
+	if s.diff == nil || res.Plan == nil || len(res.Plan.Hidden) == 0 {
+		return nil
+	}
+	var run Run
+	was := ""
+	err := s.store.View(ctx, func(tx Tx) (err error) {
+		if run, err = tx.Run(res.Run); err != nil {
+			return err
+		}
+		rec, err := tx.Pull(run.PullKey())
+		if err != nil {
+			return err
+		}
+		if p := findProject(rec, run.Project.Key()); p != nil {
+			for _, a := range p.Approvals {
+				if a.Void == "" && a.Fingerprint == res.Plan.Fingerprint && a.Tree != run.Tree {
+					was = a.Tree
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || was == "" {
+		return nil
+	}
+	const most = 100
+	changes, err := s.diff(ctx, run.Repo, was, run.Tree)
+	if err != nil {
+		s.log.Warn("comparing the trees of two plans", "run", run.ID, "err", err)
+		return nil
+	}
+	return changes[:min(len(changes), most)]
+}
+
+// endPlan is Finish for plans and verifies.
+func (s *Service) endPlan(tx Tx, run Run, res Result, now time.Time) (after []func(), err error) {
+	if res.Outcome == OutcomeSucceeded && res.Plan == nil {
+		res.Outcome, res.Reason = OutcomeFailed, "The runner reported success but no plan."
+	}
+	if err := run.Finish(res, now); err != nil {
+		return nil, err
+	}
+	if run.Outcome == OutcomeSucceeded {
+		run.Artefact = res.Artefact
+		if err := tx.PutPlan(run.ID, *res.Plan); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.saveRun(tx, run, "finished", ended(run), now); err != nil {
+		return nil, err
+	}
+	switch {
+	case run.Outcome == OutcomeLost:
+		return nil, s.again(tx, run, now)
+	case run.Kind == RunVerify:
+		return nil, s.verified(tx, run, now)
+	case run.Outcome != OutcomeSucceeded:
+		return nil, nil
+	}
+	return s.newPlan(tx, run, *res.Plan, now)
+}
+
+// newPlan shows a new plan in its pull, if it is what the pull waits for.
+func (s *Service) newPlan(tx Tx, run Run, plan Plan, now time.Time) (after []func(), err error) {
+	rec, err := tx.Pull(run.PullKey())
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := findProject(rec, run.Project.Key())
+	if p == nil || p.Run == nil || p.Run.ID != run.ID {
+		return []func(){func() { s.drop(run.ID) }}, nil // nobody will ever apply it
+	}
+	if err := s.planned(tx, &rec, p, run, plan, now); err != nil {
+		return nil, err
+	}
+	useless := dropArtefactsOf(*p, run.ID)
+	after = append(after, func() {
+		for _, id := range useless {
+			s.drop(id)
+		}
+	})
+	return after, savePull(tx, rec, now)
 }
 
 // ended says how a run ended, for the history.
@@ -178,7 +276,7 @@ func ended(run Run) string {
 		c := run.Counts
 		return fmt.Sprintf("`%s` is planned: %d to add, %d to change, %d to replace, %d to destroy.", run.Project.Name, c.Add, c.Change, c.Replace, c.Destroy)
 	}
-	text := fmt.Sprintf("The plan of `%s` ended: %s.", run.Project.Name, strings.ReplaceAll(string(run.Outcome), "_", " "))
+	text := fmt.Sprintf("The %s of `%s` ended: %s.", run.Kind, run.Project.Name, strings.ReplaceAll(string(run.Outcome), "_", " "))
 	if run.Reason != "" {
 		text += " " + run.Reason
 	}
@@ -187,12 +285,18 @@ func ended(run Run) string {
 
 // PutBack returns a claimed run to the queue: nothing was started, or its
 // failure may pass. why is a sentence that people see while it waits. A run that
-// was asked to stop meanwhile ends instead.
+// was asked to stop meanwhile ends instead, and so does an apply: that is never
+// tried by itself, and who asked for it is told.
 func (s *Service) PutBack(ctx context.Context, run Run, why string, notBefore time.Time) error {
 	now := s.now()
 	err := s.store.Update(ctx, func(tx Tx) error {
 		stored, err := tx.Run(run.ID)
 		if err != nil {
+			return err
+		}
+		if stored.Kind == RunApply {
+			res := Result{Run: run.ID, Epoch: run.Epoch, Outcome: OutcomeFailed, NotStarted: !stored.Apply.Spent, Reason: why}
+			_, err := s.endApply(tx, stored, res, now)
 			return err
 		}
 		if err := stored.PutBack(run.Epoch, why, notBefore); err != nil {
@@ -211,8 +315,14 @@ func (s *Service) PutBack(ctx context.Context, run Run, why string, notBefore ti
 	return nil
 }
 
-// lose ends a running run whose runner is gone, and queues its plan again, once.
+// lose ends a running run whose runner is gone. A plan is queued again, once; an
+// apply that had the word to go is unknown, one that had not did not start.
 func (s *Service) lose(tx Tx, run Run, why string, now time.Time) error {
+	if run.Kind == RunApply {
+		res := Result{Run: run.ID, Epoch: run.Epoch, Outcome: OutcomeLost, Reason: "The apply was lost: " + why + "."}
+		_, err := s.endApply(tx, run, res, now) // unknown keeps its artefact, refused too
+		return err
+	}
 	if err := run.Lose("The plan was lost: "+why+".", now); err != nil {
 		return err
 	}
@@ -237,18 +347,22 @@ func (s *Service) again(tx Tx, lost Run, now time.Time) error {
 	}
 	for i := range rec.Projects {
 		p := &rec.Projects[i]
-		if p.Run == nil || p.Run.ID != lost.ID {
+		verify := p.Verify != nil && p.Verify.ID == lost.ID
+		if !verify && (p.Run == nil || p.Run.ID != lost.ID) {
 			continue
 		}
-		run := lost
+		run := again(lost, lost.Kind)
 		run.ID, run.Replaces, run.Queued = s.newID(now), lost.ID, now
-		run.State, run.Outcome, run.Reason, run.Finished = RunQueued, OutcomeNone, "", time.Time{}
-		run.Epoch, run.Attempts, run.Worker, run.Started = 0, 0, "", time.Time{}
-		run.Waiting, run.NotBefore, run.Diagnostics = "The run before was lost.", time.Time{}, nil
+		run.Request, run.Priority, run.Waiting = lost.Request, lost.Priority, "The run before was lost."
 		if err := tx.PutRun(run); err != nil {
 			return err
 		}
-		p.newest(run)
+		if verify {
+			p.Verify = shownRun(run)
+			p.addRun(run.ID)
+		} else {
+			p.newest(run)
+		}
 		if err := tx.Append(runEvent("queued", now, run, fmt.Sprintf("The plan of `%s` is made again.", run.Project.Name))); err != nil {
 			return err
 		}
@@ -263,10 +377,7 @@ const maxRunIDs = 20
 // newest makes a run the project's newest.
 func (p *ProjectRecord) newest(run Run) {
 	p.Run = shownRun(run)
-	p.Runs = append([]string{run.ID}, p.Runs...)
-	if len(p.Runs) > maxRunIDs {
-		p.Runs = p.Runs[:maxRunIDs]
-	}
+	p.addRun(run.ID)
 }
 
 // Interrupts returns the running runs that shall stop.

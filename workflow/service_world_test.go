@@ -47,6 +47,12 @@ func tree(f files) workflow.Tree {
 	return workflow.Tree{ID: fmt.Sprintf("%x", id.Sum(nil))[:40], FS: fsys}
 }
 
+func (s *source) tip(ref string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tips[ref]
+}
+
 func (s *source) Checkout(ctx context.Context, p workflow.Pull, _ workflow.CheckoutMode) (workflow.Checkout, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,6 +107,19 @@ func (engine) Discover(_ context.Context, t workflow.Tree) (workflow.Discovery, 
 	return d, err
 }
 
+func (e engine) StateIdentity(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (string, error) {
+	if _, ok := d.Modules[path.Clean(p.Dir)]; !ok {
+		return "", nil
+	}
+	data, err := fs.ReadFile(t, path.Join(p.Dir, "main.tf"))
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "state "); ok {
+			return rest, err
+		}
+	}
+	return "state of " + p.Dir, err
+}
+
 func (engine) Inputs(_ context.Context, t workflow.Tree, _ workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
 	data, err := fs.ReadFile(t, path.Join(p.Dir, "main.tf"))
 	if err != nil {
@@ -120,6 +139,10 @@ func (engine) Inputs(_ context.Context, t workflow.Tree, _ workflow.Discovery, p
 	return in, nil
 }
 
+func (engine) Apply(context.Context, workflow.ApplyJob) (workflow.Result, error) {
+	return workflow.Result{}, errors.New("nothing applies here")
+}
+
 func (engine) Plan(context.Context, workflow.PlanJob) (workflow.Result, error) {
 	return workflow.Result{}, errors.New("the service plans nothing itself")
 }
@@ -136,7 +159,12 @@ type world struct {
 	roles  map[string]workflow.Role
 	pulls  map[int]workflow.Pull
 	serial int
+	// change is the last word on live facts; dropped are the artefacts that nobody needs.
+	change  func(*workflow.LiveFacts)
+	dropped []string
 }
+
+var people = map[string]workflow.Actor{"ada": ada, "eve": {ID: 3, Login: "eve"}, "bob": {ID: 4, Login: "bob"}, "root": {ID: 5, Login: "root"}}
 
 // baseFiles is main at the start: four projects.
 var baseFiles = files{"a/main.tf": "1", "b/main.tf": "1", "c/main.tf": "1", "d/main.tf": "1"}
@@ -147,10 +175,13 @@ func newWorld(t testing.TB) *world {
 		t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		source: &source{commits: map[string]files{}, tips: map[string]string{}},
 		rules: workflow.Rules{Match: "*", Checkout: workflow.CheckoutMerge, Plan: workflow.Who{Role: workflow.RoleWrite}, Drafts: true, PerProjectChecks: 10,
-			Credentials: workflow.CredentialNames{Plan: "ro"}},
-		roles: map[string]workflow.Role{"ada": workflow.RoleWrite, "eve": workflow.RoleRead},
+			Credentials: workflow.CredentialNames{Plan: "ro", Apply: "rw"}},
+		roles: map[string]workflow.Role{"ada": workflow.RoleWrite, "eve": workflow.RoleRead, "bob": workflow.RoleWrite, "root": workflow.RoleAdmin},
 		pulls: map[int]workflow.Pull{},
 	}
+	d := workflow.DefaultRules("*")
+	w.rules.Require, w.rules.Approvals, w.rules.StaleAfter = d.Require, d.Approvals, d.StaleAfter
+	w.rules.Apply, w.rules.Approve, w.rules.Unlock, w.rules.Admin = d.Apply, d.Approve, d.Unlock, d.Admin
 	w.commit("base1", baseFiles, nil)
 	w.source.tips["main"] = "base1"
 	store, err := bolt.Open(t.TempDir())
@@ -169,7 +200,21 @@ func (w *world) serve(store workflow.Store) {
 	w.svc = workflow.NewService(workflow.ServiceConfig{
 		Store: store, Source: w.source, Engine: engine{}, Settle: 3 * time.Second, Now: func() time.Time { return w.now },
 		Rules: func(r workflow.Repo) (workflow.Rules, bool) { return w.rules, r.Owner == "acme" },
+		Live:  w.live, DropArtefact: func(run string) { w.dropped = append(w.dropped, run) },
 	})
+}
+
+// live is what GitHub says of a pull.
+func (w *world) live(_ context.Context, p workflow.Pull, actor workflow.Actor, _ []workflow.Actor) (workflow.LiveFacts, error) {
+	now := w.pulls[p.Number]
+	f := workflow.LiveFacts{Read: w.now, Pull: now, Actor: actor, Roles: map[int64]workflow.Role{}, BaseTip: w.source.tip(now.Base.Ref), Conflicts: "no"}
+	for name, who := range people {
+		f.Roles[who.ID] = w.roles[name]
+	}
+	if w.change != nil {
+		w.change(&f)
+	}
+	return f, nil
 }
 
 // commit makes a commit of files with changes; an empty text deletes a file.
@@ -234,7 +279,7 @@ func (w *world) say(number int, by string, c workflow.Command) workflow.Request 
 	w.t.Helper()
 	req, _ := w.deliver(workflow.Request{
 		Kind: workflow.RequestCommand, Number: number, Immediate: true, Command: &c, CommentID: int64(w.serial + 1),
-		Key: fmt.Sprint("comment:", w.serial+1), Actor: workflow.Actor{ID: int64(len(by)), Login: by},
+		Key: fmt.Sprint("comment:", w.serial+1), Actor: people[by], CommentedAt: w.now,
 	})
 	return req
 }

@@ -78,10 +78,22 @@ type Tx interface {
 	PutReport(ReportState) error
 	DeleteReport(PullKey) error
 
+	// Lock returns the lock with that key of a repository; Locks all of a
+	// repository, LocksOfPull those that one pull holds. PutLock of a key that
+	// another pull holds is an error: a store never moves a lock by itself.
+	Lock(repoID int64, key string) (Lock, error)
+	Locks(repoID int64) ([]Lock, error)
+	LocksOfPull(PullKey) ([]Lock, error)
+	PutLock(Lock) error
+	DeleteLock(repoID int64, key string) error
+
 	// Append adds to the history and sets Seq.
 	Append(*Event) error
 	// Events returns the history of a pull (number 0: of the repository), newest first, at most limit, with Seq below before (0 = from the newest).
 	Events(repoID int64, number int, before uint64, limit int) ([]Event, error)
+
+	// EventsAfter returns the history of a repository oldest first, at most limit, with Seq above after (0 = from the beginning).
+	EventsAfter(repoID int64, after uint64, limit int) ([]Event, error)
 
 	// Setting and PutSetting keep small values by name (high-water marks).
 	Setting(name string) ([]byte, error)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -40,11 +41,18 @@ func (s *Service) Observe(ctx context.Context, req Request, p Pull) error {
 	if known, err := s.observed(ctx, p); err != nil || known {
 		return wrap(err, "reading what is known of "+p.Key().String())
 	}
-	err := s.store.Update(ctx, func(tx Tx) error { return s.observe(tx, req, p, now) })
+	var useless []string
+	err := s.store.Update(ctx, func(tx Tx) (err error) {
+		useless, err = s.observe(tx, req, p, now)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("recording the facts of %s#%d: %w", p.Repo.FullName(), p.Number, err)
 	}
-	s.wake(WakePulls, WakeRuns, WakeInterrupts)
+	for _, id := range useless {
+		s.drop(id)
+	}
+	s.wake(WakePulls, WakeRuns, WakeInterrupts, WakeRequests)
 	return nil
 }
 
@@ -61,55 +69,115 @@ func (s *Service) observed(ctx context.Context, p Pull) (known bool, err error) 
 	return known, err
 }
 
-func (s *Service) observe(tx Tx, req Request, p Pull, now time.Time) error {
+// observe is Observe in its transaction. It returns the runs whose artefacts are of no use any more.
+func (s *Service) observe(tx Tx, req Request, p Pull, now time.Time) (useless []string, err error) {
 	rules, ok := s.rules(p.Repo)
 	if !ok {
-		return s.ignore(tx, req, now)
+		return nil, s.ignore(tx, req, now)
 	}
 	if _, err := seenRepo(tx, p.Repo, now); err != nil {
-		return err
+		return nil, err
 	}
 	rec, err := tx.Pull(p.Key())
 	if errors.Is(err, ErrNotFound) {
 		if p.State != PullOpen && req.Kind != RequestCommand {
-			return nil // it came and went while we looked elsewhere: there is nothing to show
+			return nil, nil // it came and went while we looked elsewhere: there is nothing to show
 		}
 		rec = PullRecord{Pull: p, CreatedAt: now, PerProjectChecks: rules.PerProjectChecks}
-		return savePull(tx, rec, now)
+		return nil, savePull(tx, rec, now)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if p.UpdatedAt.Before(rec.Pull.UpdatedAt) {
-		return nil
+		return nil, nil
 	}
 	change := Supersede(rec.Pull, p)
 	old := rec.Pull
 	rec.Pull = p
 	if !change.Facts {
 		rec.Pull.UpdatedAt = p.UpdatedAt
-		return tx.PutPull(rec) // the clock alone is nothing to show
+		return nil, tx.PutPull(rec) // the clock alone is nothing to show
+	}
+	over := change.Head || change.Base || change.Reopened
+	if change.Closed || over {
+		for _, project := range rec.Projects {
+			useless = append(useless, dropArtefactsOf(project, "")...)
+		}
 	}
 	if change.Closed {
-		rec.ClosedAt = now
-		if err := s.dropRuns(tx, &rec, OutcomeCancelled, "The pull request was "+string(p.State)+".", now); err != nil {
-			return err
-		}
-		if err := tx.Append(event("closed", now, p.Key(), "The pull request was "+string(p.State)+".")); err != nil {
-			return err
+		if err := s.closed(tx, &rec, now); err != nil {
+			return nil, err
 		}
 	}
-	if change.Head || change.Base || change.Reopened {
+	if over {
 		if err := s.superseded(tx, &rec, old, now); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if change.Head || change.Closed || change.Reopened {
 		if err := touchPeers(tx, p.Key(), now, old.Head.SHA, p.Head.SHA); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return savePull(tx, rec, now)
+	return useless, savePull(tx, rec, now)
+}
+
+// closed ends what a pull that was closed or merged has going, and releases its
+// locks; those that an apply still needs are released when that is settled.
+func (s *Service) closed(tx Tx, rec *PullRecord, now time.Time) error {
+	text := "The pull request was " + string(rec.Pull.State) + "."
+	rec.ClosedAt = now
+	if err := s.dropRuns(tx, rec, OutcomeCancelled, text, now); err != nil {
+		return err
+	}
+	if rec.Pull.State == PullClosed {
+		s.announceClosed(rec, now)
+	}
+	stays, err := s.releaseAll(tx, *rec, now)
+	if err != nil {
+		return err
+	}
+	if len(stays) > 0 {
+		text = joined(text, "Its locks stay for now: "+strings.Join(stays, " "))
+		rec.Replies = append(rec.Replies, Reply{Key: "locked/" + s.newID(now), Kind: ReplyClosed, To: rec.Pull.Author, At: now,
+			Text: append([]string{fmt.Sprintf("The pull request is %s, but locks stay for now.", rec.Pull.State)}, stays...)})
+	}
+	return tx.Append(event("closed", now, rec.Pull.Key(), text))
+}
+
+// shelve puts the projects aside when they are not, or not yet, those of the
+// pull's head, and keeps of them what a later head inherits.
+func (rec *PullRecord) shelve() {
+	for _, p := range rec.Projects {
+		rec.shelveOne(p)
+	}
+	rec.Projects = nil
+}
+
+func (rec *PullRecord) shelveOne(p ProjectRecord) {
+	rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(old ProjectRecord) bool { return old.Project.Key() == p.Project.Key() })
+	if p.Apply != nil || p.Held || len(p.Approvals) > 0 {
+		p.WaitsFor, p.Upstream, p.Reasons, p.Deleted = nil, nil, nil, false
+		rec.Past = append(rec.Past, p)
+	}
+}
+
+// inherit gives a project's record what an earlier one of this pull leaves to it.
+func (p *ProjectRecord) inherit(was ProjectRecord) {
+	p.Apply, p.Verify, p.Held, p.Approvals = was.Apply, was.Verify, was.Held, was.Approvals
+}
+
+// formerly is what a pull knows of a project from before, in its record or put aside; nil without it.
+func formerly(rec PullRecord, key ProjectKey) *ProjectRecord {
+	for _, projects := range [][]ProjectRecord{rec.Projects, rec.Past} {
+		for i := range projects {
+			if projects[i].Project.Key() == key {
+				return &projects[i]
+			}
+		}
+	}
+	return nil
 }
 
 // superseded makes a record one of another head, base branch or life of its pull.
@@ -127,7 +195,8 @@ func (s *Service) superseded(tx Tx, rec *PullRecord, old Pull, now time.Time) er
 	if err := s.dropRuns(tx, rec, OutcomeSuperseded, why, now); err != nil {
 		return err
 	}
-	rec.Known, rec.Trouble, rec.Waiting, rec.Projects, rec.Notes = false, nil, "", nil, nil
+	rec.shelve()
+	rec.Known, rec.Trouble, rec.Waiting, rec.Notes = false, nil, "", nil
 	rec.BaseSHA, rec.Tree = "", ""
 	if rec.Pull.State == PullOpen {
 		rec.ClosedAt = time.Time{}
@@ -146,32 +215,27 @@ func (s *Service) ignore(tx Tx, req Request, now time.Time) error {
 	return finishRequest(tx, stored, "Ignored: no rule of the server matches this repository.", now)
 }
 
-// dropRuns ends the queued runs of a pull and asks its running ones to stop. The
-// record is changed, not saved.
+// dropRuns ends the queued runs of a pull and asks its running ones to stop, but
+// for applies that began. The record is changed, not saved.
 func (s *Service) dropRuns(tx Tx, rec *PullRecord, outcome Outcome, why string, now time.Time) error {
-	return s.dropSome(tx, rec, outcome, why, now, func(Run) bool { return true })
+	return s.dropSome(tx, rec, dropping{outcome, why, now}, func(Run) bool { return true })
 }
 
-func (s *Service) dropSome(tx Tx, rec *PullRecord, outcome Outcome, why string, now time.Time, which func(Run) bool) error {
+// dropSome is dropRuns for some of the runs. An apply whose plan is spent is
+// never among them: only `cancel --apply` interrupts that.
+func (s *Service) dropSome(tx Tx, rec *PullRecord, d dropping, which func(Run) bool) error {
 	live, err := tx.LiveRuns()
 	if err != nil {
 		return err
 	}
+	var runs []Run
 	for _, run := range live {
-		if run.PullKey() != rec.Pull.Key() || !which(run) {
-			continue
+		spent := run.Apply != nil && run.Apply.Spent
+		if run.PullKey() == rec.Pull.Key() && !spent && which(run) {
+			runs = append(runs, run)
 		}
-		if run.Drop(outcome, why, now) {
-			if err := tx.Append(runEvent("superseded", now, run, why)); err != nil {
-				return err
-			}
-		}
-		if err := tx.PutRun(run); err != nil {
-			return err
-		}
-		showRun(rec, run)
 	}
-	return nil
+	return s.dropThese(tx, rec, runs, d)
 }
 
 // touchPeers makes other open pulls with one of these heads be reported again:
@@ -204,6 +268,9 @@ func savePull(tx Tx, rec PullRecord, now time.Time) error {
 	rec.ChangedAt = now
 	rec.Replies = slices.DeleteFunc(rec.Replies, func(r Reply) bool { return r.Done && now.Sub(r.At) > keepReplies })
 	findUpstream(&rec)
+	if err := findLocks(tx, &rec); err != nil {
+		return err
+	}
 	return tx.PutPull(rec)
 }
 
@@ -242,12 +309,17 @@ func (s *Service) changePull(tx Tx, key PullKey, now time.Time, change func(*Pul
 }
 
 // showRun puts a run into the record of its project, if it is that project's
-// newest, and reports whether it is. What only the worker needs of it is left out.
+// newest of its kind, and reports whether it is. What only the worker needs of it is left out.
 func showRun(rec *PullRecord, run Run) bool {
-	for i := range rec.Projects {
-		if p := &rec.Projects[i]; p.Run != nil && p.Run.ID == run.ID {
-			p.Run = shownRun(run)
-			return true
+	for _, projects := range [][]ProjectRecord{rec.Projects, rec.Past} {
+		for i := range projects {
+			p := &projects[i]
+			for _, at := range []**Run{&p.Run, &p.Apply, &p.Verify} {
+				if *at != nil && (*at).ID == run.ID {
+					*at = shownRun(run)
+					return true
+				}
+			}
 		}
 	}
 	return false

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"reflect"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // maxConfig is the size above which a `.cardea.yml` is not even read.
@@ -22,13 +26,16 @@ type Survey struct {
 	Resolution       Resolution
 	Affected         []Affected
 	Notes            []string // sentences about the whole pull
+	// BaseFaulty: the base's `.cardea.yml` is faulty.
+	BaseFaulty bool
 
 	engine Engine
+	states *states
 }
 
 // SurveyPull reads both trees of a checkout. A trouble is a fault of the change; an error is not.
 func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Checkout) (Survey, *Trouble, error) {
-	s := Survey{Checkout: co, engine: engine}
+	s := Survey{Checkout: co, engine: engine, states: &states{}}
 	if len(co.Conflicts) > 0 {
 		return s, conflict(p, co.Conflicts), nil
 	}
@@ -45,6 +52,7 @@ func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Chec
 		return s, nil, err
 	}
 	if in.BaseFaulty = len(faults) > 0; in.BaseFaulty {
+		s.BaseFaulty = true
 		s.Notes = append(s.Notes, fmt.Sprintf("`%s` of `%s` is faulty: %s. This pull request's file gives the list of projects, and the strictest rules hold.",
 			RepoConfigFile, p.Base.Ref, strings.TrimSuffix(faults[0].Summary, ".")))
 	}
@@ -86,7 +94,10 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 	r = Run{
 		Kind: RunPlan, State: RunQueued, Project: p, Head: s.Checkout.Head, Base: s.Checkout.Base,
 		Tree: s.Checkout.Planned.ID, BaseTree: s.Checkout.BaseTree.ID,
-		InputsDigest: in.Digest, StateIdentity: in.StateIdentity, Hidden: HiddenFromInputs(was, &in),
+		Own: in.dirs(), InputsDigest: in.Digest, StateIdentity: in.StateIdentity, Hidden: HiddenFromInputs(was, &in),
+	}
+	if r.Sharing, err = s.sharing(ctx, p, in.StateIdentity); err != nil {
+		return r, "", err
 	}
 	if was != nil {
 		r.BaseProviders = was.LockedProviders
@@ -95,6 +106,66 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 		r.Paths = WorkspacePaths(p, in)
 	}
 	return r, "", nil
+}
+
+// states are the projects of base and of the planned tree by the state that they
+// keep. They are found when the first project is asked about.
+type states struct {
+	mu    sync.Mutex
+	found map[string][]Project
+}
+
+// sharing are the projects other than p that keep a state, of base and of the
+// planned tree, whether the change affects them or not: a new name for a state
+// must not be a way around the rules of the project whose state it is.
+func (s Survey) sharing(ctx context.Context, p Project, identity string) (out []Project, err error) {
+	s.states.mu.Lock()
+	defer s.states.mu.Unlock()
+	if s.states.found == nil {
+		found := map[string][]Project{}
+		note := func(t Tree, d Discovery, projects []Project) error {
+			for _, q := range projects {
+				id, err := s.engine.StateIdentity(ctx, t, d, q)
+				if err != nil {
+					return fmt.Errorf("finding out which state %s keeps: %w", q.Name, err)
+				}
+				ruled := Project{Name: q.Name, Dir: q.Dir, TerraformWorkspace: q.TerraformWorkspace, Environment: q.Environment,
+					HeadEnvironment: q.HeadEnvironment, Strictest: q.Strictest, Require: q.Require}
+				same := func(r Project) bool { return reflect.DeepEqual(r, ruled) }
+				if id != "" && !slices.ContainsFunc(found[id], same) {
+					found[id] = append(found[id], ruled)
+				}
+			}
+			return nil
+		}
+		if err := note(s.Checkout.BaseTree, s.BaseFound, s.Resolution.BaseProjects); err != nil {
+			return nil, err
+		}
+		if err := note(s.Checkout.Planned, s.Found, s.Resolution.Projects); err != nil {
+			return nil, err
+		}
+		s.states.found = found
+	}
+	for _, q := range s.states.found[identity] {
+		if q.Key() != p.Key() {
+			out = append(out, q)
+		}
+	}
+	return out, nil
+}
+
+// dirs are the directories that the plan reads for sure: the project's, its
+// modules' and those of its var and backend-config files. Sorted, each once.
+func (in Inputs) dirs() []string {
+	out := append([]string{path.Clean(in.Dir)}, in.Modules...)
+	for _, f := range in.VarFiles {
+		if dir := path.Dir(f); dir != "." {
+			f = dir // of a file at the root the file alone: the root is everything
+		}
+		out = append(out, f)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // readRepoConfig reads a tree's `.cardea.yml`; without one the defaults hold.

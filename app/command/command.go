@@ -10,6 +10,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -34,10 +35,11 @@ type Result struct {
 	Fault string
 }
 
-// later are the verbs of behaviour.md §4 whose time has not come.
-var later = []string{"apply", "approve", "unapprove", "lock", "unlock", "cancel", "resolve"}
-
-var verbs = []workflow.Verb{workflow.VerbPlan, workflow.VerbStatus, workflow.VerbHelp}
+// verbs are all that there are, in the order in which they are told.
+var verbs = []workflow.Verb{
+	workflow.VerbPlan, workflow.VerbApprove, workflow.VerbApply, workflow.VerbUnapprove, workflow.VerbLock, workflow.VerbUnlock,
+	workflow.VerbCancel, workflow.VerbResolve, workflow.VerbStatus, workflow.VerbHelp,
+}
 
 // Parse reads a comment. prefixes are the words that address us; the first is
 // the one that answers use. What counts is the first line that is not blank,
@@ -74,26 +76,23 @@ func parseLine(rest, prefix string) (*workflow.Command, string) {
 	}
 	word, rest := cutWord(rest)
 	verb := workflow.Verb(strings.ToLower(word))
-	switch verb {
-	case "":
+	switch {
+	case verb == "":
 		return nil, "The command has no verb."
-	case workflow.VerbPlan:
-		return parsePlan(rest, prefix)
-	case workflow.VerbStatus, workflow.VerbHelp:
+	case !slices.Contains(verbs, verb):
+		return nil, unknownVerb(string(verb), prefix)
+	}
+	g := grammar{verb: verb, prefix: prefix, options: options[verb]}
+	if len(g.options) == 0 {
 		if strings.TrimSpace(rest) != "" {
 			return nil, fmt.Sprintf("`%s %s` takes nothing after it.", prefix, verb)
 		}
 		return &workflow.Command{Verb: verb}, ""
 	}
-	return nil, unknownVerb(string(verb), prefix)
+	return g.parse(rest)
 }
 
 func unknownVerb(verb, prefix string) string {
-	for _, l := range later {
-		if verb == l {
-			return fmt.Sprintf("This version of Cardea plans only; `%s %s` comes later.", prefix, verb)
-		}
-	}
 	var known []string
 	for _, v := range verbs {
 		known = append(known, string(v))

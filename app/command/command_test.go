@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -45,6 +46,24 @@ func TestParseUnderstood(t *testing.T) {
 		{"everything", "cardea plan --all --refresh-only", plan(func(c *workflow.Command) {
 			c.Select.All, c.Options.RefreshOnly = true, true
 		})},
+		{"apply", "cardea apply", &workflow.Command{Verb: workflow.VerbApply}},
+		{"apply some", "cardea apply -p 'a*' -d prod -e prod -w blue", &workflow.Command{Verb: workflow.VerbApply, Select: workflow.Selector{
+			Projects: []string{"a*"}, Dirs: []string{"prod"}, Environments: []string{"prod"}, Workspaces: []string{"blue"},
+		}}},
+		{"approve", "cardea approve", &workflow.Command{Verb: workflow.VerbApprove}},
+		{"approve by environment", "cardea approve -e prod", &workflow.Command{Verb: workflow.VerbApprove, Select: workflow.Selector{Environments: []string{"prod"}}}},
+		{"approve these plans", "cardea approve -p net/prod@3F9A12C4 -p dns -p=db@" + strings.Repeat("ab", 32), &workflow.Command{
+			Verb: workflow.VerbApprove, Select: workflow.Selector{Projects: []string{"net/prod", "dns", "db"}},
+			Fingerprints: map[string]string{"net/prod": "3f9a12c4", "db": strings.Repeat("ab", 32)},
+		}},
+		{"unapprove", "cardea unapprove", &workflow.Command{Verb: workflow.VerbUnapprove}},
+		{"lock", "cardea lock -p a -p 'b/*'", &workflow.Command{Verb: workflow.VerbLock, Select: workflow.Selector{Projects: []string{"a", "b/*"}}}},
+		{"unlock all", "cardea unlock", &workflow.Command{Verb: workflow.VerbUnlock}},
+		{"unlock one", "cardea unlock -p a", &workflow.Command{Verb: workflow.VerbUnlock, Select: workflow.Selector{Projects: []string{"a"}}}},
+		{"cancel", "cardea cancel", &workflow.Command{Verb: workflow.VerbCancel}},
+		{"cancel the apply", "cardea cancel --apply", &workflow.Command{Verb: workflow.VerbCancel, CancelApply: true}},
+		{"resolve", "cardea resolve -p a --outcome Applied", &workflow.Command{Verb: workflow.VerbResolve, Select: workflow.Selector{Projects: []string{"a"}}, Outcome: "applied"}},
+		{"resolve, the other way round", "cardea resolve --outcome=failed -p a", &workflow.Command{Verb: workflow.VerbResolve, Select: workflow.Selector{Projects: []string{"a"}}, Outcome: "failed"}},
 		{"no shell", "cardea plan -p $(id) -p ;rm", plan(func(c *workflow.Command) { c.Select.Projects = []string{"$(id)", ";rm"} })},
 	}
 	for _, tt := range tests {
@@ -73,8 +92,34 @@ func TestParseNotForUs(t *testing.T) {
 func TestParseFaults(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{"cardea", "has no verb"},
-		{"cardea apply", "plans only; `cardea apply` comes later"},
-		{"cardea APPROVE -p x", "plans only; `cardea approve` comes later"},
+		{"cardea aply", "Did you mean `cardea apply`?"},
+		{"cardea aprove", "Did you mean `cardea approve`?"},
+		{"cardea apply --destroy", "There is no option `--destroy` of `cardea apply`"},
+		{"cardea apply -auto-approve", "There is no option `-auto-approve`"},
+		{"cardea apply --all", "There is no option `--all`"},
+		{"cardea apply prod", "To name a project: `cardea apply -p NAME`"},
+		{"cardea apply -p", "`-p` needs a project's name"},
+		{"cardea approve 3f9a12c4", "To name a project: `cardea approve -p NAME`"},
+		{"cardea approve -p a@3f9a12c", "at least 8 of the digits"},
+		{"cardea approve -p a@", "at least 8 of the digits"},
+		{"cardea approve -p a@3f9a12cg", "at least 8 of the digits"},
+		{"cardea approve -p a@3f9a12c4@3f9a12c4", "at least 8 of the digits"},
+		{"cardea approve -p a@" + strings.Repeat("a", 65), "at least 8 of the digits"},
+		{"cardea approve -p @3f9a12c4", "names no project"},
+		{"cardea approve -p a*@3f9a12c4", "cannot be a pattern"},
+		{"cardea approve -p a@3f9a12c4 -p a@3f9a12c5", "two fingerprints"},
+		{"cardea unapprove -p a", "takes nothing after it"},
+		{"cardea lock", "needs the projects that it claims"},
+		{"cardea unlock -e prod", "There is no option `-e`"},
+		{"cardea cancel -p a", "There is no option `-p`"},
+		{"cardea cancel apply", "does not know what `apply` is"},
+		{"cardea cancel --aply", "Did you mean `--apply`?"},
+		{"cardea resolve", "needs exactly one project"},
+		{"cardea resolve -p a -p b --outcome applied", "needs exactly one project"},
+		{"cardea resolve -p 'a*' --outcome applied", "needs exactly one project"},
+		{"cardea resolve -p a", "`--outcome applied` or `--outcome failed`"},
+		{"cardea resolve -p a --outcome ok", "not `ok`"},
+		{"cardea resolve -p a --outcome applied --outcome failed", "two outcomes"},
 		{"cardea plann", "Did you mean `cardea plan`?"},
 		{"cardea statsu", "Did you mean `cardea status`?"},
 		{"cardea destroy", "There is no command `destroy`."},
@@ -118,6 +163,8 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"cardea plan", "cardea plan -p 'a b' --target=\"x\\\"\"", "> q\n\ncardea status", "```\ncardea plan\n```", "cardea plan -d ../..", "cardea \x00",
 		"cardea plan -p=", "cardea plan --replace x[\"a b\"] -e prod -w w --all", "cardea apply", "\tcardea plan", "cardea plan -p '", "cardea –destroy", "cardea\u00a0plan",
+		"cardea approve -p net/prod@3f9a12c4b5d6 -e prod", "cardea approve -p a@@ -p *@00000000", "cardea unapprove", "cardea lock -p a", "cardea unlock -p=a",
+		"cardea cancel --apply", "cardea resolve -p a --outcome applied", "cardea resolve --outcome=FAILED -p \"a b\"",
 	} {
 		f.Add(s)
 	}
@@ -143,11 +190,19 @@ func FuzzParse(f *testing.F) {
 
 func checkCommand(t *testing.T, c *workflow.Command) {
 	t.Helper()
-	if c.Verb != workflow.VerbPlan && (!c.Select.Empty() || !c.Options.Zero()) {
-		t.Fatalf("%s has options: %+v", c.Verb, c)
-	}
-	if c.Verb != workflow.VerbPlan && c.Verb != workflow.VerbStatus && c.Verb != workflow.VerbHelp {
+	if !slices.Contains(verbs, c.Verb) {
 		t.Fatalf("verb %q", c.Verb)
+	}
+	selects := len(options[c.Verb]) > 0 && c.Verb != workflow.VerbCancel
+	switch {
+	case !c.Select.Empty() && !selects, c.Select.All && c.Verb != workflow.VerbPlan, !c.Options.Zero() && c.Verb != workflow.VerbPlan,
+		len(c.Fingerprints) > 0 && c.Verb != workflow.VerbApprove, c.CancelApply && c.Verb != workflow.VerbCancel, (c.Outcome != "") != (c.Verb == workflow.VerbResolve):
+		t.Fatalf("%s has what it cannot have: %+v", c.Verb, c)
+	}
+	for name, digits := range c.Fingerprints {
+		if !slices.Contains(c.Select.Projects, name) || len(digits) < 8 || len(digits) > 64 || strings.Trim(digits, "0123456789abcdef") != "" {
+			t.Fatalf("fingerprint %q of %q", digits, name)
+		}
 	}
 	for _, list := range [][]string{c.Select.Projects, c.Select.Dirs, c.Select.Environments, c.Select.Workspaces, c.Options.Targets, c.Options.Replaces} {
 		for _, v := range list {

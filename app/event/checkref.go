@@ -1,7 +1,11 @@
 package event
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,10 +17,28 @@ type CheckRef struct {
 	RepoID  int64
 	Number  int
 	Project string // of a per-project check, else ""
+	// Shown is the [ShownKey] of the plans that the check offers to approve and apply,
+	// "" when it offers none. A check run keeps it: other plans are offered by another run.
+	Shown string
+}
+
+// ShownKey stands for plans, by project name their whole fingerprints; "" for none.
+func ShownKey(fingerprints map[string]string) string {
+	if len(fingerprints) == 0 {
+		return ""
+	}
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(fingerprints)) {
+		fmt.Fprintf(h, "%d:%s%d:%s", len(name), name, len(fingerprints[name]), fingerprints[name])
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // String is the external_id.
 func (r CheckRef) String() string {
+	if r.Shown != "" {
+		return fmt.Sprintf("cardea:2:%d:%d:%s", r.RepoID, r.Number, r.Shown)
+	}
 	s := fmt.Sprintf("cardea:1:%d:%d", r.RepoID, r.Number)
 	if r.Project != "" {
 		s += ":" + r.Project
@@ -27,7 +49,7 @@ func (r CheckRef) String() string {
 // ParseCheckRef reads an external_id back; false: it is none of ours.
 func ParseCheckRef(s string) (CheckRef, bool) {
 	parts := strings.SplitN(s, ":", 5)
-	if len(parts) < 4 || parts[0] != "cardea" || parts[1] != "1" {
+	if len(parts) < 4 || parts[0] != "cardea" || parts[1] != "1" && (parts[1] != "2" || len(parts) != 5) {
 		return CheckRef{}, false
 	}
 	id, err1 := strconv.ParseInt(parts[2], 10, 64)
@@ -36,7 +58,10 @@ func ParseCheckRef(s string) (CheckRef, bool) {
 		return CheckRef{}, false
 	}
 	ref := CheckRef{RepoID: id, Number: number}
-	if len(parts) == 5 {
+	switch {
+	case parts[1] == "2":
+		ref.Shown = parts[4]
+	case len(parts) == 5:
 		ref.Project = parts[4]
 	}
 	return ref, true

@@ -50,11 +50,20 @@ func notWelcome(u userJS, rules workflow.Rules) string {
 	return ""
 }
 
-// ButtonPlan is the identifier of the check-run button that plans again.
-const ButtonPlan = "plan"
+// The identifiers of the buttons of check runs, each a command with the same rights as in a comment.
+const (
+	ButtonPlan    = "plan"
+	ButtonApprove = "approve"
+	ButtonApply   = "apply"
+)
 
-// checkRun reads a button or a re-run of one check. Both are the command `plan`,
-// with the same rights as a comment; nothing that they start ever applies.
+// Binds reports whether a request is a button that is about exactly the plans its check run showed.
+func Binds(r workflow.Request) bool {
+	return r.CheckRunID != 0 && r.Command != nil && (r.Command.Verb == workflow.VerbApprove || r.Command.Verb == workflow.VerbApply)
+}
+
+// checkRun reads a button or a re-run of one check. A re-run is the command
+// `plan`: it never applies anything.
 func checkRun(p payload, rules workflow.Rules, c Config) Decision {
 	ident := p.RequestedAction.Identifier
 	switch p.Action {
@@ -79,11 +88,16 @@ func checkRun(p payload, rules workflow.Rules, c Config) Decision {
 		Kind: workflow.RequestCommand, Number: ref.Number, Action: p.Action, Immediate: true,
 		Head: p.CheckRun.HeadSHA, CheckRunID: p.CheckRun.ID,
 	}
-	if ident != "rerun" && ident != ButtonPlan {
-		req.CommandFault = fmt.Sprintf("This version of Cardea plans only; the button `%s` comes later.", strings.ReplaceAll(ident, "`", "?"))
+	switch ident {
+	case "rerun", ButtonPlan:
+		req.Command = &workflow.Command{Verb: workflow.VerbPlan}
+	case ButtonApprove, ButtonApply:
+		req.Command = &workflow.Command{Verb: workflow.Verb(ident)}
+		return Decision{Request: req, Shown: ref.Shown}
+	default:
+		req.CommandFault = fmt.Sprintf("There is no button `%s`.", strings.ReplaceAll(ident, "`", "?"))
 		return Decision{Request: req}
 	}
-	req.Command = &workflow.Command{Verb: workflow.VerbPlan}
 	if ref.Project != "" {
 		req.Command.Select.Projects = []string{ref.Project}
 	}

@@ -40,6 +40,8 @@ type Config struct {
 type Decision struct {
 	// Request is what is asked for; nil: the delivery is ignored because of Note.
 	Request *workflow.Request
+	// Shown is, of a button to approve or to apply, the [ShownKey] of what its check run offers.
+	Shown string
 	// Note says in words what became of the delivery, for support.
 	Note string
 	// Repos are repositories that we learned about: a new name, an installation.
@@ -66,7 +68,7 @@ func Decide(d workflow.Delivery, c Config) Decision {
 		return installation(p)
 	case "repository":
 		return repository(p)
-	case "ping", "push", "merge_group", "pull_request_review":
+	case "ping", "merge_group":
 		return ignored("nothing is done on %s", d.Event)
 	}
 	if p.Repository.ID == 0 || p.Installation.ID == 0 {
@@ -86,13 +88,20 @@ func Decide(d workflow.Delivery, c Config) Decision {
 		out = checkRun(p, rules, c)
 	case "check_suite":
 		out = checkSuite(p, rules, c)
+	case "push":
+		out = push(p)
+	case "pull_request_review":
+		out = review(p)
 	default:
 		return ignored("the event %s is not known", d.Event)
 	}
 	if r := out.Request; r != nil {
 		r.GUID, r.Repo, r.Actor, r.Received = d.GUID, p.repo(), p.Sender.actor(), d.Received
+		if r.CheckRunID != 0 { // GitHub does not say when a button was pressed: when it told us
+			r.CommentedAt = d.Received
+		}
 		if out.Note == "" {
-			out.Note = fmt.Sprintf("%s of %s#%d", r.Kind, r.Repo.FullName(), r.Number)
+			out.Note = fmt.Sprintf("%s of %s#%d", r.Kind, r.Repo.FullName(), r.Number) // #0: of no single pull
 		}
 	}
 	return out
@@ -115,6 +124,15 @@ type payload struct {
 		} `json:"base"`
 	} `json:"changes"`
 	Before string `json:"before"`
+
+	Ref     string `json:"ref"` // of a push
+	After   string `json:"after"`
+	Deleted bool   `json:"deleted"`
+
+	Review struct {
+		ID          int64     `json:"id"`
+		SubmittedAt time.Time `json:"submitted_at"`
+	} `json:"review"`
 
 	Issue struct {
 		Number      int              `json:"number"`
@@ -156,6 +174,8 @@ type repositoryJS struct {
 	FullName      string `json:"full_name"`
 	Private       bool   `json:"private"`
 	DefaultBranch string `json:"default_branch"`
+	// PushedAt is seconds in a push, a text elsewhere; it only tells pushes apart.
+	PushedAt json.RawMessage `json:"pushed_at"`
 }
 
 type pullJS struct {
@@ -238,8 +258,10 @@ func repository(p payload) Decision {
 // says: recovery does not fetch those.
 func Ignores(event, action string) bool {
 	switch event {
-	case "ping", "push", "merge_group", "pull_request_review":
+	case "ping", "merge_group":
 		return true
+	case "pull_request_review":
+		return action != "submitted" && action != "dismissed"
 	case "check_run":
 		return action != "rerequested" && action != "requested_action"
 	case "check_suite":

@@ -89,11 +89,15 @@ func TestDecideRequests(t *testing.T) {
 	fault := comment
 	fault.Command, fault.CommandFault = nil, "There is no command `plam`. Did you mean `cardea plan`?"
 	button := command("button:55:plan:1", "requested_action", plan)
-	button.CheckRunID, button.Head = 55, "h1"
+	button.CheckRunID, button.Head, button.CommentedAt = 55, "h1", time.Unix(1, 0)
 	rerun := command("button:55:rerun:1", "rerequested", &workflow.Command{Verb: workflow.VerbPlan, Select: workflow.Selector{Projects: []string{"a:b/c"}}})
-	rerun.CheckRunID, rerun.Head = 55, "h1"
-	apply := button
-	apply.Key, apply.Command, apply.CommandFault = "button:55:apply:1", nil, "This version of Cardea plans only; the button `apply` comes later."
+	rerun.CheckRunID, rerun.Head, rerun.CommentedAt = 55, "h1", time.Unix(1, 0)
+	apply, approve, strange := button, button, button
+	apply.Key, apply.Command = "button:55:apply:1", &workflow.Command{Verb: workflow.VerbApply}
+	approve.Key, approve.Command = "button:55:approve:1", &workflow.Command{Verb: workflow.VerbApprove}
+	strange.Command, strange.CommandFault = nil, "There is no button `no?pe`."
+	strange.Key = "button:55:no`pe:1"
+	reviewed := workflow.Request{Key: "review:77:submitted", Kind: workflow.RequestReview, Action: "submitted", Immediate: true, CommentedAt: at}
 	suite := command("suite:8:20261121T100000Z:1", "rerequested", plan)
 	suite.Head = "h1"
 
@@ -111,7 +115,10 @@ func TestDecideRequests(t *testing.T) {
 		{"comment", "issue_comment", commentEvent("created", "cardea plan", nil), comment},
 		{"comment not understood", "issue_comment", commentEvent("created", "cardea plam", nil), fault},
 		{"button", "check_run", runEvent("requested_action", obj{"requested_action": obj{"identifier": "plan"}}), button},
-		{"button of later", "check_run", runEvent("requested_action", obj{"requested_action": obj{"identifier": "apply"}}), apply},
+		{"apply button", "check_run", runEvent("requested_action", obj{"requested_action": obj{"identifier": "apply"}}), apply},
+		{"approve button", "check_run", runEvent("requested_action", obj{"requested_action": obj{"identifier": "approve"}}), approve},
+		{"no such button", "check_run", runEvent("requested_action", obj{"requested_action": obj{"identifier": "no`pe"}}), strange},
+		{"review", "pull_request_review", pullEvent("submitted", obj{"review": obj{"id": 77}}), reviewed},
 		{"re-run of a project", "check_run", runEvent("rerequested", obj{"check_run": obj{"id": 55, "head_sha": "h1", "external_id": "cardea:1:100:12:a:b/c", "app": obj{"id": appID}}}), rerun},
 		{"re-run all", "check_suite", with(obj{"action": "rerequested", "check_suite": obj{"id": 8, "head_sha": "h1", "app": obj{"id": appID}, "updated_at": at,
 			"pull_requests": []obj{{"number": 3, "base": obj{"repo": obj{"id": 999}}}, {"number": 12, "base": obj{"repo": obj{"id": 100}}}}}}), suite},
@@ -158,7 +165,10 @@ func TestDecideIgnores(t *testing.T) {
 		{"planted external id", "check_run", runEvent("rerequested", obj{"check_run": obj{"id": 55, "external_id": "cardea:1:101:12", "app": obj{"id": appID}}}), "no pull of this repository"},
 		{"our own re-run", "check_run", runEvent("rerequested", obj{"sender": bot}), "does not list"},
 		{"suite of a fork", "check_suite", with(obj{"action": "rerequested", "check_suite": obj{"id": 8, "app": obj{"id": appID}, "pull_requests": []any{}}}), "no pull"},
-		{"push", "push", with(nil), "nothing is done"},
+		{"push of a tag", "push", with(obj{"ref": "refs/tags/v1", "after": "abc"}), "not of a branch"},
+		{"branch deleted", "push", with(obj{"ref": "refs/heads/x", "deleted": true, "after": strings.Repeat("0", 40)}), "was deleted"},
+		{"review edited", "pull_request_review", pullEvent("edited", obj{"review": obj{"id": 77}}), "was edited"},
+		{"review of nothing", "pull_request_review", with(obj{"action": "submitted", "review": obj{"id": 77}}), "names no pull"},
 		{"queue", "merge_group", with(obj{"action": "checks_requested"}), "nothing is done"},
 		{"no rule", "pull_request", pullEvent("opened", obj{"repository": obj{"id": 100, "full_name": "other/infra"}}), "no rule"},
 		{"no installation", "pull_request", pullEvent("opened", obj{"installation": nil}), "no installation"},
@@ -172,6 +182,51 @@ func TestDecideIgnores(t *testing.T) {
 				t.Errorf("got %+v (%q), want it ignored with %q", got.Request, got.Note, tt.want)
 			}
 		})
+	}
+}
+
+// A push asks about every pull on its branch, so it names none.
+func TestDecidePush(t *testing.T) {
+	got := decide(t, "push", with(obj{
+		"ref": "refs/heads/release/1.2", "before": "b0", "after": "b1",
+		"repository": obj{"id": 100, "full_name": "acme/infra", "default_branch": "main", "created_at": 1600000000, "pushed_at": 1760000000},
+	}))
+	want := &workflow.Request{
+		GUID: "g", Key: "push:100:release/1.2:b0:b1:1760000000", Kind: workflow.RequestBase, Action: "release/1.2", Head: "b1", Received: time.Unix(1, 0),
+		Repo: workflow.Repo{ID: 100, Owner: "acme", Name: "infra", InstallationID: 5, DefaultBranch: "main"}, Actor: workflow.Actor{ID: 1, Login: "ada"},
+	}
+	if diff := cmp.Diff(want, got.Request); diff != "" {
+		t.Errorf("request differs (-want +got), note %q:\n%s", got.Note, diff)
+	}
+}
+
+// A button that approves or applies says which plans its check run offered.
+func TestDecideButtonShown(t *testing.T) {
+	ref := CheckRef{RepoID: 100, Number: 12, Shown: ShownKey(map[string]string{"a": "f1"})}
+	run := obj{"check_run": obj{"id": 55, "head_sha": "h1", "external_id": ref.String(), "app": obj{"id": appID}}}
+	for _, ident := range []string{"plan", "approve", "apply"} {
+		p := runEvent("requested_action", run)
+		p["requested_action"] = obj{"identifier": ident}
+		got := decide(t, "check_run", p)
+		if want := ident != "plan"; got.Request == nil || got.Request.Number != 12 || Binds(*got.Request) != want || (got.Shown == ref.Shown) != want {
+			t.Errorf("%s: got %+v, shown %q", ident, got.Request, got.Shown)
+		}
+	}
+	again := decide(t, "check_run", runEvent("rerequested", run))
+	if again.Request == nil || again.Request.Command.Verb != workflow.VerbPlan {
+		t.Errorf("a re-run of cardea/apply: got %+v, want a plan", again.Request)
+	}
+}
+
+func TestShownKey(t *testing.T) {
+	key := ShownKey(map[string]string{"a": "1", "b": "2"})
+	for _, other := range []map[string]string{{"a": "1"}, {"a": "2", "b": "1"}, {"a": "1", "b": "3"}, {"a": "1", "b": "2", "c": "3"}, {"ab": "12"}, {"a": "1b2"}} {
+		if got := ShownKey(other); got == key || len(got) != 32 {
+			t.Errorf("ShownKey(%v) = %q, the other is %q", other, got, key)
+		}
+	}
+	if got := ShownKey(nil); got != "" {
+		t.Errorf("of no plans: %q", got)
 	}
 }
 
@@ -222,19 +277,19 @@ func FuzzDecide(f *testing.F) {
 		if d.Note == "" {
 			t.Fatal("no note")
 		}
-		if r := d.Request; r != nil && (r.Key == "" || r.Number == 0 || r.Repo.ID == 0 || r.Kind == "" || r.Kind == workflow.RequestCommand && (r.Command == nil) == (r.CommandFault == "")) {
+		if r := d.Request; r != nil && (r.Key == "" || r.Number == 0 && r.Kind != workflow.RequestBase || r.Repo.ID == 0 || r.Kind == "" || r.Kind == workflow.RequestCommand && (r.Command == nil) == (r.CommandFault == "")) {
 			t.Fatalf("request %+v", r)
 		}
 	})
 }
 
 func TestCheckRef(t *testing.T) {
-	for _, r := range []CheckRef{{RepoID: 1, Number: 2}, {RepoID: 1, Number: 2, Project: "a:b/c d"}} {
+	for _, r := range []CheckRef{{RepoID: 1, Number: 2}, {RepoID: 1, Number: 2, Project: "a:b/c d"}, {RepoID: 1, Number: 2, Shown: "0a"}} {
 		if got, ok := ParseCheckRef(r.String()); !ok || got != r {
 			t.Errorf("ParseCheckRef(%q) = %+v, %v", r.String(), got, ok)
 		}
 	}
-	for _, s := range []string{"", "cardea", "cardea:2:1:1", "x:1:1:1", "cardea:1:a:1", "cardea:1:1:-1", "cardea:1:0:1"} {
+	for _, s := range []string{"", "cardea", "cardea:2:1:1", "cardea:3:1:1:x", "x:1:1:1", "cardea:1:a:1", "cardea:1:1:-1", "cardea:1:0:1"} {
 		if _, ok := ParseCheckRef(s); ok {
 			t.Errorf("ParseCheckRef(%q) is accepted", s)
 		}

@@ -2,10 +2,42 @@ package event
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
+
+// push reads that a branch moved. Whether it is the base of anything is for the
+// service to know; what its new tip is will be read again.
+func push(p payload) Decision {
+	branch, is := strings.CutPrefix(p.Ref, "refs/heads/")
+	switch {
+	case !is:
+		return ignored("the push is not of a branch")
+	case p.Deleted || p.After == "" || strings.Trim(p.After, "0") == "":
+		return ignored("the branch %q was deleted", branch)
+	}
+	return Decision{Note: "push to " + branch, Request: &workflow.Request{
+		Key: fmt.Sprintf("push:%d:%s:%s:%s:%s", p.Repository.ID, branch, p.Before, p.After, strings.Trim(string(p.Repository.PushedAt), `"`)), Kind: workflow.RequestBase, Action: branch, Head: p.After,
+	}}
+}
+
+// review reads that a review was submitted or dismissed. What GitHub makes of all
+// reviews together is read when it matters.
+func review(p payload) Decision {
+	if p.Action != "submitted" && p.Action != "dismissed" {
+		return ignored("a review was %s", p.Action)
+	}
+	number := p.PullRequest.Number
+	if number == 0 || p.Review.ID == 0 {
+		return ignored("the payload names no pull or no review")
+	}
+	return Decision{Request: &workflow.Request{
+		Key:  fmt.Sprintf("review:%d:%s", p.Review.ID, p.Action),
+		Kind: workflow.RequestReview, Number: number, Action: p.Action, Immediate: true, CommentedAt: p.PullRequest.UpdatedAt,
+	}}
+}
 
 // stamp is a time in a key: GitHub's clock has seconds.
 func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }

@@ -64,6 +64,8 @@ func actorOf(u *github.User) workflow.Actor {
 	return workflow.Actor{ID: u.GetID(), Login: u.GetLogin(), Bot: u.GetType() == "Bot"}
 }
 
+var errNotThem = errors.New("the login belongs to another account")
+
 // Role reads a person's role on a repository, live. Any doubt is RoleNone with
 // an error: no such person, a login that is somebody else's by now, a fault.
 func (c *Client) Role(ctx context.Context, repo workflow.Repo, who workflow.Actor) (workflow.Role, error) {
@@ -82,7 +84,7 @@ func (c *Client) Role(ctx context.Context, repo workflow.Repo, who workflow.Acto
 		return workflow.RoleNone, fmt.Errorf("reading the role of %s: %w", who.Login, err)
 	}
 	if who.ID != 0 && level.User.ID != who.ID {
-		return workflow.RoleNone, fmt.Errorf("reading the role of %s: the login belongs to another account", who.Login)
+		return workflow.RoleNone, fmt.Errorf("reading the role of %s: %w", who.Login, errNotThem)
 	}
 	// `permission` has no maintain and no triage; `role_name` has, and the names of custom roles, which count as their base.
 	role := workflow.Role(level.RoleName)
@@ -194,5 +196,9 @@ func (c *Client) Delivery(ctx context.Context, a Attempt) (workflow.Delivery, er
 	if d.Request == nil || d.Request.RawPayload == nil {
 		return workflow.Delivery{}, fmt.Errorf("reading delivery %s: the log has no payload", a.GUID)
 	}
-	return workflow.Delivery{GUID: a.GUID, Event: a.Event, Payload: *d.Request.RawPayload, Received: c.config.Now()}, nil
+	received := c.config.Now()
+	if !a.At.IsZero() && a.At.Before(received) {
+		received = a.At // a button has no other time, and one of yesterday must not be pressed today
+	}
+	return workflow.Delivery{GUID: a.GUID, Event: a.Event, Payload: *d.Request.RawPayload, Received: received}, nil
 }

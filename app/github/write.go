@@ -15,25 +15,26 @@ import (
 type Comment struct {
 	ID   int64
 	Body string
-	At   time.Time
+	At   time.Time // GitHub's clock: its last edit, else when it was written
 }
 
-// CreateComment writes a new comment on a pull and returns its id. After a
-// passing fault it may or may not be there: look with OurComments.
-func (c *Client) CreateComment(ctx context.Context, repo workflow.Repo, number int, body string) (int64, error) {
+// CreateComment writes a new comment on a pull. After a passing fault it may or
+// may not be there: look with OurComments.
+func (c *Client) CreateComment(ctx context.Context, repo workflow.Repo, number int, body string) (Comment, error) {
 	var out github.IssueComment
 	if _, err := c.call(ctx, repo.InstallationID, http.MethodPost, repoPath(repo, "/issues/%d/comments", number), map[string]string{"body": body}, &out); err != nil {
-		return 0, fmt.Errorf("commenting on %s#%d: %w", repo.FullName(), number, err)
+		return Comment{}, fmt.Errorf("commenting on %s#%d: %w", repo.FullName(), number, err)
 	}
-	return out.GetID(), nil
+	return Comment{ID: out.GetID(), Body: body, At: out.GetUpdatedAt().Time}, nil
 }
 
 // UpdateComment replaces the text of a comment. [Gone] tells that it was deleted.
-func (c *Client) UpdateComment(ctx context.Context, repo workflow.Repo, id int64, body string) error {
-	if _, err := c.call(ctx, repo.InstallationID, http.MethodPatch, repoPath(repo, "/issues/comments/%d", id), map[string]string{"body": body}, nil); err != nil {
-		return fmt.Errorf("editing comment %d of %s: %w", id, repo.FullName(), err)
+func (c *Client) UpdateComment(ctx context.Context, repo workflow.Repo, id int64, body string) (Comment, error) {
+	var out github.IssueComment
+	if _, err := c.call(ctx, repo.InstallationID, http.MethodPatch, repoPath(repo, "/issues/comments/%d", id), map[string]string{"body": body}, &out); err != nil {
+		return Comment{}, fmt.Errorf("editing comment %d of %s: %w", id, repo.FullName(), err)
 	}
-	return nil
+	return Comment{ID: id, Body: body, At: out.GetUpdatedAt().Time}, nil
 }
 
 // OurComments lists the comments of a pull that our App wrote, oldest first.
@@ -44,7 +45,7 @@ func (c *Client) OurComments(ctx context.Context, repo workflow.Repo, number int
 		var list []struct {
 			ID        int64     `json:"id"`
 			Body      string    `json:"body"`
-			CreatedAt time.Time `json:"created_at"`
+			UpdatedAt time.Time `json:"updated_at"`
 			Via       *struct {
 				ID int64 `json:"id"`
 			} `json:"performed_via_github_app"`
@@ -58,7 +59,7 @@ func (c *Client) OurComments(ctx context.Context, repo workflow.Repo, number int
 		}
 		for _, x := range list {
 			if x.Via != nil && x.Via.ID == c.config.AppID && x.User.Type == "Bot" {
-				out = append(out, Comment{ID: x.ID, Body: x.Body, At: x.CreatedAt})
+				out = append(out, Comment{ID: x.ID, Body: x.Body, At: x.UpdatedAt})
 			}
 		}
 		page = resp.NextPage

@@ -79,12 +79,13 @@ type projectJSON struct {
 	Runs        []runJSON             `json:"runs"`
 }
 
-// approvalJSON and lockJSON are part of the contract; nothing approves or locks yet.
+// approvalJSON is one approval that counts for the plan, by GitHub's clock.
 type approvalJSON struct {
 	User string    `json:"user"`
 	At   time.Time `json:"at"`
 }
 
+// lockJSON is who holds the project: this pull or another.
 type lockJSON struct {
 	Pull  int       `json:"pull"`
 	User  string    `json:"user"`
@@ -105,6 +106,8 @@ type runJSON struct {
 type projectHistoryJSON struct {
 	Repository string    `json:"repository"`
 	Project    string    `json:"project"`
+	Says       string    `json:"says"` // "applied from #12 at abc1234, never merged", "" when there is nothing to say
+	Lock       *lockJSON `json:"lock"`
 	Runs       []runJSON `json:"runs"`
 	Older      string    `json:"older"` // path of the next page, "" at the end
 }
@@ -117,6 +120,7 @@ type runDetailJSON struct {
 	Reason      string                `json:"reason"`
 	Diagnostics []workflow.Diagnostic `json:"diagnostics"`
 	Plan        *workflow.Plan        `json:"plan"`
+	Apply       *workflow.ApplyOrder  `json:"apply"` // with the authorisation; null for other kinds
 }
 
 type checksJSON struct{ plan, apply Check }
@@ -136,8 +140,12 @@ func pullJSONOf(v workflow.PullView, l templates.Links, c checksJSON, runs []wor
 			Add: r.Counts.Add, Change: r.Counts.Change, Replace: r.Counts.Replace, Destroy: r.Counts.Destroy,
 			Approvals: []approvalJSON{}, WaitsFor: full(r.WaitsFor), Runs: runsJSON(by[rec.Project.Key()]),
 		}
-		if r.Plan != nil {
-			p.Fingerprint = r.Plan.ShortFingerprint()
+		p.Fingerprint = workflow.Plan{Fingerprint: r.Fingerprint()}.ShortFingerprint()
+		for _, a := range r.Approvals() {
+			p.Approvals = append(p.Approvals, approvalJSON{User: a.User.Login, At: a.At.UTC()})
+		}
+		if r.Lock != nil {
+			p.Lock = &lockJSON{Pull: r.Lock.Pull.Number, User: r.Lock.User.Login, Since: r.Lock.Since.UTC()}
 		}
 		out.Projects = append(out.Projects, p)
 	}

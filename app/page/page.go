@@ -63,6 +63,7 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /{owner}/{repo}", s.serve(s.repo))
 	mux.HandleFunc("GET /{owner}/{repo}/pull/{number}", s.serve(s.pull))
 	mux.HandleFunc("GET /{owner}/{repo}/project/{name...}", s.serve(s.project))
+	mux.HandleFunc("GET /{owner}/{repo}/history.jsonl", s.history)
 	mux.HandleFunc("GET /runs/{id}", s.serve(s.run))
 	mux.HandleFunc("GET /runs/{id}/log", s.runLog)
 	mux.Handle("GET /static/{file}", http.FileServerFS(templates.Static))
@@ -234,9 +235,13 @@ func (s *server) repo(ctx context.Context, r *http.Request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
+	locks, err := s.Service.Locks(ctx, rec.ID)
+	if err != nil {
+		return page{}, err
+	}
 	lines := s.lines(open)
 	p := templates.RepoPage{Head: templates.Head{Title: rec.FullName(), Crumbs: []templates.Crumb{{Text: rec.FullName()}}, JSON: templates.RepoPath(rec) + ".json"},
-		Repo: rec, Pulls: lines, Matrix: templates.MatrixOf(lines), Events: events}
+		Repo: rec, Pulls: lines, Matrix: templates.MatrixOf(lines), Holds: templates.HoldsOf(locks), Events: events}
 	return page{func(w io.Writer) error { return templates.WriteRepo(w, p) }, repoJSONOf(rec, open)}, nil
 }
 
@@ -265,6 +270,19 @@ func (s *server) project(ctx context.Context, r *http.Request) (page, error) {
 	p := templates.ProjectPage{Head: templates.Head{Title: name, Crumbs: []templates.Crumb{{Text: repo.FullName(), URL: templates.RepoPath(repo)}, {Text: name}}, JSON: path + ".json"},
 		Repo: repo, Name: name, Runs: runs}
 	out := projectHistoryJSON{Repository: repo.FullName(), Project: name, Runs: runsJSON(runs)}
+	if p.Says, err = s.neverMerged(ctx, runs); err != nil {
+		return page{}, err
+	}
+	locks, err := s.Service.Locks(ctx, repo.ID)
+	if err != nil {
+		return page{}, err
+	}
+	for _, l := range locks {
+		if l.Project == name && p.Lock == nil {
+			p.Lock, out.Lock = &templates.Hold{Lock: l}, &lockJSON{Pull: l.Pull.Number, User: l.User.Login, Since: l.Since.UTC()}
+		}
+	}
+	out.Says = strings.ReplaceAll(p.Says, "`", "")
 	if len(runs) == runsShown {
 		before := "?before=" + url.QueryEscape(runs[len(runs)-1].ID)
 		p.OlderURL, out.Older = path+before, path+".json"+before

@@ -78,7 +78,7 @@ func (s *server) pullPage(v workflow.PullView, events []workflow.Event) template
 			Title:  pull.Title + " · " + pull.Repo.FullName() + " #" + strconv.Itoa(pull.Number),
 			Crumbs: []templates.Crumb{{Text: pull.Repo.FullName(), URL: templates.RepoPath(pull.Repo)}, {Text: "#" + strconv.Itoa(pull.Number)}},
 			JSON:   path + ".json",
-			Live:   pull.State == workflow.PullOpen && (m.Status == templates.StatusPlanning || m.Status == templates.StatusUnknown),
+			Live:   pull.State == workflow.PullOpen && moving(m),
 		},
 		View: v, Model: m, Rows: slices.Concat(m.Rows, m.Unchanged), Events: events, BaseSHA: v.BaseSHA, When: planned(m),
 	}
@@ -91,6 +91,11 @@ func (s *server) pullPage(v workflow.PullView, events []workflow.Event) template
 			MoreURL: templates.RunPath(g.Rows[0].Record.Run.ID) + "?from=" + strconv.Itoa(len(shown))})
 	}
 	return p
+}
+
+// moving reports that something of the pull is at work or about to be.
+func moving(m templates.Model) bool {
+	return m.Status == templates.StatusPlanning || m.Status == templates.StatusUnknown || m.Tally.Applying > 0 || m.Tally.Queued+m.Tally.Planning > 0 || m.Verifying()
 }
 
 // planned says when the newest plan was made.

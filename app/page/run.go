@@ -26,8 +26,12 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 		return page{}, err
 	}
 	var plan *workflow.Plan
-	if run.Outcome == workflow.OutcomeSucceeded {
-		p, err := s.Service.Plan(ctx, run.ID)
+	made := run.ID // of an apply the plan that it applies is shown
+	if run.Apply != nil {
+		made = run.Apply.PlanRun
+	}
+	if run.Outcome == workflow.OutcomeSucceeded || run.Apply != nil {
+		p, err := s.Service.Plan(ctx, made)
 		if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 			return page{}, err
 		}
@@ -37,13 +41,16 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 	}
 	if wantsJSON(r) {
 		return page{json: runDetailJSON{Run: runJSONOf(run), Repository: run.Repo.FullName(), Number: run.Number, Project: run.Project.Name, Reason: run.Reason,
-			Diagnostics: run.Diagnostics, Plan: plan}}, nil
+			Diagnostics: run.Diagnostics, Plan: plan, Apply: run.Apply}}, nil
 	}
 	log, cut, err := s.tail(run.ID)
 	if err != nil {
 		return page{}, err
 	}
 	p := runPage(run, plan)
+	if p.Apply = templates.ApplyPartOf(run, s.links); p.Apply != nil && p.Apply.Alarm != nil && run.Reason == "" {
+		p.Reason = ""
+	}
 	p.Log, p.LogCut = log, cut
 	narrow(&p, r.URL.Query().Get("action"), r.URL.Query().Get("from"))
 	return page{html: func(w io.Writer) error { return templates.WriteRun(w, p) }}, nil
@@ -81,6 +88,10 @@ func steps(run workflow.Run) []templates.Step {
 	}
 	if !run.Started.IsZero() {
 		out = append(out, templates.Step{Word: "Started", At: run.Started, Class: "done", After: after(run.Queued, run.Started, "waited")})
+	}
+	if run.Apply != nil && run.Apply.Authorised != nil {
+		at := run.Apply.Authorised.At
+		out = append(out, templates.Step{Word: "Authorised", At: at, Class: "done", After: after(run.Started, at, "prepared in")})
 	}
 	if run.State == workflow.RunRunning {
 		out[len(out)-1].Class = "now"

@@ -8,33 +8,51 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
+	"github.com/cardea-iac/cardea/app/event"
 	"github.com/cardea-iac/cardea/app/github"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// checks writes what differs. Checks that are under way show their status only,
-// so that their words cost no calls, unless they say why nothing moves.
+// checks writes what differs. While something goes on checks show their status
+// only, so that their words cost no calls, unless they say why nothing moves.
 func (p *pass) checks(ctx context.Context, w Wanted) {
 	for _, c := range w.Checks {
 		if p.stop() {
 			return
 		}
-		if err := p.check(ctx, c, c.Status == completed || w.Waiting && c.Name == PlanCheck); err != nil {
+		if err := p.check(ctx, c, c.Status == completed && !p.later(w, c) || w.Waiting && c.Name == PlanCheck); err != nil {
 			p.failed(err)
 		}
 	}
+}
+
+// later reports whether new words of a completed check can wait: while projects
+// are applied or verified each of them changes the words, and once all are, what
+// cardea/plan says of the plans is still so.
+func (p *pass) later(w Wanted, c github.Check) bool {
+	switch c.Name {
+	case PlanCheck:
+		return !w.Final || w.Applied
+	case ApplyCheck:
+		return !w.Final
+	}
+	return false
 }
 
 func (p *pass) check(ctx context.Context, c github.Check, words bool) error {
 	shown, there := p.state.Checks[c.SHA][c.Name]
 	now := workflow.CheckShown{ID: shown.ID, Status: c.Status, Conclusion: c.Conclusion, Hash: hashOf(c), At: p.config.Now()}
 	same := there && shown.Status == c.Status && shown.Conclusion == c.Conclusion
-	if same && (!words || shown.Hash == now.Hash) {
+	// A button on a page that somebody still looks at must not come to mean other plans.
+	old := refOf(shown)
+	bound := shown.Status == completed && old.Shown != "" && old.String() != c.ExternalID
+	if same && !bound && (!words || shown.Hash == now.Hash) {
 		return nil
 	}
-	if there && shown.Status != completed || same {
+	if there && !bound && (shown.Status != completed || same) {
 		if same {
 			c.Annotations = nil // GitHub would add them once more
 		}
@@ -61,9 +79,17 @@ func (p *pass) check(ctx context.Context, c github.Check, words bool) error {
 }
 
 // hashOf is of everything that is sent but the annotations, which are sent once.
+// What the check is about stands in it as it is.
 func hashOf(c github.Check) string {
 	c.Annotations = nil
-	return hash(c)
+	return hash(c) + " " + c.ExternalID
+}
+
+// refOf is what a check was about when it was last written.
+func refOf(shown workflow.CheckShown) event.CheckRef {
+	_, external, _ := strings.Cut(shown.Hash, " ")
+	ref, _ := event.ParseCheckRef(external)
+	return ref
 }
 
 func hash(v any) string {
@@ -118,7 +144,7 @@ func (p *pass) oldHead(ctx context.Context, sha string) error {
 		if shown.Status == completed {
 			continue
 		}
-		c := newCheck(p.view, name, "", p.config.Links)
+		c := newCheck(p.view, name, event.CheckRef{}, p.config.Links)
 		c.SHA = sha
 		head := p.view.Pull.Head.SHA
 		c.set(cancelled, templates.CheckText{

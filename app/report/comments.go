@@ -19,7 +19,7 @@ func (p *pass) comment(ctx context.Context, w Wanted) {
 	if w.Final {
 		p.state.Writes = 0
 	}
-	sum := hash(w.Comment)
+	sum := hash(w.Comment) // of the text that is wanted, even where less of it fits
 	if sum == p.state.CommentHash {
 		return
 	}
@@ -29,12 +29,16 @@ func (p *pass) comment(ctx context.Context, w Wanted) {
 	if w.Optional && p.state.CommentID == 0 {
 		return
 	}
-	if err := p.writeComment(ctx, w); err != nil {
+	written, err := p.writeComment(ctx, w)
+	if err == nil && p.state.CommentID == 0 {
+		return // it was deleted, and need not be there
+	}
+	if err == nil { // before it counts as written: an approval of what nobody recorded as shown would be refused for ever
+		err = p.config.Service.ShownAt(ctx, p.view.Pull.Key(), workflow.Shown{At: written.At, Fingerprints: w.Shown})
+	}
+	if err != nil {
 		p.failed(err)
 		return
-	}
-	if p.state.CommentID == 0 {
-		return // it was deleted, and need not be there
 	}
 	p.state.CommentHash, p.state.CommentAt = sum, p.config.Now()
 	if !w.Final {
@@ -45,7 +49,7 @@ func (p *pass) comment(ctx context.Context, w Wanted) {
 // mayProgress reports whether a progress edit may be written now; when it may later, the pass is due again.
 func (p *pass) mayProgress() bool {
 	now := p.config.Now()
-	at, ok := p.progressAt()
+	at, ok := p.progressAt(p.view.PullRecord)
 	switch {
 	case !ok:
 		p.next = now.Add(time.Hour)
@@ -60,16 +64,20 @@ func (p *pass) mayProgress() bool {
 	return true
 }
 
-func (p *pass) writeComment(ctx context.Context, w Wanted) error {
+// writeComment returns the comment as GitHub has it now.
+func (p *pass) writeComment(ctx context.Context, w Wanted) (written github.Comment, err error) {
 	if id := p.state.CommentID; id != 0 {
-		err := p.fitting(ctx, w.Comment, func(text string) error { return p.config.GitHub.UpdateComment(ctx, p.view.Pull.Repo, id, text) })
-		if !github.Gone(err) {
+		err := p.fitting(ctx, w.Comment, func(text string) (err error) {
+			written, err = p.config.GitHub.UpdateComment(ctx, p.view.Pull.Repo, id, text)
 			return err
+		})
+		if !github.Gone(err) {
+			return written, err
 		}
 		// Somebody deleted it. Perhaps another of ours is there.
 		p.state.CommentID, p.ours = 0, nil
 		if err := p.findComments(ctx); err != nil {
-			return err
+			return written, err
 		}
 		if p.state.CommentID = p.marked(); p.state.CommentID != 0 && p.state.CommentID != id {
 			return p.writeComment(ctx, w)
@@ -77,18 +85,19 @@ func (p *pass) writeComment(ctx context.Context, w Wanted) error {
 		p.state.CommentID = 0
 	}
 	if w.Optional {
-		return nil
+		return written, nil
 	}
 	if err := p.sure(ctx); err != nil {
-		return err
+		return written, err
 	}
-	return p.fitting(ctx, w.Comment, func(text string) error {
-		id, err := p.config.GitHub.CreateComment(ctx, p.view.Pull.Repo, p.view.Pull.Number, text)
+	err = p.fitting(ctx, w.Comment, func(text string) (err error) {
+		written, err = p.config.GitHub.CreateComment(ctx, p.view.Pull.Repo, p.view.Pull.Number, text)
 		if err == nil {
-			p.state.CommentID = id
+			p.state.CommentID = written.ID
 		}
 		return p.doubt(err)
 	})
+	return written, err
 }
 
 // fitting writes a text, and half of it when GitHub says that it is too long.
@@ -132,15 +141,15 @@ func (p *pass) reply(ctx context.Context, r workflow.Reply) error {
 		}
 	}
 	p.tried.add(r.Key)
-	var id int64
+	var written github.Comment
 	err := p.fitting(ctx, templates.Reply(r, p.view, p.config.Links), func(text string) (err error) {
-		id, err = p.config.GitHub.CreateComment(ctx, pull.Repo, pull.Number, text)
+		written, err = p.config.GitHub.CreateComment(ctx, pull.Repo, pull.Number, text)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if err := p.config.Service.ReplyWritten(ctx, pull.Key(), r.Key, id); err != nil {
+	if err := p.config.Service.ReplyWritten(ctx, pull.Key(), r.Key, written.ID); err != nil {
 		return err
 	}
 	p.tried.remove(r.Key)

@@ -14,6 +14,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/cardea-iac/cardea/app/event"
 	"github.com/cardea-iac/cardea/app/github"
@@ -40,104 +41,56 @@ const (
 	cancelled      = "cancelled"
 )
 
-// Standing is where the plans of a pull stand together, the worst first
-// (behaviour.md §7). The worst of all projects counts, and of all open pulls with
-// that head. A cancelled plan is no plan, so it is worse than changes.
-type Standing int
-
-// The standings.
-const (
-	Unknown Standing = iota // what head affects is not known yet
-	Planning
-	Failed
-	TimedOut
-	NotPermitted
-	Cancelled
-	Changes
-	Done // nothing affected, or no plan has changes
-)
-
-// verdicts are the status or, when completed, the conclusion of cardea/plan and cardea/apply.
-var verdicts = map[Standing][2]string{
-	Unknown:      {queued, queued},
-	Planning:     {inProgress, queued},
-	Failed:       {failure, actionRequired},
-	TimedOut:     {timedOut, actionRequired},
-	NotPermitted: {actionRequired, actionRequired},
-	Cancelled:    {cancelled, cancelled},
-	Changes:      {success, actionRequired},
-	Done:         {success, success},
-}
-
-// StandingOf is where a pull stands.
-func StandingOf(rec workflow.PullRecord) Standing {
-	switch {
-	case !rec.Known:
-		return Unknown
-	case rec.Trouble != nil && rec.Trouble.Kind == workflow.TroubleNotPermitted:
-		return NotPermitted
-	case rec.Trouble != nil:
-		return Failed
-	}
-	worst := Done
-	for _, p := range rec.Projects {
-		worst = min(worst, standingOfProject(p))
-	}
-	return worst
-}
-
-func standingOfProject(p workflow.ProjectRecord) Standing {
-	switch p.State() {
-	case workflow.StateDeleted, workflow.StateNoChanges:
-		return Done
-	case workflow.StateQueued, workflow.StatePlanning:
-		return Planning
-	case workflow.StatePlanned:
-		return Changes
-	case workflow.StatePlanFailed:
-		switch p.Run.Outcome {
-		case workflow.OutcomeTimedOut:
-			return TimedOut
-		case workflow.OutcomeCancelled, workflow.OutcomeSuperseded:
-			return Cancelled
-		}
-	}
-	return Failed // refused too, and whatever we do not know
+// Ours reports whether a check of that name, if our App made it, is one of those whose state we decide.
+func Ours(name string) bool {
+	return name == PlanCheck || name == ApplyCheck || strings.HasPrefix(name, PlanCheck+": ")
 }
 
 // Wanted is what should be seen of a pull.
 type Wanted struct {
 	// Comment is the summary's text, "" when there should be none unless one is there.
 	Comment string
+	// Shown are the fingerprints of the plans that the comment tells of, by project name.
+	Shown map[string]string
 	// Optional: the comment is not worth writing when none is there.
 	Optional bool
-	// Final: nothing of this pull is being planned; what is written stays.
+	// Final: nothing of this pull goes on; what is written stays.
 	Final bool
+	// Applied: all that had changes is applied, or being so.
+	Applied bool
 	// Waiting: why nothing moves is in the words of cardea/plan.
 	Waiting bool
 	// Checks of the head, in the order of writing.
 	Checks []github.Check
 }
 
+// Options are what depends on the server rather than on the pull.
+type Options struct {
+	Links templates.Links
+	// Rules of the repository say which buttons mean something.
+	Rules workflow.Rules
+	// Annotate says which diagnostics have a place in the head's files; nil: all that name one.
+	Annotate func(workflow.PullView, workflow.Diagnostic) bool
+}
+
 // Desired says what should be seen of an open pull. peers are the other open
 // pulls with the same head: checks belong to a commit, so the worst of all of
-// them is what its checks say. annotate says which diagnostics have a place in
-// the head's files; nil: all that name one.
-func Desired(v workflow.PullView, peers []workflow.PullView, l templates.Links, annotate func(workflow.PullView, workflow.Diagnostic) bool) Wanted {
-	worst := v
-	for _, p := range peers {
-		a, b := StandingOf(p.PullRecord), StandingOf(worst.PullRecord)
-		if a < b || a == b && p.Pull.Number < worst.Pull.Number {
-			worst = p
+// them is what its checks say.
+func Desired(v workflow.PullView, peers []workflow.PullView, o Options) Wanted {
+	all := append([]workflow.PullView{v}, peers...)
+	planned := worst(all, func(s Standings) Standing { return s.Plan })
+	own := StandingsOf(v.PullRecord)
+	w := Wanted{Applied: planned.Known && (StandingsOf(planned.PullRecord).Plan == Applied || StandingsOf(planned.PullRecord).Plan == Applying), Final: own.Plan != Unknown && own.Plan != Planning && own.Apply != Applying && !busy(v.PullRecord), Waiting: planned.Waiting != ""}
+	if own.Plan != Unknown {
+		w.Shown = fingerprints(v, func(workflow.ProjectRecord) bool { return true })
+		w.Comment = templates.Summary(v, o.Links)
+		if key := event.ShownKey(w.Shown); key != "" {
+			// Other plans are another text, even where what people may see of them is the same.
+			w.Comment += "\n<!-- cardea:shown:" + key + " -->\n"
 		}
+		w.Optional = own.Plan == NotPermitted || v.Trouble == nil && len(v.Projects) == 0
 	}
-	own := StandingOf(v.PullRecord)
-	w := Wanted{Final: own != Unknown && own != Planning, Waiting: worst.Waiting != ""}
-	if own != Unknown {
-		w.Comment = templates.Summary(v, l)
-		w.Optional = own == NotPermitted || v.Trouble == nil && len(v.Projects) == 0
-	}
-	w.Checks = append(both(worst, l, annotate), projectChecks(append([]workflow.PullView{v}, peers...), l)...)
+	w.Checks = append([]github.Check{planCheck(planned, o), applyCheck(worst(all, func(s Standings) Standing { return s.Apply }), o)}, projectChecks(all, o.Links)...)
 	// What is final goes before what is progress.
 	slices.SortStableFunc(w.Checks, func(a, b github.Check) int { return rank(a) - rank(b) })
 	return w
@@ -150,25 +103,73 @@ func rank(c github.Check) int {
 	return 1
 }
 
-// both makes cardea/plan and cardea/apply for the pull that decides them.
-func both(v workflow.PullView, l templates.Links, annotate func(workflow.PullView, workflow.Diagnostic) bool) []github.Check {
-	verdict := verdicts[StandingOf(v.PullRecord)]
-	plan := newCheck(v, PlanCheck, "", l)
-	plan.set(verdict[0], templates.PlanCheck(v, l))
-	if plan.Status == completed {
-		plan.Annotations = annotations(v, annotate)
-		plan.Actions = []github.Button{{Label: "Re-plan", Description: "Plan the affected projects again", Identifier: event.ButtonPlan}}
+// worst is the pull that decides a check: of those that stand equally the first.
+func worst(all []workflow.PullView, of func(Standings) Standing) workflow.PullView {
+	out := all[0]
+	for _, p := range all[1:] {
+		a, b := of(StandingsOf(p.PullRecord)), of(StandingsOf(out.PullRecord))
+		if a < b || a == b && p.Pull.Number < out.Pull.Number {
+			out = p
+		}
 	}
-	apply := newCheck(v, ApplyCheck, "", l)
-	apply.set(verdict[1], templates.ApplyCheck(v, l))
-	return []github.Check{plan.Check, apply.Check}
+	return out
+}
+
+// planCheck makes cardea/plan for the pull that decides it.
+func planCheck(v workflow.PullView, o Options) github.Check {
+	c := newCheck(v, PlanCheck, event.CheckRef{}, o.Links)
+	c.set(verdicts[StandingsOf(v.PullRecord).Plan][0], templates.PlanCheck(v, o.Links))
+	if c.Status == completed {
+		c.Annotations = annotations(v, o.Annotate)
+		c.Actions = []github.Button{{Label: "Re-plan", Description: "Plan the affected projects again", Identifier: event.ButtonPlan}}
+	}
+	return c.Check
+}
+
+// applyCheck makes cardea/apply. Its buttons are about exactly the plans that it
+// names in its external_id: other plans need another check run.
+func applyCheck(v workflow.PullView, o Options) github.Check {
+	verdict := verdicts[StandingsOf(v.PullRecord).Apply][1]
+	var offered map[string]string
+	if verdict == actionRequired || verdict == failure {
+		offered = Offered(v)
+	}
+	c := newCheck(v, ApplyCheck, event.CheckRef{Shown: event.ShownKey(offered)}, o.Links)
+	c.set(verdict, templates.ApplyCheck(v, o.Links))
+	c.Actions = buttons(v, offered, o.Rules)
+	return c.Check
+}
+
+// buttons are Approve while a plan lacks approvals, and Apply once one has enough.
+func buttons(v workflow.PullView, offered map[string]string, rules workflow.Rules) []github.Button {
+	approve, apply := false, false
+	for name, fp := range offered {
+		p := v.Project(name)
+		of := rules.ForProject(p.Project)
+		have := map[int64]bool{}
+		for _, a := range p.Approvals {
+			if a.Void == "" && a.Fingerprint == fp {
+				have[a.User.ID] = true
+			}
+		}
+		enough := !slices.Contains(of.Require, workflow.NeedApproved) || len(have) >= of.Approvals.Count
+		approve, apply = approve || !enough, apply || enough
+	}
+	var out []github.Button
+	if approve {
+		out = append(out, github.Button{Label: "Approve", Description: "Approve the plans that are shown here", Identifier: event.ButtonApprove})
+	}
+	if apply {
+		out = append(out, github.Button{Label: "Apply", Description: "Apply the plans that are shown here", Identifier: event.ButtonApply})
+	}
+	return out
 }
 
 // check adds to a github.Check how it is filled.
 type check struct{ github.Check }
 
-func newCheck(v workflow.PullView, name, project string, l templates.Links) check {
-	ref := event.CheckRef{RepoID: v.Pull.Repo.ID, Number: v.Pull.Number, Project: project}
+func newCheck(v workflow.PullView, name string, ref event.CheckRef, l templates.Links) check {
+	ref.RepoID, ref.Number = v.Pull.Repo.ID, v.Pull.Number
 	return check{github.Check{Name: name, SHA: v.Pull.Head.SHA, ExternalID: ref.String(), DetailsURL: l.Pull(v.Pull)}}
 }
 
@@ -199,7 +200,7 @@ func projectChecks(views []workflow.PullView, l templates.Links) []github.Check 
 			if p.Deleted {
 				continue
 			}
-			at, name := standingOfProject(p), p.Project.Name
+			at, name := planStanding(p), p.Project.Name
 			old, seen := worst[name]
 			if !seen {
 				names = append(names, name)
@@ -217,7 +218,7 @@ func projectChecks(views []workflow.PullView, l templates.Links) []github.Check 
 			continue
 		}
 		verdict := verdicts[f.at][0]
-		c := newCheck(f.view, ProjectCheck(name), name, l)
+		c := newCheck(f.view, ProjectCheck(name), event.CheckRef{Project: name}, l)
 		c.set(verdict, templates.ProjectCheck(f.view, name, l))
 		out = append(out, c.Check)
 	}

@@ -87,7 +87,7 @@ func TestDesiredChecks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := Desired(tt.view, nil, templates.Links{PublicURL: "https://x"}, nil)
+			w := Desired(tt.view, nil, Options{Links: templates.Links{PublicURL: "https://x"}})
 			if diff := cmp.Diff(map[string]string{PlanCheck: tt.plan, ApplyCheck: tt.apply}, states(w)); diff != "" {
 				t.Errorf("checks differ (-want +got):\n%s", diff)
 			}
@@ -110,7 +110,7 @@ func TestDesiredChecks(t *testing.T) {
 func TestDesiredPeers(t *testing.T) {
 	good, bad := pull(3, true, nil, ended("a", workflow.OutcomeSucceeded)), pull(7, true, nil, ended("a", workflow.OutcomeFailed))
 	for _, views := range [][2]workflow.PullView{{good, bad}, {bad, good}} {
-		w := Desired(views[0], []workflow.PullView{views[1]}, templates.Links{PublicURL: "https://x"}, nil)
+		w := Desired(views[0], []workflow.PullView{views[1]}, Options{Links: templates.Links{PublicURL: "https://x"}})
 		if diff := cmp.Diff(map[string]string{PlanCheck: failure, ApplyCheck: actionRequired}, states(w)); diff != "" {
 			t.Errorf("checks differ (-want +got):\n%s", diff)
 		}
@@ -118,7 +118,7 @@ func TestDesiredPeers(t *testing.T) {
 			t.Errorf("the button and the link belong to %q, %q, want those of the pull that decides", w.Checks[0].ExternalID, w.Checks[0].DetailsURL)
 		}
 	}
-	if w := Desired(good, []workflow.PullView{pull(7, false, nil)}, templates.Links{}, nil); !w.Final || states(w)[PlanCheck] != queued {
+	if w := Desired(good, []workflow.PullView{pull(7, false, nil)}, Options{}); !w.Final || states(w)[PlanCheck] != queued {
 		t.Errorf("a peer that is not known yet: checks %v, final %v", states(w), w.Final)
 	}
 }
@@ -127,7 +127,7 @@ func TestDesiredProjectChecks(t *testing.T) {
 	v := pull(1, true, nil, ended("a", workflow.OutcomeSucceeded), ended("f", workflow.OutcomeFailed), project("c", workflow.RunRunning, "", false),
 		workflow.ProjectRecord{Project: workflow.Project{Name: "d"}, Deleted: true}, workflow.ProjectRecord{Project: workflow.Project{Name: "r", Refused: "no"}})
 	v.PerProjectChecks = 4
-	got := Desired(v, nil, templates.Links{}, nil)
+	got := Desired(v, nil, Options{})
 	want := map[string]string{PlanCheck: inProgress, ApplyCheck: queued, "cardea/plan: a": success, "cardea/plan: f": failure, "cardea/plan: r": failure}
 	if diff := cmp.Diff(want, states(got)); diff != "" {
 		t.Errorf("checks differ (-want +got):\n%s", diff)
@@ -136,7 +136,7 @@ func TestDesiredProjectChecks(t *testing.T) {
 		t.Errorf("progress goes before what is final: %v", got.Checks)
 	}
 	v.PerProjectChecks = 3
-	if got := states(Desired(v, nil, templates.Links{}, nil)); len(got) != 2 {
+	if got := states(Desired(v, nil, Options{})); len(got) != 2 {
 		t.Errorf("more projects than checks.per_project: got %v", got)
 	}
 }
@@ -150,7 +150,7 @@ func TestAnnotations(t *testing.T) {
 	b.Run.Diagnostics = []workflow.Diagnostic{at("m/main.tf", 1)}
 	fine.Run.Diagnostics = []workflow.Diagnostic{at("c/main.tf", 1)}
 	same := func(_ workflow.PullView, d workflow.Diagnostic) bool { return d.Position.File != "moved.tf" }
-	got := Desired(pull(1, true, nil, a, b, fine), nil, templates.Links{}, same).Checks[0].Annotations
+	got := Desired(pull(1, true, nil, a, b, fine), nil, Options{Annotate: same}).Checks[0].Annotations
 	want := []github.Annotation{{Path: "a/main.tf", Line: 3, Level: "failure", Title: "Bad", Message: "Very."}, {Path: "m/main.tf", Line: 1, Level: "failure", Title: "Bad", Message: "Very."}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("annotations differ (-want +got):\n%s", diff)
@@ -158,7 +158,7 @@ func TestAnnotations(t *testing.T) {
 	for i := range 100 {
 		a.Run.Diagnostics = append(a.Run.Diagnostics, at("a/main.tf", i+1))
 	}
-	if n := len(Desired(pull(1, true, nil, a), nil, templates.Links{}, nil).Checks[0].Annotations); n != maxAnnotations {
+	if n := len(Desired(pull(1, true, nil, a), nil, Options{}).Checks[0].Annotations); n != maxAnnotations {
 		t.Errorf("got %d annotations, want GitHub's limit of %d", n, maxAnnotations)
 	}
 }

@@ -19,6 +19,11 @@ import (
 // facts, permission, a reaction, four or five for the checks, one final edit.
 var progressAfter = []time.Duration{0, 3 * time.Second}
 
+// applyProgress is how long after the comment's last write the next may come while
+// something is applied: there is no first at once, for the check tells that it
+// began, and there are two calls for every ten seconds (behaviour.md §7).
+const applyProgress = 10 * time.Second
+
 // pass is one comparison of a pull with what is shown of it.
 type pass struct {
 	*Reporter
@@ -63,7 +68,8 @@ func (r *Reporter) Pass(ctx context.Context, key workflow.PullKey) (next time.Ti
 		if err := p.search(ctx); err != nil {
 			return time.Time{}, err
 		}
-		w := Desired(p.view, p.peers, r.config.Links, p.annotate(ctx))
+		rules, _ := r.config.Rules(p.view.Pull.Repo) // without a rule there are no buttons that need one
+		w := Desired(p.view, p.peers, Options{Links: r.config.Links, Rules: rules, Annotate: p.annotate(ctx)})
 		if w.Final { // who sees a completed check and reads the comment must find the end there too
 			p.comment(ctx, w)
 		}
@@ -72,6 +78,7 @@ func (r *Reporter) Pass(ctx context.Context, key workflow.PullKey) (next time.Ti
 		if !w.Final {
 			p.comment(ctx, w)
 		}
+		p.merge(ctx, rules)
 	} else {
 		p.replies(ctx)
 	}
@@ -79,17 +86,18 @@ func (r *Reporter) Pass(ctx context.Context, key workflow.PullKey) (next time.Ti
 	return p.next, p.finish(ctx)
 }
 
-// idle returns when to look again if, while many projects are planned, there is
-// nothing to write before that: loading and rendering all plans for each one that
-// ends would cost more than the plans.
+// idle returns when to look again if, while many projects are planned or applied,
+// there is nothing to write before that: loading and rendering all plans for each
+// one that ends would cost more than the plans.
 func (p *pass) idle(rec workflow.PullRecord) time.Time {
 	shown := p.state.Checks[rec.Pull.Head.SHA]
-	if StandingOf(rec) != Planning || affected(rec) <= rec.PerProjectChecks || len(rec.OldHeads) > 0 || !p.state.Searched || p.state.CommentID == 0 ||
-		p.state.WritesHead != rec.Pull.Head.SHA || shown[PlanCheck].Status != inProgress || shown[ApplyCheck].Status != queued ||
+	plan, apply := StandingsOf(rec).Checks()
+	if _, is := applying(rec); !busy(rec) || plan[0] != inProgress && !is || affected(rec) <= rec.PerProjectChecks || len(rec.OldHeads) > 0 || !p.state.Searched || p.state.CommentID == 0 ||
+		p.state.WritesHead != rec.Pull.Head.SHA || !shows(shown[PlanCheck], plan) || !shows(shown[ApplyCheck], apply) ||
 		slices.ContainsFunc(rec.Replies, func(r workflow.Reply) bool { return !r.Done }) {
 		return time.Time{}
 	}
-	if at, ok := p.progressAt(); !ok {
+	if at, ok := p.progressAt(rec); !ok {
 		return p.config.Now().Add(time.Hour) // the end wakes us
 	} else if at.After(p.config.Now()) {
 		return at
@@ -97,8 +105,18 @@ func (p *pass) idle(rec workflow.PullRecord) time.Time {
 	return time.Time{}
 }
 
+func shows(c workflow.CheckShown, want [2]string) bool {
+	return c.Status == want[0] && c.Conclusion == want[1]
+}
+
 // progressAt is when the next progress edit may be written; false: there were enough.
-func (p *pass) progressAt() (time.Time, bool) {
+func (p *pass) progressAt(rec workflow.PullRecord) (time.Time, bool) {
+	if began, is := applying(rec); is {
+		if p.state.CommentAt.After(began) {
+			began = p.state.CommentAt
+		}
+		return began.Add(applyProgress), true
+	}
 	if p.state.Writes >= len(progressAfter) {
 		return time.Time{}, false
 	}
@@ -223,7 +241,7 @@ func (p *pass) findChecks(ctx context.Context, sha string) error {
 	}
 	for _, run := range runs {
 		if run.ID > known[run.Name].ID {
-			known[run.Name] = workflow.CheckShown{ID: run.ID, Status: run.Status, Conclusion: run.Conclusion}
+			known[run.Name] = workflow.CheckShown{ID: run.ID, Status: run.Status, Conclusion: run.Conclusion, Hash: " " + run.ExternalID}
 		}
 	}
 	return nil

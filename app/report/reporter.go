@@ -17,6 +17,7 @@ type Config struct {
 	Service *workflow.Service
 	GitHub  *github.Client
 	Links   templates.Links
+	Rules   func(workflow.Repo) (workflow.Rules, bool)
 	// SameFile reports whether a file of the planned tree is the same in the
 	// pull's head, so that its lines can be annotated there; nil: all are.
 	SameFile func(context.Context, workflow.PullRecord, string) bool

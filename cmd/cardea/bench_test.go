@@ -120,9 +120,9 @@ type benchWorld struct {
 
 func newBenchWorld(b *testing.B) *benchWorld {
 	b.Helper()
-	w, err := newWorld(b.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+	w, err := newWorld(b.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler), nil)
 	fatal(b, err)
-	config, err := w.install("")
+	config, err := w.install("", appPermissions)
 	fatal(b, err)
 	return &benchWorld{world: w, config: config}
 }

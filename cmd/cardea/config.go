@@ -161,37 +161,15 @@ func (r *configReader) settings() []setting {
 	}
 }
 
-// later are the keys whose time has not come, by path; within a rule of `repos`
-// the path starts with "repos.".
+// later are the keys whose time has not come, by path.
 var later = map[string]string{
-	"limits.apply_grace":             laterApply,
-	"runs.group":                     "comes with a later version of Cardea, which can give each run its own user",
-	"repos.apply":                    laterApply,
-	"repos.require":                  laterApply,
-	"repos.approvals":                laterApply,
-	"repos.lock":                     laterApply,
-	"repos.stale_after":              laterApply,
-	"repos.automerge":                laterApply,
-	"repos.permissions.apply":        laterApply,
-	"repos.permissions.approve":      laterApply,
-	"repos.permissions.unlock":       laterApply,
-	"repos.permissions.admin":        laterApply,
-	"repos.credentials.apply":        laterApply,
-	"repos.environments.apply":       laterApply,
-	"repos.environments.require":     laterApply,
-	"repos.environments.approvals":   laterApply,
-	"repos.environments.lock":        laterApply,
-	"repos.environments.stale_after": laterApply,
-	"repos.permissions.plan.teams":   laterTeams,
+	"runs.group":         "comes with a later version of Cardea, which can give each run its own user",
+	"limits.apply_grace": "comes with a later version of Cardea, which supervises runs in a container; until then an apply outlives the server and is never interrupted by its end",
 }
 
-const (
-	laterApply = "comes with a later version of Cardea, which can apply; this one plans only. Remove it"
-	laterTeams = "comes with a later version of Cardea, which reads teams; name users or a role"
-)
+const laterTeams = "comes with a later version of Cardea, which reads teams; name users or a role"
 
-// refusedServerKeys are the keys of one section that come later. Environments'
-// permissions and credentials are those of the rule.
+// refusedServerKeys are the keys of one section that come later.
 func refusedServerKeys(section string) map[string]string {
 	refused := map[string]string{}
 	for path, why := range later {
@@ -251,7 +229,7 @@ func (r *configReader) environment(environ []string) {
 	}
 	r.overlayKey(env)
 	for path, why := range later {
-		if name := envName(path); env[name] != "" && !strings.HasPrefix(path, "repos.") {
+		if name := envName(path); env[name] != "" {
 			known[name] = true
 			r.faults.Add(workflow.Position{File: name}, "`%s` %s", path, why)
 		}

@@ -4,24 +4,19 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// defaultRules are the rules of a repository that no rule says anything about.
-func defaultRules(match string) workflow.Rules {
-	return workflow.Rules{Match: match, Checkout: workflow.CheckoutMerge, Plan: workflow.Who{Role: workflow.RoleWrite},
-		Drafts: true, PerProjectChecks: 10}
-}
-
 // Rules returns the rules of a repository: the first of `repos` that matches its
 // owner/name, whatever the case, and whether there is one. Without `repos` every
 // repository has the defaults.
 func (c Config) Rules(repo workflow.Repo) (workflow.Rules, bool) {
 	if c.anyRepo {
-		return defaultRules("*/*"), true
+		return workflow.DefaultRules("*/*"), true
 	}
 	name := strings.ToLower(repo.FullName())
 	for _, rule := range c.repos {
@@ -36,8 +31,15 @@ func (r *configReader) repos(y *workflow.YAML) {
 	r.cfg.anyRepo = false
 	seen := map[string]bool{}
 	y.List(func(item *workflow.YAML) {
-		rule := defaultRules("")
-		item.Map(r.ruleKeys(&rule), refusedServerKeys("repos."))
+		rule := workflow.DefaultRules("")
+		keys := r.ruleKeys(&rule)
+		// Environments start from the rule's own words, wherever in the rule those stand.
+		var environments *workflow.YAML
+		keys["environments"] = func(y *workflow.YAML) { environments = y }
+		item.Map(keys, nil)
+		if environments != nil {
+			rule.Environments = r.environments(environments, rule)
+		}
 		if rule.Match == "" && !item.Has("match") {
 			item.Fault("`%s` needs a `match`, like \"acme/*\"", item.Path())
 		}
@@ -66,11 +68,32 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) workflow.Keys {
 			y.Choice(&mode, "merge", "head")
 			rule.Checkout = workflow.CheckoutMode(mode)
 		},
-		"permissions": func(y *workflow.YAML) { y.Map(r.permissionKeys(&rule.Plan), refusedServerKeys("repos.permissions.")) },
-		"credentials": func(y *workflow.YAML) {
-			y.Map(r.credentialKeys(&rule.Credentials), refusedServerKeys("repos.credentials."))
+		"apply": func(y *workflow.YAML) {
+			y.Map(workflow.Keys{"branches": func(y *workflow.YAML) { rule.ApplyBranches = branchGlobs(y) }}, nil)
 		},
-		"environments": func(y *workflow.YAML) { rule.Environments = r.environments(y) },
+		"require":   func(y *workflow.YAML) { rule.Require = workflow.RequireList(y) },
+		"approvals": func(y *workflow.YAML) { y.Map(approvalKeys(&rule.Approvals), nil) },
+		"permissions": func(y *workflow.YAML) {
+			keys := workflow.Keys{}
+			for name, who := range map[string]*workflow.Who{"plan": &rule.Plan, "apply": &rule.Apply, "approve": &rule.Approve, "unlock": &rule.Unlock, "admin": &rule.Admin} {
+				keys[name] = func(y *workflow.YAML) {
+					if given, ok := readWho(y); ok {
+						*who = given
+					}
+				}
+			}
+			y.Map(keys, nil)
+		},
+		"credentials":  func(y *workflow.YAML) { y.Map(r.credentialKeys(&rule.Credentials), nil) },
+		"environments": func(y *workflow.YAML) { rule.Environments = r.environments(y, *rule) },
+		"lock": func(y *workflow.YAML) {
+			when := ""
+			if y.Choice(&when, "apply", "plan"); when != "" {
+				rule.LockOnPlan = when == "plan"
+			}
+		},
+		"stale_after": func(y *workflow.YAML) { y.Duration(&rule.StaleAfter, time.Second) },
+		"automerge":   func(y *workflow.YAML) { y.Bool(&rule.Automerge) },
 		"forks": func(y *workflow.YAML) {
 			s, ok := y.Text()
 			if ok && s == "on_command" {
@@ -89,24 +112,37 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) workflow.Keys {
 	}
 }
 
-func (r *configReader) permissionKeys(plan *workflow.Who) workflow.Keys {
-	return workflow.Keys{"plan": func(y *workflow.YAML) {
-		if who, ok := readWho(y); ok {
-			*plan = who
-		}
-	}}
+// approvalKeys reads how many approvals a plan needs, and whose count.
+func approvalKeys(rules *workflow.ApprovalRules) workflow.Keys {
+	return workflow.Keys{
+		"count": func(y *workflow.YAML) { y.Int(&rules.Count, 0) },
+		"by": func(y *workflow.YAML) {
+			if !y.IsMap() {
+				y.Fault("`%s` must be {users: [...]}: a role goes into permissions.approve", y.Path())
+				return
+			}
+			if who, ok := readWho(y); ok {
+				rules.By = who.Users
+			}
+		},
+		"author": func(y *workflow.YAML) { y.Bool(&rules.Author) },
+	}
 }
 
 func (r *configReader) credentialKeys(names *workflow.CredentialNames) workflow.Keys {
-	return workflow.Keys{"plan": func(y *workflow.YAML) {
-		y.String(&names.Plan)
-		if names.Plan != "" {
-			r.used = append(r.used, namedCredential{name: names.Plan, at: y.Position(), path: y.Path()})
+	keys := workflow.Keys{}
+	for key, into := range map[string]*string{"plan": &names.Plan, "apply": &names.Apply} {
+		keys[key] = func(y *workflow.YAML) {
+			if y.String(into); *into != "" {
+				r.used = append(r.used, namedCredential{name: *into, at: y.Position(), path: y.Path()})
+			}
 		}
-	}}
+	}
+	return keys
 }
 
-func (r *configReader) environments(y *workflow.YAML) map[string]workflow.EnvironmentRules {
+// environments reads the environments of one rule, whose own words they start from.
+func (r *configReader) environments(y *workflow.YAML, rule workflow.Rules) map[string]workflow.EnvironmentRules {
 	out := map[string]workflow.EnvironmentRules{}
 	y.MapOf(func(name string, v *workflow.YAML) {
 		if why := workflow.LabelFault(name); why != "" {
@@ -116,21 +152,61 @@ func (r *configReader) environments(y *workflow.YAML) map[string]workflow.Enviro
 		var env workflow.EnvironmentRules
 		v.Map(workflow.Keys{
 			"dirs": func(y *workflow.YAML) { env.Dirs = dirGlobs(y) },
-			"permissions": func(y *workflow.YAML) {
-				y.Map(workflow.Keys{"plan": func(y *workflow.YAML) {
-					if who, ok := readWho(y); ok {
-						env.Plan = &who
-					}
-				}}, refusedServerKeys("repos.permissions."))
+			"approvals": func(y *workflow.YAML) {
+				approvals := rule.Approvals
+				y.Map(approvalKeys(&approvals), nil)
+				env.Approvals = &approvals
 			},
-			"credentials": func(y *workflow.YAML) {
-				y.Map(r.credentialKeys(&env.Credentials), refusedServerKeys("repos.credentials."))
-			},
-			"order": func(y *workflow.YAML) { y.Int(&env.Order, 0) },
-		}, refusedServerKeys("repos.environments."))
+			"permissions": func(y *workflow.YAML) { y.Map(environmentPermissions(&env), ofTheRule("admin")) },
+			"credentials": func(y *workflow.YAML) { y.Map(r.credentialKeys(&env.Credentials), nil) },
+			"order":       func(y *workflow.YAML) { y.Int(&env.Order, 0) },
+		}, ofTheRule("apply", "require", "lock", "stale_after", "automerge", "forks", "drafts", "bots", "allow", "checks", "checkout"))
 		out[name] = env
 	})
 	return out
+}
+
+func environmentPermissions(env *workflow.EnvironmentRules) workflow.Keys {
+	keys := workflow.Keys{}
+	for name, into := range map[string]**workflow.Who{"plan": &env.Plan, "apply": &env.Apply, "approve": &env.Approve, "unlock": &env.Unlock} {
+		keys[name] = func(y *workflow.YAML) {
+			if who, ok := readWho(y); ok {
+				*into = &who
+			}
+		}
+	}
+	return keys
+}
+
+// ofTheRule refuses keys that people look for in an environment.
+func ofTheRule(keys ...string) map[string]string {
+	refused := map[string]string{}
+	for _, key := range keys {
+		refused[key] = "is a key of the whole rule, not of one environment"
+	}
+	return refused
+}
+
+// branchGlobs reads globs over names of base branches.
+func branchGlobs(y *workflow.YAML) []string {
+	var list []string
+	items := 0
+	y.List(func(v *workflow.YAML) {
+		items++
+		s, ok := v.Text()
+		if !ok {
+			return
+		}
+		if s == "" || strings.HasPrefix(s, "refs/") || !doublestar.ValidatePattern(s) {
+			v.Fault("`%s` must be a branch's name or a glob like \"release/*\", not %q", v.Path(), s)
+			return
+		}
+		list = append(list, s)
+	})
+	if items == 0 { // an empty list would mean the default branch, which nobody means by it
+		y.Fault("`%s` names no branch; without it the default branch is the one", y.Path())
+	}
+	return list
 }
 
 // dirGlobs reads globs over project directories.
@@ -173,7 +249,7 @@ func readWho(y *workflow.YAML) (workflow.Who, bool) {
 			who.Users = append(who.Users, strings.ToLower(s))
 			ok = true
 		})
-	}}, refusedServerKeys("repos.permissions.plan."))
+	}}, map[string]string{"teams": laterTeams})
 	if !ok && !y.Has("teams") {
 		y.Fault("`%s` names nobody: give a role or {users: [...]}", y.Path())
 	}

@@ -109,10 +109,16 @@ credentials:
 repos:
   - match: "Acme/infra"
     checkout: head
-    permissions: {plan: {users: [Ada]}}
-    credentials: {plan: dev-ro}
+    apply: {branches: [main, "release/*"]}
+    require: [reviewed, approved, approved]
     environments:
-      prod: {dirs: ["prod*/**"], order: 2, permissions: {plan: maintain}, credentials: {plan: prod-ro}}
+      prod: {dirs: ["prod*/**"], order: 2, approvals: {count: 2}, permissions: {plan: maintain, apply: {users: [Sre]}, approve: admin, unlock: maintain}, credentials: {plan: prod-ro, apply: ambient}}
+    approvals: {count: 3, by: {users: [Ada, rex]}, author: true}
+    permissions: {plan: {users: [Ada]}, apply: maintain, approve: triage, unlock: admin, admin: {users: [ada]}}
+    credentials: {plan: dev-ro, apply: ambient}
+    lock: plan
+    stale_after: 90m
+    automerge: true
     forks: never
     drafts: false
     bots: [Renovate]
@@ -139,15 +145,26 @@ repos:
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	rules, ok := got.Rules(workflow.Repo{Owner: "ACME", Name: "Infra"})
+	role := func(r workflow.Role) workflow.Who { return workflow.Who{Role: r} }
+	maintain, admin := role(workflow.RoleMaintain), role(workflow.RoleAdmin)
 	wantRules := workflow.Rules{Match: "Acme/infra", Checkout: workflow.CheckoutHead, Plan: workflow.Who{Users: []string{"ada"}},
-		Credentials: workflow.CredentialNames{Plan: "dev-ro"}, Bots: []string{"renovate"}, Allow: []string{"target", "destroy"}, CreateWorkspace: true,
-		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Order: 2,
-			Plan: &workflow.Who{Role: workflow.RoleMaintain}, Credentials: workflow.CredentialNames{Plan: "prod-ro"}}}}
+		Credentials: workflow.CredentialNames{Plan: "dev-ro", Apply: "ambient"}, Bots: []string{"renovate"}, Allow: []string{"target", "destroy"}, CreateWorkspace: true,
+		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Order: 2, Plan: &maintain, Apply: &workflow.Who{Users: []string{"sre"}},
+			Approve: &admin, Unlock: &maintain, Credentials: workflow.CredentialNames{Plan: "prod-ro", Apply: "ambient"},
+			Approvals: &workflow.ApprovalRules{Count: 2, By: []string{"ada", "rex"}, Author: true}}},
+		ApplyBranches: []string{"main", "release/*"}, Require: []workflow.Requirement{workflow.NeedApproved, workflow.NeedReviewed},
+		Approvals: workflow.ApprovalRules{Count: 3, By: []string{"ada", "rex"}, Author: true}, Apply: maintain, Approve: role(workflow.RoleTriage), Unlock: admin,
+		Admin: workflow.Who{Users: []string{"ada"}}, LockOnPlan: true, StaleAfter: 90 * time.Minute, Automerge: true}
 	if diff := cmp.Diff(wantRules, rules); diff != "" || !ok {
 		t.Errorf("%v, -want +got:\n%s", ok, diff)
 	}
-	if rules, ok := got.Rules(workflow.Repo{Owner: "acme", Name: "other"}); !ok || rules.Plan.Role != workflow.RoleWrite || !rules.Drafts || rules.PerProjectChecks != 10 {
-		t.Errorf("defaults: got %+v, %v", rules, ok)
+	rules, ok = got.Rules(workflow.Repo{Owner: "acme", Name: "other"})
+	write := role(workflow.RoleWrite)
+	wantRules = workflow.Rules{Match: "acme/*", Checkout: workflow.CheckoutMerge, Plan: write, Drafts: true, PerProjectChecks: 10,
+		Require: []workflow.Requirement{workflow.NeedUpToDate, workflow.NeedApproved, workflow.NeedMergeable}, Approvals: workflow.ApprovalRules{Count: 1},
+		Apply: write, Approve: write, Unlock: write, Admin: admin, StaleAfter: 24 * time.Hour}
+	if diff := cmp.Diff(wantRules, rules); diff != "" || !ok {
+		t.Errorf("defaults: %v, -want +got:\n%s", ok, diff)
 	}
 	if _, ok := got.Rules(workflow.Repo{Owner: "else", Name: "infra"}); ok {
 		t.Error("a repository that no rule matches: got rules")
@@ -162,7 +179,7 @@ datadir: x
 metrics: {listen: nowhere}
 github: {web_url: "https://u:p@x", api_url: ftp://x, app_id: "7", private_key: nonsense-key, webhook_secrets: [short, ` + testSecret + `, c]}
 pages: {access: github}
-limits: {parallel: -1, plan_timeout: 30, apply_grace: 15m, settle: -1s}
+limits: {parallel: -1, plan_timeout: 30, apply_grace: 0s, settle: -1s}
 runs: {isolation: user, group: cardea-runs}
 terraform: {tool: terragrunt, version: ">= 1", versions: newest}
 credentials:
@@ -171,19 +188,19 @@ credentials:
   d: {}
 repos:
   - match: acme
-    apply: {branches: [main]}
-    require: [approved]
-    approvals: {count: 1}
-    permissions: {plan: owner, apply: write, approve: write, unlock: write, admin: admin}
-    credentials: {plan: ax, apply: a}
+    apply: {branches: [], branch: main}
+    require: [approved, signed]
+    approvals: {count: -1, by: maintain, author: maybe}
+    permissions: {plan: owner, apply: nobody, approve: {teams: [sre]}, unlock: {}, merge: write}
+    credentials: {plan: ax, apply: ay}
     environments:
-      prod: {dirs: ["../x"], approvals: {count: 2}, permissions: {apply: {teams: [sre]}}, credentials: {apply: a}}
-    lock: plan
+      prod: {dirs: ["../x"], approvals: {count: 2, by: {teams: [sre]}}, permissions: {apply: {teams: [sre]}, admin: admin}, require: [approved], credentials: {apply: az}}
+    lock: never
     forks: on_command
     bots: ["renovate[bot]"]
     allow: [everything]
     checks: {per_project: many}
-    stale_after: 24h
+    stale_after: 0s
     automerge: [squash]
   - match: "*/*"
     permissions: {plan: {teams: [sre], users: []}}
@@ -239,8 +256,8 @@ func TestConfigFromEnvironment(t *testing.T) {
 			faults: "CARDEA_GITHUB_PRIVATE_KEY: `github.private_key`: this is a private key, and not an RSA key as GitHub's Apps have\n"},
 		{name: "a file that is not there", env: []string{"CARDEA_GITHUB_PRIVATE_KEY=", "CARDEA_GITHUB_PRIVATE_KEY_FILE=/nowhere/x"},
 			faults: "CARDEA_GITHUB_PRIVATE_KEY_FILE: `github.private_key_file`: open /nowhere/x: no such file or directory\n"},
-		{name: "later", env: []string{"CARDEA_LIMITS_APPLY_GRACE=1m"},
-			faults: "CARDEA_LIMITS_APPLY_GRACE: `limits.apply_grace` comes with a later version of Cardea, which can apply; this one plans only. Remove it\n"},
+		{name: "later", env: []string{"CARDEA_RUNS_GROUP=x"},
+			faults: "CARDEA_RUNS_GROUP: `runs.group` comes with a later version of Cardea, which can give each run its own user\n"},
 		{name: "a typing error is a warning; Kubernetes' variables are not", env: []string{"CARDEA_LIMITS_SETLE=1s", "CARDEA_PORT=tcp://10.0.0.1:80", "CARDEA_SERVICE_HOST=10.0.0.1"},
 			get:  func(c Config) string { return strings.Join(c.Warnings, "; ") },
 			want: "the environment has CARDEA_LIMITS_SETLE, which is no setting of Cardea: did you mean CARDEA_LIMITS_SETTLE?"},

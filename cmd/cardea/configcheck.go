@@ -90,7 +90,7 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-var repoKeyPattern = regexp.MustCompile(`(?m)^(version|autodiscover|projects)\s*:`)
+var repoKeyPattern = regexp.MustCompile(`(?m)^(version|autodiscover|projects|require)\s*:`)
 
 // isRepoConfig tells a repository's configuration from a server's: by its name, else by its keys.
 func isRepoConfig(file string, data []byte) bool {

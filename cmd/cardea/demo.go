@@ -72,7 +72,7 @@ func startDemo(ctx context.Context, dir, listen string, out io.Writer) (_ *demo,
 	}
 	say := func(text string) { fmt.Fprintln(out, "· "+text) }
 	say("a GitHub of our own, with ada (author), rex (reviewer) and olga (outsider)")
-	w, err := newWorld(dir, listen, newLog(io.Discard))
+	w, err := newWorld(dir, listen, newLog(io.Discard), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func startDemo(ctx context.Context, dir, listen string, out io.Writer) (_ *demo,
 			err = firstError(err, d.stop())
 		}
 	}()
-	config, err := w.install("")
+	config, err := w.install("", appPermissions)
 	if err != nil {
 		return nil, err
 	}

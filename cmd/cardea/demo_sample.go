@@ -15,13 +15,14 @@ var (
 // sampleFiles is the main branch; stateDir is where the projects keep their state.
 func sampleFiles(stateDir string) map[string]string {
 	files := map[string]string{
-		".cardea.yml":                "version: 1\nautodiscover:\n  pattern: \"{environment}/{component}\"\nprojects:\n  - dir: prod/dns\n    watch: [\"../../shared/zones.json\"]\n",
-		"README.md":                  "# infra\n\nEverything we run, planned by Cardea.\n",
-		"shared/zones.json":          "{\"zones\": [\"example.com\", \"example.net\"]}\n",
-		"modules/network/main.tf":    sampleNetwork,
-		"modules/database/main.tf":   sampleDatabase,
-		"modules/cluster/main.tf":    sampleCluster,
-		"modules/cluster/upgrade.sh": "#!/bin/sh\necho \"upgrading $1\"\n",
+		".cardea.yml":              "version: 1\nautodiscover:\n  pattern: \"{environment}/{component}\"\nprojects:\n  - dir: prod/dns\n    watch: [\"../../shared/zones.json\"]\n",
+		"README.md":                "# infra\n\nEverything we run, planned by Cardea.\n",
+		"shared/zones.json":        "{\"zones\": [\"example.com\", \"example.net\"]}\n",
+		"modules/network/main.tf":  sampleNetwork,
+		"modules/database/main.tf": sampleDatabase,
+		"modules/cluster/main.tf":  sampleCluster,
+		// It writes down what it did: nothing else tells so surely how often something was applied.
+		"modules/cluster/upgrade.sh": "#!/bin/sh\necho \"upgrading $1\"\necho \"$1\" >> '" + stateDir + "/upgrades'\n",
 	}
 	for i, env := range sampleEnvironments {
 		backend := func(component string) string {

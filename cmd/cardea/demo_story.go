@@ -21,6 +21,12 @@ var demoStory = []step{
 	{"ada mends the other pull request: its check turns green", authorMends},
 	{"it cannot be merged while cardea/apply wants action", mergeBlocked},
 	{"`cardea status` is answered with a comment of its own", askStatus},
+	{"ada's approval of her own change does not count", authorApproves},
+	{"rex approves what the comment shows", reviewerApproves},
+	{"ada applies: every project once, exactly the plan that rex approved, verified by a fresh one", authorApplies},
+	{"applying again applies nothing", applyAgain},
+	{"the other pull request waits: stage/network is locked until the first is merged", otherWaits},
+	{"rex merges: cardea/apply is green, and the lock is free", reviewerMerges},
 }
 
 func (d *demo) seeOpenedNow(ctx context.Context) (pullNow, string, error) {

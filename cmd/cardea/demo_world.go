@@ -32,13 +32,13 @@ const (
 	worldSecret = "a-secret-for-this-demo-only"
 )
 
-// newWorld starts the GitHub on addr. It pushes nothing yet.
-func newWorld(dir, addr string, log *slog.Logger) (*world, error) {
+// newWorld starts the GitHub on addr, with a clock (nil: time.Now). It pushes nothing yet.
+func newWorld(dir, addr string, log *slog.Logger, now func() time.Time) (*world, error) {
 	repos := filepath.Join(dir, "github")
 	if err := os.MkdirAll(repos, 0o700); err != nil {
 		return nil, err
 	}
-	gh, err := localgithub.Start(localgithub.Options{Addr: addr, Dir: repos, Log: log})
+	gh, err := localgithub.Start(localgithub.Options{Addr: addr, Dir: repos, Log: log, Now: now})
 	if err != nil {
 		return nil, fmt.Errorf("starting the local GitHub: %w", err)
 	}
@@ -71,14 +71,14 @@ func (w *world) people() error {
 
 // appPermissions and appEvents are those of app.yml; a test compares them.
 var (
-	appPermissions = map[string]string{"contents": "read", "pull_requests": "write", "issues": "write", "checks": "write"}
-	appEvents      = []string{"pull_request", "issue_comment", "push", "repository"}
+	appPermissions = map[string]string{"contents": "read", "pull_requests": "write", "issues": "write", "checks": "write", "statuses": "read"}
+	appEvents      = []string{"pull_request", "issue_comment", "pull_request_review", "push", "repository"}
 )
 
 // install creates the App with a key and a secret, and writes the server's
 // configuration for it to cardea.yml. hook is where webhooks go ("" = not yet).
-func (w *world) install(hook string) (config string, err error) {
-	w.app, err = w.gh.CreateApp(localgithub.App{Slug: "cardea", WebhookURL: hook, WebhookSecret: worldSecret, Permissions: appPermissions, Events: appEvents})
+func (w *world) install(hook string, permissions map[string]string) (config string, err error) {
+	w.app, err = w.gh.CreateApp(localgithub.App{Slug: "cardea", WebhookURL: hook, WebhookSecret: worldSecret, Permissions: permissions, Events: appEvents})
 	if err != nil {
 		return "", err
 	}

@@ -77,8 +77,23 @@ func (s *server) connect() error {
 	if err != nil {
 		return err
 	}
+	data := func(name string) string { return filepath.Join(s.cfg.DataDir, name) }
+	identity, err := run.OpenKeys(s.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	artefacts := run.Artefacts{Dir: data("artefacts"), Identity: identity}
 	s.service = workflow.NewService(workflow.ServiceConfig{Store: s.store, Source: mirrors, Engine: terraform.New(terraform.Options{}),
-		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Log: s.log})
+		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Log: s.log,
+		Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
+			return s.app.Live(ctx, p, actor, approvers)
+		},
+		Diff: mirrors.Diff,
+		DropArtefact: func(planRun string) {
+			if err := artefacts.Remove(planRun); err != nil { // the next start tries again
+				s.log.Warn("removing an artefact", "run", planRun, "err", err)
+			}
+		}})
 	s.app, err = app.New(app.Config{APIURL: s.cfg.GitHub.APIURL, AppID: s.cfg.GitHub.AppID, PrivateKey: s.cfg.GitHub.PrivateKey,
 		Secrets: s.cfg.GitHub.WebhookSecrets, Prefixes: s.cfg.Prefixes, PublicURL: s.publicURL(), Service: s.service, Rules: s.cfg.Rules,
 		Log: s.log, Metrics: s.metrics,
@@ -86,8 +101,7 @@ func (s *server) connect() error {
 	if err != nil {
 		return err
 	}
-	data := func(name string) string { return filepath.Join(s.cfg.DataDir, name) }
-	s.worker = &run.Worker{Service: s.service, Launcher: &run.Launcher{Runs: data("runs")}, Parallel: s.cfg.Limits.Workers(), Credentials: s.cfg.Credential,
+	s.worker = &run.Worker{Service: s.service, Artefacts: artefacts, Authorise: s.service.Authorise, Launcher: &run.Launcher{Runs: data("runs")}, Parallel: s.cfg.Limits.Workers(), Credentials: s.cfg.Credential,
 		MirrorDir: mirrors.MirrorDir, PlanTimeout: s.cfg.Limits.PlanTimeout, DiskFloor: diskFloor, Log: s.log,
 		Tools: workflow.Tools{Dir: data("tools"), Providers: data("providers"), Tool: s.cfg.Terraform.Tool, Version: s.cfg.Terraform.Version,
 			Versions: s.cfg.Terraform.Versions, Path: os.Getenv("PATH")}}
@@ -156,12 +170,24 @@ func (s *server) run(ctx context.Context, ready func(url string)) error {
 	}
 	s.closing.Store(true)
 	stopWork(errStopped)
-	workErr := <-worked
+	workErr := s.drained(worked)
 	stopLoops(errStopped)
 	loopErr := <-looped
 	down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return firstError(failed, workErr, loopErr, web.Shutdown(down), s.close())
+}
+
+// drained waits for the worker, at most limits.drain: a plan that does not end on
+// its interrupts is lost then, and made again at the next start.
+func (s *server) drained(worked <-chan error) error {
+	select {
+	case err := <-worked:
+		return err
+	case <-time.After(s.cfg.Limits.Drain):
+		s.log.Warn("not everything ended within limits.drain", "drain", s.cfg.Limits.Drain)
+		return nil
+	}
 }
 
 // sayHow logs what an operator must know at start.

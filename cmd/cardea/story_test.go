@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,8 +23,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/cardea-iac/cardea/internal/localgithub"
 )
 
 // TestMain makes this test binary the product: runners are started from
@@ -78,6 +77,12 @@ type story struct {
 	server *serverProcess
 	pull   int
 	now    pullNow
+	others []*person    // besides those of the world
+	ahead  atomic.Int64 // of GitHub's clock before ours
+	tab    int64        // the check run of `remember`
+
+	calls   int       // seen by the last `calls`
+	callsAt time.Time // when that was
 }
 
 type storyKey struct{}
@@ -117,7 +122,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 			}
 		}
 	}
-	return map[string]func(*testscript.TestScript, bool, []string){
+	all := map[string]func(*testscript.TestScript, bool, []string){
 		"github":   wrap((*story).cmdGithub),
 		"serve":    wrap((*story).cmdServe),
 		"stop":     wrap((*story).cmdStop),
@@ -137,16 +142,26 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"nowhere":  wrap((*story).cmdNowhere),
 		"generate": wrap((*story).cmdGenerate),
 	}
+	for word, do := range applyCommands() {
+		all[word] = wrap(do)
+	}
+	return all
 }
 
-// github: a GitHub with ada (write), rex (write), olga (read), acme/infra and the App.
-func (s *story) cmdGithub(ts *testscript.TestScript, _ []string) error {
-	w, err := newWorld(ts.MkAbs("world"), "127.0.0.1:0", slog.New(slog.DiscardHandler))
+// github [PERMISSION=LEVEL]: a GitHub with ada (write), rex (write), olga (read),
+// acme/infra and the App, with one permission more than app.yml gives it.
+func (s *story) cmdGithub(ts *testscript.TestScript, args []string) error {
+	w, err := newWorld(ts.MkAbs("world"), "127.0.0.1:0", slog.New(slog.DiscardHandler), func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) })
 	if err != nil {
 		return err
 	}
 	s.world = w
-	if s.config, err = w.install(""); err != nil {
+	permissions := maps.Clone(appPermissions)
+	for _, arg := range args {
+		name, level, _ := strings.Cut(arg, "=")
+		permissions[name] = level
+	}
+	if s.config, err = w.install("", permissions); err != nil {
 		return err
 	}
 	ts.Setenv("GITHUB_URL", w.gh.URL())
@@ -252,109 +267,6 @@ func (p *serverProcess) stop(sig syscall.Signal) error {
 	}
 }
 
-func (s *story) person(login string) (*person, error) {
-	switch login {
-	case "ada":
-		return s.author, nil
-	case "rex":
-		return s.reviewer, nil
-	case "olga":
-		return s.outsider, nil
-	}
-	return nil, fmt.Errorf("nobody is called %q", login)
-}
-
-// push WHO BRANCH DIR [MESSAGE]: commits what DIR holds over the branch. "$STATE" in
-// files is the directory of states; a file with the one line "DELETE" is
-// deleted; "LINK target" makes a symlink.
-func (s *story) cmdPush(ts *testscript.TestScript, args []string) error {
-	who, err := s.person(args[0])
-	if err != nil {
-		return err
-	}
-	files := map[string]string{}
-	root := ts.MkAbs(args[2])
-	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(root, file)
-		if err != nil {
-			return err
-		}
-		text := strings.ReplaceAll(string(data), "$STATE", ts.Getenv("STATE"))
-		text = strings.NewReplacer(`\u001b`, "\x1b", `\u0007`, "\a", `\u202e`, "\u202e").Replace(text)
-		if strings.TrimSpace(text) == "DELETE" {
-			text = ""
-		}
-		if target, ok := strings.CutPrefix(strings.TrimSpace(text), "LINK "); ok {
-			return who.link(rel, target)
-		}
-		files[rel] = text
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	message := "Change " + args[1]
-	if len(args) > 3 {
-		message = args[3]
-	}
-	sha, err := who.push(context.Background(), args[1], message, files)
-	ts.Setenv("SHA", sha)
-	return err
-}
-
-// link makes a symlink in the person's clone, for the next push on the branch that is checked out.
-func (p *person) link(name, target string) error {
-	file := filepath.Join(p.clone, name)
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	_ = os.Remove(file)
-	return os.Symlink(target, file)
-}
-
-// applied DIR...: what somebody applied by hand, in ada's clone of what was pushed last.
-func (s *story) cmdApplied(_ *testscript.TestScript, args []string) error {
-	for _, dir := range args {
-		if err := s.apply(context.Background(), "terraform", filepath.Join(s.author.clone, dir)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// open WHO BRANCH TITLE: opens a pull and sets $PULL.
-func (s *story) cmdOpen(ts *testscript.TestScript, args []string) error {
-	who, err := s.person(args[0])
-	if err != nil {
-		return err
-	}
-	s.pull, err = who.openPull(context.Background(), args[1], args[2], "")
-	ts.Setenv("PULL", strconv.Itoa(s.pull))
-	return err
-}
-
-// comment WHO TEXT [PULL]: "\n" in TEXT is a new line.
-func (s *story) cmdComment(_ *testscript.TestScript, args []string) error {
-	who, err := s.person(args[0])
-	if err != nil {
-		return err
-	}
-	pull := s.pull
-	if len(args) > 2 {
-		if pull, err = strconv.Atoi(args[2]); err != nil {
-			return err
-		}
-	}
-	return who.comment(context.Background(), pull, strings.ReplaceAll(args[1], `\n`, "\n"))
-}
-
 // settled [PULL]: waits until both checks of the head are completed and nothing is queued or planning any more.
 func (s *story) cmdSettled(_ *testscript.TestScript, args []string) (err error) {
 	if len(args) > 0 {
@@ -396,7 +308,7 @@ func (s *story) cmdUntil(_ *testscript.TestScript, args []string) (err error) {
 		return strings.Contains(checkLines(now), args[1])
 	})
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, s.serverLog())
+		return fmt.Errorf("%w\n%s\n%s", err, replies(s.now), s.serverLog())
 	}
 	return nil
 }
@@ -460,8 +372,9 @@ func (s *story) get(path string) (string, error) {
 	return resp.Status + "\n" + string(text), err
 }
 
-// calls: the number of API calls that the App made since the last `calls`.
-func (s *story) cmdCalls(ts *testscript.TestScript, _ []string) error {
+// calls [N]: the number of API calls that the App made since the last `calls`. With
+// N it must be at most that, plus 2 for each 10 seconds since: the budget of an apply.
+func (s *story) cmdCalls(ts *testscript.TestScript, args []string) error {
 	var lines []string
 	for _, x := range s.gh.Exchanges() {
 		ours := x.ActorKind == "app" || x.ActorKind == "installation"
@@ -471,10 +384,17 @@ func (s *story) cmdCalls(ts *testscript.TestScript, _ []string) error {
 			lines = append(lines, x.Method+" "+x.Path)
 		}
 	}
-	seen, _ := strconv.Atoi(ts.Getenv("CALLS_SEEN"))
-	ts.Setenv("CALLS_SEEN", strconv.Itoa(len(lines)))
-	fmt.Fprintf(ts.Stdout(), "%s\n%d calls\n", strings.Join(lines[seen:], "\n"), len(lines)-seen)
-	return nil
+	made, took := lines[s.calls:], time.Since(s.callsAt)
+	s.calls, s.callsAt = len(lines), time.Now()
+	fmt.Fprintf(ts.Stdout(), "%s\n%d calls\n", strings.Join(made, "\n"), len(made))
+	if len(args) == 0 {
+		return nil
+	}
+	most, err := strconv.Atoi(args[0])
+	if most += int(2 * took / (10 * time.Second)); err == nil && len(made) > most {
+		err = fmt.Errorf("%d calls in %s, want at most %d", len(made), took.Round(time.Second), most)
+	}
+	return err
 }
 
 // api WHO METHOD PATH [JSON]: one request to GitHub's API below the repository, its answer printed.
@@ -497,70 +417,6 @@ type rawJSON string
 
 func (r rawJSON) MarshalJSON() ([]byte, error)     { return []byte(r), nil }
 func (r *rawJSON) UnmarshalJSON(data []byte) error { *r = rawJSON(data); return nil }
-
-// gh WORD ...: what only GitHub itself or an admin can do.
-func (s *story) cmdGH(ts *testscript.TestScript, args []string) error {
-	switch args[0] {
-	case "role": // gh role WHO ROLE
-		return s.gh.SetPermission(s.repo, args[1], args[2])
-	case "draft": // gh draft WHO true|false
-		return s.gh.SetDraft(s.repo, s.pull, args[1], args[2] == "true")
-	case "state": // gh state WHO closed|open
-		return s.gh.SetPullState(s.repo, s.pull, args[1], args[2])
-	case "base": // gh base WHO BRANCH
-		return s.gh.SetBase(s.repo, s.pull, args[1], args[2])
-	case "require": // gh require CHECK...: required checks of main, from the App
-		var checks []localgithub.RequiredCheck
-		for _, name := range args[1:] {
-			checks = append(checks, localgithub.RequiredCheck{Context: name, AppID: s.app.ID})
-		}
-		return s.gh.RequireChecks(s.repo, "main", checks)
-	case "merge": // gh merge WHO
-		_, err := s.gh.Merge(s.repo, s.pull, args[1], "")
-		return err
-	case "hold":
-		s.gh.HoldDeliveries()
-	case "release":
-		s.gh.ReleaseDeliveries(len(args) > 1 && args[1] == "backwards")
-	case "lose":
-		s.gh.LoseDeliveries()
-	case "duplicate":
-		s.gh.SetDelivery(localgithub.DeliveryOptions{Duplicate: true})
-	case "press", "rerun": // gh press WHO CHECK IDENTIFIER
-		return s.press(args)
-	case "fork": // gh fork WHO: their pushes go to the fork from now on
-		who, err := s.person(args[1])
-		if err != nil {
-			return err
-		}
-		fork, err := s.gh.Fork(s.repo, args[1])
-		who.fork = fork.FullName
-		return err
-	default:
-		return fmt.Errorf("unknown: gh %s", args[0])
-	}
-	return nil
-}
-
-func (s *story) press(args []string) error {
-	pull, err := s.gh.Pull(s.repo, s.pull)
-	if err != nil {
-		return err
-	}
-	runs, err := s.gh.CheckRuns(s.repo, pull.HeadSHA)
-	if err != nil {
-		return err
-	}
-	for _, r := range runs {
-		if r.Name == args[2] && args[0] == "press" {
-			return s.gh.PressButton(args[1], r.ID, args[3])
-		}
-		if r.Name == args[2] {
-			return s.gh.Rerequest(args[1], r.ID)
-		}
-	}
-	return fmt.Errorf("the head has no check %q", args[2])
-}
 
 // nowhere TEXT...: none of the texts is in any file of the server's data, in its
 // log, in any comment or check, or in anything that was sent to GitHub.

@@ -16,8 +16,14 @@ type FaultRule struct {
 	Method string         // "": any
 	Path   *regexp.Regexp // nil: any
 	Body   *regexp.Regexp // of the request's body, for GraphQL; nil: any
-	From   int            // the first matching request that goes wrong, counted from 1; 0: 1
-	Times  int            // how many from there; 0: one; negative: all
+	// Match, where the three above are not enough; nil: any. It is called under a lock and must not call the server.
+	Match func(r *http.Request, body []byte) bool
+	From  int // the first matching request that goes wrong, counted from 1; 0: 1
+	Times int // how many from there; 0: one; negative: all
+
+	// Do is called just before a request that is due is looked at: the world changes at
+	// this very call. It may use the server as anybody may. A rule with nothing else lets the request pass.
+	Do func()
 
 	// AfterEffect carries the request out before it goes wrong: the caller cannot know that it was done.
 	// Not for git fetches.
@@ -103,13 +109,23 @@ func (f *Faults) Latency(d time.Duration) {
 	f.latency = d
 }
 
+func (rule FaultRule) matches(r *http.Request, body []byte) bool {
+	return (rule.Method == "" || rule.Method == r.Method) && (rule.Path == nil || rule.Path.MatchString(r.URL.Path)) &&
+		(rule.Body == nil || rule.Body.Match(body)) && (rule.Match == nil || rule.Match(r, body))
+}
+
+// wrong reports whether the rule does anything to the request itself, beside its Do.
+func (rule FaultRule) wrong() bool {
+	return rule.AfterEffect || rule.Delay > 0 || rule.Hang || rule.Drop || rule.Status != 0 || rule.Limit != ""
+}
+
 // due counts the request against every rule that matches it and returns the first that is due.
-func (f *Faults) due(method, path string, body []byte) (*FaultRule, time.Duration) {
+func (f *Faults) due(r *http.Request, body []byte) (*FaultRule, time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var hit *FaultRule
 	for _, a := range f.rules {
-		if a.Method != "" && a.Method != method || a.Path != nil && !a.Path.MatchString(path) || a.Body != nil && !a.Body.Match(body) {
+		if !a.matches(r, body) {
 			continue
 		}
 		a.seen++
@@ -124,11 +140,11 @@ func (f *Faults) due(method, path string, body []byte) (*FaultRule, time.Duratio
 
 // faulty answers a request, or fails to as the rules in force say, and records what happened.
 func (s *Server) faulty(w http.ResponseWriter, r *http.Request, x *Exchange, produce func() answer) {
-	rule, latency := s.Faults.due(r.Method, r.URL.Path, x.RequestBody)
+	rule, latency := s.Faults.due(r, x.RequestBody)
 	if !s.pause(r, latency) {
 		return
 	}
-	if rule == nil {
+	if rule.do(); rule == nil || !rule.wrong() {
 		out := produce()
 		s.record(x, out)
 		send(w, out)
@@ -141,6 +157,12 @@ func (s *Server) faulty(w http.ResponseWriter, r *http.Request, x *Exchange, pro
 		panic(http.ErrAbortHandler) // the documented way to break a connection off
 	}
 	send(w, out)
+}
+
+func (rule *FaultRule) do() {
+	if rule != nil && rule.Do != nil {
+		rule.Do()
+	}
 }
 
 // broken plays one fault out. gone means that the caller gets no answer at all.

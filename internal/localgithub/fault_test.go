@@ -29,6 +29,29 @@ func TestFaultAtTheNthCall(t *testing.T) {
 	}
 }
 
+// The world changes just before the second matching request is answered, which sees it.
+func TestFaultDo(t *testing.T) {
+	w := newWorld(t)
+	w.openPull("x", map[string]string{"a": "1"})
+	w.Faults.Add(FaultRule{
+		Match: func(r *http.Request, _ []byte) bool {
+			return r.Header.Get("Authorization") == "token "+w.tokens["ada"] && r.Method == "GET"
+		}, From: 2,
+		Do: func() { must(t, w.SetPermission("acme/infra", "ada", "none")) },
+	})
+	var got []int
+	for range 3 {
+		code, _ := w.as("ada", "GET", "/repos/acme/infra", "")
+		got = append(got, code)
+	}
+	if diff := cmp.Diff([]int{200, 404, 404}, got); diff != "" {
+		t.Errorf("answers (-want +got):\n%s", diff)
+	}
+	if n := w.Count(func(x Exchange) bool { return x.Faulted }); n != 0 {
+		t.Errorf("%d requests count as gone wrong, want none", n)
+	}
+}
+
 func TestFaultAfterEffect(t *testing.T) {
 	w := newWorld(t)
 	n, _ := w.openPull("x", map[string]string{"a": "1"})

@@ -136,3 +136,73 @@ func TestMinimizeComment(t *testing.T) {
 		t.Errorf("comment: got %q", got)
 	}
 }
+
+// What a branch requires is in two places: its classic protection, of which those
+// without administration rights see names alone, and rulesets, with the Apps. A
+// merge needs both, as does isRequired.
+func TestRequiredByRuleset(t *testing.T) {
+	w := newWorld(t)
+	n, head := w.openPull("x", map[string]string{"a": "1"})
+	const query = `query($n: Int!) { repository(owner: "acme", name: "infra") { mergeCommitAllowed squashMergeAllowed rebaseMergeAllowed ref(qualifiedName: "refs/heads/main") {
+	  refUpdateRule { requiredStatusCheckContexts }
+	  rules(first: 10) { nodes { type parameters { ... on RequiredStatusChecksParameters { requiredStatusChecks { context integrationId } } } } }
+	} pullRequest(number: $n) { commits(last: 1) { nodes { commit { statusCheckRollup { contexts(first: 9) { nodes { ... on StatusContext { context isRequired(pullRequestNumber: $n) } } } } } } } } } }`
+	look := func() (rule any, rules []any, required string, allowed string) {
+		t.Helper()
+		data, errs := w.ask(w.installationToken(`{}`), query, map[string]any{"n": n})
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		r := data["repository"].(map[string]any)
+		ref := r["ref"].(map[string]any)
+		commit := r["pullRequest"].(map[string]any)["commits"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["commit"].(map[string]any)
+		return ref["refUpdateRule"], ref["rules"].(map[string]any)["nodes"].([]any), fmt.Sprint(commit["statusCheckRollup"]),
+			fmt.Sprint(r["mergeCommitAllowed"], r["squashMergeAllowed"], r["rebaseMergeAllowed"])
+	}
+	w.as("ada", "POST", "/repos/acme/infra/statuses/"+head, `{"state":"success","context":"ci"}`)
+	rule, rules, required, allowed := look()
+	if rule != nil || len(rules) > 0 || !strings.Contains(required, "isRequired:false") || allowed != "true true false" {
+		t.Errorf("unprotected: rule %v, rules %v, %s, merges %s", rule, rules, required, allowed)
+	}
+	must(t, w.Protect("acme/infra", "main", Protection{Checks: []RequiredCheck{{Context: "plan", AppID: w.app.ID}}}))
+	must(t, w.RequireByRuleset("acme/infra", "main", []RequiredCheck{{Context: "ci"}, {Context: "policy", AppID: 7}}))
+	must(t, w.AllowMergeCommits("acme/infra", false))
+	rule, rules, required, allowed = look()
+	wantRules := []any{map[string]any{"type": "REQUIRED_STATUS_CHECKS", "parameters": map[string]any{"requiredStatusChecks": []any{
+		map[string]any{"context": "ci", "integrationId": nil}, map[string]any{"context": "policy", "integrationId": float64(7)},
+	}}}}
+	if diff := cmp.Diff(map[string]any{"requiredStatusCheckContexts": []any{"plan"}}, rule); diff != "" {
+		t.Errorf("the classic rule differs (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(wantRules, rules); diff != "" {
+		t.Errorf("the rulesets' rules differ (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(required, "isRequired:true") || allowed != "false true false" {
+		t.Errorf("%s, merges %s", required, allowed)
+	}
+	var list []*github.RepositoryRule
+	req := must1(w.client("cardea").NewRequest("GET", "repos/acme/infra/rules/branches/main", nil))(t)
+	must1(w.client("cardea").Do(w.ctx, req, &list))(t)
+	if len(list) != 1 || list[0].Type != "required_status_checks" || !strings.Contains(string(*list[0].Parameters), `"integration_id":7`) {
+		t.Errorf("REST: %+v", list)
+	}
+	merge := func(method string) string {
+		_, out := w.as("ada", "PUT", fmt.Sprintf("/repos/acme/infra/pulls/%d/merge", n), fmt.Sprintf(`{"sha":%q,"merge_method":%q}`, head, method))
+		return fmt.Sprint(out["message"])
+	}
+	for _, tt := range []struct {
+		do     func()
+		method string
+		want   string
+	}{
+		{func() {}, "merge", "Merge commits are not allowed"},
+		{func() {}, "squash", `"plan" is expected`},
+		{func() { must(t, w.Protect("acme/infra", "main", Protection{})) }, "squash", `"policy" is expected`},
+		{func() { must(t, w.RequireByRuleset("acme/infra", "main", nil)) }, "squash", "successfully merged"},
+	} {
+		tt.do()
+		if got := merge(tt.method); !strings.Contains(got, tt.want) {
+			t.Errorf("merging with %s: got %q, want %q", tt.method, got, tt.want)
+		}
+	}
+}

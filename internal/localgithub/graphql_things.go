@@ -62,6 +62,7 @@ func (s *Server) repoThing(who actor, r *repo) *thing {
 	return &thing{"Repository", map[string]any{
 		"id": nodeID("Repository", r.id), "databaseId": r.id, "name": r.name, "nameWithOwner": r.full(), "owner": s.actorThing(r.owner), "url": s.html(r), "isPrivate": r.private,
 		"isFork": r.parent != nil, "isArchived": r.archived,
+		"mergeCommitAllowed": !r.noMergeCommits, "squashMergeAllowed": true, "rebaseMergeAllowed": false,
 		"defaultBranchRef": refThing(s, who, r, r.defaultBranch),
 		"ref": resolver(func(args map[string]any) (any, error) {
 			return refThing(s, who, r, strings.TrimPrefix(fmt.Sprint(args["qualifiedName"]), "refs/heads/")), nil
@@ -115,6 +116,42 @@ func refThing(s *Server, who actor, r *repo, branch string) *thing {
 	}
 	return &thing{"Ref", map[string]any{
 		"id": nodeID("Ref", r.id) + ":" + branch, "name": branch, "prefix": "refs/heads/", "target": s.commitThing(who, r, r.tips[branch], nil),
+		"refUpdateRule": updateRuleThing(who, r, branch),
+		"rules": resolver(func(args map[string]any) (any, error) {
+			var all []*thing
+			if checks := r.rulesets[branch]; len(checks) > 0 {
+				all = append(all, checksRuleThing(r, checks))
+			}
+			return connection("rules", all, args)
+		}),
+	}}
+}
+
+// updateRuleThing is the classic protection of a branch as those see it who may not administer; nil without one. Of
+// the checks it has the names alone, not the Apps.
+func updateRuleThing(who actor, r *repo, branch string) *thing {
+	p := r.protection[branch]
+	if !p.on() {
+		return nil
+	}
+	contexts := []string{}
+	for _, c := range p.Checks {
+		contexts = append(contexts, c.Context)
+	}
+	return &thing{"RefUpdateRule", map[string]any{
+		"pattern": branch, "requiredApprovingReviewCount": p.Reviews, "requiredStatusCheckContexts": contexts, "viewerCanPush": who.user != nil && r.may(who.user, "write"),
+	}}
+}
+
+// checksRuleThing is the rule of a ruleset that requires checks.
+func checksRuleThing(r *repo, checks []RequiredCheck) *thing {
+	var list []*thing
+	for _, c := range checks {
+		list = append(list, &thing{"StatusCheckConfiguration", map[string]any{"context": c.Context, "integrationId": idOrNil(c.AppID)}})
+	}
+	return &thing{"RepositoryRule", map[string]any{
+		"id": nodeID("RepositoryRule", r.id), "type": "REQUIRED_STATUS_CHECKS",
+		"parameters": &thing{"RequiredStatusChecksParameters", map[string]any{"doNotEnforceOnCreate": false, "requiredStatusChecks": list, "strictRequiredStatusChecksPolicy": false}},
 	}}
 }
 
@@ -279,7 +316,7 @@ func (s *Server) required(r *repo, context string, app int64) resolver {
 		if !given || is == nil || is.pull == nil {
 			return nil, queryError{"UNPROCESSABLE", "A pull request ID or pull request number is required."}
 		}
-		return slices.ContainsFunc(r.protection[is.pull.baseRef].Checks, func(c RequiredCheck) bool {
+		return slices.ContainsFunc(r.requiredChecks(is.pull.baseRef), func(c RequiredCheck) bool {
 			return c.Context == context && (c.AppID == 0 || c.AppID == app)
 		}), nil
 	}

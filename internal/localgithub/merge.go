@@ -101,6 +101,8 @@ func (s *Server) mayMerge(p *pull, who actor, in mergeInput, uptodate bool) *rep
 		return no("Pull Request is still a draft")
 	case in.method != "" && in.method != "merge" && in.method != "squash":
 		return no("Rebase merges are not allowed on this repository.")
+	case in.method != "squash" && p.repo.noMergeCommits:
+		return no("Merge commits are not allowed on this repository.")
 	}
 	prot := p.repo.protection[p.baseRef]
 	if who.user != nil && p.repo.may(who.user, "admin") && !prot.EnforceAdmins {
@@ -119,7 +121,7 @@ func (s *Server) mayMerge(p *pull, who actor, in mergeInput, uptodate bool) *rep
 func (s *Server) missing(p *pull) []string {
 	prot := p.repo.protection[p.baseRef]
 	var out []string
-	for _, want := range prot.Checks {
+	for _, want := range p.repo.requiredChecks(p.baseRef) {
 		if msg := s.unmet(p, want); msg != "" {
 			out = append(out, msg)
 		}

@@ -119,11 +119,14 @@ type repo struct {
 	pushed        time.Time
 	grants        map[int64]grant // by account id
 	protection    map[string]Protection
-	lastNumber    int
-	issues        map[int]*issue
-	tips          map[string]string // branch -> SHA
-	suites        []*suite
-	statuses      []*commitStatus
+	// rulesets are the checks that rulesets require, by branch: beside protection, and both hold.
+	rulesets       map[string][]RequiredCheck
+	noMergeCommits bool
+	lastNumber     int
+	issues         map[int]*issue
+	tips           map[string]string // branch -> SHA
+	suites         []*suite
+	statuses       []*commitStatus
 }
 
 func (r *repo) full() string { return r.owner.login + "/" + r.name }

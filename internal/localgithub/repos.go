@@ -154,8 +154,30 @@ func getProtection(c *call) reply {
 	return ok(o)
 }
 
+// requiredChecks are those that a branch asks for: by its protection, and by rulesets.
+func (r *repo) requiredChecks(branch string) []RequiredCheck {
+	return append(slices.Clone(r.protection[branch].Checks), r.rulesets[branch]...)
+}
+
 // branchRules lists the rules of rulesets. Protect is classic branch protection, which is not among them.
-func branchRules(c *call) reply { return ok([]obj{}) }
+func branchRules(c *call) reply {
+	out := []obj{}
+	if checks := c.repo.rulesets[c.value("branch")]; len(checks) > 0 {
+		list := []obj{}
+		for _, ch := range checks {
+			one := obj{"context": ch.Context}
+			if ch.AppID != 0 {
+				one["integration_id"] = ch.AppID
+			}
+			list = append(list, one)
+		}
+		out = append(out, obj{
+			"type": "required_status_checks", "ruleset_source_type": "Repository", "ruleset_source": c.repo.full(), "ruleset_id": 1,
+			"parameters": obj{"required_status_checks": list, "strict_required_status_checks_policy": false, "do_not_enforce_on_create": false},
+		})
+	}
+	return ok(out)
+}
 
 func getRef(c *call) reply {
 	ref := "refs/" + c.value("ref")

@@ -154,7 +154,7 @@ func (s *Server) newRepo(owner *account, name string) *repo {
 	id, now := s.st.id("repo"), s.now()
 	return &repo{
 		id: id, owner: owner, name: name, dir: filepath.Join(s.git.dir, fmt.Sprintf("%d.git", id)), created: now, pushed: now,
-		grants: map[int64]grant{}, tips: map[string]string{}, protection: map[string]Protection{}, issues: map[int]*issue{},
+		grants: map[int64]grant{}, tips: map[string]string{}, protection: map[string]Protection{}, issues: map[int]*issue{}, rulesets: map[string][]RequiredCheck{},
 	}
 }
 
@@ -418,6 +418,30 @@ func (s *Server) RequireChecks(full, branch string, checks []RequiredCheck) erro
 	p := r.protection[branch]
 	p.Checks = checks
 	r.protection[branch] = p
+	return nil
+}
+
+// RequireByRuleset sets the checks that an active ruleset requires on a branch; none removes it. Nobody may bypass it.
+func (s *Server) RequireByRuleset(full, branch string, checks []RequiredCheck) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.st.find(full)
+	if err != nil {
+		return err
+	}
+	r.rulesets[branch] = checks
+	return nil
+}
+
+// AllowMergeCommits says whether pulls of a repository may be merged with a merge commit; squashing is always allowed.
+func (s *Server) AllowMergeCommits(full string, allowed bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.st.find(full)
+	if err != nil {
+		return err
+	}
+	r.noMergeCommits = !allowed
 	return nil
 }
 

@@ -40,11 +40,11 @@ func parseGit(u *url.URL) (gitRequest, bool) {
 
 // serveGit hands git's requests to git http-backend once the caller is known and may.
 func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, g gitRequest) {
-	rule, latency := s.Faults.due(r.Method, r.URL.Path, nil)
+	rule, latency := s.Faults.due(r, nil)
 	if !s.pause(r, latency) {
 		return
 	}
-	if rule != nil {
+	if rule.do(); rule != nil && rule.wrong() {
 		out, gone := s.broken(r, rule, func() answer {
 			c := &capture{answer{header: http.Header{}}}
 			s.gitBackend(c, r, g)

@@ -306,7 +306,7 @@ func (s *Server) runView(r *http.Request, run *checkRun) runView {
 	for _, p := range su.repo.pulls() {
 		if p.head == su.sha {
 			v.Number = p.number
-			v.Required = slices.ContainsFunc(su.repo.protection[p.baseRef].Checks, func(c RequiredCheck) bool { return c.Context == run.name })
+			v.Required = slices.ContainsFunc(su.repo.requiredChecks(p.baseRef), func(c RequiredCheck) bool { return c.Context == run.name })
 		}
 	}
 	return v

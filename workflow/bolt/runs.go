@@ -127,6 +127,20 @@ func (t *tx) Events(repoID int64, number int, before uint64, limit int) ([]workf
 	return out, err
 }
 
+func (t *tx) EventsAfter(repoID int64, after uint64, limit int) ([]workflow.Event, error) {
+	prefix := u64(uint64(repoID))
+	var out []workflow.Event
+	if limit <= 0 {
+		return nil, nil
+	}
+	err := t.scanFrom(events, prefix, u64(uint64(repoID), after+1), func(key, value []byte) (bool, error) {
+		e, err := decode[workflow.Event](events, key, value)
+		out = append(out, e)
+		return len(out) < limit, err
+	})
+	return out, err
+}
+
 func (t *tx) Setting(name string) ([]byte, error) {
 	value := t.Bucket(settings).Get([]byte(name))
 	if value == nil {

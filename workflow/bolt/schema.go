@@ -46,6 +46,7 @@ var schemaKey = []byte("schema")
 // schema's number is how many of them a file has been through.
 var migrations = []func(*bbolt.Tx) error{
 	createBuckets,
+	createLocks,
 }
 
 func createBuckets(tx *bbolt.Tx) error {

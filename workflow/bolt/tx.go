@@ -50,8 +50,13 @@ func (t *tx) setIndex(bucket, key []byte, there bool) error {
 
 // scan calls visit for every key with the prefix, in order, until it returns false or an error.
 func (t *tx) scan(bucket, prefix []byte, visit func(key, value []byte) (bool, error)) error {
+	return t.scanFrom(bucket, prefix, prefix, visit)
+}
+
+// scanFrom is scan from a key on.
+func (t *tx) scanFrom(bucket, prefix, from []byte, visit func(key, value []byte) (bool, error)) error {
 	c := t.Bucket(bucket).Cursor()
-	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+	for k, v := c.Seek(from); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 		if more, err := visit(k, v); err != nil || !more {
 			return err
 		}

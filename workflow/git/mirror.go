@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/go-git/go-git/v5/plumbing"
+
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -165,6 +167,29 @@ func explainFetch(err error) error {
 		return fmt.Errorf("GitHub refused the App's token for git (the App needs the permission contents: read): %w", err)
 	}
 	return err
+}
+
+// Diff lists the files that differ between two trees of a repository's mirror.
+func (m *Mirrors) Diff(_ context.Context, repo workflow.Repo, was, now string) ([]workflow.FileChange, error) {
+	if !shaPattern.MatchString(was) || !shaPattern.MatchString(now) {
+		return nil, fmt.Errorf("comparing %q with %q: they must be tree ids", was, now)
+	}
+	lock := m.lock(repo.ID)
+	lock.RLock()
+	defer lock.RUnlock()
+	r, err := open(m.MirrorDir(repo))
+	if err != nil {
+		return nil, err
+	}
+	before, err := r.tree(plumbing.NewHash(was))
+	if err != nil {
+		return nil, fmt.Errorf("reading tree %s: %w", was, err)
+	}
+	after, err := r.tree(plumbing.NewHash(now))
+	if err != nil {
+		return nil, fmt.Errorf("reading tree %s: %w", now, err)
+	}
+	return r.diff(before, after)
 }
 
 // SameFile reports whether a file of a pull's planned tree is the same in its

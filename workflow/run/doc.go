@@ -12,7 +12,7 @@
 //	  output              what the runner itself says when it dies
 //	  log                 what the tools printed, redacted and capped
 //	  result.json         written once, durably, at the end
-//	  home/ tmp/ data/ work/
+//	  home/ tmp/ work/
 //
 // The socket carries the secrets to the runner, "ready" back when everything is
 // prepared, and "go". When it closes before "go", nothing was planned, and the

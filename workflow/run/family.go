@@ -55,15 +55,16 @@ func readProcess(pid int) (proc, error) {
 type family struct {
 	// descriptors: this Go and kernel do hold one. Without, orphans are not looked for before the end.
 	descriptors bool
+	grace       time.Duration // how long an orphan may live when no tool of ours runs any more
 }
 
 func newFamily() family {
 	self, err := os.FindProcess(os.Getpid())
 	if err != nil {
-		return family{}
+		return family{grace: planGrace}
 	}
 	defer self.Release()
-	return family{descriptors: started()[os.Getpid()]}
+	return family{descriptors: started()[os.Getpid()], grace: planGrace}
 }
 
 // started returns the pids of the processes that we hold descriptors of.
@@ -138,6 +139,20 @@ func processes(pids []string, wanted func(proc) bool) (out []proc) {
 	return out
 }
 
+// waitSession returns when nothing of a session but its dead leader is left, or after so long.
+func waitSession(leader int, most time.Duration) {
+	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if len(session(leader)) == 0 {
+			return
+		}
+	}
+}
+
+// session returns the living processes of a session without its leader.
+func session(leader int) []proc {
+	return processes(allPids(), func(p proc) bool { return p.session == leader && p.pid != leader && !p.zombie })
+}
+
 // endSession kills what is left of the session that a dead runner led, so that
 // nothing of a lost run goes on beside its repetition. The runner must not have
 // been waited for yet: until then its pid, and with it the session's id, is its own.
@@ -200,8 +215,12 @@ func reap(p proc) {
 	}
 }
 
-// orphanGrace is how long an orphan may live when no tool of ours runs any more.
-const orphanGrace = 2 * time.Second
+// How long an orphan may live when no tool of ours runs any more. An apply's may
+// be a provider or a script that still finishes what it does.
+const (
+	planGrace  = 2 * time.Second
+	applyGrace = 10 * time.Second
+)
 
 // tend collects dead orphans, and ends living ones that stay when no tool runs:
 // one that holds the tool's output open would keep the run waiting for ever. It
@@ -221,7 +240,7 @@ func (f family) tend(ctx context.Context, died <-chan os.Signal) {
 			f.endOrphans()
 		}
 		if f.collect() && late == nil {
-			late = time.After(orphanGrace)
+			late = time.After(f.grace)
 		}
 	}
 }
@@ -264,9 +283,11 @@ func alive(procs []proc) bool {
 const sweepLimit = 30 * time.Second
 
 // sweep ends and collects everything that is left, until nothing is: the
-// children of what we kill become ours. It returns an error when it gave up.
-func sweep(died <-chan os.Signal) error {
-	limit := time.Now().Add(sweepLimit)
+// children of what we kill become ours. What is left has the grace to end by
+// itself. It returns an error when it gave up.
+func sweep(died <-chan os.Signal, grace time.Duration) error {
+	patient := time.Now().Add(grace)
+	limit := patient.Add(sweepLimit)
 	for time.Now().Before(limit) {
 		for {
 			var status syscall.WaitStatus
@@ -285,7 +306,7 @@ func sweep(died <-chan os.Signal) error {
 			}
 		}
 		for _, p := range children() {
-			if !p.zombie {
+			if !p.zombie && time.Now().After(patient) {
 				kill(p, syscall.SIGKILL)
 			}
 		}

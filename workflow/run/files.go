@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -31,13 +33,13 @@ func (d files) result() string          { return d.path("result.json") }
 
 // engine are the paths that the engine works in.
 func (d files) engine() workflow.RunFiles {
-	return workflow.RunFiles{Workspace: d.path("work"), Home: d.path("home"), Tmp: d.path("tmp"), Data: d.path("data"), Out: d.path("plan")}
+	return workflow.RunFiles{Workspace: d.path("work"), Home: d.path("home"), Tmp: d.path("tmp"), Out: d.path("plan")}
 }
 
 // private are the directories and files that hold what a plan reads and makes: they go when the run ends.
 func (d files) private() []string {
 	e := d.engine()
-	return []string{e.Workspace, e.Home, e.Tmp, e.Data, e.Out, d.path("rest")}
+	return []string{e.Workspace, e.Home, e.Tmp, e.Out, d.path("rest")}
 }
 
 // dirName is the directory of one epoch of a run. An id that is not one of ours is refused: it becomes a path.
@@ -67,11 +69,19 @@ func identityOf(pid int) (identity, error) {
 	if err != nil {
 		return identity{}, fmt.Errorf("reading the process: %w", err)
 	}
+	boot, err := bootID()
+	if err != nil {
+		return identity{}, err
+	}
+	return identity{Protocol: protocol, PID: pid, StartTime: p.start, BootID: boot}, nil
+}
+
+func bootID() (string, error) {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		return identity{}, fmt.Errorf("reading the boot id: %w", err)
+		return "", fmt.Errorf("reading the boot id: %w", err)
 	}
-	return identity{Protocol: protocol, PID: pid, StartTime: p.start, BootID: strings.TrimSpace(string(boot))}, nil
+	return strings.TrimSpace(string(boot)), nil
 }
 
 // errNoRunner says that there is no live runner to signal.
@@ -126,6 +136,15 @@ func takeLock(name string) (*os.File, error) {
 		return nil, fmt.Errorf("taking the lock: another runner has this run: %w", err)
 	}
 	return f, nil
+}
+
+// inherit lets the processes that we start from now on hold a lock with us: it
+// is free when the last of them is gone.
+func inherit(lock *os.File) error {
+	if _, err := unix.FcntlInt(lock.Fd(), unix.F_SETFD, 0); err != nil {
+		return fmt.Errorf("handing the lock down: %w", err)
+	}
+	return nil
 }
 
 // lockHeld reports whether a runner lives. A lock file that is not there is not held.

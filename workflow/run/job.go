@@ -13,12 +13,15 @@ type Job struct {
 	Protocol int            `json:"protocol"` // set by the launcher
 	Run      workflow.Run   `json:"run"`
 	GitDir   string         `json:"git_dir"` // the mirror that holds Run.Tree, absolute
-	Own      []string       `json:"own"`     // for ExportSpec.Own; empty: the project's directory
 	Tools    workflow.Tools `json:"tools"`
-	// PlanTimeout ends the run, preparation included; 0 = never.
+	// PlanTimeout ends a plan, preparation included, and an apply's preparation; 0 = never.
 	PlanTimeout time.Duration `json:"plan_timeout"`
 	Ladder      Ladder        `json:"ladder"`
 	LogLimit    int64         `json:"log_limit"` // bytes; 0 = 10 MB
+	// Recipient (age) and Artefacts, an absolute directory, are where a plan keeps
+	// its artefact and an apply a state that it could not store. Recipient "": nothing is kept.
+	Recipient string `json:"recipient,omitempty"`
+	Artefacts string `json:"artefacts,omitempty"`
 }
 
 // Ladder is how a plan is stopped: SIGINT, after Again a second SIGINT, after a
@@ -44,6 +47,8 @@ type Secrets struct {
 	// PATH, what the engine sets, TF_CLI_ARGS, ...) are not taken from it.
 	Env map[string]string `json:"env,omitempty"`
 	Key []byte            `json:"key,omitempty"` // the repository's key
+	// Identity opens artefacts; applies only.
+	Identity string `json:"identity,omitempty"`
 	// Redact are further values that must not be seen. Values of Env that look like
 	// secrets are redacted anyway.
 	Redact []string `json:"redact,omitempty"`
@@ -54,6 +59,9 @@ type message struct {
 	Secrets *Secrets `json:"secrets,omitempty"`
 	Ready   bool     `json:"ready,omitempty"`
 	Go      bool     `json:"go,omitempty"`
+	// Of an apply that is ready: the digest of its artefact, and the state as it is now.
+	Digest string                 `json:"digest,omitempty"`
+	State  *workflow.StateVersion `json:"state,omitempty"`
 }
 
 // ExportSpec says what a workspace holds. It has the fields of the git room's
@@ -151,6 +159,9 @@ func (s Secrets) values() []string {
 	}
 	if len(s.Key) > 0 {
 		out = append(out, string(s.Key))
+	}
+	if s.Identity != "" {
+		out = append(out, s.Identity)
 	}
 	return out
 }

@@ -36,6 +36,7 @@ type Process struct {
 	redact *Redactor
 
 	ready chan struct{} // closed when the runner has prepared everything
+	said  message       // what it said then; after ready
 	done  chan struct{} // closed when the process has ended
 	exit  error         // of cmd.Wait, after done
 
@@ -114,9 +115,19 @@ func (p *Process) await() {
 		}
 	}
 	if _, err := os.Lstat(p.dir.result()); err != nil {
+		if p.begunApply() { // terraform died with its runner; what it started may finish
+			waitSession(pid, applyGrace)
+		}
 		endSession(pid)
 	}
 	p.exit = p.cmd.Wait()
+}
+
+// begunApply reports whether this is an apply that has the word.
+func (p *Process) begunApply() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.went && p.run.Kind == workflow.RunApply
 }
 
 func (l *Launcher) exe() string {
@@ -146,12 +157,22 @@ func (p *Process) talk(conn *os.File, secrets Secrets) {
 	}
 	var m message
 	if err := json.NewDecoder(conn).Decode(&m); err == nil && m.Ready {
+		p.said = m
 		close(p.ready)
 	}
 }
 
 // Ready is closed when everything is prepared and the runner waits for Go.
 func (p *Process) Ready() <-chan struct{} { return p.ready }
+
+// Prepared returns what an apply's runner found, after Ready: the digest of the
+// artefact it opened, and the state as it is now.
+func (p *Process) Prepared() (digest string, state workflow.StateVersion) {
+	if p.said.State != nil {
+		state = *p.said.State
+	}
+	return p.said.Digest, state
+}
 
 // Done is closed when the runner has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
@@ -178,11 +199,17 @@ func (p *Process) Go() error {
 	return nil
 }
 
-// Refuse ends a runner that waits for Go: its result is not started. After Go it does nothing.
-func (p *Process) Refuse() {
+// Refuse ends a runner that has no word yet: its result is not started. It
+// reports false, and does nothing, when the word was given.
+func (p *Process) Refuse() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.went {
+		return false
+	}
+	p.stopped = true
 	p.hangUp()
+	return true
 }
 
 func (p *Process) hangUp() {
@@ -241,8 +268,8 @@ func (p *Process) Interrupt() error {
 }
 
 // Wait returns the run's result when the runner and everything that holds its
-// lock is gone. A runner that left none is lost; NotStarted is then set only if
-// it never got the word.
+// lock is gone. A runner that left none is lost, an apply's with the word unknown;
+// NotStarted is then set only if it never got the word.
 func (p *Process) Wait() workflow.Result {
 	<-p.done
 	p.mu.Lock()
@@ -261,7 +288,11 @@ func (p *Process) Wait() workflow.Result {
 	if said := p.firstWords(); said != "" {
 		reason += " It said: " + said
 	}
-	return workflow.Result{Run: p.run.ID, Epoch: p.run.Epoch, Outcome: workflow.OutcomeLost, NotStarted: !went, Reason: reason,
+	outcome := workflow.OutcomeLost
+	if went && p.run.Kind == workflow.RunApply {
+		outcome = workflow.OutcomeUnknown
+	}
+	return workflow.Result{Run: p.run.ID, Epoch: p.run.Epoch, Outcome: outcome, NotStarted: !went, Reason: reason,
 		Started: p.run.Started, Finished: time.Now()}
 }
 
@@ -326,6 +357,12 @@ func (l *Launcher) clean(d files) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil {
 		return fmt.Errorf("cleaning a run: %w", err)
+	}
+	var job Job
+	if err := readJSON(d.job(), &job); err == nil && job.isApply() {
+		if _, err := os.Lstat(d.errored(job.Run.Project)); err == nil {
+			return fmt.Errorf("cleaning a run: %s holds a state that is stored nowhere else", d.errored(job.Run.Project))
+		}
 	}
 	var faults []error
 	for _, e := range entries {

@@ -59,8 +59,9 @@ func (l *Launcher) tidy(ctx context.Context, before []os.DirEntry, log *slog.Log
 			return
 		}
 		d := files(l.Runs).sub(e.Name())
-		if _, err := os.Lstat(d.job()); err != nil {
-			continue // only its log is left
+		var job Job
+		if err := readJSON(d.job(), &job); err != nil || job.isApply() {
+			continue // only its log is left, or it is not ours to end
 		}
 		held, err := lockHeld(d.lock())
 		switch {

@@ -52,6 +52,10 @@ type runner struct {
 	gone    atomic.Bool // the launcher hung up before it gave the word
 	notes   []string
 	died    chan os.Signal // SIGCHLD
+
+	artefact   string // digest of what a plan kept or an apply opened
+	seal       []byte // of an apply's artefact
+	notStarted bool   // the engine says that its apply was not begun, whatever the word was
 }
 
 // Main is `cardea runner DIR`: it carries out the run of that directory and
@@ -125,9 +129,12 @@ func (r *runner) guard() {
 		fmt.Fprintln(os.Stderr, "cardea runner: hiding the memory:", err)
 	}
 	r.family = newFamily()
+	if r.job.isApply() {
+		r.family.grace = applyGrace
+	}
 }
 
-// carryOut prepares and plans. What goes wrong is in the result.
+// carryOut prepares, and plans or applies. What goes wrong is in the result.
 func (r *runner) carryOut() (res workflow.Result) {
 	fault := r.listen()
 	r.redact = NewRedactor(r.log, r.secrets.values()...)
@@ -144,7 +151,7 @@ func (r *runner) carryOut() (res workflow.Result) {
 		defer close(tended)
 		r.family.tend(ctx, r.died)
 	}()
-	res, err := r.plan()
+	res, err := r.work()
 	cancel()
 	<-tended
 	if err != nil {
@@ -183,7 +190,7 @@ func (r *runner) listen() error {
 // prepare makes the run's files and environment.
 func (r *runner) prepare() error {
 	f := r.dir.engine()
-	for _, dir := range []string{f.Workspace, f.Home, f.Tmp, f.Data} {
+	for _, dir := range []string{f.Workspace, f.Home, f.Tmp} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("making the run's directories: %w", err)
 		}
@@ -198,13 +205,22 @@ func (r *runner) prepare() error {
 	if err := setEnvironment(f, engine, r.secrets.Env); err != nil {
 		return fmt.Errorf("setting the environment: %w", err)
 	}
+	paths := r.job.Run.Paths
+	if r.job.Run.Whole { // an apply whose plan needed the whole tree
+		paths = nil
+	}
 	var err error
-	r.notes, err = r.deps.Export(r.stop.ctx, r.export(f.Workspace, r.job.Run.Paths))
-	return err
+	if r.notes, err = r.deps.Export(r.stop.ctx, r.export(f.Workspace, paths)); err != nil {
+		return err
+	}
+	if r.job.isApply() {
+		return r.overlay()
+	}
+	return nil
 }
 
 func (r *runner) export(dir string, paths []string) ExportSpec {
-	own := r.job.Own
+	own := r.job.Run.Own
 	if len(own) == 0 {
 		own = []string{r.job.Run.Project.Dir}
 	}
@@ -244,14 +260,28 @@ func addTree(from, to string) error {
 	return nil
 }
 
-// plan calls the engine. Its fault is never our end: a panic is an error.
-func (r *runner) plan() (res workflow.Result, err error) {
+// work calls the engine. Its fault is never our end: a panic is an error.
+func (r *runner) work() (res workflow.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(os.Stderr, "panic: %v\n%s", r.redact.Redact(fmt.Sprint(p)), debug.Stack())
-			res = workflow.Result{Outcome: workflow.OutcomeFailed, Reason: fmt.Sprintf("A fault of Cardea's own ended the run: %v.", p)}
+			res, err = workflow.Result{}, refusal(fmt.Sprintf("A fault of Cardea's own ended the run: %v.", p))
+		}
+		if err == nil {
+			return
+		}
+		if r.job.isApply() && r.went && !r.notStarted { // nothing proves what was done
+			res, err = workflow.Result{Outcome: workflow.OutcomeUnknown, Reason: err.Error()}, nil
 		}
 	}()
+	if r.job.isApply() {
+		return r.apply()
+	}
+	return r.plan()
+}
+
+// plan makes a plan.
+func (r *runner) plan() (workflow.Result, error) {
 	run := r.job.Run
 	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Tools: r.job.Tools,
 		CreateWorkspace: run.CreateWorkspace, RepoID: run.Repo.ID, Key: r.secrets.Key,
@@ -260,19 +290,25 @@ func (r *runner) plan() (res workflow.Result, err error) {
 	if len(run.Paths) > 0 {
 		job.Whole = r.whole
 	}
+	if r.job.Recipient != "" {
+		job.Keep = r.keep
+	}
 	// The engine never gives this context to a tool: it only keeps the next step, or a download, from going on.
 	return r.deps.Engine.Plan(r.stop.ctx, job)
 }
 
-// errNotStarted says that the plan may not begin.
-var errNotStarted = errors.New("the run was stopped before its plan began")
+// errNotStarted says that the plan or apply may not begin.
+var errNotStarted = errors.New("the run was stopped before it began")
 
 // ready tells the launcher that everything is prepared and waits for its word.
-func (r *runner) ready(context.Context) error {
+func (r *runner) ready(context.Context) error { return r.say(message{Ready: true}) }
+
+// say sends the launcher its last message and waits for the word.
+func (r *runner) say(m message) error {
 	if r.stop.ctx.Err() != nil {
 		return errNotStarted
 	}
-	if err := json.NewEncoder(r.conn).Encode(message{Ready: true}); err != nil {
+	if err := json.NewEncoder(r.conn).Encode(m); err != nil {
 		return errNotStarted
 	}
 	select {
@@ -291,8 +327,9 @@ func (r *runner) failed(err error) workflow.Result {
 func (r *runner) finish(res workflow.Result) error {
 	stopped := r.stop.end()
 	withdrawn := r.gone.Load() && !r.went
-	left := errors.Join(r.conn.Close(), sweep(r.died))
+	left := errors.Join(r.conn.Close(), r.sweep())
 	res = r.settle(res, stopped, withdrawn)
+	clean := r.erroredState(&res)
 	if left != nil {
 		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: left.Error()})
 	}
@@ -300,29 +337,57 @@ func (r *runner) finish(res workflow.Result) error {
 		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: "The log is not complete.", Detail: err.Error()})
 	}
 	for _, name := range r.dir.private() {
+		if name == r.dir.engine().Workspace && !clean {
+			continue
+		}
 		if err := removeAll(name); err != nil {
 			fmt.Fprintln(os.Stderr, "cardea runner: removing the run's files:", err)
 		}
 	}
+	kept := res.ErroredState
 	scrub(reflect.ValueOf(&res), r.redact.Redact)
-	res.Run, res.Epoch = r.job.Run.ID, r.job.Run.Epoch
+	res.Run, res.Epoch, res.ErroredState = r.job.Run.ID, r.job.Run.Epoch, kept
+	if !r.job.isApply() && res.Outcome == workflow.OutcomeSucceeded {
+		res.Artefact = r.artefact
+	}
 	return writeDurably(r.dir.result(), resultFile{protocol, res})
+}
+
+// sweep ends what is left. A fault of ours may have left an apply's tool running: that is waited for.
+func (r *runner) sweep() error {
+	if !r.job.isApply() || !r.went {
+		return sweep(r.died, 0)
+	}
+	for tools, _ := r.family.split(); r.family.descriptors && alive(tools); tools, _ = r.family.split() {
+		select {
+		case <-r.died:
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return sweep(r.died, applyGrace)
 }
 
 // settle says what became of the run: the engine's word, unless the run was stopped before it succeeded.
 func (r *runner) settle(res workflow.Result, stopped workflow.Outcome, withdrawn bool) workflow.Result {
+	what := "plan"
+	if r.job.isApply() {
+		what = "apply"
+	}
 	res.Started, res.Finished = r.started, time.Now()
-	res.NotStarted = !r.went
-	if res.Outcome != workflow.OutcomeSucceeded {
+	res.NotStarted = !r.went || r.notStarted
+	if res.Outcome != workflow.OutcomeSucceeded && res.Outcome != workflow.OutcomeUnknown {
 		switch {
 		case withdrawn:
 			res.Outcome, res.Passing = workflow.OutcomeCancelled, false
-			res.Reason = "The plan was not started: the server went away or withdrew it before it began."
+			res.Reason = "The " + what + " was not started: the server went away or withdrew it before it began."
+		case stopped == workflow.OutcomeTimedOut && r.job.isApply():
+			res.Outcome, res.Passing = stopped, false
+			res.Reason = fmt.Sprintf("The apply was not started: its preparation took longer than %s.", spoken(r.job.PlanTimeout))
 		case stopped == workflow.OutcomeTimedOut:
 			res.Outcome, res.Passing = stopped, false
 			res.Reason = fmt.Sprintf("The plan took longer than %s and was stopped.", spoken(r.job.PlanTimeout))
 		case stopped != workflow.OutcomeNone:
-			res.Outcome, res.Passing, res.Reason = stopped, false, "The plan was interrupted."
+			res.Outcome, res.Passing, res.Reason = stopped, false, "The "+what+" was interrupted."
 		}
 	}
 	if res.Plan != nil {

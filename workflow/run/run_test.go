@@ -16,13 +16,17 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/run"
+	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
 // The test binary is its own runner: the launcher starts it as "TEST runner DIR".
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "runner" {
-		os.Exit(run.Main(os.Args[2], run.Deps{Engine: shellEngine{}, Export: export, Env: func(f workflow.RunFiles, _ workflow.Tools) []string {
-			return []string{"TF_DATA_DIR=" + f.Data, "TF_IN_AUTOMATION=1"}
+		os.Exit(run.Main(os.Args[2], run.Deps{Engine: shellEngine{}, Export: export, Env: func(f workflow.RunFiles, tools workflow.Tools) []string {
+			if tools.Dir != "" {
+				return terraform.Env(f, tools)
+			}
+			return []string{"TF_DATA_DIR=.terraform", "TF_IN_AUTOMATION=1"}
 		}}))
 	}
 	if len(os.Args) == 3 && os.Args[1] == "launcher" {
@@ -31,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// shellEngine is an engine whose tools are shell scripts of the workspace: init
+// shellEngine is terraform's engine for projects of "terraform". For others it is an engine whose tools are shell scripts of the workspace: init
 // and plan. It starts them as terraform-exec does: it reads their output to its
 // end before it waits for them.
 type shellEngine struct{}
@@ -40,11 +44,32 @@ func (shellEngine) Discover(context.Context, workflow.Tree) (workflow.Discovery,
 	return workflow.Discovery{}, nil
 }
 
+func (shellEngine) StateIdentity(context.Context, workflow.Tree, workflow.Discovery, workflow.Project) (string, error) {
+	return "", nil
+}
+
 func (shellEngine) Inputs(context.Context, workflow.Tree, workflow.Discovery, workflow.Project) (workflow.Inputs, error) {
 	return workflow.Inputs{}, nil
 }
 
+// Apply runs the workspace's script "apply" with the saved plan and the seal as its arguments.
+func (shellEngine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Result, error) {
+	if job.Project.Engine == "terraform" {
+		return terraform.New(terraform.Options{}).Apply(ctx, job)
+	}
+	if err := job.Ready(ctx, workflow.StateVersion{Lineage: "l", Serial: 7}); err != nil {
+		return workflow.Result{Outcome: workflow.OutcomeFailed, NotStarted: true, Reason: err.Error()}, nil
+	}
+	if err := shell(workflow.PlanJob{Files: job.Files, Log: job.Log}, "apply"); err != nil {
+		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: "apply: " + err.Error()}, nil
+	}
+	return workflow.Result{Outcome: workflow.OutcomeSucceeded, Done: 1, Total: 1}, nil
+}
+
 func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Result, error) {
+	if job.Project.Engine == "terraform" {
+		return terraform.New(terraform.Options{}).Plan(ctx, job)
+	}
 	if err := shell(job, "init"); err != nil {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: "init: " + err.Error()}, nil
 	}
@@ -79,6 +104,11 @@ func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Res
 	if err != nil {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: "plan: " + err.Error(),
 			Diagnostics: []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "secret was " + os.Getenv("TF_VAR_token")}}}, nil
+	}
+	if job.Keep != nil {
+		if err := job.Keep(ctx, workflow.Kept{Plan: job.Files.Out, Seal: []byte("{}")}); err != nil {
+			return workflow.Result{}, err
+		}
 	}
 	return workflow.Result{Outcome: workflow.OutcomeSucceeded, Plan: &workflow.Plan{ChangesHash: fmt.Sprintf("%x", job.Key)}}, nil
 }
@@ -239,7 +269,7 @@ func TestSucceeds(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"work", "home", "tmp", "data", "plan"} {
+	for _, name := range []string{"work", "home", "tmp", "plan"} {
 		if _, err := os.Stat(filepath.Join(p.Dir(), name)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is left: %v", name, err)
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// stopper stops a plan, once, for the first reason that comes.
+// stopper stops a run, once, for the first reason that comes.
 type stopper struct {
 	family family
 	ladder Ladder
@@ -18,6 +18,7 @@ type stopper struct {
 
 	mu      sync.Mutex
 	outcome workflow.Outcome // why, OutcomeNone while nothing stops it
+	applies bool             // an apply has begun
 	ended   chan struct{}    // closed when the engine is done
 	group   sync.WaitGroup
 }
@@ -31,12 +32,42 @@ func newStopper(f family, l Ladder) *stopper {
 func (s *stopper) stop(outcome workflow.Outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.outcome != workflow.OutcomeNone {
+	if s.outcome != workflow.OutcomeNone || s.applies && outcome == workflow.OutcomeTimedOut {
 		return
 	}
 	s.outcome = outcome
 	s.cancel()
-	s.group.Go(s.climb)
+	if s.applies {
+		s.group.Go(s.once)
+	} else {
+		s.group.Go(s.climb)
+	}
+}
+
+// begin says that an apply begins: from now on an interrupt is one SIGINT. It
+// reports false when the run was stopped before.
+func (s *stopper) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.applies = s.outcome == workflow.OutcomeNone
+	return s.applies
+}
+
+// once interrupts an apply: as soon as its tool is there, with one signal. A
+// second one would make it leave without its state.
+func (s *stopper) once() {
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for sent := map[proc]bool{}; ; {
+		if s.family.signalTools(syscall.SIGINT, sent); len(sent) > 0 {
+			return
+		}
+		select {
+		case <-s.ended:
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // climb is the ladder for plans: SIGINT, SIGINT, SIGKILL. It keeps looking,

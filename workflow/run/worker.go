@@ -22,6 +22,11 @@ type Worker struct {
 	// Credentials reads an entry of the server's credentials, at the start of each
 	// run that names one. Its error is logged; people see the name only.
 	Credentials func(name string) (env map[string]string, err error)
+	// Artefacts is where plans are kept for their apply; without an identity none is, and nothing is applied.
+	Artefacts Artefacts
+	// Authorise decides whether a prepared apply may begin, and commits that it does
+	// before it returns nil: the service's. An error refuses it; nil: nothing is applied.
+	Authorise   func(ctx context.Context, r workflow.Run, artefact string, state workflow.StateVersion) error
 	MirrorDir   func(workflow.Repo) string // the mirror that holds a repository's trees, absolute
 	Tools       workflow.Tools
 	PlanTimeout time.Duration // 0 = never
@@ -47,8 +52,9 @@ const maxTries = 6
 const poll = time.Second
 
 // Run claims and carries out runs until ctx is done. Then it claims no more,
-// interrupts what runs, puts it back into the queue, and returns when all is
-// over. Its error is that of a worker that cannot begin.
+// interrupts the plans that run, puts them back into the queue, and returns when
+// all is over but the applies that have begun: those outlive it, and the next
+// worker finishes them. Its error is that of a worker that cannot begin.
 func (w *Worker) Run(ctx context.Context) error {
 	w.setDefaults()
 	if err := os.MkdirAll(w.Launcher.Runs, 0o700); err != nil {
@@ -58,7 +64,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the directory of runs: %w", err)
 	}
+	w.adoptAll(ctx, before)
 	w.group.Go(func() { w.Launcher.tidy(ctx, before, w.Log) })
+	w.group.Go(func() { w.dropArtefacts(ctx) })
 	w.group.Go(func() { w.watchInterrupts(ctx) })
 	look := time.NewTicker(poll)
 	defer look.Stop()
@@ -132,7 +140,29 @@ func (w *Worker) carry(ctx context.Context, run workflow.Run) {
 	log := w.Log.With("run", run.ID, "epoch", run.Epoch, "project", run.Project.Name, "pull", run.PullKey().String())
 	log.Info("run started", "attempt", run.Attempts)
 	res, waits := w.launch(ctx, run, log)
-	end := decide(run, res, waits, ctx.Err() != nil)
+	if res.Outcome == outlives {
+		log.Info("apply goes on without the server")
+		return
+	}
+	w.conclude(run, res, decide(run, res, waits, ctx.Err() != nil), log)
+}
+
+// outlives is the outcome of an apply that goes on while the worker stops.
+const outlives workflow.Outcome = "outlives the worker"
+
+// conclude reports what became of a run and removes what it left.
+func (w *Worker) conclude(run workflow.Run, res workflow.Result, end ending, log *slog.Logger) {
+	name, err := dirName(run.ID, run.Epoch)
+	if err != nil {
+		log.Error("reporting a run", "error", err)
+		return
+	}
+	dir := files(w.Launcher.Runs).sub(name)
+	if run.Kind == workflow.RunApply && !res.NotStarted && res.ErroredState == "" { // its runner may have died before it could
+		if res.ErroredState, err = keepErrored(dir, run, w.recipient(), w.Artefacts.Dir); err != nil {
+			log.Error("keeping a state that could not be stored", "error", err)
+		}
+	}
 	log.Info("run ended", "outcome", string(res.Outcome), "put_back", end.putBack, "reason", end.why)
 	if err := w.report(run, res, end); errors.Is(err, workflow.ErrStale) {
 		log.Info("run had moved on", "error", err)
@@ -140,11 +170,13 @@ func (w *Worker) carry(ctx context.Context, run workflow.Run) {
 		log.Error("reporting a run", "error", err)
 		return // its directory holds the result
 	}
-	name, err := dirName(run.ID, run.Epoch)
-	if err == nil {
-		err = w.Launcher.clean(files(w.Launcher.Runs).sub(name))
+	if run.Kind == workflow.RunApply && !res.NotStarted && res.Outcome != workflow.OutcomeUnknown {
+		err = w.Artefacts.Remove(run.Apply.PlanRun) // spent
 	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if e := w.Launcher.clean(dir); !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	if err != nil {
 		log.Warn("removing a run's files", "error", err)
 	}
 }
@@ -171,6 +203,9 @@ func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger)
 	}
 	secrets.Key = repo.Key
 	job := Job{Run: run, GitDir: w.MirrorDir(run.Repo), Tools: w.Tools, PlanTimeout: w.PlanTimeout, Ladder: w.Ladder, LogLimit: w.LogLimit}
+	if why := w.artefacts(&job, &secrets); why != "" {
+		return failed(why, false), ""
+	}
 	p, err := w.Launcher.Start(ctx, job, secrets)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -178,36 +213,89 @@ func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger)
 		}
 		return failed("The runner could not be started. The server's log says why.", true), ""
 	}
-	if err := w.accompany(ctx, run, p); err != nil {
+	res, err = w.accompany(ctx, run, p)
+	if err != nil && run.Kind == workflow.RunApply {
+		log.Info("apply refused", "error", err) // the service has said why
+		return refused(run, res), ""
+	}
+	if err != nil {
 		log.Error("letting a run begin", "error", err)
-		p.Wait()
 		return failed("The server could not let the run begin. The server's log says why.", true), ""
 	}
-	return p.Wait(), ""
+	return res, ""
 }
 
-// accompany lets the run begin and stays with it until it ends. An error says that it was not begun for a fault of ours.
-func (w *Worker) accompany(ctx context.Context, run workflow.Run, p *Process) error {
+// refused is the result of an apply that was not let begin.
+func refused(run workflow.Run, res workflow.Result) workflow.Result {
+	if !res.NotStarted {
+		return res // it does not prove that it did nothing
+	}
+	res.Run, res.Epoch, res.Outcome = run.ID, run.Epoch, workflow.OutcomeRefused
+	res.Reason = "The apply was not allowed to begin."
+	return res
+}
+
+// artefacts gives a job what it needs to keep a plan or to apply one. why, a sentence, says what is missing.
+func (w *Worker) artefacts(job *Job, secrets *Secrets) (why string) {
+	job.Recipient, job.Artefacts = w.recipient(), w.Artefacts.Dir
+	if job.isApply() {
+		if job.Recipient == "" || w.Authorise == nil {
+			return "This server applies nothing: it keeps no saved plans."
+		}
+		secrets.Identity = w.Artefacts.Identity.String()
+	}
+	return ""
+}
+
+func (w *Worker) recipient() string {
+	if w.Artefacts.Identity == nil {
+		return ""
+	}
+	return w.Artefacts.Identity.Recipient().String()
+}
+
+// accompany lets the run begin, stays with it until it ends, and returns its
+// result. An error says that it was not begun.
+func (w *Worker) accompany(ctx context.Context, run workflow.Run, p *Process) (workflow.Result, error) {
 	w.add(run.ID, p)
 	defer w.remove(run.ID)
 	if ctx.Err() != nil { // it may have been done before we were among the active
-		w.interrupt(run.ID, p)
+		w.withdraw(run.ID, p)
 	}
+	leave := make(chan struct{})
 	renewed := make(chan struct{})
 	go func() {
 		defer close(renewed)
-		w.renew(run, p)
+		w.renew(run, p, leave)
 	}()
-	err := p.Handshake(func() error { return w.mayBegin(context.WithoutCancel(ctx), run) })
+	err := p.Handshake(func() error { return w.mayBegin(context.WithoutCancel(ctx), run, p) })
+	res := w.await(ctx, p)
+	close(leave)
 	<-renewed
 	if errors.Is(err, errInterrupted) || errors.Is(err, workflow.ErrStale) {
-		return nil // the result says that it did not begin
+		err = nil // the result says that it did not begin
 	}
-	return err
+	return res, err
 }
 
-// mayBegin looks at the run once more when everything is prepared.
-func (w *Worker) mayBegin(ctx context.Context, run workflow.Run) error {
+// await waits for a process's result. An apply that has begun is left alone when ctx is done.
+func (w *Worker) await(ctx context.Context, p *Process) workflow.Result {
+	result := make(chan workflow.Result, 1)
+	go func() { result <- p.Wait() }()
+	if p.begunApply() {
+		select {
+		case res := <-result:
+			return res
+		case <-ctx.Done():
+			return workflow.Result{Outcome: outlives}
+		}
+	}
+	return <-result
+}
+
+// mayBegin looks at the run once more when everything is prepared. An apply is
+// authorised last of all: after that it counts as begun.
+func (w *Worker) mayBegin(ctx context.Context, run workflow.Run, p *Process) error {
 	now, err := w.Service.Run(ctx, run.ID)
 	switch {
 	case err != nil:
@@ -216,6 +304,9 @@ func (w *Worker) mayBegin(ctx context.Context, run workflow.Run) error {
 		return workflow.ErrStale
 	case now.Interrupt != "":
 		return errInterrupted
+	case run.Kind == workflow.RunApply:
+		digest, state := p.Prepared()
+		return w.Authorise(ctx, now, digest, state)
 	}
 	return nil
 }
@@ -232,19 +323,22 @@ func (w *Worker) secrets(run workflow.Run) (s Secrets, err error) {
 	return s, err
 }
 
-// renew keeps the run's lease until its runner ends. A run that is not ours any more is interrupted.
-func (w *Worker) renew(run workflow.Run, p *Process) {
+// renew keeps the run's lease until its runner ends or we leave it. A run that is
+// not ours any more is interrupted, but an apply that has begun never.
+func (w *Worker) renew(run workflow.Run, p *Process, leave <-chan struct{}) {
 	tick := time.NewTicker(w.Lease / 4)
 	defer tick.Stop()
 	for {
 		select {
 		case <-p.Done():
 			return
+		case <-leave:
+			return
 		case <-tick.C:
 		}
 		switch err := w.Service.Renew(context.Background(), run); {
 		case errors.Is(err, workflow.ErrStale):
-			w.interrupt(run.ID, p)
+			w.withdraw(run.ID, p)
 		case err != nil:
 			w.Log.Error("renewing a lease", "run", run.ID, "error", err)
 		}
@@ -278,8 +372,17 @@ func (w *Worker) interruptAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id, p := range w.active {
-		w.interrupt(id, p)
+		w.withdraw(id, p)
 	}
+}
+
+// withdraw interrupts a run for reasons of our own: never an apply that has begun.
+func (w *Worker) withdraw(id string, p *Process) {
+	if p.run.Kind == workflow.RunApply {
+		p.Refuse()
+		return
+	}
+	w.interrupt(id, p)
 }
 
 func (w *Worker) interrupt(id string, p *Process) {
@@ -317,6 +420,8 @@ type ending struct {
 // can); drained: the worker stops, and interrupted it for that.
 func decide(run workflow.Run, res workflow.Result, waits string, drained bool) ending {
 	switch {
+	case run.Kind == workflow.RunApply: // never again by itself: a person asks anew
+		return ending{}
 	case res.Outcome == workflow.OutcomeSucceeded:
 		return ending{}
 	case drained && (res.Outcome == workflow.OutcomeCancelled || res.Passing):

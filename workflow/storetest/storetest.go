@@ -35,6 +35,7 @@ func Run(t *testing.T, open Open) {
 		"runs":        checkRuns,
 		"plans":       checkPlans,
 		"history":     checkHistory,
+		"locks":       checkLocks,
 		"settings":    checkSettings,
 		"atomic":      checkAtomic,
 		"snapshot":    checkSnapshot,
@@ -391,6 +392,52 @@ func checkHistory(t *testing.T, b *bench) {
 	same(t, "the rest of it", got, []string{"event 1"})
 	got, _ = texts(0, 0, 3)
 	same(t, "of the repository", got, []string{"event 5", "event 4", "event 3"})
+	var forward []string
+	var after uint64
+	for {
+		page := see(b, func(tx workflow.Tx) ([]workflow.Event, error) { return tx.EventsAfter(7, after, 4) })
+		if len(page) == 0 {
+			break
+		}
+		for _, e := range page {
+			forward, after = append(forward, e.Text), e.Seq
+		}
+	}
+	same(t, "oldest first, in pages of four", forward, []string{"event 0", "event 1", "event 2", "event 3", "event 4", "event 5"})
+}
+
+// checkLocks: a key is held by one pull, whatever anybody writes.
+func checkLocks(t *testing.T, b *bench) {
+	lock := func(repo int64, key string, number int) workflow.Lock {
+		return workflow.Lock{RepoID: repo, Key: key, Project: "net", Pull: workflow.PullKey{RepoID: repo, Number: number}, Since: at, Why: workflow.LockApply, Epoch: 3}
+	}
+	mine, other, elsewhere := lock(7, "project\x00a\x00default", 1), lock(7, "state\x00s", 2), lock(8, "state\x00s", 1)
+	b.update(func(tx workflow.Tx) error {
+		return errors.Join(tx.PutLock(mine), tx.PutLock(other), tx.PutLock(elsewhere))
+	})
+	b.reopen()
+	one := func(repo int64, key string) workflow.Lock {
+		return see(b, func(tx workflow.Tx) (workflow.Lock, error) { return tx.Lock(repo, key) })
+	}
+	same(t, "a lock", one(7, mine.Key), mine)
+	same(t, "the same key of another repository", one(8, other.Key), elsewhere)
+	all := func() []workflow.Lock {
+		return see(b, func(tx workflow.Tx) ([]workflow.Lock, error) { return tx.Locks(7) })
+	}
+	same(t, "of the repository", all(), []workflow.Lock{mine, other})
+	same(t, "of a pull", see(b, func(tx workflow.Tx) ([]workflow.Lock, error) { return tx.LocksOfPull(other.Pull) }), []workflow.Lock{other})
+	if err := b.store.Update(t.Context(), func(tx workflow.Tx) error { return tx.PutLock(lock(7, mine.Key, 2)) }); err == nil {
+		t.Error("a lock moved to another pull")
+	}
+	same(t, "the lock after", one(7, mine.Key), mine)
+	again := mine
+	again.Epoch = 4
+	b.update(func(tx workflow.Tx) error {
+		return errors.Join(tx.PutLock(again), tx.DeleteLock(7, other.Key), tx.DeleteLock(7, "never"))
+	})
+	same(t, "after one is gone", all(), []workflow.Lock{again})
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Lock(7, other.Key); return err })
+	same(t, "elsewhere", one(8, other.Key), elsewhere)
 }
 
 func checkSettings(t *testing.T, b *bench) {

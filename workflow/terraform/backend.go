@@ -3,9 +3,11 @@ package terraform
 import (
 	"io/fs"
 	"maps"
+	"net/url"
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -38,6 +40,10 @@ func (g *gathering) backend(own workflow.Module) error {
 	if b.Type == "local" {
 		g.localState(attributes)
 	}
+	if where := statePlace(b.Type, attributes, terraformWorkspace(g.project)); where != nil && !b.Partial {
+		g.in.StateIdentity = hash(append([]string{b.Type, "place"}, where...)...)
+		return nil
+	}
 	identity := []string{b.Type}
 	for _, k := range slices.Sorted(maps.Keys(attributes)) {
 		identity = append(identity, k, attributes[k])
@@ -47,6 +53,73 @@ func (g *gathering) backend(own workflow.Module) error {
 	}
 	g.in.StateIdentity = hash(append(identity, "workspace", terraformWorkspace(g.project))...)
 	return nil
+}
+
+// statePlace is where a backend that we know keeps the state of one Terraform
+// workspace; nil for others, and where what names the place is not all there: then
+// every attribute counts. How a state is encrypted, locked or reached makes it no
+// other one: else a further attribute would be a way around its lock and its rules.
+// Where two places might be one they are taken for one: that only locks more.
+func statePlace(backend string, a map[string]string, workspace string) []string {
+	other := workspace != workflow.DefaultTerraformWorkspace
+	complete := func(parts ...string) []string {
+		if slices.Contains(parts, "") {
+			return nil
+		}
+		return parts
+	}
+	switch backend {
+	case "s3":
+		object := a["key"]
+		if other && object != "" {
+			prefix := "env:"
+			if p, ok := a["workspace_key_prefix"]; ok {
+				prefix = p
+			}
+			object = path.Join(prefix, workspace, object)
+		}
+		return complete(a["bucket"], cleaned(object))
+	case "gcs":
+		return complete(a["bucket"], cleaned(path.Join(a["prefix"], workspace+".tfstate")))
+	case "azurerm":
+		blob := a["key"]
+		if other && blob != "" {
+			blob += "env:" + workspace
+		}
+		return complete(strings.ToLower(a["storage_account_name"]), strings.ToLower(a["container_name"]), cleaned(blob))
+	case "http":
+		return complete(httpPlace(a["address"]))
+	case "local":
+		if other {
+			if a["workspace_dir"] == "" {
+				return nil
+			}
+			return complete(path.Join(cleaned(a["workspace_dir"]), workspace, "terraform.tfstate"))
+		}
+		return complete(cleaned(a["path"]))
+	}
+	return nil
+}
+
+// cleaned is a path without what makes no difference, "" for none.
+func cleaned(name string) string {
+	if name == "" {
+		return ""
+	}
+	return path.Clean("/" + name)
+}
+
+// httpPlace is an address without what makes no difference to whom it reaches.
+func httpPlace(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return address
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if port := u.Port(); port != "" && port != "80" && port != "443" {
+		host += ":" + port
+	}
+	return host + cleaned(u.Path) + "?" + u.RawQuery
 }
 
 func terraformWorkspace(p workflow.Project) string {

@@ -9,6 +9,18 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
+// dataDir is terraform's data directory below the one it runs in, where everybody
+// has it: path.module of a fetched module is in plans, in states and, through
+// them, in what is approved, so that it must be the same in every run. A committed
+// one never gets there; freshData makes sure once more.
+const dataDir = ".terraform"
+
+func (p *planning) dataDir() string { return filepath.Join(p.dir, dataDir) }
+
+// freshData removes a data directory that init did not make: it can hold
+// providers and choose a Terraform workspace.
+func (p *planning) freshData() error { return os.RemoveAll(p.dataDir()) }
+
 // Env is what the engine needs in the environment of the runner's process, as
 // KEY=value: terraform-exec hands its own process's environment to terraform,
 // so the runner must hold this, what the launcher allows, the run's
@@ -17,7 +29,7 @@ func Env(files workflow.RunFiles, tools workflow.Tools) []string {
 	env := []string{
 		"HOME=" + files.Home,
 		"TMPDIR=" + files.Tmp,
-		"TF_DATA_DIR=" + files.Data,
+		"TF_DATA_DIR=" + dataDir,
 		"TF_CLI_CONFIG_FILE=" + cliConfigFile(files),
 		"TF_IN_AUTOMATION=1",
 		"TF_INPUT=0",
@@ -37,7 +49,7 @@ func cliConfigFile(files workflow.RunFiles) string { return filepath.Join(files.
 // checkEnv makes sure that terraform will get the settings of Env and none of
 // those with which an environment could change what a plan means.
 func checkEnv(files workflow.RunFiles) error {
-	for name, want := range map[string]string{"TF_DATA_DIR": files.Data, "TF_CLI_CONFIG_FILE": cliConfigFile(files)} {
+	for name, want := range map[string]string{"TF_DATA_DIR": dataDir, "TF_CLI_CONFIG_FILE": cliConfigFile(files)} {
 		if got := os.Getenv(name); got != want {
 			return fmt.Errorf("the runner's environment has %s=%q, want %q", name, got, want)
 		}

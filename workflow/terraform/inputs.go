@@ -29,6 +29,19 @@ func (e *Engine) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discove
 	return g.in, nil
 }
 
+// StateIdentity says which state a project writes, by its backend alone.
+func (e *Engine) StateIdentity(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (string, error) {
+	g := &gathering{engine: e, ctx: ctx, tree: t.FS, found: d, project: p, dir: path.Clean(p.Dir)}
+	own, ok := d.Modules[g.dir]
+	if !ok {
+		return "", ctx.Err()
+	}
+	if err := g.backend(own); err != nil {
+		return "", fmt.Errorf("reading the backend of %s: %w", p.Name, err)
+	}
+	return g.in.StateIdentity, ctx.Err()
+}
+
 // gathering collects one project's inputs.
 type gathering struct {
 	engine  *Engine

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -147,6 +148,8 @@ func TestStateIdentity(t *testing.T) {
 		"a/x.tf": s3, "b/x.tf": "terraform {\n  # the same\n  backend \"s3\" {\n    key = \"k\"\n    bucket = \"${\"b\"}\"\n  }\n}\n",
 		"c/x.tf": "terraform {\n backend \"s3\" {}\n}\n", "c/same": "bucket = \"b\"\nkey = \"k\"\n", "c/other": "bucket = \"b\"\nkey = \"l\"\n",
 		"d/x.tf": "terraform {\n backend \"s3\" {\n key = var.x\n bucket = \"b\"\n }\n}\n", "e/x.tf": "terraform {\n backend \"s3\" {\n key = var.x\n bucket = \"b\"\n }\n}\n",
+		"g/x.tf":      "terraform {\n backend \"s3\" {\n bucket = \"b\"\n key = \"k\"\n encrypt = true\n use_lockfile = false\n }\n}\n",
+		"h/x.tf":      "terraform {\n backend \"s3\" {\n bucket = \"b\"\n key = \"env:/blue/k\"\n }\n}\n",
 		"f/x.tf.json": `{"terraform": {"backend": {"s3": {"bucket": "b", "key": "k"}}}}`,
 	})
 	a := inputs(t, files, workflow.Project{Dir: "a"}).StateIdentity
@@ -161,13 +164,52 @@ func TestStateIdentity(t *testing.T) {
 		{workflow.Project{Dir: "c", BackendConfig: []string{"same"}}, true},
 		{workflow.Project{Dir: "c", BackendConfig: []string{"other"}}, false},
 		{workflow.Project{Dir: "f"}, true},
+		{workflow.Project{Dir: "g"}, true},
+		{workflow.Project{Dir: "h"}, false},
 	}
 	for _, tt := range tests {
 		if got := inputs(t, files, tt.project).StateIdentity == a; got != tt.same {
 			t.Errorf("%+v: got the same identity %v, want %v", tt.project, got, tt.same)
 		}
 	}
+	if inputs(t, files, workflow.Project{Dir: "h"}).StateIdentity != inputs(t, files, workflow.Project{Dir: "a", TerraformWorkspace: "blue"}).StateIdentity {
+		t.Error("a key that names a Terraform workspace's object is that state")
+	}
 	if inputs(t, files, workflow.Project{Dir: "d"}).StateIdentity == inputs(t, files, workflow.Project{Dir: "e"}).StateIdentity {
 		t.Error("a key that is not literal must not make two directories one state")
+	}
+}
+
+// TestStatePlace: what makes no other state does not count, what does counts.
+func TestStatePlace(t *testing.T) {
+	t.Parallel()
+	type attributes = map[string]string
+	tests := []struct {
+		backend   string
+		a, b      attributes
+		workspace string // of b
+		same      bool
+	}{
+		{"local", attributes{"path": "/s/a.tfstate"}, attributes{"path": "/s//x/../a.tfstate"}, "default", true},
+		{"local", attributes{"path": "/s/a.tfstate"}, attributes{"path": "/s/b.tfstate"}, "default", false},
+		{"local", attributes{"path": "/s/blue/terraform.tfstate"}, attributes{"path": "/s/a.tfstate", "workspace_dir": "/s"}, "blue", true},
+		{"gcs", attributes{"bucket": "b", "prefix": "p"}, attributes{"bucket": "b", "prefix": "/p/", "credentials": "x"}, "default", true},
+		{"gcs", attributes{"bucket": "b", "prefix": "p"}, attributes{"bucket": "b", "prefix": "p"}, "blue", false},
+		{"azurerm", attributes{"storage_account_name": "s", "container_name": "c", "key": "kenv:blue"},
+			attributes{"storage_account_name": "s", "container_name": "c", "key": "k", "use_oidc": "true"}, "blue", true},
+		{"http", attributes{"address": "https://states/a"}, attributes{"address": "HTTPS://ada:x@States:443/./a", "skip_cert_verification": "true"}, "default", true},
+		{"http", attributes{"address": "https://states/a"}, attributes{"address": "https://states/b"}, "default", false},
+		{"s3", attributes{"bucket": "b", "key": "p/blue/k"}, attributes{"bucket": "b", "key": "k", "workspace_key_prefix": "p"}, "blue", true},
+	}
+	for _, tt := range tests {
+		a, b := statePlace(tt.backend, tt.a, "default"), statePlace(tt.backend, tt.b, tt.workspace)
+		if a == nil || b == nil || slices.Equal(a, b) != tt.same {
+			t.Errorf("%s: got %q of %v and %q of %v, want the same: %v", tt.backend, a, tt.a, b, tt.b, tt.same)
+		}
+	}
+	for _, backend := range []string{"s3", "gcs", "azurerm", "http", "local", "pg"} {
+		if got := statePlace(backend, attributes{"region": "x"}, "default"); got != nil {
+			t.Errorf("%s without what names its place: got %q, want every attribute to count", backend, got)
+		}
 	}
 }

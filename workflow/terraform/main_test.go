@@ -134,8 +134,8 @@ var sharedTools = sync.OnceValues(func() (string, error) { return os.MkdirTemp("
 func (w *world) workspace() workflow.RunFiles {
 	w.t.Helper()
 	dir := w.t.TempDir()
-	f := workflow.RunFiles{Workspace: dir + "/work", Home: dir + "/home", Tmp: dir + "/tmp", Data: dir + "/data", Out: dir + "/saved.tfplan"}
-	for _, d := range []string{f.Workspace, f.Home, f.Tmp, f.Data, w.state} {
+	f := workflow.RunFiles{Workspace: dir + "/work", Home: dir + "/home", Tmp: dir + "/tmp", Out: dir + "/saved.tfplan"}
+	for _, d := range []string{f.Workspace, f.Home, f.Tmp, w.state} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			w.t.Fatal(err)
 		}

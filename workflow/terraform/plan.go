@@ -33,7 +33,7 @@ func (e *Engine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Resul
 	}
 	p := &planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx), job: job, output: newOutput(job.Log),
 		dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir))}
-	defer os.Remove(job.Files.Out) // nothing can apply it yet; a file that is not there is fine
+	defer os.Remove(job.Files.Out) // it holds secrets, and Keep has it encrypted; a file that is not there is fine
 	err := p.run()
 	var f *failure
 	if errors.As(err, &f) {
@@ -71,6 +71,8 @@ type planning struct {
 	notes       []string
 	whole       bool
 	plan        *workflow.Plan
+	before      listing // the workspace as it was exported, where the plan may be kept
+	made        []string
 }
 
 func (p *planning) run() error {
@@ -80,7 +82,7 @@ func (p *planning) run() error {
 	if info, err := os.Stat(p.dir); err != nil || !info.IsDir() {
 		return failed("The directory `%s` does not exist.", p.job.Project.Dir)
 	}
-	if err := p.writeCLIConfig(mirrorOnly(p.job.Tools.Providers)); err != nil {
+	if err := errors.Join(p.freshData(), p.writeCLIConfig(mirrorOnly(p.job.Tools.Providers))); err != nil {
 		return err
 	}
 	var err error
@@ -90,7 +92,7 @@ func (p *planning) run() error {
 	if err := p.start(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{p.init, p.selectWorkspace, p.ready, p.makePlan, p.wholeTree} {
+	for _, step := range []func() error{p.look, p.init, p.selectWorkspace, p.ready, p.makePlan, p.wholeTree, p.keep} {
 		if p.ctx.Err() != nil {
 			return failed("It was interrupted.")
 		}
@@ -192,16 +194,24 @@ func (p *planning) makePlan() error {
 	plan, secrets, err := workflow.ReadPlan(workflow.PlanInput{Raw: raw, ExitChanges: changes, RepoID: p.job.RepoID, Key: p.job.Key, Project: p.job.Project,
 		Options: p.job.Options, StateIdentity: p.job.StateIdentity, InputsDigest: p.job.InputsDigest, Tool: p.tool.name,
 		ToolVersion: p.tool.version.String(), BaseProviders: p.job.BaseProviders, Hidden: p.job.Hidden, Now: time.Now()})
-	if r, ok := p.job.Log.(interface{ Add(values ...string) }); ok {
-		r.Add(secrets...) // the runner's redactor: the log and the result pass through it
-	}
+	p.hide(secrets)
 	if err != nil {
 		return failed("The saved plan cannot be trusted: %s.", err)
 	}
 	plan.Warnings = append(plan.Warnings, warnings...)
 	plan.Notes = append(plan.Notes, p.notes...)
+	if prior, err := savedState(p.job.Files.Out); err == nil { // a plan that says nothing of its state cannot be kept
+		plan.Lineage, plan.Serial = prior.Lineage, prior.Serial
+	}
 	p.plan = plan
 	return nil
+}
+
+// hide tells the runner's redactor of secrets: the log and the result pass through it.
+func (p *planning) hide(secrets []string) {
+	if r, ok := p.job.Log.(interface{ Hide(values ...string) }); ok {
+		r.Hide(secrets...)
+	}
 }
 
 func (p *planning) planOptions() []tfexec.PlanOption {
@@ -253,10 +263,16 @@ func (p *planning) wholeTree() error {
 		return nil
 	}
 	p.output.note("The plan has effects that its changes do not show: it is made again in the whole tree.")
+	if err := p.collect(); err != nil {
+		return err
+	}
 	if err := p.job.Whole(p.ctx); err != nil {
 		return fmt.Errorf("exporting the whole tree: %w", err)
 	}
 	p.whole = true
+	if err := p.look(); err != nil {
+		return err
+	}
 	return p.makePlan()
 }
 

@@ -122,7 +122,7 @@ func (p *planning) fetch(mirror string, missing []string) error {
 
 // publish copies the packages in the data directory that the mirror lacks.
 func (p *planning) publish(mirror string) error {
-	root := filepath.Join(p.job.Files.Data, "providers")
+	root := filepath.Join(p.dataDir(), "providers")
 	have := listPackages(mirror)
 	locked := p.lockedProviders()
 	for pkg := range listPackages(root) {

@@ -1,0 +1,232 @@
+package command
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"unicode"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// option is one option of a command: what its value is called, or "" for a switch.
+type option struct {
+	name, value string
+	set         func(c *workflow.Command, value string) (fault string)
+}
+
+var (
+	byProject = option{"-p", "a project's name", func(c *workflow.Command, v string) string { return add(&c.Select.Projects, v) }}
+	byDir     = option{"-d", "a directory", func(c *workflow.Command, v string) string {
+		dir, ok := cleanDir(v)
+		if !ok {
+			return fmt.Sprintf("%s is not a directory of this repository.", code(v))
+		}
+		return add(&c.Select.Dirs, dir)
+	}}
+	byEnvironment = option{"-e", "an environment", func(c *workflow.Command, v string) string { return add(&c.Select.Environments, v) }}
+	byWorkspace   = option{"-w", "a Terraform workspace", func(c *workflow.Command, v string) string { return add(&c.Select.Workspaces, v) }}
+	exactly       = option{"-p", "a project's name", projectAt}
+)
+
+// options are those of each verb; a verb that is not here takes nothing.
+var options = map[workflow.Verb][]option{
+	workflow.VerbPlan: {
+		byProject, byDir, byEnvironment, byWorkspace,
+		{"--all", "", func(c *workflow.Command, _ string) string { c.Select.All = true; return "" }},
+		{"--target", "an address", func(c *workflow.Command, v string) string { return add(&c.Options.Targets, v) }},
+		{"--replace", "an address", func(c *workflow.Command, v string) string { return add(&c.Options.Replaces, v) }},
+		{"--destroy", "", func(c *workflow.Command, _ string) string { c.Options.Destroy = true; return "" }},
+		{"--refresh-only", "", func(c *workflow.Command, _ string) string { c.Options.RefreshOnly = true; return "" }},
+	},
+	workflow.VerbApply:   {byProject, byDir, byEnvironment, byWorkspace},
+	workflow.VerbApprove: {exactly, byEnvironment},
+	workflow.VerbLock:    {byProject},
+	workflow.VerbUnlock:  {byProject},
+	workflow.VerbCancel:  {{"--apply", "", func(c *workflow.Command, _ string) string { c.CancelApply = true; return "" }}},
+	workflow.VerbResolve: {byProject, {"--outcome", "`applied` or `failed`", func(c *workflow.Command, v string) string {
+		v = strings.ToLower(v)
+		if v != "applied" && v != "failed" {
+			return fmt.Sprintf("`--outcome` is `applied` or `failed`, not %s.", code(v))
+		}
+		if c.Outcome != "" && c.Outcome != v {
+			return "The command names two outcomes."
+		}
+		c.Outcome = v
+		return ""
+	}}},
+}
+
+// The digits of a fingerprint in a command: enough not to meet another by
+// chance, and at most all of them.
+const minFingerprint, maxFingerprint = 8, 64
+
+// projectAt reads NAME, or NAME@FINGERPRINT: no project's name has an @.
+func projectAt(c *workflow.Command, v string) string {
+	name, digits, given := strings.Cut(v, "@")
+	if !given {
+		return add(&c.Select.Projects, v)
+	}
+	digits = strings.ToLower(digits)
+	switch {
+	case name == "":
+		return fmt.Sprintf("%s names no project before the `@`.", code(v))
+	case strings.ContainsAny(name, "*?[]{}"):
+		return fmt.Sprintf("%s: a fingerprint is one project's, so its name cannot be a pattern.", code(v))
+	case len(digits) < minFingerprint || len(digits) > maxFingerprint || strings.Trim(digits, "0123456789abcdef") != "":
+		return fmt.Sprintf("%s: what follows the `@` is a plan's fingerprint, at least %d of the digits that the summary shows.", code(v), minFingerprint)
+	case c.Fingerprints[name] != "" && c.Fingerprints[name] != digits:
+		return fmt.Sprintf("The command names two fingerprints of %s.", code(name))
+	}
+	if fault := add(&c.Select.Projects, name); fault != "" {
+		return fault
+	}
+	if c.Fingerprints == nil {
+		c.Fingerprints = map[string]string{}
+	}
+	c.Fingerprints[name] = digits
+	return ""
+}
+
+// grammar is what may follow one verb.
+type grammar struct {
+	verb    workflow.Verb
+	prefix  string
+	options []option
+}
+
+// parse reads the options of a command.
+func (g grammar) parse(rest string) (*workflow.Command, string) {
+	list, ok := words(rest)
+	if !ok {
+		return nil, "A quote in the command does not end."
+	}
+	cmd := &workflow.Command{Verb: g.verb}
+	for len(list) > 0 {
+		word := list[0]
+		list = list[1:]
+		opt, value, given, fault := g.find(word)
+		if fault != "" {
+			return nil, fault
+		}
+		if opt.value != "" && !given {
+			if len(list) == 0 || strings.HasPrefix(list[0], "-") {
+				return nil, fmt.Sprintf("`%s` needs %s after it.", opt.name, opt.value)
+			}
+			value, list = list[0], list[1:]
+		}
+		if fault := take(cmd, opt, value); fault != "" {
+			return nil, fault
+		}
+	}
+	for _, fault := range []string{contradiction(cmd), g.lacks(cmd)} {
+		if fault != "" {
+			return nil, fault
+		}
+	}
+	return cmd, ""
+}
+
+// find finds the option that a word names; given says that the word carries its
+// value after "=".
+func (g grammar) find(word string) (opt option, value string, given bool, fault string) {
+	name, value, given := strings.Cut(word, "=")
+	var names []string
+	for _, o := range g.options {
+		if o.name != name {
+			names = append(names, o.name)
+			continue
+		}
+		if given && o.value == "" {
+			return o, "", false, fmt.Sprintf("`%s` takes no value.", o.name)
+		}
+		return o, value, given, ""
+	}
+	if !strings.HasPrefix(word, "-") && !strings.HasPrefix(word, "–") && !strings.HasPrefix(word, "—") {
+		return opt, "", false, g.stray(word)
+	}
+	// A long option with one dash is terraform's habit, a dash of another length a phone's.
+	bare := strings.ToLower(strings.TrimLeft(name, "-–—"))
+	for _, n := range names {
+		if strings.TrimLeft(n, "-") == bare {
+			return opt, "", false, fmt.Sprintf("There is no option %s. Did you mean `%s`?", code(name), n)
+		}
+	}
+	if near := nearest(strings.ToLower(name), names); near != "" && len(bare) > 2 {
+		return opt, "", false, fmt.Sprintf("There is no option %s. Did you mean `%s`?", code(name), near)
+	}
+	return opt, "", false, fmt.Sprintf("There is no option %s of `%s %s`.", code(name), g.prefix, g.verb)
+}
+
+// stray says what to do about a word that is no option: most likely a project's name.
+func (g grammar) stray(word string) string {
+	say := fmt.Sprintf("`%s %s` does not know what %s is.", g.prefix, g.verb, code(word))
+	for _, o := range g.options {
+		if o.name == "-p" {
+			return say + fmt.Sprintf(" To name a project: `%s %s -p NAME`.", g.prefix, g.verb)
+		}
+	}
+	return say
+}
+
+// lacks says what a verb cannot do without.
+func (g grammar) lacks(c *workflow.Command) string {
+	switch {
+	case g.verb == workflow.VerbLock && len(c.Select.Projects) == 0:
+		return fmt.Sprintf("`%s lock` needs the projects that it claims: `%s lock -p NAME`.", g.prefix, g.prefix)
+	case g.verb != workflow.VerbResolve:
+		return ""
+	case len(c.Select.Projects) != 1 || strings.ContainsAny(c.Select.Projects[0], "*?[]{}"):
+		return fmt.Sprintf("`%s resolve` needs exactly one project, by its name: `%s resolve -p NAME --outcome applied`.", g.prefix, g.prefix)
+	case c.Outcome == "":
+		return fmt.Sprintf("`%s resolve` needs what the apply came to: `--outcome applied` or `--outcome failed`.", g.prefix)
+	}
+	return ""
+}
+
+func take(cmd *workflow.Command, opt option, value string) string {
+	if opt.value == "" {
+		return opt.set(cmd, "")
+	}
+	if value == "" || strings.HasPrefix(value, "-") {
+		return fmt.Sprintf("`%s` needs %s after it.", opt.name, opt.value)
+	}
+	if strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Sprintf("The value of `%s` holds a character that cannot be seen.", opt.name)
+	}
+	return opt.set(cmd, value)
+}
+
+func add(list *[]string, value string) string {
+	if len(*list) >= maxValues {
+		return fmt.Sprintf("The command names more than %d values of one kind.", maxValues)
+	}
+	*list = append(*list, value)
+	return ""
+}
+
+// cleanDir returns a directory (or a glob of directories) below the repository's root.
+func cleanDir(v string) (string, bool) {
+	if strings.HasPrefix(v, "/") || strings.Contains(v, `\`) {
+		return "", false
+	}
+	dir := path.Clean(v)
+	return dir, dir != ".." && !strings.HasPrefix(dir, "../")
+}
+
+// contradiction says what two parts of a command cannot both hold.
+func contradiction(c *workflow.Command) string {
+	named := c.Select
+	named.All = false
+	switch {
+	case c.Select.All && !named.Empty():
+		return "`--all` means every project; it does not go together with `-p`, `-d`, `-e` or `-w`."
+	case c.Options.Destroy && c.Options.RefreshOnly:
+		return "`--destroy` and `--refresh-only` do not go together."
+	case c.Options.RefreshOnly && len(c.Options.Replaces) > 0:
+		return "`--replace` and `--refresh-only` do not go together."
+	case c.Options.Destroy && len(c.Options.Replaces) > 0:
+		return "`--replace` and `--destroy` do not go together."
+	}
+	return ""
+}

@@ -1,0 +1,91 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// queryTries is how often a query is asked that failed for GitHub's reasons: it changes nothing.
+const queryTries = 3
+
+// query asks GitHub's GraphQL for out. Data that comes with an error is no
+// answer: what is missing from it is unknown.
+func (c *Client) query(ctx context.Context, installation int64, text string, vars map[string]any, out any) error {
+	for try := 1; ; try++ {
+		err := c.queryOnce(ctx, installation, text, vars, out)
+		if err == nil || !errors.Is(err, workflow.ErrPassing) || errors.As(err, new(*Limited)) || try == queryTries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Duration(try*try) * 150 * time.Millisecond):
+		}
+	}
+}
+
+func (c *Client) queryOnce(ctx context.Context, installation int64, text string, vars map[string]any, out any) error {
+	in := c.of(installation)
+	req, err := in.NewRequest(http.MethodPost, c.graphQL(), map[string]any{"query": text, "variables": vars})
+	if err != nil {
+		return fmt.Errorf("making a query: %w", err)
+	}
+	answer := struct {
+		Data   any `json:"data"`
+		Errors []struct {
+			Type    string `json:"type"`
+			Message string `json:"message"`
+		} `json:"errors"`
+	}{Data: out}
+	if _, err := in.Do(ctx, req, &answer); err != nil {
+		return classify(ctx, fmt.Errorf("graphql: %w", err))
+	}
+	if len(answer.Errors) == 0 {
+		return nil
+	}
+	e := answer.Errors[0]
+	fault := &queryError{Type: e.Type, Message: e.Message}
+	ownFault := strings.HasPrefix(e.Message, "Something went wrong") || strings.HasPrefix(e.Message, "timedout") // GitHub's words for them
+	if slices.Contains([]string{"RATE_LIMITED", "INTERNAL", "SERVICE_UNAVAILABLE"}, e.Type) || e.Type == "" && ownFault {
+		return passing(fault, time.Time{})
+	}
+	return fault
+}
+
+// graphQL is its address, relative to the API's: an Enterprise Server has it beside v3.
+func (c *Client) graphQL() string {
+	if strings.HasSuffix(c.base.Path, "/api/v3/") {
+		return "../graphql"
+	}
+	return "graphql"
+}
+
+// queryError is an error that GitHub puts beside the data.
+type queryError struct{ Type, Message string }
+
+func (e *queryError) Error() string { return "graphql: " + e.Message }
+
+// actorJS is an account as GraphQL shows it; nil: the account is gone.
+type actorJS struct {
+	Type  string `json:"__typename"`
+	Login string `json:"login"`
+	ID    int64  `json:"databaseId"`
+}
+
+// actor is the account as we know it from everywhere else: only in GraphQL a bot's login lacks its suffix.
+func (a *actorJS) actor() workflow.Actor {
+	switch {
+	case a == nil:
+		return workflow.Actor{}
+	case a.Type == "Bot":
+		return workflow.Actor{ID: a.ID, Login: strings.TrimSuffix(a.Login, "[bot]") + "[bot]", Bot: true}
+	}
+	return workflow.Actor{ID: a.ID, Login: a.Login}
+}

@@ -1,0 +1,370 @@
+package app_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cardea-iac/cardea/internal/localgithub"
+)
+
+// move is one way in which the ground moves under an apply.
+type move struct {
+	bare bool // GitHub requires neither reviews nor checks
+	do   func(g *ground)
+	undo func(g *ground)
+	// sees matches the call, among those with which the word is asked for, that must see
+	// the move when it is made just before it. "": none, the move must have been made before the word is asked for.
+	sees string
+	says string // what the refusal names, a regular expression
+	// harmless: the apply may go on, because the move itself is refused.
+	harmless bool
+	// answers is how many replies there are besides the apply's.
+	answers int
+}
+
+const (
+	facts  = "^facts$"
+	always = "^facts$|/collaborators/" // what is durable here is seen until the very end
+)
+
+// moves are all of them. What GitHub shows is seen by the facts that are read when
+// the runner stands ready; what is said to us, once it is durable.
+var moves = map[string]move{
+	"head": {
+		do: func(g *ground) { g.push("feature", "feature2") }, undo: func(g *ground) { g.push("feature", "feature"); g.status("success") },
+		sees: facts, says: "head|planned|newer",
+	},
+	"head, same plan": {
+		do: func(g *ground) { g.push("feature", "words") }, undo: func(g *ground) { g.push("feature", "feature"); g.status("success") },
+		sees: facts, says: "head|planned|newer",
+	},
+	"base": {
+		do: func(g *ground) { g.push("main", "module") }, undo: func(g *ground) { g.push("main", "main") },
+		sees: facts, says: "`main` has moved on|`main` moved in|is being planned|planned yet",
+	},
+	"base ref": {
+		do:   func(g *ground) { g.must(g.gh.SetBase(g.repo.FullName, g.key.Number, "ada", "other")) },
+		undo: func(g *ground) { g.must(g.gh.SetBase(g.repo.FullName, g.key.Number, "ada", "main")) },
+		sees: facts, says: "`other` is not a base branch|was changed to `other`|not planned yet",
+	},
+	"base's faulty file": {
+		do: func(g *ground) { g.push("main", "faulty") }, undo: func(g *ground) { g.push("main", "main") },
+		sees: facts, says: "`?.cardea.yml`? has a fault|`.cardea.yml` .* is faulty|`main` has moved on",
+	},
+	"base requires more": {
+		bare: true, do: func(g *ground) { g.push("main", "reviewed") }, undo: func(g *ground) { g.push("main", "main") },
+		sees: facts, says: "(?i)review|has moved on|planned",
+	},
+	"base's environment": {
+		bare: true, do: func(g *ground) { g.push("main", "label") }, undo: func(g *ground) { g.push("main", "main") },
+		sees: facts, says: "1 of 2 approvals|has moved on|planned",
+	},
+	"rule": {
+		do: func(g *ground) { g.rule(2) }, undo: func(g *ground) { g.rule(1) },
+		sees: facts, says: "1 of 2 approvals",
+	},
+	"approval": {
+		do: func(g *ground) { g.heard("rex", "cardea unapprove") }, undo: func(*ground) {},
+		sees: always, says: "0 of 1 approval|unapprove", answers: 1,
+	},
+	"actor": {
+		do: func(g *ground) { g.role("ada", "read") }, undo: func(g *ground) { g.role("ada", "write") },
+		sees: "facts|/collaborators/ada/", says: "may not apply",
+	},
+	"approver": {
+		do: func(g *ground) { g.role("rex", "read") }, undo: func(g *ground) { g.role("rex", "write") },
+		sees: "facts|/collaborators/rex/", says: "0 of 1 approval",
+	},
+	"draft": {
+		do:   func(g *ground) { g.must(g.gh.SetDraft(g.repo.FullName, g.key.Number, "ada", true)) },
+		undo: func(g *ground) { g.must(g.gh.SetDraft(g.repo.FullName, g.key.Number, "ada", false)) },
+		sees: facts, says: "draft",
+	},
+	"changes requested": {
+		do:   func(g *ground) { g.must(g.gh.Review(g.repo.FullName, g.key.Number, "ivy", "REQUEST_CHANGES", "no")) },
+		undo: func(g *ground) { g.must(g.gh.Review(g.repo.FullName, g.key.Number, "ivy", "APPROVE", "")) },
+		sees: facts, says: "requests changes",
+	},
+	"review dismissed": {
+		do:   (*ground).dismiss,
+		undo: func(g *ground) { g.must(g.gh.Review(g.repo.FullName, g.key.Number, "rex", "APPROVE", "")) },
+		sees: facts, says: "still requires a review",
+	},
+	"check red": {
+		do: func(g *ground) { g.status("failure") }, undo: func(g *ground) { g.status("success") },
+		sees: facts, says: "`lint` \\(failed\\)",
+	},
+	"check missing": {
+		do: func(g *ground) { g.require("lint", "tests") }, undo: func(g *ground) { g.require("lint") },
+		sees: facts, says: "`tests` \\(missing\\)",
+	},
+	"unlock": {
+		do: func(g *ground) { g.heard("root", "cardea unlock") }, undo: func(*ground) {},
+		harmless: true, answers: 1,
+	},
+	"state": {
+		do: func(g *ground) { g.addSerial(1) }, undo: func(*ground) {},
+		says: "The state of `p` was changed|Saved plan is stale",
+	},
+	"closed": {
+		do:   func(g *ground) { g.must(g.gh.SetPullState(g.repo.FullName, g.key.Number, "ada", "closed")) },
+		undo: func(g *ground) { g.must(g.gh.SetPullState(g.repo.FullName, g.key.Number, "ada", "open")) },
+		sees: facts, says: "closed",
+	},
+}
+
+func (g *ground) must(err error) {
+	if err != nil {
+		g.t.Errorf("%s: moving: %v", g.repo.FullName, err)
+	}
+}
+
+func (g *ground) role(login, role string) { g.must(g.gh.SetPermission(g.repo.FullName, login, role)) }
+
+func (g *ground) rule(count int) {
+	g.lane.mu.Lock()
+	defer g.lane.mu.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.rules.Approvals.Count = count
+}
+
+func (g *ground) addSerial(n uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.serial += n
+}
+
+func (g *ground) require(names ...string) {
+	var checks []localgithub.RequiredCheck
+	for _, n := range names {
+		checks = append(checks, localgithub.RequiredCheck{Context: n})
+	}
+	g.must(g.gh.RequireChecks(g.repo.FullName, "main", checks))
+}
+
+func (g *ground) dismiss() {
+	var reviews []struct{ ID int64 }
+	path := fmt.Sprintf("/pulls/%d/reviews", g.key.Number)
+	g.rest("root", http.MethodGet, path, nil, &reviews)
+	for _, r := range reviews {
+		g.rest("root", http.MethodPut, fmt.Sprintf("%s/%d/dismissals", path, r.ID), map[string]string{"message": "no"}, nil)
+	}
+}
+
+// moved is what was going on when the ground moved.
+type moved struct {
+	when string // "before" the runner asked for the word, while it "asks", "after"; "" = it never moved
+	call string
+}
+
+// shake lets the ground move at the n-th call of an apply and judges what came of it.
+func shake(g *ground, m move, n int) (moved, error) {
+	var at moved
+	var once sync.Once // whoever calls meanwhile waits for the move
+	g.watch(localgithub.FaultRule{From: n, Times: -1, Do: func() {
+		once.Do(func() {
+			g.mu.Lock()
+			at = moved{map[string]string{"": "before", "asks": "while it asks", "has it": "after"}[g.phase], g.calls[n-1]}
+			g.mu.Unlock()
+			m.do(g)
+		})
+	}})
+	answers := g.asked()
+	all, most := g.executions()
+	faults := g.never()
+	seen := at.when == "before" || at.when == "while it asks" && m.sees != "" && regexp.MustCompile(m.sees).MatchString(at.call)
+	switch {
+	case len(faults) > 0:
+		return at, errors.New(strings.Join(faults, "; "))
+	case most > 1 || all > 1:
+		return at, fmt.Errorf("carried out %d times", all)
+	case all == 1 && seen && !m.harmless:
+		return at, fmt.Errorf("carried out although the ground had moved")
+	case len(answers) != 1:
+		return at, fmt.Errorf("%d answers, want one: %q", len(answers), answers)
+	case all == 0 && m.says == "":
+		return at, fmt.Errorf("not carried out: %s", answers[0])
+	case all == 0 && !regexp.MustCompile(m.says).MatchString(answers[0]):
+		return at, fmt.Errorf("the answer does not name what is missing (%s): %s", m.says, answers[0])
+	}
+	return at, nil
+}
+
+// lanes work side by side: what an apply costs here is git's processes.
+var lanes = runtime.GOMAXPROCS(0)
+
+// calls are those of an apply on ground that stands.
+func calls(t *testing.T) []string {
+	g := newLane(t).ground(false)
+	g.watch(localgithub.FaultRule{From: 1 << 30})
+	answers := g.asked()
+	if all, _ := g.executions(); all != 1 || len(answers) != 1 {
+		t.Fatalf("an apply on ground that stands was carried out %d times: %q", all, answers)
+	}
+	return g.seen()
+}
+
+// TestGroundMoves moves the ground at every single GitHub call of an apply, git's
+// included, in every way that matters. No apply starts that should not, none runs
+// twice, and the answer names what is missing.
+func TestGroundMoves(t *testing.T) {
+	t.Parallel()
+	undisturbed := calls(t)
+	t.Logf("an apply makes %d calls: %s", len(undisturbed), strings.Join(undisturbed, ", "))
+	if len(undisturbed) < 8 {
+		t.Fatal("these are too few calls to be an apply")
+	}
+	type shaking struct {
+		name string
+		n    int
+	}
+	work := make(chan shaking)
+	go func() {
+		defer close(work)
+		for name := range moves {
+			for n := range undisturbed {
+				work <- shaking{name, n + 1}
+			}
+		}
+	}()
+	tallies := make(chan map[string]int, lanes)
+	t.Run("lanes", func(t *testing.T) {
+		for range lanes {
+			t.Run("lane", func(t *testing.T) {
+				t.Parallel()
+				l, tally := newLane(t), map[string]int{}
+				for s := range work {
+					m := moves[s.name]
+					g := l.ground(m.bare)
+					at, err := shake(g, m, s.n)
+					if err != nil {
+						t.Errorf("%s moves at call %d, %s, %s the word is asked for: %v", s.name, s.n, at.call, at.when, err)
+					}
+					all, _ := g.executions()
+					tally[fmt.Sprintf("%s, %s: %d applied", s.name, at.when, all)]++
+				}
+				tallies <- tally
+			})
+		}
+	})
+	close(tallies)
+	total := map[string]int{}
+	for tally := range tallies {
+		for k, n := range tally {
+			total[k] += n
+		}
+	}
+	var lines []string
+	for k, n := range total {
+		lines = append(lines, fmt.Sprintf("%s: %d", k, n))
+	}
+	slices.Sort(lines)
+	if testing.Verbose() {
+		t.Log(strings.Join(lines, "\n"))
+	}
+	for name, m := range moves {
+		if !m.harmless && total[name+", before: 0 applied"] == 0 {
+			t.Errorf("%s never kept an apply from starting: the test does not see it", name)
+		}
+	}
+}
+
+// TestGroundMovesBack: with the move undone and plan and approval renewed, the apply works.
+func TestGroundMovesBack(t *testing.T) {
+	t.Parallel()
+	l := newLane(t)
+	for name, m := range moves {
+		if m.harmless {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			g := l.ground(m.bare)
+			if _, err := shake(g, m, 1); err != nil {
+				t.Fatal(err)
+			}
+			if all, _ := g.executions(); all != 0 {
+				t.Fatalf("carried out %d times on ground that moved", all)
+			}
+			g.gh.Faults.Clear()
+			m.undo(g)
+			g.quiet()
+			g.say("ada", "cardea plan")
+			g.quiet()
+			g.approve()
+			answers := g.asked()
+			if all, most := g.executions(); all != 1 || most != 1 {
+				t.Errorf("carried out %d times, want once: %q", all, answers)
+			}
+		})
+	}
+}
+
+// TestFaultsOfAnApply breaks every single call of an apply in GitHub's ways: it is
+// never carried out twice nor without a durable authorisation, and ends with one visible answer.
+func TestFaultsOfAnApply(t *testing.T) {
+	t.Parallel()
+	undisturbed := calls(t)
+	kinds := map[string]localgithub.FaultRule{
+		"500":                   {Status: 500},
+		"no answer":             {Drop: true},
+		"lost after its effect": {Drop: true, AfterEffect: true},
+		"secondary limit":       {Limit: localgithub.LimitSecondary403, Retry: time.Second},
+		"404":                   {Status: 404},
+	}
+	for name, rule := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLane(t)
+			var table []string
+			for n := range undisturbed {
+				g := l.ground(false)
+				rule.From = n + 1
+				fault := g.watch(rule)
+				answers := g.asked()
+				call := "none"
+				if seen := g.seen(); n < len(seen) {
+					call = seen[n]
+				}
+				all, most := g.executions()
+				faults := g.never()
+				table = append(table, fmt.Sprintf("%s: %d wrong, %d applied", call, fault.Hits(), all))
+				if most > 1 || all > 1 || len(answers) != 1 || len(faults) > 0 {
+					t.Errorf("at call %d, %s (%d went wrong): carried out %d times, faults %q, answers %q", n+1, call, fault.Hits(), all, faults, answers)
+				}
+				if want := "applied"; all == 1 && !strings.Contains(strings.ToLower(strings.Join(answers, "")), want) {
+					t.Errorf("at call %d, %s: applied, but the answer is %q", n+1, call, answers)
+				}
+				if got := g.replies(); got != 1 {
+					t.Errorf("at call %d, %s: %d replies on GitHub, want one", n+1, call, got)
+				}
+			}
+			if testing.Verbose() {
+				t.Log(strings.Join(table, "\n"))
+			}
+		})
+	}
+}
+
+// replies is how many of our replies follow the last command on GitHub.
+func (g *ground) replies() (n int) {
+	list, err := g.gh.Comments(g.repo.FullName, g.key.Number)
+	g.must(err)
+	for _, c := range list {
+		switch {
+		case strings.HasPrefix(c.Body, "cardea apply"):
+			n = 0
+		case c.Author == "cardea[bot]" && strings.HasPrefix(c.Body, reply):
+			n++
+		}
+	}
+	return n
+}

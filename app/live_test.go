@@ -1,0 +1,86 @@
+package app_test
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cardea-iac/cardea/internal/localgithub"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Thirty projects that become ready together cost one look; another person's
+// apply, an error and time cost another; further approvers cost their roles alone.
+func TestLiveShared(t *testing.T) {
+	w := newWorld(t, 1)
+	number, _ := w.open("feature", 0)
+	w.waitRuns(1)
+	w.work(1)
+	w.quiet()
+	pull := workflow.Pull{Repo: w.repo(), Number: number}
+	ids := map[string]workflow.Actor{}
+	for _, login := range []string{"ada", "rob", "joe"} {
+		u, err := w.gh.CreateUser(login)
+		ok(t, err)
+		ids[login] = workflow.Actor{ID: u.ID, Login: u.Login}
+	}
+	calls := func() int {
+		return w.gh.Count(func(x localgithub.Exchange) bool {
+			return x.ActorKind != "user" && (strings.Contains(x.Path, "graphql") || strings.HasSuffix(x.Path, "/permission"))
+		})
+	}
+	costs := func(what string, want int, do func()) {
+		t.Helper()
+		before := calls()
+		do()
+		if got := calls() - before; got != want {
+			t.Errorf("%s: %d calls, want %d", what, got, want)
+		}
+	}
+	live := func(actor string, approvers ...string) workflow.LiveFacts {
+		t.Helper()
+		var by []workflow.Actor
+		for _, a := range approvers {
+			by = append(by, ids[a])
+		}
+		facts, err := w.app.Live(t.Context(), pull, ids[actor], by)
+		ok(t, err)
+		return facts
+	}
+	costs("thirty at once", 3, func() {
+		var wg sync.WaitGroup
+		for range 30 {
+			wg.Go(func() {
+				if f := live("ada", "rob"); len(f.Errors) > 0 || f.Roles[ids["rob"].ID] != workflow.RoleMaintain || f.Pull.Number != number {
+					t.Errorf("got %+v", f)
+				}
+			})
+		}
+		wg.Wait()
+	})
+	costs("one more approver", 1, func() {
+		if f := live("ada", "rob", "joe"); f.Roles[ids["joe"].ID] != workflow.RoleRead || f.Roles[ids["rob"].ID] != workflow.RoleMaintain {
+			t.Errorf("got %+v", f)
+		}
+	})
+	costs("nobody new", 0, func() { live("ada", "joe") })
+	costs("another person", 2, func() { live("rob") })
+	w.mu.Lock()
+	w.ahead += 8 * time.Second
+	w.mu.Unlock()
+	costs("later", 2, func() { live("ada") })
+
+	w.mu.Lock()
+	w.ahead += 8 * time.Second
+	w.mu.Unlock()
+	fault := w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile(`/permission$`), Status: 502, Times: -1})
+	if f := live("ada"); len(f.Errors) != 1 {
+		t.Errorf("a role that could not be read: %+v", f)
+	}
+	w.gh.Faults.Clear()
+	if f := live("ada"); fault.Hits() == 0 || len(f.Errors) != 0 {
+		t.Errorf("an error was shared: %+v", f)
+	}
+}

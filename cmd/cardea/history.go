@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/cardea-iac/cardea/app/page"
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/bolt"
+)
+
+// historyCmd exports the history: who asked for, approved, locked, applied or was
+// refused what, when, with which result.
+type historyCmd struct {
+	JSON   bool   `required:"" help:"As JSON lines, oldest first; the only form there is."`
+	Config string `placeholder:"FILE" help:"The configuration; default: cardea.yml where there is one, and the CARDEA_ variables."`
+	Repo   string `placeholder:"OWNER/NAME" help:"Only this repository; default: all, one after another."`
+}
+
+// Run reads the database while no server uses it; a running server serves the
+// same lines itself.
+func (k historyCmd) Run(c *console, ctx bind) error {
+	file := k.Config
+	if _, err := os.Stat("cardea.yml"); file == "" && err == nil {
+		file = "cardea.yml"
+	}
+	cfg, faults := LoadConfig(file, os.Environ())
+	if len(faults) > 0 {
+		printDiagnostics(c.err, faults)
+		return fmt.Errorf("the configuration has %s", counted(len(faults), "fault"))
+	}
+	return exportHistory(ctx, cfg, k.Repo, c.out)
+}
+
+func exportHistory(ctx context.Context, cfg Config, repo string, out io.Writer) (err error) {
+	store, err := bolt.OpenReadOnly(cfg.DataDir)
+	if errors.Is(err, bolt.ErrInUse) {
+		return fmt.Errorf("%w: ask that server, it serves the same at %s", err, historyURL(cfg, repo))
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	service := workflow.NewService(workflow.ServiceConfig{Store: store})
+	var repos []workflow.RepoRecord
+	if repo != "" {
+		one, err := service.RepoByName(ctx, repo)
+		if errors.Is(err, workflow.ErrNotFound) {
+			return fmt.Errorf("nothing is known of a repository %q", repo)
+		}
+		if err != nil {
+			return err
+		}
+		repos = append(repos, one)
+	} else if repos, err = service.Repos(ctx); err != nil {
+		return err
+	}
+	for _, r := range repos {
+		if err := page.WriteHistory(ctx, out, service, r.Repo); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// historyURL is where a running server serves the history of a repository.
+func historyURL(cfg Config, repo string) string {
+	base := cfg.PublicURL
+	if base == "" {
+		base = "http://" + cfg.Listen
+		if strings.HasPrefix(cfg.Listen, ":") {
+			base = "http://localhost" + cfg.Listen
+		}
+	}
+	if repo == "" {
+		return base + "/OWNER/NAME/history.jsonl"
+	}
+	return base + "/" + repo + "/history.jsonl"
+}

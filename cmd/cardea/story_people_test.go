@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cardea-iac/cardea/internal/localgithub"
+)
+
+// What people and GitHub do in the stories.
+
+func (s *story) person(login string) (*person, error) {
+	switch login {
+	case "ada":
+		return s.author, nil
+	case "rex":
+		return s.reviewer, nil
+	case "olga":
+		return s.outsider, nil
+	}
+	for _, p := range s.others {
+		if p.login == login {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("nobody is called %q", login)
+}
+
+// push WHO BRANCH DIR [MESSAGE]: commits what DIR holds over the branch. "$STATE" in
+// files is the directory of states; a file with the one line "DELETE" is
+// deleted; "LINK target" makes a symlink.
+func (s *story) cmdPush(ts *testscript.TestScript, args []string) error {
+	who, err := s.person(args[0])
+	if err != nil {
+		return err
+	}
+	files := map[string]string{}
+	root := ts.MkAbs(args[2])
+	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, file)
+		if err != nil {
+			return err
+		}
+		text := strings.NewReplacer("$STATESERVER", ts.Getenv("STATESERVER"), "$STATE", ts.Getenv("STATE")).Replace(string(data))
+		text = strings.NewReplacer(`\u001b`, "\x1b", `\u0007`, "\a", `\u202e`, "\u202e").Replace(text)
+		if strings.TrimSpace(text) == "DELETE" {
+			text = ""
+		}
+		if target, ok := strings.CutPrefix(strings.TrimSpace(text), "LINK "); ok {
+			return who.link(rel, target)
+		}
+		files[rel] = text
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	message := "Change " + args[1]
+	if len(args) > 3 {
+		message = args[3]
+	}
+	sha, err := who.push(context.Background(), args[1], message, files)
+	ts.Setenv("SHA", sha)
+	return err
+}
+
+// link makes a symlink in the person's clone, for the next push on the branch that is checked out.
+func (p *person) link(name, target string) error {
+	file := filepath.Join(p.clone, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	_ = os.Remove(file)
+	return os.Symlink(target, file)
+}
+
+// applied DIR...: what somebody applied by hand, in ada's clone of what was pushed last.
+func (s *story) cmdApplied(_ *testscript.TestScript, args []string) error {
+	for _, dir := range args {
+		if err := s.apply(context.Background(), "terraform", filepath.Join(s.author.clone, dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open WHO BRANCH TITLE: opens a pull and sets $PULL.
+func (s *story) cmdOpen(ts *testscript.TestScript, args []string) error {
+	who, err := s.person(args[0])
+	if err != nil {
+		return err
+	}
+	s.pull, err = who.openPull(context.Background(), args[1], args[2], "")
+	ts.Setenv("PULL", strconv.Itoa(s.pull))
+	return err
+}
+
+// comment WHO TEXT [PULL]: "\n" in TEXT is a new line.
+func (s *story) cmdComment(_ *testscript.TestScript, args []string) error {
+	who, err := s.person(args[0])
+	if err != nil {
+		return err
+	}
+	pull := s.pull
+	if len(args) > 2 {
+		if pull, err = strconv.Atoi(args[2]); err != nil {
+			return err
+		}
+	}
+	return who.comment(context.Background(), pull, strings.ReplaceAll(args[1], `\n`, "\n"))
+}
+
+// gh WORD ...: what only GitHub itself or an admin can do.
+func (s *story) cmdGH(ts *testscript.TestScript, args []string) error {
+	if known, err := s.ghApply(ts, args); known {
+		return err
+	}
+	switch args[0] {
+	case "role": // gh role WHO ROLE
+		return s.gh.SetPermission(s.repo, args[1], args[2])
+	case "draft": // gh draft WHO true|false
+		return s.gh.SetDraft(s.repo, s.pull, args[1], args[2] == "true")
+	case "state": // gh state WHO closed|open
+		return s.gh.SetPullState(s.repo, s.pull, args[1], args[2])
+	case "base": // gh base WHO BRANCH
+		return s.gh.SetBase(s.repo, s.pull, args[1], args[2])
+	case "require": // gh require CHECK...: required checks of main, ours from the App, others from anybody
+		var checks []localgithub.RequiredCheck
+		for _, name := range args[1:] {
+			check := localgithub.RequiredCheck{Context: name}
+			if strings.HasPrefix(name, "cardea/") {
+				check.AppID = s.app.ID
+			}
+			checks = append(checks, check)
+		}
+		return s.gh.RequireChecks(s.repo, "main", checks)
+	case "merge": // gh merge WHO
+		_, err := s.gh.Merge(s.repo, s.pull, args[1], "")
+		return err
+	case "hold":
+		s.gh.HoldDeliveries()
+	case "release":
+		s.gh.ReleaseDeliveries(len(args) > 1 && args[1] == "backwards")
+	case "lose":
+		s.gh.LoseDeliveries()
+	case "duplicate":
+		s.gh.SetDelivery(localgithub.DeliveryOptions{Duplicate: true})
+	case "press", "rerun": // gh press WHO CHECK IDENTIFIER
+		return s.press(args)
+	case "fork": // gh fork WHO: their pushes go to the fork from now on
+		who, err := s.person(args[1])
+		if err != nil {
+			return err
+		}
+		fork, err := s.gh.Fork(s.repo, args[1])
+		who.fork = fork.FullName
+		return err
+	default:
+		return fmt.Errorf("unknown: gh %s", args[0])
+	}
+	return nil
+}
+
+func (s *story) press(args []string) error {
+	if args[0] == "press" {
+		run, err := s.withButton(args[2], args[3])
+		if err != nil {
+			return err
+		}
+		return s.gh.PressButton(args[1], run.ID, args[3])
+	}
+	run, err := s.checkRun(args[2])
+	if err != nil {
+		return err
+	}
+	return s.gh.Rerequest(args[1], run.ID)
+}

@@ -1,0 +1,139 @@
+package templates_test
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+var (
+	bob   = workflow.Actor{ID: 4, Login: "bob"}
+	carol = workflow.Actor{ID: 5, Login: "carol"}
+	dave  = workflow.Actor{ID: 6, Login: "dave"}
+)
+
+func need(n workflow.Requirement, short, sentence, mend string) workflow.Missing {
+	return workflow.Missing{Need: n, Short: short, Sentence: sentence, Mend: mend}
+}
+
+var (
+	oneApproval = need(workflow.NeedApproved, "1 approval", "0 of 1 approvals of `3f9a12c4b0de`", "Anyone with the role `write` may comment `cardea approve`, but not ada, who wrote the change")
+	twoMore     = need(workflow.NeedApproved, "1 more approval", "1 of 2 approvals of `3f9a12c4b0df`: bob", "sre and carol may approve")
+	lintFails   = need(workflow.NeedMergeable, "checks: lint", "The required check `lint` failed", "Mend it and push, or re-run it")
+	elsewhere   = need(workflow.NeedLock, "lock of #9", "#9 holds the project since 2026-11-21 09:00 UTC: an apply by carol started", "It is free when #9 is merged or closed")
+	moved       = "`main` moved in `modules/vpc`, which it calls"
+)
+
+// waiting is a pull whose plans lack different things.
+func waiting() workflow.PullView {
+	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("prod/app", "prod", newDatabase), planned("dev/network", "dev", newSubnet, newOutput),
+		planned("dev/app", "dev", newSubnet), planned("dev/dns", "dev"))
+	p := v.Projects
+	p[0].WaitsFor = []workflow.Missing{twoMore, lintFails}
+	p[0].Approvals = []workflow.Approval{{Fingerprint: v.Plans["run000"].Fingerprint, User: bob, At: noon.Add(time.Minute)},
+		{Fingerprint: strings.Repeat("77aa", 16), User: carol, At: noon.Add(-time.Hour), Void: "The plan of `abc1234` is another one: `aws_s3_bucket.logs` is destroyed"}}
+	p[1].WaitsFor = []workflow.Missing{elsewhere, oneApproval}
+	p[2].Outdated = moved
+	v.Locked = map[string]workflow.Lock{"prod/app": {Project: "prod/app", Pull: workflow.PullKey{Number: 9}, User: carol, Since: noon.Add(-3 * time.Hour), Why: workflow.LockApply}}
+	return v
+}
+
+// approvable is a pull with these plans, each of which waits for one approval.
+func approvable(projects ...project) workflow.PullView {
+	v := view(projects...)
+	for i := range v.Projects {
+		v.Projects[i].WaitsFor = []workflow.Missing{oneApproval}
+	}
+	return v
+}
+
+// apply gives a project an apply of its plan in this state.
+func apply(v workflow.PullView, i int, state workflow.RunState, o workflow.Outcome) *workflow.Run {
+	p := &v.Projects[i]
+	plan := v.Plans[p.Run.ID]
+	p.Apply = &workflow.Run{ID: "apply" + p.Run.ID, Kind: workflow.RunApply, State: state, Outcome: o, Project: p.Project, Head: v.Pull.Head.SHA, Actor: dave, Counts: plan.Counts,
+		Queued: noon, Started: noon.Add(time.Second), Apply: &workflow.ApplyOrder{PlanRun: p.Run.ID, Fingerprint: plan.Fingerprint, Spent: true,
+			Authorised: &workflow.Authorisation{At: noon.Add(2 * time.Second), Actor: dave}}}
+	p.Run.Head, p.Held = v.Pull.Head.SHA, true
+	p.Approvals = []workflow.Approval{{Fingerprint: plan.Fingerprint, User: bob, At: noon}}
+	v.Locked[p.Project.Name] = workflow.Lock{Project: p.Project.Name, Pull: v.Pull.Key(), User: dave, Since: noon.Add(time.Second), Why: workflow.LockApply}
+	return p.Apply
+}
+
+func applying() workflow.PullView {
+	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("prod/app", "prod", newDatabase), planned("dev/network", "dev", newSubnet))
+	apply(v, 0, workflow.RunRunning, "")
+	queued := apply(v, 1, workflow.RunQueued, "")
+	queued.Apply.Authorised, queued.Apply.Spent, queued.Waiting = nil, false, "the apply of `prod/network`, which has the same state"
+	apply(v, 2, workflow.RunFinished, workflow.OutcomeSucceeded)
+	return v
+}
+
+func applied() workflow.PullView {
+	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("dev/network", "dev", newSubnet), planned("dev/dns", "dev"))
+	apply(v, 0, workflow.RunFinished, workflow.OutcomeSucceeded)
+	apply(v, 1, workflow.RunFinished, workflow.OutcomeSucceeded)
+	return v
+}
+
+// partly is a failed apply with its new plan.
+func partly(next workflow.RunState) workflow.PullView {
+	v := view(planned("prod/network", "prod", newSubnet), planned("dev/network", "dev", newSubnet))
+	a := apply(v, 0, workflow.RunFinished, workflow.OutcomeFailed)
+	a.Apply.PlanRun, a.Apply.Done, a.Apply.Total, a.Reason = "old", 2, 3, "terraform apply exited 1"
+	a.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "creating EC2 Subnet: InvalidSubnet.Range", Detail: "The CIDR '10.0.48.0/20' is invalid.", Address: "aws_subnet.private[\"eu-west-1c\"]"}}
+	v.Projects[0].Approvals = nil
+	v.Projects[0].WaitsFor = []workflow.Missing{oneApproval}
+	if next != workflow.RunFinished {
+		v.Projects[0].Run.State, v.Projects[0].Run.Outcome = next, ""
+		delete(v.Plans, v.Projects[0].Run.ID)
+	}
+	return v
+}
+
+func lost() workflow.PullView {
+	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("dev/network", "dev", newSubnet))
+	apply(v, 0, workflow.RunFinished, workflow.OutcomeUnknown).Reason = "its runner was killed"
+	return v
+}
+
+func kept() workflow.PullView {
+	v := view(planned("prod/network", "prod", newSubnet, goneBucket))
+	a := apply(v, 0, workflow.RunFinished, workflow.OutcomeFailed)
+	a.Apply.ErroredState, a.Apply.Done, a.Apply.Total, a.Reason = "01j8xk.errored.tfstate.age", 1, 2, "terraform apply exited 1"
+	a.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "Failed to save state", Detail: "Error saving state: failed to upload state: 503 Service Unavailable"}}
+	return v
+}
+
+// applyCases are the views of pulls that somebody approves and applies.
+func applyCases() map[string]workflow.PullView {
+	many := approvable(projectsOf(8)...)
+	closed := applied()
+	closed.Pull.State = workflow.PullClosed
+	verifying := applied()
+	verifying.Projects[0].Verify = &workflow.Run{ID: "verify", Kind: workflow.RunVerify, State: workflow.RunRunning}
+	left := applied()
+	p := &left.Projects[0]
+	p.Apply.Apply.PlanRun = "old"
+	p.Verify, p.Approvals, p.WaitsFor = p.Run, nil, []workflow.Missing{oneApproval}
+	hostileApply := view(hostile())
+	evil := workflow.Actor{ID: 9, Login: "x`|@acme<b>"}
+	a := apply(hostileApply, 0, workflow.RunFinished, workflow.OutcomeUnknown)
+	a.Reason, a.Actor = "</details> ``` @acme/sre #1", evil
+	hostileApply.Locked["a|b`c/<b>@acme</b>"] = workflow.Lock{Pull: workflow.PullKey{Number: 9}, User: evil, Why: "</b>", Since: noon}
+	pushed := lost()
+	pushed.Past, pushed.Projects, pushed.Known = pushed.Projects[:1], nil, false
+	return map[string]workflow.PullView{"unknown_pushed": pushed, "waiting": waiting(), "one_approval": approvable(planned("prod/network", "prod", newSubnet)), "many_approvals": many,
+		"applying": applying(), "applied": applied(), "verifying": verifying, "left": left, "apply_failed": partly(workflow.RunFinished),
+		"apply_failed_planning": partly(workflow.RunQueued), "outcome_unknown": lost(), "errored_state": kept(), "closed": closed, "hostile_apply": hostileApply}
+}
+
+func projectsOf(n int) []project {
+	var out []project
+	for i := range n {
+		out = append(out, planned(fmt.Sprintf("service%d/prod", i), "prod", newDatabase))
+	}
+	return out
+}

@@ -1,0 +1,177 @@
+package templates
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// items are the projects of a reply. Those of which the same is said share a line.
+func (w replyWriter) items() string {
+	if len(w.reply.Items) == 0 {
+		return ""
+	}
+	if w.reply.Kind == workflow.ReplyRefused {
+		return w.refusals()
+	}
+	type line struct {
+		text  string
+		names []string
+	}
+	var lines []line
+	at := map[string]int{}
+	for _, it := range w.reply.Items {
+		text := w.item(it)
+		i, ok := at[text]
+		if !ok {
+			i = len(lines)
+			at[text] = i
+			lines = append(lines, line{text: text})
+		}
+		lines[i].names = append(lines[i].names, w.named(it))
+	}
+	var b strings.Builder
+	b.WriteByte('\n')
+	for i, l := range lines {
+		s := "- " + someOf(l.names, 20, "")
+		if l.text != "" {
+			s += ": " + l.text
+		}
+		if b.Len()+len(s) > MaxComment/3 {
+			b.WriteString("- … " + w.more(len(lines)-i, "more", "more") + "\n")
+			break
+		}
+		b.WriteString(s + "\n")
+	}
+	return b.String()
+}
+
+// named is a project of a reply, with the plan that it is about.
+func (w replyWriter) named(it workflow.ReplyItem) string {
+	name := Code(cutRunes(it.Project, 120))
+	if f := shortFingerprint(it.Fingerprint); f != "" {
+		name += " " + Code(f)
+	}
+	return name
+}
+
+// item is what is said of one project: how it ended, why, where its log is.
+func (w replyWriter) item(it workflow.ReplyItem) string {
+	verb := pastOf[w.reply.Kind]
+	text, end := it.Text, ""
+	switch r := it.Run; {
+	case verb != "" && !it.Done:
+		end = "**not " + verb + "**"
+	case verb != "" && text == "":
+		end = verb
+	case r != nil && w.reply.Kind != workflow.ReplyClosed:
+		end = runEnd(*r)
+		if text == r.Reason { // which is said already, or better by what terraform said
+			text = ""
+		}
+	}
+	if text != "" {
+		text = Prose(cutRunes(text, 1000))
+	}
+	for _, m := range it.Missing {
+		text = strings.TrimSpace(text + " " + Prose(cutRunes(sentence(m.Sentence), 400)))
+	}
+	if end != "" && text != "" {
+		end += ": "
+	}
+	end += text
+	if it.Run == nil || w.links.Run(it.Run.ID) == "" {
+		return end
+	}
+	link := "[its log](" + w.links.Run(it.Run.ID) + ")"
+	switch {
+	case end == "":
+		return link
+	case strings.HasSuffix(end, "."):
+		return strings.TrimSuffix(end, ".") + " (" + link + ")."
+	}
+	return end + ", " + link
+}
+
+// runEnd is how an apply ended: "3 added, 1 destroyed, in 4 s", "**failed**, 2 of 3 changes were applied".
+func runEnd(r workflow.Run) string {
+	took := ""
+	if t := Took(r); t != "" {
+		took = ", in " + t
+	}
+	switch a := r.Apply; {
+	case r.Kind != workflow.RunApply:
+		return ""
+	case a != nil && a.ErroredState != "":
+		return "**its state could not be stored**" + part(a)
+	case r.Outcome == workflow.OutcomeSucceeded:
+		return first(countsDone(r.Counts), "applied") + took
+	case r.Outcome == workflow.OutcomeUnknown:
+		return "**outcome unknown**"
+	case r.Outcome == workflow.OutcomeRefused:
+		return "**not started**" + reason(r)
+	}
+	return "**" + first(strings.ReplaceAll(string(r.Outcome), "_", " "), "failed") + "**" + part(r.Apply) + reason(r) + took
+}
+
+func part(a *workflow.ApplyOrder) string {
+	if s := partSentence(a); s != "" {
+		return ", " + strings.TrimSuffix(s, ".")
+	}
+	return ""
+}
+
+// reason is the first thing that a failed run says.
+func reason(r workflow.Run) string {
+	if len(r.Diagnostics) == 0 && r.Reason == "" {
+		return ""
+	}
+	return ": " + Prose(cutRunes(strings.TrimSuffix(failureSummary(r), "."), 300))
+}
+
+// refusals name for each project all that is missing, with who can mend it.
+// Projects that lack the same share the list.
+func (w replyWriter) refusals() string {
+	type refusal struct {
+		body  string
+		names []string
+	}
+	var all []refusal
+	at := map[string]int{}
+	for _, it := range w.reply.Items {
+		body := missingLines(it)
+		i, ok := at[body]
+		if !ok {
+			i = len(all)
+			at[body] = i
+			all = append(all, refusal{body: body})
+		}
+		all[i].names = append(all[i].names, w.named(it))
+	}
+	var b strings.Builder
+	for i, r := range all {
+		s := fmt.Sprintf("\n%s\n\n%s", someOf(r.names, 20, ""), r.body)
+		if b.Len()+len(s) > MaxComment/2 {
+			b.WriteString("\n… " + w.more(len(all)-i, "more", "more") + "\n")
+			break
+		}
+		b.WriteString(s)
+	}
+	return b.String()
+}
+
+func missingLines(it workflow.ReplyItem) string {
+	var b strings.Builder
+	if it.Text != "" {
+		b.WriteString("- " + Prose(cutRunes(sentence(it.Text), 600)) + "\n")
+	}
+	for _, m := range it.Missing {
+		b.WriteString("- " + Prose(cutRunes(sentence(m.Sentence), 600)))
+		if m.Mend != "" {
+			b.WriteString(" " + Prose(cutRunes(sentence(m.Mend), 600)))
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}

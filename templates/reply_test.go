@@ -1,0 +1,116 @@
+package templates_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// item is one project of a reply.
+func item(project string, done bool, text string) workflow.ReplyItem {
+	return workflow.ReplyItem{Project: project, Done: done, Text: text}
+}
+
+// replyCases are the replies about approve, apply and lock, each with the pull as it then is.
+func replyCases() map[string]struct {
+	reply workflow.Reply
+	view  workflow.PullView
+} {
+	type replyCase = struct {
+		reply workflow.Reply
+		view  workflow.PullView
+	}
+	end := func(v workflow.PullView, i int) workflow.ReplyItem {
+		run := *v.Projects[i].Apply
+		run.Finished = run.Started.Add(4 * time.Second)
+		return workflow.ReplyItem{Project: run.Project.Name, Run: &run, Text: run.Reason, Done: run.Outcome == workflow.OutcomeSucceeded}
+	}
+	shown := func(it workflow.ReplyItem, v workflow.PullView, run string) workflow.ReplyItem {
+		it.Fingerprint = v.Plans[run].Fingerprint
+		return it
+	}
+	closed := func(v workflow.PullView, i int) workflow.ReplyItem {
+		return workflow.ReplyItem{Project: v.Projects[i].Project.Name, Done: true, Run: v.Projects[i].Apply, Text: "Applied from #12 at abc1234, never merged."}
+	}
+	refusedAtEnd := workflow.ReplyItem{Project: "dev/network", Missing: []workflow.Missing{elsewhere},
+		Run: &workflow.Run{ID: "apply9", Kind: workflow.RunApply, State: workflow.RunFinished, Outcome: workflow.OutcomeRefused, Apply: &workflow.ApplyOrder{}}}
+	w, done, part, gone, state := waiting(), applied(), partly(workflow.RunFinished), lost(), kept()
+	refused := workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{
+		{Project: "prod/network", Fingerprint: w.Plans["run000"].Fingerprint, Missing: w.Projects[0].WaitsFor},
+		{Project: "prod/app", Missing: w.Projects[1].WaitsFor}, {Project: "dev/network", Text: moved, Missing: nil}}}
+	return map[string]replyCase{
+		"refused_gate": {refused, w},
+		"approved": {workflow.Reply{Kind: workflow.ReplyApproved, Items: []workflow.ReplyItem{shown(item("prod/network", true, ""), w, "run000"), shown(item("dev/network", true, ""), w, "run002"),
+			item("prod/app", false, "When you wrote, the comment showed the plan `77aa77aa77aa` of `prod/app`; now it is `3f9a12c4b0df`. Look at it, then `cardea approve -p prod/app@3f9a12c4b0df`.")}}, w},
+		"approved_nothing": {workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{item("prod/network", false, "The approval of `dave` does not count: it is the author's own.")}}, w},
+		"unapproved":       {workflow.Reply{Kind: workflow.ReplyUnapproved, Items: []workflow.ReplyItem{item("prod/network", true, "")}}, w},
+		"applied":          {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), end(done, 1)}}, done},
+		"apply_failed":     {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{end(part, 0)}}, part},
+		"state_kept":       {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{end(state, 0)}}, state},
+		"apply_unknown":    {workflow.Reply{Kind: workflow.ReplyApplyUnknown, Items: []workflow.ReplyItem{end(gone, 0)}}, gone},
+		"locked": {workflow.Reply{Kind: workflow.ReplyLocked, Items: []workflow.ReplyItem{item("prod/network", true, ""), item("dev/network", true, ""),
+			item("prod/app", false, "#9 holds it since 2026-11-21 09:04 UTC: an apply by `carol` started")}}, w},
+		"unlocked":    {workflow.Reply{Kind: workflow.ReplyUnlocked, Items: []workflow.ReplyItem{item("prod/network", false, "its apply runs")}}, applying()},
+		"cancelled":   {workflow.Reply{Kind: workflow.ReplyCancelled, Items: []workflow.ReplyItem{item("prod/app", true, "dropped"), item("prod/network", true, "interrupted: it ends what it has begun")}}, applying()},
+		"resolved":    {workflow.Reply{Kind: workflow.ReplyResolved, Items: []workflow.ReplyItem{item("prod/network", true, "it counts as failed; a fresh plan follows")}}, gone},
+		"closed":      {workflow.Reply{Kind: workflow.ReplyClosed, Items: []workflow.ReplyItem{closed(done, 0), closed(done, 1)}}, done},
+		"ended_mixed": {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), refusedAtEnd}}, done},
+		"freed":       {workflow.Reply{Kind: workflow.ReplyFreed, Items: []workflow.ReplyItem{item("prod/app", true, "#9 was merged; its plan is made anew")}}, w},
+		"merge":       {workflow.Reply{Kind: workflow.ReplyMerge, Text: []string{"GitHub refused to merge this: \"Required status check \"lint\" is expected.\" Somebody can merge it by the button when that is mended."}}, done},
+	}
+}
+
+func TestApplyReplyGolden(t *testing.T) {
+	for name, c := range replyCases() {
+		t.Run(name, func(t *testing.T) {
+			c.reply.Key, c.reply.To = "0123abc", dave
+			golden(t, "reply/"+name+".md", templates.Reply(c.reply, c.view, links))
+		})
+	}
+	t.Run("status_waiting", func(t *testing.T) {
+		golden(t, "reply/status_waiting.md", templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyStatus, To: dave}, waiting(), links))
+	})
+	t.Run("help_reader", func(t *testing.T) {
+		may := []workflow.Verb{workflow.VerbStatus, workflow.VerbHelp}
+		golden(t, "reply/help_reader.md", templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyHelp, May: may, Text: []string{"The other commands take the role `write`; you have `read`."}}, waiting(), links))
+	})
+}
+
+// TestReplyMentions: only a person whose apply ended is mentioned, and nobody else's name in a text is one.
+func TestReplyMentions(t *testing.T) {
+	for _, c := range []struct {
+		kind string
+		to   workflow.Actor
+		want bool
+	}{
+		{workflow.ReplyApplied, dave, true}, {workflow.ReplyApplyFailed, dave, true}, {workflow.ReplyApplyUnknown, dave, true},
+		{workflow.ReplyRefused, dave, false}, {workflow.ReplyApproved, dave, false},
+		{workflow.ReplyApplied, workflow.Actor{Login: "deploy[bot]", Bot: true}, false}, {workflow.ReplyApplied, workflow.Actor{Login: "acme/sre @x"}, false},
+	} {
+		text := templates.Reply(workflow.Reply{Key: "k", Kind: c.kind, To: c.to, Items: []workflow.ReplyItem{{Project: "a", Text: "@acme/sre said so, see #1"}}}, view(), links)
+		for strings.Contains(text, "@<!-- -->") { // broken, on purpose
+			text = strings.Replace(text, "@<!-- -->", "", 1)
+		}
+		if got := strings.Contains(text, "@"); got != c.want {
+			t.Errorf("a reply of kind %s to %s mentions somebody: %v, want %v\n%s", c.kind, c.to.Login, got, c.want, text)
+		}
+	}
+}
+
+// TestRepliesFit gives replies more projects and longer sentences than a comment holds.
+func TestRepliesFit(t *testing.T) {
+	long := strings.Repeat("very long `and` | strange ", 200)
+	var items []workflow.ReplyItem
+	for _, p := range same(400).Projects {
+		items = append(items, workflow.ReplyItem{Project: p.Project.Name + long, Text: long + p.Project.Name, Missing: []workflow.Missing{{Sentence: long, Mend: long + p.Project.Name}}})
+	}
+	for _, kind := range []string{workflow.ReplyRefused, workflow.ReplyApproved, workflow.ReplyApplied, workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown, workflow.ReplyCancelled, workflow.ReplyClosed, workflow.ReplyMerge} {
+		got := templates.Reply(workflow.Reply{Key: "k", Kind: kind, To: dave, Items: items, Text: []string{long, long, long}}, waiting(), links)
+		if len(got) > templates.MaxComment {
+			t.Errorf("a reply of kind %s has %d bytes, want at most %d", kind, len(got), templates.MaxComment)
+		}
+	}
+}

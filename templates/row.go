@@ -1,0 +1,332 @@
+package templates
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Row is one project.
+type Row struct {
+	Record workflow.ProjectRecord
+	Plan   *workflow.Plan // nil while there is none
+	State  workflow.ProjectState
+	Counts workflow.Counts
+	// WaitsFor is what must happen before this project moves on, sentences. Empty: nothing.
+	WaitsFor []string
+	// Short are the same in a few words, for a cell; Mends say who can do something about
+	// it, as far as that is known; Needs are the gate's requirements. All stand at the
+	// same places, empty where there is nothing of the kind.
+	Short, Mends []string
+	Needs        []workflow.Requirement
+	// Open says that its newest plan has changes that are not applied yet.
+	Open bool
+	// Lock is who holds the project; nil: nobody. Ours: this pull does.
+	Lock   *workflow.Lock
+	Ours   bool
+	RunURL string
+}
+
+// Name is the project's name.
+func (r Row) Name() string { return r.Record.Project.Name }
+
+// Apply is what the project's newest apply in this pull did; nil before one was asked for.
+func (r Row) Apply() *workflow.ApplyOrder {
+	if r.Record.Apply == nil {
+		return nil
+	}
+	return r.Record.Apply.Apply
+}
+
+// Fingerprint is that of the newest plan, or of what is being or was applied, whole; "" without one.
+func (r Row) Fingerprint() string {
+	o := r.Apply()
+	switch {
+	case o != nil && !r.Open && (r.State == workflow.StateApplying || r.State == workflow.StateApplied || r.State == workflow.StateUnknown || r.State == workflow.StateErrored):
+		return o.Fingerprint
+	case r.Plan != nil:
+		return r.Plan.Fingerprint
+	case r.Record.Run != nil:
+		return r.Record.Run.Fingerprint
+	}
+	return ""
+}
+
+// Approvals are those that count for the newest plan, oldest first.
+func (r Row) Approvals() []workflow.Approval {
+	var out []workflow.Approval
+	for _, a := range r.Record.Approvals {
+		if a.Void == "" && a.Fingerprint == r.Fingerprint() && a.Fingerprint != "" {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// Fallen are the approvals that counted once, the newest of each person who has not approved again.
+func (r Row) Fallen() []workflow.Approval {
+	var out []workflow.Approval
+	seen := map[int64]bool{}
+	for _, a := range slices.Backward(r.Record.Approvals) {
+		if !seen[a.User.ID] && a.Void != "" {
+			out = append(out, a)
+		}
+		seen[a.User.ID] = true
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// RowOf is one project of a pull.
+func RowOf(v workflow.PullView, p workflow.ProjectRecord, l Links) Row {
+	r := Row{Record: p, Plan: v.PlanOf(p), State: p.State()}
+	if p.Run != nil {
+		r.Counts = p.Run.Counts
+		r.RunURL = l.Run(p.Run.ID)
+	}
+	if r.Plan != nil {
+		r.Counts = r.Plan.Counts
+	}
+	r.Open = isOpen(p)
+	if k, ok := v.Locked[p.Project.Name]; ok {
+		r.Lock, r.Ours = &k, k.Pull == v.Pull.Key()
+	}
+	switch r.State {
+	case workflow.StateApplying, workflow.StateApplied, workflow.StateUnknown, workflow.StateErrored:
+		if p.Apply == nil {
+			break
+		}
+		if r.Counts.Zero() { // a fresh plan without changes does not take away what was applied
+			r.Counts = p.Apply.Counts
+		}
+		r.RunURL = first(l.Run(p.Apply.ID), r.RunURL)
+	}
+	r.wait(v.Pull)
+	return r
+}
+
+// isOpen reports a plan with changes that nothing has begun to apply.
+func isOpen(p workflow.ProjectRecord) bool {
+	r := p.Run
+	if p.Deleted || p.Project.Refused != "" || r == nil || r.State != workflow.RunFinished || r.Outcome != workflow.OutcomeSucceeded || r.NoChanges {
+		return false
+	}
+	switch p.State() {
+	case workflow.StateApplying, workflow.StateApplied, workflow.StateUnknown, workflow.StateErrored:
+		return false
+	}
+	order := applyOrder(p)
+	return order == nil || !order.Spent || order.PlanRun != r.ID
+}
+
+func applyOrder(p workflow.ProjectRecord) *workflow.ApplyOrder {
+	if p.Apply == nil {
+		return nil
+	}
+	return p.Apply.Apply
+}
+
+// wait finds out what the project waits for, as far as that is so in its state.
+func (r *Row) wait(pull workflow.Pull) {
+	p := r.Record
+	switch r.State {
+	case workflow.StateQueued, workflow.StatePlanning:
+		r.waits(runWaits(p.Run, "its plan"))
+	case workflow.StateApplying:
+		r.waits(runWaits(p.Apply, "its apply"))
+	case workflow.StatePlanFailed:
+		r.waits("a plan that succeeds")
+	case workflow.StateRefused:
+		r.waits("a mend: " + p.Project.Refused)
+	case workflow.StatePlanned:
+		r.gate(pull.Number != 0)
+	case workflow.StateApplyFailed:
+		if r.Open {
+			r.gate(true)
+		} else {
+			r.waits("a new plan")
+		}
+	case workflow.StateUnknown:
+		r.waits("a person who finds out how its apply ended")
+	case workflow.StateErrored:
+		r.waits("a person who stores its kept state")
+	case workflow.StateApplied:
+		switch {
+		case p.Verify != nil && p.Verify.State != workflow.RunFinished:
+			r.waits("a fresh plan that shows whether anything is left")
+		case pull.State == workflow.PullOpen:
+			r.waits("the merge")
+		}
+	}
+}
+
+// runWaits is what a run that is not finished waits for.
+func runWaits(r *workflow.Run, itself string) string {
+	switch {
+	case r == nil:
+		return "a free worker"
+	case r.Interrupt != "":
+		return itself + " to stop: " + r.Interrupt
+	case r.State == workflow.RunQueued:
+		return first(r.Waiting, "a free worker")
+	case r.Kind == workflow.RunApply && applyUnstarted(*r):
+		return "the last look at the gate"
+	}
+	return itself
+}
+
+func applyUnstarted(r workflow.Run) bool { return r.Apply != nil && r.Apply.Authorised == nil }
+
+func (r *Row) waits(sentence string) {
+	r.WaitsFor = append(r.WaitsFor, sentence)
+	r.Short = append(r.Short, sentence)
+	r.Mends = append(r.Mends, "")
+	r.Needs = append(r.Needs, "")
+}
+
+// ready reports a plan with changes that nothing is known to stand in the way of.
+func (r Row) ready() bool { return r.Open && !r.lacks() }
+
+// lacks reports that the gate lacked something when it was last asked.
+func (r Row) lacks() bool {
+	return slices.ContainsFunc(r.Needs, func(n workflow.Requirement) bool { return n != "" })
+}
+
+// gate is what a plan with changes waits for: all that the gate lacked when it
+// was last asked, in its order; else the apply itself, where there is one (a
+// preview is never applied).
+func (r *Row) gate(applies bool) {
+	p := r.Record
+	missing := slices.Clone(p.WaitsFor)
+	slices.SortStableFunc(missing, func(a, b workflow.Missing) int { return cmp.Compare(needRank(a.Need), needRank(b.Need)) })
+	if p.Outdated != "" && !slices.ContainsFunc(missing, func(m workflow.Missing) bool {
+		return m.Need == workflow.NeedUpToDate || m.Need == workflow.NeedHead || m.Need == workflow.NeedPlan
+	}) {
+		missing = append([]workflow.Missing{{Need: workflow.NeedUpToDate, Sentence: p.Outdated, Mend: "A new plan is made by itself."}}, missing...)
+	}
+	for _, m := range missing {
+		r.WaitsFor = append(r.WaitsFor, m.Sentence)
+		r.Short = append(r.Short, r.shortOf(m))
+		r.Mends = append(r.Mends, m.Mend)
+		r.Needs = append(r.Needs, m.Need)
+	}
+	if len(p.Upstream) > 0 && !slices.ContainsFunc(missing, func(m workflow.Missing) bool { return m.Need == workflow.NeedDepends }) {
+		r.waits(fmt.Sprintf("%s, which changes too: this plan is provisional", list(ticked(p.Upstream))))
+		r.Short[len(r.Short)-1], r.Needs[len(r.Needs)-1] = "the apply of "+list(ticked(p.Upstream)), workflow.NeedDepends
+	}
+	if applies && len(r.WaitsFor) == 0 {
+		r.waits("its apply")
+	}
+}
+
+// needOrder is the order in which people are told what is missing.
+var needOrder = []workflow.Requirement{workflow.NeedPermission, workflow.NeedBranch, workflow.NeedOpen, workflow.NeedSameRepo, workflow.NeedReady,
+	workflow.NeedHead, workflow.NeedPlan, workflow.NeedArtefact, workflow.NeedUpToDate, workflow.NeedFresh, workflow.NeedApproved, workflow.NeedReviewed,
+	workflow.NeedMergeable, workflow.NeedDepends, workflow.NeedLock, workflow.NeedState, workflow.NeedConfig, workflow.NeedFacts}
+
+func needRank(n workflow.Requirement) int {
+	if i := slices.Index(needOrder, n); i >= 0 {
+		return i
+	}
+	return len(needOrder)
+}
+
+// needWords are the requirements in a few words, where the gate gives none.
+var needWords = map[workflow.Requirement]string{
+	workflow.NeedPermission: "somebody who may apply", workflow.NeedBranch: "another base branch", workflow.NeedOpen: "an open pull request",
+	workflow.NeedSameRepo: "a branch of this repository", workflow.NeedReady: "the end of the draft", workflow.NeedHead: "a plan of this head",
+	workflow.NeedPlan: "a plan", workflow.NeedArtefact: "a new plan", workflow.NeedUpToDate: "a new plan", workflow.NeedFresh: "a new plan",
+	workflow.NeedApproved: "approval", workflow.NeedReviewed: "a review on GitHub", workflow.NeedMergeable: "GitHub's checks",
+	workflow.NeedDepends: "what it depends on", workflow.NeedLock: "its lock", workflow.NeedState: "a new plan: the state moved",
+	workflow.NeedConfig: "a mend of `.cardea.yml`", workflow.NeedFacts: "an answer from GitHub",
+}
+
+func (r Row) shortOf(m workflow.Missing) string {
+	switch {
+	case m.Short != "":
+		return m.Short
+	case m.Need == workflow.NeedLock && r.Lock != nil && !r.Ours:
+		return fmt.Sprintf("lock of #%d", r.Lock.Pull.Number)
+	case m.Need == workflow.NeedDepends && len(r.Record.Upstream) > 0:
+		return "the apply of " + list(ticked(r.Record.Upstream))
+	}
+	return first(needWords[m.Need], m.Sentence)
+}
+
+func ticked(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = "`" + strings.ReplaceAll(n, "`", "'") + "`"
+	}
+	return out
+}
+
+// Word is the project's state in words.
+func (r Row) Word() string {
+	switch {
+	case r.State == workflow.StatePlanFailed && r.Record.Run != nil:
+		return failureWord(r.Record.Run.Outcome)
+	case r.State == workflow.StatePlanned && r.Record.Outdated != "":
+		return "outdated"
+	case r.State == workflow.StateUnknown:
+		return "unknown"
+	case r.State == workflow.StateErrored:
+		return "state kept"
+	case r.State == workflow.StateApplyFailed:
+		if part := partOf(r.Apply()); part != "" {
+			return "apply failed, " + part
+		}
+	}
+	return strings.ReplaceAll(string(r.State), "_", " ")
+}
+
+// partOf is how much of a plan a failed apply carried out: "2 of 3 done", "" where that is not known.
+func partOf(a *workflow.ApplyOrder) string {
+	if a == nil || a.Total == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s of %s done", Number(a.Done), Number(a.Total))
+}
+
+// rank orders the rows: what needs a person's eyes comes first.
+func rank(r Row) int {
+	switch r.State {
+	case workflow.StateErrored, workflow.StateUnknown:
+		return 0
+	case workflow.StateApplyFailed:
+		return 1
+	case workflow.StatePlanFailed, workflow.StateRefused:
+		return 2
+	case workflow.StatePlanned:
+		switch {
+		case r.Counts.Destroy > 0:
+			return 3
+		case r.Counts.Replace > 0:
+			return 4
+		}
+		return 5
+	case workflow.StateApplying:
+		return 6
+	case workflow.StatePlanning:
+		return 7
+	case workflow.StateQueued:
+		return 8
+	case workflow.StateApplied:
+		return 9
+	}
+	return 10
+}
+
+func byRisk(a, b Row) int {
+	return cmp.Or(
+		cmp.Compare(rank(a), rank(b)),
+		cmp.Compare(b.Counts.Destroy, a.Counts.Destroy),
+		cmp.Compare(b.Counts.Replace, a.Counts.Replace),
+		cmp.Compare(b.Counts.Change, a.Counts.Change),
+		cmp.Compare(b.Counts.Add, a.Counts.Add),
+		cmp.Compare(a.Name(), b.Name()),
+	)
+}

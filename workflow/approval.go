@@ -1,0 +1,27 @@
+package workflow
+
+import "time"
+
+// Approval is `cardea approve` of one plan by one person: of its fingerprint, not of a head or a pull.
+type Approval struct {
+	Fingerprint string    `json:"fingerprint"` // the whole one
+	User        Actor     `json:"user"`
+	At          time.Time `json:"at"` // GitHub's clock: when the comment was written or the button pressed
+	CommentID   int64     `json:"comment_id,omitempty"`
+	Request     string    `json:"request,omitempty"`
+	// Head and Tree are the plan's; Hidden says that it had hidden effects, so that
+	// the approval is carried only to a plan of the same tree.
+	Head   string `json:"head"`
+	Tree   string `json:"tree"`
+	Hidden bool   `json:"hidden,omitempty"`
+	// Applied: the plan that it was for was carried out. It then holds for no other, not even for the same changes again.
+	Applied bool `json:"applied,omitempty"`
+	// Void is why it no longer counts, a sentence that names the leaf or file; "" while it does.
+	Void string `json:"void,omitempty"`
+}
+
+// Shown is one state of the summary comment as GitHub dated it: what people could see from then on.
+type Shown struct {
+	At           time.Time         `json:"at"`           // GitHub's created_at or updated_at of the comment
+	Fingerprints map[string]string `json:"fingerprints"` // by project name; the whole ones
+}

@@ -1,0 +1,343 @@
+package workflow
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// SeenFingerprint is the fingerprint of a project that the summary comment
+// showed when somebody wrote at a time; ok is false when it showed none. Both
+// times are GitHub's, which have whole seconds.
+//
+// What was shown strictly before counts. Within the very same second nobody can
+// tell which came first, and whoever wrote in it may still have seen what was
+// there before: so the older state counts when it showed the project, and the
+// newer one only when no older one ever did (then there was nothing else to mean).
+// Of several states in that second the oldest counts. What cannot be told apart
+// is thus never read as consent to something newer.
+func SeenFingerprint(shown []Shown, at time.Time, project string) (fp string, ok bool) {
+	states := slices.Clone(shown)
+	sort.SliceStable(states, func(i, j int) bool { return states[i].At.Before(states[j].At) })
+	second := at.Truncate(time.Second)
+	ever, first := false, ""
+	for _, s := range states {
+		showed := s.Fingerprints[project]
+		switch t := s.At.Truncate(time.Second); {
+		case t.Before(second):
+			fp = showed
+			ever = ever || showed != ""
+		case t.Equal(second) && first == "":
+			first = showed
+		}
+	}
+	if fp == "" && !ever {
+		fp = first
+	}
+	return fp, fp != ""
+}
+
+// CarryInput is what decides which approvals a new plan inherits.
+type CarryInput struct {
+	Approvals []Approval
+	// Was is the plan before, nil when it is not kept; it only serves to name what differs.
+	Was    *Plan
+	WasRun Run
+	// Plan is the new one, of Run.
+	Plan *Plan
+	Run  Run
+	// Changes are the files that differ between the two planned trees, nil when not known.
+	Changes []FileChange
+}
+
+// CarryApprovals returns a project's approvals as they stand once a new plan is
+// made. One stays when its own plan was not applied and the new plan has the approved fingerprint, and either
+// neither plan has hidden effects or both are of the same tree: what a script
+// does is not in a fingerprint. Every other one is void, with the sentence that
+// names what did it: a leaf of the plan, a hidden effect or a file. Void stays
+// void. Without a new plan (its run failed) nothing changes: the next one decides.
+func CarryApprovals(in CarryInput) []Approval {
+	out := slices.Clone(in.Approvals)
+	if in.Plan == nil {
+		return out
+	}
+	for i := range out {
+		if a := &out[i]; a.Void == "" {
+			a.Void = in.voids(*a)
+		}
+	}
+	return out
+}
+
+// voids says why an approval does not hold for the new plan, "" when it does. It
+// looks at what the approval says of its own plan, so that a chain of small steps
+// can carry nothing that one step could not.
+func (in CarryInput) voids(a Approval) string {
+	head := codeSpan(short(in.Run.Head))
+	if a.Applied {
+		return fmt.Sprintf("Its plan was applied; the plan of %s is what is left to do.", head)
+	}
+	if a.Fingerprint == "" || a.Fingerprint != in.Plan.Fingerprint {
+		return fmt.Sprintf("The plan of %s is another one: %s.", head, in.difference())
+	}
+	hidden := len(in.Plan.Hidden) > 0
+	if (!a.Hidden && !hidden) || (a.Tree != "" && a.Tree == in.Run.Tree) {
+		return ""
+	}
+	if hidden && !a.Hidden {
+		return fmt.Sprintf("The plan of %s has the same changes, but does more than they show: %s", head, in.newEffect())
+	}
+	return fmt.Sprintf("The plan of %s has the same changes, but it runs code that they do not show, and that may differ: %s.", head, in.file())
+}
+
+// newEffect is the sentence of the first hidden effect that the plan before did not have.
+func (in CarryInput) newEffect() string {
+	for _, e := range in.Plan.Hidden {
+		if in.Was == nil || !slices.Contains(in.Was.Hidden, e) {
+			return e.Text
+		}
+	}
+	return in.Plan.Hidden[0].Text
+}
+
+// file names the first changed file, else the two trees.
+func (in CarryInput) file() string {
+	var first *FileChange
+	for i, c := range in.Changes {
+		if first == nil || c.Path < first.Path {
+			first = &in.Changes[i]
+		}
+	}
+	if first == nil {
+		return fmt.Sprintf("the files are no longer those of %s (tree %s, now %s)", codeSpan(short(in.WasRun.Head)), codeSpan(short(in.WasRun.Tree)), codeSpan(short(in.Run.Tree)))
+	}
+	more := ""
+	if n := len(in.Changes) - 1; n > 0 {
+		more = " and " + countOf(n, "other file", "other files")
+	}
+	return fmt.Sprintf("%s%s changed", codeSpan(shown(first.Path)), more)
+}
+
+// difference names, as part of a sentence, the first thing that differs between the two plans.
+func (in CarryInput) difference() string {
+	if in.Was == nil {
+		return "the plan before it is not kept, so what differs cannot be named"
+	}
+	if in.Plan.NoChanges {
+		return "it changes nothing any more"
+	}
+	if !sameOptions(in.WasRun.Options, in.Run.Options) {
+		return "it was made with other options"
+	}
+	if leaf := differingLeaf(in.Was.Changes, in.Plan.Changes); leaf != "" {
+		return leaf
+	}
+	if leaf := differingLeaf(in.Was.Drift, in.Plan.Drift); leaf != "" {
+		return leaf
+	}
+	switch {
+	case in.Was.StateIdentity != in.Plan.StateIdentity:
+		return "it would write another state"
+	case in.Was.Tool != in.Plan.Tool:
+		return fmt.Sprintf("it was made by %s, not %s", toolName(in.Plan.Tool), toolName(in.Was.Tool))
+	}
+	return "a value that is not shown in full differs (it is sensitive, or too long)"
+}
+
+func sameOptions(a, b PlanOptions) bool {
+	return slices.Equal(a.Targets, b.Targets) && slices.Equal(a.Replaces, b.Replaces) && a.Destroy == b.Destroy && a.RefreshOnly == b.RefreshOnly
+}
+
+// differingLeaf names the first address, in order of addresses, and its first
+// attribute in which two lists of changes differ; "" where they do not. Values
+// are not named: the summary shows them.
+func differingLeaf(was, now []Change) string {
+	type place struct{ mode, address, deposed string }
+	index := func(list []Change) (map[place]Change, []place) {
+		m, places := map[place]Change{}, make([]place, 0, len(list))
+		for _, c := range list {
+			k := place{c.Mode, c.Address, c.Deposed}
+			m[k] = c
+			places = append(places, k)
+		}
+		return m, places
+	}
+	before, places := index(was)
+	after, more := index(now)
+	places = append(places, more...)
+	slices.SortFunc(places, func(a, b place) int {
+		return strings.Compare(a.address+"\x00"+a.deposed+"\x00"+a.mode, b.address+"\x00"+b.deposed+"\x00"+b.mode)
+	})
+	for _, k := range places {
+		b, had := before[k]
+		a, has := after[k]
+		name := codeSpan(k.address)
+		switch {
+		case !had:
+			return name + " is new in it"
+		case !has:
+			return name + " is no longer in it"
+		case a.Action != b.Action:
+			return fmt.Sprintf("%s is a %s, and was a %s", name, a.Action, b.Action)
+		}
+		if path := differingAttribute(b.Attributes, a.Attributes); path != "" {
+			return fmt.Sprintf("%s of %s differs", codeSpan(path), name)
+		}
+		if a.CreateFirst != b.CreateFirst || a.PreviousAddress != b.PreviousAddress || a.ImportID != b.ImportID || a.Provider != b.Provider {
+			return name + " is changed in another way"
+		}
+	}
+	return ""
+}
+
+// differingAttribute is the path of the first leaf, by path, in which two lists differ.
+func differingAttribute(was, now []Attribute) string {
+	type leaf struct {
+		path string
+		mark Mark
+	}
+	known := map[leaf]Attribute{}
+	for _, a := range was {
+		known[leaf{a.Path, a.Mark}] = a
+	}
+	var differing []string
+	for _, a := range now {
+		k := leaf{a.Path, a.Mark}
+		if known[k] != a {
+			differing = append(differing, a.Path)
+		}
+		delete(known, k)
+	}
+	for k := range known {
+		differing = append(differing, k.path)
+	}
+	if len(differing) == 0 {
+		return ""
+	}
+	return slices.Min(differing)
+}
+
+// CountApprovals says whose approvals of a fingerprint count, oldest first, each
+// person once, and what is missing to the rules' number (nothing, or one Missing).
+// rules are the project's (Rules.ForProject). roles are live ones by user id.
+//
+// One counts when it is of this fingerprint, not applied and not void, and its giver is not
+// the author (unless the rules say so), no bot that the rules do not list, among
+// `approvals.by` where that is set, and has the permission to approve now. A role
+// that is not known counts for nobody.
+func CountApprovals(rules Rules, author Actor, approvals []Approval, fingerprint string, roles map[int64]Role) (counted []Approval, missing []Missing) {
+	c := approvalCount{rules: rules, author: author, fingerprint: fingerprint, roles: roles}
+	return c.count(approvals)
+}
+
+// approvalCount is one counting of approvals.
+type approvalCount struct {
+	rules       Rules
+	author      Actor
+	fingerprint string
+	roles       map[int64]Role
+	project     string // its name for the command, "" for none
+	// recorded takes a giver's permission as it was when the approval was given, for display.
+	recorded bool
+}
+
+func (c approvalCount) count(approvals []Approval) (counted []Approval, missing []Missing) {
+	var not []string
+	people := map[int64]bool{}
+	for _, a := range approvals {
+		if people[a.User.ID] {
+			continue
+		}
+		if a.Void != "" && !c.laterOf(a, approvals) {
+			not = append(not, fmt.Sprintf("The approval of %s fell: %s", mention(a.User), a.Void))
+			continue
+		}
+		if c.fingerprint == "" || a.Fingerprint != c.fingerprint || a.Void != "" || a.Applied {
+			continue
+		}
+		if why := c.discounts(a.User); why != "" {
+			if said := fmt.Sprintf("The approval of %s does not count: %s.", mention(a.User), why); !slices.Contains(not, said) {
+				not = append(not, said)
+			}
+			continue
+		}
+		people[a.User.ID] = true
+		counted = append(counted, a)
+	}
+	if lack := c.rules.Approvals.Count - len(counted); lack > 0 {
+		missing = []Missing{c.missing(counted, not, lack)}
+	}
+	return counted, missing
+}
+
+// laterOf reports whether the giver of an approval gave a later one, which says more.
+func (c approvalCount) laterOf(a Approval, all []Approval) bool {
+	return slices.ContainsFunc(all, func(b Approval) bool {
+		return b.User.ID == a.User.ID && (b.At.After(a.At) || (b.At.Equal(a.At) && b.Void == ""))
+	})
+}
+
+// discounts says why a person's approval does not count, as part of a sentence; "" when it does.
+func (c approvalCount) discounts(who Actor) string {
+	role, known := c.roles[who.ID]
+	by := c.rules.Approvals.By
+	switch {
+	case who.ID == 0:
+		return "the account is not known"
+	case who.ID == c.author.ID && !c.rules.Approvals.Author:
+		return "it is the author's own"
+	case who.Bot && !c.rules.listsBot(who):
+		return "the server's `bots` do not list this app"
+	case len(by) > 0 && !slices.Contains(by, strings.ToLower(who.Login)):
+		return "the server's `approvals.by` does not name them"
+	case c.recorded:
+		return ""
+	case !known || !role.Known():
+		return "GitHub did not say which role they have now"
+	case !c.rules.Approve.Includes(who, role):
+		return fmt.Sprintf("they have the role `%s` now, which may not approve", role)
+	}
+	return ""
+}
+
+func (c approvalCount) missing(counted []Approval, not []string, lack int) Missing {
+	const most = 3
+	if n := len(not) - most; n > 0 {
+		not = append(not[:most:most], "So it is for "+countOf(n, "other approval", "other approvals")+".")
+	}
+	plan := "a plan that there is not"
+	command := "cardea approve"
+	if c.fingerprint != "" {
+		plan = codeSpan(shortFingerprint(c.fingerprint))
+	}
+	if c.project != "" && c.fingerprint != "" {
+		command += fmt.Sprintf(" -p %s@%s", c.project, shortFingerprint(c.fingerprint))
+	}
+	sentence := fmt.Sprintf("%d of %s of %s.", len(counted), countOf(c.rules.Approvals.Count, "approval", "approvals"), plan)
+	return Missing{
+		Need: NeedApproved, Short: countOf(lack, "approval", "approvals"),
+		Sentence: strings.Join(append([]string{sentence}, not...), " "),
+		Mend:     fmt.Sprintf("May approve: %s. In a comment: %s.", c.whoMay(), codeSpan(command)),
+	}
+}
+
+// whoMay is who may approve, in words.
+func (c approvalCount) whoMay() string {
+	who := c.rules.Approve.describe()
+	if by := c.rules.Approvals.By; len(by) > 0 {
+		spans := make([]string, len(by))
+		for i, login := range by {
+			spans[i] = codeSpan(login)
+		}
+		who = fmt.Sprintf("%s, with %s", orList(spans), who)
+	}
+	if !c.rules.Approvals.Author {
+		who += ", but not the author " + mention(c.author)
+	}
+	return who
+}
+
+// shortFingerprint is the form people see and type: 12 hex digits.
+func shortFingerprint(fp string) string { return Plan{Fingerprint: fp}.ShortFingerprint() }

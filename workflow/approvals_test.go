@@ -1,0 +1,197 @@
+package workflow
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSeenFingerprint(t *testing.T) {
+	at := func(s int) time.Time { return gateNow.Add(time.Duration(s) * time.Second) }
+	show := func(s int, fp string) Shown {
+		return Shown{At: at(s), Fingerprints: map[string]string{"p": fp, "q": "of q"}}
+	}
+	none := Shown{At: at(5), Fingerprints: map[string]string{"q": "of q"}} // p is being planned
+	for _, tt := range []struct {
+		name  string
+		shown []Shown
+		at    time.Time
+		want  string
+	}{
+		{"nothing shown", nil, at(9), ""},
+		{"shown before", []Shown{show(0, "a")}, at(9), "a"},
+		{"shown later", []Shown{show(9, "a")}, at(8), ""},
+		{"a replan between", []Shown{show(0, "a"), show(5, "b")}, at(4), "a"},
+		{"after the replan", []Shown{show(0, "a"), show(5, "b")}, at(6), "b"},
+		{"same second as the replan", []Shown{show(0, "a"), show(5, "b")}, at(5), "a"},
+		{"same second, nothing older", []Shown{show(5, "b")}, at(5), "b"},
+		{"same second, only other projects older", []Shown{{At: at(0), Fingerprints: map[string]string{"q": "x"}}, show(5, "b")}, at(5), "b"},
+		{"two in one second, nothing older", []Shown{show(5, "b"), show(5, "c")}, at(5), "b"},
+		{"being planned", []Shown{show(0, "a"), none}, at(7), ""},
+		{"planned again in the second of the comment", []Shown{show(0, "a"), none, show(8, "b")}, at(8), ""},
+		{"parts of a second are not told apart", []Shown{show(0, "a"), {At: at(5), Fingerprints: map[string]string{"p": "b"}}}, at(5).Add(900 * time.Millisecond), "a"},
+		{"not in order", []Shown{show(5, "b"), show(0, "a")}, at(9), "b"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, ok := SeenFingerprint(tt.shown, tt.at, "p")
+			if got != tt.want || ok != (tt.want != "") {
+				t.Errorf("got %q, %v, want %q", got, ok, tt.want)
+			}
+		})
+	}
+}
+
+func TestCarryApprovals(t *testing.T) {
+	attr := func(path, after string) Attribute {
+		return Attribute{Path: path, Mark: MarkChange, Before: `"a"`, After: after}
+	}
+	web := func(attrs ...Attribute) Change {
+		return Change{Address: "aws_instance.web", Mode: "managed", Action: ActionUpdate, Attributes: attrs}
+	}
+	effect := HiddenEffect{Kind: "provisioner", Address: "null_resource.a", Text: "`null_resource.a` runs a `local-exec` provisioner."}
+	base := func() CarryInput {
+		return CarryInput{
+			Approvals: []Approval{{Fingerprint: "one", User: gateBob, Head: "h1", Tree: "t1"}},
+			Was:       &Plan{Fingerprint: "one", Changes: []Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`))}, Tool: "terraform"}, WasRun: Run{Head: "h1", Tree: "t1"},
+			Plan: &Plan{Fingerprint: "two", Changes: []Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`))}, Tool: "terraform"}, Run: Run{Head: "h2", Tree: "t2"},
+		}
+	}
+	same := func(in *CarryInput) { in.Plan.Fingerprint = "one" }
+	for _, tt := range []struct {
+		name   string
+		change func(*CarryInput)
+		want   string // "" = carried
+	}{
+		{"the same plan of another tree", same, ""},
+		{"no new plan", func(in *CarryInput) { in.Plan = nil }, ""},
+		{"hidden effects, the same tree", func(in *CarryInput) {
+			same(in)
+			in.Approvals[0].Hidden, in.Plan.Hidden, in.Run.Tree = true, []HiddenEffect{effect}, "t1"
+		}, ""},
+		{"a leaf", func(in *CarryInput) { in.Plan.Changes[0].Attributes[1].After = `"c"` },
+			"The plan of `h2` is another one: `tags.Name` of `aws_instance.web` differs."},
+		{"a leaf that is new", func(in *CarryInput) {
+			in.Plan.Changes = []Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`), attr("size", "1"))}
+		}, "The plan of `h2` is another one: `size` of `aws_instance.web` differs."},
+		{"a resource that is new", func(in *CarryInput) {
+			in.Plan.Changes = append(in.Plan.Changes, Change{Address: "aws_eip.a", Action: ActionCreate})
+		}, "The plan of `h2` is another one: `aws_eip.a` is new in it."},
+		{"a resource that is gone", func(in *CarryInput) { in.Plan.Changes = nil }, "The plan of `h2` is another one: `aws_instance.web` is no longer in it."},
+		{"another action", func(in *CarryInput) { in.Plan.Changes[0].Action = ActionReplace },
+			"The plan of `h2` is another one: `aws_instance.web` is a replace, and was a update."},
+		{"a sensitive leaf", func(*CarryInput) {}, "The plan of `h2` is another one: a value that is not shown in full differs (it is sensitive, or too long)."},
+		{"another provider", func(in *CarryInput) { in.Plan.Changes[0].Provider = "evil/aws" }, "The plan of `h2` is another one: `aws_instance.web` is changed in another way."},
+		{"no changes any more", func(in *CarryInput) { in.Plan.NoChanges = true }, "The plan of `h2` is another one: it changes nothing any more."},
+		{"options", func(in *CarryInput) { in.Run.Options.Destroy = true }, "The plan of `h2` is another one: it was made with other options."},
+		{"another state", func(in *CarryInput) { in.Plan.StateIdentity = "s" }, "The plan of `h2` is another one: it would write another state."},
+		{"another tool", func(in *CarryInput) { in.Plan.Tool = "tofu" }, "The plan of `h2` is another one: it was made by OpenTofu, not Terraform."},
+		{"the plan before is not kept", func(in *CarryInput) { in.Was = nil }, "The plan of `h2` is another one: the plan before it is not kept, so what differs cannot be named."},
+		{"a new hidden effect", func(in *CarryInput) { same(in); in.Plan.Hidden = []HiddenEffect{effect} },
+			"The plan of `h2` has the same changes, but does more than they show: " + effect.Text},
+		{"a script behind an old one", func(in *CarryInput) {
+			same(in)
+			in.Approvals[0].Hidden, in.Plan.Hidden, in.Was.Hidden = true, []HiddenEffect{effect}, []HiddenEffect{effect}
+			in.Changes = []FileChange{{Path: "z.tf"}, {Path: "run.sh"}}
+		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: `run.sh` and 1 other file changed."},
+		{"hidden effects that are gone", func(in *CarryInput) { same(in); in.Approvals[0].Hidden = true },
+			"The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+		{"a fingerprint that nobody knows", func(in *CarryInput) { in.Approvals[0].Fingerprint, in.Plan.Fingerprint = "", "" },
+			"The plan of `h2` is another one: a value that is not shown in full differs (it is sensitive, or too long)."},
+		{"void stays void", func(in *CarryInput) { same(in); in.Approvals[0].Void = "It fell." }, "It fell."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := base()
+			tt.change(&in)
+			before := strings.Clone(in.Approvals[0].Void)
+			got := CarryApprovals(in)
+			if diff := cmp.Diff(tt.want, got[0].Void); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if in.Approvals[0].Void != before {
+				t.Errorf("the given approvals were changed")
+			}
+		})
+	}
+}
+
+func TestMayRelease(t *testing.T) {
+	keys := LockKeys(Project{Dir: "prod/network", TerraformWorkspace: "default"}, "s3-key")
+	for _, tt := range []struct {
+		name   string
+		change func(*PullRecord, *Lock)
+		want   string // part of the sentence, "" = may
+	}{
+		{"applied", func(*PullRecord, *Lock) {}, ""},
+		{"never applied", func(r *PullRecord, _ *Lock) { r.Projects[0].Apply = nil }, ""},
+		{"a plan runs", func(r *PullRecord, _ *Lock) { r.Projects[0].Run.State = RunRunning }, ""},
+		{"queued", func(r *PullRecord, _ *Lock) { r.Projects[0].Apply.State = RunQueued }, "is queued"},
+		{"running", func(r *PullRecord, _ *Lock) { r.Projects[0].Apply.State = RunRunning }, "is running"},
+		{"running, the state's lock", func(r *PullRecord, l *Lock) { r.Projects[0].Apply.State, l.Key = RunRunning, keys[1] }, "is running"},
+		{"running, the state's lock was taken by another project", func(r *PullRecord, l *Lock) {
+			r.Projects[0].Apply.State, l.Key, l.Project = RunRunning, keys[1], "twin"
+		}, "is running"},
+		{"another project's apply runs", func(r *PullRecord, l *Lock) {
+			r.Projects[0].Apply.State, l.Key, l.Project = RunRunning, "project\x00other\x00default", "other"
+		}, ""},
+		{"the project's plan is of another state now", func(r *PullRecord, l *Lock) {
+			r.Projects[0].Apply.State, r.Projects[0].Run.StateIdentity, l.Key, l.Project = RunRunning, "new", keys[1], "renamed"
+		}, "is running"},
+		{"unknown", func(r *PullRecord, _ *Lock) { r.Projects[0].Apply.Outcome = OutcomeUnknown }, "Nobody knows how"},
+		{"lost after the word", func(r *PullRecord, _ *Lock) { r.Projects[0].Apply.Outcome = OutcomeLost }, "Nobody knows how"},
+		{"lost before the word", func(r *PullRecord, _ *Lock) {
+			r.Projects[0].Apply.Outcome, r.Projects[0].Apply.Apply.Spent = OutcomeLost, false
+		}, ""},
+		{"unknown, resolved", func(r *PullRecord, _ *Lock) {
+			r.Projects[0].Apply.Outcome, r.Projects[0].Apply.Apply.Resolved = OutcomeUnknown, "applied"
+		}, ""},
+		{"state kept", func(r *PullRecord, _ *Lock) { r.Projects[0].Apply.Apply.ErroredState = "x" }, "could not store its state"},
+		{"not this pull's", func(_ *PullRecord, l *Lock) { l.Pull.Number = 11 }, "#11 holds it"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := readyApply()
+			in.Record.Projects = []ProjectRecord{in.Project}
+			in.Project.Apply.State, in.Project.Apply.Outcome, in.Project.Apply.Apply.Spent = RunFinished, OutcomeSucceeded, true
+			l := in.Locks[0]
+			tt.change(&in.Record, &l)
+			if got := MayRelease(in.Record, l); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTakeLocks(t *testing.T) {
+	in := readyApply()
+	take := TakeInput{Pull: in.Record.Pull.Key(), Project: in.Project.Project, StateIdentity: "s3-key", User: gateAda, Now: gateNow, Why: LockApply, LastEpoch: 8}
+	fresh, held := TakeLocks(take)
+	if held != nil || len(fresh) != 2 || fresh[0].Epoch != 9 || fresh[1].Epoch != 10 {
+		t.Fatalf("got %+v, %+v, want both with epochs 9 and 10", fresh, held)
+	}
+	take.Locks = fresh
+	if again, held := TakeLocks(take); held != nil || len(again) != 0 {
+		t.Errorf("ours already: got %+v, %+v", again, held)
+	}
+	claimed := fresh[0]
+	claimed.Why, claimed.Since, claimed.User = LockClaim, gateNow.Add(-time.Hour), gateBob
+	take.Locks = []Lock{claimed, fresh[1]}
+	want := claimed
+	want.Why = LockApply
+	raised, _ := TakeLocks(take)
+	if diff := cmp.Diff([]Lock{want}, raised); diff != "" {
+		t.Errorf("a claim that becomes an apply's: -want +got:\n%s", diff)
+	}
+	take.Why = LockPlan
+	if weaker, held := TakeLocks(take); held != nil || len(weaker) != 0 {
+		t.Errorf("a weaker reason: got %+v, %+v", weaker, held)
+	}
+	take.Locks = []Lock{elsewhere(1, LockPlan)}
+	if taken, held := TakeLocks(take); len(taken) != 0 || held == nil || held.Pull.Number != 11 {
+		t.Errorf("the state is another pull's: got %+v, %+v", taken, held)
+	}
+	take.Locks[0].RepoID = 8
+	if taken, held := TakeLocks(take); len(taken) != 2 || held != nil {
+		t.Errorf("another repository's: got %+v, %+v", taken, held)
+	}
+}

@@ -1,0 +1,300 @@
+package workflow
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+const (
+	// LiveMaxAge is how old live facts may be when they decide.
+	LiveMaxAge = 10 * time.Second
+	// defaultStaleAfter holds where rules say nothing: no plan lives for ever.
+	defaultStaleAfter = 24 * time.Hour
+)
+
+// needOrder is the order in which requirements are told.
+var needOrder = []Requirement{
+	NeedPermission, NeedBranch, NeedOpen, NeedSameRepo, NeedReady, NeedHead, NeedPlan, NeedArtefact, NeedUpToDate, NeedFresh,
+	NeedApproved, NeedReviewed, NeedMergeable, NeedDepends, NeedLock, NeedState, NeedConfig, NeedFacts,
+}
+
+// Gate says everything that is missing for one project's plan to be applied, in
+// the order of the Requirement constants; nothing means that it may be.
+//
+// It is pure, and every doubt is a no: facts that are older than LiveMaxAge, of
+// another pull, or that could not be read. up_to_date, approved, reviewed and
+// mergeable hold where the rules or `.cardea.yml` require them, all others
+// always. What can only be asked of a plan (its artefact, age, approvals, inputs)
+// is not told while there is none: then NeedPlan is.
+//
+// It is asked twice: when somebody asks for the apply (State is nil), and when the
+// runner stands ready under the locks (State is set).
+func Gate(in GateInput) []Missing {
+	g := newGate(in)
+	g.permission()
+	g.facts()
+	g.pullChecks()
+	g.plan()
+	g.project()
+	return g.told()
+}
+
+// WaitsFor is the part of the gate that does not depend on who applies: what
+// comment, checks and pages say an apply waits for. It decides nothing. Without
+// live facts (Live.Read is zero) the record's are taken, and what only GitHub
+// knows is left out. A plan that has nothing to apply, or was applied, waits for nothing.
+func WaitsFor(in GateInput) []Missing {
+	if run := in.Project.Run; in.Project.Deleted || (run != nil && run.State == RunFinished && run.Outcome == OutcomeSucceeded && run.NoChanges) {
+		return nil
+	}
+	if a := in.Project.Apply; in.Project.ran(a) && a.Outcome == OutcomeSucceeded {
+		return nil
+	}
+	g := newGate(in)
+	g.display = true
+	g.pullChecks()
+	g.plan()
+	g.project()
+	return g.told()
+}
+
+// gate is one asking.
+type gate struct {
+	in      GateInput
+	rules   Rules // those that hold for the project
+	pull    Pull  // as GitHub has it now, as far as that is known
+	live    bool  // live facts are of this pull
+	display bool  // WaitsFor
+	missing []Missing
+}
+
+func newGate(in GateInput) *gate {
+	g := &gate{in: in, rules: in.Rules.ForProject(in.Project.Project), pull: in.Record.Pull}
+	for _, p := range in.Sharing {
+		g.rules = g.rules.And(in.Rules.ForProject(p))
+	}
+	if in.Live.Pull.Number != 0 && in.Live.Pull.Key() == in.Record.Pull.Key() {
+		g.live, g.pull = true, in.Live.Pull
+	}
+	if g.pull.Author.ID == 0 {
+		g.pull.Author = in.Record.Pull.Author // who must not approve is never nobody because a reading was poor
+	}
+	return g
+}
+
+// add notes one missing requirement: in a few words, as a sentence, and how to mend it.
+func (g *gate) add(need Requirement, short, sentence, mend string) {
+	g.missing = append(g.missing, Missing{Need: need, Short: short, Sentence: sentence, Mend: mend})
+}
+
+func (g *gate) told() []Missing {
+	sort.SliceStable(g.missing, func(i, j int) bool {
+		return slices.Index(needOrder, g.missing[i].Need) < slices.Index(needOrder, g.missing[j].Need)
+	})
+	return g.missing
+}
+
+func (g *gate) requires(need Requirement) bool { return slices.Contains(g.rules.Require, need) }
+
+// command is a command about this project, as people type it, with what stands behind its name.
+func (g *gate) command(verb string, more ...string) string {
+	return codeSpan(strings.Join(append([]string{"cardea", verb, "-p", shown(g.in.Project.Project.Name)}, more...), " "))
+}
+
+// name is the project's name for a sentence.
+func (g *gate) name() string { return codeSpan(shown(g.in.Project.Project.Name)) }
+
+func (g *gate) permission() {
+	who := g.in.Live.Actor
+	role, known := g.in.Live.Roles[who.ID]
+	mend := fmt.Sprintf("May apply here: %s.", g.rules.Apply.describe())
+	switch {
+	case who.ID == 0:
+		g.add(NeedPermission, "permission", "It is not known who asks for this apply.", mend)
+	case who.Bot && !g.rules.listsBot(who):
+		g.add(NeedPermission, "permission", fmt.Sprintf("The server's `bots` do not list the app %s.", codeSpan(shown(who.Slug()))), mend)
+	case !known || !role.Known():
+		g.add(NeedPermission, "permission", fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is applied.", mention(who)),
+			"Try again: "+g.command("apply")+".")
+	case !g.rules.Apply.Includes(who, role):
+		g.add(NeedPermission, "permission", fmt.Sprintf("%s has the role `%s`, which may not apply %s.", mention(who), role, g.name()), mend)
+	}
+}
+
+// facts says whether what GitHub was asked is all there, about this pull, and of now.
+func (g *gate) facts() {
+	again := "Nothing was applied. Try again: " + g.command("apply") + "."
+	for _, e := range g.in.Live.Errors {
+		g.add(NeedFacts, "facts from GitHub", e, again)
+	}
+	if !g.live {
+		g.add(NeedFacts, "facts from GitHub", "GitHub did not say how this pull request stands now.", again)
+	}
+	// Facts of the future are as little worth as old ones: a clock was set.
+	if age := g.in.Now.Sub(g.in.Live.Read); g.live && (age > LiveMaxAge || age < -LiveMaxAge) {
+		g.add(NeedFacts, "facts from GitHub", fmt.Sprintf("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
+	}
+	if g.live && g.in.Live.BaseTip == "" {
+		g.add(NeedFacts, "facts from GitHub", fmt.Sprintf("GitHub did not say where the base branch %s stands now.", codeSpan(shown(g.pull.Base.Ref))), again)
+	}
+}
+
+// pullChecks are those that all projects of the pull share.
+func (g *gate) pullChecks() {
+	g.branch()
+	rec := g.in.Record.Pull
+	if g.pull.State != PullOpen || rec.State != PullOpen {
+		word := g.pull.State
+		if word == PullOpen {
+			word = rec.State
+		}
+		g.add(NeedOpen, "open pull request", fmt.Sprintf("This pull request is %s.", orWord(string(word), "in a state that is not known")),
+			"Only what an open pull request changes is applied. A closed one can be reopened; after a merge open a new one.")
+	}
+	if g.pull.Fork || rec.Fork {
+		g.add(NeedSameRepo, "branch of this repository", "The head of this pull request is in another repository.",
+			fmt.Sprintf("Somebody who may write to %s can push the branch here and open a pull request from it.", codeSpan(shown(rec.Repo.FullName()))))
+	}
+	if g.pull.Draft || (!g.live && rec.Draft) {
+		g.add(NeedReady, "ready for review", "This pull request is a draft.", "Mark it as ready for review.")
+	}
+	g.head()
+	if g.live || !g.display {
+		g.reviewed()
+		g.mergeable()
+	}
+	if g.in.BaseFaulty {
+		g.add(NeedConfig, "`.cardea.yml`", fmt.Sprintf("`%s` of the base branch %s is faulty, so nobody can say which rules hold.", RepoConfigFile, codeSpan(shown(g.pull.Base.Ref))),
+			"Mend it on the base branch first: a pull request that does so can be merged without an apply.")
+	}
+}
+
+func (g *gate) branch() {
+	ref := g.pull.Base.Ref
+	globs := g.rules.ApplyBranches
+	if len(globs) == 0 {
+		// A default branch is taken by name, not as a pattern.
+		if d := g.defaultBranch(); d != "" {
+			globs = []string{d}
+		}
+		if ref != "" && ref == g.defaultBranch() {
+			return
+		}
+	} else if slices.ContainsFunc(globs, func(glob string) bool { ok, err := doublestar.Match(glob, ref); return err == nil && ok && ref != "" }) {
+		return
+	}
+	allowed := "No branch is allowed."
+	if len(globs) > 0 {
+		spans := make([]string, len(globs))
+		for i, b := range globs {
+			spans[i] = codeSpan(shown(b))
+		}
+		allowed = "Allowed: " + orList(spans) + "."
+	}
+	g.add(NeedBranch, "allowed base branch", fmt.Sprintf("%s is not a base branch on which an apply may run.", codeSpan(shown(ref))),
+		allowed+" Change this pull request's base, or ask an operator of the server for `apply.branches`.")
+}
+
+func (g *gate) defaultBranch() string {
+	if d := g.pull.Repo.DefaultBranch; d != "" {
+		return d
+	}
+	return g.in.Record.Pull.Repo.DefaultBranch
+}
+
+// head says whether plan, record and GitHub speak of the same head and base branch.
+func (g *gate) head() {
+	rec, mend := g.in.Record.Pull, "Nothing to do: it is planned by itself. Then look at that plan."
+	sha := g.pull.Head.SHA
+	switch {
+	case sha == "" || rec.Head.SHA == "":
+		g.add(NeedHead, "new plan", "The head of this pull request is not known.", "Try again: "+g.command("apply")+".")
+	case sha != rec.Head.SHA:
+		g.add(NeedHead, "new plan", fmt.Sprintf("The head is %s now; what is shown is of %s.", codeSpan(short(sha)), codeSpan(short(rec.Head.SHA))), mend)
+	case !g.in.Record.Known:
+		g.add(NeedHead, "new plan", fmt.Sprintf("What %s affects is not known yet.", codeSpan(short(sha))), mend)
+	case g.in.Project.Run != nil && g.in.Project.Run.Head != sha:
+		g.add(NeedHead, "new plan", fmt.Sprintf("The plan is of %s; the head is %s.", codeSpan(short(g.in.Project.Run.Head)), codeSpan(short(sha))), mend)
+	}
+	if g.pull.Base.Ref != rec.Base.Ref {
+		g.add(NeedHead, "new plan", fmt.Sprintf("The base branch is %s now; the plan is for %s.", codeSpan(shown(g.pull.Base.Ref)), codeSpan(shown(rec.Base.Ref))), mend)
+	}
+}
+
+func orWord(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// reviewed asks for GitHub's own review, where the rules do.
+func (g *gate) reviewed() {
+	if !g.requires(NeedReviewed) {
+		return
+	}
+	decision := g.in.Live.ReviewDecision
+	// Without a rule of the branch GitHub makes no decision. With one that does not
+	// dismiss what is stale, its decision may be about an older head.
+	if (decision == "approved" || decision == "") && g.in.Live.ApprovedHead {
+		return
+	}
+	sentence := fmt.Sprintf("No review on GitHub approves %s.", codeSpan(short(g.pull.Head.SHA)))
+	if decision != "" && decision != "approved" {
+		sentence = g.decision()
+	}
+	g.add(NeedReviewed, "review", sentence, "Somebody other than the author approves it in a review on GitHub. (`cardea approve` is for the plan and does not replace it.)")
+}
+
+// decision is GitHub's review decision in words.
+func (g *gate) decision() string {
+	switch d := g.in.Live.ReviewDecision; d {
+	case "changes_requested":
+		return "A review on GitHub requests changes."
+	case "review_required":
+		return "GitHub still requires a review."
+	default:
+		return fmt.Sprintf("GitHub's review decision is %s.", codeSpan(shown(d)))
+	}
+}
+
+// mergeable says whether GitHub would merge, but for our own checks: with them
+// `cardea/apply` as a required check could never be passed.
+func (g *gate) mergeable() {
+	if !g.requires(NeedMergeable) {
+		return
+	}
+	base := codeSpan(shown(g.pull.Base.Ref))
+	switch g.in.Live.Conflicts {
+	case "no":
+	case "yes":
+		g.add(NeedMergeable, "conflicts", fmt.Sprintf("The head conflicts with %s.", base), fmt.Sprintf("Merge %s into the branch, or rebase it, and push.", base))
+	default:
+		g.add(NeedMergeable, "mergeability", fmt.Sprintf("GitHub has not said yet whether the head conflicts with %s.", base), "Try again in a minute: "+g.command("apply")+".")
+	}
+	if d := g.in.Live.ReviewDecision; d != "" && d != "approved" && !g.requires(NeedReviewed) {
+		g.add(NeedMergeable, "review", g.decision(), "The reviews that the branch requires are given on GitHub; `cardea approve` does not replace them.")
+	}
+	var names, told []string
+	for _, c := range g.in.Live.Required {
+		if c.State != "passed" {
+			names = append(names, shown(c.Name))
+			told = append(told, fmt.Sprintf("%s (%s)", codeSpan(shown(c.Name)), codeWord(c.State)))
+		}
+	}
+	if len(names) > 0 {
+		sort.Strings(names)
+		sort.Strings(told)
+		g.add(NeedMergeable, "checks: "+strings.Join(names, ", "),
+			fmt.Sprintf("%s of the base branch %s not passed: %s.", countOf(len(told), "required check", "required checks"), oneMany(len(told) == 1, "has", "have"), andList(told)),
+			"Wait for what is pending, mend what failed; what is missing has to report at this head. Then "+g.command("apply")+".")
+	}
+}
+
+// codeWord is the state of a required check for a sentence.
+func codeWord(state string) string { return oneLine(shown(orWord(state, "not known"))) }

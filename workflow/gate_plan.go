@@ -1,0 +1,281 @@
+package workflow
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+)
+
+// ran reports whether an apply run was told to carry out the project's current
+// plan, whatever came of it: that plan is spent.
+func (p ProjectRecord) ran(apply *Run) bool {
+	return apply != nil && apply.Apply != nil && apply.Apply.Spent && p.Run != nil && apply.Apply.PlanRun == p.Run.ID
+}
+
+// plan says whether there is one plan that can be applied, and all that is asked of it.
+func (g *gate) plan() {
+	if word, sentence, mend := g.noPlan(); sentence != "" {
+		g.add(NeedPlan, word, sentence, mend)
+		return
+	}
+	g.order()
+	if !g.display {
+		g.artefact()
+	}
+	g.upToDate()
+	g.fresh()
+	g.approved()
+}
+
+// noPlan says why there is no plan to apply: in a few words, as a sentence, and what to do.
+func (g *gate) noPlan() (word, sentence, mend string) {
+	p, run := g.in.Project, g.in.Project.Run
+	replan := "A new plan: " + g.command("plan") + "."
+	wait := "When it is there, look at it; then " + g.command("apply") + "."
+	switch {
+	case g.in.Record.Trouble != nil:
+		return "a plan", fmt.Sprintf("Nothing of this head can be planned: %s.", strings.TrimSuffix(oneLine(g.in.Record.Trouble.Title), ".")),
+			"The check `cardea/plan` says what to mend."
+	case p.Deleted:
+		return "nothing", fmt.Sprintf("The directory of %s is deleted by this pull request.", g.name()), "Nothing of it is applied."
+	case p.Project.Refused != "":
+		return "a plan", p.Project.Refused, "Mend that and push."
+	case run == nil:
+		return "a plan", fmt.Sprintf("%s is not planned yet.", g.name()), wait
+	case run.State == RunQueued:
+		return "a plan", fmt.Sprintf("The plan of %s is still queued.", g.name()), wait
+	case run.State != RunFinished:
+		return "a plan", fmt.Sprintf("%s is being planned right now.", g.name()), wait
+	case run.Kind != RunPlan && run.Kind != RunVerify:
+		return "a plan", fmt.Sprintf("The newest run of %s is not a plan.", g.name()), replan
+	case run.Outcome != OutcomeSucceeded:
+		return "a plan", fmt.Sprintf("The last plan of %s did not succeed.", g.name()), "Mend what it says and push, or " + g.command("plan") + "."
+	case run.NoChanges || (g.in.Plan != nil && g.in.Plan.NoChanges):
+		return "nothing", fmt.Sprintf("The plan of %s has no changes: there is nothing to apply.", g.name()), "Nothing to do."
+	case g.in.Plan == nil:
+		return "a plan", fmt.Sprintf("The plan of %s is not kept any more.", g.name()), replan
+	case g.in.Plan.Fingerprint == "" || run.Fingerprint != g.in.Plan.Fingerprint:
+		return "a plan", fmt.Sprintf("The plan of %s has no fingerprint that belongs to its run.", g.name()), replan
+	case run.PullKey() != g.in.Record.Pull.Key() || run.Project.Key() != p.Project.Key():
+		return "a plan", fmt.Sprintf("The plan that %s has is not of this project and pull request.", g.name()), replan
+	}
+	return "", "", ""
+}
+
+// order looks at the applies of this project: the one that is being confirmed, or
+// the last one, which may have spent the plan.
+func (g *gate) order() {
+	a, confirming := g.in.Project.Apply, g.in.State != nil
+	again := "Look at the plan and ask once more: " + g.command("apply") + "."
+	if confirming {
+		if why := g.notOurs(a); why != "" {
+			g.add(NeedPlan, "new apply", why, again)
+		}
+		return
+	}
+	switch {
+	case a == nil:
+	case a.State == RunQueued:
+		g.add(NeedPlan, "running apply", fmt.Sprintf("An apply of %s is queued already.", g.name()), "Wait for it.")
+	case a.State != RunFinished:
+		g.add(NeedPlan, "running apply", fmt.Sprintf("An apply of %s is running since %s.", g.name(), clock(a.Started)), "Wait for it.")
+	case g.in.Project.ran(a):
+		g.add(NeedPlan, "new plan", "This plan was carried out once, and a plan is never carried out twice.", "A new plan: "+g.command("plan")+".")
+	}
+}
+
+// notOurs says why the apply run of the record cannot be the one that the runner
+// asks the word for; "" when it is.
+func (g *gate) notOurs(a *Run) string {
+	run := g.in.Project.Run
+	switch {
+	case a == nil || a.Kind != RunApply || a.Apply == nil:
+		return "Nobody asked for this apply."
+	case a.State == RunFinished:
+		return "This apply has ended already."
+	case a.Interrupt != "":
+		return "This apply was cancelled: " + a.Interrupt
+	case a.Apply.Spent:
+		return "This apply was begun once already."
+	case a.Apply.PlanRun != run.ID || a.Apply.Fingerprint != run.Fingerprint || a.Apply.Artefact != run.Artefact:
+		return "The plan is not the one for which this apply was asked."
+	}
+	return ""
+}
+
+func (g *gate) artefact() {
+	planned, found := g.in.Project.Run.Artefact, g.in.Artefact
+	replan := "A new plan: " + g.command("plan") + "."
+	switch {
+	case planned == "":
+		g.add(NeedArtefact, "new plan", fmt.Sprintf("Nothing was kept of the plan of %s that could be applied.", g.name()), replan)
+	case found == "":
+		g.add(NeedArtefact, "new plan", fmt.Sprintf("The saved plan of %s is not there any more.", g.name()), replan)
+	case planned != found:
+		g.add(NeedArtefact, "new plan", fmt.Sprintf("The saved plan of %s is not the file that was made (SHA-256 %s, not %s).",
+			g.name(), codeSpan(short(found)), codeSpan(short(planned))), replan+" An operator of the server should find out who changed it.")
+	}
+}
+
+// upToDate says whether head merged into the base's tip of now is what was planned.
+func (g *gate) upToDate() {
+	if !g.requires(NeedUpToDate) {
+		return
+	}
+	base := codeSpan(shown(g.pull.Base.Ref))
+	mend := "Nothing to do: a new plan is made by itself. If it is the same, its approvals stay."
+	why := ""
+	switch {
+	case g.in.Project.Outdated != "":
+		why = g.in.Project.Outdated
+	case g.display && !g.in.SameInputs:
+		return // nobody has looked
+	case !g.in.SameInputs:
+		why = fmt.Sprintf("%s has moved on in files that %s is planned from.", base, g.name())
+	case len(g.in.Plan.Hidden) > 0 && !g.in.SameTree && !g.display:
+		why = fmt.Sprintf("%s has moved on, and the plan of %s runs code that its changes do not show: only the very same files will do.", base, g.name())
+	}
+	if why != "" {
+		g.add(NeedUpToDate, "new plan", why, mend)
+	}
+}
+
+func (g *gate) fresh() {
+	limit := g.rules.StaleAfter
+	if limit <= 0 {
+		limit = defaultStaleAfter
+	}
+	replan := "A new plan: " + g.command("plan") + ". If it is the same, its approvals stay."
+	switch made := g.in.Plan.PlannedAt; {
+	case made.IsZero() || made.After(g.in.Now.Add(time.Minute)):
+		g.add(NeedFresh, "new plan", fmt.Sprintf("It is not known when the plan of %s was made.", g.name()), replan)
+	case g.in.Now.Sub(made) > limit:
+		g.add(NeedFresh, "new plan", fmt.Sprintf("The plan of %s is of %s, longer ago than `stale_after` allows (%s).", g.name(), clock(made), inWords(limit)), replan)
+	}
+}
+
+// inWords is a duration without the noughts of Go's own form: 24h, 1h30m.
+func inWords(d time.Duration) string {
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
+}
+
+func (g *gate) approved() {
+	if !g.requires(NeedApproved) {
+		return
+	}
+	c := approvalCount{
+		rules: g.rules, author: g.pull.Author, fingerprint: g.in.Plan.Fingerprint, roles: g.in.Live.Roles,
+		project: shown(g.in.Project.Project.Name), recorded: g.display,
+	}
+	_, missing := c.count(g.in.Project.Approvals)
+	g.missing = append(g.missing, missing...)
+}
+
+// project are the checks about the project and its state rather than its plan.
+func (g *gate) project() {
+	g.depends()
+	g.locks()
+	g.state()
+}
+
+func (g *gate) depends() {
+	names := make([]string, 0, len(g.in.Depends))
+	for name, state := range g.in.Depends {
+		switch state {
+		case StateApplied, StateNoChanges, StateDeleted: // nobody ever applies a deleted one
+		default:
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		span := codeSpan(shown(name))
+		g.add(NeedDepends, shown(name), fmt.Sprintf("%s depends on %s, which is not applied (%s).", g.name(), span, codeSpan(string(g.in.Depends[name]))),
+			fmt.Sprintf("Apply that one first: %s.", codeSpan("cardea apply -p "+shown(name))))
+	}
+}
+
+// locks says whether the project's locks are free or ours, and, for an apply that
+// stands ready, whether we hold every one.
+func (g *gate) locks() {
+	identity := ""
+	if g.in.Project.Run != nil {
+		identity = g.in.Project.Run.StateIdentity
+	}
+	if identity == "" && g.in.Project.Run != nil && !g.display {
+		g.add(NeedLock, "lock", fmt.Sprintf("It is not known which state %s writes, so it cannot be locked.", g.name()), "A new plan: "+g.command("plan")+".")
+	}
+	ours, told := 0, false
+	keys := LockKeys(g.in.Project.Project, identity)
+	for _, key := range keys {
+		for _, l := range g.in.Locks {
+			if l.Key != key || l.RepoID != g.in.Record.Pull.Repo.ID {
+				continue
+			}
+			if l.Pull == g.in.Record.Pull.Key() {
+				ours++
+				continue
+			}
+			if !told { // both locks of a project are mostly one pull's: that is one sentence
+				sentence := l.Sentence()
+				if l.Project != g.in.Project.Project.Name {
+					sentence += fmt.Sprintf(" It writes the same state as %s.", g.name())
+				}
+				g.add(NeedLock, fmt.Sprintf("lock of #%d", l.Pull.Number), sentence,
+					fmt.Sprintf("It is released when #%d is merged or closed, or there by %s. This pull request is told then.", l.Pull.Number, codeSpan("cardea unlock -p "+shown(l.Project))))
+			}
+			told = true
+		}
+	}
+	if g.in.State != nil && ours < len(keys) && !told {
+		g.add(NeedLock, "lock", fmt.Sprintf("This pull request does not hold every lock of %s.", g.name()), "Try again: "+g.command("apply")+".")
+	}
+}
+
+// settled says whether somebody knows what the last apply of a project left.
+func (g *gate) settled(a Run, of Project) {
+	project := shown(of.Name)
+	name := codeSpan(project)
+	if of.Key() != g.in.Project.Project.Key() {
+		name += ", which writes the same state,"
+	}
+	resolve := fmt.Sprintf("A person with the permission `admin` (%s) looks at the state and says what it counts as: %s or `failed`.",
+		g.rules.Admin.describe(), codeSpan("cardea resolve -p "+project+" --outcome applied"))
+	switch {
+	case a.outcomeOpen():
+		g.add(NeedState, "unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", name), resolve)
+	case a.stateKept():
+		g.add(NeedState, "kept state", fmt.Sprintf("The last apply of %s could not store its state; it is kept here, encrypted.", name), resolve)
+	}
+}
+
+// state says whether the state is what the plan was made from, and whether the
+// last apply left it in a way that somebody knows.
+func (g *gate) state() {
+	p := g.in.Project
+	if p.Apply != nil {
+		g.settled(*p.Apply, p.Project)
+	}
+	for _, a := range g.in.Unsettled {
+		g.settled(a, a.Project)
+	}
+	if g.in.State == nil || g.in.Plan == nil {
+		return
+	}
+	was, now := StateVersion{Lineage: g.in.Plan.Lineage, Serial: g.in.Plan.Serial}, *g.in.State
+	mend := "A new plan: " + g.command("plan") + ". If it is the same, its approvals stay."
+	switch {
+	case was.Lineage != now.Lineage:
+		g.add(NeedState, "new plan", fmt.Sprintf("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),
+			codeSpan(orWord(short(now.Lineage), "none")), codeSpan(orWord(short(was.Lineage), "none"))), mend)
+	case was.Serial != now.Serial:
+		g.add(NeedState, "new plan", fmt.Sprintf("The state of %s was changed since the plan was made (serial %d, not %d).", g.name(), now.Serial, was.Serial), mend)
+	}
+}

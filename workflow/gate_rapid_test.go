@@ -1,0 +1,210 @@
+package workflow
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// harmless are the facts whose absence is not a no, each with the reason. A field
+// that is new in one of these types fails TestGateNeedsEveryFact until it is
+// either asked for by the gate or written down here.
+var harmless = map[string]string{
+	"GateInput.Sharing": "no other project writes the state", "GateInput.Unsettled": "none is good", "GateInput.Depends": "no dependency is in the pull", "GateInput.BaseFaulty": "false is good",
+	"LiveFacts.Required": "none is required", "LiveFacts.ReviewDecision": "no rule of the branch asks for a review", "LiveFacts.Errors": "none is good",
+	"Pull.Title": "for people", "Pull.Fork": "false is good", "Pull.Draft": "false is good", "Pull.UpdatedAt": "not looked at",
+	"Pull.Author": "the record's is taken",
+	"Run.Epoch":   "the worker's", "Run.Options": "in the fingerprint", "Run.Base": "SameInputs says it", "Run.Tree": "SameTree says it", "Run.BaseTree": "SameTree says it",
+	"Run.Paths": "the worker's", "Run.InputsDigest": "SameInputs says it", "Run.BaseProviders": "the engine's", "Run.Hidden": "the plan's count", "Run.Credentials": "the worker's",
+	"Run.CreateWorkspace": "the engine's", "Run.Actor": "who asked for the plan", "Run.Request": "history", "Run.Priority": "the queue's",
+	"Run.Reason": "for people", "Run.Waiting": "for people", "Run.Attempts": "history", "Run.Queued": "history", "Run.NotBefore": "the queue's",
+	"Run.Started": "history", "Run.Finished": "history", "Run.Worker": "the worker's", "Run.LeaseUntil": "the worker's", "Run.Sharing": "GateInput.Sharing has them", "Run.Interrupt": "a plan that succeeded",
+	"Run.InterruptOutcome": "a plan that succeeded", "Run.Replaces": "history", "Run.Own": "the engine's", "Run.TreeChanges": "CarryApprovals'", "Run.Apply": "an apply's", "Run.Diagnostics": "for people",
+	"Run.Counts": "the plan's", "Run.NoChanges": "false is what is wanted", "Run.ChangesHash": "for people", "Run.Whole": "history",
+	"ApplyOrder.State": "the plan's is compared", "ApplyOrder.Authorised": "not yet", "ApplyOrder.Spent": "false is good", "ApplyOrder.Missing": "for people",
+	"ApplyOrder.Done": "of the end", "ApplyOrder.Total": "of the end", "ApplyOrder.ErroredState": "of the end", "ApplyOrder.Resolved": "of the end", "ApplyOrder.ResolvedBy": "of the end",
+	"ApplyOrder.Was": "for giving back", "ApplyOrder.Took": "for giving back", "ApplyOrder.Held": "for giving back", "ApplyOrder.Before": "for giving back",
+	"Approval.At": "SeenFingerprint's", "Approval.CommentID": "history", "Approval.Request": "history", "Approval.Head": "CarryApprovals'",
+	"Approval.Tree": "CarryApprovals'", "Approval.Hidden": "CarryApprovals'", "Approval.Void": "none is good", "Approval.Applied": "false is good",
+}
+
+// parts are the structs of an input whose every field is taken away in turn.
+func parts(in *GateInput) []any {
+	return []any{in, &in.Live, &in.Live.Pull, in.Project.Run, in.Project.Apply.Apply, &in.Project.Approvals[0]}
+}
+
+func TestGateNeedsEveryFact(t *testing.T) {
+	whole := readyApply()
+	for i, part := range parts(&whole) {
+		typ := reflect.TypeOf(part).Elem()
+		for f := range typ.NumField() {
+			name := typ.Name() + "." + typ.Field(f).Name
+			in := readyApply()
+			reflect.ValueOf(parts(&in)[i]).Elem().Field(f).SetZero()
+			got := Gate(in)
+			if _, ok := harmless[name]; !ok && len(got) == 0 {
+				t.Errorf("without %s nothing is missing", name)
+			} else if ok && len(got) > 0 {
+				t.Errorf("without %s, said to be harmless, missing: %+v", name, got)
+			}
+		}
+	}
+}
+
+// TestGateRefusesTogether: two wrongs never make a right, and the answer is the
+// same every time and in order.
+func TestGateRefusesTogether(t *testing.T) {
+	// Those that take a requirement or a part of the input away would hide what others do.
+	var together []int
+	for i, r := range refusals {
+		in := readyApply()
+		required := len(in.Rules.Require)
+		if r.change(&in); whole(in) && len(in.Rules.Require) == required {
+			together = append(together, i)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		in := readyApply()
+		var chosen []string
+		for _, i := range rapid.SliceOfNDistinct(rapid.SampledFrom(together), 1, 6, rapid.ID[int]).Draw(t, "refusals") {
+			refusals[i].change(&in)
+			chosen = append(chosen, refusals[i].name)
+		}
+		got := Gate(in)
+		if len(got) == 0 {
+			t.Fatalf("%v: nothing is missing", chosen)
+		}
+		if diff := cmp.Diff(got, Gate(in)); diff != "" {
+			t.Fatalf("%v: asked twice: %s", chosen, diff)
+		}
+		if !slices.IsSortedFunc(got, func(a, b Missing) int { return slices.Index(needOrder, a.Need) - slices.Index(needOrder, b.Need) }) {
+			t.Fatalf("%v: not in order: %+v", chosen, got)
+		}
+	})
+}
+
+// whole reports whether an input still has all that a refusal may change.
+func whole(in GateInput) bool {
+	return in.Project.Run != nil && in.Project.Apply != nil && in.Project.Apply.Apply != nil && in.Plan != nil && in.State != nil &&
+		len(in.Locks) == 2 && len(in.Live.Roles) > 0 && len(in.Live.Required) > 0 && len(in.Project.Approvals) > 0
+}
+
+func drawApproval(t *rapid.T) Approval {
+	return Approval{
+		User:        Actor{ID: rapid.Int64Range(0, 9).Draw(t, "id"), Login: rapid.SampledFrom([]string{"ada", "bob", "eve", "x[bot]"}).Draw(t, "login"), Bot: rapid.Bool().Draw(t, "bot")},
+		Fingerprint: rapid.SampledFrom([]string{gateFingerprint, "other", ""}).Draw(t, "fingerprint"),
+		Void:        rapid.SampledFrom([]string{"", "", "It fell."}).Draw(t, "void"),
+		At:          gateNow.Add(time.Duration(rapid.IntRange(0, 5).Draw(t, "at")) * time.Minute),
+	}
+}
+
+// TestApprovalsOnlyHelp: more approvals never make more missing, and who counts is one person once.
+func TestApprovalsOnlyHelp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := readyApply()
+		in.Rules.Approvals.Count = rapid.IntRange(0, 3).Draw(t, "count")
+		in.Project.Approvals = nil
+		for id := range int64(9) {
+			in.Live.Roles[id] = rapid.SampledFrom([]Role{RoleRead, RoleWrite, RoleAdmin, ""}).Draw(t, "role")
+		}
+		in.Live.Roles[1] = RoleWrite
+		before := len(Gate(in))
+		for range rapid.IntRange(1, 8).Draw(t, "approvals") {
+			in.Project.Approvals = append(in.Project.Approvals, drawApproval(t))
+			after := len(Gate(in))
+			if after > before {
+				t.Fatalf("one more approval: %d missing, before %d", after, before)
+			}
+			before = after
+		}
+		counted, missing := CountApprovals(in.Rules, gateEve, in.Project.Approvals, gateFingerprint, in.Live.Roles)
+		people := map[int64]bool{}
+		for _, a := range counted {
+			if people[a.User.ID] || a.User.ID == gateEve.ID || a.User.ID == 0 || a.User.Bot || a.Void != "" || a.Fingerprint != gateFingerprint ||
+				!in.Live.Roles[a.User.ID].AtLeast(RoleWrite) {
+				t.Fatalf("counted %+v of %+v", a, in.Project.Approvals)
+			}
+			people[a.User.ID] = true
+		}
+		if (len(missing) == 0) != (len(counted) >= in.Rules.Approvals.Count) {
+			t.Fatalf("counted %d of %d, missing %+v", len(counted), in.Rules.Approvals.Count, missing)
+		}
+	})
+}
+
+// TestLocksExclude: whatever pulls take and release, no key is ever held by two,
+// a project's keys are taken all or not at all, and epochs of a key only grow.
+func TestLocksExclude(t *testing.T) {
+	projects := []Project{{Name: "a", Dir: "a", TerraformWorkspace: "default"}, {Name: "b", Dir: "b", TerraformWorkspace: "default"}, {Name: "a2", Dir: "a", TerraformWorkspace: "default"}}
+	rapid.Check(t, func(t *rapid.T) {
+		held := map[string]Lock{}
+		highest := map[string]uint64{}
+		last := uint64(0)
+		for step := range rapid.IntRange(1, 30).Draw(t, "steps") {
+			pull := PullKey{RepoID: 7, Number: rapid.IntRange(1, 3).Draw(t, "pull")}
+			if rapid.Bool().Draw(t, "release") {
+				for k, l := range held {
+					if l.Pull == pull {
+						delete(held, k)
+					}
+				}
+				continue
+			}
+			p := rapid.SampledFrom(projects).Draw(t, "project")
+			in := TakeInput{Pull: pull, Project: p, StateIdentity: rapid.SampledFrom([]string{"", "s", "t"}).Draw(t, "state"),
+				Why: rapid.SampledFrom([]LockWhy{LockPlan, LockClaim, LockApply}).Draw(t, "why"), Now: gateNow, LastEpoch: last}
+			for _, l := range held {
+				in.Locks = append(in.Locks, l)
+			}
+			taken, other := TakeLocks(in)
+			if other != nil && (len(taken) > 0 || other.Pull == pull) {
+				t.Fatalf("step %d: took %+v although %+v", step, taken, other)
+			}
+			for _, l := range taken {
+				if had, ok := held[l.Key]; ok && (had.Pull != pull || had.Epoch != l.Epoch || !had.Since.Equal(l.Since)) {
+					t.Fatalf("step %d: %+v took over %+v", step, l, had)
+				} else if !ok && l.Epoch <= highest[l.Key] {
+					t.Fatalf("step %d: epoch %d after %d", step, l.Epoch, highest[l.Key])
+				}
+				held[l.Key], highest[l.Key], last = l, l.Epoch, max(last, l.Epoch)
+			}
+			for _, key := range LockKeys(p, in.StateIdentity) {
+				if other == nil && held[key].Pull != pull {
+					t.Fatalf("step %d: %q is not held after taking", step, key)
+				}
+			}
+		}
+	})
+}
+
+// TestSeenIsNeverNewer: what somebody is taken to have seen was shown before, or
+// in the same second when nothing else ever was.
+func TestSeenIsNeverNewer(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var states []Shown
+		for i := range rapid.IntRange(0, 6).Draw(t, "states") {
+			s := Shown{At: gateNow.Add(time.Duration(rapid.IntRange(0, 4).Draw(t, "second")) * time.Second), Fingerprints: map[string]string{}}
+			if rapid.Bool().Draw(t, "shows") {
+				s.Fingerprints["p"] = fmt.Sprint("fp", i)
+			}
+			states = append(states, s)
+		}
+		slices.SortStableFunc(states, func(a, b Shown) int { return a.At.Compare(b.At) })
+		at := gateNow.Add(time.Duration(rapid.IntRange(-1, 5).Draw(t, "at")) * time.Second)
+		fp, ok := SeenFingerprint(states, at, "p")
+		older := slices.ContainsFunc(states, func(s Shown) bool { return s.At.Before(at) && s.Fingerprints["p"] != "" })
+		for _, s := range states {
+			if s.Fingerprints["p"] == fp && ok && (s.At.After(at) || (s.At.Equal(at) && older)) {
+				t.Fatalf("saw %s, shown at %v, at %v: %+v", fp, s.At, at, states)
+			}
+		}
+		if ok != (fp != "") {
+			t.Fatalf("got %q, %v", fp, ok)
+		}
+	})
+}

@@ -1,0 +1,114 @@
+package workflow
+
+import "time"
+
+// LiveFacts are what GitHub says of a pull now, read in one go for all projects
+// of one apply. Whatever could not be read is in Errors, and means no.
+type LiveFacts struct {
+	Read  time.Time // our clock, before the first call
+	Pull  Pull
+	Actor Actor
+	Roles map[int64]Role // of the actor and of the approvers, by user id; absent = could not be read
+	// BaseTip is the tip of the base branch.
+	BaseTip string
+	// Conflicts: "no", "yes", or "unknown" when GitHub had not computed it after polling.
+	Conflicts string
+	// ReviewDecision is GitHub's: "" (none required), approved, review_required, changes_requested.
+	ReviewDecision string
+	// ApprovedHead: a person other than the author who may write approved this very head in a review.
+	ApprovedHead bool
+	Required     []RequiredCheck // without our own
+	Errors       []string        // sentences
+}
+
+// RequiredCheck is one check or status that the base branch requires.
+type RequiredCheck struct {
+	Name  string
+	State string // passed, pending, failed, missing
+}
+
+// Requirement is one condition of the gate.
+type Requirement string
+
+// The requirements of an apply, in the order in which they are told.
+const (
+	NeedPermission Requirement = "permission"
+	NeedBranch     Requirement = "branch"
+	NeedOpen       Requirement = "open"
+	NeedSameRepo   Requirement = "same_repository"
+	NeedReady      Requirement = "not_draft"
+	NeedHead       Requirement = "current_head"
+	NeedPlan       Requirement = "plan"
+	NeedArtefact   Requirement = "artefact"
+	NeedUpToDate   Requirement = "up_to_date"
+	NeedFresh      Requirement = "fresh"
+	NeedApproved   Requirement = "approved"
+	NeedReviewed   Requirement = "reviewed"
+	NeedMergeable  Requirement = "mergeable"
+	NeedDepends    Requirement = "depends_on"
+	NeedLock       Requirement = "lock"
+	NeedState      Requirement = "state"
+	NeedConfig     Requirement = "config" // base's `.cardea.yml` is faulty
+	NeedFacts      Requirement = "facts"  // something could not be found out
+)
+
+// Missing is one requirement that is not met.
+type Missing struct {
+	Need Requirement `json:"need"`
+	// Short is the same in a few words for tables and titles, after "waits for":
+	// "1 approval", "lock of #12", "checks: lint", "new plan".
+	Short    string `json:"short,omitempty"`
+	Sentence string `json:"sentence"` // what is missing
+	Mend     string `json:"mend"`     // who can mend it, and how; a sentence
+}
+
+// GateInput is everything that decides whether one project's plan may be applied.
+type GateInput struct {
+	// Rules are the repository's, as the server has them: the gate itself takes what holds for the project.
+	Rules   Rules
+	Record  PullRecord
+	Project ProjectRecord
+	Plan    *Plan // of the project's current plan run, nil without one
+	Live    LiveFacts
+	Locks   []Lock // those on the project and on its state identity
+	// Inputs says whether head merged into the base's tip of now gives the same inputs digest and the same tree.
+	SameInputs, SameTree bool
+	// Artefact is the digest found on disk, "" without one.
+	Artefact string
+	// State: what the runner found before the word; nil before there is a runner. With it the
+	// gate confirms Project.Apply, which must be queued or running and not spent, and whose locks must be held.
+	State *StateVersion
+	// Sharing are other projects that write the same state: their rules hold as well.
+	Sharing []Project
+	// Unsettled are applies of the pull's other projects on the same state whose outcome
+	// nobody knows, or whose state could not be stored.
+	Unsettled []Run
+	// Depends are the pull's other projects that this one depends on, with their states.
+	Depends    map[string]ProjectState
+	BaseFaulty bool
+	Now        time.Time
+}
+
+// StateVersion is which state a plan was made from, or which there is now.
+type StateVersion struct {
+	Lineage string `json:"lineage"`
+	Serial  uint64 `json:"serial"`
+}
+
+// Authorisation is written, durably, before an apply starts: what was confirmed, and by whom.
+type Authorisation struct {
+	At          time.Time    `json:"at"`
+	Actor       Actor        `json:"actor"`
+	Pull        PullKey      `json:"pull"`
+	Project     ProjectKey   `json:"project"`
+	Head        string       `json:"head"`
+	Base        string       `json:"base"` // the base's tip when it was confirmed
+	BaseRef     string       `json:"base_ref"`
+	Tree        string       `json:"tree"`
+	Fingerprint string       `json:"fingerprint"`
+	Artefact    string       `json:"artefact"`
+	Inputs      string       `json:"inputs"`
+	State       StateVersion `json:"state"`
+	Approvals   []Approval   `json:"approvals,omitempty"`
+	LockEpoch   uint64       `json:"lock_epoch"`
+}

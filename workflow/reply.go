@@ -1,0 +1,30 @@
+package workflow
+
+// The kinds of Reply about approve, apply and lock. Text alone is enough for each of
+// them; Items make a list of it, one line a project.
+const (
+	ReplyApproved     = "approved"      // Items: what was approved (Done) and what was not, with Text why not
+	ReplyUnapproved   = "unapproved"    // Items: whose approvals were taken back
+	ReplyApplied      = "applied"       // an apply's end: Items with Run
+	ReplyApplyFailed  = "apply_failed"  // an apply's end: Items with Run; what else succeeded with Done
+	ReplyApplyUnknown = "apply_unknown" // an apply's end: nobody knows how it ended
+	ReplyLocked       = "locked"        // Items: taken (Done), or Text who holds it
+	ReplyUnlocked     = "unlocked"      // Items: released (Done), or Text why not
+	ReplyCancelled    = "cancelled"     // Items: dropped or interrupted
+	ReplyResolved     = "resolved"      // Items: what the unknown outcome counts as
+	ReplyClosed       = "closed"        // the pull was closed after an apply: Items with Run
+	ReplyFreed        = "freed"         // a lock that this pull met is free: Items
+	ReplyMerge        = "merge"         // automerge was refused: Text says why
+)
+
+// ReplyItem is what a reply says of one project.
+type ReplyItem struct {
+	Project     string `json:"project"`
+	Fingerprint string `json:"fingerprint,omitempty"` // the whole one
+	Done        bool   `json:"done,omitempty"`
+	Text        string `json:"text,omitempty"` // a sentence: why not, or what happened
+	// Missing is all that the gate lacked, for kind refused.
+	Missing []Missing `json:"missing,omitempty"`
+	// Run is the apply that ended, as it ended, for the kinds of an apply's end.
+	Run *Run `json:"run,omitempty"`
+}

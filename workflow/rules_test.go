@@ -1,0 +1,84 @@
+package workflow
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestForProject: which rules hold for a project, and whom they mean.
+func TestForProject(t *testing.T) {
+	repo := DefaultRules("*")
+	repo.Approvals = ApprovalRules{Count: 2, By: []string{"ada", "rex"}, Author: true}
+	repo.Credentials = CredentialNames{Plan: "dev-ro", Apply: "dev-rw"}
+	maintain := Who{Role: RoleMaintain}
+	repo.Environments = map[string]EnvironmentRules{
+		"prod": {Approvals: &ApprovalRules{Count: 3, By: []string{"rex", "sam"}}, Apply: &Who{Users: []string{"rex", "mia"}}, Approve: &maintain,
+			Credentials: CredentialNames{Apply: "prod-rw"}},
+		"dev": {Approvals: &ApprovalRules{Count: 1}, Apply: &Who{Role: RoleTriage}, Unlock: &maintain},
+	}
+	say := func(r Rules) string {
+		return fmt.Sprintf("%d by %v author=%v apply=%s approve=%s unlock=%s creds=%s/%s %s", r.Approvals.Count, r.Approvals.By, r.Approvals.Author,
+			r.Apply.describe(), r.Approve.describe(), r.Unlock.describe(), r.Credentials.Plan, r.Credentials.Apply, requireWords(r.Require))
+	}
+	const write, needs = "the role `write` or a higher one", "up_to_date,approved,mergeable"
+	const maintainer = "the role `maintain` or a higher one"
+	for _, tt := range []struct {
+		name string
+		p    Project
+		want string
+	}{
+		{"no environment", Project{}, "2 by [ada rex] author=true apply=" + write + " approve=" + write + " unlock=" + write + " creds=dev-ro/dev-rw " + needs},
+		{"one without rules", Project{Environment: "test"}, "2 by [ada rex] author=true apply=" + write + " approve=" + write + " unlock=" + write + " creds=dev-ro/dev-rw " + needs},
+		{"its own words", Project{Environment: "prod", Require: []Requirement{NeedReviewed}}, "3 by [rex sam] author=false apply=the user `rex` or the user `mia` approve=" + maintainer +
+			" unlock=" + write + " creds=dev-ro/prod-rw up_to_date,approved,reviewed,mergeable"},
+		{"head asks for another", Project{Environment: "prod", HeadEnvironment: "dev"}, "3 by [] author=false" +
+			" apply=" + write + ", who must also be the user `rex` or the user `mia`" +
+			" approve=" + maintainer + ", who must also be the user `rex` or the user `sam`, who must also be the user `ada` or the user `rex`" +
+			" unlock=" + maintainer + " creds=dev-ro/prod-rw " + needs},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, say(repo.ForProject(tt.p))); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+
+	strictest := repo.ForProject(Project{Strictest: true, HeadEnvironment: "dev"})
+	if got, want := strictest.Credentials.Apply, "dev-rw"; got != want || strictest.Approvals.Count != 3 {
+		t.Errorf("strictest: got credentials %q and %d approvals, want %q and 3", got, strictest.Approvals.Count, want)
+	}
+	for _, tt := range []struct {
+		login          string
+		role           Role
+		apply, approve bool
+	}{
+		{"rex", RoleMaintain, true, true}, // of everybody's lists
+		{"rex", RoleWrite, true, false},   // prod's approvals want a higher role
+		{"rex", RoleTriage, false, false},
+		{"mia", RoleAdmin, true, false},
+		{"ada", RoleAdmin, false, false},
+		{"sam", RoleAdmin, false, false},
+	} {
+		who := Actor{Login: tt.login}
+		if apply, approve := strictest.Apply.Includes(who, tt.role), strictest.Approve.Includes(who, tt.role); apply != tt.apply || approve != tt.approve {
+			t.Errorf("strictest, %s with %s: got apply %v, approve %v, want %v, %v", tt.login, tt.role, apply, approve, tt.apply, tt.approve)
+		}
+	}
+}
+
+// TestRulesAnd: two projects with one state get each other's rules.
+func TestRulesAnd(t *testing.T) {
+	a, b := DefaultRules("a"), DefaultRules("b")
+	a.Require, a.StaleAfter = nil, time.Hour
+	b.LockOnPlan, b.Approvals.Count = true, 4
+	got := a.And(b)
+	if !got.LockOnPlan || got.StaleAfter != time.Hour || got.Approvals.Count != 4 || len(got.Require) != 3 || got.Match != "a" {
+		t.Errorf("got %+v", got)
+	}
+	if diff := cmp.Diff(a.Apply, got.Apply); diff != "" {
+		t.Errorf("the same people, said twice: -want +got:\n%s", diff)
+	}
+}

@@ -1,0 +1,142 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// adoptAll finds the applies that a server before left in the run directories,
+// and stays with each until it has its result: an apply outlives its server. Their
+// leases are renewed before it returns, so that no claim takes them for lost.
+func (w *Worker) adoptAll(ctx context.Context, before []os.DirEntry) {
+	for _, e := range before {
+		d := files(w.Launcher.Runs).sub(e.Name())
+		var job Job
+		if err := readJSON(d.job(), &job); err != nil || !job.isApply() {
+			continue // only its log is left, or a plan, which is made again
+		}
+		log := w.Log.With("run", job.Run.ID, "epoch", job.Run.Epoch, "project", job.Run.Project.Name)
+		run, err := w.Service.Run(ctx, job.Run.ID)
+		if err != nil || run.Epoch != job.Run.Epoch {
+			log.Error("an apply of before is not known as it is", "dir", e.Name(), "error", err)
+			continue
+		}
+		if err := w.Service.Renew(ctx, run); err != nil && !errors.Is(err, workflow.ErrStale) {
+			log.Error("renewing a lease", "error", err)
+		}
+		log.Info("an apply of before is adopted")
+		w.group.Go(func() { w.adopt(ctx, adopted(run, d), log) })
+	}
+}
+
+// adopted is a process that another server started.
+func adopted(run workflow.Run, d files) *Process {
+	p := &Process{run: run, dir: d, redact: NewRedactor(nil), ready: make(chan struct{}), done: make(chan struct{}),
+		went: run.Apply != nil && run.Apply.Spent}
+	go func() {
+		defer close(p.done)
+		p.exit = p.outlast()
+	}()
+	return p
+}
+
+// outlast returns when nothing of the run holds its lock any more. A runner that
+// is dead cannot end what it left: that has the grace of an apply.
+func (p *Process) outlast() error {
+	dead := time.Time{}
+	for ; ; time.Sleep(200 * time.Millisecond) {
+		held, err := lockHeld(p.dir.lock())
+		if err != nil || !held {
+			return err
+		}
+		switch err := signalRunner(p.dir, syscall.Signal(0)); {
+		case !errors.Is(err, errNoRunner):
+			dead = time.Time{}
+		case dead.IsZero():
+			dead = time.Now()
+		case time.Since(dead) > applyGrace:
+			var who identity
+			if err := readJSON(p.dir.runner(), &who); err != nil {
+				return fmt.Errorf("reading the runner's identity: %w", err)
+			}
+			if boot, err := bootID(); err == nil && boot == who.BootID {
+				endSession(who.PID) // while a session has members its number is nobody else's
+			}
+		}
+	}
+}
+
+func (w *Worker) adopt(ctx context.Context, p *Process, log *slog.Logger) {
+	w.add(p.run.ID, p)
+	defer w.remove(p.run.ID)
+	leave, renewed := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(renewed)
+		w.renew(p.run, p, leave)
+	}()
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+	}
+	close(leave)
+	<-renewed
+	select {
+	case <-p.done:
+		w.conclude(p.run, p.Wait(), ending{}, log)
+	default: // it outlives us too
+	}
+}
+
+// artefactsLook is how often artefacts that nobody will apply are removed.
+const artefactsLook = 10 * time.Minute
+
+// dropArtefacts removes the artefacts that nobody will apply, now and again: what
+// the service could not say when it happened.
+func (w *Worker) dropArtefacts(ctx context.Context) {
+	if w.Artefacts.Dir == "" {
+		return
+	}
+	look := time.NewTicker(artefactsLook)
+	defer look.Stop()
+	for {
+		w.dropOnce(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+}
+
+func (w *Worker) dropOnce(ctx context.Context) {
+	entries, err := os.ReadDir(w.Artefacts.Dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		w.Log.Error("reading the artefacts", "error", err)
+	}
+	wanted, err := w.Service.WantedArtefacts(ctx) // asked after they were listed: a new one is of a live run
+	if err != nil {
+		w.Log.Error("reading which artefacts are wanted", "error", err)
+		return
+	}
+	for _, e := range entries {
+		id, ok := strings.CutSuffix(e.Name(), ".age")
+		if _, err := dirName(id, 0); !ok || err != nil {
+			continue // a kept state, which only people remove
+		}
+		if wanted[id] {
+			continue
+		}
+		err := w.Artefacts.Remove(id)
+		if err != nil {
+			w.Log.Error("removing an artefact", "run", id, "error", err)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// What is particular to applies. From the word on nothing of ours ends one: no
+// timeout, no hang-up, no kill; an interrupt is one SIGINT to terraform.
+
+// isApply reports whether a job is an apply.
+func (j Job) isApply() bool { return j.Run.Kind == workflow.RunApply }
+
+// keep makes the artefact of a plan.
+func (r *runner) keep(_ context.Context, k workflow.Kept) error {
+	store := Artefacts{Dir: r.job.Artefacts}
+	digest, err := writeArtefact(store.file(r.job.Run.ID), r.job.Recipient, r.dir.engine().Workspace, k)
+	var no *notKeptError
+	if errors.As(err, &no) {
+		r.notes = append(r.notes, no.sentence)
+		return nil
+	}
+	r.artefact = digest
+	return err
+}
+
+// refusal is an error whose text is a sentence for people.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// overlay puts the artefact's files over the workspace.
+func (r *runner) overlay() (err error) {
+	order := r.job.Run.Apply
+	if order == nil || order.Spent {
+		return refusal("The apply has no saved plan that may still be used.")
+	}
+	if _, err := dirName(order.PlanRun, 0); err != nil {
+		return err
+	}
+	f := r.dir.engine()
+	name := Artefacts{Dir: r.job.Artefacts}.file(order.PlanRun)
+	r.seal, r.artefact, err = unpackArtefact(name, r.secrets.Identity, f.Workspace, f.Out)
+	if errors.Is(err, fs.ErrNotExist) {
+		return refusal("The saved plan is not there any more. Plan again.")
+	}
+	if err != nil {
+		return err
+	}
+	if r.artefact != order.Artefact {
+		return refusal("The saved plan on the disk is not the one that was made: its digest differs. Plan again.")
+	}
+	return nil
+}
+
+// apply calls the engine. Whatever goes wrong in ourselves after the word leaves
+// the outcome unknown.
+func (r *runner) apply() (res workflow.Result, err error) {
+	run := r.job.Run
+	res, err = r.deps.Engine.Apply(r.stop.ctx, workflow.ApplyJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Tools: r.job.Tools,
+		RepoID: run.Repo.ID, Key: r.secrets.Key, StateIdentity: run.StateIdentity, Plan: r.dir.engine().Out, Seal: r.seal,
+		Fingerprint: run.Apply.Fingerprint, State: run.Apply.State, Log: r.redact, Ready: r.readyToApply})
+	r.notStarted = res.NotStarted
+	return res, err
+}
+
+// readyToApply says what we are about to apply and to which state, and waits for the word.
+func (r *runner) readyToApply(_ context.Context, now workflow.StateVersion) error {
+	if err := r.say(message{Ready: true, Digest: r.artefact, State: &now}); err != nil {
+		return err
+	}
+	if !r.stop.begin() {
+		r.went = false // stopped in the same instant: the engine begins nothing
+		return errNotStarted
+	}
+	// From here on whoever is left of this apply holds its lock.
+	return inherit(r.lock)
+}
+
+// errored is where the engine's tool leaves a state that it could not store.
+func (d files) errored(p workflow.Project) string {
+	return filepath.Join(d.engine().Workspace, filepath.FromSlash(p.Dir), "errored.tfstate")
+}
+
+// keepErrored encrypts a state that could not be stored, "" when there is none.
+// While it cannot be kept, the workspace must stay.
+func keepErrored(d files, run workflow.Run, recipient, artefacts string) (name string, err error) {
+	from := d.errored(run.Project)
+	info, err := os.Lstat(from)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking for an errored state: %w", err)
+	}
+	if _, err := dirName(run.ID, run.Epoch); err != nil {
+		return "", err
+	}
+	name = erroredName(run.ID)
+	if err := sealFile(from, filepath.Join(artefacts, name), recipient); err != nil {
+		return "", fmt.Errorf("keeping the errored state: %w", err)
+	}
+	if err := os.Remove(from); err != nil {
+		return name, fmt.Errorf("removing the errored state: %w", err)
+	}
+	return name, nil
+}
+
+// erroredState keeps the state that an apply could not store; whether the workspace may go.
+func (r *runner) erroredState(res *workflow.Result) (clean bool) {
+	if !r.job.isApply() || !r.went {
+		return true
+	}
+	name, err := keepErrored(r.dir, r.job.Run, r.job.Recipient, r.job.Artefacts)
+	res.ErroredState = name
+	if err == nil {
+		return true
+	}
+	res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityError, Summary: "The state could not be stored, nor kept encrypted",
+		Detail: fmt.Sprintf("It is left in the run's directory %s as errored.tfstate: %s.", filepath.Base(string(r.dir)), err)})
+	if res.ErroredState == "" {
+		res.ErroredState = filepath.Base(string(r.dir)) + "/work"
+	}
+	return false
+}

@@ -1,0 +1,370 @@
+package run
+
+import (
+	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// An artefact is what a plan run keeps for its apply: a tar, encrypted with age,
+// of the saved plan, the engine's seal, and the files that the plan made in its
+// workspace. Its digest is the SHA-256 of the tar, whose order, times and owners
+// are fixed. Only the server has the identity that opens it: a plan's runner gets
+// the recipient, an apply's the identity, over its socket.
+
+// Artefacts is where they are kept: RUN.age by the plan run's id, and beside
+// them RUN.errored.tfstate.age, states that an apply could not store. The zero
+// value keeps none.
+type Artefacts struct {
+	Dir      string // data_dir/artefacts, absolute
+	Identity *age.X25519Identity
+}
+
+// maxMade is how many bytes of files that a plan made are kept.
+const maxMade = 64 << 20
+
+// The tar's names.
+const (
+	planEntry = "plan"
+	sealEntry = "seal"
+	madeEntry = "made/" // + path in the workspace
+)
+
+// OpenKeys returns the server's identity for artefacts: dataDir/keys/artefacts.key,
+// in the form of age-keygen, made when it is not there yet.
+func OpenKeys(dataDir string) (*age.X25519Identity, error) {
+	name := filepath.Join(dataDir, "keys", "artefacts.key")
+	data, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return makeKey(name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the artefacts' key: %w", err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			id, err := age.ParseX25519Identity(line)
+			if err != nil {
+				return nil, fmt.Errorf("reading the artefacts' key %s: %w", name, err)
+			}
+			return id, nil
+		}
+	}
+	return nil, fmt.Errorf("reading the artefacts' key %s: no key is in it", name)
+}
+
+func makeKey(name string) (*age.X25519Identity, error) {
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		return nil, fmt.Errorf("making the artefacts' key: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return nil, fmt.Errorf("making the artefacts' key: %w", err)
+	}
+	text := fmt.Sprintf("# Opens saved plans and kept states. Public key: %s\n%s\n", id.Recipient(), id)
+	err = place(name, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the artefacts' key: %w", err)
+	}
+	return id, nil
+}
+
+// place writes a file, 0600 and durably, whole or not at all.
+func place(name string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(name+".new", name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(name+".new"))
+	}
+	return syncDir(filepath.Dir(name))
+}
+
+func (a Artefacts) file(run string) string { return filepath.Join(a.Dir, run+".age") }
+
+// erroredName is the name of an apply's kept state.
+func erroredName(run string) string { return run + ".errored.tfstate.age" }
+
+// Digest opens the artefact of a plan run and returns its digest, "" when there is none.
+func (a Artefacts) Digest(run string) (string, error) {
+	if _, err := dirName(run, 0); err != nil {
+		return "", fmt.Errorf("reading an artefact: %w", err)
+	}
+	if a.Identity == nil {
+		return "", nil
+	}
+	digest, err := readArtefact(a.file(run), a.Identity, func(*tar.Header, io.Reader) error { return nil })
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return digest, err
+}
+
+// Remove removes the artefact of a plan run; one that is not there is fine.
+func (a Artefacts) Remove(run string) error {
+	if _, err := dirName(run, 0); err != nil {
+		return fmt.Errorf("removing an artefact: %w", err)
+	}
+	if err := os.Remove(a.file(run)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing an artefact: %w", err)
+	}
+	return nil
+}
+
+// notKeptError says, as a sentence, why a plan cannot be kept. The plan is good all the same.
+type notKeptError struct{ sentence string }
+
+func (e *notKeptError) Error() string { return e.sentence }
+
+// writeArtefact makes an artefact. A *notKeptError means that there is none.
+func writeArtefact(name, recipient, workspace string, k workflow.Kept) (digest string, err error) {
+	to, err := age.ParseX25519Recipient(recipient)
+	if err != nil {
+		return "", fmt.Errorf("reading the artefacts' recipient: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return "", err
+	}
+	root, err := os.OpenRoot(workspace)
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	sum := sha256.New()
+	err = place(name, func(w io.Writer) error {
+		sealed, err := age.Encrypt(w, to)
+		if err != nil {
+			return err
+		}
+		if err := pack(tar.NewWriter(io.MultiWriter(sealed, sum)), root, k); err != nil {
+			return err
+		}
+		return sealed.Close()
+	})
+	if err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func pack(t *tar.Writer, root *os.Root, k workflow.Kept) error {
+	plan, err := os.Open(k.Plan)
+	if err != nil {
+		return err
+	}
+	defer plan.Close()
+	info, err := plan.Stat()
+	if err != nil {
+		return err
+	}
+	if err := packFile(t, planEntry, info, plan); err != nil {
+		return err
+	}
+	if err := t.WriteHeader(header(sealEntry, 0o600, int64(len(k.Seal)))); err != nil {
+		return err
+	}
+	if _, err := t.Write(k.Seal); err != nil {
+		return err
+	}
+	total := int64(0)
+	for _, name := range slices.Sorted(slices.Values(k.Made)) {
+		n, err := packMade(t, root, name)
+		if err != nil {
+			return err
+		}
+		if total += n; total > maxMade {
+			return &notKeptError{fmt.Sprintf("This plan cannot be applied: it made more than %d MB of files in its workspace (`%s` and others), and its apply would lack them.",
+				maxMade>>20, name)}
+		}
+	}
+	return t.Close()
+}
+
+// packMade packs one file that a plan made: a regular file, or a symlink that stays in the workspace.
+func packMade(t *tar.Writer, root *os.Root, name string) (int64, error) {
+	info, err := root.Lstat(name)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		target, err := root.Readlink(name)
+		if err != nil {
+			return 0, err
+		}
+		if path.IsAbs(target) || !filepath.IsLocal(path.Join(path.Dir(name), target)) {
+			return 0, &notKeptError{fmt.Sprintf("This plan cannot be applied: it made the symlink `%s`, which leaves its workspace.", name)}
+		}
+		h := header(madeEntry+name, 0o777, 0)
+		h.Typeflag, h.Linkname = tar.TypeSymlink, target
+		return 0, t.WriteHeader(h)
+	case !info.Mode().IsRegular():
+		return 0, &notKeptError{fmt.Sprintf("This plan cannot be applied: it made `%s` in its workspace, which is not a file.", name)}
+	case info.Size() > maxMade:
+		return info.Size(), nil // not worth reading: the sum says no
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return info.Size(), packFile(t, madeEntry+name, info, f)
+}
+
+func packFile(t *tar.Writer, name string, info fs.FileInfo, from io.Reader) error {
+	if err := t.WriteHeader(header(name, info.Mode().Perm(), info.Size())); err != nil {
+		return err
+	}
+	if _, err := io.CopyN(t, from, info.Size()); err != nil {
+		return fmt.Errorf("reading %s while it changes: %w", name, err)
+	}
+	return nil
+}
+
+// header has nothing of this machine, so that the same content is the same tar.
+func header(name string, mode fs.FileMode, size int64) *tar.Header {
+	return &tar.Header{Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: name, Mode: int64(mode), Size: size, ModTime: time.Unix(0, 0)}
+}
+
+// readArtefact opens an artefact, hands over its entries, and returns its digest.
+func readArtefact(name string, id age.Identity, entry func(*tar.Header, io.Reader) error) (digest string, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", fmt.Errorf("opening the artefact: %w", err)
+	}
+	defer f.Close()
+	plain, err := age.Decrypt(f, id)
+	if err != nil {
+		return "", fmt.Errorf("opening the artefact: %w", err)
+	}
+	in := &summed{plain, sha256.New()}
+	t := tar.NewReader(in)
+	for {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = entry(h, t)
+		}
+		if err != nil {
+			return "", fmt.Errorf("reading the artefact: %w", err)
+		}
+	}
+	if _, err := io.Copy(io.Discard, in); err != nil { // to its end: only there age knows that it is whole
+		return "", fmt.Errorf("reading the artefact: %w", err)
+	}
+	return hex.EncodeToString(in.sum.Sum(nil)), nil
+}
+
+type summed struct {
+	from io.Reader
+	sum  hash.Hash
+}
+
+func (s *summed) Read(p []byte) (int, error) {
+	n, err := s.from.Read(p)
+	s.sum.Write(p[:n])
+	return n, err
+}
+
+// unpackArtefact writes an artefact's files over a workspace, its plan to a file
+// of its own, and returns its seal. The caller compares the digest before it uses any of them.
+func unpackArtefact(name, identity, workspace, plan string) (seal []byte, digest string, err error) {
+	id, err := age.ParseX25519Identity(identity)
+	if err != nil {
+		return nil, "", errors.New("the identity that opens the artefact is not one") // the error would quote it
+	}
+	root, err := os.OpenRoot(workspace)
+	if err != nil {
+		return nil, "", fmt.Errorf("opening the workspace: %w", err)
+	}
+	defer root.Close()
+	digest, err = readArtefact(name, id, func(h *tar.Header, r io.Reader) error {
+		switch made, ok := strings.CutPrefix(h.Name, madeEntry); {
+		case ok:
+			return unpackMade(root, filepath.FromSlash(made), h, r)
+		case h.Name == planEntry:
+			f, err := os.OpenFile(plan, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+			if err != nil {
+				return err
+			}
+			_, err = io.Copy(f, r)
+			return errors.Join(err, f.Close())
+		case h.Name == sealEntry:
+			seal, err = io.ReadAll(r)
+			return err
+		}
+		return fmt.Errorf("an entry %q", h.Name)
+	})
+	return seal, digest, err
+}
+
+func unpackMade(root *os.Root, name string, h *tar.Header, r io.Reader) error {
+	if err := root.RemoveAll(name); err != nil {
+		return err
+	}
+	if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	if h.Typeflag == tar.TypeSymlink {
+		return root.Symlink(h.Linkname, name)
+	}
+	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	return errors.Join(err, f.Chmod(fs.FileMode(h.Mode).Perm()), f.Close())
+}
+
+// sealFile encrypts a file into another, durably.
+func sealFile(from, to, recipient string) error {
+	r, err := age.ParseX25519Recipient(recipient)
+	if err != nil {
+		return fmt.Errorf("reading the artefacts' recipient: %w", err)
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	return place(to, func(w io.Writer) error {
+		sealed, err := age.Encrypt(w, r)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(sealed, in)
+		return errors.Join(err, sealed.Close())
+	})
+}

@@ -1,0 +1,124 @@
+package run
+
+import (
+	"archive/tar"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// What a plan made comes back as it was; the digest is of the content alone; and
+// what cannot be carried over is said, with nothing left on the disk.
+func TestArtefact(t *testing.T) {
+	data := t.TempDir()
+	id, err := OpenKeys(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := OpenKeys(data); err != nil || again.String() != id.String() {
+		t.Fatalf("got another identity, %v", err)
+	}
+	if info, err := os.Stat(filepath.Join(data, "keys", "artefacts.key")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key is %v, %v", info.Mode(), err)
+	}
+	store := Artefacts{Dir: filepath.Join(data, "artefacts"), Identity: id}
+	work, plan := t.TempDir(), filepath.Join(t.TempDir(), "plan")
+	put := func(name, text string, mode fs.FileMode) {
+		t.Helper()
+		name = filepath.Join(work, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), mode), os.Chmod(name, mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("a/run.sh", "#!/bin/sh", 0o750)
+	put("z", "last", 0o600)
+	put("big", "", 0o600)
+	if err := errors.Join(os.Truncate(filepath.Join(work, "big"), maxMade+1), os.Symlink("run.sh", filepath.Join(work, "a/link")),
+		os.Symlink("../../etc/passwd", filepath.Join(work, "a/out")), os.WriteFile(plan, []byte("saved"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	keep := func(run string, made ...string) (string, error) {
+		return writeArtefact(store.file(run), id.Recipient().String(), work, workflow.Kept{Plan: plan, Made: made, Seal: []byte("{}")})
+	}
+	first, err := keep("r1", "z", "a/run.sh", "a/link")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := keep("r2", "a/link", "a/run.sh", "z"); err != nil || second != first {
+		t.Errorf("the same content has digests %s and %s, %v", first, second, err)
+	}
+	if got, err := store.Digest("r1"); err != nil || got != first {
+		t.Errorf("digest: got %s, %v, want %s", got, err, first)
+	}
+	for made, want := range map[string]string{
+		"big":   "This plan cannot be applied: it made more than 64 MB of files in its workspace (`big` and others), and its apply would lack them.",
+		"a/out": "This plan cannot be applied: it made the symlink `a/out`, which leaves its workspace.",
+		"a":     "This plan cannot be applied: it made `a` in its workspace, which is not a file.",
+	} {
+		var no *notKeptError
+		if _, err := keep("r3", made); !errors.As(err, &no) || no.sentence != want {
+			t.Errorf("%s: got %v, want %q", made, err, want)
+		}
+	}
+	if left, err := os.ReadDir(store.Dir); err != nil || len(left) != 2 {
+		t.Errorf("got %v, %v, want two artefacts and nothing else", left, err)
+	}
+
+	to, out := t.TempDir(), filepath.Join(t.TempDir(), "plan")
+	if err := os.WriteFile(filepath.Join(to, "z"), []byte("as committed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	seal, digest, err := unpackArtefact(store.file("r1"), id.String(), to, out)
+	if err != nil || string(seal) != "{}" || digest != first {
+		t.Fatalf("got %q, %s, %v", seal, digest, err)
+	}
+	for name, want := range map[string]string{filepath.Join(to, "z"): "last", filepath.Join(to, "a/link"): "#!/bin/sh", out: "saved"} {
+		if got, err := os.ReadFile(name); err != nil || string(got) != want {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(to, "a/run.sh")); err != nil || info.Mode().Perm() != 0o750 {
+		t.Errorf("mode: got %v, %v", info.Mode(), err)
+	}
+	if err := store.Remove("r1"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := store.Digest("r1"); err != nil || got != "" {
+		t.Errorf("got %q, %v of what is removed", got, err)
+	}
+}
+
+// A tar that names files outside of the workspace writes none there.
+func TestUnpackStaysInside(t *testing.T) {
+	dir := t.TempDir()
+	work := filepath.Join(dir, "work")
+	if err := errors.Join(os.Mkdir(work, 0o700), os.Symlink("..", filepath.Join(work, "up"))); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for _, name := range []string{"../out", "up/out", "/out", "a/../../out"} {
+		if err := unpackMade(root, name, header(name, 0o600, 1), io.LimitReader(strings.NewReader("x"), 1)); err == nil {
+			t.Errorf("%s was written", name)
+		}
+	}
+	link := &tar.Header{Typeflag: tar.TypeSymlink, Linkname: ".."}
+	if err := unpackMade(root, "way", link, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := unpackMade(root, "way/out", header("", 0o600, 1), strings.NewReader("x")); err == nil {
+		t.Error("way/out was written")
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "out")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("out is there: %v", err)
+	}
+}

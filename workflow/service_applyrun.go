@@ -1,0 +1,106 @@
+package workflow
+
+import (
+	"fmt"
+	"time"
+)
+
+// begun reports whether an apply run was told to go and is not proven to have
+// done nothing: from then on its saved plan is spent and the project is held.
+func (r Run) begun() bool {
+	return r.Kind == RunApply && r.Apply != nil && r.Apply.Spent && r.Outcome != OutcomeRefused
+}
+
+// applySucceeded reports whether an apply run succeeded, by its result or by the word of a person.
+func (r Run) applySucceeded() bool {
+	if r.Apply != nil && r.Apply.Resolved != "" {
+		return r.Apply.Resolved == ResolvedApplied
+	}
+	return r.State == RunFinished && r.Outcome == OutcomeSucceeded && r.Apply != nil && r.Apply.ErroredState == ""
+}
+
+// What a person may say of an unknown outcome.
+const (
+	ResolvedApplied = "applied"
+	ResolvedFailed  = "failed"
+)
+
+// Authorise marks a claimed apply run as confirmed and its saved plan as spent.
+// What was asked to stop, or is spent already, may never start.
+func (r *Run) Authorise(epoch int, a Authorisation) error {
+	switch {
+	case r.Kind != RunApply || r.Apply == nil:
+		return fmt.Errorf("authorising run %s: it is no apply", r.ID)
+	case r.State != RunRunning || r.Epoch != epoch:
+		return fmt.Errorf("authorising run %s: %w", r.ID, ErrStale)
+	case r.Apply.Spent:
+		return fmt.Errorf("authorising run %s: its saved plan is spent: %w", r.ID, ErrStale)
+	case r.Interrupt != "":
+		return fmt.Errorf("authorising run %s: it was asked to stop: %w", r.ID, ErrStale)
+	}
+	r.order().Authorised, r.Apply.Spent = &a, true
+	return nil
+}
+
+// Refuse ends a claimed or queued apply that was proven not to have started.
+func (r *Run) Refuse(why string, missing []Missing, now time.Time) {
+	r.Outcome, r.Reason = OutcomeRefused, why
+	r.order().Missing = missing
+	r.end(now)
+}
+
+// order makes the apply's order the run's own, so that a change of it is not one
+// of the record that the run was copied from.
+func (r *Run) order() *ApplyOrder {
+	own := ApplyOrder{}
+	if r.Apply != nil {
+		own = *r.Apply
+	}
+	r.Apply = &own
+	return r.Apply
+}
+
+// FinishApply ends an apply run by its runner's result. An apply that was told to
+// go and has no result is unknown, and nothing turns it into another outcome but
+// the result itself, however late, or a person. One that proves that it did not
+// start is refused, and one that began without our word is unknown too.
+func (r *Run) FinishApply(res Result, now time.Time) error {
+	late := r.State == RunFinished && r.outcomeOpen() && r.Outcome == OutcomeUnknown && res.Outcome != OutcomeUnknown && res.Outcome != OutcomeLost
+	if r.Epoch != res.Epoch || (r.State != RunRunning && !late) {
+		return fmt.Errorf("finishing run %s: %w", r.ID, ErrStale)
+	}
+	order := r.order()
+	order.Done, order.Total, order.ErroredState = res.Done, res.Total, res.ErroredState
+	r.Diagnostics, r.Reason = res.Diagnostics, res.Reason
+	gone := res.Outcome == OutcomeLost || res.Outcome == OutcomeUnknown
+	switch {
+	case res.NotStarted, gone && !order.Spent:
+		r.Outcome = OutcomeRefused
+		if r.Interrupt != "" {
+			r.Reason = r.Interrupt
+		} else if r.Reason == "" {
+			r.Reason = "The apply could not be started."
+		}
+	case gone, !order.Spent, res.Outcome == OutcomeNone:
+		r.Outcome = OutcomeUnknown
+		if r.Reason == "" {
+			r.Reason = "Its runner ended without a result, so nobody knows what was done."
+		}
+	case res.Outcome == OutcomeSucceeded:
+		r.Outcome = OutcomeSucceeded
+	default: // failed, timed out, cancelled: what was done is done
+		r.Outcome = OutcomeFailed
+		if r.Interrupt != "" {
+			r.Reason = joined(r.Interrupt, r.Reason)
+		}
+	}
+	r.end(now)
+	return nil
+}
+
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + " " + b
+}

@@ -1,0 +1,263 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxShown is how many states of the summary comment are remembered.
+const maxShown = 20
+
+// ShownAt records what the summary comment shows since a time of GitHub's clock.
+// The reporter calls it after each write of the comment; a state that shows the
+// same fingerprints as the one before says nothing new.
+func (s *Service) ShownAt(ctx context.Context, key PullKey, shown Shown) error {
+	err := s.updatePull(ctx, key, func(rec *PullRecord) bool {
+		if n := len(rec.Shown); n > 0 && maps.Equal(rec.Shown[n-1].Fingerprints, shown.Fingerprints) {
+			return false
+		}
+		rec.Shown = append(rec.Shown, shown)
+		if n := len(rec.Shown); n > maxShown {
+			rec.Shown = rec.Shown[n-maxShown:]
+		}
+		return true
+	})
+	return wrap(err, "recording what is shown of "+key.String())
+}
+
+// approve carries out `approve`: each chosen plan is approved if it is the one
+// that the person had seen; the answer says of each whether it is, and why not.
+func (s *Service) approve(c *commanding) (*Reply, error) {
+	chosen, fault := c.chosen()
+	if fault != "" {
+		return refusedReply(fault), nil
+	}
+	if c.rec.Pull.State != PullOpen {
+		return refusedReply(fmt.Sprintf("This pull request is %s.", c.rec.Pull.State)), nil
+	}
+	reply := &Reply{Kind: ReplyApproved}
+	any := false
+	for _, p := range chosen {
+		item := ReplyItem{Project: p.Project.Name}
+		run, why := currentPlan(*p)
+		if nothing := nothingToApply(*p); nothing != "" {
+			if why = nothing; !c.named() {
+				continue
+			}
+		}
+		if why != "" {
+			item.Text = fmt.Sprintf("`%s` %s: there is nothing to approve.", p.Project.Name, why)
+		} else if item.Fingerprint = run.Fingerprint; item.Fingerprint == "" {
+			item.Text = fmt.Sprintf("The plan of `%s` has no fingerprint.", p.Project.Name)
+		} else if item.Text = c.mayNotApprove(*p, *run); item.Text == "" {
+			item.Done, any = true, true
+			if err := s.recordApproval(c, p, *run); err != nil {
+				return nil, err
+			}
+		}
+		reply.Items = append(reply.Items, item)
+	}
+	switch {
+	case len(reply.Items) == 0:
+		return refusedReply("No plan of this pull request has changes, so there is nothing to approve."), nil
+	case !any:
+		reply.Kind = ReplyRefused
+	}
+	return reply, nil
+}
+
+// mayNotApprove says why a person cannot approve a plan, as a sentence; "" when they can.
+func (c *commanding) mayNotApprove(p ProjectRecord, run Run) string {
+	rules := c.rules.ForProject(p.Project)
+	for _, other := range run.Sharing { // whose state it is
+		rules = rules.And(c.rules.ForProject(other))
+	}
+	if len(c.live.Errors) > 0 {
+		return strings.Join(c.live.Errors, " ")
+	}
+	given := Approval{Fingerprint: run.Fingerprint, User: c.actor(), At: c.at()}
+	rules.Approvals.Count = 1
+	if counted, missing := CountApprovals(rules, c.rec.Pull.Author, []Approval{given}, run.Fingerprint, c.live.Roles); len(counted) == 0 {
+		why := missingSentences(missing)
+		if _, reason, ok := strings.Cut(why, ". "); ok {
+			why = reason
+		}
+		if len(missing) > 0 {
+			why = joined(why, missing[0].Mend)
+		}
+		return why
+	}
+	name := p.Project.Name
+	approveNow := fmt.Sprintf("Look at it, then `cardea approve -p %s@%s`.", shown(name), shortFingerprint(run.Fingerprint))
+	if typed, ok := c.cmd().Fingerprints[name]; ok {
+		if len(typed) < 8 || !strings.HasPrefix(run.Fingerprint, strings.ToLower(typed)) {
+			return fmt.Sprintf("The plan of `%s` is `%s`, not `%s`. %s", name, shortFingerprint(run.Fingerprint), shown(typed), approveNow)
+		}
+		return ""
+	}
+	if len(c.cmd().Fingerprints) > 0 && c.e.Request.CheckRunID != 0 {
+		return fmt.Sprintf("The button did not show the plan of `%s`. %s", name, approveNow)
+	}
+	seen, ok := SeenFingerprint(c.rec.Shown, c.at(), name)
+	switch {
+	case !ok:
+		return fmt.Sprintf("The comment did not show the plan `%s` of `%s` yet when you wrote. %s", shortFingerprint(run.Fingerprint), name, approveNow)
+	case seen != run.Fingerprint:
+		return fmt.Sprintf("When you wrote, the comment showed the plan `%s` of `%s`; now it is `%s`. %s", shortFingerprint(seen), name, shortFingerprint(run.Fingerprint), approveNow)
+	}
+	return ""
+}
+
+// at is when the command was given, by GitHub's clock.
+func (c *commanding) at() time.Time { return c.e.Request.CommentedAt }
+
+// recordApproval adds the approval and takes a new look at what the apply waits for.
+func (s *Service) recordApproval(c *commanding, p *ProjectRecord, run Run) error {
+	plan, err := c.tx.Plan(run.ID)
+	if err != nil {
+		return err
+	}
+	p.Approvals = slices.DeleteFunc(p.Approvals, func(a Approval) bool {
+		return a.User.ID == c.actor().ID && a.Void == "" && a.Fingerprint == run.Fingerprint
+	})
+	p.Approvals = append(p.Approvals, Approval{
+		Fingerprint: run.Fingerprint, User: c.actor(), At: c.at(), CommentID: c.e.Request.CommentID, Request: c.e.Request.ID,
+		Head: run.Head, Tree: run.Tree, Hidden: len(plan.Hidden) > 0,
+	})
+	e := event("approved", c.now, c.rec.Pull.Key(), fmt.Sprintf("%s approved the plan `%s` of `%s`.", mention(c.actor()), shortFingerprint(run.Fingerprint), p.Project.Name))
+	e.Project, e.Run, e.Actor = p.Project.Name, run.ID, c.actor()
+	if err := c.tx.Append(e); err != nil {
+		return err
+	}
+	return s.reconsider(c.tx, *c.rec, p, c.rules, c.now)
+}
+
+// unapprove takes the sender's own approvals back; everybody may.
+func (s *Service) unapprove(c *commanding) (*Reply, error) {
+	chosen, fault := c.chosen()
+	for i := range c.rec.Past { // what a later head would inherit
+		if p := &c.rec.Past[i]; !c.named() || selectsProject(c.cmd().Select, p.Project) {
+			chosen, fault = append(chosen, p), ""
+		}
+	}
+	if fault != "" {
+		return refusedReply(fault), nil
+	}
+	reply := &Reply{Kind: ReplyUnapproved}
+	for _, p := range chosen {
+		before := len(p.Approvals)
+		p.Approvals = slices.DeleteFunc(slices.Clone(p.Approvals), func(a Approval) bool { return a.User.ID == c.actor().ID && a.Void == "" })
+		if len(p.Approvals) == before {
+			continue
+		}
+		reply.Items = append(reply.Items, ReplyItem{Project: p.Project.Name, Done: true})
+		e := event("unapproved", c.now, c.rec.Pull.Key(), fmt.Sprintf("%s took the approval of `%s` back.", mention(c.actor()), p.Project.Name))
+		e.Project, e.Actor = p.Project.Name, c.actor()
+		if err := c.tx.Append(e); err != nil {
+			return nil, err
+		}
+		if findProject(*c.rec, p.Project.Key()) == nil {
+			continue // of an earlier head: nothing waits for it
+		}
+		if err := s.reconsider(c.tx, *c.rec, p, c.rules, c.now); err != nil {
+			return nil, err
+		}
+	}
+	if len(reply.Items) == 0 {
+		return refusedReply(fmt.Sprintf("%s has no approval here that could be taken back.", mention(c.actor()))), nil
+	}
+	return reply, nil
+}
+
+// reconsider notes anew what an apply of a project waits for, as far as we know without asking GitHub.
+func (s *Service) reconsider(tx Tx, rec PullRecord, p *ProjectRecord, rules Rules, now time.Time) error {
+	in, err := s.gateInput(tx, rec, *p, rules, now)
+	if err != nil {
+		return err
+	}
+	kept := slices.DeleteFunc(slices.Clone(p.WaitsFor), func(m Missing) bool { return m.Need != NeedMergeable && m.Need != NeedReviewed })
+	p.WaitsFor = WaitsFor(in)
+	if p.Run != nil && p.Run.State == RunFinished && len(p.WaitsFor) > 0 {
+		p.WaitsFor = append(p.WaitsFor, kept...) // what only GitHub knows, as it was when it was last asked
+	}
+	return nil
+}
+
+// planned makes a project's record that of a new plan: approvals are carried or
+// fall, the lock of `lock: plan` is taken, and what an apply waits for is noted.
+func (s *Service) planned(tx Tx, rec *PullRecord, p *ProjectRecord, run Run, plan Plan, now time.Time) error {
+	p.Outdated, p.WaitsFor = "", nil
+	rules, ok := s.rules(rec.Pull.Repo)
+	if !ok {
+		return nil
+	}
+	if err := s.carryApprovals(tx, *rec, p, run, plan, now); err != nil {
+		return err
+	}
+	if rules.ForProject(p.Project).LockOnPlan && !plan.NoChanges {
+		t := taking{p.Project, run.StateIdentity, rec.Pull.Author, LockPlan}
+		if _, held, err := takeLocks(tx, rec.Pull.Key(), t, now); err != nil {
+			return err
+		} else if held == nil {
+			if err := remain(tx, rec, t, now); err != nil {
+				return err
+			}
+		}
+	}
+	return s.reconsider(tx, *rec, p, rules, now)
+}
+
+func (s *Service) carryApprovals(tx Tx, rec PullRecord, p *ProjectRecord, run Run, plan Plan, now time.Time) error {
+	if !slices.ContainsFunc(p.Approvals, func(a Approval) bool { return a.Void == "" }) {
+		return nil
+	}
+	in := CarryInput{Approvals: p.Approvals, Plan: &plan, Run: run, Changes: run.TreeChanges}
+	was, wasRun, err := planBefore(tx, *p, run.ID)
+	if err != nil {
+		return err
+	}
+	in.Was, in.WasRun = was, wasRun
+	before := p.Approvals
+	p.Approvals = CarryApprovals(in)
+	for i, a := range p.Approvals {
+		if a.Void == "" || before[i].Void != "" {
+			continue
+		}
+		e := event("voided", now, rec.Pull.Key(), fmt.Sprintf("The approval of %s for `%s` fell. %s", mention(a.User), p.Project.Name, a.Void))
+		e.Project, e.Run, e.Actor = p.Project.Name, run.ID, a.User
+		if err := tx.Append(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planBefore is the newest plan of a project before a run, nil when none is kept.
+func planBefore(tx Tx, p ProjectRecord, runID string) (*Plan, Run, error) {
+	for _, id := range p.Runs {
+		if id >= runID {
+			continue
+		}
+		run, err := tx.Run(id)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, Run{}, err
+		}
+		if run.Kind != RunPlan || run.Outcome != OutcomeSucceeded {
+			continue
+		}
+		plan, err := tx.Plan(id)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		return &plan, run, err
+	}
+	return nil, Run{}, nil
+}

@@ -1,0 +1,354 @@
+package workflow
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// lockKeysOf are the keys of a project's locks as its newest run knows its state.
+func lockKeysOf(p ProjectRecord) []string {
+	for _, run := range []*Run{p.Run, p.Apply} {
+		if run != nil && run.StateIdentity != "" {
+			return LockKeys(p.Project, run.StateIdentity)
+		}
+	}
+	return LockKeys(p.Project, "")
+}
+
+// locksOn are those of a repository's locks that are on a project or on its state.
+func locksOn(p ProjectRecord, all []Lock) []Lock {
+	keys := lockKeysOf(p)
+	var out []Lock
+	for _, l := range all {
+		if slices.Contains(keys, l.Key) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// findLocks notes with a record the locks on its projects, another pull's before its own.
+func findLocks(tx Tx, rec *PullRecord) error {
+	rec.Locked = nil
+	if rec.Pull.Repo.ID == 0 || len(rec.Projects) == 0 {
+		return nil
+	}
+	all, err := tx.Locks(rec.Pull.Repo.ID)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	rec.Locked = map[string]Lock{}
+	for _, p := range rec.Projects {
+		for _, l := range locksOn(p, all) {
+			if had, ok := rec.Locked[p.Project.Name]; !ok || had.Pull == rec.Pull.Key() {
+				rec.Locked[p.Project.Name] = l
+			}
+		}
+	}
+	return nil
+}
+
+// taking is what a lock is taken for.
+type taking struct {
+	project       Project
+	stateIdentity string
+	user          Actor
+	why           LockWhy
+}
+
+// lockTaken is what a taking changed: keys that are new, and locks of the pull's own as they were.
+type lockTaken struct {
+	keys []string
+	was  []Lock
+}
+
+// takeLocks takes all locks of a project for a pull, or none: then held is the one that is in the way.
+func takeLocks(tx Tx, pull PullKey, t taking, now time.Time) (took lockTaken, held *Lock, err error) {
+	all, err := tx.Locks(pull.RepoID)
+	if err != nil {
+		return took, nil, err
+	}
+	epoch, err := lastEpoch(tx, pull.RepoID)
+	if err != nil {
+		return took, nil, err
+	}
+	taken, held := TakeLocks(TakeInput{
+		Pull: pull, Project: t.project, StateIdentity: t.stateIdentity, Locks: all, User: t.user, Now: now, Why: t.why, LastEpoch: epoch,
+	})
+	if held != nil || len(taken) == 0 {
+		return took, held, nil
+	}
+	for _, l := range taken {
+		if i := slices.IndexFunc(all, func(old Lock) bool { return old.Key == l.Key }); i >= 0 {
+			took.was = append(took.was, all[i])
+		} else {
+			took.keys = append(took.keys, l.Key)
+		}
+		if err := tx.PutLock(l); err != nil {
+			return took, nil, err
+		}
+		epoch = max(epoch, l.Epoch)
+	}
+	if err := saveEpoch(tx, pull.RepoID, epoch); err != nil {
+		return took, nil, err
+	}
+	e := event("locked", now, pull, fmt.Sprintf("`%s` is locked for #%d (%s).", t.project.Name, pull.Number, t.why))
+	e.Project, e.Actor = t.project.Name, t.user
+	return took, nil, tx.Append(e)
+}
+
+// The epochs of released locks must not come back, so the highest is kept apart from them.
+func epochSetting(repoID int64) string { return fmt.Sprintf("lock-epoch/%d", repoID) }
+
+func lastEpoch(tx Tx, repoID int64) (uint64, error) {
+	value, err := tx.Setting(epochSetting(repoID))
+	if errors.Is(err, ErrNotFound) {
+		return 0, nil
+	}
+	if err == nil && len(value) != 8 {
+		err = fmt.Errorf("reading the epoch of locks: it has %d bytes", len(value))
+	}
+	if err != nil {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(value), nil
+}
+
+func saveEpoch(tx Tx, repoID int64, epoch uint64) error {
+	return tx.PutSetting(epochSetting(repoID), binary.BigEndian.AppendUint64(nil, epoch))
+}
+
+// giveBack undoes the taking of an apply that provably did not start. Locks that
+// something else holds on to meanwhile stay; where that is another apply that waits
+// or runs, it gives them back in its turn.
+func (s *Service) giveBack(tx Tx, rec *PullRecord, order ApplyOrder, now time.Time) error {
+	key := rec.Pull.Key()
+	for _, was := range order.Was {
+		l, err := tx.Lock(key.RepoID, was.Key)
+		if errors.Is(err, ErrNotFound) || (err == nil && l.Epoch != was.Epoch) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if passed, err := passOn(tx, rec, was.Key, func(o *ApplyOrder) { o.giveBackTo(was) }); err != nil || passed {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if MayRelease(withPast(*rec), l) == "" {
+			if err := tx.PutLock(was); err != nil {
+				return err
+			}
+		}
+	}
+	var free []Lock
+	for _, k := range order.Took {
+		l, err := tx.Lock(key.RepoID, k)
+		if errors.Is(err, ErrNotFound) || (err == nil && l.Pull != key) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if passed, err := passOn(tx, rec, k, func(o *ApplyOrder) { o.Took = append(slices.Clone(o.Took), k) }); err != nil || passed {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		free = append(free, l)
+	}
+	_, err := s.release(tx, *rec, free, release{now: now, unused: true})
+	return err
+}
+
+// remain makes locks that a live apply of the pull holds anyway stay for another
+// reason when that apply turns out not to start: what was claimed meanwhile is
+// claimed still. The record is changed, not saved.
+func remain(tx Tx, rec *PullRecord, t taking, now time.Time) error {
+	for _, key := range LockKeys(t.project, t.stateIdentity) {
+		l, err := tx.Lock(rec.Pull.Repo.ID, key)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if l.Pull != rec.Pull.Key() || l.Why != LockApply {
+			continue
+		}
+		l.User, l.Since, l.Why = t.user, now, t.why
+		if _, err := passOn(tx, rec, key, func(o *ApplyOrder) { o.giveBackTo(l) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveBackTo is what a lock becomes when the apply does not start, unless it becomes something stronger.
+func (o *ApplyOrder) giveBackTo(l Lock) {
+	same := func(w Lock) bool { return w.Key == l.Key }
+	if i := slices.IndexFunc(o.Was, same); i >= 0 && o.Was[i].Why.strength() >= l.Why.strength() {
+		return
+	}
+	o.Took = slices.DeleteFunc(slices.Clone(o.Took), func(key string) bool { return key == l.Key })
+	o.Was = append(slices.DeleteFunc(slices.Clone(o.Was), same), l)
+}
+
+// passOn lets another live apply of the pull that needs a lock give it back in
+// the place of the one that took it, and reports whether there is one.
+func passOn(tx Tx, rec *PullRecord, key string, add func(*ApplyOrder)) (bool, error) {
+	for _, p := range withPast(*rec).Projects {
+		if a := p.Apply; a == nil || a.State == RunFinished || a.Apply == nil || !slices.Contains(LockKeys(a.Project, a.StateIdentity), key) {
+			continue
+		}
+		run, err := tx.Run(p.Apply.ID)
+		if err != nil {
+			return false, err
+		}
+		add(run.order())
+		showRun(rec, run)
+		return true, tx.PutRun(run)
+	}
+	return false, nil
+}
+
+// release is how locks are released.
+type release struct {
+	now   time.Time
+	why   string // part of the history's sentence: "merged"
+	actor Actor
+	// unused: these were taken for an apply that did not start. Nothing else relies on
+	// them, and as nothing was applied under them nobody has to plan anew.
+	unused bool
+}
+
+// release removes those of a pull's locks that may go; stays are sentences about
+// the others. Pulls that met one of them are told, and plan anew where this pull
+// may have changed the state.
+func (s *Service) release(tx Tx, rec PullRecord, locks []Lock, how release) (stays []string, err error) {
+	var freed []Lock
+	for _, l := range locks {
+		if why := MayRelease(withPast(rec), l); why != "" && !how.unused {
+			if !slices.Contains(stays, why) {
+				stays = append(stays, why)
+			}
+			continue
+		}
+		if err := tx.DeleteLock(l.RepoID, l.Key); err != nil {
+			return stays, err
+		}
+		freed = append(freed, l)
+	}
+	if len(freed) == 0 {
+		return stays, nil
+	}
+	for _, name := range lockedNames(freed) {
+		e := event("unlocked", how.now, rec.Pull.Key(), strings.TrimSpace(fmt.Sprintf("The lock on `%s` is released. %s", name, how.why)))
+		e.Project, e.Actor = name, how.actor
+		if err := tx.Append(e); err != nil {
+			return stays, err
+		}
+	}
+	return stays, s.tellFreed(tx, rec, freed, how)
+}
+
+func lockedNames(locks []Lock) []string {
+	var names []string
+	for _, l := range locks {
+		if !slices.Contains(names, l.Project) {
+			names = append(names, l.Project)
+		}
+	}
+	return names
+}
+
+// withPast is a record that shows the projects of earlier heads too: an apply of
+// such a one still guards its locks.
+func withPast(rec PullRecord) PullRecord {
+	rec.Projects = append(slices.Clone(rec.Projects), rec.Past...)
+	return rec
+}
+
+// tellFreed lets the other open pulls whose projects met released locks show it.
+// Those that were refused because of one are told by a comment, and where the
+// holder had applied something their plans are made anew.
+func (s *Service) tellFreed(tx Tx, rec PullRecord, freed []Lock, how release) error {
+	pulls, err := tx.OpenPulls(rec.Pull.Repo.ID)
+	if err != nil {
+		return err
+	}
+	for _, other := range pulls {
+		if other.Pull.Key() == rec.Pull.Key() {
+			continue
+		}
+		met, again, told := false, []string(nil), []ReplyItem(nil)
+		for i := range other.Projects {
+			p := &other.Projects[i]
+			on := locksOn(*p, freed)
+			if len(on) == 0 {
+				continue
+			}
+			met = true
+			if on[0].Why == LockApply && !how.unused && p.Run != nil {
+				again = append(again, p.Project.Name)
+			}
+			if lacks(p.WaitsFor, NeedLock) {
+				p.WaitsFor = without(p.WaitsFor, NeedLock)
+				told = append(told, ReplyItem{Project: p.Project.Name, Done: true})
+			}
+		}
+		if !met {
+			continue
+		}
+		if len(told) > 0 && !how.unused {
+			other.Replies = append(other.Replies, Reply{
+				Key: "freed/" + s.newID(how.now), Kind: ReplyFreed, To: other.Pull.Author, At: how.now, Items: told,
+				Text: []string{fmt.Sprintf("#%d released its lock.", rec.Pull.Number)},
+			})
+		}
+		if err := savePull(tx, other, how.now); err != nil {
+			return err
+		}
+		if err := s.planAgain(tx, other.Pull, again, how.now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planAgain submits the request that plans these projects of a pull anew, whatever they are made from.
+func (s *Service) planAgain(tx Tx, p Pull, projects []string, now time.Time) error {
+	if len(projects) == 0 {
+		return nil
+	}
+	req := Request{
+		Kind: RequestBase, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: p.Base.Ref, Immediate: true, Replan: projects,
+		Key: fmt.Sprintf("again:%s:%s", p.Key(), s.newID(now)),
+	}
+	_, _, err := s.submit(tx, req, now)
+	return err
+}
+
+func lacks(missing []Missing, need Requirement) bool {
+	return slices.ContainsFunc(missing, func(m Missing) bool { return m.Need == need })
+}
+
+func without(missing []Missing, need ...Requirement) []Missing {
+	return slices.DeleteFunc(slices.Clone(missing), func(m Missing) bool { return slices.Contains(need, m.Need) })
+}
+
+// releaseAll releases the locks of a pull that is over; those that must stay are released when what they guard is settled.
+func (s *Service) releaseAll(tx Tx, rec PullRecord, now time.Time) (stays []string, err error) {
+	locks, err := tx.LocksOfPull(rec.Pull.Key())
+	if err != nil {
+		return nil, err
+	}
+	return s.release(tx, rec, locks, release{now: now, why: "The pull request is " + string(rec.Pull.State) + "."})
+}

@@ -1,0 +1,240 @@
+package terraform
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/terraform-exec/tfexec"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// erroredState is where terraform leaves a state that it could not store, in its working directory.
+const erroredState = "errored.tfstate"
+
+// Apply applies one saved plan: tool, init, lock file and modules compared with
+// those of the plan, Terraform workspace, state, job.Ready, apply. It is called
+// as Plan is. Up to Ready a ctx that is done keeps the next step from starting;
+// from then on only terraform itself ends the apply. What it ended with is
+// OutcomeSucceeded or OutcomeFailed; OutcomeUnknown where terraform died.
+func (e *Engine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Result, error) {
+	if err := checkEnv(job.Files); err != nil {
+		return workflow.Result{}, fmt.Errorf("applying %s: %w", job.Project.Name, err)
+	}
+	if job.Log == nil {
+		job.Log = io.Discard
+	}
+	a := &applying{order: job, planning: planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx), output: newOutput(job.Log),
+		dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir)),
+		job: workflow.PlanJob{Project: job.Project, Options: job.Options, Files: job.Files, Tools: job.Tools, RepoID: job.RepoID, Key: job.Key,
+			StateIdentity: job.StateIdentity, Log: job.Log}}}
+	a.job.Files.Out = job.Plan
+	err := a.run()
+	res := workflow.Result{Outcome: workflow.OutcomeSucceeded}
+	var f *failure
+	switch {
+	case errors.As(err, &f):
+		res = workflow.Result{Outcome: workflow.OutcomeFailed, NotStarted: !a.began, Passing: f.passing && !a.began, Reason: f.reason, Diagnostics: f.diagnostics}
+		if a.crashed {
+			res.Outcome = workflow.OutcomeUnknown
+		}
+	case err != nil && a.began:
+		res = workflow.Result{Outcome: workflow.OutcomeUnknown, Reason: "A fault of Cardea's own hid how the apply ended: " + err.Error() + "."}
+	case err != nil:
+		return workflow.Result{}, fmt.Errorf("applying %s: %w", job.Project.Name, err)
+	}
+	if a.began {
+		a.reckon(&res)
+	}
+	return res, nil
+}
+
+// applying is one apply run. Its steps up to the apply are those of a plan.
+type applying struct {
+	planning
+	order   workflow.ApplyJob
+	seal    seal
+	before  state // what the plan was made from
+	began   bool  // terraform apply was started
+	crashed bool  // it did not end by itself
+}
+
+func (a *applying) run() error {
+	if err := json.Unmarshal(a.order.Seal, &a.seal); err != nil {
+		return fmt.Errorf("reading the plan's seal: %w", err)
+	}
+	if err := errors.Join(a.freshData(), a.writeCLIConfig(mirrorOnly(a.job.Tools.Providers))); err != nil {
+		return err
+	}
+	for _, step := range []func() error{a.chooseTool, a.start, a.init, a.selectWorkspace, a.check, a.ready, a.apply} {
+		if a.ctx.Err() != nil && !a.began {
+			return failed("It was interrupted.")
+		}
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chooseTool finds the very tool that planned: another version may do something else with the same plan.
+func (a *applying) chooseTool() error {
+	job := a.job
+	job.Project.Tool, job.Project.Version = a.seal.Tool, a.seal.Version
+	t, err := findTool(a.ctx, a.engine.options, job, a.dir)
+	if err != nil {
+		var f *failure
+		if errors.As(err, &f) {
+			return failed("The plan was made with %s %s, which is not there now. %s", a.seal.Tool, a.seal.Version, f.reason)
+		}
+		return err
+	}
+	a.tool = t
+	return nil
+}
+
+// init puts the plan's lock file in place, runs init, and compares what init
+// chose and fetched with what the plan was made from.
+func (a *applying) init() error {
+	lock := filepath.Join(a.dir, lockFileName)
+	committed, err := a.readLockFile()
+	if err != nil {
+		return err
+	}
+	switch {
+	case committed == nil && a.seal.LockFile != nil:
+		if err := os.WriteFile(lock, a.seal.LockFile, 0o600); err != nil {
+			return err
+		}
+	case !bytes.Equal(committed, a.seal.LockFile):
+		return failed("`%s` is not the one that the plan was made with. Plan again.", a.relative(lockFileName))
+	}
+	if err := a.initProviders(); err != nil {
+		return err
+	}
+	after, err := a.readLockFile()
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(after, a.seal.LockFile) {
+		return failed("%s init would now use other providers than the plan did (%s). Plan again.", a.tool.name, lockDifference(a.seal.LockFile, after))
+	}
+	modules, err := a.modulesDigest()
+	if err != nil {
+		return err
+	}
+	if modules != a.seal.Modules {
+		return failed("A module has changed at its source since the plan was made. Plan again, and name modules by an unchanging version.")
+	}
+	return nil
+}
+
+// check reads the saved plan once more: it must be the one that was approved.
+func (a *applying) check() error {
+	raw, err := a.show()
+	if err != nil {
+		return err
+	}
+	plan, secrets, err := workflow.ReadPlan(workflow.PlanInput{Raw: raw, ExitChanges: true, RepoID: a.job.RepoID, Key: a.job.Key, Project: a.job.Project,
+		Options: a.job.Options, StateIdentity: a.job.StateIdentity, Tool: a.tool.name, ToolVersion: a.tool.version.String(), Now: time.Now()})
+	a.hide(secrets)
+	if err != nil {
+		return failed("The saved plan cannot be trusted: %s.", err)
+	}
+	if plan.Fingerprint != a.order.Fingerprint {
+		return failed("The saved plan is not the one that was approved: its fingerprint differs. Plan again.")
+	}
+	a.plan = plan
+	if a.before, err = savedState(a.order.Plan); err != nil {
+		return failed("The saved plan does not say which state it was made from. Plan again.")
+	}
+	return nil
+}
+
+// ready says which state there is now, and waits for the word. A state that
+// moved refuses the apply even where the word came: terraform itself looks only
+// where the backend keeps serials.
+func (a *applying) ready() error {
+	now, err := a.pull()
+	if err != nil {
+		return err
+	}
+	if a.order.Ready != nil {
+		if err := a.order.Ready(a.ctx, now.StateVersion); err != nil {
+			return &failure{reason: "The apply was not begun: " + err.Error() + "."}
+		}
+	}
+	if now.StateVersion != a.order.State || now.StateVersion != a.before.StateVersion {
+		return failed("The state has moved since the plan was made (serial %d, now %d). Plan again.", a.order.State.Serial, now.Serial)
+	}
+	if err := os.Remove(a.errored()); err != nil && !errors.Is(err, os.ErrNotExist) { // one that a plan made is none
+		return err
+	}
+	return nil
+}
+
+func (a *applying) errored() string { return filepath.Join(a.dir, erroredState) }
+
+// pull reads the state as it is stored now.
+func (a *applying) pull() (state, error) {
+	a.output.begin(a.tool.name + " state pull")
+	a.tf.SetStderr(a.output.err())
+	defer a.tf.SetStderr(io.Discard)
+	out, err := a.tf.StatePull(a.uncancelled) // a state holds secrets: none of it goes to the log
+	if err != nil {
+		return state{}, a.commandFailed("state pull", err)
+	}
+	s, err := parseState([]byte(out))
+	if err != nil {
+		return s, failed("The state cannot be read: %s.", err)
+	}
+	return s, nil
+}
+
+// apply is the one command for which all this is made.
+func (a *applying) apply() error {
+	a.began = true
+	err := a.step("apply", func() error { return a.tf.Apply(a.uncancelled, tfexec.DirOrPlan(a.order.Plan)) })
+	if err == nil {
+		return nil
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		status, _ := exit.Sys().(syscall.WaitStatus)
+		a.crashed = status.Signaled() || exit.ExitCode() != 1 // apply exits 0 or 1; all else is a crash
+	}
+	if strings.Contains(a.output.stderrText(), "Saved plan is stale") {
+		return failed("Saved plan is stale: the state has moved since the plan was made. Nothing was applied. Plan again.")
+	}
+	return a.commandFailed("apply", err)
+}
+
+// reckon says what the state shows after the apply. That it cannot be read is no
+// fault of the apply, and is said.
+func (a *applying) reckon(res *workflow.Result) {
+	_, res.Total = carriedOut(a.plan.Changes, a.before, a.before)
+	after, err := a.pull()
+	if err != nil {
+		after, err = a.pull() // what interrupted the apply may have interrupted this
+	}
+	if err != nil {
+		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning,
+			Summary: "The state could not be read after the apply", Detail: err.Error()})
+	} else {
+		res.State = &after.StateVersion
+		res.Done, res.Total = carriedOut(a.plan.Changes, a.before, after)
+	}
+	if res.Outcome == workflow.OutcomeSucceeded {
+		res.Done = res.Total
+	}
+}

@@ -1,0 +1,183 @@
+package terraform
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"syscall"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// seal is what a plan run tells its apply beside the saved plan. No secret is in it.
+type seal struct {
+	Tool     string `json:"tool"`
+	Version  string `json:"version"`
+	LockFile []byte `json:"lock_file,omitempty"` // after init; nil: there is none
+	// Modules is the digest of the modules that init fetched: the saved plan holds
+	// their configuration, but not the scripts and files beside it.
+	Modules string `json:"modules"`
+}
+
+// keep hands the plan over for its apply, if there is something to apply.
+func (p *planning) keep() error {
+	if p.job.Keep == nil || p.plan.NoChanges {
+		return nil
+	}
+	if _, err := savedState(p.job.Files.Out); err != nil {
+		p.plan.Notes = append(p.plan.Notes, "This plan cannot be applied: its saved form does not say which state it was made from.")
+		return nil
+	}
+	s := seal{Tool: p.tool.name, Version: p.tool.version.String()}
+	var err error
+	if s.LockFile, err = p.readLockFile(); err != nil {
+		return err
+	}
+	if s.Modules, err = p.modulesDigest(); err != nil {
+		return err
+	}
+	if err := p.collect(); err != nil {
+		return err
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	lock := p.relative(lockFileName) // the seal has it
+	made := slices.DeleteFunc(p.made, func(f string) bool { return f == lock })
+	if err := p.job.Keep(p.ctx, workflow.Kept{Plan: p.job.Files.Out, Made: made, Seal: text}); err != nil {
+		return fmt.Errorf("keeping the plan: %w", err)
+	}
+	return nil
+}
+
+// listing is a workspace at one moment: its files by slash-separated relative path.
+type listing map[string]stamp
+
+// stamp changes with whatever writes a file: the change time cannot be set back.
+type stamp struct {
+	inode, size uint64
+	changed     syscall.Timespec
+}
+
+// look lists the workspace, if the plan may be kept.
+func (p *planning) look() (err error) {
+	if p.job.Keep != nil {
+		p.before, err = listFiles(p.job.Files.Workspace, p.dataDir())
+	}
+	return err
+}
+
+// collect adds to made what changed in the workspace since it was listed.
+func (p *planning) collect() error {
+	if p.job.Keep == nil {
+		return nil
+	}
+	now, err := listFiles(p.job.Files.Workspace, p.dataDir())
+	if err != nil {
+		return err
+	}
+	for name, s := range now {
+		if p.before[name] != s {
+			p.made = append(p.made, name)
+		}
+	}
+	sort.Strings(p.made)
+	p.made = slices.Compact(p.made)
+	return nil
+}
+
+// listFiles lists what is below root, without one directory.
+func listFiles(root, without string) (listing, error) {
+	out := listing{}
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && name == without {
+			return fs.SkipDir
+		}
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // something of the plan still tidies up
+		}
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		s := stamp{size: uint64(info.Size())}
+		if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+			s.inode, s.changed = sys.Ino, sys.Ctim
+		}
+		out[filepath.ToSlash(rel)] = s
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the workspace: %w", err)
+	}
+	return out, nil
+}
+
+// modulesDigest is a SHA-256 over what init fetched for modules: paths, modes
+// and contents, without the histories that git leaves beside them.
+func (p *planning) modulesDigest() (string, error) {
+	root := filepath.Join(p.dataDir(), "modules")
+	h := sha256.New()
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name == root:
+			return nil
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == ".git":
+			return fs.SkipDir
+		case d.IsDir():
+			return nil
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		return hashFile(h, name, rel, d.Type())
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the fetched modules: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func hashFile(h io.Writer, name, rel string, kind fs.FileMode) error {
+	if kind&fs.ModeSymlink != 0 {
+		target, err := os.Readlink(name)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(h, "link %q %q\n", rel, target)
+		return err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(h, "file %q %o %d\n", rel, info.Mode().Perm(), info.Size()); err != nil {
+		return err
+	}
+	_, err = io.Copy(h, f)
+	return err
+}
