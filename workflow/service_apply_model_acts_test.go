@@ -60,8 +60,11 @@ var patches = []files{
 	{"d/main.tf": "v1", workflow.RepoConfigFile: "version: 1\nprojects:\n- dir: d\n  environment: dev\nrequire: []\n"},
 	{"a/main.tf": "v1", workflow.RepoConfigFile: "nonsense"}, {"a/main.tf": "-", "b/main.tf": "v1"}, {"a/main.tf": "refuse\n"},
 	{"a/main.tf": "v1", "b/main.tf": "state state of a\nv1"}, {"a/main.tf": "v1", "d/main.tf": "state shared\nv1"},
-	{"a/main.tf": "state shared\nv1", "b/main.tf": "state shared\nv2"}, {"c/main.tf": "v1", "b/main.tf": "v1"}, {"a/main.tf": "v1", "d/main.tf": "v2"},
+	{"a/main.tf": "v1\nscript", "README.md": "more"}, {"a/main.tf": "state shared\nv1", "b/main.tf": "state shared\nv2"}, {"c/main.tf": "v1", "b/main.tf": "v1"}, {"a/main.tf": "v1", "d/main.tf": "v2"},
 }
+
+// scripts are those with a script.
+var scripts = []int{6, 16}
 
 // push gives a pull a new head.
 func (l *life) push(n, patch int) {

@@ -111,8 +111,8 @@ func (l *life) approvalsOf(dir string, f workflow.LiveFacts) int {
 	if !known {
 		want = 1
 	}
-	if asked, ok := counts[env(l.heads[f.Pull.Head.SHA])]; ok && l.heads[f.Pull.Head.SHA][workflow.RepoConfigFile] != "" {
-		want = max(want, asked)
+	if label := env(l.heads[f.Pull.Head.SHA]); label != "" {
+		want = max(want, counts[label])
 	}
 	return want
 }

@@ -83,7 +83,13 @@ func randomSteps(seed uint64, length int) []step {
 	for len(steps) < length {
 		s := step{act: names[r.IntN(len(names))], a: r.IntN(1000), b: r.IntN(1000), c: r.IntN(1000), d: r.IntN(1000)}
 		s.during = r.IntN(12) == 0 && s.act != "ripen" && s.act != "drive"
-		if s.act == "drive" { // the whole way to an apply, so that lives get deep
+		switch {
+		case s.act == "drive" && r.IntN(6) == 0: // with a script, whose code no plan shows
+			script := step{act: "push", a: s.a, b: scripts[r.IntN(len(scripts))], c: 1}
+			s.b = scripts[r.IntN(len(scripts))]
+			steps = append(append(steps, script), drive(s, r)...)
+			continue
+		case s.act == "drive": // the whole way to an apply, so that lives get deep
 			steps = append(steps, drive(s, r)...)
 			continue
 		}
@@ -95,19 +101,25 @@ func randomSteps(seed uint64, length int) []step {
 // drive is a pull on its way to an apply.
 func drive(s step, r *rand.Rand) []step {
 	say := func(who, verb int) step { return step{act: "say", a: s.a, b: who, c: verb} }
+	work := func(job, how int) step { return step{act: "work", a: job, b: how} }
 	steps := []step{{act: "ripen"}}
 	for who := range 3 {
 		if r.IntN(5) > 0 {
 			steps = append(steps, say(who, sayApprove))
 		}
 	}
-	if r.IntN(4) == 0 {
+	switch r.IntN(12) {
+	case 0, 1, 2:
 		steps = append(steps, say(r.IntN(6), r.IntN(1000)))
+	case 3: // another plan, and then the first again
+		steps = append(steps, step{act: "expand"}, step{act: "push", a: s.a, b: r.IntN(1000), c: 1}, step{act: "ripen"}, step{act: "back", a: s.a, b: r.IntN(1000), c: 1}, step{act: "ripen"})
+	case 4: // the same change in another tree
+		steps = append(steps, step{act: "expand"}, step{act: "push", a: s.a, b: s.b, c: 1}, step{act: "ripen"})
 	}
 	steps = append(steps, step{act: "expand"}, say(r.IntN(3), sayApply), step{act: "expand"})
 	if r.IntN(8) == 0 { // whoever watches terraform is gone for a while
-		work := func(how int) step { return step{act: "work", b: how} }
-		return append(steps, step{act: "claim"}, work(11), work(workSilent), step{act: "time", a: 4}, say(3, 10), step{act: "expand"}, work(r.IntN(12)))
+		return append(steps, step{act: "claim"}, work(0, 11), work(0, workSilent), step{act: "time", a: 4}, step{act: "claim"},
+			say(3, 10), step{act: "expand"}, work(r.IntN(2), r.IntN(12)), work(1, r.IntN(12)))
 	}
 	for range 1 + r.IntN(4) {
 		steps = append(steps, step{act: "claim"}, step{act: "work", a: r.IntN(1000), b: r.IntN(1000), c: r.IntN(1000)})

@@ -120,7 +120,7 @@ func (l *life) ready(i, how int) {
 		if digest != stored.Apply.Artefact {
 			l.wrong("I2: an apply got the word with another plan in its workspace")
 		}
-		j.proc = l.begin(run)
+		j.proc = l.begin(run, digest)
 	}
 }
 

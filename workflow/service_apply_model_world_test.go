@@ -396,8 +396,9 @@ func (l *life) fileOf(run workflow.Run) string {
 	return string(data)
 }
 
-// begin starts terraform for an apply that has the word to go.
-func (l *life) begin(run workflow.Run) *process {
+// begin starts terraform for an apply that has the word to go; artefact is what
+// the runner unpacked into its workspace.
+func (l *life) begin(run workflow.Run, artefact string) *process {
 	stored := l.runs[run.ID]
 	if stored == nil || stored.Apply == nil || !stored.Apply.Spent || stored.Apply.Authorised == nil || stored.State != workflow.RunRunning || stored.Epoch != run.Epoch {
 		l.wrong("I2: the apply %s starts without a durable authorisation: %+v", run.ID, stored)
@@ -411,8 +412,8 @@ func (l *life) begin(run workflow.Run) *process {
 	if l.carried[planRun]++; l.carried[planRun] > 1 {
 		l.wrong("I3: the plan %s is carried out again", planRun)
 	}
-	if a, saved := stored.Apply.Authorised, l.saved[planRun]; a.Artefact != l.disk[planRun] || saved.digest != l.disk[planRun] || saved.fingerprint != a.Fingerprint || saved.tree != a.Tree {
-		l.wrong("I4: the apply %s carries out %+v and %q, authorised was %+v", run.ID, saved, l.disk[planRun], a)
+	if a, saved := stored.Apply.Authorised, l.saved[planRun]; a.Artefact != artefact || saved.digest != artefact || saved.fingerprint != a.Fingerprint || saved.tree != a.Tree {
+		l.wrong("I4: the apply %s carries out %+v and %q, authorised was %+v", run.ID, saved, artefact, a)
 	}
 	p := &process{run: *stored, identity: run.StateIdentity, alive: true}
 	l.procs[run.ID] = p
