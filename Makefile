@@ -5,7 +5,7 @@ SHELL := /bin/bash
 GO ?= go
 export CGO_ENABLED ?= 1
 
-.PHONY: build demo test check format vet lint vuln race conformance bench fuzz golden
+.PHONY: build demo test check format vet lint vuln model race conformance bench fuzz golden
 
 build:
 	$(GO) build -trimpath -o bin/cardea ./cmd/cardea
@@ -15,9 +15,9 @@ demo: build
 	@if [ -t 0 ] && [ -t 1 ]; then exec ./bin/cardea demo; else exec ./bin/cardea demo --script; fi
 
 test:
-	$(GO) test -timeout 15m ./...
+	$(GO) test -parallel 6 -timeout 15m ./...
 
-check: format vet lint vuln race
+check: format vet lint vuln model race
 
 format:
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -33,8 +33,12 @@ lint:
 vuln:
 	@./.ci/vuln
 
+# 10,000 random lives of pulls that are approved and applied; `make test` plays some hundreds.
+model:
+	CARDEA_MODEL_SEQUENCES=10000 $(GO) test -count=1 -timeout 20m ./workflow -run '^TestRandomApplies$$'
+
 race:
-	$(GO) test -race -timeout 30m ./...
+	$(GO) test -race -parallel 4 -timeout 30m ./...
 
 # Every GitHub request we make and every answer of our local GitHub against GitHub's own OpenAPI description.
 conformance:

@@ -230,9 +230,12 @@ func TestGroundMoves(t *testing.T) {
 	work := make(chan shaking)
 	go func() {
 		defer close(work)
+		played := 0
 		for name := range moves {
 			for n := range undisturbed {
-				work <- shaking{name, n + 1}
+				if played++; played%thin == 0 {
+					work <- shaking{name, n + 1}
+				}
 			}
 		}
 	}()
@@ -272,7 +275,7 @@ func TestGroundMoves(t *testing.T) {
 		t.Log(strings.Join(lines, "\n"))
 	}
 	for name, m := range moves {
-		if !m.harmless && total[name+", before: 0 applied"] == 0 {
+		if thin == 1 && !m.harmless && total[name+", before: 0 applied"] == 0 {
 			t.Errorf("%s never kept an apply from starting: the test does not see it", name)
 		}
 	}
@@ -326,6 +329,9 @@ func TestFaultsOfAnApply(t *testing.T) {
 			l := newLane(t)
 			var table []string
 			for n := range undisturbed {
+				if n%thin != 0 {
+					continue
+				}
 				g := l.ground(false)
 				rule.From = n + 1
 				fault := g.watch(rule)
