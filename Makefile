@@ -5,7 +5,7 @@ SHELL := /bin/bash
 GO ?= go
 export CGO_ENABLED ?= 1
 
-.PHONY: build demo test check format vet lint vuln race conformance bench fuzz golden
+.PHONY: build demo test check format vet lint vuln race model conformance bench fuzz golden
 
 build:
 	$(GO) build -trimpath -o bin/cardea ./cmd/cardea
@@ -17,7 +17,7 @@ demo: build
 test:
 	$(GO) test -timeout 15m ./...
 
-check: format vet lint vuln race
+check: format vet lint vuln race model
 
 format:
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -35,6 +35,10 @@ vuln:
 
 race:
 	$(GO) test -race -timeout 30m ./...
+
+# 10,000 random lives of pulls that are approved and applied; one that goes wrong is printed, made short and kept.
+model:
+	CARDEA_MODEL_SEQUENCES=10000 $(GO) test -timeout 20m -count 1 ./workflow -run '^(TestRandomApplies|TestKeptLives)$$' -v
 
 # Every GitHub request we make and every answer of our local GitHub against GitHub's own OpenAPI description.
 conformance:

@@ -216,7 +216,8 @@ func TestRandomApplies(t *testing.T) {
 		}
 		return n
 	}
-	lives, first := number("CARDEA_MODEL_SEQUENCES", 300), number("CARDEA_MODEL_SEED", 1)
+	lives, first := number("CARDEA_MODEL_SEQUENCES", 500), number("CARDEA_MODEL_SEED", 1)
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a life is small and short
 	var next, failed atomic.Uint64
 	var all sync.WaitGroup
 	var total tally
