@@ -247,8 +247,8 @@ func (l *life) actButton(s step) {
 		return
 	}
 	at := len(shown) - 1
-	if s.c%4 == 0 {
-		at = s.d % len(shown)
+	if s.d%3 == 0 {
+		at = s.d / 3 % len(shown)
 	}
 	c := workflow.Command{Verb: []workflow.Verb{workflow.VerbApprove, workflow.VerbApply}[s.c%2], Fingerprints: shown[at].fingerprints}
 	for range 2 {

@@ -116,7 +116,11 @@ func drive(s step, r *rand.Rand) []step {
 	case 4: // the same change in another tree
 		steps = append(steps, step{act: "expand"}, step{act: "push", a: s.a, b: s.b, c: 1}, step{act: "ripen"})
 	}
-	steps = append(steps, step{act: "expand"}, say(r.IntN(3), sayApply), step{act: "expand"})
+	order := say(r.IntN(3), sayApply)
+	if r.IntN(5) == 0 {
+		order = step{act: "button", a: s.a, b: r.IntN(3), c: sayApply, d: r.IntN(1000)}
+	}
+	steps = append(steps, step{act: "expand"}, order, step{act: "expand"})
 	if r.IntN(8) == 0 { // whoever watches terraform is gone for a while
 		return append(steps, step{act: "claim"}, work(0, 11), work(0, workSilent), step{act: "time", a: 4}, step{act: "claim"},
 			say(3, 10), step{act: "expand"}, work(r.IntN(2), r.IntN(12)), work(1, r.IntN(12)))
@@ -212,7 +216,8 @@ func TestRandomApplies(t *testing.T) {
 		}
 		return n
 	}
-	lives, first := number("CARDEA_MODEL_SEQUENCES", 300), number("CARDEA_MODEL_SEED", 1)
+	lives, first := number("CARDEA_MODEL_SEQUENCES", 500), number("CARDEA_MODEL_SEED", 1)
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a life is small and short
 	var next, failed atomic.Uint64
 	var all sync.WaitGroup
 	var total tally

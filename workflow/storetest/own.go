@@ -8,84 +8,98 @@ import (
 
 // own is a copy of a record that shares no memory with it that could be changed.
 func own[T any](v T) T {
-	if at := reflect.ValueOf(&v).Elem(); !plain(at.Type()) {
-		ownIn(at)
+	if separate := separator(reflect.TypeFor[T]()); separate != nil {
+		separate(reflect.ValueOf(&v).Elem())
 	}
 	return v
 }
 
-var timeType = reflect.TypeFor[time.Time]()
+var (
+	timeType   = reflect.TypeFor[time.Time]()
+	separators sync.Map // reflect.Type -> func(reflect.Value), for no type that contains itself
+)
 
-var plainTypes sync.Map // reflect.Type -> bool
-
-// plain reports whether a value of the type is copied by assigning it.
-func plain(t reflect.Type) bool {
-	if known, ok := plainTypes.Load(t); ok {
-		return known.(bool)
+// separator returns what replaces all that a settable value of a type shares by
+// copies; nil for a type that is copied by assigning it.
+func separator(t reflect.Type) func(reflect.Value) {
+	if known, ok := separators.Load(t); ok {
+		return known.(func(reflect.Value))
 	}
-	is := true
+	made := makeSeparator(t)
+	separators.Store(t, made)
+	return made
+}
+
+func makeSeparator(t reflect.Type) func(reflect.Value) {
+	if t == timeType {
+		return nil
+	}
 	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
-		is = false
-	case reflect.Array:
-		is = plain(t.Elem())
-	case reflect.Struct:
-		for i := 0; t != timeType && is && i < t.NumField(); i++ {
-			is = plain(t.Field(i).Type)
-		}
-	}
-	plainTypes.Store(t, is)
-	return is
-}
-
-// ownIn replaces what a settable value shares by copies.
-func ownIn(v reflect.Value) {
-	switch v.Kind() {
 	case reflect.Pointer:
-		if v.IsNil() {
-			return
-		}
-		to := reflect.New(v.Type().Elem())
-		to.Elem().Set(v.Elem())
-		ownInside(to.Elem())
-		v.Set(to)
-	case reflect.Slice:
-		if v.IsNil() {
-			return
-		}
-		to := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
-		reflect.Copy(to, v)
-		if !plain(v.Type().Elem()) {
-			for i := range to.Len() {
-				ownIn(to.Index(i))
+		inside := separator(t.Elem())
+		return func(v reflect.Value) {
+			if v.IsNil() {
+				return
 			}
+			to := reflect.New(t.Elem())
+			to.Elem().Set(v.Elem())
+			if inside != nil {
+				inside(to.Elem())
+			}
+			v.Set(to)
 		}
-		v.Set(to)
+	case reflect.Slice:
+		inside := separator(t.Elem())
+		return func(v reflect.Value) {
+			if v.IsNil() {
+				return
+			}
+			to := reflect.MakeSlice(t, v.Len(), v.Len())
+			reflect.Copy(to, v)
+			for i := 0; inside != nil && i < to.Len(); i++ {
+				inside(to.Index(i))
+			}
+			v.Set(to)
+		}
 	case reflect.Map:
-		if v.IsNil() {
-			return
+		inside := separator(t.Elem())
+		return func(v reflect.Value) {
+			if v.IsNil() {
+				return
+			}
+			to := reflect.MakeMapWithSize(t, v.Len())
+			for from := v.MapRange(); from.Next(); {
+				value := reflect.New(t.Elem()).Elem()
+				value.Set(from.Value())
+				if inside != nil {
+					inside(value)
+				}
+				to.SetMapIndex(from.Key(), value)
+			}
+			v.Set(to)
 		}
-		to := reflect.MakeMapWithSize(v.Type(), v.Len())
-		for from := v.MapRange(); from.Next(); {
-			value := reflect.New(v.Type().Elem()).Elem()
-			value.Set(from.Value())
-			ownInside(value)
-			to.SetMapIndex(from.Key(), value)
-		}
-		v.Set(to)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			ownInside(v.Field(i))
-		}
-	case reflect.Array:
-		for i := range v.Len() {
-			ownInside(v.Index(i))
-		}
+		return fieldsSeparator(t)
+	case reflect.Array, reflect.Interface, reflect.Chan, reflect.Func:
+		panic("storetest: a record holds a " + t.String())
 	}
+	return nil
 }
 
-func ownInside(v reflect.Value) {
-	if !plain(v.Type()) {
-		ownIn(v)
+func fieldsSeparator(t reflect.Type) func(reflect.Value) {
+	var fields []int
+	var inside []func(reflect.Value)
+	for i := range t.NumField() {
+		if separate := separator(t.Field(i).Type); separate != nil {
+			fields, inside = append(fields, i), append(inside, separate)
+		}
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return func(v reflect.Value) {
+		for i, f := range fields {
+			inside[i](v.Field(f))
+		}
 	}
 }
