@@ -120,9 +120,6 @@ func (w *world) deleteComment(id int64) {
 // Whatever call goes wrong, and however, in the end one comment and one run of
 // each check a round say what is.
 func TestReportFaults(t *testing.T) {
-	if testing.Short() {
-		t.Skip("many rounds")
-	}
 	w := newWorld(t, 2)
 	w.planned("warm") // tokens are there
 	rule := func(n int, r localgithub.FaultRule) localgithub.FaultRule {
