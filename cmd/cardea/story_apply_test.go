@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/cardea-iac/cardea/internal/localgithub"
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // What the stories of approve, apply and lock need besides.
@@ -148,31 +150,43 @@ func (s *story) poll(what string, look func() (string, bool)) error {
 	}
 }
 
-// asks WHO TEXT: a comment that must be answered by one comment of ours, which it prints.
+// asks WHO TEXT: a comment that must be answered by one comment of ours, which it
+// prints. A late answer to an earlier comment is not the answer to this one.
 func (s *story) cmdAsks(ts *testscript.TestScript, args []string) error {
 	before, err := s.replies()
 	if err != nil {
 		return err
 	}
+	asked := workflow.NewID(time.Now())[:idTime]
 	if err := s.cmdComment(ts, args); err != nil {
 		return err
 	}
-	var now []string
+	var answers []string
 	err = s.poll("the answer to "+args[1], func() (string, bool) {
-		now, err = s.replies()
-		return fmt.Sprintf("%v %q", err, now), len(now) > len(before)
+		now, err := s.replies()
+		answers = slices.DeleteFunc(now[min(len(before), len(now)):], func(reply string) bool {
+			key := requestKey.FindStringSubmatch(reply)
+			return key != nil && key[1][:idTime] < asked
+		})
+		return fmt.Sprintf("%v %q", err, now), len(answers) > 0
 	})
 	if err != nil {
 		return err
 	}
-	for _, answer := range now[len(before):] {
+	for _, answer := range answers {
 		fmt.Fprintln(ts.Stdout(), answer)
 	}
-	if n := len(now) - len(before); n != 1 {
-		return fmt.Errorf("%d answers, want one: %q", n, now[len(before):])
+	if len(answers) != 1 {
+		return fmt.Errorf("%d answers, want one: %q", len(answers), answers)
 	}
 	return nil
 }
+
+// requestKey finds the id of the request that a reply of ours answers; its first
+// idTime letters are the time at which the request was taken in.
+var requestKey = regexp.MustCompile(`<!-- cardea:key:([0-9a-z]{20})`)
+
+const idTime = 9
 
 // replies are our comments on the pull but the summary, oldest first.
 func (s *story) replies() ([]string, error) {
