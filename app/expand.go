@@ -234,10 +234,14 @@ func (a *App) roles(ctx context.Context, e *workflow.Expansion, rules workflow.R
 		return
 	}
 	if e.Request.Kind == workflow.RequestCommand {
-		if e.Request.Command == nil || e.Request.Command.Verb != workflow.VerbPlan {
+		who, role = e.Request.Actor, &e.ActorRole
+		switch cmd := e.Request.Command; {
+		case cmd != nil && cmd.Verb == workflow.VerbHelp:
+			a.readRole(ctx, e, who, role)
+			return
+		case cmd == nil || cmd.Verb != workflow.VerbPlan:
 			return
 		}
-		who, role = e.Request.Actor, &e.ActorRole
 	} else if who.Bot {
 		return
 	}
@@ -245,6 +249,10 @@ func (a *App) roles(ctx context.Context, e *workflow.Expansion, rules workflow.R
 	if e.Pull.State != workflow.PullOpen || workflow.MayPlan(in) != nil {
 		return
 	}
+	a.readRole(ctx, e, who, role)
+}
+
+func (a *App) readRole(ctx context.Context, e *workflow.Expansion, who workflow.Actor, role *workflow.Role) {
 	*role, e.RoleError = a.github.Role(ctx, e.Pull.Repo, who)
 	if e.RoleError != nil {
 		a.config.Log.WarnContext(ctx, "a role could not be read", "request", e.Request.ID, "who", who.Login, "error", e.RoleError)

@@ -151,7 +151,7 @@ func answerAtOnce(e Expansion, rec PullRecord, rules Rules) *verdict {
 	case req.CommandFault != "":
 		return &verdict{note: "Not understood: " + req.CommandFault, reply: &Reply{Kind: ReplyUnknown, Text: []string{req.CommandFault}}}
 	case req.Command != nil && req.Command.Verb == VerbHelp:
-		return &verdict{note: "Answered.", reply: &Reply{Kind: ReplyHelp}}
+		return &verdict{note: "Answered.", reply: helpReply(e, rules)}
 	case req.Command != nil && req.Command.Verb == VerbStatus:
 		return &verdict{note: "Answered.", reply: &Reply{Kind: ReplyStatus}}
 	case req.Command != nil && afterClose[req.Command.Verb]:
@@ -196,17 +196,9 @@ func planned(rec PullRecord) bool {
 // notAllowed names the options of a command that the server does not allow.
 func notAllowed(o PlanOptions, rules Rules) []string {
 	var out []string
-	for _, opt := range []struct {
-		used       bool
-		name, flag string
-	}{
-		{len(o.Targets) > 0, "target", "--target"},
-		{len(o.Replaces) > 0, "replace", "--replace"},
-		{o.Destroy, "destroy", "--destroy"},
-		{o.RefreshOnly, "refresh_only", "--refresh-only"},
-	} {
-		if opt.used && !rules.Allows(opt.name) {
-			out = append(out, fmt.Sprintf("`%s` is not allowed here: `allow` in the server's rule for this repository does not name `%s`.", opt.flag, opt.name))
+	for _, f := range planFlags {
+		if f.used(o) && !rules.Allows(f.name) {
+			out = append(out, fmt.Sprintf("`%s` is not allowed here: `allow` in the server's rule for this repository does not name `%s`.", f.flag, f.name))
 		}
 	}
 	if len(out) > 0 {

@@ -173,7 +173,9 @@ func (s *Service) newApply(c *commanding, p *ProjectRecord, n int) (run Run, too
 		took.Before = p.Apply.ID
 	}
 	rules := c.rules.ForProject(p.Project)
+	counts := run.Counts
 	run = again(run, RunApply)
+	run.Counts = counts // who asked is told what was applied
 	if held == nil {
 		run.ID = s.newID(c.now)
 	}

@@ -1,0 +1,92 @@
+package workflow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// helped are the commands that take a permission, in the order of a pull's life,
+// with those who have it. Whoever may plan or apply may cancel that.
+var helped = []struct {
+	verb Verb
+	who  func(Rules) []Who
+}{
+	{VerbPlan, func(r Rules) []Who { return []Who{r.Plan} }},
+	{VerbApprove, func(r Rules) []Who { return []Who{r.Approve} }},
+	{VerbUnapprove, func(r Rules) []Who { return []Who{r.Approve} }},
+	{VerbApply, func(r Rules) []Who { return []Who{r.Apply} }},
+	{VerbLock, func(r Rules) []Who { return []Who{r.Apply} }},
+	{VerbUnlock, func(r Rules) []Who { return []Who{r.Unlock, r.Apply} }}, // one's own claims
+	{VerbCancel, func(r Rules) []Who { return []Who{r.Plan, r.Apply} }},
+	{VerbResolve, func(r Rules) []Who { return []Who{r.Admin} }},
+}
+
+// helpReply names the commands that the sender may use here, in at least one
+// environment, by the role that was read now; and what the others take.
+func helpReply(e Expansion, rules Rules) *Reply {
+	who := e.Request.Actor
+	reply := &Reply{Kind: ReplyHelp, To: who}
+	switch {
+	case who.Bot && !rules.listsBot(who):
+		reply.May = []Verb{VerbStatus, VerbHelp}
+		reply.Text = []string{fmt.Sprintf("The server's `bots` do not list `%s`, so the other commands are not for it.", shown(who.Slug()))}
+		return reply
+	case e.RoleError != nil:
+		reply.Text = []string{"GitHub did not say which role you have, so these are all commands; some of them may not be for you."}
+		return reply
+	}
+	everywhere := []Rules{rules}
+	for name := range rules.Environments {
+		everywhere = append(everywhere, rules.inEnvironment(name))
+	}
+	takes := map[string][]string{}
+	var order []string
+	for _, h := range helped {
+		if slices.ContainsFunc(everywhere, func(r Rules) bool {
+			return slices.ContainsFunc(h.who(r), func(w Who) bool { return w.Includes(who, e.ActorRole) })
+		}) {
+			reply.May = append(reply.May, h.verb)
+			continue
+		}
+		words := h.who(rules)[0].describe()
+		if len(takes[words]) == 0 {
+			order = append(order, words)
+		}
+		takes[words] = append(takes[words], "`"+string(h.verb)+"`")
+	}
+	reply.May = append(reply.May, VerbStatus, VerbHelp)
+	var lacks []string
+	for _, words := range order {
+		lacks = append(lacks, fmt.Sprintf("%s %s %s", andList(takes[words]), oneMany(len(takes[words]) == 1, "takes", "take"), words))
+	}
+	if len(lacks) > 0 {
+		reply.Text = []string{fmt.Sprintf("%s. You have the role `%s`.", strings.Join(lacks, "; "), roleOrNone(e.ActorRole))}
+	}
+	if flags := allowedFlags(rules); len(flags) > 0 && slices.Contains(reply.May, VerbPlan) {
+		reply.Text = append(reply.Text, "`plan` also takes "+andList(flags)+" here.")
+	}
+	return reply
+}
+
+// allowedFlags are the options of plan that the server allows, as they are written.
+func allowedFlags(rules Rules) []string {
+	var out []string
+	for _, o := range planFlags {
+		if rules.Allows(o.name) {
+			out = append(out, "`"+strings.TrimSpace(o.flag+" "+o.value)+"`")
+		}
+	}
+	return out
+}
+
+// planFlags are the options of plan that the server has to allow, by their names in `allow`.
+var planFlags = []struct {
+	name, flag, value string
+	used              func(PlanOptions) bool
+}{
+	{"target", "--target", "ADDRESS", func(o PlanOptions) bool { return len(o.Targets) > 0 }},
+	{"replace", "--replace", "ADDRESS", func(o PlanOptions) bool { return len(o.Replaces) > 0 }},
+	{"destroy", "--destroy", "", func(o PlanOptions) bool { return o.Destroy }},
+	{"refresh_only", "--refresh-only", "", func(o PlanOptions) bool { return o.RefreshOnly }},
+}
