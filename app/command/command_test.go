@@ -29,6 +29,8 @@ func TestParseUnderstood(t *testing.T) {
 		{"case of the first two words", "CarDea PLAN", bare},
 		{"blank lines and free text", "\r\n \n  cardea plan  \r\nplease, @bob #12", bare},
 		{"after a quote", "> cardea status\n> more\n\ncardea plan", bare},
+		{"after a quote's empty last line", "> cardea status\n>\ncardea plan", bare},
+		{"after code that follows a quote", "> look\n```\nx\n```\ncardea plan", bare},
 		{"after a fence", "```\ncardea status\n```\ncardea plan", bare},
 		{"fence inside a longer fence", "~~~~ text\n~~~\ncardea status\n~~~~\ncardea plan", bare},
 		{"after indented code", "    cardea status\n\ncardea plan", bare},
@@ -81,7 +83,7 @@ func TestParseNotForUs(t *testing.T) {
 	for _, text := range []string{
 		"", "\n\n", "looks good", "please run\ncardea plan", "> cardea plan", "```\ncardea plan\n```", "```\ncardea plan",
 		"\tcardea plan", "    cardea plan", "`cardea plan`", "cardea: plan", "cardeas plan", "- cardea plan", "<!-- x --> cardea plan",
-		"```cardea plan```", "@cardea plan",
+		"```cardea plan```", "@cardea plan", "> look\ncardea plan", "> look\n    at\ncardea plan",
 	} {
 		if got := Parse(text, []string{"cardea"}); got != (Result{}) {
 			t.Errorf("Parse(%q) = %+v, want nothing", text, got)

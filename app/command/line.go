@@ -6,7 +6,7 @@ import "strings"
 // quoted nor code. A comment that opens with such a block can still command after it.
 func firstLine(text string) (string, bool) {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
-	fence := ""
+	fence, quoting := "", false
 	for _, line := range strings.Split(text, "\n") {
 		if fence != "" {
 			if closes(line, fence) {
@@ -16,10 +16,13 @@ func firstLine(text string) (string, bool) {
 		}
 		switch indent, body := cutIndent(line); {
 		case strings.TrimSpace(body) == "":
+			quoting = false
+		case strings.HasPrefix(body, ">") && indent < 4:
+			quoting = strings.Trim(body, "> \t") != ""
+		case opens(body) != "" && indent < 4:
+			fence, quoting = opens(body), false
+		case quoting: // a quoted paragraph goes on to the next blank line, with or without its ">"
 		case indent >= 4: // indented code
-		case strings.HasPrefix(body, ">"):
-		case opens(body) != "":
-			fence = opens(body)
 		default:
 			return strings.TrimSpace(body), true
 		}
