@@ -3,6 +3,7 @@ package app_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"runtime"
@@ -199,8 +200,53 @@ func shake(g *ground, m move, n int) (moved, error) {
 	return at, nil
 }
 
-// lanes work side by side: what an apply costs here is git's processes.
-var lanes = runtime.GOMAXPROCS(0)
+// lanes work side by side. An apply waits (for git's processes, for GitHub to work
+// out whether a pull can be merged, for the end of a rate limit) longer than it computes.
+var lanes = 4 * runtime.GOMAXPROCS(0)
+
+// inLanes plays all jobs, each in whichever lane comes free.
+func inLanes[T any](t *testing.T, jobs []T, play func(*lane, T)) {
+	work := make(chan T, len(jobs))
+	for _, job := range jobs {
+		work <- job
+	}
+	close(work)
+	var wg sync.WaitGroup
+	for range min(lanes, len(jobs)) {
+		wg.Go(func() {
+			t.Run("lane", func(t *testing.T) { // not limited by -parallel, as they wait
+				l := newLane(t)
+				for job := range work {
+					play(l, job)
+				}
+			})
+		})
+	}
+	wg.Wait()
+}
+
+// tally counts what came of many plays, by line.
+type tally struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func newTally() *tally { return &tally{n: map[string]int{}} }
+
+func (c *tally) add(line string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n[line]++
+}
+
+func (c *tally) String() string {
+	var lines []string
+	for line, n := range c.n {
+		lines = append(lines, fmt.Sprintf("%s: %d", line, n))
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
 
 // calls are those of an apply on ground that stands.
 func calls(t *testing.T) []string {
@@ -227,88 +273,71 @@ func TestGroundMoves(t *testing.T) {
 		name string
 		n    int
 	}
-	work := make(chan shaking)
-	go func() {
-		defer close(work)
-		played := 0
-		for name := range moves {
-			for n := range undisturbed {
-				if played++; played%thin == 0 {
-					work <- shaking{name, n + 1}
-				}
-			}
+	var all []shaking
+	for name := range moves {
+		for n := range undisturbed {
+			all = append(all, shaking{name, n + 1})
 		}
-	}()
-	tallies := make(chan map[string]int, lanes)
-	t.Run("lanes", func(t *testing.T) {
-		for range lanes {
-			t.Run("lane", func(t *testing.T) {
-				t.Parallel()
-				l, tally := newLane(t), map[string]int{}
-				for s := range work {
-					m := moves[s.name]
-					g := l.ground(m.bare)
-					at, err := shake(g, m, s.n)
-					if err != nil {
-						t.Errorf("%s moves at call %d, %s, %s the word is asked for: %v", s.name, s.n, at.call, at.when, err)
-					}
-					all, _ := g.executions()
-					tally[fmt.Sprintf("%s, %s: %d applied", s.name, at.when, all)]++
-				}
-				tallies <- tally
-			})
+	}
+	total := newTally()
+	inLanes(t, thinned(all), func(l *lane, s shaking) {
+		m := moves[s.name]
+		g := l.ground(m.bare)
+		at, err := shake(g, m, s.n)
+		if err != nil {
+			l.t.Errorf("%s moves at call %d, %s, %s the word is asked for: %v", s.name, s.n, at.call, at.when, err)
 		}
+		applied, _ := g.executions()
+		total.add(fmt.Sprintf("%s, %s: %d applied", s.name, at.when, applied))
 	})
-	close(tallies)
-	total := map[string]int{}
-	for tally := range tallies {
-		for k, n := range tally {
-			total[k] += n
-		}
-	}
-	var lines []string
-	for k, n := range total {
-		lines = append(lines, fmt.Sprintf("%s: %d", k, n))
-	}
-	slices.Sort(lines)
 	if testing.Verbose() {
-		t.Log(strings.Join(lines, "\n"))
+		t.Log(total)
 	}
 	for name, m := range moves {
-		if thin == 1 && !m.harmless && total[name+", before: 0 applied"] == 0 {
+		if thin == 1 && !m.harmless && total.n[name+", before: 0 applied"] == 0 {
 			t.Errorf("%s never kept an apply from starting: the test does not see it", name)
 		}
 	}
 }
 
+// thinned is what of the plays there is time for.
+func thinned[T any](all []T) (some []T) {
+	for i, x := range all {
+		if i%thin == 0 {
+			some = append(some, x)
+		}
+	}
+	return some
+}
+
 // TestGroundMovesBack: with the move undone and plan and approval renewed, the apply works.
 func TestGroundMovesBack(t *testing.T) {
 	t.Parallel()
-	l := newLane(t)
-	for name, m := range moves {
+	inLanes(t, slices.Sorted(maps.Keys(moves)), func(l *lane, name string) {
+		m := moves[name]
 		if m.harmless {
-			continue
+			return
 		}
-		t.Run(name, func(t *testing.T) {
-			g := l.ground(m.bare)
-			if _, err := shake(g, m, 1); err != nil {
-				t.Fatal(err)
-			}
-			if all, _ := g.executions(); all != 0 {
-				t.Fatalf("carried out %d times on ground that moved", all)
-			}
-			g.gh.Faults.Clear()
-			m.undo(g)
-			g.quiet()
-			g.say("ada", "cardea plan")
-			g.quiet()
-			g.approve()
-			answers := g.asked()
-			if all, most := g.executions(); all != 1 || most != 1 {
-				t.Errorf("carried out %d times, want once: %q", all, answers)
-			}
-		})
-	}
+		g := l.ground(m.bare)
+		if _, err := shake(g, m, 1); err != nil {
+			l.t.Errorf("%s: %v", name, err)
+			return
+		}
+		if all, _ := g.executions(); all != 0 {
+			l.t.Errorf("%s: carried out %d times on ground that moved", name, all)
+			return
+		}
+		g.gh.Faults.Clear()
+		m.undo(g)
+		g.quiet()
+		g.say("ada", "cardea plan")
+		g.quiet()
+		g.approve()
+		answers := g.asked()
+		if all, most := g.executions(); all != 1 || most != 1 {
+			l.t.Errorf("%s: carried out %d times, want once: %q", name, all, answers)
+		}
+	})
 }
 
 // TestFaultsOfAnApply breaks every single call of an apply in GitHub's ways: it is
@@ -323,40 +352,43 @@ func TestFaultsOfAnApply(t *testing.T) {
 		"secondary limit":       {Limit: localgithub.LimitSecondary403, Retry: time.Second},
 		"404":                   {Status: 404},
 	}
-	for name, rule := range kinds {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLane(t)
-			var table []string
-			for n := range undisturbed {
-				if n%thin != 0 {
-					continue
-				}
-				g := l.ground(false)
-				rule.From = n + 1
-				fault := g.watch(rule)
-				answers := g.asked()
-				call := "none"
-				if seen := g.seen(); n < len(seen) {
-					call = seen[n]
-				}
-				all, most := g.executions()
-				faults := g.never()
-				table = append(table, fmt.Sprintf("%s: %d wrong, %d applied", call, fault.Hits(), all))
-				if most > 1 || all > 1 || len(answers) != 1 || len(faults) > 0 {
-					t.Errorf("at call %d, %s (%d went wrong): carried out %d times, faults %q, answers %q", n+1, call, fault.Hits(), all, faults, answers)
-				}
-				if want := "applied"; all == 1 && !strings.Contains(strings.ToLower(strings.Join(answers, "")), want) {
-					t.Errorf("at call %d, %s: applied, but the answer is %q", n+1, call, answers)
-				}
-				if got := g.replies(); got != 1 {
-					t.Errorf("at call %d, %s: %d replies on GitHub, want one", n+1, call, got)
-				}
-			}
-			if testing.Verbose() {
-				t.Log(strings.Join(table, "\n"))
-			}
-		})
+	type breaking struct {
+		kind string
+		n    int
+	}
+	var every []breaking
+	for kind := range kinds {
+		for n := range undisturbed {
+			every = append(every, breaking{kind, n + 1})
+		}
+	}
+	total := newTally()
+	inLanes(t, thinned(every), func(l *lane, b breaking) {
+		rule := kinds[b.kind]
+		rule.From = b.n
+		g := l.ground(false)
+		fault := g.watch(rule)
+		answers := g.asked()
+		call := "none"
+		if seen := g.seen(); b.n <= len(seen) {
+			call = seen[b.n-1]
+		}
+		where := fmt.Sprintf("%s at call %d, %s (%d went wrong)", b.kind, b.n, call, fault.Hits())
+		all, most := g.executions()
+		faults := g.never()
+		total.add(fmt.Sprintf("%s at %s: %d wrong, %d applied", b.kind, call, fault.Hits(), all))
+		if most > 1 || all > 1 || len(answers) != 1 || len(faults) > 0 {
+			l.t.Errorf("%s: carried out %d times, faults %q, answers %q", where, all, faults, answers)
+		}
+		if want := "applied"; all == 1 && !strings.Contains(strings.ToLower(strings.Join(answers, "")), want) {
+			l.t.Errorf("%s: applied, but the answer is %q", where, answers)
+		}
+		if got := g.replies(); got != 1 {
+			l.t.Errorf("%s: %d replies on GitHub, want one", where, got)
+		}
+	})
+	if testing.Verbose() {
+		t.Log(total)
 	}
 }
 

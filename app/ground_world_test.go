@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type lane struct {
 	store  *bolt.Store
 	svc    *workflow.Service
 	clone  string            // has every commit that is ever pushed
+	start  string            // the repository that each ground starts as
 	commit map[string]string // by branch of clone
 	people map[string]localgithub.User
 
@@ -116,6 +118,9 @@ func (l *lane) commits() {
 		l.git("commit", "-q", "--allow-empty", "-m", b.name)
 		l.commit[b.name] = l.git("rev-parse", "HEAD")
 	}
+	l.start = l.t.TempDir()
+	l.git("init", "-q", "--bare", "-b", "main", l.start)
+	l.git("push", "-q", l.start, "main", "other", "feature")
 }
 
 func (l *lane) git(args ...string) string {
@@ -124,7 +129,7 @@ func (l *lane) git(args ...string) string {
 	cmd.Dir = l.clone
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@x", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@x",
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=credential.helper", "GIT_CONFIG_VALUE_0=!f() { echo username=x; echo password="+l.people["ada"].Token+"; }; f")
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=http."+l.gh.URL()+".extraHeader", "GIT_CONFIG_VALUE_0=Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte("ada:"+l.people["ada"].Token)))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		l.t.Errorf("git %v: %v\n%s", args, err, out)
@@ -153,7 +158,7 @@ func (l *lane) serve() {
 	ok(l.t, l.svc.Start(l.t.Context()))
 	a, err = app.New(app.Config{
 		APIURL: l.gh.APIURL(), AppID: l.ghApp.ID, PrivateKey: []byte(l.ghApp.PrivateKeyPEM), Secrets: []string{"secret"}, PublicURL: "https://cardea.test",
-		Service: l.svc, Rules: l.rules, Log: log, Timeout: 2 * time.Second, RecoverEvery: time.Hour,
+		Service: l.svc, Rules: l.rules, Log: log, RecoverEvery: time.Hour,
 	})
 	ok(l.t, err)
 	web := httptest.NewServer(a.Handler())
@@ -298,7 +303,7 @@ func (l *lane) ground(bare bool) *ground {
 	l.t.Helper()
 	l.made++
 	org := fmt.Sprintf("org%d", l.made)
-	repo, err := l.gh.CreateRepo(org, "infra", localgithub.RepoOptions{Private: true})
+	repo, err := l.gh.CreateRepo(org, "infra", localgithub.RepoOptions{Private: true, From: l.start})
 	ok(l.t, err)
 	g := &ground{lane: l, repo: repo, rules: workflow.DefaultRules("*/*"), serial: 1, executed: map[string]int{}}
 	two := workflow.ApprovalRules{Count: 2}
@@ -309,7 +314,6 @@ func (l *lane) ground(bare bool) *ground {
 	for login, role := range map[string]string{"ada": "write", "rex": "write", "ivy": "write", "root": "admin"} {
 		ok(l.t, l.gh.SetPermission(repo.FullName, login, role))
 	}
-	g.push("main", "main", "other", "other", "feature", "feature")
 	_, err = l.gh.Install(l.ghApp.ID, org)
 	ok(l.t, err)
 	g.status("success")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -77,21 +78,40 @@ func exited(err error, status int) bool {
 	return errors.As(err, &exit) && exit.ExitCode() == status
 }
 
-// initBare makes an empty repository set up as GitHub's are: any object may be fetched by its SHA, partial clones are
-// allowed, refs/pull is kept from pushes.
-func (g gitTool) initBare(ctx context.Context, dir, branch string) error {
-	if _, err := g.run(ctx, g.dir, "init", "-q", "--bare", "--initial-branch="+branch, dir); err != nil {
+// repoConfig sets repositories up as GitHub's are: any object may be fetched by its SHA, partial clones are allowed,
+// refs/pull is kept from pushes.
+const repoConfig = `[uploadpack]
+	allowAnySHA1InWant = true
+	allowFilter = true
+[http]
+	receivepack = true
+[receive]
+	hideRefs = refs/pull
+	autogc = false
+[gc]
+	auto = 0
+[core]
+	logAllRefUpdates = false
+`
+
+// initBare makes a repository: an empty one, or one that shares the objects and starts with the branches and tags of
+// another in from.
+func (g gitTool) initBare(ctx context.Context, dir, branch, from string) error {
+	var err error
+	if from == "" {
+		_, err = g.run(ctx, g.dir, "init", "-q", "--bare", "--initial-branch="+branch, dir)
+	} else {
+		_, err = g.run(ctx, g.dir, "clone", "-q", "--bare", "--shared", "--template=", from, dir)
+	}
+	if err != nil {
 		return err
 	}
-	for _, kv := range [][2]string{
-		{"uploadpack.allowAnySHA1InWant", "true"}, {"uploadpack.allowFilter", "true"}, {"http.receivepack", "true"},
-		{"receive.hideRefs", "refs/pull"}, {"receive.autogc", "false"}, {"gc.auto", "0"}, {"core.logAllRefUpdates", "false"},
-	} {
-		if _, err := g.run(ctx, dir, "config", kv[0], kv[1]); err != nil {
-			return err
-		}
+	f, err := os.OpenFile(filepath.Join(dir, "config"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("setting up a repository: %w", err)
 	}
-	return nil
+	_, err = f.WriteString(repoConfig)
+	return errors.Join(err, f.Close())
 }
 
 // resolve turns a ref, a branch name or a SHA into a commit's SHA; "" when there is none.
@@ -99,7 +119,11 @@ func (g gitTool) resolve(ctx context.Context, dir, ref string) (string, error) {
 	if strings.HasPrefix(ref, "-") {
 		return "", nil
 	}
-	for _, name := range []string{"refs/heads/" + ref, "refs/tags/" + ref, "refs/" + ref, ref} {
+	names := []string{"refs/heads/" + ref, "refs/tags/" + ref, "refs/" + ref, ref}
+	if strings.HasPrefix(ref, "refs/") || len(ref) == len(zeroSHA) && strings.Trim(ref, "0123456789abcdef") == "" {
+		slices.Reverse(names) // it says what it is
+	}
+	for _, name := range names {
 		out, err := g.run(ctx, dir, "rev-parse", "--verify", "-q", "--end-of-options", name+"^{commit}")
 		if err == nil {
 			return out, nil

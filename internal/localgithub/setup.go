@@ -116,6 +116,7 @@ func letters(n int) string {
 type RepoOptions struct {
 	Private       bool
 	DefaultBranch string // "": main
+	From          string // a local repository whose branches and tags it starts with, as after an import; "": it is empty
 }
 
 // Repo is a repository.
@@ -126,7 +127,7 @@ type Repo struct {
 	CloneURL string
 }
 
-// CreateRepo makes an empty repository. An owner that does not exist becomes an organization.
+// CreateRepo makes a repository. An owner that does not exist becomes an organization.
 func (s *Server) CreateRepo(owner, name string, o RepoOptions) (Repo, error) {
 	if o.DefaultBranch == "" {
 		o.DefaultBranch = "main"
@@ -140,11 +141,25 @@ func (s *Server) CreateRepo(owner, name string, o RepoOptions) (Repo, error) {
 	r := s.newRepo(s.st.account(owner, "Organization", now), name)
 	r.private, r.defaultBranch = o.Private, o.DefaultBranch
 	s.mu.Unlock()
-	if err := s.git.initBare(s.base, r.dir, o.DefaultBranch); err != nil {
+	if err := s.git.initBare(s.base, r.dir, o.DefaultBranch, o.From); err != nil {
 		return Repo{}, fmt.Errorf("creating %s/%s: %w", owner, name, err)
+	}
+	return s.opened(r)
+}
+
+// opened makes a repository that lies on disk known.
+func (s *Server) opened(r *repo) (Repo, error) {
+	refs, err := s.git.refs(s.base, r.dir)
+	if err != nil {
+		return Repo{}, fmt.Errorf("creating %s: %w", r.full(), err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for ref, sha := range refs {
+		if branch, found := strings.CutPrefix(ref, "refs/heads/"); found {
+			r.tips[branch] = sha
+		}
+	}
 	s.st.repos[r.id] = r
 	s.st.names[strings.ToLower(r.full())] = r
 	return s.repoInfo(r), nil
@@ -180,26 +195,13 @@ func (s *Server) Fork(full, login string) (Repo, error) {
 	r := s.newRepo(who, parent.name)
 	r.parent, r.private, r.defaultBranch = parent, parent.private, parent.defaultBranch
 	s.mu.Unlock()
-	if err := s.git.initBare(s.base, r.dir, r.defaultBranch); err != nil {
+	if err := s.git.initBare(s.base, r.dir, r.defaultBranch, ""); err != nil {
 		return Repo{}, fmt.Errorf("forking %s: %w", full, err)
 	}
 	if _, err := s.git.run(s.base, r.dir, "fetch", "-q", parent.dir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
 		return Repo{}, fmt.Errorf("forking %s: %w", full, err)
 	}
-	refs, err := s.git.refs(s.base, r.dir)
-	if err != nil {
-		return Repo{}, fmt.Errorf("forking %s: %w", full, err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for ref, sha := range refs {
-		if branch, found := strings.CutPrefix(ref, "refs/heads/"); found {
-			r.tips[branch] = sha
-		}
-	}
-	s.st.repos[r.id] = r
-	s.st.names[strings.ToLower(r.full())] = r
-	return s.repoInfo(r), nil
+	return s.opened(r)
 }
 
 // DeleteRepo deletes a repository. Pulls from it stay, with no head repository. Apps are not told, as at GitHub.
