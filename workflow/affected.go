@@ -112,13 +112,14 @@ type changeIndex struct {
 	own     map[string]*hit     // directory -> changed files that belong to it
 	modules map[string][]string // directory -> changed modules that it reaches, sorted
 	literal map[string]*hit     // directory -> changed files that it or its modules name
+	linked  map[string]*hit     // directory -> changed files to which its symlinks or those of its modules lead
 	watched map[string]hit      // by glob from the root
 	changed map[string]bool
 }
 
 func indexChanges(in AffectedInput) *changeIndex {
 	ix := &changeIndex{owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
-		literal: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
+		literal: map[string]*hit{}, linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
 	for _, c := range in.Changes {
 		for _, p := range []string{c.Path, c.OldPath} {
 			if p != "" && !ix.changed[p] {
@@ -142,6 +143,7 @@ func indexChanges(in AffectedInput) *changeIndex {
 	graphs := []callers{reverse(in.BaseFound), reverse(in.HeadFound)}
 	ix.indexModules(graphs)
 	ix.indexLiterals(in, graphs)
+	ix.indexLinks(in, graphs)
 	return ix
 }
 
@@ -253,6 +255,37 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 	}
 }
 
+// indexLinks finds changed files to which symlinks lead, or that lie in a directory to which one leads.
+func (ix *changeIndex) indexLinks(in AffectedInput, graphs []callers) {
+	known := map[[2]string]bool{}
+	for i, found := range []Discovery{in.BaseFound, in.HeadFound} {
+		for dir, m := range found.Modules {
+			for _, file := range ix.atOrBelow(m.Links) {
+				for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {
+					if id := [2]string{user, file}; !known[id] {
+						known[id] = true
+						hitOf(ix.linked, user).add(file)
+					}
+				}
+			}
+		}
+	}
+}
+
+// atOrBelow are the changed paths that are one of the names or lie below one.
+func (ix *changeIndex) atOrBelow(names []string) []string {
+	var out []string
+	for _, name := range names {
+		if ix.changed[name] {
+			out = append(out, name)
+		}
+		for i := sort.SearchStrings(ix.paths, name+"/"); i < len(ix.paths) && strings.HasPrefix(ix.paths[i], name+"/"); i++ {
+			out = append(out, ix.paths[i])
+		}
+	}
+	return out
+}
+
 // reasons says which changed files affect a project.
 func (ix *changeIndex) reasons(p Project) []string {
 	var out []string
@@ -280,6 +313,9 @@ func (ix *changeIndex) reasons(p Project) []string {
 	}
 	if h := ix.literal[p.Dir]; h != nil && !ix.covered(p, h.first) {
 		out = append(out, fmt.Sprintf("`%s`, which its code names, changed%s", h.first, h.more()))
+	}
+	if h := ix.linked[p.Dir]; h != nil && !ix.covered(p, h.first) {
+		out = append(out, fmt.Sprintf("`%s`, to which a symlink leads, changed%s", h.first, h.more()))
 	}
 	for _, w := range p.Watch {
 		if h := ix.watch(WatchGlob(p.Dir, w)); h.count > 0 && (h.count > 1 || !ix.covered(p, h.first)) {

@@ -15,7 +15,7 @@ func TestAffectedProjects(t *testing.T) {
 	calls := append([]string{"prod/net: modules/vpc prod/net/own"}, tree[1:]...)
 	withFiles := found(calls...)
 	vpc := withFiles.Modules["modules/vpc"]
-	vpc.Files, vpc.RootFiles = []string{"scripts/vpc.sh"}, []string{"../rooted.txt"}
+	vpc.Files, vpc.RootFiles, vpc.Links = []string{"scripts/vpc.sh"}, []string{"../rooted.txt"}, []string{"lib/a.tf", "lib/data"}
 	withFiles.Modules["modules/vpc"] = vpc
 	for _, tt := range []struct {
 		name       string
@@ -39,6 +39,9 @@ func TestAffectedProjects(t *testing.T) {
 		{name: "files that code names", changes: "scripts/vpc.sh prod/rooted.txt",
 			want: []string{"prod/db: `prod/rooted.txt`, which its code names, changed, and 1 more file",
 				"prod/net: `prod/rooted.txt`, which its code names, changed, and 1 more file"}},
+		{name: "where symlinks lead, also below", changes: "lib/a.tf lib/data-more/x lib/data/t/x.json",
+			want: []string{"prod/db: `lib/a.tf`, to which a symlink leads, changed, and 1 more file",
+				"prod/net: `lib/a.tf`, to which a symlink leads, changed, and 1 more file"}},
 		{name: "entry changed, the file itself is no reason", head: config, changes: ".cardea.yml",
 			want: []string{"prod/net: its entry in `.cardea.yml` changes: var_files, backend_config, watch"}},
 		{name: "a new project", changes: "dev/new/main.tf", baseFound: found(tree...), headFound: found(append(tree, "dev/new")...),

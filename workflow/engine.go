@@ -13,7 +13,8 @@ import (
 // directories returns one from Sys(), so that parsed results can be cached by content.
 type ObjectID string
 
-// Tree is a snapshot of a repository's files. ID is its git tree id.
+// Tree is a snapshot of a repository's files. ID is its git tree id. A git submodule is
+// an empty directory whose mode has fs.ModeSticky: what it holds is in no tree.
 type Tree struct {
 	ID string
 	fs.FS
@@ -57,6 +58,9 @@ type Module struct {
 	Files []string
 	// RootFiles are such files relative to the project's directory, whichever that is: plain and path.root paths.
 	RootFiles []string
+	// Links are the files and directories to which symlinks lead: those in its directory, and
+	// those on the way to its calls and Files; links on the way to another end are among them. Clean, relative to the root, sorted.
+	Links []string
 	// ProviderConfig is a hash of its provider and required_providers blocks, "" without any.
 	ProviderConfig string
 	// Unsafe are module sources that must not be fetched (absolute, file://); each refuses the projects that reach it.

@@ -236,7 +236,10 @@ func TestTreeIsAFileSystem(t *testing.T) {
 	r.write("prod/main.tf", "resource\n")
 	r.write("modules/vpc/main.tf", "vpc\n")
 	r.write("modules/run.sh", "#!/bin/sh\n")
-	sha := r.commit("root")
+	first := r.commit("root")
+	r.git("update-index", "--add", "--cacheinfo", "160000,"+first+",vendor")
+	r.git("commit", "-q", "-m", "a submodule")
+	sha := r.git("rev-parse", "HEAD")
 	tree := r.git("rev-parse", sha+"^{tree}")
 	fsys, err := git.OpenTree(filepath.Join(r.dir, ".git"), tree)
 	if err != nil {
@@ -251,6 +254,9 @@ func TestTreeIsAFileSystem(t *testing.T) {
 	}
 	if got, want := info.Sys(), workflow.ObjectID(r.git("rev-parse", sha+":modules/vpc")); got != want {
 		t.Errorf("Sys() of a directory = %v, want its tree id %v", got, want)
+	}
+	if info, err = fs.Lstat(fsys, "vendor"); err != nil || !info.IsDir() || info.Mode()&fs.ModeSticky == 0 {
+		t.Errorf("a submodule is %v, %v; want a directory that is marked", info, err)
 	}
 }
 

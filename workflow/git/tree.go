@@ -300,8 +300,10 @@ func (f *treeFS) info(name string, e object.TreeEntry) fs.FileInfo {
 
 func modeOf(m filemode.FileMode) fs.FileMode {
 	switch m {
-	case filemode.Dir, filemode.Submodule:
+	case filemode.Dir:
 		return fs.ModeDir | 0o755
+	case filemode.Submodule: // an empty directory, marked: its files are in no tree of ours
+		return fs.ModeDir | fs.ModeSticky | 0o755
 	case filemode.Symlink:
 		return fs.ModeSymlink | 0o777
 	case filemode.Executable:

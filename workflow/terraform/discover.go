@@ -17,15 +17,16 @@ import (
 // are terraform's working directories and git's.
 var skipped = map[string]bool{".terraform": true, "terraform.d": true, ".git": true}
 
-// node is one directory of a tree: its own module, if it has one, and the
-// directories below that have some. Nodes say nothing of where they are, so one
-// serves every place and every commit in which the same git tree appears.
+// node is one directory of a tree: its own module, if it has one, its symlinks,
+// and the directories below that have some of either. Nodes say nothing of where
+// they are, so one serves every place and every commit in which the same git tree appears.
 type node struct {
 	module   *module
+	links    []string // names of its symlinks
 	children map[string]*node
 }
 
-func (n *node) empty() bool { return n.module == nil && len(n.children) == 0 }
+func (n *node) empty() bool { return n.module == nil && len(n.links) == 0 && len(n.children) == 0 }
 
 // Discover finds every directory with *.tf, *.tofu, *.tf.json or *.tofu.json
 // files. A directory that does not parse is reported in its Diagnostics. What
@@ -41,18 +42,31 @@ func (e *Engine) Discover(ctx context.Context, t workflow.Tree) (workflow.Discov
 	if err != nil {
 		return workflow.Discovery{}, fmt.Errorf("discovering terraform directories: %w", err)
 	}
-	d := workflow.Discovery{Modules: map[string]workflow.Module{}}
-	place(d.Modules, ".", root)
-	return d, nil
+	p := placing{modules: map[string]workflow.Module{}, links: map[string][]string{}}
+	p.place("", ".", root)
+	p.follow(t.FS)
+	return workflow.Discovery{Modules: p.modules}, nil
 }
 
-// place puts a node's modules where they are in this tree.
-func place(into map[string]workflow.Module, dir string, n *node) {
+// placing puts nodes where they are in one tree.
+type placing struct {
+	modules map[string]workflow.Module
+	links   map[string][]string // directory of a module -> the symlinks that belong to it
+}
+
+// place puts a node at dir; owner is the nearest directory above it that is a module, "" for none.
+func (p *placing) place(owner, dir string, n *node) {
 	if n.module != nil {
-		into[dir] = n.module.at(dir)
+		p.modules[dir] = n.module.at(dir)
+		owner = dir
+	}
+	for _, name := range n.links {
+		if owner != "" {
+			p.links[owner] = append(p.links[owner], path.Join(dir, name))
+		}
 	}
 	for name, child := range n.children {
-		place(into, path.Join(dir, name), child)
+		p.place(owner, path.Join(dir, name), child)
 	}
 }
 
@@ -80,6 +94,9 @@ func (w *walker) walk(dir string, id workflow.ObjectID) (_ *node, fixed bool, er
 	for _, e := range entries {
 		if !e.IsDir() {
 			files = append(files, e)
+			if e.Type()&fs.ModeSymlink != 0 {
+				n.links = append(n.links, e.Name())
+			}
 			continue
 		}
 		if skipped[e.Name()] {
@@ -184,9 +201,6 @@ func (w *walker) module(files []source) (*module, error) {
 		data, err := fs.ReadFile(w.tree, f.path)
 		if err != nil {
 			return nil, err
-		}
-		if f.link != "" {
-			p.module.files = append(p.module.files, f.link)
 		}
 		p.file(f.name, data)
 	}

@@ -268,8 +268,45 @@ func TestDiscoverSymlink(t *testing.T) {
 	if got.Backend == nil || got.Backend.Type != "s3" {
 		t.Errorf("got backend %+v, want that of the linked file", got.Backend)
 	}
-	if diff := cmp.Diff([]string{"shared/backend.tf"}, got.Files); diff != "" {
-		t.Errorf("files (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"shared/backend.tf"}, got.Links); diff != "" {
+		t.Errorf("links (-want +got):\n%s", diff)
+	}
+}
+
+// TestDiscoverFollowsSymlinks: a module called through a symlink is the directory that it is, and a
+// module knows where the symlinks of its directory lead, also below it, and those on the way to what it names.
+func TestDiscoverFollowsSymlinks(t *testing.T) {
+	t.Parallel()
+	files := mapFS(map[string]string{
+		"own/main.tf":    "module \"m\" { source = \"./m\" }\n",
+		"far/main.tf":    "module \"m\" { source = \"../links/m/sub\" }\nlocals {\n  f = file(\"${path.module}/../links/data/x.json\")\n}\n",
+		"data/main.tf":   "",
+		"data/t/y.txt":   "",
+		"circle/main.tf": "module \"m\" { source = \"./m\" }\n",
+		"real/main.tf":   "", "real/sub/main.tf": "", "json/x.json": "{}", "vars/a.tfvars": "",
+	})
+	for name, target := range map[string]string{
+		"own/m": "../links/m", "links/m": "../real", "links/data": "../json", "data/a.auto.tfvars": "../vars/a.tfvars", "data/t/more": "../../json",
+		"circle/m": "m", "data/absolute": "/etc", "data/out": "../../x",
+	} {
+		files[name] = &fstest.MapFile{Data: []byte(target), Mode: fs.ModeSymlink | 0o777}
+	}
+	got := discover(t, New(Options{}), files)
+	for dir, want := range map[string]struct{ calls, links []string }{
+		"own":    {[]string{"real"}, []string{"links/m", "own/m", "real"}},
+		"far":    {[]string{"real/sub"}, []string{"json/x.json", "links/data", "links/m"}},
+		"data":   {nil, []string{"json", "vars/a.tfvars"}},
+		"circle": {[]string{"circle/m"}, nil},
+	} {
+		if diff := cmp.Diff(want.calls, got.Modules[dir].Calls); diff != "" {
+			t.Errorf("%s: calls (-want +got):\n%s", dir, diff)
+		}
+		if diff := cmp.Diff(want.links, got.Modules[dir].Links); diff != "" {
+			t.Errorf("%s: links (-want +got):\n%s", dir, diff)
+		}
+	}
+	if diff := cmp.Diff([]string{"circle", "data", "far", "own"}, got.Roots()); diff != "" {
+		t.Errorf("roots (-want +got):\n%s", diff)
 	}
 }
 

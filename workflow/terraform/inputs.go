@@ -18,6 +18,8 @@ import (
 
 const lockFileName = ".terraform.lock.hcl"
 
+const maxPointer = 1024 // bytes; Git LFS's own bound of a pointer file
+
 // Inputs says what a project's plan is made from, and refuses one whose state
 // would be lost or that reaches out of the repository.
 func (e *Engine) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
@@ -92,10 +94,14 @@ func (g *gathering) refuse(format string, args ...any) {
 
 // modules goes through the directory and its closure.
 func (g *gathering) modules() error {
-	var providers, files []string
+	var providers, files, links []string
 	for _, dir := range append([]string{g.dir}, g.in.Modules...) {
 		if leaves(dir) {
 			g.refuse("It calls a module at `%s`, which is outside of the repository.", dir)
+			continue
+		}
+		if r, ok := trace(g.tree, dir); ok && r.submodule != "" {
+			g.refuse("It calls a module at `%s`, in the git submodule `%s`. Submodules are not fetched: commit its files here, or call the module by a git source.", dir, r.submodule)
 			continue
 		}
 		m := g.found.Modules[dir]
@@ -108,6 +114,7 @@ func (g *gathering) modules() error {
 		}
 		files = append(files, m.Files...)
 		files = append(files, joinAll(g.dir, m.RootFiles)...)
+		links = append(links, m.Links...)
 		if err := g.directory(dir); err != nil {
 			return err
 		}
@@ -116,8 +123,12 @@ func (g *gathering) modules() error {
 		slices.Sort(providers)
 		g.in.ProviderConfig = hash(providers...)
 	}
-	slices.Sort(files)
-	for _, f := range slices.Compact(files) {
+	for _, f := range sorted(files) {
+		if err := g.fetched(f); err != nil {
+			return err
+		}
+	}
+	for _, f := range sorted(append(files, links...)) {
 		if leaves(f) || g.covered(f) {
 			continue
 		}
@@ -127,6 +138,31 @@ func (g *gathering) modules() error {
 		}
 	}
 	return nil
+}
+
+// fetched refuses a file that code names and that a tree only stands in for:
+// a plan made from the stand-in would be of something else.
+func (g *gathering) fetched(file string) error {
+	r, ok := trace(g.tree, file)
+	if !ok {
+		return nil // the export refuses it in words
+	}
+	if r.submodule != "" {
+		g.refuse("It reads `%s`, in the git submodule `%s`. Submodules are not fetched: commit the file here.", file, r.submodule)
+		return nil
+	}
+	info, err := fs.Stat(g.tree, r.end)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (info.IsDir() || info.Size() > maxPointer) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	data, err := fs.ReadFile(g.tree, r.end)
+	if strings.HasPrefix(string(data), "version https://git-lfs.github.com/spec/") {
+		g.refuse("It reads `%s`, which is kept in Git LFS. What is kept there is not fetched: commit the file itself.", file)
+	}
+	return err
 }
 
 // covered reports whether a file lies in a directory that is an input anyway.
@@ -186,8 +222,8 @@ func (g *gathering) directory(dir string) error {
 	return nil
 }
 
-// entry takes one file into the digest: its mode and object id, for a symlink
-// the link and what it leads to. Without ids its content counts.
+// entry takes one file into the digest: its mode and object id, those of what it
+// leads to for a symlink. Without ids its content counts.
 func (g *gathering) entry(name string) error {
 	info, err := fs.Lstat(g.tree, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -197,20 +233,18 @@ func (g *gathering) entry(name string) error {
 	if err != nil {
 		return err
 	}
-	what, err := g.content(name, info)
-	if err != nil {
-		return err
-	}
 	if info.Mode()&fs.ModeSymlink != 0 {
-		target, err := fs.Stat(g.tree, name)
+		to, err := fs.ReadLink(g.tree, name)
 		if err != nil {
-			what += " -> nowhere" // also one that leaves the tree: the export refuses it in words
-		} else if what, err = g.content(name, target); err != nil {
 			return err
 		}
+		if info, err = fs.Stat(g.tree, name); err != nil {
+			g.digest[name] = "link " + to + " -> nowhere" // also one that leaves the tree: the export refuses it in words
+			return nil
+		}
 	}
-	g.digest[name] = what
-	return nil
+	g.digest[name], err = g.content(name, info)
+	return err
 }
 
 func (g *gathering) content(name string, info fs.FileInfo) (string, error) {

@@ -53,6 +53,9 @@ func TestInputsRefused(t *testing.T) {
 		{name: "absolute module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"/etc\" }"}, want: "a/m.tf line 1: Module \"m\" has the source \"/etc\": it names a path of the machine"},
 		{name: "file module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"git::file:///srv/m\" }"}, want: "names a path of the machine"},
 		{name: "watch outside", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Watch: []string{"../../x/*"}}, want: "It watches `../../x/*`, which is outside"},
+		{name: "a file in Git LFS", files: map[string]string{"a/x.tf": s3 + "locals {\n f = file(\"big.bin\")\n}\n", "a/big.bin": "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"},
+			want: "It reads `a/big.bin`, which is kept in Git LFS."},
+		{name: "a file that speaks of Git LFS", files: map[string]string{"a/x.tf": s3 + "locals {\n f = file(\"lfs.md\")\n}\n", "a/lfs.md": "# version https://git-lfs.github.com/spec/v1\n"}},
 		{name: "no files", files: map[string]string{"b/x.tf": s3}, want: "`a` has no Terraform files."},
 	}
 	for _, tt := range tests {
@@ -60,6 +63,30 @@ func TestInputsRefused(t *testing.T) {
 			t.Parallel()
 			tt.project.Dir = "a"
 			got := inputs(t, mapFS(tt.files), tt.project).Refused
+			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestInputsRefuseSubmodules: a tree has only the id of what a submodule holds, and a plan of
+// an empty module would destroy what the module made.
+func TestInputsRefuseSubmodules(t *testing.T) {
+	t.Parallel()
+	submodule := &fstest.MapFile{Mode: fs.ModeDir | fs.ModeSticky | 0o755}
+	for _, tt := range []struct{ name, code, want string }{
+		{"a module", "module \"m\" { source = \"../sub/net\" }", "It calls a module at `sub/net`, in the git submodule `sub`."},
+		{"the submodule itself, by a symlink", "module \"m\" { source = \"./m\" }", "It calls a module at `sub`, in the git submodule `sub`."},
+		{"a file", "locals {\n f = file(\"${path.module}/../sub/x.json\")\n}", "It reads `sub/x.json`, in the git submodule `sub`."},
+		{"nothing of it", "locals {}", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			files := mapFS(map[string]string{"a/x.tf": s3 + tt.code})
+			files["sub"] = submodule
+			files["a/m"] = &fstest.MapFile{Data: []byte("../sub"), Mode: fs.ModeSymlink | 0o777}
+			got := inputs(t, files, workflow.Project{Dir: "a"}).Refused
 			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
