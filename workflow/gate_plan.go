@@ -200,6 +200,13 @@ func (g *gate) depends() {
 		g.add(NeedDepends, shown(name), fmt.Sprintf("%s depends on %s, which is not applied (%s).", g.name(), span, codeSpan(string(g.in.Depends[name]))),
 			fmt.Sprintf("Apply that one first: %s.", codeSpan("cardea apply -p "+shown(name))))
 	}
+	for _, name := range g.in.Since {
+		switch g.in.Depends[name] {
+		case StateApplied, StateNoChanges:
+			g.add(NeedDepends, "new plan", fmt.Sprintf("The plan of %s was begun before %s was applied, on which it depends.", g.name(), codeSpan(shown(name))),
+				"A new plan: "+g.command("plan")+". If it is the same, its approvals stay.")
+		}
+	}
 }
 
 // locks says whether the project's locks are free or ours, and, for an apply that

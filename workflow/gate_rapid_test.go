@@ -15,7 +15,7 @@ import (
 // that is new in one of these types fails TestGateNeedsEveryFact until it is
 // either asked for by the gate or written down here.
 var harmless = map[string]string{
-	"GateInput.Sharing": "no other project writes the state", "GateInput.Unsettled": "none is good", "GateInput.Depends": "no dependency is in the pull", "GateInput.BaseFaulty": "false is good",
+	"GateInput.Sharing": "no other project writes the state", "GateInput.Unsettled": "none is good", "GateInput.Depends": "no dependency is in the pull", "GateInput.Since": "none is good", "GateInput.BaseFaulty": "false is good",
 	"LiveFacts.Required": "none is required", "LiveFacts.ReviewDecision": "no rule of the branch asks for a review", "LiveFacts.Errors": "none is good",
 	"Pull.Title": "for people", "Pull.Fork": "false is good", "Pull.Draft": "false is good", "Pull.UpdatedAt": "not looked at",
 	"Pull.Author": "the record's is taken",
@@ -24,7 +24,7 @@ var harmless = map[string]string{
 	"Run.CreateWorkspace": "the engine's", "Run.Actor": "who asked for the plan", "Run.Request": "history", "Run.Priority": "the queue's",
 	"Run.Reason": "for people", "Run.Waiting": "for people", "Run.Attempts": "history", "Run.Queued": "history", "Run.NotBefore": "the queue's",
 	"Run.Started": "history", "Run.Finished": "history", "Run.Worker": "the worker's", "Run.LeaseUntil": "the worker's", "Run.Sharing": "GateInput.Sharing has them", "Run.Interrupt": "a plan that succeeded",
-	"Run.InterruptOutcome": "a plan that succeeded", "Run.Replaces": "history", "Run.Own": "the engine's", "Run.TreeChanges": "CarryApprovals'", "Run.Apply": "an apply's", "Run.Diagnostics": "for people",
+	"Run.InterruptOutcome": "a plan that succeeded", "Run.Replaces": "history", "Run.Own": "the engine's", "Run.TreeChanges": "CarryApprovals'", "Run.Apply": "an apply's", "Run.After": "GateInput.Since says it", "Run.Diagnostics": "for people",
 	"Run.Counts": "the plan's", "Run.NoChanges": "false is what is wanted", "Run.ChangesHash": "for people", "Run.Whole": "history",
 	"ApplyOrder.State": "the plan's is compared", "ApplyOrder.Authorised": "not yet", "ApplyOrder.Spent": "false is good", "ApplyOrder.Missing": "for people",
 	"ApplyOrder.Done": "of the end", "ApplyOrder.Total": "of the end", "ApplyOrder.ErroredState": "of the end", "ApplyOrder.Resolved": "of the end", "ApplyOrder.ResolvedBy": "of the end",

@@ -217,6 +217,7 @@ var refusals = []struct {
 	{"mergeable-checks", NeedMergeable, func(in *GateInput) {
 		in.Live.Required = append(in.Live.Required, RequiredCheck{"unit", "pending"}, RequiredCheck{"e2e", "failed"}, RequiredCheck{"a`c", "missing"}, RequiredCheck{"odd", ""})
 	}},
+	{"depends-on-before", NeedDepends, func(in *GateInput) { in.Depends["vpc/prod"], in.Since = StateApplied, []string{"vpc/prod"} }},
 	{"depends-on", NeedDepends, func(in *GateInput) { in.Depends["vpc/prod"], in.Depends["dns"] = StateApplyFailed, StatePlanned }},
 	{"lock-apply", NeedLock, func(in *GateInput) { in.Locks[0].Pull.Number, in.Locks[1].Pull.Number = 11, 11 }},
 	{"lock-claim", NeedLock, func(in *GateInput) { asked(in); in.Locks = []Lock{elsewhere(0, LockClaim)} }},

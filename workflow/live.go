@@ -83,8 +83,10 @@ type GateInput struct {
 	// Unsettled are applies of the pull's other projects on the same state whose outcome
 	// nobody knows, or whose state could not be stored.
 	Unsettled []Run
-	// Depends are the pull's other projects that this one depends on, with their states.
+	// Depends are the pull's other projects that this one depends on, with their states;
+	// Since names those of them that were applied since the plan was begun.
 	Depends    map[string]ProjectState
+	Since      []string
 	BaseFaulty bool
 	Now        time.Time
 }

@@ -22,7 +22,8 @@ type NextRunDecision struct {
 // NextRun picks the run to start: the highest priority first (apply, commanded
 // plan, autoplan, drift), then the one queued first. A project has one running
 // run at a time, whichever pull it is for, and so has a state identity; a run
-// waits for its NotBefore.
+// waits for its NotBefore, and a plan for the applies of what its project depends
+// on in the same pull and for what verifies them: before, it would have to be made again.
 func NextRun(queued, running []Run, now time.Time) NextRunDecision {
 	type busyKey struct {
 		repo    int64
@@ -35,6 +36,7 @@ func NextRun(queued, running []Run, now time.Time) NextRunDecision {
 			states[r.StateIdentity] = r
 		}
 	}
+	applies := upstreamRuns(queued, running)
 	d := NextRunDecision{Waits: map[string]string{}}
 	order := slices.Clone(queued)
 	slices.SortStableFunc(order, func(a, b Run) int {
@@ -53,6 +55,10 @@ func NextRun(queued, running []Run, now time.Time) NextRunDecision {
 		}
 		if other, busy := states[r.StateIdentity]; busy && r.StateIdentity != "" {
 			d.Waits[r.ID] = fmt.Sprintf("`%s`, which keeps the same state, is being %s %s.", other.Project.Name, other.Kind.done(), whereRuns(other, r))
+			continue
+		}
+		if why := applies.before(r); why != "" {
+			d.Waits[r.ID] = why
 			continue
 		}
 		if !d.Found {

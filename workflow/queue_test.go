@@ -23,6 +23,10 @@ func TestNextRun(t *testing.T) {
 	project := func(name string) func(*Run) { return func(r *Run) { r.Project.Name, r.Project.Dir = name, name } }
 	state := func(s string) func(*Run) { return func(r *Run) { r.StateIdentity = s } }
 	notBefore := func(in time.Duration) func(*Run) { return func(r *Run) { r.NotBefore = now.Add(in) } }
+	kind := func(k RunKind) func(*Run) { return func(r *Run) { r.Kind = k } }
+	on := func(name string) func(*Run) {
+		return func(r *Run) { r.Kind, r.Project.DependsOn = RunPlan, []string{name} }
+	}
 	of := func(repo int64, number int) func(*Run) {
 		return func(r *Run) { r.Repo.ID, r.Number = repo, number }
 	}
@@ -79,6 +83,15 @@ func TestNextRun(t *testing.T) {
 			queued:  []Run{run("x", state("s1"))},
 			running: []Run{run("r", state("s1"), of(2, 1))},
 			waits:   map[string]string{"x": "`r`, which keeps the same state, is being planned for another repository."},
+		},
+		"a plan comes after the apply of what it depends on": {
+			queued:  []Run{run("x", on("vpc")), run("y", on("dns")), run("z", on("vpc"), of(1, 9)), run("v", project("dns"), kind(RunVerify), notBefore(time.Minute), func(r *Run) { r.State = RunQueued })},
+			running: []Run{run("r", project("vpc"), kind(RunApply))},
+			want:    "z", next: time.Minute,
+			waits: map[string]string{"x": "`vpc`, on which it depends, is being applied.", "y": "`dns`, on which it depends, is verified first."},
+		},
+		"an apply is for the gate to hold": {
+			queued: []Run{run("x", on("vpc"), kind(RunApply))}, running: []Run{run("r", project("vpc"), kind(RunApply))}, want: "x",
 		},
 		"an unknown state is nobody's": {queued: []Run{run("x")}, running: []Run{run("r")}, want: "x"},
 		"not before its time": {

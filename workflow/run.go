@@ -107,6 +107,9 @@ type Run struct {
 	// TreeChanges are the files that differ from the tree in which the plan was approved that
 	// this one's hidden effects put in question, at most 100; nil when nothing had to be compared.
 	TreeChanges []FileChange `json:"tree_changes,omitempty"`
+	// After are the applies of what the project depends on that had ended in this pull when the
+	// run was begun: what they changed is in it.
+	After []string `json:"after,omitempty"`
 	// Apply is what an apply run applies; nil for other kinds.
 	Apply *ApplyOrder `json:"apply,omitempty"`
 

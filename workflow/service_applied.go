@@ -138,7 +138,10 @@ func (s *Service) followApply(tx Tx, rec *PullRecord, run Run, now time.Time) er
 	case run.outcomeOpen() || run.stateKept():
 		return nil
 	case run.applySucceeded():
-		return s.planAfter(tx, rec, run, RunVerify, now)
+		if err := s.planAfter(tx, rec, run, RunVerify, now); err != nil {
+			return err
+		}
+		return s.planDependents(tx, rec, run, now)
 	}
 	return s.planAfter(tx, rec, run, RunPlan, now)
 }
@@ -195,16 +198,11 @@ func (s *Service) planAfter(tx Tx, rec *PullRecord, of Run, kind RunKind, now ti
 	if of.Kind == RunApply {
 		planRun = of.Apply.PlanRun
 	}
-	was, err := tx.Run(planRun)
+	run, err := s.onceMore(tx, planRun, kind, now)
 	if err != nil {
 		return err
 	}
-	run := again(was, kind)
-	run.ID, run.Queued, run.Priority, run.Actor = s.newID(now), now, PriorityCommand, of.Actor
-	run.Replaces = ""
-	if err := tx.PutRun(run); err != nil {
-		return err
-	}
+	run.Actor = of.Actor
 	text := fmt.Sprintf("`%s` is planned again after its apply.", run.Project.Name)
 	if kind == RunVerify {
 		p.Verify = shownRun(run)
@@ -214,7 +212,21 @@ func (s *Service) planAfter(tx Tx, rec *PullRecord, of Run, kind RunKind, now ti
 		p.newest(run)
 		p.WaitsFor, p.Outdated = nil, ""
 	}
+	if err := tx.PutRun(run); err != nil {
+		return err
+	}
 	return tx.Append(runEvent("queued", now, run, text))
+}
+
+// onceMore is a new run, not saved, of what a plan run was made from.
+func (s *Service) onceMore(tx Tx, planRun string, kind RunKind, now time.Time) (Run, error) {
+	was, err := tx.Run(planRun)
+	if err != nil {
+		return Run{}, err
+	}
+	run := again(was, kind)
+	run.ID, run.Queued, run.Priority = s.newID(now), now, PriorityCommand
+	return run, nil
 }
 
 // tellEnd adds the one comment about the end of an `apply` command once none of

@@ -219,10 +219,8 @@ func (s *Service) gateInput(tx Tx, rec PullRecord, p ProjectRecord, rules Rules,
 	if p.Run != nil {
 		in.Sharing = slices.Clone(p.Run.Sharing)
 	}
+	in.dependOn(p.Project.DependsOn)
 	for _, other := range rec.Projects {
-		if slices.Contains(p.Project.DependsOn, other.Project.Name) {
-			in.Depends[other.Project.Name] = other.State()
-		}
 		shares := p.Run != nil && other.Run != nil && p.Run.StateIdentity != "" && p.Run.StateIdentity == other.Run.StateIdentity
 		if shares && other.Project.Key() != p.Project.Key() {
 			in.Sharing = append(in.Sharing, other.Project)

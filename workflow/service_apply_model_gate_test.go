@@ -137,6 +137,9 @@ func (l *life) confirmedGround(run *workflow.Run, no objection) {
 		if p := rec.Project(name); p != nil {
 			done := p.Deleted || (p.Run != nil && p.Run.State == workflow.RunFinished && (p.Run.NoChanges || (p.Apply != nil && p.Apply.Apply.Spent && (p.Apply.Outcome == workflow.OutcomeSucceeded || p.Apply.Apply.Resolved == "applied"))))
 			no(!done, "%s is %s", name, p.State())
+			if a := p.Apply; a != nil && a.Apply.Spent && a.Outcome != workflow.OutcomeRefused {
+				no(l.runs[run.Apply.PlanRun].Started.Before(a.Finished), "its plan is from before the apply of %s", name)
+			}
 		}
 	}
 }

@@ -3,7 +3,6 @@ package workflow
 import (
 	"context"
 	"fmt"
-	"slices"
 )
 
 // basis says whether plans still are what head merged into the base's tip of now would give.
@@ -31,11 +30,7 @@ func (now sameness) add(in *GateInput) {
 		return
 	}
 	in.Sharing = append(append(in.Sharing, *now.project), now.sharing...)
-	for _, other := range in.Record.Projects {
-		if slices.Contains(now.project.DependsOn, other.Project.Name) {
-			in.Depends[other.Project.Name] = other.State()
-		}
-	}
+	in.dependOn(now.project.DependsOn)
 }
 
 // findBasis compares plans with the base's tip of now. Where a plan was made on

@@ -50,6 +50,9 @@ func (s *Service) Claim(ctx context.Context, worker string) (run Run, found bool
 		if err := run.Claim(worker, now, s.lease); err != nil {
 			return err
 		}
+		if run.After, err = endedUpstream(tx, run); err != nil {
+			return err
+		}
 		return s.saveRun(tx, run, "started", fmt.Sprintf("`%s` is being %s at %s.", run.Project.Name, run.Kind.done(), short(run.Head)), now)
 	})
 	if err != nil {
@@ -173,7 +176,7 @@ func (s *Service) Finish(ctx context.Context, res Result) error {
 	for _, do := range after {
 		do()
 	}
-	s.wake(WakePulls, WakeRuns, WakeRequests)
+	s.wake(WakePulls, WakeRuns, WakeRequests, WakeInterrupts)
 	return nil
 }
 

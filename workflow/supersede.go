@@ -274,27 +274,6 @@ func savePull(tx Tx, rec PullRecord, now time.Time) error {
 	return tx.PutPull(rec)
 }
 
-// findUpstream names for each project those of its `depends_on` that this pull changes, or may.
-func findUpstream(rec *PullRecord) {
-	changing := map[string]bool{}
-	for _, p := range rec.Projects {
-		switch p.State() {
-		case StateNoChanges, StateDeleted:
-		default:
-			changing[p.Project.Name] = true
-		}
-	}
-	for i := range rec.Projects {
-		p := &rec.Projects[i]
-		p.Upstream = nil
-		for _, name := range p.Project.DependsOn {
-			if changing[name] {
-				p.Upstream = append(p.Upstream, name)
-			}
-		}
-	}
-}
-
 // changePull loads a record, changes it and saves it when change says that
 // people see a difference. A pull that has no record has nobody to tell.
 func (s *Service) changePull(tx Tx, key PullKey, now time.Time, change func(*PullRecord) bool) error {
