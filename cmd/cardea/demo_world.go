@@ -206,10 +206,13 @@ func (p *person) settled(ctx context.Context, number int) (pullNow, error) {
 	})
 }
 
-// until looks at a pull again and again until ok says so.
+// until looks at a pull again and again until ok says so, for two minutes unless the context says how long.
 func (p *person) until(ctx context.Context, number int, what string, ok func(pullNow) bool) (pullNow, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
+	if _, limited := ctx.Deadline(); !limited {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+		defer cancel()
+	}
 	for {
 		now, err := p.look(ctx, number)
 		if err != nil {

@@ -135,9 +135,13 @@ func (s *story) cmdAppears(ts *testscript.TestScript, args []string) error {
 	})
 }
 
-// poll looks again and again until ok, for two minutes at most.
+// patience is how long a story waits for what must come. It only decides how soon
+// a story fails: with the race detector on a busy machine, everything takes long.
+const patience = 5 * time.Minute
+
+// poll looks again and again until ok, as long as there is patience.
 func (s *story) poll(what string, look func() (string, bool)) error {
-	end := time.Now().Add(2 * time.Minute)
+	end := time.Now().Add(patience)
 	for {
 		now, ok := look()
 		if ok {
@@ -151,8 +155,12 @@ func (s *story) poll(what string, look func() (string, bool)) error {
 }
 
 // asks WHO TEXT: a comment that must be answered by one comment of ours, which it
-// prints. A late answer to an earlier comment is not the answer to this one.
+// prints. A late answer to an earlier comment is not the answer to this one, and
+// neither is what we say unasked: that a lock is free, or a pull was never merged.
 func (s *story) cmdAsks(ts *testscript.TestScript, args []string) error {
+	if err := s.gh.Idle(context.Background()); err != nil { // earlier comments are taken in before this one
+		return err
+	}
 	before, err := s.replies()
 	if err != nil {
 		return err
@@ -166,7 +174,7 @@ func (s *story) cmdAsks(ts *testscript.TestScript, args []string) error {
 		now, err := s.replies()
 		answers = slices.DeleteFunc(now[min(len(before), len(now)):], func(reply string) bool {
 			key := requestKey.FindStringSubmatch(reply)
-			return key != nil && key[1][:idTime] < asked
+			return key == nil || key[1][:idTime] < asked
 		})
 		return fmt.Sprintf("%v %q", err, now), len(answers) > 0
 	})
@@ -182,9 +190,9 @@ func (s *story) cmdAsks(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// requestKey finds the id of the request that a reply of ours answers; its first
-// idTime letters are the time at which the request was taken in.
-var requestKey = regexp.MustCompile(`<!-- cardea:key:([0-9a-z]{20})`)
+// requestKey finds the id of the request that a reply of ours answers, or whose
+// end it tells; its first idTime letters are the time at which the request was taken in.
+var requestKey = regexp.MustCompile(`<!-- cardea:key:([0-9a-z]{20})(end)? -->`)
 
 const idTime = 9
 
@@ -240,18 +248,11 @@ func (s *story) cmdFingerprint(ts *testscript.TestScript, args []string) error {
 // remember CHECK BUTTON: waits until the head's check run of that name has the
 // button, and keeps it for `gh press-old`, as an open browser tab does.
 func (s *story) cmdRemember(_ *testscript.TestScript, args []string) error {
-	run, err := s.withButton(args[0], args[1])
-	s.tab = run.ID
-	return err
-}
-
-// withButton is the head's check run of that name once it has a button.
-func (s *story) withButton(check, button string) (run localgithub.CheckRun, err error) {
-	err = s.poll("button "+button+" of "+check, func() (string, bool) {
-		run, err = s.checkRun(check)
-		return fmt.Sprintf("%v %s %s with %q", err, run.Status, run.Conclusion, run.Actions), slices.Contains(run.Actions, button)
+	return s.poll("button "+args[1]+" of "+args[0], func() (string, bool) {
+		run, err := s.checkRun(args[0])
+		s.tab = run.ID
+		return fmt.Sprintf("%v %s %s with %q", err, run.Status, run.Conclusion, run.Actions), slices.Contains(run.Actions, args[1])
 	})
-	return run, err
 }
 
 func (s *story) checkRun(name string) (localgithub.CheckRun, error) {

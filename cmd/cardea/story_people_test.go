@@ -159,7 +159,7 @@ func (s *story) cmdGH(ts *testscript.TestScript, args []string) error {
 		s.gh.LoseDeliveries()
 	case "duplicate":
 		s.gh.SetDelivery(localgithub.DeliveryOptions{Duplicate: true})
-	case "press", "rerun": // gh press WHO CHECK IDENTIFIER
+	case "press", "rerun": // gh press WHO CHECK IDENTIFIER, gh rerun WHO CHECK
 		return s.press(args)
 	case "fork": // gh fork WHO: their pushes go to the fork from now on
 		who, err := s.person(args[1])
@@ -175,17 +175,18 @@ func (s *story) cmdGH(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
+// press waits until the button is there, or the check can be run again: until the
+// server has shown the end of what it does, GitHub refuses.
 func (s *story) press(args []string) error {
-	if args[0] == "press" {
-		run, err := s.withButton(args[2], args[3])
-		if err != nil {
-			return err
+	return s.poll(strings.Join(args, " "), func() (string, bool) {
+		run, err := s.checkRun(args[2])
+		switch {
+		case err != nil:
+		case args[0] == "press":
+			err = s.gh.PressButton(args[1], run.ID, args[3])
+		default:
+			err = s.gh.Rerequest(args[1], run.ID)
 		}
-		return s.gh.PressButton(args[1], run.ID, args[3])
-	}
-	run, err := s.checkRun(args[2])
-	if err != nil {
-		return err
-	}
-	return s.gh.Rerequest(args[1], run.ID)
+		return fmt.Sprint(err), err == nil
+	})
 }

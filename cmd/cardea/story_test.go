@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -61,14 +62,8 @@ func TestStories(t *testing.T) {
 	}
 }
 
-func filtered() bool {
-	for _, arg := range os.Args[1:] {
-		if strings.HasPrefix(arg, "-test.run") && strings.Contains(arg, "/") {
-			return true
-		}
-	}
-	return false
-}
+// filtered reports whether -run chose some of the stories.
+func filtered() bool { return strings.Contains(flag.Lookup("test.run").Value.String(), "/") }
 
 // story is the state of one script.
 type story struct {
@@ -267,7 +262,8 @@ func (p *serverProcess) stop(sig syscall.Signal) error {
 	}
 }
 
-// settled [PULL]: waits until both checks of the head are completed and nothing is queued or planning any more.
+// settled [PULL]: waits until both checks of the head are completed. After a push
+// or a new pull that is its end; a command or a button may not have begun: wait for what it does.
 func (s *story) cmdSettled(_ *testscript.TestScript, args []string) (err error) {
 	if len(args) > 0 {
 		if s.pull, err = strconv.Atoi(args[0]); err != nil {
@@ -277,7 +273,9 @@ func (s *story) cmdSettled(_ *testscript.TestScript, args []string) (err error) 
 	if err := s.gh.Idle(context.Background()); err != nil {
 		return err
 	}
-	if s.now, err = s.author.settled(context.Background(), s.pull); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if s.now, err = s.author.settled(ctx, s.pull); err != nil {
 		return fmt.Errorf("%w\n%s", err, s.serverLog())
 	}
 	return nil
@@ -294,7 +292,9 @@ func (s *story) serverLog() string {
 // until WORD TEXT: waits until the comment (summary), a reply (reply) or a check (check "NAME STATUS CONCLUSION TITLE") contains TEXT;
 // until page PATH TEXT: until a page does.
 func (s *story) cmdUntil(_ *testscript.TestScript, args []string) (err error) {
-	s.now, err = s.author.until(context.Background(), s.pull, strings.Join(args, " "), func(now pullNow) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	s.now, err = s.author.until(ctx, s.pull, strings.Join(args, " "), func(now pullNow) bool {
 		switch args[0] {
 		case "summary":
 			text, _ := now.summary()
