@@ -373,16 +373,4 @@ func OptionsText(o workflow.PlanOptions) string {
 }
 
 // Quote is a word as a command takes it: in double quotes where it needs them.
-func Quote(word string) string {
-	word = cleanLine(word)
-	plain := word != ""
-	for _, r := range word {
-		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-@:+,=", r) {
-			plain = false
-		}
-	}
-	if plain {
-		return word
-	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
-}
+func Quote(word string) string { return workflow.Argument(cleanLine(word)) }

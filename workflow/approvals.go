@@ -313,7 +313,7 @@ func (c approvalCount) missing(counted []Approval, not []string, lack int) Missi
 		plan = codeSpan(shortFingerprint(c.fingerprint))
 	}
 	if c.project != "" && c.fingerprint != "" {
-		command += fmt.Sprintf(" -p %s@%s", c.project, shortFingerprint(c.fingerprint))
+		command += " -p " + Argument(shown(c.project)+"@"+shortFingerprint(c.fingerprint))
 	}
 	sentence := fmt.Sprintf("%d of %s of %s.", len(counted), countOf(c.rules.Approvals.Count, "approval", "approvals"), plan)
 	return Missing{

@@ -113,7 +113,7 @@ func (c choosing) byItself(push Request) []wanted {
 		}
 		if refused {
 			w.plan = false
-			w.record.Reasons = append(slices.Clone(w.record.Reasons), fmt.Sprintf("it waits for `cardea plan -p %s` by somebody who may plan", w.record.Project.Name))
+			w.record.Reasons = append(slices.Clone(w.record.Reasons), fmt.Sprintf("it waits for `cardea plan -p %s` by somebody who may plan", Argument(shown(w.record.Project.Name))))
 		} else if why := MayPlanProject(in, w.record.Project); why != "" {
 			w.plan, w.record.Project.Refused = false, why+" `cardea plan` by somebody who may starts it."
 		}

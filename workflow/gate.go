@@ -103,7 +103,7 @@ func (g *gate) requires(need Requirement) bool { return slices.Contains(g.rules.
 
 // command is a command about this project, as people type it, with what stands behind its name.
 func (g *gate) command(verb string, more ...string) string {
-	return codeSpan(strings.Join(append([]string{"cardea", verb, "-p", shown(g.in.Project.Project.Name)}, more...), " "))
+	return codeSpan(strings.Join(append([]string{"cardea", verb, "-p", Argument(shown(g.in.Project.Project.Name))}, more...), " "))
 }
 
 // name is the project's name for a sentence.

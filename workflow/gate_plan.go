@@ -198,7 +198,7 @@ func (g *gate) depends() {
 	for _, name := range names {
 		span := codeSpan(shown(name))
 		g.add(NeedDepends, shown(name), fmt.Sprintf("%s depends on %s, which is not applied (%s).", g.name(), span, codeSpan(string(g.in.Depends[name]))),
-			fmt.Sprintf("Apply that one first: %s.", codeSpan("cardea apply -p "+shown(name))))
+			fmt.Sprintf("Apply that one first: %s.", codeSpan("cardea apply -p "+Argument(shown(name)))))
 	}
 	for _, name := range g.in.Since {
 		switch g.in.Depends[name] {
@@ -236,7 +236,7 @@ func (g *gate) locks() {
 					sentence += fmt.Sprintf(" It writes the same state as %s.", g.name())
 				}
 				g.add(NeedLock, fmt.Sprintf("lock of #%d", l.Pull.Number), sentence,
-					fmt.Sprintf("It is released when #%d is merged or closed, or there by %s. This pull request is told then.", l.Pull.Number, codeSpan("cardea unlock -p "+shown(l.Project))))
+					fmt.Sprintf("It is released when #%d is merged or closed, or there by %s. This pull request is told then.", l.Pull.Number, codeSpan("cardea unlock -p "+Argument(shown(l.Project)))))
 			}
 			told = true
 		}
@@ -254,7 +254,7 @@ func (g *gate) settled(a Run, of Project) {
 		name += ", which writes the same state,"
 	}
 	resolve := fmt.Sprintf("A person with the permission `admin` (%s) looks at the state and says what it counts as: %s or `failed`.",
-		g.rules.Admin.describe(), codeSpan("cardea resolve -p "+project+" --outcome applied"))
+		g.rules.Admin.describe(), codeSpan("cardea resolve -p "+Argument(project)+" --outcome applied"))
 	switch {
 	case a.outcomeOpen():
 		g.add(NeedState, "unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", name), resolve)

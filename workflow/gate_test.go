@@ -186,6 +186,7 @@ var refusals = []struct {
 	{"fresh-no-limit-set", NeedFresh, func(in *GateInput) { in.Rules.StaleAfter, in.Plan.PlannedAt = 0, gateNow.Add(-25*time.Hour) }},
 	{"fresh-unknown", NeedFresh, func(in *GateInput) { in.Plan.PlannedAt = time.Time{} }},
 	{"approved-none", NeedApproved, func(in *GateInput) { in.Project.Approvals = nil }},
+	{"approved-none-name-with-a-space", NeedApproved, func(in *GateInput) { in.Project.Project.Name, in.Project.Approvals = "network in prod", nil }},
 	{"approved-one-of-two", NeedApproved, func(in *GateInput) {
 		in.Rules.Environments = map[string]EnvironmentRules{"prod": {Approvals: &ApprovalRules{Count: 2}}}
 	}},

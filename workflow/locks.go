@@ -101,10 +101,10 @@ func MayRelease(rec PullRecord, l Lock) string {
 			return fmt.Sprintf("An apply of %s is queued; `cardea cancel --apply` drops it.", name)
 		case a.outcomeOpen():
 			return fmt.Sprintf("Nobody knows how the last apply of %s ended. A person with the permission `admin` looks at it and ends it: `cardea resolve -p %s --outcome applied` or `failed`.",
-				name, shown(p.Project.Name))
+				name, Argument(shown(p.Project.Name)))
 		case a.stateKept():
 			return fmt.Sprintf("The last apply of %s could not store its state, which is kept here. A person with the permission `admin` stores it and ends it: `cardea resolve -p %s --outcome applied` or `failed`.",
-				name, shown(p.Project.Name))
+				name, Argument(shown(p.Project.Name)))
 		}
 	}
 	return ""

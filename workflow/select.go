@@ -110,7 +110,7 @@ func (k selectorKind) check(in SelectInput) string {
 			}
 		}
 		if len(names) == 0 {
-			return fmt.Sprintf("No project has a %s called `%s`.", k.what, shown(v))
+			return fmt.Sprintf("There is no %s `%s`; no project has one.", k.what, shown(v))
 		}
 		list := make([]string, 0, len(names))
 		for n := range names {
@@ -133,6 +133,20 @@ func shown(v string) string {
 		return string(runes[:100]) + "…"
 	}
 	return v
+}
+
+// Argument is a word as a command takes it: in double quotes where it needs them.
+func Argument(word string) string {
+	plain := word != ""
+	for _, r := range word {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-@:+,=", r) {
+			plain = false
+		}
+	}
+	if plain {
+		return word
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
 }
 
 // meant is ": did you mean `x`?" without the question mark's end of sentence, or "".

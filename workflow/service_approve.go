@@ -93,7 +93,7 @@ func (c *commanding) mayNotApprove(p ProjectRecord, run Run) string {
 		return why
 	}
 	name := p.Project.Name
-	approveNow := fmt.Sprintf("Look at it, then `cardea approve -p %s@%s`.", shown(name), shortFingerprint(run.Fingerprint))
+	approveNow := fmt.Sprintf("Look at it, then `cardea approve -p %s`.", Argument(shown(name)+"@"+shortFingerprint(run.Fingerprint)))
 	if typed, ok := c.cmd().Fingerprints[name]; ok {
 		if len(typed) < 8 || !strings.HasPrefix(run.Fingerprint, strings.ToLower(typed)) {
 			return fmt.Sprintf("The plan of `%s` is `%s`, not `%s`. %s", name, shortFingerprint(run.Fingerprint), shown(typed), approveNow)

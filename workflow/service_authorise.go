@@ -208,7 +208,7 @@ func takenBack(tx Tx, rec PullRecord, p ProjectRecord) (out []Missing, err error
 		theirs := func(a Approval) bool { return a.User.ID == r.Actor.ID && a.Void == "" }
 		if slices.ContainsFunc(p.Approvals, theirs) {
 			out = append(out, Missing{Need: NeedApproved, Short: "approval", Sentence: fmt.Sprintf("%s takes approvals back: that `cardea unapprove` comes first.", mention(r.Actor)),
-				Mend: fmt.Sprintf("Ask again when it is answered: `cardea apply -p %s`.", shown(p.Project.Name))})
+				Mend: fmt.Sprintf("Ask again when it is answered: `cardea apply -p %s`.", Argument(shown(p.Project.Name)))})
 		}
 	}
 	return out, nil

@@ -195,7 +195,9 @@ func describe(r Request) string {
 	case r.Kind == RequestBase && len(r.Replan) > 0:
 		return fmt.Sprintf("The state of `%s` was changed elsewhere.", strings.Join(r.Replan, "`, `"))
 	case r.Kind == RequestBase:
-		return fmt.Sprintf("The base branch `%s` moved to %s.", r.Action, short(r.Head))
+		return fmt.Sprintf("The branch `%s` moved to %s.", r.Action, short(r.Head))
+	case r.Kind == RequestReview && r.Head != "":
+		return "The pull request was made a draft."
 	case r.Kind == RequestReview:
 		return "A review was given or dismissed."
 	case r.Head != "":

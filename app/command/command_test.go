@@ -79,6 +79,16 @@ func TestParseUnderstood(t *testing.T) {
 	}
 }
 
+// TestParseArguments: what our sentences offer as an argument is read back as it was.
+func TestParseArguments(t *testing.T) {
+	for _, name := range []string{"prod/net", "with space", `quo"ted`, `back\slash`, "it's", "$HOME", "a@b,c=d", "東京", `x["a b"]`, "(a;b)"} {
+		got := Parse("cardea plan -p "+workflow.Argument(name), []string{"cardea"})
+		if got.Command == nil || !slices.Equal(got.Command.Select.Projects, []string{name}) {
+			t.Errorf("-p %s is read as %+v, want %q", workflow.Argument(name), got, name)
+		}
+	}
+}
+
 func TestParseNotForUs(t *testing.T) {
 	for _, text := range []string{
 		"", "\n\n", "looks good", "please run\ncardea plan", "> cardea plan", "```\ncardea plan\n```", "```\ncardea plan",

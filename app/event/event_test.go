@@ -80,6 +80,8 @@ func TestDecideRequests(t *testing.T) {
 	}
 	closed := pull("closed", "pull:100#12:h1:closed:20261121T100000Z")
 	closed.Kind = workflow.RequestClosed
+	drafted := pull("converted_to_draft", "pull:100#12:h1:converted_to_draft:20261121T100000Z")
+	drafted.Kind = workflow.RequestReview
 	command := func(key, action string, c *workflow.Command) workflow.Request {
 		return workflow.Request{Key: key, Kind: workflow.RequestCommand, Action: action, Immediate: true, Command: c}
 	}
@@ -106,6 +108,7 @@ func TestDecideRequests(t *testing.T) {
 		payload     obj
 		want        workflow.Request
 	}{
+		{"made a draft", "pull_request", pullEvent("converted_to_draft", nil), drafted},
 		{"opened", "pull_request", pullEvent("opened", nil), pull("opened", "pull:100#12:h1:opened")},
 		{"reopened", "pull_request", pullEvent("reopened", nil), pull("reopened", "pull:100#12:h1:reopened:20261121T100000Z")},
 		{"ready", "pull_request", pullEvent("ready_for_review", nil), pull("ready_for_review", "pull:100#12:h1:ready_for_review:20261121T100000Z")},

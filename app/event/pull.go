@@ -59,6 +59,8 @@ func pullRequest(p payload) Decision {
 		more = ":" + p.Before + ":" + stamp(pr.UpdatedAt)
 	case "closed":
 		kind, more = workflow.RequestClosed, ":"+stamp(pr.UpdatedAt)
+	case "converted_to_draft": // plans nothing, but an apply waits for its end
+		kind, more = workflow.RequestReview, ":"+stamp(pr.UpdatedAt)
 	case "edited":
 		if p.Changes.Base == nil {
 			return ignored("a pull's title or text was edited")
