@@ -269,13 +269,22 @@ func (p *ProjectRecord) addRun(id string) {
 }
 
 // planOnTip submits the request that plans anew, on the base's tip, what is not
-// made from the same any more. The same tip is looked at once.
+// made from the same any more, unless one for that tip waits: several applies may miss the same.
 func (s *Service) planOnTip(tx Tx, p Pull, tip string, now time.Time) error {
+	pending, err := tx.PendingRequests()
+	if err != nil {
+		return err
+	}
+	for _, r := range pending {
+		if r.Kind == RequestBase && r.PullKey() == p.Key() && r.Head == tip && r.Immediate {
+			return nil
+		}
+	}
 	req := Request{
 		Kind: RequestBase, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: p.Base.Ref, Head: tip, Immediate: true,
-		Key: fmt.Sprintf("base:%s:%s:%s:apply", p.Key(), p.Head.SHA, tip),
+		Key: fmt.Sprintf("tip:%s:%s", p.Key(), s.newID(now)),
 	}
-	_, _, err := s.submit(tx, req, now)
+	_, _, err = s.submit(tx, req, now)
 	return err
 }
 

@@ -211,6 +211,46 @@ func TestBaseMoves(t *testing.T) {
 	}
 }
 
+// A branch that goes back and forth comes to the same tip twice, and what is planned from it changes each time.
+func TestBaseGoesBackAndForth(t *testing.T) {
+	w := newWorld(t)
+	w.commit("head1", baseFiles, files{"a/main.tf": "2"})
+	w.commit("base2", baseFiles, files{"a/main.tf": "x"})
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	move := func(tip, a, push string) {
+		w.commit("head1", baseFiles, files{"a/main.tf": a}) // what the merge gives
+		w.source.tips["main"] = tip
+		if push != "" {
+			w.deliver(workflow.Request{Kind: workflow.RequestBase, Action: "main", Head: tip, Key: push})
+			w.settle()
+		}
+	}
+	for i, push := range []string{"push 1", "push 2", "push 3", "push 4"} {
+		tip, a := "base2", "2x"
+		if i%2 == 1 {
+			tip, a = "base1", "2"
+		}
+		move(tip, a, push)
+		want(t, "planned after "+push, w.plan(1), []string{"plan a"})
+		want(t, "base after "+push, w.view(1).BaseSHA, tip)
+		w.deliver(workflow.Request{Kind: workflow.RequestBase, Action: "main", Head: tip, Key: push}) // found again by the sweep
+		w.settle()
+		want(t, "planned after "+push+" came again", w.plan(1), []string(nil))
+	}
+	// Pushes of which we are not told are found when somebody applies, each time.
+	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "approved")
+	for i := range 4 {
+		tip, a := "base2", "2x"
+		if i%2 == 1 {
+			tip, a = "base1", "2"
+		}
+		move(tip, a, "")
+		has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "up_to_date: `main` has moved on")
+		w.settle()
+		want(t, "planned after the apply found it", w.plan(1), []string{"plan a"})
+	}
+}
+
 func TestApprovalsAreOfWhatWasSeen(t *testing.T) {
 	w := newWorld(t)
 	w.ready(1, "head1", files{"a/main.tf": "2"})

@@ -128,19 +128,27 @@ func (s *Service) submit(tx Tx, req Request, now time.Time) (stored Request, cre
 	return req, true, tx.Append(e)
 }
 
-// fanOut makes of a push to a branch one request for each open pull that has it as its base.
+// fanOut makes of a push to a branch one request for each open pull that has it
+// as its base. The same push is submitted once, so its key is theirs: a branch that
+// goes back and forth comes to the same tip by more than one push.
 func (s *Service) fanOut(tx Tx, push Request, now time.Time) error {
 	pulls, err := tx.OpenPulls(push.Repo.ID)
 	if err != nil {
 		return err
 	}
+	pending, err := tx.PendingRequests()
+	if err != nil {
+		return err
+	}
 	for _, rec := range pulls {
-		if rec.Pull.Base.Ref != push.Action || rec.BaseSHA == push.Head {
+		// Who is just being looked at may be on another tip in a moment.
+		underWay := slices.ContainsFunc(pending, func(r Request) bool { return r.PullKey() == rec.Pull.Key() })
+		if rec.Pull.Base.Ref != push.Action || (rec.BaseSHA == push.Head && !underWay) {
 			continue
 		}
 		req := Request{
 			Kind: RequestBase, Repo: push.Repo, Number: rec.Pull.Number, Actor: rec.Pull.Author, Action: push.Action, Head: push.Head,
-			Key: fmt.Sprintf("base:%s:%s:%s", rec.Pull.Key(), rec.Pull.Head.SHA, push.Head), GUID: push.GUID, Received: push.Received,
+			Key: fmt.Sprintf("base:%s:%s", rec.Pull.Key(), push.Key), GUID: push.GUID, Received: push.Received,
 		}
 		if _, _, err := s.submit(tx, req, now); err != nil {
 			return err
