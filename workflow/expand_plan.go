@@ -301,7 +301,7 @@ func (s *Service) keepIfSame(ctx context.Context, e Expansion, rec PullRecord, w
 	w.run.Options = old.Options // it is the same plan, made on another base
 	w.outdated = fmt.Sprintf("`%s` moved in what `%s` is planned from.", shown(e.Pull.Base.Ref), w.record.Project.Name)
 	if replan {
-		w.outdated = "Another pull request applied something to the same state."
+		w.outdated = e.Request.Why
 	}
 	return nil
 }

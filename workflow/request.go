@@ -52,8 +52,9 @@ type Request struct {
 	Immediate bool `json:"immediate,omitempty"`
 
 	// Replan names projects, for RequestBase, that are planned anew even if what
-	// their plans are made from is the same: another pull changed their state.
+	// their plans are made from is the same; Why is why, a sentence.
 	Replan []string `json:"replan,omitempty"`
+	Why    string   `json:"why,omitempty"`
 
 	Command      *Command  `json:"command,omitempty"`
 	CommandFault string    `json:"command_fault,omitempty"` // the text was for us but not understood: the sentence to answer

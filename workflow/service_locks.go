@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -277,8 +278,9 @@ func withPast(rec PullRecord) PullRecord {
 }
 
 // tellFreed lets the other open pulls whose projects met released locks show it.
-// Those that were refused because of one are told by a comment, and where the
-// holder had applied something their plans are made anew.
+// Those that were refused because of one are told by a comment. Plans are made
+// anew where the holder had applied something, and where a plan with changes
+// takes the lock.
 func (s *Service) tellFreed(tx Tx, rec PullRecord, freed []Lock, how release) error {
 	pulls, err := tx.OpenPulls(rec.Pull.Repo.ID)
 	if err != nil {
@@ -288,7 +290,7 @@ func (s *Service) tellFreed(tx Tx, rec PullRecord, freed []Lock, how release) er
 		if other.Pull.Key() == rec.Pull.Key() {
 			continue
 		}
-		met, again, told := false, []string(nil), []ReplyItem(nil)
+		met, again, told := false, map[string][]string{}, []ReplyItem(nil)
 		for i := range other.Projects {
 			p := &other.Projects[i]
 			on := locksOn(*p, freed)
@@ -296,12 +298,14 @@ func (s *Service) tellFreed(tx Tx, rec PullRecord, freed []Lock, how release) er
 				continue
 			}
 			met = true
-			if on[0].Why == LockApply && !how.unused && p.Run != nil {
-				again = append(again, p.Project.Name)
+			item := ReplyItem{Project: p.Project.Name, Done: true}
+			if why := s.plansWhenFreed(other, *p, on[0], how); why != "" {
+				again[why] = append(again[why], p.Project.Name)
+				item.Text = "it is planned anew"
 			}
 			if lacks(p.WaitsFor, NeedLock) {
 				p.WaitsFor = without(p.WaitsFor, NeedLock)
-				told = append(told, ReplyItem{Project: p.Project.Name, Done: true})
+				told = append(told, item)
 			}
 		}
 		if !met {
@@ -316,20 +320,34 @@ func (s *Service) tellFreed(tx Tx, rec PullRecord, freed []Lock, how release) er
 		if err := savePull(tx, other, how.now); err != nil {
 			return err
 		}
-		if err := s.planAgain(tx, other.Pull, again, how.now); err != nil {
-			return err
+		for _, why := range slices.Sorted(maps.Keys(again)) {
+			if err := s.planAgain(tx, other.Pull, again[why], why, how.now); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// planAgain submits the request that plans these projects of a pull anew, whatever they are made from.
-func (s *Service) planAgain(tx Tx, p Pull, projects []string, now time.Time) error {
-	if len(projects) == 0 {
-		return nil
+// plansWhenFreed says why a project of another pull is planned anew when a lock is released, "" when it is not.
+func (s *Service) plansWhenFreed(other PullRecord, p ProjectRecord, freed Lock, how release) string {
+	if p.Run == nil {
+		return ""
 	}
+	if freed.Why == LockApply && !how.unused {
+		return fmt.Sprintf("#%d applied something to the same state.", freed.Pull.Number)
+	}
+	rules, ok := s.rules(other.Pull.Repo)
+	if _, none := currentPlan(p); ok && none == "" && nothingToApply(p) == "" && rules.ForProject(p.Project).LockOnPlan {
+		return fmt.Sprintf("#%d released its lock, which a plan with changes takes.", freed.Pull.Number)
+	}
+	return ""
+}
+
+// planAgain submits the request that plans these projects of a pull anew, whatever they are made from.
+func (s *Service) planAgain(tx Tx, p Pull, projects []string, why string, now time.Time) error {
 	req := Request{
-		Kind: RequestBase, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: p.Base.Ref, Immediate: true, Replan: projects,
+		Kind: RequestBase, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: p.Base.Ref, Immediate: true, Replan: projects, Why: why,
 		Key: fmt.Sprintf("again:%s:%s", p.Key(), s.newID(now)),
 	}
 	_, _, err := s.submit(tx, req, now)

@@ -99,11 +99,23 @@ func TestLockOnPlan(t *testing.T) {
 	if p := w.project(2, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short != "lock of #1" {
 		t.Errorf("got waits %+v, want the lock among them", p.WaitsFor)
 	}
+	w.ready(3, "head3", files{"a/main.tf": "4"})
 	w.close(1, workflow.PullClosed)
 	want(t, "locks of a closed pull", w.locks(), []string(nil))
 	if replies := w.view(1).Replies; len(replies) != 0 {
 		t.Errorf("got %+v, want nothing said of a pull that applied nothing", replies)
 	}
+	// Both that wait plan anew, and the first plan with changes takes the lock.
+	has(t, w.project(2, "a").Outdated, "#1 released its lock")
+	want(t, "planned by themselves", w.plan(1), []string{"plan a", "plan a"})
+	want(t, "locks then", w.locks(), []string{"#2 project a default plan", "#2 state state of a plan"})
+	if p := w.project(3, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short != "lock of #2" {
+		t.Errorf("got waits %+v, want the lock among them", p.WaitsFor)
+	}
+	has(t, w.do(2, "bob", verb(workflow.VerbUnlock)), "unlocked")
+	w.settle()
+	w.finish(w.fingerprinted(w.mustClaim("a"), 0))
+	want(t, "locks when the next plan has no changes", w.locks(), []string(nil))
 }
 
 // From the first apply the project belongs to the pull: it is planned at every later head, locked, whatever changes.

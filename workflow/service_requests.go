@@ -201,7 +201,7 @@ func describe(r Request) string {
 	case r.Command != nil:
 		return fmt.Sprintf("`%s`, by a comment.", r.Command.Verb)
 	case r.Kind == RequestBase && len(r.Replan) > 0:
-		return fmt.Sprintf("The state of `%s` was changed elsewhere.", strings.Join(r.Replan, "`, `"))
+		return fmt.Sprintf("`%s`: %s", strings.Join(r.Replan, "`, `"), r.Why)
 	case r.Kind == RequestBase:
 		return fmt.Sprintf("The branch `%s` moved to %s.", r.Action, short(r.Head))
 	case r.Kind == RequestReview && r.Head != "":
