@@ -15,12 +15,24 @@ const (
 // Lock is one pull's exclusive hold on a project, or on a state identity that
 // two projects share. Key is "project\x00DIR\x00WORKSPACE" or "state\x00HASH".
 type Lock struct {
-	RepoID  int64     `json:"repo_id"`
-	Key     string    `json:"key"`
-	Project string    `json:"project"` // name, for people
-	Pull    PullKey   `json:"pull"`
-	User    Actor     `json:"user"`
-	Since   time.Time `json:"since"`
-	Why     LockWhy   `json:"why"`
-	Epoch   uint64    `json:"epoch"` // grows with every taking of this key
+	RepoID  int64  `json:"repo_id"`
+	Key     string `json:"key"`
+	Project string `json:"project"` // name, for people
+	// Of is the project for which it was taken, as far as rules are about it: it may
+	// have another name by now, or be gone.
+	Of    LockedProject `json:"of,omitzero"`
+	Pull  PullKey       `json:"pull"`
+	User  Actor         `json:"user"`
+	Since time.Time     `json:"since"`
+	Why   LockWhy       `json:"why"`
+	Epoch uint64        `json:"epoch"` // grows with every taking of this key
+}
+
+// LockedProject is a project as it was when its lock was taken.
+type LockedProject struct {
+	Dir                string `json:"dir"`
+	TerraformWorkspace string `json:"terraform_workspace"`
+	Environment        string `json:"environment,omitempty"`
+	HeadEnvironment    string `json:"head_environment,omitempty"`
+	Strictest          bool   `json:"strictest,omitempty"`
 }

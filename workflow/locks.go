@@ -47,8 +47,9 @@ func TakeLocks(in TakeInput) (taken []Lock, held *Lock) {
 		i := slices.IndexFunc(in.Locks, func(l Lock) bool { return l.RepoID == in.Pull.RepoID && l.Key == key })
 		if i < 0 {
 			epoch++
-			taken = append(taken, Lock{RepoID: in.Pull.RepoID, Key: key, Project: in.Project.Name, Pull: in.Pull,
-				User: in.User, Since: in.Now, Why: in.Why, Epoch: epoch})
+			p := in.Project
+			taken = append(taken, Lock{RepoID: in.Pull.RepoID, Key: key, Project: p.Name, Pull: in.Pull, User: in.User, Since: in.Now, Why: in.Why, Epoch: epoch,
+				Of: LockedProject{p.Dir, p.TerraformWorkspace, p.Environment, p.HeadEnvironment, p.Strictest}})
 			continue
 		}
 		l := in.Locks[i]
@@ -120,7 +121,13 @@ func (p ProjectRecord) guardedBy(l Lock) bool {
 			return true
 		}
 	}
-	return l.Project == p.Project.Name
+	return l.project().Key() == p.Project.Key()
+}
+
+// project is the one for which a lock was taken, as it was then.
+func (l Lock) project() Project {
+	return Project{Name: l.Project, Dir: l.Of.Dir, TerraformWorkspace: l.Of.TerraformWorkspace, Environment: l.Of.Environment,
+		HeadEnvironment: l.Of.HeadEnvironment, Strictest: l.Of.Strictest}
 }
 
 // outcomeOpen reports whether an apply may have written and nobody knows how it

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -29,23 +30,13 @@ func Select(in SelectInput) (chosen []Project, fault string) {
 		}
 		return chosen, ""
 	}
-	kinds := []selectorKind{
-		{"project", in.Selector.Projects, func(p Project) string { return p.Name }},
-		{"directory", in.Selector.Dirs, func(p Project) string { return p.Dir }},
-		{"environment", in.Selector.Environments, func(p Project) string { return p.Environment }},
-		{"Terraform workspace", in.Selector.Workspaces, func(p Project) string { return p.TerraformWorkspace }},
-	}
-	for _, k := range kinds {
+	for _, k := range in.Selector.kinds() {
 		if fault := k.check(in); fault != "" {
 			return nil, fault
 		}
 	}
 	for _, p := range in.Projects {
-		matches := true
-		for _, k := range kinds {
-			matches = matches && (len(k.values) == 0 || k.matches(p))
-		}
-		if matches {
+		if in.Selector.matches(p) {
 			chosen = append(chosen, p)
 		}
 	}
@@ -64,6 +55,20 @@ type selectorKind struct {
 	what   string
 	values []string
 	of     func(Project) string
+}
+
+func (s Selector) kinds() []selectorKind {
+	return []selectorKind{
+		{"project", s.Projects, func(p Project) string { return p.Name }},
+		{"directory", s.Dirs, func(p Project) string { return p.Dir }},
+		{"environment", s.Environments, func(p Project) string { return p.Environment }},
+		{"Terraform workspace", s.Workspaces, func(p Project) string { return p.TerraformWorkspace }},
+	}
+}
+
+// matches reports whether a selector means a project; an empty one means every one.
+func (s Selector) matches(p Project) bool {
+	return !slices.ContainsFunc(s.kinds(), func(k selectorKind) bool { return len(k.values) > 0 && !k.matches(p) })
 }
 
 func (k selectorKind) matches(p Project) bool {

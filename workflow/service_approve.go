@@ -139,17 +139,21 @@ func (s *Service) recordApproval(c *commanding, p *ProjectRecord, run Run) error
 
 // unapprove takes the sender's own approvals back; everybody may.
 func (s *Service) unapprove(c *commanding) (*Reply, error) {
-	chosen, fault := c.chosen()
-	for i := range c.rec.Past { // what a later head would inherit
-		if p := &c.rec.Past[i]; !c.named() || selectsProject(c.cmd().Select, p.Project) {
-			chosen, fault = append(chosen, p), ""
+	var all []*ProjectRecord // also what is deleted or of an earlier head: a later head would inherit it
+	in := SelectInput{Selector: c.cmd().Select}
+	for _, projects := range [][]ProjectRecord{c.rec.Projects, c.rec.Past} {
+		for i := range projects {
+			all, in.Projects = append(all, &projects[i]), append(in.Projects, projects[i].Project)
 		}
 	}
-	if fault != "" {
+	if _, fault := Select(in); fault != "" {
 		return refusedReply(fault), nil
 	}
 	reply := &Reply{Kind: ReplyUnapproved}
-	for _, p := range chosen {
+	for _, p := range all {
+		if !in.Selector.matches(p.Project) {
+			continue
+		}
 		before := len(p.Approvals)
 		p.Approvals = slices.DeleteFunc(slices.Clone(p.Approvals), func(a Approval) bool { return a.User.ID == c.actor().ID && a.Void == "" })
 		if len(p.Approvals) == before {

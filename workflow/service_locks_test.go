@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -86,6 +87,43 @@ func TestClaimAndUnlock(t *testing.T) {
 	if again := epoch(); again <= first {
 		t.Errorf("got epoch %d after %d, want it to grow", again, first)
 	}
+}
+
+// A lock is its project's, whatever that is called meanwhile, and is released where the project is gone.
+func TestUnlockWhatIsCalledOtherwise(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Environments = map[string]workflow.EnvironmentRules{
+		"prod": {Dirs: []string{"d"}, Unlock: &workflow.Who{Role: workflow.RoleAdmin}}, "dev": {Dirs: []string{"e", "c"}},
+	}
+	const named = "projects:\n- {dir: e, name: "
+	w.ready(1, "head1", files{"e/main.tf": "1", ".cardea.yml": named + "net}\n"})
+	has(t, w.do(1, "bob", verb(workflow.VerbLock, "net", "c")), "locked", "net true")
+	push := func(head string, changes files) {
+		w.commit(head, baseFiles, changes)
+		w.facts(1, head)
+		w.push(1, "synchronize")
+		w.settle()
+		w.plan(1)
+	}
+	// Another project has the name now, one of prod: its rule is not the lock's.
+	push("head2", files{"e/main.tf": "1", "f/main.tf": "1", ".cardea.yml": named + "web}\n- {dir: f, name: net}\n"})
+	has(t, w.do(1, "root", verb(workflow.VerbLock, "net")), "locked", "net true")
+	want(t, "locks", len(w.locks()), 6)
+	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "web")), "unlocked", "web true")
+	want(t, "locks of the others", len(w.locks()), 4)
+	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "web")), "refused", "There is no project `web`", "holds the locks of `c`, `net`.")
+	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "c", "nobody")), "refused", "There is no project `nobody`")
+	want(t, "locks when half of it was asked for", len(w.locks()), 4)
+	push("head3", files{"a/main.tf": "2", "c/main.tf": ""})
+	has(t, w.do(1, "eve", verb(workflow.VerbUnlock, "net", "c")), "refused", "may not unlock")
+	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "net")), "refused", "ada` may not unlock `net`")
+	has(t, w.do(1, "ada", workflow.Command{Verb: workflow.VerbUnlock, Select: workflow.Selector{Dirs: []string{"c"}}}), "unlocked", "c true")
+	has(t, w.do(1, "root", verb(workflow.VerbUnlock, "net")), "unlocked", "net true")
+	want(t, "locks at last", w.locks(), []string(nil))
+	w.ready(2, "head4", files{"d/main.tf": "2"})
+	has(t, w.do(2, "bob", verb(workflow.VerbLock, "d")), "locked")
+	has(t, w.do(2, "ada", verb(workflow.VerbUnlock, "d")), "refused", "admin")
+	has(t, w.do(2, "bob", verb(workflow.VerbUnlock, "d")), "unlocked") // whose claim it is
 }
 
 func TestLockOnPlan(t *testing.T) {
@@ -299,6 +337,41 @@ func TestApprovalsAreOfWhatWasSeen(t *testing.T) {
 	} else {
 		has(t, a[0].Void, "a provisioner runs")
 	}
+}
+
+// What is taken back is gone wherever a later head would find it.
+func TestUnapproveOfWhatIsDeleted(t *testing.T) {
+	w := newWorld(t)
+	push := func(head string, changes files) {
+		w.commit(head, baseFiles, changes)
+		w.facts(1, head)
+		w.push(1, "synchronize")
+		w.settle()
+		w.plan(1)
+	}
+	w.ready(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2"})
+	w.do(1, "bob", verb(workflow.VerbApprove))
+	push("head2", files{"a/main.tf": "", "b/main.tf": "2"})
+	has(t, w.do(1, "bob", verb(workflow.VerbUnapprove, "a", "b")), "unapproved", "a true", "b true")
+	push("head3", files{"a/main.tf": "2", "b/main.tf": "2"})
+	for _, name := range []string{"a", "b"} {
+		want(t, "approvals of "+name, len(w.project(1, name).Approvals), 0)
+	}
+}
+
+// Several names of one command are all meant.
+func TestResolveSeveral(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2"})
+	w.applying(1, "a")
+	w.applying(1, "b")
+	w.now = w.now.Add(workflow.DefaultLease + time.Second)
+	w.claim()
+	resolve := verb(workflow.VerbResolve, "a", "b")
+	resolve.Outcome = workflow.ResolvedApplied
+	has(t, w.do(1, "root", resolve), "resolved", "a true", "b true")
+	resolve.Select.Projects = []string{"nobody"}
+	has(t, w.do(1, "root", resolve), "refused", "There is no project `nobody`")
 }
 
 func TestErroredStateFreezes(t *testing.T) {

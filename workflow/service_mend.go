@@ -133,34 +133,49 @@ func (s *Service) unlock(c *commanding) (*Reply, error) {
 	if len(locks) == 0 {
 		return refusedReply("This pull request holds no lock."), nil
 	}
-	sel := c.cmd().Select
+	holds := c.holds(locks)
+	if fault := c.namesNone(holds); fault != "" {
+		return refusedReply(fault, "This pull request holds the locks of "+heldNames(holds)+"."), nil
+	}
 	reply := &Reply{Kind: ReplyUnlocked}
 	any := false
-	for _, name := range lockedNames(locks) {
-		p := c.lockedProject(name)
-		if !c.named() || selectsProject(sel, p) {
-			item := ReplyItem{Project: name}
-			var mine []Lock
-			for _, l := range locks {
-				if l.Project == name {
-					mine = append(mine, l)
-				}
-			}
-			if item.Text, err = s.unlockSome(c, p, mine); err != nil {
-				return nil, err
-			}
-			item.Done = item.Text == ""
-			any = any || item.Done
-			reply.Items = append(reply.Items, item)
+	for _, h := range holds {
+		if !slices.ContainsFunc(h.names, c.cmd().Select.matches) {
+			continue
 		}
+		item := ReplyItem{Project: h.project.Name}
+		if item.Text, err = s.unlockSome(c, h.project, h.locks); err != nil {
+			return nil, err
+		}
+		item.Done = item.Text == ""
+		any = any || item.Done
+		reply.Items = append(reply.Items, item)
 	}
-	switch {
-	case len(reply.Items) == 0:
-		return refusedReply("This pull request holds no lock on what the command names."), nil
-	case !any:
+	if !any {
 		reply.Kind = ReplyRefused
 	}
 	return reply, nil
+}
+
+// namesNone says of what the command names that no lock is held of it, as a sentence; "" when there is one of all.
+func (c *commanding) namesNone(holds []hold) string {
+	if !c.named() {
+		return ""
+	}
+	in := SelectInput{Selector: c.cmd().Select}
+	for _, h := range holds {
+		in.Projects = append(in.Projects, h.names...)
+	}
+	_, fault := Select(in)
+	return fault
+}
+
+func heldNames(holds []hold) string {
+	var names []string
+	for _, h := range holds {
+		names = append(names, h.project.Name)
+	}
+	return someNames(names)
 }
 
 // unlockSome releases one project's locks; why says, as a sentence, that they stay.
@@ -177,19 +192,33 @@ func (s *Service) unlockSome(c *commanding, p Project, locks []Lock) (why string
 	return stays[0], nil
 }
 
-// lockedProject is the pull's project of that name, or one that has nothing but the name.
-func (c *commanding) lockedProject(name string) Project {
-	for _, p := range withPast(*c.rec).Projects {
-		if p.Project.Name == name {
-			return p.Project
-		}
-	}
-	return Project{Name: name, Strictest: true} // nobody knows its environment any more
+// hold is a project with the locks that a pull has for it.
+type hold struct {
+	project Project
+	names   []Project // the project as it is, and under each name under which a lock was taken
+	locks   []Lock
 }
 
-func selectsProject(sel Selector, p Project) bool {
-	_, fault := Select(SelectInput{Selector: sel, Projects: []Project{p}})
-	return fault == ""
+// holds are a pull's locks by project: the same directory and Terraform workspace,
+// whatever it is called now, and whether it is still there or not.
+func (c *commanding) holds(locks []Lock) (out []hold) {
+	for _, l := range locks {
+		then := l.project()
+		i := slices.IndexFunc(out, func(h hold) bool { return h.project.Key() == then.Key() })
+		if i < 0 {
+			h := hold{project: then}
+			if p := formerly(*c.rec, then.Key()); p != nil {
+				h.project = p.Project
+			}
+			i, h.names = len(out), []Project{h.project}
+			out = append(out, h)
+		}
+		out[i].locks = append(out[i].locks, l)
+		now := out[i].project
+		now.Name = l.Project
+		out[i].names = append(out[i].names, now)
+	}
+	return out
 }
 
 // cancel drops what is queued and interrupts running plans; a running apply only
@@ -242,8 +271,15 @@ func (s *Service) resolve(c *commanding) (*Reply, error) {
 	reply := &Reply{Kind: ReplyResolved}
 	any := false
 	all := withPast(*c.rec).Projects
+	in := SelectInput{Selector: c.cmd().Select}
 	for _, p := range all {
-		if !selectsProject(c.cmd().Select, p.Project) {
+		in.Projects = append(in.Projects, p.Project)
+	}
+	if _, fault := Select(in); fault != "" {
+		return refusedReply("This pull request has no such project.", fault), nil
+	}
+	for _, p := range all {
+		if !c.cmd().Select.matches(p.Project) {
 			continue
 		}
 		item := ReplyItem{Project: p.Project.Name}
@@ -262,10 +298,7 @@ func (s *Service) resolve(c *commanding) (*Reply, error) {
 		}
 		reply.Items = append(reply.Items, item)
 	}
-	switch {
-	case len(reply.Items) == 0:
-		return refusedReply("This pull request has no such project."), nil
-	case !any:
+	if !any {
 		reply.Kind = ReplyRefused
 	}
 	return reply, nil
