@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -302,6 +303,52 @@ func TestAutomerge(t *testing.T) {
 	w.quiet()
 	if got := len(w.ours(number, reply)); got != n {
 		t.Errorf("%d replies, want still %d", got, n)
+	}
+}
+
+// What happened to the pull meanwhile, and was not heard of yet, keeps it from being
+// merged: above all it does not go into another base branch.
+func TestAutomergeMoved(t *testing.T) {
+	w := newWorld(t, 1)
+	w.mu.Lock()
+	w.rules.Automerge = true
+	w.rules.Require = []workflow.Requirement{workflow.NeedApproved}
+	w.mu.Unlock()
+	w.git(w.dir, "push", "-q", "origin", "main:other")
+	for name, move := range map[string]func(int){
+		"base":   func(number int) { ok(t, w.gh.SetBase(repoName, number, "ada", "other")) },
+		"closed": func(number int) { ok(t, w.gh.SetPullState(repoName, number, "ada", "closed")) },
+		"draft":  func(number int) { ok(t, w.gh.SetDraft(repoName, number, "ada", true)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			number, _ := w.ready("feature-"+name, 0)
+			w.say(number, "rob", "cardea approve")
+			w.settled(1)
+			fault := w.gh.Faults.Add(localgithub.FaultRule{Body: regexp.MustCompile("mergeCommitAllowed"), Do: func() {
+				w.gh.HoldDeliveries()
+				move(number)
+			}})
+			w.say(number, "ada", "cardea apply")
+			w.settled(1)
+			w.eventually("it is about to be merged", func() bool { return fault.Hits() == 1 })
+			w.eventually("nothing more is to be shown", func() bool {
+				unshown, err := w.svc.UnreportedPulls(t.Context())
+				ok(t, err)
+				return len(unshown) == 0
+			})
+			w.gh.Faults.Clear()
+			if n := w.gh.Count(func(x localgithub.Exchange) bool { return x.Method == "PUT" && strings.HasSuffix(x.Path, "/merge") }); n != 0 {
+				t.Errorf("it was merged %d times", n)
+			}
+			for _, c := range w.ours(number, reply) {
+				if strings.Contains(c.Body, "does not merge") {
+					t.Errorf("a refusal was said that GitHub did not give: %s", c.Body)
+				}
+			}
+			w.gh.ReleaseDeliveries(false)
+			ok(t, w.gh.SetPullState(repoName, number, "ada", "closed"))
+			w.settled(1)
+		})
 	}
 }
 

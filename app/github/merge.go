@@ -40,9 +40,14 @@ func (c *Client) MergeMethods(ctx context.Context, repo workflow.Repo) ([]string
 	return out, nil
 }
 
-// Merge merges exactly this head, in a way that the repository allows. GitHub
-// refuses with 409 when the head moved and with 405 when its own rules are not
-// met; [Message] has its words.
+// ErrMoved says that a pull is not any more what it was when its merge was decided.
+var ErrMoved = errors.New("the pull request is another by now")
+
+// Merge merges exactly this head into exactly this base branch, in a way that the
+// repository allows. GitHub can be told the head only (it refuses with 409 when
+// that moved), so the base branch and the state are read just before: where they
+// differ it is [ErrMoved]. GitHub refuses with 405 when its own rules are not met;
+// [Message] has its words.
 func (c *Client) Merge(ctx context.Context, p workflow.Pull) error {
 	if p.Head.SHA == "" {
 		return errors.New("merging: no head is named")
@@ -53,6 +58,13 @@ func (c *Client) Merge(ctx context.Context, p workflow.Pull) error {
 	}
 	if len(methods) == 0 {
 		return fmt.Errorf("merging %s#%d: the repository allows no way to merge", p.Repo.FullName(), p.Number)
+	}
+	now, err := c.Pull(ctx, p.Repo, p.Number)
+	if err != nil {
+		return err
+	}
+	if now.State != workflow.PullOpen || now.Draft || now.Head.SHA != p.Head.SHA || now.Base.Ref != p.Base.Ref {
+		return fmt.Errorf("merging %s#%d: %w: %s, %s into %s", p.Repo.FullName(), p.Number, ErrMoved, now.State, now.Head.SHA, now.Base.Ref)
 	}
 	body := map[string]string{"sha": p.Head.SHA, "merge_method": methods[0]}
 	if _, err := c.call(ctx, p.Repo.InstallationID, http.MethodPut, repoPath(p.Repo, "/pulls/%d/merge", p.Number), body, nil); err != nil {

@@ -30,7 +30,7 @@ func Mergeable(rec workflow.PullRecord) bool {
 
 // merge merges a pull that is done, where the rule says so, once all of it is
 // shown: GitHub asks for our checks too. It merges exactly the head that was
-// applied. That GitHub refuses is said once a head, in GitHub's own words.
+// applied, into the base branch that it was applied for. That GitHub refuses is said once a head, in GitHub's own words.
 func (p *pass) merge(ctx context.Context, rules workflow.Rules) {
 	if !rules.Automerge || len(p.errs) > 0 || !p.next.IsZero() || !Mergeable(p.view.PullRecord) {
 		return
@@ -41,6 +41,8 @@ func (p *pass) merge(ctx context.Context, rules workflow.Rules) {
 		p.config.Log.InfoContext(ctx, "merged", "pull", p.view.Pull.Key().String(), "head", p.view.Pull.Head.SHA)
 	case errors.Is(err, workflow.ErrPassing):
 		p.failed(err)
+	case errors.Is(err, github.ErrMoved): // what moved it will be heard of, and decided on anew
+		p.config.Log.InfoContext(ctx, "not merged", "pull", p.view.Pull.Key().String(), "error", err)
 	default:
 		p.config.Log.InfoContext(ctx, "GitHub does not merge", "pull", p.view.Pull.Key().String(), "error", err)
 		if err := p.refusedMerge(ctx, err); err != nil {
@@ -55,7 +57,7 @@ func (p *pass) refusedMerge(ctx context.Context, refusal error) error {
 	switch {
 	case said == "":
 		said = refusal.Error()
-	case github.Status(refusal) == http.StatusForbidden:
+	case github.Status(refusal) == http.StatusForbidden || github.Gone(refusal): // GitHub hides what an App may not do
 		said += " (an App needs the permission `contents: write` to merge)"
 	}
 	return p.once(ctx, workflow.Reply{
