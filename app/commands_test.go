@@ -324,3 +324,34 @@ func TestRecover(t *testing.T) {
 		t.Errorf("got %d summary comments, want 1", n)
 	}
 }
+
+// A delivery that cannot be read and an installation that takes no calls keep
+// nothing else from being recovered.
+func TestRecoverBesideFaults(t *testing.T) {
+	w := newWorld(t, 2)
+	number, _ := w.planned("feature")
+	_, err := w.gh.CreateRepo("zeta", "infra", localgithub.RepoOptions{})
+	ok(t, err)
+	zeta, err := w.gh.Install(w.ghAp.ID, "zeta")
+	ok(t, err)
+	w.quiet()
+	w.stop()
+	w.say(number, "ada", "cardea status")
+	w.say(number, "ada", "cardea help")
+	ok(t, w.gh.Idle(t.Context()))
+	w.gh.HoldDeliveries()
+	_, head := w.open("other", 1)
+	w.gh.LoseDeliveries()
+	w.gh.ReleaseDeliveries(false)
+	unread := w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile(`^/app/hook/deliveries/\d+$`), Status: 422})
+	refused := w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile(fmt.Sprintf(`/installations/%d/access_tokens$`, zeta)), Status: 403, Times: -1,
+		Reply: `{"message":"Although you appear to have the correct authorization credentials, the `+"`zeta`"+` organization has an IP allow list enabled"}`})
+	w.start()
+	w.eventually("the other reply", func() bool { return len(w.ours(number, reply)) == 1 })
+	w.waitRuns(1)
+	w.planAll(noChanges())
+	w.wantChecks(head, "success", "success")
+	if unread.Hits() != 1 || refused.Hits() == 0 {
+		t.Errorf("%d deliveries could not be read, %d tokens were refused", unread.Hits(), refused.Hits())
+	}
+}

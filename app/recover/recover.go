@@ -92,11 +92,12 @@ func (r *Recovery) deliveries(ctx context.Context) error {
 	}
 	for _, a := range slices.Backward(missed) { // oldest first
 		d, err := r.config.GitHub.Delivery(ctx, a)
-		if github.Gone(err) {
-			continue // it left the log meanwhile
-		}
-		if err != nil {
+		if err != nil && (errors.Is(err, workflow.ErrPassing) || ctx.Err() != nil) {
 			return err
+		}
+		if err != nil { // it left the log meanwhile, or cannot be read: the others must not wait for it
+			r.config.Log.WarnContext(ctx, "delivery not recovered", "guid", a.GUID, "event", a.Event, "delivered", a.At, "error", err)
+			continue
 		}
 		added, err := r.config.Service.Receive(ctx, d)
 		if err != nil {
@@ -160,55 +161,53 @@ func (r *Recovery) missed(ctx context.Context, since time.Time) ([]github.Attemp
 }
 
 // pulls compares the open pulls of our repositories with those we know, and
-// asks for those whose head, base or state we do not.
+// asks for those whose head, base or state we do not. What is wrong with one
+// installation, such as a rate limit, keeps none of the others waiting.
 func (r *Recovery) pulls(ctx context.Context) error {
 	repos, err := r.repos(ctx)
-	if err != nil {
-		return err
-	}
-	var failed []error
+	failed := []error{err}
 	var strange []listed
+	resting := map[int64]bool{} // installations that take no calls now
 	for i := range min(len(repos), reposAtOnce) {
-		l, err := r.list(ctx, repos[(r.from+i)%len(repos)])
-		strange = append(strange, l)
-		if err != nil {
-			failed = append(failed, err)
-			if errors.Is(err, workflow.ErrPassing) || ctx.Err() != nil {
-				break
-			}
+		repo := repos[(r.from+i)%len(repos)]
+		if resting[repo.InstallationID] {
+			continue
 		}
+		l, err := r.list(ctx, repo)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		strange = append(strange, l)
+		failed = append(failed, err)
+		resting[repo.InstallationID] = errors.Is(err, workflow.ErrPassing)
 	}
 	if len(repos) > reposAtOnce {
 		r.from = (r.from + reposAtOnce) % len(repos)
 	}
-	if err := r.ask(ctx, strange); err != nil {
-		failed = append(failed, err)
-	}
-	return errors.Join(failed...)
+	return errors.Join(append(failed, r.ask(ctx, strange))...)
 }
 
-// repos are the repositories of all installations that a rule matches.
-func (r *Recovery) repos(ctx context.Context) ([]workflow.Repo, error) {
+// repos are the repositories of all installations that a rule matches. With an
+// error they are those of the installations that could be asked.
+func (r *Recovery) repos(ctx context.Context) (out []workflow.Repo, err error) {
 	list, err := r.config.GitHub.Installations(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var out []workflow.Repo
+	var failed []error
 	for _, in := range list {
 		if in.Suspended {
 			continue
 		}
 		repos, err := r.config.GitHub.Repos(ctx, in.ID)
-		if err != nil {
-			return nil, err
-		}
+		failed = append(failed, err)
 		for _, repo := range repos {
 			if _, ok := r.config.Rules(repo); ok {
 				out = append(out, repo)
 			}
 		}
 	}
-	return out, nil
+	return out, errors.Join(failed...)
 }
 
 // listed are one repository's open pulls as GitHub lists them.
