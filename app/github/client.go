@@ -62,8 +62,10 @@ type Client struct {
 // installed is one installation's client; of installation 0 the App's own.
 type installed struct {
 	*github.Client
-	guard *guard
-	pace  *rate.Limiter
+	// queries is for GraphQL, which has a budget of its own: go-github would count both as one.
+	queries *github.Client
+	guard   *guard
+	pace    *rate.Limiter
 }
 
 type tokenKey struct{ installation, repo int64 }
@@ -134,12 +136,15 @@ func (c *Client) of(installation int64) *installed {
 	if installation != 0 {
 		auth = c.transport(g, installation, nil)
 	}
-	cl := github.NewClient(&http.Client{Transport: auth, Timeout: 3 * c.config.Timeout, CheckRedirect: c.sameHost})
-	cl.BaseURL = c.base
-	cl.UserAgent = "cardea"
-	in := &installed{Client: cl, guard: g, pace: c.newPace()}
+	in := &installed{Client: c.newClient(auth), queries: c.newClient(auth), guard: g, pace: c.newPace()}
 	c.clients[installation] = in
 	return in
+}
+
+func (c *Client) newClient(auth http.RoundTripper) *github.Client {
+	cl := github.NewClient(&http.Client{Transport: auth, Timeout: 3 * c.config.Timeout, CheckRedirect: c.sameHost})
+	cl.BaseURL, cl.UserAgent = c.base, "cardea"
+	return cl
 }
 
 // appTransport signs requests as the App. Each transport has its own:
@@ -156,9 +161,9 @@ func (c *Client) transport(g *guard, installation int64, opts *github.Installati
 	return t
 }
 
-// sameHost follows redirects (a renamed repository) on GitHub's host only: the token goes along.
+// sameHost follows redirects (a renamed repository) on GitHub's host only, and not from https to http: the token goes along.
 func (c *Client) sameHost(r *http.Request, via []*http.Request) error {
-	if r.URL.Host != c.base.Host || len(via) >= 5 {
+	if r.URL.Host != c.base.Host || r.URL.Scheme != c.base.Scheme || len(via) >= 5 {
 		return http.ErrUseLastResponse
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -130,6 +131,35 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// A query is refused for rate with a 200. When the queries' own budget is used up,
+// only they wait, until its reset; any other limit is one on everything.
+func TestQueryLimits(t *testing.T) {
+	for name, tt := range map[string]struct {
+		reply  string
+		header map[string]string
+		want   time.Duration // at least
+		all    bool
+	}{
+		"primary":   {`{"errors":[{"type":"RATE_LIMIT","message":"API rate limit already exceeded for installation ID 1."}]}`, map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": ""}, 80 * time.Second, false},
+		"secondary": {`{"data":null,"errors":[{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}]}`, nil, 59 * time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, localgithub.Options{})
+			if tt.header != nil {
+				tt.header["X-RateLimit-Reset"] = strconv.FormatInt(w.now().Add(90*time.Second).Unix(), 10)
+			}
+			fault := w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("graphql$"), Status: 200, Header: tt.header, Reply: tt.reply, Times: -1})
+			_, err := w.MergeMethods(t.Context(), w.repo)
+			if at := github.RetryAt(err); !errors.Is(err, workflow.ErrPassing) || at.Before(w.now().Add(tt.want)) || fault.Hits() != 1 {
+				t.Fatalf("got %v after %d queries, retry at %v; want a passing fault of %v at least, after one", err, fault.Hits(), at, tt.want)
+			}
+			if _, err := w.role("uwrite"); errors.Is(err, workflow.ErrPassing) != tt.all {
+				t.Errorf("another call: %v", err)
+			}
+		})
+	}
+}
+
 func TestRole(t *testing.T) {
 	w := newWorld(t, localgithub.Options{})
 	for _, want := range []workflow.Role{"none", "read", "triage", "write", "maintain", "admin"} {
@@ -222,9 +252,11 @@ func TestRedirects(t *testing.T) {
 	if err := w.React(t.Context(), w.repo, 12345, "eyes"); !github.Gone(err) {
 		t.Errorf("a write after the rename: got %v, want GitHub's 404 for the comment", err)
 	}
-	w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("permission$"), Status: http.StatusFound, Header: map[string]string{"Location": "http://127.0.0.2:9/"}})
-	if _, err := w.role("uread"); err == nil || errors.Is(err, workflow.ErrPassing) {
-		t.Errorf("a redirect to another host: got %v", err)
+	for _, to := range []string{"http://127.0.0.2:9/", strings.Replace(w.gh.URL(), "http:", "https:", 1) + "/"} {
+		w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("permission$"), Status: http.StatusFound, Header: map[string]string{"Location": to}})
+		if _, err := w.role("uread"); github.Status(err) != http.StatusFound {
+			t.Errorf("a redirect to %s: got %v", to, err)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func (c *Client) query(ctx context.Context, installation int64, text string, var
 
 func (c *Client) queryOnce(ctx context.Context, installation int64, text string, vars map[string]any, out any) error {
 	in := c.of(installation)
-	req, err := in.NewRequest(http.MethodPost, c.graphQL(), map[string]any{"query": text, "variables": vars})
+	req, err := in.queries.NewRequest(http.MethodPost, c.graphQL(), map[string]any{"query": text, "variables": vars})
 	if err != nil {
 		return fmt.Errorf("making a query: %w", err)
 	}
@@ -44,19 +44,34 @@ func (c *Client) queryOnce(ctx context.Context, installation int64, text string,
 			Message string `json:"message"`
 		} `json:"errors"`
 	}{Data: out}
-	if _, err := in.Do(ctx, req, &answer); err != nil {
+	resp, err := in.queries.Do(ctx, req, &answer)
+	if err != nil {
 		return classify(ctx, fmt.Errorf("graphql: %w", err))
 	}
 	if len(answer.Errors) == 0 {
 		return nil
 	}
 	e := answer.Errors[0]
+	if strings.HasPrefix(e.Type, "RATE_LIMIT") || strings.Contains(strings.ToLower(e.Message), "rate limit") {
+		return in.guard.queriesLimited(resp.Response)
+	}
 	fault := &queryError{Type: e.Type, Message: e.Message}
 	ownFault := strings.HasPrefix(e.Message, "Something went wrong") || strings.HasPrefix(e.Message, "timedout") // GitHub's words for them
-	if slices.Contains([]string{"RATE_LIMITED", "INTERNAL", "SERVICE_UNAVAILABLE"}, e.Type) || e.Type == "" && ownFault {
+	if slices.Contains([]string{"INTERNAL", "SERVICE_UNAVAILABLE"}, e.Type) || e.Type == "" && ownFault {
 		return passing(fault, time.Time{})
 	}
 	return fault
+}
+
+// queriesLimited is the fault of a query that GitHub refused for rate, which it does
+// with a 200 too. Queries have a budget of their own: that it is used up until its
+// reset stops nothing else. Any other limit stops everything.
+func (g *guard) queriesLimited(resp *http.Response) error {
+	now := g.config.Now()
+	if wait, named := limitWait(resp.Header, now); named && resp.Header.Get("Retry-After") == "" {
+		return &Limited{Until: now.Add(wait)}
+	}
+	return &Limited{Until: g.rest(resp)}
 }
 
 // graphQL is its address, relative to the API's: an Enterprise Server has it beside v3.

@@ -117,6 +117,11 @@ func (g *guard) limited(resp *http.Response) (time.Time, bool, error) {
 	if !isRateLimited(resp, body) {
 		return time.Time{}, false, nil
 	}
+	return g.rest(resp), true, nil
+}
+
+// rest notes that GitHub wants no calls for as long as a refusal says, and returns until when.
+func (g *guard) rest(resp *http.Response) time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.config.Now()
@@ -127,7 +132,7 @@ func (g *guard) limited(resp *http.Response) (time.Time, bool, error) {
 	}
 	g.until = now.Add(wait)
 	g.config.Log.Warn("GitHub limits our rate", "installation", g.installation, "until", g.until, "status", resp.StatusCode)
-	return g.until, true, nil
+	return g.until
 }
 
 // isRateLimited reports whether a 403 or 429 is about rate. go-github sees only
