@@ -345,7 +345,7 @@ func TestRecoverBesideFaults(t *testing.T) {
 	w.gh.ReleaseDeliveries(false)
 	unread := w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile(`^/app/hook/deliveries/\d+$`), Status: 422})
 	refused := w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile(fmt.Sprintf(`/installations/%d/access_tokens$`, zeta)), Status: 403, Times: -1,
-		Reply: `{"message":"Although you appear to have the correct authorization credentials, the `+"`zeta`"+` organization has an IP allow list enabled"}`})
+		Reply: `{"message":"Although you appear to have the correct authorization credentials, the zeta organization has an IP allow list enabled"}`})
 	w.start()
 	w.eventually("the other reply", func() bool { return len(w.ours(number, reply)) == 1 })
 	w.waitRuns(1)
