@@ -14,6 +14,10 @@ type Approval struct {
 	Head   string `json:"head"`
 	Tree   string `json:"tree"`
 	Hidden bool   `json:"hidden,omitempty"`
+	// Late is the plan's and Inputs the digest of what it was made from: where the plan does
+	// not say all that is done, the approval is carried only to a plan of the same inputs.
+	Late   string `json:"late,omitempty"`
+	Inputs string `json:"inputs,omitempty"`
 	// Applied: the plan that it was for was carried out. It then holds for no other, not even for the same changes again.
 	Applied bool `json:"applied,omitempty"`
 	// Void is why it no longer counts, a sentence that names the leaf or file; "" while it does.

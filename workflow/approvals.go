@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -53,9 +54,9 @@ type CarryInput struct {
 }
 
 // CarryApprovals returns a project's approvals as they stand once a new plan is
-// made. One stays when its own plan was not applied and the new plan has the approved fingerprint, and either
-// neither plan has hidden effects or both are of the same tree: what a script
-// does is not in a fingerprint. Every other one is void, with the sentence that
+// made. One stays when its own plan was not applied and the new plan has the approved fingerprint, and both
+// are of the same tree, or neither has hidden effects (what a script does is not in
+// a fingerprint) and what is known only after apply comes from the same inputs. Every other one is void, with the sentence that
 // names what did it: a leaf of the plan, a hidden effect or a file. Void stays
 // void. Without a new plan (its run failed) nothing changes: the next one decides.
 func CarryApprovals(in CarryInput) []Approval {
@@ -82,12 +83,16 @@ func (in CarryInput) voids(a Approval) string {
 	if a.Fingerprint == "" || a.Fingerprint != in.Plan.Fingerprint {
 		return fmt.Sprintf("The plan of %s is another one: %s.", head, in.difference())
 	}
-	hidden := len(in.Plan.Hidden) > 0
-	if (!a.Hidden && !hidden) || (a.Tree != "" && a.Tree == in.Run.Tree) {
+	hidden, late := len(in.Plan.Hidden) > 0, cmp.Or(in.Plan.Late, a.Late)
+	switch {
+	case a.Tree != "" && a.Tree == in.Run.Tree:
 		return ""
-	}
-	if hidden && !a.Hidden {
+	case hidden && !a.Hidden:
 		return fmt.Sprintf("The plan of %s has the same changes, but does more than they show: %s", head, in.newEffect())
+	case !a.Hidden && (late == "" || (a.Inputs != "" && a.Inputs == in.Run.InputsDigest)):
+		return ""
+	case !a.Hidden:
+		return fmt.Sprintf("The plan of %s has the same changes, but %s, and what that is made from may differ: %s.", head, late, in.file())
 	}
 	return fmt.Sprintf("The plan of %s has the same changes, but it runs code that they do not show, and that may differ: %s.", head, in.file())
 }
@@ -102,11 +107,11 @@ func (in CarryInput) newEffect() string {
 	return in.Plan.Hidden[0].Text
 }
 
-// file names the first changed file, else the two trees.
+// file names the first changed file, one that the plan reads for sure before others; else the two trees.
 func (in CarryInput) file() string {
 	var first *FileChange
 	for i, c := range in.Changes {
-		if first == nil || c.Path < first.Path {
+		if first == nil || in.reads(c) != in.reads(*first) && in.reads(c) || in.reads(c) == in.reads(*first) && c.Path < first.Path {
 			first = &in.Changes[i]
 		}
 	}
@@ -118,6 +123,11 @@ func (in CarryInput) file() string {
 		more = " and " + countOf(n, "other file", "other files")
 	}
 	return fmt.Sprintf("%s%s changed", codeSpan(shown(first.Path)), more)
+}
+
+// reads reports whether a changed file lies where the plan reads for sure.
+func (in CarryInput) reads(c FileChange) bool {
+	return slices.ContainsFunc(in.Run.Own, func(own string) bool { return own == "." || c.Path == own || strings.HasPrefix(c.Path, own+"/") })
 }
 
 // difference names, as part of a sentence, the first thing that differs between the two plans.
@@ -184,6 +194,9 @@ func differingLeaf(was, now []Change) string {
 		}
 		if path := differingAttribute(b.Attributes, a.Attributes); path != "" {
 			return fmt.Sprintf("%s of %s differs", codeSpan(path), name)
+		}
+		if a.ProviderConfig != b.ProviderConfig {
+			return name + " goes through another configuration of its provider"
 		}
 		if a.CreateFirst != b.CreateFirst || a.PreviousAddress != b.PreviousAddress || a.ImportID != b.ImportID || a.Provider != b.Provider {
 			return name + " is changed in another way"

@@ -99,6 +99,29 @@ func TestCarryApprovals(t *testing.T) {
 			"The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"a fingerprint that nobody knows", func(in *CarryInput) { in.Approvals[0].Fingerprint, in.Plan.Fingerprint = "", "" },
 			"The plan of `h2` is another one: a value that is not shown in full differs (it is sensitive, or too long)."},
+		{"known after apply, other inputs", func(in *CarryInput) {
+			same(in)
+			in.Approvals[0].Late, in.Approvals[0].Inputs, in.Run.InputsDigest = "late", "i1", "i2"
+			in.Plan.Late, in.Run.Own = "`x` of `a.b` is known only after apply", []string{"prod"}
+			in.Changes = []FileChange{{Path: "README.md"}, {Path: "prod/main.tf"}, {Path: "prod2/a.tf"}}
+		}, "The plan of `h2` has the same changes, but `x` of `a.b` is known only after apply, and what that is made from may differ: `prod/main.tf` and 2 other files changed."},
+		{"known after apply, the same inputs of another tree", func(in *CarryInput) {
+			same(in)
+			in.Approvals[0].Late, in.Approvals[0].Inputs, in.Run.InputsDigest, in.Plan.Late = "late", "i1", "i1", "late"
+		}, ""},
+		{"known after apply, the same tree", func(in *CarryInput) { same(in); in.Plan.Late, in.Run.Tree = "late", "t1" }, ""},
+		{"known after apply, inputs that nobody knows", func(in *CarryInput) { same(in); in.Plan.Late = "`x` is late" },
+			"The plan of `h2` has the same changes, but `x` is late, and what that is made from may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+		{"what was known only after apply, and now is", func(in *CarryInput) {
+			same(in)
+			in.Approvals[0].Late, in.Approvals[0].Inputs, in.Run.InputsDigest = "`x` is late", "i1", "i2"
+		}, "The plan of `h2` has the same changes, but `x` is late, and what that is made from may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+		{"hidden effects, the same inputs", func(in *CarryInput) {
+			same(in)
+			in.Approvals[0].Inputs, in.Run.InputsDigest, in.Approvals[0].Hidden, in.Plan.Hidden = "i1", "i1", true, []HiddenEffect{effect}
+		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+		{"another provider configuration", func(in *CarryInput) { in.Plan.Changes[0].ProviderConfig = "aws.prod" },
+			"The plan of `h2` is another one: `aws_instance.web` goes through another configuration of its provider."},
 		{"void stays void", func(in *CarryInput) { same(in); in.Approvals[0].Void = "It fell." }, "It fell."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -140,6 +140,21 @@ type Inputs struct {
 	Diagnostics []Diagnostic
 }
 
+// Written is what an engine finds in the files of a plan's modules, fetched ones
+// included, because the plan's JSON does not say it.
+type Written struct {
+	// Dynamic are the names of the blocks that `dynamic` blocks make, which the
+	// configuration in the JSON lacks; "provider.NAME" of those in provider blocks. "*" is any: not all could be read.
+	Dynamic []string
+	Removed []Removed
+}
+
+// Removed is a `removed` block with provisioners, which run when the resource is destroyed.
+type Removed struct {
+	From         string // the resource's address in the configuration, with the module's path
+	Provisioners []string
+}
+
 // RunFiles are the private directories of one run, absolute.
 type RunFiles struct {
 	Workspace string // the exported tree

@@ -13,13 +13,13 @@ import (
 // The versions of what is hashed: a new rule needs a new number, so that no
 // approval is carried from one rule to the other.
 const (
-	changesHashVersion = 1
-	fingerprintVersion = 1
+	changesHashVersion = 2
+	fingerprintVersion = 2
 )
 
 // fingerprint is the keyed hash of what a plan would do and where: what an
 // approval names. "" without a key.
-func fingerprint(in PlanInput, changes string) string {
+func fingerprint(in PlanInput, changes string, providers map[string]any) string {
 	if len(in.Key) == 0 {
 		return ""
 	}
@@ -30,7 +30,7 @@ func fingerprint(in PlanInput, changes string) string {
 	key := in.Project.Key()
 	return keyed(in.Key, "fingerprint", canonical(map[string]any{
 		"version": fingerprintVersion, "repo": in.RepoID, "dir": key.Dir, "terraform_workspace": workspace,
-		"state": in.StateIdentity, "tool": in.Tool, "changes": changes,
+		"state": in.StateIdentity, "tool": in.Tool, "changes": changes, "providers": providers,
 		"destroy": in.Options.Destroy, "refresh_only": in.Options.RefreshOnly,
 		"targets": sortedSet(in.Options.Targets), "replaces": sortedSet(in.Options.Replaces),
 	}))
@@ -52,7 +52,7 @@ func keyed(key []byte, purpose, text string) string {
 // changesHash is the SHA-256 of what a plan would do, whatever project it is of
 // (architecture §6), and whether there was nothing to hash.
 func changesHash(doc *planDoc, mask *planMasker, in PlanInput) (hash string, nothing bool) {
-	h := hasher{mask: mask, key: in.Key}
+	h := hasher{mask: mask, key: in.Key, via: doc.via}
 	parts := map[string]any{}
 	put := func(key string, list []any) {
 		if len(list) > 0 {
@@ -104,6 +104,9 @@ func emptyJSON(v any) bool {
 type hasher struct {
 	mask *planMasker
 	key  []byte
+	// via is which configuration of its provider a resource uses: the same change in
+	// another account or region is another change.
+	via func(address string) string
 }
 
 func (h hasher) changes(list []planChange) []any {
@@ -118,7 +121,8 @@ func (h hasher) changes(list []planChange) []any {
 
 func (h hasher) change(c planChange) map[string]any {
 	out := map[string]any{"address": c.address, "actions": c.actions, "leaves": h.differing(c)}
-	for key, s := range map[string]string{"previous_address": c.previous, "deposed": c.deposed, "mode": c.mode, "type": c.kind, "provider": c.provider} {
+	for key, s := range map[string]string{"previous_address": c.previous, "deposed": c.deposed, "mode": c.mode, "type": c.kind, "provider": c.provider,
+		"provider_config": h.via(c.address)} {
 		if s != "" {
 			out[key] = s
 		}

@@ -30,7 +30,7 @@ var harmless = map[string]string{
 	"ApplyOrder.Done": "of the end", "ApplyOrder.Total": "of the end", "ApplyOrder.ErroredState": "of the end", "ApplyOrder.Resolved": "of the end", "ApplyOrder.ResolvedBy": "of the end",
 	"ApplyOrder.Was": "for giving back", "ApplyOrder.Took": "for giving back", "ApplyOrder.Held": "for giving back", "ApplyOrder.Before": "for giving back",
 	"Approval.At": "SeenFingerprint's", "Approval.CommentID": "history", "Approval.Request": "history", "Approval.Head": "CarryApprovals'",
-	"Approval.Tree": "CarryApprovals'", "Approval.Hidden": "CarryApprovals'", "Approval.Void": "none is good", "Approval.Applied": "false is good",
+	"Approval.Tree": "CarryApprovals'", "Approval.Hidden": "CarryApprovals'", "Approval.Late": "CarryApprovals'", "Approval.Inputs": "CarryApprovals'", "Approval.Void": "none is good", "Approval.Applied": "false is good",
 }
 
 // parts are the structs of an input whose every field is taken away in turn.

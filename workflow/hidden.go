@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -54,28 +55,27 @@ type configResource struct {
 	address      string // without instance keys, with the module's path
 	mode, kind   string
 	provider     string // source address, or its key in the configuration when there is none
+	via          string // that key: which configuration of the provider it uses
+	expressions  map[string]any
 	provisioners []string
 }
 
 // hiddenFromPlan names what the plan would run, or ran already, beside its changes.
-func hiddenFromPlan(doc *planDoc, mask *planMasker, baseProviders []string) []HiddenEffect {
-	config, _ := doc.top["configuration"].(map[string]any)
-	providers, _ := config["provider_config"].(map[string]any)
-	root, _ := config["root_module"].(map[string]any)
-	resources := configResources(root, providers, "")
-	out := provisionerEffects(doc.resources, resources)
+func hiddenFromPlan(doc *planDoc, mask *planMasker, in PlanInput) []HiddenEffect {
+	out := provisionerEffects(doc.resources, doc.config)
+	out = append(out, removedEffects(doc.resources, in.Written.Removed)...)
 	out = append(out, actionEffects(doc, mask)...)
-	return append(out, dataEffects(resources, baseProviders)...)
+	return append(out, dataEffects(doc.config, in.BaseProviders)...)
 }
 
-// configResources walks a module of the configuration and all that it calls, in order of address.
-func configResources(module, providers map[string]any, prefix string) []configResource {
-	var out []configResource
+// configResources adds what a module of the configuration, and all that it calls, has.
+func configResources(out map[string]configResource, module, providers map[string]any, prefix string) {
 	list, _ := module["resources"].([]any)
 	for _, v := range list {
 		m, _ := v.(map[string]any)
 		text := func(key string) string { s, _ := m[key].(string); return s }
-		r := configResource{address: prefix + text("address"), mode: text("mode"), kind: text("type"), provider: text("provider_config_key")}
+		r := configResource{address: prefix + text("address"), mode: text("mode"), kind: text("type"), provider: text("provider_config_key"), via: text("provider_config_key")}
+		r.expressions, _ = m["expressions"].(map[string]any)
 		if p, _ := providers[r.provider].(map[string]any); p["full_name"] != nil {
 			r.provider, _ = p["full_name"].(string)
 		}
@@ -86,33 +86,26 @@ func configResources(module, providers map[string]any, prefix string) []configRe
 				r.provisioners = append(r.provisioners, kind)
 			}
 		}
-		out = append(out, r)
+		out[r.address] = r
 	}
 	calls, _ := module["module_calls"].(map[string]any)
 	for _, name := range sortedKeys(calls) {
 		call, _ := calls[name].(map[string]any)
 		called, _ := call["module"].(map[string]any)
-		out = append(out, configResources(called, providers, prefix+"module."+name+".")...)
+		configResources(out, called, providers, prefix+"module."+name+".")
 	}
-	return out
 }
 
 // provisionerEffects names the provisioners of resources that are created,
 // replaced or destroyed (an update runs none), once for all instances. The
 // plan's JSON does not tell which provisioners are for the destruction.
-func provisionerEffects(changes []planChange, resources []configResource) []HiddenEffect {
-	provisioners := map[string][]string{}
-	for _, r := range resources {
-		if len(r.provisioners) > 0 {
-			provisioners[r.address] = r.provisioners
-		}
-	}
+func provisionerEffects(changes []planChange, resources map[string]configResource) []HiddenEffect {
 	type act struct{ address, phrase string }
 	var order []act
 	instances := map[act]int{}
 	for _, c := range changes {
 		address := configAddress(c.address)
-		if provisioners[address] == nil {
+		if len(resources[address].provisioners) == 0 {
 			continue
 		}
 		create, destroy := slices.Contains(c.actions, "create"), slices.Contains(c.actions, "delete")
@@ -139,7 +132,22 @@ func provisionerEffects(changes []planChange, resources []configResource) []Hidd
 			who += fmt.Sprintf(" (%d instances)", n)
 		}
 		out = append(out, HiddenEffect{Kind: "provisioner", Address: a.address,
-			Text: who + " " + fmt.Sprintf(a.phrase, andList(provisioners[a.address]))})
+			Text: who + " " + fmt.Sprintf(a.phrase, andList(resources[a.address].provisioners))})
+	}
+	return out
+}
+
+// removedEffects names the provisioners of `removed` blocks whose resources are
+// destroyed: of such blocks the plan's JSON says nothing at all.
+func removedEffects(changes []planChange, removed []Removed) (out []HiddenEffect) {
+	for _, r := range removed {
+		destroyed := func(c planChange) bool {
+			return slices.Contains(c.actions, "delete") && configAddress(c.address) == r.From
+		}
+		if slices.ContainsFunc(changes, destroyed) {
+			out = append(out, HiddenEffect{Kind: "provisioner", Address: r.From,
+				Text: fmt.Sprintf("%s runs %s when it is destroyed, as its `removed` block says", codeSpan(r.From), andList(r.Provisioners))})
+		}
 	}
 	return out
 }
@@ -158,16 +166,16 @@ func actionEffects(doc *planDoc, mask *planMasker) []HiddenEffect {
 
 // dataEffects names data sources that run programs or call services of the
 // pull's choice while it plans, one sentence a kind and provider.
-func dataEffects(resources []configResource, baseProviders []string) []HiddenEffect {
+func dataEffects(resources map[string]configResource, baseProviders []string) []HiddenEffect {
 	type group struct{ kind, provider string }
 	var order []group
 	members := map[group][]string{}
-	for _, r := range resources {
-		g := group{}
+	for _, address := range slices.Sorted(maps.Keys(resources)) {
+		r, g := resources[address], group{}
 		switch name := r.provider[strings.LastIndex(r.provider, "/")+1:]; {
 		case r.mode == "managed" || r.mode == "":
 			continue
-		case r.kind == "external" || name == "external":
+		case r.kind == "external" || name == "external" || r.kind == "local_command":
 			g.kind = "external_data"
 		case r.kind == "http" || name == "http":
 			g.kind = "http_data"

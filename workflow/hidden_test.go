@@ -65,7 +65,7 @@ func TestMaskAddress(t *testing.T) {
 // TestProvisionerEffects: provisioners run when their resource is created or
 // replaced, maybe when it is destroyed, and never when it is updated.
 func TestProvisionerEffects(t *testing.T) {
-	resources := []configResource{{address: "a.b", mode: "managed", provisioners: []string{"local-exec"}}}
+	resources := map[string]configResource{"a.b": {address: "a.b", mode: "managed", provisioners: []string{"local-exec"}}}
 	for _, c := range []struct {
 		name    string
 		changes []planChange

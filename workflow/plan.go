@@ -52,6 +52,7 @@ type Change struct {
 	Mode            string      `json:"mode,omitempty"` // managed, data; "output" for outputs; "action" for invocations
 	Type            string      `json:"type,omitempty"`
 	Provider        string      `json:"provider,omitempty"`
+	ProviderConfig  string      `json:"provider_config,omitempty"` // which of the provider's configurations ("aws.west")
 	Action          Action      `json:"action"`
 	CreateFirst     bool        `json:"create_first,omitempty"` // replace: create before destroy
 	Reason          string      `json:"reason,omitempty"`       // why, in words ("because it is tainted")
@@ -97,11 +98,14 @@ type HiddenEffect struct {
 // Plan is the masked result of a successful plan run. It is all that is kept of
 // Terraform's plan JSON: the raw form holds secrets and is never stored.
 type Plan struct {
-	Counts   Counts         `json:"counts"`
-	Changes  []Change       `json:"changes,omitempty"` // resources, then outputs, then action invocations
-	Drift    []Change       `json:"drift,omitempty"`   // changed outside of Terraform
-	Hidden   []HiddenEffect `json:"hidden,omitempty"`
-	Warnings []Diagnostic   `json:"warnings,omitempty"`
+	Counts  Counts         `json:"counts"`
+	Changes []Change       `json:"changes,omitempty"` // resources, then outputs, then action invocations
+	Drift   []Change       `json:"drift,omitempty"`   // changed outside of Terraform
+	Hidden  []HiddenEffect `json:"hidden,omitempty"`
+	// Late says, as part of a sentence, what the configuration decides only while the
+	// plan is applied, so that neither changes nor fingerprint say it; "" where there is nothing.
+	Late     string       `json:"late,omitempty"`
+	Warnings []Diagnostic `json:"warnings,omitempty"`
 	// Checks are failed `check` blocks and postconditions, as sentences.
 	Checks []string `json:"checks,omitempty"`
 

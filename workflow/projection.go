@@ -26,7 +26,9 @@ type PlanInput struct {
 	BaseProviders []string
 	// Hidden are effects found elsewhere (HiddenFromInputs).
 	Hidden []HiddenEffect
-	Now    time.Time
+	// Written is what the files of its modules say beyond the JSON.
+	Written Written
+	Now     time.Time
 }
 
 // ReadPlan turns a saved plan's JSON into its masked form, with changes hash and
@@ -45,8 +47,9 @@ func ReadPlan(in PlanInput) (plan *Plan, secrets []string, err error) {
 	}
 	mask := newPlanMasker(doc)
 	hash, nothing := changesHash(doc, mask, in)
+	providers, late := providerValues(doc, hasher{mask: mask, key: in.Key}, in.Written)
 	plan = &Plan{
-		ChangesHash: hash, Fingerprint: fingerprint(in, hash),
+		ChangesHash: hash, Fingerprint: fingerprint(in, hash, providers),
 		InputsDigest: in.InputsDigest, StateIdentity: in.StateIdentity,
 		Tool: in.Tool, ToolVersion: in.ToolVersion, PlannedAt: in.Now,
 		Checks: failedChecks(doc, mask),
@@ -54,7 +57,10 @@ func ReadPlan(in PlanInput) (plan *Plan, secrets []string, err error) {
 	pr := projector{doc: doc, mask: mask, plan: plan, tool: toolName(in.Tool)}
 	pr.project()
 	pr.settle(in, nothing)
-	plan.Hidden = append(hiddenFromPlan(doc, mask, in.BaseProviders), in.Hidden...)
+	plan.Hidden = append(hiddenFromPlan(doc, mask, in), in.Hidden...)
+	if plan.Late = lateIn(doc, mask, in.Written); plan.Late == "" {
+		plan.Late = late
+	}
 	return plan, mask.all, nil
 }
 

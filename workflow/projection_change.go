@@ -9,6 +9,9 @@ func (pr *projector) resource(c planChange) Change {
 		Mode: c.mode, Type: c.kind, Provider: c.provider, Reason: actionReason(c.reason),
 		Imported: c.importing != nil, ImportID: pr.importID(c),
 	}
+	if via := pr.doc.via(c.address); strings.ContainsAny(via, ".:") { // not the provider's default one
+		change.ProviderConfig = via
+	}
 	setAction(&change, c)
 	d := differ{mask: pr.mask, replaces: c.replacePaths}
 	before, after := c.before, c.after

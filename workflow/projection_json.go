@@ -14,12 +14,13 @@ import (
 // only while ReadPlan runs.
 type planDoc struct {
 	top         map[string]any
-	resources   []planChange // resource_changes, sorted by address and deposed key
-	drift       []planChange // resource_drift, likewise
-	outputs     []planChange // output_changes, sorted by name
-	deferred    []any        // deferred_changes as they are
-	invocations []any        // action_invocations as they are
-	incomplete  bool         // `complete` is false
+	resources   []planChange              // resource_changes, sorted by address and deposed key
+	drift       []planChange              // resource_drift, likewise
+	outputs     []planChange              // output_changes, sorted by name
+	deferred    []any                     // deferred_changes as they are
+	invocations []any                     // action_invocations as they are
+	config      map[string]configResource // by address in the configuration
+	incomplete  bool                      // `complete` is false
 }
 
 // planChange is one entry of resource_changes, resource_drift or output_changes.
@@ -107,6 +108,10 @@ func (d *planDoc) readBody() error {
 	if d.invocations, err = planList(d.top, "action_invocations"); err != nil {
 		return err
 	}
+	config, _ := d.top["configuration"].(map[string]any)
+	root, _ := config["root_module"].(map[string]any)
+	d.config = map[string]configResource{}
+	configResources(d.config, root, d.providers(), "")
 	outputs, err := planObject(d.top, "output_changes")
 	if err != nil {
 		return err
@@ -121,6 +126,16 @@ func (d *planDoc) readBody() error {
 	}
 	return nil
 }
+
+// providers are the configurations of providers, by the key that resources name.
+func (d *planDoc) providers() map[string]any {
+	config, _ := d.top["configuration"].(map[string]any)
+	providers, _ := config["provider_config"].(map[string]any)
+	return providers
+}
+
+// via is which configuration of its provider a resource uses, "" where nothing says it.
+func (d *planDoc) via(address string) string { return d.config[configAddress(address)].via }
 
 func readResources(top map[string]any, key string) ([]planChange, error) {
 	list, err := planList(top, key)

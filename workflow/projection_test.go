@@ -25,7 +25,7 @@ func planText(p *Plan) string {
 		for _, c := range list {
 			fmt.Fprintf(&b, "%s %s", c.Action, c.Address)
 			for _, f := range []struct{ name, value string }{{"from", c.PreviousAddress}, {"deposed", c.Deposed}, {"import", c.ImportID},
-				{"mode", c.Mode}, {"type", c.Type}, {"provider", c.Provider}, {"reason", c.Reason}} {
+				{"mode", c.Mode}, {"type", c.Type}, {"provider", c.Provider}, {"through", c.ProviderConfig}, {"reason", c.Reason}} {
 				if f.value != "" {
 					fmt.Fprintf(&b, " %s=%q", f.name, f.value)
 				}
@@ -45,6 +45,9 @@ func planText(p *Plan) string {
 	changes("drift", p.Drift)
 	for _, h := range p.Hidden {
 		fmt.Fprintf(&b, "\nhidden %s (%s): %s", h.Kind, h.Address, h.Text)
+	}
+	if p.Late != "" {
+		fmt.Fprintf(&b, "\nlate: %s", p.Late)
 	}
 	for _, c := range p.Checks {
 		fmt.Fprintf(&b, "\ncheck: %s", c)

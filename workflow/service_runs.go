@@ -181,9 +181,9 @@ func (s *Service) Finish(ctx context.Context, res Result) error {
 }
 
 // treeChanges compares a new plan's tree with the one in which it was approved,
-// when hidden effects make that matter. It only finds words: without it, the trees are named.
+// when hidden effects, or what is known only after apply, make that matter. It only finds words: without it, the trees are named.
 func (s *Service) treeChanges(ctx context.Context, res Result) []FileChange {
-	if s.diff == nil || res.Plan == nil || len(res.Plan.Hidden) == 0 {
+	if s.diff == nil || res.Plan == nil || (len(res.Plan.Hidden) == 0 && res.Plan.Late == "") {
 		return nil
 	}
 	var run Run

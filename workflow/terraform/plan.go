@@ -193,7 +193,7 @@ func (p *planning) makePlan() error {
 	}
 	plan, secrets, err := workflow.ReadPlan(workflow.PlanInput{Raw: raw, ExitChanges: changes, RepoID: p.job.RepoID, Key: p.job.Key, Project: p.job.Project,
 		Options: p.job.Options, StateIdentity: p.job.StateIdentity, InputsDigest: p.job.InputsDigest, Tool: p.tool.name,
-		ToolVersion: p.tool.version.String(), BaseProviders: p.job.BaseProviders, Hidden: p.job.Hidden, Now: time.Now()})
+		ToolVersion: p.tool.version.String(), BaseProviders: p.job.BaseProviders, Hidden: p.job.Hidden, Written: p.written(), Now: time.Now()})
 	p.hide(secrets)
 	if err != nil {
 		return failed("The saved plan cannot be trusted: %s.", err)

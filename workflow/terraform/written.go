@@ -1,0 +1,162 @@
+package terraform
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// written reads in the files of all modules of the run, fetched ones included,
+// what the plan's JSON does not tell. What cannot be read is `dynamic` for all we know.
+func (p *planning) written() workflow.Written {
+	w := writing{dynamic: map[string]bool{}, removed: map[string][]string{}}
+	modules, err := installedModules(filepath.Join(p.dataDir(), "modules", "modules.json"))
+	if err != nil {
+		w.dynamic["*"] = true
+	}
+	for key, dir := range modules {
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(p.dir, filepath.FromSlash(dir))
+		}
+		w.prefix = ""
+		if key != "" {
+			w.prefix = "module." + strings.ReplaceAll(key, ".", ".module.") + "."
+		}
+		w.directory(dir)
+	}
+	out := workflow.Written{Dynamic: slices.Sorted(maps.Keys(w.dynamic))}
+	for _, from := range slices.Sorted(maps.Keys(w.removed)) {
+		out.Removed = append(out.Removed, workflow.Removed{From: from, Provisioners: w.removed[from]})
+	}
+	return out
+}
+
+// installedModules are the directories of all modules by their keys ("a.b" is the
+// module b that a calls), as init notes them. Without calls there may be no note.
+func installedModules(file string) (map[string]string, error) {
+	dirs := map[string]string{"": "."}
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return dirs, nil
+	}
+	var note struct{ Modules []struct{ Key, Dir string } }
+	if err == nil {
+		err = json.Unmarshal(data, &note)
+	}
+	for _, m := range note.Modules {
+		dirs[m.Key] = m.Dir
+	}
+	return dirs, err
+}
+
+// writing collects what is written in modules.
+type writing struct {
+	dynamic map[string]bool
+	removed map[string][]string // provisioners by address
+	prefix  string              // of the module being read
+}
+
+func (w *writing) directory(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		w.dynamic["*"] = true
+	}
+	for _, e := range entries {
+		if _, suffix := splitSuffix(e.Name()); suffix == "" || ignoredFile(e.Name()) {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			w.dynamic["*"] = true
+			continue
+		}
+		w.file(e.Name(), data)
+	}
+}
+
+var (
+	removedSchema = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "removed"}}}
+	removalSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "from"}}, Blocks: []hcl.BlockHeaderSchema{{Type: "provisioner", LabelNames: []string{"type"}}}}
+)
+
+func (w *writing) file(name string, data []byte) {
+	f, diags := parseHCL(name, data)
+	if f == nil || f.Body == nil || diags.HasErrors() {
+		w.dynamic["*"] = true // too deep for us, if not for terraform
+		return
+	}
+	if body, ok := f.Body.(*hclsyntax.Body); ok {
+		w.blocks(body, "")
+	} else if jsonNames(data, "dynamic") {
+		w.dynamic["*"] = true
+	}
+	content, _, _ := f.Body.PartialContent(removedSchema)
+	for _, b := range content.Blocks {
+		removal, _, _ := b.Body.PartialContent(removalSchema)
+		from := removal.Attributes["from"]
+		if from == nil {
+			continue
+		}
+		traversal, _ := hcl.AbsTraversalForExpr(from.Expr)
+		for _, block := range removal.Blocks {
+			at := w.prefix + dotted(traversal)
+			if kind := block.Labels[0]; !slices.Contains(w.removed[at], kind) {
+				w.removed[at] = append(w.removed[at], kind)
+			}
+		}
+	}
+}
+
+// blocks notes what `dynamic` blocks make, in provider blocks under a name of its own.
+func (w *writing) blocks(body *hclsyntax.Body, in string) {
+	for _, b := range body.Blocks {
+		switch {
+		case b.Type == "dynamic" && len(b.Labels) == 1:
+			w.dynamic[in+b.Labels[0]] = true
+		case b.Type == "provider" && in == "":
+			w.blocks(b.Body, "provider.")
+			continue
+		}
+		w.blocks(b.Body, in)
+	}
+}
+
+// jsonNames reports whether a key of that name is anywhere in a JSON file.
+func jsonNames(data []byte, name string) bool {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	for {
+		t, err := dec.Token()
+		if err != nil {
+			return !errors.Is(err, io.EOF)
+		}
+		if t == name { // a value of that name too, which is not worth telling apart
+			return true
+		}
+	}
+}
+
+// dotted is a traversal as an address.
+func dotted(t hcl.Traversal) string {
+	var parts []string
+	for _, step := range t {
+		switch s := step.(type) {
+		case hcl.TraverseRoot:
+			parts = append(parts, s.Name)
+		case hcl.TraverseAttr:
+			parts = append(parts, s.Name)
+		}
+	}
+	return strings.Join(parts, ".")
+}
