@@ -49,7 +49,11 @@ func applyWords(v workflow.PullView, m Model) (title, say string) {
 	case StatusUnknown, StatusPlanning:
 		return "Waits for the plans", "The plans are not made yet."
 	case StatusFailed:
-		return "Waits for " + count(t.Failed, "plan", "plans") + " to succeed", "Some plans failed; the change as a whole cannot be applied before they succeed."
+		say = "Some plans failed; the change as a whole cannot be applied before they succeed."
+		if t.Changing > 0 {
+			say += " The other projects can be applied without them."
+		}
+		return "Waits for " + count(t.Failed, "plan", "plans") + " to succeed", say
 	case StatusApplyFailed, StatusApplying, StatusApplied:
 		title = applyTitle(m)
 		if m.Status == StatusApplyFailed {

@@ -30,13 +30,14 @@ func commandsFor(v workflow.PullView, m Model, l Links) []Command {
 		}
 		return []Command{again}
 	case m.Status == StatusPlanning || m.Status == StatusApplying:
-		return []Command{{Why: "to see what each project waits for", Text: l.command("status")}}
+		return nil // the table says what each project waits for
 	}
+	more := applyCommands(m, l)
 	if c, ok := planFailed(m, l); ok {
-		return []Command{c}
+		return append([]Command{c}, more[:min(len(more), 1)]...)
 	}
-	if c := applyCommands(m, l); len(c) > 0 {
-		return c
+	if len(more) > 0 {
+		return more
 	}
 	if m.Tally.Affected > 0 && m.Tally.Alarmed+m.Tally.Applied == 0 {
 		return []Command{again}
@@ -54,11 +55,11 @@ func planFailed(m Model, l Links) (Command, bool) {
 	}
 	switch {
 	case len(names) == 1:
-		return Command{Why: "to plan the failed project again", Text: l.command("plan -p " + Quote(names[0]))}, true
+		return Command{Why: "to plan it again; a push that mends it does so by itself", Text: l.command("plan -p " + Quote(names[0]))}, true
 	case len(names) > 1 && len(names) <= namedAtMost:
-		return Command{Why: "to plan the failed projects again", Text: l.command("plan" + options(names))}, true
+		return Command{Why: "to plan them again; a push that mends them does so by itself", Text: l.command("plan" + options(names))}, true
 	case len(names) > namedAtMost:
-		return Command{Why: "to plan again", Text: l.command("plan")}, true
+		return Command{Why: "to plan again; a push that mends the failed projects does so by itself", Text: l.command("plan")}, true
 	}
 	return Command{}, false
 }
@@ -74,13 +75,12 @@ func options(names []string) string {
 // applyCommands are those that bring plans with changes nearer to their apply.
 // Where a plan is made anew by itself, there is nothing to write.
 func applyCommands(m Model, l Links) []Command {
-	var approve, replan []string
-	ready := 0
+	var approve, replan, ready []string
 	for _, r := range m.Rows {
 		switch {
 		case !r.Open:
 		case r.ready():
-			ready++
+			ready = append(ready, r.Name())
 		case slices.ContainsFunc(r.Needs, wantsPlan):
 			replan = append(replan, r.Name())
 		case slices.Contains(r.Needs, workflow.NeedApproved) && !slices.ContainsFunc(r.Needs, replans):
@@ -101,17 +101,25 @@ func applyCommands(m Model, l Links) []Command {
 		}
 		out = append(out, Command{Why: "to make " + plural(n, "a new plan", "new plans"), Text: l.command("plan" + words)})
 	}
-	switch {
-	case ready > 0 && ready < m.Tally.Changing:
-		out = append(out[:min(len(out), 1)], Command{Why: "to apply what nothing stands in the way of", Text: l.command("apply")})
+	switch n := len(ready); {
+	case n > 0 && n < m.Tally.Changing:
+		out = append(out[:min(len(out), 1)], Command{Why: "to apply " + these(ready) + ", which nothing stands in the way of", Text: l.command("apply")})
 	case len(approve) > 0:
 		out = append(out, Command{Why: plural(len(approve), "to apply it, once it is approved", "to apply them, once they are approved"), Text: l.command("apply")})
-	case ready > 0:
-		out = append(out, Command{Why: "to apply " + plural(ready, "this plan", "these plans"), Text: l.command("apply")})
+	case n > 0:
+		out = append(out, Command{Why: "to apply " + these(ready), Text: l.command("apply")})
 	case m.Tally.Changing > 0 && len(out) == 0:
 		out = append(out, Command{Why: "to see what each project waits for", Text: l.command("status")})
 	}
 	return out[:min(len(out), 2)]
+}
+
+// these names projects when they are few, else it counts them.
+func these(names []string) string {
+	if len(names) > 3 {
+		return "these " + Number(len(names)) + " projects"
+	}
+	return list(ticked(names))
 }
 
 // wantsPlan reports a requirement that a new plan mends which somebody has to ask for.

@@ -31,7 +31,8 @@ func (w writer) items() []item {
 	}
 	for _, g := range w.model.Groups {
 		blocks := blocksOf(g.Changes)
-		out = append(out, item{write: func(limit int) string { return w.group(g, blocks, folded, limit) }})
+		fold := folded || g.Applied() // it asks nothing of anybody
+		out = append(out, item{write: func(limit int) string { return w.group(g, blocks, fold, limit) }})
 	}
 	for i := range out {
 		out[i].size = len(out[i].write(MaxComment))
@@ -193,16 +194,17 @@ func fenceCut(info string, lines []string, limit int) string {
 
 // group writes one plan, for all projects that share it.
 func (w writer) group(g Group, blocks []string, folded bool, limit int) string {
-	title := []Span{{Text: ticked([]string{cutRunes(g.Rows[0].Name(), 120)})[0] + ": "}}
-	title = append(title, joinSpans(boldCounts(g.Counts, "", ""))...)
-	body := ""
+	of, body := ticked([]string{cutRunes(g.Rows[0].Name(), 120)})[0], ""
 	if n := len(g.Rows); n > 1 {
-		title[0].Text = "The same " + count(len(g.Changes), "change", "changes") + " in " + Number(n) + " projects: "
-		title = append(title, Span{Text: " in each"})
+		of = "The same " + count(len(g.Changes), "change", "changes") + " in " + Number(n) + " projects"
 		body = "\n" + someOf(namesOf(g.Rows), 10, "") + "\n"
 	}
 	if g.Word != "" {
-		title = append(title, Span{Text: ", " + g.Word})
+		of += ", " + g.Word
+	}
+	title := append([]Span{{Text: of + ": "}}, g.numbers()...)
+	if len(g.Rows) > 1 {
+		title = append(title, Span{Text: " in each"})
 	}
 	body += w.reasons(g)
 	body += addressList(g.Changes, limit/2)
@@ -212,6 +214,17 @@ func (w writer) group(g Group, blocks []string, folded bool, limit int) string {
 	fold := folded || len(w.model.Groups) > 1 || lineCount(g.Changes) > openLines
 	return out(body + w.diff(blocks, len(g.Changes), fold && !folded, room))
 }
+
+// numbers are what the group's plan does, or did.
+func (g Group) numbers() []Span {
+	if done := countsDone(g.Counts); g.Applied() && done != "" {
+		return []Span{{Text: done}}
+	}
+	return joinSpans(boldCounts(g.Counts, "", ""))
+}
+
+// Applied reports that its plans are carried out.
+func (g Group) Applied() bool { return g.Word == string(workflow.StateApplied) }
 
 func (w writer) reasons(g Group) string {
 	if len(g.Rows) > 1 {

@@ -18,12 +18,26 @@ func need(n workflow.Requirement, short, sentence, mend string) workflow.Missing
 	return workflow.Missing{Need: n, Short: short, Sentence: sentence, Mend: mend}
 }
 
+// approvals is what the gate says of a plan that lacks them.
+func approvals(v workflow.PullView, i, have, of int) workflow.Missing {
+	name, plan := v.Projects[i].Project.Name, v.Plans[v.Projects[i].Run.ID].ShortFingerprint()
+	short, all := "1 approval", "approvals"
+	if of-have > 1 {
+		short = fmt.Sprint(of-have, " approvals")
+	}
+	if of == 1 {
+		all = "approval"
+	}
+	return need(workflow.NeedApproved, short, fmt.Sprintf("%d of %d %s of `%s`.", have, of, all, plan),
+		fmt.Sprintf("May approve: the role `write` or a higher one, but not the author `ada`. In a comment: `cardea approve -p %s@%s`.", name, plan))
+}
+
 var (
-	oneApproval = need(workflow.NeedApproved, "1 approval", "0 of 1 approvals of `3f9a12c4b0de`", "Anyone with the role `write` may comment `cardea approve`, but not ada, who wrote the change")
-	twoMore     = need(workflow.NeedApproved, "1 more approval", "1 of 2 approvals of `3f9a12c4b0df`: bob", "sre and carol may approve")
-	lintFails   = need(workflow.NeedMergeable, "checks: lint", "The required check `lint` failed", "Mend it and push, or re-run it")
-	elsewhere   = need(workflow.NeedLock, "lock of #9", "#9 holds the project since 2026-11-21 09:00 UTC: an apply by carol started", "It is free when #9 is merged or closed")
-	moved       = "`main` moved in `modules/vpc`, which it calls"
+	lintFails = need(workflow.NeedMergeable, "checks: lint", "1 required check of the base branch has not passed: `lint` (failed).",
+		"Wait for what is pending, mend what failed; what is missing has to report at this head. Then `cardea apply -p prod/network`.")
+	elsewhere = need(workflow.NeedLock, "lock of #9", "#9 holds the lock on `prod/app` since 2026-11-21 09:04 UTC, through `carol`: an apply of it was started there.",
+		"It is released when #9 is merged or closed, or there by `cardea unlock -p prod/app`. This pull request is told then.")
+	moved = "`main` changed `modules/vpc/main.tf`."
 )
 
 // waiting is a pull whose plans lack different things.
@@ -31,10 +45,10 @@ func waiting() workflow.PullView {
 	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("prod/app", "prod", newDatabase), planned("dev/network", "dev", newSubnet, newOutput),
 		planned("dev/app", "dev", newSubnet), planned("dev/dns", "dev"))
 	p := v.Projects
-	p[0].WaitsFor = []workflow.Missing{twoMore, lintFails}
+	p[0].WaitsFor = []workflow.Missing{approvals(v, 0, 1, 2), lintFails}
 	p[0].Approvals = []workflow.Approval{{Fingerprint: v.Plans["run000"].Fingerprint, User: bob, At: noon.Add(time.Minute)},
 		{Fingerprint: strings.Repeat("77aa", 16), User: carol, At: noon.Add(-time.Hour), Void: "The plan of `abc1234` is another one: `aws_s3_bucket.logs` is destroyed"}}
-	p[1].WaitsFor = []workflow.Missing{elsewhere, oneApproval}
+	p[1].WaitsFor = []workflow.Missing{elsewhere, approvals(v, 1, 0, 2)}
 	p[2].Outdated = moved
 	v.Locked = map[string]workflow.Lock{"prod/app": {Project: "prod/app", Pull: workflow.PullKey{Number: 9}, User: carol, Since: noon.Add(-3 * time.Hour), Why: workflow.LockApply}}
 	return v
@@ -44,7 +58,7 @@ func waiting() workflow.PullView {
 func approvable(projects ...project) workflow.PullView {
 	v := view(projects...)
 	for i := range v.Projects {
-		v.Projects[i].WaitsFor = []workflow.Missing{oneApproval}
+		v.Projects[i].WaitsFor = []workflow.Missing{approvals(v, i, 0, 1)}
 	}
 	return v
 }
@@ -82,10 +96,10 @@ func applied() workflow.PullView {
 func partly(next workflow.RunState) workflow.PullView {
 	v := view(planned("prod/network", "prod", newSubnet), planned("dev/network", "dev", newSubnet))
 	a := apply(v, 0, workflow.RunFinished, workflow.OutcomeFailed)
-	a.Apply.PlanRun, a.Apply.Done, a.Apply.Total, a.Reason = "old", 2, 3, "terraform apply exited 1"
+	a.Apply.PlanRun, a.Apply.Done, a.Apply.Total, a.Reason = "old", 2, 3, "terraform apply: creating EC2 Subnet: InvalidSubnet.Range."
 	a.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "creating EC2 Subnet: InvalidSubnet.Range", Detail: "The CIDR '10.0.48.0/20' is invalid.", Address: "aws_subnet.private[\"eu-west-1c\"]"}}
 	v.Projects[0].Approvals = nil
-	v.Projects[0].WaitsFor = []workflow.Missing{oneApproval}
+	v.Projects[0].WaitsFor = []workflow.Missing{approvals(v, 0, 0, 1)}
 	if next != workflow.RunFinished {
 		v.Projects[0].Run.State, v.Projects[0].Run.Outcome = next, ""
 		delete(v.Plans, v.Projects[0].Run.ID)
@@ -95,14 +109,14 @@ func partly(next workflow.RunState) workflow.PullView {
 
 func lost() workflow.PullView {
 	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("dev/network", "dev", newSubnet))
-	apply(v, 0, workflow.RunFinished, workflow.OutcomeUnknown).Reason = "its runner was killed"
+	apply(v, 0, workflow.RunFinished, workflow.OutcomeUnknown).Reason = "The runner died without a result (signal: killed)."
 	return v
 }
 
 func kept() workflow.PullView {
 	v := view(planned("prod/network", "prod", newSubnet, goneBucket))
 	a := apply(v, 0, workflow.RunFinished, workflow.OutcomeFailed)
-	a.Apply.ErroredState, a.Apply.Done, a.Apply.Total, a.Reason = "01j8xk.errored.tfstate.age", 1, 2, "terraform apply exited 1"
+	a.Apply.ErroredState, a.Apply.Done, a.Apply.Total, a.Reason = "01j8xk.errored.tfstate.age", 1, 2, "terraform apply: Failed to save state."
 	a.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "Failed to save state", Detail: "Error saving state: failed to upload state: 503 Service Unavailable"}}
 	return v
 }
@@ -117,7 +131,7 @@ func applyCases() map[string]workflow.PullView {
 	left := applied()
 	p := &left.Projects[0]
 	p.Apply.Apply.PlanRun = "old"
-	p.Verify, p.Approvals, p.WaitsFor = p.Run, nil, []workflow.Missing{oneApproval}
+	p.Verify, p.Approvals, p.WaitsFor = p.Run, nil, []workflow.Missing{approvals(left, 0, 0, 1)}
 	hostileApply := view(hostile())
 	evil := workflow.Actor{ID: 9, Login: "x`|@acme<b>"}
 	a := apply(hostileApply, 0, workflow.RunFinished, workflow.OutcomeUnknown)

@@ -2,7 +2,6 @@ package templates
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
@@ -54,12 +53,11 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 		for _, a := range r.Fallen() {
 			m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved an earlier plan, %s, which counts no longer. %s", code(a.User.Login), code(shortFingerprint(a.Fingerprint)), sentence(a.Void)), name)
 		}
-		for i, w := range r.WaitsFor {
-			if r.Needs[i] == "" {
+		for i, n := range r.Needs {
+			if n == "" {
 				continue
 			}
-			m.Missing = addSaid(m.Missing, w, name)
-			m.mend(w, r.Mends[i])
+			m.lacks = addLack(m.lacks, lackOf(planned{name, r.Fingerprint()}, r.WaitsFor[i], r.Mends[i]))
 		}
 	}
 	if p := r.Record; r.Open && p.Verify != nil && p.Run.ID == p.Verify.ID {
@@ -73,14 +71,6 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 // NeverMerged is the sentence about an apply whose pull was closed unmerged.
 func NeverMerged(number int, head string) string {
 	return fmt.Sprintf("Applied from #%d at %s, never merged", number, code(short(head)))
-}
-
-func (m *Model) mend(text, mend string) {
-	for i := range m.Missing {
-		if mend != "" && m.Missing[i].Text == text {
-			m.Missing[i].Mend = mend
-		}
-	}
 }
 
 func (m *Model) hold(h Hold) {
@@ -125,7 +115,7 @@ func alarmOf(r Row, l Links) (a Alarm, ok bool) {
 	case r.State == workflow.StateUnknown:
 		a.Title = "Nobody knows how the apply of " + name + " ended."
 		a.Steps = []string{
-			"Its runner ended without a result" + because(r.Record.Apply) + ". It may have changed everything, a part, or nothing. It is never tried again by itself, and the project stays locked.",
+			unknownBecause(r.Record.Apply) + " It may have changed everything, a part, or nothing. It is never tried again by itself, and the project stays locked.",
 			"Look at its log and at what is really there. Then an admin writes " + resolve("applied") + " if the plan was carried out, or " + resolve("failed") + " if not; a fresh plan follows.",
 		}
 		return a, true
@@ -149,11 +139,12 @@ func StateCommands(kept string) []string {
 	}
 }
 
-func because(apply *workflow.Run) string {
+// unknownBecause says why nobody knows how an apply ended.
+func unknownBecause(apply *workflow.Run) string {
 	if apply == nil || apply.Reason == "" {
-		return ""
+		return "Its runner ended without a result."
 	}
-	return " (" + strings.TrimSuffix(apply.Reason, ".") + ")"
+	return sentence(apply.Reason)
 }
 
 // partSentence says how much of a plan a failed apply carried out.

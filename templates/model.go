@@ -43,6 +43,8 @@ type Model struct {
 	Commands []Command
 	Counts   workflow.Counts
 	Tally    Tally
+
+	lacks []lack // of which Missing is made
 }
 
 // Span is a piece of a sentence.
@@ -134,6 +136,7 @@ func Read(v workflow.PullView, l Links) Model {
 		m.remark(r)
 		m.gated(v, r)
 	}
+	m.Missing = saidOf(m.lacks)
 	m.Verdict = verdict(v, m)
 	m.Title = titleOf(v, m)
 	m.Commands = commandsFor(v, m, l)

@@ -20,6 +20,11 @@ func Reply(r workflow.Reply, v workflow.PullView, l Links) string {
 		return head + helpReply(r, l)
 	}
 	w := replyWriter{writer: writer{view: v, model: Read(v, l), links: l}, reply: r}
+	for i, a := range w.model.Alarms { // whose log the item links
+		if slices.ContainsFunc(r.Items, func(it workflow.ReplyItem) bool { return it.Run != nil && it.Project == a.Row.Name() }) {
+			w.model.Alarms[i].RunURL = ""
+		}
+	}
 	body := w.sentences() + w.items()
 	body = strings.TrimPrefix(body, "\n") + w.then()
 	if r.Kind == workflow.ReplyUnknown && len(r.Items) == 0 {
@@ -59,8 +64,8 @@ var helpLines = []struct {
 	{workflow.VerbLock, "lock -p NAME", "claims a project for this pull request"},
 	{workflow.VerbUnlock, "unlock", "releases this pull request's locks; `-p` chooses"},
 	{workflow.VerbCancel, "cancel", "drops queued runs and interrupts running plans"},
-	{workflow.VerbCancel, "cancel --apply", "interrupts a running apply, too: what it has begun it ends"},
-	{workflow.VerbResolve, "resolve -p NAME --outcome applied", "says how an apply ended that nobody knows the end of; or `failed`"},
+	{workflow.VerbCancel, "cancel --apply", "sends a running apply one SIGINT, too: terraform ends what it has begun, and no more"},
+	{workflow.VerbResolve, "resolve -p NAME --outcome applied", "says what an apply of unknown outcome counts as; or `--outcome failed`"},
 	{workflow.VerbStatus, "status", "writes a comment with every project and what it waits for"},
 	{workflow.VerbHelp, "help", "writes this"},
 }
@@ -174,9 +179,13 @@ func (w replyWriter) address() string {
 }
 
 // then says what comes next after an apply's end.
-func (w replyWriter) then() string {
+func (w *replyWriter) then() string {
 	switch w.reply.Kind {
-	case workflow.ReplyApplied, workflow.ReplyApproved, workflow.ReplyFreed:
+	case workflow.ReplyApplied:
+		return w.merge() + w.next()
+	case workflow.ReplyApproved:
+		return w.others() + w.next()
+	case workflow.ReplyFreed:
 		return w.next()
 	case workflow.ReplyApplyFailed:
 		return w.alarms(8000) + w.next()
@@ -186,6 +195,45 @@ func (w replyWriter) then() string {
 		if len(w.reply.Items) > 0 {
 			return w.alarms(8000)
 		}
+	case workflow.ReplyClosed:
+		return w.neverMerged()
 	}
 	return ""
+}
+
+// others says what the approval that was just given does not suffice for, in place
+// of a command that is not for the one who wrote it.
+func (w *replyWriter) others() string {
+	var names []string
+	for _, r := range w.model.Rows {
+		if slices.Contains(r.Needs, workflow.NeedApproved) && slices.ContainsFunc(w.reply.Items, func(it workflow.ReplyItem) bool { return it.Done && it.Project == r.Name() }) {
+			names = append(names, r.Name())
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	approve := w.links.command("approve")
+	w.model.Commands = slices.DeleteFunc(w.model.Commands, func(c Command) bool { return c.Text == approve || strings.HasPrefix(c.Text, approve+" ") })
+	return "\n" + Prose("Somebody else has to approve "+these(names)+", too.") + "\n"
+}
+
+// merge says that nothing is left to apply.
+func (w replyWriter) merge() string {
+	switch {
+	case w.model.Status != StatusApplied || w.view.Pull.State != workflow.PullOpen:
+		return ""
+	case w.model.Verifying():
+		return "\nEverything that changes is applied. A fresh plan now looks whether anything is left; when nothing is, merge the pull request.\n"
+	}
+	return "\nEverything that changes is applied. Next: merge the pull request.\n"
+}
+
+// neverMerged says what can be done about what was applied from a closed pull.
+func (w replyWriter) neverMerged() string {
+	if len(w.reply.Items) == 0 {
+		return ""
+	}
+	return "\n" + Prose("What is there now is not what `"+first(w.view.Pull.Base.Ref, "the base branch")+"` says. Reopen this pull request and merge it; or, in another one, `"+
+		w.links.command("plan -p NAME")+"` shows what takes it back, and `"+w.links.command("apply")+"` does.") + "\n"
 }

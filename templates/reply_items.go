@@ -133,25 +133,14 @@ func reason(r workflow.Run) string {
 // refusals name for each project all that is missing, with who can mend it.
 // Projects that lack the same share the list.
 func (w replyWriter) refusals() string {
-	type refusal struct {
-		body  string
-		names []string
-	}
-	var all []refusal
-	at := map[string]int{}
-	for _, it := range w.reply.Items {
-		body := missingLines(it)
-		i, ok := at[body]
-		if !ok {
-			i = len(all)
-			at[body] = i
-			all = append(all, refusal{body: body})
-		}
-		all[i].names = append(all[i].names, w.named(it))
-	}
+	all := refusalsOf(w.reply.Items)
 	var b strings.Builder
 	for i, r := range all {
-		s := fmt.Sprintf("\n%s\n\n%s", someOf(r.names, 20, ""), r.body)
+		names := make([]string, len(r.items))
+		for j, it := range r.items {
+			names[j] = w.named(it)
+		}
+		s := fmt.Sprintf("\n%s\n\n%s", someOf(names, 20, ""), missingLines(r.said()))
 		if b.Len()+len(s) > MaxComment/2 {
 			b.WriteString("\n… " + w.more(len(all)-i, "more", "more") + "\n")
 			break
@@ -161,15 +150,12 @@ func (w replyWriter) refusals() string {
 	return b.String()
 }
 
-func missingLines(it workflow.ReplyItem) string {
+func missingLines(list []Said) string {
 	var b strings.Builder
-	if it.Text != "" {
-		b.WriteString("- " + Prose(cutRunes(sentence(it.Text), 600)) + "\n")
-	}
-	for _, m := range it.Missing {
-		b.WriteString("- " + Prose(cutRunes(sentence(m.Sentence), 600)))
-		if m.Mend != "" {
-			b.WriteString(" " + Prose(cutRunes(sentence(m.Mend), 600)))
+	for _, s := range list {
+		b.WriteString("- " + Prose(cutRunes(sentence(s.Text), 600)))
+		if s.Mend != "" {
+			b.WriteString(" " + Prose(cutRunes(sentence(s.Mend), 600)))
 		}
 		b.WriteByte('\n')
 	}

@@ -40,12 +40,22 @@ func replyCases() map[string]struct {
 	w, done, part, gone, state := waiting(), applied(), partly(workflow.RunFinished), lost(), kept()
 	refused := workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{
 		{Project: "prod/network", Fingerprint: w.Plans["run000"].Fingerprint, Missing: w.Projects[0].WaitsFor},
-		{Project: "prod/app", Missing: w.Projects[1].WaitsFor}, {Project: "dev/network", Text: moved, Missing: nil}}}
+		{Project: "prod/app", Missing: w.Projects[1].WaitsFor},
+		{Project: "dev/network", Missing: []workflow.Missing{need(workflow.NeedUpToDate, "new plan", moved, "Nothing to do: a new plan is made by itself. If it is the same, its approvals stay.")}}}}
+	all := approvable(projectsOf(4)...)
+	refusedAll := workflow.Reply{Kind: workflow.ReplyRefused}
+	for i, p := range all.Projects {
+		may := need(workflow.NeedPermission, "permission", "`olga` has the role `read`, which may not apply `"+p.Project.Name+"`.", "May apply here: the role `write` or a higher one.")
+		refusedAll.Items = append(refusedAll.Items, workflow.ReplyItem{Project: p.Project.Name, Fingerprint: all.Plans[p.Run.ID].Fingerprint, Missing: []workflow.Missing{may, all.Projects[i].WaitsFor[0]}})
+	}
+	mixedEnd := applied()
+	mixedEnd.Projects[1].Apply = nil
 	return map[string]replyCase{
 		"refused_gate": {refused, w},
+		"refused_all":  {refusedAll, all},
 		"approved": {workflow.Reply{Kind: workflow.ReplyApproved, Items: []workflow.ReplyItem{shown(item("prod/network", true, ""), w, "run000"), shown(item("dev/network", true, ""), w, "run002"),
 			item("prod/app", false, "When you wrote, the comment showed the plan `77aa77aa77aa` of `prod/app`; now it is `3f9a12c4b0df`. Look at it, then `cardea approve -p prod/app@3f9a12c4b0df`.")}}, w},
-		"approved_nothing": {workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{item("prod/network", false, "The approval of `dave` does not count: it is the author's own.")}}, w},
+		"approved_nothing": {workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{item("prod/network", false, "The approval of `dave` does not count: it is the author's own. May approve: the role `write` or a higher one, but not the author `dave`. In a comment: `cardea approve`.")}}, w},
 		"unapproved":       {workflow.Reply{Kind: workflow.ReplyUnapproved, Items: []workflow.ReplyItem{item("prod/network", true, "")}}, w},
 		"applied":          {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), end(done, 1)}}, done},
 		"apply_failed":     {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{end(part, 0)}}, part},
@@ -54,12 +64,12 @@ func replyCases() map[string]struct {
 		"locked": {workflow.Reply{Kind: workflow.ReplyLocked, Items: []workflow.ReplyItem{item("prod/network", true, ""), item("dev/network", true, ""),
 			item("prod/app", false, "#9 holds it since 2026-11-21 09:04 UTC: an apply by `carol` started")}}, w},
 		"unlocked":    {workflow.Reply{Kind: workflow.ReplyUnlocked, Items: []workflow.ReplyItem{item("prod/network", false, "its apply runs")}}, applying()},
-		"cancelled":   {workflow.Reply{Kind: workflow.ReplyCancelled, Items: []workflow.ReplyItem{item("prod/app", true, "dropped"), item("prod/network", true, "interrupted: it ends what it has begun")}}, applying()},
-		"resolved":    {workflow.Reply{Kind: workflow.ReplyResolved, Items: []workflow.ReplyItem{item("prod/network", true, "it counts as failed; a fresh plan follows")}}, gone},
+		"cancelled":   {workflow.Reply{Kind: workflow.ReplyCancelled, Items: []workflow.ReplyItem{item("prod/app", true, "its apply is dropped"), item("prod/network", true, "its apply is sent one SIGINT: terraform ends what it has begun, and no more")}}, applying()},
+		"resolved":    {workflow.Reply{Kind: workflow.ReplyResolved, Items: []workflow.ReplyItem{item("prod/network", true, "It counts as failed.")}}, gone},
 		"closed":      {workflow.Reply{Kind: workflow.ReplyClosed, Items: []workflow.ReplyItem{closed(done, 0), closed(done, 1)}}, done},
-		"ended_mixed": {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), refusedAtEnd}}, done},
-		"freed":       {workflow.Reply{Kind: workflow.ReplyFreed, Items: []workflow.ReplyItem{item("prod/app", true, "#9 was merged; its plan is made anew")}}, w},
-		"merge":       {workflow.Reply{Kind: workflow.ReplyMerge, Text: []string{"GitHub refused to merge this: \"Required status check \"lint\" is expected.\" Somebody can merge it by the button when that is mended."}}, done},
+		"ended_mixed": {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), refusedAtEnd}}, mixedEnd},
+		"freed":       {workflow.Reply{Kind: workflow.ReplyFreed, Text: []string{"#9 released its lock."}, Items: []workflow.ReplyItem{item("prod/app", true, "")}}, w},
+		"merge":       {workflow.Reply{Kind: workflow.ReplyMerge, Text: []string{"GitHub does not merge abc1234: Required status check \"lint\" is expected.", "Everything is applied; merge it with GitHub's button once that is mended."}}, done},
 	}
 }
 
@@ -75,7 +85,7 @@ func TestApplyReplyGolden(t *testing.T) {
 	})
 	t.Run("help_reader", func(t *testing.T) {
 		may := []workflow.Verb{workflow.VerbStatus, workflow.VerbHelp}
-		golden(t, "reply/help_reader.md", templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyHelp, May: may, Text: []string{"The other commands take the role `write`; you have `read`."}}, waiting(), links))
+		golden(t, "reply/help_reader.md", templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyHelp, May: may, Text: []string{"`plan`, `approve`, `unapprove`, `apply`, `lock`, `unlock` and `cancel` take the role `write` or a higher one; `resolve` takes the role `admin`. You have the role `read`."}}, waiting(), links))
 	})
 }
 

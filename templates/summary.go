@@ -18,7 +18,7 @@ func Summary(v workflow.PullView, l Links) string {
 	next := w.next()
 	rest := MaxComment - len(head) - len(tail) - len(next)
 
-	said := w.standing(rest/10) + w.said("What else these plans run", w.model.Hidden, rest/10)
+	said := w.said("What else these plans run", w.model.Hidden, rest/10) + w.standing(rest/10)
 	remarks := w.said("Warnings", w.model.Warnings, rest/12) + w.said("Notes", w.model.Notes, rest/12)
 	unchanged := w.unchanged(rest / 12)
 	rest -= len(said) + len(remarks) + len(unchanged)
@@ -198,7 +198,7 @@ func (w writer) next() string {
 	}
 	var b strings.Builder
 	for _, c := range w.model.Commands[:min(2, len(w.model.Commands))] {
-		b.WriteString("\nNext: " + Code(cutRunes(c.Text, 800)) + " " + c.Why + ".\n")
+		b.WriteString("\nNext: " + Code(cutRunes(c.Text, 800)) + " " + Prose(c.Why) + ".\n")
 	}
 	return b.String()
 }

@@ -1,6 +1,10 @@
 package workflow
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Action is what a plan would do to one address.
 type Action string
@@ -37,6 +41,23 @@ type Counts struct {
 
 // Zero reports whether there is nothing to apply. Drift alone is nothing to apply.
 func (c Counts) Zero() bool { c.Drift = 0; return c == Counts{} }
+
+// words are the numbers that are not nought: "2 to add, 1 to destroy".
+func (c Counts) words() string {
+	var out []string
+	for _, n := range []struct {
+		count int
+		what  string
+	}{{c.Add, "to add"}, {c.Change, "to change"}, {c.Replace, "to replace"}, {c.Destroy, "to destroy"}, {c.Import, "to import"}, {c.Move, "to move"}, {c.Forget, "to forget"}} {
+		if n.count > 0 {
+			out = append(out, fmt.Sprintf("%d %s", n.count, n.what))
+		}
+	}
+	if len(out) == 0 {
+		return "only outputs or actions change"
+	}
+	return strings.Join(out, ", ")
+}
 
 // Plus adds two counts.
 func (c Counts) Plus(o Counts) Counts {

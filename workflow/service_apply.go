@@ -67,7 +67,11 @@ func (s *Service) apply(c *commanding, b basis) (*Reply, error) {
 		}
 		p.WaitsFor = without(missing, NeedPermission)
 		outdated = outdated || lacks(missing, NeedUpToDate)
-		refused = append(refused, ReplyItem{Project: name, Missing: missing})
+		item := ReplyItem{Project: name, Missing: missing}
+		if p.Run != nil {
+			item.Fingerprint = p.Run.Fingerprint
+		}
+		refused = append(refused, item)
 	}
 	if outdated {
 		if err := s.planOnTip(c.tx, c.rec.Pull, b.tip, c.now); err != nil {

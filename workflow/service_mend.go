@@ -247,7 +247,7 @@ func (s *Service) cancel(c *commanding) (*Reply, error) {
 		case run.Kind == RunApply && run.State == RunRunning && !c.cmd().CancelApply:
 			item.Text = fmt.Sprintf("An apply of `%s` is running: `cardea cancel --apply` interrupts it once.", run.Project.Name)
 		default:
-			item.Done = true
+			item.Done, item.Text = true, cancelling(run)
 			runs = append(runs, run)
 		}
 		reply.Items = append(reply.Items, item)
@@ -260,6 +260,17 @@ func (s *Service) cancel(c *commanding) (*Reply, error) {
 	}
 	slices.SortStableFunc(reply.Items, func(a, b ReplyItem) int { return cmp.Compare(a.Project, b.Project) })
 	return reply, s.dropThese(c.tx, c.rec, runs, dropping{outcome: OutcomeCancelled, why: why, now: c.now})
+}
+
+// cancelling says what a cancelled run's end is.
+func cancelling(run Run) string {
+	switch {
+	case run.State == RunQueued:
+		return fmt.Sprintf("its %s is dropped", run.Kind)
+	case run.Kind == RunApply:
+		return "its apply is sent one SIGINT: terraform ends what it has begun, and no more"
+	}
+	return fmt.Sprintf("its %s is interrupted", run.Kind)
 }
 
 // resolve ends an unknown apply, or one whose state is kept, by the word of a person.

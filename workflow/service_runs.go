@@ -276,8 +276,7 @@ func ended(run Run) string {
 	case run.Outcome == OutcomeSucceeded && run.NoChanges:
 		return fmt.Sprintf("`%s` has no changes.", run.Project.Name)
 	case run.Outcome == OutcomeSucceeded:
-		c := run.Counts
-		return fmt.Sprintf("`%s` is planned: %d to add, %d to change, %d to replace, %d to destroy.", run.Project.Name, c.Add, c.Change, c.Replace, c.Destroy)
+		return fmt.Sprintf("`%s` is planned: %s.", run.Project.Name, run.Counts.words())
 	}
 	text := fmt.Sprintf("The %s of `%s` ended: %s.", run.Kind, run.Project.Name, strings.ReplaceAll(string(run.Outcome), "_", " "))
 	if run.Reason != "" {
