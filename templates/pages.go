@@ -8,6 +8,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	terminal "github.com/buildkite/terminal-to-html/v3"
@@ -23,10 +24,14 @@ var Static embed.FS
 //go:embed html
 var htmlFiles embed.FS
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"parts": sentenceParts, "place": Place, "clean": Clean, "mark": markClass, "short": short, "number": Number, "fingerprint": shortFingerprint,
-	"unnamed": unnamed, "repoPath": RepoPath, "runPath": RunPath, "projectPath": ProjectPath, "runClass": runClass, "runWord": runWord, "took": Took, "sentence": sentence,
-}).ParseFS(htmlFiles, "html/*.html"))
+// pages are parsed when one is first asked for: every runner is a process of this
+// program too, and pays for what is made at its start.
+var pages = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"parts": sentenceParts, "place": Place, "clean": Clean, "mark": markClass, "short": short, "number": Number, "fingerprint": shortFingerprint,
+		"unnamed": unnamed, "repoPath": RepoPath, "runPath": RunPath, "projectPath": ProjectPath, "runClass": runClass, "runWord": runWord, "took": Took, "sentence": sentence,
+	}).ParseFS(htmlFiles, "html/*.html"))
+})
 
 // Head is what all pages have.
 type Head struct {
@@ -201,7 +206,7 @@ func WriteMessage(w io.Writer, p MessagePage) error { return write(w, "message.h
 
 func write(w io.Writer, name string, page any) error {
 	var b bytes.Buffer
-	if err := pages.ExecuteTemplate(&b, name, page); err != nil {
+	if err := pages().ExecuteTemplate(&b, name, page); err != nil {
 		return fmt.Errorf("rendering %s: %w", name, err)
 	}
 	// Names and titles stand in pages as they are; the characters in them that

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
@@ -17,13 +18,16 @@ import (
 )
 
 // markdown renders as GitHub shows comments: GitHub Flavored Markdown with line breaks kept, HTML let through and then
-// cut down to what is harmless (<details> among it), lines of diff fences coloured by their first character.
-var markdown = goldmark.New(
-	goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList, extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
-	goldmark.WithRendererOptions(gmhtml.WithUnsafe(), gmhtml.WithHardWraps(), renderer.WithNodeRenderers(util.Prioritized(fences{}, 100))),
-)
+// cut down to what is harmless (<details> among it), lines of diff fences coloured by their first character. Made when it
+// is first used: every runner is a process of this program too, and pays for what is made at its start.
+var markdown = sync.OnceValue(func() goldmark.Markdown {
+	return goldmark.New(
+		goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList, extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
+		goldmark.WithRendererOptions(gmhtml.WithUnsafe(), gmhtml.WithHardWraps(), renderer.WithNodeRenderers(util.Prioritized(fences{}, 100))),
+	)
+})
 
-var harmless = func() *bluemonday.Policy {
+var harmless = sync.OnceValue(func() *bluemonday.Policy {
 	p := bluemonday.UGCPolicy()
 	p.AllowElements("details", "summary", "input")
 	p.AllowAttrs("open").OnElements("details")
@@ -32,14 +36,14 @@ var harmless = func() *bluemonday.Policy {
 	p.AllowAttrs("class").Matching(regexp.MustCompile(`^(fence|add|del|chg|hunk|dim)$`)).OnElements("pre", "span")
 	p.AllowAttrs("align").Matching(regexp.MustCompile(`^(left|right|center)$`)).OnElements("td", "th")
 	return p
-}()
+})
 
 func renderMarkdown(text string) (template.HTML, error) {
 	var out bytes.Buffer
-	if err := markdown.Convert([]byte(text), &out); err != nil {
+	if err := markdown().Convert([]byte(text), &out); err != nil {
 		return "", err
 	}
-	return template.HTML(harmless.SanitizeBytes(out.Bytes())), nil // sanitised in this line
+	return template.HTML(harmless().SanitizeBytes(out.Bytes())), nil // sanitised in this line
 }
 
 // fences renders fenced code; that of language diff line by line.

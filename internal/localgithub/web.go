@@ -11,30 +11,33 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
 //go:embed web
 var webFiles embed.FS
 
-// pages are the templates of the human side, parsed once.
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"markdown": renderMarkdown,
-	"ago":      ago,
-	"emoji":    func(content string) string { return emojis[content] },
-	"initial":  func(login string) string { return strings.ToUpper(login[:1]) },
-	"tint": func(login string) int {
-		sum := 0
-		for _, c := range login {
-			sum += int(c)
-		}
-		return sum % 8
-	},
-	"short":     func(sha string) string { return sha[:min(7, len(sha))] },
-	"diffclass": diffClass,
-	"pair":      func(repo string, row pullRow) map[string]any { return map[string]any{"Repo": repo, "Row": row} },
-	"words":     func(s string) string { return strings.ReplaceAll(s, "_", " ") },
-}).ParseFS(webFiles, "web/*.html"))
+// pages are the templates of the human side, parsed when one is first asked for.
+var pages = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"markdown": renderMarkdown,
+		"ago":      ago,
+		"emoji":    func(content string) string { return emojis[content] },
+		"initial":  func(login string) string { return strings.ToUpper(login[:1]) },
+		"tint": func(login string) int {
+			sum := 0
+			for _, c := range login {
+				sum += int(c)
+			}
+			return sum % 8
+		},
+		"short":     func(sha string) string { return sha[:min(7, len(sha))] },
+		"diffclass": diffClass,
+		"pair":      func(repo string, row pullRow) map[string]any { return map[string]any{"Repo": repo, "Row": row} },
+		"words":     func(s string) string { return strings.ReplaceAll(s, "_", " ") },
+	}).ParseFS(webFiles, "web/*.html"))
+})
 
 var emojis = map[string]string{"+1": "👍", "-1": "👎", "laugh": "😄", "hooray": "🎉", "confused": "😕", "heart": "❤️", "rocket": "🚀", "eyes": "👀"}
 
@@ -118,7 +121,7 @@ func (s *Server) switchUser(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) show(w http.ResponseWriter, name string, view any) {
 	var buf bytes.Buffer
-	if err := pages.ExecuteTemplate(&buf, name, view); err != nil {
+	if err := pages().ExecuteTemplate(&buf, name, view); err != nil {
 		s.log.Error("rendering a page", "page", name, "err", err)
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -211,7 +214,7 @@ func (s *Server) pullPage(w http.ResponseWriter, r *http.Request, tab string) {
 // version changes whenever the page would look different.
 func version(view pullView) string {
 	var buf bytes.Buffer
-	if err := pages.ExecuteTemplate(&buf, "conversation", view); err != nil {
+	if err := pages().ExecuteTemplate(&buf, "conversation", view); err != nil {
 		return err.Error()
 	}
 	sum := sha256.Sum256(buf.Bytes())

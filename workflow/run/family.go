@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // proc is a process as /proc shows it.
@@ -59,12 +61,18 @@ type family struct {
 }
 
 func newFamily() family {
+	f := family{grace: planGrace}
 	self, err := os.FindProcess(os.Getpid())
 	if err != nil {
-		return family{grace: planGrace}
+		return f
 	}
 	defer self.Release()
-	return family{descriptors: started()[os.Getpid()], grace: planGrace}
+	if err := self.WithHandle(func(fd uintptr) {
+		f.descriptors = describes("/proc/self/fdinfo/"+strconv.Itoa(int(fd))) == os.Getpid()
+	}); err != nil {
+		f.descriptors = false // this kernel has none
+	}
+	return f
 }
 
 // started returns the pids of the processes that we hold descriptors of.
@@ -75,20 +83,26 @@ func started() map[int]bool {
 		return out
 	}
 	for _, name := range names {
-		info, err := os.ReadFile(name)
-		if err != nil {
-			continue // closed meanwhile
-		}
-		_, rest, ok := bytes.Cut(info, []byte("\nPid:"))
-		if !ok {
-			continue
-		}
-		line, _, _ := bytes.Cut(rest, []byte("\n"))
-		if pid, err := strconv.Atoi(string(bytes.TrimSpace(line))); err == nil && pid > 0 {
+		if pid := describes(name); pid > 0 {
 			out[pid] = true
 		}
 	}
 	return out
+}
+
+// describes returns the pid of the process that a descriptor of ours is a handle on, by its fdinfo; 0 = of none.
+func describes(fdinfo string) int {
+	info, err := os.ReadFile(fdinfo)
+	if err != nil {
+		return 0 // closed meanwhile
+	}
+	_, rest, _ := bytes.Cut(info, []byte("\nPid:"))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(line)))
+	if err != nil {
+		return 0
+	}
+	return pid
 }
 
 // children returns the child processes of all our threads.
@@ -222,6 +236,11 @@ const (
 	applyGrace = 10 * time.Second
 )
 
+// orphanLook is how long after a child's death tend looks at the others. Nearly
+// always it was a tool that somebody waits for, and a look is dear: what is read
+// of /proc/self is torn down again when we end, on our parent's time.
+const orphanLook = time.Second
+
 // tend collects dead orphans, and ends living ones that stay when no tool runs:
 // one that holds the tool's output open would keep the run waiting for ever. It
 // returns when ctx is done.
@@ -229,12 +248,18 @@ func (f family) tend(ctx context.Context, died <-chan os.Signal) {
 	if !f.descriptors {
 		return
 	}
-	var late <-chan time.Time
+	var look, late <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-died:
+			if look == nil {
+				look = time.After(orphanLook)
+			}
+			continue
+		case <-look:
+			look = nil
 		case <-late:
 			late = nil
 			f.endOrphans()
@@ -247,6 +272,9 @@ func (f family) tend(ctx context.Context, died <-chan os.Signal) {
 
 // collect reaps dead orphans and reports whether living ones are left while no tool lives.
 func (f family) collect() (left bool) {
+	if err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); errors.Is(err, syscall.ECHILD) {
+		return false // no child at all
+	}
 	tools, orphans := f.split()
 	for _, p := range orphans {
 		if p.zombie {

@@ -137,7 +137,7 @@ func (r toolRequest) wish() string {
 func (r toolRequest) find(ctx context.Context) (tool, error) {
 	var seen []string
 	if p := lookPath(r.name, r.tools.Path); p != "" {
-		v, err := r.version(p)
+		v, err := r.version(ctx, p)
 		if err != nil {
 			return tool{}, err
 		}
@@ -239,7 +239,7 @@ func (r toolRequest) download(ctx context.Context) (tool, error) {
 	if err != nil {
 		return tool{}, err
 	}
-	v, err := r.version(path)
+	v, err := r.version(ctx, path)
 	if err != nil {
 		return tool{}, err
 	}
@@ -264,20 +264,53 @@ func (r toolRequest) install(ctx context.Context, dir string) (string, error) {
 
 // version asks a program for its version. The answer is kept beside the tools
 // by path, size and modification time, so that a run does not start one more process.
-func (r toolRequest) version(program string) (*version.Version, error) {
+func (r toolRequest) version(ctx context.Context, program string) (*version.Version, error) {
 	key, err := programKey(program)
 	if err != nil {
 		return nil, err
 	}
-	memory := ""
-	if r.tools.Dir != "" {
-		memory = filepath.Join(r.tools.Dir, "versions", key)
-		if data, err := os.ReadFile(memory); err == nil {
-			if v, err := version.NewVersion(trimmed(data)); err == nil {
-				return v, nil
-			}
-		}
+	if r.tools.Dir == "" {
+		return r.askVersion(program)
 	}
+	memory := filepath.Join(r.tools.Dir, "versions", key)
+	if v := remembered(memory); v != nil {
+		return v, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(memory), 0o755); err != nil {
+		return nil, fmt.Errorf("remembering a version: %w", err)
+	}
+	unlock, err := lockFile(ctx, filepath.Join(r.tools.Dir, "versions", ".lock")) // the first runs begin together: one asks
+	if err != nil {
+		return nil, fmt.Errorf("remembering a version: %w", err)
+	}
+	defer unlock()
+	if v := remembered(memory); v != nil {
+		return v, nil
+	}
+	v, err := r.askVersion(program)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeAside(memory, []byte(v.String()+"\n"), 0o644); err != nil {
+		return nil, fmt.Errorf("remembering a version: %w", err)
+	}
+	return v, nil
+}
+
+// remembered is the version that a file of ours holds, nil when it holds none.
+func remembered(file string) *version.Version {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	v, err := version.NewVersion(trimmed(data))
+	if err != nil {
+		return nil
+	}
+	return v
+}
+
+func (r toolRequest) askVersion(program string) (*version.Version, error) {
 	cmd := exec.Command(program, "version", "-json")
 	cmd.Dir = r.scratch
 	var stderr strings.Builder
@@ -295,11 +328,6 @@ func (r toolRequest) version(program string) (*version.Version, error) {
 	v, err := version.NewVersion(answer.Version)
 	if err != nil {
 		return nil, failed("`%s version` printed %q, which is not a version.", program, answer.Version)
-	}
-	if memory != "" {
-		if err := writeAside(memory, []byte(v.String()+"\n"), 0o644); err != nil {
-			return nil, fmt.Errorf("remembering a version: %w", err)
-		}
 	}
 	return v, nil
 }

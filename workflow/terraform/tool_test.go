@@ -162,3 +162,35 @@ func TestFindTool(t *testing.T) {
 		})
 	}
 }
+
+// TestVersionAskedOnce: the first runs of a server begin together, and one of them asks the program.
+func TestVersionAskedOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	record, program := filepath.Join(dir, "record"), filepath.Join(dir, "terraform")
+	// It answers when a second question could have come, or a while has passed in which none did.
+	script := "#!/bin/sh\necho asked >>" + record + "\nfor i in 1 2 3 4 5; do [ $(wc -l <" + record + ") -gt 1 ] && break; sleep 0.1; done\n" +
+		`echo '{"terraform_version":"1.9.8"}'` + "\n"
+	if err := writeAside(program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := toolRequest{tools: workflow.Tools{Dir: filepath.Join(dir, "tools")}, scratch: dir}
+	faults := make(chan error)
+	for range 4 {
+		go func() {
+			v, err := r.version(t.Context(), program)
+			if err == nil && v.String() != "1.9.8" {
+				err = fmt.Errorf("got version %s, want 1.9.8", v)
+			}
+			faults <- err
+		}()
+	}
+	for range 4 {
+		if err := <-faults; err != nil {
+			t.Error(err)
+		}
+	}
+	if asked, err := os.ReadFile(record); err != nil || strings.Count(string(asked), "asked") != 1 {
+		t.Errorf("got %q %v, want the program asked once", asked, err)
+	}
+}
