@@ -194,6 +194,8 @@ func lags(req workflow.Request, pull workflow.Pull) bool {
 		return pull.State == workflow.PullOpen
 	case workflow.RequestPull:
 		return pull.State != workflow.PullOpen || req.Head != "" && req.Head != pull.Head.SHA
+	case workflow.RequestReview:
+		return req.Action == "converted_to_draft" && !pull.Draft
 	}
 	return false
 }

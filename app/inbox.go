@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -72,6 +74,9 @@ func (a *App) settleOne(ctx context.Context, d workflow.Delivery) error {
 	if err := a.bind(ctx, decision); err != nil {
 		return err
 	}
+	if err := a.spread(ctx, &decision); err != nil {
+		return err
+	}
 	req, created, err := a.config.Service.SettleDelivery(ctx, d, decision.Request, decision.Note)
 	if err != nil {
 		return err
@@ -106,6 +111,34 @@ func (a *App) bind(ctx context.Context, d event.Decision) error {
 	}
 	if offered := report.Offered(view); d.Request.Head == view.Pull.Head.SHA && event.ShownKey(offered) == d.Shown {
 		d.Request.Command.Fingerprints = offered
+	}
+	return nil
+}
+
+// spread makes a re-run of all checks of a commit one request for each open pull
+// with that head. The last is the delivery's own, so that nothing is lost before all are there.
+func (a *App) spread(ctx context.Context, d *event.Decision) error {
+	if d.Request == nil || !event.OfHead(*d.Request) {
+		return nil
+	}
+	recs, err := a.config.Service.PullsByHead(ctx, d.Request.Repo.ID, d.Request.Head)
+	if err != nil {
+		return err
+	}
+	recs = slices.DeleteFunc(recs, func(rec workflow.PullRecord) bool { return rec.Pull.State != workflow.PullOpen })
+	if len(recs) == 0 && d.Request.Number == 0 {
+		d.Request, d.Note = nil, "ignored: no open pull that we know has this head"
+		return nil
+	}
+	key := d.Request.Key
+	for i, rec := range recs {
+		d.Request.Number, d.Request.Key = rec.Pull.Number, fmt.Sprintf("%s#%d", key, rec.Pull.Number)
+		if i == len(recs)-1 {
+			break
+		}
+		if _, _, err := a.config.Service.Submit(ctx, *d.Request); err != nil {
+			return err
+		}
 	}
 	return nil
 }

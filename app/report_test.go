@@ -215,6 +215,47 @@ func TestReportTwoPullsOneHead(t *testing.T) {
 	}
 }
 
+// "Re-run all checks" of a commit plans again in every pull that has it as its
+// head, also where GitHub names only some of them.
+func TestRerunAllTwoPullsOneHead(t *testing.T) {
+	w := newWorld(t, 2)
+	_, head := w.open("feature", 0)
+	w.waitRuns(1)
+	w.planAll(noChanges())
+	w.git(w.dir, "push", "-q", "origin", "main:other")
+	_, err := w.gh.OpenPull(repoName, "ada", localgithub.PullRequest{Title: "Again", Head: "feature", Base: "other"})
+	ok(t, err)
+	w.waitRuns(1)
+	w.planAll(noChanges())
+	w.quiet()
+	ok(t, w.gh.RerequestAll("ada", w.check(head, "cardea/plan").SuiteID))
+	w.waitRuns(2)
+	w.planAll(noChanges())
+	w.quiet()
+	w.wantChecks(head, "success", "success")
+}
+
+// A new title is shown on the pages.
+func TestTitleEdited(t *testing.T) {
+	w := newWorld(t, 1)
+	number, _ := w.open("feature", 0)
+	w.waitRuns(1)
+	w.planAll(noChanges())
+	w.quiet()
+	if status, body := w.rest("PATCH", fmt.Sprintf("/repos/acme/infra/pulls/%d", number), `{"title":"Better"}`); status != 200 {
+		t.Fatalf("editing the title: %d %s", status, body)
+	}
+	w.eventually("the new title is known", func() bool {
+		rec, err := w.svc.Pull(t.Context(), w.key(number))
+		ok(t, err)
+		return rec.Pull.Title == "Better"
+	})
+	w.quiet()
+	if live, err := w.svc.LiveRuns(t.Context()); err != nil || len(live) != 0 {
+		t.Errorf("a new title planned %d runs, %v", len(live), err)
+	}
+}
+
 // Nothing affected: two green checks and no comment; a deleted project alone makes one.
 func TestReportNothingAffected(t *testing.T) {
 	w := newWorld(t, 2)

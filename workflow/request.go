@@ -29,8 +29,8 @@ const (
 	// branch's name and Head its new tip; Submit makes of it one request for each
 	// open pull on that branch, with the pull's Number.
 	RequestBase RequestKind = "base"
-	// RequestReview: a review was submitted or dismissed, or the pull became a draft. It plans nothing; what
-	// GitHub shows of the pull is looked at again.
+	// RequestReview: a review was submitted or dismissed, or the pull became a draft
+	// or got another title. It plans nothing; what GitHub shows of the pull is looked at again.
 	RequestReview RequestKind = "review"
 )
 

@@ -204,6 +204,8 @@ func describe(r Request) string {
 		return fmt.Sprintf("`%s`: %s", strings.Join(r.Replan, "`, `"), r.Why)
 	case r.Kind == RequestBase:
 		return fmt.Sprintf("The branch `%s` moved to %s.", r.Action, short(r.Head))
+	case r.Kind == RequestReview && r.Action == "edited":
+		return "The title of the pull request was edited."
 	case r.Kind == RequestReview && r.Head != "":
 		return "The pull request was made a draft."
 	case r.Kind == RequestReview:

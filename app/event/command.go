@@ -109,21 +109,27 @@ func checkSuite(p payload, rules workflow.Rules, c Config) Decision {
 	if p.Action != "rerequested" {
 		return ignored("a check suite was %s", p.Action)
 	}
-	if p.CheckSuite.App.ID != c.AppID {
+	if p.CheckSuite.App.ID != c.AppID || p.CheckSuite.HeadSHA == "" {
 		return ignored("the check suite is another app's")
 	}
 	if why := notWelcome(p.Sender, rules); why != "" {
 		return ignored("the re-run was asked for %s", why)
 	}
-	for _, pull := range p.CheckSuite.Pulls {
-		if pull.Number == 0 || pull.Base.Repo.ID != 0 && pull.Base.Repo.ID != p.Repository.ID {
-			continue
-		}
-		return Decision{Request: &workflow.Request{
-			Key:  fmt.Sprintf("suite:%d:%s:%d", p.CheckSuite.ID, stamp(p.CheckSuite.UpdatedAt), p.Sender.ID),
-			Kind: workflow.RequestCommand, Number: pull.Number, Action: p.Action, Immediate: true,
-			Head: p.CheckSuite.HeadSHA, Command: &workflow.Command{Verb: workflow.VerbPlan},
-		}}
+	req := &workflow.Request{
+		Key:  fmt.Sprintf("suite:%d:%s:%d", p.CheckSuite.ID, stamp(p.CheckSuite.UpdatedAt), p.Sender.ID),
+		Kind: workflow.RequestCommand, Action: p.Action, Immediate: true,
+		Head: p.CheckSuite.HeadSHA, Command: &workflow.Command{Verb: workflow.VerbPlan},
 	}
-	return ignored("the check suite belongs to no pull of this repository")
+	for _, pull := range p.CheckSuite.Pulls {
+		if pull.Base.Repo.ID == 0 || pull.Base.Repo.ID == p.Repository.ID {
+			req.Number = pull.Number
+			break
+		}
+	}
+	return Decision{Request: req}
+}
+
+// OfHead reports whether a request is for every open pull with its head.
+func OfHead(r workflow.Request) bool {
+	return r.Kind == workflow.RequestCommand && r.CheckRunID == 0 && r.CommentID == 0 && r.Head != ""
 }

@@ -38,7 +38,9 @@ type Config struct {
 
 // Decision says what becomes of a delivery.
 type Decision struct {
-	// Request is what is asked for; nil: the delivery is ignored because of Note.
+	// Request is what is asked for; nil: the delivery is ignored because of Note. A
+	// re-run of a check suite is asked for of every open pull with its head: which
+	// those are GitHub does not say, or not of all of them, so that its Number is a hint or 0.
 	Request *workflow.Request
 	// Shown is, of a button to approve or to apply, the [ShownKey] of what its check run offers.
 	Shown string
@@ -122,6 +124,7 @@ type payload struct {
 		Base *struct {
 			Ref json.RawMessage `json:"ref"`
 		} `json:"base"`
+		Title *json.RawMessage `json:"title"`
 	} `json:"changes"`
 	Before string `json:"before"`
 

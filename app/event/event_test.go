@@ -82,6 +82,8 @@ func TestDecideRequests(t *testing.T) {
 	closed.Kind = workflow.RequestClosed
 	drafted := pull("converted_to_draft", "pull:100#12:h1:converted_to_draft:20261121T100000Z")
 	drafted.Kind = workflow.RequestReview
+	titled := pull("edited", "pull:100#12:h1:edited:main:b1:20261121T100000Z")
+	titled.Kind = workflow.RequestReview
 	command := func(key, action string, c *workflow.Command) workflow.Request {
 		return workflow.Request{Key: key, Kind: workflow.RequestCommand, Action: action, Immediate: true, Command: c}
 	}
@@ -114,6 +116,7 @@ func TestDecideRequests(t *testing.T) {
 		{"ready", "pull_request", pullEvent("ready_for_review", nil), pull("ready_for_review", "pull:100#12:h1:ready_for_review:20261121T100000Z")},
 		{"push", "pull_request", pullEvent("synchronize", nil), pull("synchronize", "pull:100#12:h1:synchronize:b0:20261121T100000Z")},
 		{"base", "pull_request", pullEvent("edited", obj{"changes": obj{"base": obj{"ref": obj{"from": "old"}}}}), pull("edited", "pull:100#12:h1:edited:main:b1:20261121T100000Z")},
+		{"title", "pull_request", pullEvent("edited", obj{"changes": obj{"title": obj{"from": "x"}}}), titled},
 		{"closed", "pull_request", pullEvent("closed", nil), closed},
 		{"comment", "issue_comment", commentEvent("created", "cardea plan", nil), comment},
 		{"comment not understood", "issue_comment", commentEvent("created", "cardea plam", nil), fault},
@@ -153,7 +156,7 @@ func TestDecideIgnores(t *testing.T) {
 		payload     any
 		want        string
 	}{
-		{"title", "pull_request", pullEvent("edited", obj{"changes": obj{"title": obj{"from": "x"}}}), "title or text"},
+		{"text", "pull_request", pullEvent("edited", obj{"changes": obj{"body": obj{"from": "x"}}}), "text was edited"},
 		{"labels", "pull_request", pullEvent("labeled", nil), `"labeled"`},
 		{"unknown action", "pull_request", pullEvent("zzz", nil), `"zzz"`},
 		{"edited comment", "issue_comment", commentEvent("edited", "cardea plan", nil), "was edited"},
@@ -167,7 +170,7 @@ func TestDecideIgnores(t *testing.T) {
 		{"another app's check", "check_run", runEvent("rerequested", obj{"check_run": obj{"id": 55, "external_id": "cardea:1:100:12", "app": obj{"id": 8}}}), "another app"},
 		{"planted external id", "check_run", runEvent("rerequested", obj{"check_run": obj{"id": 55, "external_id": "cardea:1:101:12", "app": obj{"id": appID}}}), "no pull of this repository"},
 		{"our own re-run", "check_run", runEvent("rerequested", obj{"sender": bot}), "does not list"},
-		{"suite of a fork", "check_suite", with(obj{"action": "rerequested", "check_suite": obj{"id": 8, "app": obj{"id": appID}, "pull_requests": []any{}}}), "no pull"},
+		{"another app's suite", "check_suite", with(obj{"action": "rerequested", "check_suite": obj{"id": 8, "head_sha": "h1", "app": obj{"id": 8}, "pull_requests": []any{}}}), "another app"},
 		{"push of a tag", "push", with(obj{"ref": "refs/tags/v1", "after": "abc"}), "not of a branch"},
 		{"branch deleted", "push", with(obj{"ref": "refs/heads/x", "deleted": true, "after": strings.Repeat("0", 40)}), "was deleted"},
 		{"review edited", "pull_request_review", pullEvent("edited", obj{"review": obj{"id": 77}}), "was edited"},
@@ -215,7 +218,14 @@ func TestDecideButtonShown(t *testing.T) {
 			t.Errorf("%s: got %+v, shown %q", ident, got.Request, got.Shown)
 		}
 	}
+	suite := decide(t, "check_suite", with(obj{"action": "rerequested", "check_suite": obj{"id": 8, "head_sha": "h1", "app": obj{"id": appID}, "pull_requests": []any{}}}))
+	if r := suite.Request; r == nil || !OfHead(*r) || r.Number != 0 {
+		t.Errorf("a suite of which GitHub names no pull: %+v", suite)
+	}
 	again := decide(t, "check_run", runEvent("rerequested", run))
+	if OfHead(*again.Request) {
+		t.Error("a re-run of one check is taken for one of all")
+	}
 	if again.Request == nil || again.Request.Command.Verb != workflow.VerbPlan {
 		t.Errorf("a re-run of cardea/apply: got %+v, want a plan", again.Request)
 	}
@@ -280,7 +290,7 @@ func FuzzDecide(f *testing.F) {
 		if d.Note == "" {
 			t.Fatal("no note")
 		}
-		if r := d.Request; r != nil && (r.Key == "" || r.Number == 0 && r.Kind != workflow.RequestBase || r.Repo.ID == 0 || r.Kind == "" || r.Kind == workflow.RequestCommand && (r.Command == nil) == (r.CommandFault == "")) {
+		if r := d.Request; r != nil && (r.Key == "" || r.Number == 0 && r.Kind != workflow.RequestBase && !OfHead(*r) || r.Repo.ID == 0 || r.Kind == "" || r.Kind == workflow.RequestCommand && (r.Command == nil) == (r.CommandFault == "")) {
 			t.Fatalf("request %+v", r)
 		}
 	})

@@ -62,10 +62,14 @@ func pullRequest(p payload) Decision {
 	case "converted_to_draft": // plans nothing, but an apply waits for its end
 		kind, more = workflow.RequestReview, ":"+stamp(pr.UpdatedAt)
 	case "edited":
-		if p.Changes.Base == nil {
-			return ignored("a pull's title or text was edited")
-		}
 		more = ":" + pr.Base.Ref + ":" + pr.Base.SHA + ":" + stamp(pr.UpdatedAt)
+		switch {
+		case p.Changes.Base != nil:
+		case p.Changes.Title != nil:
+			kind = workflow.RequestReview
+		default:
+			return ignored("a pull's text was edited")
+		}
 	default:
 		return ignored("the action %q of a pull", p.Action)
 	}
