@@ -189,6 +189,9 @@ resource "terraform_data" "a" {
 	if res.Outcome != workflow.OutcomeFailed || res.ErroredState != want {
 		t.Fatalf("got %+v, want a kept state %s\n%s", res, want, read(t, p, "log"))
 	}
+	if res.Done != 2 || res.Total != 2 { // the stored state knows nothing of it
+		t.Errorf("%d of %d are said to be done, want 2 of 2", res.Done, res.Total)
+	}
 	// The tree holds the word in plain text, but no run and no artefact does.
 	g.nowhere(t, "sesame")
 	f, err := os.Open(filepath.Join(g.artefacts.Dir, want))
