@@ -301,6 +301,8 @@ func (c approvalCount) discounts(who Actor) string {
 		return "the account is not known"
 	case who.ID == c.author.ID && !c.rules.Approvals.Author:
 		return "it is the author's own"
+	case c.author.ID == 0 && !c.rules.Approvals.Author:
+		return "it is not known who the author is, and theirs must not count"
 	case who.Bot && !c.rules.listsBot(who):
 		return "the server's `bots` do not list this app"
 	case len(by) > 0 && !slices.Contains(by, strings.ToLower(who.Login)):
@@ -346,7 +348,7 @@ func (c approvalCount) whoMay() string {
 		}
 		who = fmt.Sprintf("%s, with %s", orList(spans), who)
 	}
-	if !c.rules.Approvals.Author {
+	if !c.rules.Approvals.Author && c.author.ID != 0 {
 		who += ", but not the author " + mention(c.author)
 	}
 	return who

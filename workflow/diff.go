@@ -256,13 +256,37 @@ func (d *differ) insideJSON(p place, b, a planSide) (shown, isJSON bool) {
 	return len(d.out) > kept, true
 }
 
-// document is the JSON that a side holds as a string, unless all of it is a secret.
+// document is the JSON that a side holds as a string, unless all of it is a
+// secret, or it has a key twice: then what is read depends on who reads, and only the text says all.
 func (d *differ) document(s planSide) any {
 	text, ok := s.value.(string)
 	if !ok || d.mask.exact[text] {
 		return nil
 	}
-	return embeddedJSON(text)
+	doc := embeddedJSON(text)
+	if doc != nil && repeatsKey(json.NewDecoder(strings.NewReader(text))) {
+		return nil
+	}
+	return doc
+}
+
+// repeatsKey reports whether an object in the next value has a key twice.
+func repeatsKey(dec *json.Decoder) bool {
+	t, err := dec.Token()
+	if err != nil || (t != json.Delim('{') && t != json.Delim('[')) {
+		return false // text that is no JSON is nobody's here
+	}
+	keys, again := map[json.Token]bool{}, false
+	for dec.More() {
+		if t == json.Delim('{') {
+			key, err := dec.Token()
+			again = again || err != nil || keys[key]
+			keys[key] = true
+		}
+		again = repeatsKey(dec) || again
+	}
+	_, err = dec.Token()
+	return again || err != nil
 }
 
 // forces reports whether replace_paths name p or something above or below it.

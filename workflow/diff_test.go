@@ -54,6 +54,10 @@ func TestDiffer(t *testing.T) {
 		{"marks of another shape", [3]string{`{}`}, [3]string{`{"l":["a","b"]}`, ``, `{"l":[true]}`}, "+ l:  -> (sensitive value)", 0},
 		{"marks below a string", [3]string{`{}`}, [3]string{`{"s":"a"}`, ``, `{"s":{"x":true}}`}, "+ s:  -> (sensitive value)", 0},
 		{"JSON in a string", [3]string{`{"p":"{\"a\":[1,2],\"b\":1}"}`}, [3]string{`{"p":"{\"b\":2,\"a\":[2]}"}`}, "- p.a[0]: 1 -> \n~ p.b: 1 -> 2", 0},
+		{"JSON with a key twice", [3]string{`{"p":"{\"a\":1}"}`}, [3]string{`{"p":"{\"a\":\"*\",\"a\":1}"}`}, `~ p: "{\"a\":1}" -> "{\"a\":\"*\",\"a\":1}"`, 0},
+		{"a key twice deep down", [3]string{`{}`}, [3]string{`{"p":"[{\"a\":[{\"b\":\"a value that makes it long enough for lines\"},{\"b\":1,\"b\":2}]}]"}`},
+			`+ p:  -> "[{\"a\":[{\"b\":\"a value that makes it long enough for lines\"},{\"b\":1,\"b\":2}]}]"`, 0},
+		{"one key in two objects", [3]string{`{"p":"[{\"a\":1},{\"a\":1}]"}`}, [3]string{`{"p":"[{\"a\":1},{\"a\":2}]"}`}, "~ p[1].a: 1 -> 2", 0},
 		{"text that is nearly JSON", [3]string{`{"p":"{a}"}`}, [3]string{`{"p":"{b}"}`}, "~ p: \"{a}\" -> \"{b}\"", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -194,6 +194,7 @@ var refusals = []struct {
 	{"approved-by-author-poor-reading", NeedApproved, func(in *GateInput) {
 		in.Project.Approvals[0].User, in.Live.Pull.Author, in.Live.Roles[9] = gateEve, Actor{}, RoleAdmin
 	}},
+	{"approved-author-not-known", NeedApproved, func(in *GateInput) { in.Live.Pull.Author, in.Record.Pull.Author = Actor{}, Actor{} }},
 	{"approved-by-bot", NeedApproved, func(in *GateInput) {
 		in.Project.Approvals[0].User = Actor{ID: 2, Login: "bot[bot]", Bot: true}
 	}},
