@@ -161,7 +161,7 @@ func (g *gate) pullChecks() {
 			fmt.Sprintf("Somebody who may write to %s can push the branch here and open a pull request from it.", codeSpan(shown(rec.Repo.FullName()))))
 	}
 	if g.pull.Draft || (!g.live && rec.Draft) {
-		g.add(NeedReady, "ready for review", "This pull request is a draft.", "Mark it as ready for review.")
+		g.add(NeedReady, "the draft's end", "This pull request is a draft.", "Mark it as ready for review.")
 	}
 	g.head()
 	if g.live || !g.display {

@@ -193,6 +193,16 @@ func (s *Service) reconsider(tx Tx, rec PullRecord, p *ProjectRecord, rules Rule
 	return nil
 }
 
+// reconsiderAll is reconsider for every project of a pull.
+func (s *Service) reconsiderAll(tx Tx, rec PullRecord, rules Rules, now time.Time) error {
+	for i := range rec.Projects {
+		if err := s.reconsider(tx, rec, &rec.Projects[i], rules, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // planned makes a project's record that of a new plan: approvals are carried or
 // fall, the lock of `lock: plan` is taken, and what an apply waits for is noted.
 func (s *Service) planned(tx Tx, rec *PullRecord, p *ProjectRecord, run Run, plan Plan, now time.Time) error {

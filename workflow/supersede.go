@@ -115,6 +115,11 @@ func (s *Service) observe(tx Tx, req Request, p Pull, now time.Time) (useless []
 			return nil, err
 		}
 	}
+	if old.Draft != p.Draft && !over {
+		if err := s.reconsiderAll(tx, rec, rules, now); err != nil {
+			return nil, err
+		}
+	}
 	if change.Head || change.Closed || change.Reopened {
 		if err := touchPeers(tx, p.Key(), now, old.Head.SHA, p.Head.SHA); err != nil {
 			return nil, err
