@@ -83,7 +83,7 @@ func New(c Config) (*App, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	a := &App{config: c, reacts: make(chan workflow.Request, 256), shared: sharing{held: map[liveKey]*shared{}}}
+	a := &App{config: c, reacts: make(chan workflow.Request, 256), shared: sharing{held: map[workflow.PullKey]*shared{}}}
 	var err error
 	if a.metrics, err = newMetrics(c.Metrics); err != nil {
 		return nil, err

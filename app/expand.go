@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/app/event"
 	"github.com/cardea-iac/cardea/app/github"
 	"github.com/cardea-iac/cardea/app/recover"
 	"github.com/cardea-iac/cardea/app/report"
+	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -177,8 +179,14 @@ func waitSentence(err error) string {
 	if l := new(github.Limited); errors.As(err, &l) {
 		return l.Error() + "."
 	}
-	if s := github.Status(err); s != 0 {
+	said := strings.TrimRight(strings.TrimSpace(github.Message(err)), ".")
+	switch s := github.Status(err); {
+	case s != 0 && said != "" && s < 500:
+		return fmt.Sprintf("GitHub answers %d: %s.", s, templates.Clean(said))
+	case s != 0:
 		return fmt.Sprintf("GitHub answers %d.", s)
+	case said != "":
+		return fmt.Sprintf("GitHub answers: %s.", templates.Clean(said))
 	}
 	return "GitHub does not answer."
 }
@@ -256,6 +264,9 @@ func (a *App) roles(ctx context.Context, e *workflow.Expansion, rules workflow.R
 
 func (a *App) readRole(ctx context.Context, e *workflow.Expansion, who workflow.Actor, role *workflow.Role) {
 	*role, e.RoleError = a.github.Role(ctx, e.Pull.Repo, who)
+	if github.NoAccount(e.RoleError) {
+		e.RoleError = nil // that is an answer: no role
+	}
 	if e.RoleError != nil {
 		a.config.Log.WarnContext(ctx, "a role could not be read", "request", e.Request.ID, "who", who.Login, "error", e.RoleError)
 	}

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -14,31 +13,34 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// shareFor is how long live facts are given to others who ask for the same: long
+// shareFor is how long what GitHub said is given to others who ask for the same: long
 // enough for the projects of one apply that become ready together, and short
-// enough that they are not ten seconds old when terraform starts.
+// enough that it is not ten seconds old when terraform starts.
 const shareFor = 7 * time.Second
 
-// liveKey is whose facts: what a pull is, as one person asks for it.
-type liveKey struct {
-	pull  workflow.PullKey
-	actor int64
-}
-
-// sharing holds live facts for a moment, so that the projects of one apply cost
-// one look. Whoever asks while somebody looks waits for what that one sees.
+// sharing holds what GitHub said of pulls for a moment, so that the projects of one
+// apply, and several people's applies of one pull, cost one look. Whoever asks
+// while somebody looks waits for what that one sees.
 type sharing struct {
 	mu   sync.Mutex
-	held map[liveKey]*shared
+	held map[workflow.PullKey]*shared
 }
 
+// shared is what was seen of one pull. Facts with trouble and roles that could not
+// be read are not kept: they are nobody else's.
 type shared struct {
 	mu    sync.Mutex // held while looking
-	facts workflow.LiveFacts
-	read  bool
+	facts github.Facts
+	since time.Time // when the facts were asked for; zero: there are none
+	roles map[int64]seenRole
 }
 
-func (s *sharing) of(k liveKey) *shared {
+type seenRole struct {
+	role  workflow.Role
+	since time.Time
+}
+
+func (s *sharing) of(k workflow.PullKey) *shared {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.held[k]
@@ -56,55 +58,19 @@ func (s *sharing) of(k liveKey) *shared {
 func (s *sharing) forget(pull workflow.PullKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for k := range s.held {
-		if k.pull == pull {
-			delete(s.held, k)
-		}
-	}
+	delete(s.held, pull)
 }
 
 // Live reads what GitHub says of a pull now: the pull, its base's tip, reviews,
-// required checks, and the roles of the actor and the approvers. Who asks for the
-// same pull and actor within a few seconds gets the same facts, with the roles of
-// further approvers added; Read says how old they are. What could not be found
-// out is in Errors; an error means that nothing could be, and a passing one that
-// another try may.
+// required checks, and the roles of the actor and the approvers. What somebody else
+// was told within a few seconds is not asked again; Read says how old the oldest
+// of it is. What could not be found out is in Errors; an error means that nothing
+// could be, and a passing one that another try may.
 func (a *App) Live(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
-	e := a.shared.of(liveKey{p.Key(), actor.ID})
+	e := a.shared.of(p.Key())
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.read || a.config.Now().Sub(e.facts.Read) > shareFor {
-		facts, err := a.look(ctx, asking{p, actor, approvers, true})
-		if err != nil {
-			e.read = false
-			return facts, err
-		}
-		e.facts, e.read = clone(facts), len(facts.Errors) == 0 // an error is nobody else's
-		return facts, nil
-	}
-	var more []workflow.Actor
-	for _, who := range approvers {
-		if _, known := e.facts.Roles[who.ID]; !known {
-			more = append(more, who)
-		}
-	}
-	facts := clone(e.facts)
-	if len(more) > 0 {
-		roles, trouble := a.github.Roles(ctx, facts.Pull.Repo, more)
-		for id, role := range roles {
-			facts.Roles[id] = role
-		}
-		if len(trouble) == 0 {
-			e.facts = clone(facts)
-		}
-		facts.Errors = append(facts.Errors, trouble...)
-	}
-	return facts, nil
-}
-
-func clone(f workflow.LiveFacts) workflow.LiveFacts {
-	f.Roles, f.Errors = maps.Clone(f.Roles), slices.Clone(f.Errors)
-	return f
+	return a.look(ctx, e, asking{p, actor, approvers, true})
 }
 
 // asking is what live facts are asked for.
@@ -116,23 +82,58 @@ type asking struct {
 	mergeable bool
 }
 
-// look reads live facts, from GitHub and not from what is held.
-func (a *App) look(ctx context.Context, as asking) (workflow.LiveFacts, error) {
-	f, since, err := a.github.Facts(ctx, github.FactsInput{Repo: as.pull.Repo, Number: as.pull.Number, Wait: as.mergeable, Own: report.Ours})
-	if err != nil {
-		return workflow.LiveFacts{}, err
-	}
-	people := []workflow.Actor{as.actor}
-	for _, who := range as.approvers {
-		if !slices.ContainsFunc(people, func(x workflow.Actor) bool { return x.ID == who.ID }) {
-			people = append(people, who)
+// look reads live facts, from GitHub where what is held does not have them or is too old.
+func (a *App) look(ctx context.Context, e *shared, as asking) (workflow.LiveFacts, error) {
+	if e.since.IsZero() || a.config.Now().Sub(e.since) > shareFor {
+		f, since, err := a.github.Facts(ctx, github.FactsInput{Repo: as.pull.Repo, Number: as.pull.Number, Wait: as.mergeable, Own: report.Ours})
+		e.facts, e.since = f, since
+		if err != nil {
+			e.since = time.Time{}
+			return workflow.LiveFacts{}, err
 		}
 	}
-	roles, trouble := a.github.Roles(ctx, f.Pull.Repo, people)
-	return workflow.LiveFacts{
-		Read: since, Pull: f.Pull, Actor: as.actor, Roles: roles, BaseTip: f.BaseTip, Conflicts: f.Conflicts, ReviewDecision: f.ReviewDecision,
-		ApprovedHead: f.ApprovedHead, Required: f.Required, Errors: append(f.Trouble, trouble...),
-	}, nil
+	f := e.facts
+	out := workflow.LiveFacts{
+		Read: e.since, Pull: f.Pull, Actor: as.actor, BaseTip: f.BaseTip, Conflicts: f.Conflicts, ReviewDecision: f.ReviewDecision,
+		ApprovedHead: f.ApprovedHead, Required: f.Required,
+	}
+	if len(f.Trouble) > 0 {
+		e.since = time.Time{}
+	}
+	people := append([]workflow.Actor{as.actor}, as.approvers...)
+	read, trouble := a.roleOf(ctx, e, people, &out)
+	if read.Before(out.Read) {
+		out.Read = read
+	}
+	out.Errors = append(slices.Clone(f.Trouble), trouble...)
+	return out, nil
+}
+
+// roleOf fills in the roles of people, and returns when the oldest was asked for.
+func (a *App) roleOf(ctx context.Context, e *shared, people []workflow.Actor, out *workflow.LiveFacts) (oldest time.Time, trouble []string) {
+	now := a.config.Now()
+	oldest, out.Roles = now, map[int64]workflow.Role{}
+	var ask []workflow.Actor
+	for _, who := range people {
+		seen, held := e.roles[who.ID]
+		switch {
+		case held && now.Sub(seen.since) <= shareFor:
+			out.Roles[who.ID] = seen.role
+			if seen.since.Before(oldest) {
+				oldest = seen.since
+			}
+		case !slices.ContainsFunc(ask, func(x workflow.Actor) bool { return x.ID == who.ID }):
+			ask = append(ask, who)
+		}
+	}
+	roles, trouble := a.github.Roles(ctx, out.Pull.Repo, ask)
+	if e.roles == nil {
+		e.roles = map[int64]seenRole{}
+	}
+	for id, role := range roles {
+		out.Roles[id], e.roles[id] = role, seenRole{role, now}
+	}
+	return oldest, trouble
 }
 
 // live reports whether a command is decided by live facts rather than by the pull alone.
@@ -165,7 +166,7 @@ func (a *App) facts(ctx context.Context, req workflow.Request) (workflow.Expansi
 		approvers = approversOf(rec)
 	}
 	apply := req.Command.Verb == workflow.VerbApply
-	facts, err := a.look(ctx, asking{workflow.Pull{Repo: req.Repo, Number: req.Number}, req.Actor, approvers, apply})
+	facts, err := a.look(ctx, &shared{}, asking{workflow.Pull{Repo: req.Repo, Number: req.Number}, req.Actor, approvers, apply})
 	if err != nil {
 		return e, err
 	}

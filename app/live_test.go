@@ -11,8 +11,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Thirty projects that become ready together cost one look; another person's
-// apply, an error and time cost another; further approvers cost their roles alone.
+// Thirty projects that become ready together cost one look; more people, who apply
+// too or have approved, cost their roles alone; time and an error cost another look.
 func TestLiveShared(t *testing.T) {
 	w := newWorld(t, 1)
 	number, _ := w.open("feature", 0)
@@ -66,11 +66,40 @@ func TestLiveShared(t *testing.T) {
 		}
 	})
 	costs("nobody new", 0, func() { live("ada", "joe") })
-	costs("another person", 2, func() { live("rob") })
+	costs("another person applies", 0, func() {
+		if f := live("rob", "ada"); f.Actor != ids["rob"] || f.Roles[ids["rob"].ID] != workflow.RoleMaintain || len(f.Roles) != 2 {
+			t.Errorf("got %+v", f)
+		}
+	})
+	first := live("ada")
+	w.mu.Lock()
+	w.ahead += 4 * time.Second
+	w.mu.Unlock()
+	u, err := w.gh.CreateUser("pat")
+	ok(t, err)
+	ids["pat"] = workflow.Actor{ID: u.ID, Login: u.Login}
+	costs("a person whom nobody asked about", 1, func() {
+		if f := live("pat", "ada"); !f.Read.Equal(first.Read) || f.Actor != ids["pat"] {
+			t.Errorf("read at %v, want it as old as the oldest of it, %v", f.Read, first.Read)
+		}
+	})
+	w.mu.Lock()
+	w.ahead += 4 * time.Second
+	w.mu.Unlock()
+	before := w.now()
+	costs("facts that are too old, with a role that is not", 1, func() {
+		if f := live("pat"); f.Read.After(before.Add(-3*time.Second)) || f.Read.Before(before.Add(-6*time.Second)) {
+			t.Errorf("read at %v, want it as old as the role, at %v", f.Read, before.Add(-4*time.Second))
+		}
+	})
 	w.mu.Lock()
 	w.ahead += 8 * time.Second
 	w.mu.Unlock()
-	costs("later", 2, func() { live("ada") })
+	costs("later", 2, func() {
+		if f := live("ada"); f.Read.Before(before) {
+			t.Errorf("read at %v, before it was asked for", f.Read)
+		}
+	})
 
 	w.mu.Lock()
 	w.ahead += 8 * time.Second

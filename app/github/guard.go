@@ -219,12 +219,15 @@ func Status(err error) int {
 
 // Gone reports whether an error says that the thing is not there (any more).
 func Gone(err error) bool {
-	s := Status(err)
-	return s == http.StatusNotFound || s == http.StatusGone
+	s, q := Status(err), new(queryError)
+	return s == http.StatusNotFound || s == http.StatusGone || errors.As(err, &q) && q.Type == "NOT_FOUND"
 }
 
 // Message is what GitHub said in an error, "" when it said nothing.
 func Message(err error) string {
+	if q := new(queryError); errors.As(err, &q) {
+		return q.Message
+	}
 	e := new(github.ErrorResponse)
 	if !errors.As(err, &e) {
 		return ""

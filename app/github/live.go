@@ -410,7 +410,7 @@ func (c *Client) Roles(ctx context.Context, repo workflow.Repo, people []workflo
 			switch {
 			case err == nil:
 				roles[who.ID] = role
-			case Gone(err) || errors.Is(err, errNotThem):
+			case NoAccount(err):
 				roles[who.ID] = workflow.RoleNone
 			default:
 				trouble = append(trouble, fmt.Sprintf("GitHub did not say which role `%s` has.", strings.ReplaceAll(who.Login, "`", "?")))

@@ -64,13 +64,18 @@ func actorOf(u *github.User) workflow.Actor {
 	return workflow.Actor{ID: u.GetID(), Login: u.GetLogin(), Bot: u.GetType() == "Bot"}
 }
 
-var errNotThem = errors.New("the login belongs to another account")
+// errNoAccount says that there is no such account any more: it was deleted, or its login is somebody else's now.
+var errNoAccount = errors.New("the account is gone")
+
+// NoAccount reports whether an error of [Client.Role] says that there is nobody who
+// could have a role. GitHub says the same of somebody whom it does not show to us.
+func NoAccount(err error) bool { return Gone(err) || errors.Is(err, errNoAccount) }
 
 // Role reads a person's role on a repository, live. Any doubt is RoleNone with
 // an error: no such person, a login that is somebody else's by now, a fault.
 func (c *Client) Role(ctx context.Context, repo workflow.Repo, who workflow.Actor) (workflow.Role, error) {
 	if who.Login == "" {
-		return workflow.RoleNone, errors.New("reading a role: the account is gone")
+		return workflow.RoleNone, fmt.Errorf("reading a role: %w", errNoAccount)
 	}
 	var level struct {
 		Permission string `json:"permission"`
@@ -84,7 +89,7 @@ func (c *Client) Role(ctx context.Context, repo workflow.Repo, who workflow.Acto
 		return workflow.RoleNone, fmt.Errorf("reading the role of %s: %w", who.Login, err)
 	}
 	if who.ID != 0 && level.User.ID != who.ID {
-		return workflow.RoleNone, fmt.Errorf("reading the role of %s: %w", who.Login, errNotThem)
+		return workflow.RoleNone, fmt.Errorf("reading the role of %s: the login is another's: %w", who.Login, errNoAccount)
 	}
 	// `permission` has no maintain and no triage; `role_name` has, and the names of custom roles, which count as their base.
 	role := workflow.Role(level.RoleName)
