@@ -181,7 +181,17 @@ func TestPermission(t *testing.T) {
 	if c := w.check(head, "cardea/plan"); !strings.Contains(c.Title, "ada may not plan") {
 		t.Errorf("title %q", c.Title)
 	}
-	w.setRules(func(r *workflow.Rules) { r.Plan, r.Drafts = workflow.Who{Role: workflow.RoleWrite}, false })
+	// An account that was deleted has no role: that is an answer, and no fault of GitHub's.
+	w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("/permission$"), Status: 404, Times: -1})
+	w.setRules(func(r *workflow.Rules) { r.Plan = workflow.Who{Role: workflow.RoleWrite} })
+	head = w.commit("feature", map[string]string{"p00/main.tf": "zz\n"})
+	w.wantChecks(head, "action_required", "action_required")
+	w.quiet()
+	if c := w.check(head, "cardea/plan"); !strings.Contains(c.Title, "ada may not plan") {
+		t.Errorf("title %q", c.Title)
+	}
+	w.gh.Faults.Clear()
+	w.setRules(func(r *workflow.Rules) { r.Drafts = false })
 	ok(t, w.gh.SetDraft(repoName, number, "ada", true))
 	head = w.commit("feature", map[string]string{"p00/main.tf": "y\n"})
 	w.wantChecks(head, "action_required", "action_required")
@@ -354,4 +364,20 @@ func TestRecoverBesideFaults(t *testing.T) {
 	if unread.Hits() != 1 || refused.Hits() == 0 {
 		t.Errorf("%d deliveries could not be read, %d tokens were refused", unread.Hits(), refused.Hits())
 	}
+}
+
+// What GitHub says of a refusal is what people read while something waits.
+func TestWaitingSaysWhatGitHubSays(t *testing.T) {
+	w := newWorld(t, 2)
+	number, _ := w.planned("feature")
+	fault := localgithub.FaultRule{Path: regexp.MustCompile(`/pulls/\d+$`), Status: 403, Times: -1, Reply: `{"message":"Resource not accessible by integration"}`}
+	w.gh.Faults.Add(fault)
+	w.say(number, "ada", "cardea plan")
+	w.eventually("it waits and says why", func() bool {
+		rec, err := w.svc.Pull(t.Context(), w.key(number))
+		ok(t, err)
+		return rec.Waiting == "GitHub answers 403: Resource not accessible by integration."
+	})
+	w.gh.Faults.Clear()
+	w.waitRuns(2)
 }
