@@ -147,6 +147,7 @@ func (a *App) spread(ctx context.Context, d *event.Decision) error {
 func (a *App) learn(ctx context.Context, d event.Decision) error {
 	repos := d.Repos
 	if d.Installation != 0 {
+		a.github.Forget(d.Installation)
 		known, err := a.config.Service.Repos(ctx)
 		if err != nil {
 			return err

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -145,6 +146,15 @@ func (c *Client) newClient(auth http.RoundTripper) *github.Client {
 	cl := github.NewClient(&http.Client{Transport: auth, Timeout: 3 * c.config.Timeout, CheckRedirect: c.sameHost})
 	cl.BaseURL, cl.UserAgent = c.base, "cardea"
 	return cl
+}
+
+// Forget drops the tokens of an installation: they have the permissions of when they
+// were made, and would keep them for up to an hour.
+func (c *Client) Forget(installation int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.clients, installation)
+	maps.DeleteFunc(c.tokens, func(k tokenKey, _ *ghinstallation.Transport) bool { return k.installation == installation })
 }
 
 // appTransport signs requests as the App. Each transport has its own:

@@ -1,7 +1,9 @@
 package github_test
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -23,6 +25,7 @@ type world struct {
 	repo workflow.Repo
 	ids  map[string]int64
 
+	log   bytes.Buffer
 	mu    sync.Mutex
 	ahead time.Duration
 	kinds map[string]int
@@ -59,7 +62,7 @@ func newWorld(t *testing.T, o localgithub.Options) *world {
 	}
 	w.repo = workflow.Repo{ID: repo.ID, Owner: "acme", Name: "infra", InstallationID: inst}
 	w.Client, err = github.New(github.Config{
-		APIURL: w.gh.APIURL(), AppID: app.ID, PrivateKey: []byte(app.PrivateKeyPEM), Now: w.now, Timeout: time.Second,
+		APIURL: w.gh.APIURL(), AppID: app.ID, PrivateKey: []byte(app.PrivateKeyPEM), Now: w.now, Timeout: time.Second, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Observe: func(kind string, _ int, _ int64, _ int) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -215,8 +218,20 @@ func TestTokenFaults(t *testing.T) {
 	}
 	w.gh.Faults.Clear()
 	ok(t, w.gh.Suspend(w.repo.InstallationID, true))
-	if _, err := w.role("uread"); err == nil || errors.Is(err, workflow.ErrPassing) {
-		t.Errorf("suspended: got %v, want a lasting fault", err)
+	if _, err := w.role("uread"); err == nil || errors.Is(err, workflow.ErrPassing) || !strings.Contains(github.Message(err), "suspended") {
+		t.Errorf("suspended: got %v (%q), want a lasting fault in GitHub's words", err, github.Message(err))
+	}
+}
+
+// A clock that is off makes GitHub refuse our signatures with words that do not say so: the log does.
+func TestClockSkew(t *testing.T) {
+	for ahead, want := range map[time.Duration]bool{time.Second: false, -time.Hour: true, time.Hour: true} {
+		w := newWorld(t, localgithub.Options{})
+		w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("access_tokens$"), Status: 401, Header: map[string]string{"Date": w.now().Add(-ahead).UTC().Format(http.TimeFormat)}})
+		_, err := w.role("uread")
+		if said := strings.Contains(w.log.String(), "clock is off"); github.Status(err) != 401 || said != want {
+			t.Errorf("%v ahead: got %v, said %v, want %v", ahead, err, said, want)
+		}
 	}
 }
 
@@ -232,6 +247,12 @@ func TestTokenLife(t *testing.T) {
 	first := get()
 	if got := get(); got != first {
 		t.Error("a new token although the old one is good")
+	}
+	w.Forget(w.repo.InstallationID)
+	if got := get(); got == first {
+		t.Error("a token that was forgotten, as its permissions are old")
+	} else {
+		first = got
 	}
 	w.later(51 * time.Minute)
 	if got := get(); got == first {

@@ -50,6 +50,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		resp, err := g.next.RoundTrip(r)
 		g.observe(kind, resp)
+		g.skew(resp)
 		if err == nil {
 			if until, limited, err := g.limited(resp); err != nil {
 				return nil, err
@@ -84,6 +85,23 @@ func (g *guard) blocked() time.Time {
 		return g.until
 	}
 	return time.Time{}
+}
+
+// mostSkew is how far our clock may be off GitHub's: ghinstallation's tokens begin half a minute ago and end in one and a half.
+const mostSkew = 25 * time.Second
+
+// skew says when GitHub refuses us because our clock is wrong, which its own words do not.
+func (g *guard) skew(resp *http.Response) {
+	if resp == nil || resp.StatusCode != http.StatusUnauthorized {
+		return
+	}
+	theirs, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return
+	}
+	if ahead := g.config.Now().Sub(theirs).Round(time.Second); ahead.Abs() > mostSkew {
+		g.config.Log.Error("GitHub does not accept our signature: this machine's clock is off", "ahead", ahead.String())
+	}
 }
 
 func (g *guard) observe(kind string, resp *http.Response) {
@@ -228,6 +246,9 @@ func Message(err error) string {
 	if q := new(queryError); errors.As(err, &q) {
 		return q.Message
 	}
+	if t := new(tokenError); errors.As(err, &t) {
+		return t.message
+	}
 	e := new(github.ErrorResponse)
 	if !errors.As(err, &e) {
 		return ""
@@ -243,7 +264,7 @@ func Message(err error) string {
 // context that ended is the caller's doing, but whatever waited for it can be tried again too.
 func classify(ctx context.Context, err error) error {
 	if e := new(ghinstallation.HTTPError); errors.As(err, &e) && e.Response != nil && e.Response.Body != nil {
-		_ = e.Response.Body.Close() // the library leaves it open; nothing in it is wanted
+		err = &tokenError{err, messageIn(e.Response.Body)}
 	}
 	if errors.Is(err, workflow.ErrPassing) {
 		return err
@@ -264,6 +285,26 @@ func classify(ctx context.Context, err error) error {
 		return passing(err, time.Time{})
 	}
 	return err
+}
+
+// tokenError is a token that GitHub refused, with its words: suspended, an IP allow list, a key that it does not know.
+type tokenError struct {
+	error
+	message string
+}
+
+func (e *tokenError) Unwrap() error { return e.error }
+
+// messageIn reads a refusal's message and closes its body, which the library leaves open.
+func messageIn(body io.ReadCloser) string {
+	defer drain(body)
+	var said struct {
+		Message string `json:"message"`
+	}
+	if json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&said) != nil {
+		return "" // it says nothing that we could pass on
+	}
+	return said.Message
 }
 
 // isDecoding reports whether an answer came but was not what it should be.
