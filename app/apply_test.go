@@ -74,12 +74,17 @@ func (w *world) laterSecond(number int) {
 	w.eventually("a later second", func() bool { return time.Now().Truncate(time.Second).After(shown) })
 }
 
-// carriedOut waits until a comment's request is done, working off what it queues.
+// settled carries out all that is asked for and queued until nothing is and all is
+// shown. What is under way is not waited for: its progress may be shown in ten seconds.
 func (w *world) settled(version int) (done []string) {
 	w.t.Helper()
 	for {
-		w.quiet()
+		w.heard()
 		more := w.work(version)
+		if len(more) == 0 {
+			w.quiet()
+			more = w.work(version)
+		}
 		if len(more) == 0 {
 			return done
 		}

@@ -268,20 +268,34 @@ func (w *world) say(number int, who, text string) int64 {
 	return must(w.t, id, err)
 }
 
-// quiet waits until everything that is known is shown and nothing is asked for.
+// heard waits until everything that happened on GitHub is known and nothing is asked for.
+func (w *world) heard() {
+	w.t.Helper()
+	w.eventually("nothing is asked for", w.isHeard)
+}
+
+// quiet waits until everything that is known is shown as well.
 func (w *world) quiet() {
 	w.t.Helper()
-	ctx := w.t.Context()
 	w.eventually("nothing is to be done", func() bool {
-		ok(w.t, w.gh.Idle(ctx))
-		inbox, err := w.svc.PendingDeliveries(ctx, 1)
+		if !w.isHeard() { // first: what was asked for comes to be shown, not the other way round
+			return false
+		}
+		unshown, err := w.svc.UnreportedPulls(w.t.Context())
 		ok(w.t, err)
-		due, next, err := w.svc.DueRequests(ctx)
-		ok(w.t, err)
-		unshown, err := w.svc.UnreportedPulls(ctx)
-		ok(w.t, err)
-		return len(inbox)+len(due)+len(unshown) == 0 && next.IsZero()
+		return len(unshown) == 0
 	})
+}
+
+func (w *world) isHeard() bool {
+	w.t.Helper()
+	ctx := w.t.Context()
+	ok(w.t, w.gh.Idle(ctx))
+	inbox, err := w.svc.PendingDeliveries(ctx, 1)
+	ok(w.t, err)
+	due, next, err := w.svc.DueRequests(ctx)
+	ok(w.t, err)
+	return len(inbox)+len(due) == 0 && next.IsZero()
 }
 
 // plan claims the next run and ends it; false when none is queued.
