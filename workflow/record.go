@@ -63,8 +63,16 @@ type ProjectRecord struct {
 	Outdated string `json:"outdated,omitempty"`
 	// WaitsFor is what the gate lacked when it was last asked, for comment and pages.
 	WaitsFor []Missing `json:"waits_for,omitempty"`
+	// Freed: the lock that stood in the way was released, which is told when the plan that is made anew for it is there.
+	Freed *Freed `json:"freed,omitempty"`
 	// Upstream names projects of depends_on that change in this pull too: the plan is provisional.
 	Upstream []string `json:"upstream,omitempty"`
+}
+
+// Freed is the release of a lock that a pull was refused for.
+type Freed struct {
+	By  int    `json:"by"`  // the number of the pull that held it
+	Run string `json:"run"` // the project's plan of before
 }
 
 // State is the project's state by its record alone. An apply that runs, whose

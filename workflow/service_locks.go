@@ -298,24 +298,24 @@ func (s *Service) tellFreed(tx Tx, rec PullRecord, freed []Lock, how release) er
 				continue
 			}
 			met = true
-			item := ReplyItem{Project: p.Project.Name, Done: true}
-			if why := s.plansWhenFreed(other, *p, on[0], how); why != "" {
+			why, waits := s.plansWhenFreed(other, *p, on[0], how), lacks(p.WaitsFor, NeedLock)
+			if why != "" {
 				again[why] = append(again[why], p.Project.Name)
-				item.Text = "it is planned anew"
 			}
-			if lacks(p.WaitsFor, NeedLock) {
-				p.WaitsFor = without(p.WaitsFor, NeedLock)
-				told = append(told, item)
+			p.WaitsFor = without(p.WaitsFor, NeedLock)
+			switch {
+			case !waits:
+			case why != "":
+				p.Freed = &Freed{By: rec.Pull.Number, Run: p.Run.ID}
+			default:
+				told = append(told, ReplyItem{Project: p.Project.Name, Done: true})
 			}
 		}
 		if !met {
 			continue
 		}
 		if len(told) > 0 && !how.unused {
-			other.Replies = append(other.Replies, Reply{
-				Key: "freed/" + s.newID(how.now), Kind: ReplyFreed, To: other.Pull.Author, At: how.now, Items: told,
-				Text: []string{fmt.Sprintf("#%d released its lock.", rec.Pull.Number)},
-			})
+			other.tellFreed(s.newID(how.now), rec.Pull.Number, told, how.now)
 		}
 		if err := savePull(tx, other, how.now); err != nil {
 			return err
@@ -327,6 +327,35 @@ func (s *Service) tellFreed(tx Tx, rec PullRecord, freed []Lock, how release) er
 		}
 	}
 	return nil
+}
+
+func (rec *PullRecord) tellFreed(id string, by int, items []ReplyItem, now time.Time) {
+	rec.Replies = append(rec.Replies, Reply{Key: "freed/" + id, Kind: ReplyFreed, To: rec.Pull.Author, At: now, Items: items,
+		Text: []string{fmt.Sprintf("#%d released its lock.", by)}})
+}
+
+// tellPlanned tells of released locks once all the plans that are made anew for
+// them are there. What another pull has taken meanwhile is told when that one
+// releases it.
+func tellPlanned(rec *PullRecord, now time.Time) {
+	told, id := map[int][]ReplyItem{}, ""
+	for _, p := range rec.Projects {
+		if p.Freed == nil || p.Deleted || p.Project.Refused != "" || rec.Pull.State != PullOpen {
+			continue
+		}
+		if p.Run == nil || p.Run.ID == p.Freed.Run || p.Run.State != RunFinished {
+			return // it is told of all of them together
+		}
+		if l, ok := rec.Locked[p.Project.Name]; !ok || l.Pull == rec.Pull.Key() {
+			told[p.Freed.By], id = append(told[p.Freed.By], ReplyItem{Project: p.Project.Name, Done: true}), p.Run.ID
+		}
+	}
+	for i := range rec.Projects {
+		rec.Projects[i].Freed = nil
+	}
+	for _, by := range slices.Sorted(maps.Keys(told)) {
+		rec.tellFreed(fmt.Sprintf("%s/%d", id, by), by, told[by], now)
+	}
 }
 
 // plansWhenFreed says why a project of another pull is planned anew when a lock is released, "" when it is not.

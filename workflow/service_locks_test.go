@@ -28,18 +28,21 @@ func TestTwoPullsOnOneProject(t *testing.T) {
 	}
 	has(t, w.do(2, "bob", verb(workflow.VerbUnlock)), "holds no lock")
 	before := w.project(2, "b").Run.ID
+	told := func() (n int) {
+		for _, r := range w.view(2).Replies {
+			if r.Kind == workflow.ReplyFreed && len(r.Items) == 1 && r.Items[0].Project == "a" {
+				n++
+			}
+		}
+		return n
+	}
 	w.close(1, workflow.PullMerged)
+	want(t, "told before there is a plan", told(), 0)
 	want(t, "planned by itself", w.plan(1), []string{"plan a"})
 	if now := w.project(2, "b").Run.ID; now != before {
 		t.Error("what the first did not touch was planned again")
 	}
-	told := 0
-	for _, r := range w.view(2).Replies {
-		if r.Kind == workflow.ReplyFreed && len(r.Items) == 1 && r.Items[0].Project == "a" {
-			told++
-		}
-	}
-	want(t, "told", told, 1)
+	want(t, "told", told(), 1)
 	w.finish(applied(w.applying(2, "a"), workflow.OutcomeSucceeded))
 }
 

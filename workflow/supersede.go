@@ -162,7 +162,7 @@ func (rec *PullRecord) shelve() {
 
 func (rec *PullRecord) shelveOne(p ProjectRecord) {
 	rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(old ProjectRecord) bool { return old.Project.Key() == p.Project.Key() })
-	if p.Apply != nil || p.Held || len(p.Approvals) > 0 {
+	if p.Apply != nil || p.Held || len(p.Approvals) > 0 || p.Freed != nil {
 		p.WaitsFor, p.Upstream, p.Reasons, p.Deleted = nil, nil, nil, false
 		rec.Past = append(rec.Past, p)
 	}
@@ -170,7 +170,7 @@ func (rec *PullRecord) shelveOne(p ProjectRecord) {
 
 // inherit gives a project's record what an earlier one of this pull leaves to it.
 func (p *ProjectRecord) inherit(was ProjectRecord) {
-	p.Apply, p.Verify, p.Held, p.Approvals = was.Apply, was.Verify, was.Held, was.Approvals
+	p.Apply, p.Verify, p.Held, p.Approvals, p.Freed = was.Apply, was.Verify, was.Held, was.Approvals, was.Freed
 }
 
 // formerly is what a pull knows of a project from before, in its record or put aside; nil without it.
@@ -276,6 +276,7 @@ func savePull(tx Tx, rec PullRecord, now time.Time) error {
 	if err := findLocks(tx, &rec); err != nil {
 		return err
 	}
+	tellPlanned(&rec, now)
 	return tx.PutPull(rec)
 }
 
