@@ -2,6 +2,7 @@ package templates
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
@@ -63,14 +64,14 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 	if p := r.Record; r.Open && p.Verify != nil && p.Run.ID == p.Verify.ID {
 		m.Notes = addSaid(m.Notes, "The apply left something: this plan was made after it, and wants an approval of its own", name)
 	}
-	if v.Pull.State == workflow.PullClosed && r.Record.Held && r.Record.Apply != nil {
-		m.Notes = addSaid(m.Notes, NeverMerged(v.Pull.Number, r.Record.Apply.Head), name)
+	if v.Pull.State == workflow.PullClosed && r.Record.Held && r.Record.Apply != nil && r.Record.Apply.State == workflow.RunFinished {
+		m.Notes = addSaid(m.Notes, NeverMerged(v.Pull.Number, *r.Record.Apply), name)
 	}
 }
 
 // NeverMerged is the sentence about an apply whose pull was closed unmerged.
-func NeverMerged(number int, head string) string {
-	return fmt.Sprintf("Applied from #%d at %s, never merged", number, code(short(head)))
+func NeverMerged(number int, apply workflow.Run) string {
+	return strings.Replace(workflow.NeverMerged(number, apply), " at "+short(apply.Head), " at "+code(short(apply.Head)), 1)
 }
 
 func (m *Model) hold(h Hold) {

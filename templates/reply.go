@@ -137,6 +137,8 @@ func (w replyWriter) lead() string {
 	}
 	verb := pastOf[w.reply.Kind]
 	switch {
+	case w.reply.Kind == workflow.ReplyClosed && undone == len(items):
+		return "An apply of this was started, and it was never merged."
 	case verb != "" && undone == len(items):
 		return "Nothing was " + verb + "."
 	case w.reply.Kind == workflow.ReplyRefused && slices.ContainsFunc(items, func(it workflow.ReplyItem) bool { return len(it.Missing) > 0 }):

@@ -52,7 +52,7 @@ func WaitsFor(in GateInput) []Missing {
 	if run := in.Project.Run; in.Project.Deleted || (run != nil && run.State == RunFinished && run.Outcome == OutcomeSucceeded && run.NoChanges) {
 		return nil
 	}
-	if a := in.Project.Apply; in.Project.ran(a) && a.Outcome == OutcomeSucceeded {
+	if a := in.Project.Apply; in.Project.ran(a) && a.applySucceeded() {
 		return nil
 	}
 	g := newGate(in)

@@ -236,7 +236,7 @@ func (g *gate) locks() {
 					sentence += fmt.Sprintf(" It writes the same state as %s.", g.name())
 				}
 				g.add(NeedLock, fmt.Sprintf("lock of #%d", l.Pull.Number), sentence,
-					fmt.Sprintf("It is released when #%d is merged or closed, or there by %s. This pull request is told then.", l.Pull.Number, codeSpan("cardea unlock -p "+Argument(shown(l.Project)))))
+					l.mend()+" This pull request is told then.")
 			}
 			told = true
 		}

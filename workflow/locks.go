@@ -81,6 +81,11 @@ func (l Lock) Sentence() string {
 	return fmt.Sprintf("#%d holds the lock on %s since %s, through %s: %s.", l.Pull.Number, codeSpan(shown(l.Project)), clock(l.Since), mention(l.User), why)
 }
 
+// mend is how a lock that is in the way comes free, as a sentence.
+func (l Lock) mend() string {
+	return fmt.Sprintf("It is released when #%d is merged or closed, or there by %s.", l.Pull.Number, codeSpan("cardea unlock -p "+Argument(shown(l.Project))))
+}
+
 // MayRelease says why a lock that a pull holds must stay, as a sentence; "" when
 // it may be released. Nobody may release one while an apply that it guards is
 // queued or running, while nobody knows how one ended, or while a state that could
@@ -97,7 +102,7 @@ func MayRelease(rec PullRecord, l Lock) string {
 		name := codeSpan(shown(p.Project.Name))
 		switch a := p.Apply; {
 		case a.State == RunRunning:
-			return fmt.Sprintf("An apply of %s is running.", name)
+			return fmt.Sprintf("An apply of %s is running: wait for its end, or `cardea cancel --apply` interrupts it.", name)
 		case a.State != RunFinished:
 			return fmt.Sprintf("An apply of %s is queued; `cardea cancel --apply` drops it.", name)
 		case a.outcomeOpen():

@@ -227,6 +227,34 @@ func TestResidueWantsItsOwnApproval(t *testing.T) {
 	want(t, "state after", w.states(1), []string{"a applied"})
 }
 
+// A verify that is lost twice found out nothing: people get a plan to look at.
+func TestLostVerify(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	w.finish(applied(w.applying(1, "a"), workflow.OutcomeSucceeded))
+	for range 2 {
+		run := w.mustClaim("a")
+		want(t, "kind", run.Kind, workflow.RunVerify)
+		w.finish(workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeLost, Reason: "killed"})
+	}
+	want(t, "planned for people", w.plan(0), []string{"plan a"})
+	want(t, "state", w.states(1), []string{"a applied"})
+}
+
+// Where nothing can be planned, a command says so, and not that there is nothing to do.
+func TestCommandsOnAConflict(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	w.source.conflicts = []string{"a/main.tf"}
+	w.commit("head2", baseFiles, files{"a/main.tf": "3"})
+	w.facts(1, "head2")
+	w.push(1, "synchronize")
+	w.settle()
+	for _, v := range []workflow.Verb{workflow.VerbApply, workflow.VerbApprove} {
+		has(t, w.do(1, "bob", verb(v)), "refused", "Nothing of head2 can be planned", "conflicts")
+	}
+}
+
 func TestFailedApplyIsPlannedAgain(t *testing.T) {
 	w := newWorld(t)
 	w.ready(1, "head1", files{"a/main.tf": "2"})
@@ -270,12 +298,19 @@ func TestUnknownApply(t *testing.T) {
 	w.deliver(workflow.Request{Kind: workflow.RequestClosed, Number: 1, Action: "closed", Key: "closed", Immediate: true})
 	w.settle()
 	want(t, "locks of a closed pull", len(w.locks()), 2)
+	closed := "closed/" + w.view(1).ClosedAt.UTC().Format("20060102T150405.000")
+	has(t, w.reply(1, closed), "An apply was started from #1 at head1, nobody knows how it ended, and it was never merged.")
 	resolve := verb(workflow.VerbResolve, "a")
 	resolve.Outcome = "applied"
 	has(t, w.do(1, "bob", resolve), "refused", "may not resolve")
 	has(t, w.do(1, "root", resolve), "resolved", "a true")
 	want(t, "locks at last", w.locks(), []string(nil))
-	has(t, w.reply(1, "closed/"+w.view(1).ClosedAt.UTC().Format("20060102T150405.000")), "Applied from #1 at head1, never merged.")
+	has(t, w.reply(1, closed), "Applied from #1 at head1, never merged.")
+	for _, m := range w.project(1, "a").WaitsFor {
+		if m.Need == workflow.NeedState {
+			t.Errorf("it waits for what was resolved: %s", m.Sentence)
+		}
+	}
 }
 
 func TestLateResultEndsUnknown(t *testing.T) {

@@ -177,8 +177,12 @@ func (c *commanding) chosen() (out []*ProjectRecord, fault string) {
 			in.Projects = append(in.Projects, p.Project)
 		}
 	}
-	if !c.rec.Known && len(in.Projects) == 0 {
-		return nil, fmt.Sprintf("%s is not planned yet, so nothing can be done with its plans.", short(c.rec.Pull.Head.SHA))
+	switch head := short(c.rec.Pull.Head.SHA); {
+	case len(in.Projects) > 0:
+	case !c.rec.Known:
+		return nil, fmt.Sprintf("%s is not planned yet, so nothing can be done with its plans. It is planned by itself; `cardea plan` asks for it now.", head)
+	case c.rec.Trouble != nil:
+		return nil, fmt.Sprintf("Nothing of %s can be planned: %s. The check `cardea/plan` says what to mend.", head, strings.TrimSuffix(oneLine(c.rec.Trouble.Title), "."))
 	}
 	picked, fault := Select(in)
 	if fault != "" {

@@ -85,7 +85,7 @@ func (s *Service) claim(c *commanding, claims []taking) (*Reply, error) {
 			return nil, err
 		}
 		if held != nil {
-			item.Text = held.Sentence()
+			item.Text = held.Sentence() + " " + held.mend()
 		} else {
 			item.Done, any = true, true
 			if err := remain(c.tx, c.rec, t, c.now); err != nil {
@@ -333,7 +333,27 @@ func (s *Service) resolved(c *commanding, runID, outcome string) error {
 	}
 	planRun := order.PlanRun
 	c.after = append(c.after, func() { s.drop(planRun) })
-	return s.followApply(c.tx, c.rec, run, c.now)
+	if err := s.followApply(c.tx, c.rec, run, c.now); err != nil {
+		return err
+	}
+	if p := findProject(*c.rec, run.Project.Key()); p != nil {
+		return s.reconsider(c.tx, *c.rec, p, c.rules, c.now)
+	}
+	return nil
+}
+
+// NeverMerged says, as a sentence without its full stop, what is left of an apply whose pull was closed unmerged.
+func NeverMerged(number int, apply Run) string {
+	from := fmt.Sprintf("from #%d at %s", number, short(apply.Head))
+	switch {
+	case apply.outcomeOpen():
+		return "An apply was started " + from + ", nobody knows how it ended, and it was never merged"
+	case apply.stateKept():
+		return "Applied " + from + ", with a state that could not be stored, never merged"
+	case !apply.applySucceeded():
+		return "An apply " + from + " failed, and what it did was never merged"
+	}
+	return "Applied " + from + ", never merged"
 }
 
 // announceClosed tells that a pull was closed after something of it was applied.
@@ -342,7 +362,7 @@ func (s *Service) announceClosed(rec *PullRecord, now time.Time) {
 	for _, p := range withPast(*rec).Projects {
 		if p.Held && p.Apply != nil && p.Apply.begun() && p.Apply.State == RunFinished {
 			reply.Items = append(reply.Items, ReplyItem{Project: p.Project.Name, Done: p.Apply.applySucceeded(), Run: p.Apply,
-				Text: fmt.Sprintf("Applied from #%d at %s, never merged.", rec.Pull.Number, short(p.Apply.Head))})
+				Text: NeverMerged(rec.Pull.Number, *p.Apply) + "."})
 		}
 	}
 	if len(reply.Items) == 0 {

@@ -338,6 +338,9 @@ func (s *Service) lose(tx Tx, run Run, why string, now time.Time) error {
 // asked to stop, or is not what its pull waits for any more.
 func (s *Service) again(tx Tx, lost Run, now time.Time) error {
 	if lost.Replaces != "" || lost.Interrupt != "" {
+		if lost.Kind == RunVerify && lost.Interrupt == "" {
+			return s.verified(tx, lost, now) // people look at what it could not find out
+		}
 		return nil
 	}
 	rec, err := tx.Pull(lost.PullKey())

@@ -66,14 +66,14 @@ func (s *server) history(w http.ResponseWriter, r *http.Request) {
 // project's newest; an apply that is older than all of them is not looked for.
 func (s *server) neverMerged(ctx context.Context, runs []workflow.Run) (string, error) {
 	for _, r := range runs {
-		if r.Kind != workflow.RunApply || r.Apply == nil || !r.Apply.Spent {
+		if r.Kind != workflow.RunApply || r.Apply == nil || !r.Apply.Spent || r.Outcome == workflow.OutcomeRefused {
 			continue
 		}
 		rec, err := s.Service.Pull(ctx, r.PullKey())
-		if err != nil || rec.Pull.State != workflow.PullClosed {
+		if err != nil || rec.Pull.State != workflow.PullClosed || r.State != workflow.RunFinished {
 			return "", err
 		}
-		return templates.NeverMerged(r.Number, r.Head), nil
+		return templates.NeverMerged(r.Number, r), nil
 	}
 	return "", nil
 }
