@@ -54,8 +54,17 @@ func (k demoCmd) Run(c *console, ctx bind) (err error) {
 		}
 		return nil
 	}
-	fmt.Fprintf(c.out, "\n  Open    %s/%s/pull/%d\n  broken  %s/%s/pull/%d\n  Cardea  %s\n\nComment as ada (author), rex (reviewer) or olga (outsider): try `cardea plan`, `cardea status`, `cardea help`.\nCtrl-C ends it.\n",
-		d.gh.URL(), d.repo, d.pull, d.gh.URL(), d.repo, d.broken, d.url)
+	fmt.Fprintf(c.out, `
+  %[1]s/%[2]s/pull/%[3]d   changes five projects
+  %[1]s/%[2]s/pull/%[4]d   has a plan that fails
+  %[5]s   Cardea's pages
+
+Open the first one and comment there, as whom you choose at the top:
+rex (reviewer)  cardea approve
+ada (author)    cardea apply
+then merge it. olga only reads. "cardea help" lists all commands.
+Ctrl-C ends it.
+`, d.gh.URL(), d.repo, d.pull, d.broken, d.url)
 	<-ctx.Done()
 	return nil
 }
