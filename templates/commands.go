@@ -34,6 +34,7 @@ func commandsFor(v workflow.PullView, m Model, l Links) []Command {
 	}
 	more := applyCommands(m, l)
 	if c, ok := planFailed(m, l); ok {
+		more = slices.DeleteFunc(more, func(c Command) bool { return c.Text == l.command("status") })
 		return append([]Command{c}, more[:min(len(more), 1)]...)
 	}
 	if len(more) > 0 {

@@ -188,6 +188,9 @@ func (w *replyWriter) then() string {
 	case workflow.ReplyApproved:
 		return w.others() + w.next()
 	case workflow.ReplyFreed:
+		if slices.ContainsFunc(w.reply.Items, func(it workflow.ReplyItem) bool { return it.Text != "" }) {
+			return "" // its plan is made anew first
+		}
 		return w.next()
 	case workflow.ReplyApplyFailed:
 		return w.alarms(8000) + w.next()

@@ -68,7 +68,7 @@ func replyCases() map[string]struct {
 		"resolved":    {workflow.Reply{Kind: workflow.ReplyResolved, Items: []workflow.ReplyItem{item("prod/network", true, "It counts as failed.")}}, gone},
 		"closed":      {workflow.Reply{Kind: workflow.ReplyClosed, Items: []workflow.ReplyItem{closed(done, 0), closed(done, 1)}}, done},
 		"ended_mixed": {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), refusedAtEnd}}, mixedEnd},
-		"freed":       {workflow.Reply{Kind: workflow.ReplyFreed, Text: []string{"#9 released its lock."}, Items: []workflow.ReplyItem{item("prod/app", true, "")}}, w},
+		"freed":       {workflow.Reply{Kind: workflow.ReplyFreed, Text: []string{"#9 released its lock."}, Items: []workflow.ReplyItem{item("prod/app", true, "it is planned anew")}}, w},
 		"merge":       {workflow.Reply{Kind: workflow.ReplyMerge, Text: []string{"GitHub does not merge abc1234: Required status check \"lint\" is expected.", "Everything is applied; merge it with GitHub's button once that is mended."}}, done},
 	}
 }

@@ -244,12 +244,31 @@ var needWords = map[workflow.Requirement]string{
 	workflow.NeedConfig: "a mend of `.cardea.yml`", workflow.NeedFacts: "an answer from GitHub",
 }
 
+// shortWords are the gate's few words as they stand after "waits for".
+var shortWords = map[string]string{
+	"permission": "somebody who may apply", "open pull request": "an open pull request", "branch of this repository": "a branch of this repository",
+	"ready for review": "the end of the draft", "allowed base branch": "an allowed base branch", "new plan": "a new plan", "new apply": "a new `cardea apply`",
+	"running apply": "the running apply", "review": "a review on GitHub", "conflicts": "a merge without conflicts", "mergeability": "GitHub's word on conflicts",
+	"lock": "its lock", "unknown apply": "a word on its unknown apply", "kept state": "its kept state to be stored", "`.cardea.yml`": "a mend of `.cardea.yml`",
+}
+
 func (r Row) shortOf(m workflow.Missing) string {
-	switch {
+	checks, isChecks := strings.CutPrefix(m.Short, "checks: ")
+	switch words := shortWords[m.Short]; {
+	case words != "":
+		return words
+	case isChecks && strings.Contains(checks, ", "):
+		return "the checks " + checks
+	case isChecks:
+		return "the check " + checks
+	case strings.HasPrefix(m.Short, "lock of #"):
+		return "the " + m.Short
+	case m.Need == workflow.NeedDepends && m.Short != "":
+		return "the apply of " + code(m.Short)
 	case m.Short != "":
 		return m.Short
 	case m.Need == workflow.NeedLock && r.Lock != nil && !r.Ours:
-		return fmt.Sprintf("lock of #%d", r.Lock.Pull.Number)
+		return fmt.Sprintf("the lock of #%d", r.Lock.Pull.Number)
 	case m.Need == workflow.NeedDepends && len(r.Record.Upstream) > 0:
 		return "the apply of " + list(ticked(r.Record.Upstream))
 	}

@@ -51,7 +51,7 @@ func (s *Service) approve(c *commanding) (*Reply, error) {
 			}
 		}
 		if why != "" {
-			item.Text = fmt.Sprintf("`%s` %s: there is nothing to approve.", p.Project.Name, why)
+			item.Text = fmt.Sprintf("`%s` %s, so there is nothing to approve.", p.Project.Name, why)
 		} else if item.Fingerprint = run.Fingerprint; item.Fingerprint == "" {
 			item.Text = fmt.Sprintf("The plan of `%s` has no fingerprint.", p.Project.Name)
 		} else if item.Text = c.mayNotApprove(*p, *run); item.Text == "" {
