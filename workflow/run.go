@@ -169,12 +169,11 @@ type Result struct {
 	Whole       bool         `json:"whole,omitempty"`
 	Artefact    string       `json:"artefact,omitempty"` // digest of what was kept for the apply
 	// Of an apply: what the state shows as carried out, and a kept errored state.
-	Done         int           `json:"done,omitempty"`
-	Total        int           `json:"total,omitempty"`
-	ErroredState string        `json:"errored_state,omitempty"`
-	State        *StateVersion `json:"state,omitempty"` // after an apply
-	Started      time.Time     `json:"started"`
-	Finished     time.Time     `json:"finished"`
+	Done         int       `json:"done,omitempty"`
+	Total        int       `json:"total,omitempty"`
+	ErroredState string    `json:"errored_state,omitempty"`
+	Started      time.Time `json:"started"`
+	Finished     time.Time `json:"finished"`
 }
 
 // ErrStale says that a message names an epoch that is no longer the run's, or a run that is finished.

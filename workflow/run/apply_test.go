@@ -170,14 +170,18 @@ output "clear" { value = nonsensitive(substr(var.token, 0, 3)) }
 		t.Fatal(err)
 	}
 	res := p.Wait()
-	if res.Outcome != workflow.OutcomeSucceeded || res.Done != 3 || res.Total != 3 || res.State == nil || res.State.Serial == 0 || res.State.Lineage == "" {
+	if res.Outcome != workflow.OutcomeSucceeded || res.Done != 3 || res.Total != 3 {
 		t.Errorf("got %+v, want a success\n%s", res, read(t, p, "log"))
 	}
 	if got, want := g.counter(t), "planned b"; got != want {
 		t.Errorf("counter: got %q, want %q", got, want)
 	}
-	if log := read(t, p, "log"); !strings.Contains(log, "Apply complete!") || strings.Contains(log, "sesame") {
+	log := read(t, p, "log")
+	if !strings.Contains(log, "Apply complete!") || strings.Contains(log, "sesame") {
 		t.Errorf("log: %s", log)
+	}
+	if n := strings.Count(log, "$ terraform state pull"); n != 1 { // before it began; what it did is verified by a plan
+		t.Errorf("got the state pulled %d times, want once\n%s", n, log)
 	}
 	g.nowhere(t, "sesame")
 	for _, name := range []string{"work", "home", "tmp", "plan"} {

@@ -219,28 +219,26 @@ func (a *applying) apply() error {
 	return a.commandFailed("apply", err)
 }
 
-// reckon says what the state shows after the apply. That it cannot be read is no
-// fault of the apply, and is said: then nothing is said of how much was done.
+// reckon says how much was carried out: of a failed apply what the state shows.
+// That it cannot be read is no fault of the apply, and is said: then nothing is
+// said of how much was done.
 func (a *applying) reckon(res *workflow.Result) {
+	if res.Outcome == workflow.OutcomeSucceeded { // a fresh plan verifies it
+		_, res.Total = carriedOut(a.plan.Changes, a.before, a.before)
+		res.Done = res.Total
+		return
+	}
 	after, err := a.pull()
 	if err != nil {
 		after, err = a.pull() // what interrupted the apply may have interrupted this
 	}
-	if err == nil {
-		res.State = &after.StateVersion
-	}
 	if kept, broken := os.ReadFile(a.errored()); broken == nil { // what was done is in the state that could not be stored
 		after, err = parseState(kept)
-	}
-	switch {
-	case res.Outcome == workflow.OutcomeSucceeded:
-		_, res.Total = carriedOut(a.plan.Changes, a.before, a.before)
-		res.Done = res.Total
-	case err == nil:
-		res.Done, res.Total = carriedOut(a.plan.Changes, a.before, after)
 	}
 	if err != nil {
 		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning,
 			Summary: "The state could not be read after the apply", Detail: err.Error()})
+		return
 	}
+	res.Done, res.Total = carriedOut(a.plan.Changes, a.before, after)
 }
