@@ -71,7 +71,6 @@ func TestApplyEndsEarly(t *testing.T) {
 			t.Parallel()
 			g := newGround(t, slow())
 			g.applyOf(g.plan(t))
-			g.job.PlanTimeout = 3 * time.Second // of the preparation only
 			p := g.begun(t)
 			await(t, p, "(local-exec): up")
 			tt.end(t, g, p)

@@ -45,3 +45,18 @@ func TestDecide(t *testing.T) {
 		t.Errorf("backoff: (-want +got)\n%s", diff)
 	}
 }
+
+// The time limit is for what an apply prepares: one that has begun it does not end.
+func TestTimeLimitAndApply(t *testing.T) {
+	s := newStopper(family{}, Ladder{})
+	if !s.begin() {
+		t.Fatal("got an apply that may not begin")
+	}
+	s.stop(workflow.OutcomeTimedOut)
+	if err := s.ctx.Err(); err != nil {
+		t.Errorf("got a stopped apply: %v", err)
+	}
+	if got := s.end(); got != workflow.OutcomeNone {
+		t.Errorf("got %q, want nothing to have ended it", got)
+	}
+}

@@ -100,21 +100,24 @@ func wantNotStarted(t *testing.T, p *run.Process) {
 }
 
 func TestLadder(t *testing.T) {
+	const never, soon = time.Hour, 2 * time.Second // long enough for a shell to hear the first before the next
 	for _, tt := range []struct {
 		name, plan string
 		timeout    time.Duration
+		ladder     run.Ladder
 		outcome    workflow.Outcome
 		log        string // what the tool said to the end
 	}{
-		{"stops at the first interrupt", `trap 'echo got; exit 1' INT; echo up; while :; do sleep 0.02; done`, 0, workflow.OutcomeCancelled, "up\ngot\n"},
-		{"stops at the second", `n=0; trap 'n=$((n+1)); echo got $n; [ $n = 2 ] && exit 1' INT; echo up; while :; do sleep 0.02; done`, 0, workflow.OutcomeCancelled, "up\ngot 1\ngot 2\n"},
-		{"is killed", `trap 'echo no' INT; trap '' TERM; echo up; while :; do sleep 0.02; done`, 0, workflow.OutcomeCancelled, "up\nno\nno\n"},
-		{"succeeds all the same", `trap 'echo late; exit 0' INT; echo up; while :; do sleep 0.02; done`, 0, workflow.OutcomeSucceeded, "up\nlate\n"},
-		{"takes too long", `trap 'echo got; exit 1' INT; echo up; while :; do sleep 0.02; done`, 700 * time.Millisecond, workflow.OutcomeTimedOut, "up\ngot\n"},
+		{"stops at the first interrupt", `trap 'echo got; exit 1' INT; echo up; while :; do sleep 0.02; done`, 0, run.Ladder{Again: never}, workflow.OutcomeCancelled, "up\ngot\n"},
+		{"stops at the second", `n=0; trap 'n=$((n+1)); echo got $n; [ $n = 2 ] && exit 1' INT; echo up; while :; do sleep 0.02; done`, 0, run.Ladder{Again: soon, Kill: never}, workflow.OutcomeCancelled, "up\ngot 1\ngot 2\n"},
+		{"is killed", `trap 'echo no' INT; trap '' TERM; echo up; while :; do sleep 0.02; done`, 0, run.Ladder{Again: soon, Kill: soon}, workflow.OutcomeCancelled, "up\nno\nno\n"},
+		{"succeeds all the same", `trap 'echo late; exit 0' INT; echo up; while :; do sleep 0.02; done`, 0, run.Ladder{Again: never}, workflow.OutcomeSucceeded, "up\nlate\n"},
+		{"takes too long", `trap 'echo got; exit 1' INT; echo up; while :; do sleep 0.02; done`, 5 * time.Second, run.Ladder{Again: never}, workflow.OutcomeTimedOut, "up\ngot\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tr := newTrial(t, tt.plan)
+			tr.job.Ladder = tt.ladder
 			if tt.timeout > 0 {
 				tr.job.PlanTimeout = tt.timeout
 			}
@@ -132,7 +135,7 @@ func TestLadder(t *testing.T) {
 			if res.Outcome != tt.outcome || res.NotStarted {
 				t.Errorf("got %+v, want %s", res, tt.outcome)
 			}
-			if tt.timeout > 0 && res.Reason != "The plan took longer than 700ms and was stopped." {
+			if tt.timeout > 0 && res.Reason != "The plan took longer than 5s and was stopped." {
 				t.Errorf("got reason %q", res.Reason)
 			}
 			if got := read(t, p, "log"); got != tt.log {
@@ -145,15 +148,15 @@ func TestLadder(t *testing.T) {
 // Whatever the tool leaves behind is ended: what holds its output while the run waits, the rest at the end.
 func TestOrphans(t *testing.T) {
 	for _, tt := range []struct{ name, marker, plan string }{
-		{"holds the output", "98761", `sleep 98761 & echo up`},
-		{"holds nothing", "98762", `sleep 98762 >/dev/null 2>&1 & echo up`},
-		{"in its own session", "98763", `setsid sh -c 'trap "" INT TERM HUP; sleep 98763; sleep 98763' >/dev/null 2>&1 & echo up; sleep 0.2`},
-		{"multiplies", "98764", `setsid sh -c 'while :; do sleep 98764 & sleep 0.01; done' >/dev/null 2>&1 & sleep 0.3; echo up`},
-		{"dies while the tool runs", "98766", `(sh -c 'sleep 0.1; : 98766' &) ; sleep 0.5; echo up`},
+		{"holds the output", marker(1), `sleep MARKER & echo up`},
+		{"holds nothing", marker(2), `sleep MARKER >/dev/null 2>&1 & echo up`},
+		{"in its own session", marker(3), `setsid sh -c 'trap "" INT TERM HUP; sleep MARKER; sleep MARKER' >/dev/null 2>&1 & echo up; sleep 0.2`},
+		{"multiplies", marker(4), `setsid sh -c 'while :; do sleep MARKER & sleep 0.01; done' >/dev/null 2>&1 & sleep 0.3; echo up`},
+		{"dies while the tool runs", marker(5), `(sh -c 'sleep 0.1; : MARKER' &) ; sleep 0.5; echo up`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			res, p := newTrial(t, tt.plan).run(t)
+			res, p := newTrial(t, strings.ReplaceAll(tt.plan, "MARKER", tt.marker)).run(t)
 			if res.Outcome != workflow.OutcomeSucceeded {
 				t.Errorf("got %+v, want a success", res)
 			}
@@ -175,7 +178,7 @@ func TestDeaths(t *testing.T) {
 		{"tool crashes", "-", "kill -SEGV $$", workflow.OutcomeFailed, "plan: signal: segmentation fault"},
 		{"engine panics", "panic", "", workflow.OutcomeFailed, "A fault of Cardea's own ended the run: *** in a panic."},
 		{"runner exits", "exit", "", workflow.OutcomeLost, "The runner died without a result (exit status 3)."},
-		{"runner is killed", "-", "sleep 98765 & (sleep 98765 &); kill -KILL $PPID; sleep 98765", workflow.OutcomeLost, "The runner died without a result (signal: killed)."},
+		{"runner is killed", "-", strings.ReplaceAll("sleep MARKER & (sleep MARKER &); kill -KILL $PPID; sleep MARKER", "MARKER", marker(6)), workflow.OutcomeLost, "The runner died without a result (signal: killed)."},
 		{"signals of a dying session", "-", "kill -HUP $PPID; kill -TERM $PPID; kill -PIPE $PPID; kill -INT $PPID; sleep 0.2", workflow.OutcomeSucceeded, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -187,8 +190,8 @@ func TestDeaths(t *testing.T) {
 			if res.Outcome != tt.outcome || res.NotStarted || !strings.HasPrefix(res.Reason, tt.reason) {
 				t.Errorf("got %+v, want %s because %q", res, tt.outcome, tt.reason)
 			}
-			if strings.Contains(tt.plan, "98765") {
-				gone(t, "98765")
+			if strings.Contains(tt.plan, marker(6)) {
+				gone(t, marker(6))
 			}
 			if out := read(t, p, "output"); strings.Contains(out, "sesame") {
 				t.Errorf("the runner's output holds the secret: %s", out)

@@ -226,6 +226,9 @@ func await(t *testing.T, p *run.Process, text string) {
 	t.Fatalf("the log never said %q", text)
 }
 
+// marker is a long time to sleep that only processes of this test have in their arguments.
+func marker(n int) string { return fmt.Sprintf("9876%d.%d", n, os.Getpid()) }
+
 // gone fails the test when a process with this marker in its arguments lives.
 func gone(t *testing.T, marker string) {
 	t.Helper()

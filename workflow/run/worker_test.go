@@ -196,7 +196,7 @@ func TestWorkerTriesAgain(t *testing.T) {
 // A run that takes longer than its lease keeps it.
 func TestWorkerRenews(t *testing.T) {
 	t.Parallel()
-	const lease = 4 * time.Second
+	const lease = 10 * time.Second
 	s := newShopWith(t, "echo up; while [ ! -e go ]; do sleep 0.05; done", lease)
 	id := s.queue(t, "a")[0]
 	s.begin(t)
@@ -229,7 +229,7 @@ func TestWorkerInterrupts(t *testing.T) {
 }
 
 func TestWorkerDrains(t *testing.T) {
-	s := newShop(t, loop+" # 98767")
+	s := newShop(t, loop)
 	ids := s.queue(t, "a", "b", "c")
 	stop := s.begin(t)
 	s.said(t, ids[0], "up")
