@@ -31,7 +31,14 @@ func parent(dir string) string { return filepath.Dir(dir) }
 type reader struct {
 	mu    sync.Mutex
 	store *filesystem.Storage
+	// trees are those that were read: the way to each of many files goes through the same few.
+	// entries is how many they hold together. Nobody changes them.
+	trees   map[plumbing.Hash]*object.Tree
+	entries int
 }
+
+// maxEntries bounds what a reader remembers, to some 25 MB.
+const maxEntries = 1 << 18
 
 func open(gitDir string) (*reader, error) {
 	if _, err := osfs.New(gitDir).Stat("objects"); err != nil {
@@ -41,13 +48,25 @@ func open(gitDir string) (*reader, error) {
 	// them. Opening one for each object would cost more than reading it.
 	store := filesystem.NewStorageWithOptions(osfs.New(gitDir, osfs.WithBoundOS()), cache.NewObjectLRU(32*cache.MiByte),
 		filesystem.Options{KeepDescriptors: true, AlternatesFS: osfs.New("/", osfs.WithBoundOS())})
-	return &reader{store: store}, nil
+	return &reader{store: store, trees: map[plumbing.Hash]*object.Tree{}}, nil
 }
 
 func (r *reader) tree(id plumbing.Hash) (*object.Tree, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return object.GetTree(r.store, id)
+	if t, ok := r.trees[id]; ok {
+		return t, nil
+	}
+	t, err := object.GetTree(r.store, id)
+	if err != nil {
+		return nil, err
+	}
+	if r.entries += len(t.Entries); r.entries > maxEntries {
+		clear(r.trees)
+		r.entries = len(t.Entries)
+	}
+	r.trees[id] = t
+	return t, nil
 }
 
 func (r *reader) treeOf(commit string) (*object.Tree, error) {

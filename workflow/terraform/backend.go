@@ -27,14 +27,13 @@ func (g *gathering) backend(own workflow.Module) error {
 		if path.IsAbs(f) || leaves(name) {
 			continue // refused already
 		}
-		data, err := fs.ReadFile(g.tree, name)
+		c, err := g.engine.backendConfig(g.tree, name)
 		if err != nil {
 			continue // refused already, or unreadable and reported by named
 		}
-		parts = append(parts, hash(string(data)))
-		if !mergeBackendConfig(attributes, name, data) {
-			b.Partial = true
-		}
+		parts = append(parts, c.hash)
+		maps.Copy(attributes, c.attributes) // as terraform lays it over the block
+		b.Partial = b.Partial || !c.literal
 	}
 	g.in.BackendConfig = hash(parts...)
 	if b.Type == "local" {
@@ -129,14 +128,39 @@ func terraformWorkspace(p workflow.Project) string {
 	return p.TerraformWorkspace
 }
 
-// mergeBackendConfig lays a backend configuration file over the block's
-// attributes, as terraform does. False: it does not parse or is not literal.
-func mergeBackendConfig(attributes map[string]string, name string, data []byte) bool {
-	f, diags := parseHCL(name, data)
-	if diags.HasErrors() {
-		return false
+// backendConfig is what a backend configuration file says.
+type backendConfig struct {
+	hash       string
+	attributes map[string]string
+	literal    bool // it parses, and all of it is literal
+}
+
+// backendConfig reads a file, or finds the same one read before: every project's
+// state is asked for whenever one is planned.
+func (e *Engine) backendConfig(tree fs.FS, name string) (*backendConfig, error) {
+	info, err := fs.Stat(tree, name)
+	if err != nil {
+		return nil, err
 	}
-	return flatten(attributes, "", f.Body)
+	key := ""
+	if id := idOf(info); id != "" {
+		key = path.Ext(name) + " " + string(id) // JSON is read by its name
+		if c, ok := e.configs.get(key); ok {
+			return c, nil
+		}
+	}
+	data, err := fs.ReadFile(tree, name)
+	if err != nil {
+		return nil, err
+	}
+	c := &backendConfig{hash: hash(string(data)), attributes: map[string]string{}}
+	if f, diags := parseHCL(name, data); !diags.HasErrors() {
+		c.literal = flatten(c.attributes, "", f.Body)
+	}
+	if key != "" {
+		e.configs.add(key, c, 1)
+	}
+	return c, nil
 }
 
 // localState refuses a local backend whose file would be among the run's own

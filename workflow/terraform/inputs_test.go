@@ -240,3 +240,24 @@ func TestStatePlace(t *testing.T) {
 		}
 	}
 }
+
+// TestBackendConfigCache: a file that was read before says the same again, read as what its name says it is.
+func TestBackendConfigCache(t *testing.T) {
+	t.Parallel()
+	const partial = "terraform {\n backend \"s3\" {}\n}\n"
+	files := mapFS(map[string]string{
+		"a/x.tf": partial, "b/x.tf": partial, "a/c.hcl": "bucket = \"b\"\nkey = \"k\"\n", "b/c.hcl": "bucket = \"b\"\nkey = \"l\"\n",
+		"a/c.json": `{"bucket": "b", "key": "k"}`, "b/c": `{"bucket": "b", "key": "k"}`,
+	})
+	cached, tree := New(Options{}), withIDs(files)
+	for range 2 {
+		for _, p := range []workflow.Project{{Dir: "a", BackendConfig: []string{"c.hcl"}}, {Dir: "b", BackendConfig: []string{"c.hcl"}}, {Dir: "a", BackendConfig: []string{"c.json"}},
+			{Dir: "b", BackendConfig: []string{"c"}}, {Dir: "b", BackendConfig: []string{"../a/c.hcl"}}} {
+			want := inputs(t, files, p)
+			got, err := cached.Inputs(t.Context(), workflow.Tree{FS: tree}, discover(t, cached, tree), p)
+			if err != nil || got.StateIdentity != want.StateIdentity || got.BackendConfig != want.BackendConfig {
+				t.Errorf("%v: got %s, %v, want %s", p, got.StateIdentity, err, want.StateIdentity)
+			}
+		}
+	}
+}
