@@ -1,0 +1,192 @@
+package workflow
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// commit writes an expansion's choice: the record, the runs, the reply, the
+// history and the end of the request, all or nothing.
+func (s *Service) commit(tx Tx, e Expansion, rules Rules, f Survey, ch choice, now time.Time) error {
+	req, err := tx.Request(e.Request.ID)
+	if err != nil || req.Done {
+		return err
+	}
+	rec, err := tx.Pull(e.Pull.Key())
+	if err != nil {
+		return err
+	}
+	if rec.Pull.Head.SHA != e.Pull.Head.SHA || rec.Pull.Base.Ref != e.Pull.Base.Ref || rec.Pull.State != PullOpen {
+		req.NotBefore = now.Add(time.Second) // the facts moved on meanwhile: they are read again
+		return tx.PutRequest(&req)
+	}
+	rec.Known, rec.Trouble, rec.Waiting = true, nil, ""
+	rec.BaseSHA, rec.Tree, rec.PerProjectChecks = f.Checkout.Base, f.Checkout.Planned.ID, rules.PerProjectChecks
+	rec.BaseFaulty = f.BaseFaulty
+	if ch.whole {
+		rec.Notes, rec.Unplanned = ch.notes, ch.silent
+	}
+	rec.Unplanned = slices.DeleteFunc(slices.Clone(rec.Unplanned), func(name string) bool {
+		return slices.ContainsFunc(ch.projects, func(w wanted) bool { return w.record.Project.Name == name })
+	})
+	if err := s.putProjects(tx, &rec, ch, req, now); err != nil {
+		return err
+	}
+	if err := refuseSome(tx, &rec, req, ch, now); err != nil {
+		return err
+	}
+	if err := tx.Append(event("expanded", now, e.Pull.Key(), expanded(ch, f))); err != nil {
+		return err
+	}
+	if err := finishRequest(tx, req, expanded(ch, f), now); err != nil {
+		return err
+	}
+	return savePull(tx, rec, now)
+}
+
+// refuseSome adds the one reply for what a command asked for and does not get.
+func refuseSome(tx Tx, rec *PullRecord, req Request, ch choice, now time.Time) error {
+	if req.Command == nil {
+		return nil
+	}
+	text := ch.refused
+	if len(text) == 0 && !slices.ContainsFunc(ch.projects, func(w wanted) bool { return w.plan }) {
+		text = whyNothing(ch)
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	return addReply(tx, rec, req, Reply{Kind: ReplyRefused, Text: text}, now)
+}
+
+// whyNothing says why a command plans nothing.
+func whyNothing(ch choice) []string {
+	var text []string
+	for _, w := range ch.projects {
+		if p := w.record.Project; p.Refused != "" {
+			text = append(text, fmt.Sprintf("`%s` is refused: %s", p.Name, p.Refused))
+		}
+	}
+	if len(text) > 0 {
+		return text
+	}
+	return []string{
+		"This change affects no project that can be planned, so there is nothing to plan.",
+		"`cardea plan -p NAME` plans a project all the same, `cardea plan --all` every one.",
+	}
+}
+
+// putProjects makes the record's projects those of the choice and queues their
+// runs. Runs of the pull that another one replaces, or whose project is no
+// longer part of it, are dropped.
+func (s *Service) putProjects(tx Tx, rec *PullRecord, ch choice, req Request, now time.Time) error {
+	if err := s.dropReplaced(tx, rec, ch, now); err != nil {
+		return err
+	}
+	old := *rec // with what was dropped
+	ids, err := runIDs(tx, rec.Pull.Key())
+	if err != nil {
+		return err
+	}
+	projects := rec.leave(ch)
+	for i, w := range ch.projects {
+		p := w.follows(old)
+		p.Runs = ids[p.Project.Key()]
+		rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(q ProjectRecord) bool { return q.Project.Key() == p.Project.Key() })
+		if w.asked && findAsked(*rec, p.Project.Key()) < 0 {
+			rec.Asked = append(rec.Asked, AskedProject{Key: p.Project.Key(), By: req.Actor})
+		}
+		if w.plan {
+			run := w.run
+			// Microseconds apart, so that the queue keeps the order of the projects.
+			run.ID, run.Queued = s.newID(now), now.Add(time.Duration(i)*time.Microsecond)
+			if err := tx.PutRun(run); err != nil {
+				return err
+			}
+			p.newest(run)
+		}
+		projects = append(projects, p)
+	}
+	slices.SortFunc(projects, func(a, b ProjectRecord) int { return cmp.Compare(a.Project.Name, b.Project.Name) })
+	rec.Projects = projects
+	return nil
+}
+
+// keys are the projects of a choice.
+func (ch choice) keys() map[ProjectKey]bool {
+	keys := map[ProjectKey]bool{}
+	for _, w := range ch.projects {
+		keys[w.record.Project.Key()] = true
+	}
+	return keys
+}
+
+// dropReplaced ends the runs of a pull that the choice replaces, or whose project is no longer part of it.
+func (s *Service) dropReplaced(tx Tx, rec *PullRecord, ch choice, now time.Time) error {
+	kept, replaced := ch.keys(), map[ProjectKey]bool{}
+	for _, w := range ch.projects {
+		key := w.record.Project.Key()
+		replaced[key] = w.plan || w.record.Deleted || w.record.Project.Refused != ""
+		if w.outdated == "" {
+			continue
+		}
+		err := s.dropSome(tx, rec, dropping{OutcomeSuperseded, w.outdated + " It is planned again.", now}, func(r Run) bool { return r.Project.Key() == key })
+		if err != nil {
+			return err
+		}
+	}
+	return s.dropSome(tx, rec, dropping{OutcomeSuperseded, "Another plan of it was asked for.", now}, func(r Run) bool {
+		key := r.Project.Key()
+		return replaced[key] || (ch.whole && !kept[key])
+	})
+}
+
+// leave takes the projects of a choice out of a record, and where those are all of
+// the pull puts the others aside. It returns those that stay.
+func (rec *PullRecord) leave(ch choice) (stay []ProjectRecord) {
+	kept := ch.keys()
+	for _, p := range rec.Projects {
+		switch {
+		case kept[p.Project.Key()]:
+		case ch.whole:
+			rec.shelveOne(p)
+		default:
+			stay = append(stay, p)
+		}
+	}
+	return stay
+}
+
+// follows is a project's record after the one that the pull had of it.
+func (w wanted) follows(old PullRecord) ProjectRecord {
+	p := w.record
+	if was := formerly(old, p.Project.Key()); was != nil {
+		p.inherit(*was)
+	}
+	if before := findProject(old, p.Project.Key()); before != nil && !w.plan && !p.Deleted && p.Project.Refused == "" {
+		p.Run, p.WaitsFor, p.Outdated = before.Run, before.WaitsFor, before.Outdated
+	}
+	if w.plan {
+		p.Outdated = w.outdated
+	}
+	return p
+}
+
+// runIDs are the newest runs of a pull by project, newest first.
+func runIDs(tx Tx, key PullKey) (map[ProjectKey][]string, error) {
+	const most = 1000
+	runs, err := tx.RunsOfPull(key, "", most)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	ids := map[ProjectKey][]string{}
+	for _, r := range runs {
+		if k := r.Project.Key(); len(ids[k]) < maxRunIDs {
+			ids[k] = append(ids[k], r.ID)
+		}
+	}
+	return ids, nil
+}

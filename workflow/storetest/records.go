@@ -1,0 +1,217 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// What the contract says of pulls, runs, plans, history, locks and settings.
+
+func pullRecord(repo int64, number int, sha string) workflow.PullRecord {
+	return workflow.PullRecord{
+		Pull:    workflow.Pull{Repo: workflow.Repo{ID: repo, Owner: "acme", Name: "infra"}, Number: number, State: workflow.PullOpen, Head: workflow.Ref{Ref: "x", SHA: sha}},
+		Version: 1, CreatedAt: at, ChangedAt: at,
+	}
+}
+
+func numbers(recs []workflow.PullRecord) (out []int) {
+	for _, r := range recs {
+		out = append(out, r.Pull.Number)
+	}
+	return out
+}
+
+func checkPulls(t *testing.T, b *bench) {
+	b.update(func(tx workflow.Tx) error {
+		return errors.Join(tx.PutPull(pullRecord(7, 12, "aaa")), tx.PutPull(pullRecord(7, 3, "aaa")), tx.PutPull(pullRecord(8, 1, "aaa")))
+	})
+	open := func(repo int64) []int {
+		return numbers(see(b, func(tx workflow.Tx) ([]workflow.PullRecord, error) { return tx.OpenPulls(repo) }))
+	}
+	byHead := func(sha string) []int {
+		return numbers(see(b, func(tx workflow.Tx) ([]workflow.PullRecord, error) { return tx.PullsByHead(7, sha) }))
+	}
+	same(t, "open pulls of one repository", open(7), []int{3, 12})
+	same(t, "all open pulls", open(0), []int{3, 12, 1})
+	same(t, "by head", byHead("aaa"), []int{3, 12})
+	moved := pullRecord(7, 12, "bbb")
+	closed := pullRecord(7, 3, "aaa")
+	closed.Pull.State = workflow.PullClosed
+	b.update(func(tx workflow.Tx) error { return errors.Join(tx.PutPull(moved), tx.PutPull(closed)) })
+	b.reopen()
+	same(t, "open pulls after", open(7), []int{12})
+	same(t, "by the old head", byHead("aaa"), []int{3})
+	same(t, "by the new head", byHead("bbb"), []int{12})
+	same(t, "pull", see(b, func(tx workflow.Tx) (workflow.PullRecord, error) { return tx.Pull(moved.Pull.Key()) }), moved)
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Pull(workflow.PullKey{RepoID: 7, Number: 99}); return err })
+}
+
+func checkUnreported(t *testing.T, b *bench) {
+	rec := pullRecord(7, 12, "aaa")
+	key := rec.Pull.Key()
+	step := func(what string, rule func(workflow.Tx) error, want ...workflow.PullKey) {
+		t.Helper()
+		b.update(rule)
+		same(t, what, see(b, workflow.Tx.UnreportedPulls), want)
+	}
+	step("new", func(tx workflow.Tx) error { return tx.PutPull(rec) }, key)
+	state := workflow.ReportState{Key: key, Version: 1, CommentID: 5, Checks: map[string]map[string]workflow.CheckShown{"aaa": {"cardea/plan": {ID: 1}}}}
+	step("shown", func(tx workflow.Tx) error { return tx.PutReport(state) })
+	rec.Version = 2
+	rec.Pull.State = workflow.PullMerged
+	step("changed, and closed", func(tx workflow.Tx) error { return tx.PutPull(rec) }, key)
+	step("an old version shown", func(tx workflow.Tx) error { return tx.PutReport(state) }, key)
+	same(t, "report", see(b, func(tx workflow.Tx) (workflow.ReportState, error) { return tx.Report(key) }), state)
+	state.Version = 2
+	step("shown again", func(tx workflow.Tx) error { return tx.PutReport(state) })
+	step("forgotten", func(tx workflow.Tx) error { return tx.DeleteReport(key) }, key)
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Report(key); return err })
+}
+
+func run(id string, number int, project string) workflow.Run {
+	return workflow.Run{ID: id, Repo: workflow.Repo{ID: 7}, Number: number, Project: workflow.Project{Name: project, Dir: project}, State: workflow.RunQueued, Queued: at}
+}
+
+func runIDs(runs []workflow.Run) (ids string) {
+	for _, r := range runs {
+		ids += r.ID
+	}
+	return ids
+}
+
+func checkRuns(t *testing.T, b *bench) {
+	finished := run("a", 1, "net")
+	finished.State = workflow.RunFinished
+	old := run("d", 1, "db")
+	old.Queued = at.Add(-time.Hour)
+	b.update(func(tx workflow.Tx) error {
+		return errors.Join(tx.PutRun(finished), tx.PutRun(run("b", 1, "net")), tx.PutRun(run("c", 2, "net")), tx.PutRun(old), tx.PutRun(run("e", 1, "net/x")))
+	})
+	live := func() string { return runIDs(see(b, workflow.Tx.LiveRuns)) }
+	ofPull := func(before string, limit int) string {
+		return runIDs(see(b, func(tx workflow.Tx) ([]workflow.Run, error) {
+			return tx.RunsOfPull(workflow.PullKey{RepoID: 7, Number: 1}, before, limit)
+		}))
+	}
+	ofProject := func(before string, limit int) string {
+		return runIDs(see(b, func(tx workflow.Tx) ([]workflow.Run, error) { return tx.RunsOfProject(7, "net", before, limit) }))
+	}
+	same(t, "live, oldest first", live(), "dbce")
+	for _, c := range []struct{ what, got, want string }{
+		{"of a pull", ofPull("", 10), "edba"},
+		{"at most two", ofPull("", 2), "ed"},
+		{"older than d", ofPull("d", 10), "ba"},
+		{"older than one that is not there", ofPull("cc", 10), "ba"},
+		{"older than the oldest", ofPull("a", 10), ""},
+		{"none", ofPull("", 0), ""},
+		{"of a project", ofProject("", 10), "cba"},
+		{"of a project, older than c", ofProject("c", 1), "b"},
+	} {
+		same(t, c.what, c.got, c.want)
+	}
+	claimed := run("b", 1, "net")
+	claimed.State, claimed.Epoch, claimed.Queued = workflow.RunRunning, 1, at.Add(time.Minute)
+	gone := run("e", 1, "net/x")
+	gone.State, gone.Outcome = workflow.RunFinished, workflow.OutcomeFailed
+	b.update(func(tx workflow.Tx) error { return errors.Join(tx.PutRun(claimed), tx.PutRun(gone)) })
+	b.reopen()
+	same(t, "live after", live(), "dcb")
+	same(t, "run", see(b, func(tx workflow.Tx) (workflow.Run, error) { return tx.Run("b") }), claimed)
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Run("nothing"); return err })
+}
+
+func checkPlans(t *testing.T, b *bench) {
+	plan := workflow.Plan{ChangesHash: "abc", PlannedAt: at, Tool: "terraform"}
+	for i := range 5000 {
+		plan.Changes = append(plan.Changes, workflow.Change{Address: fmt.Sprintf("terraform_data.x[%d]", i), Action: workflow.ActionCreate})
+	}
+	b.update(func(tx workflow.Tx) error { return tx.PutPlan("r1", plan) })
+	b.reopen()
+	same(t, "plan", see(b, func(tx workflow.Tx) (workflow.Plan, error) { return tx.Plan("r1") }), plan)
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Plan("r2"); return err })
+}
+
+func checkHistory(t *testing.T, b *bench) {
+	b.update(func(tx workflow.Tx) error {
+		for i := range 6 {
+			e := workflow.Event{At: at, Repo: 7, Number: i % 2, Kind: "request", Text: fmt.Sprint("event ", i)}
+			if err := tx.Append(&e); err != nil {
+				return err
+			}
+			if e.Seq == 0 {
+				return errors.New("appending set no Seq")
+			}
+		}
+		return tx.Append(&workflow.Event{Repo: 8, Text: "elsewhere"})
+	})
+	b.reopen()
+	texts := func(number int, before uint64, limit int) (out []string, last uint64) {
+		for _, e := range see(b, func(tx workflow.Tx) ([]workflow.Event, error) { return tx.Events(7, number, before, limit) }) {
+			out, last = append(out, e.Text), e.Seq
+		}
+		return out, last
+	}
+	got, last := texts(1, 0, 2)
+	same(t, "of a pull", got, []string{"event 5", "event 3"})
+	got, _ = texts(1, last, 10)
+	same(t, "the rest of it", got, []string{"event 1"})
+	got, _ = texts(0, 0, 3)
+	same(t, "of the repository", got, []string{"event 5", "event 4", "event 3"})
+	var forward []string
+	var after uint64
+	for {
+		page := see(b, func(tx workflow.Tx) ([]workflow.Event, error) { return tx.EventsAfter(7, after, 4) })
+		if len(page) == 0 {
+			break
+		}
+		for _, e := range page {
+			forward, after = append(forward, e.Text), e.Seq
+		}
+	}
+	same(t, "oldest first, in pages of four", forward, []string{"event 0", "event 1", "event 2", "event 3", "event 4", "event 5"})
+}
+
+// checkLocks: a key is held by one pull, whatever anybody writes.
+func checkLocks(t *testing.T, b *bench) {
+	lock := func(repo int64, key string, number int) workflow.Lock {
+		return workflow.Lock{RepoID: repo, Key: key, Project: "net", Pull: workflow.PullKey{RepoID: repo, Number: number}, Since: at, Why: workflow.LockApply, Epoch: 3}
+	}
+	mine, other, elsewhere := lock(7, "project\x00a\x00default", 1), lock(7, "state\x00s", 2), lock(8, "state\x00s", 1)
+	b.update(func(tx workflow.Tx) error {
+		return errors.Join(tx.PutLock(mine), tx.PutLock(other), tx.PutLock(elsewhere))
+	})
+	b.reopen()
+	one := func(repo int64, key string) workflow.Lock {
+		return see(b, func(tx workflow.Tx) (workflow.Lock, error) { return tx.Lock(repo, key) })
+	}
+	same(t, "a lock", one(7, mine.Key), mine)
+	same(t, "the same key of another repository", one(8, other.Key), elsewhere)
+	all := func() []workflow.Lock {
+		return see(b, func(tx workflow.Tx) ([]workflow.Lock, error) { return tx.Locks(7) })
+	}
+	same(t, "of the repository", all(), []workflow.Lock{mine, other})
+	same(t, "of a pull", see(b, func(tx workflow.Tx) ([]workflow.Lock, error) { return tx.LocksOfPull(other.Pull) }), []workflow.Lock{other})
+	if err := b.store.Update(t.Context(), func(tx workflow.Tx) error { return tx.PutLock(lock(7, mine.Key, 2)) }); err == nil {
+		t.Error("a lock moved to another pull")
+	}
+	same(t, "the lock after", one(7, mine.Key), mine)
+	again := mine
+	again.Epoch = 4
+	b.update(func(tx workflow.Tx) error {
+		return errors.Join(tx.PutLock(again), tx.DeleteLock(7, other.Key), tx.DeleteLock(7, "never"))
+	})
+	same(t, "after one is gone", all(), []workflow.Lock{again})
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Lock(7, other.Key); return err })
+	same(t, "elsewhere", one(8, other.Key), elsewhere)
+}
+
+func checkSettings(t *testing.T, b *bench) {
+	b.update(func(tx workflow.Tx) error { return tx.PutSetting("mark", []byte("17")) })
+	b.reopen()
+	same(t, "setting", see(b, func(tx workflow.Tx) ([]byte, error) { return tx.Setting("mark") }), []byte("17"))
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Setting("other"); return err })
+}
