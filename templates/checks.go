@@ -16,6 +16,7 @@ type CheckText struct {
 
 // PlanCheck is the output of cardea/plan.
 func PlanCheck(v workflow.PullView, l Links) CheckText {
+	v = l.Spoken(v)
 	w := writer{view: v, model: Read(v, l), links: l}
 	head := w.verdict() + w.trouble(20000)
 	tail := w.footer()
@@ -32,6 +33,7 @@ func PlanCheck(v workflow.PullView, l Links) CheckText {
 // ApplyCheck is the output of cardea/apply: how far the plans are applied, and
 // what they wait for. Its title names the first reason why it is not green.
 func ApplyCheck(v workflow.PullView, l Links) CheckText {
+	v = l.Spoken(v)
 	w := writer{view: v, model: Read(v, l), links: l}
 	title, say := applyWords(v, w.model)
 	head := w.trouble(20000) + w.alarms(20000)
@@ -89,6 +91,7 @@ func firstReason(m Model) string {
 // ProjectCheck is the output of cardea/plan: NAME. A project that the pull does
 // not have gives a text that says so.
 func ProjectCheck(v workflow.PullView, project string, l Links) CheckText {
+	v = l.Spoken(v)
 	p := v.Project(project)
 	if p == nil {
 		return CheckText{Title: "The project is not affected any more", Summary: Prose(fmt.Sprintf("`%s` is not affected by this change.", project)) + "\n"}

@@ -12,6 +12,7 @@ import (
 // [MaxComment] bytes. Who asked is mentioned where an apply ended: edits of the
 // summary notify nobody.
 func Reply(r workflow.Reply, v workflow.PullView, l Links) string {
+	r, v = l.spokenReply(r), l.Spoken(v)
 	head := ReplyMarker + "\n" + KeyMarker(r.Key) + "\n"
 	switch r.Kind {
 	case workflow.ReplyStatus:

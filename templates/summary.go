@@ -12,6 +12,7 @@ import (
 // most [MaxComment] bytes, whatever the plans are: details are cut by resource,
 // then the table by row, and what is left out is counted.
 func Summary(v workflow.PullView, l Links) string {
+	v = l.Spoken(v)
 	w := writer{view: v, model: Read(v, l), links: l}
 	head := SummaryMarker + "\n" + w.verdict() + w.trouble(8000) + w.alarms(8000)
 	tail := w.footer()

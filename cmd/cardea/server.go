@@ -194,6 +194,8 @@ func (s *server) drained(worked <-chan error) error {
 func (s *server) sayHow() {
 	version, commit := version()
 	s.log.Info("starting", "version", version, "commit", commit, "data_dir", s.cfg.DataDir, "parallel", s.cfg.Limits.Workers(), "public_url", s.publicURL())
+	s.log.Warn("RUNS ARE NOT ISOLATED: code of pull requests runs as the user of this server and can read what it can read; "+
+		"only environment, arguments, files and log of a run are free of the server's secrets", "runs.isolation", s.cfg.Isolation)
 	for _, w := range s.cfg.Warnings {
 		s.log.Warn(w)
 	}
