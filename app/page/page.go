@@ -264,7 +264,9 @@ func (s *server) project(ctx context.Context, r *http.Request) (page, error) {
 		return page{}, err
 	}
 	if len(runs) == 0 && !r.URL.Query().Has("before") {
-		return page{}, errNotFound
+		if err := s.unrun(ctx, repo, name); err != nil {
+			return page{}, err
+		}
 	}
 	path := templates.ProjectPath(repo, name)
 	p := templates.ProjectPage{Head: templates.Head{Title: name, Crumbs: []templates.Crumb{{Text: repo.FullName(), URL: templates.RepoPath(repo)}, {Text: name}}, JSON: path + ".json"},
@@ -288,4 +290,19 @@ func (s *server) project(ctx context.Context, r *http.Request) (page, error) {
 		p.OlderURL, out.Older = path+before, path+".json"+before
 	}
 	return page{func(w io.Writer) error { return templates.WriteProject(w, p) }, out}, nil
+}
+
+// unrun reports, as a fault, that no open pull has a project that never ran: one
+// that is refused or deleted has a page, to which the pull's leads.
+func (s *server) unrun(ctx context.Context, repo workflow.Repo, name string) error {
+	open, err := s.Service.OpenPulls(ctx, repo.ID)
+	if err != nil {
+		return err
+	}
+	for i := range open {
+		if open[i].Project(name) != nil {
+			return nil
+		}
+	}
+	return errNotFound
 }

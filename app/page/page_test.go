@@ -293,6 +293,21 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// TestProjectThatNeverRan: a pull's page leads to the pages of all its projects, refused ones too.
+func TestProjectThatNeverRan(t *testing.T) {
+	w := newWorld(t)
+	refused := workflow.ProjectRecord{Project: workflow.Project{Name: "dev/new", Dir: "dev/new", TerraformWorkspace: "default", Refused: "It has no backend."}}
+	w.do(func(tx workflow.Tx) error {
+		return tx.PutPull(workflow.PullRecord{Known: true, Projects: []workflow.ProjectRecord{refused}, Pull: workflow.Pull{Repo: repo, Number: 12, Author: ada, State: workflow.PullOpen}})
+	})
+	if body := w.body("/acme/infra/project/dev/new"); !strings.Contains(body, "No run yet.") {
+		t.Errorf("its page says %s", body)
+	}
+	if got := w.get("/acme/infra/project/dev/none").StatusCode; got != http.StatusNotFound {
+		t.Errorf("a project that nobody has is %d, want 404", got)
+	}
+}
+
 func TestUnchangedPageIsNotSentTwice(t *testing.T) {
 	w := sample(t)
 	tag := w.get("/acme/infra/pull/12").Header.Get("ETag")
