@@ -109,6 +109,8 @@ func ProjectCheck(v workflow.PullView, project string, l Links) CheckText {
 		title, say = "Refused: "+p.Project.Refused, sentence(p.Project.Refused)
 	case p.Run != nil && r.State == workflow.StatePlanFailed:
 		title += ": " + failureSummary(*p.Run)
+	case r.held() != "":
+		say = sentence(r.held())
 	case len(r.WaitsFor) > 0:
 		say = "Waits for " + strings.Join(r.WaitsFor, "; ") + "."
 	}

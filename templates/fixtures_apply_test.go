@@ -80,7 +80,7 @@ func applying() workflow.PullView {
 	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("prod/app", "prod", newDatabase), planned("dev/network", "dev", newSubnet))
 	apply(v, 0, workflow.RunRunning, "")
 	queued := apply(v, 1, workflow.RunQueued, "")
-	queued.Apply.Authorised, queued.Apply.Spent, queued.Waiting = nil, false, "the apply of `prod/network`, which has the same state"
+	queued.Apply.Authorised, queued.Apply.Spent, queued.Waiting = nil, false, "`prod/network`, which keeps the same state, is being applied for #12."
 	apply(v, 2, workflow.RunFinished, workflow.OutcomeSucceeded)
 	return v
 }

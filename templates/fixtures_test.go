@@ -205,7 +205,7 @@ func same(n int) workflow.PullView {
 func planning() workflow.PullView {
 	running := &workflow.Run{Kind: workflow.RunPlan, State: workflow.RunRunning, Started: noon}
 	queued := &workflow.Run{Kind: workflow.RunPlan, State: workflow.RunQueued}
-	held := &workflow.Run{Kind: workflow.RunPlan, State: workflow.RunQueued, Waiting: "the state lock, held by `ci@build-7` since 11:58; next try in 30 s"}
+	held := &workflow.Run{Kind: workflow.RunPlan, State: workflow.RunQueued, Waiting: "The state lock is held by ci@build-7 since 2026-11-21 11:58:03 UTC."}
 	return view(planned("dev/network", "dev", newSubnet), planned("dev/dns", "dev"), project{name: "prod/app", env: "prod", run: running},
 		project{name: "prod/dns", env: "prod", run: queued}, project{name: "prod/network", env: "prod", run: held})
 }

@@ -104,13 +104,11 @@ type Failure struct {
 }
 
 // Told reports that the diagnostics say what the reason says.
-func (f Failure) Told() bool {
-	for _, d := range f.Diagnostics {
-		if d.Summary != "" && strings.Contains(f.Reason, d.Summary) {
-			return true
-		}
-	}
-	return false
+func (f Failure) Told() bool { return Told(f.Reason, f.Diagnostics) }
+
+// Told reports that diagnostics say what a run's reason says.
+func Told(reason string, diagnostics []workflow.Diagnostic) bool {
+	return slices.ContainsFunc(diagnostics, func(d workflow.Diagnostic) bool { return d.Summary != "" && strings.Contains(reason, d.Summary) })
 }
 
 // Said is a sentence with the projects it is about; none: the whole pull. Mend

@@ -163,15 +163,25 @@ func (r *Row) wait(pull workflow.Pull) {
 	}
 }
 
+// held is the sentence that says why the project's run does not start, "" where none does.
+func (r Row) held() string {
+	for _, run := range []*workflow.Run{r.Record.Run, r.Record.Apply} {
+		if run != nil && run.State == workflow.RunQueued && run.Waiting != "" {
+			return run.Waiting
+		}
+	}
+	return ""
+}
+
 // runWaits is what a run that is not finished waits for.
 func runWaits(r *workflow.Run, itself string) string {
 	switch {
 	case r == nil:
 		return "a free worker"
 	case r.Interrupt != "":
-		return itself + " to stop: " + r.Interrupt
+		return itself + " to stop: " + strings.TrimSuffix(r.Interrupt, ".")
 	case r.State == workflow.RunQueued:
-		return first(r.Waiting, "a free worker")
+		return first(strings.TrimSuffix(r.Waiting, "."), "a free worker")
 	case r.Kind == workflow.RunApply && applyUnstarted(*r):
 		return "the last look at the gate"
 	}

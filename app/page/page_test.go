@@ -163,7 +163,7 @@ func sample(t *testing.T) *world {
 	failed.Reason = "terraform plan exited 1"
 	failed.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "Unsupported argument", Detail: "An argument named \"cidr\" is not expected here.", Position: workflow.Position{File: "dev/app/main.tf", Line: 12}}}
 	queued := run("run05", "prod/dns", "prod", workflow.RunQueued, "")
-	queued.Waiting = "the state lock, held by `ci@build-7`"
+	queued.Waiting = "The state lock is held by `ci@build-7`."
 	w.pull(12, "Larger subnets", []workflow.Run{
 		run("run01", "prod/network", "prod", workflow.RunFinished, workflow.OutcomeSucceeded), run("run02", "dev/network", "dev", workflow.RunFinished, workflow.OutcomeSucceeded),
 		run("run03", "prod/app", "prod", workflow.RunRunning, ""), failed, queued,

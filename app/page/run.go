@@ -72,7 +72,10 @@ func runPage(run workflow.Run, plan *workflow.Plan) templates.RunPage {
 	if plan != nil {
 		p.Tool = templates.ToolName(plan.Tool, plan.ToolVersion)
 	}
-	p.Reason = run.Reason
+	if p.Reason = run.Reason; templates.Told(run.Reason, run.Diagnostics) {
+		p.Reason = ""
+		return p
+	}
 	if p.Failed && p.Reason == "" {
 		p.Reason = "It did not succeed; the log below may say why."
 	}
