@@ -381,3 +381,25 @@ func TestWaitingSaysWhatGitHubSays(t *testing.T) {
 	w.gh.Faults.Clear()
 	w.waitRuns(2)
 }
+
+// After the App was installed again, pulls that nothing happens to are reached too.
+func TestInstalledAgain(t *testing.T) {
+	w := newWorld(t, 2)
+	number, _ := w.planned("feature")
+	rec, err := w.svc.Pull(t.Context(), w.key(number))
+	ok(t, err)
+	ok(t, w.gh.Uninstall(rec.Pull.Repo.InstallationID))
+	w.quiet()
+	again, err := w.gh.Install(w.ghAp.ID, "acme", "infra")
+	ok(t, err)
+	w.quiet()
+	w.stop()
+	w.start()
+	w.eventually("the pull is reached by the new installation", func() bool {
+		rec, err := w.svc.Pull(t.Context(), w.key(number))
+		ok(t, err)
+		return rec.Pull.Repo.InstallationID == again
+	})
+	w.quiet()
+	w.waitRuns(0) // its plans stand
+}

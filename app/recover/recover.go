@@ -278,8 +278,13 @@ func Found(p workflow.Pull, note string) workflow.Request {
 	}
 }
 
+// reachedBy is what our calls about a repository's pulls go by. It changes when a
+// repository is renamed or transferred and when the App is installed again.
+func reachedBy(r workflow.Repo) string { return fmt.Sprintf("%d:%s", r.InstallationID, r.FullName()) }
+
 // unknown decides which pulls are not as we know them: new ones, other heads or
-// bases, heads about which nothing was found out, and those that are open no more.
+// bases, heads about which nothing was found out, those that are reached in another
+// way by now, and those that are open no more.
 // What comes to nothing is asked for again after an hour.
 func unknown(live []workflow.Pull, known []workflow.PullRecord, now time.Time) []workflow.Request {
 	hour := now.UTC().Format("2006010215")
@@ -294,6 +299,8 @@ func unknown(live []workflow.Pull, known []workflow.PullRecord, now time.Time) [
 		old := rec.Pull
 		switch {
 		case ok && p.UpdatedAt.Before(old.UpdatedAt): // the list lags
+		case ok && reachedBy(old.Repo) != reachedBy(p.Repo):
+			out = append(out, Found(p, reachedBy(p.Repo)+":"+hour))
 		case ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref && rec.Known:
 		case ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref:
 			out = append(out, Found(p, fmt.Sprint(rec.Version)))

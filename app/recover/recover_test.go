@@ -21,14 +21,22 @@ func TestUnknown(t *testing.T) {
 		{Pull: pull(4, "h4", "main", now), Known: false, Version: 9},
 		{Pull: pull(5, "h5", "main", now), Known: true},
 		{Pull: pull(6, "h6", "main", now), Known: true},
+		{Pull: pull(8, "h8", "main", now), Known: true},
+		{Pull: pull(9, "h9", "main", now), Known: true},
+	}
+	elsewhere := func(p workflow.Pull, installation int64, name string) workflow.Pull {
+		p.Repo.InstallationID, p.Repo.Name = installation, name
+		return p
 	}
 	live := []workflow.Pull{
-		pull(1, "h1", "main", now.Add(time.Minute)), // only talked about
-		pull(2, "x2", "main", now.Add(time.Minute)), // pushed
-		pull(3, "h3", "next", now.Add(time.Minute)), // another base
-		pull(4, "h4", "main", now),                  // never found out
-		pull(5, "x5", "main", now.Add(-time.Hour)),  // the list is older than what we know
-		pull(7, "h7", "main", now),                  // new
+		pull(1, "h1", "main", now.Add(time.Minute)),     // only talked about
+		pull(2, "x2", "main", now.Add(time.Minute)),     // pushed
+		pull(3, "h3", "next", now.Add(time.Minute)),     // another base
+		pull(4, "h4", "main", now),                      // never found out
+		pull(5, "x5", "main", now.Add(-time.Hour)),      // the list is older than what we know
+		pull(7, "h7", "main", now),                      // new
+		elsewhere(pull(8, "h8", "main", now), 2, ""),    // the App was installed again
+		elsewhere(pull(9, "h9", "main", now), 0, "new"), // the repository was renamed
 	}
 	type asked struct {
 		Number int
@@ -45,6 +53,8 @@ func TestUnknown(t *testing.T) {
 		{4, workflow.RequestPull, "found:100#4:h4:main:9"},
 		{6, workflow.RequestClosed, "gone:100#6:h6:2026112110"},
 		{7, workflow.RequestPull, "found:100#7:h7:main:2026-11-21T10:30:00Z:2026112110"},
+		{8, workflow.RequestPull, "found:100#8:h8:main:2:/:2026112110"},
+		{9, workflow.RequestPull, "found:100#9:h9:main:0:/new:2026112110"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests differ (-want +got):\n%s", diff)
