@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -127,7 +128,8 @@ func (w *Worker) dropOnce(ctx context.Context) {
 		return
 	}
 	for _, e := range entries {
-		id, ok := strings.CutSuffix(e.Name(), ".age")
+		half := strings.HasSuffix(e.Name(), ".age.new") // its runner died while it wrote
+		id, ok := strings.CutSuffix(strings.TrimSuffix(e.Name(), ".new"), ".age")
 		if _, err := dirName(id, 0); !ok || err != nil {
 			continue // a kept state, which only people remove
 		}
@@ -135,6 +137,9 @@ func (w *Worker) dropOnce(ctx context.Context) {
 			continue
 		}
 		err := w.Artefacts.Remove(id)
+		if half {
+			err = os.Remove(filepath.Join(w.Artefacts.Dir, e.Name()))
+		}
 		if err != nil {
 			w.Log.Error("removing an artefact", "run", id, "error", err)
 		}

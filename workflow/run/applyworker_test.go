@@ -89,8 +89,13 @@ func TestWorkerApplies(t *testing.T) {
 	t.Run("once", func(t *testing.T) {
 		t.Parallel()
 		y := newYard(t, "echo applied")
+		half := filepath.Join(y.worker.Artefacts.Dir, "0a.age.new") // of a runner that died while it wrote
+		if err := errors.Join(os.MkdirAll(filepath.Dir(half), 0o700), os.WriteFile(half, []byte("half"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
 		y.begin(t)
 		id := y.ordered(t)
+		y.until(t, id, func(workflow.Run) bool { _, err := os.Lstat(half); return errors.Is(err, os.ErrNotExist) })
 		if r := y.until(t, id, finished); r.Outcome != workflow.OutcomeSucceeded || !r.Apply.Spent {
 			t.Errorf("got %+v, want a success", r)
 		}

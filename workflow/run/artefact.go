@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"filippo.io/age"
@@ -175,7 +176,7 @@ func writeArtefact(name, recipient, workspace string, k workflow.Kept) (digest s
 }
 
 func pack(t *tar.Writer, root *os.Root, k workflow.Kept) error {
-	plan, err := os.Open(k.Plan)
+	plan, err := os.OpenFile(k.Plan, os.O_RDONLY|syscall.O_NONBLOCK, 0) // what the plan left running may make a pipe of it
 	if err != nil {
 		return err
 	}
@@ -183,6 +184,9 @@ func pack(t *tar.Writer, root *os.Root, k workflow.Kept) error {
 	info, err := plan.Stat()
 	if err != nil {
 		return err
+	}
+	if !info.Mode().IsRegular() {
+		return errors.New("the saved plan is not a regular file")
 	}
 	if err := packFile(t, planEntry, info, plan); err != nil {
 		return err
@@ -230,11 +234,14 @@ func packMade(t *tar.Writer, root *os.Root, name string) (int64, error) {
 	case info.Size() > maxMade:
 		return info.Size(), nil // not worth reading: the sum says no
 	}
-	f, err := root.Open(name)
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // what the plan left running may make a pipe of it
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
+	if info, err = f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return 0, errors.Join(fmt.Errorf("%s is not the file that it was", name), err)
+	}
 	return info.Size(), packFile(t, madeEntry+name, info, f)
 }
 

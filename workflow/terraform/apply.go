@@ -232,7 +232,7 @@ func (a *applying) reckon(res *workflow.Result) {
 	if err != nil {
 		after, err = a.pull() // what interrupted the apply may have interrupted this
 	}
-	if kept, broken := os.ReadFile(a.errored()); broken == nil { // what was done is in the state that could not be stored
+	if kept, broken := readRegular(a.errored()); broken == nil { // what was done is in the state that could not be stored
 		after, err = parseState(kept)
 	}
 	if err != nil {

@@ -55,7 +55,7 @@ func (p *planning) runInit() error {
 }
 
 func (p *planning) readLockFile() ([]byte, error) {
-	data, err := os.ReadFile(filepath.Join(p.dir, lockFileName))
+	data, err := readRegular(filepath.Join(p.dir, lockFileName))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

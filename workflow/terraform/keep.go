@@ -166,7 +166,7 @@ func hashFile(h io.Writer, name, rel string, kind fs.FileMode) error {
 		_, err = fmt.Fprintf(h, "link %q %q\n", rel, target)
 		return err
 	}
-	f, err := os.Open(name)
+	f, err := openRegular(name)
 	if err != nil {
 		return err
 	}

@@ -97,11 +97,19 @@ func index(key any) string {
 // savedState reads the state that a saved plan was made from, refreshed, out of
 // the plan file. Its lineage and serial are the stored state's.
 func savedState(plan string) (state, error) {
-	z, err := zip.OpenReader(plan)
+	file, err := openRegular(plan)
 	if err != nil {
 		return state{}, fmt.Errorf("opening the saved plan: %w", err)
 	}
-	defer z.Close()
+	defer file.Close()
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return state{}, fmt.Errorf("opening the saved plan: %w", err)
+	}
+	z, err := zip.NewReader(file, size)
+	if err != nil {
+		return state{}, fmt.Errorf("opening the saved plan: %w", err)
+	}
 	f, err := z.Open("tfstate")
 	if err != nil {
 		return state{}, fmt.Errorf("opening the saved plan's state: %w", err)

@@ -47,7 +47,7 @@ func (p *planning) written() workflow.Written {
 // module b that a calls), as init notes them. Without calls there may be no note.
 func installedModules(file string) (map[string]string, error) {
 	dirs := map[string]string{"": "."}
-	data, err := os.ReadFile(file)
+	data, err := readRegular(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return dirs, nil
 	}
@@ -77,7 +77,7 @@ func (w *writing) directory(dir string) {
 		if _, suffix := splitSuffix(e.Name()); suffix == "" || ignoredFile(e.Name()) {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		data, err := readRegular(filepath.Join(dir, e.Name()))
 		if err != nil {
 			w.dynamic["*"] = true
 			continue
