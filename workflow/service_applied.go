@@ -185,13 +185,13 @@ func endedApply(run Run) string {
 
 // planAfter queues a plan of the project in the tree of a run: a verify after an
 // apply, or a plan that people see. A plan is made only while the run's head is
-// the pull's; a project that is planned already is left.
+// the pull's; a project that is planned already is left, but is verified all the same.
 func (s *Service) planAfter(tx Tx, rec *PullRecord, of Run, kind RunKind, now time.Time) error {
 	p := findProject(*rec, of.Project.Key())
 	if p == nil || rec.Pull.State != PullOpen || !rec.Known || rec.Pull.Head.SHA != of.Head {
 		return nil
 	}
-	if p.Run != nil && p.Run.State != RunFinished && p.Run.Interrupt == "" {
+	if kind == RunPlan && p.Run != nil && p.Run.State != RunFinished && p.Run.Interrupt == "" {
 		return nil
 	}
 	planRun := of.ID

@@ -213,6 +213,21 @@ func TestApplyWholeStory(t *testing.T) {
 	want(t, "locks after", w.locks(), []string(nil))
 }
 
+// A plan that waits already does not take the place of the verify: without one nothing is merged by itself.
+func TestEveryApplyIsVerified(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	run := w.applying(1, "a")
+	w.say(1, "ada", planOf("a"))
+	w.expand()
+	w.finish(applied(run, workflow.OutcomeSucceeded))
+	want(t, "planned", w.plan(0), []string{"plan a", "verify a"})
+	if v := w.project(1, "a").Verify; v == nil || !v.NoChanges {
+		t.Errorf("got %+v, want the apply verified", v)
+	}
+	want(t, "state", w.states(1), []string{"a applied"})
+}
+
 func TestResidueWantsItsOwnApproval(t *testing.T) {
 	w := newWorld(t)
 	w.ready(1, "head1", files{"a/main.tf": "2"})
