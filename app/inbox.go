@@ -71,6 +71,11 @@ func (a *App) settleOne(ctx context.Context, d workflow.Delivery) error {
 	if err := a.learn(ctx, decision); err != nil {
 		return err
 	}
+	if e := decision.Edited; e != nil {
+		if err := a.config.Service.SummaryEdited(ctx, e.Pull, e.CommentID, workflow.Shown{At: e.At, EditedBy: e.By}); err != nil {
+			return err
+		}
+	}
 	if err := a.bind(ctx, decision); err != nil {
 		return err
 	}

@@ -28,4 +28,6 @@ type Approval struct {
 type Shown struct {
 	At           time.Time         `json:"at"`           // GitHub's created_at or updated_at of the comment
 	Fingerprints map[string]string `json:"fingerprints"` // by project name; the whole ones
+	// EditedBy is who put a text of their own in the place of ours; nobody knows what that showed.
+	EditedBy Actor `json:"edited_by,omitzero"`
 }

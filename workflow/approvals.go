@@ -40,6 +40,24 @@ func SeenFingerprint(shown []Shown, at time.Time, project string) (fp string, ok
 	return fp, fp != ""
 }
 
+// editedWhen says, as a sentence, that the summary comment was not ours when
+// somebody wrote; "" when it was, for sure: our writing again counts from the next second on.
+func editedWhen(shown []Shown, at time.Time) string {
+	states := slices.Clone(shown)
+	sort.SliceStable(states, func(i, j int) bool { return states[i].At.Before(states[j].At) })
+	why := ""
+	for _, s := range states {
+		switch t := s.At.Truncate(time.Second); {
+		case t.After(at):
+		case s.EditedBy != Actor{}:
+			why = fmt.Sprintf("%s had edited the comment that shows the plans when this was written.", mention(s.EditedBy))
+		case t.Before(at.Truncate(time.Second)):
+			why = ""
+		}
+	}
+	return why
+}
+
 // CarryInput is what decides which approvals a new plan inherits.
 type CarryInput struct {
 	Approvals []Approval

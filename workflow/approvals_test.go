@@ -122,6 +122,10 @@ func TestCarryApprovals(t *testing.T) {
 		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"another provider configuration", func(in *CarryInput) { in.Plan.Changes[0].ProviderConfig = "aws.prod" },
 			"The plan of `h2` is another one: `aws_instance.web` goes through another configuration of its provider."},
+		{"hidden effects, trees that nobody knows", func(in *CarryInput) {
+			same(in)
+			in.Approvals[0].Hidden, in.Plan.Hidden, in.Approvals[0].Tree, in.Run.Tree = true, []HiddenEffect{effect}, "", ""
+		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree `t1`, now ``)."},
 		{"void stays void", func(in *CarryInput) { same(in); in.Approvals[0].Void = "It fell." }, "It fell."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

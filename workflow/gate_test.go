@@ -146,8 +146,10 @@ var refusals = []struct {
 	{"open-closed", NeedOpen, func(in *GateInput) { in.Live.Pull.State = PullClosed }},
 	{"open-merged", NeedOpen, func(in *GateInput) { in.Record.Pull.State = PullMerged }},
 	{"same-repository", NeedSameRepo, func(in *GateInput) { in.Live.Pull.Fork = true }},
+	{"same-repository-record", NeedSameRepo, func(in *GateInput) { in.Record.Pull.Fork = true }},
 	{"draft", NeedReady, func(in *GateInput) { in.Live.Pull.Draft = true }},
 	{"head-pushed", NeedHead, func(in *GateInput) { in.Live.Pull.Head.SHA = gateSHAs["pushed"] }},
+	{"head-unknown", NeedHead, func(in *GateInput) { in.Live.Pull.Head.SHA, in.Record.Pull.Head.SHA, in.Project.Run.Head = "", "", "" }},
 	{"head-plan-of-another", NeedHead, func(in *GateInput) { in.Project.Run.Head = gateSHAs["pushed"] }},
 	{"head-not-surveyed", NeedHead, func(in *GateInput) { in.Record.Known = false }},
 	{"head-retargeted", NeedHead, func(in *GateInput) {
@@ -161,6 +163,7 @@ var refusals = []struct {
 	{"plan-running", NeedPlan, func(in *GateInput) { in.Project.Run.State = RunRunning }},
 	{"plan-failed", NeedPlan, func(in *GateInput) { in.Project.Run.Outcome = OutcomeTimedOut }},
 	{"plan-no-changes", NeedPlan, func(in *GateInput) { in.Project.Run.NoChanges = true }},
+	{"plan-no-changes-kept", NeedPlan, func(in *GateInput) { in.Plan.NoChanges = true }},
 	{"plan-forgotten", NeedPlan, func(in *GateInput) { in.Plan = nil }},
 	{"plan-fingerprint", NeedPlan, func(in *GateInput) { in.Plan.Fingerprint = strings.Repeat("0", 64) }},
 	{"plan-deleted", NeedPlan, func(in *GateInput) { in.Project.Deleted = true }},
@@ -185,7 +188,12 @@ var refusals = []struct {
 	{"fresh-old", NeedFresh, func(in *GateInput) { in.Plan.PlannedAt = gateNow.Add(-25 * time.Hour) }},
 	{"fresh-no-limit-set", NeedFresh, func(in *GateInput) { in.Rules.StaleAfter, in.Plan.PlannedAt = 0, gateNow.Add(-25*time.Hour) }},
 	{"fresh-unknown", NeedFresh, func(in *GateInput) { in.Plan.PlannedAt = time.Time{} }},
+	{"fresh-future", NeedFresh, func(in *GateInput) { in.Plan.PlannedAt = gateNow.Add(time.Hour) }},
 	{"approved-none", NeedApproved, func(in *GateInput) { in.Project.Approvals = nil }},
+	{"approved-twice-by-one", NeedApproved, func(in *GateInput) {
+		in.Rules.Approvals.Count, in.Project.Approvals = 2, append(in.Project.Approvals, in.Project.Approvals[0])
+	}},
+	{"approved-by-nobody", NeedApproved, func(in *GateInput) { in.Project.Approvals[0].User, in.Live.Roles[0] = Actor{}, RoleAdmin }},
 	{"approved-none-name-with-a-space", NeedApproved, func(in *GateInput) { in.Project.Project.Name, in.Project.Approvals = "network in prod", nil }},
 	{"approved-one-of-two", NeedApproved, func(in *GateInput) {
 		in.Rules.Environments = map[string]EnvironmentRules{"prod": {Approvals: &ApprovalRules{Count: 2}}}

@@ -170,6 +170,7 @@ type PullRecord struct {
 	PerProjectChecks int      `json:"per_project_checks,omitempty"` // the rule's checks.per_project
 	// Shown are the states of the summary comment, oldest first, at most 20.
 	Shown []Shown `json:"shown,omitempty"`
+	Edits int     `json:"edits,omitempty"` // how often somebody else edited the summary
 	// Past are projects of earlier heads, with what a later head inherits of them: an
 	// apply, its hold on the project, approvals. A project is in Projects or here, never in both.
 	Past []ProjectRecord `json:"past,omitempty"`
@@ -262,7 +263,7 @@ type Event struct {
 	Run     string    `json:"run,omitempty"`
 	Actor   Actor     `json:"actor,omitzero"`
 	// Kind is request, refused, expanded, queued, started, finished, superseded, closed,
-	// approved, unapproved, voided, locked, unlocked, authorised, resolved.
+	// approved, unapproved, voided, edited, locked, unlocked, authorised, resolved.
 	Kind string `json:"kind"`
 	Text string `json:"text"` // a sentence
 }

@@ -18,16 +18,83 @@ const maxShown = 20
 // same fingerprints as the one before says nothing new.
 func (s *Service) ShownAt(ctx context.Context, key PullKey, shown Shown) error {
 	err := s.updatePull(ctx, key, func(rec *PullRecord) bool {
-		if n := len(rec.Shown); n > 0 && maps.Equal(rec.Shown[n-1].Fingerprints, shown.Fingerprints) {
+		if n := len(rec.Shown); n > 0 && rec.Shown[n-1].EditedBy == (Actor{}) && maps.Equal(rec.Shown[n-1].Fingerprints, shown.Fingerprints) {
 			return false
 		}
-		rec.Shown = append(rec.Shown, shown)
-		if n := len(rec.Shown); n > maxShown {
-			rec.Shown = rec.Shown[n-maxShown:]
-		}
+		rec.Shown = lastShown(append(rec.Shown, shown))
 		return true
 	})
 	return wrap(err, "recording what is shown of "+key.String())
+}
+
+// SummaryEdited records that somebody else wrote into one of our comments. If it
+// is the summary, nobody knows what it showed from then on until we write it
+// again, which is soon: who approved meanwhile did not see the plan.
+func (s *Service) SummaryEdited(ctx context.Context, key PullKey, commentID int64, shown Shown) error {
+	now := s.now()
+	err := s.store.Update(ctx, func(tx Tx) error {
+		rec, err := tx.Pull(key)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		report, err := tx.Report(key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if report.CommentID != 0 && report.CommentID != commentID {
+			return nil // a reply, which shows no plan to approve
+		}
+		rec.Edits++
+		rec.Shown = lastShown(append(rec.Shown, shown))
+		e := event("edited", now, key, fmt.Sprintf("%s edited the summary comment of #%d. It is written again.", mention(shown.EditedBy), key.Number))
+		e.Actor = shown.EditedBy
+		if err := tx.Append(e); err != nil {
+			return err
+		}
+		if err := s.voidUnseen(tx, &rec, now); err != nil {
+			return err
+		}
+		return savePull(tx, rec, now)
+	})
+	if err == nil {
+		s.wake(WakePulls)
+	}
+	return wrap(err, "recording an edit of the summary of "+key.String())
+}
+
+// voidUnseen takes the word of those who approved by a comment while the summary was not ours.
+func (s *Service) voidUnseen(tx Tx, rec *PullRecord, now time.Time) error {
+	rules, ruled := s.rules(rec.Pull.Repo)
+	for _, projects := range [][]ProjectRecord{rec.Projects, rec.Past} {
+		for i := range projects {
+			p, fell := &projects[i], false
+			p.Approvals = slices.Clone(p.Approvals)
+			for j := range p.Approvals {
+				a := &p.Approvals[j]
+				if why := editedWhen(rec.Shown, a.At); a.Void == "" && a.CommentID != 0 && why != "" {
+					a.Void, fell = why, true
+					e := event("voided", now, rec.Pull.Key(), fmt.Sprintf("The approval of %s for `%s` fell. %s", mention(a.User), p.Project.Name, a.Void))
+					e.Project, e.Actor = p.Project.Name, a.User
+					if err := tx.Append(e); err != nil {
+						return err
+					}
+				}
+			}
+			if fell && ruled && findProject(*rec, p.Project.Key()) != nil {
+				if err := s.reconsider(tx, *rec, p, rules, now); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func lastShown(shown []Shown) []Shown {
+	return shown[max(0, len(shown)-maxShown):]
 }
 
 // approve carries out `approve`: each chosen plan is approved if it is the one
@@ -94,6 +161,9 @@ func (c *commanding) mayNotApprove(p ProjectRecord, run Run) string {
 	}
 	name := p.Project.Name
 	approveNow := fmt.Sprintf("Look at it, then `cardea approve -p %s`.", Argument(shown(name)+"@"+shortFingerprint(run.Fingerprint)))
+	if why := editedWhen(c.rec.Shown, c.at()); why != "" && c.e.Request.CheckRunID == 0 {
+		return joined(why, approveNow)
+	}
 	if typed, ok := c.cmd().Fingerprints[name]; ok {
 		if len(typed) < 8 || !strings.HasPrefix(run.Fingerprint, strings.ToLower(typed)) {
 			return fmt.Sprintf("The plan of `%s` is `%s`, not `%s`. %s", name, shortFingerprint(run.Fingerprint), shown(typed), approveNow)

@@ -12,12 +12,17 @@ import (
 // comment reads a command out of a new comment. Edits command nothing: people
 // with enough permission can edit other people's comments.
 func comment(p payload, rules workflow.Rules, c Config) Decision {
+	ours := p.Comment.Via != nil && p.Comment.Via.ID == c.AppID
 	switch {
+	case p.Action == "edited" && ours && p.Issue.PullRequest != nil && p.Sender.ID != p.Comment.User.ID:
+		out := ignored("a comment of ours was edited by %s", p.Sender.Login)
+		out.Edited = &Edited{Pull: workflow.PullKey{RepoID: p.Repository.ID, Number: p.Issue.Number}, CommentID: p.Comment.ID, By: p.Sender.actor(), At: p.Comment.UpdatedAt}
+		return out
 	case p.Action != "created":
 		return ignored("a comment was %s", p.Action)
 	case p.Issue.PullRequest == nil:
 		return ignored("the comment is on an issue")
-	case p.Comment.Via != nil && p.Comment.Via.ID == c.AppID:
+	case ours:
 		return ignored("the comment is ours")
 	case p.Comment.ID == 0 || p.Issue.Number == 0 || p.Comment.User.ID != p.Sender.ID:
 		return ignored("the comment is not its sender's")

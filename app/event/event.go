@@ -50,8 +50,19 @@ type Decision struct {
 	// Suspended says that we may not use them any more (or for now).
 	Repos     []workflow.Repo
 	Suspended bool
+	// Edited is a comment of ours that somebody else edited, nil mostly.
+	Edited *Edited
 	// Installation, when not 0, means all repositories of it that we know.
 	Installation int64
+}
+
+// Edited is an edit of one of our comments by somebody else: whoever may write to
+// a repository may edit every comment in it.
+type Edited struct {
+	Pull      workflow.PullKey
+	CommentID int64
+	By        workflow.Actor
+	At        time.Time // GitHub's clock
 }
 
 func ignored(format string, args ...any) Decision {
@@ -146,6 +157,7 @@ type payload struct {
 		Body      string    `json:"body"`
 		User      userJS    `json:"user"`
 		CreatedAt time.Time `json:"created_at"`
+		UpdatedAt time.Time `json:"updated_at"`
 		Via       *struct {
 			ID int64 `json:"id"`
 		} `json:"performed_via_github_app"`
@@ -270,7 +282,7 @@ func Ignores(event, action string) bool {
 	case "check_suite":
 		return action != "rerequested"
 	case "issue_comment":
-		return action != "created"
+		return action != "created" && action != "edited"
 	}
 	return false
 }

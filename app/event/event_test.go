@@ -164,6 +164,7 @@ func TestDecideIgnores(t *testing.T) {
 		{"issue", "issue_comment", commentEvent("created", "cardea plan", obj{"issue": obj{"number": 12}}), "on an issue"},
 		{"chat", "issue_comment", commentEvent("created", "hello", nil), "not addressed"},
 		{"someone else's comment", "issue_comment", commentEvent("created", "cardea plan", obj{"sender": obj{"id": 9, "login": "eve", "type": "User"}}), "not its sender's"},
+		{"our own, edited by us", "issue_comment", commentEvent("edited", "x", obj{"comment": obj{"id": 1, "body": "x", "user": obj{"id": 77}, "performed_via_github_app": obj{"id": appID}}, "sender": obj{"id": 77, "login": "cardea[bot]", "type": "Bot"}}), "a comment was edited"},
 		{"our own", "issue_comment", commentEvent("created", "cardea plan", obj{"comment": obj{"id": 1, "body": "cardea plan", "user": obj{"id": 1}, "performed_via_github_app": obj{"id": appID}}}), "is ours"},
 		{"app", "issue_comment", commentEvent("created", "cardea plan", obj{"sender": bot, "comment": obj{"id": 1, "body": "cardea plan", "user": bot}}), "does not list"},
 		{"our own check", "check_run", runEvent("created", nil), "was created"},
@@ -306,5 +307,15 @@ func TestCheckRef(t *testing.T) {
 		if _, ok := ParseCheckRef(s); ok {
 			t.Errorf("ParseCheckRef(%q) is accepted", s)
 		}
+	}
+}
+
+// TestEditedOurs: an edit of our comment by somebody else is told, and commands nothing.
+func TestEditedOurs(t *testing.T) {
+	got := decide(t, "issue_comment", commentEvent("edited", "cardea apply", obj{"comment": obj{"id": 5, "body": "cardea apply", "user": obj{"id": 77, "login": "cardea[bot]", "type": "Bot"},
+		"updated_at": "2026-11-21T10:00:00Z", "performed_via_github_app": obj{"id": appID}}}))
+	want := &Edited{Pull: workflow.PullKey{RepoID: 100, Number: 12}, CommentID: 5, By: workflow.Actor{ID: 1, Login: "ada"}, At: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
+	if diff := cmp.Diff(want, got.Edited); diff != "" || got.Request != nil {
+		t.Errorf("request %v, edited (-want +got):\n%s", got.Request, diff)
 	}
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -20,6 +21,9 @@ func (p *pass) comment(ctx context.Context, w Wanted) {
 		p.state.Writes = 0
 	}
 	sum := hash(w.Comment) // of the text that is wanted, even where less of it fits
+	if n := p.view.Edits; n > 0 {
+		sum = hash(fmt.Sprint(n, w.Comment)) // what somebody else wrote over it is written over
+	}
 	if sum == p.state.CommentHash {
 		return
 	}

@@ -284,8 +284,8 @@ func (s *story) ghApply(ts *testscript.TestScript, args []string) (known bool, e
 		ahead, err := time.ParseDuration(args[1])
 		s.ahead.Store(int64(ahead))
 		return true, err
-	case "edit": // gh edit WHO TEXT: their last comment on the pull
-		return true, s.editComment(args[1], args[2])
+	case "edit": // gh edit WHO TEXT [summary]: their last comment on the pull, or our summary
+		return true, s.editComment(args[1], args[2], len(args) > 3)
 	case "review": // gh review WHO APPROVE|REQUEST_CHANGES
 		return true, s.gh.Review(s.repo, s.pull, args[1], args[2], "words")
 	case "status": // gh status WHO STATE CONTEXT: of the pull's head
@@ -338,13 +338,13 @@ func (s *story) newBot(ctx context.Context, slug string) error {
 	return nil
 }
 
-func (s *story) editComment(login, text string) error {
+func (s *story) editComment(login, text string, summary bool) error {
 	comments, err := s.gh.Comments(s.repo, s.pull)
 	if err != nil {
 		return err
 	}
 	for _, c := range slices.Backward(comments) {
-		if c.Author == login {
+		if (c.Author == login && !summary) || (summary && strings.HasPrefix(c.Body, "<!-- cardea:summary -->")) {
 			return s.gh.EditComment(c.ID, login, text)
 		}
 	}
