@@ -421,6 +421,25 @@ func TestGroundMovesBeforeTheWord(t *testing.T) {
 			w.commit("head1", baseFiles, files{"a/main.tf": "merged with base2"})
 			w.source.tips["main"] = "base2"
 		}, "`main` has moved on"},
+		"rule": {func(w *world) { w.unruled = true }, "no rule for this repository"},
+		"installation": {func(w *world) {
+			if err := w.svc.SuspendRepo(w.t.Context(), repo.ID, true); err != nil {
+				w.t.Fatal(err)
+			}
+		}, "taken off"},
+		"base that keeps moving": {func(w *world) {
+			n := 1
+			w.change = func(f *workflow.LiveFacts) { // read slowly, while others merge
+				n++
+				f.BaseTip = fmt.Sprint("base", n)
+				w.commit(f.BaseTip, baseFiles, nil)
+				w.source.tips["main"] = f.BaseTip
+				f.Read = f.Read.Add(-9 * time.Second)
+			}
+		}, "The base branch keeps moving."},
+		"tip that git does not have": {func(w *world) {
+			w.change = func(f *workflow.LiveFacts) { f.BaseTip = "base9" }
+		}, "The base branch moved to base1 while it was looked at"},
 		"lock": {func(w *world) {
 			err := w.store.Update(w.t.Context(), func(tx workflow.Tx) error { return tx.DeleteLock(repo.ID, "state\x00state of a") })
 			if err != nil {

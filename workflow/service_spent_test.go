@@ -87,3 +87,47 @@ func TestAuthorisationNamesWhoCounted(t *testing.T) {
 	}
 	want(t, "who counted", names, []string{"bob"})
 }
+
+// TestUnsettledTwin: what one name of a state left unknown is unknown under its other name too.
+func TestUnsettledTwin(t *testing.T) {
+	for name, c := range map[string]struct {
+		result func(workflow.Run) workflow.Result
+		says   string
+	}{
+		"unknown": {func(run workflow.Run) workflow.Result { return applied(run, workflow.OutcomeUnknown) }, "Nobody knows how the last apply of `a`, which writes the same state, ended"},
+		"kept": {func(run workflow.Run) workflow.Result {
+			res := applied(run, workflow.OutcomeFailed)
+			res.ErroredState = "x.errored.tfstate.age"
+			return res
+		}, "The last apply of `a`, which writes the same state, could not store its state"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.ready(1, "head1", files{"a/main.tf": "2\nstate x", "b/main.tf": "2\nstate x"})
+			w.finish(c.result(w.applying(1, "a")))
+			w.do(1, "bob", verb(workflow.VerbApprove, "b"))
+			has(t, w.do(1, "bob", verb(workflow.VerbApply, "b")), c.says)
+		})
+	}
+}
+
+// TestApproveIsRefused: nobody approves on a closed pull, by what could not be
+// read, or by a button that did not show the plan.
+func TestApproveIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2"})
+	w.change = func(f *workflow.LiveFacts) { f.Errors = []string{"GitHub answers 502."} }
+	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "refused", "502")
+	w.change = nil
+	plan := w.project(1, "a").Run.Fingerprint
+	pressed := verb(workflow.VerbApprove)
+	pressed.Fingerprints = map[string]string{"a": plan}
+	req, _ := w.deliver(workflow.Request{Kind: workflow.RequestCommand, Number: 1, Immediate: true, Command: &pressed, CheckRunID: 5, Key: "button", Actor: people["bob"], CommentedAt: w.now})
+	w.expand()
+	has(t, w.reply(1, req.ID), "approved", "a true", "b false", "The button did not show the plan of `b`")
+	w.facts(1, "head1", func(p *workflow.Pull) { p.State = workflow.PullClosed })
+	w.push(1, "closed")
+	w.settle()
+	has(t, w.do(1, "bob", verb(workflow.VerbApprove, "b")), "refused", "closed")
+	want(t, "approvals", len(w.project(1, "b").Approvals), 0)
+}

@@ -161,6 +161,7 @@ type world struct {
 	serial int
 	// change is the last word on live facts; dropped are the artefacts that nobody needs.
 	change  func(*workflow.LiveFacts)
+	unruled bool // the server's configuration has no rule for the repository any more
 	dropped []string
 }
 
@@ -199,7 +200,7 @@ func (w *world) serve(store workflow.Store) {
 	w.store = store
 	w.svc = workflow.NewService(workflow.ServiceConfig{
 		Store: store, Source: w.source, Engine: engine{}, Settle: 3 * time.Second, Now: func() time.Time { return w.now },
-		Rules: func(r workflow.Repo) (workflow.Rules, bool) { return w.rules, r.Owner == "acme" },
+		Rules: func(r workflow.Repo) (workflow.Rules, bool) { return w.rules, r.Owner == "acme" && !w.unruled },
 		Live:  w.live, DropArtefact: func(run string) { w.dropped = append(w.dropped, run) },
 	})
 }
