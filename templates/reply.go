@@ -216,6 +216,13 @@ func (w *replyWriter) others() string {
 			names = append(names, r.Name())
 		}
 	}
+	if c := w.model.Commands; len(c) == 1 && c[0].Text == w.links.command("status") {
+		w.model.Commands = nil // in a few words that is said here
+		if waits := applyWaits(w.model); waits != "" {
+			return "\n" + Prose(waits) + "\n"
+		}
+		return ""
+	}
 	if len(names) == 0 {
 		return ""
 	}

@@ -48,6 +48,8 @@ func replyCases() map[string]struct {
 		may := need(workflow.NeedPermission, "permission", "`olga` has the role `read`, which may not apply `"+p.Project.Name+"`.", "May apply here: the role `write` or a higher one.")
 		refusedAll.Items = append(refusedAll.Items, workflow.ReplyItem{Project: p.Project.Name, Fingerprint: all.Plans[p.Run.ID].Fingerprint, Missing: []workflow.Missing{may, all.Projects[i].WaitsFor[0]}})
 	}
+	blocked := view(planned("prod/app", "prod", newDatabase))
+	blocked.Projects[0].WaitsFor = []workflow.Missing{elsewhere}
 	mixedEnd := applied()
 	mixedEnd.Projects[1].Apply = nil
 	return map[string]replyCase{
@@ -55,6 +57,7 @@ func replyCases() map[string]struct {
 		"refused_all":  {refusedAll, all},
 		"approved": {workflow.Reply{Kind: workflow.ReplyApproved, Items: []workflow.ReplyItem{shown(item("prod/network", true, ""), w, "run000"), shown(item("dev/network", true, ""), w, "run002"),
 			item("prod/app", false, "When you wrote, the comment showed the plan `77aa77aa77aa` of `prod/app`; now it is `3f9a12c4b0df`. Look at it, then `cardea approve -p prod/app@3f9a12c4b0df`.")}}, w},
+		"approved_locked":  {workflow.Reply{Kind: workflow.ReplyApproved, Items: []workflow.ReplyItem{shown(item("prod/app", true, ""), blocked, "run000")}}, blocked},
 		"approved_nothing": {workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{item("prod/network", false, "The approval of `dave` does not count: it is the author's own. May approve: the role `write` or a higher one, but not the author `dave`. In a comment: `cardea approve`.")}}, w},
 		"unapproved":       {workflow.Reply{Kind: workflow.ReplyUnapproved, Items: []workflow.ReplyItem{item("prod/network", true, "")}}, w},
 		"applied":          {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), end(done, 1)}}, done},

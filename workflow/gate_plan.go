@@ -81,7 +81,11 @@ func (g *gate) order() {
 	case a.State != RunFinished:
 		g.add(NeedPlan, "running apply", fmt.Sprintf("An apply of %s is running since %s.", g.name(), clock(a.Started)), "Wait for it.")
 	case g.in.Project.ran(a):
-		g.add(NeedPlan, "new plan", "This plan was carried out once, and a plan is never carried out twice.", "A new plan: "+g.command("plan")+".")
+		mend := "A new plan: " + g.command("plan") + "."
+		if a.outcomeOpen() || a.stateKept() { // a plan made now would be of a state that nobody knows
+			mend = "No new plan before that apply is settled; one follows then by itself."
+		}
+		g.add(NeedPlan, "new plan", "This plan was carried out once, and a plan is never carried out twice.", mend)
 	}
 }
 
@@ -253,13 +257,15 @@ func (g *gate) settled(a Run, of Project) {
 	if of.Key() != g.in.Project.Project.Key() {
 		name += ", which writes the same state,"
 	}
-	resolve := fmt.Sprintf("A person with the permission `admin` (%s) looks at the state and says what it counts as: %s or `failed`.",
+	resolve := fmt.Sprintf("a person with the permission `admin` (%s) says what the apply counts as: %s or `failed`.",
 		g.rules.Admin.describe(), codeSpan("cardea resolve -p "+Argument(project)+" --outcome applied"))
 	switch {
 	case a.outcomeOpen():
-		g.add(NeedState, "unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", name), resolve)
+		g.add(NeedState, "unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", name),
+			"Look at its log and at what is really there; then "+resolve)
 	case a.stateKept():
-		g.add(NeedState, "kept state", fmt.Sprintf("The last apply of %s could not store its state; it is kept here, encrypted.", name), resolve)
+		g.add(NeedState, "kept state", fmt.Sprintf("The last apply of %s could not store its state; it is kept here, encrypted.", name),
+			"Whoever runs the server stores it first, as the summary comment says; then "+resolve)
 	}
 }
 

@@ -173,6 +173,9 @@ var refusals = []struct {
 	{"plan-spent", NeedPlan, func(in *GateInput) {
 		in.State, in.Project.Apply.State, in.Project.Apply.Outcome, in.Project.Apply.Apply.Spent = nil, RunFinished, OutcomeFailed, true
 	}},
+	{"plan-spent-unknown", NeedPlan, func(in *GateInput) {
+		in.State, in.Project.Apply.State, in.Project.Apply.Outcome, in.Project.Apply.Apply.Spent = nil, RunFinished, OutcomeUnknown, true
+	}},
 	{"plan-not-asked", NeedPlan, func(in *GateInput) { in.Project.Apply = nil }},
 	{"plan-not-an-apply", NeedPlan, func(in *GateInput) { in.Project.Apply.Kind = RunVerify }},
 	{"plan-begun-before", NeedPlan, func(in *GateInput) { in.Project.Apply.Apply.Spent = true }},
