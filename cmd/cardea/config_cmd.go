@@ -37,11 +37,14 @@ func (k configCheckCmd) Run(c *console, ctx bind) error {
 	default:
 		in.AtBase = func(ctx context.Context, file string) ([]byte, error) { return readAt(ctx, local, k.Base, file) }
 		in.Discover = func(ctx context.Context, ref string) (workflow.Discovery, error) {
-			tree := workflow.Tree{FS: os.DirFS(local.Root)}
+			var tree workflow.Tree
 			if ref != "" {
-				if tree, err = local.Tree(ctx, ref); err != nil {
-					return workflow.Discovery{}, err
-				}
+				tree, err = local.Tree(ctx, ref)
+			} else {
+				tree.FS, err = local.Files(ctx)
+			}
+			if err != nil {
+				return workflow.Discovery{}, err
 			}
 			return terraform.New(terraform.Options{}).Discover(ctx, tree)
 		}

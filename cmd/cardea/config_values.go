@@ -174,6 +174,7 @@ func (r *configReader) secrets() {
 	secrets, at := r.cfg.GitHub.WebhookSecrets, r.at["github.webhook_secrets"]
 	switch {
 	case r.failed["github.webhook_secrets"]:
+		return // what would be used is not known
 	case len(secrets) == 0 && at != (workflow.Position{}):
 		r.faults.Add(at, "`github.webhook_secrets` is empty: without a secret anybody could send us events")
 	case len(secrets) == 0:

@@ -63,6 +63,7 @@ func execute(args []string, c console) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends us as it ends anybody
 	err = parsed.Run(&c, &flags, bind{ctx})
 	var code exitCode
 	switch {
@@ -70,6 +71,8 @@ func execute(args []string, c console) int {
 		return 0
 	case errors.As(err, &code):
 		return int(code)
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		err = errors.New("interrupted")
 	}
 	fmt.Fprintln(c.err, "cardea:", err)
 	return 1

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,6 +46,11 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 	if err != nil {
 		return err
 	}
+	if p.Head == "HEAD" {
+		if n, err := local.Uncommitted(ctx); err == nil && n > 0 {
+			fmt.Fprintf(c.err, "cardea: the preview does not see %s that %s changed or new and not committed.\n", counted(n, "file"), isAre(n))
+		}
+	}
 	engine := terraform.New(terraform.Options{})
 	pull := workflow.Pull{Head: workflow.Ref{Ref: p.Head, SHA: checkout.Head}, Base: workflow.Ref{Ref: p.Base, SHA: checkout.Base}, State: workflow.PullOpen}
 	s, trouble, err := workflow.SurveyPull(ctx, engine, workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, pull, checkout)
@@ -64,6 +72,7 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 		return err
 	}
 	previewer := &previewer{local: local, survey: s, tools: tools, scratch: scratch, progress: newProgress(c.err), timeout: p.Timeout}
+	defer hurried(c, scratch)()
 	view, err := previewer.plan(ctx, pull)
 	if err != nil {
 		return err
@@ -78,9 +87,38 @@ func (p previewCmd) checkout(ctx context.Context, local *git.Local) (workflow.Ch
 	}
 	base, err := local.Resolve(ctx, p.Base)
 	if err != nil {
-		return workflow.Checkout{}, fmt.Errorf("--base: %w", err)
+		return workflow.Checkout{}, fmt.Errorf("--base: %w: name the branch that this is to be merged into, or fetch it", err)
 	}
 	return local.Checkout(ctx, head, base, workflow.CheckoutMerge)
+}
+
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// hurried lets a second interrupt end the preview at once. The first one is waited
+// for, up to a minute and a half: terraform is to let go of its locks.
+func hurried(c *console, scratch string) (stop func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		first := true
+		for range signals {
+			if !first {
+				_ = os.RemoveAll(scratch)
+				os.Exit(1)
+			}
+			first = false
+			fmt.Fprintln(c.err, "cardea: stopping; terraform lets go of its locks first, which may take a minute. Interrupt again to leave now.")
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+	}
 }
 
 // narrow keeps the projects that -p names, affected or not.
@@ -110,7 +148,7 @@ func (p previewCmd) narrow(s *workflow.Survey) error {
 // explain prints a line a project and its reasons.
 func explain(c *console, s workflow.Survey) error {
 	if len(s.Affected) == 0 {
-		fmt.Fprintf(c.out, "No project is affected by these %d changed files.\n", len(s.Checkout.Changes))
+		fmt.Fprintf(c.out, "No project is affected: %s changed.\n", counted(len(s.Checkout.Changes), "file"))
 		return nil
 	}
 	for _, a := range s.Affected {
@@ -187,7 +225,7 @@ func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher, record 
 		return workflow.Result{}, err
 	}
 	job := run.Job{Run: r, GitDir: p.local.GitDir(), Tools: p.tools, PlanTimeout: p.timeout}
-	result, err := run.Once(ctx, launcher, job, run.Secrets{Env: ownCredentials()})
+	result, err := run.Once(ctx, launcher, job, ownEnvironment(os.Environ()))
 	if err != nil {
 		return workflow.Result{}, err
 	}
@@ -208,17 +246,51 @@ func previewTools() (workflow.Tools, error) {
 	return workflow.Tools{Dir: filepath.Join(dir, "tools"), Providers: filepath.Join(dir, "providers"), Tool: "auto", Versions: ">= 1.5", Path: os.Getenv("PATH")}, nil
 }
 
-// ownCredentials is the user's own environment: a preview runs as the user, with
-// what the user's terraform would have.
-func ownCredentials() map[string]string {
-	env := map[string]string{}
-	for _, kv := range os.Environ() {
+// secretNames and secretValue tell what is a secret in somebody's own environment:
+// hiding every value of it would hide most words of a plan.
+var (
+	secretNames = regexp.MustCompile(`(?i)secret|token|passw|passphrase|credential|private|auth|api_?key|access_?key|_key$`)
+	secretValue = regexp.MustCompile(`://[^/@\s]+:[^/@\s]+@`)
+)
+
+// homeFiles are what tools look for in the home directory, as they look for it
+// elsewhere: a run has a home of its own.
+var homeFiles = map[string]string{
+	"AWS_CONFIG_FILE": ".aws/config", "AWS_SHARED_CREDENTIALS_FILE": ".aws/credentials", "AZURE_CONFIG_DIR": ".azure",
+	"CLOUDSDK_CONFIG": ".config/gcloud", "GOOGLE_APPLICATION_CREDENTIALS": ".config/gcloud/application_default_credentials.json",
+}
+
+// ownEnvironment is the user's environment for a run: a preview runs as the user,
+// with what the user's terraform would have.
+func ownEnvironment(environ []string) run.Secrets {
+	own := run.Secrets{Env: map[string]string{}, Plain: map[string]string{}}
+	home := ""
+	for _, kv := range environ {
 		name, value, _ := strings.Cut(kv, "=")
-		if !matchesAny(neverPassed, name) {
-			env[name] = value
+		switch {
+		case name == "HOME":
+			home = value
+		case matchesAny(ours, name):
+		case secretNames.MatchString(name) || secretValue.MatchString(value):
+			own.Env[name] = value
+		default:
+			own.Plain[name] = value
 		}
 	}
-	return env
+	for name, file := range homeFiles {
+		if _, given := own.Plain[name]; given || own.Env[name] != "" || home == "" {
+			continue
+		}
+		if file = filepath.Join(home, file); exists(file) {
+			own.Plain[name] = file
+		}
+	}
+	return own
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 // showPreview prints the comment's Markdown and says by exit status what is in it.

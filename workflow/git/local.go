@@ -1,11 +1,16 @@
 package git
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
@@ -21,12 +26,16 @@ type Local struct {
 	Root    string
 	scratch string
 	clone   string // the clone's git directory
+	shallow bool
 }
 
 // OpenLocal opens the clone that dir is in. The scratch directory must not exist; the caller removes it.
 func OpenLocal(ctx context.Context, dir, scratch string) (*Local, error) {
 	out, err := command{args: []string{"-C", dir, "rev-parse", "--path-format=absolute", "--git-common-dir", "--git-path", "objects", "--show-toplevel"},
 		env: []string{"HOME=" + os.Getenv("HOME")}, config: [][2]string{{"safe.directory", "*"}}}.run(ctx)
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, err
+	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if err != nil || len(lines) != 3 {
 		return nil, fmt.Errorf("%s: %w", dir, ErrNotClone)
@@ -43,13 +52,15 @@ func OpenLocal(ctx context.Context, dir, scratch string) (*Local, error) {
 	if err := os.WriteFile(filepath.Join(scratch, "objects", "info", "alternates"), []byte(lines[1]+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("making the scratch repository: %w", err)
 	}
+	l := &Local{Root: lines[2], scratch: scratch, clone: lines[0]}
 	// A shallow clone stays one: its cut commits have no parents.
-	if shallow, err := os.ReadFile(filepath.Join(lines[0], "shallow")); err == nil {
+	if shallow, err := os.ReadFile(filepath.Join(l.clone, "shallow")); err == nil {
+		l.shallow = true
 		if err := os.WriteFile(filepath.Join(scratch, "shallow"), shallow, 0o600); err != nil {
 			return nil, fmt.Errorf("making the scratch repository: %w", err)
 		}
 	}
-	return &Local{Root: lines[2], scratch: scratch, clone: lines[0]}, nil
+	return l, nil
 }
 
 // GitDir is the scratch repository: give it to Export.
@@ -73,7 +84,62 @@ func (l *Local) Checkout(ctx context.Context, head, base string, mode workflow.C
 	if !shaPattern.MatchString(head) || !shaPattern.MatchString(base) {
 		return workflow.Checkout{}, fmt.Errorf("checking out: %q and %q must be commit ids", head, base)
 	}
-	return merge(ctx, l.scratch, pair{head: head, base: base}, mode)
+	c, err := merge(ctx, l.scratch, pair{head: head, base: base}, mode)
+	if err != nil && l.shallow {
+		err = fmt.Errorf("%w; this clone is shallow, and `git fetch --unshallow` brings the rest", err)
+	}
+	return c, err
+}
+
+// Uncommitted is how many files of the work tree are changed or new, and not
+// ignored: no commit has them.
+func (l *Local) Uncommitted(ctx context.Context) (int, error) {
+	out, err := l.work(ctx, "status", "--porcelain", "--untracked-files=all", "--ignore-submodules=all")
+	return bytes.Count(out, []byte("\n")), err
+}
+
+// Files opens the work tree as it is, without what git ignores.
+func (l *Local) Files(ctx context.Context) (fs.FS, error) {
+	root, ok := os.DirFS(l.Root).(fs.ReadLinkFS)
+	if !ok {
+		return nil, errors.New("this system has no symlinks")
+	}
+	out, err := l.work(ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	if err != nil {
+		return nil, err
+	}
+	w := workTree{ReadLinkFS: root, has: map[string]bool{".": true}}
+	for name := range strings.SplitSeq(string(out), "\x00") {
+		for name = strings.TrimSuffix(name, "/"); name != "" && !w.has[name]; name = path.Dir(name) {
+			w.has[name] = true
+		}
+	}
+	return w, nil
+}
+
+// work runs git in the work tree, with the person's own list of what to ignore.
+func (l *Local) work(ctx context.Context, args ...string) ([]byte, error) {
+	home := os.Getenv("HOME")
+	return command{args: append([]string{"-C", l.Root}, args...), config: [][2]string{{"safe.directory", "*"}},
+		env: []string{"HOME=" + home, "GIT_CONFIG_GLOBAL=" + filepath.Join(home, ".gitconfig")}}.run(ctx)
+}
+
+// workTree shows of a directory only what it has by name.
+type workTree struct {
+	fs.ReadLinkFS
+	has map[string]bool
+}
+
+func (w workTree) Open(name string) (fs.File, error) {
+	if !w.has[path.Clean(name)] {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return w.ReadLinkFS.Open(name)
+}
+
+func (w workTree) ReadDir(name string) ([]fs.DirEntry, error) {
+	list, err := fs.ReadDir(w.ReadLinkFS, name)
+	return slices.DeleteFunc(list, func(e fs.DirEntry) bool { return !w.has[path.Join(name, e.Name())] }), err
 }
 
 // Tree opens the files of a commit, named as Resolve takes it.

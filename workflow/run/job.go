@@ -46,7 +46,9 @@ type Secrets struct {
 	// Env is the credentials' environment. Names that are the run's own (HOME,
 	// PATH, what the engine sets, TF_CLI_ARGS, ...) are not taken from it.
 	Env map[string]string `json:"env,omitempty"`
-	Key []byte            `json:"key,omitempty"` // the repository's key
+	// Plain is further environment, of which nothing is a secret; Env wins.
+	Plain map[string]string `json:"plain,omitempty"`
+	Key   []byte            `json:"key,omitempty"` // the repository's key
 	// Identity opens artefacts; applies only.
 	Identity string `json:"identity,omitempty"`
 	// Redact are further values that must not be seen. Values of Env that look like
@@ -117,15 +119,17 @@ func ownEnv(name string) bool {
 
 // setEnvironment makes this process's environment the run's: what the tools
 // inherit. The engine's settings win over the credentials'.
-func setEnvironment(f workflow.RunFiles, engine []string, secret map[string]string) error {
+func setEnvironment(f workflow.RunFiles, engine []string, secrets Secrets) error {
 	env := environment(os.Environ(), f)
 	os.Clearenv()
-	for name, value := range secret {
-		if ownEnv(name) {
-			continue
-		}
-		if err := os.Setenv(name, value); err != nil {
-			return err
+	for _, given := range []map[string]string{secrets.Plain, secrets.Env} {
+		for name, value := range given {
+			if ownEnv(name) {
+				continue
+			}
+			if err := os.Setenv(name, value); err != nil {
+				return err
+			}
 		}
 	}
 	for _, kv := range append(env, engine...) {

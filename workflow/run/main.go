@@ -210,7 +210,7 @@ func (r *runner) prepare() error {
 	if r.deps.Env != nil {
 		engine = r.deps.Env(f, r.job.Tools)
 	}
-	if err := setEnvironment(f, engine, r.secrets.Env); err != nil {
+	if err := setEnvironment(f, engine, r.secrets); err != nil {
 		return fmt.Errorf("setting the environment: %w", err)
 	}
 	paths := r.job.Run.Paths

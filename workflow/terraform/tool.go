@@ -163,7 +163,7 @@ func (r toolRequest) find(ctx context.Context) (tool, error) {
 	}
 	t, err := r.download(ctx)
 	if err != nil {
-		return tool{}, failed("%s is wanted, but %s, and downloading it did not work (%s): %s.", r.wish(), strings.Join(seen, ", "), err, where)
+		return tool{}, failed("%s is wanted, but %s: %s. Downloading it did not work: %s", r.wish(), strings.Join(seen, ", "), where, err)
 	}
 	return t, nil
 }

@@ -122,10 +122,10 @@ func TestFindTool(t *testing.T) {
 		{name: "a kept version", path: []string{"terraform 1.9.0"}, kept: []string{"terraform 1.8.0", "terraform 1.7.5"}, project: workflow.Project{Version: "1.8.0"}, want: "terraform 1.8.0"},
 		{name: "the newest kept one that fits", path: []string{"terraform 1.9.0"}, kept: []string{"terraform 1.7.1", "terraform 1.7.5", "terraform 1.6.0"}, tools: workflow.Tools{Versions: "< 1.8"}, want: "terraform 1.7.5"},
 		{name: "a pre-release", path: []string{"terraform 1.9.0-beta1"}, tools: workflow.Tools{Versions: ">= 1.5"}, want: "terraform 1.9.0-beta1"},
-		{name: "none, and no download", want: "terraform is wanted, but there is no terraform on PATH, and downloading it did not work ("},
+		{name: "none, and no download", want: "terraform is wanted, but there is no terraform on PATH: put it on the server's PATH or at"},
 		{name: "another version, and no download", path: []string{"terraform 1.9.0"}, tools: workflow.Tools{Version: "1.8.0"},
-			want: "terraform 1.8.0 is wanted, but terraform 1.9.0 is on PATH, and downloading it did not work ("},
-		{name: "not allowed", path: []string{"terraform 1.4.0"}, tools: workflow.Tools{Versions: ">= 1.5"}, want: "terraform >= 1.5 is wanted, but terraform 1.4.0 is on PATH, and downloading"},
+			want: "terraform 1.8.0 is wanted, but terraform 1.9.0 is on PATH: put it on"},
+		{name: "not allowed", path: []string{"terraform 1.4.0"}, tools: workflow.Tools{Versions: ">= 1.5"}, want: "terraform >= 1.5 is wanted, but terraform 1.4.0 is on PATH: put it"},
 		{name: "not a version", project: workflow.Project{Version: "latest"}, want: `The wanted terraform version "latest" is not a version.`},
 		{name: "not a tool", project: workflow.Project{Tool: "pulumi"}, want: `The tool "pulumi" is not known; it is terraform or tofu.`},
 	}

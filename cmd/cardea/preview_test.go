@@ -1,0 +1,34 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow/run"
+)
+
+// TestOwnEnvironment: a preview has what the user's own terraform would have, and
+// hides of it only what looks like a secret.
+func TestOwnEnvironment(t *testing.T) {
+	home := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(home, ".aws"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	credentials := filepath.Join(home, ".aws", "credentials")
+	if err := os.WriteFile(credentials, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := ownEnvironment([]string{"HOME=" + home, "SHELL=/bin/bash", "AWS_PROFILE=dev", "AWS_SECRET_ACCESS_KEY=one", "GITHUB_TOKEN=two",
+		"TF_VAR_region=here", "TF_VAR_db_password=three", "DATABASE_URL=postgres://ada:four@db/x", "DOCS_URL=https://example.com/x",
+		"CARDEA_LISTEN=:1", "TF_CLI_ARGS_plan=-destroy", "TF_WORKSPACE=x", "TF_DATA_DIR=x", "LD_PRELOAD=x", "GIT_DIR=x"})
+	want := run.Secrets{
+		Env:   map[string]string{"AWS_SECRET_ACCESS_KEY": "one", "GITHUB_TOKEN": "two", "TF_VAR_db_password": "three", "DATABASE_URL": "postgres://ada:four@db/x"},
+		Plain: map[string]string{"SHELL": "/bin/bash", "AWS_PROFILE": "dev", "TF_VAR_region": "here", "DOCS_URL": "https://example.com/x", "AWS_SHARED_CREDENTIALS_FILE": credentials},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
