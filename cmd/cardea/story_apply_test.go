@@ -137,7 +137,7 @@ func (s *story) cmdAppears(ts *testscript.TestScript, args []string) error {
 
 // patience is how long a story waits for what must come. It only decides how soon
 // a story fails: with the race detector on a busy machine, everything takes long.
-const patience = 5 * time.Minute
+const patience = 4 * time.Minute
 
 // poll looks again and again until ok, as long as there is patience.
 func (s *story) poll(what string, look func() (string, bool)) error {

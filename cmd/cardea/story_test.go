@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strconv"
 	"strings"
@@ -289,23 +290,27 @@ func (s *story) serverLog() string {
 	return string(text)
 }
 
-// until WORD TEXT: waits until the comment (summary), a reply (reply) or a check (check "NAME STATUS CONCLUSION TITLE") contains TEXT;
-// until page PATH TEXT: until a page does.
+// until WORD PATTERN: waits until the comment (summary), a reply (reply) or a check (check "NAME STATUS CONCLUSION N annotations: TITLE")
+// matches, as `stdout` does; until page PATH PATTERN: until a page does.
 func (s *story) cmdUntil(_ *testscript.TestScript, args []string) (err error) {
+	pattern, err := regexp.Compile("(?m)" + args[len(args)-1])
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s.now, err = s.author.until(ctx, s.pull, strings.Join(args, " "), func(now pullNow) bool {
 		switch args[0] {
 		case "summary":
 			text, _ := now.summary()
-			return strings.Contains(text, args[1])
+			return pattern.MatchString(text)
 		case "reply":
-			return strings.Contains(replies(now), args[1])
+			return pattern.MatchString(replies(now))
 		case "page":
 			text, err := s.get(args[1])
-			return err == nil && strings.Contains(text, args[2])
+			return err == nil && pattern.MatchString(text)
 		}
-		return strings.Contains(checkLines(now), args[1])
+		return pattern.MatchString(checkLines(now))
 	})
 	if err != nil {
 		return fmt.Errorf("%w\n%s\n%s", err, replies(s.now), s.serverLog())
