@@ -85,18 +85,19 @@ func (s *applyStory) carry(run workflow.Run) {
 }
 
 func (s *applyStory) play() {
-	s.commit("head1", baseFiles, files{"a/main.tf": "2"})
+	chained(s.world)
+	s.commit("head1", s.source.commits["base1"], files{"a/main.tf": "2", "b/main.tf": "2"}) // b depends on a
 	s.facts(1, "head1")
 	s.deliver("opened", workflow.Request{Kind: workflow.RequestPull, Number: 1, Action: "opened", Head: "head1", Actor: ada})
-	for round := range 5 {
+	for round := range 7 {
 		s.work()
-		p := s.project(1, "a")
-		if p.State() == workflow.StateApplied {
+		a, b := s.project(1, "a"), s.project(1, "b")
+		if a.State() == workflow.StateApplied && b.State() == workflow.StateApplied {
 			break
 		}
 		s.now = s.now.Add(time.Second)
-		shown := workflow.Shown{At: s.now, Fingerprints: map[string]string{"a": p.Run.Fingerprint}}
-		s.try(func() error { return s.svc.ShownAt(s.t.Context(), p.Run.PullKey(), shown) })
+		shown := workflow.Shown{At: s.now, Fingerprints: map[string]string{"a": a.Run.Fingerprint, "b": b.Run.Fingerprint}}
+		s.try(func() error { return s.svc.ShownAt(s.t.Context(), a.Run.PullKey(), shown) })
 		s.now = s.now.Add(2 * time.Second)
 		approve, apply := verb(workflow.VerbApprove), verb(workflow.VerbApply)
 		s.deliver(fmt.Sprint("approve ", round), workflow.Request{Kind: workflow.RequestCommand, Number: 1, Command: &approve, Actor: people["bob"]})
@@ -109,8 +110,13 @@ func (s *applyStory) play() {
 
 // outcome is what must be the same whatever failed on the way.
 func (s *applyStory) outcome() (out []string) {
-	p := s.project(1, "a")
-	out = append(out, string(p.State()), fmt.Sprint("held ", p.Held), fmt.Sprint("locks ", s.locks()))
+	for _, name := range []string{"a", "b"} {
+		p := s.project(1, name)
+		out = append(out, fmt.Sprintf("%s %s, held %v, verified %v", name, p.State(), p.Held, p.Verify != nil && p.Verify.NoChanges))
+	}
+	// What b was applied by was planned after a was applied, whatever failed on the way.
+	a, plan := s.project(1, "a").Apply, s.project(1, "b").Run
+	out = append(out, fmt.Sprint("locks ", s.locks()), fmt.Sprintf("b is planned after a: %v", !plan.Started.Before(a.Finished)))
 	starts := 0
 	for plan, n := range s.started {
 		starts += n
@@ -122,12 +128,12 @@ func (s *applyStory) outcome() (out []string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return append(out, fmt.Sprintf("%d starts, %d live runs, verified %v", starts, len(live), p.Verify != nil && p.Verify.NoChanges))
+	return append(out, fmt.Sprintf("%d starts, %d live runs", starts, len(live)))
 }
 
 // Every commit of an apply fails once, before it or with its answer lost; the
 // server goes on, or is killed there and starts again. No plan is ever told to go
-// twice, the change is applied once, and no lock is left.
+// twice, each change is applied once, by a plan that saw what it depends on, and no lock is left.
 func TestEveryCommitOfAnApplyMayFail(t *testing.T) {
 	new := func(t *testing.T, try func(func() error), failed func(error)) *applyStory {
 		return &applyStory{world: newWorld(t), try: try, started: map[string]int{}, failed: failed}
@@ -141,7 +147,8 @@ func TestEveryCommitOfAnApplyMayFail(t *testing.T) {
 	plain.serve(counted)
 	plain.play()
 	wanted := plain.outcome()
-	want(t, "outcome without faults", wanted, []string{"applied", "held true", "locks []", "1 starts, 0 live runs, verified true"})
+	want(t, "outcome without faults", wanted, []string{"a applied, held true, verified true", "b applied, held true, verified true", "locks []",
+		"b is planned after a: true", "2 starts, 0 live runs"})
 	for n := 1; n <= counted.Commits(); n++ {
 		for _, after := range []bool{false, true} {
 			for _, killed := range []bool{false, true} {
