@@ -144,8 +144,12 @@ type Inputs struct {
 // included, because the plan's JSON does not say it.
 type Written struct {
 	// Dynamic are the names of the blocks that `dynamic` blocks make, which the
-	// configuration in the JSON lacks; "provider.NAME" of those in provider blocks. "*" is any: not all could be read.
+	// configuration in the JSON lacks; "provider.NAME" of those in provider blocks, and of
+	// functions called there. "*" is any: not all could be read.
 	Dynamic []string
+	// Exists reports whether a file of that name, relative to the project's directory, is
+	// in the workspace; nil: nobody can tell.
+	Exists  func(name string) bool
 	Removed []Removed
 }
 

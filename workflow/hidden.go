@@ -65,6 +65,7 @@ func hiddenFromPlan(doc *planDoc, mask *planMasker, in PlanInput) []HiddenEffect
 	out := provisionerEffects(doc.resources, doc.config)
 	out = append(out, removedEffects(doc.resources, in.Written.Removed)...)
 	out = append(out, actionEffects(doc, mask)...)
+	out = append(out, providerFiles(doc, in)...)
 	return append(out, dataEffects(doc.config, in.BaseProviders)...)
 }
 

@@ -220,7 +220,7 @@ func variablesOf(e any) (names []string, ok bool) {
 			kind, rest, _ := strings.Cut(text, ".")
 			name := strings.FieldsFunc(rest, func(c rune) bool { return c == '.' || c == '[' })
 			switch {
-			case kind == "path", kind == "terraform": // terraform.workspace is in the fingerprint
+			case kind == "terraform": // terraform.workspace is in the fingerprint
 			case kind == "var" && len(name) > 0:
 				names = append(names, name[0])
 			default:
@@ -230,4 +230,33 @@ func variablesOf(e any) (names []string, ok bool) {
 		return names, len(list) > 0
 	}
 	return nil, false
+}
+
+// providerFiles names the files of the repository that providers are configured
+// with: a kubeconfig, or a script that gets a token. They say in which account a
+// change is made, and run with the credentials of the apply.
+func providerFiles(doc *planDoc, in PlanInput) (out []HiddenEffect) {
+	variables, _ := doc.top["variables"].(map[string]any)
+	providers := doc.providers()
+	for _, key := range sortedKeys(providers) {
+		p, _ := providers[key].(map[string]any)
+		names, _ := variablesOf(p["expressions"])
+		said := secretCollector{found: map[string]bool{}, written: map[string]bool{}}
+		said.literals(p["expressions"])
+		for _, name := range names {
+			(secretCollector{found: said.written}).leaves(variables[name])
+		}
+		files := map[string]bool{}
+		for text := range said.written {
+			for _, word := range append(strings.Fields(text), text) {
+				if in.Written.Exists != nil && in.Written.Exists(word) {
+					files[word] = true
+				}
+			}
+		}
+		for _, f := range slices.Sorted(maps.Keys(files)) {
+			out = append(out, HiddenEffect{Kind: "provider_config", Address: key, Text: fmt.Sprintf("the provider %s is configured with the file %s", codeSpan(key), codeSpan(shown(f)))})
+		}
+	}
+	return out
 }

@@ -2,8 +2,11 @@ package workflow
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestLateValues plans, with the real terraform, two configurations that do
@@ -156,7 +159,8 @@ func TestProvidersCount(t *testing.T) {
 		plan *Plan
 		late string
 	}{
-		"literals":               {read(with(`{"region":{"constant_value":"eu"},"x":{"references":["path.module","terraform.workspace","terraform"]}}`)), ""},
+		"literals":               {read(with(`{"region":{"constant_value":"eu"},"x":{"references":["terraform.workspace","terraform"]}}`)), ""},
+		"a file's content":       {read(with(`{"x":{"references":["path.module"]}}`)), computed},
 		"a local":                {read(with(`{"region":{"references":["local.region"]}}`)), computed},
 		"a local in a block":     {read(with(`{"role":[{"arn":{"references":["var.region","local.x"]}}]}`)), computed},
 		"a function":             {read(with(`{"region":{}}`)), computed},
@@ -169,6 +173,19 @@ func TestProvidersCount(t *testing.T) {
 		if c.plan.Late != c.late {
 			t.Errorf("%s: late %q, want %q", name, c.plan.Late, c.late)
 		}
+	}
+	in := planInput([]byte(with(`{"exec":[{"command":{"constant_value":"sh get-token.sh"},"args":{"constant_value":["none","dir/kube config"]}}],"x":{"references":["var.region"]}}`)))
+	in.Written.Exists = func(name string) bool {
+		return slices.Contains([]string{"get-token.sh", "dir/kube config", "eu"}, name)
+	}
+	files, _ := readPlan(t, in)
+	var said []string
+	for _, e := range files.Hidden {
+		said = append(said, e.Text)
+	}
+	if diff := cmp.Diff([]string{"the provider `a` is configured with the file `dir/kube config`", "the provider `a` is configured with the file `eu`",
+		"the provider `a` is configured with the file `get-token.sh`"}, said); diff != "" {
+		t.Errorf("hidden (-want +got):\n%s", diff)
 	}
 	west := read(strings.ReplaceAll(region, `"provider_config_key":"a"`, `"provider_config_key":"a.west"`))
 	if plain.Changes[0].ProviderConfig != "" || west.Changes[0].ProviderConfig != "a.west" {

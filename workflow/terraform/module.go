@@ -69,7 +69,8 @@ var (
 	}}
 	settingsSchema = &hcl.BodySchema{
 		Attributes: []hcl.AttributeSchema{{Name: "required_version"}},
-		Blocks:     []hcl.BlockHeaderSchema{{Type: "backend", LabelNames: []string{"type"}}, {Type: "cloud"}, {Type: "required_providers"}},
+		Blocks: []hcl.BlockHeaderSchema{{Type: "backend", LabelNames: []string{"type"}}, {Type: "cloud"}, {Type: "required_providers"},
+			{Type: "encryption"}}, // OpenTofu's, whose key providers may run programs
 	}
 	callSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "source"}}}
 )
@@ -140,8 +141,8 @@ func (p *parser) settings(b *hcl.Block, override bool) {
 		}
 	}
 	for _, b := range content.Blocks {
-		if b.Type == "required_providers" {
-			p.providers = append(p.providers, "required_providers "+p.blockText(b))
+		if b.Type == "required_providers" || b.Type == "encryption" {
+			p.providers = append(p.providers, b.Type+" "+p.blockText(b))
 			continue
 		}
 		backend := &workflow.Backend{Type: "cloud", Attributes: map[string]string{}, Position: position(b.DefRange)}

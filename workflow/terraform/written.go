@@ -36,7 +36,13 @@ func (p *planning) written() workflow.Written {
 		}
 		w.directory(dir)
 	}
-	out := workflow.Written{Dynamic: slices.Sorted(maps.Keys(w.dynamic))}
+	out := workflow.Written{Dynamic: slices.Sorted(maps.Keys(w.dynamic)), Exists: func(name string) bool {
+		if name == "" || !filepath.IsLocal(filepath.Join(p.job.Project.Dir, name)) {
+			return false
+		}
+		info, err := os.Stat(filepath.Join(p.dir, name))
+		return err == nil && !info.IsDir()
+	}}
 	for _, from := range slices.Sorted(maps.Keys(w.removed)) {
 		out.Removed = append(out.Removed, workflow.Removed{From: from, Provisioners: w.removed[from]})
 	}
@@ -99,7 +105,7 @@ func (w *writing) file(name string, data []byte) {
 	}
 	if body, ok := f.Body.(*hclsyntax.Body); ok {
 		w.blocks(body, "")
-	} else if jsonNames(data, "dynamic") {
+	} else if jsonNames(data, "dynamic") || (jsonNames(data, "provider") && bytes.Contains(data, []byte("("))) {
 		w.dynamic["*"] = true
 	}
 	content, _, _ := f.Body.PartialContent(removedSchema)
@@ -127,10 +133,22 @@ func (w *writing) blocks(body *hclsyntax.Body, in string) {
 			w.dynamic[in+b.Labels[0]] = true
 		case b.Type == "provider" && in == "":
 			w.blocks(b.Body, "provider.")
+			w.functions(b.Body)
 			continue
 		}
 		w.blocks(b.Body, in)
 	}
+}
+
+// functions notes that a provider block calls a function: of that the JSON says
+// nothing, and what it reads or makes may be another thing each time.
+func (w *writing) functions(body *hclsyntax.Body) {
+	_ = hclsyntax.VisitAll(body, func(n hclsyntax.Node) hcl.Diagnostics { // the visitor reports nothing
+		if _, ok := n.(*hclsyntax.FunctionCallExpr); ok {
+			w.dynamic["provider.()"] = true
+		}
+		return nil
+	})
 }
 
 // jsonNames reports whether a key of that name is anywhere in a JSON file.

@@ -1,6 +1,8 @@
 package terraform
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,6 +68,9 @@ func TestWrittenFiles(t *testing.T) {
 			}
 		}`, map[string]bool{"rule": true, "inner": true}},
 		{"in a provider", "a.tf", "provider \"a\" {\n dynamic \"role\" {\n content {}\n }\n}", map[string]bool{"provider.role": true}},
+		{"a function in a provider", "a.tf", "provider \"a\" {\n b {\n x = file(\"y\")\n }\n}", map[string]bool{"provider.()": true}},
+		{"a function in a provider in JSON", "a.tf.json", `{"provider": {"a": {"x": "${file(\"y\")}"}}}`, map[string]bool{"*": true}},
+		{"a provider in JSON", "a.tf.json", `{"provider": {"a": {"x": "y"}}}`, map[string]bool{}},
 		{"in JSON", "a.tf.json", `{"resource": {"a": {"b": {"dynamic": {"rule": {}}}}}}`, map[string]bool{"*": true}},
 		{"in JSON, written in another way", "a.tf.json", `{"resource": {"a": {"b": {"\u0064ynamic": {"rule": {}}}}}}`, map[string]bool{"*": true}},
 		{"no dynamic in JSON", "a.tf.json", `{"resource": {"a": {"b": {"rule": {}}}}}`, map[string]bool{}},
@@ -76,5 +81,38 @@ func TestWrittenFiles(t *testing.T) {
 		if diff := cmp.Diff(c.want, w.dynamic); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
+	}
+}
+
+func TestWrittenExists(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, f := range []string{"app/kube.yaml", "shared/token.sh"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, f)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, f), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := &planning{dir: filepath.Join(dir, "app"), job: workflow.PlanJob{Project: workflow.Project{Dir: "app"}}}
+	exists := p.written().Exists
+	for name, want := range map[string]bool{"kube.yaml": true, "./kube.yaml": true, "../shared/token.sh": true, "../shared": false, "": false, "none": false, "../../../etc/passwd": false} {
+		if got := exists(name); got != want {
+			t.Errorf("%q: got %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestEncryptionIsConfiguration: OpenTofu's encryption block can run programs, so it is none that changes silently.
+func TestEncryptionIsConfiguration(t *testing.T) {
+	t.Parallel()
+	config := func(command string) string {
+		p := newParser()
+		p.file("main.tf", []byte("terraform {\n encryption {\n key_provider \"external\" \"x\" {\n command = [\""+command+"\"]\n }\n }\n}"))
+		return p.finish().providers
+	}
+	if one, two := config("a"), config("b"); one == "" || one == two {
+		t.Errorf("got %q and %q", one, two)
 	}
 }
