@@ -131,6 +131,22 @@ func (g *ground) nowhere(t *testing.T, secret string) {
 	}
 }
 
+// A saved plan does not hold an ephemeral variable's value: the apply is given the var files again.
+func TestApplyEphemeral(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, localBackend+`
+variable "token" { ephemeral = true }
+variable "names" { type = map(object({ size = optional(number, 3) })) }
+resource "terraform_data" "a" { input = var.names }
+`, "v.tfvars", "token = \"sesame-open\"\nnames = { a = {}, b = { size = \"2\" } }\n")
+	g.job.Run.Project.VarFiles = []string{"v.tfvars"}
+	g.applyOf(g.plan(t))
+	p := g.begun(t)
+	if res := p.Wait(); res.Outcome != workflow.OutcomeSucceeded {
+		t.Errorf("got %+v, want a success\n%s", res, read(t, p, "log"))
+	}
+}
+
 // What was planned is applied: the saved plan, with the files that planning made, and no secret is left behind.
 func TestApply(t *testing.T) {
 	t.Parallel()

@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/hashicorp/terraform-exec/tfexec"
-
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -204,7 +202,7 @@ func (a *applying) pull() (state, error) {
 // apply is the one command for which all this is made.
 func (a *applying) apply() error {
 	a.began = true
-	err := a.step("apply", func() error { return a.tf.Apply(a.uncancelled, tfexec.DirOrPlan(a.order.Plan)) })
+	err := a.step("apply", func() error { return a.tf.Apply(a.uncancelled, a.applyOptions()...) })
 	if err == nil {
 		return nil
 	}
