@@ -66,7 +66,11 @@ func (w replyWriter) item(it workflow.ReplyItem) string {
 	case verb != "" && text == "":
 		end = verb
 	case r != nil && w.reply.Kind != workflow.ReplyClosed:
-		end = runEnd(*r)
+		run := *r
+		if len(it.Missing) > 0 { // they are its reason, one by one
+			run.Reason, run.Diagnostics = "", nil
+		}
+		end = runEnd(run)
 		if text == r.Reason { // which is said already, or better by what terraform said
 			text = ""
 		}

@@ -36,7 +36,7 @@ func replyCases() map[string]struct {
 		return workflow.ReplyItem{Project: v.Projects[i].Project.Name, Done: true, Run: v.Projects[i].Apply, Text: "Applied from #12 at abc1234, never merged."}
 	}
 	refusedAtEnd := workflow.ReplyItem{Project: "dev/network", Missing: []workflow.Missing{elsewhere},
-		Run: &workflow.Run{ID: "apply9", Kind: workflow.RunApply, State: workflow.RunFinished, Outcome: workflow.OutcomeRefused, Apply: &workflow.ApplyOrder{}}}
+		Run: &workflow.Run{ID: "apply9", Kind: workflow.RunApply, State: workflow.RunFinished, Outcome: workflow.OutcomeRefused, Reason: elsewhere.Sentence, Apply: &workflow.ApplyOrder{}}}
 	w, done, part, gone, state := waiting(), applied(), partly(workflow.RunFinished), lost(), kept()
 	refused := workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{
 		{Project: "prod/network", Fingerprint: w.Plans["run000"].Fingerprint, Missing: w.Projects[0].WaitsFor},

@@ -92,7 +92,7 @@ func (p ProjectRecord) State() ProjectState {
 	}
 	planned := p.planState()
 	switch {
-	case p.Deleted, p.Project.Refused != "", planned == StatePlanFailed:
+	case p.Deleted, p.Project.Refused != "", planned == StatePlanFailed && !p.applied():
 		return planned
 	case p.applyFailed():
 		return StateApplyFailed
@@ -135,13 +135,21 @@ func (p ProjectRecord) applyFailed() bool {
 }
 
 // applied reports whether the newest apply succeeded and no newer plan has
-// changes, or may still turn out to have some at a later head.
+// changes, or may still turn out to have some at a later head. One that was
+// dropped while the apply ran says nothing.
 func (p ProjectRecord) applied() bool {
 	a := p.Apply
 	if a == nil || !a.begun() || !a.applySucceeded() || p.Run == nil {
 		return false
 	}
-	return p.Run.ID == a.Apply.PlanRun || (p.Run.State == RunFinished && p.Run.Outcome == OutcomeSucceeded && p.Run.NoChanges)
+	if p.Run.ID == a.Apply.PlanRun {
+		return true
+	}
+	if p.Run.State != RunFinished {
+		return false
+	}
+	dropped := p.Run.Outcome == OutcomeCancelled || p.Run.Outcome == OutcomeSuperseded
+	return p.Run.Outcome == OutcomeSucceeded && p.Run.NoChanges || dropped && p.Run.Head == a.Head && a.Finished.After(p.Run.Finished)
 }
 
 // PullRecord is all we keep of a pull: its facts, what its head affects, and

@@ -138,7 +138,11 @@ func (s *Service) followApply(tx Tx, rec *PullRecord, run Run, now time.Time) er
 	case run.outcomeOpen() || run.stateKept():
 		return nil
 	case run.applySucceeded():
-		if err := s.planAfter(tx, rec, run, RunVerify, now); err != nil {
+		kind := RunVerify
+		if p := findProject(*rec, run.Project.Key()); p != nil && p.planState() == StatePlanFailed {
+			kind = RunPlan // what was asked for meanwhile came to nothing: people see the next
+		}
+		if err := s.planAfter(tx, rec, run, kind, now); err != nil {
 			return err
 		}
 		return s.planDependents(tx, rec, run, now)
@@ -185,7 +189,9 @@ func endedApply(run Run) string {
 
 // planAfter queues a plan of the project in the tree of a run: a verify after an
 // apply, or a plan that people see. A plan is made only while the run's head is
-// the pull's; a project that is planned already is left, but is verified all the same.
+// the pull's; a project that is planned already is left, but is verified all the
+// same. It is one of all that the head asks for; only after a failure it has the
+// options of what failed.
 func (s *Service) planAfter(tx Tx, rec *PullRecord, of Run, kind RunKind, now time.Time) error {
 	p := findProject(*rec, of.Project.Key())
 	if p == nil || rec.Pull.State != PullOpen || !rec.Known || rec.Pull.Head.SHA != of.Head {
@@ -203,7 +209,13 @@ func (s *Service) planAfter(tx Tx, rec *PullRecord, of Run, kind RunKind, now ti
 		return err
 	}
 	run.Actor = of.Actor
+	if of.Kind != RunApply || of.applySucceeded() {
+		run.Options = PlanOptions{}
+	}
 	text := fmt.Sprintf("`%s` is planned again after its apply.", run.Project.Name)
+	if of.Kind == RunPlan {
+		text = fmt.Sprintf("`%s` is planned in full: with its options the plan has no changes.", run.Project.Name)
+	}
 	if kind == RunVerify {
 		p.Verify = shownRun(run)
 		p.addRun(run.ID)

@@ -261,6 +261,11 @@ func (s *Service) newPlan(tx Tx, run Run, plan Plan, now time.Time) (after []fun
 	if err := s.planned(tx, &rec, p, run, plan, now); err != nil {
 		return nil, err
 	}
+	if run.NoChanges && !run.Options.Zero() { // a plan of a part, or of another end, says nothing of what the head asks for
+		if err := s.planAfter(tx, &rec, run, RunPlan, now); err != nil {
+			return nil, err
+		}
+	}
 	useless := dropArtefactsOf(*p, run.ID)
 	after = append(after, func() {
 		for _, id := range useless {
