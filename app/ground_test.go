@@ -200,9 +200,10 @@ func shake(g *ground, m move, n int) (moved, error) {
 	return at, nil
 }
 
-// lanes work side by side. An apply waits (for git's processes, for GitHub to work
-// out whether a pull can be merged, for the end of a rate limit) longer than it computes.
-var lanes = 4 * runtime.GOMAXPROCS(0)
+// lanes are those of all tests that work side by side. An apply waits (for git's
+// processes, for GitHub to work out whether a pull can be merged, for the end of a rate
+// limit) longer than it computes; with many more of them facts would grow old while a lane waits for a CPU.
+var lanes = make(chan struct{}, 4*runtime.GOMAXPROCS(0))
 
 // inLanes plays all jobs, each in whichever lane comes free.
 func inLanes[T any](t *testing.T, jobs []T, play func(*lane, T)) {
@@ -212,8 +213,13 @@ func inLanes[T any](t *testing.T, jobs []T, play func(*lane, T)) {
 	}
 	close(work)
 	var wg sync.WaitGroup
-	for range min(lanes, len(jobs)) {
+	for range min(cap(lanes), len(jobs)) {
 		wg.Go(func() {
+			lanes <- struct{}{}
+			defer func() { <-lanes }()
+			if len(work) == 0 {
+				return
+			}
 			t.Run("lane", func(t *testing.T) { // not limited by -parallel, as they wait
 				l := newLane(t)
 				for job := range work {

@@ -392,7 +392,7 @@ func (g *ground) record() workflow.PullRecord {
 }
 
 func (g *ground) until(what string, holds func() bool) bool {
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			g.t.Errorf("%s: it never came true: %s", g.repo.FullName, what)
 			return false
