@@ -26,7 +26,7 @@ import (
 type previewCmd struct {
 	Base    string        `default:"main" help:"The branch to merge into."`
 	Head    string        `default:"HEAD" help:"The commit to preview. What is not committed is not seen."`
-	Project []string      `short:"p" placeholder:"NAME" help:"Only these projects (globs), affected or not."`
+	Project []string      `short:"p" sep:"none" placeholder:"NAME" help:"Only this project (a name or a glob), affected or not; may be repeated."`
 	Explain bool          `help:"Say which projects are affected and why, and plan nothing."`
 	Timeout time.Duration `default:"30m" help:"For each plan."`
 }
