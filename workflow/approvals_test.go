@@ -222,3 +222,12 @@ func TestTakeLocks(t *testing.T) {
 		t.Errorf("another repository's: got %+v, %+v", taken, held)
 	}
 }
+
+// TestNoFingerprintIsApproved: an approval of nothing is none.
+func TestNoFingerprintIsApproved(t *testing.T) {
+	rules := DefaultRules("*")
+	counted, missing := CountApprovals(rules, gateEve, []Approval{{User: gateBob}}, "", map[int64]Role{gateBob.ID: RoleAdmin})
+	if len(counted) != 0 || len(missing) != 1 {
+		t.Errorf("counted %v, missing %v", counted, missing)
+	}
+}

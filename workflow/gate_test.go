@@ -165,6 +165,9 @@ var refusals = []struct {
 	{"plan-no-changes", NeedPlan, func(in *GateInput) { in.Project.Run.NoChanges = true }},
 	{"plan-no-changes-kept", NeedPlan, func(in *GateInput) { in.Plan.NoChanges = true }},
 	{"plan-forgotten", NeedPlan, func(in *GateInput) { in.Plan = nil }},
+	{"plan-fingerprint-none", NeedPlan, func(in *GateInput) {
+		in.Plan.Fingerprint, in.Project.Run.Fingerprint, in.Project.Apply.Apply.Fingerprint, in.Rules.Require = "", "", "", nil
+	}},
 	{"plan-fingerprint", NeedPlan, func(in *GateInput) { in.Plan.Fingerprint = strings.Repeat("0", 64) }},
 	{"plan-deleted", NeedPlan, func(in *GateInput) { in.Project.Deleted = true }},
 	{"plan-refused", NeedPlan, func(in *GateInput) { in.Project.Project.Refused = "`prod/network` has no backend." }},
@@ -215,6 +218,7 @@ var refusals = []struct {
 	{"approved-void", NeedApproved, func(in *GateInput) {
 		in.Project.Approvals[0].Void = "The plan of `aaaaaaa` is another one: `tags.Name` of `aws_instance.web` differs."
 	}},
+	{"approved-applied", NeedApproved, func(in *GateInput) { in.Project.Approvals[0].Applied = true }},
 	{"approved-other-fingerprint", NeedApproved, func(in *GateInput) { in.Project.Approvals[0].Fingerprint = strings.Repeat("1", 64) }},
 	{"reviewed-older", NeedReviewed, func(in *GateInput) { in.Live.ApprovedHead = false }},
 	{"reviewed-none", NeedReviewed, func(in *GateInput) { in.Live.ReviewDecision, in.Live.ApprovedHead = "", false }},
