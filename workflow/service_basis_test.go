@@ -1,0 +1,100 @@
+package workflow_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// TestBaseMovesUnderTheSamePlan: the base moves in nothing that the plan is made
+// from, and yet what it says now counts, when somebody asks and at the last gate.
+func TestBaseMovesUnderTheSamePlan(t *testing.T) {
+	for name, c := range map[string]struct {
+		rules func(*workflow.Rules)
+		base  files
+		head  files // as merged with it
+		says  string
+	}{
+		"nothing of it":      {base: files{"b/main.tf": "other"}, head: files{"b/main.tf": "other"}},
+		"a faulty file":      {base: files{".cardea.yml": "version: 99"}, says: "is faulty, so nobody can say which rules hold"},
+		"a requirement":      {base: files{".cardea.yml": "version: 1\nrequire: [reviewed]\n"}, says: "No review on GitHub approves"},
+		"hidden effects run": {base: files{"README": "2"}, head: files{"README": "2"}, says: "only the very same files will do"},
+		"another project keeps the state now": {
+			func(r *workflow.Rules) {
+				r.Environments = map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"b"}, Approvals: &workflow.ApprovalRules{Count: 2}}}
+			}, files{"b/main.tf": "1\nstate state of a"}, nil, "1 of 2 approvals"},
+	} {
+		start := func(t *testing.T) (*world, func()) {
+			w := newWorld(t)
+			if c.rules != nil {
+				c.rules(&w.rules)
+			}
+			w.open(1, "head1", files{"a/main.tf": "2"})
+			run := w.mustClaim("a")
+			res := w.fingerprinted(run, 1)
+			if name == "hidden effects run" {
+				res.Plan.Hidden = []workflow.HiddenEffect{{Kind: "provisioner", Text: "a provisioner runs"}}
+			}
+			w.finish(res)
+			w.show()
+			w.do(1, "bob", verb(workflow.VerbApprove))
+			return w, func() {
+				w.commit("base2", baseFiles, c.base)
+				head := files{"a/main.tf": "2"}
+				for n, text := range c.head {
+					head[n] = text
+				}
+				w.commit("head1", baseFiles, head)
+				w.source.tips["main"] = "base2"
+			}
+		}
+		t.Run(name+", when it is asked for", func(t *testing.T) {
+			w, move := start(t)
+			move()
+			if said := w.do(1, "bob", verb(workflow.VerbApply)); c.says == "" {
+				want(t, "answer", said, "")
+			} else {
+				has(t, said, "refused", c.says)
+			}
+		})
+		t.Run(name+", when the runner stands ready", func(t *testing.T) {
+			w, move := start(t)
+			w.do(1, "bob", verb(workflow.VerbApply))
+			run := w.mustClaim("a")
+			move()
+			err := w.authorise(run)
+			if c.says == "" && err != nil || c.says != "" && !errors.Is(err, workflow.ErrRefused) {
+				t.Fatalf("got %v", err)
+			}
+			if err != nil {
+				has(t, err.Error(), c.says)
+			}
+		})
+	}
+}
+
+// TestTakenBackBeforeItsTurn: an `unapprove` that we have counts, although nobody has carried it out yet.
+func TestTakenBackBeforeItsTurn(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	w.do(1, "bob", verb(workflow.VerbApprove))
+	w.do(1, "bob", verb(workflow.VerbApply))
+	run := w.mustClaim("a")
+	w.say(1, "bob", verb(workflow.VerbUnapprove))
+	err := w.authorise(run)
+	if !errors.Is(err, workflow.ErrRefused) {
+		t.Fatalf("got %v, want a refusal", err)
+	}
+	has(t, err.Error(), "that `cardea unapprove` comes first")
+}
+
+// TestAskedWithoutFacts: what could not be read refuses when it is asked for, too.
+func TestAskedWithoutFacts(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	w.do(1, "bob", verb(workflow.VerbApprove))
+	w.change = func(f *workflow.LiveFacts) { f.Errors = []string{"GitHub answers 502."} }
+	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "502")
+	want(t, "locks", len(w.locks()), 0)
+}
