@@ -159,16 +159,17 @@ func TestProvidersCount(t *testing.T) {
 		plan *Plan
 		late string
 	}{
-		"literals":               {read(with(`{"region":{"constant_value":"eu"},"x":{"references":["terraform.workspace","terraform"]}}`)), ""},
-		"a file's content":       {read(with(`{"x":{"references":["path.module"]}}`)), computed},
-		"a local":                {read(with(`{"region":{"references":["local.region"]}}`)), computed},
-		"a local in a block":     {read(with(`{"role":[{"arn":{"references":["var.region","local.x"]}}]}`)), computed},
-		"a function":             {read(with(`{"region":{}}`)), computed},
-		"an ephemeral variable":  {read(with(`{"region":{"references":["var.gone"]}}`)), computed},
-		"a module's variable":    {read(with(`{"region":{"references":["var.region"]}},"module_address":"module.m"`)), computed},
-		"a strange reference":    {read(with(`{"region":{"references":["var"]}}`)), computed},
-		"a dynamic block":        {read(region, "provider.role"), "the configuration of a provider is computed"},
-		"a dynamic of something": {read(region, "role"), ""},
+		"literals":                {read(with(`{"region":{"constant_value":"eu"},"x":{"references":["terraform.workspace","terraform"]}}`)), ""},
+		"a file's content":        {read(with(`{"x":{"references":["path.module"]}}`)), computed},
+		"a local":                 {read(with(`{"region":{"references":["local.region"]}}`)), computed},
+		"a local in a block":      {read(with(`{"role":[{"arn":{"references":["var.region","local.x"]}}]}`)), computed},
+		"a function":              {read(with(`{"region":{}}`)), computed},
+		"an ephemeral variable":   {read(with(`{"region":{"references":["var.gone"]}}`)), computed},
+		"a module's variable":     {read(with(`{"region":{"references":["var.region"]}},"module_address":"module.m"`)), computed},
+		"a strange reference":     {read(with(`{"region":{"references":["var"]}}`)), computed},
+		"a dynamic block":         {read(region, "provider.role"), "the configuration of a provider is computed"},
+		"a dynamic of something":  {read(region, "role"), ""},
+		"files nobody could read": {read(strings.Replace(region, `"id":true`, "", 1), "*"), "the configuration of a provider is computed"},
 	} {
 		if c.plan.Late != c.late {
 			t.Errorf("%s: late %q, want %q", name, c.plan.Late, c.late)

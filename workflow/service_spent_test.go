@@ -119,6 +119,9 @@ func TestApproveIsRefused(t *testing.T) {
 	w.change = func(f *workflow.LiveFacts) { f.Errors = []string{"GitHub answers 502."} }
 	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "refused", "502")
 	w.change = nil
+	short := verb(workflow.VerbApprove, "a")
+	short.Fingerprints = map[string]string{"a": "0000000"} // seven digits of it
+	has(t, w.do(1, "bob", short), "refused", "not `0000000`")
 	plan := w.project(1, "a").Run.Fingerprint
 	pressed := verb(workflow.VerbApprove)
 	pressed.Fingerprints = map[string]string{"a": plan}
