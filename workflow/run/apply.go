@@ -51,7 +51,7 @@ func (r *runner) overlay() (err error) {
 		return refusal("The saved plan is not there any more. Plan again.")
 	}
 	if err != nil {
-		return err
+		return refusal(fmt.Sprintf("The saved plan cannot be used: %s. Plan again.", err))
 	}
 	if r.artefact != order.Artefact {
 		return refusal("The saved plan on the disk is not the one that was made: its digest differs. Plan again.")

@@ -237,7 +237,7 @@ func TestApplyRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-		}, "reading the artefact: "},
+		}, "The saved plan cannot be used: reading the artefact: "},
 		{"no artefact", func(t *testing.T, g *ground) {
 			if err := g.artefacts.Remove(g.job.Run.Apply.PlanRun); err != nil {
 				t.Fatal(err)
