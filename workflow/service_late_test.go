@@ -28,6 +28,7 @@ func TestLateApprovals(t *testing.T) {
 	w.open(1, "head1", files{"a/main.tf": "2"})
 	late()
 	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "approved")
+	want(t, "late", w.project(1, "a").Approvals[0].Late, "`x` of `y.z` is known only after apply")
 	push("head2", files{"a/main.tf": "2", "b/main.tf": "2"})
 	want(t, "with another project changed", w.project(1, "a").Approvals[0].Void, "")
 	push("head3", files{"a/main.tf": "3", "b/main.tf": "2"})

@@ -76,6 +76,7 @@ func TestAuthorisationNamesWhoCounted(t *testing.T) {
 	rec.Projects[0].Run.Sharing = run.Sharing
 	w.rewind(rec, run)
 	w.rules.Environments = map[string]workflow.EnvironmentRules{"prod": {Approvals: &workflow.ApprovalRules{Count: 1, By: []string{"bob"}}}}
+	has(t, w.do(1, "root", verb(workflow.VerbApprove, "a")), "refused", "not count")
 	apply := w.applying(1, "a")
 	stored, err := w.svc.Run(t.Context(), apply.ID)
 	if err != nil {
