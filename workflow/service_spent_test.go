@@ -87,6 +87,17 @@ func TestAuthorisationNamesWhoCounted(t *testing.T) {
 		names = append(names, a.User.Login)
 	}
 	want(t, "who counted", names, []string{"bob"})
+	events, err := w.svc.Events(t.Context(), repo.ID, 1, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if e.Kind == "authorised" {
+			has(t, e.Text, "The apply of `a` is authorised: plan `", "approved by `bob`, state serial 1.")
+			return
+		}
+	}
+	t.Error("the history has no authorisation")
 }
 
 // TestUnsettledTwin: what one name of a state left unknown is unknown under its other name too.
