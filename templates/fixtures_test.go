@@ -186,8 +186,7 @@ func mixed() workflow.PullView {
 		all = append(all, planned(fmt.Sprintf("team%02d/service", i), "dev"))
 	}
 	v := view(all...)
-	v.Projects[0].Project.HeadEnvironment = "dev"
-	v.Notes = []string{"`.cardea.yml` of `main` is faulty: the strictest rules hold."}
+	v.Notes = []string{"This change labels `prod/app` as environment `dev`. Until it is merged, `prod` holds.", "`.cardea.yml` of `main` is faulty: the strictest rules hold."}
 	return v
 }
 

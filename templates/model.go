@@ -305,14 +305,7 @@ func failureWord(o workflow.Outcome) string {
 
 // remark takes over what a row's plan says beside its changes.
 func (m *Model) remark(r Row) {
-	p, name := r.Record.Project, r.Name()
-	if p.HeadEnvironment != "" && r.State != workflow.StateDeleted {
-		holds := "no environment"
-		if p.Environment != "" {
-			holds = "`" + p.Environment + "`"
-		}
-		m.Notes = addSaid(m.Notes, fmt.Sprintf("The change labels it `%s`; %s holds, for the base branch decides that.", p.HeadEnvironment, holds), name)
-	}
+	name := r.Name()
 	if r.State == workflow.StateDeleted {
 		for _, reason := range r.Record.Reasons {
 			m.Notes = addSaid(m.Notes, reason, name)

@@ -114,13 +114,14 @@ func (r *resolver) notes(projects []Project) []string {
 	type relabel struct {
 		asked, holds string
 		strictest    bool
+		server       bool // the server's rules decide, also once it is merged
 	}
 	groups, order := map[relabel][]string{}, []relabel{}
 	for _, p := range projects {
-		if p.HeadEnvironment == "" {
+		if p.HeadEnvironment == "" || r.labelledBefore(p) {
 			continue
 		}
-		k := relabel{p.HeadEnvironment, p.Environment, p.Strictest}
+		k := relabel{p.HeadEnvironment, p.Environment, p.Strictest, r.in.Rules.EnvironmentOfDir(p.Dir) != ""}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
@@ -129,6 +130,9 @@ func (r *resolver) notes(projects []Project) []string {
 	for _, k := range order {
 		holds := "no environment holds"
 		switch {
+		case k.server:
+			notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. By the server's configuration it is `%s`, and that holds.", someNames(groups[k]), k.asked, k.holds))
+			continue
 		case k.holds != "":
 			holds = "`" + k.holds + "` holds"
 		case k.strictest:
@@ -145,4 +149,10 @@ func (r *resolver) notes(projects []Project) []string {
 		notes = append(notes, fmt.Sprintf("This change calls `%s` by the name `%s`, which holds once it is merged.", rename[0], rename[1]))
 	}
 	return notes
+}
+
+// labelledBefore reports that base asks for the same label in vain: that is not this change's doing.
+func (r *resolver) labelledBefore(p Project) bool {
+	b, known := r.baseByKey[p.Key()]
+	return known && !r.in.BaseFaulty && b.Environment == p.HeadEnvironment
 }

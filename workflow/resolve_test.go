@@ -109,8 +109,7 @@ func TestResolve(t *testing.T) {
 		head:      "projects: [{dir: prod/a, environment: dev}, {dir: prod-sandbox/b, environment: test}]\n",
 		baseFound: found("prod/a"), headFound: found("prod/a", "prod-sandbox/b", "prod"),
 		want: []string{"prod dir=prod env=prod", "prod-sandbox/b dir=prod-sandbox/b env=prod head=test", "prod/a dir=prod/a env=prod head=dev"},
-		notes: []string{"This change labels `prod-sandbox/b` as environment `test`. Until it is merged, `prod` holds.",
-			"This change labels `prod/a` as environment `dev`. Until it is merged, `prod` holds."},
+		notes: []string{"This change labels `prod-sandbox/b` as environment `test`. By the server's configuration it is `prod`, and that holds."},
 	}, {
 		name: "a new project's environment is not head's", rules: serverRules, head: "projects: [{dir: new, environment: dev}]\n",
 		headFound: found("new"), want: []string{"new dir=new head=dev strictest"},
