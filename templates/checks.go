@@ -52,6 +52,9 @@ func applyWords(v workflow.PullView, m Model) (title, say string) {
 		return "Waits for the plans", "The plans are not made yet."
 	case StatusFailed:
 		say = "Some plans failed; the change as a whole cannot be applied before they succeed."
+		if m.allCancelled() {
+			say = "Some plans were cancelled; the change as a whole cannot be applied before they are made."
+		}
 		if t.Changing > 0 {
 			say += " The other projects can be applied without them."
 		}

@@ -55,6 +55,8 @@ func planFailed(m Model, l Links) (Command, bool) {
 		}
 	}
 	switch {
+	case len(names) > 0 && m.allCancelled() && len(names) <= namedAtMost:
+		return Command{Why: "to make " + plural(len(names), "its plan", "their plans") + " after all", Text: l.command("plan" + options(names))}, true
 	case len(names) == 1:
 		return Command{Why: "to plan it again; a push that mends it does so by itself", Text: l.command("plan -p " + Quote(names[0]))}, true
 	case len(names) > 1 && len(names) <= namedAtMost:
@@ -63,6 +65,16 @@ func planFailed(m Model, l Links) (Command, bool) {
 		return Command{Why: "to plan again; a push that mends the failed projects does so by itself", Text: l.command("plan")}, true
 	}
 	return Command{}, false
+}
+
+// allCancelled reports that no plan failed: those that are missing were cancelled.
+func (m Model) allCancelled() bool {
+	for _, r := range m.Rows {
+		if r.State == workflow.StateRefused || r.State == workflow.StatePlanFailed && !r.Cancelled() {
+			return false
+		}
+	}
+	return true
 }
 
 func options(names []string) string {

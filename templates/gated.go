@@ -153,7 +153,10 @@ func partSentence(a *workflow.ApplyOrder) string {
 	if a == nil || a.Total == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s of %s %s applied.", Number(a.Done), count(a.Total, "change", "changes"), plural(a.Done, "was", "were"))
+	if a.Done == 1 {
+		return fmt.Sprintf("1 of %s was applied.", count(a.Total, "change", "changes"))
+	}
+	return fmt.Sprintf("%s of %s changes were applied.", Number(a.Done), Number(a.Total))
 }
 
 func partLead(a *workflow.ApplyOrder) string {

@@ -312,6 +312,12 @@ func (r Row) Word() string {
 	return strings.ReplaceAll(string(r.State), "_", " ")
 }
 
+// Cancelled reports that the newest plan was stopped by a person or by a newer head: it did not fail.
+func (r Row) Cancelled() bool {
+	run := r.Record.Run
+	return r.State == workflow.StatePlanFailed && run != nil && (run.Outcome == workflow.OutcomeCancelled || run.Outcome == workflow.OutcomeSuperseded)
+}
+
 // partOf is how much of a plan a failed apply carried out: "2 of 3 done", "" where that is not known.
 func partOf(a *workflow.ApplyOrder) string {
 	if a == nil || a.Total == 0 {

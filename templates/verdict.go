@@ -218,30 +218,43 @@ func progress(t Tally) string {
 	return s + "."
 }
 
+// failed says which plans are missing: they failed, were refused, or somebody cancelled them.
 func failed(m Model) string {
-	var names []string
+	var names, dropped []string
 	refused := 0
 	for _, f := range m.Failures {
 		for _, r := range f.Rows {
-			switch r.State {
-			case workflow.StateRefused:
+			switch {
+			case r.Cancelled():
+				dropped = append(dropped, code(r.Name()))
+			case r.State == workflow.StateRefused:
 				refused++
-			case workflow.StatePlanFailed:
-			default:
-				continue // its plan did not fail
+				names = append(names, code(r.Name()))
+			case r.State == workflow.StatePlanFailed:
+				names = append(names, code(r.Name()))
 			}
-			names = append(names, code(r.Name()))
 		}
 	}
-	which := ""
-	if len(names) <= 3 {
-		which = ": " + list(names)
+	which := func(names []string) string {
+		if len(names) > 3 {
+			return "."
+		}
+		return ": " + list(names) + "."
 	}
-	n, all := Number(m.Tally.Failed), m.Tally.Affected
-	if refused == m.Tally.Failed {
-		return n + " of " + count(all, "project", "projects") + " " + plural(refused, "is", "are") + " refused" + which + "."
+	var out []string
+	of := func(n int, what string) string {
+		return Number(n) + " of " + count(m.Tally.Affected, what, what+"s") + " "
 	}
-	return n + " of " + count(all, "plan", "plans") + " failed" + which + "."
+	switch n := len(names); {
+	case n > 0 && refused == n:
+		out = append(out, of(n, "project")+plural(n, "is", "are")+" refused"+which(names))
+	case n > 0:
+		out = append(out, of(n, "plan")+"failed"+which(names))
+	}
+	if n := len(dropped); n > 0 {
+		out = append(out, of(n, "plan")+plural(n, "was", "were")+" cancelled"+which(dropped))
+	}
+	return strings.Join(out, " ")
 }
 
 func nothingChanges(t Tally) string {
