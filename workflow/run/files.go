@@ -1,6 +1,8 @@
 package run
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,7 +35,21 @@ func (d files) result() string          { return d.path("result.json") }
 
 // engine are the paths that the engine works in.
 func (d files) engine() workflow.RunFiles {
-	return workflow.RunFiles{Workspace: d.path("work"), Home: d.path("home"), Tmp: d.path("tmp"), Out: d.path("plan")}
+	return workflow.RunFiles{Workspace: d.path("work"), Home: d.path("home"), Tmp: d.tmp(), Out: d.path("plan")}
+}
+
+// longestTmp leaves room for the name of a socket: Linux takes paths of 107 bytes
+// (unix(7)), and a Terraform provider listens at TMPDIR/plugin and up to ten digits.
+const longestTmp = 80
+
+// tmp is the run's TMPDIR. Where data_dir is so long that no provider could listen
+// in it, it is beside it, under a name that nobody can guess before it is made.
+func (d files) tmp() string {
+	if tmp := d.path("tmp"); len(tmp) <= longestTmp {
+		return tmp
+	}
+	sum := sha256.Sum256([]byte(d))
+	return filepath.Join("/tmp", "cardea-"+filepath.Base(string(d))+"-"+hex.EncodeToString(sum[:4]))
 }
 
 // private are the directories and files that hold what a plan reads and makes: they go when the run ends.

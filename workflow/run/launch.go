@@ -364,7 +364,7 @@ func (l *Launcher) clean(d files) error {
 			return fmt.Errorf("cleaning a run: %s holds a state that is stored nowhere else", d.errored(job.Run.Project))
 		}
 	}
-	var faults []error
+	faults := []error{removeAll(d.tmp())}
 	for _, e := range entries {
 		if e.Name() != "log" {
 			faults = append(faults, removeAll(d.path(e.Name())))

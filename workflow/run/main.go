@@ -199,7 +199,7 @@ func (r *runner) listen() error {
 func (r *runner) prepare() error {
 	f := r.dir.engine()
 	for _, dir := range []string{f.Workspace, f.Home, f.Tmp} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := os.Mkdir(dir, 0o700); err != nil { // it must not be there: somebody else's would be theirs
 			return fmt.Errorf("making the run's directories: %w", err)
 		}
 	}
