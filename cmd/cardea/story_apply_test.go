@@ -23,6 +23,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/localgithub"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/terraformtest"
 )
 
 // What the stories of approve, apply and lock need besides.
@@ -39,6 +40,7 @@ func applyCommands() map[string]func(*story, *testscript.TestScript, []string) e
 		"appears":     (*story).cmdAppears,
 		"runs":        (*story).cmdRuns,
 		"seen":        (*story).cmdSeen,
+		"provider":    (*story).cmdProvider,
 	}
 }
 
@@ -125,6 +127,12 @@ func (s *story) cmdRuns(_ *testscript.TestScript, args []string) error {
 		}
 		return fmt.Sprint(p.Runs), strconv.Itoa(n) == args[2]
 	})
+}
+
+// provider VERSION: the server's mirror has hashicorp/time, a real provider, as that version.
+func (s *story) cmdProvider(ts *testscript.TestScript, args []string) error {
+	const versions = "registry.terraform.io/hashicorp/time"
+	return os.CopyFS(ts.MkAbs(filepath.Join("world/data/providers", versions, args[0])), os.DirFS(filepath.Join(s.mirror, versions, terraformtest.TimeVersion)))
 }
 
 // appears FILE: waits until a file is there.

@@ -25,6 +25,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/terraformtest"
 )
 
 // TestMain makes this test binary the product: runners are started from
@@ -49,9 +51,10 @@ func TestStories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mirror := terraformtest.Mirror(t)
 	storiesRun.Store(0)
 	t.Run("stories", func(t *testing.T) {
-		testscript.Run(t, testscript.Params{Dir: "testdata/stories", Setup: setupStory, Cmds: storyCommands(), RequireExplicitExec: true})
+		testscript.Run(t, testscript.Params{Dir: "testdata/stories", Setup: func(env *testscript.Env) error { return setupStory(env, mirror) }, Cmds: storyCommands(), RequireExplicitExec: true})
 	})
 	const atLeast = 20
 	if testing.Verbose() {
@@ -76,6 +79,7 @@ type story struct {
 	others []*person    // besides those of the world
 	ahead  atomic.Int64 // of GitHub's clock before ours
 	tab    int64        // the check run of `remember`
+	mirror string       // of providers, as terraform wants it
 
 	calls   int       // seen by the last `calls`
 	callsAt time.Time // when that was
@@ -83,12 +87,12 @@ type story struct {
 
 type storyKey struct{}
 
-func setupStory(env *testscript.Env) error {
+func setupStory(env *testscript.Env, mirror string) error {
 	storiesRun.Add(1)
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("CHECKPOINT_DISABLE", "1")
 	env.Setenv("STATE", filepath.Join(env.WorkDir, "world", "state"))
-	s := &story{}
+	s := &story{mirror: mirror}
 	env.Values[storyKey{}] = s
 	env.Defer(func() {
 		if s.server != nil {
