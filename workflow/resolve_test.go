@@ -108,7 +108,7 @@ func TestResolve(t *testing.T) {
 		name: "the server's dirs hold over base and head", rules: serverRules, base: "projects: [{dir: prod/a, environment: dev}]\n",
 		head:      "projects: [{dir: prod/a, environment: dev}, {dir: prod-sandbox/b, environment: test}]\n",
 		baseFound: found("prod/a"), headFound: found("prod/a", "prod-sandbox/b", "prod"),
-		want: []string{"prod dir=prod env=prod", "prod-sandbox/b dir=prod-sandbox/b env=prod head=test", "prod/a dir=prod/a env=prod head=dev"},
+		want:  []string{"prod dir=prod env=prod", "prod-sandbox/b dir=prod-sandbox/b env=prod head=test", "prod/a dir=prod/a env=prod head=dev"},
 		notes: []string{"This change labels `prod-sandbox/b` as environment `test`. By the server's configuration it is `prod`, and that holds."},
 	}, {
 		name: "a new project's environment is not head's", rules: serverRules, head: "projects: [{dir: new, environment: dev}]\n",
