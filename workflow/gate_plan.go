@@ -49,6 +49,8 @@ func (g *gate) noPlan() (word, sentence, mend string) {
 		return "a plan", fmt.Sprintf("%s is being planned right now.", g.name()), wait
 	case run.Kind != RunPlan && run.Kind != RunVerify:
 		return "a plan", fmt.Sprintf("The newest run of %s is not a plan.", g.name()), replan
+	case run.Outcome == OutcomeCancelled:
+		return "a plan", fmt.Sprintf("The last plan of %s was cancelled.", g.name()), replan
 	case run.Outcome != OutcomeSucceeded:
 		return "a plan", fmt.Sprintf("The last plan of %s did not succeed.", g.name()), "Mend what it says and push, or " + g.command("plan") + "."
 	case run.NoChanges || (g.in.Plan != nil && g.in.Plan.NoChanges):

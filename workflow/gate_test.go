@@ -161,6 +161,7 @@ var refusals = []struct {
 	{"plan-none", NeedPlan, func(in *GateInput) { in.Project.Run, in.Plan = nil, nil }},
 	{"plan-queued", NeedPlan, func(in *GateInput) { in.Project.Run.State = RunQueued }},
 	{"plan-running", NeedPlan, func(in *GateInput) { in.Project.Run.State = RunRunning }},
+	{"plan-cancelled", NeedPlan, func(in *GateInput) { in.Project.Run.Outcome = OutcomeCancelled }},
 	{"plan-failed", NeedPlan, func(in *GateInput) { in.Project.Run.Outcome = OutcomeTimedOut }},
 	{"plan-no-changes", NeedPlan, func(in *GateInput) { in.Project.Run.NoChanges = true }},
 	{"plan-no-changes-kept", NeedPlan, func(in *GateInput) { in.Plan.NoChanges = true }},

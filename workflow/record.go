@@ -251,6 +251,8 @@ type CheckShown struct {
 	Hash       string `json:"hash"` // of everything we send
 	// At is when we wrote it: two pulls with one head write the same check runs, and the newer word counts.
 	At time.Time `json:"at,omitzero"`
+	// Alarmed: its words tell of an apply that went wrong.
+	Alarmed bool `json:"alarmed,omitempty"`
 }
 
 // RepoRecord is a repository we have seen, with the key that fingerprints and masks are made with.

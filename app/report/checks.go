@@ -23,7 +23,7 @@ func (p *pass) checks(ctx context.Context, w Wanted) {
 		if p.stop() {
 			return
 		}
-		if err := p.check(ctx, c, c.Status == completed && !p.later(w, c) || w.Waiting && c.Name == PlanCheck); err != nil {
+		if err := p.check(ctx, w, c); err != nil {
 			p.failed(err)
 		}
 	}
@@ -31,20 +31,21 @@ func (p *pass) checks(ctx context.Context, w Wanted) {
 
 // later reports whether new words of a completed check can wait: while projects
 // are applied or verified each of them changes the words, and once all are, what
-// cardea/plan says of the plans is still so.
+// cardea/plan says of the plans is still so, unless it told of an apply that went wrong.
 func (p *pass) later(w Wanted, c github.Check) bool {
 	switch c.Name {
 	case PlanCheck:
-		return !w.Final || w.Applied
+		return !w.Final || w.Applied && !p.state.Checks[c.SHA][c.Name].Alarmed
 	case ApplyCheck:
 		return !w.Final
 	}
 	return false
 }
 
-func (p *pass) check(ctx context.Context, c github.Check, words bool) error {
+func (p *pass) check(ctx context.Context, w Wanted, c github.Check) error {
+	words := c.Status == completed && !p.later(w, c) || w.Waiting && c.Name == PlanCheck
 	shown, there := p.state.Checks[c.SHA][c.Name]
-	now := workflow.CheckShown{ID: shown.ID, Status: c.Status, Conclusion: c.Conclusion, Hash: hashOf(c), At: p.config.Now()}
+	now := workflow.CheckShown{ID: shown.ID, Status: c.Status, Conclusion: c.Conclusion, Hash: hashOf(c), At: p.config.Now(), Alarmed: w.Alarmed}
 	same := there && shown.Status == c.Status && shown.Conclusion == c.Conclusion
 	// A button on a page that somebody still looks at must not come to mean other plans.
 	old := refOf(shown)

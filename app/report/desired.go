@@ -58,6 +58,8 @@ type Wanted struct {
 	Final bool
 	// Applied: all that had changes is applied, or being so.
 	Applied bool
+	// Alarmed: an apply went wrong, and the words say so.
+	Alarmed bool
 	// Waiting: why nothing moves is in the words of cardea/plan.
 	Waiting bool
 	// Checks of the head, in the order of writing.
@@ -80,7 +82,7 @@ func Desired(v workflow.PullView, peers []workflow.PullView, o Options) Wanted {
 	all := append([]workflow.PullView{v}, peers...)
 	planned := worst(all, func(s Standings) Standing { return s.Plan })
 	own := StandingsOf(v.PullRecord)
-	w := Wanted{Applied: planned.Known && (StandingsOf(planned.PullRecord).Plan == Applied || StandingsOf(planned.PullRecord).Plan == Applying), Final: own.Plan != Unknown && own.Plan != Planning && own.Apply != Applying && !busy(v.PullRecord), Waiting: planned.Waiting != ""}
+	w := Wanted{Applied: planned.Known && (StandingsOf(planned.PullRecord).Plan == Applied || StandingsOf(planned.PullRecord).Plan == Applying), Final: own.Plan != Unknown && own.Plan != Planning && own.Apply != Applying && !busy(v.PullRecord), Alarmed: own.Apply == ApplyFailed, Waiting: planned.Waiting != ""}
 	if own.Plan != Unknown {
 		w.Shown = fingerprints(v, func(workflow.ProjectRecord) bool { return true })
 		w.Comment = templates.Summary(v, o.Links)
