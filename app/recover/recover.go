@@ -278,13 +278,23 @@ func Found(p workflow.Pull, note string) workflow.Request {
 	}
 }
 
+// drafted is the request to look at a pull that is a draft unlike its record, or no
+// longer one: of two changes within a second, GitHub's times tell one only.
+func drafted(p workflow.Pull, hour string) workflow.Request {
+	req := Found(p, fmt.Sprintf("draft %t:%s:%s", p.Draft, p.UpdatedAt.UTC().Format(time.RFC3339), hour))
+	if p.Draft {
+		req.Kind = workflow.RequestReview // it plans nothing, as converted_to_draft
+	}
+	return req
+}
+
 // reachedBy is what our calls about a repository's pulls go by. It changes when a
 // repository is renamed or transferred and when the App is installed again.
 func reachedBy(r workflow.Repo) string { return fmt.Sprintf("%d:%s", r.InstallationID, r.FullName()) }
 
 // unknown decides which pulls are not as we know them: new ones, other heads or
-// bases, heads about which nothing was found out, those that are reached in another
-// way by now, and those that are open no more.
+// bases, heads about which nothing was found out, drafts that are none and others
+// that are, those that are reached in another way by now, and those that are open no more.
 // What comes to nothing is asked for again after an hour.
 func unknown(live []workflow.Pull, known []workflow.PullRecord, now time.Time) []workflow.Request {
 	hour := now.UTC().Format("2006010215")
@@ -301,6 +311,8 @@ func unknown(live []workflow.Pull, known []workflow.PullRecord, now time.Time) [
 		case ok && p.UpdatedAt.Before(old.UpdatedAt): // the list lags
 		case ok && reachedBy(old.Repo) != reachedBy(p.Repo):
 			out = append(out, Found(p, reachedBy(p.Repo)+":"+hour))
+		case ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref && rec.Known && old.Draft != p.Draft:
+			out = append(out, drafted(p, hour))
 		case ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref && rec.Known:
 		case ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref:
 			out = append(out, Found(p, fmt.Sprint(rec.Version)))

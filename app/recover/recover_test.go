@@ -14,6 +14,10 @@ func TestUnknown(t *testing.T) {
 	pull := func(number int, head, base string, updated time.Time) workflow.Pull {
 		return workflow.Pull{Repo: workflow.Repo{ID: 100}, Number: number, Head: workflow.Ref{SHA: head}, Base: workflow.Ref{Ref: base}, State: workflow.PullOpen, UpdatedAt: updated}
 	}
+	draft := func(p workflow.Pull) workflow.Pull {
+		p.Draft = true
+		return p
+	}
 	known := []workflow.PullRecord{
 		{Pull: pull(1, "h1", "main", now), Known: true},
 		{Pull: pull(2, "h2", "main", now), Known: true},
@@ -23,6 +27,8 @@ func TestUnknown(t *testing.T) {
 		{Pull: pull(6, "h6", "main", now), Known: true},
 		{Pull: pull(8, "h8", "main", now), Known: true},
 		{Pull: pull(9, "h9", "main", now), Known: true},
+		{Pull: draft(pull(10, "h10", "main", now)), Known: true},
+		{Pull: pull(11, "h11", "main", now), Known: true},
 	}
 	elsewhere := func(p workflow.Pull, installation int64, name string) workflow.Pull {
 		p.Repo.InstallationID, p.Repo.Name = installation, name
@@ -37,6 +43,8 @@ func TestUnknown(t *testing.T) {
 		pull(7, "h7", "main", now),                      // new
 		elsewhere(pull(8, "h8", "main", now), 2, ""),    // the App was installed again
 		elsewhere(pull(9, "h9", "main", now), 0, "new"), // the repository was renamed
+		pull(10, "h10", "main", now),                    // ready within the second in which it became a draft
+		draft(pull(11, "h11", "main", now)),             // the other way round
 	}
 	type asked struct {
 		Number int
@@ -55,6 +63,8 @@ func TestUnknown(t *testing.T) {
 		{7, workflow.RequestPull, "found:100#7:h7:main:2026-11-21T10:30:00Z:2026112110"},
 		{8, workflow.RequestPull, "found:100#8:h8:main:2:/:2026112110"},
 		{9, workflow.RequestPull, "found:100#9:h9:main:0:/new:2026112110"},
+		{10, workflow.RequestPull, "found:100#10:h10:main:draft false:2026-11-21T10:30:00Z:2026112110"},
+		{11, workflow.RequestReview, "found:100#11:h11:main:draft true:2026-11-21T10:30:00Z:2026112110"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests differ (-want +got):\n%s", diff)
