@@ -152,3 +152,42 @@ func (r refusal) said() []Said {
 	}
 	return out
 }
+
+// failed says which plans are missing: they failed, were refused, or somebody cancelled them.
+func failed(m Model) string {
+	var names, dropped []string
+	refused := 0
+	for _, f := range m.Failures {
+		for _, r := range f.Rows {
+			switch {
+			case r.Cancelled():
+				dropped = append(dropped, code(r.Name()))
+			case r.State == workflow.StateRefused:
+				refused++
+				names = append(names, code(r.Name()))
+			case r.State == workflow.StatePlanFailed:
+				names = append(names, code(r.Name()))
+			}
+		}
+	}
+	which := func(names []string) string {
+		if len(names) > 3 {
+			return "."
+		}
+		return ": " + list(names) + "."
+	}
+	var out []string
+	of := func(n int, what string) string {
+		return Number(n) + " of " + count(m.Tally.Affected, what, what+"s") + " "
+	}
+	switch n := len(names); {
+	case n > 0 && refused == n:
+		out = append(out, of(n, "project")+plural(n, "is", "are")+" refused"+which(names))
+	case n > 0:
+		out = append(out, of(n, "plan")+"failed"+which(names))
+	}
+	if n := len(dropped); n > 0 {
+		out = append(out, of(n, "plan")+plural(n, "was", "were")+" cancelled"+which(dropped))
+	}
+	return strings.Join(out, " ")
+}
