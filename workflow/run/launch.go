@@ -60,6 +60,7 @@ func (l *Launcher) Start(ctx context.Context, job Job, secrets Secrets) (*Proces
 	if err := os.MkdirAll(l.Runs, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of runs: %w", err)
 	}
+	spread(l.Runs)
 	d := files(filepath.Join(l.Runs, name))
 	if err := os.Mkdir(string(d), 0o700); err != nil { // never reused: it must not be there
 		return nil, fmt.Errorf("making the run's directory: %w", err)
