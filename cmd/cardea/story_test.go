@@ -384,15 +384,7 @@ func (s *story) get(path string) (string, error) {
 // calls [N]: the number of API calls that the App made since the last `calls`. With
 // N it must be at most that, plus 2 for each 10 seconds since: the budget of an apply.
 func (s *story) cmdCalls(ts *testscript.TestScript, args []string) error {
-	var lines []string
-	for _, x := range s.gh.Exchanges() {
-		ours := x.ActorKind == "app" || x.ActorKind == "installation"
-		// What the server asks at its start and every five minutes is not the plan's.
-		recovery := x.Path == "/app/installations" || x.Path == "/installation/repositories" || x.Path == "/app/hook/deliveries" || x.Method+x.Path == "GET/repos/acme/infra/pulls"
-		if ours && !recovery {
-			lines = append(lines, x.Method+" "+x.Path)
-		}
-	}
+	lines := s.pullCalls()
 	made, took := lines[s.calls:], time.Since(s.callsAt)
 	s.calls, s.callsAt = len(lines), time.Now()
 	fmt.Fprintf(ts.Stdout(), "%s\n%d calls\n", strings.Join(made, "\n"), len(made))
@@ -404,6 +396,19 @@ func (s *story) cmdCalls(ts *testscript.TestScript, args []string) error {
 		err = fmt.Errorf("%d calls in %s, want at most %d", len(made), took.Round(time.Second), most)
 	}
 	return err
+}
+
+// pullCalls are the API calls that the App made for pulls: what the server asks at
+// its start and every five minutes is not a plan's or an apply's.
+func (w *world) pullCalls() (lines []string) {
+	for _, x := range w.gh.Exchanges() {
+		ours := x.ActorKind == "app" || x.ActorKind == "installation"
+		recovery := x.Path == "/app/installations" || x.Path == "/installation/repositories" || x.Path == "/app/hook/deliveries" || x.Method+x.Path == "GET/repos/acme/infra/pulls"
+		if ours && !recovery {
+			lines = append(lines, x.Method+" "+x.Path)
+		}
+	}
+	return lines
 }
 
 // api WHO METHOD PATH [JSON]: one request to GitHub's API below the repository, its answer printed.
