@@ -30,16 +30,11 @@ func (p *pass) checks(ctx context.Context, w Wanted) {
 }
 
 // later reports whether new words of a completed check can wait: while projects
-// are applied or verified each of them changes the words, and once all are, what
-// cardea/plan says of the plans is still so, unless it told of an apply that went wrong.
+// are planned, applied or verified each of them changes the words, and once all are
+// applied, what cardea/plan says of the plans is still so, unless it told of an
+// apply that went wrong. A project's own check is written once more at the end.
 func (p *pass) later(w Wanted, c github.Check) bool {
-	switch c.Name {
-	case PlanCheck:
-		return !w.Final || w.Applied && !p.state.Checks[c.SHA][c.Name].Alarmed
-	case ApplyCheck:
-		return !w.Final
-	}
-	return false
+	return !w.Final || c.Name == PlanCheck && w.Applied && !p.state.Checks[c.SHA][c.Name].Alarmed
 }
 
 func (p *pass) check(ctx context.Context, w Wanted, c github.Check) error {
