@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/golden"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -80,15 +81,15 @@ func TestApplyReplyGolden(t *testing.T) {
 	for name, c := range replyCases() {
 		t.Run(name, func(t *testing.T) {
 			c.reply.Key, c.reply.To = "0123abc", dave
-			golden(t, "reply/"+name+".md", templates.Reply(c.reply, c.view, links))
+			golden.Check(t, "testdata/"+"reply/"+name+".md", templates.Reply(c.reply, c.view, links))
 		})
 	}
 	t.Run("status_waiting", func(t *testing.T) {
-		golden(t, "reply/status_waiting.md", templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyStatus, To: dave}, waiting(), links))
+		golden.Check(t, "testdata/"+"reply/status_waiting.md", templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyStatus, To: dave}, waiting(), links))
 	})
 	t.Run("help_reader", func(t *testing.T) {
 		may := []workflow.Verb{workflow.VerbStatus, workflow.VerbHelp}
-		golden(t, "reply/help_reader.md", templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyHelp, May: may, Text: []string{"`plan`, `approve`, `unapprove`, `apply`, `lock`, `unlock` and `cancel` take the role `write` or a higher one; `resolve` takes the role `admin`. You have the role `read`."}}, waiting(), links))
+		golden.Check(t, "testdata/"+"reply/help_reader.md", templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyHelp, May: may, Text: []string{"`plan`, `approve`, `unapprove`, `apply`, `lock`, `unlock` and `cancel` take the role `write` or a higher one; `resolve` takes the role `admin`. You have the role `read`."}}, waiting(), links))
 	})
 }
 

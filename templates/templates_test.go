@@ -1,50 +1,23 @@
 package templates_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/cardea-iac/cardea/internal/golden"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("%s (-want +got):\n%s", file, d)
-	}
-}
-
 func TestSummaryGolden(t *testing.T) {
 	for name, v := range cases() {
-		t.Run(name, func(t *testing.T) { golden(t, "summary/"+name+".md", templates.Summary(v, links)) })
+		t.Run(name, func(t *testing.T) { golden.Check(t, "testdata/"+"summary/"+name+".md", templates.Summary(v, links)) })
 	}
 	t.Run("preview", func(t *testing.T) {
 		v := cases()["everything"]
 		v.Pull.Number = 0
-		golden(t, "summary/preview.md", templates.Summary(v, templates.Links{}))
+		golden.Check(t, "testdata/"+"summary/preview.md", templates.Summary(v, templates.Links{}))
 	})
 }
 
@@ -55,7 +28,7 @@ func TestChecksGolden(t *testing.T) {
 			for _, p := range v.Projects[:min(len(v.Projects), 4)] {
 				text += checkFile("cardea/plan: "+p.Project.Name, templates.ProjectCheck(v, p.Project.Name, links))
 			}
-			golden(t, "check/"+name+".txt", text)
+			golden.Check(t, "testdata/"+"check/"+name+".txt", text)
 		})
 	}
 }
@@ -73,7 +46,9 @@ func TestReplyGolden(t *testing.T) {
 		"unknown": {Key: "0123abc", Kind: "unknown", To: to, Text: []string{"There is no command `plna`; did you mean `cardea plan`?"}},
 	}
 	for name, r := range replies {
-		t.Run(name, func(t *testing.T) { golden(t, "reply/"+name+".md", templates.Reply(r, mixed(), links)) })
+		t.Run(name, func(t *testing.T) {
+			golden.Check(t, "testdata/"+"reply/"+name+".md", templates.Reply(r, mixed(), links))
+		})
 	}
 }
 

@@ -48,7 +48,7 @@ func choose(c choosing) (choice, string) {
 		out.add(c.byItself(c.expansion.Request)...)
 		return out, ""
 	}
-	picked, fault := Select(SelectInput{Selector: cmd.Select, Projects: c.found.Resolution.Projects, Affected: c.found.Affected})
+	picked, fault := Select(c.found.Selecting(cmd.Select))
 	if fault != "" {
 		return choice{}, fault
 	}

@@ -91,7 +91,7 @@ func (s *Service) putProjects(tx Tx, rec *PullRecord, ch choice, req Request, no
 	if err != nil {
 		return err
 	}
-	projects := rec.leave(ch)
+	projects := leave(rec, ch)
 	for i, w := range ch.projects {
 		p := w.follows(old)
 		p.Runs = ids[p.Project.Key()]
@@ -146,7 +146,7 @@ func (s *Service) dropReplaced(tx Tx, rec *PullRecord, ch choice, now time.Time)
 
 // leave takes the projects of a choice out of a record, and where those are all of
 // the pull puts the others aside. It returns those that stay.
-func (rec *PullRecord) leave(ch choice) (stay []ProjectRecord) {
+func leave(rec *PullRecord, ch choice) (stay []ProjectRecord) {
 	kept := ch.keys()
 	for _, p := range rec.Projects {
 		switch {

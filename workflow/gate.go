@@ -87,6 +87,12 @@ func newGate(in GateInput) *gate {
 	return g
 }
 
+// holding says whose rules hold for the project of the input, and who counts as the pull's author.
+func holding(in GateInput) (Rules, Actor) {
+	g := newGate(in)
+	return g.rules, g.pull.Author
+}
+
 // add notes one missing requirement: in a few words, as a sentence, and how to mend it.
 func (g *gate) add(need Requirement, short, sentence, mend string) {
 	g.missing = append(g.missing, Missing{Need: need, Short: short, Sentence: sentence, Mend: mend})

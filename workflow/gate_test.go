@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/internal/golden"
 )
 
 var (
@@ -311,7 +313,7 @@ func TestGateRefuses(t *testing.T) {
 					t.Errorf("got %+v, want words for each", m)
 				}
 			}
-			golden(t, filepath.Join("testdata", "gate", tt.name+".txt"), tell(got))
+			golden.Check(t, filepath.Join("testdata", "gate", tt.name+".txt"), tell(got))
 		})
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/internal/golden"
 )
 
 // planText prints a plan as golden files show it: nothing of it is left out but
@@ -71,7 +73,7 @@ func planLines(s string) string {
 
 func goldenPlan(t *testing.T, name, got string) {
 	t.Helper()
-	golden(t, filepath.Join("testdata", "plan", name), got)
+	golden.Check(t, filepath.Join("testdata", "plan", name), got)
 }
 
 func planInput(raw []byte) PlanInput {

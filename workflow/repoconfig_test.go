@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/internal/golden"
 )
 
 // faultLines prints diagnostics as people read them.
@@ -32,7 +34,7 @@ func TestRepoConfigFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, faults := ParseRepoConfig(RepoConfigFile, data)
-			golden(t, strings.TrimSuffix(file, ".yml")+".faults", faultLines(faults))
+			golden.Check(t, strings.TrimSuffix(file, ".yml")+".faults", faultLines(faults))
 		})
 	}
 }

@@ -12,8 +12,9 @@ import (
 // SelectInput is a command's selector and what it may choose from.
 type SelectInput struct {
 	Selector Selector
-	Projects []Project  // of the planned tree
-	Affected []Affected // an empty selector means these
+	Projects []Project // of the planned tree
+	Affected []Project // an empty selector means these
+	Deleted  []Project // that the change deletes
 }
 
 // Select returns the projects that a command names, sorted by name. Options of
@@ -23,12 +24,7 @@ type SelectInput struct {
 // somebody asked for is not what they asked for.
 func Select(in SelectInput) (chosen []Project, fault string) {
 	if in.Selector.Empty() {
-		for _, a := range in.Affected {
-			if !a.Deleted {
-				chosen = append(chosen, a.Project)
-			}
-		}
-		return chosen, ""
+		return slices.Clone(in.Affected), ""
 	}
 	for _, k := range in.Selector.kinds() {
 		if fault := k.check(in); fault != "" {
@@ -109,8 +105,8 @@ func (k selectorKind) check(in SelectInput) string {
 		if found {
 			continue
 		}
-		for _, a := range in.Affected {
-			if a.Deleted && selects(v, k.of(a.Project)) {
+		for _, p := range in.Deleted {
+			if selects(v, k.of(p)) {
 				return fmt.Sprintf("The %s `%s` is deleted by this change: there is nothing to plan.", k.what, shown(v))
 			}
 		}

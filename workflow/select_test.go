@@ -10,7 +10,7 @@ func TestSelect(t *testing.T) {
 		return Project{Name: name, Dir: strings.ToLower(name), Environment: env, TerraformWorkspace: ws}
 	}
 	projects := []Project{project("prod/net", "prod", "default"), project("prod/db", "prod", "blue"), project("dev/net", "dev", "default"), project("a[1]", "", "default")}
-	affected := []Affected{{Project: projects[2]}, {Project: project("dev/gone", "dev", "default"), Deleted: true}}
+	affected, deleted := projects[2:3], []Project{project("dev/gone", "dev", "default")}
 	for _, tt := range []struct {
 		name  string
 		sel   Selector
@@ -34,7 +34,7 @@ func TestSelect(t *testing.T) {
 			fault: "There is no project `x??@all" + strings.Repeat("y", 93) + "…`."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			chosen, fault := Select(SelectInput{Selector: tt.sel, Projects: projects, Affected: affected})
+			chosen, fault := Select(SelectInput{Selector: tt.sel, Projects: projects, Affected: affected, Deleted: deleted})
 			var names []string
 			for _, p := range chosen {
 				names = append(names, p.Name)

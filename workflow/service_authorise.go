@@ -180,8 +180,8 @@ func (s *Service) confirm(tx Tx, a authorising, rec PullRecord, p *ProjectRecord
 		return nil, Authorisation{}, err
 	}
 	missing = append(missing, taken...)
-	g := newGate(in) // whose rules hold and who the author is
-	approvals, _ := CountApprovals(g.rules, g.pull.Author, p.Approvals, run.Apply.Fingerprint, a.live.Roles)
+	rules, author := holding(in)
+	approvals, _ := CountApprovals(rules, author, p.Approvals, run.Apply.Fingerprint, a.live.Roles)
 	auth := Authorisation{
 		At: now, Actor: run.Actor, Pull: rec.Pull.Key(), Project: p.Project.Key(), Head: run.Head, Base: a.live.BaseTip, BaseRef: rec.Pull.Base.Ref,
 		Tree: run.Tree, Fingerprint: run.Apply.Fingerprint, Artefact: a.artefact, Inputs: run.InputsDigest, State: a.state, Approvals: approvals,

@@ -60,7 +60,7 @@ func (s *Service) findBasis(ctx context.Context, rec PullRecord, rules Rules, ti
 	}
 	b.faulty = f.BaseFaulty
 	for _, r := range moved {
-		same, err := f.compare(ctx, r)
+		same, err := compare(ctx, f, r)
 		if err != nil {
 			b.errs = append(b.errs, fmt.Sprintf("What `%s` is made from could not be read: %s", r.Project.Name, sentence(err)))
 		}
@@ -70,7 +70,7 @@ func (s *Service) findBasis(ctx context.Context, rec PullRecord, rules Rules, ti
 }
 
 // compare says whether a project's plan would be made from the same inputs, and from the same tree.
-func (s Survey) compare(ctx context.Context, was Run) (sameness, error) {
+func compare(ctx context.Context, s Survey, was Run) (sameness, error) {
 	for _, p := range s.Resolution.Projects {
 		if p.Key() != was.Project.Key() {
 			continue

@@ -172,10 +172,11 @@ func refusedReply(sentences ...string) *Reply { return &Reply{Kind: ReplyRefused
 func (c *commanding) chosen() (out []*ProjectRecord, fault string) {
 	in := SelectInput{Selector: c.cmd().Select}
 	for _, p := range c.rec.Projects {
-		in.Affected = append(in.Affected, Affected{Project: p.Project, Deleted: p.Deleted, Reasons: p.Reasons})
-		if !p.Deleted {
-			in.Projects = append(in.Projects, p.Project)
+		if p.Deleted {
+			in.Deleted = append(in.Deleted, p.Project)
+			continue
 		}
+		in.Affected, in.Projects = append(in.Affected, p.Project), append(in.Projects, p.Project)
 	}
 	switch head := short(c.rec.Pull.Head.SHA); {
 	case len(in.Projects) > 0:

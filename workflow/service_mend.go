@@ -50,7 +50,7 @@ func (s *Service) claimsOf(ctx context.Context, c *commanding) ([]taking, string
 	if t != nil {
 		return nil, t.Title + ".", nil
 	}
-	picked, fault := Select(SelectInput{Selector: c.cmd().Select, Projects: f.Resolution.Projects, Affected: f.Affected})
+	picked, fault := Select(f.Selecting(c.cmd().Select))
 	if fault != "" {
 		return nil, fault, nil
 	}

@@ -108,6 +108,19 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 	return r, "", nil
 }
 
+// Selecting is what a selector chooses from: the projects of the planned tree.
+func (s Survey) Selecting(selector Selector) SelectInput {
+	in := SelectInput{Selector: selector, Projects: s.Resolution.Projects}
+	for _, a := range s.Affected {
+		if a.Deleted {
+			in.Deleted = append(in.Deleted, a.Project)
+		} else {
+			in.Affected = append(in.Affected, a.Project)
+		}
+	}
+	return in
+}
+
 // states are the projects of base and of the planned tree by the state that they
 // keep. They are found when the first project is asked about.
 type states struct {

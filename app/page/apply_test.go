@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
+	"github.com/cardea-iac/cardea/internal/golden"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -97,8 +98,8 @@ func TestApplyPagesGolden(t *testing.T) {
 	for name, path := range map[string]string{"gated": "/acme/infra/pull/12", "gated_repo": "/acme/infra", "gated_project": "/acme/infra/project/prod/network",
 		"applied_run": "/runs/apply02", "unknown_run": "/runs/apply03", "apply_failed_run": "/runs/apply04"} {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name+".html", w.body(path))
-			golden(t, name+".json", w.body(path+".json"))
+			golden.Check(t, "testdata/"+name+".html", w.body(path))
+			golden.Check(t, "testdata/"+name+".json", w.body(path+".json"))
 		})
 	}
 }

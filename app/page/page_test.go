@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -22,11 +20,10 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/cardea-iac/cardea/app/page"
+	"github.com/cardea-iac/cardea/internal/golden"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/bolt"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 var (
 	noon = time.Date(2026, 11, 21, 12, 4, 0, 0, time.UTC)
@@ -182,30 +179,9 @@ func TestPagesGolden(t *testing.T) {
 	w := sample(t)
 	for name, path := range pagePaths {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name+".html", w.body(path))
-			golden(t, name+".json", w.body(path+".json"))
+			golden.Check(t, "testdata/"+name+".html", w.body(path))
+			golden.Check(t, "testdata/"+name+".json", w.body(path+".json"))
 		})
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("%s (-want +got):\n%s", file, d)
 	}
 }
 

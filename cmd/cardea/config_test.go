@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -20,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/cardea-iac/cardea/internal/golden"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -57,26 +57,6 @@ func lines(list []workflow.Diagnostic) string {
 		fmt.Fprintln(&b, faultLine(d))
 	}
 	return b.String()
-}
-
-var update = flag.Bool("update", false, "write the golden files")
-
-// golden compares a text with a file under testdata; -update writes the file.
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("%v (run the tests with -update to write it)", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s: -want +got:\n%s", file, diff)
-	}
 }
 
 func TestConfigOfEveryKey(t *testing.T) {
@@ -210,7 +190,7 @@ repos:
 `
 	_, faults := parseConfig("cardea.yml", []byte(text), nil)
 	got := lines(faults)
-	golden(t, "testdata/config/faults.txt", got)
+	golden.Check(t, "testdata/config/faults.txt", got)
 	for _, secret := range []string{"secret-value", "nonsense-key", "u:p"} {
 		if strings.Contains(got, secret) {
 			t.Errorf("a fault shows %q", secret)

@@ -126,7 +126,7 @@ func (p previewCmd) narrow(s *workflow.Survey) error {
 	if len(p.Project) == 0 {
 		return nil
 	}
-	chosen, fault := workflow.Select(workflow.SelectInput{Selector: workflow.Selector{Projects: p.Project}, Projects: s.Resolution.Projects, Affected: s.Affected})
+	chosen, fault := workflow.Select(s.Selecting(workflow.Selector{Projects: p.Project}))
 	if fault != "" {
 		return errors.New(fault)
 	}

@@ -1,8 +1,10 @@
-package workflow
+// Package golden compares what tests produce with files kept under testdata.
+package golden
 
 import (
 	"flag"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,10 +12,13 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// golden compares a text with a file under testdata; -update writes the file.
-func golden(t *testing.T, file, got string) {
+// Check compares a text with a file, relative to the test's directory; -update writes the file.
+func Check(t testing.TB, file, got string) {
 	t.Helper()
 	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
