@@ -70,7 +70,7 @@ func TestAffectedProjects(t *testing.T) {
 			}
 			resolution := Resolve(ResolveInput{Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head), BaseFound: tt.baseFound, HeadFound: tt.headFound})
 			if len(resolution.Diagnostics) > 0 {
-				t.Fatal(faultLines(resolution.Diagnostics))
+				t.Fatal(resolution.Diagnostics)
 			}
 			var changes []FileChange
 			for _, c := range strings.Fields(tt.changes) {

@@ -30,7 +30,7 @@ const gateFingerprint = "3f9a12c4b5d6e7f80123456789abcdef3f9a12c4b5d6e7f80123456
 func readyApply() GateInput {
 	pull := Pull{
 		Repo: Repo{ID: 7, Owner: "acme", Name: "infra", DefaultBranch: "main"}, Number: 12, Author: gateEve, State: PullOpen,
-		Head: Ref{"feature", gateSHAs["head"]}, Base: Ref{"main", gateSHAs["base"]},
+		Head: Ref{Ref: "feature", SHA: gateSHAs["head"]}, Base: Ref{Ref: "main", SHA: gateSHAs["base"]},
 	}
 	p := Project{Name: "network/prod", Dir: "prod/network", TerraformWorkspace: "default", Engine: "terraform", Environment: "prod"}
 	state := StateVersion{Lineage: "e2f0c1d2-lineage", Serial: 4}
@@ -235,7 +235,7 @@ var refusals = []struct {
 	{"mergeable-conflicts", NeedMergeable, func(in *GateInput) { in.Live.Conflicts = "yes" }},
 	{"mergeable-unknown", NeedMergeable, func(in *GateInput) { in.Live.Conflicts = "unknown" }},
 	{"mergeable-checks", NeedMergeable, func(in *GateInput) {
-		in.Live.Required = append(in.Live.Required, RequiredCheck{"unit", "pending"}, RequiredCheck{"e2e", "failed"}, RequiredCheck{"a`c", "missing"}, RequiredCheck{"odd", ""})
+		in.Live.Required = append(in.Live.Required, RequiredCheck{Name: "unit", State: "pending"}, RequiredCheck{Name: "e2e", State: "failed"}, RequiredCheck{Name: "a`c", State: "missing"}, RequiredCheck{Name: "odd", State: ""})
 	}},
 	{"depends-on-before", NeedDepends, func(in *GateInput) { in.Depends["vpc/prod"], in.Since = StateApplied, []string{"vpc/prod"} }},
 	{"depends-on", NeedDepends, func(in *GateInput) { in.Depends["vpc/prod"], in.Depends["dns"] = StateApplyFailed, StatePlanned }},

@@ -49,7 +49,8 @@ func TakeLocks(in TakeInput) (taken []Lock, held *Lock) {
 			epoch++
 			p := in.Project
 			taken = append(taken, Lock{RepoID: in.Pull.RepoID, Key: key, Project: p.Name, Pull: in.Pull, User: in.User, Since: in.Now, Why: in.Why, Epoch: epoch,
-				Of: LockedProject{p.Dir, p.TerraformWorkspace, p.Environment, p.HeadEnvironment, p.Strictest}})
+				Of: LockedProject{Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace,
+					Environment: p.Environment, HeadEnvironment: p.HeadEnvironment, Strictest: p.Strictest}})
 			continue
 		}
 		l := in.Locks[i]

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"fmt"
 	"path"
 	"strings"
 )
@@ -90,4 +91,16 @@ type Diagnostic struct {
 	Detail   string   `json:"detail,omitempty"`
 	Position Position `json:"position,omitzero"`
 	Address  string   `json:"address,omitempty"` // resource address, where there is one
+}
+
+// String is FILE:LINE:COLUMN: what, as compilers print it.
+func (d Diagnostic) String() string {
+	at := d.Position.File
+	if d.Position.Line > 0 {
+		at += fmt.Sprintf(":%d:%d", d.Position.Line, d.Position.Column)
+	}
+	if at == "" {
+		return d.Summary
+	}
+	return at + ": " + d.Summary
 }

@@ -65,7 +65,7 @@ func TestSchemaIsTrue(t *testing.T) {
 			for _, value := range s.values(t, level.name+"."+key) {
 				text := fmt.Sprintf(wrap, key, value)
 				if _, faults := ParseRepoConfig("f", []byte(text)); len(faults) > 0 {
-					t.Errorf("%s: %s", text, faultLines(faults))
+					t.Errorf("%s: %s", text, faults)
 				}
 			}
 			text := fmt.Sprintf(wrap, key, `{"x": [7]}`)

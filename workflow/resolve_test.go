@@ -2,6 +2,8 @@ package workflow
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,7 +25,7 @@ func repoConfig(t *testing.T, text string) RepoConfig {
 	t.Helper()
 	cfg, faults := ParseRepoConfig(RepoConfigFile, []byte(text))
 	if len(faults) > 0 {
-		t.Fatalf("%s", faultLines(faults))
+		t.Fatalf("%s", faults)
 	}
 	return cfg
 }
@@ -156,7 +158,11 @@ func TestResolve(t *testing.T) {
 			if diff := cmp.Diff(tt.notes, got.Notes); diff != "" {
 				t.Errorf("notes: -want +got:\n%s", diff)
 			}
-			if diff := cmp.Diff(tt.faults, faultLines(got.Diagnostics)); diff != "" {
+			var faults strings.Builder
+			for _, d := range got.Diagnostics {
+				fmt.Fprintln(&faults, d)
+			}
+			if diff := cmp.Diff(tt.faults, faults.String()); diff != "" {
 				t.Errorf("faults: -want +got:\n%s", diff)
 			}
 		})
@@ -180,4 +186,28 @@ func TestLabels(t *testing.T) {
 			t.Errorf("labels(%q, %q): got %q, want %q", tt.pattern, tt.dir, got, tt.want)
 		}
 	}
+}
+
+// FuzzResolve: what parses resolves, whatever the tree holds.
+func FuzzResolve(f *testing.F) {
+	files, _ := filepath.Glob("testdata/repoconfig/*.yml")
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		cfg, faults := ParseRepoConfig(RepoConfigFile, data)
+		if len(faults) > 0 {
+			return
+		}
+		found := Discovery{Modules: map[string]Module{"a": {Dir: "a"}}}
+		for _, d := range Resolve(ResolveInput{Base: DefaultRepoConfig(), Head: cfg, HeadFound: found}).Diagnostics {
+			if d.Summary == "" {
+				t.Fatalf("a fault without words: %+v", d)
+			}
+		}
+	})
 }

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,9 +20,16 @@ func TestForProject(t *testing.T) {
 			Credentials: CredentialNames{Apply: "prod-rw"}},
 		"dev": {Approvals: &ApprovalRules{Count: 1}, Apply: &Who{Role: RoleTriage}, Unlock: &maintain},
 	}
+	words := func(list []Requirement) string {
+		var out []string
+		for _, need := range list {
+			out = append(out, string(need))
+		}
+		return strings.Join(out, ",")
+	}
 	say := func(r Rules) string {
 		return fmt.Sprintf("%d by %v author=%v apply=%s approve=%s unlock=%s creds=%s/%s %s", r.Approvals.Count, r.Approvals.By, r.Approvals.Author,
-			r.Apply.describe(), r.Approve.describe(), r.Unlock.describe(), r.Credentials.Plan, r.Credentials.Apply, requireWords(r.Require))
+			r.Apply.describe(), r.Approve.describe(), r.Unlock.describe(), r.Credentials.Plan, r.Credentials.Apply, words(r.Require))
 	}
 	const write, needs = "the role `write` or a higher one", "up_to_date,approved,mergeable"
 	const maintainer = "the role `maintain` or a higher one"

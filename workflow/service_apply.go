@@ -170,7 +170,7 @@ func (s *Service) newApply(c *commanding, p *ProjectRecord, n int) (run Run, too
 		return run, took, err
 	}
 	took = ApplyOrder{
-		PlanRun: run.ID, Fingerprint: run.Fingerprint, Artefact: run.Artefact, State: StateVersion{plan.Lineage, plan.Serial},
+		PlanRun: run.ID, Fingerprint: run.Fingerprint, Artefact: run.Artefact, State: StateVersion{Lineage: plan.Lineage, Serial: plan.Serial},
 		Took: taken.keys, Was: taken.was, Held: p.Held,
 	}
 	if p.Apply != nil {

@@ -54,7 +54,7 @@ func least(key string) []string {
 func lines(list []workflow.Diagnostic) string {
 	var b strings.Builder
 	for _, d := range list {
-		fmt.Fprintln(&b, faultLine(d))
+		fmt.Fprintln(&b, d)
 	}
 	return b.String()
 }

@@ -58,7 +58,7 @@ func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 		fmt.Fprintf(out, "warning: %s\n", w)
 	}
 	for _, f := range faults {
-		fmt.Fprintln(out, faultLine(f))
+		fmt.Fprintln(out, f)
 	}
 	if len(faults) > 0 {
 		fmt.Fprintf(out, "%s: %s\n", in.File, counted(len(faults), "fault"))
@@ -69,18 +69,6 @@ func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 		fmt.Fprintln(out, c)
 	}
 	return 0
-}
-
-// faultLine is FILE:LINE:COLUMN: what, as compilers print it.
-func faultLine(d workflow.Diagnostic) string {
-	at := d.Position.File
-	if d.Position.Line > 0 {
-		at += fmt.Sprintf(":%d:%d", d.Position.Line, d.Position.Column)
-	}
-	if at == "" {
-		return d.Summary
-	}
-	return at + ": " + d.Summary
 }
 
 func counted(n int, what string) string {
