@@ -30,6 +30,7 @@ type Config struct {
 	Warnings    []string // sentences to say at start
 
 	credentials map[string]credential
+	inReach     string // the warning of what plans can read, "" when nothing of it is secret
 	repos       []workflow.Rules
 	anyRepo     bool // no `repos`: every repository, with the defaults
 }
@@ -106,6 +107,7 @@ type configReader struct {
 	failed map[string]bool              // settings whose source has a fault already
 	// The key as given: its text, or its file.
 	key, keyFile string
+	secretsFile  string // of the webhook secrets
 	used         []namedCredential
 }
 
@@ -269,6 +271,7 @@ func (r *configReader) overlay(s setting, name string, env map[string]string) {
 		s.read(workflow.SettingYAML(name, s.path, value, r.faults))
 	case file != "":
 		name += "_FILE"
+		r.secretsFile = file
 		data, err := os.ReadFile(r.abs(file))
 		if err != nil {
 			r.failed[s.path] = true

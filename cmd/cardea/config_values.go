@@ -153,6 +153,7 @@ func (r *configReader) finish() {
 			r.faults.Add(use.at, "`%s` names `%s`, which `credentials` does not have%s", use.path, use.name, nearest(use.name, mapKeys(c.credentials)))
 		}
 	}
+	r.sayReach()
 }
 
 func nearest(name string, known []string) string {

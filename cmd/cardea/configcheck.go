@@ -45,7 +45,9 @@ func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 	} else {
 		var cfg Config
 		cfg, faults = parseConfig(in.File, data, in.Environ)
-		warnings = cfg.Warnings
+		if warnings = cfg.Warnings; cfg.inReach != "" {
+			warnings = append(warnings, cfg.inReach)
+		}
 	}
 	var changes []string
 	if len(faults) == 0 {

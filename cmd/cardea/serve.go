@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // serveCmd is the server.
@@ -16,6 +18,9 @@ type serveCmd struct {
 
 // Run serves until SIGTERM or SIGINT, and then exits 0.
 func (k serveCmd) Run(c *console, ctx bind) error {
+	if err := hideMemory(); err != nil {
+		return fmt.Errorf("hiding the server's memory from runs: %w", err)
+	}
 	file := k.Config
 	if _, err := os.Stat("cardea.yml"); file == "" && err == nil {
 		file = "cardea.yml"
@@ -31,6 +36,10 @@ func (k serveCmd) Run(c *console, ctx bind) error {
 	}
 	return srv.run(ctx, func(url string) { fmt.Fprintf(c.out, "cardea: listening on %s\n", url) })
 }
+
+// hideMemory keeps this process's memory and environment from other processes of the
+// same user, as plans are. It does not hold for the programs that we start.
+func hideMemory() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
 
 // newLog writes one JSON line an event.
 func newLog(w io.Writer) *slog.Logger {

@@ -199,6 +199,9 @@ func (s *server) sayHow() {
 	for _, w := range s.cfg.Warnings {
 		s.log.Warn(w)
 	}
+	if s.cfg.inReach != "" {
+		s.log.Warn(s.cfg.inReach)
+	}
 }
 
 func (s *server) handler() http.Handler {
