@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 )
 
 // AffectedInput is a change and what the two trees hold.
@@ -348,17 +346,14 @@ func (ix *changeIndex) watch(glob string) hit {
 		return h
 	}
 	var h hit
-	fixed, _ := doublestar.SplitPattern(glob)
-	from, prefix := 0, ""
-	if fixed = unescapeGlob(fixed); fixed != "." {
-		prefix = fixed
-		from = sort.SearchStrings(ix.paths, prefix)
-	}
+	watched := CompileGlob(glob)
+	prefix := watched.Fixed()
+	from := sort.SearchStrings(ix.paths, prefix)
 	for _, p := range ix.paths[from:] {
 		if !strings.HasPrefix(p, prefix) {
 			break
 		}
-		if MatchWatch(glob, p) {
+		if watched.MatchTree(p) {
 			h.add(p)
 		}
 	}
@@ -369,15 +364,6 @@ func (ix *changeIndex) watch(glob string) hit {
 // WatchGlob is a glob of `watch`, which is relative to a project's directory, relative to the root.
 func WatchGlob(dir, glob string) string {
 	return path.Join(escapeGlob(dir), glob)
-}
-
-// MatchWatch reports whether a glob relative to the root names a file. One
-// without wildcards that names a directory names everything in it.
-func MatchWatch(glob, file string) bool {
-	if doublestar.MatchUnvalidated(glob, file) {
-		return true
-	}
-	return !isGlob(glob) && strings.HasPrefix(file, glob+"/")
 }
 
 var globEscapes = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`)
@@ -407,11 +393,12 @@ func WorkspacePaths(p Project, in Inputs) []string {
 	paths := append([]string{p.Dir}, in.Modules...)
 	paths = append(append(paths, in.VarFiles...), in.Files...)
 	for _, w := range in.Watch {
-		fixed, rest := doublestar.SplitPattern(w)
-		if !isGlob(w) {
-			fixed = path.Join(fixed, rest)
+		g := CompileGlob(w)
+		fixed := g.Fixed()
+		if name, plain := g.plain(); plain {
+			fixed = name
 		}
-		paths = append(paths, unescapeGlob(fixed))
+		paths = append(paths, fixed)
 	}
 	sort.Strings(paths)
 	var out []string

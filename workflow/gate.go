@@ -6,8 +6,6 @@ import (
 	"sort"
 	"strings"
 	"time"
-
-	"github.com/bmatcuk/doublestar/v4"
 )
 
 const (
@@ -191,7 +189,7 @@ func (g *gate) branch() {
 		if ref != "" && ref == g.defaultBranch() {
 			return
 		}
-	} else if slices.ContainsFunc(globs, func(glob string) bool { ok, err := doublestar.Match(glob, ref); return err == nil && ok && ref != "" }) {
+	} else if slices.ContainsFunc(globs, func(glob string) bool { return ref != "" && MatchGlob(glob, ref) }) {
 		return
 	}
 	allowed := "No branch is allowed."

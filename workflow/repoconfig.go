@@ -8,7 +8,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -287,14 +286,7 @@ func globFault(s string) string {
 	if why := pathFault(s); why != "" {
 		return why
 	}
-	if !doublestar.ValidatePattern(s) {
-		return fmt.Sprintf("%q is not a valid glob", s)
-	}
-	// A set of alternatives multiplies the work of a match.
-	if strings.Count(s, "{") > 4 || strings.Count(s, "**") > 8 || strings.Count(s, "*") > 32 {
-		return fmt.Sprintf("%q has more wildcards than are allowed", s)
-	}
-	return ""
+	return GlobFault(s)
 }
 
 // DirGlobFault says why a text is not a glob over directories of a repository,

@@ -7,7 +7,6 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -149,7 +148,7 @@ func (r Rules) EnvironmentOfDir(dir string) string {
 // matchAny reports whether one of the globs names a directory; "prod*/**" names "prod" too.
 func matchAny(globs []string, dir string) bool {
 	return slices.ContainsFunc(globs, func(g string) bool {
-		return doublestar.MatchUnvalidated(g, dir) || doublestar.MatchUnvalidated(strings.TrimSuffix(g, "/**"), dir)
+		return MatchGlob(g, dir)
 	})
 }
 
@@ -173,7 +172,7 @@ func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
 			continue
 		}
 		for _, dir := range roots {
-			if doublestar.MatchUnvalidated(e.Dir, dir) {
+			if MatchGlob(e.Dir, dir) {
 				p := e.Project
 				p.Dir = dir
 				byKey[p.Key()] = p
@@ -304,7 +303,7 @@ func matchLabels(pattern, parts []string) (environment, component string, ok boo
 			}
 		}
 	default:
-		if len(parts) > 0 && doublestar.MatchUnvalidated(first, parts[0]) {
+		if len(parts) > 0 && MatchGlob(first, parts[0]) {
 			return matchLabels(pattern[1:], parts[1:])
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 )
 
 // SelectInput is a command's selector and what it may choose from.
@@ -84,7 +82,7 @@ func selects(value, have string) bool {
 	if have == "" || !isGlob(value) || globFault(value) != "" {
 		return false
 	}
-	return doublestar.MatchUnvalidated(value, have)
+	return MatchGlob(value, have)
 }
 
 // check says what is wrong with the values, "" when each matches at least one project.

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bmatcuk/doublestar/v4"
-
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -20,7 +18,7 @@ func (c Config) Rules(repo workflow.Repo) (workflow.Rules, bool) {
 	}
 	name := strings.ToLower(repo.FullName())
 	for _, rule := range c.repos {
-		if doublestar.MatchUnvalidated(strings.ToLower(rule.Match), name) {
+		if workflow.MatchGlob(strings.ToLower(rule.Match), name) {
 			return rule, true
 		}
 	}
@@ -57,8 +55,10 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) workflow.Keys {
 	return workflow.Keys{
 		"match": func(y *workflow.YAML) {
 			if s, ok := y.Text(); ok {
-				if !strings.Contains(s, "/") || !doublestar.ValidatePattern(s) {
+				if !strings.Contains(s, "/") {
 					y.Fault("`%s` must be a glob over owner/name, like \"acme/*\", not %q", y.Path(), s)
+				} else if why := workflow.GlobFault(s); why != "" {
+					y.Fault("`%s` %s", y.Path(), why)
 				}
 				rule.Match = s
 			}
@@ -197,8 +197,12 @@ func branchGlobs(y *workflow.YAML) []string {
 		if !ok {
 			return
 		}
-		if s == "" || strings.HasPrefix(s, "refs/") || !doublestar.ValidatePattern(s) {
+		if s == "" || strings.HasPrefix(s, "refs/") {
 			v.Fault("`%s` must be a branch's name or a glob like \"release/*\", not %q", v.Path(), s)
+			return
+		}
+		if why := workflow.GlobFault(s); why != "" {
+			v.Fault("`%s` %s", v.Path(), why)
 			return
 		}
 		list = append(list, s)

@@ -12,7 +12,7 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/bmatcuk/doublestar/v4"
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // ExportSpec says what a workspace holds.
@@ -92,7 +92,7 @@ func fillIndex(ctx context.Context, s ExportSpec, env []string) error {
 // matcher tells which files the given paths name.
 type matcher struct {
 	exact map[string]bool // files and directories
-	globs []string
+	globs []workflow.Glob
 }
 
 func newMatcher(paths []string) matcher {
@@ -101,7 +101,7 @@ func newMatcher(paths []string) matcher {
 		p = path.Clean(p)
 		m.exact[p] = true
 		if strings.ContainsAny(p, "*?[{") {
-			m.globs = append(m.globs, p)
+			m.globs = append(m.globs, workflow.CompileGlob(p))
 		}
 	}
 	return m
@@ -117,7 +117,7 @@ func (m matcher) match(name string) bool {
 		}
 	}
 	for _, g := range m.globs {
-		if ok, err := doublestar.Match(g, name); err == nil && ok {
+		if g.Match(name) {
 			return true
 		}
 	}

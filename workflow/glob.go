@@ -1,0 +1,417 @@
+package workflow
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"unicode/utf8"
+)
+
+// Bounds of one glob. A set of alternatives multiplies the work of a match, so
+// what a glob stands for is bounded and not only how it is written.
+const (
+	maxGlob             = 1024 // bytes, as it is written
+	maxGlobAlternatives = 64
+	maxGlobExpanded     = 4096 // bytes of all alternatives together
+	maxGlobSets         = 16
+	maxGlobStars        = 32
+	maxGlobDeep         = 8 // `**`
+)
+
+// Glob is a pattern over names whose parts are separated by "/", the same
+// language wherever people write one: `*` and `?` within a part, `[a-z]` and
+// `[!a-z]` one character of a part, `{a,b}` alternatives, `\` before a character
+// that is meant as it is, and `**` as a whole part any number of parts, none
+// included. A match takes at most as many steps as its alternatives have
+// characters, times those of the name. The zero Glob matches nothing.
+type Glob struct {
+	fixed        []string // its first parts, which have no wildcard
+	alternatives [][]globPart
+}
+
+// globPart is one part of an alternative: tokens that match within a part of a name, or `**`.
+type globPart struct {
+	deep   bool
+	tokens []globToken
+}
+
+// globToken is `*`, a character of a class, or with neither a literal.
+type globToken struct {
+	star    bool
+	class   *globClass
+	literal string
+}
+
+// globClass is `?`, `[a-z]` or `[!a-z]`: ranges of characters, in pairs.
+type globClass struct {
+	negated bool
+	ranges  []rune
+}
+
+// GlobFault says why a text is not a glob, or not one that may be used, without its subject; "" when it is.
+func GlobFault(s string) string {
+	switch {
+	case len(s) > maxGlob:
+		return "is longer than 1,024 bytes"
+	case strings.Count(s, "*") > maxGlobStars || strings.Count(s, "**") > maxGlobDeep || strings.Count(s, "{") > maxGlobSets:
+		return fmt.Sprintf("%q has more wildcards than are allowed: write several globs", s)
+	case !globBalanced(s):
+		return fmt.Sprintf("%q is not a valid glob", s)
+	}
+	_, rest := splitGlob(s)
+	list, ok := expandGlob(rest)
+	if !ok {
+		return fmt.Sprintf("%q stands for more than %d alternatives: write several globs", s, maxGlobAlternatives)
+	}
+	total := 0
+	for _, alternative := range list {
+		total += len(alternative)
+	}
+	if total > maxGlobExpanded {
+		return fmt.Sprintf("%q stands for alternatives of more than 4,096 bytes together: write several globs", s)
+	}
+	return ""
+}
+
+// CompileGlob prepares a glob for matching. One that GlobFault refuses for what it
+// stands for or for its form matches nothing.
+func CompileGlob(s string) Glob {
+	if !globBalanced(s) {
+		return Glob{}
+	}
+	fixed, rest := splitGlob(s)
+	list, ok := expandGlob(rest)
+	if !ok {
+		return Glob{}
+	}
+	g := Glob{fixed: fixed}
+	for _, alternative := range list {
+		g.alternatives = append(g.alternatives, globParts(alternative))
+	}
+	return g
+}
+
+// MatchGlob reports whether a glob matches a name; for many names CompileGlob is there.
+func MatchGlob(glob, name string) bool { return CompileGlob(glob).Match(name) }
+
+// Fixed is the directory that everything a glob matches is in or is, "" when there is none.
+func (g Glob) Fixed() string { return strings.Join(g.fixed, "/") }
+
+// Match reports whether the glob matches all of a name.
+func (g Glob) Match(name string) bool {
+	var steps int
+	return g.match(name, &steps)
+}
+
+// MatchTree is Match, but a glob without wildcards that names a directory matches everything in it.
+func (g Glob) MatchTree(name string) bool {
+	if g.Match(name) {
+		return true
+	}
+	dir, plain := g.plain()
+	return plain && strings.HasPrefix(name, dir+"/")
+}
+
+// plain is the one name that a glob without wildcards stands for.
+func (g Glob) plain() (name string, ok bool) {
+	if len(g.alternatives) != 1 || len(g.alternatives[0]) != 1 {
+		return "", false
+	}
+	switch last := g.alternatives[0][0].tokens; {
+	case len(last) == 1 && last[0].literal != "":
+		return path.Join(g.Fixed(), last[0].literal), true
+	default:
+		return "", false
+	}
+}
+
+func (g Glob) match(name string, steps *int) bool {
+	rest, more := name, true
+	for _, part := range g.fixed {
+		var have string
+		if *steps++; !more {
+			return false
+		}
+		if have, rest, more = strings.Cut(rest, "/"); have != part {
+			return false
+		}
+	}
+	for _, a := range g.alternatives {
+		if matchParts(a, rest, more, steps) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchParts matches the parts of one alternative; more is false when nothing of
+// the name is left. It goes back to the last `**` only: an earlier one that took
+// more parts could match nothing that the last one cannot.
+func matchParts(parts []globPart, rest string, more bool, steps *int) bool {
+	at, backAt, backRest := 0, -1, ""
+	for more {
+		*steps++
+		if at < len(parts) && parts[at].deep {
+			if at++; at == len(parts) {
+				return true
+			}
+			backAt, backRest = at, rest
+			continue
+		}
+		if at < len(parts) {
+			part, after, found := strings.Cut(rest, "/")
+			if parts[at].match(part, steps) {
+				at, rest, more = at+1, after, found
+				continue
+			}
+		}
+		if backAt < 0 {
+			return false
+		}
+		_, backRest, more = strings.Cut(backRest, "/")
+		at, rest = backAt, backRest
+	}
+	left := parts[at:]
+	if len(left) == 2 && len(left[1].tokens) == 0 && !left[1].deep { // "a/**/" means a as well
+		left = left[:1]
+	}
+	return len(left) == 0 || (len(left) == 1 && left[0].deep)
+}
+
+// match matches one part of a name, going back to the last `*` only.
+func (p globPart) match(part string, steps *int) bool {
+	t, at, starT, starAt := 0, 0, -1, 0
+	for {
+		*steps++
+		switch {
+		case t == len(p.tokens) && at == len(part):
+			return true
+		case t < len(p.tokens) && p.tokens[t].star:
+			if t++; t == len(p.tokens) {
+				return true
+			}
+			starT, starAt = t, at
+			continue
+		case t < len(p.tokens):
+			if n := p.tokens[t].take(part[at:], steps); n > 0 {
+				t, at = t+1, at+n
+				continue
+			}
+		}
+		if starT < 0 || starAt == len(part) {
+			return false
+		}
+		_, n := utf8.DecodeRuneInString(part[starAt:])
+		starAt += n
+		t, at = starT, starAt
+	}
+}
+
+// take returns how many bytes of s the token matches, 0 when it does not.
+func (t globToken) take(s string, steps *int) int {
+	if t.class == nil {
+		n := 0
+		for n < len(t.literal) && n < len(s) && s[n] == t.literal[n] {
+			n++
+		}
+		if *steps += n; n < len(t.literal) {
+			return 0
+		}
+		return n
+	}
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return 0
+	}
+	in := false
+	for i := 0; i < len(t.class.ranges) && !in; i += 2 {
+		*steps++
+		in = t.class.ranges[i] <= r && r <= t.class.ranges[i+1]
+	}
+	if in == t.class.negated {
+		return 0
+	}
+	return n
+}
+
+// splitGlob takes the first parts that have no wildcard off a glob: unescaped,
+// and what is left, which is at least the last part.
+func splitGlob(s string) (fixed []string, rest string) {
+	for {
+		part, after, found := strings.Cut(s, "/")
+		if !found || hasWildcard(part) {
+			return fixed, s
+		}
+		fixed, s = append(fixed, unescapeGlob(part)), after
+	}
+}
+
+// hasWildcard reports whether a part of a glob can match anything but itself; a backslash at its end belongs to what follows.
+func hasWildcard(part string) bool {
+	for i := 0; i < len(part); i++ {
+		if part[i] == '\\' {
+			if i++; i == len(part) {
+				return true
+			}
+		} else if strings.IndexByte("*?[{", part[i]) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// globBalanced reports whether every set and class ends and every backslash has its character.
+func globBalanced(s string) bool {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '[':
+			i = classEnd(s, i)
+		case '{':
+			depth++
+		case '}':
+			depth--
+		}
+		if depth < 0 || i >= len(s) {
+			return false
+		}
+	}
+	return depth == 0
+}
+
+// classEnd is where the class that begins at s[at] ends, len(s) when it does not.
+func classEnd(s string, at int) int {
+	i := at + 1
+	if i < len(s) && (s[i] == '!' || s[i] == '^') {
+		i++
+	}
+	if i < len(s) && s[i] == ']' { // an empty class
+		return len(s)
+	}
+	for ; i < len(s) && s[i] != ']'; i++ {
+		if s[i] == '\\' {
+			i++
+		}
+	}
+	return min(i, len(s))
+}
+
+// expandGlob writes out the sets of a balanced glob: the globs without sets that it stands
+// for, false when those are more than are allowed.
+func expandGlob(s string) (list []string, ok bool) {
+	before, choices, after, found := firstSet(s)
+	if !found {
+		return []string{s}, true
+	}
+	for _, choice := range choices {
+		more, ok := expandGlob(choice + after)
+		if !ok || len(list)+len(more) > maxGlobAlternatives {
+			return nil, false
+		}
+		for _, m := range more {
+			list = append(list, before+m)
+		}
+	}
+	return list, true
+}
+
+// firstSet finds the first set of a glob: what stands before it, its alternatives, what follows.
+func firstSet(s string) (before string, choices []string, after string, found bool) {
+	depth, start, from := 0, 0, 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '[':
+			i = classEnd(s, i)
+		case '{':
+			if depth++; depth == 1 {
+				start, from = i, i+1
+			}
+		case ',':
+			if depth == 1 {
+				choices, from = append(choices, s[from:i]), i+1
+			}
+		case '}':
+			if depth--; depth == 0 {
+				return s[:start], append(choices, s[from:i]), s[i+1:], true
+			}
+		}
+	}
+	return s, nil, "", false
+}
+
+// globParts reads a balanced glob without sets.
+func globParts(s string) (parts []globPart) {
+	var p globPart
+	start := 0
+	end := func(i int) {
+		if p.deep = s[start:i] == "**"; !p.deep || len(parts) == 0 || !parts[len(parts)-1].deep {
+			parts = append(parts, p)
+		}
+		p, start = globPart{}, i+1
+	}
+	for i := 0; i < len(s); {
+		n := 1
+		switch s[i] {
+		case '/':
+			end(i)
+		case '*':
+			if l := len(p.tokens); l == 0 || !p.tokens[l-1].star {
+				p.tokens = append(p.tokens, globToken{star: true})
+			}
+		case '?':
+			p.tokens = append(p.tokens, globToken{class: &globClass{negated: true}})
+		case '[':
+			last := classEnd(s, i)
+			p.tokens = append(p.tokens, globToken{class: readClass(s[i+1 : last])})
+			n = last + 1 - i
+		case '\\':
+			if s[i+1] != '/' { // an escaped separator is one all the same
+				_, size := utf8.DecodeRuneInString(s[i+1:])
+				p.literal(s[i+1 : i+1+size])
+				n += size
+			}
+		default:
+			p.literal(s[i : i+1])
+		}
+		i += n
+	}
+	end(len(s))
+	return parts
+}
+
+// literal adds text that matches only itself.
+func (p *globPart) literal(text string) {
+	if l := len(p.tokens); l > 0 && p.tokens[l-1].literal != "" {
+		p.tokens[l-1].literal += text
+		return
+	}
+	p.tokens = append(p.tokens, globToken{literal: text})
+}
+
+// readClass reads what stands between the brackets of a class.
+func readClass(s string) *globClass {
+	c := &globClass{}
+	if s[0] == '!' || s[0] == '^' {
+		c.negated, s = true, s[1:]
+	}
+	next := func() (r rune) {
+		s = strings.TrimPrefix(s, `\`)
+		r, n := utf8.DecodeRuneInString(s)
+		s = s[n:]
+		return r
+	}
+	for s != "" {
+		from := next()
+		to := from
+		if len(s) > 1 && s[0] == '-' {
+			s = s[1:]
+			to = next()
+		}
+		c.ranges = append(c.ranges, from, to)
+	}
+	return c
+}
