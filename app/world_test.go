@@ -387,7 +387,6 @@ func (s source) Checkout(_ context.Context, p workflow.Pull, _ workflow.Checkout
 	for name := range strings.Lines(diff) {
 		co.Changes = append(co.Changes, workflow.FileChange{Path: strings.TrimSpace(name), Status: "modified"})
 	}
-	co.Files = len(co.Changes)
 	return co, err
 }
 

@@ -188,7 +188,7 @@ type PlanJob struct {
 	// Keep is called once, at the end, when the plan has something to apply: it makes
 	// the artefact. Nil: nothing is kept (preview).
 	Keep func(ctx context.Context, k Kept) error
-	// Whole is called when the plan shows hidden effects but the workspace holds only a
+	// Whole is called when the plan shows hidden effects, or fails, but the workspace holds only a
 	// part of the tree: it exports the rest, after which the plan is made again. Nil when the tree is whole.
 	Whole func(context.Context) error
 }
@@ -264,7 +264,6 @@ type Checkout struct {
 	BaseTree   Tree   // base's tip; with `checkout: head` the merge base's
 	Changes    []FileChange
 	Conflicts  []string // paths; not empty: there is no planned tree
-	Files      int      // number of files in the planned tree
 }
 
 // CheckoutMode is merge or head.

@@ -29,7 +29,7 @@ type Project struct {
 	BackendConfig []string `json:"backend_config,omitempty"` // relative to Dir
 	Watch         []string `json:"watch,omitempty"`          // globs relative to Dir, may start with ../
 	DependsOn     []string `json:"depends_on,omitempty"`     // project names
-	WholeTree     bool     `json:"whole_tree,omitempty"`     // `workspace: tree`
+	WholeTree     bool     `json:"whole_tree,omitempty"`     // `workspace: tree`: also where the server says `workspace: closure`
 	NoAutoplan    bool     `json:"no_autoplan,omitempty"`    // `autoplan: false`
 
 	// Require is what `.cardea.yml` requires besides the server's rule: base's words and head's.

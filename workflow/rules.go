@@ -28,6 +28,7 @@ type Rules struct {
 	Allow            []string                    `json:"allow,omitempty"` // of target, replace, destroy, refresh_only
 	PerProjectChecks int                         `json:"per_project_checks"`
 	CreateWorkspace  bool                        `json:"create_workspace"`
+	Closure          bool                        `json:"closure,omitempty"` // `workspace: closure`: workspaces hold what code was found to name
 
 	// What follows is about apply. ApplyBranches are globs of base branches; empty: the default branch.
 	ApplyBranches []string      `json:"apply_branches,omitempty"`

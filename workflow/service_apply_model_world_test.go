@@ -237,7 +237,7 @@ func (l *life) Checkout(_ context.Context, p workflow.Pull, _ workflow.CheckoutM
 		return workflow.Checkout{}, fmt.Errorf("fetching: %w", workflow.ErrPassing)
 	}
 	base := l.tips[p.Base.Ref]
-	co := workflow.Checkout{Head: p.Head.SHA, Base: base, BaseTree: l.merged("", base), Files: 9}
+	co := workflow.Checkout{Head: p.Head.SHA, Base: base, BaseTree: l.merged("", base)}
 	if hp := l.pulls[p.Number]; hp.conflicts && hp.Head.SHA == p.Head.SHA {
 		co.Conflicts = []string{"a/main.tf"}
 		return co, nil

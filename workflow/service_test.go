@@ -58,13 +58,23 @@ func TestOpenedPullIsPlanned(t *testing.T) {
 	want(t, "history, newest first", strings.Join(kinds, " "), "finished finished started started expanded request")
 }
 
-func TestLargeRepositoryGetsSparseWorkspaces(t *testing.T) {
+// A workspace holds the whole tree unless the server's rule says otherwise, and then the comment says so.
+func TestWorkspaceClosure(t *testing.T) {
 	w := newWorld(t)
-	w.source.many = true
+	w.open(1, "head1", files{"a/main.tf": "2"})
+	want(t, "paths", w.mustClaim("a").Paths, []string(nil))
+	want(t, "notes", len(w.view(1).Notes), 0)
+
+	w = newWorld(t)
+	w.rules.Closure = true
 	w.open(1, "head1", files{"a/main.tf": "2"})
 	want(t, "paths", w.mustClaim("a").Paths, []string{"*", "a"})
-	if shown := w.view(1).Projects[0].Run; shown.Paths != nil {
+	v := w.view(1)
+	if shown := v.Projects[0].Run; shown.Paths != nil {
 		t.Errorf("the record carries what only the worker needs: %v", shown.Paths)
+	}
+	if notes := strings.Join(v.Notes, " "); !strings.Contains(notes, "`workspace: closure`") {
+		t.Errorf("got the notes %q, want what plans are made with", notes)
 	}
 }
 

@@ -34,7 +34,6 @@ type source struct {
 	tips      map[string]string
 	conflicts []string
 	faults    []error
-	many      bool // pretend that the repository is large
 }
 
 func tree(f files) workflow.Tree {
@@ -69,10 +68,7 @@ func (s *source) Checkout(ctx context.Context, p workflow.Pull, _ workflow.Check
 		return workflow.Checkout{}, fmt.Errorf("fetching %s: %w", p.Head.SHA, workflow.ErrNotYet)
 	}
 	base := s.commits[s.tips[p.Base.Ref]]
-	co := workflow.Checkout{Head: p.Head.SHA, Base: s.tips[p.Base.Ref], BaseTree: tree(base), Conflicts: s.conflicts, Files: len(head)}
-	if s.many {
-		co.Files = 10_000
-	}
+	co := workflow.Checkout{Head: p.Head.SHA, Base: s.tips[p.Base.Ref], BaseTree: tree(base), Conflicts: s.conflicts}
 	if len(s.conflicts) > 0 {
 		return co, nil
 	}

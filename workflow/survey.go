@@ -15,9 +15,9 @@ import (
 // maxConfig is the size above which a `.cardea.yml` is not even read.
 const maxConfig = 1 << 20
 
-// sparseAbove is the number of files above which a workspace holds only what its
-// project needs.
-const sparseAbove = 2000
+// closureNote says that a plan may have been made without a file that its code reads.
+const closureNote = "The server's rule says `workspace: closure`: plans are made with the files that their code was found to name, not with the whole tree, " +
+	"and code that looks for another file does not find it. Without that word in the rule every plan has the whole tree."
 
 // Survey is what a pull's trees say: the projects, and which the change affects and why.
 type Survey struct {
@@ -29,13 +29,14 @@ type Survey struct {
 	// BaseFaulty: the base's `.cardea.yml` is faulty.
 	BaseFaulty bool
 
-	engine Engine
-	states *states
+	engine  Engine
+	states  *states
+	closure bool // `workspace: closure` of the server's rule
 }
 
 // SurveyPull reads both trees of a checkout. A trouble is a fault of the change; an error is not.
 func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Checkout) (Survey, *Trouble, error) {
-	s := Survey{Checkout: co, engine: engine, states: &states{}}
+	s := Survey{Checkout: co, engine: engine, states: &states{}, closure: rules.Closure}
 	if len(co.Conflicts) > 0 {
 		return s, conflict(p, co.Conflicts), nil
 	}
@@ -69,6 +70,9 @@ func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Chec
 	}
 	s.Notes = append(s.Notes, s.Resolution.Notes...)
 	s.Affected = AffectedProjects(AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found})
+	if s.closure && len(s.Affected) > 0 {
+		s.Notes = append(s.Notes, closureNote)
+	}
 	return s, nil, nil
 }
 
@@ -102,7 +106,7 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 	if was != nil {
 		r.BaseProviders = was.LockedProviders
 	}
-	if s.Checkout.Files > sparseAbove && !p.WholeTree {
+	if s.closure {
 		r.Paths = WorkspacePaths(p, in)
 	}
 	return r, "", nil

@@ -109,6 +109,12 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) workflow.Keys {
 			y.Map(workflow.Keys{"per_project": func(y *workflow.YAML) { y.Int(&rule.PerProjectChecks, 0) }}, nil)
 		},
 		"create_workspace": func(y *workflow.YAML) { y.Bool(&rule.CreateWorkspace) },
+		"workspace": func(y *workflow.YAML) {
+			holds := ""
+			if y.Choice(&holds, "tree", "closure"); holds != "" {
+				rule.Closure = holds == "closure"
+			}
+		},
 	}
 }
 
@@ -160,7 +166,7 @@ func (r *configReader) environments(y *workflow.YAML, rule workflow.Rules) map[s
 			"permissions": func(y *workflow.YAML) { y.Map(environmentPermissions(&env), ofTheRule("admin")) },
 			"credentials": func(y *workflow.YAML) { y.Map(r.credentialKeys(&env.Credentials), nil) },
 			"order":       func(y *workflow.YAML) { y.Int(&env.Order, 0) },
-		}, ofTheRule("apply", "require", "lock", "stale_after", "automerge", "forks", "drafts", "bots", "allow", "checks", "checkout"))
+		}, ofTheRule("apply", "require", "lock", "stale_after", "automerge", "forks", "drafts", "bots", "allow", "checks", "checkout", "workspace"))
 		out[name] = env
 	})
 	return out

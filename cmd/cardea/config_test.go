@@ -105,6 +105,7 @@ repos:
     allow: [target, destroy]
     checks: {per_project: 0}
     create_workspace: true
+    workspace: closure
   - match: "acme/*"
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -128,7 +129,7 @@ repos:
 	role := func(r workflow.Role) workflow.Who { return workflow.Who{Role: r} }
 	maintain, admin := role(workflow.RoleMaintain), role(workflow.RoleAdmin)
 	wantRules := workflow.Rules{Match: "Acme/infra", Checkout: workflow.CheckoutHead, Plan: workflow.Who{Users: []string{"ada"}},
-		Credentials: workflow.CredentialNames{Plan: "dev-ro", Apply: "ambient"}, Bots: []string{"renovate"}, Allow: []string{"target", "destroy"}, CreateWorkspace: true,
+		Credentials: workflow.CredentialNames{Plan: "dev-ro", Apply: "ambient"}, Bots: []string{"renovate"}, Allow: []string{"target", "destroy"}, CreateWorkspace: true, Closure: true,
 		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Order: 2, Plan: &maintain, Apply: &workflow.Who{Users: []string{"sre"}},
 			Approve: &admin, Unlock: &maintain, Credentials: workflow.CredentialNames{Plan: "prod-ro", Apply: "ambient"},
 			Approvals: &workflow.ApprovalRules{Count: 2, By: []string{"ada", "rex"}, Author: true}}},

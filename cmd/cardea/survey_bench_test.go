@@ -39,7 +39,7 @@ func (c surveyCase) run(b *testing.B) {
 	dir, base, head := c.repository(b)
 	engine := terraform.New(terraform.Options{})
 	survey := func() {
-		co := workflow.Checkout{Head: "head", Base: "base", Files: 2 * surveyProjects}
+		co := workflow.Checkout{Head: "head", Base: "base"}
 		for i := range surveyChanged {
 			co.Changes = append(co.Changes, workflow.FileChange{Path: surveyDir(i) + "/main.tf", Status: "modified"})
 		}

@@ -51,9 +51,6 @@ func merge(ctx context.Context, gitDir string, p pair, mode workflow.CheckoutMod
 	if c.Changes, err = r.diff(baseTree, plannedTree); err != nil {
 		return c, fmt.Errorf("comparing base and planned tree: %w", err)
 	}
-	if c.Files, err = r.count(plannedTree.Hash); err != nil {
-		return c, fmt.Errorf("counting files: %w", err)
-	}
 	c.Planned, c.BaseTree = r.fsTree(plannedTree), r.fsTree(baseTree)
 	return c, nil
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
-	lru "github.com/hashicorp/golang-lru"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -77,33 +76,6 @@ func (r *reader) treeOf(commit string) (*object.Tree, error) {
 		return nil, err
 	}
 	return c.Tree()
-}
-
-// counts remembers how many files a tree holds, so that counting costs what changed.
-var counts, _ = lru.New(1 << 17) // an error is only possible for a size below 1
-
-func (r *reader) count(id plumbing.Hash) (int, error) {
-	if n, ok := counts.Get(id); ok {
-		return n.(int), nil
-	}
-	t, err := r.tree(id)
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for _, e := range t.Entries {
-		if e.Mode != filemode.Dir {
-			n++
-			continue
-		}
-		below, err := r.count(e.Hash)
-		if err != nil {
-			return 0, err
-		}
-		n += below
-	}
-	counts.Add(id, n)
-	return n, nil
 }
 
 // OpenTree opens a tree of a bare repository as a file system. FileInfo.Sys()

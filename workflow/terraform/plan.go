@@ -92,7 +92,7 @@ func (p *planning) run() error {
 	if err := p.start(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{p.look, p.init, p.selectWorkspace, p.ready, p.makePlan, p.wholeTree, p.keep} {
+	for _, step := range []func() error{p.look, p.inPart(p.init), p.selectWorkspace, p.ready, p.inPart(p.makePlan), p.wholeTree, p.keep} {
 		if p.ctx.Err() != nil {
 			return failed("It was interrupted.")
 		}
@@ -259,10 +259,34 @@ func (p *planning) show() ([]byte, error) {
 // wholeTree makes the plan again in the whole tree when it does things that its
 // changes do not show and that may use files the workspace does not hold.
 func (p *planning) wholeTree() error {
-	if len(p.plan.Hidden) == 0 || p.job.Whole == nil {
+	if len(p.plan.Hidden) == 0 || p.job.Whole == nil || p.whole {
 		return nil
 	}
-	p.output.note("The plan has effects that its changes do not show: it is made again in the whole tree.")
+	if err := p.complete("The plan has effects that its changes do not show: it is made again in the whole tree."); err != nil {
+		return err
+	}
+	return p.makePlan()
+}
+
+// inPart is a step that is taken again in the whole tree where it fails in a part
+// of it: the part may lack what the step reads. What may pass by itself is not that.
+func (p *planning) inPart(step func() error) func() error {
+	return func() error {
+		err := step()
+		var f *failure
+		if p.job.Whole == nil || p.whole || p.ctx.Err() != nil || !errors.As(err, &f) || f.passing {
+			return err
+		}
+		if err := p.complete("It failed where the workspace holds a part of the tree: it is tried again in the whole tree."); err != nil {
+			return err
+		}
+		return step()
+	}
+}
+
+// complete exports the rest of the tree into a workspace that holds a part of it.
+func (p *planning) complete(why string) error {
+	p.output.note(why)
 	if err := p.collect(); err != nil {
 		return err
 	}
@@ -270,10 +294,7 @@ func (p *planning) wholeTree() error {
 		return fmt.Errorf("exporting the whole tree: %w", err)
 	}
 	p.whole = true
-	if err := p.look(); err != nil {
-		return err
-	}
-	return p.makePlan()
+	return p.look()
 }
 
 // commandFailed turns a failed command into what people should read.

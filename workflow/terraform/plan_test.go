@@ -223,6 +223,33 @@ resource "terraform_data" "a" {
 	}
 }
 
+// TestPlanFailsInPart: what fails for want of a file is done again in the whole tree, init too.
+func TestPlanFailsInPart(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, code string }{
+		{"plan", `resource "terraform_data" "a" { input = file(terraform.workspace == "default" ? "../elsewhere" : "x") }`},
+		{"init", `module "m" { source = "../elsewhere" }`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, map[string]string{"app/backend.tf": backend, "app/main.tf": tt.code})
+			w.order.Rest = map[string]string{"elsewhere": "whole"}
+			if tt.name == "init" {
+				w.order.Rest = map[string]string{"elsewhere/main.tf": `resource "terraform_data" "a" { input = "whole" }`}
+			}
+			a := w.plan()
+			if a.Result.Plan == nil || !a.Result.Whole || a.Result.Plan.Counts.Add != 1 || strings.Count(a.Log, "$ terraform "+tt.name) != 2 {
+				t.Errorf("got %+v %s, want it done again in the whole tree\n%s", a.Result, a.Error, a.Log)
+			}
+		})
+	}
+	w := newWorld(t, map[string]string{"app/backend.tf": backend, "app/main.tf": `resource "terraform_data" "a" { input = file("../nowhere") }`})
+	w.order.Rest = map[string]string{"elsewhere": "whole"}
+	if a := w.plan(); a.Result.Outcome != workflow.OutcomeFailed || !a.Result.Whole || strings.Count(a.Log, "$ terraform plan") != 2 {
+		t.Errorf("got %+v %s, want a failure in the whole tree\n%s", a.Result, a.Error, a.Log)
+	}
+}
+
 // TestPlanPlanted: files with which a pull could bring its own settings and
 // programs have no effect, even where the export left them.
 func TestPlanPlanted(t *testing.T) {
