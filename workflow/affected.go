@@ -51,14 +51,15 @@ func AffectedProjects(in AffectedInput) []Affected {
 	}
 	for _, p := range in.Resolution.BaseProjects {
 		if !head[p.Key()] {
-			out = append(out, Affected{Project: p, Deleted: true, Reasons: []string{whyDeleted(p, in.HeadFound)}})
+			out = append(out, Affected{Project: p, Deleted: true, Reasons: []string{whyDeleted(p, in)}})
 		}
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].Project.Name < out[j].Project.Name })
 	return out
 }
 
-func whyDeleted(p Project, found Discovery) string {
+func whyDeleted(p Project, in AffectedInput) string {
+	found := in.HeadFound
 	if _, there := found.Modules[p.Dir]; !there {
 		return fmt.Sprintf("directory `%s` is deleted, or holds no Terraform files any more", p.Dir)
 	}
@@ -73,6 +74,9 @@ func whyDeleted(p Project, found Discovery) string {
 		}
 		if sort.Strings(callers); len(callers) > 0 {
 			return fmt.Sprintf("directory `%s` is now a module, called by %s", p.Dir, someNames(callers))
+		}
+		if why := whyReplaced(p, in.Resolution.Projects); why != "" {
+			return why
 		}
 	}
 	return fmt.Sprintf("`%s` makes it a project no longer", RepoConfigFile)

@@ -28,12 +28,16 @@ func fingerprint(in PlanInput, changes string, providers map[string]any) string 
 		workspace = DefaultTerraformWorkspace
 	}
 	key := in.Project.Key()
-	return keyed(in.Key, "fingerprint", canonical(map[string]any{
+	what := map[string]any{
 		"version": fingerprintVersion, "repo": in.RepoID, "dir": key.Dir, "terraform_workspace": workspace,
 		"state": in.StateIdentity, "tool": in.Tool, "changes": changes, "providers": providers,
 		"destroy": in.Options.Destroy, "refresh_only": in.Options.RefreshOnly,
 		"targets": sortedSet(in.Options.Targets), "replaces": sortedSet(in.Options.Replaces),
-	}))
+	}
+	if key.Variant != "" { // what was hashed before there were variants stays the same
+		what["variant"] = key.Variant
+	}
+	return keyed(in.Key, "fingerprint", canonical(what))
 }
 
 func sortedSet(list []string) []string {

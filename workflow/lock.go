@@ -13,7 +13,8 @@ const (
 )
 
 // Lock is one pull's exclusive hold on a project, or on a state identity that
-// two projects share. Key is "project\x00DIR\x00WORKSPACE" or "state\x00HASH".
+// two projects share. Key is "project\x00DIR\x00WORKSPACE", with "\x00VARIANT" where
+// there is one, or "state\x00HASH".
 type Lock struct {
 	RepoID  int64  `json:"repo_id"`
 	Key     string `json:"key"`
@@ -30,9 +31,11 @@ type Lock struct {
 
 // LockedProject is a project as it was when its lock was taken.
 type LockedProject struct {
-	Dir                string `json:"dir"`
-	TerraformWorkspace string `json:"terraform_workspace"`
-	Environment        string `json:"environment,omitempty"`
-	HeadEnvironment    string `json:"head_environment,omitempty"`
-	Strictest          bool   `json:"strictest,omitempty"`
+	Dir                string   `json:"dir"`
+	TerraformWorkspace string   `json:"terraform_workspace"`
+	Variant            string   `json:"variant,omitempty"`
+	Environment        string   `json:"environment,omitempty"`
+	HeadEnvironment    string   `json:"head_environment,omitempty"`
+	Neighbours         []string `json:"neighbours,omitempty"`
+	Strictest          bool     `json:"strictest,omitempty"`
 }

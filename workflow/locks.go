@@ -11,7 +11,11 @@ import (
 // An empty state identity (not known) gives the project's key alone.
 func LockKeys(p Project, stateIdentity string) []string {
 	k := p.Key()
-	keys := []string{"project\x00" + k.Dir + "\x00" + k.TerraformWorkspace}
+	own := "project\x00" + k.Dir + "\x00" + k.TerraformWorkspace
+	if k.Variant != "" {
+		own += "\x00" + k.Variant
+	}
+	keys := []string{own}
 	if stateIdentity != "" {
 		keys = append(keys, "state\x00"+stateIdentity)
 	}
@@ -49,8 +53,7 @@ func TakeLocks(in TakeInput) (taken []Lock, held *Lock) {
 			epoch++
 			p := in.Project
 			taken = append(taken, Lock{RepoID: in.Pull.RepoID, Key: key, Project: p.Name, Pull: in.Pull, User: in.User, Since: in.Now, Why: in.Why, Epoch: epoch,
-				Of: LockedProject{Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace,
-					Environment: p.Environment, HeadEnvironment: p.HeadEnvironment, Strictest: p.Strictest}})
+				Of: p.locked()})
 			continue
 		}
 		l := in.Locks[i]
@@ -132,8 +135,14 @@ func (p ProjectRecord) guardedBy(l Lock) bool {
 
 // project is the one for which a lock was taken, as it was then.
 func (l Lock) project() Project {
-	return Project{Name: l.Project, Dir: l.Of.Dir, TerraformWorkspace: l.Of.TerraformWorkspace, Environment: l.Of.Environment,
-		HeadEnvironment: l.Of.HeadEnvironment, Strictest: l.Of.Strictest}
+	return Project{Name: l.Project, Dir: l.Of.Dir, TerraformWorkspace: l.Of.TerraformWorkspace, Variant: l.Of.Variant, Environment: l.Of.Environment,
+		HeadEnvironment: l.Of.HeadEnvironment, Neighbours: l.Of.Neighbours, Strictest: l.Of.Strictest}
+}
+
+// locked is what a lock keeps of the project for which it is taken.
+func (p Project) locked() LockedProject {
+	return LockedProject{Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
+		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest}
 }
 
 // outcomeOpen reports whether an apply may have written and nobody knows how it

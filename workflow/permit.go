@@ -93,7 +93,7 @@ func (r Rules) PlanCredentials(p Project) string {
 func (r Rules) environmentsOf(p Project) []string {
 	var names []string
 	for name := range r.Environments {
-		if p.Strictest || name == p.Environment || name == p.HeadEnvironment {
+		if p.Strictest || name == p.Environment || name == p.HeadEnvironment || slices.Contains(p.Neighbours, name) {
 			names = append(names, name)
 		}
 	}

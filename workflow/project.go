@@ -10,7 +10,7 @@ import (
 const DefaultTerraformWorkspace = "default"
 
 // Project is the unit of plan, lock and apply: a directory, a Terraform
-// workspace and an engine, with the keys that say how to plan it.
+// workspace, a variant and an engine, with the keys that say how to plan it.
 type Project struct {
 	// Name is unique in a repository: the configured name, else the directory,
 	// plus "/workspace" when the Terraform workspace is not "default".
@@ -18,9 +18,12 @@ type Project struct {
 	// Dir is a clean slash path relative to the repository's root; "." is the root.
 	Dir                string `json:"dir"`
 	TerraformWorkspace string `json:"terraform_workspace"`
-	Environment        string `json:"environment,omitempty"`
-	Component          string `json:"component,omitempty"`
-	Engine             string `json:"engine"` // "terraform"
+	// Variant tells projects apart that share directory and Terraform workspace: the
+	// entry's name where several entries do, else "".
+	Variant     string `json:"variant,omitempty"`
+	Environment string `json:"environment,omitempty"`
+	Component   string `json:"component,omitempty"`
+	Engine      string `json:"engine"` // "terraform"
 
 	// Technical keys: head may set them (architecture: who decides).
 	Tool          string   `json:"tool,omitempty"`           // "", "terraform" or "tofu"
@@ -38,6 +41,9 @@ type Project struct {
 	// HeadEnvironment is the label head asked for where it differs from the one
 	// that holds. Shown, never obeyed.
 	HeadEnvironment string `json:"head_environment,omitempty"`
+	// Neighbours are the environments whose rules hold together for this new project: base has
+	// projects of several in its directory, and no entry beside them is a way out of one.
+	Neighbours []string `json:"neighbours,omitempty"`
 	// Strictest: neither server nor base names the environment of this new project,
 	// so what any environment of the repository asks for is asked for here.
 	Strictest bool `json:"strictest,omitempty"`
@@ -47,16 +53,17 @@ type Project struct {
 	Position Position `json:"position,omitzero"`
 }
 
-// ProjectKey identifies a project whatever it is called: same directory and
-// Terraform workspace = same project.
+// ProjectKey identifies a project: same directory, Terraform workspace and variant
+// = same project. Without a variant it does so whatever the project is called.
 type ProjectKey struct {
 	Dir                string `json:"dir"`
 	TerraformWorkspace string `json:"terraform_workspace"`
+	Variant            string `json:"variant,omitempty"`
 }
 
 // Key returns the project's identity.
 func (p Project) Key() ProjectKey {
-	return ProjectKey{Dir: path.Clean(p.Dir), TerraformWorkspace: p.TerraformWorkspace}
+	return ProjectKey{Dir: path.Clean(p.Dir), TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant}
 }
 
 // DefaultProjectName is the name of a project that nothing names.

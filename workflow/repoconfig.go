@@ -379,11 +379,13 @@ func checkPattern(s string) string {
 	return ""
 }
 
-// checkTwins refuses two entries for one project, and directories that differ
-// only in how Unicode writes the same letters: people could not tell them apart.
+// checkTwins refuses names that are given twice, and directories that differ only
+// in how Unicode writes the same letters: people could not tell them apart.
+// Entries for one directory and Terraform workspace become variants.
 func checkTwins(entries []ProjectEntry, faults *Faults) {
-	keys, names := map[string]ProjectEntry{}, map[string]Position{}
-	for _, e := range entries {
+	twins, names := map[string][]*ProjectEntry{}, map[string]Position{}
+	for i := range entries {
+		e := &entries[i]
 		if e.Name != "" {
 			if first, twice := names[e.Name]; twice {
 				faults.Add(e.Position, "the name `%s` is given twice; the first is in line %d", e.Name, first.Line)
@@ -392,14 +394,33 @@ func checkTwins(entries []ProjectEntry, faults *Faults) {
 			}
 		}
 		key := norm.NFC.String(e.Dir) + "\x00" + e.TerraformWorkspace
-		first, twice := keys[key]
-		switch {
-		case !twice:
-			keys[key] = e
-		case first.Dir == e.Dir:
-			faults.Add(e.Position, "directory `%s` with Terraform workspace `%s` is named twice; the first is in line %d", e.Dir, e.TerraformWorkspace, first.Position.Line)
-		default:
-			faults.Add(e.Position, "directory `%s` looks the same as the one in line %d and is written with other Unicode characters", e.Dir, first.Position.Line)
+		if same := twins[key]; len(same) > 0 && same[0].Dir != e.Dir {
+			faults.Add(e.Position, "directory `%s` looks the same as the one in line %d and is written with other Unicode characters", e.Dir, same[0].Position.Line)
+			continue
 		}
+		twins[key] = append(twins[key], e)
+	}
+	for i := range entries {
+		e := &entries[i]
+		if same := twins[norm.NFC.String(e.Dir)+"\x00"+e.TerraformWorkspace]; len(same) > 1 && same[0].Dir == e.Dir {
+			e.vary(same, faults)
+		}
+	}
+}
+
+// vary makes an entry a variant of its directory and Terraform workspace, which
+// other entries name too. The name tells them apart, so it must be there.
+func (e *ProjectEntry) vary(same []*ProjectEntry, faults *Faults) {
+	switch first := same[0]; {
+	case e.Name != "":
+		e.Variant = e.Name
+	case e != first && e.Glob:
+		faults.Add(e.Position, "directory `%s` with Terraform workspace `%s` is named twice; the first is in line %d", e.Dir, e.TerraformWorkspace, first.Position.Line)
+	case e != first:
+		faults.Add(e.Position, "directory `%s` with Terraform workspace `%s` is named twice; the first is in line %d. "+
+			"To plan it once for each, give every entry a `name` and a `backend_config` of its own", e.Dir, e.TerraformWorkspace, first.Position.Line)
+	case !e.Glob && same[1].Name != "":
+		faults.Add(e.Position, "directory `%s` with Terraform workspace `%s` is named again in line %d: give this entry a `name` too, which tells the two apart",
+			e.Dir, e.TerraformWorkspace, same[1].Position.Line)
 	}
 }

@@ -39,7 +39,8 @@ type Resolution struct {
 // Resolve makes projects of two configurations and what was discovered, by the
 // rules of trust: head brings projects and their technical keys; a project's
 // name and environment are base's; a new project's environment is the server's,
-// else what base's pattern says, else unknown, and then the strictest rules hold.
+// else that of base's projects in its directory, else what base's pattern says,
+// else unknown, and then the strictest rules hold.
 // With base faulty head's file gives the list, and nothing but the server gives
 // environments.
 func Resolve(in ResolveInput) Resolution {
@@ -50,9 +51,11 @@ func Resolve(in ResolveInput) Resolution {
 		baseConfig = in.Head
 	}
 	base := drafts(baseConfig, in.BaseFound, &Faults{})
-	r := resolver{in: in, head: head, base: base, baseByKey: map[ProjectKey]Project{}, names: map[ProjectKey]string{}, faults: faults}
+	holdVariants(base, head)
+	r := resolver{in: in, head: head, base: base, baseByKey: map[ProjectKey]Project{}, baseByDir: map[string][]Project{}, names: map[ProjectKey]string{}, faults: faults}
 	for _, p := range base {
 		r.baseByKey[p.Key()] = p
+		r.baseByDir[p.Dir] = append(r.baseByDir[p.Dir], p)
 	}
 	out := Resolution{Changed: map[ProjectKey][]string{}, Require: requirements(baseConfig.Require, in.Head.Require)}
 	for _, h := range head {
@@ -83,6 +86,7 @@ type resolver struct {
 	in         ResolveInput
 	head, base []Project
 	baseByKey  map[ProjectKey]Project
+	baseByDir  map[string][]Project
 	names      map[ProjectKey]string // the names that hold
 	renames    [][2]string           // held name, head's name
 	faults     *Faults
@@ -109,8 +113,7 @@ func (r *resolver) trusted(h Project) Project {
 	case known:
 		p.Environment = b.Environment
 	default:
-		p.Environment, _, _ = labels(r.in.Base.Autodiscover.Pattern, h.Dir)
-		p.Strictest = p.Environment == ""
+		r.newcomer(&p)
 	}
 	p.Strictest = p.Strictest && len(r.in.Rules.Environments) > 0
 	if h.Environment != p.Environment {
@@ -153,20 +156,12 @@ func matchAny(globs []string, dir string) bool {
 }
 
 // drafts lists the projects that one configuration makes of one tree, as it asks
-// for them: every discovered root that is not ignored, then the entries with
-// wildcards, then the plain ones; a later one replaces an earlier one of the same
-// directory and Terraform workspace.
+// for them: the entries with wildcards, then the plain ones, where a later one
+// replaces an earlier one of the same directory, Terraform workspace and variant,
+// and every discovered root that no entry names and that is not ignored.
 func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
 	byKey := map[ProjectKey]Project{}
 	roots := found.Roots()
-	if cfg.Autodiscover.Enabled {
-		for _, dir := range roots {
-			if !matchAny(cfg.Autodiscover.Ignore, dir) {
-				p := Project{Dir: dir, TerraformWorkspace: DefaultTerraformWorkspace, Engine: "terraform"}
-				byKey[p.Key()] = p
-			}
-		}
-	}
 	for _, e := range cfg.Projects {
 		if !e.Glob {
 			continue
@@ -191,7 +186,18 @@ func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
 			faults.Add(e.Position, "%s", missingDir(e.Dir, looks))
 			continue
 		}
+		delete(byKey, ProjectKey{Dir: e.Dir, TerraformWorkspace: e.TerraformWorkspace}) // what a glob stands for
 		byKey[e.Key()] = e.Project
+	}
+	named := map[string]bool{}
+	for key := range byKey {
+		named[key.Dir] = true
+	}
+	for _, dir := range roots {
+		if cfg.Autodiscover.Enabled && !named[dir] && !matchAny(cfg.Autodiscover.Ignore, dir) {
+			p := Project{Dir: dir, TerraformWorkspace: DefaultTerraformWorkspace, Engine: "terraform"}
+			byKey[p.Key()] = p
+		}
 	}
 	return finishDrafts(cfg, byKey, faults)
 }
@@ -334,15 +340,20 @@ func changedKeys(base, head Project) []string {
 
 // someNames is up to three names in code quotes and the count of the rest.
 func someNames(names []string) string {
-	quoted := make([]string, 0, 3)
-	for _, n := range names[:min(len(names), 3)] {
-		quoted = append(quoted, "`"+n+"`")
-	}
-	list := strings.Join(quoted, ", ")
-	if more := len(names) - len(quoted); more > 0 {
+	some := names[:min(len(names), 3)]
+	list := strings.Join(quoted(some), ", ")
+	if more := len(names) - len(some); more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
 	return list
+}
+
+func quoted(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = "`" + n + "`"
+	}
+	return out
 }
 
 // union is both lists without repetition, in their order.
@@ -366,6 +377,9 @@ func sortProjects(list []Project) {
 		if list[i].Dir != list[j].Dir {
 			return list[i].Dir < list[j].Dir
 		}
-		return list[i].TerraformWorkspace < list[j].TerraformWorkspace
+		if list[i].TerraformWorkspace != list[j].TerraformWorkspace {
+			return list[i].TerraformWorkspace < list[j].TerraformWorkspace
+		}
+		return list[i].Variant < list[j].Variant
 	})
 }

@@ -114,6 +114,7 @@ func (r *resolver) notes(projects []Project) []string {
 	type relabel struct {
 		asked, holds string
 		strictest    bool
+		neighbours   string
 		server       bool // the server's rules decide, also once it is merged
 	}
 	groups, order := map[relabel][]string{}, []relabel{}
@@ -121,7 +122,7 @@ func (r *resolver) notes(projects []Project) []string {
 		if p.HeadEnvironment == "" || r.labelledBefore(p) {
 			continue
 		}
-		k := relabel{p.HeadEnvironment, p.Environment, p.Strictest, r.in.Rules.EnvironmentOfDir(p.Dir) != ""}
+		k := relabel{p.HeadEnvironment, p.Environment, p.Strictest, andList(quoted(p.Neighbours)), r.in.Rules.EnvironmentOfDir(p.Dir) != ""}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
@@ -135,6 +136,8 @@ func (r *resolver) notes(projects []Project) []string {
 			continue
 		case k.holds != "":
 			holds = "`" + k.holds + "` holds"
+		case k.neighbours != "":
+			holds = "the rules of " + k.neighbours + " hold, which are those of its directory"
 		case k.strictest:
 			holds = "the strictest rules of the repository hold"
 		}

@@ -44,8 +44,9 @@ func projectLines(list []Project) []string {
 	for _, p := range list {
 		line := fmt.Sprintf("%s dir=%s", p.Name, p.Dir)
 		for _, part := range []struct{ key, value string }{
-			{"ws", strings.TrimPrefix(p.TerraformWorkspace, "default")}, {"env", p.Environment}, {"component", p.Component}, {"head", p.HeadEnvironment},
+			{"ws", strings.TrimPrefix(p.TerraformWorkspace, "default")}, {"variant", p.Variant}, {"env", p.Environment}, {"component", p.Component}, {"head", p.HeadEnvironment},
 			{"watch", strings.Join(p.Watch, ",")}, {"needs", strings.Join(p.DependsOn, ",")}, {"require", requireWords(p.Require)}, {"refused", p.Refused},
+			{"rules of", strings.Join(p.Neighbours, "+")},
 		} {
 			if part.value != "" {
 				line += " " + part.key + "=" + part.value
@@ -85,7 +86,17 @@ func TestResolve(t *testing.T) {
 		head: "autodiscover: {ignore: [\"examples/**\"]}\nprojects:\n- {dir: \"s/*\", terraform_workspace: blue}\n- {name: one, dir: s/1}\n" +
 			"- {dir: s/1, terraform_workspace: blue, component: c}\n- {dir: examples/x}\n",
 		headFound: found("s/1", "s/2", "examples/x", "examples/y"),
-		want:      []string{"examples/x dir=examples/x", "one dir=s/1", "s/1/blue dir=s/1 ws=blue component=c", "s/2 dir=s/2", "s/2/blue dir=s/2 ws=blue"},
+		want:      []string{"examples/x dir=examples/x", "one dir=s/1", "s/1/blue dir=s/1 ws=blue component=c", "s/2/blue dir=s/2 ws=blue"},
+	}, {
+		name:      "entries for Terraform workspaces leave no `default` beside them",
+		head:      "projects:\n- {dir: app, terraform_workspace: dev}\n- {dir: app, terraform_workspace: prod}\n- {dir: \"net/*\", terraform_workspace: dev}\n",
+		headFound: found("app", "app/sub", "net/a"),
+		want:      []string{"app/dev dir=app ws=dev", "app/prod dir=app ws=prod", "app/sub dir=app/sub", "net/a/dev dir=net/a ws=dev"},
+	}, {
+		name:      "an entry for `default` brings it back, a glob's too",
+		head:      "projects:\n- {dir: app, terraform_workspace: dev}\n- {dir: app}\n- {dir: net/a, terraform_workspace: dev}\n- {dir: \"net/*\"}\n",
+		headFound: found("app", "net/a"),
+		want:      []string{"app dir=app", "app/dev dir=app ws=dev", "net/a dir=net/a", "net/a/dev dir=net/a ws=dev"},
 	}, {
 		name: "require is base's and head's", base: "require: [reviewed]\n", head: "require: [approved]\n",
 		baseFound: found("a"), headFound: found("a"), want: []string{"a dir=a require=approved,reviewed"},
@@ -131,7 +142,7 @@ func TestResolve(t *testing.T) {
 	}, {
 		name: "faults that only the tree shows",
 		head: "projects:\n- {dir: prod/network}\n- {dir: b, name: a}\n- {dir: c, depends_on: [prod/nte, c]}\n- {dir: a, terraform_workspace: x, var_files: [../../x]}\n" +
-			"- {dir: \"cafe\\u0301\"}\n",
+			"- {dir: \"cafe\\u0301\"}\n- {dir: a}\n",
 		headFound: found("a", "b", "c", "prod/netwrk", "prod/net", "caf\u00e9"),
 		want: []string{"a dir=a", "a dir=b", "a/x dir=a ws=x", "c dir=c needs=c", "caf\u00e9 dir=caf\u00e9",
 			"prod/net dir=prod/net", "prod/netwrk dir=prod/netwrk"},

@@ -53,15 +53,16 @@ type ApprovalRules struct {
 // ForProject returns the rules that hold for one project: its environment's own
 // approvals, permissions and credentials in place of the repository's, and what
 // `.cardea.yml` requires besides. Where head asks for another environment, both
-// environments' rules hold; where nobody but head names one (Strictest), those of
-// the repository and of all its environments do: the highest count, and only the
-// people whom all of them name. Credentials are never those of a label that only head has.
+// environments' rules hold; where several hold for its directory (Neighbours), those
+// of all of them do, and where nobody but head names one (Strictest), those of the
+// repository and of all its environments: the highest count, and only the people
+// whom all of them name. Credentials are never those of a label that only head has.
 func (r Rules) ForProject(p Project) Rules {
 	holds := r.inEnvironment(p.Environment)
 	for _, name := range r.environmentsOf(p) {
 		holds = holds.And(r.inEnvironment(name))
 	}
-	if p.HeadEnvironment != "" || p.Strictest {
+	if p.HeadEnvironment != "" || len(p.Neighbours) > 0 || p.Strictest {
 		holds = holds.And(r.inEnvironment("")) // a label without rules of its own means the repository's
 	}
 	holds.Require = requirements(holds.Require, p.Require)

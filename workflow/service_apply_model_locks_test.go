@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/cardea-iac/cardea/workflow"
@@ -114,7 +115,7 @@ func (l *life) mayTake(k workflow.Lock, c *changes, done []workflow.Request) boo
 		return true // an apply that is refused in the same commit gives it back there
 	}
 	return slices.ContainsFunc(c.runs, func(r workflow.Run) bool { // or gives a claim back as it was
-		return r.Kind == workflow.RunApply && r.Outcome == workflow.OutcomeRefused && slices.ContainsFunc(r.Apply.Was, func(w workflow.Lock) bool { return w == k })
+		return r.Kind == workflow.RunApply && r.Outcome == workflow.OutcomeRefused && slices.ContainsFunc(r.Apply.Was, func(w workflow.Lock) bool { return reflect.DeepEqual(w, k) })
 	})
 }
 

@@ -26,11 +26,11 @@ type sameness struct {
 // for the project there hold besides those that held when it was planned.
 func (now sameness) add(in *GateInput) {
 	in.SameInputs, in.SameTree = now.inputs, now.tree
-	if now.project == nil {
-		return
+	in.Sharing = append(in.Sharing, now.sharing...)
+	if now.project != nil {
+		in.Sharing = append(in.Sharing, *now.project)
+		in.dependOn(now.project.DependsOn)
 	}
-	in.Sharing = append(append(in.Sharing, *now.project), now.sharing...)
-	in.dependOn(now.project.DependsOn)
 }
 
 // findBasis compares plans with the base's tip of now. Where a plan was made on
@@ -82,7 +82,9 @@ func compare(ctx context.Context, s Survey, was Run) (sameness, error) {
 		same := now.Head == was.Head && now.InputsDigest == was.InputsDigest && now.StateIdentity == was.StateIdentity
 		return sameness{inputs: same, tree: same && now.Tree == was.Tree, project: &p, sharing: now.Sharing}, nil
 	}
-	return sameness{}, nil
+	// It is gone there, or another project by now: whose state it is has a say all the same.
+	sharing, err := s.sharing(ctx, was.Project, was.StateIdentity)
+	return sameness{sharing: sharing}, err
 }
 
 // surveyAt surveys a pull on a base tip. The projects of one command share the

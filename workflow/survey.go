@@ -146,8 +146,8 @@ func (s Survey) sharing(ctx context.Context, p Project, identity string) (out []
 				if err != nil {
 					return fmt.Errorf("finding out which state %s keeps: %w", q.Name, err)
 				}
-				ruled := Project{Name: q.Name, Dir: q.Dir, TerraformWorkspace: q.TerraformWorkspace, Environment: q.Environment,
-					HeadEnvironment: q.HeadEnvironment, Strictest: q.Strictest, Require: q.Require}
+				ruled := Project{Name: q.Name, Dir: q.Dir, TerraformWorkspace: q.TerraformWorkspace, Variant: q.Variant, Environment: q.Environment,
+					HeadEnvironment: q.HeadEnvironment, Neighbours: q.Neighbours, Strictest: q.Strictest, Require: q.Require}
 				same := func(r Project) bool { return reflect.DeepEqual(r, ruled) }
 				if id != "" && !slices.ContainsFunc(found[id], same) {
 					found[id] = append(found[id], ruled)

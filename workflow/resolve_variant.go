@@ -1,0 +1,115 @@
+package workflow
+
+import (
+	"fmt"
+	"slices"
+)
+
+// holdVariants gives head's projects the variants that base knows them by. What an
+// entry is called tells variants apart, and head may call them otherwise, name a
+// second one or only one of several: base's project must not be lost by that, nor
+// its rules, locks and approvals. The same name is the same project, else the
+// same backend files where just one project of each tree has them.
+func holdVariants(base, head []Project) {
+	known := map[ProjectKey][]int{}
+	for i, b := range base {
+		known[b.place()] = append(known[b.place()], i)
+	}
+	places := map[ProjectKey][]int{}
+	for i, h := range head {
+		if len(known[h.place()]) > 0 {
+			places[h.place()] = append(places[h.place()], i)
+		}
+	}
+	for place, ours := range places {
+		theirs := known[place]
+		for _, same := range []func(b, h Project) bool{
+			func(b, h Project) bool { return b.Variant == h.Variant },
+			func(b, h Project) bool { return b.Name == h.Name },
+			func(b, h Project) bool {
+				return len(b.BackendConfig) > 0 && slices.Equal(b.BackendConfig, h.BackendConfig)
+			},
+		} {
+			var pairs [][2]int
+			for _, i := range ours {
+				j := only(theirs, func(j int) bool { return same(base[j], head[i]) })
+				if j >= 0 && only(ours, func(k int) bool { return same(base[j], head[k]) }) == i {
+					pairs = append(pairs, [2]int{i, j})
+				}
+			}
+			for _, pair := range pairs {
+				head[pair[0]].Variant = base[pair[1]].Variant
+				ours = slices.DeleteFunc(ours, func(i int) bool { return i == pair[0] })
+				theirs = slices.DeleteFunc(slices.Clone(theirs), func(j int) bool { return j == pair[1] })
+			}
+		}
+	}
+}
+
+// place is a project's key without its variant.
+func (p Project) place() ProjectKey {
+	key := p.Key()
+	key.Variant = ""
+	return key
+}
+
+// only is the one of a list that is meant, -1 when none or several are.
+func only(list []int, meant func(int) bool) int {
+	found := -1
+	for _, i := range list {
+		if meant(i) {
+			if found >= 0 {
+				return -1
+			}
+			found = i
+		}
+	}
+	return found
+}
+
+// newcomer gives a project that base does not have its environment: that of base's
+// projects in its directory, whose code and credentials it shares; of several,
+// the rules of all hold. Else base's pattern says it, else nobody does.
+func (r *resolver) newcomer(p *Project) {
+	var environments []string
+	unlabelled := false
+	for _, b := range r.baseByDir[p.Dir] {
+		switch env := b.Environment; {
+		case env == "":
+			unlabelled = true
+		case !slices.Contains(environments, env):
+			environments = append(environments, env)
+		}
+	}
+	slices.Sort(environments)
+	switch {
+	case len(environments) == 1 && !unlabelled:
+		p.Environment = environments[0]
+	case len(environments) > 0:
+		p.Environment, p.Neighbours = "", environments
+	default:
+		p.Environment, _, _ = labels(r.in.Base.Autodiscover.Pattern, p.Dir)
+		p.Strictest = p.Environment == ""
+	}
+}
+
+// whyReplaced says which entries of head stand in the place of a project that was
+// discovered, "" when none does.
+func whyReplaced(p Project, head []Project) string {
+	var names []string
+	asked := false
+	for _, h := range head {
+		if h.Dir == p.Dir {
+			names = append(names, h.Name)
+			asked = asked || h.TerraformWorkspace == p.TerraformWorkspace
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	why := fmt.Sprintf("`%s` names %s for its directory, which takes its place", RepoConfigFile, someNames(names))
+	if !asked {
+		why += fmt.Sprintf("; an entry with `terraform_workspace: %s` keeps it", DefaultTerraformWorkspace)
+	}
+	return why
+}

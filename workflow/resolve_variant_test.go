@@ -1,0 +1,207 @@
+package workflow
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// entries makes a configuration of lines "name environment backend", all of directory app.
+func entries(lines ...string) string {
+	text := "projects:\n"
+	for _, line := range lines {
+		f := strings.Fields(line)
+		text += fmt.Sprintf("- {dir: app, name: %s, environment: %s, backend_config: [%s.tfbackend], var_files: [%s.tfvars]}\n", f[0], f[1], f[2], f[2])
+	}
+	return text
+}
+
+// TestResolveVariants: several entries for one directory and Terraform workspace.
+// What head does to them is no way out of what base says of one.
+func TestResolveVariants(t *testing.T) {
+	rules := Rules{Environments: map[string]EnvironmentRules{"dev": {}, "prod": {}, "other": {}}}
+	both := entries("app/dev dev dev", "app/prod prod prod")
+	for _, tt := range []struct {
+		name, base, head string
+		rules            Rules
+		want             []string // of the planned tree, with the backend files
+		removed          string   // projects of base that the planned tree does not have
+		changed          string
+		notes            []string
+	}{{
+		name: "variants", base: both, head: both,
+		want: []string{"app/dev variant=app/dev env=dev < dev", "app/prod variant=app/prod env=prod < prod"},
+	}, {
+		name: "swapped names keep base's environments", base: both, head: entries("app/prod dev dev", "app/dev prod prod"),
+		want:    []string{"app/dev variant=app/dev env=dev head=prod < prod", "app/prod variant=app/prod env=prod head=dev < dev"},
+		changed: "app/dev: environment var_files backend_config, app/prod: environment var_files backend_config",
+		notes: []string{"This change labels `app/dev` as environment `prod`. Until it is merged, `dev` holds.",
+			"This change labels `app/prod` as environment `dev`. Until it is merged, `prod` holds."},
+	}, {
+		name: "a renamed variant is known by its backend files", base: both, head: entries("app/dev dev dev", "app/live dev prod"),
+		want:    []string{"app/dev variant=app/dev env=dev < dev", "app/prod variant=app/prod env=prod head=dev < prod"},
+		changed: "app/prod: name environment",
+		notes: []string{"This change labels `app/prod` as environment `dev`. Until it is merged, `prod` holds.",
+			"This change calls `app/prod` by the name `app/live`, which holds once it is merged."},
+	}, {
+		name: "a second one beside the only one", base: entries("app/dev dev dev"), head: both, rules: rules,
+		want:  []string{"app/dev env=dev < dev", "app/prod variant=app/prod env=dev head=prod < prod"},
+		notes: []string{"This change labels `app/prod` as environment `prod`. Until it is merged, `dev` holds."},
+	}, {
+		name: "a second one, and the first renamed", base: entries("app prod prod"), head: both, rules: rules,
+		want:    []string{"app env=prod < prod", "app/dev variant=app/dev env=prod head=dev < dev"},
+		changed: "app: name",
+		notes: []string{"This change labels `app/dev` as environment `dev`. Until it is merged, `prod` holds.",
+			"This change calls `app` by the name `app/prod`, which holds once it is merged."},
+	}, {
+		name: "one of two goes", base: both, head: entries("app/prod prod prod"), removed: "app/dev",
+		want: []string{"app/prod variant=app/prod env=prod < prod"},
+	}, {
+		name: "one of two goes, the other is renamed", base: both, head: entries("app dev prod"), removed: "app/dev",
+		want: []string{"app/prod variant=app/prod env=prod head=dev < prod"}, changed: "app/prod: name environment",
+		notes: []string{"This change labels `app/prod` as environment `dev`. Until it is merged, `prod` holds.",
+			"This change calls `app/prod` by the name `app`, which holds once it is merged."},
+	}, {
+		name: "a third one has the rules of both", base: both, head: both + entries("app/qa dev qa")[len("projects:\n"):], rules: rules,
+		want: []string{"app/dev variant=app/dev env=dev < dev", "app/prod variant=app/prod env=prod < prod",
+			"app/qa variant=app/qa head=dev rules of=dev+prod < qa"},
+		notes: []string{"This change labels `app/qa` as environment `dev`. Until it is merged, the rules of `dev` and `prod` hold, which are those of its directory."},
+	}, {
+		name: "all are others", base: both, head: entries("app/x dev x", "app/y dev y"), rules: rules, removed: "app/dev app/prod",
+		want: []string{"app/x variant=app/x head=dev rules of=dev+prod < x", "app/y variant=app/y head=dev rules of=dev+prod < y"},
+		notes: []string{
+			"This change labels `app/x`, `app/y` as environment `dev`. Until it is merged, the rules of `dev` and `prod` hold, which are those of its directory."},
+	}, {
+		name: "another Terraform workspace is no way out either", base: entries("app prod prod"),
+		head: "projects: [{dir: app, name: app, environment: prod, backend_config: [prod.tfbackend], var_files: [prod.tfvars]}, {dir: app, terraform_workspace: blue}]\n", rules: rules,
+		want: []string{"app env=prod < prod", "app/blue ws=blue env=prod < "},
+	}, {
+		name: "beside one without an environment", base: "projects: [{dir: app, name: a}, {dir: app, name: b, environment: prod}]\n",
+		head: "projects: [{dir: app, name: a}, {dir: app, name: b, environment: prod}, {dir: app, name: c}]\n", rules: rules,
+		want: []string{"a variant=a < ", "b variant=b env=prod < ", "c variant=c rules of=prod < "},
+	}, {
+		name: "beside none that has one", base: "projects: [{dir: app, name: a}]\n", head: "projects: [{dir: app, name: a}, {dir: app, name: c, environment: dev}]\n", rules: rules,
+		want:  []string{"a < ", "c variant=c head=dev strictest < "},
+		notes: []string{"This change labels `c` as environment `dev`. Until it is merged, the strictest rules of the repository hold."},
+	}, {
+		name: "what was discovered gives way", base: "", head: both, removed: "app",
+		want: []string{"app/dev variant=app/dev head=dev < dev", "app/prod variant=app/prod head=prod < prod"},
+		notes: []string{"This change labels `app/dev` as environment `dev`. Until it is merged, no environment holds.",
+			"This change labels `app/prod` as environment `prod`. Until it is merged, no environment holds."},
+	}, {
+		name: "what a glob stands for gives way", base: "projects: [{dir: \"*\", environment: dev}]\n",
+		head: "projects: [{dir: \"*\", environment: dev}, {dir: app, name: a}, {dir: app, name: b}]\n", removed: "app",
+		want: []string{"a variant=a env=dev < ", "b variant=b env=dev < "},
+	}, {
+		name: "backend files that two have name neither", base: entries("a dev s", "b prod s"), head: entries("c dev s", "d dev s"), rules: rules, removed: "a b",
+		want: []string{"c variant=c head=dev rules of=dev+prod < s", "d variant=d head=dev rules of=dev+prod < s"},
+		notes: []string{
+			"This change labels `c`, `d` as environment `dev`. Until it is merged, the rules of `dev` and `prod` hold, which are those of its directory."},
+	}} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := Resolve(ResolveInput{Rules: tt.rules, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head), BaseFound: found("app"), HeadFound: found("app")})
+			if len(got.Diagnostics) > 0 {
+				t.Fatal(got.Diagnostics)
+			}
+			lines := projectLines(got.Projects)
+			head := map[ProjectKey]bool{}
+			var changed, removed []string
+			for i, p := range got.Projects {
+				lines[i] = strings.ReplaceAll(lines[i], " dir=app", "") + " < " + strings.ReplaceAll(strings.Join(p.BackendConfig, " "), ".tfbackend", "")
+				if head[p.Key()] {
+					t.Errorf("two projects have the key %v", p.Key())
+				}
+				head[p.Key()] = true
+				if keys := got.Changed[p.Key()]; len(keys) > 0 {
+					changed = append(changed, p.Name+": "+strings.Join(keys, " "))
+				}
+			}
+			for _, b := range got.BaseProjects {
+				if !head[b.Key()] {
+					removed = append(removed, b.Name)
+				}
+			}
+			if diff := cmp.Diff(tt.want, lines); diff != "" {
+				t.Errorf("projects: -want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.changed, strings.Join(changed, ", ")); diff != "" {
+				t.Errorf("changed: -want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.removed, strings.Join(removed, " ")); diff != "" {
+				t.Errorf("removed: -want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.notes, got.Notes); diff != "" {
+				t.Errorf("notes: -want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestVariantRules: the rules of several environments hold together, and whose
+// credentials are used is not for head to choose.
+func TestVariantRules(t *testing.T) {
+	rules := DefaultRules("*")
+	rules.Credentials = CredentialNames{Plan: "ro", Apply: "rw"}
+	ada := Who{Users: []string{"ada"}}
+	rules.Environments = map[string]EnvironmentRules{
+		"dev":  {Approvals: &ApprovalRules{Count: 1, Author: true}, Credentials: CredentialNames{Plan: "dev", Apply: "dev"}},
+		"prod": {Approvals: &ApprovalRules{Count: 2}, Apply: &ada, Plan: &ada, Credentials: CredentialNames{Plan: "prod", Apply: "prod"}},
+		"far":  {Approvals: &ApprovalRules{Count: 9}},
+	}
+	p := Project{Name: "c", Dir: "app", Variant: "c", Neighbours: []string{"dev", "prod"}}
+	for _, p := range []Project{p, {Dir: "app", Neighbours: []string{"prod"}}, Lock{Of: p.locked()}.project()} {
+		got := rules.ForProject(p)
+		if got.Approvals.Count != 2 || got.Approvals.Author || !got.Apply.Includes(Actor{Login: "ada"}, RoleWrite) || got.Apply.Includes(Actor{Login: "bo"}, RoleAdmin) {
+			t.Errorf("got approvals %+v, apply %+v", got.Approvals, got.Apply)
+		}
+		if got.Credentials != rules.Credentials || rules.PlanCredentials(p) != "ro" {
+			t.Errorf("got credentials %+v", got.Credentials)
+		}
+		if why := MayPlanProject(MayPlanInput{Rules: rules, Pull: Pull{Author: Actor{Login: "bo"}}, AuthorRole: RoleAdmin}, p); why == "" {
+			t.Error("somebody whom `prod` does not name may plan")
+		}
+	}
+}
+
+// TestVariantIdentity: without a variant nothing that is kept or hashed is another
+// thing than before there were variants.
+func TestVariantIdentity(t *testing.T) {
+	plain := Project{Name: "n", Dir: "app", TerraformWorkspace: "default", Engine: "terraform"}
+	variant := plain
+	variant.Variant = "app/prod"
+	for _, tt := range []struct {
+		p                          Project
+		key, lock, of, fingerprint string
+	}{
+		{plain, `{"dir":"app","terraform_workspace":"default"}`, "project\x00app\x00default", `{"dir":"app","terraform_workspace":"default"}`,
+			"407f6c0c6238f129e1c51316326aca122c4bffdc02c4a65ab0195276668024a3"},
+		{variant, `{"dir":"app","terraform_workspace":"default","variant":"app/prod"}`, "project\x00app\x00default\x00app/prod",
+			`{"dir":"app","terraform_workspace":"default","variant":"app/prod"}`, "de717c65af469c17364ba3438d9815d6a75668ef990799dced1fd666db8eefb7"},
+	} {
+		if got := mustJSON(t, tt.p.Key()); got != tt.key {
+			t.Errorf("key: got %s, want %s", got, tt.key)
+		}
+		if got := LockKeys(tt.p, "s"); got[0] != tt.lock || got[1] != "state\x00s" {
+			t.Errorf("lock keys: got %q, want %q", got, tt.lock)
+		}
+		if got := mustJSON(t, tt.p.locked()); got != tt.of {
+			t.Errorf("a lock's project: got %s, want %s", got, tt.of)
+		}
+		in := PlanInput{Project: tt.p, RepoID: 1, StateIdentity: "s", Tool: "terraform", Key: []byte("a key of thirty-two bytes, or so.")}
+		if got := fingerprint(in, "changes", nil); !strings.HasPrefix(got, tt.fingerprint) {
+			t.Errorf("fingerprint: got %s, want %s", got, tt.fingerprint)
+		}
+	}
+}
+
+func mustJSON(t *testing.T, v any) string {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
