@@ -72,8 +72,7 @@ type Module struct {
 type Backend struct {
 	Type       string            // "s3", "http", "local", "cloud", ...
 	Attributes map[string]string // literal attributes only, flattened with "."
-	// Partial: an attribute is not literal, so Attributes lack it.
-	Partial bool
+	Computed   []string          // attributes that are not literal, so that Attributes lack them
 	// Hash is of the block's text without comments; it covers attributes that are not literal.
 	Hash     string
 	Position Position
@@ -129,8 +128,10 @@ type Inputs struct {
 	Digest string
 	// Refused says as a sentence why the project must not be planned ("" = it may): state in the workspace, a path outside the repository, a symlink out of the tree.
 	Refused string
-	// StateIdentity is a hash of backend type, configuration and Terraform workspace.
+	// StateIdentity names the state that it keeps (StatePlace.Identity), "" where the configuration does not say enough to plan.
 	StateIdentity string
+	// StateDoubt says, as a sentence, why that name does not say surely which state it is; "" where it does.
+	StateDoubt string
 	// LockedProviders are the provider source addresses in its lock file, sorted; nil without one.
 	LockedProviders []string
 	// Hashes of what a plan's changes do not show, "" where there is none: the

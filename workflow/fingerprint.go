@@ -14,7 +14,7 @@ import (
 // approval is carried from one rule to the other.
 const (
 	changesHashVersion = 2
-	fingerprintVersion = 2
+	fingerprintVersion = 3
 )
 
 // fingerprint is the keyed hash of what a plan would do and where: what an

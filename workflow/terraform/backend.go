@@ -1,9 +1,9 @@
 package terraform
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
-	"net/url"
 	"path"
 	"path/filepath"
 	"slices"
@@ -20,7 +20,7 @@ func (g *gathering) backend(own workflow.Module) error {
 		return nil
 	}
 	b := *own.Backend
-	attributes := maps.Clone(b.Attributes)
+	attributes, computed := maps.Clone(b.Attributes), slices.Clone(b.Computed)
 	parts := []string{b.Hash}
 	for _, f := range g.project.BackendConfig {
 		name := path.Join(g.dir, f)
@@ -32,93 +32,43 @@ func (g *gathering) backend(own workflow.Module) error {
 			continue // refused already, or unreadable and reported by named
 		}
 		parts = append(parts, c.hash)
-		maps.Copy(attributes, c.attributes) // as terraform lays it over the block
-		b.Partial = b.Partial || !c.literal
+		computed = overlay(attributes, computed, *c)
 	}
+	maps.DeleteFunc(attributes, func(_, value string) bool { return value == null })
 	g.in.BackendConfig = hash(parts...)
 	if b.Type == "local" {
-		g.localState(attributes)
+		g.localState(attributes, computed)
 	}
-	if where := statePlace(b.Type, attributes, terraformWorkspace(g.project)); where != nil && !b.Partial {
-		g.in.StateIdentity = hash(append([]string{b.Type, "place"}, where...)...)
+	place := PlaceOf(b.Type, attributes, computed, terraformWorkspace(g.project))
+	if len(place.Missing) > 0 {
+		missing := "`" + strings.Join(place.Missing, "`, `") + "`"
+		g.refuse("Its `%s` backend does not say %s: that is given at `init`. Put it in a file and name that in `backend_config`.", b.Type, missing)
 		return nil
 	}
-	identity := []string{b.Type}
-	for _, k := range slices.Sorted(maps.Keys(attributes)) {
-		identity = append(identity, k, attributes[k])
-	}
-	if b.Partial { // what is not literal may depend on the directory
-		identity = append(append(identity, "partial", g.dir), parts...)
-	}
-	g.in.StateIdentity = hash(append(identity, "workspace", terraformWorkspace(g.project))...)
-	return nil
-}
-
-// statePlace is where a backend that we know keeps the state of one Terraform
-// workspace; nil for others, and where what names the place is not all there: then
-// every attribute counts. How a state is encrypted, locked or reached makes it no
-// other one: else a further attribute would be a way around its lock and its rules.
-// Where two places might be one they are taken for one: that only locks more.
-func statePlace(backend string, a map[string]string, workspace string) []string {
-	other := workspace != workflow.DefaultTerraformWorkspace
-	complete := func(parts ...string) []string {
-		if slices.Contains(parts, "") {
-			return nil
-		}
-		return parts
-	}
-	switch backend {
-	case "s3":
-		object := a["key"]
-		if other && object != "" {
-			prefix := "env:"
-			if p, ok := a["workspace_key_prefix"]; ok {
-				prefix = p
-			}
-			object = path.Join(prefix, workspace, object)
-		}
-		return complete(a["bucket"], cleaned(object))
-	case "gcs":
-		return complete(a["bucket"], cleaned(path.Join(a["prefix"], workspace+".tfstate")))
-	case "azurerm":
-		blob := a["key"]
-		if other && blob != "" {
-			blob += "env:" + workspace
-		}
-		return complete(strings.ToLower(a["storage_account_name"]), strings.ToLower(a["container_name"]), cleaned(blob))
-	case "http":
-		return complete(httpPlace(a["address"]))
-	case "local":
-		if other {
-			if a["workspace_dir"] == "" {
-				return nil
-			}
-			return complete(path.Join(cleaned(a["workspace_dir"]), workspace, "terraform.tfstate"))
-		}
-		return complete(cleaned(a["path"]))
+	g.in.StateIdentity = place.Identity()
+	switch {
+	case len(place.Doubts) > 0:
+		g.in.StateDoubt = fmt.Sprintf("Which state it keeps is not known (%s), so the strictest rules hold.", place.Doubts[0])
+	case len(place.Given) > 0:
+		g.in.StateDoubt = fmt.Sprintf("Which state it keeps depends on the environment of its runs (%s).", strings.Join(place.Given, ", "))
 	}
 	return nil
 }
 
-// cleaned is a path without what makes no difference, "" for none.
-func cleaned(name string) string {
-	if name == "" {
-		return ""
+// overlay lays a file over a backend's attributes as terraform does, which replaces
+// a block or an object as a whole, and returns what is computed then.
+func overlay(attributes map[string]string, computed []string, c backendConfig) []string {
+	said := map[string]bool{}
+	top := func(name string) string { first, _, _ := strings.Cut(name, "."); return first }
+	for name := range c.attributes {
+		said[top(name)] = true
 	}
-	return path.Clean("/" + name)
-}
-
-// httpPlace is an address without what makes no difference to whom it reaches.
-func httpPlace(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return address
+	for _, name := range c.computed {
+		said[top(name)] = true
 	}
-	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
-	if port := u.Port(); port != "" && port != "80" && port != "443" {
-		host += ":" + port
-	}
-	return host + cleaned(u.Path) + "?" + u.RawQuery
+	maps.DeleteFunc(attributes, func(name, _ string) bool { return said[top(name)] })
+	maps.Copy(attributes, c.attributes)
+	return append(slices.DeleteFunc(computed, func(name string) bool { return said[top(name)] }), c.computed...)
 }
 
 func terraformWorkspace(p workflow.Project) string {
@@ -132,7 +82,7 @@ func terraformWorkspace(p workflow.Project) string {
 type backendConfig struct {
 	hash       string
 	attributes map[string]string
-	literal    bool // it parses, and all of it is literal
+	computed   []string // attributes that are not literal; "*" where it does not parse
 }
 
 // backendConfig reads a file, or finds the same one read before: every project's
@@ -155,7 +105,9 @@ func (e *Engine) backendConfig(tree fs.FS, name string) (*backendConfig, error) 
 	}
 	c := &backendConfig{hash: hash(string(data)), attributes: map[string]string{}}
 	if f, diags := parseHCL(name, data); !diags.HasErrors() {
-		c.literal = flatten(c.attributes, "", f.Body)
+		c.computed = flatten(c.attributes, "", f.Body)
+	} else {
+		c.computed = []string{"*"}
 	}
 	if key != "" {
 		e.configs.add(key, c, 1)
@@ -164,18 +116,18 @@ func (e *Engine) backendConfig(tree fs.FS, name string) (*backendConfig, error) 
 }
 
 // localState refuses a local backend whose file would be among the run's own
-// files: those are thrown away. Terraform keeps the state of other Terraform
-// workspaces below workspace_dir, whatever path says.
-func (g *gathering) localState(attributes map[string]string) {
-	key, fallback := "path", "terraform.tfstate"
-	if terraformWorkspace(g.project) != workflow.DefaultTerraformWorkspace {
-		key, fallback = "workspace_dir", "terraform.tfstate.d"
-	}
+// files: those are thrown away.
+func (g *gathering) localState(attributes map[string]string, computed []string) {
+	c := &composing{workspace: terraformWorkspace(g.project), computed: computed}
+	key, _ := c.localFile()
 	place := attributes[key]
 	if place == "" {
-		place = fallback
+		place = localDefaults[key]
 	}
-	if !filepath.IsAbs(place) {
+	switch {
+	case c.isComputed(key):
+		g.refuse("Its state could be lost: the local backend's `%s` is computed. Give it another backend, or an absolute `%s`.", key, key)
+	case !filepath.IsAbs(place):
 		g.refuse("Its state would be lost: the local backend keeps it at `%s`, among the files of the run. Give it another backend, or an absolute `%s`.", place, key)
 	}
 }

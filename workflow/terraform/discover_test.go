@@ -66,7 +66,7 @@ func TestDiscover(t *testing.T) {
 		}, want: map[string]workflow.Module{".": {Dir: ".", Calls: []string{"y"}, ProviderConfig: "set"}}},
 		{name: "an override's backend holds", files: map[string]string{
 			"a.tf": "terraform {\n backend \"s3\" {}\n}\n", "a_override.tf": "terraform {\n backend \"local\" {\n path = var.x\n }\n}\n",
-		}, want: map[string]workflow.Module{".": {Dir: ".", Backend: &workflow.Backend{Type: "local", Partial: true, Attributes: map[string]string{}, Position: workflow.Position{File: "a_override.tf", Line: 2, Column: 2}}}}},
+		}, want: map[string]workflow.Module{".": {Dir: ".", Backend: &workflow.Backend{Type: "local", Computed: []string{"path"}, Attributes: map[string]string{}, Position: workflow.Position{File: "a_override.tf", Line: 2, Column: 2}}}}},
 		{name: "literal files", files: map[string]string{
 			"app/a.tf": `
 locals {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io/fs"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -44,6 +43,11 @@ func TestInputsRefused(t *testing.T) {
 		{name: "local up", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"../../../x\"\n }\n}\n"}, want: "keeps it at `../../../x`"},
 		{name: "local by backend_config", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {}\n}\n", "a/c": "path = \"/srv/x\""}, project: workflow.Project{BackendConfig: []string{"c"}}},
 		{name: "local, another Terraform workspace", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"/srv/x\"\n }\n}\n"}, project: workflow.Project{TerraformWorkspace: "blue"}, want: "keeps it at `terraform.tfstate.d`"},
+		{name: "local, computed", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = var.x\n }\n}\n"}, want: "the local backend's `path` is computed"},
+		{name: "given at init", files: map[string]string{"a/x.tf": "terraform {\n backend \"s3\" {}\n}\n"},
+			want: "Its `s3` backend does not say `key`, `bucket`: that is given at `init`. Put it in a file and name that in `backend_config`."},
+		{name: "given by the environment", files: map[string]string{"a/x.tf": "terraform {\n backend \"http\" {}\n}\n"}},
+		{name: "given by null", files: map[string]string{"a/x.tf": s3, "a/c": "key = null"}, project: workflow.Project{BackendConfig: []string{"c"}}, want: "does not say `key`"},
 		{name: "an override flips the backend", files: map[string]string{"a/x.tf": s3, "a/backend_override.tf": "terraform {\n backend \"local\" {}\n}\n"}, want: "keeps it at `terraform.tfstate`"},
 		{name: "var file missing", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{VarFiles: []string{"v.tfvars"}}, want: "Its var file `a/v.tfvars` does not exist."},
 		{name: "var file outside", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{VarFiles: []string{"../../v.tfvars"}}, want: "Its var file `../../v.tfvars` is outside of the repository."},
@@ -202,42 +206,14 @@ func TestStateIdentity(t *testing.T) {
 	if inputs(t, files, workflow.Project{Dir: "h"}).StateIdentity != inputs(t, files, workflow.Project{Dir: "a", TerraformWorkspace: "blue"}).StateIdentity {
 		t.Error("a key that names a Terraform workspace's object is that state")
 	}
-	if inputs(t, files, workflow.Project{Dir: "d"}).StateIdentity == inputs(t, files, workflow.Project{Dir: "e"}).StateIdentity {
-		t.Error("a key that is not literal must not make two directories one state")
-	}
-}
-
-// TestStatePlace: what makes no other state does not count, what does counts.
-func TestStatePlace(t *testing.T) {
-	t.Parallel()
-	type attributes = map[string]string
-	tests := []struct {
-		backend   string
-		a, b      attributes
-		workspace string // of b
-		same      bool
-	}{
-		{"local", attributes{"path": "/s/a.tfstate"}, attributes{"path": "/s//x/../a.tfstate"}, "default", true},
-		{"local", attributes{"path": "/s/a.tfstate"}, attributes{"path": "/s/b.tfstate"}, "default", false},
-		{"local", attributes{"path": "/s/blue/terraform.tfstate"}, attributes{"path": "/s/a.tfstate", "workspace_dir": "/s"}, "blue", true},
-		{"gcs", attributes{"bucket": "b", "prefix": "p"}, attributes{"bucket": "b", "prefix": "/p/", "credentials": "x"}, "default", true},
-		{"gcs", attributes{"bucket": "b", "prefix": "p"}, attributes{"bucket": "b", "prefix": "p"}, "blue", false},
-		{"azurerm", attributes{"storage_account_name": "s", "container_name": "c", "key": "kenv:blue"},
-			attributes{"storage_account_name": "s", "container_name": "c", "key": "k", "use_oidc": "true"}, "blue", true},
-		{"http", attributes{"address": "https://states/a"}, attributes{"address": "HTTPS://ada:x@States:443/./a", "skip_cert_verification": "true"}, "default", true},
-		{"http", attributes{"address": "https://states/a"}, attributes{"address": "https://states/b"}, "default", false},
-		{"s3", attributes{"bucket": "b", "key": "p/blue/k"}, attributes{"bucket": "b", "key": "k", "workspace_key_prefix": "p"}, "blue", true},
-	}
-	for _, tt := range tests {
-		a, b := statePlace(tt.backend, tt.a, "default"), statePlace(tt.backend, tt.b, tt.workspace)
-		if a == nil || b == nil || slices.Equal(a, b) != tt.same {
-			t.Errorf("%s: got %q of %v and %q of %v, want the same: %v", tt.backend, a, tt.a, b, tt.b, tt.same)
+	d, e := inputs(t, files, workflow.Project{Dir: "d"}), inputs(t, files, workflow.Project{Dir: "e"})
+	for _, other := range []string{e.StateIdentity, a} {
+		if !workflow.MayBeOneState(d.StateIdentity, other) {
+			t.Error("a key that is computed may be any: nothing tells the two states apart")
 		}
 	}
-	for _, backend := range []string{"s3", "gcs", "azurerm", "http", "local", "pg"} {
-		if got := statePlace(backend, attributes{"region": "x"}, "default"); got != nil {
-			t.Errorf("%s without what names its place: got %q, want every attribute to count", backend, got)
-		}
+	if want := "Which state it keeps is not known (`key` of its backend is computed), so the strictest rules hold."; d.StateDoubt != want {
+		t.Errorf("got %q, want %q", d.StateDoubt, want)
 	}
 }
 

@@ -3,7 +3,9 @@ package terraform
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -144,22 +146,21 @@ func printed(v cty.Value) (string, bool) {
 	return s.AsString(), true
 }
 
-// flatten adds the literal attributes of a body and its blocks as "a.b.c". It
-// reports whether all of them are literal.
-func flatten(into map[string]string, prefix string, body hcl.Body) (whole bool) {
-	whole = true
+// flatten adds the literal attributes of a body and its blocks as "a.b.c", and
+// returns the names of those that are not literal.
+func flatten(into map[string]string, prefix string, body hcl.Body) (computed []string) {
 	attrs, _ := body.JustAttributes() // with blocks inside it still returns the attributes
-	for name, a := range attrs {
-		v, diags := a.Expr.Value(nil)
+	for _, name := range slices.Sorted(maps.Keys(attrs)) {
+		v, diags := attrs[name].Expr.Value(nil)
 		if diags.HasErrors() {
-			whole = false
+			computed = append(computed, prefix+name)
 			continue
 		}
-		whole = flattenValue(into, prefix+name, v) && whole
+		computed = append(computed, flattenValue(into, prefix+name, v)...)
 	}
 	b, ok := body.(*hclsyntax.Body)
 	if !ok {
-		return whole
+		return computed
 	}
 	seen := map[string]int{}
 	for _, block := range b.Blocks {
@@ -168,30 +169,39 @@ func flatten(into map[string]string, prefix string, body hcl.Body) (whole bool) 
 			name = fmt.Sprintf("%s.%d", name, n)
 		}
 		seen[name]++
-		whole = flatten(into, prefix+name+".", block.Body) && whole
+		computed = append(computed, flatten(into, prefix+name+".", block.Body)...)
 	}
-	return whole
+	return computed
 }
+
+// null stands for a null: what says it lays it over another value.
+const null = "\x00null"
 
 // flattenValue takes a literal apart; literals have no sets, so keys always
 // print. In JSON a template is a string like any other: it is not literal.
-func flattenValue(into map[string]string, name string, v cty.Value) (whole bool) {
+func flattenValue(into map[string]string, name string, v cty.Value) (computed []string) {
 	if s, ok := printed(v); ok {
-		if strings.Contains(s, "${") {
-			return false
+		if strings.Contains(s, "${") || strings.Contains(s, "%{") {
+			return []string{name}
 		}
 		into[name] = s
-		return true
+		return nil
 	}
-	if v.IsNull() || !v.IsKnown() || !v.CanIterateElements() {
-		return true
+	if v.IsNull() {
+		into[name] = null
+		return nil
 	}
-	whole = true
+	if !v.IsKnown() || !v.CanIterateElements() {
+		return []string{name}
+	}
 	for it := v.ElementIterator(); it.Next(); {
 		key, element := it.Element()
-		if k, ok := printed(key); ok {
-			whole = flattenValue(into, name+"."+k, element) && whole
+		k, ok := printed(key)
+		if !ok {
+			computed = append(computed, name)
+			continue
 		}
+		computed = append(computed, flattenValue(into, name+"."+k, element)...)
 	}
-	return whole
+	return computed
 }

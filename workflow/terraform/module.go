@@ -149,7 +149,8 @@ func (p *parser) settings(b *hcl.Block, override bool) {
 		if b.Type == "backend" {
 			backend.Type = b.Labels[0]
 		}
-		backend.Partial = !flatten(backend.Attributes, "", b.Body)
+		backend.Computed = flatten(backend.Attributes, "", b.Body)
+		maps.DeleteFunc(backend.Attributes, func(_, value string) bool { return value == null })
 		backend.Hash = hash(backend.Type, p.blockText(b))
 		if override {
 			p.overrides = backend

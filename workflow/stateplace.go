@@ -1,0 +1,112 @@
+package workflow
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+)
+
+// StatePlace is where a state is, taken apart: what a StateIdentity is made from.
+type StatePlace struct {
+	// Realm is the kind of place. States of different realms are different ones; a
+	// place of AnyRealm may be anywhere.
+	Realm string
+	Parts []PlacePart // as many, in the same order, for every place of a realm
+}
+
+// AnyRealm is the realm of a place of which nothing is known.
+const AnyRealm = "*"
+
+// PlacePart is one part of a place's name.
+type PlacePart struct {
+	Sort  PartSort
+	Value string
+}
+
+// PartSort says what a part can tell apart.
+type PartSort byte
+
+// The sorts of a part.
+const (
+	PartKnown   PartSort = '=' // two different values are two states
+	PartAddress PartSort = '~' // one host has many names, so two different values may be one
+	PartGiven   PartSort = '$' // the run's environment may give it; the value is its default, "" without one
+	PartUnknown PartSort = '?' // nobody can tell; the value is what the configuration says instead
+)
+
+// Identity is the place's name as it is kept: each part hashed, so that it tells
+// nothing of the configuration.
+func (p StatePlace) Identity() string {
+	out := make([]string, len(p.Parts))
+	for i, part := range p.Parts {
+		out[i] = string(part.Sort)
+		if part.Value != "" || part.Sort != PartGiven {
+			sum := sha256.Sum256([]byte(part.Value))
+			out[i] += hex.EncodeToString(sum[:16])
+		}
+	}
+	return p.Realm + ":" + strings.Join(out, ",")
+}
+
+// statePlaced is a StateIdentity taken apart again; parts are nil for one that is no place's.
+type statePlaced struct {
+	identity, realm string
+	parts           []string
+}
+
+func parsePlace(identity string) statePlaced {
+	p := statePlaced{identity: identity}
+	realm, parts, ok := strings.Cut(identity, ":")
+	if !ok || realm == "" {
+		return p
+	}
+	list := strings.Split(parts, ",")
+	for _, part := range list {
+		if part == "" || !strings.ContainsRune("=~$?", rune(part[0])) {
+			return p
+		}
+	}
+	p.realm, p.parts = realm, list
+	return p
+}
+
+// mayBeOne reports whether two places may be one: whether nothing tells them apart.
+func (p statePlaced) mayBeOne(q statePlaced) bool {
+	switch {
+	case p.identity == "" || q.identity == "":
+		return false
+	case p.identity == q.identity:
+		return true
+	case p.parts == nil || q.parts == nil:
+		return false
+	case p.realm == AnyRealm || q.realm == AnyRealm:
+		return true
+	case p.realm != q.realm || len(p.parts) != len(q.parts):
+		return false
+	}
+	for i := range p.parts {
+		if p.parts[i] != q.parts[i] && p.parts[i][0] == byte(PartKnown) && q.parts[i][0] == byte(PartKnown) {
+			return false
+		}
+	}
+	return true
+}
+
+// MayBeOneState reports whether two state identities may be one state, as far as
+// they can be told apart at all. "" is no state.
+func MayBeOneState(a, b string) bool { return parsePlace(a).mayBeOne(parsePlace(b)) }
+
+// isOneState reports whether two state identities surely are one state.
+func isOneState(a, b string) bool { return a != "" && a == b && !placeUnknown(a) && !placeGiven(a) }
+
+// placeUnknown reports whether the configuration does not say which state it is,
+// so that the strictest rules hold.
+func placeUnknown(identity string) bool {
+	return slices.ContainsFunc(parsePlace(identity).parts, func(part string) bool { return part[0] == byte(PartUnknown) })
+}
+
+// placeGiven reports whether a part comes from the run's environment and has no default.
+func placeGiven(identity string) bool {
+	return slices.Contains(parsePlace(identity).parts, string(PartGiven))
+}
