@@ -5,9 +5,11 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/run"
 )
 
 // credential is one entry of `credentials`: where a run's secret variables come
@@ -21,10 +23,6 @@ type credential struct {
 // neverPassed are patterns of variables that never come from the server's own
 // environment: they are the server's secrets, or would steer terraform.
 var neverPassed = []string{"CARDEA_*", "GITHUB_*", "TF_CLI_ARGS*", "TF_DATA_DIR", "TF_WORKSPACE", "TF_LOG*"}
-
-// ours are variables that the runner sets itself; credentials must not touch them.
-var ours = []string{"CARDEA_*", "TF_CLI_ARGS*", "TF_DATA_DIR", "TF_WORKSPACE", "TF_LOG*", "TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG",
-	"TF_PLUGIN_CACHE_DIR", "TF_IN_AUTOMATION", "TF_INPUT", "HOME", "TMPDIR", "PATH", "LD_*", "GIT_*"}
 
 func matchesAny(patterns []string, name string) bool {
 	for _, p := range patterns {
@@ -59,6 +57,9 @@ func (r *configReader) credentials(y *workflow.YAML) {
 		if !v.Has("env") && !v.Has("env_from_file") && !v.Has("pass_env") {
 			v.Fault("`%s` has none of env, env_from_file and pass_env", v.Path())
 		}
+		if why := gitConfigFault(c.Env); why != "" && c.File == "" && c.PassEnv == nil {
+			v.Fault("`%s`: %s", v.Path(), why)
+		}
 		r.cfg.credentials[name] = c
 	})
 }
@@ -82,8 +83,8 @@ func variableFault(name string) string {
 	switch {
 	case !variablePattern.MatchString(name):
 		return fmt.Sprintf("%q is not a name of an environment variable", name)
-	case matchesAny(ours, name):
-		return fmt.Sprintf("%s is set by Cardea for every run and cannot be a credential", name)
+	case run.EnvFault(name) != "":
+		return name + " " + run.EnvFault(name)
 	}
 	return ""
 }
@@ -96,8 +97,10 @@ func passPatterns(y *workflow.YAML) []string {
 		case !ok:
 		case !passPattern.MatchString(s):
 			v.Fault("`%s` must be a name of an environment variable, * for any text, not %q", v.Path(), s)
-		case matchesAny(neverPassed, s) || (!strings.Contains(s, "*") && matchesAny(ours, s)):
+		case matchesAny(neverPassed, s):
 			v.Fault("`%s`: %s is never passed from the server's environment", v.Path(), s)
+		case !strings.Contains(s, "*") && run.EnvFault(s) != "":
+			v.Fault("`%s`: %s %s", v.Path(), s, run.EnvFault(s))
 		default:
 			list = append(list, s)
 		}
@@ -129,14 +132,51 @@ func (c Config) credential(name string, environ []string) (map[string]string, er
 	}
 	for _, kv := range environ {
 		key, value, _ := strings.Cut(kv, "=")
-		if matchesAny(entry.PassEnv, key) && !matchesAny(neverPassed, key) && !matchesAny(ours, key) {
+		if matchesAny(entry.PassEnv, key) && !matchesAny(neverPassed, key) && run.EnvFault(key) == "" {
 			env[key] = value
 		}
 	}
 	for key, value := range entry.Env {
 		env[key] = value
 	}
+	if why := gitConfigFault(env); why != "" {
+		return nil, fmt.Errorf("credentials %q: %s", name, why)
+	}
 	return env, nil
+}
+
+// gitConfigFault says where the variables that carry git's configuration do not fit
+// together: git would fail at every module, or leave one out without a word.
+func gitConfigFault(env map[string]string) string {
+	pairs := map[string]bool{}
+	for name := range env {
+		for _, half := range []string{"GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"} {
+			if n, ok := strings.CutPrefix(name, half); ok {
+				pairs[n] = true
+			}
+		}
+	}
+	count, given := env["GIT_CONFIG_COUNT"]
+	n, err := strconv.Atoi(count)
+	switch {
+	case !given && len(pairs) == 0:
+		return ""
+	case !given:
+		return fmt.Sprintf("GIT_CONFIG_COUNT is missing: git takes no GIT_CONFIG_KEY_ without it; it is how many there are, here \"%d\"", len(pairs))
+	case err != nil || n < 0 || n > 1000:
+		return "GIT_CONFIG_COUNT must be the number of pairs GIT_CONFIG_KEY_0 and GIT_CONFIG_VALUE_0, …"
+	}
+	for i := range n {
+		for _, half := range []string{"GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"} {
+			if _, ok := env[half+strconv.Itoa(i)]; !ok {
+				return fmt.Sprintf("GIT_CONFIG_COUNT is %d, and %s%d is missing", n, half, i)
+			}
+		}
+	}
+	if len(pairs) > n {
+		return fmt.Sprintf("GIT_CONFIG_COUNT is %d, and there are %d pairs: git would leave out the others", n, len(pairs))
+	}
+	return ""
 }
 
 // readEnvFile reads NAME=value lines: comments start with #, `export ` may stand

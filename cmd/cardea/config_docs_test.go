@@ -32,6 +32,10 @@ func TestConfigurationPage(t *testing.T) {
 			t.Error(lines(faults))
 		}
 	}
+	env := map[string]string{}
+	if e := regexp.MustCompile("(?s)```env\n(.*?)```").FindSubmatch(data); e == nil || readEnvFile(string(e[1]), env) != nil || gitConfigFault(env) != "" || len(env) != 3 {
+		t.Errorf("the example for private modules gives %v: %s", env, gitConfigFault(env))
+	}
 	r := &configReader{cfg: &Config{}}
 	names := []string{}
 	for _, s := range r.settings() {

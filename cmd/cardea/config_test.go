@@ -294,11 +294,21 @@ func TestCredential(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}
+	write("GIT_CONFIG_COUNT=1\nGIT_CONFIG_KEY_0=url.https://x:token@git.example/.insteadOf\nGIT_CONFIG_VALUE_0=https://git.example/\nNETRC=/x\nTF_TOKEN_app_terraform_io=t\nGIT_SSH_COMMAND=ssh -i /x\n")
+	if got, err := cfg.credential("all", []string{"GIT_ASKPASS=/x", "GIT_DIR=/x", "GIT_TERMINAL_PROMPT=1"}); err != nil || len(got) != 9 || got["GIT_ASKPASS"] != "/x" {
+		t.Errorf("got %v and %v, want what the file says, GIT_ASKPASS and what is written", got, err)
+	}
 	for text, want := range map[string]string{
-		"A=1\nverysecret\n":   "line 2 is not NAME=value",
-		"HOME=verysecret":     "line 1: HOME is set by Cardea for every run and cannot be a credential",
-		"A;B=verysecret":      "line 1: \"A;B\" is not a name of an environment variable",
-		"TF_CLI_ARGS_apply=x": "line 1: TF_CLI_ARGS_apply is set by Cardea",
+		"A=1\nverysecret\n":                               "line 2 is not NAME=value",
+		"HOME=verysecret":                                 "line 1: HOME is set by Cardea for every run and cannot be a credential",
+		"A;B=verysecret":                                  "line 1: \"A;B\" is not a name of an environment variable",
+		"GIT_ALLOW_PROTOCOL=verysecret":                   "line 1: GIT_ALLOW_PROTOCOL is set by Cardea for every run and cannot be a credential",
+		"GIT_DIR=verysecret":                              "line 1: GIT_DIR would change what a run does",
+		"GIT_CONFIG_KEY_0=verysecret":                     `GIT_CONFIG_COUNT is missing: git takes no GIT_CONFIG_KEY_ without it; it is how many there are, here "1"`,
+		"GIT_CONFIG_COUNT=verysecret":                     "GIT_CONFIG_COUNT must be the number of pairs",
+		"GIT_CONFIG_COUNT=1\nGIT_CONFIG_KEY_0=verysecret": "GIT_CONFIG_COUNT is 1, and GIT_CONFIG_VALUE_0 is missing",
+		"GIT_CONFIG_COUNT=0\nGIT_CONFIG_KEY_0=verysecret\nGIT_CONFIG_VALUE_0=verysecret": "GIT_CONFIG_COUNT is 0, and there are 1 pairs",
+		"TF_CLI_ARGS_apply=x": "line 1: TF_CLI_ARGS_apply would change what a run does",
 	} {
 		write(text)
 		if _, err := cfg.credential("all", nil); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "verysecret") {

@@ -258,6 +258,7 @@ var (
 var homeFiles = map[string]string{
 	"AWS_CONFIG_FILE": ".aws/config", "AWS_SHARED_CREDENTIALS_FILE": ".aws/credentials", "AZURE_CONFIG_DIR": ".azure",
 	"CLOUDSDK_CONFIG": ".config/gcloud", "GOOGLE_APPLICATION_CREDENTIALS": ".config/gcloud/application_default_credentials.json",
+	"GIT_CONFIG_GLOBAL": ".gitconfig", "NETRC": ".netrc",
 }
 
 // ownEnvironment is the user's environment for a run: a preview runs as the user,
@@ -270,8 +271,8 @@ func ownEnvironment(environ []string) run.Secrets {
 		switch {
 		case name == "HOME":
 			home = value
-		case matchesAny(ours, name):
-		case secretNames.MatchString(name) || secretValue.MatchString(value):
+		case run.EnvFault(name) != "":
+		case strings.HasPrefix(name, "GIT_CONFIG_") || secretNames.MatchString(name) || secretValue.MatchString(value):
 			own.Env[name] = value
 		default:
 			own.Plain[name] = value

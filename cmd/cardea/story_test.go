@@ -141,6 +141,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"gh":       wrap((*story).cmdGH),
 		"nowhere":  wrap((*story).cmdNowhere),
 		"generate": wrap((*story).cmdGenerate),
+		"modules":  wrap((*story).cmdModules),
 	}
 	for word, do := range applyCommands() {
 		all[word] = wrap(do)
@@ -175,7 +176,12 @@ func (s *story) cmdServe(ts *testscript.TestScript, args []string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(s.config, append(base, ts.ReadFile(args[0])...), 0o600); err != nil {
+		if err := os.WriteFile(s.config, append(base, os.Expand(ts.ReadFile(args[0]), func(name string) string {
+			if strings.HasPrefix(name, "MODULES_") || strings.HasPrefix(name, "GITHUB_") {
+				return ts.Getenv(name)
+			}
+			return "$" + name
+		})...), 0o600); err != nil {
 			return err
 		}
 	}

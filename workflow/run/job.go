@@ -102,21 +102,6 @@ func environment(base []string, f workflow.RunFiles) []string {
 	return append(env, "HOME="+f.Home, "TMPDIR="+f.Tmp)
 }
 
-// ownEnv reports whether a name is the run's own, so that credentials cannot
-// change which program runs, with which arguments, or where it keeps its files.
-func ownEnv(name string) bool {
-	switch name {
-	case "", "PATH", "HOME", "TMPDIR", "TF_DATA_DIR", "TF_WORKSPACE", "TF_PLUGIN_CACHE_DIR", "TF_INPUT", "TF_IN_AUTOMATION", "CHECKPOINT_DISABLE":
-		return true
-	}
-	for _, prefix := range []string{"CARDEA_", "LD_", "TF_CLI_", "TF_LOG", "TF_REATTACH_"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
 // setEnvironment makes this process's environment the run's: what the tools
 // inherit. The engine's settings win over the credentials'.
 func setEnvironment(f workflow.RunFiles, engine []string, secrets Secrets) error {
@@ -124,7 +109,7 @@ func setEnvironment(f workflow.RunFiles, engine []string, secrets Secrets) error
 	os.Clearenv()
 	for _, given := range []map[string]string{secrets.Plain, secrets.Env} {
 		for name, value := range given {
-			if ownEnv(name) {
+			if EnvFault(name) != "" {
 				continue
 			}
 			if err := os.Setenv(name, value); err != nil {
@@ -139,33 +124,4 @@ func setEnvironment(f workflow.RunFiles, engine []string, secrets Secrets) error
 		}
 	}
 	return nil
-}
-
-// plainEnv are credential variables whose values are names, not secrets: hiding
-// a region everywhere would make plans unreadable.
-var plainEnv = map[string]bool{
-	"AWS_REGION": true, "AWS_DEFAULT_REGION": true, "AWS_PROFILE": true, "AWS_DEFAULT_PROFILE": true, "AWS_ROLE_ARN": true,
-	"AWS_ROLE_SESSION_NAME": true, "AWS_CONFIG_FILE": true, "AWS_SHARED_CREDENTIALS_FILE": true, "AWS_WEB_IDENTITY_TOKEN_FILE": true,
-	"AWS_EC2_METADATA_DISABLED": true, "AWS_STS_REGIONAL_ENDPOINTS": true, "AWS_SDK_LOAD_CONFIG": true, "AWS_CA_BUNDLE": true,
-	"GOOGLE_PROJECT": true, "GOOGLE_REGION": true, "GOOGLE_ZONE": true, "GOOGLE_CLOUD_PROJECT": true, "GOOGLE_APPLICATION_CREDENTIALS": true,
-	"GOOGLE_IMPERSONATE_SERVICE_ACCOUNT": true, "CLOUDSDK_CORE_PROJECT": true, "ARM_ENVIRONMENT": true, "ARM_USE_OIDC": true, "ARM_USE_MSI": true,
-	"ARM_SUBSCRIPTION_ID": true, "ARM_TENANT_ID": true, "ARM_CLIENT_ID": true, "VAULT_ADDR": true, "VAULT_NAMESPACE": true,
-	"KUBECONFIG": true, "KUBE_CONFIG_PATH": true,
-}
-
-// values are everything of these secrets that must not be seen.
-func (s Secrets) values() []string {
-	out := append([]string(nil), s.Redact...)
-	for name, value := range s.Env {
-		if !plainEnv[name] {
-			out = append(out, value)
-		}
-	}
-	if len(s.Key) > 0 {
-		out = append(out, string(s.Key))
-	}
-	if s.Identity != "" {
-		out = append(out, s.Identity)
-	}
-	return out
 }

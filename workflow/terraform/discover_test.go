@@ -122,6 +122,8 @@ func TestUnsafeSource(t *testing.T) {
 		"git::https://example.com/x.git?ref=v1.2": true, "git::ssh://git@example.com/x.git": true, "git@github.com:x/y.git": true, "https://example.com/x.zip": true, "s3::https://s3.amazonaws.com/b/x.zip": true,
 		"/etc": false, "file:///etc": false, "FILE:///etc": false, "git::file:///srv/x": false, "git::/srv/x": false, "git::git::file:///x": false, "~/x": false, `C:\x`: false, "C:/x": false, " /etc": false,
 		"git::https://example.com/x.git?ref=--upload-pack=x": false, "git::https://example.com/x.git?ref=%2D-x": false, "hg::/srv/x": false,
+		"git::http://127.0.0.1:8080/x.git?ref=v1": true, "git::http://[::1]/x.git": true, "git::http://localhost/x.git": true, "git::http://example.com/x.git": false, "GIT::HTTP://example.com/x.git": false,
+		"git::http://u:p@127.0.0.1.example.com/x": false, "git::http://%zz": false,
 	} {
 		if got := unsafeSource(source) == ""; got != safe {
 			t.Errorf("%q: got safe %v, want %v", source, got, safe)

@@ -34,8 +34,8 @@ func Env(files workflow.RunFiles, tools workflow.Tools) []string {
 		"TF_IN_AUTOMATION=1",
 		"TF_INPUT=0",
 		"CHECKPOINT_DISABLE=1",
-		"GIT_TERMINAL_PROMPT=0",        // a module behind a login fails instead of asking
-		"GIT_ALLOW_PROTOCOL=https:ssh", // module sources: no file, no ext
+		"GIT_TERMINAL_PROMPT=0",             // a module behind a login fails instead of asking
+		"GIT_ALLOW_PROTOCOL=https:ssh:http", // module sources: no file, no ext; unsafeSource keeps http to this machine
 	}
 	if tools.Path != "" {
 		env = append(env, "PATH="+tools.Path)

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"net"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -191,20 +193,34 @@ func (p *parser) call(b *hcl.Block) {
 // unsafeSource says why a module source must not be fetched, "" when it may.
 func unsafeSource(source string) string {
 	s := strings.TrimSpace(source)
+	git := false
 	for { // forced getters: git::, s3::, also nested
 		before, after, found := strings.Cut(s, "::")
 		if !found || strings.ContainsAny(before, "/:?") {
 			break
 		}
+		git = git || strings.EqualFold(before, "git")
 		s = after
 	}
 	switch {
+	case git && plainHTTP(s):
+		return "git over plain http is for this machine only: use https."
 	case strings.HasPrefix(s, "/"), strings.HasPrefix(s, "~"), strings.HasPrefix(strings.ToLower(s), "file:"), len(s) > 2 && s[1] == ':' && (s[2] == '\\' || s[2] == '/'):
 		return "it names a path of the machine, not of the repository."
 	case strings.Contains(s, "ref=-"), strings.Contains(strings.ToLower(s), "ref=%2d"):
 		return "a ref must not begin with \"-\"."
 	}
 	return ""
+}
+
+// plainHTTP reports an address of plain http on another machine.
+func plainHTTP(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || !strings.EqualFold(u.Scheme, "http") {
+		return strings.HasPrefix(strings.ToLower(address), "http:")
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 // finish completes the module.

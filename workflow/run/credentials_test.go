@@ -1,0 +1,78 @@
+package run
+
+import (
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform"
+)
+
+// TestEnvFault: exactly what a run sets is refused as such, and what would change what it does; what
+// only says whom to trust and with which secret reaches it.
+func TestEnvFault(t *testing.T) {
+	f := workflow.RunFiles{Home: "/h", Tmp: "/t"}
+	set := append(environment([]string{"PATH=/bin"}, f), terraform.Env(f, workflow.Tools{Path: "/bin"})...)
+	for _, kv := range set {
+		if name, _, _ := strings.Cut(kv, "="); !strings.Contains(EnvFault(name), "set by Cardea") {
+			t.Errorf("%s is set by every run, and EnvFault says %q", name, EnvFault(name))
+		}
+	}
+	for name := range setEnv {
+		if !strings.Contains("\n"+strings.Join(set, "\n"), "\n"+name+"=") {
+			t.Errorf("EnvFault says that every run sets %s, and none does", name)
+		}
+	}
+	for _, name := range []string{"GIT_DIR", "GIT_CONFIG", "GIT_EXEC_PATH", "TF_CLI_ARGS_apply", "TF_LOG", "TF_LOG_PATH", "TF_WORKSPACE", "TF_REATTACH_PROVIDERS", "TERRAFORM_CONFIG", "LD_PRELOAD", "CARDEA_X"} {
+		if got := EnvFault(name); !strings.Contains(got, "change what a run does") {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+	for _, name := range []string{"GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_11", "GIT_CONFIG_GLOBAL", "GIT_ASKPASS", "GIT_SSH_COMMAND", "GIT_SSH", "GIT_SSH_VARIANT",
+		"GIT_SSL_CAINFO", "GIT_SSL_CERT", "GIT_HTTP_USER_AGENT", "SSH_AUTH_SOCK", "NETRC", "TF_TOKEN_app_terraform_io", "TF_VAR_x", "AWS_PROFILE"} {
+		if got := EnvFault(name); got != "" {
+			t.Errorf("%s: got %q, want that a run takes it", name, got)
+		}
+	}
+}
+
+// TestSecretsWithin: of credentials that are made of parts, the parts are hidden where they stand alone,
+// and what is no secret can still be read.
+func TestSecretsWithin(t *testing.T) {
+	netrc := filepath.Join(t.TempDir(), "netrc")
+	if err := os.WriteFile(netrc, []byte("machine dl.example\n  login bot\n  password canary-netrc\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:canary-basic"))
+	for _, tt := range []struct {
+		name       string
+		env        map[string]string
+		text, want string
+	}{
+		{"password of an address", map[string]string{"GIT_CONFIG_KEY_0": "url.https://bot:canary-pw@git.example/.insteadOf", "GIT_CONFIG_VALUE_0": "https://git.example/"},
+			"cloning https://git.example/a.git with canary-pw of bot", "cloning https://git.example/a.git with *** of bot"},
+		{"the other way round", map[string]string{"GIT_CONFIG_VALUE_3": "https://git.example/", "GIT_CONFIG_KEY_3": "URL.https://canary-user@git.example/.pushInsteadOf"},
+			"https://git.example/ canary-user", "https://git.example/ ***"},
+		{"a token for a user", map[string]string{"X": "https://canary00000000000000:x-oauth-basic@git.example"}, "as canary00000000000000", "as ***"},
+		{"escaped", map[string]string{"GIT_CONFIG_KEY_0": "url.https://bot:canary%2Fpw@git.example/.insteadOf"}, "canary/pw canary%2Fpw", "*** ***"},
+		{"no secret of ssh", map[string]string{"GIT_CONFIG_KEY_0": "url.ssh://git-user@git.example/.insteadOf", "GIT_CONFIG_VALUE_0": "https://git.example/"},
+			"ssh git-user at https://git.example/", "ssh git-user at https://git.example/"},
+		{"a header", map[string]string{"GIT_CONFIG_KEY_0": "http.https://git.example/.extraHeader", "GIT_CONFIG_VALUE_0": "Authorization: Basic " + basic},
+			basic + " canary-basic " + "x-access-token:canary-basic", "*** *** ***"},
+		{"another header", map[string]string{"GIT_CONFIG_VALUE_0": "Private-Token: canary-header"}, "is canary-header", "is ***"},
+		{"a helper", map[string]string{"GIT_CONFIG_VALUE_0": "!f() { echo username=bot; echo password=canary-helper; }; f"}, "got canary-helper", "got ***"},
+		{"a path", map[string]string{"GIT_CONFIG_KEY_0": "url.https://dl.example/canary00000000000000000/basic/.insteadOf"}, "dl.example/canary00000000000000000/basic/m.git", "dl.example/***/basic/m.git"},
+		{"a query", map[string]string{"X": "https://dl.example/?access_token=canary-query"}, "?t=canary-query", "?t=***"},
+		{"a netrc file", map[string]string{"NETRC": netrc}, netrc + ": canary-netrc", netrc + ": ***"},
+		{"names stay", map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/plan"}, "arn:aws:iam::123456789012:role/plan", "arn:aws:iam::123456789012:role/plan"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := NewRedactor(nil, Secrets{Env: tt.env}.values()...).Redact(tt.text); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
