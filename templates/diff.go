@@ -39,7 +39,9 @@ const (
 )
 
 // headless reports a change whose one line says all: an output.
-func headless(c workflow.Change) bool { return len(c.Attributes) == 1 && c.Mode == "output" }
+func headless(c workflow.Change) bool {
+	return len(c.Attributes) == 1 && c.Mode == "output" && c.Masked == 0
+}
 
 // diffOf renders a change: a heading, then its attributes.
 func diffOf(c workflow.Change, lim diffLimits) []DiffLine {
@@ -61,6 +63,12 @@ func diffOf(c workflow.Change, lim diffLimits) []DiffLine {
 	}
 	if c.Unchanged > 0 {
 		lines = append(lines, DiffLine{'#', valueIndent + count(c.Unchanged, "unchanged attribute", "unchanged attributes")})
+	}
+	switch {
+	case c.Masked == 1:
+		lines = append(lines, DiffLine{'#', valueIndent + "1 value is masked because it contains a sensitive value"})
+	case c.Masked > 1:
+		lines = append(lines, DiffLine{'#', valueIndent + Number(c.Masked) + " values are masked because they contain a sensitive value"})
 	}
 	return lines
 }

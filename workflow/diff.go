@@ -35,6 +35,7 @@ type differ struct {
 	unchanged int
 	depth     int
 	cut       int // values that were cut
+	masked    int // values and keys that are masked although nothing marks them
 	size      int // bytes of text kept
 }
 
@@ -329,6 +330,9 @@ func (d *differ) texts(at *Attribute, b, a planSide, marked bool) {
 		}
 		return
 	}
+	if d.mask.covers(b.value) || !a.wholeUnknown() && d.mask.covers(a.value) {
+		d.masked++
+	}
 	before, bLines := d.printed(b)
 	after, aLines := d.printed(a)
 	if (bLines || aLines) && !at.Unknown { // what goes for something unknown is worth one line
@@ -395,6 +399,11 @@ func indentJSON(v any) string {
 
 func (d *differ) keep(at Attribute) {
 	d.size += len(at.Path) + len(at.Before) + len(at.After)
-	at.Path = d.mask.text(at.Path)
+	// A key in quotes is data; what else is in a path names attributes, which no value of a plan hides.
+	path := d.mask.given(WithKeys(at.Path, d.mask.text))
+	if path != at.Path {
+		at.Path = path
+		d.masked++
+	}
 	d.out = append(d.out, at)
 }

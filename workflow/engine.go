@@ -150,7 +150,9 @@ type Written struct {
 	Dynamic []string
 	// Exists reports whether a file of that name, relative to the project's directory, is
 	// in the workspace; nil: nobody can tell.
-	Exists  func(name string) bool
+	Exists func(name string) bool
+	// Says returns those of some texts that stand in files of the repository; nil: nobody can tell.
+	Says    func(texts []string) map[string]bool
 	Removed []Removed
 }
 
@@ -183,6 +185,8 @@ type PlanJob struct {
 	Hidden        []HiddenEffect
 	// Log gets what init, workspace and plan print. It redacts and never returns an error.
 	Log io.Writer
+	// Redact is PlanInput's; nil: there is nothing to hide.
+	Redact func(text string) string
 	// Ready is called after all preparation (init) and before anything plans. An
 	// error means the run must not start: Plan returns a Result with NotStarted.
 	Ready func(context.Context) error

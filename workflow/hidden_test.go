@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,13 +47,18 @@ func TestConfigAddress(t *testing.T) {
 	}
 }
 
-// TestMaskAddress: a secret in an instance key is masked, the names around it stay.
+// TestMaskAddress: a credential in an instance key is masked, the names around it
+// stay, and so does what only the plan calls sensitive.
 func TestMaskAddress(t *testing.T) {
-	mask := maskerOf(map[string]bool{"a-secret-key": true, "postgres": true})
+	mask := maskerOf(map[string]bool{"postgres": true, "planted-key": true})
+	mask.given = func(text string) string {
+		return strings.NewReplacer("a-secret-key", "***", "postgres", "***").Replace(text)
+	}
 	for address, want := range map[string]string{
-		`x.postgres["a-secret-key"]`:         `x.postgres["(sensitive value)"]`,
-		`module.m["a-secret-key"].x.y["z"]`:  `module.m["(sensitive value)"].x.y["z"]`,
-		`x.y["\"a-secret-key\\"].z["a-secre`: `x.y["\"(sensitive value)\\"].z["a-secre`,
+		`x.postgres["a-secret-key"]`:         `x.postgres["***"]`,
+		`module.m["a-secret-key"].x.y["z"]`:  `module.m["***"].x.y["z"]`,
+		`x.y["\"a-secret-key\\"].z["a-secre`: `x.y["\"***\\"].z["a-secre`,
+		`planted-key.x["planted-key"]`:       `planted-key.x["planted-key"]`,
 		`x.y["`:                              `x.y["`,
 		`x.y[0]`:                             `x.y[0]`,
 	} {

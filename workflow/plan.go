@@ -81,6 +81,7 @@ type Change struct {
 	Imported        bool        `json:"imported,omitempty"`
 	Attributes      []Attribute `json:"attributes,omitempty"`
 	Unchanged       int         `json:"unchanged,omitempty"` // leaves left out because they do not change
+	Masked          int         `json:"masked,omitempty"`    // values masked because they contain a sensitive one, not by a mark of their own
 }
 
 // Mark says what happens to one attribute.

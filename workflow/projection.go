@@ -29,11 +29,14 @@ type PlanInput struct {
 	// Written is what the files of its modules say beyond the JSON.
 	Written Written
 	Now     time.Time
+	// Redact hides what credentials say and what looks like a secret. Nil: there is nothing to hide.
+	Redact func(text string) string
 }
 
 // ReadPlan turns a saved plan's JSON into its masked form, with changes hash and
 // fingerprint. secrets are the distinct sensitive strings and numbers of at
-// least 4 bytes that it found, longest first, for the redactor; they must not be kept.
+// least 4 bytes that it found and the repository does not say itself, longest
+// first, for the redactor; they must not be kept.
 //
 // An error means that this is not surely a whole, successful plan, and that the
 // run failed, whatever terraform exited with.
@@ -45,9 +48,13 @@ func ReadPlan(in PlanInput) (plan *Plan, secrets []string, err error) {
 	if doc.incomplete && len(in.Options.Targets) == 0 && len(doc.deferred) == 0 {
 		return nil, nil, fmt.Errorf("%s says that the plan is not complete", toolName(in.Tool))
 	}
-	mask := newPlanMasker(doc)
-	hash, nothing := changesHash(doc, mask, in)
-	providers, late := providerValues(doc, hasher{mask: mask, key: in.Key}, in.Written)
+	sealing := newPlanMasker(doc)
+	mask := sealing.shown(in)
+	if len(in.Key) == 0 { // then sealed leaves are not in the hash: no more may be sealed than is hidden
+		sealing = mask
+	}
+	hash, nothing := changesHash(doc, sealing, in)
+	providers, late := providerValues(doc, hasher{mask: sealing, key: in.Key}, in.Written)
 	plan = &Plan{
 		ChangesHash: hash, Fingerprint: fingerprint(in, hash, providers),
 		InputsDigest: in.InputsDigest, StateIdentity: in.StateIdentity,

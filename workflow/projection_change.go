@@ -9,6 +9,9 @@ func (pr *projector) resource(c planChange) Change {
 		Mode: c.mode, Type: c.kind, Provider: c.provider, Reason: actionReason(c.reason),
 		Imported: c.importing != nil, ImportID: pr.importID(c),
 	}
+	if pr.mask.covers(c.importing["id"]) || pr.mask.covers(c.importing["identity"]) {
+		change.Masked++
+	}
 	if via := pr.doc.via(c.address); strings.ContainsAny(via, ".:") { // not the provider's default one
 		change.ProviderConfig = via
 	}
@@ -36,6 +39,7 @@ func (pr *projector) attributes(change *Change, d *differ, p place, b, a planSid
 	}
 	d.walk(p, b, a)
 	change.Attributes, change.Unchanged = d.out, d.unchanged
+	change.Masked += d.masked
 	pr.size += d.size
 	pr.cut += d.cut
 }
@@ -156,9 +160,16 @@ func (pr *projector) deferral(v any) string {
 	return sentence + "."
 }
 
-// maskAddress masks secrets in the instance keys of an address. What stands
-// outside of them are names in the configuration, and stays readable.
+// maskAddress masks credentials in the instance keys of an address. Sensitive
+// values of the plan are not looked for: Terraform lets none of them be a key, and
+// a change could hide what it touches behind one that it made up.
 func maskAddress(address string, mask *planMasker) string {
+	return WithKeys(address, mask.given)
+}
+
+// WithKeys returns an address, or a path, with its quoted keys changed. What stands
+// outside of them are names in the configuration, and stays.
+func WithKeys(address string, change func(key string) string) string {
 	if !strings.Contains(address, `["`) {
 		return address
 	}
@@ -177,7 +188,7 @@ func maskAddress(address string, mask *planMasker) string {
 		}
 		end = min(end, len(rest))
 		b.WriteString(rest[:i+2])
-		b.WriteString(mask.text(rest[i+2 : end]))
+		b.WriteString(change(rest[i+2 : end]))
 		rest = rest[end:]
 	}
 }

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -94,15 +95,20 @@ func markIndex(marks any, i int) any {
 	return nil
 }
 
-// planMasker knows the secrets of one plan.
+// planMasker knows the secrets of one plan. It masks values and text of others,
+// never what is structure: addresses, names, types, and sentences of ours. A
+// change can call anything sensitive, and would hide what it does behind that.
 type planMasker struct {
-	exact  map[string]bool
-	within *strings.Replacer
-	all    []string // distinct, longest first
+	exact   map[string]bool
+	within  *strings.Replacer
+	all     []string // distinct, longest first
+	written map[string]bool
+	given   func(text string) string // PlanInput.Redact
 }
 
 // newPlanMasker collects every sensitive leaf of the plan: marked ones wherever
-// they stand, and root variables that the configuration calls sensitive.
+// they stand, and root variables that the configuration calls sensitive. It is
+// what hashes are made with: they do not depend on what else is in the tree.
 func newPlanMasker(doc *planDoc) *planMasker {
 	config, _ := doc.top["configuration"].(map[string]any)
 	c := secretCollector{found: map[string]bool{}, written: map[string]bool{}}
@@ -116,11 +122,36 @@ func newPlanMasker(doc *planDoc) *planMasker {
 			c.leaves(v)
 		}
 	}
-	return maskerOf(c.found)
+	m := maskerOf(c.found)
+	m.written = c.written
+	c.defaults(config)
+	return m
+}
+
+// shown is the masker of what people read: without what the repository itself
+// says to whoever can read it, which is no secret however it is marked elsewhere.
+func (m *planMasker) shown(in PlanInput) *planMasker {
+	left := map[string]bool{}
+	for _, s := range m.all {
+		if !m.written[s] {
+			left[s] = true
+		}
+	}
+	if in.Written.Says != nil {
+		for s := range in.Written.Says(slices.Sorted(maps.Keys(left))) {
+			delete(left, s)
+		}
+	}
+	out := maskerOf(left)
+	out.written = m.written
+	if in.Redact != nil {
+		out.given = in.Redact
+	}
+	return out
 }
 
 func maskerOf(found map[string]bool) *planMasker {
-	m := &planMasker{exact: map[string]bool{}}
+	m := &planMasker{exact: map[string]bool{}, given: func(text string) string { return text }}
 	for s := range found {
 		if len(s) >= secretLeast && s != "true" && s != "false" && s != "null" {
 			m.all = append(m.all, s)
@@ -154,7 +185,12 @@ func (m *planMasker) text(s string) string {
 	if m.exact[s] {
 		return sensitiveText
 	}
-	return m.within.Replace(s)
+	return m.given(m.within.Replace(s))
+}
+
+// covers reports whether something of a value without marks is masked.
+func (m *planMasker) covers(v any) bool {
+	return v != nil && canonical(m.tree(v, nil)) != canonical(v)
 }
 
 // hides reports whether a leaf equals or contains a known secret.
@@ -220,6 +256,22 @@ func (c secretCollector) literals(v any) {
 	case []any:
 		for _, e := range v {
 			c.literals(e)
+		}
+	}
+}
+
+// defaults collects what variables of any module are when nobody sets them.
+func (c secretCollector) defaults(v any) {
+	m, _ := v.(map[string]any)
+	for key, e := range m {
+		if key != "variables" {
+			c.defaults(e)
+			continue
+		}
+		declared, _ := e.(map[string]any)
+		for _, d := range declared {
+			d, _ := d.(map[string]any)
+			(secretCollector{found: c.written}).leaves(d["default"])
 		}
 	}
 }

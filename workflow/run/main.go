@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"reflect"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -43,7 +42,8 @@ type runner struct {
 	conn    *os.File
 	secrets Secrets
 	log     *logFile
-	redact  *Redactor
+	redact  *Redactor // of the log and of text of others: also what the plan calls sensitive
+	given   *Redactor // of everything: what the credentials say
 	family  family
 	stop    *stopper
 	lock    *os.File    // held until the process ends
@@ -146,6 +146,7 @@ func (r *runner) guard() {
 func (r *runner) carryOut() (res workflow.Result) {
 	fault := r.listen()
 	r.redact = NewRedactor(r.log, r.secrets.values()...)
+	r.given = NewRedactor(nil, r.secrets.values()...)
 	if fault != nil {
 		r.gone.Store(true)
 		return r.failed(fault)
@@ -273,7 +274,7 @@ func (r *runner) work() (res workflow.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(os.Stderr, "panic: %v\n%s", r.redact.Redact(fmt.Sprint(p)), debug.Stack())
-			res, err = workflow.Result{}, refusal(fmt.Sprintf("A fault of Cardea's own ended the run: %v.", p))
+			res, err = workflow.Result{}, refusal(fmt.Sprintf("A fault of Cardea's own ended the run: %s.", r.redact.Redact(fmt.Sprint(p))))
 		}
 		if err == nil {
 			return
@@ -294,7 +295,7 @@ func (r *runner) plan() (workflow.Result, error) {
 	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Tools: r.job.Tools,
 		CreateWorkspace: run.CreateWorkspace, RepoID: run.Repo.ID, Key: r.secrets.Key,
 		StateIdentity: run.StateIdentity, InputsDigest: run.InputsDigest, BaseProviders: run.BaseProviders, Hidden: run.Hidden,
-		Log: r.redact, Ready: r.ready}
+		Log: r.redact, Redact: r.given.Redact, Ready: r.ready}
 	if len(run.Paths) > 0 {
 		job.Whole = r.whole
 	}
@@ -352,9 +353,8 @@ func (r *runner) finish(res workflow.Result) error {
 			fmt.Fprintln(os.Stderr, "cardea runner: removing the run's files:", err)
 		}
 	}
-	kept := res.ErroredState
-	scrub(reflect.ValueOf(&res), r.redact.Redact)
-	res.Run, res.Epoch, res.ErroredState = r.job.Run.ID, r.job.Run.Epoch, kept
+	r.scrub(&res)
+	res.Run, res.Epoch = r.job.Run.ID, r.job.Run.Epoch
 	if !r.job.isApply() && res.Outcome == workflow.OutcomeSucceeded {
 		res.Artefact = r.artefact
 	}

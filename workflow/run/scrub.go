@@ -1,40 +1,22 @@
 package run
 
-import "reflect"
+import "github.com/cardea-iac/cardea/workflow"
 
-var plainString = reflect.TypeFor[string]()
+// scrub hides secrets in what others wrote into a result. The plan came masked
+// (workflow.ReadPlan), and what is structure stays: addresses, files, digests and
+// sentences of ours, behind which nothing that a plan calls sensitive may hide.
+func (r *runner) scrub(res *workflow.Result) {
+	res.Reason = r.given.Redact(res.Reason)
+	r.scrubAll(res.Diagnostics)
+	if res.Plan != nil {
+		r.scrubAll(res.Plan.Warnings)
+	}
+}
 
-// scrub changes every string that is reachable from a pointer through exported
-// fields, elements and map values. Words of ours (outcomes, actions, marks) have
-// their own types and stay.
-func scrub(v reflect.Value, change func(string) string) {
-	switch v.Kind() {
-	case reflect.String:
-		if s := v.String(); v.CanSet() && v.Type() == plainString {
-			if to := change(s); to != s {
-				v.SetString(to)
-			}
-		}
-	case reflect.Pointer, reflect.Interface:
-		if !v.IsNil() {
-			scrub(v.Elem(), change)
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
-				scrub(v.Field(i), change)
-			}
-		}
-	case reflect.Slice, reflect.Array:
-		for i := range v.Len() {
-			scrub(v.Index(i), change)
-		}
-	case reflect.Map:
-		for _, key := range v.MapKeys() {
-			elem := reflect.New(v.Type().Elem()).Elem()
-			elem.Set(v.MapIndex(key))
-			scrub(elem, change)
-			v.SetMapIndex(key, elem)
-		}
+func (r *runner) scrubAll(list []workflow.Diagnostic) {
+	for i := range list {
+		d := &list[i]
+		d.Summary, d.Detail = r.redact.Redact(d.Summary), r.redact.Redact(d.Detail)
+		d.Address = workflow.WithKeys(d.Address, r.given.Redact)
 	}
 }

@@ -144,7 +144,8 @@ func (a *applying) check() error {
 		return err
 	}
 	plan, secrets, err := workflow.ReadPlan(workflow.PlanInput{Raw: raw, ExitChanges: true, RepoID: a.job.RepoID, Key: a.job.Key, Project: a.job.Project,
-		Options: a.job.Options, StateIdentity: a.job.StateIdentity, Tool: a.tool.name, ToolVersion: a.tool.version.String(), Now: time.Now()})
+		Options: a.job.Options, StateIdentity: a.job.StateIdentity, Tool: a.tool.name, ToolVersion: a.tool.version.String(), Now: time.Now(),
+		Written: workflow.Written{Says: a.says}})
 	a.hide(secrets)
 	if err != nil {
 		return failed("The saved plan cannot be trusted: %s.", err)

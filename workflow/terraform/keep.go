@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,8 @@ type seal struct {
 	// Modules is the digest of the modules that init fetched: the saved plan holds
 	// their configuration, but not the scripts and files beside it.
 	Modules string `json:"modules"`
+	// Said are the values that the plan calls sensitive and that stand in the repository all the same.
+	Said []string `json:"said,omitempty"`
 }
 
 // keep hands the plan over for its apply, if there is something to apply.
@@ -36,7 +39,7 @@ func (p *planning) keep() error {
 		p.plan.Notes = append(p.plan.Notes, "This plan cannot be applied: its saved form does not say which state it was made from.")
 		return nil
 	}
-	s := seal{Tool: p.tool.name, Version: p.tool.version.String()}
+	s := seal{Tool: p.tool.name, Version: p.tool.version.String(), Said: slices.Sorted(maps.Keys(p.said))}
 	var err error
 	if s.LockFile, err = p.readLockFile(); err != nil {
 		return err
@@ -68,10 +71,19 @@ type stamp struct {
 	changed     syscall.Timespec
 }
 
-// look lists the workspace, if the plan may be kept.
+func stampOf(info fs.FileInfo) stamp {
+	s := stamp{size: uint64(info.Size())}
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.inode, s.changed = sys.Ino, sys.Ctim
+	}
+	return s
+}
+
+// look lists the workspace.
 func (p *planning) look() (err error) {
-	if p.job.Keep != nil {
-		p.before, err = listFiles(p.job.Files.Workspace, p.dataDir())
+	p.before, err = listFiles(p.job.Files.Workspace, p.dataDir())
+	if p.tree == nil {
+		p.tree = p.before
 	}
 	return err
 }
@@ -116,11 +128,7 @@ func listFiles(root, without string) (listing, error) {
 		if err != nil {
 			return err
 		}
-		s := stamp{size: uint64(info.Size())}
-		if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-			s.inode, s.changed = sys.Ino, sys.Ctim
-		}
-		out[filepath.ToSlash(rel)] = s
+		out[filepath.ToSlash(rel)] = stampOf(info)
 		return nil
 	})
 	if err != nil {

@@ -71,7 +71,9 @@ type planning struct {
 	notes       []string
 	whole       bool
 	plan        *workflow.Plan
-	before      listing // the workspace as it was exported, where the plan may be kept
+	tree        listing // the workspace as it was exported, with nothing that tools made
+	said        map[string]bool
+	before      listing // the workspace before the plan
 	made        []string
 }
 
@@ -193,7 +195,7 @@ func (p *planning) makePlan() error {
 	}
 	plan, secrets, err := workflow.ReadPlan(workflow.PlanInput{Raw: raw, ExitChanges: changes, RepoID: p.job.RepoID, Key: p.job.Key, Project: p.job.Project,
 		Options: p.job.Options, StateIdentity: p.job.StateIdentity, InputsDigest: p.job.InputsDigest, Tool: p.tool.name,
-		ToolVersion: p.tool.version.String(), BaseProviders: p.job.BaseProviders, Hidden: p.job.Hidden, Written: p.written(), Now: time.Now()})
+		ToolVersion: p.tool.version.String(), BaseProviders: p.job.BaseProviders, Hidden: p.job.Hidden, Written: p.written(), Redact: p.job.Redact, Now: time.Now()})
 	p.hide(secrets)
 	if err != nil {
 		return failed("The saved plan cannot be trusted: %s.", err)
@@ -212,6 +214,14 @@ func (p *planning) hide(secrets []string) {
 	if r, ok := p.job.Log.(interface{ Hide(values ...string) }); ok {
 		r.Hide(secrets...)
 	}
+}
+
+// redacted is a text of others without what must not be seen.
+func (p *planning) redacted(text string) string {
+	if r, ok := p.job.Log.(interface{ Redact(text string) string }); ok {
+		return r.Redact(text)
+	}
+	return text
 }
 
 func (p *planning) planOptions() []tfexec.PlanOption {
@@ -309,6 +319,9 @@ func (p *planning) commandFailed(command string, err error) error {
 	}
 	stderr := p.output.stderrText()
 	found := withSeverity(diagnostics(stderr, p.job.Project.Dir), workflow.SeverityError)
+	for i := range found { // before a sentence of ours is made of one
+		found[i].Summary = p.redacted(found[i].Summary)
+	}
 	f := &failure{diagnostics: found}
 	why := passing(stderr)
 	f.passing = why != ""
@@ -344,7 +357,7 @@ func summary(found []workflow.Diagnostic) string {
 func (p *planning) died(how string) error {
 	reason := p.tool.name + " " + how
 	if line := firstLine(p.output.stderrText()); line != "" {
-		reason += ": " + line
+		reason += ": " + p.redacted(line)
 	}
 	return failed("%s.", strings.TrimRight(reason, "."))
 }

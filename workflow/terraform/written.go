@@ -42,7 +42,7 @@ func (p *planning) written() workflow.Written {
 		}
 		info, err := os.Stat(filepath.Join(p.dir, name))
 		return err == nil && !info.IsDir()
-	}}
+	}, Says: p.says}
 	for _, from := range slices.Sorted(maps.Keys(w.removed)) {
 		out.Removed = append(out.Removed, workflow.Removed{From: from, Provisioners: w.removed[from]})
 	}

@@ -1,6 +1,5 @@
 variable "password" {
   sensitive = true
-  default   = "correct-horse"
 }
 
 resource "terraform_data" "update" {
