@@ -50,25 +50,36 @@ type globClass struct {
 
 // GlobFault says why a text is not a glob, or not one that may be used, without its subject; "" when it is.
 func GlobFault(s string) string {
+	if why := globForm(s); why != "" {
+		if len(s) > maxGlob {
+			return why
+		}
+		return fmt.Sprintf("%q %s", s, why)
+	}
+	return ""
+}
+
+// globForm is GlobFault without the glob.
+func globForm(s string) string {
 	switch {
 	case len(s) > maxGlob:
 		return "is longer than 1,024 bytes"
-	case strings.Count(s, "*") > maxGlobStars || strings.Count(s, "**") > maxGlobDeep || strings.Count(s, "{") > maxGlobSets:
-		return fmt.Sprintf("%q has more wildcards than are allowed: write several globs", s)
 	case !globBalanced(s):
-		return fmt.Sprintf("%q is not a valid glob", s)
+		return "is not a valid glob"
+	case strings.Count(s, "*") > maxGlobStars || strings.Count(s, "**") > maxGlobDeep || strings.Count(s, "{") > maxGlobSets:
+		return "has more wildcards than are allowed: write several globs"
 	}
 	_, rest := splitGlob(s)
 	list, ok := expandGlob(rest)
 	if !ok {
-		return fmt.Sprintf("%q stands for more than %d alternatives: write several globs", s, maxGlobAlternatives)
+		return fmt.Sprintf("stands for more than %d alternatives: write several globs", maxGlobAlternatives)
 	}
 	total := 0
 	for _, alternative := range list {
 		total += len(alternative)
 	}
 	if total > maxGlobExpanded {
-		return fmt.Sprintf("%q stands for alternatives of more than 4,096 bytes together: write several globs", s)
+		return "stands for alternatives of more than 4,096 bytes together: write several globs"
 	}
 	return ""
 }

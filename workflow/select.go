@@ -65,6 +65,15 @@ func (s Selector) matches(p Project) bool {
 	return !slices.ContainsFunc(s.kinds(), func(k selectorKind) bool { return len(k.values) > 0 && !k.matches(p) })
 }
 
+// object is what a sentence says that a command is about: the one project that it
+// names plainly, else the place. Nothing is compared with anything.
+func (s Selector) object() string {
+	if len(s.Projects) == 1 && len(s.Dirs)+len(s.Environments)+len(s.Workspaces) == 0 && !isGlob(s.Projects[0]) {
+		return "`" + shown(s.Projects[0]) + "`"
+	}
+	return "here"
+}
+
 func (k selectorKind) matches(p Project) bool {
 	have := k.of(p)
 	for _, v := range k.values {
@@ -89,6 +98,9 @@ func selects(value, have string) bool {
 func (k selectorKind) check(in SelectInput) string {
 	for _, v := range k.values {
 		if isGlob(v) && globFault(v) != "" {
+			if why := globForm(v); why != "" && globBalanced(v) {
+				return fmt.Sprintf("`%s` %s.", shown(v), why)
+			}
 			return fmt.Sprintf("`%s` is not a usable glob for a %s.", shown(v), k.what)
 		}
 		found := false

@@ -20,11 +20,13 @@ func (s *Service) applyCommand(ctx context.Context, c *commanding) error {
 	}
 	c.rec = &rec
 	var plans []Run
-	if chosen, fault := c.chosen(); fault == "" {
-		for _, p := range chosen {
-			if run, why := currentPlan(*p); why == "" {
-				plans = append(plans, *run)
-			}
+	chosen, fault := c.chosen()
+	if fault != "" {
+		return s.refuseCommand(ctx, c, fault)
+	}
+	for _, p := range chosen {
+		if run, why := currentPlan(*p); why == "" {
+			plans = append(plans, *run)
 		}
 	}
 	b := s.findBasis(ctx, rec, c.rules, c.live.BaseTip, plans)

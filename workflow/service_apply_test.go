@@ -487,3 +487,35 @@ func TestGroundMovesBeforeTheWord(t *testing.T) {
 		t.Errorf("got %v, want a state that moved to be refused", err)
 	}
 }
+
+// Permission comes before everything that a command says: whatever a person
+// without it writes, the answer is the same, and nothing of it is compared with anything.
+func TestStrangersWordsAreNotLookedAt(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	many := func(first string) string { return "{" + first + strings.Repeat(","+first, 119) + "}" }
+	huge := many("a") + many("r") + many("o") + many("d") + "X"
+	for _, what := range []string{huge, "a[", "nobody", "*"} {
+		for v, doing := range map[workflow.Verb]string{
+			workflow.VerbApprove: "may not approve", workflow.VerbApply: "may not apply", workflow.VerbLock: "may not claim",
+			workflow.VerbUnlock: "may not unlock", workflow.VerbResolve: "may not resolve", workflow.VerbUnapprove: "has no approval here",
+			workflow.VerbPlan: "may not plan",
+		} {
+			c := workflow.Command{Verb: v, Select: workflow.Selector{Environments: []string{what}}, Outcome: workflow.ResolvedFailed}
+			said := w.do(1, "eve", c)
+			has(t, said, "refused", doing)
+			if strings.Contains(said, "There is no") || strings.Contains(said, "glob") {
+				t.Errorf("`%s`: a stranger's words were looked at: %s", v, said)
+			}
+		}
+	}
+	for _, v := range []workflow.Verb{workflow.VerbApprove, workflow.VerbApply, workflow.VerbLock, workflow.VerbPlan} {
+		has(t, w.do(1, "bob", verb(v, huge)), "refused", "stands for more than 64 alternatives: write several globs")
+	}
+	want(t, "who may in one environment", func() string {
+		w.rules.Approve, w.rules.Environments = workflow.Who{Role: workflow.RoleAdmin}, map[string]workflow.EnvironmentRules{
+			"dev": {Dirs: []string{"a"}, Approve: &workflow.Who{Role: workflow.RoleRead}},
+		}
+		return strings.SplitN(w.do(1, "eve", verb(workflow.VerbApprove, "nobody")), "\n", 2)[1]
+	}(), "There is no project `nobody`.")
+}

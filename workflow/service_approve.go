@@ -211,18 +211,14 @@ func (s *Service) recordApproval(c *commanding, p *ProjectRecord, run Run) error
 // unapprove takes the sender's own approvals back; everybody may.
 func (s *Service) unapprove(c *commanding) (*Reply, error) {
 	var all []*ProjectRecord // also what is deleted or of an earlier head: a later head would inherit it
-	in := SelectInput{Selector: c.cmd().Select}
 	for _, projects := range [][]ProjectRecord{c.rec.Projects, c.rec.Past} {
 		for i := range projects {
-			all, in.Projects = append(all, &projects[i]), append(in.Projects, projects[i].Project)
+			all = append(all, &projects[i])
 		}
-	}
-	if _, fault := Select(in); fault != "" {
-		return refusedReply(fault), nil
 	}
 	reply := &Reply{Kind: ReplyUnapproved}
 	for _, p := range all {
-		if !in.Selector.matches(p.Project) {
+		if !c.picks(p.Project) {
 			continue
 		}
 		before := len(p.Approvals)
@@ -244,7 +240,7 @@ func (s *Service) unapprove(c *commanding) (*Reply, error) {
 		}
 	}
 	if len(reply.Items) == 0 {
-		return refusedReply(fmt.Sprintf("%s has no approval here that could be taken back.", mention(c.actor()))), nil
+		return refusedReply(c.noApproval()), nil
 	}
 	return reply, nil
 }

@@ -17,6 +17,9 @@ type commanding struct {
 	tx    Tx
 	rec   *PullRecord
 	after []func() // what happens once it is durable
+	// picked are the projects that the selector names, found before the transaction:
+	// how long that takes depends on what somebody wrote. Nil with an empty selector.
+	picked map[ProjectKey]bool
 }
 
 func (c *commanding) cmd() Command { return *c.e.Request.Command }
@@ -51,6 +54,11 @@ func (s *Service) command(ctx context.Context, e Expansion, rules Rules) error {
 	if err := s.liveFacts(ctx, c); err != nil {
 		return err
 	}
+	if why, err := s.refusedAtOnce(ctx, c); err != nil {
+		return err
+	} else if why != "" {
+		return s.refuseCommand(ctx, c, why)
+	}
 	carry := map[Verb]func(*commanding) (*Reply, error){
 		VerbApprove: s.approve, VerbUnapprove: s.unapprove, VerbUnlock: s.unlock, VerbCancel: s.cancel, VerbResolve: s.resolve,
 	}[c.cmd().Verb]
@@ -64,8 +72,143 @@ func (s *Service) command(ctx context.Context, e Expansion, rules Rules) error {
 		return s.FinishRequest(ctx, e.Request.ID, "Refused: not a command.", &Reply{Kind: ReplyRefused,
 			Text: []string{fmt.Sprintf("This version of Cardea cannot `%s`.", c.cmd().Verb)}})
 	}
+	if faults, err := s.pick(ctx, c); err != nil {
+		return err
+	} else if len(faults) > 0 {
+		return s.refuseCommand(ctx, c, faults...)
+	}
 	return s.carryOut(ctx, c, carry)
 }
+
+func (s *Service) refuseCommand(ctx context.Context, c *commanding, sentences ...string) error {
+	return s.FinishRequest(ctx, c.e.Request.ID, "Refused: "+sentences[0], refusedReply(sentences...))
+}
+
+// refusedAtOnce says, as a sentence, why the sender may not give this command
+// about any project, whatever it names; "" when they may about some. It is asked
+// before anything of the command is looked at: nothing that a stranger writes is
+// compared with anything.
+func (s *Service) refusedAtOnce(ctx context.Context, c *commanding) (string, error) {
+	needs := map[Verb]struct {
+		doing string
+		who   func(Rules) Who
+	}{
+		VerbApply:   {"apply", func(r Rules) Who { return r.Apply }},
+		VerbApprove: {"approve", func(r Rules) Who { return r.Approve }},
+		VerbLock:    {"claim", func(r Rules) Who { return r.Apply }},
+		VerbUnlock:  {"unlock", func(r Rules) Who { return r.Unlock }},
+		VerbResolve: {"resolve", func(r Rules) Who { return r.Admin }},
+	}
+	verb := c.cmd().Verb
+	if need, ok := needs[verb]; ok {
+		if c.maySomewhere(need.who) {
+			return "", nil
+		}
+		if verb == VerbUnlock {
+			if own, err := s.hasClaim(ctx, c); err != nil || own {
+				return "", err
+			}
+		}
+		return joined(c.mayNot(need.doing+" "+c.cmd().Select.object(), need.who(c.rules)), strings.Join(c.live.Errors, " ")), nil
+	}
+	if verb == VerbUnapprove {
+		rec, err := s.Pull(ctx, c.e.Pull.Key())
+		theirs := func(a Actor) bool { return a.ID == c.actor().ID }
+		if err != nil || slices.ContainsFunc(approversOf(withPast(rec)), theirs) {
+			return "", err
+		}
+		return c.noApproval(), nil
+	}
+	return "", nil
+}
+
+func (c *commanding) noApproval() string {
+	return fmt.Sprintf("%s has no approval here that could be taken back.", mention(c.actor()))
+}
+
+// maySomewhere reports whether the sender is among those meant by the rules of the repository or of any environment.
+func (c *commanding) maySomewhere(who func(Rules) Who) bool {
+	if c.may(who(c.rules)) {
+		return true
+	}
+	for name := range c.rules.Environments {
+		if c.may(who(c.rules.inEnvironment(name))) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasClaim reports whether the sender claimed a lock of this pull, which they may release.
+func (s *Service) hasClaim(ctx context.Context, c *commanding) (own bool, err error) {
+	locks, err := s.locksOfPull(ctx, c.e.Pull.Key())
+	return slices.ContainsFunc(locks, func(l Lock) bool { return l.Why == LockClaim && l.User.ID == c.actor().ID }), err
+}
+
+func (s *Service) locksOfPull(ctx context.Context, key PullKey) ([]Lock, error) {
+	return read(ctx, s, "reading the locks of "+key.String(), func(tx Tx) ([]Lock, error) { return tx.LocksOfPull(key) })
+}
+
+// pick finds the projects that the command's selector names in the record as it
+// is now. faults, sentences, say that it names nothing.
+func (s *Service) pick(ctx context.Context, c *commanding) (faults []string, err error) {
+	if !c.named() || c.cmd().Verb == VerbCancel {
+		return nil, nil
+	}
+	rec, err := s.Pull(ctx, c.e.Pull.Key())
+	if err != nil {
+		return nil, err
+	}
+	var names []Project
+	switch c.rec = &rec; c.cmd().Verb {
+	case VerbUnlock:
+		locks, err := s.locksOfPull(ctx, rec.Pull.Key())
+		if err != nil || len(locks) == 0 {
+			return nil, err // it says so itself
+		}
+		holds := c.holds(locks)
+		for _, h := range holds {
+			names = append(names, h.names...)
+		}
+		if fault := c.pickFrom(SelectInput{Projects: names}); fault != "" {
+			return []string{fault, "This pull request holds the locks of " + heldNames(holds) + "."}, nil
+		}
+		return nil, nil
+	case VerbUnapprove, VerbResolve: // also what is deleted or of an earlier head
+		for _, p := range withPast(rec).Projects {
+			names = append(names, p.Project)
+		}
+		fault := c.pickFrom(SelectInput{Projects: names})
+		switch {
+		case fault == "":
+			return nil, nil
+		case c.cmd().Verb == VerbResolve:
+			return []string{"This pull request has no such project.", fault}, nil
+		}
+		return []string{fault}, nil
+	}
+	if _, fault := c.chosen(); fault != "" {
+		return []string{fault}, nil
+	}
+	return nil, nil
+}
+
+// pickFrom notes the projects that the selector names.
+func (c *commanding) pickFrom(in SelectInput) (fault string) {
+	in.Selector = c.cmd().Select
+	chosen, fault := Select(in)
+	if fault != "" {
+		return fault
+	}
+	c.picked = map[ProjectKey]bool{}
+	for _, p := range chosen {
+		c.picked[p.Key()] = true
+	}
+	return ""
+}
+
+// picks reports whether the command is about a project; an empty selector is about every one.
+func (c *commanding) picks(p Project) bool { return !c.named() || c.picked[p.Key()] }
 
 // liveFacts reads what GitHub says now, unless the expansion brought it.
 func (s *Service) liveFacts(ctx context.Context, c *commanding) error {
@@ -167,8 +310,11 @@ func replyNote(r Reply) string {
 
 func refusedReply(sentences ...string) *Reply { return &Reply{Kind: ReplyRefused, Text: sentences} }
 
-// chosen are the projects of the record that the command names; with an empty
-// selector all that are not deleted. A fault, a sentence, means that it names nothing.
+const changedMeanwhile = "The projects of this pull request changed while this was read: write it again."
+
+// chosen are the projects of the record that the command is about; with an empty
+// selector all that are not deleted. The selector is compared with names the first
+// time only, which is before the transaction. A fault, a sentence, means that it names nothing.
 func (c *commanding) chosen() (out []*ProjectRecord, fault string) {
 	in := SelectInput{Selector: c.cmd().Select}
 	for _, p := range c.rec.Projects {
@@ -176,7 +322,7 @@ func (c *commanding) chosen() (out []*ProjectRecord, fault string) {
 			in.Deleted = append(in.Deleted, p.Project)
 			continue
 		}
-		in.Affected, in.Projects = append(in.Affected, p.Project), append(in.Projects, p.Project)
+		in.Projects = append(in.Projects, p.Project)
 	}
 	switch head := short(c.rec.Pull.Head.SHA); {
 	case len(in.Projects) > 0:
@@ -185,15 +331,21 @@ func (c *commanding) chosen() (out []*ProjectRecord, fault string) {
 	case c.rec.Trouble != nil:
 		return nil, fmt.Sprintf("Nothing of %s can be planned: %s. The check `cardea/plan` says what to mend.", head, strings.TrimSuffix(oneLine(c.rec.Trouble.Title), "."))
 	}
-	picked, fault := Select(in)
-	if fault != "" {
-		return nil, fault
+	if c.named() && c.picked == nil {
+		if c.tx != nil {
+			return nil, changedMeanwhile
+		}
+		if fault := c.pickFrom(in); fault != "" {
+			return nil, fault
+		}
 	}
 	for i := range c.rec.Projects {
-		p := &c.rec.Projects[i]
-		if !p.Deleted && slices.ContainsFunc(picked, func(q Project) bool { return q.Key() == p.Project.Key() }) {
+		if p := &c.rec.Projects[i]; !p.Deleted && c.picks(p.Project) {
 			out = append(out, p)
 		}
+	}
+	if len(out) < len(c.picked) {
+		return nil, changedMeanwhile
 	}
 	return out, ""
 }

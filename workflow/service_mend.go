@@ -134,13 +134,10 @@ func (s *Service) unlock(c *commanding) (*Reply, error) {
 		return refusedReply("This pull request holds no lock."), nil
 	}
 	holds := c.holds(locks)
-	if fault := c.namesNone(holds); fault != "" {
-		return refusedReply(fault, "This pull request holds the locks of "+heldNames(holds)+"."), nil
-	}
 	reply := &Reply{Kind: ReplyUnlocked}
 	any := false
 	for _, h := range holds {
-		if !slices.ContainsFunc(h.names, c.cmd().Select.matches) {
+		if !c.picks(h.project) {
 			continue
 		}
 		item := ReplyItem{Project: h.project.Name}
@@ -151,23 +148,13 @@ func (s *Service) unlock(c *commanding) (*Reply, error) {
 		any = any || item.Done
 		reply.Items = append(reply.Items, item)
 	}
-	if !any {
+	switch {
+	case len(reply.Items) == 0:
+		return refusedReply(changedMeanwhile), nil
+	case !any:
 		reply.Kind = ReplyRefused
 	}
 	return reply, nil
-}
-
-// namesNone says of what the command names that no lock is held of it, as a sentence; "" when there is one of all.
-func (c *commanding) namesNone(holds []hold) string {
-	if !c.named() {
-		return ""
-	}
-	in := SelectInput{Selector: c.cmd().Select}
-	for _, h := range holds {
-		in.Projects = append(in.Projects, h.names...)
-	}
-	_, fault := Select(in)
-	return fault
 }
 
 func heldNames(holds []hold) string {
@@ -282,15 +269,8 @@ func (s *Service) resolve(c *commanding) (*Reply, error) {
 	reply := &Reply{Kind: ReplyResolved}
 	any := false
 	all := withPast(*c.rec).Projects
-	in := SelectInput{Selector: c.cmd().Select}
 	for _, p := range all {
-		in.Projects = append(in.Projects, p.Project)
-	}
-	if _, fault := Select(in); fault != "" {
-		return refusedReply("This pull request has no such project.", fault), nil
-	}
-	for _, p := range all {
-		if !c.cmd().Select.matches(p.Project) {
+		if !c.picks(p.Project) {
 			continue
 		}
 		item := ReplyItem{Project: p.Project.Name}
