@@ -60,6 +60,7 @@ type App struct {
 	github   *github.Client
 	webhook  *webhook.Handler
 	reporter *report.Reporter
+	links    templates.Links
 	recovery *recover.Recovery
 	metrics  *metrics
 	reacts   chan workflow.Request
@@ -98,8 +99,8 @@ func New(c Config) (*App, error) {
 	}); err != nil {
 		return nil, err
 	}
-	links := templates.Links{PublicURL: c.PublicURL, Fingerprints: true, Prefix: c.Prefixes[0]}
-	a.reporter = report.New(report.Config{Service: c.Service, GitHub: a.github, Links: links, Rules: c.Rules, SameFile: c.SameFile, Now: c.Now, Log: c.Log})
+	a.links = templates.Links{PublicURL: c.PublicURL, Fingerprints: true, Prefix: c.Prefixes[0]}
+	a.reporter = report.New(report.Config{Service: c.Service, GitHub: a.github, Links: a.links, Rules: c.Rules, SameFile: c.SameFile, Now: c.Now, Log: c.Log})
 	a.recovery = recover.New(recover.Config{Service: c.Service, GitHub: a.github, Rules: c.Rules, Every: c.RecoverEvery, Now: c.Now, Log: c.Log})
 	return a, nil
 }

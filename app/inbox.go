@@ -114,7 +114,7 @@ func (a *App) bind(ctx context.Context, d event.Decision) error {
 	if err != nil {
 		return err
 	}
-	if offered := report.Offered(view); d.Request.Head == view.Pull.Head.SHA && event.ShownKey(offered) == d.Shown {
+	if offered := report.Offered(view, a.links); d.Request.Head == view.Pull.Head.SHA && event.ShownKey(offered) == d.Shown {
 		d.Request.Command.Fingerprints = offered
 	}
 	return nil

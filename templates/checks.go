@@ -39,7 +39,9 @@ func ApplyCheck(v workflow.PullView, l Links) CheckText {
 	head := w.trouble(20000) + w.alarms(20000)
 	tail := w.next() + w.said("What is missing", w.model.Missing, 12000) + w.standing(12000) + w.footer()
 	summary := Prose(say) + "\n" + head
-	return CheckText{Title: Title(title), Summary: summary + w.table(MaxCheckText-len(summary)-len(tail)) + tail}
+	const reserve = 300 // for what the table leaves out
+	table := w.table(MaxCheckText - len(summary) - len(tail) - reserve)
+	return CheckText{Title: Title(title), Summary: summary + table + w.unnamed(table, "the button") + tail}
 }
 
 // applyWords are the title of cardea/apply and its first sentences.

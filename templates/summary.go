@@ -26,6 +26,7 @@ func Summary(v workflow.PullView, l Links) string {
 
 	items := w.items()
 	table := w.table(max(rest*6/10, rest-wanted(items, rest)))
+	table += w.unnamed(table, Code(l.command("approve")))
 	rest -= len(table)
 	return head + table + unchanged + next + said + w.details(items, rest) + remarks + tail
 }
@@ -77,7 +78,7 @@ func (w writer) table(limit int) string {
 	if len(rows) == 0 {
 		return ""
 	}
-	const head = "\n| Project | + | ~ | ± | - | State | Waits for | Plan |\n| --- | --: | --: | --: | --: | --- | --- | --- |\n"
+	const head = "\n" + tableHead
 	const reserve = 200 // for the line that counts what is left out
 	for _, links := range []bool{true, false} {
 		var b strings.Builder

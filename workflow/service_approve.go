@@ -13,6 +13,12 @@ import (
 // maxShown is how many states of the summary comment are remembered.
 const maxShown = 20
 
+// maxUnseen is how many plans that nobody was shown an answer names one by one.
+const maxUnseen = 5
+
+// notSeen begins the sentence about a plan that the comment did not name.
+const notSeen = "The comment did not show the plan"
+
 // ShownAt records what the summary comment shows since a time of GitHub's clock.
 // The reporter calls it after each write of the comment; a state that shows the
 // same fingerprints as the one before says nothing new.
@@ -109,6 +115,7 @@ func (s *Service) approve(c *commanding) (*Reply, error) {
 	}
 	reply := &Reply{Kind: ReplyApproved}
 	any := false
+	var unseen []ReplyItem
 	for _, p := range chosen {
 		item := ReplyItem{Project: p.Project.Name}
 		run, why := currentPlan(*p)
@@ -126,10 +133,21 @@ func (s *Service) approve(c *commanding) (*Reply, error) {
 			if err := s.recordApproval(c, p, *run); err != nil {
 				return nil, err
 			}
+		} else if strings.HasPrefix(item.Text, notSeen) && !c.named() {
+			unseen = append(unseen, item)
+			continue
 		}
 		reply.Items = append(reply.Items, item)
 	}
+	if len(unseen) <= maxUnseen {
+		reply.Items = append(reply.Items, unseen...)
+	} else {
+		reply.Text = []string{oneMany(any, "Approved what the comment showed.", "Nothing was approved."), fmt.Sprintf("%d projects are not in the comment, or were not when you wrote: "+
+			"their plans are not approved. Look at them, then `cardea approve -p NAME@FINGERPRINT`.", len(unseen))}
+	}
 	switch {
+	case len(unseen) > maxUnseen && !any:
+		reply.Kind = ReplyRefused
 	case len(reply.Items) == 0:
 		return refusedReply("No plan of this pull request has changes, so there is nothing to approve."), nil
 	case !any:
@@ -176,7 +194,7 @@ func (c *commanding) mayNotApprove(p ProjectRecord, run Run) string {
 	seen, ok := SeenFingerprint(c.rec.Shown, c.at(), name)
 	switch {
 	case !ok:
-		return fmt.Sprintf("The comment did not show the plan `%s` of `%s` yet when you wrote. %s", shortFingerprint(run.Fingerprint), name, approveNow)
+		return fmt.Sprintf(notSeen+" `%s` of `%s` yet when you wrote. %s", shortFingerprint(run.Fingerprint), name, approveNow)
 	case seen != run.Fingerprint:
 		return fmt.Sprintf("When you wrote, the comment showed the plan `%s` of `%s`; now it is `%s`. %s", shortFingerprint(seen), name, shortFingerprint(run.Fingerprint), approveNow)
 	}

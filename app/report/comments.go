@@ -33,12 +33,12 @@ func (p *pass) comment(ctx context.Context, w Wanted) {
 	if w.Optional && p.state.CommentID == 0 {
 		return
 	}
-	written, err := p.writeComment(ctx, w)
+	written, text, err := p.writeComment(ctx, w)
 	if err == nil && p.state.CommentID == 0 {
 		return // it was deleted, and need not be there
 	}
 	if err == nil { // before it counts as written: an approval of what nobody recorded as shown would be refused for ever
-		err = p.config.Service.ShownAt(ctx, p.view.Pull.Key(), workflow.Shown{At: written.At, Fingerprints: w.Shown})
+		err = p.config.Service.ShownAt(ctx, p.view.Pull.Key(), workflow.Shown{At: written.At, Fingerprints: templates.Named(text, w.Plans)})
 	}
 	if err != nil {
 		p.failed(err)
@@ -68,20 +68,20 @@ func (p *pass) mayProgress() bool {
 	return true
 }
 
-// writeComment returns the comment as GitHub has it now.
-func (p *pass) writeComment(ctx context.Context, w Wanted) (written github.Comment, err error) {
+// writeComment returns the comment as GitHub has it now, and the text that was written.
+func (p *pass) writeComment(ctx context.Context, w Wanted) (written github.Comment, text string, err error) {
 	if id := p.state.CommentID; id != 0 {
-		err := p.fitting(ctx, w.Comment, func(text string) (err error) {
+		text, err = p.fitting(ctx, w.Comment, func(text string) (err error) {
 			written, err = p.config.GitHub.UpdateComment(ctx, p.view.Pull.Repo, id, text)
 			return err
 		})
 		if !github.Gone(err) {
-			return written, err
+			return written, text, err
 		}
 		// Somebody deleted it. Perhaps another of ours is there.
 		p.state.CommentID, p.ours = 0, nil
 		if err := p.findComments(ctx); err != nil {
-			return written, err
+			return written, "", err
 		}
 		if p.state.CommentID = p.marked(); p.state.CommentID != 0 && p.state.CommentID != id {
 			return p.writeComment(ctx, w)
@@ -89,33 +89,33 @@ func (p *pass) writeComment(ctx context.Context, w Wanted) (written github.Comme
 		p.state.CommentID = 0
 	}
 	if w.Optional {
-		return written, nil
+		return written, "", nil
 	}
 	if err := p.sure(ctx); err != nil {
-		return written, err
+		return written, "", err
 	}
-	err = p.fitting(ctx, w.Comment, func(text string) (err error) {
+	text, err = p.fitting(ctx, w.Comment, func(text string) (err error) {
 		written, err = p.config.GitHub.CreateComment(ctx, p.view.Pull.Repo, p.view.Pull.Number, text)
 		if err == nil {
 			p.state.CommentID = written.ID
 		}
 		return p.doubt(err)
 	})
-	return written, err
+	return written, text, err
 }
 
-// fitting writes a text, and half of it when GitHub says that it is too long.
-func (p *pass) fitting(ctx context.Context, text string, write func(string) error) error {
+// fitting writes a text, and half of it when GitHub says that it is too long. It returns what was written.
+func (p *pass) fitting(ctx context.Context, text string, write func(string) error) (string, error) {
 	err := write(text)
 	for range 3 {
 		if github.Status(err) != http.StatusUnprocessableEntity || !strings.Contains(github.Message(err), "too long") {
-			return err
+			return text, err
 		}
 		p.config.Log.WarnContext(ctx, "GitHub takes no comment of this size", "bytes", len(text))
 		text = halve(text, p.config.Links.Pull(p.view.Pull))
 		err = write(text)
 	}
-	return err
+	return text, err
 }
 
 // replies writes the comments that commands asked for, each exactly once.
@@ -146,7 +146,7 @@ func (p *pass) reply(ctx context.Context, r workflow.Reply) error {
 	}
 	p.tried.add(r.Key)
 	var written github.Comment
-	err := p.fitting(ctx, templates.Reply(r, p.view, p.config.Links), func(text string) (err error) {
+	_, err := p.fitting(ctx, templates.Reply(r, p.view, p.config.Links), func(text string) (err error) {
 		written, err = p.config.GitHub.CreateComment(ctx, pull.Repo, pull.Number, text)
 		return err
 	})

@@ -50,8 +50,9 @@ func Ours(name string) bool {
 type Wanted struct {
 	// Comment is the summary's text, "" when there should be none unless one is there.
 	Comment string
-	// Shown are the fingerprints of the plans that the comment tells of, by project name.
-	Shown map[string]string
+	// Plans are the fingerprints of the plans that there are, by project name. Which of
+	// them the comment shows is told by the text that was written.
+	Plans map[string]string
 	// Optional: the comment is not worth writing when none is there.
 	Optional bool
 	// Final: nothing of this pull goes on; what is written stays.
@@ -84,9 +85,9 @@ func Desired(v workflow.PullView, peers []workflow.PullView, o Options) Wanted {
 	own := StandingsOf(v.PullRecord)
 	w := Wanted{Applied: planned.Known && (StandingsOf(planned.PullRecord).Plan == Applied || StandingsOf(planned.PullRecord).Plan == Applying), Final: own.Plan != Unknown && own.Plan != Planning && own.Apply != Applying && !busy(v.PullRecord), Alarmed: own.Apply == ApplyFailed, Waiting: planned.Waiting != ""}
 	if own.Plan != Unknown {
-		w.Shown = fingerprints(v, func(workflow.ProjectRecord) bool { return true })
+		w.Plans = fingerprints(v, func(workflow.ProjectRecord) bool { return true })
 		w.Comment = templates.Summary(v, o.Links)
-		if key := event.ShownKey(w.Shown); key != "" {
+		if key := event.ShownKey(w.Plans); key != "" {
 			// Other plans are another text, even where what people may see of them is the same.
 			w.Comment += "\n<!-- cardea:shown:" + key + " -->\n"
 		}
@@ -132,12 +133,13 @@ func planCheck(v workflow.PullView, o Options) github.Check {
 // names in its external_id: other plans need another check run.
 func applyCheck(v workflow.PullView, o Options) github.Check {
 	verdict := verdicts[StandingsOf(v.PullRecord).Apply][1]
+	text := templates.ApplyCheck(v, o.Links)
 	var offered map[string]string
 	if verdict == actionRequired || verdict == failure {
-		offered = Offered(v)
+		offered = offeredIn(v, text)
 	}
 	c := newCheck(v, ApplyCheck, event.CheckRef{Shown: event.ShownKey(offered)}, o.Links)
-	c.set(verdict, templates.ApplyCheck(v, o.Links))
+	c.set(verdict, text)
 	c.Actions = buttons(v, offered, o.Rules)
 	return c.Check
 }

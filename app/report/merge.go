@@ -83,7 +83,7 @@ func (p *pass) once(ctx context.Context, r workflow.Reply) error {
 		there = there || strings.HasPrefix(c.Body, templates.ReplyMarker) && strings.Contains(firstLines(c.Body), templates.KeyMarker(r.Key))
 	}
 	if !there {
-		err := p.fitting(ctx, templates.Reply(r, p.view, p.config.Links), func(text string) error {
+		_, err := p.fitting(ctx, templates.Reply(r, p.view, p.config.Links), func(text string) error {
 			_, err := p.config.GitHub.CreateComment(ctx, p.view.Pull.Repo, p.view.Pull.Number, text)
 			return err
 		})

@@ -3,6 +3,7 @@ package report
 import (
 	"time"
 
+	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -168,16 +169,20 @@ func applying(rec workflow.PullRecord) (since time.Time, is bool) {
 	return since, is
 }
 
-// Offered are the plans that cardea/apply offers to approve and to apply: the
-// whole fingerprints by project name.
-func Offered(v workflow.PullView) map[string]string {
-	return fingerprints(v, func(p workflow.ProjectRecord) bool {
+// Offered are the plans that cardea/apply offers to approve and to apply, and
+// names: the whole fingerprints by project name.
+func Offered(v workflow.PullView, l templates.Links) map[string]string {
+	return offeredIn(v, templates.ApplyCheck(v, l))
+}
+
+func offeredIn(v workflow.PullView, text templates.CheckText) map[string]string {
+	return templates.Named(text.Summary, fingerprints(v, func(p workflow.ProjectRecord) bool {
 		switch p.State() {
 		case workflow.StatePlanned, workflow.StateApplyFailed:
 			return p.Outdated == ""
 		}
 		return false
-	})
+	}))
 }
 
 // fingerprints are those of the present plans with changes, of some projects.

@@ -141,7 +141,7 @@ func TestButtons(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, c := range Desired(view(tt.projects...), nil, Options{Rules: tt.rules}).Checks {
+			for _, c := range Desired(view(tt.projects...), nil, Options{Rules: tt.rules, Links: templates.Links{Fingerprints: true}}).Checks {
 				if c.Name != ApplyCheck {
 					continue
 				}

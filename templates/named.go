@@ -1,0 +1,53 @@
+package templates
+
+import (
+	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// tableHead begins the table of projects.
+const tableHead = "| Project | + | ~ | ± | - | State | Waits for | Plan |\n| --- | --: | --: | --: | --: | --- | --- | --- |\n"
+
+// Named returns those of some fingerprints, by project name, that a text of ours
+// tells of: its table has a row with the whole name and the fingerprint. That is
+// what a person saw who read it; a plan's details may be on its page.
+func Named(text string, fingerprints map[string]string) map[string]string {
+	_, table, _ := strings.Cut("\n"+text, "\n"+tableHead)
+	rows := map[string]string{}
+	for line := range strings.Lines(table) {
+		if !strings.HasPrefix(line, "| ") || !strings.HasSuffix(line, " |\n") {
+			break
+		}
+		name, rest, _ := strings.Cut(line[2:], " | ")
+		rows[name] = rest[strings.LastIndex(rest, " | ")+1:]
+	}
+	out := map[string]string{}
+	for name, fp := range fingerprints {
+		short := workflow.Plan{Fingerprint: fp}.ShortFingerprint()
+		if plan, ok := rows[CodeCell(name)]; ok && short != "" && strings.Contains(plan, CodeCell(short)) {
+			out[name] = fp
+		}
+	}
+	return out
+}
+
+// unnamed says how many plans with changes a table leaves out, and how they are
+// approved all the same. who is the command, or the button, that is not about them.
+func (w writer) unnamed(table, who string) string {
+	if !w.links.Fingerprints {
+		return ""
+	}
+	plans := map[string]string{}
+	for _, r := range w.model.Rows {
+		if r.Plan != nil && r.Plan.Fingerprint != "" && !r.Plan.NoChanges && r.State == workflow.StatePlanned {
+			plans[r.Name()] = r.Plan.Fingerprint
+		}
+	}
+	n := len(plans) - len(Named(table, plans))
+	if n == 0 {
+		return ""
+	}
+	return "\n" + count(n, "plan is", "plans are") + " not named here in full: " + who + " is not about " + plural(n, "it", "them") + ". " +
+		"Look at " + plural(n, "it", "them") + ", then " + Code(w.links.command("approve -p NAME@FINGERPRINT")) + ".\n"
+}
