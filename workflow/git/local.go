@@ -25,19 +25,20 @@ type Local struct {
 	// Root is the clone's top directory.
 	Root    string
 	scratch string
-	clone   string // the clone's git directory
+	clone   string // the git directory; of a linked work tree its own, which has its HEAD
 	shallow bool
+	partial bool // objects were left out, and git would fetch them when it needs them
 }
 
 // OpenLocal opens the clone that dir is in. The scratch directory must not exist; the caller removes it.
 func OpenLocal(ctx context.Context, dir, scratch string) (*Local, error) {
-	out, err := command{args: []string{"-C", dir, "rev-parse", "--path-format=absolute", "--git-common-dir", "--git-path", "objects", "--show-toplevel"},
+	out, err := command{args: []string{"-C", dir, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir", "--git-path", "objects", "--show-toplevel"},
 		env: []string{"HOME=" + os.Getenv("HOME")}, config: [][2]string{{"safe.directory", "*"}}}.run(ctx)
 	if errors.Is(err, exec.ErrNotFound) {
 		return nil, err
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if err != nil || len(lines) != 3 {
+	if err != nil || len(lines) != 4 {
 		return nil, fmt.Errorf("%s: %w", dir, ErrNotClone)
 	}
 	if err := os.MkdirAll(parent(scratch), 0o700); err != nil {
@@ -49,12 +50,15 @@ func OpenLocal(ctx context.Context, dir, scratch string) (*Local, error) {
 	if err := os.MkdirAll(filepath.Join(scratch, "objects", "info"), 0o700); err != nil {
 		return nil, fmt.Errorf("making the scratch repository: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(scratch, "objects", "info", "alternates"), []byte(lines[1]+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(scratch, "objects", "info", "alternates"), []byte(lines[2]+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("making the scratch repository: %w", err)
 	}
-	l := &Local{Root: lines[2], scratch: scratch, clone: lines[0]}
+	l := &Local{Root: lines[3], scratch: scratch, clone: lines[0]}
+	if l.partial, err = promised(lines[2]); err != nil {
+		return nil, fmt.Errorf("looking at the clone's objects: %w", err)
+	}
 	// A shallow clone stays one: its cut commits have no parents.
-	if shallow, err := os.ReadFile(filepath.Join(l.clone, "shallow")); err == nil {
+	if shallow, err := os.ReadFile(filepath.Join(lines[1], "shallow")); err == nil {
 		l.shallow = true
 		if err := os.WriteFile(filepath.Join(scratch, "shallow"), shallow, 0o600); err != nil {
 			return nil, fmt.Errorf("making the scratch repository: %w", err)
@@ -88,7 +92,42 @@ func (l *Local) Checkout(ctx context.Context, head, base string, mode workflow.C
 	if err != nil && l.shallow {
 		err = fmt.Errorf("%w; this clone is shallow, and `git fetch --unshallow` brings the rest", err)
 	}
+	if l.partial {
+		err = l.explainPartial(ctx, c, err)
+	}
 	return c, err
+}
+
+// promised reports whether a clone, or one that it borrows from, was told that the
+// remote keeps some of its objects (`git clone --filter`).
+func promised(objects string) (bool, error) {
+	dirs, err := objectDirs(objects)
+	for _, dir := range dirs {
+		if found, globErr := filepath.Glob(filepath.Join(dir, "pack", "*.promisor")); len(found) > 0 || globErr != nil {
+			return true, globErr
+		}
+	}
+	return false, err
+}
+
+// explainPartial says of a partial clone what is missing in it. A preview fetches nothing into it.
+func (l *Local) explainPartial(ctx context.Context, c workflow.Checkout, err error) error {
+	if err == nil && len(c.Conflicts) > 0 {
+		return nil
+	}
+	missing := 0
+	if err == nil {
+		out, listErr := command{gitDir: l.scratch, args: []string{"rev-list", "--objects", "--missing=print", "--no-object-names", "--no-walk", c.Planned.ID, c.BaseTree.ID}}.run(ctx)
+		if missing = bytes.Count(out, []byte("?")); listErr == nil && missing == 0 {
+			return nil
+		}
+		err = listErr
+	}
+	what := "objects"
+	if missing > 0 {
+		what = fmt.Sprintf("%d files or directories of the two commits", missing)
+	}
+	return errors.Join(fmt.Errorf("this clone is partial (`--filter`), and %s are not in it: `git fetch --refetch --no-filter` brings everything", what), err)
 }
 
 // Uncommitted is how many files of the work tree are changed or new, and not

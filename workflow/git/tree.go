@@ -12,12 +12,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/storage/filesystem"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -29,7 +26,7 @@ func parent(dir string) string { return filepath.Dir(dir) }
 // use, so all reads go through mu.
 type reader struct {
 	mu    sync.Mutex
-	store *filesystem.Storage
+	store *objects
 	// trees are those that were read: the way to each of many files goes through the same few.
 	// entries is how many they hold together. Nobody changes them.
 	trees   map[plumbing.Hash]*object.Tree
@@ -40,13 +37,10 @@ type reader struct {
 const maxEntries = 1 << 18
 
 func open(gitDir string) (*reader, error) {
-	if _, err := osfs.New(gitDir).Stat("objects"); err != nil {
-		return nil, fmt.Errorf("opening the repository: %w", err)
+	store, err := openObjects(gitDir)
+	if err != nil {
+		return nil, err
 	}
-	// Packs stay open as long as the reader is used; the garbage collector closes
-	// them. Opening one for each object would cost more than reading it.
-	store := filesystem.NewStorageWithOptions(osfs.New(gitDir, osfs.WithBoundOS()), cache.NewObjectLRU(32*cache.MiByte),
-		filesystem.Options{KeepDescriptors: true, AlternatesFS: osfs.New("/", osfs.WithBoundOS())})
 	return &reader{store: store, trees: map[plumbing.Hash]*object.Tree{}}, nil
 }
 
