@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"workflow/git":         {"workflow"},
 	"workflow/terraform":   {"workflow", "workflow/terraform"},
 	"workflow/storetest":   {"workflow"},
+	"internal/golden":      {},
 	"internal/localgithub": {"internal/localgithub"},
 }
 
