@@ -233,7 +233,7 @@ func (g *ground) carry(ctx context.Context, run workflow.Run) *workflow.Result {
 	defer g.mu.Unlock()
 	p := workflow.Plan{
 		Fingerprint: fmt.Sprintf("%x", sha256.Sum256([]byte(run.InputsDigest))), ChangesHash: run.InputsDigest, InputsDigest: run.InputsDigest, StateIdentity: run.StateIdentity,
-		Hidden: run.Hidden, Lineage: "line", Serial: g.serial, Tool: "terraform", ToolVersion: "1.11.4", PlannedAt: time.Now(),
+		Hidden: run.Hidden, Lineage: "line of " + run.StateIdentity, Serial: g.serial, Tool: "terraform", ToolVersion: "1.11.4", PlannedAt: time.Now(),
 		Counts: workflow.Counts{Add: 1}, Changes: []workflow.Change{{Address: "x.y", Mode: "managed", Type: "x", Action: workflow.ActionCreate}},
 	}
 	if p.NoChanges = g.contents == p.Fingerprint; p.NoChanges {
@@ -246,7 +246,7 @@ func (g *ground) carry(ctx context.Context, run workflow.Run) *workflow.Result {
 func (g *ground) apply(ctx context.Context, run workflow.Run) *workflow.Result {
 	g.mu.Lock()
 	g.phase = "asks"
-	state := workflow.StateVersion{Lineage: "line", Serial: g.serial}
+	state := workflow.StateVersion{Lineage: "line of " + run.StateIdentity, Serial: g.serial}
 	g.mu.Unlock()
 	err := g.svc.Authorise(ctx, run, run.Apply.Artefact, state)
 	if errors.Is(err, workflow.ErrStale) {

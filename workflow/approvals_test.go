@@ -144,7 +144,7 @@ func TestCarryApprovals(t *testing.T) {
 }
 
 func TestMayRelease(t *testing.T) {
-	keys := LockKeys(Project{Dir: "prod/network", TerraformWorkspace: "default"}, "s3-key")
+	keys := LockKeys(Project{Dir: "prod/network", TerraformWorkspace: "default"}, KeptState{Identity: "s3-key"})
 	for _, tt := range []struct {
 		name   string
 		change func(*PullRecord, *Lock)
@@ -191,7 +191,7 @@ func TestMayRelease(t *testing.T) {
 
 func TestTakeLocks(t *testing.T) {
 	in := readyApply()
-	take := TakeInput{Pull: in.Record.Pull.Key(), Project: in.Project.Project, StateIdentity: "s3-key", User: gateAda, Now: gateNow, Why: LockApply, LastEpoch: 8}
+	take := TakeInput{Pull: in.Record.Pull.Key(), Project: in.Project.Project, State: KeptState{Identity: "s3-key"}, User: gateAda, Now: gateNow, Why: LockApply, LastEpoch: 8}
 	fresh, held := TakeLocks(take)
 	if held != nil || len(fresh) != 2 || fresh[0].Epoch != 9 || fresh[1].Epoch != 10 {
 		t.Fatalf("got %+v, %+v, want both with epochs 9 and 10", fresh, held)

@@ -218,28 +218,33 @@ func (g *gate) depends() {
 // locks says whether the project's locks are free or ours, and, for an apply that
 // stands ready, whether we hold every one.
 func (g *gate) locks() {
-	identity := ""
+	state := KeptState{}
 	if g.in.Project.Run != nil {
-		identity = g.in.Project.Run.StateIdentity
+		state = g.in.Project.Run.Keeps()
 	}
-	if identity == "" && g.in.Project.Run != nil && !g.display {
+	if state.Identity == "" && g.in.Project.Run != nil && !g.display {
 		g.add(NeedLock, "lock", fmt.Sprintf("It is not known which state %s writes, so it cannot be locked.", g.name()), "A new plan: "+g.command("plan")+".")
 	}
+	if g.in.Plan != nil && g.in.Plan.Lineage != state.Lineage && !g.display {
+		g.add(NeedLock, "lock", fmt.Sprintf("The plan of %s was made before states were known by their lineage.", g.name()), "A new plan: "+g.command("plan")+".")
+	}
 	ours, told := 0, false
-	keys := LockKeys(g.in.Project.Project, identity)
+	keys := LockKeys(g.in.Project.Project, state)
 	for _, key := range keys {
 		for _, l := range g.in.Locks {
-			if l.Key != key || l.RepoID != g.in.Record.Pull.Repo.ID {
+			if l.RepoID != g.in.Record.Pull.Repo.ID || !meets(l.Key, key) {
 				continue
 			}
 			if l.Pull == g.in.Record.Pull.Key() {
-				ours++
+				if l.Key == key {
+					ours++
+				}
 				continue
 			}
 			if !told { // both locks of a project are mostly one pull's: that is one sentence
 				sentence := l.Sentence()
 				if l.Project != g.in.Project.Project.Name {
-					sentence += fmt.Sprintf(" It writes the same state as %s.", g.name())
+					sentence += lockedBeside(g.name(), l.Key == key)
 				}
 				g.add(NeedLock, fmt.Sprintf("lock of #%d", l.Pull.Number), sentence,
 					l.mend()+" This pull request is told then.")
@@ -250,6 +255,14 @@ func (g *gate) locks() {
 	if g.in.State != nil && ours < len(keys) && !told {
 		g.add(NeedLock, "lock", fmt.Sprintf("This pull request does not hold every lock of %s.", g.name()), "Try again: "+g.command("apply")+".")
 	}
+}
+
+// lockedBeside says what another project's lock has to do with a project.
+func lockedBeside(name string, surely bool) string {
+	if surely {
+		return fmt.Sprintf(" It writes the same state as %s.", name)
+	}
+	return fmt.Sprintf(" It may write the same state as %s: nothing tells the two apart.", name)
 }
 
 // settled says whether somebody knows what the last apply of a project left.

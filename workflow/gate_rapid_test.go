@@ -25,6 +25,7 @@ var harmless = map[string]string{
 	"Run.Reason": "for people", "Run.Waiting": "for people", "Run.Attempts": "history", "Run.Queued": "history", "Run.NotBefore": "the queue's",
 	"Run.Started": "history", "Run.Finished": "history", "Run.Worker": "the worker's", "Run.LeaseUntil": "the worker's", "Run.Sharing": "GateInput.Sharing has them", "Run.Interrupt": "a plan that succeeded",
 	"Run.InterruptOutcome": "a plan that succeeded", "Run.Replaces": "history", "Run.Own": "the engine's", "Run.TreeChanges": "CarryApprovals'", "Run.Apply": "an apply's", "Run.After": "GateInput.Since says it", "Run.Diagnostics": "for people",
+	"Run.SameState": "for people", "Run.LikeState": "for people", "Run.SameLineage": "for people", "Run.StateDoubt": "for people", "Run.OnBase": "the record's of lineages",
 	"Run.Counts": "the plan's", "Run.NoChanges": "false is what is wanted", "Run.ChangesHash": "for people", "Run.Whole": "history",
 	"ApplyOrder.State": "the plan's is compared", "ApplyOrder.Authorised": "not yet", "ApplyOrder.Spent": "false is good", "ApplyOrder.Missing": "for people",
 	"ApplyOrder.Done": "of the end", "ApplyOrder.Total": "of the end", "ApplyOrder.ErroredState": "of the end", "ApplyOrder.Resolved": "of the end", "ApplyOrder.ResolvedBy": "of the end",
@@ -156,7 +157,7 @@ func TestLocksExclude(t *testing.T) {
 				continue
 			}
 			p := rapid.SampledFrom(projects).Draw(t, "project")
-			in := TakeInput{Pull: pull, Project: p, StateIdentity: rapid.SampledFrom([]string{"", "s", "t"}).Draw(t, "state"),
+			in := TakeInput{Pull: pull, Project: p, State: KeptState{rapid.SampledFrom([]string{"", "s", "t"}).Draw(t, "state"), rapid.SampledFrom([]string{"", "l"}).Draw(t, "lineage")},
 				Why: rapid.SampledFrom([]LockWhy{LockPlan, LockClaim, LockApply}).Draw(t, "why"), Now: gateNow, LastEpoch: last}
 			for _, l := range held {
 				in.Locks = append(in.Locks, l)
@@ -173,7 +174,7 @@ func TestLocksExclude(t *testing.T) {
 				}
 				held[l.Key], highest[l.Key], last = l, l.Epoch, max(last, l.Epoch)
 			}
-			for _, key := range LockKeys(p, in.StateIdentity) {
+			for _, key := range LockKeys(p, in.State) {
 				if other == nil && held[key].Pull != pull {
 					t.Fatalf("step %d: %q is not held after taking", step, key)
 				}

@@ -40,7 +40,7 @@ func readyApply() GateInput {
 	}
 	run := &Run{
 		ID: "plan1", Kind: RunPlan, Repo: pull.Repo, Number: pull.Number, Project: p, Head: pull.Head.SHA, Base: pull.Base.SHA, Tree: gateSHAs["tree"],
-		State: RunFinished, Outcome: OutcomeSucceeded, Fingerprint: gateFingerprint, Artefact: "5e1f00aa5e1f00aa", StateIdentity: "s3-key",
+		State: RunFinished, Outcome: OutcomeSucceeded, Fingerprint: gateFingerprint, Artefact: "5e1f00aa5e1f00aa", StateIdentity: "s3-key", Lineage: state.Lineage,
 	}
 	apply := &Run{
 		ID: "apply1", Kind: RunApply, Repo: pull.Repo, Number: pull.Number, Project: p, State: RunRunning, StateIdentity: "s3-key", Started: gateNow.Add(-time.Minute),
@@ -61,7 +61,7 @@ func readyApply() GateInput {
 		SameInputs: true, SameTree: true, Artefact: run.Artefact, State: &state,
 		Depends: map[string]ProjectState{"vpc/prod": StateApplied, "dns": StateNoChanges}, Now: gateNow,
 	}
-	for i, key := range LockKeys(p, run.StateIdentity) {
+	for i, key := range LockKeys(p, run.Keeps()) {
 		in.Locks = append(in.Locks, Lock{RepoID: 7, Key: key, Project: p.Name, Pull: pull.Key(), User: gateAda, Since: gateNow, Why: LockApply, Epoch: uint64(i + 1)})
 	}
 	return in
@@ -84,7 +84,7 @@ func TestGateLetsPass(t *testing.T) {
 			in.Live.Pull.Base.Ref, in.Record.Pull.Base.Ref = "release/1.2", "release/1.2"
 		},
 		"no review rule, head reviewed": func(in *GateInput) { in.Live.ReviewDecision, in.Live.ApprovedHead = "", true },
-		"new state":                     func(in *GateInput) { in.State, in.Plan.Lineage, in.Plan.Serial = &StateVersion{}, "", 0 },
+		"new state":                     func(in *GateInput) { in.State, in.Plan.Lineage, in.Plan.Serial, in.Project.Run.Lineage = &StateVersion{}, "", 0, "" },
 		"a listed bot with the permission": func(in *GateInput) {
 			in.Rules.Bots, in.Live.Actor = []string{"deployer"}, Actor{ID: 5, Login: "deployer[bot]", Bot: true}
 			in.Live.Roles[5] = RoleWrite
@@ -103,7 +103,7 @@ func TestGateLetsPass(t *testing.T) {
 		},
 		"locks of other projects and repositories": func(in *GateInput) {
 			other, far := elsewhere(0, LockApply), elsewhere(0, LockApply)
-			other.Key, far.RepoID = LockKeys(Project{Dir: "other"}, "")[0], 8
+			other.Key, far.RepoID = LockKeys(Project{Dir: "other"}, KeptState{})[0], 8
 			in.Locks = append(in.Locks, other, far)
 		},
 		"facts just young enough": func(in *GateInput) { in.Live.Read = in.Now.Add(-LiveMaxAge) },
@@ -243,6 +243,7 @@ var refusals = []struct {
 	{"lock-claim", NeedLock, func(in *GateInput) { asked(in); in.Locks = []Lock{elsewhere(0, LockClaim)} }},
 	{"lock-state-under-another-name", NeedLock, func(in *GateInput) { asked(in); in.Locks = []Lock{elsewhere(1, LockPlan)} }},
 	{"lock-not-held", NeedLock, func(in *GateInput) { in.Locks = in.Locks[:1] }},
+	{"lock-lineage-not-known", NeedLock, func(in *GateInput) { in.Project.Run.Lineage = "" }},
 	{"lock-state-not-known", NeedLock, func(in *GateInput) { in.Project.Run.StateIdentity = "" }},
 	{"state-lineage", NeedState, func(in *GateInput) { in.State.Lineage = "0ther-lineage" }},
 	{"state-serial", NeedState, func(in *GateInput) { in.State.Serial = 5 }},

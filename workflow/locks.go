@@ -3,34 +3,52 @@ package workflow
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
 // LockKeys are the keys that an apply of a project needs: the project's own, and
-// that of the state it writes, which a project under another name may write too.
-// An empty state identity (not known) gives the project's key alone.
-func LockKeys(p Project, stateIdentity string) []string {
+// those of the state it writes, which a project under another name may write too:
+// of its place, and of its lineage, which is one by whatever name it is reached.
+// What is not known ("") gives no key.
+func LockKeys(p Project, state KeptState) []string {
 	k := p.Key()
 	own := "project\x00" + k.Dir + "\x00" + k.TerraformWorkspace
 	if k.Variant != "" {
 		own += "\x00" + k.Variant
 	}
 	keys := []string{own}
-	if stateIdentity != "" {
-		keys = append(keys, "state\x00"+stateIdentity)
+	if state.Identity != "" {
+		keys = append(keys, stateKey+state.Identity)
+	}
+	if state.Lineage != "" {
+		keys = append(keys, "state lineage\x00"+state.Lineage)
 	}
 	return keys
 }
 
+const stateKey = "state\x00"
+
+// meets reports whether two locks' keys are on one thing: the same, or states that
+// nothing tells apart.
+func meets(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, isState := strings.CutPrefix(a, stateKey)
+	y, areStates := strings.CutPrefix(b, stateKey)
+	return isState && areStates && MayBeOneState(x, y)
+}
+
 // TakeInput is what decides whether a pull may take a project's locks.
 type TakeInput struct {
-	Pull          PullKey
-	Project       Project
-	StateIdentity string
-	Locks         []Lock // at least those with the project's LockKeys; others are not looked at
-	User          Actor
-	Now           time.Time
-	Why           LockWhy
+	Pull    PullKey
+	Project Project
+	State   KeptState
+	Locks   []Lock // all of the repository
+	User    Actor
+	Now     time.Time
+	Why     LockWhy
 	// LastEpoch is the highest epoch ever given to a lock of the repository, released ones included.
 	LastEpoch uint64
 }
@@ -47,7 +65,16 @@ func TakeLocks(in TakeInput) (taken []Lock, held *Lock) {
 	for _, l := range in.Locks {
 		epoch = max(epoch, l.Epoch)
 	}
-	for _, key := range LockKeys(in.Project, in.StateIdentity) {
+	keys := LockKeys(in.Project, in.State)
+	for _, key := range keys {
+		inTheWay := func(l Lock) bool {
+			return l.RepoID == in.Pull.RepoID && l.Pull != in.Pull && meets(l.Key, key)
+		}
+		if i := slices.IndexFunc(in.Locks, inTheWay); i >= 0 {
+			return nil, &in.Locks[i]
+		}
+	}
+	for _, key := range keys {
 		i := slices.IndexFunc(in.Locks, func(l Lock) bool { return l.RepoID == in.Pull.RepoID && l.Key == key })
 		if i < 0 {
 			epoch++
@@ -57,9 +84,6 @@ func TakeLocks(in TakeInput) (taken []Lock, held *Lock) {
 			continue
 		}
 		l := in.Locks[i]
-		if l.Pull != in.Pull {
-			return nil, &l
-		}
 		if l.Why.strength() < in.Why.strength() {
 			l.Why = in.Why
 			taken = append(taken, l)
@@ -122,11 +146,11 @@ func MayRelease(rec PullRecord, l Lock) string {
 
 // guardedBy reports whether a lock is one of those that the project's runs need.
 func (p ProjectRecord) guardedBy(l Lock) bool {
-	if slices.Contains(LockKeys(p.Project, ""), l.Key) {
+	if slices.Contains(LockKeys(p.Project, KeptState{}), l.Key) {
 		return true
 	}
 	for _, run := range []*Run{p.Run, p.Apply} {
-		if run != nil && slices.Contains(LockKeys(p.Project, run.StateIdentity), l.Key) {
+		if run != nil && slices.Contains(LockKeys(p.Project, run.Keeps()), l.Key) {
 			return true
 		}
 	}

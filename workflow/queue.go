@@ -29,12 +29,9 @@ func NextRun(queued, running []Run, now time.Time) NextRunDecision {
 		repo    int64
 		project ProjectKey
 	}
-	projects, states := map[busyKey]Run{}, map[string]Run{}
+	projects := map[busyKey]Run{}
 	for _, r := range running {
 		projects[busyKey{r.Repo.ID, r.Project.Key()}] = r
-		if r.StateIdentity != "" {
-			states[r.StateIdentity] = r
-		}
 	}
 	applies := upstreamRuns(queued, running)
 	d := NextRunDecision{Waits: map[string]string{}}
@@ -53,7 +50,8 @@ func NextRun(queued, running []Run, now time.Time) NextRunDecision {
 			d.Waits[r.ID] = fmt.Sprintf("`%s` is being %s %s.", r.Project.Name, other.Kind.done(), whereRuns(other, r))
 			continue
 		}
-		if other, busy := states[r.StateIdentity]; busy && r.StateIdentity != "" {
+		if i := slices.IndexFunc(running, r.onStateOf); i >= 0 {
+			other := running[i]
 			d.Waits[r.ID] = fmt.Sprintf("`%s`, which keeps the same state, is being %s %s.", other.Project.Name, other.Kind.done(), whereRuns(other, r))
 			continue
 		}
@@ -66,6 +64,15 @@ func NextRun(queued, running []Run, now time.Time) NextRunDecision {
 		}
 	}
 	return d
+}
+
+// onStateOf reports whether another run is on the state of this one, or may be. Of
+// another repository only what surely is: of its other states nobody here knows.
+func (r Run) onStateOf(other Run) bool {
+	if r.Repo.ID != other.Repo.ID {
+		return isOneState(r.StateIdentity, other.StateIdentity)
+	}
+	return r.Keeps().mayBe(other.Keeps())
 }
 
 // whereRuns says where another run runs, as seen from this one.

@@ -177,14 +177,14 @@ func TestVariantIdentity(t *testing.T) {
 		key, lock, of, fingerprint string
 	}{
 		{plain, `{"dir":"app","terraform_workspace":"default"}`, "project\x00app\x00default", `{"dir":"app","terraform_workspace":"default"}`,
-			"407f6c0c6238f129e1c51316326aca122c4bffdc02c4a65ab0195276668024a3"},
+			"28cd2ae8ae75491453ca5cbab892c1331a40f8928f8482d7a68de6b1228effb3"},
 		{variant, `{"dir":"app","terraform_workspace":"default","variant":"app/prod"}`, "project\x00app\x00default\x00app/prod",
-			`{"dir":"app","terraform_workspace":"default","variant":"app/prod"}`, "de717c65af469c17364ba3438d9815d6a75668ef990799dced1fd666db8eefb7"},
+			`{"dir":"app","terraform_workspace":"default","variant":"app/prod"}`, "bd1160039016da4e28abdf8fcb2bef9c908f9c6a923b3763d1c5bc1bf1ca6490"},
 	} {
 		if got := mustJSON(t, tt.p.Key()); got != tt.key {
 			t.Errorf("key: got %s, want %s", got, tt.key)
 		}
-		if got := LockKeys(tt.p, "s"); got[0] != tt.lock || got[1] != "state\x00s" {
+		if got := LockKeys(tt.p, KeptState{Identity: "s"}); got[0] != tt.lock || got[1] != "state\x00s" {
 			t.Errorf("lock keys: got %q, want %q", got, tt.lock)
 		}
 		if got := mustJSON(t, tt.p.locked()); got != tt.of {

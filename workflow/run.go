@@ -70,8 +70,19 @@ type Run struct {
 	Paths         []string    `json:"paths,omitempty"` // what the workspace holds; empty: the whole tree
 	InputsDigest  string      `json:"inputs_digest,omitempty"`
 	StateIdentity string      `json:"state_identity,omitempty"`
-	// Sharing are the other projects of base and of the planned tree that keep the
-	// same state, as far as rules are about them: those hold for an apply as well.
+	// Lineage is what the state itself is called, of a plan that succeeded; "" while there is no state.
+	Lineage string `json:"lineage,omitempty"`
+	// SameState and LikeState name the projects that surely, and those that may, keep
+	// the same state; StateDoubt is that of its Inputs.
+	SameState Others `json:"same_state,omitzero"`
+	LikeState Others `json:"like_state,omitzero"`
+	// SameLineage names those that are on record with the lineage.
+	SameLineage Others `json:"same_lineage,omitzero"`
+	StateDoubt  string `json:"state_doubt,omitempty"`
+	// OnBase: the base has the project too, with this state.
+	OnBase bool `json:"on_base,omitempty"`
+	// Sharing are the other projects of base and of the planned tree that keep, or may
+	// keep, the same state, as far as rules are about them: those hold for an apply as well.
 	Sharing []Project `json:"sharing,omitempty"`
 	// BaseProviders and Hidden go to the engine's PlanJob.
 	BaseProviders []string       `json:"base_providers,omitempty"`
@@ -211,6 +222,7 @@ func (r *Run) Finish(res Result, now time.Time) error {
 	if res.Plan != nil && r.Outcome == OutcomeSucceeded {
 		r.Counts, r.NoChanges = res.Plan.Counts, res.Plan.NoChanges
 		r.Fingerprint, r.ChangesHash = res.Plan.Fingerprint, res.Plan.ChangesHash
+		r.Lineage = res.Plan.Lineage
 	}
 	r.end(now)
 	return nil

@@ -167,7 +167,7 @@ func (s *Service) newApply(c *commanding, p *ProjectRecord, n int) (run Run, too
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return run, took, err
 	}
-	taken, held, err := takeLocks(c.tx, c.rec.Pull.Key(), taking{p.Project, run.StateIdentity, c.actor(), LockApply}, c.now)
+	taken, held, err := takeLocks(c.tx, c.rec.Pull.Key(), taking{p.Project, KeptState{run.StateIdentity, plan.Lineage}, c.actor(), LockApply}, c.now)
 	if err != nil {
 		return run, took, err
 	}
@@ -181,6 +181,7 @@ func (s *Service) newApply(c *commanding, p *ProjectRecord, n int) (run Run, too
 	rules := c.rules.ForProject(p.Project)
 	counts := run.Counts
 	run = again(run, RunApply)
+	run.Lineage = plan.Lineage
 	run.Counts = counts // who asked is told what was applied
 	if held == nil {
 		run.ID = s.newID(c.now)
@@ -223,18 +224,22 @@ func (s *Service) gateInput(tx Tx, rec PullRecord, p ProjectRecord, rules Rules,
 		return in, err
 	}
 	if p.Run != nil {
-		in.Sharing = slices.Clone(p.Run.Sharing)
+		others, err := byLineage(tx, *p.Run)
+		if err != nil {
+			return in, err
+		}
+		in.Sharing = append(slices.Clone(p.Run.Sharing), others...)
 	}
 	in.dependOn(p.Project.DependsOn)
 	for _, other := range rec.Projects {
-		shares := p.Run != nil && other.Run != nil && p.Run.StateIdentity != "" && p.Run.StateIdentity == other.Run.StateIdentity
+		shares := p.Run != nil && other.Run != nil && p.Run.Keeps().mayBe(other.Run.Keeps())
 		if shares && other.Project.Key() != p.Project.Key() {
 			in.Sharing = append(in.Sharing, other.Project)
 		}
 	}
 	for _, other := range withPast(rec).Projects {
 		a := other.Apply
-		if a == nil || p.Run == nil || a.StateIdentity != p.Run.StateIdentity || other.Project.Key() == p.Project.Key() {
+		if a == nil || p.Run == nil || !a.Keeps().mayBe(p.Run.Keeps()) || other.Project.Key() == p.Project.Key() {
 			continue
 		}
 		if a.outcomeOpen() || a.stateKept() {

@@ -69,7 +69,7 @@ func (s *applyStory) carry(run workflow.Run) {
 	res := s.fingerprinted(run, add)
 	if run.Kind == workflow.RunApply {
 		res = applied(run, workflow.OutcomeSucceeded)
-		if err := s.svc.Authorise(s.t.Context(), run, run.Apply.Artefact, sameState); err != nil {
+		if err := s.svc.Authorise(s.t.Context(), run, run.Apply.Artefact, sameState(run)); err != nil {
 			s.failed(err)
 			res.Outcome, res.NotStarted = workflow.OutcomeFailed, true
 		} else {

@@ -15,7 +15,7 @@ func (l *life) checkWriters() {
 		if r.Kind != workflow.RunApply || !r.Apply.Spent || !mayWrite(r) {
 			continue
 		}
-		for _, what := range workflow.LockKeys(r.Project, r.StateIdentity) {
+		for _, what := range workflow.LockKeys(r.Project, r.Keeps()) {
 			if other, is := busy[what]; is {
 				l.wrong("I1: %s and %s may both write %q", id, other, what)
 			}
@@ -40,7 +40,7 @@ func holds(r *workflow.Run) bool {
 }
 
 func needs(r *workflow.Run, key string) bool {
-	return slices.Contains(workflow.LockKeys(r.Project, r.StateIdentity), key)
+	return slices.Contains(workflow.LockKeys(r.Project, r.Keeps()), key)
 }
 
 // everNeeded reports whether any run of an apply's project in its pull was on what a lock is for.
@@ -154,7 +154,7 @@ func (l *life) checkLocks() {
 		if r.Kind != workflow.RunApply || !(guards(r) || (holds(r) && !l.released[id] && l.recs[r.Number].Pull.State == workflow.PullOpen)) {
 			continue
 		}
-		for _, key := range workflow.LockKeys(r.Project, r.StateIdentity) {
+		for _, key := range workflow.LockKeys(r.Project, r.Keeps()) {
 			if k, ok := l.locks[key]; !ok || k.Pull != r.PullKey() {
 				l.wrong("I7: the apply %s of #%d (%s %s) goes without the lock %q", id, r.Number, r.State, r.Outcome, key)
 			}

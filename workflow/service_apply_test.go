@@ -14,7 +14,7 @@ import (
 func (w *world) fingerprinted(run workflow.Run, add int) workflow.Result {
 	res := success(run, add)
 	res.Plan.Fingerprint = fmt.Sprintf("%064x", len(run.Project.Name)*1000+add)
-	res.Plan.PlannedAt, res.Plan.Lineage, res.Plan.Serial = w.now, "line", 1
+	res.Plan.PlannedAt, res.Plan.Lineage, res.Plan.Serial = w.now, sameState(run).Lineage, 1
 	res.Plan.InputsDigest, res.Plan.StateIdentity = run.InputsDigest, run.StateIdentity
 	if add > 0 && run.Kind == workflow.RunPlan {
 		res.Artefact = "artefact of " + run.ID
@@ -112,11 +112,13 @@ func has(t testing.TB, text string, wants ...string) {
 	}
 }
 
-var sameState = workflow.StateVersion{Lineage: "line", Serial: 1}
+func sameState(run workflow.Run) workflow.StateVersion {
+	return workflow.StateVersion{Lineage: "line of " + run.StateIdentity, Serial: 1}
+}
 
 // authorise asks for the word for a claimed apply, with what its plan says.
 func (w *world) authorise(run workflow.Run) error {
-	return w.svc.Authorise(w.t.Context(), run, run.Apply.Artefact, sameState)
+	return w.svc.Authorise(w.t.Context(), run, run.Apply.Artefact, sameState(run))
 }
 
 func applied(run workflow.Run, o workflow.Outcome) workflow.Result {
@@ -181,7 +183,7 @@ func TestApplyWholeStory(t *testing.T) {
 		t.Fatalf("got %s", said)
 	}
 	want(t, "state", w.states(1), []string{"a applying"})
-	want(t, "locks", w.locks(), []string{"#1 project a default apply", "#1 state state of a apply"})
+	want(t, "locks", w.locks(), []string{"#1 project a default apply", "#1 state state of a apply", "#1 state lineage line of state of a apply"})
 	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "queued already")
 	run := w.mustClaim("a")
 	plan := w.project(1, "a").Run
@@ -206,7 +208,7 @@ func TestApplyWholeStory(t *testing.T) {
 	want(t, "state verified", w.states(1), []string{"a applied"})
 	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "nothing to apply")
 	has(t, w.do(1, "bob", verb(workflow.VerbUnapprove)), "unapproved")
-	want(t, "locks until merge", len(w.locks()), 2)
+	want(t, "locks until merge", len(w.locks()), 3)
 	w.facts(1, "head1", func(p *workflow.Pull) { p.State = workflow.PullMerged })
 	w.deliver(workflow.Request{Kind: workflow.RequestClosed, Number: 1, Action: "closed", Key: "closed", Immediate: true})
 	w.settle()
@@ -312,7 +314,7 @@ func TestUnknownApply(t *testing.T) {
 	w.facts(1, "head2", func(p *workflow.Pull) { p.State = workflow.PullClosed })
 	w.deliver(workflow.Request{Kind: workflow.RequestClosed, Number: 1, Action: "closed", Key: "closed", Immediate: true})
 	w.settle()
-	want(t, "locks of a closed pull", len(w.locks()), 2)
+	want(t, "locks of a closed pull", len(w.locks()), 3)
 	closed := "closed/" + w.view(1).ClosedAt.UTC().Format("20060102T150405.000")
 	has(t, w.reply(1, closed), "An apply was started from #1 at head1, nobody knows how it ended, and it was never merged.")
 	resolve := verb(workflow.VerbResolve, "a")
@@ -474,7 +476,8 @@ func TestGroundMovesBeforeTheWord(t *testing.T) {
 		w.ready(1, "head1", files{"a/main.tf": "2"})
 		w.do(1, "bob", verb(workflow.VerbApprove))
 		w.do(1, "bob", verb(workflow.VerbApply))
-		if err := w.svc.Authorise(t.Context(), w.mustClaim("a"), artefact, sameState); !errors.Is(err, workflow.ErrRefused) {
+		run := w.mustClaim("a")
+		if err := w.svc.Authorise(t.Context(), run, artefact, sameState(run)); !errors.Is(err, workflow.ErrRefused) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -483,7 +486,7 @@ func TestGroundMovesBeforeTheWord(t *testing.T) {
 	w.do(1, "bob", verb(workflow.VerbApprove))
 	w.do(1, "bob", verb(workflow.VerbApply))
 	run := w.mustClaim("a")
-	if err := w.svc.Authorise(t.Context(), run, run.Apply.Artefact, workflow.StateVersion{Lineage: "line", Serial: 2}); err == nil || !strings.Contains(err.Error(), "serial 2") {
+	if err := w.svc.Authorise(t.Context(), run, run.Apply.Artefact, workflow.StateVersion{Lineage: sameState(run).Lineage, Serial: 2}); err == nil || !strings.Contains(err.Error(), "serial 2") {
 		t.Errorf("got %v, want a state that moved to be refused", err)
 	}
 }

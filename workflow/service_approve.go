@@ -159,7 +159,11 @@ func (s *Service) approve(c *commanding) (*Reply, error) {
 // mayNotApprove says why a person cannot approve a plan, as a sentence; "" when they can.
 func (c *commanding) mayNotApprove(p ProjectRecord, run Run) string {
 	rules := c.rules.ForProject(p.Project)
-	for _, other := range run.Sharing { // whose state it is
+	others, err := byLineage(c.tx, run)
+	if err != nil {
+		return "Whose state it is could not be found out."
+	}
+	for _, other := range append(slices.Clone(run.Sharing), others...) { // whose state it is
 		rules = rules.And(c.rules.ForProject(other))
 	}
 	if len(c.live.Errors) > 0 {
@@ -299,7 +303,7 @@ func (s *Service) planned(tx Tx, rec *PullRecord, p *ProjectRecord, run Run, pla
 		return err
 	}
 	if rules.ForProject(p.Project).LockOnPlan && !plan.NoChanges {
-		t := taking{p.Project, run.StateIdentity, rec.Pull.Author, LockPlan}
+		t := taking{p.Project, run.Keeps(), rec.Pull.Author, LockPlan}
 		if _, held, err := takeLocks(tx, rec.Pull.Key(), t, now); err != nil {
 			return err
 		} else if held == nil {

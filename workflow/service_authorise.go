@@ -122,7 +122,7 @@ func (s *Service) authorise(tx Tx, a authorising, now time.Time) (why string, er
 	if err := tx.PutSetting(spentSetting(run.Apply.PlanRun), []byte(run.ID)); err != nil {
 		return "", err
 	}
-	if err := tx.PutRun(run); err != nil {
+	if err := errors.Join(tx.PutRun(run), keepLineage(tx, run)); err != nil {
 		return "", err
 	}
 	p.Apply, p.Held, p.WaitsFor = shownRun(run), true, nil

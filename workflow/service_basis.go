@@ -83,8 +83,9 @@ func compare(ctx context.Context, s Survey, was Run) (sameness, error) {
 		return sameness{inputs: same, tree: same && now.Tree == was.Tree, project: &p, sharing: now.Sharing}, nil
 	}
 	// It is gone there, or another project by now: whose state it is has a say all the same.
-	sharing, err := s.sharing(ctx, was.Project, was.StateIdentity)
-	return sameness{sharing: sharing}, err
+	gone := Run{Project: was.Project, StateIdentity: was.StateIdentity}
+	err := s.share(ctx, &gone)
+	return sameness{sharing: gone.Sharing}, err
 }
 
 // surveyAt surveys a pull on a base tip. The projects of one command share the

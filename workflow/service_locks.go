@@ -14,10 +14,10 @@ import (
 func lockKeysOf(p ProjectRecord) []string {
 	for _, run := range []*Run{p.Run, p.Apply} {
 		if run != nil && run.StateIdentity != "" {
-			return LockKeys(p.Project, run.StateIdentity)
+			return LockKeys(p.Project, run.Keeps())
 		}
 	}
-	return LockKeys(p.Project, "")
+	return LockKeys(p.Project, KeptState{})
 }
 
 // locksOn are those of a repository's locks that are on a project or on its state.
@@ -25,7 +25,7 @@ func locksOn(p ProjectRecord, all []Lock) []Lock {
 	keys := lockKeysOf(p)
 	var out []Lock
 	for _, l := range all {
-		if slices.Contains(keys, l.Key) {
+		if slices.ContainsFunc(keys, func(key string) bool { return meets(l.Key, key) }) {
 			out = append(out, l)
 		}
 	}
@@ -45,6 +45,9 @@ func findLocks(tx Tx, rec *PullRecord) error {
 	rec.Locked = map[string]Lock{}
 	for _, p := range rec.Projects {
 		for _, l := range locksOn(p, all) {
+			if l.Pull == rec.Pull.Key() && !slices.Contains(lockKeysOf(p), l.Key) {
+				continue // of a project whose state may be the same one: this one is not locked by it
+			}
 			if had, ok := rec.Locked[p.Project.Name]; !ok || had.Pull == rec.Pull.Key() {
 				rec.Locked[p.Project.Name] = l
 			}
@@ -55,10 +58,10 @@ func findLocks(tx Tx, rec *PullRecord) error {
 
 // taking is what a lock is taken for.
 type taking struct {
-	project       Project
-	stateIdentity string
-	user          Actor
-	why           LockWhy
+	project Project
+	state   KeptState
+	user    Actor
+	why     LockWhy
 }
 
 // lockTaken is what a taking changed: keys that are new, and locks of the pull's own as they were.
@@ -78,7 +81,7 @@ func takeLocks(tx Tx, pull PullKey, t taking, now time.Time) (took lockTaken, he
 		return took, nil, err
 	}
 	taken, held := TakeLocks(TakeInput{
-		Pull: pull, Project: t.project, StateIdentity: t.stateIdentity, Locks: all, User: t.user, Now: now, Why: t.why, LastEpoch: epoch,
+		Pull: pull, Project: t.project, State: t.state, Locks: all, User: t.user, Now: now, Why: t.why, LastEpoch: epoch,
 	})
 	if held != nil || len(taken) == 0 {
 		return took, held, nil
@@ -173,7 +176,7 @@ func (s *Service) giveBack(tx Tx, rec *PullRecord, order ApplyOrder, now time.Ti
 // reason when that apply turns out not to start: what was claimed meanwhile is
 // claimed still. The record is changed, not saved.
 func remain(tx Tx, rec *PullRecord, t taking, now time.Time) error {
-	for _, key := range LockKeys(t.project, t.stateIdentity) {
+	for _, key := range LockKeys(t.project, t.state) {
 		l, err := tx.Lock(rec.Pull.Repo.ID, key)
 		if errors.Is(err, ErrNotFound) {
 			continue
@@ -206,7 +209,7 @@ func (o *ApplyOrder) giveBackTo(l Lock) {
 // the place of the one that took it, and reports whether there is one.
 func passOn(tx Tx, rec *PullRecord, key string, add func(*ApplyOrder)) (bool, error) {
 	for _, p := range withPast(*rec).Projects {
-		if a := p.Apply; a == nil || a.State == RunFinished || a.Apply == nil || !slices.Contains(LockKeys(a.Project, a.StateIdentity), key) {
+		if a := p.Apply; a == nil || a.State == RunFinished || a.Apply == nil || !slices.Contains(LockKeys(a.Project, a.Keeps()), key) {
 			continue
 		}
 		run, err := tx.Run(p.Apply.ID)

@@ -111,12 +111,12 @@ func TestUnlockWhatIsCalledOtherwise(t *testing.T) {
 	// Another project has the name now, one of prod: its rule is not the lock's.
 	push("head2", files{"e/main.tf": "1", "f/main.tf": "1", ".cardea.yml": named + "web}\n- {dir: f, name: net}\n"})
 	has(t, w.do(1, "root", verb(workflow.VerbLock, "net")), "locked", "net true")
-	want(t, "locks", len(w.locks()), 6)
+	want(t, "locks", len(w.locks()), 7)
 	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "web")), "unlocked", "web true")
-	want(t, "locks of the others", len(w.locks()), 4)
+	want(t, "locks of the others", len(w.locks()), 5)
 	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "web")), "refused", "There is no project `web`", "holds the locks of `c`, `net`.")
 	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "c", "nobody")), "refused", "There is no project `nobody`")
-	want(t, "locks when half of it was asked for", len(w.locks()), 4)
+	want(t, "locks when half of it was asked for", len(w.locks()), 5)
 	push("head3", files{"a/main.tf": "2", "c/main.tf": ""})
 	has(t, w.do(1, "eve", verb(workflow.VerbUnlock, "net", "c")), "refused", "may not unlock")
 	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "net")), "refused", "ada` may not unlock `net`")
@@ -135,7 +135,7 @@ func TestLockOnPlan(t *testing.T) {
 	w.open(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2"})
 	w.finish(w.fingerprinted(w.mustClaim("a"), 1))
 	w.finish(w.fingerprinted(w.mustClaim("b"), 0))
-	want(t, "locks", w.locks(), []string{"#1 project a default plan", "#1 state state of a plan"})
+	want(t, "locks", w.locks(), []string{"#1 project a default plan", "#1 state state of a plan", "#1 state lineage line of state of a plan"})
 	w.ready(2, "head2", files{"a/main.tf": "3"})
 	if p := w.project(2, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short != "lock of #1" {
 		t.Errorf("got waits %+v, want the lock among them", p.WaitsFor)
@@ -149,7 +149,7 @@ func TestLockOnPlan(t *testing.T) {
 	// Both that wait plan anew, and the first plan with changes takes the lock.
 	has(t, w.project(2, "a").Outdated, "#1 released its lock")
 	want(t, "planned by themselves", w.plan(1), []string{"plan a", "plan a"})
-	want(t, "locks then", w.locks(), []string{"#2 project a default plan", "#2 state state of a plan"})
+	want(t, "locks then", w.locks(), []string{"#2 project a default plan", "#2 state state of a plan", "#2 state lineage line of state of a plan"})
 	if p := w.project(3, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short != "lock of #2" {
 		t.Errorf("got waits %+v, want the lock among them", p.WaitsFor)
 	}
@@ -178,7 +178,7 @@ func TestHeldProject(t *testing.T) {
 	want(t, "planned after the revert", w.plan(1), []string{"plan a"})
 	want(t, "state after the revert", w.states(1), []string{"a planned"})
 	want(t, "reason", w.project(1, "a").Reasons, []string{"an apply of it was started in this pull request"})
-	want(t, "locks", len(w.locks()), 2)
+	want(t, "locks", len(w.locks()), 3)
 	push("head4", files{".cardea.yml": "nonsense"})
 	push("head5", files{"b/main.tf": "2"})
 	want(t, "after a faulty head", w.states(1), []string{"a queued", "b queued"})
@@ -214,7 +214,7 @@ func TestNewHeadAndApplies(t *testing.T) {
 		t.Errorf("got interrupts %+v, %v, want the apply left alone", stop, err)
 	}
 	want(t, "states", w.states(1), []string{"a applying", "b queued"})
-	want(t, "locks", w.locks(), []string{"#1 project a default apply", "#1 state state of a apply"})
+	want(t, "locks", w.locks(), []string{"#1 project a default apply", "#1 state state of a apply", "#1 state lineage line of state of a apply"})
 	plan := w.mustClaim("b")
 	if r, ok := w.claim(); ok {
 		t.Errorf("got a %s of %s while its apply runs", r.Kind, r.Project.Name)

@@ -27,7 +27,7 @@ func (s *Service) lockCommand(ctx context.Context, c *commanding) error {
 			fault = "look" // its state is not known from the record
 			break
 		}
-		claims = append(claims, taking{project: p.Project, stateIdentity: p.Run.StateIdentity})
+		claims = append(claims, taking{project: p.Project, state: p.Run.Keeps()})
 	}
 	if fault != "" {
 		claims, fault, err = s.claimsOf(ctx, c)
@@ -63,7 +63,7 @@ func (s *Service) claimsOf(ctx context.Context, c *commanding) ([]taking, string
 		if refused != "" {
 			return nil, fmt.Sprintf("`%s` is refused: %s", p.Name, refused), nil
 		}
-		claims = append(claims, taking{project: p, stateIdentity: run.StateIdentity})
+		claims = append(claims, taking{project: p, state: run.Keeps()})
 	}
 	return claims, "", nil
 }
@@ -104,7 +104,7 @@ func (s *Service) claim(c *commanding, claims []taking) (*Reply, error) {
 func (s *Service) touchMet(tx Tx, rec PullRecord, claims []taking, now time.Time) error {
 	var keys []string
 	for _, t := range claims {
-		keys = append(keys, LockKeys(t.project, t.stateIdentity)...)
+		keys = append(keys, LockKeys(t.project, t.state)...)
 	}
 	pulls, err := tx.OpenPulls(rec.Pull.Repo.ID)
 	if err != nil {
@@ -112,7 +112,9 @@ func (s *Service) touchMet(tx Tx, rec PullRecord, claims []taking, now time.Time
 	}
 	for _, other := range pulls {
 		meets := slices.ContainsFunc(other.Projects, func(p ProjectRecord) bool {
-			return slices.ContainsFunc(lockKeysOf(p), func(k string) bool { return slices.Contains(keys, k) })
+			return slices.ContainsFunc(lockKeysOf(p), func(k string) bool {
+				return slices.ContainsFunc(keys, func(key string) bool { return meets(key, k) })
+			})
 		})
 		if other.Pull.Key() == rec.Pull.Key() || !meets {
 			continue

@@ -176,7 +176,7 @@ func (m *model) apply(run workflow.Run) (res workflow.Result, ended bool) {
 	if m.rand.IntN(4) == 0 { // something moves between the claim and the word
 		m.act()
 	}
-	if err := m.svc.Authorise(m.t.Context(), run, run.Apply.Artefact, sameState); err != nil {
+	if err := m.svc.Authorise(m.t.Context(), run, run.Apply.Artefact, sameState(run)); err != nil {
 		res.NotStarted = true
 		return res, true
 	}
@@ -286,7 +286,7 @@ func (m *model) checkApply(r workflow.Run, v workflow.PullView) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	for _, key := range workflow.LockKeys(r.Project, r.StateIdentity) {
+	for _, key := range workflow.LockKeys(r.Project, r.Keeps()) {
 		if !slices.ContainsFunc(held, func(l workflow.Lock) bool { return l.Key == key }) {
 			m.t.Errorf("the apply %s of %s is %s without the lock %q", r.ID, r.Project.Name, r.State, key)
 		}

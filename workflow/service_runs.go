@@ -227,6 +227,12 @@ func (s *Service) endPlan(tx Tx, run Run, res Result, now time.Time) (after []fu
 	}
 	if run.Outcome == OutcomeSucceeded {
 		run.Artefact = res.Artefact
+		if err := keepLineage(tx, run); err != nil {
+			return nil, err
+		}
+		if err := run.shareLineage(tx); err != nil {
+			return nil, err
+		}
 		if err := tx.PutPlan(run.ID, *res.Plan); err != nil {
 			return nil, err
 		}

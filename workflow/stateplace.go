@@ -110,3 +110,42 @@ func placeUnknown(identity string) bool {
 func placeGiven(identity string) bool {
 	return slices.Contains(parsePlace(identity).parts, string(PartGiven))
 }
+
+// KeptState is the state that a project keeps: the name of its place, and the
+// lineage that the state itself has, each "" where it is not known.
+type KeptState struct{ Identity, Lineage string }
+
+// Keeps is the state that a run is on.
+func (r Run) Keeps() KeptState { return KeptState{r.StateIdentity, r.Lineage} }
+
+// mayBe reports whether two states may be one.
+func (s KeptState) mayBe(other KeptState) bool {
+	return MayBeOneState(s.Identity, other.Identity) || s.Lineage != "" && s.Lineage == other.Lineage
+}
+
+// Lineage is what is on record of one state of a repository by the name that the
+// state has itself: who keeps it, whatever their configurations call it.
+type Lineage struct {
+	RepoID  int64  `json:"repo_id"`
+	Lineage string `json:"lineage"`
+	// Projects are those of a base that planned from it, and those that applied to it,
+	// each once, as far as rules are about them, as they were the last time.
+	Projects []Project `json:"projects"`
+}
+
+// With is the record with one more project in it, or with it as it is now, and
+// whether that changes anything.
+func (l Lineage) With(p Project) (Lineage, bool) {
+	p = ruled(p)
+	i := slices.IndexFunc(l.Projects, func(have Project) bool { return have.Key() == p.Key() })
+	switch {
+	case i < 0:
+		l.Projects = append(slices.Clone(l.Projects), p)
+	case l.Projects[i].Name == p.Name && rulesOf(l.Projects[i]) == rulesOf(p):
+		return l, false
+	default:
+		l.Projects = slices.Clone(l.Projects)
+		l.Projects[i] = p
+	}
+	return l, true
+}

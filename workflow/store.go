@@ -87,6 +87,10 @@ type Tx interface {
 	PutLock(Lock) error
 	DeleteLock(repoID int64, key string) error
 
+	// Lineage returns what is on record of a state's lineage in a repository.
+	Lineage(repoID int64, lineage string) (Lineage, error)
+	PutLineage(Lineage) error
+
 	// Append adds to the history and sets Seq.
 	Append(*Event) error
 	// Events returns the history of a pull (number 0: of the repository), newest first, at most limit, with Seq below before (0 = from the newest).

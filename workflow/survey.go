@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"reflect"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // maxConfig is the size above which a `.cardea.yml` is not even read.
@@ -30,13 +28,13 @@ type Survey struct {
 	BaseFaulty bool
 
 	engine  Engine
-	states  *states
+	states  *keepers
 	closure bool // `workspace: closure` of the server's rule
 }
 
 // SurveyPull reads both trees of a checkout. A trouble is a fault of the change; an error is not.
 func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Checkout) (Survey, *Trouble, error) {
-	s := Survey{Checkout: co, engine: engine, states: &states{}, closure: rules.Closure}
+	s := Survey{Checkout: co, engine: engine, states: &keepers{}, closure: rules.Closure}
 	if len(co.Conflicts) > 0 {
 		return s, conflict(p, co.Conflicts), nil
 	}
@@ -98,13 +96,13 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 	r = Run{
 		Kind: RunPlan, State: RunQueued, Project: p, Head: s.Checkout.Head, Base: s.Checkout.Base,
 		Tree: s.Checkout.Planned.ID, BaseTree: s.Checkout.BaseTree.ID,
-		Own: in.dirs(), InputsDigest: in.Digest, StateIdentity: in.StateIdentity, Hidden: HiddenFromInputs(was, &in),
+		Own: in.dirs(), InputsDigest: in.Digest, StateIdentity: in.StateIdentity, StateDoubt: in.StateDoubt, Hidden: HiddenFromInputs(was, &in),
 	}
-	if r.Sharing, err = s.sharing(ctx, p, in.StateIdentity); err != nil {
+	if err = s.share(ctx, &r); err != nil {
 		return r, "", err
 	}
 	if was != nil {
-		r.BaseProviders = was.LockedProviders
+		r.BaseProviders, r.OnBase = was.LockedProviders, was.StateIdentity == in.StateIdentity
 	}
 	if s.closure {
 		r.Paths = WorkspacePaths(p, in)
@@ -123,52 +121,6 @@ func (s Survey) Selecting(selector Selector) SelectInput {
 		}
 	}
 	return in
-}
-
-// states are the projects of base and of the planned tree by the state that they
-// keep. They are found when the first project is asked about.
-type states struct {
-	mu    sync.Mutex
-	found map[string][]Project
-}
-
-// sharing are the projects other than p that keep a state, of base and of the
-// planned tree, whether the change affects them or not: a new name for a state
-// must not be a way around the rules of the project whose state it is.
-func (s Survey) sharing(ctx context.Context, p Project, identity string) (out []Project, err error) {
-	s.states.mu.Lock()
-	defer s.states.mu.Unlock()
-	if s.states.found == nil {
-		found := map[string][]Project{}
-		note := func(t Tree, d Discovery, projects []Project) error {
-			for _, q := range projects {
-				id, err := s.engine.StateIdentity(ctx, t, d, q)
-				if err != nil {
-					return fmt.Errorf("finding out which state %s keeps: %w", q.Name, err)
-				}
-				ruled := Project{Name: q.Name, Dir: q.Dir, TerraformWorkspace: q.TerraformWorkspace, Variant: q.Variant, Environment: q.Environment,
-					HeadEnvironment: q.HeadEnvironment, Neighbours: q.Neighbours, Strictest: q.Strictest, Require: q.Require}
-				same := func(r Project) bool { return reflect.DeepEqual(r, ruled) }
-				if id != "" && !slices.ContainsFunc(found[id], same) {
-					found[id] = append(found[id], ruled)
-				}
-			}
-			return nil
-		}
-		if err := note(s.Checkout.BaseTree, s.BaseFound, s.Resolution.BaseProjects); err != nil {
-			return nil, err
-		}
-		if err := note(s.Checkout.Planned, s.Found, s.Resolution.Projects); err != nil {
-			return nil, err
-		}
-		s.states.found = found
-	}
-	for _, q := range s.states.found[identity] {
-		if q.Key() != p.Key() {
-			out = append(out, q)
-		}
-	}
-	return out, nil
 }
 
 // dirs are the directories that the plan reads for sure: the project's, its

@@ -47,6 +47,7 @@ var schemaKey = []byte("schema")
 var migrations = []func(*bbolt.Tx) error{
 	createBuckets,
 	createLocks,
+	createLineages,
 }
 
 func createBuckets(tx *bbolt.Tx) error {

@@ -147,6 +147,11 @@ func (t *table[K, V]) where(want func(*V) bool, order func(a, b *V) int) []V {
 
 type deliveryID struct{ guid, event string }
 
+type lineageID struct {
+	repo    int64
+	lineage string
+}
+
 type lockID struct {
 	repo int64
 	key  string
@@ -162,6 +167,7 @@ type memory struct {
 	runs       table[string, workflow.Run]
 	plans      table[string, workflow.Plan]
 	locks      table[lockID, workflow.Lock]
+	lineages   table[lineageID, workflow.Lineage]
 	settings   table[string, []byte]
 	events     []workflow.Event
 	// The last numbers given out.
@@ -171,7 +177,7 @@ type memory struct {
 // written ends a transaction: its rows are everybody's now.
 func (m *memory) written() {
 	m.deliveries.own, m.requests.own, m.meanings.own, m.repos.own, m.pulls.own = false, false, false, false, false
-	m.reports.own, m.runs.own, m.plans.own, m.locks.own, m.settings.own = false, false, false, false, false
+	m.reports.own, m.runs.own, m.plans.own, m.locks.own, m.lineages.own, m.settings.own = false, false, false, false, false, false
 }
 
 type memoryTx struct {
@@ -415,6 +421,18 @@ func (t *memoryTx) DeleteLock(repoID int64, key string) error {
 		return err
 	}
 	delete(t.locks.change(), lockID{repoID, key})
+	return nil
+}
+
+func (t *memoryTx) Lineage(repoID int64, lineage string) (workflow.Lineage, error) {
+	return t.lineages.get(lineageID{repoID, lineage})
+}
+
+func (t *memoryTx) PutLineage(l workflow.Lineage) error {
+	if err := t.mayWrite(); err != nil {
+		return err
+	}
+	t.lineages.put(lineageID{l.RepoID, l.Lineage}, l)
 	return nil
 }
 

@@ -209,6 +209,23 @@ func checkLocks(t *testing.T, b *bench) {
 	same(t, "elsewhere", one(8, other.Key), elsewhere)
 }
 
+// checkLineages: one is found by its repository and its name, as it was written last.
+func checkLineages(t *testing.T, b *bench) {
+	prod, dev := workflow.Project{Name: "prod", Dir: "prod", Environment: "prod"}, workflow.Project{Name: "dev", Dir: "dev"}
+	mine, elsewhere := workflow.Lineage{RepoID: 7, Lineage: "l", Projects: []workflow.Project{prod}}, workflow.Lineage{RepoID: 8, Lineage: "l", Projects: []workflow.Project{dev}}
+	b.update(func(tx workflow.Tx) error { return errors.Join(tx.PutLineage(mine), tx.PutLineage(elsewhere)) })
+	b.reopen()
+	one := func(repo int64) workflow.Lineage {
+		return see(b, func(tx workflow.Tx) (workflow.Lineage, error) { return tx.Lineage(repo, "l") })
+	}
+	same(t, "a lineage", one(7), mine)
+	mine, _ = mine.With(dev)
+	b.update(func(tx workflow.Tx) error { return tx.PutLineage(mine) })
+	same(t, "written again", one(7), workflow.Lineage{RepoID: 7, Lineage: "l", Projects: []workflow.Project{prod, dev}})
+	same(t, "of another repository", one(8), elsewhere)
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Lineage(7, "k"); return err })
+}
+
 func checkSettings(t *testing.T, b *bench) {
 	b.update(func(tx workflow.Tx) error { return tx.PutSetting("mark", []byte("17")) })
 	b.reopen()

@@ -36,6 +36,7 @@ func Run(t *testing.T, open Open) {
 		"plans":       checkPlans,
 		"history":     checkHistory,
 		"locks":       checkLocks,
+		"lineages":    checkLineages,
 		"settings":    checkSettings,
 		"atomic":      checkAtomic,
 		"snapshot":    checkSnapshot,

@@ -1,0 +1,65 @@
+package workflow
+
+import (
+	"errors"
+	"slices"
+)
+
+// lineageOf is what is on record of a lineage; nothing where there is none.
+func lineageOf(tx Tx, repoID int64, lineage string) (Lineage, error) {
+	l := Lineage{RepoID: repoID, Lineage: lineage}
+	if lineage == "" {
+		return l, nil
+	}
+	have, err := tx.Lineage(repoID, lineage)
+	if errors.Is(err, ErrNotFound) {
+		return l, nil
+	}
+	return have, err
+}
+
+// byLineage are the other projects that are on record with the state that a run of
+// a project is on: a state knows its own name, however a backend spells its place.
+func byLineage(tx Tx, run Run) ([]Project, error) {
+	l, err := lineageOf(tx, run.Repo.ID, run.Lineage)
+	var out []Project
+	for _, p := range l.Projects {
+		if p.Key() != run.Project.Key() {
+			out = append(out, p)
+		}
+	}
+	return out, err
+}
+
+// keepLineage records whose state a run was on: that of a project as the base has
+// it, or of one to which something was applied. What only a pull's head says makes
+// its project answer to others, not others to it.
+func keepLineage(tx Tx, run Run) error {
+	if run.Lineage == "" || run.Kind == RunPlan && !run.OnBase {
+		return nil
+	}
+	l, err := lineageOf(tx, run.Repo.ID, run.Lineage)
+	if err != nil {
+		return err
+	}
+	if l, changed := l.With(run.Project); changed {
+		return tx.PutLineage(l)
+	}
+	return nil
+}
+
+// shareLineage notes with a plan the projects that its state shows to be keepers of it.
+func (r *Run) shareLineage(tx Tx) error {
+	others, err := byLineage(tx, *r)
+	if err != nil {
+		return err
+	}
+	for _, p := range others {
+		if !slices.Contains(r.SameState.Names, p.Name) {
+			r.SameLineage.Names = append(r.SameLineage.Names, p.Name)
+		}
+	}
+	r.SameLineage = othersOf(r.SameLineage.Names)
+	r.LikeState.Names = slices.DeleteFunc(r.LikeState.Names, func(name string) bool { return slices.Contains(r.SameLineage.Names, name) })
+	return nil
+}

@@ -1,0 +1,166 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// keepers are the projects of base and of the planned tree by the state that they
+// keep. They are found when the first project is asked about.
+type keepers struct {
+	mu     sync.Mutex
+	found  bool
+	places []keptPlace // each identity once
+	index  map[string]int
+}
+
+// keptPlace is a state with the projects that keep it, as far as rules are about them.
+type keptPlace struct {
+	statePlaced
+	projects []Project
+	seen     map[string]bool
+}
+
+// maxTold is how many projects of a kind are named, and kept with a run beside those
+// that bring rules of their own: where nothing tells states apart they may be all.
+const maxTold = 20
+
+// share notes with a run the projects other than its own that keep its state, or may,
+// of base and of the planned tree, whether the change affects them or not: a new
+// name for a state must not be a way around the rules of the project whose state it
+// is. Where nobody knows which state it is, the strictest rules are among theirs.
+func (s Survey) share(ctx context.Context, r *Run) error {
+	if err := s.findKeepers(ctx); err != nil {
+		return err
+	}
+	p, mine := r.Project, parsePlace(r.StateIdentity)
+	if placeUnknown(r.StateIdentity) {
+		strictest := ruled(p)
+		strictest.Strictest = true
+		r.Sharing = append(r.Sharing, strictest)
+	}
+	var same, like []string
+	kept := map[string]bool{}
+	for _, place := range s.states.places {
+		if !mine.mayBeOne(place.statePlaced) {
+			continue
+		}
+		names := &like
+		if isOneState(r.StateIdentity, place.identity) {
+			names = &same
+		}
+		for _, q := range place.projects {
+			if q.Key() == p.Key() {
+				continue
+			}
+			if !slices.Contains(*names, q.Name) {
+				*names = append(*names, q.Name)
+			}
+			if rules := rulesOf(q); len(kept) < maxTold || !kept[rules] {
+				kept[rules] = true
+				r.Sharing = append(r.Sharing, q)
+			}
+		}
+	}
+	r.SameState = othersOf(same)
+	r.LikeState = othersOf(slices.DeleteFunc(like, func(name string) bool { return slices.Contains(same, name) }))
+	return nil
+}
+
+// findKeepers asks once which state each project keeps.
+func (s Survey) findKeepers(ctx context.Context) error {
+	k := s.states
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.found {
+		return nil
+	}
+	k.places, k.index = nil, map[string]int{}
+	for _, tree := range []struct {
+		tree     Tree
+		found    Discovery
+		projects []Project
+	}{{s.Checkout.BaseTree, s.BaseFound, s.Resolution.BaseProjects}, {s.Checkout.Planned, s.Found, s.Resolution.Projects}} {
+		for _, p := range tree.projects {
+			id, err := s.engine.StateIdentity(ctx, tree.tree, tree.found, p)
+			if err != nil {
+				return fmt.Errorf("finding out which state %s keeps: %w", p.Name, err)
+			}
+			if id != "" {
+				k.note(id, ruled(p))
+			}
+		}
+	}
+	k.found = true
+	return nil
+}
+
+func (k *keepers) note(identity string, p Project) {
+	i, ok := k.index[identity]
+	if !ok {
+		i = len(k.places)
+		k.index[identity] = i
+		k.places = append(k.places, keptPlace{statePlaced: parsePlace(identity), seen: map[string]bool{}})
+	}
+	key := p.Key()
+	entry := fmt.Sprintf("%q %q %s", p.Name, key, rulesOf(p))
+	if place := &k.places[i]; !place.seen[entry] {
+		place.seen[entry] = true
+		place.projects = append(place.projects, p)
+	}
+}
+
+// ruled is a project as far as rules are about it.
+func ruled(p Project) Project {
+	return Project{Name: p.Name, Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
+		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest, Require: p.Require}
+}
+
+// rulesOf is what decides which rules hold for a project.
+func rulesOf(p Project) string {
+	return fmt.Sprintf("%q %q %q %v %q", p.Environment, p.HeadEnvironment, p.Neighbours, p.Strictest, p.Require)
+}
+
+// StateNotes say, as sentences, what is known of others that keep a run's state.
+func (r Run) StateNotes() []string {
+	var out []string
+	if len(r.SameState.Names) > 0 {
+		out = append(out, fmt.Sprintf("It keeps the same state as %s.", r.SameState))
+	}
+	if len(r.SameLineage.Names) > 0 {
+		out = append(out, fmt.Sprintf("Its state has the lineage of the state of %s: it is the same one, or a copy, so the rules of all of them hold.", r.SameLineage))
+	}
+	if len(r.LikeState.Names) > 0 {
+		out = append(out, fmt.Sprintf("It may keep the same state as %s: their configurations do not tell them apart, so the rules of all of them hold.", r.LikeState))
+	}
+	if r.StateDoubt != "" {
+		out = append(out, r.StateDoubt)
+	}
+	return out
+}
+
+// Others are projects by name: the first ones, and how many more there are.
+type Others struct {
+	Names []string `json:"names,omitempty"`
+	More  int      `json:"more,omitempty"`
+}
+
+func othersOf(names []string) Others {
+	slices.Sort(names)
+	more := max(0, len(names)-maxTold)
+	return Others{Names: names[:len(names)-more], More: more}
+}
+
+// String is the list for a sentence.
+func (o Others) String() string {
+	var out []string
+	for _, name := range o.Names {
+		out = append(out, codeSpan(shown(name)))
+	}
+	if o.More > 0 {
+		out = append(out, fmt.Sprintf("%d more", o.More))
+	}
+	return andList(out)
+}
