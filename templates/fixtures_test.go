@@ -151,6 +151,11 @@ func cases() map[string]workflow.PullView {
 	}
 	deleted := view(project{name: "dev/old", env: "dev", deleted: true, reasons: []string{"its directory is deleted"}})
 	c["deleted"] = deleted
+	shared := planned("envs/prod", "prod", newSubnet, goneBucket)
+	shared.run.SameState, shared.run.LikeState = workflow.Others{Names: []string{"envs/dev"}}, workflow.Others{Names: []string{"a", "b"}, More: 40}
+	lineage := planned("envs/other", "dev", newSubnet)
+	lineage.run.SameLineage, lineage.run.StateDoubt = workflow.Others{Names: []string{"envs/dev", "x|y", "z"}}, "Which state it keeps is not known (`key` of its backend is computed), so the strictest rules hold."
+	c["shared"] = view(shared, lineage)
 	unknown := view()
 	unknown.Known, unknown.Waiting = false, "GitHub does not have the commit yet; next try in 4 s"
 	c["unknown"] = unknown

@@ -314,6 +314,11 @@ func (m *Model) remark(r Row) {
 	if run := r.Record.Run; run != nil && !run.Options.Zero() {
 		m.Notes = addSaid(m.Notes, fmt.Sprintf("Planned with `%s`.", OptionsText(run.Options)), name)
 	}
+	if run := r.Record.Run; run != nil {
+		for _, n := range run.StateNotes() {
+			m.Notes = addSaid(m.Notes, n, name)
+		}
+	}
 	if r.Plan == nil {
 		return
 	}

@@ -365,3 +365,21 @@ func byRisk(a, b Row) int {
 		cmp.Compare(a.Name(), b.Name()),
 	)
 }
+
+// SameState says whose state it keeps as well, in a few words.
+func (r Row) SameState() string { return r.stateOf("state of ") }
+
+// stateOf says, after some words, whose state the project keeps as well; "" where it is its own.
+func (r Row) stateOf(words string) string {
+	if r.Record.Run == nil || r.State == workflow.StateApplied {
+		return ""
+	}
+	others := r.Record.Run.KeepsWith()
+	if len(others.Names) == 0 {
+		return ""
+	}
+	if n := len(others.Names); n > 2 {
+		others.Names, others.More = others.Names[:2], others.More+n-2
+	}
+	return words + others.String()
+}

@@ -120,7 +120,7 @@ func (w writer) row(r Row, links bool) string {
 		waits[i] = ProseCell(cutRunes(s, 200))
 	}
 	return fmt.Sprintf("| %s | %d | %d | %d | %d | %s | %s | %s |\n", CodeCell(cutRunes(r.Name(), 120)), r.Counts.Add, r.Counts.Change, r.Counts.Replace,
-		r.Counts.Destroy, r.Word(), first(strings.Join(waits, "; "), "–"), plan)
+		r.Counts.Destroy, r.Word()+ProseCell(r.stateOf(", state of ")), first(strings.Join(waits, "; "), "–"), plan)
 }
 
 func linkWord(s workflow.ProjectState) string {

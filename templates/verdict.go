@@ -48,6 +48,7 @@ func verdict(v workflow.PullView, m Model) []Span {
 	switch {
 	case m.Tally.Changing > 0:
 		s = append(append(s, Span{space(s), false}), changing(m)...)
+		add(sameState(m), true)
 		add(applyWaits(m), false)
 	case m.Status == StatusNothing && m.Tally.Affected > 0:
 		add(nothingChanges(m.Tally), false)
@@ -466,4 +467,19 @@ func sentence(s string) string {
 		s += "."
 	}
 	return s
+}
+
+// sameState says which projects with changes keep the state of another: whoever reads
+// "1 to destroy" has to know whose that is.
+func sameState(m Model) string {
+	var out []string
+	for _, r := range m.Rows {
+		if s := r.stateOf(" keeps the same state as "); s != "" && r.Open {
+			out = append(out, code(r.Name())+s+".")
+		}
+	}
+	if len(out) > 3 {
+		return fmt.Sprintf("%s of them keep the same state as others.", Number(len(out)))
+	}
+	return strings.Join(out, " ")
 }

@@ -92,7 +92,7 @@ func TestGateRefusesTogether(t *testing.T) {
 // whole reports whether an input still has all that a refusal may change.
 func whole(in GateInput) bool {
 	return in.Project.Run != nil && in.Project.Apply != nil && in.Project.Apply.Apply != nil && in.Plan != nil && in.State != nil &&
-		len(in.Locks) == 2 && len(in.Live.Roles) > 0 && len(in.Live.Required) > 0 && len(in.Project.Approvals) > 0
+		len(in.Locks) == 3 && len(in.Live.Roles) > 0 && len(in.Live.Required) > 0 && len(in.Project.Approvals) > 0
 }
 
 func drawApproval(t *rapid.T) Approval {

@@ -141,6 +141,11 @@ func (r Run) StateNotes() []string {
 	return out
 }
 
+// KeepsWith are the projects that keep the run's state, by its place or by its lineage.
+func (r Run) KeepsWith() Others {
+	return Others{Names: slices.Concat(r.SameState.Names, r.SameLineage.Names), More: r.SameState.More + r.SameLineage.More}
+}
+
 // Others are projects by name: the first ones, and how many more there are.
 type Others struct {
 	Names []string `json:"names,omitempty"`

@@ -368,11 +368,12 @@ type stateServer struct {
 	dir    string
 }
 
-// stateserver: starts one and sets $STATESERVER in the files of later pushes.
+// stateserver: starts one and sets $STATESERVER, and $LOCALHOST by that name, in the files of later pushes.
 func (s *story) cmdStateServer(ts *testscript.TestScript, _ []string) error {
 	server := httptest.NewServer(&stateServer{states: map[string][]byte{}, locks: map[string][]byte{}, dir: ts.MkAbs(".")})
 	ts.Defer(server.Close)
 	ts.Setenv("STATESERVER", server.URL)
+	ts.Setenv("LOCALHOST", strings.Replace(server.URL, "127.0.0.1", "localhost", 1))
 	return nil
 }
 
