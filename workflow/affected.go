@@ -114,6 +114,8 @@ type changeIndex struct {
 	own     map[string]*hit     // directory -> changed files that belong to it
 	modules map[string][]string // directory -> changed modules that it reaches, sorted
 	literal map[string]*hit     // directory -> changed files that it or its modules name
+	nobodys hit                 // changed files that belong to no directory with engine files
+	unsaid  map[string]string   // directory -> code of it or its modules with computed paths, if there are nobody's
 	linked  map[string]*hit     // directory -> changed files to which its symlinks or those of its modules lead
 	watched map[string]hit      // by glob from the root
 	changed map[string]bool
@@ -121,7 +123,7 @@ type changeIndex struct {
 
 func indexChanges(in AffectedInput) *changeIndex {
 	ix := &changeIndex{owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
-		literal: map[string]*hit{}, linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
+		literal: map[string]*hit{}, unsaid: map[string]string{}, linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
 	for _, c := range in.Changes {
 		for _, p := range []string{c.Path, c.OldPath} {
 			if p != "" && !ix.changed[p] {
@@ -140,6 +142,9 @@ func indexChanges(in AffectedInput) *changeIndex {
 		ix.owners[p] = union(owner(baseDirs, p), owner(headDirs, p))
 		for _, dir := range ix.owners[p] {
 			hitOf(ix.own, dir).add(p)
+		}
+		if len(ix.owners[p]) == 0 {
+			ix.nobodys.add(p)
 		}
 	}
 	graphs := []callers{reverse(in.BaseFound), reverse(in.HeadFound)}
@@ -230,30 +235,95 @@ func (ix *changeIndex) indexModules(graphs []callers) {
 	}
 }
 
-// indexLiterals finds changed files that code names: relative to the module's own
-// directory, or to that of whatever project reaches it.
+// indexLiterals finds changed files that code names: by a path from the module's own
+// directory, or from that of whatever project reaches it.
 func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
-	named := map[[2]string]bool{}
-	note := func(user, file string) {
-		if id := [2]string{user, file}; ix.changed[file] && !named[id] {
-			named[id] = true
-			hitOf(ix.literal, user).add(file)
-		}
-	}
+	known := map[[2]string]bool{}
 	for i, found := range []Discovery{in.BaseFound, in.HeadFound} {
+		above := parents(found)
 		for dir, m := range found.Modules {
-			if !slices.ContainsFunc(m.Files, func(f string) bool { return ix.changed[f] }) && len(m.RootFiles) == 0 {
+			if !m.names() {
 				continue
 			}
+			own := ix.atOrBelow(m.Files)
+			for _, p := range m.Parts {
+				own = append(own, ix.matching(p)...)
+			}
 			for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {
-				for _, f := range m.Files {
-					note(user, f)
+				for _, file := range append(ix.named(m, user, above[user]), own...) {
+					if id := [2]string{user, file}; !known[id] && !ix.belongs(user, file) {
+						known[id] = true
+						hitOf(ix.literal, user).add(file)
+					}
 				}
-				for _, f := range m.RootFiles {
-					note(user, path.Join(user, f))
+				if code := m.computed(user); ix.nobodys.count > 0 && len(code) > 0 {
+					ix.unsay(user, code[0])
 				}
 			}
+			if ix.nobodys.count > 0 && len(m.InputPaths) > 0 {
+				ix.unsay(dir, m.InputPaths[0])
+			}
 		}
+	}
+}
+
+func (m Module) names() bool {
+	return len(m.Files)+len(m.RootFiles)+len(m.Parts)+len(m.RootParts)+len(m.Words)+len(m.Computed)+len(m.InputPaths) > 0
+}
+
+// parents are the directories with a directory of engine files somewhere below them.
+func parents(found Discovery) map[string]bool {
+	above := map[string]bool{}
+	for dir := range found.Modules {
+		for at := dir; at != "."; {
+			if at = path.Dir(at); above[at] {
+				break
+			}
+			above[at] = true
+		}
+	}
+	return above
+}
+
+// named are the changed files that a module names by paths from a project's directory. A
+// plain word can only name what the directory does not have anyway where others are below it.
+func (ix *changeIndex) named(m Module, user string, others bool) []string {
+	var names []string
+	for _, f := range m.RootFiles {
+		names = append(names, path.Join(user, f))
+	}
+	if others {
+		for _, w := range m.Words {
+			names = append(names, path.Join(user, w))
+		}
+	}
+	out := ix.atOrBelow(names)
+	for _, p := range m.RootParts {
+		if p, ok := p.In(user); ok {
+			out = append(out, ix.matching(p)...)
+		}
+	}
+	return out
+}
+
+// matching are the changed files to which a path that is computed in part may lead.
+func (ix *changeIndex) matching(p PathPart) []string {
+	if p.Anywhere() {
+		return nil
+	}
+	var out []string
+	start := p.start()
+	for i := sort.SearchStrings(ix.paths, start); i < len(ix.paths) && strings.HasPrefix(ix.paths[i], start); i++ {
+		if p.Match(ix.paths[i]) {
+			out = append(out, ix.paths[i])
+		}
+	}
+	return out
+}
+
+func (ix *changeIndex) unsay(dir, code string) {
+	if was, ok := ix.unsaid[dir]; !ok || code < was {
+		ix.unsaid[dir] = code
 	}
 }
 
@@ -313,7 +383,7 @@ func (ix *changeIndex) reasons(p Project) []string {
 			out = append(out, fmt.Sprintf("backend configuration `%s` changed", file))
 		}
 	}
-	if h := ix.literal[p.Dir]; h != nil && !ix.covered(p, h.first) {
+	if h := ix.literal[p.Dir]; h != nil {
 		out = append(out, fmt.Sprintf("`%s`, which its code names, changed%s", h.first, h.more()))
 	}
 	if h := ix.linked[p.Dir]; h != nil && !ix.covered(p, h.first) {
@@ -324,23 +394,21 @@ func (ix *changeIndex) reasons(p Project) []string {
 			out = append(out, fmt.Sprintf("`%s` changed%s, watched as `%s`", h.first, h.more(), w))
 		}
 	}
+	if code := ix.unsaid[p.Dir]; code != "" && len(out) == 0 && len(p.Watch) == 0 {
+		out = append(out, fmt.Sprintf("`%s`%s changed, and it may read it: computed paths in `%s`", ix.nobodys.first, ix.nobodys.more(), code))
+	}
 	return out
 }
 
 // covered reports whether a changed file belongs to the project's directory or
 // to one of its modules: then that reason is given already.
-func (ix *changeIndex) covered(p Project, file string) bool {
-	for _, dir := range ix.owners[file] {
-		if dir == p.Dir {
-			return true
-		}
-		for _, m := range ix.modules[p.Dir] {
-			if dir == m {
-				return true
-			}
-		}
-	}
-	return false
+func (ix *changeIndex) covered(p Project, file string) bool { return ix.belongs(p.Dir, file) }
+
+// belongs reports whether a changed file is one of a directory or of a module that it reaches.
+func (ix *changeIndex) belongs(dir, file string) bool {
+	return slices.ContainsFunc(ix.owners[file], func(owner string) bool {
+		return owner == dir || slices.Contains(ix.modules[dir], owner)
+	})
 }
 
 // watch counts the changed files that a glob from the root matches. Only those

@@ -54,10 +54,19 @@ type Module struct {
 	Backend *Backend
 	// RequiredVersions are the terraform version constraints.
 	RequiredVersions []string
-	// Files are files it names by literal path below path.module (var files are not among them): file("x"), templatefile("x"), local-exec scripts found literally. Clean, relative to the root.
+	// Files are the files and directories, with all below them, that it names by paths from its own
+	// directory (var files are not among them), there or not. Clean, relative to the root, sorted.
 	Files []string
-	// RootFiles are such files relative to the project's directory, whichever that is: plain and path.root paths.
+	// RootFiles are such paths relative to the project's directory, whichever that is.
 	RootFiles []string
+	// Parts are such paths that are computed in part; those of RootParts are relative to the project's directory.
+	Parts, RootParts []PathPart
+	// Words are strings that name something below its own or the project's directory if it is there.
+	Words []string
+	// Computed are the files of code with paths of which the code does not say where they
+	// lead; InputPaths those whose paths begin with an input variable, so that this is so
+	// where the directory is a project itself. What a module is given counts as the caller's.
+	Computed, InputPaths []string
 	// Links are the files and directories to which symlinks lead: those in its directory, and
 	// those on the way to its calls and Files; links on the way to another end are among them. Clean, relative to the root, sorted.
 	Links []string
@@ -121,10 +130,14 @@ type Inputs struct {
 	Dir      string   // the project's directory
 	Modules  []string // its module closure
 	VarFiles []string // var and backend-config files, relative to the root
-	Files    []string // further literal files, relative to the root
+	Files    []string // further files and directories that code names, relative to the root
 	Watch    []string // globs relative to the root
+	// ComputedPaths are the files of its code, and its modules', with paths that the code
+	// does not tell: any file of the tree may be read, also where `watch` names some. Sorted.
+	ComputedPaths []string
 	// Digest is the inputs digest: a hash of the paths, modes and object ids of
-	// every file above and of the project's configuration entry.
+	// every file above and of the project's configuration entry. With computed paths and
+	// no `watch` it covers every file that belongs to no directory with engine files as well.
 	Digest string
 	// Refused says as a sentence why the project must not be planned ("" = it may): state in the workspace, a path outside the repository, a symlink out of the tree.
 	Refused string

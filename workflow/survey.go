@@ -104,7 +104,7 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 	if was != nil {
 		r.BaseProviders, r.OnBase = was.LockedProviders, was.StateIdentity == in.StateIdentity
 	}
-	if s.closure {
+	if s.closure && len(in.ComputedPaths) == 0 { // else nobody knows what it reads
 		r.Paths = WorkspacePaths(p, in)
 	}
 	return r, "", nil

@@ -42,28 +42,28 @@ func (e *Engine) Discover(ctx context.Context, t workflow.Tree) (workflow.Discov
 	if err != nil {
 		return workflow.Discovery{}, fmt.Errorf("discovering terraform directories: %w", err)
 	}
-	p := placing{modules: map[string]workflow.Module{}, links: map[string][]string{}}
+	p := placing{modules: map[string]workflow.Module{}, links: map[string][]string{}, said: map[string]*paths{}}
 	p.place("", ".", root)
 	p.follow(t.FS)
+	p.blame(t.FS)
 	return workflow.Discovery{Modules: p.modules}, nil
 }
 
 // placing puts nodes where they are in one tree.
 type placing struct {
 	modules map[string]workflow.Module
-	links   map[string][]string // directory of a module -> the symlinks that belong to it
+	links   map[string][]string // directory of a module -> the symlinks that belong to it; "": those that belong to none
+	said    map[string]*paths   // what each module's code says of paths
 }
 
 // place puts a node at dir; owner is the nearest directory above it that is a module, "" for none.
 func (p *placing) place(owner, dir string, n *node) {
 	if n.module != nil {
-		p.modules[dir] = n.module.at(dir)
+		p.modules[dir], p.said[dir] = n.module.at(dir), n.module.paths
 		owner = dir
 	}
 	for _, name := range n.links {
-		if owner != "" {
-			p.links[owner] = append(p.links[owner], path.Join(dir, name))
-		}
+		p.links[owner] = append(p.links[owner], path.Join(dir, name))
 	}
 	for name, child := range n.children {
 		p.place(owner, path.Join(dir, name), child)

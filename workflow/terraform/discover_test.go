@@ -38,6 +38,7 @@ func mapFS(files map[string]string) fstest.MapFS {
 
 func TestDiscover(t *testing.T) {
 	t.Parallel()
+	here := []workflow.PathPart{{Below: ".", File: "x.tofu"}}
 	tests := []struct {
 		name  string
 		files map[string]string
@@ -82,14 +83,14 @@ resource "terraform_data" "x" {
   }
 }`,
 			"app/b.tf.json": `{"locals": {"j": "${file(\"j.txt\")}"}}`,
-		}, want: map[string]workflow.Module{"app": {Dir: "app", Files: []string{"app/x.sh", "shared/a.json"},
+		}, want: map[string]workflow.Module{"app": {Dir: "app", Files: []string{"app/x.sh", "scripts/run.sh", "shared/a.json"}, InputPaths: []string{"app/a.tf"},
 			RootFiles: []string{"../scripts/run.sh", "../shared/b.tpl", "c.txt", "d.txt", "j.txt"}}}},
 		{name: "faults are reported, what parses counts", files: map[string]string{
 			"x/bad.tf": "module \"m\" { source = \"./m\" }\nresource \"a\" {\n", "x/good.tf": "module \"n\" { source = \"./n\" }",
 		}, want: map[string]workflow.Module{"x": {Dir: "x", Calls: []string{"x/m", "x/n"}, Diagnostics: []workflow.Diagnostic{{
 			Severity: workflow.SeverityError, Summary: "Unclosed configuration block", Position: workflow.Position{File: "x/bad.tf", Line: 2, Column: 14}}}}}},
 		{name: "a source that is not literal", files: map[string]string{"x.tofu": "module \"m\" { source = \"./${var.x}\" }"},
-			want: map[string]workflow.Module{".": {Dir: ".", Diagnostics: []workflow.Diagnostic{{Severity: workflow.SeverityWarning, Summary: "The module source is not literal",
+			want: map[string]workflow.Module{".": {Dir: ".", Parts: here, RootParts: here, Diagnostics: []workflow.Diagnostic{{Severity: workflow.SeverityWarning, Summary: "The module source is not literal",
 				Position: workflow.Position{File: "x.tofu", Line: 1, Column: 14}}}}}},
 	}
 	for _, tt := range tests {

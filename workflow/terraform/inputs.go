@@ -61,7 +61,7 @@ func (g *gathering) gather() error {
 	if !ok {
 		g.refuse("`%s` has no Terraform files.", g.dir)
 	}
-	steps := []func() error{g.modules, g.varFiles, g.watch, g.lockFile, func() error { return g.backend(own) }}
+	steps := []func() error{g.modules, g.varFiles, g.watch, g.nobodys, g.lockFile, func() error { return g.backend(own) }}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -94,7 +94,8 @@ func (g *gathering) refuse(format string, args ...any) {
 
 // modules goes through the directory and its closure.
 func (g *gathering) modules() error {
-	var providers, files, links []string
+	var providers, links []string
+	n := namedFiles{}
 	for _, dir := range append([]string{g.dir}, g.in.Modules...) {
 		if leaves(dir) {
 			g.refuse("It calls a module at `%s`, which is outside of the repository.", dir)
@@ -112,8 +113,7 @@ func (g *gathering) modules() error {
 		if m.ProviderConfig != "" {
 			providers = append(providers, m.ProviderConfig)
 		}
-		files = append(files, m.Files...)
-		files = append(files, joinAll(g.dir, m.RootFiles)...)
+		n.add(m, g.dir)
 		links = append(links, m.Links...)
 		if err := g.directory(dir); err != nil {
 			return err
@@ -123,58 +123,7 @@ func (g *gathering) modules() error {
 		slices.Sort(providers)
 		g.in.ProviderConfig = hash(providers...)
 	}
-	for _, f := range sorted(files) {
-		if err := g.fetched(f); err != nil {
-			return err
-		}
-	}
-	for _, f := range sorted(append(files, links...)) {
-		if leaves(f) || g.covered(f) {
-			continue
-		}
-		g.in.Files = append(g.in.Files, f)
-		if err := g.entry(f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// fetched refuses a file that code names and that a tree only stands in for:
-// a plan made from the stand-in would be of something else.
-func (g *gathering) fetched(file string) error {
-	r, ok := trace(g.tree, file)
-	if !ok {
-		return nil // the export refuses it in words
-	}
-	if r.submodule != "" {
-		g.refuse("It reads `%s`, in the git submodule `%s`. Submodules are not fetched: commit the file here.", file, r.submodule)
-		return nil
-	}
-	info, err := fs.Stat(g.tree, r.end)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && (info.IsDir() || info.Size() > maxPointer) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	data, err := fs.ReadFile(g.tree, r.end)
-	if strings.HasPrefix(string(data), "version https://git-lfs.github.com/spec/") {
-		g.refuse("It reads `%s`, which is kept in Git LFS. What is kept there is not fetched: commit the file itself.", file)
-	}
-	return err
-}
-
-// covered reports whether a file lies in a directory that is an input anyway.
-func (g *gathering) covered(file string) bool {
-	for dir := path.Dir(file); ; dir = path.Dir(dir) {
-		if _, ok := g.found.Modules[dir]; ok {
-			return dir == g.dir || slices.Contains(g.in.Modules, dir)
-		}
-		if dir == "." || dir == "/" {
-			return false
-		}
-	}
+	return g.names(n, links)
 }
 
 // directory takes the files of dir and of everything below, except directories

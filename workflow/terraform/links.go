@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 const maxLinks = 16
@@ -48,21 +50,15 @@ func trace(tree fs.FS, name string) (r route, ok bool) {
 	}
 }
 
-// follow says for every module where its symlinks lead, and calls a module that
-// is reached through one by the directory that it is, as terraform does.
+// follow says for every module where symlinks lead that it has or meets, and calls a
+// module that is reached through one by the directory that it is, as terraform does.
 func (p *placing) follow(tree fs.FS) {
+	l := newLinks(tree, p.links)
+	if len(l.all) == 0 {
+		return
+	}
 	for dir, m := range p.modules {
-		var leads []string
-		for _, link := range p.links[dir] {
-			if r, ok := trace(tree, link); ok {
-				leads = append(append(leads, r.links[1:]...), r.end)
-			}
-		}
-		for _, file := range m.Files {
-			if r, ok := trace(tree, file); ok && len(r.links) > 0 {
-				leads = append(append(leads, r.links...), r.end)
-			}
-		}
+		leads := l.meets(dir, p.links[dir], m)
 		for i, call := range m.Calls {
 			if _, plain := p.modules[call]; plain {
 				continue
@@ -78,6 +74,85 @@ func (p *placing) follow(tree fs.FS) {
 		m.Calls, m.Links = sorted(m.Calls), sorted(leads)
 		p.modules[dir] = m
 	}
+}
+
+// links are the symlinks of a tree.
+type links struct {
+	tree fs.FS
+	all  []string // sorted
+	is   map[string]bool
+}
+
+func newLinks(tree fs.FS, of map[string][]string) links {
+	l := links{tree: tree, is: map[string]bool{}}
+	for _, list := range of {
+		for _, link := range list {
+			l.all = append(l.all, link)
+			l.is[link] = true
+		}
+	}
+	slices.Sort(l.all)
+	return l
+}
+
+const maxMet = 10_000 // places at which one module's symlinks are looked at
+
+// meets are the symlinks on the way to what a module names and below that, and where they and its own lead.
+func (l links) meets(dir string, own []string, m workflow.Module) (leads []string) {
+	var todo []string
+	for _, link := range own {
+		if r, ok := trace(l.tree, link); ok {
+			leads = append(append(leads, r.links[1:]...), r.end)
+			todo = append(todo, r.end)
+		}
+	}
+	todo = append(append(todo, m.Files...), joinAll(dir, m.RootFiles)...)
+	parts := slices.Clone(m.Parts)
+	for _, p := range m.RootParts {
+		if in, ok := p.In(dir); ok {
+			parts = append(parts, in)
+		}
+	}
+	for _, p := range parts {
+		todo = append(todo, path.Join(p.Below, p.Name))
+	}
+	seen := map[string]bool{}
+	for ; len(todo) > 0 && len(seen) < maxMet; todo = todo[1:] {
+		name := todo[0]
+		if seen[name] || leaves(name) {
+			continue
+		}
+		seen[name] = true
+		for _, link := range append(l.below(name), l.above(name)...) {
+			if r, ok := trace(l.tree, link); ok && len(r.links) > 0 {
+				leads = append(append(leads, r.links...), r.end)
+				todo = append(todo, r.end)
+			}
+		}
+	}
+	return leads
+}
+
+// above is the path itself where it is or goes through a symlink.
+func (l links) above(name string) []string {
+	for at := name; at != "." && at != "/"; at = path.Dir(at) {
+		if l.is[at] {
+			return []string{name}
+		}
+	}
+	return nil
+}
+
+// below are the symlinks whose paths begin so: below a directory, or beside a part of a name.
+func (l links) below(name string) []string {
+	if name == "." {
+		return nil // everything: what leads anywhere is said so
+	}
+	var out []string
+	for i, _ := slices.BinarySearch(l.all, name); i < len(l.all) && strings.HasPrefix(l.all[i], name); i++ {
+		out = append(out, l.all[i])
+	}
+	return out
 }
 
 func sorted(paths []string) []string {

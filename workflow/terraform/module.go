@@ -21,8 +21,7 @@ import (
 // relative to that directory, so that it can be cached by content.
 type module struct {
 	calls       []string // "../vpc": sources of local modules, clean
-	files       []string // literal paths below path.module, clean
-	rootFiles   []string // literal paths below the working directory, clean
+	paths       *paths
 	versions    []string
 	backend     *workflow.Backend
 	providers   string
@@ -32,9 +31,18 @@ type module struct {
 
 // at is the module as seen in dir.
 func (m *module) at(dir string) workflow.Module {
-	out := workflow.Module{Dir: dir, RequiredVersions: m.versions, RootFiles: m.rootFiles, ProviderConfig: m.providers}
+	out := workflow.Module{Dir: dir, RequiredVersions: m.versions, RootFiles: m.paths.rootFiles, ProviderConfig: m.providers}
 	out.Calls = joinAll(dir, m.calls)
-	out.Files = joinAll(dir, m.files)
+	out.Files = joinAll(dir, m.paths.files)
+	out.Words, out.Computed = m.paths.words, joinAll(dir, m.paths.computed)
+	for _, p := range m.paths.parts {
+		if in, ok := p.at(dir).In(dir); ok {
+			out.Parts = append(out.Parts, in)
+		}
+	}
+	for _, p := range m.paths.rootParts {
+		out.RootParts = append(out.RootParts, p.at(dir))
+	}
 	if m.backend != nil {
 		b := *m.backend
 		b.Position.File = path.Join(dir, b.Position.File)
@@ -43,6 +51,11 @@ func (m *module) at(dir string) workflow.Module {
 	out.Unsafe = placed(dir, m.unsafe)
 	out.Diagnostics = placed(dir, m.diagnostics)
 	return out
+}
+
+// at names the file of the module's directory that says so.
+func (p stem) at(dir string) workflow.PathPart {
+	return workflow.PathPart{Below: p.below, Name: p.name, End: p.end, File: path.Join(dir, p.file)}
 }
 
 func joinAll(dir string, paths []string) []string {
@@ -83,6 +96,7 @@ type parser struct {
 	calls     map[string]bool
 	providers []string // texts of provider and required_providers blocks
 	overrides *workflow.Backend
+	blocks    []block
 	text      []byte // of the file being read
 	json      bool
 }
@@ -110,11 +124,10 @@ func (p *parser) file(name string, data []byte) {
 			p.providers = append(p.providers, "provider "+b.Labels[0]+" "+p.blockText(b))
 		}
 	}
-	lit := &literals{module: p.module}
 	if p.json {
-		lit.json(data)
+		p.blocks = append(p.blocks, jsonBlocks(name, data)...)
 	} else {
-		lit.syntax(f.Body)
+		p.blocks = append(p.blocks, nativeBlocks(name, f.Body)...)
 	}
 }
 
@@ -230,10 +243,7 @@ func (p *parser) finish() *module {
 		m.backend = p.overrides
 	}
 	m.calls = slices.Sorted(maps.Keys(p.calls))
-	slices.Sort(m.files)
-	m.files = slices.Compact(m.files)
-	slices.Sort(m.rootFiles)
-	m.rootFiles = slices.Compact(m.rootFiles)
+	m.paths = findPaths(p.blocks)
 	if len(p.providers) > 0 {
 		slices.Sort(p.providers)
 		m.providers = hash(p.providers...)

@@ -33,7 +33,8 @@ type Engine struct {
 	nodes   *cache[*node]   // by git tree id
 	modules *cache[*module] // by the names and ids of a directory's files
 	configs *cache[*backendConfig]
-	parsed  atomic.Int64 // directories parsed, not found in a cache
+	matches *cache[string] // hashes of what computed paths may lead to, by tree id and path
+	parsed  atomic.Int64   // directories parsed, not found in a cache
 }
 
 // The caches hold about 100,000 directories each: some 100 MB at the worst.
@@ -41,5 +42,5 @@ const cachedDirectories = 100_000
 
 // New returns an engine with empty caches.
 func New(o Options) *Engine {
-	return &Engine{options: o, nodes: newCache[*node](cachedDirectories), modules: newCache[*module](cachedDirectories), configs: newCache[*backendConfig](cachedDirectories)}
+	return &Engine{options: o, nodes: newCache[*node](cachedDirectories), modules: newCache[*module](cachedDirectories), configs: newCache[*backendConfig](cachedDirectories), matches: newCache[string](cachedDirectories)}
 }

@@ -1,0 +1,74 @@
+package workflow
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// PathPart is a path that code computes in part: it leads to something below a
+// directory, or to everything below it, whose path there begins with Name and ends with End.
+type PathPart struct {
+	Below     string // clean, relative to the root, or to the project's directory
+	Name, End string
+	File      string // the code that says so, relative to the root
+}
+
+// In is a path that is relative to dir as one that is relative to the root; ok is false when it leaves the repository.
+func (p PathPart) In(dir string) (in PathPart, ok bool) {
+	p.Below = path.Join(dir, p.Below)
+	return p, p.Below != ".." && !strings.HasPrefix(p.Below, "../")
+}
+
+// Anywhere reports whether it may lead to any file of the tree.
+func (p PathPart) Anywhere() bool { return p.Below == "." && p.Name == "" }
+
+// Match reports whether it may lead to a file, or to a directory above it.
+func (p PathPart) Match(file string) bool {
+	rest, ok := strings.CutPrefix(file, p.start())
+	if !ok {
+		return false
+	}
+	rest = "/" + p.Name + rest + "/"
+	for at := 1; p.End != "" && at < len(rest); at++ {
+		if rest[at] == '/' && strings.HasSuffix(rest[:at], p.End) {
+			return true
+		}
+	}
+	return p.End == ""
+}
+
+// start is how the paths begin to which it may lead.
+func (p PathPart) start() string {
+	if p.Below == "." {
+		return p.Name
+	}
+	return p.Below + "/" + p.Name
+}
+
+// ComputedPaths returns the files of the code of a project's directory and its module closure
+// with paths that the code does not tell, sorted.
+func (d Discovery) ComputedPaths(dir string) []string {
+	out := slices.Clone(d.Modules[dir].InputPaths)
+	for _, module := range append([]string{dir}, d.Closure(dir)...) {
+		out = append(out, d.Modules[module].computed(dir)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// computed are its files with paths that may lead anywhere when a project of that directory uses it.
+func (m Module) computed(project string) []string {
+	out := slices.Clone(m.Computed)
+	for _, p := range m.Parts {
+		if p.Anywhere() {
+			out = append(out, p.File)
+		}
+	}
+	for _, p := range m.RootParts {
+		if p, ok := p.In(project); ok && p.Anywhere() {
+			out = append(out, p.File)
+		}
+	}
+	return out
+}
