@@ -77,6 +77,7 @@ func (s *server) connect() error {
 	if err != nil {
 		return err
 	}
+	mirrors.Log = s.log
 	data := func(name string) string { return filepath.Join(s.cfg.DataDir, name) }
 	identity, err := run.OpenKeys(s.cfg.DataDir)
 	if err != nil {

@@ -2,10 +2,13 @@ package git
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,8 +27,12 @@ type Mirrors struct {
 	webURL string
 	token  func(context.Context, workflow.Repo) (string, error)
 
-	mu    sync.Mutex
-	locks map[int64]*sync.RWMutex
+	// Log is told of mirrors that are mended. Nil: nobody is.
+	Log *slog.Logger
+
+	mu     sync.Mutex
+	locks  map[int64]*sync.RWMutex
+	healed map[int64]healed
 }
 
 // NewMirrors keeps mirrors in dir. Repositories are fetched from
@@ -34,7 +41,7 @@ func NewMirrors(dir, webURL string, token func(context.Context, workflow.Repo) (
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of mirrors: %w", err)
 	}
-	return &Mirrors{dir: dir, webURL: strings.TrimSuffix(webURL, "/"), token: token, locks: map[int64]*sync.RWMutex{}}, nil
+	return &Mirrors{dir: dir, webURL: strings.TrimSuffix(webURL, "/"), token: token, locks: map[int64]*sync.RWMutex{}, healed: map[int64]healed{}}, nil
 }
 
 // MirrorDir is the bare repository of repo; it exists after its first Checkout.
@@ -54,8 +61,19 @@ func (m *Mirrors) lock(id int64) *sync.RWMutex {
 }
 
 // Checkout implements workflow.Source. The base is the tip of the base branch
-// now: GitHub's base SHA is that of the pull's last push.
+// now: GitHub's base SHA is that of the pull's last push. A mirror that is damaged
+// is mended, or made anew, and nobody notices.
 func (m *Mirrors) Checkout(ctx context.Context, p workflow.Pull, mode workflow.CheckoutMode) (workflow.Checkout, error) {
+	const tries = 3 // as it is, without what a killed git left behind, anew
+	for n := 1; ; n++ {
+		c, err := m.checkout(ctx, p, mode)
+		if err == nil || n == tries || ctx.Err() != nil || !m.heal(p.Repo, err) {
+			return c, err
+		}
+	}
+}
+
+func (m *Mirrors) checkout(ctx context.Context, p workflow.Pull, mode workflow.CheckoutMode) (workflow.Checkout, error) {
 	if !shaPattern.MatchString(p.Head.SHA) {
 		return workflow.Checkout{}, fmt.Errorf("checking out %s#%d: head %q is not a commit id", p.Repo.FullName(), p.Number, p.Head.SHA)
 	}
@@ -91,7 +109,7 @@ func (m *Mirrors) fetch(ctx context.Context, p workflow.Pull) (base string, err 
 	if err != nil {
 		return "", err
 	}
-	baseRef := "refs/cardea/bases/" + p.Base.Ref
+	baseRef := tipRef(p.Base.Ref)
 	fetch := command{gitDir: dir, config: auth, args: []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
 		"--force", "--end-of-options", url, "refs/heads/" + p.Base.Ref + ":" + baseRef, p.Head.SHA + ":refs/cardea/commits/" + p.Head.SHA}}
 	if _, err := fetch.run(ctx); err != nil {
@@ -108,6 +126,14 @@ func (m *Mirrors) fetch(ctx context.Context, p workflow.Pull) (base string, err 
 		return "", fmt.Errorf("pinning the base commit: %w", err)
 	}
 	return base, m.compact(ctx, dir)
+}
+
+// tipRef is our name for the tip of a base branch. It is a hash, so that no name
+// is a directory of another: git cannot keep `release` beside `release/1.0`, which
+// may follow one another in a repository.
+func tipRef(branch string) string {
+	sum := sha256.Sum256([]byte(branch))
+	return "refs/cardea/tips/" + hex.EncodeToString(sum[:])
 }
 
 // auth is the configuration that sends the token to this repository's URL and to no other.
@@ -164,7 +190,7 @@ func explainFetch(err error) error {
 		"Connection reset", "Empty reply", "early EOF", "RPC failed", "hung up unexpectedly", "unexpected disconnect", "SSL", "TLS"):
 		return fmt.Errorf("%w: %w", workflow.ErrPassing, err)
 	case has("returned error: 401", "returned error: 403", "Authentication failed", "could not read Username"):
-		return fmt.Errorf("GitHub refused the App's token for git (the App needs the permission contents: read): %w", err)
+		return refused(err)
 	}
 	return err
 }
