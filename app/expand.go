@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -16,9 +17,17 @@ import (
 )
 
 const (
-	// expanding is how many pulls are expanded at a time.
-	expanding  = 8
-	expandPoll = 5 * time.Second
+	// expanding is how many pulls are expanded at a time; no sender has more than
+	// senderShare of them and no repository more than repoShare, so that there is
+	// always room for somebody else.
+	expanding   = 8
+	senderShare = 4
+	repoShare   = 6
+	// expandAtMost is how long one request may take, expandGrace how long one that has to end may take for that.
+	expandAtMost = 10 * time.Minute
+	expandGrace  = 5 * time.Second
+	nearLook     = 512
+	expandPoll   = 5 * time.Second
 	// commandLife is how long after its writing a command is still carried out: a
 	// delivery that comes days late must not surprise anybody.
 	commandLife = 30 * time.Minute
@@ -30,10 +39,28 @@ const (
 
 // expansions are the requests under way, one a pull.
 type expansions struct {
-	// busy pulls: zero, one is under way; else none before that time.
-	busy    map[workflow.PullKey]time.Time
-	running int
-	ends    chan expanded
+	running map[workflow.PullKey]workflow.Request
+	farLook time.Time // when all of the queue is looked at again
+	// later are pulls of which none is begun before that time.
+	later map[workflow.PullKey]time.Time
+	ends  chan expanded
+}
+
+// may reports whether a request can be begun beside those that are under way.
+func (x *expansions) may(req workflow.Request, now time.Time) bool {
+	if _, busy := x.running[req.PullKey()]; busy || x.later[req.PullKey()].After(now) {
+		return false
+	}
+	senders, repos := 0, 0
+	for _, r := range x.running {
+		if r.Actor.ID == req.Actor.ID {
+			senders++
+		}
+		if r.Repo.ID == req.Repo.ID {
+			repos++
+		}
+	}
+	return senders < senderShare && repos < repoShare && len(x.running) < expanding
 }
 
 type expanded struct {
@@ -43,9 +70,9 @@ type expanded struct {
 
 // expand carries requests out: one at a time a pull, several pulls at a time.
 func (a *App) expand(ctx context.Context) error {
-	x := &expansions{busy: map[workflow.PullKey]time.Time{}, ends: make(chan expanded)}
+	x := &expansions{running: map[workflow.PullKey]workflow.Request{}, later: map[workflow.PullKey]time.Time{}, ends: make(chan expanded)}
 	defer func() {
-		for ; x.running > 0; x.running-- {
+		for range x.running {
 			<-x.ends
 		}
 	}()
@@ -58,11 +85,11 @@ func (a *App) expand(ctx context.Context) error {
 		case <-a.config.Service.Woken(workflow.WakeRequests):
 		case <-timer.C:
 		case e := <-x.ends:
-			x.running--
-			delete(x.busy, e.key)
+			delete(x.running, e.key)
+			delete(x.later, e.key)
 			if e.err != nil && ctx.Err() == nil {
 				a.config.Log.ErrorContext(ctx, "a request could not be carried out", "pull", e.key.String(), "error", e.err)
-				x.busy[e.key] = a.config.Now().Add(retryStore)
+				x.later[e.key] = a.config.Now().Add(retryStore)
 			}
 		}
 		soonest, err := a.begin(ctx, x)
@@ -77,30 +104,66 @@ func (a *App) expand(ctx context.Context) error {
 func (a *App) begin(ctx context.Context, x *expansions) (soonest time.Time, err error) {
 	now := a.config.Now()
 	soonest = now.Add(expandPoll)
-	due, next, err := a.config.Service.DueRequests(ctx)
+	if len(x.running) == expanding {
+		return soonest, nil // one that ends looks again
+	}
+	// Far behind in the queue others may wait whose turn it is; a look at all of it costs something, so it is taken once a second.
+	query := workflow.DueQuery{Look: nearLook, May: func(req workflow.Request) bool {
+		if !x.may(req, now) {
+			return false
+		}
+		x.running[req.PullKey()] = req
+		return true
+	}}
+	if !x.farLook.After(now) {
+		query.Look, x.farLook = 0, now.Add(time.Second)
+	} else if x.farLook.Before(soonest) {
+		soonest = x.farLook
+	}
+	before := maps.Clone(x.running)
+	due, next, err := a.config.Service.DueRequests(ctx, query)
 	if err != nil {
+		x.running = before
 		return soonest, err
 	}
-	sooner := func(t time.Time) {
-		if !t.IsZero() && t.Before(soonest) {
-			soonest = t
+	if !next.IsZero() && next.Before(soonest) {
+		soonest = next
+	}
+	for key, until := range x.later {
+		if !until.After(now) {
+			delete(x.later, key)
+		} else if until.Before(soonest) {
+			soonest = until
 		}
 	}
-	sooner(next)
 	for _, req := range due {
-		key := req.PullKey()
-		if until, is := x.busy[key]; is && (until.IsZero() || until.After(now)) {
-			sooner(until)
-			continue
-		}
-		if x.running == expanding {
-			break // one that ends starts the next
-		}
-		x.running++
-		x.busy[key] = time.Time{}
-		go func() { x.ends <- expanded{key, a.carryOut(ctx, req)} }()
+		go func() { x.ends <- expanded{req.PullKey(), a.try(ctx, req)} }()
 	}
 	return soonest, nil
+}
+
+// try carries a request out as one that may go wrong in any way: whatever it
+// does, it comes to an end, and others go on.
+func (a *App) try(ctx context.Context, req workflow.Request) error {
+	service := a.config.Service
+	begun, err := service.BeginRequest(ctx, req.ID)
+	if err != nil || !begun {
+		return err
+	}
+	how, err := attempt(ctx, expandAtMost, expandGrace, func(ctx context.Context) error { return a.carryOut(ctx, req) })
+	if how == endedInOrder && err == nil {
+		return nil
+	}
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), expandGrace)
+	defer cancel()
+	switch how {
+	case endedInOrder, endedWithServer: // not its fault
+		return errors.Join(err, service.PutBackRequest(after, req.ID))
+	case endedTooLate:
+		return service.FailRequest(after, req.ID, fmt.Sprintf("It took longer than %d minutes.", int(expandAtMost.Minutes())))
+	}
+	a.config.Log.ErrorContext(ctx, "a request met a fault of ours", "request", req.ID, "pull", req.PullKey().String(), "error", err)
+	return service.FailRequest(after, req.ID, fmt.Sprintf("It met a fault of Cardea's own, which the server's log has under %s.", req.ID))
 }
 
 // carryOut reads what is true now and lets the service decide.
@@ -109,6 +172,9 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 	rules, ok := a.config.Rules(req.Repo)
 	if !ok {
 		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: no rule of the server matches this repository.", nil)
+	}
+	if req.Spreads() {
+		return a.config.Service.Expand(ctx, workflow.Expansion{Request: req})
 	}
 	if err := a.first(ctx, req); err != nil {
 		return err

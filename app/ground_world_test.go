@@ -411,7 +411,7 @@ func (g *ground) quiet() {
 		busy := false
 		err := g.store.View(ctx, func(tx workflow.Tx) error {
 			inbox, err := tx.PendingDeliveries(1)
-			requests, err2 := tx.PendingRequests()
+			requests, err2 := tx.PendingRequests(0, 1000)
 			live, err3 := tx.LiveRuns()
 			unshown, err4 := tx.UnreportedPulls()
 			busy = len(inbox)+len(requests)+len(live)+len(unshown) > 0

@@ -293,7 +293,7 @@ func (w *world) isHeard() bool {
 	ok(w.t, w.gh.Idle(ctx))
 	inbox, err := w.svc.PendingDeliveries(ctx, 1)
 	ok(w.t, err)
-	due, next, err := w.svc.DueRequests(ctx)
+	due, next, err := w.svc.DueRequests(ctx, workflow.DueQuery{})
 	ok(w.t, err)
 	return len(inbox)+len(due) == 0 && next.IsZero()
 }

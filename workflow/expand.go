@@ -31,6 +31,9 @@ type Expansion struct {
 // reason that people see, and is no error here; after ten tries it fails with
 // that reason. An error is the store's or the context's; the request stays due.
 func (s *Service) Expand(ctx context.Context, e Expansion) error {
+	if e.Request.Spreads() {
+		return s.spreadOn(ctx, e.Request.ID)
+	}
 	if err := s.Observe(ctx, e.Request, e.Pull); err != nil {
 		return err
 	}

@@ -327,7 +327,7 @@ func TestPassingFaultsAreTriedAgain(t *testing.T) {
 	w.push(1, "opened")
 	var waits []time.Duration
 	for w.expand() == 1 {
-		_, next, err := w.svc.DueRequests(t.Context())
+		_, next, err := w.svc.DueRequests(t.Context(), workflow.DueQuery{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -362,7 +362,7 @@ func TestPassingFaultsEnd(t *testing.T) {
 			tries := 0
 			for {
 				tries += w.expand()
-				_, next, err := w.svc.DueRequests(t.Context())
+				_, next, err := w.svc.DueRequests(t.Context(), workflow.DueQuery{})
 				if err != nil {
 					t.Fatal(err)
 				}

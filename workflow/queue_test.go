@@ -147,9 +147,12 @@ func TestDueRequests(t *testing.T) {
 		"but it does for one tried again": {pending: []Request{command("a", 1, time.Second, 1), command("b", 1, 0, 0), push("c", 2, 0)}, want: "c", next: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			due, next := dueRequests(c.pending, now)
-			got := ""
-			for _, r := range due {
+			look := dueLook{now: now, taken: map[PullKey]bool{}}
+			for _, r := range c.pending {
+				look.at(r)
+			}
+			got, next := "", look.next
+			for _, r := range look.due {
 				got += r.ID
 			}
 			if got != c.want {

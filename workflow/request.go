@@ -68,10 +68,18 @@ type Request struct {
 	SettlesFrom time.Time `json:"settles_from,omitzero"`
 	Attempts    int       `json:"attempts,omitempty"`
 	Waiting     string    `json:"waiting,omitempty"` // why it waits, as a sentence
-	Done        bool      `json:"done"`
-	Note        string    `json:"note,omitempty"` // what became of it, as a sentence
-	Finished    time.Time `json:"finished,omitzero"`
+	// Begun is how often it was begun and did not come to an end in order since: the server died of it, or by it.
+	Begun int `json:"begun,omitempty"`
+	// Spread is the number of the last pull to which a push to a base branch was passed on.
+	Spread   int       `json:"spread,omitempty"`
+	Done     bool      `json:"done"`
+	Note     string    `json:"note,omitempty"` // what became of it, as a sentence
+	Finished time.Time `json:"finished,omitzero"`
 }
+
+// Spreads reports whether the request is about a branch and not about one pull:
+// it is passed on to each open pull that has the branch as its base.
+func (r Request) Spreads() bool { return r.Kind == RequestBase && r.Number == 0 }
 
 // PullKey is the pull the request is about.
 func (r Request) PullKey() PullKey { return PullKey{RepoID: r.Repo.ID, Number: r.Number} }

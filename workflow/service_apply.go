@@ -282,12 +282,12 @@ func (p *ProjectRecord) addRun(id string) {
 // planOnTip submits the request that plans anew, on the base's tip, what is not
 // made from the same any more, unless one for that tip waits: several applies may miss the same.
 func (s *Service) planOnTip(tx Tx, p Pull, tip string, now time.Time) error {
-	pending, err := tx.PendingRequests()
+	pending, err := tx.PendingRequestsOf(p.Key())
 	if err != nil {
 		return err
 	}
 	for _, r := range pending {
-		if r.Kind == RequestBase && r.PullKey() == p.Key() && r.Head == tip && r.Immediate {
+		if r.Kind == RequestBase && r.Head == tip && r.Immediate {
 			return nil
 		}
 	}

@@ -26,7 +26,7 @@ func (s *applyStory) deliver(guid string, req workflow.Request) {
 	s.try(func() error { _, _, err := s.svc.SettleDelivery(s.t.Context(), d, &req, ""); return err })
 	for again := true; again; {
 		s.try(func() error {
-			due, _, err := s.svc.DueRequests(s.t.Context())
+			due, _, err := s.svc.DueRequests(s.t.Context(), workflow.DueQuery{})
 			again = len(due) > 0
 			for _, r := range due {
 				e := workflow.Expansion{Request: r, Pull: s.pulls[r.Number], ActorRole: workflow.RoleWrite, AuthorRole: workflow.RoleWrite}

@@ -10,7 +10,7 @@ import (
 
 // expandOnce carries out what is due, as the app does.
 func (l *life) expandOnce() int {
-	due, _, err := l.svc.DueRequests(l.ctx())
+	due, _, err := l.svc.DueRequests(l.ctx(), workflow.DueQuery{})
 	if !l.try(err) {
 		return 0
 	}

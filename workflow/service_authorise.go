@@ -197,12 +197,12 @@ func (s *Service) confirm(tx Tx, a authorising, rec PullRecord, p *ProjectRecord
 // takenBack are the approvals that somebody takes back by a command that is
 // durable here, and so acknowledged, but whose turn has not come yet: they do not count any more.
 func takenBack(tx Tx, rec PullRecord, p ProjectRecord) (out []Missing, err error) {
-	pending, err := tx.PendingRequests()
+	pending, err := tx.PendingRequestsOf(rec.Pull.Key())
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range pending {
-		if r.PullKey() != rec.Pull.Key() || r.Command == nil || r.Command.Verb != VerbUnapprove {
+		if r.Command == nil || r.Command.Verb != VerbUnapprove {
 			continue
 		}
 		theirs := func(a Approval) bool { return a.User.ID == r.Actor.ID && a.Void == "" }

@@ -23,7 +23,7 @@ func story(w *world, try func(func() error)) {
 	expand := func() {
 		for again := true; again; {
 			try(func() error {
-				due, _, err := w.svc.DueRequests(w.t.Context())
+				due, _, err := w.svc.DueRequests(w.t.Context(), workflow.DueQuery{})
 				again = len(due) > 0
 				for _, r := range due {
 					e := workflow.Expansion{Request: r, Pull: w.pulls[r.Number], ActorRole: workflow.RoleWrite, AuthorRole: workflow.RoleWrite}

@@ -107,11 +107,10 @@ func (s *Service) submit(tx Tx, req Request, now time.Time) (stored Request, cre
 	if req.Received.IsZero() {
 		req.Received = now
 	}
-	if req.Kind == RequestBase && req.Number == 0 {
-		if err := s.fanOut(tx, req, now); err != nil {
+	if req.Spreads() {
+		if err := s.spread(tx, &req, now); err != nil {
 			return stored, false, err
 		}
-		req.Done, req.Finished, req.Note = true, now, "It is looked at for each open pull request on that branch."
 	} else if s.settles(req) {
 		if err := s.settlePushes(tx, &req, now); err != nil {
 			return stored, false, err
@@ -128,23 +127,33 @@ func (s *Service) submit(tx Tx, req Request, now time.Time) (stored Request, cre
 	return req, true, tx.Append(e)
 }
 
-// fanOut makes of a push to a branch one request for each open pull that has it
-// as its base. The same push is submitted once, so its key is theirs: a branch that
-// goes back and forth comes to the same tip by more than one push.
-func (s *Service) fanOut(tx Tx, push Request, now time.Time) error {
-	pulls, err := tx.OpenPulls(push.Repo.ID)
-	if err != nil {
-		return err
-	}
-	pending, err := tx.PendingRequests()
+// spreadBatch is to how many pulls a push is passed on in one transaction: others
+// write in between, however many pulls are open.
+const spreadBatch = 100
+
+// spread passes a push to a branch on to the next open pulls, as one request for
+// each that has it as its base, and ends the push with the last of them. The same
+// push is submitted once, so its key is theirs: a branch that goes back and forth
+// comes to the same tip by more than one push.
+func (s *Service) spread(tx Tx, push *Request, now time.Time) error {
+	pulls, err := tx.OpenPullsAfter(push.Repo.ID, push.Spread, spreadBatch)
 	if err != nil {
 		return err
 	}
 	for _, rec := range pulls {
-		// Who is just being looked at may be on another tip in a moment.
-		underWay := slices.ContainsFunc(pending, func(r Request) bool { return r.PullKey() == rec.Pull.Key() })
-		if rec.Pull.Base.Ref != push.Action || (rec.BaseSHA == push.Head && !underWay) {
+		push.Spread = rec.Pull.Number
+		if rec.Pull.Base.Ref != push.Action {
 			continue
+		}
+		if rec.BaseSHA == push.Head {
+			// Who is just being looked at may be on another tip in a moment.
+			pending, err := tx.PendingRequestsOf(rec.Pull.Key())
+			if err != nil {
+				return err
+			}
+			if len(pending) == 0 {
+				continue
+			}
 		}
 		req := Request{
 			Kind: RequestBase, Repo: push.Repo, Number: rec.Pull.Number, Actor: rec.Pull.Author, Action: push.Action, Head: push.Head,
@@ -154,6 +163,31 @@ func (s *Service) fanOut(tx Tx, push Request, now time.Time) error {
 			return err
 		}
 	}
+	if len(pulls) < spreadBatch {
+		push.Done, push.Finished, push.Note = true, now, "It is looked at for each open pull request on that branch."
+	}
+	return nil
+}
+
+// spreadOn passes a push on to the pulls that are left, batch by batch. It can stop anywhere.
+func (s *Service) spreadOn(ctx context.Context, id string) error {
+	for done := false; !done; {
+		err := s.store.Update(ctx, func(tx Tx) error {
+			push, err := tx.Request(id)
+			if done = err == nil && push.Done; err != nil || done {
+				return err
+			}
+			if err := s.spread(tx, &push, s.now()); err != nil {
+				return err
+			}
+			done = push.Done
+			return tx.PutRequest(&push)
+		})
+		if err != nil {
+			return fmt.Errorf("passing a push on to open pulls: %w", err)
+		}
+	}
+	s.wake(WakeRequests, WakePulls)
 	return nil
 }
 
@@ -166,13 +200,13 @@ func (s *Service) settles(r Request) bool {
 // to this pull that still waited: they would read the same live facts. A burst
 // is waited for at most ten settle times.
 func (s *Service) settlePushes(tx Tx, req *Request, now time.Time) error {
-	pending, err := tx.PendingRequests()
+	pending, err := tx.PendingRequestsOf(req.PullKey())
 	if err != nil {
 		return err
 	}
 	req.SettlesFrom = now
 	for _, p := range pending {
-		if p.PullKey() != req.PullKey() || p.Kind != req.Kind || !s.settles(p) || p.Attempts > 0 || !p.NotBefore.After(now) {
+		if p.Kind != req.Kind || !s.settles(p) || p.Attempts > 0 || !p.NotBefore.After(now) {
 			continue
 		}
 		if p.SettlesFrom.Before(req.SettlesFrom) {
@@ -216,45 +250,134 @@ func describe(r Request) string {
 	return fmt.Sprintf("The pull request was %s.", r.Action)
 }
 
+// duePage is how many pending requests are read at a time.
+const duePage = 64
+
+// DueQuery limits DueRequests. The zero query asks for all that is due.
+type DueQuery struct {
+	Limit int // of requests returned
+	Look  int // how many pending ones are looked at, about; others are seen by a later, longer look
+	// May leaves out requests that cannot be begun now.
+	May func(Request) bool
+}
+
 // DueRequests returns the requests to expand now, at most one a pull, in the
 // order in which they came: while one waits to be tried again, later ones of its
-// pull wait too; but nothing waits for a push that settles. next is when
-// the earliest of the others is due, zero when nothing waits for a time. A
-// request stays due until it is finished, expanded or put back.
-func (s *Service) DueRequests(ctx context.Context) (due []Request, next time.Time, err error) {
-	var pending []Request
-	err = s.store.View(ctx, func(tx Tx) (err error) {
-		pending, err = tx.PendingRequests()
-		return err
+// pull wait too; but nothing waits for a push that settles. next is when the
+// earliest of the others that were seen is due, zero when nothing waits for a
+// time. A request stays due until it is finished, expanded or put back.
+func (s *Service) DueRequests(ctx context.Context, q DueQuery) (due []Request, next time.Time, err error) {
+	look := dueLook{now: s.now(), may: q.May, taken: map[PullKey]bool{}}
+	full := func() bool { return q.Limit > 0 && len(look.due) >= q.Limit }
+	err = s.store.View(ctx, func(tx Tx) error {
+		for after, seen := uint64(0), 0; ; seen += duePage {
+			page, err := tx.PendingRequests(after, duePage)
+			if err != nil {
+				return err
+			}
+			for _, r := range page {
+				if full() {
+					return nil
+				}
+				look.at(r)
+				after = r.Seq
+			}
+			if len(page) < duePage || (q.Look > 0 && seen >= q.Look) {
+				return nil
+			}
+		}
 	})
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("reading requests: %w", err)
 	}
-	due, next = dueRequests(pending, s.now())
-	return due, next, nil
+	return look.due, look.next, nil
 }
 
-// dueRequests decides for DueRequests; pending is in order of arrival.
-func dueRequests(pending []Request, now time.Time) (due []Request, next time.Time) {
-	taken := map[PullKey]bool{}
-	for _, r := range pending {
-		key := r.PullKey()
-		if taken[key] {
-			continue
-		}
-		if !r.NotBefore.After(now) {
-			taken[key] = true
-			due = append(due, r)
-			continue
-		}
-		if next.IsZero() || r.NotBefore.Before(next) {
-			next = r.NotBefore
-		}
-		if settling := (r.Kind == RequestPull || r.Kind == RequestBase) && r.Attempts == 0; !settling {
-			taken[key] = true
-		}
+// dueLook decides for DueRequests, which shows it the pending requests in order of arrival.
+type dueLook struct {
+	now   time.Time
+	may   func(Request) bool
+	taken map[PullKey]bool
+	due   []Request
+	next  time.Time
+}
+
+func (l *dueLook) at(r Request) {
+	key := r.PullKey()
+	if l.taken[key] {
+		return
 	}
-	return due, next
+	if !r.NotBefore.After(l.now) {
+		l.taken[key] = true
+		if l.may == nil || l.may(r) {
+			l.due = append(l.due, r)
+		}
+		return
+	}
+	if l.next.IsZero() || r.NotBefore.Before(l.next) {
+		l.next = r.NotBefore
+	}
+	if settling := (r.Kind == RequestPull || r.Kind == RequestBase) && r.Attempts == 0; !settling {
+		l.taken[key] = true
+	}
+}
+
+// maxBegun is how often a request is begun that never comes to an end in order:
+// what ends the server each time must not end it for ever.
+const maxBegun = 3
+
+// BeginRequest notes, durably, that a request is carried out now, and reports
+// whether it is to be. One that was begun several times and ended the server each
+// time is not, and fails with that reason.
+func (s *Service) BeginRequest(ctx context.Context, id string) (begun bool, err error) {
+	now := s.now()
+	err = s.store.Update(ctx, func(tx Tx) error {
+		begun = false
+		req, err := tx.Request(id)
+		if err != nil || req.Done || req.NotBefore.After(now) {
+			return err
+		}
+		if req.Begun >= maxBegun {
+			return s.fail(tx, req, fmt.Sprintf("It was begun %d times, and each time the server ended before it did.", maxBegun), now)
+		}
+		req.Begun++
+		begun = true
+		return tx.PutRequest(&req)
+	})
+	if err != nil {
+		return false, fmt.Errorf("beginning request %s: %w", id, err)
+	}
+	if !begun {
+		s.wake(WakeRequests, WakePulls)
+	}
+	return begun, nil
+}
+
+// PutBackRequest notes that a request that was begun ended in order and is to be begun again.
+func (s *Service) PutBackRequest(ctx context.Context, id string) error {
+	err := s.store.Update(ctx, func(tx Tx) error {
+		req, err := tx.Request(id)
+		if err != nil || req.Done || req.Begun == 0 {
+			return err
+		}
+		req.Begun = 0
+		return tx.PutRequest(&req)
+	})
+	return wrap(err, "putting back request "+id)
+}
+
+// FailRequest ends a request that did not end by itself; why is a sentence.
+func (s *Service) FailRequest(ctx context.Context, id, why string) error {
+	now := s.now()
+	err := s.store.Update(ctx, func(tx Tx) error {
+		req, err := tx.Request(id)
+		if err != nil || req.Done {
+			return err
+		}
+		return s.fail(tx, req, why, now)
+	})
+	s.wake(WakeRequests, WakePulls)
+	return wrap(err, "failing request "+id)
 }
 
 // DeferRequest puts a request back because of a fault that may pass; why is a
@@ -271,6 +394,7 @@ func (s *Service) DeferRequest(ctx context.Context, id, why string, notBefore ti
 			return s.giveUp(tx, req, why, now)
 		}
 		req.Attempts++
+		req.Begun = 0
 		req.Waiting = why
 		req.NotBefore = now.Add(backoff(req.Attempts))
 		if notBefore.After(req.NotBefore) {
@@ -294,13 +418,14 @@ func (s *Service) DeferRequest(ctx context.Context, id, why string, notBefore ti
 
 // giveUp ends a request that kept failing: its pull is in trouble, and a command gets its reply.
 func (s *Service) giveUp(tx Tx, req Request, why string, now time.Time) error {
-	t := &Trouble{
-		Kind:  TroubleFailed,
-		Title: "The projects of this pull request could not be determined",
-		Sentences: []string{
-			fmt.Sprintf("It was tried %d times. %s", maxAttempts, why),
-			"`cardea plan`, in a comment, tries again.",
-		},
+	return s.fail(tx, req, fmt.Sprintf("It was tried %d times. %s", maxAttempts, why), now)
+}
+
+// fail ends a request for a reason that is not the change's: why is a sentence.
+func (s *Service) fail(tx Tx, req Request, why string, now time.Time) error {
+	t := &Trouble{Kind: TroubleFailed, Title: "The projects of this pull request could not be determined", Sentences: []string{why, "`cardea plan`, in a comment, tries again."}}
+	if req.Command != nil && req.Command.Verb != VerbPlan {
+		t.Title, t.Sentences = fmt.Sprintf("`cardea %s` could not be carried out", req.Command.Verb), []string{why, "Write it again if it still holds."}
 	}
 	return s.trouble(tx, req, t, now)
 }

@@ -288,7 +288,7 @@ func planOf(projects ...string) workflow.Command {
 // expand carries out what is due, as the app does, once.
 func (w *world) expand() int {
 	w.t.Helper()
-	due, _, err := w.svc.DueRequests(w.t.Context())
+	due, _, err := w.svc.DueRequests(w.t.Context(), workflow.DueQuery{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -18,7 +18,8 @@ var ErrClosed = errors.New("the store is closed")
 // A store does not decide: it loads, calls the rule inside its transaction, saves.
 type Store interface {
 	// Receive adds a delivery unless one with its (GUID, Event) is there, and
-	// reports whether it was added. Concurrent calls share one disk sync.
+	// reports whether it was added. Concurrent calls share one disk sync. Receive and
+	// Update wait for who writes just then no longer than their context lasts.
 	Receive(ctx context.Context, d Delivery) (added bool, err error)
 	// Update runs rule in one read-write transaction: all of its writes or none.
 	// The rule may be called more than once and must change nothing but tx; an
@@ -42,8 +43,10 @@ type Tx interface {
 	Request(id string) (Request, error)
 	// RequestByKey finds a request by its meaning.
 	RequestByKey(key string) (Request, error)
-	// PendingRequests returns requests that are not done, in order of Seq.
-	PendingRequests() ([]Request, error)
+	// PendingRequests returns up to limit requests that are not done, in order of
+	// Seq, with Seq above after; PendingRequestsOf all of one pull, without looking at any other.
+	PendingRequests(after uint64, limit int) ([]Request, error)
+	PendingRequestsOf(PullKey) ([]Request, error)
 	// PutRequest saves a request; a new one gets the next Seq.
 	PutRequest(*Request) error
 	// ForgetRequests removes up to limit done requests, and with them their meaning, that were finished before the given time.
@@ -58,6 +61,8 @@ type Tx interface {
 	PutPull(PullRecord) error
 	// OpenPulls returns the open pulls of a repository (0: of all), by number.
 	OpenPulls(repoID int64) ([]PullRecord, error)
+	// OpenPullsAfter returns up to limit open pulls of a repository with a number above the given one, by number.
+	OpenPullsAfter(repoID int64, number, limit int) ([]PullRecord, error)
 	// PullsByHead returns all pulls, open or not, whose current head is sha.
 	PullsByHead(repoID int64, sha string) ([]PullRecord, error)
 	// UnreportedPulls returns the pulls, open or not, whose Version is ahead of what their ReportState shows.

@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -39,7 +40,6 @@ const (
 	// batchDelay is how long the first of several concurrent deliveries waits for
 	// the others. A disk sync takes about 2 ms, so waiting longer gains nothing.
 	batchDelay = 2 * time.Millisecond
-	batchSize  = 128
 	// mapSize is address space, not memory: mapping it at once spares writers the
 	// wait for readers that growing the map would need.
 	mapSize = 1 << 30
@@ -51,6 +51,11 @@ var ErrCorrupt = errors.New("the record is damaged")
 // Store is a workflow.Store on bbolt.
 type Store struct {
 	db *bbolt.DB
+	// writing is held by who writes. bbolt's own lock is taken only with it: that
+	// one cannot be waited for with a context.
+	writing  chan struct{}
+	mu       sync.Mutex
+	arrivals []*arrival // deliveries that wait for their turn
 }
 
 var _ workflow.Store = (*Store)(nil)
@@ -78,8 +83,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening %s (restore it from a copy if it is damaged): %w", path, err)
 	}
-	db.MaxBatchDelay, db.MaxBatchSize = batchDelay, batchSize
-	s := &Store{db: db}
+	s := &Store{db: db, writing: make(chan struct{}, 1)}
 	if err := s.prepare(path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -108,32 +112,16 @@ func (s *Store) prepare(path string) error {
 // Close waits for transactions that are under way and closes the file.
 func (s *Store) Close() error { return s.db.Close() }
 
-// Receive implements workflow.Store. Concurrent calls are committed together.
-func (s *Store) Receive(ctx context.Context, d workflow.Delivery) (added bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	payload, err := compress(d.Payload) // outside the transaction: others wait for it
-	if err != nil {
-		return false, err
-	}
-	err = s.db.Batch(func(btx *bbolt.Tx) error {
-		tx := &tx{btx}
-		added = false // the batch may be tried again
-		if btx.Bucket(deliveries).Get(deliveryKey(d.GUID, d.Event)) != nil {
-			return nil
-		}
-		added = true
-		d.Seq = 0
-		return tx.putDelivery(d, payload)
-	})
-	return added, storeError(err)
-}
-
-// Update implements workflow.Store.
+// Update implements workflow.Store. While others write it waits as long as the context does.
 func (s *Store) Update(ctx context.Context, rule func(workflow.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	select {
+	case s.writing <- struct{}{}:
+		defer func() { <-s.writing }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	return guard(func() error {
 		return storeError(s.db.Update(func(btx *bbolt.Tx) error { return rule(&tx{btx}) }))

@@ -273,3 +273,32 @@ func BenchmarkNewestRuns(b *testing.B) {
 		}
 	}
 }
+
+// A database of before the index has pending requests by pull all the same.
+func TestMigratesPendingRequests(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	err := s.Update(t.Context(), func(tx workflow.Tx) error {
+		waits := workflow.Request{ID: "a", Key: "a", Repo: workflow.Repo{ID: 7}, Number: 3}
+		done := workflow.Request{ID: "b", Key: "b", Repo: workflow.Repo{ID: 7}, Number: 3, Done: true}
+		return errors.Join(tx.PutRequest(&waits), tx.PutRequest(&done))
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, dir, func(tx *bbolt.Tx) error {
+		return errors.Join(tx.DeleteBucket(requestsOfPull), tx.Bucket(meta).Put(schemaKey, u64(3)))
+	})
+	s = open(t, dir)
+	defer s.Close()
+	err = s.View(t.Context(), func(tx workflow.Tx) error {
+		got, err := tx.PendingRequestsOf(workflow.PullKey{RepoID: 7, Number: 3})
+		if len(got) != 1 || got[0].ID != "a" {
+			t.Errorf("got %+v, want the one that waits", got)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

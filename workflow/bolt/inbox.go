@@ -3,6 +3,7 @@ package bolt
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
@@ -134,9 +135,20 @@ func (t *tx) RequestByKey(key string) (workflow.Request, error) {
 	return t.Request(string(id))
 }
 
-func (t *tx) PendingRequests() ([]workflow.Request, error) {
+func (t *tx) PendingRequests(after uint64, limit int) ([]workflow.Request, error) {
+	return t.pending(requestsPending, nil, u64(after+1), limit)
+}
+
+func (t *tx) PendingRequestsOf(k workflow.PullKey) ([]workflow.Request, error) {
+	return t.pending(requestsOfPull, pullKey(k), pullKey(k), math.MaxInt)
+}
+
+func (t *tx) pending(index, prefix, from []byte, limit int) ([]workflow.Request, error) {
 	var out []workflow.Request
-	err := t.scan(requestsPending, nil, func(_, id []byte) (bool, error) {
+	err := t.scanFrom(index, prefix, from, func(_, id []byte) (bool, error) {
+		if len(out) >= limit {
+			return false, nil
+		}
 		r, err := t.Request(string(id))
 		out = append(out, r)
 		return true, err
@@ -172,7 +184,13 @@ func (t *tx) PutRequest(r *workflow.Request) error {
 		if err := t.putRaw(requestsDone, u64(moment(r.Finished), r.Seq), id); err != nil {
 			return err
 		}
+		if err := t.remove(requestsOfPull, append(pullKey(r.PullKey()), u64(r.Seq)...)); err != nil {
+			return err
+		}
 		return t.remove(requestsPending, u64(r.Seq))
+	}
+	if err := t.putRaw(requestsOfPull, append(pullKey(r.PullKey()), u64(r.Seq)...), id); err != nil {
+		return err
 	}
 	return t.putRaw(requestsPending, u64(r.Seq), id)
 }

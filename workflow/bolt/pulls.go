@@ -102,6 +102,20 @@ func (t *tx) OpenPulls(repoID int64) ([]workflow.PullRecord, error) {
 	return out, err
 }
 
+func (t *tx) OpenPullsAfter(repoID int64, number, limit int) ([]workflow.PullRecord, error) {
+	var out []workflow.PullRecord
+	prefix := u64(uint64(repoID))
+	err := t.scanFrom(pullsOpen, prefix, append(prefix, u64(uint64(number)+1)...), func(key, _ []byte) (bool, error) {
+		if len(out) >= limit {
+			return false, nil
+		}
+		p, err := get[workflow.PullRecord](t, pulls, key)
+		out = append(out, p)
+		return true, err
+	})
+	return out, err
+}
+
 func (t *tx) PullsByHead(repoID int64, sha string) ([]workflow.PullRecord, error) {
 	var out []workflow.PullRecord
 	prefix := headKey(repoID, sha)

@@ -35,7 +35,7 @@ func OpenReadOnly(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
-	s := &Store{db: db}
+	s := &Store{db: db, writing: make(chan struct{}, 1)}
 	if err := s.check(path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

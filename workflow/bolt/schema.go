@@ -28,6 +28,7 @@ var (
 	deliveriesDone    = []byte("deliveries.done")    // finished, seq -> delivery key
 	requestsByKey     = []byte("requests.key")       // hash of the meaning -> id
 	requestsPending   = []byte("requests.pending")   // seq -> id
+	requestsOfPull    = []byte("requests.pull")      // repo, number, seq -> id: the pending ones
 	requestsDone      = []byte("requests.done")      // finished, seq -> id
 	reposByName       = []byte("repos.name")         // owner/name in lower case -> id
 	pullsFacts        = []byte("pulls.facts")        // repo, number -> version, head sha: what the indexes need of the old record
@@ -48,6 +49,22 @@ var migrations = []func(*bbolt.Tx) error{
 	createBuckets,
 	createLocks,
 	createLineages,
+	indexPendingByPull,
+}
+
+// indexPendingByPull makes the index of pending requests by pull from what is pending.
+func indexPendingByPull(btx *bbolt.Tx) error {
+	if _, err := btx.CreateBucketIfNotExists(requestsOfPull); err != nil {
+		return fmt.Errorf("making bucket %s: %w", requestsOfPull, err)
+	}
+	t := &tx{btx}
+	return t.scan(requestsPending, nil, func(seq, id []byte) (bool, error) {
+		r, err := t.Request(string(id))
+		if err != nil {
+			return false, err
+		}
+		return true, t.putRaw(requestsOfPull, append(pullKey(r.PullKey()), seq...), id)
+	})
 }
 
 func createBuckets(tx *bbolt.Tx) error {

@@ -19,14 +19,14 @@ import (
 // transactions: nothing in it outlives the process. It keeps the contract all the
 // same; a store that was closed can be opened again with what it held.
 type MemoryStore struct {
-	writing sync.Mutex
+	writing chan struct{}
 	mu      sync.Mutex
 	now     memory // never changed in place: a transaction replaces it
 	closed  bool
 }
 
 // Memory returns an empty store.
-func Memory() *MemoryStore { return &MemoryStore{} }
+func Memory() *MemoryStore { return &MemoryStore{writing: make(chan struct{}, 1)} }
 
 // Reopen opens a closed store again.
 func (s *MemoryStore) Reopen() {
@@ -54,8 +54,12 @@ func (s *MemoryStore) state() (memory, error) {
 
 // Update implements workflow.Store.
 func (s *MemoryStore) Update(ctx context.Context, rule func(workflow.Tx) error) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
+	select {
+	case s.writing <- struct{}{}:
+		defer func() { <-s.writing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	m, err := s.state()
 	if err != nil {
 		return err
@@ -241,9 +245,16 @@ func (t *memoryTx) RequestByKey(key string) (workflow.Request, error) {
 	return t.Request(id)
 }
 
-func (t *memoryTx) PendingRequests() ([]workflow.Request, error) {
-	return t.requests.where(func(r *workflow.Request) bool { return !r.Done }, func(a, b *workflow.Request) int { return cmp.Compare(a.Seq, b.Seq) }), nil
+func (t *memoryTx) PendingRequests(after uint64, limit int) ([]workflow.Request, error) {
+	all := t.requests.where(func(r *workflow.Request) bool { return !r.Done && r.Seq > after }, bySeq)
+	return all[:min(limit, len(all))], nil
 }
+
+func (t *memoryTx) PendingRequestsOf(k workflow.PullKey) ([]workflow.Request, error) {
+	return t.requests.where(func(r *workflow.Request) bool { return !r.Done && r.PullKey() == k }, bySeq), nil
+}
+
+func bySeq(a, b *workflow.Request) int { return cmp.Compare(a.Seq, b.Seq) }
 
 func (t *memoryTx) PutRequest(r *workflow.Request) error {
 	if err := t.mayWrite(); err != nil {
@@ -315,6 +326,13 @@ func (t *memoryTx) OpenPulls(repoID int64) ([]workflow.PullRecord, error) {
 	return t.pulls.where(func(p *workflow.PullRecord) bool {
 		return p.Pull.State == workflow.PullOpen && (repoID == 0 || p.Pull.Repo.ID == repoID)
 	}, byNumber), nil
+}
+
+func (t *memoryTx) OpenPullsAfter(repoID int64, number, limit int) ([]workflow.PullRecord, error) {
+	all := t.pulls.where(func(p *workflow.PullRecord) bool {
+		return p.Pull.State == workflow.PullOpen && p.Pull.Repo.ID == repoID && p.Pull.Number > number
+	}, byNumber)
+	return all[:min(limit, len(all))], nil
 }
 
 func (t *memoryTx) PullsByHead(repoID int64, sha string) ([]workflow.PullRecord, error) {

@@ -38,6 +38,12 @@ func checkPulls(t *testing.T, b *bench) {
 	same(t, "open pulls of one repository", open(7), []int{3, 12})
 	same(t, "all open pulls", open(0), []int{3, 12, 1})
 	same(t, "by head", byHead("aaa"), []int{3, 12})
+	after := func(number, limit int) []int {
+		return numbers(see(b, func(tx workflow.Tx) ([]workflow.PullRecord, error) { return tx.OpenPullsAfter(7, number, limit) }))
+	}
+	same(t, "open pulls from the first", after(0, 1), []int{3})
+	same(t, "open pulls after the first", after(3, 10), []int{12})
+	same(t, "open pulls after the last", len(after(12, 10)), 0)
 	moved := pullRecord(7, 12, "bbb")
 	closed := pullRecord(7, 3, "aaa")
 	closed.Pull.State = workflow.PullClosed

@@ -41,6 +41,7 @@ func Run(t *testing.T, open Open) {
 		"atomic":      checkAtomic,
 		"snapshot":    checkSnapshot,
 		"own values":  checkOwnValues,
+		"waits":       checkWaits,
 		"after close": checkClosed,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -195,8 +196,8 @@ func checkDeliveries(t *testing.T, b *bench) {
 
 func checkRequests(t *testing.T, b *bench) {
 	b.update(func(tx workflow.Tx) error {
-		for _, id := range []string{"c", "a", "b"} {
-			r := workflow.Request{ID: id, Key: "comment:" + id, Kind: workflow.RequestCommand, Received: at}
+		for i, id := range []string{"c", "a", "b"} {
+			r := workflow.Request{ID: id, Key: "comment:" + id, Kind: workflow.RequestCommand, Repo: workflow.Repo{ID: 7}, Number: i / 2, Received: at}
 			if err := tx.PutRequest(&r); err != nil {
 				return err
 			}
@@ -204,11 +205,25 @@ func checkRequests(t *testing.T, b *bench) {
 		return nil
 	})
 	order := func() (ids string) {
-		for _, r := range see(b, workflow.Tx.PendingRequests) {
+		for _, r := range see(b, func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequests(0, 10) }) {
 			ids += r.ID
 		}
 		return ids
 	}
+	some := func(get func(workflow.Tx) ([]workflow.Request, error)) (ids string) {
+		for _, r := range see(b, get) {
+			ids += r.ID
+		}
+		return ids
+	}
+	ofPull := func(repo int64, number int) string {
+		return some(func(tx workflow.Tx) ([]workflow.Request, error) {
+			return tx.PendingRequestsOf(workflow.PullKey{RepoID: repo, Number: number})
+		})
+	}
+	same(t, "of a pull", ofPull(7, 0)+" "+ofPull(7, 1)+" "+ofPull(8, 0), "ca b ")
+	same(t, "the first two", some(func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequests(0, 2) }), "ca")
+	same(t, "after the first", some(func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequests(1, 10) }), "ab")
 	same(t, "order of arrival", order(), "cab")
 	r := see(b, func(tx workflow.Tx) (workflow.Request, error) { return tx.RequestByKey("comment:a") })
 	r.Waiting = "GitHub lags"
@@ -218,6 +233,7 @@ func checkRequests(t *testing.T, b *bench) {
 	b.update(func(tx workflow.Tx) error { return tx.PutRequest(&r) })
 	b.reopen()
 	same(t, "pending", order(), "cb")
+	same(t, "pending of the pull", ofPull(7, 0), "c")
 	same(t, "a done request", see(b, func(tx workflow.Tx) (workflow.Request, error) { return tx.Request("a") }), r)
 	var n int
 	b.update(func(tx workflow.Tx) (err error) {
@@ -311,4 +327,39 @@ func checkClosed(t *testing.T, b *bench) {
 		}
 	}
 	b.store = b.open(t, b.dir)
+}
+
+// checkWaits: who writes long keeps nobody longer than their context lasts, and
+// what gave up while waiting is not written afterwards.
+func checkWaits(t *testing.T, b *bench) {
+	writing, end := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		b.update(func(workflow.Tx) error {
+			select {
+			case <-writing: // a rule may be called again
+			default:
+				close(writing)
+			}
+			<-end
+			return nil
+		})
+	})
+	<-writing
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := b.store.Receive(ctx, workflow.Delivery{GUID: "late", Event: "push"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("receiving while another writes: got %v, want that it gives up with its context", err)
+	}
+	err := b.store.Update(ctx, func(tx workflow.Tx) error { return tx.PutSetting("late", []byte("1")) })
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("writing while another writes: got %v, want that it gives up with its context", err)
+	}
+	close(end)
+	wg.Wait()
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Setting("late"); return err })
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Delivery("late", "push"); return err })
+	if added, err := b.store.Receive(t.Context(), workflow.Delivery{GUID: "late", Event: "push"}); err != nil || !added {
+		t.Errorf("receiving it again: got %v, %v", added, err)
+	}
 }
