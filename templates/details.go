@@ -245,18 +245,10 @@ func (w writer) reasons(g Group) string {
 }
 
 func (w writer) drift(g Group) string {
-	var b strings.Builder
-	if len(g.Drift) > 0 {
-		b.WriteString("\nChanged outside of Terraform: " + someOf(addresses(g.Drift, addressMax), addressMax, "") + "\n")
+	if len(g.Drift) == 0 {
+		return ""
 	}
-	for i, c := range g.Checks {
-		if i == 5 {
-			b.WriteString("\n… " + count(len(g.Checks)-5, "more check fails", "more checks fail") + "\n")
-			break
-		}
-		b.WriteString("\nCheck: " + Prose(cutRunes(sentence(c), 300)) + "\n")
-	}
-	return b.String()
+	return "\nChanged outside of Terraform: " + someOf(addresses(g.Drift, addressMax), addressMax, "") + "\n"
 }
 
 func addresses(changes []workflow.Change, most int) []string {

@@ -213,6 +213,7 @@ func textLines(name, note string, t textChange, indent string, lim diffLimits) [
 	case '-':
 		edits = sameMark(t.mark, splitLines(t.before))
 	default:
+		t.before, t.after = showReturns(t.before, t.after)
 		edits = lineDiff(splitLines(t.before), splitLines(t.after))
 	}
 	lines := []DiffLine{{t.mark, name + " = <<-EOT" + note}}
@@ -232,6 +233,16 @@ func textLines(name, note string, t textChange, indent string, lim diffLimits) [
 		end = ' '
 	}
 	return append(lines, DiffLine{end, indent + "EOT"})
+}
+
+// showReturns writes carriage returns as \r where two texts differ by them: as the ends
+// of lines they cannot be seen, and a change of nothing else would look like none.
+func showReturns(before, after string) (string, string) {
+	if strings.Count(before, "\r") == strings.Count(after, "\r") && (before == after || Clean(before) != Clean(after)) {
+		return before, after
+	}
+	show := strings.NewReplacer("\r\n", `\r`+"\n", "\r", `\r`+"\n")
+	return show.Replace(before), show.Replace(after)
 }
 
 func sameMark(mark byte, lines []string) []lineEdit {

@@ -90,7 +90,6 @@ type Group struct {
 	Changes []workflow.Change // in the order of risk
 	Counts  workflow.Counts
 	Drift   []workflow.Change
-	Checks  []string
 	Word    string // "applying" or "applied"; "" while nothing began to apply it
 }
 
@@ -239,7 +238,7 @@ func groupsOf(rows []Row) []Group {
 			continue
 		}
 		by[key] = len(groups)
-		groups = append(groups, Group{Rows: []Row{r}, Changes: ByRisk(r.Plan.Changes), Counts: r.Plan.Counts, Drift: r.Plan.Drift, Checks: r.Plan.Checks, Word: word})
+		groups = append(groups, Group{Rows: []Row{r}, Changes: ByRisk(r.Plan.Changes), Counts: r.Plan.Counts, Drift: r.Plan.Drift, Word: word})
 	}
 	return groups
 }
@@ -325,12 +324,32 @@ func (m *Model) remark(r Row) {
 	for _, h := range r.Plan.Hidden {
 		m.Hidden = addSaid(m.Hidden, h.Text, name)
 	}
+	for _, c := range r.Plan.Checks {
+		m.Warnings = addSaid(m.Warnings, c, name)
+	}
 	for _, w := range r.Plan.Warnings {
-		m.Warnings = addSaid(m.Warnings, w.Summary, name)
+		if len(r.Plan.Checks) == 0 || w.Summary != failedCheck {
+			m.Warnings = addSaid(m.Warnings, warning(w), name)
+		}
 	}
 	for _, n := range r.Plan.Notes {
 		m.Notes = addSaid(m.Notes, n, name)
 	}
+}
+
+// failedCheck is the tools' warning for a check block. The plan says which, and with what words.
+const failedCheck = "Check block assertion failed"
+
+// warning is a tool's warning with what it is about.
+func warning(d workflow.Diagnostic) string {
+	text := strings.TrimSuffix(d.Summary, ".")
+	if d.Address != "" {
+		text = "`" + strings.ReplaceAll(d.Address, "`", "'") + "`: " + text
+	}
+	if detail, _, _ := strings.Cut(strings.TrimSpace(d.Detail), "\n\n"); detail != "" && detail != d.Summary {
+		text += ": " + detail
+	}
+	return text
 }
 
 func say(out []Said, sentences []string) []Said {
