@@ -30,6 +30,7 @@ var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"parts": sentenceParts, "place": Place, "clean": Clean, "mark": markClass, "short": short, "number": Number, "fingerprint": shortFingerprint,
 		"unnamed": unnamed, "repoPath": RepoPath, "runPath": RunPath, "projectPath": ProjectPath, "runClass": runClass, "runWord": runWord, "took": Took, "sentence": sentence,
+		"fit": fitDiagnostics, "few": few, "left": left,
 	}).ParseFS(htmlFiles, "html/*.html"))
 })
 
@@ -235,20 +236,6 @@ func markClass(l DiffLine) string {
 }
 
 func shortFingerprint(f string) string { return workflow.Plan{Fingerprint: f}.ShortFingerprint() }
-
-// ShowChanges makes changes ready for a page. Few are shown open, of many only those that destroy.
-func ShowChanges(changes []workflow.Change) []ShownChange {
-	out := make([]ShownChange, len(changes))
-	for i, c := range changes {
-		risky := c.Action == workflow.ActionDelete || c.Action == workflow.ActionReplace
-		out[i] = ShownChange{Word: ActionWord(c), Class: string(c.Action), Address: Clean(c.Address), Say: doing(c), Lines: diffOf(c, pageLimits),
-			Open: len(changes) <= 12 || risky && len(changes) <= 60}
-		if !headless(c) { // the page has a heading of its own
-			out[i].Lines = out[i].Lines[1:]
-		}
-	}
-	return out
-}
 
 // ActionWord is what happens to a change's address, in a word.
 func ActionWord(c workflow.Change) string {

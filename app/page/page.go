@@ -4,7 +4,8 @@
 // A page reads the service and the run logs and changes nothing. What it says is
 // made by package templates from the same model as comments and checks, so they
 // never differ. A page of something that still goes on reads itself again every
-// two seconds; an ETag makes that cheap while nothing happens.
+// two seconds; its ETag is of what the page is made from, so that costs nothing while
+// nothing happens. A page has a budget of bytes, and one of a pull is rendered once at a time.
 //
 // Who may see the pages is decided before this handler (pages.access).
 package page
@@ -57,14 +58,14 @@ func New(cfg Config) http.Handler {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &server{Config: cfg, links: templates.Links{Fingerprints: true, Prefix: cfg.Prefix}}
+	s := &server{Config: cfg, links: templates.Links{Fingerprints: true, Prefix: cfg.Prefix}, renders: newRenders(), born: birth()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.serve(s.index))
 	mux.HandleFunc("GET /{owner}/{repo}", s.serve(s.repo))
-	mux.HandleFunc("GET /{owner}/{repo}/pull/{number}", s.serve(s.pull))
+	mux.HandleFunc("GET /{owner}/{repo}/pull/{number}", s.versioned(s.pullState, s.pull))
 	mux.HandleFunc("GET /{owner}/{repo}/project/{name...}", s.serve(s.project))
 	mux.HandleFunc("GET /{owner}/{repo}/history.jsonl", s.history)
-	mux.HandleFunc("GET /runs/{id}", s.serve(s.run))
+	mux.HandleFunc("GET /runs/{id}", s.versioned(s.runState, s.run))
 	mux.HandleFunc("GET /runs/{id}/log", s.runLog)
 	mux.Handle("GET /static/{file}", http.FileServerFS(templates.Static))
 	mux.HandleFunc("/", s.serve(func(context.Context, *http.Request) (page, error) { return page{}, errNotFound }))
@@ -73,7 +74,9 @@ func New(cfg Config) http.Handler {
 
 type server struct {
 	Config
-	links templates.Links
+	links   templates.Links
+	renders *renders
+	born    string
 }
 
 // page is what a path shows, in both forms.
@@ -103,7 +106,7 @@ func headers(next http.Handler) http.Handler {
 			r.URL.RawPath = trimmed
 			r.URL.Path = strings.TrimSuffix(r.URL.Path, ".json")
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(newSending(w), r)
 	})
 }
 
@@ -116,44 +119,50 @@ var errNotFound = fmt.Errorf("no such page: %w", workflow.ErrNotFound)
 
 // serve answers with what look found, in the form that was asked for.
 func (s *server) serve(look func(context.Context, *http.Request) (page, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		p, err := look(r.Context(), r)
-		status := http.StatusOK
-		if err != nil {
-			status, p = s.fault(r, err)
-		}
-		var body bytes.Buffer
-		kind := "text/html; charset=utf-8"
-		if wantsJSON(r) {
-			kind = "application/json; charset=utf-8"
-			enc := json.NewEncoder(&body)
-			enc.SetIndent("", "  ")
-			err = enc.Encode(p.json)
-		} else {
-			err = p.html(&body)
-		}
-		if err != nil {
-			s.Log.ErrorContext(r.Context(), "writing a page", "path", r.URL.Path, "error", err)
-			http.Error(w, "this page could not be written", http.StatusInternalServerError)
-			return
-		}
-		s.send(w, r, answer{status, kind, body.Bytes()})
-	}
+	return func(w http.ResponseWriter, r *http.Request) { s.send(w, r, s.draw(r, look)) }
 }
 
+// answer is a page as it is sent.
 type answer struct {
 	status int
 	kind   string
 	body   []byte
+	tag    string // "": it is the body's
+}
+
+// draw makes the answer of what look finds.
+func (s *server) draw(r *http.Request, look func(context.Context, *http.Request) (page, error)) answer {
+	p, err := look(r.Context(), r)
+	status := http.StatusOK
+	if err != nil {
+		status, p = s.fault(r, err)
+	}
+	var body bytes.Buffer
+	kind := "text/html; charset=utf-8"
+	if wantsJSON(r) {
+		kind = "application/json; charset=utf-8"
+		enc := json.NewEncoder(&body)
+		enc.SetIndent("", "  ")
+		err = enc.Encode(p.json)
+	} else {
+		err = p.html(&body)
+	}
+	if err != nil {
+		s.Log.ErrorContext(r.Context(), "writing a page", "path", r.URL.Path, "error", err)
+		return answer{status: http.StatusInternalServerError, kind: "text/plain; charset=utf-8", body: []byte("this page could not be written\n")}
+	}
+	return answer{status: status, kind: kind, body: body.Bytes()}
 }
 
 func (s *server) send(w http.ResponseWriter, r *http.Request, a answer) {
 	w.Header().Set("Content-Type", a.kind)
 	if a.status == http.StatusOK {
-		sum := sha256.Sum256(a.body)
-		tag := `"` + hex.EncodeToString(sum[:12]) + `"`
-		w.Header().Set("ETag", tag)
-		if r.Header.Get("If-None-Match") == tag {
+		if a.tag == "" {
+			sum := sha256.Sum256(a.body)
+			a.tag = `"` + hex.EncodeToString(sum[:12]) + `"`
+		}
+		w.Header().Set("ETag", a.tag)
+		if r.Header.Get("If-None-Match") == a.tag {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
@@ -219,7 +228,8 @@ const (
 	pullRuns     = 500 // of a pull that its JSON tells
 	changesOpen  = 600 // of all plans together on a pull's page, at least leastOpen of each
 	leastOpen    = 10
-	changesShown = 500 // of a plan on a run's page
+	leastPart    = 2 << 10 // bytes of a page below which a plan's changes are only counted
+	changesShown = 500     // of a plan on a run's page
 )
 
 func (s *server) repo(ctx context.Context, r *http.Request) (page, error) {

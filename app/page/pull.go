@@ -13,6 +13,32 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
+// pullState is what a pull's page is made from, but for the plans, of which the
+// record has the runs: the pull, all that share its head, and the history.
+func (s *server) pullState(ctx context.Context, r *http.Request) (any, error) {
+	repo, err := s.repoOf(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.Atoi(r.PathValue("number"))
+	if err != nil {
+		return nil, errNotFound
+	}
+	rec, err := s.Service.Pull(ctx, workflow.PullKey{RepoID: repo.ID, Number: number})
+	if err != nil {
+		return nil, err
+	}
+	peers, err := s.Service.PullsByHead(ctx, repo.ID, rec.Pull.Head.SHA)
+	if err != nil {
+		return nil, err
+	}
+	events, err := s.Service.Events(ctx, repo.ID, number, 0, 1)
+	if err != nil {
+		return nil, err
+	}
+	return []any{repo, rec, peers, events}, nil
+}
+
 func (s *server) pull(ctx context.Context, r *http.Request) (page, error) {
 	repo, err := s.repoOf(ctx, r)
 	if err != nil {
@@ -86,10 +112,19 @@ func (s *server) pullPage(v workflow.PullView, events []workflow.Event) template
 	if s.WebURL != "" {
 		p.ForgeURL = s.WebURL + path
 	}
-	for _, g := range m.Groups {
-		shown := g.Changes[:min(len(g.Changes), max(leastOpen, changesOpen/len(m.Groups)))]
-		p.Groups = append(p.Groups, templates.ShownGroup{Group: g, Shown: templates.ShowChanges(shown), Total: len(g.Changes), More: len(g.Changes) - len(shown),
-			MoreURL: templates.RunPath(g.Rows[0].Record.Run.ID) + "?from=" + strconv.Itoa(len(shown))})
+	// Each plan may take an equal part of what is left; what one does not need is for those after it.
+	left := templates.PageBudget
+	for i, g := range m.Groups {
+		most := g.Changes[:min(len(g.Changes), max(leastOpen, changesOpen/len(m.Groups)))]
+		var shown []templates.ShownChange
+		next := templates.Spot{}
+		if part := left / (len(m.Groups) - i); part >= leastPart {
+			shown, next = templates.ShowChanges(most, templates.Spot{}, part)
+			left -= templates.SizeOf(shown)
+		}
+		whole := next.Change // a change whose rest is on the next page is told there
+		p.Groups = append(p.Groups, templates.ShownGroup{Group: g, Shown: shown, Total: len(g.Changes), More: len(g.Changes) - whole,
+			MoreURL: templates.RunPath(g.Rows[0].Record.Run.ID) + "?" + query("", next)})
 	}
 	return p
 }

@@ -11,14 +11,40 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// logShown is how much of the end of a log is on a run's page.
-const logShown = 256 << 10
+// How much of the end of a log is on a run's page.
+const (
+	logShown = 256 << 10
+	logLines = 2000 // each is an element of the page
+)
+
+// runState is what a run's page is made from, but for its plan, which does not change.
+func (s *server) runState(ctx context.Context, r *http.Request) (any, error) {
+	run, err := s.Service.Run(ctx, r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	size, err := s.logSize(run.ID)
+	return []any{run, size}, err
+}
+
+func (s *server) logSize(id string) (size int64, err error) {
+	f, err := s.Logs(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return -1, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("opening the log of run %s: %w", id, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return f.Seek(0, io.SeekEnd)
+}
 
 func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 	run, err := s.Service.Run(ctx, r.PathValue("id"))
@@ -138,21 +164,42 @@ func narrow(p *templates.RunPage, action, from string) {
 			p.Filters[i].Count++
 		}
 	}
-	start, err := strconv.Atoi(from)
-	if err != nil || start < 0 || start > len(chosen) {
-		start = 0
+	start := spotOf(from, len(chosen))
+	end := min(start.Change+changesShown, len(chosen))
+	var next templates.Spot
+	p.Changes, next = templates.ShowChanges(chosen[:end], start, templates.PageBudget)
+	if start != (templates.Spot{}) {
+		p.EarlierURL = path + "?" + query(action, templates.Spot{Change: max(start.Change-changesShown, 0)})
 	}
-	end := min(start+changesShown, len(chosen))
-	p.Changes = templates.ShowChanges(chosen[start:end])
-	at := func(n int) string {
-		return fmt.Sprintf("%s?action=%s&from=%d", path, template.URLQueryEscaper(action), n)
+	if next.Change < len(chosen) {
+		p.LaterURL, p.Later = path+"?"+query(action, next), len(chosen)-next.Change
 	}
-	if start > 0 {
-		p.EarlierURL = at(max(start-changesShown, 0))
+}
+
+// query is a run's page from a spot on.
+func query(action string, from templates.Spot) string {
+	at := strconv.Itoa(from.Change)
+	if from.Attribute > 0 {
+		at += "." + strconv.Itoa(from.Attribute)
 	}
-	if end < len(chosen) {
-		p.LaterURL, p.Later = at(end), len(chosen)-end
+	if action == "" {
+		return "from=" + at
 	}
+	return fmt.Sprintf("action=%s&from=%s", template.URLQueryEscaper(action), at)
+}
+
+// spotOf reads the spot of a query: "12", or "12.340" for an attribute of that change.
+func spotOf(text string, changes int) templates.Spot {
+	change, attribute, within := strings.Cut(text, ".")
+	i, err := strconv.Atoi(change)
+	if err != nil || i < 0 || i > changes {
+		return templates.Spot{}
+	}
+	k, err := strconv.Atoi(attribute)
+	if within && (err != nil || k < 0) {
+		return templates.Spot{}
+	}
+	return templates.Spot{Change: i, Attribute: k}
 }
 
 // tail is the end of a run's log as HTML, from the start of a line, and whether something comes before it.
@@ -180,7 +227,17 @@ func (s *server) tail(id string) (log template.HTML, cut bool, err error) {
 	if i := bytes.IndexByte(text, '\n'); start > 0 && i >= 0 {
 		text = text[i+1:]
 	}
-	return templates.LogHTML(text), start > 0, nil
+	last := lastLines(text, logLines)
+	return templates.LogHTML(last), start > 0 || len(last) < len(text), nil
+}
+
+// lastLines is the end of a text, of at most n lines.
+func lastLines(text []byte, n int) []byte {
+	at := len(bytes.TrimSuffix(text, []byte("\n")))
+	for ; n > 0 && at >= 0; n-- {
+		at = bytes.LastIndexByte(text[:at], '\n')
+	}
+	return text[at+1:]
 }
 
 // runLog serves a whole log as plain text.

@@ -1,0 +1,111 @@
+package templates
+
+import (
+	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// The limits of a page, in bytes of HTML: what is longer is told by its number
+// and led to. A change can have values of many megabytes, and a project as many diagnostics.
+const (
+	PageBudget       = 1 << 20  // of the changes of one page
+	diagnosticBudget = 64 << 10 // of one list of diagnostics
+	fewChanges       = 200      // of a list of addresses
+)
+
+// Spot is where the changes of a page begin or end: before an attribute of a change.
+type Spot struct{ Change, Attribute int }
+
+// ShowChanges makes changes from a spot on ready for a page, as far as a budget of
+// bytes goes, and says where the next page begins. Something is always shown. Few
+// are shown open, of many only those that destroy.
+func ShowChanges(changes []workflow.Change, from Spot, budget int) (out []ShownChange, next Spot) {
+	for i := from.Change; i < len(changes); i++ {
+		c, first := changes[i], 0
+		if i == from.Change {
+			first = min(max(from.Attribute, 0), len(c.Attributes))
+		}
+		end := first
+		for budget -= htmlSize(c.Address) + 100; end < len(c.Attributes); end++ {
+			a := c.Attributes[end]
+			size := htmlSize(a.Path) + htmlSize(a.Before) + htmlSize(a.After) + 50
+			if budget < size && (end > first || len(out) > 0) {
+				break
+			}
+			budget -= size
+		}
+		if budget < 0 && len(out) > 0 {
+			return out, Spot{i, first}
+		}
+		out = append(out, showChange(c, first, end, len(changes)))
+		if end < len(c.Attributes) {
+			return out, Spot{i, end}
+		}
+	}
+	return out, Spot{Change: len(changes)}
+}
+
+// SizeOf is about how much of a page changes take.
+func SizeOf(shown []ShownChange) (n int) {
+	for _, c := range shown {
+		n += htmlSize(c.Address) + 100
+		for _, l := range c.Lines {
+			n += htmlSize(l.Text) + 30
+		}
+	}
+	return n
+}
+
+// htmlSize is about how long a text is as HTML, a line of it in an element of its own.
+func htmlSize(s string) int {
+	return len(s) + 4*(strings.Count(s, "<")+strings.Count(s, ">")+strings.Count(s, "&")+strings.Count(s, `"`)+strings.Count(s, "'")) + 30*strings.Count(s, "\n")
+}
+
+// showChange shows the attributes of a change from first to end, and says how many are elsewhere.
+func showChange(c workflow.Change, first, end, of int) ShownChange {
+	risky := c.Action == workflow.ActionDelete || c.Action == workflow.ActionReplace
+	part := c
+	part.Attributes = c.Attributes[first:end]
+	if end < len(c.Attributes) {
+		part.Unchanged, part.Masked = 0, 0
+	}
+	out := ShownChange{Word: ActionWord(c), Class: string(c.Action), Address: Clean(c.Address), Say: doing(c), Lines: diffOf(part, pageLimits),
+		Open: of <= 12 || risky && of <= 60 || first > 0 || end < len(c.Attributes)}
+	if !headless(part) { // the page has a heading of its own
+		out.Lines = out.Lines[1:]
+	}
+	if first > 0 {
+		out.Lines = append([]DiffLine{{'#', valueIndent + count(first, "attribute", "attributes") + " before these"}}, out.Lines...)
+	}
+	if n := len(c.Attributes) - end; n > 0 {
+		out.Lines = append(out.Lines, DiffLine{'#', valueIndent + count(n, "more attribute", "more attributes") + " on the next page"})
+	}
+	return out
+}
+
+// fitDiagnostics are the diagnostics of one list that a page shows; the last says how many are left out.
+func fitDiagnostics(list []workflow.Diagnostic) []workflow.Diagnostic {
+	budget := diagnosticBudget
+	for i, d := range list {
+		if budget -= htmlSize(d.Summary) + htmlSize(d.Detail) + 200; budget >= 0 {
+			continue
+		}
+		out := append([]workflow.Diagnostic{}, list[:i]...)
+		if i == 0 {
+			d.Summary, d.Detail = cutRunes(d.Summary, 1000), cutRunes(d.Detail, diagnosticBudget/8)
+			out = append(out, d)
+			i++
+		}
+		if n := len(list) - i; n > 0 {
+			out = append(out, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: count(n, "more message is", "more messages are") + " left out here. The log of the run has them."})
+		}
+		return out
+	}
+	return list
+}
+
+// few are the first changes of a list, left says how many there are besides.
+func few(list []workflow.Change) []workflow.Change { return list[:min(len(list), fewChanges)] }
+
+func left(list []workflow.Change) int { return max(len(list)-fewChanges, 0) }
