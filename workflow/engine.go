@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"time"
 )
@@ -44,12 +45,27 @@ type Discovery struct {
 	Modules map[string]Module // by clean slash directory, "." for the root
 }
 
+// As is a directory's module as one tool reads it; "" is what either tool reads, all together.
+func (d Discovery) As(tool, dir string) (Module, bool) {
+	m, ok := d.Modules[dir]
+	if m.Readings == nil || tool == "" {
+		return m, ok
+	}
+	m, ok = m.Readings[tool]
+	return m, ok
+}
+
 // Module is one directory with engine files.
 type Module struct {
 	Dir string
 	// Calls are the directories of local modules, clean and relative to the
 	// root, sorted; one that leaves the repository starts with "../".
 	Calls []string
+	// Named are its module calls, sorted by name: local ones, fetched ones and computed ones.
+	Named []ModuleCall
+	// Tests are the directories of local modules that its test files call; init installs
+	// them where it is the project's directory. Clean, relative to the root, sorted.
+	Tests []string
 	// Backend is its own backend or cloud block, nil without one.
 	Backend *Backend
 	// RequiredVersions are the terraform version constraints.
@@ -72,9 +88,25 @@ type Module struct {
 	Links []string
 	// ProviderConfig is a hash of its provider and required_providers blocks, "" without any.
 	ProviderConfig string
+	// Required are the source addresses of its required_providers, as written, sorted.
+	Required []string
 	// Unsafe are module sources that must not be fetched (absolute, file://); each refuses the projects that reach it.
-	Unsafe      []Diagnostic
+	Unsafe []Diagnostic
+	// Diagnostics are what Cardea cannot read as the tool will; an error refuses the projects that reach it.
 	Diagnostics []Diagnostic
+	// Readings are the module by tool, where the tools read other files of the directory; nil
+	// where both read the same. What stands above is then what either tool reads, all together;
+	// a tool that is not among them reads no file here.
+	Readings map[string]Module
+}
+
+// ModuleCall is one module block.
+type ModuleCall struct {
+	Name string `json:"name"`
+	// Dir is the directory of a local module, "" of one that is fetched or computed.
+	Dir string `json:"dir,omitempty"`
+	// Computed: its source is an expression, so what it calls is not known.
+	Computed bool `json:"computed,omitempty"`
 }
 
 // Backend is where a root module keeps its state, as far as the configuration says.
@@ -105,15 +137,21 @@ func (d Discovery) Roots() []string {
 	return roots
 }
 
-// Closure returns the module directories that dir reaches through local calls, without itself, sorted.
-func (d Discovery) Closure(dir string) []string {
-	seen := map[string]bool{path.Clean(dir): true}
-	todo := []string{path.Clean(dir)}
+// Closure returns the module directories that a project's directory reaches through local
+// calls and those of its tests, without itself, sorted, as one tool reads them.
+func (d Discovery) Closure(tool, dir string) []string {
+	dir = path.Clean(dir)
+	seen := map[string]bool{dir: true}
+	todo := []string{dir}
 	var out []string
 	for len(todo) > 0 {
-		m := d.Modules[todo[0]]
+		m, _ := d.As(tool, todo[0])
+		calls := m.Calls
+		if todo[0] == dir {
+			calls = slices.Concat(calls, m.Tests)
+		}
 		todo = todo[1:]
-		for _, c := range m.Calls {
+		for _, c := range calls {
 			if !seen[c] {
 				seen[c] = true
 				out = append(out, c)
@@ -150,8 +188,36 @@ type Inputs struct {
 	// Hashes of what a plan's changes do not show, "" where there is none: the
 	// lock file, provider blocks, the backend block with its configuration files.
 	LockFile, ProviderConfig, BackendConfig string
+	// ComputedSources names the module calls whose source is an expression: any file of the tree
+	// may be their module's, so all of them are inputs.
+	ComputedSources []string
 	// Diagnostics of parsing that do not refuse it.
 	Diagnostics []Diagnostic
+	Expected    Expected
+}
+
+// Expected is what `init` will make of a project, by what Cardea read of its files. The
+// runner compares: whatever init finds that Cardea did not read ends the run before it plans.
+type Expected struct {
+	// Tool is what will run, "" where either tool reads the same; OfTofu says that files
+	// are read that only OpenTofu knows.
+	Tool   string `json:"tool,omitempty"`
+	OfTofu bool   `json:"of_tofu,omitempty"`
+	// Calls are the module calls of every directory that is reached, the project's first.
+	Calls []CallsOf `json:"calls,omitempty"`
+	// Backend is its type, State by attribute a hash of what names the state; Partial: not
+	// all of that is literal.
+	Backend string            `json:"backend,omitempty"`
+	State   map[string]string `json:"state,omitempty"`
+	Partial bool              `json:"partial,omitempty"`
+	// Providers are the source addresses that required_providers name, sorted.
+	Providers []string `json:"providers,omitempty"`
+}
+
+// CallsOf are the module calls of one directory.
+type CallsOf struct {
+	Dir   string       `json:"dir"`
+	Calls []ModuleCall `json:"calls,omitempty"`
 }
 
 // Written is what an engine finds in the files of a plan's modules, fetched ones
@@ -196,6 +262,8 @@ type PlanJob struct {
 	// BaseProviders and Hidden are what the change does that the plan JSON does not show; see Run.
 	BaseProviders []string
 	Hidden        []HiddenEffect
+	// Expected is what init must make, or the run ends before it plans.
+	Expected Expected
 	// Log gets what init, workspace and plan print. It redacts and never returns an error.
 	Log io.Writer
 	// Redact is PlanInput's; nil: there is nothing to hide.
@@ -228,8 +296,9 @@ type ApplyJob struct {
 	RepoID        int64
 	Key           []byte // the repository's key
 	StateIdentity string
-	Plan          string // the saved plan, absolute
-	Seal          []byte // of its Kept
+	Expected      Expected // see PlanJob
+	Plan          string   // the saved plan, absolute
+	Seal          []byte   // of its Kept
 	// Fingerprint is the one that was approved: the saved plan must have it.
 	Fingerprint string
 	State       StateVersion // what the plan was made from

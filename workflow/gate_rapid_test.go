@@ -24,7 +24,7 @@ var harmless = map[string]string{
 	"Run.CreateWorkspace": "the engine's", "Run.Actor": "who asked for the plan", "Run.Request": "history", "Run.Priority": "the queue's",
 	"Run.Reason": "for people", "Run.Waiting": "for people", "Run.Attempts": "history", "Run.Queued": "history", "Run.NotBefore": "the queue's",
 	"Run.Started": "history", "Run.Finished": "history", "Run.Worker": "the worker's", "Run.LeaseUntil": "the worker's", "Run.Sharing": "GateInput.Sharing has them", "Run.Interrupt": "a plan that succeeded",
-	"Run.InterruptOutcome": "a plan that succeeded", "Run.Replaces": "history", "Run.Own": "the engine's", "Run.TreeChanges": "CarryApprovals'", "Run.Apply": "an apply's", "Run.After": "GateInput.Since says it", "Run.Diagnostics": "for people",
+	"Run.InterruptOutcome": "a plan that succeeded", "Run.Replaces": "history", "Run.Own": "the engine's", "Run.Expected": "the engine's", "Run.TreeChanges": "CarryApprovals'", "Run.Apply": "an apply's", "Run.After": "GateInput.Since says it", "Run.Diagnostics": "for people",
 	"Run.SameState": "for people", "Run.LikeState": "for people", "Run.SameLineage": "for people", "Run.StateDoubt": "for people", "Run.OnBase": "the record's of lineages",
 	"Run.Counts": "the plan's", "Run.NoChanges": "false is what is wanted", "Run.ChangesHash": "for people", "Run.Whole": "history",
 	"ApplyOrder.State": "the plan's is compared", "ApplyOrder.Authorised": "not yet", "ApplyOrder.Spent": "false is good", "ApplyOrder.Missing": "for people",

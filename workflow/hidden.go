@@ -42,6 +42,9 @@ func HiddenFromInputs(base, planned *Inputs) []HiddenEffect {
 			out = append(out, HiddenEffect{Kind: "provider", Address: p, Text: "the provider " + codeSpan(p) + " is new in the lock file"})
 		}
 	}
+	for _, c := range planned.ComputedSources {
+		out = append(out, HiddenEffect{Kind: "module_source", Text: "the source of " + c + " is computed: any file of the repository may be the module"})
+	}
 	for _, p := range was.LockedProviders {
 		if !slices.Contains(planned.LockedProviders, p) {
 			out = append(out, HiddenEffect{Kind: "provider", Address: p, Text: "the provider " + codeSpan(p) + " is gone from the lock file"})

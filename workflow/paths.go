@@ -50,7 +50,7 @@ func (p PathPart) start() string {
 // with paths that the code does not tell, sorted.
 func (d Discovery) ComputedPaths(dir string) []string {
 	out := slices.Clone(d.Modules[dir].InputPaths)
-	for _, module := range append([]string{dir}, d.Closure(dir)...) {
+	for _, module := range append([]string{dir}, d.Closure("", dir)...) {
 		out = append(out, d.Modules[module].computed(dir)...)
 	}
 	slices.Sort(out)

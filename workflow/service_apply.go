@@ -199,7 +199,7 @@ func again(was Run, kind RunKind) Run {
 		Kind: kind, State: RunQueued, Repo: was.Repo, Number: was.Number, Project: was.Project, Options: was.Options,
 		Head: was.Head, Base: was.Base, Tree: was.Tree, BaseTree: was.BaseTree, Paths: was.Paths, Own: was.Own,
 		InputsDigest: was.InputsDigest, StateIdentity: was.StateIdentity, Sharing: was.Sharing, BaseProviders: was.BaseProviders, Hidden: was.Hidden,
-		Credentials: was.Credentials, CreateWorkspace: was.CreateWorkspace, Actor: was.Actor,
+		Expected: was.Expected, Credentials: was.Credentials, CreateWorkspace: was.CreateWorkspace, Actor: was.Actor,
 	}
 	if was.Whole {
 		r.Paths = nil // the plan was made in the whole tree, so this is too

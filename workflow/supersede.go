@@ -311,6 +311,6 @@ func showRun(rec *PullRecord, run Run) bool {
 }
 
 func shownRun(run Run) *Run {
-	run.Paths, run.BaseProviders, run.Hidden = nil, nil, nil
+	run.Paths, run.BaseProviders, run.Hidden, run.Expected = nil, nil, nil, Expected{}
 	return &run
 }

@@ -97,6 +97,7 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 		Kind: RunPlan, State: RunQueued, Project: p, Head: s.Checkout.Head, Base: s.Checkout.Base,
 		Tree: s.Checkout.Planned.ID, BaseTree: s.Checkout.BaseTree.ID,
 		Own: in.dirs(), InputsDigest: in.Digest, StateIdentity: in.StateIdentity, StateDoubt: in.StateDoubt, Hidden: HiddenFromInputs(was, &in),
+		Expected: in.Expected,
 	}
 	if err = s.share(ctx, &r); err != nil {
 		return r, "", err
@@ -104,7 +105,7 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 	if was != nil {
 		r.BaseProviders, r.OnBase = was.LockedProviders, was.StateIdentity == in.StateIdentity
 	}
-	if s.closure && len(in.ComputedPaths) == 0 { // else nobody knows what it reads
+	if s.closure && len(in.ComputedPaths) == 0 && len(in.ComputedSources) == 0 { // else nobody knows what it reads
 		r.Paths = WorkspacePaths(p, in)
 	}
 	return r, "", nil

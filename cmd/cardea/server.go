@@ -84,7 +84,7 @@ func (s *server) connect() error {
 		return err
 	}
 	artefacts := run.Artefacts{Dir: data("artefacts"), Identity: identity}
-	s.service = workflow.NewService(workflow.ServiceConfig{Store: s.store, Source: mirrors, Engine: terraform.New(terraform.Options{}),
+	s.service = workflow.NewService(workflow.ServiceConfig{Store: s.store, Source: mirrors, Engine: terraform.New(terraform.Options{Tool: s.cfg.Terraform.Tool}),
 		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Log: s.log,
 		Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
 			return s.app.Live(ctx, p, actor, approvers)

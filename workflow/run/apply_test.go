@@ -18,6 +18,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/run"
+	"github.com/cardea-iac/cardea/workflow/terraform"
 	"github.com/cardea-iac/cardea/workflow/terraform/terraformtest"
 )
 
@@ -63,6 +64,7 @@ func newGround(t *testing.T, main string, tree ...string) *ground {
 // plan plans and returns the run as the server would have it.
 func (g *ground) plan(t *testing.T) workflow.Run {
 	t.Helper()
+	g.read(t)
 	res, p := g.trial.run(t)
 	if res.Outcome != workflow.OutcomeSucceeded || res.Plan == nil {
 		t.Fatalf("got %+v, want a plan\n%s", res, read(t, p, "log"))
@@ -72,6 +74,21 @@ func (g *ground) plan(t *testing.T) workflow.Run {
 	r.Apply = &workflow.ApplyOrder{PlanRun: r.ID, Fingerprint: res.Plan.Fingerprint, Artefact: res.Artefact,
 		State: workflow.StateVersion{Lineage: res.Plan.Lineage, Serial: res.Plan.Serial}}
 	return r
+}
+
+// read says what the server reads of the tree.
+func (g *ground) read(t *testing.T) {
+	t.Helper()
+	e, tree := terraform.New(terraform.Options{}), workflow.Tree{FS: os.DirFS(g.job.GitDir)}
+	found, err := e.Discover(t.Context(), tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := e.Inputs(t.Context(), tree, found, g.job.Run.Project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.job.Run.Expected = in.Expected
 }
 
 // applyOf makes the trial the apply of a plan.

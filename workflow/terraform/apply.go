@@ -35,7 +35,7 @@ func (e *Engine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Res
 	a := &applying{order: job, planning: planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx), output: newOutput(job.Log),
 		dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir)),
 		job: workflow.PlanJob{Project: job.Project, Options: job.Options, Files: job.Files, Tools: job.Tools, RepoID: job.RepoID, Key: job.Key,
-			StateIdentity: job.StateIdentity, Log: job.Log}}}
+			StateIdentity: job.StateIdentity, Expected: job.Expected, Log: job.Log}}}
 	a.job.Files.Out = job.Plan
 	err := a.run()
 	res := workflow.Result{Outcome: workflow.OutcomeSucceeded}
@@ -74,7 +74,7 @@ func (a *applying) run() error {
 	if err := errors.Join(a.freshData(), a.writeCLIConfig(mirrorOnly(a.job.Tools.Providers))); err != nil {
 		return err
 	}
-	for _, step := range []func() error{a.chooseTool, a.start, a.init, a.selectWorkspace, a.check, a.ready, a.apply} {
+	for _, step := range []func() error{a.chooseTool, a.start, a.init, a.compare, a.selectWorkspace, a.check, a.ready, a.apply} {
 		if a.ctx.Err() != nil && !a.began {
 			return failed("It was interrupted.")
 		}
@@ -98,7 +98,7 @@ func (a *applying) chooseTool() error {
 		return err
 	}
 	a.tool = t
-	return nil
+	return a.sameTool()
 }
 
 // init puts the plan's lock file in place, runs init, and compares what init

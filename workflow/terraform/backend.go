@@ -36,6 +36,8 @@ func (g *gathering) backend(own workflow.Module) error {
 	}
 	maps.DeleteFunc(attributes, func(_, value string) bool { return value == null })
 	g.in.BackendConfig = hash(parts...)
+	x := &g.in.Expected
+	x.Backend, x.State, x.Partial = b.Type, stateNames(b.Type, attributes), len(computed) > 0
 	if b.Type == "local" {
 		g.localState(attributes, computed)
 	}

@@ -122,6 +122,13 @@ func (w *walker) walk(dir string, id workflow.ObjectID) (_ *node, fixed bool, er
 	if err != nil {
 		return nil, false, err
 	}
+	if len(own) > 0 {
+		tests, testsFixed, err := w.tests(dir, entries)
+		if err != nil {
+			return nil, false, err
+		}
+		own, fixed = append(own, tests...), fixed && testsFixed
+	}
 	for _, s := range own {
 		fixed = fixed && s.link == ""
 	}
@@ -140,43 +147,74 @@ type source struct {
 	path string // in the tree
 	id   workflow.ObjectID
 	link string // of a symlink: its target, relative to the directory
+	lost bool   // the symlink leads to no file of the tree
+	test bool   // a test file
 }
 
-// sources picks the configuration files that count: OpenTofu reads x.tofu
-// instead of x.tf, and neither tool reads editors' backup files.
+// sources picks the configuration files of either tool.
 func (w *walker) sources(dir string, files []fs.DirEntry) ([]source, error) {
-	tofu := map[string]bool{}
-	for _, f := range files {
-		if base, suffix := splitSuffix(f.Name()); strings.HasPrefix(suffix, ".tofu") {
-			tofu[base+strings.Replace(suffix, ".tofu", ".tf", 1)] = true
-		}
-	}
 	var out []source
 	for _, f := range files {
-		name := f.Name()
-		if _, suffix := splitSuffix(name); suffix == "" || tofu[name] || ignoredFile(name) {
+		if _, suffix := splitSuffix(f.Name()); suffix == "" || ignoredFile(f.Name()) {
 			continue
 		}
-		s := source{name: name, path: path.Join(dir, name)}
-		if f.Type()&fs.ModeSymlink != 0 {
-			target, err := fs.ReadLink(w.tree, s.path)
-			if err != nil {
-				return nil, err
-			}
-			s.link = path.Clean(target)
-		}
-		info, err := fs.Stat(w.tree, s.path)
-		if err != nil && s.link == "" {
+		s, err := w.source(dir, "", f)
+		if err != nil {
 			return nil, err
 		}
-		if err != nil || info.IsDir() {
-			continue // a symlink to nowhere, or out of the tree: the export refuses it in words
-		}
-		s.id = idOf(info)
 		out = append(out, s)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
 	return out, nil
+}
+
+// tests picks the test files of a directory: those in it and in its `tests`.
+func (w *walker) tests(dir string, entries []fs.DirEntry) (out []source, fixed bool, err error) {
+	fixed = true
+	groups := map[string][]fs.DirEntry{"": entries}
+	for _, e := range entries {
+		if link := e.Type()&fs.ModeSymlink != 0; e.Name() == testDir && (e.IsDir() || link) {
+			fixed = !link
+			groups[testDir], err = fs.ReadDir(w.tree, path.Join(dir, testDir))
+			if err != nil && !link {
+				return nil, false, err
+			}
+		}
+	}
+	for below, entries := range groups {
+		for _, e := range entries {
+			if e.IsDir() || !isTest(e.Name()) {
+				continue
+			}
+			s, err := w.source(dir, below, e)
+			if err != nil {
+				return nil, false, err
+			}
+			s.test = true
+			out = append(out, s)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
+	return out, fixed, nil
+}
+
+func (w *walker) source(dir, below string, f fs.DirEntry) (source, error) {
+	s := source{name: path.Join(below, f.Name()), path: path.Join(dir, below, f.Name())}
+	if f.Type()&fs.ModeSymlink != 0 {
+		target, err := fs.ReadLink(w.tree, s.path)
+		if err != nil {
+			return s, err
+		}
+		s.link = path.Join(below, target)
+	}
+	info, err := fs.Stat(w.tree, s.path)
+	if err != nil && s.link == "" {
+		return s, err
+	}
+	if s.lost = err != nil || info.IsDir(); !s.lost {
+		s.id = idOf(info)
+	}
+	return s, nil
 }
 
 // module parses a directory's files, or finds the same ones parsed before.
@@ -196,16 +234,11 @@ func (w *walker) module(files []source) (*module, error) {
 			return m, nil
 		}
 	}
-	p := newParser()
-	for _, f := range files {
-		data, err := fs.ReadFile(w.tree, f.path)
-		if err != nil {
-			return nil, err
-		}
-		p.file(f.name, data)
+	m, err := w.parse(files)
+	if err != nil {
+		return nil, err
 	}
 	w.engine.parsed.Add(1)
-	m := p.finish()
 	if known {
 		w.engine.modules.add(k, m, 1)
 	}

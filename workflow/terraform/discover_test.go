@@ -38,7 +38,7 @@ func mapFS(files map[string]string) fstest.MapFS {
 
 func TestDiscover(t *testing.T) {
 	t.Parallel()
-	here := []workflow.PathPart{{Below: ".", File: "x.tofu"}}
+	here := []workflow.PathPart{{Below: ".", File: "x.tf"}, {Below: ".", File: "y.tf.json"}}
 	tests := []struct {
 		name  string
 		files map[string]string
@@ -51,20 +51,26 @@ func TestDiscover(t *testing.T) {
 			"modules/b/b.tf.json":        `{"module": {"up": {"source": "../../../outside"}}}`,
 			"prod/.terraform/x/main.tf":  "nonsense {",
 			"terraform.d/plugins/x.tf":   "nonsense {",
-			"prod/tests/x.tftest.hcl":    "run {}",
+			"prod/tests/x.tftest.hcl":    "run \"x\" {\n module {\n  source = \"../t\"\n }\n}\n",
 			"prod/.hidden.tf":            "nonsense {",
 			"prod/main.tf~":              "nonsense {",
 			"prod/files/deep/notes.text": "x",
 		}, want: map[string]workflow.Module{
-			"prod": {Dir: "prod", Calls: []string{"modules/a"}, RequiredVersions: []string{">= 1.5"},
+			"prod": {Dir: "prod", Calls: []string{"modules/a"}, Named: []workflow.ModuleCall{{Name: "a", Dir: "modules/a"}, {Name: "r"}}, Tests: []string{"t"}, RequiredVersions: []string{">= 1.5"},
 				Backend: &workflow.Backend{Type: "s3", Attributes: map[string]string{"bucket": "b", "assume_role.role_arn": "r"}, Position: workflow.Position{File: "prod/main.tf", Line: 3, Column: 3}}},
-			"modules/a": {Dir: "modules/a", Calls: []string{"modules/b"}},
-			"modules/b": {Dir: "modules/b", Calls: []string{"../outside"}},
+			"modules/a": {Dir: "modules/a", Calls: []string{"modules/b"}, Named: []workflow.ModuleCall{{Name: "b", Dir: "modules/b"}}},
+			"modules/b": {Dir: "modules/b", Calls: []string{"../outside"}, Named: []workflow.ModuleCall{{Name: "up", Dir: "../outside"}}},
 		}},
-		{name: "OpenTofu's files stand for terraform's of the same name", files: map[string]string{
+		{name: "each tool reads its own files", files: map[string]string{
 			"a.tf": "module \"x\" { source = \"./x\" }", "a.tofu": "module \"y\" { source = \"./y\" }", "b.tf.json": `{"module":{"z":{"source":"./z"}}}`, "b.tofu.json": `{}`,
-			"c.tofu": "terraform {\n encryption {\n method \"aes_gcm\" \"m\" { keys = x.y }\n }\n}\nprovider \"aws\" {\n for_each = var.regions\n alias = \"by\"\n}\n",
-		}, want: map[string]workflow.Module{".": {Dir: ".", Calls: []string{"y"}, ProviderConfig: "set"}}},
+			"c.tofu":      "terraform {\n encryption {\n method \"aes_gcm\" \"m\" { keys = x.y }\n }\n}\nprovider \"aws\" {\n for_each = var.regions\n alias = \"by\"\n}\n",
+			"only/x.tofu": "",
+		}, want: map[string]workflow.Module{".": {Dir: ".", Calls: []string{"x", "y", "z"},
+			Named:          []workflow.ModuleCall{{Name: "y", Dir: "y"}, {Name: "x", Dir: "x"}, {Name: "z", Dir: "z"}},
+			ProviderConfig: "set", Readings: map[string]workflow.Module{
+				"terraform": {Dir: ".", Calls: []string{"x", "z"}, Named: []workflow.ModuleCall{{Name: "x", Dir: "x"}, {Name: "z", Dir: "z"}}},
+				"tofu":      {Dir: ".", Calls: []string{"y"}, Named: []workflow.ModuleCall{{Name: "y", Dir: "y"}}, ProviderConfig: "set"},
+			}}, "only": {Dir: "only", Readings: map[string]workflow.Module{"tofu": {Dir: "only"}}}}},
 		{name: "an override's backend holds", files: map[string]string{
 			"a.tf": "terraform {\n backend \"s3\" {}\n}\n", "a_override.tf": "terraform {\n backend \"local\" {\n path = var.x\n }\n}\n",
 		}, want: map[string]workflow.Module{".": {Dir: ".", Backend: &workflow.Backend{Type: "local", Computed: []string{"path"}, Attributes: map[string]string{}, Position: workflow.Position{File: "a_override.tf", Line: 2, Column: 2}}}}},
@@ -87,11 +93,10 @@ resource "terraform_data" "x" {
 			RootFiles: []string{"../scripts/run.sh", "../shared/b.tpl", "c.txt", "d.txt", "j.txt"}}}},
 		{name: "faults are reported, what parses counts", files: map[string]string{
 			"x/bad.tf": "module \"m\" { source = \"./m\" }\nresource \"a\" {\n", "x/good.tf": "module \"n\" { source = \"./n\" }",
-		}, want: map[string]workflow.Module{"x": {Dir: "x", Calls: []string{"x/m", "x/n"}, Diagnostics: []workflow.Diagnostic{{
+		}, want: map[string]workflow.Module{"x": {Dir: "x", Calls: []string{"x/m", "x/n"}, Named: []workflow.ModuleCall{{Name: "m", Dir: "x/m"}, {Name: "n", Dir: "x/n"}}, Diagnostics: []workflow.Diagnostic{{
 			Severity: workflow.SeverityError, Summary: "Unclosed configuration block", Position: workflow.Position{File: "x/bad.tf", Line: 2, Column: 14}}}}}},
-		{name: "a source that is not literal", files: map[string]string{"x.tofu": "module \"m\" { source = \"./${var.x}\" }"},
-			want: map[string]workflow.Module{".": {Dir: ".", Parts: here, RootParts: here, Diagnostics: []workflow.Diagnostic{{Severity: workflow.SeverityWarning, Summary: "The module source is not literal",
-				Position: workflow.Position{File: "x.tofu", Line: 1, Column: 14}}}}}},
+		{name: "a source that is not literal", files: map[string]string{"x.tf": "module \"m\" { source = \"./${var.x}\" }", "y.tf.json": `{"module":{"n":{"source":"./${var.x}"}}}`},
+			want: map[string]workflow.Module{".": {Dir: ".", Parts: here, RootParts: here, Named: []workflow.ModuleCall{{Name: "m", Computed: true}, {Name: "n", Computed: true}}}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -100,6 +105,12 @@ resource "terraform_data" "x" {
 			for dir, m := range got { // hashes and explanations are not the point here
 				if m.ProviderConfig != "" {
 					m.ProviderConfig = "set"
+				}
+				for tool, r := range m.Readings {
+					if r.ProviderConfig != "" {
+						r.ProviderConfig = "set"
+					}
+					m.Readings[tool] = r
 				}
 				if m.Backend != nil {
 					m.Backend.Hash = ""
@@ -125,9 +136,25 @@ func TestUnsafeSource(t *testing.T) {
 		"git::https://example.com/x.git?ref=--upload-pack=x": false, "git::https://example.com/x.git?ref=%2D-x": false, "hg::/srv/x": false,
 		"git::http://127.0.0.1:8080/x.git?ref=v1": true, "git::http://[::1]/x.git": true, "git::http://localhost/x.git": true, "git::http://example.com/x.git": false, "GIT::HTTP://example.com/x.git": false,
 		"git::http://u:p@127.0.0.1.example.com/x": false, "git::http://%zz": false,
+		"git::https://example.com/x.git?re%66=--pathspec-from-file=x": false, "git::https://example.com/x.git?a=b&ref=%2d-x": false, "git::https://example.com/x.git?ref=%zz": false,
+		"git::https://example.com/x.git?depth=1&ref=v1#-x": true, "git::ssh://-oProxyCommand=x/y": false, "git::ssh://git@%2doProxyCommand=x/y": false,
+		"ext::sh -c x": false, "git::ext::sh -c x": false, "fd::7": false, "file::./x": false, "ftp://example.com/x.zip": false, "git+ssh://git@example.com/x.git": true, "git::example.com/x": true,
+		`\\host\share\x`: false, `c:\x`: false, `modules\x`: false, ".": false, "..": false, " ./x": false, `.\x`: true, "oci://example.com/x": true,
 	} {
-		if got := unsafeSource(source) == ""; got != safe {
-			t.Errorf("%q: got safe %v, want %v", source, got, safe)
+		if _, why := moduleSource(source); (why == "") != safe {
+			t.Errorf("%q: got %q, want safe %v", source, why, safe)
+		}
+	}
+}
+
+// TestLocalSource: the tools take a backslash for a slash, on every system.
+func TestLocalSource(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		"./x": "x", "../x/": "../x", `.\x`: "x", `..\x`: "../x", `..\..\etc`: "../../etc", `./a\b//c`: "a/b/c", `.\..\x`: "../x", "./": ".", "../": "..", "hashicorp/x/aws": "",
+	} {
+		if got, why := moduleSource(source); got != want || why != "" {
+			t.Errorf("%q: got %q %q, want %q", source, got, why, want)
 		}
 	}
 }

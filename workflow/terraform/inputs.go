@@ -23,18 +23,24 @@ const maxPointer = 1024 // bytes; Git LFS's own bound of a pointer file
 // Inputs says what a project's plan is made from, and refuses one whose state
 // would be lost or that reaches out of the repository.
 func (e *Engine) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
-	g := &gathering{engine: e, ctx: ctx, tree: t.FS, found: d, project: p, dir: path.Clean(p.Dir), digest: map[string]string{}}
-	g.in = workflow.Inputs{Dir: g.dir, Modules: d.Closure(g.dir)}
+	g := e.gathering(ctx, t, d, p)
+	g.in = workflow.Inputs{Dir: g.dir, Modules: d.Closure(g.tool, g.dir)}
 	if err := g.gather(); err != nil {
 		return workflow.Inputs{}, fmt.Errorf("inputs of %s: %w", p.Name, err)
 	}
 	return g.in, nil
 }
 
+func (e *Engine) gathering(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) *gathering {
+	g := &gathering{engine: e, ctx: ctx, tree: t.FS, id: t.ID, found: d, project: p, dir: path.Clean(p.Dir), digest: map[string]string{}}
+	g.tool = e.toolOf(p, d.Modules[g.dir])
+	return g
+}
+
 // StateIdentity says which state a project writes, by its backend alone.
 func (e *Engine) StateIdentity(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (string, error) {
-	g := &gathering{engine: e, ctx: ctx, tree: t.FS, found: d, project: p, dir: path.Clean(p.Dir)}
-	own, ok := d.Modules[g.dir]
+	g := e.gathering(ctx, t, d, p)
+	own, ok := d.As(g.tool, g.dir)
 	if !ok {
 		return "", ctx.Err()
 	}
@@ -49,6 +55,8 @@ type gathering struct {
 	engine  *Engine
 	ctx     context.Context
 	tree    fs.FS // Tree.FS: the Tree itself would hide its methods
+	id      string
+	tool    string // that will run, "" where that is not certain
 	found   workflow.Discovery
 	project workflow.Project
 	dir     string
@@ -57,8 +65,10 @@ type gathering struct {
 }
 
 func (g *gathering) gather() error {
-	own, ok := g.found.Modules[g.dir]
-	if !ok {
+	own, ok := g.found.As(g.tool, g.dir)
+	if _, any := g.found.Modules[g.dir]; any && !ok {
+		g.refuse("`%s` has no files that %s reads.", g.dir, toolTitle(g.tool))
+	} else if !ok {
 		g.refuse("`%s` has no Terraform files.", g.dir)
 	}
 	steps := []func() error{g.modules, g.varFiles, g.watch, g.nobodys, g.lockFile, func() error { return g.backend(own) }}
@@ -97,19 +107,11 @@ func (g *gathering) modules() error {
 	var providers, links []string
 	n := namedFiles{}
 	for _, dir := range append([]string{g.dir}, g.in.Modules...) {
-		if leaves(dir) {
-			g.refuse("It calls a module at `%s`, which is outside of the repository.", dir)
+		if !g.readable(dir) {
 			continue
 		}
-		if r, ok := trace(g.tree, dir); ok && r.submodule != "" {
-			g.refuse("It calls a module at `%s`, in the git submodule `%s`. Submodules are not fetched: commit its files here, or call the module by a git source.", dir, r.submodule)
-			continue
-		}
-		m := g.found.Modules[dir]
-		for _, d := range m.Unsafe {
-			g.refuse("%s line %d: %s", d.Position.File, d.Position.Line, d.Detail)
-		}
-		g.in.Diagnostics = append(g.in.Diagnostics, m.Diagnostics...)
+		m, _ := g.found.As(g.tool, dir)
+		g.expect(dir, m)
 		if m.ProviderConfig != "" {
 			providers = append(providers, m.ProviderConfig)
 		}
@@ -122,6 +124,9 @@ func (g *gathering) modules() error {
 	if len(providers) > 0 {
 		slices.Sort(providers)
 		g.in.ProviderConfig = hash(providers...)
+	}
+	if err := g.computedSources(); err != nil {
+		return err
 	}
 	return g.names(n, links)
 }

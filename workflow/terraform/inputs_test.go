@@ -56,6 +56,25 @@ func TestInputsRefused(t *testing.T) {
 		{name: "module outside, by a module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"../m\" }", "m/m.tf": "module \"m\" { source = \"../../x\" }"}, want: "`../x`"},
 		{name: "absolute module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"/etc\" }"}, want: "a/m.tf line 1: Module \"m\" has the source \"/etc\": it names a path of the machine"},
 		{name: "file module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"git::file:///srv/m\" }"}, want: "names a path of the machine"},
+		{name: "module outside, by backslashes", files: map[string]string{"a/x.tf": s3, "a/m.tf": `module "m" { source = "..\\..\\etc" }`}, want: "It calls a module at `../etc`, which is outside"},
+		{name: "absolute module, by a test", files: map[string]string{"a/x.tf": s3, "a/tests/t.tftest.hcl": "run \"r\" {\n module {\n source = \"/etc\"\n }\n}\n"}, want: "a/tests/t.tftest.hcl line 3: Run \"r\" of the tests has the module source \"/etc\""},
+		{name: "module outside, by a test", files: map[string]string{"a/x.tf": s3, "a/t.tftest.json": `{"run":{"r":{"module":{"source":"../../etc"}}}}`}, want: "`../etc`, which is outside"},
+		{name: "module in a directory of the tools", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"../terraform.d/m\" }", "terraform.d/m/m.tf": "nonsense {"}, want: "`terraform.d` is a directory of the tools' own"},
+		{name: "does not parse", files: map[string]string{"a/x.tf": s3, "a/y.tf": "\nresource {\n"}, want: "a/y.tf line 2 cannot be read as the tool would read it: "},
+		{name: "a module does not parse", files: map[string]string{"a/x.tf": s3 + "module \"m\" { source = \"../m\" }", "m/y.tf.json": `{"module": `}, want: "m/y.tf.json line 1 cannot be read"},
+		{name: "another module does not parse", files: map[string]string{"a/x.tf": s3, "m/y.tf.json": `{"module": `}},
+		{name: "too large", files: map[string]string{"a/x.tf": s3, "a/y.tf": "#" + strings.Repeat(" ", maxFileBytes)}, want: "a/y.tf line 1 cannot be read as the tool would read it: The file cannot be read. It is larger than 4 MB."},
+		{name: "too large, and ignored", files: map[string]string{"a/x.tf": s3, "a/.y.tf": "#" + strings.Repeat(" ", maxFileBytes), "a/y.tf~": "nonsense {", "a/#y.tf#": "nonsense {", "a/.#y.tf": "nonsense {", "a/y.TF": "nonsense {"}},
+		{name: "too deep", files: map[string]string{"a/x.tf": s3, "a/y.tf": "locals { x = " + strings.Repeat("(", 6000) + " }"}, want: "It is nested too deeply."},
+		{name: "UTF-16", files: map[string]string{"a/x.tf": s3, "a/y.tf": "\xff\xfem\x00o\x00d\x00"}, want: "a/y.tf line 1 cannot be read"},
+		{name: "a byte-order mark", files: map[string]string{"a/x.tf": "\ufeff" + s3}},
+		{name: "a byte-order mark in JSON", files: map[string]string{"a/x.tf": s3, "a/y.tf.json": "\ufeff{}"}, want: "a/y.tf.json line 1 cannot be read"},
+		{name: "two backends", files: map[string]string{"a/x.tf": s3, "a/y.tf": "terraform {\n cloud {}\n}\n"}, want: "a/y.tf line 2 cannot be read as the tool would read it: The backend is configured twice. The first is in line 2 of x.tf."},
+		{name: "a module twice", files: map[string]string{"a/x.tf": s3, "a/y.tf": "module \"m\" { source = \"./b\" }", "a/z.tf": "module \"m\" { source = \"./c\" }"}, want: "a/z.tf line 1 cannot be read"},
+		{name: "an argument twice, in JSON", files: map[string]string{"a/x.tf": s3, "a/y.tf.json": `{"module":{"m":{"source":"./b","source":"./c"}}}`}, want: "a/y.tf.json line 1 cannot be read"},
+		{name: "comments in JSON", files: map[string]string{"a/x.tf.json": `{"//":"x","terraform":[{"//":"y","backend":{"s3":{"bucket":"b","key":"k"}}}]}`}},
+		{name: "an override of nothing", files: map[string]string{"a/x.tf": s3, "a/override.tf.json": `{"terraform":{"cloud":{"organization":"o"}}}`}},
+		{name: "an override's source leaves", files: map[string]string{"a/x.tf": s3 + "module \"m\" { source = \"./m\" }", "a/m_override.tf": "module \"m\" { source = \"../../m\" }"}, want: "`../m`, which is outside"},
 		{name: "watch outside", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Watch: []string{"../../x/*"}}, want: "It watches `../../x/*`, which is outside"},
 		{name: "a file in Git LFS", files: map[string]string{"a/x.tf": s3 + "locals {\n f = file(\"big.bin\")\n}\n", "a/big.bin": "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"},
 			want: "It reads `a/big.bin`, which is kept in Git LFS."},
@@ -71,6 +90,64 @@ func TestInputsRefused(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestInputsByTool: a project is read as the tool that will run reads it, and refused
+// where that matters and is not certain.
+func TestInputsByTool(t *testing.T) {
+	t.Parallel()
+	const uncertain = "has files that only OpenTofu reads, and which tool will run is not certain"
+	own := map[string]string{"a/x.tf": s3 + "module \"m\" { source = \"../one\" }", "a/x.tofu": strings.ReplaceAll(s3, `"k"`, `"other"`) + "module \"m\" { source = \"../two\" }", "one/m.tf": "", "two/m.tf": ""}
+	module := map[string]string{"a/x.tf": s3 + "module \"m\" { source = \"../one\" }", "one/m.tf": "module \"n\" { source = \"../two\" }", "one/m.tofu": "module \"n\" { source = \"/etc\" }", "two/m.tf": ""}
+	for _, tt := range []struct {
+		name          string
+		files         map[string]string
+		server, entry string
+		want          string // the closure, or the refusal
+		key           string // of the state
+	}{
+		{"its own files, nobody says", own, "auto", "", "two", "other"},
+		{"its own files, the server says terraform", own, "terraform", "", "one", "k"},
+		{"its own files, the entry says terraform", own, "tofu", "terraform", "one", "k"},
+		{"its own files, the entry says tofu", own, "terraform", "tofu", "two", "other"},
+		{"a module's files, nobody says", module, "", "", uncertain, "k"},
+		{"a module's files, terraform", module, "terraform", "", "one two", "k"},
+		{"a module's files, tofu", module, "auto", "tofu", "has the source \"/etc\"", "k"},
+		{"only OpenTofu's files, terraform", map[string]string{"a/x.tofu": s3}, "terraform", "", "`a` has no files that Terraform reads.", ""},
+		{"only OpenTofu's files, nobody says", map[string]string{"a/x.tofu": s3}, "", "", "", "k"},
+		{"an ignored file of OpenTofu's", map[string]string{"a/x.tf": s3, "a/.x.tofu": "nonsense {"}, "", "", "", "k"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e, tree := New(Options{Tool: tt.server}), workflow.Tree{FS: mapFS(tt.files)}
+			d, p := discover(t, e, tree.FS), workflow.Project{Name: "a", Dir: "a", Tool: tt.entry}
+			in, err := e.Inputs(context.Background(), tree, d, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(in.Modules, " "); in.Refused == "" && got != tt.want || !strings.Contains(in.Refused, tt.want) && in.Refused != "" {
+				t.Errorf("got modules %q, refused %q, want %q", got, in.Refused, tt.want)
+			}
+			if want := stateNames("s3", map[string]string{"bucket": "b", "key": tt.key}); tt.key != "" && !maps.Equal(in.Expected.State, want) {
+				t.Errorf("the state is not that of key %q", tt.key)
+			}
+		})
+	}
+}
+
+// TestInputsComputedSource: where a module's source is computed any file may be its.
+func TestInputsComputedSource(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"a/x.tf": s3 + "module \"m\" { source = \"../${var.m}\" }", "m/m.tf": ""}
+	before := inputs(t, mapFS(files), workflow.Project{Dir: "a"})
+	files["m/m.tf"] = "# changed"
+	after := inputs(t, mapFS(files), workflow.Project{Dir: "a"})
+	if before.Digest == after.Digest {
+		t.Error("the digest does not change with a file that may be the module's")
+	}
+	if diff := cmp.Diff([]string{"`module.m` in `a`"}, after.ComputedSources); diff != "" {
+		t.Errorf("computed (-want +got):\n%s", diff)
 	}
 }
 
@@ -117,7 +194,9 @@ func TestInputs(t *testing.T) {
 	}
 	got.Digest, got.StateIdentity, got.LockFile, got.ProviderConfig, got.BackendConfig = "", "", "", "", ""
 	want := workflow.Inputs{Dir: "a", Modules: []string{"m"}, VarFiles: []string{"a/v.tfvars", "a/c.s3"}, Files: []string{"shared/f.json"}, Watch: []string{"shared/*.yaml"},
-		LockedProviders: []string{"registry.terraform.io/acme/b", "registry.terraform.io/hashicorp/aws"}}
+		LockedProviders: []string{"registry.terraform.io/acme/b", "registry.terraform.io/hashicorp/aws"},
+		Expected: workflow.Expected{Backend: "s3", State: stateNames("s3", map[string]string{"bucket": "b", "key": "k"}),
+			Calls: []workflow.CallsOf{{Dir: "a", Calls: []workflow.ModuleCall{{Name: "m", Dir: "m"}}}, {Dir: "m"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("inputs (-want +got):\n%s", diff)
 	}

@@ -58,22 +58,43 @@ func (p *placing) follow(tree fs.FS) {
 		return
 	}
 	for dir, m := range p.modules {
-		leads := l.meets(dir, p.links[dir], m)
-		for i, call := range m.Calls {
-			if _, plain := p.modules[call]; plain {
-				continue
-			}
-			if r, ok := trace(tree, call); ok && len(r.links) > 0 {
-				m.Calls[i] = r.end
-				leads = append(leads, r.links...)
-			}
+		for tool, reading := range m.Readings {
+			m.Readings[tool] = p.followed(l, dir, reading)
 		}
-		if len(leads) == 0 {
+		p.modules[dir] = p.followed(l, dir, m)
+	}
+}
+
+func (p *placing) followed(l links, dir string, m workflow.Module) workflow.Module {
+	leads := l.meets(dir, p.links[dir], m)
+	real := map[string]string{}
+	for _, call := range slices.Concat(m.Calls, m.Tests) {
+		if _, plain := p.modules[call]; plain {
 			continue
 		}
-		m.Calls, m.Links = sorted(m.Calls), sorted(leads)
-		p.modules[dir] = m
+		if r, ok := trace(l.tree, call); ok && len(r.links) > 0 {
+			real[call] = r.end
+			leads = append(leads, r.links...)
+		}
 	}
+	replace := func(dirs []string) {
+		for i, d := range dirs {
+			if end, ok := real[d]; ok {
+				dirs[i] = end
+			}
+		}
+	}
+	replace(m.Calls)
+	replace(m.Tests)
+	for i, c := range m.Named {
+		if end, ok := real[c.Dir]; ok {
+			m.Named[i].Dir = end
+		}
+	}
+	if len(leads) > 0 {
+		m.Calls, m.Tests, m.Links = sorted(m.Calls), sorted(m.Tests), sorted(leads)
+	}
+	return m
 }
 
 // links are the symlinks of a tree.

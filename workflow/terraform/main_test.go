@@ -46,8 +46,23 @@ type order struct {
 	Tools    workflow.Tools
 	Create   bool // create_workspace
 	Options  Options
-	NotReady string            // what job.Ready answers, "" = go
-	Rest     map[string]string // what job.Whole exports; nil: the tree is whole
+	NotReady string             // what job.Ready answers, "" = go
+	Rest     map[string]string  // what job.Whole exports; nil: the tree is whole
+	Expected *workflow.Expected // nil: what discovery says of the workspace
+}
+
+// expected reads the workspace as the server reads a tree.
+func expected(o order) (workflow.Expected, error) {
+	if !filepath.IsLocal(o.Project.Dir) {
+		return workflow.Expected{}, nil
+	}
+	e, tree := New(o.Options), workflow.Tree{FS: os.DirFS(o.Files.Workspace)}
+	d, err := e.Discover(context.Background(), tree)
+	if err != nil {
+		return workflow.Expected{}, err
+	}
+	in, err := e.Inputs(context.Background(), tree, d, o.Project)
+	return in.Expected, err
 }
 
 type answer struct {
@@ -65,6 +80,14 @@ func planProcess(in io.Reader, out io.Writer) error {
 	var log bytes.Buffer
 	job := workflow.PlanJob{Project: o.Project, Options: o.Plan, Files: o.Files, Tools: o.Tools, CreateWorkspace: o.Create,
 		RepoID: 1, Key: []byte("the repository's key"), Log: &log}
+	if o.Expected == nil {
+		x, err := expected(o)
+		if err != nil {
+			return err
+		}
+		o.Expected = &x
+	}
+	job.Expected = *o.Expected
 	job.Ready = func(context.Context) error {
 		if o.NotReady != "" {
 			return errors.New(o.NotReady)
@@ -101,6 +124,7 @@ type world struct {
 	t     testing.TB
 	state string // the local backend's file, outside of the tree
 	files map[string]string
+	links map[string]string // symlinks: name -> target
 	order order
 	env   []string // added to the process's environment
 }
@@ -146,6 +170,11 @@ func (w *world) workspace() workflow.RunFiles {
 	}
 	if err := writeFiles(f.Workspace, filled); err != nil {
 		w.t.Fatal(err)
+	}
+	for name, target := range w.links {
+		if err := os.Symlink(target, filepath.Join(f.Workspace, name)); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 	return f
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"net"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -20,19 +18,31 @@ import (
 // module is what one directory's files say, with every path and position
 // relative to that directory, so that it can be cached by content.
 type module struct {
-	calls       []string // "../vpc": sources of local modules, clean
+	calls       []workflow.ModuleCall // sorted by name; Dir is "../vpc": a local source, clean
+	tests       []string              // local modules that test files call, clean
 	paths       *paths
 	versions    []string
 	backend     *workflow.Backend
 	providers   string
+	required    []string
 	unsafe      []workflow.Diagnostic
 	diagnostics []workflow.Diagnostic
+	readings    map[string]*module // by tool, where they differ
 }
 
 // at is the module as seen in dir.
 func (m *module) at(dir string) workflow.Module {
-	out := workflow.Module{Dir: dir, RequiredVersions: m.versions, RootFiles: m.paths.rootFiles, ProviderConfig: m.providers}
-	out.Calls = joinAll(dir, m.calls)
+	out := workflow.Module{Dir: dir, RequiredVersions: m.versions, RootFiles: m.paths.rootFiles, ProviderConfig: m.providers, Required: m.required}
+	var local []string
+	for _, c := range m.calls {
+		if c.Dir != "" {
+			local = append(local, c.Dir)
+			c.Dir = path.Join(dir, c.Dir)
+		}
+		out.Named = append(out.Named, c)
+	}
+	out.Calls = joinAll(dir, local)
+	out.Tests = joinAll(dir, m.tests)
 	out.Files = joinAll(dir, m.paths.files)
 	out.Words, out.Computed = m.paths.words, joinAll(dir, m.paths.computed)
 	for _, p := range m.paths.parts {
@@ -50,6 +60,12 @@ func (m *module) at(dir string) workflow.Module {
 	}
 	out.Unsafe = placed(dir, m.unsafe)
 	out.Diagnostics = placed(dir, m.diagnostics)
+	for tool, r := range m.readings {
+		if out.Readings == nil {
+			out.Readings = map[string]workflow.Module{}
+		}
+		out.Readings[tool] = r.at(dir)
+	}
 	return out
 }
 
@@ -90,18 +106,22 @@ var (
 	callSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "source"}}}
 )
 
-// parser reads the files of one directory, in order of their names.
+// parser reads the files of one directory, in order of their names. What it
+// cannot read as the tool will is an error among the diagnostics.
 type parser struct {
 	module    *module
-	calls     map[string]bool
-	providers []string // texts of provider and required_providers blocks
-	overrides *workflow.Backend
+	calls     map[string]workflow.ModuleCall
+	required  map[string]string // local name -> source address
+	providers []string          // texts of provider and required_providers blocks
+	overrides []func()          // what override files lay over the rest, in their order
 	blocks    []block
 	text      []byte // of the file being read
 	json      bool
 }
 
-func newParser() *parser { return &parser{module: &module{}, calls: map[string]bool{}} }
+func newParser() *parser {
+	return &parser{module: &module{}, calls: map[string]workflow.ModuleCall{}, required: map[string]string{}}
+}
 
 // file reads one file. What does not parse is reported, the rest still counts.
 func (p *parser) file(name string, data []byte) {
@@ -111,15 +131,15 @@ func (p *parser) file(name string, data []byte) {
 	if f == nil || f.Body == nil {
 		return
 	}
-	content, _, _ := f.Body.PartialContent(fileSchema) // its faults are the tool's to report
-	base, _ := splitSuffix(name)
-	override := base == "override" || strings.HasSuffix(base, "_override")
+	content, _, diags := f.Body.PartialContent(fileSchema)
+	p.report(diags)
+	override := isOverride(name)
 	for _, b := range content.Blocks {
 		switch b.Type {
 		case "terraform":
 			p.settings(b, override)
 		case "module":
-			p.call(b)
+			p.call(b, override)
 		case "provider":
 			p.providers = append(p.providers, "provider "+b.Labels[0]+" "+p.blockText(b))
 		}
@@ -129,6 +149,11 @@ func (p *parser) file(name string, data []byte) {
 	} else {
 		p.blocks = append(p.blocks, nativeBlocks(name, f.Body)...)
 	}
+}
+
+func isOverride(name string) bool {
+	base, _ := splitSuffix(name)
+	return base == "override" || strings.HasSuffix(base, "_override")
 }
 
 func (p *parser) report(diags hcl.Diagnostics) {
@@ -144,106 +169,140 @@ func (p *parser) report(diags hcl.Diagnostics) {
 	}
 }
 
+// refuse reports what would be read in one way here and perhaps in another by the tool.
+func (p *parser) refuse(at hcl.Range, summary, detail string) {
+	p.module.diagnostics = append(p.module.diagnostics, workflow.Diagnostic{
+		Severity: workflow.SeverityError, Summary: summary, Detail: detail, Position: position(at)})
+}
+
 func position(r hcl.Range) workflow.Position {
 	return workflow.Position{File: r.Filename, Line: r.Start.Line, Column: r.Start.Column}
 }
 
+// merge does it now, or for an override file when all else is read: what it says replaces what is there.
+func (p *parser) merge(override bool, do func()) {
+	if override {
+		p.overrides = append(p.overrides, do)
+		return
+	}
+	do()
+}
+
 func (p *parser) settings(b *hcl.Block, override bool) {
-	content, _, _ := b.Body.PartialContent(settingsSchema)
+	content, _, diags := b.Body.PartialContent(settingsSchema)
+	p.report(diags)
 	if a := content.Attributes["required_version"]; a != nil {
 		if v, ok := literalString(a.Expr); ok {
 			p.module.versions = append(p.module.versions, v)
 		}
 	}
 	for _, b := range content.Blocks {
-		if b.Type == "required_providers" || b.Type == "encryption" {
+		switch b.Type {
+		case "required_providers":
+			p.require(b, override)
+			fallthrough
+		case "encryption":
 			p.providers = append(p.providers, b.Type+" "+p.blockText(b))
-			continue
-		}
-		backend := &workflow.Backend{Type: "cloud", Attributes: map[string]string{}, Position: position(b.DefRange)}
-		if b.Type == "backend" {
-			backend.Type = b.Labels[0]
-		}
-		backend.Computed = flatten(backend.Attributes, "", b.Body)
-		maps.DeleteFunc(backend.Attributes, func(_, value string) bool { return value == null })
-		backend.Hash = hash(backend.Type, p.blockText(b))
-		if override {
-			p.overrides = backend
-		} else if p.module.backend == nil {
-			p.module.backend = backend
+		default:
+			p.backend(b, override)
 		}
 	}
 }
 
-// call notes a module call. Only "./" and "../" are local; an absolute path
-// reads files outside of the tree, file:// too, and a ref that begins with "-"
-// has been a way to hand git an option (CVE-2026-4660).
-func (p *parser) call(b *hcl.Block) {
-	content, _, _ := b.Body.PartialContent(callSchema)
+// require notes which providers a required_providers block names.
+func (p *parser) require(b *hcl.Block, override bool) {
+	attrs, diags := b.Body.JustAttributes()
+	p.report(diags)
+	for name, a := range attrs {
+		source := "hashicorp/" + name
+		pairs, diags := hcl.ExprMap(a.Expr) // a string is the old form of a version
+		if !diags.HasErrors() {
+			for _, pair := range pairs {
+				key, _ := literalString(pair.Key)
+				if s, ok := literalString(pair.Value); ok && key == "source" {
+					source = s
+				}
+			}
+		}
+		p.merge(override, func() { p.required[name] = source })
+	}
+}
+
+// backend notes a backend or cloud block. In an override file it replaces any other.
+func (p *parser) backend(b *hcl.Block, override bool) {
+	backend := &workflow.Backend{Type: "cloud", Attributes: map[string]string{}, Position: position(b.DefRange)}
+	if b.Type == "backend" {
+		backend.Type = b.Labels[0]
+	}
+	backend.Computed = flatten(backend.Attributes, "", b.Body)
+	maps.DeleteFunc(backend.Attributes, func(_, value string) bool { return value == null })
+	backend.Hash = hash(backend.Type, p.blockText(b))
+	if !override && p.module.backend != nil {
+		p.refuse(b.DefRange, "The backend is configured twice", fmt.Sprintf("The first is in line %d of %s.", p.module.backend.Position.Line, p.module.backend.Position.File))
+		return
+	}
+	p.merge(override, func() { p.module.backend = backend })
+}
+
+// call notes a module call.
+func (p *parser) call(b *hcl.Block, override bool) {
+	name := b.Labels[0]
+	content, _, diags := b.Body.PartialContent(callSchema)
+	p.report(diags)
+	if _, twice := p.calls[name]; twice && !override {
+		p.refuse(b.DefRange, "The module is called twice", fmt.Sprintf("There is another module block %q in this directory.", name))
+	}
+	c := workflow.ModuleCall{Name: name}
 	a := content.Attributes["source"]
 	if a == nil {
-		return
-	}
-	source, ok := literalString(a.Expr)
-	if !ok {
-		p.module.diagnostics = append(p.module.diagnostics, workflow.Diagnostic{
-			Severity: workflow.SeverityWarning, Summary: "The module source is not literal",
-			Detail:   "Changes of the module it names are not noticed; name its files in `watch`.",
-			Position: position(a.Range)})
-		return
-	}
-	if why := unsafeSource(source); why != "" {
-		p.module.unsafe = append(p.module.unsafe, workflow.Diagnostic{
-			Severity: workflow.SeverityError, Summary: "The module source is not allowed",
-			Detail: fmt.Sprintf("Module %q has the source %q: %s", b.Labels[0], source, why), Position: position(a.Range)})
-		return
-	}
-	if strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../") {
-		p.calls[path.Clean(source)] = true
-	}
-}
-
-// unsafeSource says why a module source must not be fetched, "" when it may.
-func unsafeSource(source string) string {
-	s := strings.TrimSpace(source)
-	git := false
-	for { // forced getters: git::, s3::, also nested
-		before, after, found := strings.Cut(s, "::")
-		if !found || strings.ContainsAny(before, "/:?") {
-			break
+		if !override {
+			p.calls[name] = c
 		}
-		git = git || strings.EqualFold(before, "git")
-		s = after
+		return
 	}
-	switch {
-	case git && plainHTTP(s):
-		return "git over plain http is for this machine only: use https."
-	case strings.HasPrefix(s, "/"), strings.HasPrefix(s, "~"), strings.HasPrefix(strings.ToLower(s), "file:"), len(s) > 2 && s[1] == ':' && (s[2] == '\\' || s[2] == '/'):
-		return "it names a path of the machine, not of the repository."
-	case strings.Contains(s, "ref=-"), strings.Contains(strings.ToLower(s), "ref=%2d"):
-		return "a ref must not begin with \"-\"."
+	source, ok := p.literalSource(a.Expr)
+	switch why := ""; {
+	case !ok:
+		c.Computed = true
+	default:
+		if c.Dir, why = moduleSource(source); why != "" {
+			p.unsafe(a.Range, fmt.Sprintf("Module %q has the source %q: %s", name, source, why))
+		}
 	}
-	return ""
+	p.merge(override, func() {
+		if _, there := p.calls[name]; there || !override {
+			p.calls[name] = c
+		}
+	})
 }
 
-// plainHTTP reports an address of plain http on another machine.
-func plainHTTP(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil || !strings.EqualFold(u.Scheme, "http") {
-		return strings.HasPrefix(strings.ToLower(address), "http:")
+// literalSource is a source as either tool reads it. In JSON, Terraform takes a
+// template for plain text and OpenTofu evaluates it: that is not literal.
+func (p *parser) literalSource(e hcl.Expression) (string, bool) {
+	s, ok := literalString(e)
+	if ok && p.json && (strings.Contains(s, "${") || strings.Contains(s, "%{")) {
+		return "", false
 	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
+	return s, ok
+}
+
+func (p *parser) unsafe(at hcl.Range, detail string) {
+	p.module.unsafe = append(p.module.unsafe, workflow.Diagnostic{
+		Severity: workflow.SeverityError, Summary: "The module source is not allowed", Detail: detail, Position: position(at)})
 }
 
 // finish completes the module.
 func (p *parser) finish() *module {
-	m := p.module
-	if p.overrides != nil {
-		m.backend = p.overrides
+	for _, lay := range p.overrides {
+		lay()
 	}
-	m.calls = slices.Sorted(maps.Keys(p.calls))
+	m := p.module
 	m.paths = findPaths(p.blocks)
+	for _, name := range slices.Sorted(maps.Keys(p.calls)) {
+		m.calls = append(m.calls, p.calls[name])
+	}
+	m.required = sorted(slices.Collect(maps.Values(p.required)))
+	m.tests = sorted(m.tests)
 	if len(p.providers) > 0 {
 		slices.Sort(p.providers)
 		m.providers = hash(p.providers...)

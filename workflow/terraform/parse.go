@@ -25,17 +25,17 @@ const (
 // nested too deeply is a diagnostic and a nil file.
 func parseHCL(name string, data []byte) (*hcl.File, hcl.Diagnostics) {
 	if len(data) > maxFileBytes {
-		return nil, tooMuch(name, fmt.Sprintf("is larger than %d MB", maxFileBytes>>20))
+		return nil, unreadable(name, fmt.Sprintf("is larger than %d MB", maxFileBytes>>20))
 	}
 	if strings.HasSuffix(name, ".json") {
 		// The standard library's parser has a limit of its own (10,000 levels).
 		if !stdjson.Valid(data) && strings.Count(string(data), "[")+strings.Count(string(data), "{") > maxUnmeasured {
-			return nil, tooMuch(name, "is not valid JSON, or nested too deeply")
+			return nil, unreadable(name, "is not valid JSON, or nested too deeply")
 		}
 		return json.Parse(data, name)
 	}
 	if recursive(data) && nesting(data, hclsyntax.LexConfig) > maxNesting {
-		return nil, tooMuch(name, "is nested too deeply")
+		return nil, unreadable(name, "is nested too deeply")
 	}
 	return hclsyntax.ParseConfig(data, name, hcl.InitialPos)
 }
@@ -53,7 +53,7 @@ func parseTemplate(text string) hclsyntax.Expression {
 	return expr
 }
 
-func tooMuch(name, what string) hcl.Diagnostics {
+func unreadable(name, what string) hcl.Diagnostics {
 	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "The file cannot be read", Detail: "It " + what + ".",
 		Subject: &hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}}}
 }

@@ -415,11 +415,10 @@ func (n *named) split(rel string, t text) (p stem, exact bool) {
 
 // passes takes what a call gives a local module that is not known.
 func (n *named) passes(attributes map[string]hclsyntax.Expression) {
-	source := n.fold0(attributes["source"])
-	if !strings.HasPrefix(source, "./") && !strings.HasPrefix(source, "../") {
+	source, _ := moduleSource(n.fold0(attributes["source"]))
+	if source == "" {
 		return
 	}
-	source = path.Clean(source)
 	for name, e := range attributes {
 		for _, t := range n.fold(e) {
 			if t.start != "" || t.whole {

@@ -94,7 +94,8 @@ func (p *planning) run() error {
 	if err := p.start(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{p.look, p.inPart(p.init), p.selectWorkspace, p.ready, p.inPart(p.makePlan), p.wholeTree, p.keep} {
+	steps := []func() error{p.sameTool, p.look, p.inPart(p.init), p.compare, p.selectWorkspace, p.ready, p.inPart(p.makePlan), p.wholeTree, p.keep}
+	for _, step := range steps {
 		if p.ctx.Err() != nil {
 			return failed("It was interrupted.")
 		}

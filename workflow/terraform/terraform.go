@@ -25,6 +25,8 @@ type Options struct {
 	Upstream string
 	// ReleasesURL is where terraform itself is downloaded from, "" HashiCorp's own site.
 	ReleasesURL string
+	// Tool is the server's: terraform, tofu, or auto ("" too).
+	Tool string
 }
 
 // Engine implements workflow.Engine for Terraform and OpenTofu. Safe for concurrent use.

@@ -106,7 +106,7 @@ func chooseTool(job workflow.PlanJob, dir string) (string, error) {
 		return "", err
 	}
 	for _, e := range entries {
-		if _, suffix := splitSuffix(e.Name()); strings.HasPrefix(suffix, ".tofu") {
+		if !e.IsDir() && ofTofu(e.Name()) {
 			return tofuTool, nil
 		}
 	}

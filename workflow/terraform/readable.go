@@ -1,0 +1,99 @@
+package terraform
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// readable refuses the project for a directory of its closure that Cardea cannot
+// read as the tool will; false where nothing more of it is to be looked at.
+func (g *gathering) readable(dir string) bool {
+	if leaves(dir) {
+		g.refuse("It calls a module at `%s`, which is outside of the repository.", dir)
+		return false
+	}
+	r, ok := trace(g.tree, dir)
+	switch {
+	case !ok:
+		g.refuse("It calls a module at `%s`, to which a symlink leads out of the repository.", dir)
+		return false
+	case r.submodule != "":
+		g.refuse("It calls a module at `%s`, in the git submodule `%s`. Submodules are not fetched: commit its files here, or call the module by a git source.", dir, r.submodule)
+		return false
+	}
+	for _, part := range strings.Split(dir, "/") {
+		if skipped[part] {
+			g.refuse("It calls a module at `%s`: `%s` is a directory of the tools' own, in which Cardea reads nothing. Move the module.", dir, part)
+			return false
+		}
+	}
+	if g.tool == "" && g.found.Modules[dir].Readings != nil {
+		g.refuse("`%s` has files that only OpenTofu reads, and which tool will run is not certain. Name it: `tool` of the project in `%s`, or `terraform.tool` in the server's configuration.",
+			dir, workflow.RepoConfigFile)
+	}
+	m, _ := g.found.As(g.tool, dir)
+	for _, d := range m.Unsafe {
+		g.refuse("%s line %d: %s", d.Position.File, d.Position.Line, d.Detail)
+	}
+	for _, d := range m.Diagnostics {
+		if d.Severity == workflow.SeverityError {
+			g.refuse("%s line %d cannot be read as the tool would read it: %s", d.Position.File, d.Position.Line, fault(d))
+			continue
+		}
+		g.in.Diagnostics = append(g.in.Diagnostics, d)
+	}
+	return true
+}
+
+// fault is a diagnostic in a sentence or two.
+func fault(d workflow.Diagnostic) string {
+	out := strings.TrimRight(strings.TrimSpace(d.Summary), ".") + "."
+	if d.Detail != "" {
+		out += " " + strings.TrimRight(strings.Join(strings.Fields(d.Detail), " "), ".") + "."
+	}
+	return out
+}
+
+func toolTitle(tool string) string {
+	if tool == tofuTool {
+		return "OpenTofu"
+	}
+	return "Terraform"
+}
+
+// expect adds to what init will have to make what one directory says.
+func (g *gathering) expect(dir string, m workflow.Module) {
+	x := &g.in.Expected
+	x.Tool = g.tool
+	x.OfTofu = x.OfTofu || g.found.Modules[dir].Readings != nil
+	x.Calls = append(x.Calls, workflow.CallsOf{Dir: dir, Calls: m.Named})
+	x.Providers = sorted(append(x.Providers, m.Required...))
+	for _, c := range m.Named {
+		if c.Computed {
+			g.in.ComputedSources = append(g.in.ComputedSources, fmt.Sprintf("`module.%s` in `%s`", c.Name, dir))
+		}
+	}
+}
+
+// computedSources takes the whole tree as an input where the source of a module is
+// computed: any directory may be the module.
+func (g *gathering) computedSources() error {
+	if len(g.in.ComputedSources) == 0 {
+		return nil
+	}
+	slices.Sort(g.in.ComputedSources)
+	if g.id != "" {
+		g.digest["."] = "tree " + g.id
+		return nil
+	}
+	return fs.WalkDir(g.tree, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return g.entry(name)
+	})
+}

@@ -1,0 +1,138 @@
+package terraform
+
+import (
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// The tools read different files of one directory: OpenTofu reads *.tofu too, and
+// x.tofu instead of x.tf. Which of both holds depends on the tool that will run.
+
+// parse reads a directory's files as each tool does, and all together where that differs.
+func (w *walker) parse(files []source) (*module, error) {
+	texts := map[string][]byte{}
+	for _, f := range files {
+		if f.lost {
+			continue
+		}
+		data, err := fs.ReadFile(w.tree, f.path)
+		if err != nil {
+			return nil, err
+		}
+		texts[f.name] = data
+	}
+	read := func(tool string) *module {
+		p, any := newParser(), false
+		for _, f := range readBy(tool, files) {
+			any = any || !f.test
+			switch {
+			case f.lost:
+				p.report(unreadable(f.name, "is a symlink that leads to no file of the repository"))
+			case f.test:
+				p.test(f.name, texts[f.name])
+			default:
+				p.file(f.name, texts[f.name])
+			}
+		}
+		if !any {
+			return nil
+		}
+		return p.finish()
+	}
+	tofu := read(tofuTool)
+	if !slices.ContainsFunc(files, func(f source) bool { return ofTofu(f.name) }) {
+		return tofu, nil
+	}
+	return either(read(terraformTool), tofu), nil
+}
+
+// readBy picks the files that a tool reads.
+func readBy(tool string, files []source) []source {
+	hidden := map[string]bool{}
+	for _, f := range files {
+		if base, suffix := splitSuffix(f.name); ofTofu(f.name) {
+			hidden[base+strings.Replace(suffix, ".tofu", ".tf", 1)] = true
+		}
+	}
+	var out []source
+	for _, f := range files {
+		if f.test || tool == tofuTool && !hidden[f.name] || tool == terraformTool && !ofTofu(f.name) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// ofTofu reports whether a file is one that only OpenTofu reads.
+func ofTofu(name string) bool {
+	_, suffix := splitSuffix(name)
+	return strings.HasPrefix(suffix, ".tofu") && !ignoredFile(name)
+}
+
+// either is what either tool reads, all together, with both readings; terraform is nil where it reads nothing.
+func either(terraform, tofu *module) *module {
+	m := *tofu
+	m.readings = map[string]*module{tofuTool: tofu}
+	if terraform == nil {
+		return &m
+	}
+	m.readings[terraformTool] = terraform
+	m.calls = slices.Concat(tofu.calls, terraform.calls)
+	m.tests = sorted(slices.Concat(tofu.tests, terraform.tests))
+	m.paths = tofu.paths.and(terraform.paths)
+	m.versions = slices.Concat(tofu.versions, terraform.versions)
+	if m.backend == nil {
+		m.backend = terraform.backend
+	}
+	if m.providers != "" || terraform.providers != "" {
+		m.providers = hash(tofu.providers, terraform.providers)
+	}
+	m.required = sorted(slices.Concat(tofu.required, terraform.required))
+	m.unsafe = slices.Concat(tofu.unsafe, terraform.unsafe)
+	m.diagnostics = slices.Concat(tofu.diagnostics, terraform.diagnostics)
+	return &m
+}
+
+// and is what two readings say of paths, all together.
+func (a *paths) and(b *paths) *paths {
+	out := &paths{
+		files: sorted(slices.Concat(a.files, b.files)), rootFiles: sorted(slices.Concat(a.rootFiles, b.rootFiles)),
+		parts: slices.Concat(a.parts, b.parts), rootParts: slices.Concat(a.rootParts, b.rootParts),
+		words: sorted(slices.Concat(a.words, b.words)), computed: sorted(slices.Concat(a.computed, b.computed)),
+		inputs: map[string][]string{}, passed: map[string]map[string]string{},
+	}
+	for _, p := range []*paths{a, b} {
+		for input, files := range p.inputs {
+			out.inputs[input] = sorted(append(out.inputs[input], files...))
+		}
+		for module, inputs := range p.passed {
+			if out.passed[module] == nil {
+				out.passed[module] = map[string]string{}
+			}
+			for input, own := range inputs {
+				if was, ok := out.passed[module][input]; ok && was != own {
+					own = ""
+				}
+				out.passed[module][input] = own
+			}
+		}
+	}
+	return out
+}
+
+// toolOf is the tool that will run a project, by the same rule as [chooseTool]; ""
+// where that depends on what is installed when it runs.
+func (e *Engine) toolOf(p workflow.Project, own workflow.Module) string {
+	for _, name := range []string{p.Tool, e.options.Tool} {
+		if name == terraformTool || name == tofuTool {
+			return name
+		}
+	}
+	if own.Readings != nil {
+		return tofuTool
+	}
+	return ""
+}
