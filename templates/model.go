@@ -77,7 +77,8 @@ type Tally struct {
 	Failed      int // their plans; refused ones too
 	Queued      int
 	Planning    int
-	Deleted     int
+	Deleted     int // moved ones too
+	Moved       int // whose state a new project keeps
 	Applying    int
 	Applied     int
 	ApplyFailed int
@@ -143,6 +144,9 @@ func Read(v workflow.PullView, l Links) Model {
 func (m *Model) add(r Row) {
 	if r.State == workflow.StateDeleted {
 		m.Tally.Deleted++
+		if r.Record.MovedTo != "" {
+			m.Tally.Moved++
+		}
 		m.Rows = append(m.Rows, r)
 		return
 	}

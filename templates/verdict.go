@@ -55,8 +55,11 @@ func verdict(v workflow.PullView, m Model) []Span {
 	case m.Status == StatusNothing && m.Tally.Deleted == 0:
 		add("No project is affected.", false)
 	}
-	if m.Tally.Deleted > 0 {
-		add(deleted(m.Tally), false)
+	if m.Tally.Deleted > m.Tally.Moved {
+		add(deleted(m.Tally.Deleted-m.Tally.Moved), false)
+	}
+	if m.Tally.Moved > 0 {
+		add(moved(m), false)
 	}
 	return s
 }
@@ -226,11 +229,24 @@ func nothingChanges(t Tally) string {
 	return fmt.Sprintf("%s projects are affected, none of their plans has changes.", Number(t.Affected))
 }
 
-func deleted(t Tally) string {
-	if t.Deleted == 1 {
+func deleted(n int) string {
+	if n == 1 {
 		return "1 project is deleted; nothing plans it, and what it made stays."
 	}
-	return Number(t.Deleted) + " projects are deleted; nothing plans them, and what they made stays."
+	return Number(n) + " projects are deleted; nothing plans them, and what they made stays."
+}
+
+// moved says of projects that a new one keeps their state.
+func moved(m Model) string {
+	if m.Tally.Moved > 1 {
+		return Number(m.Tally.Moved) + " projects moved, and their new places keep their states."
+	}
+	for _, r := range m.Rows {
+		if to := r.Record.MovedTo; to != "" {
+			return fmt.Sprintf("%s moved to %s, which keeps its state.", code(r.Name()), code(to))
+		}
+	}
+	return "1 project moved, and its new place keeps its state."
 }
 
 func changing(m Model) []Span {

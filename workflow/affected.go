@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -20,6 +21,8 @@ type Affected struct {
 	Project Project
 	Reasons []string // sentences without a full stop, the weightiest first; at least one
 	Deleted bool     // base has it, the planned tree does not: planned by nobody
+	// MovedTo is the new project that keeps the state of a deleted one, "" when none does.
+	MovedTo string
 }
 
 // AffectedProjects says which projects a change affects and why, sorted by name,
@@ -56,6 +59,42 @@ func AffectedProjects(in AffectedInput) []Affected {
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].Project.Name < out[j].Project.Name })
 	return out
+}
+
+// findMoved says of deleted projects which new one keeps their state: a directory that was renamed.
+func (s *Survey) findMoved(ctx context.Context) error {
+	base := map[ProjectKey]bool{}
+	for _, p := range s.Resolution.BaseProjects {
+		base[p.Key()] = true
+	}
+	kept := map[string]string{} // a state's identity: the new project
+	for i := range s.Affected {
+		a := &s.Affected[i]
+		if a.Deleted || base[a.Project.Key()] || a.Project.Refused != "" {
+			continue
+		}
+		identity, err := s.engine.StateIdentity(ctx, s.Checkout.Planned, s.Found, a.Project)
+		if err != nil {
+			return fmt.Errorf("looking for the state of %s: %w", a.Project.Name, err)
+		}
+		if isOneState(identity, identity) { // else nobody knows which it is
+			kept[identity] = a.Project.Name
+		}
+	}
+	for i := range s.Affected {
+		a := &s.Affected[i]
+		if !a.Deleted || len(kept) == 0 {
+			continue
+		}
+		identity, err := s.engine.StateIdentity(ctx, s.Checkout.BaseTree, s.BaseFound, a.Project)
+		if err != nil {
+			return fmt.Errorf("looking for the state of %s: %w", a.Project.Name, err)
+		}
+		if a.MovedTo = kept[identity]; a.MovedTo != "" {
+			a.Reasons = []string{fmt.Sprintf("it moved to `%s`, which keeps the same state", a.MovedTo)}
+		}
+	}
+	return nil
 }
 
 func whyDeleted(p Project, in AffectedInput) string {

@@ -88,7 +88,7 @@ func (c choosing) byItself(push Request) []wanted {
 	refused := MayPlan(in) != nil
 	var out []wanted
 	for _, a := range c.found.Affected {
-		w := wanted{record: ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted}}
+		w := wanted{record: ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted, MovedTo: a.MovedTo}}
 		w.plan = !a.Deleted && a.Project.Refused == ""
 		out = append(out, w)
 	}

@@ -48,6 +48,8 @@ type ProjectRecord struct {
 	Project Project  `json:"project"`
 	Reasons []string `json:"reasons"` // why it is affected, sentences
 	Deleted bool     `json:"deleted,omitempty"`
+	// MovedTo is the new project that keeps a deleted one's state, "" when none does.
+	MovedTo string `json:"moved_to,omitempty"`
 	// Run is the newest run (any state); Current the newest that finished and still counts for this head.
 	Run *Run `json:"run,omitempty"`
 	// Runs are the ids of this project's runs in this pull, newest first, at most 20.

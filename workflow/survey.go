@@ -68,6 +68,9 @@ func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Chec
 	}
 	s.Notes = append(s.Notes, s.Resolution.Notes...)
 	s.Affected = AffectedProjects(AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found})
+	if err := s.findMoved(ctx); err != nil {
+		return s, nil, err
+	}
 	if s.closure && len(s.Affected) > 0 {
 		s.Notes = append(s.Notes, closureNote)
 	}

@@ -156,6 +156,9 @@ func explain(c *console, s workflow.Survey) error {
 		switch {
 		case a.Deleted:
 			name += " (deleted)"
+			if a.MovedTo != "" {
+				name = a.Project.Name + " (moved)"
+			}
 		case a.Project.Refused != "":
 			name += " (refused: " + a.Project.Refused + ")"
 		}
@@ -183,7 +186,7 @@ func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.Pull
 	view := workflow.PullView{Plans: map[string]workflow.Plan{}, PullRecord: workflow.PullRecord{Pull: pull, Known: true, BaseSHA: p.survey.Checkout.Base,
 		Tree: p.survey.Checkout.Planned.ID, Notes: p.survey.Notes, CreatedAt: now, ChangedAt: now}}
 	for _, a := range p.survey.Affected {
-		view.Projects = append(view.Projects, workflow.ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted})
+		view.Projects = append(view.Projects, workflow.ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted, MovedTo: a.MovedTo})
 	}
 	results := make([]workflow.Result, len(view.Projects))
 	launcher := &run.Launcher{Runs: filepath.Join(p.scratch, "runs")}
