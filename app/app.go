@@ -113,6 +113,11 @@ func (a *App) Token(ctx context.Context, repo workflow.Repo) (string, error) {
 	return a.github.Token(ctx, repo)
 }
 
+// Refused says that git was refused with a token, and reports whether the next one is another.
+func (a *App) Refused(ctx context.Context, repo workflow.Repo, token string) bool {
+	return a.github.Refused(ctx, repo, token)
+}
+
 // Run runs all loops until the context ends.
 func (a *App) Run(ctx context.Context) error {
 	defer a.github.Close()

@@ -57,7 +57,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	clients map[int64]*installed
-	tokens  map[tokenKey]*ghinstallation.Transport
+	tokens  map[tokenKey]*tokens
 }
 
 // installed is one installation's client; of installation 0 the App's own.
@@ -112,7 +112,7 @@ func New(c Config) (*Client, error) {
 		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: c.Timeout,
 		ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16, MaxConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
 	}
-	return &Client{config: c, base: base, key: key, wire: wire, clients: map[int64]*installed{}, tokens: map[tokenKey]*ghinstallation.Transport{}}, nil
+	return &Client{config: c, base: base, key: key, wire: wire, clients: map[int64]*installed{}, tokens: map[tokenKey]*tokens{}}, nil
 }
 
 // AppID is the App's id, by which our comments and checks are known.
@@ -135,7 +135,7 @@ func (c *Client) of(installation int64) *installed {
 	g := &guard{next: c.wire, config: c.config, installation: installation, api: c.base.Path}
 	var auth http.RoundTripper = c.appTransport(g)
 	if installation != 0 {
-		auth = c.transport(g, installation, nil)
+		auth = newTokens(c.config.Now, func() *ghinstallation.Transport { return c.transport(g, installation, nil) })
 	}
 	in := &installed{Client: c.newClient(auth), queries: c.newClient(auth), guard: g, pace: c.newPace()}
 	c.clients[installation] = in
@@ -154,7 +154,7 @@ func (c *Client) Forget(installation int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.clients, installation)
-	maps.DeleteFunc(c.tokens, func(k tokenKey, _ *ghinstallation.Transport) bool { return k.installation == installation })
+	maps.DeleteFunc(c.tokens, func(k tokenKey, _ *tokens) bool { return k.installation == installation })
 }
 
 // appTransport signs requests as the App. Each transport has its own:
@@ -201,41 +201,6 @@ func (c *Client) call(ctx context.Context, installation int64, method, path stri
 // Busy reports whether the installation's writes already have to wait: then
 // what is only progress had better not be written.
 func (c *Client) Busy(installation int64) bool { return c.of(installation).pace.Tokens() < 3 }
-
-// tokenLeft is the least time that a token for git must still be good for.
-const tokenLeft = 10 * time.Minute
-
-// Token returns a token for git that can read the contents of one repository and
-// nothing else, good for at least ten minutes (unless GitHub's are shorter). It is opaque.
-func (c *Client) Token(ctx context.Context, repo workflow.Repo) (string, error) {
-	key := tokenKey{repo.InstallationID, repo.ID}
-	t := c.tokenTransport(key)
-	token, err := t.Token(ctx)
-	if err != nil {
-		return "", classify(ctx, fmt.Errorf("getting a token for %s: %w", repo.FullName(), err))
-	}
-	return token, nil
-}
-
-// tokenTransport returns the source of a repository's tokens, a new one when its token ends soon.
-func (c *Client) tokenTransport(key tokenKey) *ghinstallation.Transport {
-	g := c.of(key.installation).guard
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if t, ok := c.tokens[key]; ok {
-		if expires, _, err := t.Expiry(); err != nil || expires.Sub(c.config.Now()) > tokenLeft {
-			return t
-		}
-	}
-	if len(c.tokens) > 1000 {
-		clear(c.tokens)
-	}
-	t := c.transport(g, key.installation, &github.InstallationTokenOptions{
-		RepositoryIDs: []int64{key.repo}, Permissions: &github.InstallationPermissions{Contents: github.String("read")},
-	})
-	c.tokens[key] = t
-	return t
-}
 
 // drain reads what is left of a body so that its connection can be used again.
 func drain(body io.ReadCloser) {

@@ -30,6 +30,7 @@ type guard struct {
 	mu      sync.Mutex
 	until   time.Time // GitHub asked for nothing before
 	strikes int       // refusals in a row that named no time
+	said    time.Time // when the log said last that our signature is refused
 }
 
 const (
@@ -51,6 +52,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp, err := g.next.RoundTrip(r)
 		g.observe(kind, resp)
 		g.skew(resp)
+		g.unsigned(r, resp)
 		if err == nil {
 			if until, limited, err := g.limited(resp); err != nil {
 				return nil, err
@@ -101,6 +103,22 @@ func (g *guard) skew(resp *http.Response) {
 	}
 	if ahead := g.config.Now().Sub(theirs).Round(time.Second); ahead.Abs() > mostSkew {
 		g.config.Log.Error("GitHub does not accept our signature: this machine's clock is off", "ahead", ahead.String())
+	}
+}
+
+// unsignedEvery is how often the log says that our signature is refused.
+const unsignedEvery = time.Minute
+
+// unsigned says when GitHub refuses the App itself, whose calls are signed by its key: no new token helps there.
+func (g *guard) unsigned(r *http.Request, resp *http.Response) {
+	if resp == nil || resp.StatusCode != http.StatusUnauthorized || g.installation != 0 && !strings.HasSuffix(r.URL.Path, "/access_tokens") {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if now := g.config.Now(); now.Sub(g.said) >= unsignedEvery {
+		g.said = now
+		g.config.Log.Error("GitHub does not accept the App's signature: the App's id, its private key or this machine's clock is wrong", "app", g.config.AppID)
 	}
 }
 

@@ -306,6 +306,13 @@ func (s *Server) Suspend(id int64, suspended bool) error {
 	})
 }
 
+// RevokeTokens ends all tokens of an installation before their time.
+func (s *Server) RevokeTokens(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.st.instTok, func(_ string, t *token) bool { return t.inst.id == id })
+}
+
 // SetInstallationRepo adds a repository to an installation of selected repositories, or takes it out.
 func (s *Server) SetInstallationRepo(id int64, full string, present bool) error {
 	s.mu.Lock()

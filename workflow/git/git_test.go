@@ -219,6 +219,36 @@ func TestCheckoutSaysWhenHeadIsNotThereYet(t *testing.T) {
 	}
 }
 
+// A token that is refused is given up for another, once.
+func TestCheckoutWithARefusedToken(t *testing.T) {
+	r := newRepo(t)
+	head := r.commit("root")
+	srv := r.serve(token)
+	for _, tt := range []struct {
+		name  string
+		next  string
+		other bool
+		want  int // tokens that were used
+	}{{"another is good", token, true, 2}, {"another is bad too", "ghs_bad", true, 2}, {"there is no other", token, false, 1}} {
+		given, refused := []string{}, []string{}
+		m, err := git.NewMirrors(filepath.Join(t.TempDir(), "repos"), srv.URL, func(context.Context, workflow.Repo) (string, error) {
+			given = append(given, map[bool]string{true: "ghs_old", false: tt.next}[len(given) == 0])
+			return given[len(given)-1], nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Refused = func(_ context.Context, _ workflow.Repo, token string) bool {
+			refused = append(refused, token)
+			return tt.other
+		}
+		_, err = m.Checkout(t.Context(), pull(head), workflow.CheckoutMerge)
+		if good := tt.other && tt.next == token; good != (err == nil) || len(given) != tt.want || !slices.Equal(refused, []string{"ghs_old"}) {
+			t.Errorf("%s: got %v with the tokens %q, refused %q", tt.name, err, given, refused)
+		}
+	}
+}
+
 func TestUnreachableServerIsPassing(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	srv.Close()

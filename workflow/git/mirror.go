@@ -27,6 +27,10 @@ type Mirrors struct {
 	webURL string
 	token  func(context.Context, workflow.Repo) (string, error)
 
+	// Refused is told of a token that git was refused with, and reports whether there is
+	// another now, with which the fetch is tried once more. Nil: there is none.
+	Refused func(ctx context.Context, repo workflow.Repo, token string) bool
+
 	// Log is told of mirrors that are mended. Nil: nobody is.
 	Log *slog.Logger
 
@@ -105,15 +109,11 @@ func (m *Mirrors) fetch(ctx context.Context, p workflow.Pull) (base string, err 
 		return "", fmt.Errorf("opening the mirror: %w", err)
 	}
 	url := m.webURL + "/" + p.Repo.FullName() + ".git"
-	auth, err := m.auth(ctx, p.Repo, url)
+	baseRef := tipRef(p.Base.Ref)
+	err = m.authorised(ctx, p.Repo, command{gitDir: dir, args: []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
+		"--force", "--end-of-options", url, "refs/heads/" + p.Base.Ref + ":" + baseRef, p.Head.SHA + ":refs/cardea/commits/" + p.Head.SHA}}, url)
 	if err != nil {
 		return "", err
-	}
-	baseRef := tipRef(p.Base.Ref)
-	fetch := command{gitDir: dir, config: auth, args: []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
-		"--force", "--end-of-options", url, "refs/heads/" + p.Base.Ref + ":" + baseRef, p.Head.SHA + ":refs/cardea/commits/" + p.Head.SHA}}
-	if _, err := fetch.run(ctx); err != nil {
-		return "", explainFetch(err)
 	}
 	out, err := command{gitDir: dir, args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", baseRef + "^{commit}"}}.run(ctx)
 	if err != nil {
@@ -136,20 +136,31 @@ func tipRef(branch string) string {
 	return "refs/cardea/tips/" + hex.EncodeToString(sum[:])
 }
 
-// auth is the configuration that sends the token to this repository's URL and to no other.
-func (m *Mirrors) auth(ctx context.Context, repo workflow.Repo, url string) ([][2]string, error) {
-	if m.token == nil {
-		return nil, nil
+// authorised runs a command that asks GitHub, with a token for this repository's URL
+// and no other. A token that is refused before its time is given up for another, once.
+func (m *Mirrors) authorised(ctx context.Context, repo workflow.Repo, c command, url string) error {
+	for again := false; ; again = true {
+		token := ""
+		if m.token != nil {
+			var err error
+			if token, err = m.token(ctx, repo); err != nil {
+				return fmt.Errorf("getting a token: %w", err)
+			}
+		}
+		c.config = nil
+		if token != "" {
+			basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:" + token))
+			c.config = [][2]string{{"http." + url + ".extraHeader", "Authorization: Basic " + basic}}
+		}
+		_, err := c.run(ctx)
+		if err == nil {
+			return nil
+		}
+		err = explainFetch(err)
+		if again || token == "" || m.Refused == nil || !errors.Is(err, errRefused) || !m.Refused(ctx, repo, token) {
+			return err
+		}
 	}
-	token, err := m.token(ctx, repo)
-	if err != nil {
-		return nil, fmt.Errorf("getting a token: %w", err)
-	}
-	if token == "" {
-		return nil, nil
-	}
-	basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:" + token))
-	return [][2]string{{"http." + url + ".extraHeader", "Authorization: Basic " + basic}}, nil
 }
 
 // maxPacks is how many packs (one a fetch) may gather before they are combined.
