@@ -180,17 +180,14 @@ func (g *gate) pullChecks() {
 
 func (g *gate) branch() {
 	ref := g.pull.Base.Ref
+	if g.rules.mayApplyOn(ref, g.defaultBranch()) {
+		return
+	}
 	globs := g.rules.ApplyBranches
 	if len(globs) == 0 {
-		// A default branch is taken by name, not as a pattern.
 		if d := g.defaultBranch(); d != "" {
 			globs = []string{d}
 		}
-		if ref != "" && ref == g.defaultBranch() {
-			return
-		}
-	} else if slices.ContainsFunc(globs, func(glob string) bool { return ref != "" && MatchGlob(glob, ref) }) {
-		return
 	}
 	allowed := "No branch is allowed."
 	if len(globs) > 0 {
@@ -202,6 +199,15 @@ func (g *gate) branch() {
 	}
 	g.add(NeedBranch, "allowed base branch", fmt.Sprintf("%s is not a base branch on which an apply may run.", codeSpan(shown(ref))),
 		allowed+" Change this pull request's base, or ask an operator of the server for `apply.branches`.")
+}
+
+// mayApplyOn reports whether applies may run for pulls on a base branch; the default
+// branch is taken by name, not as a pattern.
+func (r Rules) mayApplyOn(ref, defaultBranch string) bool {
+	if len(r.ApplyBranches) == 0 {
+		return ref != "" && ref == defaultBranch
+	}
+	return slices.ContainsFunc(r.ApplyBranches, func(glob string) bool { return ref != "" && MatchGlob(glob, ref) })
 }
 
 func (g *gate) defaultBranch() string {

@@ -84,7 +84,9 @@ func TestGateLetsPass(t *testing.T) {
 			in.Live.Pull.Base.Ref, in.Record.Pull.Base.Ref = "release/1.2", "release/1.2"
 		},
 		"no review rule, head reviewed": func(in *GateInput) { in.Live.ReviewDecision, in.Live.ApprovedHead = "", true },
-		"new state":                     func(in *GateInput) { in.State, in.Plan.Lineage, in.Plan.Serial, in.Project.Run.Lineage = &StateVersion{}, "", 0, "" },
+		"new state": func(in *GateInput) {
+			in.State, in.Plan.Lineage, in.Plan.Serial, in.Project.Run.Lineage = &StateVersion{}, "", 0, ""
+		},
 		"a listed bot with the permission": func(in *GateInput) {
 			in.Rules.Bots, in.Live.Actor = []string{"deployer"}, Actor{ID: 5, Login: "deployer[bot]", Bot: true}
 			in.Live.Roles[5] = RoleWrite

@@ -79,7 +79,7 @@ type Run struct {
 	// SameLineage names those that are on record with the lineage.
 	SameLineage Others `json:"same_lineage,omitzero"`
 	StateDoubt  string `json:"state_doubt,omitempty"`
-	// OnBase: the base has the project too, with this state.
+	// OnBase: the base, one on which applies may run, has the project too, with this state.
 	OnBase bool `json:"on_base,omitempty"`
 	// Sharing are the other projects of base and of the planned tree that keep, or may
 	// keep, the same state, as far as rules are about them: those hold for an apply as well.

@@ -63,3 +63,29 @@ func (r *Run) shareLineage(tx Tx) error {
 	r.LikeState.Names = slices.DeleteFunc(r.LikeState.Names, func(name string) bool { return slices.Contains(r.SameLineage.Names, name) })
 	return nil
 }
+
+// forgetKeepers ends what is on record of projects that a merged pull deleted from
+// a base on which applies may run: their states are their next owners' alone.
+func (s *Service) forgetKeepers(tx Tx, rec PullRecord) error {
+	rules, ok := s.rules(rec.Pull.Repo)
+	if rec.Pull.State != PullMerged || !rec.Known || !ok || !rules.mayApplyOn(rec.Pull.Base.Ref, rec.Pull.Repo.DefaultBranch) {
+		return nil
+	}
+	for _, p := range rec.Projects {
+		if !p.Deleted {
+			continue
+		}
+		key := p.Project.Key()
+		kept, err := tx.LineagesOf(rec.Pull.Repo.ID, key)
+		if err != nil {
+			return err
+		}
+		for _, l := range kept {
+			l.Projects = slices.DeleteFunc(l.Projects, func(have Project) bool { return have.Key() == key })
+			if err := tx.PutLineage(l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

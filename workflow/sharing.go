@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -19,8 +20,14 @@ type keepers struct {
 // keptPlace is a state with the projects that keep it, as far as rules are about them.
 type keptPlace struct {
 	statePlaced
-	projects []Project
+	projects []keeper
 	seen     map[string]bool
+}
+
+// keeper is a project as far as rules are about it, and what decides which hold.
+type keeper struct {
+	Project
+	rules string
 }
 
 // maxTold is how many projects of a kind are named, and kept with a run beside those
@@ -41,31 +48,28 @@ func (s Survey) share(ctx context.Context, r *Run) error {
 		strictest.Strictest = true
 		r.Sharing = append(r.Sharing, strictest)
 	}
-	var same, like []string
-	kept := map[string]bool{}
+	same, like, kept := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, place := range s.states.places {
 		if !mine.mayBeOne(place.statePlaced) {
 			continue
 		}
-		names := &like
+		names := like
 		if isOneState(r.StateIdentity, place.identity) {
-			names = &same
+			names = same
 		}
 		for _, q := range place.projects {
 			if q.Key() == p.Key() {
 				continue
 			}
-			if !slices.Contains(*names, q.Name) {
-				*names = append(*names, q.Name)
-			}
-			if rules := rulesOf(q); len(kept) < maxTold || !kept[rules] {
-				kept[rules] = true
-				r.Sharing = append(r.Sharing, q)
+			names[q.Name] = true
+			if len(r.Sharing) < maxTold || !kept[q.rules] {
+				kept[q.rules] = true
+				r.Sharing = append(r.Sharing, q.Project)
 			}
 		}
 	}
-	r.SameState = othersOf(same)
-	r.LikeState = othersOf(slices.DeleteFunc(like, func(name string) bool { return slices.Contains(same, name) }))
+	maps.DeleteFunc(like, func(name string, _ bool) bool { return same[name] })
+	r.SameState, r.LikeState = othersOf(slices.Collect(maps.Keys(same))), othersOf(slices.Collect(maps.Keys(like)))
 	return nil
 }
 
@@ -105,10 +109,11 @@ func (k *keepers) note(identity string, p Project) {
 		k.places = append(k.places, keptPlace{statePlaced: parsePlace(identity), seen: map[string]bool{}})
 	}
 	key := p.Key()
-	entry := fmt.Sprintf("%q %q %s", p.Name, key, rulesOf(p))
+	rules := rulesOf(p)
+	entry := fmt.Sprintf("%q %q %s", p.Name, key, rules)
 	if place := &k.places[i]; !place.seen[entry] {
 		place.seen[entry] = true
-		place.projects = append(place.projects, p)
+		place.projects = append(place.projects, keeper{p, rules})
 	}
 }
 

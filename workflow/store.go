@@ -95,6 +95,8 @@ type Tx interface {
 	// Lineage returns what is on record of a state's lineage in a repository.
 	Lineage(repoID int64, lineage string) (Lineage, error)
 	PutLineage(Lineage) error
+	// LineagesOf are those with a project among theirs, in order of their names.
+	LineagesOf(repoID int64, project ProjectKey) ([]Lineage, error)
 
 	// Append adds to the history and sets Seq.
 	Append(*Event) error

@@ -143,6 +143,9 @@ func (s *Service) closed(tx Tx, rec *PullRecord, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if err := s.forgetKeepers(tx, *rec); err != nil {
+		return err
+	}
 	if len(stays) > 0 {
 		text = joined(text, "Its locks stay for now: "+strings.Join(stays, " "))
 		rec.Replies = append(rec.Replies, Reply{Key: "locked/" + s.newID(now), Kind: ReplyClosed, To: rec.Pull.Author, At: now,

@@ -30,11 +30,12 @@ type Survey struct {
 	engine  Engine
 	states  *keepers
 	closure bool // `workspace: closure` of the server's rule
+	binding bool // applies may run for pulls on this base, so that what it says of projects holds for others
 }
 
 // SurveyPull reads both trees of a checkout. A trouble is a fault of the change; an error is not.
 func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Checkout) (Survey, *Trouble, error) {
-	s := Survey{Checkout: co, engine: engine, states: &keepers{}, closure: rules.Closure}
+	s := Survey{Checkout: co, engine: engine, states: &keepers{}, closure: rules.Closure, binding: rules.mayApplyOn(p.Base.Ref, p.Repo.DefaultBranch)}
 	if len(co.Conflicts) > 0 {
 		return s, conflict(p, co.Conflicts), nil
 	}
@@ -106,7 +107,7 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 		return r, "", err
 	}
 	if was != nil {
-		r.BaseProviders, r.OnBase = was.LockedProviders, was.StateIdentity == in.StateIdentity
+		r.BaseProviders, r.OnBase = was.LockedProviders, s.binding && was.StateIdentity == in.StateIdentity
 	}
 	if s.closure && len(in.ComputedPaths) == 0 && len(in.ComputedSources) == 0 { // else nobody knows what it reads
 		r.Paths = WorkspacePaths(p, in)

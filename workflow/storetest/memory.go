@@ -446,6 +446,13 @@ func (t *memoryTx) Lineage(repoID int64, lineage string) (workflow.Lineage, erro
 	return t.lineages.get(lineageID{repoID, lineage})
 }
 
+func (t *memoryTx) LineagesOf(repoID int64, project workflow.ProjectKey) ([]workflow.Lineage, error) {
+	theirs := func(l *workflow.Lineage) bool {
+		return l.RepoID == repoID && slices.ContainsFunc(l.Projects, func(p workflow.Project) bool { return p.Key() == project })
+	}
+	return t.lineages.where(theirs, func(a, b *workflow.Lineage) int { return cmp.Compare(a.Lineage, b.Lineage) }), nil
+}
+
 func (t *memoryTx) PutLineage(l workflow.Lineage) error {
 	if err := t.mayWrite(); err != nil {
 		return err

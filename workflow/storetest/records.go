@@ -229,6 +229,16 @@ func checkLineages(t *testing.T, b *bench) {
 	b.update(func(tx workflow.Tx) error { return tx.PutLineage(mine) })
 	same(t, "written again", one(7), workflow.Lineage{RepoID: 7, Lineage: "l", Projects: []workflow.Project{prod, dev}})
 	same(t, "of another repository", one(8), elsewhere)
+	second := workflow.Lineage{RepoID: 7, Lineage: "a", Projects: []workflow.Project{dev}}
+	b.update(func(tx workflow.Tx) error { return tx.PutLineage(second) })
+	of := func(p workflow.Project) []workflow.Lineage {
+		return see(b, func(tx workflow.Tx) ([]workflow.Lineage, error) { return tx.LineagesOf(7, p.Key()) })
+	}
+	same(t, "of a project", of(dev), []workflow.Lineage{second, mine})
+	mine.Projects = mine.Projects[:1]
+	b.update(func(tx workflow.Tx) error { return tx.PutLineage(mine) })
+	same(t, "of a project that is not among one's any more", of(dev), []workflow.Lineage{second})
+	same(t, "of the other project", of(prod), []workflow.Lineage{mine})
 	b.missing(func(tx workflow.Tx) error { _, err := tx.Lineage(7, "k"); return err })
 }
 

@@ -165,8 +165,10 @@ func (c *composing) known(name string) workflow.PlacePart {
 // defaulted is a part that the configuration, the environment or a default gives.
 // Written out, the default is no other place than left out.
 func (c *composing) defaulted(name, fallback string) workflow.PlacePart {
+	told := len(c.given)
 	v, instead := c.value(name)
 	if instead != nil && instead.Sort == workflow.PartGiven || instead == nil && v == fallback {
+		c.given = c.given[:told] // a doubt, but not one that anybody has to hear of each time
 		return workflow.PlacePart{Sort: workflow.PartGiven, Value: fallback}
 	}
 	return part(workflow.PartKnown, v, instead)
