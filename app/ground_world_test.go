@@ -260,8 +260,8 @@ func (g *ground) apply(ctx context.Context, run workflow.Run) *workflow.Result {
 		g.fault("an apply got the word without a durable authorisation: %v", err)
 	}
 	locks, err := g.svc.LocksOfPull(ctx, run.PullKey())
-	if err != nil || len(locks) != 2 {
-		g.fault("an apply got the word with %d locks of 2: %v", len(locks), err)
+	if err != nil || len(locks) != 3 {
+		g.fault("an apply got the word with %d locks of 3: %v", len(locks), err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -52,7 +52,11 @@ func NextRun(queued, running []Run, now time.Time) NextRunDecision {
 		}
 		if i := slices.IndexFunc(running, r.onStateOf); i >= 0 {
 			other := running[i]
-			d.Waits[r.ID] = fmt.Sprintf("`%s`, which keeps the same state, is being %s %s.", other.Project.Name, other.Kind.done(), whereRuns(other, r))
+			keeps := "keeps"
+			if !isOneState(r.StateIdentity, other.StateIdentity) {
+				keeps = "may keep"
+			}
+			d.Waits[r.ID] = fmt.Sprintf("`%s`, which %s the same state, is being %s %s.", other.Project.Name, keeps, other.Kind.done(), whereRuns(other, r))
 			continue
 		}
 		if why := applies.before(r); why != "" {
@@ -66,13 +70,19 @@ func NextRun(queued, running []Run, now time.Time) NextRunDecision {
 	return d
 }
 
-// onStateOf reports whether another run is on the state of this one, or may be. Of
-// another repository only what surely is: of its other states nobody here knows.
+// onStateOf reports whether another run is on the state of this one. One that only may
+// be is in the way where one of the two writes, and not of another repository: of
+// its other states nobody here knows.
 func (r Run) onStateOf(other Run) bool {
-	if r.Repo.ID != other.Repo.ID {
-		return isOneState(r.StateIdentity, other.StateIdentity)
+	switch {
+	case isOneState(r.StateIdentity, other.StateIdentity):
+		return true
+	case r.Repo.ID != other.Repo.ID:
+		return false
+	case r.Lineage != "" && r.Lineage == other.Lineage:
+		return true
 	}
-	return r.Keeps().mayBe(other.Keeps())
+	return (r.Kind == RunApply || other.Kind == RunApply) && MayBeOneState(r.StateIdentity, other.StateIdentity)
 }
 
 // whereRuns says where another run runs, as seen from this one.

@@ -51,14 +51,16 @@ func TestStateWaits(t *testing.T) {
 	run := func(id string, repo int64, state KeptState) Run {
 		return Run{ID: id, Kind: RunPlan, Repo: Repo{ID: repo}, Project: Project{Name: id, Dir: id}, StateIdentity: state.Identity, Lineage: state.Lineage}
 	}
+	applied := func(r Run) Run { r.Kind = RunApply; return r }
 	unknown, known := "r:?1,=b", "r:=a,=b"
 	for name, tt := range map[string]struct {
 		queued Run
 		waits  bool
 	}{
-		"may be it":                      {run("x", 1, KeptState{known, ""}), true},
-		"may be it, elsewhere":           {run("x", 2, KeptState{known, ""}), false},
-		"is another one":                 {run("x", 1, KeptState{"r:=a,=c", ""}), false},
+		"may be it":                      {applied(run("x", 1, KeptState{known, ""})), true},
+		"may be it, elsewhere":           {applied(run("x", 2, KeptState{known, ""})), false},
+		"may be it, and none writes":     {run("x", 1, KeptState{known, ""}), false},
+		"is another one":                 {applied(run("x", 1, KeptState{"r:=a,=c", ""})), false},
 		"has the lineage":                {run("x", 1, KeptState{"r:=a,=c", "l"}), true},
 		"has the lineage, elsewhere":     {run("x", 2, KeptState{"r:=a,=c", "l"}), false},
 		"does not say which state it is": {run("x", 1, KeptState{}), false},
