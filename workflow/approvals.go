@@ -168,6 +168,8 @@ func (in CarryInput) difference() string {
 	switch {
 	case in.Was.StateIdentity != in.Plan.StateIdentity:
 		return "it would write another state"
+	case in.WasRun.Project.Variant != in.Run.Project.Variant:
+		return fmt.Sprintf("`%s` tells the projects of its directory apart by other names", RepoConfigFile)
 	case in.Was.Tool != in.Plan.Tool:
 		return fmt.Sprintf("it was made by %s, not %s", toolName(in.Plan.Tool), toolName(in.Was.Tool))
 	}

@@ -91,13 +91,19 @@ func (s *Service) putProjects(tx Tx, rec *PullRecord, ch choice, req Request, no
 	if err != nil {
 		return err
 	}
-	projects := leave(rec, ch)
+	projects, kept := leave(rec, ch), ch.keys()
 	for i, w := range ch.projects {
-		p := w.follows(old)
-		p.Runs = ids[p.Project.Key()]
-		rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(q ProjectRecord) bool { return q.Project.Key() == p.Project.Key() })
-		if w.asked && findAsked(*rec, p.Project.Key()) < 0 {
-			rec.Asked = append(rec.Asked, AskedProject{Key: p.Project.Key(), By: req.Actor})
+		key := w.record.Project.Key()
+		was := w.formerly(old, kept)
+		p := w.follows(old, was)
+		if p.Runs = ids[key]; was != nil && was.Project.Key() != key {
+			p.Runs = append(p.Runs, ids[was.Project.Key()]...)
+		}
+		rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(q ProjectRecord) bool {
+			return q.Project.Key() == key || was != nil && q.Project.Key() == was.Project.Key()
+		})
+		if w.asked && findAsked(*rec, key) < 0 {
+			rec.Asked = append(rec.Asked, AskedProject{Key: key, By: req.Actor})
 		}
 		if w.plan {
 			run := w.run
@@ -147,11 +153,14 @@ func (s *Service) dropReplaced(tx Tx, rec *PullRecord, ch choice, now time.Time)
 // leave takes the projects of a choice out of a record, and where those are all of
 // the pull puts the others aside. It returns those that stay.
 func leave(rec *PullRecord, ch choice) (stay []ProjectRecord) {
-	kept := ch.keys()
+	kept, names := ch.keys(), map[string]bool{}
+	for _, w := range ch.projects {
+		names[w.record.Project.Name] = true
+	}
 	for _, p := range rec.Projects {
 		switch {
 		case kept[p.Project.Key()]:
-		case ch.whole:
+		case ch.whole || names[p.Project.Name]: // its name is another one's by now
 			rec.shelveOne(p)
 		default:
 			stay = append(stay, p)
@@ -160,10 +169,29 @@ func leave(rec *PullRecord, ch choice) (stay []ProjectRecord) {
 	return stay
 }
 
+// formerly is what the pull knew of a project. The base branch may tell the
+// projects of a directory apart by other names since: then the one that kept the
+// same state there is the same one, unless an apply of it is not settled yet.
+func (w wanted) formerly(old PullRecord, kept map[ProjectKey]bool) *ProjectRecord {
+	p := w.record.Project
+	if was := formerly(old, p.Key()); was != nil || !w.plan {
+		return was
+	}
+	for _, was := range withPast(old).Projects {
+		if kept[was.Project.Key()] || was.Project.place() != p.place() || was.Run == nil || !isOneState(was.Run.StateIdentity, w.run.StateIdentity) {
+			continue
+		}
+		if a := was.Apply; a == nil || a.State == RunFinished && !a.outcomeOpen() && !a.stateKept() {
+			return &was
+		}
+	}
+	return nil
+}
+
 // follows is a project's record after the one that the pull had of it.
-func (w wanted) follows(old PullRecord) ProjectRecord {
+func (w wanted) follows(old PullRecord, was *ProjectRecord) ProjectRecord {
 	p := w.record
-	if was := formerly(old, p.Project.Key()); was != nil {
+	if was != nil {
 		p.inherit(*was)
 	}
 	if before := findProject(old, p.Project.Key()); before != nil && !w.plan && !p.Deleted && p.Project.Refused == "" {

@@ -64,6 +64,7 @@ type pullJSON struct {
 
 type projectJSON struct {
 	Name        string                `json:"name"`
+	Variant     string                `json:"variant"`
 	Environment string                `json:"environment"`
 	Component   string                `json:"component"`
 	State       workflow.ProjectState `json:"state"`
@@ -136,7 +137,7 @@ func pullJSONOf(v workflow.PullView, l templates.Links, c checksJSON, runs []wor
 	for _, rec := range v.Projects {
 		r := templates.RowOf(v, rec, l)
 		p := projectJSON{
-			Name: r.Name(), Environment: rec.Project.Environment, Component: rec.Project.Component, State: r.State, Reason: full(rec.Reasons),
+			Name: r.Name(), Variant: rec.Project.Variant, Environment: rec.Project.Environment, Component: rec.Project.Component, State: r.State, Reason: full(rec.Reasons),
 			Add: r.Counts.Add, Change: r.Counts.Change, Replace: r.Counts.Replace, Destroy: r.Counts.Destroy,
 			Approvals: []approvalJSON{}, WaitsFor: full(r.WaitsFor), Runs: runsJSON(by[rec.Project.Key()]),
 		}
