@@ -24,7 +24,11 @@ type NextRunDecision struct {
 // run at a time, whichever pull it is for, and so has a state identity; a run
 // waits for its NotBefore, and a plan for the applies of what its project depends
 // on in the same pull and for what verifies them: before, it would have to be made again.
-func NextRun(queued, running []Run, now time.Time) NextRunDecision {
+//
+// At most parallel plans run at a time (0: any number), and one apply beside them:
+// plans that hang never keep an apply from starting. Whose plans, or which
+// repository's, have their share of the places come after those of others.
+func NextRun(queued, running []Run, now time.Time, parallel int) NextRunDecision {
 	type busyKey struct {
 		repo    int64
 		project ProjectKey
@@ -35,9 +39,10 @@ func NextRun(queued, running []Run, now time.Time) NextRunDecision {
 	}
 	applies := upstreamRuns(queued, running)
 	d := NextRunDecision{Waits: map[string]string{}}
+	places := placesOf(running, parallel)
 	order := slices.Clone(queued)
 	slices.SortStableFunc(order, func(a, b Run) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), a.Queued.Compare(b.Queued), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(places.turn(a), places.turn(b)), cmp.Compare(b.Priority, a.Priority), a.Queued.Compare(b.Queued), cmp.Compare(a.ID, b.ID))
 	})
 	for _, r := range order {
 		if r.NotBefore.After(now) {
@@ -63,11 +68,53 @@ func NextRun(queued, running []Run, now time.Time) NextRunDecision {
 			d.Waits[r.ID] = why
 			continue
 		}
-		if !d.Found {
+		if !d.Found && places.free(r) {
 			d.Run, d.Found = r, true
 		}
 	}
 	return d
+}
+
+// places is who has the places in which runs run.
+type places struct {
+	parallel, runs, plans int
+	ofActor, ofRepo       map[int64]int // plans
+}
+
+func placesOf(running []Run, parallel int) places {
+	p := places{parallel: parallel, runs: len(running), ofActor: map[int64]int{}, ofRepo: map[int64]int{}}
+	for _, r := range running {
+		if r.Kind != RunApply {
+			p.plans++
+			p.ofActor[r.Actor.ID]++
+			p.ofRepo[r.Repo.ID]++
+		}
+	}
+	return p
+}
+
+// free reports whether there is a place for a run: one more than for plans is for applies.
+func (p places) free(r Run) bool {
+	return p.parallel == 0 || (p.runs <= p.parallel && (r.Kind == RunApply || p.plans < p.parallel))
+}
+
+// turn is which queue a run stands in: applies, plans, then plans of who has half
+// of the places already, or of a repository that has all but one, or both.
+func (p places) turn(r Run) int {
+	switch {
+	case r.Kind == RunApply:
+		return 0
+	case p.parallel == 0:
+		return 1
+	}
+	turn := 1
+	if p.ofRepo[r.Repo.ID] >= max(1, p.parallel-1) {
+		turn++
+	}
+	if p.ofActor[r.Actor.ID] >= max(1, p.parallel/2) {
+		turn += 2
+	}
+	return turn
 }
 
 // onStateOf reports whether another run is on the state of this one. One that only may

@@ -27,11 +27,13 @@ func TestNextRun(t *testing.T) {
 	on := func(name string) func(*Run) {
 		return func(r *Run) { r.Kind, r.Project.DependsOn = RunPlan, []string{name} }
 	}
+	by := func(id int64) func(*Run) { return func(r *Run) { r.Actor.ID = id } }
 	of := func(repo int64, number int) func(*Run) {
 		return func(r *Run) { r.Repo.ID, r.Number = repo, number }
 	}
 	for name, c := range map[string]struct {
 		queued, running []Run
+		parallel        int
 		want            string
 		waits           map[string]string
 		next            time.Duration
@@ -98,12 +100,40 @@ func TestNextRun(t *testing.T) {
 			queued: []Run{run("x", notBefore(time.Minute), priority(PriorityApply)), run("z", notBefore(time.Second)), run("y")},
 			want:   "y", next: time.Second,
 		},
+		"plans have no place left": {queued: []Run{run("x")}, running: []Run{run("r"), run("s")}, parallel: 2},
+		"an apply has one beside them": {
+			queued: []Run{run("x"), run("y", kind(RunApply), priority(PriorityApply))}, running: []Run{run("r"), run("s")}, parallel: 2, want: "y",
+		},
+		"even where there is one place": {
+			queued: []Run{run("x", kind(RunApply), priority(PriorityApply))}, running: []Run{run("r")}, parallel: 1, want: "x",
+		},
+		"but not a second one": {
+			queued: []Run{run("x", kind(RunApply))}, running: []Run{run("r"), run("s"), run("a", kind(RunApply))}, parallel: 2,
+		},
+		"applies take the places of plans": {
+			queued: []Run{run("x", kind(RunApply)), run("y")}, running: []Run{run("a", kind(RunApply)), run("b", kind(RunApply))}, parallel: 2, want: "x",
+		},
+		"and plans those of applies, but one": {
+			queued: []Run{run("y")}, running: []Run{run("a", kind(RunApply)), run("r")}, parallel: 2, want: "y",
+		},
+		"who has half of the places comes after others": {
+			queued:  []Run{run("x", by(1), priority(PriorityCommand)), run("y", by(2))},
+			running: []Run{run("r", by(1)), run("s", by(1))}, parallel: 4, want: "y",
+		},
+		"nobody else waits": {queued: []Run{run("x", by(1))}, running: []Run{run("r", by(1)), run("s", by(1)), run("t", by(1))}, parallel: 4, want: "x"},
+		"a repository that has all places but one comes after others": {
+			queued:  []Run{run("x", by(3), queuedAt(time.Hour)), run("y", by(4), of(2, 1))},
+			running: []Run{run("r", by(1)), run("s", by(2)), run("t", by(5))}, parallel: 4, want: "y",
+		},
+		"without a bound nobody has a share": {
+			queued: []Run{run("x", by(1), queuedAt(time.Hour)), run("y", by(2))}, running: []Run{run("r", by(1))}, want: "x",
+		},
 		"its time has come": {queued: []Run{run("x", notBefore(0))}, want: "x"},
 		"only waiting":      {queued: []Run{run("x", notBefore(time.Minute))}, next: time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := slices.Clone(c.queued)
-			d := NextRun(c.queued, c.running, now)
+			d := NextRun(c.queued, c.running, now, c.parallel)
 			if d.Run.ID != c.want || d.Found != (c.want != "") {
 				t.Errorf("got %q (%v), want %q", d.Run.ID, d.Found, c.want)
 			}

@@ -49,6 +49,7 @@ type ServiceConfig struct {
 	Now          Clock
 	Settle       time.Duration // how long a push waits for the next one; 0 = not at all
 	Lease        time.Duration // 0 = DefaultLease
+	Parallel     int           // how many plans run at a time, beside one apply; 0 = any number
 	Log          *slog.Logger
 }
 
@@ -69,8 +70,10 @@ type Service struct {
 	now    Clock
 	settle time.Duration
 	lease  time.Duration
-	log    *slog.Logger
-	wakes  [wakeKinds]chan struct{}
+	// parallel is how many plans run at a time.
+	parallel int
+	log      *slog.Logger
+	wakes    [wakeKinds]chan struct{}
 
 	mu     sync.Mutex
 	lastID time.Time // of the newest id given out
@@ -83,7 +86,7 @@ type Service struct {
 func NewService(c ServiceConfig) *Service {
 	s := &Service{
 		store: c.Store, source: c.Source, engine: c.Engine, rules: c.Rules, live: c.Live, drop: c.DropArtefact, diff: c.Diff,
-		now: c.Now, settle: c.Settle, lease: c.Lease, log: c.Log,
+		now: c.Now, settle: c.Settle, lease: c.Lease, parallel: c.Parallel, log: c.Log,
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -62,6 +62,9 @@ func (s *Service) Claim(ctx context.Context, worker string) (run Run, found bool
 	return run, found, nil
 }
 
+// Parallel is how many plans run at a time, beside one apply; 0: any number.
+func (s *Service) Parallel() int { return s.parallel }
+
 // nextRun splits live runs and asks NextRun. Runs whose lease ran out do not
 // count as running, and are returned.
 func (s *Service) nextRun(live []Run, now time.Time) (d NextRunDecision, expired []Run) {
@@ -76,7 +79,7 @@ func (s *Service) nextRun(live []Run, now time.Time) (d NextRunDecision, expired
 			running = append(running, r)
 		}
 	}
-	return NextRun(queued, running, now), expired
+	return NextRun(queued, running, now, s.parallel), expired
 }
 
 func newWaits(live []Run, waits map[string]string) bool {

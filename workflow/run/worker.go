@@ -18,7 +18,7 @@ type Worker struct {
 	Service  *workflow.Service
 	Launcher *Launcher
 	Name     string // of this worker in the runs' records; "" = "server"
-	Parallel int    // runs at a time; 0 = DefaultParallel
+	Parallel int    // runs at a time, and one apply more where the service counts plans; 0 = DefaultParallel
 	// Credentials reads an entry of the server's credentials, at the start of each
 	// run that names one. Its error is logged; people see the name only.
 	Credentials func(name string) (env map[string]string, err error)
@@ -102,7 +102,11 @@ func (w *Worker) setDefaults() {
 	if w.Log == nil {
 		w.Log = slog.New(slog.DiscardHandler)
 	}
-	w.slots, w.freed = make(chan struct{}, w.Parallel), make(chan struct{}, 1)
+	slots := w.Parallel
+	if w.Service.Parallel() > 0 { // it counts plans, and gives the one place more to applies only
+		slots++
+	}
+	w.slots, w.freed = make(chan struct{}, slots), make(chan struct{}, 1)
 	w.active = map[string]*Process{}
 }
 
