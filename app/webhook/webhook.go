@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,7 @@ type Handler struct {
 	config Config
 	// dispatchers are go-githubapp's, one a secret.
 	dispatchers []http.Handler
+	bodies      *bodies
 }
 
 // New returns the webhook's handler. It refuses to work without a secret:
@@ -64,7 +66,7 @@ func New(c Config) (*Handler, error) {
 	if len(c.Secrets) == 0 || slices.Contains(c.Secrets, "") {
 		return nil, errors.New("a webhook secret is required, and it must not be empty")
 	}
-	h := &Handler{config: c}
+	h := &Handler{config: c, bodies: newBodies()}
 	for _, secret := range c.Secrets {
 		h.dispatchers = append(h.dispatchers, githubapp.NewEventDispatcher([]githubapp.EventHandler{stored(c.Events)}, secret,
 			githubapp.WithScheduler(scheduler{c}), githubapp.WithErrorCallback(h.failed), githubapp.WithResponseCallback(answered)))
@@ -73,7 +75,8 @@ func New(c Config) (*Handler, error) {
 }
 
 // ServeHTTP answers 202 stored, 204 an event we do not know, 400 not JSON,
-// 401 bad or missing SHA-256 signature, 413 too large, 503 could not be stored.
+// 401 bad or missing SHA-256 signature, 413 too large, 503 could not be stored or
+// too many at once. What the headers alone say is wrong is answered before the body is read.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := &statusWriter{ResponseWriter: w}
 	event := h.serve(out, r)
@@ -89,17 +92,14 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) string {
 		http.Error(w, "only POST", http.StatusMethodNotAllowed)
 		return ""
 	}
-	if r.ContentLength > MaxBody {
-		http.Error(w, "the payload is larger than GitHub sends", http.StatusRequestEntityTooLarge)
+	if status, fault := headersFault(r.Header); status != 0 { // nothing of the body is read
+		http.Error(w, fault, status)
 		return ""
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, release, err := h.bodies.read(w, r)
+	defer release()
 	if err != nil {
-		status := http.StatusBadRequest
-		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-			status = http.StatusRequestEntityTooLarge
-		}
-		http.Error(w, "the payload could not be read", status)
+		refuseBody(w, err)
 		return ""
 	}
 	i := h.signedWith(body, r.Header.Get("X-Hub-Signature-256"))
@@ -108,12 +108,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) string {
 		return ""
 	}
 	event := r.Header.Get("X-GitHub-Event")
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" || !json.Valid(body) {
-		http.Error(w, "the payload is not JSON (the App's webhook must be set to application/json)", http.StatusBadRequest)
-		return event
-	}
-	if event == "" || r.Header.Get("X-GitHub-Delivery") == "" {
-		http.Error(w, "the X-GitHub-Event or X-GitHub-Delivery header is missing", http.StatusBadRequest)
+	if !json.Valid(body) {
+		http.Error(w, notJSON, http.StatusBadRequest)
 		return event
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
@@ -122,6 +118,42 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) string {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	h.dispatchers[i].ServeHTTP(w, r)
 	return event
+}
+
+const notJSON = "the payload is not JSON (the App's webhook must be set to application/json)"
+
+// Forms of what GitHub's headers say.
+var (
+	signatureForm = regexp.MustCompile(`^sha256=[0-9a-fA-F]{64}$`)
+	eventForm     = regexp.MustCompile(`^[a-z_]{1,64}$`)
+	deliveryForm  = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+)
+
+// headersFault says what is wrong with headers before any of the body is read; status 0: nothing.
+func headersFault(h http.Header) (status int, fault string) {
+	if !signatureForm.MatchString(h.Get("X-Hub-Signature-256")) {
+		return http.StatusUnauthorized, "the X-Hub-Signature-256 header is missing or wrong"
+	}
+	if kind, _, err := mime.ParseMediaType(h.Get("Content-Type")); err != nil || kind != "application/json" {
+		return http.StatusBadRequest, notJSON
+	}
+	if !eventForm.MatchString(h.Get("X-GitHub-Event")) || !deliveryForm.MatchString(h.Get("X-GitHub-Delivery")) {
+		return http.StatusBadRequest, "the X-GitHub-Event or X-GitHub-Delivery header is missing or wrong"
+	}
+	return 0, ""
+}
+
+// refuseBody answers for a body that could not be read.
+func refuseBody(w http.ResponseWriter, err error) {
+	w.Header().Set("Connection", "close") // the rest of it is not wanted
+	switch {
+	case errors.Is(err, errTooLarge):
+		http.Error(w, errTooLarge.Error(), http.StatusRequestEntityTooLarge)
+	case errors.Is(err, errBusy):
+		http.Error(w, errBusy.Error(), http.StatusServiceUnavailable)
+	default:
+		http.Error(w, "the payload could not be read", http.StatusBadRequest)
+	}
 }
 
 // signedWith returns which secret made the signature, -1 for none of them. It
@@ -189,6 +221,9 @@ type statusWriter struct {
 	http.ResponseWriter
 	status int
 }
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *statusWriter) WriteHeader(status int) {

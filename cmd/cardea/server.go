@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 
 	"github.com/cardea-iac/cardea/app"
 	"github.com/cardea-iac/cardea/app/page"
@@ -26,6 +27,9 @@ import (
 	"github.com/cardea-iac/cardea/workflow/run"
 	"github.com/cardea-iac/cardea/workflow/terraform"
 )
+
+// maxConnections is how many connections are served at a time; more wait to be taken.
+const maxConnections = 512
 
 // diskFloor is the free space below which the server is not ready and no run starts.
 const diskFloor = 1 << 30
@@ -86,7 +90,7 @@ func (s *server) connect() error {
 	}
 	artefacts := run.Artefacts{Dir: data("artefacts"), Identity: identity}
 	s.service = workflow.NewService(workflow.ServiceConfig{Store: s.store, Source: mirrors, Engine: terraform.New(terraform.Options{Tool: s.cfg.Terraform.Tool}),
-		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Log: s.log,
+		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Parallel: s.cfg.Limits.Workers(), Log: s.log,
 		Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
 			return s.app.Live(ctx, p, actor, approvers)
 		},
@@ -139,10 +143,10 @@ func (s *server) run(ctx context.Context, ready func(url string)) error {
 	if err := s.service.Start(ctx); err != nil {
 		return firstError(err, s.close())
 	}
-	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
 	served := make(chan error, 2)
-	go func() { served <- web.Serve(s.listener) }()
+	go func() { served <- web.Serve(netutil.LimitListener(s.listener, maxConnections)) }()
 	if s.metricsListener != nil {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
