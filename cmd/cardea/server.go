@@ -82,7 +82,9 @@ func (s *server) connect() error {
 		return err
 	}
 	mirrors.Log = s.log
-	mirrors.Refused = func(ctx context.Context, repo workflow.Repo, token string) bool { return s.app.Refused(ctx, repo, token) }
+	mirrors.Refused = func(ctx context.Context, repo workflow.Repo, token string) bool {
+		return s.app.Refused(ctx, repo, token)
+	}
 	data := func(name string) string { return filepath.Join(s.cfg.DataDir, name) }
 	identity, err := run.OpenKeys(s.cfg.DataDir)
 	if err != nil {
