@@ -65,7 +65,7 @@ func TestStateWaits(t *testing.T) {
 		"has the lineage, elsewhere":     {run("x", 2, KeptState{"r:=a,=c", "l"}), false},
 		"does not say which state it is": {run("x", 1, KeptState{}), false},
 	} {
-		d := NextRun([]Run{tt.queued}, []Run{run("busy", 1, KeptState{unknown, "l"})}, time.Now())
+		d := NextRun([]Run{tt.queued}, []Run{run("busy", 1, KeptState{unknown, "l"})}, time.Now(), 0)
 		if d.Found == tt.waits {
 			t.Errorf("%s: got %+v", name, d)
 		}
