@@ -123,7 +123,7 @@ func httpPlace(c *composing) []workflow.PlacePart {
 		}
 		name = decoded
 	}
-	segments := strings.Split(strings.ToLower(name), "/")
+	segments := strings.Split(strings.ToLower(strings.ReplaceAll(name, `\`, "/")), "/")
 	for i, s := range segments {
 		segments[i], _, _ = strings.Cut(s, ";") // parameters of a segment are as little as a query
 	}

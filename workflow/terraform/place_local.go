@@ -23,7 +23,7 @@ func localPlace(c *composing) []workflow.PlacePart {
 		return []workflow.PlacePart{{Sort: workflow.PartKnown, Value: path.Clean(v)}}
 	}
 	file, ok := onDisk(v)
-	if !ok {
+	if shorter, _ := onDisk(path.Clean(v)); !ok || shorter != file { // ".." after a symlink: who opens it decides what it leaves
 		c.doubt("the `%s` of its backend has names that Cardea cannot follow", name)
 		return []workflow.PlacePart{*c.unknown()}
 	}
@@ -40,8 +40,11 @@ func (c *composing) localFile() (attribute, below string) {
 	return "path", ""
 }
 
-// procRoot are names of the root directory itself.
-var procRoot = regexp.MustCompile(`^/proc/(self|thread-self|[0-9]+)(/task/[0-9]+)?/root$`)
+// procRoot are names of the root directory itself, procWay the ways to them.
+var (
+	procRoot = regexp.MustCompile(`^/proc/(self|thread-self|[0-9]+)(/task/[0-9]+)?/root$`)
+	procWay  = regexp.MustCompile(`^/proc/(self|thread-self|[0-9]+)(/task(/[0-9]+)?)?$`)
+)
 
 // onDisk is an absolute path with the symlinks of this machine followed as far as
 // they exist; false where one leads nowhere surely: in circles, or into what /proc
@@ -56,6 +59,9 @@ func onDisk(name string) (string, bool) {
 			continue
 		}
 		if next == ".." {
+			if strings.HasPrefix(at, "/proc/") {
+				return "", false // of a link's end, which is not ours
+			}
 			at = path.Dir(at)
 			continue
 		}
@@ -65,6 +71,9 @@ func onDisk(name string) (string, bool) {
 			continue
 		}
 		if strings.HasPrefix(at, "/proc/") {
+			if !procWay.MatchString(at) {
+				return "", false
+			}
 			continue // its links are another process's as soon as that one looks
 		}
 		info, err := os.Lstat(at)

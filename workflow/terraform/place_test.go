@@ -49,6 +49,8 @@ var places = []struct {
 	{"local: the root of a process", "same", said("local", "path=/s/a.tfstate"), said("local", "path=/proc/1/root/../proc/thread-self/root/s/a.tfstate")},
 	{"local: the root of a thread", "same", said("local", "path=/s/a.tfstate"), said("local", "path=/proc/self/task/7/root/s/a.tfstate")},
 	{"local: a directory of a process", "doubtful", said("local", "path=/s/a.tfstate"), said("local", "path=/proc/self/cwd/../s/a.tfstate")},
+	{"local: above the directory of a process", "doubtful", said("local", "path=/data/s/a.tfstate"), said("local", "path=/proc/self/cwd/../../../../s/a.tfstate")},
+	{"local: above a thread", "doubtful", said("local", "path=/s/a.tfstate"), said("local", "path=/proc/thread-self/../../root/s/a.tfstate")},
 	{"local: a file of a process", "doubtful", said("local", "path=/s/a.tfstate"), said("local", "path=/proc/self/fd/7")},
 	{"local: another file", "different", said("local", "path=/s/a.tfstate"), said("local", "path=/s/b.tfstate")},
 	{"local: of a Terraform workspace", "same", said("local", "path=/s/blue/terraform.tfstate"), said("local", "path=/s/a", "workspace_dir=/s").in("blue")},
@@ -173,6 +175,11 @@ func TestPlaceOnDisk(t *testing.T) {
 	for name, to := range map[string]string{"s": "states", "d": filepath.Join(dir, "states", "deep"), "loop": "loop", "fd": "/proc/self/fd"} {
 		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
+		}
+	}
+	for name, is := range map[string]bool{"states/deep/../a": true, "d/../a": false} {
+		if got := workflow.MayBeOneState(said("local", "path="+dir+"/"+name).identity(), said("local", "path="+dir+"/b").identity()); got == is {
+			t.Errorf("%s: got %v that it may be any file", name, got)
 		}
 	}
 	for name, want := range map[string]string{
