@@ -46,7 +46,8 @@ var places = []struct {
 }{
 	{"local: cleaned", "same", said("local", "path=/s/a.tfstate"), said("local", "path=/s//./x/../a.tfstate")},
 	{"local: the root by another name", "same", said("local", "path=/s/a.tfstate"), said("local", "path=/proc/self/root/s/a.tfstate")},
-	{"local: the root of a process", "same", said("local", "path=/s/a.tfstate"), said("local", "path=/proc/1/root/../proc/thread-self/root/s/a.tfstate")},
+	{"local: the root of a process", "same", said("local", "path=/s/a.tfstate"), said("local", "path=/proc/1/root/proc/thread-self/root/s/a.tfstate")},
+	{"local: above the root of a process", "doubtful", said("local", "path=/s/a.tfstate"), said("local", "path=/proc/1/root/../s/a.tfstate")},
 	{"local: the root of a thread", "same", said("local", "path=/s/a.tfstate"), said("local", "path=/proc/self/task/7/root/s/a.tfstate")},
 	{"local: a directory of a process", "doubtful", said("local", "path=/s/a.tfstate"), said("local", "path=/proc/self/cwd/../s/a.tfstate")},
 	{"local: above the directory of a process", "doubtful", said("local", "path=/data/s/a.tfstate"), said("local", "path=/proc/self/cwd/../../../../s/a.tfstate")},
