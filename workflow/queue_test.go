@@ -21,6 +21,9 @@ func TestNextRun(t *testing.T) {
 	priority := func(p int) func(*Run) { return func(r *Run) { r.Priority = p } }
 	queuedAt := func(ago time.Duration) func(*Run) { return func(r *Run) { r.Queued = now.Add(-ago) } }
 	project := func(name string) func(*Run) { return func(r *Run) { r.Project.Name, r.Project.Dir = name, name } }
+	variant := func(dir, name string) func(*Run) {
+		return func(r *Run) { r.Project.Dir, r.Project.Variant = dir, name }
+	}
 	state := func(s string) func(*Run) { return func(r *Run) { r.StateIdentity = s } }
 	notBefore := func(in time.Duration) func(*Run) { return func(r *Run) { r.NotBefore = now.Add(in) } }
 	kind := func(k RunKind) func(*Run) { return func(r *Run) { r.Kind = k } }
@@ -69,6 +72,15 @@ func TestNextRun(t *testing.T) {
 		},
 		"another Terraform workspace is another project": {
 			queued: []Run{run("x", project("net"), func(r *Run) { r.Project.TerraformWorkspace = "blue" })}, running: []Run{run("r", project("net"))}, want: "x",
+		},
+		"another variant of a directory is another project": {
+			queued:  []Run{run("x", project("app/prod"), variant("app", "app/prod"), state("s1")), run("y", project("app/prod"), variant("app", "app/prod"))},
+			running: []Run{run("r", project("app/dev"), variant("app", "app/dev"), state("s2"))}, want: "x",
+		},
+		"the same variant is the same project": {
+			queued:  []Run{run("x", project("app/prod"), variant("app", "app/prod"))},
+			running: []Run{run("r", project("app/prod"), variant("app", "app/prod"))},
+			waits:   map[string]string{"x": "`app/prod` is being planned already."},
 		},
 		"the older head is being stopped": {
 			queued:  []Run{run("x", project("net"))},

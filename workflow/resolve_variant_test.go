@@ -185,6 +185,9 @@ func TestVariantIdentity(t *testing.T) {
 		if got := mustJSON(t, tt.p.Key()); got != tt.key {
 			t.Errorf("key: got %s, want %s", got, tt.key)
 		}
+		if got, has := mustJSON(t, tt.p), tt.p.Variant != ""; strings.Contains(got, "variant") != has || strings.Contains(got, "neighbours") {
+			t.Errorf("a project: got %s", got)
+		}
 		if got := LockKeys(tt.p, KeptState{Identity: "s"}); got[0] != tt.lock || got[1] != "state\x00s" {
 			t.Errorf("lock keys: got %q, want %q", got, tt.lock)
 		}

@@ -213,6 +213,15 @@ func checkLocks(t *testing.T, b *bench) {
 	same(t, "after one is gone", all(), []workflow.Lock{again})
 	b.missing(func(tx workflow.Tx) error { _, err := tx.Lock(7, other.Key); return err })
 	same(t, "elsewhere", one(8, other.Key), elsewhere)
+	// A variant's key begins with that of its directory and is another one.
+	variant := lock(7, mine.Key+"\x00a/prod", 2)
+	variant.Of = workflow.LockedProject{Dir: "a", TerraformWorkspace: "default", Variant: "a/prod", Neighbours: []string{"dev", "prod"}}
+	b.update(func(tx workflow.Tx) error { return tx.PutLock(variant) })
+	b.reopen()
+	same(t, "a variant's lock", one(7, variant.Key), variant)
+	same(t, "beside that of its directory", one(7, mine.Key), again)
+	b.update(func(tx workflow.Tx) error { return tx.DeleteLock(7, mine.Key) })
+	same(t, "after that of its directory is gone", all(), []workflow.Lock{variant})
 }
 
 // checkLineages: one is found by its repository and its name, as it was written last.
