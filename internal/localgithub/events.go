@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 )
 
 // eventNeeds is the permission an App must have to subscribe to an event, from GitHub's "Webhook events and payloads".
@@ -105,11 +107,11 @@ func (s *Server) emitSuite(su *suite, action string, by *account) {
 }
 
 // requestSuites makes the empty suite of a pushed head for every App that may write checks, and tells it.
-func (s *Server) requestSuites(r *repo, by *account, ch refChange, info pushInfo) {
+func (s *Server) requestSuites(r *repo, by *account, ch bare.Change, info pushInfo) {
 	for _, in := range sorted(s.st.installs, func(in *installation) int64 { return in.id }) {
-		if in.suspended == nil && in.covers(r) && in.perms["checks"] == "write" && s.suiteOf(r, in.app, ch.new) == nil {
+		if in.suspended == nil && in.covers(r) && in.perms["checks"] == "write" && s.suiteOf(r, in.app, ch.New) == nil {
 			su := s.newSuite(r, in.app, pushedCommit(info.head))
-			su.branch, su.before = ch.branch(), ch.old
+			su.branch, su.before = ch.Branch(), ch.Old
 			s.emitSuite(su, "requested", by)
 		}
 	}
@@ -134,32 +136,32 @@ type pushInfo struct {
 // maxPushCommits is how many commits a push event lists at most.
 const maxPushCommits = 2048
 
-func (s *Server) pushInfo(ctx context.Context, r *repo, ch refChange) (pushInfo, error) {
+func (s *Server) pushInfo(ctx context.Context, r *repo, ch bare.Change) (pushInfo, error) {
 	var info pushInfo
-	if ch.new == zeroSHA || !strings.HasPrefix(ch.ref, "refs/heads/") {
+	if ch.New == bare.ZeroSHA || !strings.HasPrefix(ch.Ref, "refs/heads/") {
 		return info, nil
 	}
-	tip, err := s.pushLog(ctx, r, "-n1", ch.new)
+	tip, err := s.pushLog(ctx, r, "-n1", ch.New)
 	if err != nil || len(tip) == 0 {
 		return info, err
 	}
 	info.head = tip[0]
-	if ch.old == zeroSHA { // what is new in a new branch cannot be known from the push alone: its tip is told
+	if ch.Old == bare.ZeroSHA { // what is new in a new branch cannot be known from the push alone: its tip is told
 		info.commits = tip
 		return info, nil
 	}
-	kept, err := s.git.isAncestor(ctx, r.dir, ch.old, ch.new)
+	kept, err := s.git.IsAncestor(ctx, r.dir, ch.Old, ch.New)
 	if err != nil {
 		return info, err
 	}
 	info.forced = !kept
-	info.commits, err = s.pushLog(ctx, r, fmt.Sprintf("-n%d", maxPushCommits), ch.new, "^"+ch.old)
+	info.commits, err = s.pushLog(ctx, r, fmt.Sprintf("-n%d", maxPushCommits), ch.New, "^"+ch.Old)
 	return info, err
 }
 
 // pushLog lists commits as push events do, oldest first.
 func (s *Server) pushLog(ctx context.Context, r *repo, args ...string) ([]obj, error) {
-	out, err := s.git.run(ctx, r.dir, append([]string{"log", "--reverse", "--topo-order", "--diff-merges=first-parent", "--no-renames", "--name-status",
+	out, err := s.git.Run(ctx, r.dir, append([]string{"log", "--reverse", "--topo-order", "--diff-merges=first-parent", "--no-renames", "--name-status",
 		"--format=%x01%H%x00%T%x00%an%x00%ae%x00%aI%x00%B%x00"}, args...)...)
 	if err != nil {
 		return nil, err
@@ -196,7 +198,7 @@ func pushCommit(html string, f []string) obj {
 	}
 }
 
-func (s *Server) emitPush(r *repo, by *account, ch refChange, info pushInfo) {
+func (s *Server) emitPush(r *repo, by *account, ch bare.Change, info pushInfo) {
 	var head any
 	if info.head != nil {
 		head = info.head
@@ -208,8 +210,8 @@ func (s *Server) emitPush(r *repo, by *account, ch refChange, info pushInfo) {
 	repo := s.repoJSON(r, nil)
 	repo["pushed_at"], repo["created_at"] = r.pushed.Unix(), r.created.Unix() // numbers in this event alone
 	s.emit(event{repo: r, name: "push", sender: by, fields: obj{
-		"ref": ch.ref, "before": ch.old, "after": ch.new, "created": ch.old == zeroSHA, "deleted": ch.new == zeroSHA, "forced": info.forced, "base_ref": nil,
-		"compare": s.html(r) + "/compare/" + ch.old[:12] + "..." + ch.new[:12], "commits": commits, "head_commit": head, "repository": repo,
+		"ref": ch.Ref, "before": ch.Old, "after": ch.New, "created": ch.Old == bare.ZeroSHA, "deleted": ch.New == bare.ZeroSHA, "forced": info.forced, "base_ref": nil,
+		"compare": s.html(r) + "/compare/" + ch.Old[:12] + "..." + ch.New[:12], "commits": commits, "head_commit": head, "repository": repo,
 		"pusher": obj{"name": nameOf(by), "email": nameOf(by) + "@users.noreply.localgithub"},
 	}})
 }

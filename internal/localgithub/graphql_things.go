@@ -190,7 +190,7 @@ func (s *Server) pullThing(who actor, p *pull) *thing {
 		"headRepositoryOwner": s.actorThing(headOwner), "baseRefOid": p.base, "baseRefName": p.baseRef, "baseRef": refThing(s, who, p.repo, p.baseRef),
 		"baseRepository":    resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.repo), nil }),
 		"repository":        resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.repo), nil }),
-		"isCrossRepository": p.fork(), "changedFiles": p.facts.files, "additions": p.facts.additions, "deletions": p.facts.deletions,
+		"isCrossRepository": p.fork(), "changedFiles": p.facts.Files, "additions": p.facts.Additions, "deletions": p.facts.Deletions,
 		"createdAt": stamp(p.created), "updatedAt": stamp(p.updated), "closedAt": stampOrNil(p.closed), "mergedAt": stampOrNil(p.merged),
 		"mergeCommit": s.commitThing(who, p.repo, p.mergeSHA, p), "potentialMergeCommit": s.commitThing(who, p.repo, p.mergable.testMerge, p),
 	}}
@@ -209,7 +209,7 @@ func (s *Server) pullConnections(t *thing, who actor, p *pull) {
 	})
 	t.fields["commits"] = resolver(func(args map[string]any) (any, error) {
 		var all []*thing
-		for _, sha := range p.facts.commits {
+		for _, sha := range p.facts.Commits {
 			all = append(all, &thing{"PullRequestCommit", map[string]any{"id": nodeID("PullRequestCommit", p.pullID) + ":" + sha, "commit": s.commitThing(who, p.repo, sha, p)}})
 		}
 		return connection("commits", all, args)

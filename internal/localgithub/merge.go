@@ -49,11 +49,11 @@ func (s *Server) merge(ctx context.Context, p *pull, who actor, in mergeInput) (
 	}
 	by := s.signature(who.account())
 	s.mu.Unlock()
-	base, err := s.git.resolve(ctx, dir, "refs/heads/"+baseRef)
+	base, err := s.git.Resolve(ctx, dir, "refs/heads/"+baseRef)
 	if err != nil || base == "" {
 		return "", refuse(http.StatusInternalServerError, "reading %s: %v", baseRef, err)
 	}
-	uptodate, err := s.git.isAncestor(ctx, dir, base, head)
+	uptodate, err := s.git.IsAncestor(ctx, dir, base, head)
 	if err != nil {
 		return "", refuse(http.StatusInternalServerError, "%v", err)
 	}
@@ -63,7 +63,7 @@ func (s *Server) merge(ctx context.Context, p *pull, who actor, in mergeInput) (
 	if bad != nil {
 		return "", bad
 	}
-	tree, clean, err := s.git.mergeTree(ctx, dir, base, head)
+	tree, clean, err := s.git.MergeTree(ctx, dir, base, head)
 	if err != nil {
 		return "", refuse(http.StatusInternalServerError, "%v", err)
 	}
@@ -74,7 +74,7 @@ func (s *Server) merge(ctx context.Context, p *pull, who actor, in mergeInput) (
 	if in.method == "squash" {
 		parents = parents[:1]
 	}
-	sha, err := s.git.commitTree(ctx, dir, tree, message, by, parents...)
+	sha, err := s.git.CommitTree(ctx, dir, tree, message, by, parents...)
 	if err != nil {
 		return "", refuse(http.StatusInternalServerError, "%v", err)
 	}
@@ -82,7 +82,7 @@ func (s *Server) merge(ctx context.Context, p *pull, who actor, in mergeInput) (
 	s.mu.Lock()
 	s.markMerged(p, who.account(), sha) // before the push is followed, which would close it as merged by hand
 	s.mu.Unlock()
-	err = s.changingRefs(p.repo, who.account(), func() { moved = s.git.updateRef(ctx, dir, "refs/heads/"+baseRef, sha, base) })
+	err = s.changingRefs(p.repo, who.account(), func() { moved = s.git.UpdateRef(ctx, dir, "refs/heads/"+baseRef, sha, base) })
 	if err != nil || moved != nil {
 		return "", refuse(http.StatusInternalServerError, "moving %s: %v %v", baseRef, moved, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 )
 
 // state is all that GitHub knows. Numbers start far apart so that an id of one kind never passes for one of another.
@@ -191,7 +193,7 @@ type pull struct {
 	mergedBy *account
 	mergeSHA string
 	mergable mergability
-	facts    pullFacts
+	facts    bare.Facts
 }
 
 func (p *pull) state() string {
@@ -208,12 +210,6 @@ type mergability struct {
 	known, running, ok bool
 	behind             bool // the head lacks commits of the base branch
 	testMerge          string
-}
-
-// pullFacts are the figures of a diff, counted by git whenever head or base moves.
-type pullFacts struct {
-	commits                     []string // SHAs, oldest first
-	additions, deletions, files int
 }
 
 type comment struct {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 )
 
 func (c *call) pull() *pull {
@@ -68,17 +70,17 @@ func (s *Server) workOutMergeable(p *pull) {
 }
 
 // testMerge merges head into the base branch and leaves the merge at refs/pull/N/merge.
-func (s *Server) testMerge(dir, baseRef, head string, number int, by signature) (mergability, error) {
-	base, err := s.git.resolve(s.base, dir, "refs/heads/"+baseRef)
+func (s *Server) testMerge(dir, baseRef, head string, number int, by bare.Signature) (mergability, error) {
+	base, err := s.git.Resolve(s.base, dir, "refs/heads/"+baseRef)
 	if err != nil || base == "" {
 		return mergability{}, err
 	}
-	tree, clean, err := s.git.mergeTree(s.base, dir, base, head)
+	tree, clean, err := s.git.MergeTree(s.base, dir, base, head)
 	if err != nil {
 		return mergability{}, err
 	}
 	m := mergability{known: true, ok: clean}
-	uptodate, err := s.git.isAncestor(s.base, dir, base, head)
+	uptodate, err := s.git.IsAncestor(s.base, dir, base, head)
 	if err != nil {
 		return mergability{}, err
 	}
@@ -86,11 +88,11 @@ func (s *Server) testMerge(dir, baseRef, head string, number int, by signature) 
 	if !clean {
 		return m, nil
 	}
-	m.testMerge, err = s.git.commitTree(s.base, dir, tree, fmt.Sprintf("Merge %s into %s", head, base), by, base, head)
+	m.testMerge, err = s.git.CommitTree(s.base, dir, tree, fmt.Sprintf("Merge %s into %s", head, base), by, base, head)
 	if err != nil {
 		return mergability{}, err
 	}
-	return m, s.git.updateRef(s.base, dir, pullRefName(number, "merge"), m.testMerge, "")
+	return m, s.git.UpdateRef(s.base, dir, pullRefName(number, "merge"), m.testMerge, "")
 }
 
 // pullInput is the body of creating a pull, and of the Go API's OpenPull.
@@ -131,8 +133,8 @@ func (s *Server) openPull(ctx context.Context, r *repo, who actor, in pullInput)
 	lock := s.gitLock(headRepo) // a push meanwhile would be missed by a pull that is not there yet
 	lock.Lock()
 	defer lock.Unlock()
-	head, err := s.git.resolve(ctx, headRepo.dir, "refs/heads/"+ref)
-	base, err2 := s.git.resolve(ctx, r.dir, "refs/heads/"+in.Base)
+	head, err := s.git.Resolve(ctx, headRepo.dir, "refs/heads/"+ref)
+	base, err2 := s.git.Resolve(ctx, r.dir, "refs/heads/"+in.Base)
 	switch {
 	case err != nil || err2 != nil:
 		return nil, refuse(http.StatusInternalServerError, "reading branches")
@@ -142,15 +144,15 @@ func (s *Server) openPull(ctx context.Context, r *repo, who actor, in pullInput)
 		return nil, ptr(invalid("PullRequest", "base", "invalid", ""))
 	}
 	if headRepo != r {
-		if _, err := s.git.run(ctx, r.dir, "fetch", "-q", "--no-tags", headRepo.dir, head); err != nil {
+		if _, err := s.git.Run(ctx, r.dir, "fetch", "-q", "--no-tags", headRepo.dir, head); err != nil {
 			return nil, refuse(http.StatusInternalServerError, "fetching the fork: %v", err)
 		}
 	}
-	facts, err := s.git.facts(ctx, r.dir, base, head)
+	facts, err := s.git.Facts(ctx, r.dir, base, head)
 	if err != nil {
 		return nil, refuse(http.StatusInternalServerError, "comparing: %v", err)
 	}
-	if len(facts.commits) == 0 {
+	if len(facts.Commits) == 0 {
 		return nil, ptr(invalid("PullRequest", "", "custom", fmt.Sprintf("No commits between %s and %s", in.Base, in.Head)))
 	}
 	return s.addPull(ctx, &pull{headRepo: headRepo, headRef: ref, head: head, baseRef: in.Base, base: base, facts: facts, draft: in.Draft}, r, who, in)
@@ -168,7 +170,7 @@ func (s *Server) addPull(ctx context.Context, p *pull, r *repo, who actor, in pu
 	p.issue = s.newIssue(r, who.account(), who.via(), in.Title, in.Body)
 	p.pullID, p.headName, p.issue.pull = s.st.id("pull"), p.headRepo.owner.login, p
 	s.mu.Unlock()
-	if err := s.git.updateRef(ctx, r.dir, pullRefName(p.number, "head"), p.head, ""); err != nil {
+	if err := s.git.UpdateRef(ctx, r.dir, pullRefName(p.number, "head"), p.head, ""); err != nil {
 		return nil, refuse(http.StatusInternalServerError, "making the pull's ref: %v", err)
 	}
 	s.mu.Lock()
@@ -250,14 +252,14 @@ func (s *Server) rebase(ctx context.Context, p *pull, by *account, ref string) *
 	if old == ref {
 		return nil
 	}
-	base, err := s.git.resolve(ctx, p.repo.dir, "refs/heads/"+ref)
+	base, err := s.git.Resolve(ctx, p.repo.dir, "refs/heads/"+ref)
 	if err != nil {
 		return refuse(http.StatusInternalServerError, "%v", err)
 	}
 	if base == "" {
 		return ptr(invalid("PullRequest", "base", "invalid", fmt.Sprintf("Proposed base branch '%s' was not found", ref)))
 	}
-	facts, err := s.git.facts(ctx, p.repo.dir, base, head)
+	facts, err := s.git.Facts(ctx, p.repo.dir, base, head)
 	if err != nil {
 		return refuse(http.StatusInternalServerError, "%v", err)
 	}
@@ -287,7 +289,7 @@ func (s *Server) setState(ctx context.Context, p *pull, by *account, state strin
 	}
 	head, err := "", error(nil)
 	if headRepo != nil {
-		head, err = s.git.resolve(ctx, headRepo.dir, "refs/heads/"+ref)
+		head, err = s.git.Resolve(ctx, headRepo.dir, "refs/heads/"+ref)
 	}
 	if err != nil {
 		return refuse(http.StatusInternalServerError, "%v", err)
@@ -323,11 +325,11 @@ func pullFiles(c *call) reply {
 	if p == nil {
 		return notFound()
 	}
-	files, err := c.s.git.diff(c.r.Context(), c.repo.dir, base, head, true)
+	files, err := c.s.git.Diff(c.r.Context(), c.repo.dir, base, head, true)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
-	r := each(c, files[:min(len(files), maxFiles)], func(f diffFile) obj { return c.file(f, head) })
+	r := each(c, files[:min(len(files), maxFiles)], func(f bare.File) obj { return c.file(f, head) })
 	return r
 }
 
@@ -341,7 +343,7 @@ func (c *call) ends() (p *pull, base, head string) {
 	return p, base, head
 }
 
-func (c *call) files(all []diffFile, sha string) []obj {
+func (c *call) files(all []bare.File, sha string) []obj {
 	out := []obj{}
 	for _, f := range all {
 		out = append(out, c.file(f, sha))
@@ -349,16 +351,16 @@ func (c *call) files(all []diffFile, sha string) []obj {
 	return out
 }
 
-func (c *call) file(f diffFile, sha string) obj {
+func (c *call) file(f bare.File, sha string) obj {
 	o := obj{
-		"sha": f.blob, "filename": f.path, "status": f.status, "additions": f.additions, "deletions": f.deletions, "changes": f.additions + f.deletions,
-		"blob_url": c.html + "/blob/" + sha + "/" + f.path, "raw_url": c.html + "/raw/" + sha + "/" + f.path, "contents_url": c.rest + "/contents/" + f.path + "?ref=" + sha,
+		"sha": f.Blob, "filename": f.Path, "status": f.Status, "additions": f.Additions, "deletions": f.Deletions, "changes": f.Additions + f.Deletions,
+		"blob_url": c.html + "/blob/" + sha + "/" + f.Path, "raw_url": c.html + "/raw/" + sha + "/" + f.Path, "contents_url": c.rest + "/contents/" + f.Path + "?ref=" + sha,
 	}
-	if f.patch != "" {
-		o["patch"] = f.patch
+	if f.Patch != "" {
+		o["patch"] = f.Patch
 	}
-	if f.previous != "" {
-		o["previous_filename"] = f.previous
+	if f.Previous != "" {
+		o["previous_filename"] = f.Previous
 	}
 	return o
 }

@@ -4,31 +4,9 @@ import (
 	"context"
 	"sort"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 )
-
-// refChange is one branch or tag that a push moved; a SHA of zeros stands for "did not exist".
-type refChange struct{ ref, old, new string }
-
-func (c refChange) branch() string { return strings.TrimPrefix(c.ref, "refs/heads/") }
-
-func changes(before, after map[string]string) []refChange {
-	var out []refChange
-	for ref, sha := range after {
-		if old := before[ref]; old != sha {
-			if old == "" {
-				old = zeroSHA
-			}
-			out = append(out, refChange{ref, old, sha})
-		}
-	}
-	for ref, old := range before {
-		if after[ref] == "" {
-			out = append(out, refChange{ref, old, zeroSHA})
-		}
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].ref < out[j].ref })
-	return out
-}
 
 // moving is a pull that a push moves, and what git says of it.
 type moving struct {
@@ -36,12 +14,12 @@ type moving struct {
 	dir    string // of the base repository
 	from   string // directory of the fork to fetch the head from, or ""
 	base   string
-	facts  pullFacts
+	facts  bare.Facts
 	merged bool
 }
 
 // follow lets everything that hangs on the changed refs follow them, and sends the events: push, then the pulls'.
-func (s *Server) follow(ctx context.Context, r *repo, by *account, all []refChange) error {
+func (s *Server) follow(ctx context.Context, r *repo, by *account, all []bare.Change) error {
 	for _, ch := range all {
 		s.mu.Lock()
 		r.pushed = s.now()
@@ -53,15 +31,15 @@ func (s *Server) follow(ctx context.Context, r *repo, by *account, all []refChan
 			return err
 		}
 		for i := range heads {
-			if err := s.measure(ctx, &heads[i], ch.new); err != nil {
+			if err := s.measure(ctx, &heads[i], ch.New); err != nil {
 				return err
 			}
 		}
 		for i := range bases {
-			if ch.new == zeroSHA {
+			if ch.New == bare.ZeroSHA {
 				break
 			}
-			if bases[i].merged, err = s.git.isAncestor(ctx, r.dir, bases[i].pull.head, ch.new); err != nil {
+			if bases[i].merged, err = s.git.IsAncestor(ctx, r.dir, bases[i].pull.head, ch.New); err != nil {
 				return err
 			}
 		}
@@ -73,8 +51,8 @@ func (s *Server) follow(ctx context.Context, r *repo, by *account, all []refChan
 }
 
 // touched are the open pulls whose head, and those whose base, is the changed branch.
-func (s *Server) touched(r *repo, ch refChange) (heads, bases []moving) {
-	if !strings.HasPrefix(ch.ref, "refs/heads/") {
+func (s *Server) touched(r *repo, ch bare.Change) (heads, bases []moving) {
+	if !strings.HasPrefix(ch.Ref, "refs/heads/") {
 		return nil, nil
 	}
 	for _, other := range s.st.repos {
@@ -82,14 +60,14 @@ func (s *Server) touched(r *repo, ch refChange) (heads, bases []moving) {
 			if p.closed != nil {
 				continue
 			}
-			if p.headRepo == r && p.headRef == ch.branch() {
+			if p.headRepo == r && p.headRef == ch.Branch() {
 				m := moving{pull: p, dir: p.repo.dir, base: p.baseRef}
 				if p.repo != r {
 					m.from = r.dir
 				}
 				heads = append(heads, m)
 			}
-			if p.repo == r && p.baseRef == ch.branch() {
+			if p.repo == r && p.baseRef == ch.Branch() {
 				bases = append(bases, moving{pull: p})
 			}
 		}
@@ -102,13 +80,13 @@ func (s *Server) touched(r *repo, ch refChange) (heads, bases []moving) {
 
 // measure brings a pull's new head into the base repository, moves refs/pull/N/head to it, and counts the diff.
 func (s *Server) measure(ctx context.Context, m *moving, head string) error {
-	if head == zeroSHA {
+	if head == bare.ZeroSHA {
 		return nil
 	}
 	if err := s.pullRef(ctx, m.dir, m.from, m.pull.number, head); err != nil {
 		return err
 	}
-	base, err := s.git.resolve(ctx, m.dir, m.base)
+	base, err := s.git.Resolve(ctx, m.dir, m.base)
 	if err != nil {
 		return err
 	}
@@ -116,42 +94,42 @@ func (s *Server) measure(ctx context.Context, m *moving, head string) error {
 		base = m.pull.base
 	}
 	m.base = base
-	m.facts, err = s.git.facts(ctx, m.dir, base, head)
+	m.facts, err = s.git.Facts(ctx, m.dir, base, head)
 	return err
 }
 
-func (s *Server) applyPush(r *repo, by *account, ch refChange, info pushInfo, heads, bases []moving) {
-	if strings.HasPrefix(ch.ref, "refs/heads/") {
-		r.tips[ch.branch()] = ch.new
-		if ch.new == zeroSHA {
-			delete(r.tips, ch.branch())
+func (s *Server) applyPush(r *repo, by *account, ch bare.Change, info pushInfo, heads, bases []moving) {
+	if strings.HasPrefix(ch.Ref, "refs/heads/") {
+		r.tips[ch.Branch()] = ch.New
+		if ch.New == bare.ZeroSHA {
+			delete(r.tips, ch.Branch())
 		}
 	}
 	s.emitPush(r, by, ch, info)
 	for _, m := range heads {
 		p := m.pull
-		if ch.new == zeroSHA {
+		if ch.New == bare.ZeroSHA {
 			s.closePull(p, by)
 			continue
 		}
 		before := p.head
-		p.head, p.base, p.facts, p.updated = ch.new, m.base, m.facts, s.now()
+		p.head, p.base, p.facts, p.updated = ch.New, m.base, m.facts, s.now()
 		p.mergable = mergability{}
 		s.dismissStale(p, by)
-		s.emitPull(p, "synchronize", by, obj{"before": before, "after": ch.new})
+		s.emitPull(p, "synchronize", by, obj{"before": before, "after": ch.New})
 	}
 	for _, m := range bases {
 		p := m.pull
 		p.mergable = mergability{}
 		switch {
 		case p.closed != nil: // closed by the same push
-		case ch.new == zeroSHA:
+		case ch.New == bare.ZeroSHA:
 			s.closePull(p, by)
 		case m.merged:
 			s.markMerged(p, by, p.head)
 		}
 	}
-	if strings.HasPrefix(ch.ref, "refs/heads/") && ch.new != zeroSHA {
+	if strings.HasPrefix(ch.Ref, "refs/heads/") && ch.New != bare.ZeroSHA {
 		s.requestSuites(r, by, ch, info)
 	}
 }
@@ -186,8 +164,8 @@ func (s *Server) markMerged(p *pull, by *account, sha string) {
 func (s *Server) pullRef(ctx context.Context, dir, from string, number int, head string) error {
 	ref := pullRefName(number, "head")
 	if from != "" {
-		_, err := s.git.run(ctx, dir, "fetch", "-q", "--no-tags", from, "+"+head+":"+ref)
+		_, err := s.git.Run(ctx, dir, "fetch", "-q", "--no-tags", from, "+"+head+":"+ref)
 		return err
 	}
-	return s.git.updateRef(ctx, dir, ref, head, "")
+	return s.git.UpdateRef(ctx, dir, ref, head, "")
 }

@@ -176,7 +176,7 @@ func (s *Server) pullJSON(p *pull, full bool) obj {
 	if full {
 		o["merged"], o["mergeable"], o["rebaseable"], o["mergeable_state"] = p.merged != nil, p.mergeable(), nil, strings.ToLower(s.mergeState(p))
 		o["merged_by"], o["comments"], o["review_comments"], o["maintainer_can_modify"] = s.userJSON(p.mergedBy), len(p.comments), 0, false
-		o["commits"], o["additions"], o["deletions"], o["changed_files"] = len(p.facts.commits), p.facts.additions, p.facts.deletions, p.facts.files
+		o["commits"], o["additions"], o["deletions"], o["changed_files"] = len(p.facts.Commits), p.facts.Additions, p.facts.Deletions, p.facts.Files
 	}
 	return o
 }

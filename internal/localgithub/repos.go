@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 )
 
 func getRepo(c *call) reply {
@@ -22,7 +24,7 @@ func getRepo(c *call) reply {
 
 // commitSHA resolves the ref in the path to a commit.
 func (c *call) commitSHA(name string) (string, *reply) {
-	sha, err := c.s.git.resolve(c.r.Context(), c.repo.dir, c.value(name))
+	sha, err := c.s.git.Resolve(c.r.Context(), c.repo.dir, c.value(name))
 	if err != nil {
 		return "", ptr(fail(http.StatusInternalServerError, "%v", err))
 	}
@@ -37,7 +39,7 @@ const commitFormat = "%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x
 // commitOf is a commit as REST shows it; nil when the repository does not have it.
 func (s *Server) commitOf(ctx context.Context, r *repo, sha string) (obj, error) {
 	all, err := s.commits(ctx, r, "-n1", "--end-of-options", sha+"^{commit}")
-	if exited(err, 128) {
+	if bare.Exited(err, 128) {
 		return nil, nil
 	}
 	if err != nil || len(all) == 0 {
@@ -47,7 +49,7 @@ func (s *Server) commitOf(ctx context.Context, r *repo, sha string) (obj, error)
 }
 
 func (s *Server) commits(ctx context.Context, r *repo, args ...string) ([]obj, error) {
-	out, err := s.git.run(ctx, r.dir, append([]string{"log", "--format=" + commitFormat}, args...)...)
+	out, err := s.git.Run(ctx, r.dir, append([]string{"log", "--format=" + commitFormat}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +183,7 @@ func branchRules(c *call) reply {
 
 func getRef(c *call) reply {
 	ref := "refs/" + c.value("ref")
-	out, err := c.s.git.run(c.r.Context(), c.repo.dir, "for-each-ref", "--format=%(objectname) %(objecttype) %(refname)", ref)
+	out, err := c.s.git.Run(c.r.Context(), c.repo.dir, "for-each-ref", "--format=%(objectname) %(objecttype) %(refname)", ref)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
@@ -206,7 +208,7 @@ func getContents(c *call) reply {
 	if ref == "" {
 		ref = c.repo.defaultBranch
 	}
-	sha, err := c.s.git.resolve(c.r.Context(), c.repo.dir, ref)
+	sha, err := c.s.git.Resolve(c.r.Context(), c.repo.dir, ref)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
@@ -217,7 +219,7 @@ func getContents(c *call) reply {
 	if file == "" {
 		return c.directory(ref, sha, "")
 	}
-	out, err := c.s.git.run(c.r.Context(), c.repo.dir, "ls-tree", "-l", "-z", sha, "--", file)
+	out, err := c.s.git.Run(c.r.Context(), c.repo.dir, "ls-tree", "-l", "-z", sha, "--", file)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
@@ -236,7 +238,7 @@ func getContents(c *call) reply {
 	o := c.entry(ref, file, "file", f[2], size)
 	o["encoding"], o["content"] = "none", ""
 	if size <= maxContents {
-		body, err := c.s.git.blob(c.r.Context(), c.repo.dir, f[2])
+		body, err := c.s.git.Blob(c.r.Context(), c.repo.dir, f[2])
 		if err != nil {
 			return fail(http.StatusInternalServerError, "%v", err)
 		}
@@ -246,10 +248,6 @@ func getContents(c *call) reply {
 		o["encoding"], o["content"] = "base64", base64.StdEncoding.EncodeToString(body)
 	}
 	return ok(o)
-}
-
-func (g gitTool) blob(ctx context.Context, dir, sha string) ([]byte, error) {
-	return g.output(ctx, dir, "cat-file", "blob", sha)
 }
 
 func (c *call) entry(ref, file, typ, sha string, size int) obj {
@@ -264,7 +262,7 @@ func (c *call) entry(ref, file, typ, sha string, size int) obj {
 }
 
 func (c *call) directory(ref, sha, dir string) reply {
-	out, err := c.s.git.run(c.r.Context(), c.repo.dir, "ls-tree", "-l", "-z", sha+":"+dir)
+	out, err := c.s.git.Run(c.r.Context(), c.repo.dir, "ls-tree", "-l", "-z", sha+":"+dir)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
@@ -290,12 +288,12 @@ func compare(c *call) reply {
 		return notFound()
 	}
 	ctx, dir, g := c.r.Context(), c.repo.dir, c.s.git
-	from, err := g.resolve(ctx, dir, base)
-	to, err2 := g.resolve(ctx, dir, head)
+	from, err := g.Resolve(ctx, dir, base)
+	to, err2 := g.Resolve(ctx, dir, head)
 	if from == "" || to == "" || err != nil || err2 != nil {
 		return notFound()
 	}
-	fork, err := g.mergeBase(ctx, dir, from, to)
+	fork, err := g.MergeBase(ctx, dir, from, to)
 	if err != nil || fork == "" {
 		return fail(http.StatusNotFound, "No common ancestor between %s and %s.", base, head)
 	}
@@ -303,15 +301,15 @@ func compare(c *call) reply {
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
-	behind, err := g.count(ctx, dir, to+".."+from)
+	behind, err := g.Count(ctx, dir, to+".."+from)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
-	n, err := g.count(ctx, dir, from+".."+to)
+	n, err := g.Count(ctx, dir, from+".."+to)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
-	files, err := g.diff(ctx, dir, from, to, false)
+	files, err := g.Diff(ctx, dir, from, to, false)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
@@ -381,7 +379,7 @@ func (c *call) statusFields(sha string) (obj, error) {
 	}
 	delete(commit, "stats")
 	delete(commit, "files")
-	out, err := c.s.git.run(ctx, c.repo.dir, "for-each-ref", "--contains", sha, "--count=10", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads")
+	out, err := c.s.git.Run(ctx, c.repo.dir, "for-each-ref", "--contains", sha, "--count=10", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads")
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package localgithub
 import (
 	"net/http"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 )
 
 const repoPath = "/repos/{owner}/{repo}"
@@ -107,7 +109,7 @@ func (s *Server) handler() http.Handler {
 			}
 			return
 		}
-		if g, isGit := parseGit(r.URL); isGit {
+		if g, isGit := bare.ParseRequest(r.URL); isGit {
 			s.serveGit(w, r, g)
 			return
 		}

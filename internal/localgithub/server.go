@@ -25,6 +25,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 )
 
 // Options configure Start.
@@ -63,7 +65,7 @@ type Server struct {
 
 	gitLocks sync.Map // repository id -> *sync.Mutex: one change of its refs at a time, taken before mu
 	gql      *graphQL
-	git      gitTool
+	git      bare.Git
 	stop     context.CancelFunc
 	base     context.Context
 }
@@ -93,7 +95,7 @@ func Start(opts Options) (*Server, error) {
 	} else if !fi.IsDir() {
 		return nil, fmt.Errorf("directory of repositories: %s is no directory", opts.Dir)
 	}
-	git, err := findGit(opts.Dir)
+	git, err := bare.Find(opts.Dir)
 	if err != nil {
 		return nil, err
 	}

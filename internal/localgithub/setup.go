@@ -141,7 +141,7 @@ func (s *Server) CreateRepo(owner, name string, o RepoOptions) (Repo, error) {
 	r := s.newRepo(s.st.account(owner, "Organization", now), name)
 	r.private, r.defaultBranch = o.Private, o.DefaultBranch
 	s.mu.Unlock()
-	if err := s.git.initBare(s.base, r.dir, o.DefaultBranch, o.From); err != nil {
+	if err := s.git.InitBare(s.base, r.dir, o.DefaultBranch, o.From); err != nil {
 		return Repo{}, fmt.Errorf("creating %s/%s: %w", owner, name, err)
 	}
 	return s.opened(r)
@@ -149,7 +149,7 @@ func (s *Server) CreateRepo(owner, name string, o RepoOptions) (Repo, error) {
 
 // opened makes a repository that lies on disk known.
 func (s *Server) opened(r *repo) (Repo, error) {
-	refs, err := s.git.refs(s.base, r.dir)
+	refs, err := s.git.Refs(s.base, r.dir)
 	if err != nil {
 		return Repo{}, fmt.Errorf("creating %s: %w", r.full(), err)
 	}
@@ -168,7 +168,7 @@ func (s *Server) opened(r *repo) (Repo, error) {
 func (s *Server) newRepo(owner *account, name string) *repo {
 	id, now := s.st.id("repo"), s.now()
 	return &repo{
-		id: id, owner: owner, name: name, dir: filepath.Join(s.git.dir, fmt.Sprintf("%d.git", id)), created: now, pushed: now,
+		id: id, owner: owner, name: name, dir: filepath.Join(s.git.Dir, fmt.Sprintf("%d.git", id)), created: now, pushed: now,
 		grants: map[int64]grant{}, tips: map[string]string{}, protection: map[string]Protection{}, issues: map[int]*issue{}, rulesets: map[string][]RequiredCheck{},
 	}
 }
@@ -195,10 +195,10 @@ func (s *Server) Fork(full, login string) (Repo, error) {
 	r := s.newRepo(who, parent.name)
 	r.parent, r.private, r.defaultBranch = parent, parent.private, parent.defaultBranch
 	s.mu.Unlock()
-	if err := s.git.initBare(s.base, r.dir, r.defaultBranch, ""); err != nil {
+	if err := s.git.InitBare(s.base, r.dir, r.defaultBranch, ""); err != nil {
 		return Repo{}, fmt.Errorf("forking %s: %w", full, err)
 	}
-	if _, err := s.git.run(s.base, r.dir, "fetch", "-q", parent.dir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
+	if _, err := s.git.Run(s.base, r.dir, "fetch", "-q", parent.dir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
 		return Repo{}, fmt.Errorf("forking %s: %w", full, err)
 	}
 	return s.opened(r)
@@ -464,10 +464,10 @@ func (s *Server) SetPullRef(full string, number int, sha string) error {
 	}
 	ref := pullRefName(number, "head")
 	if sha == "" {
-		_, err := s.git.run(context.WithoutCancel(s.base), p.repo.dir, "update-ref", "-d", ref)
+		_, err := s.git.Run(context.WithoutCancel(s.base), p.repo.dir, "update-ref", "-d", ref)
 		return err
 	}
-	return s.git.updateRef(context.WithoutCancel(s.base), p.repo.dir, ref, sha, "")
+	return s.git.UpdateRef(context.WithoutCancel(s.base), p.repo.dir, ref, sha, "")
 }
 
 func pullRefName(number int, which string) string {

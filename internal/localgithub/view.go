@@ -220,7 +220,7 @@ func (s *Server) pullView(r *http.Request, p *pull) pullView {
 	by := s.viewer(r)
 	v := pullView{
 		frame: s.frame(r, p.repo), Repo: p.repo.full(), Number: p.number, Title: p.title, Body: p.body, Author: p.author.login, State: p.word(), Draft: p.draft,
-		Head: p.headRef, HeadSHA: p.head, Base: p.baseRef, Commits: len(p.facts.commits), Files: p.facts.files, Additions: p.facts.additions, Deletions: p.facts.deletions,
+		Head: p.headRef, HeadSHA: p.head, Base: p.baseRef, Commits: len(p.facts.Commits), Files: p.facts.Files, Additions: p.facts.Additions, Deletions: p.facts.Deletions,
 		Created: p.created, CanWrite: p.repo.may(by, "write"), IsAuthor: by == p.author, MergedBy: nameOf(p.mergedBy), Unknown: !p.mergable.known,
 	}
 	if p.fork() {

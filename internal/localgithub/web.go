@@ -198,13 +198,13 @@ func (s *Server) pullPage(w http.ResponseWriter, r *http.Request, tab string) {
 	s.mu.Unlock()
 	view.Tab = tab
 	if tab == "files" {
-		files, err := s.git.diff(r.Context(), dir, base, head, true)
+		files, err := s.git.Diff(r.Context(), dir, base, head, true)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 		for _, f := range files {
-			view.Diff = append(view.Diff, fileView{Path: f.path, Previous: f.previous, Status: f.status, Additions: f.additions, Deletions: f.deletions, Lines: strings.Split(f.patch, "\n")})
+			view.Diff = append(view.Diff, fileView{Path: f.Path, Previous: f.Previous, Status: f.Status, Additions: f.Additions, Deletions: f.Deletions, Lines: strings.Split(f.Patch, "\n")})
 		}
 	}
 	view.Version = version(view)

@@ -1,4 +1,4 @@
-package localgithub
+package bare
 
 import (
 	"context"
@@ -7,26 +7,26 @@ import (
 	"strings"
 )
 
-// diffFile is one file of a diff.
-type diffFile struct {
-	path, previous       string
-	status               string // as the REST API names it: added, removed, modified, renamed, changed
-	blob                 string
-	additions, deletions int
+// File is one file of a diff.
+type File struct {
+	Path, Previous       string
+	Status               string // as the REST API names it: added, removed, modified, renamed, changed
+	Blob                 string
+	Additions, Deletions int
 	binary               bool
-	patch                string // hunks only, as the API gives it
+	Patch                string // hunks only, as the API gives it
 }
 
-// diff lists what head changes since it left base, with renames found; patches only when asked for.
-func (g gitTool) diff(ctx context.Context, dir, base, head string, patches bool) ([]diffFile, error) {
-	from, err := g.mergeBase(ctx, dir, base, head)
+// Diff lists what head changes since it left base, with renames found; patches only when asked for.
+func (g Git) Diff(ctx context.Context, dir, base, head string, patches bool) ([]File, error) {
+	from, err := g.MergeBase(ctx, dir, base, head)
 	if err != nil {
 		return nil, err
 	}
 	if from == "" {
 		from = base
 	}
-	raw, err := g.run(ctx, dir, "diff-tree", "-r", "-z", "-M", "--raw", "--numstat", "--abbrev=40", from, head)
+	raw, err := g.Run(ctx, dir, "diff-tree", "-r", "-z", "-M", "--raw", "--numstat", "--abbrev=40", from, head)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (g gitTool) diff(ctx context.Context, dir, base, head string, patches bool)
 	if err != nil || !patches {
 		return files, err
 	}
-	text, err := g.run(ctx, dir, "diff-tree", "-r", "-M", "-p", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", from, head)
+	text, err := g.Run(ctx, dir, "diff-tree", "-r", "-M", "-p", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", from, head)
 	if err != nil {
 		return nil, err
 	}
@@ -45,32 +45,32 @@ func (g gitTool) diff(ctx context.Context, dir, base, head string, patches bool)
 			break
 		}
 		if at := strings.Index(parts[i], "\n@@ "); at >= 0 {
-			files[i].patch = parts[i][at+1:]
+			files[i].Patch = parts[i][at+1:]
 		}
 	}
 	return files, nil
 }
 
 // parseDiff reads the output of diff-tree -z --raw --numstat: all raw records, then all counts.
-func parseDiff(raw string) ([]diffFile, error) {
+func parseDiff(raw string) ([]File, error) {
 	fields := strings.Split(strings.TrimSuffix(raw, "\x00"), "\x00")
 	names := map[byte]string{'A': "added", 'D': "removed", 'M': "modified", 'R': "renamed", 'T': "changed", 'C': "copied"}
-	var files []diffFile
+	var files []File
 	i := 0
 	for ; i < len(fields) && strings.HasPrefix(fields[i], ":"); i++ {
 		meta := strings.Fields(fields[i])
 		if len(meta) != 5 || i+1 >= len(fields) {
 			return nil, fmt.Errorf("unexpected diff record %q", fields[i])
 		}
-		f := diffFile{status: names[meta[4][0]], blob: meta[3]}
-		if f.status == "removed" {
-			f.blob = meta[2]
+		f := File{Status: names[meta[4][0]], Blob: meta[3]}
+		if f.Status == "removed" {
+			f.Blob = meta[2]
 		}
 		i++
-		f.path = fields[i]
+		f.Path = fields[i]
 		if meta[4][0] == 'R' || meta[4][0] == 'C' {
 			i++
-			f.previous, f.path = f.path, fields[i]
+			f.Previous, f.Path = f.Path, fields[i]
 		}
 		files = append(files, f)
 	}
@@ -87,10 +87,10 @@ func parseDiff(raw string) ([]diffFile, error) {
 			continue
 		}
 		var err error
-		if files[n].additions, err = strconv.Atoi(counts[0]); err != nil {
+		if files[n].Additions, err = strconv.Atoi(counts[0]); err != nil {
 			return nil, fmt.Errorf("unexpected diff count %q", fields[i])
 		}
-		if files[n].deletions, err = strconv.Atoi(counts[1]); err != nil {
+		if files[n].Deletions, err = strconv.Atoi(counts[1]); err != nil {
 			return nil, fmt.Errorf("unexpected diff count %q", fields[i])
 		}
 	}
