@@ -45,6 +45,7 @@ func (w *world) work(version int) (done []string) {
 		if res.Plan != nil {
 			res.Plan.PlannedAt, res.Plan.Lineage, res.Plan.Serial = w.now(), "line of "+run.StateIdentity, 1
 			res.Plan.InputsDigest, res.Plan.StateIdentity = run.InputsDigest, run.StateIdentity
+			res.Plan.Fetched.Tool = "terraform 1.11.4"
 		}
 		res.Run, res.Epoch = run.ID, run.Epoch
 		ok(w.t, w.svc.Finish(w.t.Context(), res))

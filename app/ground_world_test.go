@@ -233,7 +233,7 @@ func (g *ground) carry(ctx context.Context, run workflow.Run) *workflow.Result {
 	defer g.mu.Unlock()
 	p := workflow.Plan{
 		Fingerprint: fmt.Sprintf("%x", sha256.Sum256([]byte(run.InputsDigest))), ChangesHash: run.InputsDigest, InputsDigest: run.InputsDigest, StateIdentity: run.StateIdentity,
-		Hidden: run.Hidden, Lineage: "line of " + run.StateIdentity, Serial: g.serial, Tool: "terraform", ToolVersion: "1.11.4", PlannedAt: time.Now(),
+		Hidden: run.Hidden, Fetched: workflow.Fetched{Tool: "terraform 1.11.4"}, Lineage: "line of " + run.StateIdentity, Serial: g.serial, Tool: "terraform", ToolVersion: "1.11.4", PlannedAt: time.Now(),
 		Counts: workflow.Counts{Add: 1}, Changes: []workflow.Change{{Address: "x.y", Mode: "managed", Type: "x", Action: workflow.ActionCreate}},
 	}
 	if p.NoChanges = g.contents == p.Fingerprint; p.NoChanges {

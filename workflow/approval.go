@@ -18,6 +18,13 @@ type Approval struct {
 	// not say all that is done, the approval is carried only to a plan of the same inputs.
 	Late   string `json:"late,omitempty"`
 	Inputs string `json:"inputs,omitempty"`
+	// Files is the digest of those inputs that are no configuration, which providers may
+	// read; Fetched and Named are the plan's. Without them nothing is carried.
+	Files   string  `json:"files,omitempty"`
+	Fetched Fetched `json:"fetched,omitzero"`
+	Named   []Exact `json:"named,omitempty"`
+	// Computed: code has paths that it does not tell, so that only the same tree is surely the same.
+	Computed bool `json:"computed,omitempty"`
 	// Applied: the plan that it was for was carried out. It then holds for no other, not even for the same changes again.
 	Applied bool `json:"applied,omitempty"`
 	// Void is why it no longer counts, a sentence that names the leaf or file; "" while it does.

@@ -67,16 +67,19 @@ type CarryInput struct {
 	// Plan is the new one, of Run.
 	Plan *Plan
 	Run  Run
-	// Changes are the files that differ between the two planned trees, nil when not known.
-	Changes []FileChange
+	// Changes are the files that differ from the planned trees of approvals, by tree; a tree that is not known is missing.
+	Changes map[string][]FileChange
 }
 
 // CarryApprovals returns a project's approvals as they stand once a new plan is
-// made. One stays when its own plan was not applied and the new plan has the approved fingerprint, and both
-// are of the same tree, or neither has hidden effects (what a script does is not in
-// a fingerprint) and what is known only after apply comes from the same inputs. Every other one is void, with the sentence that
-// names what did it: a leaf of the plan, a hidden effect or a file. Void stays
-// void. Without a new plan (its run failed) nothing changes: the next one decides.
+// made. One stays when its own plan was not applied, the new plan has the approved
+// fingerprint, init fetched the same, and either the whole tree is the same, or all
+// that the fingerprint cannot see provably is: no hidden effects on either side,
+// the same files beside the configuration, nothing changed at a place that a string
+// of either plan names, no code that may read any file, and the same inputs where something is known only after
+// apply. Every other one is void, with the sentence that names what did it: a leaf
+// of the plan, a module or provider, a hidden effect or a file. Void stays void.
+// Without a new plan (its run failed) nothing changes: the next one decides.
 func CarryApprovals(in CarryInput) []Approval {
 	out := slices.Clone(in.Approvals)
 	if in.Plan == nil {
@@ -101,18 +104,32 @@ func (in CarryInput) voids(a Approval) string {
 	if a.Fingerprint == "" || a.Fingerprint != in.Plan.Fingerprint {
 		return fmt.Sprintf("The plan of %s is another one: %s.", head, in.difference())
 	}
-	hidden, late := len(in.Plan.Hidden) > 0, cmp.Or(in.Plan.Late, a.Late)
-	switch {
-	case a.Tree != "" && a.Tree == in.Run.Tree:
-		return ""
-	case hidden && !a.Hidden:
-		return fmt.Sprintf("The plan of %s has the same changes, but does more than they show: %s", head, in.newEffect())
-	case !a.Hidden && (late == "" || (a.Inputs != "" && a.Inputs == in.Run.InputsDigest)):
-		return ""
-	case !a.Hidden:
-		return fmt.Sprintf("The plan of %s has the same changes, but %s, and what that is made from may differ: %s.", head, late, in.file())
+	same := fmt.Sprintf("The plan of %s has the same changes, but ", head)
+	if why := in.Plan.Fetched.Differs(a.Fetched); why != "" {
+		return same + why + "."
 	}
-	return fmt.Sprintf("The plan of %s has the same changes, but it runs code that they do not show, and that may differ: %s.", head, in.file())
+	if a.Tree != "" && a.Tree == in.Run.Tree {
+		return ""
+	}
+	hidden, late := len(in.Plan.Hidden) > 0, cmp.Or(in.Plan.Late, a.Late)
+	changes, known := in.Changes[a.Tree]
+	named := slices.Concat(a.Named, in.Plan.Named)
+	switch {
+	case hidden && !a.Hidden:
+		return same + "does more than they show: " + in.newEffect()
+	case a.Hidden:
+		return same + fmt.Sprintf("it runs code that they do not show, and that may differ: %s.", in.file(a))
+	case a.Computed || len(in.Run.ComputedPaths) > 0:
+		return same + fmt.Sprintf("its code reads files by names that it computes, and they may differ: %s.", in.file(a))
+	case a.Files == "" || a.Files != in.Run.FilesDigest:
+		return same + fmt.Sprintf("files that it may read and does not show may differ: %s.", in.file(a, func(c FileChange) bool { return in.reads(c) && notConfiguration(c) }, notConfiguration))
+	case late != "" && (a.Inputs == "" || a.Inputs != in.Run.InputsDigest):
+		return same + fmt.Sprintf("%s, and what that is made from may differ: %s.", late, in.file(a))
+	case len(named) > 0 && (!known || touches(named, changes) != ""):
+		at := touches(named, changes)
+		return same + fmt.Sprintf("it names files or directories that may differ: %s.", in.file(a, func(c FileChange) bool { return c.Path == at || c.OldPath == at }))
+	}
+	return ""
 }
 
 // newEffect is the sentence of the first hidden effect that the plan before did not have.
@@ -125,22 +142,45 @@ func (in CarryInput) newEffect() string {
 	return in.Plan.Hidden[0].Text
 }
 
-// file names the first changed file, one that the plan reads for sure before others; else the two trees.
-func (in CarryInput) file() string {
-	var first *FileChange
-	for i, c := range in.Changes {
-		if first == nil || in.reads(c) != in.reads(*first) && in.reads(c) || in.reads(c) == in.reads(*first) && c.Path < first.Path {
-			first = &in.Changes[i]
+// file names the first changed file of those that are looked for, where there is one of
+// them, one that the plan reads for sure before others; without any, the two trees.
+func (in CarryInput) file(a Approval, looked ...func(FileChange) bool) string {
+	changes := in.Changes[a.Tree]
+	for _, wanted := range looked {
+		if some := slices.DeleteFunc(slices.Clone(changes), func(c FileChange) bool { return !wanted(c) }); len(some) > 0 {
+			changes = some
+			break
 		}
 	}
-	if first == nil {
-		return fmt.Sprintf("the files are no longer those of %s (tree %s, now %s)", codeSpan(short(in.WasRun.Head)), codeSpan(short(in.WasRun.Tree)), codeSpan(short(in.Run.Tree)))
+	if len(changes) == 0 {
+		return fmt.Sprintf("the files are no longer those of %s (tree %s, now %s)", codeSpan(short(a.Head)), codeSpan(short(a.Tree)), codeSpan(short(in.Run.Tree)))
 	}
+	first := slices.MinFunc(changes, func(c, d FileChange) int {
+		if in.reads(c) != in.reads(d) {
+			return map[bool]int{true: -1, false: 1}[in.reads(c)]
+		}
+		return strings.Compare(c.Path, d.Path)
+	})
 	more := ""
-	if n := len(in.Changes) - 1; n > 0 {
+	if n := len(changes) - 1; n > 0 {
 		more = " and " + countOf(n, "other file", "other files")
 	}
 	return fmt.Sprintf("%s%s changed", codeSpan(shown(first.Path)), more)
+}
+
+func notConfiguration(c FileChange) bool {
+	return !Configuration(c.Path) || c.OldPath != "" && !Configuration(c.OldPath)
+}
+
+// Configuration reports whether a file is one whose whole meaning stands in a plan,
+// by its name: Terraform's and OpenTofu's configuration and variable files.
+func Configuration(file string) bool {
+	for _, suffix := range []string{".tf", ".tofu", ".tf.json", ".tofu.json", ".tfvars", ".tfvars.json"} {
+		if strings.HasSuffix(file, suffix) {
+			return true
+		}
+	}
+	return false
 }
 
 // reads reports whether a changed file lies where the plan reads for sure.

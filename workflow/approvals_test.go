@@ -51,11 +51,15 @@ func TestCarryApprovals(t *testing.T) {
 		return Change{Address: "aws_instance.web", Mode: "managed", Action: ActionUpdate, Attributes: attrs}
 	}
 	effect := HiddenEffect{Kind: "provisioner", Address: "null_resource.a", Text: "`null_resource.a` runs a `local-exec` provisioner."}
+	fetched := func() Fetched {
+		return Fetched{Tool: "terraform 1.11.4", Modules: map[string]Exact{"module.net": "m1"}, Providers: map[string]Exact{"registry/time": "1.0.0 p1"}, Made: map[string]Exact{"a.zip": "z1"}}
+	}
 	base := func() CarryInput {
 		return CarryInput{
-			Approvals: []Approval{{Fingerprint: "one", User: gateBob, Head: "h1", Tree: "t1"}},
+			Approvals: []Approval{{Fingerprint: "one", User: gateBob, Head: "h1", Tree: "t1", Files: "f1", Inputs: "i1", Fetched: fetched()}},
 			Was:       &Plan{Fingerprint: "one", Changes: []Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`))}, Tool: "terraform"}, WasRun: Run{Head: "h1", Tree: "t1"},
-			Plan: &Plan{Fingerprint: "two", Changes: []Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`))}, Tool: "terraform"}, Run: Run{Head: "h2", Tree: "t2"},
+			Plan: &Plan{Fingerprint: "two", Changes: []Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`))}, Tool: "terraform", Fetched: fetched()},
+			Run:  Run{Head: "h2", Tree: "t2", FilesDigest: "f1", InputsDigest: "i1"},
 		}
 	}
 	same := func(in *CarryInput) { in.Plan.Fingerprint = "one" }
@@ -93,7 +97,7 @@ func TestCarryApprovals(t *testing.T) {
 		{"a script behind an old one", func(in *CarryInput) {
 			same(in)
 			in.Approvals[0].Hidden, in.Plan.Hidden, in.Was.Hidden = true, []HiddenEffect{effect}, []HiddenEffect{effect}
-			in.Changes = []FileChange{{Path: "z.tf"}, {Path: "run.sh"}}
+			in.Changes = map[string][]FileChange{"t1": {{Path: "z.tf"}, {Path: "run.sh"}}}
 		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: `run.sh` and 1 other file changed."},
 		{"hidden effects that are gone", func(in *CarryInput) { same(in); in.Approvals[0].Hidden = true },
 			"The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
@@ -103,14 +107,14 @@ func TestCarryApprovals(t *testing.T) {
 			same(in)
 			in.Approvals[0].Late, in.Approvals[0].Inputs, in.Run.InputsDigest = "late", "i1", "i2"
 			in.Plan.Late, in.Run.Own = "`x` of `a.b` is known only after apply", []string{"prod"}
-			in.Changes = []FileChange{{Path: "README.md"}, {Path: "prod/main.tf"}, {Path: "prod2/a.tf"}}
+			in.Changes = map[string][]FileChange{"t1": {{Path: "README.md"}, {Path: "prod/main.tf"}, {Path: "prod2/a.tf"}}}
 		}, "The plan of `h2` has the same changes, but `x` of `a.b` is known only after apply, and what that is made from may differ: `prod/main.tf` and 2 other files changed."},
 		{"known after apply, the same inputs of another tree", func(in *CarryInput) {
 			same(in)
 			in.Approvals[0].Late, in.Approvals[0].Inputs, in.Run.InputsDigest, in.Plan.Late = "late", "i1", "i1", "late"
 		}, ""},
 		{"known after apply, the same tree", func(in *CarryInput) { same(in); in.Plan.Late, in.Run.Tree = "late", "t1" }, ""},
-		{"known after apply, inputs that nobody knows", func(in *CarryInput) { same(in); in.Plan.Late = "`x` is late" },
+		{"known after apply, inputs that nobody knows", func(in *CarryInput) { same(in); in.Plan.Late, in.Approvals[0].Inputs = "`x` is late", "" },
 			"The plan of `h2` has the same changes, but `x` is late, and what that is made from may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"what was known only after apply, and now is", func(in *CarryInput) {
 			same(in)
@@ -125,7 +129,61 @@ func TestCarryApprovals(t *testing.T) {
 		{"hidden effects, trees that nobody knows", func(in *CarryInput) {
 			same(in)
 			in.Approvals[0].Hidden, in.Plan.Hidden, in.Approvals[0].Tree, in.Run.Tree = true, []HiddenEffect{effect}, "", ""
-		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree `t1`, now ``)."},
+		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree ``, now ``)."},
+		{"another module, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Plan.Fetched.Modules["module.net"] = "t1", "m2" },
+			"The plan of `h2` has the same changes, but the source of `module.net` gives other files now."},
+		{"a module more", func(in *CarryInput) { same(in); in.Plan.Fetched.Modules["module.b"] = "m2" },
+			"The plan of `h2` has the same changes, but `module.b` is fetched now."},
+		{"a module less", func(in *CarryInput) { same(in); in.Plan.Fetched.Modules = nil },
+			"The plan of `h2` has the same changes, but `module.net` is not fetched any more."},
+		{"another version of a provider, the same tree", func(in *CarryInput) {
+			same(in)
+			in.Run.Tree, in.Plan.Fetched.Providers["registry/time"] = "t1", "1.0.1 p2"
+		}, "The plan of `h2` has the same changes, but the provider `registry/time` is another one now (1.0.1, and was 1.0.0)."},
+		{"the same version of it, other checksums", func(in *CarryInput) { same(in); in.Plan.Fetched.Providers["registry/time"] = "1.0.0 p2" },
+			"The plan of `h2` has the same changes, but the provider `registry/time` is another one now."},
+		{"a provider more", func(in *CarryInput) { same(in); in.Plan.Fetched.Providers["registry/x"] = "1.0.0 p2" },
+			"The plan of `h2` has the same changes, but the provider `registry/x` is used now."},
+		{"another file that the plan made, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Plan.Fetched.Made["a.zip"] = "t1", "z2" },
+			"The plan of `h2` has the same changes, but `a.zip`, which is made while it plans, is another one now."},
+		{"another version of the tool", func(in *CarryInput) { same(in); in.Plan.Fetched.Tool = "terraform 1.12.0" },
+			"The plan of `h2` has the same changes, but it is made with terraform 1.12.0, not terraform 1.11.4."},
+		{"an approval of an older version, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Approvals[0].Fetched = "t1", Fetched{} },
+			"The plan of `h2` has the same changes, but it is not known with which modules and providers both were made."},
+		{"neither says what was fetched", func(in *CarryInput) { same(in); in.Plan.Fetched, in.Approvals[0].Fetched = Fetched{}, Fetched{} },
+			"The plan of `h2` has the same changes, but it is not known with which modules and providers both were made."},
+		{"a file beside the configuration", func(in *CarryInput) {
+			same(in)
+			in.Run.FilesDigest, in.Run.Own = "f2", []string{"prod"}
+			in.Changes = map[string][]FileChange{"t1": {{Path: "prod/main.tf"}, {Path: "prod/payload.bin"}, {Path: "a.md"}}}
+		}, "The plan of `h2` has the same changes, but files that it may read and does not show may differ: `prod/payload.bin` changed."},
+		{"configuration that became another file", func(in *CarryInput) {
+			same(in)
+			in.Run.FilesDigest, in.Changes = "f2", map[string][]FileChange{"t1": {{Path: "prod/b.tf", OldPath: "prod/payload.bin"}}}
+		}, "The plan of `h2` has the same changes, but files that it may read and does not show may differ: `prod/b.tf` changed."},
+		{"files that nobody knows", func(in *CarryInput) { same(in); in.Run.FilesDigest, in.Approvals[0].Files = "", "" },
+			"The plan of `h2` has the same changes, but files that it may read and does not show may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+		{"code that may read any file", func(in *CarryInput) { same(in); in.Run.ComputedPaths = []string{"prod/main.tf"} },
+			"The plan of `h2` has the same changes, but its code reads files by names that it computes, and they may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+		{"code that might when it was approved", func(in *CarryInput) {
+			same(in)
+			in.Approvals[0].Computed, in.Changes = true, map[string][]FileChange{"t1": {{Path: "a.md"}}}
+		}, "The plan of `h2` has the same changes, but its code reads files by names that it computes, and they may differ: `a.md` changed."},
+		{"code that may read any file, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Run.ComputedPaths = "t1", []string{"prod/main.tf"} }, ""},
+		{"a place that it names", func(in *CarryInput) {
+			same(in)
+			in.Plan.Named, in.Changes = []Exact{"charts"}, map[string][]FileChange{"t1": {{Path: "a.md"}, {Path: "charts/x.tf"}}}
+		}, "The plan of `h2` has the same changes, but it names files or directories that may differ: `charts/x.tf` changed."},
+		{"a place that only the approved one named", func(in *CarryInput) {
+			same(in)
+			in.Approvals[0].Named, in.Changes = []Exact{"a/b"}, map[string][]FileChange{"t1": {{Path: "c", OldPath: "a"}}}
+		}, "The plan of `h2` has the same changes, but it names files or directories that may differ: `c` changed."},
+		{"named places that nobody compared", func(in *CarryInput) { same(in); in.Plan.Named = []Exact{"charts"} },
+			"The plan of `h2` has the same changes, but it names files or directories that may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+		{"changes elsewhere than at a named place", func(in *CarryInput) {
+			same(in)
+			in.Plan.Named, in.Changes = []Exact{"charts", "a.b"}, map[string][]FileChange{"t1": {{Path: "charts2/x"}, {Path: "a.bc"}}}
+		}, ""},
 		{"void stays void", func(in *CarryInput) { same(in); in.Approvals[0].Void = "It fell." }, "It fell."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

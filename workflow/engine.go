@@ -177,6 +177,9 @@ type Inputs struct {
 	// every file above and of the project's configuration entry. With computed paths and
 	// no `watch` it covers every file that belongs to no directory with engine files as well.
 	Digest string
+	// FilesDigest is a hash of those inputs whose meaning does not stand in a plan: all that are
+	// neither Terraform's configuration nor variable files. Never empty.
+	FilesDigest string
 	// Refused says as a sentence why the project must not be planned ("" = it may): state in the workspace, a path outside the repository, a symlink out of the tree.
 	Refused string
 	// StateIdentity names the state that it keeps (StatePlace.Identity), "" where the configuration does not say enough to plan.
@@ -227,9 +230,10 @@ type Written struct {
 	// configuration in the JSON lacks; "provider.NAME" of those in provider blocks, and of
 	// functions called there. "*" is any: not all could be read.
 	Dynamic []string
-	// Exists reports whether a file of that name, relative to the project's directory, is
-	// in the workspace; nil: nobody can tell.
-	Exists func(name string) bool
+	// Find says what a word names in the workspace; nil: nobody can tell.
+	Find func(word string) []Place
+	// Literals are the strings written in the files, parts of templates too, for what is made of them only while applying.
+	Literals []string
 	// Says returns those of some texts that stand in files of the repository; nil: nobody can tell.
 	Says    func(texts []string) map[string]bool
 	Removed []Removed

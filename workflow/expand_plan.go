@@ -290,7 +290,11 @@ func (s *Service) keepIfSame(ctx context.Context, e Expansion, rec PullRecord, w
 		if err != nil {
 			return err
 		}
-		same = len(plan.Hidden) == 0
+		moved, err := s.namedMoved(ctx, old.Repo, plan, old.Tree, w.run.Tree)
+		if err != nil {
+			s.log.Warn("comparing the trees of two plans", "run", old.ID, "err", err)
+		}
+		same = len(plan.Hidden) == 0 && !moved
 	}
 	if stands && same && !replan {
 		w.plan = false

@@ -20,7 +20,7 @@ var harmless = map[string]string{
 	"Pull.Title": "for people", "Pull.Fork": "false is good", "Pull.Draft": "false is good", "Pull.UpdatedAt": "not looked at",
 	"Pull.Author": "the record's is taken",
 	"Run.Epoch":   "the worker's", "Run.Options": "in the fingerprint", "Run.Base": "SameInputs says it", "Run.Tree": "SameTree says it", "Run.BaseTree": "SameTree says it",
-	"Run.Paths": "the worker's", "Run.InputsDigest": "SameInputs says it", "Run.BaseProviders": "the engine's", "Run.Hidden": "the plan's count", "Run.Credentials": "the worker's",
+	"Run.Paths": "the worker's", "Run.InputsDigest": "SameInputs says it", "Run.FilesDigest": "CarryApprovals'", "Run.ComputedPaths": "CarryApprovals'", "Run.BaseProviders": "the engine's", "Run.Hidden": "the plan's count", "Run.Credentials": "the worker's",
 	"Run.CreateWorkspace": "the engine's", "Run.Actor": "who asked for the plan", "Run.Request": "history", "Run.Priority": "the queue's",
 	"Run.Reason": "for people", "Run.Waiting": "for people", "Run.Attempts": "history", "Run.Queued": "history", "Run.NotBefore": "the queue's",
 	"Run.Started": "history", "Run.Finished": "history", "Run.Worker": "the worker's", "Run.LeaseUntil": "the worker's", "Run.Sharing": "GateInput.Sharing has them", "Run.Interrupt": "a plan that succeeded",
@@ -31,7 +31,7 @@ var harmless = map[string]string{
 	"ApplyOrder.Done": "of the end", "ApplyOrder.Total": "of the end", "ApplyOrder.ErroredState": "of the end", "ApplyOrder.Resolved": "of the end", "ApplyOrder.ResolvedBy": "of the end",
 	"ApplyOrder.Was": "for giving back", "ApplyOrder.Took": "for giving back", "ApplyOrder.Held": "for giving back", "ApplyOrder.Before": "for giving back",
 	"Approval.At": "SeenFingerprint's", "Approval.CommentID": "history", "Approval.Request": "history", "Approval.Head": "CarryApprovals'",
-	"Approval.Tree": "CarryApprovals'", "Approval.Hidden": "CarryApprovals'", "Approval.Late": "CarryApprovals'", "Approval.Inputs": "CarryApprovals'", "Approval.Void": "none is good", "Approval.Applied": "false is good",
+	"Approval.Tree": "CarryApprovals'", "Approval.Hidden": "CarryApprovals'", "Approval.Late": "CarryApprovals'", "Approval.Inputs": "CarryApprovals'", "Approval.Files": "CarryApprovals'", "Approval.Fetched": "CarryApprovals'", "Approval.Named": "CarryApprovals'", "Approval.Computed": "CarryApprovals'", "Approval.Void": "none is good", "Approval.Applied": "false is good",
 }
 
 // parts are the structs of an input whose every field is taken away in turn.

@@ -64,11 +64,12 @@ type configResource struct {
 }
 
 // hiddenFromPlan names what the plan would run, or ran already, beside its changes.
-func hiddenFromPlan(doc *planDoc, mask *planMasker, in PlanInput) []HiddenEffect {
+func hiddenFromPlan(doc *planDoc, mask *planMasker, in PlanInput, named *naming) []HiddenEffect {
 	out := provisionerEffects(doc.resources, doc.config)
 	out = append(out, removedEffects(doc.resources, in.Written.Removed)...)
 	out = append(out, actionEffects(doc, mask)...)
-	out = append(out, providerFiles(doc, in)...)
+	out = append(out, providerFiles(doc, named)...)
+	out = append(out, sourceEffects(doc)...)
 	return append(out, dataEffects(doc.config, in.BaseProviders)...)
 }
 

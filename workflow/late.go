@@ -234,8 +234,12 @@ func variablesOf(e any) (names []string, ok bool) {
 
 // providerFiles names the files of the repository that providers are configured
 // with: a kubeconfig, or a script that gets a token. They say in which account a
-// change is made, and run with the credentials of the apply.
-func providerFiles(doc *planDoc, in PlanInput) (out []HiddenEffect) {
+// change is made, and run with the credentials of the apply. A bare word that is
+// the name of a directory (a region) is bound without a word.
+func providerFiles(doc *planDoc, named *naming) (out []HiddenEffect) {
+	if named.find == nil {
+		return nil
+	}
 	variables, _ := doc.top["variables"].(map[string]any)
 	providers := doc.providers()
 	for _, key := range sortedKeys(providers) {
@@ -246,16 +250,24 @@ func providerFiles(doc *planDoc, in PlanInput) (out []HiddenEffect) {
 		for _, name := range names {
 			(secretCollector{found: said.written}).leaves(variables[name])
 		}
-		files := map[string]bool{}
+		found := map[string]string{}
 		for text := range said.written {
-			for _, word := range append(strings.Fields(text), text) {
-				if in.Written.Exists != nil && in.Written.Exists(word) {
-					files[word] = true
+			for _, word := range wordsOf(text) {
+				for _, place := range named.find(word) {
+					switch {
+					case place.Dir && !pathLike(word) || place.Rooted:
+						named.add("", word, place)
+						continue
+					case place.Made != "":
+						named.made[place.Path] = place.Made
+					}
+					found[place.Path] = oneMany(place.Dir, "directory", "file")
 				}
 			}
 		}
-		for _, f := range slices.Sorted(maps.Keys(files)) {
-			out = append(out, HiddenEffect{Kind: "provider_config", Address: key, Text: fmt.Sprintf("the provider %s is configured with the file %s", codeSpan(key), codeSpan(shown(f)))})
+		for _, f := range slices.Sorted(maps.Keys(found)) {
+			out = append(out, HiddenEffect{Kind: "provider_config", Address: key,
+				Text: fmt.Sprintf("the provider %s is configured with the %s %s", codeSpan(key), found[f], codeSpan(shown(f)))})
 		}
 	}
 	return out

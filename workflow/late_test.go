@@ -176,8 +176,11 @@ func TestProvidersCount(t *testing.T) {
 		}
 	}
 	in := planInput([]byte(with(`{"exec":[{"command":{"constant_value":"sh get-token.sh"},"args":{"constant_value":["none","dir/kube config"]}}],"x":{"references":["var.region"]}}`)))
-	in.Written.Exists = func(name string) bool {
-		return slices.Contains([]string{"get-token.sh", "dir/kube config", "eu"}, name)
+	in.Written.Find = func(word string) []Place {
+		if !slices.Contains([]string{"get-token.sh", "dir/kube config", "eu"}, word) {
+			return nil
+		}
+		return []Place{{Path: word}}
 	}
 	files, _ := readPlan(t, in)
 	var said []string

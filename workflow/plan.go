@@ -112,7 +112,7 @@ type Attribute struct {
 
 // HiddenEffect is something a plan does that its changes do not show.
 type HiddenEffect struct {
-	Kind    string `json:"kind"` // provisioner, action, external_data, http_data, unlocked_provider_data, provider, lock_file, provider_config, backend
+	Kind    string `json:"kind"` // provisioner, action, external_data, http_data, unlocked_provider_data, file, module_source, unlocked_provider, provider, lock_file, provider_config, backend
 	Address string `json:"address,omitempty"`
 	Text    string `json:"text"` // a sentence for people
 }
@@ -128,6 +128,10 @@ type Plan struct {
 	// plan is applied, so that neither changes nor fingerprint say it; "" where there is nothing.
 	Late     string       `json:"late,omitempty"`
 	Warnings []Diagnostic `json:"warnings,omitempty"`
+	// Fetched is what it runs that is in no tree. Named are files and directories that its
+	// strings seem to name, relative to the root: a change there puts approvals in question.
+	Fetched Fetched `json:"fetched,omitzero"`
+	Named   []Exact `json:"named,omitempty"`
 	// Checks are failed `check` blocks and postconditions, as sentences.
 	Checks []string `json:"checks,omitempty"`
 

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,7 +29,10 @@ type PlanInput struct {
 	Hidden []HiddenEffect
 	// Written is what the files of its modules say beyond the JSON.
 	Written Written
-	Now     time.Time
+	// Fetched is what init brought, Unlocked the providers among it that no committed lock file holds.
+	Fetched  Fetched
+	Unlocked []string
+	Now      time.Time
 	// Redact hides what credentials say and what looks like a secret. Nil: there is nothing to hide.
 	Redact func(text string) string
 }
@@ -64,9 +68,14 @@ func ReadPlan(in PlanInput) (plan *Plan, secrets []string, err error) {
 	pr := projector{doc: doc, mask: mask, plan: plan, tool: toolName(in.Tool)}
 	pr.project()
 	pr.settle(in, nothing)
-	plan.Hidden = append(hiddenFromPlan(doc, mask, in), in.Hidden...)
 	if plan.Late = lateIn(doc, mask, in.Written); plan.Late == "" {
 		plan.Late = late
+	}
+	named := namedIn(doc, in.Written, plan.Late != "")
+	plan.Hidden = slices.Concat(hiddenFromPlan(doc, mask, in, &named), named.effects(), unlockedEffects(in.Unlocked), in.Hidden)
+	plan.Named, plan.Fetched = named.places(), in.Fetched
+	if len(named.made) > 0 {
+		plan.Fetched.Made = named.made
 	}
 	return plan, mask.all, nil
 }

@@ -69,6 +69,8 @@ type Run struct {
 	BaseTree      string      `json:"base_tree,omitempty"`
 	Paths         []string    `json:"paths,omitempty"` // what the workspace holds; empty: the whole tree
 	InputsDigest  string      `json:"inputs_digest,omitempty"`
+	FilesDigest   string      `json:"files_digest,omitempty"`   // of those inputs that are no configuration
+	ComputedPaths []string    `json:"computed_paths,omitempty"` // code that may read any file of the tree
 	StateIdentity string      `json:"state_identity,omitempty"`
 	// Lineage is what the state itself is called, of a plan that succeeded; "" while there is no state.
 	Lineage string `json:"lineage,omitempty"`
@@ -116,9 +118,9 @@ type Run struct {
 	Own []string `json:"own,omitempty"`
 	// Artefact is the digest of what a plan run kept for its apply, "" without one.
 	Artefact string `json:"artefact,omitempty"`
-	// TreeChanges are the files that differ from the tree in which the plan was approved that
-	// this one's hidden effects put in question, at most 100; nil when nothing had to be compared.
-	TreeChanges []FileChange `json:"tree_changes,omitempty"`
+	// TreeChanges are the files that differ from the trees in which the plan was approved, by
+	// tree: found when a plan ends, for its approvals, and not kept.
+	TreeChanges map[string][]FileChange `json:"-"`
 	// After are the applies of what the project depends on that had ended in this pull when the
 	// run was begun: what they changed is in it.
 	After []string `json:"after,omitempty"`

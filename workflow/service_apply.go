@@ -198,7 +198,8 @@ func again(was Run, kind RunKind) Run {
 	r := Run{
 		Kind: kind, State: RunQueued, Repo: was.Repo, Number: was.Number, Project: was.Project, Options: was.Options,
 		Head: was.Head, Base: was.Base, Tree: was.Tree, BaseTree: was.BaseTree, Paths: was.Paths, Own: was.Own,
-		InputsDigest: was.InputsDigest, StateIdentity: was.StateIdentity, StateDoubt: was.StateDoubt, Sharing: was.Sharing, SameState: was.SameState, LikeState: was.LikeState,
+		InputsDigest: was.InputsDigest, FilesDigest: was.FilesDigest, ComputedPaths: was.ComputedPaths,
+		StateIdentity: was.StateIdentity, StateDoubt: was.StateDoubt, Sharing: was.Sharing, SameState: was.SameState, LikeState: was.LikeState,
 		OnBase: was.OnBase, BaseProviders: was.BaseProviders, Hidden: was.Hidden,
 		Expected: was.Expected, Credentials: was.Credentials, CreateWorkspace: was.CreateWorkspace, Actor: was.Actor,
 	}

@@ -370,7 +370,7 @@ func (l *life) planned(run workflow.Run) workflow.Result {
 	plan := &workflow.Plan{
 		Counts: workflow.Counts{Add: add}, NoChanges: add == 0, ChangesHash: sum(desired, state.value), Tool: "terraform",
 		Fingerprint: sum(run.Project.Dir, desired, state.value, run.StateIdentity), InputsDigest: run.InputsDigest,
-		StateIdentity: run.StateIdentity, Lineage: state.Lineage, Serial: state.Serial, PlannedAt: l.now,
+		StateIdentity: run.StateIdentity, Fetched: workflow.Fetched{Tool: "terraform 1.11.4"}, Lineage: state.Lineage, Serial: state.Serial, PlannedAt: l.now,
 	}
 	hidden := strings.Contains(text, "script")
 	if hidden {

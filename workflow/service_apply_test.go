@@ -16,6 +16,7 @@ func (w *world) fingerprinted(run workflow.Run, add int) workflow.Result {
 	res.Plan.Fingerprint = fmt.Sprintf("%064x", len(run.Project.Name)*1000+add)
 	res.Plan.PlannedAt, res.Plan.Lineage, res.Plan.Serial = w.now, sameState(run).Lineage, 1
 	res.Plan.InputsDigest, res.Plan.StateIdentity = run.InputsDigest, run.StateIdentity
+	res.Plan.Fetched.Tool = "terraform 1.11.4"
 	if add > 0 && run.Kind == workflow.RunPlan {
 		res.Artefact = "artefact of " + run.ID
 	}

@@ -220,7 +220,7 @@ func (s *Service) recordApproval(c *commanding, p *ProjectRecord, run Run) error
 	p.Approvals = append(p.Approvals, Approval{
 		Fingerprint: run.Fingerprint, User: c.actor(), At: c.at(), CommentID: c.e.Request.CommentID, Request: c.e.Request.ID,
 		Head: run.Head, Tree: run.Tree, Hidden: len(plan.Hidden) > 0,
-		Late: plan.Late, Inputs: run.InputsDigest,
+		Late: plan.Late, Inputs: run.InputsDigest, Files: run.FilesDigest, Computed: len(run.ComputedPaths) > 0, Fetched: plan.Fetched, Named: plan.Named,
 	})
 	e := event("approved", c.now, c.rec.Pull.Key(), fmt.Sprintf("%s approved the plan `%s` of `%s`.", mention(c.actor()), shortFingerprint(run.Fingerprint), p.Project.Name))
 	e.Project, e.Run, e.Actor = p.Project.Name, run.ID, c.actor()

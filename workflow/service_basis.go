@@ -61,12 +61,25 @@ func (s *Service) findBasis(ctx context.Context, rec PullRecord, rules Rules, ti
 	b.faulty = f.BaseFaulty
 	for _, r := range moved {
 		same, err := compare(ctx, f, r)
+		if err == nil && same.inputs && !same.tree {
+			same.inputs, err = s.namedStand(ctx, r, f.Checkout.Planned.ID)
+		}
 		if err != nil {
 			b.errs = append(b.errs, fmt.Sprintf("What `%s` is made from could not be read: %s", r.Project.Name, sentence(err)))
 		}
 		b.same[r.ID] = same
 	}
 	return b
+}
+
+// namedStand reports whether all that a plan names is in another tree as it was.
+func (s *Service) namedStand(ctx context.Context, was Run, tree string) (bool, error) {
+	plan, err := s.Plan(ctx, was.ID)
+	if err != nil {
+		return false, err
+	}
+	moved, err := s.namedMoved(ctx, was.Repo, plan, was.Tree, tree)
+	return !moved, err
 }
 
 // compare says whether a project's plan would be made from the same inputs, and from the same tree.

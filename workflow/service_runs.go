@@ -183,14 +183,14 @@ func (s *Service) Finish(ctx context.Context, res Result) error {
 	return nil
 }
 
-// treeChanges compares a new plan's tree with the one in which it was approved,
-// when hidden effects, or what is known only after apply, make that matter. It only finds words: without it, the trees are named.
-func (s *Service) treeChanges(ctx context.Context, res Result) []FileChange {
-	if s.diff == nil || res.Plan == nil || (len(res.Plan.Hidden) == 0 && res.Plan.Late == "") {
+// treeChanges compares a new plan's tree with those in which it was approved. A
+// tree that could not be compared is missing, which voids where it matters.
+func (s *Service) treeChanges(ctx context.Context, res Result) map[string][]FileChange {
+	if s.diff == nil || res.Plan == nil {
 		return nil
 	}
 	var run Run
-	was := ""
+	was := map[string]bool{}
 	err := s.store.View(ctx, func(tx Tx) (err error) {
 		if run, err = tx.Run(res.Run); err != nil {
 			return err
@@ -202,22 +202,37 @@ func (s *Service) treeChanges(ctx context.Context, res Result) []FileChange {
 		if p := findProject(rec, run.Project.Key()); p != nil {
 			for _, a := range p.Approvals {
 				if a.Void == "" && a.Fingerprint == res.Plan.Fingerprint && a.Tree != run.Tree {
-					was = a.Tree
+					was[a.Tree] = true
 				}
 			}
 		}
 		return nil
 	})
-	if err != nil || was == "" {
-		return nil
-	}
-	const most = 100
-	changes, err := s.diff(ctx, run.Repo, was, run.Tree)
 	if err != nil {
-		s.log.Warn("comparing the trees of two plans", "run", run.ID, "err", err)
 		return nil
 	}
-	return changes[:min(len(changes), most)]
+	out := map[string][]FileChange{}
+	for tree := range was {
+		changes, err := s.diff(ctx, run.Repo, tree, run.Tree)
+		if err != nil {
+			s.log.Warn("comparing the trees of two plans", "run", run.ID, "err", err)
+			continue
+		}
+		out[tree] = changes
+	}
+	return out
+}
+
+// namedMoved reports whether a place that a plan names, and that is no input, differs between two trees. Doubt is yes.
+func (s *Service) namedMoved(ctx context.Context, repo Repo, plan Plan, was, now string) (bool, error) {
+	if len(plan.Named) == 0 || was == now {
+		return false, nil
+	}
+	if s.diff == nil {
+		return true, nil
+	}
+	changes, err := s.diff(ctx, repo, was, now)
+	return err != nil || touches(plan.Named, changes) != "", err
 }
 
 // endPlan is Finish for plans and verifies.

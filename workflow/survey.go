@@ -100,7 +100,8 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 	r = Run{
 		Kind: RunPlan, State: RunQueued, Project: p, Head: s.Checkout.Head, Base: s.Checkout.Base,
 		Tree: s.Checkout.Planned.ID, BaseTree: s.Checkout.BaseTree.ID,
-		Own: in.dirs(), InputsDigest: in.Digest, StateIdentity: in.StateIdentity, StateDoubt: in.StateDoubt, Hidden: HiddenFromInputs(was, &in),
+		Own: in.dirs(), InputsDigest: in.Digest, FilesDigest: in.FilesDigest, ComputedPaths: in.ComputedPaths,
+		StateIdentity: in.StateIdentity, StateDoubt: in.StateDoubt, Hidden: HiddenFromInputs(was, &in),
 		Expected: in.Expected,
 	}
 	if err = s.share(ctx, &r); err != nil {

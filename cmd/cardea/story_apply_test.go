@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +43,7 @@ func applyCommands() map[string]func(*story, *testscript.TestScript, []string) e
 		"runs":        (*story).cmdRuns,
 		"seen":        (*story).cmdSeen,
 		"provider":    (*story).cmdProvider,
+		"archives":    (*story).cmdArchives,
 	}
 }
 
@@ -129,10 +132,37 @@ func (s *story) cmdRuns(_ *testscript.TestScript, args []string) error {
 	})
 }
 
-// provider VERSION: the server's mirror has hashicorp/time, a real provider, as that version.
+// provider VERSION [reader]: the server's mirror has hashicorp/time, a real provider, as that version;
+// or acme/reader, whose reader_object reads the file that it names while it is applied.
 func (s *story) cmdProvider(ts *testscript.TestScript, args []string) error {
+	if len(args) > 1 {
+		return writeFile(ts.MkAbs(filepath.Join("world/data/providers/registry.terraform.io/acme", args[1], args[0], runtime.GOOS+"_"+runtime.GOARCH,
+			"terraform-provider-"+args[1]+"_v"+args[0])), s.reader(), 0o755)
+	}
 	const versions = "registry.terraform.io/hashicorp/time"
 	return os.CopyFS(ts.MkAbs(filepath.Join("world/data/providers", versions, args[0])), os.DirFS(filepath.Join(s.mirror, versions, terraformtest.TimeVersion)))
+}
+
+func writeFile(name string, data []byte, mode os.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(name, data, mode)
+}
+
+// archives: starts a server of module archives, and sets $ARCHIVES in the files of later
+// pushes: $ARCHIVES/NAME.zip is what the directory served/NAME holds at that moment.
+func (s *story) cmdArchives(ts *testscript.TestScript, _ []string) error {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimSuffix(filepath.Base(r.URL.Path), ".zip")
+		archive := zip.NewWriter(w)
+		if err := errors.Join(archive.AddFS(os.DirFS(ts.MkAbs(filepath.Join("served", name)))), archive.Close()); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("ARCHIVES", server.URL)
+	return nil
 }
 
 // appears FILE: waits until a file is there.

@@ -55,7 +55,8 @@ func (s *story) cmdPush(ts *testscript.TestScript, args []string) error {
 		if err != nil {
 			return err
 		}
-		text := strings.NewReplacer("$STATESERVER", ts.Getenv("STATESERVER"), "$LOCALHOST", ts.Getenv("LOCALHOST"), "$STATE", ts.Getenv("STATE"), "$GITHUB_HOST", ts.Getenv("GITHUB_HOST")).Replace(string(data))
+		text := strings.NewReplacer("$ARCHIVES", ts.Getenv("ARCHIVES"), "$STATESERVER", ts.Getenv("STATESERVER"), "$LOCALHOST", ts.Getenv("LOCALHOST"),
+			"$STATE", ts.Getenv("STATE"), "$GITHUB_HOST", ts.Getenv("GITHUB_HOST")).Replace(string(data))
 		text = strings.NewReplacer(`\u001b`, "\x1b", `\u0007`, "\a", `\u202e`, "\u202e").Replace(text)
 		if strings.TrimSpace(text) == "DELETE" {
 			text = ""

@@ -52,9 +52,16 @@ func TestStories(t *testing.T) {
 		t.Fatal(err)
 	}
 	mirror := terraformtest.Mirror(t)
+	reader := sync.OnceValue(func() []byte {
+		data, err := os.ReadFile(terraformtest.Reader(t))
+		if err != nil {
+			t.Error(err)
+		}
+		return data
+	})
 	storiesRun.Store(0)
 	t.Run("stories", func(t *testing.T) {
-		testscript.Run(t, testscript.Params{Dir: "testdata/stories", Setup: func(env *testscript.Env) error { return setupStory(env, mirror) }, Cmds: storyCommands(), RequireExplicitExec: true})
+		testscript.Run(t, testscript.Params{Dir: "testdata/stories", Setup: func(env *testscript.Env) error { return setupStory(env, mirror, reader) }, Cmds: storyCommands(), RequireExplicitExec: true})
 	})
 	const atLeast = 20
 	if testing.Verbose() {
@@ -76,10 +83,11 @@ type story struct {
 	server *serverProcess
 	pull   int
 	now    pullNow
-	others []*person    // besides those of the world
-	ahead  atomic.Int64 // of GitHub's clock before ours
-	tab    int64        // the check run of `remember`
-	mirror string       // of providers, as terraform wants it
+	others []*person     // besides those of the world
+	ahead  atomic.Int64  // of GitHub's clock before ours
+	tab    int64         // the check run of `remember`
+	mirror string        // of providers, as terraform wants it
+	reader func() []byte // the provider that reads files
 
 	calls   int       // seen by the last `calls`
 	callsAt time.Time // when that was
@@ -87,12 +95,12 @@ type story struct {
 
 type storyKey struct{}
 
-func setupStory(env *testscript.Env, mirror string) error {
+func setupStory(env *testscript.Env, mirror string, reader func() []byte) error {
 	storiesRun.Add(1)
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("CHECKPOINT_DISABLE", "1")
 	env.Setenv("STATE", filepath.Join(env.WorkDir, "world", "state"))
-	s := &story{mirror: mirror}
+	s := &story{mirror: mirror, reader: reader}
 	env.Values[storyKey{}] = s
 	env.Defer(func() {
 		if s.server != nil {

@@ -127,12 +127,11 @@ func (a *applying) init() error {
 	if !bytes.Equal(after, a.seal.LockFile) {
 		return failed("%s init would now use other providers than the plan did (%s). Plan again.", a.tool.name, lockDifference(a.seal.LockFile, after))
 	}
-	modules, err := a.modulesDigest()
-	if err != nil {
+	if err := a.lookFetched(); err != nil {
 		return err
 	}
-	if modules != a.seal.Modules {
-		return failed("A module has changed at its source since the plan was made. Plan again, and name modules by an unchanging version.")
+	if why := a.fetched.Differs(a.seal.Fetched); why != "" {
+		return failed("What init fetched is not what the plan was made with: %s. Plan again, and name modules by an unchanging version.", why)
 	}
 	return nil
 }

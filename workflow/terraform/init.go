@@ -32,11 +32,17 @@ func (p *planning) init() error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case committed == nil && after != nil:
-		p.notes = append(p.notes, fmt.Sprintf("`%s` is not committed, so the next run may use other provider versions.", p.relative(lockFileName)))
-	case committed != nil && !bytes.Equal(committed, after):
+	if committed != nil && !bytes.Equal(committed, after) {
 		return failed("%s init would change the committed `%s` (%s). %s", p.tool.name, p.relative(lockFileName), lockDifference(committed, after), p.lockMend())
+	}
+	if err := p.lookFetched(); err != nil {
+		return err
+	}
+	if committed == nil {
+		for address := range p.fetched.Providers {
+			p.unlocked = append(p.unlocked, address)
+		}
+		slices.Sort(p.unlocked)
 	}
 	return nil
 }

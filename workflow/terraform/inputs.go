@@ -32,7 +32,7 @@ func (e *Engine) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discove
 }
 
 func (e *Engine) gathering(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) *gathering {
-	g := &gathering{engine: e, ctx: ctx, tree: t.FS, id: t.ID, found: d, project: p, dir: path.Clean(p.Dir), digest: map[string]string{}}
+	g := &gathering{engine: e, ctx: ctx, tree: t.FS, id: t.ID, found: d, project: p, dir: path.Clean(p.Dir), digest: map[string]string{}, plain: map[string]string{}}
 	g.tool = e.toolOf(p, d.Modules[g.dir])
 	return g
 }
@@ -62,6 +62,7 @@ type gathering struct {
 	dir     string
 	in      workflow.Inputs
 	digest  map[string]string // path -> mode and id, or what else is known of it
+	plain   map[string]string // likewise, of what is no configuration
 }
 
 func (g *gathering) gather() error {
@@ -81,12 +82,29 @@ func (g *gathering) gather() error {
 	if err != nil {
 		return err
 	}
-	parts := []string{string(entry)}
-	for _, name := range slices.Sorted(maps.Keys(g.digest)) {
-		parts = append(parts, name, g.digest[name])
+	g.in.Digest = hash(append([]string{string(entry)}, listed(g.digest)...)...)
+	for _, f := range g.project.VarFiles { // whatever they are called
+		delete(g.plain, path.Join(g.dir, f))
 	}
-	g.in.Digest = hash(parts...)
+	g.in.FilesDigest = hashed(g.plain)
 	return nil
+}
+
+// listed are the keys of a map, sorted, each with its value.
+func listed(m map[string]string) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, name, m[name])
+	}
+	return out
+}
+
+// note takes what is known of a file into the digests.
+func (g *gathering) note(name, what string) {
+	g.digest[name] = what
+	if !workflow.Configuration(name) {
+		g.plain[name] = what
+	}
 }
 
 // technicalKeys is the part of a project's entry that a plan depends on; labels are not.
@@ -139,7 +157,7 @@ func (g *gathering) directory(dir string) error {
 	}
 	entries, err := fs.ReadDir(g.tree, dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		g.digest[dir] = "missing"
+		g.note(dir, "missing")
 		return nil // terraform names the call that leads nowhere
 	}
 	if err != nil {
@@ -166,6 +184,9 @@ func (g *gathering) directory(dir string) error {
 		if id := idOf(info); id != "" {
 			if n, ok := g.engine.nodes.get(string(id)); ok && n.empty() {
 				g.digest[name] = "tree " + string(id) // nothing below is a module: its id says all
+				if g.plain[name], err = g.engine.plainFiles(g.tree, name, string(id)); err != nil {
+					return err
+				}
 				continue
 			}
 		}
@@ -176,12 +197,37 @@ func (g *gathering) directory(dir string) error {
 	return nil
 }
 
+// plainFiles is a hash of the files below a directory that are no configuration, remembered by its id.
+func (e *Engine) plainFiles(tree fs.FS, dir, id string) (string, error) {
+	if known, ok := e.plain.get(id); ok {
+		return known, nil
+	}
+	var parts []string
+	err := fs.WalkDir(tree, dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || workflow.Configuration(name) {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		parts = append(parts, strings.TrimPrefix(name, dir), fmt.Sprintf("%v %s", info.Mode(), idOf(info)))
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	sum := hash(parts...)
+	e.plain.add(id, sum, 1)
+	return sum, nil
+}
+
 // entry takes one file into the digest: its mode and object id, those of what it
 // leads to for a symlink. Without ids its content counts.
 func (g *gathering) entry(name string) error {
 	info, err := fs.Lstat(g.tree, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		g.digest[name] = "missing"
+		g.note(name, "missing")
 		return nil
 	}
 	if err != nil {
@@ -193,12 +239,19 @@ func (g *gathering) entry(name string) error {
 			return err
 		}
 		if info, err = fs.Stat(g.tree, name); err != nil {
-			g.digest[name] = "link " + to + " -> nowhere" // also one that leaves the tree: the export refuses it in words
+			g.note(name, "link "+to+" -> nowhere") // also one that leaves the tree: the export refuses it in words
 			return nil
 		}
 	}
-	g.digest[name], err = g.content(name, info)
-	return err
+	what, err := g.content(name, info)
+	if err != nil {
+		return err
+	}
+	g.note(name, what)
+	if info.IsDir() {
+		g.plain[name] = what // a link to one, whatever it is called
+	}
+	return nil
 }
 
 func (g *gathering) content(name string, info fs.FileInfo) (string, error) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -64,6 +63,7 @@ func (g *gathering) names(n namedFiles, links []string) error {
 		if g.digest[key], err = g.matching(p); err != nil {
 			return err
 		}
+		g.plain[key] = g.digest[key]
 	}
 	g.in.Files = sorted(g.in.Files)
 	return nil
@@ -164,13 +164,7 @@ func (g *gathering) itself(name string, info fs.FileInfo) (string, error) {
 	return "link " + to, err
 }
 
-func hashed(of map[string]string) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(of)) {
-		parts = append(parts, name, of[name])
-	}
-	return hash(parts...)
-}
+func hashed(of map[string]string) string { return hash(listed(of)...) }
 
 // nobodys takes the files that belong to no directory with engine files, where code may read any of them and nobody says which.
 func (g *gathering) nobodys() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -187,18 +188,52 @@ var sampleProject = workflow.Project{Name: "a", Dir: "a", VarFiles: []string{"v.
 func TestInputs(t *testing.T) {
 	t.Parallel()
 	got := inputs(t, mapFS(sampleFiles), sampleProject)
-	for name, v := range map[string]string{"digest": got.Digest, "state identity": got.StateIdentity, "lock file": got.LockFile, "provider config": got.ProviderConfig, "backend config": got.BackendConfig} {
+	for name, v := range map[string]string{"digest": got.Digest, "files digest": got.FilesDigest, "state identity": got.StateIdentity, "lock file": got.LockFile, "provider config": got.ProviderConfig, "backend config": got.BackendConfig} {
 		if v == "" {
 			t.Errorf("no %s", name)
 		}
 	}
-	got.Digest, got.StateIdentity, got.LockFile, got.ProviderConfig, got.BackendConfig = "", "", "", "", ""
+	got.Digest, got.FilesDigest, got.StateIdentity, got.LockFile, got.ProviderConfig, got.BackendConfig = "", "", "", "", "", ""
 	want := workflow.Inputs{Dir: "a", Modules: []string{"m"}, VarFiles: []string{"a/v.tfvars", "a/c.s3"}, Files: []string{"shared/f.json"}, Watch: []string{"shared/*.yaml"},
 		LockedProviders: []string{"registry.terraform.io/acme/b", "registry.terraform.io/hashicorp/aws"},
 		Expected: workflow.Expected{Backend: "s3", State: stateNames("s3", map[string]string{"bucket": "b", "key": "k"}),
 			Calls: []workflow.CallsOf{{Dir: "a", Calls: []workflow.ModuleCall{{Name: "m", Dir: "m"}}}, {Dir: "m"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("inputs (-want +got):\n%s", diff)
+	}
+}
+
+// TestFilesDigest: what may be read without standing in the plan changes the digest
+// of files, configuration and variable files do not, with and without object ids.
+func TestFilesDigest(t *testing.T) {
+	t.Parallel()
+	from := maps.Clone(sampleFiles)
+	from["a/sub/x.tfvars"], from["a/vars/x.tfvars"], from["a/v.vars"] = "x = 1", "x = 1", "x = 1"
+	p := sampleProject
+	p.VarFiles = append(slices.Clone(p.VarFiles), "v.vars")
+	for name, same := range map[string]bool{
+		"a/y.tf": true, "a/y.tf.json": true, "a/y.tofu": true, "m/m.tf": true, "a/v.tfvars": true, "a/v.vars": true, "a/sub/x.tfvars": true, "a/vars/x.tfvars": true,
+		"a/vars/new.tfvars.json": true, "other/o.tf": true, "shared/z.txt": true, "a/child/payload": true,
+		"a/payload.bin": false, "a/sub/data.json": false, "a/sub/tf": false, "a/vars/x.tf.bin": false, "m/nested/x.json": false, "m/run.sh": false,
+		"shared/f.json": false, "shared/w.yaml": false, "a/c.s3": false, "a/.terraform.lock.hcl": false,
+	} {
+		for _, ids := range []bool{false, true} {
+			digest := func(files map[string]string) string {
+				var tree fs.FS = mapFS(files)
+				if ids {
+					tree = withIDs(tree.(fstest.MapFS))
+				}
+				return inputs(t, tree, p).FilesDigest
+			}
+			files := maps.Clone(from)
+			files[name] = "locals {}"
+			if strings.HasSuffix(name, ".json") {
+				files[name] = "{\"locals\": {}}"
+			}
+			if got := digest(files) == digest(from); got != same {
+				t.Errorf("%s (ids %v): got the same digest %v, want %v", name, ids, got, same)
+			}
+		}
 	}
 }
 

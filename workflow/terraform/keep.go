@@ -1,8 +1,6 @@
 package terraform
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,9 +21,9 @@ type seal struct {
 	Tool     string `json:"tool"`
 	Version  string `json:"version"`
 	LockFile []byte `json:"lock_file,omitempty"` // after init; nil: there is none
-	// Modules is the digest of the modules that init fetched: the saved plan holds
-	// their configuration, but not the scripts and files beside it.
-	Modules string `json:"modules"`
+	// Fetched is what init brought: the saved plan holds the configuration of modules,
+	// but not the scripts and files beside it.
+	Fetched workflow.Fetched `json:"fetched"`
 	// Said are the values that the plan calls sensitive and that stand in the repository all the same.
 	Said []string `json:"said,omitempty"`
 }
@@ -39,12 +37,9 @@ func (p *planning) keep() error {
 		p.plan.Notes = append(p.plan.Notes, "This plan cannot be applied: its saved form does not say which state it was made from.")
 		return nil
 	}
-	s := seal{Tool: p.tool.name, Version: p.tool.version.String(), Said: slices.Sorted(maps.Keys(p.said))}
+	s := seal{Tool: p.tool.name, Version: p.tool.version.String(), Fetched: p.fetched, Said: slices.Sorted(maps.Keys(p.said))}
 	var err error
 	if s.LockFile, err = p.readLockFile(); err != nil {
-		return err
-	}
-	if s.Modules, err = p.modulesDigest(); err != nil {
 		return err
 	}
 	if err := p.collect(); err != nil {
@@ -69,14 +64,6 @@ type listing map[string]stamp
 type stamp struct {
 	inode, size uint64
 	changed     syscall.Timespec
-}
-
-func stampOf(info fs.FileInfo) stamp {
-	s := stamp{size: uint64(info.Size())}
-	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.inode, s.changed = sys.Ino, sys.Ctim
-	}
-	return s
 }
 
 // look lists the workspace.
@@ -137,32 +124,12 @@ func listFiles(root, without string) (listing, error) {
 	return out, nil
 }
 
-// modulesDigest is a SHA-256 over what init fetched for modules: paths, modes
-// and contents, without the histories that git leaves beside them.
-func (p *planning) modulesDigest() (string, error) {
-	root := filepath.Join(p.dataDir(), "modules")
-	h := sha256.New()
-	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && name == root:
-			return nil
-		case err != nil:
-			return err
-		case d.IsDir() && d.Name() == ".git":
-			return fs.SkipDir
-		case d.IsDir():
-			return nil
-		}
-		rel, err := filepath.Rel(root, name)
-		if err != nil {
-			return err
-		}
-		return hashFile(h, name, rel, d.Type())
-	})
-	if err != nil {
-		return "", fmt.Errorf("reading the fetched modules: %w", err)
+func stampOf(info fs.FileInfo) stamp {
+	s := stamp{size: uint64(info.Size())}
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.inode, s.changed = sys.Ino, sys.Ctim
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return s
 }
 
 func hashFile(h io.Writer, name, rel string, kind fs.FileMode) error {

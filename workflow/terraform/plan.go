@@ -75,6 +75,8 @@ type planning struct {
 	said        map[string]bool
 	before      listing // the workspace before the plan
 	made        []string
+	fetched     workflow.Fetched // by init
+	unlocked    []string         // the providers among it that no committed lock file holds
 }
 
 func (p *planning) run() error {
@@ -196,7 +198,8 @@ func (p *planning) makePlan() error {
 	}
 	plan, secrets, err := workflow.ReadPlan(workflow.PlanInput{Raw: raw, ExitChanges: changes, RepoID: p.job.RepoID, Key: p.job.Key, Project: p.job.Project,
 		Options: p.job.Options, StateIdentity: p.job.StateIdentity, InputsDigest: p.job.InputsDigest, Tool: p.tool.name,
-		ToolVersion: p.tool.version.String(), BaseProviders: p.job.BaseProviders, Hidden: p.job.Hidden, Written: p.written(), Redact: p.job.Redact, Now: time.Now()})
+		ToolVersion: p.tool.version.String(), BaseProviders: p.job.BaseProviders, Hidden: p.job.Hidden, Written: p.written(),
+		Fetched: p.fetched, Unlocked: p.unlocked, Redact: p.job.Redact, Now: time.Now()})
 	p.hide(secrets)
 	if err != nil {
 		return failed("The saved plan cannot be trusted: %s.", err)

@@ -3,6 +3,7 @@ package terraform
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -79,12 +80,17 @@ func TestProvidersParallel(t *testing.T) {
 				}
 			}
 			fetched := 0
-			for i, a := range planAll(worlds) {
+			answers := planAll(worlds)
+			for i, a := range answers {
 				if a.Result.Plan == nil || a.Result.Plan.Counts != (workflow.Counts{Add: 1}) {
 					t.Fatalf("run %d: got %+v %s\n%s", i, a.Result, a.Error, a.Log)
 				}
-				if got, want := len(a.Result.Plan.Notes) == 0, lock != ""; got != want {
-					t.Errorf("run %d: got notes %q", i, a.Result.Plan.Notes)
+				unlocked := slices.ContainsFunc(a.Result.Plan.Hidden, func(e workflow.HiddenEffect) bool { return e.Kind == "unlocked_provider" })
+				if unlocked != (lock == "") {
+					t.Errorf("run %d: got the hidden effects %+v", i, a.Result.Plan.Hidden)
+				}
+				if why := a.Result.Plan.Fetched.Differs(answers[0].Result.Plan.Fetched); why != "" {
+					t.Errorf("run %d: %s", i, why)
 				}
 				fetched += strings.Count(a.Log, ": it is fetched.")
 			}

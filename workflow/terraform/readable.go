@@ -87,7 +87,7 @@ func (g *gathering) computedSources() error {
 	}
 	slices.Sort(g.in.ComputedSources)
 	if g.id != "" {
-		g.digest["."] = "tree " + g.id
+		g.note(".", "tree "+g.id)
 		return nil
 	}
 	return fs.WalkDir(g.tree, ".", func(name string, d fs.DirEntry, err error) error {

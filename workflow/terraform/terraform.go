@@ -36,6 +36,7 @@ type Engine struct {
 	modules *cache[*module] // by the names and ids of a directory's files
 	configs *cache[*backendConfig]
 	matches *cache[string] // hashes of what computed paths may lead to, by tree id and path
+	plain   *cache[string] // by git tree id: what plainFiles found
 	parsed  atomic.Int64   // directories parsed, not found in a cache
 }
 
@@ -44,5 +45,6 @@ const cachedDirectories = 100_000
 
 // New returns an engine with empty caches.
 func New(o Options) *Engine {
-	return &Engine{options: o, nodes: newCache[*node](cachedDirectories), modules: newCache[*module](cachedDirectories), configs: newCache[*backendConfig](cachedDirectories), matches: newCache[string](cachedDirectories)}
+	return &Engine{options: o, nodes: newCache[*node](cachedDirectories), modules: newCache[*module](cachedDirectories), configs: newCache[*backendConfig](cachedDirectories),
+		matches: newCache[string](cachedDirectories), plain: newCache[string](cachedDirectories)}
 }

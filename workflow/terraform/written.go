@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -21,12 +22,13 @@ import (
 // written reads in the files of all modules of the run, fetched ones included,
 // what the plan's JSON does not tell. What cannot be read is `dynamic` for all we know.
 func (p *planning) written() workflow.Written {
-	w := writing{dynamic: map[string]bool{}, removed: map[string][]string{}}
+	w := writing{dynamic: map[string]bool{}, removed: map[string][]string{}, literals: map[string]bool{}}
 	modules, err := installedModules(filepath.Join(p.dataDir(), "modules", "modules.json"))
 	if err != nil {
 		w.dynamic["*"] = true
 	}
 	for key, dir := range modules {
+		w.dir = filepath.ToSlash(dir)
 		if !filepath.IsAbs(dir) {
 			dir = filepath.Join(p.dir, filepath.FromSlash(dir))
 		}
@@ -36,13 +38,7 @@ func (p *planning) written() workflow.Written {
 		}
 		w.directory(dir)
 	}
-	out := workflow.Written{Dynamic: slices.Sorted(maps.Keys(w.dynamic)), Exists: func(name string) bool {
-		if name == "" || !filepath.IsLocal(filepath.Join(p.job.Project.Dir, name)) {
-			return false
-		}
-		info, err := os.Stat(filepath.Join(p.dir, name))
-		return err == nil && !info.IsDir()
-	}, Says: p.says}
+	out := workflow.Written{Dynamic: slices.Sorted(maps.Keys(w.dynamic)), Literals: slices.Sorted(maps.Keys(w.literals)), Find: p.finder(), Says: p.says}
 	for _, from := range slices.Sorted(maps.Keys(w.removed)) {
 		out.Removed = append(out.Removed, workflow.Removed{From: from, Provisioners: w.removed[from]})
 	}
@@ -57,7 +53,7 @@ func installedModules(file string) (map[string]string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return dirs, nil
 	}
-	var note struct{ Modules []struct{ Key, Dir string } }
+	var note modulesNote
 	if err == nil {
 		err = json.Unmarshal(data, &note)
 	}
@@ -67,11 +63,34 @@ func installedModules(file string) (map[string]string, error) {
 	return dirs, err
 }
 
+// modulesNote is what init notes of the modules.
+type modulesNote struct {
+	Modules []struct{ Key, Source, Dir string }
+}
+
+// installedSources are the sources of all modules by their keys.
+func installedSources(file string) (map[string]string, error) {
+	data, err := readRegular(file)
+	if err != nil {
+		return nil, err
+	}
+	var note modulesNote
+	err = json.Unmarshal(data, &note)
+	sources := map[string]string{}
+	for _, m := range note.Modules {
+		sources[m.Key] = m.Source
+	}
+	return sources, err
+}
+
 // writing collects what is written in modules.
 type writing struct {
 	dynamic map[string]bool
 	removed map[string][]string // provisioners by address
 	prefix  string              // of the module being read
+	// literals are the strings of the files, as they stand and as seen from the module's directory.
+	literals map[string]bool
+	dir      string // of the module being read, relative to the project's
 }
 
 func (w *writing) directory(dir string) {
@@ -105,7 +124,8 @@ func (w *writing) file(name string, data []byte) {
 	}
 	if body, ok := f.Body.(*hclsyntax.Body); ok {
 		w.blocks(body, "")
-	} else if jsonNames(data, "dynamic") || (jsonNames(data, "provider") && bytes.Contains(data, []byte("("))) {
+		w.strings(body)
+	} else if w.jsonStrings(data); jsonNames(data, "dynamic") || (jsonNames(data, "provider") && bytes.Contains(data, []byte("("))) {
 		w.dynamic["*"] = true
 	}
 	content, _, _ := f.Body.PartialContent(removedSchema)
@@ -149,6 +169,52 @@ func (w *writing) functions(body *hclsyntax.Body) {
 		}
 		return nil
 	})
+}
+
+// strings notes every string that is written, parts of templates too.
+func (w *writing) strings(node hclsyntax.Node) {
+	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics { // the visitor reports nothing
+		if l, ok := n.(*hclsyntax.LiteralValueExpr); ok {
+			if text, ok := printed(l.Val); ok && l.Val.Type() == cty.String {
+				w.literal(text)
+			}
+		}
+		return nil
+	})
+}
+
+func (w *writing) literal(text string) {
+	w.literals[text] = true
+	if w.dir != "." && strings.HasPrefix(text, "/") { // what stands behind path.module
+		w.literals[w.dir+text] = true
+	}
+}
+
+// jsonStrings notes the strings of a JSON file, and those in their templates.
+func (w *writing) jsonStrings(data []byte) {
+	var v any
+	if json.Unmarshal(data, &v) != nil {
+		return // the parser has said it
+	}
+	var visit func(any)
+	visit = func(v any) {
+		switch v := v.(type) {
+		case string:
+			w.literal(v)
+			if expr := parseTemplate(v); expr != nil {
+				w.strings(expr)
+			}
+		case []any:
+			for _, e := range v {
+				visit(e)
+			}
+		case map[string]any:
+			for _, e := range v {
+				visit(e)
+			}
+		}
+	}
+	visit(v)
 }
 
 // jsonNames reports whether a key of that name is anywhere in a JSON file.

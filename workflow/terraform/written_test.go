@@ -76,7 +76,7 @@ func TestWrittenFiles(t *testing.T) {
 		{"no dynamic in JSON", "a.tf.json", `{"resource": {"a": {"b": {"rule": {}}}}}`, map[string]bool{}},
 		{"what cannot be read", "a.tf.json", `[`, map[string]bool{"*": true}},
 	} {
-		w := writing{dynamic: map[string]bool{}, removed: map[string][]string{}}
+		w := writing{dynamic: map[string]bool{}, removed: map[string][]string{}, literals: map[string]bool{}}
 		w.file(c.file, []byte(c.text))
 		if diff := cmp.Diff(c.want, w.dynamic); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
@@ -84,10 +84,11 @@ func TestWrittenFiles(t *testing.T) {
 	}
 }
 
-func TestWrittenExists(t *testing.T) {
+// TestFind: what words of a plan name in the workspace.
+func TestFind(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, f := range []string{"app/kube.yaml", "shared/token.sh"} {
+	for _, f := range []string{"app/kube.yaml", "app/files/x.bin", "shared/token.sh", "app/links/plain"} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, f)), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -95,12 +96,49 @@ func TestWrittenExists(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := &planning{dir: filepath.Join(dir, "app"), job: workflow.PlanJob{Project: workflow.Project{Dir: "app"}}}
-	exists := p.written().Exists
-	for name, want := range map[string]bool{"kube.yaml": true, "./kube.yaml": true, "../shared/token.sh": true, "../shared": false, "": false, "none": false, "../../../etc/passwd": false} {
-		if got := exists(name); got != want {
-			t.Errorf("%q: got %v, want %v", name, got, want)
+	for name, to := range map[string]string{"app/token": "../shared/token.sh", "app/links/shared": "../../shared", "app/out": "/etc"} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
 		}
+	}
+	p := &planning{dir: filepath.Join(dir, "app"), job: workflow.PlanJob{Project: workflow.Project{Dir: "app"}, Files: workflow.RunFiles{Workspace: dir}}}
+	var err error
+	if p.before, err = listFiles(dir, p.dataDir()); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{"app/made.zip", "app/files/made", "app/.terraform/modules/m/made.zip", "app/.terraform/providers/p"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, f)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, f), []byte(f), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find := p.written().Find
+	for word, want := range map[string][]workflow.Place{
+		"kube.yaml": {{Path: "app/kube.yaml"}}, "./kube.yaml": {{Path: "app/kube.yaml"}}, "../shared/token.sh": {{Path: "shared/token.sh"}},
+		"shared/token.sh": {{Path: "shared/token.sh", Rooted: true}}, filepath.Join(dir, "shared/token.sh"): {{Path: "shared/token.sh"}},
+		"../shared": {{Path: "shared", Dir: true}}, "shared": nil, "": nil, "none": nil, "../../../etc/passwd": nil, "/etc/passwd": nil, "a\x00b": nil,
+		"token": {{Path: "app/token", Leads: []string{"shared/token.sh"}}}, "links": {{Path: "app/links", Dir: true, Leads: []string{"shared"}}},
+		"links/shared/token.sh": {{Path: "app/links/shared/token.sh", Leads: []string{"shared/token.sh"}}}, "out": {{Path: "app/out", Dir: true, Unclear: true}},
+		"made.zip": {{Path: "app/made.zip", Made: "x"}}, "files": {{Path: "app/files", Dir: true, Made: "x"}},
+		".terraform/modules/m/made.zip": {{Path: "app/.terraform/modules/m/made.zip", Made: "x"}}, ".terraform/providers/p": nil,
+	} {
+		got := find(word)
+		for i := range got {
+			if got[i].Made != "" {
+				got[i].Made = "x"
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", word, diff)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "app/made.zip"), []byte("another"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if one, two := find("made.zip")[0].Made, p.written().Find("made.zip")[0].Made; one == two {
+		t.Error("what the plan made differs, its digest does not")
 	}
 }
 

@@ -4,6 +4,9 @@
 package terraformtest
 
 import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,9 +54,46 @@ func Mirror(t testing.TB) string {
 	return mirror
 }
 
-// timeProvider builds the provider unless the cache has it. Test binaries of
-// several packages may want it at once: one builds, the others wait.
+// timeProvider builds hashicorp/time from the module proxy unless the cache has it.
 func timeProvider(t testing.TB) string {
+	t.Helper()
+	return built(t, "terraform-provider-time", TimeVersion, func(aside string) *exec.Cmd {
+		cmd := exec.Command("go", "install", "-trimpath", "-ldflags=-s -w", timeModule)
+		cmd.Env = append(os.Environ(), "GOBIN="+aside, "GOFLAGS=")
+		cmd.Dir = aside
+		return cmd
+	})
+}
+
+//go:embed testdata/reader
+var reader embed.FS
+
+// Reader returns the binary of acme/reader, a provider of our own that reads files while it is applied.
+func Reader(t testing.TB) string {
+	t.Helper()
+	sum := sha256.New()
+	source := t.TempDir()
+	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
+		data, err := reader.ReadFile("testdata/reader/" + name + ".txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum.Write(data)
+		if err := os.WriteFile(filepath.Join(source, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return built(t, "terraform-provider-reader", hex.EncodeToString(sum.Sum(nil))[:12], func(aside string) *exec.Cmd {
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(aside, "terraform-provider-reader"), ".")
+		cmd.Env = append(os.Environ(), "GOFLAGS=")
+		cmd.Dir = source
+		return cmd
+	})
+}
+
+// built is a program that is built once and kept in the cache. Test binaries of
+// several packages may want it at once: one builds, the others wait.
+func built(t testing.TB, name, version string, build func(aside string) *exec.Cmd) string {
 	t.Helper()
 	cache := os.Getenv("CARDEA_TEST_CACHE")
 	if cache == "" {
@@ -63,7 +103,7 @@ func timeProvider(t testing.TB) string {
 		}
 		cache = filepath.Join(user, "cardea-test")
 	}
-	dir := filepath.Join(cache, "terraform-provider-time-"+TimeVersion)
+	dir := filepath.Join(cache, name+"-"+version)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -75,19 +115,15 @@ func timeProvider(t testing.TB) string {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	binary := filepath.Join(dir, "terraform-provider-time")
+	binary := filepath.Join(dir, name)
 	if _, err := os.Stat(binary); err == nil {
 		return binary
 	}
 	aside := t.TempDir()
-	cmd := exec.Command("go", "install", "-trimpath", "-ldflags=-s -w", timeModule)
-	cmd.Env = append(os.Environ(), "GOBIN="+aside, "GOFLAGS=")
-	cmd.Dir = aside
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building %s from the module proxy: %v\n%s", timeModule, err, out)
+	if out, err := build(aside).CombinedOutput(); err != nil {
+		t.Fatalf("building %s %s with modules of the module proxy: %v\n%s", name, version, err, out)
 	}
-	built := filepath.Join(aside, "terraform-provider-time")
-	data, err := os.ReadFile(built)
+	data, err := os.ReadFile(filepath.Join(aside, name))
 	if err != nil {
 		t.Fatal(err)
 	}

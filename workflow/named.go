@@ -1,0 +1,245 @@
+package workflow
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// A provider reads files at apply: of an object that is uploaded, a chart or a build
+// context the plan shows the name alone. So every string of the plan that names a file
+// or directory of the workspace binds what approves it to the content.
+//
+// A string that looks like a path (it has a slash or a suffix) and that a provider
+// would find, which runs in the project's directory, is told to people as a hidden
+// effect: only the same whole tree will do. A bare word that happens to be a name
+// ("prod"), a path from the root of the repository (a tag) and what an output says
+// are mostly none: those are not told, but a change at such a name voids all the same.
+
+// Place is what a word names in the workspace.
+type Place struct {
+	Path string // relative to the root
+	Dir  bool
+	// Rooted: it is found from the root of the tree, not from the project's directory, where providers run.
+	Rooted bool
+	// Leads are the places to which symlinks lead, those on the way and those within.
+	Leads []string
+	// Made is a digest of what no tree has as it is: the plan made it, or init brought it.
+	Made Exact
+	// Unclear: not all that it holds could be looked at.
+	Unclear bool
+}
+
+// mostNamed is how many places a plan may name quietly.
+const mostNamed = 200
+
+// naming collects the places that strings of a plan name.
+type naming struct {
+	find   func(word string) []Place
+	told   map[string]map[string]bool // by who names them: paths, directories with a slash at the end
+	quiet  map[Exact]bool
+	made   map[string]Exact
+	tooBig bool
+}
+
+// namedIn finds the places that a plan's strings name, sensitive ones included.
+func namedIn(doc *planDoc, w Written, late bool) naming {
+	n := naming{find: w.Find, told: map[string]map[string]bool{}, quiet: map[Exact]bool{}, made: map[string]Exact{}}
+	if n.find == nil {
+		return n
+	}
+	for _, c := range doc.resources {
+		if !c.counts() && !c.does("read") {
+			continue
+		}
+		who := configAddress(c.address)
+		n.value(who, c.after.value)
+		if slices.Contains(c.actions, "delete") || slices.Contains(c.actions, "forget") {
+			n.value(who, c.before.value)
+		}
+		n.value(who, mapOf(c.extra))
+	}
+	for _, v := range doc.deferred {
+		n.value("what is deferred", v)
+	}
+	for _, v := range doc.invocations {
+		n.value("an action", v)
+	}
+	for _, c := range doc.outputs {
+		if c.counts() {
+			n.value("", c.after.value)
+		}
+	}
+	if late {
+		for _, text := range w.Literals {
+			n.text("", text)
+			n.beginning(text)
+		}
+	}
+	return n
+}
+
+func mapOf(m map[string]any) any { return m }
+
+// value goes through a value. A key is looked at when it looks like a path: most are names of attributes.
+func (n *naming) value(who string, v any) {
+	switch v := v.(type) {
+	case string:
+		n.text(who, v)
+	case []any:
+		for _, e := range v {
+			n.value(who, e)
+		}
+	case map[string]any:
+		for k, e := range v {
+			if pathLike(k) {
+				n.text(who, k)
+			}
+			n.value(who, e)
+		}
+	}
+}
+
+// text looks at a text as a whole and at its words; of JSON in it, at every string.
+func (n *naming) text(who, text string) {
+	for _, word := range wordsOf(text) {
+		for _, p := range n.find(word) {
+			n.add(who, word, p)
+		}
+	}
+	if t := strings.TrimSpace(text); strings.HasPrefix(t, "{") || strings.HasPrefix(t, "[") {
+		var inner any
+		if json.Unmarshal([]byte(t), &inner) == nil {
+			n.value(who, inner)
+		}
+	}
+}
+
+// beginning looks at the directory in which a text that is not complete yet would name something.
+func (n *naming) beginning(text string) {
+	for _, word := range wordsOf(text) {
+		if dir := path.Dir(strings.TrimLeft(word, "/")); dir != "." && dir != "/" {
+			for _, p := range n.find(dir) {
+				n.add("", dir, p)
+			}
+		}
+	}
+}
+
+func (n *naming) add(who, word string, p Place) {
+	name := p.Path
+	if p.Made != "" {
+		n.made[name] = p.Made
+	}
+	if p.Unclear || who != "" && !p.Rooted && pathLike(word) {
+		if n.told[who] == nil {
+			n.told[who] = map[string]bool{}
+		}
+		if p.Dir {
+			name += "/"
+		}
+		n.told[who][name] = true
+		return
+	}
+	for _, at := range append([]string{p.Path}, p.Leads...) {
+		n.quiet[Exact(at)] = true
+	}
+	n.tooBig = n.tooBig || len(n.quiet) > mostNamed
+}
+
+// effects says which files the plan reads that it does not show.
+func (n *naming) effects() (out []HiddenEffect) {
+	for _, who := range slices.Sorted(maps.Keys(n.told)) {
+		var files, dirs []string
+		for _, name := range slices.Sorted(maps.Keys(n.told[who])) {
+			if dir, ok := strings.CutSuffix(name, "/"); ok {
+				dirs = append(dirs, shown(dir))
+			} else {
+				files = append(files, shown(name))
+			}
+		}
+		var what []string
+		if len(files) > 0 {
+			what = append(what, oneMany(len(files) == 1, "the file ", "the files ")+someOf(files))
+		}
+		if len(dirs) > 0 {
+			what = append(what, oneMany(len(dirs) == 1, "the directory ", "the directories ")+someOf(dirs))
+		}
+		subject := codeSpan(who)
+		switch who {
+		case "":
+			subject = "something"
+		case "what is deferred", "an action":
+			subject = who
+		}
+		e := HiddenEffect{Kind: "file", Text: fmt.Sprintf("%s reads %s, of which the plan shows only the name", subject, andList(what))}
+		if subject != who {
+			e.Address = who
+		}
+		out = append(out, e)
+	}
+	if n.tooBig {
+		out = append(out, HiddenEffect{Kind: "file", Text: fmt.Sprintf("strings of the plan name more than %d files and directories, which may be read", mostNamed)})
+	}
+	return out
+}
+
+// places are those that are bound without a word, sorted.
+func (n *naming) places() []Exact {
+	if n.tooBig {
+		return nil // the whole tree is
+	}
+	return slices.Sorted(maps.Keys(n.quiet))
+}
+
+// pathLike reports whether people would take a word for a path: it has a slash, or a dot within.
+func pathLike(word string) bool {
+	return strings.Contains(word, "/") || strings.Contains(strings.Trim(word, "."), ".")
+}
+
+// wordsOf is a text whole, and taken apart at quotes, at spaces, at what separates
+// values, and at what else may stand beside a name; each once.
+func wordsOf(text string) []string {
+	const quotes, values, marks = "\"'`\n", " \t\r\n\"'`,;=()[]{}<>|&", " \t\r\n\"'`,;=()[]{}<>|&:@#?!*$%^+\\~"
+	seen := map[string]bool{"": true}
+	var out []string
+	add := func(words ...string) {
+		for _, w := range words {
+			for _, w := range []string{w, strings.TrimRight(w, ".,;:!?")} {
+				if !seen[w] {
+					seen[w] = true
+					out = append(out, w)
+				}
+			}
+		}
+	}
+	at := func(set string) []string {
+		return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(set, r) || r == 0 })
+	}
+	add(text, strings.TrimSpace(text))
+	add(at(quotes)...)
+	add(strings.FieldsFunc(text, unicode.IsSpace)...)
+	add(at(values)...)
+	add(at(marks)...)
+	return out
+}
+
+// touches is the first of the changed files that is at, below or above one of the
+// places, "" without one. Above: a symlink or a file in the place of a directory.
+func touches(places []Exact, changes []FileChange) string {
+	for _, c := range changes {
+		for _, changed := range []string{c.Path, c.OldPath} {
+			for _, p := range places {
+				at := string(p)
+				if changed != "" && (at == "." || changed == at || strings.HasPrefix(changed, at+"/") || strings.HasPrefix(at, changed+"/")) {
+					return changed
+				}
+			}
+		}
+	}
+	return ""
+}
