@@ -66,6 +66,7 @@ func ParseRepoConfig(file string, data []byte) (RepoConfig, []Diagnostic) {
 	if root := ParseYAML(file, data, faults); root != nil {
 		root.Map(repoKeys(&cfg), refusedInRepo())
 		checkTwins(cfg.Projects, faults)
+		checkGlobs(cfg, faults)
 	}
 	return cfg, faults.List()
 }
@@ -87,6 +88,21 @@ func repoKeys(cfg *RepoConfig) Keys {
 			})
 		},
 		"require": func(y *YAML) { cfg.Require = RequireList(y) },
+	}
+}
+
+// maxGlobs is how many globs a file may have: each is compared with every name of the tree.
+const maxGlobs = 5000
+
+func checkGlobs(cfg RepoConfig, faults *Faults) {
+	n := len(cfg.Autodiscover.Ignore)
+	for _, e := range cfg.Projects {
+		if n += len(e.Watch); e.Glob {
+			n++
+		}
+	}
+	if n > maxGlobs {
+		faults.Add(Position{File: cfg.File, Line: 1, Column: 1}, "the file has %d globs, and %d are allowed: one glob over more names often says the same as many", n, maxGlobs)
 	}
 }
 

@@ -155,3 +155,17 @@ func FuzzProjectDir(f *testing.F) {
 		}
 	})
 }
+
+// A file of very many globs is refused as a whole, with a line.
+func TestRepoConfigOfManyGlobs(t *testing.T) {
+	file := func(n int) string {
+		return "projects:\n- dir: a\n  watch: [" + strings.TrimSuffix(strings.Repeat(`"*",`, n), ",") + "]\n"
+	}
+	if _, faults := ParseRepoConfig(RepoConfigFile, []byte(file(maxGlobs))); len(faults) > 0 {
+		t.Errorf("got %v, want none", faults)
+	}
+	_, faults := ParseRepoConfig(RepoConfigFile, []byte(file(maxGlobs+1)))
+	if len(faults) != 1 || !strings.Contains(faults[0].Summary, "5001 globs, and 5000 are allowed") {
+		t.Errorf("got %v, want one fault that says how many", faults)
+	}
+}

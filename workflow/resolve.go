@@ -166,8 +166,9 @@ func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
 		if !e.Glob {
 			continue
 		}
+		glob := CompileGlob(e.Dir)
 		for _, dir := range roots {
-			if MatchGlob(e.Dir, dir) {
+			if glob.Match(dir) {
 				p := e.Project
 				p.Dir = dir
 				byKey[p.Key()] = p

@@ -9,9 +9,8 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"sort"
 	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -61,6 +60,7 @@ type gathering struct {
 	project workflow.Project
 	dir     string
 	in      workflow.Inputs
+	listed  []string          // of all files of the tree, once they are listed
 	digest  map[string]string // path -> mode and id, or what else is known of it
 	plain   map[string]string // likewise, of what is no configuration
 }
@@ -309,18 +309,79 @@ func (g *gathering) watch() error {
 			g.refuse("It watches `%s`, which is outside of the repository.", w)
 			continue
 		}
+		glob = workflow.WatchGlob(g.dir, w)
 		g.in.Watch = append(g.in.Watch, glob)
-		files, err := doublestar.Glob(g.tree, glob, doublestar.WithFilesOnly(), doublestar.WithNoFollow())
-		if err != nil {
+		if err := g.watched(workflow.CompileGlob(glob)); err != nil {
 			return fmt.Errorf("watch %q: %w", w, err)
-		}
-		for _, f := range files {
-			if err := g.entry(f); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// watched takes the files that one glob matches. All names of the tree are listed
+// once and only compared: what a glob costs does not depend on how deep the tree is.
+func (g *gathering) watched(glob workflow.Glob) error {
+	names, err := g.listing()
+	if err != nil {
+		return err
+	}
+	fixed := glob.Fixed()
+	for i := sort.SearchStrings(names, fixed); i < len(names) && strings.HasPrefix(names[i], fixed); i++ {
+		if i%256 == 0 && g.ctx.Err() != nil {
+			return g.ctx.Err()
+		}
+		if !glob.MatchTree(names[i]) {
+			continue
+		}
+		if err := g.entry(names[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listing is the names of all files of the tree, sorted, symlinks among them.
+func (g *gathering) listing() ([]string, error) {
+	if g.listed != nil {
+		return g.listed, nil
+	}
+	info, err := fs.Stat(g.tree, ".")
+	if err != nil {
+		return nil, err
+	}
+	id := string(idOf(info))
+	if known, ok := g.engine.listings.get(id); ok && id != "" {
+		g.listed = known
+		return known, nil
+	}
+	names, err := g.list(".", []string{})
+	if err != nil {
+		return nil, err
+	}
+	sort.Strings(names)
+	if g.listed = names; id != "" {
+		g.engine.listings.add(id, names, 1+len(names))
+	}
+	return names, nil
+}
+
+func (g *gathering) list(dir string, names []string) ([]string, error) {
+	if err := g.ctx.Err(); err != nil {
+		return nil, err
+	}
+	entries, err := fs.ReadDir(g.tree, dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if !e.IsDir() {
+			names = append(names, name)
+		} else if names, err = g.list(name, names); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
 }
 
 func (g *gathering) lockFile() error {

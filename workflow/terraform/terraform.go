@@ -37,14 +37,19 @@ type Engine struct {
 	configs *cache[*backendConfig]
 	matches *cache[string] // hashes of what computed paths may lead to, by tree id and path
 	plain   *cache[string] // by git tree id: what plainFiles found
-	parsed  atomic.Int64   // directories parsed, not found in a cache
+	// listings are the names of all files of a tree, by tree id.
+	listings *cache[[]string]
+	parsed   atomic.Int64 // directories parsed, not found in a cache
 }
 
 // The caches hold about 100,000 directories each: some 100 MB at the worst.
 const cachedDirectories = 100_000
 
+// cachedNames bounds the listings of trees: some 50 MB at the worst, but for one larger tree.
+const cachedNames = 500_000
+
 // New returns an engine with empty caches.
 func New(o Options) *Engine {
 	return &Engine{options: o, nodes: newCache[*node](cachedDirectories), modules: newCache[*module](cachedDirectories), configs: newCache[*backendConfig](cachedDirectories),
-		matches: newCache[string](cachedDirectories), plain: newCache[string](cachedDirectories)}
+		matches: newCache[string](cachedDirectories), plain: newCache[string](cachedDirectories), listings: newCache[[]string](cachedNames)}
 }
