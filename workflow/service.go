@@ -41,7 +41,8 @@ type ServiceConfig struct {
 	// seconds ago. Without it nothing is ever applied.
 	Live func(ctx context.Context, p Pull, actor Actor, approvers []Actor) (LiveFacts, error)
 	// Diff lists the files that differ between two planned trees of a repository, so
-	// that an approval that falls can say which file did it. Nil: the trees are named.
+	// that an approval that falls can say which file did it. Nil: the trees are
+	// named, and what a plan names counts as changed.
 	Diff func(ctx context.Context, repo Repo, was, now string) ([]FileChange, error)
 	// DropArtefact is told the plan run whose artefact is of no use any more, after
 	// that is durable; what it was not told before a crash, WantedArtefacts tells. Nil: nobody keeps any.

@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/cardea-iac/cardea/workflow"
@@ -16,10 +17,12 @@ func TestBaseMovesUnderTheSamePlan(t *testing.T) {
 		head  files // as merged with it
 		says  string
 	}{
-		"nothing of it":      {base: files{"b/main.tf": "other"}, head: files{"b/main.tf": "other"}},
-		"a faulty file":      {base: files{".cardea.yml": "version: 99"}, says: "is faulty, so nobody can say which rules hold"},
-		"a requirement":      {base: files{".cardea.yml": "version: 1\nrequire: [reviewed]\n"}, says: "No review on GitHub approves"},
-		"hidden effects run": {base: files{"README": "2"}, head: files{"README": "2"}, says: "only the very same files will do"},
+		"nothing of it":                       {base: files{"b/main.tf": "other"}, head: files{"b/main.tf": "other"}},
+		"a faulty file":                       {base: files{".cardea.yml": "version: 99"}, says: "is faulty, so nobody can say which rules hold"},
+		"a requirement":                       {base: files{".cardea.yml": "version: 1\nrequire: [reviewed]\n"}, says: "No review on GitHub approves"},
+		"hidden effects run":                  {base: files{"README": "2"}, head: files{"README": "2"}, says: "only the very same files will do"},
+		"a place that it names":               {base: files{"README": "2"}, head: files{"README": "2"}, says: "has moved on in files that"},
+		"another place than the one it names": {base: files{"b/x": "2"}, head: files{"b/x": "2"}},
 		"another project keeps the state now": {
 			func(r *workflow.Rules) {
 				r.Environments = map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"b"}, Approvals: &workflow.ApprovalRules{Count: 2}}}
@@ -35,6 +38,9 @@ func TestBaseMovesUnderTheSamePlan(t *testing.T) {
 			res := w.fingerprinted(run, 1)
 			if name == "hidden effects run" {
 				res.Plan.Hidden = []workflow.HiddenEffect{{Kind: "provisioner", Text: "a provisioner runs"}}
+			}
+			if strings.Contains(name, "it names") {
+				res.Plan.Named = []workflow.Exact{"README"}
 			}
 			w.finish(res)
 			w.show()

@@ -34,6 +34,7 @@ type source struct {
 	tips      map[string]string
 	conflicts []string
 	faults    []error
+	trees     map[string]files // what was checked out, by tree
 }
 
 func tree(f files) workflow.Tree {
@@ -73,6 +74,10 @@ func (s *source) Checkout(ctx context.Context, p workflow.Pull, _ workflow.Check
 		return co, nil
 	}
 	co.Planned = tree(head)
+	if s.trees == nil {
+		s.trees = map[string]files{}
+	}
+	s.trees[co.Planned.ID] = maps.Clone(head)
 	for n, text := range head {
 		if old, was := base[n]; !was {
 			co.Changes = append(co.Changes, workflow.FileChange{Path: n, Status: "added"})
@@ -86,6 +91,23 @@ func (s *source) Checkout(ctx context.Context, p workflow.Pull, _ workflow.Check
 		}
 	}
 	return co, nil
+}
+
+func (s *source) diff(_ context.Context, _ workflow.Repo, was, now string) (out []workflow.FileChange, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, after := s.trees[was], s.trees[now]
+	for n := range maps.Keys(before) {
+		if before[n] != after[n] {
+			out = append(out, workflow.FileChange{Path: n, Status: "modified"})
+		}
+	}
+	for n := range after {
+		if _, had := before[n]; !had {
+			out = append(out, workflow.FileChange{Path: n, Status: "added"})
+		}
+	}
+	return out, nil
 }
 
 // engine finds a project wherever there is a main.tf. A line "state x" names the
@@ -197,7 +219,7 @@ func (w *world) serve(store workflow.Store) {
 	w.svc = workflow.NewService(workflow.ServiceConfig{
 		Store: store, Source: w.source, Engine: engine{}, Settle: 3 * time.Second, Now: func() time.Time { return w.now },
 		Rules: func(r workflow.Repo) (workflow.Rules, bool) { return w.rules, r.Owner == "acme" && !w.unruled },
-		Live:  w.live, DropArtefact: func(run string) { w.dropped = append(w.dropped, run) },
+		Live:  w.live, Diff: w.source.diff, DropArtefact: func(run string) { w.dropped = append(w.dropped, run) },
 	})
 }
 

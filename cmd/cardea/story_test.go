@@ -52,13 +52,7 @@ func TestStories(t *testing.T) {
 		t.Fatal(err)
 	}
 	mirror := terraformtest.Mirror(t)
-	reader := sync.OnceValue(func() []byte {
-		data, err := os.ReadFile(terraformtest.Reader(t))
-		if err != nil {
-			t.Error(err)
-		}
-		return data
-	})
+	reader := sync.OnceValue(func() []byte { return terraformtest.Reader(t) })
 	storiesRun.Store(0)
 	t.Run("stories", func(t *testing.T) {
 		testscript.Run(t, testscript.Params{Dir: "testdata/stories", Setup: func(env *testscript.Env) error { return setupStory(env, mirror, reader) }, Cmds: storyCommands(), RequireExplicitExec: true})

@@ -68,8 +68,8 @@ func timeProvider(t testing.TB) string {
 //go:embed testdata/reader
 var reader embed.FS
 
-// Reader returns the binary of acme/reader, a provider of our own that reads files while it is applied.
-func Reader(t testing.TB) string {
+// Reader is the binary of acme/reader, a provider of our own that reads files while it is applied.
+func Reader(t testing.TB) []byte {
 	t.Helper()
 	sum := sha256.New()
 	source := t.TempDir()
@@ -83,12 +83,16 @@ func Reader(t testing.TB) string {
 			t.Fatal(err)
 		}
 	}
-	return built(t, "terraform-provider-reader", hex.EncodeToString(sum.Sum(nil))[:12], func(aside string) *exec.Cmd {
+	binary, err := os.ReadFile(built(t, "terraform-provider-reader", hex.EncodeToString(sum.Sum(nil))[:12], func(aside string) *exec.Cmd {
 		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(aside, "terraform-provider-reader"), ".")
 		cmd.Env = append(os.Environ(), "GOFLAGS=")
 		cmd.Dir = source
 		return cmd
-	})
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
 }
 
 // built is a program that is built once and kept in the cache. Test binaries of
