@@ -190,7 +190,15 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 		log.WarnContext(ctx, "the pull could not be read", "error", err)
 		return a.config.Service.DeferRequest(ctx, req.ID, waitSentence(err), github.RetryAt(err))
 	}
-	if lags(req, pull) {
+	pending, err := a.config.Service.PendingOf(ctx, req.PullKey())
+	if err != nil {
+		return err
+	}
+	known, err := a.config.Service.Pull(ctx, req.PullKey())
+	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
+		return err
+	}
+	if (lag{pending, known.Pull, a.config.Now()}).behind(req, pull) {
 		return a.config.Service.DeferRequest(ctx, req.ID, "GitHub still shows an older state of this pull request.", time.Time{})
 	}
 	if err := a.meet(ctx, req, pull); err != nil {
@@ -257,12 +265,36 @@ func waitSentence(err error) string {
 	return "GitHub does not answer."
 }
 
-// lags reports whether GitHub's API still shows the pull as it was before the
-// event: another head or state, and a clock behind the event's.
-func lags(req workflow.Request, pull workflow.Pull) bool {
-	if !pull.UpdatedAt.Before(req.CommentedAt) {
-		return false
+// lagLife is how long a delivery is believed against the API, which shows what was
+// before it: longer than GitHub's readers lag, and no longer than a request is tried.
+const lagLife = 2 * time.Minute
+
+// lag is what tells that GitHub's API lags behind what it delivered.
+type lag struct {
+	pending []workflow.Request // of the pull, the one that is carried out among them
+	known   workflow.Pull      // as it was seen last, before these
+	now     time.Time
+}
+
+// behind reports whether the API still shows the pull as it was before an event
+// that was delivered: either by its clock, or because it shows exactly what the
+// event says that it changed, whatever its clock says. A later event that proves
+// what the API shows ends the doubt, and so does time.
+func (l lag) behind(req workflow.Request, pull workflow.Pull) bool {
+	if pull.UpdatedAt.Before(req.CommentedAt) && shows(req, pull) {
+		return true
 	}
+	for _, r := range l.pending {
+		old := l.now.Sub(r.Received) >= lagLife || l.known.UpdatedAt.After(r.CommentedAt) // or it came late
+		if !old && l.reverts(r, pull) && !l.since(r, pull) {
+			return true
+		}
+	}
+	return false
+}
+
+// shows reports whether a pull is not what an event made it.
+func shows(req workflow.Request, pull workflow.Pull) bool {
 	switch req.Kind {
 	case workflow.RequestClosed:
 		return pull.State == workflow.PullOpen
@@ -270,6 +302,58 @@ func lags(req workflow.Request, pull workflow.Pull) bool {
 		return pull.State != workflow.PullOpen || req.Head != "" && req.Head != pull.Head.SHA
 	case workflow.RequestReview:
 		return req.Action == "converted_to_draft" && !pull.Draft
+	}
+	return false
+}
+
+// reverts reports whether a pull is exactly what it was before an event.
+func (l lag) reverts(r workflow.Request, pull workflow.Pull) bool {
+	switch r.Action {
+	case "synchronize":
+		// Of several pushes in a row only the last one waits; what was known is before all of them.
+		return pull.Head.SHA != r.Head && (pull.Head.SHA == r.Before || pull.Head.SHA == l.known.Head.SHA)
+	case "edited":
+		return r.Before != "" && pull.Base.Ref == r.Before
+	case "closed":
+		return pull.State == workflow.PullOpen
+	case "reopened":
+		return pull.State == workflow.PullClosed
+	case "ready_for_review":
+		return pull.Draft
+	case "converted_to_draft":
+		return !pull.Draft
+	}
+	return false
+}
+
+// since reports whether a later event brought back what the API shows.
+func (l lag) since(of workflow.Request, pull workflow.Pull) bool {
+	for _, r := range l.pending {
+		if r.Seq <= of.Seq || r.CommentedAt.Before(of.CommentedAt) {
+			continue
+		}
+		switch of.Action {
+		case "synchronize":
+			if r.Head == pull.Head.SHA {
+				return true
+			}
+		case "edited":
+			if r.Action == "edited" && r.Before != "" {
+				return true
+			}
+		case "closed":
+			if r.Action == "reopened" {
+				return true
+			}
+		case "reopened":
+			if r.Action == "closed" {
+				return true
+			}
+		case "ready_for_review", "converted_to_draft":
+			if r.Action == "ready_for_review" || r.Action == "converted_to_draft" {
+				return true
+			}
+		}
 	}
 	return false
 }

@@ -39,8 +39,54 @@ func TestLags(t *testing.T) {
 		{"a command", command, live("old", time.Second), false},
 	}
 	for _, tt := range tests {
-		if got := lags(tt.req, tt.pull); got != tt.want {
+		if got := (lag{pending: []workflow.Request{tt.req}, now: at}).behind(tt.req, tt.pull); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// Where the clock is the event's or later and all else is of before, what the event
+// itself says that it changed tells: as long as nothing later brought it back, and not for ever.
+func TestLagsWithAFreshClock(t *testing.T) {
+	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	event := func(seq uint64, action, before, head string) workflow.Request {
+		return workflow.Request{Seq: seq, Kind: workflow.RequestPull, Action: action, Before: before, Head: head, CommentedAt: at.Add(time.Duration(seq) * time.Second), Received: at}
+	}
+	pull := func(head, base string, state workflow.PullState, draft bool) workflow.Pull {
+		return workflow.Pull{Head: workflow.Ref{SHA: head}, Base: workflow.Ref{Ref: base}, State: state, Draft: draft, UpdatedAt: at.Add(time.Hour)}
+	}
+	open, closed := workflow.PullOpen, workflow.PullClosed
+	pushed := event(1, "synchronize", "a", "b")
+	for name, tt := range map[string]struct {
+		pending []workflow.Request
+		pull    workflow.Pull
+		known   workflow.Pull
+		after   time.Duration
+		want    bool
+	}{
+		"the head of before":                 {pending: []workflow.Request{pushed}, pull: pull("a", "main", open, false), want: true},
+		"the head":                           {pending: []workflow.Request{pushed}, pull: pull("b", "main", open, false)},
+		"a later head":                       {pending: []workflow.Request{pushed}, pull: pull("c", "main", open, false)},
+		"pushed back":                        {pending: []workflow.Request{pushed, event(2, "synchronize", "b", "a")}, pull: pull("a", "main", open, false)},
+		"the one before the last push":       {pending: []workflow.Request{event(2, "synchronize", "b", "c")}, pull: pull("a", "main", open, false), known: workflow.Pull{Head: workflow.Ref{SHA: "a"}, UpdatedAt: at}, want: true},
+		"an event that came late":            {pending: []workflow.Request{pushed}, pull: pull("c", "main", open, false), known: workflow.Pull{Head: workflow.Ref{SHA: "c"}, UpdatedAt: at.Add(time.Minute)}},
+		"not for ever":                       {pending: []workflow.Request{pushed}, pull: pull("a", "main", open, false), after: lagLife},
+		"closed":                             {pending: []workflow.Request{event(1, "closed", "", "b")}, pull: pull("b", "main", open, false), want: true},
+		"closed, and closed":                 {pending: []workflow.Request{event(1, "closed", "", "b")}, pull: pull("b", "main", closed, false)},
+		"closed, and merged":                 {pending: []workflow.Request{event(1, "closed", "", "b")}, pull: pull("b", "main", workflow.PullMerged, false)},
+		"closed and reopened":                {pending: []workflow.Request{event(1, "closed", "", "b"), event(2, "reopened", "", "b")}, pull: pull("b", "main", open, false)},
+		"reopened":                           {pending: []workflow.Request{event(1, "reopened", "", "b")}, pull: pull("b", "main", closed, false), want: true},
+		"retargeted":                         {pending: []workflow.Request{event(1, "edited", "main", "b")}, pull: pull("b", "main", open, false), want: true},
+		"retargeted, and the new one":        {pending: []workflow.Request{event(1, "edited", "main", "b")}, pull: pull("b", "release", open, false)},
+		"the title":                          {pending: []workflow.Request{event(1, "edited", "", "b")}, pull: pull("b", "main", open, false)},
+		"made a draft":                       {pending: []workflow.Request{event(1, "converted_to_draft", "", "b")}, pull: pull("b", "main", open, false), want: true},
+		"ready":                              {pending: []workflow.Request{event(1, "ready_for_review", "", "b")}, pull: pull("b", "main", open, true), want: true},
+		"ready, and a draft again":           {pending: []workflow.Request{event(1, "ready_for_review", "", "b"), event(2, "converted_to_draft", "", "b")}, pull: pull("b", "main", open, true)},
+		"a command behind a push that waits": {pending: []workflow.Request{pushed, {Seq: 2, Kind: workflow.RequestCommand, CommentedAt: at, Received: at}}, pull: pull("a", "main", open, false), want: true},
+	} {
+		l := lag{pending: tt.pending, known: tt.known, now: at.Add(tt.after)}
+		if got := l.behind(tt.pending[len(tt.pending)-1], tt.pull); got != tt.want {
+			t.Errorf("%s: got %v, want %v", name, got, tt.want)
 		}
 	}
 }

@@ -48,6 +48,8 @@ type Request struct {
 	Actor  Actor  `json:"actor"`
 	Action string `json:"action,omitempty"` // GitHub's action: opened, synchronize, ...
 	Head   string `json:"head,omitempty"`   // head SHA the event names ("" for comments)
+	// Before is what the event changed: the head of before a push, the base branch of before an edit.
+	Before string `json:"before,omitempty"`
 	// Immediate: a pull's first event or a command; it never waits for `settle`.
 	Immediate bool `json:"immediate,omitempty"`
 

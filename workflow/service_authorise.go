@@ -180,6 +180,11 @@ func (s *Service) confirm(tx Tx, a authorising, rec PullRecord, p *ProjectRecord
 		return nil, Authorisation{}, err
 	}
 	missing = append(missing, taken...)
+	told, err := toldSince(tx, rec)
+	if err != nil {
+		return nil, Authorisation{}, err
+	}
+	missing = append(missing, told...)
 	rules, author := holding(in)
 	approvals, _ := CountApprovals(rules, author, p.Approvals, run.Apply.Fingerprint, a.live.Roles)
 	auth := Authorisation{
@@ -210,6 +215,34 @@ func takenBack(tx Tx, rec PullRecord, p ProjectRecord) (out []Missing, err error
 			out = append(out, Missing{Need: NeedApproved, Short: "approval", Sentence: fmt.Sprintf("%s takes approvals back: that `cardea unapprove` comes first.", mention(r.Actor)),
 				Mend: fmt.Sprintf("Ask again when it is answered: `cardea apply -p %s`.", Argument(shown(p.Project.Name)))})
 		}
+	}
+	return out, nil
+}
+
+// toldSince is what GitHub delivered of the pull and what is not worked off yet: it
+// counts against an apply, whatever GitHub's API, which may lag, still shows.
+func toldSince(tx Tx, rec PullRecord) (out []Missing, err error) {
+	pending, err := tx.PendingRequestsOf(rec.Pull.Key())
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range pending {
+		m := Missing{Mend: "Ask again when it is worked off: `cardea apply`."}
+		switch {
+		case r.CommentedAt.Before(rec.Pull.UpdatedAt):
+			continue
+		case r.Kind == RequestClosed:
+			m.Need, m.Short, m.Sentence = NeedOpen, "open pull request", "GitHub told that this pull request was closed."
+		case r.Action == "converted_to_draft":
+			m.Need, m.Short, m.Sentence = NeedReady, "the draft's end", "GitHub told that this pull request was made a draft."
+		case r.Kind == RequestPull && r.Action == "synchronize" && r.Head != rec.Pull.Head.SHA:
+			m.Need, m.Short, m.Sentence = NeedHead, "new plan", fmt.Sprintf("GitHub told of a push of %s, which is not planned yet.", codeSpan(short(r.Head)))
+		case r.Kind == RequestPull && r.Action == "edited" && r.Before == rec.Pull.Base.Ref:
+			m.Need, m.Short, m.Sentence = NeedHead, "new plan", "GitHub told that this pull request has another base branch now."
+		default:
+			continue
+		}
+		out = append(out, m)
 	}
 	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -103,4 +104,43 @@ func TestAskedWithoutFacts(t *testing.T) {
 	w.change = func(f *workflow.LiveFacts) { f.Errors = []string{"GitHub answers 502."} }
 	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "502")
 	want(t, "locks", len(w.locks()), 0)
+}
+
+// TestToldBeforeItsTurn: what GitHub delivered counts against an apply that stands
+// ready, although nobody has worked it off yet and GitHub's API may not show it.
+func TestToldBeforeItsTurn(t *testing.T) {
+	for name, c := range map[string]struct {
+		told workflow.Request
+		says string
+	}{
+		"a push":         {workflow.Request{Kind: workflow.RequestPull, Action: "synchronize", Before: "head1", Head: "head2"}, "GitHub told of a push of `head2`"},
+		"closed":         {workflow.Request{Kind: workflow.RequestClosed, Action: "closed", Head: "head1"}, "GitHub told that this pull request was closed"},
+		"a draft":        {workflow.Request{Kind: workflow.RequestReview, Action: "converted_to_draft", Head: "head1"}, "was made a draft"},
+		"another base":   {workflow.Request{Kind: workflow.RequestPull, Action: "edited", Before: "main", Head: "head1"}, "has another base branch now"},
+		"the title":      {workflow.Request{Kind: workflow.RequestReview, Action: "edited", Head: "head1"}, ""},
+		"one of earlier": {workflow.Request{Kind: workflow.RequestPull, Action: "synchronize", Before: "head", Head: "head0", CommentedAt: time.Unix(1, 0)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.ready(1, "head1", files{"a/main.tf": "2"})
+			w.do(1, "bob", verb(workflow.VerbApprove))
+			w.do(1, "bob", verb(workflow.VerbApply))
+			run := w.mustClaim("a")
+			req := c.told
+			req.Repo, req.Number, req.Key, req.Received = repo, 1, "told", w.now
+			if req.CommentedAt.IsZero() {
+				req.CommentedAt = w.now
+			}
+			if _, _, err := w.svc.Submit(t.Context(), req); err != nil {
+				t.Fatal(err)
+			}
+			err := w.authorise(run)
+			if c.says == "" && err != nil || c.says != "" && !errors.Is(err, workflow.ErrRefused) {
+				t.Fatalf("got %v", err)
+			}
+			if err != nil {
+				has(t, err.Error(), c.says)
+			}
+		})
+	}
 }

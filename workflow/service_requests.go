@@ -25,6 +25,11 @@ func (s *Service) Receive(ctx context.Context, d Delivery) (added bool, err erro
 	return added, nil
 }
 
+// PendingOf returns the requests of a pull that are not done, in order of arrival.
+func (s *Service) PendingOf(ctx context.Context, key PullKey) ([]Request, error) {
+	return read(ctx, s, "reading the requests of "+key.String(), func(tx Tx) ([]Request, error) { return tx.PendingRequestsOf(key) })
+}
+
 // PendingDeliveries returns up to limit deliveries that nobody settled yet, oldest first.
 func (s *Service) PendingDeliveries(ctx context.Context, limit int) (out []Delivery, err error) {
 	err = s.store.View(ctx, func(tx Tx) (err error) {

@@ -133,7 +133,9 @@ type payload struct {
 	PullRequest pullJS `json:"pull_request"`
 	Changes     struct {
 		Base *struct {
-			Ref json.RawMessage `json:"ref"`
+			Ref struct {
+				From string `json:"from"`
+			} `json:"ref"`
 		} `json:"base"`
 		Title *json.RawMessage `json:"title"`
 	} `json:"changes"`

@@ -78,6 +78,10 @@ func TestDecideRequests(t *testing.T) {
 	pull := func(action, key string) workflow.Request {
 		return workflow.Request{Key: key, Kind: workflow.RequestPull, Action: action, Head: "h1", Immediate: action != "synchronize", CommentedAt: at}
 	}
+	before := func(was string, r workflow.Request) workflow.Request {
+		r.Before = was
+		return r
+	}
 	closed := pull("closed", "pull:100#12:h1:closed:20261121T100000Z")
 	closed.Kind = workflow.RequestClosed
 	drafted := pull("converted_to_draft", "pull:100#12:h1:converted_to_draft:20261121T100000Z")
@@ -114,8 +118,8 @@ func TestDecideRequests(t *testing.T) {
 		{"opened", "pull_request", pullEvent("opened", nil), pull("opened", "pull:100#12:h1:opened")},
 		{"reopened", "pull_request", pullEvent("reopened", nil), pull("reopened", "pull:100#12:h1:reopened:20261121T100000Z")},
 		{"ready", "pull_request", pullEvent("ready_for_review", nil), pull("ready_for_review", "pull:100#12:h1:ready_for_review:20261121T100000Z")},
-		{"push", "pull_request", pullEvent("synchronize", nil), pull("synchronize", "pull:100#12:h1:synchronize:b0:20261121T100000Z")},
-		{"base", "pull_request", pullEvent("edited", obj{"changes": obj{"base": obj{"ref": obj{"from": "old"}}}}), pull("edited", "pull:100#12:h1:edited:main:b1:20261121T100000Z")},
+		{"push", "pull_request", pullEvent("synchronize", nil), before("b0", pull("synchronize", "pull:100#12:h1:synchronize:b0:20261121T100000Z"))},
+		{"base", "pull_request", pullEvent("edited", obj{"changes": obj{"base": obj{"ref": obj{"from": "old"}}}}), before("old", pull("edited", "pull:100#12:h1:edited:main:b1:20261121T100000Z"))},
 		{"title", "pull_request", pullEvent("edited", obj{"changes": obj{"title": obj{"from": "x"}}}), titled},
 		{"closed", "pull_request", pullEvent("closed", nil), closed},
 		{"comment", "issue_comment", commentEvent("created", "cardea plan", nil), comment},

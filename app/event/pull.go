@@ -50,13 +50,13 @@ func pullRequest(p payload) Decision {
 	if number == 0 || pr.Head.SHA == "" {
 		return ignored("the payload names no pull or no head")
 	}
-	kind, more := workflow.RequestPull, ""
+	kind, more, before := workflow.RequestPull, "", ""
 	switch p.Action {
 	case "opened":
 	case "reopened", "ready_for_review":
 		more = ":" + stamp(pr.UpdatedAt)
 	case "synchronize":
-		more = ":" + p.Before + ":" + stamp(pr.UpdatedAt)
+		before, more = p.Before, ":"+p.Before+":"+stamp(pr.UpdatedAt)
 	case "closed":
 		kind, more = workflow.RequestClosed, ":"+stamp(pr.UpdatedAt)
 	case "converted_to_draft": // plans nothing, but an apply waits for its end
@@ -65,6 +65,7 @@ func pullRequest(p payload) Decision {
 		more = ":" + pr.Base.Ref + ":" + pr.Base.SHA + ":" + stamp(pr.UpdatedAt)
 		switch {
 		case p.Changes.Base != nil:
+			before = p.Changes.Base.Ref.From
 		case p.Changes.Title != nil:
 			kind = workflow.RequestReview
 		default:
@@ -75,7 +76,7 @@ func pullRequest(p payload) Decision {
 	}
 	return Decision{Request: &workflow.Request{
 		Key:  fmt.Sprintf("pull:%d#%d:%s:%s%s", p.Repository.ID, number, pr.Head.SHA, p.Action, more),
-		Kind: kind, Number: number, Action: p.Action, Head: pr.Head.SHA,
+		Kind: kind, Number: number, Action: p.Action, Head: pr.Head.SHA, Before: before,
 		Immediate:   p.Action != "synchronize",
 		CommentedAt: pr.UpdatedAt,
 	}}
