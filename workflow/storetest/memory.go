@@ -235,56 +235,6 @@ func (t *memoryTx) ForgetDeliveries(before time.Time, limit int) (int, error) {
 	return len(old), nil
 }
 
-func (t *memoryTx) Request(id string) (workflow.Request, error) { return t.requests.get(id) }
-
-func (t *memoryTx) RequestByKey(key string) (workflow.Request, error) {
-	id, err := t.meanings.get(key)
-	if err != nil {
-		return workflow.Request{}, err
-	}
-	return t.Request(id)
-}
-
-func (t *memoryTx) PendingRequests(after uint64, limit int) ([]workflow.Request, error) {
-	all := t.requests.where(func(r *workflow.Request) bool { return !r.Done && r.Seq > after }, bySeq)
-	return all[:min(limit, len(all))], nil
-}
-
-func (t *memoryTx) PendingRequestsOf(k workflow.PullKey) ([]workflow.Request, error) {
-	return t.requests.where(func(r *workflow.Request) bool { return !r.Done && r.PullKey() == k }, bySeq), nil
-}
-
-func bySeq(a, b *workflow.Request) int { return cmp.Compare(a.Seq, b.Seq) }
-
-func (t *memoryTx) PutRequest(r *workflow.Request) error {
-	if err := t.mayWrite(); err != nil {
-		return err
-	}
-	if old, ok := t.requests.rows[r.ID]; ok {
-		r.Seq = old.Seq
-	} else {
-		t.requestSeq++
-		r.Seq = t.requestSeq
-		t.meanings.put(r.Key, r.ID)
-	}
-	t.requests.put(r.ID, *r)
-	return nil
-}
-
-func (t *memoryTx) ForgetRequests(before time.Time, limit int) (int, error) {
-	if err := t.mayWrite(); err != nil {
-		return 0, err
-	}
-	old := t.requests.where(func(r *workflow.Request) bool { return r.Done && r.Finished.Before(before) },
-		func(a, b *workflow.Request) int { return a.Finished.Compare(b.Finished) })
-	old = old[:min(limit, len(old))]
-	for _, r := range old {
-		delete(t.meanings.change(), r.Key)
-		delete(t.requests.change(), r.ID)
-	}
-	return len(old), nil
-}
-
 func (t *memoryTx) Repo(id int64) (workflow.RepoRecord, error) { return t.repos.get(id) }
 
 func (t *memoryTx) RepoByName(fullName string) (workflow.RepoRecord, error) {
