@@ -49,7 +49,7 @@ func keepLineage(tx Tx, run Run) error {
 }
 
 // shareLineage notes with a plan the projects that its state shows to be keepers of it.
-func (r *Run) shareLineage(tx Tx) error {
+func shareLineage(tx Tx, r *Run) error {
 	others, err := byLineage(tx, *r)
 	if err != nil {
 		return err

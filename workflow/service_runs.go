@@ -248,7 +248,7 @@ func (s *Service) endPlan(tx Tx, run Run, res Result, now time.Time) (after []fu
 		if err := keepLineage(tx, run); err != nil {
 			return nil, err
 		}
-		if err := run.shareLineage(tx); err != nil {
+		if err := shareLineage(tx, &run); err != nil {
 			return nil, err
 		}
 		if err := tx.PutPlan(run.ID, *res.Plan); err != nil {
