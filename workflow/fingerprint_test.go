@@ -270,3 +270,19 @@ func TestCanonical(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// TestFingerprintVariant: a variant is part of what is hashed, and what has none is hashed as ever.
+func TestFingerprintVariant(t *testing.T) {
+	for _, variant := range []string{"", "app/prod"} {
+		in := PlanInput{Project: Project{Dir: "app", TerraformWorkspace: "default", Variant: variant}, RepoID: 1, StateIdentity: "s",
+			Tool: "terraform", Key: []byte("a key of thirty-two bytes, or so.")}
+		what := map[string]any{"version": fingerprintVersion, "repo": int64(1), "dir": "app", "terraform_workspace": "default", "state": "s", "tool": "terraform",
+			"changes": "changes", "providers": map[string]any(nil), "destroy": false, "refresh_only": false, "targets": []string(nil), "replaces": []string(nil)}
+		if variant != "" {
+			what["variant"] = variant
+		}
+		if got, want := fingerprint(in, "changes", nil), keyed(in.Key, "fingerprint", canonical(what)); got != want {
+			t.Errorf("variant %q: got %s, want %s", variant, got, want)
+		}
+	}
+}
