@@ -36,6 +36,15 @@ func ApplyCheck(v workflow.PullView, l Links) CheckText {
 	v = l.Spoken(v)
 	w := writer{view: v, model: Read(v, l), links: l}
 	title, say := applyWords(v, w.model)
+	if beside := workflow.Unsupported(v.NotPlanned); len(beside) > 0 {
+		if w.model.Status == StatusNothing {
+			title, say = "", ""
+		}
+		title = strings.TrimSuffix(notPlannedTitle(beside)+"; "+title, "; ")
+		for _, n := range beside {
+			say = strings.TrimSpace(say + " " + NotPlanned(n))
+		}
+	}
 	head := w.trouble(20000) + w.alarms(20000)
 	tail := w.next() + w.said("What is missing", w.model.Missing, 12000) + w.standing(12000) + w.footer()
 	summary := Prose(say) + "\n" + head

@@ -143,6 +143,7 @@ func cases() map[string]workflow.PullView {
 		"everything": view(planned("prod/network", "prod", newSubnet, biggerNode, newDatabase, goneBucket, swapped, importedZone, movedRole, forgotten, newOutput, secondOnly)),
 		"small":      view(planned("dev/network", "dev", newSubnet)),
 		"nothing":    view(),
+		"notplanned": notPlanned(),
 		"unchanged":  view(planned("dev/network", "dev"), planned("prod/network", "prod")),
 		"hostile":    view(hostile()),
 		"mixed":      mixed(),
@@ -243,4 +244,11 @@ func huge(name string, n, m int) project {
 		changes[i] = c
 	}
 	return planned(name, "prod", changes...)
+}
+
+// notPlanned is a change of what Cardea does not plan, and of modules for others.
+func notPlanned() workflow.PullView {
+	v := view()
+	v.NotPlanned = []workflow.NotPlanned{{Dirs: []string{"modules/dns", "modules/net", "modules/vpc", "modules/x"}, Count: 92}, {Kind: workflow.Terragrunt, Dirs: []string{"live/prod"}, Count: 1}}
+	return v
 }

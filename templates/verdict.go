@@ -52,8 +52,11 @@ func verdict(v workflow.PullView, m Model) []Span {
 		add(applyWaits(m), false)
 	case m.Status == StatusNothing && m.Tally.Affected > 0:
 		add(nothingChanges(m.Tally), false)
-	case m.Status == StatusNothing && m.Tally.Deleted == 0:
+	case m.Status == StatusNothing && m.Tally.Deleted == 0 && len(workflow.Unsupported(v.NotPlanned)) == 0:
 		add("No project is affected.", false)
+	}
+	for _, n := range v.NotPlanned {
+		add(NotPlanned(n), n.Kind != "")
 	}
 	if m.Tally.Deleted > m.Tally.Moved {
 		add(deleted(m.Tally.Deleted-m.Tally.Moved), false)
@@ -406,11 +409,16 @@ func titleOf(v workflow.PullView, m Model) string {
 	default:
 		s = "No project is affected"
 		switch {
+		case m.Tally.Affected+m.Tally.Deleted == 0 && len(v.NotPlanned) > 0:
+			return Title(notPlannedTitle(v.NotPlanned))
 		case m.Tally.Affected == 0 && m.Tally.Deleted > 0:
 			s = count(m.Tally.Deleted, "project is", "projects are") + " deleted, nothing is planned"
 		case m.Tally.Affected > 0:
 			s = "No changes in " + count(m.Tally.Affected, "project", "projects")
 		}
+	}
+	if beside := notPlannedTitle(v.NotPlanned); beside != "" && m.Status != StatusTrouble && m.Status != StatusUnknown {
+		s = beside + "; " + s
 	}
 	return Title(s)
 }

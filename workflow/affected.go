@@ -31,16 +31,20 @@ type Affected struct {
 // files or is a project's; so a project is affected by what lies below its
 // directory unless it is another one's, or a module's that it does not call.
 // Projects with `autoplan: false` are in the list too.
-func AffectedProjects(in AffectedInput) []Affected {
-	ix := indexChanges(in)
+// Libraries are not: [notPlanned] has them.
+func AffectedProjects(in AffectedInput) []Affected { return affectedProjects(in, indexChanges(in)) }
+
+func affectedProjects(in AffectedInput, ix *changeIndex) []Affected {
 	base := map[ProjectKey]bool{}
 	for _, p := range in.Resolution.BaseProjects {
-		base[p.Key()] = true
+		base[p.Key()] = !p.Library
 	}
 	var out []Affected
 	head := map[ProjectKey]bool{}
 	for _, p := range in.Resolution.Projects {
-		head[p.Key()] = true
+		if head[p.Key()] = true; p.Library {
+			continue
+		}
 		var reasons []string
 		if !base[p.Key()] {
 			reasons = append(reasons, "it is a new project")
@@ -53,7 +57,7 @@ func AffectedProjects(in AffectedInput) []Affected {
 		}
 	}
 	for _, p := range in.Resolution.BaseProjects {
-		if !head[p.Key()] {
+		if !head[p.Key()] && !p.Library {
 			out = append(out, Affected{Project: p, Deleted: true, Reasons: []string{whyDeleted(p, in)}})
 		}
 	}
@@ -207,6 +211,9 @@ func directories(found Discovery, projects []Project) map[string]bool {
 	for dir := range found.Modules {
 		dirs[dir] = true
 	}
+	for dir := range found.Units {
+		dirs[dir] = true
+	}
 	for _, p := range projects {
 		dirs[p.Dir] = true
 	}
@@ -232,6 +239,11 @@ func reverse(found Discovery) callers {
 	back := callers{}
 	for dir, m := range found.Modules {
 		for _, c := range m.Calls {
+			back[c] = append(back[c], dir)
+		}
+	}
+	for dir, u := range found.Units {
+		for _, c := range u.Calls {
 			back[c] = append(back[c], dir)
 		}
 	}

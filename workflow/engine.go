@@ -43,6 +43,15 @@ func (t Tree) ReadLink(name string) (string, error) { return fs.ReadLink(t.FS, n
 // files, and which other directories each one calls as a local module.
 type Discovery struct {
 	Modules map[string]Module // by clean slash directory, "." for the root
+	// Units are directories of layouts that Cardea does not plan.
+	Units map[string]Unit
+}
+
+// Unit is a directory of a layout that Cardea does not plan, so that whoever changes
+// it is told: what is not supported must not look like nothing to do.
+type Unit struct {
+	Kind  string   // as people call it: "Terragrunt", "Terraform Stacks", ...
+	Calls []string // directories of local modules that its literal sources name, sorted
 }
 
 // As is a directory's module as one tool reads it; "" is what either tool reads, all together.
@@ -119,17 +128,28 @@ type Backend struct {
 	Position Position
 }
 
-// Roots returns the directories that no other directory calls as a module, sorted.
-func (d Discovery) Roots() []string {
+// Roots returns the directories with a backend or cloud block of their own, whoever
+// calls them, and those that no other directory calls as a module, sorted. Calls from
+// ignored directories do not count; nil ignores none.
+func (d Discovery) Roots(ignored func(dir string) bool) []string {
 	called := map[string]bool{}
-	for _, m := range d.Modules {
-		for _, c := range m.Calls {
-			called[c] = true
+	note := func(dir string, calls []string) {
+		if ignored != nil && len(calls) > 0 && ignored(dir) {
+			return
+		}
+		for _, c := range calls {
+			called[c] = called[c] || c != dir
 		}
 	}
+	for dir, m := range d.Modules {
+		note(dir, m.Calls)
+	}
+	for dir, u := range d.Units {
+		note(dir, u.Calls)
+	}
 	var roots []string
-	for dir := range d.Modules {
-		if !called[dir] {
+	for dir, m := range d.Modules {
+		if m.Backend != nil || !called[dir] {
 			roots = append(roots, dir)
 		}
 	}

@@ -291,7 +291,7 @@ func (s *Service) trouble(tx Tx, req Request, t *Trouble, now time.Time) error {
 		return err
 	}
 	rec.shelve()
-	rec.Known, rec.Trouble, rec.Notes = true, t, nil
+	rec.Known, rec.Trouble, rec.Notes, rec.NotPlanned = true, t, nil, nil
 	rec.BaseSHA, rec.Tree = t.BaseSHA, t.Tree
 	if req.Command == nil {
 		if err := tx.Append(event("refused", now, req.PullKey(), t.Title+". "+strings.Join(t.Sentences, " "))); err != nil {

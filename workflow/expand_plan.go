@@ -331,6 +331,8 @@ func expanded(ch choice, f Survey) string {
 	}
 	base := short(f.Checkout.Base)
 	switch {
+	case len(ch.projects) == 0 && len(f.NotPlanned) > 0:
+		return fmt.Sprintf("Nothing that is planned here is affected, against base %s.", base)
 	case len(ch.projects) == 0:
 		return fmt.Sprintf("No project is affected, against base %s.", base)
 	case len(names) == 0:

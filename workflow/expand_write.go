@@ -25,7 +25,7 @@ func (s *Service) commit(tx Tx, e Expansion, rules Rules, f Survey, ch choice, n
 	}
 	rec.Known, rec.Trouble, rec.Waiting = true, nil, ""
 	rec.BaseSHA, rec.Tree, rec.PerProjectChecks = f.Checkout.Base, f.Checkout.Planned.ID, rules.PerProjectChecks
-	rec.BaseFaulty = f.BaseFaulty
+	rec.BaseFaulty, rec.NotPlanned = f.BaseFaulty, f.NotPlanned
 	if ch.whole {
 		rec.Notes, rec.Unplanned = ch.notes, ch.silent
 	}

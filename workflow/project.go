@@ -35,6 +35,10 @@ type Project struct {
 	WholeTree     bool     `json:"whole_tree,omitempty"`     // `workspace: tree`: also where the server says `workspace: closure`
 	NoAutoplan    bool     `json:"no_autoplan,omitempty"`    // `autoplan: false`
 
+	// Library: it was only discovered, has no backend, and nothing calls it. Nobody plans it
+	// unless asked to, and then it is refused.
+	Library bool `json:"library,omitempty"`
+
 	// Require is what `.cardea.yml` requires besides the server's rule: base's words and head's.
 	Require []Requirement `json:"require,omitempty"`
 

@@ -175,6 +175,8 @@ type PullRecord struct {
 	// Unplanned names projects that the head affects and that are only planned when
 	// somebody asks (`autoplan: false`), as far as nobody did.
 	Unplanned []string `json:"unplanned,omitempty"`
+	// NotPlanned is what the head concerns and is no project.
+	NotPlanned []NotPlanned `json:"not_planned,omitempty"`
 	// OldHeads are superseded heads whose checks still have to be cancelled.
 	OldHeads         []string `json:"old_heads,omitempty"`
 	PerProjectChecks int      `json:"per_project_checks,omitempty"` // the rule's checks.per_project

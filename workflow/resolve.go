@@ -96,6 +96,7 @@ type resolver struct {
 func (r *resolver) trusted(h Project) Project {
 	p := h
 	b, known := r.baseByKey[h.Key()]
+	p.Library = p.Library && (!known || b.Library) // one that lost its backend is a project that lost its state
 	if known && !r.in.BaseFaulty {
 		if p.Name = b.Name; b.Name != h.Name {
 			r.renames = append(r.renames, [2]string{b.Name, h.Name})
@@ -161,7 +162,8 @@ func matchAny(globs []string, dir string) bool {
 // and every discovered root that no entry names and that is not ignored.
 func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
 	byKey := map[ProjectKey]Project{}
-	roots := found.Roots()
+	ignored := func(dir string) bool { return matchAny(cfg.Autodiscover.Ignore, dir) }
+	roots := found.Roots(ignored)
 	for _, e := range cfg.Projects {
 		if !e.Glob {
 			continue
@@ -195,12 +197,20 @@ func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
 		named[key.Dir] = true
 	}
 	for _, dir := range roots {
-		if cfg.Autodiscover.Enabled && !named[dir] && !matchAny(cfg.Autodiscover.Ignore, dir) {
-			p := Project{Dir: dir, TerraformWorkspace: DefaultTerraformWorkspace, Engine: "terraform"}
+		if cfg.Autodiscover.Enabled && !named[dir] && !ignored(dir) && !found.onlyUnit(dir) {
+			p := Project{Dir: dir, TerraformWorkspace: DefaultTerraformWorkspace, Engine: "terraform", Library: found.Modules[dir].Backend == nil}
 			byKey[p.Key()] = p
 		}
 	}
 	return finishDrafts(cfg, byKey, faults)
+}
+
+// onlyUnit reports whether a directory is a unit of a layout that is not supported and no
+// root module of its own: its backend comes from there.
+func (d Discovery) onlyUnit(dir string) bool {
+	_, unit := d.Units[dir]
+	b := d.Modules[dir].Backend
+	return unit && (b == nil || len(b.Attributes)+len(b.Computed) == 0)
 }
 
 // finishDrafts fills in names and labels and refuses directories that cannot be used.

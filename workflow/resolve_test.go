@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,11 +12,23 @@ import (
 )
 
 // found makes a Discovery of lines "dir: called called".
+// What nothing calls has a backend, unless its line ends with "library".
 func found(lines ...string) Discovery {
 	d := Discovery{Modules: map[string]Module{}}
+	var libraries []string
 	for _, line := range lines {
+		line, library := strings.CutSuffix(line, " library")
 		dir, calls, _ := strings.Cut(line, ":")
 		d.Modules[dir] = Module{Dir: dir, Calls: strings.Fields(calls)}
+		if library {
+			libraries = append(libraries, dir)
+		}
+	}
+	for _, dir := range d.Roots(nil) {
+		if m := d.Modules[dir]; !slices.Contains(libraries, dir) {
+			m.Backend = &Backend{Type: "s3", Attributes: map[string]string{"key": dir}}
+			d.Modules[dir] = m
+		}
 	}
 	return d
 }
@@ -214,7 +227,7 @@ func FuzzResolve(f *testing.F) {
 		if len(faults) > 0 {
 			return
 		}
-		found := Discovery{Modules: map[string]Module{"a": {Dir: "a"}}}
+		found := Discovery{Modules: map[string]Module{"a": {Dir: "a", Backend: &Backend{Type: "s3"}}}}
 		for _, d := range Resolve(ResolveInput{Base: DefaultRepoConfig(), Head: cfg, HeadFound: found}).Diagnostics {
 			if d.Summary == "" {
 				t.Fatalf("a fault without words: %+v", d)

@@ -30,7 +30,7 @@ func Select(in SelectInput) (chosen []Project, fault string) {
 		}
 	}
 	for _, p := range in.Projects {
-		if in.Selector.matches(p) {
+		if in.Selector.matches(p) && (!p.Library || len(in.Selector.Projects)+len(in.Selector.Dirs) > 0) {
 			chosen = append(chosen, p)
 		}
 	}

@@ -204,7 +204,7 @@ func (s *Service) superseded(tx Tx, rec *PullRecord, old Pull, now time.Time) er
 		return err
 	}
 	rec.shelve()
-	rec.Known, rec.Trouble, rec.Waiting, rec.Notes = false, nil, "", nil
+	rec.Known, rec.Trouble, rec.Waiting, rec.Notes, rec.NotPlanned = false, nil, "", nil, nil
 	rec.BaseSHA, rec.Tree = "", ""
 	if rec.Pull.State == PullOpen {
 		rec.ClosedAt = time.Time{}

@@ -23,6 +23,7 @@ type Survey struct {
 	BaseFound, Found Discovery // of base and of the planned tree
 	Resolution       Resolution
 	Affected         []Affected
+	NotPlanned       []NotPlanned
 	Notes            []string // sentences about the whole pull
 	// BaseFaulty: the base's `.cardea.yml` is faulty.
 	BaseFaulty bool
@@ -68,7 +69,10 @@ func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Chec
 		return s, faultyConfig(s.Resolution.Diagnostics), nil
 	}
 	s.Notes = append(s.Notes, s.Resolution.Notes...)
-	s.Affected = AffectedProjects(AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found})
+	change := AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found}
+	ix := indexChanges(change)
+	s.Affected = affectedProjects(change, ix)
+	s.NotPlanned = notPlanned(change, ix, func(dir string) bool { return !in.BaseFaulty && matchAny(in.Base.Autodiscover.Ignore, dir) })
 	if err := s.findMoved(ctx); err != nil {
 		return s, nil, err
 	}

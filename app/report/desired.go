@@ -91,7 +91,7 @@ func Desired(v workflow.PullView, peers []workflow.PullView, o Options) Wanted {
 			// Other plans are another text, even where what people may see of them is the same.
 			w.Comment += "\n<!-- cardea:shown:" + key + " -->\n"
 		}
-		w.Optional = own.Plan == NotPermitted || v.Trouble == nil && len(v.Projects) == 0
+		w.Optional = own.Plan == NotPermitted || v.Trouble == nil && len(v.Projects) == 0 && len(workflow.Unsupported(v.NotPlanned)) == 0
 	}
 	w.Checks = append([]github.Check{planCheck(planned, o), applyCheck(worst(all, func(s Standings) Standing { return s.Apply }), o)}, projectChecks(all, o.Links)...)
 	// What is final goes before what is progress.

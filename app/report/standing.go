@@ -23,6 +23,7 @@ const (
 	NotPermitted
 	Cancelled
 	Applying
+	Unsupported // the change concerns what Cardea does not plan
 	Changes
 	Applied
 	Done // nothing affected, or no plan has changes
@@ -38,6 +39,7 @@ var verdicts = map[Standing][2]string{
 	NotPermitted: {actionRequired, actionRequired},
 	Cancelled:    {cancelled, cancelled},
 	Applying:     {success, inProgress},
+	Unsupported:  {actionRequired, actionRequired},
 	Changes:      {success, actionRequired},
 	Applied:      {success, success},
 	Done:         {success, success},
@@ -63,6 +65,12 @@ func StandingsOf(rec workflow.PullRecord) Standings {
 	for _, p := range rec.Projects {
 		worst.Plan = min(worst.Plan, planStanding(p))
 		worst.Apply = min(worst.Apply, applyStanding(p))
+	}
+	if len(workflow.Unsupported(rec.NotPlanned)) > 0 {
+		if worst.Plan == Applying {
+			worst.Plan = Unsupported
+		}
+		worst = Standings{min(worst.Plan, Unsupported), min(worst.Apply, Unsupported)}
 	}
 	return worst
 }

@@ -191,3 +191,28 @@ func TestMergeable(t *testing.T) {
 		}
 	}
 }
+
+// TestStandingsUnsupported: a change that concerns what Cardea does not plan is never green, and a worse standing still shows.
+func TestStandingsUnsupported(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		projects []workflow.ProjectRecord
+		want     Standings
+	}{
+		{"alone", nil, Standings{Unsupported, Unsupported}},
+		{"with changes", []workflow.ProjectRecord{planned("a")}, Standings{Unsupported, Unsupported}},
+		{"with a failure", []workflow.ProjectRecord{ended("a", workflow.OutcomeFailed)}, Standings{Failed, Failed}},
+		{"while applying", []workflow.ProjectRecord{apply(planned("a"), workflow.RunRunning, "", func(*workflow.ApplyOrder) {})}, Standings{Unsupported, Applying}},
+	} {
+		rec := workflow.PullRecord{Known: true, Projects: tt.projects, NotPlanned: []workflow.NotPlanned{{Kind: workflow.Terragrunt, Dirs: []string{"x"}, Count: 1}}}
+		if got := StandingsOf(rec); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+		if plan, _ := StandingsOf(rec).Checks(); plan[1] == success {
+			t.Errorf("%s: cardea/plan is green", tt.name)
+		}
+	}
+	if got := StandingsOf(workflow.PullRecord{Known: true, NotPlanned: []workflow.NotPlanned{{Dirs: []string{"m"}, Count: 1}}}); got != (Standings{Done, Done}) {
+		t.Errorf("a module for others: got %v", got)
+	}
+}

@@ -31,7 +31,8 @@ type previewCmd struct {
 	Timeout time.Duration `default:"30m" help:"For each plan."`
 }
 
-// Run exits 0 without changes, 2 with changes (or, with --explain, affected projects), 1 on any error.
+// Run exits 0 without changes, 2 with changes (or, with --explain, affected projects), 1 on
+// any error and where what changes is of a layout that Cardea does not plan.
 func (p previewCmd) Run(c *console, ctx bind) error {
 	scratch, err := os.MkdirTemp("", "cardea-preview-*")
 	if err != nil {
@@ -134,7 +135,7 @@ func (p previewCmd) narrow(s *workflow.Survey) error {
 	for _, a := range s.Affected {
 		reasons[a.Project.Key()] = a.Reasons
 	}
-	s.Affected = nil
+	s.Affected, s.NotPlanned = nil, nil
 	for _, project := range chosen {
 		why := reasons[project.Key()]
 		if why == nil {
@@ -147,6 +148,13 @@ func (p previewCmd) narrow(s *workflow.Survey) error {
 
 // explain prints a line a project and its reasons.
 func explain(c *console, s workflow.Survey) error {
+	for _, n := range s.NotPlanned {
+		fmt.Fprintln(c.out, templates.NotPlanned(n))
+	}
+	beside := len(workflow.Unsupported(s.NotPlanned)) > 0
+	if len(s.Affected) == 0 && beside {
+		return exitCode(1)
+	}
 	if len(s.Affected) == 0 {
 		fmt.Fprintf(c.out, "No project is affected: %s changed.\n", counted(len(s.Checkout.Changes), "file"))
 		return nil
@@ -167,6 +175,9 @@ func explain(c *console, s workflow.Survey) error {
 			fmt.Fprintf(c.out, "  because %s\n", r)
 		}
 	}
+	if beside {
+		return exitCode(1)
+	}
 	return exitCode(2)
 }
 
@@ -184,7 +195,7 @@ type previewer struct {
 func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.PullView, error) {
 	now := time.Now()
 	view := workflow.PullView{Plans: map[string]workflow.Plan{}, PullRecord: workflow.PullRecord{Pull: pull, Known: true, BaseSHA: p.survey.Checkout.Base,
-		Tree: p.survey.Checkout.Planned.ID, Notes: p.survey.Notes, CreatedAt: now, ChangedAt: now}}
+		Tree: p.survey.Checkout.Planned.ID, Notes: p.survey.Notes, NotPlanned: p.survey.NotPlanned, CreatedAt: now, ChangedAt: now}}
 	for _, a := range p.survey.Affected {
 		view.Projects = append(view.Projects, workflow.ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted, MovedTo: a.MovedTo})
 	}
@@ -310,6 +321,9 @@ func showPreview(c *console, v workflow.PullView) error {
 		default:
 			return exitCode(1)
 		}
+	}
+	if len(workflow.Unsupported(v.NotPlanned)) > 0 {
+		return exitCode(1)
 	}
 	if changes {
 		return exitCode(2)

@@ -22,11 +22,14 @@ var skipped = map[string]bool{".terraform": true, "terraform.d": true, ".git": t
 // they are, so one serves every place and every commit in which the same git tree appears.
 type node struct {
 	module   *module
-	links    []string // names of its symlinks
+	unit     *workflow.Unit // its Calls are relative, as those of the module
+	links    []string       // names of its symlinks
 	children map[string]*node
 }
 
-func (n *node) empty() bool { return n.module == nil && len(n.links) == 0 && len(n.children) == 0 }
+func (n *node) empty() bool {
+	return n.module == nil && n.unit == nil && len(n.links) == 0 && len(n.children) == 0
+}
 
 // Discover finds every directory with *.tf, *.tofu, *.tf.json or *.tofu.json
 // files. A directory that does not parse is reported in its Diagnostics. What
@@ -46,14 +49,15 @@ func (e *Engine) Discover(ctx context.Context, t workflow.Tree) (workflow.Discov
 	p.place("", ".", root)
 	p.follow(t.FS)
 	p.blame(t.FS)
-	return workflow.Discovery{Modules: p.modules}, nil
+	return workflow.Discovery{Modules: p.modules, Units: p.units}, nil
 }
 
 // placing puts nodes where they are in one tree.
 type placing struct {
 	modules map[string]workflow.Module
-	links   map[string][]string // directory of a module -> the symlinks that belong to it; "": those that belong to none
-	said    map[string]*paths   // what each module's code says of paths
+	units   map[string]workflow.Unit // nil without any
+	links   map[string][]string      // directory of a module -> the symlinks that belong to it; "": those that belong to none
+	said    map[string]*paths        // what each module's code says of paths
 }
 
 // place puts a node at dir; owner is the nearest directory above it that is a module, "" for none.
@@ -61,6 +65,12 @@ func (p *placing) place(owner, dir string, n *node) {
 	if n.module != nil {
 		p.modules[dir], p.said[dir] = n.module.at(dir), n.module.paths
 		owner = dir
+	}
+	if n.unit != nil {
+		if p.units == nil {
+			p.units = map[string]workflow.Unit{}
+		}
+		p.units[dir] = unitAt(dir, *n.unit)
 	}
 	for _, name := range n.links {
 		p.links[owner] = append(p.links[owner], path.Join(dir, name))
@@ -133,6 +143,9 @@ func (w *walker) walk(dir string, id workflow.ObjectID) (_ *node, fixed bool, er
 		fixed = fixed && s.link == ""
 	}
 	if n.module, err = w.module(own); err != nil {
+		return nil, false, err
+	}
+	if n.unit, err = w.unit(dir, files); err != nil {
 		return nil, false, err
 	}
 	if fixed && id != "" {

@@ -1,0 +1,109 @@
+package workflow
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Terragrunt is a unit's kind that also has files of common settings above the units.
+const Terragrunt = "Terragrunt"
+
+// NotPlanned is what a change concerns and nobody plans here, so that no check looks
+// as if there were nothing to do.
+type NotPlanned struct {
+	// Kind is a layout that Cardea does not support; "" are discovered directories without a
+	// backend that nothing calls: modules for others, as far as anybody can tell.
+	Kind  string   `json:"kind,omitempty"`
+	Dirs  []string `json:"dirs"` // sorted, at most 20
+	Count int      `json:"count"`
+}
+
+// maxNotPlanned is how many directories of one kind are kept.
+const maxNotPlanned = 20
+
+// notPlanned lists what a change concerns and is no project. Only base's word takes a
+// unit away, by `autodiscover.ignore`: else a change could hide itself.
+func notPlanned(in AffectedInput, ix *changeIndex, ignored func(dir string) bool) []NotPlanned {
+	projects := map[string]bool{}
+	found := map[string]map[string]bool{} // kind -> directories
+	note := func(kind, dir string) {
+		if found[kind] == nil {
+			found[kind] = map[string]bool{}
+		}
+		found[kind][dir] = true
+	}
+	planned := map[string]bool{} // directories that some project plans, its own and its modules'
+	for _, p := range in.Resolution.Projects {
+		if projects[p.Dir] = projects[p.Dir] || !p.Library; !p.Library {
+			planned[p.Dir] = true
+			for _, m := range ix.modules[p.Dir] {
+				planned[m] = true
+			}
+		}
+	}
+	for _, p := range in.Resolution.Projects {
+		unplanned := func(module string) bool { return !planned[module] }
+		if p.Library && (ix.own[p.Dir] != nil || slices.ContainsFunc(ix.modules[p.Dir], unplanned)) {
+			note("", p.Dir)
+		}
+	}
+	for _, d := range []Discovery{in.BaseFound, in.HeadFound} {
+		grunts := map[string]bool{} // directories above a Terragrunt unit
+		for dir, u := range d.Units {
+			for above := dir; u.Kind == Terragrunt && above != "." && !ignored(dir); {
+				above = path.Dir(above)
+				grunts[above] = true
+			}
+		}
+		for dir, u := range d.Units {
+			if !projects[dir] && !ignored(dir) && ix.concerns(dir, grunts[dir]) {
+				note(u.Kind, dir)
+			}
+		}
+		for _, f := range ix.paths {
+			if dir := path.Dir(f); grunts[dir] && !projects[dir] && d.Units[dir].Kind == "" && settings(f) {
+				note(Terragrunt, dir)
+			}
+		}
+	}
+	var out []NotPlanned
+	for _, kind := range slices.Sorted(maps.Keys(found)) {
+		dirs := slices.Sorted(maps.Keys(found[kind]))
+		out = append(out, NotPlanned{Kind: kind, Dirs: dirs[:min(len(dirs), maxNotPlanned)], Count: len(dirs)})
+	}
+	return out
+}
+
+// concerns reports whether a change concerns a unit's directory: any of its files, or
+// of the modules it calls; where others lie below it, of its own only what they may include.
+func (ix *changeIndex) concerns(dir string, parent bool) bool {
+	if len(ix.modules[dir]) > 0 || ix.own[dir] != nil && !parent {
+		return true
+	}
+	return ix.own[dir] != nil && slices.ContainsFunc(ix.paths, func(f string) bool {
+		return slices.Contains(ix.owners[f], dir) && settings(f)
+	})
+}
+
+// settings reports whether a file is of a sort that units include from directories above them.
+func settings(file string) bool {
+	name := path.Base(file)
+	for _, s := range []string{".tftest.hcl", ".pkr.hcl", ".nomad.hcl", ".terraform.lock.hcl", ".tflint.hcl"} {
+		if strings.HasSuffix(name, s) {
+			return false
+		}
+	}
+	for _, s := range []string{".hcl", ".hcl.json", ".tfvars", ".tfvars.json"} {
+		if strings.HasSuffix(name, s) {
+			return true
+		}
+	}
+	return path.Dir(file) != "." && (strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".json"))
+}
+
+// Unsupported are those of a layout that Cardea does not support.
+func Unsupported(all []NotPlanned) []NotPlanned {
+	return slices.DeleteFunc(slices.Clone(all), func(n NotPlanned) bool { return n.Kind == "" })
+}

@@ -1,0 +1,132 @@
+package workflow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestNotPlanned: what a change concerns and nobody plans is named, and libraries are no projects.
+func TestNotPlanned(t *testing.T) {
+	t.Parallel()
+	grunt := func(calls ...string) Unit { return Unit{Kind: Terragrunt, Calls: calls} }
+	for _, tt := range []struct {
+		name       string
+		head       []string // as found
+		base       []string // nil: as head
+		units      map[string]Unit
+		config     string // of base
+		headConfig string // "" = base's
+		change     string
+		want       []string
+	}{
+		{name: "a library", head: []string{"modules/net library"}, change: "modules/net/x.tf", want: []string{" modules/net"}},
+		{name: "a library that is named", head: []string{"modules/net library"}, config: "projects: [{dir: modules/net}]", change: "modules/net/x.tf", want: []string{"plan modules/net"}},
+		{name: "a library that a glob names", head: []string{"modules/net library"}, config: "projects: [{dir: \"modules/*\"}]", change: "modules/net/x.tf", want: []string{"plan modules/net"}},
+		{name: "a library that is ignored", head: []string{"modules/net library"}, config: "autodiscover: {ignore: [\"modules/**\"]}", change: "modules/net/x.tf"},
+		{name: "a project that loses its backend is none", head: []string{"a library"}, base: []string{"a"}, change: "a/x.tf", want: []string{"plan a"}},
+		{name: "a library that gets a backend", head: []string{"a"}, base: []string{"a library"}, change: "a/x.tf", want: []string{"plan a"}},
+		{name: "a library that goes", head: []string{"b"}, base: []string{"a library", "b"}, change: "a/x.tf"},
+		{name: "an example that calls a module", head: []string{"ex: m library", "m"}, change: "m/x.tf", want: []string{" ex"}},
+		{name: "an example of what a project plans", head: []string{"ex: m library", "p: m", "m"}, change: "m/x.tf", want: []string{"plan p"}},
+		{name: "a unit", units: map[string]Unit{"live/prod": grunt("m")}, change: "live/prod/terragrunt.hcl", want: []string{"Terragrunt live/prod"}},
+		{name: "a unit's module", head: []string{"m: n", "n"}, units: map[string]Unit{"live/prod": grunt("m")}, change: "n/x.tf", want: []string{"Terragrunt live/prod"}},
+		{name: "another module", head: []string{"m", "other"}, units: map[string]Unit{"live/prod": grunt("m")}, change: "other/x.tf", want: []string{"plan other"}},
+		{name: "what units include", units: map[string]Unit{"live/prod": grunt()}, change: "live/env.hcl", want: []string{"Terragrunt live"}},
+		{name: "the root of units", units: map[string]Unit{".": grunt(), "live/prod": grunt()}, change: "terragrunt.hcl", want: []string{"Terragrunt ."}},
+		{name: "words beside the root of units", units: map[string]Unit{".": grunt(), "live/prod": grunt()}, change: "README.md"},
+		{name: "words in a unit", units: map[string]Unit{"live/prod": grunt()}, change: "live/prod/x.md", want: []string{"Terragrunt live/prod"}},
+		{name: "words beside units", units: map[string]Unit{"live/prod": grunt()}, change: "docs/x.hcl"},
+		{name: "base ignores it", units: map[string]Unit{"live/prod": grunt()}, config: "autodiscover: {ignore: [\"live/**\"]}", change: "live/prod/terragrunt.hcl"},
+		{name: "head ignores it", units: map[string]Unit{"live/prod": grunt()}, headConfig: "autodiscover: {ignore: [\"live/**\"]}", change: "live/prod/terragrunt.hcl", want: []string{"Terragrunt live/prod"}},
+		{name: "a unit with code", head: []string{"live/prod library"}, units: map[string]Unit{"live/prod": grunt()}, change: "live/prod/x.tf", want: []string{"Terragrunt live/prod"}},
+		{name: "a unit that is a project by its backend", head: []string{"live/prod"}, units: map[string]Unit{"live/prod": grunt()}, change: "live/prod/x.tf", want: []string{"plan live/prod"}},
+		{name: "two kinds", units: map[string]Unit{"a": {Kind: "Pulumi"}, "b": grunt()}, change: "a/x b/x", want: []string{"Pulumi a", "Terragrunt b"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if tt.base == nil {
+				tt.base = tt.head
+			}
+			base, head := found(tt.base...), found(tt.head...)
+			base.Units, head.Units = tt.units, tt.units
+			if len(tt.units) > 0 { // what a unit calls has no backend
+				base, head = called(base), called(head)
+			}
+			cfg := DefaultRepoConfig()
+			if tt.config != "" {
+				cfg = repoConfig(t, tt.config)
+			}
+			headCfg := cfg
+			if tt.headConfig != "" {
+				headCfg = repoConfig(t, tt.headConfig)
+			}
+			in := AffectedInput{Resolution: Resolve(ResolveInput{Base: cfg, Head: headCfg, BaseFound: base, HeadFound: head}), BaseFound: base, HeadFound: head}
+			for _, f := range strings.Fields(tt.change) {
+				in.Changes = append(in.Changes, FileChange{Path: f, Status: "modified"})
+			}
+			ix := indexChanges(in)
+			var got []string
+			for _, n := range notPlanned(in, ix, func(dir string) bool { return matchAny(cfg.Autodiscover.Ignore, dir) }) {
+				for _, dir := range n.Dirs {
+					got = append(got, n.Kind+" "+dir)
+				}
+			}
+			for _, a := range affectedProjects(in, ix) {
+				got = append(got, fmt.Sprintf("%s %s", map[bool]string{true: "deleted", false: "plan"}[a.Deleted], a.Project.Dir))
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// called takes the backends of what units call.
+func called(d Discovery) Discovery {
+	for _, u := range d.Units {
+		for _, c := range u.Calls {
+			if m, ok := d.Modules[c]; ok {
+				m.Backend = nil
+				d.Modules[c] = m
+			}
+		}
+	}
+	return d
+}
+
+// TestRoots: a backend makes a root, whoever calls it, and who is ignored demotes nobody.
+func TestRoots(t *testing.T) {
+	t.Parallel()
+	d := Discovery{Modules: map[string]Module{
+		"prod":  {Backend: &Backend{Type: "s3"}},
+		"plain": {}, "m": {}, "self": {Calls: []string{"self"}},
+		"test":     {Calls: []string{"prod", "m"}},
+		"examples": {Calls: []string{"plain"}},
+	}}
+	if diff := cmp.Diff([]string{"examples", "plain", "prod", "self", "test"}, d.Roots(func(dir string) bool { return dir == "examples" })); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"examples", "prod", "self", "test"}, d.Roots(nil)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestSelectLibraries: only who names one means it.
+func TestSelectLibraries(t *testing.T) {
+	t.Parallel()
+	projects := []Project{{Name: "a", Dir: "a", Environment: "e"}, {Name: "m", Dir: "m", Environment: "e", Library: true}}
+	for _, tt := range []struct {
+		selector Selector
+		want     int
+	}{{Selector{All: true}, 1}, {Selector{Environments: []string{"e"}}, 1}, {Selector{Projects: []string{"m"}}, 1}, {Selector{Dirs: []string{"*"}}, 2}} {
+		got, fault := Select(SelectInput{Selector: tt.selector, Projects: projects})
+		if fault != "" || len(got) != tt.want {
+			t.Errorf("%+v: got %+v %q, want %d", tt.selector, got, fault, tt.want)
+		}
+	}
+}
