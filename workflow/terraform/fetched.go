@@ -138,9 +138,9 @@ func (f *finding) find(word string) []workflow.Place {
 		}
 	} else {
 		look(filepath.Join(f.p.job.Project.Dir, word), false)
-	}
-	if strings.Contains(word, "/") {
-		look(filepath.Join(".", word), true)
+		if strings.Contains(word, "/") {
+			look(filepath.Clean(word), true)
+		}
 	}
 	f.seen[word] = out
 	return out

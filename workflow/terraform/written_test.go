@@ -117,8 +117,8 @@ func TestFind(t *testing.T) {
 	find := p.written().Find
 	for word, want := range map[string][]workflow.Place{
 		"kube.yaml": {{Path: "app/kube.yaml"}}, "./kube.yaml": {{Path: "app/kube.yaml"}}, "../shared/token.sh": {{Path: "shared/token.sh"}},
-		"shared/token.sh": {{Path: "shared/token.sh", Rooted: true}}, filepath.Join(dir, "shared/token.sh"): {{Path: "shared/token.sh"}},
-		"../shared": {{Path: "shared", Dir: true}}, "shared": nil, "": nil, "none": nil, "../../../etc/passwd": nil, "/etc/passwd": nil, "a\x00b": nil,
+		"shared/token.sh": {{Path: "shared/token.sh", Rooted: true}}, "shared//./token.sh": {{Path: "shared/token.sh", Rooted: true}}, filepath.Join(dir, "shared/token.sh"): {{Path: "shared/token.sh"}},
+		"../shared": {{Path: "shared", Dir: true}}, "shared": nil, "": nil, "none": nil, "../../../etc/passwd": nil, "/etc/passwd": nil, "/": nil, "/shared/token.sh": nil, "a\x00b": nil,
 		"token": {{Path: "app/token", Leads: []string{"shared/token.sh"}}}, "links": {{Path: "app/links", Dir: true, Leads: []string{"shared"}}},
 		"links/shared/token.sh": {{Path: "app/links/shared/token.sh", Leads: []string{"shared/token.sh"}}}, "out": {{Path: "app/out", Dir: true, Unclear: true}},
 		"made.zip": {{Path: "app/made.zip", Made: "x"}}, "files": {{Path: "app/files", Dir: true, Made: "x"}},
