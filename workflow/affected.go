@@ -232,41 +232,51 @@ func owner(dirs map[string]bool, file string) []string {
 	}
 }
 
-// callers is the module graph backwards: directory -> the directories that call it.
-type callers map[string][]string
+// callers is the module graph backwards: directory -> the directories that call it, and those whose tests do.
+type callers struct{ calls, tests map[string][]string }
 
 func reverse(found Discovery) callers {
-	back := callers{}
+	back := callers{map[string][]string{}, map[string][]string{}}
 	for dir, m := range found.Modules {
 		for _, c := range m.Calls {
-			back[c] = append(back[c], dir)
+			back.calls[c] = append(back.calls[c], dir)
+		}
+		for _, c := range m.Tests {
+			back.tests[c] = append(back.tests[c], dir)
 		}
 	}
 	for dir, u := range found.Units {
 		for _, c := range u.Calls {
-			back[c] = append(back[c], dir)
+			back.calls[c] = append(back.calls[c], dir)
 		}
 	}
 	return back
 }
 
-// reaching returns every directory that reaches dir through calls, without itself.
+// reaching returns every directory that reaches dir through calls, or whose own tests do, without itself.
 func (c callers) reaching(dir string) []string {
-	if len(c[dir]) == 0 {
+	if len(c.calls[dir])+len(c.tests[dir]) == 0 {
 		return nil
 	}
 	seen := map[string]bool{dir: true}
-	var out []string
-	for todo := []string{dir}; len(todo) > 0; todo = todo[1:] {
-		for _, from := range c[todo[0]] {
+	reached := []string{dir}
+	for at := 0; at < len(reached); at++ {
+		for _, from := range c.calls[reached[at]] {
 			if !seen[from] {
 				seen[from] = true
-				out = append(out, from)
-				todo = append(todo, from)
+				reached = append(reached, from)
 			}
 		}
 	}
-	return out
+	for _, module := range reached {
+		for _, from := range c.tests[module] {
+			if !seen[from] {
+				seen[from] = true
+				reached = append(reached, from) // not further: init reads the tests of the project alone
+			}
+		}
+	}
+	return reached[1:]
 }
 
 func (ix *changeIndex) indexModules(graphs []callers) {
@@ -284,129 +294,6 @@ func (ix *changeIndex) indexModules(graphs []callers) {
 	for _, list := range ix.modules {
 		sort.Strings(list)
 	}
-}
-
-// indexLiterals finds changed files that code names: by a path from the module's own
-// directory, or from that of whatever project reaches it.
-func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
-	known := map[[2]string]bool{}
-	for i, found := range []Discovery{in.BaseFound, in.HeadFound} {
-		above := parents(found)
-		for dir, m := range found.Modules {
-			if !m.names() {
-				continue
-			}
-			own := ix.atOrBelow(m.Files)
-			for _, p := range m.Parts {
-				own = append(own, ix.matching(p)...)
-			}
-			for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {
-				for _, file := range append(ix.named(m, user, above[user]), own...) {
-					if id := [2]string{user, file}; !known[id] && !ix.belongs(user, file) {
-						known[id] = true
-						hitOf(ix.literal, user).add(file)
-					}
-				}
-				if code := m.computed(user); ix.nobodys.count > 0 && len(code) > 0 {
-					ix.unsay(user, code[0])
-				}
-			}
-			if ix.nobodys.count > 0 && len(m.InputPaths) > 0 {
-				ix.unsay(dir, m.InputPaths[0])
-			}
-		}
-	}
-}
-
-func (m Module) names() bool {
-	return len(m.Files)+len(m.RootFiles)+len(m.Parts)+len(m.RootParts)+len(m.Words)+len(m.Computed)+len(m.InputPaths) > 0
-}
-
-// parents are the directories with a directory of engine files somewhere below them.
-func parents(found Discovery) map[string]bool {
-	above := map[string]bool{}
-	for dir := range found.Modules {
-		for at := dir; at != "."; {
-			if at = path.Dir(at); above[at] {
-				break
-			}
-			above[at] = true
-		}
-	}
-	return above
-}
-
-// named are the changed files that a module names by paths from a project's directory. A
-// plain word can only name what the directory does not have anyway where others are below it.
-func (ix *changeIndex) named(m Module, user string, others bool) []string {
-	var names []string
-	for _, f := range m.RootFiles {
-		names = append(names, path.Join(user, f))
-	}
-	if others {
-		for _, w := range m.Words {
-			names = append(names, path.Join(user, w))
-		}
-	}
-	out := ix.atOrBelow(names)
-	for _, p := range m.RootParts {
-		if p, ok := p.In(user); ok {
-			out = append(out, ix.matching(p)...)
-		}
-	}
-	return out
-}
-
-// matching are the changed files to which a path that is computed in part may lead.
-func (ix *changeIndex) matching(p PathPart) []string {
-	if p.Anywhere() {
-		return nil
-	}
-	var out []string
-	start := p.start()
-	for i := sort.SearchStrings(ix.paths, start); i < len(ix.paths) && strings.HasPrefix(ix.paths[i], start); i++ {
-		if p.Match(ix.paths[i]) {
-			out = append(out, ix.paths[i])
-		}
-	}
-	return out
-}
-
-func (ix *changeIndex) unsay(dir, code string) {
-	if was, ok := ix.unsaid[dir]; !ok || code < was {
-		ix.unsaid[dir] = code
-	}
-}
-
-// indexLinks finds changed files to which symlinks lead, or that lie in a directory to which one leads.
-func (ix *changeIndex) indexLinks(in AffectedInput, graphs []callers) {
-	known := map[[2]string]bool{}
-	for i, found := range []Discovery{in.BaseFound, in.HeadFound} {
-		for dir, m := range found.Modules {
-			for _, file := range ix.atOrBelow(m.Links) {
-				for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {
-					if id := [2]string{user, file}; !known[id] {
-						known[id] = true
-						hitOf(ix.linked, user).add(file)
-					}
-				}
-			}
-		}
-	}
-}
-
-// atOrBelow are the changed paths that are one of the names or lie below one.
-func (ix *changeIndex) atOrBelow(names []string) []string {
-	var out []string
-	for _, name := range names {
-		if ix.changed[name] {
-			out = append(out, name)
-		}
-		for i := sort.SearchStrings(ix.paths, name+"/"); i < len(ix.paths) && strings.HasPrefix(ix.paths[i], name+"/"); i++ {
-			out = append(out, ix.paths[i])
-		}
-	}
-	return out
 }
 
 // reasons says which changed files affect a project.

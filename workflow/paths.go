@@ -25,7 +25,7 @@ func (p PathPart) Anywhere() bool { return p.Below == "." && p.Name == "" }
 
 // Match reports whether it may lead to a file, or to a directory above it.
 func (p PathPart) Match(file string) bool {
-	rest, ok := strings.CutPrefix(file, p.start())
+	rest, ok := strings.CutPrefix(file, p.Start())
 	if !ok {
 		return false
 	}
@@ -38,8 +38,8 @@ func (p PathPart) Match(file string) bool {
 	return p.End == ""
 }
 
-// start is how the paths begin to which it may lead.
-func (p PathPart) start() string {
+// Start is how the paths begin to which it may lead.
+func (p PathPart) Start() string {
 	if p.Below == "." {
 		return p.Name
 	}

@@ -106,7 +106,7 @@ func median(m []measured) measured {
 	return m[len(m)/2]
 }
 
-func fatal(b *testing.B, err error) {
+func fatal(b testing.TB, err error) {
 	b.Helper()
 	if err != nil {
 		b.Fatal(err)

@@ -47,6 +47,9 @@ func (e *Engine) Discover(ctx context.Context, t workflow.Tree) (workflow.Discov
 	}
 	p := placing{modules: map[string]workflow.Module{}, links: map[string][]string{}, said: map[string]*paths{}}
 	p.place("", ".", root)
+	if err := w.templates(&p); err != nil {
+		return workflow.Discovery{}, fmt.Errorf("reading templates: %w", err)
+	}
 	p.follow(t.FS)
 	p.blame(t.FS)
 	return workflow.Discovery{Modules: p.modules, Units: p.units}, nil
@@ -138,6 +141,11 @@ func (w *walker) walk(dir string, id workflow.ObjectID) (_ *node, fixed bool, er
 			return nil, false, err
 		}
 		own, fixed = append(own, tests...), fixed && testsFixed
+		values, err := w.values(dir, files)
+		if err != nil {
+			return nil, false, err
+		}
+		own = append(own, values...)
 	}
 	for _, s := range own {
 		fixed = fixed && s.link == ""

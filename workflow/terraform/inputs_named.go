@@ -194,7 +194,8 @@ func (g *gathering) nobodys() error {
 
 // strays finds them at and below a directory.
 func (g *gathering) strays(dir string, found map[string]string) error {
-	if _, owned := g.found.Modules[dir]; owned || g.ctx.Err() != nil {
+	_, module := g.found.Modules[dir]
+	if _, unit := g.found.Units[dir]; module || unit || g.ctx.Err() != nil {
 		return g.ctx.Err()
 	}
 	entries, err := fs.ReadDir(g.tree, dir)

@@ -40,6 +40,8 @@ type paths struct {
 	// passed is what calls of local modules give them that is not known: by the
 	// module, by its input; the caller's own input that it is, or "".
 	passed map[string]map[string]string
+	// templates are those of the files that are read as templates: they read files too.
+	templates *paths
 }
 
 // named collects the paths that one directory's code names.
@@ -50,6 +52,16 @@ type named struct {
 	frames []frame
 	unused map[hclsyntax.Expression]bool // strings of locals that count where they are used
 	read   map[hclsyntax.Expression]bool // arguments of file functions
+	reader bool                          // only what file functions read counts: what is read is text
+}
+
+func newNamed() *named {
+	return &named{
+		paths: &paths{inputs: map[string][]string{}, passed: map[string]map[string]string{}},
+		folder: &folder{locals: map[string]hclsyntax.Expression{}, resources: map[string]map[string]hclsyntax.Expression{},
+			known: map[hclsyntax.Expression][]text{}},
+		unused: map[hclsyntax.Expression]bool{}, read: map[hclsyntax.Expression]bool{},
+	}
 }
 
 // frame is what surrounds a node.
@@ -62,12 +74,7 @@ type frame struct {
 
 // findPaths finds what the blocks of one directory's files name.
 func findPaths(blocks []block) *paths {
-	n := &named{
-		paths: &paths{inputs: map[string][]string{}, passed: map[string]map[string]string{}},
-		folder: &folder{locals: map[string]hclsyntax.Expression{}, resources: map[string]map[string]hclsyntax.Expression{},
-			known: map[hclsyntax.Expression][]text{}},
-		unused: map[hclsyntax.Expression]bool{}, read: map[hclsyntax.Expression]bool{},
-	}
+	n := newNamed()
 	twice := map[string]bool{}
 	for _, b := range blocks {
 		switch b.kind {
@@ -237,7 +244,7 @@ func (n *named) expression(e hclsyntax.Expression, around frame) frame {
 			n.reads(name, e.Args)
 		}
 	case *hclsyntax.TemplateExpr:
-		if !inner.told || !around.told {
+		if !n.reader && (!inner.told || !around.told) {
 			n.amid(e)
 		}
 	case *hclsyntax.ObjectConsExpr, *hclsyntax.TupleConsExpr, *hclsyntax.ObjectConsKeyExpr:
@@ -249,7 +256,7 @@ func (n *named) expression(e hclsyntax.Expression, around frame) frame {
 			}
 		}
 	}
-	if inner.told && !around.told {
+	if inner.told && !around.told && !n.reader {
 		for _, t := range texts {
 			n.value(t, around)
 		}
@@ -280,12 +287,26 @@ func (n *named) reads(name string, args []hclsyntax.Expression) {
 		switch {
 		case t.start != "" && t.start != "/" || t.whole:
 			n.path(t, true)
+			if name == "templatefile" {
+				n.template(t)
+			}
 		case t.input != "":
 			n.inputs[t.input] = append(n.inputs[t.input], n.file)
 		default:
 			n.computed = append(n.computed, n.file)
 		}
 	}
+}
+
+// template takes what templatefile reads.
+func (n *named) template(t text) {
+	all := n.paths
+	if all.templates == nil {
+		all.templates = &paths{}
+	}
+	n.paths = all.templates
+	n.path(t, true)
+	n.paths = all
 }
 
 // matching is what is known of the paths that a pattern of fileset matches.

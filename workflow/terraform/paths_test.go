@@ -92,6 +92,13 @@ func TestNamedPaths(t *testing.T) {
 		{name: "a default", code: "variable \"dir\" { default = \"../../data\" }\n" + reader + `file("${var.dir}/x.json") }`, file: "data/x.json", want: "names"},
 		{name: "below the root, computed", code: `variable "team" {}` + "\n" + reader + `file("${path.module}/../../${var.team}/x.json") }`, file: "docs/x.json", want: "may"},
 		{name: "a name of the root, computed", code: `variable "team" {}` + "\n" + reader + `file("${path.module}/../../data-${var.team}.json") }`, file: "data-a.json", want: "names"},
+		{name: "what a template reads", code: reader + `templatefile("../../t/a.tftpl", {}) }`, file: "parts/b", want: "names", more: map[string]string{"t/a.tftpl": `${file("../../parts/b")}`}},
+		{name: "what a template reads that is computed in part", code: reader + `templatefile("../../t/${terraform.workspace}.tftpl", {}) }`, file: "parts/b", want: "names", more: map[string]string{"t/default.tftpl": `${file("../../parts/${x}")}`}},
+		{name: "what a template reads, computed", code: reader + `templatefile("../../t/a.tftpl", {}) }`, file: "parts/b", want: "may", more: map[string]string{"t/a.tftpl": `${file(x)}`}},
+		{name: "what a template only says", code: reader + `templatefile("../../t/a.tftpl", {}) }`, file: "parts/b", more: map[string]string{"t/a.tftpl": "cat ../../parts/b; file(x)"}},
+		{name: "a value of a variable", code: "variable \"d\" {}\ndata \"archive_file\" \"f\" {\n source_dir = var.d\n}\n", file: "lambda/a.py", want: "names", more: map[string]string{"live/prod/terraform.tfvars": `d = "../../lambda"`}},
+		{name: "a value of a variable, in JSON", code: "variable \"d\" {}\ndata \"archive_file\" \"f\" {\n source_dir = var.d\n}\n", file: "lambda/a.py", want: "names", more: map[string]string{"live/prod/x.auto.tfvars.json": `{"d": "../../lambda"}`}},
+		{name: "a module source that is computed", code: "locals {\n m = \"../../modules/m\"\n}\nmodule \"m\" { source = local.m }", file: "modules/m/x.txt", want: "names"},
 		{name: "path.cwd as a name", code: reader + `basename(path.cwd) }`, file: "docs/x.json"},
 		{name: "a function that is not known", code: reader + `file(provider::a::b("x")) }`, file: "docs/x.json", want: "may"},
 		{name: "an absolute path", code: reader + `file("/etc/hosts") }`, file: "etc/hosts"},
@@ -122,7 +129,7 @@ func (tt namedCase) check(t *testing.T) {
 		if strings.Contains(reason, "which its code names") {
 			got = "names"
 		}
-		if strings.HasSuffix(reason, "may read it: computed paths in `live/prod/main.tf`") || strings.Contains(reason, "may read it: computed paths in `modules/") {
+		if strings.HasSuffix(reason, "may read it: computed paths in `live/prod/main.tf`") || strings.Contains(reason, "may read it: computed paths in `modules/") || strings.Contains(reason, "may read it: computed paths in `t/a.tftpl`") {
 			got = "may"
 		}
 	}

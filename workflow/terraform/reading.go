@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"cmp"
 	"io/fs"
 	"slices"
 	"strings"
@@ -27,10 +28,12 @@ func (w *walker) parse(files []source) (*module, error) {
 	read := func(tool string) *module {
 		p, any := newParser(), false
 		for _, f := range readBy(tool, files) {
-			any = any || !f.test
+			any = any || !f.test && !isValues(f.name)
 			switch {
 			case f.lost:
 				p.report(unreadable(f.name, "is a symlink that leads to no file of the repository"))
+			case isValues(f.name):
+				p.values(f.name, texts[f.name])
 			case f.test:
 				p.test(f.name, texts[f.name])
 			default:
@@ -98,8 +101,12 @@ func either(terraform, tofu *module) *module {
 
 // and is what two readings say of paths, all together.
 func (a *paths) and(b *paths) *paths {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
 	out := &paths{
-		files: sorted(slices.Concat(a.files, b.files)), rootFiles: sorted(slices.Concat(a.rootFiles, b.rootFiles)),
+		templates: a.templates.and(b.templates),
+		files:     sorted(slices.Concat(a.files, b.files)), rootFiles: sorted(slices.Concat(a.rootFiles, b.rootFiles)),
 		parts: slices.Concat(a.parts, b.parts), rootParts: slices.Concat(a.rootParts, b.rootParts),
 		words: sorted(slices.Concat(a.words, b.words)), computed: sorted(slices.Concat(a.computed, b.computed)),
 		inputs: map[string][]string{}, passed: map[string]map[string]string{},

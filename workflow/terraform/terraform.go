@@ -39,7 +39,8 @@ type Engine struct {
 	plain   *cache[string] // by git tree id: what plainFiles found
 	// listings are the names of all files of a tree, by tree id.
 	listings *cache[[]string]
-	parsed   atomic.Int64 // directories parsed, not found in a cache
+	rendered *cache[*paths] // what templates read, by their ids
+	parsed   atomic.Int64   // directories parsed, not found in a cache
 }
 
 // The caches hold about 100,000 directories each: some 100 MB at the worst.
@@ -51,5 +52,5 @@ const cachedNames = 500_000
 // New returns an engine with empty caches.
 func New(o Options) *Engine {
 	return &Engine{options: o, nodes: newCache[*node](cachedDirectories), modules: newCache[*module](cachedDirectories), configs: newCache[*backendConfig](cachedDirectories),
-		matches: newCache[string](cachedDirectories), plain: newCache[string](cachedDirectories), listings: newCache[[]string](cachedNames)}
+		matches: newCache[string](cachedDirectories), plain: newCache[string](cachedDirectories), listings: newCache[[]string](cachedNames), rendered: newCache[*paths](cachedDirectories)}
 }

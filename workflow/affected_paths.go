@@ -1,0 +1,130 @@
+package workflow
+
+import (
+	"path"
+	"sort"
+	"strings"
+)
+
+// indexLiterals finds changed files that code names: by a path from the module's own
+// directory, or from that of whatever project reaches it.
+func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
+	known := map[[2]string]bool{}
+	for i, found := range []Discovery{in.BaseFound, in.HeadFound} {
+		above := parents(found)
+		for dir, m := range found.Modules {
+			if !m.names() {
+				continue
+			}
+			own := ix.atOrBelow(m.Files)
+			for _, p := range m.Parts {
+				own = append(own, ix.matching(p)...)
+			}
+			for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {
+				for _, file := range append(ix.named(m, user, above[user]), own...) {
+					if id := [2]string{user, file}; !known[id] && !ix.belongs(user, file) {
+						known[id] = true
+						hitOf(ix.literal, user).add(file)
+					}
+				}
+				if code := m.computed(user); ix.nobodys.count > 0 && len(code) > 0 {
+					ix.unsay(user, code[0])
+				}
+			}
+			if ix.nobodys.count > 0 && len(m.InputPaths) > 0 {
+				ix.unsay(dir, m.InputPaths[0])
+			}
+		}
+	}
+}
+
+func (m Module) names() bool {
+	return len(m.Files)+len(m.RootFiles)+len(m.Parts)+len(m.RootParts)+len(m.Words)+len(m.Computed)+len(m.InputPaths) > 0
+}
+
+// parents are the directories with a directory of engine files somewhere below them.
+func parents(found Discovery) map[string]bool {
+	above := map[string]bool{}
+	for dir := range found.Modules {
+		for at := dir; at != "."; {
+			if at = path.Dir(at); above[at] {
+				break
+			}
+			above[at] = true
+		}
+	}
+	return above
+}
+
+// named are the changed files that a module names by paths from a project's directory. A
+// plain word can only name what the directory does not have anyway where others are below it.
+func (ix *changeIndex) named(m Module, user string, others bool) []string {
+	var names []string
+	for _, f := range m.RootFiles {
+		names = append(names, path.Join(user, f))
+	}
+	if others {
+		for _, w := range m.Words {
+			names = append(names, path.Join(user, w))
+		}
+	}
+	out := ix.atOrBelow(names)
+	for _, p := range m.RootParts {
+		if p, ok := p.In(user); ok {
+			out = append(out, ix.matching(p)...)
+		}
+	}
+	return out
+}
+
+// matching are the changed files to which a path that is computed in part may lead.
+func (ix *changeIndex) matching(p PathPart) []string {
+	if p.Anywhere() {
+		return nil
+	}
+	var out []string
+	start := p.Start()
+	for i := sort.SearchStrings(ix.paths, start); i < len(ix.paths) && strings.HasPrefix(ix.paths[i], start); i++ {
+		if p.Match(ix.paths[i]) {
+			out = append(out, ix.paths[i])
+		}
+	}
+	return out
+}
+
+func (ix *changeIndex) unsay(dir, code string) {
+	if was, ok := ix.unsaid[dir]; !ok || code < was {
+		ix.unsaid[dir] = code
+	}
+}
+
+// indexLinks finds changed files to which symlinks lead, or that lie in a directory to which one leads.
+func (ix *changeIndex) indexLinks(in AffectedInput, graphs []callers) {
+	known := map[[2]string]bool{}
+	for i, found := range []Discovery{in.BaseFound, in.HeadFound} {
+		for dir, m := range found.Modules {
+			for _, file := range ix.atOrBelow(m.Links) {
+				for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {
+					if id := [2]string{user, file}; !known[id] {
+						known[id] = true
+						hitOf(ix.linked, user).add(file)
+					}
+				}
+			}
+		}
+	}
+}
+
+// atOrBelow are the changed paths that are one of the names or lie below one.
+func (ix *changeIndex) atOrBelow(names []string) []string {
+	var out []string
+	for _, name := range names {
+		if ix.changed[name] {
+			out = append(out, name)
+		}
+		for i := sort.SearchStrings(ix.paths, name+"/"); i < len(ix.paths) && strings.HasPrefix(ix.paths[i], name+"/"); i++ {
+			out = append(out, ix.paths[i])
+		}
+	}
+	return out
+}

@@ -1,0 +1,47 @@
+package terraform
+
+import (
+	"encoding/json"
+	"io/fs"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// isValues reports whether plans of the directory read a file for values of variables, unasked.
+func isValues(name string) bool {
+	name = strings.TrimSuffix(name, ".json")
+	return name == "terraform.tfvars" || strings.HasSuffix(name, ".auto.tfvars")
+}
+
+// values picks the files with values of variables of a directory with configuration.
+func (w *walker) values(dir string, files []fs.DirEntry) ([]source, error) {
+	var out []source
+	for _, f := range files {
+		if !isValues(f.Name()) {
+			continue
+		}
+		s, err := w.source(dir, "", f)
+		if err != nil {
+			return nil, err
+		}
+		if !s.lost { // the tool says what is wrong with one that is
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+// values reads a file with values of variables, which may be paths. Its faults are the tool's to report.
+func (p *parser) values(name string, data []byte) {
+	f, _ := parseHCL(name, data)
+	if f == nil || f.Body == nil {
+		return
+	}
+	var v any
+	if body, ok := f.Body.(*hclsyntax.Body); ok {
+		p.blocks = append(p.blocks, block{file: name, kind: "values", body: body})
+	} else if json.Unmarshal(data, &v) == nil {
+		p.blocks = append(p.blocks, block{file: name, kind: "values", body: expression(v)})
+	}
+}
