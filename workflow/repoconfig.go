@@ -135,7 +135,7 @@ func autodiscoverKeys(a *Autodiscover) Keys {
 				a.Pattern = s
 			}
 		},
-		"ignore": func(y *YAML) { a.Ignore = globList(y, DirGlobFault) },
+		"ignore": func(y *YAML) { a.Ignore = DirGlobs(y) },
 	}
 }
 
@@ -250,6 +250,16 @@ func globList(y *YAML, fault func(string) string) []string {
 	return list
 }
 
+// DirGlobs reads globs over directories, of which the last that matches one counts.
+func DirGlobs(y *YAML) []string {
+	before := false
+	return globList(y, func(s string) string {
+		why := DirGlobFault(s, before)
+		before = before || why == ""
+		return why
+	})
+}
+
 // ProjectDirFault says why a text is not accepted as a project's directory, ""
 // when it is. Directories are compared as they are written and used as paths,
 // so what is not already the clean form of a path inside the repository is
@@ -302,12 +312,20 @@ func globFault(s string) string {
 	if why := pathFault(s); why != "" {
 		return why
 	}
+	if strings.HasPrefix(s, "!") {
+		return fmt.Sprintf("%q begins with !, and nothing can be excluded here: name what counts", s)
+	}
 	return GlobFault(s)
 }
 
 // DirGlobFault says why a text is not a glob over directories of a repository,
-// without its subject; "" when it is.
-func DirGlobFault(s string) string {
+// without its subject; "" when it is. One of a list may begin with "!": it takes out
+// again what those before it name; before says that there are some.
+func DirGlobFault(s string, before bool) string {
+	if strings.HasPrefix(s, "!") && !before {
+		return fmt.Sprintf("%q takes nothing out: write it after what it is an exception to", s)
+	}
+	s = strings.TrimPrefix(s, "!")
 	if why := globFault(s); why != "" {
 		return why
 	}

@@ -149,11 +149,16 @@ func (r Rules) EnvironmentOfDir(dir string) string {
 	return best
 }
 
-// matchAny reports whether one of the globs names a directory; "prod*/**" names "prod" too.
+// matchAny reports whether globs name a directory; "prod*/**" names "prod" too. One
+// that begins with "!" takes out again what those before it name: the last that matches counts.
 func matchAny(globs []string, dir string) bool {
-	return slices.ContainsFunc(globs, func(g string) bool {
-		return MatchGlob(g, dir)
-	})
+	for _, g := range slices.Backward(globs) {
+		except := strings.HasPrefix(g, "!")
+		if MatchGlob(strings.TrimPrefix(g, "!"), dir) {
+			return !except
+		}
+	}
+	return false
 }
 
 // drafts lists the projects that one configuration makes of one tree, as it asks

@@ -157,7 +157,7 @@ func (r *configReader) environments(y *workflow.YAML, rule workflow.Rules) map[s
 		}
 		var env workflow.EnvironmentRules
 		v.Map(workflow.Keys{
-			"dirs": func(y *workflow.YAML) { env.Dirs = dirGlobs(y) },
+			"dirs": func(y *workflow.YAML) { env.Dirs = workflow.DirGlobs(y) },
 			"approvals": func(y *workflow.YAML) {
 				approvals := rule.Approvals
 				y.Map(approvalKeys(&approvals), nil)
@@ -216,23 +216,6 @@ func branchGlobs(y *workflow.YAML) []string {
 	if items == 0 { // an empty list would mean the default branch, which nobody means by it
 		y.Fault("`%s` names no branch; without it the default branch is the one", y.Path())
 	}
-	return list
-}
-
-// dirGlobs reads globs over project directories.
-func dirGlobs(y *workflow.YAML) []string {
-	var list []string
-	y.List(func(v *workflow.YAML) {
-		s, ok := v.Text()
-		if !ok {
-			return
-		}
-		if why := workflow.DirGlobFault(s); why != "" {
-			v.Fault("`%s` %s", v.Path(), why)
-			return
-		}
-		list = append(list, s)
-	})
 	return list
 }
 
