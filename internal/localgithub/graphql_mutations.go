@@ -1,13 +1,17 @@
 package localgithub
 
-import "fmt"
+import (
+	"fmt"
 
-func (s *Server) mutationRoot(who actor) *thing {
+	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
+)
+
+func (s *Server) mutationRoot(who actor) *graphql.Thing {
 	input := func(args map[string]any) map[string]any {
 		in, _ := args["input"].(map[string]any)
 		return in
 	}
-	draft := func(payload string, draft bool) resolver {
+	draft := func(payload string, draft bool) graphql.Resolver {
 		return func(args map[string]any) (any, error) {
 			in := input(args)
 			p, err := s.pullByNode(who, in["pullRequestId"])
@@ -15,25 +19,25 @@ func (s *Server) mutationRoot(who actor) *thing {
 				return nil, err
 			}
 			s.setDraft(p, who.account(), draft)
-			return &thing{payload, map[string]any{"clientMutationId": in["clientMutationId"], "pullRequest": s.pullThing(who, p)}}, nil
+			return &graphql.Thing{Type: payload, Fields: map[string]any{"clientMutationId": in["clientMutationId"], "pullRequest": s.pullThing(who, p)}}, nil
 		}
 	}
-	return &thing{"Mutation", map[string]any{
-		"minimizeComment": resolver(func(args map[string]any) (any, error) {
+	return &graphql.Thing{Type: "Mutation", Fields: map[string]any{
+		"minimizeComment": graphql.Resolver(func(args map[string]any) (any, error) {
 			in := input(args)
 			cm, err := s.minimize(who, in["subjectId"], fmt.Sprint(in["classifier"]))
 			if err != nil {
 				return nil, err
 			}
-			return &thing{"MinimizeCommentPayload", map[string]any{"clientMutationId": in["clientMutationId"], "minimizedComment": s.commentThing(who, cm)}}, nil
+			return &graphql.Thing{Type: "MinimizeCommentPayload", Fields: map[string]any{"clientMutationId": in["clientMutationId"], "minimizedComment": s.commentThing(who, cm)}}, nil
 		}),
-		"unminimizeComment": resolver(func(args map[string]any) (any, error) {
+		"unminimizeComment": graphql.Resolver(func(args map[string]any) (any, error) {
 			in := input(args)
 			cm, err := s.minimize(who, in["subjectId"], "")
 			if err != nil {
 				return nil, err
 			}
-			return &thing{"UnminimizeCommentPayload", map[string]any{"clientMutationId": in["clientMutationId"], "unminimizedComment": s.commentThing(who, cm)}}, nil
+			return &graphql.Thing{Type: "UnminimizeCommentPayload", Fields: map[string]any{"clientMutationId": in["clientMutationId"], "unminimizedComment": s.commentThing(who, cm)}}, nil
 		}),
 		"convertPullRequestToDraft":     draft("ConvertPullRequestToDraftPayload", true),
 		"markPullRequestReadyForReview": draft("MarkPullRequestReadyForReviewPayload", false),
@@ -64,10 +68,10 @@ func (s *Server) mayMinimize(who actor, cm *comment) bool {
 func (s *Server) minimize(who actor, subject any, reason string) (*comment, error) {
 	cm := s.commentByNode(who, fmt.Sprint(subject))
 	if cm == nil {
-		return nil, queryError{"NOT_FOUND", fmt.Sprintf("Could not resolve to a node with the global id of '%v'", subject)}
+		return nil, graphql.Error{Type: "NOT_FOUND", Message: fmt.Sprintf("Could not resolve to a node with the global id of '%v'", subject)}
 	}
 	if !s.mayMinimize(who, cm) {
-		return nil, forbidden()
+		return nil, graphql.Forbidden()
 	}
 	cm.minimized = reason
 	return cm, nil
@@ -81,10 +85,10 @@ func (s *Server) pullByNode(who actor, id any) (*pull, error) {
 				continue
 			}
 			if s.lacks(who, r, "pull_requests", "write") || who.user != nil && who.user != p.author && !r.may(who.user, "write") {
-				return nil, forbidden()
+				return nil, graphql.Forbidden()
 			}
 			return p, nil
 		}
 	}
-	return nil, queryError{"NOT_FOUND", fmt.Sprintf("Could not resolve to a node with the global id of '%v'", id)}
+	return nil, graphql.Error{Type: "NOT_FOUND", Message: fmt.Sprintf("Could not resolve to a node with the global id of '%v'", id)}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-github/v60/github"
 )
@@ -63,7 +64,7 @@ func TestGraphQLPull(t *testing.T) {
 	}
 	run := map[string]any{"__typename": "CheckRun", "name": "plan", "status": "COMPLETED", "conclusion": "SUCCESS", "isRequired": true,
 		"checkSuite": map[string]any{"app": map[string]any{"databaseId": float64(w.app.ID)}}}
-	contexts := map[string]any{"nodes": []any{run}, "pageInfo": map[string]any{"hasNextPage": true, "endCursor": cursor(1)}}
+	contexts := map[string]any{"nodes": []any{run}, "pageInfo": map[string]any{"hasNextPage": true, "endCursor": graphql.Cursor(1)}}
 	rollup := map[string]any{"state": "FAILURE", "contexts": contexts}
 	want := map[string]any{"repository": map[string]any{"databaseId": float64(w.repo.ID), "pullRequest": map[string]any{
 		"number": float64(n), "state": "OPEN", "isDraft": false, "mergeable": "UNKNOWN", "reviewDecision": "REVIEW_REQUIRED", "headRefOid": head, "headRefName": "x", "baseRefName": "main",
@@ -81,7 +82,7 @@ func TestGraphQLPull(t *testing.T) {
 	must(t, w.Idle(w.ctx))
 	data, errs = w.ask(w.tokens["ada"], `{ repository(owner:"acme", name:"infra") {
 	  pullRequests(states: [OPEN], first: 5) { totalCount nodes { mergeable commits(last:1) { nodes { commit { statusCheckRollup {
-	    contexts(first: 5, after: "`+cursor(1)+`") { nodes { ... on StatusContext { context isRequired(pullRequestNumber: 1) } } pageInfo { hasNextPage } } } } } } } } } }`, nil)
+	    contexts(first: 5, after: "`+graphql.Cursor(1)+`") { nodes { ... on StatusContext { context isRequired(pullRequestNumber: 1) } } pageInfo { hasNextPage } } } } } } } } } }`, nil)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}

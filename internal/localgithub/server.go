@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
+	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
 )
 
 // Options configure Start.
@@ -64,7 +65,7 @@ type Server struct {
 	st state
 
 	gitLocks sync.Map // repository id -> *sync.Mutex: one change of its refs at a time, taken before mu
-	gql      *graphQL
+	gql      *graphql.Schema
 	git      bare.Git
 	stop     context.CancelFunc
 	base     context.Context
@@ -110,7 +111,7 @@ func Start(opts Options) (*Server, error) {
 	if s.rec, err = newRecorder(os.Getenv("CARDEA_EXCHANGES"), opts.Dir); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
-	if s.gql, err = newGraphQL(); err != nil {
+	if s.gql, err = graphql.Load(); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
 	s.hooks = newSender(s)
