@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 // obj is a JSON object on its way out.
@@ -27,7 +29,7 @@ type call struct {
 	r    *http.Request
 	body []byte
 	who  actor
-	repo *repo // of the path, seen and permitted
+	repo *model.Repo // of the path, seen and permitted
 
 	rest, html string // addresses of the repository, for handlers that hold no lock
 }
@@ -341,22 +343,22 @@ func (s *Server) spend(who actor, h http.Header) *reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	rt := s.st.rates[who.name()]
-	if rt == nil || !now.Before(rt.reset) {
-		rt = &rate{reset: now.Add(time.Hour)}
-		s.st.rates[who.name()] = rt
+	rt := s.st.Rates[who.name()]
+	if rt == nil || !now.Before(rt.Reset) {
+		rt = &model.Rate{Reset: now.Add(time.Hour)}
+		s.st.Rates[who.name()] = rt
 	}
 	limit := s.opts.RateLimit
 	enforced := limit > 0
 	if !enforced {
 		limit = 1 << 30
 	}
-	if enforced && rt.used >= limit {
+	if enforced && rt.Used >= limit {
 		s.rateHeaders(h, rt, limit)
 		r := fail(http.StatusForbidden, "API rate limit exceeded for %s. If you reach out to GitHub Support for help, please include the request ID.", who.name())
 		return &r
 	}
-	rt.used++
+	rt.Used++
 	s.rateHeaders(h, rt, limit)
 	return nil
 }
@@ -365,16 +367,16 @@ func (s *Server) spend(who actor, h http.Header) *reply {
 func (s *Server) unspend(who actor, h http.Header) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rt := s.st.rates[who.name()]
-	rt.used--
+	rt := s.st.Rates[who.name()]
+	rt.Used--
 	s.rateHeaders(h, rt, atoi(h.Get("X-RateLimit-Limit"), 0))
 }
 
-func (s *Server) rateHeaders(h http.Header, rt *rate, limit int) {
+func (s *Server) rateHeaders(h http.Header, rt *model.Rate, limit int) {
 	h.Set("X-RateLimit-Limit", strconv.Itoa(limit))
-	h.Set("X-RateLimit-Remaining", strconv.Itoa(limit-rt.used))
-	h.Set("X-RateLimit-Used", strconv.Itoa(rt.used))
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(rt.reset.Unix(), 10))
+	h.Set("X-RateLimit-Remaining", strconv.Itoa(limit-rt.Used))
+	h.Set("X-RateLimit-Used", strconv.Itoa(rt.Used))
+	h.Set("X-RateLimit-Reset", strconv.FormatInt(rt.Reset.Unix(), 10))
 	h.Set("X-RateLimit-Resource", "core")
 }
 
@@ -390,12 +392,12 @@ func (s *Server) byID(u *url.URL) *url.URL {
 		return u
 	}
 	s.mu.Lock()
-	r := s.st.repos[n]
+	r := s.st.Repos[n]
 	s.mu.Unlock()
 	if r == nil {
 		return u
 	}
-	path := strings.TrimSuffix("/repos/"+r.full()+"/"+tail, "/")
+	path := strings.TrimSuffix("/repos/"+r.Full()+"/"+tail, "/")
 	out, err := url.Parse(path)
 	if err != nil {
 		return u

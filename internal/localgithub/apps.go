@@ -7,13 +7,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 func getApp(c *call) reply {
 	o := c.s.appJSON(c.who.app)
 	n := 0
-	for _, in := range c.s.st.installs {
-		if in.app == c.who.app {
+	for _, in := range c.s.st.Installs {
+		if in.App == c.who.app {
 			n++
 		}
 	}
@@ -22,13 +24,13 @@ func getApp(c *call) reply {
 }
 
 func listInstallations(c *call) reply {
-	all := slices.DeleteFunc(sorted(c.s.st.installs, func(in *installation) int64 { return in.id }), func(in *installation) bool { return in.app != c.who.app })
+	all := slices.DeleteFunc(model.Sorted(c.s.st.Installs, func(in *model.Installation) int64 { return in.ID }), func(in *model.Installation) bool { return in.App != c.who.app })
 	return each(c, all, c.s.installationJSON)
 }
 
-func (c *call) installation() *installation {
-	in := c.s.st.installs[c.number("id")]
-	if in == nil || in.app != c.who.app {
+func (c *call) installation() *model.Installation {
+	in := c.s.st.Installs[c.number("id")]
+	if in == nil || in.App != c.who.app {
 		return nil
 	}
 	return in
@@ -42,8 +44,8 @@ func getInstallation(c *call) reply {
 }
 
 func repoInstallation(c *call) reply {
-	for _, in := range c.s.st.installs {
-		if in.app == c.who.app && in.covers(c.repo) {
+	for _, in := range c.s.st.Installs {
+		if in.App == c.who.app && in.Covers(c.repo) {
 			return ok(c.s.installationJSON(in))
 		}
 	}
@@ -57,7 +59,7 @@ func createToken(c *call) reply {
 	if in == nil {
 		return notFound()
 	}
-	if in.suspended != nil {
+	if in.Suspended != nil {
 		return fail(http.StatusForbidden, "This installation has been suspended")
 	}
 	var ask struct {
@@ -69,52 +71,52 @@ func createToken(c *call) reply {
 		return *bad
 	}
 	life := c.s.opts.Now().UTC().Add(c.s.opts.TokenLife)
-	t := &token{inst: in, perms: maps.Clone(in.perms), expires: life}
+	t := &model.Token{Inst: in, Perms: maps.Clone(in.Perms), Expires: life}
 	if ask.Permissions != nil {
 		for name, level := range ask.Permissions {
-			if !allows(in.perms[name], level) || level == "" {
+			if !allows(in.Perms[name], level) || level == "" {
 				return fail(http.StatusUnprocessableEntity, "The permissions requested are not granted to this installation.")
 			}
 		}
-		t.perms = maps.Clone(ask.Permissions)
-		t.perms["metadata"] = "read"
+		t.Perms = maps.Clone(ask.Permissions)
+		t.Perms["metadata"] = "read"
 	}
 	repos, granted := c.narrow(in, ask.RepositoryIDs, ask.Repositories)
 	if !granted {
 		return fail(http.StatusUnprocessableEntity, "There is at least one repository that does not exist or is not accessible to the parent installation.")
 	}
-	body := obj{"expires_at": life.Format(time.RFC3339), "permissions": t.perms, "repository_selection": "all"}
-	if !in.all {
+	body := obj{"expires_at": life.Format(time.RFC3339), "permissions": t.Perms, "repository_selection": "all"}
+	if !in.All {
 		body["repository_selection"] = "selected"
 	}
 	if repos != nil {
-		t.repos = map[int64]bool{}
+		t.Repos = map[int64]bool{}
 		list := []obj{}
 		for _, r := range repos {
-			t.repos[r.id] = true
+			t.Repos[r.ID] = true
 			list = append(list, c.s.repoJSON(r, nil))
 		}
 		body["repository_selection"], body["repositories"] = "selected", list
 	}
-	t.value = newToken(in, c.r.Header.Get("X-GitHub-Stateless-S2S-Token") == "disabled", life)
-	c.s.st.instTok[t.value] = t
-	body["token"] = t.value
+	t.Value = newToken(in, c.r.Header.Get("X-GitHub-Stateless-S2S-Token") == "disabled", life)
+	c.s.st.InstTok[t.Value] = t
+	body["token"] = t.Value
 	return created(body)
 }
 
 // narrow finds the repositories asked for; nil when all of the installation's were meant.
-func (c *call) narrow(in *installation, ids []int64, names []string) (repos []*repo, granted bool) {
+func (c *call) narrow(in *model.Installation, ids []int64, names []string) (repos []*model.Repo, granted bool) {
 	if len(ids) > 500 || len(names) > 500 {
 		return nil, false
 	}
 	for _, id := range ids {
-		repos = append(repos, c.s.st.repos[id])
+		repos = append(repos, c.s.st.Repos[id])
 	}
 	for _, name := range names {
-		repos = append(repos, c.s.st.repo(in.account.login+"/"+name))
+		repos = append(repos, c.s.st.Repo(in.Account.Login+"/"+name))
 	}
 	for _, r := range repos {
-		if r == nil || !in.covers(r) {
+		if r == nil || !in.Covers(r) {
 			return nil, false
 		}
 	}
@@ -122,19 +124,19 @@ func (c *call) narrow(in *installation, ids []int64, names []string) (repos []*r
 }
 
 func revokeToken(c *call) reply {
-	delete(c.s.st.instTok, c.who.tok.value)
+	delete(c.s.st.InstTok, c.who.tok.Value)
 	return nothing()
 }
 
 func installationRepos(c *call) reply {
-	all := slices.DeleteFunc(c.s.covered(c.who.tok.inst), func(r *repo) bool { return !c.who.tok.covers(r) })
-	return counted(c, "repositories", all, func(r *repo) obj { return c.s.repoJSON(r, &grant{role: "read"}) })
+	all := slices.DeleteFunc(c.s.st.Covered(c.who.tok.Inst), func(r *model.Repo) bool { return !c.who.tok.Covers(r) })
+	return counted(c, "repositories", all, func(r *model.Repo) obj { return c.s.repoJSON(r, &model.Grant{Role: "read"}) })
 }
 
 func rateLimit(c *call) reply {
-	rt, limit := c.s.st.rates[c.who.name()], c.s.opts.RateLimit
-	one := obj{"limit": limit, "used": rt.used, "remaining": limit - rt.used, "reset": rt.reset.Unix()}
-	other := obj{"limit": limit, "used": 0, "remaining": limit, "reset": rt.reset.Unix()}
+	rt, limit := c.s.st.Rates[c.who.name()], c.s.opts.RateLimit
+	one := obj{"limit": limit, "used": rt.Used, "remaining": limit - rt.Used, "reset": rt.Reset.Unix()}
+	other := obj{"limit": limit, "used": 0, "remaining": limit, "reset": rt.Reset.Unix()}
 	return ok(obj{"resources": obj{"core": one, "search": other, "graphql": other}, "rate": one})
 }
 
@@ -149,7 +151,7 @@ func getSelf(c *call) reply {
 }
 
 func getUser(c *call) reply {
-	if a := c.s.st.login(c.value("username")); a != nil {
+	if a := c.s.st.Login(c.value("username")); a != nil {
 		return ok(c.s.profileJSON(a))
 	}
 	return notFound()
@@ -157,34 +159,34 @@ func getUser(c *call) reply {
 
 // teamMembership is 404 both for "no member" and for "no such team". An installation must be on the organization.
 func teamMembership(c *call) reply {
-	t := c.s.st.teams[strings.ToLower(c.value("org")+"/"+c.value("team"))]
-	a := c.s.st.login(c.value("username"))
-	if t == nil || a == nil || t.members[a.id] == "" || c.who.tok != nil && c.who.tok.inst.account != t.org || c.who.account() == nil {
+	t := c.s.st.Teams[strings.ToLower(c.value("org")+"/"+c.value("team"))]
+	a := c.s.st.Login(c.value("username"))
+	if t == nil || a == nil || t.Members[a.ID] == "" || c.who.tok != nil && c.who.tok.Inst.Account != t.Org || c.who.account() == nil {
 		return notFound()
 	}
-	url := c.s.api + "/organizations/" + strconv.FormatInt(t.org.id, 10) + "/team/" + strconv.FormatInt(t.id, 10) + "/memberships/" + a.login
-	return ok(obj{"url": url, "role": "member", "state": t.members[a.id]})
+	url := c.s.api + "/organizations/" + strconv.FormatInt(t.Org.ID, 10) + "/team/" + strconv.FormatInt(t.ID, 10) + "/memberships/" + a.Login
+	return ok(obj{"url": url, "role": "member", "state": t.Members[a.ID]})
 }
 
 // permission folds custom and in-between roles into the four old words and tells the true one in role_name.
 // ("Get repository permissions for a user")
 func permission(c *call) reply {
-	a := c.s.st.login(c.value("username"))
+	a := c.s.st.Login(c.value("username"))
 	if a == nil {
 		return notFound()
 	}
-	if c.who.user != nil && c.who.user != a && !c.repo.may(c.who.user, "write") {
+	if c.who.user != nil && c.who.user != a && !c.repo.May(c.who.user, "write") {
 		return fail(http.StatusForbidden, "Must have push access to view collaborator permission.")
 	}
-	g := c.repo.grantOf(a)
-	old := map[string]string{"triage": "read", "maintain": "write"}[g.role]
+	g := c.repo.GrantOf(a)
+	old := map[string]string{"triage": "read", "maintain": "write"}[g.Role]
 	if old == "" {
-		old = g.role
+		old = g.Role
 	}
 	user := c.s.userJSON(a).(obj)
-	user["role_name"] = g.name
+	user["role_name"] = g.Name
 	user["permissions"] = c.s.repoJSON(c.repo, &g)["permissions"]
-	return ok(obj{"permission": old, "role_name": g.name, "user": user})
+	return ok(obj{"permission": old, "role_name": g.Name, "user": user})
 }
 
 func (s *Server) deliveryJSON(d *delivery) obj {
@@ -203,7 +205,7 @@ func (s *Server) deliveryJSON(d *delivery) obj {
 
 // listDeliveries pages with a cursor, newest first.
 func listDeliveries(c *call) reply {
-	log := c.who.app.log
+	log := c.s.sent[c.who.app.ID]
 	per := min(max(atoi(c.query("per_page"), 30), 1), 100)
 	cursor := int64(1 << 62)
 	if v := c.query("cursor"); v != "" {
@@ -232,7 +234,7 @@ func listDeliveries(c *call) reply {
 }
 
 func getDelivery(c *call) reply {
-	d := c.who.app.delivery(c.number("id"))
+	d := c.s.logged(c.who.app, c.number("id"))
 	if d == nil {
 		return notFound()
 	}
@@ -252,7 +254,7 @@ func flat(h http.Header) obj {
 }
 
 func redeliver(c *call) reply {
-	d := c.who.app.delivery(c.number("id"))
+	d := c.s.logged(c.who.app, c.number("id"))
 	if d == nil {
 		return notFound()
 	}

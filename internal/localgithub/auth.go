@@ -10,28 +10,29 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 	"github.com/golang-jwt/jwt/v4"
 )
 
 // actor is who makes a request: an App (by JWT), an installation (by token), a person (by token), or nobody.
 type actor struct {
-	app  *app
-	tok  *token
-	user *account
+	app  *model.App
+	tok  *model.Token
+	user *model.Account
 }
 
 // account is who appears as the author of what the request does; nil for nobody and for an App itself.
-func (a actor) account() *account {
+func (a actor) account() *model.Account {
 	if a.tok != nil {
-		return a.tok.inst.app.bot
+		return a.tok.Inst.App.Bot
 	}
 	return a.user
 }
 
 // via is the App through which something is done, or nil.
-func (a actor) via() *app {
+func (a actor) via() *model.App {
 	if a.tok != nil {
-		return a.tok.inst.app
+		return a.tok.Inst.App
 	}
 	return nil
 }
@@ -51,11 +52,11 @@ func (a actor) kind() string {
 func (a actor) name() string {
 	switch {
 	case a.app != nil:
-		return "app " + a.app.slug
+		return "app " + a.app.Slug
 	case a.tok != nil:
-		return fmt.Sprintf("installation %d", a.tok.inst.id)
+		return fmt.Sprintf("installation %d", a.tok.Inst.ID)
 	case a.user != nil:
-		return a.user.login
+		return a.user.Login
 	}
 	return "anonymous"
 }
@@ -89,14 +90,14 @@ func (s *Server) authenticate(r *http.Request) (actor, *reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if strings.HasPrefix(cred, "ghs_") || strings.HasPrefix(cred, "ghp_") {
-		if u := s.st.userTok[cred]; u != nil {
+		if u := s.st.UserTok[cred]; u != nil {
 			return actor{user: u}, nil
 		}
-		t := s.st.instTok[cred]
-		if t == nil || !s.now().Before(t.expires) || s.st.installs[t.inst.id] == nil {
+		t := s.st.InstTok[cred]
+		if t == nil || !s.now().Before(t.Expires) || s.st.Installs[t.Inst.ID] == nil {
 			return actor{}, refuse(http.StatusUnauthorized, "Bad credentials")
 		}
-		if t.inst.suspended != nil {
+		if t.Inst.Suspended != nil {
 			return actor{}, refuse(http.StatusForbidden, "This installation has been suspended")
 		}
 		return actor{tok: t}, nil
@@ -115,22 +116,22 @@ func refuse(status int, format string, args ...any) *reply {
 
 // verifyJWT holds an App's JWT to GitHub's rules: RS256 by the App's key, issued in the past, expiring within ten
 // minutes from now. (docs.github.com, "Generating a JSON Web Token for a GitHub App")
-func (s *Server) verifyJWT(raw string) (*app, *reply) {
-	undecodable := func() (*app, *reply) {
+func (s *Server) verifyJWT(raw string) (*model.App, *reply) {
+	undecodable := func() (*model.App, *reply) {
 		return nil, refuse(http.StatusUnauthorized, "A JSON web token could not be decoded")
 	}
 	var claims jwt.RegisteredClaims
-	var by *app
+	var by *model.App
 	unknown := false
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation())
 	_, err := parser.ParseWithClaims(raw, &claims, func(*jwt.Token) (any, error) {
 		id, err := strconv.ParseInt(claims.Issuer, 10, 64)
-		if err != nil || s.st.apps[id] == nil {
+		if err != nil || s.st.Apps[id] == nil {
 			unknown = true
 			return nil, fmt.Errorf("no App %q", claims.Issuer)
 		}
-		by = s.st.apps[id]
-		return &by.key.PublicKey, nil
+		by = s.st.Apps[id]
+		return &by.Key.PublicKey, nil
 	})
 	switch {
 	case unknown:
@@ -171,7 +172,7 @@ func (s *Server) authorise(c *call, rt route) *reply {
 		return s.hasPermissions(c.who, rt.need)
 	}
 	full := owner + "/" + c.r.PathValue("repo")
-	r := s.st.repo(full)
+	r := s.st.Repo(full)
 	if r == nil {
 		return ptr(notFound())
 	}
@@ -180,7 +181,7 @@ func (s *Server) authorise(c *call, rt route) *reply {
 			return denied
 		}
 	}
-	if !strings.EqualFold(r.full(), full) {
+	if !strings.EqualFold(r.Full(), full) {
 		return ptr(s.moved(c.r, r, full))
 	}
 	c.repo, c.rest, c.html = r, s.rest(r), s.html(r)
@@ -190,24 +191,24 @@ func (s *Server) authorise(c *call, rt route) *reply {
 func ptr(r reply) *reply { return &r }
 
 // moved is the answer for a repository's old name: 301 for reads, 307 for everything else.
-func (s *Server) moved(r *http.Request, to *repo, old string) reply {
+func (s *Server) moved(r *http.Request, to *model.Repo, old string) reply {
 	status := http.StatusMovedPermanently
 	if r.Method != http.MethodGet {
 		status = http.StatusTemporaryRedirect
 	}
-	where := fmt.Sprintf("%s/repositories/%d%s", s.api, to.id, r.URL.EscapedPath()[len("/repos/")+len(old):])
+	where := fmt.Sprintf("%s/repositories/%d%s", s.api, to.ID, r.URL.EscapedPath()[len("/repos/")+len(old):])
 	if r.URL.RawQuery != "" {
 		where += "?" + r.URL.RawQuery
 	}
 	return reply{status: status, header: http.Header{"Location": {where}}, body: obj{"message": "Moved Permanently", "url": where, "documentation_url": docs}}
 }
 
-func (s *Server) mayUse(who actor, r *repo, rt route, read bool) *reply {
+func (s *Server) mayUse(who actor, r *model.Repo, rt route, read bool) *reply {
 	if who.tok != nil {
-		if who.tok.covers(r) {
+		if who.tok.Covers(r) {
 			return s.hasPermissions(who, rt.need)
 		}
-		if r.private {
+		if r.Private {
 			return ptr(notFound())
 		}
 		if read { // what is public is public for every token
@@ -215,7 +216,7 @@ func (s *Server) mayUse(who actor, r *repo, rt route, read bool) *reply {
 		}
 		return &reply{status: http.StatusForbidden, body: fail(http.StatusForbidden, "Resource not accessible by integration").body, need: rt.need}
 	}
-	if !r.may(who.user, "read") {
+	if !r.May(who.user, "read") {
 		return ptr(notFound())
 	}
 	if who.user == nil && !read {
@@ -227,7 +228,7 @@ func (s *Server) mayUse(who actor, r *repo, rt route, read bool) *reply {
 	case "app":
 		return refuse(http.StatusForbidden, "You must authenticate via a GitHub App.")
 	}
-	if !r.may(who.user, rt.role) {
+	if !r.May(who.user, rt.role) {
 		return refuse(http.StatusForbidden, "Must have %s rights to Repository.", rt.role)
 	}
 	return nil
@@ -239,7 +240,7 @@ func (s *Server) hasPermissions(who actor, need string) *reply {
 	}
 	for one := range strings.SplitSeq(need, "; ") {
 		name, level, _ := strings.Cut(one, "=")
-		if !allows(who.tok.perms[name], level) {
+		if !allows(who.tok.Perms[name], level) {
 			return &reply{status: http.StatusForbidden, body: fail(http.StatusForbidden, "Resource not accessible by integration").body, need: need}
 		}
 	}
@@ -254,14 +255,14 @@ func allows(granted, want string) bool {
 
 // newToken makes an installation token's text: ghs_<app id>_<JWT> since 2026, opaque and over 500 characters long, or
 // the old 40 characters when the caller sent X-GitHub-Stateless-S2S-Token: disabled.
-func newToken(in *installation, old bool, expires time.Time) string {
+func newToken(in *model.Installation, old bool, expires time.Time) string {
 	if old {
 		return "ghs_" + random(27)
 	}
 	enc := base64.RawURLEncoding.EncodeToString
 	head := enc([]byte(`{"alg":"ES256","typ":"JWT"}`))
-	claims := enc(fmt.Appendf(nil, `{"iss":"localgithub","sub":"installation:%d","exp":%d,"jti":%q,"pad":%q}`, in.id, expires.Unix(), random(24), random(150)))
-	return fmt.Sprintf("ghs_%d_%s.%s.%s", in.app.id, head, claims, random(64))
+	claims := enc(fmt.Appendf(nil, `{"iss":"localgithub","sub":"installation:%d","exp":%d,"jti":%q,"pad":%q}`, in.ID, expires.Unix(), random(24), random(150)))
+	return fmt.Sprintf("ghs_%d_%s.%s.%s", in.App.ID, head, claims, random(64))
 }
 
 // random is n random bytes in letters, digits, - and _.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 // The limits of check runs, from GitHub's REST description of POST and PATCH check-runs.
@@ -32,12 +34,12 @@ type runInput struct {
 	Conclusion  *string    `json:"conclusion"`
 	CompletedAt *time.Time `json:"completed_at"`
 	Output      *struct {
-		Title       *string      `json:"title"`
-		Summary     *string      `json:"summary"`
-		Text        *string      `json:"text"`
-		Annotations []annotation `json:"annotations"`
+		Title       *string            `json:"title"`
+		Summary     *string            `json:"summary"`
+		Text        *string            `json:"text"`
+		Annotations []model.Annotation `json:"annotations"`
 	} `json:"output"`
-	Actions *[]action `json:"actions"`
+	Actions *[]model.Action `json:"actions"`
 }
 
 var (
@@ -84,7 +86,7 @@ func (in *runInput) check() *reply {
 	return nil
 }
 
-func checkAnnotations(all []annotation) string {
+func checkAnnotations(all []model.Annotation) string {
 	if len(all) > maxAnnotations {
 		return fmt.Sprintf("No more than %d items are allowed; %d were supplied.", maxAnnotations, len(all))
 	}
@@ -103,7 +105,7 @@ func checkAnnotations(all []annotation) string {
 	return ""
 }
 
-func checkActions(all []action) string {
+func checkActions(all []model.Action) string {
 	if len(all) > maxActions {
 		return fmt.Sprintf("No more than %d items are allowed; %d were supplied.", maxActions, len(all))
 	}
@@ -142,58 +144,58 @@ func createRun(c *call) reply {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	by := c.who.via()
-	su := c.s.suiteOf(c.repo, by, in.HeadSHA)
+	su := c.repo.SuiteOf(by, in.HeadSHA)
 	if su == nil {
 		su = c.s.newSuite(c.repo, by, headCommit(commit))
 	}
-	run := &checkRun{id: c.s.st.id("check_run"), suite: su, name: *in.Name, status: "queued", started: c.s.now(), actions: []action{}}
-	su.runs = append(su.runs, run)
-	c.s.st.runs[run.id] = run
+	run := &model.CheckRun{ID: c.s.st.ID("check_run"), Suite: su, Name: *in.Name, Status: "queued", Started: c.s.now(), Actions: []model.Action{}}
+	su.Runs = append(su.Runs, run)
+	c.s.st.Runs[run.ID] = run
 	c.s.setRun(run, in)
 	c.s.emitRun(run, "created", c.who.account(), nil)
-	if run.status == "completed" {
+	if run.Status == "completed" {
 		c.s.emitRun(run, "completed", c.who.account(), nil)
 	}
 	return created(c.s.runJSON(run))
 }
 
 // setRun carries a checked request over. A conclusion completes the run by itself.
-func (s *Server) setRun(run *checkRun, in runInput) {
-	for to, from := range map[*string]*string{&run.name: in.Name, &run.external: in.ExternalID, &run.details: in.DetailsURL, &run.status: in.Status} {
+func (s *Server) setRun(run *model.CheckRun, in runInput) {
+	for to, from := range map[*string]*string{&run.Name: in.Name, &run.External: in.ExternalID, &run.Details: in.DetailsURL, &run.Status: in.Status} {
 		if from != nil {
 			*to = *from
 		}
 	}
 	if in.StartedAt != nil {
-		run.started = in.StartedAt.UTC()
+		run.Started = in.StartedAt.UTC()
 	}
 	if in.Conclusion != nil {
-		run.status, run.conclusion = "completed", *in.Conclusion
+		run.Status, run.Conclusion = "completed", *in.Conclusion
 		done := s.now()
 		if in.CompletedAt != nil {
 			done = in.CompletedAt.UTC()
 		}
-		run.completed = &done
+		run.Completed = &done
 	}
 	if o := in.Output; o != nil {
-		run.hasOutput = true
+		run.HasOutput = true
 		if o.Title != nil {
-			run.title = *o.Title
+			run.Title = *o.Title
 		}
-		run.summary = *o.Summary
+		run.Summary = *o.Summary
 		if o.Text != nil {
-			run.text = *o.Text
+			run.Text = *o.Text
 		}
-		run.annotations = append(run.annotations, o.Annotations...) // every update adds, none replaces
+		run.Annotations = append(run.Annotations, o.Annotations...) // every update adds, none replaces
 	}
 	if in.Actions != nil {
-		run.actions = *in.Actions
+		run.Actions = *in.Actions
 	}
-	run.suite.updated = s.now()
+	run.Suite.Updated = s.now()
 }
 
-func (c *call) run() *checkRun {
-	if run := c.s.st.runs[c.number("id")]; run != nil && run.suite.repo == c.repo {
+func (c *call) run() *model.CheckRun {
+	if run := c.s.st.Runs[c.number("id")]; run != nil && run.Suite.Repo == c.repo {
 		return run
 	}
 	return nil
@@ -205,8 +207,8 @@ func updateRun(c *call) reply {
 	if run == nil {
 		return notFound()
 	}
-	if run.suite.app != c.who.via() {
-		return fail(http.StatusForbidden, "Invalid app_id `%d` - check run can only be modified by the GitHub App that created it.", c.who.via().id)
+	if run.Suite.App != c.who.via() {
+		return fail(http.StatusForbidden, "Invalid app_id `%d` - check run can only be modified by the GitHub App that created it.", c.who.via().ID)
 	}
 	var in runInput
 	if bad := c.decode(&in); bad != nil {
@@ -219,12 +221,12 @@ func updateRun(c *call) reply {
 	if bad := in.check(); bad != nil {
 		return *bad
 	}
-	was := run.status
+	was := run.Status
 	if was == "completed" && in.Conclusion == nil && in.Status != nil && *in.Status != "completed" {
 		return malformed("A completed check run cannot go back to %s; create a new one.", *in.Status)
 	}
 	c.s.setRun(run, in)
-	if was != "completed" && run.status == "completed" {
+	if was != "completed" && run.Status == "completed" {
 		c.s.emitRun(run, "completed", c.who.account(), nil)
 	}
 	return ok(c.s.runJSON(run))
@@ -242,43 +244,12 @@ func runAnnotations(c *call) reply {
 	if run == nil {
 		return notFound()
 	}
-	return each(c, run.annotations, func(a annotation) obj {
+	return each(c, run.Annotations, func(a model.Annotation) obj {
 		return obj{
 			"path": a.Path, "start_line": a.StartLine, "end_line": a.EndLine, "start_column": a.StartColumn, "end_column": a.EndColumn, "annotation_level": a.Level,
-			"message": a.Message, "title": orNil(a.Title), "raw_details": orNil(a.RawDetails), "blob_href": c.html + "/blob/" + run.suite.sha + "/" + a.Path,
+			"message": a.Message, "title": orNil(a.Title), "raw_details": orNil(a.RawDetails), "blob_href": c.html + "/blob/" + run.Suite.SHA + "/" + a.Path,
 		}
 	})
-}
-
-// latest keeps of runs in the order of their making the newest of each name and App.
-func latest(all []*checkRun) []*checkRun {
-	type key struct {
-		app  int64
-		name string
-	}
-	seen := map[key]bool{}
-	var out []*checkRun
-	for _, run := range slices.Backward(all) {
-		k := key{run.suite.app.id, run.name}
-		if !seen[k] {
-			seen[k] = true
-			out = append(out, run)
-		}
-	}
-	slices.Reverse(out)
-	return out
-}
-
-// runsAt are the runs of a commit, oldest first.
-func (r *repo) runsAt(sha string) []*checkRun {
-	var out []*checkRun
-	for _, su := range r.suites {
-		if su.sha == sha {
-			out = append(out, su.runs...)
-		}
-	}
-	slices.SortFunc(out, func(a, b *checkRun) int { return int(a.id - b.id) })
-	return out
 }
 
 func listRuns(c *call) reply {
@@ -288,39 +259,39 @@ func listRuns(c *call) reply {
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	all := c.repo.runsAt(sha)
+	all := c.repo.RunsAt(sha)
 	if c.query("filter") != "all" {
-		all = latest(all)
+		all = model.Latest(all)
 	}
 	name, status, by := c.query("check_name"), c.query("status"), c.query("app_id")
-	all = slices.DeleteFunc(all, func(run *checkRun) bool {
-		return name != "" && run.name != name || status != "" && run.status != status || by != "" && fmt.Sprint(run.suite.app.id) != by
+	all = slices.DeleteFunc(all, func(run *model.CheckRun) bool {
+		return name != "" && run.Name != name || status != "" && run.Status != status || by != "" && fmt.Sprint(run.Suite.App.ID) != by
 	})
 	slices.Reverse(all) // newest first
 	return counted(c, "check_runs", all, c.s.runJSON)
 }
 
-func (s *Server) runJSON(run *checkRun) obj {
-	su := run.suite
-	api := fmt.Sprintf("%s/check-runs/%d", s.rest(su.repo), run.id)
-	details := run.details
+func (s *Server) runJSON(run *model.CheckRun) obj {
+	su := run.Suite
+	api := fmt.Sprintf("%s/check-runs/%d", s.rest(su.Repo), run.ID)
+	details := run.Details
 	if details == "" {
-		details = s.url + "/apps/" + su.app.slug // the App's homepage
+		details = s.url + "/apps/" + su.App.Slug // the App's homepage
 	}
 	return obj{
-		"id": run.id, "head_sha": su.sha, "node_id": nodeID("CheckRun", run.id), "external_id": run.external, "url": api,
-		"html_url": fmt.Sprintf("%s/runs/%d", s.html(su.repo), run.id), "details_url": details, "status": run.status, "conclusion": orNil(run.conclusion),
-		"started_at": stamp(run.started), "completed_at": stampOrNil(run.completed), "name": run.name, "check_suite": obj{"id": su.id}, "app": s.appJSON(su.app),
+		"id": run.ID, "head_sha": su.SHA, "node_id": nodeID("CheckRun", run.ID), "external_id": run.External, "url": api,
+		"html_url": fmt.Sprintf("%s/runs/%d", s.html(su.Repo), run.ID), "details_url": details, "status": run.Status, "conclusion": orNil(run.Conclusion),
+		"started_at": stamp(run.Started), "completed_at": stampOrNil(run.Completed), "name": run.Name, "check_suite": obj{"id": su.ID}, "app": s.appJSON(su.App),
 		"output": obj{
-			"title": orNil(run.title), "summary": orNil(run.summary), "text": orNil(run.text), "annotations_count": len(run.annotations), "annotations_url": api + "/annotations",
+			"title": orNil(run.Title), "summary": orNil(run.Summary), "text": orNil(run.Text), "annotations_count": len(run.Annotations), "annotations_url": api + "/annotations",
 		},
 		"pull_requests": s.pullsAt(su),
 	}
 }
 
 // runEventJSON is a run as webhooks show it: with the simple form of its suite, and without its buttons.
-func (s *Server) runEventJSON(run *checkRun) obj {
-	o, suite := s.runJSON(run), s.suiteJSON(run.suite, false)
+func (s *Server) runEventJSON(run *model.CheckRun) obj {
+	o, suite := s.runJSON(run), s.suiteJSON(run.Suite, false)
 	for _, k := range []string{"latest_check_runs_count", "check_runs_url", "rerequestable", "runs_rerequestable", "head_commit"} {
 		delete(suite, k)
 	}
@@ -329,16 +300,16 @@ func (s *Server) runEventJSON(run *checkRun) obj {
 }
 
 // pullsAt are the open pulls of this repository with the suite's head; heads in forks are not listed, as at GitHub.
-func (s *Server) pullsAt(su *suite) []obj {
+func (s *Server) pullsAt(su *model.Suite) []obj {
 	out := []obj{}
-	side := func(r *repo, ref, sha string) obj {
-		return obj{"ref": ref, "sha": sha, "repo": obj{"id": r.id, "url": s.rest(r), "name": r.name}}
+	side := func(r *model.Repo, ref, sha string) obj {
+		return obj{"ref": ref, "sha": sha, "repo": obj{"id": r.ID, "url": s.rest(r), "name": r.Name}}
 	}
-	for _, p := range su.repo.pulls() {
-		if p.closed == nil && !p.fork() && p.head == su.sha {
+	for _, p := range su.Repo.Pulls() {
+		if p.Closed == nil && !p.Fork() && p.Head == su.SHA {
 			out = append(out, obj{
-				"url": fmt.Sprintf("%s/pulls/%d", s.rest(p.repo), p.number), "id": p.pullID, "number": p.number,
-				"head": side(p.repo, p.headRef, p.head), "base": side(p.repo, p.baseRef, p.base),
+				"url": fmt.Sprintf("%s/pulls/%d", s.rest(p.Repo), p.Number), "id": p.PullID, "number": p.Number,
+				"head": side(p.Repo, p.HeadRef, p.Head), "base": side(p.Repo, p.BaseRef, p.Base),
 			})
 		}
 	}

@@ -7,23 +7,25 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 // maxComment is the limit that GitHub's own message names: "Body is too long (maximum is 65536 characters)".
 const maxComment = 65536
 
-func (c *call) issue() *issue { return c.repo.issues[int(c.number("number"))] }
+func (c *call) issue() *model.Issue { return c.repo.Issues[int(c.number("number"))] }
 
-func (c *call) comment() *comment {
-	if cm := c.s.st.comments[c.number("id")]; cm != nil && cm.issue.repo == c.repo {
+func (c *call) comment() *model.Comment {
+	if cm := c.s.st.Comments[c.number("id")]; cm != nil && cm.Issue.Repo == c.repo {
 		return cm
 	}
 	return nil
 }
 
 // commentNeeds: a comment on a pull takes both permissions, one on a plain issue takes issues alone.
-func commentNeeds(is *issue) string {
-	if is.pull == nil {
+func commentNeeds(is *model.Issue) string {
+	if is.Pull == nil {
 		return "issues=write"
 	}
 	return "issues=write; pull_requests=write"
@@ -54,13 +56,13 @@ func listComments(c *call) reply {
 	if is == nil {
 		return notFound()
 	}
-	all := is.comments
+	all := is.Comments
 	if v := c.query("since"); v != "" {
 		since, err := time.Parse(time.RFC3339, v)
 		if err != nil {
 			return malformed("since is no timestamp")
 		}
-		all = slices.DeleteFunc(slices.Clone(all), func(cm *comment) bool { return cm.updated.Before(since) })
+		all = slices.DeleteFunc(slices.Clone(all), func(cm *model.Comment) bool { return cm.Updated.Before(since) })
 	}
 	return each(c, all, c.s.commentJSON)
 }
@@ -88,21 +90,21 @@ func createComment(c *call) reply {
 }
 
 // comment writes a comment and tells of it. The caller holds s.mu.
-func (s *Server) comment(is *issue, by *account, via *app, body string) (*comment, *reply) {
+func (s *Server) comment(is *model.Issue, by *model.Account, via *model.App, body string) (*model.Comment, *reply) {
 	if bad := checkBody("IssueComment", body); bad != nil {
 		return nil, bad
 	}
-	if is.repo.archived {
+	if is.Repo.Archived {
 		return nil, refuse(http.StatusForbidden, "Repository was archived so is read-only.")
 	}
-	if is.locked && !is.repo.may(by, "write") {
+	if is.Locked && !is.Repo.May(by, "write") {
 		return nil, refuse(http.StatusForbidden, "Unable to create comment because issue is locked.")
 	}
 	now := s.now()
-	cm := &comment{id: s.st.id("comment"), issue: is, author: by, via: via, body: body, created: now, updated: now}
-	is.comments = append(is.comments, cm)
-	is.updated = now
-	s.st.comments[cm.id] = cm
+	cm := &model.Comment{ID: s.st.ID("comment"), Issue: is, Author: by, Via: via, Body: body, Created: now, Updated: now}
+	is.Comments = append(is.Comments, cm)
+	is.Updated = now
+	s.st.Comments[cm.ID] = cm
 	s.emitComment(cm, "created", by, nil)
 	return cm, nil
 }
@@ -115,11 +117,11 @@ func getComment(c *call) reply {
 }
 
 // mayEdit: one's own comments, and anybody's with write access, as at GitHub.
-func (c *call) mayEdit(cm *comment) bool {
+func (c *call) mayEdit(cm *model.Comment) bool {
 	if c.who.tok != nil {
 		return true // what an installation may was looked at by its permissions
 	}
-	return cm.author == c.who.user || c.repo.may(c.who.user, "write")
+	return cm.Author == c.who.user || c.repo.May(c.who.user, "write")
 }
 
 func updateComment(c *call) reply {
@@ -143,9 +145,9 @@ func updateComment(c *call) reply {
 	return ok(c.s.commentJSON(cm))
 }
 
-func (s *Server) editComment(cm *comment, by *account, body string) {
-	old, now := cm.body, s.now()
-	cm.body, cm.updated, cm.edited = body, now, &now
+func (s *Server) editComment(cm *model.Comment, by *model.Account, body string) {
+	old, now := cm.Body, s.now()
+	cm.Body, cm.Updated, cm.Edited = body, now, &now
 	s.emitComment(cm, "edited", by, obj{"changes": obj{"body": obj{"from": old}}})
 }
 
@@ -157,8 +159,8 @@ func deleteComment(c *call) reply {
 	if !c.mayEdit(cm) {
 		return fail(http.StatusForbidden, "Must have write access to delete this comment.")
 	}
-	delete(c.s.st.comments, cm.id)
-	cm.issue.comments = slices.DeleteFunc(cm.issue.comments, func(x *comment) bool { return x == cm })
+	delete(c.s.st.Comments, cm.ID)
+	cm.Issue.Comments = slices.DeleteFunc(cm.Issue.Comments, func(x *model.Comment) bool { return x == cm })
 	c.s.emitComment(cm, "deleted", c.who.account(), nil)
 	return nothing()
 }
@@ -168,9 +170,9 @@ func listReactions(c *call) reply {
 	if cm == nil {
 		return notFound()
 	}
-	all := cm.reactions
+	all := cm.Reactions
 	if kind := c.query("content"); kind != "" {
-		all = slices.DeleteFunc(slices.Clone(all), func(r *reaction) bool { return r.content != kind })
+		all = slices.DeleteFunc(slices.Clone(all), func(r *model.Reaction) bool { return r.Content != kind })
 	}
 	return each(c, all, c.s.reactionJSON)
 }
@@ -180,7 +182,7 @@ func createReaction(c *call) reply {
 	if cm == nil {
 		return notFound()
 	}
-	return c.react(&cm.reactions)
+	return c.react(&cm.Reactions)
 }
 
 func createIssueReaction(c *call) reply {
@@ -188,26 +190,26 @@ func createIssueReaction(c *call) reply {
 	if is == nil {
 		return notFound()
 	}
-	return c.react(&is.reactions)
+	return c.react(&is.Reactions)
 }
 
 // react is idempotent: 201 the first time, 200 when this person's reaction is there. Reactions make no event.
-func (c *call) react(all *[]*reaction) reply {
+func (c *call) react(all *[]*model.Reaction) reply {
 	var in struct {
 		Content string `json:"content"`
 	}
 	if bad := c.decode(&in); bad != nil {
 		return *bad
 	}
-	if !slices.Contains(reactionKinds, in.Content) {
-		return malformed("%q is not a member of %v.", in.Content, reactionKinds)
+	if !slices.Contains(model.ReactionKinds, in.Content) {
+		return malformed("%q is not a member of %v.", in.Content, model.ReactionKinds)
 	}
 	for _, r := range *all {
-		if r.user == c.who.account() && r.content == in.Content {
+		if r.User == c.who.account() && r.Content == in.Content {
 			return ok(c.s.reactionJSON(r))
 		}
 	}
-	r := &reaction{id: c.s.st.id("reaction"), user: c.who.account(), content: in.Content, created: c.s.now()}
+	r := &model.Reaction{ID: c.s.st.ID("reaction"), User: c.who.account(), Content: in.Content, Created: c.s.now()}
 	*all = append(*all, r)
 	return created(c.s.reactionJSON(r))
 }
@@ -216,27 +218,27 @@ func (c *call) react(all *[]*reaction) reply {
 func (s *Server) Comment(full string, number int, login, body string) (id int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.st.find(full)
+	r, err := s.st.Find(full)
 	if err != nil {
 		return 0, err
 	}
-	is, by := r.issues[number], s.st.login(login)
-	if is == nil || by == nil || !r.may(by, "read") {
+	is, by := r.Issues[number], s.st.Login(login)
+	if is == nil || by == nil || !r.May(by, "read") {
 		return 0, fmt.Errorf("%s cannot comment on %s#%d", login, full, number)
 	}
 	cm, bad := s.comment(is, by, nil, body)
 	if bad != nil {
 		return 0, fmt.Errorf("commenting: %s", mustJSON(bad.body))
 	}
-	return cm.id, nil
+	return cm.ID, nil
 }
 
 // EditComment changes the text of a comment as a person.
 func (s *Server) EditComment(id int64, login, body string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	cm, by := s.st.comments[id], s.st.login(login)
-	if cm == nil || by == nil || cm.author != by && !cm.issue.repo.may(by, "write") {
+	cm, by := s.st.Comments[id], s.st.Login(login)
+	if cm == nil || by == nil || cm.Author != by && !cm.Issue.Repo.May(by, "write") {
 		return fmt.Errorf("%s cannot edit comment %d", login, id)
 	}
 	if bad := checkBody("IssueComment", body); bad != nil {
@@ -250,22 +252,22 @@ func (s *Server) EditComment(id int64, login, body string) error {
 func (s *Server) CreateIssue(full, login, title string) (number int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.st.find(full)
+	r, err := s.st.Find(full)
 	if err != nil {
 		return 0, err
 	}
-	by := s.st.login(login)
-	if by == nil || !r.may(by, "read") {
+	by := s.st.Login(login)
+	if by == nil || !r.May(by, "read") {
 		return 0, fmt.Errorf("%s cannot open an issue in %s", login, full)
 	}
-	return s.newIssue(r, by, nil, title, "").number, nil
+	return s.newIssue(r, by, nil, title, "").Number, nil
 }
 
-func (s *Server) newIssue(r *repo, by *account, via *app, title, body string) *issue {
+func (s *Server) newIssue(r *model.Repo, by *model.Account, via *model.App, title, body string) *model.Issue {
 	now := s.now()
-	r.lastNumber++
-	is := &issue{id: s.st.id("issue"), repo: r, number: r.lastNumber, title: title, body: body, author: by, via: via, created: now, updated: now}
-	r.issues[is.number] = is
+	r.LastNumber++
+	is := &model.Issue{ID: s.st.ID("issue"), Repo: r, Number: r.LastNumber, Title: title, Body: body, Author: by, Via: via, Created: now, Updated: now}
+	r.Issues[is.Number] = is
 	return is
 }
 
@@ -273,10 +275,10 @@ func (s *Server) newIssue(r *repo, by *account, via *app, title, body string) *i
 func (s *Server) LockConversation(full string, number int, locked bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.st.findPull(full, number)
+	p, err := s.st.FindPull(full, number)
 	if err != nil {
 		return err
 	}
-	p.locked = locked
+	p.Locked = locked
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 func (s *Server) mutationRoot(who actor) *graphql.Thing {
@@ -44,28 +45,28 @@ func (s *Server) mutationRoot(who actor) *graphql.Thing {
 	}}
 }
 
-func (s *Server) commentByNode(who actor, id string) *comment {
+func (s *Server) commentByNode(who actor, id string) *model.Comment {
 	n, isComment := nodeNumber("IssueComment", id)
 	if !isComment {
 		return nil
 	}
-	cm := s.st.comments[n]
-	if cm == nil || !s.sees(who, cm.issue.repo) {
+	cm := s.st.Comments[n]
+	if cm == nil || !s.sees(who, cm.Issue.Repo) {
 		return nil
 	}
 	return cm
 }
 
 // mayMinimize: an installation that may write issues and pulls, a person who may write.
-func (s *Server) mayMinimize(who actor, cm *comment) bool {
-	r := cm.issue.repo
+func (s *Server) mayMinimize(who actor, cm *model.Comment) bool {
+	r := cm.Issue.Repo
 	if who.tok != nil {
 		return !s.lacks(who, r, "issues", "write") && !s.lacks(who, r, "pull_requests", "write")
 	}
-	return r.may(who.user, "write")
+	return r.May(who.user, "write")
 }
 
-func (s *Server) minimize(who actor, subject any, reason string) (*comment, error) {
+func (s *Server) minimize(who actor, subject any, reason string) (*model.Comment, error) {
 	cm := s.commentByNode(who, fmt.Sprint(subject))
 	if cm == nil {
 		return nil, graphql.Error{Type: "NOT_FOUND", Message: fmt.Sprintf("Could not resolve to a node with the global id of '%v'", subject)}
@@ -73,18 +74,18 @@ func (s *Server) minimize(who actor, subject any, reason string) (*comment, erro
 	if !s.mayMinimize(who, cm) {
 		return nil, graphql.Forbidden()
 	}
-	cm.minimized = reason
+	cm.Minimized = reason
 	return cm, nil
 }
 
-func (s *Server) pullByNode(who actor, id any) (*pull, error) {
+func (s *Server) pullByNode(who actor, id any) (*model.Pull, error) {
 	n, isPull := nodeNumber("PullRequest", fmt.Sprint(id))
-	for _, r := range s.st.repos {
-		for _, p := range r.pulls() {
-			if !isPull || p.pullID != n || !s.sees(who, r) {
+	for _, r := range s.st.Repos {
+		for _, p := range r.Pulls() {
+			if !isPull || p.PullID != n || !s.sees(who, r) {
 				continue
 			}
-			if s.lacks(who, r, "pull_requests", "write") || who.user != nil && who.user != p.author && !r.may(who.user, "write") {
+			if s.lacks(who, r, "pull_requests", "write") || who.user != nil && who.user != p.Author && !r.May(who.user, "write") {
 				return nil, graphql.Forbidden()
 			}
 			return p, nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 func (s *Server) queryRoot(who actor) *graphql.Thing {
@@ -25,47 +26,47 @@ func (s *Server) queryRoot(who actor) *graphql.Thing {
 }
 
 func (s *Server) rateThing(who actor) *graphql.Thing {
-	rt := s.st.rates[who.name()]
-	return &graphql.Thing{Type: "RateLimit", Fields: map[string]any{"limit": s.opts.RateLimit, "cost": 1, "used": rt.used, "remaining": s.opts.RateLimit - rt.used, "resetAt": stamp(rt.reset)}}
+	rt := s.st.Rates[who.name()]
+	return &graphql.Thing{Type: "RateLimit", Fields: map[string]any{"limit": s.opts.RateLimit, "cost": 1, "used": rt.Used, "remaining": s.opts.RateLimit - rt.Used, "resetAt": stamp(rt.Reset)}}
 }
 
 // sees reports whether the caller may see the repository at all.
-func (s *Server) sees(who actor, r *repo) bool {
+func (s *Server) sees(who actor, r *model.Repo) bool {
 	if who.tok != nil {
-		return who.tok.covers(r) || !r.private
+		return who.tok.Covers(r) || !r.Private
 	}
-	return r.may(who.user, "read")
+	return r.May(who.user, "read")
 }
 
 // lacks reports whether an installation has not the permission on a repository; what is public is there for all.
-func (s *Server) lacks(who actor, r *repo, perm, level string) bool {
+func (s *Server) lacks(who actor, r *model.Repo, perm, level string) bool {
 	if who.tok == nil {
 		return false
 	}
-	if !who.tok.covers(r) {
-		return level != "read" || r.private
+	if !who.tok.Covers(r) {
+		return level != "read" || r.Private
 	}
-	return !allows(who.tok.perms[perm], level)
+	return !allows(who.tok.Perms[perm], level)
 }
 
 func (s *Server) repositoryField(who actor, args map[string]any) (any, error) {
 	full := fmt.Sprintf("%v/%v", args["owner"], args["name"])
-	r := s.st.repo(full)
+	r := s.st.Repo(full)
 	if r == nil || !s.sees(who, r) {
 		return nil, graphql.Error{Type: "NOT_FOUND", Message: fmt.Sprintf("Could not resolve to a Repository with the name '%s'.", full)}
 	}
 	return s.repoThing(who, r), nil
 }
 
-func (s *Server) repoThing(who actor, r *repo) *graphql.Thing {
+func (s *Server) repoThing(who actor, r *model.Repo) *graphql.Thing {
 	if r == nil {
 		return nil
 	}
 	return &graphql.Thing{Type: "Repository", Fields: map[string]any{
-		"id": nodeID("Repository", r.id), "databaseId": r.id, "name": r.name, "nameWithOwner": r.full(), "owner": s.actorThing(r.owner), "url": s.html(r), "isPrivate": r.private,
-		"isFork": r.parent != nil, "isArchived": r.archived,
-		"mergeCommitAllowed": !r.noMergeCommits, "squashMergeAllowed": true, "rebaseMergeAllowed": false,
-		"defaultBranchRef": refThing(s, who, r, r.defaultBranch),
+		"id": nodeID("Repository", r.ID), "databaseId": r.ID, "name": r.Name, "nameWithOwner": r.Full(), "owner": s.actorThing(r.Owner), "url": s.html(r), "isPrivate": r.Private,
+		"isFork": r.Parent != nil, "isArchived": r.Archived,
+		"mergeCommitAllowed": !r.NoMergeCommits, "squashMergeAllowed": true, "rebaseMergeAllowed": false,
+		"defaultBranchRef": refThing(s, who, r, r.DefaultBranch),
 		"ref": graphql.Resolver(func(args map[string]any) (any, error) {
 			return refThing(s, who, r, strings.TrimPrefix(fmt.Sprint(args["qualifiedName"]), "refs/heads/")), nil
 		}),
@@ -74,11 +75,11 @@ func (s *Server) repoThing(who actor, r *repo) *graphql.Thing {
 				return nil, graphql.Forbidden()
 			}
 			n, _ := graphql.IntArg(args, "number")
-			is := r.issues[n]
-			if is == nil || is.pull == nil {
+			is := r.Issues[n]
+			if is == nil || is.Pull == nil {
 				return nil, graphql.Error{Type: "NOT_FOUND", Message: fmt.Sprintf("Could not resolve to a PullRequest with the number of %d.", n)}
 			}
-			return s.pullThing(who, is.pull), nil
+			return s.pullThing(who, is.Pull), nil
 		}),
 		"pullRequests": graphql.Resolver(func(args map[string]any) (any, error) {
 			if s.lacks(who, r, "pull_requests", "read") {
@@ -89,15 +90,15 @@ func (s *Server) repoThing(who actor, r *repo) *graphql.Thing {
 	}}
 }
 
-func (s *Server) pullConnection(who actor, r *repo, args map[string]any) (any, error) {
+func (s *Server) pullConnection(who actor, r *model.Repo, args map[string]any) (any, error) {
 	var states []string
 	list, _ := args["states"].([]any)
 	for _, st := range list {
 		states = append(states, fmt.Sprint(st))
 	}
 	var all []*graphql.Thing
-	for _, p := range r.pulls() {
-		if len(states) > 0 && !slices.Contains(states, p.upperState()) || args["headRefName"] != nil && args["headRefName"] != p.headRef || args["baseRefName"] != nil && args["baseRefName"] != p.baseRef {
+	for _, p := range r.Pulls() {
+		if len(states) > 0 && !slices.Contains(states, p.UpperState()) || args["headRefName"] != nil && args["headRefName"] != p.HeadRef || args["baseRefName"] != nil && args["baseRefName"] != p.BaseRef {
 			continue
 		}
 		all = append(all, s.pullThing(who, p))
@@ -105,23 +106,16 @@ func (s *Server) pullConnection(who actor, r *repo, args map[string]any) (any, e
 	return graphql.Connection("pullRequests", all, args)
 }
 
-func (p *pull) upperState() string {
-	if p.merged != nil {
-		return "MERGED"
-	}
-	return strings.ToUpper(p.state())
-}
-
-func refThing(s *Server, who actor, r *repo, branch string) *graphql.Thing {
-	if r == nil || r.tips[branch] == "" {
+func refThing(s *Server, who actor, r *model.Repo, branch string) *graphql.Thing {
+	if r == nil || r.Tips[branch] == "" {
 		return nil
 	}
 	return &graphql.Thing{Type: "Ref", Fields: map[string]any{
-		"id": nodeID("Ref", r.id) + ":" + branch, "name": branch, "prefix": "refs/heads/", "target": s.commitThing(who, r, r.tips[branch], nil),
+		"id": nodeID("Ref", r.ID) + ":" + branch, "name": branch, "prefix": "refs/heads/", "target": s.commitThing(who, r, r.Tips[branch], nil),
 		"refUpdateRule": updateRuleThing(who, r, branch),
 		"rules": graphql.Resolver(func(args map[string]any) (any, error) {
 			var all []*graphql.Thing
-			if checks := r.rulesets[branch]; len(checks) > 0 {
+			if checks := r.Rulesets[branch]; len(checks) > 0 {
 				all = append(all, checksRuleThing(r, checks))
 			}
 			return graphql.Connection("rules", all, args)
@@ -131,9 +125,9 @@ func refThing(s *Server, who actor, r *repo, branch string) *graphql.Thing {
 
 // updateRuleThing is the classic protection of a branch as those see it who may not administer; nil without one. Of
 // the checks it has the names alone, not the Apps.
-func updateRuleThing(who actor, r *repo, branch string) *graphql.Thing {
-	p := r.protection[branch]
-	if !p.on() {
+func updateRuleThing(who actor, r *model.Repo, branch string) *graphql.Thing {
+	p := r.Protection[branch]
+	if !p.On() {
 		return nil
 	}
 	contexts := []string{}
@@ -141,37 +135,37 @@ func updateRuleThing(who actor, r *repo, branch string) *graphql.Thing {
 		contexts = append(contexts, c.Context)
 	}
 	return &graphql.Thing{Type: "RefUpdateRule", Fields: map[string]any{
-		"pattern": branch, "requiredApprovingReviewCount": p.Reviews, "requiredStatusCheckContexts": contexts, "viewerCanPush": who.user != nil && r.may(who.user, "write"),
+		"pattern": branch, "requiredApprovingReviewCount": p.Reviews, "requiredStatusCheckContexts": contexts, "viewerCanPush": who.user != nil && r.May(who.user, "write"),
 	}}
 }
 
 // checksRuleThing is the rule of a ruleset that requires checks.
-func checksRuleThing(r *repo, checks []RequiredCheck) *graphql.Thing {
+func checksRuleThing(r *model.Repo, checks []RequiredCheck) *graphql.Thing {
 	var list []*graphql.Thing
 	for _, c := range checks {
 		list = append(list, &graphql.Thing{Type: "StatusCheckConfiguration", Fields: map[string]any{"context": c.Context, "integrationId": idOrNil(c.AppID)}})
 	}
 	return &graphql.Thing{Type: "RepositoryRule", Fields: map[string]any{
-		"id": nodeID("RepositoryRule", r.id), "type": "REQUIRED_STATUS_CHECKS",
+		"id": nodeID("RepositoryRule", r.ID), "type": "REQUIRED_STATUS_CHECKS",
 		"parameters": &graphql.Thing{Type: "RequiredStatusChecksParameters", Fields: map[string]any{"doNotEnforceOnCreate": false, "requiredStatusChecks": list, "strictRequiredStatusChecksPolicy": false}},
 	}}
 }
 
 // actorThing: a bot's login has no [bot] here, unlike in REST.
-func (s *Server) actorThing(a *account) *graphql.Thing {
+func (s *Server) actorThing(a *model.Account) *graphql.Thing {
 	if a == nil {
 		return nil
 	}
-	login := strings.TrimSuffix(a.login, "[bot]")
-	return &graphql.Thing{Type: a.typ, Fields: map[string]any{
-		"id": nodeID(a.typ, a.id), "databaseId": a.id, "login": login, "url": s.url + "/" + login, "avatarUrl": s.url + "/avatars/" + login, "name": nil,
+	login := strings.TrimSuffix(a.Login, "[bot]")
+	return &graphql.Thing{Type: a.Type, Fields: map[string]any{
+		"id": nodeID(a.Type, a.ID), "databaseId": a.ID, "login": login, "url": s.url + "/" + login, "avatarUrl": s.url + "/avatars/" + login, "name": nil,
 	}}
 }
 
-func (s *Server) pullThing(who actor, p *pull) *graphql.Thing {
+func (s *Server) pullThing(who actor, p *model.Pull) *graphql.Thing {
 	mergeable := graphql.Resolver(func(map[string]any) (any, error) {
 		s.workOutMergeable(p)
-		switch p.mergeable() {
+		switch p.Mergeable() {
 		case true:
 			return "MERGEABLE", nil
 		case false:
@@ -179,49 +173,49 @@ func (s *Server) pullThing(who actor, p *pull) *graphql.Thing {
 		}
 		return "UNKNOWN", nil
 	})
-	var headOwner *account
-	if p.headRepo != nil {
-		headOwner = p.headRepo.owner
+	var headOwner *model.Account
+	if p.HeadRepo != nil {
+		headOwner = p.HeadRepo.Owner
 	}
 	t := &graphql.Thing{Type: "PullRequest", Fields: map[string]any{
-		"id": nodeID("PullRequest", p.pullID), "databaseId": p.pullID, "fullDatabaseId": strconv.FormatInt(p.pullID, 10), "number": p.number, "title": p.title, "body": p.body,
-		"url": s.pullHTML(p.issue), "state": p.upperState(), "closed": p.closed != nil, "merged": p.merged != nil, "isDraft": p.draft, "locked": p.locked, "mergeable": mergeable,
-		"mergeStateStatus": s.mergeState(p), "reviewDecision": orNil(reviewDecision(p)), "author": s.actorThing(p.author), "mergedBy": s.actorThing(p.mergedBy),
-		"authorAssociation": s.association(p.repo, p.author), "headRefOid": p.head, "headRefName": p.headRef, "headRef": refThing(s, who, p.headRepo, p.headRef),
-		"headRepository":      graphql.Resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.headRepo), nil }),
-		"headRepositoryOwner": s.actorThing(headOwner), "baseRefOid": p.base, "baseRefName": p.baseRef, "baseRef": refThing(s, who, p.repo, p.baseRef),
-		"baseRepository":    graphql.Resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.repo), nil }),
-		"repository":        graphql.Resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.repo), nil }),
-		"isCrossRepository": p.fork(), "changedFiles": p.facts.Files, "additions": p.facts.Additions, "deletions": p.facts.Deletions,
-		"createdAt": stamp(p.created), "updatedAt": stamp(p.updated), "closedAt": stampOrNil(p.closed), "mergedAt": stampOrNil(p.merged),
-		"mergeCommit": s.commitThing(who, p.repo, p.mergeSHA, p), "potentialMergeCommit": s.commitThing(who, p.repo, p.mergable.testMerge, p),
+		"id": nodeID("PullRequest", p.PullID), "databaseId": p.PullID, "fullDatabaseId": strconv.FormatInt(p.PullID, 10), "number": p.Number, "title": p.Title, "body": p.Body,
+		"url": s.pullHTML(p.Issue), "state": p.UpperState(), "closed": p.Closed != nil, "merged": p.Merged != nil, "isDraft": p.Draft, "locked": p.Locked, "mergeable": mergeable,
+		"mergeStateStatus": s.st.MergeState(p), "reviewDecision": orNil(model.ReviewDecision(p)), "author": s.actorThing(p.Author), "mergedBy": s.actorThing(p.MergedBy),
+		"authorAssociation": p.Repo.Association(p.Author), "headRefOid": p.Head, "headRefName": p.HeadRef, "headRef": refThing(s, who, p.HeadRepo, p.HeadRef),
+		"headRepository":      graphql.Resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.HeadRepo), nil }),
+		"headRepositoryOwner": s.actorThing(headOwner), "baseRefOid": p.Base, "baseRefName": p.BaseRef, "baseRef": refThing(s, who, p.Repo, p.BaseRef),
+		"baseRepository":    graphql.Resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.Repo), nil }),
+		"repository":        graphql.Resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.Repo), nil }),
+		"isCrossRepository": p.Fork(), "changedFiles": p.Facts.Files, "additions": p.Facts.Additions, "deletions": p.Facts.Deletions,
+		"createdAt": stamp(p.Created), "updatedAt": stamp(p.Updated), "closedAt": stampOrNil(p.Closed), "mergedAt": stampOrNil(p.Merged),
+		"mergeCommit": s.commitThing(who, p.Repo, p.MergeSHA, p), "potentialMergeCommit": s.commitThing(who, p.Repo, p.Mergability.TestMerge, p),
 	}}
 	s.pullConnections(t, who, p)
 	return t
 }
 
 // pullConnections adds the lists that hang on a pull.
-func (s *Server) pullConnections(t *graphql.Thing, who actor, p *pull) {
+func (s *Server) pullConnections(t *graphql.Thing, who actor, p *model.Pull) {
 	t.Fields["comments"] = graphql.Resolver(func(args map[string]any) (any, error) {
 		var all []*graphql.Thing
-		for _, cm := range p.comments {
+		for _, cm := range p.Comments {
 			all = append(all, s.commentThing(who, cm))
 		}
 		return graphql.Connection("comments", all, args)
 	})
 	t.Fields["commits"] = graphql.Resolver(func(args map[string]any) (any, error) {
 		var all []*graphql.Thing
-		for _, sha := range p.facts.Commits {
-			all = append(all, &graphql.Thing{Type: "PullRequestCommit", Fields: map[string]any{"id": nodeID("PullRequestCommit", p.pullID) + ":" + sha, "commit": s.commitThing(who, p.repo, sha, p)}})
+		for _, sha := range p.Facts.Commits {
+			all = append(all, &graphql.Thing{Type: "PullRequestCommit", Fields: map[string]any{"id": nodeID("PullRequestCommit", p.PullID) + ":" + sha, "commit": s.commitThing(who, p.Repo, sha, p)}})
 		}
 		return graphql.Connection("commits", all, args)
 	})
-	reviews := func(keep func(*review) bool) graphql.Resolver {
+	reviews := func(keep func(*model.Review) bool) graphql.Resolver {
 		return func(args map[string]any) (any, error) {
 			var all []*graphql.Thing
 			states, _ := args["states"].([]any)
-			for _, rv := range p.reviews {
-				if (keep == nil || keep(rv)) && (states == nil || slices.Contains(states, any(rv.state))) && (args["writersOnly"] != true || p.repo.may(rv.user, "write")) {
+			for _, rv := range p.Reviews {
+				if (keep == nil || keep(rv)) && (states == nil || slices.Contains(states, any(rv.State))) && (args["writersOnly"] != true || p.Repo.May(rv.User, "write")) {
 					all = append(all, s.reviewThing(who, rv))
 				}
 			}
@@ -229,41 +223,31 @@ func (s *Server) pullConnections(t *graphql.Thing, who actor, p *pull) {
 		}
 	}
 	t.Fields["reviews"] = reviews(nil)
-	t.Fields["latestOpinionatedReviews"] = reviews(func(rv *review) bool { return rv == lastOpinion(p, rv.user) })
+	t.Fields["latestOpinionatedReviews"] = reviews(func(rv *model.Review) bool { return rv == model.LastOpinion(p, rv.User) })
 }
 
-// lastOpinion is a reviewer's newest review that is more than a comment.
-func lastOpinion(p *pull, by *account) *review {
-	for _, rv := range slices.Backward(p.reviews) {
-		if rv.user == by && rv.state != "COMMENTED" {
-			return rv
-		}
-	}
-	return nil
-}
-
-func (s *Server) reviewThing(who actor, rv *review) *graphql.Thing {
+func (s *Server) reviewThing(who actor, rv *model.Review) *graphql.Thing {
 	return &graphql.Thing{Type: "PullRequestReview", Fields: map[string]any{
-		"id": nodeID("PullRequestReview", rv.id), "databaseId": rv.id, "author": s.actorThing(rv.user), "authorCanPushToRepository": rv.pull.repo.may(rv.user, "write"),
-		"body": rv.body, "state": rv.state, "commit": s.commitThing(who, rv.pull.repo, rv.commit, rv.pull), "submittedAt": stamp(rv.submitted),
+		"id": nodeID("PullRequestReview", rv.ID), "databaseId": rv.ID, "author": s.actorThing(rv.User), "authorCanPushToRepository": rv.Pull.Repo.May(rv.User, "write"),
+		"body": rv.Body, "state": rv.State, "commit": s.commitThing(who, rv.Pull.Repo, rv.Commit, rv.Pull), "submittedAt": stamp(rv.Submitted),
 	}}
 }
 
-func (s *Server) commentThing(who actor, cm *comment) *graphql.Thing {
+func (s *Server) commentThing(who actor, cm *model.Comment) *graphql.Thing {
 	return &graphql.Thing{Type: "IssueComment", Fields: map[string]any{
-		"id": nodeID("IssueComment", cm.id), "databaseId": cm.id, "fullDatabaseId": strconv.FormatInt(cm.id, 10), "author": s.actorThing(cm.author),
-		"authorAssociation": s.association(cm.issue.repo, cm.author), "body": cm.body, "url": fmt.Sprintf("%s#issuecomment-%d", s.pullHTML(cm.issue), cm.id),
-		"createdAt": stamp(cm.created), "updatedAt": stamp(cm.updated), "lastEditedAt": stampOrNil(cm.edited), "includesCreatedEdit": cm.edited != nil,
-		"isMinimized": cm.minimized != "", "minimizedReason": orNil(strings.ToLower(cm.minimized)), "viewerCanMinimize": s.mayMinimize(who, cm), "viewerDidAuthor": cm.author == who.account(),
+		"id": nodeID("IssueComment", cm.ID), "databaseId": cm.ID, "fullDatabaseId": strconv.FormatInt(cm.ID, 10), "author": s.actorThing(cm.Author),
+		"authorAssociation": cm.Issue.Repo.Association(cm.Author), "body": cm.Body, "url": fmt.Sprintf("%s#issuecomment-%d", s.pullHTML(cm.Issue), cm.ID),
+		"createdAt": stamp(cm.Created), "updatedAt": stamp(cm.Updated), "lastEditedAt": stampOrNil(cm.Edited), "includesCreatedEdit": cm.Edited != nil,
+		"isMinimized": cm.Minimized != "", "minimizedReason": orNil(strings.ToLower(cm.Minimized)), "viewerCanMinimize": s.mayMinimize(who, cm), "viewerDidAuthor": cm.Author == who.account(),
 	}}
 }
 
-func (s *Server) commitThing(who actor, r *repo, sha string, p *pull) *graphql.Thing {
+func (s *Server) commitThing(who actor, r *model.Repo, sha string, p *model.Pull) *graphql.Thing {
 	if sha == "" {
 		return nil
 	}
 	return &graphql.Thing{Type: "Commit", Fields: map[string]any{
-		"id": nodeID("Commit", r.id) + ":" + sha, "oid": sha, "abbreviatedOid": sha[:7],
+		"id": nodeID("Commit", r.ID) + ":" + sha, "oid": sha, "abbreviatedOid": sha[:7],
 		"statusCheckRollup": graphql.Resolver(func(map[string]any) (any, error) {
 			if s.lacks(who, r, "checks", "read") {
 				return nil, graphql.Forbidden()
@@ -274,79 +258,79 @@ func (s *Server) commitThing(who actor, r *repo, sha string, p *pull) *graphql.T
 }
 
 // rollupThing sums the checks and statuses of a commit up; nil when it has none.
-func (s *Server) rollupThing(who actor, r *repo, sha string, p *pull) *graphql.Thing {
+func (s *Server) rollupThing(who actor, r *model.Repo, sha string, p *model.Pull) *graphql.Thing {
 	var all []*graphql.Thing
 	state := "SUCCESS"
-	for _, run := range latest(r.runsAt(sha)) {
+	for _, run := range model.Latest(r.RunsAt(sha)) {
 		all = append(all, s.runThing(run, p))
 		switch {
-		case run.status != "completed" && state == "SUCCESS":
+		case run.Status != "completed" && state == "SUCCESS":
 			state = "PENDING"
-		case run.status == "completed" && !slices.Contains([]string{"success", "neutral", "skipped"}, run.conclusion):
+		case run.Status == "completed" && !slices.Contains([]string{"success", "neutral", "skipped"}, run.Conclusion):
 			state = "FAILURE"
 		}
 	}
-	for _, st := range r.statusesAt(sha) {
+	for _, st := range r.StatusesAt(sha) {
 		all = append(all, s.statusThing(r, st, p))
-		if st.state != "success" && state != "FAILURE" {
-			state = strings.ToUpper(st.state)
+		if st.State != "success" && state != "FAILURE" {
+			state = strings.ToUpper(st.State)
 		}
 	}
 	if len(all) == 0 {
 		return nil
 	}
 	return &graphql.Thing{Type: "StatusCheckRollup", Fields: map[string]any{
-		"id": nodeID("StatusCheckRollup", r.id) + ":" + sha, "state": state, "commit": s.commitThing(who, r, sha, p),
+		"id": nodeID("StatusCheckRollup", r.ID) + ":" + sha, "state": state, "commit": s.commitThing(who, r, sha, p),
 		"contexts": graphql.Resolver(func(args map[string]any) (any, error) { return graphql.Connection("contexts", all, args) }),
 	}}
 }
 
 // required tells whether a pull needs a context. GitHub wants the pull named in the arguments.
-func (s *Server) required(r *repo, context string, app int64) graphql.Resolver {
+func (s *Server) required(r *model.Repo, context string, app int64) graphql.Resolver {
 	return func(args map[string]any) (any, error) {
 		n, given := graphql.IntArg(args, "pullRequestNumber")
 		if !given {
 			id, _ := args["pullRequestId"].(string)
 			node, isPull := nodeNumber("PullRequest", id)
-			for _, p := range r.pulls() {
-				if isPull && p.pullID == node {
-					n, given = p.number, true
+			for _, p := range r.Pulls() {
+				if isPull && p.PullID == node {
+					n, given = p.Number, true
 				}
 			}
 		}
-		is := r.issues[n]
-		if !given || is == nil || is.pull == nil {
+		is := r.Issues[n]
+		if !given || is == nil || is.Pull == nil {
 			return nil, graphql.Error{Type: "UNPROCESSABLE", Message: "A pull request ID or pull request number is required."}
 		}
-		return slices.ContainsFunc(r.requiredChecks(is.pull.baseRef), func(c RequiredCheck) bool {
+		return slices.ContainsFunc(r.RequiredChecks(is.Pull.BaseRef), func(c RequiredCheck) bool {
 			return c.Context == context && (c.AppID == 0 || c.AppID == app)
 		}), nil
 	}
 }
 
-func (s *Server) runThing(run *checkRun, p *pull) *graphql.Thing {
-	status, conclusion := run.suite.state()
-	a := run.suite.app
+func (s *Server) runThing(run *model.CheckRun, p *model.Pull) *graphql.Thing {
+	status, conclusion := run.Suite.State()
+	a := run.Suite.App
 	suite := &graphql.Thing{Type: "CheckSuite", Fields: map[string]any{
-		"id": nodeID("CheckSuite", run.suite.id), "databaseId": run.suite.id, "status": strings.ToUpper(status), "conclusion": orNil(strings.ToUpper(conclusion)),
-		"app": &graphql.Thing{Type: "App", Fields: map[string]any{"id": nodeID("App", a.id), "databaseId": a.id, "slug": a.slug, "name": a.slug}},
+		"id": nodeID("CheckSuite", run.Suite.ID), "databaseId": run.Suite.ID, "status": strings.ToUpper(status), "conclusion": orNil(strings.ToUpper(conclusion)),
+		"app": &graphql.Thing{Type: "App", Fields: map[string]any{"id": nodeID("App", a.ID), "databaseId": a.ID, "slug": a.Slug, "name": a.Slug}},
 	}}
 	return &graphql.Thing{Type: "CheckRun", Fields: map[string]any{
-		"id": nodeID("CheckRun", run.id), "databaseId": run.id, "name": run.name, "status": strings.ToUpper(run.status), "conclusion": orNil(strings.ToUpper(run.conclusion)),
-		"detailsUrl": orNil(run.details), "externalId": run.external, "title": orNil(run.title), "summary": orNil(run.summary), "startedAt": stamp(run.started),
-		"completedAt": stampOrNil(run.completed), "isRequired": s.required(run.suite.repo, run.name, a.id), "checkSuite": suite,
+		"id": nodeID("CheckRun", run.ID), "databaseId": run.ID, "name": run.Name, "status": strings.ToUpper(run.Status), "conclusion": orNil(strings.ToUpper(run.Conclusion)),
+		"detailsUrl": orNil(run.Details), "externalId": run.External, "title": orNil(run.Title), "summary": orNil(run.Summary), "startedAt": stamp(run.Started),
+		"completedAt": stampOrNil(run.Completed), "isRequired": s.required(run.Suite.Repo, run.Name, a.ID), "checkSuite": suite,
 	}}
 }
 
-func (s *Server) statusThing(r *repo, st *commitStatus, p *pull) *graphql.Thing {
+func (s *Server) statusThing(r *model.Repo, st *model.CommitStatus, p *model.Pull) *graphql.Thing {
 	var by int64
-	for _, a := range s.st.apps {
-		if a.bot == st.creator {
-			by = a.id
+	for _, a := range s.st.Apps {
+		if a.Bot == st.Creator {
+			by = a.ID
 		}
 	}
 	return &graphql.Thing{Type: "StatusContext", Fields: map[string]any{
-		"id": nodeID("StatusContext", st.id), "context": st.context, "state": strings.ToUpper(st.state), "description": orNil(st.description), "targetUrl": orNil(st.target),
-		"createdAt": stamp(st.created), "creator": s.actorThing(st.creator), "isRequired": s.required(r, st.context, by),
+		"id": nodeID("StatusContext", st.ID), "context": st.Context, "state": strings.ToUpper(st.State), "description": orNil(st.Description), "targetUrl": orNil(st.Target),
+		"createdAt": stamp(st.Created), "creator": s.actorThing(st.Creator), "isRequired": s.required(r, st.Context, by),
 	}}
 }

@@ -15,13 +15,15 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 // delivery is one attempt to deliver an event to an App.
 type delivery struct {
 	id         int64
 	guid       string
-	app        *app
+	app        *model.App
 	hookID     int64
 	event      string
 	action     string
@@ -165,9 +167,9 @@ func (h *sender) close() {
 func (h *sender) deliver(d *delivery) {
 	s := h.s
 	s.mu.Lock()
-	url, secret := d.app.hookURL, d.app.secret
+	url, secret := d.app.HookURL, d.app.Secret
 	d.url, d.at = url, s.opts.Now().UTC()
-	d.id = s.st.id("delivery")
+	d.id = s.st.ID("delivery")
 	s.mu.Unlock()
 	if url == "" { // no hook, no attempt
 		return
@@ -181,10 +183,11 @@ func (h *sender) deliver(d *delivery) {
 	defer s.mu.Unlock()
 	d.duration, d.code, d.status, d.answer, d.answered, d.done = time.Since(start), code, status, header, body, true
 	s.rec.delivered(d)
-	d.app.log = append(d.app.log, d)
-	if len(d.app.log) > keptDeliveries {
-		d.app.log = append([]*delivery(nil), d.app.log[keptDeliveries/10:]...)
+	log := append(s.sent[d.app.ID], d)
+	if len(log) > keptDeliveries {
+		log = append([]*delivery(nil), log[keptDeliveries/10:]...)
 	}
+	s.sent[d.app.ID] = log
 }
 
 func (h *sender) post(url string, d *delivery) (code int, status string, header http.Header, body string) {
@@ -233,7 +236,7 @@ func (d *delivery) sign(secret string) http.Header {
 	h.Set("X-GitHub-Event", d.event)
 	h.Set("X-GitHub-Delivery", d.guid)
 	h.Set("X-GitHub-Hook-ID", strconv.FormatInt(d.hookID, 10))
-	h.Set("X-GitHub-Hook-Installation-Target-ID", strconv.FormatInt(d.app.id, 10))
+	h.Set("X-GitHub-Hook-Installation-Target-ID", strconv.FormatInt(d.app.ID, 10))
 	h.Set("X-GitHub-Hook-Installation-Target-Type", "integration")
 	if secret != "" {
 		h.Set("X-Hub-Signature", "sha1="+mac(sha1.New))
@@ -266,10 +269,10 @@ func (s *Server) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []Delivery
-	for _, a := range sorted(s.st.apps, func(a *app) int64 { return a.id }) {
-		for _, d := range a.log {
+	for _, a := range model.Sorted(s.st.Apps, func(a *model.App) int64 { return a.ID }) {
+		for _, d := range s.sent[a.ID] {
 			out = append(out, Delivery{
-				ID: d.id, GUID: d.guid, AppID: a.id, Event: d.event, Action: d.action, InstallationID: d.installID, RepositoryID: d.repoID, At: d.at, Duration: d.duration,
+				ID: d.id, GUID: d.guid, AppID: a.ID, Event: d.event, Action: d.action, InstallationID: d.installID, RepositoryID: d.repoID, At: d.at, Duration: d.duration,
 				Redelivery: d.redelivery, Status: d.status, StatusCode: d.code, RequestHeader: d.headers, Payload: d.payload, ResponseHeader: d.answer, ResponseBody: d.answered,
 			})
 		}
@@ -281,8 +284,8 @@ func (s *Server) Deliveries() []Delivery {
 func (s *Server) Redeliver(id int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, a := range s.st.apps {
-		if d := a.delivery(id); d != nil {
+	for _, a := range s.st.Apps {
+		if d := s.logged(a, id); d != nil {
 			s.hooks.enqueue(d.again())
 			return nil
 		}
@@ -290,8 +293,8 @@ func (s *Server) Redeliver(id int64) error {
 	return fmt.Errorf("no delivery %d", id)
 }
 
-func (a *app) delivery(id int64) *delivery {
-	for _, d := range a.log {
+func (s *Server) logged(a *model.App, id int64) *delivery {
+	for _, d := range s.sent[a.ID] {
 		if d.id == id {
 			return d
 		}
@@ -318,17 +321,17 @@ type RawDelivery struct {
 // SendRaw posts a webhook to the App's address at once and returns the status of the answer. It is not in the log.
 func (s *Server) SendRaw(raw RawDelivery) (status int, err error) {
 	s.mu.Lock()
-	a := s.st.apps[raw.AppID]
+	a := s.st.Apps[raw.AppID]
 	if a == nil {
 		s.mu.Unlock()
 		return 0, fmt.Errorf("no App %d", raw.AppID)
 	}
-	d := &delivery{guid: raw.GUID, app: a, hookID: a.hookID, event: raw.Event, payload: raw.Payload}
+	d := &delivery{guid: raw.GUID, app: a, hookID: a.HookID, event: raw.Event, payload: raw.Payload}
 	if d.guid == "" {
 		d.guid = guid()
 	}
-	url := a.hookURL
-	d.headers = d.sign(a.secret)
+	url := a.HookURL
+	d.headers = d.sign(a.Secret)
 	s.mu.Unlock()
 	for k, v := range raw.Headers {
 		d.headers.Set(k, v)

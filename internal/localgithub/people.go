@@ -3,6 +3,8 @@ package localgithub
 import (
 	"fmt"
 	"net/http"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 // Pull is a pull as people see it.
@@ -27,15 +29,15 @@ type PullRequest struct {
 }
 
 // person finds a repository and somebody who may act in it.
-func (s *Server) person(full, login string) (*repo, *account, error) {
+func (s *Server) person(full, login string) (*model.Repo, *model.Account, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.st.find(full)
+	r, err := s.st.Find(full)
 	if err != nil {
 		return nil, nil, err
 	}
-	by := s.st.login(login)
-	if by == nil || !r.may(by, "read") {
+	by := s.st.Login(login)
+	if by == nil || !r.May(by, "read") {
 		return nil, nil, fmt.Errorf("%q cannot see %s", login, full)
 	}
 	return r, by, nil
@@ -53,30 +55,30 @@ func (s *Server) OpenPull(full, login string, pr PullRequest) (number int, err e
 		return 0, err
 	}
 	if pr.Base == "" {
-		pr.Base = r.defaultBranch
+		pr.Base = r.DefaultBranch
 	}
 	p, bad := s.openPull(s.base, r, actor{user: by}, pullInput{Title: pr.Title, Body: pr.Body, Head: pr.Head, Base: pr.Base, Draft: pr.Draft})
 	if bad != nil {
 		return 0, refusal("opening a pull", bad)
 	}
-	return p.number, nil
+	return p.Number, nil
 }
 
 // Pull tells how a pull is now.
 func (s *Server) Pull(full string, number int) (Pull, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.st.findPull(full, number)
+	p, err := s.st.FindPull(full, number)
 	if err != nil {
 		return Pull{}, err
 	}
-	state := p.state()
-	if p.merged != nil {
+	state := p.State()
+	if p.Merged != nil {
 		state = "merged"
 	}
 	return Pull{
-		Number: p.number, Title: p.title, Body: p.body, Author: p.author.login, State: state, Draft: p.draft, HeadRef: p.headRef, HeadSHA: p.head,
-		BaseRef: p.baseRef, BaseSHA: p.base, MergeSHA: p.mergeCommit(), URL: s.pullHTML(p.issue),
+		Number: p.Number, Title: p.Title, Body: p.Body, Author: p.Author.Login, State: state, Draft: p.Draft, HeadRef: p.HeadRef, HeadSHA: p.Head,
+		BaseRef: p.BaseRef, BaseSHA: p.Base, MergeSHA: p.MergeCommit(), URL: s.pullHTML(p.Issue),
 	}, nil
 }
 
@@ -124,7 +126,7 @@ func (s *Server) Review(full string, number int, login, event, body string) erro
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.st.findPull(full, number)
+	p, err := s.st.FindPull(full, number)
 	if err != nil {
 		return err
 	}
@@ -141,8 +143,8 @@ func (s *Server) Merge(full string, number int, login, sha string) (mergeSHA str
 		return "", err
 	}
 	s.mu.Lock()
-	p, err := s.st.findPull(full, number)
-	may := err == nil && p.repo.may(by, "write")
+	p, err := s.st.FindPull(full, number)
+	may := err == nil && p.Repo.May(by, "write")
 	s.mu.Unlock()
 	if err != nil {
 		return "", err
@@ -158,18 +160,18 @@ func (s *Server) Merge(full string, number int, login, sha string) (mergeSHA str
 }
 
 // acting finds a pull and somebody who may change it: its author, or anybody with write access.
-func (s *Server) acting(full string, number int, login string) (*pull, *account, error) {
+func (s *Server) acting(full string, number int, login string) (*model.Pull, *model.Account, error) {
 	_, by, err := s.person(full, login)
 	if err != nil {
 		return nil, nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.st.findPull(full, number)
+	p, err := s.st.FindPull(full, number)
 	if err != nil {
 		return nil, nil, err
 	}
-	if p.author != by && !p.repo.may(by, "write") {
+	if p.Author != by && !p.Repo.May(by, "write") {
 		return nil, nil, fmt.Errorf("%s cannot change %s#%d", login, full, number)
 	}
 	return p, by, nil
@@ -189,19 +191,19 @@ type IssueComment struct {
 func (s *Server) Comments(full string, number int) ([]IssueComment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.st.find(full)
+	r, err := s.st.Find(full)
 	if err != nil {
 		return nil, err
 	}
-	is := r.issues[number]
+	is := r.Issues[number]
 	if is == nil {
 		return nil, fmt.Errorf("no issue %s#%d", full, number)
 	}
 	var out []IssueComment
-	for _, cm := range is.comments {
-		c := IssueComment{ID: cm.id, Author: cm.author.login, Body: cm.body, Minimized: cm.minimized, Edited: cm.edited != nil}
-		for _, re := range cm.reactions {
-			c.Reactions = append(c.Reactions, re.content)
+	for _, cm := range is.Comments {
+		c := IssueComment{ID: cm.ID, Author: cm.Author.Login, Body: cm.Body, Minimized: cm.Minimized, Edited: cm.Edited != nil}
+		for _, re := range cm.Reactions {
+			c.Reactions = append(c.Reactions, re.Content)
 		}
 		out = append(out, c)
 	}

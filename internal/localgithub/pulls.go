@@ -8,11 +8,12 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
-func (c *call) pull() *pull {
-	if is := c.repo.issues[int(c.number("number"))]; is != nil {
-		return is.pull
+func (c *call) pull() *model.Pull {
+	if is := c.repo.Issues[int(c.number("number"))]; is != nil {
+		return is.Pull
 	}
 	return nil
 }
@@ -22,21 +23,21 @@ func listPulls(c *call) reply {
 	if state == "" {
 		state = "open"
 	}
-	all := slices.DeleteFunc(c.repo.pulls(), func(p *pull) bool {
-		return state != "all" && p.state() != state || base != "" && p.baseRef != base || strings.Contains(head, ":") && p.headName+":"+p.headRef != head
+	all := slices.DeleteFunc(c.repo.Pulls(), func(p *model.Pull) bool {
+		return state != "all" && p.State() != state || base != "" && p.BaseRef != base || strings.Contains(head, ":") && p.HeadName+":"+p.HeadRef != head
 	})
-	slices.SortStableFunc(all, func(a, b *pull) int {
+	slices.SortStableFunc(all, func(a, b *model.Pull) int {
 		switch c.query("sort") {
 		case "updated":
-			return a.updated.Compare(b.updated)
+			return a.Updated.Compare(b.Updated)
 		default:
-			return a.number - b.number
+			return a.Number - b.Number
 		}
 	})
 	if c.query("direction") == "desc" || c.query("direction") == "" && (c.query("sort") == "" || c.query("sort") == "created") {
 		slices.Reverse(all)
 	}
-	return each(c, all, func(p *pull) obj { return c.s.pullJSON(p, false) })
+	return each(c, all, func(p *model.Pull) obj { return c.s.pullJSON(p, false) })
 }
 
 // getPull starts the background job for mergeable when nobody looked before; until it is done mergeable is null.
@@ -50,12 +51,12 @@ func getPull(c *call) reply {
 }
 
 // workOutMergeable makes the test merge in the background, once for each pair of head and base. The caller holds s.mu.
-func (s *Server) workOutMergeable(p *pull) {
-	if p.closed != nil || p.mergable.known || p.mergable.running {
+func (s *Server) workOutMergeable(p *model.Pull) {
+	if p.Closed != nil || p.Mergability.Known || p.Mergability.Running {
 		return
 	}
-	p.mergable = mergability{running: true}
-	head, baseRef, dir, number, by := p.head, p.baseRef, p.repo.dir, p.number, s.signature(p.author)
+	p.Mergability = model.Mergability{Running: true}
+	head, baseRef, dir, number, by := p.Head, p.BaseRef, p.Repo.Dir, p.Number, s.signature(p.Author)
 	s.background(func() {
 		m, err := s.testMerge(dir, baseRef, head, number, by)
 		if err != nil && s.base.Err() == nil {
@@ -63,36 +64,36 @@ func (s *Server) workOutMergeable(p *pull) {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if p.head == head && p.baseRef == baseRef && p.mergable.running {
-			p.mergable = m
+		if p.Head == head && p.BaseRef == baseRef && p.Mergability.Running {
+			p.Mergability = m
 		}
 	})
 }
 
 // testMerge merges head into the base branch and leaves the merge at refs/pull/N/merge.
-func (s *Server) testMerge(dir, baseRef, head string, number int, by bare.Signature) (mergability, error) {
+func (s *Server) testMerge(dir, baseRef, head string, number int, by bare.Signature) (model.Mergability, error) {
 	base, err := s.git.Resolve(s.base, dir, "refs/heads/"+baseRef)
 	if err != nil || base == "" {
-		return mergability{}, err
+		return model.Mergability{}, err
 	}
 	tree, clean, err := s.git.MergeTree(s.base, dir, base, head)
 	if err != nil {
-		return mergability{}, err
+		return model.Mergability{}, err
 	}
-	m := mergability{known: true, ok: clean}
+	m := model.Mergability{Known: true, OK: clean}
 	uptodate, err := s.git.IsAncestor(s.base, dir, base, head)
 	if err != nil {
-		return mergability{}, err
+		return model.Mergability{}, err
 	}
-	m.behind = !uptodate
+	m.Behind = !uptodate
 	if !clean {
 		return m, nil
 	}
-	m.testMerge, err = s.git.CommitTree(s.base, dir, tree, fmt.Sprintf("Merge %s into %s", head, base), by, base, head)
+	m.TestMerge, err = s.git.CommitTree(s.base, dir, tree, fmt.Sprintf("Merge %s into %s", head, base), by, base, head)
 	if err != nil {
-		return mergability{}, err
+		return model.Mergability{}, err
 	}
-	return m, s.git.UpdateRef(s.base, dir, pullRefName(number, "merge"), m.testMerge, "")
+	return m, s.git.UpdateRef(s.base, dir, pullRefName(number, "merge"), m.TestMerge, "")
 }
 
 // pullInput is the body of creating a pull, and of the Go API's OpenPull.
@@ -120,10 +121,10 @@ func createPull(c *call) reply {
 }
 
 // openPull opens a pull from a branch of the repository, or of a fork as "owner:branch".
-func (s *Server) openPull(ctx context.Context, r *repo, who actor, in pullInput) (*pull, *reply) {
+func (s *Server) openPull(ctx context.Context, r *model.Repo, who actor, in pullInput) (*model.Pull, *reply) {
 	s.mu.Lock()
 	headRepo, ref, bad := s.headOf(r, in)
-	if bad == nil && headRepo == r && who.user != nil && !r.may(who.user, "write") && r.private {
+	if bad == nil && headRepo == r && who.user != nil && !r.May(who.user, "write") && r.Private {
 		bad = refuse(http.StatusForbidden, "Must have write rights to Repository.")
 	}
 	s.mu.Unlock()
@@ -133,8 +134,8 @@ func (s *Server) openPull(ctx context.Context, r *repo, who actor, in pullInput)
 	lock := s.gitLock(headRepo) // a push meanwhile would be missed by a pull that is not there yet
 	lock.Lock()
 	defer lock.Unlock()
-	head, err := s.git.Resolve(ctx, headRepo.dir, "refs/heads/"+ref)
-	base, err2 := s.git.Resolve(ctx, r.dir, "refs/heads/"+in.Base)
+	head, err := s.git.Resolve(ctx, headRepo.Dir, "refs/heads/"+ref)
+	base, err2 := s.git.Resolve(ctx, r.Dir, "refs/heads/"+in.Base)
 	switch {
 	case err != nil || err2 != nil:
 		return nil, refuse(http.StatusInternalServerError, "reading branches")
@@ -144,33 +145,33 @@ func (s *Server) openPull(ctx context.Context, r *repo, who actor, in pullInput)
 		return nil, ptr(invalid("PullRequest", "base", "invalid", ""))
 	}
 	if headRepo != r {
-		if _, err := s.git.Run(ctx, r.dir, "fetch", "-q", "--no-tags", headRepo.dir, head); err != nil {
+		if _, err := s.git.Run(ctx, r.Dir, "fetch", "-q", "--no-tags", headRepo.Dir, head); err != nil {
 			return nil, refuse(http.StatusInternalServerError, "fetching the fork: %v", err)
 		}
 	}
-	facts, err := s.git.Facts(ctx, r.dir, base, head)
+	facts, err := s.git.Facts(ctx, r.Dir, base, head)
 	if err != nil {
 		return nil, refuse(http.StatusInternalServerError, "comparing: %v", err)
 	}
 	if len(facts.Commits) == 0 {
 		return nil, ptr(invalid("PullRequest", "", "custom", fmt.Sprintf("No commits between %s and %s", in.Base, in.Head)))
 	}
-	return s.addPull(ctx, &pull{headRepo: headRepo, headRef: ref, head: head, baseRef: in.Base, base: base, facts: facts, draft: in.Draft}, r, who, in)
+	return s.addPull(ctx, &model.Pull{HeadRepo: headRepo, HeadRef: ref, Head: head, BaseRef: in.Base, Base: base, Facts: facts, Draft: in.Draft}, r, who, in)
 }
 
 // addPull numbers the pull, makes refs/pull/N/head and tells of it.
-func (s *Server) addPull(ctx context.Context, p *pull, r *repo, who actor, in pullInput) (*pull, *reply) {
+func (s *Server) addPull(ctx context.Context, p *model.Pull, r *model.Repo, who actor, in pullInput) (*model.Pull, *reply) {
 	s.mu.Lock()
-	for _, other := range r.pulls() {
-		if other.closed == nil && other.headRepo == p.headRepo && other.headRef == p.headRef && other.baseRef == p.baseRef {
+	for _, other := range r.Pulls() {
+		if other.Closed == nil && other.HeadRepo == p.HeadRepo && other.HeadRef == p.HeadRef && other.BaseRef == p.BaseRef {
 			s.mu.Unlock()
-			return nil, ptr(invalid("PullRequest", "", "custom", fmt.Sprintf("A pull request already exists for %s:%s.", p.headRepo.owner.login, p.headRef)))
+			return nil, ptr(invalid("PullRequest", "", "custom", fmt.Sprintf("A pull request already exists for %s:%s.", p.HeadRepo.Owner.Login, p.HeadRef)))
 		}
 	}
-	p.issue = s.newIssue(r, who.account(), who.via(), in.Title, in.Body)
-	p.pullID, p.headName, p.issue.pull = s.st.id("pull"), p.headRepo.owner.login, p
+	p.Issue = s.newIssue(r, who.account(), who.via(), in.Title, in.Body)
+	p.PullID, p.HeadName, p.Issue.Pull = s.st.ID("pull"), p.HeadRepo.Owner.Login, p
 	s.mu.Unlock()
-	if err := s.git.UpdateRef(ctx, r.dir, pullRefName(p.number, "head"), p.head, ""); err != nil {
+	if err := s.git.UpdateRef(ctx, r.Dir, pullRefName(p.Number, "head"), p.Head, ""); err != nil {
 		return nil, refuse(http.StatusInternalServerError, "making the pull's ref: %v", err)
 	}
 	s.mu.Lock()
@@ -179,19 +180,19 @@ func (s *Server) addPull(ctx context.Context, p *pull, r *repo, who actor, in pu
 	return p, nil
 }
 
-func (s *Server) headOf(r *repo, in pullInput) (*repo, string, *reply) {
+func (s *Server) headOf(r *model.Repo, in pullInput) (*model.Repo, string, *reply) {
 	if in.Title == "" || in.Head == "" || in.Base == "" {
 		return nil, "", ptr(invalid("PullRequest", "title", "missing_field", "title, head and base are needed"))
 	}
 	owner, ref, fork := strings.Cut(in.Head, ":")
-	if !fork || strings.EqualFold(owner, r.owner.login) {
+	if !fork || strings.EqualFold(owner, r.Owner.Login) {
 		if fork {
 			return r, ref, nil
 		}
 		return r, in.Head, nil
 	}
-	for _, other := range s.st.repos {
-		if other.parent == r && strings.EqualFold(other.owner.login, owner) {
+	for _, other := range s.st.Repos {
+		if other.Parent == r && strings.EqualFold(other.Owner.Login, owner) {
 			return other, ref, nil
 		}
 	}
@@ -208,7 +209,7 @@ func updatePull(c *call) reply {
 	}
 	c.s.mu.Lock()
 	p := c.pull()
-	allowed := p != nil && (c.who.tok != nil || c.who.user == p.author || c.repo.may(c.who.user, "write"))
+	allowed := p != nil && (c.who.tok != nil || c.who.user == p.Author || c.repo.May(c.who.user, "write"))
 	c.s.mu.Unlock()
 	switch {
 	case p == nil:
@@ -235,46 +236,46 @@ func updatePull(c *call) reply {
 			*field = *to
 		}
 	}
-	edit("title", in.Title, &p.title)
-	edit("body", in.Body, &p.body)
+	edit("title", in.Title, &p.Title)
+	edit("body", in.Body, &p.Body)
 	if len(changed) > 0 {
-		p.updated = c.s.now()
+		p.Updated = c.s.now()
 		c.s.emitPull(p, "edited", c.who.account(), obj{"changes": changed})
 	}
 	return ok(c.s.pullJSON(p, true))
 }
 
 // rebase makes another branch the pull's base; its event carries the old one.
-func (s *Server) rebase(ctx context.Context, p *pull, by *account, ref string) *reply {
+func (s *Server) rebase(ctx context.Context, p *model.Pull, by *model.Account, ref string) *reply {
 	s.mu.Lock()
-	head, old := p.head, p.baseRef
+	head, old := p.Head, p.BaseRef
 	s.mu.Unlock()
 	if old == ref {
 		return nil
 	}
-	base, err := s.git.Resolve(ctx, p.repo.dir, "refs/heads/"+ref)
+	base, err := s.git.Resolve(ctx, p.Repo.Dir, "refs/heads/"+ref)
 	if err != nil {
 		return refuse(http.StatusInternalServerError, "%v", err)
 	}
 	if base == "" {
 		return ptr(invalid("PullRequest", "base", "invalid", fmt.Sprintf("Proposed base branch '%s' was not found", ref)))
 	}
-	facts, err := s.git.Facts(ctx, p.repo.dir, base, head)
+	facts, err := s.git.Facts(ctx, p.Repo.Dir, base, head)
 	if err != nil {
 		return refuse(http.StatusInternalServerError, "%v", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	from := obj{"ref": obj{"from": p.baseRef}, "sha": obj{"from": p.base}}
-	p.baseRef, p.base, p.facts, p.mergable, p.updated = ref, base, facts, mergability{}, s.now()
+	from := obj{"ref": obj{"from": p.BaseRef}, "sha": obj{"from": p.Base}}
+	p.BaseRef, p.Base, p.Facts, p.Mergability, p.Updated = ref, base, facts, model.Mergability{}, s.now()
 	s.emitPull(p, "edited", by, obj{"changes": obj{"base": from}})
 	return nil
 }
 
 // setState closes and reopens. A merged pull, or one whose branch is gone, cannot be opened again.
-func (s *Server) setState(ctx context.Context, p *pull, by *account, state string) *reply {
+func (s *Server) setState(ctx context.Context, p *model.Pull, by *model.Account, state string) *reply {
 	s.mu.Lock()
-	headRepo, ref, was := p.headRepo, p.headRef, p.state()
+	headRepo, ref, was := p.HeadRepo, p.HeadRef, p.State()
 	s.mu.Unlock()
 	switch {
 	case state != "open" && state != "closed":
@@ -289,27 +290,27 @@ func (s *Server) setState(ctx context.Context, p *pull, by *account, state strin
 	}
 	head, err := "", error(nil)
 	if headRepo != nil {
-		head, err = s.git.Resolve(ctx, headRepo.dir, "refs/heads/"+ref)
+		head, err = s.git.Resolve(ctx, headRepo.Dir, "refs/heads/"+ref)
 	}
 	if err != nil {
 		return refuse(http.StatusInternalServerError, "%v", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p.merged != nil || head == "" || head != p.head {
+	if p.Merged != nil || head == "" || head != p.Head {
 		return ptr(invalid("PullRequest", "state", "custom", "state cannot be changed. The pull request was merged, or its branch was deleted or force-pushed."))
 	}
-	p.closed, p.updated, p.mergable = nil, s.now(), mergability{}
+	p.Closed, p.Updated, p.Mergability = nil, s.now(), model.Mergability{}
 	s.emitPull(p, "reopened", by, nil)
 	return nil
 }
 
 // setDraft turns a pull into a draft or makes it ready for review. The caller holds s.mu.
-func (s *Server) setDraft(p *pull, by *account, draft bool) {
-	if p.draft == draft || p.closed != nil {
+func (s *Server) setDraft(p *model.Pull, by *model.Account, draft bool) {
+	if p.Draft == draft || p.Closed != nil {
 		return
 	}
-	p.draft, p.updated = draft, s.now()
+	p.Draft, p.Updated = draft, s.now()
 	action := "ready_for_review"
 	if draft {
 		action = "converted_to_draft"
@@ -325,7 +326,7 @@ func pullFiles(c *call) reply {
 	if p == nil {
 		return notFound()
 	}
-	files, err := c.s.git.Diff(c.r.Context(), c.repo.dir, base, head, true)
+	files, err := c.s.git.Diff(c.r.Context(), c.repo.Dir, base, head, true)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
@@ -334,11 +335,11 @@ func pullFiles(c *call) reply {
 }
 
 // ends are a pull's base and head, read under the lock.
-func (c *call) ends() (p *pull, base, head string) {
+func (c *call) ends() (p *model.Pull, base, head string) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	if p = c.pull(); p != nil {
-		base, head = p.base, p.head
+		base, head = p.Base, p.Head
 	}
 	return p, base, head
 }

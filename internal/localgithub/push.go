@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 // moving is a pull that a push moves, and what git says of it.
 type moving struct {
-	pull   *pull
+	pull   *model.Pull
 	dir    string // of the base repository
 	from   string // directory of the fork to fetch the head from, or ""
 	base   string
@@ -19,10 +20,10 @@ type moving struct {
 }
 
 // follow lets everything that hangs on the changed refs follow them, and sends the events: push, then the pulls'.
-func (s *Server) follow(ctx context.Context, r *repo, by *account, all []bare.Change) error {
+func (s *Server) follow(ctx context.Context, r *model.Repo, by *model.Account, all []bare.Change) error {
 	for _, ch := range all {
 		s.mu.Lock()
-		r.pushed = s.now()
+		r.Pushed = s.now()
 		heads, bases := s.touched(r, ch)
 		s.mu.Unlock()
 
@@ -39,7 +40,7 @@ func (s *Server) follow(ctx context.Context, r *repo, by *account, all []bare.Ch
 			if ch.New == bare.ZeroSHA {
 				break
 			}
-			if bases[i].merged, err = s.git.IsAncestor(ctx, r.dir, bases[i].pull.head, ch.New); err != nil {
+			if bases[i].merged, err = s.git.IsAncestor(ctx, r.Dir, bases[i].pull.Head, ch.New); err != nil {
 				return err
 			}
 		}
@@ -51,28 +52,28 @@ func (s *Server) follow(ctx context.Context, r *repo, by *account, all []bare.Ch
 }
 
 // touched are the open pulls whose head, and those whose base, is the changed branch.
-func (s *Server) touched(r *repo, ch bare.Change) (heads, bases []moving) {
+func (s *Server) touched(r *model.Repo, ch bare.Change) (heads, bases []moving) {
 	if !strings.HasPrefix(ch.Ref, "refs/heads/") {
 		return nil, nil
 	}
-	for _, other := range s.st.repos {
-		for _, p := range other.pulls() {
-			if p.closed != nil {
+	for _, other := range s.st.Repos {
+		for _, p := range other.Pulls() {
+			if p.Closed != nil {
 				continue
 			}
-			if p.headRepo == r && p.headRef == ch.Branch() {
-				m := moving{pull: p, dir: p.repo.dir, base: p.baseRef}
-				if p.repo != r {
-					m.from = r.dir
+			if p.HeadRepo == r && p.HeadRef == ch.Branch() {
+				m := moving{pull: p, dir: p.Repo.Dir, base: p.BaseRef}
+				if p.Repo != r {
+					m.from = r.Dir
 				}
 				heads = append(heads, m)
 			}
-			if p.repo == r && p.baseRef == ch.Branch() {
+			if p.Repo == r && p.BaseRef == ch.Branch() {
 				bases = append(bases, moving{pull: p})
 			}
 		}
 	}
-	byNumber := func(m []moving) { sort.Slice(m, func(i, j int) bool { return m[i].pull.id < m[j].pull.id }) }
+	byNumber := func(m []moving) { sort.Slice(m, func(i, j int) bool { return m[i].pull.ID < m[j].pull.ID }) }
 	byNumber(heads)
 	byNumber(bases)
 	return heads, bases
@@ -83,7 +84,7 @@ func (s *Server) measure(ctx context.Context, m *moving, head string) error {
 	if head == bare.ZeroSHA {
 		return nil
 	}
-	if err := s.pullRef(ctx, m.dir, m.from, m.pull.number, head); err != nil {
+	if err := s.pullRef(ctx, m.dir, m.from, m.pull.Number, head); err != nil {
 		return err
 	}
 	base, err := s.git.Resolve(ctx, m.dir, m.base)
@@ -91,18 +92,18 @@ func (s *Server) measure(ctx context.Context, m *moving, head string) error {
 		return err
 	}
 	if base == "" {
-		base = m.pull.base
+		base = m.pull.Base
 	}
 	m.base = base
 	m.facts, err = s.git.Facts(ctx, m.dir, base, head)
 	return err
 }
 
-func (s *Server) applyPush(r *repo, by *account, ch bare.Change, info pushInfo, heads, bases []moving) {
+func (s *Server) applyPush(r *model.Repo, by *model.Account, ch bare.Change, info pushInfo, heads, bases []moving) {
 	if strings.HasPrefix(ch.Ref, "refs/heads/") {
-		r.tips[ch.Branch()] = ch.New
+		r.Tips[ch.Branch()] = ch.New
 		if ch.New == bare.ZeroSHA {
-			delete(r.tips, ch.Branch())
+			delete(r.Tips, ch.Branch())
 		}
 	}
 	s.emitPush(r, by, ch, info)
@@ -112,21 +113,21 @@ func (s *Server) applyPush(r *repo, by *account, ch bare.Change, info pushInfo, 
 			s.closePull(p, by)
 			continue
 		}
-		before := p.head
-		p.head, p.base, p.facts, p.updated = ch.New, m.base, m.facts, s.now()
-		p.mergable = mergability{}
+		before := p.Head
+		p.Head, p.Base, p.Facts, p.Updated = ch.New, m.base, m.facts, s.now()
+		p.Mergability = model.Mergability{}
 		s.dismissStale(p, by)
 		s.emitPull(p, "synchronize", by, obj{"before": before, "after": ch.New})
 	}
 	for _, m := range bases {
 		p := m.pull
-		p.mergable = mergability{}
+		p.Mergability = model.Mergability{}
 		switch {
-		case p.closed != nil: // closed by the same push
+		case p.Closed != nil: // closed by the same push
 		case ch.New == bare.ZeroSHA:
 			s.closePull(p, by)
 		case m.merged:
-			s.markMerged(p, by, p.head)
+			s.markMerged(p, by, p.Head)
 		}
 	}
 	if strings.HasPrefix(ch.Ref, "refs/heads/") && ch.New != bare.ZeroSHA {
@@ -135,28 +136,28 @@ func (s *Server) applyPush(r *repo, by *account, ch bare.Change, info pushInfo, 
 }
 
 // dismissStale takes approvals back when the base branch asks for that.
-func (s *Server) dismissStale(p *pull, by *account) {
-	if !p.repo.protection[p.baseRef].DismissStale {
+func (s *Server) dismissStale(p *model.Pull, by *model.Account) {
+	if !p.Repo.Protection[p.BaseRef].DismissStale {
 		return
 	}
-	for _, rv := range p.reviews {
-		if rv.state == "APPROVED" && rv.commit != p.head {
-			rv.state = "DISMISSED"
+	for _, rv := range p.Reviews {
+		if rv.State == "APPROVED" && rv.Commit != p.Head {
+			rv.State = "DISMISSED"
 			s.emitReview(rv, "dismissed", by)
 		}
 	}
 }
 
 // closePull closes without a merge.
-func (s *Server) closePull(p *pull, by *account) {
+func (s *Server) closePull(p *model.Pull, by *model.Account) {
 	now := s.now()
-	p.closed, p.updated = &now, now
+	p.Closed, p.Updated = &now, now
 	s.emitPull(p, "closed", by, nil)
 }
 
-func (s *Server) markMerged(p *pull, by *account, sha string) {
+func (s *Server) markMerged(p *model.Pull, by *model.Account, sha string) {
 	now := s.now()
-	p.closed, p.merged, p.updated, p.mergedBy, p.mergeSHA = &now, &now, now, by, sha
+	p.Closed, p.Merged, p.Updated, p.MergedBy, p.MergeSHA = &now, &now, now, by, sha
 	s.emitPull(p, "closed", by, nil)
 }
 

@@ -12,19 +12,20 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 func getRepo(c *call) reply {
-	g := grant{role: "read"}
+	g := model.Grant{Role: "read"}
 	if c.who.user != nil {
-		g = c.repo.grantOf(c.who.user)
+		g = c.repo.GrantOf(c.who.user)
 	}
 	return ok(c.s.fullRepoJSON(c.repo, &g))
 }
 
 // commitSHA resolves the ref in the path to a commit.
 func (c *call) commitSHA(name string) (string, *reply) {
-	sha, err := c.s.git.Resolve(c.r.Context(), c.repo.dir, c.value(name))
+	sha, err := c.s.git.Resolve(c.r.Context(), c.repo.Dir, c.value(name))
 	if err != nil {
 		return "", ptr(fail(http.StatusInternalServerError, "%v", err))
 	}
@@ -37,7 +38,7 @@ func (c *call) commitSHA(name string) (string, *reply) {
 const commitFormat = "%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B%x00%x01"
 
 // commitOf is a commit as REST shows it; nil when the repository does not have it.
-func (s *Server) commitOf(ctx context.Context, r *repo, sha string) (obj, error) {
+func (s *Server) commitOf(ctx context.Context, r *model.Repo, sha string) (obj, error) {
 	all, err := s.commits(ctx, r, "-n1", "--end-of-options", sha+"^{commit}")
 	if bare.Exited(err, 128) {
 		return nil, nil
@@ -48,8 +49,8 @@ func (s *Server) commitOf(ctx context.Context, r *repo, sha string) (obj, error)
 	return all[0], nil
 }
 
-func (s *Server) commits(ctx context.Context, r *repo, args ...string) ([]obj, error) {
-	out, err := s.git.Run(ctx, r.dir, append([]string{"log", "--format=" + commitFormat}, args...)...)
+func (s *Server) commits(ctx context.Context, r *model.Repo, args ...string) ([]obj, error) {
+	out, err := s.git.Run(ctx, r.Dir, append([]string{"log", "--format=" + commitFormat}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func getBranch(c *call) reply {
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	p := c.repo.protection[name]
+	p := c.repo.Protection[name]
 	api := c.rest + "/branches/" + name
 	level, contexts, checks := "off", []string{}, []obj{}
 	for _, ch := range p.Checks {
@@ -119,8 +120,8 @@ func getBranch(c *call) reply {
 		checks = append(checks, obj{"context": ch.Context, "app_id": idOrNil(ch.AppID)})
 	}
 	return ok(obj{
-		"name": name, "commit": o, "_links": obj{"self": api, "html": c.html + "/tree/" + name}, "protected": p.on(), "protection_url": api + "/protection",
-		"protection": obj{"enabled": p.on(), "required_status_checks": obj{"enforcement_level": level, "contexts": contexts, "checks": checks}},
+		"name": name, "commit": o, "_links": obj{"self": api, "html": c.html + "/tree/" + name}, "protected": p.On(), "protection_url": api + "/protection",
+		"protection": obj{"enabled": p.On(), "required_status_checks": obj{"enforcement_level": level, "contexts": contexts, "checks": checks}},
 	})
 }
 
@@ -131,11 +132,9 @@ func idOrNil(id int64) any {
 	return id
 }
 
-func (p Protection) on() bool { return len(p.Checks) > 0 || p.Reviews > 0 || p.Strict }
-
 func getProtection(c *call) reply {
-	p := c.repo.protection[c.value("branch")]
-	if !p.on() {
+	p := c.repo.Protection[c.value("branch")]
+	if !p.On() {
 		return fail(http.StatusNotFound, "Branch not protected")
 	}
 	api := c.rest + "/branches/" + c.value("branch") + "/protection"
@@ -156,15 +155,10 @@ func getProtection(c *call) reply {
 	return ok(o)
 }
 
-// requiredChecks are those that a branch asks for: by its protection, and by rulesets.
-func (r *repo) requiredChecks(branch string) []RequiredCheck {
-	return append(slices.Clone(r.protection[branch].Checks), r.rulesets[branch]...)
-}
-
 // branchRules lists the rules of rulesets. Protect is classic branch protection, which is not among them.
 func branchRules(c *call) reply {
 	out := []obj{}
-	if checks := c.repo.rulesets[c.value("branch")]; len(checks) > 0 {
+	if checks := c.repo.Rulesets[c.value("branch")]; len(checks) > 0 {
 		list := []obj{}
 		for _, ch := range checks {
 			one := obj{"context": ch.Context}
@@ -174,7 +168,7 @@ func branchRules(c *call) reply {
 			list = append(list, one)
 		}
 		out = append(out, obj{
-			"type": "required_status_checks", "ruleset_source_type": "Repository", "ruleset_source": c.repo.full(), "ruleset_id": 1,
+			"type": "required_status_checks", "ruleset_source_type": "Repository", "ruleset_source": c.repo.Full(), "ruleset_id": 1,
 			"parameters": obj{"required_status_checks": list, "strict_required_status_checks_policy": false, "do_not_enforce_on_create": false},
 		})
 	}
@@ -183,7 +177,7 @@ func branchRules(c *call) reply {
 
 func getRef(c *call) reply {
 	ref := "refs/" + c.value("ref")
-	out, err := c.s.git.Run(c.r.Context(), c.repo.dir, "for-each-ref", "--format=%(objectname) %(objecttype) %(refname)", ref)
+	out, err := c.s.git.Run(c.r.Context(), c.repo.Dir, "for-each-ref", "--format=%(objectname) %(objecttype) %(refname)", ref)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
@@ -206,9 +200,9 @@ const maxContents = 1 << 20
 func getContents(c *call) reply {
 	ref := c.query("ref")
 	if ref == "" {
-		ref = c.repo.defaultBranch
+		ref = c.repo.DefaultBranch
 	}
-	sha, err := c.s.git.Resolve(c.r.Context(), c.repo.dir, ref)
+	sha, err := c.s.git.Resolve(c.r.Context(), c.repo.Dir, ref)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
@@ -219,7 +213,7 @@ func getContents(c *call) reply {
 	if file == "" {
 		return c.directory(ref, sha, "")
 	}
-	out, err := c.s.git.Run(c.r.Context(), c.repo.dir, "ls-tree", "-l", "-z", sha, "--", file)
+	out, err := c.s.git.Run(c.r.Context(), c.repo.Dir, "ls-tree", "-l", "-z", sha, "--", file)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
@@ -238,7 +232,7 @@ func getContents(c *call) reply {
 	o := c.entry(ref, file, "file", f[2], size)
 	o["encoding"], o["content"] = "none", ""
 	if size <= maxContents {
-		body, err := c.s.git.Blob(c.r.Context(), c.repo.dir, f[2])
+		body, err := c.s.git.Blob(c.r.Context(), c.repo.Dir, f[2])
 		if err != nil {
 			return fail(http.StatusInternalServerError, "%v", err)
 		}
@@ -262,7 +256,7 @@ func (c *call) entry(ref, file, typ, sha string, size int) obj {
 }
 
 func (c *call) directory(ref, sha, dir string) reply {
-	out, err := c.s.git.Run(c.r.Context(), c.repo.dir, "ls-tree", "-l", "-z", sha+":"+dir)
+	out, err := c.s.git.Run(c.r.Context(), c.repo.Dir, "ls-tree", "-l", "-z", sha+":"+dir)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
@@ -287,7 +281,7 @@ func compare(c *call) reply {
 	if !found {
 		return notFound()
 	}
-	ctx, dir, g := c.r.Context(), c.repo.dir, c.s.git
+	ctx, dir, g := c.r.Context(), c.repo.Dir, c.s.git
 	from, err := g.Resolve(ctx, dir, base)
 	to, err2 := g.Resolve(ctx, dir, head)
 	if from == "" || to == "" || err != nil || err2 != nil {
@@ -354,14 +348,14 @@ func createStatus(c *call) reply {
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	fields["name"] = c.repo.full()
+	fields["name"] = c.repo.Full()
 	for _, b := range fields["branches"].([]obj) {
-		b["protected"] = c.repo.protection[b["name"].(string)].on()
+		b["protected"] = c.repo.Protection[b["name"].(string)].On()
 	}
-	st := &commitStatus{
-		id: c.s.st.id("status"), sha: sha, context: in.Context, state: in.State, description: in.Description, target: in.TargetURL, creator: c.who.account(), created: c.s.now(),
+	st := &model.CommitStatus{
+		ID: c.s.st.ID("status"), SHA: sha, Context: in.Context, State: in.State, Description: in.Description, Target: in.TargetURL, Creator: c.who.account(), Created: c.s.now(),
 	}
-	c.repo.statuses = append(c.repo.statuses, st)
+	c.repo.Statuses = append(c.repo.Statuses, st)
 	o := c.s.statusJSON(c.repo, st)
 	for _, k := range []string{"id", "state", "context", "description", "target_url", "created_at", "updated_at", "avatar_url"} {
 		fields[k] = o[k]
@@ -379,7 +373,7 @@ func (c *call) statusFields(sha string) (obj, error) {
 	}
 	delete(commit, "stats")
 	delete(commit, "files")
-	out, err := c.s.git.Run(ctx, c.repo.dir, "for-each-ref", "--contains", sha, "--count=10", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads")
+	out, err := c.s.git.Run(ctx, c.repo.Dir, "for-each-ref", "--contains", sha, "--count=10", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads")
 	if err != nil {
 		return nil, err
 	}
@@ -392,24 +386,11 @@ func (c *call) statusFields(sha string) (obj, error) {
 	return obj{"sha": sha, "commit": commit, "branches": branches}, nil
 }
 
-func (s *Server) statusJSON(r *repo, st *commitStatus) obj {
+func (s *Server) statusJSON(r *model.Repo, st *model.CommitStatus) obj {
 	return obj{
-		"id": st.id, "node_id": nodeID("StatusContext", st.id), "url": s.rest(r) + "/statuses/" + st.sha, "avatar_url": nil, "state": st.state, "description": orNil(st.description),
-		"target_url": orNil(st.target), "context": st.context, "created_at": stamp(st.created), "updated_at": stamp(st.created), "creator": s.userJSON(st.creator),
+		"id": st.ID, "node_id": nodeID("StatusContext", st.ID), "url": s.rest(r) + "/statuses/" + st.SHA, "avatar_url": nil, "state": st.State, "description": orNil(st.Description),
+		"target_url": orNil(st.Target), "context": st.Context, "created_at": stamp(st.Created), "updated_at": stamp(st.Created), "creator": s.userJSON(st.Creator),
 	}
-}
-
-// statusesAt are the newest statuses of each context.
-func (r *repo) statusesAt(sha string) []*commitStatus {
-	var out []*commitStatus
-	seen := map[string]bool{}
-	for _, st := range slices.Backward(r.statuses) {
-		if st.sha == sha && !seen[st.context] {
-			seen[st.context] = true
-			out = append(out, st)
-		}
-	}
-	return out
 }
 
 func combinedStatus(c *call) reply {
@@ -419,15 +400,15 @@ func combinedStatus(c *call) reply {
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	all, list, state := c.repo.statusesAt(sha), []obj{}, "success"
+	all, list, state := c.repo.StatusesAt(sha), []obj{}, "success"
 	for _, st := range all {
 		o := c.s.statusJSON(c.repo, st)
 		delete(o, "creator") // it is told of each status, but not here
 		list = append(list, o)
-		if st.state == "pending" && state == "success" || len(list) == 0 {
+		if st.State == "pending" && state == "success" || len(list) == 0 {
 			state = "pending"
 		}
-		if st.state == "failure" || st.state == "error" {
+		if st.State == "failure" || st.State == "error" {
 			state = "failure"
 		}
 	}

@@ -28,6 +28,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 // Options configure Start.
@@ -61,8 +62,9 @@ type Server struct {
 	hooks *sender
 	busy  *idler
 
-	mu sync.Mutex // guards everything below and all that hangs on it
-	st state
+	mu   sync.Mutex // guards everything below and all that hangs on it
+	st   model.State
+	sent map[int64][]*delivery // the delivery log of each App, oldest first
 
 	gitLocks sync.Map // repository id -> *sync.Mutex: one change of its refs at a time, taken before mu
 	gql      *graphql.Schema
@@ -104,7 +106,7 @@ func Start(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening: %w", err)
 	}
-	s := &Server{opts: opts, log: opts.Log, url: "http://" + ln.Addr().String(), git: git, st: newState(), busy: newIdler()}
+	s := &Server{opts: opts, log: opts.Log, url: "http://" + ln.Addr().String(), git: git, st: model.NewState(), sent: map[int64][]*delivery{}, busy: newIdler()}
 	s.api = s.url + "/api/v3"
 	s.base, s.stop = context.WithCancel(context.Background())
 	s.Faults = newFaults()

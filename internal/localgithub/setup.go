@@ -9,8 +9,9 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 // App is a GitHub App. ID and PrivateKeyPEM are GitHub's to give; the rest is what it was created with.
@@ -34,7 +35,7 @@ func (s *Server) CreateApp(a App) (App, error) {
 	maps.Copy(perms, a.Permissions)
 	events := map[string]bool{}
 	for _, e := range a.Events {
-		need, known := eventNeeds[e]
+		need, known := model.EventNeeds[e]
 		if !known || perms[need] == "" {
 			return App{}, fmt.Errorf("default events are not supported by permissions: %s", e)
 		}
@@ -43,37 +44,37 @@ func (s *Server) CreateApp(a App) (App, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	slug := strings.ToLower(a.Slug)
-	if s.st.login(slug+"[bot]") != nil {
+	if s.st.Login(slug+"[bot]") != nil {
 		return App{}, fmt.Errorf("name %q is already taken", slug)
 	}
 	now := s.now()
-	x := &app{
-		id: s.st.id("app"), slug: slug, owner: s.st.account(slug+"-owner", "User", now), bot: s.st.account(slug+"[bot]", "Bot", now), key: key,
-		hookID: s.st.id("hook"), hookURL: a.WebhookURL, secret: a.WebhookSecret, perms: perms, events: events, created: now,
+	x := &model.App{
+		ID: s.st.ID("app"), Slug: slug, Owner: s.st.Account(slug+"-owner", "User", now), Bot: s.st.Account(slug+"[bot]", "Bot", now), Key: key,
+		HookID: s.st.ID("hook"), HookURL: a.WebhookURL, Secret: a.WebhookSecret, Perms: perms, Events: events, Created: now,
 	}
-	s.st.apps[x.id] = x
-	if x.hookURL != "" {
+	s.st.Apps[x.ID] = x
+	if x.HookURL != "" {
 		s.ping(x)
 	}
-	a.ID, a.Slug, a.Permissions = x.id, slug, perms
+	a.ID, a.Slug, a.Permissions = x.ID, slug, perms
 	a.PrivateKeyPEM = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 	return a, nil
 }
 
 // SetWebhookURL changes where an App's deliveries go, those that wait too.
 func (s *Server) SetWebhookURL(appID int64, url string) error {
-	return s.withApp(appID, func(a *app) { a.hookURL = url })
+	return s.withApp(appID, func(a *model.App) { a.HookURL = url })
 }
 
 // SetWebhookSecret changes what deliveries are signed with from now on.
 func (s *Server) SetWebhookSecret(appID int64, secret string) error {
-	return s.withApp(appID, func(a *app) { a.secret = secret })
+	return s.withApp(appID, func(a *model.App) { a.Secret = secret })
 }
 
-func (s *Server) withApp(appID int64, do func(*app)) error {
+func (s *Server) withApp(appID int64, do func(*model.App)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.st.apps[appID]
+	a := s.st.Apps[appID]
 	if a == nil {
 		return fmt.Errorf("no App %d", appID)
 	}
@@ -95,15 +96,15 @@ func (s *Server) CreateUser(login string) (User, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.st.account(login, "User", s.now())
-	if a.typ != "User" {
-		return User{}, fmt.Errorf("login %q is taken by an %s", login, a.typ)
+	a := s.st.Account(login, "User", s.now())
+	if a.Type != "User" {
+		return User{}, fmt.Errorf("login %q is taken by an %s", login, a.Type)
 	}
-	if a.token == "" {
-		a.token = "ghp_" + letters(36)
-		s.st.userTok[a.token] = a
+	if a.Token == "" {
+		a.Token = "ghp_" + letters(36)
+		s.st.UserTok[a.Token] = a
 	}
-	return User{ID: a.id, Login: a.login, Token: a.token}, nil
+	return User{ID: a.ID, Login: a.Login, Token: a.Token}, nil
 }
 
 // letters is n random letters and digits.
@@ -133,72 +134,72 @@ func (s *Server) CreateRepo(owner, name string, o RepoOptions) (Repo, error) {
 		o.DefaultBranch = "main"
 	}
 	s.mu.Lock()
-	if s.st.repo(owner+"/"+name) != nil {
+	if s.st.Repo(owner+"/"+name) != nil {
 		s.mu.Unlock()
 		return Repo{}, fmt.Errorf("repository %s/%s exists", owner, name)
 	}
 	now := s.now()
-	r := s.newRepo(s.st.account(owner, "Organization", now), name)
-	r.private, r.defaultBranch = o.Private, o.DefaultBranch
+	r := s.newRepo(s.st.Account(owner, "Organization", now), name)
+	r.Private, r.DefaultBranch = o.Private, o.DefaultBranch
 	s.mu.Unlock()
-	if err := s.git.InitBare(s.base, r.dir, o.DefaultBranch, o.From); err != nil {
+	if err := s.git.InitBare(s.base, r.Dir, o.DefaultBranch, o.From); err != nil {
 		return Repo{}, fmt.Errorf("creating %s/%s: %w", owner, name, err)
 	}
 	return s.opened(r)
 }
 
 // opened makes a repository that lies on disk known.
-func (s *Server) opened(r *repo) (Repo, error) {
-	refs, err := s.git.Refs(s.base, r.dir)
+func (s *Server) opened(r *model.Repo) (Repo, error) {
+	refs, err := s.git.Refs(s.base, r.Dir)
 	if err != nil {
-		return Repo{}, fmt.Errorf("creating %s: %w", r.full(), err)
+		return Repo{}, fmt.Errorf("creating %s: %w", r.Full(), err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for ref, sha := range refs {
 		if branch, found := strings.CutPrefix(ref, "refs/heads/"); found {
-			r.tips[branch] = sha
+			r.Tips[branch] = sha
 		}
 	}
-	s.st.repos[r.id] = r
-	s.st.names[strings.ToLower(r.full())] = r
+	s.st.Repos[r.ID] = r
+	s.st.Names[strings.ToLower(r.Full())] = r
 	return s.repoInfo(r), nil
 }
 
-func (s *Server) newRepo(owner *account, name string) *repo {
-	id, now := s.st.id("repo"), s.now()
-	return &repo{
-		id: id, owner: owner, name: name, dir: filepath.Join(s.git.Dir, fmt.Sprintf("%d.git", id)), created: now, pushed: now,
-		grants: map[int64]grant{}, tips: map[string]string{}, protection: map[string]Protection{}, issues: map[int]*issue{}, rulesets: map[string][]RequiredCheck{},
+func (s *Server) newRepo(owner *model.Account, name string) *model.Repo {
+	id, now := s.st.ID("repo"), s.now()
+	return &model.Repo{
+		ID: id, Owner: owner, Name: name, Dir: filepath.Join(s.git.Dir, fmt.Sprintf("%d.git", id)), Created: now, Pushed: now,
+		Grants: map[int64]model.Grant{}, Tips: map[string]string{}, Protection: map[string]Protection{}, Issues: map[int]*model.Issue{}, Rulesets: map[string][]RequiredCheck{},
 	}
 }
 
-func (s *Server) repoInfo(r *repo) Repo {
-	return Repo{ID: r.id, FullName: r.full(), Dir: r.dir, CloneURL: s.html(r) + ".git"}
+func (s *Server) repoInfo(r *model.Repo) Repo {
+	return Repo{ID: r.ID, FullName: r.Full(), Dir: r.Dir, CloneURL: s.html(r) + ".git"}
 }
 
 // Fork copies a repository into a person's account.
 func (s *Server) Fork(full, login string) (Repo, error) {
 	s.mu.Lock()
-	parent, err := s.st.find(full)
-	who := s.st.login(login)
+	parent, err := s.st.Find(full)
+	who := s.st.Login(login)
 	if err == nil && who == nil {
 		err = fmt.Errorf("no user %q", login)
 	}
-	if err == nil && s.st.repo(login+"/"+parent.name) != nil {
-		err = fmt.Errorf("%s has a repository %s", login, parent.name)
+	if err == nil && s.st.Repo(login+"/"+parent.Name) != nil {
+		err = fmt.Errorf("%s has a repository %s", login, parent.Name)
 	}
 	if err != nil {
 		s.mu.Unlock()
 		return Repo{}, err
 	}
-	r := s.newRepo(who, parent.name)
-	r.parent, r.private, r.defaultBranch = parent, parent.private, parent.defaultBranch
+	r := s.newRepo(who, parent.Name)
+	r.Parent, r.Private, r.DefaultBranch = parent, parent.Private, parent.DefaultBranch
 	s.mu.Unlock()
-	if err := s.git.InitBare(s.base, r.dir, r.defaultBranch, ""); err != nil {
+	if err := s.git.InitBare(s.base, r.Dir, r.DefaultBranch, ""); err != nil {
 		return Repo{}, fmt.Errorf("forking %s: %w", full, err)
 	}
-	if _, err := s.git.Run(s.base, r.dir, "fetch", "-q", parent.dir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
+	if _, err := s.git.Run(s.base, r.Dir, "fetch", "-q", parent.Dir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
 		return Repo{}, fmt.Errorf("forking %s: %w", full, err)
 	}
 	return s.opened(r)
@@ -208,19 +209,19 @@ func (s *Server) Fork(full, login string) (Repo, error) {
 func (s *Server) DeleteRepo(full string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.st.find(full)
+	r, err := s.st.Find(full)
 	if err != nil {
 		return err
 	}
-	delete(s.st.repos, r.id)
-	maps.DeleteFunc(s.st.names, func(_ string, other *repo) bool { return other == r })
-	for _, in := range s.st.installs {
-		delete(in.repos, r.id)
+	delete(s.st.Repos, r.ID)
+	maps.DeleteFunc(s.st.Names, func(_ string, other *model.Repo) bool { return other == r })
+	for _, in := range s.st.Installs {
+		delete(in.Repos, r.ID)
 	}
-	for _, other := range s.st.repos {
-		for _, p := range other.pulls() {
-			if p.headRepo == r {
-				p.headRepo = nil
+	for _, other := range s.st.Repos {
+		for _, p := range other.Pulls() {
+			if p.HeadRepo == r {
+				p.HeadRepo = nil
 			}
 		}
 	}
@@ -231,17 +232,17 @@ func (s *Server) DeleteRepo(full string) error {
 func (s *Server) RenameRepo(full, name, by string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.st.find(full)
+	r, err := s.st.Find(full)
 	if err != nil {
 		return err
 	}
-	if s.st.repo(r.owner.login+"/"+name) != nil {
-		return fmt.Errorf("repository %s/%s exists", r.owner.login, name)
+	if s.st.Repo(r.Owner.Login+"/"+name) != nil {
+		return fmt.Errorf("repository %s/%s exists", r.Owner.Login, name)
 	}
-	old := r.name
-	r.name = name
-	s.st.names[strings.ToLower(r.full())] = r
-	s.emit(event{repo: r, name: "repository", action: "renamed", sender: s.st.login(by), fields: obj{"changes": obj{"repository": obj{"name": obj{"from": old}}}}})
+	old := r.Name
+	r.Name = name
+	s.st.Names[strings.ToLower(r.Full())] = r
+	s.emit(event{repo: r, name: "repository", action: "renamed", sender: s.st.Login(by), fields: obj{"changes": obj{"repository": obj{"name": obj{"from": old}}}}})
 	return nil
 }
 
@@ -250,59 +251,55 @@ func (s *Server) RenameRepo(full, name, by string) error {
 func (s *Server) Install(appID int64, owner string, repos ...string) (installationID int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a, acc := s.st.apps[appID], s.st.login(owner)
+	a, acc := s.st.Apps[appID], s.st.Login(owner)
 	if a == nil || acc == nil {
 		return 0, fmt.Errorf("no App %d or no account %q", appID, owner)
 	}
 	now := s.now()
-	in := &installation{id: s.st.id("installation"), app: a, account: acc, all: len(repos) == 0, repos: map[int64]bool{}, perms: maps.Clone(a.perms), created: now, updated: now}
+	in := &model.Installation{ID: s.st.ID("installation"), App: a, Account: acc, All: len(repos) == 0, Repos: map[int64]bool{}, Perms: maps.Clone(a.Perms), Created: now, Updated: now}
 	for _, name := range repos {
-		r, err := s.st.find(owner + "/" + strings.TrimPrefix(name, owner+"/"))
+		r, err := s.st.Find(owner + "/" + strings.TrimPrefix(name, owner+"/"))
 		if err != nil {
 			return 0, err
 		}
-		in.repos[r.id] = true
+		in.Repos[r.ID] = true
 	}
-	s.st.installs[in.id] = in
+	s.st.Installs[in.ID] = in
 	s.installationEvent(in, "installation", "created", acc, obj{"repositories": s.repoNames(in), "requester": nil})
-	return in.id, nil
+	return in.ID, nil
 }
 
 // repoNames lists an installation's repositories as its events do.
-func (s *Server) repoNames(in *installation) []obj {
+func (s *Server) repoNames(in *model.Installation) []obj {
 	out := []obj{}
-	for _, r := range s.covered(in) {
+	for _, r := range s.st.Covered(in) {
 		out = append(out, s.repoName(r))
 	}
 	return out
 }
 
-func (s *Server) repoName(r *repo) obj {
-	return obj{"id": r.id, "node_id": nodeID("Repository", r.id), "name": r.name, "full_name": r.full(), "private": r.private}
-}
-
-func (s *Server) covered(in *installation) []*repo {
-	return slices.DeleteFunc(sorted(s.st.repos, func(r *repo) int64 { return r.id }), func(r *repo) bool { return !in.covers(r) })
+func (s *Server) repoName(r *model.Repo) obj {
+	return obj{"id": r.ID, "node_id": nodeID("Repository", r.ID), "name": r.Name, "full_name": r.Full(), "private": r.Private}
 }
 
 // Uninstall removes an installation; its tokens die.
 func (s *Server) Uninstall(id int64) error {
-	return s.withInstallation(id, func(in *installation) {
-		delete(s.st.installs, id)
-		s.installationEvent(in, "installation", "deleted", in.account, obj{"repositories": s.repoNames(in)})
+	return s.withInstallation(id, func(in *model.Installation) {
+		delete(s.st.Installs, id)
+		s.installationEvent(in, "installation", "deleted", in.Account, obj{"repositories": s.repoNames(in)})
 	})
 }
 
 // Suspend suspends an installation, or ends its suspension. A suspended one gets no events and no tokens.
 func (s *Server) Suspend(id int64, suspended bool) error {
-	return s.withInstallation(id, func(in *installation) {
+	return s.withInstallation(id, func(in *model.Installation) {
 		action := "unsuspend"
-		in.suspended, in.suspender = nil, nil
+		in.Suspended, in.Suspender = nil, nil
 		if suspended {
 			now := s.now()
-			in.suspended, in.suspender, action = &now, in.account, "suspend"
+			in.Suspended, in.Suspender, action = &now, in.Account, "suspend"
 		}
-		s.installationEvent(in, "installation", action, in.account, nil)
+		s.installationEvent(in, "installation", action, in.Account, nil)
 	})
 }
 
@@ -310,36 +307,36 @@ func (s *Server) Suspend(id int64, suspended bool) error {
 func (s *Server) RevokeTokens(id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.st.instTok, func(_ string, t *token) bool { return t.inst.id == id })
+	maps.DeleteFunc(s.st.InstTok, func(_ string, t *model.Token) bool { return t.Inst.ID == id })
 }
 
 // SetInstallationRepo adds a repository to an installation of selected repositories, or takes it out.
 func (s *Server) SetInstallationRepo(id int64, full string, present bool) error {
 	s.mu.Lock()
-	r, err := s.st.find(full)
-	if in := s.st.installs[id]; err == nil && in != nil && in.all {
+	r, err := s.st.Find(full)
+	if in := s.st.Installs[id]; err == nil && in != nil && in.All {
 		err = fmt.Errorf("installation %d is on all repositories", id)
 	}
 	s.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	return s.withInstallation(id, func(in *installation) {
-		in.repos[r.id] = present
+	return s.withInstallation(id, func(in *model.Installation) {
+		in.Repos[r.ID] = present
 		fields := obj{"repository_selection": "selected", "repositories_added": []obj{}, "repositories_removed": []obj{}, "requester": nil}
 		action := "added"
 		if !present {
 			action = "removed"
 		}
 		fields["repositories_"+action] = []obj{s.repoName(r)}
-		s.installationEvent(in, "installation_repositories", action, in.account, fields)
+		s.installationEvent(in, "installation_repositories", action, in.Account, fields)
 	})
 }
 
-func (s *Server) withInstallation(id int64, do func(*installation)) error {
+func (s *Server) withInstallation(id int64, do func(*model.Installation)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in := s.st.installs[id]
+	in := s.st.Installs[id]
 	if in == nil {
 		return fmt.Errorf("no installation %d", id)
 	}
@@ -354,20 +351,20 @@ func (s *Server) SetPermission(full, login, role string) error {
 	if !custom {
 		base = name
 	}
-	if rank(base) < 0 {
+	if model.Rank(base) < 0 {
 		return fmt.Errorf("no role %q", base)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.st.find(full)
+	r, err := s.st.Find(full)
 	if err != nil {
 		return err
 	}
-	a := s.st.login(login)
+	a := s.st.Login(login)
 	if a == nil {
 		return fmt.Errorf("no user %q", login)
 	}
-	r.grants[a.id] = grant{role: base, name: name}
+	r.Grants[a.ID] = model.Grant{Role: base, Name: name}
 	return nil
 }
 
@@ -375,44 +372,35 @@ func (s *Server) SetPermission(full, login, role string) error {
 func (s *Server) SetTeamMember(org, slug, login, state string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o, a := s.st.login(org), s.st.login(login)
+	o, a := s.st.Login(org), s.st.Login(login)
 	if o == nil || a == nil {
 		return fmt.Errorf("no organization %q or no user %q", org, login)
 	}
 	key := strings.ToLower(org + "/" + slug)
-	t := s.st.teams[key]
+	t := s.st.Teams[key]
 	if t == nil {
-		t = &team{id: s.st.id("team"), org: o, slug: slug, members: map[int64]string{}}
-		s.st.teams[key] = t
+		t = &model.Team{ID: s.st.ID("team"), Org: o, Slug: slug, Members: map[int64]string{}}
+		s.st.Teams[key] = t
 	}
-	t.members[a.id] = state
+	t.Members[a.ID] = state
 	return nil
 }
 
 // RequiredCheck is a check that a branch's protection asks for. AppID 0: from any source.
-type RequiredCheck struct {
-	Context string
-	AppID   int64
-}
+type RequiredCheck = model.RequiredCheck
 
 // Protection is what a branch asks for before a pull may be merged into it.
-type Protection struct {
-	Checks        []RequiredCheck
-	Reviews       int  // approving reviews by people who may write
-	Strict        bool // the head must contain the base's tip
-	DismissStale  bool // a push takes approvals back
-	EnforceAdmins bool // else admins may merge past all of this, as is GitHub's default
-}
+type Protection = model.Protection
 
 // Protect sets a branch's protection; the zero Protection removes it.
 func (s *Server) Protect(full, branch string, p Protection) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.st.find(full)
+	r, err := s.st.Find(full)
 	if err != nil {
 		return err
 	}
-	r.protection[branch] = p
+	r.Protection[branch] = p
 	return nil
 }
 
@@ -420,13 +408,13 @@ func (s *Server) Protect(full, branch string, p Protection) error {
 func (s *Server) RequireChecks(full, branch string, checks []RequiredCheck) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.st.find(full)
+	r, err := s.st.Find(full)
 	if err != nil {
 		return err
 	}
-	p := r.protection[branch]
+	p := r.Protection[branch]
 	p.Checks = checks
-	r.protection[branch] = p
+	r.Protection[branch] = p
 	return nil
 }
 
@@ -434,11 +422,11 @@ func (s *Server) RequireChecks(full, branch string, checks []RequiredCheck) erro
 func (s *Server) RequireByRuleset(full, branch string, checks []RequiredCheck) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.st.find(full)
+	r, err := s.st.Find(full)
 	if err != nil {
 		return err
 	}
-	r.rulesets[branch] = checks
+	r.Rulesets[branch] = checks
 	return nil
 }
 
@@ -446,28 +434,28 @@ func (s *Server) RequireByRuleset(full, branch string, checks []RequiredCheck) e
 func (s *Server) AllowMergeCommits(full string, allowed bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.st.find(full)
+	r, err := s.st.Find(full)
 	if err != nil {
 		return err
 	}
-	r.noMergeCommits = !allowed
+	r.NoMergeCommits = !allowed
 	return nil
 }
 
 // SetPullRef makes refs/pull/N/head point elsewhere, as it does while GitHub lags behind a push; sha "" removes it.
 func (s *Server) SetPullRef(full string, number int, sha string) error {
 	s.mu.Lock()
-	p, err := s.st.findPull(full, number)
+	p, err := s.st.FindPull(full, number)
 	s.mu.Unlock()
 	if err != nil {
 		return err
 	}
 	ref := pullRefName(number, "head")
 	if sha == "" {
-		_, err := s.git.Run(context.WithoutCancel(s.base), p.repo.dir, "update-ref", "-d", ref)
+		_, err := s.git.Run(context.WithoutCancel(s.base), p.Repo.Dir, "update-ref", "-d", ref)
 		return err
 	}
-	return s.git.UpdateRef(context.WithoutCancel(s.base), p.repo.dir, ref, sha, "")
+	return s.git.UpdateRef(context.WithoutCancel(s.base), p.Repo.Dir, ref, sha, "")
 }
 
 func pullRefName(number int, which string) string {

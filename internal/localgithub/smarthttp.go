@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 // serveGit hands git's requests to git http-backend once the caller is known and may.
@@ -34,8 +35,8 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, g bare.Request
 func (s *Server) gitBackend(w http.ResponseWriter, r *http.Request, g bare.Request) {
 	s.mu.Lock()
 	now := g.Full
-	if repo := s.st.repo(g.Full); repo != nil {
-		now = repo.full()
+	if repo := s.st.Repo(g.Full); repo != nil {
+		now = repo.Full()
 	}
 	s.mu.Unlock()
 	if !strings.EqualFold(now, g.Full) { // before any question of rights: git follows a redirect only on its first request
@@ -58,7 +59,7 @@ func (s *Server) gitBackend(w http.ResponseWriter, r *http.Request, g bare.Reque
 		http.Error(w, msg, status)
 		return
 	}
-	to := bare.Target{Dir: repo.dir, Tail: g.Tail, User: nameOf(who.account())}
+	to := bare.Target{Dir: repo.Dir, Tail: g.Tail, User: nameOf(who.account())}
 	if g.Tail != "git-receive-pack" {
 		s.git.Serve(w, r, to)
 		return
@@ -69,7 +70,7 @@ func (s *Server) gitBackend(w http.ResponseWriter, r *http.Request, g bare.Reque
 	out := &capture{answer{header: http.Header{}}}
 	// A pusher who goes away must not leave branches moved that nobody was told of.
 	if err := s.changingRefs(repo, who.account(), func() { s.git.Serve(out, r.WithContext(s.base), to) }); err != nil {
-		s.log.Error("following a push", "repo", repo.full(), "err", err)
+		s.log.Error("following a push", "repo", repo.Full(), "err", err)
 		http.Error(w, "following the push: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -77,9 +78,9 @@ func (s *Server) gitBackend(w http.ResponseWriter, r *http.Request, g bare.Reque
 }
 
 // gitAccess decides on a clone or a push. A private repository is told from a missing one only by those who may read.
-func (s *Server) gitAccess(who actor, g bare.Request) (r *repo, status int, msg string) {
+func (s *Server) gitAccess(who actor, g bare.Request) (r *model.Repo, status int, msg string) {
 	const missing = "Repository not found."
-	r = s.st.repo(g.Full)
+	r = s.st.Repo(g.Full)
 	if r == nil || who.app != nil {
 		if who.kind() == "anonymous" {
 			return nil, http.StatusUnauthorized, "No anonymous access."
@@ -92,9 +93,9 @@ func (s *Server) gitAccess(who actor, g bare.Request) (r *repo, status int, msg 
 	}
 	if who.tok != nil {
 		switch {
-		case who.tok.covers(r) && allows(who.tok.perms["contents"], level):
-		case !g.Pushing && !r.private:
-		case who.tok.covers(r) && g.Pushing:
+		case who.tok.Covers(r) && allows(who.tok.Perms["contents"], level):
+		case !g.Pushing && !r.Private:
+		case who.tok.Covers(r) && g.Pushing:
 			return nil, http.StatusForbidden, "Write access to repository not granted."
 		default:
 			return nil, http.StatusNotFound, missing
@@ -102,13 +103,13 @@ func (s *Server) gitAccess(who actor, g bare.Request) (r *repo, status int, msg 
 		return r, 0, ""
 	}
 	switch {
-	case who.user == nil && (g.Pushing || r.private):
+	case who.user == nil && (g.Pushing || r.Private):
 		return nil, http.StatusUnauthorized, "No anonymous write access."
-	case !r.may(who.user, "read"):
+	case !r.May(who.user, "read"):
 		return nil, http.StatusNotFound, missing
-	case !r.may(who.user, role):
-		return nil, http.StatusForbidden, fmt.Sprintf("Permission to %s.git denied to %s.", r.full(), who.user.login)
-	case g.Pushing && r.archived:
+	case !r.May(who.user, role):
+		return nil, http.StatusForbidden, fmt.Sprintf("Permission to %s.git denied to %s.", r.Full(), who.user.Login)
+	case g.Pushing && r.Archived:
 		return nil, http.StatusForbidden, "This repository was archived so it is read-only."
 	}
 	return r, 0, ""
@@ -116,26 +117,26 @@ func (s *Server) gitAccess(who actor, g bare.Request) (r *repo, status int, msg 
 
 // changingRefs runs change and then lets the pulls follow whatever branches it moved. The caller holds the
 // repository's git lock.
-func (s *Server) changingRefs(r *repo, by *account, change func()) error {
+func (s *Server) changingRefs(r *model.Repo, by *model.Account, change func()) error {
 	ctx := context.WithoutCancel(s.base)
-	before, err := s.git.Refs(ctx, r.dir)
+	before, err := s.git.Refs(ctx, r.Dir)
 	if err != nil {
 		return err
 	}
 	change()
-	after, err := s.git.Refs(ctx, r.dir)
+	after, err := s.git.Refs(ctx, r.Dir)
 	if err != nil {
 		return err
 	}
 	return s.follow(ctx, r, by, bare.Changes(before, after))
 }
 
-func (s *Server) signature(a *account) bare.Signature {
-	return bare.Signature{Name: a.login, Email: fmt.Sprintf("%d+%s@users.noreply.localgithub", a.id, a.login), When: s.now()}
+func (s *Server) signature(a *model.Account) bare.Signature {
+	return bare.Signature{Name: a.Login, Email: fmt.Sprintf("%d+%s@users.noreply.localgithub", a.ID, a.Login), When: s.now()}
 }
 
 // gitLock serialises changes of one repository's branches. It is taken before Server.mu, never while holding it.
-func (s *Server) gitLock(r *repo) *sync.Mutex {
-	m, _ := s.gitLocks.LoadOrStore(r.id, &sync.Mutex{})
+func (s *Server) gitLock(r *model.Repo) *sync.Mutex {
+	m, _ := s.gitLocks.LoadOrStore(r.ID, &sync.Mutex{})
 	return m.(*sync.Mutex)
 }

@@ -3,65 +3,35 @@ package localgithub
 import (
 	"fmt"
 	"slices"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
-// suiteOf is the App's suite of a commit: the checks of one App on one commit. The caller holds s.mu.
-func (s *Server) suiteOf(r *repo, a *app, sha string) *suite {
-	for _, su := range slices.Backward(r.suites) {
-		if su.app == a && su.sha == sha {
-			return su
-		}
-	}
-	return nil
-}
-
 // newSuite makes a suite for the commit, which is given as suites show it. The caller holds s.mu.
-func (s *Server) newSuite(r *repo, a *app, commit obj) *suite {
+func (s *Server) newSuite(r *model.Repo, a *model.App, commit obj) *model.Suite {
 	sha := commit["id"].(string)
-	su := &suite{id: s.st.id("check_suite"), repo: r, app: a, sha: sha, commit: commit, created: s.now(), updated: s.now()}
-	for _, p := range r.pulls() {
-		if p.head == sha && !p.fork() {
-			su.branch = p.headRef
+	su := &model.Suite{ID: s.st.ID("check_suite"), Repo: r, App: a, SHA: sha, Commit: commit, Created: s.now(), Updated: s.now()}
+	for _, p := range r.Pulls() {
+		if p.Head == sha && !p.Fork() {
+			su.Branch = p.HeadRef
 		}
 	}
-	r.suites = append(r.suites, su)
-	s.st.suites[su.id] = su
+	r.Suites = append(r.Suites, su)
+	s.st.Suites[su.ID] = su
 	return su
 }
 
-// badness of conclusions, best first: a suite concludes as its worst run.
-var badness = []string{"skipped", "neutral", "success", "stale", "cancelled", "action_required", "timed_out", "failure"}
-
-// state of a suite, from the newest run of each name.
-func (su *suite) state() (status, conclusion string) {
-	runs := latest(su.runs)
-	if len(runs) == 0 {
-		return "queued", ""
-	}
-	status, worst := "completed", 0
-	for _, run := range runs {
-		if run.status != "completed" {
-			status = "in_progress"
-		}
-		worst = max(worst, slices.Index(badness, run.conclusion))
-	}
-	if status != "completed" {
-		return status, ""
-	}
-	return status, badness[worst]
-}
-
 // suiteJSON is a suite as webhooks show it; REST adds the repository.
-func (s *Server) suiteJSON(su *suite, rest bool) obj {
-	status, conclusion := su.state()
-	api := fmt.Sprintf("%s/check-suites/%d", s.rest(su.repo), su.id)
+func (s *Server) suiteJSON(su *model.Suite, rest bool) obj {
+	status, conclusion := su.State()
+	api := fmt.Sprintf("%s/check-suites/%d", s.rest(su.Repo), su.ID)
 	o := obj{
-		"id": su.id, "node_id": nodeID("CheckSuite", su.id), "head_branch": orNil(su.branch), "head_sha": su.sha, "status": status, "conclusion": orNil(conclusion), "url": api,
-		"before": orNil(su.before), "after": su.sha, "pull_requests": s.pullsAt(su), "app": s.appJSON(su.app), "created_at": stamp(su.created), "updated_at": stamp(su.updated),
-		"latest_check_runs_count": len(latest(su.runs)), "check_runs_url": api + "/check-runs", "rerequestable": true, "runs_rerequestable": true, "head_commit": su.commit,
+		"id": su.ID, "node_id": nodeID("CheckSuite", su.ID), "head_branch": orNil(su.Branch), "head_sha": su.SHA, "status": status, "conclusion": orNil(conclusion), "url": api,
+		"before": orNil(su.Before), "after": su.SHA, "pull_requests": s.pullsAt(su), "app": s.appJSON(su.App), "created_at": stamp(su.Created), "updated_at": stamp(su.Updated),
+		"latest_check_runs_count": len(model.Latest(su.Runs)), "check_runs_url": api + "/check-runs", "rerequestable": true, "runs_rerequestable": true, "head_commit": su.Commit,
 	}
 	if rest {
-		o["repository"] = s.repoJSON(su.repo, nil)
+		o["repository"] = s.repoJSON(su.Repo, nil)
 	}
 	return o
 }
@@ -90,17 +60,17 @@ func listSuites(c *call) reply {
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	var all []*suite
-	for _, su := range c.repo.suites {
-		if su.sha == sha && (c.query("app_id") == "" || c.query("app_id") == fmt.Sprint(su.app.id)) {
+	var all []*model.Suite
+	for _, su := range c.repo.Suites {
+		if su.SHA == sha && (c.query("app_id") == "" || c.query("app_id") == fmt.Sprint(su.App.ID)) {
 			all = append(all, su)
 		}
 	}
-	return counted(c, "check_suites", all, func(su *suite) obj { return c.s.suiteJSON(su, true) })
+	return counted(c, "check_suites", all, func(su *model.Suite) obj { return c.s.suiteJSON(su, true) })
 }
 
 func getSuite(c *call) reply {
-	if su := c.s.st.suites[c.number("id")]; su != nil && su.repo == c.repo {
+	if su := c.s.st.Suites[c.number("id")]; su != nil && su.Repo == c.repo {
 		return ok(c.s.suiteJSON(su, true))
 	}
 	return notFound()
@@ -117,8 +87,8 @@ func rerequestRun(c *call) reply {
 }
 
 func rerequestSuite(c *call) reply {
-	su := c.s.st.suites[c.number("id")]
-	if su == nil || su.repo != c.repo {
+	su := c.s.st.Suites[c.number("id")]
+	if su == nil || su.Repo != c.repo {
 		return notFound()
 	}
 	c.s.emitSuite(su, "rerequested", c.who.account())
@@ -129,14 +99,14 @@ func rerequestSuite(c *call) reply {
 func (s *Server) PressButton(login string, runID int64, identifier string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	run, by := s.st.runs[runID], s.st.login(login)
-	if run == nil || by == nil || !run.suite.repo.may(by, "write") {
+	run, by := s.st.Runs[runID], s.st.Login(login)
+	if run == nil || by == nil || !run.Suite.Repo.May(by, "write") {
 		return fmt.Errorf("%s has no button on check run %d", login, runID)
 	}
-	if run.status != "completed" {
+	if run.Status != "completed" {
 		return fmt.Errorf("check run %d shows no buttons before it is completed", runID)
 	}
-	if !slices.ContainsFunc(run.actions, func(a action) bool { return a.Identifier == identifier }) {
+	if !slices.ContainsFunc(run.Actions, func(a model.Action) bool { return a.Identifier == identifier }) {
 		return fmt.Errorf("check run %d has no button %q", runID, identifier)
 	}
 	s.emitRun(run, "requested_action", by, obj{"requested_action": obj{"identifier": identifier}})
@@ -147,8 +117,8 @@ func (s *Server) PressButton(login string, runID int64, identifier string) error
 func (s *Server) Rerequest(login string, runID int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	run, by := s.st.runs[runID], s.st.login(login)
-	if run == nil || by == nil || !run.suite.repo.may(by, "write") || run.status != "completed" {
+	run, by := s.st.Runs[runID], s.st.Login(login)
+	if run == nil || by == nil || !run.Suite.Repo.May(by, "write") || run.Status != "completed" {
 		return fmt.Errorf("%s cannot run check run %d again", login, runID)
 	}
 	s.emitRun(run, "rerequested", by, nil)
@@ -159,8 +129,8 @@ func (s *Server) Rerequest(login string, runID int64) error {
 func (s *Server) RerequestAll(login string, suiteID int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	su, by := s.st.suites[suiteID], s.st.login(login)
-	if su == nil || by == nil || !su.repo.may(by, "write") {
+	su, by := s.st.Suites[suiteID], s.st.Login(login)
+	if su == nil || by == nil || !su.Repo.May(by, "write") {
 		return fmt.Errorf("%s cannot run check suite %d again", login, suiteID)
 	}
 	s.emitSuite(su, "rerequested", by)
@@ -184,17 +154,17 @@ type CheckRun struct {
 func (s *Server) CheckRuns(full, sha string) ([]CheckRun, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.st.find(full)
+	r, err := s.st.Find(full)
 	if err != nil {
 		return nil, err
 	}
 	var out []CheckRun
-	for _, run := range latest(r.runsAt(sha)) {
+	for _, run := range model.Latest(r.RunsAt(sha)) {
 		x := CheckRun{
-			ID: run.id, SuiteID: run.suite.id, App: run.suite.app.slug, Name: run.name, ExternalID: run.external, Status: run.status, Conclusion: run.conclusion,
-			Title: run.title, Summary: run.summary, Text: run.text, DetailsURL: run.details, Annotations: len(run.annotations),
+			ID: run.ID, SuiteID: run.Suite.ID, App: run.Suite.App.Slug, Name: run.Name, ExternalID: run.External, Status: run.Status, Conclusion: run.Conclusion,
+			Title: run.Title, Summary: run.Summary, Text: run.Text, DetailsURL: run.Details, Annotations: len(run.Annotations),
 		}
-		for _, a := range run.actions {
+		for _, a := range run.Actions {
 			x.Actions = append(x.Actions, a.Identifier)
 		}
 		out = append(out, x)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sort"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 func sub() fs.FS {
@@ -122,8 +124,8 @@ type runView struct {
 	Details                string
 	SHA                    string
 	Required               bool
-	Actions                []action
-	Annotations            []annotation
+	Actions                []model.Action
+	Annotations            []model.Annotation
 	Completed, CanWrite    bool
 	Started                time.Time
 	ExternalID, Conclusion string
@@ -135,51 +137,51 @@ type fileView struct {
 	Lines                  []string
 }
 
-func (s *Server) frame(r *http.Request, repo *repo) frame {
+func (s *Server) frame(r *http.Request, repo *model.Repo) frame {
 	f := frame{Path: r.URL.Path, Viewer: nameOf(s.viewer(r))}
-	for _, a := range s.people() {
-		p := personView{Login: a.login, Chosen: a.login == f.Viewer}
+	for _, a := range s.st.People() {
+		p := personView{Login: a.Login, Chosen: a.Login == f.Viewer}
 		if repo != nil {
-			p.Role = roleWord(repo.grantOf(a))
+			p.Role = roleWord(repo.GrantOf(a))
 		}
 		f.People = append(f.People, p)
 	}
 	return f
 }
 
-func roleWord(g grant) string {
-	switch g.role {
+func roleWord(g model.Grant) string {
+	switch g.Role {
 	case "none":
 		return "no access"
 	case "read":
 		return "outsider, may read"
 	}
-	return "may " + g.name
+	return "may " + g.Name
 }
 
-func (s *Server) repoRow(r *repo) repoRow {
-	row := repoRow{Name: r.full(), Private: r.private}
-	for _, p := range r.pulls() {
-		if p.closed == nil {
+func (s *Server) repoRow(r *model.Repo) repoRow {
+	row := repoRow{Name: r.Full(), Private: r.Private}
+	for _, p := range r.Pulls() {
+		if p.Closed == nil {
 			row.Open++
 		}
 	}
 	return row
 }
 
-func (s *Server) repoView(r *http.Request, repo *repo) repoView {
-	v := repoView{frame: s.frame(r, repo), Repo: repo.full(), CloneURL: s.html(repo) + ".git", Private: repo.private}
-	for _, p := range slices.Backward(repo.pulls()) {
-		row := pullRow{Number: p.number, Title: p.title, Author: p.author.login, State: p.word(), Draft: p.draft, Comments: len(p.comments), Updated: p.updated}
-		row.Checks = worst(latest(repo.runsAt(p.head)))
-		if p.closed == nil {
+func (s *Server) repoView(r *http.Request, repo *model.Repo) repoView {
+	v := repoView{frame: s.frame(r, repo), Repo: repo.Full(), CloneURL: s.html(repo) + ".git", Private: repo.Private}
+	for _, p := range slices.Backward(repo.Pulls()) {
+		row := pullRow{Number: p.Number, Title: p.Title, Author: p.Author.Login, State: p.Word(), Draft: p.Draft, Comments: len(p.Comments), Updated: p.Updated}
+		row.Checks = model.Worst(model.Latest(repo.RunsAt(p.Head)))
+		if p.Closed == nil {
 			v.Open = append(v.Open, row)
 		} else {
 			v.Closed = append(v.Closed, row)
 		}
 	}
-	for name, sha := range repo.tips {
-		v.Branches = append(v.Branches, branchView{Name: name, SHA: sha, Default: name == repo.defaultBranch})
+	for name, sha := range repo.Tips {
+		v.Branches = append(v.Branches, branchView{Name: name, SHA: sha, Default: name == repo.DefaultBranch})
 	}
 	sort.Slice(v.Branches, func(i, j int) bool {
 		a, b := v.Branches[i], v.Branches[j]
@@ -188,81 +190,53 @@ func (s *Server) repoView(r *http.Request, repo *repo) repoView {
 	return v
 }
 
-func (p *pull) word() string {
-	if p.merged != nil {
-		return "merged"
-	}
-	return p.state()
-}
-
-// icon is the class of a check's mark.
-func (run *checkRun) icon() string {
-	if run.status != "completed" {
-		return run.status
-	}
-	return run.conclusion
-}
-
-func worst(runs []*checkRun) string {
-	icon := ""
-	for _, run := range runs {
-		if run.status != "completed" {
-			return run.status
-		}
-		if icon == "" || slices.Index(badness, run.conclusion) > slices.Index(badness, icon) {
-			icon = run.conclusion
-		}
-	}
-	return icon
-}
-
-func (s *Server) pullView(r *http.Request, p *pull) pullView {
+func (s *Server) pullView(r *http.Request, p *model.Pull) pullView {
 	by := s.viewer(r)
 	v := pullView{
-		frame: s.frame(r, p.repo), Repo: p.repo.full(), Number: p.number, Title: p.title, Body: p.body, Author: p.author.login, State: p.word(), Draft: p.draft,
-		Head: p.headRef, HeadSHA: p.head, Base: p.baseRef, Commits: len(p.facts.Commits), Files: p.facts.Files, Additions: p.facts.Additions, Deletions: p.facts.Deletions,
-		Created: p.created, CanWrite: p.repo.may(by, "write"), IsAuthor: by == p.author, MergedBy: nameOf(p.mergedBy), Unknown: !p.mergable.known,
+		frame: s.frame(r, p.Repo), Repo: p.Repo.Full(), Number: p.Number, Title: p.Title, Body: p.Body, Author: p.Author.Login, State: p.Word(), Draft: p.Draft,
+		Head: p.HeadRef, HeadSHA: p.Head, Base: p.BaseRef, Commits: len(p.Facts.Commits), Files: p.Facts.Files, Additions: p.Facts.Additions, Deletions: p.Facts.Deletions,
+		Created: p.Created, CanWrite: p.Repo.May(by, "write"), IsAuthor: by == p.Author, MergedBy: nameOf(p.MergedBy), Unknown: !p.Mergability.Known,
 	}
-	if p.fork() {
-		v.Head = p.headName + ":" + p.headRef
+	if p.Fork() {
+		v.Head = p.HeadName + ":" + p.HeadRef
 	}
 	for i, person := range v.People {
-		if person.Login == p.author.login {
+		if person.Login == p.Author.Login {
 			v.People[i].Role = "author, " + person.Role
 		}
 	}
-	for _, run := range latest(p.repo.runsAt(p.head)) {
+	for _, run := range model.Latest(p.Repo.RunsAt(p.Head)) {
 		v.Checks = append(v.Checks, s.runView(r, run))
 	}
-	if p.draft {
+	if p.Draft {
 		v.Blocked = append(v.Blocked, "This pull request is still a draft.")
 	}
-	if p.mergable.known && !p.mergable.ok {
-		v.Blocked = append(v.Blocked, "This branch has conflicts with "+p.baseRef+" that must be resolved.")
+	if p.Mergability.Known && !p.Mergability.OK {
+		v.Blocked = append(v.Blocked, "This branch has conflicts with "+p.BaseRef+" that must be resolved.")
 	}
-	missing := s.missing(p)
-	if p.repo.protection[p.baseRef].Strict && p.mergable.behind {
-		missing = append(missing, "This branch is out of date with "+p.baseRef+".")
+	missing := s.st.Missing(p)
+	if p.Repo.Protection[p.BaseRef].Strict && p.Mergability.Behind {
+		missing = append(missing, "This branch is out of date with "+p.BaseRef+".")
 	}
 	v.Blocked = append(v.Blocked, missing...)
-	v.CanBypass = p.repo.may(by, "admin") && !p.repo.protection[p.baseRef].EnforceAdmins && !p.draft && len(v.Blocked) == len(missing)
-	v.CanMerge = p.closed == nil && v.CanWrite && (len(v.Blocked) == 0 || v.CanBypass)
+	v.CanBypass = p.Repo.May(by, "admin") && !p.Repo.Protection[p.BaseRef].EnforceAdmins && !p.Draft && len(v.Blocked) == len(missing)
+	v.CanMerge = p.Closed == nil && v.CanWrite && (len(v.Blocked) == 0 || v.CanBypass)
 	v.Items = s.conversation(p)
 	return v
 }
 
 // conversation is the comments and reviews of a pull in the order of time.
-func (s *Server) conversation(p *pull) []itemView {
+func (s *Server) conversation(p *model.Pull) []itemView {
 	var items []itemView
-	for _, cm := range p.comments {
+	for _, cm := range p.Comments {
 		it := itemView{
-			ID: cm.id, Author: cm.author.login, Bot: cm.author.typ == "Bot", Body: cm.body, When: cm.created, Edited: cm.edited != nil, Minimized: cm.minimized,
-			Role: s.label(p, cm.author),
+			ID: cm.ID, Author: cm.Author.Login, Bot: cm.Author.Type == "Bot", Body: cm.Body, When: cm.Created, Edited: cm.Edited != nil, Minimized: cm.Minimized,
+			Role: s.label(p, cm.Author),
 		}
-		for _, kind := range reactionKinds {
+		for _, kind := range model.ReactionKinds {
 			n := 0
-			for _, re := range cm.reactions {
-				if re.content == kind {
+			for _, re := range cm.Reactions {
+				if re.Content == kind {
 					n++
 				}
 			}
@@ -276,37 +250,37 @@ func (s *Server) conversation(p *pull) []itemView {
 		"APPROVED": {"approved these changes", "success"}, "CHANGES_REQUESTED": {"requested changes", "failure"},
 		"COMMENTED": {"reviewed", "neutral"}, "DISMISSED": {"had a review dismissed", "cancelled"},
 	}
-	for _, rv := range p.reviews {
-		items = append(items, itemView{ID: rv.id, Author: rv.user.login, Body: rv.body, When: rv.submitted, Verb: verbs[rv.state][0], Icon: verbs[rv.state][1], Role: s.label(p, rv.user)})
+	for _, rv := range p.Reviews {
+		items = append(items, itemView{ID: rv.ID, Author: rv.User.Login, Body: rv.Body, When: rv.Submitted, Verb: verbs[rv.State][0], Icon: verbs[rv.State][1], Role: s.label(p, rv.User)})
 	}
 	sort.SliceStable(items, func(i, j int) bool { return items[i].When.Before(items[j].When) })
 	return items
 }
 
 // label is the word beside a name: author, or the role.
-func (s *Server) label(p *pull, a *account) string {
+func (s *Server) label(p *model.Pull, a *model.Account) string {
 	switch {
-	case a.typ == "Bot":
+	case a.Type == "Bot":
 		return "bot"
-	case a == p.author:
+	case a == p.Author:
 		return "author"
-	case p.repo.may(a, "write"):
+	case p.Repo.May(a, "write"):
 		return "collaborator"
 	}
 	return ""
 }
 
-func (s *Server) runView(r *http.Request, run *checkRun) runView {
-	su := run.suite
+func (s *Server) runView(r *http.Request, run *model.CheckRun) runView {
+	su := run.Suite
 	v := runView{
-		frame: s.frame(r, su.repo), Repo: su.repo.full(), ID: run.id, Name: run.name, App: su.app.slug, Icon: run.icon(), State: run.icon(), Title: run.title, Summary: run.summary,
-		Text: run.text, Details: run.details, SHA: su.sha, Actions: run.actions, Annotations: run.annotations, Completed: run.status == "completed",
-		CanWrite: su.repo.may(s.viewer(r), "write"), Started: run.started, ExternalID: run.external, Conclusion: run.conclusion,
+		frame: s.frame(r, su.Repo), Repo: su.Repo.Full(), ID: run.ID, Name: run.Name, App: su.App.Slug, Icon: run.Icon(), State: run.Icon(), Title: run.Title, Summary: run.Summary,
+		Text: run.Text, Details: run.Details, SHA: su.SHA, Actions: run.Actions, Annotations: run.Annotations, Completed: run.Status == "completed",
+		CanWrite: su.Repo.May(s.viewer(r), "write"), Started: run.Started, ExternalID: run.External, Conclusion: run.Conclusion,
 	}
-	for _, p := range su.repo.pulls() {
-		if p.head == su.sha {
-			v.Number = p.number
-			v.Required = slices.ContainsFunc(su.repo.requiredChecks(p.baseRef), func(c RequiredCheck) bool { return c.Context == run.name })
+	for _, p := range su.Repo.Pulls() {
+		if p.Head == su.SHA {
+			v.Number = p.Number
+			v.Required = slices.ContainsFunc(su.Repo.RequiredChecks(p.BaseRef), func(c RequiredCheck) bool { return c.Context == run.Name })
 		}
 	}
 	return v

@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 //go:embed web
@@ -86,28 +87,24 @@ func (s *Server) webMux() http.Handler {
 const userCookie = "localgithub_user"
 
 // viewer is the person whom the browser acts as: the chosen one, else the first who may see the page's repository.
-func (s *Server) viewer(r *http.Request) *account {
+func (s *Server) viewer(r *http.Request) *model.Account {
 	if c, err := r.Cookie(userCookie); err == nil {
-		if a := s.st.login(c.Value); a != nil && a.token != "" {
+		if a := s.st.Login(c.Value); a != nil && a.Token != "" {
 			return a
 		}
 	}
-	people := s.people()
+	people := s.st.People()
 	if len(people) == 0 {
 		return nil
 	}
-	if repo := s.st.repo(r.PathValue("owner") + "/" + r.PathValue("repo")); repo != nil {
+	if repo := s.st.Repo(r.PathValue("owner") + "/" + r.PathValue("repo")); repo != nil {
 		for _, a := range people {
-			if repo.may(a, "read") {
+			if repo.May(a, "read") {
 				return a
 			}
 		}
 	}
 	return people[0]
-}
-
-func (s *Server) people() []*account {
-	return slices.DeleteFunc(sorted(s.st.accounts, func(a *account) int64 { return a.id }), func(a *account) bool { return a.token == "" })
 }
 
 func (s *Server) switchUser(w http.ResponseWriter, r *http.Request) {
@@ -133,8 +130,8 @@ func (s *Server) show(w http.ResponseWriter, name string, view any) {
 func (s *Server) homePage(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	view := homeView{frame: s.frame(r, nil)}
-	for _, repo := range sorted(s.st.repos, func(r *repo) int64 { return r.id }) {
-		if repo.may(s.viewer(r), "read") {
+	for _, repo := range model.Sorted(s.st.Repos, func(r *model.Repo) int64 { return r.ID }) {
+		if repo.May(s.viewer(r), "read") {
 			view.Repos = append(view.Repos, s.repoRow(repo))
 		}
 	}
@@ -143,21 +140,21 @@ func (s *Server) homePage(w http.ResponseWriter, r *http.Request) {
 }
 
 // repoOf finds the repository of a page, if the viewer may see it. The caller holds s.mu.
-func (s *Server) repoOf(r *http.Request) *repo {
-	repo := s.st.repo(r.PathValue("owner") + "/" + r.PathValue("repo"))
-	if repo == nil || !repo.may(s.viewer(r), "read") {
+func (s *Server) repoOf(r *http.Request) *model.Repo {
+	repo := s.st.Repo(r.PathValue("owner") + "/" + r.PathValue("repo"))
+	if repo == nil || !repo.May(s.viewer(r), "read") {
 		return nil
 	}
 	return repo
 }
 
-func (s *Server) pullOf(r *http.Request) *pull {
+func (s *Server) pullOf(r *http.Request) *model.Pull {
 	repo := s.repoOf(r)
 	if repo == nil {
 		return nil
 	}
-	if is := repo.issues[atoi(r.PathValue("number"), -1)]; is != nil {
-		return is.pull
+	if is := repo.Issues[atoi(r.PathValue("number"), -1)]; is != nil {
+		return is.Pull
 	}
 	return nil
 }
@@ -194,7 +191,7 @@ func (s *Server) pullPage(w http.ResponseWriter, r *http.Request, tab string) {
 	}
 	s.workOutMergeable(p)
 	view := s.pullView(r, p)
-	dir, base, head := p.repo.dir, p.base, p.head
+	dir, base, head := p.Repo.Dir, p.Base, p.Head
 	s.mu.Unlock()
 	view.Tab = tab
 	if tab == "files" {
@@ -239,8 +236,8 @@ func (s *Server) runPage(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	repo := s.repoOf(r)
 	id, err := strconv.ParseInt(r.PathValue("run"), 10, 64)
-	run := s.st.runs[id]
-	if repo == nil || err != nil || run == nil || run.suite.repo != repo {
+	run := s.st.Runs[id]
+	if repo == nil || err != nil || run == nil || run.Suite.Repo != repo {
 		s.mu.Unlock()
 		s.missingPage(w, r)
 		return
@@ -259,19 +256,19 @@ func (s *Server) pullForm(w http.ResponseWriter, r *http.Request) {
 		s.missingPage(w, r)
 		return
 	}
-	full, n := r.PathValue("owner")+"/"+r.PathValue("repo"), p.number
+	full, n := r.PathValue("owner")+"/"+r.PathValue("repo"), p.Number
 	var err error
 	switch body := r.FormValue("body"); r.PathValue("do") {
 	case "comment":
-		_, err = s.Comment(full, n, by.login, body)
+		_, err = s.Comment(full, n, by.Login, body)
 	case "review":
-		err = s.Review(full, n, by.login, r.FormValue("event"), body)
+		err = s.Review(full, n, by.Login, r.FormValue("event"), body)
 	case "merge":
-		_, err = s.Merge(full, n, by.login, r.FormValue("sha"))
+		_, err = s.Merge(full, n, by.Login, r.FormValue("sha"))
 	case "state":
-		err = s.SetPullState(full, n, by.login, r.FormValue("state"))
+		err = s.SetPullState(full, n, by.Login, r.FormValue("state"))
 	case "draft":
-		err = s.SetDraft(full, n, by.login, r.FormValue("draft") == "true")
+		err = s.SetDraft(full, n, by.Login, r.FormValue("draft") == "true")
 	default:
 		http.NotFound(w, r)
 		return
@@ -289,9 +286,9 @@ func (s *Server) runForm(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if press := r.FormValue("press"); press != "" {
-		err = s.PressButton(by.login, id, press)
+		err = s.PressButton(by.Login, id, press)
 	} else {
-		err = s.Rerequest(by.login, id)
+		err = s.Rerequest(by.Login, id)
 	}
 	back := r.FormValue("back")
 	if !strings.HasPrefix(back, "/"+r.PathValue("owner")+"/") {
