@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
+	"github.com/cardea-iac/cardea/internal/localgithub/render"
 )
 
 func getApp(c *call) reply {
-	o := c.s.appJSON(c.who.app)
+	o := c.s.render.App(c.who.app)
 	n := 0
 	for _, in := range c.s.st.Installs {
 		if in.App == c.who.app {
@@ -25,7 +26,7 @@ func getApp(c *call) reply {
 
 func listInstallations(c *call) reply {
 	all := slices.DeleteFunc(model.Sorted(c.s.st.Installs, func(in *model.Installation) int64 { return in.ID }), func(in *model.Installation) bool { return in.App != c.who.app })
-	return each(c, all, c.s.installationJSON)
+	return each(c, all, c.s.render.Installation)
 }
 
 func (c *call) installation() *model.Installation {
@@ -38,7 +39,7 @@ func (c *call) installation() *model.Installation {
 
 func getInstallation(c *call) reply {
 	if in := c.installation(); in != nil {
-		return ok(c.s.installationJSON(in))
+		return ok(c.s.render.Installation(in))
 	}
 	return notFound()
 }
@@ -46,7 +47,7 @@ func getInstallation(c *call) reply {
 func repoInstallation(c *call) reply {
 	for _, in := range c.s.st.Installs {
 		if in.App == c.who.app && in.Covers(c.repo) {
-			return ok(c.s.installationJSON(in))
+			return ok(c.s.render.Installation(in))
 		}
 	}
 	return notFound()
@@ -94,7 +95,7 @@ func createToken(c *call) reply {
 		list := []obj{}
 		for _, r := range repos {
 			t.Repos[r.ID] = true
-			list = append(list, c.s.repoJSON(r, nil))
+			list = append(list, c.s.render.Repo(r, nil))
 		}
 		body["repository_selection"], body["repositories"] = "selected", list
 	}
@@ -130,7 +131,7 @@ func revokeToken(c *call) reply {
 
 func installationRepos(c *call) reply {
 	all := slices.DeleteFunc(c.s.st.Covered(c.who.tok.Inst), func(r *model.Repo) bool { return !c.who.tok.Covers(r) })
-	return counted(c, "repositories", all, func(r *model.Repo) obj { return c.s.repoJSON(r, &model.Grant{Role: "read"}) })
+	return counted(c, "repositories", all, func(r *model.Repo) obj { return c.s.render.Repo(r, &model.Grant{Role: "read"}) })
 }
 
 func rateLimit(c *call) reply {
@@ -147,12 +148,12 @@ func getSelf(c *call) reply {
 		}
 		return fail(http.StatusUnauthorized, "Requires authentication")
 	}
-	return ok(c.s.profileJSON(c.who.user))
+	return ok(c.s.render.Profile(c.who.user))
 }
 
 func getUser(c *call) reply {
 	if a := c.s.st.Login(c.value("username")); a != nil {
-		return ok(c.s.profileJSON(a))
+		return ok(c.s.render.Profile(a))
 	}
 	return notFound()
 }
@@ -183,16 +184,16 @@ func permission(c *call) reply {
 	if old == "" {
 		old = g.Role
 	}
-	user := c.s.userJSON(a).(obj)
+	user := c.s.render.User(a).(obj)
 	user["role_name"] = g.Name
-	user["permissions"] = c.s.repoJSON(c.repo, &g)["permissions"]
+	user["permissions"] = c.s.render.Repo(c.repo, &g)["permissions"]
 	return ok(obj{"permission": old, "role_name": g.Name, "user": user})
 }
 
 func (s *Server) deliveryJSON(d *delivery) obj {
 	o := obj{
 		"id": d.id, "guid": d.guid, "delivered_at": d.at.Format(time.RFC3339Nano), "redelivery": d.redelivery, "duration": d.duration.Seconds(), "status": d.status,
-		"status_code": d.code, "event": d.event, "action": orNil(d.action), "installation_id": nil, "repository_id": nil, "throttled_at": nil,
+		"status_code": d.code, "event": d.event, "action": render.OrNil(d.action), "installation_id": nil, "repository_id": nil, "throttled_at": nil,
 	}
 	if d.installID != 0 {
 		o["installation_id"] = d.installID
@@ -241,7 +242,7 @@ func getDelivery(c *call) reply {
 	o := c.s.deliveryJSON(d)
 	o["url"] = d.url
 	o["request"] = obj{"headers": flat(d.headers), "payload": rawPayload(d.payload)}
-	o["response"] = obj{"headers": flat(d.answer), "payload": orNil(d.answered)}
+	o["response"] = obj{"headers": flat(d.answer), "payload": render.OrNil(d.answered)}
 	return ok(o)
 }
 

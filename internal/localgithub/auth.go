@@ -184,7 +184,7 @@ func (s *Server) authorise(c *call, rt route) *reply {
 	if !strings.EqualFold(r.Full(), full) {
 		return ptr(s.moved(c.r, r, full))
 	}
-	c.repo, c.rest, c.html = r, s.rest(r), s.html(r)
+	c.repo, c.rest, c.html = r, s.render.REST(r), s.render.HTML(r)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
+	"github.com/cardea-iac/cardea/internal/localgithub/render"
 )
 
 // The limits of check runs, from GitHub's REST description of POST and PATCH check-runs.
@@ -146,7 +147,7 @@ func createRun(c *call) reply {
 	by := c.who.via()
 	su := c.repo.SuiteOf(by, in.HeadSHA)
 	if su == nil {
-		su = c.s.newSuite(c.repo, by, headCommit(commit))
+		su = c.s.newSuite(c.repo, by, render.HeadCommit(commit))
 	}
 	run := &model.CheckRun{ID: c.s.st.ID("check_run"), Suite: su, Name: *in.Name, Status: "queued", Started: c.s.now(), Actions: []model.Action{}}
 	su.Runs = append(su.Runs, run)
@@ -156,7 +157,7 @@ func createRun(c *call) reply {
 	if run.Status == "completed" {
 		c.s.emitRun(run, "completed", c.who.account(), nil)
 	}
-	return created(c.s.runJSON(run))
+	return created(c.s.render.Run(run))
 }
 
 // setRun carries a checked request over. A conclusion completes the run by itself.
@@ -229,12 +230,12 @@ func updateRun(c *call) reply {
 	if was != "completed" && run.Status == "completed" {
 		c.s.emitRun(run, "completed", c.who.account(), nil)
 	}
-	return ok(c.s.runJSON(run))
+	return ok(c.s.render.Run(run))
 }
 
 func getRun(c *call) reply {
 	if run := c.run(); run != nil {
-		return ok(c.s.runJSON(run))
+		return ok(c.s.render.Run(run))
 	}
 	return notFound()
 }
@@ -247,7 +248,7 @@ func runAnnotations(c *call) reply {
 	return each(c, run.Annotations, func(a model.Annotation) obj {
 		return obj{
 			"path": a.Path, "start_line": a.StartLine, "end_line": a.EndLine, "start_column": a.StartColumn, "end_column": a.EndColumn, "annotation_level": a.Level,
-			"message": a.Message, "title": orNil(a.Title), "raw_details": orNil(a.RawDetails), "blob_href": c.html + "/blob/" + run.Suite.SHA + "/" + a.Path,
+			"message": a.Message, "title": render.OrNil(a.Title), "raw_details": render.OrNil(a.RawDetails), "blob_href": c.html + "/blob/" + run.Suite.SHA + "/" + a.Path,
 		}
 	})
 }
@@ -268,50 +269,5 @@ func listRuns(c *call) reply {
 		return name != "" && run.Name != name || status != "" && run.Status != status || by != "" && fmt.Sprint(run.Suite.App.ID) != by
 	})
 	slices.Reverse(all) // newest first
-	return counted(c, "check_runs", all, c.s.runJSON)
-}
-
-func (s *Server) runJSON(run *model.CheckRun) obj {
-	su := run.Suite
-	api := fmt.Sprintf("%s/check-runs/%d", s.rest(su.Repo), run.ID)
-	details := run.Details
-	if details == "" {
-		details = s.url + "/apps/" + su.App.Slug // the App's homepage
-	}
-	return obj{
-		"id": run.ID, "head_sha": su.SHA, "node_id": nodeID("CheckRun", run.ID), "external_id": run.External, "url": api,
-		"html_url": fmt.Sprintf("%s/runs/%d", s.html(su.Repo), run.ID), "details_url": details, "status": run.Status, "conclusion": orNil(run.Conclusion),
-		"started_at": stamp(run.Started), "completed_at": stampOrNil(run.Completed), "name": run.Name, "check_suite": obj{"id": su.ID}, "app": s.appJSON(su.App),
-		"output": obj{
-			"title": orNil(run.Title), "summary": orNil(run.Summary), "text": orNil(run.Text), "annotations_count": len(run.Annotations), "annotations_url": api + "/annotations",
-		},
-		"pull_requests": s.pullsAt(su),
-	}
-}
-
-// runEventJSON is a run as webhooks show it: with the simple form of its suite, and without its buttons.
-func (s *Server) runEventJSON(run *model.CheckRun) obj {
-	o, suite := s.runJSON(run), s.suiteJSON(run.Suite, false)
-	for _, k := range []string{"latest_check_runs_count", "check_runs_url", "rerequestable", "runs_rerequestable", "head_commit"} {
-		delete(suite, k)
-	}
-	o["check_suite"] = suite
-	return o
-}
-
-// pullsAt are the open pulls of this repository with the suite's head; heads in forks are not listed, as at GitHub.
-func (s *Server) pullsAt(su *model.Suite) []obj {
-	out := []obj{}
-	side := func(r *model.Repo, ref, sha string) obj {
-		return obj{"ref": ref, "sha": sha, "repo": obj{"id": r.ID, "url": s.rest(r), "name": r.Name}}
-	}
-	for _, p := range su.Repo.Pulls() {
-		if p.Closed == nil && !p.Fork() && p.Head == su.SHA {
-			out = append(out, obj{
-				"url": fmt.Sprintf("%s/pulls/%d", s.rest(p.Repo), p.Number), "id": p.PullID, "number": p.Number,
-				"head": side(p.Repo, p.HeadRef, p.Head), "base": side(p.Repo, p.BaseRef, p.Base),
-			})
-		}
-	}
-	return out
+	return counted(c, "check_runs", all, c.s.render.Run)
 }

@@ -43,7 +43,7 @@ func checkBody(resource, body string) *reply {
 
 func getIssue(c *call) reply {
 	if is := c.issue(); is != nil {
-		o := c.s.issueJSON(is)
+		o := c.s.render.Issue(is)
 		o["closed_by"] = nil
 		return ok(o)
 	}
@@ -64,7 +64,7 @@ func listComments(c *call) reply {
 		}
 		all = slices.DeleteFunc(slices.Clone(all), func(cm *model.Comment) bool { return cm.Updated.Before(since) })
 	}
-	return each(c, all, c.s.commentJSON)
+	return each(c, all, c.s.render.Comment)
 }
 
 func createComment(c *call) reply {
@@ -85,7 +85,7 @@ func createComment(c *call) reply {
 	if bad != nil {
 		return *bad
 	}
-	o := c.s.commentJSON(cm)
+	o := c.s.render.Comment(cm)
 	return reply{status: http.StatusCreated, body: o, header: http.Header{"Location": {o["url"].(string)}}}
 }
 
@@ -111,7 +111,7 @@ func (s *Server) comment(is *model.Issue, by *model.Account, via *model.App, bod
 
 func getComment(c *call) reply {
 	if cm := c.comment(); cm != nil {
-		return ok(c.s.commentJSON(cm))
+		return ok(c.s.render.Comment(cm))
 	}
 	return notFound()
 }
@@ -142,7 +142,7 @@ func updateComment(c *call) reply {
 		return *bad
 	}
 	c.s.editComment(cm, c.who.account(), in.Body)
-	return ok(c.s.commentJSON(cm))
+	return ok(c.s.render.Comment(cm))
 }
 
 func (s *Server) editComment(cm *model.Comment, by *model.Account, body string) {
@@ -174,7 +174,7 @@ func listReactions(c *call) reply {
 	if kind := c.query("content"); kind != "" {
 		all = slices.DeleteFunc(slices.Clone(all), func(r *model.Reaction) bool { return r.Content != kind })
 	}
-	return each(c, all, c.s.reactionJSON)
+	return each(c, all, c.s.render.Reaction)
 }
 
 func createReaction(c *call) reply {
@@ -206,12 +206,12 @@ func (c *call) react(all *[]*model.Reaction) reply {
 	}
 	for _, r := range *all {
 		if r.User == c.who.account() && r.Content == in.Content {
-			return ok(c.s.reactionJSON(r))
+			return ok(c.s.render.Reaction(r))
 		}
 	}
 	r := &model.Reaction{ID: c.s.st.ID("reaction"), User: c.who.account(), Content: in.Content, Created: c.s.now()}
 	*all = append(*all, r)
-	return created(c.s.reactionJSON(r))
+	return created(c.s.render.Reaction(r))
 }
 
 // Comment writes a comment on a pull or an issue as a person.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
+	"github.com/cardea-iac/cardea/internal/localgithub/render"
 )
 
 // event is something that happened, before it is written for those who hear of it.
@@ -31,12 +32,12 @@ func (s *Server) emit(e event) {
 		if need := model.EventNeeds[e.name]; need != "metadata" && in.Perms[need] == "" {
 			continue
 		}
-		payload := obj{"repository": s.repoJSON(e.repo, nil), "sender": s.userJSON(e.sender), "installation": obj{"id": in.ID, "node_id": nodeID("Installation", in.ID)}}
+		payload := obj{"repository": s.render.Repo(e.repo, nil), "sender": s.render.User(e.sender), "installation": obj{"id": in.ID, "node_id": render.NodeID("Installation", in.ID)}}
 		if e.action != "" {
 			payload["action"] = e.action
 		}
 		if e.repo.Owner.Type == "Organization" {
-			payload["organization"] = s.orgJSON(e.repo.Owner)
+			payload["organization"] = s.render.Org(e.repo.Owner)
 		}
 		for k, v := range e.fields {
 			payload[k] = v
@@ -48,7 +49,7 @@ func (s *Server) emit(e event) {
 }
 
 func (s *Server) emitPull(p *model.Pull, action string, by *model.Account, extra obj) {
-	fields := obj{"number": p.Number, "pull_request": s.pullJSON(p, true)}
+	fields := obj{"number": p.Number, "pull_request": s.render.Pull(p, true)}
 	for k, v := range extra {
 		fields[k] = v
 	}
@@ -56,7 +57,7 @@ func (s *Server) emitPull(p *model.Pull, action string, by *model.Account, extra
 }
 
 func (s *Server) emitComment(c *model.Comment, action string, by *model.Account, extra obj) {
-	fields := obj{"issue": s.issueJSON(c.Issue), "comment": s.commentJSON(c)}
+	fields := obj{"issue": s.render.Issue(c.Issue), "comment": s.render.Comment(c)}
 	for k, v := range extra {
 		fields[k] = v
 	}
@@ -64,14 +65,14 @@ func (s *Server) emitComment(c *model.Comment, action string, by *model.Account,
 }
 
 func (s *Server) emitReview(rv *model.Review, action string, by *model.Account) {
-	body := s.reviewJSON(rv)
+	body := s.render.Review(rv)
 	body["state"] = strings.ToLower(rv.State) // lower case in webhooks, upper case in REST
-	s.emit(event{repo: rv.Pull.Repo, name: "pull_request_review", action: action, sender: by, fields: obj{"review": body, "pull_request": s.pullJSON(rv.Pull, false)}})
+	s.emit(event{repo: rv.Pull.Repo, name: "pull_request_review", action: action, sender: by, fields: obj{"review": body, "pull_request": s.render.Pull(rv.Pull, false)}})
 }
 
 // emitRun tells of a check run. A re-run request or a pressed button is told to the App that owns the run alone.
 func (s *Server) emitRun(run *model.CheckRun, action string, by *model.Account, extra obj) {
-	fields := obj{"check_run": s.runEventJSON(run)}
+	fields := obj{"check_run": s.render.RunEvent(run)}
 	for k, v := range extra {
 		fields[k] = v
 	}
@@ -83,14 +84,14 @@ func (s *Server) emitRun(run *model.CheckRun, action string, by *model.Account, 
 }
 
 func (s *Server) emitSuite(su *model.Suite, action string, by *model.Account) {
-	s.emit(event{repo: su.Repo, name: "check_suite", action: action, sender: by, only: su.App, fields: obj{"check_suite": s.suiteJSON(su, false)}})
+	s.emit(event{repo: su.Repo, name: "check_suite", action: action, sender: by, only: su.App, fields: obj{"check_suite": s.render.Suite(su, false)}})
 }
 
 // requestSuites makes the empty suite of a pushed head for every App that may write checks, and tells it.
 func (s *Server) requestSuites(r *model.Repo, by *model.Account, ch bare.Change, info pushInfo) {
 	for _, in := range model.Sorted(s.st.Installs, func(in *model.Installation) int64 { return in.ID }) {
 		if in.Suspended == nil && in.Covers(r) && in.Perms["checks"] == "write" && r.SuiteOf(in.App, ch.New) == nil {
-			su := s.newSuite(r, in.App, pushedCommit(info.head))
+			su := s.newSuite(r, in.App, render.PushedCommit(info.head))
 			su.Branch, su.Before = ch.Branch(), ch.Old
 			s.emitSuite(su, "requested", by)
 		}
@@ -99,7 +100,7 @@ func (s *Server) requestSuites(r *model.Repo, by *model.Account, ch bare.Change,
 
 // installationEvent tells an App of its own installation.
 func (s *Server) installationEvent(in *model.Installation, name, action string, by *model.Account, extra obj) {
-	payload := obj{"action": action, "installation": s.installationJSON(in), "sender": s.userJSON(by)}
+	payload := obj{"action": action, "installation": s.render.Installation(in), "sender": s.render.User(by)}
 	for k, v := range extra {
 		payload[k] = v
 	}
@@ -147,7 +148,7 @@ func (s *Server) pushLog(ctx context.Context, r *model.Repo, args ...string) ([]
 		return nil, err
 	}
 	s.mu.Lock()
-	html := s.html(r)
+	html := s.render.HTML(r)
 	s.mu.Unlock()
 	all := []obj{}
 	for rec := range strings.SplitSeq(out, "\x01") {
@@ -187,11 +188,11 @@ func (s *Server) emitPush(r *model.Repo, by *model.Account, ch bare.Change, info
 	if commits == nil {
 		commits = []obj{}
 	}
-	repo := s.repoJSON(r, nil)
+	repo := s.render.Repo(r, nil)
 	repo["pushed_at"], repo["created_at"] = r.Pushed.Unix(), r.Created.Unix() // numbers in this event alone
 	s.emit(event{repo: r, name: "push", sender: by, fields: obj{
 		"ref": ch.Ref, "before": ch.Old, "after": ch.New, "created": ch.Old == bare.ZeroSHA, "deleted": ch.New == bare.ZeroSHA, "forced": info.forced, "base_ref": nil,
-		"compare": s.html(r) + "/compare/" + ch.Old[:12] + "..." + ch.New[:12], "commits": commits, "head_commit": head, "repository": repo,
+		"compare": s.render.HTML(r) + "/compare/" + ch.Old[:12] + "..." + ch.New[:12], "commits": commits, "head_commit": head, "repository": repo,
 		"pusher": obj{"name": nameOf(by), "email": nameOf(by) + "@users.noreply.localgithub"},
 	}})
 }
@@ -206,7 +207,7 @@ func nameOf(a *model.Account) string {
 // ping tells an App that its hook is there.
 func (s *Server) ping(a *model.App) {
 	payload := obj{"zen": "Keep it logically awesome.", "hook_id": a.HookID, "hook": obj{
-		"type": "App", "id": a.HookID, "name": "web", "active": true, "created_at": stamp(a.Created), "updated_at": stamp(a.Created), "events": a.EventList(), "app_id": a.ID, "config": obj{"content_type": "json", "insecure_ssl": "0", "url": a.HookURL},
+		"type": "App", "id": a.HookID, "name": "web", "active": true, "created_at": render.Stamp(a.Created), "updated_at": render.Stamp(a.Created), "events": a.EventList(), "app_id": a.ID, "config": obj{"content_type": "json", "insecure_ssl": "0", "url": a.HookURL},
 	}}
 	s.hooks.enqueue(&delivery{guid: guid(), app: a, hookID: a.HookID, event: "ping", payload: mustJSON(payload)})
 }

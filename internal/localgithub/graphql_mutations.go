@@ -5,6 +5,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
+	"github.com/cardea-iac/cardea/internal/localgithub/render"
 )
 
 func (s *Server) mutationRoot(who actor) *graphql.Thing {
@@ -46,7 +47,7 @@ func (s *Server) mutationRoot(who actor) *graphql.Thing {
 }
 
 func (s *Server) commentByNode(who actor, id string) *model.Comment {
-	n, isComment := nodeNumber("IssueComment", id)
+	n, isComment := render.NodeNumber("IssueComment", id)
 	if !isComment {
 		return nil
 	}
@@ -79,7 +80,7 @@ func (s *Server) minimize(who actor, subject any, reason string) (*model.Comment
 }
 
 func (s *Server) pullByNode(who actor, id any) (*model.Pull, error) {
-	n, isPull := nodeNumber("PullRequest", fmt.Sprint(id))
+	n, isPull := render.NodeNumber("PullRequest", fmt.Sprint(id))
 	for _, r := range s.st.Repos {
 		for _, p := range r.Pulls() {
 			if !isPull || p.PullID != n || !s.sees(who, r) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
+	"github.com/cardea-iac/cardea/internal/localgithub/render"
 )
 
 func (s *Server) queryRoot(who actor) *graphql.Thing {
@@ -27,7 +28,7 @@ func (s *Server) queryRoot(who actor) *graphql.Thing {
 
 func (s *Server) rateThing(who actor) *graphql.Thing {
 	rt := s.st.Rates[who.name()]
-	return &graphql.Thing{Type: "RateLimit", Fields: map[string]any{"limit": s.opts.RateLimit, "cost": 1, "used": rt.Used, "remaining": s.opts.RateLimit - rt.Used, "resetAt": stamp(rt.Reset)}}
+	return &graphql.Thing{Type: "RateLimit", Fields: map[string]any{"limit": s.opts.RateLimit, "cost": 1, "used": rt.Used, "remaining": s.opts.RateLimit - rt.Used, "resetAt": render.Stamp(rt.Reset)}}
 }
 
 // sees reports whether the caller may see the repository at all.
@@ -63,7 +64,7 @@ func (s *Server) repoThing(who actor, r *model.Repo) *graphql.Thing {
 		return nil
 	}
 	return &graphql.Thing{Type: "Repository", Fields: map[string]any{
-		"id": nodeID("Repository", r.ID), "databaseId": r.ID, "name": r.Name, "nameWithOwner": r.Full(), "owner": s.actorThing(r.Owner), "url": s.html(r), "isPrivate": r.Private,
+		"id": render.NodeID("Repository", r.ID), "databaseId": r.ID, "name": r.Name, "nameWithOwner": r.Full(), "owner": s.actorThing(r.Owner), "url": s.render.HTML(r), "isPrivate": r.Private,
 		"isFork": r.Parent != nil, "isArchived": r.Archived,
 		"mergeCommitAllowed": !r.NoMergeCommits, "squashMergeAllowed": true, "rebaseMergeAllowed": false,
 		"defaultBranchRef": refThing(s, who, r, r.DefaultBranch),
@@ -111,7 +112,7 @@ func refThing(s *Server, who actor, r *model.Repo, branch string) *graphql.Thing
 		return nil
 	}
 	return &graphql.Thing{Type: "Ref", Fields: map[string]any{
-		"id": nodeID("Ref", r.ID) + ":" + branch, "name": branch, "prefix": "refs/heads/", "target": s.commitThing(who, r, r.Tips[branch], nil),
+		"id": render.NodeID("Ref", r.ID) + ":" + branch, "name": branch, "prefix": "refs/heads/", "target": s.commitThing(who, r, r.Tips[branch], nil),
 		"refUpdateRule": updateRuleThing(who, r, branch),
 		"rules": graphql.Resolver(func(args map[string]any) (any, error) {
 			var all []*graphql.Thing
@@ -143,10 +144,10 @@ func updateRuleThing(who actor, r *model.Repo, branch string) *graphql.Thing {
 func checksRuleThing(r *model.Repo, checks []RequiredCheck) *graphql.Thing {
 	var list []*graphql.Thing
 	for _, c := range checks {
-		list = append(list, &graphql.Thing{Type: "StatusCheckConfiguration", Fields: map[string]any{"context": c.Context, "integrationId": idOrNil(c.AppID)}})
+		list = append(list, &graphql.Thing{Type: "StatusCheckConfiguration", Fields: map[string]any{"context": c.Context, "integrationId": render.IDOrNil(c.AppID)}})
 	}
 	return &graphql.Thing{Type: "RepositoryRule", Fields: map[string]any{
-		"id": nodeID("RepositoryRule", r.ID), "type": "REQUIRED_STATUS_CHECKS",
+		"id": render.NodeID("RepositoryRule", r.ID), "type": "REQUIRED_STATUS_CHECKS",
 		"parameters": &graphql.Thing{Type: "RequiredStatusChecksParameters", Fields: map[string]any{"doNotEnforceOnCreate": false, "requiredStatusChecks": list, "strictRequiredStatusChecksPolicy": false}},
 	}}
 }
@@ -158,7 +159,7 @@ func (s *Server) actorThing(a *model.Account) *graphql.Thing {
 	}
 	login := strings.TrimSuffix(a.Login, "[bot]")
 	return &graphql.Thing{Type: a.Type, Fields: map[string]any{
-		"id": nodeID(a.Type, a.ID), "databaseId": a.ID, "login": login, "url": s.url + "/" + login, "avatarUrl": s.url + "/avatars/" + login, "name": nil,
+		"id": render.NodeID(a.Type, a.ID), "databaseId": a.ID, "login": login, "url": s.url + "/" + login, "avatarUrl": s.url + "/avatars/" + login, "name": nil,
 	}}
 }
 
@@ -178,16 +179,16 @@ func (s *Server) pullThing(who actor, p *model.Pull) *graphql.Thing {
 		headOwner = p.HeadRepo.Owner
 	}
 	t := &graphql.Thing{Type: "PullRequest", Fields: map[string]any{
-		"id": nodeID("PullRequest", p.PullID), "databaseId": p.PullID, "fullDatabaseId": strconv.FormatInt(p.PullID, 10), "number": p.Number, "title": p.Title, "body": p.Body,
-		"url": s.pullHTML(p.Issue), "state": p.UpperState(), "closed": p.Closed != nil, "merged": p.Merged != nil, "isDraft": p.Draft, "locked": p.Locked, "mergeable": mergeable,
-		"mergeStateStatus": s.st.MergeState(p), "reviewDecision": orNil(model.ReviewDecision(p)), "author": s.actorThing(p.Author), "mergedBy": s.actorThing(p.MergedBy),
+		"id": render.NodeID("PullRequest", p.PullID), "databaseId": p.PullID, "fullDatabaseId": strconv.FormatInt(p.PullID, 10), "number": p.Number, "title": p.Title, "body": p.Body,
+		"url": s.render.PullHTML(p.Issue), "state": p.UpperState(), "closed": p.Closed != nil, "merged": p.Merged != nil, "isDraft": p.Draft, "locked": p.Locked, "mergeable": mergeable,
+		"mergeStateStatus": s.st.MergeState(p), "reviewDecision": render.OrNil(model.ReviewDecision(p)), "author": s.actorThing(p.Author), "mergedBy": s.actorThing(p.MergedBy),
 		"authorAssociation": p.Repo.Association(p.Author), "headRefOid": p.Head, "headRefName": p.HeadRef, "headRef": refThing(s, who, p.HeadRepo, p.HeadRef),
 		"headRepository":      graphql.Resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.HeadRepo), nil }),
 		"headRepositoryOwner": s.actorThing(headOwner), "baseRefOid": p.Base, "baseRefName": p.BaseRef, "baseRef": refThing(s, who, p.Repo, p.BaseRef),
 		"baseRepository":    graphql.Resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.Repo), nil }),
 		"repository":        graphql.Resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.Repo), nil }),
 		"isCrossRepository": p.Fork(), "changedFiles": p.Facts.Files, "additions": p.Facts.Additions, "deletions": p.Facts.Deletions,
-		"createdAt": stamp(p.Created), "updatedAt": stamp(p.Updated), "closedAt": stampOrNil(p.Closed), "mergedAt": stampOrNil(p.Merged),
+		"createdAt": render.Stamp(p.Created), "updatedAt": render.Stamp(p.Updated), "closedAt": render.StampOrNil(p.Closed), "mergedAt": render.StampOrNil(p.Merged),
 		"mergeCommit": s.commitThing(who, p.Repo, p.MergeSHA, p), "potentialMergeCommit": s.commitThing(who, p.Repo, p.Mergability.TestMerge, p),
 	}}
 	s.pullConnections(t, who, p)
@@ -206,7 +207,7 @@ func (s *Server) pullConnections(t *graphql.Thing, who actor, p *model.Pull) {
 	t.Fields["commits"] = graphql.Resolver(func(args map[string]any) (any, error) {
 		var all []*graphql.Thing
 		for _, sha := range p.Facts.Commits {
-			all = append(all, &graphql.Thing{Type: "PullRequestCommit", Fields: map[string]any{"id": nodeID("PullRequestCommit", p.PullID) + ":" + sha, "commit": s.commitThing(who, p.Repo, sha, p)}})
+			all = append(all, &graphql.Thing{Type: "PullRequestCommit", Fields: map[string]any{"id": render.NodeID("PullRequestCommit", p.PullID) + ":" + sha, "commit": s.commitThing(who, p.Repo, sha, p)}})
 		}
 		return graphql.Connection("commits", all, args)
 	})
@@ -228,17 +229,17 @@ func (s *Server) pullConnections(t *graphql.Thing, who actor, p *model.Pull) {
 
 func (s *Server) reviewThing(who actor, rv *model.Review) *graphql.Thing {
 	return &graphql.Thing{Type: "PullRequestReview", Fields: map[string]any{
-		"id": nodeID("PullRequestReview", rv.ID), "databaseId": rv.ID, "author": s.actorThing(rv.User), "authorCanPushToRepository": rv.Pull.Repo.May(rv.User, "write"),
-		"body": rv.Body, "state": rv.State, "commit": s.commitThing(who, rv.Pull.Repo, rv.Commit, rv.Pull), "submittedAt": stamp(rv.Submitted),
+		"id": render.NodeID("PullRequestReview", rv.ID), "databaseId": rv.ID, "author": s.actorThing(rv.User), "authorCanPushToRepository": rv.Pull.Repo.May(rv.User, "write"),
+		"body": rv.Body, "state": rv.State, "commit": s.commitThing(who, rv.Pull.Repo, rv.Commit, rv.Pull), "submittedAt": render.Stamp(rv.Submitted),
 	}}
 }
 
 func (s *Server) commentThing(who actor, cm *model.Comment) *graphql.Thing {
 	return &graphql.Thing{Type: "IssueComment", Fields: map[string]any{
-		"id": nodeID("IssueComment", cm.ID), "databaseId": cm.ID, "fullDatabaseId": strconv.FormatInt(cm.ID, 10), "author": s.actorThing(cm.Author),
-		"authorAssociation": cm.Issue.Repo.Association(cm.Author), "body": cm.Body, "url": fmt.Sprintf("%s#issuecomment-%d", s.pullHTML(cm.Issue), cm.ID),
-		"createdAt": stamp(cm.Created), "updatedAt": stamp(cm.Updated), "lastEditedAt": stampOrNil(cm.Edited), "includesCreatedEdit": cm.Edited != nil,
-		"isMinimized": cm.Minimized != "", "minimizedReason": orNil(strings.ToLower(cm.Minimized)), "viewerCanMinimize": s.mayMinimize(who, cm), "viewerDidAuthor": cm.Author == who.account(),
+		"id": render.NodeID("IssueComment", cm.ID), "databaseId": cm.ID, "fullDatabaseId": strconv.FormatInt(cm.ID, 10), "author": s.actorThing(cm.Author),
+		"authorAssociation": cm.Issue.Repo.Association(cm.Author), "body": cm.Body, "url": fmt.Sprintf("%s#issuecomment-%d", s.render.PullHTML(cm.Issue), cm.ID),
+		"createdAt": render.Stamp(cm.Created), "updatedAt": render.Stamp(cm.Updated), "lastEditedAt": render.StampOrNil(cm.Edited), "includesCreatedEdit": cm.Edited != nil,
+		"isMinimized": cm.Minimized != "", "minimizedReason": render.OrNil(strings.ToLower(cm.Minimized)), "viewerCanMinimize": s.mayMinimize(who, cm), "viewerDidAuthor": cm.Author == who.account(),
 	}}
 }
 
@@ -247,7 +248,7 @@ func (s *Server) commitThing(who actor, r *model.Repo, sha string, p *model.Pull
 		return nil
 	}
 	return &graphql.Thing{Type: "Commit", Fields: map[string]any{
-		"id": nodeID("Commit", r.ID) + ":" + sha, "oid": sha, "abbreviatedOid": sha[:7],
+		"id": render.NodeID("Commit", r.ID) + ":" + sha, "oid": sha, "abbreviatedOid": sha[:7],
 		"statusCheckRollup": graphql.Resolver(func(map[string]any) (any, error) {
 			if s.lacks(who, r, "checks", "read") {
 				return nil, graphql.Forbidden()
@@ -280,7 +281,7 @@ func (s *Server) rollupThing(who actor, r *model.Repo, sha string, p *model.Pull
 		return nil
 	}
 	return &graphql.Thing{Type: "StatusCheckRollup", Fields: map[string]any{
-		"id": nodeID("StatusCheckRollup", r.ID) + ":" + sha, "state": state, "commit": s.commitThing(who, r, sha, p),
+		"id": render.NodeID("StatusCheckRollup", r.ID) + ":" + sha, "state": state, "commit": s.commitThing(who, r, sha, p),
 		"contexts": graphql.Resolver(func(args map[string]any) (any, error) { return graphql.Connection("contexts", all, args) }),
 	}}
 }
@@ -291,7 +292,7 @@ func (s *Server) required(r *model.Repo, context string, app int64) graphql.Reso
 		n, given := graphql.IntArg(args, "pullRequestNumber")
 		if !given {
 			id, _ := args["pullRequestId"].(string)
-			node, isPull := nodeNumber("PullRequest", id)
+			node, isPull := render.NodeNumber("PullRequest", id)
 			for _, p := range r.Pulls() {
 				if isPull && p.PullID == node {
 					n, given = p.Number, true
@@ -312,13 +313,13 @@ func (s *Server) runThing(run *model.CheckRun, p *model.Pull) *graphql.Thing {
 	status, conclusion := run.Suite.State()
 	a := run.Suite.App
 	suite := &graphql.Thing{Type: "CheckSuite", Fields: map[string]any{
-		"id": nodeID("CheckSuite", run.Suite.ID), "databaseId": run.Suite.ID, "status": strings.ToUpper(status), "conclusion": orNil(strings.ToUpper(conclusion)),
-		"app": &graphql.Thing{Type: "App", Fields: map[string]any{"id": nodeID("App", a.ID), "databaseId": a.ID, "slug": a.Slug, "name": a.Slug}},
+		"id": render.NodeID("CheckSuite", run.Suite.ID), "databaseId": run.Suite.ID, "status": strings.ToUpper(status), "conclusion": render.OrNil(strings.ToUpper(conclusion)),
+		"app": &graphql.Thing{Type: "App", Fields: map[string]any{"id": render.NodeID("App", a.ID), "databaseId": a.ID, "slug": a.Slug, "name": a.Slug}},
 	}}
 	return &graphql.Thing{Type: "CheckRun", Fields: map[string]any{
-		"id": nodeID("CheckRun", run.ID), "databaseId": run.ID, "name": run.Name, "status": strings.ToUpper(run.Status), "conclusion": orNil(strings.ToUpper(run.Conclusion)),
-		"detailsUrl": orNil(run.Details), "externalId": run.External, "title": orNil(run.Title), "summary": orNil(run.Summary), "startedAt": stamp(run.Started),
-		"completedAt": stampOrNil(run.Completed), "isRequired": s.required(run.Suite.Repo, run.Name, a.ID), "checkSuite": suite,
+		"id": render.NodeID("CheckRun", run.ID), "databaseId": run.ID, "name": run.Name, "status": strings.ToUpper(run.Status), "conclusion": render.OrNil(strings.ToUpper(run.Conclusion)),
+		"detailsUrl": render.OrNil(run.Details), "externalId": run.External, "title": render.OrNil(run.Title), "summary": render.OrNil(run.Summary), "startedAt": render.Stamp(run.Started),
+		"completedAt": render.StampOrNil(run.Completed), "isRequired": s.required(run.Suite.Repo, run.Name, a.ID), "checkSuite": suite,
 	}}
 }
 
@@ -330,7 +331,7 @@ func (s *Server) statusThing(r *model.Repo, st *model.CommitStatus, p *model.Pul
 		}
 	}
 	return &graphql.Thing{Type: "StatusContext", Fields: map[string]any{
-		"id": nodeID("StatusContext", st.ID), "context": st.Context, "state": strings.ToUpper(st.State), "description": orNil(st.Description), "targetUrl": orNil(st.Target),
-		"createdAt": stamp(st.Created), "creator": s.actorThing(st.Creator), "isRequired": s.required(r, st.Context, by),
+		"id": render.NodeID("StatusContext", st.ID), "context": st.Context, "state": strings.ToUpper(st.State), "description": render.OrNil(st.Description), "targetUrl": render.OrNil(st.Target),
+		"createdAt": render.Stamp(st.Created), "creator": s.actorThing(st.Creator), "isRequired": s.required(r, st.Context, by),
 	}}
 }

@@ -123,7 +123,7 @@ func listReviews(c *call) reply {
 	if p == nil {
 		return notFound()
 	}
-	return each(c, p.Reviews, c.s.reviewJSON)
+	return each(c, p.Reviews, c.s.render.Review)
 }
 
 // createReview submits a review. Without an event it would stay pending, which nothing here needs: 422.
@@ -147,7 +147,7 @@ func createReview(c *call) reply {
 	if in.CommitID != "" {
 		rv.Commit = in.CommitID
 	}
-	return ok(c.s.reviewJSON(rv))
+	return ok(c.s.render.Review(rv))
 }
 
 func (s *Server) review(p *model.Pull, by *model.Account, event, body string) (*model.Review, *reply) {
@@ -188,7 +188,7 @@ func dismissReview(c *call) reply {
 		}
 		rv.State = "DISMISSED"
 		c.s.emitReview(rv, "dismissed", c.who.account())
-		return ok(c.s.reviewJSON(rv))
+		return ok(c.s.render.Review(rv))
 	}
 	return notFound()
 }

@@ -78,7 +78,7 @@ func (s *Server) Pull(full string, number int) (Pull, error) {
 	}
 	return Pull{
 		Number: p.Number, Title: p.Title, Body: p.Body, Author: p.Author.Login, State: state, Draft: p.Draft, HeadRef: p.HeadRef, HeadSHA: p.Head,
-		BaseRef: p.BaseRef, BaseSHA: p.Base, MergeSHA: p.MergeCommit(), URL: s.pullHTML(p.Issue),
+		BaseRef: p.BaseRef, BaseSHA: p.Base, MergeSHA: p.MergeCommit(), URL: s.render.PullHTML(p.Issue),
 	}, nil
 }
 

@@ -37,7 +37,7 @@ func listPulls(c *call) reply {
 	if c.query("direction") == "desc" || c.query("direction") == "" && (c.query("sort") == "" || c.query("sort") == "created") {
 		slices.Reverse(all)
 	}
-	return each(c, all, func(p *model.Pull) obj { return c.s.pullJSON(p, false) })
+	return each(c, all, func(p *model.Pull) obj { return c.s.render.Pull(p, false) })
 }
 
 // getPull starts the background job for mergeable when nobody looked before; until it is done mergeable is null.
@@ -47,7 +47,7 @@ func getPull(c *call) reply {
 		return notFound()
 	}
 	c.s.workOutMergeable(p)
-	return ok(c.s.pullJSON(p, true))
+	return ok(c.s.render.Pull(p, true))
 }
 
 // workOutMergeable makes the test merge in the background, once for each pair of head and base. The caller holds s.mu.
@@ -116,7 +116,7 @@ func createPull(c *call) reply {
 	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	o := c.s.pullJSON(p, true)
+	o := c.s.render.Pull(p, true)
 	return reply{status: http.StatusCreated, body: o, header: http.Header{"Location": {o["url"].(string)}}}
 }
 
@@ -242,7 +242,7 @@ func updatePull(c *call) reply {
 		p.Updated = c.s.now()
 		c.s.emitPull(p, "edited", c.who.account(), obj{"changes": changed})
 	}
-	return ok(c.s.pullJSON(p, true))
+	return ok(c.s.render.Pull(p, true))
 }
 
 // rebase makes another branch the pull's base; its event carries the old one.

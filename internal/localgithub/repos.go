@@ -13,6 +13,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
+	"github.com/cardea-iac/cardea/internal/localgithub/render"
 )
 
 func getRepo(c *call) reply {
@@ -20,7 +21,7 @@ func getRepo(c *call) reply {
 	if c.who.user != nil {
 		g = c.repo.GrantOf(c.who.user)
 	}
-	return ok(c.s.fullRepoJSON(c.repo, &g))
+	return ok(c.s.render.FullRepo(c.repo, &g))
 }
 
 // commitSHA resolves the ref in the path to a commit.
@@ -55,7 +56,7 @@ func (s *Server) commits(ctx context.Context, r *model.Repo, args ...string) ([]
 		return nil, err
 	}
 	s.mu.Lock()
-	api, html := s.rest(r), s.html(r)
+	api, html := s.render.REST(r), s.render.HTML(r)
 	s.mu.Unlock()
 	all := []obj{}
 	for rec := range strings.SplitSeq(out, "\x01") {
@@ -85,7 +86,7 @@ func utc(iso string) string {
 	if err != nil {
 		return iso
 	}
-	return stamp(t)
+	return render.Stamp(t)
 }
 
 func getCommit(c *call) reply {
@@ -117,19 +118,12 @@ func getBranch(c *call) reply {
 	for _, ch := range p.Checks {
 		level = "non_admins"
 		contexts = append(contexts, ch.Context)
-		checks = append(checks, obj{"context": ch.Context, "app_id": idOrNil(ch.AppID)})
+		checks = append(checks, obj{"context": ch.Context, "app_id": render.IDOrNil(ch.AppID)})
 	}
 	return ok(obj{
 		"name": name, "commit": o, "_links": obj{"self": api, "html": c.html + "/tree/" + name}, "protected": p.On(), "protection_url": api + "/protection",
 		"protection": obj{"enabled": p.On(), "required_status_checks": obj{"enforcement_level": level, "contexts": contexts, "checks": checks}},
 	})
-}
-
-func idOrNil(id int64) any {
-	if id == 0 {
-		return nil
-	}
-	return id
 }
 
 func getProtection(c *call) reply {
@@ -143,7 +137,7 @@ func getProtection(c *call) reply {
 		contexts, checks := []string{}, []obj{}
 		for _, ch := range p.Checks {
 			contexts = append(contexts, ch.Context)
-			checks = append(checks, obj{"context": ch.Context, "app_id": idOrNil(ch.AppID)})
+			checks = append(checks, obj{"context": ch.Context, "app_id": render.IDOrNil(ch.AppID)})
 		}
 		o["required_status_checks"] = obj{"url": api + "/required_status_checks", "strict": p.Strict, "contexts": contexts, "checks": checks, "contexts_url": api + "/required_status_checks/contexts"}
 	}
@@ -356,7 +350,7 @@ func createStatus(c *call) reply {
 		ID: c.s.st.ID("status"), SHA: sha, Context: in.Context, State: in.State, Description: in.Description, Target: in.TargetURL, Creator: c.who.account(), Created: c.s.now(),
 	}
 	c.repo.Statuses = append(c.repo.Statuses, st)
-	o := c.s.statusJSON(c.repo, st)
+	o := c.s.render.Status(c.repo, st)
 	for _, k := range []string{"id", "state", "context", "description", "target_url", "created_at", "updated_at", "avatar_url"} {
 		fields[k] = o[k]
 	}
@@ -386,13 +380,6 @@ func (c *call) statusFields(sha string) (obj, error) {
 	return obj{"sha": sha, "commit": commit, "branches": branches}, nil
 }
 
-func (s *Server) statusJSON(r *model.Repo, st *model.CommitStatus) obj {
-	return obj{
-		"id": st.ID, "node_id": nodeID("StatusContext", st.ID), "url": s.rest(r) + "/statuses/" + st.SHA, "avatar_url": nil, "state": st.State, "description": orNil(st.Description),
-		"target_url": orNil(st.Target), "context": st.Context, "created_at": stamp(st.Created), "updated_at": stamp(st.Created), "creator": s.userJSON(st.Creator),
-	}
-}
-
 func combinedStatus(c *call) reply {
 	sha, bad := c.commitSHA("ref")
 	if bad != nil {
@@ -402,7 +389,7 @@ func combinedStatus(c *call) reply {
 	defer c.s.mu.Unlock()
 	all, list, state := c.repo.StatusesAt(sha), []obj{}, "success"
 	for _, st := range all {
-		o := c.s.statusJSON(c.repo, st)
+		o := c.s.render.Status(c.repo, st)
 		delete(o, "creator") // it is told of each status, but not here
 		list = append(list, o)
 		if st.State == "pending" && state == "success" || len(list) == 0 {
@@ -416,5 +403,5 @@ func combinedStatus(c *call) reply {
 		state = "pending"
 	}
 	api := c.rest + "/commits/" + sha
-	return ok(obj{"state": state, "statuses": list, "sha": sha, "total_count": len(all), "repository": c.s.repoJSON(c.repo, nil), "commit_url": api, "url": api + "/status"})
+	return ok(obj{"state": state, "statuses": list, "sha": sha, "total_count": len(all), "repository": c.s.render.Repo(c.repo, nil), "commit_url": api, "url": api + "/status"})
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
+	"github.com/cardea-iac/cardea/internal/localgithub/render"
 )
 
 // Options configure Start.
@@ -58,9 +59,10 @@ type Server struct {
 
 	Faults *Faults // what goes wrong, and when
 
-	rec   *recorder
-	hooks *sender
-	busy  *idler
+	render render.Renderer
+	rec    *recorder
+	hooks  *sender
+	busy   *idler
 
 	mu   sync.Mutex // guards everything below and all that hangs on it
 	st   model.State
@@ -108,6 +110,7 @@ func Start(opts Options) (*Server, error) {
 	}
 	s := &Server{opts: opts, log: opts.Log, url: "http://" + ln.Addr().String(), git: git, st: model.NewState(), sent: map[int64][]*delivery{}, busy: newIdler()}
 	s.api = s.url + "/api/v3"
+	s.render = render.Renderer{URL: s.url, API: s.api, State: &s.st}
 	s.base, s.stop = context.WithCancel(context.Background())
 	s.Faults = newFaults()
 	if s.rec, err = newRecorder(os.Getenv("CARDEA_EXCHANGES"), opts.Dir); err != nil {

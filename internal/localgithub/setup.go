@@ -175,7 +175,7 @@ func (s *Server) newRepo(owner *model.Account, name string) *model.Repo {
 }
 
 func (s *Server) repoInfo(r *model.Repo) Repo {
-	return Repo{ID: r.ID, FullName: r.Full(), Dir: r.Dir, CloneURL: s.html(r) + ".git"}
+	return Repo{ID: r.ID, FullName: r.Full(), Dir: r.Dir, CloneURL: s.render.HTML(r) + ".git"}
 }
 
 // Fork copies a repository into a person's account.
@@ -273,13 +273,9 @@ func (s *Server) Install(appID int64, owner string, repos ...string) (installati
 func (s *Server) repoNames(in *model.Installation) []obj {
 	out := []obj{}
 	for _, r := range s.st.Covered(in) {
-		out = append(out, s.repoName(r))
+		out = append(out, s.render.RepoName(r))
 	}
 	return out
-}
-
-func (s *Server) repoName(r *model.Repo) obj {
-	return obj{"id": r.ID, "node_id": nodeID("Repository", r.ID), "name": r.Name, "full_name": r.Full(), "private": r.Private}
 }
 
 // Uninstall removes an installation; its tokens die.
@@ -328,7 +324,7 @@ func (s *Server) SetInstallationRepo(id int64, full string, present bool) error 
 		if !present {
 			action = "removed"
 		}
-		fields["repositories_"+action] = []obj{s.repoName(r)}
+		fields["repositories_"+action] = []obj{s.render.RepoName(r)}
 		s.installationEvent(in, "installation_repositories", action, in.Account, fields)
 	})
 }

@@ -21,38 +21,6 @@ func (s *Server) newSuite(r *model.Repo, a *model.App, commit obj) *model.Suite 
 	return su
 }
 
-// suiteJSON is a suite as webhooks show it; REST adds the repository.
-func (s *Server) suiteJSON(su *model.Suite, rest bool) obj {
-	status, conclusion := su.State()
-	api := fmt.Sprintf("%s/check-suites/%d", s.rest(su.Repo), su.ID)
-	o := obj{
-		"id": su.ID, "node_id": nodeID("CheckSuite", su.ID), "head_branch": orNil(su.Branch), "head_sha": su.SHA, "status": status, "conclusion": orNil(conclusion), "url": api,
-		"before": orNil(su.Before), "after": su.SHA, "pull_requests": s.pullsAt(su), "app": s.appJSON(su.App), "created_at": stamp(su.Created), "updated_at": stamp(su.Updated),
-		"latest_check_runs_count": len(model.Latest(su.Runs)), "check_runs_url": api + "/check-runs", "rerequestable": true, "runs_rerequestable": true, "head_commit": su.Commit,
-	}
-	if rest {
-		o["repository"] = s.repoJSON(su.Repo, nil)
-	}
-	return o
-}
-
-// headCommit is a commit, as REST shows it, in the short form that suites show.
-func headCommit(commit obj) obj {
-	git := commit["commit"].(obj)
-	by := git["author"].(obj)
-	person := obj{"name": by["name"], "email": by["email"]}
-	return obj{"id": commit["sha"], "tree_id": git["tree"].(obj)["sha"], "message": git["message"], "timestamp": by["date"], "author": person, "committer": person}
-}
-
-// pushedCommit is a commit, as pushes show it, in that short form.
-func pushedCommit(commit obj) obj {
-	short := func(who any) obj { return obj{"name": who.(obj)["name"], "email": who.(obj)["email"]} }
-	return obj{
-		"id": commit["id"], "tree_id": commit["tree_id"], "message": commit["message"], "timestamp": commit["timestamp"],
-		"author": short(commit["author"]), "committer": short(commit["committer"]),
-	}
-}
-
 func listSuites(c *call) reply {
 	sha, bad := c.commitSHA("ref")
 	if bad != nil {
@@ -66,12 +34,12 @@ func listSuites(c *call) reply {
 			all = append(all, su)
 		}
 	}
-	return counted(c, "check_suites", all, func(su *model.Suite) obj { return c.s.suiteJSON(su, true) })
+	return counted(c, "check_suites", all, func(su *model.Suite) obj { return c.s.render.Suite(su, true) })
 }
 
 func getSuite(c *call) reply {
 	if su := c.s.st.Suites[c.number("id")]; su != nil && su.Repo == c.repo {
-		return ok(c.s.suiteJSON(su, true))
+		return ok(c.s.render.Suite(su, true))
 	}
 	return notFound()
 }

@@ -170,7 +170,7 @@ func (s *Server) repoRow(r *model.Repo) repoRow {
 }
 
 func (s *Server) repoView(r *http.Request, repo *model.Repo) repoView {
-	v := repoView{frame: s.frame(r, repo), Repo: repo.Full(), CloneURL: s.html(repo) + ".git", Private: repo.Private}
+	v := repoView{frame: s.frame(r, repo), Repo: repo.Full(), CloneURL: s.render.HTML(repo) + ".git", Private: repo.Private}
 	for _, p := range slices.Backward(repo.Pulls()) {
 		row := pullRow{Number: p.Number, Title: p.Title, Author: p.Author.Login, State: p.Word(), Draft: p.Draft, Comments: len(p.Comments), Updated: p.Updated}
 		row.Checks = model.Worst(model.Latest(repo.RunsAt(p.Head)))
