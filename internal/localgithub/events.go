@@ -193,15 +193,8 @@ func (s *Server) emitPush(r *model.Repo, by *model.Account, ch bare.Change, info
 	s.emit(event{repo: r, name: "push", sender: by, fields: obj{
 		"ref": ch.Ref, "before": ch.Old, "after": ch.New, "created": ch.Old == bare.ZeroSHA, "deleted": ch.New == bare.ZeroSHA, "forced": info.forced, "base_ref": nil,
 		"compare": s.render.HTML(r) + "/compare/" + ch.Old[:12] + "..." + ch.New[:12], "commits": commits, "head_commit": head, "repository": repo,
-		"pusher": obj{"name": nameOf(by), "email": nameOf(by) + "@users.noreply.localgithub"},
+		"pusher": obj{"name": model.NameOf(by), "email": model.NameOf(by) + "@users.noreply.localgithub"},
 	}})
-}
-
-func nameOf(a *model.Account) string {
-	if a == nil {
-		return ""
-	}
-	return a.Login
 }
 
 // ping tells an App that its hook is there.

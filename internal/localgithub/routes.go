@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
+	"github.com/cardea-iac/cardea/internal/localgithub/web"
 )
 
 const repoPath = "/repos/{owner}/{repo}"
@@ -85,7 +86,7 @@ func checkRoutes() []route {
 
 // handler tells the four worlds apart: REST, GraphQL, git, and the pages for people.
 func (s *Server) handler() http.Handler {
-	rest, web := s.restMux(), s.webMux()
+	rest, pages := s.restMux(), s.pages()
 	graphql := http.HandlerFunc(s.serveGraphQL)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path, found := strings.CutPrefix(r.URL.EscapedPath(), "/api/"); found {
@@ -113,6 +114,14 @@ func (s *Server) handler() http.Handler {
 			s.serveGit(w, r, g)
 			return
 		}
-		web.ServeHTTP(w, r)
+		pages.ServeHTTP(w, r)
 	})
+}
+
+// pages are the human side.
+func (s *Server) pages() http.Handler {
+	human := web.Site{URL: s.url, Log: s.log, Mu: &s.mu, State: &s.st, Git: s.git, Look: s.workOutMergeable, Act: web.Actions{
+		Comment: s.Comment, Review: s.Review, Merge: s.Merge, SetPullState: s.SetPullState, SetDraft: s.SetDraft, PressButton: s.PressButton, Rerequest: s.Rerequest,
+	}}
+	return human.Handler()
 }

@@ -59,7 +59,7 @@ func (s *Server) gitBackend(w http.ResponseWriter, r *http.Request, g bare.Reque
 		http.Error(w, msg, status)
 		return
 	}
-	to := bare.Target{Dir: repo.Dir, Tail: g.Tail, User: nameOf(who.account())}
+	to := bare.Target{Dir: repo.Dir, Tail: g.Tail, User: model.NameOf(who.account())}
 	if g.Tail != "git-receive-pack" {
 		s.git.Serve(w, r, to)
 		return

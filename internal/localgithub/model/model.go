@@ -315,3 +315,11 @@ func (st *State) People() []*Account {
 func (st *State) Covered(in *Installation) []*Repo {
 	return slices.DeleteFunc(Sorted(st.Repos, func(r *Repo) int64 { return r.ID }), func(r *Repo) bool { return !in.Covers(r) })
 }
+
+// NameOf is the login, or "" for nobody.
+func NameOf(a *Account) string {
+	if a == nil {
+		return ""
+	}
+	return a.Login
+}

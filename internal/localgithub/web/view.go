@@ -1,8 +1,7 @@
-package localgithub
+package web
 
 import (
 	"fmt"
-	"io/fs"
 	"net/http"
 	"slices"
 	"sort"
@@ -10,14 +9,6 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
-
-func sub() fs.FS {
-	f, err := fs.Sub(webFiles, "web")
-	if err != nil {
-		panic(err) // the directory is embedded
-	}
-	return f
-}
 
 // frame is what every page has: who looks, and whom he can become.
 type frame struct {
@@ -137,9 +128,9 @@ type fileView struct {
 	Lines                  []string
 }
 
-func (s *Server) frame(r *http.Request, repo *model.Repo) frame {
-	f := frame{Path: r.URL.Path, Viewer: nameOf(s.viewer(r))}
-	for _, a := range s.st.People() {
+func (s *Site) frame(r *http.Request, repo *model.Repo) frame {
+	f := frame{Path: r.URL.Path, Viewer: model.NameOf(s.viewer(r))}
+	for _, a := range s.State.People() {
 		p := personView{Login: a.Login, Chosen: a.Login == f.Viewer}
 		if repo != nil {
 			p.Role = roleWord(repo.GrantOf(a))
@@ -159,7 +150,7 @@ func roleWord(g model.Grant) string {
 	return "may " + g.Name
 }
 
-func (s *Server) repoRow(r *model.Repo) repoRow {
+func (s *Site) repoRow(r *model.Repo) repoRow {
 	row := repoRow{Name: r.Full(), Private: r.Private}
 	for _, p := range r.Pulls() {
 		if p.Closed == nil {
@@ -169,8 +160,8 @@ func (s *Server) repoRow(r *model.Repo) repoRow {
 	return row
 }
 
-func (s *Server) repoView(r *http.Request, repo *model.Repo) repoView {
-	v := repoView{frame: s.frame(r, repo), Repo: repo.Full(), CloneURL: s.render.HTML(repo) + ".git", Private: repo.Private}
+func (s *Site) repoView(r *http.Request, repo *model.Repo) repoView {
+	v := repoView{frame: s.frame(r, repo), Repo: repo.Full(), CloneURL: s.URL + "/" + repo.Full() + ".git", Private: repo.Private}
 	for _, p := range slices.Backward(repo.Pulls()) {
 		row := pullRow{Number: p.Number, Title: p.Title, Author: p.Author.Login, State: p.Word(), Draft: p.Draft, Comments: len(p.Comments), Updated: p.Updated}
 		row.Checks = model.Worst(model.Latest(repo.RunsAt(p.Head)))
@@ -190,12 +181,12 @@ func (s *Server) repoView(r *http.Request, repo *model.Repo) repoView {
 	return v
 }
 
-func (s *Server) pullView(r *http.Request, p *model.Pull) pullView {
+func (s *Site) pullView(r *http.Request, p *model.Pull) pullView {
 	by := s.viewer(r)
 	v := pullView{
 		frame: s.frame(r, p.Repo), Repo: p.Repo.Full(), Number: p.Number, Title: p.Title, Body: p.Body, Author: p.Author.Login, State: p.Word(), Draft: p.Draft,
 		Head: p.HeadRef, HeadSHA: p.Head, Base: p.BaseRef, Commits: len(p.Facts.Commits), Files: p.Facts.Files, Additions: p.Facts.Additions, Deletions: p.Facts.Deletions,
-		Created: p.Created, CanWrite: p.Repo.May(by, "write"), IsAuthor: by == p.Author, MergedBy: nameOf(p.MergedBy), Unknown: !p.Mergability.Known,
+		Created: p.Created, CanWrite: p.Repo.May(by, "write"), IsAuthor: by == p.Author, MergedBy: model.NameOf(p.MergedBy), Unknown: !p.Mergability.Known,
 	}
 	if p.Fork() {
 		v.Head = p.HeadName + ":" + p.HeadRef
@@ -214,7 +205,7 @@ func (s *Server) pullView(r *http.Request, p *model.Pull) pullView {
 	if p.Mergability.Known && !p.Mergability.OK {
 		v.Blocked = append(v.Blocked, "This branch has conflicts with "+p.BaseRef+" that must be resolved.")
 	}
-	missing := s.st.Missing(p)
+	missing := s.State.Missing(p)
 	if p.Repo.Protection[p.BaseRef].Strict && p.Mergability.Behind {
 		missing = append(missing, "This branch is out of date with "+p.BaseRef+".")
 	}
@@ -226,7 +217,7 @@ func (s *Server) pullView(r *http.Request, p *model.Pull) pullView {
 }
 
 // conversation is the comments and reviews of a pull in the order of time.
-func (s *Server) conversation(p *model.Pull) []itemView {
+func (s *Site) conversation(p *model.Pull) []itemView {
 	var items []itemView
 	for _, cm := range p.Comments {
 		it := itemView{
@@ -258,7 +249,7 @@ func (s *Server) conversation(p *model.Pull) []itemView {
 }
 
 // label is the word beside a name: author, or the role.
-func (s *Server) label(p *model.Pull, a *model.Account) string {
+func (s *Site) label(p *model.Pull, a *model.Account) string {
 	switch {
 	case a.Type == "Bot":
 		return "bot"
@@ -270,7 +261,7 @@ func (s *Server) label(p *model.Pull, a *model.Account) string {
 	return ""
 }
 
-func (s *Server) runView(r *http.Request, run *model.CheckRun) runView {
+func (s *Site) runView(r *http.Request, run *model.CheckRun) runView {
 	su := run.Suite
 	v := runView{
 		frame: s.frame(r, su.Repo), Repo: su.Repo.Full(), ID: run.ID, Name: run.Name, App: su.App.Slug, Icon: run.Icon(), State: run.Icon(), Title: run.Title, Summary: run.Summary,
@@ -280,7 +271,7 @@ func (s *Server) runView(r *http.Request, run *model.CheckRun) runView {
 	for _, p := range su.Repo.Pulls() {
 		if p.Head == su.SHA {
 			v.Number = p.Number
-			v.Required = slices.ContainsFunc(su.Repo.RequiredChecks(p.BaseRef), func(c RequiredCheck) bool { return c.Context == run.Name })
+			v.Required = slices.ContainsFunc(su.Repo.RequiredChecks(p.BaseRef), func(c model.RequiredCheck) bool { return c.Context == run.Name })
 		}
 	}
 	return v

@@ -1,4 +1,8 @@
-package localgithub
+// Package web is the pages for people: what GitHub's own pages show of repositories, pulls and checks, and their forms.
+//
+// A page is drawn from the model as one person sees it. The browser says who that is, as this is no place for secrets;
+// whatever a form does is done by Actions, which ask again whether that person may.
+package web
 
 import (
 	"bytes"
@@ -7,16 +11,18 @@ import (
 	"encoding/hex"
 	"fmt"
 	"html/template"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
-//go:embed web
+//go:embed *.html *.css *.js
 var webFiles embed.FS
 
 // pages are the templates of the human side, parsed when one is first asked for.
@@ -37,7 +43,7 @@ var pages = sync.OnceValue(func() *template.Template {
 		"diffclass": diffClass,
 		"pair":      func(repo string, row pullRow) map[string]any { return map[string]any{"Repo": repo, "Row": row} },
 		"words":     func(s string) string { return strings.ReplaceAll(s, "_", " ") },
-	}).ParseFS(webFiles, "web/*.html"))
+	}).ParseFS(webFiles, "*.html"))
 })
 
 var emojis = map[string]string{"+1": "👍", "-1": "👎", "laugh": "😄", "hooray": "🎉", "confused": "😕", "heart": "❤️", "rocket": "🚀", "eyes": "👀"}
@@ -54,11 +60,33 @@ func ago(t time.Time) string {
 	return t.Format("2 Jan 2006")
 }
 
-// webMux serves the pages for people. Whoever opens them chooses whom to act as: this is no place for secrets, and it
+// Site is the pages of one GitHub. All that it changes is done by Act, as the person who looks.
+type Site struct {
+	URL   string
+	Log   *slog.Logger
+	Mu    *sync.Mutex // guards State; Look is called under it, Act is not
+	State *model.State
+	Git   bare.Git
+	Look  func(*model.Pull) // starts what GitHub works out once somebody looks at a pull
+	Act   Actions
+}
+
+// Actions are what the forms do.
+type Actions struct {
+	Comment      func(full string, number int, login, body string) (int64, error)
+	Review       func(full string, number int, login, event, body string) error
+	Merge        func(full string, number int, login, sha string) (string, error)
+	SetPullState func(full string, number int, login, state string) error
+	SetDraft     func(full string, number int, login string, draft bool) error
+	PressButton  func(login string, runID int64, identifier string) error
+	Rerequest    func(login string, runID int64) error
+}
+
+// Handler serves the pages for people. Whoever opens them chooses whom to act as: this is no place for secrets, and it
 // listens on loopback only. Forms are taken from these pages alone.
-func (s *Server) webMux() http.Handler {
+func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /static/{file}", http.StripPrefix("/static", http.FileServerFS(sub())))
+	mux.Handle("GET /static/{file}", http.StripPrefix("/static", http.FileServerFS(webFiles)))
 	mux.HandleFunc("GET /{$}", s.homePage)
 	mux.HandleFunc("POST /as", s.switchUser)
 	mux.HandleFunc("GET /{owner}/{repo}", s.repoPage)
@@ -70,7 +98,7 @@ func (s *Server) webMux() http.Handler {
 	mux.HandleFunc("POST /{owner}/{repo}/pull/{number}/{do}", s.pullForm)
 	mux.HandleFunc("POST /{owner}/{repo}/runs/{run}", s.runForm)
 	guarded := http.NewCrossOriginProtection().Handler(mux)
-	host := strings.TrimPrefix(s.url, "http://")
+	host := strings.TrimPrefix(s.URL, "http://")
 	_, port, _ := strings.Cut(host, ":")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host != host && r.Host != "localhost:"+port { // a name that was made to point here
@@ -87,17 +115,17 @@ func (s *Server) webMux() http.Handler {
 const userCookie = "localgithub_user"
 
 // viewer is the person whom the browser acts as: the chosen one, else the first who may see the page's repository.
-func (s *Server) viewer(r *http.Request) *model.Account {
+func (s *Site) viewer(r *http.Request) *model.Account {
 	if c, err := r.Cookie(userCookie); err == nil {
-		if a := s.st.Login(c.Value); a != nil && a.Token != "" {
+		if a := s.State.Login(c.Value); a != nil && a.Token != "" {
 			return a
 		}
 	}
-	people := s.st.People()
+	people := s.State.People()
 	if len(people) == 0 {
 		return nil
 	}
-	if repo := s.st.Repo(r.PathValue("owner") + "/" + r.PathValue("repo")); repo != nil {
+	if repo := s.State.Repo(r.PathValue("owner") + "/" + r.PathValue("repo")); repo != nil {
 		for _, a := range people {
 			if repo.May(a, "read") {
 				return a
@@ -107,7 +135,7 @@ func (s *Server) viewer(r *http.Request) *model.Account {
 	return people[0]
 }
 
-func (s *Server) switchUser(w http.ResponseWriter, r *http.Request) {
+func (s *Site) switchUser(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, &http.Cookie{Name: userCookie, Value: r.FormValue("login"), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	back := r.FormValue("back")
 	if !strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") || strings.Contains(back, "\\") {
@@ -116,10 +144,10 @@ func (s *Server) switchUser(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, back, http.StatusSeeOther)
 }
 
-func (s *Server) show(w http.ResponseWriter, name string, view any) {
+func (s *Site) show(w http.ResponseWriter, name string, view any) {
 	var buf bytes.Buffer
 	if err := pages().ExecuteTemplate(&buf, name, view); err != nil {
-		s.log.Error("rendering a page", "page", name, "err", err)
+		s.Log.Error("rendering a page", "page", name, "err", err)
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -127,75 +155,79 @@ func (s *Server) show(w http.ResponseWriter, name string, view any) {
 	_, _ = buf.WriteTo(w) // a browser that has gone away
 }
 
-func (s *Server) homePage(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
+func (s *Site) homePage(w http.ResponseWriter, r *http.Request) {
+	s.Mu.Lock()
 	view := homeView{frame: s.frame(r, nil)}
-	for _, repo := range model.Sorted(s.st.Repos, func(r *model.Repo) int64 { return r.ID }) {
+	for _, repo := range model.Sorted(s.State.Repos, func(r *model.Repo) int64 { return r.ID }) {
 		if repo.May(s.viewer(r), "read") {
 			view.Repos = append(view.Repos, s.repoRow(repo))
 		}
 	}
-	s.mu.Unlock()
+	s.Mu.Unlock()
 	s.show(w, "home.html", view)
 }
 
 // repoOf finds the repository of a page, if the viewer may see it. The caller holds s.mu.
-func (s *Server) repoOf(r *http.Request) *model.Repo {
-	repo := s.st.Repo(r.PathValue("owner") + "/" + r.PathValue("repo"))
+func (s *Site) repoOf(r *http.Request) *model.Repo {
+	repo := s.State.Repo(r.PathValue("owner") + "/" + r.PathValue("repo"))
 	if repo == nil || !repo.May(s.viewer(r), "read") {
 		return nil
 	}
 	return repo
 }
 
-func (s *Server) pullOf(r *http.Request) *model.Pull {
+func (s *Site) pullOf(r *http.Request) *model.Pull {
 	repo := s.repoOf(r)
 	if repo == nil {
 		return nil
 	}
-	if is := repo.Issues[atoi(r.PathValue("number"), -1)]; is != nil {
+	n, err := strconv.Atoi(r.PathValue("number"))
+	if err != nil {
+		return nil
+	}
+	if is := repo.Issues[n]; is != nil {
 		return is.Pull
 	}
 	return nil
 }
 
-func (s *Server) repoPage(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
+func (s *Site) repoPage(w http.ResponseWriter, r *http.Request) {
+	s.Mu.Lock()
 	repo := s.repoOf(r)
 	if repo == nil {
-		s.mu.Unlock()
+		s.Mu.Unlock()
 		s.missingPage(w, r)
 		return
 	}
 	view := s.repoView(r, repo)
-	s.mu.Unlock()
+	s.Mu.Unlock()
 	s.show(w, "repo.html", view)
 }
 
 // missingPage says that there is nothing, or nothing for this person, and lets one become another.
-func (s *Server) missingPage(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
+func (s *Site) missingPage(w http.ResponseWriter, r *http.Request) {
+	s.Mu.Lock()
 	view := homeView{frame: s.frame(r, nil)}
-	s.mu.Unlock()
+	s.Mu.Unlock()
 	w.WriteHeader(http.StatusNotFound)
 	s.show(w, "missing.html", view)
 }
 
-func (s *Server) pullPage(w http.ResponseWriter, r *http.Request, tab string) {
-	s.mu.Lock()
+func (s *Site) pullPage(w http.ResponseWriter, r *http.Request, tab string) {
+	s.Mu.Lock()
 	p := s.pullOf(r)
 	if p == nil {
-		s.mu.Unlock()
+		s.Mu.Unlock()
 		s.missingPage(w, r)
 		return
 	}
-	s.workOutMergeable(p)
+	s.Look(p)
 	view := s.pullView(r, p)
 	dir, base, head := p.Repo.Dir, p.Base, p.Head
-	s.mu.Unlock()
+	s.Mu.Unlock()
 	view.Tab = tab
 	if tab == "files" {
-		files, err := s.git.Diff(r.Context(), dir, base, head, true)
+		files, err := s.Git.Diff(r.Context(), dir, base, head, true)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
@@ -218,40 +250,40 @@ func version(view pullView) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-func (s *Server) pullVersion(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
+func (s *Site) pullVersion(w http.ResponseWriter, r *http.Request) {
+	s.Mu.Lock()
 	p := s.pullOf(r)
 	if p == nil {
-		s.mu.Unlock()
+		s.Mu.Unlock()
 		http.NotFound(w, r)
 		return
 	}
 	view := s.pullView(r, p)
-	s.mu.Unlock()
+	s.Mu.Unlock()
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = fmt.Fprint(w, version(view)) // a browser that has gone away
 }
 
-func (s *Server) runPage(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
+func (s *Site) runPage(w http.ResponseWriter, r *http.Request) {
+	s.Mu.Lock()
 	repo := s.repoOf(r)
 	id, err := strconv.ParseInt(r.PathValue("run"), 10, 64)
-	run := s.st.Runs[id]
+	run := s.State.Runs[id]
 	if repo == nil || err != nil || run == nil || run.Suite.Repo != repo {
-		s.mu.Unlock()
+		s.Mu.Unlock()
 		s.missingPage(w, r)
 		return
 	}
 	view := s.runView(r, run)
-	s.mu.Unlock()
+	s.Mu.Unlock()
 	s.show(w, "run.html", view)
 }
 
 // pullForm does what a form of the pull's page asks for, as the viewer.
-func (s *Server) pullForm(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
+func (s *Site) pullForm(w http.ResponseWriter, r *http.Request) {
+	s.Mu.Lock()
 	p, by := s.pullOf(r), s.viewer(r)
-	s.mu.Unlock()
+	s.Mu.Unlock()
 	if p == nil || by == nil {
 		s.missingPage(w, r)
 		return
@@ -260,15 +292,15 @@ func (s *Server) pullForm(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch body := r.FormValue("body"); r.PathValue("do") {
 	case "comment":
-		_, err = s.Comment(full, n, by.Login, body)
+		_, err = s.Act.Comment(full, n, by.Login, body)
 	case "review":
-		err = s.Review(full, n, by.Login, r.FormValue("event"), body)
+		err = s.Act.Review(full, n, by.Login, r.FormValue("event"), body)
 	case "merge":
-		_, err = s.Merge(full, n, by.Login, r.FormValue("sha"))
+		_, err = s.Act.Merge(full, n, by.Login, r.FormValue("sha"))
 	case "state":
-		err = s.SetPullState(full, n, by.Login, r.FormValue("state"))
+		err = s.Act.SetPullState(full, n, by.Login, r.FormValue("state"))
 	case "draft":
-		err = s.SetDraft(full, n, by.Login, r.FormValue("draft") == "true")
+		err = s.Act.SetDraft(full, n, by.Login, r.FormValue("draft") == "true")
 	default:
 		http.NotFound(w, r)
 		return
@@ -276,19 +308,19 @@ func (s *Server) pullForm(w http.ResponseWriter, r *http.Request) {
 	s.done(w, r, err, fmt.Sprintf("/%s/pull/%d", full, n))
 }
 
-func (s *Server) runForm(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
+func (s *Site) runForm(w http.ResponseWriter, r *http.Request) {
+	s.Mu.Lock()
 	by := s.viewer(r)
-	s.mu.Unlock()
+	s.Mu.Unlock()
 	id, err := strconv.ParseInt(r.PathValue("run"), 10, 64)
 	if err != nil || by == nil {
 		http.NotFound(w, r)
 		return
 	}
 	if press := r.FormValue("press"); press != "" {
-		err = s.PressButton(by.Login, id, press)
+		err = s.Act.PressButton(by.Login, id, press)
 	} else {
-		err = s.Rerequest(by.Login, id)
+		err = s.Act.Rerequest(by.Login, id)
 	}
 	back := r.FormValue("back")
 	if !strings.HasPrefix(back, "/"+r.PathValue("owner")+"/") {
@@ -298,7 +330,7 @@ func (s *Server) runForm(w http.ResponseWriter, r *http.Request) {
 }
 
 // done goes back to the page, or says why what was asked cannot be.
-func (s *Server) done(w http.ResponseWriter, r *http.Request, err error, back string) {
+func (s *Site) done(w http.ResponseWriter, r *http.Request, err error, back string) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)
 		return
