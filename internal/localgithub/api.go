@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
+	"github.com/cardea-iac/cardea/internal/localgithub/record"
 )
 
 // obj is a JSON object on its way out.
@@ -293,7 +294,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, next http.Hand
 		http.Error(w, "request body: "+err.Error(), http.StatusRequestEntityTooLarge)
 		return
 	}
-	x := Exchange{Time: s.opts.Now(), Method: r.Method, Path: r.URL.Path, escaped: r.URL.EscapedPath(), Query: r.URL.RawQuery, RequestHeader: pick(r.Header, requestHeaders), RequestBody: body}
+	x := Exchange{Time: s.opts.Now(), Method: r.Method, Path: r.URL.Path, Escaped: r.URL.EscapedPath(), Query: r.URL.RawQuery, RequestHeader: record.Pick(r.Header, record.RequestHeaders), RequestBody: body}
 	who, denied := s.authenticate(r)
 	x.Actor, x.ActorKind = who.name(), who.kind()
 	s.faulty(w, r, &x, func() answer {

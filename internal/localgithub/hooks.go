@@ -182,7 +182,7 @@ func (h *sender) deliver(d *delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d.duration, d.code, d.status, d.answer, d.answered, d.done = time.Since(start), code, status, header, body, true
-	s.rec.delivered(d)
+	s.recordDelivery(d)
 	log := append(s.sent[d.app.ID], d)
 	if len(log) > keptDeliveries {
 		log = append([]*delivery(nil), log[keptDeliveries/10:]...)

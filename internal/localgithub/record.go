@@ -1,187 +1,30 @@
 package localgithub
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"sync"
-	"time"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/record"
 )
 
 // Exchange is one REST or GraphQL request and its answer.
-type Exchange struct {
-	Time           time.Time
-	Method         string
-	Path           string // below the API's base: "/repos/acme/infra/pulls"; GraphQL: "/graphql"
-	Query          string // raw
-	RequestHeader  http.Header
-	RequestBody    []byte
-	ActorKind      string // app, installation, user or anonymous
-	Actor          string // "app cardea", "installation 48000001", "ada"
-	Status         int    // 0: no answer was sent
-	ResponseHeader http.Header
-	ResponseBody   []byte
-	Faulted        bool // a FaultRule had its hand in it
-	Cut            bool // bodies were dropped to save memory
-
-	escaped string // Path as it was sent
-}
-
-// Only these headers are kept; Authorization never is.
-var (
-	requestHeaders  = []string{"Accept", "Content-Type", "If-None-Match", "X-Github-Api-Version", "User-Agent"}
-	responseHeaders = []string{"Content-Type", "Link", "Location", "Retry-After", "X-Accepted-Github-Permissions", "X-Ratelimit-Remaining"}
-)
-
-func pick(h http.Header, names []string) http.Header {
-	out := http.Header{}
-	for _, n := range names {
-		if v, ok := h[n]; ok {
-			out[n] = v
-		}
-	}
-	return out
-}
-
-// Older exchanges lose their bodies, so that a long run does not eat the machine's memory.
-const (
-	keptBodies  = 2000
-	largestBody = 512 << 10
-)
-
-type recorder struct {
-	mu   sync.Mutex
-	all  []Exchange
-	file *os.File
-	from string // this program, and where this GitHub keeps its repositories
-	err  error
-}
-
-// newRecorder records to memory and, unless path is empty, also appends every exchange and every delivery to that file.
-func newRecorder(path, dir string) (*recorder, error) {
-	rec := &recorder{from: filepath.Base(os.Args[0]) + " " + dir}
-	if path == "" {
-		return rec, nil
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("file of exchanges: %w", err)
-	}
-	rec.file = f
-	return rec, nil
-}
+type Exchange = record.Exchange
 
 func (s *Server) record(x *Exchange, out answer) {
-	x.Status, x.ResponseHeader, x.ResponseBody = out.status, pick(out.header, responseHeaders), out.body
-	s.rec.add(*x)
+	x.Status, x.ResponseHeader, x.ResponseBody = out.status, record.Pick(out.header, record.ResponseHeaders), out.body
+	s.rec.Add(*x)
 }
 
-func (rec *recorder) add(x Exchange) {
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
-	kind := "rest"
-	if x.Path == "/graphql" {
-		kind = "graphql"
-	}
-	rec.write(kind, x)
-	if len(x.RequestBody) > largestBody || len(x.ResponseBody) > largestBody {
-		x.drop()
-	}
-	rec.all = append(rec.all, x)
-	if i := len(rec.all) - 1 - keptBodies; i >= 0 {
-		rec.all[i].drop()
-	}
-}
-
-func (x *Exchange) drop() { x.RequestBody, x.ResponseBody, x.Cut = nil, nil, true }
-
-// line is an Exchange in the file: one JSON object a line, bodies as the JSON they were. A delivery is one too: its path
-// is EVENT or EVENT/ACTION, its request what was sent.
-type line struct {
-	Kind            string          `json:"kind"` // rest, graphql or delivery
-	Source          string          `json:"source"`
-	Time            time.Time       `json:"time"`
-	Method          string          `json:"method"`
-	Path            string          `json:"path"`
-	Query           string          `json:"query"`
-	RequestHeaders  http.Header     `json:"request_headers"`
-	RequestBody     json.RawMessage `json:"request_body,omitempty"`
-	Actor           string          `json:"actor"`
-	Status          int             `json:"status"`
-	ResponseHeaders http.Header     `json:"response_headers"`
-	ResponseBody    json.RawMessage `json:"response_body,omitempty"`
-	Faulted         bool            `json:"faulted"`
-}
-
-// delivered writes an attempt to deliver a webhook to the file.
-func (rec *recorder) delivered(d *delivery) {
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
+// recordDelivery keeps an attempt to deliver a webhook.
+func (s *Server) recordDelivery(d *delivery) {
 	path := d.event
 	if d.action != "" {
 		path += "/" + d.action
 	}
-	rec.write("delivery", Exchange{Time: d.at, Method: http.MethodPost, Path: path, escaped: path, RequestHeader: d.headers, RequestBody: d.payload, Status: d.code})
-}
-
-// write appends one line with one write, so that several processes may share a file. An error is told by close. The
-// caller holds rec.mu.
-func (rec *recorder) write(kind string, x Exchange) {
-	if rec.file == nil {
-		return
-	}
-	b, err := json.Marshal(line{
-		Kind: kind, Source: rec.from, Time: x.Time, Method: x.Method, Path: x.escaped, Query: x.Query, RequestHeaders: x.RequestHeader, RequestBody: asJSON(x.RequestBody),
-		Actor: x.ActorKind, Status: x.Status, ResponseHeaders: x.ResponseHeader, ResponseBody: asJSON(x.ResponseBody), Faulted: x.Faulted,
-	})
-	if err == nil {
-		_, err = rec.file.Write(append(b, '\n'))
-	}
-	if err != nil && rec.err == nil {
-		rec.err = fmt.Errorf("writing an exchange: %w", err)
-	}
-}
-
-// asJSON is the body itself when it is JSON, else a JSON string of it.
-func asJSON(b []byte) json.RawMessage {
-	if len(b) == 0 || json.Valid(b) {
-		return b
-	}
-	return mustJSON(string(b))
-}
-
-func (rec *recorder) close() error {
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
-	if rec.file == nil {
-		return nil
-	}
-	f := rec.file
-	rec.file = nil
-	if err := f.Close(); err != nil && rec.err == nil {
-		rec.err = err
-	}
-	return rec.err
+	s.rec.Delivered(Exchange{Time: d.at, Method: http.MethodPost, Path: path, Escaped: path, RequestHeader: d.headers, RequestBody: d.payload, Status: d.code})
 }
 
 // Exchanges are all REST and GraphQL requests so far, oldest first.
-func (s *Server) Exchanges() []Exchange {
-	s.rec.mu.Lock()
-	defer s.rec.mu.Unlock()
-	return append([]Exchange(nil), s.rec.all...)
-}
+func (s *Server) Exchanges() []Exchange { return s.rec.All() }
 
 // Count is the number of exchanges for which keep holds; nil counts all.
-func (s *Server) Count(keep func(Exchange) bool) int {
-	s.rec.mu.Lock()
-	defer s.rec.mu.Unlock()
-	n := 0
-	for _, x := range s.rec.all {
-		if keep == nil || keep(x) {
-			n++
-		}
-	}
-	return n
-}
+func (s *Server) Count(keep func(Exchange) bool) int { return s.rec.Count(keep) }

@@ -29,6 +29,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
+	"github.com/cardea-iac/cardea/internal/localgithub/record"
 	"github.com/cardea-iac/cardea/internal/localgithub/render"
 )
 
@@ -60,7 +61,7 @@ type Server struct {
 	Faults *Faults // what goes wrong, and when
 
 	render render.Renderer
-	rec    *recorder
+	rec    *record.Recorder
 	hooks  *sender
 	busy   *idler
 
@@ -113,7 +114,7 @@ func Start(opts Options) (*Server, error) {
 	s.render = render.Renderer{URL: s.url, API: s.api, State: &s.st}
 	s.base, s.stop = context.WithCancel(context.Background())
 	s.Faults = newFaults()
-	if s.rec, err = newRecorder(os.Getenv("CARDEA_EXCHANGES"), opts.Dir); err != nil {
+	if s.rec, err = record.New(os.Getenv("CARDEA_EXCHANGES"), opts.Dir); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
 	if s.gql, err = graphql.Load(); err != nil {
@@ -143,7 +144,7 @@ func (s *Server) Close() error {
 	s.hooks.close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return errors.Join(err, s.busy.wait(ctx), s.rec.close())
+	return errors.Join(err, s.busy.wait(ctx), s.rec.Close())
 }
 
 // Idle waits until nothing goes on in the background: every delivery that is not held has been answered or has timed
