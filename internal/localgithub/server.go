@@ -10,6 +10,9 @@
 // background sender delivers it, signed, to every App that subscribes, once, and writes it to the App's delivery log.
 // No lock is held while a webhook is sent or git runs.
 //
+// This package is the server: who may call what, and what each call does. Its parts have rooms below it: model is what
+// GitHub knows, render and web are how it shows that, graphql answers queries, bare runs git, record keeps what was said.
+//
 // People act through their token, through the pages, or through the Go API. Faults (FaultRule) stand between the
 // wire and all of this: what they break looks to a client as a broken GitHub would. Every REST and GraphQL exchange is
 // recorded (Exchanges), so that tests can count calls and the answers can be checked against GitHub's own description.
