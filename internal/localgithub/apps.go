@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/localgithub/hooks"
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
 	"github.com/cardea-iac/cardea/internal/localgithub/render"
 )
@@ -190,16 +191,16 @@ func permission(c *call) reply {
 	return ok(obj{"permission": old, "role_name": g.Name, "user": user})
 }
 
-func (s *Server) deliveryJSON(d *delivery) obj {
+func (s *Server) deliveryJSON(d *hooks.Delivery) obj {
 	o := obj{
-		"id": d.id, "guid": d.guid, "delivered_at": d.at.Format(time.RFC3339Nano), "redelivery": d.redelivery, "duration": d.duration.Seconds(), "status": d.status,
-		"status_code": d.code, "event": d.event, "action": render.OrNil(d.action), "installation_id": nil, "repository_id": nil, "throttled_at": nil,
+		"id": d.ID, "guid": d.GUID, "delivered_at": d.At.Format(time.RFC3339Nano), "redelivery": d.Redelivery, "duration": d.Duration.Seconds(), "status": d.Status,
+		"status_code": d.Code, "event": d.Event, "action": render.OrNil(d.Action), "installation_id": nil, "repository_id": nil, "throttled_at": nil,
 	}
-	if d.installID != 0 {
-		o["installation_id"] = d.installID
+	if d.InstallID != 0 {
+		o["installation_id"] = d.InstallID
 	}
-	if d.repoID != 0 {
-		o["repository_id"] = d.repoID
+	if d.RepoID != 0 {
+		o["repository_id"] = d.RepoID
 	}
 	return o
 }
@@ -219,8 +220,8 @@ func listDeliveries(c *call) reply {
 	out, h := []obj{}, http.Header{}
 	for i := len(log) - 1; i >= 0; i-- {
 		d := log[i]
-		good := d.code >= 200 && d.code < 400
-		if d.id >= cursor || c.query("status") == "success" && !good || c.query("status") == "failure" && good {
+		good := d.Code >= 200 && d.Code < 400
+		if d.ID >= cursor || c.query("status") == "success" && !good || c.query("status") == "failure" && good {
 			continue
 		}
 		if len(out) == per {
@@ -240,9 +241,9 @@ func getDelivery(c *call) reply {
 		return notFound()
 	}
 	o := c.s.deliveryJSON(d)
-	o["url"] = d.url
-	o["request"] = obj{"headers": flat(d.headers), "payload": rawPayload(d.payload)}
-	o["response"] = obj{"headers": flat(d.answer), "payload": render.OrNil(d.answered)}
+	o["url"] = d.URL
+	o["request"] = obj{"headers": flat(d.Headers), "payload": rawPayload(d.Payload)}
+	o["response"] = obj{"headers": flat(d.Header), "payload": render.OrNil(d.Body)}
 	return ok(o)
 }
 
@@ -259,6 +260,6 @@ func redeliver(c *call) reply {
 	if d == nil {
 		return notFound()
 	}
-	c.s.hooks.enqueue(d.again())
+	c.s.hooks.Enqueue(d.Again())
 	return reply{status: http.StatusAccepted, body: obj{}}
 }

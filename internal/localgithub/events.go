@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
+	"github.com/cardea-iac/cardea/internal/localgithub/hooks"
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
 	"github.com/cardea-iac/cardea/internal/localgithub/render"
 )
@@ -42,8 +43,8 @@ func (s *Server) emit(e event) {
 		for k, v := range e.fields {
 			payload[k] = v
 		}
-		s.hooks.enqueue(&delivery{
-			guid: id, app: in.App, hookID: in.App.HookID, event: e.name, action: e.action, installID: in.ID, repoID: e.repo.ID, payload: mustJSON(payload),
+		s.hooks.Enqueue(&hooks.Delivery{
+			GUID: id, App: in.App, HookID: in.App.HookID, Event: e.name, Action: e.action, InstallID: in.ID, RepoID: e.repo.ID, Payload: mustJSON(payload),
 		})
 	}
 }
@@ -104,7 +105,7 @@ func (s *Server) installationEvent(in *model.Installation, name, action string, 
 	for k, v := range extra {
 		payload[k] = v
 	}
-	s.hooks.enqueue(&delivery{guid: guid(), app: in.App, hookID: in.App.HookID, event: name, action: action, installID: in.ID, payload: mustJSON(payload)})
+	s.hooks.Enqueue(&hooks.Delivery{GUID: guid(), App: in.App, HookID: in.App.HookID, Event: name, Action: action, InstallID: in.ID, Payload: mustJSON(payload)})
 }
 
 // pushInfo is what git says of a push.
@@ -202,7 +203,7 @@ func (s *Server) ping(a *model.App) {
 	payload := obj{"zen": "Keep it logically awesome.", "hook_id": a.HookID, "hook": obj{
 		"type": "App", "id": a.HookID, "name": "web", "active": true, "created_at": render.Stamp(a.Created), "updated_at": render.Stamp(a.Created), "events": a.EventList(), "app_id": a.ID, "config": obj{"content_type": "json", "insecure_ssl": "0", "url": a.HookURL},
 	}}
-	s.hooks.enqueue(&delivery{guid: guid(), app: a, hookID: a.HookID, event: "ping", payload: mustJSON(payload)})
+	s.hooks.Enqueue(&hooks.Delivery{GUID: guid(), App: a, HookID: a.HookID, Event: "ping", Payload: mustJSON(payload)})
 }
 
 // rawPayload is a payload as REST shows it.

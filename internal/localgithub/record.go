@@ -3,6 +3,7 @@ package localgithub
 import (
 	"net/http"
 
+	"github.com/cardea-iac/cardea/internal/localgithub/hooks"
 	"github.com/cardea-iac/cardea/internal/localgithub/record"
 )
 
@@ -15,12 +16,12 @@ func (s *Server) record(x *Exchange, out answer) {
 }
 
 // recordDelivery keeps an attempt to deliver a webhook.
-func (s *Server) recordDelivery(d *delivery) {
-	path := d.event
-	if d.action != "" {
-		path += "/" + d.action
+func (s *Server) recordDelivery(d *hooks.Delivery) {
+	path := d.Event
+	if d.Action != "" {
+		path += "/" + d.Action
 	}
-	s.rec.Delivered(Exchange{Time: d.at, Method: http.MethodPost, Path: path, Escaped: path, RequestHeader: d.headers, RequestBody: d.payload, Status: d.code})
+	s.rec.Delivered(Exchange{Time: d.At, Method: http.MethodPost, Path: path, Escaped: path, RequestHeader: d.Headers, RequestBody: d.Payload, Status: d.Code})
 }
 
 // Exchanges are all REST and GraphQL requests so far, oldest first.

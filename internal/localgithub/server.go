@@ -11,7 +11,8 @@
 // No lock is held while a webhook is sent or git runs.
 //
 // This package is the server: who may call what, and what each call does. Its parts have rooms below it: model is what
-// GitHub knows, render and web are how it shows that, graphql answers queries, bare runs git, record keeps what was said.
+// GitHub knows, render and web are how it shows that, graphql answers queries, bare runs git, hooks sends webhooks,
+// record keeps what was said.
 //
 // People act through their token, through the pages, or through the Go API. Faults (FaultRule) stand between the
 // wire and all of this: what they break looks to a client as a broken GitHub would. Every REST and GraphQL exchange is
@@ -31,6 +32,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/localgithub/bare"
 	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
+	"github.com/cardea-iac/cardea/internal/localgithub/hooks"
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
 	"github.com/cardea-iac/cardea/internal/localgithub/record"
 	"github.com/cardea-iac/cardea/internal/localgithub/render"
@@ -65,12 +67,12 @@ type Server struct {
 
 	render render.Renderer
 	rec    *record.Recorder
-	hooks  *sender
+	hooks  *hooks.Sender
 	busy   *idler
 
 	mu   sync.Mutex // guards everything below and all that hangs on it
 	st   model.State
-	sent map[int64][]*delivery // the delivery log of each App, oldest first
+	sent map[int64][]*hooks.Delivery // the delivery log of each App, oldest first
 
 	gitLocks sync.Map // repository id -> *sync.Mutex: one change of its refs at a time, taken before mu
 	gql      *graphql.Schema
@@ -112,7 +114,7 @@ func Start(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening: %w", err)
 	}
-	s := &Server{opts: opts, log: opts.Log, url: "http://" + ln.Addr().String(), git: git, st: model.NewState(), sent: map[int64][]*delivery{}, busy: newIdler()}
+	s := &Server{opts: opts, log: opts.Log, url: "http://" + ln.Addr().String(), git: git, st: model.NewState(), sent: map[int64][]*hooks.Delivery{}, busy: newIdler()}
 	s.api = s.url + "/api/v3"
 	s.render = render.Renderer{URL: s.url, API: s.api, State: &s.st}
 	s.base, s.stop = context.WithCancel(context.Background())
@@ -123,7 +125,7 @@ func Start(opts Options) (*Server, error) {
 	if s.gql, err = graphql.Load(); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
-	s.hooks = newSender(s)
+	s.hooks = s.newSender()
 	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return s.base }}
 	go func() {
 		if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
@@ -144,7 +146,7 @@ func (s *Server) APIURL() string { return s.api }
 func (s *Server) Close() error {
 	s.stop()
 	err := s.http.Close()
-	s.hooks.close()
+	s.hooks.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return errors.Join(err, s.busy.wait(ctx), s.rec.Close())
