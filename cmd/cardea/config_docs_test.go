@@ -18,8 +18,8 @@ func TestConfigurationPage(t *testing.T) {
 	}
 	pkcs1, _, _ := testKeys(t)
 	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(data), -1)
-	if len(examples) != 2 {
-		t.Fatalf("got %d examples, want the server's and the repository's", len(examples))
+	if len(examples) < 2 {
+		t.Fatalf("got %d examples, want the server's and the repository's at least", len(examples))
 	}
 	for _, e := range examples {
 		if isRepoConfig("x.yml", []byte(e[1])) {
