@@ -167,7 +167,7 @@ func (s *Site) homePage(w http.ResponseWriter, r *http.Request) {
 	s.show(w, "home.html", view)
 }
 
-// repoOf finds the repository of a page, if the viewer may see it. The caller holds s.mu.
+// repoOf finds the repository of a page, if the viewer may see it. The caller holds s.Mu.
 func (s *Site) repoOf(r *http.Request) *model.Repo {
 	repo := s.State.Repo(r.PathValue("owner") + "/" + r.PathValue("repo"))
 	if repo == nil || !repo.May(s.viewer(r), "read") {
