@@ -157,7 +157,8 @@ func TestLocksExclude(t *testing.T) {
 				continue
 			}
 			p := rapid.SampledFrom(projects).Draw(t, "project")
-			in := TakeInput{Pull: pull, Project: p, State: KeptState{rapid.SampledFrom([]string{"", "s", "t"}).Draw(t, "state"), rapid.SampledFrom([]string{"", "l"}).Draw(t, "lineage")},
+			in := TakeInput{Pull: pull, Project: p, State: KeptState{
+				Identity: rapid.SampledFrom([]string{"", "s", "t"}).Draw(t, "state"), Lineage: rapid.SampledFrom([]string{"", "l"}).Draw(t, "lineage")},
 				Why: rapid.SampledFrom([]LockWhy{LockPlan, LockClaim, LockApply}).Draw(t, "why"), Now: gateNow, LastEpoch: last}
 			for _, l := range held {
 				in.Locks = append(in.Locks, l)

@@ -167,7 +167,7 @@ func (s *Service) newApply(c *commanding, p *ProjectRecord, n int) (run Run, too
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return run, took, err
 	}
-	taken, held, err := takeLocks(c.tx, c.rec.Pull.Key(), taking{p.Project, KeptState{run.StateIdentity, plan.Lineage}, c.actor(), LockApply}, c.now)
+	taken, held, err := takeLocks(c.tx, c.rec.Pull.Key(), taking{p.Project, KeptState{Identity: run.StateIdentity, Lineage: plan.Lineage}, c.actor(), LockApply}, c.now)
 	if err != nil {
 		return run, took, err
 	}

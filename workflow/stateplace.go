@@ -116,7 +116,7 @@ func placeGiven(identity string) bool {
 type KeptState struct{ Identity, Lineage string }
 
 // Keeps is the state that a run is on.
-func (r Run) Keeps() KeptState { return KeptState{r.StateIdentity, r.Lineage} }
+func (r Run) Keeps() KeptState { return KeptState{Identity: r.StateIdentity, Lineage: r.Lineage} }
 
 // mayBe reports whether two states may be one.
 func (s KeptState) mayBe(other KeptState) bool {

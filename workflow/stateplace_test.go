@@ -57,15 +57,15 @@ func TestStateWaits(t *testing.T) {
 		queued Run
 		waits  bool
 	}{
-		"may be it":                      {applied(run("x", 1, KeptState{known, ""})), true},
-		"may be it, elsewhere":           {applied(run("x", 2, KeptState{known, ""})), false},
-		"may be it, and none writes":     {run("x", 1, KeptState{known, ""}), false},
-		"is another one":                 {applied(run("x", 1, KeptState{"r:=a,=c", ""})), false},
-		"has the lineage":                {run("x", 1, KeptState{"r:=a,=c", "l"}), true},
-		"has the lineage, elsewhere":     {run("x", 2, KeptState{"r:=a,=c", "l"}), false},
+		"may be it":                      {applied(run("x", 1, KeptState{Identity: known})), true},
+		"may be it, elsewhere":           {applied(run("x", 2, KeptState{Identity: known})), false},
+		"may be it, and none writes":     {run("x", 1, KeptState{Identity: known}), false},
+		"is another one":                 {applied(run("x", 1, KeptState{Identity: "r:=a,=c"})), false},
+		"has the lineage":                {run("x", 1, KeptState{Identity: "r:=a,=c", Lineage: "l"}), true},
+		"has the lineage, elsewhere":     {run("x", 2, KeptState{Identity: "r:=a,=c", Lineage: "l"}), false},
 		"does not say which state it is": {run("x", 1, KeptState{}), false},
 	} {
-		d := NextRun([]Run{tt.queued}, []Run{run("busy", 1, KeptState{unknown, "l"})}, time.Now(), 0)
+		d := NextRun([]Run{tt.queued}, []Run{run("busy", 1, KeptState{Identity: unknown, Lineage: "l"})}, time.Now(), 0)
 		if d.Found == tt.waits {
 			t.Errorf("%s: got %+v", name, d)
 		}
