@@ -19,7 +19,8 @@ type keepers struct {
 
 // keptPlace is a state with the projects that keep it, as far as rules are about them.
 type keptPlace struct {
-	statePlaced
+	identity string
+	place    PlacedState
 	projects []keeper
 	seen     map[string]bool
 }
@@ -42,7 +43,7 @@ func (s Survey) share(ctx context.Context, r *Run) error {
 	if err := s.findKeepers(ctx); err != nil {
 		return err
 	}
-	p, mine := r.Project, parsePlace(r.StateIdentity)
+	p, mine := r.Project, ParsePlace(r.StateIdentity)
 	if placeUnknown(r.StateIdentity) {
 		strictest := ruled(p)
 		strictest.Strictest = true
@@ -50,7 +51,7 @@ func (s Survey) share(ctx context.Context, r *Run) error {
 	}
 	same, like, kept := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, place := range s.states.places {
-		if !mine.mayBeOne(place.statePlaced) {
+		if !mine.MayBeOne(place.place) {
 			continue
 		}
 		names := like
@@ -106,7 +107,7 @@ func (k *keepers) note(identity string, p Project) {
 	if !ok {
 		i = len(k.places)
 		k.index[identity] = i
-		k.places = append(k.places, keptPlace{statePlaced: parsePlace(identity), seen: map[string]bool{}})
+		k.places = append(k.places, keptPlace{identity: identity, place: ParsePlace(identity), seen: map[string]bool{}})
 	}
 	key := p.Key()
 	rules := rulesOf(p)

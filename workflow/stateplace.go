@@ -49,14 +49,15 @@ func (p StatePlace) Identity() string {
 	return p.Realm + ":" + strings.Join(out, ",")
 }
 
-// statePlaced is a StateIdentity taken apart again; parts are nil for one that is no place's.
-type statePlaced struct {
+// PlacedState is a StateIdentity taken apart again; parts are nil for one that is no place's.
+type PlacedState struct {
 	identity, realm string
 	parts           []string
 }
 
-func parsePlace(identity string) statePlaced {
-	p := statePlaced{identity: identity}
+// ParsePlace takes a state identity apart.
+func ParsePlace(identity string) PlacedState {
+	p := PlacedState{identity: identity}
 	realm, parts, ok := strings.Cut(identity, ":")
 	if !ok || realm == "" {
 		return p
@@ -71,8 +72,8 @@ func parsePlace(identity string) statePlaced {
 	return p
 }
 
-// mayBeOne reports whether two places may be one: whether nothing tells them apart.
-func (p statePlaced) mayBeOne(q statePlaced) bool {
+// MayBeOne reports whether two places may be one: whether nothing tells them apart.
+func (p PlacedState) MayBeOne(q PlacedState) bool {
 	switch {
 	case p.identity == "" || q.identity == "":
 		return false
@@ -95,7 +96,7 @@ func (p statePlaced) mayBeOne(q statePlaced) bool {
 
 // MayBeOneState reports whether two state identities may be one state, as far as
 // they can be told apart at all. "" is no state.
-func MayBeOneState(a, b string) bool { return parsePlace(a).mayBeOne(parsePlace(b)) }
+func MayBeOneState(a, b string) bool { return ParsePlace(a).MayBeOne(ParsePlace(b)) }
 
 // isOneState reports whether two state identities surely are one state.
 func isOneState(a, b string) bool { return a != "" && a == b && !placeUnknown(a) && !placeGiven(a) }
@@ -103,12 +104,12 @@ func isOneState(a, b string) bool { return a != "" && a == b && !placeUnknown(a)
 // placeUnknown reports whether the configuration does not say which state it is,
 // so that the strictest rules hold.
 func placeUnknown(identity string) bool {
-	return slices.ContainsFunc(parsePlace(identity).parts, func(part string) bool { return part[0] == byte(PartUnknown) })
+	return slices.ContainsFunc(ParsePlace(identity).parts, func(part string) bool { return part[0] == byte(PartUnknown) })
 }
 
 // placeGiven reports whether a part comes from the run's environment and has no default.
 func placeGiven(identity string) bool {
-	return slices.Contains(parsePlace(identity).parts, string(PartGiven))
+	return slices.Contains(ParsePlace(identity).parts, string(PartGiven))
 }
 
 // KeptState is the state that a project keeps: the name of its place, and the
