@@ -171,7 +171,7 @@ func projectKeys(e *ProjectEntry) Keys {
 			e.Dir, e.Glob = s, isGlob(s)
 			fault := ProjectDirFault(s)
 			if e.Glob && fault == "" {
-				fault = globFault(s)
+				fault = pathGlobFault(s)
 			}
 			if fault != "" {
 				y.Fault("`%s` %s", y.path, fault)
@@ -187,7 +187,7 @@ func projectKeys(e *ProjectEntry) Keys {
 		},
 		"var_files":      func(y *YAML) { e.VarFiles = fileList(y) },
 		"backend_config": func(y *YAML) { e.BackendConfig = fileList(y) },
-		"watch":          func(y *YAML) { e.Watch = globList(y, globFault) },
+		"watch":          func(y *YAML) { e.Watch = globList(y, pathGlobFault) },
 		"depends_on":     func(y *YAML) { y.Strings(&e.DependsOn) },
 		"workspace": func(y *YAML) {
 			var s string
@@ -308,7 +308,8 @@ func pathFault(s string) string {
 
 func isGlob(s string) bool { return strings.ContainsAny(s, "*?[{") }
 
-func globFault(s string) string {
+// pathGlobFault says why a text is not a glob over paths of a repository, without its subject; "" when it is.
+func pathGlobFault(s string) string {
 	if why := pathFault(s); why != "" {
 		return why
 	}
@@ -326,7 +327,7 @@ func DirGlobFault(s string, before bool) string {
 		return fmt.Sprintf("%q takes nothing out: write it after what it is an exception to", s)
 	}
 	s = strings.TrimPrefix(s, "!")
-	if why := globFault(s); why != "" {
+	if why := pathGlobFault(s); why != "" {
 		return why
 	}
 	if s == ".." || strings.HasPrefix(s, "../") {

@@ -88,7 +88,7 @@ func selects(value, have string) bool {
 	if value == have {
 		return true
 	}
-	if have == "" || !isGlob(value) || globFault(value) != "" {
+	if have == "" || !isGlob(value) || pathGlobFault(value) != "" {
 		return false
 	}
 	return MatchGlob(value, have)
@@ -97,7 +97,7 @@ func selects(value, have string) bool {
 // check says what is wrong with the values, "" when each matches at least one project.
 func (k selectorKind) check(in SelectInput) string {
 	for _, v := range k.values {
-		if isGlob(v) && globFault(v) != "" {
+		if isGlob(v) && pathGlobFault(v) != "" {
 			if why := globForm(v); why != "" && globBalanced(v) {
 				return fmt.Sprintf("`%s` %s.", shown(v), why)
 			}
