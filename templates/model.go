@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -395,4 +396,4 @@ func OptionsText(o workflow.PlanOptions) string {
 }
 
 // Quote is a word as a command takes it: in double quotes where it needs them.
-func Quote(word string) string { return workflow.Argument(cleanLine(word)) }
+func Quote(word string) string { return phrase.Argument(cleanLine(word)) }

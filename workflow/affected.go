@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // AffectedInput is a change and what the two trees hold.
@@ -116,7 +118,7 @@ func whyDeleted(p Project, in AffectedInput) string {
 			}
 		}
 		if sort.Strings(callers); len(callers) > 0 {
-			return fmt.Sprintf("directory `%s` is now a module, called by %s", p.Dir, someNames(callers))
+			return fmt.Sprintf("directory `%s` is now a module, called by %s", p.Dir, phrase.SomeNames(callers))
 		}
 		if why := whyReplaced(p, in.Resolution.Projects); why != "" {
 			return why
@@ -369,26 +371,6 @@ func (ix *changeIndex) watch(glob string) hit {
 	}
 	ix.watched[glob] = h
 	return h
-}
-
-// WatchGlob is a glob of `watch`, which is relative to a project's directory, relative to the root.
-func WatchGlob(dir, glob string) string {
-	return path.Join(escapeGlob(dir), glob)
-}
-
-var globEscapes = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`)
-
-func escapeGlob(dir string) string { return globEscapes.Replace(dir) }
-
-func unescapeGlob(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) {
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 // WorkspacePaths is what a project's workspace must hold when it does not hold

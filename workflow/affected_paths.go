@@ -38,10 +38,6 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 	}
 }
 
-func (m Module) names() bool {
-	return len(m.Files)+len(m.RootFiles)+len(m.Parts)+len(m.RootParts)+len(m.Words)+len(m.Computed)+len(m.InputPaths) > 0
-}
-
 // parents are the directories with a directory of engine files somewhere below them.
 func parents(found Discovery) map[string]bool {
 	above := map[string]bool{}

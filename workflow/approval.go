@@ -1,6 +1,8 @@
 package workflow
 
-import "time"
+import (
+	"time"
+)
 
 // Approval is `cardea approve` of one plan by one person: of its fingerprint, not of a head or a pull.
 type Approval struct {

@@ -7,6 +7,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // SeenFingerprint is the fingerprint of a project that the summary comment
@@ -97,7 +99,7 @@ func CarryApprovals(in CarryInput) []Approval {
 // looks at what the approval says of its own plan, so that a chain of small steps
 // can carry nothing that one step could not.
 func (in CarryInput) voids(a Approval) string {
-	head := codeSpan(short(in.Run.Head))
+	head := phrase.CodeSpan(phrase.Short(in.Run.Head))
 	if a.Applied {
 		return fmt.Sprintf("Its plan was applied; the plan of %s is what is left to do.", head)
 	}
@@ -153,7 +155,7 @@ func (in CarryInput) file(a Approval, looked ...func(FileChange) bool) string {
 		}
 	}
 	if len(changes) == 0 {
-		return fmt.Sprintf("the files are no longer those of %s (tree %s, now %s)", codeSpan(short(a.Head)), codeSpan(short(a.Tree)), codeSpan(short(in.Run.Tree)))
+		return fmt.Sprintf("the files are no longer those of %s (tree %s, now %s)", phrase.CodeSpan(phrase.Short(a.Head)), phrase.CodeSpan(phrase.Short(a.Tree)), phrase.CodeSpan(phrase.Short(in.Run.Tree)))
 	}
 	first := slices.MinFunc(changes, func(c, d FileChange) int {
 		if in.reads(c) != in.reads(d) {
@@ -163,24 +165,13 @@ func (in CarryInput) file(a Approval, looked ...func(FileChange) bool) string {
 	})
 	more := ""
 	if n := len(changes) - 1; n > 0 {
-		more = " and " + countOf(n, "other file", "other files")
+		more = " and " + phrase.CountOf(n, "other file", "other files")
 	}
-	return fmt.Sprintf("%s%s changed", codeSpan(shown(first.Path)), more)
+	return fmt.Sprintf("%s%s changed", phrase.CodeSpan(phrase.Shown(first.Path)), more)
 }
 
 func notConfiguration(c FileChange) bool {
 	return !Configuration(c.Path) || c.OldPath != "" && !Configuration(c.OldPath)
-}
-
-// Configuration reports whether a file is one whose whole meaning stands in a plan,
-// by its name: Terraform's and OpenTofu's configuration and variable files.
-func Configuration(file string) bool {
-	for _, suffix := range []string{".tf", ".tofu", ".tf.json", ".tofu.json", ".tfvars", ".tfvars.json"} {
-		if strings.HasSuffix(file, suffix) {
-			return true
-		}
-	}
-	return false
 }
 
 // reads reports whether a changed file lies where the plan reads for sure.
@@ -211,7 +202,7 @@ func (in CarryInput) difference() string {
 	case in.WasRun.Project.Variant != in.Run.Project.Variant:
 		return fmt.Sprintf("`%s` tells the projects of its directory apart by other names", RepoConfigFile)
 	case in.Was.Tool != in.Plan.Tool:
-		return fmt.Sprintf("it was made by %s, not %s", toolName(in.Plan.Tool), toolName(in.Was.Tool))
+		return fmt.Sprintf("it was made by %s, not %s", phrase.ToolName(in.Plan.Tool), phrase.ToolName(in.Was.Tool))
 	}
 	return "a value that is not shown in full differs (it is sensitive, or too long)"
 }
@@ -243,7 +234,7 @@ func differingLeaf(was, now []Change) string {
 	for _, k := range places {
 		b, had := before[k]
 		a, has := after[k]
-		name := codeSpan(k.address)
+		name := phrase.CodeSpan(k.address)
 		switch {
 		case !had:
 			return name + " is new in it"
@@ -253,7 +244,7 @@ func differingLeaf(was, now []Change) string {
 			return fmt.Sprintf("%s is a %s, and was a %s", name, a.Action, b.Action)
 		}
 		if path := differingAttribute(b.Attributes, a.Attributes); path != "" {
-			return fmt.Sprintf("%s of %s differs", codeSpan(path), name)
+			return fmt.Sprintf("%s of %s differs", phrase.CodeSpan(path), name)
 		}
 		if a.ProviderConfig != b.ProviderConfig {
 			return name + " goes through another configuration of its provider"
@@ -380,21 +371,21 @@ func (c approvalCount) discounts(who Actor) string {
 func (c approvalCount) missing(counted []Approval, not []string, lack int) Missing {
 	const most = 3
 	if n := len(not) - most; n > 0 {
-		not = append(not[:most:most], "So it is for "+countOf(n, "other approval", "other approvals")+".")
+		not = append(not[:most:most], "So it is for "+phrase.CountOf(n, "other approval", "other approvals")+".")
 	}
 	plan := "a plan that there is not"
 	command := "cardea approve"
 	if c.fingerprint != "" {
-		plan = codeSpan(shortFingerprint(c.fingerprint))
+		plan = phrase.CodeSpan(shortFingerprint(c.fingerprint))
 	}
 	if c.project != "" && c.fingerprint != "" {
-		command += " -p " + Argument(shown(c.project)+"@"+shortFingerprint(c.fingerprint))
+		command += " -p " + phrase.Argument(phrase.Shown(c.project)+"@"+shortFingerprint(c.fingerprint))
 	}
-	sentence := fmt.Sprintf("%d of %s of %s.", len(counted), countOf(c.rules.Approvals.Count, "approval", "approvals"), plan)
+	sentence := fmt.Sprintf("%d of %s of %s.", len(counted), phrase.CountOf(c.rules.Approvals.Count, "approval", "approvals"), plan)
 	return Missing{
-		Need: NeedApproved, Short: countOf(lack, "approval", "approvals"),
+		Need: NeedApproved, Short: phrase.CountOf(lack, "approval", "approvals"),
 		Sentence: strings.Join(append([]string{sentence}, not...), " "),
-		Mend:     fmt.Sprintf("May approve: %s. In a comment: %s.", c.whoMay(), codeSpan(command)),
+		Mend:     fmt.Sprintf("May approve: %s. In a comment: %s.", c.whoMay(), phrase.CodeSpan(command)),
 	}
 }
 
@@ -404,9 +395,9 @@ func (c approvalCount) whoMay() string {
 	if by := c.rules.Approvals.By; len(by) > 0 {
 		spans := make([]string, len(by))
 		for i, login := range by {
-			spans[i] = codeSpan(login)
+			spans[i] = phrase.CodeSpan(login)
 		}
-		who = fmt.Sprintf("%s, with %s", orList(spans), who)
+		who = fmt.Sprintf("%s, with %s", phrase.OrList(spans), who)
 	}
 	if !c.rules.Approvals.Author && c.author.ID != 0 {
 		who += ", but not the author " + mention(c.author)

@@ -7,8 +7,20 @@ import (
 	"path"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 )
+
+// Configuration reports whether a file is one whose whole meaning stands in a plan,
+// by its name: Terraform's and OpenTofu's configuration and variable files.
+func Configuration(file string) bool {
+	for _, suffix := range []string{".tf", ".tofu", ".tf.json", ".tofu.json", ".tfvars", ".tfvars.json"} {
+		if strings.HasSuffix(file, suffix) {
+			return true
+		}
+	}
+	return false
+}
 
 // ObjectID is a git object id in hex. The FileInfo of a Tree's files and
 // directories returns one from Sys(), so that parsed results can be cached by content.
@@ -406,8 +418,20 @@ func (passing) Error() string { return "a passing fault" }
 
 type notYet struct{}
 
-func (notYet) Error() string        { return "the commit is not there yet" }
+func (notYet) Error() string { return "the commit is not there yet" }
+
 func (notYet) Is(target error) bool { return target == error(ErrPassing) }
 
 // Clock is the time source; tests give their own.
 type Clock func() time.Time
+
+// Terragrunt is a unit's kind that also has files of common settings above the units.
+const Terragrunt = "Terragrunt"
+
+// onlyUnit reports whether a directory is a unit of a layout that is not supported and no
+// root module of its own: its backend comes from there.
+func (d Discovery) onlyUnit(dir string) bool {
+	_, unit := d.Units[dir]
+	b := d.Modules[dir].Backend
+	return unit && (b == nil || len(b.Attributes)+len(b.Computed) == 0)
+}

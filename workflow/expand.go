@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // Expansion is a due request with the live facts it is carried out by.
@@ -75,7 +77,7 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 func (s *Service) survey(ctx context.Context, p Pull, rules Rules) (Survey, *Trouble, error) {
 	co, err := s.source.Checkout(ctx, p, rules.Checkout)
 	if err != nil {
-		return Survey{}, nil, fmt.Errorf("fetching %s: %w", short(p.Head.SHA), err)
+		return Survey{}, nil, fmt.Errorf("fetching %s: %w", phrase.Short(p.Head.SHA), err)
 	}
 	found, t, err := SurveyPull(ctx, s.engine, rules, p, co)
 	if t != nil {
@@ -89,27 +91,15 @@ func (s *Service) failExpansion(ctx context.Context, e Expansion, err error) err
 	s.log.Warn("expanding a request", "request", e.Request.ID, "pull", e.Pull.Key().String(), "err", err)
 	switch {
 	case errors.Is(err, ErrNotYet):
-		return s.DeferRequest(ctx, e.Request.ID, fmt.Sprintf("GitHub's git does not have %s yet.", short(e.Pull.Head.SHA)), time.Time{})
+		return s.DeferRequest(ctx, e.Request.ID, fmt.Sprintf("GitHub's git does not have %s yet.", phrase.Short(e.Pull.Head.SHA)), time.Time{})
 	case errors.Is(err, ErrPassing):
-		return s.DeferRequest(ctx, e.Request.ID, sentence(err), time.Time{})
+		return s.DeferRequest(ctx, e.Request.ID, phrase.Sentence(err), time.Time{})
 	}
 	return s.conclude(ctx, e, verdict{trouble: &Trouble{
 		Kind:      TroubleFailed,
 		Title:     "The projects of this pull request could not be determined",
-		Sentences: []string{sentence(err), "`cardea plan`, in a comment, tries again."},
+		Sentences: []string{phrase.Sentence(err), "`cardea plan`, in a comment, tries again."},
 	}})
-}
-
-// sentence makes a sentence of an error.
-func sentence(err error) string {
-	text := strings.TrimSpace(err.Error())
-	if text == "" {
-		return ""
-	}
-	if !strings.HasSuffix(text, ".") {
-		text += "."
-	}
-	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // stored reads the request and its pull as they are. A pull without a record was

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // wanted is one project of a pull as an expansion wants it.
@@ -111,7 +113,7 @@ func (c choosing) byItself(push Request) []wanted {
 		}
 		if refused {
 			w.plan = false
-			w.record.Reasons = append(slices.Clone(w.record.Reasons), fmt.Sprintf("it waits for `cardea plan -p %s` by somebody who may plan", Argument(shown(w.record.Project.Name))))
+			w.record.Reasons = append(slices.Clone(w.record.Reasons), fmt.Sprintf("it waits for `cardea plan -p %s` by somebody who may plan", phrase.Argument(phrase.Shown(w.record.Project.Name))))
 		} else if why := MayPlanProject(in, w.record.Project); why != "" {
 			w.plan, w.record.Project.Refused = false, why+" `cardea plan` by somebody who may starts it."
 		}
@@ -172,7 +174,7 @@ func (c choosing) askedBy(p Project) Actor {
 	return c.expansion.Request.Actor
 }
 
-func askedReason(by Actor) string { return "`" + shown(by.Login) + "` asked for it" }
+func askedReason(by Actor) string { return "`" + phrase.Shown(by.Login) + "` asked for it" }
 
 // reasons are why the change affects a project, nil when it does not.
 func (c choosing) reasons(p Project) []string {
@@ -301,7 +303,7 @@ func (s *Service) keepIfSame(ctx context.Context, e Expansion, rec PullRecord, w
 		return nil
 	}
 	w.run.Options = old.Options // it is the same plan, made on another base
-	w.outdated = fmt.Sprintf("`%s` moved in what `%s` is planned from.", shown(e.Pull.Base.Ref), w.record.Project.Name)
+	w.outdated = fmt.Sprintf("`%s` moved in what `%s` is planned from.", phrase.Shown(e.Pull.Base.Ref), w.record.Project.Name)
 	if replan {
 		w.outdated = e.Request.Why
 	}
@@ -329,7 +331,7 @@ func expanded(ch choice, f Survey) string {
 			names = append(names, "`"+w.record.Project.Name+"`")
 		}
 	}
-	base := short(f.Checkout.Base)
+	base := phrase.Short(f.Checkout.Base)
 	switch {
 	case len(ch.projects) == 0 && len(f.NotPlanned) > 0:
 		return fmt.Sprintf("Nothing that is planned here is affected, against base %s.", base)

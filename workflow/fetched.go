@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // Exact is a text by which is decided whether two things are the same: a digest, or
@@ -45,14 +47,14 @@ func (f Fetched) Differs(was Fetched) string {
 			before, had := part.was[name]
 			switch now := part.now[name]; {
 			case !had:
-				return fmt.Sprintf(part.new, codeSpan(shown(name)))
+				return fmt.Sprintf(part.new, phrase.CodeSpan(phrase.Shown(name)))
 			case before != now:
-				return fmt.Sprintf(part.other, codeSpan(shown(name))) + versions(before, now)
+				return fmt.Sprintf(part.other, phrase.CodeSpan(phrase.Shown(name))) + versions(before, now)
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(part.was)) {
 			if _, has := part.now[name]; !has {
-				return fmt.Sprintf(part.gone, codeSpan(shown(name)))
+				return fmt.Sprintf(part.gone, phrase.CodeSpan(phrase.Shown(name)))
 			}
 		}
 	}
@@ -84,7 +86,7 @@ func sourceEffects(doc *planDoc) []HiddenEffect {
 	for _, why := range slices.Sorted(maps.Keys(reasons)) {
 		names := reasons[why]
 		e := HiddenEffect{Kind: "module_source", Text: fmt.Sprintf("%s %s from %s, which can be something else at the next run",
-			someOf(names), oneMany(len(names) == 1, "comes", "come"), why)}
+			phrase.SomeOf(names), phrase.OneMany(len(names) == 1, "comes", "come"), why)}
 		if len(names) == 1 {
 			e.Address = names[0]
 		}
@@ -136,7 +138,7 @@ func mutableSource(source, constraint string) string {
 		if constraint == "" {
 			return "a registry in any version"
 		}
-		return "a registry in any version that fits " + codeSpan(shown(constraint))
+		return "a registry in any version that fits " + phrase.CodeSpan(phrase.Shown(constraint))
 	case getter == "git" || getter == "hg" || getter == "" && gitShorthand.MatchString(s):
 		key := "ref"
 		if getter == "hg" {
@@ -176,7 +178,7 @@ func unlockedEffects(unlocked []string) []HiddenEffect {
 	}
 	one := len(unlocked) == 1
 	e := HiddenEffect{Kind: "unlocked_provider", Text: fmt.Sprintf("no committed `.terraform.lock.hcl` holds the %s %s, so the next run may use %s",
-		oneMany(one, "provider", "providers"), someOf(unlocked), oneMany(one, "another version", "other versions"))}
+		phrase.OneMany(one, "provider", "providers"), phrase.SomeOf(unlocked), phrase.OneMany(one, "another version", "other versions"))}
 	if one {
 		e.Address = unlocked[0]
 	}

@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 const (
@@ -107,11 +109,11 @@ func (g *gate) requires(need Requirement) bool { return slices.Contains(g.rules.
 
 // command is a command about this project, as people type it, with what stands behind its name.
 func (g *gate) command(verb string, more ...string) string {
-	return codeSpan(strings.Join(append([]string{"cardea", verb, "-p", Argument(shown(g.in.Project.Project.Name))}, more...), " "))
+	return phrase.CodeSpan(strings.Join(append([]string{"cardea", verb, "-p", phrase.Argument(phrase.Shown(g.in.Project.Project.Name))}, more...), " "))
 }
 
 // name is the project's name for a sentence.
-func (g *gate) name() string { return codeSpan(shown(g.in.Project.Project.Name)) }
+func (g *gate) name() string { return phrase.CodeSpan(phrase.Shown(g.in.Project.Project.Name)) }
 
 func (g *gate) permission() {
 	who := g.in.Live.Actor
@@ -121,7 +123,7 @@ func (g *gate) permission() {
 	case who.ID == 0:
 		g.add(NeedPermission, "permission", "It is not known who asks for this apply.", mend)
 	case who.Bot && !g.rules.listsBot(who):
-		g.add(NeedPermission, "permission", fmt.Sprintf("The server's `bots` do not list the app %s.", codeSpan(shown(who.Slug()))), mend)
+		g.add(NeedPermission, "permission", fmt.Sprintf("The server's `bots` do not list the app %s.", phrase.CodeSpan(phrase.Shown(who.Slug()))), mend)
 	case !known || !role.Known():
 		g.add(NeedPermission, "permission", fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is applied.", mention(who)),
 			"Try again: "+g.command("apply")+".")
@@ -144,7 +146,7 @@ func (g *gate) facts() {
 		g.add(NeedFacts, "facts from GitHub", fmt.Sprintf("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
 	}
 	if g.live && g.in.Live.BaseTip == "" {
-		g.add(NeedFacts, "facts from GitHub", fmt.Sprintf("GitHub did not say where the base branch %s stands now.", codeSpan(shown(g.pull.Base.Ref))), again)
+		g.add(NeedFacts, "facts from GitHub", fmt.Sprintf("GitHub did not say where the base branch %s stands now.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))), again)
 	}
 }
 
@@ -157,12 +159,12 @@ func (g *gate) pullChecks() {
 		if word == PullOpen {
 			word = rec.State
 		}
-		g.add(NeedOpen, "open pull request", fmt.Sprintf("This pull request is %s.", orWord(string(word), "in a state that is not known")),
+		g.add(NeedOpen, "open pull request", fmt.Sprintf("This pull request is %s.", phrase.OrWord(string(word), "in a state that is not known")),
 			"Only what an open pull request changes is applied. A closed one can be reopened; after a merge open a new one.")
 	}
 	if g.pull.Fork || rec.Fork {
 		g.add(NeedSameRepo, "branch of this repository", "The head of this pull request is in another repository.",
-			fmt.Sprintf("Somebody who may write to %s can push the branch here and open a pull request from it.", codeSpan(shown(rec.Repo.FullName()))))
+			fmt.Sprintf("Somebody who may write to %s can push the branch here and open a pull request from it.", phrase.CodeSpan(phrase.Shown(rec.Repo.FullName()))))
 	}
 	if g.pull.Draft || (!g.live && rec.Draft) {
 		g.add(NeedReady, "the draft's end", "This pull request is a draft.", "Mark it as ready for review.")
@@ -173,7 +175,7 @@ func (g *gate) pullChecks() {
 		g.mergeable()
 	}
 	if g.in.BaseFaulty {
-		g.add(NeedConfig, "`.cardea.yml`", fmt.Sprintf("`%s` of the base branch %s is faulty, so nobody can say which rules hold.", RepoConfigFile, codeSpan(shown(g.pull.Base.Ref))),
+		g.add(NeedConfig, "`.cardea.yml`", fmt.Sprintf("`%s` of the base branch %s is faulty, so nobody can say which rules hold.", RepoConfigFile, phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))),
 			"Mend it on the base branch first: a pull request that does so can be merged without an apply.")
 	}
 }
@@ -193,21 +195,12 @@ func (g *gate) branch() {
 	if len(globs) > 0 {
 		spans := make([]string, len(globs))
 		for i, b := range globs {
-			spans[i] = codeSpan(shown(b))
+			spans[i] = phrase.CodeSpan(phrase.Shown(b))
 		}
-		allowed = "Allowed: " + orList(spans) + "."
+		allowed = "Allowed: " + phrase.OrList(spans) + "."
 	}
-	g.add(NeedBranch, "allowed base branch", fmt.Sprintf("%s is not a base branch on which an apply may run.", codeSpan(shown(ref))),
+	g.add(NeedBranch, "allowed base branch", fmt.Sprintf("%s is not a base branch on which an apply may run.", phrase.CodeSpan(phrase.Shown(ref))),
 		allowed+" Change this pull request's base, or ask an operator of the server for `apply.branches`.")
-}
-
-// mayApplyOn reports whether applies may run for pulls on a base branch; the default
-// branch is taken by name, not as a pattern.
-func (r Rules) mayApplyOn(ref, defaultBranch string) bool {
-	if len(r.ApplyBranches) == 0 {
-		return ref != "" && ref == defaultBranch
-	}
-	return slices.ContainsFunc(r.ApplyBranches, func(glob string) bool { return ref != "" && MatchGlob(glob, ref) })
 }
 
 func (g *gate) defaultBranch() string {
@@ -225,22 +218,15 @@ func (g *gate) head() {
 	case sha == "" || rec.Head.SHA == "":
 		g.add(NeedHead, "new plan", "The head of this pull request is not known.", "Try again: "+g.command("apply")+".")
 	case sha != rec.Head.SHA:
-		g.add(NeedHead, "new plan", fmt.Sprintf("The head is %s now; what is shown is of %s.", codeSpan(short(sha)), codeSpan(short(rec.Head.SHA))), mend)
+		g.add(NeedHead, "new plan", fmt.Sprintf("The head is %s now; what is shown is of %s.", phrase.CodeSpan(phrase.Short(sha)), phrase.CodeSpan(phrase.Short(rec.Head.SHA))), mend)
 	case !g.in.Record.Known:
-		g.add(NeedHead, "new plan", fmt.Sprintf("What %s affects is not known yet.", codeSpan(short(sha))), mend)
+		g.add(NeedHead, "new plan", fmt.Sprintf("What %s affects is not known yet.", phrase.CodeSpan(phrase.Short(sha))), mend)
 	case g.in.Project.Run != nil && g.in.Project.Run.Head != sha:
-		g.add(NeedHead, "new plan", fmt.Sprintf("The plan is of %s; the head is %s.", codeSpan(short(g.in.Project.Run.Head)), codeSpan(short(sha))), mend)
+		g.add(NeedHead, "new plan", fmt.Sprintf("The plan is of %s; the head is %s.", phrase.CodeSpan(phrase.Short(g.in.Project.Run.Head)), phrase.CodeSpan(phrase.Short(sha))), mend)
 	}
 	if g.pull.Base.Ref != rec.Base.Ref {
-		g.add(NeedHead, "new plan", fmt.Sprintf("The base branch is %s now; the plan is for %s.", codeSpan(shown(g.pull.Base.Ref)), codeSpan(shown(rec.Base.Ref))), mend)
+		g.add(NeedHead, "new plan", fmt.Sprintf("The base branch is %s now; the plan is for %s.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref)), phrase.CodeSpan(phrase.Shown(rec.Base.Ref))), mend)
 	}
-}
-
-func orWord(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // reviewed asks for GitHub's own review, where the rules do.
@@ -254,7 +240,7 @@ func (g *gate) reviewed() {
 	if (decision == "approved" || decision == "") && g.in.Live.ApprovedHead {
 		return
 	}
-	sentence := fmt.Sprintf("No review on GitHub approves %s.", codeSpan(short(g.pull.Head.SHA)))
+	sentence := fmt.Sprintf("No review on GitHub approves %s.", phrase.CodeSpan(phrase.Short(g.pull.Head.SHA)))
 	if decision != "" && decision != "approved" {
 		sentence = g.decision()
 	}
@@ -269,7 +255,7 @@ func (g *gate) decision() string {
 	case "review_required":
 		return "GitHub still requires a review."
 	default:
-		return fmt.Sprintf("GitHub's review decision is %s.", codeSpan(shown(d)))
+		return fmt.Sprintf("GitHub's review decision is %s.", phrase.CodeSpan(phrase.Shown(d)))
 	}
 }
 
@@ -279,7 +265,7 @@ func (g *gate) mergeable() {
 	if !g.requires(NeedMergeable) {
 		return
 	}
-	base := codeSpan(shown(g.pull.Base.Ref))
+	base := phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))
 	switch g.in.Live.Conflicts {
 	case "no":
 	case "yes":
@@ -293,18 +279,20 @@ func (g *gate) mergeable() {
 	var names, told []string
 	for _, c := range g.in.Live.Required {
 		if c.State != "passed" {
-			names = append(names, shown(c.Name))
-			told = append(told, fmt.Sprintf("%s (%s)", codeSpan(shown(c.Name)), codeWord(c.State)))
+			names = append(names, phrase.Shown(c.Name))
+			told = append(told, fmt.Sprintf("%s (%s)", phrase.CodeSpan(phrase.Shown(c.Name)), codeWord(c.State)))
 		}
 	}
 	if len(names) > 0 {
 		sort.Strings(names)
 		sort.Strings(told)
 		g.add(NeedMergeable, "checks: "+strings.Join(names, ", "),
-			fmt.Sprintf("%s of the base branch %s not passed: %s.", countOf(len(told), "required check", "required checks"), oneMany(len(told) == 1, "has", "have"), andList(told)),
+			fmt.Sprintf("%s of the base branch %s not passed: %s.", phrase.CountOf(len(told), "required check", "required checks"), phrase.OneMany(len(told) == 1, "has", "have"), phrase.AndList(told)),
 			"Wait for what is pending, mend what failed; what is missing has to report at this head. Then "+g.command("apply")+".")
 	}
 }
 
 // codeWord is the state of a required check for a sentence.
-func codeWord(state string) string { return oneLine(shown(orWord(state, "not known"))) }
+func codeWord(state string) string {
+	return phrase.OneLine(phrase.Shown(phrase.OrWord(state, "not known")))
+}

@@ -5,6 +5,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // ran reports whether an apply run was told to carry out the project's current
@@ -35,7 +37,7 @@ func (g *gate) noPlan() (word, sentence, mend string) {
 	wait := "When it is there, look at it; then " + g.command("apply") + "."
 	switch {
 	case g.in.Record.Trouble != nil:
-		return "a plan", fmt.Sprintf("Nothing of this head can be planned: %s.", strings.TrimSuffix(oneLine(g.in.Record.Trouble.Title), ".")),
+		return "a plan", fmt.Sprintf("Nothing of this head can be planned: %s.", strings.TrimSuffix(phrase.OneLine(g.in.Record.Trouble.Title), ".")),
 			"The check `cardea/plan` says what to mend."
 	case p.Deleted:
 		return "nothing", fmt.Sprintf("The directory of %s is deleted by this pull request.", g.name()), "Nothing of it is applied."
@@ -81,7 +83,7 @@ func (g *gate) order() {
 	case a.State == RunQueued:
 		g.add(NeedPlan, "running apply", fmt.Sprintf("An apply of %s is queued already.", g.name()), "Wait for it.")
 	case a.State != RunFinished:
-		g.add(NeedPlan, "running apply", fmt.Sprintf("An apply of %s is running since %s.", g.name(), clock(a.Started)), "Wait for it.")
+		g.add(NeedPlan, "running apply", fmt.Sprintf("An apply of %s is running since %s.", g.name(), phrase.Clock(a.Started)), "Wait for it.")
 	case g.in.Project.ran(a):
 		mend := "A new plan: " + g.command("plan") + "."
 		if a.outcomeOpen() || a.stateKept() { // a plan made now would be of a state that nobody knows
@@ -120,7 +122,7 @@ func (g *gate) artefact() {
 		g.add(NeedArtefact, "new plan", fmt.Sprintf("The saved plan of %s is not there any more.", g.name()), replan)
 	case planned != found:
 		g.add(NeedArtefact, "new plan", fmt.Sprintf("The saved plan of %s is not the file that was made (SHA-256 %s, not %s).",
-			g.name(), codeSpan(short(found)), codeSpan(short(planned))), replan+" An operator of the server should find out who changed it.")
+			g.name(), phrase.CodeSpan(phrase.Short(found)), phrase.CodeSpan(phrase.Short(planned))), replan+" An operator of the server should find out who changed it.")
 	}
 }
 
@@ -129,7 +131,7 @@ func (g *gate) upToDate() {
 	if !g.requires(NeedUpToDate) {
 		return
 	}
-	base := codeSpan(shown(g.pull.Base.Ref))
+	base := phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))
 	mend := "Nothing to do: a new plan is made by itself. If it is the same, its approvals stay."
 	why := ""
 	switch {
@@ -157,19 +159,8 @@ func (g *gate) fresh() {
 	case made.IsZero() || made.After(g.in.Now.Add(time.Minute)):
 		g.add(NeedFresh, "new plan", fmt.Sprintf("It is not known when the plan of %s was made.", g.name()), replan)
 	case g.in.Now.Sub(made) > limit:
-		g.add(NeedFresh, "new plan", fmt.Sprintf("The plan of %s is of %s, longer ago than `stale_after` allows (%s).", g.name(), clock(made), inWords(limit)), replan)
+		g.add(NeedFresh, "new plan", fmt.Sprintf("The plan of %s is of %s, longer ago than `stale_after` allows (%s).", g.name(), phrase.Clock(made), phrase.InWords(limit)), replan)
 	}
-}
-
-// inWords is a duration without the noughts of Go's own form: 24h, 1h30m.
-func inWords(d time.Duration) string {
-	s := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(s, zero) {
-			s = s[:len(s)-2]
-		}
-	}
-	return s
 }
 
 func (g *gate) approved() {
@@ -178,7 +169,7 @@ func (g *gate) approved() {
 	}
 	c := approvalCount{
 		rules: g.rules, author: g.pull.Author, fingerprint: g.in.Plan.Fingerprint, roles: g.in.Live.Roles,
-		project: shown(g.in.Project.Project.Name), recorded: g.display,
+		project: phrase.Shown(g.in.Project.Project.Name), recorded: g.display,
 	}
 	_, missing := c.count(g.in.Project.Approvals)
 	g.missing = append(g.missing, missing...)
@@ -202,14 +193,14 @@ func (g *gate) depends() {
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		span := codeSpan(shown(name))
-		g.add(NeedDepends, shown(name), fmt.Sprintf("%s depends on %s, which is not applied (%s).", g.name(), span, codeSpan(string(g.in.Depends[name]))),
-			fmt.Sprintf("Apply that one first: %s.", codeSpan("cardea apply -p "+Argument(shown(name)))))
+		span := phrase.CodeSpan(phrase.Shown(name))
+		g.add(NeedDepends, phrase.Shown(name), fmt.Sprintf("%s depends on %s, which is not applied (%s).", g.name(), span, phrase.CodeSpan(string(g.in.Depends[name]))),
+			fmt.Sprintf("Apply that one first: %s.", phrase.CodeSpan("cardea apply -p "+phrase.Argument(phrase.Shown(name)))))
 	}
 	for _, name := range g.in.Since {
 		switch g.in.Depends[name] {
 		case StateApplied, StateNoChanges:
-			g.add(NeedDepends, "new plan", fmt.Sprintf("The plan of %s was begun before %s was applied, on which it depends.", g.name(), codeSpan(shown(name))),
+			g.add(NeedDepends, "new plan", fmt.Sprintf("The plan of %s was begun before %s was applied, on which it depends.", g.name(), phrase.CodeSpan(phrase.Shown(name))),
 				"A new plan: "+g.command("plan")+". If it is the same, its approvals stay.")
 		}
 	}
@@ -267,13 +258,13 @@ func lockedBeside(name string, surely bool) string {
 
 // settled says whether somebody knows what the last apply of a project left.
 func (g *gate) settled(a Run, of Project) {
-	project := shown(of.Name)
-	name := codeSpan(project)
+	project := phrase.Shown(of.Name)
+	name := phrase.CodeSpan(project)
 	if of.Key() != g.in.Project.Project.Key() {
 		name += ", which writes the same state,"
 	}
 	resolve := fmt.Sprintf("a person with the permission `admin` (%s) says what the apply counts as: %s or `failed`.",
-		g.rules.Admin.describe(), codeSpan("cardea resolve -p "+Argument(project)+" --outcome applied"))
+		g.rules.Admin.describe(), phrase.CodeSpan("cardea resolve -p "+phrase.Argument(project)+" --outcome applied"))
 	switch {
 	case a.outcomeOpen():
 		g.add(NeedState, "unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", name),
@@ -302,7 +293,7 @@ func (g *gate) state() {
 	switch {
 	case was.Lineage != now.Lineage:
 		g.add(NeedState, "new plan", fmt.Sprintf("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),
-			codeSpan(orWord(short(now.Lineage), "none")), codeSpan(orWord(short(was.Lineage), "none"))), mend)
+			phrase.CodeSpan(phrase.OrWord(phrase.Short(now.Lineage), "none")), phrase.CodeSpan(phrase.OrWord(phrase.Short(was.Lineage), "none"))), mend)
 	case was.Serial != now.Serial:
 		g.add(NeedState, "new plan", fmt.Sprintf("The state of %s was changed since the plan was made (serial %d, not %d).", g.name(), now.Serial, was.Serial), mend)
 	}

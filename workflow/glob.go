@@ -3,9 +3,31 @@ package workflow
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
+
+// WatchGlob is a glob of `watch`, which is relative to a project's directory, relative to the root.
+func WatchGlob(dir, glob string) string {
+	return path.Join(escapeGlob(dir), glob)
+}
+
+var globEscapes = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`)
+
+func escapeGlob(dir string) string { return globEscapes.Replace(dir) }
+
+func unescapeGlob(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
 
 // Bounds of one glob. A set of alternatives multiplies the work of a match, so
 // what a glob stands for is bounded and not only how it is written.
@@ -425,4 +447,53 @@ func readClass(s string) *globClass {
 		c.ranges = append(c.ranges, from, to)
 	}
 	return c
+}
+
+// pathFault says why a text is not a relative slash path, "" when it is.
+func pathFault(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > 1024:
+		return "is longer than 1,024 bytes"
+	case !utf8.ValidString(s):
+		return "is not UTF-8 text"
+	case strings.HasPrefix(s, "/"):
+		return fmt.Sprintf("%q is absolute: paths are relative", s)
+	case strings.HasPrefix(s, "~"):
+		return fmt.Sprintf("%q starts with ~, which means nothing here", s)
+	case strings.ContainsRune(s, '\\'):
+		return fmt.Sprintf("%q has a backslash: separate directories by /", s)
+	}
+	if strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError
+	}) {
+		return fmt.Sprintf("%q has characters that cannot be seen", s)
+	}
+	return ""
+}
+
+func isGlob(s string) bool { return strings.ContainsAny(s, "*?[{") }
+
+// pathGlobFault says why a text is not a glob over paths of a repository, without its subject; "" when it is.
+func pathGlobFault(s string) string {
+	if why := pathFault(s); why != "" {
+		return why
+	}
+	if strings.HasPrefix(s, "!") {
+		return fmt.Sprintf("%q begins with !, and nothing can be excluded here: name what counts", s)
+	}
+	return GlobFault(s)
+}
+
+// matchAny reports whether globs name a directory; "prod*/**" names "prod" too. One
+// that begins with "!" takes out again what those before it name: the last that matches counts.
+func matchAny(globs []string, dir string) bool {
+	for _, g := range slices.Backward(globs) {
+		except := strings.HasPrefix(g, "!")
+		if MatchGlob(strings.TrimPrefix(g, "!"), dir) {
+			return !except
+		}
+	}
+	return false
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // helped are the commands that take a permission, in the order of a pull's life,
@@ -30,7 +32,7 @@ func helpReply(e Expansion, rules Rules) *Reply {
 	switch {
 	case who.Bot && !rules.listsBot(who):
 		reply.May = []Verb{VerbStatus, VerbHelp}
-		reply.Text = []string{fmt.Sprintf("The server's `bots` do not list `%s`, so the other commands are not for it.", shown(who.Slug()))}
+		reply.Text = []string{fmt.Sprintf("The server's `bots` do not list `%s`, so the other commands are not for it.", phrase.Shown(who.Slug()))}
 		return reply
 	case e.RoleError != nil:
 		reply.Text = []string{"GitHub did not say which role you have, so these are all commands; some of them may not be for you."}
@@ -58,13 +60,13 @@ func helpReply(e Expansion, rules Rules) *Reply {
 	reply.May = append(reply.May, VerbStatus, VerbHelp)
 	var lacks []string
 	for _, words := range order {
-		lacks = append(lacks, fmt.Sprintf("%s %s %s", andList(takes[words]), oneMany(len(takes[words]) == 1, "takes", "take"), words))
+		lacks = append(lacks, fmt.Sprintf("%s %s %s", phrase.AndList(takes[words]), phrase.OneMany(len(takes[words]) == 1, "takes", "take"), words))
 	}
 	if len(lacks) > 0 {
 		reply.Text = []string{fmt.Sprintf("%s. You have the role `%s`.", strings.Join(lacks, "; "), roleOrNone(e.ActorRole))}
 	}
 	if flags := allowedFlags(rules); len(flags) > 0 && slices.Contains(reply.May, VerbPlan) {
-		reply.Text = append(reply.Text, "`plan` also takes "+andList(flags)+" here.")
+		reply.Text = append(reply.Text, "`plan` also takes "+phrase.AndList(flags)+" here.")
 	}
 	return reply
 }

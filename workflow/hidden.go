@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // HiddenFromInputs compares what a project's plan is made from on the base
@@ -39,7 +41,7 @@ func HiddenFromInputs(base, planned *Inputs) []HiddenEffect {
 	}
 	for _, p := range planned.LockedProviders {
 		if !slices.Contains(was.LockedProviders, p) {
-			out = append(out, HiddenEffect{Kind: "provider", Address: p, Text: "the provider " + codeSpan(p) + " is new in the lock file"})
+			out = append(out, HiddenEffect{Kind: "provider", Address: p, Text: "the provider " + phrase.CodeSpan(p) + " is new in the lock file"})
 		}
 	}
 	for _, c := range planned.ComputedSources {
@@ -47,7 +49,7 @@ func HiddenFromInputs(base, planned *Inputs) []HiddenEffect {
 	}
 	for _, p := range was.LockedProviders {
 		if !slices.Contains(planned.LockedProviders, p) {
-			out = append(out, HiddenEffect{Kind: "provider", Address: p, Text: "the provider " + codeSpan(p) + " is gone from the lock file"})
+			out = append(out, HiddenEffect{Kind: "provider", Address: p, Text: "the provider " + phrase.CodeSpan(p) + " is gone from the lock file"})
 		}
 	}
 	return out
@@ -132,12 +134,12 @@ func provisionerEffects(changes []planChange, resources map[string]configResourc
 	}
 	var out []HiddenEffect
 	for _, a := range order {
-		who := codeSpan(a.address)
+		who := phrase.CodeSpan(a.address)
 		if n := instances[a]; n > 1 {
 			who += fmt.Sprintf(" (%d instances)", n)
 		}
 		out = append(out, HiddenEffect{Kind: "provisioner", Address: a.address,
-			Text: who + " " + fmt.Sprintf(a.phrase, andList(resources[a.address].provisioners))})
+			Text: who + " " + fmt.Sprintf(a.phrase, phrase.AndList(resources[a.address].provisioners))})
 	}
 	return out
 }
@@ -151,7 +153,7 @@ func removedEffects(changes []planChange, removed []Removed) (out []HiddenEffect
 		}
 		if slices.ContainsFunc(changes, destroyed) {
 			out = append(out, HiddenEffect{Kind: "provisioner", Address: r.From,
-				Text: fmt.Sprintf("%s runs %s when it is destroyed, as its `removed` block says", codeSpan(r.From), andList(r.Provisioners))})
+				Text: fmt.Sprintf("%s runs %s when it is destroyed, as its `removed` block says", phrase.CodeSpan(r.From), phrase.AndList(r.Provisioners))})
 		}
 	}
 	return out
@@ -164,7 +166,7 @@ func actionEffects(doc *planDoc, mask *planMasker) []HiddenEffect {
 		m, _ := v.(map[string]any)
 		address, _ := m["address"].(string)
 		address = maskAddress(address, mask)
-		out = append(out, HiddenEffect{Kind: "action", Address: address, Text: codeSpan(address) + " runs " + invocationTrigger(m, mask)})
+		out = append(out, HiddenEffect{Kind: "action", Address: address, Text: phrase.CodeSpan(address) + " runs " + invocationTrigger(m, mask)})
 	}
 	return out
 }
@@ -198,12 +200,12 @@ func dataEffects(resources map[string]configResource, baseProviders []string) []
 	for _, g := range order {
 		names := members[g]
 		one := len(names) == 1
-		sentence := someOf(names) + " " + oneMany(one, "runs a program", "run programs") + " while it plans"
+		sentence := phrase.SomeOf(names) + " " + phrase.OneMany(one, "runs a program", "run programs") + " while it plans"
 		switch g.kind {
 		case "http_data":
-			sentence = someOf(names) + " " + oneMany(one, "calls a URL", "call URLs") + " while it plans"
+			sentence = phrase.SomeOf(names) + " " + phrase.OneMany(one, "calls a URL", "call URLs") + " while it plans"
 		case "unlocked_provider_data":
-			sentence = someOf(names) + " " + oneMany(one, "is", "are") + " read with the provider " + codeSpan(g.provider) + ", which the base's lock file does not have"
+			sentence = phrase.SomeOf(names) + " " + phrase.OneMany(one, "is", "are") + " read with the provider " + phrase.CodeSpan(g.provider) + ", which the base's lock file does not have"
 		}
 		effect := HiddenEffect{Kind: g.kind, Text: sentence}
 		if one {
@@ -234,32 +236,4 @@ func configAddress(address string) string {
 		}
 	}
 	return b.String()
-}
-
-// someOf lists up to five names in code spans.
-func someOf(names []string) string {
-	const most = 5
-	spans := make([]string, 0, most+1)
-	for _, n := range names[:min(len(names), most)] {
-		spans = append(spans, codeSpan(n))
-	}
-	if len(names) > most {
-		spans = append(spans, fmt.Sprintf("%d more", len(names)-most))
-	}
-	return andList(spans)
-}
-
-// andList is "a", "a and b", "a, b and c".
-func andList(list []string) string {
-	if len(list) < 2 {
-		return strings.Join(list, "")
-	}
-	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
-}
-
-func oneMany(one bool, single, many string) string {
-	if one {
-		return single
-	}
-	return many
 }

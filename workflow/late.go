@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // What is known only after apply is a token in the fingerprint. Mostly a provider
@@ -24,11 +26,11 @@ func lateIn(doc *planDoc, mask *planMasker, w Written) string {
 	}
 	for _, address := range slices.Sorted(maps.Keys(doc.config)) {
 		if doc.config[address].mode == "ephemeral" {
-			return codeSpan(address) + " is opened while it is applied"
+			return phrase.CodeSpan(address) + " is opened while it is applied"
 		}
 	}
 	for _, c := range doc.resources {
-		name := codeSpan(maskAddress(c.address, mask))
+		name := phrase.CodeSpan(maskAddress(c.address, mask))
 		switch {
 		case c.does("read") && c.reason != "read_because_check_nested":
 			return name + " is read only while it is applied"
@@ -42,14 +44,14 @@ func lateIn(doc *planDoc, mask *planMasker, w Written) string {
 		case anyMark(c.after.unknown) && !(known && object):
 			return name + " is known only after apply"
 		case l.first(written.expressions, unknown) != "":
-			return fmt.Sprintf("%s of %s is known only after apply", codeSpan(l.first(written.expressions, unknown)), name)
+			return fmt.Sprintf("%s of %s is known only after apply", phrase.CodeSpan(l.first(written.expressions, unknown)), name)
 		case writeOnly(written.expressions, after, unknown) != "":
-			return fmt.Sprintf("%s of %s is write-only", codeSpan(writeOnly(written.expressions, after, unknown)), name)
+			return fmt.Sprintf("%s of %s is write-only", phrase.CodeSpan(writeOnly(written.expressions, after, unknown)), name)
 		}
 	}
 	for _, c := range doc.outputs {
 		if c.counts() && anyMark(c.after.unknown) {
-			return codeSpan(c.address) + " is known only after apply"
+			return phrase.CodeSpan(c.address) + " is known only after apply"
 		}
 	}
 	return ""
@@ -166,14 +168,14 @@ func providerValues(doc *planDoc, h hasher, w Written) (values map[string]any, l
 		p, _ := providers[key].(map[string]any)
 		names, ok := variablesOf(p["expressions"])
 		if !ok || (len(names) > 0 && p["module_address"] != nil) {
-			late = fmt.Sprintf("the configuration of the provider %s is computed", codeSpan(key))
+			late = fmt.Sprintf("the configuration of the provider %s is computed", phrase.CodeSpan(key))
 		}
 		for _, name := range names {
 			v, known := variables[name].(map[string]any)
 			d, _ := declared[name].(map[string]any)
 			switch {
 			case !known: // an ephemeral one
-				late = fmt.Sprintf("the configuration of the provider %s is computed", codeSpan(key))
+				late = fmt.Sprintf("the configuration of the provider %s is computed", phrase.CodeSpan(key))
 			case d["sensitive"] == true:
 				values[name] = h.seal(v["value"])
 			default:
@@ -261,13 +263,13 @@ func providerFiles(doc *planDoc, named *naming) (out []HiddenEffect) {
 					case place.Made != "":
 						named.made[place.Path] = place.Made
 					}
-					found[place.Path] = oneMany(place.Dir, "directory", "file")
+					found[place.Path] = phrase.OneMany(place.Dir, "directory", "file")
 				}
 			}
 		}
 		for _, f := range slices.Sorted(maps.Keys(found)) {
 			out = append(out, HiddenEffect{Kind: "provider_config", Address: key,
-				Text: fmt.Sprintf("the provider %s is configured with the %s %s", codeSpan(key), found[f], codeSpan(shown(f)))})
+				Text: fmt.Sprintf("the provider %s is configured with the %s %s", phrase.CodeSpan(key), found[f], phrase.CodeSpan(phrase.Shown(f)))})
 		}
 	}
 	return out

@@ -1,6 +1,8 @@
 package workflow
 
-import "time"
+import (
+	"time"
+)
 
 // LiveFacts are what GitHub says of a pull now, read in one go for all projects
 // of one apply. Whatever could not be read is in Errors, and means no.

@@ -1,6 +1,8 @@
 package workflow
 
-import "time"
+import (
+	"time"
+)
 
 // LockWhy says how a lock came to be.
 type LockWhy string
@@ -38,4 +40,10 @@ type LockedProject struct {
 	HeadEnvironment    string   `json:"head_environment,omitempty"`
 	Neighbours         []string `json:"neighbours,omitempty"`
 	Strictest          bool     `json:"strictest,omitempty"`
+}
+
+// locked is what a lock keeps of the project for which it is taken.
+func (p Project) locked() LockedProject {
+	return LockedProject{Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
+		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // LockKeys are the keys that an apply of a project needs: the project's own, and
@@ -106,12 +108,12 @@ func (l Lock) Sentence() string {
 	case LockPlan:
 		why = "a plan with changes was made there"
 	}
-	return fmt.Sprintf("#%d holds the lock on %s since %s, through %s: %s.", l.Pull.Number, codeSpan(shown(l.Project)), clock(l.Since), mention(l.User), why)
+	return fmt.Sprintf("#%d holds the lock on %s since %s, through %s: %s.", l.Pull.Number, phrase.CodeSpan(phrase.Shown(l.Project)), phrase.Clock(l.Since), mention(l.User), why)
 }
 
 // mend is how a lock that is in the way comes free, as a sentence.
 func (l Lock) mend() string {
-	return fmt.Sprintf("It is released when #%d is merged or closed, or there by %s.", l.Pull.Number, codeSpan("cardea unlock -p "+Argument(shown(l.Project))))
+	return fmt.Sprintf("It is released when #%d is merged or closed, or there by %s.", l.Pull.Number, phrase.CodeSpan("cardea unlock -p "+phrase.Argument(phrase.Shown(l.Project))))
 }
 
 // MayRelease says why a lock that a pull holds must stay, as a sentence; "" when
@@ -127,7 +129,7 @@ func MayRelease(rec PullRecord, l Lock) string {
 		if p.Apply == nil || !p.guardedBy(l) {
 			continue
 		}
-		name := codeSpan(shown(p.Project.Name))
+		name := phrase.CodeSpan(phrase.Shown(p.Project.Name))
 		switch a := p.Apply; {
 		case a.State == RunRunning:
 			return fmt.Sprintf("An apply of %s is running: wait for its end, or `cardea cancel --apply` interrupts it.", name)
@@ -135,10 +137,10 @@ func MayRelease(rec PullRecord, l Lock) string {
 			return fmt.Sprintf("An apply of %s is queued; `cardea cancel --apply` drops it.", name)
 		case a.outcomeOpen():
 			return fmt.Sprintf("Nobody knows how the last apply of %s ended. A person with the permission `admin` looks at it and ends it: `cardea resolve -p %s --outcome applied` or `failed`.",
-				name, Argument(shown(p.Project.Name)))
+				name, phrase.Argument(phrase.Shown(p.Project.Name)))
 		case a.stateKept():
 			return fmt.Sprintf("The last apply of %s could not store its state, which is kept here. A person with the permission `admin` stores it and ends it: `cardea resolve -p %s --outcome applied` or `failed`.",
-				name, Argument(shown(p.Project.Name)))
+				name, phrase.Argument(phrase.Shown(p.Project.Name)))
 		}
 	}
 	return ""
@@ -163,12 +165,6 @@ func (l Lock) project() Project {
 		HeadEnvironment: l.Of.HeadEnvironment, Neighbours: l.Of.Neighbours, Strictest: l.Of.Strictest}
 }
 
-// locked is what a lock keeps of the project for which it is taken.
-func (p Project) locked() LockedProject {
-	return LockedProject{Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
-		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest}
-}
-
 // outcomeOpen reports whether an apply may have written and nobody knows how it
 // ended, nor has a person decided it.
 func (r Run) outcomeOpen() bool {
@@ -183,6 +179,3 @@ func (r Run) outcomeOpen() bool {
 func (r Run) stateKept() bool {
 	return r.Kind == RunApply && r.Apply != nil && r.Apply.ErroredState != "" && r.Apply.Resolved == ""
 }
-
-// clock is the form of a time that people read, in UTC.
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // A provider reads files at apply: of an object that is uploaded, a chart or a build
@@ -157,26 +159,26 @@ func (n *naming) effects() (out []HiddenEffect) {
 		var files, dirs []string
 		for _, name := range slices.Sorted(maps.Keys(n.told[who])) {
 			if dir, ok := strings.CutSuffix(name, "/"); ok {
-				dirs = append(dirs, shown(dir))
+				dirs = append(dirs, phrase.Shown(dir))
 			} else {
-				files = append(files, shown(name))
+				files = append(files, phrase.Shown(name))
 			}
 		}
 		var what []string
 		if len(files) > 0 {
-			what = append(what, oneMany(len(files) == 1, "the file ", "the files ")+someOf(files))
+			what = append(what, phrase.OneMany(len(files) == 1, "the file ", "the files ")+phrase.SomeOf(files))
 		}
 		if len(dirs) > 0 {
-			what = append(what, oneMany(len(dirs) == 1, "the directory ", "the directories ")+someOf(dirs))
+			what = append(what, phrase.OneMany(len(dirs) == 1, "the directory ", "the directories ")+phrase.SomeOf(dirs))
 		}
-		subject := codeSpan(who)
+		subject := phrase.CodeSpan(who)
 		switch who {
 		case "":
 			subject = "something"
 		case "what is deferred", "an action":
 			subject = who
 		}
-		e := HiddenEffect{Kind: "file", Text: fmt.Sprintf("%s reads %s, of which the plan shows only the name", subject, andList(what))}
+		e := HiddenEffect{Kind: "file", Text: fmt.Sprintf("%s reads %s, of which the plan shows only the name", subject, phrase.AndList(what))}
 		if subject != who {
 			e.Address = who
 		}

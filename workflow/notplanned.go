@@ -7,19 +7,6 @@ import (
 	"strings"
 )
 
-// Terragrunt is a unit's kind that also has files of common settings above the units.
-const Terragrunt = "Terragrunt"
-
-// NotPlanned is what a change concerns and nobody plans here, so that no check looks
-// as if there were nothing to do.
-type NotPlanned struct {
-	// Kind is a layout that Cardea does not support; "" are discovered directories without a
-	// backend that nothing calls: modules for others, as far as anybody can tell.
-	Kind  string   `json:"kind,omitempty"`
-	Dirs  []string `json:"dirs"` // sorted, at most 20
-	Count int      `json:"count"`
-}
-
 // maxNotPlanned is how many directories of one kind are kept.
 const maxNotPlanned = 20
 
@@ -101,9 +88,4 @@ func settings(file string) bool {
 		}
 	}
 	return path.Dir(file) != "." && (strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".json"))
-}
-
-// Unsupported are those of a layout that Cardea does not support.
-func Unsupported(all []NotPlanned) []NotPlanned {
-	return slices.DeleteFunc(slices.Clone(all), func(n NotPlanned) bool { return n.Kind == "" })
 }

@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+func (m Module) names() bool {
+	return len(m.Files)+len(m.RootFiles)+len(m.Parts)+len(m.RootParts)+len(m.Words)+len(m.Computed)+len(m.InputPaths) > 0
+}
+
 // PathPart is a path that code computes in part: it leads to something below a
 // directory, or to everything below it, whose path there begins with Name and ends with End.
 type PathPart struct {

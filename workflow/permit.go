@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // MayPlanInput is what decides whether a request may plan a pull.
@@ -40,8 +42,8 @@ func MayPlan(in MayPlanInput) *Trouble {
 		who = pusher // whose commits these are; the author's permission does not speak for it
 	}
 	if who.Bot && !in.Rules.listsBot(who) {
-		return refuse(fmt.Sprintf("%s is not an app that may plan here", shown(who.Login)),
-			fmt.Sprintf("The server's `bots` for this repository do not list `%s`.", shown(who.Slug())), whoMay(in.Rules))
+		return refuse(fmt.Sprintf("%s is not an app that may plan here", phrase.Shown(who.Login)),
+			fmt.Sprintf("The server's `bots` for this repository do not list `%s`.", phrase.Shown(who.Slug())), whoMay(in.Rules))
 	}
 	if in.RoleError != nil {
 		return refuse("The permission to plan could not be checked",
@@ -133,7 +135,7 @@ func (w Who) describe() string {
 	if len(parts) == 0 {
 		parts = []string{"nobody"}
 	}
-	all := orList(parts)
+	all := phrase.OrList(parts)
 	for _, also := range w.And {
 		all += ", who must also be " + also.describe()
 	}
@@ -156,7 +158,7 @@ func mention(a Actor) string {
 	if a.Login == "" {
 		return "The account that is gone"
 	}
-	return "`" + shown(a.Login) + "`"
+	return "`" + phrase.Shown(a.Login) + "`"
 }
 
 func roleOrNone(r Role) Role {

@@ -115,3 +115,10 @@ func (d Diagnostic) String() string {
 	}
 	return at + ": " + d.Summary
 }
+
+// place is a project's key without its variant.
+func (p Project) place() ProjectKey {
+	key := p.Key()
+	key.Variant = ""
+	return key
+}

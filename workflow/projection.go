@@ -3,8 +3,9 @@ package workflow
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // PlanInput is everything that a plan is read from.
@@ -50,7 +51,7 @@ func ReadPlan(in PlanInput) (plan *Plan, secrets []string, err error) {
 		return nil, nil, err
 	}
 	if doc.incomplete && len(in.Options.Targets) == 0 && len(doc.deferred) == 0 {
-		return nil, nil, fmt.Errorf("%s says that the plan is not complete", toolName(in.Tool))
+		return nil, nil, fmt.Errorf("%s says that the plan is not complete", phrase.ToolName(in.Tool))
 	}
 	sealing := newPlanMasker(doc)
 	mask := sealing.shown(in)
@@ -65,7 +66,7 @@ func ReadPlan(in PlanInput) (plan *Plan, secrets []string, err error) {
 		Tool: in.Tool, ToolVersion: in.ToolVersion, PlannedAt: in.Now,
 		Checks: failedChecks(doc, mask),
 	}
-	pr := projector{doc: doc, mask: mask, plan: plan, tool: toolName(in.Tool)}
+	pr := projector{doc: doc, mask: mask, plan: plan, tool: phrase.ToolName(in.Tool)}
 	pr.project()
 	pr.settle(in, nothing)
 	if plan.Late = lateIn(doc, mask, in.Written); plan.Late == "" {
@@ -78,13 +79,6 @@ func ReadPlan(in PlanInput) (plan *Plan, secrets []string, err error) {
 		plan.Fetched.Made = named.made
 	}
 	return plan, mask.all, nil
-}
-
-func toolName(tool string) string {
-	if tool == "tofu" {
-		return "OpenTofu"
-	}
-	return "Terraform"
 }
 
 // projector fills a Plan from a document.
@@ -137,13 +131,13 @@ func (pr *projector) settle(in PlanInput, nothing bool) {
 		note("The plan is limited to its targets; what else would change is not in it.")
 	}
 	for _, key := range unknownParts(pr.doc.top) {
-		note("The plan has a part %s that this version of Cardea does not know.", codeSpan(key))
+		note("The plan has a part %s that this version of Cardea does not know.", phrase.CodeSpan(key))
 	}
 	if pr.cut > 0 {
-		note("%s longer than 64 KB %s cut.", countOf(pr.cut, "value", "values"), isAre(pr.cut))
+		note("%s longer than 64 KB %s cut.", phrase.CountOf(pr.cut, "value", "values"), phrase.IsAre(pr.cut))
 	}
 	if pr.bare > 0 {
-		note("The plan is too long to be kept whole: %s named without attributes.", countOf(pr.bare, "change is", "changes are"))
+		note("The plan is too long to be kept whole: %s named without attributes.", phrase.CountOf(pr.bare, "change is", "changes are"))
 	}
 	applyable, _ := pr.doc.top["applyable"].(bool)
 	switch {
@@ -191,12 +185,12 @@ func failedChecks(doc *planDoc, mask *planMasker) []string {
 			for _, v := range list {
 				problem, _ := v.(map[string]any)
 				message, _ := problem["message"].(string)
-				out = append(out, fmt.Sprintf("%s fails: %s", codeSpan(displayAddress(instance, mask)), oneLine(mask.text(message))))
+				out = append(out, fmt.Sprintf("%s fails: %s", phrase.CodeSpan(displayAddress(instance, mask)), phrase.OneLine(mask.text(message))))
 				problems++
 			}
 		}
 		if problems == 0 {
-			out = append(out, codeSpan(displayAddress(check, mask))+" fails")
+			out = append(out, phrase.CodeSpan(displayAddress(check, mask))+" fails")
 		}
 	}
 	return out
@@ -207,20 +201,3 @@ func displayAddress(m map[string]any, mask *planMasker) string {
 	text, _ := address["to_display"].(string)
 	return maskAddress(text, mask)
 }
-
-// codeSpan puts a name into backticks, in which it can do no harm.
-func codeSpan(s string) string {
-	return "`" + strings.ReplaceAll(oneLine(s), "`", "'") + "`"
-}
-
-// oneLine makes one line of a text.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-func countOf(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-func isAre(n int) string { return oneMany(n == 1, "is", "are") }

@@ -1,6 +1,10 @@
 package workflow
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+)
 
 // resource is one entry of resource_changes or resource_drift, masked.
 func (pr *projector) resource(c planChange) Change {
@@ -153,9 +157,9 @@ func (pr *projector) deferral(v any) string {
 	rc, _ := m["resource_change"].(map[string]any)
 	address, _ := rc["address"].(string)
 	reason, _ := m["reason"].(string)
-	sentence := codeSpan(maskAddress(address, pr.mask)) + " is deferred to a later plan"
+	sentence := phrase.CodeSpan(maskAddress(address, pr.mask)) + " is deferred to a later plan"
 	if reason != "" {
-		sentence += ": " + words(reason)
+		sentence += ": " + phrase.Words(reason)
 	}
 	return sentence + "."
 }
@@ -225,8 +229,5 @@ func actionReason(reason string) string {
 	case "read_because_check_nested":
 		return "because a check needs it"
 	}
-	return words(reason)
+	return phrase.Words(reason)
 }
-
-// words makes words of an identifier.
-func words(s string) string { return strings.ReplaceAll(s, "_", " ") }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // NextRunDecision is what NextRun decided.
@@ -117,21 +119,6 @@ func (p places) turn(r Run) int {
 	return turn
 }
 
-// onStateOf reports whether another run is on the state of this one. One that only may
-// be is in the way where one of the two writes, and not of another repository: of
-// its other states nobody here knows.
-func (r Run) onStateOf(other Run) bool {
-	switch {
-	case isOneState(r.StateIdentity, other.StateIdentity):
-		return true
-	case r.Repo.ID != other.Repo.ID:
-		return false
-	case r.Lineage != "" && r.Lineage == other.Lineage:
-		return true
-	}
-	return (r.Kind == RunApply || other.Kind == RunApply) && MayBeOneState(r.StateIdentity, other.StateIdentity)
-}
-
 // whereRuns says where another run runs, as seen from this one.
 func whereRuns(other, r Run) string {
 	switch {
@@ -140,7 +127,7 @@ func whereRuns(other, r Run) string {
 	case other.Number != r.Number:
 		return fmt.Sprintf("for #%d", other.Number)
 	case other.Head != r.Head:
-		return "for " + short(other.Head) + ", and is being stopped"
+		return "for " + phrase.Short(other.Head) + ", and is being stopped"
 	}
 	return "already"
 }

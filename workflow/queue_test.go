@@ -220,3 +220,29 @@ func TestBackoff(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestStateWaits: what may be one state is worked on by one run at a time, in one repository.
+func TestStateWaits(t *testing.T) {
+	run := func(id string, repo int64, state KeptState) Run {
+		return Run{ID: id, Kind: RunPlan, Repo: Repo{ID: repo}, Project: Project{Name: id, Dir: id}, StateIdentity: state.Identity, Lineage: state.Lineage}
+	}
+	applied := func(r Run) Run { r.Kind = RunApply; return r }
+	unknown, known := "r:?1,=b", "r:=a,=b"
+	for name, tt := range map[string]struct {
+		queued Run
+		waits  bool
+	}{
+		"may be it":                      {applied(run("x", 1, KeptState{Identity: known})), true},
+		"may be it, elsewhere":           {applied(run("x", 2, KeptState{Identity: known})), false},
+		"may be it, and none writes":     {run("x", 1, KeptState{Identity: known}), false},
+		"is another one":                 {applied(run("x", 1, KeptState{Identity: "r:=a,=c"})), false},
+		"has the lineage":                {run("x", 1, KeptState{Identity: "r:=a,=c", Lineage: "l"}), true},
+		"has the lineage, elsewhere":     {run("x", 2, KeptState{Identity: "r:=a,=c", Lineage: "l"}), false},
+		"does not say which state it is": {run("x", 1, KeptState{}), false},
+	} {
+		d := NextRun([]Run{tt.queued}, []Run{run("busy", 1, KeptState{Identity: unknown, Lineage: "l"})}, time.Now(), 0)
+		if d.Found == tt.waits {
+			t.Errorf("%s: got %+v", name, d)
+		}
+	}
+}

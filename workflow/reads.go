@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // View returns a pull with the plans of its projects' newest runs, of one moment.
@@ -39,7 +41,7 @@ func (s *Service) ViewsByHead(ctx context.Context, repoID int64, sha string) (ou
 		}
 		return nil
 	})
-	return out, wrap(err, "reading the pulls of head "+short(sha))
+	return out, wrap(err, "reading the pulls of head "+phrase.Short(sha))
 }
 
 func view(tx Tx, rec PullRecord) (PullView, error) {
@@ -69,7 +71,7 @@ func (s *Service) OpenPulls(ctx context.Context, repoID int64) ([]PullRecord, er
 
 // PullsByHead returns all pulls, open or not, whose current head is sha.
 func (s *Service) PullsByHead(ctx context.Context, repoID int64, sha string) ([]PullRecord, error) {
-	return read(ctx, s, "reading the pulls of head "+short(sha), func(tx Tx) ([]PullRecord, error) { return tx.PullsByHead(repoID, sha) })
+	return read(ctx, s, "reading the pulls of head "+phrase.Short(sha), func(tx Tx) ([]PullRecord, error) { return tx.PullsByHead(repoID, sha) })
 }
 
 // Repos returns every repository we have seen.

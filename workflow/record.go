@@ -1,6 +1,24 @@
 package workflow
 
-import "time"
+import (
+	"slices"
+	"time"
+)
+
+// NotPlanned is what a change concerns and nobody plans here, so that no check looks
+// as if there were nothing to do.
+type NotPlanned struct {
+	// Kind is a layout that Cardea does not support; "" are discovered directories without a
+	// backend that nothing calls: modules for others, as far as anybody can tell.
+	Kind  string   `json:"kind,omitempty"`
+	Dirs  []string `json:"dirs"` // sorted, at most 20
+	Count int      `json:"count"`
+}
+
+// Unsupported are those of a layout that Cardea does not support.
+func Unsupported(all []NotPlanned) []NotPlanned {
+	return slices.DeleteFunc(slices.Clone(all), func(n NotPlanned) bool { return n.Kind == "" })
+}
 
 // ProjectState is where a project stands in a pull. The words are part of the pages' contract.
 type ProjectState string

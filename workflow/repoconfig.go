@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -280,43 +279,6 @@ func ProjectDirFault(dir string) string {
 		return fmt.Sprintf("%q is not written plainly: write %q", dir, clean)
 	}
 	return ""
-}
-
-// pathFault says why a text is not a relative slash path, "" when it is.
-func pathFault(s string) string {
-	switch {
-	case s == "":
-		return "is empty"
-	case len(s) > 1024:
-		return "is longer than 1,024 bytes"
-	case !utf8.ValidString(s):
-		return "is not UTF-8 text"
-	case strings.HasPrefix(s, "/"):
-		return fmt.Sprintf("%q is absolute: paths are relative", s)
-	case strings.HasPrefix(s, "~"):
-		return fmt.Sprintf("%q starts with ~, which means nothing here", s)
-	case strings.ContainsRune(s, '\\'):
-		return fmt.Sprintf("%q has a backslash: separate directories by /", s)
-	}
-	if strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError
-	}) {
-		return fmt.Sprintf("%q has characters that cannot be seen", s)
-	}
-	return ""
-}
-
-func isGlob(s string) bool { return strings.ContainsAny(s, "*?[{") }
-
-// pathGlobFault says why a text is not a glob over paths of a repository, without its subject; "" when it is.
-func pathGlobFault(s string) string {
-	if why := pathFault(s); why != "" {
-		return why
-	}
-	if strings.HasPrefix(s, "!") {
-		return fmt.Sprintf("%q begins with !, and nothing can be excluded here: name what counts", s)
-	}
-	return GlobFault(s)
 }
 
 // DirGlobFault says why a text is not a glob over directories of a repository,

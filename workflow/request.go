@@ -1,6 +1,8 @@
 package workflow
 
-import "time"
+import (
+	"time"
+)
 
 // Delivery is one webhook delivery as it arrived, verified and stored before it
 // was answered. (GUID, Event) is its key: GitHub's redeliveries share the GUID.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // ResolveInput is what decides which projects a planned tree has and what holds for them.
@@ -149,18 +151,6 @@ func (r Rules) EnvironmentOfDir(dir string) string {
 	return best
 }
 
-// matchAny reports whether globs name a directory; "prod*/**" names "prod" too. One
-// that begins with "!" takes out again what those before it name: the last that matches counts.
-func matchAny(globs []string, dir string) bool {
-	for _, g := range slices.Backward(globs) {
-		except := strings.HasPrefix(g, "!")
-		if MatchGlob(strings.TrimPrefix(g, "!"), dir) {
-			return !except
-		}
-	}
-	return false
-}
-
 // drafts lists the projects that one configuration makes of one tree, as it asks
 // for them: the entries with wildcards, then the plain ones, where a later one
 // replaces an earlier one of the same directory, Terraform workspace and variant,
@@ -208,14 +198,6 @@ func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
 		}
 	}
 	return finishDrafts(cfg, byKey, faults)
-}
-
-// onlyUnit reports whether a directory is a unit of a layout that is not supported and no
-// root module of its own: its backend comes from there.
-func (d Discovery) onlyUnit(dir string) bool {
-	_, unit := d.Units[dir]
-	b := d.Modules[dir].Backend
-	return unit && (b == nil || len(b.Attributes)+len(b.Computed) == 0)
 }
 
 // finishDrafts fills in names and labels and refuses directories that cannot be used.
@@ -284,7 +266,7 @@ func missingDir(dir string, looks map[string]string) string {
 	for _, d := range looks {
 		dirs = append(dirs, d)
 	}
-	if near := Nearest(dir, dirs); near != "" {
+	if near := phrase.Nearest(dir, dirs); near != "" {
 		return fmt.Sprintf("directory `%s` does not exist or has no Terraform files: did you mean `%s`?", dir, near)
 	}
 	return fmt.Sprintf("directory `%s` does not exist or has no Terraform files", dir)
@@ -352,24 +334,6 @@ func changedKeys(base, head Project) []string {
 	note("workspace", base.WholeTree == head.WholeTree)
 	note("autoplan", base.NoAutoplan == head.NoAutoplan)
 	return keys
-}
-
-// someNames is up to three names in code quotes and the count of the rest.
-func someNames(names []string) string {
-	some := names[:min(len(names), 3)]
-	list := strings.Join(quoted(some), ", ")
-	if more := len(names) - len(some); more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
-	return list
-}
-
-func quoted(names []string) []string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = "`" + n + "`"
-	}
-	return out
 }
 
 // union is both lists without repetition, in their order.

@@ -3,6 +3,8 @@ package workflow
 import (
 	"fmt"
 	"sort"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // dependencies turns the names of depends_on, base's and head's together, into
@@ -38,7 +40,7 @@ func (r *resolver) dependencies(projects []Project) {
 			case held[d]:
 				deps = append(deps, d)
 			default:
-				fault := fmt.Sprintf("`depends_on` names `%s`, and no project is called that%s", d, meant(d, all))
+				fault := fmt.Sprintf("`depends_on` names `%s`, and no project is called that%s", d, phrase.Meant(d, all))
 				if id := fmt.Sprint(p.Position, fault); !said[id] {
 					said[id] = true
 					r.faults.Add(p.Position, "%s", fault)
@@ -122,7 +124,7 @@ func (r *resolver) notes(projects []Project) []string {
 		if p.HeadEnvironment == "" || r.labelledBefore(p) {
 			continue
 		}
-		k := relabel{p.HeadEnvironment, p.Environment, p.Strictest, andList(quoted(p.Neighbours)), r.in.Rules.EnvironmentOfDir(p.Dir) != ""}
+		k := relabel{p.HeadEnvironment, p.Environment, p.Strictest, phrase.AndList(phrase.Quoted(p.Neighbours)), r.in.Rules.EnvironmentOfDir(p.Dir) != ""}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
@@ -132,7 +134,7 @@ func (r *resolver) notes(projects []Project) []string {
 		holds := "no environment holds"
 		switch {
 		case k.server:
-			notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. By the server's configuration it is `%s`, and that holds.", someNames(groups[k]), k.asked, k.holds))
+			notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. By the server's configuration it is `%s`, and that holds.", phrase.SomeNames(groups[k]), k.asked, k.holds))
 			continue
 		case k.holds != "":
 			holds = "`" + k.holds + "` holds"
@@ -141,7 +143,7 @@ func (r *resolver) notes(projects []Project) []string {
 		case k.strictest:
 			holds = "the strictest rules of the repository hold"
 		}
-		notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. Until it is merged, %s.", someNames(groups[k]), k.asked, holds))
+		notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. Until it is merged, %s.", phrase.SomeNames(groups[k]), k.asked, holds))
 	}
 	sort.Slice(r.renames, func(i, j int) bool { return r.renames[i][0] < r.renames[j][0] })
 	for i, rename := range r.renames {

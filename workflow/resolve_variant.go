@@ -3,6 +3,8 @@ package workflow
 import (
 	"fmt"
 	"slices"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // holdVariants gives head's projects the variants that base knows them by. What an
@@ -44,13 +46,6 @@ func holdVariants(base, head []Project) {
 			}
 		}
 	}
-}
-
-// place is a project's key without its variant.
-func (p Project) place() ProjectKey {
-	key := p.Key()
-	key.Variant = ""
-	return key
 }
 
 // only is the one of a list that is meant, -1 when none or several are.
@@ -107,7 +102,7 @@ func whyReplaced(p Project, head []Project) string {
 	if len(names) == 0 {
 		return ""
 	}
-	why := fmt.Sprintf("`%s` names %s for its directory, which takes its place", RepoConfigFile, someNames(names))
+	why := fmt.Sprintf("`%s` names %s for its directory, which takes its place", RepoConfigFile, phrase.SomeNames(names))
 	if !asked {
 		why += fmt.Sprintf("; an entry with `terraform_workspace: %s` keeps it", DefaultTerraformWorkspace)
 	}

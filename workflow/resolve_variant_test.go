@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -138,68 +137,4 @@ func TestResolveVariants(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestVariantRules: the rules of several environments hold together, and whose
-// credentials are used is not for head to choose.
-func TestVariantRules(t *testing.T) {
-	rules := DefaultRules("*")
-	rules.Credentials = CredentialNames{Plan: "ro", Apply: "rw"}
-	ada := Who{Users: []string{"ada"}}
-	rules.Environments = map[string]EnvironmentRules{
-		"dev":  {Approvals: &ApprovalRules{Count: 1, Author: true}, Credentials: CredentialNames{Plan: "dev", Apply: "dev"}},
-		"prod": {Approvals: &ApprovalRules{Count: 2}, Apply: &ada, Plan: &ada, Credentials: CredentialNames{Plan: "prod", Apply: "prod"}},
-		"far":  {Approvals: &ApprovalRules{Count: 9}},
-	}
-	p := Project{Name: "c", Dir: "app", Variant: "c", Neighbours: []string{"dev", "prod"}}
-	for _, p := range []Project{p, {Dir: "app", Neighbours: []string{"prod"}}, Lock{Of: p.locked()}.project()} {
-		got := rules.ForProject(p)
-		if got.Approvals.Count != 2 || got.Approvals.Author || !got.Apply.Includes(Actor{Login: "ada"}, RoleWrite) || got.Apply.Includes(Actor{Login: "bo"}, RoleAdmin) {
-			t.Errorf("got approvals %+v, apply %+v", got.Approvals, got.Apply)
-		}
-		if got.Credentials != rules.Credentials || rules.PlanCredentials(p) != "ro" {
-			t.Errorf("got credentials %+v", got.Credentials)
-		}
-		if why := MayPlanProject(MayPlanInput{Rules: rules, Pull: Pull{Author: Actor{Login: "bo"}}, AuthorRole: RoleAdmin}, p); why == "" {
-			t.Error("somebody whom `prod` does not name may plan")
-		}
-	}
-}
-
-// TestVariantIdentity: without a variant nothing that is kept or hashed is another
-// thing than before there were variants.
-func TestVariantIdentity(t *testing.T) {
-	plain := Project{Name: "n", Dir: "app", TerraformWorkspace: "default", Engine: "terraform"}
-	variant := plain
-	variant.Variant = "app/prod"
-	for _, tt := range []struct {
-		p             Project
-		key, lock, of string
-	}{
-		{plain, `{"dir":"app","terraform_workspace":"default"}`, "project\x00app\x00default", `{"dir":"app","terraform_workspace":"default"}`},
-		{variant, `{"dir":"app","terraform_workspace":"default","variant":"app/prod"}`, "project\x00app\x00default\x00app/prod",
-			`{"dir":"app","terraform_workspace":"default","variant":"app/prod"}`},
-	} {
-		if got := mustJSON(t, tt.p.Key()); got != tt.key {
-			t.Errorf("key: got %s, want %s", got, tt.key)
-		}
-		if got, has := mustJSON(t, tt.p), tt.p.Variant != ""; strings.Contains(got, "variant") != has || strings.Contains(got, "neighbours") {
-			t.Errorf("a project: got %s", got)
-		}
-		if got := LockKeys(tt.p, KeptState{Identity: "s"}); got[0] != tt.lock || got[1] != "state\x00s" {
-			t.Errorf("lock keys: got %q, want %q", got, tt.lock)
-		}
-		if got := mustJSON(t, tt.p.locked()); got != tt.of {
-			t.Errorf("a lock's project: got %s, want %s", got, tt.of)
-		}
-	}
-}
-
-func mustJSON(t *testing.T, v any) string {
-	t.Helper()
-	data, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }

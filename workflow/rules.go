@@ -6,6 +6,15 @@ import (
 	"time"
 )
 
+// mayApplyOn reports whether applies may run for pulls on a base branch; the default
+// branch is taken by name, not as a pattern.
+func (r Rules) mayApplyOn(ref, defaultBranch string) bool {
+	if len(r.ApplyBranches) == 0 {
+		return ref != "" && ref == defaultBranch
+	}
+	return slices.ContainsFunc(r.ApplyBranches, func(glob string) bool { return ref != "" && MatchGlob(glob, ref) })
+}
+
 // Who may do something: a GitHub role (at least), or named users. Teams come later.
 type Who struct {
 	Role  Role     `json:"role,omitempty"`

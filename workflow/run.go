@@ -284,3 +284,7 @@ func NewID(now time.Time) string {
 	}
 	return strings.ToLower(idEncoding.EncodeToString(b[:]))[:20]
 }
+
+// maxTold is how many projects of a kind are named, and kept with a run beside those
+// that bring rules of their own: where nothing tells states apart they may be all.
+const maxTold = 20

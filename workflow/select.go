@@ -3,8 +3,8 @@ package workflow
 import (
 	"fmt"
 	"slices"
-	"sort"
-	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // SelectInput is a command's selector and what it may choose from.
@@ -69,7 +69,7 @@ func (s Selector) matches(p Project) bool {
 // names plainly, else the place. Nothing is compared with anything.
 func (s Selector) object() string {
 	if len(s.Projects) == 1 && len(s.Dirs)+len(s.Environments)+len(s.Workspaces) == 0 && !isGlob(s.Projects[0]) {
-		return "`" + shown(s.Projects[0]) + "`"
+		return "`" + phrase.Shown(s.Projects[0]) + "`"
 	}
 	return "here"
 }
@@ -99,9 +99,9 @@ func (k selectorKind) check(in SelectInput) string {
 	for _, v := range k.values {
 		if isGlob(v) && pathGlobFault(v) != "" {
 			if why := globForm(v); why != "" && globBalanced(v) {
-				return fmt.Sprintf("`%s` %s.", shown(v), why)
+				return fmt.Sprintf("`%s` %s.", phrase.Shown(v), why)
 			}
-			return fmt.Sprintf("`%s` is not a usable glob for a %s.", shown(v), k.what)
+			return fmt.Sprintf("`%s` is not a usable glob for a %s.", phrase.Shown(v), k.what)
 		}
 		found := false
 		names := map[string]bool{}
@@ -117,113 +117,17 @@ func (k selectorKind) check(in SelectInput) string {
 		}
 		for _, p := range in.Deleted {
 			if selects(v, k.of(p)) {
-				return fmt.Sprintf("The %s `%s` is deleted by this change: there is nothing to plan.", k.what, shown(v))
+				return fmt.Sprintf("The %s `%s` is deleted by this change: there is nothing to plan.", k.what, phrase.Shown(v))
 			}
 		}
 		if len(names) == 0 {
-			return fmt.Sprintf("There is no %s `%s`; no project has one.", k.what, shown(v))
+			return fmt.Sprintf("There is no %s `%s`; no project has one.", k.what, phrase.Shown(v))
 		}
 		list := make([]string, 0, len(names))
 		for n := range names {
 			list = append(list, n)
 		}
-		return fmt.Sprintf("There is no %s `%s`%s.", k.what, shown(v), meant(v, list))
+		return fmt.Sprintf("There is no %s `%s`%s.", k.what, phrase.Shown(v), phrase.Meant(v, list))
 	}
 	return ""
-}
-
-// shown makes a value safe to quote in a sentence: it comes from a comment.
-func shown(v string) string {
-	v = strings.Map(func(r rune) rune {
-		if r == '`' || r < ' ' || r == 0x7f {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(v, "?"))
-	if runes := []rune(v); len(runes) > 100 {
-		return string(runes[:100]) + "…"
-	}
-	return v
-}
-
-// Argument is a word as a command takes it: in double quotes where it needs them.
-func Argument(word string) string {
-	plain := word != ""
-	for _, r := range word {
-		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-@:+,=", r) {
-			plain = false
-		}
-	}
-	if plain {
-		return word
-	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
-}
-
-// meant is ": did you mean `x`?" without the question mark's end of sentence, or "".
-func meant(name string, known []string) string {
-	if near := Nearest(name, known); near != "" {
-		return "; the nearest is `" + near + "`"
-	}
-	return ""
-}
-
-// Nearest returns the known name that a mistyped one most likely means, or ""
-// when none is near: at most a third of its characters wrong, or all of it
-// within a longer name.
-func Nearest(name string, known []string) string {
-	if len(name) == 0 || len(name) > 200 {
-		return ""
-	}
-	known = append([]string(nil), known...)
-	sort.Strings(known)
-	lower := strings.ToLower(name)
-	best, bestDistance := "", max(1, len([]rune(name))/3)+1
-	for _, k := range known {
-		if d := editDistance(lower, strings.ToLower(k), bestDistance); d < bestDistance {
-			best, bestDistance = k, d
-		}
-	}
-	if best != "" {
-		return best
-	}
-	for _, k := range known {
-		if len(name) >= 3 && strings.Contains(strings.ToLower(k), lower) && (best == "" || len(k) < len(best)) {
-			best = k
-		}
-	}
-	return best
-}
-
-// editDistance counts the characters to insert, delete, replace or swap with
-// their neighbour to turn a into b; it stops counting at limit.
-func editDistance(a, b string, limit int) int {
-	x, y := []rune(a), []rune(b)
-	if len(x)-len(y) >= limit || len(y)-len(x) >= limit {
-		return limit
-	}
-	before, last, row := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(x); i++ {
-		row[0] = i
-		least := i
-		for j := 1; j <= len(y); j++ {
-			cost := 1
-			if x[i-1] == y[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-			least = min(least, row[j])
-		}
-		if least >= limit {
-			return limit
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(y)]
 }

@@ -3,6 +3,8 @@ package workflow
 import (
 	"strings"
 	"testing"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 func TestSelect(t *testing.T) {
@@ -49,7 +51,7 @@ func TestSelect(t *testing.T) {
 func TestNearest(t *testing.T) {
 	known := []string{"plan_timeout", "parallel", "drain", "settle", "prod/network"}
 	for name, want := range map[string]string{"plan_timeot": "plan_timeout", "paralell": "parallel", "Drian": "drain", "network": "prod/network", "x": "", "": "", "unlike": ""} {
-		if got := Nearest(name, known); got != want {
+		if got := phrase.Nearest(name, known); got != want {
 			t.Errorf("Nearest(%q): got %q, want %q", name, got, want)
 		}
 	}

@@ -269,14 +269,6 @@ func event(kind string, at time.Time, key PullKey, text string) *Event {
 	return &Event{At: at, Repo: key.RepoID, Number: key.Number, Kind: kind, Text: text}
 }
 
-// short is the form of a SHA that people read.
-func short(sha string) string {
-	if len(sha) > 7 {
-		return sha[:7]
-	}
-	return sha
-}
-
 // backoff is the wait before the next try: 1, 2, 4, 8, 16, then 30 seconds.
 func backoff(attempts int) time.Duration {
 	const most = 30 * time.Second

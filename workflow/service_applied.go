@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // refusal is why an apply ends before it started.
@@ -184,7 +186,7 @@ func endedApply(run Run) string {
 	if run.Apply.Total > 0 && run.Outcome != OutcomeSucceeded {
 		text += fmt.Sprintf(" %d of %d changes were carried out.", run.Apply.Done, run.Apply.Total)
 	}
-	return joined(text, run.Reason)
+	return phrase.Joined(text, run.Reason)
 }
 
 // planAfter queues a plan of the project in the tree of a run: a verify after an

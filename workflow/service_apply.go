@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // applyCommand carries out `apply`: for each chosen project with something to
@@ -100,7 +102,7 @@ func (c *commanding) notShown(p ProjectRecord) string {
 	if want := bound[name]; p.Run != nil && len(want) >= 8 && strings.HasPrefix(p.Run.Fingerprint, want) {
 		return ""
 	}
-	return fmt.Sprintf("The button did not show the present plan of `%s`. Look at it, then `cardea apply -p %s`.", shown(name), Argument(shown(name)))
+	return fmt.Sprintf("The button did not show the present plan of `%s`. Look at it, then `cardea apply -p %s`.", phrase.Shown(name), phrase.Argument(phrase.Shown(name)))
 }
 
 // nothingToApply says, as part of a sentence, why a project is not even asked about; "" when it is.
@@ -140,7 +142,7 @@ func (s *Service) order(c *commanding, p *ProjectRecord, b basis, n int) ([]Miss
 	}
 	if run.ID == "" && len(missing) == 0 { // the gate and we disagree: that is a no
 		missing = []Missing{{Need: NeedPlan, Short: "new plan", Sentence: fmt.Sprintf("`%s` has no plan that can be applied.", p.Project.Name),
-			Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", Argument(shown(p.Project.Name)))}}
+			Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name)))}}
 	}
 	if len(missing) > 0 {
 		return missing, s.giveBack(c.tx, c.rec, took, c.now)
@@ -269,7 +271,7 @@ func isSpent(tx Tx, apply Run) (bool, error) {
 func spentPlan(p ProjectRecord) Missing {
 	return Missing{
 		Need: NeedPlan, Short: "new plan", Sentence: "This plan was carried out once, and a plan is never carried out twice.",
-		Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", Argument(shown(p.Project.Name))),
+		Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name))),
 	}
 }
 

@@ -3,6 +3,8 @@ package workflow
 import (
 	"fmt"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // begun reports whether an apply run was told to go and is not proven to have
@@ -91,16 +93,9 @@ func (r *Run) FinishApply(res Result, now time.Time) error {
 	default: // failed, timed out, cancelled: what was done is done
 		r.Outcome = OutcomeFailed
 		if r.Interrupt != "" {
-			r.Reason = joined(r.Interrupt, r.Reason)
+			r.Reason = phrase.Joined(r.Interrupt, r.Reason)
 		}
 	}
 	r.end(now)
 	return nil
-}
-
-func joined(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
-	}
-	return a + " " + b
 }

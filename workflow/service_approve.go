@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // maxShown is how many states of the summary comment are remembered.
@@ -142,7 +144,7 @@ func (s *Service) approve(c *commanding) (*Reply, error) {
 	if len(unseen) <= maxUnseen {
 		reply.Items = append(reply.Items, unseen...)
 	} else {
-		reply.Text = []string{oneMany(any, "Approved what the comment showed.", "Nothing was approved."), fmt.Sprintf("%d projects are not in the comment, or were not when you wrote: "+
+		reply.Text = []string{phrase.OneMany(any, "Approved what the comment showed.", "Nothing was approved."), fmt.Sprintf("%d projects are not in the comment, or were not when you wrote: "+
 			"their plans are not approved. Look at them, then `cardea approve -p NAME@FINGERPRINT`.", len(unseen))}
 	}
 	switch {
@@ -177,18 +179,18 @@ func (c *commanding) mayNotApprove(p ProjectRecord, run Run) string {
 			why = reason
 		}
 		if len(missing) > 0 {
-			why = joined(why, missing[0].Mend)
+			why = phrase.Joined(why, missing[0].Mend)
 		}
 		return why
 	}
 	name := p.Project.Name
-	approveNow := fmt.Sprintf("Look at it, then `cardea approve -p %s`.", Argument(shown(name)+"@"+shortFingerprint(run.Fingerprint)))
+	approveNow := fmt.Sprintf("Look at it, then `cardea approve -p %s`.", phrase.Argument(phrase.Shown(name)+"@"+shortFingerprint(run.Fingerprint)))
 	if why := editedWhen(c.rec.Shown, c.at()); why != "" && c.e.Request.CheckRunID == 0 {
-		return joined(why, approveNow)
+		return phrase.Joined(why, approveNow)
 	}
 	if typed, ok := c.cmd().Fingerprints[name]; ok {
 		if len(typed) < 8 || !strings.HasPrefix(run.Fingerprint, strings.ToLower(typed)) {
-			return fmt.Sprintf("The plan of `%s` is `%s`, not `%s`. %s", name, shortFingerprint(run.Fingerprint), shown(typed), approveNow)
+			return fmt.Sprintf("The plan of `%s` is `%s`, not `%s`. %s", name, shortFingerprint(run.Fingerprint), phrase.Shown(typed), approveNow)
 		}
 		return ""
 	}

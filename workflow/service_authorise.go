@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // ErrRefused says that an apply was refused at its last gate: it must not start.
@@ -127,7 +129,7 @@ func (s *Service) authorise(tx Tx, a authorising, now time.Time) (why string, er
 	}
 	p.Apply, p.Held, p.WaitsFor = shownRun(run), true, nil
 	text := fmt.Sprintf("The apply of `%s` is authorised: plan `%s` of %s, artefact %s, base %s at %s, %s, state serial %d.", run.Project.Name, shortFingerprint(run.Fingerprint),
-		short(run.Head), short(auth.Artefact), auth.BaseRef, short(auth.Base), approvedBy(auth.Approvals), auth.State.Serial)
+		phrase.Short(run.Head), phrase.Short(auth.Artefact), auth.BaseRef, phrase.Short(auth.Base), approvedBy(auth.Approvals), auth.State.Serial)
 	if err := tx.Append(runEvent("authorised", now, run, text)); err != nil {
 		return "", err
 	}
@@ -157,7 +159,7 @@ func (s *Service) confirm(tx Tx, a authorising, rec PullRecord, p *ProjectRecord
 	case !a.ruled || repo.Suspended:
 		return no(NeedFacts, "The server has no rule for this repository any more, or the App was taken off it.")
 	case p == nil:
-		return no(NeedHead, fmt.Sprintf("The head is %s now; the apply was asked for at %s.", short(rec.Pull.Head.SHA), short(run.Head)))
+		return no(NeedHead, fmt.Sprintf("The head is %s now; the apply was asked for at %s.", phrase.Short(rec.Pull.Head.SHA), phrase.Short(run.Head)))
 	}
 	spent, err := isSpent(tx, run)
 	if err != nil {
@@ -213,7 +215,7 @@ func takenBack(tx Tx, rec PullRecord, p ProjectRecord) (out []Missing, err error
 		theirs := func(a Approval) bool { return a.User.ID == r.Actor.ID && a.Void == "" }
 		if slices.ContainsFunc(p.Approvals, theirs) {
 			out = append(out, Missing{Need: NeedApproved, Short: "approval", Sentence: fmt.Sprintf("%s takes approvals back: that `cardea unapprove` comes first.", mention(r.Actor)),
-				Mend: fmt.Sprintf("Ask again when it is answered: `cardea apply -p %s`.", Argument(shown(p.Project.Name)))})
+				Mend: fmt.Sprintf("Ask again when it is answered: `cardea apply -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name)))})
 		}
 	}
 	return out, nil
@@ -236,7 +238,7 @@ func toldSince(tx Tx, rec PullRecord) (out []Missing, err error) {
 		case r.Action == "converted_to_draft":
 			m.Need, m.Short, m.Sentence = NeedReady, "the draft's end", "GitHub told that this pull request was made a draft."
 		case r.Kind == RequestPull && r.Action == "synchronize" && r.Head != rec.Pull.Head.SHA:
-			m.Need, m.Short, m.Sentence = NeedHead, "new plan", fmt.Sprintf("GitHub told of a push of %s, which is not planned yet.", codeSpan(short(r.Head)))
+			m.Need, m.Short, m.Sentence = NeedHead, "new plan", fmt.Sprintf("GitHub told of a push of %s, which is not planned yet.", phrase.CodeSpan(phrase.Short(r.Head)))
 		case r.Kind == RequestPull && r.Action == "edited" && r.Before == rec.Pull.Base.Ref:
 			m.Need, m.Short, m.Sentence = NeedHead, "new plan", "GitHub told that this pull request has another base branch now."
 		default:

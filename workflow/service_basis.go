@@ -3,6 +3,8 @@ package workflow
 import (
 	"context"
 	"fmt"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // basis says whether plans still are what head merged into the base's tip of now would give.
@@ -53,7 +55,7 @@ func (s *Service) findBasis(ctx context.Context, rec PullRecord, rules Rules, ti
 	switch {
 	case err != nil:
 		s.log.Warn("merging with the base of now", "pull", rec.Pull.Key().String(), "err", err)
-		b.errs = append(b.errs, "Whether the base moved in what is applied could not be found out: "+sentence(err))
+		b.errs = append(b.errs, "Whether the base moved in what is applied could not be found out: "+phrase.Sentence(err))
 		return b
 	case t != nil:
 		return b // a conflict, or a faulty configuration: nothing is the same
@@ -65,7 +67,7 @@ func (s *Service) findBasis(ctx context.Context, rec PullRecord, rules Rules, ti
 			same.inputs, err = s.namedStand(ctx, r, f.Checkout.Planned.ID)
 		}
 		if err != nil {
-			b.errs = append(b.errs, fmt.Sprintf("What `%s` is made from could not be read: %s", r.Project.Name, sentence(err)))
+			b.errs = append(b.errs, fmt.Sprintf("What `%s` is made from could not be read: %s", r.Project.Name, phrase.Sentence(err)))
 		}
 		b.same[r.ID] = same
 	}
@@ -115,7 +117,7 @@ func (s *Service) surveyAt(ctx context.Context, p Pull, rules Rules, tip string)
 		return f, nil, err
 	}
 	if f.Checkout.Base != tip {
-		return f, nil, fmt.Errorf("the base branch moved to %s while it was looked at", short(f.Checkout.Base))
+		return f, nil, fmt.Errorf("the base branch moved to %s while it was looked at", phrase.Short(f.Checkout.Base))
 	}
 	s.surveyed = lastSurvey{pull: p.Key(), head: p.Head.SHA, tip: tip, ref: p.Base.Ref, survey: f, trouble: t}
 	return f, t, nil

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // commanding is one command other than plan, status and help, as it is carried out.
@@ -109,7 +111,7 @@ func (s *Service) refusedAtOnce(ctx context.Context, c *commanding) (string, err
 				return "", err
 			}
 		}
-		return joined(c.mayNot(need.doing+" "+c.cmd().Select.object(), need.who(c.rules)), strings.Join(c.live.Errors, " ")), nil
+		return phrase.Joined(c.mayNot(need.doing+" "+c.cmd().Select.object(), need.who(c.rules)), strings.Join(c.live.Errors, " ")), nil
 	}
 	if verb == VerbUnapprove {
 		rec, err := s.Pull(ctx, c.e.Pull.Key())
@@ -233,7 +235,7 @@ func (s *Service) readLive(ctx context.Context, rec PullRecord, actor Actor) Liv
 	facts, err := s.live(ctx, rec.Pull, actor, approversOf(rec))
 	if err != nil {
 		s.log.Warn("reading live facts", "pull", rec.Pull.Key().String(), "err", err)
-		facts = LiveFacts{Read: read, Pull: rec.Pull, Actor: actor, Errors: []string{"GitHub did not answer: " + sentence(err)}}
+		facts = LiveFacts{Read: read, Pull: rec.Pull, Actor: actor, Errors: []string{"GitHub did not answer: " + phrase.Sentence(err)}}
 	}
 	return facts
 }
@@ -324,12 +326,12 @@ func (c *commanding) chosen() (out []*ProjectRecord, fault string) {
 		}
 		in.Projects = append(in.Projects, p.Project)
 	}
-	switch head := short(c.rec.Pull.Head.SHA); {
+	switch head := phrase.Short(c.rec.Pull.Head.SHA); {
 	case len(in.Projects) > 0:
 	case !c.rec.Known:
 		return nil, fmt.Sprintf("%s is not planned yet, so nothing can be done with its plans. It is planned by itself; `cardea plan` asks for it now.", head)
 	case c.rec.Trouble != nil:
-		return nil, fmt.Sprintf("Nothing of %s can be planned: %s. The check `cardea/plan` says what to mend.", head, strings.TrimSuffix(oneLine(c.rec.Trouble.Title), "."))
+		return nil, fmt.Sprintf("Nothing of %s can be planned: %s. The check `cardea/plan` says what to mend.", head, strings.TrimSuffix(phrase.OneLine(c.rec.Trouble.Title), "."))
 	}
 	if c.named() && c.picked == nil {
 		if c.tx != nil {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // lockCommand carries out `lock -p …`. It may name any project of the repository,
@@ -164,7 +166,7 @@ func heldNames(holds []hold) string {
 	for _, h := range holds {
 		names = append(names, h.project.Name)
 	}
-	return someNames(names)
+	return phrase.SomeNames(names)
 }
 
 // unlockSome releases one project's locks; why says, as a sentence, that they stay.
@@ -326,7 +328,7 @@ func (s *Service) resolved(c *commanding, runID, outcome string) error {
 
 // NeverMerged says, as a sentence without its full stop, what is left of an apply whose pull was closed unmerged.
 func NeverMerged(number int, apply Run) string {
-	from := fmt.Sprintf("from #%d at %s", number, short(apply.Head))
+	from := fmt.Sprintf("from #%d at %s", number, phrase.Short(apply.Head))
 	switch {
 	case apply.outcomeOpen():
 		return "An apply was started " + from + ", nobody knows how it ended, and it was never merged"

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // Receive stores a verified delivery before it is answered: when it returns nil
@@ -178,7 +180,7 @@ func describe(r Request) string {
 	case r.Kind == RequestBase && len(r.Replan) > 0:
 		return fmt.Sprintf("`%s`: %s", strings.Join(r.Replan, "`, `"), r.Why)
 	case r.Kind == RequestBase:
-		return fmt.Sprintf("The branch `%s` moved to %s.", r.Action, short(r.Head))
+		return fmt.Sprintf("The branch `%s` moved to %s.", r.Action, phrase.Short(r.Head))
 	case r.Kind == RequestReview && r.Action == "edited":
 		return "The title of the pull request was edited."
 	case r.Kind == RequestReview && r.Head != "":
@@ -186,7 +188,7 @@ func describe(r Request) string {
 	case r.Kind == RequestReview:
 		return "A review was given or dismissed."
 	case r.Head != "":
-		return fmt.Sprintf("The pull request was %s at %s.", r.Action, short(r.Head))
+		return fmt.Sprintf("The pull request was %s at %s.", r.Action, phrase.Short(r.Head))
 	}
 	return fmt.Sprintf("The pull request was %s.", r.Action)
 }
@@ -443,7 +445,7 @@ func addReply(tx Tx, rec *PullRecord, req Request, reply Reply, now time.Time) e
 	}
 	said := slices.Clone(reply.Text)
 	for _, item := range reply.Items {
-		said = append(said, joined(item.Text, missingSentences(item.Missing)))
+		said = append(said, phrase.Joined(item.Text, missingSentences(item.Missing)))
 	}
 	e := event("refused", now, req.PullKey(), strings.Join(said, " "))
 	e.Actor = req.Actor

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // Claim gives the next run of the queue to a worker, under a lease and a new
@@ -53,7 +55,7 @@ func (s *Service) Claim(ctx context.Context, worker string) (run Run, found bool
 		if run.After, err = endedUpstream(tx, run); err != nil {
 			return err
 		}
-		return s.saveRun(tx, run, "started", fmt.Sprintf("`%s` is being %s at %s.", run.Project.Name, run.Kind.done(), short(run.Head)), now)
+		return s.saveRun(tx, run, "started", fmt.Sprintf("`%s` is being %s at %s.", run.Project.Name, run.Kind.done(), phrase.Short(run.Head)), now)
 	})
 	if err != nil {
 		return Run{}, false, fmt.Errorf("claiming a run: %w", err)

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // keepers are the projects of base and of the planned tree by the state that they
@@ -30,10 +32,6 @@ type keeper struct {
 	Project
 	rules string
 }
-
-// maxTold is how many projects of a kind are named, and kept with a run beside those
-// that bring rules of their own: where nothing tells states apart they may be all.
-const maxTold = 20
 
 // share notes with a run the projects other than its own that keep its state, or may,
 // of base and of the planned tree, whether the change affects them or not: a new
@@ -118,17 +116,6 @@ func (k *keepers) note(identity string, p Project) {
 	}
 }
 
-// ruled is a project as far as rules are about it.
-func ruled(p Project) Project {
-	return Project{Name: p.Name, Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
-		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest, Require: p.Require}
-}
-
-// rulesOf is what decides which rules hold for a project.
-func rulesOf(p Project) string {
-	return fmt.Sprintf("%q %q %q %v %q", p.Environment, p.HeadEnvironment, p.Neighbours, p.Strictest, p.Require)
-}
-
 // StateNotes say, as sentences, what is known of others that keep a run's state.
 func (r Run) StateNotes() []string {
 	var out []string
@@ -168,10 +155,10 @@ func othersOf(names []string) Others {
 func (o Others) String() string {
 	var out []string
 	for _, name := range o.Names {
-		out = append(out, codeSpan(shown(name)))
+		out = append(out, phrase.CodeSpan(phrase.Shown(name)))
 	}
 	if o.More > 0 {
 		out = append(out, fmt.Sprintf("%d more", o.More))
 	}
-	return andList(out)
+	return phrase.AndList(out)
 }

@@ -3,9 +3,36 @@ package workflow
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 )
+
+// onStateOf reports whether another run is on the state of this one. One that only may
+// be is in the way where one of the two writes, and not of another repository: of
+// its other states nobody here knows.
+func (r Run) onStateOf(other Run) bool {
+	switch {
+	case isOneState(r.StateIdentity, other.StateIdentity):
+		return true
+	case r.Repo.ID != other.Repo.ID:
+		return false
+	case r.Lineage != "" && r.Lineage == other.Lineage:
+		return true
+	}
+	return (r.Kind == RunApply || other.Kind == RunApply) && MayBeOneState(r.StateIdentity, other.StateIdentity)
+}
+
+// ruled is a project as far as rules are about it.
+func ruled(p Project) Project {
+	return Project{Name: p.Name, Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
+		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest, Require: p.Require}
+}
+
+// rulesOf is what decides which rules hold for a project.
+func rulesOf(p Project) string {
+	return fmt.Sprintf("%q %q %q %v %q", p.Environment, p.HeadEnvironment, p.Neighbours, p.Strictest, p.Require)
+}
 
 // StatePlace is where a state is, taken apart: what a StateIdentity is made from.
 type StatePlace struct {

@@ -1,9 +1,7 @@
 package workflow
 
 import (
-	"fmt"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 )
@@ -43,54 +41,6 @@ func TestMayBeOneState(t *testing.T) {
 		if got := isOneState(tt.a, tt.b); got != tt.surely {
 			t.Errorf("%s: got %v that they surely are one", tt.name, got)
 		}
-	}
-}
-
-// TestStateWaits: what may be one state is worked on by one run at a time, in one repository.
-func TestStateWaits(t *testing.T) {
-	run := func(id string, repo int64, state KeptState) Run {
-		return Run{ID: id, Kind: RunPlan, Repo: Repo{ID: repo}, Project: Project{Name: id, Dir: id}, StateIdentity: state.Identity, Lineage: state.Lineage}
-	}
-	applied := func(r Run) Run { r.Kind = RunApply; return r }
-	unknown, known := "r:?1,=b", "r:=a,=b"
-	for name, tt := range map[string]struct {
-		queued Run
-		waits  bool
-	}{
-		"may be it":                      {applied(run("x", 1, KeptState{Identity: known})), true},
-		"may be it, elsewhere":           {applied(run("x", 2, KeptState{Identity: known})), false},
-		"may be it, and none writes":     {run("x", 1, KeptState{Identity: known}), false},
-		"is another one":                 {applied(run("x", 1, KeptState{Identity: "r:=a,=c"})), false},
-		"has the lineage":                {run("x", 1, KeptState{Identity: "r:=a,=c", Lineage: "l"}), true},
-		"has the lineage, elsewhere":     {run("x", 2, KeptState{Identity: "r:=a,=c", Lineage: "l"}), false},
-		"does not say which state it is": {run("x", 1, KeptState{}), false},
-	} {
-		d := NextRun([]Run{tt.queued}, []Run{run("busy", 1, KeptState{Identity: unknown, Lineage: "l"})}, time.Now(), 0)
-		if d.Found == tt.waits {
-			t.Errorf("%s: got %+v", name, d)
-		}
-	}
-}
-
-// TestSharingBound: a thousand projects that nothing tells apart are a few names and
-// every rule that any of them brings.
-func TestSharingBound(t *testing.T) {
-	k := &keepers{found: true, index: map[string]int{}}
-	const many = 1000
-	for i := range many {
-		k.note("pg:$,$", Project{Name: fmt.Sprintf("p%03d", i), Dir: fmt.Sprint(i), Environment: fmt.Sprint("e", i/(many/30))})
-	}
-	s := Survey{states: k}
-	r := Run{Project: Project{Name: "p000", Dir: "0"}, StateIdentity: "pg:$,$"}
-	if err := s.share(t.Context(), &r); err != nil {
-		t.Fatal(err)
-	}
-	environments := map[string]bool{}
-	for _, p := range r.Sharing {
-		environments[p.Environment] = true
-	}
-	if len(environments) != 31 || len(r.Sharing) > 60 || len(r.LikeState.Names) != maxTold || r.LikeState.More != many-1-maxTold {
-		t.Errorf("got %d environments, %d projects, %d names and %d more", len(environments), len(r.Sharing), len(r.LikeState.Names), r.LikeState.More)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // Supersession says what new facts of a pull mean for what we know of it.
@@ -147,7 +149,7 @@ func (s *Service) closed(tx Tx, rec *PullRecord, now time.Time) error {
 		return err
 	}
 	if len(stays) > 0 {
-		text = joined(text, "Its locks stay for now: "+strings.Join(stays, " "))
+		text = phrase.Joined(text, "Its locks stay for now: "+strings.Join(stays, " "))
 		rec.Replies = append(rec.Replies, Reply{Key: "locked/" + s.newID(now), Kind: ReplyClosed, To: rec.Pull.Author, At: now,
 			Text: append([]string{fmt.Sprintf("The pull request is %s, but locks stay for now.", rec.Pull.State)}, stays...)})
 	}
@@ -192,7 +194,7 @@ func formerly(rec PullRecord, key ProjectKey) *ProjectRecord {
 func (s *Service) superseded(tx Tx, rec *PullRecord, old Pull, now time.Time) error {
 	why := "The base branch was changed to `" + rec.Pull.Base.Ref + "`."
 	if head := rec.Pull.Head.SHA; old.Head.SHA != head {
-		why = fmt.Sprintf("A newer commit, %s, takes the place of %s.", short(head), short(old.Head.SHA))
+		why = fmt.Sprintf("A newer commit, %s, takes the place of %s.", phrase.Short(head), phrase.Short(old.Head.SHA))
 		if old.Head.SHA != "" && !slices.Contains(rec.OldHeads, old.Head.SHA) {
 			rec.OldHeads = append(rec.OldHeads, old.Head.SHA)
 		}

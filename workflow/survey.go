@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // maxConfig is the size above which a `.cardea.yml` is not even read.
@@ -178,7 +180,7 @@ func conflict(p Pull, paths []string) *Trouble {
 		if len(names) == most {
 			break
 		}
-		names = append(names, "`"+shown(f)+"`")
+		names = append(names, "`"+phrase.Shown(f)+"`")
 	}
 	list := strings.Join(names, ", ")
 	if more := len(paths) - len(names); more > 0 {
@@ -186,10 +188,10 @@ func conflict(p Pull, paths []string) *Trouble {
 	}
 	return &Trouble{
 		Kind:  TroubleConflict,
-		Title: "The head conflicts with " + shown(p.Base.Ref),
+		Title: "The head conflicts with " + phrase.Shown(p.Base.Ref),
 		Sentences: []string{
-			fmt.Sprintf("%s and `%s` both changed %s.", short(p.Head.SHA), shown(p.Base.Ref), list),
-			fmt.Sprintf("Merge `%s` into this branch, or rebase it, and push.", shown(p.Base.Ref)),
+			fmt.Sprintf("%s and `%s` both changed %s.", phrase.Short(p.Head.SHA), phrase.Shown(p.Base.Ref), list),
+			fmt.Sprintf("Merge `%s` into this branch, or rebase it, and push.", phrase.Shown(p.Base.Ref)),
 		},
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // SettingYAML makes a value of a text from elsewhere (an environment variable),
@@ -231,18 +233,7 @@ func (y *YAML) Choice(into *string, allowed ...string) {
 			return
 		}
 	}
-	y.Fault("`%s` must be %s, not %q", y.path, orList(allowed), s)
-}
-
-// orList joins words as people do: a, b or c.
-func orList(words []string) string {
-	switch len(words) {
-	case 0:
-		return ""
-	case 1:
-		return words[0]
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+	y.Fault("`%s` must be %s, not %q", y.path, phrase.OrList(allowed), s)
 }
 
 func didYouMean(name string, known Keys) string {
@@ -250,7 +241,7 @@ func didYouMean(name string, known Keys) string {
 	for k := range known {
 		names = append(names, k)
 	}
-	if best := Nearest(name, names); best != "" {
+	if best := phrase.Nearest(name, names); best != "" {
 		return ": did you mean `" + best + "`?"
 	}
 	sort.Strings(names)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -82,9 +83,9 @@ func TestParseUnderstood(t *testing.T) {
 // TestParseArguments: what our sentences offer as an argument is read back as it was.
 func TestParseArguments(t *testing.T) {
 	for _, name := range []string{"prod/net", "with space", `quo"ted`, `back\slash`, "it's", "$HOME", "a@b,c=d", "東京", `x["a b"]`, "(a;b)"} {
-		got := Parse("cardea plan -p "+workflow.Argument(name), []string{"cardea"})
+		got := Parse("cardea plan -p "+phrase.Argument(name), []string{"cardea"})
 		if got.Command == nil || !slices.Equal(got.Command.Select.Projects, []string{name}) {
-			t.Errorf("-p %s is read as %+v, want %q", workflow.Argument(name), got, name)
+			t.Errorf("-p %s is read as %+v, want %q", phrase.Argument(name), got, name)
 		}
 	}
 }

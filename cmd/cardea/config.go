@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -239,7 +240,7 @@ func (r *configReader) environment(environ []string) {
 	for _, name := range mapKeys(env) {
 		if !known[name] && !othersVariable(name) {
 			warning := fmt.Sprintf("the environment has %s, which is no setting of Cardea", name)
-			if near := workflow.Nearest(name, mapKeys(known)); near != "" {
+			if near := phrase.Nearest(name, mapKeys(known)); near != "" {
 				warning += ": did you mean " + near + "?"
 			}
 			r.cfg.Warnings = append(r.cfg.Warnings, warning)

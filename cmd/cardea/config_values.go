@@ -15,6 +15,7 @@ import (
 
 	goversion "github.com/hashicorp/go-version"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -157,7 +158,7 @@ func (r *configReader) finish() {
 }
 
 func nearest(name string, known []string) string {
-	if near := workflow.Nearest(name, known); near != "" {
+	if near := phrase.Nearest(name, known); near != "" {
 		return ": did you mean `" + near + "`?"
 	}
 	return ""

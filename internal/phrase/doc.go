@@ -1,0 +1,4 @@
+// Package phrase has the words that sentences for people are put together from:
+// lists, counts, code spans, times, names that are close to a mistyped one, and
+// arguments quoted as people type them.
+package phrase

@@ -1,0 +1,139 @@
+package phrase
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// sentence makes a sentence of an error.
+func Sentence(err error) string {
+	text := strings.TrimSpace(err.Error())
+	if text == "" {
+		return ""
+	}
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+func OrWord(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// inWords is a duration without the noughts of Go's own form: 24h, 1h30m.
+func InWords(d time.Duration) string {
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
+}
+
+// someOf lists up to five names in code spans.
+func SomeOf(names []string) string {
+	const most = 5
+	spans := make([]string, 0, most+1)
+	for _, n := range names[:min(len(names), most)] {
+		spans = append(spans, CodeSpan(n))
+	}
+	if len(names) > most {
+		spans = append(spans, fmt.Sprintf("%d more", len(names)-most))
+	}
+	return AndList(spans)
+}
+
+// andList is "a", "a and b", "a, b and c".
+func AndList(list []string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}
+
+func OneMany(one bool, single, many string) string {
+	if one {
+		return single
+	}
+	return many
+}
+
+// clock is the form of a time that people read, in UTC.
+func Clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+func ToolName(tool string) string {
+	if tool == "tofu" {
+		return "OpenTofu"
+	}
+	return "Terraform"
+}
+
+// codeSpan puts a name into backticks, in which it can do no harm.
+func CodeSpan(s string) string {
+	return "`" + strings.ReplaceAll(OneLine(s), "`", "'") + "`"
+}
+
+// oneLine makes one line of a text.
+func OneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func CountOf(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func IsAre(n int) string { return OneMany(n == 1, "is", "are") }
+
+// words makes words of an identifier.
+func Words(s string) string { return strings.ReplaceAll(s, "_", " ") }
+
+// someNames is up to three names in code quotes and the count of the rest.
+func SomeNames(names []string) string {
+	some := names[:min(len(names), 3)]
+	list := strings.Join(Quoted(some), ", ")
+	if more := len(names) - len(some); more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
+}
+
+func Quoted(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = "`" + n + "`"
+	}
+	return out
+}
+
+// short is the form of a SHA that people read.
+func Short(sha string) string {
+	if len(sha) > 7 {
+		return sha[:7]
+	}
+	return sha
+}
+
+func Joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + " " + b
+}
+
+// orList joins words as people do: a, b or c.
+func OrList(words []string) string {
+	switch len(words) {
+	case 0:
+		return ""
+	case 1:
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}

@@ -1,0 +1,28 @@
+package workflow
+
+import (
+	"fmt"
+	"testing"
+)
+
+// TestSharingBound: a thousand projects that nothing tells apart are a few names and
+// every rule that any of them brings.
+func TestSharingBound(t *testing.T) {
+	k := &keepers{found: true, index: map[string]int{}}
+	const many = 1000
+	for i := range many {
+		k.note("pg:$,$", Project{Name: fmt.Sprintf("p%03d", i), Dir: fmt.Sprint(i), Environment: fmt.Sprint("e", i/(many/30))})
+	}
+	s := Survey{states: k}
+	r := Run{Project: Project{Name: "p000", Dir: "0"}, StateIdentity: "pg:$,$"}
+	if err := s.share(t.Context(), &r); err != nil {
+		t.Fatal(err)
+	}
+	environments := map[string]bool{}
+	for _, p := range r.Sharing {
+		environments[p.Environment] = true
+	}
+	if len(environments) != 31 || len(r.Sharing) > 60 || len(r.LikeState.Names) != maxTold || r.LikeState.More != many-1-maxTold {
+		t.Errorf("got %d environments, %d projects, %d names and %d more", len(environments), len(r.Sharing), len(r.LikeState.Names), r.LikeState.More)
+	}
+}
