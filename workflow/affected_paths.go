@@ -27,7 +27,7 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 						hitOf(ix.literal, user).add(file)
 					}
 				}
-				if code := m.computed(user); ix.nobodys.count > 0 && len(code) > 0 {
+				if code := m.ComputedFor(user); ix.nobodys.count > 0 && len(code) > 0 {
 					ix.unsay(user, code[0])
 				}
 			}

@@ -376,10 +376,10 @@ func (c approvalCount) missing(counted []Approval, not []string, lack int) Missi
 	plan := "a plan that there is not"
 	command := "cardea approve"
 	if c.fingerprint != "" {
-		plan = phrase.CodeSpan(shortFingerprint(c.fingerprint))
+		plan = phrase.CodeSpan(ShortFingerprint(c.fingerprint))
 	}
 	if c.project != "" && c.fingerprint != "" {
-		command += " -p " + phrase.Argument(phrase.Shown(c.project)+"@"+shortFingerprint(c.fingerprint))
+		command += " -p " + phrase.Argument(phrase.Shown(c.project)+"@"+ShortFingerprint(c.fingerprint))
 	}
 	sentence := fmt.Sprintf("%d of %s of %s.", len(counted), phrase.CountOf(c.rules.Approvals.Count, "approval", "approvals"), plan)
 	return Missing{
@@ -404,6 +404,3 @@ func (c approvalCount) whoMay() string {
 	}
 	return who
 }
-
-// shortFingerprint is the form people see and type: 12 hex digits.
-func shortFingerprint(fp string) string { return Plan{Fingerprint: fp}.ShortFingerprint() }

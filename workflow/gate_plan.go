@@ -9,12 +9,6 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
-// ran reports whether an apply run was told to carry out the project's current
-// plan, whatever came of it: that plan is spent.
-func (p ProjectRecord) ran(apply *Run) bool {
-	return apply != nil && apply.Apply != nil && apply.Apply.Spent && p.Run != nil && apply.Apply.PlanRun == p.Run.ID
-}
-
 // plan says whether there is one plan that can be applied, and all that is asked of it.
 func (g *gate) plan() {
 	if word, sentence, mend := g.noPlan(); sentence != "" {

@@ -497,3 +497,6 @@ func matchAny(globs []string, dir string) bool {
 	}
 	return false
 }
+
+// RepoConfigFile is the name of a repository's configuration, at its root.
+const RepoConfigFile = ".cardea.yml"

@@ -1,7 +1,12 @@
 package workflow
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // LockWhy says how a lock came to be.
@@ -46,4 +51,93 @@ type LockedProject struct {
 func (p Project) locked() LockedProject {
 	return LockedProject{Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
 		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest}
+}
+
+// LockKeys are the keys that an apply of a project needs: the project's own, and
+// those of the state it writes, which a project under another name may write too:
+// of its place, and of its lineage, which is one by whatever name it is reached.
+// What is not known ("") gives no key.
+func LockKeys(p Project, state KeptState) []string {
+	k := p.Key()
+	own := "project\x00" + k.Dir + "\x00" + k.TerraformWorkspace
+	if k.Variant != "" {
+		own += "\x00" + k.Variant
+	}
+	keys := []string{own}
+	if state.Identity != "" {
+		keys = append(keys, stateKey+state.Identity)
+	}
+	if state.Lineage != "" {
+		keys = append(keys, "state lineage\x00"+state.Lineage)
+	}
+	return keys
+}
+
+const stateKey = "state\x00"
+
+// meets reports whether two locks' keys are on one thing: the same, or states that
+// nothing tells apart.
+func meets(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, isState := strings.CutPrefix(a, stateKey)
+	y, areStates := strings.CutPrefix(b, stateKey)
+	return isState && areStates && MayBeOneState(x, y)
+}
+
+// strength orders the reasons: a stronger one is released later.
+func (w LockWhy) strength() int {
+	return slices.Index([]LockWhy{LockPlan, LockClaim, LockApply}, w)
+}
+
+// Sentence says who holds the lock, since when and why.
+func (l Lock) Sentence() string {
+	why := "an apply of it was started there"
+	switch l.Why {
+	case LockClaim:
+		why = "claimed by hand"
+	case LockPlan:
+		why = "a plan with changes was made there"
+	}
+	return fmt.Sprintf("#%d holds the lock on %s since %s, through %s: %s.", l.Pull.Number, phrase.CodeSpan(phrase.Shown(l.Project)), phrase.Clock(l.Since), mention(l.User), why)
+}
+
+// mend is how a lock that is in the way comes free, as a sentence.
+func (l Lock) mend() string {
+	return fmt.Sprintf("It is released when #%d is merged or closed, or there by %s.", l.Pull.Number, phrase.CodeSpan("cardea unlock -p "+phrase.Argument(phrase.Shown(l.Project))))
+}
+
+// guardedBy reports whether a lock is one of those that the project's runs need.
+func (p ProjectRecord) guardedBy(l Lock) bool {
+	if slices.Contains(LockKeys(p.Project, KeptState{}), l.Key) {
+		return true
+	}
+	for _, run := range []*Run{p.Run, p.Apply} {
+		if run != nil && slices.Contains(LockKeys(p.Project, run.Keeps()), l.Key) {
+			return true
+		}
+	}
+	return l.Taken().Key() == p.Project.Key()
+}
+
+// project is the one for which a lock was taken, as it was then.
+func (l Lock) Taken() Project {
+	return Project{Name: l.Project, Dir: l.Of.Dir, TerraformWorkspace: l.Of.TerraformWorkspace, Variant: l.Of.Variant, Environment: l.Of.Environment,
+		HeadEnvironment: l.Of.HeadEnvironment, Neighbours: l.Of.Neighbours, Strictest: l.Of.Strictest}
+}
+
+// outcomeOpen reports whether an apply may have written and nobody knows how it
+// ended, nor has a person decided it.
+func (r Run) outcomeOpen() bool {
+	if r.Kind != RunApply || r.State != RunFinished || (r.Apply != nil && r.Apply.Resolved != "") {
+		return false
+	}
+	// A lost apply that was told to go is one too, whatever it is called.
+	return r.Outcome == OutcomeUnknown || (r.Outcome == OutcomeLost && (r.Apply == nil || r.Apply.Spent))
+}
+
+// stateKept reports whether an apply left a state that could not be stored, and nobody has ended that.
+func (r Run) stateKept() bool {
+	return r.Kind == RunApply && r.Apply != nil && r.Apply.ErroredState != "" && r.Apply.Resolved == ""
 }

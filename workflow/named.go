@@ -12,30 +12,6 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
-// A provider reads files at apply: of an object that is uploaded, a chart or a build
-// context the plan shows the name alone. So every string of the plan that names a file
-// or directory of the workspace binds what approves it to the content.
-//
-// A string that looks like a path (it has a slash or a suffix) and that a provider
-// would find, which runs in the project's directory, is told to people as a hidden
-// effect: only the same whole tree will do. A bare word that happens to be a name
-// ("prod"), a path from the root of the repository (a tag) and what an output says
-// are mostly none: those are not told, but a change at such a name voids all the same.
-
-// Place is what a word names in the workspace.
-type Place struct {
-	Path string // relative to the root
-	Dir  bool
-	// Rooted: it is found from the root of the tree, not from the project's directory, where providers run.
-	Rooted bool
-	// Leads are the places to which symlinks lead, those on the way and those within.
-	Leads []string
-	// Made is a digest of what no tree has as it is: the plan made it, or init brought it.
-	Made Exact
-	// Unclear: not all that it holds could be looked at.
-	Unclear bool
-}
-
 // mostNamed is how many places a plan may name quietly.
 const mostNamed = 200
 
@@ -228,20 +204,4 @@ func wordsOf(text string) []string {
 	add(at(values)...)
 	add(at(marks)...)
 	return out
-}
-
-// touches is the first of the changed files that is at, below or above one of the
-// places, "" without one. Above: a symlink or a file in the place of a directory.
-func touches(places []Exact, changes []FileChange) string {
-	for _, c := range changes {
-		for _, changed := range []string{c.Path, c.OldPath} {
-			for _, p := range places {
-				at := string(p)
-				if changed != "" && (at == "." || changed == at || strings.HasPrefix(changed, at+"/") || strings.HasPrefix(at, changed+"/")) {
-					return changed
-				}
-			}
-		}
-	}
-	return ""
 }

@@ -55,14 +55,14 @@ func (p PathPart) Start() string {
 func (d Discovery) ComputedPaths(dir string) []string {
 	out := slices.Clone(d.Modules[dir].InputPaths)
 	for _, module := range append([]string{dir}, d.Closure("", dir)...) {
-		out = append(out, d.Modules[module].computed(dir)...)
+		out = append(out, d.Modules[module].ComputedFor(dir)...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
 // computed are its files with paths that may lead anywhere when a project of that directory uses it.
-func (m Module) computed(project string) []string {
+func (m Module) ComputedFor(project string) []string {
 	out := slices.Clone(m.Computed)
 	for _, p := range m.Parts {
 		if p.Anywhere() {

@@ -2,8 +2,6 @@ package workflow
 
 import (
 	"fmt"
-	"slices"
-	"sort"
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -81,67 +79,6 @@ func MayPlanProject(in MayPlanInput, p Project) string {
 	return ""
 }
 
-// PlanCredentials names the server's credentials entry for a project's plans, ""
-// for none. Head's label never chooses: an environment that nobody but head names
-// gets the repository's.
-func (r Rules) PlanCredentials(p Project) string {
-	if env, ok := r.Environments[p.Environment]; ok && p.Environment != "" && env.Credentials.Plan != "" {
-		return env.Credentials.Plan
-	}
-	return r.Credentials.Plan
-}
-
-// environmentsOf names the environments whose rules hold for a project, sorted.
-func (r Rules) environmentsOf(p Project) []string {
-	var names []string
-	for name := range r.Environments {
-		if p.Strictest || name == p.Environment || name == p.HeadEnvironment || slices.Contains(p.Neighbours, name) {
-			names = append(names, name)
-		}
-	}
-	sort.Strings(names)
-	return names
-}
-
-func (r Rules) listsBot(a Actor) bool {
-	return slices.ContainsFunc(r.Bots, func(slug string) bool { return strings.EqualFold(slug, a.Slug()) })
-}
-
-// Includes reports whether a person with a role is among those meant. Who names nobody means nobody.
-func (w Who) Includes(a Actor, role Role) bool {
-	for _, also := range w.And {
-		if !also.Includes(a, role) {
-			return false
-		}
-	}
-	if w.Role != "" && role.AtLeast(w.Role) {
-		return true
-	}
-	return a.Login != "" && slices.Contains(w.Users, strings.ToLower(a.Login))
-}
-
-// describe is whom w means, in words.
-func (w Who) describe() string {
-	var parts []string
-	if w.Role != "" {
-		parts = append(parts, fmt.Sprintf("the role `%s`", w.Role))
-		if w.Role != RoleAdmin {
-			parts[0] += " or a higher one"
-		}
-	}
-	for _, u := range w.Users {
-		parts = append(parts, "the user `"+u+"`")
-	}
-	if len(parts) == 0 {
-		parts = []string{"nobody"}
-	}
-	all := phrase.OrList(parts)
-	for _, also := range w.And {
-		all += ", who must also be " + also.describe()
-	}
-	return all
-}
-
 func whoMay(r Rules) string {
 	return fmt.Sprintf("`cardea plan`, in a comment, starts it for %s.", r.Plan.describe())
 }
@@ -151,19 +88,4 @@ func refuse(title string, sentences ...string) *Trouble {
 		title = string(runes[:99]) + "…"
 	}
 	return &Trouble{Kind: TroubleNotPermitted, Title: title, Sentences: sentences}
-}
-
-// mention names a person without notifying them.
-func mention(a Actor) string {
-	if a.Login == "" {
-		return "The account that is gone"
-	}
-	return "`" + phrase.Shown(a.Login) + "`"
-}
-
-func roleOrNone(r Role) Role {
-	if !r.Known() {
-		return RoleNone
-	}
-	return r
 }

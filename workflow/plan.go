@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// shortFingerprint is the form people see and type: 12 hex digits.
+func ShortFingerprint(fp string) string { return Plan{Fingerprint: fp}.ShortFingerprint() }
+
 // Action is what a plan would do to one address.
 type Action string
 

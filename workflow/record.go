@@ -1,9 +1,16 @@
 package workflow
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
+
+// ran reports whether an apply run was told to carry out the project's current
+// plan, whatever came of it: that plan is spent.
+func (p ProjectRecord) ran(apply *Run) bool {
+	return apply != nil && apply.Apply != nil && apply.Apply.Spent && p.Run != nil && apply.Apply.PlanRun == p.Run.ID
+}
 
 // NotPlanned is what a change concerns and nobody plans here, so that no check looks
 // as if there were nothing to do.
@@ -316,4 +323,99 @@ func (v PullView) PlanOf(p ProjectRecord) *Plan {
 		return &plan
 	}
 	return nil
+}
+
+// addRun names a run among those of its project, newest first.
+func (p *ProjectRecord) addRun(id string) {
+	p.Runs = append([]string{id}, p.Runs...)
+	if len(p.Runs) > maxRunIDs {
+		p.Runs = p.Runs[:maxRunIDs]
+	}
+}
+
+// giveBackTo is what a lock becomes when the apply does not start, unless it becomes something stronger.
+func (o *ApplyOrder) giveBackTo(l Lock) {
+	same := func(w Lock) bool { return w.Key == l.Key }
+	if i := slices.IndexFunc(o.Was, same); i >= 0 && o.Was[i].Why.strength() >= l.Why.strength() {
+		return
+	}
+	o.Took = slices.DeleteFunc(slices.Clone(o.Took), func(key string) bool { return key == l.Key })
+	o.Was = append(slices.DeleteFunc(slices.Clone(o.Was), same), l)
+}
+
+func (rec *PullRecord) tellFreed(id string, by int, items []ReplyItem, now time.Time) {
+	rec.Replies = append(rec.Replies, Reply{Key: "freed/" + id, Kind: ReplyFreed, To: rec.Pull.Author, At: now, Items: items,
+		Text: []string{fmt.Sprintf("#%d released its lock.", by)}})
+}
+
+// done is the word for what happens to a project during a run of this kind.
+func (k RunKind) done() string {
+	switch k {
+	case RunApply:
+		return "applied"
+	case RunVerify:
+		return "verified"
+	}
+	return "planned"
+}
+
+// maxRunIDs is how many runs of a project its record in a pull names.
+const maxRunIDs = 20
+
+// newest makes a run the project's newest.
+func (p *ProjectRecord) newest(run Run) {
+	p.Run = shownRun(run)
+	p.addRun(run.ID)
+}
+
+// shelve puts the projects aside when they are not, or not yet, those of the
+// pull's head, and keeps of them what a later head inherits.
+func (rec *PullRecord) shelve() {
+	for _, p := range rec.Projects {
+		rec.shelveOne(p)
+	}
+	rec.Projects = nil
+}
+
+func (rec *PullRecord) shelveOne(p ProjectRecord) {
+	rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(old ProjectRecord) bool { return old.Project.Key() == p.Project.Key() })
+	if p.Apply != nil || p.Held || len(p.Approvals) > 0 || p.Freed != nil {
+		p.WaitsFor, p.Upstream, p.Reasons, p.Deleted = nil, nil, nil, false
+		rec.Past = append(rec.Past, p)
+	}
+}
+
+// inherit gives a project's record what an earlier one of this pull leaves to it.
+func (p *ProjectRecord) inherit(was ProjectRecord) {
+	p.Apply, p.Verify, p.Held, p.Approvals, p.Freed = was.Apply, was.Verify, was.Held, was.Approvals, was.Freed
+}
+
+func shownRun(run Run) *Run {
+	run.Paths, run.BaseProviders, run.Hidden, run.Expected = nil, nil, nil, Expected{}
+	return &run
+}
+
+// appliedSince reports whether a project was applied in this pull, or may have
+// been, since a plan of one that depends on it was begun.
+func (p ProjectRecord) appliedSince(plan *Run) bool {
+	return plan != nil && plan.State != RunQueued && p.Apply != nil && p.Apply.begun() && !slices.Contains(plan.After, p.Apply.ID)
+}
+
+// dependOn gives the gate the pull's projects among those of a `depends_on`.
+func (in *GateInput) dependOn(names []string) {
+	for _, other := range in.Record.Projects {
+		name := other.Project.Name
+		if !slices.Contains(names, name) {
+			continue
+		}
+		in.Depends[name] = other.State()
+		if !other.Deleted && other.appliedSince(in.Project.Run) && !slices.Contains(in.Since, name) {
+			in.Since = append(in.Since, name)
+		}
+	}
+}
+
+// cancelled reports whether a person ended a run, or asked for it.
+func (r Run) cancelled() bool {
+	return r.Outcome == OutcomeCancelled || (r.Interrupt != "" && r.InterruptOutcome == OutcomeCancelled)
 }

@@ -28,3 +28,11 @@ type ReplyItem struct {
 	// Run is the apply that ended, as it ended, for the kinds of an apply's end.
 	Run *Run `json:"run,omitempty"`
 }
+
+// The kinds of Reply.
+const (
+	ReplyRefused = "refused" // Text says what is missing and who can mend it
+	ReplyUnknown = "unknown" // Text says what was not understood and what is nearest
+	ReplyStatus  = "status"
+	ReplyHelp    = "help"
+)

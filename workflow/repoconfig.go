@@ -10,9 +10,6 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// RepoConfigFile is the name of a repository's configuration, at its root.
-const RepoConfigFile = ".cardea.yml"
-
 // RepoConfig is a repository's configuration as one tree has it. It decides
 // nothing by itself: Resolve says which of its words hold, by whose tree they are.
 type RepoConfig struct {
@@ -119,7 +116,7 @@ func RequireList(y *YAML) []Requirement {
 			list = append(list, Requirement(s))
 		}
 	})
-	return requirements(list, nil)
+	return RequirementsOf(list, nil)
 }
 
 func autodiscoverKeys(a *Autodiscover) Keys {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"sort"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -59,7 +58,7 @@ func Resolve(in ResolveInput) Resolution {
 		r.baseByKey[p.Key()] = p
 		r.baseByDir[p.Dir] = append(r.baseByDir[p.Dir], p)
 	}
-	out := Resolution{Changed: map[ProjectKey][]string{}, Require: requirements(baseConfig.Require, in.Head.Require)}
+	out := Resolution{Changed: map[ProjectKey][]string{}, Require: RequirementsOf(baseConfig.Require, in.Head.Require)}
 	for _, h := range head {
 		p := r.trusted(h)
 		p.Require = out.Require
@@ -133,22 +132,6 @@ func (r *resolver) trustedBase(b Project) Project {
 		b.Environment = ""
 	}
 	return b
-}
-
-// EnvironmentOfDir is the environment whose `dirs` of the server's rules match a
-// directory, "" when none does. Of several the one with the highest order counts,
-// among equals the first by name.
-func (r Rules) EnvironmentOfDir(dir string) string {
-	best := ""
-	for name, env := range r.Environments {
-		if !matchAny(env.Dirs, dir) {
-			continue
-		}
-		if best == "" || env.Order > r.Environments[best].Order || (env.Order == r.Environments[best].Order && name < best) {
-			best = name
-		}
-	}
-	return best
 }
 
 // drafts lists the projects that one configuration makes of one tree, as it asks
@@ -347,19 +330,4 @@ func union(a, b []string) []string {
 		}
 	}
 	return out
-}
-
-func sortProjects(list []Project) {
-	sort.Slice(list, func(i, j int) bool {
-		if list[i].Name != list[j].Name {
-			return list[i].Name < list[j].Name
-		}
-		if list[i].Dir != list[j].Dir {
-			return list[i].Dir < list[j].Dir
-		}
-		if list[i].TerraformWorkspace != list[j].TerraformWorkspace {
-			return list[i].TerraformWorkspace < list[j].TerraformWorkspace
-		}
-		return list[i].Variant < list[j].Variant
-	})
 }

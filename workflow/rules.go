@@ -1,10 +1,122 @@
 package workflow
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
+	"sort"
+	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
+
+// PlanCredentials names the server's credentials entry for a project's plans, ""
+// for none. Head's label never chooses: an environment that nobody but head names
+// gets the repository's.
+func (r Rules) PlanCredentials(p Project) string {
+	if env, ok := r.Environments[p.Environment]; ok && p.Environment != "" && env.Credentials.Plan != "" {
+		return env.Credentials.Plan
+	}
+	return r.Credentials.Plan
+}
+
+// environmentsOf names the environments whose rules hold for a project, sorted.
+func (r Rules) environmentsOf(p Project) []string {
+	var names []string
+	for name := range r.Environments {
+		if p.Strictest || name == p.Environment || name == p.HeadEnvironment || slices.Contains(p.Neighbours, name) {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+func (r Rules) listsBot(a Actor) bool {
+	return slices.ContainsFunc(r.Bots, func(slug string) bool { return strings.EqualFold(slug, a.Slug()) })
+}
+
+// Includes reports whether a person with a role is among those meant. Who names nobody means nobody.
+func (w Who) Includes(a Actor, role Role) bool {
+	for _, also := range w.And {
+		if !also.Includes(a, role) {
+			return false
+		}
+	}
+	if w.Role != "" && role.AtLeast(w.Role) {
+		return true
+	}
+	return a.Login != "" && slices.Contains(w.Users, strings.ToLower(a.Login))
+}
+
+// describe is whom w means, in words.
+func (w Who) describe() string {
+	var parts []string
+	if w.Role != "" {
+		parts = append(parts, fmt.Sprintf("the role `%s`", w.Role))
+		if w.Role != RoleAdmin {
+			parts[0] += " or a higher one"
+		}
+	}
+	for _, u := range w.Users {
+		parts = append(parts, "the user `"+u+"`")
+	}
+	if len(parts) == 0 {
+		parts = []string{"nobody"}
+	}
+	all := phrase.OrList(parts)
+	for _, also := range w.And {
+		all += ", who must also be " + also.describe()
+	}
+	return all
+}
+
+// mention names a person without notifying them.
+func mention(a Actor) string {
+	if a.Login == "" {
+		return "The account that is gone"
+	}
+	return "`" + phrase.Shown(a.Login) + "`"
+}
+
+func roleOrNone(r Role) Role {
+	if !r.Known() {
+		return RoleNone
+	}
+	return r
+}
+
+// EnvironmentOfDir is the environment whose `dirs` of the server's rules match a
+// directory, "" when none does. Of several the one with the highest order counts,
+// among equals the first by name.
+func (r Rules) EnvironmentOfDir(dir string) string {
+	best := ""
+	for name, env := range r.Environments {
+		if !matchAny(env.Dirs, dir) {
+			continue
+		}
+		if best == "" || env.Order > r.Environments[best].Order || (env.Order == r.Environments[best].Order && name < best) {
+			best = name
+		}
+	}
+	return best
+}
+
+func sortProjects(list []Project) {
+	sort.Slice(list, func(i, j int) bool {
+		if list[i].Name != list[j].Name {
+			return list[i].Name < list[j].Name
+		}
+		if list[i].Dir != list[j].Dir {
+			return list[i].Dir < list[j].Dir
+		}
+		if list[i].TerraformWorkspace != list[j].TerraformWorkspace {
+			return list[i].TerraformWorkspace < list[j].TerraformWorkspace
+		}
+		return list[i].Variant < list[j].Variant
+	})
+}
 
 // mayApplyOn reports whether applies may run for pulls on a base branch; the default
 // branch is taken by name, not as a pattern.
@@ -74,7 +186,7 @@ func (r Rules) ForProject(p Project) Rules {
 	if p.HeadEnvironment != "" || len(p.Neighbours) > 0 || p.Strictest {
 		holds = holds.And(r.inEnvironment("")) // a label without rules of its own means the repository's
 	}
-	holds.Require = requirements(holds.Require, p.Require)
+	holds.Require = RequirementsOf(holds.Require, p.Require)
 	return holds
 }
 
@@ -109,7 +221,7 @@ func (r Rules) inEnvironment(name string) Rules {
 // not about strictness, credentials too, stays r's. It also serves two projects
 // whose state is one: each gets the other's rules as well.
 func (r Rules) And(other Rules) Rules {
-	r.Require = requirements(r.Require, other.Require)
+	r.Require = RequirementsOf(r.Require, other.Require)
 	r.Plan, r.Apply, r.Unlock = r.Plan.and(other.Plan), r.Apply.and(other.Apply), r.Unlock.and(other.Unlock)
 	r.Approve = r.Approve.and(other.Approve)
 	if a, b := r.Approvals, other.Approvals; !slices.Equal(a.By, b.By) {
@@ -156,7 +268,7 @@ func (w Who) and(other Who) Who {
 }
 
 // requirements are both lists without repetition, in the order in which they are told.
-func requirements(a, b []Requirement) []Requirement {
+func RequirementsOf(a, b []Requirement) []Requirement {
 	var out []Requirement
 	for _, need := range Requirements {
 		if slices.Contains(a, need) || slices.Contains(b, need) {

@@ -6,8 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // RunKind is what a run does.
@@ -288,3 +291,50 @@ func NewID(now time.Time) string {
 // maxTold is how many projects of a kind are named, and kept with a run beside those
 // that bring rules of their own: where nothing tells states apart they may be all.
 const maxTold = 20
+
+// StateNotes say, as sentences, what is known of others that keep a run's state.
+func (r Run) StateNotes() []string {
+	var out []string
+	if len(r.SameState.Names) > 0 {
+		out = append(out, fmt.Sprintf("It keeps the same state as %s.", r.SameState))
+	}
+	if len(r.SameLineage.Names) > 0 {
+		out = append(out, fmt.Sprintf("Its state has the lineage of the state of %s: it is the same one, or a copy, so the rules of all of them hold.", r.SameLineage))
+	}
+	if len(r.LikeState.Names) > 0 {
+		out = append(out, fmt.Sprintf("It may keep the same state as %s: their configurations do not tell them apart, so the rules of all of them hold.", r.LikeState))
+	}
+	if r.StateDoubt != "" {
+		out = append(out, r.StateDoubt)
+	}
+	return out
+}
+
+// KeepsWith are the projects that keep the run's state, by its place or by its lineage.
+func (r Run) KeepsWith() Others {
+	return Others{Names: slices.Concat(r.SameState.Names, r.SameLineage.Names), More: r.SameState.More + r.SameLineage.More}
+}
+
+// Others are projects by name: the first ones, and how many more there are.
+type Others struct {
+	Names []string `json:"names,omitempty"`
+	More  int      `json:"more,omitempty"`
+}
+
+func othersOf(names []string) Others {
+	slices.Sort(names)
+	more := max(0, len(names)-maxTold)
+	return Others{Names: names[:len(names)-more], More: more}
+}
+
+// String is the list for a sentence.
+func (o Others) String() string {
+	var out []string
+	for _, name := range o.Names {
+		out = append(out, phrase.CodeSpan(phrase.Shown(name)))
+	}
+	if o.More > 0 {
+		out = append(out, fmt.Sprintf("%d more", o.More))
+	}
+	return phrase.AndList(out)
+}

@@ -152,7 +152,7 @@ func (s *Service) order(c *commanding, p *ProjectRecord, b basis, n int) ([]Miss
 	}
 	p.Apply, p.WaitsFor = shownRun(run), nil
 	p.addRun(run.ID)
-	return nil, c.tx.Append(runEvent("queued", c.now, run, fmt.Sprintf("The apply of `%s`, plan `%s`, is queued.", p.Project.Name, shortFingerprint(run.Fingerprint))))
+	return nil, c.tx.Append(runEvent("queued", c.now, run, fmt.Sprintf("The apply of `%s`, plan `%s`, is queued.", p.Project.Name, ShortFingerprint(run.Fingerprint))))
 }
 
 // newApply is the apply run of a project's current plan, with its locks taken. It
@@ -272,14 +272,6 @@ func spentPlan(p ProjectRecord) Missing {
 	return Missing{
 		Need: NeedPlan, Short: "new plan", Sentence: "This plan was carried out once, and a plan is never carried out twice.",
 		Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name))),
-	}
-}
-
-// addRun names a run among those of its project, newest first.
-func (p *ProjectRecord) addRun(id string) {
-	p.Runs = append([]string{id}, p.Runs...)
-	if len(p.Runs) > maxRunIDs {
-		p.Runs = p.Runs[:maxRunIDs]
 	}
 }
 

@@ -184,13 +184,13 @@ func (c *commanding) mayNotApprove(p ProjectRecord, run Run) string {
 		return why
 	}
 	name := p.Project.Name
-	approveNow := fmt.Sprintf("Look at it, then `cardea approve -p %s`.", phrase.Argument(phrase.Shown(name)+"@"+shortFingerprint(run.Fingerprint)))
+	approveNow := fmt.Sprintf("Look at it, then `cardea approve -p %s`.", phrase.Argument(phrase.Shown(name)+"@"+ShortFingerprint(run.Fingerprint)))
 	if why := editedWhen(c.rec.Shown, c.at()); why != "" && c.e.Request.CheckRunID == 0 {
 		return phrase.Joined(why, approveNow)
 	}
 	if typed, ok := c.cmd().Fingerprints[name]; ok {
 		if len(typed) < 8 || !strings.HasPrefix(run.Fingerprint, strings.ToLower(typed)) {
-			return fmt.Sprintf("The plan of `%s` is `%s`, not `%s`. %s", name, shortFingerprint(run.Fingerprint), phrase.Shown(typed), approveNow)
+			return fmt.Sprintf("The plan of `%s` is `%s`, not `%s`. %s", name, ShortFingerprint(run.Fingerprint), phrase.Shown(typed), approveNow)
 		}
 		return ""
 	}
@@ -200,9 +200,9 @@ func (c *commanding) mayNotApprove(p ProjectRecord, run Run) string {
 	seen, ok := SeenFingerprint(c.rec.Shown, c.at(), name)
 	switch {
 	case !ok:
-		return fmt.Sprintf(notSeen+" `%s` of `%s` yet when you wrote. %s", shortFingerprint(run.Fingerprint), name, approveNow)
+		return fmt.Sprintf(notSeen+" `%s` of `%s` yet when you wrote. %s", ShortFingerprint(run.Fingerprint), name, approveNow)
 	case seen != run.Fingerprint:
-		return fmt.Sprintf("When you wrote, the comment showed the plan `%s` of `%s`; now it is `%s`. %s", shortFingerprint(seen), name, shortFingerprint(run.Fingerprint), approveNow)
+		return fmt.Sprintf("When you wrote, the comment showed the plan `%s` of `%s`; now it is `%s`. %s", ShortFingerprint(seen), name, ShortFingerprint(run.Fingerprint), approveNow)
 	}
 	return ""
 }
@@ -224,7 +224,7 @@ func (s *Service) recordApproval(c *commanding, p *ProjectRecord, run Run) error
 		Head: run.Head, Tree: run.Tree, Hidden: len(plan.Hidden) > 0,
 		Late: plan.Late, Inputs: run.InputsDigest, Files: run.FilesDigest, Computed: len(run.ComputedPaths) > 0, Fetched: plan.Fetched, Named: plan.Named,
 	})
-	e := event("approved", c.now, c.rec.Pull.Key(), fmt.Sprintf("%s approved the plan `%s` of `%s`.", mention(c.actor()), shortFingerprint(run.Fingerprint), p.Project.Name))
+	e := event("approved", c.now, c.rec.Pull.Key(), fmt.Sprintf("%s approved the plan `%s` of `%s`.", mention(c.actor()), ShortFingerprint(run.Fingerprint), p.Project.Name))
 	e.Project, e.Run, e.Actor = p.Project.Name, run.ID, c.actor()
 	if err := c.tx.Append(e); err != nil {
 		return err

@@ -128,7 +128,7 @@ func (s *Service) authorise(tx Tx, a authorising, now time.Time) (why string, er
 		return "", err
 	}
 	p.Apply, p.Held, p.WaitsFor = shownRun(run), true, nil
-	text := fmt.Sprintf("The apply of `%s` is authorised: plan `%s` of %s, artefact %s, base %s at %s, %s, state serial %d.", run.Project.Name, shortFingerprint(run.Fingerprint),
+	text := fmt.Sprintf("The apply of `%s` is authorised: plan `%s` of %s, artefact %s, base %s at %s, %s, state serial %d.", run.Project.Name, ShortFingerprint(run.Fingerprint),
 		phrase.Short(run.Head), phrase.Short(auth.Artefact), auth.BaseRef, phrase.Short(auth.Base), approvedBy(auth.Approvals), auth.State.Serial)
 	if err := tx.Append(runEvent("authorised", now, run, text)); err != nil {
 		return "", err

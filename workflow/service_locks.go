@@ -195,16 +195,6 @@ func remain(tx Tx, rec *PullRecord, t taking, now time.Time) error {
 	return nil
 }
 
-// giveBackTo is what a lock becomes when the apply does not start, unless it becomes something stronger.
-func (o *ApplyOrder) giveBackTo(l Lock) {
-	same := func(w Lock) bool { return w.Key == l.Key }
-	if i := slices.IndexFunc(o.Was, same); i >= 0 && o.Was[i].Why.strength() >= l.Why.strength() {
-		return
-	}
-	o.Took = slices.DeleteFunc(slices.Clone(o.Took), func(key string) bool { return key == l.Key })
-	o.Was = append(slices.DeleteFunc(slices.Clone(o.Was), same), l)
-}
-
 // passOn lets another live apply of the pull that needs a lock give it back in
 // the place of the one that took it, and reports whether there is one.
 func passOn(tx Tx, rec *PullRecord, key string, add func(*ApplyOrder)) (bool, error) {
@@ -216,7 +206,7 @@ func passOn(tx Tx, rec *PullRecord, key string, add func(*ApplyOrder)) (bool, er
 		if err != nil {
 			return false, err
 		}
-		add(run.order())
+		add(run.Order())
 		showRun(rec, run)
 		return true, tx.PutRun(run)
 	}
@@ -330,11 +320,6 @@ func (s *Service) tellFreed(tx Tx, rec PullRecord, freed []Lock, how release) er
 		}
 	}
 	return nil
-}
-
-func (rec *PullRecord) tellFreed(id string, by int, items []ReplyItem, now time.Time) {
-	rec.Replies = append(rec.Replies, Reply{Key: "freed/" + id, Kind: ReplyFreed, To: rec.Pull.Author, At: now, Items: items,
-		Text: []string{fmt.Sprintf("#%d released its lock.", by)}})
 }
 
 // tellPlanned tells of released locks once all the plans that are made anew for

@@ -194,7 +194,7 @@ type hold struct {
 // whatever it is called now, and whether it is still there or not.
 func (c *commanding) holds(locks []Lock) (out []hold) {
 	for _, l := range locks {
-		then := l.project()
+		then := l.Taken()
 		i := slices.IndexFunc(out, func(h hold) bool { return h.project.Key() == then.Key() })
 		if i < 0 {
 			h := hold{project: then}
@@ -304,7 +304,7 @@ func (s *Service) resolved(c *commanding, runID, outcome string) error {
 	if err != nil {
 		return err
 	}
-	order := run.order()
+	order := run.Order()
 	order.Resolved, order.ResolvedBy = outcome, c.actor()
 	if err := c.tx.PutRun(run); err != nil {
 		return err
@@ -324,20 +324,6 @@ func (s *Service) resolved(c *commanding, runID, outcome string) error {
 		return s.reconsider(c.tx, *c.rec, p, c.rules, c.now)
 	}
 	return nil
-}
-
-// NeverMerged says, as a sentence without its full stop, what is left of an apply whose pull was closed unmerged.
-func NeverMerged(number int, apply Run) string {
-	from := fmt.Sprintf("from #%d at %s", number, phrase.Short(apply.Head))
-	switch {
-	case apply.outcomeOpen():
-		return "An apply was started " + from + ", nobody knows how it ended, and it was never merged"
-	case apply.stateKept():
-		return "Applied " + from + ", with a state that could not be stored, never merged"
-	case !apply.applySucceeded():
-		return "An apply " + from + " failed, and what it did was never merged"
-	}
-	return "Applied " + from + ", never merged"
 }
 
 // announceClosed tells that a pull was closed after something of it was applied.

@@ -6,14 +6,6 @@ import (
 	"slices"
 )
 
-// The kinds of Reply.
-const (
-	ReplyRefused = "refused" // Text says what is missing and who can mend it
-	ReplyUnknown = "unknown" // Text says what was not understood and what is nearest
-	ReplyStatus  = "status"
-	ReplyHelp    = "help"
-)
-
 // UnreportedPulls returns the pulls, open or not, whose record is ahead of what
 // was last shown in full.
 func (s *Service) UnreportedPulls(ctx context.Context) (out []PullKey, err error) {

@@ -127,17 +127,6 @@ func runEvent(kind string, at time.Time, run Run, text string) *Event {
 	return e
 }
 
-// done is the word for what happens to a project during a run of this kind.
-func (k RunKind) done() string {
-	switch k {
-	case RunApply:
-		return "applied"
-	case RunVerify:
-		return "verified"
-	}
-	return "planned"
-}
-
 // Renew extends a worker's lease on a run it claimed. ErrStale (wrapped) says
 // that the run is not the worker's any more: it stops what it does.
 func (s *Service) Renew(ctx context.Context, run Run) error {
@@ -405,15 +394,6 @@ func (s *Service) again(tx Tx, lost Run, now time.Time) error {
 		return savePull(tx, rec, now)
 	}
 	return nil
-}
-
-// maxRunIDs is how many runs of a project its record in a pull names.
-const maxRunIDs = 20
-
-// newest makes a run the project's newest.
-func (p *ProjectRecord) newest(run Run) {
-	p.Run = shownRun(run)
-	p.addRun(run.ID)
 }
 
 // Interrupts returns the running runs that shall stop.

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-
-	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // keepers are the projects of base and of the planned tree by the state that they
@@ -114,51 +112,4 @@ func (k *keepers) note(identity string, p Project) {
 		place.seen[entry] = true
 		place.projects = append(place.projects, keeper{p, rules})
 	}
-}
-
-// StateNotes say, as sentences, what is known of others that keep a run's state.
-func (r Run) StateNotes() []string {
-	var out []string
-	if len(r.SameState.Names) > 0 {
-		out = append(out, fmt.Sprintf("It keeps the same state as %s.", r.SameState))
-	}
-	if len(r.SameLineage.Names) > 0 {
-		out = append(out, fmt.Sprintf("Its state has the lineage of the state of %s: it is the same one, or a copy, so the rules of all of them hold.", r.SameLineage))
-	}
-	if len(r.LikeState.Names) > 0 {
-		out = append(out, fmt.Sprintf("It may keep the same state as %s: their configurations do not tell them apart, so the rules of all of them hold.", r.LikeState))
-	}
-	if r.StateDoubt != "" {
-		out = append(out, r.StateDoubt)
-	}
-	return out
-}
-
-// KeepsWith are the projects that keep the run's state, by its place or by its lineage.
-func (r Run) KeepsWith() Others {
-	return Others{Names: slices.Concat(r.SameState.Names, r.SameLineage.Names), More: r.SameState.More + r.SameLineage.More}
-}
-
-// Others are projects by name: the first ones, and how many more there are.
-type Others struct {
-	Names []string `json:"names,omitempty"`
-	More  int      `json:"more,omitempty"`
-}
-
-func othersOf(names []string) Others {
-	slices.Sort(names)
-	more := max(0, len(names)-maxTold)
-	return Others{Names: names[:len(names)-more], More: more}
-}
-
-// String is the list for a sentence.
-func (o Others) String() string {
-	var out []string
-	for _, name := range o.Names {
-		out = append(out, phrase.CodeSpan(phrase.Shown(name)))
-	}
-	if o.More > 0 {
-		out = append(out, fmt.Sprintf("%d more", o.More))
-	}
-	return phrase.AndList(out)
 }

@@ -156,28 +156,6 @@ func (s *Service) closed(tx Tx, rec *PullRecord, now time.Time) error {
 	return tx.Append(event("closed", now, rec.Pull.Key(), text))
 }
 
-// shelve puts the projects aside when they are not, or not yet, those of the
-// pull's head, and keeps of them what a later head inherits.
-func (rec *PullRecord) shelve() {
-	for _, p := range rec.Projects {
-		rec.shelveOne(p)
-	}
-	rec.Projects = nil
-}
-
-func (rec *PullRecord) shelveOne(p ProjectRecord) {
-	rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(old ProjectRecord) bool { return old.Project.Key() == p.Project.Key() })
-	if p.Apply != nil || p.Held || len(p.Approvals) > 0 || p.Freed != nil {
-		p.WaitsFor, p.Upstream, p.Reasons, p.Deleted = nil, nil, nil, false
-		rec.Past = append(rec.Past, p)
-	}
-}
-
-// inherit gives a project's record what an earlier one of this pull leaves to it.
-func (p *ProjectRecord) inherit(was ProjectRecord) {
-	p.Apply, p.Verify, p.Held, p.Approvals, p.Freed = was.Apply, was.Verify, was.Held, was.Approvals, was.Freed
-}
-
 // formerly is what a pull knows of a project from before, in its record or put aside; nil without it.
 func formerly(rec PullRecord, key ProjectKey) *ProjectRecord {
 	for _, projects := range [][]ProjectRecord{rec.Projects, rec.Past} {
@@ -313,9 +291,4 @@ func showRun(rec *PullRecord, run Run) bool {
 		}
 	}
 	return false
-}
-
-func shownRun(run Run) *Run {
-	run.Paths, run.BaseProviders, run.Hidden, run.Expected = nil, nil, nil, Expected{}
-	return &run
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
-	"slices"
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -133,20 +131,6 @@ func (s Survey) Selecting(selector Selector) SelectInput {
 		}
 	}
 	return in
-}
-
-// dirs are the directories that the plan reads for sure: the project's, its
-// modules' and those of its var and backend-config files. Sorted, each once.
-func (in Inputs) dirs() []string {
-	out := append([]string{path.Clean(in.Dir)}, in.Modules...)
-	for _, f := range in.VarFiles {
-		if dir := path.Dir(f); dir != "." {
-			f = dir // of a file at the root the file alone: the root is everything
-		}
-		out = append(out, f)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // readRepoConfig reads a tree's `.cardea.yml`; without one the defaults hold.

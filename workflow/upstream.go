@@ -31,26 +31,6 @@ func endedUpstream(tx Tx, run Run) (ended []string, err error) {
 	return ended, err
 }
 
-// appliedSince reports whether a project was applied in this pull, or may have
-// been, since a plan of one that depends on it was begun.
-func (p ProjectRecord) appliedSince(plan *Run) bool {
-	return plan != nil && plan.State != RunQueued && p.Apply != nil && p.Apply.begun() && !slices.Contains(plan.After, p.Apply.ID)
-}
-
-// dependOn gives the gate the pull's projects among those of a `depends_on`.
-func (in *GateInput) dependOn(names []string) {
-	for _, other := range in.Record.Projects {
-		name := other.Project.Name
-		if !slices.Contains(names, name) {
-			continue
-		}
-		in.Depends[name] = other.State()
-		if !other.Deleted && other.appliedSince(in.Project.Run) && !slices.Contains(in.Since, name) {
-			in.Since = append(in.Since, name)
-		}
-	}
-}
-
 // findUpstream names for each project those of its `depends_on` that make its plan
 // provisional: this pull changes them, or may, and has not applied them yet, or not before the plan.
 func findUpstream(rec *PullRecord) {
@@ -114,11 +94,6 @@ func (s *Service) planDependents(tx Tx, rec *PullRecord, applied Run, now time.T
 		}
 	}
 	return nil
-}
-
-// cancelled reports whether a person ended a run, or asked for it.
-func (r Run) cancelled() bool {
-	return r.Outcome == OutcomeCancelled || (r.Interrupt != "" && r.InterruptOutcome == OutcomeCancelled)
 }
 
 // upstream are the queued and running applies, and what verifies them, by pull and project.

@@ -16,7 +16,7 @@ func TestVariantRules(t *testing.T) {
 		"far":  {Approvals: &ApprovalRules{Count: 9}},
 	}
 	p := Project{Name: "c", Dir: "app", Variant: "c", Neighbours: []string{"dev", "prod"}}
-	for _, p := range []Project{p, {Dir: "app", Neighbours: []string{"prod"}}, Lock{Of: p.locked()}.project()} {
+	for _, p := range []Project{p, {Dir: "app", Neighbours: []string{"prod"}}, Lock{Of: p.locked()}.Taken()} {
 		got := rules.ForProject(p)
 		if got.Approvals.Count != 2 || got.Approvals.Author || !got.Apply.Includes(Actor{Login: "ada"}, RoleWrite) || got.Apply.Includes(Actor{Login: "bo"}, RoleAdmin) {
 			t.Errorf("got approvals %+v, apply %+v", got.Approvals, got.Apply)

@@ -40,20 +40,20 @@ func (r *Run) Authorise(epoch int, a Authorisation) error {
 	case r.Interrupt != "":
 		return fmt.Errorf("authorising run %s: it was asked to stop: %w", r.ID, ErrStale)
 	}
-	r.order().Authorised, r.Apply.Spent = &a, true
+	r.Order().Authorised, r.Apply.Spent = &a, true
 	return nil
 }
 
 // Refuse ends a claimed or queued apply that was proven not to have started.
 func (r *Run) Refuse(why string, missing []Missing, now time.Time) {
 	r.Outcome, r.Reason = OutcomeRefused, why
-	r.order().Missing = missing
+	r.Order().Missing = missing
 	r.end(now)
 }
 
 // order makes the apply's order the run's own, so that a change of it is not one
 // of the record that the run was copied from.
-func (r *Run) order() *ApplyOrder {
+func (r *Run) Order() *ApplyOrder {
 	own := ApplyOrder{}
 	if r.Apply != nil {
 		own = *r.Apply
@@ -71,7 +71,7 @@ func (r *Run) FinishApply(res Result, now time.Time) error {
 	if r.Epoch != res.Epoch || (r.State != RunRunning && !late) {
 		return fmt.Errorf("finishing run %s: %w", r.ID, ErrStale)
 	}
-	order := r.order()
+	order := r.Order()
 	order.Done, order.Total, order.ErroredState = res.Done, res.Total, res.ErroredState
 	r.Diagnostics, r.Reason = res.Diagnostics, res.Reason
 	gone := res.Outcome == OutcomeLost || res.Outcome == OutcomeUnknown
@@ -98,4 +98,18 @@ func (r *Run) FinishApply(res Result, now time.Time) error {
 	}
 	r.end(now)
 	return nil
+}
+
+// NeverMerged says, as a sentence without its full stop, what is left of an apply whose pull was closed unmerged.
+func NeverMerged(number int, apply Run) string {
+	from := fmt.Sprintf("from #%d at %s", number, phrase.Short(apply.Head))
+	switch {
+	case apply.outcomeOpen():
+		return "An apply was started " + from + ", nobody knows how it ended, and it was never merged"
+	case apply.stateKept():
+		return "Applied " + from + ", with a state that could not be stored, never merged"
+	case !apply.applySucceeded():
+		return "An apply " + from + " failed, and what it did was never merged"
+	}
+	return "Applied " + from + ", never merged"
 }
