@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/planjson"
 )
 
 // erroredState is where terraform leaves a state that it could not store, in its working directory.
@@ -142,7 +143,7 @@ func (a *applying) check() error {
 	if err != nil {
 		return err
 	}
-	plan, secrets, err := workflow.ReadPlan(workflow.PlanInput{Raw: raw, ExitChanges: true, RepoID: a.job.RepoID, Key: a.job.Key, Project: a.job.Project,
+	plan, secrets, err := planjson.Read(planjson.Input{Raw: raw, ExitChanges: true, RepoID: a.job.RepoID, Key: a.job.Key, Project: a.job.Project,
 		Options: a.job.Options, StateIdentity: a.job.StateIdentity, Tool: a.tool.name, ToolVersion: a.tool.version.String(), Now: time.Now(),
 		Written: workflow.Written{Says: a.says}})
 	a.hide(secrets)

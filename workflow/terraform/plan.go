@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-exec/tfexec"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/planjson"
 )
 
 // Plan carries out one plan run: tool, init, lock-file policy, Terraform
@@ -196,7 +197,7 @@ func (p *planning) makePlan() error {
 	if err != nil {
 		return err
 	}
-	plan, secrets, err := workflow.ReadPlan(workflow.PlanInput{Raw: raw, ExitChanges: changes, RepoID: p.job.RepoID, Key: p.job.Key, Project: p.job.Project,
+	plan, secrets, err := planjson.Read(planjson.Input{Raw: raw, ExitChanges: changes, RepoID: p.job.RepoID, Key: p.job.Key, Project: p.job.Project,
 		Options: p.job.Options, StateIdentity: p.job.StateIdentity, InputsDigest: p.job.InputsDigest, Tool: p.tool.name,
 		ToolVersion: p.tool.version.String(), BaseProviders: p.job.BaseProviders, Hidden: p.job.Hidden, Written: p.written(),
 		Fetched: p.fetched, Unlocked: p.unlocked, Redact: p.job.Redact, Now: time.Now()})

@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // The limits of what one plan shows: a longer value is cut, and when the texts
@@ -31,7 +33,7 @@ type differ struct {
 	showSame bool  // keep unchanged leaves too (an import shows what it brings in)
 	oneSided bool  // a create or a delete
 
-	out       []Attribute
+	out       []workflow.Attribute
 	unchanged int
 	depth     int
 	cut       int // values that were cut
@@ -213,12 +215,12 @@ func (d *differ) leaf(p place, b, a planSide) {
 			return
 		}
 	}
-	at := Attribute{Path: p.text, Mark: MarkChange, Replaces: d.forces(p), Unknown: a.wholeUnknown()}
+	at := workflow.Attribute{Path: p.text, Mark: workflow.MarkChange, Replaces: d.forces(p), Unknown: a.wholeUnknown()}
 	switch {
 	case b.absent():
-		at.Mark = MarkAdd
+		at.Mark = workflow.MarkAdd
 	case a.absent():
-		at.Mark = MarkRemove
+		at.Mark = workflow.MarkRemove
 	}
 	switch {
 	case same:
@@ -237,7 +239,7 @@ func (d *differ) same(p place, s planSide, marked bool) {
 		d.unchanged++
 		return
 	}
-	at := Attribute{Path: p.text, Mark: MarkSame}
+	at := workflow.Attribute{Path: p.text, Mark: workflow.MarkSame}
 	d.texts(&at, s, s, marked)
 	d.keep(at)
 }
@@ -322,7 +324,7 @@ func sameStep(theirs, ours any) bool {
 }
 
 // texts prints both sides. When one is a text of several lines, both are raw.
-func (d *differ) texts(at *Attribute, b, a planSide, marked bool) {
+func (d *differ) texts(at *workflow.Attribute, b, a planSide, marked bool) {
 	if marked {
 		at.Before, at.After, at.Sensitive = hiddenSide(b), hiddenSide(a), true
 		if at.Unknown {
@@ -397,10 +399,10 @@ func indentJSON(v any) string {
 	return b.String()
 }
 
-func (d *differ) keep(at Attribute) {
+func (d *differ) keep(at workflow.Attribute) {
 	d.size += len(at.Path) + len(at.Before) + len(at.After)
 	// A key in quotes is data; what else is in a path names attributes, which no value of a plan hides.
-	path := d.mask.given(WithKeys(at.Path, d.mask.text))
+	path := d.mask.given(workflow.WithKeys(at.Path, d.mask.text))
 	if path != at.Path {
 		at.Path = path
 		d.masked++

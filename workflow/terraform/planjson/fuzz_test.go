@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 import (
 	"encoding/json"
@@ -227,7 +227,7 @@ func FuzzReadPlan(f *testing.F) {
 	}
 	f.Add(encode(f, newPlanMaker(1).plan()))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		plan, _, err := ReadPlan(planInput(raw))
+		plan, _, err := Read(planInput(raw))
 		if (plan == nil) == (err == nil) {
 			t.Fatalf("got plan %v and error %v", plan, err)
 		}
@@ -282,7 +282,7 @@ func BenchmarkReadPlan(b *testing.B) {
 	in := planInput(bigPlan(b, 5000))
 	b.SetBytes(int64(len(in.Raw)))
 	for b.Loop() {
-		if _, _, err := ReadPlan(in); err != nil {
+		if _, _, err := Read(in); err != nil {
 			b.Fatal(err)
 		}
 	}

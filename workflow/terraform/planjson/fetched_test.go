@@ -1,10 +1,12 @@
-package workflow
+package planjson
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // TestMutableSource: which sources of modules can give something else tomorrow.
@@ -61,7 +63,7 @@ func TestUnlockedProviders(t *testing.T) {
 
 // TestNamedPlaces: what strings of a plan bind, and what they are told to read.
 func TestNamedPlaces(t *testing.T) {
-	places := map[string]Place{
+	places := map[string]workflow.Place{
 		"payload.bin": {Path: "a/payload.bin"}, "../b/x.sh": {Path: "b/x.sh"}, "./chart": {Path: "a/chart", Dir: true}, "prod": {Path: "a/prod", Dir: true},
 		"a/b": {Path: "a/b", Dir: true, Rooted: true}, "with space/x": {Path: "a/with space/x"}, "link": {Path: "a/link", Leads: []string{"c"}},
 		"made.zip": {Path: "a/made.zip", Made: "sum"}, "huge": {Path: "a/huge", Dir: true, Unclear: true}, "../b": {Path: "b", Dir: true}, "k/v.txt": {Path: "a/k/v.txt"},
@@ -72,7 +74,7 @@ func TestNamedPlaces(t *testing.T) {
 	for _, c := range []struct {
 		name, plan string
 		literals   []string
-		named      []Exact
+		named      []workflow.Exact
 		told       string
 	}{
 		{"a file", value(`"payload.bin"`), nil, nil, "`x_y.z` reads the file `a/payload.bin`, of which the plan shows only the name"},
@@ -85,25 +87,25 @@ func TestNamedPlaces(t *testing.T) {
 		{"at the end of a sentence", value(`"See payload.bin."`), nil, nil, "`x_y.z` reads the file `a/payload.bin`, of which the plan shows only the name"},
 		{"several", value(`["payload.bin",{"n":"./chart"},"../b/x.sh"]`), nil, nil, "`x_y.z` reads the files `a/payload.bin` and `b/x.sh` and the directory `a/chart`, of which the plan shows only the name"},
 		{"a key", value(`{"k/v.txt":1,"prod":2}`), nil, nil, "`x_y.z` reads the file `a/k/v.txt`, of which the plan shows only the name"},
-		{"a bare word", value(`"prod"`), nil, []Exact{"a/prod"}, ""},
-		{"a tag with a path from the root", value(`"a/b"`), nil, []Exact{"a/b"}, ""},
-		{"a link", value(`"link"`), nil, []Exact{"a/link", "c"}, ""},
+		{"a bare word", value(`"prod"`), nil, []workflow.Exact{"a/prod"}, ""},
+		{"a tag with a path from the root", value(`"a/b"`), nil, []workflow.Exact{"a/b"}, ""},
+		{"a link", value(`"link"`), nil, []workflow.Exact{"a/link", "c"}, ""},
 		{"a directory too large to look through", value(`"huge"`), nil, nil, "`x_y.z` reads the directory `a/huge`, of which the plan shows only the name"},
-		{"what an output says", `"output_changes":{"o":{"actions":["create"],"after":"payload.bin","after_unknown":false}}`, nil, []Exact{"a/payload.bin"}, ""},
+		{"what an output says", `"output_changes":{"o":{"actions":["create"],"after":"payload.bin","after_unknown":false}}`, nil, []workflow.Exact{"a/payload.bin"}, ""},
 		{"nothing", value(`"main, prod-x, */payload"`), nil, nil, ""},
 		{"what is not changed", strings.Replace(value(`"payload.bin"`), "create", "no-op", 1), nil, nil, ""},
 		{"a deletion", `"resource_changes":[{"address":"x_y.z","mode":"managed","type":"x_y","provider_name":"p/x","change":{"actions":["delete"],"before":{"v":"payload.bin"},"after":null}}]`, nil, nil,
 			"`x_y.z` reads the file `a/payload.bin`, of which the plan shows only the name"},
 		{"literals of a plan that shows all", value(`"x"`), []string{"payload.bin"}, nil, ""},
 		{"literals of a late one", strings.Replace(value(`"x"`), `{},"after_unknown":{}`, `{}`, 1) + `,"output_changes":{"o":{"actions":["create"],"after_unknown":true}}`,
-			[]string{"../b/payload-", "prod"}, []Exact{"a/prod", "b"}, ""},
+			[]string{"../b/payload-", "prod"}, []workflow.Exact{"a/prod", "b"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := planInput([]byte(`{"format_version":"1.2",` + c.plan + `}`))
 			in.Written.Literals = c.literals
-			in.Written.Find = func(word string) []Place {
+			in.Written.Find = func(word string) []workflow.Place {
 				if p, ok := places[word]; ok {
-					return []Place{p}
+					return []workflow.Place{p}
 				}
 				return nil
 			}
@@ -118,7 +120,7 @@ func TestNamedPlaces(t *testing.T) {
 		})
 	}
 	in := planInput([]byte(`{"format_version":"1.2",` + value(`"made.zip"`) + `}`))
-	in.Written.Find = func(word string) []Place { return []Place{places[word]} }
+	in.Written.Find = func(word string) []workflow.Place { return []workflow.Place{places[word]} }
 	if plan, _ := readPlan(t, in); plan.Fetched.Made["a/made.zip"] != "sum" {
 		t.Errorf("what the plan made: %+v", plan.Fetched)
 	}
@@ -131,7 +133,7 @@ func TestManyNamedPlaces(t *testing.T) {
 		words[i] = "d" + strings.Repeat("x", i)
 	}
 	in := planInput([]byte(`{"format_version":"1.2","output_changes":{"o":{"actions":["create"],"after":"` + strings.Join(words, " ") + `","after_unknown":false}}}`))
-	in.Written.Find = func(word string) []Place { return []Place{{Path: word, Dir: true}} }
+	in.Written.Find = func(word string) []workflow.Place { return []workflow.Place{{Path: word, Dir: true}} }
 	if plan, _ := readPlan(t, in); len(plan.Hidden) != 1 || plan.Named != nil {
 		t.Errorf("hidden %+v, named %v", plan.Hidden, plan.Named)
 	}

@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 import (
 	"crypto/hmac"
@@ -8,6 +8,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // The versions of what is hashed: a new rule needs a new number, so that no
@@ -19,13 +21,13 @@ const (
 
 // fingerprint is the keyed hash of what a plan would do and where: what an
 // approval names. "" without a key.
-func fingerprint(in PlanInput, changes string, providers map[string]any) string {
+func fingerprint(in Input, changes string, providers map[string]any) string {
 	if len(in.Key) == 0 {
 		return ""
 	}
 	workspace := in.Project.TerraformWorkspace
 	if workspace == "" {
-		workspace = DefaultTerraformWorkspace
+		workspace = workflow.DefaultTerraformWorkspace
 	}
 	key := in.Project.Key()
 	what := map[string]any{
@@ -55,7 +57,7 @@ func keyed(key []byte, purpose, text string) string {
 
 // changesHash is the SHA-256 of what a plan would do, whatever project it is of
 // (architecture §6), and whether there was nothing to hash.
-func changesHash(doc *planDoc, mask *planMasker, in PlanInput) (hash string, nothing bool) {
+func changesHash(doc *planDoc, mask *planMasker, in Input) (hash string, nothing bool) {
 	h := hasher{mask: mask, key: in.Key, via: doc.via}
 	parts := map[string]any{}
 	put := func(key string, list []any) {

@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 // maxAlign bounds the work of aligning two lists: above it they are compared by index.
 const maxAlign = 1 << 20

@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 
 // plantedPlan is a plan with one resource, whose input a change wants to hide, and
 // values that it marks elsewhere so that they are looked for there.
-func plantedPlan(planted []string, config, input string) PlanInput {
+func plantedPlan(planted []string, config, input string) Input {
 	var outputs, values []string
 	for i, p := range planted {
 		outputs = append(outputs, fmt.Sprintf(`"o%d": {"actions": ["create"], "after": %s, "after_sensitive": true}`, i, canonical(p)))

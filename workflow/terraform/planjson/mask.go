@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 import (
 	"encoding/json"
@@ -130,7 +130,7 @@ func newPlanMasker(doc *planDoc) *planMasker {
 
 // shown is the masker of what people read: without what the repository itself
 // says to whoever can read it, which is no secret however it is marked elsewhere.
-func (m *planMasker) shown(in PlanInput) *planMasker {
+func (m *planMasker) shown(in Input) *planMasker {
 	left := map[string]bool{}
 	for _, s := range m.all {
 		if !m.written[s] {

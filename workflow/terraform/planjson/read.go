@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 import (
 	"fmt"
@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // PlanInput is everything that a plan is read from.
-type PlanInput struct {
+type Input struct {
 	// Raw is what `show -json` of the saved plan printed: Terraform's or OpenTofu's.
 	Raw []byte
 	// ExitChanges says that the plan exited 2, "there are changes".
@@ -18,8 +20,8 @@ type PlanInput struct {
 	// Key is the repository's key. Without one (preview) there is no fingerprint,
 	// and sensitive values do not go into the changes hash at all.
 	Key           []byte
-	Project       Project
-	Options       PlanOptions
+	Project       workflow.Project
+	Options       workflow.PlanOptions
 	StateIdentity string
 	InputsDigest  string
 	Tool          string // terraform or tofu
@@ -27,11 +29,11 @@ type PlanInput struct {
 	// BaseProviders are the provider source addresses in the base's lock file.
 	BaseProviders []string
 	// Hidden are effects found elsewhere (HiddenFromInputs).
-	Hidden []HiddenEffect
+	Hidden []workflow.HiddenEffect
 	// Written is what the files of its modules say beyond the JSON.
-	Written Written
+	Written workflow.Written
 	// Fetched is what init brought, Unlocked the providers among it that no committed lock file holds.
-	Fetched  Fetched
+	Fetched  workflow.Fetched
 	Unlocked []string
 	Now      time.Time
 	// Redact hides what credentials say and what looks like a secret. Nil: there is nothing to hide.
@@ -45,7 +47,7 @@ type PlanInput struct {
 //
 // An error means that this is not surely a whole, successful plan, and that the
 // run failed, whatever terraform exited with.
-func ReadPlan(in PlanInput) (plan *Plan, secrets []string, err error) {
+func Read(in Input) (plan *workflow.Plan, secrets []string, err error) {
 	doc, err := parsePlan(in.Raw)
 	if err != nil {
 		return nil, nil, err
@@ -60,7 +62,7 @@ func ReadPlan(in PlanInput) (plan *Plan, secrets []string, err error) {
 	}
 	hash, nothing := changesHash(doc, sealing, in)
 	providers, late := providerValues(doc, hasher{mask: sealing, key: in.Key}, in.Written)
-	plan = &Plan{
+	plan = &workflow.Plan{
 		ChangesHash: hash, Fingerprint: fingerprint(in, hash, providers),
 		InputsDigest: in.InputsDigest, StateIdentity: in.StateIdentity,
 		Tool: in.Tool, ToolVersion: in.ToolVersion, PlannedAt: in.Now,
@@ -85,7 +87,7 @@ func ReadPlan(in PlanInput) (plan *Plan, secrets []string, err error) {
 type projector struct {
 	doc  *planDoc
 	mask *planMasker
-	plan *Plan
+	plan *workflow.Plan
 	tool string
 
 	size, cut, bare int // bytes of text so far; values cut; changes without their attributes
@@ -120,7 +122,7 @@ func (pr *projector) project() {
 }
 
 // settle decides whether the plan has no changes, and says what else people must know.
-func (pr *projector) settle(in PlanInput, nothing bool) {
+func (pr *projector) settle(in Input, nothing bool) {
 	p, note := pr.plan, func(format string, args ...any) {
 		pr.plan.Notes = append(pr.plan.Notes, fmt.Sprintf(format, args...))
 	}

@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // TestLateValues plans, with the real terraform, two configurations that do
@@ -33,9 +35,9 @@ func TestLateValues(t *testing.T) {
 			d := newTerraformDir(t)
 			d.write("main.tf", strings.ReplaceAll(c.text, "X", c.one))
 			d.run("init", "-no-color")
-			one, _ := readPlan(t, d.plan(PlanOptions{}))
+			one, _ := readPlan(t, d.plan(workflow.PlanOptions{}))
 			d.write("main.tf", strings.ReplaceAll(c.text, "X", c.two))
-			two, _ := readPlan(t, d.plan(PlanOptions{}))
+			two, _ := readPlan(t, d.plan(workflow.PlanOptions{}))
 			if one.Late != c.late || two.Late != c.late {
 				t.Errorf("late: %q and %q, want %q", one.Late, two.Late, c.late)
 			}
@@ -67,7 +69,7 @@ func TestNotLate(t *testing.T) {
 			}
 		}`)
 	d.run("init", "-no-color")
-	if plan, _ := readPlan(t, d.plan(PlanOptions{})); plan.Late != "" || plan.Counts.Add != 1 {
+	if plan, _ := readPlan(t, d.plan(workflow.PlanOptions{})); plan.Late != "" || plan.Counts.Add != 1 {
 		t.Errorf("late: %q, counts %+v", plan.Late, plan.Counts)
 	}
 }
@@ -133,7 +135,7 @@ func TestProvidersCount(t *testing.T) {
 	with := func(expressions string) string {
 		return string(configured(change, `{"n":{"constant_value":1}}`, `,"expressions":`+expressions))
 	}
-	read := func(raw string, dynamic ...string) *Plan {
+	read := func(raw string, dynamic ...string) *workflow.Plan {
 		in := planInput([]byte(raw))
 		in.Written.Dynamic = dynamic
 		plan, _ := readPlan(t, in)
@@ -156,7 +158,7 @@ func TestProvidersCount(t *testing.T) {
 	}
 	const computed = "the configuration of the provider `a` is computed"
 	for name, c := range map[string]struct {
-		plan *Plan
+		plan *workflow.Plan
 		late string
 	}{
 		"literals":                {read(with(`{"region":{"constant_value":"eu"},"x":{"references":["terraform.workspace","terraform"]}}`)), ""},
@@ -176,11 +178,11 @@ func TestProvidersCount(t *testing.T) {
 		}
 	}
 	in := planInput([]byte(with(`{"exec":[{"command":{"constant_value":"sh get-token.sh"},"args":{"constant_value":["none","dir/kube config"]}}],"x":{"references":["var.region"]}}`)))
-	in.Written.Find = func(word string) []Place {
+	in.Written.Find = func(word string) []workflow.Place {
 		if !slices.Contains([]string{"get-token.sh", "dir/kube config", "eu"}, word) {
 			return nil
 		}
-		return []Place{{Path: word}}
+		return []workflow.Place{{Path: word}}
 	}
 	files, _ := readPlan(t, in)
 	var said []string

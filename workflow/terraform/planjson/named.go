@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 import (
 	"encoding/json"
@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // mostNamed is how many places a plan may name quietly.
@@ -17,16 +19,16 @@ const mostNamed = 200
 
 // naming collects the places that strings of a plan name.
 type naming struct {
-	find   func(word string) []Place
+	find   func(word string) []workflow.Place
 	told   map[string]map[string]bool // by who names them: paths, directories with a slash at the end
-	quiet  map[Exact]bool
-	made   map[string]Exact
+	quiet  map[workflow.Exact]bool
+	made   map[string]workflow.Exact
 	tooBig bool
 }
 
 // namedIn finds the places that a plan's strings name, sensitive ones included.
-func namedIn(doc *planDoc, w Written, late bool) naming {
-	n := naming{find: w.Find, told: map[string]map[string]bool{}, quiet: map[Exact]bool{}, made: map[string]Exact{}}
+func namedIn(doc *planDoc, w workflow.Written, late bool) naming {
+	n := naming{find: w.Find, told: map[string]map[string]bool{}, quiet: map[workflow.Exact]bool{}, made: map[string]workflow.Exact{}}
 	if n.find == nil {
 		return n
 	}
@@ -108,7 +110,7 @@ func (n *naming) beginning(text string) {
 	}
 }
 
-func (n *naming) add(who, word string, p Place) {
+func (n *naming) add(who, word string, p workflow.Place) {
 	name := p.Path
 	if p.Made != "" {
 		n.made[name] = p.Made
@@ -124,13 +126,13 @@ func (n *naming) add(who, word string, p Place) {
 		return
 	}
 	for _, at := range append([]string{p.Path}, p.Leads...) {
-		n.quiet[Exact(at)] = true
+		n.quiet[workflow.Exact(at)] = true
 	}
 	n.tooBig = n.tooBig || len(n.quiet) > mostNamed
 }
 
 // effects says which files the plan reads that it does not show.
-func (n *naming) effects() (out []HiddenEffect) {
+func (n *naming) effects() (out []workflow.HiddenEffect) {
 	for _, who := range slices.Sorted(maps.Keys(n.told)) {
 		var files, dirs []string
 		for _, name := range slices.Sorted(maps.Keys(n.told[who])) {
@@ -154,20 +156,20 @@ func (n *naming) effects() (out []HiddenEffect) {
 		case "what is deferred", "an action":
 			subject = who
 		}
-		e := HiddenEffect{Kind: "file", Text: fmt.Sprintf("%s reads %s, of which the plan shows only the name", subject, phrase.AndList(what))}
+		e := workflow.HiddenEffect{Kind: "file", Text: fmt.Sprintf("%s reads %s, of which the plan shows only the name", subject, phrase.AndList(what))}
 		if subject != who {
 			e.Address = who
 		}
 		out = append(out, e)
 	}
 	if n.tooBig {
-		out = append(out, HiddenEffect{Kind: "file", Text: fmt.Sprintf("strings of the plan name more than %d files and directories, which may be read", mostNamed)})
+		out = append(out, workflow.HiddenEffect{Kind: "file", Text: fmt.Sprintf("strings of the plan name more than %d files and directories, which may be read", mostNamed)})
 	}
 	return out
 }
 
 // places are those that are bound without a word, sorted.
-func (n *naming) places() []Exact {
+func (n *naming) places() []workflow.Exact {
 	if n.tooBig {
 		return nil // the whole tree is
 	}

@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // What is known only after apply is a token in the fingerprint. Mostly a provider
@@ -19,7 +21,7 @@ import (
 
 // lateIn says, as part of a sentence, the first thing that the configuration
 // decides only while the plan is applied; "" when there is none. Doubt is late.
-func lateIn(doc *planDoc, mask *planMasker, w Written) string {
+func lateIn(doc *planDoc, mask *planMasker, w workflow.Written) string {
 	l := lateness{dynamic: map[string]bool{}}
 	for _, name := range w.Dynamic {
 		l.dynamic[name] = true
@@ -157,7 +159,7 @@ func writeOnly(expressions, after, unknown map[string]any) string {
 // providerValues are the values of the root variables that providers are
 // configured with: text that stays the same means another account when they
 // change. late says, as part of a sentence, which configuration is made of something else.
-func providerValues(doc *planDoc, h hasher, w Written) (values map[string]any, late string) {
+func providerValues(doc *planDoc, h hasher, w workflow.Written) (values map[string]any, late string) {
 	root, _ := doc.top["configuration"].(map[string]any)
 	root, _ = root["root_module"].(map[string]any)
 	declared, _ := root["variables"].(map[string]any)
@@ -238,7 +240,7 @@ func variablesOf(e any) (names []string, ok bool) {
 // with: a kubeconfig, or a script that gets a token. They say in which account a
 // change is made, and run with the credentials of the apply. A bare word that is
 // the name of a directory (a region) is bound without a word.
-func providerFiles(doc *planDoc, named *naming) (out []HiddenEffect) {
+func providerFiles(doc *planDoc, named *naming) (out []workflow.HiddenEffect) {
 	if named.find == nil {
 		return nil
 	}
@@ -268,7 +270,7 @@ func providerFiles(doc *planDoc, named *naming) (out []HiddenEffect) {
 			}
 		}
 		for _, f := range slices.Sorted(maps.Keys(found)) {
-			out = append(out, HiddenEffect{Kind: "provider_config", Address: key,
+			out = append(out, workflow.HiddenEffect{Kind: "provider_config", Address: key,
 				Text: fmt.Sprintf("the provider %s is configured with the %s %s", phrase.CodeSpan(key), found[f], phrase.CodeSpan(phrase.Shown(f)))})
 		}
 	}

@@ -1,23 +1,25 @@
-package workflow
+package planjson
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 func TestHiddenFromInputs(t *testing.T) {
-	full := &Inputs{LockFile: "l", ProviderConfig: "p", BackendConfig: "b", LockedProviders: []string{"r/a", "r/b"}}
+	full := &workflow.Inputs{LockFile: "l", ProviderConfig: "p", BackendConfig: "b", LockedProviders: []string{"r/a", "r/b"}}
 	for _, c := range []struct {
 		name          string
-		base, planned *Inputs
-		want          []HiddenEffect
+		base, planned *workflow.Inputs
+		want          []workflow.HiddenEffect
 	}{
 		{"nothing", full, full, nil},
 		{"no planned tree", full, nil, nil},
-		{"a new project", nil, &Inputs{BackendConfig: "b"}, []HiddenEffect{{Kind: "backend", Text: "the backend configuration is new"}}},
-		{"everything", full, &Inputs{ProviderConfig: "q", BackendConfig: "c", LockedProviders: []string{"r/b", "r/c"}}, []HiddenEffect{
+		{"a new project", nil, &workflow.Inputs{BackendConfig: "b"}, []workflow.HiddenEffect{{Kind: "backend", Text: "the backend configuration is new"}}},
+		{"everything", full, &workflow.Inputs{ProviderConfig: "q", BackendConfig: "c", LockedProviders: []string{"r/b", "r/c"}}, []workflow.HiddenEffect{
 			{Kind: "lock_file", Text: "the dependency lock file `.terraform.lock.hcl` is removed"},
 			{Kind: "provider_config", Text: "the provider configuration changes"},
 			{Kind: "backend", Text: "the backend configuration changes"},
@@ -26,7 +28,7 @@ func TestHiddenFromInputs(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, HiddenFromInputs(c.base, c.planned)); diff != "" {
+			if diff := cmp.Diff(c.want, workflow.HiddenFromInputs(c.base, c.planned)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})

@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 import (
 	"encoding/json"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // shuffled encodes a decoded JSON value with the keys of every object in random order.
@@ -177,22 +179,22 @@ func TestFingerprintCovers(t *testing.T) {
 	base, _ := readPlan(t, planInput(raw))
 	for _, c := range []struct {
 		name   string
-		change func(*PlanInput)
+		change func(*Input)
 		same   bool
 	}{
-		{"the key", func(in *PlanInput) { in.Key = []byte("another") }, false},
-		{"the repository", func(in *PlanInput) { in.RepoID++ }, false},
-		{"the directory", func(in *PlanInput) { in.Project.Dir = "dev" }, false},
-		{"the project's name", func(in *PlanInput) { in.Project.Name = "renamed" }, true},
-		{"the Terraform workspace", func(in *PlanInput) { in.Project.TerraformWorkspace = "blue" }, false},
-		{"the default Terraform workspace by name", func(in *PlanInput) { in.Project.TerraformWorkspace = "default" }, true},
-		{"the state", func(in *PlanInput) { in.StateIdentity = "elsewhere" }, false},
-		{"the tool", func(in *PlanInput) { in.Tool = "tofu" }, false},
-		{"the tool's version", func(in *PlanInput) { in.ToolVersion = "1.12.0" }, true},
-		{"destroy", func(in *PlanInput) { in.Options.Destroy = true }, false},
-		{"refresh-only", func(in *PlanInput) { in.Options.RefreshOnly = true }, false},
-		{"a target", func(in *PlanInput) { in.Options.Targets = []string{"a"} }, false},
-		{"the same as a replace", func(in *PlanInput) { in.Options.Replaces = []string{"a"} }, false},
+		{"the key", func(in *Input) { in.Key = []byte("another") }, false},
+		{"the repository", func(in *Input) { in.RepoID++ }, false},
+		{"the directory", func(in *Input) { in.Project.Dir = "dev" }, false},
+		{"the project's name", func(in *Input) { in.Project.Name = "renamed" }, true},
+		{"the Terraform workspace", func(in *Input) { in.Project.TerraformWorkspace = "blue" }, false},
+		{"the default Terraform workspace by name", func(in *Input) { in.Project.TerraformWorkspace = "default" }, true},
+		{"the state", func(in *Input) { in.StateIdentity = "elsewhere" }, false},
+		{"the tool", func(in *Input) { in.Tool = "tofu" }, false},
+		{"the tool's version", func(in *Input) { in.ToolVersion = "1.12.0" }, true},
+		{"destroy", func(in *Input) { in.Options.Destroy = true }, false},
+		{"refresh-only", func(in *Input) { in.Options.RefreshOnly = true }, false},
+		{"a target", func(in *Input) { in.Options.Targets = []string{"a"} }, false},
+		{"the same as a replace", func(in *Input) { in.Options.Replaces = []string{"a"} }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := planInput(raw)
@@ -274,7 +276,7 @@ func TestCanonical(t *testing.T) {
 // TestFingerprintVariant: a variant is part of what is hashed, and what has none is hashed as ever.
 func TestFingerprintVariant(t *testing.T) {
 	for _, variant := range []string{"", "app/prod"} {
-		in := PlanInput{Project: Project{Dir: "app", TerraformWorkspace: "default", Variant: variant}, RepoID: 1, StateIdentity: "s",
+		in := Input{Project: workflow.Project{Dir: "app", TerraformWorkspace: "default", Variant: variant}, RepoID: 1, StateIdentity: "s",
 			Tool: "terraform", Key: []byte("a key of thirty-two bytes, or so.")}
 		what := map[string]any{"version": fingerprintVersion, "repo": int64(1), "dir": "app", "terraform_workspace": "default", "state": "s", "tool": "terraform",
 			"changes": "changes", "providers": map[string]any(nil), "destroy": false, "refresh_only": false, "targets": []string(nil), "replaces": []string(nil)}

@@ -1,4 +1,4 @@
-package workflow
+package planjson
 
 import (
 	"fmt"
@@ -13,14 +13,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/internal/golden"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // planText prints a plan as golden files show it: nothing of it is left out but
 // hashes and times.
-func planText(p *Plan) string {
+func planText(p *workflow.Plan) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "no changes: %v\ncounts: %+v\n", p.NoChanges, p.Counts)
-	changes := func(title string, list []Change) {
+	changes := func(title string, list []workflow.Change) {
 		if len(list) > 0 {
 			fmt.Fprintf(&b, "\n== %s\n", title)
 		}
@@ -76,14 +78,14 @@ func goldenPlan(t *testing.T, name, got string) {
 	golden.Check(t, filepath.Join("testdata", "plan", name), got)
 }
 
-func planInput(raw []byte) PlanInput {
-	return PlanInput{Raw: raw, ExitChanges: true, RepoID: 7, Key: []byte("a repository's key"), Project: Project{Dir: "prod/network"},
+func planInput(raw []byte) Input {
+	return Input{Raw: raw, ExitChanges: true, RepoID: 7, Key: []byte("a repository's key"), Project: workflow.Project{Dir: "prod/network"},
 		StateIdentity: "state", Tool: "terraform", ToolVersion: "1.11.4", Now: time.Unix(0, 0).UTC()}
 }
 
-func readPlan(t *testing.T, in PlanInput) (*Plan, []string) {
+func readPlan(t *testing.T, in Input) (*workflow.Plan, []string) {
 	t.Helper()
-	plan, secrets, err := ReadPlan(in)
+	plan, secrets, err := Read(in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +139,7 @@ func (d terraformDir) write(name, text string) {
 }
 
 // plan plans and returns the input of ReadPlan.
-func (d terraformDir) plan(options PlanOptions) PlanInput {
+func (d terraformDir) plan(options workflow.PlanOptions) Input {
 	d.t.Helper()
 	args := []string{"plan", "-no-color", "-detailed-exitcode", "-out=saved"}
 	for _, a := range options.Targets {
@@ -172,7 +174,7 @@ func TestLifecycle(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.write("main.tf", string(after))
-	in := d.plan(PlanOptions{})
+	in := d.plan(workflow.PlanOptions{})
 	plan, secrets := readPlan(t, in)
 	ids := map[string]string{}
 	text := uuidPattern.ReplaceAllStringFunc(planText(plan), func(id string) string {
@@ -189,11 +191,11 @@ func TestLifecycle(t *testing.T) {
 	if diff := cmp.Diff(want, secrets); diff != "" {
 		t.Errorf("secrets (-want +got):\n%s", diff)
 	}
-	again, _ := readPlan(t, d.plan(PlanOptions{}))
+	again, _ := readPlan(t, d.plan(workflow.PlanOptions{}))
 	if again.Fingerprint != plan.Fingerprint {
 		t.Error("the same plan made twice has two fingerprints")
 	}
-	destroy, _ := readPlan(t, d.plan(PlanOptions{Destroy: true}))
+	destroy, _ := readPlan(t, d.plan(workflow.PlanOptions{Destroy: true}))
 	if destroy.Counts.Destroy == 0 || destroy.Counts.Add != 0 || destroy.Fingerprint == plan.Fingerprint {
 		t.Errorf("a destroy plan counts %+v", destroy.Counts)
 	}
@@ -206,7 +208,7 @@ func TestNoChanges(t *testing.T) {
 	d.write("main.tf", two)
 	d.run("init", "-no-color")
 
-	targeted, _ := readPlan(t, d.plan(PlanOptions{Targets: []string{"terraform_data.a"}}))
+	targeted, _ := readPlan(t, d.plan(workflow.PlanOptions{Targets: []string{"terraform_data.a"}}))
 	if targeted.NoChanges || targeted.Counts.Add != 1 || len(targeted.Notes) != 1 {
 		t.Errorf("limited to a target: no changes %v, %+v, notes %q", targeted.NoChanges, targeted.Counts, targeted.Notes)
 	}
@@ -215,17 +217,17 @@ func TestNoChanges(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		main    string
-		options PlanOptions
+		options workflow.PlanOptions
 		exit    bool
 		want    bool
 		notes   int
 	}{
 		{name: "nothing", main: two, want: true},
-		{name: "refresh only", main: two, options: PlanOptions{RefreshOnly: true}, want: true},
-		{name: "nothing at a target proves nothing of the rest", main: two, options: PlanOptions{Targets: []string{"terraform_data.a"}}, notes: 1},
+		{name: "refresh only", main: two, options: workflow.PlanOptions{RefreshOnly: true}, want: true},
+		{name: "nothing at a target proves nothing of the rest", main: two, options: workflow.PlanOptions{Targets: []string{"terraform_data.a"}}, notes: 1},
 		{name: "an output", main: two + "output \"x\" {\n value = 1\n}\n", exit: true},
 		{name: "only a move", main: strings.Replace(two, `"b"`, `"c"`, 1) + "moved {\n from = terraform_data.b\n to = terraform_data.c\n}\n", exit: true},
-		{name: "only a replace by request", main: two, options: PlanOptions{Replaces: []string{"terraform_data.a"}}, exit: true},
+		{name: "only a replace by request", main: two, options: workflow.PlanOptions{Replaces: []string{"terraform_data.a"}}, exit: true},
 		{name: "terraform exits 2 for a check's own data source alone", exit: true, want: true, notes: 1, main: two + `
 check "c" {
   data "terraform_remote_state" "s" {
@@ -275,7 +277,7 @@ func TestRefused(t *testing.T) {
 		{"an output without actions", `{"format_version":"1.2","output_changes":{"o":{}}}`, "output o of the plan: it has no actions"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			plan, secrets, err := ReadPlan(planInput([]byte(c.raw)))
+			plan, secrets, err := Read(planInput([]byte(c.raw)))
 			if plan != nil || secrets != nil || err == nil || err.Error() != c.want {
 				t.Errorf("got error %v, want %q", err, c.want)
 			}
@@ -293,7 +295,7 @@ func TestGolden(t *testing.T) {
 			}
 			in := planInput(raw)
 			in.BaseProviders = []string{"registry.terraform.io/hashicorp/aws"}
-			in.Hidden = []HiddenEffect{{Kind: "backend", Text: "the backend configuration changes"}}
+			in.Hidden = []workflow.HiddenEffect{{Kind: "backend", Text: "the backend configuration changes"}}
 			plan, secrets := readPlan(t, in)
 			text := planText(plan)
 			goldenPlan(t, name+".golden", text)

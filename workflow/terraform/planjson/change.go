@@ -1,0 +1,209 @@
+package planjson
+
+import (
+	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// resource is one entry of resource_changes or resource_drift, masked.
+func (pr *projector) resource(c planChange) workflow.Change {
+	change := workflow.Change{
+		Address: maskAddress(c.address, pr.mask), PreviousAddress: maskAddress(c.previous, pr.mask), Deposed: c.deposed,
+		Mode: c.mode, Type: c.kind, Provider: c.provider, Reason: actionReason(c.reason),
+		Imported: c.importing != nil, ImportID: pr.importID(c),
+	}
+	if pr.mask.covers(c.importing["id"]) || pr.mask.covers(c.importing["identity"]) {
+		change.Masked++
+	}
+	if via := pr.doc.via(c.address); strings.ContainsAny(via, ".:") { // not the provider's default one
+		change.ProviderConfig = via
+	}
+	setAction(&change, c)
+	d := differ{mask: pr.mask, replaces: c.replacePaths}
+	before, after := c.before, c.after
+	switch change.Action {
+	case workflow.ActionCreate, workflow.ActionRead, workflow.ActionDelete:
+		d.oneSided = true
+	case workflow.ActionImport:
+		d.showSame = true
+		after.unknown = nil
+	case workflow.ActionMove, workflow.ActionForget:
+		after = before // nothing of the object changes
+	}
+	pr.attributes(&change, &d, place{}, before, after)
+	return change
+}
+
+// attributes runs the differ over a change within the plan's budget of text.
+func (pr *projector) attributes(change *workflow.Change, d *differ, p place, b, a planSide) {
+	if pr.size > maxPlanText {
+		pr.bare++
+		return
+	}
+	d.walk(p, b, a)
+	change.Attributes, change.Unchanged = d.out, d.unchanged
+	change.Masked += d.masked
+	pr.size += d.size
+	pr.cut += d.cut
+}
+
+// setAction names what the actions mean together.
+func setAction(change *workflow.Change, c planChange) {
+	switch {
+	case c.does("no-op") && c.importing != nil:
+		change.Action = workflow.ActionImport
+	case c.does("no-op"):
+		change.Action = workflow.ActionMove
+	case c.does("create"), c.does("update"), c.does("delete"), c.does("forget"), c.does("read"):
+		change.Action = workflow.Action(c.actions[0])
+	case c.does("delete", "create"):
+		change.Action = workflow.ActionReplace
+	case c.does("create", "delete"):
+		change.Action, change.CreateFirst = workflow.ActionReplace, true
+	case c.does("create", "forget"), c.does("forget", "create"):
+		change.Action, change.CreateFirst = workflow.ActionReplace, c.actions[0] == "create"
+		change.Reason = "the old object is forgotten, not destroyed"
+	default:
+		// A newer tool does something that we have no word for: shown, hashed, never dropped.
+		change.Action, change.Reason = workflow.ActionUpdate, "the plan calls this "+strings.Join(c.actions, ", ")
+	}
+}
+
+func countsOf(c workflow.Change) workflow.Counts {
+	var n workflow.Counts
+	switch c.Action {
+	case workflow.ActionCreate:
+		n.Add = 1
+	case workflow.ActionUpdate:
+		n.Change = 1
+	case workflow.ActionReplace:
+		n.Replace = 1
+	case workflow.ActionDelete:
+		n.Destroy = 1
+	case workflow.ActionForget:
+		n.Forget = 1
+	}
+	if c.Imported {
+		n.Import = 1
+	}
+	if c.PreviousAddress != "" {
+		n.Move = 1
+	}
+	return n
+}
+
+// importID is the id, or the identity as JSON where the resource is imported by that.
+func (pr *projector) importID(c planChange) string {
+	if id, ok := c.importing["id"].(string); ok && id != "" {
+		return pr.mask.text(id)
+	}
+	if identity := c.importing["identity"]; identity != nil {
+		return canonical(pr.mask.tree(identity, nil))
+	}
+	if c.importing["unknown"] == true {
+		return unknownText
+	}
+	return ""
+}
+
+// output is one changed output. A plain value stands at the path "value".
+func (pr *projector) output(c planChange) workflow.Change {
+	change := workflow.Change{Address: c.address, Mode: c.mode}
+	setAction(&change, c)
+	d := differ{mask: pr.mask, oneSided: change.Action != workflow.ActionUpdate}
+	pr.attributes(&change, &d, place{text: "value"}, c.before, c.after)
+	if len(d.out) == 0 && change.Action == workflow.ActionUpdate && !pr.full() {
+		// Terraform marks both sides when only `sensitive` of the output changes.
+		change.Attributes = []workflow.Attribute{{Path: "value", Mark: workflow.MarkChange, Before: sensitiveText, After: sensitiveText,
+			Sensitive: true, Note: noteMarks}}
+		change.Unchanged = 0
+	}
+	return change
+}
+
+func (pr *projector) full() bool { return pr.size > maxPlanText }
+
+// invocation is one action that runs beside the changes of resources.
+func (pr *projector) invocation(v any) workflow.Change {
+	m, _ := v.(map[string]any)
+	text := func(key string) string { s, _ := m[key].(string); return s }
+	change := workflow.Change{Address: maskAddress(text("address"), pr.mask), Mode: "action", Type: text("type"), Provider: text("provider_name"),
+		Action: workflow.ActionInvoke, Reason: invocationTrigger(m, pr.mask)}
+	d := differ{mask: pr.mask, oneSided: true}
+	pr.attributes(&change, &d, place{}, planSide{}, planSide{value: m["config_values"], unknown: m["config_unknown"], marks: m["config_sensitive"]})
+	return change
+}
+
+// invocationTrigger says when an action runs, as far as the plan tells.
+func invocationTrigger(m map[string]any, mask *planMasker) string {
+	trigger, _ := m["lifecycle_action_trigger"].(map[string]any)
+	address, _ := trigger["triggering_resource_address"].(string)
+	if address == "" {
+		return "because it is asked for"
+	}
+	event, _ := trigger["action_trigger_event"].(string)
+	words := map[string]string{"BeforeCreate": "before %s is created", "AfterCreate": "after %s is created", "BeforeUpdate": "before %s is updated",
+		"AfterUpdate": "after %s is updated", "BeforeDestroy": "before %s is destroyed", "AfterDestroy": "after %s is destroyed"}[event]
+	if words == "" {
+		words = "triggered by %s"
+	}
+	return strings.Replace(words, "%s", maskAddress(address, mask), 1)
+}
+
+// deferral is one deferred change as a sentence.
+func (pr *projector) deferral(v any) string {
+	m, _ := v.(map[string]any)
+	rc, _ := m["resource_change"].(map[string]any)
+	address, _ := rc["address"].(string)
+	reason, _ := m["reason"].(string)
+	sentence := phrase.CodeSpan(maskAddress(address, pr.mask)) + " is deferred to a later plan"
+	if reason != "" {
+		sentence += ": " + phrase.Words(reason)
+	}
+	return sentence + "."
+}
+
+// maskAddress masks credentials in the instance keys of an address. Sensitive
+// values of the plan are not looked for: Terraform lets none of them be a key, and
+// a change could hide what it touches behind one that it made up.
+func maskAddress(address string, mask *planMasker) string {
+	return workflow.WithKeys(address, mask.given)
+}
+
+// actionReason says in words why a change is made.
+func actionReason(reason string) string {
+	switch reason {
+	case "":
+		return ""
+	case "replace_because_cannot_update":
+		return "because it cannot be changed in place"
+	case "replace_because_tainted":
+		return "because it is tainted"
+	case "replace_by_request":
+		return "because its replacement is asked for"
+	case "replace_by_triggers":
+		return "because something in its replace_triggered_by changes"
+	case "delete_because_no_resource_config":
+		return "because it is not in the configuration"
+	case "delete_because_no_module":
+		return "because its module is not in the configuration"
+	case "delete_because_no_move_target":
+		return "because it was moved to an address that is not in the configuration"
+	case "delete_because_wrong_repetition":
+		return "because the configuration repeats it in another way"
+	case "delete_because_count_index":
+		return "because its index is out of the range of count"
+	case "delete_because_each_key":
+		return "because its key is not in for_each"
+	case "read_because_config_unknown":
+		return "because its configuration is known only after apply"
+	case "read_because_dependency_pending":
+		return "because something that it depends on changes"
+	case "read_because_check_nested":
+		return "because a check needs it"
+	}
+	return phrase.Words(reason)
+}
