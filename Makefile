@@ -35,7 +35,7 @@ vuln:
 
 # 10,000 random lives of pulls that are approved and applied; `make test` plays some hundreds.
 model:
-	CARDEA_MODEL_SEQUENCES=10000 $(GO) test -count=1 -timeout 20m ./workflow -run '^TestRandomApplies$$'
+	CARDEA_MODEL_SEQUENCES=10000 $(GO) test -count=1 -timeout 20m ./workflow/service -run '^TestRandomApplies$$'
 
 race:
 	$(GO) test -race -parallel 4 -timeout 30m ./...

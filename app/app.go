@@ -28,6 +28,7 @@ import (
 	"github.com/cardea-iac/cardea/app/webhook"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 // Config is what the App needs.
@@ -39,7 +40,7 @@ type Config struct {
 	Prefixes   []string // words that commands start with; the first is the one we write
 	PublicURL  string   // the pages' address without a slash at its end
 
-	Service *workflow.Service
+	Service *service.Service
 	Rules   func(workflow.Repo) (workflow.Rules, bool)
 	// SameFile reports whether a file of a pull's planned tree is the same in its
 	// head: only then its lines can be annotated. Nil: all are taken to be.

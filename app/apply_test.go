@@ -11,6 +11,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/localgithub"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 // work carries out everything that is queued until nothing is, as a worker would: plans
@@ -29,7 +30,7 @@ func (w *world) work(version int) (done []string) {
 		switch run.Kind {
 		case workflow.RunApply:
 			err := w.svc.Authorise(w.t.Context(), run, run.Apply.Artefact, workflow.StateVersion{Lineage: "line of " + run.StateIdentity, Serial: 1})
-			if errors.Is(err, workflow.ErrRefused) {
+			if errors.Is(err, service.ErrRefused) {
 				done = append(done, "refused "+run.Project.Name)
 				continue
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/cardea-iac/cardea/app/report"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 const (
@@ -82,7 +83,7 @@ func (a *App) expand(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-a.config.Service.Woken(workflow.WakeRequests):
+		case <-a.config.Service.Woken(service.WakeRequests):
 		case <-timer.C:
 		case e := <-x.ends:
 			delete(x.running, e.key)
@@ -108,7 +109,7 @@ func (a *App) begin(ctx context.Context, x *expansions) (soonest time.Time, err 
 		return soonest, nil // one that ends looks again
 	}
 	// Far behind in the queue others may wait whose turn it is; a look at all of it costs something, so it is taken once a second.
-	query := workflow.DueQuery{Look: nearLook, May: func(req workflow.Request) bool {
+	query := service.DueQuery{Look: nearLook, May: func(req workflow.Request) bool {
 		if !x.may(req, now) {
 			return false
 		}
@@ -174,7 +175,7 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: no rule of the server matches this repository.", nil)
 	}
 	if req.Spreads() {
-		return a.config.Service.Expand(ctx, workflow.Expansion{Request: req})
+		return a.config.Service.Expand(ctx, service.Expansion{Request: req})
 	}
 	if err := a.first(ctx, req); err != nil {
 		return err
@@ -388,7 +389,7 @@ func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply 
 // roles reads the role that counts, live: the sender's of a command, else the
 // pull author's. It is not read where no role would help, and not for apps whose
 // heads are planned because the rule lists them: GitHub has no role for those.
-func (a *App) roles(ctx context.Context, e *workflow.Expansion, rules workflow.Rules) {
+func (a *App) roles(ctx context.Context, e *service.Expansion, rules workflow.Rules) {
 	who, role := e.Pull.Author, &e.AuthorRole
 	if e.Request.Kind == workflow.RequestReview || e.Live != nil {
 		return
@@ -412,7 +413,7 @@ func (a *App) roles(ctx context.Context, e *workflow.Expansion, rules workflow.R
 	a.readRole(ctx, e, who, role)
 }
 
-func (a *App) readRole(ctx context.Context, e *workflow.Expansion, who workflow.Actor, role *workflow.Role) {
+func (a *App) readRole(ctx context.Context, e *service.Expansion, who workflow.Actor, role *workflow.Role) {
 	*role, e.RoleError = a.github.Role(ctx, e.Pull.Repo, who)
 	if github.NoAccount(e.RoleError) {
 		e.RoleError = nil // that is an answer: no role

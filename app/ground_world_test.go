@@ -25,6 +25,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/bolt"
 	"github.com/cardea-iac/cardea/workflow/git"
+	"github.com/cardea-iac/cardea/workflow/service"
 	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
@@ -37,7 +38,7 @@ type lane struct {
 	gh     *localgithub.Server
 	ghApp  localgithub.App
 	store  *bolt.Store
-	svc    *workflow.Service
+	svc    *service.Service
 	clone  string            // has every commit that is ever pushed
 	start  string            // the repository that each ground starts as
 	commit map[string]string // by branch of clone
@@ -149,7 +150,7 @@ func (l *lane) serve() {
 	var a *app.App
 	mirrors, err := git.NewMirrors(filepath.Join(data, "repos"), l.gh.URL(), func(ctx context.Context, repo workflow.Repo) (string, error) { return a.Token(ctx, repo) })
 	ok(l.t, err)
-	l.svc = workflow.NewService(workflow.ServiceConfig{
+	l.svc = service.New(service.Config{
 		Store: store, Source: mirrors, Engine: terraform.New(terraform.Options{}), Rules: l.rules, Log: log,
 		Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
 			return a.Live(ctx, p, actor, approvers)
@@ -207,7 +208,7 @@ func (l *lane) run(ctx context.Context) {
 		if !found {
 			select {
 			case <-ctx.Done():
-			case <-l.svc.Woken(workflow.WakeRuns):
+			case <-l.svc.Woken(service.WakeRuns):
 			case <-look.C:
 			}
 			continue

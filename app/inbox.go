@@ -12,6 +12,7 @@ import (
 	"github.com/cardea-iac/cardea/app/event"
 	"github.com/cardea-iac/cardea/app/report"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 const (
@@ -31,7 +32,7 @@ func (a *App) inbox(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-a.config.Service.Woken(workflow.WakeInbox):
+		case <-a.config.Service.Woken(service.WakeInbox):
 		case <-timer.C:
 		}
 		if err := a.settle(ctx); err != nil && ctx.Err() == nil {

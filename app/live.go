@@ -11,6 +11,7 @@ import (
 	"github.com/cardea-iac/cardea/app/github"
 	"github.com/cardea-iac/cardea/app/report"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 // shareFor is how long what GitHub said is given to others who ask for the same: long
@@ -150,8 +151,8 @@ func live(req workflow.Request) bool {
 
 // facts reads what a request is carried out by: the pull, and for some commands
 // the live facts and the sender's role with it.
-func (a *App) facts(ctx context.Context, req workflow.Request) (workflow.Expansion, error) {
-	e := workflow.Expansion{Request: req}
+func (a *App) facts(ctx context.Context, req workflow.Request) (service.Expansion, error) {
+	e := service.Expansion{Request: req}
 	if !live(req) {
 		pull, err := a.github.Pull(ctx, req.Repo, req.Number)
 		e.Pull = pull

@@ -23,6 +23,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/localgithub"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/bolt"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 const repoName = "acme/infra"
@@ -40,7 +41,7 @@ type world struct {
 
 	mu    sync.Mutex
 	ahead time.Duration // how far our clock is ahead of the machine's
-	svc   *workflow.Service
+	svc   *service.Service
 	app   *app.App
 	stop  func()
 	rules workflow.Rules
@@ -120,7 +121,7 @@ func (w *world) start() {
 	if os.Getenv("APP_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	w.svc = workflow.NewService(workflow.ServiceConfig{Store: store, Source: source{w}, Engine: engine{}, Rules: rules, Now: w.now, Log: log, Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
+	w.svc = service.New(service.Config{Store: store, Source: source{w}, Engine: engine{}, Rules: rules, Now: w.now, Log: log, Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
 		return w.app.Live(ctx, p, actor, approvers)
 	}})
 	ok(w.t, w.svc.Start(w.t.Context()))
@@ -293,7 +294,7 @@ func (w *world) isHeard() bool {
 	ok(w.t, w.gh.Idle(ctx))
 	inbox, err := w.svc.PendingDeliveries(ctx, 1)
 	ok(w.t, err)
-	due, next, err := w.svc.DueRequests(ctx, workflow.DueQuery{})
+	due, next, err := w.svc.DueRequests(ctx, service.DueQuery{})
 	ok(w.t, err)
 	return len(inbox)+len(due) == 0 && next.IsZero()
 }

@@ -83,7 +83,7 @@ func (s *Survey) findMoved(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("looking for the state of %s: %w", a.Project.Name, err)
 		}
-		if isOneState(identity, identity) { // else nobody knows which it is
+		if IsOneState(identity, identity) { // else nobody knows which it is
 			kept[identity] = a.Project.Name
 		}
 	}

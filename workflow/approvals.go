@@ -44,7 +44,7 @@ func SeenFingerprint(shown []Shown, at time.Time, project string) (fp string, ok
 
 // editedWhen says, as a sentence, that the summary comment was not ours when
 // somebody wrote; "" when it was, for sure: our writing again counts from the next second on.
-func editedWhen(shown []Shown, at time.Time) string {
+func EditedWhen(shown []Shown, at time.Time) string {
 	states := slices.Clone(shown)
 	sort.SliceStable(states, func(i, j int) bool { return states[i].At.Before(states[j].At) })
 	why := ""
@@ -52,7 +52,7 @@ func editedWhen(shown []Shown, at time.Time) string {
 		switch t := s.At.Truncate(time.Second); {
 		case t.After(at):
 		case s.EditedBy != Actor{}:
-			why = fmt.Sprintf("%s had edited the comment that shows the plans when this was written.", mention(s.EditedBy))
+			why = fmt.Sprintf("%s had edited the comment that shows the plans when this was written.", Mention(s.EditedBy))
 		case t.Before(at.Truncate(time.Second)):
 			why = ""
 		}
@@ -127,8 +127,8 @@ func (in CarryInput) voids(a Approval) string {
 		return same + fmt.Sprintf("files that it may read and does not show may differ: %s.", in.file(a, func(c FileChange) bool { return in.reads(c) && notConfiguration(c) }, notConfiguration))
 	case late != "" && (a.Inputs == "" || a.Inputs != in.Run.InputsDigest):
 		return same + fmt.Sprintf("%s, and what that is made from may differ: %s.", late, in.file(a))
-	case len(named) > 0 && (!known || touches(named, changes) != ""):
-		at := touches(named, changes)
+	case len(named) > 0 && (!known || Touches(named, changes) != ""):
+		at := Touches(named, changes)
 		return same + fmt.Sprintf("it names files or directories that may differ: %s.", in.file(a, func(c FileChange) bool { return c.Path == at || c.OldPath == at }))
 	}
 	return ""
@@ -315,14 +315,14 @@ func (c approvalCount) count(approvals []Approval) (counted []Approval, missing 
 			continue
 		}
 		if a.Void != "" && !c.laterOf(a, approvals) {
-			not = append(not, fmt.Sprintf("The approval of %s fell: %s", mention(a.User), a.Void))
+			not = append(not, fmt.Sprintf("The approval of %s fell: %s", Mention(a.User), a.Void))
 			continue
 		}
 		if c.fingerprint == "" || a.Fingerprint != c.fingerprint || a.Void != "" || a.Applied {
 			continue
 		}
 		if why := c.discounts(a.User); why != "" {
-			if said := fmt.Sprintf("The approval of %s does not count: %s.", mention(a.User), why); !slices.Contains(not, said) {
+			if said := fmt.Sprintf("The approval of %s does not count: %s.", Mention(a.User), why); !slices.Contains(not, said) {
 				not = append(not, said)
 			}
 			continue
@@ -354,7 +354,7 @@ func (c approvalCount) discounts(who Actor) string {
 		return "it is the author's own"
 	case c.author.ID == 0 && !c.rules.Approvals.Author:
 		return "it is not known who the author is, and theirs must not count"
-	case who.Bot && !c.rules.listsBot(who):
+	case who.Bot && !c.rules.ListsBot(who):
 		return "the server's `bots` do not list this app"
 	case len(by) > 0 && !slices.Contains(by, strings.ToLower(who.Login)):
 		return "the server's `approvals.by` does not name them"
@@ -391,7 +391,7 @@ func (c approvalCount) missing(counted []Approval, not []string, lack int) Missi
 
 // whoMay is who may approve, in words.
 func (c approvalCount) whoMay() string {
-	who := c.rules.Approve.describe()
+	who := c.rules.Approve.Describe()
 	if by := c.rules.Approvals.By; len(by) > 0 {
 		spans := make([]string, len(by))
 		for i, login := range by {
@@ -400,7 +400,7 @@ func (c approvalCount) whoMay() string {
 		who = fmt.Sprintf("%s, with %s", phrase.OrList(spans), who)
 	}
 	if !c.rules.Approvals.Author && c.author.ID != 0 {
-		who += ", but not the author " + mention(c.author)
+		who += ", but not the author " + Mention(c.author)
 	}
 	return who
 }

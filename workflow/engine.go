@@ -462,7 +462,7 @@ type Place struct {
 
 // touches is the first of the changed files that is at, below or above one of the
 // places, "" without one. Above: a symlink or a file in the place of a directory.
-func touches(places []Exact, changes []FileChange) string {
+func Touches(places []Exact, changes []FileChange) string {
 	for _, c := range changes {
 		for _, changed := range []string{c.Path, c.OldPath} {
 			for _, p := range places {

@@ -52,7 +52,7 @@ func WaitsFor(in GateInput) []Missing {
 	if run := in.Project.Run; in.Project.Deleted || (run != nil && run.State == RunFinished && run.Outcome == OutcomeSucceeded && run.NoChanges) {
 		return nil
 	}
-	if a := in.Project.Apply; in.Project.ran(a) && a.applySucceeded() {
+	if a := in.Project.Apply; in.Project.ran(a) && a.ApplySucceeded() {
 		return nil
 	}
 	g := newGate(in)
@@ -88,7 +88,7 @@ func newGate(in GateInput) *gate {
 }
 
 // holding says whose rules hold for the project of the input, and who counts as the pull's author.
-func holding(in GateInput) (Rules, Actor) {
+func Holding(in GateInput) (Rules, Actor) {
 	g := newGate(in)
 	return g.rules, g.pull.Author
 }
@@ -118,17 +118,17 @@ func (g *gate) name() string { return phrase.CodeSpan(phrase.Shown(g.in.Project.
 func (g *gate) permission() {
 	who := g.in.Live.Actor
 	role, known := g.in.Live.Roles[who.ID]
-	mend := fmt.Sprintf("May apply here: %s.", g.rules.Apply.describe())
+	mend := fmt.Sprintf("May apply here: %s.", g.rules.Apply.Describe())
 	switch {
 	case who.ID == 0:
 		g.add(NeedPermission, "permission", "It is not known who asks for this apply.", mend)
-	case who.Bot && !g.rules.listsBot(who):
+	case who.Bot && !g.rules.ListsBot(who):
 		g.add(NeedPermission, "permission", fmt.Sprintf("The server's `bots` do not list the app %s.", phrase.CodeSpan(phrase.Shown(who.Slug()))), mend)
 	case !known || !role.Known():
-		g.add(NeedPermission, "permission", fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is applied.", mention(who)),
+		g.add(NeedPermission, "permission", fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is applied.", Mention(who)),
 			"Try again: "+g.command("apply")+".")
 	case !g.rules.Apply.Includes(who, role):
-		g.add(NeedPermission, "permission", fmt.Sprintf("%s has the role `%s`, which may not apply %s.", mention(who), role, g.name()), mend)
+		g.add(NeedPermission, "permission", fmt.Sprintf("%s has the role `%s`, which may not apply %s.", Mention(who), role, g.name()), mend)
 	}
 }
 
@@ -182,7 +182,7 @@ func (g *gate) pullChecks() {
 
 func (g *gate) branch() {
 	ref := g.pull.Base.Ref
-	if g.rules.mayApplyOn(ref, g.defaultBranch()) {
+	if g.rules.MayApplyOn(ref, g.defaultBranch()) {
 		return
 	}
 	globs := g.rules.ApplyBranches

@@ -80,7 +80,7 @@ func (g *gate) order() {
 		g.add(NeedPlan, "running apply", fmt.Sprintf("An apply of %s is running since %s.", g.name(), phrase.Clock(a.Started)), "Wait for it.")
 	case g.in.Project.ran(a):
 		mend := "A new plan: " + g.command("plan") + "."
-		if a.outcomeOpen() || a.stateKept() { // a plan made now would be of a state that nobody knows
+		if a.OutcomeOpen() || a.StateKept() { // a plan made now would be of a state that nobody knows
 			mend = "No new plan before that apply is settled; one follows then by itself."
 		}
 		g.add(NeedPlan, "new plan", "This plan was carried out once, and a plan is never carried out twice.", mend)
@@ -217,7 +217,7 @@ func (g *gate) locks() {
 	keys := LockKeys(g.in.Project.Project, state)
 	for _, key := range keys {
 		for _, l := range g.in.Locks {
-			if l.RepoID != g.in.Record.Pull.Repo.ID || !meets(l.Key, key) {
+			if l.RepoID != g.in.Record.Pull.Repo.ID || !Meets(l.Key, key) {
 				continue
 			}
 			if l.Pull == g.in.Record.Pull.Key() {
@@ -232,7 +232,7 @@ func (g *gate) locks() {
 					sentence += lockedBeside(g.name(), l.Key == key)
 				}
 				g.add(NeedLock, fmt.Sprintf("lock of #%d", l.Pull.Number), sentence,
-					l.mend()+" This pull request is told then.")
+					l.Mend()+" This pull request is told then.")
 			}
 			told = true
 		}
@@ -258,12 +258,12 @@ func (g *gate) settled(a Run, of Project) {
 		name += ", which writes the same state,"
 	}
 	resolve := fmt.Sprintf("a person with the permission `admin` (%s) says what the apply counts as: %s or `failed`.",
-		g.rules.Admin.describe(), phrase.CodeSpan("cardea resolve -p "+phrase.Argument(project)+" --outcome applied"))
+		g.rules.Admin.Describe(), phrase.CodeSpan("cardea resolve -p "+phrase.Argument(project)+" --outcome applied"))
 	switch {
-	case a.outcomeOpen():
+	case a.OutcomeOpen():
 		g.add(NeedState, "unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", name),
 			"Look at its log and at what is really there; then "+resolve)
-	case a.stateKept():
+	case a.StateKept():
 		g.add(NeedState, "kept state", fmt.Sprintf("The last apply of %s could not store its state; it is kept here, encrypted.", name),
 			"Whoever runs the server stores it first, as the summary comment says; then "+resolve)
 	}

@@ -488,7 +488,7 @@ func pathGlobFault(s string) string {
 
 // matchAny reports whether globs name a directory; "prod*/**" names "prod" too. One
 // that begins with "!" takes out again what those before it name: the last that matches counts.
-func matchAny(globs []string, dir string) bool {
+func MatchAny(globs []string, dir string) bool {
 	for _, g := range slices.Backward(globs) {
 		except := strings.HasPrefix(g, "!")
 		if MatchGlob(strings.TrimPrefix(g, "!"), dir) {

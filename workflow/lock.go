@@ -77,7 +77,7 @@ const stateKey = "state\x00"
 
 // meets reports whether two locks' keys are on one thing: the same, or states that
 // nothing tells apart.
-func meets(a, b string) bool {
+func Meets(a, b string) bool {
 	if a == b {
 		return true
 	}
@@ -100,11 +100,11 @@ func (l Lock) Sentence() string {
 	case LockPlan:
 		why = "a plan with changes was made there"
 	}
-	return fmt.Sprintf("#%d holds the lock on %s since %s, through %s: %s.", l.Pull.Number, phrase.CodeSpan(phrase.Shown(l.Project)), phrase.Clock(l.Since), mention(l.User), why)
+	return fmt.Sprintf("#%d holds the lock on %s since %s, through %s: %s.", l.Pull.Number, phrase.CodeSpan(phrase.Shown(l.Project)), phrase.Clock(l.Since), Mention(l.User), why)
 }
 
 // mend is how a lock that is in the way comes free, as a sentence.
-func (l Lock) mend() string {
+func (l Lock) Mend() string {
 	return fmt.Sprintf("It is released when #%d is merged or closed, or there by %s.", l.Pull.Number, phrase.CodeSpan("cardea unlock -p "+phrase.Argument(phrase.Shown(l.Project))))
 }
 
@@ -129,7 +129,7 @@ func (l Lock) Taken() Project {
 
 // outcomeOpen reports whether an apply may have written and nobody knows how it
 // ended, nor has a person decided it.
-func (r Run) outcomeOpen() bool {
+func (r Run) OutcomeOpen() bool {
 	if r.Kind != RunApply || r.State != RunFinished || (r.Apply != nil && r.Apply.Resolved != "") {
 		return false
 	}
@@ -138,6 +138,6 @@ func (r Run) outcomeOpen() bool {
 }
 
 // stateKept reports whether an apply left a state that could not be stored, and nobody has ended that.
-func (r Run) stateKept() bool {
+func (r Run) StateKept() bool {
 	return r.Kind == RunApply && r.Apply != nil && r.Apply.ErroredState != "" && r.Apply.Resolved == ""
 }

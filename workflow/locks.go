@@ -36,7 +36,7 @@ func TakeLocks(in TakeInput) (taken []Lock, held *Lock) {
 	keys := LockKeys(in.Project, in.State)
 	for _, key := range keys {
 		inTheWay := func(l Lock) bool {
-			return l.RepoID == in.Pull.RepoID && l.Pull != in.Pull && meets(l.Key, key)
+			return l.RepoID == in.Pull.RepoID && l.Pull != in.Pull && Meets(l.Key, key)
 		}
 		if i := slices.IndexFunc(in.Locks, inTheWay); i >= 0 {
 			return nil, &in.Locks[i]
@@ -79,10 +79,10 @@ func MayRelease(rec PullRecord, l Lock) string {
 			return fmt.Sprintf("An apply of %s is running: wait for its end, or `cardea cancel --apply` interrupts it.", name)
 		case a.State != RunFinished:
 			return fmt.Sprintf("An apply of %s is queued; `cardea cancel --apply` drops it.", name)
-		case a.outcomeOpen():
+		case a.OutcomeOpen():
 			return fmt.Sprintf("Nobody knows how the last apply of %s ended. A person with the permission `admin` looks at it and ends it: `cardea resolve -p %s --outcome applied` or `failed`.",
 				name, phrase.Argument(phrase.Shown(p.Project.Name)))
-		case a.stateKept():
+		case a.StateKept():
 			return fmt.Sprintf("The last apply of %s could not store its state, which is kept here. A person with the permission `admin` stores it and ends it: `cardea resolve -p %s --outcome applied` or `failed`.",
 				name, phrase.Argument(phrase.Shown(p.Project.Name)))
 		}

@@ -70,7 +70,7 @@ func TestNotPlanned(t *testing.T) {
 			}
 			ix := indexChanges(in)
 			var got []string
-			for _, n := range notPlanned(in, ix, func(dir string) bool { return matchAny(cfg.Autodiscover.Ignore, dir) }) {
+			for _, n := range notPlanned(in, ix, func(dir string) bool { return MatchAny(cfg.Autodiscover.Ignore, dir) }) {
 				for _, dir := range n.Dirs {
 					got = append(got, n.Kind+" "+dir)
 				}

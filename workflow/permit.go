@@ -36,24 +36,24 @@ func MayPlan(in MayPlanInput) *Trouble {
 		return refuse("Draft pull requests are not planned by themselves",
 			"The server's rule for this repository says `drafts: false`.",
 			"Mark the pull request as ready for review. "+whoMay(in.Rules))
-	} else if pusher := in.Request.Actor; pusher.Bot && !in.Rules.listsBot(pusher) {
+	} else if pusher := in.Request.Actor; pusher.Bot && !in.Rules.ListsBot(pusher) {
 		who = pusher // whose commits these are; the author's permission does not speak for it
 	}
-	if who.Bot && !in.Rules.listsBot(who) {
+	if who.Bot && !in.Rules.ListsBot(who) {
 		return refuse(fmt.Sprintf("%s is not an app that may plan here", phrase.Shown(who.Login)),
 			fmt.Sprintf("The server's `bots` for this repository do not list `%s`.", phrase.Shown(who.Slug())), whoMay(in.Rules))
 	}
 	if in.RoleError != nil {
 		return refuse("The permission to plan could not be checked",
-			fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is planned.", mention(who)),
+			fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is planned.", Mention(who)),
 			"Try again with `cardea plan`.")
 	}
 	if who.Bot && in.Request.Kind != RequestCommand {
 		return nil // a listed app's own heads: the list is the permission
 	}
 	if !in.Rules.Plan.Includes(who, role) {
-		return refuse(fmt.Sprintf("%s may not plan here", strings.Trim(mention(who), "`")),
-			fmt.Sprintf("%s has the role `%s` on this repository.", mention(who), roleOrNone(role)), whoMay(in.Rules))
+		return refuse(fmt.Sprintf("%s may not plan here", strings.Trim(Mention(who), "`")),
+			fmt.Sprintf("%s has the role `%s` on this repository.", Mention(who), RoleOrNone(role)), whoMay(in.Rules))
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func MayPlanProject(in MayPlanInput, p Project) string {
 	who, role := in.Pull.Author, in.AuthorRole
 	if in.Request.Kind == RequestCommand {
 		who, role = in.Request.Actor, in.ActorRole
-	} else if who.Bot && in.Rules.listsBot(who) {
+	} else if who.Bot && in.Rules.ListsBot(who) {
 		return ""
 	}
 	for _, name := range in.Rules.environmentsOf(p) {
@@ -74,13 +74,13 @@ func MayPlanProject(in MayPlanInput, p Project) string {
 		if env.Plan == nil || (in.RoleError == nil && env.Plan.Includes(who, role)) {
 			continue
 		}
-		return fmt.Sprintf("%s may not plan in environment `%s`, which asks for %s.", mention(who), name, env.Plan.describe())
+		return fmt.Sprintf("%s may not plan in environment `%s`, which asks for %s.", Mention(who), name, env.Plan.Describe())
 	}
 	return ""
 }
 
 func whoMay(r Rules) string {
-	return fmt.Sprintf("`cardea plan`, in a comment, starts it for %s.", r.Plan.describe())
+	return fmt.Sprintf("`cardea plan`, in a comment, starts it for %s.", r.Plan.Describe())
 }
 
 func refuse(title string, sentences ...string) *Trouble {

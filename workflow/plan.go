@@ -46,7 +46,7 @@ type Counts struct {
 func (c Counts) Zero() bool { c.Drift = 0; return c == Counts{} }
 
 // words are the numbers that are not nought: "2 to add, 1 to destroy".
-func (c Counts) words() string {
+func (c Counts) Words() string {
 	var out []string
 	for _, n := range []struct {
 		count int

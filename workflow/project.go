@@ -117,7 +117,7 @@ func (d Diagnostic) String() string {
 }
 
 // place is a project's key without its variant.
-func (p Project) place() ProjectKey {
+func (p Project) Place() ProjectKey {
 	key := p.Key()
 	key.Variant = ""
 	return key

@@ -112,12 +112,12 @@ func (p ProjectRecord) State() ProjectState {
 	case a == nil:
 	case a.State != RunFinished:
 		return StateApplying
-	case a.outcomeOpen():
+	case a.OutcomeOpen():
 		return StateUnknown
-	case a.stateKept():
+	case a.StateKept():
 		return StateErrored
 	}
-	planned := p.planState()
+	planned := p.PlanState()
 	switch {
 	case p.Deleted, p.Project.Refused != "", planned == StatePlanFailed && !p.applied():
 		return planned
@@ -130,7 +130,7 @@ func (p ProjectRecord) State() ProjectState {
 }
 
 // planState is the state by the newest plan alone.
-func (p ProjectRecord) planState() ProjectState {
+func (p ProjectRecord) PlanState() ProjectState {
 	switch {
 	case p.Deleted:
 		return StateDeleted
@@ -155,10 +155,10 @@ func (p ProjectRecord) planState() ProjectState {
 // applyFailed reports whether the newest apply that began failed at the head of the newest plan.
 func (p ProjectRecord) applyFailed() bool {
 	a := p.Apply
-	if a == nil || !a.begun() || p.Run == nil || p.Run.Head != a.Head {
+	if a == nil || !a.Begun() || p.Run == nil || p.Run.Head != a.Head {
 		return false
 	}
-	return !a.applySucceeded()
+	return !a.ApplySucceeded()
 }
 
 // applied reports whether the newest apply succeeded and no newer plan has
@@ -166,7 +166,7 @@ func (p ProjectRecord) applyFailed() bool {
 // dropped while the apply ran says nothing.
 func (p ProjectRecord) applied() bool {
 	a := p.Apply
-	if a == nil || !a.begun() || !a.applySucceeded() || p.Run == nil {
+	if a == nil || !a.Begun() || !a.ApplySucceeded() || p.Run == nil {
 		return false
 	}
 	if p.Run.ID == a.Apply.PlanRun {
@@ -326,15 +326,15 @@ func (v PullView) PlanOf(p ProjectRecord) *Plan {
 }
 
 // addRun names a run among those of its project, newest first.
-func (p *ProjectRecord) addRun(id string) {
+func (p *ProjectRecord) AddRun(id string) {
 	p.Runs = append([]string{id}, p.Runs...)
-	if len(p.Runs) > maxRunIDs {
-		p.Runs = p.Runs[:maxRunIDs]
+	if len(p.Runs) > MaxRunIDs {
+		p.Runs = p.Runs[:MaxRunIDs]
 	}
 }
 
 // giveBackTo is what a lock becomes when the apply does not start, unless it becomes something stronger.
-func (o *ApplyOrder) giveBackTo(l Lock) {
+func (o *ApplyOrder) GiveBackTo(l Lock) {
 	same := func(w Lock) bool { return w.Key == l.Key }
 	if i := slices.IndexFunc(o.Was, same); i >= 0 && o.Was[i].Why.strength() >= l.Why.strength() {
 		return
@@ -343,13 +343,13 @@ func (o *ApplyOrder) giveBackTo(l Lock) {
 	o.Was = append(slices.DeleteFunc(slices.Clone(o.Was), same), l)
 }
 
-func (rec *PullRecord) tellFreed(id string, by int, items []ReplyItem, now time.Time) {
+func (rec *PullRecord) TellFreed(id string, by int, items []ReplyItem, now time.Time) {
 	rec.Replies = append(rec.Replies, Reply{Key: "freed/" + id, Kind: ReplyFreed, To: rec.Pull.Author, At: now, Items: items,
 		Text: []string{fmt.Sprintf("#%d released its lock.", by)}})
 }
 
 // done is the word for what happens to a project during a run of this kind.
-func (k RunKind) done() string {
+func (k RunKind) Done() string {
 	switch k {
 	case RunApply:
 		return "applied"
@@ -360,24 +360,24 @@ func (k RunKind) done() string {
 }
 
 // maxRunIDs is how many runs of a project its record in a pull names.
-const maxRunIDs = 20
+const MaxRunIDs = 20
 
 // newest makes a run the project's newest.
-func (p *ProjectRecord) newest(run Run) {
-	p.Run = shownRun(run)
-	p.addRun(run.ID)
+func (p *ProjectRecord) Newest(run Run) {
+	p.Run = ShownRun(run)
+	p.AddRun(run.ID)
 }
 
 // shelve puts the projects aside when they are not, or not yet, those of the
 // pull's head, and keeps of them what a later head inherits.
-func (rec *PullRecord) shelve() {
+func (rec *PullRecord) Shelve() {
 	for _, p := range rec.Projects {
-		rec.shelveOne(p)
+		rec.ShelveOne(p)
 	}
 	rec.Projects = nil
 }
 
-func (rec *PullRecord) shelveOne(p ProjectRecord) {
+func (rec *PullRecord) ShelveOne(p ProjectRecord) {
 	rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(old ProjectRecord) bool { return old.Project.Key() == p.Project.Key() })
 	if p.Apply != nil || p.Held || len(p.Approvals) > 0 || p.Freed != nil {
 		p.WaitsFor, p.Upstream, p.Reasons, p.Deleted = nil, nil, nil, false
@@ -386,36 +386,36 @@ func (rec *PullRecord) shelveOne(p ProjectRecord) {
 }
 
 // inherit gives a project's record what an earlier one of this pull leaves to it.
-func (p *ProjectRecord) inherit(was ProjectRecord) {
+func (p *ProjectRecord) Inherit(was ProjectRecord) {
 	p.Apply, p.Verify, p.Held, p.Approvals, p.Freed = was.Apply, was.Verify, was.Held, was.Approvals, was.Freed
 }
 
-func shownRun(run Run) *Run {
+func ShownRun(run Run) *Run {
 	run.Paths, run.BaseProviders, run.Hidden, run.Expected = nil, nil, nil, Expected{}
 	return &run
 }
 
 // appliedSince reports whether a project was applied in this pull, or may have
 // been, since a plan of one that depends on it was begun.
-func (p ProjectRecord) appliedSince(plan *Run) bool {
-	return plan != nil && plan.State != RunQueued && p.Apply != nil && p.Apply.begun() && !slices.Contains(plan.After, p.Apply.ID)
+func (p ProjectRecord) AppliedSince(plan *Run) bool {
+	return plan != nil && plan.State != RunQueued && p.Apply != nil && p.Apply.Begun() && !slices.Contains(plan.After, p.Apply.ID)
 }
 
 // dependOn gives the gate the pull's projects among those of a `depends_on`.
-func (in *GateInput) dependOn(names []string) {
+func (in *GateInput) DependOn(names []string) {
 	for _, other := range in.Record.Projects {
 		name := other.Project.Name
 		if !slices.Contains(names, name) {
 			continue
 		}
 		in.Depends[name] = other.State()
-		if !other.Deleted && other.appliedSince(in.Project.Run) && !slices.Contains(in.Since, name) {
+		if !other.Deleted && other.AppliedSince(in.Project.Run) && !slices.Contains(in.Since, name) {
 			in.Since = append(in.Since, name)
 		}
 	}
 }
 
 // cancelled reports whether a person ended a run, or asked for it.
-func (r Run) cancelled() bool {
+func (r Run) Cancelled() bool {
 	return r.Outcome == OutcomeCancelled || (r.Interrupt != "" && r.InterruptOutcome == OutcomeCancelled)
 }

@@ -140,7 +140,7 @@ func (r *resolver) trustedBase(b Project) Project {
 // and every discovered root that no entry names and that is not ignored.
 func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
 	byKey := map[ProjectKey]Project{}
-	ignored := func(dir string) bool { return matchAny(cfg.Autodiscover.Ignore, dir) }
+	ignored := func(dir string) bool { return MatchAny(cfg.Autodiscover.Ignore, dir) }
 	roots := found.Roots(ignored)
 	for _, e := range cfg.Projects {
 		if !e.Glob {

@@ -15,12 +15,12 @@ import (
 func holdVariants(base, head []Project) {
 	known := map[ProjectKey][]int{}
 	for i, b := range base {
-		known[b.place()] = append(known[b.place()], i)
+		known[b.Place()] = append(known[b.Place()], i)
 	}
 	places := map[ProjectKey][]int{}
 	for i, h := range head {
-		if len(known[h.place()]) > 0 {
-			places[h.place()] = append(places[h.place()], i)
+		if len(known[h.Place()]) > 0 {
+			places[h.Place()] = append(places[h.Place()], i)
 		}
 	}
 	for place, ours := range places {

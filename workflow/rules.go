@@ -33,7 +33,7 @@ func (r Rules) environmentsOf(p Project) []string {
 	return names
 }
 
-func (r Rules) listsBot(a Actor) bool {
+func (r Rules) ListsBot(a Actor) bool {
 	return slices.ContainsFunc(r.Bots, func(slug string) bool { return strings.EqualFold(slug, a.Slug()) })
 }
 
@@ -51,7 +51,7 @@ func (w Who) Includes(a Actor, role Role) bool {
 }
 
 // describe is whom w means, in words.
-func (w Who) describe() string {
+func (w Who) Describe() string {
 	var parts []string
 	if w.Role != "" {
 		parts = append(parts, fmt.Sprintf("the role `%s`", w.Role))
@@ -67,20 +67,20 @@ func (w Who) describe() string {
 	}
 	all := phrase.OrList(parts)
 	for _, also := range w.And {
-		all += ", who must also be " + also.describe()
+		all += ", who must also be " + also.Describe()
 	}
 	return all
 }
 
 // mention names a person without notifying them.
-func mention(a Actor) string {
+func Mention(a Actor) string {
 	if a.Login == "" {
 		return "The account that is gone"
 	}
 	return "`" + phrase.Shown(a.Login) + "`"
 }
 
-func roleOrNone(r Role) Role {
+func RoleOrNone(r Role) Role {
 	if !r.Known() {
 		return RoleNone
 	}
@@ -93,7 +93,7 @@ func roleOrNone(r Role) Role {
 func (r Rules) EnvironmentOfDir(dir string) string {
 	best := ""
 	for name, env := range r.Environments {
-		if !matchAny(env.Dirs, dir) {
+		if !MatchAny(env.Dirs, dir) {
 			continue
 		}
 		if best == "" || env.Order > r.Environments[best].Order || (env.Order == r.Environments[best].Order && name < best) {
@@ -120,7 +120,7 @@ func sortProjects(list []Project) {
 
 // mayApplyOn reports whether applies may run for pulls on a base branch; the default
 // branch is taken by name, not as a pattern.
-func (r Rules) mayApplyOn(ref, defaultBranch string) bool {
+func (r Rules) MayApplyOn(ref, defaultBranch string) bool {
 	if len(r.ApplyBranches) == 0 {
 		return ref != "" && ref == defaultBranch
 	}
@@ -179,19 +179,19 @@ type ApprovalRules struct {
 // repository and of all its environments: the highest count, and only the people
 // whom all of them name. Credentials are never those of a label that only head has.
 func (r Rules) ForProject(p Project) Rules {
-	holds := r.inEnvironment(p.Environment)
+	holds := r.InEnvironment(p.Environment)
 	for _, name := range r.environmentsOf(p) {
-		holds = holds.And(r.inEnvironment(name))
+		holds = holds.And(r.InEnvironment(name))
 	}
 	if p.HeadEnvironment != "" || len(p.Neighbours) > 0 || p.Strictest {
-		holds = holds.And(r.inEnvironment("")) // a label without rules of its own means the repository's
+		holds = holds.And(r.InEnvironment("")) // a label without rules of its own means the repository's
 	}
 	holds.Require = RequirementsOf(holds.Require, p.Require)
 	return holds
 }
 
 // inEnvironment is r with one environment's own words in place of the repository's.
-func (r Rules) inEnvironment(name string) Rules {
+func (r Rules) InEnvironment(name string) Rules {
 	e, ok := r.Environments[name]
 	if !ok || name == "" {
 		return r

@@ -29,7 +29,7 @@ func TestForProject(t *testing.T) {
 	}
 	say := func(r Rules) string {
 		return fmt.Sprintf("%d by %v author=%v apply=%s approve=%s unlock=%s creds=%s/%s %s", r.Approvals.Count, r.Approvals.By, r.Approvals.Author,
-			r.Apply.describe(), r.Approve.describe(), r.Unlock.describe(), r.Credentials.Plan, r.Credentials.Apply, words(r.Require))
+			r.Apply.Describe(), r.Approve.Describe(), r.Unlock.Describe(), r.Credentials.Plan, r.Credentials.Apply, words(r.Require))
 	}
 	const write, needs = "the role `write` or a higher one", "up_to_date,approved,mergeable"
 	const maintainer = "the role `maintain` or a higher one"

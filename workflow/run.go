@@ -321,7 +321,7 @@ type Others struct {
 	More  int      `json:"more,omitempty"`
 }
 
-func othersOf(names []string) Others {
+func OthersOf(names []string) Others {
 	slices.Sort(names)
 	more := max(0, len(names)-maxTold)
 	return Others{Names: names[:len(names)-more], More: more}

@@ -9,12 +9,12 @@ import (
 
 // begun reports whether an apply run was told to go and is not proven to have
 // done nothing: from then on its saved plan is spent and the project is held.
-func (r Run) begun() bool {
+func (r Run) Begun() bool {
 	return r.Kind == RunApply && r.Apply != nil && r.Apply.Spent && r.Outcome != OutcomeRefused
 }
 
 // applySucceeded reports whether an apply run succeeded, by its result or by the word of a person.
-func (r Run) applySucceeded() bool {
+func (r Run) ApplySucceeded() bool {
 	if r.Apply != nil && r.Apply.Resolved != "" {
 		return r.Apply.Resolved == ResolvedApplied
 	}
@@ -67,7 +67,7 @@ func (r *Run) Order() *ApplyOrder {
 // the result itself, however late, or a person. One that proves that it did not
 // start is refused, and one that began without our word is unknown too.
 func (r *Run) FinishApply(res Result, now time.Time) error {
-	late := r.State == RunFinished && r.outcomeOpen() && r.Outcome == OutcomeUnknown && res.Outcome != OutcomeUnknown && res.Outcome != OutcomeLost
+	late := r.State == RunFinished && r.OutcomeOpen() && r.Outcome == OutcomeUnknown && res.Outcome != OutcomeUnknown && res.Outcome != OutcomeLost
 	if r.Epoch != res.Epoch || (r.State != RunRunning && !late) {
 		return fmt.Errorf("finishing run %s: %w", r.ID, ErrStale)
 	}
@@ -104,11 +104,11 @@ func (r *Run) FinishApply(res Result, now time.Time) error {
 func NeverMerged(number int, apply Run) string {
 	from := fmt.Sprintf("from #%d at %s", number, phrase.Short(apply.Head))
 	switch {
-	case apply.outcomeOpen():
+	case apply.OutcomeOpen():
 		return "An apply was started " + from + ", nobody knows how it ended, and it was never merged"
-	case apply.stateKept():
+	case apply.StateKept():
 		return "Applied " + from + ", with a state that could not be stored, never merged"
-	case !apply.applySucceeded():
+	case !apply.ApplySucceeded():
 		return "An apply " + from + " failed, and what it did was never merged"
 	}
 	return "Applied " + from + ", never merged"

@@ -67,7 +67,7 @@ func (s Selector) matches(p Project) bool {
 
 // object is what a sentence says that a command is about: the one project that it
 // names plainly, else the place. Nothing is compared with anything.
-func (s Selector) object() string {
+func (s Selector) Object() string {
 	if len(s.Projects) == 1 && len(s.Dirs)+len(s.Environments)+len(s.Workspaces) == 0 && !isGlob(s.Projects[0]) {
 		return "`" + phrase.Shown(s.Projects[0]) + "`"
 	}

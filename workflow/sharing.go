@@ -35,7 +35,7 @@ type keeper struct {
 // of base and of the planned tree, whether the change affects them or not: a new
 // name for a state must not be a way around the rules of the project whose state it
 // is. Where nobody knows which state it is, the strictest rules are among theirs.
-func (s Survey) share(ctx context.Context, r *Run) error {
+func (s Survey) Share(ctx context.Context, r *Run) error {
 	if err := s.findKeepers(ctx); err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (s Survey) share(ctx context.Context, r *Run) error {
 			continue
 		}
 		names := like
-		if isOneState(r.StateIdentity, place.identity) {
+		if IsOneState(r.StateIdentity, place.identity) {
 			names = same
 		}
 		for _, q := range place.projects {
@@ -66,7 +66,7 @@ func (s Survey) share(ctx context.Context, r *Run) error {
 		}
 	}
 	maps.DeleteFunc(like, func(name string, _ bool) bool { return same[name] })
-	r.SameState, r.LikeState = othersOf(slices.Collect(maps.Keys(same))), othersOf(slices.Collect(maps.Keys(like)))
+	r.SameState, r.LikeState = OthersOf(slices.Collect(maps.Keys(same))), OthersOf(slices.Collect(maps.Keys(like)))
 	return nil
 }
 

@@ -15,7 +15,7 @@ func TestSharingBound(t *testing.T) {
 	}
 	s := Survey{states: k}
 	r := Run{Project: Project{Name: "p000", Dir: "0"}, StateIdentity: "pg:$,$"}
-	if err := s.share(t.Context(), &r); err != nil {
+	if err := s.Share(t.Context(), &r); err != nil {
 		t.Fatal(err)
 	}
 	environments := map[string]bool{}

@@ -11,9 +11,9 @@ import (
 // onStateOf reports whether another run is on the state of this one. One that only may
 // be is in the way where one of the two writes, and not of another repository: of
 // its other states nobody here knows.
-func (r Run) onStateOf(other Run) bool {
+func (r Run) OnStateOf(other Run) bool {
 	switch {
-	case isOneState(r.StateIdentity, other.StateIdentity):
+	case IsOneState(r.StateIdentity, other.StateIdentity):
 		return true
 	case r.Repo.ID != other.Repo.ID:
 		return false
@@ -126,7 +126,7 @@ func (p PlacedState) MayBeOne(q PlacedState) bool {
 func MayBeOneState(a, b string) bool { return ParsePlace(a).MayBeOne(ParsePlace(b)) }
 
 // isOneState reports whether two state identities surely are one state.
-func isOneState(a, b string) bool { return a != "" && a == b && !placeUnknown(a) && !placeGiven(a) }
+func IsOneState(a, b string) bool { return a != "" && a == b && !placeUnknown(a) && !placeGiven(a) }
 
 // placeUnknown reports whether the configuration does not say which state it is,
 // so that the strictest rules hold.
@@ -147,7 +147,7 @@ type KeptState struct{ Identity, Lineage string }
 func (r Run) Keeps() KeptState { return KeptState{Identity: r.StateIdentity, Lineage: r.Lineage} }
 
 // mayBe reports whether two states may be one.
-func (s KeptState) mayBe(other KeptState) bool {
+func (s KeptState) MayBe(other KeptState) bool {
 	return MayBeOneState(s.Identity, other.Identity) || s.Lineage != "" && s.Lineage == other.Lineage
 }
 

@@ -38,7 +38,7 @@ func TestMayBeOneState(t *testing.T) {
 		if got := MayBeOneState(tt.a, tt.b); got != tt.maybe || got != MayBeOneState(tt.b, tt.a) {
 			t.Errorf("%s: got %v that they may be one", tt.name, got)
 		}
-		if got := isOneState(tt.a, tt.b); got != tt.surely {
+		if got := IsOneState(tt.a, tt.b); got != tt.surely {
 			t.Errorf("%s: got %v that they surely are one", tt.name, got)
 		}
 	}

@@ -36,7 +36,7 @@ type Survey struct {
 
 // SurveyPull reads both trees of a checkout. A trouble is a fault of the change; an error is not.
 func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Checkout) (Survey, *Trouble, error) {
-	s := Survey{Checkout: co, engine: engine, states: &keepers{}, closure: rules.Closure, binding: rules.mayApplyOn(p.Base.Ref, p.Repo.DefaultBranch)}
+	s := Survey{Checkout: co, engine: engine, states: &keepers{}, closure: rules.Closure, binding: rules.MayApplyOn(p.Base.Ref, p.Repo.DefaultBranch)}
 	if len(co.Conflicts) > 0 {
 		return s, conflict(p, co.Conflicts), nil
 	}
@@ -72,7 +72,7 @@ func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Chec
 	change := AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found}
 	ix := indexChanges(change)
 	s.Affected = affectedProjects(change, ix)
-	s.NotPlanned = notPlanned(change, ix, func(dir string) bool { return !in.BaseFaulty && matchAny(in.Base.Autodiscover.Ignore, dir) })
+	s.NotPlanned = notPlanned(change, ix, func(dir string) bool { return !in.BaseFaulty && MatchAny(in.Base.Autodiscover.Ignore, dir) })
 	if err := s.findMoved(ctx); err != nil {
 		return s, nil, err
 	}
@@ -108,7 +108,7 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 		StateIdentity: in.StateIdentity, StateDoubt: in.StateDoubt, Hidden: HiddenFromInputs(was, &in),
 		Expected: in.Expected,
 	}
-	if err = s.share(ctx, &r); err != nil {
+	if err = s.Share(ctx, &r); err != nil {
 		return r, "", err
 	}
 	if was != nil {

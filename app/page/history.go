@@ -10,6 +10,7 @@ import (
 
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 // historyRead is how many events are read at once: the history itself has no bound.
@@ -18,7 +19,7 @@ const historyRead = 500
 // WriteHistory writes the history of a repository as JSON lines, oldest first: one
 // workflow.Event a line, with the repository's present name. The history is only
 // appended to, so a later export begins with the same lines as an earlier one.
-func WriteHistory(ctx context.Context, w io.Writer, s *workflow.Service, repo workflow.Repo) error {
+func WriteHistory(ctx context.Context, w io.Writer, s *service.Service, repo workflow.Repo) error {
 	out := bufio.NewWriter(w)
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)

@@ -27,11 +27,12 @@ import (
 
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 // Config is what the pages need.
 type Config struct {
-	Service *workflow.Service
+	Service *service.Service
 	// Logs opens a run's log; fs.ErrNotExist (wrapped) when there is none.
 	Logs func(runID string) (io.ReadSeekCloser, error)
 	// Checks says what cardea/plan and cardea/apply say of a head, from the records of

@@ -23,6 +23,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/golden"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/bolt"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 var (
@@ -53,7 +54,7 @@ func newWorld(t testing.TB) *world {
 	})
 	w := &world{t: t, store: store, logs: map[string]string{}}
 	w.handler = page.New(page.Config{
-		Service: workflow.NewService(workflow.ServiceConfig{Store: store}),
+		Service: service.New(service.Config{Store: store}),
 		Logs: func(id string) (io.ReadSeekCloser, error) {
 			log, ok := w.logs[id]
 			if !ok {

@@ -16,11 +16,12 @@ import (
 	"github.com/cardea-iac/cardea/app/event"
 	"github.com/cardea-iac/cardea/app/github"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 // Config is what recovery needs.
 type Config struct {
-	Service *workflow.Service
+	Service *service.Service
 	GitHub  *github.Client
 	Rules   func(workflow.Repo) (workflow.Rules, bool)
 	Every   time.Duration // 0 = 5 minutes

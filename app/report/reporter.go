@@ -10,11 +10,12 @@ import (
 	"github.com/cardea-iac/cardea/app/github"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 // Config is what a reporter needs.
 type Config struct {
-	Service *workflow.Service
+	Service *service.Service
 	GitHub  *github.Client
 	Links   templates.Links
 	Rules   func(workflow.Repo) (workflow.Rules, bool)
@@ -88,7 +89,7 @@ func (r *Reporter) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-r.config.Service.Woken(workflow.WakePulls):
+		case <-r.config.Service.Woken(service.WakePulls):
 		case <-timer.C:
 		case res := <-results:
 			running--

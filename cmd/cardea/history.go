@@ -11,6 +11,7 @@ import (
 	"github.com/cardea-iac/cardea/app/page"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/bolt"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 // historyCmd exports the history: who asked for, approved, locked, applied or was
@@ -45,7 +46,7 @@ func exportHistory(ctx context.Context, cfg Config, repo string, out io.Writer) 
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	service := workflow.NewService(workflow.ServiceConfig{Store: store})
+	service := service.New(service.Config{Store: store})
 	var repos []workflow.RepoRecord
 	if repo != "" {
 		one, err := service.RepoByName(ctx, repo)

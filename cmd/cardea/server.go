@@ -25,6 +25,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow/bolt"
 	"github.com/cardea-iac/cardea/workflow/git"
 	"github.com/cardea-iac/cardea/workflow/run"
+	"github.com/cardea-iac/cardea/workflow/service"
 	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
@@ -39,7 +40,7 @@ type server struct {
 	cfg     Config
 	log     *slog.Logger
 	store   *bolt.Store
-	service *workflow.Service
+	service *service.Service
 	app     *app.App
 	worker  *run.Worker
 	metrics *prometheus.Registry
@@ -91,7 +92,7 @@ func (s *server) connect() error {
 		return err
 	}
 	artefacts := run.Artefacts{Dir: data("artefacts"), Identity: identity}
-	s.service = workflow.NewService(workflow.ServiceConfig{Store: s.store, Source: mirrors, Engine: terraform.New(terraform.Options{Tool: s.cfg.Terraform.Tool}),
+	s.service = service.New(service.Config{Store: s.store, Source: mirrors, Engine: terraform.New(terraform.Options{Tool: s.cfg.Terraform.Tool}),
 		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Parallel: s.cfg.Limits.Workers(), Log: s.log,
 		Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
 			return s.app.Live(ctx, p, actor, approvers)

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 // Worker claims runs and starts a runner for each.
 type Worker struct {
-	Service  *workflow.Service
+	Service  *service.Service
 	Launcher *Launcher
 	Name     string // of this worker in the runs' records; "" = "server"
 	Parallel int    // runs at a time, and one apply more where the service counts plans; 0 = DefaultParallel
@@ -73,7 +74,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	for w.claimAll(ctx) {
 		select {
 		case <-ctx.Done():
-		case <-w.Service.Woken(workflow.WakeRuns):
+		case <-w.Service.Woken(service.WakeRuns):
 		case <-w.freed:
 		case <-look.C:
 		}
@@ -91,7 +92,7 @@ func (w *Worker) setDefaults() {
 		w.Name = "server"
 	}
 	if w.Lease <= 0 {
-		w.Lease = workflow.DefaultLease
+		w.Lease = service.DefaultLease
 	}
 	if w.DiskFloor == 0 {
 		w.DiskFloor = 2_000_000_000
@@ -357,7 +358,7 @@ func (w *Worker) watchInterrupts(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-w.Service.Woken(workflow.WakeInterrupts):
+		case <-w.Service.Woken(service.WakeInterrupts):
 		case <-look.C:
 		}
 		runs, err := w.Service.Interrupts(ctx)

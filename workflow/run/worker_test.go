@@ -14,20 +14,21 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/bolt"
 	"github.com/cardea-iac/cardea/workflow/run"
+	"github.com/cardea-iac/cardea/workflow/service"
 )
 
 // shop is a worker over a real service and store.
 type shop struct {
 	*trial
 	store   *bolt.Store
-	service *workflow.Service
+	service *service.Service
 	worker  *run.Worker
 	pull    workflow.Pull
 }
 
 func newShop(t *testing.T, plan string) *shop {
 	t.Helper()
-	return newShopWith(t, plan, workflow.DefaultLease)
+	return newShopWith(t, plan, service.DefaultLease)
 }
 
 func newShopWith(t *testing.T, plan string, lease time.Duration) *shop {
@@ -44,7 +45,7 @@ func newShopWith(t *testing.T, plan string, lease time.Duration) *shop {
 	})
 	s := &shop{trial: newTrial(t, plan), store: store}
 	s.launcher.Runs = filepath.Join(data, "runs")
-	s.service = workflow.NewService(workflow.ServiceConfig{Store: store, Lease: lease, Rules: func(workflow.Repo) (workflow.Rules, bool) { return workflow.Rules{}, true }})
+	s.service = service.New(service.Config{Store: store, Lease: lease, Rules: func(workflow.Repo) (workflow.Rules, bool) { return workflow.Rules{}, true }})
 	s.worker = &run.Worker{Service: s.service, Lease: lease, Launcher: &s.launcher, Parallel: 2, PlanTimeout: time.Minute, Ladder: s.job.Ladder, DiskFloor: -1,
 		MirrorDir: func(workflow.Repo) string { return s.job.GitDir }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	s.pull = workflow.Pull{Repo: workflow.Repo{ID: 7, Owner: "acme", Name: "infra"}, Number: 1, State: workflow.PullOpen, Head: workflow.Ref{Ref: "x", SHA: "aaaa"}, UpdatedAt: time.Now()}

@@ -1,0 +1,324 @@
+package service
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// refusal is why an apply ends before it started.
+type refusal struct {
+	why     string // a sentence; "" = what is missing
+	missing []workflow.Missing
+	tip     string // the base's tip of now, for a new plan on it
+}
+
+// refuseApply ends a live apply that did not start: its locks are given back and
+// who asked for it is told. The run, the record and all else are saved.
+func (s *Service) refuseApply(tx workflow.Tx, rec *workflow.PullRecord, run workflow.Run, r refusal, now time.Time) error {
+	why := r.why
+	if why == "" {
+		why = missingSentences(r.missing)
+	}
+	run.Refuse(why, r.missing, now)
+	if err := tx.PutRun(run); err != nil {
+		return err
+	}
+	if err := s.notStarted(tx, rec, run, now); err != nil {
+		return err
+	}
+	if lacks(r.missing, workflow.NeedUpToDate) {
+		if err := s.planOnTip(tx, rec.Pull, r.tip, now); err != nil {
+			return err
+		}
+	}
+	return savePull(tx, *rec, now)
+}
+
+// notStarted puts back what the ordering of an apply had changed, once the run is
+// saved as refused. The project's apply is again the one before, so that what
+// that one did is not forgotten. The record is changed, not saved.
+func (s *Service) notStarted(tx workflow.Tx, rec *workflow.PullRecord, run workflow.Run, now time.Time) error {
+	showRun(rec, run)
+	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
+		for i := range projects {
+			p := &projects[i]
+			if p.Apply == nil || p.Apply.ID != run.ID {
+				continue
+			}
+			p.Held = run.Apply.Held
+			p.WaitsFor = without(run.Apply.Missing, workflow.NeedPermission)
+			if run.Apply.Before == "" {
+				continue
+			}
+			before, err := tx.Run(run.Apply.Before)
+			if err != nil && !errors.Is(err, workflow.ErrNotFound) {
+				return err
+			}
+			if err == nil {
+				p.Apply = workflow.ShownRun(before)
+			}
+		}
+	}
+	if err := s.giveBack(tx, rec, *run.Apply, now); err != nil {
+		return err
+	}
+	if rec.Pull.State != workflow.PullOpen { // when it was closed this apply was still in the way
+		if _, err := s.releaseAll(tx, *rec, now); err != nil {
+			return err
+		}
+	}
+	if err := tx.Append(runEvent("refused", now, run, fmt.Sprintf("The apply of `%s` did not start: %s", run.Project.Name, run.Reason))); err != nil {
+		return err
+	}
+	return s.tellEnd(tx, rec, run, now)
+}
+
+// endApply is Finish for applies: what became of it is saved, and what follows
+// from it is queued. After success the project is planned again, quietly; after a
+// failure for people to see; after an unknown outcome nothing is done by itself.
+func (s *Service) endApply(tx workflow.Tx, run workflow.Run, res workflow.Result, now time.Time) (after []func(), err error) {
+	wasUnknown := run.State == workflow.RunFinished
+	if err := run.FinishApply(res, now); err != nil {
+		return nil, err
+	}
+	if err := tx.PutRun(run); err != nil {
+		return nil, err
+	}
+	rec, err := tx.Pull(run.PullKey())
+	if err != nil {
+		return nil, err
+	}
+	if run.Outcome == workflow.OutcomeRefused {
+		if err := s.notStarted(tx, &rec, run, now); err != nil {
+			return nil, err
+		}
+		if run.Apply.Spent { // the plan is of no use any more, although nothing was done
+			if err := s.planAfter(tx, &rec, run, workflow.RunPlan, now); err != nil {
+				return nil, err
+			}
+		}
+		return after, savePull(tx, rec, now)
+	}
+	showRun(&rec, run)
+	if err := tx.Append(runEvent("finished", now, run, endedApply(run))); err != nil {
+		return nil, err
+	}
+	if err := s.followApply(tx, &rec, run, now); err != nil {
+		return nil, err
+	}
+	if wasUnknown {
+		rec.Replies = append(rec.Replies, workflow.Reply{Key: run.ID + "/late", Kind: endKind(run), To: run.Actor, At: now, Items: []workflow.ReplyItem{endItem(run)}})
+	} else if err := s.tellEnd(tx, &rec, run, now); err != nil {
+		return nil, err
+	}
+	if run.Outcome != workflow.OutcomeUnknown {
+		planRun := run.Apply.PlanRun
+		after = append(after, func() { s.drop(planRun) })
+	}
+	return after, savePull(tx, rec, now)
+}
+
+// followApply does what follows from an apply whose outcome is known: the next
+// plan, and the locks of a pull that is over.
+func (s *Service) followApply(tx workflow.Tx, rec *workflow.PullRecord, run workflow.Run, now time.Time) error {
+	if run.ApplySucceeded() {
+		spendApprovals(rec, run)
+	}
+	if rec.Pull.State != workflow.PullOpen {
+		if rec.Pull.State == workflow.PullClosed && run.ApplySucceeded() {
+			s.announceClosed(rec, now)
+		}
+		_, err := s.releaseAll(tx, *rec, now)
+		return err
+	}
+	switch {
+	case run.OutcomeOpen() || run.StateKept():
+		return nil
+	case run.ApplySucceeded():
+		kind := workflow.RunVerify
+		if p := findProject(*rec, run.Project.Key()); p != nil && p.PlanState() == workflow.StatePlanFailed {
+			kind = workflow.RunPlan // what was asked for meanwhile came to nothing: people see the next
+		}
+		if err := s.planAfter(tx, rec, run, kind, now); err != nil {
+			return err
+		}
+		return s.planDependents(tx, rec, run, now)
+	}
+	return s.planAfter(tx, rec, run, workflow.RunPlan, now)
+}
+
+// spendApprovals marks the approvals that a project has of a plan that was
+// applied: what is left to do after it wants its own, also where that is the same again.
+func spendApprovals(rec *workflow.PullRecord, run workflow.Run) {
+	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
+		for i := range projects {
+			p := &projects[i]
+			if p.Project.Key() != run.Project.Key() {
+				continue
+			}
+			p.Approvals = slices.Clone(p.Approvals)
+			for j := range p.Approvals {
+				if a := &p.Approvals[j]; a.Fingerprint == run.Apply.Fingerprint {
+					a.Applied = true
+				}
+			}
+		}
+	}
+}
+
+// endedApply says how an apply ended, for the history.
+func endedApply(run workflow.Run) string {
+	name := run.Project.Name
+	text := fmt.Sprintf("`%s` is applied.", name)
+	switch {
+	case run.Outcome == workflow.OutcomeUnknown:
+		text = fmt.Sprintf("Nobody knows how the apply of `%s` ended.", name)
+	case run.Apply.ErroredState != "":
+		text = fmt.Sprintf("The apply of `%s` could not store its state, which is kept here as %s.", name, run.Apply.ErroredState)
+	case run.Outcome != workflow.OutcomeSucceeded:
+		text = fmt.Sprintf("The apply of `%s` failed.", name)
+	}
+	if run.Apply.Total > 0 && run.Outcome != workflow.OutcomeSucceeded {
+		text += fmt.Sprintf(" %d of %d changes were carried out.", run.Apply.Done, run.Apply.Total)
+	}
+	return phrase.Joined(text, run.Reason)
+}
+
+// planAfter queues a plan of the project in the tree of a run: a verify after an
+// apply, or a plan that people see. A plan is made only while the run's head is
+// the pull's; a project that is planned already is left, but is verified all the
+// same. It is one of all that the head asks for; only after a failure it has the
+// options of what failed.
+func (s *Service) planAfter(tx workflow.Tx, rec *workflow.PullRecord, of workflow.Run, kind workflow.RunKind, now time.Time) error {
+	p := findProject(*rec, of.Project.Key())
+	if p == nil || rec.Pull.State != workflow.PullOpen || !rec.Known || rec.Pull.Head.SHA != of.Head {
+		return nil
+	}
+	if kind == workflow.RunPlan && p.Run != nil && p.Run.State != workflow.RunFinished && p.Run.Interrupt == "" {
+		return nil
+	}
+	planRun := of.ID
+	if of.Kind == workflow.RunApply {
+		planRun = of.Apply.PlanRun
+	}
+	run, err := s.onceMore(tx, planRun, kind, now)
+	if err != nil {
+		return err
+	}
+	run.Actor = of.Actor
+	if of.Kind != workflow.RunApply || of.ApplySucceeded() {
+		run.Options = workflow.PlanOptions{}
+	}
+	text := fmt.Sprintf("`%s` is planned again after its apply.", run.Project.Name)
+	if of.Kind == workflow.RunPlan {
+		text = fmt.Sprintf("`%s` is planned in full: with its options the plan has no changes.", run.Project.Name)
+	}
+	if kind == workflow.RunVerify {
+		p.Verify = workflow.ShownRun(run)
+		p.AddRun(run.ID)
+		text = fmt.Sprintf("The apply of `%s` is verified by a fresh plan.", run.Project.Name)
+	} else {
+		p.Newest(run)
+		p.WaitsFor, p.Outdated = nil, ""
+	}
+	if err := tx.PutRun(run); err != nil {
+		return err
+	}
+	return tx.Append(runEvent("queued", now, run, text))
+}
+
+// onceMore is a new run, not saved, of what a plan run was made from.
+func (s *Service) onceMore(tx workflow.Tx, planRun string, kind workflow.RunKind, now time.Time) (workflow.Run, error) {
+	was, err := tx.Run(planRun)
+	if err != nil {
+		return workflow.Run{}, err
+	}
+	run := again(was, kind)
+	run.ID, run.Queued, run.Priority = s.newID(now), now, workflow.PriorityCommand
+	return run, nil
+}
+
+// tellEnd adds the one comment about the end of an `apply` command once none of
+// its runs is live: who asked is told of all of them together.
+func (s *Service) tellEnd(tx workflow.Tx, rec *workflow.PullRecord, ended workflow.Run, now time.Time) error {
+	const most = 1000
+	runs, err := tx.RunsOfPull(rec.Pull.Key(), "", most)
+	if err != nil {
+		return err
+	}
+	reply := workflow.Reply{Key: ended.Request + "/end", To: ended.Actor, At: now}
+	rank := -1
+	kinds := []string{workflow.ReplyRefused, workflow.ReplyApplied, workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown}
+	for _, run := range runs {
+		if run.Kind != workflow.RunApply || run.Request != ended.Request {
+			continue
+		}
+		if run.ID == ended.ID {
+			run = ended
+		}
+		if run.State != workflow.RunFinished {
+			return nil
+		}
+		reply.Items = append(reply.Items, endItem(run))
+		rank = max(rank, slices.Index(kinds, endKind(run)))
+	}
+	if rank < 0 || slices.ContainsFunc(rec.Replies, func(r workflow.Reply) bool { return r.Key == reply.Key }) {
+		return nil
+	}
+	slices.SortFunc(reply.Items, func(a, b workflow.ReplyItem) int { return cmp.Compare(a.Project, b.Project) })
+	reply.Kind = kinds[rank]
+	rec.Replies = append(rec.Replies, reply)
+	return nil
+}
+
+// endKind is the kind of reply that an apply's end is worth.
+func endKind(run workflow.Run) string {
+	switch {
+	case run.Outcome == workflow.OutcomeRefused, run.Outcome == workflow.OutcomeCancelled, run.Outcome == workflow.OutcomeSuperseded:
+		return workflow.ReplyRefused
+	case run.Outcome == workflow.OutcomeUnknown:
+		return workflow.ReplyApplyUnknown
+	case run.ApplySucceeded():
+		return workflow.ReplyApplied
+	}
+	return workflow.ReplyApplyFailed
+}
+
+func endItem(run workflow.Run) workflow.ReplyItem {
+	item := workflow.ReplyItem{Project: run.Project.Name, Fingerprint: run.Apply.Fingerprint, Done: run.ApplySucceeded(), Text: run.Reason, Run: workflow.ShownRun(run)}
+	if endKind(run) == workflow.ReplyRefused {
+		if item.Missing = run.Apply.Missing; len(item.Missing) > 0 {
+			item.Text = ""
+		}
+	}
+	return item
+}
+
+// verified ends a verify: without changes the project has converged. Otherwise
+// the residue is planned for people to see, and that plan wants its own approval.
+func (s *Service) verified(tx workflow.Tx, run workflow.Run, now time.Time) error {
+	if run.Outcome == workflow.OutcomeCancelled || run.Outcome == workflow.OutcomeSuperseded || (run.Outcome == workflow.OutcomeSucceeded && run.NoChanges) {
+		return nil
+	}
+	rec, err := tx.Pull(run.PullKey())
+	if errors.Is(err, workflow.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if p := findProject(rec, run.Project.Key()); p == nil || p.Verify == nil || p.Verify.ID != run.ID {
+		return nil
+	}
+	if err := s.planAfter(tx, &rec, run, workflow.RunPlan, now); err != nil {
+		return err
+	}
+	return savePull(tx, rec, now)
+}

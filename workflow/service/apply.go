@@ -1,0 +1,307 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// applyCommand carries out `apply`: for each chosen project with something to
+// apply it takes the locks and asks the gate; what passes is queued, and one
+// reply says of each other one all that it lacks. One transaction, together with
+// the end of the request; only the look at the base's tip of now is before it.
+func (s *Service) applyCommand(ctx context.Context, c *commanding) error {
+	rec, err := s.Pull(ctx, c.e.Pull.Key())
+	if err != nil {
+		return err
+	}
+	c.rec = &rec
+	var plans []workflow.Run
+	chosen, fault := c.chosen()
+	if fault != "" {
+		return s.refuseCommand(ctx, c, fault)
+	}
+	for _, p := range chosen {
+		if run, why := currentPlan(*p); why == "" {
+			plans = append(plans, *run)
+		}
+	}
+	b := s.findBasis(ctx, rec, c.rules, c.live.BaseTip, plans)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if s.live != nil && s.now().Sub(c.live.Read) > workflow.LiveMaxAge-2*time.Second { // the look at the base took its time
+		c.live = s.readLive(ctx, rec, c.actor())
+	}
+	c.live.Errors = append(slices.Clone(c.live.Errors), b.errs...)
+	return s.carryOut(ctx, c, func(c *commanding) (*workflow.Reply, error) { return s.apply(c, b) })
+}
+
+func (s *Service) apply(c *commanding, b basis) (*workflow.Reply, error) {
+	chosen, fault := c.chosen()
+	if fault != "" {
+		return refusedReply(fault), nil
+	}
+	var refused []workflow.ReplyItem
+	queued, outdated := 0, false
+	for _, p := range chosen {
+		name := p.Project.Name
+		if why := nothingToApply(*p); why != "" {
+			if c.named() {
+				refused = append(refused, workflow.ReplyItem{Project: name, Text: fmt.Sprintf("`%s` %s: there is nothing to apply.", name, why)})
+			}
+			continue
+		}
+		if why := c.notShown(*p); why != "" {
+			refused = append(refused, workflow.ReplyItem{Project: name, Text: why})
+			continue
+		}
+		missing, err := s.order(c, p, b, queued)
+		if err != nil {
+			return nil, err
+		}
+		if len(missing) == 0 {
+			queued++
+			continue
+		}
+		p.WaitsFor = without(missing, workflow.NeedPermission)
+		outdated = outdated || lacks(missing, workflow.NeedUpToDate)
+		item := workflow.ReplyItem{Project: name, Missing: missing}
+		if p.Run != nil {
+			item.Fingerprint = p.Run.Fingerprint
+		}
+		refused = append(refused, item)
+	}
+	if outdated {
+		if err := s.planOnTip(c.tx, c.rec.Pull, b.tip, c.now); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case len(refused) > 0:
+		return &workflow.Reply{Kind: workflow.ReplyRefused, Items: refused}, nil
+	case queued == 0:
+		return refusedReply("No plan of this pull request has changes that are not applied, so there is nothing to apply."), nil
+	}
+	return nil, nil
+}
+
+// notShown says why a button, which is about exactly the plans that it shows, is
+// not about a project's present one; "" when it is, and for comments that name no plan.
+func (c *commanding) notShown(p workflow.ProjectRecord) string {
+	bound := c.cmd().Fingerprints
+	if len(bound) == 0 && c.e.Request.CheckRunID == 0 {
+		return ""
+	}
+	name := p.Project.Name
+	if want := bound[name]; p.Run != nil && len(want) >= 8 && strings.HasPrefix(p.Run.Fingerprint, want) {
+		return ""
+	}
+	return fmt.Sprintf("The button did not show the present plan of `%s`. Look at it, then `cardea apply -p %s`.", phrase.Shown(name), phrase.Argument(phrase.Shown(name)))
+}
+
+// nothingToApply says, as part of a sentence, why a project is not even asked about; "" when it is.
+func nothingToApply(p workflow.ProjectRecord) string {
+	switch p.State() {
+	case workflow.StateApplied:
+		return "is applied"
+	case workflow.StateNoChanges:
+		return "has no changes"
+	}
+	if p.Run != nil && p.Run.State == workflow.RunFinished && p.Run.Outcome == workflow.OutcomeSucceeded && p.Run.NoChanges {
+		return "has no changes"
+	}
+	return ""
+}
+
+// order takes a project's locks, asks the gate and queues the apply, or says all that is missing and leaves nothing behind.
+func (s *Service) order(c *commanding, p *workflow.ProjectRecord, b basis, n int) ([]workflow.Missing, error) {
+	run, took, err := s.newApply(c, p, n)
+	if err != nil {
+		return nil, err
+	}
+	in, err := s.gateInput(c.tx, *c.rec, *p, c.rules, c.now)
+	if err != nil {
+		return nil, err
+	}
+	in.Live, in.BaseFaulty = c.live, b.faulty
+	if p.Run != nil {
+		in.Artefact = p.Run.Artefact // whether it is what lies on disk the runner finds out
+		b.same[p.Run.ID].add(&in)
+	}
+	missing := workflow.Gate(in)
+	if spent, err := isSpent(c.tx, run); err != nil {
+		return nil, err
+	} else if spent && len(missing) == 0 {
+		missing = []workflow.Missing{spentPlan(*p)}
+	}
+	if run.ID == "" && len(missing) == 0 { // the gate and we disagree: that is a no
+		missing = []workflow.Missing{{Need: workflow.NeedPlan, Short: "new plan", Sentence: fmt.Sprintf("`%s` has no plan that can be applied.", p.Project.Name),
+			Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name)))}}
+	}
+	if len(missing) > 0 {
+		return missing, s.giveBack(c.tx, c.rec, took, c.now)
+	}
+	if err := c.tx.PutRun(run); err != nil {
+		return nil, err
+	}
+	p.Apply, p.WaitsFor = workflow.ShownRun(run), nil
+	p.AddRun(run.ID)
+	return nil, c.tx.Append(runEvent("queued", c.now, run, fmt.Sprintf("The apply of `%s`, plan `%s`, is queued.", p.Project.Name, workflow.ShortFingerprint(run.Fingerprint))))
+}
+
+// newApply is the apply run of a project's current plan, with its locks taken. It
+// has no id where there is no plan to apply: the gate says what is there instead.
+func (s *Service) newApply(c *commanding, p *workflow.ProjectRecord, n int) (run workflow.Run, took workflow.ApplyOrder, err error) {
+	current, why := currentPlan(*p)
+	if why != "" || (p.Apply != nil && p.Apply.State != workflow.RunFinished) {
+		return run, took, nil
+	}
+	if run, err = c.tx.Run(current.ID); err != nil {
+		return run, took, err
+	}
+	plan, err := c.tx.Plan(current.ID)
+	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
+		return run, took, err
+	}
+	taken, held, err := takeLocks(c.tx, c.rec.Pull.Key(), taking{p.Project, workflow.KeptState{Identity: run.StateIdentity, Lineage: plan.Lineage}, c.actor(), workflow.LockApply}, c.now)
+	if err != nil {
+		return run, took, err
+	}
+	took = workflow.ApplyOrder{
+		PlanRun: run.ID, Fingerprint: run.Fingerprint, Artefact: run.Artefact, State: workflow.StateVersion{Lineage: plan.Lineage, Serial: plan.Serial},
+		Took: taken.keys, Was: taken.was, Held: p.Held,
+	}
+	if p.Apply != nil {
+		took.Before = p.Apply.ID
+	}
+	rules := c.rules.ForProject(p.Project)
+	counts := run.Counts
+	run = again(run, workflow.RunApply)
+	run.Lineage = plan.Lineage
+	run.Counts = counts // who asked is told what was applied
+	if held == nil {
+		run.ID = s.newID(c.now)
+	}
+	run.Queued = c.now.Add(time.Duration(n) * time.Microsecond) // the queue keeps the order of the projects
+	run.Actor, run.Request, run.Priority, run.Apply = c.actor(), c.e.Request.ID, workflow.PriorityApply, &took
+	run.Credentials, run.CreateWorkspace = rules.Credentials.Apply, false
+	run.Fingerprint, run.Artefact = took.Fingerprint, took.Artefact
+	return run, took, nil
+}
+
+// again is a queued run of what another one was made from, of a kind, without an id.
+func again(was workflow.Run, kind workflow.RunKind) workflow.Run {
+	r := workflow.Run{
+		Kind: kind, State: workflow.RunQueued, Repo: was.Repo, Number: was.Number, Project: was.Project, Options: was.Options,
+		Head: was.Head, Base: was.Base, Tree: was.Tree, BaseTree: was.BaseTree, Paths: was.Paths, Own: was.Own,
+		InputsDigest: was.InputsDigest, FilesDigest: was.FilesDigest, ComputedPaths: was.ComputedPaths,
+		StateIdentity: was.StateIdentity, StateDoubt: was.StateDoubt, Sharing: was.Sharing, SameState: was.SameState, LikeState: was.LikeState,
+		OnBase: was.OnBase, BaseProviders: was.BaseProviders, Hidden: was.Hidden,
+		Expected: was.Expected, Credentials: was.Credentials, CreateWorkspace: was.CreateWorkspace, Actor: was.Actor,
+	}
+	if was.Whole {
+		r.Paths = nil // the plan was made in the whole tree, so this is too
+	}
+	return r
+}
+
+// gateInput is what a record and the store know for the gate.
+func (s *Service) gateInput(tx workflow.Tx, rec workflow.PullRecord, p workflow.ProjectRecord, rules workflow.Rules, now time.Time) (workflow.GateInput, error) {
+	in := workflow.GateInput{Rules: rules, Record: rec, Project: p, BaseFaulty: rec.BaseFaulty, Now: now, Depends: map[string]workflow.ProjectState{}}
+	if p.Run != nil && p.Run.State == workflow.RunFinished && p.Run.Outcome == workflow.OutcomeSucceeded {
+		plan, err := tx.Plan(p.Run.ID)
+		if err != nil && !errors.Is(err, workflow.ErrNotFound) {
+			return in, err
+		}
+		if err == nil {
+			in.Plan = &plan
+		}
+	}
+	var err error
+	if in.Locks, err = tx.Locks(rec.Pull.Repo.ID); err != nil {
+		return in, err
+	}
+	if p.Run != nil {
+		others, err := byLineage(tx, *p.Run)
+		if err != nil {
+			return in, err
+		}
+		in.Sharing = append(slices.Clone(p.Run.Sharing), others...)
+	}
+	in.DependOn(p.Project.DependsOn)
+	for _, other := range rec.Projects {
+		shares := p.Run != nil && other.Run != nil && p.Run.Keeps().MayBe(other.Run.Keeps())
+		if shares && other.Project.Key() != p.Project.Key() {
+			in.Sharing = append(in.Sharing, other.Project)
+		}
+	}
+	for _, other := range withPast(rec).Projects {
+		a := other.Apply
+		if a == nil || p.Run == nil || !a.Keeps().MayBe(p.Run.Keeps()) || other.Project.Key() == p.Project.Key() {
+			continue
+		}
+		if a.OutcomeOpen() || a.StateKept() {
+			in.Unsettled = append(in.Unsettled, *a)
+		}
+	}
+	return in, nil
+}
+
+// A plan is spent by the first apply that is authorised, for ever. The mark is
+// beside the runs, so that nothing that happens to a record can undo it.
+func spentSetting(planRun string) string { return "spent/" + planRun }
+
+func isSpent(tx workflow.Tx, apply workflow.Run) (bool, error) {
+	if apply.Apply == nil {
+		return false, nil
+	}
+	_, err := tx.Setting(spentSetting(apply.Apply.PlanRun))
+	if errors.Is(err, workflow.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func spentPlan(p workflow.ProjectRecord) workflow.Missing {
+	return workflow.Missing{
+		Need: workflow.NeedPlan, Short: "new plan", Sentence: "This plan was carried out once, and a plan is never carried out twice.",
+		Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name))),
+	}
+}
+
+// planOnTip submits the request that plans anew, on the base's tip, what is not
+// made from the same any more, unless one for that tip waits: several applies may miss the same.
+func (s *Service) planOnTip(tx workflow.Tx, p workflow.Pull, tip string, now time.Time) error {
+	pending, err := tx.PendingRequestsOf(p.Key())
+	if err != nil {
+		return err
+	}
+	for _, r := range pending {
+		if r.Kind == workflow.RequestBase && r.Head == tip && r.Immediate {
+			return nil
+		}
+	}
+	req := workflow.Request{
+		Kind: workflow.RequestBase, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: p.Base.Ref, Head: tip, Immediate: true,
+		Key: fmt.Sprintf("tip:%s:%s", p.Key(), s.newID(now)),
+	}
+	_, _, err = s.submit(tx, req, now)
+	return err
+}
+
+// missingSentences are what is missing as sentences, for the history.
+func missingSentences(missing []workflow.Missing) string {
+	var out []string
+	for _, m := range missing {
+		out = append(out, m.Sentence)
+	}
+	return strings.Join(out, " ")
+}

@@ -1,0 +1,372 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// maxShown is how many states of the summary comment are remembered.
+const maxShown = 20
+
+// maxUnseen is how many plans that nobody was shown an answer names one by one.
+const maxUnseen = 5
+
+// notSeen begins the sentence about a plan that the comment did not name.
+const notSeen = "The comment did not show the plan"
+
+// ShownAt records what the summary comment shows since a time of GitHub's clock.
+// The reporter calls it after each write of the comment; a state that shows the
+// same fingerprints as the one before says nothing new.
+func (s *Service) ShownAt(ctx context.Context, key workflow.PullKey, shown workflow.Shown) error {
+	err := s.updatePull(ctx, key, func(rec *workflow.PullRecord) bool {
+		if n := len(rec.Shown); n > 0 && rec.Shown[n-1].EditedBy == (workflow.Actor{}) && maps.Equal(rec.Shown[n-1].Fingerprints, shown.Fingerprints) {
+			return false
+		}
+		rec.Shown = lastShown(append(rec.Shown, shown))
+		return true
+	})
+	return wrap(err, "recording what is shown of "+key.String())
+}
+
+// SummaryEdited records that somebody else wrote into one of our comments. If it
+// is the summary, nobody knows what it showed from then on until we write it
+// again, which is soon: who approved meanwhile did not see the plan.
+func (s *Service) SummaryEdited(ctx context.Context, key workflow.PullKey, commentID int64, shown workflow.Shown) error {
+	now := s.now()
+	err := s.store.Update(ctx, func(tx workflow.Tx) error {
+		rec, err := tx.Pull(key)
+		if errors.Is(err, workflow.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		report, err := tx.Report(key)
+		if err != nil && !errors.Is(err, workflow.ErrNotFound) {
+			return err
+		}
+		if report.CommentID != 0 && report.CommentID != commentID {
+			return nil // a reply, which shows no plan to approve
+		}
+		rec.Edits++
+		rec.Shown = lastShown(append(rec.Shown, shown))
+		e := event("edited", now, key, fmt.Sprintf("%s edited the summary comment of #%d. It is written again.", workflow.Mention(shown.EditedBy), key.Number))
+		e.Actor = shown.EditedBy
+		if err := tx.Append(e); err != nil {
+			return err
+		}
+		if err := s.voidUnseen(tx, &rec, now); err != nil {
+			return err
+		}
+		return savePull(tx, rec, now)
+	})
+	if err == nil {
+		s.wake(WakePulls)
+	}
+	return wrap(err, "recording an edit of the summary of "+key.String())
+}
+
+// voidUnseen takes the word of those who approved by a comment while the summary was not ours.
+func (s *Service) voidUnseen(tx workflow.Tx, rec *workflow.PullRecord, now time.Time) error {
+	rules, ruled := s.rules(rec.Pull.Repo)
+	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
+		for i := range projects {
+			p, fell := &projects[i], false
+			p.Approvals = slices.Clone(p.Approvals)
+			for j := range p.Approvals {
+				a := &p.Approvals[j]
+				if why := workflow.EditedWhen(rec.Shown, a.At); a.Void == "" && a.CommentID != 0 && why != "" {
+					a.Void, fell = why, true
+					e := event("voided", now, rec.Pull.Key(), fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(a.User), p.Project.Name, a.Void))
+					e.Project, e.Actor = p.Project.Name, a.User
+					if err := tx.Append(e); err != nil {
+						return err
+					}
+				}
+			}
+			if fell && ruled && findProject(*rec, p.Project.Key()) != nil {
+				if err := s.reconsider(tx, *rec, p, rules, now); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func lastShown(shown []workflow.Shown) []workflow.Shown {
+	return shown[max(0, len(shown)-maxShown):]
+}
+
+// approve carries out `approve`: each chosen plan is approved if it is the one
+// that the person had seen; the answer says of each whether it is, and why not.
+func (s *Service) approve(c *commanding) (*workflow.Reply, error) {
+	chosen, fault := c.chosen()
+	if fault != "" {
+		return refusedReply(fault), nil
+	}
+	if c.rec.Pull.State != workflow.PullOpen {
+		return refusedReply(fmt.Sprintf("This pull request is %s.", c.rec.Pull.State)), nil
+	}
+	reply := &workflow.Reply{Kind: workflow.ReplyApproved}
+	any := false
+	var unseen []workflow.ReplyItem
+	for _, p := range chosen {
+		item := workflow.ReplyItem{Project: p.Project.Name}
+		run, why := currentPlan(*p)
+		if nothing := nothingToApply(*p); nothing != "" {
+			if why = nothing; !c.named() {
+				continue
+			}
+		}
+		if why != "" {
+			item.Text = fmt.Sprintf("`%s` %s, so there is nothing to approve.", p.Project.Name, why)
+		} else if item.Fingerprint = run.Fingerprint; item.Fingerprint == "" {
+			item.Text = fmt.Sprintf("The plan of `%s` has no fingerprint.", p.Project.Name)
+		} else if item.Text = c.mayNotApprove(*p, *run); item.Text == "" {
+			item.Done, any = true, true
+			if err := s.recordApproval(c, p, *run); err != nil {
+				return nil, err
+			}
+		} else if strings.HasPrefix(item.Text, notSeen) && !c.named() {
+			unseen = append(unseen, item)
+			continue
+		}
+		reply.Items = append(reply.Items, item)
+	}
+	if len(unseen) <= maxUnseen {
+		reply.Items = append(reply.Items, unseen...)
+	} else {
+		reply.Text = []string{phrase.OneMany(any, "Approved what the comment showed.", "Nothing was approved."), fmt.Sprintf("%d projects are not in the comment, or were not when you wrote: "+
+			"their plans are not approved. Look at them, then `cardea approve -p NAME@FINGERPRINT`.", len(unseen))}
+	}
+	switch {
+	case len(unseen) > maxUnseen && !any:
+		reply.Kind = workflow.ReplyRefused
+	case len(reply.Items) == 0:
+		return refusedReply("No plan of this pull request has changes, so there is nothing to approve."), nil
+	case !any:
+		reply.Kind = workflow.ReplyRefused
+	}
+	return reply, nil
+}
+
+// mayNotApprove says why a person cannot approve a plan, as a sentence; "" when they can.
+func (c *commanding) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) string {
+	rules := c.rules.ForProject(p.Project)
+	others, err := byLineage(c.tx, run)
+	if err != nil {
+		return "Whose state it is could not be found out."
+	}
+	for _, other := range append(slices.Clone(run.Sharing), others...) { // whose state it is
+		rules = rules.And(c.rules.ForProject(other))
+	}
+	if len(c.live.Errors) > 0 {
+		return strings.Join(c.live.Errors, " ")
+	}
+	given := workflow.Approval{Fingerprint: run.Fingerprint, User: c.actor(), At: c.at()}
+	rules.Approvals.Count = 1
+	if counted, missing := workflow.CountApprovals(rules, c.rec.Pull.Author, []workflow.Approval{given}, run.Fingerprint, c.live.Roles); len(counted) == 0 {
+		why := missingSentences(missing)
+		if _, reason, ok := strings.Cut(why, ". "); ok {
+			why = reason
+		}
+		if len(missing) > 0 {
+			why = phrase.Joined(why, missing[0].Mend)
+		}
+		return why
+	}
+	name := p.Project.Name
+	approveNow := fmt.Sprintf("Look at it, then `cardea approve -p %s`.", phrase.Argument(phrase.Shown(name)+"@"+workflow.ShortFingerprint(run.Fingerprint)))
+	if why := workflow.EditedWhen(c.rec.Shown, c.at()); why != "" && c.e.Request.CheckRunID == 0 {
+		return phrase.Joined(why, approveNow)
+	}
+	if typed, ok := c.cmd().Fingerprints[name]; ok {
+		if len(typed) < 8 || !strings.HasPrefix(run.Fingerprint, strings.ToLower(typed)) {
+			return fmt.Sprintf("The plan of `%s` is `%s`, not `%s`. %s", name, workflow.ShortFingerprint(run.Fingerprint), phrase.Shown(typed), approveNow)
+		}
+		return ""
+	}
+	if len(c.cmd().Fingerprints) > 0 && c.e.Request.CheckRunID != 0 {
+		return fmt.Sprintf("The button did not show the plan of `%s`. %s", name, approveNow)
+	}
+	seen, ok := workflow.SeenFingerprint(c.rec.Shown, c.at(), name)
+	switch {
+	case !ok:
+		return fmt.Sprintf(notSeen+" `%s` of `%s` yet when you wrote. %s", workflow.ShortFingerprint(run.Fingerprint), name, approveNow)
+	case seen != run.Fingerprint:
+		return fmt.Sprintf("When you wrote, the comment showed the plan `%s` of `%s`; now it is `%s`. %s", workflow.ShortFingerprint(seen), name, workflow.ShortFingerprint(run.Fingerprint), approveNow)
+	}
+	return ""
+}
+
+// at is when the command was given, by GitHub's clock.
+func (c *commanding) at() time.Time { return c.e.Request.CommentedAt }
+
+// recordApproval adds the approval and takes a new look at what the apply waits for.
+func (s *Service) recordApproval(c *commanding, p *workflow.ProjectRecord, run workflow.Run) error {
+	plan, err := c.tx.Plan(run.ID)
+	if err != nil {
+		return err
+	}
+	p.Approvals = slices.DeleteFunc(p.Approvals, func(a workflow.Approval) bool {
+		return a.User.ID == c.actor().ID && a.Void == "" && a.Fingerprint == run.Fingerprint
+	})
+	p.Approvals = append(p.Approvals, workflow.Approval{
+		Fingerprint: run.Fingerprint, User: c.actor(), At: c.at(), CommentID: c.e.Request.CommentID, Request: c.e.Request.ID,
+		Head: run.Head, Tree: run.Tree, Hidden: len(plan.Hidden) > 0,
+		Late: plan.Late, Inputs: run.InputsDigest, Files: run.FilesDigest, Computed: len(run.ComputedPaths) > 0, Fetched: plan.Fetched, Named: plan.Named,
+	})
+	e := event("approved", c.now, c.rec.Pull.Key(), fmt.Sprintf("%s approved the plan `%s` of `%s`.", workflow.Mention(c.actor()), workflow.ShortFingerprint(run.Fingerprint), p.Project.Name))
+	e.Project, e.Run, e.Actor = p.Project.Name, run.ID, c.actor()
+	if err := c.tx.Append(e); err != nil {
+		return err
+	}
+	return s.reconsider(c.tx, *c.rec, p, c.rules, c.now)
+}
+
+// unapprove takes the sender's own approvals back; everybody may.
+func (s *Service) unapprove(c *commanding) (*workflow.Reply, error) {
+	var all []*workflow.ProjectRecord // also what is deleted or of an earlier head: a later head would inherit it
+	for _, projects := range [][]workflow.ProjectRecord{c.rec.Projects, c.rec.Past} {
+		for i := range projects {
+			all = append(all, &projects[i])
+		}
+	}
+	reply := &workflow.Reply{Kind: workflow.ReplyUnapproved}
+	for _, p := range all {
+		if !c.picks(p.Project) {
+			continue
+		}
+		before := len(p.Approvals)
+		p.Approvals = slices.DeleteFunc(slices.Clone(p.Approvals), func(a workflow.Approval) bool { return a.User.ID == c.actor().ID && a.Void == "" })
+		if len(p.Approvals) == before {
+			continue
+		}
+		reply.Items = append(reply.Items, workflow.ReplyItem{Project: p.Project.Name, Done: true})
+		e := event("unapproved", c.now, c.rec.Pull.Key(), fmt.Sprintf("%s took the approval of `%s` back.", workflow.Mention(c.actor()), p.Project.Name))
+		e.Project, e.Actor = p.Project.Name, c.actor()
+		if err := c.tx.Append(e); err != nil {
+			return nil, err
+		}
+		if findProject(*c.rec, p.Project.Key()) == nil {
+			continue // of an earlier head: nothing waits for it
+		}
+		if err := s.reconsider(c.tx, *c.rec, p, c.rules, c.now); err != nil {
+			return nil, err
+		}
+	}
+	if len(reply.Items) == 0 {
+		return refusedReply(c.noApproval()), nil
+	}
+	return reply, nil
+}
+
+// reconsider notes anew what an apply of a project waits for, as far as we know without asking GitHub.
+func (s *Service) reconsider(tx workflow.Tx, rec workflow.PullRecord, p *workflow.ProjectRecord, rules workflow.Rules, now time.Time) error {
+	in, err := s.gateInput(tx, rec, *p, rules, now)
+	if err != nil {
+		return err
+	}
+	kept := slices.DeleteFunc(slices.Clone(p.WaitsFor), func(m workflow.Missing) bool {
+		return m.Need != workflow.NeedMergeable && m.Need != workflow.NeedReviewed
+	})
+	p.WaitsFor = workflow.WaitsFor(in)
+	if p.Run != nil && p.Run.State == workflow.RunFinished && len(p.WaitsFor) > 0 {
+		p.WaitsFor = append(p.WaitsFor, kept...) // what only GitHub knows, as it was when it was last asked
+	}
+	return nil
+}
+
+// reconsiderAll is reconsider for every project of a pull.
+func (s *Service) reconsiderAll(tx workflow.Tx, rec workflow.PullRecord, rules workflow.Rules, now time.Time) error {
+	for i := range rec.Projects {
+		if err := s.reconsider(tx, rec, &rec.Projects[i], rules, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planned makes a project's record that of a new plan: approvals are carried or
+// fall, the lock of `lock: plan` is taken, and what an apply waits for is noted.
+func (s *Service) planned(tx workflow.Tx, rec *workflow.PullRecord, p *workflow.ProjectRecord, run workflow.Run, plan workflow.Plan, now time.Time) error {
+	p.Outdated, p.WaitsFor = "", nil
+	rules, ok := s.rules(rec.Pull.Repo)
+	if !ok {
+		return nil
+	}
+	if err := s.carryApprovals(tx, *rec, p, run, plan, now); err != nil {
+		return err
+	}
+	if rules.ForProject(p.Project).LockOnPlan && !plan.NoChanges {
+		t := taking{p.Project, run.Keeps(), rec.Pull.Author, workflow.LockPlan}
+		if _, held, err := takeLocks(tx, rec.Pull.Key(), t, now); err != nil {
+			return err
+		} else if held == nil {
+			if err := remain(tx, rec, t, now); err != nil {
+				return err
+			}
+		}
+	}
+	return s.reconsider(tx, *rec, p, rules, now)
+}
+
+func (s *Service) carryApprovals(tx workflow.Tx, rec workflow.PullRecord, p *workflow.ProjectRecord, run workflow.Run, plan workflow.Plan, now time.Time) error {
+	if !slices.ContainsFunc(p.Approvals, func(a workflow.Approval) bool { return a.Void == "" }) {
+		return nil
+	}
+	in := workflow.CarryInput{Approvals: p.Approvals, Plan: &plan, Run: run, Changes: run.TreeChanges}
+	was, wasRun, err := planBefore(tx, *p, run.ID)
+	if err != nil {
+		return err
+	}
+	in.Was, in.WasRun = was, wasRun
+	before := p.Approvals
+	p.Approvals = workflow.CarryApprovals(in)
+	for i, a := range p.Approvals {
+		if a.Void == "" || before[i].Void != "" {
+			continue
+		}
+		e := event("voided", now, rec.Pull.Key(), fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(a.User), p.Project.Name, a.Void))
+		e.Project, e.Run, e.Actor = p.Project.Name, run.ID, a.User
+		if err := tx.Append(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planBefore is the newest plan of a project before a run, nil when none is kept.
+func planBefore(tx workflow.Tx, p workflow.ProjectRecord, runID string) (*workflow.Plan, workflow.Run, error) {
+	for _, id := range p.Runs {
+		if id >= runID {
+			continue
+		}
+		run, err := tx.Run(id)
+		if errors.Is(err, workflow.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, workflow.Run{}, err
+		}
+		if run.Kind != workflow.RunPlan || run.Outcome != workflow.OutcomeSucceeded {
+			continue
+		}
+		plan, err := tx.Plan(id)
+		if errors.Is(err, workflow.ErrNotFound) {
+			continue
+		}
+		return &plan, run, err
+	}
+	return nil, workflow.Run{}, nil
+}

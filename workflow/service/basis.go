@@ -1,0 +1,134 @@
+package service
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// basis says whether plans still are what head merged into the base's tip of now would give.
+type basis struct {
+	tip    string              // the base's tip it was found for
+	same   map[string]sameness // by plan run
+	faulty bool                // the base's `.cardea.yml` of now is faulty
+	errs   []string            // what could not be found out, sentences
+}
+
+// sameness says whether a plan would be made from the same inputs and the same
+// tree, and what the project is on that base: `.cardea.yml` of now may require
+// more of it, or give it a stricter environment, while its plan stays the same.
+type sameness struct {
+	inputs, tree bool
+	project      *workflow.Project
+	sharing      []workflow.Project
+}
+
+// add gives the gate what is so on the base's tip of now: the rules that hold
+// for the project there hold besides those that held when it was planned.
+func (now sameness) add(in *workflow.GateInput) {
+	in.SameInputs, in.SameTree = now.inputs, now.tree
+	in.Sharing = append(in.Sharing, now.sharing...)
+	if now.project != nil {
+		in.Sharing = append(in.Sharing, *now.project)
+		in.DependOn(now.project.DependsOn)
+	}
+}
+
+// findBasis compares plans with the base's tip of now. Where a plan was made on
+// that very tip nothing has to be looked at; otherwise head is merged again and
+// read, as for a new plan, but nothing is written.
+func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, rules workflow.Rules, tip string, plans []workflow.Run) basis {
+	b := basis{tip: tip, same: map[string]sameness{}, faulty: rec.BaseFaulty}
+	var moved []workflow.Run
+	for _, r := range plans {
+		if r.Base == tip && r.Head == rec.Pull.Head.SHA {
+			b.same[r.ID] = sameness{true, true, &r.Project, r.Sharing}
+			continue
+		}
+		moved = append(moved, r)
+	}
+	if len(moved) == 0 || tip == "" {
+		return b // without a tip the gate says so
+	}
+	f, t, err := s.surveyAt(ctx, rec.Pull, rules, tip)
+	switch {
+	case err != nil:
+		s.log.Warn("merging with the base of now", "pull", rec.Pull.Key().String(), "err", err)
+		b.errs = append(b.errs, "Whether the base moved in what is applied could not be found out: "+phrase.Sentence(err))
+		return b
+	case t != nil:
+		return b // a conflict, or a faulty configuration: nothing is the same
+	}
+	b.faulty = f.BaseFaulty
+	for _, r := range moved {
+		same, err := compare(ctx, f, r)
+		if err == nil && same.inputs && !same.tree {
+			same.inputs, err = s.namedStand(ctx, r, f.Checkout.Planned.ID)
+		}
+		if err != nil {
+			b.errs = append(b.errs, fmt.Sprintf("What `%s` is made from could not be read: %s", r.Project.Name, phrase.Sentence(err)))
+		}
+		b.same[r.ID] = same
+	}
+	return b
+}
+
+// namedStand reports whether all that a plan names is in another tree as it was.
+func (s *Service) namedStand(ctx context.Context, was workflow.Run, tree string) (bool, error) {
+	plan, err := s.Plan(ctx, was.ID)
+	if err != nil {
+		return false, err
+	}
+	moved, err := s.namedMoved(ctx, was.Repo, plan, was.Tree, tree)
+	return !moved, err
+}
+
+// compare says whether a project's plan would be made from the same inputs, and from the same tree.
+func compare(ctx context.Context, s workflow.Survey, was workflow.Run) (sameness, error) {
+	for _, p := range s.Resolution.Projects {
+		if p.Key() != was.Project.Key() {
+			continue
+		}
+		now, refused, err := s.PlanRun(ctx, p)
+		if err != nil || refused != "" {
+			return sameness{project: &p}, err
+		}
+		same := now.Head == was.Head && now.InputsDigest == was.InputsDigest && now.StateIdentity == was.StateIdentity
+		return sameness{inputs: same, tree: same && now.Tree == was.Tree, project: &p, sharing: now.Sharing}, nil
+	}
+	// It is gone there, or another project by now: whose state it is has a say all the same.
+	gone := workflow.Run{Project: was.Project, StateIdentity: was.StateIdentity}
+	err := s.Share(ctx, &gone)
+	return sameness{sharing: gone.Sharing}, err
+}
+
+// surveyAt surveys a pull on a base tip. The projects of one command share the
+// last one of their pull: for one head and one tip there is only one answer.
+func (s *Service) surveyAt(ctx context.Context, p workflow.Pull, rules workflow.Rules, tip string) (workflow.Survey, *workflow.Trouble, error) {
+	s.surveying.Lock()
+	defer s.surveying.Unlock()
+	if last := s.surveyed; last.pull == p.Key() && last.head == p.Head.SHA && last.tip == tip && last.ref == p.Base.Ref {
+		return last.survey, last.trouble, nil
+	}
+	p.Base.SHA = tip
+	f, t, err := s.survey(ctx, p, rules)
+	if err != nil {
+		return f, nil, err
+	}
+	if f.Checkout.Base != tip {
+		return f, nil, fmt.Errorf("the base branch moved to %s while it was looked at", phrase.Short(f.Checkout.Base))
+	}
+	s.surveyed = lastSurvey{pull: p.Key(), head: p.Head.SHA, tip: tip, ref: p.Base.Ref, survey: f, trouble: t}
+	return f, t, nil
+}
+
+// lastSurvey is a survey that is kept for the other projects of an apply.
+type lastSurvey struct {
+	pull           workflow.PullKey
+	head, tip, ref string
+	survey         workflow.Survey
+	trouble        *workflow.Trouble
+}

@@ -1,0 +1,348 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// wanted is one project of a pull as an expansion wants it.
+type wanted struct {
+	record workflow.ProjectRecord // project, reasons, deleted; its runs are found later
+	plan   bool                   // make a new plan
+	asked  bool                   // the command names it although it is not affected
+	held   bool                   // an apply of it started in this pull
+	run    workflow.Run           // what the plan is made from, set when plan is
+	// outdated is why the plan before does not hold any more, a sentence, when the base moved.
+	outdated string
+}
+
+// choice is what an expansion decided.
+type choice struct {
+	projects []wanted
+	// whole: these are all projects of the pull. Otherwise those of the record that are not among them are kept.
+	whole   bool
+	notes   []string
+	silent  []string // names of projects that are affected and not planned by themselves
+	refused []string // sentences about projects that the sender may not plan
+}
+
+// choosing is what choose decides by.
+type choosing struct {
+	expansion Expansion
+	rules     workflow.Rules
+	found     workflow.Survey
+	record    workflow.PullRecord
+}
+
+// choose decides which projects belong to the pull and which of them get a new
+// plan. By itself every affected project does that has none at this head and
+// tree; a command plans those it names, and keeps the others'. A fault, a
+// sentence, means that the command names nothing.
+func choose(c choosing) (choice, string) {
+	cmd := c.expansion.Request.Command
+	if cmd == nil {
+		out := choice{whole: true}
+		out.add(c.byItself(c.expansion.Request)...)
+		return out, ""
+	}
+	picked, fault := workflow.Select(c.found.Selecting(cmd.Select))
+	if fault != "" {
+		return choice{}, fault
+	}
+	out := choice{whole: cmd.Select.Empty() || !c.record.Known || c.record.Trouble != nil}
+	if out.whole {
+		// What a push would have planned too, had it come first.
+		push := workflow.Request{Kind: workflow.RequestPull, Actor: c.expansion.Pull.Author}
+		out.add(c.byItself(push)...)
+	}
+	if cmd.Select.Empty() {
+		picked = append(picked, c.askedBefore(picked)...)
+		picked = append(picked, c.held(picked)...)
+	}
+	in := permission(c.expansion, c.rules)
+	for _, p := range picked {
+		w := wanted{record: workflow.ProjectRecord{Project: p, Reasons: c.reasons(p)}, plan: p.Refused == ""}
+		if was := formerly(c.record, p.Key()); w.record.Reasons == nil && was != nil && was.Held {
+			w.held, w.record.Reasons = true, []string{heldReason}
+		} else if w.record.Reasons == nil {
+			w.asked = true
+			w.record.Reasons = []string{askedReason(c.askedBy(p))}
+		}
+		if why := workflow.MayPlanProject(in, p); why != "" {
+			out.refused = append(out.refused, fmt.Sprintf("`%s` is not planned: %s", p.Name, why))
+			continue
+		}
+		out.replace(w)
+	}
+	return out, ""
+}
+
+// byItself are the projects that a push plans: those affected, and those that
+// commands added before. What it may not plan stands there without a plan.
+func (c choosing) byItself(push workflow.Request) []wanted {
+	in := permission(c.expansion, c.rules)
+	in.Request = push
+	refused := workflow.MayPlan(in) != nil
+	var out []wanted
+	for _, a := range c.found.Affected {
+		w := wanted{record: workflow.ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted, MovedTo: a.MovedTo}}
+		w.plan = !a.Deleted && a.Project.Refused == ""
+		out = append(out, w)
+	}
+	for _, p := range c.askedBefore(nil) {
+		if c.reasons(p) == nil {
+			out = append(out, wanted{record: workflow.ProjectRecord{Project: p, Reasons: []string{askedReason(c.askedBy(p))}}, plan: p.Refused == "", asked: true})
+		}
+	}
+	var there []workflow.Project
+	for _, w := range out {
+		there = append(there, w.record.Project)
+	}
+	for _, p := range c.held(there) {
+		out = append(out, wanted{record: workflow.ProjectRecord{Project: p, Reasons: []string{heldReason}}, plan: p.Refused == "", held: true})
+	}
+	for i := range out {
+		w := &out[i]
+		if !w.plan {
+			continue
+		}
+		if refused {
+			w.plan = false
+			w.record.Reasons = append(slices.Clone(w.record.Reasons), fmt.Sprintf("it waits for `cardea plan -p %s` by somebody who may plan", phrase.Argument(phrase.Shown(w.record.Project.Name))))
+		} else if why := workflow.MayPlanProject(in, w.record.Project); why != "" {
+			w.plan, w.record.Project.Refused = false, why+" `cardea plan` by somebody who may starts it."
+		}
+		w.plan = w.plan && !c.has(w.record.Project)
+	}
+	return out
+}
+
+// has reports whether the record holds a plan, or one on its way, of this project at this head and tree.
+func (c choosing) has(p workflow.Project) bool {
+	old := findProject(c.record, p.Key())
+	if old == nil || old.Run == nil {
+		return false
+	}
+	r := old.Run
+	if slices.Contains(c.expansion.Request.Replan, p.Name) {
+		return false
+	}
+	live := r.State != workflow.RunFinished && r.Interrupt == ""
+	return r.Head == c.expansion.Pull.Head.SHA && r.Tree == c.found.Checkout.Planned.ID && r.Project.Name == p.Name && (live || r.Outcome == workflow.OutcomeSucceeded)
+}
+
+// heldReason is why a project belongs to a pull whatever its head changes.
+const heldReason = "an apply of it was started in this pull request"
+
+// held are projects of the planned tree that an apply of this pull holds, without those already there.
+func (c choosing) held(there []workflow.Project) []workflow.Project {
+	var out []workflow.Project
+	for _, p := range c.found.Resolution.Projects {
+		was := formerly(c.record, p.Key())
+		if was != nil && was.Held && !slices.ContainsFunc(there, func(q workflow.Project) bool { return q.Key() == p.Key() }) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// askedBefore are projects of the planned tree that commands added to this pull,
+// without those already picked.
+func (c choosing) askedBefore(picked []workflow.Project) []workflow.Project {
+	var out []workflow.Project
+	for _, a := range c.record.Asked {
+		for _, p := range c.found.Resolution.Projects {
+			if p.Key() == a.Key && !slices.ContainsFunc(picked, func(q workflow.Project) bool { return q.Key() == a.Key }) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+func (c choosing) askedBy(p workflow.Project) workflow.Actor {
+	for _, a := range c.record.Asked {
+		if a.Key == p.Key() {
+			return a.By
+		}
+	}
+	return c.expansion.Request.Actor
+}
+
+func askedReason(by workflow.Actor) string { return "`" + phrase.Shown(by.Login) + "` asked for it" }
+
+// reasons are why the change affects a project, nil when it does not.
+func (c choosing) reasons(p workflow.Project) []string {
+	for _, a := range c.found.Affected {
+		if a.Project.Key() == p.Key() && !a.Deleted {
+			return a.Reasons
+		}
+	}
+	return nil
+}
+
+// add appends projects; one that says `autoplan: false` and has no plan becomes a note instead.
+func (ch *choice) add(all ...wanted) {
+	var silent []string
+	for _, w := range all {
+		if w.plan && w.record.Project.NoAutoplan && !w.asked && !w.held {
+			silent = append(silent, w.record.Project.Name)
+			continue
+		}
+		ch.projects = append(ch.projects, w)
+	}
+	ch.silent = append(ch.silent, silent...)
+	if len(silent) > 0 {
+		ch.notes = append(ch.notes, fmt.Sprintf("Affected but not planned by themselves (`autoplan: false`): `%s`.", strings.Join(silent, "`, `")))
+	}
+}
+
+// replace puts a project in the place of the one with its key, or appends it.
+func (ch *choice) replace(w wanted) {
+	for i := range ch.projects {
+		if old := &ch.projects[i]; old.record.Project.Key() == w.record.Project.Key() && !old.record.Deleted {
+			*old = w
+			return
+		}
+	}
+	ch.projects = append(ch.projects, w)
+}
+
+// queue decides, finds out what each plan is made from, and writes it all.
+func (s *Service) queue(ctx context.Context, e Expansion, rules workflow.Rules, f workflow.Survey) error {
+	rec, err := s.Pull(ctx, e.Pull.Key())
+	if err != nil {
+		return err
+	}
+	ch, fault := choose(choosing{expansion: e, rules: rules, found: f, record: rec})
+	if fault != "" {
+		return s.conclude(ctx, e, verdict{note: "Refused: " + fault, reply: &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{fault}}})
+	}
+	ch.notes = append(slices.Clone(f.Notes), ch.notes...)
+	slices.SortStableFunc(ch.projects, func(a, b wanted) int { return cmp.Compare(a.record.Project.Name, b.record.Project.Name) })
+	for i := range ch.projects {
+		if w := &ch.projects[i]; w.plan {
+			if err := s.prepareRun(ctx, e, rules, f, w); err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				return s.failExpansion(ctx, e, fmt.Errorf("reading what `%s` is made from: %w", w.record.Project.Name, err))
+			}
+			if e.Request.Kind == workflow.RequestBase {
+				if err := s.keepIfSame(ctx, e, rec, w); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	now := s.now()
+	err = s.store.Update(ctx, func(tx workflow.Tx) error { return s.commit(tx, e, rules, f, ch, now) })
+	if err != nil {
+		return fmt.Errorf("queueing plans: %w", err)
+	}
+	s.wake(WakeRequests, WakePulls, WakeRuns, WakeInterrupts)
+	return nil
+}
+
+// prepareRun finds out what a project's plan is made from. A project that must
+// not be planned becomes a refused one.
+func (s *Service) prepareRun(ctx context.Context, e Expansion, rules workflow.Rules, f workflow.Survey, w *wanted) error {
+	p := w.record.Project
+	r, refused, err := f.PlanRun(ctx, p)
+	if err != nil {
+		return err
+	}
+	if refused != "" {
+		w.plan, w.record.Project.Refused = false, refused
+		return nil
+	}
+	r.Repo, r.Number, r.Actor, r.Request, r.Priority = e.Pull.Repo, e.Pull.Number, e.Request.Actor, e.Request.ID, workflow.PriorityAutoplan
+	r.Credentials, r.CreateWorkspace = rules.PlanCredentials(p), rules.CreateWorkspace
+	w.run = r
+	if cmd := e.Request.Command; cmd != nil {
+		w.run.Priority, w.run.Options = workflow.PriorityCommand, cmd.Options
+	}
+	if e.Request.Kind == workflow.RequestBase {
+		w.run.Priority = workflow.PriorityDrift
+		if slices.Contains(e.Request.Replan, p.Name) {
+			w.run.Priority = workflow.PriorityCommand // somebody waited for it
+		}
+	}
+	return nil
+}
+
+// keepIfSame keeps the plan of a project, or the one on its way, when the base
+// moved in nothing that it is made from: the same inputs or, with hidden effects,
+// the same tree. Otherwise the plan is outdated, and so is not shown any more as one that could be applied.
+func (s *Service) keepIfSame(ctx context.Context, e Expansion, rec workflow.PullRecord, w *wanted) error {
+	was := findProject(rec, w.record.Project.Key())
+	if !w.plan || was == nil || was.Run == nil || was.Run.Head != e.Pull.Head.SHA {
+		return nil
+	}
+	old, replan := was.Run, slices.Contains(e.Request.Replan, w.record.Project.Name)
+	stands := old.Outcome == workflow.OutcomeSucceeded || (old.State != workflow.RunFinished && old.Interrupt == "")
+	same := old.InputsDigest == w.run.InputsDigest && old.StateIdentity == w.run.StateIdentity && old.Project.Name == w.record.Project.Name
+	if same && old.State == workflow.RunFinished && old.Outcome == workflow.OutcomeSucceeded && old.Tree != w.run.Tree {
+		plan, err := s.Plan(ctx, old.ID)
+		if err != nil {
+			return err
+		}
+		moved, err := s.namedMoved(ctx, old.Repo, plan, old.Tree, w.run.Tree)
+		if err != nil {
+			s.log.Warn("comparing the trees of two plans", "run", old.ID, "err", err)
+		}
+		same = len(plan.Hidden) == 0 && !moved
+	}
+	if stands && same && !replan {
+		w.plan = false
+		return nil
+	}
+	w.run.Options = old.Options // it is the same plan, made on another base
+	w.outdated = fmt.Sprintf("`%s` moved in what `%s` is planned from.", phrase.Shown(e.Pull.Base.Ref), w.record.Project.Name)
+	if replan {
+		w.outdated = e.Request.Why
+	}
+	return nil
+}
+
+func findProject(rec workflow.PullRecord, key workflow.ProjectKey) *workflow.ProjectRecord {
+	for i := range rec.Projects {
+		if p := &rec.Projects[i]; p.Project.Key() == key && !p.Deleted {
+			return p
+		}
+	}
+	return nil
+}
+
+func findAsked(rec workflow.PullRecord, key workflow.ProjectKey) int {
+	return slices.IndexFunc(rec.Asked, func(a workflow.AskedProject) bool { return a.Key == key })
+}
+
+// expanded says what became of a request, for the history.
+func expanded(ch choice, f workflow.Survey) string {
+	var names []string
+	for _, w := range ch.projects {
+		if w.plan {
+			names = append(names, "`"+w.record.Project.Name+"`")
+		}
+	}
+	base := phrase.Short(f.Checkout.Base)
+	switch {
+	case len(ch.projects) == 0 && len(f.NotPlanned) > 0:
+		return fmt.Sprintf("Nothing that is planned here is affected, against base %s.", base)
+	case len(ch.projects) == 0:
+		return fmt.Sprintf("No project is affected, against base %s.", base)
+	case len(names) == 0:
+		return fmt.Sprintf("Nothing new is planned, against base %s.", base)
+	case len(names) > 20:
+		return fmt.Sprintf("%d projects are planned, against base %s.", len(names), base)
+	}
+	return fmt.Sprintf("Planned against base %s: %s.", base, strings.Join(names, ", "))
+}

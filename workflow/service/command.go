@@ -1,0 +1,381 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// commanding is one command other than plan, status and help, as it is carried out.
+type commanding struct {
+	e     Expansion
+	rules workflow.Rules
+	live  workflow.LiveFacts
+	now   time.Time
+	tx    workflow.Tx
+	rec   *workflow.PullRecord
+	after []func() // what happens once it is durable
+	// picked are the projects that the selector names, found before the transaction:
+	// how long that takes depends on what somebody wrote. Nil with an empty selector.
+	picked map[workflow.ProjectKey]bool
+}
+
+func (c *commanding) cmd() workflow.Command { return *c.e.Request.Command }
+
+func (c *commanding) actor() workflow.Actor { return c.e.Request.Actor }
+
+// may reports whether the sender is among those meant, by the live role. A bot
+// needs the server's list besides, and what could not be read is a no.
+func (c *commanding) may(who workflow.Who) bool {
+	a := c.actor()
+	role, known := c.live.Roles[a.ID]
+	return known && who.Includes(a, role) && (!a.Bot || c.rules.ListsBot(a))
+}
+
+// mayNot is the sentence for who asks without the permission.
+func (c *commanding) mayNot(doing string, who workflow.Who) string {
+	a := c.actor()
+	role, known := c.live.Roles[a.ID]
+	switch {
+	case a.Bot && !c.rules.ListsBot(a):
+		return fmt.Sprintf("%s may not %s: the server's `bots` do not list this app.", workflow.Mention(a), doing)
+	case !known:
+		return fmt.Sprintf("%s may not %s: GitHub did not say which role they have.", workflow.Mention(a), doing)
+	}
+	return fmt.Sprintf("%s may not %s, with the role `%s`. It takes %s.", workflow.Mention(a), doing, workflow.RoleOrNone(role), who.Describe())
+}
+
+// command carries out apply, approve, unapprove, unlock, cancel and resolve: one
+// transaction with the end of the request and its one reply. lock is lockCommand.
+func (s *Service) command(ctx context.Context, e Expansion, rules workflow.Rules) error {
+	c := &commanding{e: e, rules: rules}
+	if err := s.liveFacts(ctx, c); err != nil {
+		return err
+	}
+	if why, err := s.refusedAtOnce(ctx, c); err != nil {
+		return err
+	} else if why != "" {
+		return s.refuseCommand(ctx, c, why)
+	}
+	carry := map[workflow.Verb]func(*commanding) (*workflow.Reply, error){
+		workflow.VerbApprove: s.approve, workflow.VerbUnapprove: s.unapprove, workflow.VerbUnlock: s.unlock, workflow.VerbCancel: s.cancel, workflow.VerbResolve: s.resolve,
+	}[c.cmd().Verb]
+	switch c.cmd().Verb {
+	case workflow.VerbApply:
+		return s.applyCommand(ctx, c)
+	case workflow.VerbLock:
+		return s.lockCommand(ctx, c)
+	}
+	if carry == nil {
+		return s.FinishRequest(ctx, e.Request.ID, "Refused: not a command.", &workflow.Reply{Kind: workflow.ReplyRefused,
+			Text: []string{fmt.Sprintf("This version of Cardea cannot `%s`.", c.cmd().Verb)}})
+	}
+	if faults, err := s.pick(ctx, c); err != nil {
+		return err
+	} else if len(faults) > 0 {
+		return s.refuseCommand(ctx, c, faults...)
+	}
+	return s.carryOut(ctx, c, carry)
+}
+
+func (s *Service) refuseCommand(ctx context.Context, c *commanding, sentences ...string) error {
+	return s.FinishRequest(ctx, c.e.Request.ID, "Refused: "+sentences[0], refusedReply(sentences...))
+}
+
+// refusedAtOnce says, as a sentence, why the sender may not give this command
+// about any project, whatever it names; "" when they may about some. It is asked
+// before anything of the command is looked at: nothing that a stranger writes is
+// compared with anything.
+func (s *Service) refusedAtOnce(ctx context.Context, c *commanding) (string, error) {
+	needs := map[workflow.Verb]struct {
+		doing string
+		who   func(workflow.Rules) workflow.Who
+	}{
+		workflow.VerbApply:   {"apply", func(r workflow.Rules) workflow.Who { return r.Apply }},
+		workflow.VerbApprove: {"approve", func(r workflow.Rules) workflow.Who { return r.Approve }},
+		workflow.VerbLock:    {"claim", func(r workflow.Rules) workflow.Who { return r.Apply }},
+		workflow.VerbUnlock:  {"unlock", func(r workflow.Rules) workflow.Who { return r.Unlock }},
+		workflow.VerbResolve: {"resolve", func(r workflow.Rules) workflow.Who { return r.Admin }},
+	}
+	verb := c.cmd().Verb
+	if need, ok := needs[verb]; ok {
+		if c.maySomewhere(need.who) {
+			return "", nil
+		}
+		if verb == workflow.VerbUnlock {
+			if own, err := s.hasClaim(ctx, c); err != nil || own {
+				return "", err
+			}
+		}
+		return phrase.Joined(c.mayNot(need.doing+" "+c.cmd().Select.Object(), need.who(c.rules)), strings.Join(c.live.Errors, " ")), nil
+	}
+	if verb == workflow.VerbUnapprove {
+		rec, err := s.Pull(ctx, c.e.Pull.Key())
+		theirs := func(a workflow.Actor) bool { return a.ID == c.actor().ID }
+		if err != nil || slices.ContainsFunc(approversOf(withPast(rec)), theirs) {
+			return "", err
+		}
+		return c.noApproval(), nil
+	}
+	return "", nil
+}
+
+func (c *commanding) noApproval() string {
+	return fmt.Sprintf("%s has no approval here that could be taken back.", workflow.Mention(c.actor()))
+}
+
+// maySomewhere reports whether the sender is among those meant by the rules of the repository or of any environment.
+func (c *commanding) maySomewhere(who func(workflow.Rules) workflow.Who) bool {
+	if c.may(who(c.rules)) {
+		return true
+	}
+	for name := range c.rules.Environments {
+		if c.may(who(c.rules.InEnvironment(name))) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasClaim reports whether the sender claimed a lock of this pull, which they may release.
+func (s *Service) hasClaim(ctx context.Context, c *commanding) (own bool, err error) {
+	locks, err := s.locksOfPull(ctx, c.e.Pull.Key())
+	return slices.ContainsFunc(locks, func(l workflow.Lock) bool { return l.Why == workflow.LockClaim && l.User.ID == c.actor().ID }), err
+}
+
+func (s *Service) locksOfPull(ctx context.Context, key workflow.PullKey) ([]workflow.Lock, error) {
+	return read(ctx, s, "reading the locks of "+key.String(), func(tx workflow.Tx) ([]workflow.Lock, error) { return tx.LocksOfPull(key) })
+}
+
+// pick finds the projects that the command's selector names in the record as it
+// is now. faults, sentences, say that it names nothing.
+func (s *Service) pick(ctx context.Context, c *commanding) (faults []string, err error) {
+	if !c.named() || c.cmd().Verb == workflow.VerbCancel {
+		return nil, nil
+	}
+	rec, err := s.Pull(ctx, c.e.Pull.Key())
+	if err != nil {
+		return nil, err
+	}
+	var names []workflow.Project
+	switch c.rec = &rec; c.cmd().Verb {
+	case workflow.VerbUnlock:
+		locks, err := s.locksOfPull(ctx, rec.Pull.Key())
+		if err != nil || len(locks) == 0 {
+			return nil, err // it says so itself
+		}
+		holds := c.holds(locks)
+		for _, h := range holds {
+			names = append(names, h.names...)
+		}
+		if fault := c.pickFrom(workflow.SelectInput{Projects: names}); fault != "" {
+			return []string{fault, "This pull request holds the locks of " + heldNames(holds) + "."}, nil
+		}
+		return nil, nil
+	case workflow.VerbUnapprove, workflow.VerbResolve: // also what is deleted or of an earlier head
+		for _, p := range withPast(rec).Projects {
+			names = append(names, p.Project)
+		}
+		fault := c.pickFrom(workflow.SelectInput{Projects: names})
+		switch {
+		case fault == "":
+			return nil, nil
+		case c.cmd().Verb == workflow.VerbResolve:
+			return []string{"This pull request has no such project.", fault}, nil
+		}
+		return []string{fault}, nil
+	}
+	if _, fault := c.chosen(); fault != "" {
+		return []string{fault}, nil
+	}
+	return nil, nil
+}
+
+// pickFrom notes the projects that the selector names.
+func (c *commanding) pickFrom(in workflow.SelectInput) (fault string) {
+	in.Selector = c.cmd().Select
+	chosen, fault := workflow.Select(in)
+	if fault != "" {
+		return fault
+	}
+	c.picked = map[workflow.ProjectKey]bool{}
+	for _, p := range chosen {
+		c.picked[p.Key()] = true
+	}
+	return ""
+}
+
+// picks reports whether the command is about a project; an empty selector is about every one.
+func (c *commanding) picks(p workflow.Project) bool { return !c.named() || c.picked[p.Key()] }
+
+// liveFacts reads what GitHub says now, unless the expansion brought it.
+func (s *Service) liveFacts(ctx context.Context, c *commanding) error {
+	if c.e.Live != nil {
+		c.live = *c.e.Live
+		return nil
+	}
+	rec, err := s.Pull(ctx, c.e.Pull.Key())
+	if err != nil {
+		return err
+	}
+	c.live = s.readLive(ctx, rec, c.actor())
+	return ctx.Err()
+}
+
+// readLive reads live facts; what cannot be read is among their errors, which mean no.
+func (s *Service) readLive(ctx context.Context, rec workflow.PullRecord, actor workflow.Actor) workflow.LiveFacts {
+	read := s.now()
+	if s.live == nil {
+		return workflow.LiveFacts{Read: read, Pull: rec.Pull, Actor: actor, Errors: []string{"The server cannot ask GitHub."}}
+	}
+	facts, err := s.live(ctx, rec.Pull, actor, approversOf(rec))
+	if err != nil {
+		s.log.Warn("reading live facts", "pull", rec.Pull.Key().String(), "err", err)
+		facts = workflow.LiveFacts{Read: read, Pull: rec.Pull, Actor: actor, Errors: []string{"GitHub did not answer: " + phrase.Sentence(err)}}
+	}
+	return facts
+}
+
+// approversOf are the people whose approvals stand anywhere in the pull.
+func approversOf(rec workflow.PullRecord) []workflow.Actor {
+	var out []workflow.Actor
+	for _, p := range rec.Projects {
+		for _, a := range p.Approvals {
+			if a.Void == "" && !slices.ContainsFunc(out, func(b workflow.Actor) bool { return b.ID == a.User.ID }) {
+				out = append(out, a.User)
+			}
+		}
+	}
+	return out
+}
+
+// carryOut runs one command in one transaction.
+func (s *Service) carryOut(ctx context.Context, c *commanding, carry func(*commanding) (*workflow.Reply, error)) error {
+	err := s.store.Update(ctx, func(tx workflow.Tx) error {
+		req, err := tx.Request(c.e.Request.ID)
+		if err != nil || req.Done {
+			return err
+		}
+		rec, err := tx.Pull(c.e.Pull.Key())
+		if err != nil {
+			return err
+		}
+		c.tx, c.rec, c.now, c.after = tx, &rec, s.now(), nil
+		reply, err := carry(c)
+		if err != nil {
+			return err
+		}
+		note := "Done."
+		if reply != nil {
+			note = replyNote(*reply)
+			if err := addReply(tx, &rec, req, *reply, c.now); err != nil {
+				return err
+			}
+		}
+		if err := finishRequest(tx, req, note, c.now); err != nil {
+			return err
+		}
+		return savePull(tx, rec, c.now)
+	})
+	if err != nil {
+		return fmt.Errorf("carrying out `%s` on %s: %w", c.cmd().Verb, c.e.Pull.Key(), err)
+	}
+	for _, do := range c.after {
+		do()
+	}
+	s.wake(WakeRequests, WakePulls, WakeRuns, WakeInterrupts)
+	return nil
+}
+
+// replyNote is what became of a command, in a sentence.
+func replyNote(r workflow.Reply) string {
+	var done []string
+	for _, i := range r.Items {
+		if i.Done {
+			done = append(done, "`"+i.Project+"`")
+		}
+	}
+	switch {
+	case r.Kind == workflow.ReplyRefused && len(r.Text) > 0:
+		return "Refused: " + r.Text[0]
+	case r.Kind == workflow.ReplyRefused:
+		return "Refused."
+	case len(done) > 0:
+		return fmt.Sprintf("Done (%s): %s.", r.Kind, strings.Join(done, ", "))
+	}
+	return fmt.Sprintf("Answered (%s).", r.Kind)
+}
+
+func refusedReply(sentences ...string) *workflow.Reply {
+	return &workflow.Reply{Kind: workflow.ReplyRefused, Text: sentences}
+}
+
+const changedMeanwhile = "The projects of this pull request changed while this was read: write it again."
+
+// chosen are the projects of the record that the command is about; with an empty
+// selector all that are not deleted. The selector is compared with names the first
+// time only, which is before the transaction. A fault, a sentence, means that it names nothing.
+func (c *commanding) chosen() (out []*workflow.ProjectRecord, fault string) {
+	in := workflow.SelectInput{Selector: c.cmd().Select}
+	for _, p := range c.rec.Projects {
+		if p.Deleted {
+			in.Deleted = append(in.Deleted, p.Project)
+			continue
+		}
+		in.Projects = append(in.Projects, p.Project)
+	}
+	switch head := phrase.Short(c.rec.Pull.Head.SHA); {
+	case len(in.Projects) > 0:
+	case !c.rec.Known:
+		return nil, fmt.Sprintf("%s is not planned yet, so nothing can be done with its plans. It is planned by itself; `cardea plan` asks for it now.", head)
+	case c.rec.Trouble != nil:
+		return nil, fmt.Sprintf("Nothing of %s can be planned: %s. The check `cardea/plan` says what to mend.", head, strings.TrimSuffix(phrase.OneLine(c.rec.Trouble.Title), "."))
+	}
+	if c.named() && c.picked == nil {
+		if c.tx != nil {
+			return nil, changedMeanwhile
+		}
+		if fault := c.pickFrom(in); fault != "" {
+			return nil, fault
+		}
+	}
+	for i := range c.rec.Projects {
+		if p := &c.rec.Projects[i]; !p.Deleted && c.picks(p.Project) {
+			out = append(out, p)
+		}
+	}
+	if len(out) < len(c.picked) {
+		return nil, changedMeanwhile
+	}
+	return out, ""
+}
+
+// named reports whether the command names projects: then each one that it cannot have gets a sentence.
+func (c *commanding) named() bool { return !c.cmd().Select.Empty() }
+
+// currentPlan is the run of the plan that counts for a project: finished and with
+// changes; why says, as part of a sentence, what is there instead.
+func currentPlan(p workflow.ProjectRecord) (run *workflow.Run, why string) {
+	switch r := p.Run; {
+	case p.Project.Refused != "":
+		return nil, "is refused: " + strings.TrimSuffix(p.Project.Refused, ".")
+	case r == nil:
+		return nil, "has no plan"
+	case r.State == workflow.RunQueued:
+		return nil, "waits for its plan"
+	case r.State == workflow.RunRunning:
+		return nil, "is being planned"
+	case r.Outcome != workflow.OutcomeSucceeded:
+		return nil, "has no plan: the last one ended as " + strings.ReplaceAll(string(r.Outcome), "_", " ")
+	case r.NoChanges:
+		return nil, "has no changes"
+	default:
+		return r, ""
+	}
+}

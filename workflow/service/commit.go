@@ -1,0 +1,222 @@
+package service
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// commit writes an expansion's choice: the record, the runs, the reply, the
+// history and the end of the request, all or nothing.
+func (s *Service) commit(tx workflow.Tx, e Expansion, rules workflow.Rules, f workflow.Survey, ch choice, now time.Time) error {
+	req, err := tx.Request(e.Request.ID)
+	if err != nil || req.Done {
+		return err
+	}
+	rec, err := tx.Pull(e.Pull.Key())
+	if err != nil {
+		return err
+	}
+	if rec.Pull.Head.SHA != e.Pull.Head.SHA || rec.Pull.Base.Ref != e.Pull.Base.Ref || rec.Pull.State != workflow.PullOpen {
+		req.NotBefore = now.Add(time.Second) // the facts moved on meanwhile: they are read again
+		return tx.PutRequest(&req)
+	}
+	rec.Known, rec.Trouble, rec.Waiting = true, nil, ""
+	rec.BaseSHA, rec.Tree, rec.PerProjectChecks = f.Checkout.Base, f.Checkout.Planned.ID, rules.PerProjectChecks
+	rec.BaseFaulty, rec.NotPlanned = f.BaseFaulty, f.NotPlanned
+	if ch.whole {
+		rec.Notes, rec.Unplanned = ch.notes, ch.silent
+	}
+	rec.Unplanned = slices.DeleteFunc(slices.Clone(rec.Unplanned), func(name string) bool {
+		return slices.ContainsFunc(ch.projects, func(w wanted) bool { return w.record.Project.Name == name })
+	})
+	if err := s.putProjects(tx, &rec, ch, req, now); err != nil {
+		return err
+	}
+	if err := refuseSome(tx, &rec, req, ch, now); err != nil {
+		return err
+	}
+	if err := tx.Append(event("expanded", now, e.Pull.Key(), expanded(ch, f))); err != nil {
+		return err
+	}
+	if err := finishRequest(tx, req, expanded(ch, f), now); err != nil {
+		return err
+	}
+	return savePull(tx, rec, now)
+}
+
+// refuseSome adds the one reply for what a command asked for and does not get.
+func refuseSome(tx workflow.Tx, rec *workflow.PullRecord, req workflow.Request, ch choice, now time.Time) error {
+	if req.Command == nil {
+		return nil
+	}
+	text := ch.refused
+	if len(text) == 0 && !slices.ContainsFunc(ch.projects, func(w wanted) bool { return w.plan }) {
+		text = whyNothing(ch)
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	return addReply(tx, rec, req, workflow.Reply{Kind: workflow.ReplyRefused, Text: text}, now)
+}
+
+// whyNothing says why a command plans nothing.
+func whyNothing(ch choice) []string {
+	var text []string
+	for _, w := range ch.projects {
+		if p := w.record.Project; p.Refused != "" {
+			text = append(text, fmt.Sprintf("`%s` is refused: %s", p.Name, p.Refused))
+		}
+	}
+	if len(text) > 0 {
+		return text
+	}
+	return []string{
+		"This change affects no project that can be planned, so there is nothing to plan.",
+		"`cardea plan -p NAME` plans a project all the same, `cardea plan --all` every one.",
+	}
+}
+
+// putProjects makes the record's projects those of the choice and queues their
+// runs. Runs of the pull that another one replaces, or whose project is no
+// longer part of it, are dropped.
+func (s *Service) putProjects(tx workflow.Tx, rec *workflow.PullRecord, ch choice, req workflow.Request, now time.Time) error {
+	if err := s.dropReplaced(tx, rec, ch, now); err != nil {
+		return err
+	}
+	old := *rec // with what was dropped
+	ids, err := runIDs(tx, rec.Pull.Key())
+	if err != nil {
+		return err
+	}
+	projects, kept := leave(rec, ch), ch.keys()
+	for i, w := range ch.projects {
+		key := w.record.Project.Key()
+		was := w.formerly(old, kept)
+		p := w.follows(old, was)
+		if p.Runs = ids[key]; was != nil && was.Project.Key() != key {
+			p.Runs = append(p.Runs, ids[was.Project.Key()]...)
+		}
+		rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(q workflow.ProjectRecord) bool {
+			return q.Project.Key() == key || was != nil && q.Project.Key() == was.Project.Key()
+		})
+		if w.asked && findAsked(*rec, key) < 0 {
+			rec.Asked = append(rec.Asked, workflow.AskedProject{Key: key, By: req.Actor})
+		}
+		if w.plan {
+			run := w.run
+			// Microseconds apart, so that the queue keeps the order of the projects.
+			run.ID, run.Queued = s.newID(now), now.Add(time.Duration(i)*time.Microsecond)
+			if err := tx.PutRun(run); err != nil {
+				return err
+			}
+			p.Newest(run)
+		}
+		projects = append(projects, p)
+	}
+	slices.SortFunc(projects, func(a, b workflow.ProjectRecord) int { return cmp.Compare(a.Project.Name, b.Project.Name) })
+	rec.Projects = projects
+	return nil
+}
+
+// keys are the projects of a choice.
+func (ch choice) keys() map[workflow.ProjectKey]bool {
+	keys := map[workflow.ProjectKey]bool{}
+	for _, w := range ch.projects {
+		keys[w.record.Project.Key()] = true
+	}
+	return keys
+}
+
+// dropReplaced ends the runs of a pull that the choice replaces, or whose project is no longer part of it.
+func (s *Service) dropReplaced(tx workflow.Tx, rec *workflow.PullRecord, ch choice, now time.Time) error {
+	kept, replaced := ch.keys(), map[workflow.ProjectKey]bool{}
+	for _, w := range ch.projects {
+		key := w.record.Project.Key()
+		replaced[key] = w.plan || w.record.Deleted || w.record.Project.Refused != ""
+		if w.outdated == "" {
+			continue
+		}
+		err := s.dropSome(tx, rec, dropping{workflow.OutcomeSuperseded, w.outdated + " It is planned again.", now}, func(r workflow.Run) bool { return r.Project.Key() == key })
+		if err != nil {
+			return err
+		}
+	}
+	return s.dropSome(tx, rec, dropping{workflow.OutcomeSuperseded, "Another plan of it was asked for.", now}, func(r workflow.Run) bool {
+		key := r.Project.Key()
+		return replaced[key] || (ch.whole && !kept[key])
+	})
+}
+
+// leave takes the projects of a choice out of a record, and where those are all of
+// the pull puts the others aside. It returns those that stay.
+func leave(rec *workflow.PullRecord, ch choice) (stay []workflow.ProjectRecord) {
+	kept, names := ch.keys(), map[string]bool{}
+	for _, w := range ch.projects {
+		names[w.record.Project.Name] = true
+	}
+	for _, p := range rec.Projects {
+		switch {
+		case kept[p.Project.Key()]:
+		case ch.whole || names[p.Project.Name]: // its name is another one's by now
+			rec.ShelveOne(p)
+		default:
+			stay = append(stay, p)
+		}
+	}
+	return stay
+}
+
+// formerly is what the pull knew of a project. The base branch may tell the
+// projects of a directory apart by other names since: then the one that kept the
+// same state there is the same one, unless an apply of it is not settled yet.
+func (w wanted) formerly(old workflow.PullRecord, kept map[workflow.ProjectKey]bool) *workflow.ProjectRecord {
+	p := w.record.Project
+	if was := formerly(old, p.Key()); was != nil || !w.plan {
+		return was
+	}
+	for _, was := range withPast(old).Projects {
+		if kept[was.Project.Key()] || was.Project.Place() != p.Place() || was.Run == nil || !workflow.IsOneState(was.Run.StateIdentity, w.run.StateIdentity) {
+			continue
+		}
+		if a := was.Apply; a == nil || a.State == workflow.RunFinished && !a.OutcomeOpen() && !a.StateKept() {
+			return &was
+		}
+	}
+	return nil
+}
+
+// follows is a project's record after the one that the pull had of it.
+func (w wanted) follows(old workflow.PullRecord, was *workflow.ProjectRecord) workflow.ProjectRecord {
+	p := w.record
+	if was != nil {
+		p.Inherit(*was)
+	}
+	if before := findProject(old, p.Project.Key()); before != nil && !w.plan && !p.Deleted && p.Project.Refused == "" {
+		p.Run, p.WaitsFor, p.Outdated = before.Run, before.WaitsFor, before.Outdated
+	}
+	if w.plan {
+		p.Outdated = w.outdated
+	}
+	return p
+}
+
+// runIDs are the newest runs of a pull by project, newest first.
+func runIDs(tx workflow.Tx, key workflow.PullKey) (map[workflow.ProjectKey][]string, error) {
+	const most = 1000
+	runs, err := tx.RunsOfPull(key, "", most)
+	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
+		return nil, err
+	}
+	ids := map[workflow.ProjectKey][]string{}
+	for _, r := range runs {
+		if k := r.Project.Key(); len(ids[k]) < workflow.MaxRunIDs {
+			ids[k] = append(ids[k], r.ID)
+		}
+	}
+	return ids, nil
+}

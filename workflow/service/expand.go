@@ -1,0 +1,296 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Expansion is a due request with the live facts it is carried out by.
+type Expansion struct {
+	Request workflow.Request
+	Pull    workflow.Pull
+	// ActorRole is the sender's role, AuthorRole the pull author's; RoleError is
+	// the error of reading the one that counts. Then nothing is planned.
+	ActorRole, AuthorRole workflow.Role
+	RoleError             error
+	// Live are the live facts for apply, approve, unapprove, lock, unlock, cancel and
+	// resolve, with the actor's role; nil: the service reads them itself.
+	Live *workflow.LiveFacts
+}
+
+// Expand carries a request out: it fetches and merges, reads both
+// configurations, finds the affected projects and queues their plans, or says
+// why not where people look: as the pull's trouble, and for a command as one
+// reply. What it decides is written in one transaction together with the end of
+// the request, so it can stop anywhere and be repeated.
+//
+// A passing fault (ErrPassing) puts the request back, with a backoff and a
+// reason that people see, and is no error here; after ten tries it fails with
+// that reason. An error is the store's or the context's; the request stays due.
+func (s *Service) Expand(ctx context.Context, e Expansion) error {
+	if e.Request.Spreads() {
+		return s.spreadOn(ctx, e.Request.ID)
+	}
+	if err := s.Observe(ctx, e.Request, e.Pull); err != nil {
+		return err
+	}
+	req, rec, err := s.stored(ctx, e)
+	if err != nil || req.Done {
+		return err
+	}
+	e.Request = req
+	if rec.Pull.Head.SHA != e.Pull.Head.SHA || rec.Pull.State != e.Pull.State {
+		return s.DeferRequest(ctx, req.ID, "GitHub still shows an older state of this pull request.", time.Time{})
+	}
+	rules, _ := s.rules(e.Pull.Repo) // Observe found some, or the request were done
+	if a := answerAtOnce(e, rec, rules); a != nil {
+		return s.conclude(ctx, e, *a)
+	}
+	if cmd := req.Command; cmd != nil && cmd.Verb != workflow.VerbPlan {
+		return s.command(ctx, e, rules)
+	}
+	if e.RoleError != nil && errors.Is(e.RoleError, workflow.ErrPassing) {
+		return s.DeferRequest(ctx, req.ID, "GitHub did not say who may plan here.", time.Time{})
+	}
+	if t := mayPlan(e, rules); t != nil {
+		return s.conclude(ctx, e, verdict{trouble: t})
+	}
+	f, t, err := s.survey(ctx, e.Pull, rules)
+	if err == nil && t == nil {
+		return s.queue(ctx, e, rules, f)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil:
+		return s.conclude(ctx, e, verdict{trouble: t})
+	}
+	return s.failExpansion(ctx, e, err)
+}
+
+// survey fetches, merges and reads.
+func (s *Service) survey(ctx context.Context, p workflow.Pull, rules workflow.Rules) (workflow.Survey, *workflow.Trouble, error) {
+	co, err := s.source.Checkout(ctx, p, rules.Checkout)
+	if err != nil {
+		return workflow.Survey{}, nil, fmt.Errorf("fetching %s: %w", phrase.Short(p.Head.SHA), err)
+	}
+	found, t, err := workflow.SurveyPull(ctx, s.engine, rules, p, co)
+	if t != nil {
+		t.BaseSHA, t.Tree = co.Base, co.Planned.ID
+	}
+	return found, t, err
+}
+
+// failExpansion tells people of an error that is not about the change.
+func (s *Service) failExpansion(ctx context.Context, e Expansion, err error) error {
+	s.log.Warn("expanding a request", "request", e.Request.ID, "pull", e.Pull.Key().String(), "err", err)
+	switch {
+	case errors.Is(err, workflow.ErrNotYet):
+		return s.DeferRequest(ctx, e.Request.ID, fmt.Sprintf("GitHub's git does not have %s yet.", phrase.Short(e.Pull.Head.SHA)), time.Time{})
+	case errors.Is(err, workflow.ErrPassing):
+		return s.DeferRequest(ctx, e.Request.ID, phrase.Sentence(err), time.Time{})
+	}
+	return s.conclude(ctx, e, verdict{trouble: &workflow.Trouble{
+		Kind:      workflow.TroubleFailed,
+		Title:     "The projects of this pull request could not be determined",
+		Sentences: []string{phrase.Sentence(err), "`cardea plan`, in a comment, tries again."},
+	}})
+}
+
+// stored reads the request and its pull as they are. A pull without a record was
+// closed before we ever saw it: the request is finished.
+func (s *Service) stored(ctx context.Context, e Expansion) (req workflow.Request, rec workflow.PullRecord, err error) {
+	var gone bool
+	err = s.store.View(ctx, func(tx workflow.Tx) error {
+		if req, err = tx.Request(e.Request.ID); err != nil || req.Done {
+			return err
+		}
+		rec, err = tx.Pull(e.Pull.Key())
+		if gone = errors.Is(err, workflow.ErrNotFound); gone {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return req, rec, fmt.Errorf("reading request %s: %w", e.Request.ID, err)
+	}
+	if gone {
+		req.Done = true
+		return req, rec, s.FinishRequest(ctx, req.ID, "The pull request is "+string(e.Pull.State)+".", nil)
+	}
+	return req, rec, nil
+}
+
+// verdict is how a request ends without plans: exactly one of trouble and note is set.
+type verdict struct {
+	trouble *workflow.Trouble
+	note    string          // what became of it, a sentence
+	reply   *workflow.Reply // with a note, for commands
+	review  bool            // what GitHub shows of reviews and checks may be another now
+}
+
+// answerAtOnce ends requests that need no look at the code; nil for others.
+func answerAtOnce(e Expansion, rec workflow.PullRecord, rules workflow.Rules) *verdict {
+	refused := func(sentences ...string) *verdict {
+		return &verdict{note: "Refused: " + sentences[0], reply: &workflow.Reply{Kind: workflow.ReplyRefused, Text: sentences}}
+	}
+	req := e.Request
+	switch {
+	case req.CommandFault != "":
+		return &verdict{note: "Not understood: " + req.CommandFault, reply: &workflow.Reply{Kind: workflow.ReplyUnknown, Text: []string{req.CommandFault}}}
+	case req.Command != nil && req.Command.Verb == workflow.VerbHelp:
+		return &verdict{note: "Answered.", reply: helpReply(e, rules)}
+	case req.Command != nil && req.Command.Verb == workflow.VerbStatus:
+		return &verdict{note: "Answered.", reply: &workflow.Reply{Kind: workflow.ReplyStatus}}
+	case req.Command != nil && afterClose[req.Command.Verb]:
+		return nil
+	case e.Pull.State != workflow.PullOpen && req.Command != nil:
+		return refused(fmt.Sprintf("This pull request is %s, so nothing is planned or applied.", e.Pull.State), "Reopen it, or open another one.")
+	case e.Pull.State != workflow.PullOpen:
+		return &verdict{note: "The pull request is " + string(e.Pull.State) + "."}
+	case req.Kind == workflow.RequestReview:
+		return &verdict{note: "GitHub is asked again at the next apply.", review: true}
+	case req.Kind == workflow.RequestBase:
+		if known := rec.Known && len(req.Replan) == 0; known && req.Head != "" && rec.BaseSHA == req.Head {
+			return &verdict{note: "Nothing new: the plans are made on this base."}
+		}
+	case req.Command == nil && planned(rec):
+		return &verdict{note: "Nothing new: this head is known."}
+	case req.Command != nil && req.Command.Verb == workflow.VerbPlan:
+		if missing := notAllowed(req.Command.Options, rules); len(missing) > 0 {
+			return refused(missing...)
+		}
+	}
+	return nil
+}
+
+// afterClose are the commands that a pull takes when it is closed too: its locks
+// and unknown outcomes outlive it.
+var afterClose = map[workflow.Verb]bool{workflow.VerbUnlock: true, workflow.VerbResolve: true, workflow.VerbCancel: true}
+
+// planned reports whether what can be planned by itself at this head is.
+func planned(rec workflow.PullRecord) bool {
+	if !rec.Known || rec.Trouble != nil {
+		return false
+	}
+	for _, p := range rec.Projects {
+		if p.Run == nil && !p.Deleted && p.Project.Refused == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// notAllowed names the options of a command that the server does not allow.
+func notAllowed(o workflow.PlanOptions, rules workflow.Rules) []string {
+	var out []string
+	for _, f := range planFlags {
+		if f.used(o) && !rules.Allows(f.name) {
+			out = append(out, fmt.Sprintf("`%s` is not allowed here: `allow` in the server's rule for this repository does not name `%s`.", f.flag, f.name))
+		}
+	}
+	if len(out) > 0 {
+		out = append(out, "Who runs the server can add it.")
+	}
+	return out
+}
+
+func permission(e Expansion, rules workflow.Rules) workflow.MayPlanInput {
+	if e.AuthorRole == "" && e.Pull.Author == e.Request.Actor {
+		e.AuthorRole = e.ActorRole // for a command only the sender's is read
+	}
+	return workflow.MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: e.ActorRole, AuthorRole: e.AuthorRole, RoleError: e.RoleError}
+}
+
+func mayPlan(e Expansion, rules workflow.Rules) *workflow.Trouble {
+	return workflow.MayPlan(permission(e, rules))
+}
+
+// conclude ends a request without plans, in one transaction.
+func (s *Service) conclude(ctx context.Context, e Expansion, v verdict) error {
+	if v.review {
+		if err := s.forgetReview(ctx, e.Pull.Key()); err != nil {
+			return err
+		}
+	}
+	if v.trouble == nil {
+		return s.FinishRequest(ctx, e.Request.ID, v.note, v.reply)
+	}
+	now := s.now()
+	err := s.store.Update(ctx, func(tx workflow.Tx) error {
+		req, err := tx.Request(e.Request.ID)
+		if err != nil || req.Done {
+			return err
+		}
+		return s.trouble(tx, req, v.trouble, now)
+	})
+	if err != nil {
+		return fmt.Errorf("recording why nothing is planned: %w", err)
+	}
+	s.wake(WakeRequests, WakePulls, WakeRuns, WakeInterrupts)
+	return nil
+}
+
+// forgetReview takes away what an apply was said to lack on GitHub: it is no longer known.
+func (s *Service) forgetReview(ctx context.Context, key workflow.PullKey) error {
+	now := s.now()
+	err := s.store.Update(ctx, func(tx workflow.Tx) error {
+		return s.changePull(tx, key, now, func(rec *workflow.PullRecord) bool {
+			for i := range rec.Projects {
+				p := &rec.Projects[i]
+				p.WaitsFor = without(p.WaitsFor, workflow.NeedReviewed, workflow.NeedMergeable)
+			}
+			return true
+		})
+	})
+	return wrap(err, "noting a review of "+key.String())
+}
+
+// trouble ends a request because of a trouble. What the head is (a conflict, a
+// faulty configuration) is the pull's trouble whoever asked; anything else never
+// takes away plans that stand, and a command's refusal is its sender's alone. A
+// command gets a reply in any case.
+func (s *Service) trouble(tx workflow.Tx, req workflow.Request, t *workflow.Trouble, now time.Time) error {
+	if req.Command != nil {
+		reply := workflow.Reply{Kind: workflow.ReplyRefused, Text: append([]string{t.Title + "."}, t.Sentences...)}
+		if err := s.answer(tx, req, reply, now); err != nil {
+			return err
+		}
+	}
+	if err := finishRequest(tx, req, "Refused: "+t.Title+".", now); err != nil {
+		return err
+	}
+	rec, err := tx.Pull(req.PullKey())
+	if errors.Is(err, workflow.ErrNotFound) {
+		return nil // its facts could not be read: there is nothing to show it on
+	}
+	if err != nil {
+		return err
+	}
+	rec.Waiting = ""
+	ofHead := t.Kind == workflow.TroubleConflict || t.Kind == workflow.TroubleConfig
+	stands := rec.Known && rec.Trouble == nil
+	ofSender := req.Command != nil && (rec.Known || t.Kind == workflow.TroubleNotPermitted)
+	if rec.Pull.Head.SHA == "" || (!ofHead && (stands || ofSender)) {
+		return savePull(tx, rec, now)
+	}
+	if err := s.dropRuns(tx, &rec, workflow.OutcomeSuperseded, t.Title+".", now); err != nil {
+		return err
+	}
+	rec.Shelve()
+	rec.Known, rec.Trouble, rec.Notes, rec.NotPlanned = true, t, nil, nil
+	rec.BaseSHA, rec.Tree = t.BaseSHA, t.Tree
+	if req.Command == nil {
+		if err := tx.Append(event("refused", now, req.PullKey(), t.Title+". "+strings.Join(t.Sentences, " "))); err != nil {
+			return err
+		}
+	}
+	return savePull(tx, rec, now)
+}

@@ -1,0 +1,96 @@
+package service
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// helped are the commands that take a permission, in the order of a pull's life,
+// with those who have it. Whoever may plan or apply may cancel that.
+var helped = []struct {
+	verb workflow.Verb
+	who  func(workflow.Rules) []workflow.Who
+}{
+	{workflow.VerbPlan, func(r workflow.Rules) []workflow.Who { return []workflow.Who{r.Plan} }},
+	{workflow.VerbApprove, func(r workflow.Rules) []workflow.Who { return []workflow.Who{r.Approve} }},
+	{workflow.VerbUnapprove, func(r workflow.Rules) []workflow.Who { return []workflow.Who{r.Approve} }},
+	{workflow.VerbApply, func(r workflow.Rules) []workflow.Who { return []workflow.Who{r.Apply} }},
+	{workflow.VerbLock, func(r workflow.Rules) []workflow.Who { return []workflow.Who{r.Apply} }},
+	{workflow.VerbUnlock, func(r workflow.Rules) []workflow.Who { return []workflow.Who{r.Unlock, r.Apply} }}, // one's own claims
+	{workflow.VerbCancel, func(r workflow.Rules) []workflow.Who { return []workflow.Who{r.Plan, r.Apply} }},
+	{workflow.VerbResolve, func(r workflow.Rules) []workflow.Who { return []workflow.Who{r.Admin} }},
+}
+
+// helpReply names the commands that the sender may use here, in at least one
+// environment, by the role that was read now; and what the others take.
+func helpReply(e Expansion, rules workflow.Rules) *workflow.Reply {
+	who := e.Request.Actor
+	reply := &workflow.Reply{Kind: workflow.ReplyHelp, To: who}
+	switch {
+	case who.Bot && !rules.ListsBot(who):
+		reply.May = []workflow.Verb{workflow.VerbStatus, workflow.VerbHelp}
+		reply.Text = []string{fmt.Sprintf("The server's `bots` do not list `%s`, so the other commands are not for it.", phrase.Shown(who.Slug()))}
+		return reply
+	case e.RoleError != nil:
+		reply.Text = []string{"GitHub did not say which role you have, so these are all commands; some of them may not be for you."}
+		return reply
+	}
+	everywhere := []workflow.Rules{rules}
+	for name := range rules.Environments {
+		everywhere = append(everywhere, rules.InEnvironment(name))
+	}
+	takes := map[string][]string{}
+	var order []string
+	for _, h := range helped {
+		if slices.ContainsFunc(everywhere, func(r workflow.Rules) bool {
+			return slices.ContainsFunc(h.who(r), func(w workflow.Who) bool { return w.Includes(who, e.ActorRole) })
+		}) {
+			reply.May = append(reply.May, h.verb)
+			continue
+		}
+		words := h.who(rules)[0].Describe()
+		if len(takes[words]) == 0 {
+			order = append(order, words)
+		}
+		takes[words] = append(takes[words], "`"+string(h.verb)+"`")
+	}
+	reply.May = append(reply.May, workflow.VerbStatus, workflow.VerbHelp)
+	var lacks []string
+	for _, words := range order {
+		lacks = append(lacks, fmt.Sprintf("%s %s %s", phrase.AndList(takes[words]), phrase.OneMany(len(takes[words]) == 1, "takes", "take"), words))
+	}
+	if len(lacks) > 0 {
+		reply.Text = []string{fmt.Sprintf("%s. You have the role `%s`.", strings.Join(lacks, "; "), workflow.RoleOrNone(e.ActorRole))}
+	}
+	if flags := allowedFlags(rules); len(flags) > 0 && slices.Contains(reply.May, workflow.VerbPlan) {
+		reply.Text = append(reply.Text, "`plan` also takes "+phrase.AndList(flags)+" here.")
+	}
+	return reply
+}
+
+// allowedFlags are the options of plan that the server allows, as they are written.
+func allowedFlags(rules workflow.Rules) []string {
+	var out []string
+	for _, o := range planFlags {
+		if rules.Allows(o.name) {
+			out = append(out, "`"+strings.TrimSpace(o.flag+" "+o.value)+"`")
+		}
+	}
+	return out
+}
+
+// planFlags are the options of plan that the server has to allow, by their names in `allow`.
+var planFlags = []struct {
+	name, flag, value string
+	used              func(workflow.PlanOptions) bool
+}{
+	{"target", "--target", "ADDRESS", func(o workflow.PlanOptions) bool { return len(o.Targets) > 0 }},
+	{"replace", "--replace", "ADDRESS", func(o workflow.PlanOptions) bool { return len(o.Replaces) > 0 }},
+	{"destroy", "--destroy", "", func(o workflow.PlanOptions) bool { return o.Destroy }},
+	{"refresh_only", "--refresh-only", "", func(o workflow.PlanOptions) bool { return o.RefreshOnly }},
+}

@@ -1,0 +1,397 @@
+package service_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/service"
+)
+
+func (w *world) close(number int, state workflow.PullState) {
+	w.t.Helper()
+	w.facts(number, w.pulls[number].Head.SHA, func(p *workflow.Pull) { p.State = state })
+	w.deliver(workflow.Request{Kind: workflow.RequestClosed, Number: number, Action: "closed", Key: "closed " + w.now.String(), Immediate: true})
+	w.settle()
+}
+
+// Two pulls on one project: the second waits, is told when it may, and plans anew on what the first did.
+func TestTwoPullsOnOneProject(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	w.ready(2, "head2", files{"a/main.tf": "3", "b/main.tf": "3"})
+	w.finish(applied(w.applying(1, "a"), workflow.OutcomeSucceeded))
+	want(t, "verified", w.plan(0), []string{"verify a"})
+	w.do(2, "bob", verb(workflow.VerbApprove))
+	has(t, w.do(2, "bob", verb(workflow.VerbApply, "a")), "refused", "lock: #1 holds the lock on `a`")
+	if l := w.view(2).Locked["a"]; l.Pull.Number != 1 {
+		t.Errorf("got lock %+v, want #1's to be shown", l)
+	}
+	has(t, w.do(2, "bob", verb(workflow.VerbUnlock)), "holds no lock")
+	before := w.project(2, "b").Run.ID
+	told := func() (n int) {
+		for _, r := range w.view(2).Replies {
+			if r.Kind == workflow.ReplyFreed && len(r.Items) == 1 && r.Items[0].Project == "a" {
+				n++
+			}
+		}
+		return n
+	}
+	w.close(1, workflow.PullMerged)
+	want(t, "told before there is a plan", told(), 0)
+	want(t, "planned by itself", w.plan(1), []string{"plan a"})
+	if now := w.project(2, "b").Run.ID; now != before {
+		t.Error("what the first did not touch was planned again")
+	}
+	want(t, "told", told(), 1)
+	w.finish(applied(w.applying(2, "a"), workflow.OutcomeSucceeded))
+}
+
+func TestOneStateUnderTwoNames(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "state shared\n2"})
+	w.ready(2, "head2", files{"b/main.tf": "state shared\n3"})
+	w.applying(1, "a")
+	w.do(2, "bob", verb(workflow.VerbApprove))
+	has(t, w.do(2, "bob", verb(workflow.VerbApply)), "refused", "lock: #1 holds the lock on `a`")
+	has(t, w.do(1, "bob", verb(workflow.VerbUnlock)), "refused", "is running")
+}
+
+func TestClaimAndUnlock(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	w.ready(2, "head2", files{"a/main.tf": "3"})
+	has(t, w.do(1, "eve", verb(workflow.VerbLock, "a")), "refused", "may not claim `a`")
+	has(t, w.do(1, "bob", verb(workflow.VerbLock, "nobody")), "refused", "There is no project `nobody`")
+	has(t, w.do(1, "bob", verb(workflow.VerbLock)), "refused", "-p NAME")
+	has(t, w.do(1, "bob", verb(workflow.VerbLock, "a", "c")), "locked", "a true", "c true")
+	want(t, "locks", w.locks(), []string{"#1 project a default claim", "#1 project c default claim", "#1 state state of a claim", "#1 state state of c claim"})
+	has(t, w.do(2, "bob", verb(workflow.VerbLock, "a")), "refused", "claimed by hand", "It is released when #1 is merged or closed, or there by `cardea unlock -p a`.")
+	// An apply that is refused gives the claim back as it was.
+	w.do(1, "bob", verb(workflow.VerbApprove))
+	w.do(1, "bob", verb(workflow.VerbApply))
+	want(t, "locks of an apply", w.locks()[0], "#1 project a default apply")
+	has(t, w.do(1, "bob", workflow.Command{Verb: workflow.VerbCancel}), "cancelled", "a true")
+	want(t, "locks after", w.locks()[0], "#1 project a default claim")
+	has(t, w.do(1, "eve", verb(workflow.VerbUnlock)), "refused", "may not unlock")
+	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "c")), "unlocked", "c true")
+	has(t, w.do(1, "bob", verb(workflow.VerbUnlock)), "unlocked", "a true")
+	want(t, "locks at last", w.locks(), []string(nil))
+	epoch := func() uint64 {
+		all, err := w.svc.Locks(t.Context(), repo.ID)
+		if err != nil || len(all) == 0 {
+			t.Fatal(all, err)
+		}
+		return all[0].Epoch
+	}
+	w.do(2, "bob", verb(workflow.VerbLock, "a"))
+	first := epoch()
+	w.do(2, "bob", verb(workflow.VerbUnlock))
+	w.do(1, "bob", verb(workflow.VerbLock, "a"))
+	if again := epoch(); again <= first {
+		t.Errorf("got epoch %d after %d, want it to grow", again, first)
+	}
+}
+
+// A lock is its project's, whatever that is called meanwhile, and is released where the project is gone.
+func TestUnlockWhatIsCalledOtherwise(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Environments = map[string]workflow.EnvironmentRules{
+		"prod": {Dirs: []string{"d"}, Unlock: &workflow.Who{Role: workflow.RoleAdmin}}, "dev": {Dirs: []string{"e", "c"}},
+	}
+	const named = "projects:\n- {dir: e, name: "
+	w.ready(1, "head1", files{"e/main.tf": "1", ".cardea.yml": named + "net}\n"})
+	has(t, w.do(1, "bob", verb(workflow.VerbLock, "net", "c")), "locked", "net true")
+	push := func(head string, changes files) {
+		w.commit(head, baseFiles, changes)
+		w.facts(1, head)
+		w.push(1, "synchronize")
+		w.settle()
+		w.plan(1)
+	}
+	// Another project has the name now, one of prod: its rule is not the lock's.
+	push("head2", files{"e/main.tf": "1", "f/main.tf": "1", ".cardea.yml": named + "web}\n- {dir: f, name: net}\n"})
+	has(t, w.do(1, "root", verb(workflow.VerbLock, "net")), "locked", "net true")
+	want(t, "locks", len(w.locks()), 7)
+	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "web")), "unlocked", "web true")
+	want(t, "locks of the others", len(w.locks()), 5)
+	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "web")), "refused", "There is no project `web`", "holds the locks of `c`, `net`.")
+	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "c", "nobody")), "refused", "There is no project `nobody`")
+	want(t, "locks when half of it was asked for", len(w.locks()), 5)
+	push("head3", files{"a/main.tf": "2", "c/main.tf": ""})
+	has(t, w.do(1, "eve", verb(workflow.VerbUnlock, "net", "c")), "refused", "may not unlock")
+	has(t, w.do(1, "ada", verb(workflow.VerbUnlock, "net")), "refused", "ada` may not unlock `net`")
+	has(t, w.do(1, "ada", workflow.Command{Verb: workflow.VerbUnlock, Select: workflow.Selector{Dirs: []string{"c"}}}), "unlocked", "c true")
+	has(t, w.do(1, "root", verb(workflow.VerbUnlock, "net")), "unlocked", "net true")
+	want(t, "locks at last", w.locks(), []string(nil))
+	w.ready(2, "head4", files{"d/main.tf": "2"})
+	has(t, w.do(2, "bob", verb(workflow.VerbLock, "d")), "locked")
+	has(t, w.do(2, "ada", verb(workflow.VerbUnlock, "d")), "refused", "admin")
+	has(t, w.do(2, "bob", verb(workflow.VerbUnlock, "d")), "unlocked") // whose claim it is
+}
+
+func TestLockOnPlan(t *testing.T) {
+	w := newWorld(t)
+	w.rules.LockOnPlan = true
+	w.open(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2"})
+	w.finish(w.fingerprinted(w.mustClaim("a"), 1))
+	w.finish(w.fingerprinted(w.mustClaim("b"), 0))
+	want(t, "locks", w.locks(), []string{"#1 project a default plan", "#1 state state of a plan", "#1 state lineage line of state of a plan"})
+	w.ready(2, "head2", files{"a/main.tf": "3"})
+	if p := w.project(2, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short != "lock of #1" {
+		t.Errorf("got waits %+v, want the lock among them", p.WaitsFor)
+	}
+	w.ready(3, "head3", files{"a/main.tf": "4"})
+	w.close(1, workflow.PullClosed)
+	want(t, "locks of a closed pull", w.locks(), []string(nil))
+	if replies := w.view(1).Replies; len(replies) != 0 {
+		t.Errorf("got %+v, want nothing said of a pull that applied nothing", replies)
+	}
+	// Both that wait plan anew, and the first plan with changes takes the lock.
+	has(t, w.project(2, "a").Outdated, "#1 released its lock")
+	want(t, "planned by themselves", w.plan(1), []string{"plan a", "plan a"})
+	want(t, "locks then", w.locks(), []string{"#2 project a default plan", "#2 state state of a plan", "#2 state lineage line of state of a plan"})
+	if p := w.project(3, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short != "lock of #2" {
+		t.Errorf("got waits %+v, want the lock among them", p.WaitsFor)
+	}
+	has(t, w.do(2, "bob", verb(workflow.VerbUnlock)), "unlocked")
+	w.settle()
+	w.finish(w.fingerprinted(w.mustClaim("a"), 0))
+	want(t, "locks when the next plan has no changes", w.locks(), []string(nil))
+}
+
+// From the first apply the project belongs to the pull: it is planned at every later head, locked, whatever changes.
+func TestHeldProject(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	w.finish(applied(w.applying(1, "a"), workflow.OutcomeSucceeded))
+	w.plan(0)
+	push := func(head string, changes files) {
+		w.commit(head, baseFiles, changes)
+		w.facts(1, head)
+		w.push(1, "synchronize")
+		w.settle()
+	}
+	push("head2", files{"README.md": "more", "a/main.tf": "2"})
+	want(t, "planned", w.plan(0), []string{"plan a"})
+	want(t, "state", w.states(1), []string{"a applied"})
+	push("head3", files{"README.md": "more"}) // reverted: no file of it differs from the base
+	want(t, "planned after the revert", w.plan(1), []string{"plan a"})
+	want(t, "state after the revert", w.states(1), []string{"a planned"})
+	want(t, "reason", w.project(1, "a").Reasons, []string{"an apply of it was started in this pull request"})
+	want(t, "locks", len(w.locks()), 3)
+	push("head4", files{".cardea.yml": "nonsense"})
+	push("head5", files{"b/main.tf": "2"})
+	want(t, "after a faulty head", w.states(1), []string{"a queued", "b queued"})
+	if p := w.project(1, "a"); p.Apply == nil || !p.Held {
+		t.Errorf("got %+v, want the apply remembered", p)
+	}
+	w.plan(1)
+	w.close(1, workflow.PullClosed)
+	want(t, "locks when closed", w.locks(), []string(nil))
+	said := 0
+	for _, r := range w.view(1).Replies {
+		if r.Kind == workflow.ReplyClosed {
+			said++
+			has(t, r.Items[0].Text, "Applied from #1 at head1, never merged.")
+		}
+	}
+	want(t, "said", said, 1)
+}
+
+// A new head never touches an apply that has the word; one that has not is dropped.
+func TestNewHeadAndApplies(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2"})
+	run := w.applying(1, "a")
+	w.do(1, "bob", verb(workflow.VerbApprove))
+	w.do(1, "bob", verb(workflow.VerbApply, "b"))
+	w.commit("head2", baseFiles, files{"a/main.tf": "3", "b/main.tf": "3"})
+	w.facts(1, "head2")
+	w.push(1, "synchronize")
+	w.settle()
+	stop, err := w.svc.Interrupts(t.Context())
+	if err != nil || len(stop) != 0 {
+		t.Errorf("got interrupts %+v, %v, want the apply left alone", stop, err)
+	}
+	want(t, "states", w.states(1), []string{"a applying", "b queued"})
+	want(t, "locks", w.locks(), []string{"#1 project a default apply", "#1 state state of a apply", "#1 state lineage line of state of a apply"})
+	plan := w.mustClaim("b")
+	if r, ok := w.claim(); ok {
+		t.Errorf("got a %s of %s while its apply runs", r.Kind, r.Project.Name)
+	}
+	has(t, w.project(1, "a").Run.Waiting, "being applied")
+	w.finish(applied(run, workflow.OutcomeSucceeded))
+	w.finish(w.fingerprinted(plan, 1))
+	want(t, "planned at the new head", w.plan(1), []string{"plan a"})
+	want(t, "states after", w.states(1), []string{"a planned", "b planned"})
+}
+
+func TestBaseMoves(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2"})
+	w.ready(2, "head2", files{"c/main.tf": "2"})
+	w.do(1, "bob", verb(workflow.VerbApprove))
+	move := func(tip string, changes, head files) {
+		w.commit(tip, baseFiles, changes)
+		w.commit("head1", baseFiles, head)
+		w.source.tips["main"] = tip
+		w.deliver(workflow.Request{Kind: workflow.RequestBase, Action: "main", Head: tip, Key: "push " + tip})
+		w.settle()
+	}
+	runs := func() []string {
+		return []string{w.project(1, "a").Run.ID, w.project(1, "b").Run.ID, w.project(2, "c").Run.ID}
+	}
+	before := runs()
+	move("base2", files{"README.md": "1"}, files{"a/main.tf": "2", "b/main.tf": "2", "README.md": "1"})
+	want(t, "plans after a push elsewhere", runs(), before)
+	want(t, "base", w.view(1).BaseSHA, "base2")
+	if said := w.do(1, "bob", verb(workflow.VerbApply, "b")); said != "" {
+		t.Errorf("got %s, want a plan on the same inputs applied", said)
+	}
+	w.do(1, "bob", workflow.Command{Verb: workflow.VerbCancel})
+	move("base3", files{"README.md": "1", "a/main.tf": "x"}, files{"a/main.tf": "2x", "b/main.tf": "2", "README.md": "1"})
+	want(t, "states", w.states(1), []string{"a queued", "b planned"})
+	has(t, w.project(1, "a").Outdated, "`main` moved")
+	run := w.mustClaim("a")
+	want(t, "priority", run.Priority, workflow.PriorityDrift)
+	w.finish(w.fingerprinted(run, 1))
+	if p := w.project(1, "a"); p.Outdated != "" || p.Approvals[0].Void != "" {
+		t.Errorf("got %+v, want the approval of the same plan to stay", p)
+	}
+	want(t, "the others", runs()[1:], before[1:])
+	if _, created := w.deliver(workflow.Request{Kind: workflow.RequestBase, Action: "main", Head: "base3", Key: "push base3"}); created {
+		t.Error("the same push was taken twice")
+	}
+}
+
+// A branch that goes back and forth comes to the same tip twice, and what is planned from it changes each time.
+func TestBaseGoesBackAndForth(t *testing.T) {
+	w := newWorld(t)
+	w.commit("head1", baseFiles, files{"a/main.tf": "2"})
+	w.commit("base2", baseFiles, files{"a/main.tf": "x"})
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	move := func(tip, a, push string) {
+		w.commit("head1", baseFiles, files{"a/main.tf": a}) // what the merge gives
+		w.source.tips["main"] = tip
+		if push != "" {
+			w.deliver(workflow.Request{Kind: workflow.RequestBase, Action: "main", Head: tip, Key: push})
+			w.settle()
+		}
+	}
+	for i, push := range []string{"push 1", "push 2", "push 3", "push 4"} {
+		tip, a := "base2", "2x"
+		if i%2 == 1 {
+			tip, a = "base1", "2"
+		}
+		move(tip, a, push)
+		want(t, "planned after "+push, w.plan(1), []string{"plan a"})
+		want(t, "base after "+push, w.view(1).BaseSHA, tip)
+		w.deliver(workflow.Request{Kind: workflow.RequestBase, Action: "main", Head: tip, Key: push}) // found again by the sweep
+		w.settle()
+		want(t, "planned after "+push+" came again", w.plan(1), []string(nil))
+	}
+	// Pushes of which we are not told are found when somebody applies, each time.
+	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "approved")
+	for i := range 4 {
+		tip, a := "base2", "2x"
+		if i%2 == 1 {
+			tip, a = "base1", "2"
+		}
+		move(tip, a, "")
+		has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "up_to_date: `main` has moved on")
+		w.settle()
+		want(t, "planned after the apply found it", w.plan(1), []string{"plan a"})
+	}
+}
+
+func TestApprovalsAreOfWhatWasSeen(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	w.say(1, "ada", planOf("a"))
+	w.expand()
+	run := w.mustClaim("a")
+	early := w.say(1, "bob", verb(workflow.VerbApprove)) // written while the comment shows the first plan
+	w.finish(w.fingerprinted(run, 2))
+	w.show()
+	w.expand()
+	has(t, w.reply(1, early.ID), "refused", "When you wrote, the comment showed the plan")
+	typed := verb(workflow.VerbApprove, "a")
+	typed.Fingerprints = map[string]string{"a": "00000000"}
+	has(t, w.do(1, "bob", typed), "approved") // every one of our fingerprints begins so
+	typed.Fingerprints["a"] = "ffffffff"
+	has(t, w.do(1, "bob", typed), "refused", "not `ffffffff`")
+	want(t, "approvals", len(w.project(1, "a").Approvals), 1)
+	w.commit("head2", baseFiles, files{"a/main.tf": "3"})
+	w.facts(1, "head2")
+	w.push(1, "synchronize")
+	w.settle()
+	w.plan(2)
+	if a := w.project(1, "a").Approvals; len(a) != 1 || a[0].Void != "" {
+		t.Errorf("got %+v, want the approval of the same plan carried", a)
+	}
+	w.say(1, "ada", planOf("a"))
+	w.expand()
+	run = w.mustClaim("a")
+	res := w.fingerprinted(run, 2)
+	res.Plan.Hidden = []workflow.HiddenEffect{{Kind: "provisioner", Text: "a provisioner runs"}}
+	w.finish(res)
+	if a := w.project(1, "a").Approvals; len(a) != 1 {
+		t.Fatalf("got %+v", a)
+	} else {
+		has(t, a[0].Void, "a provisioner runs")
+	}
+}
+
+// What is taken back is gone wherever a later head would find it.
+func TestUnapproveOfWhatIsDeleted(t *testing.T) {
+	w := newWorld(t)
+	push := func(head string, changes files) {
+		w.commit(head, baseFiles, changes)
+		w.facts(1, head)
+		w.push(1, "synchronize")
+		w.settle()
+		w.plan(1)
+	}
+	w.ready(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2"})
+	w.do(1, "bob", verb(workflow.VerbApprove))
+	push("head2", files{"a/main.tf": "", "b/main.tf": "2"})
+	has(t, w.do(1, "bob", verb(workflow.VerbUnapprove, "a", "b")), "unapproved", "a true", "b true")
+	push("head3", files{"a/main.tf": "2", "b/main.tf": "2"})
+	for _, name := range []string{"a", "b"} {
+		want(t, "approvals of "+name, len(w.project(1, name).Approvals), 0)
+	}
+}
+
+// Several names of one command are all meant.
+func TestResolveSeveral(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2"})
+	w.applying(1, "a")
+	w.applying(1, "b")
+	w.now = w.now.Add(service.DefaultLease + time.Second)
+	w.claim()
+	resolve := verb(workflow.VerbResolve, "a", "b")
+	resolve.Outcome = workflow.ResolvedApplied
+	has(t, w.do(1, "root", resolve), "resolved", "a true", "b true")
+	resolve.Select.Projects = []string{"nobody"}
+	has(t, w.do(1, "root", resolve), "refused", "There is no project `nobody`")
+}
+
+func TestErroredStateFreezes(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	res := applied(w.applying(1, "a"), workflow.OutcomeFailed)
+	res.ErroredState = "x.errored.tfstate.age"
+	w.finish(res)
+	want(t, "state", w.states(1), []string{"a errored_state"})
+	want(t, "planned by itself", w.plan(1), []string(nil))
+	has(t, w.do(1, "root", verb(workflow.VerbUnlock)), "refused", "could not store its state")
+	resolve := verb(workflow.VerbResolve, "a")
+	resolve.Outcome = "failed"
+	has(t, w.do(1, "root", resolve), "resolved")
+	want(t, "planned then", w.plan(1), []string{"plan a"})
+	want(t, "state then", w.states(1), []string{"a apply_failed"})
+	w.finish(applied(w.applying(1, "a"), workflow.OutcomeSucceeded))
+	want(t, "state at last", w.states(1), []string{"a applied"})
+}

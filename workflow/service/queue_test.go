@@ -1,0 +1,252 @@
+package service
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+func TestNextRun(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	run := func(id string, change ...func(*workflow.Run)) workflow.Run {
+		r := workflow.Run{ID: id, Repo: workflow.Repo{ID: 1}, Number: 7, Head: "aaaaaaaaaa", Priority: workflow.PriorityAutoplan, Queued: now.Add(-time.Minute)}
+		r.Project = workflow.Project{Name: id, Dir: id, TerraformWorkspace: "default"}
+		for _, c := range change {
+			c(&r)
+		}
+		return r
+	}
+	priority := func(p int) func(*workflow.Run) { return func(r *workflow.Run) { r.Priority = p } }
+	queuedAt := func(ago time.Duration) func(*workflow.Run) { return func(r *workflow.Run) { r.Queued = now.Add(-ago) } }
+	project := func(name string) func(*workflow.Run) {
+		return func(r *workflow.Run) { r.Project.Name, r.Project.Dir = name, name }
+	}
+	variant := func(dir, name string) func(*workflow.Run) {
+		return func(r *workflow.Run) { r.Project.Dir, r.Project.Variant = dir, name }
+	}
+	state := func(s string) func(*workflow.Run) { return func(r *workflow.Run) { r.StateIdentity = s } }
+	notBefore := func(in time.Duration) func(*workflow.Run) { return func(r *workflow.Run) { r.NotBefore = now.Add(in) } }
+	kind := func(k workflow.RunKind) func(*workflow.Run) { return func(r *workflow.Run) { r.Kind = k } }
+	on := func(name string) func(*workflow.Run) {
+		return func(r *workflow.Run) { r.Kind, r.Project.DependsOn = workflow.RunPlan, []string{name} }
+	}
+	by := func(id int64) func(*workflow.Run) { return func(r *workflow.Run) { r.Actor.ID = id } }
+	of := func(repo int64, number int) func(*workflow.Run) {
+		return func(r *workflow.Run) { r.Repo.ID, r.Number = repo, number }
+	}
+	for name, c := range map[string]struct {
+		queued, running []workflow.Run
+		parallel        int
+		want            string
+		waits           map[string]string
+		next            time.Duration
+	}{
+		"nothing queued": {},
+		"apply, command, autoplan, drift": {
+			queued: []workflow.Run{run("drift", priority(workflow.PriorityDrift)), run("auto"), run("command", priority(workflow.PriorityCommand)), run("apply", priority(workflow.PriorityApply))},
+			want:   "apply",
+		},
+		"first come, first served": {
+			queued: []workflow.Run{run("late", queuedAt(time.Second)), run("early", queuedAt(time.Hour)), run("middle")},
+			want:   "early",
+		},
+		"the same moment: by id": {queued: []workflow.Run{run("b"), run("a")}, want: "a"},
+		"a priority does not jump over its own project": {
+			queued:  []workflow.Run{run("x", project("net"), priority(workflow.PriorityApply)), run("y")},
+			running: []workflow.Run{run("r", project("net"))},
+			want:    "y",
+			waits:   map[string]string{"x": "`net` is being planned already."},
+		},
+		"the project of another pull": {
+			queued:  []workflow.Run{run("x", project("net"))},
+			running: []workflow.Run{run("r", project("net"), of(1, 9))},
+			waits:   map[string]string{"x": "`net` is being planned for #9."},
+		},
+		"the project of another repository is another one": {
+			queued: []workflow.Run{run("x", project("net"))}, running: []workflow.Run{run("r", project("net"), of(2, 7))}, want: "x",
+		},
+		"a project under another name": {
+			queued:  []workflow.Run{run("x", project("net"))},
+			running: []workflow.Run{run("r", project("net"), func(r *workflow.Run) { r.Project.Name = "network" })},
+			waits:   map[string]string{"x": "`net` is being planned already."},
+		},
+		"another Terraform workspace is another project": {
+			queued: []workflow.Run{run("x", project("net"), func(r *workflow.Run) { r.Project.TerraformWorkspace = "blue" })}, running: []workflow.Run{run("r", project("net"))}, want: "x",
+		},
+		"another variant of a directory is another project": {
+			queued:  []workflow.Run{run("x", project("app/prod"), variant("app", "app/prod"), state("s1")), run("y", project("app/prod"), variant("app", "app/prod"))},
+			running: []workflow.Run{run("r", project("app/dev"), variant("app", "app/dev"), state("s2"))}, want: "x",
+		},
+		"the same variant is the same project": {
+			queued:  []workflow.Run{run("x", project("app/prod"), variant("app", "app/prod"))},
+			running: []workflow.Run{run("r", project("app/prod"), variant("app", "app/prod"))},
+			waits:   map[string]string{"x": "`app/prod` is being planned already."},
+		},
+		"the older head is being stopped": {
+			queued:  []workflow.Run{run("x", project("net"))},
+			running: []workflow.Run{run("r", project("net"), func(r *workflow.Run) { r.Head = "bbbbbbbbbb" })},
+			waits:   map[string]string{"x": "`net` is being planned for bbbbbbb, and is being stopped."},
+		},
+		"one state, two projects": {
+			queued:  []workflow.Run{run("x", state("s1")), run("y", state("s2"))},
+			running: []workflow.Run{run("r", state("s1"))},
+			want:    "y",
+			waits:   map[string]string{"x": "`r`, which keeps the same state, is being planned already."},
+		},
+		"one state, two repositories": {
+			queued:  []workflow.Run{run("x", state("s1"))},
+			running: []workflow.Run{run("r", state("s1"), of(2, 1))},
+			waits:   map[string]string{"x": "`r`, which keeps the same state, is being planned for another repository."},
+		},
+		"a plan comes after the apply of what it depends on": {
+			queued:  []workflow.Run{run("x", on("vpc")), run("y", on("dns")), run("z", on("vpc"), of(1, 9)), run("v", project("dns"), kind(workflow.RunVerify), notBefore(time.Minute), func(r *workflow.Run) { r.State = workflow.RunQueued })},
+			running: []workflow.Run{run("r", project("vpc"), kind(workflow.RunApply))},
+			want:    "z", next: time.Minute,
+			waits: map[string]string{"x": "`vpc`, on which it depends, is being applied.", "y": "`dns`, on which it depends, is verified first."},
+		},
+		"an apply is for the gate to hold": {
+			queued: []workflow.Run{run("x", on("vpc"), kind(workflow.RunApply))}, running: []workflow.Run{run("r", project("vpc"), kind(workflow.RunApply))}, want: "x",
+		},
+		"an unknown state is nobody's": {queued: []workflow.Run{run("x")}, running: []workflow.Run{run("r")}, want: "x"},
+		"not before its time": {
+			queued: []workflow.Run{run("x", notBefore(time.Minute), priority(workflow.PriorityApply)), run("z", notBefore(time.Second)), run("y")},
+			want:   "y", next: time.Second,
+		},
+		"plans have no place left": {queued: []workflow.Run{run("x")}, running: []workflow.Run{run("r"), run("s")}, parallel: 2},
+		"an apply has one beside them": {
+			queued: []workflow.Run{run("x"), run("y", kind(workflow.RunApply), priority(workflow.PriorityApply))}, running: []workflow.Run{run("r"), run("s")}, parallel: 2, want: "y",
+		},
+		"even where there is one place": {
+			queued: []workflow.Run{run("x", kind(workflow.RunApply), priority(workflow.PriorityApply))}, running: []workflow.Run{run("r")}, parallel: 1, want: "x",
+		},
+		"but not a second one": {
+			queued: []workflow.Run{run("x", kind(workflow.RunApply))}, running: []workflow.Run{run("r"), run("s"), run("a", kind(workflow.RunApply))}, parallel: 2,
+		},
+		"applies take the places of plans": {
+			queued: []workflow.Run{run("x", kind(workflow.RunApply)), run("y")}, running: []workflow.Run{run("a", kind(workflow.RunApply)), run("b", kind(workflow.RunApply))}, parallel: 2, want: "x",
+		},
+		"and plans those of applies, but one": {
+			queued: []workflow.Run{run("y")}, running: []workflow.Run{run("a", kind(workflow.RunApply)), run("r")}, parallel: 2, want: "y",
+		},
+		"who has half of the places comes after others": {
+			queued:  []workflow.Run{run("x", by(1), priority(workflow.PriorityCommand)), run("y", by(2))},
+			running: []workflow.Run{run("r", by(1)), run("s", by(1))}, parallel: 4, want: "y",
+		},
+		"nobody else waits": {queued: []workflow.Run{run("x", by(1))}, running: []workflow.Run{run("r", by(1)), run("s", by(1)), run("t", by(1))}, parallel: 4, want: "x"},
+		"a repository that has all places but one comes after others": {
+			queued:  []workflow.Run{run("x", by(3), queuedAt(time.Hour)), run("y", by(4), of(2, 1))},
+			running: []workflow.Run{run("r", by(1)), run("s", by(2)), run("t", by(5))}, parallel: 4, want: "y",
+		},
+		"without a bound nobody has a share": {
+			queued: []workflow.Run{run("x", by(1), queuedAt(time.Hour)), run("y", by(2))}, running: []workflow.Run{run("r", by(1))}, want: "x",
+		},
+		"its time has come": {queued: []workflow.Run{run("x", notBefore(0))}, want: "x"},
+		"only waiting":      {queued: []workflow.Run{run("x", notBefore(time.Minute))}, next: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := slices.Clone(c.queued)
+			d := NextRun(c.queued, c.running, now, c.parallel)
+			if d.Run.ID != c.want || d.Found != (c.want != "") {
+				t.Errorf("got %q (%v), want %q", d.Run.ID, d.Found, c.want)
+			}
+			if c.waits == nil {
+				c.waits = map[string]string{}
+			}
+			if diff := cmp.Diff(c.waits, d.Waits); diff != "" {
+				t.Errorf("waits (-want +got):\n%s", diff)
+			}
+			var next time.Time
+			if c.next != 0 {
+				next = now.Add(c.next)
+			}
+			if !d.Next.Equal(next) {
+				t.Errorf("got next %v, want %v", d.Next, next)
+			}
+			if diff := cmp.Diff(before, c.queued); diff != "" {
+				t.Errorf("the queue was changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDueRequests(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	push := func(id string, number int, in time.Duration) workflow.Request {
+		return workflow.Request{ID: id, Kind: workflow.RequestPull, Number: number, NotBefore: now.Add(in)}
+	}
+	command := func(id string, number int, in time.Duration, attempts int) workflow.Request {
+		return workflow.Request{ID: id, Kind: workflow.RequestCommand, Number: number, NotBefore: now.Add(in), Attempts: attempts}
+	}
+	for name, c := range map[string]struct {
+		pending []workflow.Request
+		want    string
+		next    time.Duration
+	}{
+		"none":                            {},
+		"one a pull, in order":            {pending: []workflow.Request{push("a", 1, 0), command("b", 1, 0, 0), push("c", 2, -time.Hour)}, want: "ac"},
+		"a push settles":                  {pending: []workflow.Request{push("a", 1, 3*time.Second), push("b", 2, 2*time.Second)}, next: 2 * time.Second},
+		"a command does not wait for it":  {pending: []workflow.Request{push("a", 1, 3*time.Second), command("b", 1, 0, 0)}, want: "b", next: 3 * time.Second},
+		"but it does for one tried again": {pending: []workflow.Request{command("a", 1, time.Second, 1), command("b", 1, 0, 0), push("c", 2, 0)}, want: "c", next: time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			look := dueLook{now: now, taken: map[workflow.PullKey]bool{}}
+			for _, r := range c.pending {
+				look.at(r)
+			}
+			got, next := "", look.next
+			for _, r := range look.due {
+				got += r.ID
+			}
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+			var want time.Time
+			if c.next != 0 {
+				want = now.Add(c.next)
+			}
+			if !next.Equal(want) {
+				t.Errorf("got next %v, want %v", next, want)
+			}
+		})
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	var got []time.Duration
+	for n := 1; n <= 7; n++ {
+		got = append(got, backoff(n)/time.Second)
+	}
+	if diff := cmp.Diff([]time.Duration{1, 2, 4, 8, 16, 30, 30}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestStateWaits: what may be one state is worked on by one run at a time, in one repository.
+func TestStateWaits(t *testing.T) {
+	run := func(id string, repo int64, state workflow.KeptState) workflow.Run {
+		return workflow.Run{ID: id, Kind: workflow.RunPlan, Repo: workflow.Repo{ID: repo}, Project: workflow.Project{Name: id, Dir: id}, StateIdentity: state.Identity, Lineage: state.Lineage}
+	}
+	applied := func(r workflow.Run) workflow.Run { r.Kind = workflow.RunApply; return r }
+	unknown, known := "r:?1,=b", "r:=a,=b"
+	for name, tt := range map[string]struct {
+		queued workflow.Run
+		waits  bool
+	}{
+		"may be it":                      {applied(run("x", 1, workflow.KeptState{Identity: known})), true},
+		"may be it, elsewhere":           {applied(run("x", 2, workflow.KeptState{Identity: known})), false},
+		"may be it, and none writes":     {run("x", 1, workflow.KeptState{Identity: known}), false},
+		"is another one":                 {applied(run("x", 1, workflow.KeptState{Identity: "r:=a,=c"})), false},
+		"has the lineage":                {run("x", 1, workflow.KeptState{Identity: "r:=a,=c", Lineage: "l"}), true},
+		"has the lineage, elsewhere":     {run("x", 2, workflow.KeptState{Identity: "r:=a,=c", Lineage: "l"}), false},
+		"does not say which state it is": {run("x", 1, workflow.KeptState{}), false},
+	} {
+		d := NextRun([]workflow.Run{tt.queued}, []workflow.Run{run("busy", 1, workflow.KeptState{Identity: unknown, Lineage: "l"})}, time.Now(), 0)
+		if d.Found == tt.waits {
+			t.Errorf("%s: got %+v", name, d)
+		}
+	}
+}

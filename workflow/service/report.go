@@ -1,0 +1,83 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// UnreportedPulls returns the pulls, open or not, whose record is ahead of what
+// was last shown in full.
+func (s *Service) UnreportedPulls(ctx context.Context) (out []workflow.PullKey, err error) {
+	err = s.store.View(ctx, func(tx workflow.Tx) (err error) {
+		out, err = tx.UnreportedPulls()
+		return err
+	})
+	return out, wrap(err, "reading the pulls to report")
+}
+
+// Report returns what was last shown of a pull; nothing was shown yet is no error.
+func (s *Service) Report(ctx context.Context, key workflow.PullKey) (state workflow.ReportState, err error) {
+	err = s.store.View(ctx, func(tx workflow.Tx) (err error) {
+		state, err = tx.Report(key)
+		return err
+	})
+	if errors.Is(err, workflow.ErrNotFound) {
+		return workflow.ReportState{Key: key}, nil
+	}
+	return state, wrap(err, "reading what was reported of "+key.String())
+}
+
+// SaveReport keeps what is shown of a pull now. Its Version says which version
+// of the record is shown in full: a pull stays unreported until it is the newest.
+func (s *Service) SaveReport(ctx context.Context, state workflow.ReportState) error {
+	err := s.store.Update(ctx, func(tx workflow.Tx) error { return tx.PutReport(state) })
+	return wrap(err, "saving what was reported of "+state.Key.String())
+}
+
+// ForgetReport deletes what is known of what was shown: it is found again by its markers.
+func (s *Service) ForgetReport(ctx context.Context, key workflow.PullKey) error {
+	err := s.store.Update(ctx, func(tx workflow.Tx) error { return tx.DeleteReport(key) })
+	if err == nil {
+		s.wake(WakePulls)
+	}
+	return wrap(err, "forgetting what was reported of "+key.String())
+}
+
+// ReplyWritten records that a reply stands on GitHub as this comment. It is
+// nothing that has to be reported: the record keeps its version.
+func (s *Service) ReplyWritten(ctx context.Context, key workflow.PullKey, reply string, commentID int64) error {
+	err := s.updatePull(ctx, key, func(rec *workflow.PullRecord) bool {
+		for i := range rec.Replies {
+			if r := &rec.Replies[i]; r.Key == reply && !r.Done {
+				r.Done, r.CommentID = true, commentID
+				return true
+			}
+		}
+		return false
+	})
+	return wrap(err, "recording a reply on "+key.String())
+}
+
+// HeadsCancelled records that the checks of these superseded heads need no more care.
+func (s *Service) HeadsCancelled(ctx context.Context, key workflow.PullKey, heads []string) error {
+	err := s.updatePull(ctx, key, func(rec *workflow.PullRecord) bool {
+		before := len(rec.OldHeads)
+		rec.OldHeads = slices.DeleteFunc(rec.OldHeads, func(sha string) bool { return slices.Contains(heads, sha) })
+		return len(rec.OldHeads) != before
+	})
+	return wrap(err, "recording cancelled checks of "+key.String())
+}
+
+// updatePull changes a record in what is not shown.
+func (s *Service) updatePull(ctx context.Context, key workflow.PullKey, change func(*workflow.PullRecord) bool) error {
+	return s.store.Update(ctx, func(tx workflow.Tx) error {
+		rec, err := tx.Pull(key)
+		if err != nil || !change(&rec) {
+			return err
+		}
+		return tx.PutPull(rec)
+	})
+}

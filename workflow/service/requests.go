@@ -1,0 +1,455 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Receive stores a verified delivery before it is answered: when it returns nil
+// the delivery is on disk. It reports whether it was new; GitHub's redeliveries are not.
+func (s *Service) Receive(ctx context.Context, d workflow.Delivery) (added bool, err error) {
+	if d.Received.IsZero() {
+		d.Received = s.now()
+	}
+	added, err = s.store.Receive(ctx, d)
+	if err != nil {
+		return added, fmt.Errorf("storing delivery %s: %w", d.GUID, err)
+	}
+	if added {
+		s.wake(WakeInbox)
+	}
+	return added, nil
+}
+
+// PendingOf returns the requests of a pull that are not done, in order of arrival.
+func (s *Service) PendingOf(ctx context.Context, key workflow.PullKey) ([]workflow.Request, error) {
+	return read(ctx, s, "reading the requests of "+key.String(), func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequestsOf(key) })
+}
+
+// PendingDeliveries returns up to limit deliveries that nobody settled yet, oldest first.
+func (s *Service) PendingDeliveries(ctx context.Context, limit int) (out []workflow.Delivery, err error) {
+	err = s.store.View(ctx, func(tx workflow.Tx) (err error) {
+		out, err = tx.PendingDeliveries(limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the inbox: %w", err)
+	}
+	return out, nil
+}
+
+// SettleDelivery makes a delivery into a request, or with req nil ignores it
+// because of note, in one transaction. The request is unique by its Key: when
+// there is one with that meaning already, that one is returned and created is
+// false. A delivery that is settled already is left as it is.
+func (s *Service) SettleDelivery(ctx context.Context, d workflow.Delivery, req *workflow.Request, note string) (stored workflow.Request, created bool, err error) {
+	now := s.now()
+	err = s.store.Update(ctx, func(tx workflow.Tx) error {
+		stored, created = workflow.Request{}, false
+		saved, err := tx.Delivery(d.GUID, d.Event)
+		if err != nil {
+			return err
+		}
+		if req != nil {
+			fresh := *req
+			fresh.GUID = d.GUID
+			if fresh.Received.IsZero() {
+				fresh.Received = saved.Received
+			}
+			if stored, created, err = s.submit(tx, fresh, now); err != nil {
+				return err
+			}
+			note = "became request " + stored.ID
+			if !created {
+				note = "means the same as request " + stored.ID
+			}
+		}
+		if saved.Done {
+			return nil
+		}
+		saved.Done, saved.Note, saved.Finished = true, note, now
+		saved.Attempts++
+		return tx.PutDelivery(saved)
+	})
+	if err != nil {
+		return stored, false, fmt.Errorf("settling delivery %s: %w", d.GUID, err)
+	}
+	if created {
+		s.wake(WakeRequests, WakePulls)
+	}
+	return stored, created, nil
+}
+
+// Submit stores a request that no delivery brought, such as one for an open pull
+// whose webhook was missed. Unique by its Key, as SettleDelivery's.
+func (s *Service) Submit(ctx context.Context, req workflow.Request) (stored workflow.Request, created bool, err error) {
+	err = s.store.Update(ctx, func(tx workflow.Tx) (err error) {
+		stored, created, err = s.submit(tx, req, s.now())
+		return err
+	})
+	if err != nil {
+		return stored, false, fmt.Errorf("submitting request %q: %w", req.Key, err)
+	}
+	if created {
+		s.wake(WakeRequests, WakePulls)
+	}
+	return stored, created, nil
+}
+
+func (s *Service) submit(tx workflow.Tx, req workflow.Request, now time.Time) (stored workflow.Request, created bool, err error) {
+	same, err := tx.RequestByKey(req.Key)
+	if err == nil {
+		return same, false, nil
+	}
+	if !errors.Is(err, workflow.ErrNotFound) {
+		return stored, false, err
+	}
+	req.ID = s.newID(now)
+	if req.Received.IsZero() {
+		req.Received = now
+	}
+	if req.Spreads() {
+		if err := s.spread(tx, &req, now); err != nil {
+			return stored, false, err
+		}
+	} else if s.settles(req) {
+		if err := s.settlePushes(tx, &req, now); err != nil {
+			return stored, false, err
+		}
+	}
+	if _, err := seenRepo(tx, req.Repo, now); err != nil {
+		return stored, false, err
+	}
+	if err := tx.PutRequest(&req); err != nil {
+		return stored, false, err
+	}
+	e := event("request", now, req.PullKey(), describe(req))
+	e.Actor = req.Actor
+	return req, true, tx.Append(e)
+}
+
+// settles reports whether a request waits for the next push.
+func (s *Service) settles(r workflow.Request) bool {
+	return (r.Kind == workflow.RequestPull || r.Kind == workflow.RequestBase) && !r.Immediate && s.settle > 0
+}
+
+// settlePushes lets a push wait for the next one, and takes the place of pushes
+// to this pull that still waited: they would read the same live facts. A burst
+// is waited for at most ten settle times.
+func (s *Service) settlePushes(tx workflow.Tx, req *workflow.Request, now time.Time) error {
+	pending, err := tx.PendingRequestsOf(req.PullKey())
+	if err != nil {
+		return err
+	}
+	req.SettlesFrom = now
+	for _, p := range pending {
+		if p.Kind != req.Kind || !s.settles(p) || p.Attempts > 0 || !p.NotBefore.After(now) {
+			continue
+		}
+		if p.SettlesFrom.Before(req.SettlesFrom) {
+			req.SettlesFrom = p.SettlesFrom
+		}
+		p.Done, p.Finished, p.Waiting = true, now, ""
+		p.Note = "A newer push came while this one settled."
+		if err := tx.PutRequest(&p); err != nil {
+			return err
+		}
+	}
+	req.NotBefore = now.Add(s.settle)
+	if last := req.SettlesFrom.Add(settleAtMost * s.settle); req.NotBefore.After(last) {
+		req.NotBefore = last
+	}
+	return nil
+}
+
+// describe says what a request asks for, for the history.
+func describe(r workflow.Request) string {
+	switch {
+	case r.CommandFault != "":
+		return "A command that was not understood."
+	case r.Command != nil && r.CheckRunID != 0:
+		return fmt.Sprintf("`%s`, by a button or a re-run of a check.", r.Command.Verb)
+	case r.Command != nil:
+		return fmt.Sprintf("`%s`, by a comment.", r.Command.Verb)
+	case r.Kind == workflow.RequestBase && len(r.Replan) > 0:
+		return fmt.Sprintf("`%s`: %s", strings.Join(r.Replan, "`, `"), r.Why)
+	case r.Kind == workflow.RequestBase:
+		return fmt.Sprintf("The branch `%s` moved to %s.", r.Action, phrase.Short(r.Head))
+	case r.Kind == workflow.RequestReview && r.Action == "edited":
+		return "The title of the pull request was edited."
+	case r.Kind == workflow.RequestReview && r.Head != "":
+		return "The pull request was made a draft."
+	case r.Kind == workflow.RequestReview:
+		return "A review was given or dismissed."
+	case r.Head != "":
+		return fmt.Sprintf("The pull request was %s at %s.", r.Action, phrase.Short(r.Head))
+	}
+	return fmt.Sprintf("The pull request was %s.", r.Action)
+}
+
+// duePage is how many pending requests are read at a time.
+const duePage = 64
+
+// DueQuery limits DueRequests. The zero query asks for all that is due.
+type DueQuery struct {
+	Limit int // of requests returned
+	Look  int // how many pending ones are looked at, about; others are seen by a later, longer look
+	// May leaves out requests that cannot be begun now.
+	May func(workflow.Request) bool
+}
+
+// DueRequests returns the requests to expand now, at most one a pull, in the
+// order in which they came: while one waits to be tried again, later ones of its
+// pull wait too; but nothing waits for a push that settles. next is when the
+// earliest of the others that were seen is due, zero when nothing waits for a
+// time. A request stays due until it is finished, expanded or put back.
+func (s *Service) DueRequests(ctx context.Context, q DueQuery) (due []workflow.Request, next time.Time, err error) {
+	look := dueLook{now: s.now(), may: q.May, taken: map[workflow.PullKey]bool{}}
+	full := func() bool { return q.Limit > 0 && len(look.due) >= q.Limit }
+	err = s.store.View(ctx, func(tx workflow.Tx) error {
+		for after, seen := uint64(0), 0; ; seen += duePage {
+			page, err := tx.PendingRequests(after, duePage)
+			if err != nil {
+				return err
+			}
+			for _, r := range page {
+				if full() {
+					return nil
+				}
+				look.at(r)
+				after = r.Seq
+			}
+			if len(page) < duePage || (q.Look > 0 && seen >= q.Look) {
+				return nil
+			}
+		}
+	})
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("reading requests: %w", err)
+	}
+	return look.due, look.next, nil
+}
+
+// dueLook decides for DueRequests, which shows it the pending requests in order of arrival.
+type dueLook struct {
+	now   time.Time
+	may   func(workflow.Request) bool
+	taken map[workflow.PullKey]bool
+	due   []workflow.Request
+	next  time.Time
+}
+
+func (l *dueLook) at(r workflow.Request) {
+	key := r.PullKey()
+	if l.taken[key] {
+		return
+	}
+	if !r.NotBefore.After(l.now) {
+		l.taken[key] = true
+		if l.may == nil || l.may(r) {
+			l.due = append(l.due, r)
+		}
+		return
+	}
+	if l.next.IsZero() || r.NotBefore.Before(l.next) {
+		l.next = r.NotBefore
+	}
+	if settling := (r.Kind == workflow.RequestPull || r.Kind == workflow.RequestBase) && r.Attempts == 0; !settling {
+		l.taken[key] = true
+	}
+}
+
+// maxBegun is how often a request is begun that never comes to an end in order:
+// what ends the server each time must not end it for ever.
+const maxBegun = 3
+
+// BeginRequest notes, durably, that a request is carried out now, and reports
+// whether it is to be. One that was begun several times and ended the server each
+// time is not, and fails with that reason.
+func (s *Service) BeginRequest(ctx context.Context, id string) (begun bool, err error) {
+	now := s.now()
+	err = s.store.Update(ctx, func(tx workflow.Tx) error {
+		begun = false
+		req, err := tx.Request(id)
+		if err != nil || req.Done || req.NotBefore.After(now) {
+			return err
+		}
+		if req.Begun >= maxBegun {
+			return s.fail(tx, req, fmt.Sprintf("It was begun %d times, and each time the server ended before it did.", maxBegun), now)
+		}
+		req.Begun++
+		begun = true
+		return tx.PutRequest(&req)
+	})
+	if err != nil {
+		return false, fmt.Errorf("beginning request %s: %w", id, err)
+	}
+	if !begun {
+		s.wake(WakeRequests, WakePulls)
+	}
+	return begun, nil
+}
+
+// PutBackRequest notes that a request that was begun ended in order and is to be begun again.
+func (s *Service) PutBackRequest(ctx context.Context, id string) error {
+	err := s.store.Update(ctx, func(tx workflow.Tx) error {
+		req, err := tx.Request(id)
+		if err != nil || req.Done || req.Begun == 0 {
+			return err
+		}
+		req.Begun = 0
+		return tx.PutRequest(&req)
+	})
+	return wrap(err, "putting back request "+id)
+}
+
+// FailRequest ends a request that did not end by itself; why is a sentence.
+func (s *Service) FailRequest(ctx context.Context, id, why string) error {
+	now := s.now()
+	err := s.store.Update(ctx, func(tx workflow.Tx) error {
+		req, err := tx.Request(id)
+		if err != nil || req.Done {
+			return err
+		}
+		return s.fail(tx, req, why, now)
+	})
+	s.wake(WakeRequests, WakePulls)
+	return wrap(err, "failing request "+id)
+}
+
+// DeferRequest puts a request back because of a fault that may pass; why is a
+// sentence that people see while it waits. A zero notBefore, or one that is
+// sooner, means our own backoff. After ten tries it fails with the reason.
+func (s *Service) DeferRequest(ctx context.Context, id, why string, notBefore time.Time) error {
+	now := s.now()
+	err := s.store.Update(ctx, func(tx workflow.Tx) error {
+		req, err := tx.Request(id)
+		if err != nil || req.Done {
+			return err
+		}
+		if req.Attempts+1 >= maxAttempts {
+			return s.giveUp(tx, req, why, now)
+		}
+		req.Attempts++
+		req.Begun = 0
+		req.Waiting = why
+		req.NotBefore = now.Add(backoff(req.Attempts))
+		if notBefore.After(req.NotBefore) {
+			req.NotBefore = notBefore
+		}
+		if err := tx.PutRequest(&req); err != nil {
+			return err
+		}
+		return s.changePull(tx, req.PullKey(), now, func(rec *workflow.PullRecord) bool {
+			changed := rec.Waiting != why
+			rec.Waiting = why
+			return changed
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("deferring request %s: %w", id, err)
+	}
+	s.wake(WakeRequests, WakePulls)
+	return nil
+}
+
+// giveUp ends a request that kept failing: its pull is in trouble, and a command gets its reply.
+func (s *Service) giveUp(tx workflow.Tx, req workflow.Request, why string, now time.Time) error {
+	return s.fail(tx, req, fmt.Sprintf("It was tried %d times. %s", maxAttempts, why), now)
+}
+
+// fail ends a request for a reason that is not the change's: why is a sentence.
+func (s *Service) fail(tx workflow.Tx, req workflow.Request, why string, now time.Time) error {
+	t := &workflow.Trouble{Kind: workflow.TroubleFailed, Title: "The projects of this pull request could not be determined", Sentences: []string{why, "`cardea plan`, in a comment, tries again."}}
+	if req.Command != nil && req.Command.Verb != workflow.VerbPlan {
+		t.Title, t.Sentences = fmt.Sprintf("`cardea %s` could not be carried out", req.Command.Verb), []string{why, "Write it again if it still holds."}
+	}
+	return s.trouble(tx, req, t, now)
+}
+
+// FinishRequest ends a request with a note, a sentence that says what became of
+// it, and queues the one comment that answers it, if any. Repeated it changes nothing.
+func (s *Service) FinishRequest(ctx context.Context, id, note string, reply *workflow.Reply) error {
+	now := s.now()
+	err := s.store.Update(ctx, func(tx workflow.Tx) error {
+		req, err := tx.Request(id)
+		if err != nil || req.Done {
+			return err
+		}
+		if reply != nil {
+			if err := s.answer(tx, req, *reply, now); err != nil {
+				return err
+			}
+		}
+		if req.Waiting != "" { // and its pull said so
+			err := s.changePull(tx, req.PullKey(), now, func(rec *workflow.PullRecord) bool {
+				waited := rec.Waiting != ""
+				rec.Waiting = ""
+				return waited
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return finishRequest(tx, req, note, now)
+	})
+	if err != nil {
+		return fmt.Errorf("finishing request %s: %w", id, err)
+	}
+	s.wake(WakeRequests, WakePulls)
+	return nil
+}
+
+func finishRequest(tx workflow.Tx, req workflow.Request, note string, now time.Time) error {
+	req.Done, req.Note, req.Finished, req.Waiting = true, note, now, ""
+	return tx.PutRequest(&req)
+}
+
+// answer adds the one reply of a request to its pull. One reply a request: its
+// key is the request's id. A pull whose facts we never got to read gets a record
+// without a head: the person who asked has to be told all the same.
+func (s *Service) answer(tx workflow.Tx, req workflow.Request, reply workflow.Reply, now time.Time) error {
+	rec, err := tx.Pull(req.PullKey())
+	switch {
+	case errors.Is(err, workflow.ErrNotFound):
+		rec = workflow.PullRecord{Pull: workflow.Pull{Repo: req.Repo, Number: req.Number, State: workflow.PullOpen}, CreatedAt: now}
+	case err != nil:
+		return err
+	}
+	if err := addReply(tx, &rec, req, reply, now); err != nil {
+		return err
+	}
+	return savePull(tx, rec, now)
+}
+
+// addReply is answer for a record that its caller saves.
+func addReply(tx workflow.Tx, rec *workflow.PullRecord, req workflow.Request, reply workflow.Reply, now time.Time) error {
+	reply.Key, reply.At = req.ID, now
+	if reply.To.ID == 0 {
+		reply.To = req.Actor
+	}
+	for _, r := range rec.Replies {
+		if r.Key == reply.Key {
+			return nil
+		}
+	}
+	rec.Replies = append(rec.Replies, reply)
+	if reply.Kind != workflow.ReplyRefused && reply.Kind != workflow.ReplyUnknown {
+		return nil
+	}
+	said := slices.Clone(reply.Text)
+	for _, item := range reply.Items {
+		said = append(said, phrase.Joined(item.Text, missingSentences(item.Missing)))
+	}
+	e := event("refused", now, req.PullKey(), strings.Join(said, " "))
+	e.Actor = req.Actor
+	return tx.Append(e)
+}

@@ -1,0 +1,284 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Times the service works with when its configuration gives none.
+const (
+	// DefaultLease is how long a claimed run stays its worker's without a sign of
+	// life. A worker renews long before.
+	DefaultLease = 2 * time.Minute
+	// KeepDeliveries and KeepRequests are how long raw deliveries and the
+	// meanings of requests are kept after they are done.
+	KeepDeliveries = 14 * 24 * time.Hour
+	KeepRequests   = 90 * 24 * time.Hour
+	// keepReplies is how long a written reply is remembered, so that nothing writes it twice.
+	keepReplies = 24 * time.Hour
+	// settleAtMost is how many settle times a burst of pushes is waited for.
+	settleAtMost = 10
+	// maxAttempts is how often a request is tried before it fails with its reason.
+	maxAttempts = 10
+)
+
+// ServiceConfig is what a service works with. Store is needed by all of it;
+// Source and Engine by Expand only.
+type Config struct {
+	Store  workflow.Store
+	Source workflow.Source
+	Engine workflow.Engine
+	// Rules gives the rules of a repository, false when the server has none for
+	// it: everything about it is ignored.
+	Rules func(workflow.Repo) (workflow.Rules, bool)
+	// Live reads what GitHub says of a pull now, with the roles of the actor and of
+	// the approvers; it may give what it read for the same pull and actor at most 10
+	// seconds ago. Without it nothing is ever applied.
+	Live func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error)
+	// Diff lists the files that differ between two planned trees of a repository, so
+	// that an approval that falls can say which file did it. Nil: the trees are
+	// named, and what a plan names counts as changed.
+	Diff func(ctx context.Context, repo workflow.Repo, was, now string) ([]workflow.FileChange, error)
+	// DropArtefact is told the plan run whose artefact is of no use any more, after
+	// that is durable; what it was not told before a crash, WantedArtefacts tells. Nil: nobody keeps any.
+	DropArtefact func(runID string)
+	Now          workflow.Clock
+	Settle       time.Duration // how long a push waits for the next one; 0 = not at all
+	Lease        time.Duration // 0 = DefaultLease
+	Parallel     int           // how many plans run at a time, beside one apply; 0 = any number
+	Log          *slog.Logger
+}
+
+// Service is the only writer of state. Each of its methods is one or more
+// transactions that leave the store consistent wherever they stop; each can be
+// repeated after a crash or an error with the same result.
+//
+// It decides with pure functions and keeps no state of its own but wake-ups,
+// which are hints: whoever waits for one polls as well.
+type Service struct {
+	store  workflow.Store
+	source workflow.Source
+	engine workflow.Engine
+	rules  func(workflow.Repo) (workflow.Rules, bool)
+	live   func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error)
+	drop   func(runID string)
+	diff   func(ctx context.Context, repo workflow.Repo, was, now string) ([]workflow.FileChange, error)
+	now    workflow.Clock
+	settle time.Duration
+	lease  time.Duration
+	// parallel is how many plans run at a time.
+	parallel int
+	log      *slog.Logger
+	wakes    [wakeKinds]chan struct{}
+
+	mu     sync.Mutex
+	lastID time.Time // of the newest id given out
+
+	surveying sync.Mutex
+	surveyed  lastSurvey
+}
+
+// NewService returns a service over a store. Start must be called before runs are claimed.
+func New(c Config) *Service {
+	s := &Service{
+		store: c.Store, source: c.Source, engine: c.Engine, rules: c.Rules, live: c.Live, drop: c.DropArtefact, diff: c.Diff,
+		now: c.Now, settle: c.Settle, lease: c.Lease, parallel: c.Parallel, log: c.Log,
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.lease == 0 {
+		s.lease = DefaultLease
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.rules == nil {
+		s.rules = func(workflow.Repo) (workflow.Rules, bool) { return workflow.Rules{}, false }
+	}
+	if s.drop == nil {
+		s.drop = func(string) {}
+	}
+	for i := range s.wakes {
+		s.wakes[i] = make(chan struct{}, 1)
+	}
+	return s
+}
+
+// Wake names something a loop waits for.
+type Wake int
+
+// What can be waited for. Each has one waiting loop.
+const (
+	WakeInbox      Wake = iota // a delivery was received: PendingDeliveries
+	WakeRequests               // a request may be due: DueRequests
+	WakeRuns                   // a run may be claimable: Claim
+	WakeInterrupts             // a running run shall stop: Interrupts
+	WakePulls                  // a pull changed: UnreportedPulls
+	wakeKinds
+)
+
+// Woken is signalled when there may be something to do. Signals that nobody
+// took yet are one; a lost one does no harm to who also polls.
+func (s *Service) Woken(w Wake) <-chan struct{} { return s.wakes[w] }
+
+func (s *Service) wake(which ...Wake) {
+	for _, w := range which {
+		select {
+		case s.wakes[w] <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// newID returns an id that sorts after every earlier one of this process, so
+// that "newest first" is an order even within a millisecond.
+func (s *Service) newID(now time.Time) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !now.After(s.lastID) {
+		now = s.lastID.Add(time.Millisecond)
+	}
+	s.lastID = now.Truncate(time.Millisecond)
+	return workflow.NewID(s.lastID)
+}
+
+// Start is called once, before anything is claimed: what was running when the
+// server ended is lost, and its plans are queued again, once. An apply that had
+// the word to go stays running for one more lease: its runner outlives the server,
+// and whoever finds it renews the lease and finishes the run. One that had not is refused.
+func (s *Service) Start(ctx context.Context) error {
+	now := s.now()
+	err := s.store.Update(ctx, func(tx workflow.Tx) error {
+		live, err := tx.LiveRuns()
+		if err != nil {
+			return err
+		}
+		for _, run := range live {
+			if run.State != workflow.RunRunning {
+				continue
+			}
+			if run.Apply != nil && run.Apply.Spent {
+				// Its runner may outlive us: whoever finds its result finishes the run. When nobody renews the lease it is unknown.
+				if err := run.Renew(run.Epoch, now.Add(s.lease)); err != nil {
+					return err
+				}
+				if err := tx.PutRun(run); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := s.lose(tx, run, "the server ended before it did", now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("ending the runs of before: %w", err)
+	}
+	s.wake(WakeInbox, WakeRequests, WakeRuns, WakePulls)
+	return nil
+}
+
+// Housekeep forgets what is older than it has to be kept. It works in small
+// transactions and stops with the context.
+func (s *Service) Housekeep(ctx context.Context) error {
+	const batch = 200
+	now := s.now()
+	forget := []struct {
+		what string
+		from func(workflow.Tx) (int, error)
+	}{
+		{"deliveries", func(tx workflow.Tx) (int, error) { return tx.ForgetDeliveries(now.Add(-KeepDeliveries), batch) }},
+		{"requests", func(tx workflow.Tx) (int, error) { return tx.ForgetRequests(now.Add(-KeepRequests), batch) }},
+	}
+	for _, f := range forget {
+		for n := batch; n == batch; {
+			err := s.store.Update(ctx, func(tx workflow.Tx) (err error) {
+				n, err = f.from(tx)
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("forgetting old %s: %w", f.what, err)
+			}
+		}
+	}
+	return nil
+}
+
+// SeenRepo records a repository under its present name, with a key of its own
+// when it is new, and returns its record.
+func (s *Service) SeenRepo(ctx context.Context, repo workflow.Repo) (rec workflow.RepoRecord, err error) {
+	err = s.store.Update(ctx, func(tx workflow.Tx) (err error) {
+		rec, err = seenRepo(tx, repo, s.now())
+		return err
+	})
+	if err != nil {
+		return rec, fmt.Errorf("recording repository %s: %w", repo.FullName(), err)
+	}
+	return rec, nil
+}
+
+// seenRepo is SeenRepo within a transaction. It writes only when something
+// changed or the record is a day old.
+func seenRepo(tx workflow.Tx, repo workflow.Repo, now time.Time) (workflow.RepoRecord, error) {
+	rec, err := tx.Repo(repo.ID)
+	switch {
+	case errors.Is(err, workflow.ErrNotFound):
+		rec.Key = make([]byte, 32)
+		if _, err := rand.Read(rec.Key); err != nil {
+			return rec, fmt.Errorf("making the repository's key: %w", err)
+		}
+	case err != nil:
+		return rec, err
+	case rec.Repo == repo && now.Sub(rec.SeenAt) < 24*time.Hour:
+		return rec, nil
+	}
+	rec.Repo, rec.SeenAt = repo, now
+	return rec, tx.PutRepo(rec)
+}
+
+// SuspendRepo records whether the App's installation on a repository is
+// suspended or removed. A repository that we never saw is no error.
+func (s *Service) SuspendRepo(ctx context.Context, repoID int64, suspended bool) error {
+	err := s.store.Update(ctx, func(tx workflow.Tx) error {
+		rec, err := tx.Repo(repoID)
+		if errors.Is(err, workflow.ErrNotFound) {
+			return nil
+		}
+		if err != nil || rec.Suspended == suspended {
+			return err
+		}
+		rec.Suspended = suspended
+		return tx.PutRepo(rec)
+	})
+	if err != nil {
+		return fmt.Errorf("suspending repository %d: %w", repoID, err)
+	}
+	return nil
+}
+
+// event is the history's line about a pull, to be completed by who appends it.
+func event(kind string, at time.Time, key workflow.PullKey, text string) *workflow.Event {
+	return &workflow.Event{At: at, Repo: key.RepoID, Number: key.Number, Kind: kind, Text: text}
+}
+
+// backoff is the wait before the next try: 1, 2, 4, 8, 16, then 30 seconds.
+func backoff(attempts int) time.Duration {
+	const most = 30 * time.Second
+	if attempts < 1 {
+		attempts = 1
+	}
+	if attempts > 5 {
+		return most
+	}
+	return time.Second << (attempts - 1)
+}

@@ -1,0 +1,296 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Supersession says what new facts of a pull mean for what we know of it.
+type Supersession struct {
+	Head     bool // another head: what is known is of the old one
+	Base     bool // another base branch
+	Closed   bool // it was open
+	Reopened bool // it was not
+	Facts    bool // anything that people see changed
+}
+
+// Supersede compares the facts of a pull with those known before.
+func Supersede(known, live workflow.Pull) Supersession {
+	return Supersession{
+		Head:     known.Head.SHA != live.Head.SHA,
+		Base:     known.Base.Ref != live.Base.Ref,
+		Closed:   known.State == workflow.PullOpen && live.State != workflow.PullOpen,
+		Reopened: known.State != workflow.PullOpen && live.State == workflow.PullOpen,
+		Facts: known.Title != live.Title || known.Draft != live.Draft || known.Fork != live.Fork ||
+			known.State != live.State || known.Head != live.Head || known.Base != live.Base || known.Repo != live.Repo || known.Author != live.Author,
+	}
+}
+
+// Observe records the live facts of a pull before any git work is done for a
+// request. Another head or base branch, or reopening, makes what is known
+// unknown, so that the checks appear queued; queued runs of the old head are
+// dropped and running ones asked to stop. A closed pull's runs are cancelled.
+// Facts older than those known (by GitHub's clock) are ignored. A repository
+// without rules is ignored: the request, if it is a stored one, is finished.
+func (s *Service) Observe(ctx context.Context, req workflow.Request, p workflow.Pull) error {
+	now := s.now()
+	if known, err := s.observed(ctx, p); err != nil || known {
+		return wrap(err, "reading what is known of "+p.Key().String())
+	}
+	var useless []string
+	err := s.store.Update(ctx, func(tx workflow.Tx) (err error) {
+		useless, err = s.observe(tx, req, p, now)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("recording the facts of %s#%d: %w", p.Repo.FullName(), p.Number, err)
+	}
+	for _, id := range useless {
+		s.drop(id)
+	}
+	s.wake(WakePulls, WakeRuns, WakeInterrupts, WakeRequests)
+	return nil
+}
+
+// observed reports whether exactly these facts are known, so that nothing has to be written.
+func (s *Service) observed(ctx context.Context, p workflow.Pull) (known bool, err error) {
+	err = s.store.View(ctx, func(tx workflow.Tx) error {
+		rec, err := tx.Pull(p.Key())
+		if errors.Is(err, workflow.ErrNotFound) {
+			return nil
+		}
+		known = err == nil && rec.Pull.UpdatedAt.Equal(p.UpdatedAt) && Supersede(rec.Pull, p) == Supersession{}
+		return err
+	})
+	return known, err
+}
+
+// observe is Observe in its transaction. It returns the runs whose artefacts are of no use any more.
+func (s *Service) observe(tx workflow.Tx, req workflow.Request, p workflow.Pull, now time.Time) (useless []string, err error) {
+	rules, ok := s.rules(p.Repo)
+	if !ok {
+		return nil, s.ignore(tx, req, now)
+	}
+	if _, err := seenRepo(tx, p.Repo, now); err != nil {
+		return nil, err
+	}
+	rec, err := tx.Pull(p.Key())
+	if errors.Is(err, workflow.ErrNotFound) {
+		if p.State != workflow.PullOpen && req.Kind != workflow.RequestCommand {
+			return nil, nil // it came and went while we looked elsewhere: there is nothing to show
+		}
+		rec = workflow.PullRecord{Pull: p, CreatedAt: now, PerProjectChecks: rules.PerProjectChecks}
+		return nil, savePull(tx, rec, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.UpdatedAt.Before(rec.Pull.UpdatedAt) {
+		return nil, nil
+	}
+	change := Supersede(rec.Pull, p)
+	old := rec.Pull
+	rec.Pull = p
+	if !change.Facts {
+		rec.Pull.UpdatedAt = p.UpdatedAt
+		return nil, tx.PutPull(rec) // the clock alone is nothing to show
+	}
+	over := change.Head || change.Base || change.Reopened
+	if change.Closed || over {
+		for _, project := range rec.Projects {
+			useless = append(useless, dropArtefactsOf(project, "")...)
+		}
+	}
+	if change.Closed {
+		if err := s.closed(tx, &rec, now); err != nil {
+			return nil, err
+		}
+	}
+	if over {
+		if err := s.superseded(tx, &rec, old, now); err != nil {
+			return nil, err
+		}
+	}
+	if old.Draft != p.Draft && !over {
+		if err := s.reconsiderAll(tx, rec, rules, now); err != nil {
+			return nil, err
+		}
+	}
+	if change.Head || change.Closed || change.Reopened {
+		if err := touchPeers(tx, p.Key(), now, old.Head.SHA, p.Head.SHA); err != nil {
+			return nil, err
+		}
+	}
+	return useless, savePull(tx, rec, now)
+}
+
+// closed ends what a pull that was closed or merged has going, and releases its
+// locks; those that an apply still needs are released when that is settled.
+func (s *Service) closed(tx workflow.Tx, rec *workflow.PullRecord, now time.Time) error {
+	text := "The pull request was " + string(rec.Pull.State) + "."
+	rec.ClosedAt = now
+	if err := s.dropRuns(tx, rec, workflow.OutcomeCancelled, text, now); err != nil {
+		return err
+	}
+	if rec.Pull.State == workflow.PullClosed {
+		s.announceClosed(rec, now)
+	}
+	stays, err := s.releaseAll(tx, *rec, now)
+	if err != nil {
+		return err
+	}
+	if err := s.forgetKeepers(tx, *rec); err != nil {
+		return err
+	}
+	if len(stays) > 0 {
+		text = phrase.Joined(text, "Its locks stay for now: "+strings.Join(stays, " "))
+		rec.Replies = append(rec.Replies, workflow.Reply{Key: "locked/" + s.newID(now), Kind: workflow.ReplyClosed, To: rec.Pull.Author, At: now,
+			Text: append([]string{fmt.Sprintf("The pull request is %s, but locks stay for now.", rec.Pull.State)}, stays...)})
+	}
+	return tx.Append(event("closed", now, rec.Pull.Key(), text))
+}
+
+// formerly is what a pull knows of a project from before, in its record or put aside; nil without it.
+func formerly(rec workflow.PullRecord, key workflow.ProjectKey) *workflow.ProjectRecord {
+	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
+		for i := range projects {
+			if projects[i].Project.Key() == key {
+				return &projects[i]
+			}
+		}
+	}
+	return nil
+}
+
+// superseded makes a record one of another head, base branch or life of its pull.
+func (s *Service) superseded(tx workflow.Tx, rec *workflow.PullRecord, old workflow.Pull, now time.Time) error {
+	why := "The base branch was changed to `" + rec.Pull.Base.Ref + "`."
+	if head := rec.Pull.Head.SHA; old.Head.SHA != head {
+		why = fmt.Sprintf("A newer commit, %s, takes the place of %s.", phrase.Short(head), phrase.Short(old.Head.SHA))
+		if old.Head.SHA != "" && !slices.Contains(rec.OldHeads, old.Head.SHA) {
+			rec.OldHeads = append(rec.OldHeads, old.Head.SHA)
+		}
+		rec.OldHeads = slices.DeleteFunc(rec.OldHeads, func(sha string) bool { return sha == head })
+	} else if old.State != workflow.PullOpen {
+		why = "The pull request was reopened."
+	}
+	if err := s.dropRuns(tx, rec, workflow.OutcomeSuperseded, why, now); err != nil {
+		return err
+	}
+	rec.Shelve()
+	rec.Known, rec.Trouble, rec.Waiting, rec.Notes, rec.NotPlanned = false, nil, "", nil, nil
+	rec.BaseSHA, rec.Tree = "", ""
+	if rec.Pull.State == workflow.PullOpen {
+		rec.ClosedAt = time.Time{}
+	}
+	return tx.Append(event("superseded", now, rec.Pull.Key(), why))
+}
+
+func (s *Service) ignore(tx workflow.Tx, req workflow.Request, now time.Time) error {
+	if req.ID == "" {
+		return nil
+	}
+	stored, err := tx.Request(req.ID)
+	if err != nil || stored.Done {
+		return err
+	}
+	return finishRequest(tx, stored, "Ignored: no rule of the server matches this repository.", now)
+}
+
+// dropRuns ends the queued runs of a pull and asks its running ones to stop, but
+// for applies that began. The record is changed, not saved.
+func (s *Service) dropRuns(tx workflow.Tx, rec *workflow.PullRecord, outcome workflow.Outcome, why string, now time.Time) error {
+	return s.dropSome(tx, rec, dropping{outcome, why, now}, func(workflow.Run) bool { return true })
+}
+
+// dropSome is dropRuns for some of the runs. An apply whose plan is spent is
+// never among them: only `cancel --apply` interrupts that.
+func (s *Service) dropSome(tx workflow.Tx, rec *workflow.PullRecord, d dropping, which func(workflow.Run) bool) error {
+	live, err := tx.LiveRuns()
+	if err != nil {
+		return err
+	}
+	var runs []workflow.Run
+	for _, run := range live {
+		spent := run.Apply != nil && run.Apply.Spent
+		if run.PullKey() == rec.Pull.Key() && !spent && which(run) {
+			runs = append(runs, run)
+		}
+	}
+	return s.dropThese(tx, rec, runs, d)
+}
+
+// touchPeers makes other open pulls with one of these heads be reported again:
+// the worst of all of them is what the checks of that head say.
+func touchPeers(tx workflow.Tx, key workflow.PullKey, now time.Time, heads ...string) error {
+	slices.Sort(heads)
+	for _, sha := range slices.Compact(heads) {
+		if sha == "" {
+			continue
+		}
+		peers, err := tx.PullsByHead(key.RepoID, sha)
+		if err != nil {
+			return err
+		}
+		for _, peer := range peers {
+			if peer.Pull.Key() == key || peer.Pull.State != workflow.PullOpen {
+				continue
+			}
+			if err := savePull(tx, peer, now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// savePull saves a record that changed in a way that people see.
+func savePull(tx workflow.Tx, rec workflow.PullRecord, now time.Time) error {
+	rec.Version++
+	rec.ChangedAt = now
+	rec.Replies = slices.DeleteFunc(rec.Replies, func(r workflow.Reply) bool { return r.Done && now.Sub(r.At) > keepReplies })
+	findUpstream(&rec)
+	if err := findLocks(tx, &rec); err != nil {
+		return err
+	}
+	tellPlanned(&rec, now)
+	return tx.PutPull(rec)
+}
+
+// changePull loads a record, changes it and saves it when change says that
+// people see a difference. A pull that has no record has nobody to tell.
+func (s *Service) changePull(tx workflow.Tx, key workflow.PullKey, now time.Time, change func(*workflow.PullRecord) bool) error {
+	rec, err := tx.Pull(key)
+	if errors.Is(err, workflow.ErrNotFound) {
+		return nil
+	}
+	if err != nil || !change(&rec) {
+		return err
+	}
+	return savePull(tx, rec, now)
+}
+
+// showRun puts a run into the record of its project, if it is that project's
+// newest of its kind, and reports whether it is. What only the worker needs of it is left out.
+func showRun(rec *workflow.PullRecord, run workflow.Run) bool {
+	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
+		for i := range projects {
+			p := &projects[i]
+			for _, at := range []**workflow.Run{&p.Run, &p.Apply, &p.Verify} {
+				if *at != nil && (*at).ID == run.ID {
+					*at = workflow.ShownRun(run)
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

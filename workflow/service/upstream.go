@@ -1,0 +1,135 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// A plan reads what the projects of its `depends_on` put out. Where those change in
+// the same pull it is provisional: made before their apply, it is of outputs that
+// are no longer so. It is made anew after each such apply, and until then the gate
+// says no.
+
+// endedUpstream are the applies of what a run's project depends on that ended in
+// this pull, so that a run that is begun now sees what they did.
+func endedUpstream(tx workflow.Tx, run workflow.Run) (ended []string, err error) {
+	if run.Kind == workflow.RunApply || len(run.Project.DependsOn) == 0 {
+		return nil, nil
+	}
+	rec, err := tx.Pull(run.PullKey())
+	if errors.Is(err, workflow.ErrNotFound) {
+		return nil, nil
+	}
+	for _, p := range rec.Projects {
+		a := p.Apply
+		if a != nil && slices.Contains(run.Project.DependsOn, p.Project.Name) && a.State == workflow.RunFinished && a.Begun() && !a.OutcomeOpen() && !a.StateKept() {
+			ended = append(ended, a.ID)
+		}
+	}
+	return ended, err
+}
+
+// findUpstream names for each project those of its `depends_on` that make its plan
+// provisional: this pull changes them, or may, and has not applied them yet, or not before the plan.
+func findUpstream(rec *workflow.PullRecord) {
+	byName := map[string]*workflow.ProjectRecord{}
+	for i := range rec.Projects {
+		byName[rec.Projects[i].Project.Name] = &rec.Projects[i]
+	}
+	for i := range rec.Projects {
+		p := &rec.Projects[i]
+		p.Upstream = nil
+		for _, name := range p.Project.DependsOn {
+			other := byName[name]
+			if other == nil || other.Deleted {
+				continue
+			}
+			state := other.State()
+			settled := state == workflow.StateApplied || state == workflow.StateNoChanges
+			if !settled || other.AppliedSince(p.Run) {
+				p.Upstream = append(p.Upstream, name)
+			}
+		}
+	}
+}
+
+// planDependents plans anew what depends, in this pull, on a project that was just
+// applied, in the transaction that says so: nothing shows a plan of before as one
+// that counts. A plan that is queued already is begun after it anyway, as the queue
+// has it; so it is with those of several applies at once, and each is made once.
+func (s *Service) planDependents(tx workflow.Tx, rec *workflow.PullRecord, applied workflow.Run, now time.Time) error {
+	of := findProject(*rec, applied.Project.Key())
+	if of == nil || !rec.Known {
+		return nil
+	}
+	name := of.Project.Name
+	for i := range rec.Projects {
+		p := &rec.Projects[i]
+		if !slices.Contains(p.Project.DependsOn, name) || p.Deleted || p.Project.Refused != "" || p.Run == nil || p.Run.State == workflow.RunQueued || p.Run.Cancelled() {
+			continue
+		}
+		why := fmt.Sprintf("`%s`, on which it depends, was applied.", name)
+		run, err := s.onceMore(tx, p.Run.ID, workflow.RunPlan, now)
+		if err != nil {
+			return err
+		}
+		if p.Run.State == workflow.RunRunning {
+			begun, err := tx.Run(p.Run.ID)
+			if err != nil {
+				return err
+			}
+			if err := s.dropThese(tx, rec, []workflow.Run{begun}, dropping{workflow.OutcomeSuperseded, why, now}); err != nil {
+				return err
+			}
+		}
+		if err := tx.PutRun(run); err != nil {
+			return err
+		}
+		p.Newest(run)
+		p.WaitsFor, p.Outdated = nil, ""
+		if err := tx.Append(runEvent("queued", now, run, fmt.Sprintf("`%s` is planned again: %s", run.Project.Name, why))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// upstream are the queued and running applies, and what verifies them, by pull and project.
+type upstream map[upstreamKey]workflow.Run
+
+type upstreamKey struct {
+	pull    workflow.PullKey
+	project string
+}
+
+func upstreamRuns(queued, running []workflow.Run) upstream {
+	u := upstream{}
+	for _, r := range slices.Concat(queued, running) { // what runs is named rather than what is queued
+		if r.Kind == workflow.RunApply || r.Kind == workflow.RunVerify {
+			u[upstreamKey{r.PullKey(), r.Project.Name}] = r
+		}
+	}
+	return u
+}
+
+// before says, as a sentence, which of them a plan waits for, "" for none.
+func (u upstream) before(r workflow.Run) string {
+	if r.Kind != workflow.RunPlan {
+		return ""
+	}
+	for _, name := range r.Project.DependsOn {
+		other, live := u[upstreamKey{r.PullKey(), name}]
+		switch {
+		case !live:
+		case other.State == workflow.RunQueued:
+			return fmt.Sprintf("`%s`, on which it depends, is %s first.", name, other.Kind.Done())
+		default:
+			return fmt.Sprintf("`%s`, on which it depends, is being %s.", name, other.Kind.Done())
+		}
+	}
+	return ""
+}
