@@ -14,6 +14,7 @@ import (
 	"github.com/cardea-iac/cardea/app/report"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/gate"
 	"github.com/cardea-iac/cardea/workflow/service"
 )
 
@@ -406,8 +407,8 @@ func (a *App) roles(ctx context.Context, e *service.Expansion, rules workflow.Ru
 	} else if who.Bot {
 		return
 	}
-	in := workflow.MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: workflow.RoleAdmin, AuthorRole: workflow.RoleAdmin}
-	if e.Pull.State != workflow.PullOpen || workflow.MayPlan(in) != nil {
+	in := gate.MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: workflow.RoleAdmin, AuthorRole: workflow.RoleAdmin}
+	if e.Pull.State != workflow.PullOpen || gate.MayPlan(in) != nil {
 		return
 	}
 	a.readRole(ctx, e, who, role)

@@ -48,7 +48,7 @@ type LockedProject struct {
 }
 
 // locked is what a lock keeps of the project for which it is taken.
-func (p Project) locked() LockedProject {
+func (p Project) Locked() LockedProject {
 	return LockedProject{Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
 		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest}
 }
@@ -87,7 +87,7 @@ func Meets(a, b string) bool {
 }
 
 // strength orders the reasons: a stronger one is released later.
-func (w LockWhy) strength() int {
+func (w LockWhy) Strength() int {
 	return slices.Index([]LockWhy{LockPlan, LockClaim, LockApply}, w)
 }
 
@@ -109,7 +109,7 @@ func (l Lock) Mend() string {
 }
 
 // guardedBy reports whether a lock is one of those that the project's runs need.
-func (p ProjectRecord) guardedBy(l Lock) bool {
+func (p ProjectRecord) GuardedBy(l Lock) bool {
 	if slices.Contains(LockKeys(p.Project, KeptState{}), l.Key) {
 		return true
 	}

@@ -29,7 +29,7 @@ func TestVariantIdentity(t *testing.T) {
 		if got := LockKeys(tt.p, KeptState{Identity: "s"}); got[0] != tt.lock || got[1] != "state\x00s" {
 			t.Errorf("lock keys: got %q, want %q", got, tt.lock)
 		}
-		if got := mustJSON(t, tt.p.locked()); got != tt.of {
+		if got := mustJSON(t, tt.p.Locked()); got != tt.of {
 			t.Errorf("a lock's project: got %s, want %s", got, tt.of)
 		}
 	}

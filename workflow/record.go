@@ -8,7 +8,7 @@ import (
 
 // ran reports whether an apply run was told to carry out the project's current
 // plan, whatever came of it: that plan is spent.
-func (p ProjectRecord) ran(apply *Run) bool {
+func (p ProjectRecord) Ran(apply *Run) bool {
 	return apply != nil && apply.Apply != nil && apply.Apply.Spent && p.Run != nil && apply.Apply.PlanRun == p.Run.ID
 }
 
@@ -336,7 +336,7 @@ func (p *ProjectRecord) AddRun(id string) {
 // giveBackTo is what a lock becomes when the apply does not start, unless it becomes something stronger.
 func (o *ApplyOrder) GiveBackTo(l Lock) {
 	same := func(w Lock) bool { return w.Key == l.Key }
-	if i := slices.IndexFunc(o.Was, same); i >= 0 && o.Was[i].Why.strength() >= l.Why.strength() {
+	if i := slices.IndexFunc(o.Was, same); i >= 0 && o.Was[i].Why.Strength() >= l.Why.Strength() {
 		return
 	}
 	o.Took = slices.DeleteFunc(slices.Clone(o.Took), func(key string) bool { return key == l.Key })
@@ -399,20 +399,6 @@ func ShownRun(run Run) *Run {
 // been, since a plan of one that depends on it was begun.
 func (p ProjectRecord) AppliedSince(plan *Run) bool {
 	return plan != nil && plan.State != RunQueued && p.Apply != nil && p.Apply.Begun() && !slices.Contains(plan.After, p.Apply.ID)
-}
-
-// dependOn gives the gate the pull's projects among those of a `depends_on`.
-func (in *GateInput) DependOn(names []string) {
-	for _, other := range in.Record.Projects {
-		name := other.Project.Name
-		if !slices.Contains(names, name) {
-			continue
-		}
-		in.Depends[name] = other.State()
-		if !other.Deleted && other.AppliedSince(in.Project.Run) && !slices.Contains(in.Since, name) {
-			in.Since = append(in.Since, name)
-		}
-	}
 }
 
 // cancelled reports whether a person ended a run, or asked for it.

@@ -22,7 +22,7 @@ func (r Rules) PlanCredentials(p Project) string {
 }
 
 // environmentsOf names the environments whose rules hold for a project, sorted.
-func (r Rules) environmentsOf(p Project) []string {
+func (r Rules) EnvironmentsOf(p Project) []string {
 	var names []string
 	for name := range r.Environments {
 		if p.Strictest || name == p.Environment || name == p.HeadEnvironment || slices.Contains(p.Neighbours, name) {
@@ -180,7 +180,7 @@ type ApprovalRules struct {
 // whom all of them name. Credentials are never those of a label that only head has.
 func (r Rules) ForProject(p Project) Rules {
 	holds := r.InEnvironment(p.Environment)
-	for _, name := range r.environmentsOf(p) {
+	for _, name := range r.EnvironmentsOf(p) {
 		holds = holds.And(r.InEnvironment(name))
 	}
 	if p.HeadEnvironment != "" || len(p.Neighbours) > 0 || p.Strictest {

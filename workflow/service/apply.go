@@ -11,6 +11,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/gate"
 )
 
 // applyCommand carries out `apply`: for each chosen project with something to
@@ -37,7 +38,7 @@ func (s *Service) applyCommand(ctx context.Context, c *commanding) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if s.live != nil && s.now().Sub(c.live.Read) > workflow.LiveMaxAge-2*time.Second { // the look at the base took its time
+	if s.live != nil && s.now().Sub(c.live.Read) > gate.LiveMaxAge-2*time.Second { // the look at the base took its time
 		c.live = s.readLive(ctx, rec, c.actor())
 	}
 	c.live.Errors = append(slices.Clone(c.live.Errors), b.errs...)
@@ -136,7 +137,7 @@ func (s *Service) order(c *commanding, p *workflow.ProjectRecord, b basis, n int
 		in.Artefact = p.Run.Artefact // whether it is what lies on disk the runner finds out
 		b.same[p.Run.ID].add(&in)
 	}
-	missing := workflow.Gate(in)
+	missing := gate.Ask(in)
 	if spent, err := isSpent(c.tx, run); err != nil {
 		return nil, err
 	} else if spent && len(missing) == 0 {
@@ -214,8 +215,8 @@ func again(was workflow.Run, kind workflow.RunKind) workflow.Run {
 }
 
 // gateInput is what a record and the store know for the gate.
-func (s *Service) gateInput(tx workflow.Tx, rec workflow.PullRecord, p workflow.ProjectRecord, rules workflow.Rules, now time.Time) (workflow.GateInput, error) {
-	in := workflow.GateInput{Rules: rules, Record: rec, Project: p, BaseFaulty: rec.BaseFaulty, Now: now, Depends: map[string]workflow.ProjectState{}}
+func (s *Service) gateInput(tx workflow.Tx, rec workflow.PullRecord, p workflow.ProjectRecord, rules workflow.Rules, now time.Time) (gate.Input, error) {
+	in := gate.Input{Rules: rules, Record: rec, Project: p, BaseFaulty: rec.BaseFaulty, Now: now, Depends: map[string]workflow.ProjectState{}}
 	if p.Run != nil && p.Run.State == workflow.RunFinished && p.Run.Outcome == workflow.OutcomeSucceeded {
 		plan, err := tx.Plan(p.Run.ID)
 		if err != nil && !errors.Is(err, workflow.ErrNotFound) {

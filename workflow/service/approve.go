@@ -12,6 +12,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/gate"
 )
 
 // maxShown is how many states of the summary comment are remembered.
@@ -84,7 +85,7 @@ func (s *Service) voidUnseen(tx workflow.Tx, rec *workflow.PullRecord, now time.
 			p.Approvals = slices.Clone(p.Approvals)
 			for j := range p.Approvals {
 				a := &p.Approvals[j]
-				if why := workflow.EditedWhen(rec.Shown, a.At); a.Void == "" && a.CommentID != 0 && why != "" {
+				if why := gate.EditedWhen(rec.Shown, a.At); a.Void == "" && a.CommentID != 0 && why != "" {
 					a.Void, fell = why, true
 					e := event("voided", now, rec.Pull.Key(), fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(a.User), p.Project.Name, a.Void))
 					e.Project, e.Actor = p.Project.Name, a.User
@@ -175,7 +176,7 @@ func (c *commanding) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) s
 	}
 	given := workflow.Approval{Fingerprint: run.Fingerprint, User: c.actor(), At: c.at()}
 	rules.Approvals.Count = 1
-	if counted, missing := workflow.CountApprovals(rules, c.rec.Pull.Author, []workflow.Approval{given}, run.Fingerprint, c.live.Roles); len(counted) == 0 {
+	if counted, missing := gate.CountApprovals(rules, c.rec.Pull.Author, []workflow.Approval{given}, run.Fingerprint, c.live.Roles); len(counted) == 0 {
 		why := missingSentences(missing)
 		if _, reason, ok := strings.Cut(why, ". "); ok {
 			why = reason
@@ -187,7 +188,7 @@ func (c *commanding) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) s
 	}
 	name := p.Project.Name
 	approveNow := fmt.Sprintf("Look at it, then `cardea approve -p %s`.", phrase.Argument(phrase.Shown(name)+"@"+workflow.ShortFingerprint(run.Fingerprint)))
-	if why := workflow.EditedWhen(c.rec.Shown, c.at()); why != "" && c.e.Request.CheckRunID == 0 {
+	if why := gate.EditedWhen(c.rec.Shown, c.at()); why != "" && c.e.Request.CheckRunID == 0 {
 		return phrase.Joined(why, approveNow)
 	}
 	if typed, ok := c.cmd().Fingerprints[name]; ok {
@@ -199,7 +200,7 @@ func (c *commanding) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) s
 	if len(c.cmd().Fingerprints) > 0 && c.e.Request.CheckRunID != 0 {
 		return fmt.Sprintf("The button did not show the plan of `%s`. %s", name, approveNow)
 	}
-	seen, ok := workflow.SeenFingerprint(c.rec.Shown, c.at(), name)
+	seen, ok := gate.SeenFingerprint(c.rec.Shown, c.at(), name)
 	switch {
 	case !ok:
 		return fmt.Sprintf(notSeen+" `%s` of `%s` yet when you wrote. %s", workflow.ShortFingerprint(run.Fingerprint), name, approveNow)
@@ -280,7 +281,7 @@ func (s *Service) reconsider(tx workflow.Tx, rec workflow.PullRecord, p *workflo
 	kept := slices.DeleteFunc(slices.Clone(p.WaitsFor), func(m workflow.Missing) bool {
 		return m.Need != workflow.NeedMergeable && m.Need != workflow.NeedReviewed
 	})
-	p.WaitsFor = workflow.WaitsFor(in)
+	p.WaitsFor = gate.WaitsFor(in)
 	if p.Run != nil && p.Run.State == workflow.RunFinished && len(p.WaitsFor) > 0 {
 		p.WaitsFor = append(p.WaitsFor, kept...) // what only GitHub knows, as it was when it was last asked
 	}
@@ -325,14 +326,14 @@ func (s *Service) carryApprovals(tx workflow.Tx, rec workflow.PullRecord, p *wor
 	if !slices.ContainsFunc(p.Approvals, func(a workflow.Approval) bool { return a.Void == "" }) {
 		return nil
 	}
-	in := workflow.CarryInput{Approvals: p.Approvals, Plan: &plan, Run: run, Changes: run.TreeChanges}
+	in := gate.CarryInput{Approvals: p.Approvals, Plan: &plan, Run: run, Changes: run.TreeChanges}
 	was, wasRun, err := planBefore(tx, *p, run.ID)
 	if err != nil {
 		return err
 	}
 	in.Was, in.WasRun = was, wasRun
 	before := p.Approvals
-	p.Approvals = workflow.CarryApprovals(in)
+	p.Approvals = gate.CarryApprovals(in)
 	for i, a := range p.Approvals {
 		if a.Void == "" || before[i].Void != "" {
 			continue

@@ -11,6 +11,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/gate"
 )
 
 // ErrRefused says that an apply was refused at its last gate: it must not start.
@@ -82,7 +83,7 @@ func (s *Service) lookNow(ctx context.Context, a *authorising, rec workflow.Pull
 		plan := stored // of the same head, base, tree and inputs as its plan
 		plan.ID = stored.Apply.PlanRun
 		a.basis = s.findBasis(ctx, rec, a.rules, a.live.BaseTip, []workflow.Run{plan})
-		if s.now().Sub(a.live.Read) <= workflow.LiveMaxAge-2*time.Second {
+		if s.now().Sub(a.live.Read) <= gate.LiveMaxAge-2*time.Second {
 			break
 		}
 		a.live = s.readLive(ctx, rec, stored.Actor)
@@ -175,7 +176,7 @@ func (s *Service) confirm(tx workflow.Tx, a authorising, rec workflow.PullRecord
 	in.Live, in.BaseFaulty, in.Artefact, in.State = a.live, a.basis.faulty, a.artefact, &a.state
 	same.add(&in)
 	in.Project.Apply = &run
-	missing := workflow.Gate(in)
+	missing := gate.Ask(in)
 	if spent {
 		missing = append(missing, spentPlan(*p))
 	}
@@ -189,8 +190,8 @@ func (s *Service) confirm(tx workflow.Tx, a authorising, rec workflow.PullRecord
 		return nil, workflow.Authorisation{}, err
 	}
 	missing = append(missing, told...)
-	rules, author := workflow.Holding(in)
-	approvals, _ := workflow.CountApprovals(rules, author, p.Approvals, run.Apply.Fingerprint, a.live.Roles)
+	rules, author := gate.Holding(in)
+	approvals, _ := gate.CountApprovals(rules, author, p.Approvals, run.Apply.Fingerprint, a.live.Roles)
 	auth := workflow.Authorisation{
 		At: now, Actor: run.Actor, Pull: rec.Pull.Key(), Project: p.Project.Key(), Head: run.Head, Base: a.live.BaseTip, BaseRef: rec.Pull.Base.Ref,
 		Tree: run.Tree, Fingerprint: run.Apply.Fingerprint, Artefact: a.artefact, Inputs: run.InputsDigest, State: a.state, Approvals: approvals,

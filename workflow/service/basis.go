@@ -7,6 +7,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/gate"
 )
 
 // basis says whether plans still are what head merged into the base's tip of now would give.
@@ -28,7 +29,7 @@ type sameness struct {
 
 // add gives the gate what is so on the base's tip of now: the rules that hold
 // for the project there hold besides those that held when it was planned.
-func (now sameness) add(in *workflow.GateInput) {
+func (now sameness) add(in *gate.Input) {
 	in.SameInputs, in.SameTree = now.inputs, now.tree
 	in.Sharing = append(in.Sharing, now.sharing...)
 	if now.project != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/gate"
 )
 
 // wanted is one project of a pull as an expansion wants it.
@@ -75,7 +76,7 @@ func choose(c choosing) (choice, string) {
 			w.asked = true
 			w.record.Reasons = []string{askedReason(c.askedBy(p))}
 		}
-		if why := workflow.MayPlanProject(in, p); why != "" {
+		if why := gate.MayPlanProject(in, p); why != "" {
 			out.refused = append(out.refused, fmt.Sprintf("`%s` is not planned: %s", p.Name, why))
 			continue
 		}
@@ -89,7 +90,7 @@ func choose(c choosing) (choice, string) {
 func (c choosing) byItself(push workflow.Request) []wanted {
 	in := permission(c.expansion, c.rules)
 	in.Request = push
-	refused := workflow.MayPlan(in) != nil
+	refused := gate.MayPlan(in) != nil
 	var out []wanted
 	for _, a := range c.found.Affected {
 		w := wanted{record: workflow.ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted, MovedTo: a.MovedTo}}
@@ -116,7 +117,7 @@ func (c choosing) byItself(push workflow.Request) []wanted {
 		if refused {
 			w.plan = false
 			w.record.Reasons = append(slices.Clone(w.record.Reasons), fmt.Sprintf("it waits for `cardea plan -p %s` by somebody who may plan", phrase.Argument(phrase.Shown(w.record.Project.Name))))
-		} else if why := workflow.MayPlanProject(in, w.record.Project); why != "" {
+		} else if why := gate.MayPlanProject(in, w.record.Project); why != "" {
 			w.plan, w.record.Project.Refused = false, why+" `cardea plan` by somebody who may starts it."
 		}
 		w.plan = w.plan && !c.has(w.record.Project)

@@ -10,6 +10,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/gate"
 )
 
 // Expansion is a due request with the live facts it is carried out by.
@@ -202,15 +203,15 @@ func notAllowed(o workflow.PlanOptions, rules workflow.Rules) []string {
 	return out
 }
 
-func permission(e Expansion, rules workflow.Rules) workflow.MayPlanInput {
+func permission(e Expansion, rules workflow.Rules) gate.MayPlanInput {
 	if e.AuthorRole == "" && e.Pull.Author == e.Request.Actor {
 		e.AuthorRole = e.ActorRole // for a command only the sender's is read
 	}
-	return workflow.MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: e.ActorRole, AuthorRole: e.AuthorRole, RoleError: e.RoleError}
+	return gate.MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: e.ActorRole, AuthorRole: e.AuthorRole, RoleError: e.RoleError}
 }
 
 func mayPlan(e Expansion, rules workflow.Rules) *workflow.Trouble {
-	return workflow.MayPlan(permission(e, rules))
+	return gate.MayPlan(permission(e, rules))
 }
 
 // conclude ends a request without plans, in one transaction.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/gate"
 )
 
 // lockKeysOf are the keys of a project's locks as its newest run knows its state.
@@ -82,7 +83,7 @@ func takeLocks(tx workflow.Tx, pull workflow.PullKey, t taking, now time.Time) (
 	if err != nil {
 		return took, nil, err
 	}
-	taken, held := workflow.TakeLocks(workflow.TakeInput{
+	taken, held := gate.TakeLocks(gate.TakeInput{
 		Pull: pull, Project: t.project, State: t.state, Locks: all, User: t.user, Now: now, Why: t.why, LastEpoch: epoch,
 	})
 	if held != nil || len(taken) == 0 {
@@ -147,7 +148,7 @@ func (s *Service) giveBack(tx workflow.Tx, rec *workflow.PullRecord, order workf
 			}
 			continue
 		}
-		if workflow.MayRelease(withPast(*rec), l) == "" {
+		if gate.MayRelease(withPast(*rec), l) == "" {
 			if err := tx.PutLock(was); err != nil {
 				return err
 			}
@@ -231,7 +232,7 @@ type release struct {
 func (s *Service) release(tx workflow.Tx, rec workflow.PullRecord, locks []workflow.Lock, how release) (stays []string, err error) {
 	var freed []workflow.Lock
 	for _, l := range locks {
-		if why := workflow.MayRelease(withPast(rec), l); why != "" && !how.unused {
+		if why := gate.MayRelease(withPast(rec), l); why != "" && !how.unused {
 			if !slices.Contains(stays, why) {
 				stays = append(stays, why)
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/gate"
 	"github.com/cardea-iac/cardea/workflow/service"
 )
 
@@ -316,7 +317,7 @@ func (m *model) checkLocks() {
 		if v.Pull.State == workflow.PullOpen {
 			continue
 		}
-		why := workflow.MayRelease(workflow.PullRecord{Pull: v.Pull, Projects: append(slices.Clone(v.Projects), v.Past...)}, l)
+		why := gate.MayRelease(workflow.PullRecord{Pull: v.Pull, Projects: append(slices.Clone(v.Projects), v.Past...)}, l)
 		if why == "" {
 			m.t.Errorf("pull %d is %s and holds %+v", l.Pull.Number, v.Pull.State, l)
 		}

@@ -1,4 +1,4 @@
-package workflow
+package gate
 
 import (
 	"fmt"
@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // plan says whether there is one plan that can be applied, and all that is asked of it.
 func (g *gate) plan() {
 	if word, sentence, mend := g.noPlan(); sentence != "" {
-		g.add(NeedPlan, word, sentence, mend)
+		g.add(workflow.NeedPlan, word, sentence, mend)
 		return
 	}
 	g.order()
@@ -39,15 +41,15 @@ func (g *gate) noPlan() (word, sentence, mend string) {
 		return "a plan", p.Project.Refused, "Mend that and push."
 	case run == nil:
 		return "a plan", fmt.Sprintf("%s is not planned yet.", g.name()), wait
-	case run.State == RunQueued:
+	case run.State == workflow.RunQueued:
 		return "a plan", fmt.Sprintf("The plan of %s is still queued.", g.name()), wait
-	case run.State != RunFinished:
+	case run.State != workflow.RunFinished:
 		return "a plan", fmt.Sprintf("%s is being planned right now.", g.name()), wait
-	case run.Kind != RunPlan && run.Kind != RunVerify:
+	case run.Kind != workflow.RunPlan && run.Kind != workflow.RunVerify:
 		return "a plan", fmt.Sprintf("The newest run of %s is not a plan.", g.name()), replan
-	case run.Outcome == OutcomeCancelled:
+	case run.Outcome == workflow.OutcomeCancelled:
 		return "a plan", fmt.Sprintf("The last plan of %s was cancelled.", g.name()), replan
-	case run.Outcome != OutcomeSucceeded:
+	case run.Outcome != workflow.OutcomeSucceeded:
 		return "a plan", fmt.Sprintf("The last plan of %s did not succeed.", g.name()), "Mend what it says and push, or " + g.command("plan") + "."
 	case run.NoChanges || (g.in.Plan != nil && g.in.Plan.NoChanges):
 		return "nothing", fmt.Sprintf("The plan of %s has no changes: there is nothing to apply.", g.name()), "Nothing to do."
@@ -68,33 +70,33 @@ func (g *gate) order() {
 	again := "Look at the plan and ask once more: " + g.command("apply") + "."
 	if confirming {
 		if why := g.notOurs(a); why != "" {
-			g.add(NeedPlan, "new apply", why, again)
+			g.add(workflow.NeedPlan, "new apply", why, again)
 		}
 		return
 	}
 	switch {
 	case a == nil:
-	case a.State == RunQueued:
-		g.add(NeedPlan, "running apply", fmt.Sprintf("An apply of %s is queued already.", g.name()), "Wait for it.")
-	case a.State != RunFinished:
-		g.add(NeedPlan, "running apply", fmt.Sprintf("An apply of %s is running since %s.", g.name(), phrase.Clock(a.Started)), "Wait for it.")
-	case g.in.Project.ran(a):
+	case a.State == workflow.RunQueued:
+		g.add(workflow.NeedPlan, "running apply", fmt.Sprintf("An apply of %s is queued already.", g.name()), "Wait for it.")
+	case a.State != workflow.RunFinished:
+		g.add(workflow.NeedPlan, "running apply", fmt.Sprintf("An apply of %s is running since %s.", g.name(), phrase.Clock(a.Started)), "Wait for it.")
+	case g.in.Project.Ran(a):
 		mend := "A new plan: " + g.command("plan") + "."
 		if a.OutcomeOpen() || a.StateKept() { // a plan made now would be of a state that nobody knows
 			mend = "No new plan before that apply is settled; one follows then by itself."
 		}
-		g.add(NeedPlan, "new plan", "This plan was carried out once, and a plan is never carried out twice.", mend)
+		g.add(workflow.NeedPlan, "new plan", "This plan was carried out once, and a plan is never carried out twice.", mend)
 	}
 }
 
 // notOurs says why the apply run of the record cannot be the one that the runner
 // asks the word for; "" when it is.
-func (g *gate) notOurs(a *Run) string {
+func (g *gate) notOurs(a *workflow.Run) string {
 	run := g.in.Project.Run
 	switch {
-	case a == nil || a.Kind != RunApply || a.Apply == nil:
+	case a == nil || a.Kind != workflow.RunApply || a.Apply == nil:
 		return "Nobody asked for this apply."
-	case a.State == RunFinished:
+	case a.State == workflow.RunFinished:
 		return "This apply has ended already."
 	case a.Interrupt != "":
 		return "This apply was cancelled: " + a.Interrupt
@@ -111,18 +113,18 @@ func (g *gate) artefact() {
 	replan := "A new plan: " + g.command("plan") + "."
 	switch {
 	case planned == "":
-		g.add(NeedArtefact, "new plan", fmt.Sprintf("Nothing was kept of the plan of %s that could be applied.", g.name()), replan)
+		g.add(workflow.NeedArtefact, "new plan", fmt.Sprintf("Nothing was kept of the plan of %s that could be applied.", g.name()), replan)
 	case found == "":
-		g.add(NeedArtefact, "new plan", fmt.Sprintf("The saved plan of %s is not there any more.", g.name()), replan)
+		g.add(workflow.NeedArtefact, "new plan", fmt.Sprintf("The saved plan of %s is not there any more.", g.name()), replan)
 	case planned != found:
-		g.add(NeedArtefact, "new plan", fmt.Sprintf("The saved plan of %s is not the file that was made (SHA-256 %s, not %s).",
+		g.add(workflow.NeedArtefact, "new plan", fmt.Sprintf("The saved plan of %s is not the file that was made (SHA-256 %s, not %s).",
 			g.name(), phrase.CodeSpan(phrase.Short(found)), phrase.CodeSpan(phrase.Short(planned))), replan+" An operator of the server should find out who changed it.")
 	}
 }
 
 // upToDate says whether head merged into the base's tip of now is what was planned.
 func (g *gate) upToDate() {
-	if !g.requires(NeedUpToDate) {
+	if !g.requires(workflow.NeedUpToDate) {
 		return
 	}
 	base := phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))
@@ -139,7 +141,7 @@ func (g *gate) upToDate() {
 		why = fmt.Sprintf("%s has moved on, and the plan of %s runs code that its changes do not show: only the very same files will do.", base, g.name())
 	}
 	if why != "" {
-		g.add(NeedUpToDate, "new plan", why, mend)
+		g.add(workflow.NeedUpToDate, "new plan", why, mend)
 	}
 }
 
@@ -151,14 +153,14 @@ func (g *gate) fresh() {
 	replan := "A new plan: " + g.command("plan") + ". If it is the same, its approvals stay."
 	switch made := g.in.Plan.PlannedAt; {
 	case made.IsZero() || made.After(g.in.Now.Add(time.Minute)):
-		g.add(NeedFresh, "new plan", fmt.Sprintf("It is not known when the plan of %s was made.", g.name()), replan)
+		g.add(workflow.NeedFresh, "new plan", fmt.Sprintf("It is not known when the plan of %s was made.", g.name()), replan)
 	case g.in.Now.Sub(made) > limit:
-		g.add(NeedFresh, "new plan", fmt.Sprintf("The plan of %s is of %s, longer ago than `stale_after` allows (%s).", g.name(), phrase.Clock(made), phrase.InWords(limit)), replan)
+		g.add(workflow.NeedFresh, "new plan", fmt.Sprintf("The plan of %s is of %s, longer ago than `stale_after` allows (%s).", g.name(), phrase.Clock(made), phrase.InWords(limit)), replan)
 	}
 }
 
 func (g *gate) approved() {
-	if !g.requires(NeedApproved) {
+	if !g.requires(workflow.NeedApproved) {
 		return
 	}
 	c := approvalCount{
@@ -180,7 +182,7 @@ func (g *gate) depends() {
 	names := make([]string, 0, len(g.in.Depends))
 	for name, state := range g.in.Depends {
 		switch state {
-		case StateApplied, StateNoChanges, StateDeleted: // nobody ever applies a deleted one
+		case workflow.StateApplied, workflow.StateNoChanges, workflow.StateDeleted: // nobody ever applies a deleted one
 		default:
 			names = append(names, name)
 		}
@@ -188,13 +190,13 @@ func (g *gate) depends() {
 	sort.Strings(names)
 	for _, name := range names {
 		span := phrase.CodeSpan(phrase.Shown(name))
-		g.add(NeedDepends, phrase.Shown(name), fmt.Sprintf("%s depends on %s, which is not applied (%s).", g.name(), span, phrase.CodeSpan(string(g.in.Depends[name]))),
+		g.add(workflow.NeedDepends, phrase.Shown(name), fmt.Sprintf("%s depends on %s, which is not applied (%s).", g.name(), span, phrase.CodeSpan(string(g.in.Depends[name]))),
 			fmt.Sprintf("Apply that one first: %s.", phrase.CodeSpan("cardea apply -p "+phrase.Argument(phrase.Shown(name)))))
 	}
 	for _, name := range g.in.Since {
 		switch g.in.Depends[name] {
-		case StateApplied, StateNoChanges:
-			g.add(NeedDepends, "new plan", fmt.Sprintf("The plan of %s was begun before %s was applied, on which it depends.", g.name(), phrase.CodeSpan(phrase.Shown(name))),
+		case workflow.StateApplied, workflow.StateNoChanges:
+			g.add(workflow.NeedDepends, "new plan", fmt.Sprintf("The plan of %s was begun before %s was applied, on which it depends.", g.name(), phrase.CodeSpan(phrase.Shown(name))),
 				"A new plan: "+g.command("plan")+". If it is the same, its approvals stay.")
 		}
 	}
@@ -203,21 +205,21 @@ func (g *gate) depends() {
 // locks says whether the project's locks are free or ours, and, for an apply that
 // stands ready, whether we hold every one.
 func (g *gate) locks() {
-	state := KeptState{}
+	state := workflow.KeptState{}
 	if g.in.Project.Run != nil {
 		state = g.in.Project.Run.Keeps()
 	}
 	if state.Identity == "" && g.in.Project.Run != nil && !g.display {
-		g.add(NeedLock, "lock", fmt.Sprintf("It is not known which state %s writes, so it cannot be locked.", g.name()), "A new plan: "+g.command("plan")+".")
+		g.add(workflow.NeedLock, "lock", fmt.Sprintf("It is not known which state %s writes, so it cannot be locked.", g.name()), "A new plan: "+g.command("plan")+".")
 	}
 	if g.in.Plan != nil && g.in.Plan.Lineage != state.Lineage && !g.display {
-		g.add(NeedLock, "lock", fmt.Sprintf("The plan of %s was made before states were known by their lineage.", g.name()), "A new plan: "+g.command("plan")+".")
+		g.add(workflow.NeedLock, "lock", fmt.Sprintf("The plan of %s was made before states were known by their lineage.", g.name()), "A new plan: "+g.command("plan")+".")
 	}
 	ours, told := 0, false
-	keys := LockKeys(g.in.Project.Project, state)
+	keys := workflow.LockKeys(g.in.Project.Project, state)
 	for _, key := range keys {
 		for _, l := range g.in.Locks {
-			if l.RepoID != g.in.Record.Pull.Repo.ID || !Meets(l.Key, key) {
+			if l.RepoID != g.in.Record.Pull.Repo.ID || !workflow.Meets(l.Key, key) {
 				continue
 			}
 			if l.Pull == g.in.Record.Pull.Key() {
@@ -231,14 +233,14 @@ func (g *gate) locks() {
 				if l.Project != g.in.Project.Project.Name {
 					sentence += lockedBeside(g.name(), l.Key == key)
 				}
-				g.add(NeedLock, fmt.Sprintf("lock of #%d", l.Pull.Number), sentence,
+				g.add(workflow.NeedLock, fmt.Sprintf("lock of #%d", l.Pull.Number), sentence,
 					l.Mend()+" This pull request is told then.")
 			}
 			told = true
 		}
 	}
 	if g.in.State != nil && ours < len(keys) && !told {
-		g.add(NeedLock, "lock", fmt.Sprintf("This pull request does not hold every lock of %s.", g.name()), "Try again: "+g.command("apply")+".")
+		g.add(workflow.NeedLock, "lock", fmt.Sprintf("This pull request does not hold every lock of %s.", g.name()), "Try again: "+g.command("apply")+".")
 	}
 }
 
@@ -251,7 +253,7 @@ func lockedBeside(name string, surely bool) string {
 }
 
 // settled says whether somebody knows what the last apply of a project left.
-func (g *gate) settled(a Run, of Project) {
+func (g *gate) settled(a workflow.Run, of workflow.Project) {
 	project := phrase.Shown(of.Name)
 	name := phrase.CodeSpan(project)
 	if of.Key() != g.in.Project.Project.Key() {
@@ -261,10 +263,10 @@ func (g *gate) settled(a Run, of Project) {
 		g.rules.Admin.Describe(), phrase.CodeSpan("cardea resolve -p "+phrase.Argument(project)+" --outcome applied"))
 	switch {
 	case a.OutcomeOpen():
-		g.add(NeedState, "unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", name),
+		g.add(workflow.NeedState, "unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", name),
 			"Look at its log and at what is really there; then "+resolve)
 	case a.StateKept():
-		g.add(NeedState, "kept state", fmt.Sprintf("The last apply of %s could not store its state; it is kept here, encrypted.", name),
+		g.add(workflow.NeedState, "kept state", fmt.Sprintf("The last apply of %s could not store its state; it is kept here, encrypted.", name),
 			"Whoever runs the server stores it first, as the summary comment says; then "+resolve)
 	}
 }
@@ -282,13 +284,13 @@ func (g *gate) state() {
 	if g.in.State == nil || g.in.Plan == nil {
 		return
 	}
-	was, now := StateVersion{Lineage: g.in.Plan.Lineage, Serial: g.in.Plan.Serial}, *g.in.State
+	was, now := workflow.StateVersion{Lineage: g.in.Plan.Lineage, Serial: g.in.Plan.Serial}, *g.in.State
 	mend := "A new plan: " + g.command("plan") + ". If it is the same, its approvals stay."
 	switch {
 	case was.Lineage != now.Lineage:
-		g.add(NeedState, "new plan", fmt.Sprintf("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),
+		g.add(workflow.NeedState, "new plan", fmt.Sprintf("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),
 			phrase.CodeSpan(phrase.OrWord(phrase.Short(now.Lineage), "none")), phrase.CodeSpan(phrase.OrWord(phrase.Short(was.Lineage), "none"))), mend)
 	case was.Serial != now.Serial:
-		g.add(NeedState, "new plan", fmt.Sprintf("The state of %s was changed since the plan was made (serial %d, not %d).", g.name(), now.Serial, was.Serial), mend)
+		g.add(workflow.NeedState, "new plan", fmt.Sprintf("The state of %s was changed since the plan was made (serial %d, not %d).", g.name(), now.Serial, was.Serial), mend)
 	}
 }

@@ -1,4 +1,4 @@
-package workflow
+package gate
 
 import (
 	"cmp"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // SeenFingerprint is the fingerprint of a project that the summary comment
@@ -21,7 +23,7 @@ import (
 // newer one only when no older one ever did (then there was nothing else to mean).
 // Of several states in that second the oldest counts. What cannot be told apart
 // is thus never read as consent to something newer.
-func SeenFingerprint(shown []Shown, at time.Time, project string) (fp string, ok bool) {
+func SeenFingerprint(shown []workflow.Shown, at time.Time, project string) (fp string, ok bool) {
 	states := slices.Clone(shown)
 	sort.SliceStable(states, func(i, j int) bool { return states[i].At.Before(states[j].At) })
 	second := at.Truncate(time.Second)
@@ -44,15 +46,15 @@ func SeenFingerprint(shown []Shown, at time.Time, project string) (fp string, ok
 
 // editedWhen says, as a sentence, that the summary comment was not ours when
 // somebody wrote; "" when it was, for sure: our writing again counts from the next second on.
-func EditedWhen(shown []Shown, at time.Time) string {
+func EditedWhen(shown []workflow.Shown, at time.Time) string {
 	states := slices.Clone(shown)
 	sort.SliceStable(states, func(i, j int) bool { return states[i].At.Before(states[j].At) })
 	why := ""
 	for _, s := range states {
 		switch t := s.At.Truncate(time.Second); {
 		case t.After(at):
-		case s.EditedBy != Actor{}:
-			why = fmt.Sprintf("%s had edited the comment that shows the plans when this was written.", Mention(s.EditedBy))
+		case s.EditedBy != workflow.Actor{}:
+			why = fmt.Sprintf("%s had edited the comment that shows the plans when this was written.", workflow.Mention(s.EditedBy))
 		case t.Before(at.Truncate(time.Second)):
 			why = ""
 		}
@@ -62,15 +64,15 @@ func EditedWhen(shown []Shown, at time.Time) string {
 
 // CarryInput is what decides which approvals a new plan inherits.
 type CarryInput struct {
-	Approvals []Approval
+	Approvals []workflow.Approval
 	// Was is the plan before, nil when it is not kept; it only serves to name what differs.
-	Was    *Plan
-	WasRun Run
+	Was    *workflow.Plan
+	WasRun workflow.Run
 	// Plan is the new one, of Run.
-	Plan *Plan
-	Run  Run
+	Plan *workflow.Plan
+	Run  workflow.Run
 	// Changes are the files that differ from the planned trees of approvals, by tree; a tree that is not known is missing.
-	Changes map[string][]FileChange
+	Changes map[string][]workflow.FileChange
 }
 
 // CarryApprovals returns a project's approvals as they stand once a new plan is
@@ -82,7 +84,7 @@ type CarryInput struct {
 // apply. Every other one is void, with the sentence that names what did it: a leaf
 // of the plan, a module or provider, a hidden effect or a file. Void stays void.
 // Without a new plan (its run failed) nothing changes: the next one decides.
-func CarryApprovals(in CarryInput) []Approval {
+func CarryApprovals(in CarryInput) []workflow.Approval {
 	out := slices.Clone(in.Approvals)
 	if in.Plan == nil {
 		return out
@@ -98,7 +100,7 @@ func CarryApprovals(in CarryInput) []Approval {
 // voids says why an approval does not hold for the new plan, "" when it does. It
 // looks at what the approval says of its own plan, so that a chain of small steps
 // can carry nothing that one step could not.
-func (in CarryInput) voids(a Approval) string {
+func (in CarryInput) voids(a workflow.Approval) string {
 	head := phrase.CodeSpan(phrase.Short(in.Run.Head))
 	if a.Applied {
 		return fmt.Sprintf("Its plan was applied; the plan of %s is what is left to do.", head)
@@ -124,12 +126,12 @@ func (in CarryInput) voids(a Approval) string {
 	case a.Computed || len(in.Run.ComputedPaths) > 0:
 		return same + fmt.Sprintf("its code reads files by names that it computes, and they may differ: %s.", in.file(a))
 	case a.Files == "" || a.Files != in.Run.FilesDigest:
-		return same + fmt.Sprintf("files that it may read and does not show may differ: %s.", in.file(a, func(c FileChange) bool { return in.reads(c) && notConfiguration(c) }, notConfiguration))
+		return same + fmt.Sprintf("files that it may read and does not show may differ: %s.", in.file(a, func(c workflow.FileChange) bool { return in.reads(c) && notConfiguration(c) }, notConfiguration))
 	case late != "" && (a.Inputs == "" || a.Inputs != in.Run.InputsDigest):
 		return same + fmt.Sprintf("%s, and what that is made from may differ: %s.", late, in.file(a))
-	case len(named) > 0 && (!known || Touches(named, changes) != ""):
-		at := Touches(named, changes)
-		return same + fmt.Sprintf("it names files or directories that may differ: %s.", in.file(a, func(c FileChange) bool { return c.Path == at || c.OldPath == at }))
+	case len(named) > 0 && (!known || workflow.Touches(named, changes) != ""):
+		at := workflow.Touches(named, changes)
+		return same + fmt.Sprintf("it names files or directories that may differ: %s.", in.file(a, func(c workflow.FileChange) bool { return c.Path == at || c.OldPath == at }))
 	}
 	return ""
 }
@@ -146,10 +148,10 @@ func (in CarryInput) newEffect() string {
 
 // file names the first changed file of those that are looked for, where there is one of
 // them, one that the plan reads for sure before others; without any, the two trees.
-func (in CarryInput) file(a Approval, looked ...func(FileChange) bool) string {
+func (in CarryInput) file(a workflow.Approval, looked ...func(workflow.FileChange) bool) string {
 	changes := in.Changes[a.Tree]
 	for _, wanted := range looked {
-		if some := slices.DeleteFunc(slices.Clone(changes), func(c FileChange) bool { return !wanted(c) }); len(some) > 0 {
+		if some := slices.DeleteFunc(slices.Clone(changes), func(c workflow.FileChange) bool { return !wanted(c) }); len(some) > 0 {
 			changes = some
 			break
 		}
@@ -157,7 +159,7 @@ func (in CarryInput) file(a Approval, looked ...func(FileChange) bool) string {
 	if len(changes) == 0 {
 		return fmt.Sprintf("the files are no longer those of %s (tree %s, now %s)", phrase.CodeSpan(phrase.Short(a.Head)), phrase.CodeSpan(phrase.Short(a.Tree)), phrase.CodeSpan(phrase.Short(in.Run.Tree)))
 	}
-	first := slices.MinFunc(changes, func(c, d FileChange) int {
+	first := slices.MinFunc(changes, func(c, d workflow.FileChange) int {
 		if in.reads(c) != in.reads(d) {
 			return map[bool]int{true: -1, false: 1}[in.reads(c)]
 		}
@@ -170,12 +172,12 @@ func (in CarryInput) file(a Approval, looked ...func(FileChange) bool) string {
 	return fmt.Sprintf("%s%s changed", phrase.CodeSpan(phrase.Shown(first.Path)), more)
 }
 
-func notConfiguration(c FileChange) bool {
-	return !Configuration(c.Path) || c.OldPath != "" && !Configuration(c.OldPath)
+func notConfiguration(c workflow.FileChange) bool {
+	return !workflow.Configuration(c.Path) || c.OldPath != "" && !workflow.Configuration(c.OldPath)
 }
 
 // reads reports whether a changed file lies where the plan reads for sure.
-func (in CarryInput) reads(c FileChange) bool {
+func (in CarryInput) reads(c workflow.FileChange) bool {
 	return slices.ContainsFunc(in.Run.Own, func(own string) bool { return own == "." || c.Path == own || strings.HasPrefix(c.Path, own+"/") })
 }
 
@@ -200,24 +202,24 @@ func (in CarryInput) difference() string {
 	case in.Was.StateIdentity != in.Plan.StateIdentity:
 		return "it would write another state"
 	case in.WasRun.Project.Variant != in.Run.Project.Variant:
-		return fmt.Sprintf("`%s` tells the projects of its directory apart by other names", RepoConfigFile)
+		return fmt.Sprintf("`%s` tells the projects of its directory apart by other names", workflow.RepoConfigFile)
 	case in.Was.Tool != in.Plan.Tool:
 		return fmt.Sprintf("it was made by %s, not %s", phrase.ToolName(in.Plan.Tool), phrase.ToolName(in.Was.Tool))
 	}
 	return "a value that is not shown in full differs (it is sensitive, or too long)"
 }
 
-func sameOptions(a, b PlanOptions) bool {
+func sameOptions(a, b workflow.PlanOptions) bool {
 	return slices.Equal(a.Targets, b.Targets) && slices.Equal(a.Replaces, b.Replaces) && a.Destroy == b.Destroy && a.RefreshOnly == b.RefreshOnly
 }
 
 // differingLeaf names the first address, in order of addresses, and its first
 // attribute in which two lists of changes differ; "" where they do not. Values
 // are not named: the summary shows them.
-func differingLeaf(was, now []Change) string {
+func differingLeaf(was, now []workflow.Change) string {
 	type place struct{ mode, address, deposed string }
-	index := func(list []Change) (map[place]Change, []place) {
-		m, places := map[place]Change{}, make([]place, 0, len(list))
+	index := func(list []workflow.Change) (map[place]workflow.Change, []place) {
+		m, places := map[place]workflow.Change{}, make([]place, 0, len(list))
 		for _, c := range list {
 			k := place{c.Mode, c.Address, c.Deposed}
 			m[k] = c
@@ -257,12 +259,12 @@ func differingLeaf(was, now []Change) string {
 }
 
 // differingAttribute is the path of the first leaf, by path, in which two lists differ.
-func differingAttribute(was, now []Attribute) string {
+func differingAttribute(was, now []workflow.Attribute) string {
 	type leaf struct {
 		path string
-		mark Mark
+		mark workflow.Mark
 	}
-	known := map[leaf]Attribute{}
+	known := map[leaf]workflow.Attribute{}
 	for _, a := range was {
 		known[leaf{a.Path, a.Mark}] = a
 	}
@@ -291,23 +293,23 @@ func differingAttribute(was, now []Attribute) string {
 // the author (unless the rules say so), no bot that the rules do not list, among
 // `approvals.by` where that is set, and has the permission to approve now. A role
 // that is not known counts for nobody.
-func CountApprovals(rules Rules, author Actor, approvals []Approval, fingerprint string, roles map[int64]Role) (counted []Approval, missing []Missing) {
+func CountApprovals(rules workflow.Rules, author workflow.Actor, approvals []workflow.Approval, fingerprint string, roles map[int64]workflow.Role) (counted []workflow.Approval, missing []workflow.Missing) {
 	c := approvalCount{rules: rules, author: author, fingerprint: fingerprint, roles: roles}
 	return c.count(approvals)
 }
 
 // approvalCount is one counting of approvals.
 type approvalCount struct {
-	rules       Rules
-	author      Actor
+	rules       workflow.Rules
+	author      workflow.Actor
 	fingerprint string
-	roles       map[int64]Role
+	roles       map[int64]workflow.Role
 	project     string // its name for the command, "" for none
 	// recorded takes a giver's permission as it was when the approval was given, for display.
 	recorded bool
 }
 
-func (c approvalCount) count(approvals []Approval) (counted []Approval, missing []Missing) {
+func (c approvalCount) count(approvals []workflow.Approval) (counted []workflow.Approval, missing []workflow.Missing) {
 	var not []string
 	people := map[int64]bool{}
 	for _, a := range approvals {
@@ -315,14 +317,14 @@ func (c approvalCount) count(approvals []Approval) (counted []Approval, missing 
 			continue
 		}
 		if a.Void != "" && !c.laterOf(a, approvals) {
-			not = append(not, fmt.Sprintf("The approval of %s fell: %s", Mention(a.User), a.Void))
+			not = append(not, fmt.Sprintf("The approval of %s fell: %s", workflow.Mention(a.User), a.Void))
 			continue
 		}
 		if c.fingerprint == "" || a.Fingerprint != c.fingerprint || a.Void != "" || a.Applied {
 			continue
 		}
 		if why := c.discounts(a.User); why != "" {
-			if said := fmt.Sprintf("The approval of %s does not count: %s.", Mention(a.User), why); !slices.Contains(not, said) {
+			if said := fmt.Sprintf("The approval of %s does not count: %s.", workflow.Mention(a.User), why); !slices.Contains(not, said) {
 				not = append(not, said)
 			}
 			continue
@@ -331,20 +333,20 @@ func (c approvalCount) count(approvals []Approval) (counted []Approval, missing 
 		counted = append(counted, a)
 	}
 	if lack := c.rules.Approvals.Count - len(counted); lack > 0 {
-		missing = []Missing{c.missing(counted, not, lack)}
+		missing = []workflow.Missing{c.missing(counted, not, lack)}
 	}
 	return counted, missing
 }
 
 // laterOf reports whether the giver of an approval gave a later one, which says more.
-func (c approvalCount) laterOf(a Approval, all []Approval) bool {
-	return slices.ContainsFunc(all, func(b Approval) bool {
+func (c approvalCount) laterOf(a workflow.Approval, all []workflow.Approval) bool {
+	return slices.ContainsFunc(all, func(b workflow.Approval) bool {
 		return b.User.ID == a.User.ID && (b.At.After(a.At) || (b.At.Equal(a.At) && b.Void == ""))
 	})
 }
 
 // discounts says why a person's approval does not count, as part of a sentence; "" when it does.
-func (c approvalCount) discounts(who Actor) string {
+func (c approvalCount) discounts(who workflow.Actor) string {
 	role, known := c.roles[who.ID]
 	by := c.rules.Approvals.By
 	switch {
@@ -368,7 +370,7 @@ func (c approvalCount) discounts(who Actor) string {
 	return ""
 }
 
-func (c approvalCount) missing(counted []Approval, not []string, lack int) Missing {
+func (c approvalCount) missing(counted []workflow.Approval, not []string, lack int) workflow.Missing {
 	const most = 3
 	if n := len(not) - most; n > 0 {
 		not = append(not[:most:most], "So it is for "+phrase.CountOf(n, "other approval", "other approvals")+".")
@@ -376,14 +378,14 @@ func (c approvalCount) missing(counted []Approval, not []string, lack int) Missi
 	plan := "a plan that there is not"
 	command := "cardea approve"
 	if c.fingerprint != "" {
-		plan = phrase.CodeSpan(ShortFingerprint(c.fingerprint))
+		plan = phrase.CodeSpan(workflow.ShortFingerprint(c.fingerprint))
 	}
 	if c.project != "" && c.fingerprint != "" {
-		command += " -p " + phrase.Argument(phrase.Shown(c.project)+"@"+ShortFingerprint(c.fingerprint))
+		command += " -p " + phrase.Argument(phrase.Shown(c.project)+"@"+workflow.ShortFingerprint(c.fingerprint))
 	}
 	sentence := fmt.Sprintf("%d of %s of %s.", len(counted), phrase.CountOf(c.rules.Approvals.Count, "approval", "approvals"), plan)
-	return Missing{
-		Need: NeedApproved, Short: phrase.CountOf(lack, "approval", "approvals"),
+	return workflow.Missing{
+		Need: workflow.NeedApproved, Short: phrase.CountOf(lack, "approval", "approvals"),
 		Sentence: strings.Join(append([]string{sentence}, not...), " "),
 		Mend:     fmt.Sprintf("May approve: %s. In a comment: %s.", c.whoMay(), phrase.CodeSpan(command)),
 	}
@@ -400,7 +402,7 @@ func (c approvalCount) whoMay() string {
 		who = fmt.Sprintf("%s, with %s", phrase.OrList(spans), who)
 	}
 	if !c.rules.Approvals.Author && c.author.ID != 0 {
-		who += ", but not the author " + Mention(c.author)
+		who += ", but not the author " + workflow.Mention(c.author)
 	}
 	return who
 }

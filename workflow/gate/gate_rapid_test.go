@@ -1,4 +1,4 @@
-package workflow
+package gate
 
 import (
 	"fmt"
@@ -9,13 +9,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // harmless are the facts whose absence is not a no, each with the reason. A field
 // that is new in one of these types fails TestGateNeedsEveryFact until it is
 // either asked for by the gate or written down here.
 var harmless = map[string]string{
-	"GateInput.Sharing": "no other project writes the state", "GateInput.Unsettled": "none is good", "GateInput.Depends": "no dependency is in the pull", "GateInput.Since": "none is good", "GateInput.BaseFaulty": "false is good",
+	"Input.Sharing": "no other project writes the state", "Input.Unsettled": "none is good", "Input.Depends": "no dependency is in the pull", "Input.Since": "none is good", "Input.BaseFaulty": "false is good",
 	"LiveFacts.Required": "none is required", "LiveFacts.ReviewDecision": "no rule of the branch asks for a review", "LiveFacts.Errors": "none is good",
 	"Pull.Title": "for people", "Pull.Fork": "false is good", "Pull.Draft": "false is good", "Pull.UpdatedAt": "not looked at",
 	"Pull.Author": "the record's is taken",
@@ -23,8 +25,8 @@ var harmless = map[string]string{
 	"Run.Paths": "the worker's", "Run.InputsDigest": "SameInputs says it", "Run.FilesDigest": "CarryApprovals'", "Run.ComputedPaths": "CarryApprovals'", "Run.BaseProviders": "the engine's", "Run.Hidden": "the plan's count", "Run.Credentials": "the worker's",
 	"Run.CreateWorkspace": "the engine's", "Run.Actor": "who asked for the plan", "Run.Request": "history", "Run.Priority": "the queue's",
 	"Run.Reason": "for people", "Run.Waiting": "for people", "Run.Attempts": "history", "Run.Queued": "history", "Run.NotBefore": "the queue's",
-	"Run.Started": "history", "Run.Finished": "history", "Run.Worker": "the worker's", "Run.LeaseUntil": "the worker's", "Run.Sharing": "GateInput.Sharing has them", "Run.Interrupt": "a plan that succeeded",
-	"Run.InterruptOutcome": "a plan that succeeded", "Run.Replaces": "history", "Run.Own": "the engine's", "Run.Expected": "the engine's", "Run.TreeChanges": "CarryApprovals'", "Run.Apply": "an apply's", "Run.After": "GateInput.Since says it", "Run.Diagnostics": "for people",
+	"Run.Started": "history", "Run.Finished": "history", "Run.Worker": "the worker's", "Run.LeaseUntil": "the worker's", "Run.Sharing": "Input.Sharing has them", "Run.Interrupt": "a plan that succeeded",
+	"Run.InterruptOutcome": "a plan that succeeded", "Run.Replaces": "history", "Run.Own": "the engine's", "Run.Expected": "the engine's", "Run.TreeChanges": "CarryApprovals'", "Run.Apply": "an apply's", "Run.After": "Input.Since says it", "Run.Diagnostics": "for people",
 	"Run.SameState": "for people", "Run.LikeState": "for people", "Run.SameLineage": "for people", "Run.StateDoubt": "for people", "Run.OnBase": "the record's of lineages",
 	"Run.Counts": "the plan's", "Run.NoChanges": "false is what is wanted", "Run.ChangesHash": "for people", "Run.Whole": "history",
 	"ApplyOrder.State": "the plan's is compared", "ApplyOrder.Authorised": "not yet", "ApplyOrder.Spent": "false is good", "ApplyOrder.Missing": "for people",
@@ -35,7 +37,7 @@ var harmless = map[string]string{
 }
 
 // parts are the structs of an input whose every field is taken away in turn.
-func parts(in *GateInput) []any {
+func parts(in *Input) []any {
 	return []any{in, &in.Live, &in.Live.Pull, in.Project.Run, in.Project.Apply.Apply, &in.Project.Approvals[0]}
 }
 
@@ -47,7 +49,7 @@ func TestGateNeedsEveryFact(t *testing.T) {
 			name := typ.Name() + "." + typ.Field(f).Name
 			in := readyApply()
 			reflect.ValueOf(parts(&in)[i]).Elem().Field(f).SetZero()
-			got := Gate(in)
+			got := Ask(in)
 			if _, ok := harmless[name]; !ok && len(got) == 0 {
 				t.Errorf("without %s nothing is missing", name)
 			} else if ok && len(got) > 0 {
@@ -76,28 +78,30 @@ func TestGateRefusesTogether(t *testing.T) {
 			refusals[i].change(&in)
 			chosen = append(chosen, refusals[i].name)
 		}
-		got := Gate(in)
+		got := Ask(in)
 		if len(got) == 0 {
 			t.Fatalf("%v: nothing is missing", chosen)
 		}
-		if diff := cmp.Diff(got, Gate(in)); diff != "" {
+		if diff := cmp.Diff(got, Ask(in)); diff != "" {
 			t.Fatalf("%v: asked twice: %s", chosen, diff)
 		}
-		if !slices.IsSortedFunc(got, func(a, b Missing) int { return slices.Index(needOrder, a.Need) - slices.Index(needOrder, b.Need) }) {
+		if !slices.IsSortedFunc(got, func(a, b workflow.Missing) int {
+			return slices.Index(needOrder, a.Need) - slices.Index(needOrder, b.Need)
+		}) {
 			t.Fatalf("%v: not in order: %+v", chosen, got)
 		}
 	})
 }
 
 // whole reports whether an input still has all that a refusal may change.
-func whole(in GateInput) bool {
+func whole(in Input) bool {
 	return in.Project.Run != nil && in.Project.Apply != nil && in.Project.Apply.Apply != nil && in.Plan != nil && in.State != nil &&
 		len(in.Locks) == 3 && len(in.Live.Roles) > 0 && len(in.Live.Required) > 0 && len(in.Project.Approvals) > 0
 }
 
-func drawApproval(t *rapid.T) Approval {
-	return Approval{
-		User:        Actor{ID: rapid.Int64Range(0, 9).Draw(t, "id"), Login: rapid.SampledFrom([]string{"ada", "bob", "eve", "x[bot]"}).Draw(t, "login"), Bot: rapid.Bool().Draw(t, "bot")},
+func drawApproval(t *rapid.T) workflow.Approval {
+	return workflow.Approval{
+		User:        workflow.Actor{ID: rapid.Int64Range(0, 9).Draw(t, "id"), Login: rapid.SampledFrom([]string{"ada", "bob", "eve", "x[bot]"}).Draw(t, "login"), Bot: rapid.Bool().Draw(t, "bot")},
 		Fingerprint: rapid.SampledFrom([]string{gateFingerprint, "other", ""}).Draw(t, "fingerprint"),
 		Void:        rapid.SampledFrom([]string{"", "", "It fell."}).Draw(t, "void"),
 		At:          gateNow.Add(time.Duration(rapid.IntRange(0, 5).Draw(t, "at")) * time.Minute),
@@ -111,13 +115,13 @@ func TestApprovalsOnlyHelp(t *testing.T) {
 		in.Rules.Approvals.Count = rapid.IntRange(0, 3).Draw(t, "count")
 		in.Project.Approvals = nil
 		for id := range int64(9) {
-			in.Live.Roles[id] = rapid.SampledFrom([]Role{RoleRead, RoleWrite, RoleAdmin, ""}).Draw(t, "role")
+			in.Live.Roles[id] = rapid.SampledFrom([]workflow.Role{workflow.RoleRead, workflow.RoleWrite, workflow.RoleAdmin, ""}).Draw(t, "role")
 		}
-		in.Live.Roles[1] = RoleWrite
-		before := len(Gate(in))
+		in.Live.Roles[1] = workflow.RoleWrite
+		before := len(Ask(in))
 		for range rapid.IntRange(1, 8).Draw(t, "approvals") {
 			in.Project.Approvals = append(in.Project.Approvals, drawApproval(t))
-			after := len(Gate(in))
+			after := len(Ask(in))
 			if after > before {
 				t.Fatalf("one more approval: %d missing, before %d", after, before)
 			}
@@ -127,7 +131,7 @@ func TestApprovalsOnlyHelp(t *testing.T) {
 		people := map[int64]bool{}
 		for _, a := range counted {
 			if people[a.User.ID] || a.User.ID == gateEve.ID || a.User.ID == 0 || a.User.Bot || a.Void != "" || a.Fingerprint != gateFingerprint ||
-				!in.Live.Roles[a.User.ID].AtLeast(RoleWrite) {
+				!in.Live.Roles[a.User.ID].AtLeast(workflow.RoleWrite) {
 				t.Fatalf("counted %+v of %+v", a, in.Project.Approvals)
 			}
 			people[a.User.ID] = true
@@ -141,13 +145,13 @@ func TestApprovalsOnlyHelp(t *testing.T) {
 // TestLocksExclude: whatever pulls take and release, no key is ever held by two,
 // a project's keys are taken all or not at all, and epochs of a key only grow.
 func TestLocksExclude(t *testing.T) {
-	projects := []Project{{Name: "a", Dir: "a", TerraformWorkspace: "default"}, {Name: "b", Dir: "b", TerraformWorkspace: "default"}, {Name: "a2", Dir: "a", TerraformWorkspace: "default"}}
+	projects := []workflow.Project{{Name: "a", Dir: "a", TerraformWorkspace: "default"}, {Name: "b", Dir: "b", TerraformWorkspace: "default"}, {Name: "a2", Dir: "a", TerraformWorkspace: "default"}}
 	rapid.Check(t, func(t *rapid.T) {
-		held := map[string]Lock{}
+		held := map[string]workflow.Lock{}
 		highest := map[string]uint64{}
 		last := uint64(0)
 		for step := range rapid.IntRange(1, 30).Draw(t, "steps") {
-			pull := PullKey{RepoID: 7, Number: rapid.IntRange(1, 3).Draw(t, "pull")}
+			pull := workflow.PullKey{RepoID: 7, Number: rapid.IntRange(1, 3).Draw(t, "pull")}
 			if rapid.Bool().Draw(t, "release") {
 				for k, l := range held {
 					if l.Pull == pull {
@@ -157,9 +161,9 @@ func TestLocksExclude(t *testing.T) {
 				continue
 			}
 			p := rapid.SampledFrom(projects).Draw(t, "project")
-			in := TakeInput{Pull: pull, Project: p, State: KeptState{
+			in := TakeInput{Pull: pull, Project: p, State: workflow.KeptState{
 				Identity: rapid.SampledFrom([]string{"", "s", "t"}).Draw(t, "state"), Lineage: rapid.SampledFrom([]string{"", "l"}).Draw(t, "lineage")},
-				Why: rapid.SampledFrom([]LockWhy{LockPlan, LockClaim, LockApply}).Draw(t, "why"), Now: gateNow, LastEpoch: last}
+				Why: rapid.SampledFrom([]workflow.LockWhy{workflow.LockPlan, workflow.LockClaim, workflow.LockApply}).Draw(t, "why"), Now: gateNow, LastEpoch: last}
 			for _, l := range held {
 				in.Locks = append(in.Locks, l)
 			}
@@ -175,7 +179,7 @@ func TestLocksExclude(t *testing.T) {
 				}
 				held[l.Key], highest[l.Key], last = l, l.Epoch, max(last, l.Epoch)
 			}
-			for _, key := range LockKeys(p, in.State) {
+			for _, key := range workflow.LockKeys(p, in.State) {
 				if other == nil && held[key].Pull != pull {
 					t.Fatalf("step %d: %q is not held after taking", step, key)
 				}
@@ -188,18 +192,18 @@ func TestLocksExclude(t *testing.T) {
 // in the same second when nothing else ever was.
 func TestSeenIsNeverNewer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var states []Shown
+		var states []workflow.Shown
 		for i := range rapid.IntRange(0, 6).Draw(t, "states") {
-			s := Shown{At: gateNow.Add(time.Duration(rapid.IntRange(0, 4).Draw(t, "second")) * time.Second), Fingerprints: map[string]string{}}
+			s := workflow.Shown{At: gateNow.Add(time.Duration(rapid.IntRange(0, 4).Draw(t, "second")) * time.Second), Fingerprints: map[string]string{}}
 			if rapid.Bool().Draw(t, "shows") {
 				s.Fingerprints["p"] = fmt.Sprint("fp", i)
 			}
 			states = append(states, s)
 		}
-		slices.SortStableFunc(states, func(a, b Shown) int { return a.At.Compare(b.At) })
+		slices.SortStableFunc(states, func(a, b workflow.Shown) int { return a.At.Compare(b.At) })
 		at := gateNow.Add(time.Duration(rapid.IntRange(-1, 5).Draw(t, "at")) * time.Second)
 		fp, ok := SeenFingerprint(states, at, "p")
-		older := slices.ContainsFunc(states, func(s Shown) bool { return s.At.Before(at) && s.Fingerprints["p"] != "" })
+		older := slices.ContainsFunc(states, func(s workflow.Shown) bool { return s.At.Before(at) && s.Fingerprints["p"] != "" })
 		for _, s := range states {
 			if s.Fingerprints["p"] == fp && ok && (s.At.After(at) || (s.At.Equal(at) && older)) {
 				t.Fatalf("saw %s, shown at %v, at %v: %+v", fp, s.At, at, states)

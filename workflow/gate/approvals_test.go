@@ -1,4 +1,4 @@
-package workflow
+package gate
 
 import (
 	"strings"
@@ -6,33 +6,35 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 func TestSeenFingerprint(t *testing.T) {
 	at := func(s int) time.Time { return gateNow.Add(time.Duration(s) * time.Second) }
-	show := func(s int, fp string) Shown {
-		return Shown{At: at(s), Fingerprints: map[string]string{"p": fp, "q": "of q"}}
+	show := func(s int, fp string) workflow.Shown {
+		return workflow.Shown{At: at(s), Fingerprints: map[string]string{"p": fp, "q": "of q"}}
 	}
-	none := Shown{At: at(5), Fingerprints: map[string]string{"q": "of q"}} // p is being planned
+	none := workflow.Shown{At: at(5), Fingerprints: map[string]string{"q": "of q"}} // p is being planned
 	for _, tt := range []struct {
 		name  string
-		shown []Shown
+		shown []workflow.Shown
 		at    time.Time
 		want  string
 	}{
 		{"nothing shown", nil, at(9), ""},
-		{"shown before", []Shown{show(0, "a")}, at(9), "a"},
-		{"shown later", []Shown{show(9, "a")}, at(8), ""},
-		{"a replan between", []Shown{show(0, "a"), show(5, "b")}, at(4), "a"},
-		{"after the replan", []Shown{show(0, "a"), show(5, "b")}, at(6), "b"},
-		{"same second as the replan", []Shown{show(0, "a"), show(5, "b")}, at(5), "a"},
-		{"same second, nothing older", []Shown{show(5, "b")}, at(5), "b"},
-		{"same second, only other projects older", []Shown{{At: at(0), Fingerprints: map[string]string{"q": "x"}}, show(5, "b")}, at(5), "b"},
-		{"two in one second, nothing older", []Shown{show(5, "b"), show(5, "c")}, at(5), "b"},
-		{"being planned", []Shown{show(0, "a"), none}, at(7), ""},
-		{"planned again in the second of the comment", []Shown{show(0, "a"), none, show(8, "b")}, at(8), ""},
-		{"parts of a second are not told apart", []Shown{show(0, "a"), {At: at(5), Fingerprints: map[string]string{"p": "b"}}}, at(5).Add(900 * time.Millisecond), "a"},
-		{"not in order", []Shown{show(5, "b"), show(0, "a")}, at(9), "b"},
+		{"shown before", []workflow.Shown{show(0, "a")}, at(9), "a"},
+		{"shown later", []workflow.Shown{show(9, "a")}, at(8), ""},
+		{"a replan between", []workflow.Shown{show(0, "a"), show(5, "b")}, at(4), "a"},
+		{"after the replan", []workflow.Shown{show(0, "a"), show(5, "b")}, at(6), "b"},
+		{"same second as the replan", []workflow.Shown{show(0, "a"), show(5, "b")}, at(5), "a"},
+		{"same second, nothing older", []workflow.Shown{show(5, "b")}, at(5), "b"},
+		{"same second, only other projects older", []workflow.Shown{{At: at(0), Fingerprints: map[string]string{"q": "x"}}, show(5, "b")}, at(5), "b"},
+		{"two in one second, nothing older", []workflow.Shown{show(5, "b"), show(5, "c")}, at(5), "b"},
+		{"being planned", []workflow.Shown{show(0, "a"), none}, at(7), ""},
+		{"planned again in the second of the comment", []workflow.Shown{show(0, "a"), none, show(8, "b")}, at(8), ""},
+		{"parts of a second are not told apart", []workflow.Shown{show(0, "a"), {At: at(5), Fingerprints: map[string]string{"p": "b"}}}, at(5).Add(900 * time.Millisecond), "a"},
+		{"not in order", []workflow.Shown{show(5, "b"), show(0, "a")}, at(9), "b"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, ok := SeenFingerprint(tt.shown, tt.at, "p")
@@ -44,22 +46,22 @@ func TestSeenFingerprint(t *testing.T) {
 }
 
 func TestCarryApprovals(t *testing.T) {
-	attr := func(path, after string) Attribute {
-		return Attribute{Path: path, Mark: MarkChange, Before: `"a"`, After: after}
+	attr := func(path, after string) workflow.Attribute {
+		return workflow.Attribute{Path: path, Mark: workflow.MarkChange, Before: `"a"`, After: after}
 	}
-	web := func(attrs ...Attribute) Change {
-		return Change{Address: "aws_instance.web", Mode: "managed", Action: ActionUpdate, Attributes: attrs}
+	web := func(attrs ...workflow.Attribute) workflow.Change {
+		return workflow.Change{Address: "aws_instance.web", Mode: "managed", Action: workflow.ActionUpdate, Attributes: attrs}
 	}
-	effect := HiddenEffect{Kind: "provisioner", Address: "null_resource.a", Text: "`null_resource.a` runs a `local-exec` provisioner."}
-	fetched := func() Fetched {
-		return Fetched{Tool: "terraform 1.11.4", Modules: map[string]Exact{"module.net": "m1"}, Providers: map[string]Exact{"registry/time": "1.0.0 p1"}, Made: map[string]Exact{"a.zip": "z1"}}
+	effect := workflow.HiddenEffect{Kind: "provisioner", Address: "null_resource.a", Text: "`null_resource.a` runs a `local-exec` provisioner."}
+	fetched := func() workflow.Fetched {
+		return workflow.Fetched{Tool: "terraform 1.11.4", Modules: map[string]workflow.Exact{"module.net": "m1"}, Providers: map[string]workflow.Exact{"registry/time": "1.0.0 p1"}, Made: map[string]workflow.Exact{"a.zip": "z1"}}
 	}
 	base := func() CarryInput {
 		return CarryInput{
-			Approvals: []Approval{{Fingerprint: "one", User: gateBob, Head: "h1", Tree: "t1", Files: "f1", Inputs: "i1", Fetched: fetched()}},
-			Was:       &Plan{Fingerprint: "one", Changes: []Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`))}, Tool: "terraform"}, WasRun: Run{Head: "h1", Tree: "t1"},
-			Plan: &Plan{Fingerprint: "two", Changes: []Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`))}, Tool: "terraform", Fetched: fetched()},
-			Run:  Run{Head: "h2", Tree: "t2", FilesDigest: "f1", InputsDigest: "i1"},
+			Approvals: []workflow.Approval{{Fingerprint: "one", User: gateBob, Head: "h1", Tree: "t1", Files: "f1", Inputs: "i1", Fetched: fetched()}},
+			Was:       &workflow.Plan{Fingerprint: "one", Changes: []workflow.Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`))}, Tool: "terraform"}, WasRun: workflow.Run{Head: "h1", Tree: "t1"},
+			Plan: &workflow.Plan{Fingerprint: "two", Changes: []workflow.Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`))}, Tool: "terraform", Fetched: fetched()},
+			Run:  workflow.Run{Head: "h2", Tree: "t2", FilesDigest: "f1", InputsDigest: "i1"},
 		}
 	}
 	same := func(in *CarryInput) { in.Plan.Fingerprint = "one" }
@@ -72,18 +74,18 @@ func TestCarryApprovals(t *testing.T) {
 		{"no new plan", func(in *CarryInput) { in.Plan = nil }, ""},
 		{"hidden effects, the same tree", func(in *CarryInput) {
 			same(in)
-			in.Approvals[0].Hidden, in.Plan.Hidden, in.Run.Tree = true, []HiddenEffect{effect}, "t1"
+			in.Approvals[0].Hidden, in.Plan.Hidden, in.Run.Tree = true, []workflow.HiddenEffect{effect}, "t1"
 		}, ""},
 		{"a leaf", func(in *CarryInput) { in.Plan.Changes[0].Attributes[1].After = `"c"` },
 			"The plan of `h2` is another one: `tags.Name` of `aws_instance.web` differs."},
 		{"a leaf that is new", func(in *CarryInput) {
-			in.Plan.Changes = []Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`), attr("size", "1"))}
+			in.Plan.Changes = []workflow.Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`), attr("size", "1"))}
 		}, "The plan of `h2` is another one: `size` of `aws_instance.web` differs."},
 		{"a resource that is new", func(in *CarryInput) {
-			in.Plan.Changes = append(in.Plan.Changes, Change{Address: "aws_eip.a", Action: ActionCreate})
+			in.Plan.Changes = append(in.Plan.Changes, workflow.Change{Address: "aws_eip.a", Action: workflow.ActionCreate})
 		}, "The plan of `h2` is another one: `aws_eip.a` is new in it."},
 		{"a resource that is gone", func(in *CarryInput) { in.Plan.Changes = nil }, "The plan of `h2` is another one: `aws_instance.web` is no longer in it."},
-		{"another action", func(in *CarryInput) { in.Plan.Changes[0].Action = ActionReplace },
+		{"another action", func(in *CarryInput) { in.Plan.Changes[0].Action = workflow.ActionReplace },
 			"The plan of `h2` is another one: `aws_instance.web` is a replace, and was a update."},
 		{"a sensitive leaf", func(*CarryInput) {}, "The plan of `h2` is another one: a value that is not shown in full differs (it is sensitive, or too long)."},
 		{"another provider", func(in *CarryInput) { in.Plan.Changes[0].Provider = "evil/aws" }, "The plan of `h2` is another one: `aws_instance.web` is changed in another way."},
@@ -92,12 +94,12 @@ func TestCarryApprovals(t *testing.T) {
 		{"another state", func(in *CarryInput) { in.Plan.StateIdentity = "s" }, "The plan of `h2` is another one: it would write another state."},
 		{"another tool", func(in *CarryInput) { in.Plan.Tool = "tofu" }, "The plan of `h2` is another one: it was made by OpenTofu, not Terraform."},
 		{"the plan before is not kept", func(in *CarryInput) { in.Was = nil }, "The plan of `h2` is another one: the plan before it is not kept, so what differs cannot be named."},
-		{"a new hidden effect", func(in *CarryInput) { same(in); in.Plan.Hidden = []HiddenEffect{effect} },
+		{"a new hidden effect", func(in *CarryInput) { same(in); in.Plan.Hidden = []workflow.HiddenEffect{effect} },
 			"The plan of `h2` has the same changes, but does more than they show: " + effect.Text},
 		{"a script behind an old one", func(in *CarryInput) {
 			same(in)
-			in.Approvals[0].Hidden, in.Plan.Hidden, in.Was.Hidden = true, []HiddenEffect{effect}, []HiddenEffect{effect}
-			in.Changes = map[string][]FileChange{"t1": {{Path: "z.tf"}, {Path: "run.sh"}}}
+			in.Approvals[0].Hidden, in.Plan.Hidden, in.Was.Hidden = true, []workflow.HiddenEffect{effect}, []workflow.HiddenEffect{effect}
+			in.Changes = map[string][]workflow.FileChange{"t1": {{Path: "z.tf"}, {Path: "run.sh"}}}
 		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: `run.sh` and 1 other file changed."},
 		{"hidden effects that are gone", func(in *CarryInput) { same(in); in.Approvals[0].Hidden = true },
 			"The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
@@ -107,7 +109,7 @@ func TestCarryApprovals(t *testing.T) {
 			same(in)
 			in.Approvals[0].Late, in.Approvals[0].Inputs, in.Run.InputsDigest = "late", "i1", "i2"
 			in.Plan.Late, in.Run.Own = "`x` of `a.b` is known only after apply", []string{"prod"}
-			in.Changes = map[string][]FileChange{"t1": {{Path: "README.md"}, {Path: "prod/main.tf"}, {Path: "prod2/a.tf"}}}
+			in.Changes = map[string][]workflow.FileChange{"t1": {{Path: "README.md"}, {Path: "prod/main.tf"}, {Path: "prod2/a.tf"}}}
 		}, "The plan of `h2` has the same changes, but `x` of `a.b` is known only after apply, and what that is made from may differ: `prod/main.tf` and 2 other files changed."},
 		{"known after apply, the same inputs of another tree", func(in *CarryInput) {
 			same(in)
@@ -122,13 +124,13 @@ func TestCarryApprovals(t *testing.T) {
 		}, "The plan of `h2` has the same changes, but `x` is late, and what that is made from may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"hidden effects, the same inputs", func(in *CarryInput) {
 			same(in)
-			in.Approvals[0].Inputs, in.Run.InputsDigest, in.Approvals[0].Hidden, in.Plan.Hidden = "i1", "i1", true, []HiddenEffect{effect}
+			in.Approvals[0].Inputs, in.Run.InputsDigest, in.Approvals[0].Hidden, in.Plan.Hidden = "i1", "i1", true, []workflow.HiddenEffect{effect}
 		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"another provider configuration", func(in *CarryInput) { in.Plan.Changes[0].ProviderConfig = "aws.prod" },
 			"The plan of `h2` is another one: `aws_instance.web` goes through another configuration of its provider."},
 		{"hidden effects, trees that nobody knows", func(in *CarryInput) {
 			same(in)
-			in.Approvals[0].Hidden, in.Plan.Hidden, in.Approvals[0].Tree, in.Run.Tree = true, []HiddenEffect{effect}, "", ""
+			in.Approvals[0].Hidden, in.Plan.Hidden, in.Approvals[0].Tree, in.Run.Tree = true, []workflow.HiddenEffect{effect}, "", ""
 		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree ``, now ``)."},
 		{"another module, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Plan.Fetched.Modules["module.net"] = "t1", "m2" },
 			"The plan of `h2` has the same changes, but the source of `module.net` gives other files now."},
@@ -148,18 +150,21 @@ func TestCarryApprovals(t *testing.T) {
 			"The plan of `h2` has the same changes, but `a.zip`, which is made while it plans, is another one now."},
 		{"another version of the tool", func(in *CarryInput) { same(in); in.Plan.Fetched.Tool = "terraform 1.12.0" },
 			"The plan of `h2` has the same changes, but it is made with terraform 1.12.0, not terraform 1.11.4."},
-		{"an approval of an older version, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Approvals[0].Fetched = "t1", Fetched{} },
+		{"an approval of an older version, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Approvals[0].Fetched = "t1", workflow.Fetched{} },
 			"The plan of `h2` has the same changes, but it is not known with which modules and providers both were made."},
-		{"neither says what was fetched", func(in *CarryInput) { same(in); in.Plan.Fetched, in.Approvals[0].Fetched = Fetched{}, Fetched{} },
+		{"neither says what was fetched", func(in *CarryInput) {
+			same(in)
+			in.Plan.Fetched, in.Approvals[0].Fetched = workflow.Fetched{}, workflow.Fetched{}
+		},
 			"The plan of `h2` has the same changes, but it is not known with which modules and providers both were made."},
 		{"a file beside the configuration", func(in *CarryInput) {
 			same(in)
 			in.Run.FilesDigest, in.Run.Own = "f2", []string{"prod"}
-			in.Changes = map[string][]FileChange{"t1": {{Path: "prod/main.tf"}, {Path: "prod/payload.bin"}, {Path: "a.md"}}}
+			in.Changes = map[string][]workflow.FileChange{"t1": {{Path: "prod/main.tf"}, {Path: "prod/payload.bin"}, {Path: "a.md"}}}
 		}, "The plan of `h2` has the same changes, but files that it may read and does not show may differ: `prod/payload.bin` changed."},
 		{"configuration that became another file", func(in *CarryInput) {
 			same(in)
-			in.Run.FilesDigest, in.Changes = "f2", map[string][]FileChange{"t1": {{Path: "prod/b.tf", OldPath: "prod/payload.bin"}}}
+			in.Run.FilesDigest, in.Changes = "f2", map[string][]workflow.FileChange{"t1": {{Path: "prod/b.tf", OldPath: "prod/payload.bin"}}}
 		}, "The plan of `h2` has the same changes, but files that it may read and does not show may differ: `prod/b.tf` changed."},
 		{"files that nobody knows", func(in *CarryInput) { same(in); in.Run.FilesDigest, in.Approvals[0].Files = "", "" },
 			"The plan of `h2` has the same changes, but files that it may read and does not show may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
@@ -167,22 +172,22 @@ func TestCarryApprovals(t *testing.T) {
 			"The plan of `h2` has the same changes, but its code reads files by names that it computes, and they may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"code that might when it was approved", func(in *CarryInput) {
 			same(in)
-			in.Approvals[0].Computed, in.Changes = true, map[string][]FileChange{"t1": {{Path: "a.md"}}}
+			in.Approvals[0].Computed, in.Changes = true, map[string][]workflow.FileChange{"t1": {{Path: "a.md"}}}
 		}, "The plan of `h2` has the same changes, but its code reads files by names that it computes, and they may differ: `a.md` changed."},
 		{"code that may read any file, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Run.ComputedPaths = "t1", []string{"prod/main.tf"} }, ""},
 		{"a place that it names", func(in *CarryInput) {
 			same(in)
-			in.Plan.Named, in.Changes = []Exact{"charts"}, map[string][]FileChange{"t1": {{Path: "a.md"}, {Path: "charts/x.tf"}}}
+			in.Plan.Named, in.Changes = []workflow.Exact{"charts"}, map[string][]workflow.FileChange{"t1": {{Path: "a.md"}, {Path: "charts/x.tf"}}}
 		}, "The plan of `h2` has the same changes, but it names files or directories that may differ: `charts/x.tf` changed."},
 		{"a place that only the approved one named", func(in *CarryInput) {
 			same(in)
-			in.Approvals[0].Named, in.Changes = []Exact{"a/b"}, map[string][]FileChange{"t1": {{Path: "c", OldPath: "a"}}}
+			in.Approvals[0].Named, in.Changes = []workflow.Exact{"a/b"}, map[string][]workflow.FileChange{"t1": {{Path: "c", OldPath: "a"}}}
 		}, "The plan of `h2` has the same changes, but it names files or directories that may differ: `c` changed."},
-		{"named places that nobody compared", func(in *CarryInput) { same(in); in.Plan.Named = []Exact{"charts"} },
+		{"named places that nobody compared", func(in *CarryInput) { same(in); in.Plan.Named = []workflow.Exact{"charts"} },
 			"The plan of `h2` has the same changes, but it names files or directories that may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"changes elsewhere than at a named place", func(in *CarryInput) {
 			same(in)
-			in.Plan.Named, in.Changes = []Exact{"charts", "a.b"}, map[string][]FileChange{"t1": {{Path: "charts2/x"}, {Path: "a.bc"}}}
+			in.Plan.Named, in.Changes = []workflow.Exact{"charts", "a.b"}, map[string][]workflow.FileChange{"t1": {{Path: "charts2/x"}, {Path: "a.bc"}}}
 		}, ""},
 		{"void stays void", func(in *CarryInput) { same(in); in.Approvals[0].Void = "It fell." }, "It fell."},
 	} {
@@ -202,42 +207,44 @@ func TestCarryApprovals(t *testing.T) {
 }
 
 func TestMayRelease(t *testing.T) {
-	keys := LockKeys(Project{Dir: "prod/network", TerraformWorkspace: "default"}, KeptState{Identity: "s3-key"})
+	keys := workflow.LockKeys(workflow.Project{Dir: "prod/network", TerraformWorkspace: "default"}, workflow.KeptState{Identity: "s3-key"})
 	for _, tt := range []struct {
 		name   string
-		change func(*PullRecord, *Lock)
+		change func(*workflow.PullRecord, *workflow.Lock)
 		want   string // part of the sentence, "" = may
 	}{
-		{"applied", func(*PullRecord, *Lock) {}, ""},
-		{"never applied", func(r *PullRecord, _ *Lock) { r.Projects[0].Apply = nil }, ""},
-		{"a plan runs", func(r *PullRecord, _ *Lock) { r.Projects[0].Run.State = RunRunning }, ""},
-		{"queued", func(r *PullRecord, _ *Lock) { r.Projects[0].Apply.State = RunQueued }, "is queued"},
-		{"running", func(r *PullRecord, _ *Lock) { r.Projects[0].Apply.State = RunRunning }, "is running"},
-		{"running, the state's lock", func(r *PullRecord, l *Lock) { r.Projects[0].Apply.State, l.Key = RunRunning, keys[1] }, "is running"},
-		{"running, the state's lock was taken by another project", func(r *PullRecord, l *Lock) {
-			r.Projects[0].Apply.State, l.Key, l.Project = RunRunning, keys[1], "twin"
+		{"applied", func(*workflow.PullRecord, *workflow.Lock) {}, ""},
+		{"never applied", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply = nil }, ""},
+		{"a plan runs", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Run.State = workflow.RunRunning }, ""},
+		{"queued", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply.State = workflow.RunQueued }, "is queued"},
+		{"running", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply.State = workflow.RunRunning }, "is running"},
+		{"running, the state's lock", func(r *workflow.PullRecord, l *workflow.Lock) {
+			r.Projects[0].Apply.State, l.Key = workflow.RunRunning, keys[1]
 		}, "is running"},
-		{"another project's apply runs", func(r *PullRecord, l *Lock) {
-			r.Projects[0].Apply.State, l.Key, l.Project = RunRunning, "project\x00other\x00default", "other"
-		}, ""},
-		{"the project's plan is of another state now", func(r *PullRecord, l *Lock) {
-			r.Projects[0].Apply.State, r.Projects[0].Run.StateIdentity, l.Key, l.Project = RunRunning, "new", keys[1], "renamed"
+		{"running, the state's lock was taken by another project", func(r *workflow.PullRecord, l *workflow.Lock) {
+			r.Projects[0].Apply.State, l.Key, l.Project = workflow.RunRunning, keys[1], "twin"
 		}, "is running"},
-		{"unknown", func(r *PullRecord, _ *Lock) { r.Projects[0].Apply.Outcome = OutcomeUnknown }, "Nobody knows how"},
-		{"lost after the word", func(r *PullRecord, _ *Lock) { r.Projects[0].Apply.Outcome = OutcomeLost }, "Nobody knows how"},
-		{"lost before the word", func(r *PullRecord, _ *Lock) {
-			r.Projects[0].Apply.Outcome, r.Projects[0].Apply.Apply.Spent = OutcomeLost, false
+		{"another project's apply runs", func(r *workflow.PullRecord, l *workflow.Lock) {
+			r.Projects[0].Apply.State, l.Key, l.Project = workflow.RunRunning, "project\x00other\x00default", "other"
 		}, ""},
-		{"unknown, resolved", func(r *PullRecord, _ *Lock) {
-			r.Projects[0].Apply.Outcome, r.Projects[0].Apply.Apply.Resolved = OutcomeUnknown, "applied"
+		{"the project's plan is of another state now", func(r *workflow.PullRecord, l *workflow.Lock) {
+			r.Projects[0].Apply.State, r.Projects[0].Run.StateIdentity, l.Key, l.Project = workflow.RunRunning, "new", keys[1], "renamed"
+		}, "is running"},
+		{"unknown", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply.Outcome = workflow.OutcomeUnknown }, "Nobody knows how"},
+		{"lost after the word", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply.Outcome = workflow.OutcomeLost }, "Nobody knows how"},
+		{"lost before the word", func(r *workflow.PullRecord, _ *workflow.Lock) {
+			r.Projects[0].Apply.Outcome, r.Projects[0].Apply.Apply.Spent = workflow.OutcomeLost, false
 		}, ""},
-		{"state kept", func(r *PullRecord, _ *Lock) { r.Projects[0].Apply.Apply.ErroredState = "x" }, "could not store its state"},
-		{"not this pull's", func(_ *PullRecord, l *Lock) { l.Pull.Number = 11 }, "#11 holds it"},
+		{"unknown, resolved", func(r *workflow.PullRecord, _ *workflow.Lock) {
+			r.Projects[0].Apply.Outcome, r.Projects[0].Apply.Apply.Resolved = workflow.OutcomeUnknown, "applied"
+		}, ""},
+		{"state kept", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply.Apply.ErroredState = "x" }, "could not store its state"},
+		{"not this pull's", func(_ *workflow.PullRecord, l *workflow.Lock) { l.Pull.Number = 11 }, "#11 holds it"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			in := readyApply()
-			in.Record.Projects = []ProjectRecord{in.Project}
-			in.Project.Apply.State, in.Project.Apply.Outcome, in.Project.Apply.Apply.Spent = RunFinished, OutcomeSucceeded, true
+			in.Record.Projects = []workflow.ProjectRecord{in.Project}
+			in.Project.Apply.State, in.Project.Apply.Outcome, in.Project.Apply.Apply.Spent = workflow.RunFinished, workflow.OutcomeSucceeded, true
 			l := in.Locks[0]
 			tt.change(&in.Record, &l)
 			if got := MayRelease(in.Record, l); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
@@ -249,7 +256,7 @@ func TestMayRelease(t *testing.T) {
 
 func TestTakeLocks(t *testing.T) {
 	in := readyApply()
-	take := TakeInput{Pull: in.Record.Pull.Key(), Project: in.Project.Project, State: KeptState{Identity: "s3-key"}, User: gateAda, Now: gateNow, Why: LockApply, LastEpoch: 8}
+	take := TakeInput{Pull: in.Record.Pull.Key(), Project: in.Project.Project, State: workflow.KeptState{Identity: "s3-key"}, User: gateAda, Now: gateNow, Why: workflow.LockApply, LastEpoch: 8}
 	fresh, held := TakeLocks(take)
 	if held != nil || len(fresh) != 2 || fresh[0].Epoch != 9 || fresh[1].Epoch != 10 {
 		t.Fatalf("got %+v, %+v, want both with epochs 9 and 10", fresh, held)
@@ -259,19 +266,19 @@ func TestTakeLocks(t *testing.T) {
 		t.Errorf("ours already: got %+v, %+v", again, held)
 	}
 	claimed := fresh[0]
-	claimed.Why, claimed.Since, claimed.User = LockClaim, gateNow.Add(-time.Hour), gateBob
-	take.Locks = []Lock{claimed, fresh[1]}
+	claimed.Why, claimed.Since, claimed.User = workflow.LockClaim, gateNow.Add(-time.Hour), gateBob
+	take.Locks = []workflow.Lock{claimed, fresh[1]}
 	want := claimed
-	want.Why = LockApply
+	want.Why = workflow.LockApply
 	raised, _ := TakeLocks(take)
-	if diff := cmp.Diff([]Lock{want}, raised); diff != "" {
+	if diff := cmp.Diff([]workflow.Lock{want}, raised); diff != "" {
 		t.Errorf("a claim that becomes an apply's: -want +got:\n%s", diff)
 	}
-	take.Why = LockPlan
+	take.Why = workflow.LockPlan
 	if weaker, held := TakeLocks(take); held != nil || len(weaker) != 0 {
 		t.Errorf("a weaker reason: got %+v, %+v", weaker, held)
 	}
-	take.Locks = []Lock{elsewhere(1, LockPlan)}
+	take.Locks = []workflow.Lock{elsewhere(1, workflow.LockPlan)}
 	if taken, held := TakeLocks(take); len(taken) != 0 || held == nil || held.Pull.Number != 11 {
 		t.Errorf("the state is another pull's: got %+v, %+v", taken, held)
 	}
@@ -283,8 +290,8 @@ func TestTakeLocks(t *testing.T) {
 
 // TestNoFingerprintIsApproved: an approval of nothing is none.
 func TestNoFingerprintIsApproved(t *testing.T) {
-	rules := DefaultRules("*")
-	counted, missing := CountApprovals(rules, gateEve, []Approval{{User: gateBob}}, "", map[int64]Role{gateBob.ID: RoleAdmin})
+	rules := workflow.DefaultRules("*")
+	counted, missing := CountApprovals(rules, gateEve, []workflow.Approval{{User: gateBob}}, "", map[int64]workflow.Role{gateBob.ID: workflow.RoleAdmin})
 	if len(counted) != 0 || len(missing) != 1 {
 		t.Errorf("counted %v, missing %v", counted, missing)
 	}

@@ -1,20 +1,22 @@
-package workflow
+package gate
 
 import (
 	"fmt"
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // MayPlanInput is what decides whether a request may plan a pull.
 type MayPlanInput struct {
-	Rules   Rules
-	Pull    Pull
-	Request Request
+	Rules   workflow.Rules
+	Pull    workflow.Pull
+	Request workflow.Request
 	// ActorRole is the sender's role on the repository, AuthorRole the pull
 	// author's, both read live. A command needs the first, everything else the second.
-	ActorRole, AuthorRole Role
+	ActorRole, AuthorRole workflow.Role
 	// RoleError is the error of finding them out: then the answer is no.
 	RoleError error
 }
@@ -23,14 +25,14 @@ type MayPlanInput struct {
 // why not and who can mend it. A pull from a fork is never planned. A command
 // counts by who wrote it, drafts included; what happens by itself counts by the
 // pull's author, a bot's only when the server's `bots` lists it.
-func MayPlan(in MayPlanInput) *Trouble {
+func MayPlan(in MayPlanInput) *workflow.Trouble {
 	if in.Pull.Fork {
 		return refuse("Pull requests from forks are not planned",
 			"The head of this pull request is in another repository, whose code would run with this one's credentials.",
 			fmt.Sprintf("Somebody who may write to %s can push the branch here and open a pull request from it.", in.Pull.Repo.FullName()))
 	}
 	who, role := in.Pull.Author, in.AuthorRole
-	if in.Request.Kind == RequestCommand {
+	if in.Request.Kind == workflow.RequestCommand {
 		who, role = in.Request.Actor, in.ActorRole
 	} else if in.Pull.Draft && !in.Rules.Drafts {
 		return refuse("Draft pull requests are not planned by themselves",
@@ -45,15 +47,15 @@ func MayPlan(in MayPlanInput) *Trouble {
 	}
 	if in.RoleError != nil {
 		return refuse("The permission to plan could not be checked",
-			fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is planned.", Mention(who)),
+			fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is planned.", workflow.Mention(who)),
 			"Try again with `cardea plan`.")
 	}
-	if who.Bot && in.Request.Kind != RequestCommand {
+	if who.Bot && in.Request.Kind != workflow.RequestCommand {
 		return nil // a listed app's own heads: the list is the permission
 	}
 	if !in.Rules.Plan.Includes(who, role) {
-		return refuse(fmt.Sprintf("%s may not plan here", strings.Trim(Mention(who), "`")),
-			fmt.Sprintf("%s has the role `%s` on this repository.", Mention(who), RoleOrNone(role)), whoMay(in.Rules))
+		return refuse(fmt.Sprintf("%s may not plan here", strings.Trim(workflow.Mention(who), "`")),
+			fmt.Sprintf("%s has the role `%s` on this repository.", workflow.Mention(who), workflow.RoleOrNone(role)), whoMay(in.Rules))
 	}
 	return nil
 }
@@ -62,30 +64,30 @@ func MayPlan(in MayPlanInput) *Trouble {
 // said yes, as a sentence; "" when they may. An environment can ask for more than
 // the repository does; where head's label differs from the one that holds, both
 // must agree, and a project whose environment nobody names needs what all ask for.
-func MayPlanProject(in MayPlanInput, p Project) string {
+func MayPlanProject(in MayPlanInput, p workflow.Project) string {
 	who, role := in.Pull.Author, in.AuthorRole
-	if in.Request.Kind == RequestCommand {
+	if in.Request.Kind == workflow.RequestCommand {
 		who, role = in.Request.Actor, in.ActorRole
 	} else if who.Bot && in.Rules.ListsBot(who) {
 		return ""
 	}
-	for _, name := range in.Rules.environmentsOf(p) {
+	for _, name := range in.Rules.EnvironmentsOf(p) {
 		env := in.Rules.Environments[name]
 		if env.Plan == nil || (in.RoleError == nil && env.Plan.Includes(who, role)) {
 			continue
 		}
-		return fmt.Sprintf("%s may not plan in environment `%s`, which asks for %s.", Mention(who), name, env.Plan.Describe())
+		return fmt.Sprintf("%s may not plan in environment `%s`, which asks for %s.", workflow.Mention(who), name, env.Plan.Describe())
 	}
 	return ""
 }
 
-func whoMay(r Rules) string {
+func whoMay(r workflow.Rules) string {
 	return fmt.Sprintf("`cardea plan`, in a comment, starts it for %s.", r.Plan.Describe())
 }
 
-func refuse(title string, sentences ...string) *Trouble {
+func refuse(title string, sentences ...string) *workflow.Trouble {
 	if runes := []rune(title); len(runes) > 100 {
 		title = string(runes[:99]) + "…"
 	}
-	return &Trouble{Kind: TroubleNotPermitted, Title: title, Sentences: sentences}
+	return &workflow.Trouble{Kind: workflow.TroubleNotPermitted, Title: title, Sentences: sentences}
 }

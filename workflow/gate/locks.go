@@ -1,4 +1,4 @@
-package workflow
+package gate
 
 import (
 	"fmt"
@@ -6,17 +6,19 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // TakeInput is what decides whether a pull may take a project's locks.
 type TakeInput struct {
-	Pull    PullKey
-	Project Project
-	State   KeptState
-	Locks   []Lock // all of the repository
-	User    Actor
+	Pull    workflow.PullKey
+	Project workflow.Project
+	State   workflow.KeptState
+	Locks   []workflow.Lock // all of the repository
+	User    workflow.Actor
 	Now     time.Time
-	Why     LockWhy
+	Why     workflow.LockWhy
 	// LastEpoch is the highest epoch ever given to a lock of the repository, released ones included.
 	LastEpoch uint64
 }
@@ -28,31 +30,31 @@ type TakeInput struct {
 // (apply over claim over plan), which keep epoch, holder and time. A lock that is
 // ours already and needs no change is not among them. held is the first lock that
 // another pull holds: then nothing is taken.
-func TakeLocks(in TakeInput) (taken []Lock, held *Lock) {
+func TakeLocks(in TakeInput) (taken []workflow.Lock, held *workflow.Lock) {
 	epoch := in.LastEpoch
 	for _, l := range in.Locks {
 		epoch = max(epoch, l.Epoch)
 	}
-	keys := LockKeys(in.Project, in.State)
+	keys := workflow.LockKeys(in.Project, in.State)
 	for _, key := range keys {
-		inTheWay := func(l Lock) bool {
-			return l.RepoID == in.Pull.RepoID && l.Pull != in.Pull && Meets(l.Key, key)
+		inTheWay := func(l workflow.Lock) bool {
+			return l.RepoID == in.Pull.RepoID && l.Pull != in.Pull && workflow.Meets(l.Key, key)
 		}
 		if i := slices.IndexFunc(in.Locks, inTheWay); i >= 0 {
 			return nil, &in.Locks[i]
 		}
 	}
 	for _, key := range keys {
-		i := slices.IndexFunc(in.Locks, func(l Lock) bool { return l.RepoID == in.Pull.RepoID && l.Key == key })
+		i := slices.IndexFunc(in.Locks, func(l workflow.Lock) bool { return l.RepoID == in.Pull.RepoID && l.Key == key })
 		if i < 0 {
 			epoch++
 			p := in.Project
-			taken = append(taken, Lock{RepoID: in.Pull.RepoID, Key: key, Project: p.Name, Pull: in.Pull, User: in.User, Since: in.Now, Why: in.Why, Epoch: epoch,
-				Of: p.locked()})
+			taken = append(taken, workflow.Lock{RepoID: in.Pull.RepoID, Key: key, Project: p.Name, Pull: in.Pull, User: in.User, Since: in.Now, Why: in.Why, Epoch: epoch,
+				Of: p.Locked()})
 			continue
 		}
 		l := in.Locks[i]
-		if l.Why.strength() < in.Why.strength() {
+		if l.Why.Strength() < in.Why.Strength() {
 			l.Why = in.Why
 			taken = append(taken, l)
 		}
@@ -65,19 +67,19 @@ func TakeLocks(in TakeInput) (taken []Lock, held *Lock) {
 // queued or running, while nobody knows how one ended, or while a state that could
 // not be stored is kept: until then nobody else can plan on what the state says.
 // That a plan runs does not matter: it writes nothing.
-func MayRelease(rec PullRecord, l Lock) string {
+func MayRelease(rec workflow.PullRecord, l workflow.Lock) string {
 	if l.RepoID != rec.Pull.Repo.ID || l.Pull != rec.Pull.Key() {
 		return fmt.Sprintf("#%d holds it, not this pull request.", l.Pull.Number)
 	}
 	for _, p := range rec.Projects {
-		if p.Apply == nil || !p.guardedBy(l) {
+		if p.Apply == nil || !p.GuardedBy(l) {
 			continue
 		}
 		name := phrase.CodeSpan(phrase.Shown(p.Project.Name))
 		switch a := p.Apply; {
-		case a.State == RunRunning:
+		case a.State == workflow.RunRunning:
 			return fmt.Sprintf("An apply of %s is running: wait for its end, or `cardea cancel --apply` interrupts it.", name)
-		case a.State != RunFinished:
+		case a.State != workflow.RunFinished:
 			return fmt.Sprintf("An apply of %s is queued; `cardea cancel --apply` drops it.", name)
 		case a.OutcomeOpen():
 			return fmt.Sprintf("Nobody knows how the last apply of %s ended. A person with the permission `admin` looks at it and ends it: `cardea resolve -p %s --outcome applied` or `failed`.",

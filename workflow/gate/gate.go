@@ -1,4 +1,4 @@
-package workflow
+package gate
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 const (
@@ -18,9 +20,9 @@ const (
 )
 
 // needOrder is the order in which requirements are told.
-var needOrder = []Requirement{
-	NeedPermission, NeedBranch, NeedOpen, NeedSameRepo, NeedReady, NeedHead, NeedPlan, NeedArtefact, NeedUpToDate, NeedFresh,
-	NeedApproved, NeedReviewed, NeedMergeable, NeedDepends, NeedLock, NeedState, NeedConfig, NeedFacts,
+var needOrder = []workflow.Requirement{
+	workflow.NeedPermission, workflow.NeedBranch, workflow.NeedOpen, workflow.NeedSameRepo, workflow.NeedReady, workflow.NeedHead, workflow.NeedPlan, workflow.NeedArtefact, workflow.NeedUpToDate, workflow.NeedFresh,
+	workflow.NeedApproved, workflow.NeedReviewed, workflow.NeedMergeable, workflow.NeedDepends, workflow.NeedLock, workflow.NeedState, workflow.NeedConfig, workflow.NeedFacts,
 }
 
 // Gate says everything that is missing for one project's plan to be applied, in
@@ -34,7 +36,7 @@ var needOrder = []Requirement{
 //
 // It is asked twice: when somebody asks for the apply (State is nil), and when the
 // runner stands ready under the locks (State is set).
-func Gate(in GateInput) []Missing {
+func Ask(in Input) []workflow.Missing {
 	g := newGate(in)
 	g.permission()
 	g.facts()
@@ -48,11 +50,11 @@ func Gate(in GateInput) []Missing {
 // comment, checks and pages say an apply waits for. It decides nothing. Without
 // live facts (Live.Read is zero) the record's are taken, and what only GitHub
 // knows is left out. A plan that has nothing to apply, or was applied, waits for nothing.
-func WaitsFor(in GateInput) []Missing {
-	if run := in.Project.Run; in.Project.Deleted || (run != nil && run.State == RunFinished && run.Outcome == OutcomeSucceeded && run.NoChanges) {
+func WaitsFor(in Input) []workflow.Missing {
+	if run := in.Project.Run; in.Project.Deleted || (run != nil && run.State == workflow.RunFinished && run.Outcome == workflow.OutcomeSucceeded && run.NoChanges) {
 		return nil
 	}
-	if a := in.Project.Apply; in.Project.ran(a) && a.ApplySucceeded() {
+	if a := in.Project.Apply; in.Project.Ran(a) && a.ApplySucceeded() {
 		return nil
 	}
 	g := newGate(in)
@@ -65,15 +67,15 @@ func WaitsFor(in GateInput) []Missing {
 
 // gate is one asking.
 type gate struct {
-	in      GateInput
-	rules   Rules // those that hold for the project
-	pull    Pull  // as GitHub has it now, as far as that is known
-	live    bool  // live facts are of this pull
-	display bool  // WaitsFor
-	missing []Missing
+	in      Input
+	rules   workflow.Rules // those that hold for the project
+	pull    workflow.Pull  // as GitHub has it now, as far as that is known
+	live    bool           // live facts are of this pull
+	display bool           // WaitsFor
+	missing []workflow.Missing
 }
 
-func newGate(in GateInput) *gate {
+func newGate(in Input) *gate {
 	g := &gate{in: in, rules: in.Rules.ForProject(in.Project.Project), pull: in.Record.Pull}
 	for _, p := range in.Sharing {
 		g.rules = g.rules.And(in.Rules.ForProject(p))
@@ -88,24 +90,26 @@ func newGate(in GateInput) *gate {
 }
 
 // holding says whose rules hold for the project of the input, and who counts as the pull's author.
-func Holding(in GateInput) (Rules, Actor) {
+func Holding(in Input) (workflow.Rules, workflow.Actor) {
 	g := newGate(in)
 	return g.rules, g.pull.Author
 }
 
 // add notes one missing requirement: in a few words, as a sentence, and how to mend it.
-func (g *gate) add(need Requirement, short, sentence, mend string) {
-	g.missing = append(g.missing, Missing{Need: need, Short: short, Sentence: sentence, Mend: mend})
+func (g *gate) add(need workflow.Requirement, short, sentence, mend string) {
+	g.missing = append(g.missing, workflow.Missing{Need: need, Short: short, Sentence: sentence, Mend: mend})
 }
 
-func (g *gate) told() []Missing {
+func (g *gate) told() []workflow.Missing {
 	sort.SliceStable(g.missing, func(i, j int) bool {
 		return slices.Index(needOrder, g.missing[i].Need) < slices.Index(needOrder, g.missing[j].Need)
 	})
 	return g.missing
 }
 
-func (g *gate) requires(need Requirement) bool { return slices.Contains(g.rules.Require, need) }
+func (g *gate) requires(need workflow.Requirement) bool {
+	return slices.Contains(g.rules.Require, need)
+}
 
 // command is a command about this project, as people type it, with what stands behind its name.
 func (g *gate) command(verb string, more ...string) string {
@@ -121,14 +125,14 @@ func (g *gate) permission() {
 	mend := fmt.Sprintf("May apply here: %s.", g.rules.Apply.Describe())
 	switch {
 	case who.ID == 0:
-		g.add(NeedPermission, "permission", "It is not known who asks for this apply.", mend)
+		g.add(workflow.NeedPermission, "permission", "It is not known who asks for this apply.", mend)
 	case who.Bot && !g.rules.ListsBot(who):
-		g.add(NeedPermission, "permission", fmt.Sprintf("The server's `bots` do not list the app %s.", phrase.CodeSpan(phrase.Shown(who.Slug()))), mend)
+		g.add(workflow.NeedPermission, "permission", fmt.Sprintf("The server's `bots` do not list the app %s.", phrase.CodeSpan(phrase.Shown(who.Slug()))), mend)
 	case !known || !role.Known():
-		g.add(NeedPermission, "permission", fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is applied.", Mention(who)),
+		g.add(workflow.NeedPermission, "permission", fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is applied.", workflow.Mention(who)),
 			"Try again: "+g.command("apply")+".")
 	case !g.rules.Apply.Includes(who, role):
-		g.add(NeedPermission, "permission", fmt.Sprintf("%s has the role `%s`, which may not apply %s.", Mention(who), role, g.name()), mend)
+		g.add(workflow.NeedPermission, "permission", fmt.Sprintf("%s has the role `%s`, which may not apply %s.", workflow.Mention(who), role, g.name()), mend)
 	}
 }
 
@@ -136,17 +140,17 @@ func (g *gate) permission() {
 func (g *gate) facts() {
 	again := "Nothing was applied. Try again: " + g.command("apply") + "."
 	for _, e := range g.in.Live.Errors {
-		g.add(NeedFacts, "facts from GitHub", e, again)
+		g.add(workflow.NeedFacts, "facts from GitHub", e, again)
 	}
 	if !g.live {
-		g.add(NeedFacts, "facts from GitHub", "GitHub did not say how this pull request stands now.", again)
+		g.add(workflow.NeedFacts, "facts from GitHub", "GitHub did not say how this pull request stands now.", again)
 	}
 	// Facts of the future are as little worth as old ones: a clock was set.
 	if age := g.in.Now.Sub(g.in.Live.Read); g.live && (age > LiveMaxAge || age < -LiveMaxAge) {
-		g.add(NeedFacts, "facts from GitHub", fmt.Sprintf("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
+		g.add(workflow.NeedFacts, "facts from GitHub", fmt.Sprintf("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
 	}
 	if g.live && g.in.Live.BaseTip == "" {
-		g.add(NeedFacts, "facts from GitHub", fmt.Sprintf("GitHub did not say where the base branch %s stands now.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))), again)
+		g.add(workflow.NeedFacts, "facts from GitHub", fmt.Sprintf("GitHub did not say where the base branch %s stands now.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))), again)
 	}
 }
 
@@ -154,20 +158,20 @@ func (g *gate) facts() {
 func (g *gate) pullChecks() {
 	g.branch()
 	rec := g.in.Record.Pull
-	if g.pull.State != PullOpen || rec.State != PullOpen {
+	if g.pull.State != workflow.PullOpen || rec.State != workflow.PullOpen {
 		word := g.pull.State
-		if word == PullOpen {
+		if word == workflow.PullOpen {
 			word = rec.State
 		}
-		g.add(NeedOpen, "open pull request", fmt.Sprintf("This pull request is %s.", phrase.OrWord(string(word), "in a state that is not known")),
+		g.add(workflow.NeedOpen, "open pull request", fmt.Sprintf("This pull request is %s.", phrase.OrWord(string(word), "in a state that is not known")),
 			"Only what an open pull request changes is applied. A closed one can be reopened; after a merge open a new one.")
 	}
 	if g.pull.Fork || rec.Fork {
-		g.add(NeedSameRepo, "branch of this repository", "The head of this pull request is in another repository.",
+		g.add(workflow.NeedSameRepo, "branch of this repository", "The head of this pull request is in another repository.",
 			fmt.Sprintf("Somebody who may write to %s can push the branch here and open a pull request from it.", phrase.CodeSpan(phrase.Shown(rec.Repo.FullName()))))
 	}
 	if g.pull.Draft || (!g.live && rec.Draft) {
-		g.add(NeedReady, "the draft's end", "This pull request is a draft.", "Mark it as ready for review.")
+		g.add(workflow.NeedReady, "the draft's end", "This pull request is a draft.", "Mark it as ready for review.")
 	}
 	g.head()
 	if g.live || !g.display {
@@ -175,7 +179,7 @@ func (g *gate) pullChecks() {
 		g.mergeable()
 	}
 	if g.in.BaseFaulty {
-		g.add(NeedConfig, "`.cardea.yml`", fmt.Sprintf("`%s` of the base branch %s is faulty, so nobody can say which rules hold.", RepoConfigFile, phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))),
+		g.add(workflow.NeedConfig, "`.cardea.yml`", fmt.Sprintf("`%s` of the base branch %s is faulty, so nobody can say which rules hold.", workflow.RepoConfigFile, phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))),
 			"Mend it on the base branch first: a pull request that does so can be merged without an apply.")
 	}
 }
@@ -199,7 +203,7 @@ func (g *gate) branch() {
 		}
 		allowed = "Allowed: " + phrase.OrList(spans) + "."
 	}
-	g.add(NeedBranch, "allowed base branch", fmt.Sprintf("%s is not a base branch on which an apply may run.", phrase.CodeSpan(phrase.Shown(ref))),
+	g.add(workflow.NeedBranch, "allowed base branch", fmt.Sprintf("%s is not a base branch on which an apply may run.", phrase.CodeSpan(phrase.Shown(ref))),
 		allowed+" Change this pull request's base, or ask an operator of the server for `apply.branches`.")
 }
 
@@ -216,22 +220,22 @@ func (g *gate) head() {
 	sha := g.pull.Head.SHA
 	switch {
 	case sha == "" || rec.Head.SHA == "":
-		g.add(NeedHead, "new plan", "The head of this pull request is not known.", "Try again: "+g.command("apply")+".")
+		g.add(workflow.NeedHead, "new plan", "The head of this pull request is not known.", "Try again: "+g.command("apply")+".")
 	case sha != rec.Head.SHA:
-		g.add(NeedHead, "new plan", fmt.Sprintf("The head is %s now; what is shown is of %s.", phrase.CodeSpan(phrase.Short(sha)), phrase.CodeSpan(phrase.Short(rec.Head.SHA))), mend)
+		g.add(workflow.NeedHead, "new plan", fmt.Sprintf("The head is %s now; what is shown is of %s.", phrase.CodeSpan(phrase.Short(sha)), phrase.CodeSpan(phrase.Short(rec.Head.SHA))), mend)
 	case !g.in.Record.Known:
-		g.add(NeedHead, "new plan", fmt.Sprintf("What %s affects is not known yet.", phrase.CodeSpan(phrase.Short(sha))), mend)
+		g.add(workflow.NeedHead, "new plan", fmt.Sprintf("What %s affects is not known yet.", phrase.CodeSpan(phrase.Short(sha))), mend)
 	case g.in.Project.Run != nil && g.in.Project.Run.Head != sha:
-		g.add(NeedHead, "new plan", fmt.Sprintf("The plan is of %s; the head is %s.", phrase.CodeSpan(phrase.Short(g.in.Project.Run.Head)), phrase.CodeSpan(phrase.Short(sha))), mend)
+		g.add(workflow.NeedHead, "new plan", fmt.Sprintf("The plan is of %s; the head is %s.", phrase.CodeSpan(phrase.Short(g.in.Project.Run.Head)), phrase.CodeSpan(phrase.Short(sha))), mend)
 	}
 	if g.pull.Base.Ref != rec.Base.Ref {
-		g.add(NeedHead, "new plan", fmt.Sprintf("The base branch is %s now; the plan is for %s.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref)), phrase.CodeSpan(phrase.Shown(rec.Base.Ref))), mend)
+		g.add(workflow.NeedHead, "new plan", fmt.Sprintf("The base branch is %s now; the plan is for %s.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref)), phrase.CodeSpan(phrase.Shown(rec.Base.Ref))), mend)
 	}
 }
 
 // reviewed asks for GitHub's own review, where the rules do.
 func (g *gate) reviewed() {
-	if !g.requires(NeedReviewed) {
+	if !g.requires(workflow.NeedReviewed) {
 		return
 	}
 	decision := g.in.Live.ReviewDecision
@@ -244,7 +248,7 @@ func (g *gate) reviewed() {
 	if decision != "" && decision != "approved" {
 		sentence = g.decision()
 	}
-	g.add(NeedReviewed, "review", sentence, "Somebody other than the author approves it in a review on GitHub. (`cardea approve` is for the plan and does not replace it.)")
+	g.add(workflow.NeedReviewed, "review", sentence, "Somebody other than the author approves it in a review on GitHub. (`cardea approve` is for the plan and does not replace it.)")
 }
 
 // decision is GitHub's review decision in words.
@@ -262,19 +266,19 @@ func (g *gate) decision() string {
 // mergeable says whether GitHub would merge, but for our own checks: with them
 // `cardea/apply` as a required check could never be passed.
 func (g *gate) mergeable() {
-	if !g.requires(NeedMergeable) {
+	if !g.requires(workflow.NeedMergeable) {
 		return
 	}
 	base := phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))
 	switch g.in.Live.Conflicts {
 	case "no":
 	case "yes":
-		g.add(NeedMergeable, "conflicts", fmt.Sprintf("The head conflicts with %s.", base), fmt.Sprintf("Merge %s into the branch, or rebase it, and push.", base))
+		g.add(workflow.NeedMergeable, "conflicts", fmt.Sprintf("The head conflicts with %s.", base), fmt.Sprintf("Merge %s into the branch, or rebase it, and push.", base))
 	default:
-		g.add(NeedMergeable, "mergeability", fmt.Sprintf("GitHub has not said yet whether the head conflicts with %s.", base), "Try again in a minute: "+g.command("apply")+".")
+		g.add(workflow.NeedMergeable, "mergeability", fmt.Sprintf("GitHub has not said yet whether the head conflicts with %s.", base), "Try again in a minute: "+g.command("apply")+".")
 	}
-	if d := g.in.Live.ReviewDecision; d != "" && d != "approved" && !g.requires(NeedReviewed) {
-		g.add(NeedMergeable, "review", g.decision(), "The reviews that the branch requires are given on GitHub; `cardea approve` does not replace them.")
+	if d := g.in.Live.ReviewDecision; d != "" && d != "approved" && !g.requires(workflow.NeedReviewed) {
+		g.add(workflow.NeedMergeable, "review", g.decision(), "The reviews that the branch requires are given on GitHub; `cardea approve` does not replace them.")
 	}
 	var names, told []string
 	for _, c := range g.in.Live.Required {
@@ -286,7 +290,7 @@ func (g *gate) mergeable() {
 	if len(names) > 0 {
 		sort.Strings(names)
 		sort.Strings(told)
-		g.add(NeedMergeable, "checks: "+strings.Join(names, ", "),
+		g.add(workflow.NeedMergeable, "checks: "+strings.Join(names, ", "),
 			fmt.Sprintf("%s of the base branch %s not passed: %s.", phrase.CountOf(len(told), "required check", "required checks"), phrase.OneMany(len(told) == 1, "has", "have"), phrase.AndList(told)),
 			"Wait for what is pending, mend what failed; what is missing has to report at this head. Then "+g.command("apply")+".")
 	}
