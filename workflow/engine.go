@@ -430,7 +430,7 @@ const Terragrunt = "Terragrunt"
 
 // onlyUnit reports whether a directory is a unit of a layout that is not supported and no
 // root module of its own: its backend comes from there.
-func (d Discovery) onlyUnit(dir string) bool {
+func (d Discovery) OnlyUnit(dir string) bool {
 	_, unit := d.Units[dir]
 	b := d.Modules[dir].Backend
 	return unit && (b == nil || len(b.Attributes)+len(b.Computed) == 0)
@@ -478,7 +478,7 @@ func Touches(places []Exact, changes []FileChange) string {
 
 // dirs are the directories that the plan reads for sure: the project's, its
 // modules' and those of its var and backend-config files. Sorted, each once.
-func (in Inputs) dirs() []string {
+func (in Inputs) Dirs() []string {
 	out := append([]string{path.Clean(in.Dir)}, in.Modules...)
 	for _, f := range in.VarFiles {
 		if dir := path.Dir(f); dir != "." {

@@ -11,12 +11,12 @@ import (
 
 // WatchGlob is a glob of `watch`, which is relative to a project's directory, relative to the root.
 func WatchGlob(dir, glob string) string {
-	return path.Join(escapeGlob(dir), glob)
+	return path.Join(EscapeGlob(dir), glob)
 }
 
 var globEscapes = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`)
 
-func escapeGlob(dir string) string { return globEscapes.Replace(dir) }
+func EscapeGlob(dir string) string { return globEscapes.Replace(dir) }
 
 func unescapeGlob(s string) string {
 	var b strings.Builder
@@ -141,12 +141,12 @@ func (g Glob) MatchTree(name string) bool {
 	if g.Match(name) {
 		return true
 	}
-	dir, plain := g.plain()
+	dir, plain := g.Plain()
 	return plain && strings.HasPrefix(name, dir+"/")
 }
 
 // plain is the one name that a glob without wildcards stands for.
-func (g Glob) plain() (name string, ok bool) {
+func (g Glob) Plain() (name string, ok bool) {
 	if len(g.alternatives) != 1 || len(g.alternatives[0]) != 1 {
 		return "", false
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-func (m Module) names() bool {
+func (m Module) Names() bool {
 	return len(m.Files)+len(m.RootFiles)+len(m.Parts)+len(m.RootParts)+len(m.Words)+len(m.Computed)+len(m.InputPaths) > 0
 }
 

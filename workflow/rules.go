@@ -103,7 +103,7 @@ func (r Rules) EnvironmentOfDir(dir string) string {
 	return best
 }
 
-func sortProjects(list []Project) {
+func SortProjects(list []Project) {
 	sort.Slice(list, func(i, j int) bool {
 		if list[i].Name != list[j].Name {
 			return list[i].Name < list[j].Name

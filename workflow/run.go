@@ -290,7 +290,7 @@ func NewID(now time.Time) string {
 
 // maxTold is how many projects of a kind are named, and kept with a run beside those
 // that bring rules of their own: where nothing tells states apart they may be all.
-const maxTold = 20
+const MaxTold = 20
 
 // StateNotes say, as sentences, what is known of others that keep a run's state.
 func (r Run) StateNotes() []string {
@@ -323,7 +323,7 @@ type Others struct {
 
 func OthersOf(names []string) Others {
 	slices.Sort(names)
-	more := max(0, len(names)-maxTold)
+	more := max(0, len(names)-MaxTold)
 	return Others{Names: names[:len(names)-more], More: more}
 }
 

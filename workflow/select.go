@@ -40,7 +40,7 @@ func Select(in SelectInput) (chosen []Project, fault string) {
 		}
 		return nil, "No project is all of that at once; each option alone matches some."
 	}
-	sortProjects(chosen)
+	SortProjects(chosen)
 	return chosen, ""
 }
 

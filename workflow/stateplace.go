@@ -24,13 +24,13 @@ func (r Run) OnStateOf(other Run) bool {
 }
 
 // ruled is a project as far as rules are about it.
-func ruled(p Project) Project {
+func Ruled(p Project) Project {
 	return Project{Name: p.Name, Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
 		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest, Require: p.Require}
 }
 
 // rulesOf is what decides which rules hold for a project.
-func rulesOf(p Project) string {
+func RulesOf(p Project) string {
 	return fmt.Sprintf("%q %q %q %v %q", p.Environment, p.HeadEnvironment, p.Neighbours, p.Strictest, p.Require)
 }
 
@@ -126,11 +126,11 @@ func (p PlacedState) MayBeOne(q PlacedState) bool {
 func MayBeOneState(a, b string) bool { return ParsePlace(a).MayBeOne(ParsePlace(b)) }
 
 // isOneState reports whether two state identities surely are one state.
-func IsOneState(a, b string) bool { return a != "" && a == b && !placeUnknown(a) && !placeGiven(a) }
+func IsOneState(a, b string) bool { return a != "" && a == b && !PlaceUnknown(a) && !placeGiven(a) }
 
 // placeUnknown reports whether the configuration does not say which state it is,
 // so that the strictest rules hold.
-func placeUnknown(identity string) bool {
+func PlaceUnknown(identity string) bool {
 	return slices.ContainsFunc(ParsePlace(identity).parts, func(part string) bool { return part[0] == byte(PartUnknown) })
 }
 
@@ -164,12 +164,12 @@ type Lineage struct {
 // With is the record with one more project in it, or with it as it is now, and
 // whether that changes anything.
 func (l Lineage) With(p Project) (Lineage, bool) {
-	p = ruled(p)
+	p = Ruled(p)
 	i := slices.IndexFunc(l.Projects, func(have Project) bool { return have.Key() == p.Key() })
 	switch {
 	case i < 0:
 		l.Projects = append(slices.Clone(l.Projects), p)
-	case l.Projects[i].Name == p.Name && rulesOf(l.Projects[i]) == rulesOf(p):
+	case l.Projects[i].Name == p.Name && RulesOf(l.Projects[i]) == RulesOf(p):
 		return l, false
 	default:
 		l.Projects = slices.Clone(l.Projects)

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
 // ConfigCheck is what `cardea config check` looks at.
@@ -122,7 +123,7 @@ func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([
 		return nil, nil, fmt.Errorf("looking at the directories: %w", err)
 	}
 	if in.Base == "" {
-		r := workflow.Resolve(workflow.ResolveInput{Base: head, Head: head, BaseFound: found, HeadFound: found})
+		r := survey.Resolve(survey.Input{Base: head, Head: head, BaseFound: found, HeadFound: found})
 		return []string{counted(len(r.Projects), "project")}, r.Diagnostics, nil
 	}
 	base, baseFaults := workflow.ParseRepoConfig(in.File, before)
@@ -130,7 +131,7 @@ func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([
 	if err != nil {
 		return nil, nil, fmt.Errorf("looking at the directories of %s: %w", in.Base, err)
 	}
-	r := workflow.Resolve(workflow.ResolveInput{Base: base, BaseFaulty: len(baseFaults) > 0, Head: head, BaseFound: baseFound, HeadFound: found})
+	r := survey.Resolve(survey.Input{Base: base, BaseFaulty: len(baseFaults) > 0, Head: head, BaseFound: baseFound, HeadFound: found})
 	var lines []string
 	if len(baseFaults) > 0 {
 		lines = append(lines, fmt.Sprintf("%s of %s is faulty: the strictest rules hold until this is merged", in.File, in.Base))
@@ -138,7 +139,7 @@ func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([
 	return append(lines, projectChanges(r)...), r.Diagnostics, nil
 }
 
-func projectChanges(r workflow.Resolution) []string {
+func projectChanges(r survey.Resolution) []string {
 	base, head := map[workflow.ProjectKey]bool{}, map[workflow.ProjectKey]bool{}
 	for _, p := range r.BaseProjects {
 		base[p.Key()] = true

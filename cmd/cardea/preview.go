@@ -19,6 +19,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/git"
 	"github.com/cardea-iac/cardea/workflow/run"
+	"github.com/cardea-iac/cardea/workflow/survey"
 	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
@@ -54,7 +55,7 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 	}
 	engine := terraform.New(terraform.Options{})
 	pull := workflow.Pull{Head: workflow.Ref{Ref: p.Head, SHA: checkout.Head}, Base: workflow.Ref{Ref: p.Base, SHA: checkout.Base}, State: workflow.PullOpen}
-	s, trouble, err := workflow.SurveyPull(ctx, engine, workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, pull, checkout)
+	s, trouble, err := survey.Read(ctx, engine, workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, pull, checkout)
 	if err != nil {
 		return err
 	}
@@ -123,7 +124,7 @@ func hurried(c *console, scratch string) (stop func()) {
 }
 
 // narrow keeps the projects that -p names, affected or not.
-func (p previewCmd) narrow(s *workflow.Survey) error {
+func (p previewCmd) narrow(s *survey.Survey) error {
 	if len(p.Project) == 0 {
 		return nil
 	}
@@ -141,13 +142,13 @@ func (p previewCmd) narrow(s *workflow.Survey) error {
 		if why == nil {
 			why = []string{"asked for with -p"}
 		}
-		s.Affected = append(s.Affected, workflow.Affected{Project: project, Reasons: why})
+		s.Affected = append(s.Affected, survey.Affected{Project: project, Reasons: why})
 	}
 	return nil
 }
 
 // explain prints a line a project and its reasons.
-func explain(c *console, s workflow.Survey) error {
+func explain(c *console, s survey.Survey) error {
 	for _, n := range s.NotPlanned {
 		fmt.Fprintln(c.out, templates.NotPlanned(n))
 	}
@@ -184,7 +185,7 @@ func explain(c *console, s workflow.Survey) error {
 // previewer plans what a survey found.
 type previewer struct {
 	local    *git.Local
-	survey   workflow.Survey
+	survey   survey.Survey
 	tools    workflow.Tools
 	scratch  string
 	progress *progress

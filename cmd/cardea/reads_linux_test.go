@@ -16,6 +16,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/git"
+	"github.com/cardea-iac/cardea/workflow/survey"
 	"github.com/cardea-iac/cardea/workflow/terraform"
 	"github.com/cardea-iac/cardea/workflow/terraform/terraformtest"
 )
@@ -193,7 +194,7 @@ func (r *reading) survey(planned, changed string) (affected bool, run workflow.R
 	fatal(r.t, err)
 	rules := workflow.DefaultRules("*")
 	rules.Closure = true
-	s, trouble, err := workflow.SurveyPull(r.t.Context(), r.engine, rules, workflow.Pull{}, co)
+	s, trouble, err := survey.Read(r.t.Context(), r.engine, rules, workflow.Pull{}, co)
 	fatal(r.t, err)
 	if trouble != nil {
 		r.t.Fatalf("got %+v", trouble)

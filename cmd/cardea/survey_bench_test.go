@@ -10,6 +10,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/git"
+	"github.com/cardea-iac/cardea/workflow/survey"
 	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
@@ -48,7 +49,7 @@ func (c surveyCase) run(b *testing.B) {
 		fatal(b, err)
 		co.Planned, err = git.OpenTree(dir, head)
 		fatal(b, err)
-		f, trouble, err := workflow.SurveyPull(b.Context(), engine, workflow.DefaultRules("*"), workflow.Pull{}, co)
+		f, trouble, err := survey.Read(b.Context(), engine, workflow.DefaultRules("*"), workflow.Pull{}, co)
 		fatal(b, err)
 		if trouble != nil || len(f.Affected) != surveyChanged {
 			b.Fatalf("got %+v and %d affected projects", trouble, len(f.Affected))

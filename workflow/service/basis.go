@@ -8,6 +8,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
+	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
 // basis says whether plans still are what head merged into the base's tip of now would give.
@@ -88,7 +89,7 @@ func (s *Service) namedStand(ctx context.Context, was workflow.Run, tree string)
 }
 
 // compare says whether a project's plan would be made from the same inputs, and from the same tree.
-func compare(ctx context.Context, s workflow.Survey, was workflow.Run) (sameness, error) {
+func compare(ctx context.Context, s survey.Survey, was workflow.Run) (sameness, error) {
 	for _, p := range s.Resolution.Projects {
 		if p.Key() != was.Project.Key() {
 			continue
@@ -108,7 +109,7 @@ func compare(ctx context.Context, s workflow.Survey, was workflow.Run) (sameness
 
 // surveyAt surveys a pull on a base tip. The projects of one command share the
 // last one of their pull: for one head and one tip there is only one answer.
-func (s *Service) surveyAt(ctx context.Context, p workflow.Pull, rules workflow.Rules, tip string) (workflow.Survey, *workflow.Trouble, error) {
+func (s *Service) surveyAt(ctx context.Context, p workflow.Pull, rules workflow.Rules, tip string) (survey.Survey, *workflow.Trouble, error) {
 	s.surveying.Lock()
 	defer s.surveying.Unlock()
 	if last := s.surveyed; last.pull == p.Key() && last.head == p.Head.SHA && last.tip == tip && last.ref == p.Base.Ref {
@@ -130,6 +131,6 @@ func (s *Service) surveyAt(ctx context.Context, p workflow.Pull, rules workflow.
 type lastSurvey struct {
 	pull           workflow.PullKey
 	head, tip, ref string
-	survey         workflow.Survey
+	survey         survey.Survey
 	trouble        *workflow.Trouble
 }

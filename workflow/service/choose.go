@@ -11,6 +11,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
+	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
 // wanted is one project of a pull as an expansion wants it.
@@ -38,7 +39,7 @@ type choice struct {
 type choosing struct {
 	expansion Expansion
 	rules     workflow.Rules
-	found     workflow.Survey
+	found     survey.Survey
 	record    workflow.PullRecord
 }
 
@@ -217,7 +218,7 @@ func (ch *choice) replace(w wanted) {
 }
 
 // queue decides, finds out what each plan is made from, and writes it all.
-func (s *Service) queue(ctx context.Context, e Expansion, rules workflow.Rules, f workflow.Survey) error {
+func (s *Service) queue(ctx context.Context, e Expansion, rules workflow.Rules, f survey.Survey) error {
 	rec, err := s.Pull(ctx, e.Pull.Key())
 	if err != nil {
 		return err
@@ -254,7 +255,7 @@ func (s *Service) queue(ctx context.Context, e Expansion, rules workflow.Rules, 
 
 // prepareRun finds out what a project's plan is made from. A project that must
 // not be planned becomes a refused one.
-func (s *Service) prepareRun(ctx context.Context, e Expansion, rules workflow.Rules, f workflow.Survey, w *wanted) error {
+func (s *Service) prepareRun(ctx context.Context, e Expansion, rules workflow.Rules, f survey.Survey, w *wanted) error {
 	p := w.record.Project
 	r, refused, err := f.PlanRun(ctx, p)
 	if err != nil {
@@ -327,7 +328,7 @@ func findAsked(rec workflow.PullRecord, key workflow.ProjectKey) int {
 }
 
 // expanded says what became of a request, for the history.
-func expanded(ch choice, f workflow.Survey) string {
+func expanded(ch choice, f survey.Survey) string {
 	var names []string
 	for _, w := range ch.projects {
 		if w.plan {

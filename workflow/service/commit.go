@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
 // commit writes an expansion's choice: the record, the runs, the reply, the
 // history and the end of the request, all or nothing.
-func (s *Service) commit(tx workflow.Tx, e Expansion, rules workflow.Rules, f workflow.Survey, ch choice, now time.Time) error {
+func (s *Service) commit(tx workflow.Tx, e Expansion, rules workflow.Rules, f survey.Survey, ch choice, now time.Time) error {
 	req, err := tx.Request(e.Request.ID)
 	if err != nil || req.Done {
 		return err

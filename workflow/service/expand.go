@@ -11,6 +11,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
+	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
 // Expansion is a due request with the live facts it is carried out by.
@@ -77,12 +78,12 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 }
 
 // survey fetches, merges and reads.
-func (s *Service) survey(ctx context.Context, p workflow.Pull, rules workflow.Rules) (workflow.Survey, *workflow.Trouble, error) {
+func (s *Service) survey(ctx context.Context, p workflow.Pull, rules workflow.Rules) (survey.Survey, *workflow.Trouble, error) {
 	co, err := s.source.Checkout(ctx, p, rules.Checkout)
 	if err != nil {
-		return workflow.Survey{}, nil, fmt.Errorf("fetching %s: %w", phrase.Short(p.Head.SHA), err)
+		return survey.Survey{}, nil, fmt.Errorf("fetching %s: %w", phrase.Short(p.Head.SHA), err)
 	}
-	found, t, err := workflow.SurveyPull(ctx, s.engine, rules, p, co)
+	found, t, err := survey.Read(ctx, s.engine, rules, p, co)
 	if t != nil {
 		t.BaseSHA, t.Tree = co.Base, co.Planned.ID
 	}

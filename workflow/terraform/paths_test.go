@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
 // named is code of live/prod and what a change of a file means to it.
@@ -118,12 +119,12 @@ func (tt namedCase) check(t *testing.T) {
 	changed := maps.Clone(files)
 	changed[tt.file] += "after"
 	e, p := New(Options{}), workflow.Project{Name: "live/prod", Dir: "live/prod", Watch: tt.watch}
-	in := workflow.AffectedInput{Changes: []workflow.FileChange{{Path: tt.file, Status: "modified"}}}
+	in := survey.AffectedInput{Changes: []workflow.FileChange{{Path: tt.file, Status: "modified"}}}
 	in.Resolution.Projects, in.Resolution.BaseProjects = []workflow.Project{p}, []workflow.Project{p}
 	base, head := withIDs(mapFS(files)), withIDs(mapFS(changed))
 	in.BaseFound, in.HeadFound = discover(t, e, base), discover(t, e, head)
 	got, reason := "", ""
-	if a := workflow.AffectedProjects(in); len(a) > 0 {
+	if a := survey.AffectedBy(in); len(a) > 0 {
 		reason = strings.Join(a[0].Reasons, "; ")
 		got = "another reason"
 		if strings.Contains(reason, "which its code names") {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
 func TestHiddenFromInputs(t *testing.T) {
@@ -28,7 +29,7 @@ func TestHiddenFromInputs(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, workflow.HiddenFromInputs(c.base, c.planned)); diff != "" {
+			if diff := cmp.Diff(c.want, survey.Hidden(c.base, c.planned)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})

@@ -1,4 +1,4 @@
-package workflow
+package survey
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 func TestAffectedProjects(t *testing.T) {
@@ -21,8 +23,8 @@ func TestAffectedProjects(t *testing.T) {
 		name       string
 		changes    string // "path", "old>new"
 		base, head string
-		baseFound  Discovery // default: head's
-		headFound  Discovery // default: withFiles
+		baseFound  workflow.Discovery // default: head's
+		headFound  workflow.Discovery // default: withFiles
 		want       []string
 	}{
 		{name: "own files, also below", changes: "prod/net/main.tf prod/net/files/x.json", want: []string{"prod/net: `prod/net/files/x.json` changed, and 1 more file"}},
@@ -77,20 +79,20 @@ func TestAffectedProjects(t *testing.T) {
 			if tt.baseFound.Modules == nil {
 				tt.baseFound = tt.headFound
 			}
-			resolution := Resolve(ResolveInput{Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head), BaseFound: tt.baseFound, HeadFound: tt.headFound})
+			resolution := Resolve(Input{Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head), BaseFound: tt.baseFound, HeadFound: tt.headFound})
 			if len(resolution.Diagnostics) > 0 {
 				t.Fatal(resolution.Diagnostics)
 			}
-			var changes []FileChange
+			var changes []workflow.FileChange
 			for _, c := range strings.Fields(tt.changes) {
 				if old, now, renamed := strings.Cut(c, ">"); renamed {
-					changes = append(changes, FileChange{Path: now, OldPath: old, Status: "renamed"})
+					changes = append(changes, workflow.FileChange{Path: now, OldPath: old, Status: "renamed"})
 				} else {
-					changes = append(changes, FileChange{Path: c, Status: "modified"})
+					changes = append(changes, workflow.FileChange{Path: c, Status: "modified"})
 				}
 			}
 			var got []string
-			for _, a := range AffectedProjects(AffectedInput{Changes: changes, Resolution: resolution, BaseFound: tt.baseFound, HeadFound: tt.headFound}) {
+			for _, a := range AffectedBy(AffectedInput{Changes: changes, Resolution: resolution, BaseFound: tt.baseFound, HeadFound: tt.headFound}) {
 				line := a.Project.Name
 				if a.Deleted {
 					line += " deleted"
@@ -105,17 +107,17 @@ func TestAffectedProjects(t *testing.T) {
 }
 
 func TestWorkspacePaths(t *testing.T) {
-	p := Project{Dir: "prod/net"}
-	in := Inputs{Modules: []string{"modules/vpc", "prod/net/own"}, VarFiles: []string{"vars/prod.tfvars"}, Files: []string{"prod/net/x.json", "scripts/a.sh"},
+	p := workflow.Project{Dir: "prod/net"}
+	in := workflow.Inputs{Modules: []string{"modules/vpc", "prod/net/own"}, VarFiles: []string{"vars/prod.tfvars"}, Files: []string{"prod/net/x.json", "scripts/a.sh"},
 		Watch: []string{"shared/**/*.json", "docs/a.md"}}
 	want := []string{"*", "docs/*", "docs/a.md", "modules/*", "modules/vpc", "prod/*", "prod/net", "scripts/*", "scripts/a.sh", "shared", "vars/*", "vars/prod.tfvars"}
 	if diff := cmp.Diff(want, WorkspacePaths(p, in)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	for name, got := range map[string][]string{
-		"root project":       WorkspacePaths(Project{Dir: "."}, in),
-		"workspace: tree":    WorkspacePaths(Project{Dir: "a", WholeTree: true}, in),
-		"a watch everywhere": WorkspacePaths(p, Inputs{Watch: []string{"**/*.json"}}),
+		"root project":       WorkspacePaths(workflow.Project{Dir: "."}, in),
+		"workspace: tree":    WorkspacePaths(workflow.Project{Dir: "a", WholeTree: true}, in),
+		"a watch everywhere": WorkspacePaths(p, workflow.Inputs{Watch: []string{"**/*.json"}}),
 	} {
 		if len(got) != 0 {
 			t.Errorf("%s: got %v, want the whole tree", name, got)
@@ -137,21 +139,21 @@ func BenchmarkAffected(b *testing.B) {
 		lines = append(lines, fmt.Sprintf("modules/b%d", i))
 	}
 	d := found(lines...)
-	cfg := RepoConfig{Autodiscover: Autodiscover{Enabled: true}}
+	cfg := workflow.RepoConfig{Autodiscover: workflow.Autodiscover{Enabled: true}}
 	for i := range 10_000 {
-		cfg.Projects = append(cfg.Projects, ProjectEntry{Project: Project{Dir: fmt.Sprintf("stacks/s%d", i), TerraformWorkspace: "default",
+		cfg.Projects = append(cfg.Projects, workflow.ProjectEntry{Project: workflow.Project{Dir: fmt.Sprintf("stacks/s%d", i), TerraformWorkspace: "default",
 			Watch: []string{"../../shared/*.json", "**/*.tpl"}, VarFiles: []string{"../../vars/x.tfvars"}}})
 	}
-	var changes []FileChange
+	var changes []workflow.FileChange
 	for i := range 2700 {
-		changes = append(changes, FileChange{Path: fmt.Sprintf("stacks/s%d/main.tf", i*3)})
+		changes = append(changes, workflow.FileChange{Path: fmt.Sprintf("stacks/s%d/main.tf", i*3)})
 	}
 	for i := range 300 {
-		changes = append(changes, FileChange{Path: fmt.Sprintf("modules/m%d/f%d.tf", i%200, i)})
+		changes = append(changes, workflow.FileChange{Path: fmt.Sprintf("modules/m%d/f%d.tf", i%200, i)})
 	}
-	resolution := Resolve(ResolveInput{Base: cfg, Head: cfg, BaseFound: d, HeadFound: d})
+	resolution := Resolve(Input{Base: cfg, Head: cfg, BaseFound: d, HeadFound: d})
 	for b.Loop() {
-		got := AffectedProjects(AffectedInput{Changes: changes, Resolution: resolution, BaseFound: d, HeadFound: d})
+		got := AffectedBy(AffectedInput{Changes: changes, Resolution: resolution, BaseFound: d, HeadFound: d})
 		if len(got) != 10_000 {
 			b.Fatalf("got %d affected projects", len(got))
 		}
@@ -164,9 +166,9 @@ func BenchmarkResolve(b *testing.B) {
 		lines = append(lines, fmt.Sprintf("live/prod/s%d: modules/m", i))
 	}
 	d := found(append(lines, "modules/m")...)
-	cfg := RepoConfig{Autodiscover: Autodiscover{Enabled: true, Pattern: "live/{environment}/{component}"}}
+	cfg := workflow.RepoConfig{Autodiscover: workflow.Autodiscover{Enabled: true, Pattern: "live/{environment}/{component}"}}
 	for b.Loop() {
-		if got := Resolve(ResolveInput{Rules: serverRules, Base: cfg, Head: cfg, BaseFound: d, HeadFound: d}); len(got.Projects) != 10_000 {
+		if got := Resolve(Input{Rules: serverRules, Base: cfg, Head: cfg, BaseFound: d, HeadFound: d}); len(got.Projects) != 10_000 {
 			b.Fatalf("got %d projects", len(got.Projects))
 		}
 	}

@@ -1,4 +1,4 @@
-package workflow
+package survey
 
 import (
 	"fmt"
@@ -9,24 +9,26 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // found makes a Discovery of lines "dir: called called".
 // What nothing calls has a backend, unless its line ends with "library".
-func found(lines ...string) Discovery {
-	d := Discovery{Modules: map[string]Module{}}
+func found(lines ...string) workflow.Discovery {
+	d := workflow.Discovery{Modules: map[string]workflow.Module{}}
 	var libraries []string
 	for _, line := range lines {
 		line, library := strings.CutSuffix(line, " library")
 		dir, calls, _ := strings.Cut(line, ":")
-		d.Modules[dir] = Module{Dir: dir, Calls: strings.Fields(calls)}
+		d.Modules[dir] = workflow.Module{Dir: dir, Calls: strings.Fields(calls)}
 		if library {
 			libraries = append(libraries, dir)
 		}
 	}
 	for _, dir := range d.Roots(nil) {
 		if m := d.Modules[dir]; !slices.Contains(libraries, dir) {
-			m.Backend = &Backend{Type: "s3", Attributes: map[string]string{"key": dir}}
+			m.Backend = &workflow.Backend{Type: "s3", Attributes: map[string]string{"key": dir}}
 			d.Modules[dir] = m
 		}
 	}
@@ -34,16 +36,16 @@ func found(lines ...string) Discovery {
 }
 
 // repoConfig parses a configuration that must be right.
-func repoConfig(t *testing.T, text string) RepoConfig {
+func repoConfig(t *testing.T, text string) workflow.RepoConfig {
 	t.Helper()
-	cfg, faults := ParseRepoConfig(RepoConfigFile, []byte(text))
+	cfg, faults := workflow.ParseRepoConfig(workflow.RepoConfigFile, []byte(text))
 	if len(faults) > 0 {
 		t.Fatalf("%s", faults)
 	}
 	return cfg
 }
 
-func requireWords(list []Requirement) string {
+func requireWords(list []workflow.Requirement) string {
 	words := make([]string, 0, len(list))
 	for _, need := range list {
 		words = append(words, string(need))
@@ -52,7 +54,7 @@ func requireWords(list []Requirement) string {
 }
 
 // projectLines prints what a resolution decides, a line a project.
-func projectLines(list []Project) []string {
+func projectLines(list []workflow.Project) []string {
 	out := []string{}
 	for _, p := range list {
 		line := fmt.Sprintf("%s dir=%s", p.Name, p.Dir)
@@ -73,7 +75,7 @@ func projectLines(list []Project) []string {
 	return out
 }
 
-var serverRules = Rules{Environments: map[string]EnvironmentRules{
+var serverRules = workflow.Rules{Environments: map[string]workflow.EnvironmentRules{
 	"prod": {Dirs: []string{"prod*/**"}, Order: 2},
 	"dev":  {Dirs: []string{"dev/**", "prod-sandbox/**"}, Order: 1},
 }}
@@ -82,10 +84,10 @@ func TestResolve(t *testing.T) {
 	const pattern = "autodiscover: {pattern: \"{environment}/{component}\"}\n"
 	for _, tt := range []struct {
 		name       string
-		rules      Rules
+		rules      workflow.Rules
 		base, head string // configurations; "" = no file
-		baseFound  Discovery
-		headFound  Discovery
+		baseFound  workflow.Discovery
+		headFound  workflow.Discovery
 		faulty     bool
 		want       []string
 		notes      []string
@@ -174,7 +176,7 @@ func TestResolve(t *testing.T) {
 			"caf\u00e9 dir=caf\u00e9 refused=There are two directories that both look like \"caf\u00e9\" and differ only in Unicode form; rename one."},
 	}} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Resolve(ResolveInput{Rules: tt.rules, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head),
+			got := Resolve(Input{Rules: tt.rules, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head),
 				BaseFaulty: tt.faulty, BaseFound: tt.baseFound, HeadFound: tt.headFound})
 			if diff := cmp.Diff(tt.want, projectLines(got.Projects)); diff != "" {
 				t.Errorf("projects: -want +got:\n%s", diff)
@@ -223,12 +225,12 @@ func FuzzResolve(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		cfg, faults := ParseRepoConfig(RepoConfigFile, data)
+		cfg, faults := workflow.ParseRepoConfig(workflow.RepoConfigFile, data)
 		if len(faults) > 0 {
 			return
 		}
-		found := Discovery{Modules: map[string]Module{"a": {Dir: "a", Backend: &Backend{Type: "s3"}}}}
-		for _, d := range Resolve(ResolveInput{Base: DefaultRepoConfig(), Head: cfg, HeadFound: found}).Diagnostics {
+		found := workflow.Discovery{Modules: map[string]workflow.Module{"a": {Dir: "a", Backend: &workflow.Backend{Type: "s3"}}}}
+		for _, d := range Resolve(Input{Base: workflow.DefaultRepoConfig(), Head: cfg, HeadFound: found}).Diagnostics {
 			if d.Summary == "" {
 				t.Fatalf("a fault without words: %+v", d)
 			}

@@ -1,4 +1,4 @@
-package workflow
+package survey
 
 import (
 	"context"
@@ -9,18 +9,20 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // AffectedInput is a change and what the two trees hold.
 type AffectedInput struct {
-	Changes              []FileChange
+	Changes              []workflow.FileChange
 	Resolution           Resolution
-	BaseFound, HeadFound Discovery
+	BaseFound, HeadFound workflow.Discovery
 }
 
 // Affected is one project that a change affects.
 type Affected struct {
-	Project Project
+	Project workflow.Project
 	Reasons []string // sentences without a full stop, the weightiest first; at least one
 	Deleted bool     // base has it, the planned tree does not: planned by nobody
 	// MovedTo is the new project that keeps the state of a deleted one, "" when none does.
@@ -34,15 +36,15 @@ type Affected struct {
 // directory unless it is another one's, or a module's that it does not call.
 // Projects with `autoplan: false` are in the list too.
 // Libraries are not: [notPlanned] has them.
-func AffectedProjects(in AffectedInput) []Affected { return affectedProjects(in, indexChanges(in)) }
+func AffectedBy(in AffectedInput) []Affected { return affectedProjects(in, indexChanges(in)) }
 
 func affectedProjects(in AffectedInput, ix *changeIndex) []Affected {
-	base := map[ProjectKey]bool{}
+	base := map[workflow.ProjectKey]bool{}
 	for _, p := range in.Resolution.BaseProjects {
 		base[p.Key()] = !p.Library
 	}
 	var out []Affected
-	head := map[ProjectKey]bool{}
+	head := map[workflow.ProjectKey]bool{}
 	for _, p := range in.Resolution.Projects {
 		if head[p.Key()] = true; p.Library {
 			continue
@@ -52,7 +54,7 @@ func affectedProjects(in AffectedInput, ix *changeIndex) []Affected {
 			reasons = append(reasons, "it is a new project")
 		}
 		if keys := in.Resolution.Changed[p.Key()]; len(keys) > 0 {
-			reasons = append(reasons, fmt.Sprintf("its entry in `%s` changes: %s", RepoConfigFile, strings.Join(keys, ", ")))
+			reasons = append(reasons, fmt.Sprintf("its entry in `%s` changes: %s", workflow.RepoConfigFile, strings.Join(keys, ", ")))
 		}
 		if reasons = append(reasons, ix.reasons(p)...); len(reasons) > 0 {
 			out = append(out, Affected{Project: p, Reasons: reasons})
@@ -69,7 +71,7 @@ func affectedProjects(in AffectedInput, ix *changeIndex) []Affected {
 
 // findMoved says of deleted projects which new one keeps their state: a directory that was renamed.
 func (s *Survey) findMoved(ctx context.Context) error {
-	base := map[ProjectKey]bool{}
+	base := map[workflow.ProjectKey]bool{}
 	for _, p := range s.Resolution.BaseProjects {
 		base[p.Key()] = true
 	}
@@ -83,7 +85,7 @@ func (s *Survey) findMoved(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("looking for the state of %s: %w", a.Project.Name, err)
 		}
-		if IsOneState(identity, identity) { // else nobody knows which it is
+		if workflow.IsOneState(identity, identity) { // else nobody knows which it is
 			kept[identity] = a.Project.Name
 		}
 	}
@@ -103,12 +105,12 @@ func (s *Survey) findMoved(ctx context.Context) error {
 	return nil
 }
 
-func whyDeleted(p Project, in AffectedInput) string {
+func whyDeleted(p workflow.Project, in AffectedInput) string {
 	found := in.HeadFound
 	if _, there := found.Modules[p.Dir]; !there {
 		return fmt.Sprintf("directory `%s` is deleted, or holds no Terraform files any more", p.Dir)
 	}
-	if p.TerraformWorkspace == DefaultTerraformWorkspace && p.Position.Line == 0 {
+	if p.TerraformWorkspace == workflow.DefaultTerraformWorkspace && p.Position.Line == 0 {
 		var callers []string
 		for dir, m := range found.Modules {
 			for _, c := range m.Calls {
@@ -124,7 +126,7 @@ func whyDeleted(p Project, in AffectedInput) string {
 			return why
 		}
 	}
-	return fmt.Sprintf("`%s` makes it a project no longer", RepoConfigFile)
+	return fmt.Sprintf("`%s` makes it a project no longer", workflow.RepoConfigFile)
 }
 
 // hit counts changed files and keeps the first by name.
@@ -181,7 +183,7 @@ func indexChanges(in AffectedInput) *changeIndex {
 	baseDirs := directories(in.BaseFound, in.Resolution.BaseProjects)
 	headDirs := directories(in.HeadFound, in.Resolution.Projects)
 	for _, p := range ix.paths {
-		if p == RepoConfigFile {
+		if p == workflow.RepoConfigFile {
 			continue // counts by what it says, not by where it lies
 		}
 		ix.owners[p] = union(owner(baseDirs, p), owner(headDirs, p))
@@ -208,7 +210,7 @@ func hitOf(hits map[string]*hit, dir string) *hit {
 	return h
 }
 
-func directories(found Discovery, projects []Project) map[string]bool {
+func directories(found workflow.Discovery, projects []workflow.Project) map[string]bool {
 	dirs := make(map[string]bool, len(found.Modules)+len(projects))
 	for dir := range found.Modules {
 		dirs[dir] = true
@@ -237,7 +239,7 @@ func owner(dirs map[string]bool, file string) []string {
 // callers is the module graph backwards: directory -> the directories that call it, and those whose tests do.
 type callers struct{ calls, tests map[string][]string }
 
-func reverse(found Discovery) callers {
+func reverse(found workflow.Discovery) callers {
 	back := callers{map[string][]string{}, map[string][]string{}}
 	for dir, m := range found.Modules {
 		for _, c := range m.Calls {
@@ -299,7 +301,7 @@ func (ix *changeIndex) indexModules(graphs []callers) {
 }
 
 // reasons says which changed files affect a project.
-func (ix *changeIndex) reasons(p Project) []string {
+func (ix *changeIndex) reasons(p workflow.Project) []string {
 	var out []string
 	if h := ix.own[p.Dir]; h != nil {
 		out = append(out, fmt.Sprintf("`%s` changed%s", h.first, h.more()))
@@ -330,7 +332,7 @@ func (ix *changeIndex) reasons(p Project) []string {
 		out = append(out, fmt.Sprintf("`%s`, to which a symlink leads, changed%s", h.first, h.more()))
 	}
 	for _, w := range p.Watch {
-		if h := ix.watch(WatchGlob(p.Dir, w)); h.count > 0 && (h.count > 1 || !ix.covered(p, h.first)) {
+		if h := ix.watch(workflow.WatchGlob(p.Dir, w)); h.count > 0 && (h.count > 1 || !ix.covered(p, h.first)) {
 			out = append(out, fmt.Sprintf("`%s` changed%s, watched as `%s`", h.first, h.more(), w))
 		}
 	}
@@ -342,7 +344,7 @@ func (ix *changeIndex) reasons(p Project) []string {
 
 // covered reports whether a changed file belongs to the project's directory or
 // to one of its modules: then that reason is given already.
-func (ix *changeIndex) covered(p Project, file string) bool { return ix.belongs(p.Dir, file) }
+func (ix *changeIndex) covered(p workflow.Project, file string) bool { return ix.belongs(p.Dir, file) }
 
 // belongs reports whether a changed file is one of a directory or of a module that it reaches.
 func (ix *changeIndex) belongs(dir, file string) bool {
@@ -358,7 +360,7 @@ func (ix *changeIndex) watch(glob string) hit {
 		return h
 	}
 	var h hit
-	watched := CompileGlob(glob)
+	watched := workflow.CompileGlob(glob)
 	prefix := watched.Fixed()
 	from := sort.SearchStrings(ix.paths, prefix)
 	for _, p := range ix.paths[from:] {
@@ -378,16 +380,16 @@ func (ix *changeIndex) watch(glob string) hit {
 // them), files, and for every directory above one of those a glob for the files
 // that lie directly in it, because tools look for their settings upwards. An
 // empty list means the whole tree.
-func WorkspacePaths(p Project, in Inputs) []string {
+func WorkspacePaths(p workflow.Project, in workflow.Inputs) []string {
 	if p.WholeTree {
 		return nil
 	}
 	paths := append([]string{p.Dir}, in.Modules...)
 	paths = append(append(paths, in.VarFiles...), in.Files...)
 	for _, w := range in.Watch {
-		g := CompileGlob(w)
+		g := workflow.CompileGlob(w)
 		fixed := g.Fixed()
-		if name, plain := g.plain(); plain {
+		if name, plain := g.Plain(); plain {
 			fixed = name
 		}
 		paths = append(paths, fixed)
@@ -407,7 +409,7 @@ func WorkspacePaths(p Project, in Inputs) []string {
 		out = append(out, f)
 		for dir := path.Dir(f); !above[dir]; dir = path.Dir(dir) {
 			above[dir] = true
-			out = append(out, path.Join(escapeGlob(dir), "*"))
+			out = append(out, path.Join(workflow.EscapeGlob(dir), "*"))
 		}
 	}
 	sort.Strings(out)

@@ -1,4 +1,4 @@
-package workflow
+package survey
 
 import (
 	"fmt"
@@ -7,17 +7,19 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // TestNotPlanned: what a change concerns and nobody plans is named, and libraries are no projects.
 func TestNotPlanned(t *testing.T) {
 	t.Parallel()
-	grunt := func(calls ...string) Unit { return Unit{Kind: Terragrunt, Calls: calls} }
+	grunt := func(calls ...string) workflow.Unit { return workflow.Unit{Kind: workflow.Terragrunt, Calls: calls} }
 	for _, tt := range []struct {
 		name       string
 		head       []string // as found
 		base       []string // nil: as head
-		units      map[string]Unit
+		units      map[string]workflow.Unit
 		config     string // of base
 		headConfig string // "" = base's
 		change     string
@@ -32,19 +34,19 @@ func TestNotPlanned(t *testing.T) {
 		{name: "a library that goes", head: []string{"b"}, base: []string{"a library", "b"}, change: "a/x.tf"},
 		{name: "an example that calls a module", head: []string{"ex: m library", "m"}, change: "m/x.tf", want: []string{" ex"}},
 		{name: "an example of what a project plans", head: []string{"ex: m library", "p: m", "m"}, change: "m/x.tf", want: []string{"plan p"}},
-		{name: "a unit", units: map[string]Unit{"live/prod": grunt("m")}, change: "live/prod/terragrunt.hcl", want: []string{"Terragrunt live/prod"}},
-		{name: "a unit's module", head: []string{"m: n", "n"}, units: map[string]Unit{"live/prod": grunt("m")}, change: "n/x.tf", want: []string{"Terragrunt live/prod"}},
-		{name: "another module", head: []string{"m", "other"}, units: map[string]Unit{"live/prod": grunt("m")}, change: "other/x.tf", want: []string{"plan other"}},
-		{name: "what units include", units: map[string]Unit{"live/prod": grunt()}, change: "live/env.hcl", want: []string{"Terragrunt live"}},
-		{name: "the root of units", units: map[string]Unit{".": grunt(), "live/prod": grunt()}, change: "terragrunt.hcl", want: []string{"Terragrunt ."}},
-		{name: "words beside the root of units", units: map[string]Unit{".": grunt(), "live/prod": grunt()}, change: "README.md"},
-		{name: "words in a unit", units: map[string]Unit{"live/prod": grunt()}, change: "live/prod/x.md", want: []string{"Terragrunt live/prod"}},
-		{name: "words beside units", units: map[string]Unit{"live/prod": grunt()}, change: "docs/x.hcl"},
-		{name: "base ignores it", units: map[string]Unit{"live/prod": grunt()}, config: "autodiscover: {ignore: [\"live/**\"]}", change: "live/prod/terragrunt.hcl"},
-		{name: "head ignores it", units: map[string]Unit{"live/prod": grunt()}, headConfig: "autodiscover: {ignore: [\"live/**\"]}", change: "live/prod/terragrunt.hcl", want: []string{"Terragrunt live/prod"}},
-		{name: "a unit with code", head: []string{"live/prod library"}, units: map[string]Unit{"live/prod": grunt()}, change: "live/prod/x.tf", want: []string{"Terragrunt live/prod"}},
-		{name: "a unit that is a project by its backend", head: []string{"live/prod"}, units: map[string]Unit{"live/prod": grunt()}, change: "live/prod/x.tf", want: []string{"plan live/prod"}},
-		{name: "two kinds", units: map[string]Unit{"a": {Kind: "Pulumi"}, "b": grunt()}, change: "a/x b/x", want: []string{"Pulumi a", "Terragrunt b"}},
+		{name: "a unit", units: map[string]workflow.Unit{"live/prod": grunt("m")}, change: "live/prod/terragrunt.hcl", want: []string{"Terragrunt live/prod"}},
+		{name: "a unit's module", head: []string{"m: n", "n"}, units: map[string]workflow.Unit{"live/prod": grunt("m")}, change: "n/x.tf", want: []string{"Terragrunt live/prod"}},
+		{name: "another module", head: []string{"m", "other"}, units: map[string]workflow.Unit{"live/prod": grunt("m")}, change: "other/x.tf", want: []string{"plan other"}},
+		{name: "what units include", units: map[string]workflow.Unit{"live/prod": grunt()}, change: "live/env.hcl", want: []string{"Terragrunt live"}},
+		{name: "the root of units", units: map[string]workflow.Unit{".": grunt(), "live/prod": grunt()}, change: "terragrunt.hcl", want: []string{"Terragrunt ."}},
+		{name: "words beside the root of units", units: map[string]workflow.Unit{".": grunt(), "live/prod": grunt()}, change: "README.md"},
+		{name: "words in a unit", units: map[string]workflow.Unit{"live/prod": grunt()}, change: "live/prod/x.md", want: []string{"Terragrunt live/prod"}},
+		{name: "words beside units", units: map[string]workflow.Unit{"live/prod": grunt()}, change: "docs/x.hcl"},
+		{name: "base ignores it", units: map[string]workflow.Unit{"live/prod": grunt()}, config: "autodiscover: {ignore: [\"live/**\"]}", change: "live/prod/terragrunt.hcl"},
+		{name: "head ignores it", units: map[string]workflow.Unit{"live/prod": grunt()}, headConfig: "autodiscover: {ignore: [\"live/**\"]}", change: "live/prod/terragrunt.hcl", want: []string{"Terragrunt live/prod"}},
+		{name: "a unit with code", head: []string{"live/prod library"}, units: map[string]workflow.Unit{"live/prod": grunt()}, change: "live/prod/x.tf", want: []string{"Terragrunt live/prod"}},
+		{name: "a unit that is a project by its backend", head: []string{"live/prod"}, units: map[string]workflow.Unit{"live/prod": grunt()}, change: "live/prod/x.tf", want: []string{"plan live/prod"}},
+		{name: "two kinds", units: map[string]workflow.Unit{"a": {Kind: "Pulumi"}, "b": grunt()}, change: "a/x b/x", want: []string{"Pulumi a", "Terragrunt b"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -56,7 +58,7 @@ func TestNotPlanned(t *testing.T) {
 			if len(tt.units) > 0 { // what a unit calls has no backend
 				base, head = called(base), called(head)
 			}
-			cfg := DefaultRepoConfig()
+			cfg := workflow.DefaultRepoConfig()
 			if tt.config != "" {
 				cfg = repoConfig(t, tt.config)
 			}
@@ -64,13 +66,13 @@ func TestNotPlanned(t *testing.T) {
 			if tt.headConfig != "" {
 				headCfg = repoConfig(t, tt.headConfig)
 			}
-			in := AffectedInput{Resolution: Resolve(ResolveInput{Base: cfg, Head: headCfg, BaseFound: base, HeadFound: head}), BaseFound: base, HeadFound: head}
+			in := AffectedInput{Resolution: Resolve(Input{Base: cfg, Head: headCfg, BaseFound: base, HeadFound: head}), BaseFound: base, HeadFound: head}
 			for _, f := range strings.Fields(tt.change) {
-				in.Changes = append(in.Changes, FileChange{Path: f, Status: "modified"})
+				in.Changes = append(in.Changes, workflow.FileChange{Path: f, Status: "modified"})
 			}
 			ix := indexChanges(in)
 			var got []string
-			for _, n := range notPlanned(in, ix, func(dir string) bool { return MatchAny(cfg.Autodiscover.Ignore, dir) }) {
+			for _, n := range notPlanned(in, ix, func(dir string) bool { return workflow.MatchAny(cfg.Autodiscover.Ignore, dir) }) {
 				for _, dir := range n.Dirs {
 					got = append(got, n.Kind+" "+dir)
 				}
@@ -87,7 +89,7 @@ func TestNotPlanned(t *testing.T) {
 }
 
 // called takes the backends of what units call.
-func called(d Discovery) Discovery {
+func called(d workflow.Discovery) workflow.Discovery {
 	for _, u := range d.Units {
 		for _, c := range u.Calls {
 			if m, ok := d.Modules[c]; ok {
@@ -102,8 +104,8 @@ func called(d Discovery) Discovery {
 // TestRoots: a backend makes a root, whoever calls it, and who is ignored demotes nobody.
 func TestRoots(t *testing.T) {
 	t.Parallel()
-	d := Discovery{Modules: map[string]Module{
-		"prod":  {Backend: &Backend{Type: "s3"}},
+	d := workflow.Discovery{Modules: map[string]workflow.Module{
+		"prod":  {Backend: &workflow.Backend{Type: "s3"}},
 		"plain": {}, "m": {}, "self": {Calls: []string{"self"}},
 		"test":     {Calls: []string{"prod", "m"}},
 		"examples": {Calls: []string{"plain"}},
@@ -119,12 +121,12 @@ func TestRoots(t *testing.T) {
 // TestSelectLibraries: only who names one means it.
 func TestSelectLibraries(t *testing.T) {
 	t.Parallel()
-	projects := []Project{{Name: "a", Dir: "a", Environment: "e"}, {Name: "m", Dir: "m", Environment: "e", Library: true}}
+	projects := []workflow.Project{{Name: "a", Dir: "a", Environment: "e"}, {Name: "m", Dir: "m", Environment: "e", Library: true}}
 	for _, tt := range []struct {
-		selector Selector
+		selector workflow.Selector
 		want     int
-	}{{Selector{All: true}, 1}, {Selector{Environments: []string{"e"}}, 1}, {Selector{Projects: []string{"m"}}, 1}, {Selector{Dirs: []string{"*"}}, 2}} {
-		got, fault := Select(SelectInput{Selector: tt.selector, Projects: projects})
+	}{{workflow.Selector{All: true}, 1}, {workflow.Selector{Environments: []string{"e"}}, 1}, {workflow.Selector{Projects: []string{"m"}}, 1}, {workflow.Selector{Dirs: []string{"*"}}, 2}} {
+		got, fault := workflow.Select(workflow.SelectInput{Selector: tt.selector, Projects: projects})
 		if fault != "" || len(got) != tt.want {
 			t.Errorf("%+v: got %+v %q, want %d", tt.selector, got, fault, tt.want)
 		}

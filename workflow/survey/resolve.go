@@ -1,4 +1,4 @@
-package workflow
+package survey
 
 import (
 	"fmt"
@@ -9,32 +9,34 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // ResolveInput is what decides which projects a planned tree has and what holds for them.
-type ResolveInput struct {
-	Rules                Rules
-	Base, Head           RepoConfig // Head is the planned tree's
-	BaseFaulty           bool       // base's file does not parse: Base is not looked at
-	BaseFound, HeadFound Discovery
+type Input struct {
+	Rules                workflow.Rules
+	Base, Head           workflow.RepoConfig // Head is the planned tree's
+	BaseFaulty           bool                // base's file does not parse: Base is not looked at
+	BaseFound, HeadFound workflow.Discovery
 }
 
 // Resolution is the answer of Resolve.
 type Resolution struct {
 	// Projects of the planned tree, sorted by name.
-	Projects []Project
+	Projects []workflow.Project
 	// BaseProjects are those of base, sorted by name.
-	BaseProjects []Project
+	BaseProjects []workflow.Project
 	// Changed names, for projects of both trees whose resolved entry differs, the keys that differ.
-	Changed map[ProjectKey][]string
+	Changed map[workflow.ProjectKey][]string
 	// Require is what base's and head's files require besides the server's rule; each project has it too.
-	Require []Requirement
+	Require []workflow.Requirement
 	// Notes are sentences about the whole pull.
 	Notes []string
 	// Diagnostics are faults of head's configuration that only the tree shows: a
 	// directory that is not there, two projects of one name, an unknown depends_on.
 	// With any, nothing is planned.
-	Diagnostics []Diagnostic
+	Diagnostics []workflow.Diagnostic
 }
 
 // Resolve makes projects of two configurations and what was discovered, by the
@@ -44,21 +46,21 @@ type Resolution struct {
 // else unknown, and then the strictest rules hold.
 // With base faulty head's file gives the list, and nothing but the server gives
 // environments.
-func Resolve(in ResolveInput) Resolution {
-	faults := &Faults{}
+func Resolve(in Input) Resolution {
+	faults := &workflow.Faults{}
 	head := drafts(in.Head, in.HeadFound, faults)
 	baseConfig := in.Base
 	if in.BaseFaulty {
 		baseConfig = in.Head
 	}
-	base := drafts(baseConfig, in.BaseFound, &Faults{})
+	base := drafts(baseConfig, in.BaseFound, &workflow.Faults{})
 	holdVariants(base, head)
-	r := resolver{in: in, head: head, base: base, baseByKey: map[ProjectKey]Project{}, baseByDir: map[string][]Project{}, names: map[ProjectKey]string{}, faults: faults}
+	r := resolver{in: in, head: head, base: base, baseByKey: map[workflow.ProjectKey]workflow.Project{}, baseByDir: map[string][]workflow.Project{}, names: map[workflow.ProjectKey]string{}, faults: faults}
 	for _, p := range base {
 		r.baseByKey[p.Key()] = p
 		r.baseByDir[p.Dir] = append(r.baseByDir[p.Dir], p)
 	}
-	out := Resolution{Changed: map[ProjectKey][]string{}, Require: RequirementsOf(baseConfig.Require, in.Head.Require)}
+	out := Resolution{Changed: map[workflow.ProjectKey][]string{}, Require: workflow.RequirementsOf(baseConfig.Require, in.Head.Require)}
 	for _, h := range head {
 		p := r.trusted(h)
 		p.Require = out.Require
@@ -73,8 +75,8 @@ func Resolve(in ResolveInput) Resolution {
 	for _, b := range base {
 		out.BaseProjects = append(out.BaseProjects, r.trustedBase(b))
 	}
-	sortProjects(out.Projects)
-	sortProjects(out.BaseProjects)
+	workflow.SortProjects(out.Projects)
+	workflow.SortProjects(out.BaseProjects)
 	r.dependencies(out.Projects)
 	r.uniqueNames(out.Projects)
 	r.circles(out.Projects)
@@ -84,17 +86,17 @@ func Resolve(in ResolveInput) Resolution {
 }
 
 type resolver struct {
-	in         ResolveInput
-	head, base []Project
-	baseByKey  map[ProjectKey]Project
-	baseByDir  map[string][]Project
-	names      map[ProjectKey]string // the names that hold
-	renames    [][2]string           // held name, head's name
-	faults     *Faults
+	in         Input
+	head, base []workflow.Project
+	baseByKey  map[workflow.ProjectKey]workflow.Project
+	baseByDir  map[string][]workflow.Project
+	names      map[workflow.ProjectKey]string // the names that hold
+	renames    [][2]string                    // held name, head's name
+	faults     *workflow.Faults
 }
 
 // trusted gives a project of head what base and server decide about it.
-func (r *resolver) trusted(h Project) Project {
+func (r *resolver) trusted(h workflow.Project) workflow.Project {
 	p := h
 	b, known := r.baseByKey[h.Key()]
 	p.Library = p.Library && (!known || b.Library) // one that lost its backend is a project that lost its state
@@ -125,7 +127,7 @@ func (r *resolver) trusted(h Project) Project {
 }
 
 // trustedBase gives a project of base the environment that the server decides.
-func (r *resolver) trustedBase(b Project) Project {
+func (r *resolver) trustedBase(b workflow.Project) workflow.Project {
 	if env := r.in.Rules.EnvironmentOfDir(b.Dir); env != "" {
 		b.Environment = env
 	} else if r.in.BaseFaulty {
@@ -138,15 +140,15 @@ func (r *resolver) trustedBase(b Project) Project {
 // for them: the entries with wildcards, then the plain ones, where a later one
 // replaces an earlier one of the same directory, Terraform workspace and variant,
 // and every discovered root that no entry names and that is not ignored.
-func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
-	byKey := map[ProjectKey]Project{}
-	ignored := func(dir string) bool { return MatchAny(cfg.Autodiscover.Ignore, dir) }
+func drafts(cfg workflow.RepoConfig, found workflow.Discovery, faults *workflow.Faults) []workflow.Project {
+	byKey := map[workflow.ProjectKey]workflow.Project{}
+	ignored := func(dir string) bool { return workflow.MatchAny(cfg.Autodiscover.Ignore, dir) }
 	roots := found.Roots(ignored)
 	for _, e := range cfg.Projects {
 		if !e.Glob {
 			continue
 		}
-		glob := CompileGlob(e.Dir)
+		glob := workflow.CompileGlob(e.Dir)
 		for _, dir := range roots {
 			if glob.Match(dir) {
 				p := e.Project
@@ -167,7 +169,7 @@ func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
 			faults.Add(e.Position, "%s", missingDir(e.Dir, looks))
 			continue
 		}
-		delete(byKey, ProjectKey{Dir: e.Dir, TerraformWorkspace: e.TerraformWorkspace}) // what a glob stands for
+		delete(byKey, workflow.ProjectKey{Dir: e.Dir, TerraformWorkspace: e.TerraformWorkspace}) // what a glob stands for
 		byKey[e.Key()] = e.Project
 	}
 	named := map[string]bool{}
@@ -175,8 +177,8 @@ func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
 		named[key.Dir] = true
 	}
 	for _, dir := range roots {
-		if cfg.Autodiscover.Enabled && !named[dir] && !ignored(dir) && !found.onlyUnit(dir) {
-			p := Project{Dir: dir, TerraformWorkspace: DefaultTerraformWorkspace, Engine: "terraform", Library: found.Modules[dir].Backend == nil}
+		if cfg.Autodiscover.Enabled && !named[dir] && !ignored(dir) && !found.OnlyUnit(dir) {
+			p := workflow.Project{Dir: dir, TerraformWorkspace: workflow.DefaultTerraformWorkspace, Engine: "terraform", Library: found.Modules[dir].Backend == nil}
 			byKey[p.Key()] = p
 		}
 	}
@@ -184,13 +186,13 @@ func drafts(cfg RepoConfig, found Discovery, faults *Faults) []Project {
 }
 
 // finishDrafts fills in names and labels and refuses directories that cannot be used.
-func finishDrafts(cfg RepoConfig, byKey map[ProjectKey]Project, faults *Faults) []Project {
-	list := make([]Project, 0, len(byKey))
+func finishDrafts(cfg workflow.RepoConfig, byKey map[workflow.ProjectKey]workflow.Project, faults *workflow.Faults) []workflow.Project {
+	list := make([]workflow.Project, 0, len(byKey))
 	twins := map[string]string{} // by how the directory looks
 	twice := map[string]bool{}
 	for key, p := range byKey {
 		if p.Name == "" {
-			p.Name = DefaultProjectName(p.Dir, p.TerraformWorkspace)
+			p.Name = workflow.DefaultProjectName(p.Dir, p.TerraformWorkspace)
 		}
 		env, component, _ := labels(cfg.Autodiscover.Pattern, p.Dir)
 		if p.Environment == "" {
@@ -209,18 +211,18 @@ func finishDrafts(cfg RepoConfig, byKey map[ProjectKey]Project, faults *Faults) 
 	}
 	for i := range list {
 		p := &list[i]
-		if why := ProjectDirFault(p.Dir); why != "" {
+		if why := workflow.ProjectDirFault(p.Dir); why != "" {
 			p.Refused = "Its directory " + why + "."
 		} else if twice[norm.NFC.String(p.Dir)] {
 			p.Refused = fmt.Sprintf("There are two directories that both look like %q and differ only in Unicode form; rename one.", norm.NFC.String(p.Dir))
 		}
 	}
-	sortProjects(list)
+	workflow.SortProjects(list)
 	return list
 }
 
 // outside adds a fault for every file or glob that leaves the repository.
-func outside(p Project, faults *Faults) {
+func outside(p workflow.Project, faults *workflow.Faults) {
 	for _, group := range []struct {
 		key   string
 		paths []string
@@ -233,7 +235,7 @@ func outside(p Project, faults *Faults) {
 	}
 }
 
-func lookAlikes(found Discovery) map[string]string {
+func lookAlikes(found workflow.Discovery) map[string]string {
 	looks := map[string]string{}
 	for dir := range found.Modules {
 		looks[norm.NFC.String(dir)] = dir
@@ -290,7 +292,7 @@ func matchLabels(pattern, parts []string) (environment, component string, ok boo
 			}
 		}
 	default:
-		if len(parts) > 0 && MatchGlob(first, parts[0]) {
+		if len(parts) > 0 && workflow.MatchGlob(first, parts[0]) {
 			return matchLabels(pattern[1:], parts[1:])
 		}
 	}
@@ -298,7 +300,7 @@ func matchLabels(pattern, parts []string) (environment, component string, ok boo
 }
 
 // changedKeys names the keys in which the entries that two trees ask for differ.
-func changedKeys(base, head Project) []string {
+func changedKeys(base, head workflow.Project) []string {
 	var keys []string
 	note := func(key string, same bool) {
 		if !same {

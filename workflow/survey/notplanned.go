@@ -1,10 +1,12 @@
-package workflow
+package survey
 
 import (
 	"maps"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // maxNotPlanned is how many directories of one kind are kept.
@@ -12,7 +14,7 @@ const maxNotPlanned = 20
 
 // notPlanned lists what a change concerns and is no project. Only base's word takes a
 // unit away, by `autodiscover.ignore`: else a change could hide itself.
-func notPlanned(in AffectedInput, ix *changeIndex, ignored func(dir string) bool) []NotPlanned {
+func notPlanned(in AffectedInput, ix *changeIndex, ignored func(dir string) bool) []workflow.NotPlanned {
 	projects := map[string]bool{}
 	found := map[string]map[string]bool{} // kind -> directories
 	note := func(kind, dir string) {
@@ -36,10 +38,10 @@ func notPlanned(in AffectedInput, ix *changeIndex, ignored func(dir string) bool
 			note("", p.Dir)
 		}
 	}
-	for _, d := range []Discovery{in.BaseFound, in.HeadFound} {
+	for _, d := range []workflow.Discovery{in.BaseFound, in.HeadFound} {
 		grunts := map[string]bool{} // directories above a Terragrunt unit
 		for dir, u := range d.Units {
-			for above := dir; u.Kind == Terragrunt && above != "." && !ignored(dir); {
+			for above := dir; u.Kind == workflow.Terragrunt && above != "." && !ignored(dir); {
 				above = path.Dir(above)
 				grunts[above] = true
 			}
@@ -51,14 +53,14 @@ func notPlanned(in AffectedInput, ix *changeIndex, ignored func(dir string) bool
 		}
 		for _, f := range ix.paths {
 			if dir := path.Dir(f); grunts[dir] && !projects[dir] && d.Units[dir].Kind == "" && settings(f) {
-				note(Terragrunt, dir)
+				note(workflow.Terragrunt, dir)
 			}
 		}
 	}
-	var out []NotPlanned
+	var out []workflow.NotPlanned
 	for _, kind := range slices.Sorted(maps.Keys(found)) {
 		dirs := slices.Sorted(maps.Keys(found[kind]))
-		out = append(out, NotPlanned{Kind: kind, Dirs: dirs[:min(len(dirs), maxNotPlanned)], Count: len(dirs)})
+		out = append(out, workflow.NotPlanned{Kind: kind, Dirs: dirs[:min(len(dirs), maxNotPlanned)], Count: len(dirs)})
 	}
 	return out
 }

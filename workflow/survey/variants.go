@@ -1,10 +1,12 @@
-package workflow
+package survey
 
 import (
 	"fmt"
 	"slices"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // holdVariants gives head's projects the variants that base knows them by. What an
@@ -12,12 +14,12 @@ import (
 // second one or only one of several: base's project must not be lost by that, nor
 // its rules, locks and approvals. The same name is the same project, else the
 // same backend files where just one project of each tree has them.
-func holdVariants(base, head []Project) {
-	known := map[ProjectKey][]int{}
+func holdVariants(base, head []workflow.Project) {
+	known := map[workflow.ProjectKey][]int{}
 	for i, b := range base {
 		known[b.Place()] = append(known[b.Place()], i)
 	}
-	places := map[ProjectKey][]int{}
+	places := map[workflow.ProjectKey][]int{}
 	for i, h := range head {
 		if len(known[h.Place()]) > 0 {
 			places[h.Place()] = append(places[h.Place()], i)
@@ -25,10 +27,10 @@ func holdVariants(base, head []Project) {
 	}
 	for place, ours := range places {
 		theirs := known[place]
-		for _, same := range []func(b, h Project) bool{
-			func(b, h Project) bool { return b.Variant == h.Variant },
-			func(b, h Project) bool { return b.Name == h.Name },
-			func(b, h Project) bool {
+		for _, same := range []func(b, h workflow.Project) bool{
+			func(b, h workflow.Project) bool { return b.Variant == h.Variant },
+			func(b, h workflow.Project) bool { return b.Name == h.Name },
+			func(b, h workflow.Project) bool {
 				return len(b.BackendConfig) > 0 && slices.Equal(b.BackendConfig, h.BackendConfig)
 			},
 		} {
@@ -65,7 +67,7 @@ func only(list []int, meant func(int) bool) int {
 // newcomer gives a project that base does not have its environment: that of base's
 // projects in its directory, whose code and credentials it shares; of several,
 // the rules of all hold. Else base's pattern says it, else nobody does.
-func (r *resolver) newcomer(p *Project) {
+func (r *resolver) newcomer(p *workflow.Project) {
 	var environments []string
 	unlabelled := false
 	for _, b := range r.baseByDir[p.Dir] {
@@ -90,7 +92,7 @@ func (r *resolver) newcomer(p *Project) {
 
 // whyReplaced says which entries of head stand in the place of a project that was
 // discovered, "" when none does.
-func whyReplaced(p Project, head []Project) string {
+func whyReplaced(p workflow.Project, head []workflow.Project) string {
 	var names []string
 	asked := false
 	for _, h := range head {
@@ -102,9 +104,9 @@ func whyReplaced(p Project, head []Project) string {
 	if len(names) == 0 {
 		return ""
 	}
-	why := fmt.Sprintf("`%s` names %s for its directory, which takes its place", RepoConfigFile, phrase.SomeNames(names))
+	why := fmt.Sprintf("`%s` names %s for its directory, which takes its place", workflow.RepoConfigFile, phrase.SomeNames(names))
 	if !asked {
-		why += fmt.Sprintf("; an entry with `terraform_workspace: %s` keeps it", DefaultTerraformWorkspace)
+		why += fmt.Sprintf("; an entry with `terraform_workspace: %s` keeps it", workflow.DefaultTerraformWorkspace)
 	}
 	return why
 }

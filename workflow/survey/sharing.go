@@ -1,4 +1,4 @@
-package workflow
+package survey
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // keepers are the projects of base and of the planned tree by the state that they
@@ -20,14 +22,14 @@ type keepers struct {
 // keptPlace is a state with the projects that keep it, as far as rules are about them.
 type keptPlace struct {
 	identity string
-	place    PlacedState
+	place    workflow.PlacedState
 	projects []keeper
 	seen     map[string]bool
 }
 
 // keeper is a project as far as rules are about it, and what decides which hold.
 type keeper struct {
-	Project
+	workflow.Project
 	rules string
 }
 
@@ -35,13 +37,13 @@ type keeper struct {
 // of base and of the planned tree, whether the change affects them or not: a new
 // name for a state must not be a way around the rules of the project whose state it
 // is. Where nobody knows which state it is, the strictest rules are among theirs.
-func (s Survey) Share(ctx context.Context, r *Run) error {
+func (s Survey) Share(ctx context.Context, r *workflow.Run) error {
 	if err := s.findKeepers(ctx); err != nil {
 		return err
 	}
-	p, mine := r.Project, ParsePlace(r.StateIdentity)
-	if placeUnknown(r.StateIdentity) {
-		strictest := ruled(p)
+	p, mine := r.Project, workflow.ParsePlace(r.StateIdentity)
+	if workflow.PlaceUnknown(r.StateIdentity) {
+		strictest := workflow.Ruled(p)
 		strictest.Strictest = true
 		r.Sharing = append(r.Sharing, strictest)
 	}
@@ -51,7 +53,7 @@ func (s Survey) Share(ctx context.Context, r *Run) error {
 			continue
 		}
 		names := like
-		if IsOneState(r.StateIdentity, place.identity) {
+		if workflow.IsOneState(r.StateIdentity, place.identity) {
 			names = same
 		}
 		for _, q := range place.projects {
@@ -59,14 +61,14 @@ func (s Survey) Share(ctx context.Context, r *Run) error {
 				continue
 			}
 			names[q.Name] = true
-			if len(r.Sharing) < maxTold || !kept[q.rules] {
+			if len(r.Sharing) < workflow.MaxTold || !kept[q.rules] {
 				kept[q.rules] = true
 				r.Sharing = append(r.Sharing, q.Project)
 			}
 		}
 	}
 	maps.DeleteFunc(like, func(name string, _ bool) bool { return same[name] })
-	r.SameState, r.LikeState = OthersOf(slices.Collect(maps.Keys(same))), OthersOf(slices.Collect(maps.Keys(like)))
+	r.SameState, r.LikeState = workflow.OthersOf(slices.Collect(maps.Keys(same))), workflow.OthersOf(slices.Collect(maps.Keys(like)))
 	return nil
 }
 
@@ -80,9 +82,9 @@ func (s Survey) findKeepers(ctx context.Context) error {
 	}
 	k.places, k.index = nil, map[string]int{}
 	for _, tree := range []struct {
-		tree     Tree
-		found    Discovery
-		projects []Project
+		tree     workflow.Tree
+		found    workflow.Discovery
+		projects []workflow.Project
 	}{{s.Checkout.BaseTree, s.BaseFound, s.Resolution.BaseProjects}, {s.Checkout.Planned, s.Found, s.Resolution.Projects}} {
 		for _, p := range tree.projects {
 			id, err := s.engine.StateIdentity(ctx, tree.tree, tree.found, p)
@@ -90,7 +92,7 @@ func (s Survey) findKeepers(ctx context.Context) error {
 				return fmt.Errorf("finding out which state %s keeps: %w", p.Name, err)
 			}
 			if id != "" {
-				k.note(id, ruled(p))
+				k.note(id, workflow.Ruled(p))
 			}
 		}
 	}
@@ -98,15 +100,15 @@ func (s Survey) findKeepers(ctx context.Context) error {
 	return nil
 }
 
-func (k *keepers) note(identity string, p Project) {
+func (k *keepers) note(identity string, p workflow.Project) {
 	i, ok := k.index[identity]
 	if !ok {
 		i = len(k.places)
 		k.index[identity] = i
-		k.places = append(k.places, keptPlace{identity: identity, place: ParsePlace(identity), seen: map[string]bool{}})
+		k.places = append(k.places, keptPlace{identity: identity, place: workflow.ParsePlace(identity), seen: map[string]bool{}})
 	}
 	key := p.Key()
-	rules := rulesOf(p)
+	rules := workflow.RulesOf(p)
 	entry := fmt.Sprintf("%q %q %s", p.Name, key, rules)
 	if place := &k.places[i]; !place.seen[entry] {
 		place.seen[entry] = true

@@ -1,4 +1,4 @@
-package workflow
+package survey
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // entries makes a configuration of lines "name environment backend", all of directory app.
@@ -21,11 +23,11 @@ func entries(lines ...string) string {
 // TestResolveVariants: several entries for one directory and Terraform workspace.
 // What head does to them is no way out of what base says of one.
 func TestResolveVariants(t *testing.T) {
-	rules := Rules{Environments: map[string]EnvironmentRules{"dev": {}, "prod": {}, "other": {}}}
+	rules := workflow.Rules{Environments: map[string]workflow.EnvironmentRules{"dev": {}, "prod": {}, "other": {}}}
 	both := entries("app/dev dev dev", "app/prod prod prod")
 	for _, tt := range []struct {
 		name, base, head string
-		rules            Rules
+		rules            workflow.Rules
 		want             []string // of the planned tree, with the backend files
 		removed          string   // projects of base that the planned tree does not have
 		changed          string
@@ -101,12 +103,12 @@ func TestResolveVariants(t *testing.T) {
 			"This change labels `c`, `d` as environment `dev`. Until it is merged, the rules of `dev` and `prod` hold, which are those of its directory."},
 	}} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Resolve(ResolveInput{Rules: tt.rules, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head), BaseFound: found("app"), HeadFound: found("app")})
+			got := Resolve(Input{Rules: tt.rules, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head), BaseFound: found("app"), HeadFound: found("app")})
 			if len(got.Diagnostics) > 0 {
 				t.Fatal(got.Diagnostics)
 			}
 			lines := projectLines(got.Projects)
-			head := map[ProjectKey]bool{}
+			head := map[workflow.ProjectKey]bool{}
 			var changed, removed []string
 			for i, p := range got.Projects {
 				lines[i] = strings.ReplaceAll(lines[i], " dir=app", "") + " < " + strings.ReplaceAll(strings.Join(p.BackendConfig, " "), ".tfbackend", "")

@@ -1,18 +1,20 @@
-package workflow
+package survey
 
 import (
 	"fmt"
 	"sort"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // dependencies turns the names of depends_on, base's and head's together, into
 // the names that hold.
-func (r *resolver) dependencies(projects []Project) {
+func (r *resolver) dependencies(projects []workflow.Project) {
 	held := map[string]bool{}
 	var all []string
-	headNames, baseNames := map[string]ProjectKey{}, map[string]ProjectKey{}
+	headNames, baseNames := map[string]workflow.ProjectKey{}, map[string]workflow.ProjectKey{}
 	for _, p := range projects {
 		held[p.Name] = true
 		all = append(all, p.Name)
@@ -52,7 +54,7 @@ func (r *resolver) dependencies(projects []Project) {
 }
 
 // uniqueNames adds a fault for every name that two projects have.
-func (r *resolver) uniqueNames(sorted []Project) {
+func (r *resolver) uniqueNames(sorted []workflow.Project) {
 	for i := 1; i < len(sorted); i++ {
 		a, b := sorted[i-1], sorted[i]
 		if a.Name != b.Name {
@@ -63,7 +65,7 @@ func (r *resolver) uniqueNames(sorted []Project) {
 		}
 		at := b.Position
 		if at.Line == 0 {
-			at = Position{File: r.in.Head.File, Line: 1, Column: 1}
+			at = workflow.Position{File: r.in.Head.File, Line: 1, Column: 1}
 		}
 		r.faults.Add(at, "two projects are called `%s`: directory `%s` (Terraform workspace `%s`) and directory `%s` (Terraform workspace `%s`). "+
 			"A project of the base branch keeps its name until the change is merged", b.Name, a.Dir, a.TerraformWorkspace, b.Dir, b.TerraformWorkspace)
@@ -71,8 +73,8 @@ func (r *resolver) uniqueNames(sorted []Project) {
 }
 
 // circles adds a fault for every circle of depends_on, said once.
-func (r *resolver) circles(projects []Project) {
-	byName := map[string]*Project{}
+func (r *resolver) circles(projects []workflow.Project) {
+	byName := map[string]*workflow.Project{}
 	for i := range projects {
 		byName[projects[i].Name] = &projects[i]
 	}
@@ -81,7 +83,7 @@ func (r *resolver) circles(projects []Project) {
 	for i := range projects {
 		// An own stack: a chain of ten thousand must not be a recursion.
 		type frame struct {
-			p    *Project
+			p    *workflow.Project
 			next int
 		}
 		if state[projects[i].Name] == done {
@@ -111,7 +113,7 @@ func (r *resolver) circles(projects []Project) {
 }
 
 // notes says where head asks for a name or an environment that does not hold.
-func (r *resolver) notes(projects []Project) []string {
+func (r *resolver) notes(projects []workflow.Project) []string {
 	var notes []string
 	type relabel struct {
 		asked, holds string
@@ -157,7 +159,7 @@ func (r *resolver) notes(projects []Project) []string {
 }
 
 // labelledBefore reports that base asks for the same label in vain: that is not this change's doing.
-func (r *resolver) labelledBefore(p Project) bool {
+func (r *resolver) labelledBefore(p workflow.Project) bool {
 	b, known := r.baseByKey[p.Key()]
 	return known && !r.in.BaseFaulty && b.Environment == p.HeadEnvironment
 }

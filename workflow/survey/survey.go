@@ -1,4 +1,4 @@
-package workflow
+package survey
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // maxConfig is the size above which a `.cardea.yml` is not even read.
@@ -19,29 +21,29 @@ const closureNote = "The server's rule says `workspace: closure`: plans are made
 
 // Survey is what a pull's trees say: the projects, and which the change affects and why.
 type Survey struct {
-	Checkout         Checkout
-	BaseFound, Found Discovery // of base and of the planned tree
+	Checkout         workflow.Checkout
+	BaseFound, Found workflow.Discovery // of base and of the planned tree
 	Resolution       Resolution
 	Affected         []Affected
-	NotPlanned       []NotPlanned
+	NotPlanned       []workflow.NotPlanned
 	Notes            []string // sentences about the whole pull
 	// BaseFaulty: the base's `.cardea.yml` is faulty.
 	BaseFaulty bool
 
-	engine  Engine
+	engine  workflow.Engine
 	states  *keepers
 	closure bool // `workspace: closure` of the server's rule
 	binding bool // applies may run for pulls on this base, so that what it says of projects holds for others
 }
 
 // SurveyPull reads both trees of a checkout. A trouble is a fault of the change; an error is not.
-func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Checkout) (Survey, *Trouble, error) {
+func Read(ctx context.Context, engine workflow.Engine, rules workflow.Rules, p workflow.Pull, co workflow.Checkout) (Survey, *workflow.Trouble, error) {
 	s := Survey{Checkout: co, engine: engine, states: &keepers{}, closure: rules.Closure, binding: rules.MayApplyOn(p.Base.Ref, p.Repo.DefaultBranch)}
 	if len(co.Conflicts) > 0 {
 		return s, conflict(p, co.Conflicts), nil
 	}
-	in := ResolveInput{Rules: rules}
-	var faults []Diagnostic
+	in := Input{Rules: rules}
+	var faults []workflow.Diagnostic
 	var err error
 	if in.Head, faults, err = readRepoConfig(co.Planned); err != nil {
 		return s, nil, err
@@ -55,7 +57,7 @@ func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Chec
 	if in.BaseFaulty = len(faults) > 0; in.BaseFaulty {
 		s.BaseFaulty = true
 		s.Notes = append(s.Notes, fmt.Sprintf("`%s` of `%s` is faulty: %s. This pull request's file gives the list of projects, and the strictest rules hold.",
-			RepoConfigFile, p.Base.Ref, strings.TrimSuffix(faults[0].Summary, ".")))
+			workflow.RepoConfigFile, p.Base.Ref, strings.TrimSuffix(faults[0].Summary, ".")))
 	}
 	if s.Found, err = engine.Discover(ctx, co.Planned); err != nil {
 		return s, nil, fmt.Errorf("looking for projects: %w", err)
@@ -72,7 +74,7 @@ func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Chec
 	change := AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found}
 	ix := indexChanges(change)
 	s.Affected = affectedProjects(change, ix)
-	s.NotPlanned = notPlanned(change, ix, func(dir string) bool { return !in.BaseFaulty && MatchAny(in.Base.Autodiscover.Ignore, dir) })
+	s.NotPlanned = notPlanned(change, ix, func(dir string) bool { return !in.BaseFaulty && workflow.MatchAny(in.Base.Autodiscover.Ignore, dir) })
 	if err := s.findMoved(ctx); err != nil {
 		return s, nil, err
 	}
@@ -85,12 +87,12 @@ func SurveyPull(ctx context.Context, engine Engine, rules Rules, p Pull, co Chec
 // PlanRun is a plan run of a project as far as the trees say: what it is made
 // from and what its changes will not show. refused, a sentence, means that the
 // project must not be planned.
-func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, err error) {
+func (s Survey) PlanRun(ctx context.Context, p workflow.Project) (r workflow.Run, refused string, err error) {
 	in, err := s.engine.Inputs(ctx, s.Checkout.Planned, s.Found, p)
 	if err != nil || in.Refused != "" {
 		return r, in.Refused, err
 	}
-	var was *Inputs
+	var was *workflow.Inputs
 	for _, b := range s.Resolution.BaseProjects {
 		if b.Key() != p.Key() {
 			continue
@@ -101,11 +103,11 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 		}
 		was = &found
 	}
-	r = Run{
-		Kind: RunPlan, State: RunQueued, Project: p, Head: s.Checkout.Head, Base: s.Checkout.Base,
+	r = workflow.Run{
+		Kind: workflow.RunPlan, State: workflow.RunQueued, Project: p, Head: s.Checkout.Head, Base: s.Checkout.Base,
 		Tree: s.Checkout.Planned.ID, BaseTree: s.Checkout.BaseTree.ID,
-		Own: in.dirs(), InputsDigest: in.Digest, FilesDigest: in.FilesDigest, ComputedPaths: in.ComputedPaths,
-		StateIdentity: in.StateIdentity, StateDoubt: in.StateDoubt, Hidden: HiddenFromInputs(was, &in),
+		Own: in.Dirs(), InputsDigest: in.Digest, FilesDigest: in.FilesDigest, ComputedPaths: in.ComputedPaths,
+		StateIdentity: in.StateIdentity, StateDoubt: in.StateDoubt, Hidden: Hidden(was, &in),
 		Expected: in.Expected,
 	}
 	if err = s.Share(ctx, &r); err != nil {
@@ -121,8 +123,8 @@ func (s Survey) PlanRun(ctx context.Context, p Project) (r Run, refused string, 
 }
 
 // Selecting is what a selector chooses from: the projects of the planned tree.
-func (s Survey) Selecting(selector Selector) SelectInput {
-	in := SelectInput{Selector: selector, Projects: s.Resolution.Projects}
+func (s Survey) Selecting(selector workflow.Selector) workflow.SelectInput {
+	in := workflow.SelectInput{Selector: selector, Projects: s.Resolution.Projects}
 	for _, a := range s.Affected {
 		if a.Deleted {
 			in.Deleted = append(in.Deleted, a.Project)
@@ -134,30 +136,30 @@ func (s Survey) Selecting(selector Selector) SelectInput {
 }
 
 // readRepoConfig reads a tree's `.cardea.yml`; without one the defaults hold.
-func readRepoConfig(t Tree) (RepoConfig, []Diagnostic, error) {
-	fault := func(summary string) (RepoConfig, []Diagnostic, error) {
-		return RepoConfig{}, []Diagnostic{{Severity: SeverityError, Summary: summary, Position: Position{File: RepoConfigFile, Line: 1}}}, nil
+func readRepoConfig(t workflow.Tree) (workflow.RepoConfig, []workflow.Diagnostic, error) {
+	fault := func(summary string) (workflow.RepoConfig, []workflow.Diagnostic, error) {
+		return workflow.RepoConfig{}, []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: summary, Position: workflow.Position{File: workflow.RepoConfigFile, Line: 1}}}, nil
 	}
-	info, err := fs.Stat(t, RepoConfigFile)
+	info, err := fs.Stat(t, workflow.RepoConfigFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return DefaultRepoConfig(), nil, nil
+		return workflow.DefaultRepoConfig(), nil, nil
 	case err != nil:
-		return RepoConfig{}, nil, fmt.Errorf("reading %s: %w", RepoConfigFile, err)
+		return workflow.RepoConfig{}, nil, fmt.Errorf("reading %s: %w", workflow.RepoConfigFile, err)
 	case !info.Mode().IsRegular():
-		return fault(RepoConfigFile + " is not a file")
+		return fault(workflow.RepoConfigFile + " is not a file")
 	case info.Size() > maxConfig:
-		return fault(fmt.Sprintf("%s has %d bytes; %d are allowed", RepoConfigFile, info.Size(), maxConfig))
+		return fault(fmt.Sprintf("%s has %d bytes; %d are allowed", workflow.RepoConfigFile, info.Size(), maxConfig))
 	}
-	data, err := fs.ReadFile(t, RepoConfigFile)
+	data, err := fs.ReadFile(t, workflow.RepoConfigFile)
 	if err != nil {
-		return RepoConfig{}, nil, fmt.Errorf("reading %s: %w", RepoConfigFile, err)
+		return workflow.RepoConfig{}, nil, fmt.Errorf("reading %s: %w", workflow.RepoConfigFile, err)
 	}
-	cfg, faults := ParseRepoConfig(RepoConfigFile, data)
+	cfg, faults := workflow.ParseRepoConfig(workflow.RepoConfigFile, data)
 	return cfg, faults, nil
 }
 
-func conflict(p Pull, paths []string) *Trouble {
+func conflict(p workflow.Pull, paths []string) *workflow.Trouble {
 	const most = 10
 	names := make([]string, 0, most)
 	for _, f := range paths {
@@ -170,8 +172,8 @@ func conflict(p Pull, paths []string) *Trouble {
 	if more := len(paths) - len(names); more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
-	return &Trouble{
-		Kind:  TroubleConflict,
+	return &workflow.Trouble{
+		Kind:  workflow.TroubleConflict,
 		Title: "The head conflicts with " + phrase.Shown(p.Base.Ref),
 		Sentences: []string{
 			fmt.Sprintf("%s and `%s` both changed %s.", phrase.Short(p.Head.SHA), phrase.Shown(p.Base.Ref), list),
@@ -180,14 +182,14 @@ func conflict(p Pull, paths []string) *Trouble {
 	}
 }
 
-func faultyConfig(faults []Diagnostic) *Trouble {
+func faultyConfig(faults []workflow.Diagnostic) *workflow.Trouble {
 	count := "a fault"
 	if len(faults) > 1 {
 		count = fmt.Sprintf("%d faults", len(faults))
 	}
-	return &Trouble{
-		Kind:        TroubleConfig,
-		Title:       fmt.Sprintf("%s has %s", RepoConfigFile, count),
+	return &workflow.Trouble{
+		Kind:        workflow.TroubleConfig,
+		Title:       fmt.Sprintf("%s has %s", workflow.RepoConfigFile, count),
 		Sentences:   []string{"Nothing is planned until it is mended; each fault stands with its line."},
 		Diagnostics: faults,
 	}

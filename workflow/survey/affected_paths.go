@@ -1,19 +1,21 @@
-package workflow
+package survey
 
 import (
 	"path"
 	"sort"
 	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // indexLiterals finds changed files that code names: by a path from the module's own
 // directory, or from that of whatever project reaches it.
 func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 	known := map[[2]string]bool{}
-	for i, found := range []Discovery{in.BaseFound, in.HeadFound} {
+	for i, found := range []workflow.Discovery{in.BaseFound, in.HeadFound} {
 		above := parents(found)
 		for dir, m := range found.Modules {
-			if !m.names() {
+			if !m.Names() {
 				continue
 			}
 			own := ix.atOrBelow(m.Files)
@@ -39,7 +41,7 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 }
 
 // parents are the directories with a directory of engine files somewhere below them.
-func parents(found Discovery) map[string]bool {
+func parents(found workflow.Discovery) map[string]bool {
 	above := map[string]bool{}
 	for dir := range found.Modules {
 		for at := dir; at != "."; {
@@ -54,7 +56,7 @@ func parents(found Discovery) map[string]bool {
 
 // named are the changed files that a module names by paths from a project's directory. A
 // plain word can only name what the directory does not have anyway where others are below it.
-func (ix *changeIndex) named(m Module, user string, others bool) []string {
+func (ix *changeIndex) named(m workflow.Module, user string, others bool) []string {
 	var names []string
 	for _, f := range m.RootFiles {
 		names = append(names, path.Join(user, f))
@@ -74,7 +76,7 @@ func (ix *changeIndex) named(m Module, user string, others bool) []string {
 }
 
 // matching are the changed files to which a path that is computed in part may lead.
-func (ix *changeIndex) matching(p PathPart) []string {
+func (ix *changeIndex) matching(p workflow.PathPart) []string {
 	if p.Anywhere() {
 		return nil
 	}
@@ -97,7 +99,7 @@ func (ix *changeIndex) unsay(dir, code string) {
 // indexLinks finds changed files to which symlinks lead, or that lie in a directory to which one leads.
 func (ix *changeIndex) indexLinks(in AffectedInput, graphs []callers) {
 	known := map[[2]string]bool{}
-	for i, found := range []Discovery{in.BaseFound, in.HeadFound} {
+	for i, found := range []workflow.Discovery{in.BaseFound, in.HeadFound} {
 		for dir, m := range found.Modules {
 			for _, file := range ix.atOrBelow(m.Links) {
 				for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {

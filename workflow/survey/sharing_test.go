@@ -1,8 +1,10 @@
-package workflow
+package survey
 
 import (
 	"fmt"
 	"testing"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // TestSharingBound: a thousand projects that nothing tells apart are a few names and
@@ -11,10 +13,10 @@ func TestSharingBound(t *testing.T) {
 	k := &keepers{found: true, index: map[string]int{}}
 	const many = 1000
 	for i := range many {
-		k.note("pg:$,$", Project{Name: fmt.Sprintf("p%03d", i), Dir: fmt.Sprint(i), Environment: fmt.Sprint("e", i/(many/30))})
+		k.note("pg:$,$", workflow.Project{Name: fmt.Sprintf("p%03d", i), Dir: fmt.Sprint(i), Environment: fmt.Sprint("e", i/(many/30))})
 	}
 	s := Survey{states: k}
-	r := Run{Project: Project{Name: "p000", Dir: "0"}, StateIdentity: "pg:$,$"}
+	r := workflow.Run{Project: workflow.Project{Name: "p000", Dir: "0"}, StateIdentity: "pg:$,$"}
 	if err := s.Share(t.Context(), &r); err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +24,7 @@ func TestSharingBound(t *testing.T) {
 	for _, p := range r.Sharing {
 		environments[p.Environment] = true
 	}
-	if len(environments) != 31 || len(r.Sharing) > 60 || len(r.LikeState.Names) != maxTold || r.LikeState.More != many-1-maxTold {
+	if len(environments) != 31 || len(r.Sharing) > 60 || len(r.LikeState.Names) != workflow.MaxTold || r.LikeState.More != many-1-workflow.MaxTold {
 		t.Errorf("got %d environments, %d projects, %d names and %d more", len(environments), len(r.Sharing), len(r.LikeState.Names), r.LikeState.More)
 	}
 }
