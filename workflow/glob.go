@@ -450,7 +450,7 @@ func readClass(s string) *globClass {
 }
 
 // pathFault says why a text is not a relative slash path, "" when it is.
-func pathFault(s string) string {
+func PathFault(s string) string {
 	switch {
 	case s == "":
 		return "is empty"
@@ -473,11 +473,11 @@ func pathFault(s string) string {
 	return ""
 }
 
-func isGlob(s string) bool { return strings.ContainsAny(s, "*?[{") }
+func IsGlob(s string) bool { return strings.ContainsAny(s, "*?[{") }
 
 // pathGlobFault says why a text is not a glob over paths of a repository, without its subject; "" when it is.
-func pathGlobFault(s string) string {
-	if why := pathFault(s); why != "" {
+func PathGlobFault(s string) string {
+	if why := PathFault(s); why != "" {
 		return why
 	}
 	if strings.HasPrefix(s, "!") {

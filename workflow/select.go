@@ -68,7 +68,7 @@ func (s Selector) matches(p Project) bool {
 // object is what a sentence says that a command is about: the one project that it
 // names plainly, else the place. Nothing is compared with anything.
 func (s Selector) Object() string {
-	if len(s.Projects) == 1 && len(s.Dirs)+len(s.Environments)+len(s.Workspaces) == 0 && !isGlob(s.Projects[0]) {
+	if len(s.Projects) == 1 && len(s.Dirs)+len(s.Environments)+len(s.Workspaces) == 0 && !IsGlob(s.Projects[0]) {
 		return "`" + phrase.Shown(s.Projects[0]) + "`"
 	}
 	return "here"
@@ -88,7 +88,7 @@ func selects(value, have string) bool {
 	if value == have {
 		return true
 	}
-	if have == "" || !isGlob(value) || pathGlobFault(value) != "" {
+	if have == "" || !IsGlob(value) || PathGlobFault(value) != "" {
 		return false
 	}
 	return MatchGlob(value, have)
@@ -97,7 +97,7 @@ func selects(value, have string) bool {
 // check says what is wrong with the values, "" when each matches at least one project.
 func (k selectorKind) check(in SelectInput) string {
 	for _, v := range k.values {
-		if isGlob(v) && pathGlobFault(v) != "" {
+		if IsGlob(v) && PathGlobFault(v) != "" {
 			if why := globForm(v); why != "" && globBalanced(v) {
 				return fmt.Sprintf("`%s` %s.", phrase.Shown(v), why)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 )
 
 // Config is the server's configuration: the file, overlaid by the environment,
@@ -89,9 +90,9 @@ func LoadConfig(file string, environ []string) (Config, []workflow.Diagnostic) {
 func parseConfig(file string, data []byte, environ []string) (Config, []workflow.Diagnostic) {
 	cfg := DefaultConfig()
 	cfg.File = file
-	faults := &workflow.Faults{}
+	faults := &config.Faults{}
 	r := &configReader{cfg: &cfg, dir: filepath.Dir(file), faults: faults, at: map[string]workflow.Position{}, failed: map[string]bool{}}
-	if root := workflow.ParseYAML(file, data, faults); root != nil {
+	if root := config.Parse(file, data, faults); root != nil {
 		root.Map(r.keys(""), refusedServerKeys(""))
 	}
 	r.environment(environ)
@@ -103,7 +104,7 @@ func parseConfig(file string, data []byte, environ []string) (Config, []workflow
 type configReader struct {
 	cfg    *Config
 	dir    string // relative paths start here
-	faults *workflow.Faults
+	faults *config.Faults
 	at     map[string]workflow.Position // where each setting that was given stands
 	failed map[string]bool              // settings whose source has a fault already
 	// The key as given: its text, or its file.
@@ -123,7 +124,7 @@ type namedCredential struct {
 type setting struct {
 	path   string
 	secret bool // also as ..._FILE
-	read   func(*workflow.YAML)
+	read   func(*config.Value)
 }
 
 // settings lists every scalar of the configuration. One table serves the file
@@ -133,9 +134,9 @@ func (r *configReader) settings() []setting {
 	return []setting{
 		{path: "listen", read: r.address(&c.Listen)},
 		{path: "public_url", read: r.url(&c.PublicURL)},
-		{path: "data_dir", read: func(y *workflow.YAML) { y.String(&c.DataDir) }},
+		{path: "data_dir", read: func(y *config.Value) { y.String(&c.DataDir) }},
 		{path: "command_prefixes", read: r.prefixes},
-		{path: "metrics.listen", read: func(y *workflow.YAML) {
+		{path: "metrics.listen", read: func(y *config.Value) {
 			if s, ok := y.Text(); ok && s == "" {
 				c.Metrics = ""
 				return
@@ -144,21 +145,21 @@ func (r *configReader) settings() []setting {
 		}},
 		{path: "github.web_url", read: r.url(&c.GitHub.WebURL)},
 		{path: "github.api_url", read: r.url(&c.GitHub.APIURL)},
-		{path: "github.app_id", read: func(y *workflow.YAML) {
+		{path: "github.app_id", read: func(y *config.Value) {
 			var id int
 			y.Int(&id, 1)
 			c.GitHub.AppID = int64(id)
 		}},
-		{path: "github.private_key", read: func(y *workflow.YAML) { y.String(&r.key) }},
-		{path: "github.private_key_file", read: func(y *workflow.YAML) { y.String(&r.keyFile) }},
-		{path: "github.webhook_secrets", secret: true, read: func(y *workflow.YAML) { y.Strings(&c.GitHub.WebhookSecrets) }},
+		{path: "github.private_key", read: func(y *config.Value) { y.String(&r.key) }},
+		{path: "github.private_key_file", read: func(y *config.Value) { y.String(&r.keyFile) }},
+		{path: "github.webhook_secrets", secret: true, read: func(y *config.Value) { y.Strings(&c.GitHub.WebhookSecrets) }},
 		{path: "pages.access", read: r.pages},
-		{path: "limits.parallel", read: func(y *workflow.YAML) { y.Int(&c.Limits.Parallel, 0) }},
-		{path: "limits.plan_timeout", read: func(y *workflow.YAML) { y.Duration(&c.Limits.PlanTimeout, time.Second) }},
-		{path: "limits.drain", read: func(y *workflow.YAML) { y.Duration(&c.Limits.Drain, 0) }},
-		{path: "limits.settle", read: func(y *workflow.YAML) { y.Duration(&c.Limits.Settle, 0) }},
+		{path: "limits.parallel", read: func(y *config.Value) { y.Int(&c.Limits.Parallel, 0) }},
+		{path: "limits.plan_timeout", read: func(y *config.Value) { y.Duration(&c.Limits.PlanTimeout, time.Second) }},
+		{path: "limits.drain", read: func(y *config.Value) { y.Duration(&c.Limits.Drain, 0) }},
+		{path: "limits.settle", read: func(y *config.Value) { y.Duration(&c.Limits.Settle, 0) }},
 		{path: "runs.isolation", read: r.isolation},
-		{path: "terraform.tool", read: func(y *workflow.YAML) { y.Choice(&c.Terraform.Tool, "auto", "terraform", "tofu") }},
+		{path: "terraform.tool", read: func(y *config.Value) { y.Choice(&c.Terraform.Tool, "auto", "terraform", "tofu") }},
 		{path: "terraform.version", read: r.version},
 		{path: "terraform.versions", read: r.versions},
 	}
@@ -184,8 +185,8 @@ func refusedServerKeys(section string) map[string]string {
 }
 
 // keys are the readers of one section: "" is the whole file, "limits." that section.
-func (r *configReader) keys(section string) workflow.Keys {
-	keys := workflow.Keys{}
+func (r *configReader) keys(section string) config.Keys {
+	keys := config.Keys{}
 	for _, s := range r.settings() {
 		rest, ok := strings.CutPrefix(s.path, section)
 		if !ok {
@@ -193,10 +194,10 @@ func (r *configReader) keys(section string) workflow.Keys {
 		}
 		if name, _, deeper := strings.Cut(rest, "."); deeper {
 			inner := section + name + "."
-			keys[name] = func(y *workflow.YAML) { y.Map(r.keys(inner), refusedServerKeys(inner)) }
+			keys[name] = func(y *config.Value) { y.Map(r.keys(inner), refusedServerKeys(inner)) }
 			continue
 		}
-		keys[rest] = func(y *workflow.YAML) {
+		keys[rest] = func(y *config.Value) {
 			r.at[s.path] = y.Position()
 			s.read(y)
 		}
@@ -269,7 +270,7 @@ func (r *configReader) overlay(s setting, name string, env map[string]string) {
 		r.failed[s.path] = true
 		r.faults.Add(workflow.Position{File: name}, "%s and %s_FILE are both given; one is needed", name, name)
 	case value != "":
-		s.read(workflow.SettingYAML(name, s.path, value, r.faults))
+		s.read(config.Setting(name, s.path, value, r.faults))
 	case file != "":
 		name += "_FILE"
 		r.secretsFile = file
@@ -279,7 +280,7 @@ func (r *configReader) overlay(s setting, name string, env map[string]string) {
 			r.faults.Add(workflow.Position{File: name}, "`%s`: %v", s.path, err)
 			return
 		}
-		s.read(workflow.SettingYAML(name, s.path, strings.Join(strings.Fields(string(data)), ","), r.faults))
+		s.read(config.Setting(name, s.path, strings.Join(strings.Fields(string(data)), ","), r.faults))
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 	"github.com/cardea-iac/cardea/workflow/run"
 )
 
@@ -38,21 +38,21 @@ var (
 	passPattern     = regexp.MustCompile(`^[A-Za-z0-9_*]+$`)
 )
 
-func (r *configReader) credentials(y *workflow.YAML) {
-	y.MapOf(func(name string, v *workflow.YAML) {
-		if why := workflow.LabelFault(name); why != "" {
+func (r *configReader) credentials(y *config.Value) {
+	y.MapOf(func(name string, v *config.Value) {
+		if why := config.LabelFault(name); why != "" {
 			v.Fault("the name of an entry of `credentials` %s", why)
 			return
 		}
 		c := credential{}
-		v.Map(workflow.Keys{
-			"env": func(y *workflow.YAML) { c.Env = readVariables(y) },
-			"env_from_file": func(y *workflow.YAML) {
+		v.Map(config.Keys{
+			"env": func(y *config.Value) { c.Env = readVariables(y) },
+			"env_from_file": func(y *config.Value) {
 				if y.String(&c.File); c.File != "" {
 					c.File = r.abs(c.File)
 				}
 			},
-			"pass_env": func(y *workflow.YAML) { c.PassEnv = passPatterns(y) },
+			"pass_env": func(y *config.Value) { c.PassEnv = passPatterns(y) },
 		}, nil)
 		if !v.Has("env") && !v.Has("env_from_file") && !v.Has("pass_env") {
 			v.Fault("`%s` has none of env, env_from_file and pass_env", v.Path())
@@ -65,9 +65,9 @@ func (r *configReader) credentials(y *workflow.YAML) {
 }
 
 // readVariables reads a mapping of environment variables. No fault holds a value.
-func readVariables(y *workflow.YAML) map[string]string {
+func readVariables(y *config.Value) map[string]string {
 	env := map[string]string{}
-	y.MapOf(func(name string, v *workflow.YAML) {
+	y.MapOf(func(name string, v *config.Value) {
 		if why := variableFault(name); why != "" {
 			v.Fault("`%s`: %s", y.Path(), why)
 			return
@@ -89,9 +89,9 @@ func variableFault(name string) string {
 	return ""
 }
 
-func passPatterns(y *workflow.YAML) []string {
+func passPatterns(y *config.Value) []string {
 	var list []string
-	y.List(func(v *workflow.YAML) {
+	y.List(func(v *config.Value) {
 		s, ok := v.Text()
 		switch {
 		case !ok:

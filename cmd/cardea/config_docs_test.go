@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 )
 
 // TestConfigurationPage holds docs/configuration.md to the code: its examples are
@@ -23,7 +24,7 @@ func TestConfigurationPage(t *testing.T) {
 	}
 	for _, e := range examples {
 		if isRepoConfig("x.yml", []byte(e[1])) {
-			if _, faults := workflow.ParseRepoConfig(".cardea.yml", []byte(e[1])); len(faults) > 0 {
+			if _, faults := config.ParseRepo(".cardea.yml", []byte(e[1])); len(faults) > 0 {
 				t.Error(lines(faults))
 			}
 			continue

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 )
 
 // Rules returns the rules of a repository: the first of `repos` that matches its
@@ -25,15 +26,15 @@ func (c Config) Rules(repo workflow.Repo) (workflow.Rules, bool) {
 	return workflow.Rules{}, false
 }
 
-func (r *configReader) repos(y *workflow.YAML) {
+func (r *configReader) repos(y *config.Value) {
 	r.cfg.anyRepo = false
 	seen := map[string]bool{}
-	y.List(func(item *workflow.YAML) {
+	y.List(func(item *config.Value) {
 		rule := workflow.DefaultRules("")
 		keys := r.ruleKeys(&rule)
 		// Environments start from the rule's own words, wherever in the rule those stand.
-		var environments *workflow.YAML
-		keys["environments"] = func(y *workflow.YAML) { environments = y }
+		var environments *config.Value
+		keys["environments"] = func(y *config.Value) { environments = y }
 		item.Map(keys, nil)
 		if environments != nil {
 			rule.Environments = r.environments(environments, rule)
@@ -51,9 +52,9 @@ func (r *configReader) repos(y *workflow.YAML) {
 }
 
 // ruleKeys reads one rule of `repos`.
-func (r *configReader) ruleKeys(rule *workflow.Rules) workflow.Keys {
-	return workflow.Keys{
-		"match": func(y *workflow.YAML) {
+func (r *configReader) ruleKeys(rule *workflow.Rules) config.Keys {
+	return config.Keys{
+		"match": func(y *config.Value) {
 			if s, ok := y.Text(); ok {
 				if !strings.Contains(s, "/") {
 					y.Fault("`%s` must be a glob over owner/name, like \"acme/*\", not %q", y.Path(), s)
@@ -63,20 +64,20 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) workflow.Keys {
 				rule.Match = s
 			}
 		},
-		"checkout": func(y *workflow.YAML) {
+		"checkout": func(y *config.Value) {
 			mode := string(rule.Checkout)
 			y.Choice(&mode, "merge", "head")
 			rule.Checkout = workflow.CheckoutMode(mode)
 		},
-		"apply": func(y *workflow.YAML) {
-			y.Map(workflow.Keys{"branches": func(y *workflow.YAML) { rule.ApplyBranches = branchGlobs(y) }}, nil)
+		"apply": func(y *config.Value) {
+			y.Map(config.Keys{"branches": func(y *config.Value) { rule.ApplyBranches = branchGlobs(y) }}, nil)
 		},
-		"require":   func(y *workflow.YAML) { rule.Require = workflow.RequireList(y) },
-		"approvals": func(y *workflow.YAML) { y.Map(approvalKeys(&rule.Approvals), nil) },
-		"permissions": func(y *workflow.YAML) {
-			keys := workflow.Keys{}
+		"require":   func(y *config.Value) { rule.Require = config.RequireList(y) },
+		"approvals": func(y *config.Value) { y.Map(approvalKeys(&rule.Approvals), nil) },
+		"permissions": func(y *config.Value) {
+			keys := config.Keys{}
 			for name, who := range map[string]*workflow.Who{"plan": &rule.Plan, "apply": &rule.Apply, "approve": &rule.Approve, "unlock": &rule.Unlock, "admin": &rule.Admin} {
-				keys[name] = func(y *workflow.YAML) {
+				keys[name] = func(y *config.Value) {
 					if given, ok := readWho(y); ok {
 						*who = given
 					}
@@ -84,17 +85,17 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) workflow.Keys {
 			}
 			y.Map(keys, nil)
 		},
-		"credentials":  func(y *workflow.YAML) { y.Map(r.credentialKeys(&rule.Credentials), nil) },
-		"environments": func(y *workflow.YAML) { rule.Environments = r.environments(y, *rule) },
-		"lock": func(y *workflow.YAML) {
+		"credentials":  func(y *config.Value) { y.Map(r.credentialKeys(&rule.Credentials), nil) },
+		"environments": func(y *config.Value) { rule.Environments = r.environments(y, *rule) },
+		"lock": func(y *config.Value) {
 			when := ""
 			if y.Choice(&when, "apply", "plan"); when != "" {
 				rule.LockOnPlan = when == "plan"
 			}
 		},
-		"stale_after": func(y *workflow.YAML) { y.Duration(&rule.StaleAfter, time.Second) },
-		"automerge":   func(y *workflow.YAML) { y.Bool(&rule.Automerge) },
-		"forks": func(y *workflow.YAML) {
+		"stale_after": func(y *config.Value) { y.Duration(&rule.StaleAfter, time.Second) },
+		"automerge":   func(y *config.Value) { y.Bool(&rule.Automerge) },
+		"forks": func(y *config.Value) {
 			s, ok := y.Text()
 			if ok && s == "on_command" {
 				y.Fault("`%s: on_command` comes with a later version of Cardea; so far pull requests from forks are never planned", y.Path())
@@ -102,14 +103,14 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) workflow.Keys {
 			}
 			y.Choice(new(string), "never")
 		},
-		"drafts": func(y *workflow.YAML) { y.Bool(&rule.Drafts) },
-		"bots":   func(y *workflow.YAML) { rule.Bots = bots(y) },
-		"allow":  func(y *workflow.YAML) { rule.Allow = allowList(y) },
-		"checks": func(y *workflow.YAML) {
-			y.Map(workflow.Keys{"per_project": func(y *workflow.YAML) { y.Int(&rule.PerProjectChecks, 0) }}, nil)
+		"drafts": func(y *config.Value) { y.Bool(&rule.Drafts) },
+		"bots":   func(y *config.Value) { rule.Bots = bots(y) },
+		"allow":  func(y *config.Value) { rule.Allow = allowList(y) },
+		"checks": func(y *config.Value) {
+			y.Map(config.Keys{"per_project": func(y *config.Value) { y.Int(&rule.PerProjectChecks, 0) }}, nil)
 		},
-		"create_workspace": func(y *workflow.YAML) { y.Bool(&rule.CreateWorkspace) },
-		"workspace": func(y *workflow.YAML) {
+		"create_workspace": func(y *config.Value) { y.Bool(&rule.CreateWorkspace) },
+		"workspace": func(y *config.Value) {
 			holds := ""
 			if y.Choice(&holds, "tree", "closure"); holds != "" {
 				rule.Closure = holds == "closure"
@@ -119,10 +120,10 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) workflow.Keys {
 }
 
 // approvalKeys reads how many approvals a plan needs, and whose count.
-func approvalKeys(rules *workflow.ApprovalRules) workflow.Keys {
-	return workflow.Keys{
-		"count": func(y *workflow.YAML) { y.Int(&rules.Count, 0) },
-		"by": func(y *workflow.YAML) {
+func approvalKeys(rules *workflow.ApprovalRules) config.Keys {
+	return config.Keys{
+		"count": func(y *config.Value) { y.Int(&rules.Count, 0) },
+		"by": func(y *config.Value) {
 			if !y.IsMap() {
 				y.Fault("`%s` must be {users: [...]}: a role goes into permissions.approve", y.Path())
 				return
@@ -131,14 +132,14 @@ func approvalKeys(rules *workflow.ApprovalRules) workflow.Keys {
 				rules.By = who.Users
 			}
 		},
-		"author": func(y *workflow.YAML) { y.Bool(&rules.Author) },
+		"author": func(y *config.Value) { y.Bool(&rules.Author) },
 	}
 }
 
-func (r *configReader) credentialKeys(names *workflow.CredentialNames) workflow.Keys {
-	keys := workflow.Keys{}
+func (r *configReader) credentialKeys(names *workflow.CredentialNames) config.Keys {
+	keys := config.Keys{}
 	for key, into := range map[string]*string{"plan": &names.Plan, "apply": &names.Apply} {
-		keys[key] = func(y *workflow.YAML) {
+		keys[key] = func(y *config.Value) {
 			if y.String(into); *into != "" {
 				r.used = append(r.used, namedCredential{name: *into, at: y.Position(), path: y.Path()})
 			}
@@ -148,34 +149,34 @@ func (r *configReader) credentialKeys(names *workflow.CredentialNames) workflow.
 }
 
 // environments reads the environments of one rule, whose own words they start from.
-func (r *configReader) environments(y *workflow.YAML, rule workflow.Rules) map[string]workflow.EnvironmentRules {
+func (r *configReader) environments(y *config.Value, rule workflow.Rules) map[string]workflow.EnvironmentRules {
 	out := map[string]workflow.EnvironmentRules{}
-	y.MapOf(func(name string, v *workflow.YAML) {
-		if why := workflow.LabelFault(name); why != "" {
+	y.MapOf(func(name string, v *config.Value) {
+		if why := config.LabelFault(name); why != "" {
 			v.Fault("the environment's name %s", why)
 			return
 		}
 		var env workflow.EnvironmentRules
-		v.Map(workflow.Keys{
-			"dirs": func(y *workflow.YAML) { env.Dirs = workflow.DirGlobs(y) },
-			"approvals": func(y *workflow.YAML) {
+		v.Map(config.Keys{
+			"dirs": func(y *config.Value) { env.Dirs = config.DirGlobs(y) },
+			"approvals": func(y *config.Value) {
 				approvals := rule.Approvals
 				y.Map(approvalKeys(&approvals), nil)
 				env.Approvals = &approvals
 			},
-			"permissions": func(y *workflow.YAML) { y.Map(environmentPermissions(&env), ofTheRule("admin")) },
-			"credentials": func(y *workflow.YAML) { y.Map(r.credentialKeys(&env.Credentials), nil) },
-			"order":       func(y *workflow.YAML) { y.Int(&env.Order, 0) },
+			"permissions": func(y *config.Value) { y.Map(environmentPermissions(&env), ofTheRule("admin")) },
+			"credentials": func(y *config.Value) { y.Map(r.credentialKeys(&env.Credentials), nil) },
+			"order":       func(y *config.Value) { y.Int(&env.Order, 0) },
 		}, ofTheRule("apply", "require", "lock", "stale_after", "automerge", "forks", "drafts", "bots", "allow", "checks", "checkout", "workspace"))
 		out[name] = env
 	})
 	return out
 }
 
-func environmentPermissions(env *workflow.EnvironmentRules) workflow.Keys {
-	keys := workflow.Keys{}
+func environmentPermissions(env *workflow.EnvironmentRules) config.Keys {
+	keys := config.Keys{}
 	for name, into := range map[string]**workflow.Who{"plan": &env.Plan, "apply": &env.Apply, "approve": &env.Approve, "unlock": &env.Unlock} {
-		keys[name] = func(y *workflow.YAML) {
+		keys[name] = func(y *config.Value) {
 			if who, ok := readWho(y); ok {
 				*into = &who
 			}
@@ -194,10 +195,10 @@ func ofTheRule(keys ...string) map[string]string {
 }
 
 // branchGlobs reads globs over names of base branches.
-func branchGlobs(y *workflow.YAML) []string {
+func branchGlobs(y *config.Value) []string {
 	var list []string
 	items := 0
-	y.List(func(v *workflow.YAML) {
+	y.List(func(v *config.Value) {
 		items++
 		s, ok := v.Text()
 		if !ok {
@@ -222,15 +223,15 @@ func branchGlobs(y *workflow.YAML) []string {
 var loginPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
 
 // readWho reads a role, or users.
-func readWho(y *workflow.YAML) (workflow.Who, bool) {
+func readWho(y *config.Value) (workflow.Who, bool) {
 	if !y.IsMap() {
 		var role string
 		y.Choice(&role, "read", "triage", "write", "maintain", "admin")
 		return workflow.Who{Role: workflow.Role(role)}, role != ""
 	}
 	who, ok := workflow.Who{}, false
-	y.Map(workflow.Keys{"users": func(y *workflow.YAML) {
-		y.List(func(v *workflow.YAML) {
+	y.Map(config.Keys{"users": func(y *config.Value) {
+		y.List(func(v *config.Value) {
 			s, isText := v.Text()
 			if !isText {
 				return
@@ -250,9 +251,9 @@ func readWho(y *workflow.YAML) (workflow.Who, bool) {
 }
 
 // bots reads slugs of apps.
-func bots(y *workflow.YAML) []string {
+func bots(y *config.Value) []string {
 	var list []string
-	y.List(func(v *workflow.YAML) {
+	y.List(func(v *config.Value) {
 		s, ok := v.Text()
 		switch {
 		case !ok:
@@ -268,9 +269,9 @@ func bots(y *workflow.YAML) []string {
 }
 
 // allowList reads which plan options commands may use.
-func allowList(y *workflow.YAML) []string {
+func allowList(y *config.Value) []string {
 	var list []string
-	y.List(func(v *workflow.YAML) {
+	y.List(func(v *config.Value) {
 		var s string
 		if v.Choice(&s, "target", "replace", "destroy", "refresh_only"); s != "" && !slices.Contains(list, s) {
 			list = append(list, s)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 )
 
 // leastSecret is the shortest webhook secret in bytes: anybody may send us
@@ -24,8 +25,8 @@ import (
 const leastSecret = 16
 
 // address reads host:port; the host may be empty.
-func (r *configReader) address(into *string) func(*workflow.YAML) {
-	return func(y *workflow.YAML) {
+func (r *configReader) address(into *string) func(*config.Value) {
+	return func(y *config.Value) {
 		s, ok := y.Text()
 		if !ok {
 			return
@@ -40,8 +41,8 @@ func (r *configReader) address(into *string) func(*workflow.YAML) {
 }
 
 // url reads an http or https address; plain http only for this machine.
-func (r *configReader) url(into *string) func(*workflow.YAML) {
-	return func(y *workflow.YAML) {
+func (r *configReader) url(into *string) func(*config.Value) {
+	return func(y *config.Value) {
 		s, ok := y.Text()
 		if !ok {
 			return
@@ -68,9 +69,9 @@ func loopback(host string) bool {
 
 var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9/@_.-]{1,40}$`)
 
-func (r *configReader) prefixes(y *workflow.YAML) {
+func (r *configReader) prefixes(y *config.Value) {
 	var list []string
-	y.List(func(v *workflow.YAML) {
+	y.List(func(v *config.Value) {
 		s, ok := v.Text()
 		if !ok {
 			return
@@ -87,7 +88,7 @@ func (r *configReader) prefixes(y *workflow.YAML) {
 	r.cfg.Prefixes = list
 }
 
-func (r *configReader) pages(y *workflow.YAML) {
+func (r *configReader) pages(y *config.Value) {
 	if s, ok := y.Text(); ok && s == "github" {
 		y.Fault("`pages.access: github` comes with a later version of Cardea, which can sign people in; so far there are proxy and open")
 		return
@@ -95,7 +96,7 @@ func (r *configReader) pages(y *workflow.YAML) {
 	y.Choice(&r.cfg.PagesAccess, "open", "proxy")
 }
 
-func (r *configReader) isolation(y *workflow.YAML) {
+func (r *configReader) isolation(y *config.Value) {
 	if s, ok := y.Text(); ok && s == "user" {
 		y.Fault("`runs.isolation: user` comes with a later version of Cardea; so far there are auto and none, which both mean none")
 		return
@@ -105,7 +106,7 @@ func (r *configReader) isolation(y *workflow.YAML) {
 
 var exactVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`)
 
-func (r *configReader) version(y *workflow.YAML) {
+func (r *configReader) version(y *config.Value) {
 	var s string
 	if y.Number(&s); s != "" && !exactVersion.MatchString(s) {
 		y.Fault("`%s` must be one exact version like 1.11.4, not %q", y.Path(), s)
@@ -114,7 +115,7 @@ func (r *configReader) version(y *workflow.YAML) {
 	r.cfg.Terraform.Version = s
 }
 
-func (r *configReader) versions(y *workflow.YAML) {
+func (r *configReader) versions(y *config.Value) {
 	s, ok := y.Text()
 	if !ok {
 		return

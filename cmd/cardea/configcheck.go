@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
@@ -42,7 +43,7 @@ func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 	repo := isRepoConfig(in.File, data)
 	var warnings []string
 	if repo {
-		_, faults = workflow.ParseRepoConfig(in.File, data)
+		_, faults = config.ParseRepo(in.File, data)
 	} else {
 		var cfg Config
 		cfg, faults = parseConfig(in.File, data, in.Environ)
@@ -117,7 +118,7 @@ func checkAgainst(ctx context.Context, in ConfigCheck, data []byte, repo bool) (
 
 // compareProjects resolves both configurations over their trees.
 func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([]string, []workflow.Diagnostic, error) {
-	head, _ := workflow.ParseRepoConfig(in.File, now)
+	head, _ := config.ParseRepo(in.File, now)
 	found, err := in.Discover(ctx, "")
 	if err != nil {
 		return nil, nil, fmt.Errorf("looking at the directories: %w", err)
@@ -126,7 +127,7 @@ func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([
 		r := survey.Resolve(survey.Input{Base: head, Head: head, BaseFound: found, HeadFound: found})
 		return []string{counted(len(r.Projects), "project")}, r.Diagnostics, nil
 	}
-	base, baseFaults := workflow.ParseRepoConfig(in.File, before)
+	base, baseFaults := config.ParseRepo(in.File, before)
 	baseFound, err := in.Discover(ctx, in.Base)
 	if err != nil {
 		return nil, nil, fmt.Errorf("looking at the directories of %s: %w", in.Base, err)
@@ -166,7 +167,7 @@ func projectChanges(r survey.Resolution) []string {
 }
 
 func leavesOf(data []byte) map[string]string {
-	if root := workflow.ParseYAML("", data, &workflow.Faults{}); root != nil {
+	if root := config.Parse("", data, &config.Faults{}); root != nil {
 		return root.Leaves()
 	}
 	return map[string]string{}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 )
 
 // TestExceptions: a "!" means something, or it is a fault with a sentence.
@@ -24,7 +25,7 @@ func TestExceptions(t *testing.T) {
 		"projects: [{dir: a, watch: [\"!**/README.md\"]}]": "begins with !, and nothing can be excluded here",
 		"projects: [{dir: \"!a/*\"}]":                      "begins with !",
 	} {
-		_, faults := workflow.ParseRepoConfig(workflow.RepoConfigFile, []byte("version: 1\n"+text))
+		_, faults := config.ParseRepo(workflow.RepoConfigFile, []byte("version: 1\n"+text))
 		got := ""
 		for _, f := range faults {
 			got += f.Summary

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 )
 
 func TestAffectedProjects(t *testing.T) {
@@ -139,9 +140,9 @@ func BenchmarkAffected(b *testing.B) {
 		lines = append(lines, fmt.Sprintf("modules/b%d", i))
 	}
 	d := found(lines...)
-	cfg := workflow.RepoConfig{Autodiscover: workflow.Autodiscover{Enabled: true}}
+	cfg := config.Repo{Autodiscover: config.Autodiscover{Enabled: true}}
 	for i := range 10_000 {
-		cfg.Projects = append(cfg.Projects, workflow.ProjectEntry{Project: workflow.Project{Dir: fmt.Sprintf("stacks/s%d", i), TerraformWorkspace: "default",
+		cfg.Projects = append(cfg.Projects, config.ProjectEntry{Project: workflow.Project{Dir: fmt.Sprintf("stacks/s%d", i), TerraformWorkspace: "default",
 			Watch: []string{"../../shared/*.json", "**/*.tpl"}, VarFiles: []string{"../../vars/x.tfvars"}}})
 	}
 	var changes []workflow.FileChange
@@ -166,7 +167,7 @@ func BenchmarkResolve(b *testing.B) {
 		lines = append(lines, fmt.Sprintf("live/prod/s%d: modules/m", i))
 	}
 	d := found(append(lines, "modules/m")...)
-	cfg := workflow.RepoConfig{Autodiscover: workflow.Autodiscover{Enabled: true, Pattern: "live/{environment}/{component}"}}
+	cfg := config.Repo{Autodiscover: config.Autodiscover{Enabled: true, Pattern: "live/{environment}/{component}"}}
 	for b.Loop() {
 		if got := Resolve(Input{Rules: serverRules, Base: cfg, Head: cfg, BaseFound: d, HeadFound: d}); len(got.Projects) != 10_000 {
 			b.Fatalf("got %d projects", len(got.Projects))

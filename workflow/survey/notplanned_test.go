@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 )
 
 // TestNotPlanned: what a change concerns and nobody plans is named, and libraries are no projects.
@@ -58,7 +59,7 @@ func TestNotPlanned(t *testing.T) {
 			if len(tt.units) > 0 { // what a unit calls has no backend
 				base, head = called(base), called(head)
 			}
-			cfg := workflow.DefaultRepoConfig()
+			cfg := config.DefaultRepo()
 			if tt.config != "" {
 				cfg = repoConfig(t, tt.config)
 			}

@@ -11,13 +11,14 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 )
 
 // ResolveInput is what decides which projects a planned tree has and what holds for them.
 type Input struct {
 	Rules                workflow.Rules
-	Base, Head           workflow.RepoConfig // Head is the planned tree's
-	BaseFaulty           bool                // base's file does not parse: Base is not looked at
+	Base, Head           config.Repo // Head is the planned tree's
+	BaseFaulty           bool        // base's file does not parse: Base is not looked at
 	BaseFound, HeadFound workflow.Discovery
 }
 
@@ -47,13 +48,13 @@ type Resolution struct {
 // With base faulty head's file gives the list, and nothing but the server gives
 // environments.
 func Resolve(in Input) Resolution {
-	faults := &workflow.Faults{}
+	faults := &config.Faults{}
 	head := drafts(in.Head, in.HeadFound, faults)
 	baseConfig := in.Base
 	if in.BaseFaulty {
 		baseConfig = in.Head
 	}
-	base := drafts(baseConfig, in.BaseFound, &workflow.Faults{})
+	base := drafts(baseConfig, in.BaseFound, &config.Faults{})
 	holdVariants(base, head)
 	r := resolver{in: in, head: head, base: base, baseByKey: map[workflow.ProjectKey]workflow.Project{}, baseByDir: map[string][]workflow.Project{}, names: map[workflow.ProjectKey]string{}, faults: faults}
 	for _, p := range base {
@@ -92,7 +93,7 @@ type resolver struct {
 	baseByDir  map[string][]workflow.Project
 	names      map[workflow.ProjectKey]string // the names that hold
 	renames    [][2]string                    // held name, head's name
-	faults     *workflow.Faults
+	faults     *config.Faults
 }
 
 // trusted gives a project of head what base and server decide about it.
@@ -140,7 +141,7 @@ func (r *resolver) trustedBase(b workflow.Project) workflow.Project {
 // for them: the entries with wildcards, then the plain ones, where a later one
 // replaces an earlier one of the same directory, Terraform workspace and variant,
 // and every discovered root that no entry names and that is not ignored.
-func drafts(cfg workflow.RepoConfig, found workflow.Discovery, faults *workflow.Faults) []workflow.Project {
+func drafts(cfg config.Repo, found workflow.Discovery, faults *config.Faults) []workflow.Project {
 	byKey := map[workflow.ProjectKey]workflow.Project{}
 	ignored := func(dir string) bool { return workflow.MatchAny(cfg.Autodiscover.Ignore, dir) }
 	roots := found.Roots(ignored)
@@ -186,7 +187,7 @@ func drafts(cfg workflow.RepoConfig, found workflow.Discovery, faults *workflow.
 }
 
 // finishDrafts fills in names and labels and refuses directories that cannot be used.
-func finishDrafts(cfg workflow.RepoConfig, byKey map[workflow.ProjectKey]workflow.Project, faults *workflow.Faults) []workflow.Project {
+func finishDrafts(cfg config.Repo, byKey map[workflow.ProjectKey]workflow.Project, faults *config.Faults) []workflow.Project {
 	list := make([]workflow.Project, 0, len(byKey))
 	twins := map[string]string{} // by how the directory looks
 	twice := map[string]bool{}
@@ -211,7 +212,7 @@ func finishDrafts(cfg workflow.RepoConfig, byKey map[workflow.ProjectKey]workflo
 	}
 	for i := range list {
 		p := &list[i]
-		if why := workflow.ProjectDirFault(p.Dir); why != "" {
+		if why := config.ProjectDirFault(p.Dir); why != "" {
 			p.Refused = "Its directory " + why + "."
 		} else if twice[norm.NFC.String(p.Dir)] {
 			p.Refused = fmt.Sprintf("There are two directories that both look like %q and differ only in Unicode form; rename one.", norm.NFC.String(p.Dir))
@@ -222,7 +223,7 @@ func finishDrafts(cfg workflow.RepoConfig, byKey map[workflow.ProjectKey]workflo
 }
 
 // outside adds a fault for every file or glob that leaves the repository.
-func outside(p workflow.Project, faults *workflow.Faults) {
+func outside(p workflow.Project, faults *config.Faults) {
 	for _, group := range []struct {
 		key   string
 		paths []string

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 )
 
 // found makes a Discovery of lines "dir: called called".
@@ -36,9 +37,9 @@ func found(lines ...string) workflow.Discovery {
 }
 
 // repoConfig parses a configuration that must be right.
-func repoConfig(t *testing.T, text string) workflow.RepoConfig {
+func repoConfig(t *testing.T, text string) config.Repo {
 	t.Helper()
-	cfg, faults := workflow.ParseRepoConfig(workflow.RepoConfigFile, []byte(text))
+	cfg, faults := config.ParseRepo(workflow.RepoConfigFile, []byte(text))
 	if len(faults) > 0 {
 		t.Fatalf("%s", faults)
 	}
@@ -216,7 +217,7 @@ func TestLabels(t *testing.T) {
 
 // FuzzResolve: what parses resolves, whatever the tree holds.
 func FuzzResolve(f *testing.F) {
-	files, _ := filepath.Glob("testdata/repoconfig/*.yml")
+	files, _ := filepath.Glob("../config/testdata/repoconfig/*.yml")
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -225,12 +226,12 @@ func FuzzResolve(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		cfg, faults := workflow.ParseRepoConfig(workflow.RepoConfigFile, data)
+		cfg, faults := config.ParseRepo(workflow.RepoConfigFile, data)
 		if len(faults) > 0 {
 			return
 		}
 		found := workflow.Discovery{Modules: map[string]workflow.Module{"a": {Dir: "a", Backend: &workflow.Backend{Type: "s3"}}}}
-		for _, d := range Resolve(Input{Base: workflow.DefaultRepoConfig(), Head: cfg, HeadFound: found}).Diagnostics {
+		for _, d := range Resolve(Input{Base: config.DefaultRepo(), Head: cfg, HeadFound: found}).Diagnostics {
 			if d.Summary == "" {
 				t.Fatalf("a fault without words: %+v", d)
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 )
 
 // maxConfig is the size above which a `.cardea.yml` is not even read.
@@ -136,16 +137,16 @@ func (s Survey) Selecting(selector workflow.Selector) workflow.SelectInput {
 }
 
 // readRepoConfig reads a tree's `.cardea.yml`; without one the defaults hold.
-func readRepoConfig(t workflow.Tree) (workflow.RepoConfig, []workflow.Diagnostic, error) {
-	fault := func(summary string) (workflow.RepoConfig, []workflow.Diagnostic, error) {
-		return workflow.RepoConfig{}, []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: summary, Position: workflow.Position{File: workflow.RepoConfigFile, Line: 1}}}, nil
+func readRepoConfig(t workflow.Tree) (config.Repo, []workflow.Diagnostic, error) {
+	fault := func(summary string) (config.Repo, []workflow.Diagnostic, error) {
+		return config.Repo{}, []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: summary, Position: workflow.Position{File: workflow.RepoConfigFile, Line: 1}}}, nil
 	}
 	info, err := fs.Stat(t, workflow.RepoConfigFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return workflow.DefaultRepoConfig(), nil, nil
+		return config.DefaultRepo(), nil, nil
 	case err != nil:
-		return workflow.RepoConfig{}, nil, fmt.Errorf("reading %s: %w", workflow.RepoConfigFile, err)
+		return config.Repo{}, nil, fmt.Errorf("reading %s: %w", workflow.RepoConfigFile, err)
 	case !info.Mode().IsRegular():
 		return fault(workflow.RepoConfigFile + " is not a file")
 	case info.Size() > maxConfig:
@@ -153,9 +154,9 @@ func readRepoConfig(t workflow.Tree) (workflow.RepoConfig, []workflow.Diagnostic
 	}
 	data, err := fs.ReadFile(t, workflow.RepoConfigFile)
 	if err != nil {
-		return workflow.RepoConfig{}, nil, fmt.Errorf("reading %s: %w", workflow.RepoConfigFile, err)
+		return config.Repo{}, nil, fmt.Errorf("reading %s: %w", workflow.RepoConfigFile, err)
 	}
-	cfg, faults := workflow.ParseRepoConfig(workflow.RepoConfigFile, data)
+	cfg, faults := config.ParseRepo(workflow.RepoConfigFile, data)
 	return cfg, faults, nil
 }
 

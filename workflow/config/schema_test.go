@@ -1,4 +1,4 @@
-package workflow
+package config
 
 import (
 	"encoding/json"
@@ -23,7 +23,7 @@ type schemaNode struct {
 // every level, every example and every word of an enum accepted, and a value of
 // another type refused.
 func TestSchemaIsTrue(t *testing.T) {
-	data, err := os.ReadFile("../docs/cardea.schema.json")
+	data, err := os.ReadFile("../../docs/cardea.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestSchemaIsTrue(t *testing.T) {
 		keys   Keys
 		wrap   string // makes a file of one key and its value
 	}{
-		{"root", root, repoKeys(&RepoConfig{}), `{%q: %s}`},
+		{"root", root, repoKeys(&Repo{}), `{%q: %s}`},
 		{"autodiscover", autodiscover, autodiscoverKeys(&Autodiscover{}), `{"autodiscover": {%q: %s}}`},
 		{"project", project, projectKeys(&ProjectEntry{}), `{"projects": [{"dir": "a", %q: %s}]}`},
 	} {
@@ -64,12 +64,12 @@ func TestSchemaIsTrue(t *testing.T) {
 			}
 			for _, value := range s.values(t, level.name+"."+key) {
 				text := fmt.Sprintf(wrap, key, value)
-				if _, faults := ParseRepoConfig("f", []byte(text)); len(faults) > 0 {
+				if _, faults := ParseRepo("f", []byte(text)); len(faults) > 0 {
 					t.Errorf("%s: %s", text, faults)
 				}
 			}
 			text := fmt.Sprintf(wrap, key, `{"x": [7]}`)
-			if _, faults := ParseRepoConfig("f", []byte(text)); len(faults) == 0 {
+			if _, faults := ParseRepo("f", []byte(text)); len(faults) == 0 {
 				t.Errorf("%s: got no fault", text)
 			}
 		}

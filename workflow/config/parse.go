@@ -1,4 +1,4 @@
-package workflow
+package config
 
 import (
 	"errors"
@@ -12,13 +12,15 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // Limits of a configuration file. They are far above what people write and far
 // below what would hurt: both files are read by the server's own process, and
 // `.cardea.yml` comes from whoever opens a pull.
 const (
-	MaxYAMLBytes = 1 << 20
+	MaxBytes     = 1 << 20
 	maxYAMLNodes = 250_000 // after aliases are expanded
 	maxYAMLDepth = 40
 	maxYAMLKeys  = 2_000 // of one block mapping
@@ -27,16 +29,16 @@ const (
 )
 
 // Faults collects what is wrong with a file, so that all of it is said at once.
-type Faults struct{ list []Diagnostic }
+type Faults struct{ list []workflow.Diagnostic }
 
 // Add notes one fault.
-func (f *Faults) Add(at Position, format string, args ...any) {
-	f.list = append(f.list, Diagnostic{Severity: SeverityError, Summary: fmt.Sprintf(format, args...), Position: at})
+func (f *Faults) Add(at workflow.Position, format string, args ...any) {
+	f.list = append(f.list, workflow.Diagnostic{Severity: workflow.SeverityError, Summary: fmt.Sprintf(format, args...), Position: at})
 }
 
 // List returns the faults in the order of the file, at most 100 and one that counts the rest.
-func (f *Faults) List() []Diagnostic {
-	list := append([]Diagnostic(nil), f.list...)
+func (f *Faults) List() []workflow.Diagnostic {
+	list := append([]workflow.Diagnostic(nil), f.list...)
 	sort.SliceStable(list, func(i, j int) bool {
 		a, b := list[i].Position, list[j].Position
 		if a.Line != b.Line {
@@ -46,7 +48,7 @@ func (f *Faults) List() []Diagnostic {
 	})
 	if len(list) > maxFaults {
 		rest := len(list) - maxFaults
-		list = append(list[:maxFaults:maxFaults], Diagnostic{Severity: SeverityError, Summary: fmt.Sprintf("%d more faults", rest), Position: Position{File: list[0].Position.File}})
+		list = append(list[:maxFaults:maxFaults], workflow.Diagnostic{Severity: workflow.SeverityError, Summary: fmt.Sprintf("%d more faults", rest), Position: workflow.Position{File: list[0].Position.File}})
 	}
 	return list
 }
@@ -69,33 +71,33 @@ const (
 // what it is called. Its methods read it into Go values; what does not fit is
 // added to the Faults of the file, so that a reader needs no error handling of
 // its own and all faults come at once.
-type YAML struct {
+type Value struct {
 	kind   yamlKind
 	text   string // of scalars: as written, without quotes
-	items  []*YAML
+	items  []*Value
 	keys   []yamlKey
-	at     Position
+	at     workflow.Position
 	path   string // projects[2].dir
 	faults *Faults
 }
 
 type yamlKey struct {
 	name  string
-	at    Position
-	value *YAML
+	at    workflow.Position
+	value *Value
 }
 
 // Keys says what reads each key of a mapping.
-type Keys map[string]func(*YAML)
+type Keys map[string]func(*Value)
 
 // ParseYAML reads one strict YAML document. It returns nil when the file is
 // empty or does not parse; in the second case the reason is in faults.
 // Duplicate keys, several documents, tags, and files beyond the limits of size,
 // depth and expanded aliases are faults.
-func ParseYAML(file string, data []byte, faults *Faults) *YAML {
-	at := Position{File: file, Line: 1, Column: 1}
-	if len(data) > MaxYAMLBytes {
-		faults.Add(at, "the file has %d bytes, more than the %d that are read", len(data), MaxYAMLBytes)
+func Parse(file string, data []byte, faults *Faults) *Value {
+	at := workflow.Position{File: file, Line: 1, Column: 1}
+	if len(data) > MaxBytes {
+		faults.Add(at, "the file has %d bytes, more than the %d that are read", len(data), MaxBytes)
 		return nil
 	}
 	if !utf8.Valid(data) {
@@ -114,7 +116,7 @@ func ParseYAML(file string, data []byte, faults *Faults) *YAML {
 		return nil
 	}
 	r := yamlReader{file: file, faults: faults, anchors: map[string]ast.Node{}, open: map[string]bool{}}
-	var root *YAML
+	var root *Value
 	for _, doc := range parsed.Docs {
 		if doc == nil || doc.Body == nil || doc.Body.Type() == ast.CommentType {
 			continue
@@ -132,8 +134,8 @@ func ParseYAML(file string, data []byte, faults *Faults) *YAML {
 }
 
 // syntaxFault gives the place and the words of a parser's error as arguments of Faults.Add.
-func syntaxFault(file string, err error) (Position, string, string) {
-	at := Position{File: file, Line: 1, Column: 1}
+func syntaxFault(file string, err error) (workflow.Position, string, string) {
+	at := workflow.Position{File: file, Line: 1, Column: 1}
 	var syntax *yamlfile.SyntaxError
 	if errors.As(err, &syntax) {
 		return positionOf(file, syntax.Token), "not valid YAML: %s", syntax.Message
@@ -141,11 +143,11 @@ func syntaxFault(file string, err error) (Position, string, string) {
 	return at, "not valid YAML: %s", strings.SplitN(err.Error(), "\n", 2)[0]
 }
 
-func positionOf(file string, t *token.Token) Position {
+func positionOf(file string, t *token.Token) workflow.Position {
 	if t == nil || t.Position == nil {
-		return Position{File: file, Line: 1, Column: 1}
+		return workflow.Position{File: file, Line: 1, Column: 1}
 	}
-	return Position{File: file, Line: t.Position.Line, Column: t.Position.Column}
+	return workflow.Position{File: file, Line: t.Position.Line, Column: t.Position.Column}
 }
 
 // tooMuch returns the token at which the file passes a limit, and which, or nil.
@@ -232,11 +234,11 @@ type yamlReader struct {
 	open    map[string]bool // anchors that are being expanded: an alias to one of them is a circle
 }
 
-func (r *yamlReader) value(n ast.Node, path string, depth int) *YAML {
+func (r *yamlReader) value(n ast.Node, path string, depth int) *Value {
 	if n == nil {
-		return &YAML{kind: yamlNull, at: Position{File: r.file}, path: path, faults: r.faults}
+		return &Value{kind: yamlNull, at: workflow.Position{File: r.file}, path: path, faults: r.faults}
 	}
-	y := &YAML{kind: yamlOther, at: positionOf(r.file, startToken(n)), path: path, faults: r.faults}
+	y := &Value{kind: yamlOther, at: positionOf(r.file, startToken(n)), path: path, faults: r.faults}
 	if r.nodes++; r.nodes > maxYAMLNodes || depth > maxYAMLDepth {
 		if !r.full {
 			r.faults.Add(y.at, "the file holds more than %d values, or nests deeper than %d levels, once its aliases are expanded", maxYAMLNodes, maxYAMLDepth)
@@ -277,7 +279,7 @@ func (r *yamlReader) value(n ast.Node, path string, depth int) *YAML {
 	return y
 }
 
-func (r *yamlReader) list(y *YAML, n *ast.SequenceNode, depth int) {
+func (r *yamlReader) list(y *Value, n *ast.SequenceNode, depth int) {
 	y.kind = yamlList
 	for i, item := range n.Values {
 		if r.full {
@@ -300,9 +302,9 @@ func startToken(n ast.Node) *token.Token {
 	return n.GetToken()
 }
 
-func (r *yamlReader) mapping(y *YAML, values []*ast.MappingValueNode, depth int) {
-	seen := map[string]Position{}
-	var merged []*YAML
+func (r *yamlReader) mapping(y *Value, values []*ast.MappingValueNode, depth int) {
+	seen := map[string]workflow.Position{}
+	var merged []*Value
 	for _, v := range values {
 		if r.full {
 			return
@@ -325,7 +327,7 @@ func (r *yamlReader) mapping(y *YAML, values []*ast.MappingValueNode, depth int)
 }
 
 // merge adds the keys of a merge key's mapping (or list of mappings) that the mapping does not have.
-func (r *yamlReader) merge(y, from *YAML, seen map[string]Position) {
+func (r *yamlReader) merge(y, from *Value, seen map[string]workflow.Position) {
 	switch from.kind {
 	case yamlMap:
 		for _, k := range from.keys {
@@ -350,7 +352,7 @@ func (r *yamlReader) keyName(n ast.MapKeyNode) string {
 	return n.GetToken().Value
 }
 
-func (r *yamlReader) anchor(n *ast.AnchorNode, path string, depth int) *YAML {
+func (r *yamlReader) anchor(n *ast.AnchorNode, path string, depth int) *Value {
 	name := n.Name.GetToken().Value
 	r.anchors[name] = n.Value
 	r.open[name] = true
@@ -358,7 +360,7 @@ func (r *yamlReader) anchor(n *ast.AnchorNode, path string, depth int) *YAML {
 	return r.value(n.Value, path, depth+1)
 }
 
-func (r *yamlReader) alias(y *YAML, n *ast.AliasNode, depth int) *YAML {
+func (r *yamlReader) alias(y *Value, n *ast.AliasNode, depth int) *Value {
 	name := n.Value.GetToken().Value
 	target, ok := r.anchors[name]
 	switch {

@@ -1,4 +1,4 @@
-package workflow
+package config
 
 import (
 	"fmt"
@@ -8,15 +8,17 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // RepoConfig is a repository's configuration as one tree has it. It decides
 // nothing by itself: Resolve says which of its words hold, by whose tree they are.
-type RepoConfig struct {
+type Repo struct {
 	File         string // as in positions: ".cardea.yml"
 	Autodiscover Autodiscover
-	Projects     []ProjectEntry // in the order of the file
-	Require      []Requirement  // what an apply needs besides the server's requirements
+	Projects     []ProjectEntry         // in the order of the file
+	Require      []workflow.Requirement // what an apply needs besides the server's requirements
 }
 
 // Autodiscover says which discovered directories are projects without being named.
@@ -28,14 +30,14 @@ type Autodiscover struct {
 
 // ProjectEntry is one item of `projects`. Its directory may be a glob, then it stands for several projects.
 type ProjectEntry struct {
-	Project      // without Name where none is written
-	Glob    bool // Dir is a glob
+	workflow.Project      // without Name where none is written
+	Glob             bool // Dir is a glob
 }
 
 // DefaultRepoConfig is what holds for a repository without `.cardea.yml`: every
 // directory with Terraform files that no other one calls is a project.
-func DefaultRepoConfig() RepoConfig {
-	return RepoConfig{File: RepoConfigFile, Autodiscover: Autodiscover{Enabled: true}}
+func DefaultRepo() Repo {
+	return Repo{File: workflow.RepoConfigFile, Autodiscover: Autodiscover{Enabled: true}}
 }
 
 // serversKeys are keys that people look for in `.cardea.yml` and that only the server may hold.
@@ -55,11 +57,11 @@ func refusedInRepo() map[string]string {
 // ParseRepoConfig reads a `.cardea.yml`. When there are diagnostics the
 // configuration is faulty and must not be used; all faults come at once, each
 // with its line and column. File is the name to give in positions.
-func ParseRepoConfig(file string, data []byte) (RepoConfig, []Diagnostic) {
-	cfg := DefaultRepoConfig()
+func ParseRepo(file string, data []byte) (Repo, []workflow.Diagnostic) {
+	cfg := DefaultRepo()
 	cfg.File = file
 	faults := &Faults{}
-	if root := ParseYAML(file, data, faults); root != nil {
+	if root := Parse(file, data, faults); root != nil {
 		root.Map(repoKeys(&cfg), refusedInRepo())
 		checkTwins(cfg.Projects, faults)
 		checkGlobs(cfg, faults)
@@ -67,30 +69,30 @@ func ParseRepoConfig(file string, data []byte) (RepoConfig, []Diagnostic) {
 	return cfg, faults.List()
 }
 
-func repoKeys(cfg *RepoConfig) Keys {
+func repoKeys(cfg *Repo) Keys {
 	return Keys{
-		"version": func(y *YAML) {
+		"version": func(y *Value) {
 			var v string
 			if y.Number(&v); v != "" && v != "1" {
 				y.Fault("`version` must be 1: this is the only format so far")
 			}
 		},
-		"autodiscover": func(y *YAML) { y.Map(autodiscoverKeys(&cfg.Autodiscover), nil) },
-		"projects": func(y *YAML) {
-			y.List(func(item *YAML) {
+		"autodiscover": func(y *Value) { y.Map(autodiscoverKeys(&cfg.Autodiscover), nil) },
+		"projects": func(y *Value) {
+			y.List(func(item *Value) {
 				if entry, ok := projectEntry(item); ok {
 					cfg.Projects = append(cfg.Projects, entry)
 				}
 			})
 		},
-		"require": func(y *YAML) { cfg.Require = RequireList(y) },
+		"require": func(y *Value) { cfg.Require = RequireList(y) },
 	}
 }
 
 // maxGlobs is how many globs a file may have: each is compared with every name of the tree.
 const maxGlobs = 5000
 
-func checkGlobs(cfg RepoConfig, faults *Faults) {
+func checkGlobs(cfg Repo, faults *Faults) {
 	n := len(cfg.Autodiscover.Ignore)
 	for _, e := range cfg.Projects {
 		if n += len(e.Watch); e.Glob {
@@ -98,31 +100,31 @@ func checkGlobs(cfg RepoConfig, faults *Faults) {
 		}
 	}
 	if n > maxGlobs {
-		faults.Add(Position{File: cfg.File, Line: 1, Column: 1}, "the file has %d globs, and %d are allowed: one glob over more names often says the same as many", n, maxGlobs)
+		faults.Add(workflow.Position{File: cfg.File, Line: 1, Column: 1}, "the file has %d globs, and %d are allowed: one glob over more names often says the same as many", n, maxGlobs)
 	}
 }
 
 // RequireList reads a list of requirements, for the server's configuration too.
 // What is left out is not required: only the server can leave anything out.
-func RequireList(y *YAML) []Requirement {
-	var list []Requirement
-	words := make([]string, 0, len(Requirements))
-	for _, need := range Requirements {
+func RequireList(y *Value) []workflow.Requirement {
+	var list []workflow.Requirement
+	words := make([]string, 0, len(workflow.Requirements))
+	for _, need := range workflow.Requirements {
 		words = append(words, string(need))
 	}
-	y.List(func(v *YAML) {
+	y.List(func(v *Value) {
 		var s string
 		if v.Choice(&s, words...); s != "" {
-			list = append(list, Requirement(s))
+			list = append(list, workflow.Requirement(s))
 		}
 	})
-	return RequirementsOf(list, nil)
+	return workflow.RequirementsOf(list, nil)
 }
 
 func autodiscoverKeys(a *Autodiscover) Keys {
 	return Keys{
-		"enabled": func(y *YAML) { y.Bool(&a.Enabled) },
-		"pattern": func(y *YAML) {
+		"enabled": func(y *Value) { y.Bool(&a.Enabled) },
+		"pattern": func(y *Value) {
 			if s, ok := y.Text(); ok {
 				if fault := checkPattern(s); fault != "" {
 					y.Fault("`%s` %s", y.path, fault)
@@ -131,13 +133,13 @@ func autodiscoverKeys(a *Autodiscover) Keys {
 				a.Pattern = s
 			}
 		},
-		"ignore": func(y *YAML) { a.Ignore = DirGlobs(y) },
+		"ignore": func(y *Value) { a.Ignore = DirGlobs(y) },
 	}
 }
 
 // projectEntry reads one item of `projects`.
-func projectEntry(y *YAML) (ProjectEntry, bool) {
-	e := ProjectEntry{Project: Project{TerraformWorkspace: DefaultTerraformWorkspace, Engine: "terraform", Position: y.at}}
+func projectEntry(y *Value) (ProjectEntry, bool) {
+	e := ProjectEntry{Project: workflow.Project{TerraformWorkspace: workflow.DefaultTerraformWorkspace, Engine: "terraform", Position: y.at}}
 	before := len(y.faults.list)
 	refused := refusedInRepo()
 	refused["require"] = "is a key of the whole file, not of one project"
@@ -156,42 +158,42 @@ func projectEntry(y *YAML) (ProjectEntry, bool) {
 
 func projectKeys(e *ProjectEntry) Keys {
 	return Keys{
-		"name":        func(y *YAML) { checked(y, &e.Name, nameFault) },
-		"environment": func(y *YAML) { checked(y, &e.Environment, LabelFault) },
-		"component":   func(y *YAML) { checked(y, &e.Component, LabelFault) },
-		"dir": func(y *YAML) {
+		"name":        func(y *Value) { checked(y, &e.Name, nameFault) },
+		"environment": func(y *Value) { checked(y, &e.Environment, LabelFault) },
+		"component":   func(y *Value) { checked(y, &e.Component, LabelFault) },
+		"dir": func(y *Value) {
 			s, ok := y.Text()
 			if !ok {
 				return
 			}
-			e.Dir, e.Glob = s, isGlob(s)
+			e.Dir, e.Glob = s, workflow.IsGlob(s)
 			fault := ProjectDirFault(s)
 			if e.Glob && fault == "" {
-				fault = pathGlobFault(s)
+				fault = workflow.PathGlobFault(s)
 			}
 			if fault != "" {
 				y.Fault("`%s` %s", y.path, fault)
 			}
 		},
-		"terraform_workspace": func(y *YAML) { checked(y, &e.TerraformWorkspace, workspaceFault) },
-		"tool":                func(y *YAML) { y.Choice(&e.Tool, "terraform", "tofu") },
-		"version": func(y *YAML) {
+		"terraform_workspace": func(y *Value) { checked(y, &e.TerraformWorkspace, workspaceFault) },
+		"tool":                func(y *Value) { y.Choice(&e.Tool, "terraform", "tofu") },
+		"version": func(y *Value) {
 			y.Number(&e.Version)
 			if e.Version != "" && !exactVersion.MatchString(e.Version) {
 				y.Fault("`%s` must be one exact version like 1.11.4, not %q", y.path, e.Version)
 			}
 		},
-		"var_files":      func(y *YAML) { e.VarFiles = fileList(y) },
-		"backend_config": func(y *YAML) { e.BackendConfig = fileList(y) },
-		"watch":          func(y *YAML) { e.Watch = globList(y, pathGlobFault) },
-		"depends_on":     func(y *YAML) { y.Strings(&e.DependsOn) },
-		"workspace": func(y *YAML) {
+		"var_files":      func(y *Value) { e.VarFiles = fileList(y) },
+		"backend_config": func(y *Value) { e.BackendConfig = fileList(y) },
+		"watch":          func(y *Value) { e.Watch = globList(y, workflow.PathGlobFault) },
+		"depends_on":     func(y *Value) { y.Strings(&e.DependsOn) },
+		"workspace": func(y *Value) {
 			var s string
 			if y.Choice(&s, "tree"); s == "tree" {
 				e.WholeTree = true
 			}
 		},
-		"autoplan": func(y *YAML) {
+		"autoplan": func(y *Value) {
 			plan := true
 			y.Bool(&plan)
 			e.NoAutoplan = !plan
@@ -202,7 +204,7 @@ func projectKeys(e *ProjectEntry) Keys {
 var exactVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`)
 
 // checked reads a text that a rule may refuse; the rule returns the fault without its subject, or "".
-func checked(y *YAML, into *string, fault func(string) string) {
+func checked(y *Value, into *string, fault func(string) string) {
 	s, ok := y.Text()
 	if !ok {
 		return
@@ -215,14 +217,14 @@ func checked(y *YAML, into *string, fault func(string) string) {
 }
 
 // fileList reads files relative to a project's directory.
-func fileList(y *YAML) []string {
+func fileList(y *Value) []string {
 	var list []string
-	y.List(func(v *YAML) {
+	y.List(func(v *Value) {
 		s, ok := v.Text()
 		if !ok {
 			return
 		}
-		why := pathFault(s)
+		why := workflow.PathFault(s)
 		if why == "" && strings.ContainsRune(s, '=') {
 			why = fmt.Sprintf("must name a file; %q is a setting", s)
 		}
@@ -235,9 +237,9 @@ func fileList(y *YAML) []string {
 	return list
 }
 
-func globList(y *YAML, fault func(string) string) []string {
+func globList(y *Value, fault func(string) string) []string {
 	var list []string
-	y.List(func(v *YAML) {
+	y.List(func(v *Value) {
 		var s string
 		if checked(v, &s, fault); s != "" {
 			list = append(list, s)
@@ -247,7 +249,7 @@ func globList(y *YAML, fault func(string) string) []string {
 }
 
 // DirGlobs reads globs over directories, of which the last that matches one counts.
-func DirGlobs(y *YAML) []string {
+func DirGlobs(y *Value) []string {
 	before := false
 	return globList(y, func(s string) string {
 		why := DirGlobFault(s, before)
@@ -261,7 +263,7 @@ func DirGlobs(y *YAML) []string {
 // so what is not already the clean form of a path inside the repository is
 // refused, never cleaned. Wildcards are not looked at.
 func ProjectDirFault(dir string) string {
-	if why := pathFault(dir); why != "" {
+	if why := workflow.PathFault(dir); why != "" {
 		return why
 	}
 	for _, segment := range strings.Split(dir, "/") {
@@ -286,7 +288,7 @@ func DirGlobFault(s string, before bool) string {
 		return fmt.Sprintf("%q takes nothing out: write it after what it is an exception to", s)
 	}
 	s = strings.TrimPrefix(s, "!")
-	if why := pathGlobFault(s); why != "" {
+	if why := workflow.PathGlobFault(s); why != "" {
 		return why
 	}
 	if s == ".." || strings.HasPrefix(s, "../") {
@@ -345,7 +347,7 @@ func workspaceFault(s string) string {
 
 // checkPattern says why an autodiscover pattern is refused, "" when it is good.
 func checkPattern(s string) string {
-	if why := pathFault(s); why != "" {
+	if why := workflow.PathFault(s); why != "" {
 		return why
 	}
 	seen := map[string]bool{}
@@ -377,7 +379,7 @@ func checkPattern(s string) string {
 // in how Unicode writes the same letters: people could not tell them apart.
 // Entries for one directory and Terraform workspace become variants.
 func checkTwins(entries []ProjectEntry, faults *Faults) {
-	twins, names := map[string][]*ProjectEntry{}, map[string]Position{}
+	twins, names := map[string][]*ProjectEntry{}, map[string]workflow.Position{}
 	for i := range entries {
 		e := &entries[i]
 		if e.Name != "" {

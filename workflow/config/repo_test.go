@@ -1,4 +1,4 @@
-package workflow
+package config
 
 import (
 	"fmt"
@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/internal/golden"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 func TestRepoConfigFaults(t *testing.T) {
@@ -24,7 +26,7 @@ func TestRepoConfigFaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, faults := ParseRepoConfig(RepoConfigFile, data)
+			_, faults := ParseRepo(workflow.RepoConfigFile, data)
 			var lines strings.Builder
 			for _, f := range faults {
 				fmt.Fprintln(&lines, f)
@@ -39,19 +41,19 @@ func TestRepoConfigMeaning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, faults := ParseRepoConfig(RepoConfigFile, data)
-	want := RepoConfig{
-		File: RepoConfigFile,
+	got, faults := ParseRepo(workflow.RepoConfigFile, data)
+	want := Repo{
+		File: workflow.RepoConfigFile,
 		Autodiscover: Autodiscover{Enabled: true, Pattern: "{environment}/{component}",
 			Ignore: []string{"modules/**", "examples/**"}},
-		Require: []Requirement{NeedReviewed, NeedMergeable},
+		Require: []workflow.Requirement{workflow.NeedReviewed, workflow.NeedMergeable},
 		Projects: []ProjectEntry{
-			{Project: Project{Name: "network/prod", Dir: "prod/network", TerraformWorkspace: "default", Environment: "prod", Component: "network",
+			{Project: workflow.Project{Name: "network/prod", Dir: "prod/network", TerraformWorkspace: "default", Environment: "prod", Component: "network",
 				Engine: "terraform", Tool: "tofu", Version: "1.11.4", VarFiles: []string{"prod.tfvars"}, BackendConfig: []string{"prod.s3.tfbackend"},
 				Watch: []string{"*.tf", "../../shared/*.json"}, DependsOn: []string{"vpc/prod"}, WholeTree: true,
-				Position: Position{File: RepoConfigFile, Line: 8, Column: 5}}},
-			{Project: Project{Dir: "stacks/*", TerraformWorkspace: "blue", Engine: "terraform", NoAutoplan: true,
-				Position: Position{File: RepoConfigFile, Line: 21, Column: 5}}, Glob: true},
+				Position: workflow.Position{File: workflow.RepoConfigFile, Line: 8, Column: 5}}},
+			{Project: workflow.Project{Dir: "stacks/*", TerraformWorkspace: "blue", Engine: "terraform", NoAutoplan: true,
+				Position: workflow.Position{File: workflow.RepoConfigFile, Line: 21, Column: 5}}, Glob: true},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(faults) > 0 {
@@ -60,7 +62,7 @@ func TestRepoConfigMeaning(t *testing.T) {
 }
 
 func TestRepoConfigLimits(t *testing.T) {
-	huge := strings.Repeat("# x\n", MaxYAMLBytes/4+1)
+	huge := strings.Repeat("# x\n", MaxBytes/4+1)
 	for name, text := range map[string]string{
 		"too large":            huge,
 		"not UTF-8":            "version: \xff",
@@ -75,14 +77,14 @@ func TestRepoConfigLimits(t *testing.T) {
 		"explicit keys":        strings.Repeat("- ? a\n", 200_000),
 		"unclosed quote":       "projects: \"" + strings.Repeat("a\n", 10_000),
 	} {
-		if _, faults := ParseRepoConfig("f", []byte(text)); len(faults) == 0 {
+		if _, faults := ParseRepo("f", []byte(text)); len(faults) == 0 {
 			t.Errorf("%s: got no fault", name)
 		} else if len(faults[0].Summary) > 300 {
 			t.Errorf("%s: got a fault of %d bytes", name, len(faults[0].Summary))
 		}
 	}
 	for _, text := range []string{"", "\n# only words\n", "---\n", "\ufeffversion: 1\n", "version: 1\r\nprojects: []\r\n"} {
-		if _, faults := ParseRepoConfig("f", []byte(text)); len(faults) > 0 {
+		if _, faults := ParseRepo("f", []byte(text)); len(faults) > 0 {
 			t.Errorf("%q: got %s", text, faults)
 		}
 	}
@@ -97,7 +99,7 @@ func nestedByIndention(depth int) string {
 }
 
 func TestFaultsAreCounted(t *testing.T) {
-	_, faults := ParseRepoConfig("f", []byte("projects:\n"+strings.Repeat("  - x\n", 250)))
+	_, faults := ParseRepo("f", []byte("projects:\n"+strings.Repeat("  - x\n", 250)))
 	if got := len(faults); got != maxFaults+1 {
 		t.Fatalf("got %d faults, want %d", got, maxFaults+1)
 	}
@@ -116,9 +118,9 @@ func FuzzRepoConfig(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		cfg, faults := ParseRepoConfig(RepoConfigFile, data)
+		cfg, faults := ParseRepo(workflow.RepoConfigFile, data)
 		for _, d := range faults {
-			if d.Summary == "" || d.Position.File != RepoConfigFile {
+			if d.Summary == "" || d.Position.File != workflow.RepoConfigFile {
 				t.Fatalf("a fault without words or place: %+v", d)
 			}
 		}
@@ -161,10 +163,10 @@ func TestRepoConfigOfManyGlobs(t *testing.T) {
 	file := func(n int) string {
 		return "projects:\n- dir: a\n  watch: [" + strings.TrimSuffix(strings.Repeat(`"*",`, n), ",") + "]\n"
 	}
-	if _, faults := ParseRepoConfig(RepoConfigFile, []byte(file(maxGlobs))); len(faults) > 0 {
+	if _, faults := ParseRepo(workflow.RepoConfigFile, []byte(file(maxGlobs))); len(faults) > 0 {
 		t.Errorf("got %v, want none", faults)
 	}
-	_, faults := ParseRepoConfig(RepoConfigFile, []byte(file(maxGlobs+1)))
+	_, faults := ParseRepo(workflow.RepoConfigFile, []byte(file(maxGlobs+1)))
 	if len(faults) != 1 || !strings.Contains(faults[0].Summary, "5001 globs, and 5000 are allowed") {
 		t.Errorf("got %v, want one fault that says how many", faults)
 	}

@@ -1,4 +1,4 @@
-package workflow
+package config
 
 import (
 	"sort"
@@ -7,28 +7,30 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // SettingYAML makes a value of a text from elsewhere (an environment variable),
 // so that one reader serves both. File names the source in faults. A comma
 // separates the items of a list.
-func SettingYAML(source, path, text string, faults *Faults) *YAML {
-	return &YAML{kind: yamlSetting, text: text, at: Position{File: source}, path: path, faults: faults}
+func Setting(source, path, text string, faults *Faults) *Value {
+	return &Value{kind: yamlSetting, text: text, at: workflow.Position{File: source}, path: path, faults: faults}
 }
 
 // yamlSetting is a text that may be read as any scalar, or as a list of texts.
 const yamlSetting yamlKind = "a setting"
 
 // Position is where the value stands.
-func (y *YAML) Position() Position { return y.at }
+func (y *Value) Position() workflow.Position { return y.at }
 
 // Path is what the value is called: "limits.plan_timeout", "projects[2].dir".
-func (y *YAML) Path() string { return y.path }
+func (y *Value) Path() string { return y.path }
 
 // Fault adds a fault at the value's place.
-func (y *YAML) Fault(format string, args ...any) { y.faults.Add(y.at, format, args...) }
+func (y *Value) Fault(format string, args ...any) { y.faults.Add(y.at, format, args...) }
 
-func (y *YAML) wants(kind yamlKind) bool {
+func (y *Value) wants(kind yamlKind) bool {
 	if y.kind == kind {
 		return true
 	}
@@ -41,7 +43,7 @@ func (y *YAML) wants(kind yamlKind) bool {
 // Map reads a mapping: every key by its function, in the order of the file. Keys
 // in refused are known and not allowed, each for the reason given there; all
 // others are faults that name the nearest key.
-func (y *YAML) Map(known Keys, refused map[string]string) {
+func (y *Value) Map(known Keys, refused map[string]string) {
 	if !y.wants(yamlMap) {
 		return
 	}
@@ -63,7 +65,7 @@ func (y *YAML) Map(known Keys, refused map[string]string) {
 }
 
 // MapOf reads a mapping with names of the writer's choice.
-func (y *YAML) MapOf(each func(name string, v *YAML)) {
+func (y *Value) MapOf(each func(name string, v *Value)) {
 	if !y.wants(yamlMap) {
 		return
 	}
@@ -73,10 +75,10 @@ func (y *YAML) MapOf(each func(name string, v *YAML)) {
 }
 
 // IsMap reports whether the value is a mapping.
-func (y *YAML) IsMap() bool { return y.kind == yamlMap }
+func (y *Value) IsMap() bool { return y.kind == yamlMap }
 
 // Has reports whether y is a mapping with that key.
-func (y *YAML) Has(name string) bool {
+func (y *Value) Has(name string) bool {
 	for _, k := range y.keys {
 		if k.name == name {
 			return true
@@ -86,13 +88,13 @@ func (y *YAML) Has(name string) bool {
 }
 
 // Leaves returns every scalar below the value by its path, as text.
-func (y *YAML) Leaves() map[string]string {
+func (y *Value) Leaves() map[string]string {
 	out := map[string]string{}
 	y.leaves(out)
 	return out
 }
 
-func (y *YAML) leaves(out map[string]string) {
+func (y *Value) leaves(out map[string]string) {
 	for _, k := range y.keys {
 		k.value.leaves(out)
 	}
@@ -113,11 +115,11 @@ func (y *YAML) leaves(out map[string]string) {
 }
 
 // List reads a list, item by item.
-func (y *YAML) List(each func(v *YAML)) {
+func (y *Value) List(each func(v *Value)) {
 	if y.kind == yamlSetting {
 		for _, part := range strings.Split(y.text, ",") {
 			if part = strings.TrimSpace(part); part != "" {
-				each(SettingYAML(y.at.File, y.path, part, y.faults))
+				each(Setting(y.at.File, y.path, part, y.faults))
 			}
 		}
 		return
@@ -131,7 +133,7 @@ func (y *YAML) List(each func(v *YAML)) {
 }
 
 // Text returns the value as a text and whether it is one.
-func (y *YAML) Text() (string, bool) {
+func (y *Value) Text() (string, bool) {
 	if y.kind == yamlSetting {
 		return y.text, true
 	}
@@ -146,14 +148,14 @@ func (y *YAML) Text() (string, bool) {
 }
 
 // String reads a text into a variable.
-func (y *YAML) String(into *string) {
+func (y *Value) String(into *string) {
 	if s, ok := y.Text(); ok {
 		*into = s
 	}
 }
 
 // Number reads a text that looks like a number too, as it is written: 1.10 stays "1.10".
-func (y *YAML) Number(into *string) {
+func (y *Value) Number(into *string) {
 	if y.kind == yamlInt || y.kind == yamlFloat {
 		*into = y.text
 		return
@@ -162,9 +164,9 @@ func (y *YAML) Number(into *string) {
 }
 
 // Strings reads a list of texts. It replaces what the variable held.
-func (y *YAML) Strings(into *[]string) {
+func (y *Value) Strings(into *[]string) {
 	list := []string{}
-	y.List(func(v *YAML) {
+	y.List(func(v *Value) {
 		if s, ok := v.Text(); ok {
 			list = append(list, s)
 		}
@@ -173,7 +175,7 @@ func (y *YAML) Strings(into *[]string) {
 }
 
 // Bool reads true or false.
-func (y *YAML) Bool(into *bool) {
+func (y *Value) Bool(into *bool) {
 	if y.kind == yamlSetting {
 		v, err := strconv.ParseBool(y.text)
 		if err != nil {
@@ -189,7 +191,7 @@ func (y *YAML) Bool(into *bool) {
 }
 
 // Int reads a whole number that is at least least.
-func (y *YAML) Int(into *int, least int) {
+func (y *Value) Int(into *int, least int) {
 	if y.kind != yamlSetting && !y.wants(yamlInt) {
 		return
 	}
@@ -205,7 +207,7 @@ func (y *YAML) Int(into *int, least int) {
 }
 
 // Duration reads a span of time ("30m") that is at least least.
-func (y *YAML) Duration(into *time.Duration, least time.Duration) {
+func (y *Value) Duration(into *time.Duration, least time.Duration) {
 	text := y.text
 	if y.kind != yamlSetting && y.kind != yamlInt && !y.wants(yamlText) {
 		return
@@ -222,7 +224,7 @@ func (y *YAML) Duration(into *time.Duration, least time.Duration) {
 }
 
 // Choice reads one of the given words.
-func (y *YAML) Choice(into *string, allowed ...string) {
+func (y *Value) Choice(into *string, allowed ...string) {
 	s, ok := y.Text()
 	if !ok {
 		return
