@@ -302,7 +302,7 @@ type PlanJob struct {
 	Expected Expected
 	// Log gets what init, workspace and plan print. It redacts and never returns an error.
 	Log io.Writer
-	// Redact is PlanInput's; nil: there is nothing to hide.
+	// Redact hides credentials in a plan's texts; nil: there is nothing to hide.
 	Redact func(text string) string
 	// Ready is called after all preparation (init) and before anything plans. An
 	// error means the run must not start: Plan returns a Result with NotStarted.
@@ -428,7 +428,7 @@ type Clock func() time.Time
 // Terragrunt is a unit's kind that also has files of common settings above the units.
 const Terragrunt = "Terragrunt"
 
-// onlyUnit reports whether a directory is a unit of a layout that is not supported and no
+// OnlyUnit reports whether a directory is a unit of a layout that is not supported and no
 // root module of its own: its backend comes from there.
 func (d Discovery) OnlyUnit(dir string) bool {
 	_, unit := d.Units[dir]
@@ -460,7 +460,7 @@ type Place struct {
 	Unclear bool
 }
 
-// touches is the first of the changed files that is at, below or above one of the
+// Touches is the first of the changed files that is at, below or above one of the
 // places, "" without one. Above: a symlink or a file in the place of a directory.
 func Touches(places []Exact, changes []FileChange) string {
 	for _, c := range changes {
@@ -476,7 +476,7 @@ func Touches(places []Exact, changes []FileChange) string {
 	return ""
 }
 
-// dirs are the directories that the plan reads for sure: the project's, its
+// Dirs are the directories that the plan reads for sure: the project's, its
 // modules' and those of its var and backend-config files. Sorted, each once.
 func (in Inputs) Dirs() []string {
 	out := append([]string{path.Clean(in.Dir)}, in.Modules...)

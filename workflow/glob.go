@@ -16,6 +16,7 @@ func WatchGlob(dir, glob string) string {
 
 var globEscapes = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`)
 
+// EscapeGlob is a directory as a glob that matches nothing else.
 func EscapeGlob(dir string) string { return globEscapes.Replace(dir) }
 
 func unescapeGlob(s string) string {
@@ -145,7 +146,7 @@ func (g Glob) MatchTree(name string) bool {
 	return plain && strings.HasPrefix(name, dir+"/")
 }
 
-// plain is the one name that a glob without wildcards stands for.
+// Plain is the one name that a glob without wildcards stands for.
 func (g Glob) Plain() (name string, ok bool) {
 	if len(g.alternatives) != 1 || len(g.alternatives[0]) != 1 {
 		return "", false
@@ -449,7 +450,7 @@ func readClass(s string) *globClass {
 	return c
 }
 
-// pathFault says why a text is not a relative slash path, "" when it is.
+// PathFault says why a text is not a relative slash path, "" when it is.
 func PathFault(s string) string {
 	switch {
 	case s == "":
@@ -473,9 +474,10 @@ func PathFault(s string) string {
 	return ""
 }
 
+// IsGlob reports whether a text has a wildcard or alternatives.
 func IsGlob(s string) bool { return strings.ContainsAny(s, "*?[{") }
 
-// pathGlobFault says why a text is not a glob over paths of a repository, without its subject; "" when it is.
+// PathGlobFault says why a text is not a glob over paths of a repository, without its subject; "" when it is.
 func PathGlobFault(s string) string {
 	if why := PathFault(s); why != "" {
 		return why
@@ -486,7 +488,7 @@ func PathGlobFault(s string) string {
 	return GlobFault(s)
 }
 
-// matchAny reports whether globs name a directory; "prod*/**" names "prod" too. One
+// MatchAny reports whether globs name a directory; "prod*/**" names "prod" too. One
 // that begins with "!" takes out again what those before it name: the last that matches counts.
 func MatchAny(globs []string, dir string) bool {
 	for _, g := range slices.Backward(globs) {

@@ -47,7 +47,7 @@ type LockedProject struct {
 	Strictest          bool     `json:"strictest,omitempty"`
 }
 
-// locked is what a lock keeps of the project for which it is taken.
+// Locked is what a lock keeps of the project for which it is taken.
 func (p Project) Locked() LockedProject {
 	return LockedProject{Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
 		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest}
@@ -75,7 +75,7 @@ func LockKeys(p Project, state KeptState) []string {
 
 const stateKey = "state\x00"
 
-// meets reports whether two locks' keys are on one thing: the same, or states that
+// Meets reports whether two locks' keys are on one thing: the same, or states that
 // nothing tells apart.
 func Meets(a, b string) bool {
 	if a == b {
@@ -86,7 +86,7 @@ func Meets(a, b string) bool {
 	return isState && areStates && MayBeOneState(x, y)
 }
 
-// strength orders the reasons: a stronger one is released later.
+// Strength orders the reasons: a stronger one is released later.
 func (w LockWhy) Strength() int {
 	return slices.Index([]LockWhy{LockPlan, LockClaim, LockApply}, w)
 }
@@ -103,12 +103,12 @@ func (l Lock) Sentence() string {
 	return fmt.Sprintf("#%d holds the lock on %s since %s, through %s: %s.", l.Pull.Number, phrase.CodeSpan(phrase.Shown(l.Project)), phrase.Clock(l.Since), Mention(l.User), why)
 }
 
-// mend is how a lock that is in the way comes free, as a sentence.
+// Mend is how a lock that is in the way comes free, as a sentence.
 func (l Lock) Mend() string {
 	return fmt.Sprintf("It is released when #%d is merged or closed, or there by %s.", l.Pull.Number, phrase.CodeSpan("cardea unlock -p "+phrase.Argument(phrase.Shown(l.Project))))
 }
 
-// guardedBy reports whether a lock is one of those that the project's runs need.
+// GuardedBy reports whether a lock is one of those that the project's runs need.
 func (p ProjectRecord) GuardedBy(l Lock) bool {
 	if slices.Contains(LockKeys(p.Project, KeptState{}), l.Key) {
 		return true
@@ -121,13 +121,13 @@ func (p ProjectRecord) GuardedBy(l Lock) bool {
 	return l.Taken().Key() == p.Project.Key()
 }
 
-// project is the one for which a lock was taken, as it was then.
+// Taken is the project for which a lock was taken, as it was then.
 func (l Lock) Taken() Project {
 	return Project{Name: l.Project, Dir: l.Of.Dir, TerraformWorkspace: l.Of.TerraformWorkspace, Variant: l.Of.Variant, Environment: l.Of.Environment,
 		HeadEnvironment: l.Of.HeadEnvironment, Neighbours: l.Of.Neighbours, Strictest: l.Of.Strictest}
 }
 
-// outcomeOpen reports whether an apply may have written and nobody knows how it
+// OutcomeOpen reports whether an apply may have written and nobody knows how it
 // ended, nor has a person decided it.
 func (r Run) OutcomeOpen() bool {
 	if r.Kind != RunApply || r.State != RunFinished || (r.Apply != nil && r.Apply.Resolved != "") {
@@ -137,7 +137,7 @@ func (r Run) OutcomeOpen() bool {
 	return r.Outcome == OutcomeUnknown || (r.Outcome == OutcomeLost && (r.Apply == nil || r.Apply.Spent))
 }
 
-// stateKept reports whether an apply left a state that could not be stored, and nobody has ended that.
+// StateKept reports whether an apply left a state that could not be stored, and nobody has ended that.
 func (r Run) StateKept() bool {
 	return r.Kind == RunApply && r.Apply != nil && r.Apply.ErroredState != "" && r.Apply.Resolved == ""
 }

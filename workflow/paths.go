@@ -6,6 +6,7 @@ import (
 	"strings"
 )
 
+// Names reports whether the module names any file at all.
 func (m Module) Names() bool {
 	return len(m.Files)+len(m.RootFiles)+len(m.Parts)+len(m.RootParts)+len(m.Words)+len(m.Computed)+len(m.InputPaths) > 0
 }
@@ -61,7 +62,7 @@ func (d Discovery) ComputedPaths(dir string) []string {
 	return slices.Compact(out)
 }
 
-// computed are its files with paths that may lead anywhere when a project of that directory uses it.
+// ComputedFor are its files with paths that may lead anywhere when a project of that directory uses it.
 func (m Module) ComputedFor(project string) []string {
 	out := slices.Clone(m.Computed)
 	for _, p := range m.Parts {

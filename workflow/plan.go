@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// shortFingerprint is the form people see and type: 12 hex digits.
+// ShortFingerprint is the form people see and type: 12 hex digits.
 func ShortFingerprint(fp string) string { return Plan{Fingerprint: fp}.ShortFingerprint() }
 
 // Action is what a plan would do to one address.
@@ -45,7 +45,7 @@ type Counts struct {
 // Zero reports whether there is nothing to apply. Drift alone is nothing to apply.
 func (c Counts) Zero() bool { c.Drift = 0; return c == Counts{} }
 
-// words are the numbers that are not nought: "2 to add, 1 to destroy".
+// Words are the numbers that are not nought: "2 to add, 1 to destroy".
 func (c Counts) Words() string {
 	var out []string
 	for _, n := range []struct {

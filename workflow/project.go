@@ -116,7 +116,7 @@ func (d Diagnostic) String() string {
 	return at + ": " + d.Summary
 }
 
-// place is a project's key without its variant.
+// Place is a project's key without its variant.
 func (p Project) Place() ProjectKey {
 	key := p.Key()
 	key.Variant = ""

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ran reports whether an apply run was told to carry out the project's current
+// Ran reports whether an apply run was told to carry out the project's current
 // plan, whatever came of it: that plan is spent.
 func (p ProjectRecord) Ran(apply *Run) bool {
 	return apply != nil && apply.Apply != nil && apply.Apply.Spent && p.Run != nil && apply.Apply.PlanRun == p.Run.ID
@@ -129,7 +129,7 @@ func (p ProjectRecord) State() ProjectState {
 	return planned
 }
 
-// planState is the state by the newest plan alone.
+// PlanState is the state by the newest plan alone.
 func (p ProjectRecord) PlanState() ProjectState {
 	switch {
 	case p.Deleted:
@@ -325,7 +325,7 @@ func (v PullView) PlanOf(p ProjectRecord) *Plan {
 	return nil
 }
 
-// addRun names a run among those of its project, newest first.
+// AddRun names a run among those of its project, newest first.
 func (p *ProjectRecord) AddRun(id string) {
 	p.Runs = append([]string{id}, p.Runs...)
 	if len(p.Runs) > MaxRunIDs {
@@ -333,7 +333,7 @@ func (p *ProjectRecord) AddRun(id string) {
 	}
 }
 
-// giveBackTo is what a lock becomes when the apply does not start, unless it becomes something stronger.
+// GiveBackTo is what a lock becomes when the apply does not start, unless it becomes something stronger.
 func (o *ApplyOrder) GiveBackTo(l Lock) {
 	same := func(w Lock) bool { return w.Key == l.Key }
 	if i := slices.IndexFunc(o.Was, same); i >= 0 && o.Was[i].Why.Strength() >= l.Why.Strength() {
@@ -343,12 +343,13 @@ func (o *ApplyOrder) GiveBackTo(l Lock) {
 	o.Was = append(slices.DeleteFunc(slices.Clone(o.Was), same), l)
 }
 
+// TellFreed notes an answer for the author: another pull let go of locks that this one waits for.
 func (rec *PullRecord) TellFreed(id string, by int, items []ReplyItem, now time.Time) {
 	rec.Replies = append(rec.Replies, Reply{Key: "freed/" + id, Kind: ReplyFreed, To: rec.Pull.Author, At: now, Items: items,
 		Text: []string{fmt.Sprintf("#%d released its lock.", by)}})
 }
 
-// done is the word for what happens to a project during a run of this kind.
+// Done is the word for what happens to a project during a run of this kind.
 func (k RunKind) Done() string {
 	switch k {
 	case RunApply:
@@ -359,16 +360,16 @@ func (k RunKind) Done() string {
 	return "planned"
 }
 
-// maxRunIDs is how many runs of a project its record in a pull names.
+// MaxRunIDs is how many runs of a project its record in a pull names.
 const MaxRunIDs = 20
 
-// newest makes a run the project's newest.
+// Newest makes a run the project's newest.
 func (p *ProjectRecord) Newest(run Run) {
 	p.Run = ShownRun(run)
 	p.AddRun(run.ID)
 }
 
-// shelve puts the projects aside when they are not, or not yet, those of the
+// Shelve puts the projects aside when they are not, or not yet, those of the
 // pull's head, and keeps of them what a later head inherits.
 func (rec *PullRecord) Shelve() {
 	for _, p := range rec.Projects {
@@ -377,6 +378,7 @@ func (rec *PullRecord) Shelve() {
 	rec.Projects = nil
 }
 
+// ShelveOne puts a project that left the pull aside, if something of it must be remembered.
 func (rec *PullRecord) ShelveOne(p ProjectRecord) {
 	rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(old ProjectRecord) bool { return old.Project.Key() == p.Project.Key() })
 	if p.Apply != nil || p.Held || len(p.Approvals) > 0 || p.Freed != nil {
@@ -385,23 +387,24 @@ func (rec *PullRecord) ShelveOne(p ProjectRecord) {
 	}
 }
 
-// inherit gives a project's record what an earlier one of this pull leaves to it.
+// Inherit gives a project's record what an earlier one of this pull leaves to it.
 func (p *ProjectRecord) Inherit(was ProjectRecord) {
 	p.Apply, p.Verify, p.Held, p.Approvals, p.Freed = was.Apply, was.Verify, was.Held, was.Approvals, was.Freed
 }
 
+// ShownRun is a run as a record shows it: without what only its runner needs.
 func ShownRun(run Run) *Run {
 	run.Paths, run.BaseProviders, run.Hidden, run.Expected = nil, nil, nil, Expected{}
 	return &run
 }
 
-// appliedSince reports whether a project was applied in this pull, or may have
+// AppliedSince reports whether a project was applied in this pull, or may have
 // been, since a plan of one that depends on it was begun.
 func (p ProjectRecord) AppliedSince(plan *Run) bool {
 	return plan != nil && plan.State != RunQueued && p.Apply != nil && p.Apply.Begun() && !slices.Contains(plan.After, p.Apply.ID)
 }
 
-// cancelled reports whether a person ended a run, or asked for it.
+// Cancelled reports whether a person ended a run, or asked for it.
 func (r Run) Cancelled() bool {
 	return r.Outcome == OutcomeCancelled || (r.Interrupt != "" && r.InterruptOutcome == OutcomeCancelled)
 }

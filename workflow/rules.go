@@ -21,7 +21,7 @@ func (r Rules) PlanCredentials(p Project) string {
 	return r.Credentials.Plan
 }
 
-// environmentsOf names the environments whose rules hold for a project, sorted.
+// EnvironmentsOf names the environments whose rules hold for a project, sorted.
 func (r Rules) EnvironmentsOf(p Project) []string {
 	var names []string
 	for name := range r.Environments {
@@ -33,6 +33,7 @@ func (r Rules) EnvironmentsOf(p Project) []string {
 	return names
 }
 
+// ListsBot reports whether `bots` has the app.
 func (r Rules) ListsBot(a Actor) bool {
 	return slices.ContainsFunc(r.Bots, func(slug string) bool { return strings.EqualFold(slug, a.Slug()) })
 }
@@ -50,7 +51,7 @@ func (w Who) Includes(a Actor, role Role) bool {
 	return a.Login != "" && slices.Contains(w.Users, strings.ToLower(a.Login))
 }
 
-// describe is whom w means, in words.
+// Describe is whom w means, in words.
 func (w Who) Describe() string {
 	var parts []string
 	if w.Role != "" {
@@ -72,7 +73,7 @@ func (w Who) Describe() string {
 	return all
 }
 
-// mention names a person without notifying them.
+// Mention names a person without notifying them.
 func Mention(a Actor) string {
 	if a.Login == "" {
 		return "The account that is gone"
@@ -80,6 +81,7 @@ func Mention(a Actor) string {
 	return "`" + phrase.Shown(a.Login) + "`"
 }
 
+// RoleOrNone is the role, or none where GitHub did not say a known one.
 func RoleOrNone(r Role) Role {
 	if !r.Known() {
 		return RoleNone
@@ -103,6 +105,7 @@ func (r Rules) EnvironmentOfDir(dir string) string {
 	return best
 }
 
+// SortProjects sorts by name, then by what identifies a project.
 func SortProjects(list []Project) {
 	sort.Slice(list, func(i, j int) bool {
 		if list[i].Name != list[j].Name {
@@ -118,7 +121,7 @@ func SortProjects(list []Project) {
 	})
 }
 
-// mayApplyOn reports whether applies may run for pulls on a base branch; the default
+// MayApplyOn reports whether applies may run for pulls on a base branch; the default
 // branch is taken by name, not as a pattern.
 func (r Rules) MayApplyOn(ref, defaultBranch string) bool {
 	if len(r.ApplyBranches) == 0 {
@@ -190,7 +193,7 @@ func (r Rules) ForProject(p Project) Rules {
 	return holds
 }
 
-// inEnvironment is r with one environment's own words in place of the repository's.
+// InEnvironment is r with one environment's own words in place of the repository's.
 func (r Rules) InEnvironment(name string) Rules {
 	e, ok := r.Environments[name]
 	if !ok || name == "" {
@@ -267,7 +270,7 @@ func (w Who) and(other Who) Who {
 	return first
 }
 
-// requirements are both lists without repetition, in the order in which they are told.
+// RequirementsOf are both lists without repetition, in the order in which they are told.
 func RequirementsOf(a, b []Requirement) []Requirement {
 	var out []Requirement
 	for _, need := range Requirements {

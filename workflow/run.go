@@ -288,7 +288,7 @@ func NewID(now time.Time) string {
 	return strings.ToLower(idEncoding.EncodeToString(b[:]))[:20]
 }
 
-// maxTold is how many projects of a kind are named, and kept with a run beside those
+// MaxTold is how many projects of a kind are named, and kept with a run beside those
 // that bring rules of their own: where nothing tells states apart they may be all.
 const MaxTold = 20
 
@@ -321,6 +321,7 @@ type Others struct {
 	More  int      `json:"more,omitempty"`
 }
 
+// OthersOf is the first of the names, sorted, and how many more there are.
 func OthersOf(names []string) Others {
 	slices.Sort(names)
 	more := max(0, len(names)-MaxTold)

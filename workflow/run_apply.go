@@ -7,13 +7,13 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
-// begun reports whether an apply run was told to go and is not proven to have
+// Begun reports whether an apply run was told to go and is not proven to have
 // done nothing: from then on its saved plan is spent and the project is held.
 func (r Run) Begun() bool {
 	return r.Kind == RunApply && r.Apply != nil && r.Apply.Spent && r.Outcome != OutcomeRefused
 }
 
-// applySucceeded reports whether an apply run succeeded, by its result or by the word of a person.
+// ApplySucceeded reports whether an apply run succeeded, by its result or by the word of a person.
 func (r Run) ApplySucceeded() bool {
 	if r.Apply != nil && r.Apply.Resolved != "" {
 		return r.Apply.Resolved == ResolvedApplied
@@ -51,7 +51,7 @@ func (r *Run) Refuse(why string, missing []Missing, now time.Time) {
 	r.end(now)
 }
 
-// order makes the apply's order the run's own, so that a change of it is not one
+// Order makes the apply's order the run's own, so that a change of it is not one
 // of the record that the run was copied from.
 func (r *Run) Order() *ApplyOrder {
 	own := ApplyOrder{}

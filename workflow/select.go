@@ -65,7 +65,7 @@ func (s Selector) matches(p Project) bool {
 	return !slices.ContainsFunc(s.kinds(), func(k selectorKind) bool { return len(k.values) > 0 && !k.matches(p) })
 }
 
-// object is what a sentence says that a command is about: the one project that it
+// Object is what a sentence says that a command is about: the one project that it
 // names plainly, else the place. Nothing is compared with anything.
 func (s Selector) Object() string {
 	if len(s.Projects) == 1 && len(s.Dirs)+len(s.Environments)+len(s.Workspaces) == 0 && !IsGlob(s.Projects[0]) {

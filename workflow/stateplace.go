@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// onStateOf reports whether another run is on the state of this one. One that only may
+// OnStateOf reports whether another run is on the state of this one. One that only may
 // be is in the way where one of the two writes, and not of another repository: of
 // its other states nobody here knows.
 func (r Run) OnStateOf(other Run) bool {
@@ -23,13 +23,13 @@ func (r Run) OnStateOf(other Run) bool {
 	return (r.Kind == RunApply || other.Kind == RunApply) && MayBeOneState(r.StateIdentity, other.StateIdentity)
 }
 
-// ruled is a project as far as rules are about it.
+// Ruled is a project as far as rules are about it.
 func Ruled(p Project) Project {
 	return Project{Name: p.Name, Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
 		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest, Require: p.Require}
 }
 
-// rulesOf is what decides which rules hold for a project.
+// RulesOf is what decides which rules hold for a project.
 func RulesOf(p Project) string {
 	return fmt.Sprintf("%q %q %q %v %q", p.Environment, p.HeadEnvironment, p.Neighbours, p.Strictest, p.Require)
 }
@@ -125,10 +125,10 @@ func (p PlacedState) MayBeOne(q PlacedState) bool {
 // they can be told apart at all. "" is no state.
 func MayBeOneState(a, b string) bool { return ParsePlace(a).MayBeOne(ParsePlace(b)) }
 
-// isOneState reports whether two state identities surely are one state.
+// IsOneState reports whether two state identities surely are one state.
 func IsOneState(a, b string) bool { return a != "" && a == b && !PlaceUnknown(a) && !placeGiven(a) }
 
-// placeUnknown reports whether the configuration does not say which state it is,
+// PlaceUnknown reports whether the configuration does not say which state it is,
 // so that the strictest rules hold.
 func PlaceUnknown(identity string) bool {
 	return slices.ContainsFunc(ParsePlace(identity).parts, func(part string) bool { return part[0] == byte(PartUnknown) })
@@ -146,7 +146,7 @@ type KeptState struct{ Identity, Lineage string }
 // Keeps is the state that a run is on.
 func (r Run) Keeps() KeptState { return KeptState{Identity: r.StateIdentity, Lineage: r.Lineage} }
 
-// mayBe reports whether two states may be one.
+// MayBe reports whether two states may be one.
 func (s KeptState) MayBe(other KeptState) bool {
 	return MayBeOneState(s.Identity, other.Identity) || s.Lineage != "" && s.Lineage == other.Lineage
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// shown makes a value safe to quote in a sentence: it comes from a comment.
+// Shown makes a value safe to quote in a sentence: it comes from a comment.
 func Shown(v string) string {
 	v = strings.Map(func(r rune) rune {
 		if r == '`' || r < ' ' || r == 0x7f {
@@ -33,7 +33,7 @@ func Argument(word string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
 }
 
-// meant is ": did you mean `x`?" without the question mark's end of sentence, or "".
+// Meant is ": did you mean `x`?" without the question mark's end of sentence, or "".
 func Meant(name string, known []string) string {
 	if near := Nearest(name, known); near != "" {
 		return "; the nearest is `" + near + "`"

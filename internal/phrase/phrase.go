@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// sentence makes a sentence of an error.
+// Sentence makes a sentence of an error.
 func Sentence(err error) string {
 	text := strings.TrimSpace(err.Error())
 	if text == "" {
@@ -18,6 +18,7 @@ func Sentence(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
+// OrWord is s, or the other word where s is empty.
 func OrWord(s, other string) string {
 	if s == "" {
 		return other
@@ -25,7 +26,7 @@ func OrWord(s, other string) string {
 	return s
 }
 
-// inWords is a duration without the noughts of Go's own form: 24h, 1h30m.
+// InWords is a duration without the noughts of Go's own form: 24h, 1h30m.
 func InWords(d time.Duration) string {
 	s := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {
@@ -36,7 +37,7 @@ func InWords(d time.Duration) string {
 	return s
 }
 
-// someOf lists up to five names in code spans.
+// SomeOf lists up to five names in code spans.
 func SomeOf(names []string) string {
 	const most = 5
 	spans := make([]string, 0, most+1)
@@ -49,7 +50,7 @@ func SomeOf(names []string) string {
 	return AndList(spans)
 }
 
-// andList is "a", "a and b", "a, b and c".
+// AndList is "a", "a and b", "a, b and c".
 func AndList(list []string) string {
 	if len(list) < 2 {
 		return strings.Join(list, "")
@@ -57,6 +58,7 @@ func AndList(list []string) string {
 	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
 }
 
+// OneMany is the form for one, or that for many.
 func OneMany(one bool, single, many string) string {
 	if one {
 		return single
@@ -64,9 +66,10 @@ func OneMany(one bool, single, many string) string {
 	return many
 }
 
-// clock is the form of a time that people read, in UTC.
+// Clock is the form of a time that people read, in UTC.
 func Clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
+// ToolName is a tool as people write it.
 func ToolName(tool string) string {
 	if tool == "tofu" {
 		return "OpenTofu"
@@ -74,14 +77,15 @@ func ToolName(tool string) string {
 	return "Terraform"
 }
 
-// codeSpan puts a name into backticks, in which it can do no harm.
+// CodeSpan puts a name into backticks, in which it can do no harm.
 func CodeSpan(s string) string {
 	return "`" + strings.ReplaceAll(OneLine(s), "`", "'") + "`"
 }
 
-// oneLine makes one line of a text.
+// OneLine makes one line of a text.
 func OneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
+// CountOf is "1 apple" or "3 apples".
 func CountOf(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -89,12 +93,13 @@ func CountOf(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+// IsAre is the verb for so many.
 func IsAre(n int) string { return OneMany(n == 1, "is", "are") }
 
-// words makes words of an identifier.
+// Words makes words of an identifier.
 func Words(s string) string { return strings.ReplaceAll(s, "_", " ") }
 
-// someNames is up to three names in code quotes and the count of the rest.
+// SomeNames is up to three names in code quotes and the count of the rest.
 func SomeNames(names []string) string {
 	some := names[:min(len(names), 3)]
 	list := strings.Join(Quoted(some), ", ")
@@ -104,6 +109,7 @@ func SomeNames(names []string) string {
 	return list
 }
 
+// Quoted puts each name in a code span.
 func Quoted(names []string) []string {
 	out := make([]string, len(names))
 	for i, n := range names {
@@ -112,7 +118,7 @@ func Quoted(names []string) []string {
 	return out
 }
 
-// short is the form of a SHA that people read.
+// Short is the form of a SHA that people read.
 func Short(sha string) string {
 	if len(sha) > 7 {
 		return sha[:7]
@@ -120,6 +126,7 @@ func Short(sha string) string {
 	return sha
 }
 
+// Joined makes one text of the sentences that are not empty.
 func Joined(a, b string) string {
 	if a == "" || b == "" {
 		return a + b
@@ -127,7 +134,7 @@ func Joined(a, b string) string {
 	return a + " " + b
 }
 
-// orList joins words as people do: a, b or c.
+// OrList joins words as people do: a, b or c.
 func OrList(words []string) string {
 	switch len(words) {
 	case 0:

@@ -67,7 +67,7 @@ const (
 	yamlOther yamlKind = "a value of an unknown kind"
 )
 
-// YAML is one value of a configuration file which knows where it stands and
+// Value is one value of a configuration file which knows where it stands and
 // what it is called. Its methods read it into Go values; what does not fit is
 // added to the Faults of the file, so that a reader needs no error handling of
 // its own and all faults come at once.
@@ -90,7 +90,7 @@ type yamlKey struct {
 // Keys says what reads each key of a mapping.
 type Keys map[string]func(*Value)
 
-// ParseYAML reads one strict YAML document. It returns nil when the file is
+// Parse reads one strict YAML document. It returns nil when the file is
 // empty or does not parse; in the second case the reason is in faults.
 // Duplicate keys, several documents, tags, and files beyond the limits of size,
 // depth and expanded aliases are faults.

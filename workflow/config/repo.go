@@ -12,7 +12,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// RepoConfig is a repository's configuration as one tree has it. It decides
+// Repo is a repository's configuration as one tree has it. It decides
 // nothing by itself: Resolve says which of its words hold, by whose tree they are.
 type Repo struct {
 	File         string // as in positions: ".cardea.yml"
@@ -34,7 +34,7 @@ type ProjectEntry struct {
 	Glob             bool // Dir is a glob
 }
 
-// DefaultRepoConfig is what holds for a repository without `.cardea.yml`: every
+// DefaultRepo is what holds for a repository without `.cardea.yml`: every
 // directory with Terraform files that no other one calls is a project.
 func DefaultRepo() Repo {
 	return Repo{File: workflow.RepoConfigFile, Autodiscover: Autodiscover{Enabled: true}}
@@ -54,7 +54,7 @@ func refusedInRepo() map[string]string {
 	return refused
 }
 
-// ParseRepoConfig reads a `.cardea.yml`. When there are diagnostics the
+// ParseRepo reads a `.cardea.yml`. When there are diagnostics the
 // configuration is faulty and must not be used; all faults come at once, each
 // with its line and column. File is the name to give in positions.
 func ParseRepo(file string, data []byte) (Repo, []workflow.Diagnostic) {

@@ -11,7 +11,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// SettingYAML makes a value of a text from elsewhere (an environment variable),
+// Setting makes a value of a text from elsewhere (an environment variable),
 // so that one reader serves both. File names the source in faults. A comma
 // separates the items of a list.
 func Setting(source, path, text string, faults *Faults) *Value {

@@ -44,7 +44,7 @@ func SeenFingerprint(shown []workflow.Shown, at time.Time, project string) (fp s
 	return fp, fp != ""
 }
 
-// editedWhen says, as a sentence, that the summary comment was not ours when
+// EditedWhen says, as a sentence, that the summary comment was not ours when
 // somebody wrote; "" when it was, for sure: our writing again counts from the next second on.
 func EditedWhen(shown []workflow.Shown, at time.Time) string {
 	states := slices.Clone(shown)

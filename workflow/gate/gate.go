@@ -25,7 +25,7 @@ var needOrder = []workflow.Requirement{
 	workflow.NeedApproved, workflow.NeedReviewed, workflow.NeedMergeable, workflow.NeedDepends, workflow.NeedLock, workflow.NeedState, workflow.NeedConfig, workflow.NeedFacts,
 }
 
-// Gate says everything that is missing for one project's plan to be applied, in
+// Ask says everything that is missing for one project's plan to be applied, in
 // the order of the Requirement constants; nothing means that it may be.
 //
 // It is pure, and every doubt is a no: facts that are older than LiveMaxAge, of
@@ -89,7 +89,7 @@ func newGate(in Input) *gate {
 	return g
 }
 
-// holding says whose rules hold for the project of the input, and who counts as the pull's author.
+// Holding says whose rules hold for the project of the input, and who counts as the pull's author.
 func Holding(in Input) (workflow.Rules, workflow.Actor) {
 	g := newGate(in)
 	return g.rules, g.pull.Author

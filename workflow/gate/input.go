@@ -6,7 +6,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// GateInput is everything that decides whether one project's plan may be applied.
+// Input is everything that decides whether one project's plan may be applied.
 type Input struct {
 	// Rules are the repository's, as the server has them: the gate itself takes what holds for the project.
 	Rules   workflow.Rules

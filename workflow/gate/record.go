@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// dependOn gives the gate the pull's projects among those of a `depends_on`.
+// DependOn gives the gate the pull's projects among those of a `depends_on`.
 func (in *Input) DependOn(names []string) {
 	for _, other := range in.Record.Projects {
 		name := other.Project.Name

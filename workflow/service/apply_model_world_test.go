@@ -189,12 +189,15 @@ type through struct{ l *life }
 func (s through) Receive(ctx context.Context, d workflow.Delivery) (bool, error) {
 	return s.l.fault.Receive(ctx, d)
 }
+
 func (s through) Update(ctx context.Context, rule func(workflow.Tx) error) error {
 	return s.l.fault.Update(ctx, rule)
 }
+
 func (s through) View(ctx context.Context, look func(workflow.Tx) error) error {
 	return s.l.fault.View(ctx, look)
 }
+
 func (s through) Close() error { return nil }
 
 // modelRules are the server's: production needs two approvals, development none,

@@ -29,7 +29,7 @@ const (
 	maxAttempts = 10
 )
 
-// ServiceConfig is what a service works with. Store is needed by all of it;
+// Config is what a service works with. Store is needed by all of it;
 // Source and Engine by Expand only.
 type Config struct {
 	Store  workflow.Store
@@ -85,7 +85,7 @@ type Service struct {
 	surveyed  lastSurvey
 }
 
-// NewService returns a service over a store. Start must be called before runs are claimed.
+// New returns a service over a store. Start must be called before runs are claimed.
 func New(c Config) *Service {
 	s := &Service{
 		store: c.Store, source: c.Source, engine: c.Engine, rules: c.Rules, live: c.Live, drop: c.DropArtefact, diff: c.Diff,

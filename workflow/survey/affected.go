@@ -29,7 +29,7 @@ type Affected struct {
 	MovedTo string
 }
 
-// AffectedProjects says which projects a change affects and why, sorted by name,
+// AffectedBy says which projects a change affects and why, sorted by name,
 // deleted ones among them. Both sides of renames and both trees' module graphs
 // count. A file belongs to the nearest directory above it that holds engine
 // files or is a project's; so a project is affected by what lies below its

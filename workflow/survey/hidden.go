@@ -8,7 +8,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// HiddenFromInputs compares what a project's plan is made from on the base
+// Hidden compares what a project's plan is made from on the base
 // branch and in the planned tree, and names what changed without showing in a
 // plan: lock file, providers, provider configuration, backend. base is nil for a
 // project that base does not have: all that it brings is new.

@@ -14,7 +14,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow/config"
 )
 
-// ResolveInput is what decides which projects a planned tree has and what holds for them.
+// Input is what decides which projects a planned tree has and what holds for them.
 type Input struct {
 	Rules                workflow.Rules
 	Base, Head           config.Repo // Head is the planned tree's

@@ -33,7 +33,7 @@ type keeper struct {
 	rules string
 }
 
-// share notes with a run the projects other than its own that keep its state, or may,
+// Share notes with a run the projects other than its own that keep its state, or may,
 // of base and of the planned tree, whether the change affects them or not: a new
 // name for a state must not be a way around the rules of the project whose state it
 // is. Where nobody knows which state it is, the strictest rules are among theirs.

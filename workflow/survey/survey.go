@@ -37,7 +37,7 @@ type Survey struct {
 	binding bool // applies may run for pulls on this base, so that what it says of projects holds for others
 }
 
-// SurveyPull reads both trees of a checkout. A trouble is a fault of the change; an error is not.
+// Read reads both trees of a checkout. A trouble is a fault of the change; an error is not.
 func Read(ctx context.Context, engine workflow.Engine, rules workflow.Rules, p workflow.Pull, co workflow.Checkout) (Survey, *workflow.Trouble, error) {
 	s := Survey{Checkout: co, engine: engine, states: &keepers{}, closure: rules.Closure, binding: rules.MayApplyOn(p.Base.Ref, p.Repo.DefaultBranch)}
 	if len(co.Conflicts) > 0 {

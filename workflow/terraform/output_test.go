@@ -41,7 +41,6 @@ error StatusCode: 403
   on s3.tf line 3, in resource "aws_s3_bucket" "x":
    3: resource "aws_s3_bucket" "x" {
 
-
 Error: No value for required variable
 
   on vars.tf line 4:

@@ -103,7 +103,7 @@ type planMasker struct {
 	within  *strings.Replacer
 	all     []string // distinct, longest first
 	written map[string]bool
-	given   func(text string) string // PlanInput.Redact
+	given   func(text string) string // Input.Redact
 }
 
 // newPlanMasker collects every sensitive leaf of the plan: marked ones wherever

@@ -10,7 +10,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// PlanInput is everything that a plan is read from.
+// Input is everything that a plan is read from.
 type Input struct {
 	// Raw is what `show -json` of the saved plan printed: Terraform's or OpenTofu's.
 	Raw []byte
@@ -28,7 +28,7 @@ type Input struct {
 	ToolVersion   string
 	// BaseProviders are the provider source addresses in the base's lock file.
 	BaseProviders []string
-	// Hidden are effects found elsewhere (HiddenFromInputs).
+	// Hidden are effects found elsewhere (survey.Hidden).
 	Hidden []workflow.HiddenEffect
 	// Written is what the files of its modules say beyond the JSON.
 	Written workflow.Written
@@ -40,7 +40,7 @@ type Input struct {
 	Redact func(text string) string
 }
 
-// ReadPlan turns a saved plan's JSON into its masked form, with changes hash and
+// Read turns a saved plan's JSON into its masked form, with changes hash and
 // fingerprint. secrets are the distinct sensitive strings and numbers of at
 // least 4 bytes that it found and the repository does not say itself, longest
 // first, for the redactor; they must not be kept.
