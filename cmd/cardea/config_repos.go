@@ -72,19 +72,9 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) config.Keys {
 		"apply": func(y *config.Value) {
 			y.Map(config.Keys{"branches": func(y *config.Value) { rule.ApplyBranches = branchGlobs(y) }}, nil)
 		},
-		"require":   func(y *config.Value) { rule.Require = config.RequireList(y) },
-		"approvals": func(y *config.Value) { y.Map(approvalKeys(&rule.Approvals), nil) },
-		"permissions": func(y *config.Value) {
-			keys := config.Keys{}
-			for name, who := range map[string]*workflow.Who{"plan": &rule.Plan, "apply": &rule.Apply, "approve": &rule.Approve, "unlock": &rule.Unlock, "admin": &rule.Admin} {
-				keys[name] = func(y *config.Value) {
-					if given, ok := readWho(y); ok {
-						*who = given
-					}
-				}
-			}
-			y.Map(keys, nil)
-		},
+		"require":      func(y *config.Value) { rule.Require = config.RequireList(y) },
+		"approvals":    func(y *config.Value) { y.Map(approvalKeys(&rule.Approvals), nil) },
+		"permissions":  func(y *config.Value) { y.Map(permissionKeys(rule), nil) },
 		"credentials":  func(y *config.Value) { y.Map(r.credentialKeys(&rule.Credentials), nil) },
 		"environments": func(y *config.Value) { rule.Environments = r.environments(y, *rule) },
 		"lock": func(y *config.Value) {
@@ -117,6 +107,19 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) config.Keys {
 			}
 		},
 	}
+}
+
+// permissionKeys reads who may do what.
+func permissionKeys(rule *workflow.Rules) config.Keys {
+	keys := config.Keys{}
+	for name, who := range map[string]*workflow.Who{"plan": &rule.Plan, "apply": &rule.Apply, "approve": &rule.Approve, "unlock": &rule.Unlock, "admin": &rule.Admin} {
+		keys[name] = func(y *config.Value) {
+			if given, ok := readWho(y); ok {
+				*who = given
+			}
+		}
+	}
+	return keys
 }
 
 // approvalKeys reads how many approvals a plan needs, and whose count.
