@@ -27,7 +27,7 @@ func (g *gathering) backend(own workflow.Module) error {
 		if path.IsAbs(f) || leaves(name) {
 			continue // refused already
 		}
-		c, err := g.engine.backendConfig(g.tree, name)
+		c, err := g.reader.backendConfig(g.tree, name)
 		if err != nil {
 			continue // refused already, or unreadable and reported by named
 		}
@@ -89,7 +89,7 @@ type backendConfig struct {
 
 // backendConfig reads a file, or finds the same one read before: every project's
 // state is asked for whenever one is planned.
-func (e *Engine) backendConfig(tree fs.FS, name string) (*backendConfig, error) {
+func (r *Reader) backendConfig(tree fs.FS, name string) (*backendConfig, error) {
 	info, err := fs.Stat(tree, name)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (e *Engine) backendConfig(tree fs.FS, name string) (*backendConfig, error) 
 	key := ""
 	if id := idOf(info); id != "" {
 		key = path.Ext(name) + " " + string(id) // JSON is read by its name
-		if c, ok := e.configs.get(key); ok {
+		if c, ok := r.configs.get(key); ok {
 			return c, nil
 		}
 	}
@@ -112,7 +112,7 @@ func (e *Engine) backendConfig(tree fs.FS, name string) (*backendConfig, error) 
 		c.computed = []string{"*"}
 	}
 	if key != "" {
-		e.configs.add(key, c, 1)
+		r.configs.add(key, c, 1)
 	}
 	return c, nil
 }

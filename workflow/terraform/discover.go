@@ -35,8 +35,8 @@ func (n *node) empty() bool {
 // files. A directory that does not parse is reported in its Diagnostics. What
 // was parsed before is remembered by git's object ids, so the cost grows with
 // what changed since; a file system whose Sys() gives no ids is parsed afresh.
-func (e *Engine) Discover(ctx context.Context, t workflow.Tree) (workflow.Discovery, error) {
-	w := &walker{engine: e, tree: t.FS, ctx: ctx}
+func (r *Reader) Discover(ctx context.Context, t workflow.Tree) (workflow.Discovery, error) {
+	w := &walker{reader: r, tree: t.FS, ctx: ctx}
 	info, err := fs.Stat(t.FS, ".")
 	if err != nil {
 		return workflow.Discovery{}, fmt.Errorf("discovering terraform directories: %w", err)
@@ -84,7 +84,7 @@ func (p *placing) place(owner, dir string, n *node) {
 }
 
 type walker struct {
-	engine *Engine
+	reader *Reader
 	tree   fs.FS // Tree.FS: the Tree itself would hide its ReadDir, Stat and ReadLink
 	ctx    context.Context
 }
@@ -95,7 +95,7 @@ func (w *walker) walk(dir string, id workflow.ObjectID) (_ *node, fixed bool, er
 	if err := w.ctx.Err(); err != nil {
 		return nil, false, err
 	}
-	if n, ok := w.engine.nodes.get(string(id)); ok && id != "" {
+	if n, ok := w.reader.nodes.get(string(id)); ok && id != "" {
 		return n, true, nil
 	}
 	entries, err := fs.ReadDir(w.tree, dir)
@@ -157,7 +157,7 @@ func (w *walker) walk(dir string, id workflow.ObjectID) (_ *node, fixed bool, er
 		return nil, false, err
 	}
 	if fixed && id != "" {
-		w.engine.nodes.add(string(id), n, 1+len(n.children))
+		w.reader.nodes.add(string(id), n, 1+len(n.children))
 	}
 	return n, fixed, nil
 }
@@ -251,7 +251,7 @@ func (w *walker) module(files []source) (*module, error) {
 	}
 	k := hex.EncodeToString(key.Sum(nil))
 	if known {
-		if m, ok := w.engine.modules.get(k); ok {
+		if m, ok := w.reader.modules.get(k); ok {
 			return m, nil
 		}
 	}
@@ -259,9 +259,9 @@ func (w *walker) module(files []source) (*module, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.engine.parsed.Add(1)
+	w.reader.parsed.Add(1)
 	if known {
-		w.engine.modules.add(k, m, 1)
+		w.reader.modules.add(k, m, 1)
 	}
 	return m, nil
 }

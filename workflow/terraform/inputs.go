@@ -21,8 +21,8 @@ const maxPointer = 1024 // bytes; Git LFS's own bound of a pointer file
 
 // Inputs says what a project's plan is made from, and refuses one whose state
 // would be lost or that reaches out of the repository.
-func (e *Engine) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
-	g := e.gathering(ctx, t, d, p)
+func (r *Reader) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
+	g := r.gathering(ctx, t, d, p)
 	g.in = workflow.Inputs{Dir: g.dir, Modules: d.Closure(g.tool, g.dir)}
 	if err := g.gather(); err != nil {
 		return workflow.Inputs{}, fmt.Errorf("inputs of %s: %w", p.Name, err)
@@ -30,15 +30,15 @@ func (e *Engine) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discove
 	return g.in, nil
 }
 
-func (e *Engine) gathering(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) *gathering {
-	g := &gathering{engine: e, ctx: ctx, tree: t.FS, id: t.ID, found: d, project: p, dir: path.Clean(p.Dir), digest: map[string]string{}, plain: map[string]string{}}
-	g.tool = e.toolOf(p, d.Modules[g.dir])
+func (r *Reader) gathering(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) *gathering {
+	g := &gathering{reader: r, ctx: ctx, tree: t.FS, id: t.ID, found: d, project: p, dir: path.Clean(p.Dir), digest: map[string]string{}, plain: map[string]string{}}
+	g.tool = r.toolOf(p, d.Modules[g.dir])
 	return g
 }
 
 // StateIdentity says which state a project writes, by its backend alone.
-func (e *Engine) StateIdentity(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (string, error) {
-	g := e.gathering(ctx, t, d, p)
+func (r *Reader) StateIdentity(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (string, error) {
+	g := r.gathering(ctx, t, d, p)
 	own, ok := d.As(g.tool, g.dir)
 	if !ok {
 		return "", ctx.Err()
@@ -51,7 +51,7 @@ func (e *Engine) StateIdentity(ctx context.Context, t workflow.Tree, d workflow.
 
 // gathering collects one project's inputs.
 type gathering struct {
-	engine  *Engine
+	reader  *Reader
 	ctx     context.Context
 	tree    fs.FS // Tree.FS: the Tree itself would hide its methods
 	id      string
@@ -182,9 +182,9 @@ func (g *gathering) directory(dir string) error {
 			return err
 		}
 		if id := idOf(info); id != "" {
-			if n, ok := g.engine.nodes.get(string(id)); ok && n.empty() {
+			if n, ok := g.reader.nodes.get(string(id)); ok && n.empty() {
 				g.digest[name] = "tree " + string(id) // nothing below is a module: its id says all
-				if g.plain[name], err = g.engine.plainFiles(g.tree, name, string(id)); err != nil {
+				if g.plain[name], err = g.reader.plainFiles(g.tree, name, string(id)); err != nil {
 					return err
 				}
 				continue
@@ -198,8 +198,8 @@ func (g *gathering) directory(dir string) error {
 }
 
 // plainFiles is a hash of the files below a directory that are no configuration, remembered by its id.
-func (e *Engine) plainFiles(tree fs.FS, dir, id string) (string, error) {
-	if known, ok := e.plain.get(id); ok {
+func (r *Reader) plainFiles(tree fs.FS, dir, id string) (string, error) {
+	if known, ok := r.plain.get(id); ok {
 		return known, nil
 	}
 	var parts []string
@@ -218,7 +218,7 @@ func (e *Engine) plainFiles(tree fs.FS, dir, id string) (string, error) {
 		return "", err
 	}
 	sum := hash(parts...)
-	e.plain.add(id, sum, 1)
+	r.plain.add(id, sum, 1)
 	return sum, nil
 }
 
@@ -350,7 +350,7 @@ func (g *gathering) listing() ([]string, error) {
 		return nil, err
 	}
 	id := string(idOf(info))
-	if known, ok := g.engine.listings.get(id); ok && id != "" {
+	if known, ok := g.reader.listings.get(id); ok && id != "" {
 		g.listed = known
 		return known, nil
 	}
@@ -360,7 +360,7 @@ func (g *gathering) listing() ([]string, error) {
 	}
 	sort.Strings(names)
 	if g.listed = names; id != "" {
-		g.engine.listings.add(id, names, 1+len(names))
+		g.reader.listings.add(id, names, 1+len(names))
 	}
 	return names, nil
 }

@@ -123,7 +123,7 @@ func (g *gathering) matching(p workflow.PathPart) (string, error) {
 		return "tree " + string(id), nil
 	}
 	key := fmt.Sprintf("%s %q %q", id, p.Name, p.End)
-	if known, ok := g.engine.matches.get(key); ok && id != "" {
+	if known, ok := g.reader.matches.get(key); ok && id != "" {
 		return known, nil
 	}
 	within, err := fs.Sub(g.tree, p.Below)
@@ -151,7 +151,7 @@ func (g *gathering) matching(p workflow.PathPart) (string, error) {
 		return "", err
 	}
 	out := hashed(found)
-	g.engine.matches.add(key, out, 1)
+	g.reader.matches.add(key, out, 1)
 	return out, nil
 }
 
@@ -177,7 +177,7 @@ func (g *gathering) nobodys() error {
 	}
 	const key = "\x00nobody's"
 	id := idOf(info)
-	if known, ok := g.engine.matches.get(key + string(id)); ok && id != "" {
+	if known, ok := g.reader.matches.get(key + string(id)); ok && id != "" {
 		g.digest[key] = known
 		return nil
 	}
@@ -187,7 +187,7 @@ func (g *gathering) nobodys() error {
 	}
 	g.digest[key] = hashed(found)
 	if id != "" {
-		g.engine.matches.add(key+string(id), g.digest[key], 1)
+		g.reader.matches.add(key+string(id), g.digest[key], 1)
 	}
 	return nil
 }
@@ -210,7 +210,7 @@ func (g *gathering) strays(dir string, found map[string]string) error {
 		}
 		id := idOf(info)
 		if e.IsDir() {
-			if n, ok := g.engine.nodes.get(string(id)); ok && id != "" && n.empty() {
+			if n, ok := g.reader.nodes.get(string(id)); ok && id != "" && n.empty() {
 				found[name] = "tree " + string(id)
 			} else if err := g.strays(name, found); err != nil {
 				return err

@@ -16,7 +16,7 @@ import (
 
 func inputs(t testing.TB, files fs.FS, p workflow.Project) workflow.Inputs {
 	t.Helper()
-	e := New(Options{})
+	e := newReader("")
 	tree := workflow.Tree{FS: files}
 	in, err := e.Inputs(context.Background(), tree, discover(t, e, files), p)
 	if err != nil {
@@ -121,7 +121,7 @@ func TestInputsByTool(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			e, tree := New(Options{Tool: tt.server}), workflow.Tree{FS: mapFS(tt.files)}
+			e, tree := newReader(tt.server), workflow.Tree{FS: mapFS(tt.files)}
 			d, p := discover(t, e, tree.FS), workflow.Project{Name: "a", Dir: "a", Tool: tt.entry}
 			in, err := e.Inputs(context.Background(), tree, d, p)
 			if err != nil {
@@ -339,7 +339,7 @@ func TestBackendConfigCache(t *testing.T) {
 		"a/x.tf": partial, "b/x.tf": partial, "a/c.hcl": "bucket = \"b\"\nkey = \"k\"\n", "b/c.hcl": "bucket = \"b\"\nkey = \"l\"\n",
 		"a/c.json": `{"bucket": "b", "key": "k"}`, "b/c": `{"bucket": "b", "key": "k"}`,
 	})
-	cached, tree := New(Options{}), withIDs(files)
+	cached, tree := newReader(""), withIDs(files)
 	for range 2 {
 		for _, p := range []workflow.Project{{Dir: "a", BackendConfig: []string{"c.hcl"}}, {Dir: "b", BackendConfig: []string{"c.hcl"}}, {Dir: "a", BackendConfig: []string{"c.json"}},
 			{Dir: "b", BackendConfig: []string{"c"}}, {Dir: "b", BackendConfig: []string{"../a/c.hcl"}}} {

@@ -132,8 +132,8 @@ func (a *paths) and(b *paths) *paths {
 
 // toolOf is the tool that will run a project, by the same rule as [chooseTool]; ""
 // where that depends on what is installed when it runs.
-func (e *Engine) toolOf(p workflow.Project, own workflow.Module) string {
-	for _, name := range []string{p.Tool, e.options.Tool} {
+func (r *Reader) toolOf(p workflow.Project, own workflow.Module) string {
+	for _, name := range []string{p.Tool, r.tool} {
 		if name == terraformTool || name == tofuTool {
 			return name
 		}

@@ -104,7 +104,7 @@ func (w *walker) template(name string) (*paths, error) {
 		return nil, nil // nothing that could be rendered
 	}
 	id := string(idOf(info))
-	if known, ok := w.engine.rendered.get(id); ok && id != "" {
+	if known, ok := w.reader.rendered.get(id); ok && id != "" {
 		return known, nil
 	}
 	data, err := fs.ReadFile(w.tree, name)
@@ -113,7 +113,7 @@ func (w *walker) template(name string) (*paths, error) {
 	}
 	found := readByTemplate(string(data))
 	if id != "" {
-		w.engine.rendered.add(id, found, 1)
+		w.reader.rendered.add(id, found, 1)
 	}
 	return found, nil
 }

@@ -32,7 +32,7 @@ func TestWatchListsTheTreeOnce(t *testing.T) {
 	}
 	reads := 0
 	tree := workflow.Tree{FS: counted{files, &reads}}
-	e := New(Options{})
+	e := newReader("")
 	d, err := e.Discover(t.Context(), tree)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestWatchTakesWhatItNames(t *testing.T) {
 		if change != "" {
 			files[change] = &fstest.MapFile{Data: []byte("# changed")}
 		}
-		tree, e := workflow.Tree{FS: files}, New(Options{})
+		tree, e := workflow.Tree{FS: files}, newReader("")
 		d, err := e.Discover(t.Context(), tree)
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,29 @@
+package terraform
+
+import "sync/atomic"
+
+// Reader reads trees and remembers what it read. Safe for concurrent use.
+type Reader struct {
+	tool    string          // the server's: terraform, tofu, or auto ("" too)
+	nodes   *cache[*node]   // by git tree id
+	modules *cache[*module] // by the names and ids of a directory's files
+	configs *cache[*backendConfig]
+	matches *cache[string] // hashes of what computed paths may lead to, by tree id and path
+	plain   *cache[string] // by git tree id: what plainFiles found
+	// listings are the names of all files of a tree, by tree id.
+	listings *cache[[]string]
+	rendered *cache[*paths] // what templates read, by their ids
+	parsed   atomic.Int64   // directories parsed, not found in a cache
+}
+
+// The caches hold about 100,000 directories each: some 100 MB at the worst.
+const cachedDirectories = 100_000
+
+// cachedNames bounds the listings of trees: some 50 MB at the worst, but for one larger tree.
+const cachedNames = 500_000
+
+// newReader returns a reader with empty caches for a server whose tool is given.
+func newReader(tool string) *Reader {
+	return &Reader{tool: tool, nodes: newCache[*node](cachedDirectories), modules: newCache[*module](cachedDirectories), configs: newCache[*backendConfig](cachedDirectories),
+		matches: newCache[string](cachedDirectories), plain: newCache[string](cachedDirectories), listings: newCache[[]string](cachedNames), rendered: newCache[*paths](cachedDirectories)}
+}
