@@ -41,7 +41,7 @@ func (g *gathering) backend(own workflow.Module) error {
 	if b.Type == "local" {
 		g.localState(attributes, computed)
 	}
-	place := PlaceOf(b.Type, attributes, computed, terraformWorkspace(g.project))
+	place := placeOf(b.Type, attributes, computed, terraformWorkspace(g.project))
 	if len(place.Missing) > 0 {
 		missing := "`" + strings.Join(place.Missing, "`, `") + "`"
 		g.refuse("Its `%s` backend does not say %s: that is given at `init`. Put it in a file and name that in `backend_config`.", b.Type, missing)

@@ -208,7 +208,9 @@ func (p *planning) sameBackend() error {
 		flattenJSON(attributes, name, value)
 	}
 	now := stateNames(is.Type, attributes)
-	for _, name := range sorted(slices.Concat(slices.Collect(maps.Keys(x.State)), slices.Collect(maps.Keys(now)))) {
+	names := slices.Concat(slices.Collect(maps.Keys(x.State)), slices.Collect(maps.Keys(now)))
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
 		was, read := x.State[name]
 		if was == now[name] || !read && x.Partial {
 			continue
@@ -240,17 +242,6 @@ func flattenJSON(into map[string]string, name string, v any) {
 	default: // a string, a number, or a bool
 		into[name] = fmt.Sprint(v)
 	}
-}
-
-// stateNames are hashes of the attributes of a backend that say where its state is.
-func stateNames(backend string, attributes map[string]string) map[string]string {
-	out, naming := map[string]string{}, strings.Fields(backends[backend].naming)
-	for name, value := range attributes {
-		if name = plain(name); value != "" && slices.Contains(naming, name) {
-			out[name] = hash(name, value)
-		}
-	}
-	return out
 }
 
 // sameProviders looks for the required providers in the lock file that init leaves.

@@ -176,7 +176,7 @@ type source struct {
 func (w *walker) sources(dir string, files []fs.DirEntry) ([]source, error) {
 	var out []source
 	for _, f := range files {
-		if _, suffix := splitSuffix(f.Name()); suffix == "" || ignoredFile(f.Name()) {
+		if !isConfig(f.Name()) {
 			continue
 		}
 		s, err := w.source(dir, "", f)
@@ -264,6 +264,12 @@ func (w *walker) module(files []source) (*module, error) {
 		w.reader.modules.add(k, m, 1)
 	}
 	return m, nil
+}
+
+// isConfig reports whether either tool reads a file as configuration, by its name.
+func isConfig(name string) bool {
+	_, suffix := splitSuffix(name)
+	return suffix != "" && !ignoredFile(name)
 }
 
 // splitSuffix splits a configuration file's name; suffix is "" for other files.

@@ -34,7 +34,7 @@ func ephemeral(dir string) bool {
 		return false // terraform says it
 	}
 	for _, e := range entries {
-		if _, suffix := splitSuffix(e.Name()); suffix == "" || ignoredFile(e.Name()) {
+		if !isConfig(e.Name()) {
 			continue
 		}
 		data, err := readRegular(filepath.Join(dir, e.Name()))

@@ -45,18 +45,6 @@ func (p *planning) lookFetched() error {
 	return nil
 }
 
-// platformHashes are the checksums of packages as they are installed. Those of
-// archives are in a lock file only where it was made with the registry, and the
-// same package without them is the same one.
-func (l lockedProvider) platformHashes() []string {
-	installed := slices.DeleteFunc(slices.Clone(l.hashes), func(h string) bool { return !strings.HasPrefix(h, "h1:") })
-	if len(installed) == 0 {
-		installed = slices.Clone(l.hashes)
-	}
-	slices.Sort(installed)
-	return installed
-}
-
 // gitHistory reports whether a module's source leaves git's own directory beside
 // the files: a repository, or what a registry said, which may be one.
 func gitHistory(source string) bool {

@@ -15,8 +15,6 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-const lockFileName = ".terraform.lock.hcl"
-
 const maxPointer = 1024 // bytes; Git LFS's own bound of a pointer file
 
 // Inputs says what a project's plan is made from, and refuses one whose state

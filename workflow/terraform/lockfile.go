@@ -1,10 +1,16 @@
 package terraform
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
+
+// lockFileName is what a dependency lock file is called.
+const lockFileName = ".terraform.lock.hcl"
 
 // lockedProvider is one entry of a dependency lock file.
 type lockedProvider struct {
@@ -43,4 +49,16 @@ func parseLockFile(data []byte) (map[string]lockedProvider, []workflow.Diagnosti
 		out[b.Labels[0]] = l
 	}
 	return out, p.module.diagnostics
+}
+
+// platformHashes are the checksums of packages as they are installed. Those of
+// archives are in a lock file only where it was made with the registry, and the
+// same package without them is the same one.
+func (l lockedProvider) platformHashes() []string {
+	installed := slices.DeleteFunc(slices.Clone(l.hashes), func(h string) bool { return !strings.HasPrefix(h, "h1:") })
+	if len(installed) == 0 {
+		installed = slices.Clone(l.hashes)
+	}
+	slices.Sort(installed)
+	return installed
 }

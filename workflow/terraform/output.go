@@ -3,6 +3,7 @@ package terraform
 import (
 	"io"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -166,7 +167,7 @@ func located(d *workflow.Diagnostic, line, dir string) {
 	if m == nil || d.Position.File != "" || path.IsAbs(m[1]) {
 		return
 	}
-	if file := path.Join(dir, m[1]); !leaves(file) {
+	if file := path.Join(dir, m[1]); filepath.IsLocal(file) {
 		d.Position.File = file
 		d.Position.Line, _ = strconv.Atoi(m[2]) // only digits match
 	}

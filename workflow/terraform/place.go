@@ -10,8 +10,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Place is where a backend keeps the state of one Terraform workspace.
-type Place struct {
+// backendPlace is where a backend keeps the state of one Terraform workspace.
+type backendPlace struct {
 	workflow.StatePlace
 	// Missing are attributes without which there is no state, and which nothing but
 	// the configuration can give. Then the other parts say nothing.
@@ -22,7 +22,7 @@ type Place struct {
 	Given []string
 }
 
-// PlaceOf is the place that a backend's attributes name, flattened as "a.b"; those
+// placeOf is the place that a backend's attributes name, flattened as "a.b"; those
 // in computed are set, but not literally ("*": any may be). It is pure but for the
 // symlinks of this machine's disk, which a local path may go through.
 //
@@ -30,7 +30,7 @@ type Place struct {
 // any further attribute would be a way around its lock and its rules. So only
 // what names a state counts, defaults are written in, and an attribute that is not on
 // our lists makes the place an unknown one.
-func PlaceOf(backend string, attributes map[string]string, computed []string, workspace string) Place {
+func placeOf(backend string, attributes map[string]string, computed []string, workspace string) backendPlace {
 	c := &composing{backend: backend, attributes: map[string]string{}, workspace: workspace}
 	for name, value := range attributes {
 		c.attributes[plain(name)] = value
@@ -44,9 +44,9 @@ func PlaceOf(backend string, attributes map[string]string, computed []string, wo
 	b, known := backends[backend]
 	if !known {
 		c.doubt("`%s` is a backend that Cardea does not know", backend)
-		return Place{StatePlace: workflow.StatePlace{Realm: workflow.AnyRealm, Parts: []workflow.PlacePart{{Sort: workflow.PartUnknown, Value: c.all()}}}, Doubts: c.doubts}
+		return backendPlace{StatePlace: workflow.StatePlace{Realm: workflow.AnyRealm, Parts: []workflow.PlacePart{{Sort: workflow.PartUnknown, Value: c.all()}}}, Doubts: c.doubts}
 	}
-	place := Place{StatePlace: workflow.StatePlace{Realm: b.realm, Parts: b.place(c)}, Missing: c.missing}
+	place := backendPlace{StatePlace: workflow.StatePlace{Realm: b.realm, Parts: b.place(c)}, Missing: c.missing}
 	if strange := c.strange(b); len(strange) > 0 {
 		c.doubt("the attribute `%s` of the backend `%s` is one that Cardea does not know", strange[0], backend)
 		for i := range place.Parts {
@@ -227,4 +227,15 @@ func cleaned(name string) string {
 		return ""
 	}
 	return path.Clean("/" + name)
+}
+
+// stateNames are hashes of the attributes of a backend that say where its state is.
+func stateNames(backend string, attributes map[string]string) map[string]string {
+	out, naming := map[string]string{}, strings.Fields(backends[backend].naming)
+	for name, value := range attributes {
+		if name = plain(name); value != "" && slices.Contains(naming, name) {
+			out[name] = hash(name, value)
+		}
+	}
+	return out
 }

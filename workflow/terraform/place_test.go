@@ -21,7 +21,7 @@ type spelling struct {
 }
 
 func (s spelling) identity() string {
-	return PlaceOf(s.backend, s.attributes, s.computed, s.workspace).Identity()
+	return placeOf(s.backend, s.attributes, s.computed, s.workspace).Identity()
 }
 
 // said makes attributes of "name=value" words.

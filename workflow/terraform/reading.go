@@ -12,6 +12,12 @@ import (
 // The tools read different files of one directory: OpenTofu reads *.tofu too, and
 // x.tofu instead of x.tf. Which of both holds depends on the tool that will run.
 
+// The two tools.
+const (
+	terraformTool = "terraform"
+	tofuTool      = "tofu"
+)
+
 // parse reads a directory's files as each tool does, and all together where that differs.
 func (w *walker) parse(files []source) (*module, error) {
 	texts := map[string][]byte{}

@@ -20,12 +20,6 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// The two tools.
-const (
-	terraformTool = "terraform"
-	tofuTool      = "tofu"
-)
-
 // tool is a program to run.
 type tool struct {
 	name    string // terraform or tofu

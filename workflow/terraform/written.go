@@ -99,7 +99,7 @@ func (w *writing) directory(dir string) {
 		w.dynamic["*"] = true
 	}
 	for _, e := range entries {
-		if _, suffix := splitSuffix(e.Name()); suffix == "" || ignoredFile(e.Name()) {
+		if !isConfig(e.Name()) {
 			continue
 		}
 		data, err := readRegular(filepath.Join(dir, e.Name()))

@@ -141,16 +141,3 @@ func TestFind(t *testing.T) {
 		t.Error("what the plan made differs, its digest does not")
 	}
 }
-
-// TestEncryptionIsConfiguration: OpenTofu's encryption block can run programs, so it is none that changes silently.
-func TestEncryptionIsConfiguration(t *testing.T) {
-	t.Parallel()
-	config := func(command string) string {
-		p := newParser()
-		p.file("main.tf", []byte("terraform {\n encryption {\n key_provider \"external\" \"x\" {\n command = [\""+command+"\"]\n }\n }\n}"))
-		return p.finish().providers
-	}
-	if one, two := config("a"), config("b"); one == "" || one == two {
-		t.Errorf("got %q and %q", one, two)
-	}
-}
