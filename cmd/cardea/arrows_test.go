@@ -38,10 +38,16 @@ var arrows = map[string][]string{
 	"internal/phrase":      {},
 	"internal/golden":      {},
 	"internal/localgithub": {"internal/localgithub"},
+
+	"workflow/terraform/planjson": {"workflow", "internal/phrase"},
+	"workflow/terraform/tfconfig": {"workflow"},
 }
 
 // forbidden are outside packages that a room must never need.
 var forbidden = map[string][]string{
+	"workflow/terraform/planjson": {"os", "net/http", "github.com/hashicorp"},
+	"workflow/terraform/tfconfig": {"os/exec", "net/http", "github.com/hashicorp/terraform", "github.com/hashicorp/hc-install"},
+
 	"workflow": {"os/exec", "net/http", "go.etcd.io/bbolt", "github.com/google/go-github", "github.com/hashicorp/terraform", "github.com/go-git/go-git"},
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/planjson"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // erroredState is where terraform leaves a state that it could not store, in its working directory.
@@ -105,7 +106,7 @@ func (a *applying) chooseTool() error {
 // init puts the plan's lock file in place, runs init, and compares what init
 // chose and fetched with what the plan was made from.
 func (a *applying) init() error {
-	lock := filepath.Join(a.dir, lockFileName)
+	lock := filepath.Join(a.dir, tfconfig.LockFile)
 	committed, err := a.readLockFile()
 	if err != nil {
 		return err
@@ -116,7 +117,7 @@ func (a *applying) init() error {
 			return err
 		}
 	case !bytes.Equal(committed, a.seal.LockFile):
-		return failed("`%s` is not the one that the plan was made with. Plan again.", a.relative(lockFileName))
+		return failed("`%s` is not the one that the plan was made with. Plan again.", a.relative(tfconfig.LockFile))
 	}
 	if err := a.initProviders(); err != nil {
 		return err

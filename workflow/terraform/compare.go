@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-version"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // What Cardea decides it decides by its own reading of the files. The tool reads
@@ -26,8 +27,8 @@ func (p *planning) sameTool() error {
 	x := p.job.Expected
 	switch {
 	case x.Tool != "" && x.Tool != p.tool.name:
-		return differs("%s runs, and the files were read as %s reads them", toolTitle(p.tool.name), toolTitle(x.Tool))
-	case x.OfTofu && p.tool.name == tofuTool && p.tool.version.Core().LessThan(version.Must(version.NewVersion("1.8.0"))):
+		return differs("%s runs, and the files were read as %s reads them", tfconfig.ToolTitle(p.tool.name), tfconfig.ToolTitle(x.Tool))
+	case x.OfTofu && p.tool.name == tfconfig.Tofu && p.tool.version.Core().LessThan(version.Must(version.NewVersion("1.8.0"))):
 		return differs("OpenTofu %s does not read `*.tofu` files, 1.8.0 is the first that does", p.tool.version)
 	}
 	return nil
@@ -207,7 +208,7 @@ func (p *planning) sameBackend() error {
 	for name, value := range is.Config {
 		flattenJSON(attributes, name, value)
 	}
-	now := stateNames(is.Type, attributes)
+	now := tfconfig.StateNames(is.Type, attributes)
 	names := slices.Concat(slices.Collect(maps.Keys(x.State)), slices.Collect(maps.Keys(now)))
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
@@ -227,7 +228,7 @@ func typed(backend string) string {
 	return "`" + backend + "`"
 }
 
-// flattenJSON adds a value of a backend's saved configuration as [flatten] does a block's.
+// flattenJSON adds a value of a backend's saved configuration as package tfconfig does a block's.
 func flattenJSON(into map[string]string, name string, v any) {
 	switch v := v.(type) {
 	case map[string]any:

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/go-version"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // TestCompare plans where the files say something else than was read of them:
@@ -44,10 +45,10 @@ func TestCompare(t *testing.T) {
 		{"nothing was read", "it runs in `app`, which was not read", func(x *workflow.Expected) { *x = workflow.Expected{} }},
 		{"another backend", "its backend is `local`, and was read as `s3`", func(x *workflow.Expected) { x.Backend = "s3" }},
 		{"no backend", "its backend is `local`, and was read as none", func(x *workflow.Expected) { x.Backend = "" }},
-		{"another state", "the backend's `path`, which says where the state is, is another one", func(x *workflow.Expected) { x.State["path"] = hash("path", "/x") }},
+		{"another state", "the backend's `path`, which says where the state is, is another one", func(x *workflow.Expected) { x.State["path"] = tfconfig.Hash("path", "/x") }},
 		{"a name of the state that was not read", "the backend's `workspace_dir`", func(x *workflow.Expected) { delete(x.State, "workspace_dir") }},
 		{"a computed name of the state", "", func(x *workflow.Expected) { delete(x.State, "path"); x.Partial = true }},
-		{"another tool", "Terraform runs, and the files were read as OpenTofu reads them", func(x *workflow.Expected) { x.Tool = tofuTool }},
+		{"another tool", "Terraform runs, and the files were read as OpenTofu reads them", func(x *workflow.Expected) { x.Tool = tfconfig.Tofu }},
 		{"a provider that is not there", "the provider `acme/none` is required", func(x *workflow.Expected) { x.Providers = []string{"acme/none"} }},
 		{"a test's module that was not read", "module `test.test.x` is installed, and no call of it was read", func(x *workflow.Expected) { x.Calls = x.Calls[:len(x.Calls)-1] }},
 	} {
@@ -132,7 +133,7 @@ func TestReadAsTerraform(t *testing.T) {
 		"app/tests/x/c.tftest.hcl": "nonsense {", "app/testing/a/m.tf": "module \"b\" { source = \"../b\" }\n", "app/testing/b/m.tf": two,
 		"app/keeps/tests/x.tftest.hcl": "run \"no\" {\n  module {\n    source = \"/etc\"\n  }\n}\n",
 	})
-	w.order.Project.Tool = terraformTool
+	w.order.Project.Tool = tfconfig.Terraform
 	if got := w.plan(); got.Result.Outcome != workflow.OutcomeSucceeded {
 		t.Errorf("got %q\n%s", got.Result.Reason, got.Log)
 	}

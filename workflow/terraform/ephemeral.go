@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/terraform-exec/tfexec"
 )
@@ -34,14 +35,14 @@ func ephemeral(dir string) bool {
 		return false // terraform says it
 	}
 	for _, e := range entries {
-		if !isConfig(e.Name()) {
+		if !tfconfig.IsConfig(e.Name()) {
 			continue
 		}
 		data, err := readRegular(filepath.Join(dir, e.Name()))
 		if err != nil {
 			continue
 		}
-		f, _ := parseHCL(e.Name(), data)
+		f, _ := tfconfig.ParseHCL(e.Name(), data)
 		if f == nil || f.Body == nil {
 			continue
 		}

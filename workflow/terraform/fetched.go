@@ -12,13 +12,14 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // lookFetched notes what init brought: tool, modules and providers.
 func (p *planning) lookFetched() error {
 	p.fetched = workflow.Fetched{Tool: workflow.Exact(p.tool.name + " " + p.tool.version.String()), Modules: map[string]workflow.Exact{}, Providers: map[string]workflow.Exact{}}
 	for address, l := range p.lockedProviders() {
-		p.fetched.Providers[address] = workflow.Exact(l.version + " " + hash(l.platformHashes()...))
+		p.fetched.Providers[address] = workflow.Exact(l.Version + " " + tfconfig.Hash(l.PlatformHashes()...))
 	}
 	root := filepath.Join(p.dataDir(), "modules")
 	packages, err := os.ReadDir(root)
@@ -206,7 +207,7 @@ func (f *finding) walk(out *workflow.Place, full string) {
 		case d.IsDir():
 		case d.Type()&fs.ModeSymlink != 0:
 			f.lead(out, name)
-		case rel != filepath.FromSlash(f.p.relative(lockFileName)):
+		case rel != filepath.FromSlash(f.p.relative(tfconfig.LockFile)):
 			made = append(made, filepath.ToSlash(rel))
 		}
 		return nil

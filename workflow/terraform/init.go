@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 	"github.com/hashicorp/terraform-exec/tfexec"
 )
 
@@ -24,7 +25,7 @@ func (p *planning) init() error {
 	if err := p.initProviders(); err != nil {
 		var f *failure
 		if committed != nil && errors.As(err, &f) && !f.passing && lockFault(p.output.stderrText()) {
-			return &failure{reason: "The committed `" + lockFileName + "` does not fit. " + p.lockMend(), diagnostics: f.diagnostics}
+			return &failure{reason: "The committed `" + tfconfig.LockFile + "` does not fit. " + p.lockMend(), diagnostics: f.diagnostics}
 		}
 		return err
 	}
@@ -33,7 +34,7 @@ func (p *planning) init() error {
 		return err
 	}
 	if committed != nil && !bytes.Equal(committed, after) {
-		return failed("%s init would change the committed `%s` (%s). %s", p.tool.name, p.relative(lockFileName), lockDifference(committed, after), p.lockMend())
+		return failed("%s init would change the committed `%s` (%s). %s", p.tool.name, p.relative(tfconfig.LockFile), lockDifference(committed, after), p.lockMend())
 	}
 	if err := p.lookFetched(); err != nil {
 		return err
@@ -61,7 +62,7 @@ func (p *planning) runInit() error {
 }
 
 func (p *planning) readLockFile() ([]byte, error) {
-	data, err := readRegular(filepath.Join(p.dir, lockFileName))
+	data, err := readRegular(filepath.Join(p.dir, tfconfig.LockFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -98,17 +99,17 @@ func lockFault(stderr string) bool {
 
 // lockDifference names what init changed.
 func lockDifference(before, after []byte) string {
-	old, _ := parseLockFile(before) // both went through terraform: what does not parse was its fault to report
-	now, _ := parseLockFile(after)
+	old, _ := tfconfig.ParseLockFile(before) // both went through terraform: what does not parse was its fault to report
+	now, _ := tfconfig.ParseLockFile(after)
 	var out []string
 	for _, address := range slices.Sorted(maps.Keys(now)) {
 		was, ok := old[address]
 		switch {
 		case !ok:
 			out = append(out, address+" is missing in it")
-		case was.version != now[address].version:
-			out = append(out, fmt.Sprintf("%s is locked at %s, init chose %s", address, was.version, now[address].version))
-		case !slices.Equal(was.hashes, now[address].hashes):
+		case was.Version != now[address].Version:
+			out = append(out, fmt.Sprintf("%s is locked at %s, init chose %s", address, was.Version, now[address].Version))
+		case !slices.Equal(was.Hashes, now[address].Hashes):
 			out = append(out, address+" lacks a checksum for "+platform())
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // seal is what a plan run tells its apply beside the saved plan. No secret is in it.
@@ -49,7 +50,7 @@ func (p *planning) keep() error {
 	if err != nil {
 		return err
 	}
-	lock := p.relative(lockFileName) // the seal has it
+	lock := p.relative(tfconfig.LockFile) // the seal has it
 	made := slices.DeleteFunc(p.made, func(f string) bool { return f == lock })
 	if err := p.job.Keep(p.ctx, workflow.Kept{Plan: p.job.Files.Out, Made: made, Seal: text}); err != nil {
 		return fmt.Errorf("keeping the plan: %w", err)

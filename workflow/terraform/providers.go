@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 	"golang.org/x/mod/sumdb/dirhash"
 )
 
@@ -85,15 +86,15 @@ func (p *planning) lockProvider(mirror, address string) (func(), error) {
 		return nil, err
 	}
 	locked := p.lockedProviders()[address] // its version is only known when it is locked
-	return lockFile(p.ctx, filepath.Join(dir, hash(address, locked.version)[:32]))
+	return lockFile(p.ctx, filepath.Join(dir, tfconfig.Hash(address, locked.Version)[:32]))
 }
 
-func (p *planning) lockedProviders() map[string]lockedProvider {
+func (p *planning) lockedProviders() map[string]tfconfig.LockedProvider {
 	data, err := p.readLockFile()
 	if err != nil || data == nil {
 		return nil // none, or init has said it
 	}
-	locked, _ := parseLockFile(data)
+	locked, _ := tfconfig.ParseLockFile(data)
 	return locked
 }
 
@@ -131,10 +132,10 @@ func (p *planning) publish(mirror string) error {
 		}
 		parts := strings.Split(pkg, "/") // host, namespace, type, version, platform
 		entry := locked[strings.Join(parts[:3], "/")]
-		if entry.version != parts[3] {
-			return fmt.Errorf("provider %s was fetched, but the lock file has version %q", pkg, entry.version)
+		if entry.Version != parts[3] {
+			return fmt.Errorf("provider %s was fetched, but the lock file has version %q", pkg, entry.Version)
 		}
-		if err := publishPackage(filepath.Join(root, filepath.FromSlash(pkg)), mirror, pkg, entry.hashes); err != nil {
+		if err := publishPackage(filepath.Join(root, filepath.FromSlash(pkg)), mirror, pkg, entry.Hashes); err != nil {
 			return fmt.Errorf("adding provider %s to the mirror: %w", pkg, err)
 		}
 	}

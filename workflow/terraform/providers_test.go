@@ -12,6 +12,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/terraformtest"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 const (
@@ -59,7 +60,7 @@ func committedLock(t *testing.T) string {
 	if err := w.terraform(f, []string{"init", "-no-color"}); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(filepath.Join(f.Workspace, "app", lockFileName))
+	data, err := os.ReadFile(filepath.Join(f.Workspace, "app", tfconfig.LockFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func TestProvidersParallel(t *testing.T) {
 			worlds := timeWorlds(t, 8)
 			for _, w := range worlds {
 				if lock != "" {
-					w.files["app/"+lockFileName] = lock
+					w.files["app/"+tfconfig.LockFile] = lock
 				}
 			}
 			fetched := 0
@@ -127,7 +128,7 @@ func TestProvidersLockFile(t *testing.T) {
 			t.Parallel()
 			w := timeWorlds(t, 1)[0]
 			w.order.Tools.Providers = terraformtest.Mirror(t)
-			w.files["app/"+lockFileName] = tt.lock
+			w.files["app/"+tfconfig.LockFile] = tt.lock
 			a := w.plan()
 			if a.Result.Outcome != workflow.OutcomeFailed || !strings.HasPrefix(a.Result.Reason, tt.want) {
 				t.Errorf("got %q %q, want %q\n%s", a.Result.Outcome, a.Result.Reason, tt.want, a.Log)

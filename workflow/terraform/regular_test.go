@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 	"github.com/hashicorp/go-version"
 )
 
@@ -22,7 +23,7 @@ func TestPipesAreNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, read := range map[string]func() error{
-		filepath.Join(dir, lockFileName):              func() error { _, err := p.readLockFile(); return err },
+		filepath.Join(dir, tfconfig.LockFile):         func() error { _, err := p.readLockFile(); return err },
 		filepath.Join(p.dataDir(), "modules", "m.sh"): func() error { return p.lookFetched() },
 		filepath.Join(p.dataDir(), "modules", "note.json"): func() error {
 			_, err := installedModules(filepath.Join(p.dataDir(), "modules", "note.json"))

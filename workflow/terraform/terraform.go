@@ -1,20 +1,16 @@
 // Package terraform is the engine for Terraform and OpenTofu.
 //
-// It has two halves. Discover and Inputs only read: they parse a tree's files
-// with HCL's own parser, never with terraform, so that nothing of a pull runs
-// while the server finds out what the pull affects. They know the few blocks
-// that say where state lives and which files a project is made from, and let
-// everything else pass, so that syntax of a newer Terraform or of OpenTofu is
-// no fault.
-//
-// Plan runs terraform, and only inside a runner (package workflow/run): the
-// runner's environment is what terraform gets, its main thread is the one that
-// starts terraform, and it, not a context, interrupts terraform. Success is a
-// saved plan that parses, never an exit code alone.
+// What it says of a tree is what package tfconfig reads in it. Plan and Apply run
+// terraform, and only inside a runner (package workflow/run): the runner's
+// environment is what terraform gets, its main thread is the one that starts
+// terraform, and it, not a context, interrupts terraform. Success is a saved plan
+// that parses, never an exit code alone.
 //
 // Providers come from a mirror that runs only read. A provider that is missing
 // there is fetched once, whoever needs it, and put in whole or not at all.
 package terraform
+
+import "github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 
 // Options are what an Engine may be told. The zero value is right for the server.
 type Options struct {
@@ -29,9 +25,9 @@ type Options struct {
 
 // Engine implements workflow.Engine for Terraform and OpenTofu. Safe for concurrent use.
 type Engine struct {
-	*Reader
+	*tfconfig.Reader
 	options Options
 }
 
 // New returns an engine that has read nothing yet.
-func New(o Options) *Engine { return &Engine{Reader: newReader(o.Tool), options: o} }
+func New(o Options) *Engine { return &Engine{Reader: tfconfig.New(o.Tool), options: o} }

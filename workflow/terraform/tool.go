@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/hc-install/releases"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // tool is a program to run.
@@ -30,7 +31,7 @@ type tool struct {
 
 // registry is the host that a provider address without one means.
 func (t tool) registry() string {
-	if t.name == tofuTool {
+	if t.name == tfconfig.Tofu {
 		return "registry.opentofu.org"
 	}
 	return "registry.terraform.io"
@@ -88,7 +89,7 @@ func findTool(ctx context.Context, o Options, job workflow.PlanJob, dir string) 
 func chooseTool(job workflow.PlanJob, dir string) (string, error) {
 	for _, name := range []string{job.Project.Tool, job.Tools.Tool} {
 		switch name {
-		case terraformTool, tofuTool:
+		case tfconfig.Terraform, tfconfig.Tofu:
 			return name, nil
 		case "", "auto":
 		default:
@@ -100,15 +101,15 @@ func chooseTool(job workflow.PlanJob, dir string) (string, error) {
 		return "", err
 	}
 	for _, e := range entries {
-		if !e.IsDir() && ofTofu(e.Name()) {
-			return tofuTool, nil
+		if !e.IsDir() && tfconfig.OfTofu(e.Name()) {
+			return tfconfig.Tofu, nil
 		}
 	}
-	if lookPath(terraformTool, job.Tools.Path) == "" && len(downloaded(job.Tools.Dir, terraformTool)) == 0 &&
-		(lookPath(tofuTool, job.Tools.Path) != "" || len(downloaded(job.Tools.Dir, tofuTool)) > 0) {
-		return tofuTool, nil
+	if lookPath(tfconfig.Terraform, job.Tools.Path) == "" && len(downloaded(job.Tools.Dir, tfconfig.Terraform)) == 0 &&
+		(lookPath(tfconfig.Tofu, job.Tools.Path) != "" || len(downloaded(job.Tools.Dir, tfconfig.Tofu)) > 0) {
+		return tfconfig.Tofu, nil
 	}
-	return terraformTool, nil
+	return tfconfig.Terraform, nil
 }
 
 func (r toolRequest) fits(v *version.Version) bool {
@@ -152,7 +153,7 @@ func (r toolRequest) find(ctx context.Context) (tool, error) {
 	if r.tools.Dir != "" {
 		where += fmt.Sprintf(" or at `tools/%s/VERSION/%s` below `data_dir`", r.name, r.name)
 	}
-	if r.name == tofuTool || r.tools.Dir == "" {
+	if r.name == tfconfig.Tofu || r.tools.Dir == "" {
 		return tool{}, failed("%s is wanted, but %s: %s.", r.wish(), strings.Join(seen, ", "), where)
 	}
 	t, err := r.download(ctx)
@@ -332,7 +333,7 @@ func programKey(program string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return hash(program, fmt.Sprint(info.Size()), fmt.Sprint(info.ModTime().UnixNano()))[:32], nil
+	return tfconfig.Hash(program, fmt.Sprint(info.Size()), fmt.Sprint(info.ModTime().UnixNano()))[:32], nil
 }
 
 // shim returns what terraform-exec should start. terraform-exec asks every

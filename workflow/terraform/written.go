@@ -17,6 +17,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // written reads in the files of all modules of the run, fetched ones included,
@@ -99,7 +100,7 @@ func (w *writing) directory(dir string) {
 		w.dynamic["*"] = true
 	}
 	for _, e := range entries {
-		if !isConfig(e.Name()) {
+		if !tfconfig.IsConfig(e.Name()) {
 			continue
 		}
 		data, err := readRegular(filepath.Join(dir, e.Name()))
@@ -117,7 +118,7 @@ var (
 )
 
 func (w *writing) file(name string, data []byte) {
-	f, diags := parseHCL(name, data)
+	f, diags := tfconfig.ParseHCL(name, data)
 	if f == nil || f.Body == nil || diags.HasErrors() {
 		w.dynamic["*"] = true // too deep for us, if not for terraform
 		return
@@ -175,7 +176,7 @@ func (w *writing) functions(body *hclsyntax.Body) {
 func (w *writing) strings(node hclsyntax.Node) {
 	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics { // the visitor reports nothing
 		if l, ok := n.(*hclsyntax.LiteralValueExpr); ok {
-			if text, ok := printed(l.Val); ok && l.Val.Type() == cty.String {
+			if text, ok := tfconfig.Printed(l.Val); ok && l.Val.Type() == cty.String {
 				w.literal(text)
 			}
 		}
@@ -201,7 +202,7 @@ func (w *writing) jsonStrings(data []byte) {
 		switch v := v.(type) {
 		case string:
 			w.literal(v)
-			if expr := parseTemplate(v); expr != nil {
+			if expr := tfconfig.ParseTemplate(v); expr != nil {
 				w.strings(expr)
 			}
 		case []any:

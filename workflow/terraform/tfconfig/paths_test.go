@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"maps"
@@ -118,7 +118,7 @@ func (tt namedCase) check(t *testing.T) {
 	maps.Copy(files, tt.more)
 	changed := maps.Clone(files)
 	changed[tt.file] += "after"
-	e, p := newReader(""), workflow.Project{Name: "live/prod", Dir: "live/prod", Watch: tt.watch}
+	e, p := New(""), workflow.Project{Name: "live/prod", Dir: "live/prod", Watch: tt.watch}
 	in := survey.AffectedInput{Changes: []workflow.FileChange{{Path: tt.file, Status: "modified"}}}
 	in.Resolution.Projects, in.Resolution.BaseProjects = []workflow.Project{p}, []workflow.Project{p}
 	base, head := withIDs(mapFS(files)), withIDs(mapFS(changed))

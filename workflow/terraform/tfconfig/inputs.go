@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"context"
@@ -66,7 +66,7 @@ type gathering struct {
 func (g *gathering) gather() error {
 	own, ok := g.found.As(g.tool, g.dir)
 	if _, any := g.found.Modules[g.dir]; any && !ok {
-		g.refuse("`%s` has no files that %s reads.", g.dir, toolTitle(g.tool))
+		g.refuse("`%s` has no files that %s reads.", g.dir, ToolTitle(g.tool))
 	} else if !ok {
 		g.refuse("`%s` has no Terraform files.", g.dir)
 	}
@@ -80,7 +80,7 @@ func (g *gathering) gather() error {
 	if err != nil {
 		return err
 	}
-	g.in.Digest = hash(append([]string{string(entry)}, listed(g.digest)...)...)
+	g.in.Digest = Hash(append([]string{string(entry)}, listed(g.digest)...)...)
 	for _, f := range g.project.VarFiles { // whatever they are called
 		delete(g.plain, path.Join(g.dir, f))
 	}
@@ -139,7 +139,7 @@ func (g *gathering) modules() error {
 	}
 	if len(providers) > 0 {
 		slices.Sort(providers)
-		g.in.ProviderConfig = hash(providers...)
+		g.in.ProviderConfig = Hash(providers...)
 	}
 	if err := g.computedSources(); err != nil {
 		return err
@@ -215,7 +215,7 @@ func (r *Reader) plainFiles(tree fs.FS, dir, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := hash(parts...)
+	sum := Hash(parts...)
 	r.plain.add(id, sum, 1)
 	return sum, nil
 }
@@ -263,7 +263,7 @@ func (g *gathering) content(name string, info fs.FileInfo) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%v %s", info.Mode(), hash(string(data))), nil
+	return fmt.Sprintf("%v %s", info.Mode(), Hash(string(data))), nil
 }
 
 // varFiles takes the var and backend_config files; each must be there.
@@ -383,17 +383,17 @@ func (g *gathering) list(dir string, names []string) ([]string, error) {
 }
 
 func (g *gathering) lockFile() error {
-	data, err := fs.ReadFile(g.tree, path.Join(g.dir, lockFileName))
+	data, err := fs.ReadFile(g.tree, path.Join(g.dir, LockFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	g.in.LockFile = hash(string(data))
-	locked, diags := parseLockFile(data)
+	g.in.LockFile = Hash(string(data))
+	locked, diags := ParseLockFile(data)
 	for _, d := range diags {
-		d.Position.File = path.Join(g.dir, lockFileName)
+		d.Position.File = path.Join(g.dir, LockFile)
 		g.in.Diagnostics = append(g.in.Diagnostics, d)
 	}
 	g.in.LockedProviders = slices.Sorted(maps.Keys(locked))

@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"context"
@@ -101,7 +101,7 @@ resource "terraform_data" "x" {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := discover(t, newReader(""), mapFS(tt.files)).Modules
+			got := discover(t, New(""), mapFS(tt.files)).Modules
 			for dir, m := range got { // hashes and explanations are not the point here
 				if m.ProviderConfig != "" {
 					m.ProviderConfig = "set"
@@ -248,7 +248,7 @@ func (f idFS) ReadDir(name string) ([]fs.DirEntry, error) {
 func TestDiscoverCache(t *testing.T) {
 	t.Parallel()
 	files := monorepo(50)
-	e := newReader("")
+	e := New("")
 	first := discover(t, e, withIDs(files))
 	if got := e.parsed.Load(); got != 51 { // the 50 projects differ in their names
 		t.Errorf("parsed %d directories at first, want 51", got)
@@ -261,7 +261,7 @@ func TestDiscoverCache(t *testing.T) {
 	if got := e.parsed.Load(); got != 52 {
 		t.Errorf("parsed %d directories after one change, want 52", got)
 	}
-	plain := discover(t, newReader(""), files)
+	plain := discover(t, New(""), files)
 	if diff := cmp.Diff(plain, second); diff != "" {
 		t.Errorf("with and without cache (-without +with):\n%s", diff)
 	}
@@ -294,7 +294,7 @@ func TestDiscoverSymlink(t *testing.T) {
 	files := mapFS(map[string]string{"shared/backend.tf": "terraform {\n backend \"s3\" {}\n}\n", "a/main.tf": ""})
 	files["a/backend.tf"] = &fstest.MapFile{Data: []byte("../shared/backend.tf"), Mode: fs.ModeSymlink | 0o777}
 	files["a/out.tf"] = &fstest.MapFile{Data: []byte("../../outside.tf"), Mode: fs.ModeSymlink | 0o777}
-	got := discover(t, newReader(""), files).Modules["a"]
+	got := discover(t, New(""), files).Modules["a"]
 	if got.Backend == nil || got.Backend.Type != "s3" {
 		t.Errorf("got backend %+v, want that of the linked file", got.Backend)
 	}
@@ -321,7 +321,7 @@ func TestDiscoverFollowsSymlinks(t *testing.T) {
 	} {
 		files[name] = &fstest.MapFile{Data: []byte(target), Mode: fs.ModeSymlink | 0o777}
 	}
-	got := discover(t, newReader(""), files)
+	got := discover(t, New(""), files)
 	for dir, want := range map[string]struct{ calls, links []string }{
 		"own":    {[]string{"real"}, []string{"links/m", "own/m", "real"}},
 		"far":    {[]string{"real/sub"}, []string{"json/x.json", "links/data", "links/m"}},
@@ -345,11 +345,11 @@ func BenchmarkDiscover(b *testing.B) {
 	files := withIDs(monorepo(2000))
 	b.Run("cold", func(b *testing.B) {
 		for range b.N {
-			discover(b, newReader(""), files)
+			discover(b, New(""), files)
 		}
 	})
 	b.Run("one changed", func(b *testing.B) {
-		e := newReader("")
+		e := New("")
 		discover(b, e, files)
 		b.ResetTimer()
 		for i := range b.N {

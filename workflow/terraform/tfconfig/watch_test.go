@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func TestWatchListsTheTreeOnce(t *testing.T) {
 	}
 	reads := 0
 	tree := workflow.Tree{FS: counted{files, &reads}}
-	e := newReader("")
+	e := New("")
 	d, err := e.Discover(t.Context(), tree)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestWatchTakesWhatItNames(t *testing.T) {
 		if change != "" {
 			files[change] = &fstest.MapFile{Data: []byte("# changed")}
 		}
-		tree, e := workflow.Tree{FS: files}, newReader("")
+		tree, e := workflow.Tree{FS: files}, New("")
 		d, err := e.Discover(t.Context(), tree)
 		if err != nil {
 			t.Fatal(err)

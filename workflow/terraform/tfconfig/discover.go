@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"context"
@@ -176,7 +176,7 @@ type source struct {
 func (w *walker) sources(dir string, files []fs.DirEntry) ([]source, error) {
 	var out []source
 	for _, f := range files {
-		if !isConfig(f.Name()) {
+		if !IsConfig(f.Name()) {
 			continue
 		}
 		s, err := w.source(dir, "", f)
@@ -266,8 +266,8 @@ func (w *walker) module(files []source) (*module, error) {
 	return m, nil
 }
 
-// isConfig reports whether either tool reads a file as configuration, by its name.
-func isConfig(name string) bool {
+// IsConfig reports whether either tool reads a file as configuration, by its name.
+func IsConfig(name string) bool {
 	_, suffix := splitSuffix(name)
 	return suffix != "" && !ignoredFile(name)
 }

@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"fmt"
@@ -18,11 +18,11 @@ func literalString(e hcl.Expression) (string, bool) {
 	if diags.HasErrors() {
 		return "", false
 	}
-	return printed(v)
+	return Printed(v)
 }
 
-// printed is a known primitive value as terraform would convert it to a string.
-func printed(v cty.Value) (string, bool) {
+// Printed is a known primitive value as terraform would convert it to a string.
+func Printed(v cty.Value) (string, bool) {
 	if v.IsNull() || !v.IsWhollyKnown() || !v.Type().IsPrimitiveType() {
 		return "", false
 	}
@@ -67,7 +67,7 @@ const null = "\x00null"
 // flattenValue takes a literal apart; literals have no sets, so keys always
 // print. In JSON a template is a string like any other: it is not literal.
 func flattenValue(into map[string]string, name string, v cty.Value) (computed []string) {
-	if s, ok := printed(v); ok {
+	if s, ok := Printed(v); ok {
 		if strings.Contains(s, "${") || strings.Contains(s, "%{") {
 			return []string{name}
 		}
@@ -83,7 +83,7 @@ func flattenValue(into map[string]string, name string, v cty.Value) (computed []
 	}
 	for it := v.ElementIterator(); it.Next(); {
 		key, element := it.Element()
-		k, ok := printed(key)
+		k, ok := Printed(key)
 		if !ok {
 			computed = append(computed, name)
 			continue

@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"cmp"
@@ -14,8 +14,8 @@ import (
 
 // The two tools.
 const (
-	terraformTool = "terraform"
-	tofuTool      = "tofu"
+	Terraform = "terraform"
+	Tofu      = "tofu"
 )
 
 // parse reads a directory's files as each tool does, and all together where that differs.
@@ -51,32 +51,32 @@ func (w *walker) parse(files []source) (*module, error) {
 		}
 		return p.finish()
 	}
-	tofu := read(tofuTool)
-	if !slices.ContainsFunc(files, func(f source) bool { return ofTofu(f.name) }) {
+	tofu := read(Tofu)
+	if !slices.ContainsFunc(files, func(f source) bool { return OfTofu(f.name) }) {
 		return tofu, nil
 	}
-	return either(read(terraformTool), tofu), nil
+	return either(read(Terraform), tofu), nil
 }
 
 // readBy picks the files that a tool reads.
 func readBy(tool string, files []source) []source {
 	hidden := map[string]bool{}
 	for _, f := range files {
-		if base, suffix := splitSuffix(f.name); ofTofu(f.name) {
+		if base, suffix := splitSuffix(f.name); OfTofu(f.name) {
 			hidden[base+strings.Replace(suffix, ".tofu", ".tf", 1)] = true
 		}
 	}
 	var out []source
 	for _, f := range files {
-		if f.test || tool == tofuTool && !hidden[f.name] || tool == terraformTool && !ofTofu(f.name) {
+		if f.test || tool == Tofu && !hidden[f.name] || tool == Terraform && !OfTofu(f.name) {
 			out = append(out, f)
 		}
 	}
 	return out
 }
 
-// ofTofu reports whether a file is one that only OpenTofu reads.
-func ofTofu(name string) bool {
+// OfTofu reports whether a file is one that only OpenTofu reads.
+func OfTofu(name string) bool {
 	_, suffix := splitSuffix(name)
 	return strings.HasPrefix(suffix, ".tofu") && !ignoredFile(name)
 }
@@ -84,11 +84,11 @@ func ofTofu(name string) bool {
 // either is what either tool reads, all together, with both readings; terraform is nil where it reads nothing.
 func either(terraform, tofu *module) *module {
 	m := *tofu
-	m.readings = map[string]*module{tofuTool: tofu}
+	m.readings = map[string]*module{Tofu: tofu}
 	if terraform == nil {
 		return &m
 	}
-	m.readings[terraformTool] = terraform
+	m.readings[Terraform] = terraform
 	m.calls = slices.Concat(tofu.calls, terraform.calls)
 	m.tests = sorted(slices.Concat(tofu.tests, terraform.tests))
 	m.paths = tofu.paths.and(terraform.paths)
@@ -97,7 +97,7 @@ func either(terraform, tofu *module) *module {
 		m.backend = terraform.backend
 	}
 	if m.providers != "" || terraform.providers != "" {
-		m.providers = hash(tofu.providers, terraform.providers)
+		m.providers = Hash(tofu.providers, terraform.providers)
 	}
 	m.required = sorted(slices.Concat(tofu.required, terraform.required))
 	m.unsafe = slices.Concat(tofu.unsafe, terraform.unsafe)
@@ -136,16 +136,16 @@ func (a *paths) and(b *paths) *paths {
 	return out
 }
 
-// toolOf is the tool that will run a project, by the same rule as [chooseTool]; ""
-// where that depends on what is installed when it runs.
+// toolOf is the tool that will run a project, by the same rule as
+// the engine chooses one; "" where that depends on what is installed when it runs.
 func (r *Reader) toolOf(p workflow.Project, own workflow.Module) string {
 	for _, name := range []string{p.Tool, r.tool} {
-		if name == terraformTool || name == tofuTool {
+		if name == Terraform || name == Tofu {
 			return name
 		}
 	}
 	if own.Readings != nil {
-		return tofuTool
+		return Tofu
 	}
 	return ""
 }

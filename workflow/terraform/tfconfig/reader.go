@@ -1,4 +1,13 @@
-package terraform
+// Package tfconfig reads the configuration of Terraform and OpenTofu in a tree: which
+// directories have some, and what the plan of a project there is made from.
+//
+// It parses files with HCL's own parser, never with terraform, so that nothing of
+// a pull runs while the server finds out what the pull affects. It knows the few
+// blocks that say where state lives and which files a project is made from, and
+// lets everything else pass, so that syntax of a newer Terraform or of OpenTofu is
+// no fault. What `init` makes of the same files is compared with this reading
+// before anything is planned or applied.
+package tfconfig
 
 import "sync/atomic"
 
@@ -22,8 +31,8 @@ const cachedDirectories = 100_000
 // cachedNames bounds the listings of trees: some 50 MB at the worst, but for one larger tree.
 const cachedNames = 500_000
 
-// newReader returns a reader with empty caches for a server whose tool is given.
-func newReader(tool string) *Reader {
+// New returns a reader with empty caches for a server whose tool is given.
+func New(tool string) *Reader {
 	return &Reader{tool: tool, nodes: newCache[*node](cachedDirectories), modules: newCache[*module](cachedDirectories), configs: newCache[*backendConfig](cachedDirectories),
 		matches: newCache[string](cachedDirectories), plain: newCache[string](cachedDirectories), listings: newCache[[]string](cachedNames), rendered: newCache[*paths](cachedDirectories)}
 }

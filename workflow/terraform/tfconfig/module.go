@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"crypto/sha256"
@@ -126,7 +126,7 @@ func newParser() *parser {
 // file reads one file. What does not parse is reported, the rest still counts.
 func (p *parser) file(name string, data []byte) {
 	p.text, p.json = data, strings.HasSuffix(name, ".json")
-	f, diags := parseHCL(name, data)
+	f, diags := ParseHCL(name, data)
 	p.report(diags)
 	if f == nil || f.Body == nil {
 		return
@@ -236,7 +236,7 @@ func (p *parser) backend(b *hcl.Block, override bool) {
 	}
 	backend.Computed = flatten(backend.Attributes, "", b.Body)
 	maps.DeleteFunc(backend.Attributes, func(_, value string) bool { return value == null })
-	backend.Hash = hash(backend.Type, p.blockText(b))
+	backend.Hash = Hash(backend.Type, p.blockText(b))
 	if !override && p.module.backend != nil {
 		p.refuse(b.DefRange, "The backend is configured twice", fmt.Sprintf("The first is in line %d of %s.", p.module.backend.Position.Line, p.module.backend.Position.File))
 		return
@@ -305,7 +305,7 @@ func (p *parser) finish() *module {
 	m.tests = sorted(m.tests)
 	if len(p.providers) > 0 {
 		slices.Sort(p.providers)
-		m.providers = hash(p.providers...)
+		m.providers = Hash(p.providers...)
 	}
 	return m
 }
@@ -344,8 +344,8 @@ func jsonText(b hcl.Body) string {
 	return out.String()
 }
 
-// hash is the hex SHA-256 of the parts, which cannot run into each other.
-func hash(parts ...string) string {
+// Hash is the hex SHA-256 of the parts, which cannot run into each other.
+func Hash(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {
 		fmt.Fprintf(h, "%d:%s", len(p), p)

@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"encoding/json"
@@ -105,7 +105,7 @@ func expression(v any) hclsyntax.Expression {
 	switch v := v.(type) {
 	case string:
 		if strings.Contains(v, "${") || strings.Contains(v, "%{") {
-			if e := parseTemplate(v); e != nil {
+			if e := ParseTemplate(v); e != nil {
 				return e
 			}
 		}

@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"errors"
@@ -72,7 +72,7 @@ func constant(s string) function.Function {
 
 // unitSources are the local modules that blocks of a unit's file name by a literal `source`.
 func unitSources(name string, data []byte) []string {
-	f, _ := parseHCL(name, data)
+	f, _ := ParseHCL(name, data)
 	if f == nil {
 		return nil
 	}
@@ -90,7 +90,7 @@ func unitSources(name string, data []byte) []string {
 		if diags.HasErrors() {
 			continue // computed: what it names is not known
 		}
-		if s, ok := printed(v); ok && (strings.HasPrefix(s, ".") || strings.HasPrefix(s, rootMark)) {
+		if s, ok := Printed(v); ok && (strings.HasPrefix(s, ".") || strings.HasPrefix(s, rootMark)) {
 			s, _, _ = strings.Cut(s, "?")
 			out = append(out, path.Clean(s))
 		}

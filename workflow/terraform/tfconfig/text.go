@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"path"
@@ -89,7 +89,7 @@ func (f *folder) fold(e hclsyntax.Expression) []text {
 func (f *folder) texts(e hclsyntax.Expression) []text {
 	switch e := e.(type) {
 	case *hclsyntax.LiteralValueExpr:
-		if s, ok := printed(e.Val); ok {
+		if s, ok := Printed(e.Val); ok {
 			return []text{whole(s)}
 		}
 	case *hclsyntax.TemplateExpr:
@@ -254,7 +254,7 @@ func (f *folder) within(of []hclsyntax.Expression, steps hcl.Traversal) []hclsyn
 		case hcl.TraverseAttr:
 			name = s.Name
 		case hcl.TraverseIndex:
-			name, _ = printed(s.Key)
+			name, _ = Printed(s.Key)
 		default:
 			any = true
 		}
@@ -293,7 +293,7 @@ func literalKey(e hclsyntax.Expression) (string, bool) {
 	if diags.HasErrors() {
 		return "", false
 	}
-	return printed(v)
+	return Printed(v)
 }
 
 // call is what a function makes of texts. Of one that is not known here nothing is known.

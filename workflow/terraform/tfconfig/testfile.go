@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ var (
 // test reads one test file.
 func (p *parser) test(name string, data []byte) {
 	p.text, p.json = data, strings.HasSuffix(name, ".json")
-	f, diags := parseHCL(name, data)
+	f, diags := ParseHCL(name, data)
 	p.report(diags)
 	if f == nil || f.Body == nil {
 		return

@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"fmt"
@@ -58,8 +58,9 @@ func fault(d workflow.Diagnostic) string {
 	return out
 }
 
-func toolTitle(tool string) string {
-	if tool == tofuTool {
+// ToolTitle is what people call a tool.
+func ToolTitle(tool string) string {
+	if tool == Tofu {
 		return "OpenTofu"
 	}
 	return "Terraform"

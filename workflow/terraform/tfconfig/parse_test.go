@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"strings"
@@ -17,15 +17,15 @@ func TestNesting(t *testing.T) {
 		"minus in lines": "x = (" + strings.Repeat("-\n", n), "conditions": open("a ? b : "), "directives": "x = \"" + strings.Repeat("%{ if true }", n), "blocks": strings.Repeat("a {\n", n), "functions": open("f("),
 	}
 	for name, text := range deep {
-		f, diags := parseHCL("x.tf", []byte(text))
+		f, diags := ParseHCL("x.tf", []byte(text))
 		if f != nil || !diags.HasErrors() {
 			t.Errorf("%s: it was parsed", name)
 		}
 	}
-	if f, diags := parseHCL("x.tf.json", []byte(strings.Repeat(`{"a":[`, n))); f != nil || !diags.HasErrors() {
+	if f, diags := ParseHCL("x.tf.json", []byte(strings.Repeat(`{"a":[`, n))); f != nil || !diags.HasErrors() {
 		t.Error("JSON: it was parsed")
 	}
-	if parseTemplate(strings.Repeat("${(", n)) != nil {
+	if ParseTemplate(strings.Repeat("${(", n)) != nil {
 		t.Error("a template: it was parsed")
 	}
 	flat := map[string]string{
@@ -35,7 +35,7 @@ func TestNesting(t *testing.T) {
 		"blocks":    strings.Repeat("resource \"a\" \"b\" {\n  tags = merge({ x = 1 }, [for y in z : y if y != \"\"]...)\n  h = <<-EOT\n   text ${x} %{ if y }z%{ endif }\n  EOT\n}\n", 3000),
 	}
 	for name, text := range flat {
-		if _, diags := parseHCL("x.tf", []byte(text)); diags.HasErrors() {
+		if _, diags := ParseHCL("x.tf", []byte(text)); diags.HasErrors() {
 			t.Errorf("%s: %v", name, diags)
 		}
 		if got := nesting([]byte(text), hclsyntax.LexConfig); got > 20 {

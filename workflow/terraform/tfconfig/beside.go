@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"encoding/json"
@@ -34,7 +34,7 @@ func (w *walker) values(dir string, files []fs.DirEntry) ([]source, error) {
 
 // values reads a file with values of variables, which may be paths. Its faults are the tool's to report.
 func (p *parser) values(name string, data []byte) {
-	f, _ := parseHCL(name, data)
+	f, _ := ParseHCL(name, data)
 	if f == nil || f.Body == nil {
 		return
 	}

@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 func inputs(t testing.TB, files fs.FS, p workflow.Project) workflow.Inputs {
 	t.Helper()
-	e := newReader("")
+	e := New("")
 	tree := workflow.Tree{FS: files}
 	in, err := e.Inputs(context.Background(), tree, discover(t, e, files), p)
 	if err != nil {
@@ -121,7 +121,7 @@ func TestInputsByTool(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			e, tree := newReader(tt.server), workflow.Tree{FS: mapFS(tt.files)}
+			e, tree := New(tt.server), workflow.Tree{FS: mapFS(tt.files)}
 			d, p := discover(t, e, tree.FS), workflow.Project{Name: "a", Dir: "a", Tool: tt.entry}
 			in, err := e.Inputs(context.Background(), tree, d, p)
 			if err != nil {
@@ -130,7 +130,7 @@ func TestInputsByTool(t *testing.T) {
 			if got := strings.Join(in.Modules, " "); in.Refused == "" && got != tt.want || !strings.Contains(in.Refused, tt.want) && in.Refused != "" {
 				t.Errorf("got modules %q, refused %q, want %q", got, in.Refused, tt.want)
 			}
-			if want := stateNames("s3", map[string]string{"bucket": "b", "key": tt.key}); tt.key != "" && !maps.Equal(in.Expected.State, want) {
+			if want := StateNames("s3", map[string]string{"bucket": "b", "key": tt.key}); tt.key != "" && !maps.Equal(in.Expected.State, want) {
 				t.Errorf("the state is not that of key %q", tt.key)
 			}
 		})
@@ -196,7 +196,7 @@ func TestInputs(t *testing.T) {
 	got.Digest, got.FilesDigest, got.StateIdentity, got.LockFile, got.ProviderConfig, got.BackendConfig = "", "", "", "", "", ""
 	want := workflow.Inputs{Dir: "a", Modules: []string{"m"}, VarFiles: []string{"a/v.tfvars", "a/c.s3"}, Files: []string{"shared/f.json"}, Watch: []string{"shared/*.yaml"},
 		LockedProviders: []string{"registry.terraform.io/acme/b", "registry.terraform.io/hashicorp/aws"},
-		Expected: workflow.Expected{Backend: "s3", State: stateNames("s3", map[string]string{"bucket": "b", "key": "k"}),
+		Expected: workflow.Expected{Backend: "s3", State: StateNames("s3", map[string]string{"bucket": "b", "key": "k"}),
 			Calls: []workflow.CallsOf{{Dir: "a", Calls: []workflow.ModuleCall{{Name: "m", Dir: "m"}}}, {Dir: "m"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("inputs (-want +got):\n%s", diff)
@@ -339,7 +339,7 @@ func TestBackendConfigCache(t *testing.T) {
 		"a/x.tf": partial, "b/x.tf": partial, "a/c.hcl": "bucket = \"b\"\nkey = \"k\"\n", "b/c.hcl": "bucket = \"b\"\nkey = \"l\"\n",
 		"a/c.json": `{"bucket": "b", "key": "k"}`, "b/c": `{"bucket": "b", "key": "k"}`,
 	})
-	cached, tree := newReader(""), withIDs(files)
+	cached, tree := New(""), withIDs(files)
 	for range 2 {
 		for _, p := range []workflow.Project{{Dir: "a", BackendConfig: []string{"c.hcl"}}, {Dir: "b", BackendConfig: []string{"c.hcl"}}, {Dir: "a", BackendConfig: []string{"c.json"}},
 			{Dir: "b", BackendConfig: []string{"c"}}, {Dir: "b", BackendConfig: []string{"../a/c.hcl"}}} {

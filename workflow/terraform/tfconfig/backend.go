@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"fmt"
@@ -35,9 +35,9 @@ func (g *gathering) backend(own workflow.Module) error {
 		computed = overlay(attributes, computed, *c)
 	}
 	maps.DeleteFunc(attributes, func(_, value string) bool { return value == null })
-	g.in.BackendConfig = hash(parts...)
+	g.in.BackendConfig = Hash(parts...)
 	x := &g.in.Expected
-	x.Backend, x.State, x.Partial = b.Type, stateNames(b.Type, attributes), len(computed) > 0
+	x.Backend, x.State, x.Partial = b.Type, StateNames(b.Type, attributes), len(computed) > 0
 	if b.Type == "local" {
 		g.localState(attributes, computed)
 	}
@@ -105,8 +105,8 @@ func (r *Reader) backendConfig(tree fs.FS, name string) (*backendConfig, error) 
 	if err != nil {
 		return nil, err
 	}
-	c := &backendConfig{hash: hash(string(data)), attributes: map[string]string{}}
-	if f, diags := parseHCL(name, data); !diags.HasErrors() {
+	c := &backendConfig{hash: Hash(string(data)), attributes: map[string]string{}}
+	if f, diags := ParseHCL(name, data); !diags.HasErrors() {
 		c.computed = flatten(c.attributes, "", f.Body)
 	} else {
 		c.computed = []string{"*"}

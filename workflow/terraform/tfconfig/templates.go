@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"errors"
@@ -127,7 +127,7 @@ func readByTemplate(data string) *paths {
 	if !calls {
 		return nil
 	}
-	e := parseTemplate(data)
+	e := ParseTemplate(data)
 	if e == nil {
 		return unreadPaths
 	}

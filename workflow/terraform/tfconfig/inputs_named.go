@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"errors"
@@ -164,7 +164,7 @@ func (g *gathering) itself(name string, info fs.FileInfo) (string, error) {
 	return "link " + to, err
 }
 
-func hashed(of map[string]string) string { return hash(listed(of)...) }
+func hashed(of map[string]string) string { return Hash(listed(of)...) }
 
 // nobodys takes the files that belong to no directory with engine files, where code may read any of them and nobody says which.
 func (g *gathering) nobodys() error {

@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	"fmt"
@@ -105,7 +105,7 @@ func (c *composing) all() string {
 	for _, name := range slices.Sorted(maps.Keys(c.attributes)) {
 		out = append(out, name, c.attributes[name])
 	}
-	return hash(append(out, c.computed...)...)
+	return Hash(append(out, c.computed...)...)
 }
 
 // strange are attributes that the backend is not known to have.
@@ -229,12 +229,12 @@ func cleaned(name string) string {
 	return path.Clean("/" + name)
 }
 
-// stateNames are hashes of the attributes of a backend that say where its state is.
-func stateNames(backend string, attributes map[string]string) map[string]string {
+// StateNames are hashes of the attributes of a backend that say where its state is.
+func StateNames(backend string, attributes map[string]string) map[string]string {
 	out, naming := map[string]string{}, strings.Fields(backends[backend].naming)
 	for name, value := range attributes {
 		if name = plain(name); value != "" && slices.Contains(naming, name) {
-			out[name] = hash(name, value)
+			out[name] = Hash(name, value)
 		}
 	}
 	return out

@@ -1,4 +1,4 @@
-package terraform
+package tfconfig
 
 import (
 	stdjson "encoding/json"
@@ -21,9 +21,9 @@ const (
 	maxUnmeasured = 5000
 )
 
-// parseHCL parses a native or (by its name) JSON file. One that is too large or
+// ParseHCL parses a native or (by its name) JSON file. One that is too large or
 // nested too deeply is a diagnostic and a nil file.
-func parseHCL(name string, data []byte) (*hcl.File, hcl.Diagnostics) {
+func ParseHCL(name string, data []byte) (*hcl.File, hcl.Diagnostics) {
 	if len(data) > maxFileBytes {
 		return nil, unreadable(name, fmt.Sprintf("is larger than %d MB", maxFileBytes>>20))
 	}
@@ -40,8 +40,8 @@ func parseHCL(name string, data []byte) (*hcl.File, hcl.Diagnostics) {
 	return hclsyntax.ParseConfig(data, name, hcl.InitialPos)
 }
 
-// parseTemplate parses a string of a JSON file, nil when it is no template.
-func parseTemplate(text string) hclsyntax.Expression {
+// ParseTemplate parses a string of a JSON file, nil when it is no template.
+func ParseTemplate(text string) hclsyntax.Expression {
 	data := []byte(text)
 	if recursive(data) && nesting(data, hclsyntax.LexTemplate) > maxNesting {
 		return nil
