@@ -131,25 +131,11 @@ func (w *walker) walk(dir string, id workflow.ObjectID) (_ *node, fixed bool, er
 			n.children[e.Name()] = child
 		}
 	}
-	own, err := w.sources(dir, files)
+	own, ownFixed, err := w.own(dir, entries, files)
 	if err != nil {
 		return nil, false, err
 	}
-	if len(own) > 0 {
-		tests, testsFixed, err := w.tests(dir, entries)
-		if err != nil {
-			return nil, false, err
-		}
-		own, fixed = append(own, tests...), fixed && testsFixed
-		values, err := w.values(dir, files)
-		if err != nil {
-			return nil, false, err
-		}
-		own = append(own, values...)
-	}
-	for _, s := range own {
-		fixed = fixed && s.link == ""
-	}
+	fixed = fixed && ownFixed
 	if n.module, err = w.module(own); err != nil {
 		return nil, false, err
 	}
@@ -160,6 +146,30 @@ func (w *walker) walk(dir string, id workflow.ObjectID) (_ *node, fixed bool, er
 		w.reader.nodes.add(string(id), n, 1+len(n.children))
 	}
 	return n, fixed, nil
+}
+
+// own is all that makes the module of a directory: its configuration, and where
+// there is some the test files and variable files beside it. fixed is as walk's.
+func (w *walker) own(dir string, entries, files []fs.DirEntry) (own []source, fixed bool, err error) {
+	if own, err = w.sources(dir, files); err != nil {
+		return nil, false, err
+	}
+	fixed = true
+	if len(own) > 0 {
+		tests, testsFixed, err := w.tests(dir, entries)
+		if err != nil {
+			return nil, false, err
+		}
+		values, err := w.values(dir, files)
+		if err != nil {
+			return nil, false, err
+		}
+		own, fixed = append(append(own, tests...), values...), testsFixed
+	}
+	for _, s := range own {
+		fixed = fixed && s.link == ""
+	}
+	return own, fixed, nil
 }
 
 // source is one configuration file of a directory.
