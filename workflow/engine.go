@@ -22,6 +22,16 @@ func Configuration(file string) bool {
 	return false
 }
 
+// ReadByTool reports whether Terraform or OpenTofu reads a file unasked where it lies.
+func ReadByTool(file string) bool {
+	for _, suffix := range []string{"test.hcl", "test.json", ".terraform.lock.hcl", ".tfmock.hcl", ".tfmock.json"} {
+		if strings.HasSuffix(file, suffix) {
+			return true
+		}
+	}
+	return Configuration(file)
+}
+
 // ObjectID is a git object id in hex. The FileInfo of a Tree's files and
 // directories returns one from Sys(), so that parsed results can be cached by content.
 type ObjectID string

@@ -6,6 +6,40 @@ import (
 	"strings"
 )
 
+// Watch is a project's `watch`: globs over files, of which the last that matches one
+// counts. One that begins with "!" takes files out.
+type Watch []watchGlob
+
+type watchGlob struct {
+	glob    Glob
+	exclude bool
+}
+
+// WatchOf is the `watch` of a project in dir.
+func WatchOf(dir string, list []string) Watch {
+	w := make(Watch, len(list))
+	for i, s := range list {
+		plain, exclude := strings.CutPrefix(s, "!")
+		w[i] = watchGlob{CompileGlob(WatchGlob(dir, plain)), exclude}
+	}
+	return w
+}
+
+// Excludes reports whether a file is taken out.
+func (w Watch) Excludes(file string) bool {
+	for _, g := range slices.Backward(w) {
+		if g.glob.MatchTree(file) {
+			return g.exclude
+		}
+	}
+	return false
+}
+
+// Watched are the globs of a `watch` that take nothing out.
+func Watched(list []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return strings.HasPrefix(s, "!") })
+}
+
 // Names reports whether the module names any file at all.
 func (m Module) Names() bool {
 	return len(m.Files)+len(m.RootFiles)+len(m.Parts)+len(m.RootParts)+len(m.Words)+len(m.Computed)+len(m.InputPaths) > 0

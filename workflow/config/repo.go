@@ -185,7 +185,7 @@ func projectKeys(e *ProjectEntry) Keys {
 		},
 		"var_files":      func(y *Value) { e.VarFiles = fileList(y) },
 		"backend_config": func(y *Value) { e.BackendConfig = fileList(y) },
-		"watch":          func(y *Value) { e.Watch = globList(y, workflow.PathGlobFault) },
+		"watch":          func(y *Value) { e.Watch = globList(y, watchFault) },
 		"depends_on":     func(y *Value) { y.Strings(&e.DependsOn) },
 		"workspace": func(y *Value) {
 			var s string
@@ -293,6 +293,19 @@ func DirGlobFault(s string, before bool) string {
 	}
 	if s == ".." || strings.HasPrefix(s, "../") {
 		return fmt.Sprintf("%q leaves the repository", s)
+	}
+	return ""
+}
+
+// watchFault says why a text is no glob of `watch`, without its subject; "" when it
+// is. One that begins with "!" takes files out, but none that the tool reads by itself.
+func watchFault(s string) string {
+	glob, exclude := strings.CutPrefix(s, "!")
+	if why := workflow.PathGlobFault(glob); why != "" {
+		return why
+	}
+	if exclude && workflow.ReadByTool(glob) {
+		return fmt.Sprintf("%q takes out files of configuration, and a change of these always counts: take the line away", s)
 	}
 	return ""
 }

@@ -22,7 +22,10 @@ func TestExceptions(t *testing.T) {
 		"autodiscover: {ignore: [\"!a/b\", \"a/**\"]}":     "takes nothing out: write it after what it is an exception to",
 		"autodiscover: {ignore: [\"a/**\", \"!\"]}":        "is empty",
 		"autodiscover: {ignore: [\"a/**\", \"!!a\"]}":      "begins with !",
-		"projects: [{dir: a, watch: [\"!**/README.md\"]}]": "begins with !, and nothing can be excluded here",
+		"projects: [{dir: a, watch: [\"!**/README.md\"]}]": "",
+		"projects: [{dir: a, watch: [\"!!README.md\"]}]":   "begins with !",
+		"projects: [{dir: a, watch: [\"!**/*.tf\"]}]":      "takes out files of configuration, and a change of these always counts",
+		"projects: [{dir: a, watch: [\"!../../x\"]}]":      "",
 		"projects: [{dir: \"!a/*\"}]":                      "begins with !",
 	} {
 		_, faults := config.ParseRepo(workflow.RepoConfigFile, []byte("version: 1\n"+text))

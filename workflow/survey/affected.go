@@ -129,10 +129,11 @@ func whyDeleted(p workflow.Project, in AffectedInput) string {
 	return fmt.Sprintf("`%s` makes it a project no longer", workflow.RepoConfigFile)
 }
 
-// hit counts changed files and keeps the first by name.
+// hit is changed files, and the first of them by name.
 type hit struct {
 	first string
 	count int
+	files []string
 }
 
 func (h *hit) add(file string) {
@@ -140,6 +141,24 @@ func (h *hit) add(file string) {
 		h.first = file
 	}
 	h.count++
+	h.files = append(h.files, file)
+}
+
+// without leaves out what is excluded, which may be nil for nothing.
+func (h *hit) without(excluded func(file string) bool) hit {
+	if h == nil {
+		return hit{}
+	}
+	if excluded == nil {
+		return *h
+	}
+	var out hit
+	for _, f := range h.files {
+		if !excluded(f) {
+			out.add(f)
+		}
+	}
+	return out
 }
 
 // more is ", and 3 more files", or "".
@@ -160,7 +179,8 @@ type changeIndex struct {
 	owners  map[string][]string // changed path -> the directories it belongs to, in either tree
 	own     map[string]*hit     // directory -> changed files that belong to it
 	modules map[string][]string // directory -> changed modules that it reaches, sorted
-	literal map[string]*hit     // directory -> changed files that it or its modules name
+	literal map[string]*hit     // directory -> changed files that it or its modules name, and that lie elsewhere
+	inside  map[[2]string]bool  // directory and changed file of it or its modules that these name
 	nobodys hit                 // changed files that belong to no directory with engine files
 	unsaid  map[string]string   // directory -> code of it or its modules with computed paths, if there are nobody's
 	linked  map[string]*hit     // directory -> changed files to which its symlinks or those of its modules lead
@@ -170,7 +190,7 @@ type changeIndex struct {
 
 func indexChanges(in AffectedInput) *changeIndex {
 	ix := &changeIndex{owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
-		literal: map[string]*hit{}, unsaid: map[string]string{}, linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
+		literal: map[string]*hit{}, inside: map[[2]string]bool{}, unsaid: map[string]string{}, linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
 	for _, c := range in.Changes {
 		for _, p := range []string{c.Path, c.OldPath} {
 			if p != "" && !ix.changed[p] {
@@ -302,49 +322,84 @@ func (ix *changeIndex) indexModules(graphs []callers) {
 
 // reasons says which changed files affect a project.
 func (ix *changeIndex) reasons(p workflow.Project) []string {
+	excluded := ix.excluded(p)
+	covered := func(file string) bool { return ix.belongs(p.Dir, file) && (excluded == nil || !excluded(file)) }
 	var out []string
-	if h := ix.own[p.Dir]; h != nil {
+	if h := ix.own[p.Dir].without(excluded); h.count > 0 {
 		out = append(out, fmt.Sprintf("`%s` changed%s", h.first, h.more()))
 	}
-	modules := ix.modules[p.Dir]
-	for i, module := range modules {
-		if i == 3 && len(modules) > 4 {
-			out = append(out, fmt.Sprintf("files of %d more modules changed", len(modules)-i))
-			break
-		}
-		h := ix.own[module]
-		out = append(out, fmt.Sprintf("`%s` of module `%s` changed%s", h.first, module, h.more()))
-	}
+	out = append(out, ix.moduleReasons(p, excluded)...)
 	for _, f := range p.VarFiles {
-		if file := path.Join(p.Dir, f); ix.changed[file] && !ix.covered(p, file) {
+		if file := path.Join(p.Dir, f); ix.changed[file] && !covered(file) {
 			out = append(out, fmt.Sprintf("variable file `%s` changed", file))
 		}
 	}
 	for _, f := range p.BackendConfig {
-		if file := path.Join(p.Dir, f); ix.changed[file] && !ix.covered(p, file) {
+		if file := path.Join(p.Dir, f); ix.changed[file] && !covered(file) {
 			out = append(out, fmt.Sprintf("backend configuration `%s` changed", file))
 		}
 	}
 	if h := ix.literal[p.Dir]; h != nil {
 		out = append(out, fmt.Sprintf("`%s`, which its code names, changed%s", h.first, h.more()))
 	}
-	if h := ix.linked[p.Dir]; h != nil && !ix.covered(p, h.first) {
+	if h := ix.linked[p.Dir]; h != nil && !covered(h.first) {
 		out = append(out, fmt.Sprintf("`%s`, to which a symlink leads, changed%s", h.first, h.more()))
 	}
-	for _, w := range p.Watch {
-		if h := ix.watch(workflow.WatchGlob(p.Dir, w)); h.count > 0 && (h.count > 1 || !ix.covered(p, h.first)) {
+	watched := workflow.Watched(p.Watch)
+	for _, w := range watched {
+		all := ix.watch(workflow.WatchGlob(p.Dir, w))
+		if h := all.without(excluded); h.count > 0 && (h.count > 1 || !covered(h.first)) {
 			out = append(out, fmt.Sprintf("`%s` changed%s, watched as `%s`", h.first, h.more(), w))
 		}
 	}
-	if code := ix.unsaid[p.Dir]; code != "" && len(out) == 0 && len(p.Watch) == 0 {
-		out = append(out, fmt.Sprintf("`%s`%s changed, and it may read it: computed paths in `%s`", ix.nobodys.first, ix.nobodys.more(), code))
+	if code := ix.unsaid[p.Dir]; code != "" && len(out) == 0 && len(watched) == 0 {
+		if h := ix.nobodys.without(excluded); h.count > 0 {
+			out = append(out, fmt.Sprintf("`%s`%s changed, and it may read it: computed paths in `%s`", h.first, h.more(), code))
+		}
 	}
 	return out
 }
 
-// covered reports whether a changed file belongs to the project's directory or
-// to one of its modules: then that reason is given already.
-func (ix *changeIndex) covered(p workflow.Project, file string) bool { return ix.belongs(p.Dir, file) }
+// moduleReasons says which changed files of its modules affect a project.
+func (ix *changeIndex) moduleReasons(p workflow.Project, excluded func(file string) bool) []string {
+	var modules []string
+	hits := map[string]hit{}
+	for _, module := range ix.modules[p.Dir] {
+		if hits[module] = ix.own[module].without(excluded); hits[module].count > 0 {
+			modules = append(modules, module)
+		}
+	}
+	var out []string
+	for i, module := range modules {
+		if i == 3 && len(modules) > 4 {
+			return append(out, fmt.Sprintf("files of %d more modules changed", len(modules)-i))
+		}
+		h := hits[module]
+		out = append(out, fmt.Sprintf("`%s` of module `%s` changed%s", h.first, module, h.more()))
+	}
+	return out
+}
+
+// excluded reports which changed files the project's `watch` takes out: none that the tool
+// reads by itself, that the entry or code names, or to which a symlink leads. It is nil for none.
+func (ix *changeIndex) excluded(p workflow.Project) func(file string) bool {
+	if len(workflow.Watched(p.Watch)) == len(p.Watch) {
+		return nil
+	}
+	watch := workflow.WatchOf(p.Dir, p.Watch)
+	kept := map[string]bool{}
+	for _, f := range slices.Concat(p.VarFiles, p.BackendConfig) {
+		kept[path.Join(p.Dir, f)] = true
+	}
+	if h := ix.linked[p.Dir]; h != nil {
+		for _, f := range h.files {
+			kept[f] = true
+		}
+	}
+	return func(file string) bool {
+		return !kept[file] && !workflow.ReadByTool(file) && !ix.inside[[2]string{p.Dir, file}] && watch.Excludes(file)
+	}
+}
 
 // belongs reports whether a changed file is one of a directory or of a module that it reaches.
 func (ix *changeIndex) belongs(dir, file string) bool {

@@ -24,10 +24,13 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 			}
 			for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {
 				for _, file := range append(ix.named(m, user, above[user]), own...) {
-					if id := [2]string{user, file}; !known[id] && !ix.belongs(user, file) {
-						known[id] = true
+					id := [2]string{user, file}
+					if !known[id] && !ix.belongs(user, file) {
 						hitOf(ix.literal, user).add(file)
+					} else if !known[id] {
+						ix.inside[id] = true
 					}
+					known[id] = true
 				}
 				if code := m.ComputedFor(user); ix.nobodys.count > 0 && len(code) > 0 {
 					ix.unsay(user, code[0])

@@ -107,6 +107,57 @@ func TestAffectedProjects(t *testing.T) {
 	}
 }
 
+// What `watch` takes out affects nobody, where base and head both say so, and it is
+// nothing that the tool reads, the entry names, code names or a symlink leads to.
+func TestWatchTakesOut(t *testing.T) {
+	const net = "projects:\n- {dir: prod/net, var_files: [vars.md], watch: "
+	tree := found("prod/net: modules/vpc", "modules/vpc")
+	m := tree.Modules["prod/net"]
+	m.Files, m.Links = []string{"prod/net/t"}, []string{"prod/net/linked.md"}
+	m.Computed = []string{"prod/net/main.tf"}
+	tree.Modules["prod/net"] = m
+	for _, tt := range []struct{ name, base, head, changes, want string }{
+		{name: "in the directory", base: `["!**/*.md"]`, changes: "prod/net/README.md prod/net/docs/a.md"},
+		{name: "a directory", base: `["!docs"]`, changes: "prod/net/docs/a/b.txt"},
+		{name: "others remain", base: `["!**/*.md"]`, changes: "prod/net/README.md prod/net/x.json", want: "`prod/net/x.json` changed"},
+		{name: "in a module", base: `["!../../modules/**/*.md"]`, changes: "modules/vpc/README.md"},
+		{name: "a module's configuration", base: `["!../../modules/**"]`, changes: "modules/vpc/README.md modules/vpc/a.tf",
+			want: "`modules/vpc/a.tf` of module `modules/vpc` changed"},
+		{name: "what the tool reads", base: `["!**"]`, changes: "prod/net/a.tofu prod/net/.terraform.lock.hcl prod/net/tests/a.tftest.hcl prod/net/x",
+			want: "`prod/net/.terraform.lock.hcl` changed, and 2 more files"},
+		{name: "what the entry names", base: `["!**"]`, changes: "prod/net/vars.md", want: "`prod/net/vars.md` changed"},
+		{name: "what code names", base: `["!**"]`, changes: "prod/net/t/a.md", want: "`prod/net/t/a.md` changed"},
+		{name: "where a symlink leads", base: `["!**"]`, changes: "prod/net/linked.md", want: "`prod/net/linked.md` changed"},
+		{name: "the last that matches counts", base: `["!**/*.md", "runbook.md"]`, changes: "prod/net/runbook.md prod/net/a.md", want: "`prod/net/runbook.md` changed"},
+		{name: "out of what is watched", base: `["../../docs/**", "!../../docs/**/*.md"]`, changes: "docs/a.md"},
+		{name: "watched and not taken out", base: `["../../docs/**", "!../../docs/**/*.md"]`, changes: "docs/a.md docs/a.json", want: "`docs/a.json` changed, watched as `../../docs/**`"},
+		{name: "what it may read", base: `["!../../docs/**"]`, changes: "docs/a.md"},
+		{name: "what else it may read", base: `["!../../docs/**"]`, changes: "docs/a.md etc/b", want: "`etc/b` changed, and it may read it: computed paths in `prod/net/main.tf`"},
+		{name: "a change takes nothing out for itself", base: `[]`, head: `["!**/*.md"]`, changes: "prod/net/README.md",
+			want: "its entry in `.cardea.yml` changes: watch; `prod/net/README.md` changed"},
+		{name: "nor more than base does", base: `["!x.md"]`, head: `["!**/*.md"]`, changes: "prod/net/x.md",
+			want: "its entry in `.cardea.yml` changes: watch; `prod/net/x.md` changed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.head == "" {
+				tt.head = tt.base
+			}
+			in := AffectedInput{BaseFound: tree, HeadFound: tree,
+				Resolution: Resolve(Input{Base: repoConfig(t, net+tt.base+"}\n"), Head: repoConfig(t, net+tt.head+"}\n"), BaseFound: tree, HeadFound: tree})}
+			for _, c := range strings.Fields(tt.changes) {
+				in.Changes = append(in.Changes, workflow.FileChange{Path: c, Status: "modified"})
+			}
+			got := ""
+			for _, a := range AffectedBy(in) {
+				got += strings.Join(a.Reasons, "; ")
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestWorkspacePaths(t *testing.T) {
 	p := workflow.Project{Dir: "prod/net"}
 	in := workflow.Inputs{Modules: []string{"modules/vpc", "prod/net/own"}, VarFiles: []string{"vars/prod.tfvars"}, Files: []string{"prod/net/x.json", "scripts/a.sh"},

@@ -108,7 +108,11 @@ func (r *resolver) trusted(h workflow.Project) workflow.Project {
 		if b.Component != "" {
 			p.Component = b.Component
 		}
-		p.Watch = union(b.Watch, h.Watch)
+	}
+	if known && !r.in.BaseFaulty && slices.Equal(b.Watch, h.Watch) {
+		p.Watch = b.Watch
+	} else { // a change cannot take out what it changes itself
+		p.Watch = union(workflow.Watched(b.Watch), workflow.Watched(h.Watch))
 	}
 	switch env := r.in.Rules.EnvironmentOfDir(h.Dir); {
 	case env != "":
@@ -229,7 +233,7 @@ func outside(p workflow.Project, faults *config.Faults) {
 		paths []string
 	}{{"var_files", p.VarFiles}, {"backend_config", p.BackendConfig}, {"watch", p.Watch}} {
 		for _, f := range group.paths {
-			if joined := path.Join(p.Dir, f); joined == ".." || strings.HasPrefix(joined, "../") {
+			if joined := path.Join(p.Dir, strings.TrimPrefix(f, "!")); joined == ".." || strings.HasPrefix(joined, "../") {
 				faults.Add(p.Position, "`%s` of project `%s` names %q, which leaves the repository", group.key, p.Name, f)
 			}
 		}

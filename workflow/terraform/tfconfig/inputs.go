@@ -301,7 +301,7 @@ func (g *gathering) named(what, file string) error {
 
 // watch takes the files that the project's globs match.
 func (g *gathering) watch() error {
-	for _, w := range g.project.Watch {
+	for _, w := range workflow.Watched(g.project.Watch) {
 		glob := path.Join(g.dir, w)
 		if path.IsAbs(w) || leaves(glob) {
 			g.refuse("It watches `%s`, which is outside of the repository.", w)

@@ -309,17 +309,25 @@ func (n *named) template(t text) {
 	n.paths = all
 }
 
+// globSigns are what is special in a pattern of fileset.
+const globSigns = `*?[]{}\\`
+
 // matching is what is known of the paths that a pattern of fileset matches.
 func matching(pattern text) text {
-	at := strings.IndexAny(pattern.start, `*?[{\`)
-	if at < 0 {
+	end := pattern.end
+	if at := strings.IndexAny(pattern.start, globSigns); at >= 0 {
+		if pattern.whole {
+			end = pattern.start[at:]
+		}
+		pattern = text{start: pattern.start[:at]}
+	} else if pattern.whole {
 		return pattern
 	}
-	out := text{start: pattern.start[:at]}
-	if end := pattern.start[at:]; pattern.whole && !strings.ContainsAny(end, `[{\`) {
-		out.end = end[strings.LastIndexAny(end, "*?")+1:]
+	pattern.end = ""
+	if !strings.ContainsAny(end, `[]{}\`) {
+		pattern.end = end[strings.LastIndexAny(end, "*?")+1:]
 	}
-	return out
+	return pattern
 }
 
 // amid looks for paths that begin amid a template, after something that is computed.
