@@ -115,6 +115,7 @@ type Run struct {
 	Interrupt        string  `json:"interrupt,omitempty"`
 	InterruptOutcome Outcome `json:"interrupt_outcome,omitempty"`
 	Replaces         string  `json:"replaces,omitempty"` // the lost run this one repeats
+	Yielded          bool    `json:"yielded,omitempty"`  // it repeats one that stopped for others who waited
 
 	// Own are the directories in which a symlink that leaves the tree refuses the
 	// project; empty: the project's directory.

@@ -21,7 +21,15 @@ type NextRunDecision struct {
 	Waits map[string]string
 	// Next is the earliest time at which a run that now waits for its time may start; zero without one.
 	Next time.Time
+	// Yield are running plans that stop, and are made again, because nothing else keeps
+	// For from starting.
+	Yield []workflow.Run
+	For   workflow.Run
 }
+
+// starves is how long somebody of whose plans none runs waits for a place that is
+// beyond somebody else's share.
+const starves = 30 * time.Second
 
 // NextRun picks the run to start: the highest priority first (apply, commanded
 // plan, autoplan, drift), then the one queued first. A project has one running
@@ -30,17 +38,11 @@ type NextRunDecision struct {
 // on in the same pull and for what verifies them: before, it would have to be made again.
 //
 // At most parallel plans run at a time (0: any number), and one apply beside them:
-// plans that hang never keep an apply from starting. Whose plans, or which
-// repository's, have their share of the places come after those of others.
+// plans that hang never keep an apply from starting, nor does one that is in an
+// apply's way: it would be of what was before. Whose plans, or which
+// repository's, have their share of the places come after those of others; and if all
+// places are taken, the newest plan beyond a share stops, once, for somebody who has none.
 func NextRun(queued, running []workflow.Run, now time.Time, parallel int) NextRunDecision {
-	type busyKey struct {
-		repo    int64
-		project workflow.ProjectKey
-	}
-	projects := map[busyKey]workflow.Run{}
-	for _, r := range running {
-		projects[busyKey{r.Repo.ID, r.Project.Key()}] = r
-	}
 	applies := upstreamRuns(queued, running)
 	d := NextRunDecision{Waits: map[string]string{}}
 	places := placesOf(running, parallel)
@@ -55,28 +57,72 @@ func NextRun(queued, running []workflow.Run, now time.Time, parallel int) NextRu
 			}
 			continue // its Waiting already says why
 		}
-		if other, busy := projects[busyKey{r.Repo.ID, r.Project.Key()}]; busy {
-			d.Waits[r.ID] = fmt.Sprintf("`%s` is being %s %s.", r.Project.Name, other.Kind.Done(), whereRuns(other, r))
-			continue
-		}
-		if i := slices.IndexFunc(running, r.OnStateOf); i >= 0 {
-			other := running[i]
-			keeps := "keeps"
-			if !workflow.IsOneState(r.StateIdentity, other.StateIdentity) {
-				keeps = "may keep"
+		if others := inTheWay(r, running); len(others) > 0 {
+			d.Waits[r.ID] = whyWaits(r, others[0])
+			if !d.Found && d.Yield == nil && r.Kind == workflow.RunApply && places.free(r) && yields(others, r) {
+				d.Yield, d.For = others, r
 			}
-			d.Waits[r.ID] = fmt.Sprintf("`%s`, which %s the same state, is being %s %s.", other.Project.Name, keeps, other.Kind.Done(), whereRuns(other, r))
 			continue
 		}
 		if why := applies.before(r); why != "" {
 			d.Waits[r.ID] = why
 			continue
 		}
-		if !d.Found && places.free(r) {
+		switch {
+		case d.Found:
+		case places.free(r):
 			d.Run, d.Found = r, true
+		case d.Yield == nil && now.Sub(r.Queued) >= starves:
+			d.Yield, d.For = places.yield(running, r), r
 		}
 	}
+	if d.Yield == nil {
+		d.For = workflow.Run{}
+	}
 	return d
+}
+
+// inTheWay are the running runs beside which a run cannot run, those of its project first.
+func inTheWay(r workflow.Run, running []workflow.Run) (own []workflow.Run) {
+	var others []workflow.Run
+	for _, other := range running {
+		switch {
+		case isOfProject(r, other):
+			own = append(own, other)
+		case r.OnStateOf(other):
+			others = append(others, other)
+		}
+	}
+	return append(own, others...)
+}
+
+func isOfProject(r, other workflow.Run) bool {
+	return r.Repo.ID == other.Repo.ID && r.Project.Key() == other.Project.Key()
+}
+
+func whyWaits(r, other workflow.Run) string {
+	where := whereRuns(other, r)
+	if isOfProject(r, other) {
+		return fmt.Sprintf("`%s` is being %s %s.", r.Project.Name, other.Kind.Done(), where)
+	}
+	keeps := "keeps"
+	if !workflow.IsOneState(r.StateIdentity, other.StateIdentity) {
+		keeps = "may keep"
+	}
+	return fmt.Sprintf("`%s`, which %s the same state, is being %s %s.", other.Project.Name, keeps, other.Kind.Done(), where)
+}
+
+// yields reports whether all that is in an apply's way are plans that write nothing and
+// that nobody asked for in the place of what is to be applied; one of them does not stop yet.
+func yields(others []workflow.Run, apply workflow.Run) bool {
+	runs := false
+	for _, other := range others {
+		if other.Kind != workflow.RunPlan || (other.PullKey() == apply.PullKey() && isOfProject(apply, other)) {
+			return false
+		}
+		runs = runs || other.Interrupt == ""
+	}
+	return runs
 }
 
 // places is who has the places in which runs run.
@@ -97,9 +143,38 @@ func placesOf(running []workflow.Run, parallel int) places {
 	return p
 }
 
-// free reports whether there is a place for a run: one more than for plans is for applies.
+// free reports whether there is a place for a run: one more than for plans is for
+// applies. A plan that stopped for others has none beyond the share of whose it is.
 func (p places) free(r workflow.Run) bool {
-	return p.parallel == 0 || (p.runs <= p.parallel && (r.Kind == workflow.RunApply || p.plans < p.parallel))
+	switch {
+	case p.parallel == 0:
+		return true
+	case r.Kind == workflow.RunApply:
+		return p.runs <= p.parallel
+	}
+	return p.runs <= p.parallel && p.plans < p.parallel && (!r.Yielded || p.turn(r) == 1)
+}
+
+// yield is the plan that stops for one that finds no place: the newest one of somebody
+// who has more than half of the places, where whoever waits has none; or of a
+// repository that has all of them. While any plan stops, none has to.
+func (p places) yield(running []workflow.Run, r workflow.Run) (out []workflow.Run) {
+	if r.Kind == workflow.RunApply || p.plans < p.parallel {
+		return nil
+	}
+	for _, other := range running {
+		actor := p.ofActor[r.Actor.ID] == 0 && p.ofActor[other.Actor.ID] > p.parallel/2
+		repo := p.ofRepo[r.Repo.ID] == 0 && p.ofRepo[other.Repo.ID] >= p.parallel
+		switch {
+		case other.Kind == workflow.RunApply:
+		case other.Interrupt != "":
+			return nil
+		case other.Kind != workflow.RunPlan, other.Yielded, !actor && !repo:
+		case out == nil || other.Started.After(out[0].Started):
+			out = []workflow.Run{other}
+		}
+	}
+	return out
 }
 
 // turn is which queue a run stands in: applies, plans, then plans of who has half
@@ -123,13 +198,17 @@ func (p places) turn(r workflow.Run) int {
 
 // whereRuns says where another run runs, as seen from this one.
 func whereRuns(other, r workflow.Run) string {
+	where := "already"
 	switch {
 	case other.Repo.ID != r.Repo.ID:
-		return "for another repository"
+		where = "for another repository"
 	case other.Number != r.Number:
-		return fmt.Sprintf("for #%d", other.Number)
+		where = fmt.Sprintf("for #%d", other.Number)
 	case other.Head != r.Head:
 		return "for " + phrase.Short(other.Head) + ", and is being stopped"
 	}
-	return "already"
+	if other.Interrupt != "" {
+		where += ", and is being stopped"
+	}
+	return where
 }

@@ -34,6 +34,10 @@ func TestNextRun(t *testing.T) {
 	on := func(name string) func(*workflow.Run) {
 		return func(r *workflow.Run) { r.Kind, r.Project.DependsOn = workflow.RunPlan, []string{name} }
 	}
+	startedAt := func(ago time.Duration) func(*workflow.Run) {
+		return func(r *workflow.Run) { r.Started = now.Add(-ago) }
+	}
+	yielded := func(r *workflow.Run) { r.Yielded = true }
 	by := func(id int64) func(*workflow.Run) { return func(r *workflow.Run) { r.Actor.ID = id } }
 	of := func(repo int64, number int) func(*workflow.Run) {
 		return func(r *workflow.Run) { r.Repo.ID, r.Number = repo, number }
@@ -43,6 +47,7 @@ func TestNextRun(t *testing.T) {
 		parallel        int
 		want            string
 		waits           map[string]string
+		yield           string
 		next            time.Duration
 	}{
 		"nothing queued": {},
@@ -144,6 +149,76 @@ func TestNextRun(t *testing.T) {
 		"without a bound nobody has a share": {
 			queued: []workflow.Run{run("x", by(1), queuedAt(time.Hour)), run("y", by(2))}, running: []workflow.Run{run("r", by(1))}, want: "x",
 		},
+		"an apply stops another pull's plan that is in its way": {
+			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunApply)), run("y")},
+			running: []workflow.Run{run("r", project("net"), kind(workflow.RunPlan), of(1, 9)), run("s", kind(workflow.RunPlan))}, parallel: 2,
+			waits: map[string]string{"x": "`net` is being planned for #9."}, yield: "r",
+		},
+		"and those of its state": {
+			queued:  []workflow.Run{run("x", state("s1"), kind(workflow.RunApply))},
+			running: []workflow.Run{run("r", state("s1"), kind(workflow.RunPlan)), run("s", state("s1"), kind(workflow.RunPlan), of(1, 9))},
+			waits:   map[string]string{"x": "`r`, which keeps the same state, is being planned already."}, yield: "rs",
+		},
+		"once": {
+			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunApply))},
+			running: []workflow.Run{run("r", project("net"), kind(workflow.RunPlan), of(1, 9), func(r *workflow.Run) { r.Interrupt = "Enough." })},
+			waits:   map[string]string{"x": "`net` is being planned for #9, and is being stopped."},
+		},
+		"not the plan that is to take the place of what it applies": {
+			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunApply))},
+			running: []workflow.Run{run("r", project("net"), kind(workflow.RunPlan))},
+			waits:   map[string]string{"x": "`net` is being planned already."},
+		},
+		"not an apply, nor what verifies one": {
+			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunApply)), run("y", state("s1"), kind(workflow.RunApply))},
+			running: []workflow.Run{run("r", project("net"), kind(workflow.RunApply), of(1, 9)), run("s", state("s1"), kind(workflow.RunVerify), of(1, 9))},
+			waits:   map[string]string{"x": "`net` is being applied for #9.", "y": "`s`, which keeps the same state, is being verified for #9."},
+		},
+		"not for a plan": {
+			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunPlan), priority(workflow.PriorityCommand))},
+			running: []workflow.Run{run("r", project("net"), kind(workflow.RunPlan), of(1, 9))},
+			waits:   map[string]string{"x": "`net` is being planned for #9."},
+		},
+		"not before the apply has a place": {
+			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunApply))},
+			running: []workflow.Run{run("r", project("net"), kind(workflow.RunPlan), of(1, 9)), run("a", kind(workflow.RunApply))}, parallel: 1,
+			waits: map[string]string{"x": "`net` is being planned for #9."},
+		},
+		"who has more than half of the places makes room for who has none": {
+			queued:  []workflow.Run{run("x", by(1), queuedAt(time.Hour)), run("y", by(2))},
+			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan), startedAt(time.Hour)), run("s", by(1), kind(workflow.RunPlan), startedAt(time.Minute))}, parallel: 2, yield: "s",
+		},
+		"even of one": {
+			queued: []workflow.Run{run("y", by(2))}, running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan))}, parallel: 1, yield: "r",
+		},
+		"not at once": {
+			queued: []workflow.Run{run("y", by(2), queuedAt(starves-1))}, running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan))}, parallel: 1,
+		},
+		"not for oneself, nor for who has a place": {
+			queued:  []workflow.Run{run("x", by(1)), run("y", by(2))},
+			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan)), run("s", by(1), kind(workflow.RunPlan)), run("t", by(2), kind(workflow.RunPlan))}, parallel: 3,
+		},
+		"not while one stops, nor twice, nor what verifies": {
+			queued: []workflow.Run{run("y", by(2))}, parallel: 3,
+			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan), yielded), run("s", by(1), kind(workflow.RunVerify)), run("t", by(1), kind(workflow.RunPlan), yielded)},
+		},
+		"one at a time": {
+			queued: []workflow.Run{run("y", by(2)), run("z", by(3))}, parallel: 3,
+			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan)), run("s", by(1), kind(workflow.RunPlan)), run("t", by(1), kind(workflow.RunPlan), func(r *workflow.Run) { r.Interrupt = "Room." })},
+		},
+		"nobody has more than half": {
+			queued: []workflow.Run{run("y", by(3))}, running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan)), run("s", by(2), kind(workflow.RunPlan))}, parallel: 2,
+		},
+		"a repository that has all places": {
+			queued:  []workflow.Run{run("y", by(3), of(2, 1))},
+			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan)), run("s", by(2), kind(workflow.RunPlan))}, parallel: 2, yield: "r",
+		},
+		"what made room has none beyond a share": {
+			queued: []workflow.Run{run("x", by(1), yielded), run("y", by(1), queuedAt(0))}, running: []workflow.Run{run("r", by(1)), run("s", by(1))}, parallel: 4, want: "y",
+		},
+		"but its share": {
+			queued: []workflow.Run{run("x", by(1), yielded), run("y", by(1), queuedAt(0))}, running: []workflow.Run{run("r", by(1))}, parallel: 4, want: "x",
+		},
 		"its time has come": {queued: []workflow.Run{run("x", notBefore(0))}, want: "x"},
 		"only waiting":      {queued: []workflow.Run{run("x", notBefore(time.Minute))}, next: time.Minute},
 	} {
@@ -152,6 +227,13 @@ func TestNextRun(t *testing.T) {
 			d := NextRun(c.queued, c.running, now, c.parallel)
 			if d.Run.ID != c.want || d.Found != (c.want != "") {
 				t.Errorf("got %q (%v), want %q", d.Run.ID, d.Found, c.want)
+			}
+			yield := ""
+			for _, r := range d.Yield {
+				yield += r.ID
+			}
+			if yield != c.yield || (yield != "") != (d.For.ID != "") {
+				t.Errorf("%q yields for %q, want %q", yield, d.For.ID, c.yield)
 			}
 			if c.waits == nil {
 				c.waits = map[string]string{}

@@ -23,7 +23,7 @@ func (s *Service) Claim(ctx context.Context, worker string) (run workflow.Run, f
 			return err
 		}
 		d, expired := s.nextRun(live, now)
-		idle = !d.Found && len(expired) == 0 && !newWaits(live, d.Waits)
+		idle = !d.Found && len(d.Yield) == 0 && len(expired) == 0 && !newWaits(live, d.Waits)
 		return nil
 	})
 	if err != nil || idle {
@@ -47,8 +47,16 @@ func (s *Service) Claim(ctx context.Context, worker string) (run workflow.Run, f
 			}
 			d, _ = s.nextRun(live, now)
 		}
-		if err := s.saveWaits(tx, live, d.Waits, now); err != nil || !d.Found {
+		if err := s.saveWaits(tx, live, d.Waits, now); err != nil {
 			return err
+		}
+		for _, plan := range d.Yield {
+			if err := s.yield(tx, plan, d.For, now); err != nil {
+				return err
+			}
+		}
+		if !d.Found {
+			return nil
 		}
 		run, found = d.Run, true
 		if err := run.Claim(worker, now, s.lease); err != nil {
@@ -62,8 +70,45 @@ func (s *Service) Claim(ctx context.Context, worker string) (run workflow.Run, f
 	if err != nil {
 		return workflow.Run{}, false, fmt.Errorf("claiming a run: %w", err)
 	}
-	s.wake(WakePulls)
+	s.wake(WakePulls, WakeInterrupts)
 	return run, found, nil
+}
+
+// yield asks a running plan to stop for another run, and queues it once more if it is what its pull waits for.
+func (s *Service) yield(tx workflow.Tx, plan, other workflow.Run, now time.Time) error {
+	if plan.Interrupt != "" {
+		return nil
+	}
+	why := fmt.Sprintf("The apply of `%s` %s comes first.", other.Project.Name, whereRuns(other, plan))
+	if other.Kind != workflow.RunApply {
+		why = "It made room for somebody of whose plans none was running."
+	}
+	plan.Drop(workflow.OutcomeSuperseded, why, now)
+	if err := s.saveRun(tx, plan, "", "", now); err != nil {
+		return err
+	}
+	rec, err := tx.Pull(plan.PullKey())
+	if errors.Is(err, workflow.ErrNotFound) {
+		return nil
+	}
+	if err != nil || rec.Pull.State != workflow.PullOpen {
+		return err
+	}
+	p := findProject(rec, plan.Project.Key())
+	if p == nil || p.Run == nil || p.Run.ID != plan.ID {
+		return nil
+	}
+	run := again(plan, plan.Kind)
+	run.ID, run.Queued, run.Request, run.Priority, run.Waiting = s.newID(now), now, plan.Request, plan.Priority, why
+	run.Yielded = plan.Yielded || other.Kind != workflow.RunApply
+	if err := tx.PutRun(run); err != nil {
+		return err
+	}
+	p.Newest(run)
+	if err := tx.Append(runEvent("queued", now, run, fmt.Sprintf("`%s` is planned again. %s", run.Project.Name, why))); err != nil {
+		return err
+	}
+	return savePull(tx, rec, now)
 }
 
 // Parallel is how many plans run at a time, beside one apply; 0: any number.

@@ -169,15 +169,16 @@ func (engine) Plan(context.Context, workflow.PlanJob) (workflow.Result, error) {
 // world is a service on a store on disk, with a source, a clock and rules that
 // the test sets, and what the app and the worker would do.
 type world struct {
-	t      testing.TB
-	now    time.Time
-	source *source
-	store  workflow.Store
-	svc    *service.Service
-	rules  workflow.Rules
-	roles  map[string]workflow.Role
-	pulls  map[int]workflow.Pull
-	serial int
+	parallel int
+	t        testing.TB
+	now      time.Time
+	source   *source
+	store    workflow.Store
+	svc      *service.Service
+	rules    workflow.Rules
+	roles    map[string]workflow.Role
+	pulls    map[int]workflow.Pull
+	serial   int
 	// change is the last word on live facts; dropped are the artefacts that nobody needs.
 	change  func(*workflow.LiveFacts)
 	unruled bool // the server's configuration has no rule for the repository any more
@@ -218,7 +219,7 @@ func (w *world) serve(store workflow.Store) {
 	w.t.Helper()
 	w.store = store
 	w.svc = service.New(service.Config{
-		Store: store, Source: w.source, Engine: engine{}, Settle: 3 * time.Second, Now: func() time.Time { return w.now },
+		Store: store, Source: w.source, Engine: engine{}, Settle: 3 * time.Second, Parallel: w.parallel, Now: func() time.Time { return w.now },
 		Rules: func(r workflow.Repo) (workflow.Rules, bool) { return w.rules, r.Owner == "acme" && !w.unruled },
 		Live:  w.live, Diff: w.source.diff, DropArtefact: func(run string) { w.dropped = append(w.dropped, run) },
 	})
