@@ -26,7 +26,7 @@ import (
 	"github.com/cardea-iac/cardea/app/recover"
 	"github.com/cardea-iac/cardea/app/report"
 	"github.com/cardea-iac/cardea/app/webhook"
-	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/service"
 )
@@ -61,7 +61,7 @@ type App struct {
 	github   *github.Client
 	webhook  *webhook.Handler
 	reporter *report.Reporter
-	links    templates.Links
+	links    model.Links
 	recovery *recover.Recovery
 	metrics  *metrics
 	reacts   chan workflow.Request
@@ -100,7 +100,7 @@ func New(c Config) (*App, error) {
 	}); err != nil {
 		return nil, err
 	}
-	a.links = templates.Links{PublicURL: c.PublicURL, Fingerprints: true, Prefix: c.Prefixes[0]}
+	a.links = model.Links{PublicURL: c.PublicURL, Fingerprints: true, Prefix: c.Prefixes[0]}
 	a.reporter = report.New(report.Config{Service: c.Service, GitHub: a.github, Links: a.links, Rules: c.Rules, SameFile: c.SameFile, Now: c.Now, Log: c.Log})
 	a.recovery = recover.New(recover.Config{Service: c.Service, GitHub: a.github, Rules: c.Rules, Every: c.RecoverEvery, Now: c.Now, Log: c.Log})
 	return a, nil

@@ -12,7 +12,7 @@ import (
 	"github.com/cardea-iac/cardea/app/github"
 	"github.com/cardea-iac/cardea/app/recover"
 	"github.com/cardea-iac/cardea/app/report"
-	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
 	"github.com/cardea-iac/cardea/workflow/service"
@@ -258,11 +258,11 @@ func waitSentence(err error) string {
 	said := strings.TrimRight(strings.TrimSpace(github.Message(err)), ".")
 	switch s := github.Status(err); {
 	case s != 0 && said != "" && s < 500:
-		return fmt.Sprintf("GitHub answers %d: %s.", s, templates.Clean(said))
+		return fmt.Sprintf("GitHub answers %d: %s.", s, markdown.Clean(said))
 	case s != 0:
 		return fmt.Sprintf("GitHub answers %d.", s)
 	case said != "":
-		return fmt.Sprintf("GitHub answers: %s.", templates.Clean(said))
+		return fmt.Sprintf("GitHub answers: %s.", markdown.Clean(said))
 	}
 	return "GitHub does not answer."
 }

@@ -3,6 +3,9 @@ package templates
 import (
 	"strings"
 
+	"github.com/cardea-iac/cardea/templates/diff"
+	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -91,16 +94,16 @@ func share(items []item, limit int) int {
 }
 
 // section wraps body under a heading, or folded. In a folded one what is bold stands out.
-func section(title []Span, body string, folded bool) string {
+func section(title []model.Span, body string, folded bool) string {
 	var b strings.Builder
 	for _, s := range title {
 		switch {
 		case folded && s.Bold:
-			b.WriteString("<b>" + proseHTML(s.Text) + "</b>")
+			b.WriteString("<b>" + markdown.ProseHTML(s.Text) + "</b>")
 		case folded:
-			b.WriteString(proseHTML(s.Text))
+			b.WriteString(markdown.ProseHTML(s.Text))
 		default:
-			b.WriteString(Prose(s.Text))
+			b.WriteString(markdown.Prose(s.Text))
 		}
 	}
 	if folded {
@@ -109,22 +112,22 @@ func section(title []Span, body string, folded bool) string {
 	return "\n#### " + b.String() + "\n" + body
 }
 
-func (w writer) failure(f Failure, folded bool, limit int) string {
-	title := ticked([]string{f.Rows[0].Name()})[0] + ": " + f.Word
+func (w writer) failure(f model.Failure, folded bool, limit int) string {
+	title := markdown.Ticked([]string{f.Rows[0].Name()})[0] + ": " + f.Word
 	names := ""
 	if n := len(f.Rows); n > 1 {
-		title = f.Word + " in the same way in " + Number(n) + " projects"
-		names = "\n" + someOf(namesOf(f.Rows), 10, "") + "\n"
+		title = f.Word + " in the same way in " + markdown.Number(n) + " projects"
+		names = "\n" + markdown.SomeOf(namesOf(f.Rows), 10, "") + "\n"
 	}
-	title = sentenceCase(cutRunes(title, 200))
+	title = sentenceCase(markdown.Cut(title, 200))
 	body := names
 	if f.Part != "" {
-		body += "\n" + Prose(f.Part) + "\n"
+		body += "\n" + markdown.Prose(f.Part) + "\n"
 	}
 	if f.Reason != "" && !f.Told() {
-		body += "\n" + Prose(cutRunes(sentence(f.Reason), 1000)) + "\n"
+		body += "\n" + markdown.Prose(markdown.Cut(markdown.Sentence(f.Reason), 1000)) + "\n"
 	}
-	out := func(body string) string { return section([]Span{{Text: title}}, body, folded) }
+	out := func(body string) string { return section([]model.Span{{Text: title}}, body, folded) }
 	if len(f.Diagnostics) == 0 {
 		return out(body)
 	}
@@ -132,7 +135,7 @@ func (w writer) failure(f Failure, folded bool, limit int) string {
 	return out(body + "\n" + fenceCut("text", diagnosticLines(f.Diagnostics), room))
 }
 
-func sentenceCase(s string) string { return strings.TrimSuffix(sentence(s), ".") }
+func sentenceCase(s string) string { return strings.TrimSuffix(markdown.Sentence(s), ".") }
 
 // diagnosticLines print faults as people know them from the tool.
 func diagnosticLines(list []workflow.Diagnostic) []string {
@@ -145,30 +148,19 @@ func diagnosticLines(list []workflow.Diagnostic) []string {
 		if d.Severity == workflow.SeverityWarning {
 			word = "Warning: "
 		}
-		lines = append(lines, splitLines(word+d.Summary)...)
-		if at := Place(d.Position); at != "" {
+		lines = append(lines, markdown.Lines(word+d.Summary)...)
+		if at := model.Place(d.Position); at != "" {
 			lines = append(lines, "  "+at)
 		}
 		if d.Address != "" {
-			lines = append(lines, "  with "+oneLine(d.Address))
+			lines = append(lines, "  with "+markdown.OneLine(d.Address))
 		}
 		if d.Detail != "" {
 			lines = append(lines, "")
-			lines = append(lines, splitLines(d.Detail)...)
+			lines = append(lines, markdown.Lines(d.Detail)...)
 		}
 	}
 	return lines
-}
-
-// Place is a position in words: "on main.tf line 3".
-func Place(p workflow.Position) string {
-	switch {
-	case p.File == "":
-		return ""
-	case p.Line == 0:
-		return "in " + oneLine(p.File)
-	}
-	return "on " + oneLine(p.File) + " line " + Number(p.Line)
 }
 
 // fenceCut fences as many of the lines as fit into limit and counts the others.
@@ -177,34 +169,34 @@ func fenceCut(info string, lines []string, limit int) string {
 	var b strings.Builder
 	longest := 3
 	for i, l := range lines {
-		l = cutRunes(l, 2000) + "\n"
-		run := max(longest, longestRun(l)+1)
+		l = markdown.Cut(l, 2000) + "\n"
+		run := max(longest, markdown.LongestRun(l)+1)
 		if b.Len()+len(l)+2*run+frame > limit {
 			if i == 0 {
 				return ""
 			}
-			b.WriteString("… " + count(len(lines)-i, "more line", "more lines"))
+			b.WriteString("… " + markdown.Count(len(lines)-i, "more line", "more lines"))
 			break
 		}
 		longest = run
 		b.WriteString(l)
 	}
-	return Fence(info, b.String())
+	return markdown.Fence(info, b.String())
 }
 
 // group writes one plan, for all projects that share it.
-func (w writer) group(g Group, blocks []string, folded bool, limit int) string {
-	of, body := ticked([]string{cutRunes(g.Rows[0].Name(), 120)})[0], ""
+func (w writer) group(g model.Group, blocks []string, folded bool, limit int) string {
+	of, body := markdown.Ticked([]string{markdown.Cut(g.Rows[0].Name(), 120)})[0], ""
 	if n := len(g.Rows); n > 1 {
-		of = "The same " + count(len(g.Changes), "change", "changes") + " in " + Number(n) + " projects"
-		body = "\n" + someOf(namesOf(g.Rows), 10, "") + "\n"
+		of = "The same " + markdown.Count(len(g.Changes), "change", "changes") + " in " + markdown.Number(n) + " projects"
+		body = "\n" + markdown.SomeOf(namesOf(g.Rows), 10, "") + "\n"
 	}
 	if g.Word != "" {
 		of += ", " + g.Word
 	}
-	title := append([]Span{{Text: of + ": "}}, g.numbers()...)
+	title := append([]model.Span{{Text: of + ": "}}, g.Numbers()...)
 	if len(g.Rows) > 1 {
-		title = append(title, Span{Text: " in each"})
+		title = append(title, model.Span{Text: " in each"})
 	}
 	body += w.reasons(g)
 	body += addressList(g.Changes, limit/2)
@@ -215,28 +207,17 @@ func (w writer) group(g Group, blocks []string, folded bool, limit int) string {
 	return out(body + w.diff(blocks, len(g.Changes), fold && !folded, room))
 }
 
-// numbers are what the group's plan does, or did.
-func (g Group) numbers() []Span {
-	if done := countsDone(g.Counts); g.Applied() && done != "" {
-		return []Span{{Text: done}}
-	}
-	return joinSpans(boldCounts(g.Counts, "", ""))
-}
-
-// Applied reports that its plans are carried out.
-func (g Group) Applied() bool { return g.Word == string(workflow.StateApplied) }
-
-func (w writer) reasons(g Group) string {
+func (w writer) reasons(g model.Group) string {
 	if len(g.Rows) > 1 {
 		return ""
 	}
 	var parts []string
 	for i, r := range g.Rows[0].Record.Reasons {
 		if i == 3 {
-			parts = append(parts, Number(len(g.Rows[0].Record.Reasons)-3)+" more")
+			parts = append(parts, markdown.Number(len(g.Rows[0].Record.Reasons)-3)+" more")
 			break
 		}
-		parts = append(parts, Prose(cutRunes(strings.TrimSuffix(r, "."), 200)))
+		parts = append(parts, markdown.Prose(markdown.Cut(strings.TrimSuffix(r, "."), 200)))
 	}
 	if len(parts) == 0 {
 		return ""
@@ -244,11 +225,11 @@ func (w writer) reasons(g Group) string {
 	return "\nAffected: " + strings.Join(parts, "; ") + ".\n"
 }
 
-func (w writer) drift(g Group) string {
+func (w writer) drift(g model.Group) string {
 	if len(g.Drift) == 0 {
 		return ""
 	}
-	return "\nChanged outside of Terraform: " + someOf(addresses(g.Drift, addressMax), addressMax, "") + "\n"
+	return "\nChanged outside of Terraform: " + markdown.SomeOf(addresses(g.Drift, addressMax), addressMax, "") + "\n"
 }
 
 func addresses(changes []workflow.Change, most int) []string {
@@ -263,14 +244,14 @@ func addresses(changes []workflow.Change, most int) []string {
 
 // address is a change's address; a move shows both, an import its id.
 func address(c workflow.Change) string {
-	s := Code(cutRunes(c.Address, 200))
+	s := markdown.Code(markdown.Cut(c.Address, 200))
 	switch {
 	case c.Deposed != "":
-		s += " (deposed " + Code(c.Deposed) + ")"
+		s += " (deposed " + markdown.Code(c.Deposed) + ")"
 	case c.PreviousAddress != "":
-		s = Code(cutRunes(c.PreviousAddress, 200)) + " → " + s
+		s = markdown.Code(markdown.Cut(c.PreviousAddress, 200)) + " → " + s
 	case c.ImportID != "":
-		s += " (id " + Code(cutRunes(c.ImportID, 100)) + ")"
+		s += " (id " + markdown.Code(markdown.Cut(c.ImportID, 100)) + ")"
 	}
 	return s
 }
@@ -284,7 +265,7 @@ func addressList(changes []workflow.Change, limit int) string {
 	for most := addressMax; most > 0; most /= 2 {
 		var b strings.Builder
 		b.WriteByte('\n')
-		for _, a := range actionOrder {
+		for _, a := range model.ActionOrder {
 			of := func(mode func(string) bool, word string) {
 				var some []workflow.Change
 				for _, c := range changes {
@@ -293,7 +274,7 @@ func addressList(changes []workflow.Change, limit int) string {
 					}
 				}
 				if len(some) > 0 && word != "" {
-					b.WriteString("- " + word + " " + someOf(addresses(some, most), most, "") + "\n")
+					b.WriteString("- " + word + " " + markdown.SomeOf(addresses(some, most), most, "") + "\n")
 				}
 			}
 			of(func(m string) bool { return m != "output" && m != "action" }, listed[a])
@@ -306,7 +287,7 @@ func addressList(changes []workflow.Change, limit int) string {
 				}
 			}
 			if len(some) > 0 {
-				b.WriteString("- " + map[string]string{"output": "outputs", "action": "invoke"}[mode] + " " + someOf(addresses(some, most), most, "") + "\n")
+				b.WriteString("- " + map[string]string{"output": "outputs", "action": "invoke"}[mode] + " " + markdown.SomeOf(addresses(some, most), most, "") + "\n")
 			}
 		}
 		if b.Len() <= limit {
@@ -358,7 +339,7 @@ func (w writer) diff(blocks []string, total int, fold bool, limit int) string {
 		if i > 0 {
 			block = "\n" + block
 		}
-		left := room - b.Len() - 2*max(longest, longestRun(block))
+		left := room - b.Len() - 2*max(longest, markdown.LongestRun(block))
 		if shown < total-1 {
 			left -= reserve
 		}
@@ -370,14 +351,14 @@ func (w writer) diff(blocks []string, total int, fold bool, limit int) string {
 			}
 			break
 		}
-		longest = max(longest, longestRun(block))
+		longest = max(longest, markdown.LongestRun(block))
 		b.WriteString(block)
 		shown++
 	}
 	if b.Len() == 0 {
 		return w.rest(total, limit)
 	}
-	return open + Fence("diff", b.String()) + w.rest(total-shown, reserve) + end
+	return open + markdown.Fence("diff", b.String()) + w.rest(total-shown, reserve) + end
 }
 
 // rest counts the changes that are not shown.
@@ -393,7 +374,7 @@ func (w writer) rest(n, limit int) string {
 
 func blockOf(c workflow.Change) string {
 	var b strings.Builder
-	for _, l := range diffOf(c, commentLimits) {
+	for _, l := range diff.Of(c, diff.Comment) {
 		b.WriteString(l.String() + "\n")
 	}
 	return b.String()
@@ -404,7 +385,7 @@ func headOf(block string, limit int) string {
 	lines := strings.SplitAfter(block, "\n")
 	out := ""
 	for i, l := range lines {
-		more := "#   … " + count(len(lines)-i-1, "more line", "more lines") + "\n"
+		more := "#   … " + markdown.Count(len(lines)-i-1, "more line", "more lines") + "\n"
 		if len(out)+len(l)+len(more) > limit {
 			if out == "" {
 				return ""

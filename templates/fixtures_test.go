@@ -6,13 +6,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
 var (
 	noon  = time.Date(2026, 11, 21, 12, 4, 0, 0, time.UTC)
-	links = templates.Links{PublicURL: "https://cardea.example.com", Fingerprints: true}
+	links = model.Links{PublicURL: "https://cardea.example.com", Fingerprints: true}
 )
 
 // view is a pull of acme/infra with these projects, all known.

@@ -3,6 +3,8 @@ package templates
 import (
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -25,7 +27,7 @@ func Named(text string, fingerprints map[string]string) map[string]string {
 	out := map[string]string{}
 	for name, fp := range fingerprints {
 		short := workflow.Plan{Fingerprint: fp}.ShortFingerprint()
-		if plan, ok := rows[CodeCell(name)]; ok && short != "" && strings.Contains(plan, CodeCell(short)) {
+		if plan, ok := rows[markdown.CodeCell(name)]; ok && short != "" && strings.Contains(plan, markdown.CodeCell(short)) {
 			out[name] = fp
 		}
 	}
@@ -48,6 +50,6 @@ func (w writer) unnamed(table, who string) string {
 	if n == 0 {
 		return ""
 	}
-	return "\n" + count(n, "plan is", "plans are") + " not named here in full: " + who + " is not about " + plural(n, "it", "them") + ". " +
-		"Look at " + plural(n, "it", "them") + ", then " + Code(w.links.command("approve -p NAME@FINGERPRINT")) + ".\n"
+	return "\n" + markdown.Count(n, "plan is", "plans are") + " not named here in full: " + who + " is not about " + phrase.OneMany(n == 1, "it", "them") + ". " +
+		"Look at " + phrase.OneMany(n == 1, "it", "them") + ", then " + markdown.Code(w.links.Command("approve -p NAME@FINGERPRINT")) + ".\n"
 }

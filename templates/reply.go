@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -11,8 +14,8 @@ import (
 // ended. It starts with [ReplyMarker] and the key's [KeyMarker], and has at most
 // [MaxComment] bytes. Who asked is mentioned where an apply ended: edits of the
 // summary notify nobody.
-func Reply(r workflow.Reply, v workflow.PullView, l Links) string {
-	r, v = l.spokenReply(r), l.Spoken(v)
+func Reply(r workflow.Reply, v workflow.PullView, l model.Links) string {
+	r, v = l.SpokenReply(r), l.Spoken(v)
 	head := ReplyMarker + "\n" + KeyMarker(r.Key) + "\n"
 	switch r.Kind {
 	case workflow.ReplyStatus:
@@ -20,7 +23,7 @@ func Reply(r workflow.Reply, v workflow.PullView, l Links) string {
 	case workflow.ReplyHelp:
 		return head + helpReply(r, l)
 	}
-	w := replyWriter{writer: writer{view: v, model: Read(v, l), links: l}, reply: r}
+	w := replyWriter{writer: writer{view: v, model: model.Read(v, l), links: l}, reply: r}
 	for i, a := range w.model.Alarms { // whose log the item links
 		if slices.ContainsFunc(r.Items, func(it workflow.ReplyItem) bool { return it.Run != nil && it.Project == a.Row.Name() }) {
 			w.model.Alarms[i].RunURL = ""
@@ -29,19 +32,19 @@ func Reply(r workflow.Reply, v workflow.PullView, l Links) string {
 	body := w.sentences() + w.items()
 	body = strings.TrimPrefix(body, "\n") + w.then()
 	if r.Kind == workflow.ReplyUnknown && len(r.Items) == 0 {
-		body += "\n" + Code(l.command("help")) + " lists the commands.\n"
+		body += "\n" + markdown.Code(l.Command("help")) + " lists the commands.\n"
 	}
 	return head + body
 }
 
 // statusReply is every project, what it waits for and the next command.
-func statusReply(v workflow.PullView, l Links, limit int) string {
-	w := writer{view: v, model: Read(v, l), links: l}
+func statusReply(v workflow.PullView, l model.Links, limit int) string {
+	w := writer{view: v, model: model.Read(v, l), links: l}
 	w.model.Rows = append(w.model.Rows, w.model.Unchanged...)
-	if w.model.Status == StatusPlanning || w.model.Status == StatusApplying { // the command it would name is this one
+	if w.model.Status == model.StatusPlanning || w.model.Status == model.StatusApplying { // the command it would name is this one
 		w.model.Commands = nil
 	}
-	w.model.Commands = slices.DeleteFunc(w.model.Commands, func(c Command) bool { return c.Text == l.command("status") })
+	w.model.Commands = slices.DeleteFunc(w.model.Commands, func(c model.Command) bool { return c.Text == l.Command("status") })
 	head := w.verdict() + w.trouble(8000) + w.alarms(8000)
 	tail := w.said("What is missing", w.model.Missing, limit/6) + w.standing(limit/6) + w.next() + w.footer()
 	return head + w.table(limit-len(head)-len(tail)) + tail
@@ -71,17 +74,17 @@ var helpLines = []struct {
 	{workflow.VerbHelp, "help", "writes this"},
 }
 
-func helpReply(r workflow.Reply, l Links) string {
+func helpReply(r workflow.Reply, l model.Links) string {
 	var b strings.Builder
 	b.WriteString("Commands stand in the first line of a new comment.\n\n| Command | Does |\n| --- | --- |\n")
 	for _, h := range helpLines {
 		if r.May != nil && !slices.Contains(r.May, h.verb) {
 			continue
 		}
-		b.WriteString("| " + CodeCell(l.command(h.rest)) + " | " + h.does + " |\n")
+		b.WriteString("| " + markdown.CodeCell(l.Command(h.rest)) + " | " + h.does + " |\n")
 	}
 	for _, s := range r.Text {
-		b.WriteString("\n" + Prose(cutRunes(s, 1000)) + "\n")
+		b.WriteString("\n" + markdown.Prose(markdown.Cut(s, 1000)) + "\n")
 		if b.Len() > MaxComment/2 {
 			break
 		}
@@ -112,7 +115,7 @@ func (w replyWriter) sentences() string {
 	}
 	var b strings.Builder
 	for i, s := range text {
-		s = Prose(cutRunes(s, 1500))
+		s = markdown.Prose(markdown.Cut(s, 1500))
 		if i == 0 {
 			s = w.address() + s
 		}
@@ -143,12 +146,12 @@ func (w replyWriter) lead() string {
 	case verb != "" && undone == len(items):
 		return "Nothing was " + verb + "."
 	case w.reply.Kind == workflow.ReplyRefused && slices.ContainsFunc(items, func(it workflow.ReplyItem) bool { return len(it.Missing) > 0 }):
-		return plural(undone, "This plan is not applied. All that is missing:", "These plans are not applied. All that is missing:")
+		return phrase.OneMany(undone == 1, "This plan is not applied. All that is missing:", "These plans are not applied. All that is missing:")
 	case w.reply.Kind == workflow.ReplyApplied && undone > 0 && len(items) > 1:
 		n := len(items) - undone
-		return Number(n) + " of " + Number(len(items)) + " plans " + plural(n, "is", "are") + " applied."
+		return markdown.Number(n) + " of " + markdown.Number(len(items)) + " plans " + phrase.OneMany(n == 1, "is", "are") + " applied."
 	case w.reply.Kind == workflow.ReplyApplyFailed && len(items) > 1:
-		return Number(undone) + " of " + Number(len(items)) + " applies failed."
+		return markdown.Number(undone) + " of " + markdown.Number(len(items)) + " applies failed."
 	}
 	return leads[w.reply.Kind]
 }
@@ -178,7 +181,7 @@ func (w replyWriter) address() string {
 			return "@" + to.Login + " "
 		}
 	}
-	return "**" + Escape(to.Login) + "**: "
+	return "**" + markdown.Escape(to.Login) + "**: "
 }
 
 // then says what comes next after an apply's end.
@@ -216,25 +219,25 @@ func (w *replyWriter) others() string {
 			names = append(names, r.Name())
 		}
 	}
-	if c := w.model.Commands; len(c) == 1 && c[0].Text == w.links.command("status") {
+	if c := w.model.Commands; len(c) == 1 && c[0].Text == w.links.Command("status") {
 		w.model.Commands = nil // in a few words that is said here
-		if waits := applyWaits(w.model); waits != "" {
-			return "\n" + Prose(waits) + "\n"
+		if waits := w.model.ApplyWaits(); waits != "" {
+			return "\n" + markdown.Prose(waits) + "\n"
 		}
 		return ""
 	}
 	if len(names) == 0 {
 		return ""
 	}
-	approve := w.links.command("approve")
-	w.model.Commands = slices.DeleteFunc(w.model.Commands, func(c Command) bool { return c.Text == approve || strings.HasPrefix(c.Text, approve+" ") })
-	return "\n" + Prose("Somebody else has to approve "+these(names)+", too.") + "\n"
+	approve := w.links.Command("approve")
+	w.model.Commands = slices.DeleteFunc(w.model.Commands, func(c model.Command) bool { return c.Text == approve || strings.HasPrefix(c.Text, approve+" ") })
+	return "\n" + markdown.Prose("Somebody else has to approve "+model.These(names)+", too.") + "\n"
 }
 
 // merge says that nothing is left to apply.
 func (w replyWriter) merge() string {
 	switch {
-	case w.model.Status != StatusApplied || w.view.Pull.State != workflow.PullOpen:
+	case w.model.Status != model.StatusApplied || w.view.Pull.State != workflow.PullOpen:
 		return ""
 	case w.model.Verifying():
 		return "\nEverything that changes is applied. A fresh plan now looks whether anything is left; when nothing is, merge the pull request.\n"
@@ -247,6 +250,6 @@ func (w replyWriter) neverMerged() string {
 	if len(w.reply.Items) == 0 {
 		return ""
 	}
-	return "\n" + Prose("What is there now is not what `"+first(w.view.Pull.Base.Ref, "the base branch")+"` says. Reopen this pull request and merge it; or, in another one, `"+
-		w.links.command("plan -p NAME")+"` shows what takes it back, and `"+w.links.command("apply")+"` does.") + "\n"
+	return "\n" + markdown.Prose("What is there now is not what `"+phrase.OrWord(w.view.Pull.Base.Ref, "the base branch")+"` says. Reopen this pull request and merge it; or, in another one, `"+
+		w.links.Command("plan -p NAME")+"` shows what takes it back, and `"+w.links.Command("apply")+"` does.") + "\n"
 }

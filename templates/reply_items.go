@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -34,7 +37,7 @@ func (w replyWriter) items() string {
 	var b strings.Builder
 	b.WriteByte('\n')
 	for i, l := range lines {
-		s := "- " + someOf(l.names, 20, "")
+		s := "- " + markdown.SomeOf(l.names, 20, "")
 		if l.text != "" {
 			s += ": " + l.text
 		}
@@ -49,9 +52,9 @@ func (w replyWriter) items() string {
 
 // named is a project of a reply, with the plan that it is about.
 func (w replyWriter) named(it workflow.ReplyItem) string {
-	name := Code(cutRunes(it.Project, 120))
-	if f := shortFingerprint(it.Fingerprint); f != "" {
-		name += " " + Code(f)
+	name := markdown.Code(markdown.Cut(it.Project, 120))
+	if f := workflow.ShortFingerprint(it.Fingerprint); f != "" {
+		name += " " + markdown.Code(f)
 	}
 	return name
 }
@@ -76,10 +79,10 @@ func (w replyWriter) item(it workflow.ReplyItem) string {
 		}
 	}
 	if text != "" {
-		text = Prose(cutRunes(text, 1000))
+		text = markdown.Prose(markdown.Cut(text, 1000))
 	}
 	for _, m := range it.Missing {
-		text = strings.TrimSpace(text + " " + Prose(cutRunes(sentence(m.Sentence), 400)))
+		text = strings.TrimSpace(text + " " + markdown.Prose(markdown.Cut(markdown.Sentence(m.Sentence), 400)))
 	}
 	if end != "" && text != "" {
 		end += ": "
@@ -101,7 +104,7 @@ func (w replyWriter) item(it workflow.ReplyItem) string {
 // runEnd is how an apply ended: "3 added, 1 destroyed, in 4 s", "**failed**, 2 of 3 changes were applied".
 func runEnd(r workflow.Run) string {
 	took := ""
-	if t := Took(r); t != "" {
+	if t := model.Took(r); t != "" {
 		took = ", in " + t
 	}
 	switch a := r.Apply; {
@@ -110,17 +113,17 @@ func runEnd(r workflow.Run) string {
 	case a != nil && a.ErroredState != "":
 		return "**its state could not be stored**" + part(a)
 	case r.Outcome == workflow.OutcomeSucceeded:
-		return first(countsDone(r.Counts), "applied") + took
+		return phrase.OrWord(model.CountsDone(r.Counts), "applied") + took
 	case r.Outcome == workflow.OutcomeUnknown:
 		return "**outcome unknown**"
 	case r.Outcome == workflow.OutcomeRefused:
 		return "**not started**" + reason(r)
 	}
-	return "**" + first(strings.ReplaceAll(string(r.Outcome), "_", " "), "failed") + "**" + part(r.Apply) + reason(r) + took
+	return "**" + phrase.OrWord(strings.ReplaceAll(string(r.Outcome), "_", " "), "failed") + "**" + part(r.Apply) + reason(r) + took
 }
 
 func part(a *workflow.ApplyOrder) string {
-	if s := partSentence(a); s != "" {
+	if s := model.PartSentence(a); s != "" {
 		return ", " + strings.TrimSuffix(s, ".")
 	}
 	return ""
@@ -131,20 +134,20 @@ func reason(r workflow.Run) string {
 	if len(r.Diagnostics) == 0 && r.Reason == "" {
 		return ""
 	}
-	return ": " + Prose(cutRunes(strings.TrimSuffix(failureSummary(r), "."), 300))
+	return ": " + markdown.Prose(markdown.Cut(strings.TrimSuffix(failureSummary(r), "."), 300))
 }
 
 // refusals name for each project all that is missing, with who can mend it.
 // Projects that lack the same share the list.
 func (w replyWriter) refusals() string {
-	all := refusalsOf(w.reply.Items)
+	all := model.RefusalsOf(w.reply.Items)
 	var b strings.Builder
 	for i, r := range all {
-		names := make([]string, len(r.items))
-		for j, it := range r.items {
+		names := make([]string, len(r.Items))
+		for j, it := range r.Items {
 			names[j] = w.named(it)
 		}
-		s := fmt.Sprintf("\n%s\n\n%s", someOf(names, 20, ""), missingLines(r.said()))
+		s := fmt.Sprintf("\n%s\n\n%s", markdown.SomeOf(names, 20, ""), missingLines(r.Said()))
 		if b.Len()+len(s) > MaxComment/2 {
 			b.WriteString("\n… " + w.more(len(all)-i, "more", "more") + "\n")
 			break
@@ -154,12 +157,12 @@ func (w replyWriter) refusals() string {
 	return b.String()
 }
 
-func missingLines(list []Said) string {
+func missingLines(list []model.Said) string {
 	var b strings.Builder
 	for _, s := range list {
-		b.WriteString("- " + Prose(cutRunes(sentence(s.Text), 600)))
+		b.WriteString("- " + markdown.Prose(markdown.Cut(markdown.Sentence(s.Text), 600)))
 		if s.Mend != "" {
-			b.WriteString(" " + Prose(cutRunes(sentence(s.Mend), 600)))
+			b.WriteString(" " + markdown.Prose(markdown.Cut(markdown.Sentence(s.Mend), 600)))
 		}
 		b.WriteByte('\n')
 	}

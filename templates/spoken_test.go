@@ -8,12 +8,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
 // TestPrefix: where commands start with another word, no text names one that nobody understands.
 func TestPrefix(t *testing.T) {
-	links := templates.Links{PublicURL: "https://cardea.example.com", Fingerprints: true, Prefix: "tf"}
+	links := model.Links{PublicURL: "https://cardea.example.com", Fingerprints: true, Prefix: "tf"}
 	views := cases()
 	maps.Copy(views, applyCases())
 	troubled := view()
@@ -21,10 +22,10 @@ func TestPrefix(t *testing.T) {
 	views["troubled"] = troubled
 	texts := map[string]string{}
 	for name, v := range views {
-		before := templates.Summary(v, templates.Links{})
+		before := templates.Summary(v, model.Links{})
 		plan, apply := templates.PlanCheck(v, links), templates.ApplyCheck(v, links)
 		texts[name] = templates.Summary(v, links) + plan.Summary + plan.Text + apply.Summary
-		if diff := cmp.Diff(before, templates.Summary(v, templates.Links{})); diff != "" {
+		if diff := cmp.Diff(before, templates.Summary(v, model.Links{})); diff != "" {
 			t.Errorf("%s: the view was changed:\n%s", name, diff)
 		}
 	}

@@ -2,6 +2,9 @@ package templates
 
 import (
 	"strings"
+
+	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/templates/model"
 )
 
 // alarms tell what a person has to do before anything else may happen to a project.
@@ -11,16 +14,16 @@ func (w writer) alarms(limit int) string {
 		text := "\n> [!CAUTION]\n"
 		for j, s := range a.Steps {
 			if j == 0 {
-				s = code(a.Row.Name()) + ": " + s
+				s = markdown.Tick(a.Row.Name()) + ": " + s
 			}
-			text += "> " + Prose(cutRunes(s, 900))
+			text += "> " + markdown.Prose(markdown.Cut(s, 900))
 			if url := a.RunURL; j == 0 && url != "" {
 				text += " [Its log](" + url + ")."
 			}
 			text += "\n>\n"
 		}
 		if len(a.Commands) > 0 {
-			for _, line := range splitLines(strings.TrimSuffix(Fence("sh", strings.Join(a.Commands, "\n")), "\n")) {
+			for _, line := range markdown.Lines(strings.TrimSuffix(markdown.Fence("sh", strings.Join(a.Commands, "\n")), "\n")) {
 				text += "> " + line + "\n"
 			}
 		}
@@ -46,7 +49,7 @@ func (w writer) holds(limit int) string {
 	var b strings.Builder
 	b.WriteString("\n**Locks**\n\n")
 	for i, h := range w.model.Holds {
-		line := "- " + w.holder(h) + " holds " + w.about(h.Projects) + " " + Prose(cutRunes(h.Text(), 300)) + ".\n"
+		line := "- " + w.holder(h) + " holds " + w.about(h.Projects) + " " + markdown.Prose(markdown.Cut(h.Text(), 300)) + ".\n"
 		if b.Len()+len(line) > limit-150 {
 			b.WriteString("- … " + w.more(len(w.model.Holds)-i, "more", "more") + "\n")
 			break
@@ -58,13 +61,13 @@ func (w writer) holds(limit int) string {
 
 // holder is the pull that has a lock, linked to its page: a reference to it on
 // GitHub would write a line into that pull at every edit.
-func (w writer) holder(h Hold) string {
+func (w writer) holder(h model.Hold) string {
 	if h.Ours {
 		return "This pull request"
 	}
 	other := w.view.Pull
 	other.Number = h.Lock.Pull.Number
-	name := Escape("#" + Number(other.Number))
+	name := markdown.Escape("#" + markdown.Number(other.Number))
 	if url := w.links.Pull(other); url != "" {
 		return "[" + name + "](" + url + ")"
 	}

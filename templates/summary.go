@@ -5,15 +5,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
 // Summary is the one comment of a pull. It starts with [SummaryMarker] and has at
 // most [MaxComment] bytes, whatever the plans are: details are cut by resource,
 // then the table by row, and what is left out is counted.
-func Summary(v workflow.PullView, l Links) string {
+func Summary(v workflow.PullView, l model.Links) string {
 	v = l.Spoken(v)
-	w := writer{view: v, model: Read(v, l), links: l}
+	w := writer{view: v, model: model.Read(v, l), links: l}
 	head := SummaryMarker + "\n" + w.verdict() + w.trouble(8000) + w.alarms(8000)
 	tail := w.footer()
 	next := w.next()
@@ -26,7 +29,7 @@ func Summary(v workflow.PullView, l Links) string {
 
 	items := w.items()
 	table := w.table(max(rest*6/10, rest-wanted(items, rest)))
-	table += w.unnamed(table, Code(l.command("approve")))
+	table += w.unnamed(table, markdown.Code(l.Command("approve")))
 	rest -= len(table)
 	return head + table + unchanged + next + said + w.details(items, rest) + remarks + tail
 }
@@ -35,14 +38,14 @@ func Summary(v workflow.PullView, l Links) string {
 // line and ends a line, and keeps to the bytes it is given.
 type writer struct {
 	view  workflow.PullView
-	model Model
-	links Links
+	model model.Model
+	links model.Links
 }
 
 func (w writer) verdict() string {
 	var b strings.Builder
 	for _, s := range w.model.Verdict {
-		text := strings.TrimSpace(Prose(cutRunes(s.Text, 600)))
+		text := strings.TrimSpace(markdown.Prose(markdown.Cut(s.Text, 600)))
 		lead, trail := s.Text[:len(s.Text)-len(strings.TrimLeft(s.Text, " "))], s.Text[len(strings.TrimRight(s.Text, " ")):]
 		if s.Bold && text != "" {
 			text = "**" + text + "**"
@@ -63,7 +66,7 @@ func (w writer) trouble(limit int) string {
 	}
 	var b strings.Builder
 	for _, s := range t.Sentences[:min(len(t.Sentences), 10)] {
-		b.WriteString("\n" + Prose(cutRunes(s, 500)) + "\n")
+		b.WriteString("\n" + markdown.Prose(markdown.Cut(s, 500)) + "\n")
 	}
 	if len(t.Diagnostics) > 0 {
 		b.WriteString("\n" + fenceCut("text", diagnosticLines(t.Diagnostics), limit-b.Len()))
@@ -102,11 +105,11 @@ func (w writer) table(limit int) string {
 	return ""
 }
 
-func (w writer) row(r Row, links bool) string {
+func (w writer) row(r model.Row, links bool) string {
 	plan := "–"
 	switch {
 	case w.links.Fingerprints && r.Plan != nil && r.Plan.Fingerprint != "":
-		plan = CodeCell(r.Plan.ShortFingerprint())
+		plan = markdown.CodeCell(r.Plan.ShortFingerprint())
 	case r.RunURL == "" && r.Plan != nil:
 		plan = "below"
 	case r.RunURL != "" && links:
@@ -117,10 +120,10 @@ func (w writer) row(r Row, links bool) string {
 	}
 	waits := make([]string, len(r.Short))
 	for i, s := range r.Short {
-		waits[i] = ProseCell(cutRunes(s, 200))
+		waits[i] = markdown.ProseCell(markdown.Cut(s, 200))
 	}
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %s | %s | %s |\n", CodeCell(cutRunes(r.Name(), 120)), r.Counts.Add, r.Counts.Change, r.Counts.Replace,
-		r.Counts.Destroy, r.Word()+ProseCell(r.stateOf(", state of ")), first(strings.Join(waits, "; "), "–"), plan)
+	return fmt.Sprintf("| %s | %d | %d | %d | %d | %s | %s | %s |\n", markdown.CodeCell(markdown.Cut(r.Name(), 120)), r.Counts.Add, r.Counts.Change, r.Counts.Replace,
+		r.Counts.Destroy, r.Word()+markdown.ProseCell(r.StateOf(", state of ")), phrase.OrWord(strings.Join(waits, "; "), "–"), plan)
 }
 
 func linkWord(s workflow.ProjectState) string {
@@ -137,7 +140,7 @@ func linkWord(s workflow.ProjectState) string {
 	return "plan"
 }
 
-func statesOf(rows []Row) string {
+func statesOf(rows []model.Row) string {
 	var order []string
 	by := map[string]int{}
 	for _, r := range rows {
@@ -147,14 +150,14 @@ func statesOf(rows []Row) string {
 		by[r.Word()]++
 	}
 	for i, s := range order {
-		order[i] = Number(by[s]) + " " + s
+		order[i] = markdown.Number(by[s]) + " " + s
 	}
 	return strings.Join(order, ", ")
 }
 
 // more is "14 more changes on the page", with the link where there are pages.
 func (w writer) more(n int, one, many string) string {
-	s := count(n, one, many)
+	s := markdown.Count(n, one, many)
 	if url := w.links.Pull(w.view.Pull); url != "" {
 		return s + " [on the page](" + url + ")"
 	}
@@ -170,12 +173,12 @@ func (w writer) unchanged(limit int) string {
 		return ""
 	}
 	names := namesOf(rows)
-	open, end := "\n"+Number(len(rows))+" without changes: ", "\n"
+	open, end := "\n"+markdown.Number(len(rows))+" without changes: ", "\n"
 	if len(rows) > unfolded {
-		open, end = "\n<details><summary>"+Number(len(rows))+" without changes</summary>\n\n", "\n\n</details>\n"
+		open, end = "\n<details><summary>"+markdown.Number(len(rows))+" without changes</summary>\n\n", "\n\n</details>\n"
 	}
 	for n := len(names); n >= 0; n = n * 2 / 3 {
-		line := open + someOf(names, n, "") + end
+		line := open + markdown.SomeOf(names, n, "") + end
 		if len(line) <= limit {
 			return line
 		}
@@ -183,13 +186,13 @@ func (w writer) unchanged(limit int) string {
 			break
 		}
 	}
-	return "\n" + Number(len(rows)) + " without changes.\n"
+	return "\n" + markdown.Number(len(rows)) + " without changes.\n"
 }
 
-func namesOf(rows []Row) []string {
+func namesOf(rows []model.Row) []string {
 	names := make([]string, len(rows))
 	for i, r := range rows {
-		names[i] = Code(cutRunes(r.Name(), 120))
+		names[i] = markdown.Code(markdown.Cut(r.Name(), 120))
 	}
 	return names
 }
@@ -200,13 +203,13 @@ func (w writer) next() string {
 	}
 	var b strings.Builder
 	for _, c := range w.model.Commands[:min(2, len(w.model.Commands))] {
-		b.WriteString("\nNext: " + Code(cutRunes(c.Text, 800)) + " " + Prose(c.Why) + ".\n")
+		b.WriteString("\nNext: " + markdown.Code(markdown.Cut(c.Text, 800)) + " " + markdown.Prose(c.Why) + ".\n")
 	}
 	return b.String()
 }
 
 // said lists sentences with their projects under a heading.
-func (w writer) said(title string, list []Said, limit int) string {
+func (w writer) said(title string, list []model.Said, limit int) string {
 	if len(list) == 0 {
 		return ""
 	}
@@ -214,9 +217,9 @@ func (w writer) said(title string, list []Said, limit int) string {
 	var b strings.Builder
 	b.WriteString(head)
 	for i, s := range list {
-		line := "- " + Prose(cutRunes(sentence(s.Text), 400))
+		line := "- " + markdown.Prose(markdown.Cut(markdown.Sentence(s.Text), 400))
 		if s.Mend != "" {
-			line += " " + Prose(cutRunes(sentence(s.Mend), 400))
+			line += " " + markdown.Prose(markdown.Cut(markdown.Sentence(s.Mend), 400))
 		}
 		if len(s.Projects) > 0 {
 			line += " (" + w.about(s.Projects) + ")"
@@ -233,13 +236,13 @@ func (w writer) said(title string, list []Said, limit int) string {
 
 func (w writer) about(projects []string) string {
 	if all := len(w.model.Rows) + len(w.model.Unchanged) - w.model.Tally.Deleted; len(projects) == all && all > 3 {
-		return "all " + Number(all) + " projects"
+		return "all " + markdown.Number(all) + " projects"
 	}
 	names := make([]string, len(projects))
 	for i, p := range projects {
-		names[i] = Code(cutRunes(p, 120))
+		names[i] = markdown.Code(markdown.Cut(p, 120))
 	}
-	return someOf(names, 4, "")
+	return markdown.SomeOf(names, 4, "")
 }
 
 // footer says of which commits the plans are, when they were made and with what.
@@ -247,10 +250,10 @@ func (w writer) footer() string {
 	p := w.view.Pull
 	var parts []string
 	if p.Head.SHA != "" {
-		parts = append(parts, "head "+Code(short(p.Head.SHA)))
+		parts = append(parts, "head "+markdown.Code(phrase.Short(p.Head.SHA)))
 	}
-	if base := first(w.view.BaseSHA, p.Base.SHA); base != "" {
-		parts = append(parts, "base "+Code(cutRunes(first(p.Base.Ref, "base"), 100))+" at "+Code(short(base)))
+	if base := phrase.OrWord(w.view.BaseSHA, p.Base.SHA); base != "" {
+		parts = append(parts, "base "+markdown.Code(markdown.Cut(phrase.OrWord(p.Base.Ref, "base"), 100))+" at "+markdown.Code(phrase.Short(base)))
 	}
 	if when := w.when(); when != "" {
 		parts = append(parts, when)
@@ -275,7 +278,7 @@ func (w writer) when() string {
 		if r.Plan.PlannedAt.After(newest) {
 			newest, found = r.Plan.PlannedAt, true
 		}
-		if t := ToolName(r.Plan.Tool, r.Plan.ToolVersion); !slices.Contains(tools, t) && len(tools) < 4 {
+		if t := model.ToolName(r.Plan.Tool, r.Plan.ToolVersion); !slices.Contains(tools, t) && len(tools) < 4 {
 			tools = append(tools, t)
 		}
 	}
@@ -283,14 +286,5 @@ func (w writer) when() string {
 		return ""
 	}
 	slices.Sort(tools)
-	return "planned " + newest.UTC().Format("2006-01-02 15:04 UTC") + " with " + Escape(list(tools))
-}
-
-// ToolName is the tool as its makers write it: "Terraform 1.15.8".
-func ToolName(tool, version string) string {
-	name := "Terraform"
-	if tool == "tofu" {
-		name = "OpenTofu"
-	}
-	return strings.TrimSpace(name + " " + version)
+	return "planned " + phrase.Clock(newest) + " with " + markdown.Escape(phrase.AndList(tools))
 }

@@ -1,51 +1,15 @@
-// Package templates puts plans into words: the summary comment, the texts of
-// check runs, our replies, and the HTML of the pages.
+// Package templates writes what GitHub shows: the summary comment, the texts of
+// check runs and our replies, each within GitHub's limits.
 //
-// It works in two steps. [Read] turns a pull's view into a [Model]: which rows,
-// in which order, in which groups, with which sentences; comment, checks and
-// pages say the same because they are written from the same model. Then each
-// function here writes it in one form, within that form's limits. Everything is
-// a pure function of its arguments.
+// It works in two steps. [model.Read] turns a pull's view into a model; then each
+// function here writes it in one form. What does not fit is cut and counted. Everything
+// is a pure function of its arguments.
 //
-// Most of what is written comes from other people's code: names, addresses,
-// values, error texts. Outside of fences it is in code spans or escaped; inside,
-// the fence is longer than anything in it that could close it, and what cannot
-// be seen is made visible. Values arrive masked and errors redacted; nothing is
+// Most of what is written comes from other people's code. Outside of fences it is in
+// code spans or escaped, by package markdown; inside, the fence is longer than anything
+// in it that could close it. Values arrive masked and errors redacted; nothing is
 // unmasked here.
 package templates
-
-import "github.com/cardea-iac/cardea/workflow"
-
-// Links says what the texts may point to.
-type Links struct {
-	// PublicURL is the server's address without a slash at its end. "" in
-	// `cardea preview`: then there are no links and no commands.
-	PublicURL string
-	// Fingerprints shows the plans' fingerprints.
-	Fingerprints bool
-	// Prefix is the word that commands start with, "cardea" when empty.
-	Prefix string
-}
-
-func (l Links) command(rest string) string {
-	return first(l.Prefix, "cardea") + " " + rest
-}
-
-// Pull is the address of the pull's page, "" without pages.
-func (l Links) Pull(p workflow.Pull) string {
-	if l.PublicURL == "" || p.Number == 0 {
-		return ""
-	}
-	return l.PublicURL + PullPath(p)
-}
-
-// Run is the address of a run's page, "" without pages.
-func (l Links) Run(id string) string {
-	if l.PublicURL == "" || id == "" {
-		return ""
-	}
-	return l.PublicURL + RunPath(id)
-}
 
 // SummaryMarker is the first line of the one summary comment of a pull.
 const SummaryMarker = "<!-- cardea:summary -->"
@@ -74,5 +38,4 @@ func cleanKey(key string) string {
 const (
 	MaxComment   = 65000
 	MaxCheckText = 65000
-	MaxTitle     = 100 // characters of a check's title
 )

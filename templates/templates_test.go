@@ -7,6 +7,8 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/golden"
 	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -17,7 +19,7 @@ func TestSummaryGolden(t *testing.T) {
 	t.Run("preview", func(t *testing.T) {
 		v := cases()["everything"]
 		v.Pull.Number = 0
-		golden.Check(t, "testdata/"+"summary/preview.md", templates.Summary(v, templates.Links{}))
+		golden.Check(t, "testdata/"+"summary/preview.md", templates.Summary(v, model.Links{}))
 	})
 }
 
@@ -87,7 +89,7 @@ func TestLimits(t *testing.T) {
 			plan, apply := templates.PlanCheck(v, links), templates.ApplyCheck(v, links)
 			texts := map[string]string{
 				"summary": templates.Summary(v, links), "check summary": plan.Summary, "check text": plan.Text, "apply summary": apply.Summary, "apply text": apply.Text,
-				"status": templates.Reply(workflow.Reply{Kind: "status"}, v, links), "preview": templates.Summary(v, templates.Links{}),
+				"status": templates.Reply(workflow.Reply{Kind: "status"}, v, links), "preview": templates.Summary(v, model.Links{}),
 			}
 			if len(v.Projects) > 0 {
 				one := templates.ProjectCheck(v, v.Projects[0].Project.Name, links)
@@ -102,7 +104,7 @@ func TestLimits(t *testing.T) {
 				}
 				mustBalance(t, what, text)
 			}
-			if n := len([]rune(plan.Title)); n > templates.MaxTitle {
+			if n := len([]rune(plan.Title)); n > markdown.MaxTitle {
 				t.Errorf("the title has %d characters", n)
 			}
 		})
@@ -121,7 +123,7 @@ func troubled(long string) workflow.PullView {
 func TestCutIsByResourceAndCounted(t *testing.T) {
 	text := templates.Summary(view(huge("prod/fleet", 5000, 12)), links)
 	shown := strings.Count(text, "will be created") + strings.Count(text, "will be destroyed")
-	if want := fmt.Sprintf("… %s more [on the page](https://cardea.example.com/acme/infra/pull/12)", templates.Number(5000-shown)); !strings.Contains(text, want) {
+	if want := fmt.Sprintf("… %s more [on the page](https://cardea.example.com/acme/infra/pull/12)", markdown.Number(5000-shown)); !strings.Contains(text, want) {
 		t.Errorf("with %d resources shown the comment lacks %q", shown, want)
 	}
 	if len(text) < templates.MaxComment*8/10 {

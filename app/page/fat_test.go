@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/net/html"
 
-	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/web"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -43,7 +43,7 @@ func fatWorld(t testing.TB, plans map[string]workflow.Plan) *world {
 }
 
 // The most that a page may have, whatever plans are: its budget and the frame around it.
-const mostBytes = 2 * templates.PageBudget
+const mostBytes = 2 * web.PageBudget
 
 func TestFatPages(t *testing.T) {
 	plans := map[string]workflow.Plan{"wide": fat(250, 1, 63<<10), "deep": fat(1, 250, 63<<10), "many": fat(3000, 3, 100)}

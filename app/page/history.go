@@ -8,7 +8,7 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/service"
 )
@@ -74,7 +74,7 @@ func (s *server) neverMerged(ctx context.Context, runs []workflow.Run) (string, 
 		if err != nil || rec.Pull.State != workflow.PullClosed || r.State != workflow.RunFinished {
 			return "", err
 		}
-		return templates.NeverMerged(r.Number, r), nil
+		return model.NeverMerged(r.Number, r), nil
 	}
 	return "", nil
 }

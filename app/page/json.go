@@ -3,7 +3,7 @@ package page
 import (
 	"time"
 
-	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -42,7 +42,7 @@ func repoJSONOf(r workflow.Repo, pulls []workflow.PullRecord) repoJSON {
 	out := repoJSON{Repository: r.FullName(), Pulls: []pullLineJSON{}}
 	for _, rec := range pulls {
 		p := pullLineJSON{Number: rec.Pull.Number, Title: rec.Pull.Title, Author: rec.Pull.Author.Login, Head: rec.Pull.Head, Base: rec.Pull.Base, State: rec.Pull.State,
-			Draft: rec.Pull.Draft, Verdict: templates.Read(workflow.PullView{PullRecord: rec}, templates.Links{}).Title, Projects: []projectLineJSON{}}
+			Draft: rec.Pull.Draft, Verdict: model.Read(workflow.PullView{PullRecord: rec}, model.Links{}).Title, Projects: []projectLineJSON{}}
 		for _, pr := range rec.Projects {
 			p.Projects = append(p.Projects, projectLineJSON{pr.Project.Name, pr.Project.Environment, pr.Project.Component, pr.State()})
 		}
@@ -127,7 +127,7 @@ type runDetailJSON struct {
 type checksJSON struct{ plan, apply Check }
 
 // pullJSONOf is a pull with the runs of each of its projects, newest first.
-func pullJSONOf(v workflow.PullView, l templates.Links, c checksJSON, runs []workflow.Run) pullJSON {
+func pullJSONOf(v workflow.PullView, l model.Links, c checksJSON, runs []workflow.Run) pullJSON {
 	out := pullJSON{Repository: v.Pull.Repo.FullName(), Number: v.Pull.Number, Head: v.Pull.Head, Base: v.Pull.Base, State: v.Pull.State,
 		Plan: c.plan, Apply: c.apply, Projects: []projectJSON{}}
 	by := map[workflow.ProjectKey][]workflow.Run{}
@@ -135,7 +135,7 @@ func pullJSONOf(v workflow.PullView, l templates.Links, c checksJSON, runs []wor
 		by[r.Project.Key()] = append(by[r.Project.Key()], r)
 	}
 	for _, rec := range v.Projects {
-		r := templates.RowOf(v, rec, l)
+		r := model.RowOf(v, rec, l)
 		p := projectJSON{
 			Name: r.Name(), Variant: rec.Project.Variant, Environment: rec.Project.Environment, Component: rec.Project.Component, State: r.State, Reason: full(rec.Reasons),
 			Add: r.Counts.Add, Change: r.Counts.Change, Replace: r.Counts.Replace, Destroy: r.Counts.Destroy,

@@ -25,7 +25,8 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/model"
+	"github.com/cardea-iac/cardea/templates/web"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/service"
 )
@@ -59,7 +60,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &server{Config: cfg, links: templates.Links{Fingerprints: true, Prefix: cfg.Prefix}, renders: newRenders(), born: birth()}
+	s := &server{Config: cfg, links: model.Links{Fingerprints: true, Prefix: cfg.Prefix}, renders: newRenders(), born: birth()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.serve(s.index))
 	mux.HandleFunc("GET /{owner}/{repo}", s.serve(s.repo))
@@ -68,14 +69,14 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /{owner}/{repo}/history.jsonl", s.history)
 	mux.HandleFunc("GET /runs/{id}", s.versioned(s.runState, s.run))
 	mux.HandleFunc("GET /runs/{id}/log", s.runLog)
-	mux.Handle("GET /static/{file}", http.FileServerFS(templates.Static))
+	mux.Handle("GET /static/{file}", http.FileServerFS(web.Static))
 	mux.HandleFunc("/", s.serve(func(context.Context, *http.Request) (page, error) { return page{}, errNotFound }))
 	return headers(mux)
 }
 
 type server struct {
 	Config
-	links   templates.Links
+	links   model.Links
 	renders *renders
 	born    string
 }
@@ -185,9 +186,9 @@ func (s *server) fault(r *http.Request, err error) (int, page) {
 		s.Log.ErrorContext(r.Context(), "making a page", "path", r.URL.Path, "error", err)
 		status, title, text = http.StatusInternalServerError, "This went wrong", "The page could not be made. The server's log says why; trying again may help."
 	}
-	p := templates.MessagePage{Head: templates.Head{Title: title}, Text: text}
+	p := web.MessagePage{Head: web.Head{Title: title}, Text: text}
 	return status, page{
-		html: func(w io.Writer) error { return templates.WriteMessage(w, p) },
+		html: func(w io.Writer) error { return web.WriteMessage(w, p) },
 		json: map[string]string{"error": strings.ToLower(title)},
 	}
 }
@@ -205,20 +206,20 @@ func (s *server) index(ctx context.Context, _ *http.Request) (page, error) {
 	for _, rec := range open {
 		by[rec.Pull.Repo.ID] = append(by[rec.Pull.Repo.ID], rec)
 	}
-	p := templates.IndexPage{Head: templates.Head{Title: "Repositories", JSON: "/.json"}}
+	p := web.IndexPage{Head: web.Head{Title: "Repositories", JSON: "/.json"}}
 	out := indexJSON{Repositories: []repoJSON{}}
 	for _, r := range repos {
-		p.Repos = append(p.Repos, templates.RepoPulls{Repo: r.Repo, Pulls: s.lines(by[r.Repo.ID])})
+		p.Repos = append(p.Repos, web.RepoPulls{Repo: r.Repo, Pulls: s.lines(by[r.Repo.ID])})
 		out.Repositories = append(out.Repositories, repoJSONOf(r.Repo, by[r.Repo.ID]))
 	}
-	return page{func(w io.Writer) error { return templates.WriteIndex(w, p) }, out}, nil
+	return page{func(w io.Writer) error { return web.WriteIndex(w, p) }, out}, nil
 }
 
 // lines are pulls in a list: their records suffice, plans are not read.
-func (s *server) lines(records []workflow.PullRecord) []templates.PullLine {
-	lines := make([]templates.PullLine, len(records))
+func (s *server) lines(records []workflow.PullRecord) []web.PullLine {
+	lines := make([]web.PullLine, len(records))
 	for i, rec := range records {
-		lines[i] = templates.PullLine{Pull: rec.Pull, Model: templates.Read(workflow.PullView{PullRecord: rec}, s.links), URL: templates.PullPath(rec.Pull)}
+		lines[i] = web.PullLine{Pull: rec.Pull, Model: model.Read(workflow.PullView{PullRecord: rec}, s.links), URL: model.PullPath(rec.Pull)}
 	}
 	return lines
 }
@@ -251,9 +252,9 @@ func (s *server) repo(ctx context.Context, r *http.Request) (page, error) {
 		return page{}, err
 	}
 	lines := s.lines(open)
-	p := templates.RepoPage{Head: templates.Head{Title: rec.FullName(), Crumbs: []templates.Crumb{{Text: rec.FullName()}}, JSON: templates.RepoPath(rec) + ".json"},
-		Repo: rec, Pulls: lines, Matrix: templates.MatrixOf(lines), Holds: templates.HoldsOf(locks), Events: events}
-	return page{func(w io.Writer) error { return templates.WriteRepo(w, p) }, repoJSONOf(rec, open)}, nil
+	p := web.RepoPage{Head: web.Head{Title: rec.FullName(), Crumbs: []web.Crumb{{Text: rec.FullName()}}, JSON: model.RepoPath(rec) + ".json"},
+		Repo: rec, Pulls: lines, Matrix: web.MatrixOf(lines), Holds: model.HoldsOf(locks), Events: events}
+	return page{func(w io.Writer) error { return web.WriteRepo(w, p) }, repoJSONOf(rec, open)}, nil
 }
 
 func (s *server) repoOf(ctx context.Context, r *http.Request) (workflow.Repo, error) {
@@ -279,8 +280,8 @@ func (s *server) project(ctx context.Context, r *http.Request) (page, error) {
 			return page{}, err
 		}
 	}
-	path := templates.ProjectPath(repo, name)
-	p := templates.ProjectPage{Head: templates.Head{Title: name, Crumbs: []templates.Crumb{{Text: repo.FullName(), URL: templates.RepoPath(repo)}, {Text: name}}, JSON: path + ".json"},
+	path := model.ProjectPath(repo, name)
+	p := web.ProjectPage{Head: web.Head{Title: name, Crumbs: []web.Crumb{{Text: repo.FullName(), URL: model.RepoPath(repo)}, {Text: name}}, JSON: path + ".json"},
 		Repo: repo, Name: name, Runs: runs}
 	out := projectHistoryJSON{Repository: repo.FullName(), Project: name, Runs: runsJSON(runs)}
 	if p.Says, err = s.neverMerged(ctx, runs); err != nil {
@@ -292,7 +293,7 @@ func (s *server) project(ctx context.Context, r *http.Request) (page, error) {
 	}
 	for _, l := range locks {
 		if l.Project == name && p.Lock == nil {
-			p.Lock, out.Lock = &templates.Hold{Lock: l}, &lockJSON{Pull: l.Pull.Number, User: l.User.Login, Since: l.Since.UTC()}
+			p.Lock, out.Lock = &model.Hold{Lock: l}, &lockJSON{Pull: l.Pull.Number, User: l.User.Login, Since: l.Since.UTC()}
 		}
 	}
 	out.Says = strings.ReplaceAll(p.Says, "`", "")
@@ -300,7 +301,7 @@ func (s *server) project(ctx context.Context, r *http.Request) (page, error) {
 		before := "?before=" + url.QueryEscape(runs[len(runs)-1].ID)
 		p.OlderURL, out.Older = path+before, path+".json"+before
 	}
-	return page{func(w io.Writer) error { return templates.WriteProject(w, p) }, out}, nil
+	return page{func(w io.Writer) error { return web.WriteProject(w, p) }, out}, nil
 }
 
 // unrun reports, as a fault, that no open pull has a project that never ran: one

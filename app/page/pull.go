@@ -9,7 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/model"
+	"github.com/cardea-iac/cardea/templates/web"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -69,8 +70,8 @@ func (s *server) pull(ctx context.Context, r *http.Request) (page, error) {
 		return page{}, err
 	}
 	p := s.pullPage(v, events)
-	p.Checks = []templates.CheckLine{checkLine("cardea/plan", plan), checkLine("cardea/apply", apply)}
-	return page{html: func(w io.Writer) error { return templates.WritePull(w, p) }}, nil
+	p.Checks = []web.CheckLine{checkLine("cardea/plan", plan), checkLine("cardea/apply", apply)}
+	return page{html: func(w io.Writer) error { return web.WritePull(w, p) }}, nil
 }
 
 // checks reads what the checks of a pull's head say: of all open pulls with that head.
@@ -89,21 +90,21 @@ func (s *server) checks(ctx context.Context, rec workflow.PullRecord) (plan, app
 	return plan, apply, nil
 }
 
-func checkLine(name string, c Check) templates.CheckLine {
+func checkLine(name string, c Check) web.CheckLine {
 	class := c.Conclusion
 	if class == "" {
 		class = c.Status
 	}
-	return templates.CheckLine{Name: name, Word: strings.ReplaceAll(class, "_", " "), Class: class}
+	return web.CheckLine{Name: name, Word: strings.ReplaceAll(class, "_", " "), Class: class}
 }
 
-func (s *server) pullPage(v workflow.PullView, events []workflow.Event) templates.PullPage {
-	m := templates.Read(v, s.links)
-	pull, path := v.Pull, templates.PullPath(v.Pull)
-	p := templates.PullPage{
-		Head: templates.Head{
+func (s *server) pullPage(v workflow.PullView, events []workflow.Event) web.PullPage {
+	m := model.Read(v, s.links)
+	pull, path := v.Pull, model.PullPath(v.Pull)
+	p := web.PullPage{
+		Head: web.Head{
 			Title:  pull.Title + " · " + pull.Repo.FullName() + " #" + strconv.Itoa(pull.Number),
-			Crumbs: []templates.Crumb{{Text: pull.Repo.FullName(), URL: templates.RepoPath(pull.Repo)}, {Text: "#" + strconv.Itoa(pull.Number)}},
+			Crumbs: []web.Crumb{{Text: pull.Repo.FullName(), URL: model.RepoPath(pull.Repo)}, {Text: "#" + strconv.Itoa(pull.Number)}},
 			JSON:   path + ".json",
 			Live:   pull.State == workflow.PullOpen && moving(m),
 		},
@@ -113,29 +114,29 @@ func (s *server) pullPage(v workflow.PullView, events []workflow.Event) template
 		p.ForgeURL = s.WebURL + path
 	}
 	// Each plan may take an equal part of what is left; what one does not need is for those after it.
-	left := templates.PageBudget
+	left := web.PageBudget
 	for i, g := range m.Groups {
 		most := g.Changes[:min(len(g.Changes), max(leastOpen, changesOpen/len(m.Groups)))]
-		var shown []templates.ShownChange
-		next := templates.Spot{}
+		var shown []web.ShownChange
+		next := web.Spot{}
 		if part := left / (len(m.Groups) - i); part >= leastPart {
-			shown, next = templates.ShowChanges(most, templates.Spot{}, part)
-			left -= templates.SizeOf(shown)
+			shown, next = web.ShowChanges(most, web.Spot{}, part)
+			left -= web.SizeOf(shown)
 		}
 		whole := next.Change // a change whose rest is on the next page is told there
-		p.Groups = append(p.Groups, templates.ShownGroup{Group: g, Shown: shown, Total: len(g.Changes), More: len(g.Changes) - whole,
-			MoreURL: templates.RunPath(g.Rows[0].Record.Run.ID) + "?" + query("", next)})
+		p.Groups = append(p.Groups, web.ShownGroup{Group: g, Shown: shown, Total: len(g.Changes), More: len(g.Changes) - whole,
+			MoreURL: model.RunPath(g.Rows[0].Record.Run.ID) + "?" + query("", next)})
 	}
 	return p
 }
 
 // moving reports that something of the pull is at work or about to be.
-func moving(m templates.Model) bool {
-	return m.Status == templates.StatusPlanning || m.Status == templates.StatusUnknown || m.Tally.Applying > 0 || m.Tally.Queued+m.Tally.Planning > 0 || m.Verifying()
+func moving(m model.Model) bool {
+	return m.Status == model.StatusPlanning || m.Status == model.StatusUnknown || m.Tally.Applying > 0 || m.Tally.Queued+m.Tally.Planning > 0 || m.Verifying()
 }
 
 // planned says when the newest plan was made.
-func planned(m templates.Model) string {
+func planned(m model.Model) string {
 	var newest time.Time
 	for _, r := range slices.Concat(m.Rows, m.Unchanged) {
 		if r.Plan != nil && r.Plan.PlannedAt.After(newest) {

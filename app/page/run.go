@@ -14,7 +14,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/templates/model"
+	"github.com/cardea-iac/cardea/templates/web"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -74,31 +76,31 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 		return page{}, err
 	}
 	p := runPage(run, plan)
-	if p.Apply = templates.ApplyPartOf(run, s.links); p.Apply != nil && p.Apply.Alarm != nil && run.Reason == "" {
+	if p.Apply = web.ApplyPartOf(run, s.links); p.Apply != nil && p.Apply.Alarm != nil && run.Reason == "" {
 		p.Reason = ""
 	}
 	p.Log, p.LogCut = log, cut
 	narrow(&p, r.URL.Query().Get("action"), r.URL.Query().Get("from"))
-	return page{html: func(w io.Writer) error { return templates.WriteRun(w, p) }}, nil
+	return page{html: func(w io.Writer) error { return web.WriteRun(w, p) }}, nil
 }
 
-func runPage(run workflow.Run, plan *workflow.Plan) templates.RunPage {
+func runPage(run workflow.Run, plan *workflow.Plan) web.RunPage {
 	pull := workflow.Pull{Repo: run.Repo, Number: run.Number}
-	p := templates.RunPage{
-		Head: templates.Head{
+	p := web.RunPage{
+		Head: web.Head{
 			Title: run.Project.Name + " · " + string(run.Kind) + " of #" + strconv.Itoa(run.Number),
-			Crumbs: []templates.Crumb{{Text: run.Repo.FullName(), URL: templates.RepoPath(run.Repo)}, {Text: "#" + strconv.Itoa(run.Number), URL: templates.PullPath(pull)},
-				{Text: run.Project.Name, URL: templates.ProjectPath(run.Repo, run.Project.Name)}, {Text: string(run.Kind)}},
-			JSON: templates.RunPath(run.ID) + ".json",
+			Crumbs: []web.Crumb{{Text: run.Repo.FullName(), URL: model.RepoPath(run.Repo)}, {Text: "#" + strconv.Itoa(run.Number), URL: model.PullPath(pull)},
+				{Text: run.Project.Name, URL: model.ProjectPath(run.Repo, run.Project.Name)}, {Text: string(run.Kind)}},
+			JSON: model.RunPath(run.ID) + ".json",
 			Live: run.State != workflow.RunFinished,
 		},
-		Run: run, Plan: plan, Options: templates.OptionsText(run.Options), PullURL: templates.PullPath(pull), Steps: steps(run),
+		Run: run, Plan: plan, Options: model.OptionsText(run.Options), PullURL: model.PullPath(pull), Steps: steps(run),
 		Failed: run.State == workflow.RunFinished && run.Outcome != workflow.OutcomeSucceeded,
 	}
 	if plan != nil {
-		p.Tool = templates.ToolName(plan.Tool, plan.ToolVersion)
+		p.Tool = model.ToolName(plan.Tool, plan.ToolVersion)
 	}
-	if p.Reason = run.Reason; templates.Told(run.Reason, run.Diagnostics) {
+	if p.Reason = run.Reason; model.Told(run.Reason, run.Diagnostics) {
 		p.Reason = ""
 		return p
 	}
@@ -109,24 +111,24 @@ func runPage(run workflow.Run, plan *workflow.Plan) templates.RunPage {
 }
 
 // steps are the points of a run's life so far.
-func steps(run workflow.Run) []templates.Step {
-	out := []templates.Step{{Word: "Queued", At: run.Queued, Class: "done"}}
+func steps(run workflow.Run) []web.Step {
+	out := []web.Step{{Word: "Queued", At: run.Queued, Class: "done"}}
 	if run.State == workflow.RunQueued {
 		out[0].Class = "now"
 		return out
 	}
 	if !run.Started.IsZero() {
-		out = append(out, templates.Step{Word: "Started", At: run.Started, Class: "done", After: after(run.Queued, run.Started, "waited")})
+		out = append(out, web.Step{Word: "Started", At: run.Started, Class: "done", After: after(run.Queued, run.Started, "waited")})
 	}
 	if run.Apply != nil && run.Apply.Authorised != nil {
 		at := run.Apply.Authorised.At
-		out = append(out, templates.Step{Word: "Authorised", At: at, Class: "done", After: after(run.Started, at, "prepared in")})
+		out = append(out, web.Step{Word: "Authorised", At: at, Class: "done", After: after(run.Started, at, "prepared in")})
 	}
 	if run.State == workflow.RunRunning {
 		out[len(out)-1].Class = "now"
 		return out
 	}
-	end := templates.Step{Word: "Finished", At: run.Finished, Class: "done", After: after(run.Started, run.Finished, "took")}
+	end := web.Step{Word: "Finished", At: run.Finished, Class: "done", After: after(run.Started, run.Finished, "took")}
 	if run.Outcome != workflow.OutcomeSucceeded {
 		end.Class = "bad"
 	}
@@ -137,28 +139,28 @@ func after(from, to time.Time, word string) string {
 	if from.IsZero() || to.IsZero() {
 		return ""
 	}
-	return word + " " + templates.Duration(to.Sub(from))
+	return word + " " + markdown.Duration(to.Sub(from))
 }
 
 // narrow chooses the changes that the page shows: one action of them, from a
 // place on. Both come from the address; what is no action or place is nothing.
-func narrow(p *templates.RunPage, action, from string) {
+func narrow(p *web.RunPage, action, from string) {
 	if p.Plan == nil {
 		return
 	}
-	changes := templates.ByRisk(p.Plan.Changes)
-	path := templates.RunPath(p.Run.ID)
-	p.Filters = []templates.Filter{{Word: "all", URL: path, Count: len(changes), Current: action == ""}}
+	changes := model.ByRisk(p.Plan.Changes)
+	path := model.RunPath(p.Run.ID)
+	p.Filters = []web.Filter{{Word: "all", URL: path, Count: len(changes), Current: action == ""}}
 	var chosen []workflow.Change
 	for _, c := range changes {
-		word := templates.ActionWord(c)
+		word := web.ActionWord(c)
 		if action == "" || action == word {
 			chosen = append(chosen, c)
 		}
-		i := slices.IndexFunc(p.Filters, func(f templates.Filter) bool { return f.Word == word })
+		i := slices.IndexFunc(p.Filters, func(f web.Filter) bool { return f.Word == word })
 		if i < 0 {
 			i = len(p.Filters)
-			p.Filters = append(p.Filters, templates.Filter{Word: word, URL: path + "?action=" + template.URLQueryEscaper(word), Current: action == word})
+			p.Filters = append(p.Filters, web.Filter{Word: word, URL: path + "?action=" + template.URLQueryEscaper(word), Current: action == word})
 		}
 		if i > 0 {
 			p.Filters[i].Count++
@@ -166,10 +168,10 @@ func narrow(p *templates.RunPage, action, from string) {
 	}
 	start := spotOf(from, len(chosen))
 	end := min(start.Change+changesShown, len(chosen))
-	var next templates.Spot
-	p.Changes, next = templates.ShowChanges(chosen[:end], start, templates.PageBudget)
-	if start != (templates.Spot{}) {
-		p.EarlierURL = path + "?" + query(action, templates.Spot{Change: max(start.Change-changesShown, 0)})
+	var next web.Spot
+	p.Changes, next = web.ShowChanges(chosen[:end], start, web.PageBudget)
+	if start != (web.Spot{}) {
+		p.EarlierURL = path + "?" + query(action, web.Spot{Change: max(start.Change-changesShown, 0)})
 	}
 	if next.Change < len(chosen) {
 		p.LaterURL, p.Later = path+"?"+query(action, next), len(chosen)-next.Change
@@ -177,7 +179,7 @@ func narrow(p *templates.RunPage, action, from string) {
 }
 
 // query is a run's page from a spot on.
-func query(action string, from templates.Spot) string {
+func query(action string, from web.Spot) string {
 	at := strconv.Itoa(from.Change)
 	if from.Attribute > 0 {
 		at += "." + strconv.Itoa(from.Attribute)
@@ -189,17 +191,17 @@ func query(action string, from templates.Spot) string {
 }
 
 // spotOf reads the spot of a query: "12", or "12.340" for an attribute of that change.
-func spotOf(text string, changes int) templates.Spot {
+func spotOf(text string, changes int) web.Spot {
 	change, attribute, within := strings.Cut(text, ".")
 	i, err := strconv.Atoi(change)
 	if err != nil || i < 0 || i > changes {
-		return templates.Spot{}
+		return web.Spot{}
 	}
 	k, err := strconv.Atoi(attribute)
 	if within && (err != nil || k < 0) {
-		return templates.Spot{}
+		return web.Spot{}
 	}
-	return templates.Spot{Change: i, Attribute: k}
+	return web.Spot{Change: i, Attribute: k}
 }
 
 // tail is the end of a run's log as HTML, from the start of a line, and whether something comes before it.
@@ -228,7 +230,7 @@ func (s *server) tail(id string) (log template.HTML, cut bool, err error) {
 		text = text[i+1:]
 	}
 	last := lastLines(text, logLines)
-	return templates.LogHTML(last), start > 0 || len(last) < len(text), nil
+	return web.LogHTML(last), start > 0 || len(last) < len(text), nil
 }
 
 // lastLines is the end of a text, of at most n lines.

@@ -19,6 +19,8 @@ import (
 	"github.com/cardea-iac/cardea/app/event"
 	"github.com/cardea-iac/cardea/app/github"
 	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -69,7 +71,7 @@ type Wanted struct {
 
 // Options are what depends on the server rather than on the pull.
 type Options struct {
-	Links templates.Links
+	Links model.Links
 	// Rules of the repository say which buttons mean something.
 	Rules workflow.Rules
 	// Annotate says which diagnostics have a place in the head's files; nil: all that name one.
@@ -172,7 +174,7 @@ func buttons(v workflow.PullView, offered map[string]string, rules workflow.Rule
 // check adds to a github.Check how it is filled.
 type check struct{ github.Check }
 
-func newCheck(v workflow.PullView, name string, ref event.CheckRef, l templates.Links) check {
+func newCheck(v workflow.PullView, name string, ref event.CheckRef, l model.Links) check {
 	ref.RepoID, ref.Number = v.Pull.Repo.ID, v.Pull.Number
 	return check{github.Check{Name: name, SHA: v.Pull.Head.SHA, ExternalID: ref.String(), DetailsURL: l.Pull(v.Pull)}}
 }
@@ -189,7 +191,7 @@ func (c *check) set(verdict string, text templates.CheckText) {
 // projectChecks makes `cardea/plan: NAME` for the projects whose plans ended, of
 // each pull that affects few enough. They are written once, when they end: that
 // is the one call a per-project check may cost.
-func projectChecks(views []workflow.PullView, l templates.Links) []github.Check {
+func projectChecks(views []workflow.PullView, l model.Links) []github.Check {
 	type found struct {
 		view workflow.PullView
 		at   Standing
@@ -268,7 +270,7 @@ func annotations(v workflow.PullView, ok func(workflow.PullView, workflow.Diagno
 		if d.Position.File == "" || d.Position.Line < 1 || len(out) == maxAnnotations || ok != nil && !ok(v, d) {
 			continue
 		}
-		a := github.Annotation{Path: d.Position.File, Line: d.Position.Line, Level: failure, Title: cut(templates.Clean(d.Summary), 255), Message: cut(templates.Clean(d.Detail), 8000)}
+		a := github.Annotation{Path: d.Position.File, Line: d.Position.Line, Level: failure, Title: cut(markdown.Clean(d.Summary), 255), Message: cut(markdown.Clean(d.Detail), 8000)}
 		if d.Severity == workflow.SeverityWarning {
 			a.Level = "warning"
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/app/github"
-	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -87,7 +87,7 @@ func TestDesiredChecks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := Desired(tt.view, nil, Options{Links: templates.Links{PublicURL: "https://x"}})
+			w := Desired(tt.view, nil, Options{Links: model.Links{PublicURL: "https://x"}})
 			if diff := cmp.Diff(map[string]string{PlanCheck: tt.plan, ApplyCheck: tt.apply}, states(w)); diff != "" {
 				t.Errorf("checks differ (-want +got):\n%s", diff)
 			}
@@ -110,7 +110,7 @@ func TestDesiredChecks(t *testing.T) {
 func TestDesiredPeers(t *testing.T) {
 	good, bad := pull(3, true, nil, ended("a", workflow.OutcomeSucceeded)), pull(7, true, nil, ended("a", workflow.OutcomeFailed))
 	for _, views := range [][2]workflow.PullView{{good, bad}, {bad, good}} {
-		w := Desired(views[0], []workflow.PullView{views[1]}, Options{Links: templates.Links{PublicURL: "https://x"}})
+		w := Desired(views[0], []workflow.PullView{views[1]}, Options{Links: model.Links{PublicURL: "https://x"}})
 		if diff := cmp.Diff(map[string]string{PlanCheck: failure, ApplyCheck: actionRequired}, states(w)); diff != "" {
 			t.Errorf("checks differ (-want +got):\n%s", diff)
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/app/github"
-	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/service"
 )
@@ -17,7 +17,7 @@ import (
 type Config struct {
 	Service *service.Service
 	GitHub  *github.Client
-	Links   templates.Links
+	Links   model.Links
 	Rules   func(workflow.Repo) (workflow.Rules, bool)
 	// SameFile reports whether a file of the planned tree is the same in the
 	// pull's head, so that its lines can be annotated there; nil: all are.

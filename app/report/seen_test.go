@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -24,7 +26,7 @@ func many(n int, name string) (out []workflow.ProjectRecord) {
 // What counts as seen is what the text names with its fingerprint, and the text says
 // how many it does not name: in the comment, in a comment that had to be halved, and in the check with the buttons.
 func TestSeenIsWhatIsNamed(t *testing.T) {
-	o := Options{Links: templates.Links{PublicURL: "https://cardea.example.com", Fingerprints: true, Prefix: "cardea"}}
+	o := Options{Links: model.Links{PublicURL: "https://cardea.example.com", Fingerprints: true, Prefix: "cardea"}}
 	for name, tt := range map[string]struct {
 		projects []workflow.ProjectRecord
 		all      bool
@@ -45,7 +47,7 @@ func TestSeenIsWhatIsNamed(t *testing.T) {
 				for _, p := range tt.projects {
 					row := false
 					for line := range strings.Lines(text) {
-						row = row || strings.HasPrefix(line, "| "+templates.CodeCell(p.Project.Name)+" |") && strings.Contains(line, "`"+p.Run.Fingerprint[:12]+"`")
+						row = row || strings.HasPrefix(line, "| "+markdown.CodeCell(p.Project.Name)+" |") && strings.Contains(line, "`"+p.Run.Fingerprint[:12]+"`")
 					}
 					if row {
 						named++

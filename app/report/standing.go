@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -179,7 +180,7 @@ func applying(rec workflow.PullRecord) (since time.Time, is bool) {
 
 // Offered are the plans that cardea/apply offers to approve and to apply, and
 // names: the whole fingerprints by project name.
-func Offered(v workflow.PullView, l templates.Links) map[string]string {
+func Offered(v workflow.PullView, l model.Links) map[string]string {
 	return offeredIn(v, templates.ApplyCheck(v, l))
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/app/event"
-	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -82,7 +82,7 @@ func TestDesiredApplyChecks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := Desired(pull(1, true, nil, tt.projects...), nil, Options{Links: templates.Links{PublicURL: "https://x"}})
+			w := Desired(pull(1, true, nil, tt.projects...), nil, Options{Links: model.Links{PublicURL: "https://x"}})
 			if diff := cmp.Diff(map[string]string{PlanCheck: tt.plan, ApplyCheck: tt.apply}, states(w)); diff != "" {
 				t.Errorf("checks differ (-want +got):\n%s", diff)
 			}
@@ -141,7 +141,7 @@ func TestButtons(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, c := range Desired(view(tt.projects...), nil, Options{Rules: tt.rules, Links: templates.Links{Fingerprints: true}}).Checks {
+			for _, c := range Desired(view(tt.projects...), nil, Options{Rules: tt.rules, Links: model.Links{Fingerprints: true}}).Checks {
 				if c.Name != ApplyCheck {
 					continue
 				}

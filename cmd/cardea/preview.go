@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/git"
 	"github.com/cardea-iac/cardea/workflow/run"
@@ -150,7 +151,7 @@ func (p previewCmd) narrow(s *survey.Survey) error {
 // explain prints a line a project and its reasons.
 func explain(c *console, s survey.Survey) error {
 	for _, n := range s.NotPlanned {
-		fmt.Fprintln(c.out, templates.NotPlanned(n))
+		fmt.Fprintln(c.out, model.NotPlanned(n))
 	}
 	beside := len(workflow.Unsupported(s.NotPlanned)) > 0
 	if len(s.Affected) == 0 && beside {
@@ -311,7 +312,7 @@ func exists(file string) bool {
 
 // showPreview prints the comment's Markdown and says by exit status what is in it.
 func showPreview(c *console, v workflow.PullView) error {
-	text := templates.Summary(v, templates.Links{})
+	text := templates.Summary(v, model.Links{})
 	fmt.Fprint(c.out, colour(c.out, strings.TrimPrefix(text, templates.SummaryMarker+"\n")))
 	changes := false
 	for _, p := range v.Projects {

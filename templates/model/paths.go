@@ -1,4 +1,4 @@
-package templates
+package model
 
 import (
 	"net/url"

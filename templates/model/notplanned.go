@@ -1,9 +1,11 @@
-package templates
+package model
 
 import (
 	"fmt"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -12,33 +14,33 @@ func NotPlanned(n workflow.NotPlanned) string {
 	dirs := dirsOf(n)
 	if n.Kind == "" {
 		return fmt.Sprintf("%s %s and nobody plans %s: no project calls %s, and %s no backend. If one is a project, give it a backend.",
-			dirs, plural(n.Count, "changes", "change"), plural(n.Count, "it", "them"), plural(n.Count, "it", "them"), plural(n.Count, "it has", "they have"))
+			dirs, phrase.OneMany(n.Count == 1, "changes", "change"), phrase.OneMany(n.Count == 1, "it", "them"), phrase.OneMany(n.Count == 1, "it", "them"), phrase.OneMany(n.Count == 1, "it has", "they have"))
 	}
 	return fmt.Sprintf("%s %s, and Cardea does not plan %s: whoever runs it here must plan and apply %s. Once the base branch's `%s` names %s in `autodiscover.ignore`, nothing is said of %s any more.",
-		dirs, plural(n.Count, "changes", "change"), n.Kind, plural(n.Count, "it", "them"), workflow.RepoConfigFile, plural(n.Count, "it", "them"), plural(n.Count, "it", "them"))
+		dirs, phrase.OneMany(n.Count == 1, "changes", "change"), n.Kind, phrase.OneMany(n.Count == 1, "it", "them"), workflow.RepoConfigFile, phrase.OneMany(n.Count == 1, "it", "them"), phrase.OneMany(n.Count == 1, "it", "them"))
 }
 
 func dirsOf(n workflow.NotPlanned) string {
 	const most = 3
 	var out []string
 	for _, d := range n.Dirs[:min(len(n.Dirs), most)] {
-		out = append(out, code(d))
+		out = append(out, markdown.Tick(d))
 	}
 	if more := n.Count - len(out); more > 0 {
-		out = append(out, Number(more)+" more")
+		out = append(out, markdown.Number(more)+" more")
 	}
-	return list(out)
+	return phrase.AndList(out)
 }
 
-// notPlannedTitle is the same for a title: "1 Terragrunt directory is not planned"; "" for nothing.
-func notPlannedTitle(all []workflow.NotPlanned) string {
+// NotPlannedTitle is the same for a title: "1 Terragrunt directory is not planned"; "" for nothing.
+func NotPlannedTitle(all []workflow.NotPlanned) string {
 	var out []string
 	for _, n := range all {
 		one, many := n.Kind+" directory", n.Kind+" directories"
 		if n.Kind == "" {
 			one, many = "module that no project uses", "modules that no project uses"
 		}
-		out = append(out, count(n.Count, one, many))
+		out = append(out, markdown.Count(n.Count, one, many))
 	}
 	if len(out) == 0 {
 		return ""

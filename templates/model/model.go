@@ -1,4 +1,4 @@
-package templates
+package model
 
 import (
 	"cmp"
@@ -6,12 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
 // Model is what people are told about a pull, before it is put into any form.
-// Sentences in it are for [Prose]: code stands between backticks.
+// Sentences in it are for [markdown.Prose]: code stands between backticks.
 type Model struct {
 	// Verdict is what matters, in the order of reading. Part of it is bold.
 	Verdict []Span
@@ -203,13 +202,13 @@ func statusOf(v workflow.PullView, t Tally) Status {
 	return StatusNothing
 }
 
-// actionOrder is the order in which actions are listed: the greatest risk first.
-var actionOrder = []workflow.Action{workflow.ActionDelete, workflow.ActionReplace, workflow.ActionUpdate, workflow.ActionCreate,
+// ActionOrder is the order in which actions are listed: the greatest risk first.
+var ActionOrder = []workflow.Action{workflow.ActionDelete, workflow.ActionReplace, workflow.ActionUpdate, workflow.ActionCreate,
 	workflow.ActionImport, workflow.ActionMove, workflow.ActionForget, workflow.ActionInvoke, workflow.ActionRead, workflow.ActionNoOp}
 
 // changeRank orders the changes of a plan; resources come before outputs and invocations.
 func changeRank(c workflow.Change) int {
-	rank := slices.Index(actionOrder, c.Action)
+	rank := slices.Index(ActionOrder, c.Action)
 	switch c.Mode {
 	case "action":
 		return rank + 100
@@ -275,9 +274,9 @@ func failureOf(r Row) (f Failure, ok bool) {
 	case r.State == workflow.StatePlanFailed && run != nil:
 		return Failure{Word: failureWord(run.Outcome), Reason: run.Reason, Diagnostics: run.Diagnostics}, true
 	case r.State == workflow.StateApplyFailed && apply != nil:
-		return Failure{Word: "apply failed", Part: partSentence(apply.Apply), Reason: apply.Reason, Diagnostics: apply.Diagnostics}, true
+		return Failure{Word: "apply failed", Part: PartSentence(apply.Apply), Reason: apply.Reason, Diagnostics: apply.Diagnostics}, true
 	case r.State == workflow.StateErrored && apply != nil && len(apply.Diagnostics) > 0:
-		return Failure{Word: "the state could not be stored", Part: partSentence(apply.Apply), Diagnostics: apply.Diagnostics}, true
+		return Failure{Word: "the state could not be stored", Part: PartSentence(apply.Apply), Diagnostics: apply.Diagnostics}, true
 	}
 	return f, false
 }
@@ -377,23 +376,13 @@ func addSaid(out []Said, text, project string) []Said {
 	return append(out, Said{Text: text, Projects: []string{project}})
 }
 
-// OptionsText is the plan mode as a command takes it, "" for a plain plan.
-func OptionsText(o workflow.PlanOptions) string {
-	var parts []string
-	for _, t := range o.Targets {
-		parts = append(parts, "--target "+Quote(t))
+// Numbers are what the group's plan does, or did.
+func (g Group) Numbers() []Span {
+	if done := CountsDone(g.Counts); g.Applied() && done != "" {
+		return []Span{{Text: done}}
 	}
-	for _, r := range o.Replaces {
-		parts = append(parts, "--replace "+Quote(r))
-	}
-	if o.Destroy {
-		parts = append(parts, "--destroy")
-	}
-	if o.RefreshOnly {
-		parts = append(parts, "--refresh-only")
-	}
-	return strings.Join(parts, " ")
+	return joinSpans(boldCounts(g.Counts, "", ""))
 }
 
-// Quote is a word as a command takes it: in double quotes where it needs them.
-func Quote(word string) string { return phrase.Argument(cleanLine(word)) }
+// Applied reports that its plans are carried out.
+func (g Group) Applied() bool { return g.Word == string(workflow.StateApplied) }

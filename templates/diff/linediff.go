@@ -1,4 +1,4 @@
-package templates
+package diff
 
 // lineEdit is one line of the difference of two texts.
 type lineEdit struct {

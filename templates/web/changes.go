@@ -1,8 +1,10 @@
-package templates
+package web
 
 import (
 	"strings"
 
+	"github.com/cardea-iac/cardea/templates/diff"
+	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -70,16 +72,16 @@ func showChange(c workflow.Change, first, end, of int) ShownChange {
 	if end < len(c.Attributes) {
 		part.Unchanged, part.Masked = 0, 0
 	}
-	out := ShownChange{Word: ActionWord(c), Class: string(c.Action), Address: Clean(c.Address), Say: doing(c), Lines: diffOf(part, pageLimits),
+	out := ShownChange{Word: ActionWord(c), Class: string(c.Action), Address: markdown.Clean(c.Address), Say: diff.Doing(c), Lines: diff.Of(part, diff.Page),
 		Open: of <= 12 || risky && of <= 60 || first > 0 || end < len(c.Attributes)}
-	if !headless(part) { // the page has a heading of its own
+	if !diff.Headless(part) { // the page has a heading of its own
 		out.Lines = out.Lines[1:]
 	}
 	if first > 0 {
-		out.Lines = append([]DiffLine{{'#', valueIndent + count(first, "attribute", "attributes") + " before these"}}, out.Lines...)
+		out.Lines = append([]diff.Line{{Mark: '#', Text: diff.Indent + markdown.Count(first, "attribute", "attributes") + " before these"}}, out.Lines...)
 	}
 	if n := len(c.Attributes) - end; n > 0 {
-		out.Lines = append(out.Lines, DiffLine{'#', valueIndent + count(n, "more attribute", "more attributes") + " on the next page"})
+		out.Lines = append(out.Lines, diff.Line{Mark: '#', Text: diff.Indent + markdown.Count(n, "more attribute", "more attributes") + " on the next page"})
 	}
 	return out
 }
@@ -93,12 +95,12 @@ func fitDiagnostics(list []workflow.Diagnostic) []workflow.Diagnostic {
 		}
 		out := append([]workflow.Diagnostic{}, list[:i]...)
 		if i == 0 {
-			d.Summary, d.Detail = cutRunes(d.Summary, 1000), cutRunes(d.Detail, diagnosticBudget/8)
+			d.Summary, d.Detail = markdown.Cut(d.Summary, 1000), markdown.Cut(d.Detail, diagnosticBudget/8)
 			out = append(out, d)
 			i++
 		}
 		if n := len(list) - i; n > 0 {
-			out = append(out, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: count(n, "more message is", "more messages are") + " left out here. The log of the run has them."})
+			out = append(out, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: markdown.Count(n, "more message is", "more messages are") + " left out here. The log of the run has them."})
 		}
 		return out
 	}
@@ -109,3 +111,30 @@ func fitDiagnostics(list []workflow.Diagnostic) []workflow.Diagnostic {
 func few(list []workflow.Change) []workflow.Change { return list[:min(len(list), fewChanges)] }
 
 func left(list []workflow.Change) int { return max(len(list)-fewChanges, 0) }
+
+func markClass(l diff.Line) string {
+	switch l.Mark {
+	case '+':
+		return "a"
+	case '-':
+		return "r"
+	case '!':
+		return "c"
+	case '#':
+		return "k"
+	}
+	return "s"
+}
+
+// ActionWord is what happens to a change's address, in a word.
+func ActionWord(c workflow.Change) string {
+	switch {
+	case c.Mode == "output":
+		return "output"
+	case c.Action == workflow.ActionDelete:
+		return "destroy"
+	case c.Imported && c.Action != workflow.ActionImport:
+		return "import, " + string(c.Action)
+	}
+	return string(c.Action)
+}

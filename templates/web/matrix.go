@@ -1,9 +1,11 @@
-package templates
+package web
 
 import (
 	"cmp"
 	"slices"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -37,7 +39,7 @@ func MatrixOf(pulls []PullLine) Matrix {
 	var components []string
 	for _, p := range pulls {
 		for _, r := range slices.Concat(p.Model.Rows, p.Model.Unchanged) {
-			at := place{first(r.Record.Project.Component, r.Name()), r.Record.Project.Environment}
+			at := place{phrase.OrWord(r.Record.Project.Component, r.Name()), r.Record.Project.Environment}
 			if !slices.Contains(m.Environments, at.environment) {
 				m.Environments = append(m.Environments, at.environment)
 			}
@@ -45,7 +47,7 @@ func MatrixOf(pulls []PullLine) Matrix {
 				components = append(components, at.component)
 			}
 			cells[at] = append(cells[at], MatrixCell{Word: r.Word(), State: r.State, Counts: r.Counts, Number: p.Pull.Number,
-				PullURL: p.URL, ProjectURL: ProjectPath(p.Pull.Repo, r.Name())})
+				PullURL: p.URL, ProjectURL: model.ProjectPath(p.Pull.Repo, r.Name())})
 		}
 	}
 	slices.SortFunc(m.Environments, func(a, b string) int {

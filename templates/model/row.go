@@ -1,4 +1,4 @@
-package templates
+package model
 
 import (
 	"cmp"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -102,7 +104,7 @@ func RowOf(v workflow.PullView, p workflow.ProjectRecord, l Links) Row {
 		if r.Counts.Zero() { // a fresh plan without changes does not take away what was applied
 			r.Counts = p.Apply.Counts
 		}
-		r.RunURL = first(l.Run(p.Apply.ID), r.RunURL)
+		r.RunURL = phrase.OrWord(l.Run(p.Apply.ID), r.RunURL)
 	}
 	r.wait(v.Pull)
 	return r
@@ -163,8 +165,8 @@ func (r *Row) wait(pull workflow.Pull) {
 	}
 }
 
-// held is the sentence that says why the project's run does not start, "" where none does.
-func (r Row) held() string {
+// Held is the sentence that says why the project's run does not start, "" where none does.
+func (r Row) Held() string {
 	for _, run := range []*workflow.Run{r.Record.Run, r.Record.Apply} {
 		if run != nil && run.State == workflow.RunQueued && run.Waiting != "" {
 			return run.Waiting
@@ -181,7 +183,7 @@ func runWaits(r *workflow.Run, itself string) string {
 	case r.Interrupt != "":
 		return itself + " to stop: " + strings.TrimSuffix(r.Interrupt, ".")
 	case r.State == workflow.RunQueued:
-		return first(strings.TrimSuffix(r.Waiting, "."), "a free worker")
+		return phrase.OrWord(strings.TrimSuffix(r.Waiting, "."), "a free worker")
 	case r.Kind == workflow.RunApply && applyUnstarted(*r):
 		return "the last look at the gate"
 	}
@@ -224,8 +226,8 @@ func (r *Row) gate(applies bool) {
 		r.Needs = append(r.Needs, m.Need)
 	}
 	if len(p.Upstream) > 0 && !slices.ContainsFunc(missing, func(m workflow.Missing) bool { return m.Need == workflow.NeedDepends }) {
-		r.waits(fmt.Sprintf("%s, which changes too: this plan is provisional", list(ticked(p.Upstream))))
-		r.Short[len(r.Short)-1], r.Needs[len(r.Needs)-1] = "the apply of "+list(ticked(p.Upstream)), workflow.NeedDepends
+		r.waits(fmt.Sprintf("%s, which changes too: this plan is provisional", phrase.AndList(markdown.Ticked(p.Upstream))))
+		r.Short[len(r.Short)-1], r.Needs[len(r.Needs)-1] = "the apply of "+phrase.AndList(markdown.Ticked(p.Upstream)), workflow.NeedDepends
 	}
 	if applies && len(r.WaitsFor) == 0 {
 		r.waits("its apply")
@@ -274,23 +276,15 @@ func (r Row) shortOf(m workflow.Missing) string {
 	case strings.HasPrefix(m.Short, "lock of #"):
 		return "the " + m.Short
 	case m.Need == workflow.NeedDepends && m.Short != "":
-		return "the apply of " + code(m.Short)
+		return "the apply of " + markdown.Tick(m.Short)
 	case m.Short != "":
 		return m.Short
 	case m.Need == workflow.NeedLock && r.Lock != nil && !r.Ours:
 		return fmt.Sprintf("the lock of #%d", r.Lock.Pull.Number)
 	case m.Need == workflow.NeedDepends && len(r.Record.Upstream) > 0:
-		return "the apply of " + list(ticked(r.Record.Upstream))
+		return "the apply of " + phrase.AndList(markdown.Ticked(r.Record.Upstream))
 	}
-	return first(needWords[m.Need], m.Sentence)
-}
-
-func ticked(names []string) []string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = "`" + strings.ReplaceAll(n, "`", "'") + "`"
-	}
-	return out
+	return phrase.OrWord(needWords[m.Need], m.Sentence)
 }
 
 // Word is the project's state in words.
@@ -323,7 +317,7 @@ func partOf(a *workflow.ApplyOrder) string {
 	if a == nil || a.Total == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s of %s done", Number(a.Done), Number(a.Total))
+	return fmt.Sprintf("%s of %s done", markdown.Number(a.Done), markdown.Number(a.Total))
 }
 
 // rank orders the rows: what needs a person's eyes comes first.
@@ -367,10 +361,10 @@ func byRisk(a, b Row) int {
 }
 
 // SameState says whose state it keeps as well, in a few words.
-func (r Row) SameState() string { return r.stateOf("state of ") }
+func (r Row) SameState() string { return r.StateOf("state of ") }
 
-// stateOf says, after some words, whose state the project keeps as well; "" where it is its own.
-func (r Row) stateOf(words string) string {
+// StateOf says, after some words, whose state the project keeps as well; "" where it is its own.
+func (r Row) StateOf(words string) string {
 	if r.Record.Run == nil || r.State == workflow.StateApplied {
 		return ""
 	}

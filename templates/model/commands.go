@@ -1,9 +1,10 @@
-package templates
+package model
 
 import (
 	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -20,7 +21,7 @@ func commandsFor(v workflow.PullView, m Model, l Links) []Command {
 	if v.Pull.Number == 0 || v.Pull.State != workflow.PullOpen && v.Pull.State != "" {
 		return nil
 	}
-	again := Command{Why: "to plan again", Text: l.command("plan")}
+	again := Command{Why: "to plan again", Text: l.Command("plan")}
 	switch {
 	case m.Status == StatusUnknown:
 		return nil
@@ -34,7 +35,7 @@ func commandsFor(v workflow.PullView, m Model, l Links) []Command {
 	}
 	more := applyCommands(m, l)
 	if c, ok := planFailed(m, l); ok {
-		more = slices.DeleteFunc(more, func(c Command) bool { return c.Text == l.command("status") })
+		more = slices.DeleteFunc(more, func(c Command) bool { return c.Text == l.Command("status") })
 		return append([]Command{c}, more[:min(len(more), 1)]...)
 	}
 	if len(more) > 0 {
@@ -56,13 +57,13 @@ func planFailed(m Model, l Links) (Command, bool) {
 	}
 	switch {
 	case len(names) > 0 && m.allCancelled() && len(names) <= namedAtMost:
-		return Command{Why: "to make " + plural(len(names), "its plan", "their plans") + " after all", Text: l.command("plan" + options(names))}, true
+		return Command{Why: "to make " + phrase.OneMany(len(names) == 1, "its plan", "their plans") + " after all", Text: l.Command("plan" + options(names))}, true
 	case len(names) == 1:
-		return Command{Why: "to plan it again; a push that mends it does so by itself", Text: l.command("plan -p " + Quote(names[0]))}, true
+		return Command{Why: "to plan it again; a push that mends it does so by itself", Text: l.Command("plan -p " + quote(names[0]))}, true
 	case len(names) > 1 && len(names) <= namedAtMost:
-		return Command{Why: "to plan them again; a push that mends them does so by itself", Text: l.command("plan" + options(names))}, true
+		return Command{Why: "to plan them again; a push that mends them does so by itself", Text: l.Command("plan" + options(names))}, true
 	case len(names) > namedAtMost:
-		return Command{Why: "to plan again; a push that mends the failed projects does so by itself", Text: l.command("plan")}, true
+		return Command{Why: "to plan again; a push that mends the failed projects does so by itself", Text: l.Command("plan")}, true
 	}
 	return Command{}, false
 }
@@ -80,7 +81,7 @@ func (m Model) allCancelled() bool {
 func options(names []string) string {
 	var b strings.Builder
 	for _, n := range names {
-		b.WriteString(" -p " + Quote(n))
+		b.WriteString(" -p " + quote(n))
 	}
 	return b.String()
 }
@@ -97,42 +98,34 @@ func applyCommands(m Model, l Links) []Command {
 		case slices.ContainsFunc(r.Needs, wantsPlan):
 			replan = append(replan, r.Name())
 		case slices.Contains(r.Needs, workflow.NeedApproved) && !slices.ContainsFunc(r.Needs, replans):
-			approve = append(approve, r.Name()+"@"+shortFingerprint(r.Fingerprint()))
+			approve = append(approve, r.Name()+"@"+workflow.ShortFingerprint(r.Fingerprint()))
 		}
 	}
 	var out []Command
 	switch n := len(approve); {
 	case n > namedAtMost:
-		out = append(out, Command{Why: "to approve the plans shown here", Text: l.command("approve")})
+		out = append(out, Command{Why: "to approve the plans shown here", Text: l.Command("approve")})
 	case n > 0:
-		out = append(out, Command{Why: "to approve " + plural(n, "exactly this plan", "exactly these plans"), Text: l.command("approve" + options(approve))})
+		out = append(out, Command{Why: "to approve " + phrase.OneMany(n == 1, "exactly this plan", "exactly these plans"), Text: l.Command("approve" + options(approve))})
 	}
 	if n := len(replan); n > 0 && (n <= namedAtMost || len(replan) == m.Tally.Changing) {
 		words := options(replan)
 		if n > namedAtMost {
 			words = ""
 		}
-		out = append(out, Command{Why: "to make " + plural(n, "a new plan", "new plans"), Text: l.command("plan" + words)})
+		out = append(out, Command{Why: "to make " + phrase.OneMany(n == 1, "a new plan", "new plans"), Text: l.Command("plan" + words)})
 	}
 	switch n := len(ready); {
 	case n > 0 && n < m.Tally.Changing:
-		out = append(out[:min(len(out), 1)], Command{Why: "to apply " + these(ready) + ", which nothing stands in the way of", Text: l.command("apply")})
+		out = append(out[:min(len(out), 1)], Command{Why: "to apply " + These(ready) + ", which nothing stands in the way of", Text: l.Command("apply")})
 	case len(approve) > 0:
-		out = append(out, Command{Why: plural(len(approve), "to apply it, once it is approved", "to apply them, once they are approved"), Text: l.command("apply")})
+		out = append(out, Command{Why: phrase.OneMany(len(approve) == 1, "to apply it, once it is approved", "to apply them, once they are approved"), Text: l.Command("apply")})
 	case n > 0:
-		out = append(out, Command{Why: "to apply " + these(ready), Text: l.command("apply")})
+		out = append(out, Command{Why: "to apply " + These(ready), Text: l.Command("apply")})
 	case m.Tally.Changing > 0 && len(out) == 0:
-		out = append(out, Command{Why: "to see what each project waits for", Text: l.command("status")})
+		out = append(out, Command{Why: "to see what each project waits for", Text: l.Command("status")})
 	}
 	return out[:min(len(out), 2)]
-}
-
-// these names projects when they are few, else it counts them.
-func these(names []string) string {
-	if len(names) > 3 {
-		return "these " + Number(len(names)) + " projects"
-	}
-	return list(ticked(names))
 }
 
 // wantsPlan reports a requirement that a new plan mends which somebody has to ask for.

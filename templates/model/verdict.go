@@ -1,4 +1,4 @@
-package templates
+package model
 
 import (
 	"cmp"
@@ -7,6 +7,8 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -15,14 +17,14 @@ func verdict(v workflow.PullView, m Model) []Span {
 	var s []Span
 	switch m.Status {
 	case StatusTrouble:
-		return []Span{{sentence(v.Trouble.Title), true}}
+		return []Span{{markdown.Sentence(v.Trouble.Title), true}}
 	case StatusUnknown:
 		s = append(s, Span{"Looking for the affected projects.", false})
 		if v.Pull.Head.SHA != "" {
-			s[0].Text = fmt.Sprintf("Looking for the projects that `%s` affects.", short(v.Pull.Head.SHA))
+			s[0].Text = fmt.Sprintf("Looking for the projects that `%s` affects.", phrase.Short(v.Pull.Head.SHA))
 		}
 		if v.Waiting != "" {
-			s = append(s, Span{" " + sentence(v.Waiting), false})
+			s = append(s, Span{" " + markdown.Sentence(v.Waiting), false})
 		}
 		return s
 	case StatusPlanning:
@@ -49,7 +51,7 @@ func verdict(v workflow.PullView, m Model) []Span {
 	case m.Tally.Changing > 0:
 		s = append(append(s, Span{space(s), false}), changing(m)...)
 		add(sameState(m), true)
-		add(applyWaits(m), false)
+		add(m.ApplyWaits(), false)
 	case m.Status == StatusNothing && m.Tally.Affected > 0:
 		add(nothingChanges(m.Tally), false)
 	case m.Status == StatusNothing && m.Tally.Deleted == 0 && len(workflow.Unsupported(v.NotPlanned)) == 0:
@@ -87,7 +89,7 @@ func someNames(rows []Row) string {
 	for i, r := range rows {
 		names[i] = r.Name()
 	}
-	return list(ticked(names))
+	return phrase.AndList(markdown.Ticked(names))
 }
 
 func applyFailed(m Model) string {
@@ -96,13 +98,13 @@ func applyFailed(m Model) string {
 	case 0:
 		return ""
 	case 1:
-		s := "The apply of " + code(rows[0].Name()) + " failed"
-		if part := partSentence(rows[0].Apply()); part != "" {
+		s := "The apply of " + markdown.Tick(rows[0].Name()) + " failed"
+		if part := PartSentence(rows[0].Apply()); part != "" {
 			return s + ": " + part
 		}
 		return s + "."
 	}
-	s := Number(len(rows)) + " applies failed"
+	s := markdown.Number(len(rows)) + " applies failed"
 	if names := someNames(rows); names != "" {
 		s += ": " + names
 	}
@@ -117,7 +119,7 @@ func applying(m Model) string {
 	if names := someNames(rows); names != "" {
 		return "Applying " + names + "."
 	}
-	return "Applying " + Number(len(rows)) + " projects."
+	return "Applying " + markdown.Number(len(rows)) + " projects."
 }
 
 // applied says how many of the projects that change are applied.
@@ -132,13 +134,13 @@ func applied(v workflow.PullView, m Model) string {
 			all++
 		}
 	}
-	s := fmt.Sprintf("%s of %s %s applied.", Number(t.Applied), count(all, "changing project", "changing projects"), plural(t.Applied, "is", "are"))
+	s := fmt.Sprintf("%s of %s %s applied.", markdown.Number(t.Applied), markdown.Count(all, "changing project", "changing projects"), phrase.OneMany(t.Applied == 1, "is", "are"))
 	if t.Applied < all || m.Status != StatusApplied {
 		return s
 	}
-	s = count(all, "project is", "projects are") + " applied, with all their changes."
+	s = markdown.Count(all, "project is", "projects are") + " applied, with all their changes."
 	if all == 1 {
-		s = code(rowsIn(m, workflow.StateApplied)[0].Name()) + " is applied, with all its changes."
+		s = markdown.Tick(rowsIn(m, workflow.StateApplied)[0].Name()) + " is applied, with all its changes."
 	}
 	if m.Verifying() {
 		return s + " A fresh plan now shows whether anything is left."
@@ -147,7 +149,7 @@ func applied(v workflow.PullView, m Model) string {
 	case workflow.PullClosed:
 		s += " The pull request was closed and never merged."
 	case workflow.PullOpen:
-		s += " It can be merged; until then " + plural(all, "the project stays", "they stay") + " locked."
+		s += " It can be merged; until then " + phrase.OneMany(all == 1, "the project stays", "they stay") + " locked."
 	}
 	return s
 }
@@ -159,9 +161,9 @@ func (m Model) Verifying() bool {
 	})
 }
 
-// applyWaits says what the plans with changes wait for, "Apply waits for 1 approval.";
+// ApplyWaits says what the plans with changes wait for, "Apply waits for 1 approval.";
 // "" while nobody has asked the gate, or nothing is missing.
-func applyWaits(m Model) string {
+func (m Model) ApplyWaits() string {
 	var waiting []Row
 	for _, r := range m.Rows {
 		if r.Open && r.lacks() {
@@ -173,12 +175,12 @@ func applyWaits(m Model) string {
 	}
 	what, words := "Apply", lacking(waiting)
 	if len(waiting) == 1 && m.Tally.Changing > 1 {
-		what = "The apply of " + code(waiting[0].Name())
+		what = "The apply of " + markdown.Tick(waiting[0].Name())
 	}
 	if len(words) > 3 {
-		words = append(words[:2:2], Number(len(words)-2)+" more")
+		words = append(words[:2:2], markdown.Number(len(words)-2)+" more")
 	}
-	return what + " waits for " + list(words) + "."
+	return what + " waits for " + phrase.AndList(words) + "."
 }
 
 // lacking is what plans with changes lack, in a few words each, in the gate's order.
@@ -215,12 +217,12 @@ func space(s []Span) string {
 
 func progress(t Tally) string {
 	done := t.Affected - t.Queued - t.Planning
-	s := fmt.Sprintf("Planning %s: %s done", count(t.Affected, "project", "projects"), Number(done))
+	s := fmt.Sprintf("Planning %s: %s done", markdown.Count(t.Affected, "project", "projects"), markdown.Number(done))
 	if t.Planning > 0 {
-		s += ", " + Number(t.Planning) + " at work"
+		s += ", " + markdown.Number(t.Planning) + " at work"
 	}
 	if t.Queued > 0 {
-		s += ", " + Number(t.Queued) + " queued"
+		s += ", " + markdown.Number(t.Queued) + " queued"
 	}
 	return s + "."
 }
@@ -229,24 +231,24 @@ func nothingChanges(t Tally) string {
 	if t.Affected == 1 {
 		return "1 project is affected, its plan has no changes."
 	}
-	return fmt.Sprintf("%s projects are affected, none of their plans has changes.", Number(t.Affected))
+	return fmt.Sprintf("%s projects are affected, none of their plans has changes.", markdown.Number(t.Affected))
 }
 
 func deleted(n int) string {
 	if n == 1 {
 		return "1 project is deleted; nothing plans it, and what it made stays."
 	}
-	return Number(n) + " projects are deleted; nothing plans them, and what they made stays."
+	return markdown.Number(n) + " projects are deleted; nothing plans them, and what they made stays."
 }
 
 // moved says of projects that a new one keeps their state.
 func moved(m Model) string {
 	if m.Tally.Moved > 1 {
-		return Number(m.Tally.Moved) + " projects moved, and their new places keep their states."
+		return markdown.Number(m.Tally.Moved) + " projects moved, and their new places keep their states."
 	}
 	for _, r := range m.Rows {
 		if to := r.Record.MovedTo; to != "" {
-			return fmt.Sprintf("%s moved to %s, which keeps its state.", code(r.Name()), code(to))
+			return fmt.Sprintf("%s moved to %s, which keeps its state.", markdown.Tick(r.Name()), markdown.Tick(to))
 		}
 	}
 	return "1 project moved, and its new place keeps its state."
@@ -257,32 +259,9 @@ func changing(m Model) []Span {
 	if m.Tally.Changing == 1 {
 		verb = "changes"
 	}
-	s := []Span{{fmt.Sprintf("%s of %s affected %s %s: ", Number(m.Tally.Changing), Number(m.Tally.Affected), plural(m.Tally.Affected, "project", "projects"), verb), false}}
+	s := []Span{{fmt.Sprintf("%s of %s affected %s %s: ", markdown.Number(m.Tally.Changing), markdown.Number(m.Tally.Affected), phrase.OneMany(m.Tally.Affected == 1, "project", "projects"), verb), false}}
 	s = append(s, joinSpans(countSpans(m))...)
 	return append(s, Span{".", false})
-}
-
-// joinSpans puts commas between spans; bold neighbours become one.
-func joinSpans(spans []Span) []Span {
-	var out []Span
-	for i, s := range spans {
-		switch {
-		case i > 0 && s.Bold && out[len(out)-1].Bold:
-			out[len(out)-1].Text += ", " + s.Text
-			continue
-		case i > 0:
-			out = append(out, Span{Text: ", "})
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }
 
 // countSpans are the numbers of all plans; what destroys is bold and says where.
@@ -293,25 +272,6 @@ func countSpans(m Model) []Span {
 		replaced = ""
 	}
 	return boldCounts(m.Counts, replaced, destroyed)
-}
-
-// boldCounts are a plan's numbers; what replaces and destroys is bold, with where it does.
-func boldCounts(c workflow.Counts, replaced, destroyed string) []Span {
-	var out []Span
-	for _, w := range countWords(c) {
-		s := Span{Text: w.text}
-		switch w.action {
-		case workflow.ActionDelete:
-			s = Span{w.text + destroyed, true}
-		case workflow.ActionReplace:
-			s = Span{w.text + replaced, true}
-		}
-		out = append(out, s)
-	}
-	if len(out) == 0 {
-		out = append(out, Span{Text: "nothing to add, change or destroy"})
-	}
-	return out
 }
 
 // where names the environments a count falls into: " in prod", " (2 in dev, 1 in prod)".
@@ -337,51 +297,12 @@ func where(m Model, of func(workflow.Counts) int) string {
 	}
 	parts := make([]string, 0, len(by))
 	for _, e := range names {
-		parts = append(parts, fmt.Sprintf("%s in %s", Number(by[e]), e))
+		parts = append(parts, fmt.Sprintf("%s in %s", markdown.Number(by[e]), e))
 	}
 	if n := by[""]; n > 0 {
-		parts = append(parts, Number(n)+" elsewhere")
+		parts = append(parts, markdown.Number(n)+" elsewhere")
 	}
 	return " (" + strings.Join(parts, ", ") + ")"
-}
-
-// countWord is one number of a plan in words.
-type countWord struct {
-	action workflow.Action
-	text   string
-}
-
-func countWords(c workflow.Counts) []countWord {
-	var out []countWord
-	add := func(action workflow.Action, n int, one, many string) {
-		if n > 0 {
-			out = append(out, countWord{action, Number(n) + " " + plural(n, one, many)})
-		}
-	}
-	add(workflow.ActionCreate, c.Add, "to add", "to add")
-	add(workflow.ActionUpdate, c.Change, "to change", "to change")
-	add(workflow.ActionReplace, c.Replace, "to replace", "to replace")
-	add(workflow.ActionDelete, c.Destroy, "to destroy", "to destroy")
-	add(workflow.ActionImport, c.Import, "to import", "to import")
-	add(workflow.ActionMove, c.Move, "to move", "to move")
-	add(workflow.ActionForget, c.Forget, "to forget", "to forget")
-	add("", c.Outputs, "output to change", "outputs to change")
-	add("", c.Actions, "action to invoke", "actions to invoke")
-	add("", c.Deferred, "change deferred", "changes deferred")
-	return out
-}
-
-// CountsText is a plan's numbers in words: "3 to add, 1 to destroy", "no changes".
-func CountsText(c workflow.Counts) string {
-	words := countWords(c)
-	if len(words) == 0 {
-		return "no changes"
-	}
-	texts := make([]string, len(words))
-	for i, w := range words {
-		texts[i] = w.text
-	}
-	return strings.Join(texts, ", ")
 }
 
 // titleOf is the verdict for the title of a check.
@@ -405,22 +326,22 @@ func titleOf(v workflow.PullView, m Model) string {
 	case StatusApplyFailed, StatusApplying, StatusApplied:
 		s = applyTitle(m)
 	case StatusChanges:
-		s = fmt.Sprintf("%s of %s: %s", Number(m.Tally.Changing), count(m.Tally.Affected, "project", "projects"), CountsText(m.Counts))
+		s = fmt.Sprintf("%s of %s: %s", markdown.Number(m.Tally.Changing), markdown.Count(m.Tally.Affected, "project", "projects"), CountsText(m.Counts))
 	default:
 		s = "No project is affected"
 		switch {
 		case m.Tally.Affected+m.Tally.Deleted == 0 && len(v.NotPlanned) > 0:
-			return Title(notPlannedTitle(v.NotPlanned))
+			return markdown.Title(NotPlannedTitle(v.NotPlanned))
 		case m.Tally.Affected == 0 && m.Tally.Deleted > 0:
-			s = count(m.Tally.Deleted, "project is", "projects are") + " deleted, nothing is planned"
+			s = markdown.Count(m.Tally.Deleted, "project is", "projects are") + " deleted, nothing is planned"
 		case m.Tally.Affected > 0:
-			s = "No changes in " + count(m.Tally.Affected, "project", "projects")
+			s = "No changes in " + markdown.Count(m.Tally.Affected, "project", "projects")
 		}
 	}
-	if beside := notPlannedTitle(v.NotPlanned); beside != "" && m.Status != StatusTrouble && m.Status != StatusUnknown {
+	if beside := NotPlannedTitle(v.NotPlanned); beside != "" && m.Status != StatusTrouble && m.Status != StatusUnknown {
 		s = beside + "; " + s
 	}
-	return Title(s)
+	return markdown.Title(s)
 }
 
 // applyTitle is what happens to plans that somebody began to apply.
@@ -443,54 +364,14 @@ func applyTitle(m Model) string {
 	for _, r := range rowsIn(m, workflow.StateApplied) {
 		counts = counts.Plus(r.Counts)
 	}
-	s := count(t.Applied, "project is", "projects are") + " applied"
+	s := markdown.Count(t.Applied, "project is", "projects are") + " applied"
 	if m.Verifying() {
 		s += ", looking whether anything is left"
 	}
 	if counts.Zero() {
 		return s
 	}
-	return s + ": " + countsDone(counts)
-}
-
-// countsDone is a plan's numbers once it is applied: "3 added, 1 destroyed".
-func countsDone(c workflow.Counts) string {
-	var out []string
-	for _, w := range []struct {
-		n    int
-		word string
-	}{{c.Add, "added"}, {c.Change, "changed"}, {c.Replace, "replaced"}, {c.Destroy, "destroyed"}, {c.Import, "imported"}, {c.Move, "moved"}, {c.Forget, "forgotten"}} {
-		if w.n > 0 {
-			out = append(out, Number(w.n)+" "+w.word)
-		}
-	}
-	if c.Outputs > 0 {
-		out = append(out, count(c.Outputs, "output changed", "outputs changed"))
-	}
-	if c.Actions > 0 {
-		out = append(out, count(c.Actions, "action invoked", "actions invoked"))
-	}
-	return strings.Join(out, ", ")
-}
-
-// Title makes a text fit a check's title: plain, one line, at most 100 characters.
-func Title(text string) string {
-	return cutRunes(cleanLine(strings.ReplaceAll(text, "`", "")), MaxTitle)
-}
-
-// sentence is s with a capital letter at its start and a full stop at its end.
-func sentence(s string) string {
-	s = strings.TrimSpace(s)
-	if s == "" {
-		return ""
-	}
-	if c := s[0]; c >= 'a' && c <= 'z' {
-		s = string(c-'a'+'A') + s[1:]
-	}
-	if last := s[len(s)-1]; last != '.' && last != '!' && last != '?' {
-		s += "."
-	}
-	return s
+	return s + ": " + CountsDone(counts)
 }
 
 // sameState says which projects with changes keep the state of another: whoever reads
@@ -498,12 +379,12 @@ func sentence(s string) string {
 func sameState(m Model) string {
 	var out []string
 	for _, r := range m.Rows {
-		if s := r.stateOf(" keeps the same state as "); s != "" && r.Open {
-			out = append(out, code(r.Name())+s+".")
+		if s := r.StateOf(" keeps the same state as "); s != "" && r.Open {
+			out = append(out, markdown.Tick(r.Name())+s+".")
 		}
 	}
 	if len(out) > 3 {
-		return fmt.Sprintf("%s of them keep the same state as others.", Number(len(out)))
+		return fmt.Sprintf("%s of them keep the same state as others.", markdown.Number(len(out)))
 	}
 	return strings.Join(out, " ")
 }

@@ -1,10 +1,11 @@
-package templates
+package model
 
 import (
 	"fmt"
 	"strings"
-	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -18,29 +19,6 @@ type Alarm struct {
 	Commands []string // for the terminal, "" where there is none
 }
 
-// Hold is a lock, with all the projects that were taken with it.
-type Hold struct {
-	Lock     workflow.Lock
-	Ours     bool // this pull has it
-	Projects []string
-}
-
-// Text says since when a lock is held and why, after the words "holds ...".
-func (h Hold) Text() string {
-	who := code(h.Lock.User.Login)
-	why := map[workflow.LockWhy]string{
-		workflow.LockClaim: who + " claimed it",
-		workflow.LockPlan:  "its plan has changes",
-		workflow.LockApply: "an apply by " + who + " started, and it holds until the merge",
-	}[h.Lock.Why]
-	return "since " + stamp(h.Lock.Since) + ": " + first(why, who)
-}
-
-func code(text string) string { return ticked([]string{text})[0] }
-
-// stamp prints a time for people, to the minute.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
 // gated takes over what stands between a row's plan and its apply.
 func (m *Model) gated(v workflow.PullView, r Row) {
 	name := r.Name()
@@ -48,11 +26,11 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 		m.hold(Hold{Lock: *r.Lock, Ours: r.Ours, Projects: []string{name}})
 	}
 	for _, a := range r.Approvals() {
-		m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved, %s", code(a.User.Login), stamp(a.At)), name)
+		m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved, %s", markdown.Tick(a.User.Login), phrase.Clock(a.At)), name)
 	}
 	if r.Open {
 		for _, a := range r.Fallen() {
-			m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved an earlier plan, %s, which counts no longer. %s", code(a.User.Login), code(shortFingerprint(a.Fingerprint)), sentence(a.Void)), name)
+			m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved an earlier plan, %s, which counts no longer. %s", markdown.Tick(a.User.Login), markdown.Tick(workflow.ShortFingerprint(a.Fingerprint)), markdown.Sentence(a.Void)), name)
 		}
 		for i, n := range r.Needs {
 			if n == "" {
@@ -71,18 +49,7 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 
 // NeverMerged is the sentence about an apply whose pull was closed unmerged.
 func NeverMerged(number int, apply workflow.Run) string {
-	return strings.Replace(workflow.NeverMerged(number, apply), " at "+short(apply.Head), " at "+code(short(apply.Head)), 1)
-}
-
-func (m *Model) hold(h Hold) {
-	for i := range m.Holds {
-		o := &m.Holds[i]
-		if o.Lock.Pull == h.Lock.Pull && o.Lock.Since.Equal(h.Lock.Since) && o.Lock.Why == h.Lock.Why && o.Lock.User == h.Lock.User {
-			o.Projects = append(o.Projects, h.Projects...)
-			return
-		}
-	}
-	m.Holds = append(m.Holds, h)
+	return strings.Replace(workflow.NeverMerged(number, apply), " at "+phrase.Short(apply.Head), " at "+markdown.Tick(phrase.Short(apply.Head)), 1)
 }
 
 // pastRows are the projects of earlier heads: a head that does not affect them,
@@ -98,17 +65,18 @@ func pastRows(v workflow.PullView, l Links) []Row {
 func alarmsOf(rows []Row, l Links) []Alarm {
 	var out []Alarm
 	for _, r := range rows {
-		if a, ok := alarmOf(r, l); ok {
+		if a, ok := AlarmOf(r, l); ok {
 			out = append(out, a)
 		}
 	}
 	return out
 }
 
-func alarmOf(r Row, l Links) (a Alarm, ok bool) {
-	name := code(r.Name())
+// AlarmOf is the alarm that a row gives, where it gives one.
+func AlarmOf(r Row, l Links) (a Alarm, ok bool) {
+	name := markdown.Tick(r.Name())
 	resolve := func(outcome string) string {
-		return code(l.command("resolve -p " + Quote(r.Name()) + " --outcome " + outcome))
+		return markdown.Tick(l.Command("resolve -p " + quote(r.Name()) + " --outcome " + outcome))
 	}
 	a = Alarm{Row: r, RunURL: r.RunURL}
 	order := r.Apply()
@@ -126,16 +94,16 @@ func alarmOf(r Row, l Links) (a Alarm, ok bool) {
 			partLead(order) + "What was applied is not in the stored state. The new state is kept, encrypted, on the server. Until it is stored nothing of this project is applied: a plan made now would make everything once more.",
 			"Whoever runs the server writes, in a checkout of the project with its backend's credentials, the lines below. Then an admin writes " + resolve("applied") + " or " + resolve("failed") + ".",
 		}
-		a.Commands = StateCommands(order.ErroredState)
+		a.Commands = stateCommands(order.ErroredState)
 		return a, true
 	}
 	return a, false
 }
 
-// StateCommands are the lines that store a kept state, run in the project's directory.
-func StateCommands(kept string) []string {
+// stateCommands are the lines that store a kept state, run in the project's directory.
+func stateCommands(kept string) []string {
 	return []string{
-		"age -d -i DATA_DIR/keys/artefacts.key DATA_DIR/artefacts/" + first(oneLine(kept), "NAME") + " > errored.tfstate",
+		"age -d -i DATA_DIR/keys/artefacts.key DATA_DIR/artefacts/" + phrase.OrWord(markdown.OneLine(kept), "NAME") + " > errored.tfstate",
 		"terraform init && terraform state push errored.tfstate && rm errored.tfstate",
 	}
 }
@@ -145,23 +113,5 @@ func unknownBecause(apply *workflow.Run) string {
 	if apply == nil || apply.Reason == "" {
 		return "Its runner ended without a result."
 	}
-	return sentence(apply.Reason)
-}
-
-// partSentence says how much of a plan a failed apply carried out.
-func partSentence(a *workflow.ApplyOrder) string {
-	if a == nil || a.Total == 0 {
-		return ""
-	}
-	if a.Done == 1 {
-		return fmt.Sprintf("1 of %s was applied.", count(a.Total, "change", "changes"))
-	}
-	return fmt.Sprintf("%s of %s changes were applied.", Number(a.Done), Number(a.Total))
-}
-
-func partLead(a *workflow.ApplyOrder) string {
-	if s := partSentence(a); s != "" {
-		return s + " "
-	}
-	return ""
+	return markdown.Sentence(apply.Reason)
 }

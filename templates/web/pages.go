@@ -1,4 +1,4 @@
-package templates
+package web
 
 import (
 	"bytes"
@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
 
-	terminal "github.com/buildkite/terminal-to-html/v3"
-
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/diff"
+	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -28,8 +29,8 @@ var htmlFiles embed.FS
 // program too, and pays for what is made at its start.
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"parts": sentenceParts, "place": Place, "clean": Clean, "mark": markClass, "short": short, "number": Number, "fingerprint": shortFingerprint,
-		"unnamed": unnamed, "repoPath": RepoPath, "runPath": RunPath, "projectPath": ProjectPath, "runClass": runClass, "runWord": runWord, "took": Took, "sentence": sentence,
+		"parts": markdown.Parts, "place": model.Place, "clean": markdown.Clean, "mark": markClass, "short": phrase.Short, "number": markdown.Number, "fingerprint": workflow.ShortFingerprint,
+		"unnamed": unnamed, "repoPath": model.RepoPath, "runPath": model.RunPath, "projectPath": model.ProjectPath, "runClass": runClass, "runWord": runWord, "took": model.Took, "sentence": markdown.Sentence,
 		"fit": fitDiagnostics, "few": few, "left": left,
 	}).ParseFS(htmlFiles, "html/*.html"))
 })
@@ -60,7 +61,7 @@ type RepoPulls struct {
 // PullLine is a pull in a list.
 type PullLine struct {
 	Pull  workflow.Pull
-	Model Model
+	Model model.Model
 	URL   string
 }
 
@@ -70,21 +71,21 @@ type RepoPage struct {
 	Repo   workflow.Repo
 	Pulls  []PullLine
 	Matrix Matrix
-	Holds  []Hold // all locks of the repository
+	Holds  []model.Hold // all locks of the repository
 	Events []workflow.Event
 }
 
 // PullURL is the path of a pull of the same repository.
 func (p RepoPage) PullURL(number int) string {
-	return PullPath(workflow.Pull{Repo: p.Repo, Number: number})
+	return model.PullPath(workflow.Pull{Repo: p.Repo, Number: number})
 }
 
 // PullPage is the page of a pull.
 type PullPage struct {
 	Head     Head
 	View     workflow.PullView
-	Model    Model
-	Rows     []Row // all of them, those without changes last
+	Model    model.Model
+	Rows     []model.Row // all of them, those without changes last
 	Groups   []ShownGroup
 	Checks   []CheckLine
 	Events   []workflow.Event
@@ -95,12 +96,12 @@ type PullPage struct {
 
 // PullURL is the path of a pull of the same repository.
 func (p PullPage) PullURL(number int) string {
-	return PullPath(workflow.Pull{Repo: p.View.Pull.Repo, Number: number})
+	return model.PullPath(workflow.Pull{Repo: p.View.Pull.Repo, Number: number})
 }
 
 // ShownGroup is a group with the changes that the page shows.
 type ShownGroup struct {
-	Group
+	model.Group
 	Shown   []ShownChange
 	Total   int
 	More    int // how many are not shown
@@ -111,7 +112,7 @@ type ShownGroup struct {
 type ShownChange struct {
 	Word, Class, Address string
 	Say                  string // what happens to it, in a few words
-	Lines                []DiffLine
+	Lines                []diff.Line
 	Open                 bool
 }
 
@@ -123,15 +124,15 @@ type ProjectPage struct {
 	Head     Head
 	Repo     workflow.Repo
 	Name     string
-	Lock     *Hold  // nil: nobody holds it
-	Says     string // what is special about it now, a sentence: its last apply was never merged
+	Lock     *model.Hold // nil: nobody holds it
+	Says     string      // what is special about it now, a sentence: its last apply was never merged
 	Runs     []workflow.Run
 	OlderURL string
 }
 
 // PullURL is the path of a pull of the same repository.
 func (p ProjectPage) PullURL(number int) string {
-	return PullPath(workflow.Pull{Repo: p.Repo, Number: number})
+	return model.PullPath(workflow.Pull{Repo: p.Repo, Number: number})
 }
 
 // RunPage is the page of one run.
@@ -158,7 +159,7 @@ type ApplyPart struct {
 	Order   *workflow.ApplyOrder
 	PlanURL string
 	Part    string // how much of it was carried out, a sentence, "" where that is not known
-	Alarm   *Alarm
+	Alarm   *model.Alarm
 	Facts   []Fact // of the authorisation: what was confirmed before it started
 }
 
@@ -212,122 +213,11 @@ func write(w io.Writer, name string, page any) error {
 	}
 	// Names and titles stand in pages as they are; the characters in them that
 	// nobody sees are made visible here, one by one, which cannot touch the markup.
-	_, err := io.WriteString(w, visible(b.String()))
+	_, err := io.WriteString(w, markdown.Visible(b.String()))
 	return err
 }
 
 // unnamed reports an event whose text does not name its project.
 func unnamed(e workflow.Event) bool {
 	return e.Project != "" && !strings.Contains(e.Text, "`"+e.Project+"`")
-}
-
-func markClass(l DiffLine) string {
-	switch l.Mark {
-	case '+':
-		return "a"
-	case '-':
-		return "r"
-	case '!':
-		return "c"
-	case '#':
-		return "k"
-	}
-	return "s"
-}
-
-func shortFingerprint(f string) string { return workflow.Plan{Fingerprint: f}.ShortFingerprint() }
-
-// ActionWord is what happens to a change's address, in a word.
-func ActionWord(c workflow.Change) string {
-	switch {
-	case c.Mode == "output":
-		return "output"
-	case c.Action == workflow.ActionDelete:
-		return "destroy"
-	case c.Imported && c.Action != workflow.ActionImport:
-		return "import, " + string(c.Action)
-	}
-	return string(c.Action)
-}
-
-// Took is how long a run took, or how long it has been queued so far as it is known.
-func Took(r workflow.Run) string {
-	if r.Started.IsZero() || r.Finished.IsZero() {
-		return ""
-	}
-	return Duration(r.Finished.Sub(r.Started))
-}
-
-// Duration prints a span of time for people: "0.4 s", "12 s", "3 min 4 s", "2 h 5 min".
-func Duration(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0 s"
-	case d < 10*time.Second:
-		return strings.Replace(fmt.Sprintf("%.1f s", d.Seconds()), ".0 ", " ", 1)
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
-	}
-	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
-}
-
-func runWord(r workflow.Run) string {
-	switch {
-	case r.State != workflow.RunFinished:
-		return string(r.State)
-	case r.Kind == workflow.RunApply && r.Apply != nil && r.Apply.ErroredState != "":
-		return "state kept"
-	case r.Kind == workflow.RunApply && r.Outcome == workflow.OutcomeSucceeded:
-		return "applied"
-	case r.Kind == workflow.RunVerify && r.Outcome == workflow.OutcomeSucceeded && r.NoChanges:
-		return "converged"
-	case r.Kind == workflow.RunVerify && r.Outcome == workflow.OutcomeSucceeded:
-		return "changes left"
-	case r.Outcome == workflow.OutcomeSucceeded && r.NoChanges:
-		return "no changes"
-	case r.Outcome == workflow.OutcomeSucceeded:
-		return "planned"
-	}
-	return strings.ReplaceAll(string(r.Outcome), "_", " ")
-}
-
-func runClass(r workflow.Run) string {
-	switch {
-	case r.State != workflow.RunFinished:
-		return string(r.State)
-	case r.Kind == workflow.RunApply && (r.Outcome == workflow.OutcomeUnknown || r.Apply != nil && r.Apply.ErroredState != ""):
-		return "failed"
-	case r.Kind == workflow.RunApply && r.Outcome == workflow.OutcomeSucceeded:
-		return "applied"
-	case r.Outcome == workflow.OutcomeSucceeded && r.NoChanges:
-		return "no_changes"
-	case r.Outcome == workflow.OutcomeSucceeded:
-		return "planned"
-	case r.Outcome == workflow.OutcomeFailed || r.Outcome == workflow.OutcomeTimedOut || r.Outcome == workflow.OutcomeLost:
-		return "failed"
-	}
-	return "stopped"
-}
-
-// terminalStrings are sequences with text in them (links, images, titles): a log has no business with any.
-var terminalStrings = regexp.MustCompile("(?s)\x1b[\\]P^_X].*?(?:\x07|\x1b\\\\|$)")
-
-// lineControls move the cursor up or left across lines, with which a log could paint over itself.
-var lineControls = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[A-LN-Za-ln-z@^`{-~]")
-
-// LogHTML is a log with its colours as classes. Only colours are taken from it:
-// what moves the cursor, links or hides is left out, and what cannot be seen is shown by its number.
-func LogHTML(log []byte) template.HTML {
-	log = terminalStrings.ReplaceAll(log, nil)
-	log = lineControls.ReplaceAll(log, nil)
-	var b strings.Builder
-	for i, part := range strings.Split(string(log), "\x1b[") {
-		if i > 0 {
-			b.WriteString("\x1b[")
-		}
-		b.WriteString(Clean(part))
-	}
-	return template.HTML(terminal.Render([]byte(b.String()))) //nolint:gosec // its text is escaped, and only colours reach it
 }

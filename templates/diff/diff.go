@@ -1,56 +1,58 @@
-package templates
+package diff
 
 import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// DiffLine is one line of a rendered change. Mark is the character that GitHub
+// Line is one line of a rendered change. Mark is the character that GitHub
 // colours a diff by, in column 0: '+' green, '-' red, '!' orange, '#' grey, ' '
 // none. Text follows it, clean and on one line.
-type DiffLine struct {
+type Line struct {
 	Mark byte
 	Text string
 }
 
 // String is the line as it stands in a fence.
-func (l DiffLine) String() string { return strings.TrimRight(string(l.Mark)+" "+l.Text, " ") }
+func (l Line) String() string { return strings.TrimRight(string(l.Mark)+" "+l.Text, " ") }
 
-// diffLimits say how much of a change is shown.
-type diffLimits struct {
+// Limits say how much of a change is shown.
+type Limits struct {
 	runes int // of one value
 	lines int // of one multi-line value
 }
 
 var (
-	commentLimits = diffLimits{runes: 400, lines: 60}
-	pageLimits    = diffLimits{runes: 64 << 10, lines: 5000}
+	Comment = Limits{runes: 400, lines: 60}
+	Page    = Limits{runes: 64 << 10, lines: 5000}
 )
 
 const (
-	valueIndent = "  "   // of attributes under their resource
+	Indent      = "  "   // of attributes under their resource
 	nameWidth   = 36     // names are padded to one width, longer ones stick out
 	lineWidth   = 110    // longer changes take a line for each side
 	contextSize = 3      // unchanged lines shown around a difference in a text
 	arrow       = " -> " // between the two sides, as Terraform prints it
 )
 
-// headless reports a change whose one line says all: an output.
-func headless(c workflow.Change) bool {
+// Headless reports a change whose one line says all: an output.
+func Headless(c workflow.Change) bool {
 	return len(c.Attributes) == 1 && c.Mode == "output" && c.Masked == 0
 }
 
-// diffOf renders a change: a heading, then its attributes.
-func diffOf(c workflow.Change, lim diffLimits) []DiffLine {
-	if headless(c) {
+// Of renders a change: a heading, then its attributes.
+func Of(c workflow.Change, lim Limits) []Line {
+	if Headless(c) {
 		return attributeLines(outputAttribute(c), 0, "", lim)
 	}
-	lines := []DiffLine{{Mark: actionMark(c.Action), Text: oneLine(c.Address) + " " + doing(c)}}
+	lines := []Line{{Mark: actionMark(c.Action), Text: markdown.OneLine(c.Address) + " " + Doing(c)}}
 	if c.PreviousAddress != "" && c.Action != workflow.ActionMove {
-		lines = append(lines, DiffLine{'#', valueIndent + "moved from " + oneLine(c.PreviousAddress)})
+		lines = append(lines, Line{'#', Indent + "moved from " + markdown.OneLine(c.PreviousAddress)})
 	}
 	width := 0
 	for _, a := range c.Attributes {
@@ -59,16 +61,16 @@ func diffOf(c workflow.Change, lim diffLimits) []DiffLine {
 		}
 	}
 	for _, a := range c.Attributes {
-		lines = append(lines, attributeLines(a, width, valueIndent, lim)...)
+		lines = append(lines, attributeLines(a, width, Indent, lim)...)
 	}
 	if c.Unchanged > 0 {
-		lines = append(lines, DiffLine{'#', valueIndent + count(c.Unchanged, "unchanged attribute", "unchanged attributes")})
+		lines = append(lines, Line{'#', Indent + markdown.Count(c.Unchanged, "unchanged attribute", "unchanged attributes")})
 	}
 	switch {
 	case c.Masked == 1:
-		lines = append(lines, DiffLine{'#', valueIndent + "1 value is masked because it contains a sensitive value"})
+		lines = append(lines, Line{'#', Indent + "1 value is masked because it contains a sensitive value"})
 	case c.Masked > 1:
-		lines = append(lines, DiffLine{'#', valueIndent + Number(c.Masked) + " values are masked because they contain a sensitive value"})
+		lines = append(lines, Line{'#', Indent + markdown.Number(c.Masked) + " values are masked because they contain a sensitive value"})
 	}
 	return lines
 }
@@ -97,8 +99,8 @@ func actionMark(a workflow.Action) byte {
 	return '#'
 }
 
-// doing says what happens to the change's address.
-func doing(c workflow.Change) string {
+// Doing says what happens to the change's address.
+func Doing(c workflow.Change) string {
 	var s string
 	switch c.Action {
 	case workflow.ActionCreate:
@@ -115,7 +117,7 @@ func doing(c workflow.Change) string {
 	case workflow.ActionImport:
 		s = "will be imported"
 	case workflow.ActionMove:
-		s = "moved from " + oneLine(c.PreviousAddress)
+		s = "moved from " + markdown.OneLine(c.PreviousAddress)
 	case workflow.ActionForget:
 		s = "will no longer be managed, it is not destroyed"
 	case workflow.ActionRead:
@@ -132,20 +134,20 @@ func doing(c workflow.Change) string {
 		s = "will be imported and " + strings.TrimPrefix(s, "will be ")
 	}
 	if c.ImportID != "" {
-		s += fmt.Sprintf(" (id %q)", oneLine(c.ImportID))
+		s += fmt.Sprintf(" (id %q)", markdown.OneLine(c.ImportID))
 	}
 	if c.Deposed != "" {
-		s = "(deposed object " + oneLine(c.Deposed) + ") " + s
+		s = "(deposed object " + markdown.OneLine(c.Deposed) + ") " + s
 	}
 	if c.Reason != "" {
-		s += ", " + oneLine(c.Reason)
+		s += ", " + markdown.OneLine(c.Reason)
 	}
 	return s
 }
 
-func attributeLines(a workflow.Attribute, width int, indent string, lim diffLimits) []DiffLine {
+func attributeLines(a workflow.Attribute, width int, indent string, lim Limits) []Line {
 	mark := attributeMark(a)
-	name := oneLine(a.Path)
+	name := markdown.OneLine(a.Path)
 	if pad := width - utf8.RuneCountInString(name); pad > 0 {
 		name += strings.Repeat(" ", pad)
 	}
@@ -157,18 +159,18 @@ func attributeLines(a workflow.Attribute, width int, indent string, lim diffLimi
 	before, after = cutValue(before, lim), cutValue(after, lim)
 	switch {
 	case mark == '+':
-		return []DiffLine{{mark, indent + name + " = " + after + note}}
+		return []Line{{mark, indent + name + " = " + after + note}}
 	case mark == '-':
-		return []DiffLine{{mark, indent + name + " = " + before + note}}
+		return []Line{{mark, indent + name + " = " + before + note}}
 	case mark == ' ':
-		return []DiffLine{{mark, indent + name + " = " + first(after, before) + note}}
+		return []Line{{mark, indent + name + " = " + phrase.OrWord(after, before) + note}}
 	case a.Sensitive && before == after:
-		return []DiffLine{{mark, indent + name + " = " + after + ", which changes" + note}}
+		return []Line{{mark, indent + name + " = " + after + ", which changes" + note}}
 	}
 	if utf8.RuneCountInString(indent+name+before+after) > lineWidth {
-		return []DiffLine{{'-', indent + name + " = " + before}, {'+', indent + name + " = " + after + note}}
+		return []Line{{'-', indent + name + " = " + before}, {'+', indent + name + " = " + after + note}}
 	}
-	return []DiffLine{{mark, indent + name + " = " + before + arrow + after + note}}
+	return []Line{{mark, indent + name + " = " + before + arrow + after + note}}
 }
 
 // noteOf is what stands behind a value.
@@ -178,7 +180,7 @@ func noteOf(a workflow.Attribute) string {
 		notes = append(notes, "forces replacement")
 	}
 	if a.Note != "" {
-		notes = append(notes, oneLine(a.Note))
+		notes = append(notes, markdown.OneLine(a.Note))
 	}
 	if len(notes) == 0 {
 		return ""
@@ -205,40 +207,40 @@ type textChange struct {
 }
 
 // textLines renders a multi-line value as Terraform writes one, with the lines that differ.
-func textLines(name, note string, t textChange, indent string, lim diffLimits) []DiffLine {
+func textLines(name, note string, t textChange, indent string, lim Limits) []Line {
 	var edits []lineEdit
 	switch t.mark {
 	case '+', ' ':
-		edits = sameMark(t.mark, splitLines(first(t.after, t.before)))
+		edits = sameMark(t.mark, markdown.Lines(phrase.OrWord(t.after, t.before)))
 	case '-':
-		edits = sameMark(t.mark, splitLines(t.before))
+		edits = sameMark(t.mark, markdown.Lines(t.before))
 	default:
 		t.before, t.after = showReturns(t.before, t.after)
-		edits = lineDiff(splitLines(t.before), splitLines(t.after))
+		edits = lineDiff(markdown.Lines(t.before), markdown.Lines(t.after))
 	}
-	lines := []DiffLine{{t.mark, name + " = <<-EOT" + note}}
+	lines := []Line{{t.mark, name + " = <<-EOT" + note}}
 	body := hideContext(edits, t.mark == '!')
 	for i, e := range body {
 		if i == lim.lines {
-			lines = append(lines, DiffLine{'#', indent + "  … " + count(len(body)-i, "more line", "more lines")})
+			lines = append(lines, Line{'#', indent + "  … " + markdown.Count(len(body)-i, "more line", "more lines")})
 			break
 		}
-		lines = append(lines, DiffLine{e.mark, indent + indent + cutRunes(oneLine(e.text), lim.runes)})
+		lines = append(lines, Line{e.mark, indent + indent + markdown.Cut(markdown.OneLine(e.text), lim.runes)})
 	}
 	if t.mark == '!' && strings.TrimSuffix(t.before, "\n") == strings.TrimSuffix(t.after, "\n") {
-		lines = append(lines, DiffLine{'#', indent + "  only the newline at the end differs"})
+		lines = append(lines, Line{'#', indent + "  only the newline at the end differs"})
 	}
 	end := t.mark
 	if end == '!' {
 		end = ' '
 	}
-	return append(lines, DiffLine{end, indent + "EOT"})
+	return append(lines, Line{end, indent + "EOT"})
 }
 
 // showReturns writes carriage returns as \r where two texts differ by them: as the ends
 // of lines they cannot be seen, and a change of nothing else would look like none.
 func showReturns(before, after string) (string, string) {
-	if strings.Count(before, "\r") == strings.Count(after, "\r") && (before == after || Clean(before) != Clean(after)) {
+	if strings.Count(before, "\r") == strings.Count(after, "\r") && (before == after || markdown.Clean(before) != markdown.Clean(after)) {
 		return before, after
 	}
 	show := strings.NewReplacer("\r\n", `\r`+"\n", "\r", `\r`+"\n")
@@ -282,36 +284,16 @@ func hideContext(edits []lineEdit, hide bool) []lineEdit {
 			out = append(out, edits[from])
 			continue
 		}
-		out = append(out, lineEdit{'#', "… " + count(i-from, "unchanged line", "unchanged lines")})
+		out = append(out, lineEdit{'#', "… " + markdown.Count(i-from, "unchanged line", "unchanged lines")})
 	}
 	return out
 }
 
-func splitLines(text string) []string {
-	text = strings.TrimSuffix(Clean(text), "\n")
-	if text == "" {
-		return nil
-	}
-	return strings.Split(text, "\n")
-}
-
 // cutValue makes a value fit: one line, at most so many characters.
-func cutValue(value string, lim diffLimits) string {
-	value = oneLine(value)
+func cutValue(value string, lim Limits) string {
+	value = markdown.OneLine(value)
 	if n := utf8.RuneCountInString(value); n > lim.runes {
-		return cutRunes(value, lim.runes) + " (" + Number(n) + " characters)"
+		return markdown.Cut(value, lim.runes) + " (" + markdown.Number(n) + " characters)"
 	}
 	return value
-}
-
-// oneLine is Clean for a text within a line of a diff; spaces stay as they are.
-func oneLine(text string) string {
-	return strings.ReplaceAll(Clean(text), "\n", `\n`)
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

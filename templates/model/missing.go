@@ -1,9 +1,11 @@
-package templates
+package model
 
 import (
 	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -28,11 +30,11 @@ const (
 
 // impersonal is what is said of a project's plan with stand-ins for its name and fingerprint.
 func impersonal(text string, p planned) string {
-	short := shortFingerprint(p.fingerprint)
+	short := workflow.ShortFingerprint(p.fingerprint)
 	if short != "" {
 		text = strings.ReplaceAll(text, " of `"+short+"`", ofPlan)
 	}
-	for _, name := range []string{p.name, Quote(p.name)} {
+	for _, name := range []string{p.name, quote(p.name)} {
 		text = strings.ReplaceAll(text, " -p "+name+"@"+short+"`", planHere+"`")
 		text = strings.ReplaceAll(text, " -p "+name+"`", pickHere+"`")
 	}
@@ -44,7 +46,7 @@ func common(text string, plans []planned) string {
 	var pick, exact []string
 	for _, p := range plans {
 		pick = append(pick, p.name)
-		exact = append(exact, p.name+"@"+shortFingerprint(p.fingerprint))
+		exact = append(exact, p.name+"@"+workflow.ShortFingerprint(p.fingerprint))
 	}
 	if len(plans) > namedAtMost { // then the command without a choice is meant
 		pick, exact = nil, nil
@@ -99,15 +101,15 @@ func saidOf(all []lack) []Said {
 	return out
 }
 
-// refusal is projects that lack the same, each for its own plan.
-type refusal struct {
-	items []workflow.ReplyItem
+// Refusal is projects that lack the same, each for its own plan.
+type Refusal struct {
+	Items []workflow.ReplyItem
 	lacks [][]lack // of each item
 }
 
-// refusalsOf puts together the items of a reply of which the same can be said.
-func refusalsOf(items []workflow.ReplyItem) []refusal {
-	var out []refusal
+// RefusalsOf puts together the items of a reply of which the same can be said.
+func RefusalsOf(items []workflow.ReplyItem) []Refusal {
+	var out []Refusal
 	at := map[string]int{}
 	for _, it := range items {
 		lacks := lacksOf(it)
@@ -119,9 +121,9 @@ func refusalsOf(items []workflow.ReplyItem) []refusal {
 		if !ok {
 			i = len(out)
 			at[key] = i
-			out = append(out, refusal{})
+			out = append(out, Refusal{})
 		}
-		out[i].items, out[i].lacks = append(out[i].items, it), append(out[i].lacks, lacks)
+		out[i].Items, out[i].lacks = append(out[i].Items, it), append(out[i].lacks, lacks)
 	}
 	return out
 }
@@ -138,8 +140,8 @@ func lacksOf(it workflow.ReplyItem) []lack {
 	return out
 }
 
-// said are the sentences for all the items together.
-func (r refusal) said() []Said {
+// Said are the sentences for all the items together.
+func (r Refusal) Said() []Said {
 	var out []Said
 	for i := range r.lacks[0] {
 		l := r.lacks[0][i]
@@ -161,12 +163,12 @@ func failed(m Model) string {
 		for _, r := range f.Rows {
 			switch {
 			case r.Cancelled():
-				dropped = append(dropped, code(r.Name()))
+				dropped = append(dropped, markdown.Tick(r.Name()))
 			case r.State == workflow.StateRefused:
 				refused++
-				names = append(names, code(r.Name()))
+				names = append(names, markdown.Tick(r.Name()))
 			case r.State == workflow.StatePlanFailed:
-				names = append(names, code(r.Name()))
+				names = append(names, markdown.Tick(r.Name()))
 			}
 		}
 	}
@@ -174,20 +176,20 @@ func failed(m Model) string {
 		if len(names) > 3 {
 			return "."
 		}
-		return ": " + list(names) + "."
+		return ": " + phrase.AndList(names) + "."
 	}
 	var out []string
 	of := func(n int, what string) string {
-		return Number(n) + " of " + count(m.Tally.Affected, what, what+"s") + " "
+		return markdown.Number(n) + " of " + markdown.Count(m.Tally.Affected, what, what+"s") + " "
 	}
 	switch n := len(names); {
 	case n > 0 && refused == n:
-		out = append(out, of(n, "project")+plural(n, "is", "are")+" refused"+which(names))
+		out = append(out, of(n, "project")+phrase.OneMany(n == 1, "is", "are")+" refused"+which(names))
 	case n > 0:
 		out = append(out, of(n, "plan")+"failed"+which(names))
 	}
 	if n := len(dropped); n > 0 {
-		out = append(out, of(n, "plan")+plural(n, "was", "were")+" cancelled"+which(dropped))
+		out = append(out, of(n, "plan")+phrase.OneMany(n == 1, "was", "were")+" cancelled"+which(dropped))
 	}
 	return strings.Join(out, " ")
 }

@@ -1,4 +1,4 @@
-package templates
+package model
 
 import (
 	"slices"
@@ -67,7 +67,8 @@ func (l Links) spokenRun(r *workflow.Run) *workflow.Run {
 	return &out
 }
 
-func (l Links) spokenReply(r workflow.Reply) workflow.Reply {
+// SpokenReply is a reply whose sentences name commands as they are written here. Nothing of r is changed.
+func (l Links) SpokenReply(r workflow.Reply) workflow.Reply {
 	r.Text, r.Items = l.spokenAll(r.Text), slices.Clone(r.Items)
 	for i := range r.Items {
 		it := &r.Items[i]

@@ -1,0 +1,50 @@
+package model
+
+import (
+	"slices"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// HoldsOf are a repository's locks, those taken together as one. A key of a state
+// identity is not told beside its project's.
+func HoldsOf(locks []workflow.Lock) []Hold {
+	var m Model
+	for _, l := range locks {
+		if !slices.ContainsFunc(m.Holds, func(h Hold) bool { return h.Lock.Pull == l.Pull && slices.Contains(h.Projects, l.Project) }) {
+			m.hold(Hold{Lock: l, Projects: []string{l.Project}})
+		}
+	}
+	return m.Holds
+}
+
+// Hold is a lock, with all the projects that were taken with it.
+type Hold struct {
+	Lock     workflow.Lock
+	Ours     bool // this pull has it
+	Projects []string
+}
+
+// Text says since when a lock is held and why, after the words "holds ...".
+func (h Hold) Text() string {
+	who := markdown.Tick(h.Lock.User.Login)
+	why := map[workflow.LockWhy]string{
+		workflow.LockClaim: who + " claimed it",
+		workflow.LockPlan:  "its plan has changes",
+		workflow.LockApply: "an apply by " + who + " started, and it holds until the merge",
+	}[h.Lock.Why]
+	return "since " + phrase.Clock(h.Lock.Since) + ": " + phrase.OrWord(why, who)
+}
+
+func (m *Model) hold(h Hold) {
+	for i := range m.Holds {
+		o := &m.Holds[i]
+		if o.Lock.Pull == h.Lock.Pull && o.Lock.Since.Equal(h.Lock.Since) && o.Lock.Why == h.Lock.Why && o.Lock.User == h.Lock.User {
+			o.Projects = append(o.Projects, h.Projects...)
+			return
+		}
+	}
+	m.Holds = append(m.Holds, h)
+}

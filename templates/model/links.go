@@ -1,0 +1,38 @@
+package model
+
+import (
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Links says what the texts may point to.
+type Links struct {
+	// PublicURL is the server's address without a slash at its end. "" in
+	// `cardea preview`: then there are no links and no commands.
+	PublicURL string
+	// Fingerprints shows the plans' fingerprints.
+	Fingerprints bool
+	// Prefix is the word that commands start with, "cardea" when empty.
+	Prefix string
+}
+
+// Command is a command as it is written here, with the word that starts it.
+func (l Links) Command(rest string) string {
+	return phrase.OrWord(l.Prefix, "cardea") + " " + rest
+}
+
+// Pull is the address of the pull's page, "" without pages.
+func (l Links) Pull(p workflow.Pull) string {
+	if l.PublicURL == "" || p.Number == 0 {
+		return ""
+	}
+	return l.PublicURL + PullPath(p)
+}
+
+// Run is the address of a run's page, "" without pages.
+func (l Links) Run(id string) string {
+	if l.PublicURL == "" || id == "" {
+		return ""
+	}
+	return l.PublicURL + RunPath(id)
+}

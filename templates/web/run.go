@@ -1,0 +1,129 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"regexp"
+	"slices"
+	"strings"
+
+	terminal "github.com/buildkite/terminal-to-html/v3"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/templates/model"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// ApplyPartOf is what a page says of an apply run; nil for other kinds.
+func ApplyPartOf(run workflow.Run, l model.Links) *ApplyPart {
+	if run.Kind != workflow.RunApply || run.Apply == nil {
+		return nil
+	}
+	o := run.Apply
+	p := &ApplyPart{Order: o, Part: model.PartSentence(o)}
+	if o.PlanRun != "" {
+		p.PlanURL = model.RunPath(o.PlanRun)
+	}
+	if a, ok := model.AlarmOf(model.Row{Record: workflow.ProjectRecord{Project: run.Project, Apply: &run}, State: stateOfApply(run)}, l); ok {
+		p.Alarm = &a
+	}
+	if a := o.Authorised; a != nil {
+		p.Facts = factsOf(*a)
+	}
+	if o.Resolved != "" {
+		p.Facts = append(p.Facts, Fact{"Resolved", "as " + o.Resolved + " by " + markdown.Tick(o.ResolvedBy.Login)})
+	}
+	return p
+}
+
+// stateOfApply is the state into which an apply by itself puts its project.
+func stateOfApply(run workflow.Run) workflow.ProjectState {
+	return workflow.ProjectRecord{Project: run.Project, Apply: &run, Run: &workflow.Run{ID: run.Apply.PlanRun, Head: run.Head, State: workflow.RunFinished, Outcome: workflow.OutcomeSucceeded}}.State()
+}
+
+func factsOf(a workflow.Authorisation) []Fact {
+	approved := make([]string, 0, len(a.Approvals))
+	for _, p := range a.Approvals {
+		approved = append(approved, fmt.Sprintf("%s, %s", markdown.Tick(p.User.Login), phrase.Clock(p.At)))
+	}
+	facts := []Fact{
+		{"Authorised", phrase.Clock(a.At)},
+		{"By", markdown.Tick(a.Actor.Login)},
+		{"Approved by", strings.Join(approved, "; ")},
+		{"Head", markdown.Tick(a.Head)},
+		{"Base", fmt.Sprintf("%s at %s", markdown.Tick(a.BaseRef), markdown.Tick(phrase.Short(a.Base)))},
+		{"Tree", markdown.Tick(a.Tree)},
+		{"Fingerprint", markdown.Tick(a.Fingerprint)},
+		{"Artefact", markdown.Tick(a.Artefact)},
+		{"State before", stateWord(a.State)},
+		{"Lock", fmt.Sprintf("epoch %d", a.LockEpoch)},
+	}
+	return slices.DeleteFunc(facts, func(f Fact) bool { return strings.Trim(f.Value, "` ") == "" })
+}
+
+func stateWord(v workflow.StateVersion) string {
+	if v.Lineage == "" {
+		return "none yet"
+	}
+	return fmt.Sprintf("serial %d of %s", v.Serial, markdown.Tick(v.Lineage))
+}
+
+func runWord(r workflow.Run) string {
+	switch {
+	case r.State != workflow.RunFinished:
+		return string(r.State)
+	case r.Kind == workflow.RunApply && r.Apply != nil && r.Apply.ErroredState != "":
+		return "state kept"
+	case r.Kind == workflow.RunApply && r.Outcome == workflow.OutcomeSucceeded:
+		return "applied"
+	case r.Kind == workflow.RunVerify && r.Outcome == workflow.OutcomeSucceeded && r.NoChanges:
+		return "converged"
+	case r.Kind == workflow.RunVerify && r.Outcome == workflow.OutcomeSucceeded:
+		return "changes left"
+	case r.Outcome == workflow.OutcomeSucceeded && r.NoChanges:
+		return "no changes"
+	case r.Outcome == workflow.OutcomeSucceeded:
+		return "planned"
+	}
+	return strings.ReplaceAll(string(r.Outcome), "_", " ")
+}
+
+func runClass(r workflow.Run) string {
+	switch {
+	case r.State != workflow.RunFinished:
+		return string(r.State)
+	case r.Kind == workflow.RunApply && (r.Outcome == workflow.OutcomeUnknown || r.Apply != nil && r.Apply.ErroredState != ""):
+		return "failed"
+	case r.Kind == workflow.RunApply && r.Outcome == workflow.OutcomeSucceeded:
+		return "applied"
+	case r.Outcome == workflow.OutcomeSucceeded && r.NoChanges:
+		return "no_changes"
+	case r.Outcome == workflow.OutcomeSucceeded:
+		return "planned"
+	case r.Outcome == workflow.OutcomeFailed || r.Outcome == workflow.OutcomeTimedOut || r.Outcome == workflow.OutcomeLost:
+		return "failed"
+	}
+	return "stopped"
+}
+
+// terminalStrings are sequences with text in them (links, images, titles): a log has no business with any.
+var terminalStrings = regexp.MustCompile("(?s)\x1b[\\]P^_X].*?(?:\x07|\x1b\\\\|$)")
+
+// lineControls move the cursor up or left across lines, with which a log could paint over itself.
+var lineControls = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[A-LN-Za-ln-z@^`{-~]")
+
+// LogHTML is a log with its colours as classes. Only colours are taken from it:
+// what moves the cursor, links or hides is left out, and what cannot be seen is shown by its number.
+func LogHTML(log []byte) template.HTML {
+	log = terminalStrings.ReplaceAll(log, nil)
+	log = lineControls.ReplaceAll(log, nil)
+	var b strings.Builder
+	for i, part := range strings.Split(string(log), "\x1b[") {
+		if i > 0 {
+			b.WriteString("\x1b[")
+		}
+		b.WriteString(markdown.Clean(part))
+	}
+	return template.HTML(terminal.Render([]byte(b.String()))) //nolint:gosec // its text is escaped, and only colours reach it
+}
