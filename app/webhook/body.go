@@ -12,8 +12,10 @@ import (
 
 // Anybody can send a body, and its signature is known only when all of it is
 // there. So what is in memory at a time is bounded, however many connections there
-// are: smallBodies of at most smallBody bytes, and one larger one.
+// are: smallBodies of at most smallBody bytes, and one larger one. Tiny ones, as nearly
+// all deliveries are, have no places that somebody could hold: connections bound them.
 const (
+	tinyBody    = 64 << 10
 	smallBody   = 1 << 20
 	smallBodies = 32
 	// admitWait is how long a body waits for its place, bodyWait how long it may take
@@ -45,6 +47,11 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (body []byte, rele
 	defer func() { _ = deadline.SetReadDeadline(time.Time{}) }()
 	if r.ContentLength > MaxBody {
 		return nil, held.release, errTooLarge
+	}
+	if 0 <= r.ContentLength && r.ContentLength <= tinyBody {
+		body = make([]byte, r.ContentLength)
+		_, err = io.ReadFull(r.Body, body)
+		return body, held.release, err
 	}
 	if r.ContentLength <= smallBody {
 		if err := held.take(r.Context(), b.small, smallBody); err != nil {

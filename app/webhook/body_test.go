@@ -104,6 +104,10 @@ func TestHeldConnectionsHoldLittle(t *testing.T) {
 	for h.bodies.held.Load() < bound { // all places are taken
 		time.Sleep(time.Millisecond)
 	}
+	began := time.Now()
+	if status := deliver(t, srv.URL, `{"x":1}`, 7, true); status != http.StatusAccepted || time.Since(began) > 3*time.Second {
+		t.Errorf("a small delivery beside them got %d after %s", status, time.Since(began))
+	}
 	for _, c := range held {
 		c.Close()
 	}
@@ -117,28 +121,33 @@ func TestHeldConnectionsHoldLittle(t *testing.T) {
 	for i := range 20 { // large ones one at a time, and all of them arrive
 		wg.Go(func() {
 			body := `{"x":"` + strings.Repeat("x", 2*smallBody*(i%2)) + `"}`
-			r, err := http.NewRequest(http.MethodPost, srv.URL+"/webhook", strings.NewReader(body))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if i%4 == 3 {
-				r.ContentLength = -1
-			}
-			r.Header.Set("Content-Type", "application/json")
-			r.Header.Set("X-GitHub-Event", "push")
-			r.Header.Set("X-GitHub-Delivery", fmt.Sprint(i))
-			r.Header.Set("X-Hub-Signature-256", "sha256="+sign(sha256.New, "one", body))
-			answer, err := http.DefaultClient.Do(r)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			answer.Body.Close()
-			if answer.StatusCode != http.StatusAccepted {
-				t.Errorf("delivery %d: got %s", i, answer.Status)
+			if status := deliver(t, srv.URL, body, i, i%4 != 3); status != http.StatusAccepted {
+				t.Errorf("delivery %d: got %d", i, status)
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// deliver sends a signed delivery and returns the answer's status, 0 without one.
+func deliver(t *testing.T, url, body string, id int, sized bool) int {
+	r, err := http.NewRequest(http.MethodPost, url+"/webhook", strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	if !sized {
+		r.ContentLength = -1
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-GitHub-Event", "push")
+	r.Header.Set("X-GitHub-Delivery", fmt.Sprint(id))
+	r.Header.Set("X-Hub-Signature-256", "sha256="+sign(sha256.New, "one", body))
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	answer.Body.Close()
+	return answer.StatusCode
 }

@@ -170,6 +170,10 @@ func (s *server) run(ctx context.Context, ready func(url string)) error {
 		select {
 		case <-ctx.Done():
 			running = false
+		case err := <-s.store.Broken(): // ending in order would wait for it
+			stopWork(err)
+			stopLoops(err)
+			return fmt.Errorf("%w; the server ends: restore the file from a copy, then start it again", err)
 		case failed = <-served:
 		case failed = <-looped:
 			looped <- failed

@@ -33,6 +33,7 @@ import (
 // applyCommands are their words.
 func applyCommands() map[string]func(*story, *testscript.TestScript, []string) error {
 	return map[string]func(*story, *testscript.TestScript, []string) error{
+		"ended":       (*story).cmdEnded,
 		"count":       (*story).cmdCount,
 		"state":       (*story).cmdState,
 		"asks":        (*story).cmdAsks,

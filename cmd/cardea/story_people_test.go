@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -223,4 +225,19 @@ func (s *story) press(args []string) error {
 		}
 		return fmt.Sprint(err), err == nil
 	})
+}
+
+// ended CODE: waits until the server ends by itself with that exit code; the log is the standard output.
+func (s *story) cmdEnded(ts *testscript.TestScript, args []string) error {
+	select {
+	case <-s.server.done:
+	case <-time.After(patience):
+		return errors.New("the server did not end")
+	}
+	if code := strconv.Itoa(s.server.cmd.ProcessState.ExitCode()); code != args[0] {
+		return fmt.Errorf("the server ended with %s\n%s", code, s.serverLog())
+	}
+	s.server = nil
+	fmt.Fprintln(ts.Stdout(), s.serverLog())
+	return nil
 }

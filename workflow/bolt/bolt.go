@@ -37,6 +37,8 @@ const (
 	// lockWait is how long Open waits for another process to let go of the file:
 	// long enough for one that is just ending, short enough to be told at once.
 	lockWait = 300 * time.Millisecond
+	// brokenWait is how long a transaction may take to begin while nobody else writes.
+	brokenWait = 2 * time.Second
 	// batchDelay is how long the first of several concurrent deliveries waits for
 	// the others. A disk sync takes about 2 ms, so waiting longer gains nothing.
 	batchDelay = 2 * time.Millisecond
@@ -56,6 +58,7 @@ type Store struct {
 	writing  chan struct{}
 	mu       sync.Mutex
 	arrivals []*arrival // deliveries that wait for their turn
+	broken   chan error
 }
 
 var _ workflow.Store = (*Store)(nil)
@@ -83,7 +86,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening %s (restore it from a copy if it is damaged): %w", path, err)
 	}
-	s := &Store{db: db, writing: make(chan struct{}, 1)}
+	s := &Store{db: db, writing: make(chan struct{}, 1), broken: make(chan error, 1)}
 	if err := s.prepare(path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -123,9 +126,52 @@ func (s *Store) Update(ctx context.Context, rule func(workflow.Tx) error) error 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return guard(func() error {
-		return storeError(s.db.Update(func(btx *bbolt.Tx) error { return rule(&tx{btx}) }))
-	})
+	return s.write(func(btx *bbolt.Tx) error { return rule(&tx{btx}) })
+}
+
+// write is a transaction of who holds writing.
+func (s *Store) write(act func(*bbolt.Tx) error) (err error) {
+	ended := false
+	defer func() {
+		if (!ended || errors.Is(err, ErrCorrupt)) && !s.writable() {
+			select {
+			case s.broken <- fmt.Errorf("%s is damaged and cannot be written any more: %w", s.db.Path(), ErrCorrupt):
+			default: // it is said already
+			}
+		}
+	}()
+	err = guard(func() error { return storeError(s.db.Update(act)) })
+	ended = true
+	return err
+}
+
+// Broken says once that nothing can be written any more, whatever is tried: the
+// process is to end. What ends a transaction in its middle may leave bbolt's own lock behind.
+func (s *Store) Broken() <-chan error { return s.broken }
+
+// writable reports whether a transaction can still be begun, and rolled back.
+func (s *Store) writable() bool {
+	begun := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				begun <- fmt.Errorf("beginning a transaction: %v", p)
+			}
+		}()
+		begun <- guard(func() error {
+			btx, err := s.db.Begin(true)
+			if err != nil {
+				return err
+			}
+			return btx.Rollback()
+		})
+	}()
+	select {
+	case err := <-begun:
+		return err == nil || errors.Is(err, bolterrors.ErrDatabaseNotOpen)
+	case <-time.After(brokenWait):
+		return false
+	}
 }
 
 // View implements workflow.Store.

@@ -189,6 +189,63 @@ func TestCutShortWhileRunning(t *testing.T) {
 	}
 }
 
+// A store under which the file was cut says, once, that it cannot be written any more.
+func TestCutUnderAWriter(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir).(*Store)
+	fill := func(value byte) error {
+		return s.Update(t.Context(), func(tx workflow.Tx) error {
+			for i := range 2000 {
+				if err := tx.PutSetting(fmt.Sprint(i), bytes.Repeat([]byte{value}, 1000)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := fill(1); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-s.Broken():
+		t.Fatal(err)
+	default:
+	}
+	if err := os.Truncate(filepath.Join(dir, fileName), 16<<10); err != nil {
+		t.Fatal(err)
+	}
+	if err := fill(2); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("got %v, want ErrCorrupt", err)
+	}
+	select {
+	case err := <-s.Broken():
+		if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), fileName) {
+			t.Errorf("got %v, want which file is damaged", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("nobody is told that nothing can be written")
+	}
+}
+
+// A rule that panics leaves a store that can be written.
+func TestPanicOfARule(t *testing.T) {
+	s := open(t, t.TempDir()).(*Store)
+	defer s.Close()
+	func() {
+		defer func() { _ = recover() }()
+		_ = s.Update(t.Context(), func(workflow.Tx) error { panic("a rule's own") })
+		t.Error("the panic was swallowed")
+	}()
+	if err := s.Update(t.Context(), func(tx workflow.Tx) error { return tx.PutSetting("mark", nil) }); err != nil {
+		t.Error(err)
+	}
+	select {
+	case err := <-s.Broken():
+		t.Error(err)
+	default:
+	}
+}
+
 func TestBackupOpens(t *testing.T) {
 	s := open(t, t.TempDir()).(*Store)
 	defer s.Close()

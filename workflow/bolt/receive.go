@@ -68,21 +68,19 @@ func (s *Store) commitArrivals() {
 }
 
 func (s *Store) addArrivals(batch []*arrival) error {
-	return guard(func() error {
-		return storeError(s.db.Update(func(btx *bbolt.Tx) error {
-			tx := &tx{btx}
-			for _, a := range batch {
-				a.added = btx.Bucket(deliveries).Get(deliveryKey(a.delivery.GUID, a.delivery.Event)) == nil
-				if !a.added {
-					continue
-				}
-				d := a.delivery
-				d.Seq = 0
-				if err := tx.putDelivery(d, a.payload); err != nil {
-					return err
-				}
+	return s.write(func(btx *bbolt.Tx) error {
+		tx := &tx{btx}
+		for _, a := range batch {
+			a.added = btx.Bucket(deliveries).Get(deliveryKey(a.delivery.GUID, a.delivery.Event)) == nil
+			if !a.added {
+				continue
 			}
-			return nil
-		}))
+			d := a.delivery
+			d.Seq = 0
+			if err := tx.putDelivery(d, a.payload); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
