@@ -114,6 +114,9 @@ type Module struct {
 	// lead; InputPaths those whose paths begin with an input variable, so that this is so
 	// where the directory is a project itself. What a module is given counts as the caller's.
 	Computed, InputPaths []string
+	// AnySource are its files with a module source of which the code says nothing; Commands
+	// those with commands, which may read what lies below the directory.
+	AnySource, Commands []string
 	// Links are the files and directories to which symlinks lead: those in its directory, and
 	// those on the way to its calls and Files; links on the way to another end are among them. Clean, relative to the root, sorted.
 	Links []string

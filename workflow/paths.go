@@ -42,7 +42,7 @@ func Watched(list []string) []string {
 
 // Names reports whether the module names any file at all.
 func (m Module) Names() bool {
-	return len(m.Files)+len(m.RootFiles)+len(m.Parts)+len(m.RootParts)+len(m.Words)+len(m.Computed)+len(m.InputPaths) > 0
+	return len(m.Files)+len(m.RootFiles)+len(m.Parts)+len(m.RootParts)+len(m.Words)+len(m.Computed)+len(m.InputPaths)+len(m.Commands) > 0
 }
 
 // PathPart is a path that code computes in part: it leads to something below a

@@ -34,6 +34,8 @@ type Affected struct {
 // count. A file belongs to the nearest directory above it that holds engine
 // files or is a project's; so a project is affected by what lies below its
 // directory unless it is another one's, or a module's that it does not call.
+// Below the repository's root that would be everything else: there only files
+// belong to it that the tool reads.
 // Projects with `autoplan: false` are in the list too.
 // Libraries are not: [notPlanned] has them.
 func AffectedBy(in AffectedInput) []Affected { return affectedProjects(in, indexChanges(in)) }
@@ -182,7 +184,9 @@ type changeIndex struct {
 	literal map[string]*hit     // directory -> changed files that it or its modules name, and that lie elsewhere
 	inside  map[[2]string]bool  // directory and changed file of it or its modules that these name
 	nobodys hit                 // changed files that belong to no directory with engine files
-	unsaid  map[string]string   // directory -> code of it or its modules with computed paths, if there are nobody's
+	unsaid  map[string]string   // directory -> how code of it or its modules may read files, if there are nobody's
+	library hit                 // changed files of modules that have no backend
+	sources map[string]string   // directory -> code of it or its modules with sources that may be any
 	linked  map[string]*hit     // directory -> changed files to which its symlinks or those of its modules lead
 	watched map[string]hit      // by glob from the root
 	changed map[string]bool
@@ -190,7 +194,7 @@ type changeIndex struct {
 
 func indexChanges(in AffectedInput) *changeIndex {
 	ix := &changeIndex{owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
-		literal: map[string]*hit{}, inside: map[[2]string]bool{}, unsaid: map[string]string{}, linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
+		literal: map[string]*hit{}, inside: map[[2]string]bool{}, unsaid: map[string]string{}, sources: map[string]string{}, linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
 	for _, c := range in.Changes {
 		for _, p := range []string{c.Path, c.OldPath} {
 			if p != "" && !ix.changed[p] {
@@ -210,6 +214,9 @@ func indexChanges(in AffectedInput) *changeIndex {
 		for _, dir := range ix.owners[p] {
 			hitOf(ix.own, dir).add(p)
 		}
+		if slices.ContainsFunc(ix.owners[p], func(dir string) bool { return isLibrary(in.BaseFound, dir) || isLibrary(in.HeadFound, dir) }) {
+			ix.library.add(p)
+		}
 		if len(ix.owners[p]) == 0 {
 			ix.nobodys.add(p)
 		}
@@ -221,6 +228,11 @@ func indexChanges(in AffectedInput) *changeIndex {
 	return ix
 }
 
+func isLibrary(found workflow.Discovery, dir string) bool {
+	m, ok := found.Modules[dir]
+	return ok && m.Backend == nil
+}
+
 func hitOf(hits map[string]*hit, dir string) *hit {
 	h := hits[dir]
 	if h == nil {
@@ -230,16 +242,17 @@ func hitOf(hits map[string]*hit, dir string) *hit {
 	return h
 }
 
+// directories are those to which files belong; those below one with true do, too.
 func directories(found workflow.Discovery, projects []workflow.Project) map[string]bool {
 	dirs := make(map[string]bool, len(found.Modules)+len(projects))
 	for dir := range found.Modules {
-		dirs[dir] = true
+		dirs[dir] = dir != "."
+	}
+	for _, p := range projects {
+		dirs[p.Dir] = p.Dir != "."
 	}
 	for dir := range found.Units {
 		dirs[dir] = true
-	}
-	for _, p := range projects {
-		dirs[p.Dir] = true
 	}
 	return dirs
 }
@@ -247,7 +260,10 @@ func directories(found workflow.Discovery, projects []workflow.Project) map[stri
 // owner is the nearest of dirs at or above a file's directory, as a list of one or none.
 func owner(dirs map[string]bool, file string) []string {
 	for dir := path.Dir(file); ; dir = path.Dir(dir) {
-		if dirs[dir] {
+		if all, ok := dirs[dir]; ok {
+			if !all && path.Dir(file) != dir && !workflow.ReadByTool(file) {
+				return nil
+			}
 			return []string{dir}
 		}
 		if dir == "." || dir == "/" {
@@ -354,7 +370,12 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 	}
 	if code := ix.unsaid[p.Dir]; code != "" && len(out) == 0 && len(watched) == 0 {
 		if h := ix.nobodys.without(excluded); h.count > 0 {
-			out = append(out, fmt.Sprintf("`%s`%s changed, and it may read it: computed paths in `%s`", h.first, h.more(), code))
+			out = append(out, fmt.Sprintf("`%s`%s changed, and it may read it: %s", h.first, h.more(), code))
+		}
+	}
+	if code := ix.sources[p.Dir]; code != "" && len(out) == 0 {
+		if h := ix.library.without(excluded); h.count > 0 {
+			out = append(out, fmt.Sprintf("`%s`%s changed, and it may call it: a computed source in `%s`", h.first, h.more(), code))
 		}
 	}
 	return out

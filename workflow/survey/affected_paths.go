@@ -32,12 +32,18 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 					}
 					known[id] = true
 				}
-				if code := m.ComputedFor(user); ix.nobodys.count > 0 && len(code) > 0 {
-					ix.unsay(user, code[0])
+				if code := m.ComputedFor(user); len(code) > 0 {
+					ix.unsay(user, "computed paths in `"+code[0]+"`")
+				}
+				if len(m.Commands) > 0 && user == "." {
+					ix.unsay(user, "a command in `"+m.Commands[0]+"`")
+				}
+				if len(m.AnySource) > 0 {
+					ix.sources[user] = least(ix.sources[user], m.AnySource[0])
 				}
 			}
-			if ix.nobodys.count > 0 && len(m.InputPaths) > 0 {
-				ix.unsay(dir, m.InputPaths[0])
+			if len(m.InputPaths) > 0 {
+				ix.unsay(dir, "computed paths in `"+m.InputPaths[0]+"`")
 			}
 		}
 	}
@@ -64,7 +70,7 @@ func (ix *changeIndex) named(m workflow.Module, user string, others bool) []stri
 	for _, f := range m.RootFiles {
 		names = append(names, path.Join(user, f))
 	}
-	if others {
+	if others || user == "." {
 		for _, w := range m.Words {
 			names = append(names, path.Join(user, w))
 		}
@@ -93,10 +99,18 @@ func (ix *changeIndex) matching(p workflow.PathPart) []string {
 	return out
 }
 
-func (ix *changeIndex) unsay(dir, code string) {
-	if was, ok := ix.unsaid[dir]; !ok || code < was {
-		ix.unsaid[dir] = code
+func (ix *changeIndex) unsay(dir, how string) {
+	if ix.nobodys.count > 0 {
+		ix.unsaid[dir] = least(ix.unsaid[dir], how)
 	}
+}
+
+// least is the lesser text, where was may be "" for none.
+func least(was, text string) string {
+	if was == "" {
+		return text
+	}
+	return min(was, text)
 }
 
 // indexLinks finds changed files to which symlinks lead, or that lie in a directory to which one leads.
@@ -120,6 +134,9 @@ func (ix *changeIndex) indexLinks(in AffectedInput, graphs []callers) {
 func (ix *changeIndex) atOrBelow(names []string) []string {
 	var out []string
 	for _, name := range names {
+		if name == "." {
+			return ix.paths
+		}
 		if ix.changed[name] {
 			out = append(out, name)
 		}

@@ -70,8 +70,11 @@ func TestAffectedProjects(t *testing.T) {
 			head: "projects: [{dir: dev/net, name: n/b}]\n", want: []string{"n/a deleted: `.cardea.yml` makes it a project no longer"}},
 		{name: "a module that is not called any more counts by base's graph", changes: "m/x.tf a/main.tf", baseFound: found("a: m", "m"), headFound: found("a"),
 			want: []string{"a: `a/main.tf` changed; `m/x.tf` of module `m` changed"}},
-		{name: "a root project has what is nobody's", changes: "README.md a/x.tf", headFound: found(".", "a"),
+		{name: "a root project has the files beside it", changes: "README.md a/x.tf", headFound: found(".", "a"),
 			want: []string{".: `README.md` changed", "a: `a/x.tf` changed"}},
+		{name: "and of those below what the tool reads", changes: ".github/ci.yml src/a.go docs/a.md vars/x.tfvars tests/a.tftest.hcl", headFound: found(".", "a"),
+			want: []string{".: `tests/a.tftest.hcl` changed, and 1 more file"}},
+		{name: "not what nobody reads", changes: ".github/ci.yml src/a.go docs/a.md", headFound: found(".", "a")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.headFound.Modules == nil {

@@ -89,7 +89,7 @@ resource "terraform_data" "x" {
   }
 }`,
 			"app/b.tf.json": `{"locals": {"j": "${file(\"j.txt\")}"}}`,
-		}, want: map[string]workflow.Module{"app": {Dir: "app", Files: []string{"app/x.sh", "scripts/run.sh", "shared/a.json"}, InputPaths: []string{"app/a.tf"},
+		}, want: map[string]workflow.Module{"app": {Dir: "app", Files: []string{"app/x.sh", "scripts/run.sh", "shared/a.json"}, InputPaths: []string{"app/a.tf"}, Commands: []string{"app/a.tf"},
 			RootFiles: []string{"../scripts/run.sh", "../shared/b.tpl", "c.txt", "d.txt", "j.txt"}}}},
 		{name: "faults are reported, what parses counts", files: map[string]string{
 			"x/bad.tf": "module \"m\" { source = \"./m\" }\nresource \"a\" {\n", "x/good.tf": "module \"n\" { source = \"./n\" }",

@@ -192,10 +192,16 @@ func (g *gathering) nobodys() error {
 	return nil
 }
 
+// rooted reports whether the root has engine files.
+func (g *gathering) rooted() bool {
+	_, module := g.found.Modules["."]
+	return module
+}
+
 // strays finds them at and below a directory.
 func (g *gathering) strays(dir string, found map[string]string) error {
 	_, module := g.found.Modules[dir]
-	if _, unit := g.found.Units[dir]; module || unit || g.ctx.Err() != nil {
+	if _, unit := g.found.Units[dir]; unit || module && dir != "." || g.ctx.Err() != nil {
 		return g.ctx.Err()
 	}
 	entries, err := fs.ReadDir(g.tree, dir)
@@ -217,8 +223,8 @@ func (g *gathering) strays(dir string, found map[string]string) error {
 			}
 			continue
 		}
-		if name == workflow.RepoConfigFile {
-			continue // counts by what it says
+		if name == workflow.RepoConfigFile || module || workflow.ReadByTool(name) && g.rooted() {
+			continue // counts by what it says, or belongs to the root's module
 		}
 		if found[name], err = g.itself(name, info); err != nil {
 			return err

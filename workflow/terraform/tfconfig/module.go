@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -45,6 +46,7 @@ func (m *module) at(dir string) workflow.Module {
 	out.Tests = joinAll(dir, m.tests)
 	out.Files = joinAll(dir, m.paths.files)
 	out.Words, out.Computed = m.paths.words, joinAll(dir, m.paths.computed)
+	out.AnySource, out.Commands = joinAll(dir, m.paths.anySource), joinAll(dir, m.paths.commands)
 	for _, p := range m.paths.parts {
 		if in, ok := p.at(dir).In(dir); ok {
 			out.Parts = append(out.Parts, in)
@@ -106,6 +108,9 @@ var (
 	callSchema = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "source"}}}
 )
 
+// commands finds what runs a program: provisioners, the external data source, and the like.
+var commands = regexp.MustCompile(`(?m)\b(command|program|inline|script)s?"?[ \t]*[:=]`)
+
 // parser reads the files of one directory, in order of their names. What it
 // cannot read as the tool will is an error among the diagnostics.
 type parser struct {
@@ -115,7 +120,8 @@ type parser struct {
 	providers []string          // texts of provider and required_providers blocks
 	overrides []func()          // what override files lay over the rest, in their order
 	blocks    []block
-	text      []byte // of the file being read
+	commands  []string // names of files with commands
+	text      []byte   // of the file being read
 	json      bool
 }
 
@@ -133,6 +139,9 @@ func (p *parser) file(name string, data []byte) {
 	}
 	content, _, diags := f.Body.PartialContent(fileSchema)
 	p.report(diags)
+	if commands.Match(data) {
+		p.commands = append(p.commands, name)
+	}
 	override := isOverride(name)
 	for _, b := range content.Blocks {
 		switch b.Type {
@@ -298,6 +307,7 @@ func (p *parser) finish() *module {
 	}
 	m := p.module
 	m.paths = findPaths(p.blocks)
+	m.paths.commands = p.commands
 	for _, name := range slices.Sorted(maps.Keys(p.calls)) {
 		m.calls = append(m.calls, p.calls[name])
 	}

@@ -16,7 +16,7 @@ var fileFunctions = map[string]bool{
 }
 
 // pathNames in an attribute's name say that its value is a path, also where that is one plain word.
-var pathNames = []string{"file", "dir", "path", "source", "folder", "template", "chart", "script", "archive"}
+var pathNames = []string{"file", "dir", "path", "source", "folder", "template", "chart", "script", "archive", "context"}
 
 const (
 	wordEnds = " \t\r\n\"'`;|&()<>=," // of a path among other words, as in a command
@@ -36,6 +36,8 @@ type paths struct {
 	parts, rootParts []stem
 	words            []string            // plain words that may name something below
 	computed         []string            // files of code with paths of which nothing is known
+	anySource        []string            // files of code with a module source of which nothing is known
+	commands         []string            // files of code with commands
 	inputs           map[string][]string // files of code with paths that begin with an input variable, by its name
 	// passed is what calls of local modules give them that is not known: by the
 	// module, by its input; the caller's own input that it is, or "".
@@ -106,7 +108,7 @@ func findPaths(blocks []block) *paths {
 }
 
 func (n *named) finish() {
-	for _, list := range []*[]string{&n.files, &n.rootFiles, &n.words, &n.computed} {
+	for _, list := range []*[]string{&n.files, &n.rootFiles, &n.words, &n.computed, &n.anySource} {
 		*list = sorted(*list)
 	}
 	for _, list := range []*[]stem{&n.parts, &n.rootParts} {
@@ -157,6 +159,7 @@ func (n *named) source(e hclsyntax.Expression) {
 			n.path(t, false)
 		case t.start == "":
 			n.computed = append(n.computed, n.file)
+			n.anySource = append(n.anySource, n.file)
 		}
 	}
 }
@@ -380,7 +383,10 @@ func (n *named) word(s, attr string) {
 		return
 	}
 	says := func(name string) bool { return strings.Contains(attr, name) }
-	if s = path.Clean(s); strings.ContainsAny(s, "/.") || slices.ContainsFunc(pathNames, says) {
+	if s = path.Clean(s); s == "." && !slices.ContainsFunc(pathNames, says) {
+		return // a separator
+	}
+	if strings.ContainsAny(s, "/.") || slices.ContainsFunc(pathNames, says) {
 		n.words = append(n.words, s)
 	}
 }

@@ -18,6 +18,36 @@ type namedCase struct {
 	watch      []string
 }
 
+// What lies below the root's module counts where code names it or a command may read it.
+func TestBelowTheRoot(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, code, want string }{
+		{"nothing", reader + `"x" }`, ""},
+		{"a separator", reader + `join(".", ["a", "b"]) }`, ""},
+		{"a file function", reader + `file("src/a.go") }`, "`src/a.go`, which its code names, changed"},
+		{"a path in part", reader + `file("${path.module}/src/${terraform.workspace}.go") }`, "`src/a.go`, which its code names, changed"},
+		{"a word", "data \"archive_file\" \"x\" {\n source_dir = \"src\"\n}\n", "`src/a.go`, which its code names, changed"},
+		{"the directory", "resource \"docker_image\" \"x\" {\n build {\n  context = \".\"\n }\n}\n", "`src/a.go`, which its code names, changed"},
+		{"a command", "data \"external\" \"x\" {\n program = [\"make\"]\n}\n", "`src/a.go` changed, and it may read it: a command in `main.tf`"},
+		{"a path that is not known", "variable \"f\" {}\n" + reader + `file(var.f) }`, "`src/a.go` changed, and it may read it: computed paths in `main.tf`"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			found := discover(t, New(""), withIDs(mapFS(map[string]string{"main.tf": tt.code, "backend.tf": s3, "src/a.go": "a"})))
+			projects := []workflow.Project{{Name: ".", Dir: "."}}
+			in := survey.AffectedInput{Changes: []workflow.FileChange{{Path: "src/a.go", Status: "modified"}}, BaseFound: found, HeadFound: found}
+			in.Resolution.Projects, in.Resolution.BaseProjects = projects, projects
+			got := ""
+			for _, a := range survey.AffectedBy(in) {
+				got += strings.Join(a.Reasons, "; ")
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 const reader = `resource "terraform_data" "x" { input = `
 
 // What code names, however it says so, is an input, and its change affects the
@@ -104,6 +134,7 @@ func TestNamedPaths(t *testing.T) {
 		{name: "a value of a variable", code: "variable \"d\" {}\ndata \"archive_file\" \"f\" {\n source_dir = var.d\n}\n", file: "lambda/a.py", want: "names", more: map[string]string{"live/prod/terraform.tfvars": `d = "../../lambda"`}},
 		{name: "a value of a variable, in JSON", code: "variable \"d\" {}\ndata \"archive_file\" \"f\" {\n source_dir = var.d\n}\n", file: "lambda/a.py", want: "names", more: map[string]string{"live/prod/x.auto.tfvars.json": `{"d": "../../lambda"}`}},
 		{name: "a module source that is computed", code: "locals {\n m = \"../../modules/m\"\n}\nmodule \"m\" { source = local.m }", file: "modules/m/x.txt", want: "names"},
+		{name: "a module source of which nothing is known", code: "variable \"m\" {}\nmodule \"m\" { source = var.m }", file: "modules/m/x.tf", want: "source"},
 		{name: "path.cwd as a name", code: reader + `basename(path.cwd) }`, file: "docs/x.json"},
 		{name: "a function that is not known", code: reader + `file(provider::a::b("x")) }`, file: "docs/x.json", want: "may"},
 		{name: "an absolute path", code: reader + `file("/etc/hosts") }`, file: "etc/hosts"},
@@ -136,6 +167,9 @@ func (tt namedCase) check(t *testing.T) {
 		}
 		if strings.HasSuffix(reason, "may read it: computed paths in `live/prod/main.tf`") || strings.Contains(reason, "may read it: computed paths in `modules/") || strings.Contains(reason, "may read it: computed paths in `t/a.tftpl`") {
 			got = "may"
+		}
+		if strings.HasSuffix(reason, "may call it: a computed source in `live/prod/main.tf`") {
+			got = "source"
 		}
 	}
 	if got != tt.want {
