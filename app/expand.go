@@ -12,6 +12,7 @@ import (
 	"github.com/cardea-iac/cardea/app/github"
 	"github.com/cardea-iac/cardea/app/recover"
 	"github.com/cardea-iac/cardea/app/report"
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
@@ -375,7 +376,7 @@ func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply 
 		}}
 	case req.Head != "" && req.Head != pull.Head.SHA && pull.State == workflow.PullOpen:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{
-			fmt.Sprintf("The check belongs to %s, which is no longer the head of this pull request.", req.Head[:min(7, len(req.Head))]),
+			fmt.Sprintf("The check belongs to %s, which is no longer the head of this pull request.", phrase.Short(req.Head)),
 			fmt.Sprintf("`%s plan`, in a comment, plans the head.", a.config.Prefixes[0]),
 		}}
 	case event.Binds(req) && len(req.Command.Fingerprints) == 0:

@@ -26,7 +26,7 @@ func Named(text string, fingerprints map[string]string) map[string]string {
 	}
 	out := map[string]string{}
 	for name, fp := range fingerprints {
-		short := workflow.Plan{Fingerprint: fp}.ShortFingerprint()
+		short := workflow.ShortFingerprint(fp)
 		if plan, ok := rows[markdown.CodeCell(name)]; ok && short != "" && strings.Contains(plan, markdown.CodeCell(short)) {
 			out[name] = fp
 		}

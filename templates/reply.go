@@ -149,7 +149,7 @@ func (w replyWriter) lead() string {
 		return phrase.OneMany(undone == 1, "This plan is not applied. All that is missing:", "These plans are not applied. All that is missing:")
 	case w.reply.Kind == workflow.ReplyApplied && undone > 0 && len(items) > 1:
 		n := len(items) - undone
-		return markdown.Number(n) + " of " + markdown.Number(len(items)) + " plans " + phrase.OneMany(n == 1, "is", "are") + " applied."
+		return markdown.Number(n) + " of " + markdown.Number(len(items)) + " plans " + phrase.IsAre(n) + " applied."
 	case w.reply.Kind == workflow.ReplyApplyFailed && len(items) > 1:
 		return markdown.Number(undone) + " of " + markdown.Number(len(items)) + " applies failed."
 	}

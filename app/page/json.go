@@ -141,7 +141,7 @@ func pullJSONOf(v workflow.PullView, l model.Links, c checksJSON, runs []workflo
 			Add: r.Counts.Add, Change: r.Counts.Change, Replace: r.Counts.Replace, Destroy: r.Counts.Destroy,
 			Approvals: []approvalJSON{}, WaitsFor: full(r.WaitsFor), Runs: runsJSON(by[rec.Project.Key()]),
 		}
-		p.Fingerprint = workflow.Plan{Fingerprint: r.Fingerprint()}.ShortFingerprint()
+		p.Fingerprint = workflow.ShortFingerprint(r.Fingerprint())
 		for _, a := range r.Approvals() {
 			p.Approvals = append(p.Approvals, approvalJSON{User: a.User.Login, At: a.At.UTC()})
 		}

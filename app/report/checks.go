@@ -12,6 +12,7 @@ import (
 
 	"github.com/cardea-iac/cardea/app/event"
 	"github.com/cardea-iac/cardea/app/github"
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -144,8 +145,8 @@ func (p *pass) oldHead(ctx context.Context, sha string) error {
 		c.SHA = sha
 		head := p.view.Pull.Head.SHA
 		c.set(cancelled, templates.CheckText{
-			Title:   "Superseded by " + head[:min(7, len(head))],
-			Summary: "This commit is no longer the head of the pull request; " + head[:min(7, len(head))] + " is.",
+			Title:   "Superseded by " + phrase.Short(head),
+			Summary: "This commit is no longer the head of the pull request; " + phrase.Short(head) + " is.",
 		})
 		err := p.config.GitHub.UpdateCheck(ctx, p.view.Pull.Repo, shown.ID, c.Check)
 		if err != nil && !github.Gone(err) && github.Status(err) != http.StatusUnprocessableEntity {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/app/github"
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -63,7 +64,7 @@ func (p *pass) refusedMerge(ctx context.Context, refusal error) error {
 	return p.once(ctx, workflow.Reply{
 		Key: "merge-" + head, Kind: workflow.ReplyMerge, At: p.config.Now(),
 		Text: []string{
-			fmt.Sprintf("GitHub does not merge %s: %s", head[:min(7, len(head))], strings.TrimRight(strings.TrimSpace(said), ".")+"."),
+			fmt.Sprintf("GitHub does not merge %s: %s", phrase.Short(head), strings.TrimRight(strings.TrimSpace(said), ".")+"."),
 			"Everything is applied; merge it with GitHub's button once that is mended.",
 		},
 	})

@@ -184,7 +184,7 @@ func failed(m Model) string {
 	}
 	switch n := len(names); {
 	case n > 0 && refused == n:
-		out = append(out, of(n, "project")+phrase.OneMany(n == 1, "is", "are")+" refused"+which(names))
+		out = append(out, of(n, "project")+phrase.IsAre(n)+" refused"+which(names))
 	case n > 0:
 		out = append(out, of(n, "plan")+"failed"+which(names))
 	}

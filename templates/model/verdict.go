@@ -134,7 +134,7 @@ func applied(v workflow.PullView, m Model) string {
 			all++
 		}
 	}
-	s := fmt.Sprintf("%s of %s %s applied.", markdown.Number(t.Applied), markdown.Count(all, "changing project", "changing projects"), phrase.OneMany(t.Applied == 1, "is", "are"))
+	s := fmt.Sprintf("%s of %s %s applied.", markdown.Number(t.Applied), markdown.Count(all, "changing project", "changing projects"), phrase.IsAre(t.Applied))
 	if t.Applied < all || m.Status != StatusApplied {
 		return s
 	}
