@@ -9,6 +9,9 @@ import (
 // ErrNotFound says that a record is not there.
 var ErrNotFound = errors.New("not found")
 
+// ErrSpent says that a plan is spent: an apply of it has begun.
+var ErrSpent = errors.New("the plan is spent")
+
 // ErrClosed says that the store is closed.
 var ErrClosed = errors.New("the store is closed")
 
@@ -79,6 +82,12 @@ type Tx interface {
 	Plan(runID string) (Plan, error)
 	PutPlan(runID string, p Plan) error
 
+	// Spend marks the saved plan of a run as spent by an apply, for ever: nothing takes
+	// the mark away. ErrSpent (wrapped) says that it was spent before, by whichever
+	// apply, and nothing was changed. Spent returns the apply that spent it.
+	Spend(planRun, applyRun string) error
+	Spent(planRun string) (applyRun string, err error)
+
 	Report(PullKey) (ReportState, error)
 	PutReport(ReportState) error
 	DeleteReport(PullKey) error
@@ -91,6 +100,9 @@ type Tx interface {
 	LocksOfPull(PullKey) ([]Lock, error)
 	PutLock(Lock) error
 	DeleteLock(repoID int64, key string) error
+	// LastEpoch is the highest epoch that PutLock was ever given for a repository,
+	// released locks included; 0 when it never was.
+	LastEpoch(repoID int64) (uint64, error)
 
 	// Lineage returns what is on record of a state's lineage in a repository.
 	Lineage(repoID int64, lineage string) (Lineage, error)

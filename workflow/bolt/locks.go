@@ -9,8 +9,10 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// locks: repo, the lock's key -> Lock.
-var locks = []byte("locks")
+var (
+	locks      = []byte("locks")       // repo, the lock's key -> Lock
+	lockEpochs = []byte("locks.epoch") // repo -> the highest epoch of all, those of released locks too
+)
 
 func createLocks(tx *bbolt.Tx) error {
 	if _, err := tx.CreateBucketIfNotExists(locks); err != nil {
@@ -53,7 +55,24 @@ func (t *tx) PutLock(l workflow.Lock) error {
 	case err != nil && !errors.Is(err, workflow.ErrNotFound):
 		return err
 	}
+	last, err := t.LastEpoch(l.RepoID)
+	if err != nil {
+		return err
+	}
+	if l.Epoch > last {
+		if err := put(t, lockEpochs, u64(uint64(l.RepoID)), l.Epoch); err != nil {
+			return err
+		}
+	}
 	return put(t, locks, lockKey(l.RepoID, l.Key), l)
+}
+
+func (t *tx) LastEpoch(repoID int64) (uint64, error) {
+	epoch, err := get[uint64](t, lockEpochs, u64(uint64(repoID)))
+	if errors.Is(err, workflow.ErrNotFound) {
+		return 0, nil
+	}
+	return epoch, err
 }
 
 func (t *tx) DeleteLock(repoID int64, key string) error {

@@ -91,6 +91,20 @@ func (t *tx) PutPlan(runID string, p workflow.Plan) error {
 	return put(t, plans, []byte(runID), p)
 }
 
+func (t *tx) Spend(planRun, applyRun string) error {
+	if planRun == "" || applyRun == "" {
+		return fmt.Errorf("spending a plan: it needs the runs of plan and apply")
+	}
+	// The bare key decides: a mark that is damaged is a mark all the same.
+	if t.Bucket(spent).Get([]byte(planRun)) != nil {
+		return fmt.Errorf("spending the plan of run %s: %w", planRun, workflow.ErrSpent)
+	}
+	t.Bucket(spent).FillPercent = sequential
+	return put(t, spent, []byte(planRun), applyRun)
+}
+
+func (t *tx) Spent(planRun string) (string, error) { return get[string](t, spent, []byte(planRun)) }
+
 // Append adds to the history of its repository.
 func (t *tx) Append(e *workflow.Event) error {
 	seq, err := t.next(events)

@@ -3,6 +3,7 @@ package bolt
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 
 	"go.etcd.io/bbolt"
 )
@@ -16,6 +17,7 @@ var (
 	repos      = []byte("repos")
 	pulls      = []byte("pulls")
 	runs       = []byte("runs")
+	spent      = []byte("spent") // plan run -> apply run
 	plans      = []byte("plans")
 	reports    = []byte("reports")
 	events     = []byte("events")
@@ -50,6 +52,49 @@ var migrations = []func(*bbolt.Tx) error{
 	createLocks,
 	createLineages,
 	indexPendingByPull,
+	marksFromSettings,
+}
+
+// marksFromSettings gives the marks of spent plans and the last epochs of locks
+// buckets of their own. Until then they were settings called spent/RUN and
+// lock-epoch/REPOSITORY.
+func marksFromSettings(btx *bbolt.Tx) error {
+	for _, name := range [][]byte{spent, lockEpochs} {
+		if _, err := btx.CreateBucketIfNotExists(name); err != nil {
+			return fmt.Errorf("making bucket %s: %w", name, err)
+		}
+	}
+	t := &tx{btx}
+	err := t.moveSettings("spent/", func(planRun string, applyRun []byte) error { return t.Spend(planRun, string(applyRun)) })
+	if err != nil {
+		return err
+	}
+	return t.moveSettings("lock-epoch/", func(repo string, epoch []byte) error {
+		id, err := strconv.ParseInt(repo, 10, 64)
+		if err != nil || len(epoch) != 8 {
+			return damaged(settings, []byte("lock-epoch/"+repo))
+		}
+		return put(t, lockEpochs, u64(uint64(id)), u64At(epoch))
+	})
+}
+
+// moveSettings hands over the settings with a prefix, without it, and removes them.
+func (t *tx) moveSettings(prefix string, take func(name string, value []byte) error) error {
+	var moved [][]byte
+	err := t.scan(settings, []byte(prefix), func(key, value []byte) (bool, error) {
+		body, err := unseal(settings, key, value)
+		if err != nil {
+			return false, err
+		}
+		moved = append(moved, clone(key))
+		return true, take(string(key[len(prefix):]), body)
+	})
+	for _, key := range moved {
+		if err == nil {
+			err = t.remove(settings, key)
+		}
+	}
+	return err
 }
 
 // indexPendingByPull makes the index of pending requests by pull from what is pending.

@@ -256,15 +256,14 @@ func (s *Service) gateInput(tx workflow.Tx, rec workflow.PullRecord, p workflow.
 	return in, nil
 }
 
-// A plan is spent by the first apply that is authorised, for ever. The mark is
-// beside the runs, so that nothing that happens to a record can undo it.
-func spentSetting(planRun string) string { return "spent/" + planRun }
-
+// isSpent reports whether the plan of an apply is spent: by the first apply that was
+// authorised, for ever. The mark is beside the runs, so that nothing that happens to
+// a record can undo it.
 func isSpent(tx workflow.Tx, apply workflow.Run) (bool, error) {
 	if apply.Apply == nil {
 		return false, nil
 	}
-	_, err := tx.Setting(spentSetting(apply.Apply.PlanRun))
+	_, err := tx.Spent(apply.Apply.PlanRun)
 	if errors.Is(err, workflow.ErrNotFound) {
 		return false, nil
 	}

@@ -124,7 +124,7 @@ func (s *Service) authorise(tx workflow.Tx, a authorising, now time.Time) (why s
 	if err := run.Authorise(a.run.Epoch, auth); err != nil {
 		return "", err
 	}
-	if err := tx.PutSetting(spentSetting(run.Apply.PlanRun), []byte(run.ID)); err != nil {
+	if err := tx.Spend(run.Apply.PlanRun, run.ID); err != nil {
 		return "", err
 	}
 	if err := errors.Join(tx.PutRun(run), keepLineage(tx, run)); err != nil {

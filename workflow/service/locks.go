@@ -1,7 +1,6 @@
 package service
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -79,7 +78,7 @@ func takeLocks(tx workflow.Tx, pull workflow.PullKey, t taking, now time.Time) (
 	if err != nil {
 		return took, nil, err
 	}
-	epoch, err := lastEpoch(tx, pull.RepoID)
+	epoch, err := tx.LastEpoch(pull.RepoID)
 	if err != nil {
 		return took, nil, err
 	}
@@ -98,35 +97,10 @@ func takeLocks(tx workflow.Tx, pull workflow.PullKey, t taking, now time.Time) (
 		if err := tx.PutLock(l); err != nil {
 			return took, nil, err
 		}
-		epoch = max(epoch, l.Epoch)
-	}
-	if err := saveEpoch(tx, pull.RepoID, epoch); err != nil {
-		return took, nil, err
 	}
 	e := event("locked", now, pull, fmt.Sprintf("`%s` is locked for #%d (%s).", t.project.Name, pull.Number, t.why))
 	e.Project, e.Actor = t.project.Name, t.user
 	return took, nil, tx.Append(e)
-}
-
-// The epochs of released locks must not come back, so the highest is kept apart from them.
-func epochSetting(repoID int64) string { return fmt.Sprintf("lock-epoch/%d", repoID) }
-
-func lastEpoch(tx workflow.Tx, repoID int64) (uint64, error) {
-	value, err := tx.Setting(epochSetting(repoID))
-	if errors.Is(err, workflow.ErrNotFound) {
-		return 0, nil
-	}
-	if err == nil && len(value) != 8 {
-		err = fmt.Errorf("reading the epoch of locks: it has %d bytes", len(value))
-	}
-	if err != nil {
-		return 0, err
-	}
-	return binary.BigEndian.Uint64(value), nil
-}
-
-func saveEpoch(tx workflow.Tx, repoID int64, epoch uint64) error {
-	return tx.PutSetting(epochSetting(repoID), binary.BigEndian.AppendUint64(nil, epoch))
 }
 
 // giveBack undoes the taking of an apply that provably did not start. Locks that

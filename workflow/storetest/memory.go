@@ -172,6 +172,8 @@ type memory struct {
 	plans      table[string, workflow.Plan]
 	locks      table[lockID, workflow.Lock]
 	lineages   table[lineageID, workflow.Lineage]
+	epochs     table[int64, uint64]
+	spent      table[string, string]
 	settings   table[string, []byte]
 	events     []workflow.Event
 	// The last numbers given out.
@@ -182,6 +184,7 @@ type memory struct {
 func (m *memory) written() {
 	m.deliveries.own, m.requests.own, m.meanings.own, m.repos.own, m.pulls.own = false, false, false, false, false
 	m.reports.own, m.runs.own, m.plans.own, m.locks.own, m.lineages.own, m.settings.own = false, false, false, false, false, false
+	m.epochs.own, m.spent.own = false, false
 }
 
 type memoryTx struct {
@@ -358,6 +361,22 @@ func (t *memoryTx) PutPlan(runID string, p workflow.Plan) error {
 	return nil
 }
 
+func (t *memoryTx) Spend(planRun, applyRun string) error {
+	if err := t.mayWrite(); err != nil {
+		return err
+	}
+	if planRun == "" || applyRun == "" {
+		return errors.New("spending a plan: it needs the runs of plan and apply")
+	}
+	if _, err := t.spent.get(planRun); err == nil {
+		return fmt.Errorf("spending the plan of run %s: %w", planRun, workflow.ErrSpent)
+	}
+	t.spent.put(planRun, applyRun)
+	return nil
+}
+
+func (t *memoryTx) Spent(planRun string) (string, error) { return t.spent.get(planRun) }
+
 func (t *memoryTx) Lock(repoID int64, key string) (workflow.Lock, error) {
 	return t.locks.get(lockID{repoID, key})
 }
@@ -381,7 +400,18 @@ func (t *memoryTx) PutLock(l workflow.Lock) error {
 		return fmt.Errorf("writing lock %q of #%d: #%d holds it", l.Key, l.Pull.Number, old.Pull.Number)
 	}
 	t.locks.put(id, l)
+	if last := t.epochs.rows[l.RepoID]; last == nil || l.Epoch > *last {
+		t.epochs.put(l.RepoID, l.Epoch)
+	}
 	return nil
+}
+
+func (t *memoryTx) LastEpoch(repoID int64) (uint64, error) {
+	epoch, err := t.epochs.get(repoID)
+	if errors.Is(err, workflow.ErrNotFound) {
+		return 0, nil
+	}
+	return epoch, err
 }
 
 func (t *memoryTx) DeleteLock(repoID int64, key string) error {

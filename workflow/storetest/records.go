@@ -224,6 +224,78 @@ func checkLocks(t *testing.T, b *bench) {
 	same(t, "after that of its directory is gone", all(), []workflow.Lock{variant})
 }
 
+// checkEpochs: the highest epoch stays when its lock goes.
+func checkEpochs(t *testing.T, b *bench) {
+	last := func(repo int64) uint64 {
+		return see(b, func(tx workflow.Tx) (uint64, error) { return tx.LastEpoch(repo) })
+	}
+	same(t, "of no lock", last(7), uint64(0))
+	lock := func(key string, epoch uint64) workflow.Lock {
+		return workflow.Lock{RepoID: 7, Key: key, Pull: workflow.PullKey{RepoID: 7, Number: 1}, Epoch: epoch}
+	}
+	b.update(func(tx workflow.Tx) error { return errors.Join(tx.PutLock(lock("a", 5)), tx.PutLock(lock("b", 3))) })
+	same(t, "of two locks", last(7), uint64(5))
+	b.update(func(tx workflow.Tx) error {
+		return errors.Join(tx.PutLock(lock("a", 2)), tx.DeleteLock(7, "a"), tx.DeleteLock(7, "b"))
+	})
+	b.reopen()
+	same(t, "of released locks", last(7), uint64(5))
+	same(t, "of another repository", last(8), uint64(0))
+	no := errors.New("no")
+	if err := b.store.Update(t.Context(), func(tx workflow.Tx) error { return errors.Join(tx.PutLock(lock("a", 9)), no) }); !errors.Is(err, no) {
+		t.Fatalf("got %v, want the rule's error", err)
+	}
+	same(t, "of a rule that failed", last(7), uint64(5))
+}
+
+// checkSpent: a plan is spent once, whoever asks again and however often the store is opened.
+func checkSpent(t *testing.T, b *bench) {
+	spend := func(plan, apply string) error {
+		return b.store.Update(t.Context(), func(tx workflow.Tx) error { return tx.Spend(plan, apply) })
+	}
+	refused := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, workflow.ErrSpent) {
+			t.Errorf("%s: got %v, want ErrSpent", what, err)
+		}
+	}
+	by := func(plan string) string {
+		return see(b, func(tx workflow.Tx) (string, error) { return tx.Spent(plan) })
+	}
+	no := errors.New("no")
+	err := b.store.Update(t.Context(), func(tx workflow.Tx) error { return errors.Join(tx.Spend("p1", "a1"), no) })
+	if !errors.Is(err, no) {
+		t.Fatalf("got %v, want the rule's error", err)
+	}
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Spent("p1"); return err })
+	b.update(func(tx workflow.Tx) error {
+		if err := tx.Spend("p1", "a1"); err != nil {
+			return err
+		}
+		refused("twice in one transaction", tx.Spend("p1", "a2"))
+		return nil
+	})
+	refused("by the same apply", spend("p1", "a1"))
+	b.reopen()
+	refused("by another apply, after a restart", spend("p1", "a2"))
+	same(t, "who spent it", by("p1"), "a1")
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Spent("p2"); return err })
+	// Names that begin alike are of different plans.
+	if err := errors.Join(spend("p", "a3"), spend("p11", "a4")); err != nil {
+		t.Errorf("other plans: %v", err)
+	}
+	same(t, "who spent the others", by("p")+" "+by("p11")+" "+by("p1"), "a3 a4 a1")
+	for _, nameless := range [][2]string{{"", "a5"}, {"p5", ""}} {
+		if err := spend(nameless[0], nameless[1]); err == nil || errors.Is(err, workflow.ErrSpent) {
+			t.Errorf("plan %q by apply %q: got %v, want an error of its own", nameless[0], nameless[1], err)
+		}
+	}
+	if err := b.store.View(t.Context(), func(tx workflow.Tx) error { return tx.Spend("p6", "a6") }); err == nil {
+		t.Error("a view spent a plan and was not told")
+	}
+	b.missing(func(tx workflow.Tx) error { _, err := tx.Spent("p6"); return err })
+}
+
 // checkLineages: one is found by its repository and its name, as it was written last.
 func checkLineages(t *testing.T, b *bench) {
 	prod, dev := workflow.Project{Name: "prod", Dir: "prod", Environment: "prod"}, workflow.Project{Name: "dev", Dir: "dev"}

@@ -37,6 +37,8 @@ func Run(t *testing.T, open Open) {
 		"history":     checkHistory,
 		"locks":       checkLocks,
 		"lineages":    checkLineages,
+		"spent":       checkSpent,
+		"lock epochs": checkEpochs,
 		"settings":    checkSettings,
 		"atomic":      checkAtomic,
 		"snapshot":    checkSnapshot,
