@@ -156,7 +156,7 @@ func (l *lane) serve() {
 			return a.Live(ctx, p, actor, approvers)
 		},
 	})
-	ok(l.t, l.svc.Start(l.t.Context()))
+	ok(l.t, l.svc.Start(l.t.Context(), "test"))
 	a, err = app.New(app.Config{
 		APIURL: l.gh.APIURL(), AppID: l.ghApp.ID, PrivateKey: []byte(l.ghApp.PrivateKeyPEM), Secrets: []string{"secret"}, PublicURL: "https://cardea.test",
 		Service: l.svc, Rules: l.rules, Log: log, RecoverEvery: time.Hour,

@@ -124,7 +124,7 @@ func (w *world) start() {
 	w.svc = service.New(service.Config{Store: store, Source: source{w}, Engine: engine{}, Rules: rules, Now: w.now, Log: log, Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
 		return w.app.Live(ctx, p, actor, approvers)
 	}})
-	ok(w.t, w.svc.Start(w.t.Context()))
+	ok(w.t, w.svc.Start(w.t.Context(), "test"))
 	w.metrics = prometheus.NewRegistry()
 	w.app, err = app.New(app.Config{
 		APIURL: w.gh.APIURL(), AppID: w.ghAp.ID, PrivateKey: []byte(w.ghAp.PrivateKeyPEM), Secrets: []string{"secret"}, PublicURL: "https://cardea.test", Metrics: w.metrics,

@@ -110,7 +110,7 @@ func (s *server) connect() error {
 	if err != nil {
 		return err
 	}
-	s.worker = &run.Worker{Service: s.service, Artefacts: artefacts, Authorise: s.service.Authorise, Launcher: &run.Launcher{Runs: data("runs")}, Parallel: s.cfg.Limits.Workers(), Credentials: s.cfg.Credential,
+	s.worker = &run.Worker{Name: run.DefaultName, Service: s.service, Artefacts: artefacts, Authorise: s.service.Authorise, Launcher: &run.Launcher{Runs: data("runs")}, Parallel: s.cfg.Limits.Workers(), Credentials: s.cfg.Credential,
 		MirrorDir: mirrors.MirrorDir, PlanTimeout: s.cfg.Limits.PlanTimeout, DiskFloor: diskFloor, Log: s.log,
 		Tools: workflow.Tools{Dir: data("tools"), Providers: data("providers"), Tool: s.cfg.Terraform.Tool, Version: s.cfg.Terraform.Version,
 			Versions: s.cfg.Terraform.Versions, Path: os.Getenv("PATH")}}
@@ -143,7 +143,7 @@ func (s *server) publicURL() string {
 // closes; the store closes last.
 func (s *server) run(ctx context.Context, ready func(url string)) error {
 	s.sayHow()
-	if err := s.service.Start(ctx); err != nil {
+	if err := s.service.Start(ctx, s.worker.Name); err != nil {
 		return firstError(err, s.close())
 	}
 	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 32 << 10,

@@ -183,7 +183,7 @@ func TestWorkerAdopts(t *testing.T) {
 				}
 				old := y.worker
 				y.worker = &run.Worker{Service: y.service, Launcher: old.Launcher, DiskFloor: -1, MirrorDir: old.MirrorDir, Artefacts: old.Artefacts, Authorise: old.Authorise, Log: old.Log}
-				if err := y.service.Start(t.Context()); err != nil {
+				if err := y.service.Start(t.Context(), run.DefaultName); err != nil {
 					t.Fatal(err)
 				}
 				y.begin(t)

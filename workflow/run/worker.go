@@ -18,7 +18,7 @@ import (
 type Worker struct {
 	Service  *service.Service
 	Launcher *Launcher
-	Name     string // of this worker in the runs' records; "" = "server"
+	Name     string // of this worker in the runs' records, and of the service's Start; "" = DefaultName
 	Parallel int    // runs at a time, and one apply more where the service counts plans; 0 = DefaultParallel
 	// Credentials reads an entry of the server's credentials, at the start of each
 	// run that names one. Its error is logged; people see the name only.
@@ -45,6 +45,9 @@ type Worker struct {
 	mu     sync.Mutex
 	active map[string]*Process // by run id
 }
+
+// DefaultName is the name of a server's only worker.
+const DefaultName = "server"
 
 // maxTries is how often a run is tried whose failures may pass.
 const maxTries = 6
@@ -89,7 +92,7 @@ func (w *Worker) setDefaults() {
 		w.Parallel = DefaultParallel()
 	}
 	if w.Name == "" {
-		w.Name = "server"
+		w.Name = DefaultName
 	}
 	if w.Lease <= 0 {
 		w.Lease = service.DefaultLease

@@ -164,7 +164,7 @@ func TestEveryCommitOfAnApplyMayFail(t *testing.T) {
 						}
 						if failures++; killed {
 							s.serve(store)
-							if err := s.svc.Start(t.Context()); err != nil {
+							if err := s.svc.Start(t.Context(), "worker"); err != nil {
 								t.Fatal(err)
 							}
 						}

@@ -441,7 +441,7 @@ func (l *life) actRestart(s step) {
 	}
 	l.jobs, l.armed, l.cached = left, nil, map[cacheKey]workflow.LiveFacts{}
 	l.serve()
-	for !l.try(l.svc.Start(l.ctx())) {
+	for !l.try(l.svc.Start(l.ctx(), "worker")) {
 	}
 }
 

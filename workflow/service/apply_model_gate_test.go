@@ -185,7 +185,7 @@ func (l *life) serveOn() {
 	}
 	l.older = [4][]workflow.Pull{}
 	l.serve()
-	l.must(l.svc.Start(l.ctx()))
+	l.must(l.svc.Start(l.ctx(), "worker"))
 }
 
 // quiet carries out all that is due and plans all that is queued, until nothing happens.

@@ -295,7 +295,7 @@ func TestUnknownApply(t *testing.T) {
 	w.ready(1, "head1", files{"a/main.tf": "2"})
 	run := w.applying(1, "a")
 	w.serve(w.store)
-	if err := w.svc.Start(t.Context()); err != nil {
+	if err := w.svc.Start(t.Context(), "worker"); err != nil {
 		t.Fatal(err)
 	}
 	want(t, "state after a restart", w.states(1), []string{"a applying"})
@@ -358,7 +358,7 @@ func TestApplyThatDidNotStart(t *testing.T) {
 		"lost": func(w *world, run workflow.Run) error {
 			return w.svc.Finish(w.t.Context(), workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeLost})
 		},
-		"restart": func(w *world, run workflow.Run) error { w.serve(w.store); return w.svc.Start(w.t.Context()) },
+		"restart": func(w *world, run workflow.Run) error { w.serve(w.store); return w.svc.Start(w.t.Context(), "worker") },
 		"refused": func(w *world, run workflow.Run) error {
 			w.roles["bob"] = workflow.RoleRead
 			defer func() { w.roles["bob"] = workflow.RoleWrite }()

@@ -154,7 +154,7 @@ func TestEveryCommitMayFail(t *testing.T) {
 							failures++
 							if killed {
 								w.serve(store)
-								if err := w.svc.Start(t.Context()); err != nil {
+								if err := w.svc.Start(t.Context(), "worker"); err != nil {
 									t.Fatal(err)
 								}
 							}

@@ -99,7 +99,7 @@ func (m *model) act() {
 		if m.rand.IntN(3) == 0 {
 			m.claimed = nil // whoever had them is gone too
 			m.serve(m.store)
-			if err := m.svc.Start(m.t.Context()); err != nil {
+			if err := m.svc.Start(m.t.Context(), "worker"); err != nil {
 				m.t.Fatal(err)
 			}
 		}

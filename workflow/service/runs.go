@@ -37,7 +37,7 @@ func (s *Service) Claim(ctx context.Context, worker string) (run workflow.Run, f
 		}
 		d, expired := s.nextRun(live, now)
 		for _, r := range expired {
-			if err := s.lose(tx, r, "its worker gave no sign of life", now); err != nil {
+			if err := s.lose(tx, r, silent, now); err != nil {
 				return err
 			}
 		}
@@ -383,6 +383,9 @@ func (s *Service) PutBack(ctx context.Context, run workflow.Run, why string, not
 	s.wake(WakePulls, WakeRuns)
 	return nil
 }
+
+// silent is why a run is lost whose lease is over.
+const silent = "its worker gave no sign of life"
 
 // lose ends a running run whose runner is gone. A plan is queued again, once; an
 // apply that had the word to go is unknown, one that had not did not start.

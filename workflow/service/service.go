@@ -150,11 +150,13 @@ func (s *Service) newID(now time.Time) string {
 	return workflow.NewID(s.lastID)
 }
 
-// Start is called once, before anything is claimed: what was running when the
-// server ended is lost, and its plans are queued again, once. An apply that had
-// the word to go stays running for one more lease: its runner outlives the server,
-// and whoever finds it renews the lease and finishes the run. One that had not is refused.
-func (s *Service) Start(ctx context.Context) error {
+// Start is called once by the server whose worker has this name, before anything is
+// claimed: what that worker was running when the server ended is lost, and its plans
+// are queued again, once. An apply that had the word to go stays running for one more
+// lease: its runner outlives the server, and whoever finds it renews the lease and
+// finishes the run. One that had not is refused. What other workers run stays theirs
+// while they renew its lease.
+func (s *Service) Start(ctx context.Context, worker string) error {
 	now := s.now()
 	err := s.store.Update(ctx, func(tx workflow.Tx) error {
 		live, err := tx.LiveRuns()
@@ -162,20 +164,7 @@ func (s *Service) Start(ctx context.Context) error {
 			return err
 		}
 		for _, run := range live {
-			if run.State != workflow.RunRunning {
-				continue
-			}
-			if run.Apply != nil && run.Apply.Spent {
-				// Its runner may outlive us: whoever finds its result finishes the run. When nobody renews the lease it is unknown.
-				if err := run.Renew(run.Epoch, now.Add(s.lease)); err != nil {
-					return err
-				}
-				if err := tx.PutRun(run); err != nil {
-					return err
-				}
-				continue
-			}
-			if err := s.lose(tx, run, "the server ended before it did", now); err != nil {
+			if err := s.startOver(tx, run, worker, now); err != nil {
 				return err
 			}
 		}
@@ -186,6 +175,25 @@ func (s *Service) Start(ctx context.Context) error {
 	}
 	s.wake(WakeInbox, WakeRequests, WakeRuns, WakePulls)
 	return nil
+}
+
+// startOver is Start for one live run.
+func (s *Service) startOver(tx workflow.Tx, run workflow.Run, worker string, now time.Time) error {
+	switch {
+	case run.State != workflow.RunRunning:
+		return nil
+	case run.Worker != worker && run.LeaseUntil.Before(now):
+		return s.lose(tx, run, silent, now)
+	case run.Worker != worker:
+		return nil
+	case run.Apply != nil && run.Apply.Spent:
+		// Its runner may outlive us: whoever finds its result finishes the run. When nobody renews the lease it is unknown.
+		if err := run.Renew(run.Epoch, now.Add(s.lease)); err != nil {
+			return err
+		}
+		return tx.PutRun(run)
+	}
+	return s.lose(tx, run, "the server ended before it did", now)
 }
 
 // Housekeep forgets what is older than it has to be kept. It works in small

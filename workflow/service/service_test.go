@@ -298,7 +298,7 @@ func TestLostRunsAreRepeatedOnce(t *testing.T) {
 	for name, lose := range map[string]func(*world, workflow.Run){
 		"the server ended": func(w *world, _ workflow.Run) {
 			w.serve(w.store)
-			if err := w.svc.Start(context.Background()); err != nil {
+			if err := w.svc.Start(context.Background(), "worker"); err != nil {
 				w.t.Fatal(err)
 			}
 		},
