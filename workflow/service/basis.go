@@ -106,31 +106,3 @@ func compare(ctx context.Context, s survey.Survey, was workflow.Run) (sameness, 
 	err := s.Share(ctx, &gone)
 	return sameness{sharing: gone.Sharing}, err
 }
-
-// surveyAt surveys a pull on a base tip. The projects of one command share the
-// last one of their pull: for one head and one tip there is only one answer.
-func (s *Service) surveyAt(ctx context.Context, p workflow.Pull, rules workflow.Rules, tip string) (survey.Survey, *workflow.Trouble, error) {
-	s.surveying.Lock()
-	defer s.surveying.Unlock()
-	if last := s.surveyed; last.pull == p.Key() && last.head == p.Head.SHA && last.tip == tip && last.ref == p.Base.Ref {
-		return last.survey, last.trouble, nil
-	}
-	p.Base.SHA = tip
-	f, t, err := s.survey(ctx, p, rules)
-	if err != nil {
-		return f, nil, err
-	}
-	if f.Checkout.Base != tip {
-		return f, nil, fmt.Errorf("the base branch moved to %s while it was looked at", phrase.Short(f.Checkout.Base))
-	}
-	s.surveyed = lastSurvey{pull: p.Key(), head: p.Head.SHA, tip: tip, ref: p.Base.Ref, survey: f, trouble: t}
-	return f, t, nil
-}
-
-// lastSurvey is a survey that is kept for the other projects of an apply.
-type lastSurvey struct {
-	pull           workflow.PullKey
-	head, tip, ref string
-	survey         survey.Survey
-	trouble        *workflow.Trouble
-}

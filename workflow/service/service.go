@@ -60,8 +60,10 @@ type Config struct {
 // transactions that leave the store consistent wherever they stop; each can be
 // repeated after a crash or an error with the same result.
 //
-// It decides with pure functions and keeps no state of its own but wake-ups,
-// which are hints: whoever waits for one polls as well.
+// It decides with pure functions. What it keeps in memory nobody misses after a
+// restart: wake-ups, which are hints (whoever waits for one polls as well), the time
+// of the newest id, and the last surveys of some pulls. Any number of goroutines may
+// use it: the fields from store to log are set once, by New.
 type Service struct {
 	store  workflow.Store
 	source workflow.Source
@@ -78,11 +80,10 @@ type Service struct {
 	log      *slog.Logger
 	wakes    [wakeKinds]chan struct{}
 
-	mu     sync.Mutex
-	lastID time.Time // of the newest id given out
+	ids    sync.Mutex
+	lastID time.Time // of the newest id given out; guarded by ids
 
-	surveying sync.Mutex
-	surveyed  lastSurvey
+	surveys surveys // locks itself
 }
 
 // New returns a service over a store. Start must be called before runs are claimed.
@@ -141,8 +142,8 @@ func (s *Service) wake(which ...Wake) {
 // newID returns an id that sorts after every earlier one of this process, so
 // that "newest first" is an order even within a millisecond.
 func (s *Service) newID(now time.Time) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.ids.Lock()
+	defer s.ids.Unlock()
 	if !now.After(s.lastID) {
 		now = s.lastID.Add(time.Millisecond)
 	}

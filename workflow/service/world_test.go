@@ -36,6 +36,8 @@ type source struct {
 	conflicts []string
 	faults    []error
 	trees     map[string]files // what was checked out, by tree
+	// hold is called at the beginning of each checkout: it counts, or waits.
+	hold func(workflow.Pull)
 }
 
 func tree(f files) workflow.Tree {
@@ -55,6 +57,9 @@ func (s *source) tip(ref string) string {
 }
 
 func (s *source) Checkout(ctx context.Context, p workflow.Pull, _ workflow.CheckoutMode) (workflow.Checkout, error) {
+	if s.hold != nil {
+		s.hold(p)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
