@@ -292,6 +292,30 @@ type RepoRecord struct {
 	SeenAt    time.Time `json:"seen_at"`
 }
 
+// EventKind says what a line of the history is about.
+type EventKind string
+
+// The kinds of events: what was asked for, what became of runs, of the pull, of
+// approvals and of locks.
+const (
+	EventRequest    EventKind = "request"
+	EventRefused    EventKind = "refused"
+	EventExpanded   EventKind = "expanded"
+	EventQueued     EventKind = "queued"
+	EventStarted    EventKind = "started"
+	EventFinished   EventKind = "finished"
+	EventAuthorised EventKind = "authorised"
+	EventResolved   EventKind = "resolved"
+	EventSuperseded EventKind = "superseded"
+	EventClosed     EventKind = "closed"
+	EventApproved   EventKind = "approved"
+	EventUnapproved EventKind = "unapproved"
+	EventVoided     EventKind = "voided"
+	EventEdited     EventKind = "edited"
+	EventLocked     EventKind = "locked"
+	EventUnlocked   EventKind = "unlocked"
+)
+
 // Event is one line of the history: who did what, when, with which result. Append-only.
 type Event struct {
 	Seq     uint64    `json:"seq"`
@@ -301,10 +325,8 @@ type Event struct {
 	Project string    `json:"project,omitempty"`
 	Run     string    `json:"run,omitempty"`
 	Actor   Actor     `json:"actor,omitzero"`
-	// Kind is request, refused, expanded, queued, started, finished, superseded, closed,
-	// approved, unapproved, voided, edited, locked, unlocked, authorised, resolved.
-	Kind string `json:"kind"`
-	Text string `json:"text"` // a sentence
+	Kind    EventKind `json:"kind"`
+	Text    string    `json:"text"` // a sentence
 }
 
 // PullView is a pull with the plans of its projects: what comments, checks and pages are rendered from.

@@ -35,7 +35,7 @@ func TestHistoryExport(t *testing.T) {
 			if err := tx.PutRepo(workflow.RepoRecord{Repo: r}); err != nil {
 				return err
 			}
-			for _, kind := range []string{"approved", "applied"} {
+			for _, kind := range []workflow.EventKind{workflow.EventApproved, "applied"} {
 				e := workflow.Event{At: time.Date(2026, 11, 21, 12, 4, 0, 0, time.UTC), Repo: r.ID, Number: 12, Project: "prod/network", Actor: workflow.Actor{ID: 3, Login: "ada"}, Kind: kind, Text: "It is <so>."}
 				if err := tx.Append(&e); err != nil {
 					return err

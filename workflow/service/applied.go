@@ -74,7 +74,7 @@ func (s *Service) notStarted(tx workflow.Tx, rec *workflow.PullRecord, run workf
 			return err
 		}
 	}
-	if err := tx.Append(runEvent("refused", now, run, fmt.Sprintf("The apply of `%s` did not start: %s", run.Project.Name, run.Reason))); err != nil {
+	if err := tx.Append(runEvent(workflow.EventRefused, now, run, fmt.Sprintf("The apply of `%s` did not start: %s", run.Project.Name, run.Reason))); err != nil {
 		return err
 	}
 	return s.tellEnd(tx, rec, run, now)
@@ -107,7 +107,7 @@ func (s *Service) endApply(tx workflow.Tx, run workflow.Run, res workflow.Result
 		return after, savePull(tx, rec, now)
 	}
 	showRun(&rec, run)
-	if err := tx.Append(runEvent("finished", now, run, endedApply(run))); err != nil {
+	if err := tx.Append(runEvent(workflow.EventFinished, now, run, endedApply(run))); err != nil {
 		return nil, err
 	}
 	if err := s.followApply(tx, &rec, run, now); err != nil {
@@ -231,7 +231,7 @@ func (s *Service) planAfter(tx workflow.Tx, rec *workflow.PullRecord, of workflo
 	if err := tx.PutRun(run); err != nil {
 		return err
 	}
-	return tx.Append(runEvent("queued", now, run, text))
+	return tx.Append(runEvent(workflow.EventQueued, now, run, text))
 }
 
 // onceMore is a new run, not saved, of what a plan run was made from.

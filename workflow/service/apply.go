@@ -155,7 +155,7 @@ func (s *Service) order(c *commanding, p *workflow.ProjectRecord, b basis, n int
 	}
 	p.Apply, p.WaitsFor = workflow.ShownRun(run), nil
 	p.AddRun(run.ID)
-	return nil, c.tx.Append(runEvent("queued", c.now, run, fmt.Sprintf("The apply of `%s`, plan `%s`, is queued.", p.Project.Name, workflow.ShortFingerprint(run.Fingerprint))))
+	return nil, c.tx.Append(runEvent(workflow.EventQueued, c.now, run, fmt.Sprintf("The apply of `%s`, plan `%s`, is queued.", p.Project.Name, workflow.ShortFingerprint(run.Fingerprint))))
 }
 
 // newApply is the apply run of a project's current plan, with its locks taken. It

@@ -60,7 +60,7 @@ func (s *Service) SummaryEdited(ctx context.Context, key workflow.PullKey, comme
 		}
 		rec.Edits++
 		rec.Shown = lastShown(append(rec.Shown, shown))
-		e := event("edited", now, key, fmt.Sprintf("%s edited the summary comment of #%d. It is written again.", workflow.Mention(shown.EditedBy), key.Number))
+		e := event(workflow.EventEdited, now, key, fmt.Sprintf("%s edited the summary comment of #%d. It is written again.", workflow.Mention(shown.EditedBy), key.Number))
 		e.Actor = shown.EditedBy
 		if err := tx.Append(e); err != nil {
 			return err
@@ -87,7 +87,7 @@ func (s *Service) voidUnseen(tx workflow.Tx, rec *workflow.PullRecord, now time.
 				a := &p.Approvals[j]
 				if why := gate.EditedWhen(rec.Shown, a.At); a.Void == "" && a.CommentID != 0 && why != "" {
 					a.Void, fell = why, true
-					e := event("voided", now, rec.Pull.Key(), fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(a.User), p.Project.Name, a.Void))
+					e := event(workflow.EventVoided, now, rec.Pull.Key(), fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(a.User), p.Project.Name, a.Void))
 					e.Project, e.Actor = p.Project.Name, a.User
 					if err := tx.Append(e); err != nil {
 						return err
@@ -227,7 +227,7 @@ func (s *Service) recordApproval(c *commanding, p *workflow.ProjectRecord, run w
 		Head: run.Head, Tree: run.Tree, Hidden: len(plan.Hidden) > 0,
 		Late: plan.Late, Inputs: run.InputsDigest, Files: run.FilesDigest, Computed: len(run.ComputedPaths) > 0, Fetched: plan.Fetched, Named: plan.Named,
 	})
-	e := event("approved", c.now, c.rec.Pull.Key(), fmt.Sprintf("%s approved the plan `%s` of `%s`.", workflow.Mention(c.actor()), workflow.ShortFingerprint(run.Fingerprint), p.Project.Name))
+	e := event(workflow.EventApproved, c.now, c.rec.Pull.Key(), fmt.Sprintf("%s approved the plan `%s` of `%s`.", workflow.Mention(c.actor()), workflow.ShortFingerprint(run.Fingerprint), p.Project.Name))
 	e.Project, e.Run, e.Actor = p.Project.Name, run.ID, c.actor()
 	if err := c.tx.Append(e); err != nil {
 		return err
@@ -254,7 +254,7 @@ func (s *Service) unapprove(c *commanding) (*workflow.Reply, error) {
 			continue
 		}
 		reply.Items = append(reply.Items, workflow.ReplyItem{Project: p.Project.Name, Done: true})
-		e := event("unapproved", c.now, c.rec.Pull.Key(), fmt.Sprintf("%s took the approval of `%s` back.", workflow.Mention(c.actor()), p.Project.Name))
+		e := event(workflow.EventUnapproved, c.now, c.rec.Pull.Key(), fmt.Sprintf("%s took the approval of `%s` back.", workflow.Mention(c.actor()), p.Project.Name))
 		e.Project, e.Actor = p.Project.Name, c.actor()
 		if err := c.tx.Append(e); err != nil {
 			return nil, err
@@ -338,7 +338,7 @@ func (s *Service) carryApprovals(tx workflow.Tx, rec workflow.PullRecord, p *wor
 		if a.Void == "" || before[i].Void != "" {
 			continue
 		}
-		e := event("voided", now, rec.Pull.Key(), fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(a.User), p.Project.Name, a.Void))
+		e := event(workflow.EventVoided, now, rec.Pull.Key(), fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(a.User), p.Project.Name, a.Void))
 		e.Project, e.Run, e.Actor = p.Project.Name, run.ID, a.User
 		if err := tx.Append(e); err != nil {
 			return err

@@ -133,7 +133,7 @@ func (s *Service) authorise(tx workflow.Tx, a authorising, now time.Time) (why s
 	p.Apply, p.Held, p.WaitsFor = workflow.ShownRun(run), true, nil
 	text := fmt.Sprintf("The apply of `%s` is authorised: plan `%s` of %s, artefact %s, base %s at %s, %s, state serial %d.", run.Project.Name, workflow.ShortFingerprint(run.Fingerprint),
 		phrase.Short(run.Head), phrase.Short(auth.Artefact), auth.BaseRef, phrase.Short(auth.Base), approvedBy(auth.Approvals), auth.State.Serial)
-	if err := tx.Append(runEvent("authorised", now, run, text)); err != nil {
+	if err := tx.Append(runEvent(workflow.EventAuthorised, now, run, text)); err != nil {
 		return "", err
 	}
 	return "", savePull(tx, rec, now)

@@ -41,7 +41,7 @@ func (s *Service) commit(tx workflow.Tx, e Expansion, rules workflow.Rules, f su
 	if err := refuseSome(tx, &rec, req, ch, now); err != nil {
 		return err
 	}
-	if err := tx.Append(event("expanded", now, e.Pull.Key(), expanded(ch, f))); err != nil {
+	if err := tx.Append(event(workflow.EventExpanded, now, e.Pull.Key(), expanded(ch, f))); err != nil {
 		return err
 	}
 	if err := finishRequest(tx, req, expanded(ch, f), now); err != nil {

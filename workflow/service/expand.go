@@ -290,7 +290,7 @@ func (s *Service) trouble(tx workflow.Tx, req workflow.Request, t *workflow.Trou
 	rec.Known, rec.Trouble, rec.Notes, rec.NotPlanned = true, t, nil, nil
 	rec.BaseSHA, rec.Tree = t.BaseSHA, t.Tree
 	if req.Command == nil {
-		if err := tx.Append(event("refused", now, req.PullKey(), t.Title+". "+strings.Join(t.Sentences, " "))); err != nil {
+		if err := tx.Append(event(workflow.EventRefused, now, req.PullKey(), t.Title+". "+strings.Join(t.Sentences, " "))); err != nil {
 			return err
 		}
 	}

@@ -102,11 +102,11 @@ func outcome(w *world) (out []string) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		counts := map[string]int{}
+		counts := map[workflow.EventKind]int{}
 		for _, e := range events {
 			counts[e.Kind]++
 		}
-		out = append(out, fmt.Sprintf("%d requests, %d expansions, %d refusals", counts["request"], counts["expanded"], counts["refused"]))
+		out = append(out, fmt.Sprintf("%d requests, %d expansions, %d refusals", counts[workflow.EventRequest], counts[workflow.EventExpanded], counts[workflow.EventRefused]))
 	}
 	live, err := w.svc.LiveRuns(w.t.Context())
 	if err != nil {

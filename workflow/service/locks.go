@@ -98,7 +98,7 @@ func takeLocks(tx workflow.Tx, pull workflow.PullKey, t taking, now time.Time) (
 			return took, nil, err
 		}
 	}
-	e := event("locked", now, pull, fmt.Sprintf("`%s` is locked for #%d (%s).", t.project.Name, pull.Number, t.why))
+	e := event(workflow.EventLocked, now, pull, fmt.Sprintf("`%s` is locked for #%d (%s).", t.project.Name, pull.Number, t.why))
 	e.Project, e.Actor = t.project.Name, t.user
 	return took, nil, tx.Append(e)
 }
@@ -221,7 +221,7 @@ func (s *Service) release(tx workflow.Tx, rec workflow.PullRecord, locks []workf
 		return stays, nil
 	}
 	for _, name := range lockedNames(freed) {
-		e := event("unlocked", how.now, rec.Pull.Key(), strings.TrimSpace(fmt.Sprintf("The lock on `%s` is released. %s", name, how.why)))
+		e := event(workflow.EventUnlocked, how.now, rec.Pull.Key(), strings.TrimSpace(fmt.Sprintf("The lock on `%s` is released. %s", name, how.why)))
 		e.Project, e.Actor = name, how.actor
 		if err := tx.Append(e); err != nil {
 			return stays, err

@@ -312,7 +312,7 @@ func (s *Service) resolved(c *commanding, runID, outcome string) error {
 		return err
 	}
 	showRun(c.rec, run)
-	e := runEvent("resolved", c.now, run, fmt.Sprintf("%s said that the apply of `%s` counts as %s.", workflow.Mention(c.actor()), run.Project.Name, outcome))
+	e := runEvent(workflow.EventResolved, c.now, run, fmt.Sprintf("%s said that the apply of `%s` counts as %s.", workflow.Mention(c.actor()), run.Project.Name, outcome))
 	e.Actor = c.actor()
 	if err := c.tx.Append(e); err != nil {
 		return err
@@ -375,7 +375,7 @@ func (s *Service) dropThese(tx workflow.Tx, rec *workflow.PullRecord, runs []wor
 			continue
 		}
 		if run.Drop(d.outcome, d.why, d.now) {
-			if err := tx.Append(runEvent("superseded", d.now, run, d.why)); err != nil {
+			if err := tx.Append(runEvent(workflow.EventSuperseded, d.now, run, d.why)); err != nil {
 				return err
 			}
 		}

@@ -131,7 +131,7 @@ func (s *Service) submit(tx workflow.Tx, req workflow.Request, now time.Time) (s
 	if err := tx.PutRequest(&req); err != nil {
 		return stored, false, err
 	}
-	e := event("request", now, req.PullKey(), describe(req))
+	e := event(workflow.EventRequest, now, req.PullKey(), describe(req))
 	e.Actor = req.Actor
 	return req, true, tx.Append(e)
 }
@@ -449,7 +449,7 @@ func addReply(tx workflow.Tx, rec *workflow.PullRecord, req workflow.Request, re
 	for _, item := range reply.Items {
 		said = append(said, phrase.Joined(item.Text, missingSentences(item.Missing)))
 	}
-	e := event("refused", now, req.PullKey(), strings.Join(said, " "))
+	e := event(workflow.EventRefused, now, req.PullKey(), strings.Join(said, " "))
 	e.Actor = req.Actor
 	return tx.Append(e)
 }

@@ -65,7 +65,7 @@ func (s *Service) Claim(ctx context.Context, worker string) (run workflow.Run, f
 		if run.After, err = endedUpstream(tx, run); err != nil {
 			return err
 		}
-		return s.saveRun(tx, run, "started", fmt.Sprintf("`%s` is being %s at %s.", run.Project.Name, run.Kind.Done(), phrase.Short(run.Head)), now)
+		return s.saveRun(tx, run, workflow.EventStarted, fmt.Sprintf("`%s` is being %s at %s.", run.Project.Name, run.Kind.Done(), phrase.Short(run.Head)), now)
 	})
 	if err != nil {
 		return workflow.Run{}, false, fmt.Errorf("claiming a run: %w", err)
@@ -156,7 +156,7 @@ func (s *Service) saveWaits(tx workflow.Tx, live []workflow.Run, waits map[strin
 }
 
 // saveRun saves a run and shows it in its pull's record; with a kind it is an event of the history.
-func (s *Service) saveRun(tx workflow.Tx, run workflow.Run, kind, text string, now time.Time) error {
+func (s *Service) saveRun(tx workflow.Tx, run workflow.Run, kind workflow.EventKind, text string, now time.Time) error {
 	if err := tx.PutRun(run); err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (s *Service) saveRun(tx workflow.Tx, run workflow.Run, kind, text string, n
 	return s.changePull(tx, run.PullKey(), now, func(rec *workflow.PullRecord) bool { return showRun(rec, run) })
 }
 
-func runEvent(kind string, at time.Time, run workflow.Run, text string) *workflow.Event {
+func runEvent(kind workflow.EventKind, at time.Time, run workflow.Run, text string) *workflow.Event {
 	e := event(kind, at, run.PullKey(), text)
 	e.Project, e.Run, e.Actor = run.Project.Name, run.ID, run.Actor
 	return e
@@ -293,7 +293,7 @@ func (s *Service) endPlan(tx workflow.Tx, run workflow.Run, res workflow.Result,
 			return nil, err
 		}
 	}
-	if err := s.saveRun(tx, run, "finished", ended(run), now); err != nil {
+	if err := s.saveRun(tx, run, workflow.EventFinished, ended(run), now); err != nil {
 		return nil, err
 	}
 	switch {
@@ -373,9 +373,9 @@ func (s *Service) PutBack(ctx context.Context, run workflow.Run, why string, not
 		}
 		if stored.Interrupt != "" {
 			stored.Drop(stored.InterruptOutcome, stored.Interrupt, now)
-			return s.saveRun(tx, stored, "finished", ended(stored), now)
+			return s.saveRun(tx, stored, workflow.EventFinished, ended(stored), now)
 		}
-		return s.saveRun(tx, stored, "queued", fmt.Sprintf("The plan of `%s` waits: %s", stored.Project.Name, why), now)
+		return s.saveRun(tx, stored, workflow.EventQueued, fmt.Sprintf("The plan of `%s` waits: %s", stored.Project.Name, why), now)
 	})
 	if err != nil {
 		return fmt.Errorf("putting back run %s: %w", run.ID, err)
@@ -398,7 +398,7 @@ func (s *Service) lose(tx workflow.Tx, run workflow.Run, why string, now time.Ti
 	if err := run.Lose("The plan was lost: "+why+".", now); err != nil {
 		return err
 	}
-	if err := s.saveRun(tx, run, "finished", ended(run), now); err != nil {
+	if err := s.saveRun(tx, run, workflow.EventFinished, ended(run), now); err != nil {
 		return err
 	}
 	return s.again(tx, run, now)
@@ -438,7 +438,7 @@ func (s *Service) again(tx workflow.Tx, lost workflow.Run, now time.Time) error 
 		} else {
 			p.Newest(run)
 		}
-		if err := tx.Append(runEvent("queued", now, run, fmt.Sprintf("The plan of `%s` is made again.", run.Project.Name))); err != nil {
+		if err := tx.Append(runEvent(workflow.EventQueued, now, run, fmt.Sprintf("The plan of `%s` is made again.", run.Project.Name))); err != nil {
 			return err
 		}
 		return savePull(tx, rec, now)

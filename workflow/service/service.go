@@ -276,7 +276,7 @@ func (s *Service) SuspendRepo(ctx context.Context, repoID int64, suspended bool)
 }
 
 // event is the history's line about a pull, to be completed by who appends it.
-func event(kind string, at time.Time, key workflow.PullKey, text string) *workflow.Event {
+func event(kind workflow.EventKind, at time.Time, key workflow.PullKey, text string) *workflow.Event {
 	return &workflow.Event{At: at, Repo: key.RepoID, Number: key.Number, Kind: kind, Text: text}
 }
 

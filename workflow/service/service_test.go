@@ -54,7 +54,7 @@ func TestOpenedPullIsPlanned(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range events {
-		kinds = append(kinds, e.Kind)
+		kinds = append(kinds, string(e.Kind))
 	}
 	want(t, "history, newest first", strings.Join(kinds, " "), "finished finished started started expanded request")
 }

@@ -93,7 +93,7 @@ func TestAuthorisationNamesWhoCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range events {
-		if e.Kind == "authorised" {
+		if e.Kind == workflow.EventAuthorised {
 			has(t, e.Text, "The apply of `a` is authorised: plan `", "approved by `bob`, state serial 1.")
 			return
 		}

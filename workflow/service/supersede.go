@@ -155,7 +155,7 @@ func (s *Service) closed(tx workflow.Tx, rec *workflow.PullRecord, now time.Time
 		rec.Replies = append(rec.Replies, workflow.Reply{Key: "locked/" + s.newID(now), Kind: workflow.ReplyClosed, To: rec.Pull.Author, At: now,
 			Text: append([]string{fmt.Sprintf("The pull request is %s, but locks stay for now.", rec.Pull.State)}, stays...)})
 	}
-	return tx.Append(event("closed", now, rec.Pull.Key(), text))
+	return tx.Append(event(workflow.EventClosed, now, rec.Pull.Key(), text))
 }
 
 // formerly is what a pull knows of a project from before, in its record or put aside; nil without it.
@@ -191,7 +191,7 @@ func (s *Service) superseded(tx workflow.Tx, rec *workflow.PullRecord, old workf
 	if rec.Pull.State == workflow.PullOpen {
 		rec.ClosedAt = time.Time{}
 	}
-	return tx.Append(event("superseded", now, rec.Pull.Key(), why))
+	return tx.Append(event(workflow.EventSuperseded, now, rec.Pull.Key(), why))
 }
 
 func (s *Service) ignore(tx workflow.Tx, req workflow.Request, now time.Time) error {

@@ -91,7 +91,7 @@ func (s *Service) planDependents(tx workflow.Tx, rec *workflow.PullRecord, appli
 		}
 		p.Newest(run)
 		p.WaitsFor, p.Outdated = nil, ""
-		if err := tx.Append(runEvent("queued", now, run, fmt.Sprintf("`%s` is planned again: %s", run.Project.Name, why))); err != nil {
+		if err := tx.Append(runEvent(workflow.EventQueued, now, run, fmt.Sprintf("`%s` is planned again: %s", run.Project.Name, why))); err != nil {
 			return err
 		}
 	}
