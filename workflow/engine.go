@@ -99,8 +99,6 @@ type Module struct {
 	Tests []string
 	// Backend is its own backend or cloud block, nil without one.
 	Backend *Backend
-	// RequiredVersions are the terraform version constraints.
-	RequiredVersions []string
 	// Files are the files and directories, with all below them, that it names by paths from its own
 	// directory (var files are not among them), there or not. Clean, relative to the root, sorted.
 	Files []string

@@ -90,7 +90,6 @@ type Tx interface {
 
 	Report(PullKey) (ReportState, error)
 	PutReport(ReportState) error
-	DeleteReport(PullKey) error
 
 	// Lock returns the lock with that key of a repository; Locks all of a
 	// repository, LocksOfPull those that one pull holds. PutLock of a key that

@@ -115,9 +115,6 @@ func New(c Config) (*Client, error) {
 	return &Client{config: c, base: base, key: key, wire: wire, clients: map[int64]*installed{}, tokens: map[tokenKey]*tokens{}}, nil
 }
 
-// AppID is the App's id, by which our comments and checks are known.
-func (c *Client) AppID() int64 { return c.config.AppID }
-
 // Close drops idle connections.
 func (c *Client) Close() {
 	if t, ok := c.wire.(*http.Transport); ok {

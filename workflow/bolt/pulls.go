@@ -159,13 +159,6 @@ func (t *tx) PutReport(r workflow.ReportState) error {
 	return t.markUnreported(r.Key, r.Version)
 }
 
-func (t *tx) DeleteReport(k workflow.PullKey) error {
-	if err := t.remove(reports, pullKey(k)); err != nil {
-		return err
-	}
-	return t.markUnreported(k, 0)
-}
-
 func (t *tx) markUnreported(k workflow.PullKey, shown uint64) error {
 	facts := t.Bucket(pullsFacts).Get(pullKey(k))
 	if len(facts) < 8 {

@@ -113,21 +113,6 @@ func (a Artefacts) file(run string) string { return filepath.Join(a.Dir, run+".a
 // erroredName is the name of an apply's kept state.
 func erroredName(run string) string { return run + ".errored.tfstate.age" }
 
-// Digest opens the artefact of a plan run and returns its digest, "" when there is none.
-func (a Artefacts) Digest(run string) (string, error) {
-	if _, err := dirName(run, 0); err != nil {
-		return "", fmt.Errorf("reading an artefact: %w", err)
-	}
-	if a.Identity == nil {
-		return "", nil
-	}
-	digest, err := readArtefact(a.file(run), a.Identity, func(*tar.Header, io.Reader) error { return nil })
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	return digest, err
-}
-
 // Remove removes the artefact of a plan run; one that is not there is fine.
 func (a Artefacts) Remove(run string) error {
 	if _, err := dirName(run, 0); err != nil {

@@ -53,9 +53,6 @@ func TestArtefact(t *testing.T) {
 	if second, err := keep("r2", "a/link", "a/run.sh", "z"); err != nil || second != first {
 		t.Errorf("the same content has digests %s and %s, %v", first, second, err)
 	}
-	if got, err := store.Digest("r1"); err != nil || got != first {
-		t.Errorf("digest: got %s, %v, want %s", got, err, first)
-	}
 	for made, want := range map[string]string{
 		"big":   "This plan cannot be applied: it made more than 64 MB of files in its workspace (`big` and others), and its apply would lack them.",
 		"a/out": "This plan cannot be applied: it made the symlink `a/out`, which leaves its workspace.",
@@ -89,8 +86,8 @@ func TestArtefact(t *testing.T) {
 	if err := store.Remove("r1"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := store.Digest("r1"); err != nil || got != "" {
-		t.Errorf("got %q, %v of what is removed", got, err)
+	if _, err := os.Stat(store.file("r1")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v of what is removed", err)
 	}
 }
 

@@ -163,10 +163,7 @@ func (p *Process) talk(conn *os.File, secrets Secrets) {
 	}
 }
 
-// Ready is closed when everything is prepared and the runner waits for Go.
-func (p *Process) Ready() <-chan struct{} { return p.ready }
-
-// Prepared returns what an apply's runner found, after Ready: the digest of the
+// Prepared returns what an apply's runner found, once it is ready: the digest of the
 // artefact it opened, and the state as it is now.
 func (p *Process) Prepared() (digest string, state workflow.StateVersion) {
 	if p.said.State != nil {
@@ -178,13 +175,10 @@ func (p *Process) Prepared() (digest string, state workflow.StateVersion) {
 // Done is closed when the runner has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Dir is the run's directory; its file "log" grows while the run goes on.
-func (p *Process) Dir() string { return string(p.dir) }
-
 // errInterrupted says that the run was interrupted before it began.
 var errInterrupted = errors.New("the run was interrupted before it began")
 
-// Go starts the plan. It may be called once, after Ready. An error means that nothing was started.
+// Go starts the plan. It may be called once, when the runner is ready. An error means that nothing was started.
 func (p *Process) Go() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -79,7 +79,7 @@ func (w *world) do(number int, by string, c workflow.Command) string {
 	w.t.Helper()
 	req := w.say(number, by, c)
 	w.expand()
-	done, err := w.svc.Request(w.t.Context(), req.ID)
+	done, err := stored(w.t, w.store, req.ID)
 	if err != nil || !done.Done {
 		w.t.Fatalf("got %+v, %v, want `%s` carried out", done, err, c.Verb)
 	}

@@ -274,7 +274,7 @@ func TestTrouble(t *testing.T) {
 			if (c.kind == workflow.TroubleConfig) != (len(v.Trouble.Diagnostics) > 0) {
 				t.Errorf("got diagnostics %+v", v.Trouble.Diagnostics)
 			}
-			r, err := w.svc.Request(t.Context(), req.ID)
+			r, err := stored(t, w.store, req.ID)
 			if err != nil || !r.Done {
 				t.Errorf("got %+v, %v, want the request done", r, err)
 			}

@@ -284,12 +284,12 @@ func (m *model) check() {
 
 // checkApply: a live apply holds its locks; one without the word is of its pull's head, or asked to stop.
 func (m *model) checkApply(r workflow.Run, v workflow.PullView) {
-	held, err := m.svc.LocksOfPull(m.t.Context(), r.PullKey())
+	held, err := m.svc.Locks(m.t.Context(), r.Repo.ID)
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	for _, key := range workflow.LockKeys(r.Project, r.Keeps()) {
-		if !slices.ContainsFunc(held, func(l workflow.Lock) bool { return l.Key == key }) {
+		if !slices.ContainsFunc(held, func(l workflow.Lock) bool { return l.Key == key && l.Pull == r.PullKey() }) {
 			m.t.Errorf("the apply %s of %s is %s without the lock %q", r.ID, r.Project.Name, r.State, key)
 		}
 	}
@@ -404,7 +404,7 @@ func (m *model) end() {
 }
 
 func (m *model) checkCommand(c workflow.Request) {
-	r, err := m.svc.Request(m.t.Context(), c.ID)
+	r, err := stored(m.t, m.store, c.ID)
 	if err != nil || !r.Done || r.Note == "" {
 		m.t.Errorf("command %+v rests as %+v, %v", c.Command, r, err)
 		return

@@ -91,11 +91,6 @@ func (s *Service) RepoByName(ctx context.Context, fullName string) (workflow.Rep
 	return read(ctx, s, "reading repository "+fullName, func(tx workflow.Tx) (workflow.RepoRecord, error) { return tx.RepoByName(fullName) })
 }
 
-// Request returns a request by its id.
-func (s *Service) Request(ctx context.Context, id string) (workflow.Request, error) {
-	return read(ctx, s, "reading request "+id, func(tx workflow.Tx) (workflow.Request, error) { return tx.Request(id) })
-}
-
 // Run returns a run by its id.
 func (s *Service) Run(ctx context.Context, id string) (workflow.Run, error) {
 	return read(ctx, s, "reading run "+id, func(tx workflow.Tx) (workflow.Run, error) { return tx.Run(id) })
@@ -134,11 +129,6 @@ func (s *Service) History(ctx context.Context, repoID int64, after uint64, limit
 // Locks returns the locks of a repository.
 func (s *Service) Locks(ctx context.Context, repoID int64) ([]workflow.Lock, error) {
 	return read(ctx, s, "reading locks", func(tx workflow.Tx) ([]workflow.Lock, error) { return tx.Locks(repoID) })
-}
-
-// LocksOfPull returns the locks that a pull holds.
-func (s *Service) LocksOfPull(ctx context.Context, key workflow.PullKey) ([]workflow.Lock, error) {
-	return read(ctx, s, "reading the locks of "+key.String(), func(tx workflow.Tx) ([]workflow.Lock, error) { return tx.LocksOfPull(key) })
 }
 
 // Setting returns a small value by name, nil when it was never set.

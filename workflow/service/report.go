@@ -37,15 +37,6 @@ func (s *Service) SaveReport(ctx context.Context, state workflow.ReportState) er
 	return wrap(err, "saving what was reported of "+state.Key.String())
 }
 
-// ForgetReport deletes what is known of what was shown: it is found again by its markers.
-func (s *Service) ForgetReport(ctx context.Context, key workflow.PullKey) error {
-	err := s.store.Update(ctx, func(tx workflow.Tx) error { return tx.DeleteReport(key) })
-	if err == nil {
-		s.wake(WakePulls)
-	}
-	return wrap(err, "forgetting what was reported of "+key.String())
-}
-
 // ReplyWritten records that a reply stands on GitHub as this comment. It is
 // nothing that has to be reported: the record keeps its version.
 func (s *Service) ReplyWritten(ctx context.Context, key workflow.PullKey, reply string, commentID int64) error {

@@ -154,7 +154,7 @@ func TestPushesSettle(t *testing.T) {
 		t.Errorf("a burst is waited for until %s after it began, want 30s at most", last.NotBefore.Sub(started))
 	}
 	w.settle()
-	r, err := w.svc.Request(t.Context(), first.ID)
+	r, err := stored(t, w.store, first.ID)
 	if err != nil || !r.Done || !strings.Contains(r.Note, "newer push") {
 		t.Errorf("got %+v, %v, want the first push replaced", r, err)
 	}
@@ -198,7 +198,7 @@ func TestTheSameHeadIsPlannedOnce(t *testing.T) {
 	w.settle()
 	want(t, "planned again", w.planAll(), []string(nil))
 	want(t, "version", w.view(1).Version, version)
-	r, err := w.svc.Request(t.Context(), req.ID)
+	r, err := stored(t, w.store, req.ID)
 	if err != nil || !strings.Contains(r.Note, "Nothing new") {
 		t.Errorf("got note %q, %v", r.Note, err)
 	}
@@ -270,7 +270,7 @@ func TestStaleFactsChangeNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, "head", w.view(1).Pull.Head.SHA, "head2")
-	r, err := w.svc.Request(t.Context(), req.ID)
+	r, err := stored(t, w.store, req.ID)
 	if err != nil || r.Done || r.Waiting == "" {
 		t.Errorf("got %+v, %v, want it put back with a reason", r, err)
 	}
@@ -285,7 +285,7 @@ func TestUnruledRepositoryIsIgnored(t *testing.T) {
 	p := w.facts(1, "head1", func(p *workflow.Pull) { p.Repo.Owner = "other" })
 	req := w.push(1, "opened")
 	w.settle()
-	r, err := w.svc.Request(t.Context(), req.ID)
+	r, err := stored(t, w.store, req.ID)
 	if err != nil || !strings.Contains(r.Note, "no rule") {
 		t.Errorf("got note %q, %v", r.Note, err)
 	}

@@ -409,3 +409,12 @@ func (w *world) states(number int) (out []string) {
 	}
 	return out
 }
+
+// stored is a request as the store has it.
+func stored(t testing.TB, store workflow.Store, id string) (r workflow.Request, err error) {
+	err = store.View(t.Context(), func(tx workflow.Tx) (err error) {
+		r, err = tx.Request(id)
+		return err
+	})
+	return r, err
+}

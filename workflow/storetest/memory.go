@@ -314,14 +314,6 @@ func (t *memoryTx) PutReport(r workflow.ReportState) error {
 	return nil
 }
 
-func (t *memoryTx) DeleteReport(k workflow.PullKey) error {
-	if err := t.mayWrite(); err != nil {
-		return err
-	}
-	delete(t.reports.change(), k)
-	return nil
-}
-
 func (t *memoryTx) Run(id string) (workflow.Run, error) { return t.runs.get(id) }
 
 func (t *memoryTx) PutRun(r workflow.Run) error {

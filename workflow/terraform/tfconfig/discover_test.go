@@ -56,7 +56,7 @@ func TestDiscover(t *testing.T) {
 			"prod/main.tf~":              "nonsense {",
 			"prod/files/deep/notes.text": "x",
 		}, want: map[string]workflow.Module{
-			"prod": {Dir: "prod", Calls: []string{"modules/a"}, Named: []workflow.ModuleCall{{Name: "a", Dir: "modules/a"}, {Name: "r"}}, Tests: []string{"t"}, RequiredVersions: []string{">= 1.5"},
+			"prod": {Dir: "prod", Calls: []string{"modules/a"}, Named: []workflow.ModuleCall{{Name: "a", Dir: "modules/a"}, {Name: "r"}}, Tests: []string{"t"},
 				Backend: &workflow.Backend{Type: "s3", Attributes: map[string]string{"bucket": "b", "assume_role.role_arn": "r"}, Position: workflow.Position{File: "prod/main.tf", Line: 3, Column: 3}}},
 			"modules/a": {Dir: "modules/a", Calls: []string{"modules/b"}, Named: []workflow.ModuleCall{{Name: "b", Dir: "modules/b"}}},
 			"modules/b": {Dir: "modules/b", Calls: []string{"../outside"}, Named: []workflow.ModuleCall{{Name: "up", Dir: "../outside"}}},

@@ -22,7 +22,6 @@ type module struct {
 	calls       []workflow.ModuleCall // sorted by name; Dir is "../vpc": a local source, clean
 	tests       []string              // local modules that test files call, clean
 	paths       *paths
-	versions    []string
 	backend     *workflow.Backend
 	providers   string
 	required    []string
@@ -33,7 +32,7 @@ type module struct {
 
 // at is the module as seen in dir.
 func (m *module) at(dir string) workflow.Module {
-	out := workflow.Module{Dir: dir, RequiredVersions: m.versions, RootFiles: m.paths.rootFiles, ProviderConfig: m.providers, Required: m.required}
+	out := workflow.Module{Dir: dir, RootFiles: m.paths.rootFiles, ProviderConfig: m.providers, Required: m.required}
 	var local []string
 	for _, c := range m.calls {
 		if c.Dir != "" {
@@ -101,7 +100,6 @@ var (
 		{Type: "terraform"}, {Type: "module", LabelNames: []string{"name"}}, {Type: "provider", LabelNames: []string{"name"}},
 	}}
 	settingsSchema = &hcl.BodySchema{
-		Attributes: []hcl.AttributeSchema{{Name: "required_version"}},
 		Blocks: []hcl.BlockHeaderSchema{{Type: "backend", LabelNames: []string{"type"}}, {Type: "cloud"}, {Type: "required_providers"},
 			{Type: "encryption"}}, // OpenTofu's, whose key providers may run programs
 	}
@@ -200,11 +198,6 @@ func (p *parser) merge(override bool, do func()) {
 func (p *parser) settings(b *hcl.Block, override bool) {
 	content, _, diags := b.Body.PartialContent(settingsSchema)
 	p.report(diags)
-	if a := content.Attributes["required_version"]; a != nil {
-		if v, ok := literalString(a.Expr); ok {
-			p.module.versions = append(p.module.versions, v)
-		}
-	}
 	for _, b := range content.Blocks {
 		switch b.Type {
 		case "required_providers":

@@ -92,7 +92,6 @@ func either(terraform, tofu *module) *module {
 	m.calls = slices.Concat(tofu.calls, terraform.calls)
 	m.tests = sorted(slices.Concat(tofu.tests, terraform.tests))
 	m.paths = tofu.paths.and(terraform.paths)
-	m.versions = slices.Concat(tofu.versions, terraform.versions)
 	if m.backend == nil {
 		m.backend = terraform.backend
 	}
