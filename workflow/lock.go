@@ -73,6 +73,27 @@ func LockKeys(p Project, state KeptState) []string {
 	return keys
 }
 
+// LockKeys are the keys of a project's locks as its newest run knows its state.
+func (p ProjectRecord) LockKeys() []string {
+	for _, run := range []*Run{p.Run, p.Apply} {
+		if run != nil && run.StateIdentity != "" {
+			return LockKeys(p.Project, run.Keeps())
+		}
+	}
+	return LockKeys(p.Project, KeptState{})
+}
+
+// LockKeys are the keys of the locks of all of a pull's projects, sorted. Stores look
+// pulls up by them.
+func (rec PullRecord) LockKeys() []string {
+	var keys []string
+	for _, p := range rec.Projects {
+		keys = append(keys, p.LockKeys()...)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
 const stateKey = "state\x00"
 
 // Meets reports whether two locks' keys are on one thing: the same, or states that
@@ -84,6 +105,13 @@ func Meets(a, b string) bool {
 	x, isState := strings.CutPrefix(a, stateKey)
 	y, areStates := strings.CutPrefix(b, stateKey)
 	return isState && areStates && MayBeOneState(x, y)
+}
+
+// MeetAny reports whether one of some locks' keys meets one of others.
+func MeetAny(keys, others []string) bool {
+	return slices.ContainsFunc(keys, func(a string) bool {
+		return slices.ContainsFunc(others, func(b string) bool { return Meets(a, b) })
+	})
 }
 
 // Strength orders the reasons: a stronger one is released later.

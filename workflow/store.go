@@ -66,6 +66,8 @@ type Tx interface {
 	OpenPulls(repoID int64) ([]PullRecord, error)
 	// OpenPullsAfter returns up to limit open pulls of a repository with a number above the given one, by number.
 	OpenPullsAfter(repoID int64, number, limit int) ([]PullRecord, error)
+	// PullsMeeting returns the open pulls of a repository one of whose LockKeys meets one of these keys, by number.
+	PullsMeeting(repoID int64, keys []string) ([]PullRecord, error)
 	// PullsByHead returns all pulls, open or not, whose current head is sha.
 	PullsByHead(repoID int64, sha string) ([]PullRecord, error)
 	// UnreportedPulls returns the pulls, open or not, whose Version is ahead of what their ReportState shows.

@@ -120,3 +120,36 @@ func TestDamagedMarkIsSpent(t *testing.T) {
 		t.Errorf("spending it again: got %v, want ErrSpent", err)
 	}
 }
+
+// A database of before the index finds pulls by their locks all the same.
+func TestMigratesLockKeys(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	rec := func(number int, state workflow.PullState) workflow.PullRecord {
+		return workflow.PullRecord{
+			Pull:     workflow.Pull{Repo: workflow.Repo{ID: 7}, Number: number, State: state},
+			Projects: []workflow.ProjectRecord{{Project: workflow.Project{Name: "net", Dir: "net"}}},
+		}
+	}
+	err := s.Update(t.Context(), func(tx workflow.Tx) error {
+		return errors.Join(tx.PutPull(rec(1, workflow.PullOpen)), tx.PutPull(rec(2, workflow.PullClosed)))
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, dir, func(tx *bbolt.Tx) error {
+		return errors.Join(tx.DeleteBucket(pullsLockKeys), tx.Bucket(meta).Put(schemaKey, u64(5)))
+	})
+	s = open(t, dir)
+	defer s.Close()
+	err = s.View(t.Context(), func(tx workflow.Tx) error {
+		got, err := tx.PullsMeeting(7, rec(1, workflow.PullOpen).LockKeys())
+		if len(got) != 1 || got[0].Pull.Number != 1 {
+			t.Errorf("got %+v, want the open one", got)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

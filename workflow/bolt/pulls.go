@@ -81,6 +81,9 @@ func (t *tx) PutPull(p workflow.PullRecord) error {
 	if err := t.setIndex(pullsOpen, key, p.Pull.State == workflow.PullOpen); err != nil {
 		return err
 	}
+	if err := t.indexLockKeys(p); err != nil {
+		return err
+	}
 	shown, err := t.shownVersion(k)
 	if err != nil {
 		return err
@@ -108,6 +111,29 @@ func (t *tx) OpenPullsAfter(repoID int64, number, limit int) ([]workflow.PullRec
 	err := t.scanFrom(pullsOpen, prefix, append(prefix, u64(uint64(number)+1)...), func(key, _ []byte) (bool, error) {
 		if len(out) >= limit {
 			return false, nil
+		}
+		p, err := get[workflow.PullRecord](t, pulls, key)
+		out = append(out, p)
+		return true, err
+	})
+	return out, err
+}
+
+// indexLockKeys keeps with an open pull which locks its projects meet: records are
+// large, and most of them meet none of those that are asked about.
+func (t *tx) indexLockKeys(p workflow.PullRecord) error {
+	key := pullKey(p.Pull.Key())
+	if p.Pull.State != workflow.PullOpen {
+		return t.remove(pullsLockKeys, key)
+	}
+	return put(t, pullsLockKeys, key, p.LockKeys())
+}
+
+func (t *tx) PullsMeeting(repoID int64, keys []string) (out []workflow.PullRecord, err error) {
+	err = t.scan(pullsLockKeys, u64(uint64(repoID)), func(key, value []byte) (bool, error) {
+		theirs, err := decode[[]string](pullsLockKeys, key, value)
+		if err != nil || !workflow.MeetAny(theirs, keys) {
+			return true, err
 		}
 		p, err := get[workflow.PullRecord](t, pulls, key)
 		out = append(out, p)

@@ -35,6 +35,7 @@ var (
 	reposByName       = []byte("repos.name")         // owner/name in lower case -> id
 	pullsFacts        = []byte("pulls.facts")        // repo, number -> version, head sha: what the indexes need of the old record
 	pullsOpen         = []byte("pulls.open")         // repo, number
+	pullsLockKeys     = []byte("pulls.locks")        // repo, number -> the keys of its projects' locks, while it is open
 	pullsByHead       = []byte("pulls.head")         // repo, sha, number
 	pullsUnreported   = []byte("pulls.unreported")   // repo, number
 	runsLive          = []byte("runs.live")          // queued, id
@@ -53,6 +54,22 @@ var migrations = []func(*bbolt.Tx) error{
 	createLineages,
 	indexPendingByPull,
 	marksFromSettings,
+	indexLockKeys,
+}
+
+// indexLockKeys makes the index of open pulls by the locks that they meet.
+func indexLockKeys(btx *bbolt.Tx) error {
+	if _, err := btx.CreateBucketIfNotExists(pullsLockKeys); err != nil {
+		return fmt.Errorf("making bucket %s: %w", pullsLockKeys, err)
+	}
+	t := &tx{btx}
+	open, err := t.OpenPulls(0)
+	for _, p := range open {
+		if err == nil {
+			err = t.indexLockKeys(p)
+		}
+	}
+	return err
 }
 
 // marksFromSettings gives the marks of spent plans and the last epochs of locks

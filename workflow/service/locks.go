@@ -12,19 +12,9 @@ import (
 	"github.com/cardea-iac/cardea/workflow/gate"
 )
 
-// lockKeysOf are the keys of a project's locks as its newest run knows its state.
-func lockKeysOf(p workflow.ProjectRecord) []string {
-	for _, run := range []*workflow.Run{p.Run, p.Apply} {
-		if run != nil && run.StateIdentity != "" {
-			return workflow.LockKeys(p.Project, run.Keeps())
-		}
-	}
-	return workflow.LockKeys(p.Project, workflow.KeptState{})
-}
-
 // locksOn are those of a repository's locks that are on a project or on its state.
 func locksOn(p workflow.ProjectRecord, all []workflow.Lock) []workflow.Lock {
-	keys := lockKeysOf(p)
+	keys := p.LockKeys()
 	var out []workflow.Lock
 	for _, l := range all {
 		if slices.ContainsFunc(keys, func(key string) bool { return workflow.Meets(l.Key, key) }) {
@@ -47,7 +37,7 @@ func findLocks(tx workflow.Tx, rec *workflow.PullRecord) error {
 	rec.Locked = map[string]workflow.Lock{}
 	for _, p := range rec.Projects {
 		for _, l := range locksOn(p, all) {
-			if l.Pull == rec.Pull.Key() && !slices.Contains(lockKeysOf(p), l.Key) {
+			if l.Pull == rec.Pull.Key() && !slices.Contains(p.LockKeys(), l.Key) {
 				continue // of a project whose state may be the same one: this one is not locked by it
 			}
 			if had, ok := rec.Locked[p.Project.Name]; !ok || had.Pull == rec.Pull.Key() {
@@ -252,7 +242,11 @@ func withPast(rec workflow.PullRecord) workflow.PullRecord {
 // anew where the holder had applied something, and where a plan with changes
 // takes the lock.
 func (s *Service) tellFreed(tx workflow.Tx, rec workflow.PullRecord, freed []workflow.Lock, how release) error {
-	pulls, err := tx.OpenPulls(rec.Pull.Repo.ID)
+	var keys []string
+	for _, l := range freed {
+		keys = append(keys, l.Key)
+	}
+	pulls, err := tx.PullsMeeting(rec.Pull.Repo.ID, keys)
 	if err != nil {
 		return err
 	}
@@ -260,14 +254,13 @@ func (s *Service) tellFreed(tx workflow.Tx, rec workflow.PullRecord, freed []wor
 		if other.Pull.Key() == rec.Pull.Key() {
 			continue
 		}
-		met, again, told := false, map[string][]string{}, []workflow.ReplyItem(nil)
+		again, told := map[string][]string{}, []workflow.ReplyItem(nil)
 		for i := range other.Projects {
 			p := &other.Projects[i]
 			on := locksOn(*p, freed)
 			if len(on) == 0 {
 				continue
 			}
-			met = true
 			why, waits := s.plansWhenFreed(other, *p, on[0], how), lacks(p.WaitsFor, workflow.NeedLock)
 			if why != "" {
 				again[why] = append(again[why], p.Project.Name)
@@ -280,9 +273,6 @@ func (s *Service) tellFreed(tx workflow.Tx, rec workflow.PullRecord, freed []wor
 			default:
 				told = append(told, workflow.ReplyItem{Project: p.Project.Name, Done: true})
 			}
-		}
-		if !met {
-			continue
 		}
 		if len(told) > 0 && !how.unused {
 			other.TellFreed(s.newID(how.now), rec.Pull.Number, told, how.now)

@@ -110,17 +110,12 @@ func (s *Service) touchMet(tx workflow.Tx, rec workflow.PullRecord, claims []tak
 	for _, t := range claims {
 		keys = append(keys, workflow.LockKeys(t.project, t.state)...)
 	}
-	pulls, err := tx.OpenPulls(rec.Pull.Repo.ID)
+	pulls, err := tx.PullsMeeting(rec.Pull.Repo.ID, keys)
 	if err != nil {
 		return err
 	}
 	for _, other := range pulls {
-		meets := slices.ContainsFunc(other.Projects, func(p workflow.ProjectRecord) bool {
-			return slices.ContainsFunc(lockKeysOf(p), func(k string) bool {
-				return slices.ContainsFunc(keys, func(key string) bool { return workflow.Meets(key, k) })
-			})
-		})
-		if other.Pull.Key() == rec.Pull.Key() || !meets {
+		if other.Pull.Key() == rec.Pull.Key() {
 			continue
 		}
 		if err := savePull(tx, other, now); err != nil {

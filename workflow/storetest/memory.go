@@ -288,6 +288,12 @@ func (t *memoryTx) OpenPullsAfter(repoID int64, number, limit int) ([]workflow.P
 	return all[:min(limit, len(all))], nil
 }
 
+func (t *memoryTx) PullsMeeting(repoID int64, keys []string) ([]workflow.PullRecord, error) {
+	return t.pulls.where(func(p *workflow.PullRecord) bool {
+		return p.Pull.State == workflow.PullOpen && p.Pull.Repo.ID == repoID && workflow.MeetAny(p.LockKeys(), keys)
+	}, byNumber), nil
+}
+
 func (t *memoryTx) PullsByHead(repoID int64, sha string) ([]workflow.PullRecord, error) {
 	return t.pulls.where(func(p *workflow.PullRecord) bool { return p.Pull.Repo.ID == repoID && p.Pull.Head.SHA == sha }, byNumber), nil
 }

@@ -56,6 +56,56 @@ func checkPulls(t *testing.T, b *bench) {
 	b.missing(func(tx workflow.Tx) error { _, err := tx.Pull(workflow.PullKey{RepoID: 7, Number: 99}); return err })
 }
 
+// checkMeeting: open pulls are found by the locks that their projects meet, as they
+// are written last; states that nothing tells apart meet.
+func checkMeeting(t *testing.T, b *bench) {
+	state := func(name string) string {
+		part := workflow.PlacePart{Sort: workflow.PartKnown, Value: name}
+		if name == "anywhere" {
+			part = workflow.PlacePart{Sort: workflow.PartUnknown, Value: name}
+		}
+		return workflow.StatePlace{Realm: "s3", Parts: []workflow.PlacePart{part}}.Identity()
+	}
+	with := func(number int, dirs ...string) workflow.PullRecord {
+		rec := pullRecord(7, number, "aaa")
+		rec.Projects = nil
+		for _, dir := range dirs {
+			r := run("r", number, dir)
+			r.StateIdentity = state(dir)
+			rec.Projects = append(rec.Projects, workflow.ProjectRecord{Project: workflow.Project{Name: dir, Dir: dir}, Run: &r})
+		}
+		return rec
+	}
+	one, two, closed := with(1, "net", "app"), with(2, "app"), with(3, "net")
+	closed.Pull.State = workflow.PullClosed
+	elsewhere := with(4, "net")
+	elsewhere.Pull.Repo.ID = 8
+	meeting := func(keys ...string) []int {
+		return numbers(see(b, func(tx workflow.Tx) ([]workflow.PullRecord, error) { return tx.PullsMeeting(7, keys) }))
+	}
+	b.update(func(tx workflow.Tx) error {
+		return errors.Join(tx.PutPull(two), tx.PutPull(one), tx.PutPull(closed), tx.PutPull(elsewhere))
+	})
+	net, app := one.Projects[0].LockKeys(), two.Projects[0].LockKeys()
+	b.reopen()
+	same(t, "of one project", meeting(net[0]), []int{1})
+	same(t, "of its state", meeting(net[1]), []int{1})
+	same(t, "of two", meeting(net[0], app[1]), []int{1, 2})
+	same(t, "of none", meeting("project\x00db\x00"), []int(nil))
+	same(t, "of nothing", meeting(), []int(nil))
+	two.Projects = one.Projects[:1]
+	one.Pull.State = workflow.PullMerged
+	b.update(func(tx workflow.Tx) error { return errors.Join(tx.PutPull(one), tx.PutPull(two)) })
+	same(t, "after one is merged and one has another project", meeting(net[0]), []int{2})
+	same(t, "of what it has no more", meeting(app...), []int(nil))
+	one.Pull.State = workflow.PullOpen
+	b.update(func(tx workflow.Tx) error { return tx.PutPull(one) })
+	same(t, "after it is open again", meeting(app[0], app[1]), []int{1})
+	b.update(func(tx workflow.Tx) error { return tx.PutPull(with(5, "anywhere")) })
+	same(t, "of a state that may be theirs", meeting(app[1]), []int{1, 5})
+	same(t, "of its project", meeting(app[0]), []int{1})
+}
+
 func checkUnreported(t *testing.T, b *bench) {
 	rec := pullRecord(7, 12, "aaa")
 	key := rec.Pull.Key()

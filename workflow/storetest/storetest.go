@@ -31,6 +31,7 @@ func Run(t *testing.T, open Open) {
 		"requests":    checkRequests,
 		"repos":       checkRepos,
 		"pulls":       checkPulls,
+		"meeting":     checkMeeting,
 		"unreported":  checkUnreported,
 		"runs":        checkRuns,
 		"plans":       checkPlans,
