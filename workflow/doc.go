@@ -1,6 +1,6 @@
-// Package workflow is Cardea's domain: the words of the trade as types, the
-// rules as pure functions over them, and the service that is the only writer
-// of state.
+// Package workflow is Cardea's domain: the words of the trade as types, and the
+// rules as pure functions over them. What is decided with them is in packages gate,
+// survey and config; package service is the only writer of state.
 //
 // The loop is the same for every engine: a pull request affects projects; each
 // affected project gets a read-only plan; a gate decides whether that plan may
