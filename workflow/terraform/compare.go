@@ -59,6 +59,7 @@ type modulesLook struct {
 	root, fetched string // absolute, without symlinks
 	places        map[string]string
 	read          map[string]map[string]workflow.ModuleCall // directory -> name -> call
+	evaluates     bool                                      // the tool computes sources
 }
 
 // inFetched stands for the place of a module that is not the repository's.
@@ -76,7 +77,7 @@ func (p *planning) sameModules() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading the list of modules: %w", err)
 	}
-	l := modulesLook{places: map[string]string{}, read: map[string]map[string]workflow.ModuleCall{}}
+	l := modulesLook{evaluates: p.tool.name == tfconfig.Tofu, places: map[string]string{}, read: map[string]map[string]workflow.ModuleCall{}}
 	if l.root, err = filepath.EvalSymlinks(p.job.Files.Workspace); err != nil {
 		return err
 	}
@@ -167,6 +168,8 @@ func (l modulesLook) installed(key string) error {
 	switch {
 	case !ok:
 		return differs("`%s` calls a module `%s`, which was not read", from, name)
+	case c.Computed && !l.evaluates:
+		return differs("the source of module `%s` of `%s` is computed, and Terraform takes it as it is written", name, from)
 	case c.Computed:
 		return nil
 	case c.Dir == "" && place != inFetched:

@@ -32,7 +32,7 @@ func TestCompare(t *testing.T) {
 		change     func(*workflow.Expected)
 	}{
 		{"as it was read", "", func(*workflow.Expected) {}},
-		{"a computed source", "", func(x *workflow.Expected) {
+		{"a computed source, which Terraform takes as it is written", "the source of module `a` of `app` is computed", func(x *workflow.Expected) {
 			calls(x, "app", workflow.ModuleCall{Name: "a", Computed: true}, l)
 			x.Calls = append(x.Calls[:1], x.Calls[2:]...) // what it calls was not looked at
 		}},

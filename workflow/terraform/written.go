@@ -193,9 +193,9 @@ func (w *writing) literal(text string) {
 
 // jsonStrings notes the strings of a JSON file, and those in their templates.
 func (w *writing) jsonStrings(data []byte) {
-	var v any
-	if json.Unmarshal(data, &v) != nil {
-		return // the parser has said it
+	v := tfconfig.EveryKey(data)
+	if !tfconfig.ReadableStrings(v) {
+		w.dynamic["*"] = true
 	}
 	var visit func(any)
 	visit = func(v any) {
@@ -210,7 +210,8 @@ func (w *writing) jsonStrings(data []byte) {
 				visit(e)
 			}
 		case map[string]any:
-			for _, e := range v {
+			for key, e := range v {
+				visit(key)
 				visit(e)
 			}
 		}

@@ -189,7 +189,8 @@ func wordsOf(text string) []string {
 	var out []string
 	add := func(words ...string) {
 		for _, w := range words {
-			for _, w := range []string{w, strings.TrimRight(w, ".,;:!?")} {
+			bare := strings.TrimRight(w, ".,;:!?")
+			for _, w := range []string{w, bare, strings.TrimPrefix(bare, "//")} { // of file://../x
 				if !seen[w] {
 					seen[w] = true
 					out = append(out, w)

@@ -1,6 +1,7 @@
 package tfconfig
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -18,7 +19,10 @@ type block struct {
 	labels     string // "archive_file.x"
 	attributes map[string]hclsyntax.Expression
 	body       hclsyntax.Node
+	ignores    bool // ignore_changes: the state says what attributes are, not the code
 }
+
+const ignoring = "ignore_changes"
 
 // nativeBlocks are the blocks of a native file.
 func nativeBlocks(file string, body hcl.Body) []block {
@@ -32,7 +36,10 @@ func nativeBlocks(file string, body hcl.Body) []block {
 		for name, a := range inner.Body.Attributes {
 			attributes[name] = a.Expr
 		}
-		out = append(out, block{file: file, kind: inner.Type, labels: strings.Join(inner.Labels, "."), attributes: attributes, body: inner.Body})
+		ignores := slices.ContainsFunc(inner.Body.Blocks, func(b *hclsyntax.Block) bool {
+			return b.Type == "lifecycle" && b.Body.Attributes[ignoring] != nil
+		})
+		out = append(out, block{file: file, kind: inner.Type, labels: strings.Join(inner.Labels, "."), attributes: attributes, body: inner.Body, ignores: ignores})
 	}
 	return out
 }
@@ -40,13 +47,13 @@ func nativeBlocks(file string, body hcl.Body) []block {
 // jsonLabels is how many labels the blocks of JSON have that are looked up by them.
 var jsonLabels = map[string]int{"resource": 2, "data": 2, "ephemeral": 2, "module": 1}
 
-// jsonBlocks are the blocks of a JSON file, whose strings are templates.
-func jsonBlocks(file string, data []byte) []block {
-	var v any
-	if json.Unmarshal(data, &v) != nil {
-		return nil // reported by the parser
+// jsonBlocks are the blocks of a JSON file, whose strings are templates; ok is
+// false where one of those is nested too deeply to be read.
+func jsonBlocks(file string, data []byte) (out []block, ok bool) {
+	v := EveryKey(data)
+	if !ReadableStrings(v) {
+		return nil, false
 	}
-	var out []block
 	for _, top := range jsonObjects(v) {
 		for _, kind := range slices.Sorted(maps.Keys(top)) {
 			if kind == "terraform" {
@@ -57,7 +64,61 @@ func jsonBlocks(file string, data []byte) []block {
 			out = append(out, labelled(block{file: file, kind: kind}, top[kind], jsonLabels[kind])...)
 		}
 	}
-	return out
+	return out, true
+}
+
+// EveryKey is a JSON value in which a key that stands twice has both values, as an
+// array: the tools take both where they are blocks. nil for what is no JSON.
+func EveryKey(data []byte) any {
+	if !json.Valid(data) {
+		return nil // reported by the parser
+	}
+	return nextValue(json.NewDecoder(bytes.NewReader(data)))
+}
+
+// nextValue reads one value of valid JSON.
+func nextValue(from *json.Decoder) any {
+	t, _ := from.Token()
+	switch t {
+	case json.Delim('['):
+		out := []any{}
+		for from.More() {
+			out = append(out, nextValue(from))
+		}
+		_, _ = from.Token()
+		return out
+	case json.Delim('{'):
+		out := map[string]any{}
+		for from.More() {
+			key, _ := from.Token()
+			name, _ := key.(string)
+			v := nextValue(from)
+			if was, twice := out[name]; twice {
+				v = []any{was, v}
+			}
+			out[name] = v
+		}
+		_, _ = from.Token()
+		return out
+	}
+	return t
+}
+
+// ReadableStrings reports whether every string in a JSON value can be looked into.
+func ReadableStrings(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return !deepTemplate([]byte(v))
+	case []any:
+		return !slices.ContainsFunc(v, func(e any) bool { return !ReadableStrings(e) })
+	case map[string]any:
+		for key, e := range v {
+			if !ReadableStrings(key) || !ReadableStrings(e) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func labelled(b block, v any, labels int) []block {
@@ -72,6 +133,7 @@ func labelled(b block, v any, labels int) []block {
 			continue
 		}
 		b.attributes = map[string]hclsyntax.Expression{}
+		b.ignores = slices.ContainsFunc(jsonObjects(o["lifecycle"]), func(l map[string]any) bool { return l[ignoring] != nil })
 		for name, value := range o {
 			b.attributes[name] = expression(value)
 		}
@@ -119,7 +181,7 @@ func expression(v any) hclsyntax.Expression {
 	case map[string]any:
 		o := &hclsyntax.ObjectConsExpr{}
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			o.Items = append(o.Items, hclsyntax.ObjectConsItem{KeyExpr: literal(name), ValueExpr: expression(v[name])})
+			o.Items = append(o.Items, hclsyntax.ObjectConsItem{KeyExpr: expression(name), ValueExpr: expression(v[name])})
 		}
 		return o
 	}

@@ -163,8 +163,8 @@ func (g *gathering) directory(dir string) error {
 	}
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
-		if skipped[e.Name()] {
-			continue
+		if dir == g.dir && e.Name() == ".terraform" {
+			continue // made anew for each run
 		}
 		if !e.IsDir() {
 			if err := g.entry(name); err != nil {

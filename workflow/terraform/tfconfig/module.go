@@ -152,7 +152,10 @@ func (p *parser) file(name string, data []byte) {
 		}
 	}
 	if p.json {
-		p.blocks = append(p.blocks, jsonBlocks(name, data)...)
+		blocks, ok := jsonBlocks(name, data)
+		if p.blocks = append(p.blocks, blocks...); !ok {
+			p.report(unreadable(name, "is nested too deeply"))
+		}
 	} else {
 		p.blocks = append(p.blocks, nativeBlocks(name, f.Body)...)
 	}

@@ -43,7 +43,7 @@ func ParseHCL(name string, data []byte) (*hcl.File, hcl.Diagnostics) {
 // ParseTemplate parses a string of a JSON file, nil when it is no template.
 func ParseTemplate(text string) hclsyntax.Expression {
 	data := []byte(text)
-	if recursive(data) && nesting(data, hclsyntax.LexTemplate) > maxNesting {
+	if deepTemplate(data) {
 		return nil
 	}
 	expr, diags := hclsyntax.ParseTemplate(data, "", hcl.InitialPos)
@@ -51,6 +51,11 @@ func ParseTemplate(text string) hclsyntax.Expression {
 		return nil
 	}
 	return expr
+}
+
+// deepTemplate reports whether a template is nested too deeply to be parsed.
+func deepTemplate(data []byte) bool {
+	return recursive(data) && nesting(data, hclsyntax.LexTemplate) > maxNesting
 }
 
 func unreadable(name, what string) hcl.Diagnostics {

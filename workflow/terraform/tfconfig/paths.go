@@ -1,6 +1,7 @@
 package tfconfig
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -19,8 +20,9 @@ var fileFunctions = map[string]bool{
 var pathNames = []string{"file", "dir", "path", "source", "folder", "template", "chart", "script", "archive", "context"}
 
 const (
-	wordEnds = " \t\r\n\"'`;|&()<>=," // of a path among other words, as in a command
-	maxWords = 64                     // of one string that are looked at
+	wordEnds  = " \t\r\n\"'`;|&()<>=," // of a path among other words, as in a command
+	wordMarks = ":@#?!*$%^+~"          // may stand before a path in one word
+	maxWords  = 64                     // of one string that are looked at
 )
 
 // stem is a path that code computes in part, relative to the directory of the module or of the project.
@@ -77,7 +79,7 @@ type frame struct {
 // findPaths finds what the blocks of one directory's files name.
 func findPaths(blocks []block) *paths {
 	n := newNamed()
-	twice := map[string]bool{}
+	twice, ignored := map[string]bool{}, map[string]bool{}
 	for _, b := range blocks {
 		switch b.kind {
 		case "locals":
@@ -89,6 +91,7 @@ func findPaths(blocks []block) *paths {
 			}
 		case "resource", "ephemeral":
 			n.resources[b.labels] = b.attributes
+			ignored[b.labels] = ignored[b.labels] || b.ignores
 		case "data":
 			n.resources["data."+b.labels] = b.attributes
 		}
@@ -96,6 +99,7 @@ func findPaths(blocks []block) *paths {
 	for name := range twice {
 		delete(n.locals, name)
 	}
+	maps.DeleteFunc(n.resources, func(name string, _ map[string]hclsyntax.Expression) bool { return ignored[name] })
 	for _, b := range blocks {
 		n.file = b.file
 		n.block(b)
@@ -243,8 +247,12 @@ func (n *named) expression(e hclsyntax.Expression, around frame) frame {
 	switch e := e.(type) {
 	case *hclsyntax.FunctionCallExpr:
 		inner.called = true
-		if name := strings.TrimPrefix(e.Name, "core::"); fileFunctions[name] && len(e.Args) > 0 {
+		switch name := strings.TrimPrefix(e.Name, "core::"); {
+		case len(e.Args) == 0:
+		case fileFunctions[name]:
 			n.reads(name, e.Args)
+		case name == "templatestring":
+			n.renders(e.Args[0])
 		}
 	case *hclsyntax.TemplateExpr:
 		if !n.reader && (!inner.told || !around.told) {
@@ -315,6 +323,30 @@ func (n *named) template(t text) {
 // globSigns are what is special in a pattern of fileset.
 const globSigns = `*?[]{}\\`
 
+// renders takes what a template reads that is given as a string.
+func (n *named) renders(template hclsyntax.Expression) {
+	of := []hclsyntax.Expression{template}
+	if found := n.meant(template); len(found) > 0 {
+		of = found
+	}
+	for _, e := range of {
+		if call, ok := e.(*hclsyntax.FunctionCallExpr); ok && strings.TrimPrefix(call.Name, "core::") == "file" && len(call.Args) > 0 {
+			n.reads("templatefile", call.Args)
+			continue
+		}
+		for _, t := range n.fold(e) {
+			read := readByTemplate(t.start)
+			if read == nil {
+				continue // nothing, as far as is known; Terraform lets it read nothing at all
+			}
+			n.rootFiles, n.rootParts = append(n.rootFiles, read.rootFiles...), append(n.rootParts, read.rootParts...)
+			if len(read.computed)+len(read.inputs) > 0 {
+				n.computed = append(n.computed, n.file)
+			}
+		}
+	}
+}
+
 // matching is what is known of the paths that a pattern of fileset matches.
 func matching(pattern text) text {
 	end := pattern.end
@@ -357,16 +389,17 @@ func (n *named) value(t text, around frame) {
 	} else if t.whole {
 		n.word(t.start, around.attr)
 	}
-	if !strings.ContainsAny(t.start, wordEnds) {
-		return
-	}
 	words := strings.FieldsFunc(t.start, func(r rune) bool { return strings.ContainsRune(wordEnds, r) })
 	for i, w := range words[:min(len(words), maxWords)] {
-		word := whole(w)
-		if i == len(words)-1 && !t.whole && strings.HasSuffix(t.start, w) {
-			word = text{start: w, end: t.end, spaced: t.spaced}
+		tail := w // "file://../x", "@../x"
+		if at := strings.LastIndexAny(w, wordMarks); at >= 0 {
+			tail = strings.TrimLeft(w[at+1:], "/")
 		}
-		if relative(word) {
+		word := whole(tail)
+		if i == len(words)-1 && !t.whole && strings.HasSuffix(t.start, w) {
+			word = text{start: tail, end: t.end, spaced: t.spaced}
+		}
+		if tail != t.start && relative(word) {
 			n.path(word, false)
 		}
 	}

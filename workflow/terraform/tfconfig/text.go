@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -270,7 +271,11 @@ func (f *folder) within(of []hclsyntax.Expression, steps hcl.Traversal) []hclsyn
 			case *hclsyntax.TupleConsExpr:
 				next = append(next, e.Exprs...)
 			case *hclsyntax.ScopeTraversalExpr:
-				next = append(next, f.within(f.meant(e), hcl.Traversal{step})...)
+				found := f.within(f.meant(e), hcl.Traversal{step})
+				if len(found) == 0 {
+					return nil // it may be anything, whatever the others say
+				}
+				next = append(next, found...)
 			default:
 				return nil
 			}
@@ -302,7 +307,9 @@ func (f *folder) call(name string, e *hclsyntax.FunctionCallExpr) []text {
 		return nil
 	}
 	switch name {
-	case "abspath", "pathexpand", "tostring", "nonsensitive", "sensitive", "trimspace", "one":
+	case "trimspace":
+		return mapped(f.fold(e.Args[0]), trimspace)
+	case "abspath", "pathexpand", "tostring", "nonsensitive", "sensitive", "one":
 		out := slices.Clone(f.fold(e.Args[0]))
 		for i, t := range out {
 			if name == "abspath" && !t.marked() && t.start != "" && !strings.HasPrefix(t.start, "/") {
@@ -322,7 +329,7 @@ func (f *folder) call(name string, e *hclsyntax.FunctionCallExpr) []text {
 	case "format":
 		return f.format(e.Args)
 	case "dirname":
-		return mapped(f.fold(e.Args[0]), dirname)
+		return dirnames(f.fold(e.Args[0]))
 	case "lower", "upper", "basename", "replace", "trimsuffix", "trimprefix", "trim":
 		return f.literal(name, e.Args)
 	case "lookup":
@@ -388,13 +395,34 @@ func mapped(in []text, by func(text) text) []text {
 	return out
 }
 
+func trimspace(t text) text {
+	t.start, t.end = strings.TrimLeftFunc(t.start, unicode.IsSpace), strings.TrimRightFunc(t.end, unicode.IsSpace)
+	if t.whole {
+		t.start = strings.TrimRightFunc(t.start, unicode.IsSpace)
+	}
+	return t
+}
+
+// dirnames are the directories of paths. "path.module/.." may be written so, and then
+// is below path.module, or be what dirname made of path.module.
+func dirnames(of []text) []text {
+	var out []text
+	for _, t := range of {
+		if t.whole && t.marked() && strings.HasSuffix(t.start, "/..") {
+			out = with(out, whole(t.start+"/.."))
+		}
+		out = with(out, dirname(t))
+	}
+	return out
+}
+
 // dirname of a path that is not known to its end is known up to its last slash.
 func dirname(t text) text {
 	at := strings.LastIndex(t.start, "/")
 	switch {
 	case !t.whole:
 		return text{start: t.start[:at+1], input: t.input, spaced: t.spaced}
-	case strings.HasSuffix(t.start, "..") || t.marked() && at < 0:
+	case t.marked() && at < 0:
 		return whole(t.start + "/..")
 	case at < 0:
 		return whole(".")
