@@ -67,6 +67,9 @@ type Discovery struct {
 	Modules map[string]Module // by clean slash directory, "." for the root
 	// Units are directories of layouts that Cardea does not plan.
 	Units map[string]Unit
+	// UnitNames are ends of paths that Terragrunt's files name, as "common/vars.yaml":
+	// Terragrunt's functions make the rest. Sorted.
+	UnitNames []string
 }
 
 // Unit is a directory of a layout that Cardea does not plan, so that whoever changes
@@ -74,6 +77,22 @@ type Discovery struct {
 type Unit struct {
 	Kind  string   // as people call it: "Terragrunt", "Terraform Stacks", ...
 	Calls []string // directories of local modules that its literal sources name, sorted
+}
+
+// UnitSettings reports whether a file is of a sort that units of Terragrunt include.
+func UnitSettings(file string) bool {
+	name := path.Base(file)
+	for _, s := range []string{".tftest.hcl", ".pkr.hcl", ".nomad.hcl", ".terraform.lock.hcl", ".tflint.hcl"} {
+		if strings.HasSuffix(name, s) {
+			return false
+		}
+	}
+	for _, s := range []string{".hcl", ".hcl.json", ".tfvars", ".tfvars.json"} {
+		if strings.HasSuffix(name, s) {
+			return true
+		}
+	}
+	return path.Dir(file) != "." && (strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".json"))
 }
 
 // As is a directory's module as one tool reads it; "" is what either tool reads, all together.

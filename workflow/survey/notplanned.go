@@ -12,6 +12,9 @@ import (
 // maxNotPlanned is how many directories of one kind are kept.
 const maxNotPlanned = 20
 
+// maxEndParts is how many parts of a path are compared with an end.
+const maxEndParts = 8
+
 // notPlanned lists what a change concerns and is no project. Only base's word takes a
 // unit away, by `autodiscover.ignore`: else a change could hide itself.
 func notPlanned(in AffectedInput, ix *changeIndex, ignored func(dir string) bool) []workflow.NotPlanned {
@@ -52,7 +55,15 @@ func notPlanned(in AffectedInput, ix *changeIndex, ignored func(dir string) bool
 			}
 		}
 		for _, f := range ix.paths {
-			if dir := path.Dir(f); grunts[dir] && !projects[dir] && d.Units[dir].Kind == "" && settings(f) {
+			if dir := path.Dir(f); grunts[dir] && !projects[dir] && d.Units[dir].Kind == "" && workflow.UnitSettings(f) {
+				note(workflow.Terragrunt, dir)
+			}
+		}
+		if len(grunts) == 0 {
+			continue
+		}
+		for _, f := range ix.endedBy(d.UnitNames) {
+			if dir := path.Dir(f); !ignored(dir) && !slices.ContainsFunc(ix.owners[f], func(owner string) bool { return projects[owner] }) {
 				note(workflow.Terragrunt, dir)
 			}
 		}
@@ -72,22 +83,28 @@ func (ix *changeIndex) concerns(dir string, parent bool) bool {
 		return true
 	}
 	return ix.own[dir] != nil && slices.ContainsFunc(ix.paths, func(f string) bool {
-		return slices.Contains(ix.owners[f], dir) && settings(f)
+		return slices.Contains(ix.owners[f], dir) && workflow.UnitSettings(f)
 	})
 }
 
-// settings reports whether a file is of a sort that units include from directories above them.
-func settings(file string) bool {
-	name := path.Base(file)
-	for _, s := range []string{".tftest.hcl", ".pkr.hcl", ".nomad.hcl", ".terraform.lock.hcl", ".tflint.hcl"} {
-		if strings.HasSuffix(name, s) {
-			return false
-		}
+// endedBy are the changed files whose path ends with one of some ends, or that of a directory above them.
+func (ix *changeIndex) endedBy(ends []string) []string {
+	if len(ends) == 0 {
+		return nil
 	}
-	for _, s := range []string{".hcl", ".hcl.json", ".tfvars", ".tfvars.json"} {
-		if strings.HasSuffix(name, s) {
-			return true
-		}
+	wanted := map[string]bool{}
+	for _, end := range ends {
+		wanted[end] = true
 	}
-	return path.Dir(file) != "." && (strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".json"))
+	return slices.DeleteFunc(slices.Clone(ix.paths), func(f string) bool {
+		parts := strings.Split(f, "/")
+		for to := len(parts); to > 0; to-- {
+			for from := to - 1; from >= max(0, to-maxEndParts); from-- {
+				if wanted[strings.Join(parts[from:to], "/")] {
+					return false
+				}
+			}
+		}
+		return true
+	})
 }

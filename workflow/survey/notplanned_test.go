@@ -21,6 +21,7 @@ func TestNotPlanned(t *testing.T) {
 		head       []string // as found
 		base       []string // nil: as head
 		units      map[string]workflow.Unit
+		names      string // that Terragrunt's files name
 		config     string // of base
 		headConfig string // "" = base's
 		change     string
@@ -47,6 +48,12 @@ func TestNotPlanned(t *testing.T) {
 		{name: "head ignores it", units: map[string]workflow.Unit{"live/prod": grunt()}, headConfig: "autodiscover: {ignore: [\"live/**\"]}", change: "live/prod/terragrunt.hcl", want: []string{"Terragrunt live/prod"}},
 		{name: "a unit with code", head: []string{"live/prod library"}, units: map[string]workflow.Unit{"live/prod": grunt()}, change: "live/prod/x.tf", want: []string{"Terragrunt live/prod"}},
 		{name: "a unit that is a project by its backend", head: []string{"live/prod"}, units: map[string]workflow.Unit{"live/prod": grunt()}, change: "live/prod/x.tf", want: []string{"plan live/prod"}},
+		{name: "what units name, wherever it is", units: map[string]workflow.Unit{"live/prod": grunt()}, names: "common/vars.yaml", change: "x/common/vars.yaml", want: []string{"Terragrunt x/common"}},
+		{name: "below what units name", units: map[string]workflow.Unit{"live/prod": grunt()}, names: "_envcommon modules", change: "_envcommon/a/net.hcl modules/m/x.tpl", want: []string{"Terragrunt _envcommon/a", "Terragrunt modules/m"}},
+		{name: "the name is only part of one", units: map[string]workflow.Unit{"live/prod": grunt()}, names: "common/vars.yaml", change: "uncommon/vars.yaml common/vars.yaml.md"},
+		{name: "a project of that name", head: []string{"a/net"}, units: map[string]workflow.Unit{"live/prod": grunt()}, names: "net", change: "a/net/x.tf", want: []string{"plan a/net"}},
+		{name: "names without a unit", names: "common/vars.yaml", change: "common/vars.yaml"},
+		{name: "names of ignored units", units: map[string]workflow.Unit{"live/prod": grunt()}, config: "autodiscover: {ignore: [\"live/**\"]}", names: "common/vars.yaml", change: "common/vars.yaml"},
 		{name: "two kinds", units: map[string]workflow.Unit{"a": {Kind: "Pulumi"}, "b": grunt()}, change: "a/x b/x", want: []string{"Pulumi a", "Terragrunt b"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -56,6 +63,7 @@ func TestNotPlanned(t *testing.T) {
 			}
 			base, head := found(tt.base...), found(tt.head...)
 			base.Units, head.Units = tt.units, tt.units
+			head.UnitNames = strings.Fields(tt.names)
 			if len(tt.units) > 0 { // what a unit calls has no backend
 				base, head = called(base), called(head)
 			}

@@ -21,14 +21,15 @@ var skipped = map[string]bool{".terraform": true, "terraform.d": true, ".git": t
 // and the directories below that have some of either. Nodes say nothing of where
 // they are, so one serves every place and every commit in which the same git tree appears.
 type node struct {
-	module   *module
-	unit     *workflow.Unit // its Calls are relative, as those of the module
-	links    []string       // names of its symlinks
-	children map[string]*node
+	module    *module
+	unit      *workflow.Unit // its Calls are relative, as those of the module
+	unitNames []string       // what its files of Terragrunt name
+	links     []string       // names of its symlinks
+	children  map[string]*node
 }
 
 func (n *node) empty() bool {
-	return n.module == nil && n.unit == nil && len(n.links) == 0 && len(n.children) == 0
+	return n.module == nil && n.unit == nil && len(n.unitNames) == 0 && len(n.links) == 0 && len(n.children) == 0
 }
 
 // Discover finds every directory with *.tf, *.tofu, *.tf.json or *.tofu.json
@@ -52,15 +53,16 @@ func (r *Reader) Discover(ctx context.Context, t workflow.Tree) (workflow.Discov
 	}
 	p.follow(t.FS)
 	p.blame(t.FS)
-	return workflow.Discovery{Modules: p.modules, Units: p.units}, nil
+	return workflow.Discovery{Modules: p.modules, Units: p.units, UnitNames: sorted(p.unitNames)}, nil
 }
 
 // placing puts nodes where they are in one tree.
 type placing struct {
-	modules map[string]workflow.Module
-	units   map[string]workflow.Unit // nil without any
-	links   map[string][]string      // directory of a module -> the symlinks that belong to it; "": those that belong to none
-	said    map[string]*paths        // what each module's code says of paths
+	modules   map[string]workflow.Module
+	units     map[string]workflow.Unit // nil without any
+	unitNames []string
+	links     map[string][]string // directory of a module -> the symlinks that belong to it; "": those that belong to none
+	said      map[string]*paths   // what each module's code says of paths
 }
 
 // place puts a node at dir; owner is the nearest directory above it that is a module, "" for none.
@@ -75,6 +77,7 @@ func (p *placing) place(owner, dir string, n *node) {
 		}
 		p.units[dir] = unitAt(dir, *n.unit)
 	}
+	p.unitNames = append(p.unitNames, n.unitNames...)
 	for _, name := range n.links {
 		p.links[owner] = append(p.links[owner], path.Join(dir, name))
 	}
@@ -140,6 +143,9 @@ func (w *walker) walk(dir string, id workflow.ObjectID) (_ *node, fixed bool, er
 		return nil, false, err
 	}
 	if n.unit, err = w.unit(dir, files); err != nil {
+		return nil, false, err
+	}
+	if n.unitNames, err = w.unitNames(dir, files); err != nil {
 		return nil, false, err
 	}
 	if fixed && id != "" {
