@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -201,7 +202,7 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 		return err
 	}
-	if (lag{pending, known.Pull, a.config.Now()}).behind(req, pull) {
+	if (lag{pending, known.Pull, known.Left, a.config.Now()}).behind(req, pull) {
 		return a.config.Service.DeferRequest(ctx, req.ID, "GitHub still shows an older state of this pull request.", time.Time{})
 	}
 	if err := a.meet(ctx, req, pull); err != nil {
@@ -276,6 +277,7 @@ const lagLife = 2 * time.Minute
 type lag struct {
 	pending []workflow.Request // of the pull, the one that is carried out among them
 	known   workflow.Pull      // as it was seen last, before these
+	left    []workflow.LeftFacts
 	now     time.Time
 }
 
@@ -293,7 +295,21 @@ func (l lag) behind(req workflow.Request, pull workflow.Pull) bool {
 			return true
 		}
 	}
-	return false
+	return l.again(pull)
+}
+
+// again reports whether the API shows what the pull was shortly before, after it
+// had shown another, while no event waits that could have brought it back.
+func (l lag) again(pull workflow.Pull) bool {
+	for _, r := range l.pending {
+		event := r.Kind == workflow.RequestPull && r.Action != "found" || r.Kind == workflow.RequestClosed || r.Kind == workflow.RequestReview
+		if event && l.now.Sub(r.Received) < lagLife {
+			return false
+		}
+	}
+	return slices.ContainsFunc(l.left, func(f workflow.LeftFacts) bool {
+		return f.Are(pull) && !f.Are(l.known) && l.now.Sub(f.Until) < lagLife
+	})
 }
 
 // shows reports whether a pull is not what an event made it.

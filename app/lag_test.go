@@ -90,3 +90,60 @@ func TestLagsWithAFreshClock(t *testing.T) {
 		}
 	}
 }
+
+// A replica of GitHub's that shows what was before an event that is worked off long
+// since is not believed either, unless an event waits that may have brought it back.
+func TestLagsAfterTheEvent(t *testing.T) {
+	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	pull := func(head, base string, state workflow.PullState, draft bool) workflow.Pull {
+		return workflow.Pull{Head: workflow.Ref{SHA: head}, Base: workflow.Ref{Ref: base}, State: state, Draft: draft, UpdatedAt: at.Add(time.Hour)}
+	}
+	open, closed := workflow.PullOpen, workflow.PullClosed
+	known := pull("c", "main", open, false)
+	command := workflow.Request{Kind: workflow.RequestCommand, Received: at}
+	for name, tt := range map[string]struct {
+		was   workflow.Pull
+		shown workflow.Pull
+		known workflow.Pull
+		req   workflow.Request
+		after time.Duration
+		want  bool
+	}{
+		"the head of before":     {was: pull("b", "main", open, false), shown: pull("b", "main", open, false), known: known, req: command, want: true},
+		"a push to the base":     {was: pull("b", "main", open, false), shown: pull("b", "main", open, false), known: known, req: workflow.Request{Kind: workflow.RequestBase, Received: at}, want: true},
+		"a pull that was listed": {was: pull("b", "main", open, false), shown: pull("b", "main", open, false), known: known, req: workflow.Request{Kind: workflow.RequestPull, Action: "found", Head: "b", Received: at}, want: true},
+		"closed since":           {was: pull("c", "main", open, false), shown: pull("c", "main", open, false), known: pull("c", "main", closed, false), req: command, want: true},
+		"retargeted since":       {was: pull("c", "old", open, false), shown: pull("c", "old", open, false), known: known, req: command, want: true},
+		"a draft since":          {was: pull("c", "main", open, false), shown: pull("c", "main", open, false), known: pull("c", "main", open, true), req: command, want: true},
+		"what is known":          {was: pull("b", "main", open, false), shown: known, known: known, req: command},
+		"a newer head":           {was: pull("b", "main", open, false), shown: pull("d", "main", open, false), known: known, req: command},
+		"pushed back":            {was: pull("b", "main", open, false), shown: pull("b", "main", open, false), known: known, req: workflow.Request{Kind: workflow.RequestPull, Action: "synchronize", Head: "b", Before: "c", Received: at}},
+		"not for ever":           {was: pull("b", "main", open, false), shown: pull("b", "main", open, false), known: known, req: command, after: lagLife},
+	} {
+		rec := workflow.PullRecord{Pull: tt.known}
+		rec.Leave(tt.was, at)
+		l := lag{pending: []workflow.Request{tt.req}, known: tt.known, left: rec.Left, now: at.Add(tt.after)}
+		if got := l.behind(tt.req, tt.shown); got != tt.want {
+			t.Errorf("%s: got %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// What came back by an event is no sign of a lag any more, and what is kept is bounded.
+func TestLeftFacts(t *testing.T) {
+	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	rec := workflow.PullRecord{}
+	for i := range 100 {
+		old := rec.Pull
+		rec.Pull.Head.SHA = string(rune('A' + i%30))
+		rec.Leave(old, at)
+	}
+	if len(rec.Left) == 0 || len(rec.Left) > 20 {
+		t.Errorf("got %d former facts", len(rec.Left))
+	}
+	for _, f := range rec.Left {
+		if f.Are(rec.Pull) {
+			t.Errorf("%+v is what the pull is", f)
+		}
+	}
+}

@@ -202,6 +202,9 @@ type PullRecord struct {
 	Unplanned []string `json:"unplanned,omitempty"`
 	// NotPlanned is what the head concerns and is no project.
 	NotPlanned []NotPlanned `json:"not_planned,omitempty"`
+	// Left is what the pull was shortly before: where GitHub shows that again and no
+	// event says why, its API lags.
+	Left []LeftFacts `json:"left,omitempty"`
 	// OldHeads are superseded heads whose checks still have to be cancelled.
 	OldHeads         []string `json:"old_heads,omitempty"`
 	PerProjectChecks int      `json:"per_project_checks,omitempty"` // the rule's checks.per_project
@@ -429,4 +432,31 @@ func (p ProjectRecord) AppliedSince(plan *Run) bool {
 // Cancelled reports whether a person ended a run, or asked for it.
 func (r Run) Cancelled() bool {
 	return r.Outcome == OutcomeCancelled || (r.Interrupt != "" && r.InterruptOutcome == OutcomeCancelled)
+}
+
+// LeftFacts are what a pull was until a moment.
+type LeftFacts struct {
+	Head  string    `json:"head"`
+	Base  string    `json:"base"`
+	State PullState `json:"state"`
+	Draft bool      `json:"draft,omitempty"`
+	Until time.Time `json:"until"`
+}
+
+// mostLeft is how many former facts of a pull are kept: of a burst of events.
+const mostLeft = 16
+
+// Are reports whether a pull is shown as it was then.
+func (f LeftFacts) Are(p Pull) bool {
+	return f.Head == p.Head.SHA && f.Base == p.Base.Ref && f.State == p.State && f.Draft == p.Draft
+}
+
+// Leave notes that the pull was these until now, and is what the record has.
+func (rec *PullRecord) Leave(old Pull, now time.Time) {
+	left := LeftFacts{old.Head.SHA, old.Base.Ref, old.State, old.Draft, now}
+	if old.Head.SHA == "" || left.Are(rec.Pull) {
+		return
+	}
+	kept := slices.DeleteFunc(append(slices.Clone(rec.Left), left), func(f LeftFacts) bool { return f.Are(rec.Pull) })
+	rec.Left = kept[max(0, len(kept)-mostLeft):]
 }

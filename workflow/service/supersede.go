@@ -103,6 +103,7 @@ func (s *Service) observe(tx workflow.Tx, req workflow.Request, p workflow.Pull,
 		rec.Pull.UpdatedAt = p.UpdatedAt
 		return nil, tx.PutPull(rec) // the clock alone is nothing to show
 	}
+	rec.Leave(old, now)
 	over := change.Head || change.Base || change.Reopened
 	if change.Closed || over {
 		for _, project := range rec.Projects {
