@@ -2,7 +2,7 @@
 //
 // Every act is a transaction over the record of one pull: it loads, asks pure
 // rules (package gate: who may, and what is missing; package survey: which
-// projects a change affects; queue.go: which run is next), saves, and wakes the
+// projects a change affects; package queue: which run is next), saves, and wakes the
 // loops that wait for it. What takes time (git, GitHub, Terraform) happens
 // outside of transactions, and what was learned there is checked again inside.
 //

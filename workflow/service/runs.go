@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/workflow/queue"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -79,7 +80,7 @@ func (s *Service) yield(tx workflow.Tx, plan, other workflow.Run, now time.Time)
 	if plan.Interrupt != "" {
 		return nil
 	}
-	why := fmt.Sprintf("The apply of `%s` %s comes first.", other.Project.Name, whereRuns(other, plan))
+	why := fmt.Sprintf("The apply of `%s` %s comes first.", other.Project.Name, queue.Where(other, plan))
 	if other.Kind != workflow.RunApply {
 		why = "It made room for somebody of whose plans none was running."
 	}
@@ -114,9 +115,9 @@ func (s *Service) yield(tx workflow.Tx, plan, other workflow.Run, now time.Time)
 // Parallel is how many plans run at a time, beside one apply; 0: any number.
 func (s *Service) Parallel() int { return s.parallel }
 
-// nextRun splits live runs and asks NextRun. Runs whose lease ran out do not
+// nextRun splits live runs and asks the queue. Runs whose lease ran out do not
 // count as running, and are returned.
-func (s *Service) nextRun(live []workflow.Run, now time.Time) (d NextRunDecision, expired []workflow.Run) {
+func (s *Service) nextRun(live []workflow.Run, now time.Time) (d queue.Decision, expired []workflow.Run) {
 	var queued, running []workflow.Run
 	for _, r := range live {
 		switch {
@@ -128,7 +129,7 @@ func (s *Service) nextRun(live []workflow.Run, now time.Time) (d NextRunDecision
 			running = append(running, r)
 		}
 	}
-	return NextRun(queued, running, now, s.parallel), expired
+	return queue.Next(queued, running, now, s.parallel), expired
 }
 
 func newWaits(live []workflow.Run, waits map[string]string) bool {

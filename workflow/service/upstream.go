@@ -97,39 +97,3 @@ func (s *Service) planDependents(tx workflow.Tx, rec *workflow.PullRecord, appli
 	}
 	return nil
 }
-
-// upstream are the queued and running applies, and what verifies them, by pull and project.
-type upstream map[upstreamKey]workflow.Run
-
-type upstreamKey struct {
-	pull    workflow.PullKey
-	project string
-}
-
-func upstreamRuns(queued, running []workflow.Run) upstream {
-	u := upstream{}
-	for _, r := range slices.Concat(queued, running) { // what runs is named rather than what is queued
-		if r.Kind == workflow.RunApply || r.Kind == workflow.RunVerify {
-			u[upstreamKey{r.PullKey(), r.Project.Name}] = r
-		}
-	}
-	return u
-}
-
-// before says, as a sentence, which of them a plan waits for, "" for none.
-func (u upstream) before(r workflow.Run) string {
-	if r.Kind != workflow.RunPlan {
-		return ""
-	}
-	for _, name := range r.Project.DependsOn {
-		other, live := u[upstreamKey{r.PullKey(), name}]
-		switch {
-		case !live:
-		case other.State == workflow.RunQueued:
-			return fmt.Sprintf("`%s`, on which it depends, is %s first.", name, other.Kind.Done())
-		default:
-			return fmt.Sprintf("`%s`, on which it depends, is being %s.", name, other.Kind.Done())
-		}
-	}
-	return ""
-}

@@ -1,4 +1,4 @@
-package service
+package queue
 
 import (
 	"slices"
@@ -224,7 +224,7 @@ func TestNextRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := slices.Clone(c.queued)
-			d := NextRun(c.queued, c.running, now, c.parallel)
+			d := Next(c.queued, c.running, now, c.parallel)
 			if d.Run.ID != c.want || d.Found != (c.want != "") {
 				t.Errorf("got %q (%v), want %q", d.Run.ID, d.Found, c.want)
 			}
@@ -255,58 +255,6 @@ func TestNextRun(t *testing.T) {
 	}
 }
 
-func TestDueRequests(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	push := func(id string, number int, in time.Duration) workflow.Request {
-		return workflow.Request{ID: id, Kind: workflow.RequestPull, Number: number, NotBefore: now.Add(in)}
-	}
-	command := func(id string, number int, in time.Duration, attempts int) workflow.Request {
-		return workflow.Request{ID: id, Kind: workflow.RequestCommand, Number: number, NotBefore: now.Add(in), Attempts: attempts}
-	}
-	for name, c := range map[string]struct {
-		pending []workflow.Request
-		want    string
-		next    time.Duration
-	}{
-		"none":                            {},
-		"one a pull, in order":            {pending: []workflow.Request{push("a", 1, 0), command("b", 1, 0, 0), push("c", 2, -time.Hour)}, want: "ac"},
-		"a push settles":                  {pending: []workflow.Request{push("a", 1, 3*time.Second), push("b", 2, 2*time.Second)}, next: 2 * time.Second},
-		"a command does not wait for it":  {pending: []workflow.Request{push("a", 1, 3*time.Second), command("b", 1, 0, 0)}, want: "b", next: 3 * time.Second},
-		"but it does for one tried again": {pending: []workflow.Request{command("a", 1, time.Second, 1), command("b", 1, 0, 0), push("c", 2, 0)}, want: "c", next: time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
-			look := dueLook{now: now, taken: map[workflow.PullKey]bool{}}
-			for _, r := range c.pending {
-				look.at(r)
-			}
-			got, next := "", look.next
-			for _, r := range look.due {
-				got += r.ID
-			}
-			if got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-			var want time.Time
-			if c.next != 0 {
-				want = now.Add(c.next)
-			}
-			if !next.Equal(want) {
-				t.Errorf("got next %v, want %v", next, want)
-			}
-		})
-	}
-}
-
-func TestBackoff(t *testing.T) {
-	var got []time.Duration
-	for n := 1; n <= 7; n++ {
-		got = append(got, backoff(n)/time.Second)
-	}
-	if diff := cmp.Diff([]time.Duration{1, 2, 4, 8, 16, 30, 30}, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // TestStateWaits: what may be one state is worked on by one run at a time, in one repository.
 func TestStateWaits(t *testing.T) {
 	run := func(id string, repo int64, state workflow.KeptState) workflow.Run {
@@ -326,7 +274,7 @@ func TestStateWaits(t *testing.T) {
 		"has the lineage, elsewhere":     {run("x", 2, workflow.KeptState{Identity: "r:=a,=c", Lineage: "l"}), false},
 		"does not say which state it is": {run("x", 1, workflow.KeptState{}), false},
 	} {
-		d := NextRun([]workflow.Run{tt.queued}, []workflow.Run{run("busy", 1, workflow.KeptState{Identity: unknown, Lineage: "l"})}, time.Now(), 0)
+		d := Next([]workflow.Run{tt.queued}, []workflow.Run{run("busy", 1, workflow.KeptState{Identity: unknown, Lineage: "l"})}, time.Now(), 0)
 		if d.Found == tt.waits {
 			t.Errorf("%s: got %+v", name, d)
 		}

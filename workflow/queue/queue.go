@@ -1,4 +1,4 @@
-package service
+package queue
 
 import (
 	"cmp"
@@ -11,8 +11,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// NextRunDecision is what NextRun decided.
-type NextRunDecision struct {
+// Decision is what Next decided.
+type Decision struct {
 	// Run is the one to start; Found is false when there is none.
 	Run   workflow.Run
 	Found bool
@@ -31,7 +31,7 @@ type NextRunDecision struct {
 // beyond somebody else's share.
 const starves = 30 * time.Second
 
-// NextRun picks the run to start: the highest priority first (apply, commanded
+// Next picks the run to start: the highest priority first (apply, commanded
 // plan, autoplan, drift), then the one queued first. A project has one running
 // run at a time, whichever pull it is for, and so has a state identity; a run
 // waits for its NotBefore, and a plan for the applies of what its project depends
@@ -42,9 +42,9 @@ const starves = 30 * time.Second
 // apply's way: it would be of what was before. Whose plans, or which
 // repository's, have their share of the places come after those of others; and if all
 // places are taken, the newest plan beyond a share stops, once, for somebody who has none.
-func NextRun(queued, running []workflow.Run, now time.Time, parallel int) NextRunDecision {
+func Next(queued, running []workflow.Run, now time.Time, parallel int) Decision {
 	applies := upstreamRuns(queued, running)
-	d := NextRunDecision{Waits: map[string]string{}}
+	d := Decision{Waits: map[string]string{}}
 	places := placesOf(running, parallel)
 	order := slices.Clone(queued)
 	slices.SortStableFunc(order, func(a, b workflow.Run) int {
@@ -101,7 +101,7 @@ func isOfProject(r, other workflow.Run) bool {
 }
 
 func whyWaits(r, other workflow.Run) string {
-	where := whereRuns(other, r)
+	where := Where(other, r)
 	if isOfProject(r, other) {
 		return fmt.Sprintf("`%s` is being %s %s.", r.Project.Name, other.Kind.Done(), where)
 	}
@@ -196,8 +196,8 @@ func (p places) turn(r workflow.Run) int {
 	return turn
 }
 
-// whereRuns says where another run runs, as seen from this one.
-func whereRuns(other, r workflow.Run) string {
+// Where says where another run runs, as seen from this one.
+func Where(other, r workflow.Run) string {
 	where := "already"
 	switch {
 	case other.Repo.ID != r.Repo.ID:
