@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -19,19 +20,25 @@ type Supersession struct {
 	Base     bool // another base branch
 	Closed   bool // it was open
 	Reopened bool // it was not
+	Asked    bool // anything that the gate asks about changed
 	Facts    bool // anything that people see changed
 }
 
-// Supersede compares the facts of a pull with those known before.
+// Supersede compares the facts of a pull with those known before. It is the one
+// place that says which facts count for what: each is shown and asked about by
+// the gate, but for those that are taken out here.
 func Supersede(known, live workflow.Pull) Supersession {
-	return Supersession{
+	change := Supersession{
 		Head:     known.Head.SHA != live.Head.SHA,
 		Base:     known.Base.Ref != live.Base.Ref,
 		Closed:   known.State == workflow.PullOpen && live.State != workflow.PullOpen,
 		Reopened: known.State != workflow.PullOpen && live.State == workflow.PullOpen,
-		Facts: known.Title != live.Title || known.Draft != live.Draft || known.Fork != live.Fork ||
-			known.State != live.State || known.Head != live.Head || known.Base != live.Base || known.Repo != live.Repo || known.Author != live.Author,
 	}
+	known.UpdatedAt = live.UpdatedAt // the clock alone is nothing to show
+	change.Facts = !reflect.DeepEqual(known, live)
+	known.Title, known.Base.SHA = live.Title, live.Base.SHA // of the base the gate asks for the tip of now
+	change.Asked = !reflect.DeepEqual(known, live)
+	return change
 }
 
 // Observe records the live facts of a pull before any git work is done for a
@@ -120,7 +127,7 @@ func (s *Service) observe(tx workflow.Tx, req workflow.Request, p workflow.Pull,
 			return nil, err
 		}
 	}
-	if old.Draft != p.Draft && !over {
+	if change.Asked && !over {
 		if err := s.reconsiderAll(tx, rec, rules, now); err != nil {
 			return nil, err
 		}
