@@ -29,41 +29,6 @@ type RequiredCheck struct {
 	State string // passed, pending, failed, missing
 }
 
-// Requirement is one condition of the gate.
-type Requirement string
-
-// The requirements of an apply, in the order in which they are told.
-const (
-	NeedPermission Requirement = "permission"
-	NeedBranch     Requirement = "branch"
-	NeedOpen       Requirement = "open"
-	NeedSameRepo   Requirement = "same_repository"
-	NeedReady      Requirement = "not_draft"
-	NeedHead       Requirement = "current_head"
-	NeedPlan       Requirement = "plan"
-	NeedArtefact   Requirement = "artefact"
-	NeedUpToDate   Requirement = "up_to_date"
-	NeedFresh      Requirement = "fresh"
-	NeedApproved   Requirement = "approved"
-	NeedReviewed   Requirement = "reviewed"
-	NeedMergeable  Requirement = "mergeable"
-	NeedDepends    Requirement = "depends_on"
-	NeedLock       Requirement = "lock"
-	NeedState      Requirement = "state"
-	NeedConfig     Requirement = "config" // base's `.cardea.yml` is faulty
-	NeedFacts      Requirement = "facts"  // something could not be found out
-)
-
-// Missing is one requirement that is not met.
-type Missing struct {
-	Need Requirement `json:"need"`
-	// Short is the same in a few words for tables and titles, after "waits for":
-	// "1 approval", "lock of #12", "checks: lint", "new plan".
-	Short    string `json:"short,omitempty"`
-	Sentence string `json:"sentence"` // what is missing
-	Mend     string `json:"mend"`     // who can mend it, and how; a sentence
-}
-
 // StateVersion is which state a plan was made from, or which there is now.
 type StateVersion struct {
 	Lineage string `json:"lineage"`

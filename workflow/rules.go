@@ -270,20 +270,6 @@ func (w Who) and(other Who) Who {
 	return first
 }
 
-// RequirementsOf are both lists without repetition, in the order in which they are told.
-func RequirementsOf(a, b []Requirement) []Requirement {
-	var out []Requirement
-	for _, need := range Requirements {
-		if slices.Contains(a, need) || slices.Contains(b, need) {
-			out = append(out, need)
-		}
-	}
-	return out
-}
-
-// Requirements are those that `require` may name, in the order in which they are told.
-var Requirements = []Requirement{NeedUpToDate, NeedApproved, NeedReviewed, NeedMergeable}
-
 // DefaultRules are the rules of a repository that no rule of the server says
 // anything about. Match is the glob that they are for.
 func DefaultRules(match string) Rules {

@@ -108,8 +108,8 @@ func checkGlobs(cfg Repo, faults *Faults) {
 // What is left out is not required: only the server can leave anything out.
 func RequireList(y *Value) []workflow.Requirement {
 	var list []workflow.Requirement
-	words := make([]string, 0, len(workflow.Requirements))
-	for _, need := range workflow.Requirements {
+	var words []string
+	for _, need := range workflow.OptionalRequirements() {
 		words = append(words, string(need))
 	}
 	y.List(func(v *Value) {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -19,14 +20,8 @@ const (
 	defaultStaleAfter = 24 * time.Hour
 )
 
-// needOrder is the order in which requirements are told.
-var needOrder = []workflow.Requirement{
-	workflow.NeedPermission, workflow.NeedBranch, workflow.NeedOpen, workflow.NeedSameRepo, workflow.NeedReady, workflow.NeedHead, workflow.NeedPlan, workflow.NeedArtefact, workflow.NeedUpToDate, workflow.NeedFresh,
-	workflow.NeedApproved, workflow.NeedReviewed, workflow.NeedMergeable, workflow.NeedDepends, workflow.NeedLock, workflow.NeedState, workflow.NeedConfig, workflow.NeedFacts,
-}
-
-// Ask says everything that is missing for one project's plan to be applied, in
-// the order of the Requirement constants; nothing means that it may be.
+// Ask says everything that is missing for one project's plan to be applied when
+// somebody asks for that, in the order of the requirements; nothing means that it may be.
 //
 // It is pure, and every doubt is a no: facts that are older than LiveMaxAge, of
 // another pull, or that could not be read. up_to_date, approved, reviewed and
@@ -34,10 +29,16 @@ var needOrder = []workflow.Requirement{
 // always. What can only be asked of a plan (its artefact, age, approvals, inputs)
 // is not told while there is none: then NeedPlan is.
 //
-// It is asked twice: when somebody asks for the apply (State is nil), and when the
-// runner stands ready under the locks (State is set).
-func Ask(in Input) []workflow.Missing {
-	g := newGate(in)
+// Confirm asks once more when the runner stands ready.
+func Ask(in Input) []workflow.Missing { return newGate(in, whenAsked).answer() }
+
+// Confirm is Ask for the runner that stands ready under the locks: it is about the
+// project's apply, which must be queued or running and not spent, whose locks must
+// be held, and whose state must be the one that the plan was made from.
+func Confirm(in Input) []workflow.Missing { return newGate(in, whenReady).answer() }
+
+// answer asks for everything that decides.
+func (g *gate) answer() []workflow.Missing {
 	g.permission()
 	g.facts()
 	g.pullChecks()
@@ -57,26 +58,34 @@ func WaitsFor(in Input) []workflow.Missing {
 	if a := in.Project.Apply; in.Project.Ran(a) && a.ApplySucceeded() {
 		return nil
 	}
-	g := newGate(in)
-	g.display = true
+	g := newGate(in, whenShown)
 	g.pullChecks()
 	g.plan()
 	g.project()
 	return g.told()
 }
 
+// moment is when the gate is asked.
+type moment int
+
+const (
+	whenAsked moment = iota // somebody asks for an apply
+	whenReady               // the runner of an apply stands ready
+	whenShown               // people see what an apply waits for; nothing is decided
+)
+
 // gate is one asking.
 type gate struct {
+	moment  moment
 	in      Input
 	rules   workflow.Rules // those that hold for the project
 	pull    workflow.Pull  // as GitHub has it now, as far as that is known
 	live    bool           // live facts are of this pull
-	display bool           // WaitsFor
 	missing []workflow.Missing
 }
 
-func newGate(in Input) *gate {
-	g := &gate{in: in, rules: in.Rules.ForProject(in.Project.Project), pull: in.Record.Pull}
+func newGate(in Input, m moment) *gate {
+	g := &gate{moment: m, in: in, rules: in.Rules.ForProject(in.Project.Project), pull: in.Record.Pull}
 	for _, p := range in.Sharing {
 		g.rules = g.rules.And(in.Rules.ForProject(p))
 	}
@@ -91,7 +100,7 @@ func newGate(in Input) *gate {
 
 // Holding says whose rules hold for the project of the input, and who counts as the pull's author.
 func Holding(in Input) (workflow.Rules, workflow.Actor) {
-	g := newGate(in)
+	g := newGate(in, whenShown)
 	return g.rules, g.pull.Author
 }
 
@@ -101,14 +110,15 @@ func (g *gate) add(need workflow.Requirement, short, sentence, mend string) {
 }
 
 func (g *gate) told() []workflow.Missing {
-	sort.SliceStable(g.missing, func(i, j int) bool {
-		return slices.Index(needOrder, g.missing[i].Need) < slices.Index(needOrder, g.missing[j].Need)
-	})
+	slices.SortStableFunc(g.missing, func(a, b workflow.Missing) int { return cmp.Compare(a.Need.Rank(), b.Need.Rank()) })
 	return g.missing
 }
 
+// requires reports whether a requirement that can be left out is looked at: the
+// rules ask for it, and where nothing is decided somebody knows about it.
 func (g *gate) requires(need workflow.Requirement) bool {
-	return slices.Contains(g.rules.Require, need)
+	unknown := g.moment == whenShown && !g.live && need.OfGitHub()
+	return !unknown && slices.Contains(g.rules.Require, need)
 }
 
 // command is a command about this project, as people type it, with what stands behind its name.
@@ -174,10 +184,8 @@ func (g *gate) pullChecks() {
 		g.add(workflow.NeedReady, "the draft's end", "This pull request is a draft.", "Mark it as ready for review.")
 	}
 	g.head()
-	if g.live || !g.display {
-		g.reviewed()
-		g.mergeable()
-	}
+	g.reviewed()
+	g.mergeable()
 	if g.in.BaseFaulty {
 		g.add(workflow.NeedConfig, "`.cardea.yml`", fmt.Sprintf("`%s` of the base branch %s is faulty, so nobody can say which rules hold.", workflow.RepoConfigFile, phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))),
 			"Mend it on the base branch first: a pull request that does so can be merged without an apply.")

@@ -49,7 +49,7 @@ func TestGateNeedsEveryFact(t *testing.T) {
 			name := typ.Name() + "." + typ.Field(f).Name
 			in := readyApply()
 			reflect.ValueOf(parts(&in)[i]).Elem().Field(f).SetZero()
-			got := Ask(in)
+			got := Confirm(in)
 			if _, ok := harmless[name]; !ok && len(got) == 0 {
 				t.Errorf("without %s nothing is missing", name)
 			} else if ok && len(got) > 0 {
@@ -78,15 +78,15 @@ func TestGateRefusesTogether(t *testing.T) {
 			refusals[i].change(&in)
 			chosen = append(chosen, refusals[i].name)
 		}
-		got := Ask(in)
+		got := decide(in)
 		if len(got) == 0 {
 			t.Fatalf("%v: nothing is missing", chosen)
 		}
-		if diff := cmp.Diff(got, Ask(in)); diff != "" {
+		if diff := cmp.Diff(got, decide(in)); diff != "" {
 			t.Fatalf("%v: asked twice: %s", chosen, diff)
 		}
 		if !slices.IsSortedFunc(got, func(a, b workflow.Missing) int {
-			return slices.Index(needOrder, a.Need) - slices.Index(needOrder, b.Need)
+			return a.Need.Rank() - b.Need.Rank()
 		}) {
 			t.Fatalf("%v: not in order: %+v", chosen, got)
 		}
@@ -118,10 +118,10 @@ func TestApprovalsOnlyHelp(t *testing.T) {
 			in.Live.Roles[id] = rapid.SampledFrom([]workflow.Role{workflow.RoleRead, workflow.RoleWrite, workflow.RoleAdmin, ""}).Draw(t, "role")
 		}
 		in.Live.Roles[1] = workflow.RoleWrite
-		before := len(Ask(in))
+		before := len(decide(in))
 		for range rapid.IntRange(1, 8).Draw(t, "approvals") {
 			in.Project.Approvals = append(in.Project.Approvals, drawApproval(t))
-			after := len(Ask(in))
+			after := len(decide(in))
 			if after > before {
 				t.Fatalf("one more approval: %d missing, before %d", after, before)
 			}

@@ -69,6 +69,14 @@ func readyApply() Input {
 	return in
 }
 
+// decide asks the gate as the service does: only a runner knows the state.
+func decide(in Input) []workflow.Missing {
+	if in.State == nil {
+		return Ask(in)
+	}
+	return Confirm(in)
+}
+
 // asked turns the ready apply into the moment in which somebody asks for it.
 func asked(in *Input) { in.State, in.Project.Apply, in.Locks = nil, nil, nil }
 
@@ -121,7 +129,7 @@ func TestGateLetsPass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := readyApply()
 			change(&in)
-			if got := Ask(in); len(got) != 0 {
+			if got := decide(in); len(got) != 0 {
 				t.Errorf("got %+v, want nothing missing", got)
 			}
 		})
@@ -313,7 +321,7 @@ func TestGateRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			in := readyApply()
 			tt.change(&in)
-			got := Ask(in)
+			got := decide(in)
 			if len(got) == 0 || got[0].Need != tt.need {
 				t.Errorf("got %+v, want %s first", got, tt.need)
 			}
@@ -324,6 +332,15 @@ func TestGateRefuses(t *testing.T) {
 			}
 			golden.Check(t, filepath.Join("testdata", "gate", tt.name+".txt"), tell(got))
 		})
+	}
+}
+
+// TestConfirmNeedsTheState: a runner that does not say what it found gets no word.
+func TestConfirmNeedsTheState(t *testing.T) {
+	in := readyApply()
+	in.State = nil
+	if got := Confirm(in); len(got) != 1 || got[0].Need != workflow.NeedState {
+		t.Errorf("got %+v, want %s", got, workflow.NeedState)
 	}
 }
 

@@ -19,8 +19,7 @@ type Input struct {
 	SameInputs, SameTree bool
 	// Artefact is the digest found on disk, "" without one.
 	Artefact string
-	// State: what the runner found before the word; nil before there is a runner. With it the
-	// gate confirms Project.Apply, which must be queued or running and not spent, and whose locks must be held.
+	// State is what the runner found before the word, for Confirm; nil while there is no runner.
 	State *workflow.StateVersion
 	// Sharing are other projects that write the same state: their rules hold as well.
 	Sharing []workflow.Project

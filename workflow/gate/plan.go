@@ -18,7 +18,7 @@ func (g *gate) plan() {
 		return
 	}
 	g.order()
-	if !g.display {
+	if g.moment != whenShown {
 		g.artefact()
 	}
 	g.upToDate()
@@ -66,9 +66,9 @@ func (g *gate) noPlan() (word, sentence, mend string) {
 // order looks at the applies of this project: the one that is being confirmed, or
 // the last one, which may have spent the plan.
 func (g *gate) order() {
-	a, confirming := g.in.Project.Apply, g.in.State != nil
+	a := g.in.Project.Apply
 	again := "Look at the plan and ask once more: " + g.command("apply") + "."
-	if confirming {
+	if g.moment == whenReady {
 		if why := g.notOurs(a); why != "" {
 			g.add(workflow.NeedPlan, "new apply", why, again)
 		}
@@ -133,11 +133,11 @@ func (g *gate) upToDate() {
 	switch {
 	case g.in.Project.Outdated != "":
 		why = g.in.Project.Outdated
-	case g.display && !g.in.SameInputs:
+	case g.moment == whenShown && !g.in.SameInputs:
 		return // nobody has looked
 	case !g.in.SameInputs:
 		why = fmt.Sprintf("%s has moved on in files that %s is planned from.", base, g.name())
-	case len(g.in.Plan.Hidden) > 0 && !g.in.SameTree && !g.display:
+	case len(g.in.Plan.Hidden) > 0 && !g.in.SameTree && g.moment != whenShown:
 		why = fmt.Sprintf("%s has moved on, and the plan of %s runs code that its changes do not show: only the very same files will do.", base, g.name())
 	}
 	if why != "" {
@@ -165,7 +165,7 @@ func (g *gate) approved() {
 	}
 	c := approvalCount{
 		rules: g.rules, author: g.pull.Author, fingerprint: g.in.Plan.Fingerprint, roles: g.in.Live.Roles,
-		project: phrase.Shown(g.in.Project.Project.Name), recorded: g.display,
+		project: phrase.Shown(g.in.Project.Project.Name), recorded: g.moment == whenShown,
 	}
 	_, missing := c.count(g.in.Project.Approvals)
 	g.missing = append(g.missing, missing...)
@@ -209,10 +209,10 @@ func (g *gate) locks() {
 	if g.in.Project.Run != nil {
 		state = g.in.Project.Run.Keeps()
 	}
-	if state.Identity == "" && g.in.Project.Run != nil && !g.display {
+	if state.Identity == "" && g.in.Project.Run != nil && g.moment != whenShown {
 		g.add(workflow.NeedLock, "lock", fmt.Sprintf("It is not known which state %s writes, so it cannot be locked.", g.name()), "A new plan: "+g.command("plan")+".")
 	}
-	if g.in.Plan != nil && g.in.Plan.Lineage != state.Lineage && !g.display {
+	if g.in.Plan != nil && g.in.Plan.Lineage != state.Lineage && g.moment != whenShown {
 		g.add(workflow.NeedLock, "lock", fmt.Sprintf("The plan of %s was made before states were known by their lineage.", g.name()), "A new plan: "+g.command("plan")+".")
 	}
 	ours, told := 0, false
@@ -239,7 +239,7 @@ func (g *gate) locks() {
 			told = true
 		}
 	}
-	if g.in.State != nil && ours < len(keys) && !told {
+	if g.moment == whenReady && ours < len(keys) && !told {
 		g.add(workflow.NeedLock, "lock", fmt.Sprintf("This pull request does not hold every lock of %s.", g.name()), "Try again: "+g.command("apply")+".")
 	}
 }
@@ -281,11 +281,15 @@ func (g *gate) state() {
 	for _, a := range g.in.Unsettled {
 		g.settled(a, a.Project)
 	}
-	if g.in.State == nil || g.in.Plan == nil {
+	if g.moment != whenReady || g.in.Plan == nil {
+		return
+	}
+	mend := "A new plan: " + g.command("plan") + ". If it is the same, its approvals stay."
+	if g.in.State == nil {
+		g.add(workflow.NeedState, "new plan", fmt.Sprintf("It is not known how the state of %s stands now.", g.name()), mend)
 		return
 	}
 	was, now := workflow.StateVersion{Lineage: g.in.Plan.Lineage, Serial: g.in.Plan.Serial}, *g.in.State
-	mend := "A new plan: " + g.command("plan") + ". If it is the same, its approvals stay."
 	switch {
 	case was.Lineage != now.Lineage:
 		g.add(workflow.NeedState, "new plan", fmt.Sprintf("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),

@@ -278,14 +278,24 @@ func (s *Service) reconsider(tx workflow.Tx, rec workflow.PullRecord, p *workflo
 	if err != nil {
 		return err
 	}
-	kept := slices.DeleteFunc(slices.Clone(p.WaitsFor), func(m workflow.Missing) bool {
-		return m.Need != workflow.NeedMergeable && m.Need != workflow.NeedReviewed
-	})
+	kept, _ := onlyGitHubKnows(p.WaitsFor)
 	p.WaitsFor = gate.WaitsFor(in)
 	if p.Run != nil && p.Run.State == workflow.RunFinished && len(p.WaitsFor) > 0 {
 		p.WaitsFor = append(p.WaitsFor, kept...) // what only GitHub knows, as it was when it was last asked
 	}
 	return nil
+}
+
+// onlyGitHubKnows parts what nobody but GitHub can say more about from all else that is missing.
+func onlyGitHubKnows(missing []workflow.Missing) (ofGitHub, others []workflow.Missing) {
+	for _, m := range missing {
+		if m.Need.OfGitHub() {
+			ofGitHub = append(ofGitHub, m)
+		} else {
+			others = append(others, m)
+		}
+	}
+	return ofGitHub, others
 }
 
 // reconsiderAll is reconsider for every project of a pull.

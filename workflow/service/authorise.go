@@ -176,7 +176,7 @@ func (s *Service) confirm(tx workflow.Tx, a authorising, rec workflow.PullRecord
 	in.Live, in.BaseFaulty, in.Artefact, in.State = a.live, a.basis.faulty, a.artefact, &a.state
 	same.add(&in)
 	in.Project.Apply = &run
-	missing := gate.Ask(in)
+	missing := gate.Confirm(in)
 	if spent {
 		missing = append(missing, spentPlan(*p))
 	}

@@ -247,7 +247,7 @@ func (s *Service) forgetReview(ctx context.Context, key workflow.PullKey) error 
 		return s.changePull(tx, key, now, func(rec *workflow.PullRecord) bool {
 			for i := range rec.Projects {
 				p := &rec.Projects[i]
-				p.WaitsFor = without(p.WaitsFor, workflow.NeedReviewed, workflow.NeedMergeable)
+				_, p.WaitsFor = onlyGitHubKnows(p.WaitsFor)
 			}
 			return true
 		})
