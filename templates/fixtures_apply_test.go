@@ -33,9 +33,9 @@ func approvals(v workflow.PullView, i, have, of int) workflow.Missing {
 }
 
 var (
-	lintFails = need(workflow.NeedMergeable, "checks: lint", "1 required check of the base branch has not passed: `lint` (failed).",
+	lintFails = need(workflow.NeedMergeable, "the check lint", "1 required check of the base branch has not passed: `lint` (failed).",
 		"Wait for what is pending, mend what failed; what is missing has to report at this head. Then `cardea apply -p prod/network`.")
-	elsewhere = need(workflow.NeedLock, "lock of #9", "#9 holds the lock on `prod/app` since 2026-11-21 09:04 UTC, through `carol`: an apply of it was started there.",
+	elsewhere = need(workflow.NeedLock, "the lock of #9", "#9 holds the lock on `prod/app` since 2026-11-21 09:04 UTC, through `carol`: an apply of it was started there.",
 		"It is released when #9 is merged or closed, or there by `cardea unlock -p prod/app`. This pull request is told then.")
 	moved = "`main` changed `modules/vpc/main.tf`."
 )

@@ -42,11 +42,11 @@ func replyCases() map[string]struct {
 	refused := workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{
 		{Project: "prod/network", Fingerprint: w.Plans["run000"].Fingerprint, Missing: w.Projects[0].WaitsFor},
 		{Project: "prod/app", Missing: w.Projects[1].WaitsFor},
-		{Project: "dev/network", Missing: []workflow.Missing{need(workflow.NeedUpToDate, "new plan", moved, "Nothing to do: a new plan is made by itself. If it is the same, its approvals stay.")}}}}
+		{Project: "dev/network", Missing: []workflow.Missing{need(workflow.NeedUpToDate, "", moved, "Nothing to do: a new plan is made by itself. If it is the same, its approvals stay.")}}}}
 	all := approvable(projectsOf(4)...)
 	refusedAll := workflow.Reply{Kind: workflow.ReplyRefused}
 	for i, p := range all.Projects {
-		may := need(workflow.NeedPermission, "permission", "`olga` has the role `read`, which may not apply `"+p.Project.Name+"`.", "May apply here: the role `write` or a higher one.")
+		may := need(workflow.NeedPermission, "", "`olga` has the role `read`, which may not apply `"+p.Project.Name+"`.", "May apply here: the role `write` or a higher one.")
 		refusedAll.Items = append(refusedAll.Items, workflow.ReplyItem{Project: p.Project.Name, Fingerprint: all.Plans[p.Run.ID].Fingerprint, Missing: []workflow.Missing{may, all.Projects[i].WaitsFor[0]}})
 	}
 	blocked := view(planned("prod/app", "prod", newDatabase))

@@ -1,6 +1,9 @@
 package workflow
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Requirement is one condition of the gate.
 type Requirement string
@@ -39,28 +42,37 @@ const (
 // requirements are all requirements, in the order in which they are told.
 var requirements = []struct {
 	need     Requirement
-	optional bool // `require` may name it; all others always hold
-	ofGitHub bool // no record of ours has it: without GitHub's answer of now nothing can be said about it
+	words    string // what an apply waits for without it, after "waits for"
+	optional bool   // `require` may name it; all others always hold
+	ofGitHub bool   // no record of ours has it: without GitHub's answer of now nothing can be said about it
 	replan   replan
 }{
-	{need: NeedPermission},
-	{need: NeedBranch},
-	{need: NeedOpen},
-	{need: NeedSameRepo},
-	{need: NeedReady},
-	{need: NeedHead, replan: planFollows},
-	{need: NeedPlan, replan: planFollows},
-	{need: NeedArtefact, replan: planWanted},
-	{need: NeedUpToDate, optional: true, replan: planFollows},
-	{need: NeedFresh, replan: planWanted},
-	{need: NeedApproved, optional: true},
-	{need: NeedReviewed, optional: true, ofGitHub: true},
-	{need: NeedMergeable, optional: true, ofGitHub: true},
-	{need: NeedDepends},
-	{need: NeedLock},
-	{need: NeedState, replan: planWanted},
-	{need: NeedConfig},
-	{need: NeedFacts},
+	{need: NeedPermission, words: "somebody who may apply"},
+	{need: NeedBranch, words: "an allowed base branch"},
+	{need: NeedOpen, words: "an open pull request"},
+	{need: NeedSameRepo, words: "a branch of this repository"},
+	{need: NeedReady, words: "the draft's end"},
+	{need: NeedHead, words: "a new plan", replan: planFollows},
+	{need: NeedPlan, words: "a plan", replan: planFollows},
+	{need: NeedArtefact, words: "a new plan", replan: planWanted},
+	{need: NeedUpToDate, words: "a new plan", optional: true, replan: planFollows},
+	{need: NeedFresh, words: "a new plan", replan: planWanted},
+	{need: NeedApproved, words: "an approval", optional: true},
+	{need: NeedReviewed, words: "a review on GitHub", optional: true, ofGitHub: true},
+	{need: NeedMergeable, words: "GitHub's word on conflicts", optional: true, ofGitHub: true},
+	{need: NeedDepends, words: "what it depends on"},
+	{need: NeedLock, words: "its lock"},
+	{need: NeedState, words: "a new plan", replan: planWanted},
+	{need: NeedConfig, words: "a mend of `.cardea.yml`"},
+	{need: NeedFacts, words: "facts from GitHub"},
+}
+
+// Words are what an apply waits for when the requirement is not met, after "waits for".
+func (n Requirement) Words() string {
+	if !n.known() {
+		return ""
+	}
+	return requirements[n.Rank()].words
 }
 
 // Rank is the requirement's place in the order in which they are told.
@@ -114,9 +126,12 @@ func RequirementsOf(a, b []Requirement) []Requirement {
 // Missing is one requirement that is not met.
 type Missing struct {
 	Need Requirement `json:"need"`
-	// Short is the same in a few words for tables and titles, after "waits for":
-	// "1 approval", "lock of #12", "checks: lint", "new plan".
+	// Short is what the apply waits for, after these words, where that can be said
+	// more exactly than for every case of the requirement: "2 approvals", "the lock of #12".
 	Short    string `json:"short,omitempty"`
 	Sentence string `json:"sentence"` // what is missing
 	Mend     string `json:"mend"`     // who can mend it, and how; a sentence
 }
+
+// Words are what the apply waits for, in a few words for tables and titles, after "waits for".
+func (m Missing) Words() string { return cmp.Or(m.Short, m.Need.Words()) }

@@ -38,6 +38,11 @@ func TestRequirementsAreAll(t *testing.T) {
 	if diff := cmp.Diff(declared, inTable()); diff != "" {
 		t.Errorf("-declared +table:\n%s", diff)
 	}
+	for _, need := range declared {
+		if need.Words() == "" {
+			t.Errorf("nothing is said of what waits for %s", need)
+		}
+	}
 }
 
 // declaredIn are the requirements that a file declares, all of which are called Need….

@@ -63,7 +63,7 @@ func gated(t *testing.T) *world {
 	w.edit(12, func(rec *workflow.PullRecord) {
 		p := rec.Projects
 		p[0].WaitsFor = []workflow.Missing{{Need: workflow.NeedApproved, Short: "1 approval", Sentence: "1 of 2 approvals of `aaaaaaaaaaaa`", Mend: "May approve: the role `write` or a higher one"},
-			{Need: workflow.NeedLock, Short: "lock of #9", Sentence: "#9 holds the lock on `prod/network`", Mend: "It is released when #9 is merged or closed"}}
+			{Need: workflow.NeedLock, Short: "the lock of #9", Sentence: "#9 holds the lock on `prod/network`", Mend: "It is released when #9 is merged or closed"}}
 		p[0].Approvals = []workflow.Approval{{Fingerprint: p[0].Run.Fingerprint, User: bob, At: noon}, {Fingerprint: strings.Repeat("9", 64), User: dave, At: noon, Void: "The plan of `abc` is another one"}}
 		for i, outcome := range map[int]workflow.Outcome{1: workflow.OutcomeSucceeded, 2: workflow.OutcomeUnknown, 3: workflow.OutcomeFailed} {
 			r := applyOf(*p[i].Run, workflow.RunFinished, outcome)

@@ -95,9 +95,9 @@ func applyCommands(m Model, l Links) []Command {
 		case !r.Open:
 		case r.ready():
 			ready = append(ready, r.Name())
-		case slices.ContainsFunc(r.Needs, wantsPlan):
+		case slices.ContainsFunc(r.Needs, workflow.Requirement.WantsPlan):
 			replan = append(replan, r.Name())
-		case slices.Contains(r.Needs, workflow.NeedApproved) && !slices.ContainsFunc(r.Needs, replans):
+		case slices.Contains(r.Needs, workflow.NeedApproved) && !slices.ContainsFunc(r.Needs, workflow.Requirement.Replans):
 			approve = append(approve, r.Name()+"@"+workflow.ShortFingerprint(r.Fingerprint()))
 		}
 	}
@@ -126,14 +126,4 @@ func applyCommands(m Model, l Links) []Command {
 		out = append(out, Command{Why: "to see what each project waits for", Text: l.Command("status")})
 	}
 	return out[:min(len(out), 2)]
-}
-
-// wantsPlan reports a requirement that a new plan mends which somebody has to ask for.
-func wantsPlan(n workflow.Requirement) bool {
-	return n == workflow.NeedArtefact || n == workflow.NeedFresh || n == workflow.NeedState
-}
-
-// replans reports that the plan does not hold: an approval of it would be in vain.
-func replans(n workflow.Requirement) bool {
-	return wantsPlan(n) || n == workflow.NeedHead || n == workflow.NeedPlan || n == workflow.NeedUpToDate
 }

@@ -213,7 +213,7 @@ func (r Row) lacks() bool {
 func (r *Row) gate(applies bool) {
 	p := r.Record
 	missing := slices.Clone(p.WaitsFor)
-	slices.SortStableFunc(missing, func(a, b workflow.Missing) int { return cmp.Compare(needRank(a.Need), needRank(b.Need)) })
+	slices.SortStableFunc(missing, func(a, b workflow.Missing) int { return cmp.Compare(a.Need.Rank(), b.Need.Rank()) })
 	if p.Outdated != "" && !slices.ContainsFunc(missing, func(m workflow.Missing) bool {
 		return m.Need == workflow.NeedUpToDate || m.Need == workflow.NeedHead || m.Need == workflow.NeedPlan
 	}) {
@@ -221,7 +221,7 @@ func (r *Row) gate(applies bool) {
 	}
 	for _, m := range missing {
 		r.WaitsFor = append(r.WaitsFor, m.Sentence)
-		r.Short = append(r.Short, r.shortOf(m))
+		r.Short = append(r.Short, m.Words())
 		r.Mends = append(r.Mends, m.Mend)
 		r.Needs = append(r.Needs, m.Need)
 	}
@@ -232,59 +232,6 @@ func (r *Row) gate(applies bool) {
 	if applies && len(r.WaitsFor) == 0 {
 		r.waits("its apply")
 	}
-}
-
-// needOrder is the order in which people are told what is missing.
-var needOrder = []workflow.Requirement{workflow.NeedPermission, workflow.NeedBranch, workflow.NeedOpen, workflow.NeedSameRepo, workflow.NeedReady,
-	workflow.NeedHead, workflow.NeedPlan, workflow.NeedArtefact, workflow.NeedUpToDate, workflow.NeedFresh, workflow.NeedApproved, workflow.NeedReviewed,
-	workflow.NeedMergeable, workflow.NeedDepends, workflow.NeedLock, workflow.NeedState, workflow.NeedConfig, workflow.NeedFacts}
-
-func needRank(n workflow.Requirement) int {
-	if i := slices.Index(needOrder, n); i >= 0 {
-		return i
-	}
-	return len(needOrder)
-}
-
-// needWords are the requirements in a few words, where the gate gives none.
-var needWords = map[workflow.Requirement]string{
-	workflow.NeedPermission: "somebody who may apply", workflow.NeedBranch: "another base branch", workflow.NeedOpen: "an open pull request",
-	workflow.NeedSameRepo: "a branch of this repository", workflow.NeedReady: "the end of the draft", workflow.NeedHead: "a plan of this head",
-	workflow.NeedPlan: "a plan", workflow.NeedArtefact: "a new plan", workflow.NeedUpToDate: "a new plan", workflow.NeedFresh: "a new plan",
-	workflow.NeedApproved: "approval", workflow.NeedReviewed: "a review on GitHub", workflow.NeedMergeable: "GitHub's checks",
-	workflow.NeedDepends: "what it depends on", workflow.NeedLock: "its lock", workflow.NeedState: "a new plan: the state moved",
-	workflow.NeedConfig: "a mend of `.cardea.yml`", workflow.NeedFacts: "an answer from GitHub",
-}
-
-// shortWords are the gate's few words as they stand after "waits for".
-var shortWords = map[string]string{
-	"permission": "somebody who may apply", "open pull request": "an open pull request", "branch of this repository": "a branch of this repository",
-	"ready for review": "the end of the draft", "allowed base branch": "an allowed base branch", "new plan": "a new plan", "new apply": "a new `cardea apply`",
-	"running apply": "the running apply", "review": "a review on GitHub", "conflicts": "a merge without conflicts", "mergeability": "GitHub's word on conflicts",
-	"lock": "its lock", "unknown apply": "a word on its unknown apply", "kept state": "its kept state to be stored", "`.cardea.yml`": "a mend of `.cardea.yml`",
-}
-
-func (r Row) shortOf(m workflow.Missing) string {
-	checks, isChecks := strings.CutPrefix(m.Short, "checks: ")
-	switch words := shortWords[m.Short]; {
-	case words != "":
-		return words
-	case isChecks && strings.Contains(checks, ", "):
-		return "the checks " + checks
-	case isChecks:
-		return "the check " + checks
-	case strings.HasPrefix(m.Short, "lock of #"):
-		return "the " + m.Short
-	case m.Need == workflow.NeedDepends && m.Short != "":
-		return "the apply of " + markdown.Tick(m.Short)
-	case m.Short != "":
-		return m.Short
-	case m.Need == workflow.NeedLock && r.Lock != nil && !r.Ours:
-		return fmt.Sprintf("the lock of #%d", r.Lock.Pull.Number)
-	case m.Need == workflow.NeedDepends && len(r.Record.Upstream) > 0:
-		return "the apply of " + phrase.AndList(markdown.Ticked(r.Record.Upstream))
-	}
-	return phrase.OrWord(needWords[m.Need], m.Sentence)
 }
 
 // Word is the project's state in words.

@@ -192,7 +192,7 @@ func lacking(rows []Row) []string {
 	var all []lack
 	for _, r := range rows {
 		for i, n := range r.Needs {
-			l := lack{needRank(n), r.Short[i]}
+			l := lack{n.Rank(), r.Short[i]}
 			if r.Open && n != "" && !slices.Contains(all, l) {
 				all = append(all, l)
 			}

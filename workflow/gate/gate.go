@@ -104,8 +104,13 @@ func Holding(in Input) (workflow.Rules, workflow.Actor) {
 	return g.rules, g.pull.Author
 }
 
-// add notes one missing requirement: in a few words, as a sentence, and how to mend it.
-func (g *gate) add(need workflow.Requirement, short, sentence, mend string) {
+// add notes one missing requirement: as a sentence, and how to mend it.
+func (g *gate) add(need workflow.Requirement, sentence, mend string) {
+	g.addExactly(need, "", sentence, mend)
+}
+
+// addExactly is add with words of its own after "waits for".
+func (g *gate) addExactly(need workflow.Requirement, short, sentence, mend string) {
 	g.missing = append(g.missing, workflow.Missing{Need: need, Short: short, Sentence: sentence, Mend: mend})
 }
 
@@ -135,14 +140,14 @@ func (g *gate) permission() {
 	mend := fmt.Sprintf("May apply here: %s.", g.rules.Apply.Describe())
 	switch {
 	case who.ID == 0:
-		g.add(workflow.NeedPermission, "permission", "It is not known who asks for this apply.", mend)
+		g.add(workflow.NeedPermission, "It is not known who asks for this apply.", mend)
 	case who.Bot && !g.rules.ListsBot(who):
-		g.add(workflow.NeedPermission, "permission", fmt.Sprintf("The server's `bots` do not list the app %s.", phrase.CodeSpan(phrase.Shown(who.Slug()))), mend)
+		g.add(workflow.NeedPermission, fmt.Sprintf("The server's `bots` do not list the app %s.", phrase.CodeSpan(phrase.Shown(who.Slug()))), mend)
 	case !known || !role.Known():
-		g.add(workflow.NeedPermission, "permission", fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is applied.", workflow.Mention(who)),
+		g.add(workflow.NeedPermission, fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is applied.", workflow.Mention(who)),
 			"Try again: "+g.command("apply")+".")
 	case !g.rules.Apply.Includes(who, role):
-		g.add(workflow.NeedPermission, "permission", fmt.Sprintf("%s has the role `%s`, which may not apply %s.", workflow.Mention(who), role, g.name()), mend)
+		g.add(workflow.NeedPermission, fmt.Sprintf("%s has the role `%s`, which may not apply %s.", workflow.Mention(who), role, g.name()), mend)
 	}
 }
 
@@ -150,17 +155,17 @@ func (g *gate) permission() {
 func (g *gate) facts() {
 	again := "Nothing was applied. Try again: " + g.command("apply") + "."
 	for _, e := range g.in.Live.Errors {
-		g.add(workflow.NeedFacts, "facts from GitHub", e, again)
+		g.add(workflow.NeedFacts, e, again)
 	}
 	if !g.live {
-		g.add(workflow.NeedFacts, "facts from GitHub", "GitHub did not say how this pull request stands now.", again)
+		g.add(workflow.NeedFacts, "GitHub did not say how this pull request stands now.", again)
 	}
 	// Facts of the future are as little worth as old ones: a clock was set.
 	if age := g.in.Now.Sub(g.in.Live.Read); g.live && (age > LiveMaxAge || age < -LiveMaxAge) {
-		g.add(workflow.NeedFacts, "facts from GitHub", fmt.Sprintf("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
+		g.add(workflow.NeedFacts, fmt.Sprintf("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
 	}
 	if g.live && g.in.Live.BaseTip == "" {
-		g.add(workflow.NeedFacts, "facts from GitHub", fmt.Sprintf("GitHub did not say where the base branch %s stands now.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))), again)
+		g.add(workflow.NeedFacts, fmt.Sprintf("GitHub did not say where the base branch %s stands now.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))), again)
 	}
 }
 
@@ -173,21 +178,21 @@ func (g *gate) pullChecks() {
 		if word == workflow.PullOpen {
 			word = rec.State
 		}
-		g.add(workflow.NeedOpen, "open pull request", fmt.Sprintf("This pull request is %s.", phrase.OrWord(string(word), "in a state that is not known")),
+		g.add(workflow.NeedOpen, fmt.Sprintf("This pull request is %s.", phrase.OrWord(string(word), "in a state that is not known")),
 			"Only what an open pull request changes is applied. A closed one can be reopened; after a merge open a new one.")
 	}
 	if g.pull.Fork || rec.Fork {
-		g.add(workflow.NeedSameRepo, "branch of this repository", "The head of this pull request is in another repository.",
+		g.add(workflow.NeedSameRepo, "The head of this pull request is in another repository.",
 			fmt.Sprintf("Somebody who may write to %s can push the branch here and open a pull request from it.", phrase.CodeSpan(phrase.Shown(rec.Repo.FullName()))))
 	}
 	if g.pull.Draft || (!g.live && rec.Draft) {
-		g.add(workflow.NeedReady, "the draft's end", "This pull request is a draft.", "Mark it as ready for review.")
+		g.add(workflow.NeedReady, "This pull request is a draft.", "Mark it as ready for review.")
 	}
 	g.head()
 	g.reviewed()
 	g.mergeable()
 	if g.in.BaseFaulty {
-		g.add(workflow.NeedConfig, "`.cardea.yml`", fmt.Sprintf("`%s` of the base branch %s is faulty, so nobody can say which rules hold.", workflow.RepoConfigFile, phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))),
+		g.add(workflow.NeedConfig, fmt.Sprintf("`%s` of the base branch %s is faulty, so nobody can say which rules hold.", workflow.RepoConfigFile, phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))),
 			"Mend it on the base branch first: a pull request that does so can be merged without an apply.")
 	}
 }
@@ -211,7 +216,7 @@ func (g *gate) branch() {
 		}
 		allowed = "Allowed: " + phrase.OrList(spans) + "."
 	}
-	g.add(workflow.NeedBranch, "allowed base branch", fmt.Sprintf("%s is not a base branch on which an apply may run.", phrase.CodeSpan(phrase.Shown(ref))),
+	g.add(workflow.NeedBranch, fmt.Sprintf("%s is not a base branch on which an apply may run.", phrase.CodeSpan(phrase.Shown(ref))),
 		allowed+" Change this pull request's base, or ask an operator of the server for `apply.branches`.")
 }
 
@@ -228,16 +233,16 @@ func (g *gate) head() {
 	sha := g.pull.Head.SHA
 	switch {
 	case sha == "" || rec.Head.SHA == "":
-		g.add(workflow.NeedHead, "new plan", "The head of this pull request is not known.", "Try again: "+g.command("apply")+".")
+		g.add(workflow.NeedHead, "The head of this pull request is not known.", "Try again: "+g.command("apply")+".")
 	case sha != rec.Head.SHA:
-		g.add(workflow.NeedHead, "new plan", fmt.Sprintf("The head is %s now; what is shown is of %s.", phrase.CodeSpan(phrase.Short(sha)), phrase.CodeSpan(phrase.Short(rec.Head.SHA))), mend)
+		g.add(workflow.NeedHead, fmt.Sprintf("The head is %s now; what is shown is of %s.", phrase.CodeSpan(phrase.Short(sha)), phrase.CodeSpan(phrase.Short(rec.Head.SHA))), mend)
 	case !g.in.Record.Known:
-		g.add(workflow.NeedHead, "new plan", fmt.Sprintf("What %s affects is not known yet.", phrase.CodeSpan(phrase.Short(sha))), mend)
+		g.add(workflow.NeedHead, fmt.Sprintf("What %s affects is not known yet.", phrase.CodeSpan(phrase.Short(sha))), mend)
 	case g.in.Project.Run != nil && g.in.Project.Run.Head != sha:
-		g.add(workflow.NeedHead, "new plan", fmt.Sprintf("The plan is of %s; the head is %s.", phrase.CodeSpan(phrase.Short(g.in.Project.Run.Head)), phrase.CodeSpan(phrase.Short(sha))), mend)
+		g.add(workflow.NeedHead, fmt.Sprintf("The plan is of %s; the head is %s.", phrase.CodeSpan(phrase.Short(g.in.Project.Run.Head)), phrase.CodeSpan(phrase.Short(sha))), mend)
 	}
 	if g.pull.Base.Ref != rec.Base.Ref {
-		g.add(workflow.NeedHead, "new plan", fmt.Sprintf("The base branch is %s now; the plan is for %s.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref)), phrase.CodeSpan(phrase.Shown(rec.Base.Ref))), mend)
+		g.add(workflow.NeedHead, fmt.Sprintf("The base branch is %s now; the plan is for %s.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref)), phrase.CodeSpan(phrase.Shown(rec.Base.Ref))), mend)
 	}
 }
 
@@ -256,7 +261,7 @@ func (g *gate) reviewed() {
 	if decision != "" && decision != "approved" {
 		sentence = g.decision()
 	}
-	g.add(workflow.NeedReviewed, "review", sentence, "Somebody other than the author approves it in a review on GitHub. (`cardea approve` is for the plan and does not replace it.)")
+	g.add(workflow.NeedReviewed, sentence, "Somebody other than the author approves it in a review on GitHub. (`cardea approve` is for the plan and does not replace it.)")
 }
 
 // decision is GitHub's review decision in words.
@@ -281,12 +286,12 @@ func (g *gate) mergeable() {
 	switch g.in.Live.Conflicts {
 	case "no":
 	case "yes":
-		g.add(workflow.NeedMergeable, "conflicts", fmt.Sprintf("The head conflicts with %s.", base), fmt.Sprintf("Merge %s into the branch, or rebase it, and push.", base))
+		g.addExactly(workflow.NeedMergeable, "a merge without conflicts", fmt.Sprintf("The head conflicts with %s.", base), fmt.Sprintf("Merge %s into the branch, or rebase it, and push.", base))
 	default:
-		g.add(workflow.NeedMergeable, "mergeability", fmt.Sprintf("GitHub has not said yet whether the head conflicts with %s.", base), "Try again in a minute: "+g.command("apply")+".")
+		g.add(workflow.NeedMergeable, fmt.Sprintf("GitHub has not said yet whether the head conflicts with %s.", base), "Try again in a minute: "+g.command("apply")+".")
 	}
 	if d := g.in.Live.ReviewDecision; d != "" && d != "approved" && !g.requires(workflow.NeedReviewed) {
-		g.add(workflow.NeedMergeable, "review", g.decision(), "The reviews that the branch requires are given on GitHub; `cardea approve` does not replace them.")
+		g.addExactly(workflow.NeedMergeable, workflow.NeedReviewed.Words(), g.decision(), "The reviews that the branch requires are given on GitHub; `cardea approve` does not replace them.")
 	}
 	var names, told []string
 	for _, c := range g.in.Live.Required {
@@ -298,7 +303,7 @@ func (g *gate) mergeable() {
 	if len(names) > 0 {
 		sort.Strings(names)
 		sort.Strings(told)
-		g.add(workflow.NeedMergeable, "checks: "+strings.Join(names, ", "),
+		g.addExactly(workflow.NeedMergeable, phrase.OneMany(len(names) == 1, "the check ", "the checks ")+strings.Join(names, ", "),
 			fmt.Sprintf("%s of the base branch %s not passed: %s.", phrase.CountOf(len(told), "required check", "required checks"), phrase.OneMany(len(told) == 1, "has", "have"), phrase.AndList(told)),
 			"Wait for what is pending, mend what failed; what is missing has to report at this head. Then "+g.command("apply")+".")
 	}

@@ -311,7 +311,7 @@ func elsewhere(key int, why workflow.LockWhy) workflow.Lock {
 func tell(missing []workflow.Missing) string {
 	var b strings.Builder
 	for _, m := range missing {
-		fmt.Fprintf(&b, "%s (%s)\n  %s\n  %s\n", m.Need, m.Short, m.Sentence, m.Mend)
+		fmt.Fprintf(&b, "%s (%s)\n  %s\n  %s\n", m.Need, m.Words(), m.Sentence, m.Mend)
 	}
 	return b.String()
 }
@@ -326,7 +326,7 @@ func TestGateRefuses(t *testing.T) {
 				t.Errorf("got %+v, want %s first", got, tt.need)
 			}
 			for _, m := range got {
-				if m.Short == "" || m.Sentence == "" || m.Mend == "" {
+				if m.Words() == "" || m.Sentence == "" || m.Mend == "" {
 					t.Errorf("got %+v, want words for each", m)
 				}
 			}

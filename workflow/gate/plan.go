@@ -13,8 +13,8 @@ import (
 
 // plan says whether there is one plan that can be applied, and all that is asked of it.
 func (g *gate) plan() {
-	if word, sentence, mend := g.noPlan(); sentence != "" {
-		g.add(workflow.NeedPlan, word, sentence, mend)
+	if short, sentence, mend := g.noPlan(); sentence != "" {
+		g.addExactly(workflow.NeedPlan, short, sentence, mend)
 		return
 	}
 	g.order()
@@ -26,39 +26,39 @@ func (g *gate) plan() {
 	g.approved()
 }
 
-// noPlan says why there is no plan to apply: in a few words, as a sentence, and what to do.
-func (g *gate) noPlan() (word, sentence, mend string) {
+// noPlan says why there is no plan to apply, and what to do; short is what is waited for where that is no plan.
+func (g *gate) noPlan() (short, sentence, mend string) {
 	p, run := g.in.Project, g.in.Project.Run
 	replan := "A new plan: " + g.command("plan") + "."
 	wait := "When it is there, look at it; then " + g.command("apply") + "."
 	switch {
 	case g.in.Record.Trouble != nil:
-		return "a plan", fmt.Sprintf("Nothing of this head can be planned: %s.", strings.TrimSuffix(phrase.OneLine(g.in.Record.Trouble.Title), ".")),
+		return "", fmt.Sprintf("Nothing of this head can be planned: %s.", strings.TrimSuffix(phrase.OneLine(g.in.Record.Trouble.Title), ".")),
 			"The check `cardea/plan` says what to mend."
 	case p.Deleted:
 		return "nothing", fmt.Sprintf("The directory of %s is deleted by this pull request.", g.name()), "Nothing of it is applied."
 	case p.Project.Refused != "":
-		return "a plan", p.Project.Refused, "Mend that and push."
+		return "", p.Project.Refused, "Mend that and push."
 	case run == nil:
-		return "a plan", fmt.Sprintf("%s is not planned yet.", g.name()), wait
+		return "", fmt.Sprintf("%s is not planned yet.", g.name()), wait
 	case run.State == workflow.RunQueued:
-		return "a plan", fmt.Sprintf("The plan of %s is still queued.", g.name()), wait
+		return "", fmt.Sprintf("The plan of %s is still queued.", g.name()), wait
 	case run.State != workflow.RunFinished:
-		return "a plan", fmt.Sprintf("%s is being planned right now.", g.name()), wait
+		return "", fmt.Sprintf("%s is being planned right now.", g.name()), wait
 	case run.Kind != workflow.RunPlan && run.Kind != workflow.RunVerify:
-		return "a plan", fmt.Sprintf("The newest run of %s is not a plan.", g.name()), replan
+		return "", fmt.Sprintf("The newest run of %s is not a plan.", g.name()), replan
 	case run.Outcome == workflow.OutcomeCancelled:
-		return "a plan", fmt.Sprintf("The last plan of %s was cancelled.", g.name()), replan
+		return "", fmt.Sprintf("The last plan of %s was cancelled.", g.name()), replan
 	case run.Outcome != workflow.OutcomeSucceeded:
-		return "a plan", fmt.Sprintf("The last plan of %s did not succeed.", g.name()), "Mend what it says and push, or " + g.command("plan") + "."
+		return "", fmt.Sprintf("The last plan of %s did not succeed.", g.name()), "Mend what it says and push, or " + g.command("plan") + "."
 	case run.NoChanges || (g.in.Plan != nil && g.in.Plan.NoChanges):
 		return "nothing", fmt.Sprintf("The plan of %s has no changes: there is nothing to apply.", g.name()), "Nothing to do."
 	case g.in.Plan == nil:
-		return "a plan", fmt.Sprintf("The plan of %s is not kept any more.", g.name()), replan
+		return "", fmt.Sprintf("The plan of %s is not kept any more.", g.name()), replan
 	case g.in.Plan.Fingerprint == "" || run.Fingerprint != g.in.Plan.Fingerprint:
-		return "a plan", fmt.Sprintf("The plan of %s has no fingerprint that belongs to its run.", g.name()), replan
+		return "", fmt.Sprintf("The plan of %s has no fingerprint that belongs to its run.", g.name()), replan
 	case run.PullKey() != g.in.Record.Pull.Key() || run.Project.Key() != p.Project.Key():
-		return "a plan", fmt.Sprintf("The plan that %s has is not of this project and pull request.", g.name()), replan
+		return "", fmt.Sprintf("The plan that %s has is not of this project and pull request.", g.name()), replan
 	}
 	return "", "", ""
 }
@@ -70,22 +70,22 @@ func (g *gate) order() {
 	again := "Look at the plan and ask once more: " + g.command("apply") + "."
 	if g.moment == whenReady {
 		if why := g.notOurs(a); why != "" {
-			g.add(workflow.NeedPlan, "new apply", why, again)
+			g.addExactly(workflow.NeedPlan, "a new `cardea apply`", why, again)
 		}
 		return
 	}
 	switch {
 	case a == nil:
 	case a.State == workflow.RunQueued:
-		g.add(workflow.NeedPlan, "running apply", fmt.Sprintf("An apply of %s is queued already.", g.name()), "Wait for it.")
+		g.addExactly(workflow.NeedPlan, "the running apply", fmt.Sprintf("An apply of %s is queued already.", g.name()), "Wait for it.")
 	case a.State != workflow.RunFinished:
-		g.add(workflow.NeedPlan, "running apply", fmt.Sprintf("An apply of %s is running since %s.", g.name(), phrase.Clock(a.Started)), "Wait for it.")
+		g.addExactly(workflow.NeedPlan, "the running apply", fmt.Sprintf("An apply of %s is running since %s.", g.name(), phrase.Clock(a.Started)), "Wait for it.")
 	case g.in.Project.Ran(a):
 		mend := "A new plan: " + g.command("plan") + "."
 		if a.OutcomeOpen() || a.StateKept() { // a plan made now would be of a state that nobody knows
 			mend = "No new plan before that apply is settled; one follows then by itself."
 		}
-		g.add(workflow.NeedPlan, "new plan", "This plan was carried out once, and a plan is never carried out twice.", mend)
+		g.addExactly(workflow.NeedPlan, "a new plan", "This plan was carried out once, and a plan is never carried out twice.", mend)
 	}
 }
 
@@ -113,11 +113,11 @@ func (g *gate) artefact() {
 	replan := "A new plan: " + g.command("plan") + "."
 	switch {
 	case planned == "":
-		g.add(workflow.NeedArtefact, "new plan", fmt.Sprintf("Nothing was kept of the plan of %s that could be applied.", g.name()), replan)
+		g.add(workflow.NeedArtefact, fmt.Sprintf("Nothing was kept of the plan of %s that could be applied.", g.name()), replan)
 	case found == "":
-		g.add(workflow.NeedArtefact, "new plan", fmt.Sprintf("The saved plan of %s is not there any more.", g.name()), replan)
+		g.add(workflow.NeedArtefact, fmt.Sprintf("The saved plan of %s is not there any more.", g.name()), replan)
 	case planned != found:
-		g.add(workflow.NeedArtefact, "new plan", fmt.Sprintf("The saved plan of %s is not the file that was made (SHA-256 %s, not %s).",
+		g.add(workflow.NeedArtefact, fmt.Sprintf("The saved plan of %s is not the file that was made (SHA-256 %s, not %s).",
 			g.name(), phrase.CodeSpan(phrase.Short(found)), phrase.CodeSpan(phrase.Short(planned))), replan+" An operator of the server should find out who changed it.")
 	}
 }
@@ -141,7 +141,7 @@ func (g *gate) upToDate() {
 		why = fmt.Sprintf("%s has moved on, and the plan of %s runs code that its changes do not show: only the very same files will do.", base, g.name())
 	}
 	if why != "" {
-		g.add(workflow.NeedUpToDate, "new plan", why, mend)
+		g.add(workflow.NeedUpToDate, why, mend)
 	}
 }
 
@@ -153,9 +153,9 @@ func (g *gate) fresh() {
 	replan := "A new plan: " + g.command("plan") + ". If it is the same, its approvals stay."
 	switch made := g.in.Plan.PlannedAt; {
 	case made.IsZero() || made.After(g.in.Now.Add(time.Minute)):
-		g.add(workflow.NeedFresh, "new plan", fmt.Sprintf("It is not known when the plan of %s was made.", g.name()), replan)
+		g.add(workflow.NeedFresh, fmt.Sprintf("It is not known when the plan of %s was made.", g.name()), replan)
 	case g.in.Now.Sub(made) > limit:
-		g.add(workflow.NeedFresh, "new plan", fmt.Sprintf("The plan of %s is of %s, longer ago than `stale_after` allows (%s).", g.name(), phrase.Clock(made), phrase.InWords(limit)), replan)
+		g.add(workflow.NeedFresh, fmt.Sprintf("The plan of %s is of %s, longer ago than `stale_after` allows (%s).", g.name(), phrase.Clock(made), phrase.InWords(limit)), replan)
 	}
 }
 
@@ -190,13 +190,13 @@ func (g *gate) depends() {
 	sort.Strings(names)
 	for _, name := range names {
 		span := phrase.CodeSpan(phrase.Shown(name))
-		g.add(workflow.NeedDepends, phrase.Shown(name), fmt.Sprintf("%s depends on %s, which is not applied (%s).", g.name(), span, phrase.CodeSpan(string(g.in.Depends[name]))),
+		g.addExactly(workflow.NeedDepends, "the apply of "+span, fmt.Sprintf("%s depends on %s, which is not applied (%s).", g.name(), span, phrase.CodeSpan(string(g.in.Depends[name]))),
 			fmt.Sprintf("Apply that one first: %s.", phrase.CodeSpan("cardea apply -p "+phrase.Argument(phrase.Shown(name)))))
 	}
 	for _, name := range g.in.Since {
 		switch g.in.Depends[name] {
 		case workflow.StateApplied, workflow.StateNoChanges:
-			g.add(workflow.NeedDepends, "new plan", fmt.Sprintf("The plan of %s was begun before %s was applied, on which it depends.", g.name(), phrase.CodeSpan(phrase.Shown(name))),
+			g.addExactly(workflow.NeedDepends, "a new plan", fmt.Sprintf("The plan of %s was begun before %s was applied, on which it depends.", g.name(), phrase.CodeSpan(phrase.Shown(name))),
 				"A new plan: "+g.command("plan")+". If it is the same, its approvals stay.")
 		}
 	}
@@ -210,10 +210,10 @@ func (g *gate) locks() {
 		state = g.in.Project.Run.Keeps()
 	}
 	if state.Identity == "" && g.in.Project.Run != nil && g.moment != whenShown {
-		g.add(workflow.NeedLock, "lock", fmt.Sprintf("It is not known which state %s writes, so it cannot be locked.", g.name()), "A new plan: "+g.command("plan")+".")
+		g.add(workflow.NeedLock, fmt.Sprintf("It is not known which state %s writes, so it cannot be locked.", g.name()), "A new plan: "+g.command("plan")+".")
 	}
 	if g.in.Plan != nil && g.in.Plan.Lineage != state.Lineage && g.moment != whenShown {
-		g.add(workflow.NeedLock, "lock", fmt.Sprintf("The plan of %s was made before states were known by their lineage.", g.name()), "A new plan: "+g.command("plan")+".")
+		g.add(workflow.NeedLock, fmt.Sprintf("The plan of %s was made before states were known by their lineage.", g.name()), "A new plan: "+g.command("plan")+".")
 	}
 	ours, told := 0, false
 	keys := workflow.LockKeys(g.in.Project.Project, state)
@@ -233,14 +233,14 @@ func (g *gate) locks() {
 				if l.Project != g.in.Project.Project.Name {
 					sentence += lockedBeside(g.name(), l.Key == key)
 				}
-				g.add(workflow.NeedLock, fmt.Sprintf("lock of #%d", l.Pull.Number), sentence,
+				g.addExactly(workflow.NeedLock, fmt.Sprintf("the lock of #%d", l.Pull.Number), sentence,
 					l.Mend()+" This pull request is told then.")
 			}
 			told = true
 		}
 	}
 	if g.moment == whenReady && ours < len(keys) && !told {
-		g.add(workflow.NeedLock, "lock", fmt.Sprintf("This pull request does not hold every lock of %s.", g.name()), "Try again: "+g.command("apply")+".")
+		g.add(workflow.NeedLock, fmt.Sprintf("This pull request does not hold every lock of %s.", g.name()), "Try again: "+g.command("apply")+".")
 	}
 }
 
@@ -263,10 +263,10 @@ func (g *gate) settled(a workflow.Run, of workflow.Project) {
 		g.rules.Admin.Describe(), phrase.CodeSpan("cardea resolve -p "+phrase.Argument(project)+" --outcome applied"))
 	switch {
 	case a.OutcomeOpen():
-		g.add(workflow.NeedState, "unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", name),
+		g.addExactly(workflow.NeedState, "a word on its unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", name),
 			"Look at its log and at what is really there; then "+resolve)
 	case a.StateKept():
-		g.add(workflow.NeedState, "kept state", fmt.Sprintf("The last apply of %s could not store its state; it is kept here, encrypted.", name),
+		g.addExactly(workflow.NeedState, "its kept state to be stored", fmt.Sprintf("The last apply of %s could not store its state; it is kept here, encrypted.", name),
 			"Whoever runs the server stores it first, as the summary comment says; then "+resolve)
 	}
 }
@@ -286,15 +286,15 @@ func (g *gate) state() {
 	}
 	mend := "A new plan: " + g.command("plan") + ". If it is the same, its approvals stay."
 	if g.in.State == nil {
-		g.add(workflow.NeedState, "new plan", fmt.Sprintf("It is not known how the state of %s stands now.", g.name()), mend)
+		g.add(workflow.NeedState, fmt.Sprintf("It is not known how the state of %s stands now.", g.name()), mend)
 		return
 	}
 	was, now := workflow.StateVersion{Lineage: g.in.Plan.Lineage, Serial: g.in.Plan.Serial}, *g.in.State
 	switch {
 	case was.Lineage != now.Lineage:
-		g.add(workflow.NeedState, "new plan", fmt.Sprintf("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),
+		g.add(workflow.NeedState, fmt.Sprintf("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),
 			phrase.CodeSpan(phrase.OrWord(phrase.Short(now.Lineage), "none")), phrase.CodeSpan(phrase.OrWord(phrase.Short(was.Lineage), "none"))), mend)
 	case was.Serial != now.Serial:
-		g.add(workflow.NeedState, "new plan", fmt.Sprintf("The state of %s was changed since the plan was made (serial %d, not %d).", g.name(), now.Serial, was.Serial), mend)
+		g.add(workflow.NeedState, fmt.Sprintf("The state of %s was changed since the plan was made (serial %d, not %d).", g.name(), now.Serial, was.Serial), mend)
 	}
 }

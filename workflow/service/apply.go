@@ -144,7 +144,7 @@ func (s *Service) order(c *commanding, p *workflow.ProjectRecord, b basis, n int
 		missing = []workflow.Missing{spentPlan(*p)}
 	}
 	if run.ID == "" && len(missing) == 0 { // the gate and we disagree: that is a no
-		missing = []workflow.Missing{{Need: workflow.NeedPlan, Short: "new plan", Sentence: fmt.Sprintf("`%s` has no plan that can be applied.", p.Project.Name),
+		missing = []workflow.Missing{{Need: workflow.NeedPlan, Short: "a new plan", Sentence: fmt.Sprintf("`%s` has no plan that can be applied.", p.Project.Name),
 			Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name)))}}
 	}
 	if len(missing) > 0 {
@@ -272,7 +272,7 @@ func isSpent(tx workflow.Tx, apply workflow.Run) (bool, error) {
 
 func spentPlan(p workflow.ProjectRecord) workflow.Missing {
 	return workflow.Missing{
-		Need: workflow.NeedPlan, Short: "new plan", Sentence: "This plan was carried out once, and a plan is never carried out twice.",
+		Need: workflow.NeedPlan, Short: "a new plan", Sentence: "This plan was carried out once, and a plan is never carried out twice.",
 		Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name))),
 	}
 }

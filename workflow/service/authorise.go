@@ -153,7 +153,7 @@ func approvedBy(approvals []workflow.Approval) string {
 // confirm asks the gate and makes the record of what it confirmed.
 func (s *Service) confirm(tx workflow.Tx, a authorising, rec workflow.PullRecord, p *workflow.ProjectRecord, run workflow.Run, now time.Time) ([]workflow.Missing, workflow.Authorisation, error) {
 	no := func(need workflow.Requirement, sentence string) ([]workflow.Missing, workflow.Authorisation, error) {
-		return []workflow.Missing{{Need: need, Short: "new plan", Sentence: sentence, Mend: "Look at the plan of the head, then ask for the apply again."}}, workflow.Authorisation{}, nil
+		return []workflow.Missing{{Need: need, Sentence: sentence, Mend: "Look at the plan of the head, then ask for the apply again."}}, workflow.Authorisation{}, nil
 	}
 	repo, err := tx.Repo(rec.Pull.Repo.ID)
 	switch {
@@ -217,7 +217,7 @@ func takenBack(tx workflow.Tx, rec workflow.PullRecord, p workflow.ProjectRecord
 		}
 		theirs := func(a workflow.Approval) bool { return a.User.ID == r.Actor.ID && a.Void == "" }
 		if slices.ContainsFunc(p.Approvals, theirs) {
-			out = append(out, workflow.Missing{Need: workflow.NeedApproved, Short: "approval", Sentence: fmt.Sprintf("%s takes approvals back: that `cardea unapprove` comes first.", workflow.Mention(r.Actor)),
+			out = append(out, workflow.Missing{Need: workflow.NeedApproved, Sentence: fmt.Sprintf("%s takes approvals back: that `cardea unapprove` comes first.", workflow.Mention(r.Actor)),
 				Mend: fmt.Sprintf("Ask again when it is answered: `cardea apply -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name)))})
 		}
 	}
@@ -237,13 +237,13 @@ func toldSince(tx workflow.Tx, rec workflow.PullRecord) (out []workflow.Missing,
 		case r.CommentedAt.Before(rec.Pull.UpdatedAt):
 			continue
 		case r.Kind == workflow.RequestClosed:
-			m.Need, m.Short, m.Sentence = workflow.NeedOpen, "open pull request", "GitHub told that this pull request was closed."
+			m.Need, m.Sentence = workflow.NeedOpen, "GitHub told that this pull request was closed."
 		case r.Action == "converted_to_draft":
-			m.Need, m.Short, m.Sentence = workflow.NeedReady, "the draft's end", "GitHub told that this pull request was made a draft."
+			m.Need, m.Sentence = workflow.NeedReady, "GitHub told that this pull request was made a draft."
 		case r.Kind == workflow.RequestPull && r.Action == "synchronize" && r.Head != rec.Pull.Head.SHA:
-			m.Need, m.Short, m.Sentence = workflow.NeedHead, "new plan", fmt.Sprintf("GitHub told of a push of %s, which is not planned yet.", phrase.CodeSpan(phrase.Short(r.Head)))
+			m.Need, m.Sentence = workflow.NeedHead, fmt.Sprintf("GitHub told of a push of %s, which is not planned yet.", phrase.CodeSpan(phrase.Short(r.Head)))
 		case r.Kind == workflow.RequestPull && r.Action == "edited" && r.Before == rec.Pull.Base.Ref:
-			m.Need, m.Short, m.Sentence = workflow.NeedHead, "new plan", "GitHub told that this pull request has another base branch now."
+			m.Need, m.Sentence = workflow.NeedHead, "GitHub told that this pull request has another base branch now."
 		default:
 			continue
 		}

@@ -138,7 +138,7 @@ func TestLockOnPlan(t *testing.T) {
 	w.finish(w.fingerprinted(w.mustClaim("b"), 0))
 	want(t, "locks", w.locks(), []string{"#1 project a default plan", "#1 state state of a plan", "#1 state lineage line of state of a plan"})
 	w.ready(2, "head2", files{"a/main.tf": "3"})
-	if p := w.project(2, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short != "lock of #1" {
+	if p := w.project(2, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short != "the lock of #1" {
 		t.Errorf("got waits %+v, want the lock among them", p.WaitsFor)
 	}
 	w.ready(3, "head3", files{"a/main.tf": "4"})
@@ -151,7 +151,7 @@ func TestLockOnPlan(t *testing.T) {
 	has(t, w.project(2, "a").Outdated, "#1 released its lock")
 	want(t, "planned by themselves", w.plan(1), []string{"plan a", "plan a"})
 	want(t, "locks then", w.locks(), []string{"#2 project a default plan", "#2 state state of a plan", "#2 state lineage line of state of a plan"})
-	if p := w.project(3, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short != "lock of #2" {
+	if p := w.project(3, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short != "the lock of #2" {
 		t.Errorf("got waits %+v, want the lock among them", p.WaitsFor)
 	}
 	has(t, w.do(2, "bob", verb(workflow.VerbUnlock)), "unlocked")
