@@ -69,9 +69,8 @@ const factsQuery = `query($owner: String!, $name: String!, $number: Int!) {
   repository(owner: $owner, name: $name) {
     databaseId nameWithOwner isPrivate defaultBranchRef { name }
     pullRequest(number: $number) {
-      number title state isDraft isCrossRepository updatedAt mergeable reviewDecision
-      author { __typename login ... on User { databaseId } ... on Bot { databaseId } ... on Organization { databaseId } }
-      headRefOid headRefName headRepository { databaseId } baseRefName baseRefOid
+      ` + pullFields + `
+      mergeable reviewDecision
       baseRef {
         target { oid }
         refUpdateRule { requiredStatusCheckContexts }
@@ -120,23 +119,10 @@ type factsJS struct {
 }
 
 type pullJS struct {
-	Number    int       `json:"number"`
-	Title     string    `json:"title"`
-	State     string    `json:"state"`
-	Draft     bool      `json:"isDraft"`
-	Cross     bool      `json:"isCrossRepository"`
-	UpdatedAt time.Time `json:"updatedAt"`
-	Mergeable string    `json:"mergeable"`
-	Decision  string    `json:"reviewDecision"`
-	Author    *actorJS  `json:"author"`
-	HeadOID   string    `json:"headRefOid"`
-	HeadName  string    `json:"headRefName"`
-	HeadRepo  *struct {
-		ID int64 `json:"databaseId"`
-	} `json:"headRepository"`
-	BaseName string `json:"baseRefName"`
-	BaseOID  string `json:"baseRefOid"`
-	BaseRef  *struct {
+	pullFactsJS
+	Mergeable string `json:"mergeable"`
+	Decision  string `json:"reviewDecision"`
+	BaseRef   *struct {
 		Target struct {
 			OID string `json:"oid"`
 		} `json:"target"`
@@ -245,24 +231,6 @@ func (c *Client) facts(ctx context.Context, in FactsInput) (Facts, error) {
 	}, c.config.AppID)
 	f.Trouble = append(f.Trouble, trouble...)
 	return f, nil
-}
-
-// pull makes our type of the answer. A merged pull is MERGED here, never CLOSED.
-func (q factsJS) pull(repo workflow.Repo) workflow.Pull {
-	p := q.Repository.Pull
-	if owner, name, ok := strings.Cut(q.Repository.FullName, "/"); ok {
-		repo.Owner, repo.Name = owner, name
-	}
-	repo.Private, repo.DefaultBranch = q.Repository.Private, q.Repository.Default.Name
-	state, known := map[string]workflow.PullState{"OPEN": workflow.PullOpen, "MERGED": workflow.PullMerged}[p.State]
-	if !known {
-		state = workflow.PullClosed
-	}
-	return workflow.Pull{
-		Repo: repo, Number: p.Number, Title: p.Title, Author: p.Author.actor(), Draft: p.Draft, State: state, UpdatedAt: p.UpdatedAt,
-		Head: workflow.Ref{Ref: p.HeadName, SHA: p.HeadOID}, Base: workflow.Ref{Ref: p.BaseName, SHA: p.BaseOID},
-		Fork: p.Cross || p.HeadRepo == nil || p.HeadRepo.ID != repo.ID,
-	}
 }
 
 // contexts are all checks and statuses of the head.

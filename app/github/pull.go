@@ -60,6 +60,47 @@ func pullOf(repo workflow.Repo, pr *github.PullRequest) (workflow.Pull, error) {
 	return p, nil
 }
 
+// pullFields are the facts of a pull in GraphQL: the same as those of pullOf.
+const pullFields = `number title state isDraft isCrossRepository updatedAt
+      author { __typename login ... on User { databaseId } ... on Bot { databaseId } ... on Organization { databaseId } }
+      headRefOid headRefName headRepository { databaseId } baseRefName baseRefOid`
+
+// pullFactsJS are those fields in an answer.
+type pullFactsJS struct {
+	Number    int       `json:"number"`
+	Title     string    `json:"title"`
+	State     string    `json:"state"`
+	Draft     bool      `json:"isDraft"`
+	Cross     bool      `json:"isCrossRepository"`
+	UpdatedAt time.Time `json:"updatedAt"`
+	Author    *actorJS  `json:"author"`
+	HeadOID   string    `json:"headRefOid"`
+	HeadName  string    `json:"headRefName"`
+	HeadRepo  *struct {
+		ID int64 `json:"databaseId"`
+	} `json:"headRepository"`
+	BaseName string `json:"baseRefName"`
+	BaseOID  string `json:"baseRefOid"`
+}
+
+// pull makes our type of the answer. A merged pull is MERGED here, never CLOSED.
+func (q factsJS) pull(repo workflow.Repo) workflow.Pull {
+	p := q.Repository.Pull
+	if owner, name, ok := strings.Cut(q.Repository.FullName, "/"); ok {
+		repo.Owner, repo.Name = owner, name
+	}
+	repo.Private, repo.DefaultBranch = q.Repository.Private, q.Repository.Default.Name
+	state, known := map[string]workflow.PullState{"OPEN": workflow.PullOpen, "MERGED": workflow.PullMerged}[p.State]
+	if !known {
+		state = workflow.PullClosed
+	}
+	return workflow.Pull{
+		Repo: repo, Number: p.Number, Title: p.Title, Author: p.Author.actor(), Draft: p.Draft, State: state, UpdatedAt: p.UpdatedAt,
+		Head: workflow.Ref{Ref: p.HeadName, SHA: p.HeadOID}, Base: workflow.Ref{Ref: p.BaseName, SHA: p.BaseOID},
+		Fork: p.Cross || p.HeadRepo == nil || p.HeadRepo.ID != repo.ID,
+	}
+}
+
 func actorOf(u *github.User) workflow.Actor {
 	return workflow.Actor{ID: u.GetID(), Login: u.GetLogin(), Bot: u.GetType() == "Bot"}
 }
