@@ -28,7 +28,7 @@ var harmless = map[string]string{
 	"Run.Started": "history", "Run.Finished": "history", "Run.Worker": "the worker's", "Run.LeaseUntil": "the worker's", "Run.Sharing": "Input.Sharing has them", "Run.Interrupt": "a plan that succeeded",
 	"Run.InterruptOutcome": "a plan that succeeded", "Run.Replaces": "history", "Run.Own": "the engine's", "Run.Expected": "the engine's", "Run.TreeChanges": "CarryApprovals'", "Run.Apply": "an apply's", "Run.After": "Input.Since says it", "Run.Diagnostics": "for people",
 	"Run.SameState": "for people", "Run.LikeState": "for people", "Run.SameLineage": "for people", "Run.StateDoubt": "for people", "Run.OnBase": "the record's of lineages",
-	"Run.Counts": "the plan's", "Run.NoChanges": "false is what is wanted", "Run.ChangesHash": "for people", "Run.Whole": "history",
+	"Run.Yielded": "the queue's", "Run.Counts": "the plan's", "Run.NoChanges": "false is what is wanted", "Run.ChangesHash": "for people", "Run.Whole": "history",
 	"ApplyOrder.State": "the plan's is compared", "ApplyOrder.Authorised": "not yet", "ApplyOrder.Spent": "false is good", "ApplyOrder.Missing": "for people",
 	"ApplyOrder.Done": "of the end", "ApplyOrder.Total": "of the end", "ApplyOrder.ErroredState": "of the end", "ApplyOrder.Resolved": "of the end", "ApplyOrder.ResolvedBy": "of the end",
 	"ApplyOrder.Was": "for giving back", "ApplyOrder.Took": "for giving back", "ApplyOrder.Held": "for giving back", "ApplyOrder.Before": "for giving back",
