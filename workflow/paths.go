@@ -50,13 +50,18 @@ func (m Module) Names() bool {
 type PathPart struct {
 	Below     string // clean, relative to the root, or to the project's directory
 	Name, End string
+	Up        int    // it may lead to below the directory so many above Below, too
 	File      string // the code that says so, relative to the root
 }
 
 // In is a path that is relative to dir as one that is relative to the root; ok is false when it leaves the repository.
 func (p PathPart) In(dir string) (in PathPart, ok bool) {
 	p.Below = path.Join(dir, p.Below)
-	return p, p.Below != ".." && !strings.HasPrefix(p.Below, "../")
+	ok = p.Below != ".." && !strings.HasPrefix(p.Below, "../")
+	for ; ok && p.Up > 0; p.Up-- {
+		p.Below = path.Dir(p.Below)
+	}
+	return p, ok
 }
 
 // Anywhere reports whether it may lead to any file of the tree.

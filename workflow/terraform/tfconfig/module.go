@@ -72,7 +72,7 @@ func (m *module) at(dir string) workflow.Module {
 
 // at names the file of the module's directory that says so.
 func (p stem) at(dir string) workflow.PathPart {
-	return workflow.PathPart{Below: p.below, Name: p.name, End: p.end, File: path.Join(dir, p.file)}
+	return workflow.PathPart{Below: p.below, Name: p.name, End: p.end, Up: p.up, File: path.Join(dir, p.file)}
 }
 
 func joinAll(dir string, paths []string) []string {

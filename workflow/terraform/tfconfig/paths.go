@@ -29,6 +29,7 @@ const (
 type stem struct {
 	below     string // clean
 	name, end string // how what follows below begins, and how it ends
+	up        int    // steps up that follow: it may lead to below the directory so far above
 	file      string // the code's
 }
 
@@ -354,7 +355,7 @@ func matching(pattern text) text {
 		if pattern.whole {
 			end = pattern.start[at:]
 		}
-		pattern = text{start: pattern.start[:at]}
+		pattern = text{start: pattern.start[:at], up: pattern.up + ups(pattern.start[at:])}
 	} else if pattern.whole {
 		return pattern
 	}
@@ -397,7 +398,7 @@ func (n *named) value(t text, around frame) {
 		}
 		word := whole(tail)
 		if i == len(words)-1 && !t.whole && strings.HasSuffix(t.start, w) {
-			word = text{start: tail, end: t.end, spaced: t.spaced}
+			word = text{start: tail, end: t.end, spaced: t.spaced, up: t.up}
 		}
 		if tail != t.start && relative(word) {
 			n.path(word, false)
@@ -428,7 +429,7 @@ func (n *named) word(s, attr string) {
 // directory where it does not say otherwise; any other may be the module's too.
 func (n *named) path(t text, argument bool) {
 	if at := strings.Index(t.start[min(1, len(t.start)):], "\x00"); at >= 0 { // a place that is not known amid it
-		t = text{start: t.start[:at+1]}
+		t = text{start: t.start[:at+1], up: t.up + ups(t.start[at+1:])}
 	}
 	if strings.HasPrefix(t.start, "/") || strings.HasPrefix(t.start, "~") {
 		return
@@ -473,6 +474,9 @@ func (n *named) split(rel string, t text) (p stem, exact bool) {
 	p.below, p.name = path.Clean(rel[:at]), rel[at:]
 	if p.name == "." || p.name == ".." {
 		p.below, p.name = path.Clean(rel), ""
+	}
+	if p.up = t.up; p.up > 0 {
+		p.name = ""
 	}
 	if !t.spaced && !strings.ContainsAny(t.end, wordEnds) && !strings.Contains("/"+t.end+"/", "/../") &&
 		!strings.Contains("/"+t.end, "/./") && !strings.Contains(t.end, "//") {

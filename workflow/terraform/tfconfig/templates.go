@@ -43,7 +43,7 @@ func (w *walker) templates(p *placing) error {
 			for _, read := range known[key] {
 				m.RootFiles = sorted(append(slices.Clone(m.RootFiles), read.said.rootFiles...))
 				for _, s := range read.said.rootParts {
-					m.RootParts = append(m.RootParts, workflow.PathPart{Below: s.below, Name: s.name, End: s.end, File: read.file})
+					m.RootParts = append(m.RootParts, workflow.PathPart{Below: s.below, Name: s.name, End: s.end, Up: s.up, File: read.file})
 				}
 				if len(read.said.computed)+len(read.said.inputs) > 0 {
 					m.Computed = sorted(append(slices.Clone(m.Computed), read.file))

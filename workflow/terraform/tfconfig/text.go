@@ -30,6 +30,7 @@ type text struct {
 	start, end string
 	whole      bool   // start is all of it
 	spaced     bool   // what follows start has more than one word
+	up         int    // how many steps up there are in what follows start
 	input      string // the input variable with which it begins, where start is ""
 }
 
@@ -41,19 +42,30 @@ func (a text) then(b text) text {
 		if a.start == "" {
 			return b
 		}
-		out := text{start: a.start + b.start, end: b.end, whole: b.whole, spaced: b.spaced}
+		out := text{start: a.start + b.start, end: b.end, whole: b.whole, spaced: b.spaced, up: b.up}
 		if len(out.start) > maxText {
+			out.up += ups(out.start[maxText:])
 			out.start, out.whole, out.end, out.spaced = out.start[:maxText], false, "", true
 		}
 		return out
 	}
-	out := text{start: a.start, end: b.end, input: a.input, spaced: a.spaced || b.spaced || strings.ContainsAny(b.start, wordEnds)}
+	out := text{start: a.start, end: b.end, up: a.up + b.up + ups(b.start), input: a.input, spaced: a.spaced || b.spaced || strings.ContainsAny(b.start, wordEnds)}
 	if b.whole {
 		if out.end = a.end + b.start; len(out.end) > maxEnd {
 			out.end = out.end[len(out.end)-maxEnd:]
 		}
 	}
 	return out
+}
+
+// ups is how many steps up a piece of a path has.
+func ups(s string) (n int) {
+	for part := range strings.SplitSeq(s, "/") {
+		if part == ".." {
+			n++
+		}
+	}
+	return n
 }
 
 // marked reports whether it begins in the module's or the project's directory.
@@ -421,7 +433,7 @@ func dirname(t text) text {
 	at := strings.LastIndex(t.start, "/")
 	switch {
 	case !t.whole:
-		return text{start: t.start[:at+1], input: t.input, spaced: t.spaced}
+		return text{start: t.start[:at+1], up: t.up, input: t.input, spaced: t.spaced}
 	case t.marked() && at < 0:
 		return whole(t.start + "/..")
 	case at < 0:
