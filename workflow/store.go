@@ -75,8 +75,9 @@ type Tx interface {
 
 	Run(id string) (Run, error)
 	PutRun(Run) error
-	// LiveRuns returns every queued and running run, oldest first.
+	// LiveRuns returns every queued and running run, oldest first; LiveRunsOf those of one pull, without looking at any other.
 	LiveRuns() ([]Run, error)
+	LiveRunsOf(PullKey) ([]Run, error)
 	// RunsOfPull and RunsOfProject return runs newest first, at most limit, older than the run id `before` ("" = from the newest).
 	RunsOfPull(key PullKey, before string, limit int) ([]Run, error)
 	RunsOfProject(repoID int64, project string, before string, limit int) ([]Run, error)

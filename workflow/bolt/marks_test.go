@@ -153,3 +153,29 @@ func TestMigratesLockKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A database of before has the live runs of a pull all the same.
+func TestMigratesLiveRuns(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	r := workflow.Run{ID: "a", Repo: workflow.Repo{ID: 7}, Number: 3, State: workflow.RunQueued}
+	err := s.Update(t.Context(), func(tx workflow.Tx) error { return tx.PutRun(r) })
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, dir, func(tx *bbolt.Tx) error {
+		return errors.Join(tx.Bucket(runsLive).Put(liveKey(r), []byte{1}), tx.Bucket(meta).Put(schemaKey, u64(6)))
+	})
+	s = open(t, dir)
+	defer s.Close()
+	err = s.View(t.Context(), func(tx workflow.Tx) error {
+		got, err := tx.LiveRunsOf(r.PullKey())
+		if len(got) != 1 || got[0].ID != "a" {
+			t.Errorf("got %+v, want the run that waits", got)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -48,14 +48,26 @@ func (t *tx) PutRun(r workflow.Run) error {
 	if r.State == workflow.RunFinished {
 		return nil
 	}
-	return t.setIndex(runsLive, liveKey(r), true)
+	return t.putRaw(runsLive, liveKey(r), pullKey(r.PullKey()))
 }
 
 func (t *tx) LiveRuns() ([]workflow.Run, error) {
+	return t.liveRuns(func([]byte) bool { return true })
+}
+
+func (t *tx) LiveRunsOf(k workflow.PullKey) ([]workflow.Run, error) {
+	return t.liveRuns(func(pull []byte) bool { return bytes.Equal(pull, pullKey(k)) })
+}
+
+// liveRuns are the live runs of the pulls, by their keys, that are wanted.
+func (t *tx) liveRuns(wanted func(pull []byte) bool) ([]workflow.Run, error) {
 	var out []workflow.Run
-	err := t.scan(runsLive, nil, func(key, _ []byte) (bool, error) {
+	err := t.scan(runsLive, nil, func(key, pull []byte) (bool, error) {
 		if len(key) < 8 {
 			return false, damaged(runsLive, key)
+		}
+		if !wanted(pull) {
+			return true, nil
 		}
 		r, err := t.Run(string(key[8:]))
 		out = append(out, r)

@@ -38,7 +38,7 @@ var (
 	pullsLockKeys     = []byte("pulls.locks")        // repo, number -> the keys of its projects' locks, while it is open
 	pullsByHead       = []byte("pulls.head")         // repo, sha, number
 	pullsUnreported   = []byte("pulls.unreported")   // repo, number
-	runsLive          = []byte("runs.live")          // queued, id
+	runsLive          = []byte("runs.live")          // queued, id -> repo, number
 	runsOfPull        = []byte("runs.pull")          // repo, number, id
 	runsOfProject     = []byte("runs.project")       // repo, hash of the project, id
 	eventsOfPull      = []byte("events.pull")        // repo, number, seq
@@ -55,6 +55,19 @@ var migrations = []func(*bbolt.Tx) error{
 	indexPendingByPull,
 	marksFromSettings,
 	indexLockKeys,
+	pullsOfLiveRuns,
+}
+
+// pullsOfLiveRuns notes with the live runs whose pull each is of.
+func pullsOfLiveRuns(btx *bbolt.Tx) error {
+	t := &tx{btx}
+	live, err := t.LiveRuns()
+	for _, r := range live {
+		if err == nil {
+			err = t.putRaw(runsLive, liveKey(r), pullKey(r.PullKey()))
+		}
+	}
+	return err
 }
 
 // indexLockKeys makes the index of open pulls by the locks that they meet.

@@ -212,7 +212,7 @@ func (c *commanding) holds(locks []workflow.Lock) (out []hold) {
 // cancel drops what is queued and interrupts running plans; a running apply only
 // with --apply, and then with one SIGINT.
 func (s *Service) cancel(c *commanding) (*workflow.Reply, error) {
-	live, err := c.tx.LiveRuns()
+	live, err := c.tx.LiveRunsOf(c.rec.Pull.Key())
 	if err != nil {
 		return nil, err
 	}
@@ -220,9 +220,6 @@ func (s *Service) cancel(c *commanding) (*workflow.Reply, error) {
 	var runs []workflow.Run
 	reply := &workflow.Reply{Kind: workflow.ReplyCancelled}
 	for _, run := range live {
-		if run.PullKey() != c.rec.Pull.Key() {
-			continue
-		}
 		item := workflow.ReplyItem{Project: run.Project.Name}
 		rules := c.rules.ForProject(run.Project)
 		who := rules.Plan

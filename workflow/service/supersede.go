@@ -222,14 +222,14 @@ func (s *Service) dropRuns(tx workflow.Tx, rec *workflow.PullRecord, outcome wor
 // dropSome is dropRuns for some of the runs. An apply whose plan is spent is
 // never among them: only `cancel --apply` interrupts that.
 func (s *Service) dropSome(tx workflow.Tx, rec *workflow.PullRecord, d dropping, which func(workflow.Run) bool) error {
-	live, err := tx.LiveRuns()
+	live, err := tx.LiveRunsOf(rec.Pull.Key())
 	if err != nil {
 		return err
 	}
 	var runs []workflow.Run
 	for _, run := range live {
 		spent := run.Apply != nil && run.Apply.Spent
-		if run.PullKey() == rec.Pull.Key() && !spent && which(run) {
+		if !spent && which(run) {
 			runs = append(runs, run)
 		}
 	}

@@ -330,9 +330,18 @@ func (t *memoryTx) PutRun(r workflow.Run) error {
 	return nil
 }
 
+func oldestFirst(a, b *workflow.Run) int {
+	return cmp.Or(a.Queued.Compare(b.Queued), cmp.Compare(a.ID, b.ID))
+}
+
 func (t *memoryTx) LiveRuns() ([]workflow.Run, error) {
-	return t.runs.where(func(r *workflow.Run) bool { return r.State != workflow.RunFinished },
-		func(a, b *workflow.Run) int { return cmp.Or(a.Queued.Compare(b.Queued), cmp.Compare(a.ID, b.ID)) }), nil
+	return t.runs.where(func(r *workflow.Run) bool { return r.State != workflow.RunFinished }, oldestFirst), nil
+}
+
+func (t *memoryTx) LiveRunsOf(k workflow.PullKey) ([]workflow.Run, error) {
+	return t.runs.where(func(r *workflow.Run) bool {
+		return r.State != workflow.RunFinished && r.Number == k.Number && r.Repo.ID == k.RepoID
+	}, oldestFirst), nil
 }
 
 func (t *memoryTx) newest(before string, limit int, want func(*workflow.Run) bool) []workflow.Run {

@@ -148,6 +148,11 @@ func checkRuns(t *testing.T, b *bench) {
 		return errors.Join(tx.PutRun(finished), tx.PutRun(run("b", 1, "net")), tx.PutRun(run("c", 2, "net")), tx.PutRun(old), tx.PutRun(run("e", 1, "net/x")))
 	})
 	live := func() string { return runIDs(see(b, workflow.Tx.LiveRuns)) }
+	liveOf := func(number int) string {
+		return runIDs(see(b, func(tx workflow.Tx) ([]workflow.Run, error) {
+			return tx.LiveRunsOf(workflow.PullKey{RepoID: 7, Number: number})
+		}))
+	}
 	ofPull := func(before string, limit int) string {
 		return runIDs(see(b, func(tx workflow.Tx) ([]workflow.Run, error) {
 			return tx.RunsOfPull(workflow.PullKey{RepoID: 7, Number: 1}, before, limit)
@@ -157,6 +162,7 @@ func checkRuns(t *testing.T, b *bench) {
 		return runIDs(see(b, func(tx workflow.Tx) ([]workflow.Run, error) { return tx.RunsOfProject(7, "net", before, limit) }))
 	}
 	same(t, "live, oldest first", live(), "dbce")
+	same(t, "live of each pull", liveOf(1)+" "+liveOf(2)+" "+liveOf(3), "dbe c ")
 	for _, c := range []struct{ what, got, want string }{
 		{"of a pull", ofPull("", 10), "edba"},
 		{"at most two", ofPull("", 2), "ed"},
@@ -176,6 +182,7 @@ func checkRuns(t *testing.T, b *bench) {
 	b.update(func(tx workflow.Tx) error { return errors.Join(tx.PutRun(claimed), tx.PutRun(gone)) })
 	b.reopen()
 	same(t, "live after", live(), "dcb")
+	same(t, "live of the pull after", liveOf(1), "db")
 	same(t, "run", see(b, func(tx workflow.Tx) (workflow.Run, error) { return tx.Run("b") }), claimed)
 	b.missing(func(tx workflow.Tx) error { _, err := tx.Run("nothing"); return err })
 }
