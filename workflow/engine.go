@@ -22,16 +22,6 @@ func Configuration(file string) bool {
 	return false
 }
 
-// ReadByTool reports whether Terraform or OpenTofu reads a file unasked where it lies.
-func ReadByTool(file string) bool {
-	for _, suffix := range []string{"test.hcl", "test.json", ".terraform.lock.hcl", ".tfmock.hcl", ".tfmock.json"} {
-		if strings.HasSuffix(file, suffix) {
-			return true
-		}
-	}
-	return Configuration(file)
-}
-
 // ObjectID is a git object id in hex. The FileInfo of a Tree's files and
 // directories returns one from Sys(), so that parsed results can be cached by content.
 type ObjectID string
@@ -77,22 +67,6 @@ type Discovery struct {
 type Unit struct {
 	Kind  string   // as people call it: "Terragrunt", "Terraform Stacks", ...
 	Calls []string // directories of local modules that its literal sources name, sorted
-}
-
-// UnitSettings reports whether a file is of a sort that units of Terragrunt include.
-func UnitSettings(file string) bool {
-	name := path.Base(file)
-	for _, s := range []string{".tftest.hcl", ".pkr.hcl", ".nomad.hcl", ".terraform.lock.hcl", ".tflint.hcl"} {
-		if strings.HasSuffix(name, s) {
-			return false
-		}
-	}
-	for _, s := range []string{".hcl", ".hcl.json", ".tfvars", ".tfvars.json"} {
-		if strings.HasSuffix(name, s) {
-			return true
-		}
-	}
-	return path.Dir(file) != "." && (strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".json"))
 }
 
 // As is a directory's module as one tool reads it; "" is what either tool reads, all together.

@@ -116,3 +116,29 @@ func (m Module) ComputedFor(project string) []string {
 	}
 	return out
 }
+
+// ReadByTool reports whether Terraform or OpenTofu reads a file unasked where it lies.
+func ReadByTool(file string) bool {
+	for _, suffix := range []string{"test.hcl", "test.json", ".terraform.lock.hcl", ".tfmock.hcl", ".tfmock.json"} {
+		if strings.HasSuffix(file, suffix) {
+			return true
+		}
+	}
+	return Configuration(file)
+}
+
+// UnitSettings reports whether a file is of a sort that units of Terragrunt include.
+func UnitSettings(file string) bool {
+	name := path.Base(file)
+	for _, s := range []string{".tftest.hcl", ".pkr.hcl", ".nomad.hcl", ".terraform.lock.hcl", ".tflint.hcl"} {
+		if strings.HasSuffix(name, s) {
+			return false
+		}
+	}
+	for _, s := range []string{".hcl", ".hcl.json", ".tfvars", ".tfvars.json"} {
+		if strings.HasSuffix(name, s) {
+			return true
+		}
+	}
+	return path.Dir(file) != "." && (strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".json"))
+}

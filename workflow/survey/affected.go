@@ -131,49 +131,6 @@ func whyDeleted(p workflow.Project, in AffectedInput) string {
 	return fmt.Sprintf("`%s` makes it a project no longer", workflow.RepoConfigFile)
 }
 
-// hit is changed files, and the first of them by name.
-type hit struct {
-	first string
-	count int
-	files []string
-}
-
-func (h *hit) add(file string) {
-	if h.count == 0 || file < h.first {
-		h.first = file
-	}
-	h.count++
-	h.files = append(h.files, file)
-}
-
-// without leaves out what is excluded, which may be nil for nothing.
-func (h *hit) without(excluded func(file string) bool) hit {
-	if h == nil {
-		return hit{}
-	}
-	if excluded == nil {
-		return *h
-	}
-	var out hit
-	for _, f := range h.files {
-		if !excluded(f) {
-			out.add(f)
-		}
-	}
-	return out
-}
-
-// more is ", and 3 more files", or "".
-func (h hit) more() string {
-	switch h.count {
-	case 0, 1:
-		return ""
-	case 2:
-		return ", and 1 more file"
-	}
-	return fmt.Sprintf(", and %d more files", h.count-1)
-}
-
 // changeIndex answers for one project in time that does not grow with the
 // number of changed files.
 type changeIndex struct {

@@ -8,10 +8,10 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// isValues reports whether plans of the directory read a file for values of variables, unasked.
+// isValues reports whether a file has values of variables: plans of the directory read it unasked, or an entry names it.
 func isValues(name string) bool {
 	name = strings.TrimSuffix(name, ".json")
-	return name == "terraform.tfvars" || strings.HasSuffix(name, ".auto.tfvars")
+	return strings.HasSuffix(name, ".tfvars")
 }
 
 // values picks the files with values of variables of a directory with configuration.

@@ -25,14 +25,6 @@ const (
 	maxWords  = 64                     // of one string that are looked at
 )
 
-// stem is a path that code computes in part, relative to the directory of the module or of the project.
-type stem struct {
-	below     string // clean
-	name, end string // how what follows below begins, and how it ends
-	up        int    // steps up that follow: it may lead to below the directory so far above
-	file      string // the code's
-}
-
 // paths are what a module's code says of the files that it reads.
 type paths struct {
 	files, rootFiles []string // files and directories, clean, below path.module and below the working directory
@@ -451,38 +443,6 @@ func (n *named) path(t text, argument bool) {
 	if root {
 		add(&n.rootFiles, &n.rootParts, p, exact)
 	}
-}
-
-func add(files *[]string, parts *[]stem, p stem, exact bool) {
-	if exact {
-		*files = append(*files, p.below)
-	} else {
-		*parts = append(*parts, p)
-	}
-}
-
-// split takes a relative path apart; exact says that it is all of it. The way up
-// alone is never exact: it may be the whole repository.
-func (n *named) split(rel string, t text) (p stem, exact bool) {
-	p.file = n.file
-	if t.whole {
-		p.below = path.Clean(rel)
-		up := strings.TrimSuffix(p.below, "..")
-		return p, p.below != "." && p.below != ".." && !strings.HasSuffix(up, "../")
-	}
-	at := strings.LastIndex(rel, "/") + 1
-	p.below, p.name = path.Clean(rel[:at]), rel[at:]
-	if p.name == "." || p.name == ".." {
-		p.below, p.name = path.Clean(rel), ""
-	}
-	if p.up = t.up; p.up > 0 {
-		p.name = ""
-	}
-	if !t.spaced && !strings.ContainsAny(t.end, wordEnds) && !strings.Contains("/"+t.end+"/", "/../") &&
-		!strings.Contains("/"+t.end, "/./") && !strings.Contains(t.end, "//") {
-		p.end = t.end
-	}
-	return p, false
 }
 
 // passes takes what a call gives a local module that is not known.

@@ -154,6 +154,7 @@ func TestNamedPaths(t *testing.T) {
 		{name: "what a template reads, computed", code: reader + `templatefile("../../t/a.tftpl", {}) }`, file: "parts/b", want: "may", more: map[string]string{"t/a.tftpl": `${file(x)}`}},
 		{name: "what a template only says", code: reader + `templatefile("../../t/a.tftpl", {}) }`, file: "parts/b", more: map[string]string{"t/a.tftpl": "cat ../../parts/b; file(x)"}},
 		{name: "a value of a variable", code: "variable \"d\" {}\ndata \"archive_file\" \"f\" {\n source_dir = var.d\n}\n", file: "lambda/a.py", want: "names", more: map[string]string{"live/prod/terraform.tfvars": `d = "../../lambda"`}},
+		{name: "a value of a variable, in an environment's file", code: "variable \"d\" {}\ndata \"archive_file\" \"f\" {\n source_dir = var.d\n}\n", file: "lambda/a.py", want: "names", more: map[string]string{"live/prod/prod.tfvars": `d = "../../lambda"`}},
 		{name: "a value of a variable, in JSON", code: "variable \"d\" {}\ndata \"archive_file\" \"f\" {\n source_dir = var.d\n}\n", file: "lambda/a.py", want: "names", more: map[string]string{"live/prod/x.auto.tfvars.json": `{"d": "../../lambda"}`}},
 		{name: "a module source that is computed", code: "locals {\n m = \"../../modules/m\"\n}\nmodule \"m\" { source = local.m }", file: "modules/m/x.txt", want: "names"},
 		{name: "a module source of which nothing is known", code: "variable \"m\" {}\nmodule \"m\" { source = var.m }", file: "modules/m/x.tf", want: "source"},
