@@ -441,7 +441,16 @@ func addReply(tx workflow.Tx, rec *workflow.PullRecord, req workflow.Request, re
 			return nil
 		}
 	}
-	rec.Replies = append(rec.Replies, reply)
+	switch n := answersTo(*rec, reply.To, now); {
+	case !nothingDone(reply.Kind), n < mostAnswers-1:
+		rec.Replies = append(rec.Replies, reply)
+	case n == mostAnswers-1:
+		if len(reply.Text) > 0 {
+			reply.Text = append(slices.Clone(reply.Text), fmt.Sprintf("That is answer %d within %d minutes; until they are over, more of the kind is only in the history on this pull request's page.",
+				mostAnswers, int(answersWithin.Minutes())))
+		}
+		rec.Replies = append(rec.Replies, reply)
+	}
 	if reply.Kind != workflow.ReplyRefused && reply.Kind != workflow.ReplyUnknown {
 		return nil
 	}
@@ -452,4 +461,26 @@ func addReply(tx workflow.Tx, rec *workflow.PullRecord, req workflow.Request, re
 	e := event(workflow.EventRefused, now, req.PullKey(), strings.Join(said, " "))
 	e.Actor = req.Actor
 	return tx.Append(e)
+}
+
+// A comment of ours is one of the few writes that GitHub allows an installation, and
+// anybody can ask for it: what somebody is only told, and not given, has a bound.
+const (
+	mostAnswers   = 60
+	answersWithin = 10 * time.Minute
+)
+
+// nothingDone reports whether a kind of reply only says something.
+func nothingDone(kind string) bool {
+	return slices.Contains([]string{workflow.ReplyRefused, workflow.ReplyUnknown, workflow.ReplyStatus, workflow.ReplyHelp}, kind)
+}
+
+// answersTo is how many such replies a person was given here lately.
+func answersTo(rec workflow.PullRecord, to workflow.Actor, now time.Time) (n int) {
+	for _, r := range rec.Replies {
+		if r.To.ID == to.ID && nothingDone(r.Kind) && now.Sub(r.At) < answersWithin {
+			n++
+		}
+	}
+	return n
 }
