@@ -106,7 +106,7 @@ func (s *Service) yield(tx workflow.Tx, plan, other workflow.Run, now time.Time)
 		return err
 	}
 	p.Newest(run)
-	if err := tx.Append(runEvent("queued", now, run, fmt.Sprintf("`%s` is planned again. %s", run.Project.Name, why))); err != nil {
+	if err := tx.Append(runEvent(workflow.EventQueued, now, run, fmt.Sprintf("`%s` is planned again. %s", run.Project.Name, why))); err != nil {
 		return err
 	}
 	return savePull(tx, rec, now)
