@@ -313,3 +313,13 @@ func (g *gate) mergeable() {
 func codeWord(state string) string {
 	return phrase.OneLine(phrase.Shown(phrase.OrWord(state, "not known")))
 }
+
+// Lacks reports whether a requirement is among what is missing.
+func Lacks(missing []workflow.Missing, need workflow.Requirement) bool {
+	return slices.ContainsFunc(missing, func(m workflow.Missing) bool { return m.Need == need })
+}
+
+// Without is what is missing besides some requirements.
+func Without(missing []workflow.Missing, need ...workflow.Requirement) []workflow.Missing {
+	return slices.DeleteFunc(slices.Clone(missing), func(m workflow.Missing) bool { return slices.Contains(need, m.Need) })
+}

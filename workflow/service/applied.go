@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/workflow/gate"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -33,7 +34,7 @@ func (s *Service) refuseApply(tx workflow.Tx, rec *workflow.PullRecord, run work
 	if err := s.notStarted(tx, rec, run, now); err != nil {
 		return err
 	}
-	if lacks(r.missing, workflow.NeedUpToDate) {
+	if gate.Lacks(r.missing, workflow.NeedUpToDate) {
 		if err := s.planOnTip(tx, rec.Pull, r.tip, now); err != nil {
 			return err
 		}
@@ -45,7 +46,7 @@ func (s *Service) refuseApply(tx workflow.Tx, rec *workflow.PullRecord, run work
 // saved as refused. The project's apply is again the one before, so that what
 // that one did is not forgotten. The record is changed, not saved.
 func (s *Service) notStarted(tx workflow.Tx, rec *workflow.PullRecord, run workflow.Run, now time.Time) error {
-	showRun(rec, run)
+	rec.Show(run)
 	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
 		for i := range projects {
 			p := &projects[i]
@@ -53,7 +54,7 @@ func (s *Service) notStarted(tx workflow.Tx, rec *workflow.PullRecord, run workf
 				continue
 			}
 			p.Held = run.Apply.Held
-			p.WaitsFor = without(run.Apply.Missing, workflow.NeedPermission)
+			p.WaitsFor = gate.Without(run.Apply.Missing, workflow.NeedPermission)
 			if run.Apply.Before == "" {
 				continue
 			}
@@ -106,7 +107,7 @@ func (s *Service) endApply(tx workflow.Tx, run workflow.Run, res workflow.Result
 		}
 		return after, savePull(tx, rec, now)
 	}
-	showRun(&rec, run)
+	rec.Show(run)
 	if err := tx.Append(runEvent(workflow.EventFinished, now, run, endedApply(run))); err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ func (s *Service) endApply(tx workflow.Tx, run workflow.Run, res workflow.Result
 // plan, and the locks of a pull that is over.
 func (s *Service) followApply(tx workflow.Tx, rec *workflow.PullRecord, run workflow.Run, now time.Time) error {
 	if run.ApplySucceeded() {
-		spendApprovals(rec, run)
+		rec.SpendApprovals(run)
 	}
 	if rec.Pull.State != workflow.PullOpen {
 		if rec.Pull.State == workflow.PullClosed && run.ApplySucceeded() {
@@ -143,7 +144,7 @@ func (s *Service) followApply(tx workflow.Tx, rec *workflow.PullRecord, run work
 		return nil
 	case run.ApplySucceeded():
 		kind := workflow.RunVerify
-		if p := findProject(*rec, run.Project.Key()); p != nil && p.PlanState() == workflow.StatePlanFailed {
+		if p := rec.Find(run.Project.Key()); p != nil && p.PlanState() == workflow.StatePlanFailed {
 			kind = workflow.RunPlan // what was asked for meanwhile came to nothing: people see the next
 		}
 		if err := s.planAfter(tx, rec, run, kind, now); err != nil {
@@ -152,25 +153,6 @@ func (s *Service) followApply(tx workflow.Tx, rec *workflow.PullRecord, run work
 		return s.planDependents(tx, rec, run, now)
 	}
 	return s.planAfter(tx, rec, run, workflow.RunPlan, now)
-}
-
-// spendApprovals marks the approvals that a project has of a plan that was
-// applied: what is left to do after it wants its own, also where that is the same again.
-func spendApprovals(rec *workflow.PullRecord, run workflow.Run) {
-	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
-		for i := range projects {
-			p := &projects[i]
-			if p.Project.Key() != run.Project.Key() {
-				continue
-			}
-			p.Approvals = slices.Clone(p.Approvals)
-			for j := range p.Approvals {
-				if a := &p.Approvals[j]; a.Fingerprint == run.Apply.Fingerprint {
-					a.Applied = true
-				}
-			}
-		}
-	}
 }
 
 // endedApply says how an apply ended, for the history.
@@ -197,7 +179,7 @@ func endedApply(run workflow.Run) string {
 // same. It is one of all that the head asks for; only after a failure it has the
 // options of what failed.
 func (s *Service) planAfter(tx workflow.Tx, rec *workflow.PullRecord, of workflow.Run, kind workflow.RunKind, now time.Time) error {
-	p := findProject(*rec, of.Project.Key())
+	p := rec.Find(of.Project.Key())
 	if p == nil || rec.Pull.State != workflow.PullOpen || !rec.Known || rec.Pull.Head.SHA != of.Head {
 		return nil
 	}
@@ -314,7 +296,7 @@ func (s *Service) verified(tx workflow.Tx, run workflow.Run, now time.Time) erro
 	if err != nil {
 		return err
 	}
-	if p := findProject(rec, run.Project.Key()); p == nil || p.Verify == nil || p.Verify.ID != run.ID {
+	if p := rec.Find(run.Project.Key()); p == nil || p.Verify == nil || p.Verify.ID != run.ID {
 		return nil
 	}
 	if err := s.planAfter(tx, &rec, run, workflow.RunPlan, now); err != nil {

@@ -72,8 +72,8 @@ func (s *Service) apply(c *commanding, b basis) (*workflow.Reply, error) {
 			queued++
 			continue
 		}
-		p.WaitsFor = without(missing, workflow.NeedPermission)
-		outdated = outdated || lacks(missing, workflow.NeedUpToDate)
+		p.WaitsFor = gate.Without(missing, workflow.NeedPermission)
+		outdated = outdated || gate.Lacks(missing, workflow.NeedUpToDate)
 		item := workflow.ReplyItem{Project: name, Missing: missing}
 		if p.Run != nil {
 			item.Fingerprint = p.Run.Fingerprint
@@ -244,7 +244,7 @@ func (s *Service) gateInput(tx workflow.Tx, rec workflow.PullRecord, p workflow.
 			in.Sharing = append(in.Sharing, other.Project)
 		}
 	}
-	for _, other := range withPast(rec).Projects {
+	for _, other := range rec.WithPast().Projects {
 		a := other.Apply
 		if a == nil || p.Run == nil || !a.Keeps().MayBe(p.Run.Keeps()) || other.Project.Key() == p.Project.Key() {
 			continue

@@ -94,7 +94,7 @@ func (s *Service) voidUnseen(tx workflow.Tx, rec *workflow.PullRecord, now time.
 					}
 				}
 			}
-			if fell && ruled && findProject(*rec, p.Project.Key()) != nil {
+			if fell && ruled && rec.Find(p.Project.Key()) != nil {
 				if err := s.reconsider(tx, *rec, p, rules, now); err != nil {
 					return err
 				}
@@ -259,7 +259,7 @@ func (s *Service) unapprove(c *commanding) (*workflow.Reply, error) {
 		if err := c.tx.Append(e); err != nil {
 			return nil, err
 		}
-		if findProject(*c.rec, p.Project.Key()) == nil {
+		if c.rec.Find(p.Project.Key()) == nil {
 			continue // of an earlier head: nothing waits for it
 		}
 		if err := s.reconsider(c.tx, *c.rec, p, c.rules, c.now); err != nil {

@@ -113,7 +113,7 @@ func (s *Service) authorise(tx workflow.Tx, a authorising, now time.Time) (why s
 	if run.Interrupt != "" {
 		return run.Interrupt, s.refuseApply(tx, &rec, run, refusal{why: run.Interrupt}, now)
 	}
-	p := applyingProject(&rec, run.ID)
+	p := rec.Applying(run.ID)
 	missing, auth, err := s.confirm(tx, a, rec, p, run, now)
 	if err != nil {
 		return "", err
@@ -250,14 +250,4 @@ func toldSince(tx workflow.Tx, rec workflow.PullRecord) (out []workflow.Missing,
 		out = append(out, m)
 	}
 	return out, nil
-}
-
-// applyingProject is the project whose newest apply this run is, at the pull's head.
-func applyingProject(rec *workflow.PullRecord, runID string) *workflow.ProjectRecord {
-	for i := range rec.Projects {
-		if p := &rec.Projects[i]; p.Apply != nil && p.Apply.ID == runID && !p.Deleted {
-			return p
-		}
-	}
-	return nil
 }

@@ -71,7 +71,7 @@ func choose(c choosing) (choice, string) {
 	in := permission(c.expansion, c.rules)
 	for _, p := range picked {
 		w := wanted{record: workflow.ProjectRecord{Project: p, Reasons: c.reasons(p)}, plan: p.Refused == ""}
-		if was := formerly(c.record, p.Key()); w.record.Reasons == nil && was != nil && was.Held {
+		if was := c.record.Formerly(p.Key()); w.record.Reasons == nil && was != nil && was.Held {
 			w.held, w.record.Reasons = true, []string{heldReason}
 		} else if w.record.Reasons == nil {
 			w.asked = true
@@ -128,7 +128,7 @@ func (c choosing) byItself(push workflow.Request) []wanted {
 
 // has reports whether the record holds a plan, or one on its way, of this project at this head and tree.
 func (c choosing) has(p workflow.Project) bool {
-	old := findProject(c.record, p.Key())
+	old := c.record.Find(p.Key())
 	if old == nil || old.Run == nil {
 		return false
 	}
@@ -147,7 +147,7 @@ const heldReason = "an apply of it was started in this pull request"
 func (c choosing) held(there []workflow.Project) []workflow.Project {
 	var out []workflow.Project
 	for _, p := range c.found.Resolution.Projects {
-		was := formerly(c.record, p.Key())
+		was := c.record.Formerly(p.Key())
 		if was != nil && was.Held && !slices.ContainsFunc(there, func(q workflow.Project) bool { return q.Key() == p.Key() }) {
 			out = append(out, p)
 		}
@@ -284,7 +284,7 @@ func (s *Service) prepareRun(ctx context.Context, e Expansion, rules workflow.Ru
 // moved in nothing that it is made from: the same inputs or, with hidden effects,
 // the same tree. Otherwise the plan is outdated, and so is not shown any more as one that could be applied.
 func (s *Service) keepIfSame(ctx context.Context, e Expansion, rec workflow.PullRecord, w *wanted) error {
-	was := findProject(rec, w.record.Project.Key())
+	was := rec.Find(w.record.Project.Key())
 	if !w.plan || was == nil || was.Run == nil || was.Run.Head != e.Pull.Head.SHA {
 		return nil
 	}
@@ -312,19 +312,6 @@ func (s *Service) keepIfSame(ctx context.Context, e Expansion, rec workflow.Pull
 		w.outdated = e.Request.Why
 	}
 	return nil
-}
-
-func findProject(rec workflow.PullRecord, key workflow.ProjectKey) *workflow.ProjectRecord {
-	for i := range rec.Projects {
-		if p := &rec.Projects[i]; p.Project.Key() == key && !p.Deleted {
-			return p
-		}
-	}
-	return nil
-}
-
-func findAsked(rec workflow.PullRecord, key workflow.ProjectKey) int {
-	return slices.IndexFunc(rec.Asked, func(a workflow.AskedProject) bool { return a.Key == key })
 }
 
 // expanded says what became of a request, for the history.

@@ -118,7 +118,7 @@ func (s *Service) refusedAtOnce(ctx context.Context, c *commanding) (string, err
 	if verb == workflow.VerbUnapprove {
 		rec, err := s.Pull(ctx, c.e.Pull.Key())
 		theirs := func(a workflow.Actor) bool { return a.ID == c.actor().ID }
-		if err != nil || slices.ContainsFunc(approversOf(withPast(rec)), theirs) {
+		if err != nil || slices.ContainsFunc(rec.WithPast().Approvers(), theirs) {
 			return "", err
 		}
 		return c.noApproval(), nil
@@ -179,7 +179,7 @@ func (s *Service) pick(ctx context.Context, c *commanding) (faults []string, err
 		}
 		return nil, nil
 	case workflow.VerbUnapprove, workflow.VerbResolve: // also what is deleted or of an earlier head
-		for _, p := range withPast(rec).Projects {
+		for _, p := range rec.WithPast().Projects {
 			names = append(names, p.Project)
 		}
 		fault := c.pickFrom(workflow.SelectInput{Projects: names})
@@ -234,25 +234,12 @@ func (s *Service) readLive(ctx context.Context, rec workflow.PullRecord, actor w
 	if s.live == nil {
 		return workflow.LiveFacts{Read: read, Pull: rec.Pull, Actor: actor, Errors: []string{"The server cannot ask GitHub."}}
 	}
-	facts, err := s.live(ctx, rec.Pull, actor, approversOf(rec))
+	facts, err := s.live(ctx, rec.Pull, actor, rec.Approvers())
 	if err != nil {
 		s.log.Warn("reading live facts", "pull", rec.Pull.Key().String(), "err", err)
 		facts = workflow.LiveFacts{Read: read, Pull: rec.Pull, Actor: actor, Errors: []string{"GitHub did not answer: " + phrase.Sentence(err)}}
 	}
 	return facts
-}
-
-// approversOf are the people whose approvals stand anywhere in the pull.
-func approversOf(rec workflow.PullRecord) []workflow.Actor {
-	var out []workflow.Actor
-	for _, p := range rec.Projects {
-		for _, a := range p.Approvals {
-			if a.Void == "" && !slices.ContainsFunc(out, func(b workflow.Actor) bool { return b.ID == a.User.ID }) {
-				out = append(out, a.User)
-			}
-		}
-	}
-	return out
 }
 
 // carryOut runs one command in one transaction.

@@ -105,7 +105,7 @@ func (s *Service) putProjects(tx workflow.Tx, rec *workflow.PullRecord, ch choic
 		rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(q workflow.ProjectRecord) bool {
 			return q.Project.Key() == key || was != nil && q.Project.Key() == was.Project.Key()
 		})
-		if w.asked && findAsked(*rec, key) < 0 {
+		if w.asked && rec.AskedAt(key) < 0 {
 			rec.Asked = append(rec.Asked, workflow.AskedProject{Key: key, By: req.Actor})
 		}
 		if w.plan {
@@ -177,10 +177,10 @@ func leave(rec *workflow.PullRecord, ch choice) (stay []workflow.ProjectRecord) 
 // same state there is the same one, unless an apply of it is not settled yet.
 func (w wanted) formerly(old workflow.PullRecord, kept map[workflow.ProjectKey]bool) *workflow.ProjectRecord {
 	p := w.record.Project
-	if was := formerly(old, p.Key()); was != nil || !w.plan {
+	if was := old.Formerly(p.Key()); was != nil || !w.plan {
 		return was
 	}
-	for _, was := range withPast(old).Projects {
+	for _, was := range old.WithPast().Projects {
 		if kept[was.Project.Key()] || was.Project.Place() != p.Place() || was.Run == nil || !workflow.IsOneState(was.Run.StateIdentity, w.run.StateIdentity) {
 			continue
 		}
@@ -197,7 +197,7 @@ func (w wanted) follows(old workflow.PullRecord, was *workflow.ProjectRecord) wo
 	if was != nil {
 		p.Inherit(*was)
 	}
-	if before := findProject(old, p.Project.Key()); before != nil && !w.plan && !p.Deleted && p.Project.Refused == "" {
+	if before := old.Find(p.Project.Key()); before != nil && !w.plan && !p.Deleted && p.Project.Refused == "" {
 		p.Run, p.WaitsFor, p.Outdated = before.Run, before.WaitsFor, before.Outdated
 	}
 	if w.plan {

@@ -112,7 +112,7 @@ func (s *Service) giveBack(tx workflow.Tx, rec *workflow.PullRecord, order workf
 			}
 			continue
 		}
-		if gate.MayRelease(withPast(*rec), l) == "" {
+		if gate.MayRelease(rec.WithPast(), l) == "" {
 			if err := tx.PutLock(was); err != nil {
 				return err
 			}
@@ -165,7 +165,7 @@ func remain(tx workflow.Tx, rec *workflow.PullRecord, t taking, now time.Time) e
 // passOn lets another live apply of the pull that needs a lock give it back in
 // the place of the one that took it, and reports whether there is one.
 func passOn(tx workflow.Tx, rec *workflow.PullRecord, key string, add func(*workflow.ApplyOrder)) (bool, error) {
-	for _, p := range withPast(*rec).Projects {
+	for _, p := range rec.WithPast().Projects {
 		if a := p.Apply; a == nil || a.State == workflow.RunFinished || a.Apply == nil || !slices.Contains(workflow.LockKeys(a.Project, a.Keeps()), key) {
 			continue
 		}
@@ -174,7 +174,7 @@ func passOn(tx workflow.Tx, rec *workflow.PullRecord, key string, add func(*work
 			return false, err
 		}
 		add(run.Order())
-		showRun(rec, run)
+		rec.Show(run)
 		return true, tx.PutRun(run)
 	}
 	return false, nil
@@ -196,7 +196,7 @@ type release struct {
 func (s *Service) release(tx workflow.Tx, rec workflow.PullRecord, locks []workflow.Lock, how release) (stays []string, err error) {
 	var freed []workflow.Lock
 	for _, l := range locks {
-		if why := gate.MayRelease(withPast(rec), l); why != "" && !how.unused {
+		if why := gate.MayRelease(rec.WithPast(), l); why != "" && !how.unused {
 			if !slices.Contains(stays, why) {
 				stays = append(stays, why)
 			}
@@ -230,13 +230,6 @@ func lockedNames(locks []workflow.Lock) []string {
 	return names
 }
 
-// withPast is a record that shows the projects of earlier heads too: an apply of
-// such a one still guards its locks.
-func withPast(rec workflow.PullRecord) workflow.PullRecord {
-	rec.Projects = append(slices.Clone(rec.Projects), rec.Past...)
-	return rec
-}
-
 // tellFreed lets the other open pulls whose projects met released locks show it.
 // Those that were refused because of one are told by a comment. Plans are made
 // anew where the holder had applied something, and where a plan with changes
@@ -261,11 +254,11 @@ func (s *Service) tellFreed(tx workflow.Tx, rec workflow.PullRecord, freed []wor
 			if len(on) == 0 {
 				continue
 			}
-			why, waits := s.plansWhenFreed(other, *p, on[0], how), lacks(p.WaitsFor, workflow.NeedLock)
+			why, waits := s.plansWhenFreed(other, *p, on[0], how), gate.Lacks(p.WaitsFor, workflow.NeedLock)
 			if why != "" {
 				again[why] = append(again[why], p.Project.Name)
 			}
-			p.WaitsFor = without(p.WaitsFor, workflow.NeedLock)
+			p.WaitsFor = gate.Without(p.WaitsFor, workflow.NeedLock)
 			switch {
 			case !waits:
 			case why != "":
@@ -336,14 +329,6 @@ func (s *Service) planAgain(tx workflow.Tx, p workflow.Pull, projects []string, 
 	}
 	_, _, err := s.submit(tx, req, now)
 	return err
-}
-
-func lacks(missing []workflow.Missing, need workflow.Requirement) bool {
-	return slices.ContainsFunc(missing, func(m workflow.Missing) bool { return m.Need == need })
-}
-
-func without(missing []workflow.Missing, need ...workflow.Requirement) []workflow.Missing {
-	return slices.DeleteFunc(slices.Clone(missing), func(m workflow.Missing) bool { return slices.Contains(need, m.Need) })
 }
 
 // releaseAll releases the locks of a pull that is over; those that must stay are released when what they guard is settled.

@@ -195,7 +195,7 @@ func (c *commanding) holds(locks []workflow.Lock) (out []hold) {
 		i := slices.IndexFunc(out, func(h hold) bool { return h.project.Key() == then.Key() })
 		if i < 0 {
 			h := hold{project: then}
-			if p := formerly(*c.rec, then.Key()); p != nil {
+			if p := c.rec.Formerly(then.Key()); p != nil {
 				h.project = p.Project
 			}
 			i, h.names = len(out), []workflow.Project{h.project}
@@ -266,7 +266,7 @@ func (s *Service) resolve(c *commanding) (*workflow.Reply, error) {
 	}
 	reply := &workflow.Reply{Kind: workflow.ReplyResolved}
 	any := false
-	all := withPast(*c.rec).Projects
+	all := c.rec.WithPast().Projects
 	for _, p := range all {
 		if !c.picks(p.Project) {
 			continue
@@ -303,7 +303,7 @@ func (s *Service) resolved(c *commanding, runID, outcome string) error {
 	if err := c.tx.PutRun(run); err != nil {
 		return err
 	}
-	showRun(c.rec, run)
+	c.rec.Show(run)
 	e := runEvent(workflow.EventResolved, c.now, run, fmt.Sprintf("%s said that the apply of `%s` counts as %s.", workflow.Mention(c.actor()), run.Project.Name, outcome))
 	e.Actor = c.actor()
 	if err := c.tx.Append(e); err != nil {
@@ -314,7 +314,7 @@ func (s *Service) resolved(c *commanding, runID, outcome string) error {
 	if err := s.followApply(c.tx, c.rec, run, c.now); err != nil {
 		return err
 	}
-	if p := findProject(*c.rec, run.Project.Key()); p != nil {
+	if p := c.rec.Find(run.Project.Key()); p != nil {
 		return s.reconsider(c.tx, *c.rec, p, c.rules, c.now)
 	}
 	return nil
@@ -323,7 +323,7 @@ func (s *Service) resolved(c *commanding, runID, outcome string) error {
 // announceClosed tells that a pull was closed after something of it was applied.
 func (s *Service) announceClosed(rec *workflow.PullRecord, now time.Time) {
 	reply := workflow.Reply{Key: fmt.Sprintf("closed/%s", rec.ClosedAt.UTC().Format("20060102T150405.000")), Kind: workflow.ReplyClosed, To: rec.Pull.Author, At: now}
-	for _, p := range withPast(*rec).Projects {
+	for _, p := range rec.WithPast().Projects {
 		if p.Held && p.Apply != nil && p.Apply.Begun() && p.Apply.State == workflow.RunFinished {
 			reply.Items = append(reply.Items, workflow.ReplyItem{Project: p.Project.Name, Done: p.Apply.ApplySucceeded(), Run: p.Apply,
 				Text: workflow.NeverMerged(rec.Pull.Number, *p.Apply) + "."})
@@ -374,7 +374,7 @@ func (s *Service) dropThese(tx workflow.Tx, rec *workflow.PullRecord, runs []wor
 		if err := tx.PutRun(run); err != nil {
 			return err
 		}
-		showRun(rec, run)
+		rec.Show(run)
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func (s *Service) yield(tx workflow.Tx, plan, other workflow.Run, now time.Time)
 	if err != nil || rec.Pull.State != workflow.PullOpen {
 		return err
 	}
-	p := findProject(rec, plan.Project.Key())
+	p := rec.Find(plan.Project.Key())
 	if p == nil || p.Run == nil || p.Run.ID != plan.ID {
 		return nil
 	}
@@ -166,7 +166,7 @@ func (s *Service) saveRun(tx workflow.Tx, run workflow.Run, kind workflow.EventK
 			return err
 		}
 	}
-	return s.changePull(tx, run.PullKey(), now, func(rec *workflow.PullRecord) bool { return showRun(rec, run) })
+	return s.changePull(tx, run.PullKey(), now, func(rec *workflow.PullRecord) bool { return rec.Show(run) })
 }
 
 func runEvent(kind workflow.EventKind, at time.Time, run workflow.Run, text string) *workflow.Event {
@@ -238,7 +238,7 @@ func (s *Service) treeChanges(ctx context.Context, res workflow.Result) map[stri
 		if err != nil {
 			return err
 		}
-		if p := findProject(rec, run.Project.Key()); p != nil {
+		if p := rec.Find(run.Project.Key()); p != nil {
 			for _, a := range p.Approvals {
 				if a.Void == "" && a.Fingerprint == res.Plan.Fingerprint && a.Tree != run.Tree {
 					was[a.Tree] = true
@@ -317,7 +317,7 @@ func (s *Service) newPlan(tx workflow.Tx, run workflow.Run, plan workflow.Plan, 
 	if err != nil {
 		return nil, err
 	}
-	p := findProject(rec, run.Project.Key())
+	p := rec.Find(run.Project.Key())
 	if p == nil || p.Run == nil || p.Run.ID != run.ID {
 		return []func(){func() { s.drop(run.ID) }}, nil // nobody will ever apply it
 	}

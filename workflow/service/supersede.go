@@ -166,18 +166,6 @@ func (s *Service) closed(tx workflow.Tx, rec *workflow.PullRecord, now time.Time
 	return tx.Append(event(workflow.EventClosed, now, rec.Pull.Key(), text))
 }
 
-// formerly is what a pull knows of a project from before, in its record or put aside; nil without it.
-func formerly(rec workflow.PullRecord, key workflow.ProjectKey) *workflow.ProjectRecord {
-	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
-		for i := range projects {
-			if projects[i].Project.Key() == key {
-				return &projects[i]
-			}
-		}
-	}
-	return nil
-}
-
 // superseded makes a record one of another head, base branch or life of its pull.
 func (s *Service) superseded(tx workflow.Tx, rec *workflow.PullRecord, old workflow.Pull, now time.Time) error {
 	why := "The base branch was changed to `" + rec.Pull.Base.Ref + "`."
@@ -265,7 +253,7 @@ func savePull(tx workflow.Tx, rec workflow.PullRecord, now time.Time) error {
 	rec.Version++
 	rec.ChangedAt = now
 	rec.Replies = slices.DeleteFunc(rec.Replies, func(r workflow.Reply) bool { return r.Done && now.Sub(r.At) > keepReplies })
-	findUpstream(&rec)
+	rec.FindUpstream()
 	if err := findLocks(tx, &rec); err != nil {
 		return err
 	}
@@ -284,21 +272,4 @@ func (s *Service) changePull(tx workflow.Tx, key workflow.PullKey, now time.Time
 		return err
 	}
 	return savePull(tx, rec, now)
-}
-
-// showRun puts a run into the record of its project, if it is that project's
-// newest of its kind, and reports whether it is. What only the worker needs of it is left out.
-func showRun(rec *workflow.PullRecord, run workflow.Run) bool {
-	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
-		for i := range projects {
-			p := &projects[i]
-			for _, at := range []**workflow.Run{&p.Run, &p.Apply, &p.Verify} {
-				if *at != nil && (*at).ID == run.ID {
-					*at = workflow.ShownRun(run)
-					return true
-				}
-			}
-		}
-	}
-	return false
 }

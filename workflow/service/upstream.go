@@ -33,36 +33,12 @@ func endedUpstream(tx workflow.Tx, run workflow.Run) (ended []string, err error)
 	return ended, err
 }
 
-// findUpstream names for each project those of its `depends_on` that make its plan
-// provisional: this pull changes them, or may, and has not applied them yet, or not before the plan.
-func findUpstream(rec *workflow.PullRecord) {
-	byName := map[string]*workflow.ProjectRecord{}
-	for i := range rec.Projects {
-		byName[rec.Projects[i].Project.Name] = &rec.Projects[i]
-	}
-	for i := range rec.Projects {
-		p := &rec.Projects[i]
-		p.Upstream = nil
-		for _, name := range p.Project.DependsOn {
-			other := byName[name]
-			if other == nil || other.Deleted {
-				continue
-			}
-			state := other.State()
-			settled := state == workflow.StateApplied || state == workflow.StateNoChanges
-			if !settled || other.AppliedSince(p.Run) {
-				p.Upstream = append(p.Upstream, name)
-			}
-		}
-	}
-}
-
 // planDependents plans anew what depends, in this pull, on a project that was just
 // applied, in the transaction that says so: nothing shows a plan of before as one
 // that counts. A plan that is queued already is begun after it anyway, as the queue
 // has it; so it is with those of several applies at once, and each is made once.
 func (s *Service) planDependents(tx workflow.Tx, rec *workflow.PullRecord, applied workflow.Run, now time.Time) error {
-	of := findProject(*rec, applied.Project.Key())
+	of := rec.Find(applied.Project.Key())
 	if of == nil || !rec.Known {
 		return nil
 	}
