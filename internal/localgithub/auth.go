@@ -10,8 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cardea-iac/cardea/internal/localgithub/model"
 	"github.com/golang-jwt/jwt/v4"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
 // actor is who makes a request: an App (by JWT), an installation (by token), a person (by token), or nobody.

@@ -7,9 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-github/v60/github"
+
+	"github.com/cardea-iac/cardea/internal/localgithub/graphql"
 )
 
 // ask posts a query as the holder of a token and returns data and errors.

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/internal/golden"
-
 	"github.com/cardea-iac/cardea/workflow"
 )
 

@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/internal/golden"
-
 	"github.com/cardea-iac/cardea/workflow"
 )
 

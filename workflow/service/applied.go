@@ -8,9 +8,8 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
-	"github.com/cardea-iac/cardea/workflow/gate"
-
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/gate"
 )
 
 // refusal is why an apply ends before it started.

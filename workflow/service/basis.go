@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
-
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
 	"github.com/cardea-iac/cardea/workflow/survey"

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
-
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
 	"github.com/cardea-iac/cardea/workflow/survey"
@@ -148,7 +147,7 @@ func answerAtOnce(e Expansion, rec workflow.PullRecord, rules workflow.Rules) *v
 	case req.CommandFault != "":
 		return &verdict{note: "Not understood: " + req.CommandFault, reply: &workflow.Reply{Kind: workflow.ReplyUnknown, Text: []string{req.CommandFault}}}
 	case req.Command != nil && req.Command.Verb == workflow.VerbHelp:
-		return &verdict{note: "Answered.", reply: helpReply(e, rules)}
+		return &verdict{note: "Answered.", reply: gate.Help(rules, e.Request.Actor, e.ActorRole, e.RoleError)}
 	case req.Command != nil && req.Command.Verb == workflow.VerbStatus:
 		return &verdict{note: "Answered.", reply: &workflow.Reply{Kind: workflow.ReplyStatus}}
 	case req.Command != nil && afterClose[req.Command.Verb]:
@@ -193,9 +192,9 @@ func planned(rec workflow.PullRecord) bool {
 // notAllowed names the options of a command that the server does not allow.
 func notAllowed(o workflow.PlanOptions, rules workflow.Rules) []string {
 	var out []string
-	for _, f := range planFlags {
-		if f.used(o) && !rules.Allows(f.name) {
-			out = append(out, fmt.Sprintf("`%s` is not allowed here: `allow` in the server's rule for this repository does not name `%s`.", f.flag, f.name))
+	for _, f := range gate.PlanFlags {
+		if f.Used(o) && !rules.Allows(f.Name) {
+			out = append(out, fmt.Sprintf("`%s` is not allowed here: `allow` in the server's rule for this repository does not name `%s`.", f.Flag, f.Name))
 		}
 	}
 	if len(out) > 0 {

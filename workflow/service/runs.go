@@ -8,9 +8,8 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
-	"github.com/cardea-iac/cardea/workflow/queue"
-
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/queue"
 )
 
 // Claim gives the next run of the queue to a worker, under a lease and a new

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
-
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/survey"
 )

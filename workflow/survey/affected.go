@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
-
 	"github.com/cardea-iac/cardea/workflow"
 )
 

@@ -5,7 +5,6 @@ import (
 	"sort"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
-
 	"github.com/cardea-iac/cardea/workflow"
 )
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
-
 	"github.com/cardea-iac/cardea/workflow"
 )
 

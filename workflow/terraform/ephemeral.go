@@ -4,9 +4,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/terraform-exec/tfexec"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 var (

@@ -10,8 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 	"github.com/hashicorp/terraform-exec/tfexec"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // init runs init (never with -upgrade, -reconfigure or -migrate-state) and

@@ -13,8 +13,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 	"golang.org/x/mod/sumdb/dirhash"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // Providers. A run's CLI configuration knows one place: our mirror, a directory

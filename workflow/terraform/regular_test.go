@@ -7,8 +7,9 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 	"github.com/hashicorp/go-version"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // TestPipesAreNotRead: code of the pull that runs at plan time may put a pipe

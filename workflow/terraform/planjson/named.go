@@ -10,7 +10,6 @@ import (
 	"unicode"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
-
 	"github.com/cardea-iac/cardea/workflow"
 )
 

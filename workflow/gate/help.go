@@ -1,4 +1,4 @@
-package service
+package gate
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
-
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -26,17 +25,16 @@ var helped = []struct {
 	{workflow.VerbResolve, func(r workflow.Rules) []workflow.Who { return []workflow.Who{r.Admin} }},
 }
 
-// helpReply names the commands that the sender may use here, in at least one
+// Help names the commands that the sender may use here, in at least one
 // environment, by the role that was read now; and what the others take.
-func helpReply(e Expansion, rules workflow.Rules) *workflow.Reply {
-	who := e.Request.Actor
+func Help(rules workflow.Rules, who workflow.Actor, role workflow.Role, roleErr error) *workflow.Reply {
 	reply := &workflow.Reply{Kind: workflow.ReplyHelp, To: who}
 	switch {
 	case who.Bot && !rules.ListsBot(who):
 		reply.May = []workflow.Verb{workflow.VerbStatus, workflow.VerbHelp}
 		reply.Text = []string{fmt.Sprintf("The server's `bots` do not list `%s`, so the other commands are not for it.", phrase.Shown(who.Slug()))}
 		return reply
-	case e.RoleError != nil:
+	case roleErr != nil:
 		reply.Text = []string{"GitHub did not say which role you have, so these are all commands; some of them may not be for you."}
 		return reply
 	}
@@ -48,7 +46,7 @@ func helpReply(e Expansion, rules workflow.Rules) *workflow.Reply {
 	var order []string
 	for _, h := range helped {
 		if slices.ContainsFunc(everywhere, func(r workflow.Rules) bool {
-			return slices.ContainsFunc(h.who(r), func(w workflow.Who) bool { return w.Includes(who, e.ActorRole) })
+			return slices.ContainsFunc(h.who(r), func(w workflow.Who) bool { return w.Includes(who, role) })
 		}) {
 			reply.May = append(reply.May, h.verb)
 			continue
@@ -65,7 +63,7 @@ func helpReply(e Expansion, rules workflow.Rules) *workflow.Reply {
 		lacks = append(lacks, fmt.Sprintf("%s %s %s", phrase.AndList(takes[words]), phrase.OneMany(len(takes[words]) == 1, "takes", "take"), words))
 	}
 	if len(lacks) > 0 {
-		reply.Text = []string{fmt.Sprintf("%s. You have the role `%s`.", strings.Join(lacks, "; "), workflow.RoleOrNone(e.ActorRole))}
+		reply.Text = []string{fmt.Sprintf("%s. You have the role `%s`.", strings.Join(lacks, "; "), workflow.RoleOrNone(role))}
 	}
 	if flags := allowedFlags(rules); len(flags) > 0 && slices.Contains(reply.May, workflow.VerbPlan) {
 		reply.Text = append(reply.Text, "`plan` also takes "+phrase.AndList(flags)+" here.")
@@ -76,18 +74,18 @@ func helpReply(e Expansion, rules workflow.Rules) *workflow.Reply {
 // allowedFlags are the options of plan that the server allows, as they are written.
 func allowedFlags(rules workflow.Rules) []string {
 	var out []string
-	for _, o := range planFlags {
-		if rules.Allows(o.name) {
-			out = append(out, "`"+strings.TrimSpace(o.flag+" "+o.value)+"`")
+	for _, o := range PlanFlags {
+		if rules.Allows(o.Name) {
+			out = append(out, "`"+strings.TrimSpace(o.Flag+" "+o.Value)+"`")
 		}
 	}
 	return out
 }
 
-// planFlags are the options of plan that the server has to allow, by their names in `allow`.
-var planFlags = []struct {
-	name, flag, value string
-	used              func(workflow.PlanOptions) bool
+// PlanFlags are the options of plan that the server has to allow, by their names in `allow`.
+var PlanFlags = []struct {
+	Name, Flag, Value string
+	Used              func(workflow.PlanOptions) bool
 }{
 	{"target", "--target", "ADDRESS", func(o workflow.PlanOptions) bool { return len(o.Targets) > 0 }},
 	{"replace", "--replace", "ADDRESS", func(o workflow.PlanOptions) bool { return len(o.Replaces) > 0 }},
