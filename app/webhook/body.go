@@ -44,7 +44,11 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (body []byte, rele
 	held := &place{bodies: b}
 	deadline := http.NewResponseController(w)
 	_ = deadline.SetReadDeadline(time.Now().Add(bodyWait)) // a writer that has none is a test's
-	defer func() { _ = deadline.SetReadDeadline(time.Time{}) }()
+	defer func() {
+		if err == nil { // else it stays: the HTTP server reads on, to the end of what was sent, before it lets go
+			_ = deadline.SetReadDeadline(time.Time{})
+		}
+	}()
 	if r.ContentLength > MaxBody {
 		return nil, held.release, errTooLarge
 	}
