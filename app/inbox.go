@@ -115,8 +115,8 @@ func (a *App) bind(ctx context.Context, d event.Decision) error {
 	if err != nil {
 		return err
 	}
-	if offered := report.Offered(view, a.links); d.Request.Head == view.Pull.Head.SHA && event.ShownKey(offered) == d.Shown {
-		d.Request.Command.Fingerprints = offered
+	if offered := report.Offered(view, a.links); d.Request.Head == view.Pull.Head.SHA && report.ShownKey(view, offered) == d.Shown {
+		d.Request.Command.Fingerprints, d.Request.Command.Runs = offered, report.Runs(view, offered)
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ type Approval struct {
 type Shown struct {
 	At           time.Time         `json:"at"`           // GitHub's created_at or updated_at of the comment
 	Fingerprints map[string]string `json:"fingerprints"` // by project name; the whole ones
+	Runs         map[string]string `json:"runs"`         // by project name: of which run that is the plan
 	// EditedBy is who put a text of their own in the place of ours; nobody knows what that showed.
 	EditedBy Actor `json:"edited_by,omitzero"`
 }

@@ -114,8 +114,10 @@ type Command struct {
 	// Fingerprints are those of `approve -p NAME@FINGERPRINT`, and those that a button
 	// showed, by project name; prefixes of at least 8 hex digits.
 	Fingerprints map[string]string `json:"fingerprints,omitempty"`
-	CancelApply  bool              `json:"cancel_apply,omitempty"` // cancel --apply
-	Outcome      string            `json:"outcome,omitempty"`      // resolve --outcome: applied or failed
+	// Runs are those whose plans a button showed, by project name.
+	Runs        map[string]string `json:"runs,omitempty"`
+	CancelApply bool              `json:"cancel_apply,omitempty"` // cancel --apply
+	Outcome     string            `json:"outcome,omitempty"`      // resolve --outcome: applied or failed
 }
 
 // Selector names projects. Names are globs; an empty selector means the affected projects.

@@ -22,14 +22,14 @@ type CheckRef struct {
 	Shown string
 }
 
-// ShownKey stands for plans, by project name their whole fingerprints; "" for none.
-func ShownKey(fingerprints map[string]string) string {
-	if len(fingerprints) == 0 {
+// ShownKey stands for plans, by project name what tells them from others; "" for none.
+func ShownKey(plans map[string]string) string {
+	if len(plans) == 0 {
 		return ""
 	}
 	h := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(fingerprints)) {
-		fmt.Fprintf(h, "%d:%s%d:%s", len(name), name, len(fingerprints[name]), fingerprints[name])
+	for _, name := range slices.Sorted(maps.Keys(plans)) {
+		fmt.Fprintf(h, "%d:%s%d:%s", len(name), name, len(plans[name]), plans[name])
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

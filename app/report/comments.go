@@ -38,7 +38,8 @@ func (p *pass) comment(ctx context.Context, w Wanted) {
 		return // it was deleted, and need not be there
 	}
 	if err == nil { // before it counts as written: an approval of what nobody recorded as shown would be refused for ever
-		err = p.config.Service.ShownAt(ctx, p.view.Pull.Key(), workflow.Shown{At: written.At, Fingerprints: templates.Named(text, w.Plans)})
+		named := templates.Named(text, w.Plans)
+		err = p.config.Service.ShownAt(ctx, p.view.Pull.Key(), workflow.Shown{At: written.At, Fingerprints: named, Runs: Runs(p.view, named)})
 	}
 	if err != nil {
 		p.failed(err)

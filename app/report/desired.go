@@ -89,7 +89,7 @@ func Desired(v workflow.PullView, peers []workflow.PullView, o Options) Wanted {
 	if own.Plan != Unknown {
 		w.Plans = fingerprints(v, func(workflow.ProjectRecord) bool { return true })
 		w.Comment = templates.Summary(v, o.Links)
-		if key := event.ShownKey(w.Plans); key != "" {
+		if key := event.ShownKey(Runs(v, w.Plans)); key != "" {
 			// Other plans are another text, even where what people may see of them is the same.
 			w.Comment += "\n<!-- cardea:shown:" + key + " -->\n"
 		}
@@ -140,7 +140,7 @@ func applyCheck(v workflow.PullView, o Options) github.Check {
 	if verdict == actionRequired || verdict == failure {
 		offered = offeredIn(v, text)
 	}
-	c := newCheck(v, ApplyCheck, event.CheckRef{Shown: event.ShownKey(offered)}, o.Links)
+	c := newCheck(v, ApplyCheck, event.CheckRef{Shown: ShownKey(v, offered)}, o.Links)
 	c.set(verdict, text)
 	c.Actions = buttons(v, offered, o.Rules)
 	return c.Check

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"fmt"
 	"time"
 
+	"github.com/cardea-iac/cardea/app/event"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
@@ -192,6 +194,29 @@ func offeredIn(v workflow.PullView, text templates.CheckText) map[string]string 
 		}
 		return false
 	}))
+}
+
+// Runs are those whose plans are present, of the projects that some fingerprints are of.
+func Runs(v workflow.PullView, fingerprints map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, p := range v.Projects {
+		if _, named := fingerprints[p.Project.Name]; named && p.Run != nil {
+			out[p.Project.Name] = p.Run.ID
+		}
+	}
+	return out
+}
+
+// ShownKey stands for present plans: for their fingerprints, and for what an approval is of beside those.
+func ShownKey(v workflow.PullView, fingerprints map[string]string) string {
+	of := map[string]string{}
+	for _, p := range v.Projects {
+		fp, named := fingerprints[p.Project.Name]
+		if plan := v.PlanOf(p); named && plan != nil {
+			of[p.Project.Name] = fmt.Sprintf("%s %s %v", fp, p.Run.Tree, plan.Fetched)
+		}
+	}
+	return event.ShownKey(of)
 }
 
 // fingerprints are those of the present plans with changes, of some projects.

@@ -141,7 +141,8 @@ func TestButtons(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, c := range Desired(view(tt.projects...), nil, Options{Rules: tt.rules, Links: model.Links{Fingerprints: true}}).Checks {
+			v := view(tt.projects...)
+			for _, c := range Desired(v, nil, Options{Rules: tt.rules, Links: model.Links{Fingerprints: true}}).Checks {
 				if c.Name != ApplyCheck {
 					continue
 				}
@@ -149,7 +150,7 @@ func TestButtons(t *testing.T) {
 				for _, b := range c.Actions {
 					got = append(got, b.Identifier)
 				}
-				want := event.CheckRef{RepoID: 100, Number: 1, Shown: event.ShownKey(tt.offered)}
+				want := event.CheckRef{RepoID: 100, Number: 1, Shown: ShownKey(v, tt.offered)}
 				if fmt.Sprint(got) != tt.want || c.ExternalID != want.String() {
 					t.Errorf("got buttons %v about %q, want %s about %q", got, c.ExternalID, tt.want, want)
 				}

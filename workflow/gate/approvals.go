@@ -12,9 +12,9 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// SeenFingerprint is the fingerprint of a project that the summary comment
-// showed when somebody wrote at a time; ok is false when it showed none. Both
-// times are GitHub's, which have whole seconds.
+// SeenPlan is the plan of a project that the summary comment showed when somebody
+// wrote at a time: its fingerprint, and its run; ok is false when it showed none.
+// Both times are GitHub's, which have whole seconds.
 //
 // What was shown strictly before counts. Within the very same second nobody can
 // tell which came first, and whoever wrote in it may still have seen what was
@@ -22,25 +22,25 @@ import (
 // newer one only when no older one ever did (then there was nothing else to mean).
 // Of several states in that second the oldest counts. What cannot be told apart
 // is thus never read as consent to something newer.
-func SeenFingerprint(shown []workflow.Shown, at time.Time, project string) (fp string, ok bool) {
+func SeenPlan(shown []workflow.Shown, at time.Time, project string) (fp, run string, ok bool) {
 	states := slices.Clone(shown)
 	sort.SliceStable(states, func(i, j int) bool { return states[i].At.Before(states[j].At) })
 	second := at.Truncate(time.Second)
-	ever, first := false, ""
+	ever, first, firstRun := false, "", ""
 	for _, s := range states {
 		showed := s.Fingerprints[project]
 		switch t := s.At.Truncate(time.Second); {
 		case t.Before(second):
-			fp = showed
+			fp, run = showed, s.Runs[project]
 			ever = ever || showed != ""
 		case t.Equal(second) && first == "":
-			first = showed
+			first, firstRun = showed, s.Runs[project]
 		}
 	}
 	if fp == "" && !ever {
-		fp = first
+		fp, run = first, firstRun
 	}
-	return fp, fp != ""
+	return fp, run, fp != ""
 }
 
 // EditedWhen says, as a sentence, that the summary comment was not ours when

@@ -10,7 +10,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-func TestSeenFingerprint(t *testing.T) {
+func TestSeenPlan(t *testing.T) {
 	at := func(s int) time.Time { return gateNow.Add(time.Duration(s) * time.Second) }
 	show := func(s int, fp string) workflow.Shown {
 		return workflow.Shown{At: at(s), Fingerprints: map[string]string{"p": fp, "q": "of q"}}
@@ -37,9 +37,14 @@ func TestSeenFingerprint(t *testing.T) {
 		{"not in order", []workflow.Shown{show(5, "b"), show(0, "a")}, at(9), "b"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, ok := SeenFingerprint(tt.shown, tt.at, "p")
-			if got != tt.want || ok != (tt.want != "") {
-				t.Errorf("got %q, %v, want %q", got, ok, tt.want)
+			for i := range tt.shown {
+				if fp := tt.shown[i].Fingerprints["p"]; fp != "" {
+					tt.shown[i].Runs = map[string]string{"p": "run of " + fp}
+				}
+			}
+			got, run, ok := SeenPlan(tt.shown, tt.at, "p")
+			if got != tt.want || ok != (tt.want != "") || ok && run != "run of "+tt.want {
+				t.Errorf("got %q of %q, %v, want %q", got, run, ok, tt.want)
 			}
 		})
 	}

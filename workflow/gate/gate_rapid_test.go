@@ -32,7 +32,7 @@ var harmless = map[string]string{
 	"ApplyOrder.State": "the plan's is compared", "ApplyOrder.Authorised": "not yet", "ApplyOrder.Spent": "false is good", "ApplyOrder.Missing": "for people",
 	"ApplyOrder.Done": "of the end", "ApplyOrder.Total": "of the end", "ApplyOrder.ErroredState": "of the end", "ApplyOrder.Resolved": "of the end", "ApplyOrder.ResolvedBy": "of the end",
 	"ApplyOrder.Was": "for giving back", "ApplyOrder.Took": "for giving back", "ApplyOrder.Held": "for giving back", "ApplyOrder.Before": "for giving back",
-	"Approval.At": "SeenFingerprint's", "Approval.CommentID": "history", "Approval.Request": "history", "Approval.Head": "CarryApprovals'",
+	"Approval.At": "SeenPlan's", "Approval.CommentID": "history", "Approval.Request": "history", "Approval.Head": "CarryApprovals'",
 	"Approval.Tree": "CarryApprovals'", "Approval.Hidden": "CarryApprovals'", "Approval.Late": "CarryApprovals'", "Approval.Inputs": "CarryApprovals'", "Approval.Files": "CarryApprovals'", "Approval.Fetched": "CarryApprovals'", "Approval.Named": "CarryApprovals'", "Approval.Computed": "CarryApprovals'", "Approval.Void": "none is good", "Approval.Applied": "false is good",
 }
 
@@ -202,7 +202,7 @@ func TestSeenIsNeverNewer(t *testing.T) {
 		}
 		slices.SortStableFunc(states, func(a, b workflow.Shown) int { return a.At.Compare(b.At) })
 		at := gateNow.Add(time.Duration(rapid.IntRange(-1, 5).Draw(t, "at")) * time.Second)
-		fp, ok := SeenFingerprint(states, at, "p")
+		fp, _, ok := SeenPlan(states, at, "p")
 		older := slices.ContainsFunc(states, func(s workflow.Shown) bool { return s.At.Before(at) && s.Fingerprints["p"] != "" })
 		for _, s := range states {
 			if s.Fingerprints["p"] == fp && ok && (s.At.After(at) || (s.At.Equal(at) && older)) {

@@ -105,16 +105,16 @@ func (l *life) report(n int) {
 	if errors.Is(err, workflow.ErrNotFound) || !l.try(err) {
 		return
 	}
-	p, fps := l.pulls[n], map[string]string{}
+	p, fps, runs := l.pulls[n], map[string]string{}, map[string]string{}
 	for _, pr := range v.Projects {
 		if plan := v.PlanOf(pr); plan != nil && !plan.NoChanges {
-			fps[pr.Project.Name] = plan.Fingerprint
+			fps[pr.Project.Name], runs[pr.Project.Name] = plan.Fingerprint, pr.Run.ID
 		}
 	}
 	if len(p.displays) == 0 || !maps.Equal(p.displays[len(p.displays)-1].fingerprints, fps) {
 		p.displays = append(p.displays, display{l.now, fps})
 	}
-	l.try(l.svc.ShownAt(l.ctx(), key, workflow.Shown{At: l.now.Truncate(time.Second), Fingerprints: fps}))
+	l.try(l.svc.ShownAt(l.ctx(), key, workflow.Shown{At: l.now.Truncate(time.Second), Fingerprints: fps, Runs: runs}))
 	for _, r := range v.Replies {
 		if !r.Done {
 			p.comments[r.Key] = true // found again by its marker where it is there

@@ -50,10 +50,10 @@ func (w *world) show() {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		shown := workflow.Shown{At: w.now, Fingerprints: map[string]string{}}
+		shown := workflow.Shown{At: w.now, Fingerprints: map[string]string{}, Runs: map[string]string{}}
 		for _, p := range v.Projects {
 			if plan := v.PlanOf(p); plan != nil && !plan.NoChanges {
-				shown.Fingerprints[p.Project.Name] = plan.Fingerprint
+				shown.Fingerprints[p.Project.Name], shown.Runs[p.Project.Name] = plan.Fingerprint, p.Run.ID
 			}
 		}
 		if err := w.svc.ShownAt(w.t.Context(), v.Pull.Key(), shown); err != nil {

@@ -25,10 +25,11 @@ const notSeen = "The comment did not show the plan"
 
 // ShownAt records what the summary comment shows since a time of GitHub's clock.
 // The reporter calls it after each write of the comment; a state that shows the
-// same fingerprints as the one before says nothing new.
+// same plans as the one before says nothing new.
 func (s *Service) ShownAt(ctx context.Context, key workflow.PullKey, shown workflow.Shown) error {
 	err := s.updatePull(ctx, key, func(rec *workflow.PullRecord) bool {
-		if n := len(rec.Shown); n > 0 && rec.Shown[n-1].EditedBy == (workflow.Actor{}) && maps.Equal(rec.Shown[n-1].Fingerprints, shown.Fingerprints) {
+		if n := len(rec.Shown); n > 0 && rec.Shown[n-1].EditedBy == (workflow.Actor{}) && maps.Equal(rec.Shown[n-1].Fingerprints, shown.Fingerprints) &&
+			maps.Equal(rec.Shown[n-1].Runs, shown.Runs) {
 			return false
 		}
 		rec.Shown = lastShown(append(rec.Shown, shown))
@@ -194,19 +195,54 @@ func (c *commanding) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) s
 		if len(typed) < 8 || !strings.HasPrefix(run.Fingerprint, strings.ToLower(typed)) {
 			return fmt.Sprintf("The plan of `%s` is `%s`, not `%s`. %s", name, workflow.ShortFingerprint(run.Fingerprint), phrase.Shown(typed), approveNow)
 		}
-		return ""
+		of := c.cmd().Runs[name]
+		if seen, shown, _ := gate.SeenPlan(c.rec.Shown, c.at(), name); c.e.Request.CheckRunID == 0 && seen == run.Fingerprint {
+			of = shown
+		} else if c.e.Request.CheckRunID == 0 {
+			of = run.ID // the comment does not name it: whoever types it read it elsewhere
+		}
+		return c.stillSeen(of, run, approveNow)
 	}
 	if len(c.cmd().Fingerprints) > 0 && c.e.Request.CheckRunID != 0 {
 		return fmt.Sprintf("The button did not show the plan of `%s`. %s", name, approveNow)
 	}
-	seen, ok := gate.SeenFingerprint(c.rec.Shown, c.at(), name)
+	seen, of, ok := gate.SeenPlan(c.rec.Shown, c.at(), name)
 	switch {
 	case !ok:
 		return fmt.Sprintf(notSeen+" `%s` of `%s` yet when you wrote. %s", workflow.ShortFingerprint(run.Fingerprint), name, approveNow)
 	case seen != run.Fingerprint:
 		return fmt.Sprintf("When you wrote, the comment showed the plan `%s` of `%s`; now it is `%s`. %s", workflow.ShortFingerprint(seen), name, workflow.ShortFingerprint(run.Fingerprint), approveNow)
 	}
+	return c.stillSeen(of, run, approveNow)
+}
+
+// stillSeen says why a plan is not the one of the run that somebody saw, though its
+// fingerprint is: what an approval is of beside that may have changed since. It is a
+// sentence, "" for nothing.
+func (c *commanding) stillSeen(of string, run workflow.Run, approveNow string) string {
+	if of == run.ID {
+		return ""
+	}
+	was, err := c.tx.Run(of)
+	plan, errPlan := c.tx.Plan(of)
+	now, errNow := c.tx.Plan(run.ID)
+	if errors.Join(err, errPlan, errNow) != nil {
+		return fmt.Sprintf("`%s` was planned again since what you saw, which is not kept. %s", run.Project.Name, approveNow)
+	}
+	carried := gate.CarryApprovals(gate.CarryInput{Approvals: []workflow.Approval{c.approvalOf(was, plan)}, Was: &plan, WasRun: was, Plan: &now, Run: run, Changes: run.TreeChanges})
+	if why := carried[0].Void; why != "" {
+		return fmt.Sprintf("`%s` was planned again since what you saw. %s %s", run.Project.Name, why, approveNow)
+	}
 	return ""
+}
+
+// approvalOf is the sender's approval of a run's plan.
+func (c *commanding) approvalOf(run workflow.Run, plan workflow.Plan) workflow.Approval {
+	return workflow.Approval{
+		Fingerprint: run.Fingerprint, User: c.actor(), At: c.at(), CommentID: c.e.Request.CommentID, Request: c.e.Request.ID,
+		Head: run.Head, Tree: run.Tree, Hidden: len(plan.Hidden) > 0,
+		Late: plan.Late, Inputs: run.InputsDigest, Files: run.FilesDigest, Computed: len(run.ComputedPaths) > 0, Fetched: plan.Fetched, Named: plan.Named,
+	}
 }
 
 // at is when the command was given, by GitHub's clock.
@@ -221,11 +257,7 @@ func (s *Service) recordApproval(c *commanding, p *workflow.ProjectRecord, run w
 	p.Approvals = slices.DeleteFunc(p.Approvals, func(a workflow.Approval) bool {
 		return a.User.ID == c.actor().ID && a.Void == "" && a.Fingerprint == run.Fingerprint
 	})
-	p.Approvals = append(p.Approvals, workflow.Approval{
-		Fingerprint: run.Fingerprint, User: c.actor(), At: c.at(), CommentID: c.e.Request.CommentID, Request: c.e.Request.ID,
-		Head: run.Head, Tree: run.Tree, Hidden: len(plan.Hidden) > 0,
-		Late: plan.Late, Inputs: run.InputsDigest, Files: run.FilesDigest, Computed: len(run.ComputedPaths) > 0, Fetched: plan.Fetched, Named: plan.Named,
-	})
+	p.Approvals = append(p.Approvals, c.approvalOf(run, plan))
 	e := event(workflow.EventApproved, c.now, c.rec.Pull.Key(), fmt.Sprintf("%s approved the plan `%s` of `%s`.", workflow.Mention(c.actor()), workflow.ShortFingerprint(run.Fingerprint), p.Project.Name))
 	e.Project, e.Run, e.Actor = p.Project.Name, run.ID, c.actor()
 	if err := c.tx.Append(e); err != nil {

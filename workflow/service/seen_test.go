@@ -19,12 +19,12 @@ func TestApproveOnlyWhatIsNamed(t *testing.T) {
 	w.open(1, "head1", changes)
 	w.plan(1)
 	view := w.view(1)
-	named := map[string]string{}
+	named, runs := map[string]string{}, map[string]string{}
 	for _, p := range view.Projects[:3] {
-		named[p.Project.Name] = p.Run.Fingerprint
+		named[p.Project.Name], runs[p.Project.Name] = p.Run.Fingerprint, p.Run.ID
 	}
 	w.now = w.now.Add(time.Second)
-	if err := w.svc.ShownAt(t.Context(), view.Pull.Key(), workflow.Shown{At: w.now, Fingerprints: named}); err != nil {
+	if err := w.svc.ShownAt(t.Context(), view.Pull.Key(), workflow.Shown{At: w.now, Fingerprints: named, Runs: runs}); err != nil {
 		t.Fatal(err)
 	}
 	w.now = w.now.Add(2 * time.Second)
@@ -43,4 +43,74 @@ func TestApproveOnlyWhatIsNamed(t *testing.T) {
 	has(t, w.do(1, "bob", exact), "refused", "The comment did not show the plan")
 	exact.Fingerprints = map[string]string{last.Project.Name: last.Run.Fingerprint[:12]}
 	has(t, w.do(1, "bob", exact), "approved", last.Project.Name+" true")
+}
+
+// An approval is of the plan that was seen, and of what that was made from: a later plan
+// of the same fingerprint gets it only where that is the same, whoever is faster.
+func TestApproveWhatWasSeen(t *testing.T) {
+	again := func(p *workflow.Plan) {}
+	swapped := func(p *workflow.Plan) { p.Fetched.Modules = map[string]workflow.Exact{"module.m": "other files"} }
+	named := func(p *workflow.Plan) { p.Named = []workflow.Exact{"b/payload"} }
+	hidden := func(p *workflow.Plan) { p.Hidden = []workflow.HiddenEffect{{Kind: "provisioner", Text: "`x` runs local-exec"}} }
+	for _, tt := range []struct {
+		name   string
+		head   files // what is pushed, nil: the same head is planned again
+		first  func(*workflow.Plan)
+		second func(*workflow.Plan)
+		want   string // what the answer to who saw the first says; "" for approved
+	}{
+		{"planned again", nil, hidden, hidden, ""},
+		{"a remark", files{"a/main.tf": "new # a remark"}, again, again, ""},
+		{"a module is another one", nil, again, swapped, "`a` was planned again since what you saw."},
+		{"a file that is named", files{"b/payload": "EVIL"}, named, named, "it names files or directories that may differ"},
+		{"a push to what runs code", files{"a/main.tf": "new # a remark"}, hidden, hidden, "it runs code that they do not show"},
+	} {
+		for _, how := range []string{"approve", "by name", "button"} {
+			t.Run(tt.name+", "+how, func(t *testing.T) {
+				w := newWorld(t)
+				plan := func(change func(*workflow.Plan)) workflow.ProjectRecord {
+					run := w.mustClaim("a")
+					res := w.fingerprinted(run, 1)
+					change(res.Plan)
+					w.finish(res)
+					return w.project(1, "a")
+				}
+				w.open(1, "head1", files{"a/main.tf": "new", "b/payload": "good"})
+				seen := plan(tt.first)
+				w.show()
+				at := w.now
+				if tt.head != nil {
+					w.now = w.now.Add(time.Second)
+					w.commit("head2", w.source.commits["head1"], tt.head)
+					w.facts(1, "head2")
+					w.push(1, "synchronize")
+					w.settle()
+				} else {
+					w.say(1, "ada", verb(workflow.VerbPlan))
+					w.expand()
+				}
+				if now := plan(tt.second); now.Run.ID == seen.Run.ID || now.Run.Fingerprint != seen.Run.Fingerprint {
+					t.Fatalf("got %s of %s, then %s of %s", seen.Run.ID, seen.Run.Fingerprint, now.Run.ID, now.Run.Fingerprint)
+				}
+				approve := verb(workflow.VerbApprove, "a")
+				req := workflow.Request{Kind: workflow.RequestCommand, Number: 1, Immediate: true, Command: &approve, CommentID: 77, Key: "comment:77", Actor: people["bob"], CommentedAt: at}
+				switch how {
+				case "by name":
+					approve.Fingerprints = map[string]string{"a": seen.Run.Fingerprint[:12]}
+				case "button":
+					approve.Fingerprints, approve.Runs = map[string]string{"a": seen.Run.Fingerprint}, map[string]string{"a": seen.Run.ID}
+					req.CommentID, req.CheckRunID = 0, 9
+				}
+				stored, _ := w.deliver(req)
+				w.expand()
+				said := w.reply(1, stored.ID)
+				if got := len(w.project(1, "a").Approvals); got != map[bool]int{true: 1}[tt.want == ""] {
+					t.Errorf("%d approvals", got)
+				}
+				if tt.want != "" {
+					has(t, said, "refused", tt.want)
+				}
+			})
+		}
+	}
 }

@@ -135,9 +135,9 @@ func TestApproveIsRefused(t *testing.T) {
 	short := verb(workflow.VerbApprove, "a")
 	short.Fingerprints = map[string]string{"a": "0000000"} // seven digits of it
 	has(t, w.do(1, "bob", short), "refused", "not `0000000`")
-	plan := w.project(1, "a").Run.Fingerprint
+	plan := w.project(1, "a").Run
 	pressed := verb(workflow.VerbApprove)
-	pressed.Fingerprints = map[string]string{"a": plan}
+	pressed.Fingerprints, pressed.Runs = map[string]string{"a": plan.Fingerprint}, map[string]string{"a": plan.ID}
 	req, _ := w.deliver(workflow.Request{Kind: workflow.RequestCommand, Number: 1, Immediate: true, Command: &pressed, CheckRunID: 5, Key: "button", Actor: people["bob"], CommentedAt: w.now})
 	w.expand()
 	has(t, w.reply(1, req.ID), "approved", "a true", "b false", "The button did not show the plan of `b`")
