@@ -58,7 +58,7 @@ type Discovery struct {
 	// Units are directories of layouts that Cardea does not plan.
 	Units map[string]Unit
 	// UnitNames are ends of paths that Terragrunt's files name, as "common/vars.yaml":
-	// Terragrunt's functions make the rest. Sorted.
+	// Terragrunt's functions make the rest. One with a "/" before it is a whole path. Sorted.
 	UnitNames []string
 }
 

@@ -62,11 +62,11 @@ func notPlanned(in AffectedInput, ix *changeIndex, ignored func(dir string) bool
 		if len(grunts) == 0 {
 			continue
 		}
-		for _, f := range ix.endedBy(d.UnitNames) {
+		ix.namedByUnits(d, func(f string) {
 			if dir := path.Dir(f); !ignored(dir) && !slices.ContainsFunc(ix.owners[f], func(owner string) bool { return projects[owner] }) {
 				note(workflow.Terragrunt, dir)
 			}
-		}
+		})
 	}
 	var out []workflow.NotPlanned
 	for _, kind := range slices.Sorted(maps.Keys(found)) {
@@ -87,6 +87,22 @@ func (ix *changeIndex) concerns(dir string, parent bool) bool {
 	})
 }
 
+// namedByUnits calls with each changed file that Terragrunt's files name and that is not one of a unit or of a module that one calls.
+func (ix *changeIndex) namedByUnits(d workflow.Discovery, with func(file string)) {
+	told := map[string]bool{} // directories whose changes are told with their unit's
+	for dir := range d.Units {
+		told[dir] = true
+		for _, m := range ix.modules[dir] {
+			told[m] = true
+		}
+	}
+	for _, f := range ix.endedBy(d.UnitNames) {
+		if !slices.ContainsFunc(ix.owners[f], func(owner string) bool { return told[owner] }) {
+			with(f)
+		}
+	}
+}
+
 // endedBy are the changed files whose path ends with one of some ends, or that of a directory above them.
 func (ix *changeIndex) endedBy(ends []string) []string {
 	if len(ends) == 0 {
@@ -100,7 +116,8 @@ func (ix *changeIndex) endedBy(ends []string) []string {
 		parts := strings.Split(f, "/")
 		for to := len(parts); to > 0; to-- {
 			for from := to - 1; from >= max(0, to-maxEndParts); from-- {
-				if wanted[strings.Join(parts[from:to], "/")] {
+				end := strings.Join(parts[from:to], "/")
+				if wanted[end] || from == 0 && wanted["/"+end] {
 					return false
 				}
 			}

@@ -52,6 +52,7 @@ func TestNotPlanned(t *testing.T) {
 		{name: "below what units name", units: map[string]workflow.Unit{"live/prod": grunt()}, names: "_envcommon modules", change: "_envcommon/a/net.hcl modules/m/x.tpl", want: []string{"Terragrunt _envcommon/a", "Terragrunt modules/m"}},
 		{name: "the name is only part of one", units: map[string]workflow.Unit{"live/prod": grunt()}, names: "common/vars.yaml", change: "uncommon/vars.yaml common/vars.yaml.md"},
 		{name: "a project of that name", head: []string{"a/net"}, units: map[string]workflow.Unit{"live/prod": grunt()}, names: "net", change: "a/net/x.tf", want: []string{"plan a/net"}},
+		{name: "a module that is told with its unit", head: []string{"m"}, units: map[string]workflow.Unit{"live/prod": grunt("m")}, names: "m", change: "m/x.tf", want: []string{"Terragrunt live/prod"}},
 		{name: "names without a unit", names: "common/vars.yaml", change: "common/vars.yaml"},
 		{name: "names of ignored units", units: map[string]workflow.Unit{"live/prod": grunt()}, config: "autodiscover: {ignore: [\"live/**\"]}", names: "common/vars.yaml", change: "common/vars.yaml"},
 		{name: "two kinds", units: map[string]workflow.Unit{"a": {Kind: "Pulumi"}, "b": grunt()}, change: "a/x b/x", want: []string{"Pulumi a", "Terragrunt b"}},

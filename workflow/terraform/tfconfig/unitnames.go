@@ -56,6 +56,9 @@ func pathEnds(name string, data []byte) []string {
 				_ = hclsyntax.Walk(a, e)
 			}
 		default:
+			if a := b.Body.Attributes["source"]; a != nil {
+				e.skip = a.Expr // a module that is known is one of the unit's calls
+			}
 			_ = hclsyntax.Walk(b, e)
 		}
 	}
@@ -63,13 +66,27 @@ func pathEnds(name string, data []byte) []string {
 }
 
 // ends collects them.
-type ends struct{ found []string }
+type ends struct {
+	found []string
+	skip  hclsyntax.Node // unless it is computed
+}
 
 // Enter implements hclsyntax.Walker.
 func (e *ends) Enter(node hclsyntax.Node) hcl.Diagnostics {
 	t, ok := node.(*hclsyntax.TemplateExpr)
 	if !ok {
 		return nil
+	}
+	if v, diags := t.Value(unitContext); !diags.HasErrors() {
+		s, _ := Printed(v)
+		below, rooted := strings.CutPrefix(s, rootMark)
+		if node == e.skip || rooted && strings.ContainsAny(below, " \n") {
+			return nil
+		}
+		if rooted {
+			e.found = append(e.found, path.Clean("/"+below)) // all of it is known
+			return nil
+		}
 	}
 	for i, part := range t.Parts {
 		if s, ok := literalString(part); ok {

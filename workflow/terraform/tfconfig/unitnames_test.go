@@ -11,9 +11,9 @@ func TestPathEnds(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
 		`include "root" { path = find_in_parent_folders("root.hcl") }`:                       {"root.hcl"},
-		`include "c" { path = "${get_repo_root()}/_envcommon/net.hcl" }`:                     {"_envcommon/net.hcl"},
+		`include "c" { path = "${get_repo_root()}/_envcommon/net.hcl" }`:                     {"/_envcommon/net.hcl"},
 		`locals { v = yamldecode(file("${get_terragrunt_dir()}/../../a/v.yaml")) }`:          {"a/v.yaml"},
-		`terraform { source = "${get_repo_root()}/modules//net?ref=v1" }`:                    {"modules/net"},
+		`terraform { source = "${get_repo_root()}/modules//net?ref=v1" }`:                    nil,
 		`terraform { source = "../../modules/${local.m}" }`:                                  {"modules"},
 		`terraform { source = "git::https://example.com/a/b.git" }`:                          nil,
 		`dependency "vpc" { config_path = "../vpc" }`:                                        nil,
