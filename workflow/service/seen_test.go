@@ -51,7 +51,9 @@ func TestApproveWhatWasSeen(t *testing.T) {
 	again := func(p *workflow.Plan) {}
 	swapped := func(p *workflow.Plan) { p.Fetched.Modules = map[string]workflow.Exact{"module.m": "other files"} }
 	named := func(p *workflow.Plan) { p.Named = []workflow.Exact{"b/payload"} }
-	hidden := func(p *workflow.Plan) { p.Hidden = []workflow.HiddenEffect{{Kind: "provisioner", Text: "`x` runs local-exec"}} }
+	hidden := func(p *workflow.Plan) {
+		p.Hidden = []workflow.HiddenEffect{{Kind: "provisioner", Text: "`x` runs local-exec"}}
+	}
 	for _, tt := range []struct {
 		name   string
 		head   files // what is pushed, nil: the same head is planned again
