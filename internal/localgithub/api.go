@@ -2,6 +2,7 @@ package localgithub
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -312,7 +313,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, next http.Hand
 }
 
 func withCall(r *http.Request, c *call) *http.Request {
-	r2 := r.WithContext(contextWith(r.Context(), c))
+	r2 := r.WithContext(contextWith(context.WithoutCancel(r.Context()), c)) // a caller that leaves does not stop what it asked for
 	r2.Body = io.NopCloser(bytes.NewReader(c.body))
 	return r2
 }
