@@ -54,7 +54,7 @@ var moves = map[string]move{
 	"base ref": {
 		do:   func(g *ground) { g.must(g.gh.SetBase(g.repo.FullName, g.key.Number, "ada", "other")) },
 		undo: func(g *ground) { g.must(g.gh.SetBase(g.repo.FullName, g.key.Number, "ada", "main")) },
-		sees: facts, says: "`other` is not a base branch|was changed to `other`|not planned yet",
+		sees: facts, says: "`other` is not a base branch|was changed to `other`|another base branch now|not planned yet",
 	},
 	"base's faulty file": {
 		do: func(g *ground) { g.push("main", "faulty") }, undo: func(g *ground) { g.push("main", "main") },
