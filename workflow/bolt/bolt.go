@@ -87,29 +87,32 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("opening %s (restore it from a copy if it is damaged): %w", path, err)
 	}
 	s := &Store{db: db, writing: make(chan struct{}, 1), broken: make(chan error, 1)}
-	if err := s.prepare(path); err != nil {
+	if err := s.prepare(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
 }
 
 // prepare checks that the file is whole and migrates the schema.
-func (s *Store) prepare(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("opening %s: %w", path, err)
-	}
-	err = s.db.View(func(tx *bbolt.Tx) error {
-		// Reading a page beyond the end of the file would end the process.
-		if info.Size() < tx.Size() {
-			return fmt.Errorf("%s is cut short: it has %d bytes of %d; restore it from a copy", path, info.Size(), tx.Size())
-		}
-		return nil
-	})
-	if err != nil {
+func (s *Store) prepare() error {
+	if err := s.db.View(whole); err != nil {
 		return err
 	}
 	return guard(func() error { return s.db.Update(migrate) })
+}
+
+// whole refuses a file that is shorter than what it says it holds: reading a page
+// beyond its end would end the process, and writing there would leave a hole before it.
+func whole(btx *bbolt.Tx) error {
+	path := btx.DB().Path()
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("looking at %s: %w", path, err)
+	}
+	if info.Size() < btx.Size() {
+		return fmt.Errorf("%s is cut short: it has %d bytes of %d; restore it from a copy: %w", path, info.Size(), btx.Size(), ErrCorrupt)
+	}
+	return nil
 }
 
 // Close waits for transactions that are under way and closes the file.
@@ -140,7 +143,14 @@ func (s *Store) write(act func(*bbolt.Tx) error) (err error) {
 			}
 		}
 	}()
-	err = guard(func() error { return storeError(s.db.Update(act)) })
+	err = guard(func() error {
+		return storeError(s.db.Update(func(btx *bbolt.Tx) error {
+			if err := whole(btx); err != nil {
+				return err
+			}
+			return act(btx)
+		}))
+	})
 	ended = true
 	return err
 }
@@ -163,7 +173,7 @@ func (s *Store) writable() bool {
 			if err != nil {
 				return err
 			}
-			return btx.Rollback()
+			return errors.Join(whole(btx), btx.Rollback())
 		})
 	}()
 	select {
