@@ -499,6 +499,3 @@ func MatchAny(globs []string, dir string) bool {
 	}
 	return false
 }
-
-// RepoConfigFile is the name of a repository's configuration, at its root.
-const RepoConfigFile = ".cardea.yml"

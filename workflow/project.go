@@ -122,3 +122,6 @@ func (p Project) Place() ProjectKey {
 	key.Variant = ""
 	return key
 }
+
+// RepoConfigFile is the name of a repository's configuration, at its root.
+const RepoConfigFile = ".cardea.yml"
