@@ -394,6 +394,8 @@ func (s source) Checkout(_ context.Context, p workflow.Pull, _ workflow.Checkout
 // engine finds a project wherever there is a main.tf, and plans nothing: the test does.
 type engine struct{}
 
+func (engine) Kind() workflow.Kind { return workflow.Kind{Name: "terraform", Title: "Terraform"} }
+
 // Discover implements workflow.Engine.
 func (engine) Discover(_ context.Context, t workflow.Tree) (workflow.Discovery, error) {
 	d := workflow.Discovery{Modules: map[string]workflow.Module{}}
@@ -405,11 +407,12 @@ func (engine) Discover(_ context.Context, t workflow.Tree) (workflow.Discovery, 
 	})
 }
 
-// Inputs implements workflow.Engine.
+// StateIdentity implements workflow.Engine.
 func (engine) StateIdentity(context.Context, workflow.Tree, workflow.Discovery, workflow.Project) (string, error) {
 	return "", nil
 }
 
+// Inputs implements workflow.Engine.
 func (engine) Inputs(_ context.Context, _ workflow.Tree, _ workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
 	return workflow.Inputs{Dir: p.Dir, Digest: "inputs of " + p.Dir, StateIdentity: "state of " + p.Dir}, nil
 }

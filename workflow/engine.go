@@ -360,6 +360,8 @@ type Tools struct {
 
 // Engine knows how to discover, plan and apply a kind of project.
 type Engine interface {
+	// Kind says what the rest of the house may know of the engine.
+	Kind() Kind
 	// Discover parses every directory of the tree. A directory that does not
 	// parse is reported in its Diagnostics, not as an error.
 	Discover(ctx context.Context, t Tree) (Discovery, error)

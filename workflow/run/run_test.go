@@ -40,6 +40,8 @@ func TestMain(m *testing.M) {
 // end before it waits for them.
 type shellEngine struct{}
 
+func (shellEngine) Kind() workflow.Kind { return terraform.New(terraform.Options{}).Kind() }
+
 func (shellEngine) Discover(context.Context, workflow.Tree) (workflow.Discovery, error) {
 	return workflow.Discovery{}, nil
 }

@@ -120,6 +120,8 @@ func (s *source) diff(_ context.Context, _ workflow.Repo, was, now string) (out 
 // state, "refuse" refuses the project, "fault" makes reading it fail.
 type engine struct{}
 
+func (engine) Kind() workflow.Kind { return workflow.Kind{Name: "terraform", Title: "Terraform"} }
+
 func (engine) Discover(_ context.Context, t workflow.Tree) (workflow.Discovery, error) {
 	d := workflow.Discovery{Modules: map[string]workflow.Module{}}
 	err := fs.WalkDir(t, ".", func(p string, e fs.DirEntry, err error) error {
