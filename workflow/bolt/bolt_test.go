@@ -43,6 +43,22 @@ func edit(t *testing.T, dir string, change func(*bbolt.Tx) error) {
 	}
 }
 
+// TestLineageProjectKeys: the index has projects under the keys that earlier versions wrote.
+func TestLineageProjectKeys(t *testing.T) {
+	for _, tt := range []struct{ project, want string }{
+		{`{"dir":"app","terraform_workspace":"default"}`, "0000000000000007c9443d53a47a152d33fe332deb2ad91c"},
+		{`{"dir":"infra/<é>","terraform_workspace":"blue","variant":"app/prod"}`, "00000000000000071a1870362ae85a5e234c153a399c2ea4"},
+	} {
+		var key workflow.ProjectKey
+		if err := json.Unmarshal([]byte(tt.project), &key); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%x", lineageProject(7, key)); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.project, got, tt.want)
+		}
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	made := func(t *testing.T) string {
 		dir := t.TempDir()

@@ -2,6 +2,7 @@ package tfconfig
 
 import (
 	"context"
+	"encoding/json"
 	"io/fs"
 	"maps"
 	"slices"
@@ -201,6 +202,34 @@ func TestInputs(t *testing.T) {
 			Calls: []workflow.CallsOf{{Dir: "a", Calls: []workflow.ModuleCall{{Name: "m", Dir: "m"}}}, {Dir: "m"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("inputs (-want +got):\n%s", diff)
+	}
+}
+
+// TestDigestsOfBefore: the digests of what a plan is made from are those of earlier versions:
+// approvals and plans that are on record are held against them.
+func TestDigestsOfBefore(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ project, digest, files string }{
+		{`{"name":"a","dir":"a","terraform_workspace":"default","engine":"terraform"}`,
+			"a19ef07d0513f3848727e974cec7d2ba72e3e104ee34d223f82fb69f89417e82", "95bc2d0859072983da3b4f2ce0661fbcebcac28f47991d1f07f22598fbdd51eb"},
+		{`{"name":"x","dir":"a","terraform_workspace":"blue","variant":"x","environment":"prod","component":"c","engine":"terraform",
+			"tool":"tofu","version":"1.11.4","var_files":["v.tfvars"],"backend_config":["c.s3"],"watch":["../shared/*.yaml"],
+			"depends_on":["b"],"whole_tree":true,"no_autoplan":true}`,
+			"ea398bee84fdcfebca24f4636c7e7da35185ccd54d3e204f7b4ec40664101e8c", "cf2e958228aa227bb53880fc719e2e0d974593794e8320bc78dc5ec7eef2e1ae"},
+		{`{"name":"a","dir":"a","terraform_workspace":"default","engine":"terraform","var_files":["v.tfvars","../shared/<é>&.json"]}`,
+			"1fed652e28b4ebb063a273f77d74db839c4a97f35048bdcd584869e39dd96187", "95bc2d0859072983da3b4f2ce0661fbcebcac28f47991d1f07f22598fbdd51eb"},
+		{`{"name":"a","dir":"a","terraform_workspace":"default","engine":"terraform","tool":"terraform","backend_config":["c.s3"]}`,
+			"3e532ff062b485ae84692ca04ad4a7944207c10e4a5b8ceb9f1cbc22173e0f52", "95bc2d0859072983da3b4f2ce0661fbcebcac28f47991d1f07f22598fbdd51eb"},
+	} {
+		var p workflow.Project
+		if err := json.Unmarshal([]byte(tt.project), &p); err != nil {
+			t.Fatal(err)
+		}
+		files := mapFS(sampleFiles)
+		files["shared/<é>&.json"] = &fstest.MapFile{Data: []byte("{}")}
+		if got := inputs(t, files, p); got.Digest != tt.digest || got.FilesDigest != tt.files {
+			t.Errorf("%s\ngot  %s %s\nwant %s %s", tt.project, got.Digest, got.FilesDigest, tt.digest, tt.files)
+		}
 	}
 }
 
