@@ -50,6 +50,10 @@ func TestStoredBytes(t *testing.T) {
 		"run": func() any { return &workflow.Run{} }, "plan": func() any { return &workflow.Plan{} }, "result": func() any { return &workflow.Result{} },
 		"lock": func() any { return &workflow.Lock{} }, "lineage": func() any { return &workflow.Lineage{} },
 		"bare-run": func() any { return &workflow.Run{} }, "bare-run-apply": func() any { return &workflow.Run{} }, "bare-plan": func() any { return &workflow.Plan{} },
+		"event": func() any { return &workflow.Event{} }, "bare-event": func() any { return &workflow.Event{} }, "event-of-repository": func() any { return &workflow.Event{} },
+		"request": func() any { return &workflow.Request{} }, "bare-request": func() any { return &workflow.Request{} },
+		"request-of-repository": func() any { return &workflow.Request{} },
+		"report":                func() any { return &workflow.ReportState{} }, "bare-report": func() any { return &workflow.ReportState{} },
 		"bare-result": func() any { return &workflow.Result{} }, "bare-lock": func() any { return &workflow.Lock{} }, "bare-lineage": func() any { return &workflow.Lineage{} },
 	} {
 		t.Run(name, func(t *testing.T) {
