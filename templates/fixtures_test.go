@@ -26,7 +26,7 @@ func view(projects ...project) workflow.PullView {
 	}
 	v.Known, v.BaseSHA = true, v.Pull.Base.SHA
 	for i, p := range projects {
-		r := workflow.ProjectRecord{Project: workflow.Project{Name: p.name, Dir: p.name, Environment: p.env, TerraformWorkspace: "default", Engine: "terraform", Refused: p.refused},
+		r := workflow.ProjectRecord{Project: workflow.Project{Name: p.name, Dir: p.name, Environment: p.env, Variant: "default", Engine: "terraform", Refused: p.refused},
 			Reasons: p.reasons, Deleted: p.deleted, Upstream: p.upstream}
 		if p.run != nil {
 			run := *p.run

@@ -20,7 +20,7 @@ const (
 )
 
 // Lock is one pull's exclusive hold on a project, or on a state identity that
-// two projects share. Key is "project\x00DIR\x00WORKSPACE", with "\x00VARIANT" where
+// two projects share. Key is "project\x00DIR\x00VARIANT", with "\x00ENTRY" where
 // there is one, or "state\x00HASH".
 type Lock struct {
 	RepoID  int64  `json:"repo_id"`
@@ -38,18 +38,18 @@ type Lock struct {
 
 // LockedProject is a project as it was when its lock was taken.
 type LockedProject struct {
-	Dir                string   `json:"dir"`
-	TerraformWorkspace string   `json:"terraform_workspace"`
-	Variant            string   `json:"variant,omitempty"`
-	Environment        string   `json:"environment,omitempty"`
-	HeadEnvironment    string   `json:"head_environment,omitempty"`
-	Neighbours         []string `json:"neighbours,omitempty"`
-	Strictest          bool     `json:"strictest,omitempty"`
+	Dir             string   `json:"dir"`
+	Variant         string   `json:"terraform_workspace"`
+	Entry           string   `json:"variant,omitempty"`
+	Environment     string   `json:"environment,omitempty"`
+	HeadEnvironment string   `json:"head_environment,omitempty"`
+	Neighbours      []string `json:"neighbours,omitempty"`
+	Strictest       bool     `json:"strictest,omitempty"`
 }
 
 // Locked is what a lock keeps of the project for which it is taken.
 func (p Project) Locked() LockedProject {
-	return LockedProject{Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
+	return LockedProject{Dir: p.Dir, Variant: p.Variant, Entry: p.Entry, Environment: p.Environment,
 		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest}
 }
 
@@ -59,9 +59,9 @@ func (p Project) Locked() LockedProject {
 // What is not known ("") gives no key.
 func LockKeys(p Project, state KeptState) []string {
 	k := p.Key()
-	own := "project\x00" + k.Dir + "\x00" + k.TerraformWorkspace
-	if k.Variant != "" {
-		own += "\x00" + k.Variant
+	own := "project\x00" + k.Dir + "\x00" + k.Variant
+	if k.Entry != "" {
+		own += "\x00" + k.Entry
 	}
 	keys := []string{own}
 	if state.Identity != "" {
@@ -151,7 +151,7 @@ func (p ProjectRecord) GuardedBy(l Lock) bool {
 
 // Taken is the project for which a lock was taken, as it was then.
 func (l Lock) Taken() Project {
-	return Project{Name: l.Project, Dir: l.Of.Dir, TerraformWorkspace: l.Of.TerraformWorkspace, Variant: l.Of.Variant, Environment: l.Of.Environment,
+	return Project{Name: l.Project, Dir: l.Of.Dir, Variant: l.Of.Variant, Entry: l.Of.Entry, Environment: l.Of.Environment,
 		HeadEnvironment: l.Of.HeadEnvironment, Neighbours: l.Of.Neighbours, Strictest: l.Of.Strictest}
 }
 

@@ -1,26 +1,29 @@
 package workflow
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
 )
 
-// DefaultTerraformWorkspace is the Terraform workspace every backend has.
-const DefaultTerraformWorkspace = "default"
+// DefaultVariant is the variant of a project whose entry names none.
+const DefaultVariant = "default"
 
-// Project is the unit of plan, lock and apply: a directory, a Terraform
-// workspace, a variant and an engine, with the keys that say how to plan it.
+// Project is the unit of plan, lock and apply: a directory, a variant, an entry
+// and an engine, with the keys that say how to plan it.
 type Project struct {
 	// Name is unique in a repository: the configured name, else the directory,
-	// plus "/workspace" when the Terraform workspace is not "default".
+	// plus "/variant" when that is not the default.
 	Name string `json:"name"`
 	// Dir is a clean slash path relative to the repository's root; "." is the root.
-	Dir                string `json:"dir"`
-	TerraformWorkspace string `json:"terraform_workspace"`
-	// Variant tells projects apart that share directory and Terraform workspace: the
-	// entry's name where several entries do, else "".
-	Variant     string `json:"variant,omitempty"`
+	Dir string `json:"dir"`
+	// Variant is the engine's own word that tells projects of one directory apart: to
+	// Terraform its workspace. Where it is kept, it has the name of that.
+	Variant string `json:"terraform_workspace"`
+	// Entry tells projects apart that share directory and variant: the name of the entry
+	// of `.cardea.yml` where several entries do, else "". People know it as the project's variant.
+	Entry       string `json:"variant,omitempty"`
 	Environment string `json:"environment,omitempty"`
 	Component   string `json:"component,omitempty"`
 	Engine      string `json:"engine"` // "terraform"
@@ -57,25 +60,29 @@ type Project struct {
 	Position Position `json:"position,omitzero"`
 }
 
-// ProjectKey identifies a project: same directory, Terraform workspace and variant
-// = same project. Without a variant it does so whatever the project is called.
+// ProjectKey identifies a project: same directory, variant and entry = same project.
+// Without an entry it does so whatever the project is called. There is one engine, so
+// that it is not part of the key.
 type ProjectKey struct {
-	Dir                string `json:"dir"`
-	TerraformWorkspace string `json:"terraform_workspace"`
-	Variant            string `json:"variant,omitempty"`
+	Dir     string `json:"dir"`
+	Variant string `json:"terraform_workspace"`
+	Entry   string `json:"variant,omitempty"`
 }
 
 // Key returns the project's identity.
 func (p Project) Key() ProjectKey {
-	return ProjectKey{Dir: path.Clean(p.Dir), TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant}
+	return ProjectKey{Dir: path.Clean(p.Dir), Variant: p.Variant, Entry: p.Entry}
 }
 
-// DefaultProjectName is the name of a project that nothing names.
-func DefaultProjectName(dir, terraformWorkspace string) string {
-	if terraformWorkspace == "" || terraformWorkspace == DefaultTerraformWorkspace {
-		return dir
+// VariantOrDefault is the project's variant, the default one where it says none.
+func (p Project) VariantOrDefault() string { return cmp.Or(p.Variant, DefaultVariant) }
+
+// DefaultName is the name of a project that nothing names.
+func (p Project) DefaultName() string {
+	if p.VariantOrDefault() == DefaultVariant {
+		return p.Dir
 	}
-	return strings.TrimSuffix(dir, "/") + "/" + terraformWorkspace
+	return strings.TrimSuffix(p.Dir, "/") + "/" + p.Variant
 }
 
 // Position is a place in a file of the repository. Line and Column count from 1; 0 = not known.
@@ -116,10 +123,10 @@ func (d Diagnostic) String() string {
 	return at + ": " + d.Summary
 }
 
-// Place is a project's key without its variant.
+// Place is a project's key without its entry.
 func (p Project) Place() ProjectKey {
 	key := p.Key()
-	key.Variant = ""
+	key.Entry = ""
 	return key
 }
 

@@ -6,24 +6,24 @@ import (
 	"testing"
 )
 
-// TestVariantIdentity: without a variant nothing that is kept or hashed is another
-// thing than before there were variants.
-func TestVariantIdentity(t *testing.T) {
-	plain := Project{Name: "n", Dir: "app", TerraformWorkspace: "default", Engine: "terraform"}
-	variant := plain
-	variant.Variant = "app/prod"
+// TestEntryIdentity: without an entry nothing that is kept or hashed is another
+// thing than before there were any.
+func TestEntryIdentity(t *testing.T) {
+	plain := Project{Name: "n", Dir: "app", Variant: "default", Engine: "terraform"}
+	entry := plain
+	entry.Entry = "app/prod"
 	for _, tt := range []struct {
 		p             Project
 		key, lock, of string
 	}{
 		{plain, `{"dir":"app","terraform_workspace":"default"}`, "project\x00app\x00default", `{"dir":"app","terraform_workspace":"default"}`},
-		{variant, `{"dir":"app","terraform_workspace":"default","variant":"app/prod"}`, "project\x00app\x00default\x00app/prod",
+		{entry, `{"dir":"app","terraform_workspace":"default","variant":"app/prod"}`, "project\x00app\x00default\x00app/prod",
 			`{"dir":"app","terraform_workspace":"default","variant":"app/prod"}`},
 	} {
 		if got := mustJSON(t, tt.p.Key()); got != tt.key {
 			t.Errorf("key: got %s, want %s", got, tt.key)
 		}
-		if got, has := mustJSON(t, tt.p), tt.p.Variant != ""; strings.Contains(got, "variant") != has || strings.Contains(got, "neighbours") {
+		if got, has := mustJSON(t, tt.p), tt.p.Entry != ""; strings.Contains(got, "variant") != has || strings.Contains(got, "neighbours") {
 			t.Errorf("a project: got %s", got)
 		}
 		if got := LockKeys(tt.p, KeptState{Identity: "s"}); got[0] != tt.lock || got[1] != "state\x00s" {

@@ -114,10 +114,10 @@ func SortProjects(list []Project) {
 		if list[i].Dir != list[j].Dir {
 			return list[i].Dir < list[j].Dir
 		}
-		if list[i].TerraformWorkspace != list[j].TerraformWorkspace {
-			return list[i].TerraformWorkspace < list[j].TerraformWorkspace
+		if list[i].Variant != list[j].Variant {
+			return list[i].Variant < list[j].Variant
 		}
-		return list[i].Variant < list[j].Variant
+		return list[i].Entry < list[j].Entry
 	})
 }
 

@@ -56,7 +56,7 @@ func (s Selector) kinds() []selectorKind {
 		{"project", s.Projects, func(p Project) string { return p.Name }},
 		{"directory", s.Dirs, func(p Project) string { return p.Dir }},
 		{"environment", s.Environments, func(p Project) string { return p.Environment }},
-		{"Terraform workspace", s.Workspaces, func(p Project) string { return p.TerraformWorkspace }},
+		{"Terraform workspace", s.Workspaces, func(p Project) string { return p.Variant }},
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 func TestSelect(t *testing.T) {
 	project := func(name, env, ws string) Project {
-		return Project{Name: name, Dir: strings.ToLower(name), Environment: env, TerraformWorkspace: ws}
+		return Project{Name: name, Dir: strings.ToLower(name), Environment: env, Variant: ws}
 	}
 	projects := []Project{project("prod/net", "prod", "default"), project("prod/db", "prod", "blue"), project("dev/net", "dev", "default"), project("a[1]", "", "default")}
 	affected, deleted := projects[2:3], []Project{project("dev/gone", "dev", "default")}

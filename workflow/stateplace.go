@@ -25,7 +25,7 @@ func (r Run) OnStateOf(other Run) bool {
 
 // Ruled is a project as far as rules are about it.
 func Ruled(p Project) Project {
-	return Project{Name: p.Name, Dir: p.Dir, TerraformWorkspace: p.TerraformWorkspace, Variant: p.Variant, Environment: p.Environment,
+	return Project{Name: p.Name, Dir: p.Dir, Variant: p.Variant, Entry: p.Entry, Environment: p.Environment,
 		HeadEnvironment: p.HeadEnvironment, Neighbours: p.Neighbours, Strictest: p.Strictest, Require: p.Require}
 }
 

@@ -36,7 +36,7 @@ func fatWorld(t testing.TB, plans map[string]workflow.Plan) *world {
 	w := newWorld(t)
 	var runs []workflow.Run
 	for id := range plans {
-		runs = append(runs, workflow.Run{ID: id, Repo: repo, Number: 12, Project: workflow.Project{Name: id, Dir: id, TerraformWorkspace: "default"}, Kind: workflow.RunPlan, State: workflow.RunFinished, Outcome: workflow.OutcomeSucceeded, Queued: noon, Started: noon, Finished: noon})
+		runs = append(runs, workflow.Run{ID: id, Repo: repo, Number: 12, Project: workflow.Project{Name: id, Dir: id, Variant: "default"}, Kind: workflow.RunPlan, State: workflow.RunFinished, Outcome: workflow.OutcomeSucceeded, Queued: noon, Started: noon, Finished: noon})
 	}
 	w.pull(12, "Fat", runs, plans)
 	return w
@@ -150,7 +150,7 @@ func TestLogOfManyLines(t *testing.T) {
 // Diagnostics have a bound too.
 func TestFatDiagnostics(t *testing.T) {
 	w := newWorld(t)
-	run := workflow.Run{ID: "bad", Repo: repo, Number: 12, Project: workflow.Project{Name: "bad", Dir: "bad", TerraformWorkspace: "default"}, Kind: workflow.RunPlan, State: workflow.RunFinished, Outcome: workflow.OutcomeFailed, Queued: noon, Started: noon, Finished: noon}
+	run := workflow.Run{ID: "bad", Repo: repo, Number: 12, Project: workflow.Project{Name: "bad", Dir: "bad", Variant: "default"}, Kind: workflow.RunPlan, State: workflow.RunFinished, Outcome: workflow.OutcomeFailed, Queued: noon, Started: noon, Finished: noon}
 	for range 2000 {
 		run.Diagnostics = append(run.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityError, Summary: "It is bad", Detail: strings.Repeat("very ", 400)})
 	}

@@ -115,7 +115,7 @@ func (w *world) pull(number int, title string, runs []workflow.Run, plans map[st
 }
 
 func run(id, name, env string, state workflow.RunState, outcome workflow.Outcome) workflow.Run {
-	r := workflow.Run{ID: id, State: state, Outcome: outcome, Project: workflow.Project{Name: name, Dir: name, TerraformWorkspace: "default", Environment: env, Component: filepath.Base(name), Engine: "terraform"}}
+	r := workflow.Run{ID: id, State: state, Outcome: outcome, Project: workflow.Project{Name: name, Dir: name, Variant: "default", Environment: env, Component: filepath.Base(name), Engine: "terraform"}}
 	if state != workflow.RunQueued {
 		r.Started = noon.Add(2 * time.Second)
 	}
@@ -273,7 +273,7 @@ func TestStatus(t *testing.T) {
 // TestProjectThatNeverRan: a pull's page leads to the pages of all its projects, refused ones too.
 func TestProjectThatNeverRan(t *testing.T) {
 	w := newWorld(t)
-	refused := workflow.ProjectRecord{Project: workflow.Project{Name: "dev/new", Dir: "dev/new", TerraformWorkspace: "default", Refused: "It has no backend."}}
+	refused := workflow.ProjectRecord{Project: workflow.Project{Name: "dev/new", Dir: "dev/new", Variant: "default", Refused: "It has no backend."}}
 	w.do(func(tx workflow.Tx) error {
 		return tx.PutPull(workflow.PullRecord{Known: true, Projects: []workflow.ProjectRecord{refused}, Pull: workflow.Pull{Repo: repo, Number: 12, Author: ada, State: workflow.PullOpen}})
 	})

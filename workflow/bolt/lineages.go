@@ -30,7 +30,7 @@ func lineageKey(repoID int64, lineage string) []byte {
 }
 
 func lineageProject(repoID int64, p workflow.ProjectKey) []byte {
-	return append(u64(uint64(repoID)), hashed(fmt.Sprintf("%q %q %q", p.Dir, p.TerraformWorkspace, p.Variant))...)
+	return append(u64(uint64(repoID)), hashed(fmt.Sprintf("%q %q %q", p.Dir, p.Variant, p.Entry))...)
 }
 
 func (t *tx) Lineage(repoID int64, lineage string) (workflow.Lineage, error) {

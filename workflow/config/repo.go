@@ -139,7 +139,7 @@ func autodiscoverKeys(a *Autodiscover) Keys {
 
 // projectEntry reads one item of `projects`.
 func projectEntry(y *Value) (ProjectEntry, bool) {
-	e := ProjectEntry{Project: workflow.Project{TerraformWorkspace: workflow.DefaultTerraformWorkspace, Engine: "terraform", Position: y.at}}
+	e := ProjectEntry{Project: workflow.Project{Variant: workflow.DefaultVariant, Engine: "terraform", Position: y.at}}
 	before := len(y.faults.list)
 	refused := refusedInRepo()
 	refused["require"] = "is a key of the whole file, not of one project"
@@ -175,7 +175,7 @@ func projectKeys(e *ProjectEntry) Keys {
 				y.Fault("`%s` %s", y.path, fault)
 			}
 		},
-		"terraform_workspace": func(y *Value) { checked(y, &e.TerraformWorkspace, workspaceFault) },
+		"terraform_workspace": func(y *Value) { checked(y, &e.Variant, workspaceFault) },
 		"tool":                func(y *Value) { y.Choice(&e.Tool, "terraform", "tofu") },
 		"version": func(y *Value) {
 			y.Number(&e.Version)
@@ -390,7 +390,7 @@ func checkPattern(s string) string {
 
 // checkTwins refuses names that are given twice, and directories that differ only
 // in how Unicode writes the same letters: people could not tell them apart.
-// Entries for one directory and Terraform workspace become variants.
+// Entries for one directory and variant are told apart by name.
 func checkTwins(entries []ProjectEntry, faults *Faults) {
 	twins, names := map[string][]*ProjectEntry{}, map[string]workflow.Position{}
 	for i := range entries {
@@ -402,7 +402,7 @@ func checkTwins(entries []ProjectEntry, faults *Faults) {
 				names[e.Name] = e.Position
 			}
 		}
-		key := norm.NFC.String(e.Dir) + "\x00" + e.TerraformWorkspace
+		key := norm.NFC.String(e.Dir) + "\x00" + e.Variant
 		if same := twins[key]; len(same) > 0 && same[0].Dir != e.Dir {
 			faults.Add(e.Position, "directory `%s` looks the same as the one in line %d and is written with other Unicode characters", e.Dir, same[0].Position.Line)
 			continue
@@ -411,25 +411,25 @@ func checkTwins(entries []ProjectEntry, faults *Faults) {
 	}
 	for i := range entries {
 		e := &entries[i]
-		if same := twins[norm.NFC.String(e.Dir)+"\x00"+e.TerraformWorkspace]; len(same) > 1 && same[0].Dir == e.Dir {
-			e.vary(same, faults)
+		if same := twins[norm.NFC.String(e.Dir)+"\x00"+e.Variant]; len(same) > 1 && same[0].Dir == e.Dir {
+			e.setApart(same, faults)
 		}
 	}
 }
 
-// vary makes an entry a variant of its directory and Terraform workspace, which
-// other entries name too. The name tells them apart, so it must be there.
-func (e *ProjectEntry) vary(same []*ProjectEntry, faults *Faults) {
+// setApart tells an entry apart from others that name its directory and variant too,
+// by its name, so that must be there.
+func (e *ProjectEntry) setApart(same []*ProjectEntry, faults *Faults) {
 	switch first := same[0]; {
 	case e.Name != "":
-		e.Variant = e.Name
+		e.Entry = e.Name
 	case e != first && e.Glob:
-		faults.Add(e.Position, "directory `%s` with Terraform workspace `%s` is named twice; the first is in line %d", e.Dir, e.TerraformWorkspace, first.Position.Line)
+		faults.Add(e.Position, "directory `%s` with Terraform workspace `%s` is named twice; the first is in line %d", e.Dir, e.Variant, first.Position.Line)
 	case e != first:
 		faults.Add(e.Position, "directory `%s` with Terraform workspace `%s` is named twice; the first is in line %d. "+
-			"To plan it once for each, give every entry a `name` and a `backend_config` of its own", e.Dir, e.TerraformWorkspace, first.Position.Line)
+			"To plan it once for each, give every entry a `name` and a `backend_config` of its own", e.Dir, e.Variant, first.Position.Line)
 	case !e.Glob && same[1].Name != "":
 		faults.Add(e.Position, "directory `%s` with Terraform workspace `%s` is named again in line %d: give this entry a `name` too, which tells the two apart",
-			e.Dir, e.TerraformWorkspace, same[1].Position.Line)
+			e.Dir, e.Variant, same[1].Position.Line)
 	}
 }

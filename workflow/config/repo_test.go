@@ -47,11 +47,11 @@ func TestRepoConfigMeaning(t *testing.T) {
 			Ignore: []string{"modules/**", "examples/**"}},
 		Require: []workflow.Requirement{workflow.NeedReviewed, workflow.NeedMergeable},
 		Projects: []ProjectEntry{
-			{Project: workflow.Project{Name: "network/prod", Dir: "prod/network", TerraformWorkspace: "default", Environment: "prod", Component: "network",
+			{Project: workflow.Project{Name: "network/prod", Dir: "prod/network", Variant: "default", Environment: "prod", Component: "network",
 				Engine: "terraform", Tool: "tofu", Version: "1.11.4", VarFiles: []string{"prod.tfvars"}, BackendConfig: []string{"prod.s3.tfbackend"},
 				Watch: []string{"*.tf", "../../shared/*.json"}, DependsOn: []string{"vpc/prod"}, WholeTree: true,
 				Position: workflow.Position{File: workflow.RepoConfigFile, Line: 8, Column: 5}}},
-			{Project: workflow.Project{Dir: "stacks/*", TerraformWorkspace: "blue", Engine: "terraform", NoAutoplan: true,
+			{Project: workflow.Project{Dir: "stacks/*", Variant: "blue", Engine: "terraform", NoAutoplan: true,
 				Position: workflow.Position{File: workflow.RepoConfigFile, Line: 21, Column: 5}}, Glob: true},
 		},
 	}
@@ -130,8 +130,8 @@ func FuzzRepoConfig(f *testing.F) {
 			if why := ProjectDirFault(p.Dir); why != "" {
 				t.Fatalf("accepted directory %q: %s", p.Dir, why)
 			}
-			if p.TerraformWorkspace == "" || strings.ContainsAny(p.TerraformWorkspace, " ;&|$`'\"\n/") {
-				t.Fatalf("accepted Terraform workspace %q", p.TerraformWorkspace)
+			if p.Variant == "" || strings.ContainsAny(p.Variant, " ;&|$`'\"\n/") {
+				t.Fatalf("accepted Terraform workspace %q", p.Variant)
 			}
 		}
 	})

@@ -200,7 +200,7 @@ func (in CarryInput) difference() string {
 	switch {
 	case in.Was.StateIdentity != in.Plan.StateIdentity:
 		return "it would write another state"
-	case in.WasRun.Project.Variant != in.Run.Project.Variant:
+	case in.WasRun.Project.Entry != in.Run.Project.Entry:
 		return fmt.Sprintf("`%s` tells the projects of its directory apart by other names", workflow.RepoConfigFile)
 	case in.Was.Tool != in.Plan.Tool:
 		return fmt.Sprintf("it was made by %s, not %s", phrase.ToolName(in.Plan.Tool), phrase.ToolName(in.Was.Tool))

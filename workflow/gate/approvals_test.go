@@ -212,7 +212,7 @@ func TestCarryApprovals(t *testing.T) {
 }
 
 func TestMayRelease(t *testing.T) {
-	keys := workflow.LockKeys(workflow.Project{Dir: "prod/network", TerraformWorkspace: "default"}, workflow.KeptState{Identity: "s3-key"})
+	keys := workflow.LockKeys(workflow.Project{Dir: "prod/network", Variant: "default"}, workflow.KeptState{Identity: "s3-key"})
 	for _, tt := range []struct {
 		name   string
 		change func(*workflow.PullRecord, *workflow.Lock)

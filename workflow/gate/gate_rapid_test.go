@@ -145,7 +145,7 @@ func TestApprovalsOnlyHelp(t *testing.T) {
 // TestLocksExclude: whatever pulls take and release, no key is ever held by two,
 // a project's keys are taken all or not at all, and epochs of a key only grow.
 func TestLocksExclude(t *testing.T) {
-	projects := []workflow.Project{{Name: "a", Dir: "a", TerraformWorkspace: "default"}, {Name: "b", Dir: "b", TerraformWorkspace: "default"}, {Name: "a2", Dir: "a", TerraformWorkspace: "default"}}
+	projects := []workflow.Project{{Name: "a", Dir: "a", Variant: "default"}, {Name: "b", Dir: "b", Variant: "default"}, {Name: "a2", Dir: "a", Variant: "default"}}
 	rapid.Check(t, func(t *rapid.T) {
 		held := map[string]workflow.Lock{}
 		highest := map[string]uint64{}

@@ -33,7 +33,7 @@ func readyApply() Input {
 		Repo: workflow.Repo{ID: 7, Owner: "acme", Name: "infra", DefaultBranch: "main"}, Number: 12, Author: gateEve, State: workflow.PullOpen,
 		Head: workflow.Ref{Ref: "feature", SHA: gateSHAs["head"]}, Base: workflow.Ref{Ref: "main", SHA: gateSHAs["base"]},
 	}
-	p := workflow.Project{Name: "network/prod", Dir: "prod/network", TerraformWorkspace: "default", Engine: "terraform", Environment: "prod"}
+	p := workflow.Project{Name: "network/prod", Dir: "prod/network", Variant: "default", Engine: "terraform", Environment: "prod"}
 	state := workflow.StateVersion{Lineage: "e2f0c1d2-lineage", Serial: 4}
 	plan := &workflow.Plan{
 		Counts: workflow.Counts{Add: 1}, Fingerprint: gateFingerprint, PlannedAt: gateNow.Add(-time.Hour), Lineage: state.Lineage, Serial: state.Serial,

@@ -14,7 +14,7 @@ func TestNextRun(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	run := func(id string, change ...func(*workflow.Run)) workflow.Run {
 		r := workflow.Run{ID: id, Repo: workflow.Repo{ID: 1}, Number: 7, Head: "aaaaaaaaaa", Priority: workflow.PriorityAutoplan, Queued: now.Add(-time.Minute)}
-		r.Project = workflow.Project{Name: id, Dir: id, TerraformWorkspace: "default"}
+		r.Project = workflow.Project{Name: id, Dir: id, Variant: "default"}
 		for _, c := range change {
 			c(&r)
 		}
@@ -26,7 +26,7 @@ func TestNextRun(t *testing.T) {
 		return func(r *workflow.Run) { r.Project.Name, r.Project.Dir = name, name }
 	}
 	variant := func(dir, name string) func(*workflow.Run) {
-		return func(r *workflow.Run) { r.Project.Dir, r.Project.Variant = dir, name }
+		return func(r *workflow.Run) { r.Project.Dir, r.Project.Entry = dir, name }
 	}
 	state := func(s string) func(*workflow.Run) { return func(r *workflow.Run) { r.StateIdentity = s } }
 	notBefore := func(in time.Duration) func(*workflow.Run) { return func(r *workflow.Run) { r.NotBefore = now.Add(in) } }
@@ -80,7 +80,7 @@ func TestNextRun(t *testing.T) {
 			waits:   map[string]string{"x": "`net` is being planned already."},
 		},
 		"another Terraform workspace is another project": {
-			queued: []workflow.Run{run("x", project("net"), func(r *workflow.Run) { r.Project.TerraformWorkspace = "blue" })}, running: []workflow.Run{run("r", project("net"))}, want: "x",
+			queued: []workflow.Run{run("x", project("net"), func(r *workflow.Run) { r.Project.Variant = "blue" })}, running: []workflow.Run{run("r", project("net"))}, want: "x",
 		},
 		"another variant of a directory is another project": {
 			queued:  []workflow.Run{run("x", project("app/prod"), variant("app", "app/prod"), state("s1")), run("y", project("app/prod"), variant("app", "app/prod"))},

@@ -270,15 +270,15 @@ func checkLocks(t *testing.T, b *bench) {
 	same(t, "after one is gone", all(), []workflow.Lock{again})
 	b.missing(func(tx workflow.Tx) error { _, err := tx.Lock(7, other.Key); return err })
 	same(t, "elsewhere", one(8, other.Key), elsewhere)
-	// A variant's key begins with that of its directory and is another one.
-	variant := lock(7, mine.Key+"\x00a/prod", 2)
-	variant.Of = workflow.LockedProject{Dir: "a", TerraformWorkspace: "default", Variant: "a/prod", Neighbours: []string{"dev", "prod"}}
-	b.update(func(tx workflow.Tx) error { return tx.PutLock(variant) })
+	// The key of one entry of several begins with that of their directory and is another one.
+	entry := lock(7, mine.Key+"\x00a/prod", 2)
+	entry.Of = workflow.LockedProject{Dir: "a", Variant: "default", Entry: "a/prod", Neighbours: []string{"dev", "prod"}}
+	b.update(func(tx workflow.Tx) error { return tx.PutLock(entry) })
 	b.reopen()
-	same(t, "a variant's lock", one(7, variant.Key), variant)
+	same(t, "an entry's lock", one(7, entry.Key), entry)
 	same(t, "beside that of its directory", one(7, mine.Key), again)
 	b.update(func(tx workflow.Tx) error { return tx.DeleteLock(7, mine.Key) })
-	same(t, "after that of its directory is gone", all(), []workflow.Lock{variant})
+	same(t, "after that of its directory is gone", all(), []workflow.Lock{entry})
 }
 
 // checkEpochs: the highest epoch stays when its lock goes.

@@ -111,7 +111,7 @@ func whyDeleted(p workflow.Project, in AffectedInput) string {
 	if _, there := found.Modules[p.Dir]; !there {
 		return fmt.Sprintf("directory `%s` is deleted, or holds no Terraform files any more", p.Dir)
 	}
-	if p.TerraformWorkspace == workflow.DefaultTerraformWorkspace && p.Position.Line == 0 {
+	if p.Variant == workflow.DefaultVariant && p.Position.Line == 0 {
 		var callers []string
 		for dir, m := range found.Modules {
 			for _, c := range m.Calls {

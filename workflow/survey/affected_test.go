@@ -62,11 +62,11 @@ func TestAffectedProjects(t *testing.T) {
 		{name: "an entry takes the place of what was discovered", changes: ".cardea.yml", head: "projects: [{dir: dev/net, terraform_workspace: blue}]\n",
 			want: []string{"dev/net deleted: `.cardea.yml` names `dev/net/blue` for its directory, which takes its place; an entry with `terraform_workspace: default` keeps it",
 				"dev/net/blue: it is a new project"}},
-		{name: "so do variants", changes: ".cardea.yml", head: "projects: [{dir: dev/net, name: n/a}, {dir: dev/net, name: n/b}]\n",
+		{name: "so do two entries", changes: ".cardea.yml", head: "projects: [{dir: dev/net, name: n/a}, {dir: dev/net, name: n/b}]\n",
 			want: []string{"dev/net deleted: `.cardea.yml` names `n/a`, `n/b` for its directory, which takes its place", "n/a: it is a new project", "n/b: it is a new project"}},
-		{name: "a variant is added beside an entry", changes: ".cardea.yml", base: "projects: [{dir: dev/net, name: n/a}]\n",
+		{name: "an entry is added beside another", changes: ".cardea.yml", base: "projects: [{dir: dev/net, name: n/a}]\n",
 			head: "projects: [{dir: dev/net, name: n/a}, {dir: dev/net, name: n/b}]\n", want: []string{"n/b: it is a new project"}},
-		{name: "a variant is removed", changes: ".cardea.yml", base: "projects: [{dir: dev/net, name: n/a}, {dir: dev/net, name: n/b}]\n",
+		{name: "one of two entries is removed", changes: ".cardea.yml", base: "projects: [{dir: dev/net, name: n/a}, {dir: dev/net, name: n/b}]\n",
 			head: "projects: [{dir: dev/net, name: n/b}]\n", want: []string{"n/a deleted: `.cardea.yml` makes it a project no longer"}},
 		{name: "a module that is not called any more counts by base's graph", changes: "m/x.tf a/main.tf", baseFound: found("a: m", "m"), headFound: found("a"),
 			want: []string{"a: `a/main.tf` changed; `m/x.tf` of module `m` changed"}},
@@ -196,7 +196,7 @@ func BenchmarkAffected(b *testing.B) {
 	d := found(lines...)
 	cfg := config.Repo{Autodiscover: config.Autodiscover{Enabled: true}}
 	for i := range 10_000 {
-		cfg.Projects = append(cfg.Projects, config.ProjectEntry{Project: workflow.Project{Dir: fmt.Sprintf("stacks/s%d", i), TerraformWorkspace: "default",
+		cfg.Projects = append(cfg.Projects, config.ProjectEntry{Project: workflow.Project{Dir: fmt.Sprintf("stacks/s%d", i), Variant: "default",
 			Watch: []string{"../../shared/*.json", "**/*.tpl"}, VarFiles: []string{"../../vars/x.tfvars"}}})
 	}
 	var changes []workflow.FileChange

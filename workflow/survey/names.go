@@ -67,7 +67,7 @@ func (r *resolver) uniqueNames(sorted []workflow.Project) {
 			at = workflow.Position{File: r.in.Head.File, Line: 1, Column: 1}
 		}
 		r.faults.Add(at, "two projects are called `%s`: directory `%s` (Terraform workspace `%s`) and directory `%s` (Terraform workspace `%s`). "+
-			"A project of the base branch keeps its name until the change is merged", b.Name, a.Dir, a.TerraformWorkspace, b.Dir, b.TerraformWorkspace)
+			"A project of the base branch keeps its name until the change is merged", b.Name, a.Dir, a.Variant, b.Dir, b.Variant)
 	}
 }
 

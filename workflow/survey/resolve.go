@@ -54,7 +54,7 @@ func Resolve(in Input) Resolution {
 		baseConfig = in.Head
 	}
 	base := drafts(baseConfig, in.BaseFound, &config.Faults{})
-	holdVariants(base, head)
+	holdEntries(base, head)
 	r := resolver{in: in, head: head, base: base, baseByKey: map[workflow.ProjectKey]workflow.Project{}, baseByDir: map[string][]workflow.Project{}, names: map[workflow.ProjectKey]string{}, faults: faults}
 	for _, p := range base {
 		r.baseByKey[p.Key()] = p
@@ -142,7 +142,7 @@ func (r *resolver) trustedBase(b workflow.Project) workflow.Project {
 
 // drafts lists the projects that one configuration makes of one tree, as it asks
 // for them: the entries with wildcards, then the plain ones, where a later one
-// replaces an earlier one of the same directory, Terraform workspace and variant,
+// replaces an earlier one of the same directory, variant and entry,
 // and every discovered root that no entry names and that is not ignored.
 func drafts(cfg config.Repo, found workflow.Discovery, faults *config.Faults) []workflow.Project {
 	byKey := map[workflow.ProjectKey]workflow.Project{}
@@ -173,7 +173,7 @@ func drafts(cfg config.Repo, found workflow.Discovery, faults *config.Faults) []
 			faults.Add(e.Position, "%s", missingDir(e.Dir, looks))
 			continue
 		}
-		delete(byKey, workflow.ProjectKey{Dir: e.Dir, TerraformWorkspace: e.TerraformWorkspace}) // what a glob stands for
+		delete(byKey, workflow.ProjectKey{Dir: e.Dir, Variant: e.Variant}) // what a glob stands for
 		byKey[e.Key()] = e.Project
 	}
 	named := map[string]bool{}
@@ -182,7 +182,7 @@ func drafts(cfg config.Repo, found workflow.Discovery, faults *config.Faults) []
 	}
 	for _, dir := range roots {
 		if cfg.Autodiscover.Enabled && !named[dir] && !ignored(dir) && !found.OnlyUnit(dir) {
-			p := workflow.Project{Dir: dir, TerraformWorkspace: workflow.DefaultTerraformWorkspace, Engine: "terraform", Library: found.Modules[dir].Backend == nil}
+			p := workflow.Project{Dir: dir, Variant: workflow.DefaultVariant, Engine: "terraform", Library: found.Modules[dir].Backend == nil}
 			byKey[p.Key()] = p
 		}
 	}
@@ -196,7 +196,7 @@ func finishDrafts(cfg config.Repo, byKey map[workflow.ProjectKey]workflow.Projec
 	twice := map[string]bool{}
 	for key, p := range byKey {
 		if p.Name == "" {
-			p.Name = workflow.DefaultProjectName(p.Dir, p.TerraformWorkspace)
+			p.Name = p.DefaultName()
 		}
 		env, component, _ := labels(cfg.Autodiscover.Pattern, p.Dir)
 		if p.Environment == "" {

@@ -150,8 +150,8 @@ func (p *planning) ready() error {
 // .terraform/environment written by us would silently plan "default" where the
 // workspace does not exist.
 func (p *planning) selectWorkspace() error {
-	name := p.job.Project.TerraformWorkspace
-	if name == "" || name == workflow.DefaultTerraformWorkspace {
+	name := p.job.Project.VariantOrDefault()
+	if name == workflow.DefaultVariant {
 		return nil // the data directory is fresh
 	}
 	if strings.HasPrefix(name, "-") {

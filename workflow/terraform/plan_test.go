@@ -99,10 +99,10 @@ func TestPlanFailures(t *testing.T) {
 }
 resource "terraform_data" "b" { input = 2 }
 `}, reason: "terraform plan: Resource precondition failed (app/main.tf line 5).", position: workflow.Position{File: "app/main.tf", Line: 5}},
-		{name: "no such Terraform workspace", project: workflow.Project{TerraformWorkspace: "blue"},
+		{name: "no such Terraform workspace", project: workflow.Project{Variant: "blue"},
 			reason: "The Terraform workspace \"blue\" does not exist. Create it with `terraform workspace new blue`, or allow it with `create_workspace: true` in the server's rules."},
 		{name: "no such var file", project: workflow.Project{VarFiles: []string{"nope.tfvars"}}, reason: "terraform plan: Failed to read variables file."},
-		{name: "a Terraform workspace that is an option", project: workflow.Project{TerraformWorkspace: "-or-create"}, reason: `The Terraform workspace "-or-create" cannot be: its name begins with a dash.`},
+		{name: "a Terraform workspace that is an option", project: workflow.Project{Variant: "-or-create"}, reason: `The Terraform workspace "-or-create" cannot be: its name begins with a dash.`},
 		{name: "a directory outside", project: workflow.Project{Dir: "../app"}, reason: "The directory `../app` is outside of the repository."},
 		{name: "no such directory", project: workflow.Project{Dir: "nowhere"}, reason: "The directory `nowhere` does not exist."},
 		{name: "version not allowed", project: workflow.Project{Version: "1.0.0"}, tools: workflow.Tools{Versions: ">= 1.5"}, reason: "terraform 1.0.0 is wanted, but the server allows only >= 1.5."},
@@ -119,7 +119,7 @@ resource "terraform_data" "b" { input = 2 }
 				w.files[name] = text
 			}
 			p := &w.order.Project
-			p.TerraformWorkspace, p.VarFiles, p.Version, p.Tool = tt.project.TerraformWorkspace, tt.project.VarFiles, tt.project.Version, tt.project.Tool
+			p.Variant, p.VarFiles, p.Version, p.Tool = tt.project.Variant, tt.project.VarFiles, tt.project.Version, tt.project.Tool
 			if tt.project.Dir != "" {
 				p.Dir = tt.project.Dir
 			}
@@ -163,7 +163,7 @@ func TestPlanInputs(t *testing.T) {
 	})
 	w.order.Project.VarFiles = []string{"../vars/x.tfvars"}
 	w.order.Project.BackendConfig = []string{"state.config"}
-	w.order.Project.TerraformWorkspace = "blue"
+	w.order.Project.Variant = "blue"
 	w.order.Create = true
 	p := w.mustPlan()
 	if len(p.Changes) != 1 || p.Changes[0].Address != "output.x" || len(p.Changes[0].Attributes) != 1 || p.Changes[0].Attributes[0].After != `"blue from the var file"` {

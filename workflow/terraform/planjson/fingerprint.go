@@ -8,8 +8,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-
-	"github.com/cardea-iac/cardea/workflow"
 )
 
 // The versions of what is hashed: a new rule needs a new number, so that no
@@ -25,19 +23,15 @@ func fingerprint(in Input, changes string, providers map[string]any) string {
 	if len(in.Key) == 0 {
 		return ""
 	}
-	workspace := in.Project.TerraformWorkspace
-	if workspace == "" {
-		workspace = workflow.DefaultTerraformWorkspace
-	}
 	key := in.Project.Key()
 	what := map[string]any{
-		"version": fingerprintVersion, "repo": in.RepoID, "dir": key.Dir, "terraform_workspace": workspace,
+		"version": fingerprintVersion, "repo": in.RepoID, "dir": key.Dir, "terraform_workspace": in.Project.VariantOrDefault(),
 		"state": in.StateIdentity, "tool": in.Tool, "changes": changes, "providers": providers,
 		"destroy": in.Options.Destroy, "refresh_only": in.Options.RefreshOnly,
 		"targets": sortedSet(in.Options.Targets), "replaces": sortedSet(in.Options.Replaces),
 	}
-	if key.Variant != "" { // what was hashed before there were variants stays the same
-		what["variant"] = key.Variant
+	if key.Entry != "" { // what was hashed before there were any stays the same
+		what["variant"] = key.Entry
 	}
 	return keyed(in.Key, "fingerprint", canonical(what))
 }

@@ -186,8 +186,8 @@ func TestFingerprintCovers(t *testing.T) {
 		{"the repository", func(in *Input) { in.RepoID++ }, false},
 		{"the directory", func(in *Input) { in.Project.Dir = "dev" }, false},
 		{"the project's name", func(in *Input) { in.Project.Name = "renamed" }, true},
-		{"the Terraform workspace", func(in *Input) { in.Project.TerraformWorkspace = "blue" }, false},
-		{"the default Terraform workspace by name", func(in *Input) { in.Project.TerraformWorkspace = "default" }, true},
+		{"the Terraform workspace", func(in *Input) { in.Project.Variant = "blue" }, false},
+		{"the default Terraform workspace by name", func(in *Input) { in.Project.Variant = "default" }, true},
 		{"the state", func(in *Input) { in.StateIdentity = "elsewhere" }, false},
 		{"the tool", func(in *Input) { in.Tool = "tofu" }, false},
 		{"the tool's version", func(in *Input) { in.ToolVersion = "1.12.0" }, true},
@@ -273,18 +273,18 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// TestFingerprintVariant: a variant is part of what is hashed, and what has none is hashed as ever.
-func TestFingerprintVariant(t *testing.T) {
-	for _, variant := range []string{"", "app/prod"} {
-		in := Input{Project: workflow.Project{Dir: "app", TerraformWorkspace: "default", Variant: variant}, RepoID: 1, StateIdentity: "s",
+// TestFingerprintEntry: an entry is part of what is hashed, and what has none is hashed as ever.
+func TestFingerprintEntry(t *testing.T) {
+	for _, entry := range []string{"", "app/prod"} {
+		in := Input{Project: workflow.Project{Dir: "app", Variant: "default", Entry: entry}, RepoID: 1, StateIdentity: "s",
 			Tool: "terraform", Key: []byte("a key of thirty-two bytes, or so.")}
 		what := map[string]any{"version": fingerprintVersion, "repo": int64(1), "dir": "app", "terraform_workspace": "default", "state": "s", "tool": "terraform",
 			"changes": "changes", "providers": map[string]any(nil), "destroy": false, "refresh_only": false, "targets": []string(nil), "replaces": []string(nil)}
-		if variant != "" {
-			what["variant"] = variant
+		if entry != "" {
+			what["variant"] = entry
 		}
 		if got, want := fingerprint(in, "changes", nil), keyed(in.Key, "fingerprint", canonical(what)); got != want {
-			t.Errorf("variant %q: got %s, want %s", variant, got, want)
+			t.Errorf("entry %q: got %s, want %s", entry, got, want)
 		}
 	}
 }

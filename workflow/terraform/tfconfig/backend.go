@@ -41,7 +41,7 @@ func (g *gathering) backend(own workflow.Module) error {
 	if b.Type == "local" {
 		g.localState(attributes, computed)
 	}
-	place := placeOf(b.Type, attributes, computed, terraformWorkspace(g.project))
+	place := placeOf(b.Type, attributes, computed, g.project.VariantOrDefault())
 	if len(place.Missing) > 0 {
 		missing := "`" + strings.Join(place.Missing, "`, `") + "`"
 		g.refuse("Its `%s` backend does not say %s: that is given at `init`. Put it in a file and name that in `backend_config`.", b.Type, missing)
@@ -71,13 +71,6 @@ func overlay(attributes map[string]string, computed []string, c backendConfig) [
 	maps.DeleteFunc(attributes, func(name, _ string) bool { return said[top(name)] })
 	maps.Copy(attributes, c.attributes)
 	return append(slices.DeleteFunc(computed, func(name string) bool { return said[top(name)] }), c.computed...)
-}
-
-func terraformWorkspace(p workflow.Project) string {
-	if p.TerraformWorkspace == "" {
-		return workflow.DefaultTerraformWorkspace
-	}
-	return p.TerraformWorkspace
 }
 
 // backendConfig is what a backend configuration file says.
@@ -120,7 +113,7 @@ func (r *Reader) backendConfig(tree fs.FS, name string) (*backendConfig, error) 
 // localState refuses a local backend whose file would be among the run's own
 // files: those are thrown away.
 func (g *gathering) localState(attributes map[string]string, computed []string) {
-	c := &composing{workspace: terraformWorkspace(g.project), computed: computed}
+	c := &composing{workspace: g.project.VariantOrDefault(), computed: computed}
 	key, _ := c.localFile()
 	place := attributes[key]
 	if place == "" {

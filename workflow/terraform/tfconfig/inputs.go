@@ -107,7 +107,7 @@ func (g *gathering) note(name, what string) {
 
 // technicalKeys is the part of a project's entry that a plan depends on; labels are not.
 func technicalKeys(p workflow.Project) workflow.Project {
-	return workflow.Project{Dir: path.Clean(p.Dir), TerraformWorkspace: p.TerraformWorkspace, Engine: p.Engine, Tool: p.Tool, Version: p.Version,
+	return workflow.Project{Dir: path.Clean(p.Dir), Variant: p.Variant, Engine: p.Engine, Tool: p.Tool, Version: p.Version,
 		VarFiles: p.VarFiles, BackendConfig: p.BackendConfig, Watch: p.Watch, WholeTree: p.WholeTree}
 }
 

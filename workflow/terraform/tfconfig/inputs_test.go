@@ -44,7 +44,7 @@ func TestInputsRefused(t *testing.T) {
 		{name: "local default", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {}\n}\n"}, want: "keeps it at `terraform.tfstate`"},
 		{name: "local up", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"../../../x\"\n }\n}\n"}, want: "keeps it at `../../../x`"},
 		{name: "local by backend_config", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {}\n}\n", "a/c": "path = \"/srv/x\""}, project: workflow.Project{BackendConfig: []string{"c"}}},
-		{name: "local, another Terraform workspace", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"/srv/x\"\n }\n}\n"}, project: workflow.Project{TerraformWorkspace: "blue"}, want: "keeps it at `terraform.tfstate.d`"},
+		{name: "local, another Terraform workspace", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"/srv/x\"\n }\n}\n"}, project: workflow.Project{Variant: "blue"}, want: "keeps it at `terraform.tfstate.d`"},
 		{name: "local, computed", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = var.x\n }\n}\n"}, want: "the local backend's `path` is computed"},
 		{name: "given at init", files: map[string]string{"a/x.tf": "terraform {\n backend \"s3\" {}\n}\n"},
 			want: "Its `s3` backend does not say `key`, `bucket`: that is given at `init`. Put it in a file and name that in `backend_config`."},
@@ -334,8 +334,8 @@ func TestStateIdentity(t *testing.T) {
 		project workflow.Project
 		same    bool
 	}{
-		{workflow.Project{Dir: "a", TerraformWorkspace: "default"}, true},
-		{workflow.Project{Dir: "a", TerraformWorkspace: "blue"}, false},
+		{workflow.Project{Dir: "a", Variant: "default"}, true},
+		{workflow.Project{Dir: "a", Variant: "blue"}, false},
 		{workflow.Project{Dir: "b"}, true},
 		{workflow.Project{Dir: "c"}, false},
 		{workflow.Project{Dir: "c", BackendConfig: []string{"same"}}, true},
@@ -349,7 +349,7 @@ func TestStateIdentity(t *testing.T) {
 			t.Errorf("%+v: got the same identity %v, want %v", tt.project, got, tt.same)
 		}
 	}
-	if inputs(t, files, workflow.Project{Dir: "h"}).StateIdentity != inputs(t, files, workflow.Project{Dir: "a", TerraformWorkspace: "blue"}).StateIdentity {
+	if inputs(t, files, workflow.Project{Dir: "h"}).StateIdentity != inputs(t, files, workflow.Project{Dir: "a", Variant: "blue"}).StateIdentity {
 		t.Error("a key that names a Terraform workspace's object is that state")
 	}
 	d, e := inputs(t, files, workflow.Project{Dir: "d"}), inputs(t, files, workflow.Project{Dir: "e"})

@@ -38,9 +38,6 @@ func placeOf(backend string, attributes map[string]string, computed []string, wo
 	for _, name := range computed {
 		c.computed = append(c.computed, plain(name))
 	}
-	if c.workspace == "" {
-		c.workspace = workflow.DefaultTerraformWorkspace
-	}
 	b, known := backends[backend]
 	if !known {
 		c.doubt("`%s` is a backend that Cardea does not know", backend)
@@ -92,7 +89,7 @@ type composing struct {
 	given      []string
 }
 
-func (c *composing) other() bool { return c.workspace != workflow.DefaultTerraformWorkspace }
+func (c *composing) other() bool { return c.workspace != workflow.DefaultVariant }
 
 func (c *composing) doubt(format string, args ...any) {
 	c.doubts = append(c.doubts, fmt.Sprintf(format, args...))

@@ -21,7 +21,7 @@ type spelling struct {
 }
 
 func (s spelling) identity() string {
-	return placeOf(s.backend, s.attributes, s.computed, s.workspace).Identity()
+	return placeOf(s.backend, s.attributes, s.computed, workflow.Project{Variant: s.workspace}.VariantOrDefault()).Identity()
 }
 
 // said makes attributes of "name=value" words.

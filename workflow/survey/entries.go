@@ -8,12 +8,12 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// holdVariants gives head's projects the variants that base knows them by. What an
-// entry is called tells variants apart, and head may call them otherwise, name a
+// holdEntries gives head's projects the entries that base knows them by. What an
+// entry is called tells projects apart, and head may call them otherwise, name a
 // second one or only one of several: base's project must not be lost by that, nor
 // its rules, locks and approvals. The same name is the same project, else the
 // same backend files where just one project of each tree has them.
-func holdVariants(base, head []workflow.Project) {
+func holdEntries(base, head []workflow.Project) {
 	known := map[workflow.ProjectKey][]int{}
 	for i, b := range base {
 		known[b.Place()] = append(known[b.Place()], i)
@@ -27,7 +27,7 @@ func holdVariants(base, head []workflow.Project) {
 	for place, ours := range places {
 		theirs := known[place]
 		for _, same := range []func(b, h workflow.Project) bool{
-			func(b, h workflow.Project) bool { return b.Variant == h.Variant },
+			func(b, h workflow.Project) bool { return b.Entry == h.Entry },
 			func(b, h workflow.Project) bool { return b.Name == h.Name },
 			func(b, h workflow.Project) bool {
 				return len(b.BackendConfig) > 0 && slices.Equal(b.BackendConfig, h.BackendConfig)
@@ -41,7 +41,7 @@ func holdVariants(base, head []workflow.Project) {
 				}
 			}
 			for _, pair := range pairs {
-				head[pair[0]].Variant = base[pair[1]].Variant
+				head[pair[0]].Entry = base[pair[1]].Entry
 				ours = slices.DeleteFunc(ours, func(i int) bool { return i == pair[0] })
 				theirs = slices.DeleteFunc(slices.Clone(theirs), func(j int) bool { return j == pair[1] })
 			}
@@ -97,7 +97,7 @@ func whyReplaced(p workflow.Project, head []workflow.Project) string {
 	for _, h := range head {
 		if h.Dir == p.Dir {
 			names = append(names, h.Name)
-			asked = asked || h.TerraformWorkspace == p.TerraformWorkspace
+			asked = asked || h.Variant == p.Variant
 		}
 	}
 	if len(names) == 0 {
@@ -105,7 +105,7 @@ func whyReplaced(p workflow.Project, head []workflow.Project) string {
 	}
 	why := fmt.Sprintf("`%s` names %s for its directory, which takes its place", workflow.RepoConfigFile, phrase.SomeNames(names))
 	if !asked {
-		why += fmt.Sprintf("; an entry with `terraform_workspace: %s` keeps it", workflow.DefaultTerraformWorkspace)
+		why += fmt.Sprintf("; an entry with `terraform_workspace: %s` keeps it", workflow.DefaultVariant)
 	}
 	return why
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// TestVariantRules: the rules of several environments hold together, and whose
+// TestEntryRules: the rules of several environments hold together, and whose
 // credentials are used is not for head to choose.
-func TestVariantRules(t *testing.T) {
+func TestEntryRules(t *testing.T) {
 	rules := workflow.DefaultRules("*")
 	rules.Credentials = workflow.CredentialNames{Plan: "ro", Apply: "rw"}
 	ada := workflow.Who{Users: []string{"ada"}}
@@ -17,7 +17,7 @@ func TestVariantRules(t *testing.T) {
 		"prod": {Approvals: &workflow.ApprovalRules{Count: 2}, Apply: &ada, Plan: &ada, Credentials: workflow.CredentialNames{Plan: "prod", Apply: "prod"}},
 		"far":  {Approvals: &workflow.ApprovalRules{Count: 9}},
 	}
-	p := workflow.Project{Name: "c", Dir: "app", Variant: "c", Neighbours: []string{"dev", "prod"}}
+	p := workflow.Project{Name: "c", Dir: "app", Entry: "c", Neighbours: []string{"dev", "prod"}}
 	for _, p := range []workflow.Project{p, {Dir: "app", Neighbours: []string{"prod"}}, workflow.Lock{Of: p.Locked()}.Taken()} {
 		got := rules.ForProject(p)
 		if got.Approvals.Count != 2 || got.Approvals.Author || !got.Apply.Includes(workflow.Actor{Login: "ada"}, workflow.RoleWrite) || got.Apply.Includes(workflow.Actor{Login: "bo"}, workflow.RoleAdmin) {

@@ -20,9 +20,9 @@ func entries(lines ...string) string {
 	return text
 }
 
-// TestResolveVariants: several entries for one directory and Terraform workspace.
+// TestResolveEntries: several entries for one directory and Terraform workspace.
 // What head does to them is no way out of what base says of one.
-func TestResolveVariants(t *testing.T) {
+func TestResolveEntries(t *testing.T) {
 	rules := workflow.Rules{Environments: map[string]workflow.EnvironmentRules{"dev": {}, "prod": {}, "other": {}}}
 	both := entries("app/dev dev dev", "app/prod prod prod")
 	for _, tt := range []struct {
@@ -33,46 +33,46 @@ func TestResolveVariants(t *testing.T) {
 		changed          string
 		notes            []string
 	}{{
-		name: "variants", base: both, head: both,
-		want: []string{"app/dev variant=app/dev env=dev < dev", "app/prod variant=app/prod env=prod < prod"},
+		name: "two entries", base: both, head: both,
+		want: []string{"app/dev entry=app/dev env=dev < dev", "app/prod entry=app/prod env=prod < prod"},
 	}, {
 		name: "swapped names keep base's environments", base: both, head: entries("app/prod dev dev", "app/dev prod prod"),
-		want:    []string{"app/dev variant=app/dev env=dev head=prod < prod", "app/prod variant=app/prod env=prod head=dev < dev"},
+		want:    []string{"app/dev entry=app/dev env=dev head=prod < prod", "app/prod entry=app/prod env=prod head=dev < dev"},
 		changed: "app/dev: environment var_files backend_config, app/prod: environment var_files backend_config",
 		notes: []string{"This change labels `app/dev` as environment `prod`. Until it is merged, `dev` holds.",
 			"This change labels `app/prod` as environment `dev`. Until it is merged, `prod` holds."},
 	}, {
-		name: "a renamed variant is known by its backend files", base: both, head: entries("app/dev dev dev", "app/live dev prod"),
-		want:    []string{"app/dev variant=app/dev env=dev < dev", "app/prod variant=app/prod env=prod head=dev < prod"},
+		name: "a renamed one is known by its backend files", base: both, head: entries("app/dev dev dev", "app/live dev prod"),
+		want:    []string{"app/dev entry=app/dev env=dev < dev", "app/prod entry=app/prod env=prod head=dev < prod"},
 		changed: "app/prod: name environment",
 		notes: []string{"This change labels `app/prod` as environment `dev`. Until it is merged, `prod` holds.",
 			"This change calls `app/prod` by the name `app/live`, which holds once it is merged."},
 	}, {
 		name: "a second one beside the only one", base: entries("app/dev dev dev"), head: both, rules: rules,
-		want:  []string{"app/dev env=dev < dev", "app/prod variant=app/prod env=dev head=prod < prod"},
+		want:  []string{"app/dev env=dev < dev", "app/prod entry=app/prod env=dev head=prod < prod"},
 		notes: []string{"This change labels `app/prod` as environment `prod`. Until it is merged, `dev` holds."},
 	}, {
 		name: "a second one, and the first renamed", base: entries("app prod prod"), head: both, rules: rules,
-		want:    []string{"app env=prod < prod", "app/dev variant=app/dev env=prod head=dev < dev"},
+		want:    []string{"app env=prod < prod", "app/dev entry=app/dev env=prod head=dev < dev"},
 		changed: "app: name",
 		notes: []string{"This change labels `app/dev` as environment `dev`. Until it is merged, `prod` holds.",
 			"This change calls `app` by the name `app/prod`, which holds once it is merged."},
 	}, {
 		name: "one of two goes", base: both, head: entries("app/prod prod prod"), removed: "app/dev",
-		want: []string{"app/prod variant=app/prod env=prod < prod"},
+		want: []string{"app/prod entry=app/prod env=prod < prod"},
 	}, {
 		name: "one of two goes, the other is renamed", base: both, head: entries("app dev prod"), removed: "app/dev",
-		want: []string{"app/prod variant=app/prod env=prod head=dev < prod"}, changed: "app/prod: name environment",
+		want: []string{"app/prod entry=app/prod env=prod head=dev < prod"}, changed: "app/prod: name environment",
 		notes: []string{"This change labels `app/prod` as environment `dev`. Until it is merged, `prod` holds.",
 			"This change calls `app/prod` by the name `app`, which holds once it is merged."},
 	}, {
 		name: "a third one has the rules of both", base: both, head: both + entries("app/qa dev qa")[len("projects:\n"):], rules: rules,
-		want: []string{"app/dev variant=app/dev env=dev < dev", "app/prod variant=app/prod env=prod < prod",
-			"app/qa variant=app/qa head=dev rules of=dev+prod < qa"},
+		want: []string{"app/dev entry=app/dev env=dev < dev", "app/prod entry=app/prod env=prod < prod",
+			"app/qa entry=app/qa head=dev rules of=dev+prod < qa"},
 		notes: []string{"This change labels `app/qa` as environment `dev`. Until it is merged, the rules of `dev` and `prod` hold, which are those of its directory."},
 	}, {
 		name: "all are others", base: both, head: entries("app/x dev x", "app/y dev y"), rules: rules, removed: "app/dev app/prod",
-		want: []string{"app/x variant=app/x head=dev rules of=dev+prod < x", "app/y variant=app/y head=dev rules of=dev+prod < y"},
+		want: []string{"app/x entry=app/x head=dev rules of=dev+prod < x", "app/y entry=app/y head=dev rules of=dev+prod < y"},
 		notes: []string{
 			"This change labels `app/x`, `app/y` as environment `dev`. Until it is merged, the rules of `dev` and `prod` hold, which are those of its directory."},
 	}, {
@@ -82,23 +82,23 @@ func TestResolveVariants(t *testing.T) {
 	}, {
 		name: "beside one without an environment", base: "projects: [{dir: app, name: a}, {dir: app, name: b, environment: prod}]\n",
 		head: "projects: [{dir: app, name: a}, {dir: app, name: b, environment: prod}, {dir: app, name: c}]\n", rules: rules,
-		want: []string{"a variant=a < ", "b variant=b env=prod < ", "c variant=c rules of=prod < "},
+		want: []string{"a entry=a < ", "b entry=b env=prod < ", "c entry=c rules of=prod < "},
 	}, {
 		name: "beside none that has one", base: "projects: [{dir: app, name: a}]\n", head: "projects: [{dir: app, name: a}, {dir: app, name: c, environment: dev}]\n", rules: rules,
-		want:  []string{"a < ", "c variant=c head=dev strictest < "},
+		want:  []string{"a < ", "c entry=c head=dev strictest < "},
 		notes: []string{"This change labels `c` as environment `dev`. Until it is merged, the strictest rules of the repository hold."},
 	}, {
 		name: "what was discovered gives way", base: "", head: both, removed: "app",
-		want: []string{"app/dev variant=app/dev head=dev < dev", "app/prod variant=app/prod head=prod < prod"},
+		want: []string{"app/dev entry=app/dev head=dev < dev", "app/prod entry=app/prod head=prod < prod"},
 		notes: []string{"This change labels `app/dev` as environment `dev`. Until it is merged, no environment holds.",
 			"This change labels `app/prod` as environment `prod`. Until it is merged, no environment holds."},
 	}, {
 		name: "what a glob stands for gives way", base: "projects: [{dir: \"*\", environment: dev}]\n",
 		head: "projects: [{dir: \"*\", environment: dev}, {dir: app, name: a}, {dir: app, name: b}]\n", removed: "app",
-		want: []string{"a variant=a env=dev < ", "b variant=b env=dev < "},
+		want: []string{"a entry=a env=dev < ", "b entry=b env=dev < "},
 	}, {
 		name: "backend files that two have name neither", base: entries("a dev s", "b prod s"), head: entries("c dev s", "d dev s"), rules: rules, removed: "a b",
-		want: []string{"c variant=c head=dev rules of=dev+prod < s", "d variant=d head=dev rules of=dev+prod < s"},
+		want: []string{"c entry=c head=dev rules of=dev+prod < s", "d entry=d head=dev rules of=dev+prod < s"},
 		notes: []string{
 			"This change labels `c`, `d` as environment `dev`. Until it is merged, the rules of `dev` and `prod` hold, which are those of its directory."},
 	}} {
