@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,7 +49,8 @@ const mostBytes = 2 * web.PageBudget
 func TestFatPages(t *testing.T) {
 	plans := map[string]workflow.Plan{"wide": fat(250, 1, 63<<10), "deep": fat(1, 250, 63<<10), "many": fat(3000, 3, 100)}
 	w := fatWorld(t, plans)
-	for _, path := range []string{"/acme/infra/pull/12", "/runs/wide", "/runs/deep", "/runs/many"} {
+	for _, path := range []string{"/acme/infra/pull/12", "/acme/infra/pull/12.json",
+		"/runs/wide", "/runs/deep", "/runs/many", "/runs/wide.json", "/runs/deep.json", "/runs/many.json"} {
 		if n := len(w.body(path)); n > mostBytes {
 			t.Errorf("%s has %d bytes", path, n)
 		}
@@ -88,6 +90,84 @@ func TestFatPagesLeadOn(t *testing.T) {
 					t.Fatalf("%s: %s is seen %d times", name, a.Path, seen[a.Path])
 				}
 			}
+		}
+	}
+}
+
+// The same of the JSON, which says where it goes on and counts what it leaves out.
+func TestFatJSONLeadsOn(t *testing.T) {
+	for name, plan := range map[string]workflow.Plan{"wide": fat(24, 1, 63<<10), "deep": fat(2, 12, 63<<10), "many": fat(5000, 1, 100)} {
+		w := fatWorld(t, map[string]workflow.Plan{name: plan})
+		seen := map[string]int{}
+		pages := 0
+		for path := "/runs/" + name + ".json"; path != ""; pages++ {
+			body := w.body(path)
+			var got struct {
+				Plan  workflow.Plan
+				Later *string
+			}
+			if err := json.Unmarshal([]byte(body), &got); err != nil || got.Later == nil {
+				t.Fatalf("%s: %v, later %v", path, err, got.Later)
+			}
+			if len(body) > mostBytes || pages > 200 {
+				t.Fatalf("%s, the answer %d, has %d bytes", path, pages, len(body))
+			}
+			for _, c := range got.Plan.Changes {
+				for _, a := range c.Attributes {
+					seen[c.Address+" "+a.Path]++
+				}
+			}
+			path = *got.Later
+		}
+		if pages < 2 {
+			t.Errorf("%s is in one answer", name)
+		}
+		for _, c := range plan.Changes {
+			for _, a := range c.Attributes {
+				if n := seen[c.Address+" "+a.Path]; n != 1 {
+					t.Fatalf("%s: %s is seen %d times", name, a.Path, n)
+				}
+			}
+		}
+	}
+}
+
+// Whatever lists a plan and a run have, an answer has a bound, and says how much it leaves out.
+func TestFatListsOfARun(t *testing.T) {
+	w := newWorld(t)
+	const n = 3000
+	long := strings.Repeat("very ", 300)
+	p := workflow.Plan{ChangesHash: "a", Counts: workflow.Counts{Add: 1}, PlannedAt: noon}
+	r := run("run", "fat", "", workflow.RunFinished, workflow.OutcomeSucceeded)
+	for i := range n {
+		text := fmt.Sprint(i, " ", long)
+		p.Drift = append(p.Drift, workflow.Change{Address: text, Attributes: []workflow.Attribute{{Path: "a", After: long}}})
+		p.Hidden = append(p.Hidden, workflow.HiddenEffect{Text: text})
+		p.Warnings = append(p.Warnings, workflow.Diagnostic{Summary: text, Detail: long})
+		p.Checks = append(p.Checks, text)
+		p.Notes = append(p.Notes, text)
+		p.Named = append(p.Named, workflow.Exact(text))
+		r.Diagnostics = append(r.Diagnostics, workflow.Diagnostic{Summary: text})
+	}
+	w.pull(12, "Fat", []workflow.Run{r}, map[string]workflow.Plan{"run": p})
+	for _, path := range []string{"/runs/run", "/acme/infra/pull/12", "/acme/infra/pull/12.json"} {
+		if body := w.body(path); len(body) > mostBytes {
+			t.Errorf("%s has %d bytes", path, len(body))
+		}
+	}
+	body := w.body("/runs/run.json")
+	var got struct {
+		Diagnostics []workflow.Diagnostic
+		Plan        workflow.Plan
+		Left        map[string]int
+	}
+	if err := json.Unmarshal([]byte(body), &got); err != nil || len(body) > mostBytes {
+		t.Fatalf("it has %d bytes, %v", len(body), err)
+	}
+	for list, shown := range map[string]int{"diagnostics": len(got.Diagnostics), "drift": len(got.Plan.Drift), "hidden": len(got.Plan.Hidden),
+		"warnings": len(got.Plan.Warnings), "checks": len(got.Plan.Checks), "notes": len(got.Plan.Notes), "named": len(got.Plan.Named)} {
+		if left := got.Left[list]; shown == 0 || left == 0 || shown+left != n {
+			t.Errorf("of %d %s %d are told and %d counted", n, list, shown, left)
 		}
 	}
 }

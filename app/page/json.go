@@ -120,8 +120,21 @@ type runDetailJSON struct {
 	Project     string                `json:"project"`
 	Reason      string                `json:"reason"`
 	Diagnostics []workflow.Diagnostic `json:"diagnostics"`
-	Plan        *workflow.Plan        `json:"plan"`
+	Plan        *workflow.Plan        `json:"plan"`  // its changes from the spot of the address on, as far as one answer goes
 	Apply       *workflow.ApplyOrder  `json:"apply"` // with the authorisation; null for other kinds
+	Later       string                `json:"later"` // path of the changes after these, "" at the end; a change may go on there
+	Left        leftJSON              `json:"left"`
+}
+
+// leftJSON counts what one answer leaves out of a run's other lists.
+type leftJSON struct {
+	Diagnostics int `json:"diagnostics"`
+	Drift       int `json:"drift"`
+	Hidden      int `json:"hidden"`
+	Warnings    int `json:"warnings"`
+	Checks      int `json:"checks"`
+	Notes       int `json:"notes"`
+	Named       int `json:"named"`
 }
 
 type checksJSON struct{ plan, apply Check }

@@ -68,8 +68,7 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 		}
 	}
 	if wantsJSON(r) {
-		return page{json: runDetailJSON{Run: runJSONOf(run), Repository: run.Repo.FullName(), Number: run.Number, Project: run.Project.Name, Reason: run.Reason,
-			Diagnostics: run.Diagnostics, Plan: plan, Apply: run.Apply}}, nil
+		return page{json: runDetailOf(run, plan, r.URL.Query().Get("from"))}, nil
 	}
 	log, cut, err := s.tail(run.ID)
 	if err != nil {

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/cardea-iac/cardea/templates/diff"
 	"github.com/cardea-iac/cardea/templates/markdown"
+	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -13,39 +15,63 @@ import (
 const (
 	PageBudget       = 1 << 20  // of the changes of one page
 	diagnosticBudget = 64 << 10 // of one list of diagnostics
+	listBudget       = 64 << 10 // of one list of sentences
+	sentenceMost     = 4 << 10  // of one of them
+	addressMost      = 300      // characters of an address in a list
 	fewChanges       = 200      // of a list of addresses
+	fewProjects      = 200      // that one sentence is about
 )
 
 // Spot is where the changes of a page begin or end: before an attribute of a change.
 type Spot struct{ Change, Attribute int }
 
-// ShowChanges makes changes from a spot on ready for a page, as far as a budget of
-// bytes goes, and says where the next page begins. Something is always shown. Few
-// are shown open, of many only those that destroy.
-func ShowChanges(changes []workflow.Change, from Spot, budget int) (out []ShownChange, next Spot) {
+// Part is a change as far as one page has it: its attributes from First to End.
+type Part struct {
+	workflow.Change // whole
+	First, End      int
+}
+
+// Fit returns the changes from a spot on as far as a budget of bytes goes, by the
+// size of each attribute, and where the next page begins. Something always fits.
+func Fit(changes []workflow.Change, from Spot, budget int, size func(workflow.Attribute) int) (out []Part, next Spot) {
 	for i := from.Change; i < len(changes); i++ {
 		c, first := changes[i], 0
 		if i == from.Change {
 			first = min(max(from.Attribute, 0), len(c.Attributes))
 		}
 		end := first
-		for budget -= htmlSize(c.Address) + 100; end < len(c.Attributes); end++ {
-			a := c.Attributes[end]
-			size := htmlSize(a.Path) + htmlSize(a.Before) + htmlSize(a.After) + 50
-			if budget < size && (end > first || len(out) > 0) {
+		for budget -= frameOf(c); end < len(c.Attributes); end++ {
+			n := size(c.Attributes[end])
+			if budget < n && (end > first || len(out) > 0) {
 				break
 			}
-			budget -= size
+			budget -= n
 		}
 		if budget < 0 && len(out) > 0 {
 			return out, Spot{i, first}
 		}
-		out = append(out, showChange(c, first, end, len(changes)))
+		out = append(out, Part{c, first, end})
 		if end < len(c.Attributes) {
 			return out, Spot{i, end}
 		}
 	}
 	return out, Spot{Change: len(changes)}
+}
+
+// frameOf is about how much of a page a change takes without its attributes.
+func frameOf(c workflow.Change) int { return htmlSize(c.Address) + 100 }
+
+// ShowChanges makes changes from a spot on ready for a page, as far as a budget of
+// bytes goes, and says where the next page begins. Something is always shown. Few
+// are shown open, of many only those that destroy.
+func ShowChanges(changes []workflow.Change, from Spot, budget int) (out []ShownChange, next Spot) {
+	parts, next := Fit(changes, from, budget, func(a workflow.Attribute) int {
+		return htmlSize(a.Path) + htmlSize(a.Before) + htmlSize(a.After) + 50
+	})
+	for _, p := range parts {
+		out = append(out, showChange(p, len(changes)))
+	}
+	return out, next
 }
 
 // SizeOf is about how much of a page changes take.
@@ -64,8 +90,9 @@ func htmlSize(s string) int {
 	return len(s) + 4*(strings.Count(s, "<")+strings.Count(s, ">")+strings.Count(s, "&")+strings.Count(s, `"`)+strings.Count(s, "'")) + 30*strings.Count(s, "\n")
 }
 
-// showChange shows the attributes of a change from first to end, and says how many are elsewhere.
-func showChange(c workflow.Change, first, end, of int) ShownChange {
+// showChange shows a part of one of so many changes, and says how many attributes are elsewhere.
+func showChange(p Part, of int) ShownChange {
+	c, first, end := p.Change, p.First, p.End
 	risky := c.Action == workflow.ActionDelete || c.Action == workflow.ActionReplace
 	part := c
 	part.Attributes = c.Attributes[first:end]
@@ -107,10 +134,59 @@ func fitDiagnostics(list []workflow.Diagnostic) []workflow.Diagnostic {
 	return list
 }
 
-// few are the first changes of a list, left says how many there are besides.
-func few(list []workflow.Change) []workflow.Change { return list[:min(len(list), fewChanges)] }
+// few are the addresses of the first changes of a list, left says how many there are besides.
+func few(list []workflow.Change) (out []string) {
+	for _, c := range list[:min(len(list), fewChanges)] {
+		out = append(out, markdown.Cut(c.Address, addressMost))
+	}
+	return out
+}
 
 func left(list []workflow.Change) int { return max(len(list)-fewChanges, 0) }
+
+// told are sentences as far as a list goes: Left counts those that See has.
+type told struct {
+	Shown []model.Said
+	Left  int
+	See   string
+}
+
+// tell fits sentences into one list.
+func tell(list []model.Said, see string) told {
+	budget := listBudget
+	out := told{See: see}
+	for i, s := range list {
+		s.Text, s.Mend = markdown.Cut(s.Text, sentenceMost), markdown.Cut(s.Mend, sentenceMost)
+		if n := len(s.Projects); n > fewProjects {
+			s.Projects = append(slices.Clone(s.Projects[:fewProjects]), "and "+markdown.Number(n-fewProjects)+" more")
+		}
+		budget -= htmlSize(s.Text) + htmlSize(s.Mend) + 50
+		for _, p := range s.Projects {
+			budget -= htmlSize(p) + 2
+		}
+		if budget < 0 {
+			out.Left = len(list) - i
+			break
+		}
+		out.Shown = append(out.Shown, s)
+	}
+	return out
+}
+
+// effects are hidden effects as sentences, sentences are those of a plan.
+func effects(list []workflow.HiddenEffect) (out []model.Said) {
+	for _, h := range list {
+		out = append(out, model.Said{Text: h.Text})
+	}
+	return out
+}
+
+func sentences(list []string) (out []model.Said) {
+	for _, s := range list {
+		out = append(out, model.Said{Text: s})
+	}
+	return out
+}
 
 func markClass(l diff.Line) string {
 	switch l.Mark {
