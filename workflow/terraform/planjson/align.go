@@ -9,18 +9,18 @@ type elementPair struct{ before, after int }
 // alignLists pairs the elements of two lists so that an element taken out of the
 // middle is one removal and not a change of all that follow. Sets are lists in
 // the plan's JSON, in an order of their own, which this copes with as well.
-func alignLists(b, a planSide, bSize, aSize int) []elementPair {
+func alignLists(b, a Side, bSize, aSize int) []elementPair {
 	if bSize <= 1 && aSize <= 1 {
 		return []elementPair{{min(bSize, 1) - 1, min(aSize, 1) - 1}}
 	}
 	before, after := make([]string, bSize), make([]string, aSize)
 	for i := range before {
-		before[i] = elementText(b.index(i))
+		before[i] = elementText(b.Index(i))
 	}
 	for i := range after {
-		e := a.index(i)
+		e := a.Index(i)
 		after[i] = elementText(e)
-		if anyMark(e.unknown) {
+		if anyMark(e.Unknown) {
 			after[i] = "" // equals nothing
 		}
 	}
@@ -42,9 +42,9 @@ func alignLists(b, a planSide, bSize, aSize int) []elementPair {
 }
 
 // elementText is equal for elements that are equal and equally marked.
-func elementText(e planSide) string {
-	text := canonical(e.value)
-	if anyMark(e.marks) {
+func elementText(e Side) string {
+	text := canonical(e.Value)
+	if anyMark(e.Sensitive) {
 		text = "*" + text
 	}
 	return text
@@ -52,7 +52,7 @@ func elementText(e planSide) string {
 
 // gap collects the rows between two lists' common beginning and end.
 type gap struct {
-	b, a            planSide
+	b, a            Side
 	rows            []elementPair
 	removed, coming []int
 }
@@ -127,8 +127,8 @@ func (g *gap) flush() {
 }
 
 func (g *gap) pairs(i, j int) bool {
-	bObject, bList, _ := g.b.index(i).shape()
-	aObject, aList, _ := g.a.index(j).shape()
+	bObject, bList, _ := g.b.Index(i).shape()
+	aObject, aList, _ := g.a.Index(j).shape()
 	if bObject || bList || aObject || aList {
 		return bObject == aObject && bList == aList
 	}

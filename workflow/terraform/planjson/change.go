@@ -8,27 +8,27 @@ import (
 )
 
 // resource is one entry of resource_changes or resource_drift, masked.
-func (pr *projector) resource(c planChange) workflow.Change {
+func (pr *projector) resource(c Proposed) workflow.Change {
 	change := workflow.Change{
-		Address: maskAddress(c.address, pr.mask), PreviousAddress: maskAddress(c.previous, pr.mask), Deposed: c.deposed,
-		Mode: c.mode, Type: c.kind, Provider: c.provider, Reason: actionReason(c.reason),
-		Imported: c.importing != nil, ImportID: pr.importID(c),
+		Address: maskAddress(c.Address, pr.mask), PreviousAddress: maskAddress(c.Previous, pr.mask), Deposed: c.Deposed,
+		Mode: c.Mode, Type: c.Type, Provider: c.Provider, Reason: actionReason(c.Reason),
+		Imported: c.Importing != nil, ImportID: pr.importID(c),
 	}
-	if pr.mask.covers(c.importing["id"]) || pr.mask.covers(c.importing["identity"]) {
+	if pr.mask.covers(c.Importing["id"]) || pr.mask.covers(c.Importing["identity"]) {
 		change.Masked++
 	}
-	if via := pr.doc.via(c.address); strings.ContainsAny(via, ".:") { // not the provider's default one
+	if via := pr.doc.via(c.Address); strings.ContainsAny(via, ".:") { // not the provider's default one
 		change.ProviderConfig = via
 	}
 	setAction(&change, c)
-	d := differ{mask: pr.mask, replaces: c.replacePaths}
-	before, after := c.before, c.after
+	d := differ{mask: pr.mask, replaces: c.Replace}
+	before, after := c.Before, c.After
 	switch change.Action {
 	case workflow.ActionCreate, workflow.ActionRead, workflow.ActionDelete:
 		d.oneSided = true
 	case workflow.ActionImport:
 		d.showSame = true
-		after.unknown = nil
+		after.Unknown = nil
 	case workflow.ActionMove, workflow.ActionForget:
 		after = before // nothing of the object changes
 	}
@@ -37,7 +37,7 @@ func (pr *projector) resource(c planChange) workflow.Change {
 }
 
 // attributes runs the differ over a change within the plan's budget of text.
-func (pr *projector) attributes(change *workflow.Change, d *differ, p place, b, a planSide) {
+func (pr *projector) attributes(change *workflow.Change, d *differ, p place, b, a Side) {
 	if pr.size > maxPlanText {
 		pr.bare++
 		return
@@ -50,24 +50,24 @@ func (pr *projector) attributes(change *workflow.Change, d *differ, p place, b, 
 }
 
 // setAction names what the actions mean together.
-func setAction(change *workflow.Change, c planChange) {
+func setAction(change *workflow.Change, c Proposed) {
 	switch {
-	case c.does("no-op") && c.importing != nil:
+	case c.Does("no-op") && c.Importing != nil:
 		change.Action = workflow.ActionImport
-	case c.does("no-op"):
+	case c.Does("no-op"):
 		change.Action = workflow.ActionMove
-	case c.does("create"), c.does("update"), c.does("delete"), c.does("forget"), c.does("read"):
-		change.Action = workflow.Action(c.actions[0])
-	case c.does("delete", "create"):
+	case c.Does("create"), c.Does("update"), c.Does("delete"), c.Does("forget"), c.Does("read"):
+		change.Action = workflow.Action(c.Actions[0])
+	case c.Does("delete", "create"):
 		change.Action = workflow.ActionReplace
-	case c.does("create", "delete"):
+	case c.Does("create", "delete"):
 		change.Action, change.CreateFirst = workflow.ActionReplace, true
-	case c.does("create", "forget"), c.does("forget", "create"):
-		change.Action, change.CreateFirst = workflow.ActionReplace, c.actions[0] == "create"
+	case c.Does("create", "forget"), c.Does("forget", "create"):
+		change.Action, change.CreateFirst = workflow.ActionReplace, c.Actions[0] == "create"
 		change.Reason = "the old object is forgotten, not destroyed"
 	default:
 		// A newer tool does something that we have no word for: shown, hashed, never dropped.
-		change.Action, change.Reason = workflow.ActionUpdate, "the plan calls this "+strings.Join(c.actions, ", ")
+		change.Action, change.Reason = workflow.ActionUpdate, "the plan calls this "+strings.Join(c.Actions, ", ")
 	}
 }
 
@@ -95,25 +95,25 @@ func countsOf(c workflow.Change) workflow.Counts {
 }
 
 // importID is the id, or the identity as JSON where the resource is imported by that.
-func (pr *projector) importID(c planChange) string {
-	if id, ok := c.importing["id"].(string); ok && id != "" {
+func (pr *projector) importID(c Proposed) string {
+	if id, ok := c.Importing["id"].(string); ok && id != "" {
 		return pr.mask.text(id)
 	}
-	if identity := c.importing["identity"]; identity != nil {
+	if identity := c.Importing["identity"]; identity != nil {
 		return canonical(pr.mask.tree(identity, nil))
 	}
-	if c.importing["unknown"] == true {
+	if c.Importing["unknown"] == true {
 		return unknownText
 	}
 	return ""
 }
 
 // output is one changed output. A plain value stands at the path "value".
-func (pr *projector) output(c planChange) workflow.Change {
-	change := workflow.Change{Address: c.address, Mode: c.mode}
+func (pr *projector) output(c Proposed) workflow.Change {
+	change := workflow.Change{Address: c.Address, Mode: c.Mode}
 	setAction(&change, c)
 	d := differ{mask: pr.mask, oneSided: change.Action != workflow.ActionUpdate}
-	pr.attributes(&change, &d, place{text: "value"}, c.before, c.after)
+	pr.attributes(&change, &d, place{text: "value"}, c.Before, c.After)
 	if len(d.out) == 0 && change.Action == workflow.ActionUpdate && !pr.full() {
 		// Terraform marks both sides when only `sensitive` of the output changes.
 		change.Attributes = []workflow.Attribute{{Path: "value", Mark: workflow.MarkChange, Before: sensitiveText, After: sensitiveText,
@@ -132,7 +132,7 @@ func (pr *projector) invocation(v any) workflow.Change {
 	change := workflow.Change{Address: maskAddress(text("address"), pr.mask), Mode: "action", Type: text("type"), Provider: text("provider_name"),
 		Action: workflow.ActionInvoke, Reason: invocationTrigger(m, pr.mask)}
 	d := differ{mask: pr.mask, oneSided: true}
-	pr.attributes(&change, &d, place{}, planSide{}, planSide{value: m["config_values"], unknown: m["config_unknown"], marks: m["config_sensitive"]})
+	pr.attributes(&change, &d, place{}, Side{}, Side{Value: m["config_values"], Unknown: m["config_unknown"], Sensitive: m["config_sensitive"]})
 	return change
 }
 

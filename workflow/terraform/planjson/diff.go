@@ -86,44 +86,44 @@ func isPathName(k string) bool {
 }
 
 // shape of a side: an attribute that is unknown in part may have no value at all.
-func (s planSide) shape() (object, list bool, size int) {
-	v, object := s.value.(map[string]any)
-	l, list := s.value.([]any)
-	if u, ok := s.unknown.(map[string]any); ok && v == nil && !list && anyMark(u) {
+func (s Side) shape() (object, list bool, size int) {
+	v, object := s.Value.(map[string]any)
+	l, list := s.Value.([]any)
+	if u, ok := s.Unknown.(map[string]any); ok && v == nil && !list && anyMark(u) {
 		object = true
 	}
-	if u, ok := s.unknown.([]any); ok && !object && (list || s.value == nil && anyMark(u)) {
+	if u, ok := s.Unknown.([]any); ok && !object && (list || s.Value == nil && anyMark(u)) {
 		return false, true, max(len(l), len(u))
 	}
 	return object, list, len(l)
 }
 
-func (s planSide) absent() bool { return s.value == nil && !anyMark(s.unknown) }
+func (s Side) absent() bool { return s.Value == nil && !anyMark(s.Unknown) }
 
-func (s planSide) marked() bool {
+func (s Side) Marked() bool {
 	object, _, size := s.shape()
-	return !s.absent() && isMarked(s.marks, object, size)
+	return !s.absent() && isMarked(s.Sensitive, object, size)
 }
 
 // wholeUnknown reports whether nothing of the side is known before apply.
-func (s planSide) wholeUnknown() bool {
+func (s Side) wholeUnknown() bool {
 	object, _, size := s.shape()
-	return isMarked(s.unknown, object, size)
+	return isMarked(s.Unknown, object, size)
 }
 
-func (s planSide) key(k string) planSide {
-	v, _ := s.value.(map[string]any)
-	return planSide{value: v[k], unknown: markKey(s.unknown, k), marks: markKey(s.marks, k)}
+func (s Side) Key(k string) Side {
+	v, _ := s.Value.(map[string]any)
+	return Side{Value: v[k], Unknown: markKey(s.Unknown, k), Sensitive: markKey(s.Sensitive, k)}
 }
 
-func (s planSide) index(i int) planSide {
-	return planSide{value: markIndex(s.value, i), unknown: markIndex(s.unknown, i), marks: markIndex(s.marks, i)}
+func (s Side) Index(i int) Side {
+	return Side{Value: markIndex(s.Value, i), Unknown: markIndex(s.Unknown, i), Sensitive: markIndex(s.Sensitive, i)}
 }
 
 // keys are those of the value and of what is unknown.
-func (s planSide) keys() map[string]any {
-	v, _ := s.value.(map[string]any)
-	u, _ := s.unknown.(map[string]any)
+func (s Side) keys() map[string]any {
+	v, _ := s.Value.(map[string]any)
+	u, _ := s.Unknown.(map[string]any)
 	if len(u) == 0 {
 		return v
 	}
@@ -138,11 +138,11 @@ func (s planSide) keys() map[string]any {
 }
 
 // walk compares b and a at p.
-func (d *differ) walk(p place, b, a planSide) {
+func (d *differ) walk(p place, b, a Side) {
 	if b.absent() && a.absent() {
 		return
 	}
-	if b.marked() || a.marked() || a.wholeUnknown() {
+	if b.Marked() || a.Marked() || a.wholeUnknown() {
 		d.leaf(p, b, a)
 		return
 	}
@@ -155,7 +155,7 @@ func (d *differ) walk(p place, b, a planSide) {
 			d.empty(p, b, a)
 		}
 		for _, k := range keys {
-			d.walk(p.key(k), b.key(k), a.key(k))
+			d.walk(p.key(k), b.Key(k), a.Key(k))
 		}
 	case (bList || b.absent()) && (aList || a.absent()):
 		if bSize == 0 && aSize == 0 {
@@ -168,10 +168,10 @@ func (d *differ) walk(p place, b, a planSide) {
 	case bObject || bList || aObject || aList:
 		// Another kind of value: all of the old one goes, all of the new one comes.
 		if !b.absent() {
-			d.walk(p, b, planSide{})
+			d.walk(p, b, Side{})
 		}
 		if !a.absent() {
-			d.walk(p, planSide{}, a)
+			d.walk(p, Side{}, a)
 		}
 	default:
 		d.leaf(p, b, a)
@@ -181,7 +181,7 @@ func (d *differ) walk(p place, b, a planSide) {
 // empty compares empty lists and objects. Inside of what is created or deleted
 // they are not worth a line; where one takes the place of null in an update, or
 // is all of an output, it is.
-func (d *differ) empty(p place, b, a planSide) {
+func (d *differ) empty(p place, b, a Side) {
 	output := p.text != "" && len(p.steps) == 0
 	if b.absent() != a.absent() && (!d.oneSided || output) {
 		d.leaf(p, b, a)
@@ -189,23 +189,23 @@ func (d *differ) empty(p place, b, a planSide) {
 }
 
 // element compares one aligned pair of list elements, at the index it has after.
-func (d *differ) element(p place, e elementPair, b, a planSide) {
+func (d *differ) element(p place, e elementPair, b, a Side) {
 	switch {
 	case e.after < 0:
-		d.walk(p.index(e.before), b.index(e.before), planSide{})
+		d.walk(p.index(e.before), b.Index(e.before), Side{})
 	case e.before < 0:
-		d.walk(p.index(e.after), planSide{}, a.index(e.after))
+		d.walk(p.index(e.after), Side{}, a.Index(e.after))
 	default:
-		d.walk(p.index(e.after), b.index(e.before), a.index(e.after))
+		d.walk(p.index(e.after), b.Index(e.before), a.Index(e.after))
 	}
 }
 
 // leaf compares what has no further parts: scalars, what is masked or unknown as
 // a whole, empty lists and objects.
-func (d *differ) leaf(p place, b, a planSide) {
-	same := !a.wholeUnknown() && b.absent() == a.absent() && canonical(b.value) == canonical(a.value)
-	marked := b.marked() || a.marked()
-	if same && b.marked() == a.marked() {
+func (d *differ) leaf(p place, b, a Side) {
+	same := !a.wholeUnknown() && b.absent() == a.absent() && canonical(b.Value) == canonical(a.Value)
+	marked := b.Marked() || a.Marked()
+	if same && b.Marked() == a.Marked() {
 		d.same(p, b, marked)
 		return
 	}
@@ -233,7 +233,7 @@ func (d *differ) leaf(p place, b, a planSide) {
 }
 
 // same notes a leaf that does not change: shown for orientation, or counted.
-func (d *differ) same(p place, s planSide, marked bool) {
+func (d *differ) same(p place, s Side, marked bool) {
 	orients := len(p.steps) == 1 && !p.json && (p.text == "id" || p.text == "name") && !marked
 	if !d.showSame && !orients {
 		d.unchanged++
@@ -246,14 +246,14 @@ func (d *differ) same(p place, s planSide, marked bool) {
 
 // insideJSON compares two JSON documents held as strings by their leaves. It
 // reports whether that showed a difference, and whether they are JSON at all.
-func (d *differ) insideJSON(p place, b, a planSide) (shown, isJSON bool) {
+func (d *differ) insideJSON(p place, b, a Side) (shown, isJSON bool) {
 	before, after := d.document(b), d.document(a)
 	if before == nil || after == nil || d.depth >= jsonDepth {
 		return false, false
 	}
 	kept, unchanged := len(d.out), d.unchanged
 	d.depth++
-	d.walk(place{text: p.text, steps: p.steps, json: true}, planSide{value: before}, planSide{value: after})
+	d.walk(place{text: p.text, steps: p.steps, json: true}, Side{Value: before}, Side{Value: after})
 	d.depth--
 	d.unchanged = unchanged
 	return len(d.out) > kept, true
@@ -261,8 +261,8 @@ func (d *differ) insideJSON(p place, b, a planSide) (shown, isJSON bool) {
 
 // document is the JSON that a side holds as a string, unless all of it is a
 // secret, or it has a key twice: then what is read depends on who reads, and only the text says all.
-func (d *differ) document(s planSide) any {
-	text, ok := s.value.(string)
+func (d *differ) document(s Side) any {
+	text, ok := s.Value.(string)
 	if !ok || d.mask.exact[text] {
 		return nil
 	}
@@ -324,7 +324,7 @@ func sameStep(theirs, ours any) bool {
 }
 
 // texts prints both sides. When one is a text of several lines, both are raw.
-func (d *differ) texts(at *workflow.Attribute, b, a planSide, marked bool) {
+func (d *differ) texts(at *workflow.Attribute, b, a Side, marked bool) {
 	if marked {
 		at.Before, at.After, at.Sensitive = hiddenSide(b), hiddenSide(a), true
 		if at.Unknown {
@@ -332,7 +332,7 @@ func (d *differ) texts(at *workflow.Attribute, b, a planSide, marked bool) {
 		}
 		return
 	}
-	if d.mask.covers(b.value) || !a.wholeUnknown() && d.mask.covers(a.value) {
+	if d.mask.covers(b.Value) || !a.wholeUnknown() && d.mask.covers(a.Value) {
 		d.masked++
 	}
 	before, bLines := d.printed(b)
@@ -353,7 +353,7 @@ func (d *differ) texts(at *workflow.Attribute, b, a planSide, marked bool) {
 	}
 }
 
-func hiddenSide(s planSide) string {
+func hiddenSide(s Side) string {
 	if s.absent() {
 		return ""
 	}
@@ -361,13 +361,13 @@ func hiddenSide(s planSide) string {
 }
 
 // printed is one side's masked value as JSON, and whether it wants several lines.
-func (d *differ) printed(s planSide) (text string, lines bool) {
+func (d *differ) printed(s Side) (text string, lines bool) {
 	if s.absent() || s.wholeUnknown() {
 		return "", false
 	}
-	switch v := d.mask.tree(s.value, s.marks).(type) {
+	switch v := d.mask.tree(s.Value, s.Sensitive).(type) {
 	case string:
-		if v == sensitiveText && s.value != sensitiveText {
+		if v == sensitiveText && s.Value != sensitiveText {
 			return sensitiveText, false
 		}
 		pretty := strings.Contains(v, "\n") || len(v) >= prettyJSONFrom && d.document(s) != nil
@@ -379,8 +379,8 @@ func (d *differ) printed(s planSide) (text string, lines bool) {
 
 // raw is a side's text with its own line breaks; a JSON document is laid out
 // over lines, since one long quoted line can be read by nobody.
-func (d *differ) raw(s planSide, printed string) string {
-	v, ok := s.value.(string)
+func (d *differ) raw(s Side, printed string) string {
+	v, ok := s.Value.(string)
 	if !ok || printed == sensitiveText {
 		return printed
 	}

@@ -61,8 +61,8 @@ func TestDiffer(t *testing.T) {
 		{"text that is nearly JSON", [3]string{`{"p":"{a}"}`}, [3]string{`{"p":"{b}"}`}, "~ p: \"{a}\" -> \"{b}\"", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			side := func(s [3]string) planSide {
-				return planSide{decoded(t, s[0]), decoded(t, s[1]), decoded(t, s[2])}
+			side := func(s [3]string) Side {
+				return Side{decoded(t, s[0]), decoded(t, s[1]), decoded(t, s[2])}
 			}
 			d := differ{mask: maskerOf(nil)}
 			d.walk(place{}, side(c.before), side(c.after))
@@ -84,7 +84,7 @@ func TestHugeLists(t *testing.T) {
 		before[i], after[i] = json.Number("1"), json.Number("2")
 	}
 	d := differ{mask: maskerOf(nil)}
-	d.walk(place{text: "value"}, planSide{value: before}, planSide{value: after})
+	d.walk(place{text: "value"}, Side{Value: before}, Side{Value: after})
 	if len(d.out) != 3000 || d.out[2999].Path != "value[2999]" {
 		t.Errorf("%d attributes", len(d.out))
 	}

@@ -14,31 +14,31 @@ import (
 // only while ReadPlan runs.
 type planDoc struct {
 	top         map[string]any
-	resources   []planChange              // resource_changes, sorted by address and deposed key
-	drift       []planChange              // resource_drift, likewise
-	outputs     []planChange              // output_changes, sorted by name
+	resources   []Proposed                // resource_changes, sorted by address and deposed key
+	drift       []Proposed                // resource_drift, likewise
+	outputs     []Proposed                // output_changes, sorted by name
 	deferred    []any                     // deferred_changes as they are
 	invocations []any                     // action_invocations as they are
 	config      map[string]configResource // by address in the configuration
 	incomplete  bool                      // `complete` is false
 }
 
-// planChange is one entry of resource_changes, resource_drift or output_changes.
-type planChange struct {
-	address, previous, deposed string
-	mode, kind, provider       string
-	reason                     string
-	actions                    []string
-	before, after              planSide
-	importing                  map[string]any
-	replacePaths               []any
-	extra                      map[string]any // keys that we do not know
+// Proposed is one entry of resource_changes, resource_drift or output_changes.
+type Proposed struct {
+	Address, Previous, Deposed string
+	Mode, Type, Provider       string
+	Reason                     string
+	Actions                    []string
+	Before, After              Side
+	Importing                  map[string]any
+	Replace                    []any
+	Extra                      map[string]any // keys that we do not know
 }
 
-// planSide is a value before or after: the value (nil when absent, null or
+// Side is a value before or after: the value (nil when absent, null or
 // unknown), what of it is known after apply, and what of it is sensitive. The
 // last two have the value's shape with true in the place of whole subtrees.
-type planSide struct{ value, unknown, marks any }
+type Side struct{ Value, Unknown, Sensitive any }
 
 // The keys of the plan's JSON that we know. What else a newer tool prints is
 // hashed whole, so that a plan we understand in part never passes for another.
@@ -121,7 +121,7 @@ func (d *planDoc) readBody() error {
 		if err != nil {
 			return fmt.Errorf("output %s of the plan: %w", name, err)
 		}
-		c.address, c.mode = "output."+name, "output"
+		c.Address, c.Mode = "output."+name, "output"
 		d.outputs = append(d.outputs, c)
 	}
 	return nil
@@ -137,12 +137,12 @@ func (d *planDoc) providers() map[string]any {
 // via is which configuration of its provider a resource uses, "" where nothing says it.
 func (d *planDoc) via(address string) string { return d.config[configAddress(address)].via }
 
-func readResources(top map[string]any, key string) ([]planChange, error) {
+func readResources(top map[string]any, key string) ([]Proposed, error) {
 	list, err := planList(top, key)
 	if err != nil {
 		return nil, err
 	}
-	changes := make([]planChange, 0, len(list))
+	changes := make([]Proposed, 0, len(list))
 	for i, e := range list {
 		c, err := readResource(e)
 		if err != nil {
@@ -150,90 +150,90 @@ func readResources(top map[string]any, key string) ([]planChange, error) {
 		}
 		changes = append(changes, c)
 	}
-	slices.SortStableFunc(changes, func(a, b planChange) int {
-		if c := strings.Compare(a.address, b.address); c != 0 {
+	slices.SortStableFunc(changes, func(a, b Proposed) int {
+		if c := strings.Compare(a.Address, b.Address); c != 0 {
 			return c
 		}
-		return strings.Compare(a.deposed, b.deposed)
+		return strings.Compare(a.Deposed, b.Deposed)
 	})
 	return changes, nil
 }
 
-func readResource(v any) (planChange, error) {
+func readResource(v any) (Proposed, error) {
 	r, ok := v.(map[string]any)
 	if !ok {
-		return planChange{}, errors.New("it is not an object")
+		return Proposed{}, errors.New("it is not an object")
 	}
 	c, err := readChange(r["change"])
 	if err != nil {
-		return planChange{}, err
+		return Proposed{}, err
 	}
-	for key, into := range map[string]*string{"address": &c.address, "previous_address": &c.previous, "deposed": &c.deposed,
-		"mode": &c.mode, "type": &c.kind, "provider_name": &c.provider, "action_reason": &c.reason} {
+	for key, into := range map[string]*string{"address": &c.Address, "previous_address": &c.Previous, "deposed": &c.Deposed,
+		"mode": &c.Mode, "type": &c.Type, "provider_name": &c.Provider, "action_reason": &c.Reason} {
 		if *into, err = planString(r, key); err != nil {
-			return planChange{}, err
+			return Proposed{}, err
 		}
 	}
-	if c.address == "" {
-		return planChange{}, errors.New("it has no address")
+	if c.Address == "" {
+		return Proposed{}, errors.New("it has no address")
 	}
 	c.keepUnknown(r, planResourceKeys)
 	return c, nil
 }
 
-func readChange(v any) (planChange, error) {
+func readChange(v any) (Proposed, error) {
 	m, ok := v.(map[string]any)
 	if !ok {
-		return planChange{}, errors.New("it has no change")
+		return Proposed{}, errors.New("it has no change")
 	}
 	list, err := planList(m, "actions")
 	if err != nil {
-		return planChange{}, err
+		return Proposed{}, err
 	}
-	var c planChange
+	var c Proposed
 	for _, a := range list {
 		s, ok := a.(string)
 		if !ok {
-			return planChange{}, errors.New("an action is not a string")
+			return Proposed{}, errors.New("an action is not a string")
 		}
-		c.actions = append(c.actions, s)
+		c.Actions = append(c.Actions, s)
 	}
-	if len(c.actions) == 0 {
-		return planChange{}, errors.New("it has no actions")
+	if len(c.Actions) == 0 {
+		return Proposed{}, errors.New("it has no actions")
 	}
-	if c.importing, err = planObject(m, "importing"); err != nil {
-		return planChange{}, err
+	if c.Importing, err = planObject(m, "importing"); err != nil {
+		return Proposed{}, err
 	}
-	if c.replacePaths, err = planList(m, "replace_paths"); err != nil {
-		return planChange{}, err
+	if c.Replace, err = planList(m, "replace_paths"); err != nil {
+		return Proposed{}, err
 	}
-	c.before = planSide{value: m["before"], marks: m["before_sensitive"]}
-	c.after = planSide{value: m["after"], unknown: m["after_unknown"], marks: m["after_sensitive"]}
+	c.Before = Side{Value: m["before"], Sensitive: m["before_sensitive"]}
+	c.After = Side{Value: m["after"], Unknown: m["after_unknown"], Sensitive: m["after_sensitive"]}
 	c.keepUnknown(m, planChangeKeys)
 	return c, nil
 }
 
-func (c *planChange) keepUnknown(m map[string]any, known []string) {
+func (c *Proposed) keepUnknown(m map[string]any, known []string) {
 	for k, v := range m {
 		if !slices.Contains(known, k) {
-			if c.extra == nil {
-				c.extra = map[string]any{}
+			if c.Extra == nil {
+				c.Extra = map[string]any{}
 			}
-			c.extra[k] = v
+			c.Extra[k] = v
 		}
 	}
 }
 
 // does reports whether the actions are exactly these, in this order.
-func (c planChange) does(actions ...string) bool { return slices.Equal(c.actions, actions) }
+func (c Proposed) Does(actions ...string) bool { return slices.Equal(c.Actions, actions) }
 
 // counts reports whether the change is something that an apply would do: a
 // no-op counts when it moves or imports, reading a data source never does.
-func (c planChange) counts() bool {
+func (c Proposed) Counts() bool {
 	switch {
-	case c.does("no-op"):
-		return c.previous != "" || c.importing != nil
-	case c.does("read"):
+	case c.Does("no-op"):
+		return c.Previous != "" || c.Importing != nil
+	case c.Does("read"):
 		return false
 	}
 	return true

@@ -109,39 +109,39 @@ type hasher struct {
 	via func(address string) string
 }
 
-func (h hasher) changes(list []planChange) []any {
+func (h hasher) changes(list []Proposed) []any {
 	var out []any
 	for _, c := range list {
-		if c.counts() {
+		if c.Counts() {
 			out = append(out, h.change(c))
 		}
 	}
 	return out
 }
 
-func (h hasher) change(c planChange) map[string]any {
-	out := map[string]any{"address": c.address, "actions": c.actions, "leaves": h.differing(c)}
-	for key, s := range map[string]string{"previous_address": c.previous, "deposed": c.deposed, "mode": c.mode, "type": c.kind, "provider": c.provider,
-		"provider_config": h.via(c.address)} {
+func (h hasher) change(c Proposed) map[string]any {
+	out := map[string]any{"address": c.Address, "actions": c.Actions, "leaves": h.differing(c)}
+	for key, s := range map[string]string{"previous_address": c.Previous, "deposed": c.Deposed, "mode": c.Mode, "type": c.Type, "provider": c.Provider,
+		"provider_config": h.via(c.Address)} {
 		if s != "" {
 			out[key] = s
 		}
 	}
-	if c.importing != nil {
-		out["importing"] = h.sealed(c.importing, nil)
+	if c.Importing != nil {
+		out["importing"] = h.sealed(c.Importing, nil)
 	}
-	if len(c.extra) > 0 {
-		out["extra"] = h.sealed(c.extra, nil)
+	if len(c.Extra) > 0 {
+		out["extra"] = h.sealed(c.Extra, nil)
 	}
-	if len(c.replacePaths) > 0 {
-		paths := make([]string, len(c.replacePaths))
-		for i, p := range c.replacePaths {
+	if len(c.Replace) > 0 {
+		paths := make([]string, len(c.Replace))
+		for i, p := range c.Replace {
 			paths[i] = canonical(p)
 		}
 		out["replace_paths"] = sortedSet(paths) // a set: its order means nothing
 	}
-	if slices.Contains(c.actions, "delete") || slices.Contains(c.actions, "forget") {
-		out["before"] = h.identity(c.before)
+	if slices.Contains(c.Actions, "delete") || slices.Contains(c.Actions, "forget") {
+		out["before"] = h.identity(c.Before)
 	}
 	return out
 }
@@ -149,13 +149,13 @@ func (h hasher) change(c planChange) map[string]any {
 // differing lists [path, before, after] of the leaves that the change is about.
 // What is known after apply is a token, whatever was there before. The old value
 // belongs to the others: from 2 to 3 and from 10 to 3 are different acts.
-func (h hasher) differing(c planChange) []any {
-	if c.does("no-op") || c.does("delete") || c.does("forget") {
+func (h hasher) differing(c Proposed) []any {
+	if c.Does("no-op") || c.Does("delete") || c.Does("forget") {
 		return []any{}
 	}
 	before, after := map[string]any{}, map[string]any{}
-	h.leaves(before, "", c.before)
-	h.leaves(after, "", c.after)
+	h.leaves(before, "", c.Before)
+	h.leaves(after, "", c.After)
 	out := []any{}
 	for _, p := range sortedKeys(before, after) {
 		switch b, a := before[p], after[p]; {
@@ -169,10 +169,10 @@ func (h hasher) differing(c planChange) []any {
 }
 
 // identity is what names the object that goes: its id, or without one every leaf.
-func (h hasher) identity(s planSide) any {
+func (h hasher) identity(s Side) any {
 	out := map[string]any{}
-	if m, ok := s.value.(map[string]any); ok && m["id"] != nil && !s.marked() {
-		h.leaves(out, "/id", s.key("id"))
+	if m, ok := s.Value.(map[string]any); ok && m["id"] != nil && !s.Marked() {
+		h.leaves(out, "/id", s.Key("id"))
 	} else {
 		h.leaves(out, "", s)
 	}
@@ -189,21 +189,21 @@ const (
 // leaves puts every leaf of s into out by its path: a JSON pointer, in which a
 // list's index is written "~i0" so that it cannot be taken for an object's key.
 // A missing attribute and a null one are the same; in a list null counts.
-func (h hasher) leaves(out map[string]any, path string, s planSide) {
+func (h hasher) leaves(out map[string]any, path string, s Side) {
 	object, list, size := s.shape()
 	switch {
 	case s.absent():
 	case s.wholeUnknown():
 		out[path] = unknownToken
-	case s.marked() || h.mask.hides(s.value):
-		out[path] = h.seal(s.value)
+	case s.Marked() || h.mask.hides(s.Value):
+		out[path] = h.seal(s.Value)
 	case object:
 		keys := s.keys()
 		if len(keys) == 0 {
 			out[path] = "{}"
 		}
 		for k := range keys {
-			h.leaves(out, path+"/"+pointerKey.Replace(k), s.key(k))
+			h.leaves(out, path+"/"+pointerKey.Replace(k), s.Key(k))
 		}
 	case list:
 		if size == 0 {
@@ -211,14 +211,14 @@ func (h hasher) leaves(out map[string]any, path string, s planSide) {
 		}
 		for i := range size {
 			at := path + "/~i" + strconv.Itoa(i)
-			if e := s.index(i); e.absent() {
+			if e := s.Index(i); e.absent() {
 				out[at] = "null"
 			} else {
 				h.leaves(out, at, e)
 			}
 		}
 	default:
-		out[path] = canonical(s.value)
+		out[path] = canonical(s.Value)
 	}
 }
 

@@ -61,16 +61,16 @@ func configResources(out map[string]configResource, module, providers map[string
 // provisionerEffects names the provisioners of resources that are created,
 // replaced or destroyed (an update runs none), once for all instances. The
 // plan's JSON does not tell which provisioners are for the destruction.
-func provisionerEffects(changes []planChange, resources map[string]configResource) []workflow.HiddenEffect {
+func provisionerEffects(changes []Proposed, resources map[string]configResource) []workflow.HiddenEffect {
 	type act struct{ address, phrase string }
 	var order []act
 	instances := map[act]int{}
 	for _, c := range changes {
-		address := configAddress(c.address)
+		address := configAddress(c.Address)
 		if len(resources[address].provisioners) == 0 {
 			continue
 		}
-		create, destroy := slices.Contains(c.actions, "create"), slices.Contains(c.actions, "delete")
+		create, destroy := slices.Contains(c.Actions, "create"), slices.Contains(c.Actions, "delete")
 		a := act{address: address}
 		switch {
 		case create && destroy:
@@ -101,10 +101,10 @@ func provisionerEffects(changes []planChange, resources map[string]configResourc
 
 // removedEffects names the provisioners of `removed` blocks whose resources are
 // destroyed: of such blocks the plan's JSON says nothing at all.
-func removedEffects(changes []planChange, removed []workflow.Removed) (out []workflow.HiddenEffect) {
+func removedEffects(changes []Proposed, removed []workflow.Removed) (out []workflow.HiddenEffect) {
 	for _, r := range removed {
-		destroyed := func(c planChange) bool {
-			return slices.Contains(c.actions, "delete") && configAddress(c.address) == r.From
+		destroyed := func(c Proposed) bool {
+			return slices.Contains(c.Actions, "delete") && configAddress(c.Address) == r.From
 		}
 		if slices.ContainsFunc(changes, destroyed) {
 			out = append(out, workflow.HiddenEffect{Kind: "provisioner", Address: r.From,

@@ -77,16 +77,16 @@ func TestProvisionerEffects(t *testing.T) {
 	resources := map[string]configResource{"a.b": {address: "a.b", mode: "managed", provisioners: []string{"local-exec"}}}
 	for _, c := range []struct {
 		name    string
-		changes []planChange
+		changes []Proposed
 		want    []string
 	}{
-		{"update", []planChange{{address: "a.b", actions: []string{"update"}}}, nil},
-		{"forget", []planChange{{address: "a.b", actions: []string{"forget"}}}, nil},
-		{"another resource", []planChange{{address: "a.c", actions: []string{"create"}}}, nil},
-		{"two instances", []planChange{{address: "a.b[0]", actions: []string{"create"}}, {address: "a.b[1]", actions: []string{"create"}}},
+		{"update", []Proposed{{Address: "a.b", Actions: []string{"update"}}}, nil},
+		{"forget", []Proposed{{Address: "a.b", Actions: []string{"forget"}}}, nil},
+		{"another resource", []Proposed{{Address: "a.c", Actions: []string{"create"}}}, nil},
+		{"two instances", []Proposed{{Address: "a.b[0]", Actions: []string{"create"}}, {Address: "a.b[1]", Actions: []string{"create"}}},
 			[]string{"`a.b` (2 instances) runs local-exec when it is created"}},
-		{"replace", []planChange{{address: "a.b", actions: []string{"create", "delete"}}}, []string{"`a.b` runs local-exec when it is replaced"}},
-		{"delete", []planChange{{address: "a.b", actions: []string{"delete"}}}, []string{"`a.b` may run local-exec when it is destroyed"}},
+		{"replace", []Proposed{{Address: "a.b", Actions: []string{"create", "delete"}}}, []string{"`a.b` runs local-exec when it is replaced"}},
+		{"delete", []Proposed{{Address: "a.b", Actions: []string{"delete"}}}, []string{"`a.b` may run local-exec when it is destroyed"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string

@@ -31,18 +31,18 @@ func lateIn(doc *planDoc, mask *planMasker, w workflow.Written) string {
 		}
 	}
 	for _, c := range doc.resources {
-		name := phrase.CodeSpan(maskAddress(c.address, mask))
+		name := phrase.CodeSpan(maskAddress(c.Address, mask))
 		switch {
-		case c.does("read") && c.reason != "read_because_check_nested":
+		case c.Does("read") && c.Reason != "read_because_check_nested":
 			return name + " is read only while it is applied"
-		case !slices.Contains(c.actions, "create") && !slices.Contains(c.actions, "update"):
+		case !slices.Contains(c.Actions, "create") && !slices.Contains(c.Actions, "update"):
 			continue
 		}
-		written, known := doc.config[configAddress(c.address)]
-		unknown, object := c.after.unknown.(map[string]any)
-		after, _ := c.after.value.(map[string]any)
+		written, known := doc.config[configAddress(c.Address)]
+		unknown, object := c.After.Unknown.(map[string]any)
+		after, _ := c.After.Value.(map[string]any)
 		switch {
-		case anyMark(c.after.unknown) && !(known && object):
+		case anyMark(c.After.Unknown) && !(known && object):
 			return name + " is known only after apply"
 		case l.first(written.expressions, unknown) != "":
 			return fmt.Sprintf("%s of %s is known only after apply", phrase.CodeSpan(l.first(written.expressions, unknown)), name)
@@ -51,8 +51,8 @@ func lateIn(doc *planDoc, mask *planMasker, w workflow.Written) string {
 		}
 	}
 	for _, c := range doc.outputs {
-		if c.counts() && anyMark(c.after.unknown) {
-			return phrase.CodeSpan(c.address) + " is known only after apply"
+		if c.Counts() && anyMark(c.After.Unknown) {
+			return phrase.CodeSpan(c.Address) + " is known only after apply"
 		}
 	}
 	return ""

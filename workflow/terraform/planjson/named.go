@@ -32,15 +32,15 @@ func namedIn(doc *planDoc, w workflow.Written, late bool) naming {
 		return n
 	}
 	for _, c := range doc.resources {
-		if !c.counts() && !c.does("read") {
+		if !c.Counts() && !c.Does("read") {
 			continue
 		}
-		who := configAddress(c.address)
-		n.value(who, c.after.value)
-		if slices.Contains(c.actions, "delete") || slices.Contains(c.actions, "forget") {
-			n.value(who, c.before.value)
+		who := configAddress(c.Address)
+		n.value(who, c.After.Value)
+		if slices.Contains(c.Actions, "delete") || slices.Contains(c.Actions, "forget") {
+			n.value(who, c.Before.Value)
 		}
-		n.value(who, mapOf(c.extra))
+		n.value(who, mapOf(c.Extra))
 	}
 	for _, v := range doc.deferred {
 		n.value("what is deferred", v)
@@ -49,8 +49,8 @@ func namedIn(doc *planDoc, w workflow.Written, late bool) naming {
 		n.value("an action", v)
 	}
 	for _, c := range doc.outputs {
-		if c.counts() {
-			n.value("", c.after.value)
+		if c.Counts() {
+			n.value("", c.After.Value)
 		}
 	}
 	if late {

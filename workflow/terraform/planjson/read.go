@@ -94,7 +94,7 @@ type projector struct {
 
 func (pr *projector) project() {
 	for _, c := range pr.doc.resources {
-		if !c.counts() && !c.does("read") {
+		if !c.Counts() && !c.Does("read") {
 			continue
 		}
 		change := pr.resource(c)
@@ -102,7 +102,7 @@ func (pr *projector) project() {
 		pr.plan.Changes = append(pr.plan.Changes, change)
 	}
 	for _, c := range pr.doc.outputs {
-		if c.counts() {
+		if c.Counts() {
 			pr.plan.Changes = append(pr.plan.Changes, pr.output(c))
 			pr.plan.Counts.Outputs++
 		}
@@ -112,7 +112,7 @@ func (pr *projector) project() {
 		pr.plan.Counts.Actions++
 	}
 	for _, c := range pr.doc.drift {
-		if c.counts() {
+		if c.Counts() {
 			pr.plan.Drift = append(pr.plan.Drift, pr.resource(c))
 			pr.plan.Counts.Drift++
 		}
@@ -159,8 +159,8 @@ func (pr *projector) settle(in Input, nothing bool) {
 func (pr *projector) onlyReads() bool {
 	reads := 0
 	for _, c := range pr.doc.resources {
-		if c.does("read") {
-			if c.reason != "read_because_check_nested" {
+		if c.Does("read") {
+			if c.Reason != "read_because_check_nested" {
 				return false
 			}
 			reads++
