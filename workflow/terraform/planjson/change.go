@@ -3,7 +3,6 @@ package planjson
 import (
 	"strings"
 
-	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -134,75 +133,4 @@ func (pr *projector) invocation(v any) workflow.Change {
 	d := differ{mask: pr.mask, oneSided: true}
 	pr.attributes(&change, &d, place{}, Side{}, Side{Value: m["config_values"], Unknown: m["config_unknown"], Sensitive: m["config_sensitive"]})
 	return change
-}
-
-// invocationTrigger says when an action runs, as far as the plan tells.
-func invocationTrigger(m map[string]any, mask *planMasker) string {
-	trigger, _ := m["lifecycle_action_trigger"].(map[string]any)
-	address, _ := trigger["triggering_resource_address"].(string)
-	if address == "" {
-		return "because it is asked for"
-	}
-	event, _ := trigger["action_trigger_event"].(string)
-	words := map[string]string{"BeforeCreate": "before %s is created", "AfterCreate": "after %s is created", "BeforeUpdate": "before %s is updated",
-		"AfterUpdate": "after %s is updated", "BeforeDestroy": "before %s is destroyed", "AfterDestroy": "after %s is destroyed"}[event]
-	if words == "" {
-		words = "triggered by %s"
-	}
-	return strings.Replace(words, "%s", maskAddress(address, mask), 1)
-}
-
-// deferral is one deferred change as a sentence.
-func (pr *projector) deferral(v any) string {
-	m, _ := v.(map[string]any)
-	rc, _ := m["resource_change"].(map[string]any)
-	address, _ := rc["address"].(string)
-	reason, _ := m["reason"].(string)
-	sentence := phrase.CodeSpan(maskAddress(address, pr.mask)) + " is deferred to a later plan"
-	if reason != "" {
-		sentence += ": " + phrase.Words(reason)
-	}
-	return sentence + "."
-}
-
-// maskAddress masks credentials in the instance keys of an address. Sensitive
-// values of the plan are not looked for: Terraform lets none of them be a key, and
-// a change could hide what it touches behind one that it made up.
-func maskAddress(address string, mask *planMasker) string {
-	return workflow.WithKeys(address, mask.given)
-}
-
-// actionReason says in words why a change is made.
-func actionReason(reason string) string {
-	switch reason {
-	case "":
-		return ""
-	case "replace_because_cannot_update":
-		return "because it cannot be changed in place"
-	case "replace_because_tainted":
-		return "because it is tainted"
-	case "replace_by_request":
-		return "because its replacement is asked for"
-	case "replace_by_triggers":
-		return "because something in its replace_triggered_by changes"
-	case "delete_because_no_resource_config":
-		return "because it is not in the configuration"
-	case "delete_because_no_module":
-		return "because its module is not in the configuration"
-	case "delete_because_no_move_target":
-		return "because it was moved to an address that is not in the configuration"
-	case "delete_because_wrong_repetition":
-		return "because the configuration repeats it in another way"
-	case "delete_because_count_index":
-		return "because its index is out of the range of count"
-	case "delete_because_each_key":
-		return "because its key is not in for_each"
-	case "read_because_config_unknown":
-		return "because its configuration is known only after apply"
-	case "read_because_dependency_pending":
-		return "because something that it depends on changes"
-	case "read_because_check_nested":
-		return "because a check needs it"
-	}
-	return phrase.Words(reason)
 }

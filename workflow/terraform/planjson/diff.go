@@ -85,58 +85,6 @@ func isPathName(k string) bool {
 	return k != ""
 }
 
-// shape of a side: an attribute that is unknown in part may have no value at all.
-func (s Side) shape() (object, list bool, size int) {
-	v, object := s.Value.(map[string]any)
-	l, list := s.Value.([]any)
-	if u, ok := s.Unknown.(map[string]any); ok && v == nil && !list && anyMark(u) {
-		object = true
-	}
-	if u, ok := s.Unknown.([]any); ok && !object && (list || s.Value == nil && anyMark(u)) {
-		return false, true, max(len(l), len(u))
-	}
-	return object, list, len(l)
-}
-
-func (s Side) absent() bool { return s.Value == nil && !anyMark(s.Unknown) }
-
-func (s Side) Marked() bool {
-	object, _, size := s.shape()
-	return !s.absent() && isMarked(s.Sensitive, object, size)
-}
-
-// wholeUnknown reports whether nothing of the side is known before apply.
-func (s Side) wholeUnknown() bool {
-	object, _, size := s.shape()
-	return isMarked(s.Unknown, object, size)
-}
-
-func (s Side) Key(k string) Side {
-	v, _ := s.Value.(map[string]any)
-	return Side{Value: v[k], Unknown: markKey(s.Unknown, k), Sensitive: markKey(s.Sensitive, k)}
-}
-
-func (s Side) Index(i int) Side {
-	return Side{Value: markIndex(s.Value, i), Unknown: markIndex(s.Unknown, i), Sensitive: markIndex(s.Sensitive, i)}
-}
-
-// keys are those of the value and of what is unknown.
-func (s Side) keys() map[string]any {
-	v, _ := s.Value.(map[string]any)
-	u, _ := s.Unknown.(map[string]any)
-	if len(u) == 0 {
-		return v
-	}
-	all := make(map[string]any, len(v)+len(u))
-	for k := range v {
-		all[k] = nil
-	}
-	for k := range u {
-		all[k] = nil
-	}
-	return all
-}
-
 // walk compares b and a at p.
 func (d *differ) walk(p place, b, a Side) {
 	if b.absent() && a.absent() {

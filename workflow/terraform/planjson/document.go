@@ -23,23 +23,6 @@ type planDoc struct {
 	incomplete  bool                      // `complete` is false
 }
 
-// Proposed is one entry of resource_changes, resource_drift or output_changes.
-type Proposed struct {
-	Address, Previous, Deposed string
-	Mode, Type, Provider       string
-	Reason                     string
-	Actions                    []string
-	Before, After              Side
-	Importing                  map[string]any
-	Replace                    []any
-	Extra                      map[string]any // keys that we do not know
-}
-
-// Side is a value before or after: the value (nil when absent, null or
-// unknown), what of it is known after apply, and what of it is sensitive. The
-// last two have the value's shape with true in the place of whole subtrees.
-type Side struct{ Value, Unknown, Sensitive any }
-
 // The keys of the plan's JSON that we know. What else a newer tool prints is
 // hashed whole, so that a plan we understand in part never passes for another.
 var (
@@ -222,21 +205,6 @@ func (c *Proposed) keepUnknown(m map[string]any, known []string) {
 			c.Extra[k] = v
 		}
 	}
-}
-
-// does reports whether the actions are exactly these, in this order.
-func (c Proposed) Does(actions ...string) bool { return slices.Equal(c.Actions, actions) }
-
-// counts reports whether the change is something that an apply would do: a
-// no-op counts when it moves or imports, reading a data source never does.
-func (c Proposed) Counts() bool {
-	switch {
-	case c.Does("no-op"):
-		return c.Previous != "" || c.Importing != nil
-	case c.Does("read"):
-		return false
-	}
-	return true
 }
 
 func planBool(m map[string]any, key string, absent bool) (bool, error) {

@@ -168,37 +168,3 @@ func (pr *projector) onlyReads() bool {
 	}
 	return reads > 0
 }
-
-// failedChecks are the failed `check` blocks and conditions as sentences.
-func failedChecks(doc *planDoc, mask *planMasker) []string {
-	var out []string
-	list, _ := doc.top["checks"].([]any)
-	for _, v := range list {
-		check, _ := v.(map[string]any)
-		if status := check["status"]; status != "fail" && status != "error" {
-			continue
-		}
-		problems := 0
-		instances, _ := check["instances"].([]any)
-		for _, v := range instances {
-			instance, _ := v.(map[string]any)
-			list, _ := instance["problems"].([]any)
-			for _, v := range list {
-				problem, _ := v.(map[string]any)
-				message, _ := problem["message"].(string)
-				out = append(out, fmt.Sprintf("%s fails: %s", phrase.CodeSpan(displayAddress(instance, mask)), phrase.OneLine(mask.text(message))))
-				problems++
-			}
-		}
-		if problems == 0 {
-			out = append(out, phrase.CodeSpan(displayAddress(check, mask))+" fails")
-		}
-	}
-	return out
-}
-
-func displayAddress(m map[string]any, mask *planMasker) string {
-	address, _ := m["address"].(map[string]any)
-	text, _ := address["to_display"].(string)
-	return maskAddress(text, mask)
-}
