@@ -28,7 +28,7 @@ func TestPinned(t *testing.T) {
 		}{
 			{"without a key", func(in *Input) { in.Key = nil }},
 			{"refresh-only", func(in *Input) { in.Options.RefreshOnly = true }},
-			{"of a variant", func(in *Input) { in.Project.Variant, in.Project.TerraformWorkspace = "network/prod", "blue" }},
+			{"of a variant", func(in *Input) { in.Project.Entry, in.Project.Variant = "network/prod", "blue" }},
 			{"with options", func(in *Input) {
 				in.Options = workflow.PlanOptions{Destroy: true, Targets: []string{"b", "a", "b"}, Replaces: []string{"c"}}
 			}},
