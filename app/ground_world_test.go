@@ -152,7 +152,7 @@ func (l *lane) serve() {
 	mirrors, err := git.NewMirrors(filepath.Join(data, "repos"), l.gh.URL(), func(ctx context.Context, repo workflow.Repo) (string, error) { return a.Token(ctx, repo) })
 	ok(l.t, err)
 	l.svc = service.New(service.Config{
-		Store: store, Source: mirrors, Engine: terraform.New(terraform.Options{}), Rules: l.rules, Log: log,
+		Store: store, Source: mirrors, Engines: workflow.Engines{terraform.New(terraform.Options{})}, Rules: l.rules, Log: log,
 		Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
 			return a.Live(ctx, p, actor, approvers)
 		},

@@ -121,7 +121,7 @@ func (w *world) start() {
 	if os.Getenv("APP_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	w.svc = service.New(service.Config{Store: store, Source: source{w}, Engine: engine{}, Rules: rules, Now: w.now, Log: log, Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
+	w.svc = service.New(service.Config{Store: store, Source: source{w}, Engines: workflow.Engines{engine{}}, Rules: rules, Now: w.now, Log: log, Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
 		return w.app.Live(ctx, p, actor, approvers)
 	}})
 	ok(w.t, w.svc.Start(w.t.Context(), "test"))

@@ -60,6 +60,8 @@ type Discovery struct {
 	// UnitNames are ends of paths that Terragrunt's files name, as "common/vars.yaml":
 	// Terragrunt's functions make the rest. One with a "/" before it is a whole path. Sorted.
 	UnitNames []string
+	// own is what each engine found, by its name, where several were asked.
+	own map[string]Discovery
 }
 
 // Unit is a directory of a layout that Cardea does not plan, so that whoever changes
@@ -82,6 +84,8 @@ func (d Discovery) As(tool, dir string) (Module, bool) {
 // Module is one directory with engine files.
 type Module struct {
 	Dir string
+	// Engine is whose files they are, by its name; set where several were asked.
+	Engine string
 	// Calls are the directories of local modules, clean and relative to the
 	// root, sorted; one that leaves the repository starts with "../".
 	Calls []string

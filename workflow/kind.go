@@ -1,7 +1,39 @@
 package workflow
 
+import "strings"
+
 // Kind is what the rest of the house may know of an engine.
 type Kind struct {
 	Name  string // as configuration and records have it: "terraform"
 	Title string // as sentences have it: "Terraform"
+	// Rescue are the files that an apply may leave in the project's directory of its workspace
+	// because nothing else holds what is in them: they are kept, whatever became of the apply.
+	Rescue []string
+	// Planted are the names that a tree must not bring into a workspace.
+	Planted []Planted
+	// Env are the variables, as KEY=value, that its tools need in the environment of each run, the
+	// same names whatever the run is: they win over the credentials'. Nil: none.
+	Env func(files RunFiles, tools Tools) []string
+	// Steers are the variables, or with "_" at the end their beginnings, that would change what its
+	// tools do: no credential may bring one.
+	Steers []string
+}
+
+// Planted is a name that a tree must not bring into a workspace, where it could take the place of
+// a program, of a plan or of a state.
+type Planted struct {
+	Name string // of a file or directory, wherever it lies; "*.x" is every name that ends with ".x"
+	Dir  bool   // only a directory, or a symlink in the place of one
+	Why  string // the end of a sentence: "it can hold providers"
+}
+
+// Match reports whether it is meant by a name, of a directory or not.
+func (p Planted) Match(name string, dir bool) bool {
+	if p.Dir && !dir {
+		return false
+	}
+	if suffix, any := strings.CutPrefix(p.Name, "*"); any {
+		return strings.HasSuffix(name, suffix)
+	}
+	return name == p.Name
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/git"
-	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
 // configCheckCmd checks a configuration file.
@@ -46,7 +45,7 @@ func (k configCheckCmd) Run(c *console, ctx bind) error {
 			if err != nil {
 				return workflow.Discovery{}, err
 			}
-			return terraform.New(terraform.Options{}).Discover(ctx, tree)
+			return engines("").Discover(ctx, tree)
 		}
 	}
 	if code := CheckConfig(ctx, in, c.out); code != 0 {

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow/config"
-	"github.com/cardea-iac/cardea/workflow/run"
 )
 
 // credential is one entry of `credentials`: where a run's secret variables come
@@ -83,8 +82,8 @@ func variableFault(name string) string {
 	switch {
 	case !variablePattern.MatchString(name):
 		return fmt.Sprintf("%q is not a name of an environment variable", name)
-	case run.EnvFault(name) != "":
-		return name + " " + run.EnvFault(name)
+	case envFault(name) != "":
+		return name + " " + envFault(name)
 	}
 	return ""
 }
@@ -99,8 +98,8 @@ func passPatterns(y *config.Value) []string {
 			v.Fault("`%s` must be a name of an environment variable, * for any text, not %q", v.Path(), s)
 		case matchesAny(neverPassed, s):
 			v.Fault("`%s`: %s is never passed from the server's environment", v.Path(), s)
-		case !strings.Contains(s, "*") && run.EnvFault(s) != "":
-			v.Fault("`%s`: %s %s", v.Path(), s, run.EnvFault(s))
+		case !strings.Contains(s, "*") && envFault(s) != "":
+			v.Fault("`%s`: %s %s", v.Path(), s, envFault(s))
 		default:
 			list = append(list, s)
 		}
@@ -132,7 +131,7 @@ func (c Config) credential(name string, environ []string) (map[string]string, er
 	}
 	for _, kv := range environ {
 		key, value, _ := strings.Cut(kv, "=")
-		if matchesAny(entry.PassEnv, key) && !matchesAny(neverPassed, key) && run.EnvFault(key) == "" {
+		if matchesAny(entry.PassEnv, key) && !matchesAny(neverPassed, key) && envFault(key) == "" {
 			env[key] = value
 		}
 	}

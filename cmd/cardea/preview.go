@@ -21,7 +21,6 @@ import (
 	"github.com/cardea-iac/cardea/workflow/git"
 	"github.com/cardea-iac/cardea/workflow/run"
 	"github.com/cardea-iac/cardea/workflow/survey"
-	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
 // previewCmd shows for a local branch what the server would show for its pull.
@@ -54,9 +53,8 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 			fmt.Fprintf(c.err, "cardea: the preview does not see %s that %s changed or new and not committed.\n", counted(n, "file"), isAre(n))
 		}
 	}
-	engine := terraform.New(terraform.Options{})
 	pull := workflow.Pull{Head: workflow.Ref{Ref: p.Head, SHA: checkout.Head}, Base: workflow.Ref{Ref: p.Base, SHA: checkout.Base}, State: workflow.PullOpen}
-	s, trouble, err := survey.Read(ctx, engine, workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, pull, checkout)
+	s, trouble, err := survey.Read(ctx, engines(""), workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, pull, checkout)
 	if err != nil {
 		return err
 	}
@@ -202,7 +200,7 @@ func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.Pull
 		view.Projects = append(view.Projects, workflow.ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted, MovedTo: a.MovedTo})
 	}
 	results := make([]workflow.Result, len(view.Projects))
-	launcher := &run.Launcher{Runs: filepath.Join(p.scratch, "runs")}
+	launcher := &run.Launcher{Runs: filepath.Join(p.scratch, "runs"), Engines: engines("")}
 	group, runs := errgroup.WithContext(ctx)
 	group.SetLimit(run.DefaultParallel())
 	p.progress.start(len(view.Projects))
@@ -287,7 +285,7 @@ func ownEnvironment(environ []string) run.Secrets {
 		switch {
 		case name == "HOME":
 			home = value
-		case run.EnvFault(name) != "":
+		case envFault(name) != "":
 		case strings.HasPrefix(name, "GIT_CONFIG_") || secretNames.MatchString(name) || secretValue.MatchString(value):
 			own.Env[name] = value
 		default:

@@ -194,7 +194,7 @@ func (r *reading) survey(planned, changed string) (affected bool, run workflow.R
 	fatal(r.t, err)
 	rules := workflow.DefaultRules("*")
 	rules.Closure = true
-	s, trouble, err := survey.Read(r.t.Context(), r.engine, rules, workflow.Pull{}, co)
+	s, trouble, err := survey.Read(r.t.Context(), workflow.Engines{r.engine}, rules, workflow.Pull{}, co)
 	fatal(r.t, err)
 	if trouble != nil {
 		r.t.Fatalf("got %+v", trouble)

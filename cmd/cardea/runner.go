@@ -5,7 +5,6 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow/git"
 	"github.com/cardea-iac/cardea/workflow/run"
-	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
 // runnerCmd is the short-lived process that carries out one run. It reads its
@@ -24,10 +23,9 @@ func (r runnerCmd) Run() error {
 
 func runnerDeps() run.Deps {
 	return run.Deps{
-		Engine: terraform.New(terraform.Options{}),
+		Engines: engines(""),
 		Export: func(ctx context.Context, s run.ExportSpec) ([]string, error) {
 			return git.Export(ctx, git.ExportSpec(s))
 		},
-		Env: terraform.Env,
 	}
 }

@@ -26,7 +26,6 @@ import (
 	"github.com/cardea-iac/cardea/workflow/git"
 	"github.com/cardea-iac/cardea/workflow/run"
 	"github.com/cardea-iac/cardea/workflow/service"
-	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
 // maxConnections is how many connections are served at a time; more wait to be taken.
@@ -92,7 +91,7 @@ func (s *server) connect() error {
 		return err
 	}
 	artefacts := run.Artefacts{Dir: data("artefacts"), Identity: identity}
-	s.service = service.New(service.Config{Store: s.store, Source: mirrors, Engine: terraform.New(terraform.Options{Tool: s.cfg.Terraform.Tool}),
+	s.service = service.New(service.Config{Store: s.store, Source: mirrors, Engines: engines(s.cfg.Terraform.Tool),
 		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Parallel: s.cfg.Limits.Workers(), Log: s.log,
 		Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
 			return s.app.Live(ctx, p, actor, approvers)
@@ -110,7 +109,7 @@ func (s *server) connect() error {
 	if err != nil {
 		return err
 	}
-	s.worker = &run.Worker{Name: run.DefaultName, Service: s.service, Artefacts: artefacts, Authorise: s.service.Authorise, Launcher: &run.Launcher{Runs: data("runs")}, Parallel: s.cfg.Limits.Workers(), Credentials: s.cfg.Credential,
+	s.worker = &run.Worker{Name: run.DefaultName, Service: s.service, Artefacts: artefacts, Authorise: s.service.Authorise, Launcher: &run.Launcher{Runs: data("runs"), Engines: engines("")}, Parallel: s.cfg.Limits.Workers(), Credentials: s.cfg.Credential,
 		MirrorDir: mirrors.MirrorDir, PlanTimeout: s.cfg.Limits.PlanTimeout, DiskFloor: diskFloor, Log: s.log,
 		Tools: workflow.Tools{Dir: data("tools"), Providers: data("providers"), Tool: s.cfg.Terraform.Tool, Version: s.cfg.Terraform.Version,
 			Versions: s.cfg.Terraform.Versions, Path: os.Getenv("PATH")}}

@@ -38,7 +38,7 @@ const surveyProjects, surveyChanged = 10_000, 3_000
 
 func (c surveyCase) run(b *testing.B) {
 	dir, base, head := c.repository(b)
-	engine := terraform.New(terraform.Options{})
+	engines := workflow.Engines{terraform.New(terraform.Options{})}
 	survey := func() {
 		co := workflow.Checkout{Head: "head", Base: "base"}
 		for i := range surveyChanged {
@@ -49,7 +49,7 @@ func (c surveyCase) run(b *testing.B) {
 		fatal(b, err)
 		co.Planned, err = git.OpenTree(dir, head)
 		fatal(b, err)
-		f, trouble, err := survey.Read(b.Context(), engine, workflow.DefaultRules("*"), workflow.Pull{}, co)
+		f, trouble, err := survey.Read(b.Context(), engines, workflow.DefaultRules("*"), workflow.Pull{}, co)
 		fatal(b, err)
 		if trouble != nil || len(f.Affected) != surveyChanged {
 			b.Fatalf("got %+v and %d affected projects", trouble, len(f.Affected))

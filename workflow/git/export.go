@@ -26,6 +26,8 @@ type ExportSpec struct {
 	// project; elsewhere such a symlink is left out and said. Empty: everywhere.
 	Own []string
 	Dir string // the workspace: empty or absent
+	// Planted are the names that the tree must not bring along.
+	Planted []workflow.Planted
 }
 
 // RefusedError says, as a sentence, why a tree cannot be a workspace.
@@ -34,10 +36,8 @@ type RefusedError struct{ Sentence string }
 func (e *RefusedError) Error() string { return e.Sentence }
 
 // Export writes a tree's files, as committed, into a workspace, and nothing
-// else: no .git, no hook, filter or attribute at work. Then it removes what a
-// repository must not bring along (.terraform, terraform.d, *.tfplan,
-// errored.tfstate: each can replace a program, a Terraform workspace or a plan)
-// and says so in notes. A *RefusedError means that the project must not be planned.
+// else: no .git, no hook, filter or attribute at work. Then it removes what is
+// planted and says so in notes. A *RefusedError means that the project must not be planned.
 func Export(ctx context.Context, s ExportSpec) (notes []string, err error) {
 	if !shaPattern.MatchString(s.Tree) {
 		return nil, fmt.Errorf("exporting: %q is not a tree id", s.Tree)
@@ -124,17 +124,12 @@ func (m matcher) match(name string) bool {
 	return false
 }
 
-// planted is what a repository must not bring into a workspace, and why.
-func planted(name string, dir bool) string {
-	switch {
-	case dir && name == ".terraform":
-		return "it can hold providers and choose a Terraform workspace"
-	case dir && name == "terraform.d":
-		return "it can hold providers"
-	case strings.HasSuffix(name, ".tfplan"):
-		return "a saved plan must come from this run"
-	case name == "errored.tfstate":
-		return "a kept state must come from a run"
+// planted says why the workspace must not hold a name, "" where it may.
+func (s ExportSpec) planted(name string, dir bool) string {
+	for _, p := range s.Planted {
+		if p.Match(name, dir) {
+			return p.Why
+		}
 	}
 	return ""
 }
@@ -155,8 +150,8 @@ func clean(s ExportSpec) (notes []string, err error) {
 			return err
 		}
 		rel = filepath.ToSlash(rel)
-		// A symlink named .terraform is as good as the directory.
-		if why := planted(d.Name(), d.IsDir() || d.Type()&fs.ModeSymlink != 0); why != "" {
+		// A symlink is as good as the directory.
+		if why := s.planted(d.Name(), d.IsDir() || d.Type()&fs.ModeSymlink != 0); why != "" {
 			notes = append(notes, fmt.Sprintf("`%s` was left out of the workspace: %s.", rel, why))
 			if err := os.RemoveAll(file); err != nil {
 				return err

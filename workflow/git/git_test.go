@@ -21,6 +21,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/git"
+	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
 // repo is a work tree made by the real git, served over smart HTTP.
@@ -386,7 +387,7 @@ func TestExportLeavesOutWhatIsPlanted(t *testing.T) {
 	r.write("prod/saved.tfplan", "evil")
 	r.write("prod/errored.tfstate", "evil")
 	r.link("stage/.terraform", "../prod")
-	dir, notes, err := export(t, r, git.ExportSpec{})
+	dir, notes, err := export(t, r, git.ExportSpec{Planted: terraform.New(terraform.Options{}).Kind().Planted})
 	if err != nil {
 		t.Fatal(err)
 	}

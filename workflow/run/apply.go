@@ -8,11 +8,12 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
 // What is particular to applies. From the word on nothing of ours ends one: no
-// timeout, no hang-up, no kill; an interrupt is one SIGINT to terraform.
+// timeout, no hang-up, no kill; an interrupt is one SIGINT to its tool.
 
 // isApply reports whether a job is an apply.
 func (j Job) isApply() bool { return j.Run.Kind == workflow.RunApply }
@@ -63,7 +64,7 @@ func (r *runner) overlay() (err error) {
 // the outcome unknown.
 func (r *runner) apply() (res workflow.Result, err error) {
 	run := r.job.Run
-	res, err = r.deps.Engine.Apply(r.stop.ctx, workflow.ApplyJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Tools: r.job.Tools,
+	res, err = r.deps.Engines.Apply(r.stop.ctx, workflow.ApplyJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Tools: r.job.Tools,
 		RepoID: run.Repo.ID, Key: r.secrets.Key, StateIdentity: run.StateIdentity, Expected: run.Expected, Plan: r.dir.engine().Out, Seal: r.seal,
 		Fingerprint: run.Apply.Fingerprint, State: run.Apply.State, Log: r.redact, Ready: r.readyToApply})
 	r.notStarted = res.NotStarted
@@ -83,33 +84,44 @@ func (r *runner) readyToApply(_ context.Context, now workflow.StateVersion) erro
 	return inherit(r.lock)
 }
 
-// errored is where the engine's tool leaves a state that it could not store.
-func (d files) errored(p workflow.Project) string {
-	return filepath.Join(d.engine().Workspace, filepath.FromSlash(p.Dir), "errored.tfstate")
+// rescued are the files with a state that is stored nowhere else, of those that an engine may leave.
+func (d files) rescued(p workflow.Project, kind workflow.Kind) (names []string, err error) {
+	dir := filepath.Join(d.engine().Workspace, filepath.FromSlash(p.Dir))
+	for _, file := range kind.Rescue {
+		switch info, err := os.Lstat(filepath.Join(dir, file)); {
+		case err == nil && info.Mode().IsRegular():
+			names = append(names, filepath.Join(dir, file))
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("looking for an errored state: %w", err)
+		}
+	}
+	return names, nil
 }
 
-// keepErrored encrypts a state that could not be stored, "" when there is none.
+// keepErrored encrypts a state that could not be stored; kept is its name, "" when there is none.
 // While it cannot be kept, the workspace must stay.
-func keepErrored(d files, run workflow.Run, recipient, artefacts string) (name string, err error) {
-	from := d.errored(run.Project)
-	info, err := os.Lstat(from)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
-		return "", nil
-	}
+func (a Artefacts) keepErrored(d files, run workflow.Run, kind workflow.Kind, recipient string) (kept string, err error) {
+	names, err := d.rescued(run.Project, kind)
 	if err != nil {
-		return "", fmt.Errorf("looking for an errored state: %w", err)
-	}
-	if _, err := dirName(run.ID, run.Epoch); err != nil {
 		return "", err
 	}
-	name = erroredName(run.ID)
-	if err := sealFile(from, filepath.Join(artefacts, name), recipient); err != nil {
-		return "", fmt.Errorf("keeping the errored state: %w", err)
+	for _, from := range names {
+		if _, err := dirName(run.ID, run.Epoch); err != nil {
+			return kept, err
+		}
+		name := rescuedName(run.ID, filepath.Base(from))
+		if err := sealFile(from, filepath.Join(a.Dir, name), recipient); err != nil {
+			return kept, fmt.Errorf("keeping the errored state: %w", err)
+		}
+		if kept != "" {
+			kept += ", "
+		}
+		kept += name
+		if err := os.Remove(from); err != nil {
+			return kept, fmt.Errorf("removing the errored state: %w", err)
+		}
 	}
-	if err := os.Remove(from); err != nil {
-		return name, fmt.Errorf("removing the errored state: %w", err)
-	}
-	return name, nil
+	return kept, nil
 }
 
 // erroredState keeps the state that an apply could not store; whether the workspace may go.
@@ -117,13 +129,14 @@ func (r *runner) erroredState(res *workflow.Result) (clean bool) {
 	if !r.job.isApply() || !r.went {
 		return true
 	}
-	name, err := keepErrored(r.dir, r.job.Run, r.job.Recipient, r.job.Artefacts)
-	res.ErroredState = name
+	kind := r.deps.Engines.KindOf(r.job.Run.Project)
+	var err error
+	res.ErroredState, err = Artefacts{Dir: r.job.Artefacts}.keepErrored(r.dir, r.job.Run, kind, r.job.Recipient)
 	if err == nil {
 		return true
 	}
 	res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityError, Summary: "The state could not be stored, nor kept encrypted",
-		Detail: fmt.Sprintf("It is left in the run's directory %s as errored.tfstate: %s.", filepath.Base(string(r.dir)), err)})
+		Detail: fmt.Sprintf("It is left in the run's directory %s as %s: %s.", filepath.Base(string(r.dir)), phrase.AndList(kind.Rescue), err)})
 	if res.ErroredState == "" {
 		res.ErroredState = filepath.Base(string(r.dir)) + "/work"
 	}

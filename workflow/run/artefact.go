@@ -29,7 +29,7 @@ import (
 // the recipient, an apply's the identity, over its socket.
 
 // Artefacts is where they are kept: RUN.age by the plan run's id, and beside
-// them RUN.errored.tfstate.age, states that an apply could not store. The zero
+// them RUN.FILE.age, files of an apply with a state that it could not store. The zero
 // value keeps none.
 type Artefacts struct {
 	Dir      string // data_dir/artefacts, absolute
@@ -110,8 +110,8 @@ func place(name string, write func(io.Writer) error) error {
 
 func (a Artefacts) file(run string) string { return filepath.Join(a.Dir, run+".age") }
 
-// erroredName is the name of an apply's kept state.
-func erroredName(run string) string { return run + ".errored.tfstate.age" }
+// rescuedName is the name under which a file that an apply left is kept.
+func rescuedName(run, file string) string { return run + "." + file + ".age" }
 
 // Remove removes the artefact of a plan run; one that is not there is fine.
 func (a Artefacts) Remove(run string) error {

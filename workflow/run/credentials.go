@@ -6,26 +6,35 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
-// setEnv are the variables that every run sets itself: environment and the engine's.
-var setEnv = map[string]bool{"PATH": true, "HOME": true, "TMPDIR": true, "TF_DATA_DIR": true, "TF_CLI_CONFIG_FILE": true, "TF_INPUT": true,
-	"TF_IN_AUTOMATION": true, "CHECKPOINT_DISABLE": true, "GIT_TERMINAL_PROMPT": true, "GIT_ALLOW_PROTOCOL": true}
+// setEnv are the variables that every run sets itself, whatever its engine sets besides.
+var setEnv = []string{"PATH", "HOME", "TMPDIR"}
 
 // steering are variables, or with "_" at the end their beginnings, that would change which program
 // runs, with which arguments, or on which files. Git's are those that say where a repository is:
 // the clone of a module would take that one for its own.
-var steering = []string{"CARDEA_", "LD_", "TF_CLI_", "TF_LOG_", "TF_REATTACH_", "TF_LOG", "TF_WORKSPACE", "TF_PLUGIN_CACHE_DIR", "TERRAFORM_CONFIG",
-	"GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-	"GIT_NAMESPACE", "GIT_PREFIX", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"}
+var steering = []string{"CARDEA_", "LD_", "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE",
+	"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"}
 
-// EnvFault says why a run takes no variable of this name from credentials, "" where it does.
-func EnvFault(name string) string {
-	if setEnv[name] || name == "" {
+// EnvFault says why a run, of whichever of these kinds of engine, takes no variable of this name from credentials, "" where it does.
+func EnvFault(kinds []workflow.Kind, name string) string {
+	set, steers := slices.Clone(setEnv), slices.Clone(steering)
+	for _, k := range kinds {
+		if k.Env != nil {
+			set = append(set, k.Env(workflow.RunFiles{}, workflow.Tools{})...)
+		}
+		steers = append(steers, k.Steers...)
+	}
+	isSet := func(kv string) bool { return kv == name || strings.HasPrefix(kv, name+"=") }
+	if name == "" || slices.ContainsFunc(set, isSet) {
 		return "is set by Cardea for every run and cannot be a credential"
 	}
-	for _, s := range steering {
+	for _, s := range steers {
 		if name == s || strings.HasSuffix(s, "_") && strings.HasPrefix(name, s) {
 			return "would change what a run does, not what it may reach, and cannot be a credential"
 		}

@@ -16,24 +16,28 @@ import (
 func TestEnvFault(t *testing.T) {
 	f := workflow.RunFiles{Home: "/h", Tmp: "/t"}
 	set := append(environment([]string{"PATH=/bin"}, f), terraform.Env(f, workflow.Tools{Path: "/bin"})...)
+	kinds := workflow.Engines{terraform.New(terraform.Options{})}.Kinds()
 	for _, kv := range set {
-		if name, _, _ := strings.Cut(kv, "="); !strings.Contains(EnvFault(name), "set by Cardea") {
-			t.Errorf("%s is set by every run, and EnvFault says %q", name, EnvFault(name))
+		if name, _, _ := strings.Cut(kv, "="); !strings.Contains(EnvFault(kinds, name), "set by Cardea") {
+			t.Errorf("%s is set by every run, and EnvFault says %q", name, EnvFault(kinds, name))
 		}
 	}
-	for name := range setEnv {
+	for _, name := range setEnv {
 		if !strings.Contains("\n"+strings.Join(set, "\n"), "\n"+name+"=") {
 			t.Errorf("EnvFault says that every run sets %s, and none does", name)
 		}
 	}
+	if got := EnvFault(nil, "TF_CLI_ARGS"); got != "" {
+		t.Errorf("without an engine a variable of its own is refused: %s", got)
+	}
 	for _, name := range []string{"GIT_DIR", "GIT_CONFIG", "GIT_EXEC_PATH", "TF_CLI_ARGS_apply", "TF_LOG", "TF_LOG_PATH", "TF_WORKSPACE", "TF_REATTACH_PROVIDERS", "TERRAFORM_CONFIG", "LD_PRELOAD", "CARDEA_X"} {
-		if got := EnvFault(name); !strings.Contains(got, "change what a run does") {
+		if got := EnvFault(kinds, name); !strings.Contains(got, "change what a run does") {
 			t.Errorf("%s: got %q", name, got)
 		}
 	}
 	for _, name := range []string{"GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_11", "GIT_CONFIG_GLOBAL", "GIT_ASKPASS", "GIT_SSH_COMMAND", "GIT_SSH", "GIT_SSH_VARIANT",
 		"GIT_SSL_CAINFO", "GIT_SSL_CERT", "GIT_HTTP_USER_AGENT", "SSH_AUTH_SOCK", "NETRC", "TF_TOKEN_app_terraform_io", "TF_VAR_x", "AWS_PROFILE"} {
-		if got := EnvFault(name); got != "" {
+		if got := EnvFault(kinds, name); got != "" {
 			t.Errorf("%s: got %q, want that a run takes it", name, got)
 		}
 	}

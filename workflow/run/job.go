@@ -44,7 +44,7 @@ func (l Ladder) withDefaults() Ladder {
 // Secrets are handed to the runner over the socket and never written to a file.
 type Secrets struct {
 	// Env is the credentials' environment. Names that are the run's own (HOME,
-	// PATH, what the engine sets, TF_CLI_ARGS, ...) are not taken from it.
+	// PATH, what engines set or are steered by) are not taken from it.
 	Env map[string]string `json:"env,omitempty"`
 	// Plain is further environment, of which nothing is a secret; Env wins.
 	Plain map[string]string `json:"plain,omitempty"`
@@ -74,6 +74,8 @@ type ExportSpec struct {
 	Paths  []string // empty: the whole tree
 	Own    []string // where a symlink that leaves the tree refuses the project
 	Dir    string   // the workspace
+	// Planted is what of the tree must not get there.
+	Planted []workflow.Planted
 }
 
 // allowedEnv reports whether a variable of the server's environment reaches a
@@ -104,12 +106,16 @@ func environment(base []string, f workflow.RunFiles) []string {
 
 // setEnvironment makes this process's environment the run's: what the tools
 // inherit. The engine's settings win over the credentials'.
-func setEnvironment(f workflow.RunFiles, engine []string, secrets Secrets) error {
+func (r *runner) setEnvironment(f workflow.RunFiles) error {
 	env := environment(os.Environ(), f)
+	if kind := r.deps.Engines.KindOf(r.job.Run.Project); kind.Env != nil {
+		env = append(env, kind.Env(f, r.job.Tools)...)
+	}
+	kinds := r.deps.Engines.Kinds()
 	os.Clearenv()
-	for _, given := range []map[string]string{secrets.Plain, secrets.Env} {
+	for _, given := range []map[string]string{r.secrets.Plain, r.secrets.Env} {
 		for name, value := range given {
-			if EnvFault(name) != "" {
+			if EnvFault(kinds, name) != "" {
 				continue
 			}
 			if err := os.Setenv(name, value); err != nil {
@@ -117,7 +123,7 @@ func setEnvironment(f workflow.RunFiles, engine []string, secrets Secrets) error
 			}
 		}
 	}
-	for _, kv := range append(env, engine...) {
+	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
 		if err := os.Setenv(name, value); err != nil {
 			return err

@@ -26,6 +26,8 @@ type Launcher struct {
 	// Exe is the program to start with the arguments "runner DIR"; "" = this
 	// program, even when its file was replaced meanwhile.
 	Exe string
+	// Engines say what an apply may leave that must not be removed.
+	Engines workflow.Engines
 }
 
 // Process is one runner that a launcher started. Its methods may be called from any goroutine.
@@ -116,7 +118,7 @@ func (p *Process) await() {
 		}
 	}
 	if _, err := os.Lstat(p.dir.result()); err != nil {
-		if p.begunApply() { // terraform died with its runner; what it started may finish
+		if p.begunApply() { // its tool died with its runner; what that started may finish
 			waitSession(pid, applyGrace)
 		}
 		endSession(pid)
@@ -347,6 +349,18 @@ func Once(ctx context.Context, l *Launcher, job Job, secrets Secrets) (workflow.
 	return res, err
 }
 
+// mayClean is an error where an apply may have left a state that is stored nowhere else.
+func (l *Launcher) mayClean(d files, p workflow.Project) error {
+	if _, known := l.Engines.Of(p); !known {
+		return fmt.Errorf("nobody knows what an apply of the engine %q leaves", p.Engine)
+	}
+	names, err := d.rescued(p, l.Engines.KindOf(p))
+	if err == nil && len(names) > 0 {
+		err = fmt.Errorf("%s holds a state that is stored nowhere else", names[0])
+	}
+	return err
+}
+
 // clean removes what a finished run needs no more. Its log stays.
 func (l *Launcher) clean(d files) error {
 	entries, err := os.ReadDir(string(d))
@@ -355,8 +369,8 @@ func (l *Launcher) clean(d files) error {
 	}
 	var job Job
 	if err := readJSON(d.job(), &job); err == nil && job.isApply() {
-		if _, err := os.Lstat(d.errored(job.Run.Project)); err == nil {
-			return fmt.Errorf("cleaning a run: %s holds a state that is stored nowhere else", d.errored(job.Run.Project))
+		if err := l.mayClean(d, job.Run.Project); err != nil {
+			return fmt.Errorf("cleaning a run: %w", err)
 		}
 	}
 	faults := []error{removeAll(d.tmp())}

@@ -24,13 +24,10 @@ import (
 
 // Deps are what a runner is handed: everything that is not about processes.
 type Deps struct {
-	Engine workflow.Engine
+	Engines workflow.Engines
 	// Export writes a workspace and returns notes. Its error is shown to people as
 	// the reason; one that is workflow.ErrPassing is tried again.
 	Export func(context.Context, ExportSpec) (notes []string, err error)
-	// Env returns the variables that the engine's tools need (nil: none); they win
-	// over the credentials'.
-	Env func(workflow.RunFiles, workflow.Tools) []string
 }
 
 // runner is the state of one runner process.
@@ -207,11 +204,7 @@ func (r *runner) prepare() error {
 	if r.job.Tools.Path == "" {
 		r.job.Tools.Path = os.Getenv("PATH")
 	}
-	var engine []string
-	if r.deps.Env != nil {
-		engine = r.deps.Env(f, r.job.Tools)
-	}
-	if err := setEnvironment(f, engine, r.secrets); err != nil {
+	if err := r.setEnvironment(f); err != nil {
 		return fmt.Errorf("setting the environment: %w", err)
 	}
 	paths := r.job.Run.Paths
@@ -233,7 +226,8 @@ func (r *runner) export(dir string, paths []string) ExportSpec {
 	if len(own) == 0 {
 		own = []string{r.job.Run.Project.Dir}
 	}
-	return ExportSpec{GitDir: r.job.GitDir, Tree: r.job.Run.Tree, Paths: paths, Own: own, Dir: dir}
+	return ExportSpec{GitDir: r.job.GitDir, Tree: r.job.Run.Tree, Paths: paths, Own: own, Dir: dir,
+		Planted: r.deps.Engines.KindOf(r.job.Run.Project).Planted}
 }
 
 // whole adds the rest of the tree to a workspace that holds a part of it. What is there stays: init made some of it.
@@ -303,7 +297,7 @@ func (r *runner) plan() (workflow.Result, error) {
 		job.Keep = r.keep
 	}
 	// The engine never gives this context to a tool: it only keeps the next step, or a download, from going on.
-	return r.deps.Engine.Plan(r.stop.ctx, job)
+	return r.deps.Engines.Plan(r.stop.ctx, job)
 }
 
 // errNotStarted says that the plan or apply may not begin.

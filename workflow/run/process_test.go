@@ -262,7 +262,7 @@ func launchAndWait(name string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	l := run.Launcher{Runs: filepath.Join(filepath.Dir(name), "runs")}
+	l := run.Launcher{Runs: filepath.Join(filepath.Dir(name), "runs"), Engines: testEngines}
 	p, err := l.Start(context.Background(), job, run.Secrets{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -22,12 +22,7 @@ import (
 // The test binary is its own runner: the launcher starts it as "TEST runner DIR".
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "runner" {
-		os.Exit(run.Main(os.Args[2], run.Deps{Engine: shellEngine{}, Export: export, Env: func(f workflow.RunFiles, tools workflow.Tools) []string {
-			if tools.Dir != "" {
-				return terraform.Env(f, tools)
-			}
-			return []string{"TF_DATA_DIR=.terraform", "TF_IN_AUTOMATION=1"}
-		}}))
+		os.Exit(run.Main(os.Args[2], run.Deps{Engines: testEngines, Export: export}))
 	}
 	if len(os.Args) == 3 && os.Args[1] == "launcher" {
 		os.Exit(launchAndWait(os.Args[2]))
@@ -35,12 +30,20 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// shellEngine is terraform's engine for projects of "terraform". For others it is an engine whose tools are shell scripts of the workspace: init
+// testEngines are Terraform's and the shell's.
+var testEngines = workflow.Engines{terraform.New(terraform.Options{}), shellEngine{}}
+
+// shellEngine is an engine whose tools are shell scripts of the workspace: init
 // and plan. It starts them as terraform-exec does: it reads their output to its
 // end before it waits for them.
 type shellEngine struct{}
 
-func (shellEngine) Kind() workflow.Kind { return terraform.New(terraform.Options{}).Kind() }
+func (shellEngine) Kind() workflow.Kind {
+	return workflow.Kind{Name: "shell", Title: "shell", Rescue: []string{"errored.tfstate"},
+		Env: func(workflow.RunFiles, workflow.Tools) []string {
+			return []string{"TF_DATA_DIR=.terraform", "TF_IN_AUTOMATION=1"}
+		}}
+}
 
 func (shellEngine) Discover(context.Context, workflow.Tree) (workflow.Discovery, error) {
 	return workflow.Discovery{}, nil
@@ -56,9 +59,6 @@ func (shellEngine) Inputs(context.Context, workflow.Tree, workflow.Discovery, wo
 
 // Apply runs the workspace's script "apply" with the saved plan and the seal as its arguments.
 func (shellEngine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Result, error) {
-	if job.Project.Engine == "terraform" {
-		return terraform.New(terraform.Options{}).Apply(ctx, job)
-	}
 	if err := job.Ready(ctx, workflow.StateVersion{Lineage: "l", Serial: 7}); err != nil {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, NotStarted: true, Reason: err.Error()}, nil
 	}
@@ -69,9 +69,6 @@ func (shellEngine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.R
 }
 
 func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Result, error) {
-	if job.Project.Engine == "terraform" {
-		return terraform.New(terraform.Options{}).Plan(ctx, job)
-	}
 	if err := shell(job, "init"); err != nil {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: "init: " + err.Error()}, nil
 	}
@@ -179,9 +176,9 @@ func newTrial(t testing.TB, plan string, tree ...string) *trial {
 		write(tree[i], tree[i+1])
 	}
 	return &trial{
-		launcher: run.Launcher{Runs: filepath.Join(t.TempDir(), "runs")},
+		launcher: run.Launcher{Runs: filepath.Join(t.TempDir(), "runs"), Engines: testEngines},
 		job: run.Job{GitDir: mirror, PlanTimeout: time.Minute, Ladder: run.Ladder{Again: 300 * time.Millisecond, Kill: 300 * time.Millisecond},
-			Run: workflow.Run{ID: workflow.NewID(time.Now()), Epoch: 1, Project: workflow.Project{Dir: "."}, Options: workflow.PlanOptions{Targets: []string{"-"}}}},
+			Run: workflow.Run{ID: workflow.NewID(time.Now()), Epoch: 1, Project: workflow.Project{Dir: ".", Engine: "shell"}, Options: workflow.PlanOptions{Targets: []string{"-"}}}},
 	}
 }
 

@@ -167,7 +167,7 @@ func (w *Worker) conclude(run workflow.Run, res workflow.Result, end ending, log
 	}
 	dir := files(w.Launcher.Runs).sub(name)
 	if run.Kind == workflow.RunApply && !res.NotStarted && res.ErroredState == "" { // its runner may have died before it could
-		if res.ErroredState, err = keepErrored(dir, run, w.recipient(), w.Artefacts.Dir); err != nil {
+		if res.ErroredState, err = w.Artefacts.keepErrored(dir, run, w.Launcher.Engines.KindOf(run.Project), w.recipient()); err != nil {
 			log.Error("keeping a state that could not be stored", "error", err)
 		}
 	}

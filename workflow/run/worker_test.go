@@ -62,7 +62,7 @@ func (s *shop) queue(t *testing.T, names ...string) (ids []string) {
 			r := s.job.Run
 			r.ID, r.Epoch, r.Kind, r.State = workflow.NewID(time.Now().Add(time.Duration(i)*time.Millisecond)), 0, workflow.RunPlan, workflow.RunQueued
 			r.Repo, r.Number, r.Head, r.Queued = s.pull.Repo, s.pull.Number, s.pull.Head.SHA, time.Now()
-			r.Project = workflow.Project{Name: name, Dir: name}
+			r.Project = workflow.Project{Name: name, Dir: name, Engine: "shell"}
 			if err := tx.PutRun(r); err != nil {
 				return err
 			}

@@ -177,7 +177,7 @@ func (l *life) close() {
 func (l *life) serve() {
 	l.fault = storetest.Faulty(l.store)
 	l.svc = service.New(service.Config{
-		Store: through{l}, Source: l, Engine: scripted{}, Settle: 3 * time.Second, Now: func() time.Time { return l.now },
+		Store: through{l}, Source: l, Engines: workflow.Engines{scripted{}}, Settle: 3 * time.Second, Now: func() time.Time { return l.now },
 		Rules: func(workflow.Repo) (workflow.Rules, bool) { return modelRules(), true },
 		Live:  l.live, DropArtefact: func(run string) { delete(l.disk, run) },
 	})

@@ -82,7 +82,7 @@ func (s *Service) survey(ctx context.Context, p workflow.Pull, rules workflow.Ru
 	if err != nil {
 		return survey.Survey{}, nil, fmt.Errorf("fetching %s: %w", phrase.Short(p.Head.SHA), err)
 	}
-	found, t, err := survey.Read(ctx, s.engine, rules, p, co)
+	found, t, err := survey.Read(ctx, s.engines, rules, p, co)
 	if t != nil {
 		t.BaseSHA, t.Tree = co.Base, co.Planned.ID
 	}

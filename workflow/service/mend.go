@@ -252,7 +252,7 @@ func cancelling(run workflow.Run) string {
 	case run.State == workflow.RunQueued:
 		return fmt.Sprintf("its %s is dropped", run.Kind)
 	case run.Kind == workflow.RunApply:
-		return "its apply is sent one SIGINT: terraform ends what it has begun, and no more"
+		return fmt.Sprintf("its apply is sent one SIGINT: %s ends what it has begun, and no more", run.Project.Engine)
 	}
 	return fmt.Sprintf("its %s is interrupted", run.Kind)
 }

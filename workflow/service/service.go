@@ -30,11 +30,11 @@ const (
 )
 
 // Config is what a service works with. Store is needed by all of it;
-// Source and Engine by Expand only.
+// Source and Engines by Expand only.
 type Config struct {
-	Store  workflow.Store
-	Source workflow.Source
-	Engine workflow.Engine
+	Store   workflow.Store
+	Source  workflow.Source
+	Engines workflow.Engines
 	// Rules gives the rules of a repository, false when the server has none for
 	// it: everything about it is ignored.
 	Rules func(workflow.Repo) (workflow.Rules, bool)
@@ -65,16 +65,16 @@ type Config struct {
 // of the newest id, and the last surveys of some pulls. Any number of goroutines may
 // use it: the fields from store to log are set once, by New.
 type Service struct {
-	store  workflow.Store
-	source workflow.Source
-	engine workflow.Engine
-	rules  func(workflow.Repo) (workflow.Rules, bool)
-	live   func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error)
-	drop   func(runID string)
-	diff   func(ctx context.Context, repo workflow.Repo, was, now string) ([]workflow.FileChange, error)
-	now    workflow.Clock
-	settle time.Duration
-	lease  time.Duration
+	store   workflow.Store
+	source  workflow.Source
+	engines workflow.Engines
+	rules   func(workflow.Repo) (workflow.Rules, bool)
+	live    func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error)
+	drop    func(runID string)
+	diff    func(ctx context.Context, repo workflow.Repo, was, now string) ([]workflow.FileChange, error)
+	now     workflow.Clock
+	settle  time.Duration
+	lease   time.Duration
 	// parallel is how many plans run at a time.
 	parallel int
 	log      *slog.Logger
@@ -89,7 +89,7 @@ type Service struct {
 // New returns a service over a store. Start must be called before runs are claimed.
 func New(c Config) *Service {
 	s := &Service{
-		store: c.Store, source: c.Source, engine: c.Engine, rules: c.Rules, live: c.Live, drop: c.DropArtefact, diff: c.Diff,
+		store: c.Store, source: c.Source, engines: c.Engines, rules: c.Rules, live: c.Live, drop: c.DropArtefact, diff: c.Diff,
 		now: c.Now, settle: c.Settle, lease: c.Lease, parallel: c.Parallel, log: c.Log,
 	}
 	if s.now == nil {

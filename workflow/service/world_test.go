@@ -226,7 +226,7 @@ func (w *world) serve(store workflow.Store) {
 	w.t.Helper()
 	w.store = store
 	w.svc = service.New(service.Config{
-		Store: store, Source: w.source, Engine: engine{}, Settle: 3 * time.Second, Parallel: w.parallel, Now: func() time.Time { return w.now },
+		Store: store, Source: w.source, Engines: workflow.Engines{engine{}}, Settle: 3 * time.Second, Parallel: w.parallel, Now: func() time.Time { return w.now },
 		Rules: func(r workflow.Repo) (workflow.Rules, bool) { return w.rules, r.Owner == "acme" && !w.unruled },
 		Live:  w.live, Diff: w.source.diff, DropArtefact: func(run string) { w.dropped = append(w.dropped, run) },
 	})

@@ -82,7 +82,7 @@ func (s *Survey) findMoved(ctx context.Context) error {
 		if a.Deleted || base[a.Project.Key()] || a.Project.Refused != "" {
 			continue
 		}
-		identity, err := s.engine.StateIdentity(ctx, s.Checkout.Planned, s.Found, a.Project)
+		identity, err := s.engines.StateIdentity(ctx, s.Checkout.Planned, s.Found, a.Project)
 		if err != nil {
 			return fmt.Errorf("looking for the state of %s: %w", a.Project.Name, err)
 		}
@@ -95,7 +95,7 @@ func (s *Survey) findMoved(ctx context.Context) error {
 		if !a.Deleted || len(kept) == 0 {
 			continue
 		}
-		identity, err := s.engine.StateIdentity(ctx, s.Checkout.BaseTree, s.BaseFound, a.Project)
+		identity, err := s.engines.StateIdentity(ctx, s.Checkout.BaseTree, s.BaseFound, a.Project)
 		if err != nil {
 			return fmt.Errorf("looking for the state of %s: %w", a.Project.Name, err)
 		}

@@ -87,7 +87,7 @@ func (s Survey) findKeepers(ctx context.Context) error {
 		projects []workflow.Project
 	}{{s.Checkout.BaseTree, s.BaseFound, s.Resolution.BaseProjects}, {s.Checkout.Planned, s.Found, s.Resolution.Projects}} {
 		for _, p := range tree.projects {
-			id, err := s.engine.StateIdentity(ctx, tree.tree, tree.found, p)
+			id, err := s.engines.StateIdentity(ctx, tree.tree, tree.found, p)
 			if err != nil {
 				return fmt.Errorf("finding out which state %s keeps: %w", p.Name, err)
 			}

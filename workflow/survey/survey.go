@@ -30,15 +30,15 @@ type Survey struct {
 	// BaseFaulty: the base's `.cardea.yml` is faulty.
 	BaseFaulty bool
 
-	engine  workflow.Engine
+	engines workflow.Engines
 	states  *keepers
 	closure bool // `workspace: closure` of the server's rule
 	binding bool // applies may run for pulls on this base, so that what it says of projects holds for others
 }
 
 // Read reads both trees of a checkout. A trouble is a fault of the change; an error is not.
-func Read(ctx context.Context, engine workflow.Engine, rules workflow.Rules, p workflow.Pull, co workflow.Checkout) (Survey, *workflow.Trouble, error) {
-	s := Survey{Checkout: co, engine: engine, states: &keepers{}, closure: rules.Closure, binding: rules.MayApplyOn(p.Base.Ref, p.Repo.DefaultBranch)}
+func Read(ctx context.Context, engines workflow.Engines, rules workflow.Rules, p workflow.Pull, co workflow.Checkout) (Survey, *workflow.Trouble, error) {
+	s := Survey{Checkout: co, engines: engines, states: &keepers{}, closure: rules.Closure, binding: rules.MayApplyOn(p.Base.Ref, p.Repo.DefaultBranch)}
 	if len(co.Conflicts) > 0 {
 		return s, conflict(p, co.Conflicts), nil
 	}
@@ -59,10 +59,10 @@ func Read(ctx context.Context, engine workflow.Engine, rules workflow.Rules, p w
 		s.Notes = append(s.Notes, fmt.Sprintf("`%s` of `%s` is faulty: %s. This pull request's file gives the list of projects, and the strictest rules hold.",
 			workflow.RepoConfigFile, p.Base.Ref, strings.TrimSuffix(faults[0].Summary, ".")))
 	}
-	if s.Found, err = engine.Discover(ctx, co.Planned); err != nil {
+	if s.Found, err = engines.Discover(ctx, co.Planned); err != nil {
 		return s, nil, fmt.Errorf("looking for projects: %w", err)
 	}
-	if s.BaseFound, err = engine.Discover(ctx, co.BaseTree); err != nil {
+	if s.BaseFound, err = engines.Discover(ctx, co.BaseTree); err != nil {
 		return s, nil, fmt.Errorf("looking for the base's projects: %w", err)
 	}
 	in.BaseFound, in.HeadFound = s.BaseFound, s.Found
@@ -88,7 +88,7 @@ func Read(ctx context.Context, engine workflow.Engine, rules workflow.Rules, p w
 // from and what its changes will not show. refused, a sentence, means that the
 // project must not be planned.
 func (s Survey) PlanRun(ctx context.Context, p workflow.Project) (r workflow.Run, refused string, err error) {
-	in, err := s.engine.Inputs(ctx, s.Checkout.Planned, s.Found, p)
+	in, err := s.engines.Inputs(ctx, s.Checkout.Planned, s.Found, p)
 	if err != nil || in.Refused != "" {
 		return r, in.Refused, err
 	}
@@ -97,7 +97,7 @@ func (s Survey) PlanRun(ctx context.Context, p workflow.Project) (r workflow.Run
 		if b.Key() != p.Key() {
 			continue
 		}
-		found, err := s.engine.Inputs(ctx, s.Checkout.BaseTree, s.BaseFound, b)
+		found, err := s.engines.Inputs(ctx, s.Checkout.BaseTree, s.BaseFound, b)
 		if err != nil {
 			return r, "", err
 		}

@@ -1,0 +1,134 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+)
+
+// Engines are all that a server has, in the order in which they look at a tree. They do what one
+// engine does, each for its own projects; a project of another engine is refused.
+type Engines []Engine
+
+// Of is a project's engine, false when there is none of that name.
+func (e Engines) Of(p Project) (Engine, bool) {
+	for _, engine := range e {
+		if engine.Kind().Name == p.Engine {
+			return engine, true
+		}
+	}
+	return nil, false
+}
+
+// KindOf is the kind of a project's engine; of one that is not here it has the name alone.
+func (e Engines) KindOf(p Project) Kind {
+	if engine, ok := e.Of(p); ok {
+		return engine.Kind()
+	}
+	return Kind{Name: p.Engine, Title: p.Engine}
+}
+
+// Kinds are those of all engines, in their order.
+func (e Engines) Kinds() []Kind {
+	var out []Kind
+	for _, engine := range e {
+		out = append(out, engine.Kind())
+	}
+	return out
+}
+
+// refusal says, as a sentence, that there is no engine for a project.
+func (e Engines) refusal(p Project) string {
+	var names []string
+	for _, k := range e.Kinds() {
+		names = append(names, phrase.CodeSpan(k.Name))
+	}
+	return fmt.Sprintf("This server has no engine %s: it has %s. Name one of those, or ask whoever runs the server.", phrase.CodeSpan(phrase.Shown(p.Engine)), phrase.AndList(names))
+}
+
+// Discover is what all engines find in a tree. Of a directory that several have files in, the
+// module is the first one's, with what the others read there.
+func (e Engines) Discover(ctx context.Context, t Tree) (Discovery, error) {
+	all := Discovery{Modules: map[string]Module{}, Units: map[string]Unit{}, own: map[string]Discovery{}}
+	for _, engine := range e {
+		found, err := engine.Discover(ctx, t)
+		if err != nil {
+			return Discovery{}, err
+		}
+		name := engine.Kind().Name
+		all.own[name] = found
+		for dir, m := range found.Modules {
+			m.Engine = name
+			if first, ok := all.Modules[dir]; ok {
+				m = first.with(m)
+			}
+			all.Modules[dir] = m
+		}
+		maps.Copy(all.Units, found.Units)
+		all.UnitNames = append(all.UnitNames, found.UnitNames...)
+	}
+	return all, nil
+}
+
+// StateIdentity is [Engine.StateIdentity] of the project's engine; of one that is not here nothing is known.
+func (e Engines) StateIdentity(ctx context.Context, t Tree, d Discovery, p Project) (string, error) {
+	engine, ok := e.Of(p)
+	if !ok {
+		return "", nil
+	}
+	return engine.StateIdentity(ctx, t, d.of(p), p)
+}
+
+// Inputs is [Engine.Inputs] of the project's engine; a project of one that is not here is refused.
+func (e Engines) Inputs(ctx context.Context, t Tree, d Discovery, p Project) (Inputs, error) {
+	engine, ok := e.Of(p)
+	if !ok {
+		return Inputs{Refused: e.refusal(p)}, nil
+	}
+	return engine.Inputs(ctx, t, d.of(p), p)
+}
+
+// Plan is [Engine.Plan] of the project's engine.
+func (e Engines) Plan(ctx context.Context, job PlanJob) (Result, error) {
+	engine, ok := e.Of(job.Project)
+	if !ok {
+		return Result{Outcome: OutcomeFailed, NotStarted: true, Reason: e.refusal(job.Project)}, nil
+	}
+	return engine.Plan(ctx, job)
+}
+
+// Apply is [Engine.Apply] of the project's engine.
+func (e Engines) Apply(ctx context.Context, job ApplyJob) (Result, error) {
+	engine, ok := e.Of(job.Project)
+	if !ok {
+		return Result{Outcome: OutcomeFailed, NotStarted: true, Reason: e.refusal(job.Project)}, nil
+	}
+	return engine.Apply(ctx, job)
+}
+
+// with is the module of a directory in which another engine has files too: what both read.
+func (m Module) with(other Module) Module {
+	for _, l := range []struct {
+		into *[]string
+		more []string
+	}{
+		{&m.Calls, other.Calls}, {&m.Tests, other.Tests}, {&m.Files, other.Files}, {&m.RootFiles, other.RootFiles}, {&m.Words, other.Words},
+		{&m.Computed, other.Computed}, {&m.InputPaths, other.InputPaths}, {&m.AnySource, other.AnySource}, {&m.Commands, other.Commands}, {&m.Links, other.Links},
+	} {
+		*l.into = slices.Compact(slices.Sorted(slices.Values(slices.Concat(*l.into, l.more))))
+	}
+	m.Parts, m.RootParts = slices.Concat(m.Parts, other.Parts), slices.Concat(m.RootParts, other.RootParts)
+	m.Unsafe, m.Diagnostics = slices.Concat(m.Unsafe, other.Unsafe), slices.Concat(m.Diagnostics, other.Diagnostics)
+	return m
+}
+
+// of is what a project's engine found itself.
+func (d Discovery) of(p Project) Discovery {
+	if own, ok := d.own[p.Engine]; ok {
+		return own
+	}
+	return d // one engine's own already
+}
