@@ -29,12 +29,6 @@ type RequiredCheck struct {
 	State string // passed, pending, failed, missing
 }
 
-// StateVersion is which state a plan was made from, or which there is now.
-type StateVersion struct {
-	Lineage string `json:"lineage"`
-	Serial  uint64 `json:"serial"`
-}
-
 // Authorisation is written, durably, before an apply starts: what was confirmed, and by whom.
 type Authorisation struct {
 	At          time.Time    `json:"at"`

@@ -144,8 +144,9 @@ type Plan struct {
 	Fingerprint   string `json:"fingerprint,omitempty"` // hex HMAC, "" without a repository key
 	InputsDigest  string `json:"inputs_digest,omitempty"`
 	StateIdentity string `json:"state_identity,omitempty"` // hash; never the backend's configuration itself
-	Lineage       string `json:"lineage,omitempty"`
-	Serial        uint64 `json:"serial,omitempty"`
+	// StateID and StateVersion are those of the state that it was made from.
+	StateID      string  `json:"lineage,omitempty"`
+	StateVersion Version `json:"serial,omitempty"`
 
 	Tool        string    `json:"tool"` // terraform or tofu
 	ToolVersion string    `json:"tool_version"`
@@ -160,3 +161,6 @@ func (p Plan) ShortFingerprint() string {
 	}
 	return p.Fingerprint[:12]
 }
+
+// State is the state that the plan was made from.
+func (p Plan) State() StateVersion { return StateVersion{ID: p.StateID, Version: p.StateVersion} }

@@ -229,7 +229,7 @@ func (r *Run) Finish(res Result, now time.Time) error {
 	if res.Plan != nil && r.Outcome == OutcomeSucceeded {
 		r.Counts, r.NoChanges = res.Plan.Counts, res.Plan.NoChanges
 		r.Fingerprint, r.ChangesHash = res.Plan.Fingerprint, res.Plan.ChangesHash
-		r.Lineage = res.Plan.Lineage
+		r.Lineage = res.Plan.StateID
 	}
 	r.end(now)
 	return nil

@@ -38,9 +38,9 @@ func (w *world) edit(number int, change func(*workflow.PullRecord)) {
 func applyOf(plan workflow.Run, state workflow.RunState, outcome workflow.Outcome) workflow.Run {
 	r := plan
 	r.ID, r.Kind, r.State, r.Outcome, r.Actor, r.Fingerprint, r.ChangesHash = "apply"+strings.TrimPrefix(plan.ID, "run"), workflow.RunApply, state, outcome, dave, "", ""
-	r.Apply = &workflow.ApplyOrder{PlanRun: plan.ID, Fingerprint: plan.Fingerprint, Artefact: strings.Repeat("5e", 32), State: workflow.StateVersion{Lineage: "b7e1", Serial: 41}, Spent: true,
+	r.Apply = &workflow.ApplyOrder{PlanRun: plan.ID, Fingerprint: plan.Fingerprint, Artefact: strings.Repeat("5e", 32), State: workflow.StateVersion{ID: "b7e1", Version: "41"}, Spent: true,
 		Authorised: &workflow.Authorisation{At: noon.Add(3 * time.Second), Actor: dave, Head: plan.Head, Base: plan.Base, BaseRef: "main", Tree: "7ree", Fingerprint: plan.Fingerprint,
-			Artefact: strings.Repeat("5e", 32), State: workflow.StateVersion{Lineage: "b7e1", Serial: 41}, LockEpoch: 2, Approvals: []workflow.Approval{{User: bob, At: noon}}}}
+			Artefact: strings.Repeat("5e", 32), State: workflow.StateVersion{ID: "b7e1", Version: "41"}, LockEpoch: 2, Approvals: []workflow.Approval{{User: bob, At: noon}}}}
 	return r
 }
 
@@ -205,7 +205,7 @@ func TestHostileApply(t *testing.T) {
 			}
 			p.Apply.Actor, p.Apply.Reason, p.Apply.Diagnostics = evilOne, evil, []workflow.Diagnostic{{Summary: evil, Detail: evil}}
 			p.Apply.Apply.ErroredState, p.Apply.Apply.Missing = evil, p.WaitsFor
-			p.Apply.Apply.Authorised = &workflow.Authorisation{Actor: evilOne, BaseRef: evil, Tree: evil, Artefact: evil, State: workflow.StateVersion{Lineage: evil}, Approvals: p.Approvals}
+			p.Apply.Apply.Authorised = &workflow.Authorisation{Actor: evilOne, BaseRef: evil, Tree: evil, Artefact: evil, State: workflow.StateVersion{ID: evil}, Approvals: p.Approvals}
 			applies = append(applies, *p.Apply)
 		}
 		for name, l := range rec.Locked {

@@ -63,10 +63,10 @@ func factsOf(a workflow.Authorisation) []Fact {
 }
 
 func stateWord(v workflow.StateVersion) string {
-	if v.Lineage == "" {
+	if v.ID == "" {
 		return "none yet"
 	}
-	return fmt.Sprintf("serial %d of %s", v.Serial, markdown.Tick(v.Lineage))
+	return v.Version.Words() + " of " + markdown.Tick(v.ID)
 }
 
 func runWord(r workflow.Run) string {

@@ -34,14 +34,14 @@ func readyApply() Input {
 		Head: workflow.Ref{Ref: "feature", SHA: gateSHAs["head"]}, Base: workflow.Ref{Ref: "main", SHA: gateSHAs["base"]},
 	}
 	p := workflow.Project{Name: "network/prod", Dir: "prod/network", Variant: "default", Engine: "terraform", Environment: "prod"}
-	state := workflow.StateVersion{Lineage: "e2f0c1d2-lineage", Serial: 4}
+	state := workflow.StateVersion{ID: "e2f0c1d2-lineage", Version: "4"}
 	plan := &workflow.Plan{
-		Counts: workflow.Counts{Add: 1}, Fingerprint: gateFingerprint, PlannedAt: gateNow.Add(-time.Hour), Lineage: state.Lineage, Serial: state.Serial,
+		Counts: workflow.Counts{Add: 1}, Fingerprint: gateFingerprint, PlannedAt: gateNow.Add(-time.Hour), StateID: state.ID, StateVersion: state.Version,
 		Hidden: []workflow.HiddenEffect{{Kind: "provisioner", Address: "null_resource.a", Text: "`null_resource.a` runs a `local-exec` provisioner."}},
 	}
 	run := &workflow.Run{
 		ID: "plan1", Kind: workflow.RunPlan, Repo: pull.Repo, Number: pull.Number, Project: p, Head: pull.Head.SHA, Base: pull.Base.SHA, Tree: gateSHAs["tree"],
-		State: workflow.RunFinished, Outcome: workflow.OutcomeSucceeded, Fingerprint: gateFingerprint, Artefact: "5e1f00aa5e1f00aa", StateIdentity: "s3-key", Lineage: state.Lineage,
+		State: workflow.RunFinished, Outcome: workflow.OutcomeSucceeded, Fingerprint: gateFingerprint, Artefact: "5e1f00aa5e1f00aa", StateIdentity: "s3-key", Lineage: state.ID,
 	}
 	apply := &workflow.Run{
 		ID: "apply1", Kind: workflow.RunApply, Repo: pull.Repo, Number: pull.Number, Project: p, State: workflow.RunRunning, StateIdentity: "s3-key", Started: gateNow.Add(-time.Minute),
@@ -96,7 +96,7 @@ func TestGateLetsPass(t *testing.T) {
 		},
 		"no review rule, head reviewed": func(in *Input) { in.Live.ReviewDecision, in.Live.ApprovedHead = "", true },
 		"new state": func(in *Input) {
-			in.State, in.Plan.Lineage, in.Plan.Serial, in.Project.Run.Lineage = &workflow.StateVersion{}, "", 0, ""
+			in.State, in.Plan.StateID, in.Plan.StateVersion, in.Project.Run.Lineage = &workflow.StateVersion{}, "", "", ""
 		},
 		"a listed bot with the permission": func(in *Input) {
 			in.Rules.Bots, in.Live.Actor = []string{"deployer"}, workflow.Actor{ID: 5, Login: "deployer[bot]", Bot: true}
@@ -260,8 +260,13 @@ var refusals = []struct {
 	{"lock-not-held", workflow.NeedLock, func(in *Input) { in.Locks = in.Locks[:1] }},
 	{"lock-lineage-not-known", workflow.NeedLock, func(in *Input) { in.Project.Run.Lineage = "" }},
 	{"lock-state-not-known", workflow.NeedLock, func(in *Input) { in.Project.Run.StateIdentity = "" }},
-	{"state-lineage", workflow.NeedState, func(in *Input) { in.State.Lineage = "0ther-lineage" }},
-	{"state-serial", workflow.NeedState, func(in *Input) { in.State.Serial = 5 }},
+	{"state-lineage", workflow.NeedState, func(in *Input) { in.State.ID = "0ther-lineage" }},
+	{"state-serial", workflow.NeedState, func(in *Input) { in.State.Version = "5" }},
+	{"state-moved", workflow.NeedState, func(in *Input) {
+		in.Plan.StateVersion = "0123456789abcd"
+		in.State.Version, in.State.Moved = "4567890abcdef", []string{"`Deployment.apps web/api`: `.spec.replicas` is 5, the plan saw 3.", "`Service web/api` is gone."}
+	}},
+	{"state-moved-unseen", workflow.NeedState, func(in *Input) { in.State.Moved = []string{"`/etc/motd` of `web1` is another one."} }},
 	{"state-unknown-apply", workflow.NeedState, func(in *Input) {
 		in.State, in.Project.Apply.State, in.Project.Apply.Outcome, in.Project.Apply.Apply.PlanRun = nil, workflow.RunFinished, workflow.OutcomeUnknown, "plan0"
 	}},

@@ -211,7 +211,7 @@ func (g *gate) locks() {
 	if state.Identity == "" && g.in.Project.Run != nil && g.moment != whenShown {
 		g.add(workflow.NeedLock, fmt.Sprintf("It is not known which state %s writes, so it cannot be locked.", g.name()), "A new plan: "+g.command("plan")+".")
 	}
-	if g.in.Plan != nil && g.in.Plan.Lineage != state.Lineage && g.moment != whenShown {
+	if g.in.Plan != nil && g.in.Plan.StateID != state.Lineage && g.moment != whenShown {
 		g.add(workflow.NeedLock, fmt.Sprintf("The plan of %s was made before states were known by their lineage.", g.name()), "A new plan: "+g.command("plan")+".")
 	}
 	ours, told := 0, false
@@ -288,12 +288,19 @@ func (g *gate) state() {
 		g.add(workflow.NeedState, fmt.Sprintf("It is not known how the state of %s stands now.", g.name()), mend)
 		return
 	}
-	was, now := workflow.StateVersion{Lineage: g.in.Plan.Lineage, Serial: g.in.Plan.Serial}, *g.in.State
+	was, now := g.in.Plan.State(), *g.in.State
+	said := ""
+	for _, moved := range now.Moved[:min(len(now.Moved), workflow.MaxTold)] {
+		said += " " + moved
+	}
 	switch {
-	case was.Lineage != now.Lineage:
+	case was.ID != now.ID:
 		g.add(workflow.NeedState, fmt.Sprintf("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),
-			phrase.CodeSpan(phrase.OrWord(phrase.Short(now.Lineage), "none")), phrase.CodeSpan(phrase.OrWord(phrase.Short(was.Lineage), "none"))), mend)
-	case was.Serial != now.Serial:
-		g.add(workflow.NeedState, fmt.Sprintf("The state of %s was changed since the plan was made (serial %d, not %d).", g.name(), now.Serial, was.Serial), mend)
+			phrase.CodeSpan(phrase.OrWord(phrase.Short(now.ID), "none")), phrase.CodeSpan(phrase.OrWord(phrase.Short(was.ID), "none")))+said, mend)
+	case was.Version != now.Version:
+		g.add(workflow.NeedState, fmt.Sprintf("The state of %s was changed since the plan was made (%s, not %s).", g.name(),
+			now.Version.Words(), was.Version.Text())+said, mend)
+	case said != "":
+		g.add(workflow.NeedState, fmt.Sprintf("The state of %s was changed since the plan was made.", g.name())+said, mend)
 	}
 }

@@ -72,7 +72,7 @@ func (g *ground) plan(t *testing.T) workflow.Run {
 	r := g.job.Run
 	r.Artefact, r.Fingerprint = res.Artefact, res.Plan.Fingerprint
 	r.Apply = &workflow.ApplyOrder{PlanRun: r.ID, Fingerprint: res.Plan.Fingerprint, Artefact: res.Artefact,
-		State: workflow.StateVersion{Lineage: res.Plan.Lineage, Serial: res.Plan.Serial}}
+		State: res.Plan.State()}
 	return r
 }
 
@@ -194,7 +194,7 @@ output "clear" { value = nonsensitive(substr(var.token, 0, 3)) }
 	p := g.start(t)
 	err := p.Handshake(func() error {
 		digest, state := p.Prepared()
-		if digest != plan.Artefact || state != (workflow.StateVersion{}) {
+		if digest != plan.Artefact || !state.Same(workflow.StateVersion{}) {
 			return fmt.Errorf("ready with %s, %+v", digest, state)
 		}
 		return nil

@@ -46,7 +46,7 @@ func (y *yard) authorise(ctx context.Context, r workflow.Run, digest string, sta
 		order := *now.Apply
 		order.Spent = true
 		now.Apply = &order
-		y.asked = append(y.asked, fmt.Sprintf("%t %s %d", digest == order.Artefact, state.Lineage, state.Serial))
+		y.asked = append(y.asked, fmt.Sprintf("%t %s %s", digest == order.Artefact, state.ID, state.Version))
 		return tx.PutRun(now)
 	})
 }

@@ -59,7 +59,7 @@ func (shellEngine) Inputs(context.Context, workflow.Tree, workflow.Discovery, wo
 
 // Apply runs the workspace's script "apply" with the saved plan and the seal as its arguments.
 func (shellEngine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Result, error) {
-	if err := job.Ready(ctx, workflow.StateVersion{Lineage: "l", Serial: 7}); err != nil {
+	if err := job.Ready(ctx, workflow.StateVersion{ID: "l", Version: "7"}); err != nil {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, NotStarted: true, Reason: err.Error()}, nil
 	}
 	if err := shell(workflow.PlanJob{Files: job.Files, Log: job.Log}, "apply"); err != nil {

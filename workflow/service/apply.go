@@ -171,12 +171,12 @@ func (s *Service) newApply(c *commanding, p *workflow.ProjectRecord, n int) (run
 	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 		return run, took, err
 	}
-	taken, held, err := takeLocks(c.tx, c.rec.Pull.Key(), taking{p.Project, workflow.KeptState{Identity: run.StateIdentity, Lineage: plan.Lineage}, c.actor(), workflow.LockApply}, c.now)
+	taken, held, err := takeLocks(c.tx, c.rec.Pull.Key(), taking{p.Project, workflow.KeptState{Identity: run.StateIdentity, Lineage: plan.StateID}, c.actor(), workflow.LockApply}, c.now)
 	if err != nil {
 		return run, took, err
 	}
 	took = workflow.ApplyOrder{
-		PlanRun: run.ID, Fingerprint: run.Fingerprint, Artefact: run.Artefact, State: workflow.StateVersion{Lineage: plan.Lineage, Serial: plan.Serial},
+		PlanRun: run.ID, Fingerprint: run.Fingerprint, Artefact: run.Artefact, State: plan.State(),
 		Took: taken.keys, Was: taken.was, Held: p.Held,
 	}
 	if p.Apply != nil {
@@ -185,7 +185,7 @@ func (s *Service) newApply(c *commanding, p *workflow.ProjectRecord, n int) (run
 	rules := c.rules.ForProject(p.Project)
 	counts := run.Counts
 	run = again(run, workflow.RunApply)
-	run.Lineage = plan.Lineage
+	run.Lineage = plan.StateID
 	run.Counts = counts // who asked is told what was applied
 	if held == nil {
 		run.ID = s.newID(c.now)

@@ -448,12 +448,12 @@ func (l *life) actRestart(s step) {
 // actHand changes a state without us.
 func (l *life) actHand(s step) {
 	state := l.state("state of " + projectNames[s.a%4])
-	state.Serial++
+	state.move()
 	if s.b%2 == 0 {
 		state.value = "by hand"
 	}
 	if s.b%5 == 0 {
-		state.Lineage += "'"
+		state.ID += "'"
 	}
 }
 

@@ -64,7 +64,7 @@ func (l *life) confirmedPlan(run *workflow.Run, f workflow.LiveFacts, no objecti
 	no(plan.Project.Key() != run.Project.Key() || plan.Number != run.Number || plan.Tree != run.Tree || plan.Tree != a.Tree, "its plan is another project's or tree's")
 	no(saved.fingerprint != order.Fingerprint || saved.fingerprint != a.Fingerprint, "its fingerprint is not the plan's")
 	no(saved.digest == "" || a.Artefact != saved.digest, "its artefact is %q, not %q", a.Artefact, saved.digest)
-	no(a.State != saved.state, "the state is %+v, planned from %+v", a.State, saved.state)
+	no(!a.State.Same(saved.state), "the state is %+v, planned from %+v", a.State, saved.state)
 	no(l.now.Sub(saved.at) > 24*time.Hour, "its plan is %s old", l.now.Sub(saved.at))
 	rec := l.recs[run.Number]
 	p := rec.Project(run.Project.Name)

@@ -97,6 +97,9 @@ type tfState struct {
 	value string
 }
 
+// move makes another version of the state.
+func (s *tfState) move() { s.Version += "1" }
+
 type savedPlan struct {
 	fingerprint, digest, tree, desired string
 	state                              workflow.StateVersion
@@ -353,7 +356,7 @@ func (l *life) forget(n int) {
 func (l *life) state(identity string) *tfState {
 	s := l.states[identity]
 	if s == nil {
-		s = &tfState{StateVersion: workflow.StateVersion{Lineage: "line of " + identity, Serial: 1}, value: "1"}
+		s = &tfState{StateVersion: workflow.StateVersion{ID: "line of " + identity, Version: "1"}, value: "1"}
 		l.states[identity] = s
 	}
 	return s
@@ -374,7 +377,7 @@ func (l *life) planned(run workflow.Run) workflow.Result {
 	plan := &workflow.Plan{
 		Counts: workflow.Counts{Add: add}, NoChanges: add == 0, ChangesHash: sum(desired, state.value), Tool: "terraform",
 		Fingerprint: sum(run.Project.Dir, desired, state.value, run.StateIdentity), InputsDigest: run.InputsDigest,
-		StateIdentity: run.StateIdentity, Fetched: workflow.Fetched{Tool: "terraform 1.11.4"}, Lineage: state.Lineage, Serial: state.Serial, PlannedAt: l.now,
+		StateIdentity: run.StateIdentity, Fetched: workflow.Fetched{Tool: "terraform 1.11.4"}, StateID: state.ID, StateVersion: state.Version, PlannedAt: l.now,
 	}
 	hidden := strings.Contains(text, "script")
 	if hidden {
@@ -431,9 +434,9 @@ func (l *life) end(p *process, done string) {
 	switch done {
 	case "all":
 		state.value = l.saved[p.run.Apply.PlanRun].desired
-		state.Serial++
+		state.move()
 	case "some":
 		state.value = "half of " + l.saved[p.run.Apply.PlanRun].desired
-		state.Serial++
+		state.move()
 	}
 }

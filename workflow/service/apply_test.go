@@ -15,7 +15,7 @@ import (
 func (w *world) fingerprinted(run workflow.Run, add int) workflow.Result {
 	res := success(run, add)
 	res.Plan.Fingerprint = fmt.Sprintf("%064x", len(run.Project.Name)*1000+add)
-	res.Plan.PlannedAt, res.Plan.Lineage, res.Plan.Serial = w.now, sameState(run).Lineage, 1
+	res.Plan.PlannedAt, res.Plan.StateID, res.Plan.StateVersion = w.now, sameState(run).ID, "1"
 	res.Plan.InputsDigest, res.Plan.StateIdentity = run.InputsDigest, run.StateIdentity
 	res.Plan.Fetched.Tool = "terraform 1.11.4"
 	if add > 0 && run.Kind == workflow.RunPlan {
@@ -115,7 +115,7 @@ func has(t testing.TB, text string, wants ...string) {
 }
 
 func sameState(run workflow.Run) workflow.StateVersion {
-	return workflow.StateVersion{Lineage: "line of " + run.StateIdentity, Serial: 1}
+	return workflow.StateVersion{ID: "line of " + run.StateIdentity, Version: "1"}
 }
 
 // authorise asks for the word for a claimed apply, with what its plan says.
@@ -488,7 +488,7 @@ func TestGroundMovesBeforeTheWord(t *testing.T) {
 	w.do(1, "bob", verb(workflow.VerbApprove))
 	w.do(1, "bob", verb(workflow.VerbApply))
 	run := w.mustClaim("a")
-	if err := w.svc.Authorise(t.Context(), run, run.Apply.Artefact, workflow.StateVersion{Lineage: sameState(run).Lineage, Serial: 2}); err == nil || !strings.Contains(err.Error(), "serial 2") {
+	if err := w.svc.Authorise(t.Context(), run, run.Apply.Artefact, workflow.StateVersion{ID: sameState(run).ID, Version: "2"}); err == nil || !strings.Contains(err.Error(), "serial 2") {
 		t.Errorf("got %v, want a state that moved to be refused", err)
 	}
 }

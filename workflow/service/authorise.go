@@ -130,8 +130,8 @@ func (s *Service) authorise(tx workflow.Tx, a authorising, now time.Time) (why s
 		return "", err
 	}
 	p.Apply, p.Held, p.WaitsFor = workflow.ShownRun(run), true, nil
-	text := fmt.Sprintf("The apply of `%s` is authorised: plan `%s` of %s, artefact %s, base %s at %s, %s, state serial %d.", run.Project.Name, workflow.ShortFingerprint(run.Fingerprint),
-		phrase.Short(run.Head), phrase.Short(auth.Artefact), auth.BaseRef, phrase.Short(auth.Base), approvedBy(auth.Approvals), auth.State.Serial)
+	text := fmt.Sprintf("The apply of `%s` is authorised: plan `%s` of %s, artefact %s, base %s at %s, %s, state %s.", run.Project.Name, workflow.ShortFingerprint(run.Fingerprint),
+		phrase.Short(run.Head), phrase.Short(auth.Artefact), auth.BaseRef, phrase.Short(auth.Base), approvedBy(auth.Approvals), auth.State.Version.Words())
 	if err := tx.Append(runEvent(workflow.EventAuthorised, now, run, text)); err != nil {
 		return "", err
 	}

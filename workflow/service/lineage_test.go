@@ -11,7 +11,7 @@ func (w *world) planOf(lineage string) {
 	w.t.Helper()
 	for run, ok := w.claim(); ok; run, ok = w.claim() {
 		res := w.fingerprinted(run, 1)
-		res.Plan.Lineage = lineage
+		res.Plan.StateID = lineage
 		w.finish(res)
 	}
 	w.show()

@@ -174,8 +174,8 @@ func (a *applying) ready() error {
 			return &failure{reason: "The apply was not begun: " + err.Error() + "."}
 		}
 	}
-	if now.StateVersion != a.order.State || now.StateVersion != a.before.StateVersion {
-		return failed("The state has moved since the plan was made (serial %d, now %d). Plan again.", a.order.State.Serial, now.Serial)
+	if !now.Same(a.order.State) || !now.Same(a.before.StateVersion) {
+		return failed("The state has moved since the plan was made (%s, now %s). Plan again.", a.order.State.Version.Words(), now.Version.Text())
 	}
 	if err := os.Remove(a.errored()); err != nil && !errors.Is(err, os.ErrNotExist) { // one that a plan made is none
 		return err

@@ -208,7 +208,7 @@ func (p *planning) makePlan() error {
 	plan.Warnings = append(plan.Warnings, warnings...)
 	plan.Notes = append(plan.Notes, p.notes...)
 	if prior, err := savedState(p.job.Files.Out); err == nil { // a plan that says nothing of its state cannot be kept
-		plan.Lineage, plan.Serial = prior.Lineage, prior.Serial
+		plan.StateID, plan.StateVersion = prior.ID, prior.Version
 	}
 	p.plan = plan
 	return nil

@@ -34,8 +34,9 @@ func parseState(data []byte) (state, error) {
 		return s, nil
 	}
 	var file struct {
-		Version int `json:"version"`
-		workflow.StateVersion
+		Version   int                        `json:"version"`
+		Lineage   string                     `json:"lineage"`
+		Serial    uint64                     `json:"serial"`
 		Outputs   map[string]json.RawMessage `json:"outputs"`
 		Resources []struct {
 			Module, Mode, Type, Name string
@@ -48,7 +49,7 @@ func parseState(data []byte) (state, error) {
 	if file.Version != 4 {
 		return s, fmt.Errorf("reading the state: its format is version %d, not 4", file.Version)
 	}
-	s.StateVersion = file.StateVersion
+	s.StateVersion = workflow.StateVersion{ID: file.Lineage, Version: workflow.Counted(file.Serial)}
 	for name, value := range file.Outputs {
 		s.outputs[name] = sha256.Sum256(value)
 	}

@@ -28,7 +28,7 @@ func TestCarriedOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if is.StateVersion != (workflow.StateVersion{Lineage: "l", Serial: 4}) {
+	if !is.Same(workflow.StateVersion{ID: "l", Version: "4"}) {
 		t.Errorf("got %+v", is.StateVersion)
 	}
 	for _, tt := range []struct {
@@ -56,7 +56,7 @@ func TestCarriedOut(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", " \n"} {
-		if s, err := parseState([]byte(text)); err != nil || s.StateVersion != (workflow.StateVersion{}) {
+		if s, err := parseState([]byte(text)); err != nil || !s.Same(workflow.StateVersion{}) {
 			t.Errorf("got %+v, %v of an empty state", s, err)
 		}
 	}
