@@ -188,7 +188,7 @@ func fenceCut(info string, lines []string, limit int) string {
 func (w writer) group(g model.Group, blocks []string, folded bool, limit int) string {
 	of, body := markdown.Ticked([]string{markdown.Cut(g.Rows[0].Name(), 120)})[0], ""
 	if n := len(g.Rows); n > 1 {
-		of = "The same " + markdown.Count(len(g.Changes), "change", "changes") + " in " + markdown.Number(n) + " projects"
+		of = "The same " + markdown.Count(g.Total(), "change", "changes") + " in " + markdown.Number(n) + " projects"
 		body = "\n" + markdown.SomeOf(namesOf(g.Rows), 10, "") + "\n"
 	}
 	if g.Word != "" {
@@ -199,12 +199,12 @@ func (w writer) group(g model.Group, blocks []string, folded bool, limit int) st
 		title = append(title, model.Span{Text: " in each"})
 	}
 	body += w.reasons(g)
-	body += addressList(g.Changes, limit/2)
+	body += addressList(g.Changes, limit/2) + w.unlisted(g)
 	body += w.drift(g)
 	out := func(body string) string { return section(title, body, folded) }
 	room := limit - len(out(body))
-	fold := folded || len(w.model.Groups) > 1 || lineCount(g.Changes) > openLines
-	return out(body + w.diff(blocks, len(g.Changes), fold && !folded, room))
+	fold := folded || len(w.model.Groups) > 1 || lineCount(g.Changes) > openLines || g.Left.Changes > 0
+	return out(body + w.diff(blocks, g.Total(), fold && !folded, room))
 }
 
 func (w writer) reasons(g model.Group) string {
@@ -226,10 +226,23 @@ func (w writer) reasons(g model.Group) string {
 }
 
 func (w writer) drift(g model.Group) string {
-	if len(g.Drift) == 0 {
+	if len(g.Drift)+g.Left.Drift == 0 {
 		return ""
 	}
-	return "\nChanged outside of Terraform: " + markdown.SomeOf(addresses(g.Drift, addressMax), addressMax, "") + "\n"
+	names := markdown.SomeOf(addresses(g.Drift, addressMax), addressMax, "")
+	if g.Left.Drift > 0 {
+		shown := g.Drift[:min(len(g.Drift), addressMax)]
+		names = strings.Join(append(addresses(shown, addressMax), "… "+markdown.Number(len(g.Drift)-len(shown)+g.Left.Drift)+" more"), ", ")
+	}
+	return "\nChanged outside of Terraform: " + names + "\n"
+}
+
+// unlisted counts the changes whose addresses are not here to be listed.
+func (w writer) unlisted(g model.Group) string {
+	if g.Left.Changes == 0 {
+		return ""
+	}
+	return "- … " + w.more(g.Left.Changes, "more change", "more changes") + "\n"
 }
 
 func addresses(changes []workflow.Change, most int) []string {
@@ -265,7 +278,7 @@ func addressList(changes []workflow.Change, limit int) string {
 	for most := addressMax; most > 0; most /= 2 {
 		var b strings.Builder
 		b.WriteByte('\n')
-		for _, a := range model.ActionOrder {
+		for _, a := range workflow.ActionOrder {
 			of := func(mode func(string) bool, word string) {
 				var some []workflow.Change
 				for _, c := range changes {

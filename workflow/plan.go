@@ -152,6 +152,8 @@ type Plan struct {
 	ToolVersion string    `json:"tool_version"`
 	Notes       []string  `json:"notes,omitempty"` // sentences: stripped files, lock file not committed, ...
 	PlannedAt   time.Time `json:"planned_at"`
+	// Left is of a plan's head: what that leaves out.
+	Left Left `json:"left,omitzero"`
 }
 
 // ShortFingerprint is the form people see and type: 12 hex digits.

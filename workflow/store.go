@@ -82,7 +82,9 @@ type Tx interface {
 	RunsOfPull(key PullKey, before string, limit int) ([]Run, error)
 	RunsOfProject(repoID int64, project string, before string, limit int) ([]Run, error)
 
+	// Plan returns the plan of a run, PlanHead its head, without reading the plan where that is long.
 	Plan(runID string) (Plan, error)
+	PlanHead(runID string) (Plan, error)
 	PutPlan(runID string, p Plan) error
 
 	// Spend marks the saved plan of a run as spent by an apply, for ever: nothing takes

@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 
 	"github.com/cardea-iac/cardea/templates/web"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/bolt"
 )
 
 // fat is a plan with changes of many long values.
@@ -128,6 +131,63 @@ func TestFatJSONLeadsOn(t *testing.T) {
 					t.Fatalf("%s: %s is seen %d times", name, a.Path, n)
 				}
 			}
+		}
+	}
+}
+
+// counting counts what is read of plans.
+type counting struct {
+	*bolt.Store
+	plans, heads atomic.Int64
+}
+
+func (c *counting) View(ctx context.Context, look func(workflow.Tx) error) error {
+	return c.Store.View(ctx, func(tx workflow.Tx) error { return look(countingTx{tx, c}) })
+}
+
+type countingTx struct {
+	workflow.Tx
+	c *counting
+}
+
+func (t countingTx) Plan(id string) (workflow.Plan, error) {
+	t.c.plans.Add(1)
+	return t.Tx.Plan(id)
+}
+
+func (t countingTx) PlanHead(id string) (workflow.Plan, error) {
+	t.c.heads.Add(1)
+	return t.Tx.PlanHead(id)
+}
+
+// A pull of many projects with long plans: of each plan that is not shown only its head is read.
+func TestManyFatProjects(t *testing.T) {
+	plans := map[string]workflow.Plan{}
+	const projects = 150
+	for i := range projects {
+		p := fat(60, 2, 4<<10)
+		p.ChangesHash = fmt.Sprint(i)
+		p.Warnings = []workflow.Diagnostic{{Summary: fmt.Sprint("warning ", i), Detail: strings.Repeat("very ", 5000)}}
+		plans[fmt.Sprintf("run%03d", i)] = p
+	}
+	w := fatWorld(t, plans)
+	one := allocated(func() {
+		if err := w.store.View(t.Context(), func(tx workflow.Tx) error { _, err := tx.Plan("run000"); return err }); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for path, most := range map[string]int64{"/acme/infra/pull/12": 64, "/acme/infra/pull/12.json": 0, "/acme/infra": 0, "/": 0} {
+		w.read.plans.Store(0)
+		var body string
+		used := allocated(func() { body = w.body(path) })
+		if n := w.read.plans.Load(); n > most {
+			t.Errorf("%s reads %d plans, want at most %d", path, n, most)
+		}
+		if len(body) > mostBytes {
+			t.Errorf("%s has %d bytes", path, len(body))
+		}
+		if used > one*projects/2 {
+			t.Errorf("%s allocates %d bytes, all plans have %d", path, used, one*projects)
 		}
 	}
 }

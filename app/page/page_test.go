@@ -38,6 +38,7 @@ const evil = "</pre></script><script>alert(1)</script><img src=x onerror=alert(1
 type world struct {
 	t       testing.TB
 	store   *bolt.Store
+	read    *counting
 	handler http.Handler
 	logs    map[string]string
 }
@@ -52,9 +53,9 @@ func newWorld(t testing.TB) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{t: t, store: store, logs: map[string]string{}}
+	w := &world{t: t, store: store, read: &counting{Store: store}, logs: map[string]string{}}
 	w.handler = page.New(page.Config{
-		Service: service.New(service.Config{Store: store}),
+		Service: service.New(service.Config{Store: w.read}),
 		Logs: func(id string) (io.ReadSeekCloser, error) {
 			log, ok := w.logs[id]
 			if !ok {

@@ -69,7 +69,10 @@ func (s *server) pull(ctx context.Context, r *http.Request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	p := s.pullPage(v, events)
+	p, err := s.pullPage(ctx, v, events)
+	if err != nil {
+		return page{}, err
+	}
 	p.Checks = []web.CheckLine{checkLine("cardea/plan", plan), checkLine("cardea/apply", apply)}
 	return page{html: func(w io.Writer) error { return web.WritePull(w, p) }}, nil
 }
@@ -98,7 +101,7 @@ func checkLine(name string, c Check) web.CheckLine {
 	return web.CheckLine{Name: name, Word: strings.ReplaceAll(class, "_", " "), Class: class}
 }
 
-func (s *server) pullPage(v workflow.PullView, events []workflow.Event) web.PullPage {
+func (s *server) pullPage(ctx context.Context, v workflow.PullView, events []workflow.Event) (web.PullPage, error) {
 	m := model.Read(v, s.links)
 	pull, path := v.Pull, model.PullPath(v.Pull)
 	p := web.PullPage{
@@ -116,18 +119,35 @@ func (s *server) pullPage(v workflow.PullView, events []workflow.Event) web.Pull
 	// Each plan may take an equal part of what is left; what one does not need is for those after it.
 	left := web.PageBudget
 	for i, g := range m.Groups {
-		most := g.Changes[:min(len(g.Changes), max(leastOpen, changesOpen/len(m.Groups)))]
 		var shown []web.ShownChange
 		next := web.Spot{}
 		if part := left / (len(m.Groups) - i); part >= leastPart {
-			shown, next = web.ShowChanges(most, web.Spot{}, part)
+			changes, err := s.firstChanges(ctx, g, max(leastOpen, changesOpen/len(m.Groups)), part)
+			if err != nil {
+				return p, err
+			}
+			shown, next = web.ShowChanges(changes, web.Spot{}, part)
 			left -= web.SizeOf(shown)
 		}
 		whole := next.Change // a change whose rest is on the next page is told there
-		p.Groups = append(p.Groups, web.ShownGroup{Group: g, Shown: shown, Total: len(g.Changes), More: len(g.Changes) - whole,
+		p.Groups = append(p.Groups, web.ShownGroup{Group: g, Shown: shown, More: g.Total() - whole,
 			MoreURL: model.RunPath(g.Rows[0].Record.Run.ID) + "?" + query("", next)})
 	}
-	return p
+	return p, nil
+}
+
+// firstChanges are the changes of a group that a page may show in a part of it. The
+// plan itself is read only where the page has room for more than its head.
+func (s *server) firstChanges(ctx context.Context, g model.Group, most, part int) ([]workflow.Change, error) {
+	changes := g.Changes
+	if len(changes) < most && g.Left.Changes > 0 && part > workflow.HeadBytes {
+		plan, err := s.Service.Plan(ctx, g.Rows[0].Record.Run.ID)
+		if err != nil {
+			return nil, err
+		}
+		changes = workflow.ByRisk(plan.Changes)
+	}
+	return changes[:min(len(changes), most)], nil
 }
 
 // moving reports that something of the pull is at work or about to be.

@@ -147,7 +147,7 @@ func narrow(p *web.RunPage, action, from string) {
 	if p.Plan == nil {
 		return
 	}
-	changes := model.ByRisk(p.Plan.Changes)
+	changes := workflow.ByRisk(p.Plan.Changes)
 	path := model.RunPath(p.Run.ID)
 	p.Filters = []web.Filter{{Word: "all", URL: path, Count: len(changes), Current: action == ""}}
 	var chosen []workflow.Change

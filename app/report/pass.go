@@ -24,6 +24,9 @@ var progressAfter = []time.Duration{0, 3 * time.Second}
 // began, and there are two calls for every ten seconds (behaviour.md §7).
 const applyProgress = 10 * time.Second
 
+// plansBytes is about how much of long plans one pass holds.
+const plansBytes = 16 << 20
+
 // pass is one comparison of a pull with what is shown of it.
 type pass struct {
 	*Reporter
@@ -62,6 +65,9 @@ func (r *Reporter) Pass(ctx context.Context, key workflow.PullKey) (next time.Ti
 		return r.config.Now(), nil // it moved on; the lock is of another head
 	}
 	if err := p.load(ctx); err != nil {
+		return time.Time{}, err
+	}
+	if err := p.loadPlans(ctx); err != nil {
 		return time.Time{}, err
 	}
 	if p.view.Pull.State == workflow.PullOpen {
@@ -159,6 +165,29 @@ func (p *pass) load(ctx context.Context) error {
 			if mine := p.state.Checks[head][name]; shown.ID > mine.ID || shown.ID == mine.ID && shown.At.After(mine.At) {
 				p.state.Checks[head][name] = shown
 			}
+		}
+	}
+	return nil
+}
+
+// loadPlans reads as much as comment and checks may show of the plans of which a view has heads only.
+func (p *pass) loadPlans(ctx context.Context) error {
+	if p.view.Pull.State != workflow.PullOpen {
+		return nil
+	}
+	left := plansBytes
+	for _, v := range append([]workflow.PullView{p.view}, p.peers...) {
+		for _, id := range templates.Lacking(v, affected(v.PullRecord) <= v.PerProjectChecks) {
+			if left <= 0 {
+				return nil // of the others the heads are shown
+			}
+			plan, err := p.config.Service.Plan(ctx, id)
+			if err != nil {
+				return err
+			}
+			plan = templates.Fitting(plan)
+			v.Plans[id] = plan
+			left -= plan.Size()
 		}
 	}
 	return nil

@@ -89,6 +89,7 @@ type Tally struct {
 type Group struct {
 	Rows    []Row
 	Changes []workflow.Change // in the order of risk
+	Left    workflow.Left     // what is not here of changes and drift, because the plan is one of many
 	Counts  workflow.Counts
 	Drift   []workflow.Change
 	Word    string // "applying" or "applied"; "" while nothing began to apply it
@@ -202,29 +203,6 @@ func statusOf(v workflow.PullView, t Tally) Status {
 	return StatusNothing
 }
 
-// ActionOrder is the order in which actions are listed: the greatest risk first.
-var ActionOrder = []workflow.Action{workflow.ActionDelete, workflow.ActionReplace, workflow.ActionUpdate, workflow.ActionCreate,
-	workflow.ActionImport, workflow.ActionMove, workflow.ActionForget, workflow.ActionInvoke, workflow.ActionRead, workflow.ActionNoOp}
-
-// changeRank orders the changes of a plan; resources come before outputs and invocations.
-func changeRank(c workflow.Change) int {
-	rank := slices.Index(ActionOrder, c.Action)
-	switch c.Mode {
-	case "action":
-		return rank + 100
-	case "output":
-		return rank + 200
-	}
-	return rank
-}
-
-// ByRisk returns changes in the order in which they are read: what destroys first.
-func ByRisk(changes []workflow.Change) []workflow.Change {
-	changes = slices.Clone(changes)
-	slices.SortStableFunc(changes, func(a, b workflow.Change) int { return cmp.Compare(changeRank(a), changeRank(b)) })
-	return changes
-}
-
 func groupsOf(rows []Row) []Group {
 	var groups []Group
 	by := map[string]int{}
@@ -233,7 +211,7 @@ func groupsOf(rows []Row) []Group {
 		if r.State == workflow.StateApplying || r.State == workflow.StateApplied {
 			word = string(r.State)
 		}
-		if r.Plan == nil || len(r.Plan.Changes) == 0 || !r.Open && word == "" {
+		if r.Plan == nil || r.Plan.Total() == 0 || !r.Open && word == "" {
 			continue
 		}
 		key := word + " " + r.Plan.ChangesHash
@@ -242,7 +220,8 @@ func groupsOf(rows []Row) []Group {
 			continue
 		}
 		by[key] = len(groups)
-		groups = append(groups, Group{Rows: []Row{r}, Changes: ByRisk(r.Plan.Changes), Counts: r.Plan.Counts, Drift: r.Plan.Drift, Word: word})
+		groups = append(groups, Group{Rows: []Row{r}, Changes: workflow.ByRisk(r.Plan.Changes), Left: r.Plan.Left,
+			Counts: r.Plan.Counts, Drift: r.Plan.Drift, Word: word})
 	}
 	return groups
 }
@@ -375,6 +354,9 @@ func addSaid(out []Said, text, project string) []Said {
 	}
 	return append(out, Said{Text: text, Projects: []string{project}})
 }
+
+// Total is how many changes the group's plan has.
+func (g Group) Total() int { return len(g.Changes) + g.Left.Changes }
 
 // Numbers are what the group's plan does, or did.
 func (g Group) Numbers() []Span {

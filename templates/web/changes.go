@@ -144,6 +144,9 @@ func few(list []workflow.Change) (out []string) {
 
 func left(list []workflow.Change) int { return max(len(list)-fewChanges, 0) }
 
+// leftOf counts those as well that a plan's head does not have.
+func leftOf(g ShownGroup) int { return left(g.Drift) + g.Left.Drift }
+
 // told are sentences as far as a list goes: Left counts those that See has.
 type told struct {
 	Shown []model.Said

@@ -31,7 +31,7 @@ var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"parts": markdown.Parts, "place": model.Place, "clean": markdown.Clean, "mark": markClass, "short": phrase.Short, "number": markdown.Number, "fingerprint": workflow.ShortFingerprint,
 		"unnamed": unnamed, "repoPath": model.RepoPath, "runPath": model.RunPath, "projectPath": model.ProjectPath, "runClass": runClass, "runWord": runWord, "took": model.Took, "sentence": markdown.Sentence,
-		"fit": fitDiagnostics, "few": few, "left": left, "tell": tell, "effects": effects, "sentences": sentences,
+		"fit": fitDiagnostics, "few": few, "left": left, "leftOf": leftOf, "tell": tell, "effects": effects, "sentences": sentences,
 	}).ParseFS(htmlFiles, "html/*.html"))
 })
 
@@ -103,7 +103,6 @@ func (p PullPage) PullURL(number int) string {
 type ShownGroup struct {
 	model.Group
 	Shown   []ShownChange
-	Total   int
 	More    int // how many are not shown
 	MoreURL string
 }

@@ -98,7 +98,28 @@ func (t *tx) Plan(runID string) (workflow.Plan, error) {
 	return get[workflow.Plan](t, plans, []byte(runID))
 }
 
+// PlanHead reads the head that was written beside a long plan. Of a short one, and of
+// one that was written before there were heads, it is made from the plan.
+func (t *tx) PlanHead(runID string) (workflow.Plan, error) {
+	head, err := get[workflow.Plan](t, planHeads, []byte(runID))
+	if !errors.Is(err, workflow.ErrNotFound) {
+		return head, err
+	}
+	p, err := t.Plan(runID)
+	head, _ = p.Head()
+	return head, err
+}
+
 func (t *tx) PutPlan(runID string, p workflow.Plan) error {
+	head, cut := p.Head()
+	err := t.remove(planHeads, []byte(runID))
+	if cut && err == nil {
+		t.Bucket(planHeads).FillPercent = sequential
+		err = put(t, planHeads, []byte(runID), head)
+	}
+	if err != nil {
+		return err
+	}
 	t.Bucket(plans).FillPercent = sequential
 	return put(t, plans, []byte(runID), p)
 }

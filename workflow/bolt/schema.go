@@ -19,6 +19,7 @@ var (
 	runs       = []byte("runs")
 	spent      = []byte("spent") // plan run -> apply run
 	plans      = []byte("plans")
+	planHeads  = []byte("plans.heads") // of plans that are longer than their heads
 	reports    = []byte("reports")
 	events     = []byte("events")
 	settings   = []byte("settings")
@@ -56,6 +57,15 @@ var migrations = []func(*bbolt.Tx) error{
 	marksFromSettings,
 	indexLockKeys,
 	pullsOfLiveRuns,
+	createPlanHeads,
+}
+
+// createPlanHeads leaves the plans that are there without heads: those are made when they are asked for.
+func createPlanHeads(btx *bbolt.Tx) error {
+	if _, err := btx.CreateBucketIfNotExists(planHeads); err != nil {
+		return fmt.Errorf("making bucket %s: %w", planHeads, err)
+	}
+	return nil
 }
 
 // pullsOfLiveRuns notes with the live runs whose pull each is of.

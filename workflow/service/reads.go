@@ -9,7 +9,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// View returns a pull with the plans of its projects' newest runs, of one moment.
+// View returns a pull with the heads of the plans of its projects' newest runs, of one
+// moment: how many bytes plans have is not bounded when a pull has many.
 func (s *Service) View(ctx context.Context, key workflow.PullKey) (v workflow.PullView, err error) {
 	err = s.store.View(ctx, func(tx workflow.Tx) error {
 		rec, err := tx.Pull(key)
@@ -22,7 +23,7 @@ func (s *Service) View(ctx context.Context, key workflow.PullKey) (v workflow.Pu
 	return v, wrap(err, "reading pull "+key.String())
 }
 
-// ViewsByHead returns every open pull whose head is sha, with plans: the checks
+// ViewsByHead returns every open pull whose head is sha, as View does: the checks
 // of a head say the worst of all of them.
 func (s *Service) ViewsByHead(ctx context.Context, repoID int64, sha string) (out []workflow.PullView, err error) {
 	err = s.store.View(ctx, func(tx workflow.Tx) error {
@@ -51,7 +52,7 @@ func view(tx workflow.Tx, rec workflow.PullRecord) (workflow.PullView, error) {
 		if p.Run == nil || p.Run.Outcome != workflow.OutcomeSucceeded {
 			continue
 		}
-		plan, err := tx.Plan(p.Run.ID)
+		plan, err := tx.PlanHead(p.Run.ID)
 		if err != nil {
 			return v, err
 		}
