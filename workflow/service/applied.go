@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
@@ -21,30 +20,30 @@ type refusal struct {
 
 // refuseApply ends a live apply that did not start: its locks are given back and
 // who asked for it is told. The run, the record and all else are saved.
-func (s *Service) refuseApply(tx workflow.Tx, rec *workflow.PullRecord, run workflow.Run, r refusal, now time.Time) error {
+func (a *act) refuseApply(rec *workflow.PullRecord, run workflow.Run, r refusal) error {
 	why := r.why
 	if why == "" {
 		why = missingSentences(r.missing)
 	}
-	run.Refuse(why, r.missing, now)
-	if err := tx.PutRun(run); err != nil {
+	run.Refuse(why, r.missing, a.now)
+	if err := a.put(run); err != nil {
 		return err
 	}
-	if err := s.notStarted(tx, rec, run, now); err != nil {
+	if err := a.undoOrder(rec, run); err != nil {
 		return err
 	}
 	if gate.Lacks(r.missing, workflow.NeedUpToDate) {
-		if err := s.planOnTip(tx, rec.Pull, r.tip, now); err != nil {
+		if err := a.planOnTip(rec.Pull, r.tip); err != nil {
 			return err
 		}
 	}
-	return savePull(tx, *rec, now)
+	return a.save(*rec)
 }
 
-// notStarted puts back what the ordering of an apply had changed, once the run is
+// undoOrder puts back what the ordering of an apply had changed, once the run is
 // saved as refused. The project's apply is again the one before, so that what
 // that one did is not forgotten. The record is changed, not saved.
-func (s *Service) notStarted(tx workflow.Tx, rec *workflow.PullRecord, run workflow.Run, now time.Time) error {
+func (a *act) undoOrder(rec *workflow.PullRecord, run workflow.Run) error {
 	rec.Show(run)
 	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
 		for i := range projects {
@@ -57,7 +56,7 @@ func (s *Service) notStarted(tx workflow.Tx, rec *workflow.PullRecord, run workf
 			if run.Apply.Before == "" {
 				continue
 			}
-			before, err := tx.Run(run.Apply.Before)
+			before, err := a.tx.Run(run.Apply.Before)
 			if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 				return err
 			}
@@ -66,76 +65,75 @@ func (s *Service) notStarted(tx workflow.Tx, rec *workflow.PullRecord, run workf
 			}
 		}
 	}
-	if err := s.giveBack(tx, rec, *run.Apply, now); err != nil {
+	if err := a.giveBack(rec, *run.Apply); err != nil {
 		return err
 	}
 	if rec.Pull.State != workflow.PullOpen { // when it was closed this apply was still in the way
-		if _, err := s.releaseAll(tx, *rec, now); err != nil {
+		if _, err := a.releaseAll(*rec); err != nil {
 			return err
 		}
 	}
-	if err := tx.Append(runEvent(workflow.EventRefused, now, run, fmt.Sprintf("The apply of `%s` did not start: %s", run.Project.Name, run.Reason))); err != nil {
+	if err := a.sayOf(run, workflow.EventRefused, fmt.Sprintf("The apply of `%s` did not start: %s", run.Project.Name, run.Reason)); err != nil {
 		return err
 	}
-	return s.tellEnd(tx, rec, run, now)
+	return a.tellEnd(rec, run)
 }
 
 // endApply is Finish for applies: what became of it is saved, and what follows
 // from it is queued. After success the project is planned again, quietly; after a
 // failure for people to see; after an unknown outcome nothing is done by itself.
-func (s *Service) endApply(tx workflow.Tx, run workflow.Run, res workflow.Result, now time.Time) (after []func(), err error) {
+func (a *act) endApply(run workflow.Run, res workflow.Result) error {
 	wasUnknown := run.State == workflow.RunFinished
-	if err := run.FinishApply(res, now); err != nil {
-		return nil, err
+	if err := run.FinishApply(res, a.now); err != nil {
+		return err
 	}
-	if err := tx.PutRun(run); err != nil {
-		return nil, err
+	if err := a.put(run); err != nil {
+		return err
 	}
-	rec, err := tx.Pull(run.PullKey())
+	rec, err := a.tx.Pull(run.PullKey())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if run.Outcome == workflow.OutcomeRefused {
-		if err := s.notStarted(tx, &rec, run, now); err != nil {
-			return nil, err
+		if err := a.undoOrder(&rec, run); err != nil {
+			return err
 		}
 		if run.Apply.Spent { // the plan is of no use any more, although nothing was done
-			if err := s.planAfter(tx, &rec, run, workflow.RunPlan, now); err != nil {
-				return nil, err
+			if err := a.planAfter(&rec, run, workflow.RunPlan); err != nil {
+				return err
 			}
 		}
-		return after, savePull(tx, rec, now)
+		return a.save(rec)
 	}
 	rec.Show(run)
-	if err := tx.Append(runEvent(workflow.EventFinished, now, run, endedApply(run))); err != nil {
-		return nil, err
+	if err := a.sayOf(run, workflow.EventFinished, applyEndSentence(run)); err != nil {
+		return err
 	}
-	if err := s.followApply(tx, &rec, run, now); err != nil {
-		return nil, err
+	if err := a.followApply(&rec, run); err != nil {
+		return err
 	}
 	if wasUnknown {
-		rec.Replies = append(rec.Replies, workflow.Reply{Key: run.ID + "/late", Kind: endKind(run), To: run.Actor, At: now, Items: []workflow.ReplyItem{endItem(run)}})
-	} else if err := s.tellEnd(tx, &rec, run, now); err != nil {
-		return nil, err
+		rec.Replies = append(rec.Replies, workflow.Reply{Key: run.ID + "/late", Kind: endKind(run), To: run.Actor, At: a.now, Items: []workflow.ReplyItem{endItem(run)}})
+	} else if err := a.tellEnd(&rec, run); err != nil {
+		return err
 	}
 	if run.Outcome != workflow.OutcomeUnknown {
-		planRun := run.Apply.PlanRun
-		after = append(after, func() { s.drop(planRun) })
+		a.drop(run.Apply.PlanRun)
 	}
-	return after, savePull(tx, rec, now)
+	return a.save(rec)
 }
 
 // followApply does what follows from an apply whose outcome is known: the next
 // plan, and the locks of a pull that is over.
-func (s *Service) followApply(tx workflow.Tx, rec *workflow.PullRecord, run workflow.Run, now time.Time) error {
+func (a *act) followApply(rec *workflow.PullRecord, run workflow.Run) error {
 	if run.ApplySucceeded() {
 		rec.SpendApprovals(run)
 	}
 	if rec.Pull.State != workflow.PullOpen {
 		if rec.Pull.State == workflow.PullClosed && run.ApplySucceeded() {
-			s.announceClosed(rec, now)
+			a.announceClosed(rec)
 		}
-		_, err := s.releaseAll(tx, *rec, now)
+		_, err := a.releaseAll(*rec)
 		return err
 	}
 	switch {
@@ -146,16 +144,16 @@ func (s *Service) followApply(tx workflow.Tx, rec *workflow.PullRecord, run work
 		if p := rec.Find(run.Project.Key()); p != nil && p.PlanState() == workflow.StatePlanFailed {
 			kind = workflow.RunPlan // what was asked for meanwhile came to nothing: people see the next
 		}
-		if err := s.planAfter(tx, rec, run, kind, now); err != nil {
+		if err := a.planAfter(rec, run, kind); err != nil {
 			return err
 		}
-		return s.planDependents(tx, rec, run, now)
+		return a.planDependents(rec, run)
 	}
-	return s.planAfter(tx, rec, run, workflow.RunPlan, now)
+	return a.planAfter(rec, run, workflow.RunPlan)
 }
 
-// endedApply says how an apply ended, for the history.
-func endedApply(run workflow.Run) string {
+// applyEndSentence says how an apply ended, for the history.
+func applyEndSentence(run workflow.Run) string {
 	name := run.Project.Name
 	text := fmt.Sprintf("`%s` is applied.", name)
 	switch {
@@ -177,7 +175,7 @@ func endedApply(run workflow.Run) string {
 // the pull's; a project that is planned already is left, but is verified all the
 // same. It is one of all that the head asks for; only after a failure it has the
 // options of what failed.
-func (s *Service) planAfter(tx workflow.Tx, rec *workflow.PullRecord, of workflow.Run, kind workflow.RunKind, now time.Time) error {
+func (a *act) planAfter(rec *workflow.PullRecord, of workflow.Run, kind workflow.RunKind) error {
 	p := rec.Find(of.Project.Key())
 	if p == nil || rec.Pull.State != workflow.PullOpen || !rec.Known || rec.Pull.Head.SHA != of.Head {
 		return nil
@@ -189,7 +187,7 @@ func (s *Service) planAfter(tx workflow.Tx, rec *workflow.PullRecord, of workflo
 	if of.Kind == workflow.RunApply {
 		planRun = of.Apply.PlanRun
 	}
-	run, err := s.onceMore(tx, planRun, kind, now)
+	run, err := a.onceMore(planRun, kind)
 	if err != nil {
 		return err
 	}
@@ -209,32 +207,29 @@ func (s *Service) planAfter(tx workflow.Tx, rec *workflow.PullRecord, of workflo
 		p.Newest(run)
 		p.WaitsFor, p.Outdated = nil, ""
 	}
-	if err := tx.PutRun(run); err != nil {
-		return err
-	}
-	return tx.Append(runEvent(workflow.EventQueued, now, run, text))
+	return a.enqueue(run, text)
 }
 
 // onceMore is a new run, not saved, of what a plan run was made from.
-func (s *Service) onceMore(tx workflow.Tx, planRun string, kind workflow.RunKind, now time.Time) (workflow.Run, error) {
-	was, err := tx.Run(planRun)
+func (a *act) onceMore(planRun string, kind workflow.RunKind) (workflow.Run, error) {
+	was, err := a.tx.Run(planRun)
 	if err != nil {
 		return workflow.Run{}, err
 	}
-	run := again(was, kind)
-	run.ID, run.Queued, run.Priority = s.newID(now), now, workflow.PriorityCommand
+	run := runLike(was, kind)
+	run.ID, run.Queued, run.Priority = a.newID(), a.now, workflow.PriorityCommand
 	return run, nil
 }
 
 // tellEnd adds the one comment about the end of an `apply` command once none of
 // its runs is live: who asked is told of all of them together.
-func (s *Service) tellEnd(tx workflow.Tx, rec *workflow.PullRecord, ended workflow.Run, now time.Time) error {
+func (a *act) tellEnd(rec *workflow.PullRecord, ended workflow.Run) error {
 	const most = 1000
-	runs, err := tx.RunsOfPull(rec.Pull.Key(), "", most)
+	runs, err := a.tx.RunsOfPull(rec.Pull.Key(), "", most)
 	if err != nil {
 		return err
 	}
-	reply := workflow.Reply{Key: ended.Request + "/end", To: ended.Actor, At: now}
+	reply := workflow.Reply{Key: ended.Request + "/end", To: ended.Actor, At: a.now}
 	rank := -1
 	kinds := []string{workflow.ReplyRefused, workflow.ReplyApplied, workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown}
 	for _, run := range runs {
@@ -282,13 +277,13 @@ func endItem(run workflow.Run) workflow.ReplyItem {
 	return item
 }
 
-// verified ends a verify: without changes the project has converged. Otherwise
+// endVerify ends a verify: without changes the project has converged. Otherwise
 // the residue is planned for people to see, and that plan wants its own approval.
-func (s *Service) verified(tx workflow.Tx, run workflow.Run, now time.Time) error {
+func (a *act) endVerify(run workflow.Run) error {
 	if run.Outcome == workflow.OutcomeCancelled || run.Outcome == workflow.OutcomeSuperseded || (run.Outcome == workflow.OutcomeSucceeded && run.NoChanges) {
 		return nil
 	}
-	rec, err := tx.Pull(run.PullKey())
+	rec, err := a.tx.Pull(run.PullKey())
 	if errors.Is(err, workflow.ErrNotFound) {
 		return nil
 	}
@@ -298,8 +293,8 @@ func (s *Service) verified(tx workflow.Tx, run workflow.Run, now time.Time) erro
 	if p := rec.Find(run.Project.Key()); p == nil || p.Verify == nil || p.Verify.ID != run.ID {
 		return nil
 	}
-	if err := s.planAfter(tx, &rec, run, workflow.RunPlan, now); err != nil {
+	if err := a.planAfter(&rec, run, workflow.RunPlan); err != nil {
 		return err
 	}
-	return savePull(tx, rec, now)
+	return a.save(rec)
 }

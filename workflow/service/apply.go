@@ -17,7 +17,7 @@ import (
 // apply it takes the locks and asks the gate; what passes is queued, and one
 // reply says of each other one all that it lacks. One transaction, together with
 // the end of the request; only the look at the base's tip of now is before it.
-func (s *Service) applyCommand(ctx context.Context, c *commanding) error {
+func (s *Service) applyCommand(ctx context.Context, c *command) error {
 	rec, err := s.Pull(ctx, c.e.Pull.Key())
 	if err != nil {
 		return err
@@ -41,10 +41,10 @@ func (s *Service) applyCommand(ctx context.Context, c *commanding) error {
 		c.live = s.readLive(ctx, rec, c.actor())
 	}
 	c.live.Errors = append(slices.Clone(c.live.Errors), b.errs...)
-	return s.carryOut(ctx, c, func(c *commanding) (*workflow.Reply, error) { return s.apply(c, b) })
+	return s.execute(ctx, c, func(c *command) (*workflow.Reply, error) { return c.apply(b) })
 }
 
-func (s *Service) apply(c *commanding, b basis) (*workflow.Reply, error) {
+func (c *command) apply(b basis) (*workflow.Reply, error) {
 	chosen, fault := c.chosen()
 	if fault != "" {
 		return refusedReply(fault), nil
@@ -59,11 +59,11 @@ func (s *Service) apply(c *commanding, b basis) (*workflow.Reply, error) {
 			}
 			continue
 		}
-		if why := c.notShown(*p); why != "" {
+		if why := c.whyNotShown(*p); why != "" {
 			refused = append(refused, workflow.ReplyItem{Project: name, Text: why})
 			continue
 		}
-		missing, err := s.order(c, p, b, queued)
+		missing, err := c.order(p, b, queued)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +80,7 @@ func (s *Service) apply(c *commanding, b basis) (*workflow.Reply, error) {
 		refused = append(refused, item)
 	}
 	if outdated {
-		if err := s.planOnTip(c.tx, c.rec.Pull, b.tip, c.now); err != nil {
+		if err := c.planOnTip(c.rec.Pull, b.tip); err != nil {
 			return nil, err
 		}
 	}
@@ -93,9 +93,9 @@ func (s *Service) apply(c *commanding, b basis) (*workflow.Reply, error) {
 	return nil, nil
 }
 
-// notShown says why a button, which is about exactly the plans that it shows, is
+// whyNotShown says why a button, which is about exactly the plans that it shows, is
 // not about a project's present one; "" when it is, and for comments that name no plan.
-func (c *commanding) notShown(p workflow.ProjectRecord) string {
+func (c *command) whyNotShown(p workflow.ProjectRecord) string {
 	bound := c.cmd().Fingerprints
 	if len(bound) == 0 && c.e.Request.CheckRunID == 0 {
 		return ""
@@ -122,12 +122,12 @@ func nothingToApply(p workflow.ProjectRecord) string {
 }
 
 // order takes a project's locks, asks the gate and queues the apply, or says all that is missing and leaves nothing behind.
-func (s *Service) order(c *commanding, p *workflow.ProjectRecord, b basis, n int) ([]workflow.Missing, error) {
-	run, took, err := s.newApply(c, p, n)
+func (c *command) order(p *workflow.ProjectRecord, b basis, n int) ([]workflow.Missing, error) {
+	run, took, err := c.prepareApply(p, n)
 	if err != nil {
 		return nil, err
 	}
-	in, err := s.gateInput(c.tx, *c.rec, *p, c.rules, c.now)
+	in, err := c.gateInput(*c.rec, *p, c.rules)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (s *Service) order(c *commanding, p *workflow.ProjectRecord, b basis, n int
 		b.same[p.Run.ID].add(&in)
 	}
 	missing := gate.Ask(in)
-	if spent, err := isSpent(c.tx, run); err != nil {
+	if spent, err := c.isSpent(run); err != nil {
 		return nil, err
 	} else if spent && len(missing) == 0 {
 		missing = []workflow.Missing{spentPlan(*p)}
@@ -147,19 +147,16 @@ func (s *Service) order(c *commanding, p *workflow.ProjectRecord, b basis, n int
 			Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name)))}}
 	}
 	if len(missing) > 0 {
-		return missing, s.giveBack(c.tx, c.rec, took, c.now)
-	}
-	if err := c.tx.PutRun(run); err != nil {
-		return nil, err
+		return missing, c.giveBack(c.rec, took)
 	}
 	p.Apply, p.WaitsFor = workflow.ShownRun(run), nil
 	p.AddRun(run.ID)
-	return nil, c.tx.Append(runEvent(workflow.EventQueued, c.now, run, fmt.Sprintf("The apply of `%s`, plan `%s`, is queued.", p.Project.Name, workflow.ShortFingerprint(run.Fingerprint))))
+	return nil, c.enqueue(run, fmt.Sprintf("The apply of `%s`, plan `%s`, is queued.", p.Project.Name, workflow.ShortFingerprint(run.Fingerprint)))
 }
 
-// newApply is the apply run of a project's current plan, with its locks taken. It
+// prepareApply is the apply run of a project's current plan, with its locks taken. It
 // has no id where there is no plan to apply: the gate says what is there instead.
-func (s *Service) newApply(c *commanding, p *workflow.ProjectRecord, n int) (run workflow.Run, took workflow.ApplyOrder, err error) {
+func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.Run, took workflow.ApplyOrder, err error) {
 	current, why := currentPlan(*p)
 	if why != "" || (p.Apply != nil && p.Apply.State != workflow.RunFinished) {
 		return run, took, nil
@@ -171,7 +168,7 @@ func (s *Service) newApply(c *commanding, p *workflow.ProjectRecord, n int) (run
 	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 		return run, took, err
 	}
-	taken, held, err := takeLocks(c.tx, c.rec.Pull.Key(), taking{p.Project, workflow.KeptState{Identity: run.StateIdentity, Lineage: plan.StateID}, c.actor(), workflow.LockApply}, c.now)
+	taken, held, err := c.takeLocks(c.rec.Pull.Key(), lockRequest{p.Project, workflow.KeptState{Identity: run.StateIdentity, Lineage: plan.StateID}, c.actor(), workflow.LockApply})
 	if err != nil {
 		return run, took, err
 	}
@@ -184,11 +181,11 @@ func (s *Service) newApply(c *commanding, p *workflow.ProjectRecord, n int) (run
 	}
 	rules := c.rules.ForProject(p.Project)
 	counts := run.Counts
-	run = again(run, workflow.RunApply)
+	run = runLike(run, workflow.RunApply)
 	run.Lineage = plan.StateID
 	run.Counts = counts // who asked is told what was applied
 	if held == nil {
-		run.ID = s.newID(c.now)
+		run.ID = c.newID()
 	}
 	run.Queued = c.now.Add(time.Duration(n) * time.Microsecond) // the queue keeps the order of the projects
 	run.Actor, run.Request, run.Priority, run.Apply = c.actor(), c.e.Request.ID, workflow.PriorityApply, &took
@@ -197,8 +194,8 @@ func (s *Service) newApply(c *commanding, p *workflow.ProjectRecord, n int) (run
 	return run, took, nil
 }
 
-// again is a queued run of what another one was made from, of a kind, without an id.
-func again(was workflow.Run, kind workflow.RunKind) workflow.Run {
+// queueLost is a queued run of what another one was made from, of a kind, without an id.
+func runLike(was workflow.Run, kind workflow.RunKind) workflow.Run {
 	r := workflow.Run{
 		Kind: kind, State: workflow.RunQueued, Repo: was.Repo, Number: was.Number, Project: was.Project, Options: was.Options,
 		Head: was.Head, Base: was.Base, Tree: was.Tree, BaseTree: was.BaseTree, Paths: was.Paths, Own: was.Own,
@@ -214,10 +211,10 @@ func again(was workflow.Run, kind workflow.RunKind) workflow.Run {
 }
 
 // gateInput is what a record and the store know for the gate.
-func (s *Service) gateInput(tx workflow.Tx, rec workflow.PullRecord, p workflow.ProjectRecord, rules workflow.Rules, now time.Time) (gate.Input, error) {
-	in := gate.Input{Rules: rules, Record: rec, Project: p, BaseFaulty: rec.BaseFaulty, Now: now, Depends: map[string]workflow.ProjectState{}}
+func (a *act) gateInput(rec workflow.PullRecord, p workflow.ProjectRecord, rules workflow.Rules) (gate.Input, error) {
+	in := gate.Input{Rules: rules, Record: rec, Project: p, BaseFaulty: rec.BaseFaulty, Now: a.now, Depends: map[string]workflow.ProjectState{}}
 	if p.Run != nil && p.Run.State == workflow.RunFinished && p.Run.Outcome == workflow.OutcomeSucceeded {
-		plan, err := tx.Plan(p.Run.ID)
+		plan, err := a.tx.Plan(p.Run.ID)
 		if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 			return in, err
 		}
@@ -226,11 +223,11 @@ func (s *Service) gateInput(tx workflow.Tx, rec workflow.PullRecord, p workflow.
 		}
 	}
 	var err error
-	if in.Locks, err = tx.Locks(rec.Pull.Repo.ID); err != nil {
+	if in.Locks, err = a.tx.Locks(rec.Pull.Repo.ID); err != nil {
 		return in, err
 	}
 	if p.Run != nil {
-		others, err := byLineage(tx, *p.Run)
+		others, err := a.byLineage(*p.Run)
 		if err != nil {
 			return in, err
 		}
@@ -244,12 +241,12 @@ func (s *Service) gateInput(tx workflow.Tx, rec workflow.PullRecord, p workflow.
 		}
 	}
 	for _, other := range rec.WithPast().Projects {
-		a := other.Apply
-		if a == nil || p.Run == nil || !a.Keeps().MayBe(p.Run.Keeps()) || other.Project.Key() == p.Project.Key() {
+		apply := other.Apply
+		if apply == nil || p.Run == nil || !apply.Keeps().MayBe(p.Run.Keeps()) || other.Project.Key() == p.Project.Key() {
 			continue
 		}
-		if a.OutcomeOpen() || a.StateKept() {
-			in.Unsettled = append(in.Unsettled, *a)
+		if apply.OutcomeOpen() || apply.StateKept() {
+			in.Unsettled = append(in.Unsettled, *apply)
 		}
 	}
 	return in, nil
@@ -258,11 +255,11 @@ func (s *Service) gateInput(tx workflow.Tx, rec workflow.PullRecord, p workflow.
 // isSpent reports whether the plan of an apply is spent: by the first apply that was
 // authorised, for ever. The mark is beside the runs, so that nothing that happens to
 // a record can undo it.
-func isSpent(tx workflow.Tx, apply workflow.Run) (bool, error) {
+func (a *act) isSpent(apply workflow.Run) (bool, error) {
 	if apply.Apply == nil {
 		return false, nil
 	}
-	_, err := tx.Spent(apply.Apply.PlanRun)
+	_, err := a.tx.Spent(apply.Apply.PlanRun)
 	if errors.Is(err, workflow.ErrNotFound) {
 		return false, nil
 	}
@@ -278,8 +275,8 @@ func spentPlan(p workflow.ProjectRecord) workflow.Missing {
 
 // planOnTip submits the request that plans anew, on the base's tip, what is not
 // made from the same any more, unless one for that tip waits: several applies may miss the same.
-func (s *Service) planOnTip(tx workflow.Tx, p workflow.Pull, tip string, now time.Time) error {
-	pending, err := tx.PendingRequestsOf(p.Key())
+func (a *act) planOnTip(p workflow.Pull, tip string) error {
+	pending, err := a.tx.PendingRequestsOf(p.Key())
 	if err != nil {
 		return err
 	}
@@ -290,9 +287,9 @@ func (s *Service) planOnTip(tx workflow.Tx, p workflow.Pull, tip string, now tim
 	}
 	req := workflow.Request{
 		Kind: workflow.RequestBase, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: p.Base.Ref, Head: tip, Immediate: true,
-		Key: fmt.Sprintf("tip:%s:%s", p.Key(), s.newID(now)),
+		Key: fmt.Sprintf("tip:%s:%s", p.Key(), a.newID()),
 	}
-	_, _, err = s.submit(tx, req, now)
+	_, _, err = a.submit(req)
 	return err
 }
 

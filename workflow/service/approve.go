@@ -42,16 +42,15 @@ func (s *Service) ShownAt(ctx context.Context, key workflow.PullKey, shown workf
 // is the summary, nobody knows what it showed from then on until we write it
 // again, which is soon: who approved meanwhile did not see the plan.
 func (s *Service) SummaryEdited(ctx context.Context, key workflow.PullKey, commentID int64, shown workflow.Shown) error {
-	now := s.now()
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		rec, err := tx.Pull(key)
+	err := s.act(ctx, func(a *act) error {
+		rec, err := a.tx.Pull(key)
 		if errors.Is(err, workflow.ErrNotFound) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		report, err := tx.Report(key)
+		report, err := a.tx.Report(key)
 		if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 			return err
 		}
@@ -60,42 +59,41 @@ func (s *Service) SummaryEdited(ctx context.Context, key workflow.PullKey, comme
 		}
 		rec.Edits++
 		rec.Shown = lastShown(append(rec.Shown, shown))
-		e := event(workflow.EventEdited, now, key, fmt.Sprintf("%s edited the summary comment of #%d. It is written again.", workflow.Mention(shown.EditedBy), key.Number))
-		e.Actor = shown.EditedBy
-		if err := tx.Append(e); err != nil {
+		if err := a.say(key, workflow.Event{
+			Kind: workflow.EventEdited, Actor: shown.EditedBy,
+			Text: fmt.Sprintf("%s edited the summary comment of #%d. It is written again.", workflow.Mention(shown.EditedBy), key.Number),
+		}); err != nil {
 			return err
 		}
-		if err := s.voidUnseen(tx, &rec, now); err != nil {
+		if err := a.voidUnseen(&rec); err != nil {
 			return err
 		}
-		return savePull(tx, rec, now)
+		return a.save(rec)
 	})
-	if err == nil {
-		s.wake(WakePulls)
-	}
 	return wrap(err, "recording an edit of the summary of "+key.String())
 }
 
 // voidUnseen takes the word of those who approved by a comment while the summary was not ours.
-func (s *Service) voidUnseen(tx workflow.Tx, rec *workflow.PullRecord, now time.Time) error {
-	rules, ruled := s.rules(rec.Pull.Repo)
+func (a *act) voidUnseen(rec *workflow.PullRecord) error {
+	rules, ruled := a.s.rules(rec.Pull.Repo)
 	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
 		for i := range projects {
 			p, fell := &projects[i], false
 			p.Approvals = slices.Clone(p.Approvals)
 			for j := range p.Approvals {
-				a := &p.Approvals[j]
-				if why := gate.EditedWhen(rec.Shown, a.At); a.Void == "" && a.CommentID != 0 && why != "" {
-					a.Void, fell = why, true
-					e := event(workflow.EventVoided, now, rec.Pull.Key(), fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(a.User), p.Project.Name, a.Void))
-					e.Project, e.Actor = p.Project.Name, a.User
-					if err := tx.Append(e); err != nil {
+				given := &p.Approvals[j]
+				if why := gate.EditedWhen(rec.Shown, given.At); given.Void == "" && given.CommentID != 0 && why != "" {
+					given.Void, fell = why, true
+					if err := a.say(rec.Pull.Key(), workflow.Event{
+						Kind: workflow.EventVoided, Project: p.Project.Name, Actor: given.User,
+						Text: fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
+					}); err != nil {
 						return err
 					}
 				}
 			}
 			if fell && ruled && rec.Find(p.Project.Key()) != nil {
-				if err := s.reconsider(tx, *rec, p, rules, now); err != nil {
+				if err := a.reconsider(*rec, p, rules); err != nil {
 					return err
 				}
 			}
@@ -110,7 +108,7 @@ func lastShown(shown []workflow.Shown) []workflow.Shown {
 
 // approve carries out `approve`: each chosen plan is approved if it is the one
 // that the person had seen; the answer says of each whether it is, and why not.
-func (s *Service) approve(c *commanding) (*workflow.Reply, error) {
+func (c *command) approve() (*workflow.Reply, error) {
 	chosen, fault := c.chosen()
 	if fault != "" {
 		return refusedReply(fault), nil
@@ -135,7 +133,7 @@ func (s *Service) approve(c *commanding) (*workflow.Reply, error) {
 			item.Text = fmt.Sprintf("The plan of `%s` has no fingerprint.", p.Project.Name)
 		} else if item.Text = c.mayNotApprove(*p, *run); item.Text == "" {
 			item.Done, any = true, true
-			if err := s.recordApproval(c, p, *run); err != nil {
+			if err := c.recordApproval(p, *run); err != nil {
 				return nil, err
 			}
 		} else if strings.HasPrefix(item.Text, notSeen) && !c.named() {
@@ -162,9 +160,9 @@ func (s *Service) approve(c *commanding) (*workflow.Reply, error) {
 }
 
 // mayNotApprove says why a person cannot approve a plan, as a sentence; "" when they can.
-func (c *commanding) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) string {
+func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) string {
 	rules := c.rules.ForProject(p.Project)
-	others, err := byLineage(c.tx, run)
+	others, err := c.byLineage(run)
 	if err != nil {
 		return "Whose state it is could not be found out."
 	}
@@ -201,7 +199,7 @@ func (c *commanding) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) s
 		} else if c.e.Request.CheckRunID == 0 {
 			of = run.ID // the comment does not name it: whoever types it read it elsewhere
 		}
-		return c.stillSeen(of, run, approveNow)
+		return c.whyAnother(of, run, approveNow)
 	}
 	if len(c.cmd().Fingerprints) > 0 && c.e.Request.CheckRunID != 0 {
 		return fmt.Sprintf("The button did not show the plan of `%s`. %s", name, approveNow)
@@ -213,13 +211,13 @@ func (c *commanding) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) s
 	case seen != run.Fingerprint:
 		return fmt.Sprintf("When you wrote, the comment showed the plan `%s` of `%s`; now it is `%s`. %s", workflow.ShortFingerprint(seen), name, workflow.ShortFingerprint(run.Fingerprint), approveNow)
 	}
-	return c.stillSeen(of, run, approveNow)
+	return c.whyAnother(of, run, approveNow)
 }
 
-// stillSeen says why a plan is not the one of the run that somebody saw, though its
+// whyAnother says why a plan is not the one of the run that somebody saw, though its
 // fingerprint is: what an approval is of beside that may have changed since. It is a
 // sentence, "" for nothing.
-func (c *commanding) stillSeen(of string, run workflow.Run, approveNow string) string {
+func (c *command) whyAnother(of string, run workflow.Run, approveNow string) string {
 	if of == run.ID {
 		return ""
 	}
@@ -237,7 +235,7 @@ func (c *commanding) stillSeen(of string, run workflow.Run, approveNow string) s
 }
 
 // approvalOf is the sender's approval of a run's plan.
-func (c *commanding) approvalOf(run workflow.Run, plan workflow.Plan) workflow.Approval {
+func (c *command) approvalOf(run workflow.Run, plan workflow.Plan) workflow.Approval {
 	return workflow.Approval{
 		Fingerprint: run.Fingerprint, User: c.actor(), At: c.at(), CommentID: c.e.Request.CommentID, Request: c.e.Request.ID,
 		Head: run.Head, Tree: run.Tree, Hidden: len(plan.Hidden) > 0,
@@ -246,10 +244,10 @@ func (c *commanding) approvalOf(run workflow.Run, plan workflow.Plan) workflow.A
 }
 
 // at is when the command was given, by GitHub's clock.
-func (c *commanding) at() time.Time { return c.e.Request.CommentedAt }
+func (c *command) at() time.Time { return c.e.Request.CommentedAt }
 
 // recordApproval adds the approval and takes a new look at what the apply waits for.
-func (s *Service) recordApproval(c *commanding, p *workflow.ProjectRecord, run workflow.Run) error {
+func (c *command) recordApproval(p *workflow.ProjectRecord, run workflow.Run) error {
 	plan, err := c.tx.Plan(run.ID)
 	if err != nil {
 		return err
@@ -258,16 +256,17 @@ func (s *Service) recordApproval(c *commanding, p *workflow.ProjectRecord, run w
 		return a.User.ID == c.actor().ID && a.Void == "" && a.Fingerprint == run.Fingerprint
 	})
 	p.Approvals = append(p.Approvals, c.approvalOf(run, plan))
-	e := event(workflow.EventApproved, c.now, c.rec.Pull.Key(), fmt.Sprintf("%s approved the plan `%s` of `%s`.", workflow.Mention(c.actor()), workflow.ShortFingerprint(run.Fingerprint), p.Project.Name))
-	e.Project, e.Run, e.Actor = p.Project.Name, run.ID, c.actor()
-	if err := c.tx.Append(e); err != nil {
+	if err := c.say(c.rec.Pull.Key(), workflow.Event{
+		Kind: workflow.EventApproved, Project: p.Project.Name, Run: run.ID, Actor: c.actor(),
+		Text: fmt.Sprintf("%s approved the plan `%s` of `%s`.", workflow.Mention(c.actor()), workflow.ShortFingerprint(run.Fingerprint), p.Project.Name),
+	}); err != nil {
 		return err
 	}
-	return s.reconsider(c.tx, *c.rec, p, c.rules, c.now)
+	return c.reconsider(*c.rec, p, c.rules)
 }
 
 // unapprove takes the sender's own approvals back; everybody may.
-func (s *Service) unapprove(c *commanding) (*workflow.Reply, error) {
+func (c *command) unapprove() (*workflow.Reply, error) {
 	var all []*workflow.ProjectRecord // also what is deleted or of an earlier head: a later head would inherit it
 	for _, projects := range [][]workflow.ProjectRecord{c.rec.Projects, c.rec.Past} {
 		for i := range projects {
@@ -285,15 +284,16 @@ func (s *Service) unapprove(c *commanding) (*workflow.Reply, error) {
 			continue
 		}
 		reply.Items = append(reply.Items, workflow.ReplyItem{Project: p.Project.Name, Done: true})
-		e := event(workflow.EventUnapproved, c.now, c.rec.Pull.Key(), fmt.Sprintf("%s took the approval of `%s` back.", workflow.Mention(c.actor()), p.Project.Name))
-		e.Project, e.Actor = p.Project.Name, c.actor()
-		if err := c.tx.Append(e); err != nil {
+		if err := c.say(c.rec.Pull.Key(), workflow.Event{
+			Kind: workflow.EventUnapproved, Project: p.Project.Name, Actor: c.actor(),
+			Text: fmt.Sprintf("%s took the approval of `%s` back.", workflow.Mention(c.actor()), p.Project.Name),
+		}); err != nil {
 			return nil, err
 		}
 		if c.rec.Find(p.Project.Key()) == nil {
 			continue // of an earlier head: nothing waits for it
 		}
-		if err := s.reconsider(c.tx, *c.rec, p, c.rules, c.now); err != nil {
+		if err := c.reconsider(*c.rec, p, c.rules); err != nil {
 			return nil, err
 		}
 	}
@@ -304,8 +304,8 @@ func (s *Service) unapprove(c *commanding) (*workflow.Reply, error) {
 }
 
 // reconsider notes anew what an apply of a project waits for, as far as we know without asking GitHub.
-func (s *Service) reconsider(tx workflow.Tx, rec workflow.PullRecord, p *workflow.ProjectRecord, rules workflow.Rules, now time.Time) error {
-	in, err := s.gateInput(tx, rec, *p, rules, now)
+func (a *act) reconsider(rec workflow.PullRecord, p *workflow.ProjectRecord, rules workflow.Rules) error {
+	in, err := a.gateInput(rec, *p, rules)
 	if err != nil {
 		return err
 	}
@@ -330,58 +330,60 @@ func onlyGitHubKnows(missing []workflow.Missing) (ofGitHub, others []workflow.Mi
 }
 
 // reconsiderAll is reconsider for every project of a pull.
-func (s *Service) reconsiderAll(tx workflow.Tx, rec workflow.PullRecord, rules workflow.Rules, now time.Time) error {
+func (a *act) reconsiderAll(rec workflow.PullRecord, rules workflow.Rules) error {
 	for i := range rec.Projects {
-		if err := s.reconsider(tx, rec, &rec.Projects[i], rules, now); err != nil {
+		if err := a.reconsider(rec, &rec.Projects[i], rules); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// planned makes a project's record that of a new plan: approvals are carried or
+// takePlan makes a project's record that of a new plan: approvals are carried or
 // fall, the lock of `lock: plan` is taken, and what an apply waits for is noted.
-func (s *Service) planned(tx workflow.Tx, rec *workflow.PullRecord, p *workflow.ProjectRecord, run workflow.Run, plan workflow.Plan, now time.Time) error {
+func (a *act) takePlan(rec *workflow.PullRecord, run workflow.Run, plan workflow.Plan) error {
+	p := rec.Find(run.Project.Key())
 	p.Outdated, p.WaitsFor = "", nil
-	rules, ok := s.rules(rec.Pull.Repo)
+	rules, ok := a.s.rules(rec.Pull.Repo)
 	if !ok {
 		return nil
 	}
-	if err := s.carryApprovals(tx, *rec, p, run, plan, now); err != nil {
+	if err := a.carryApprovals(p, run, plan); err != nil {
 		return err
 	}
 	if rules.ForProject(p.Project).LockOnPlan && !plan.NoChanges {
-		t := taking{p.Project, run.Keeps(), rec.Pull.Author, workflow.LockPlan}
-		if _, held, err := takeLocks(tx, rec.Pull.Key(), t, now); err != nil {
+		t := lockRequest{p.Project, run.Keeps(), rec.Pull.Author, workflow.LockPlan}
+		if _, held, err := a.takeLocks(rec.Pull.Key(), t); err != nil {
 			return err
 		} else if held == nil {
-			if err := remain(tx, rec, t, now); err != nil {
+			if err := a.keepLocks(rec, t); err != nil {
 				return err
 			}
 		}
 	}
-	return s.reconsider(tx, *rec, p, rules, now)
+	return a.reconsider(*rec, p, rules)
 }
 
-func (s *Service) carryApprovals(tx workflow.Tx, rec workflow.PullRecord, p *workflow.ProjectRecord, run workflow.Run, plan workflow.Plan, now time.Time) error {
-	if !slices.ContainsFunc(p.Approvals, func(a workflow.Approval) bool { return a.Void == "" }) {
+func (a *act) carryApprovals(p *workflow.ProjectRecord, run workflow.Run, plan workflow.Plan) error {
+	if !slices.ContainsFunc(p.Approvals, func(given workflow.Approval) bool { return given.Void == "" }) {
 		return nil
 	}
 	in := gate.CarryInput{Approvals: p.Approvals, Plan: &plan, Run: run, Changes: run.TreeChanges}
-	was, wasRun, err := planBefore(tx, *p, run.ID)
+	was, wasRun, err := a.planBefore(*p, run.ID)
 	if err != nil {
 		return err
 	}
 	in.Was, in.WasRun = was, wasRun
 	before := p.Approvals
 	p.Approvals = gate.CarryApprovals(in)
-	for i, a := range p.Approvals {
-		if a.Void == "" || before[i].Void != "" {
+	for i, given := range p.Approvals {
+		if given.Void == "" || before[i].Void != "" {
 			continue
 		}
-		e := event(workflow.EventVoided, now, rec.Pull.Key(), fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(a.User), p.Project.Name, a.Void))
-		e.Project, e.Run, e.Actor = p.Project.Name, run.ID, a.User
-		if err := tx.Append(e); err != nil {
+		if err := a.say(run.PullKey(), workflow.Event{
+			Kind: workflow.EventVoided, Project: p.Project.Name, Run: run.ID, Actor: given.User,
+			Text: fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
+		}); err != nil {
 			return err
 		}
 	}
@@ -389,12 +391,12 @@ func (s *Service) carryApprovals(tx workflow.Tx, rec workflow.PullRecord, p *wor
 }
 
 // planBefore is the newest plan of a project before a run, nil when none is kept.
-func planBefore(tx workflow.Tx, p workflow.ProjectRecord, runID string) (*workflow.Plan, workflow.Run, error) {
+func (a *act) planBefore(p workflow.ProjectRecord, runID string) (*workflow.Plan, workflow.Run, error) {
 	for _, id := range p.Runs {
 		if id >= runID {
 			continue
 		}
-		run, err := tx.Run(id)
+		run, err := a.tx.Run(id)
 		if errors.Is(err, workflow.ErrNotFound) {
 			continue
 		}
@@ -404,7 +406,7 @@ func planBefore(tx workflow.Tx, p workflow.ProjectRecord, runID string) (*workfl
 		if run.Kind != workflow.RunPlan || run.Outcome != workflow.OutcomeSucceeded {
 			continue
 		}
-		plan, err := tx.Plan(id)
+		plan, err := a.tx.Plan(id)
 		if errors.Is(err, workflow.ErrNotFound) {
 			continue
 		}

@@ -42,28 +42,29 @@ func (s *Service) Authorise(ctx context.Context, run workflow.Run, artefact stri
 			return err
 		}
 	}
-	a := authorising{run: run, artefact: artefact, state: state}
-	s.lookNow(ctx, &a, rec, stored)
+	c := &authorisation{run: run, artefact: artefact, state: state}
+	s.lookNow(ctx, c, rec, stored)
 	if ctx.Err() != nil {
 		return fmt.Errorf("authorising run %s: %w", run.ID, ctx.Err())
 	}
 	var why string
-	err = s.store.Update(ctx, func(tx workflow.Tx) (err error) {
-		why, err = s.authorise(tx, a, s.now())
+	err = s.act(ctx, func(a *act) (err error) {
+		c.act = a
+		why, err = c.authorise()
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("authorising run %s: %w", run.ID, err)
 	}
-	s.wake(WakePulls, WakeRuns, WakeRequests)
 	if why != "" {
 		return fmt.Errorf("authorising run %s: %w (%w): %s", run.ID, ErrRefused, workflow.ErrStale, why)
 	}
 	return nil
 }
 
-// authorising is what one authorisation is decided by, beside the store.
-type authorising struct {
+// authorisation is one time that the last gate of an apply is asked: what it is decided by, beside the store.
+type authorisation struct {
+	*act
 	run      workflow.Run // as the worker claimed it
 	artefact string
 	state    workflow.StateVersion
@@ -75,67 +76,69 @@ type authorising struct {
 
 // lookNow reads the live facts and compares the plan with the base's tip of now.
 // Where that comparison takes long the facts are read again: they decide when fresh only.
-func (s *Service) lookNow(ctx context.Context, a *authorising, rec workflow.PullRecord, stored workflow.Run) {
-	a.live = s.readLive(ctx, rec, stored.Actor)
-	a.rules, a.ruled = s.rules(rec.Pull.Repo)
+func (s *Service) lookNow(ctx context.Context, c *authorisation, rec workflow.PullRecord, stored workflow.Run) {
+	c.live = s.readLive(ctx, rec, stored.Actor)
+	c.rules, c.ruled = s.rules(rec.Pull.Repo)
 	for range 2 {
 		plan := stored // of the same head, base, tree and inputs as its plan
 		plan.ID = stored.Apply.PlanRun
-		a.basis = s.findBasis(ctx, rec, a.rules, a.live.BaseTip, []workflow.Run{plan})
-		if s.now().Sub(a.live.Read) <= gate.LiveMaxAge-2*time.Second {
+		c.basis = s.findBasis(ctx, rec, c.rules, c.live.BaseTip, []workflow.Run{plan})
+		if s.now().Sub(c.live.Read) <= gate.LiveMaxAge-2*time.Second {
 			break
 		}
-		a.live = s.readLive(ctx, rec, stored.Actor)
-		if a.live.BaseTip == a.basis.tip {
+		c.live = s.readLive(ctx, rec, stored.Actor)
+		if c.live.BaseTip == c.basis.tip {
 			break
 		}
 	}
-	if a.live.BaseTip != a.basis.tip {
-		a.basis = basis{tip: a.live.BaseTip, errs: []string{"The base branch keeps moving."}}
+	if c.live.BaseTip != c.basis.tip {
+		c.basis = basis{tip: c.live.BaseTip, errs: []string{"The base branch keeps moving."}}
 	}
-	a.live.Errors = append(append([]string(nil), a.live.Errors...), a.basis.errs...)
+	c.live.Errors = append(append([]string(nil), c.live.Errors...), c.basis.errs...)
 }
 
 // authorise decides and writes it: why is "" when the apply may start.
-func (s *Service) authorise(tx workflow.Tx, a authorising, now time.Time) (why string, err error) {
-	run, err := tx.Run(a.run.ID)
+func (c *authorisation) authorise() (why string, err error) {
+	run, err := c.tx.Run(c.run.ID)
 	if err != nil {
 		return "", err
 	}
-	rec, err := tx.Pull(run.PullKey())
+	rec, err := c.tx.Pull(run.PullKey())
 	if err != nil {
 		return "", err
 	}
-	if run.State != workflow.RunRunning || run.Epoch != a.run.Epoch || run.Apply == nil || run.Apply.Spent {
-		return "", run.Authorise(a.run.Epoch, workflow.Authorisation{}) // says which
+	if run.State != workflow.RunRunning || run.Epoch != c.run.Epoch || run.Apply == nil || run.Apply.Spent {
+		return "", run.Authorise(c.run.Epoch, workflow.Authorisation{}) // says which
 	}
 	if run.Interrupt != "" {
-		return run.Interrupt, s.refuseApply(tx, &rec, run, refusal{why: run.Interrupt}, now)
+		return run.Interrupt, c.refuseApply(&rec, run, refusal{why: run.Interrupt})
 	}
 	p := rec.Applying(run.ID)
-	missing, auth, err := s.confirm(tx, a, rec, p, run, now)
+	missing, auth, err := c.confirm(rec, p, run)
 	if err != nil {
 		return "", err
 	}
 	if len(missing) > 0 {
-		return missingSentences(missing), s.refuseApply(tx, &rec, run, refusal{missing: missing, tip: a.basis.tip}, now)
+		return missingSentences(missing), c.refuseApply(&rec, run, refusal{missing: missing, tip: c.basis.tip})
 	}
-	if err := run.Authorise(a.run.Epoch, auth); err != nil {
+	if err := run.Authorise(c.run.Epoch, auth); err != nil {
 		return "", err
 	}
-	if err := tx.Spend(run.Apply.PlanRun, run.ID); err != nil {
+	if err := c.tx.Spend(run.Apply.PlanRun, run.ID); err != nil {
 		return "", err
 	}
-	if err := errors.Join(tx.PutRun(run), keepLineage(tx, run)); err != nil {
+	if err := errors.Join(c.put(run), c.keepLineage(run)); err != nil {
 		return "", err
 	}
 	p.Apply, p.Held, p.WaitsFor = workflow.ShownRun(run), true, nil
-	text := fmt.Sprintf("The apply of `%s` is authorised: plan `%s` of %s, artefact %s, base %s at %s, %s, state %s.", run.Project.Name, workflow.ShortFingerprint(run.Fingerprint),
-		phrase.Short(run.Head), phrase.Short(auth.Artefact), auth.BaseRef, phrase.Short(auth.Base), approvedBy(auth.Approvals), auth.State.Version.Words())
-	if err := tx.Append(runEvent(workflow.EventAuthorised, now, run, text)); err != nil {
+	err = c.sayOf(run, workflow.EventAuthorised, fmt.Sprintf(
+		"The apply of `%s` is authorised: plan `%s` of %s, artefact %s, base %s at %s, %s, state %s.",
+		run.Project.Name, workflow.ShortFingerprint(run.Fingerprint), phrase.Short(run.Head), phrase.Short(auth.Artefact),
+		auth.BaseRef, phrase.Short(auth.Base), approvedBy(auth.Approvals), auth.State.Version.Words()))
+	if err != nil {
 		return "", err
 	}
-	return "", savePull(tx, rec, now)
+	return "", c.save(rec)
 }
 
 func approvedBy(approvals []workflow.Approval) string {
@@ -150,50 +153,44 @@ func approvedBy(approvals []workflow.Approval) string {
 }
 
 // confirm asks the gate and makes the record of what it confirmed.
-func (s *Service) confirm(tx workflow.Tx, a authorising, rec workflow.PullRecord, p *workflow.ProjectRecord, run workflow.Run, now time.Time) ([]workflow.Missing, workflow.Authorisation, error) {
+func (c *authorisation) confirm(rec workflow.PullRecord, p *workflow.ProjectRecord, run workflow.Run) ([]workflow.Missing, workflow.Authorisation, error) {
+	var none workflow.Authorisation
 	no := func(need workflow.Requirement, sentence string) ([]workflow.Missing, workflow.Authorisation, error) {
-		return []workflow.Missing{{Need: need, Sentence: sentence, Mend: "Look at the plan of the head, then ask for the apply again."}}, workflow.Authorisation{}, nil
+		return []workflow.Missing{{Need: need, Sentence: sentence, Mend: "Look at the plan of the head, then ask for the apply again."}}, none, nil
 	}
-	repo, err := tx.Repo(rec.Pull.Repo.ID)
+	repo, err := c.tx.Repo(rec.Pull.Repo.ID)
 	switch {
 	case err != nil:
-		return nil, workflow.Authorisation{}, err
-	case !a.ruled || repo.Suspended:
+		return nil, none, err
+	case !c.ruled || repo.Suspended:
 		return no(workflow.NeedFacts, "The server has no rule for this repository any more, or the App was taken off it.")
 	case p == nil:
 		return no(workflow.NeedHead, fmt.Sprintf("The head is %s now; the apply was asked for at %s.", phrase.Short(rec.Pull.Head.SHA), phrase.Short(run.Head)))
 	}
-	spent, err := isSpent(tx, run)
+	in, err := c.gateInput(rec, *p, c.rules)
 	if err != nil {
-		return nil, workflow.Authorisation{}, err
+		return nil, none, err
 	}
-	in, err := s.gateInput(tx, rec, *p, a.rules, now)
-	if err != nil {
-		return nil, workflow.Authorisation{}, err
-	}
-	same := a.basis.same[run.Apply.PlanRun]
-	in.Live, in.BaseFaulty, in.Artefact, in.State = a.live, a.basis.faulty, a.artefact, &a.state
-	same.add(&in)
+	in.Live, in.BaseFaulty, in.Artefact, in.State = c.live, c.basis.faulty, c.artefact, &c.state
+	c.basis.same[run.Apply.PlanRun].add(&in)
 	in.Project.Apply = &run
 	missing := gate.Confirm(in)
-	if spent {
+	if spent, err := c.isSpent(run); err != nil {
+		return nil, none, err
+	} else if spent {
 		missing = append(missing, spentPlan(*p))
 	}
-	taken, err := takenBack(tx, rec, *p)
+	pending, err := c.tx.PendingRequestsOf(rec.Pull.Key())
 	if err != nil {
-		return nil, workflow.Authorisation{}, err
+		return nil, none, err
 	}
-	missing = append(missing, taken...)
-	told, err := toldSince(tx, rec)
-	if err != nil {
-		return nil, workflow.Authorisation{}, err
-	}
-	missing = append(missing, told...)
+	missing = append(missing, takenBack(pending, *p)...)
+	missing = append(missing, toldSince(pending, rec.Pull)...)
 	rules, author := gate.Holding(in)
-	approvals, _ := gate.CountApprovals(rules, author, p.Approvals, run.Apply.Fingerprint, a.live.Roles)
+	approvals, _ := gate.CountApprovals(rules, author, p.Approvals, run.Apply.Fingerprint, c.live.Roles)
 	auth := workflow.Authorisation{
-		At: now, Actor: run.Actor, Pull: rec.Pull.Key(), Project: p.Project.Key(), Head: run.Head, Base: a.live.BaseTip, BaseRef: rec.Pull.Base.Ref,
-		Tree: run.Tree, Fingerprint: run.Apply.Fingerprint, Artefact: a.artefact, Inputs: run.InputsDigest, State: a.state, Approvals: approvals,
+		At: c.now, Actor: run.Actor, Pull: rec.Pull.Key(), Project: p.Project.Key(), Head: run.Head, Base: c.live.BaseTip, BaseRef: rec.Pull.Base.Ref,
+		Tree: run.Tree, Fingerprint: run.Apply.Fingerprint, Artefact: c.artefact, Inputs: run.InputsDigest, State: c.state, Approvals: approvals,
 	}
 	for _, l := range locksOn(*p, in.Locks) {
 		if l.Pull == rec.Pull.Key() {
@@ -205,11 +202,7 @@ func (s *Service) confirm(tx workflow.Tx, a authorising, rec workflow.PullRecord
 
 // takenBack are the approvals that somebody takes back by a command that is
 // durable here, and so acknowledged, but whose turn has not come yet: they do not count any more.
-func takenBack(tx workflow.Tx, rec workflow.PullRecord, p workflow.ProjectRecord) (out []workflow.Missing, err error) {
-	pending, err := tx.PendingRequestsOf(rec.Pull.Key())
-	if err != nil {
-		return nil, err
-	}
+func takenBack(pending []workflow.Request, p workflow.ProjectRecord) (out []workflow.Missing) {
 	for _, r := range pending {
 		if r.Command == nil || r.Command.Verb != workflow.VerbUnapprove {
 			continue
@@ -220,33 +213,29 @@ func takenBack(tx workflow.Tx, rec workflow.PullRecord, p workflow.ProjectRecord
 				Mend: fmt.Sprintf("Ask again when it is answered: `cardea apply -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name)))})
 		}
 	}
-	return out, nil
+	return out
 }
 
 // toldSince is what GitHub delivered of the pull and what is not worked off yet: it
 // counts against an apply, whatever GitHub's API, which may lag, still shows.
-func toldSince(tx workflow.Tx, rec workflow.PullRecord) (out []workflow.Missing, err error) {
-	pending, err := tx.PendingRequestsOf(rec.Pull.Key())
-	if err != nil {
-		return nil, err
-	}
+func toldSince(pending []workflow.Request, p workflow.Pull) (out []workflow.Missing) {
 	for _, r := range pending {
 		m := workflow.Missing{Mend: "Ask again when it is worked off: `cardea apply`."}
 		switch {
-		case r.CommentedAt.Before(rec.Pull.UpdatedAt):
+		case r.CommentedAt.Before(p.UpdatedAt):
 			continue
 		case r.Kind == workflow.RequestClosed:
 			m.Need, m.Sentence = workflow.NeedOpen, "GitHub told that this pull request was closed."
 		case r.Action == "converted_to_draft":
 			m.Need, m.Sentence = workflow.NeedReady, "GitHub told that this pull request was made a draft."
-		case r.Kind == workflow.RequestPull && r.Action == "synchronize" && r.Head != rec.Pull.Head.SHA:
+		case r.Kind == workflow.RequestPull && r.Action == "synchronize" && r.Head != p.Head.SHA:
 			m.Need, m.Sentence = workflow.NeedHead, fmt.Sprintf("GitHub told of a push of %s, which is not planned yet.", phrase.CodeSpan(phrase.Short(r.Head)))
-		case r.Kind == workflow.RequestPull && r.Action == "edited" && r.Before == rec.Pull.Base.Ref:
+		case r.Kind == workflow.RequestPull && r.Action == "edited" && r.Before == p.Base.Ref:
 			m.Need, m.Sentence = workflow.NeedHead, "GitHub told that this pull request has another base branch now."
 		default:
 			continue
 		}
 		out = append(out, m)
 	}
-	return out, nil
+	return out
 }

@@ -34,8 +34,8 @@ type choice struct {
 	refused []string // sentences about projects that the sender may not plan
 }
 
-// choosing is what choose decides by.
-type choosing struct {
+// grounds are what a choice is made on.
+type grounds struct {
 	expansion Expansion
 	rules     workflow.Rules
 	found     survey.Survey
@@ -46,35 +46,35 @@ type choosing struct {
 // plan. By itself every affected project does that has none at this head and
 // tree; a command plans those it names, and keeps the others'. A fault, a
 // sentence, means that the command names nothing.
-func choose(c choosing) (choice, string) {
-	cmd := c.expansion.Request.Command
+func choose(g grounds) (choice, string) {
+	cmd := g.expansion.Request.Command
 	if cmd == nil {
 		out := choice{whole: true}
-		out.add(c.byItself(c.expansion.Request)...)
+		out.add(g.byItself(g.expansion.Request)...)
 		return out, ""
 	}
-	picked, fault := workflow.Select(c.found.Selecting(cmd.Select))
+	picked, fault := workflow.Select(g.found.Selecting(cmd.Select))
 	if fault != "" {
 		return choice{}, fault
 	}
-	out := choice{whole: cmd.Select.Empty() || !c.record.Known || c.record.Trouble != nil}
+	out := choice{whole: cmd.Select.Empty() || !g.record.Known || g.record.Trouble != nil}
 	if out.whole {
 		// What a push would have planned too, had it come first.
-		push := workflow.Request{Kind: workflow.RequestPull, Actor: c.expansion.Pull.Author}
-		out.add(c.byItself(push)...)
+		push := workflow.Request{Kind: workflow.RequestPull, Actor: g.expansion.Pull.Author}
+		out.add(g.byItself(push)...)
 	}
 	if cmd.Select.Empty() {
-		picked = append(picked, c.askedBefore(picked)...)
-		picked = append(picked, c.held(picked)...)
+		picked = append(picked, g.askedBefore(picked)...)
+		picked = append(picked, g.held(picked)...)
 	}
-	in := permission(c.expansion, c.rules)
+	in := permission(g.expansion, g.rules)
 	for _, p := range picked {
-		w := wanted{record: workflow.ProjectRecord{Project: p, Reasons: c.reasons(p)}, plan: p.Refused == ""}
-		if was := c.record.Formerly(p.Key()); w.record.Reasons == nil && was != nil && was.Held {
+		w := wanted{record: workflow.ProjectRecord{Project: p, Reasons: g.reasons(p)}, plan: p.Refused == ""}
+		if was := g.record.Formerly(p.Key()); w.record.Reasons == nil && was != nil && was.Held {
 			w.held, w.record.Reasons = true, []string{heldReason}
 		} else if w.record.Reasons == nil {
 			w.asked = true
-			w.record.Reasons = []string{askedReason(c.askedBy(p))}
+			w.record.Reasons = []string{askedReason(g.askedBy(p))}
 		}
 		if why := gate.MayPlanProject(in, p); why != "" {
 			out.refused = append(out.refused, fmt.Sprintf("`%s` is not planned: %s", p.Name, why))
@@ -87,26 +87,26 @@ func choose(c choosing) (choice, string) {
 
 // byItself are the projects that a push plans: those affected, and those that
 // commands added before. What it may not plan stands there without a plan.
-func (c choosing) byItself(push workflow.Request) []wanted {
-	in := permission(c.expansion, c.rules)
+func (g grounds) byItself(push workflow.Request) []wanted {
+	in := permission(g.expansion, g.rules)
 	in.Request = push
 	refused := gate.MayPlan(in) != nil
 	var out []wanted
-	for _, a := range c.found.Affected {
+	for _, a := range g.found.Affected {
 		w := wanted{record: workflow.ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted, MovedTo: a.MovedTo}}
 		w.plan = !a.Deleted && a.Project.Refused == ""
 		out = append(out, w)
 	}
-	for _, p := range c.askedBefore(nil) {
-		if c.reasons(p) == nil {
-			out = append(out, wanted{record: workflow.ProjectRecord{Project: p, Reasons: []string{askedReason(c.askedBy(p))}}, plan: p.Refused == "", asked: true})
+	for _, p := range g.askedBefore(nil) {
+		if g.reasons(p) == nil {
+			out = append(out, wanted{record: workflow.ProjectRecord{Project: p, Reasons: []string{askedReason(g.askedBy(p))}}, plan: p.Refused == "", asked: true})
 		}
 	}
 	var there []workflow.Project
 	for _, w := range out {
 		there = append(there, w.record.Project)
 	}
-	for _, p := range c.held(there) {
+	for _, p := range g.held(there) {
 		out = append(out, wanted{record: workflow.ProjectRecord{Project: p, Reasons: []string{heldReason}}, plan: p.Refused == "", held: true})
 	}
 	for i := range out {
@@ -120,33 +120,33 @@ func (c choosing) byItself(push workflow.Request) []wanted {
 		} else if why := gate.MayPlanProject(in, w.record.Project); why != "" {
 			w.plan, w.record.Project.Refused = false, why+" `cardea plan` by somebody who may starts it."
 		}
-		w.plan = w.plan && !c.has(w.record.Project)
+		w.plan = w.plan && !g.has(w.record.Project)
 	}
 	return out
 }
 
 // has reports whether the record holds a plan, or one on its way, of this project at this head and tree.
-func (c choosing) has(p workflow.Project) bool {
-	old := c.record.Find(p.Key())
+func (g grounds) has(p workflow.Project) bool {
+	old := g.record.Find(p.Key())
 	if old == nil || old.Run == nil {
 		return false
 	}
 	r := old.Run
-	if slices.Contains(c.expansion.Request.Replan, p.Name) {
+	if slices.Contains(g.expansion.Request.Replan, p.Name) {
 		return false
 	}
 	live := r.State != workflow.RunFinished && r.Interrupt == ""
-	return r.Head == c.expansion.Pull.Head.SHA && r.Tree == c.found.Checkout.Planned.ID && r.Project.Name == p.Name && (live || r.Outcome == workflow.OutcomeSucceeded)
+	return r.Head == g.expansion.Pull.Head.SHA && r.Tree == g.found.Checkout.Planned.ID && r.Project.Name == p.Name && (live || r.Outcome == workflow.OutcomeSucceeded)
 }
 
 // heldReason is why a project belongs to a pull whatever its head changes.
 const heldReason = "an apply of it was started in this pull request"
 
 // held are projects of the planned tree that an apply of this pull holds, without those already there.
-func (c choosing) held(there []workflow.Project) []workflow.Project {
+func (g grounds) held(there []workflow.Project) []workflow.Project {
 	var out []workflow.Project
-	for _, p := range c.found.Resolution.Projects {
-		was := c.record.Formerly(p.Key())
+	for _, p := range g.found.Resolution.Projects {
+		was := g.record.Formerly(p.Key())
 		if was != nil && was.Held && !slices.ContainsFunc(there, func(q workflow.Project) bool { return q.Key() == p.Key() }) {
 			out = append(out, p)
 		}
@@ -156,10 +156,10 @@ func (c choosing) held(there []workflow.Project) []workflow.Project {
 
 // askedBefore are projects of the planned tree that commands added to this pull,
 // without those already picked.
-func (c choosing) askedBefore(picked []workflow.Project) []workflow.Project {
+func (g grounds) askedBefore(picked []workflow.Project) []workflow.Project {
 	var out []workflow.Project
-	for _, a := range c.record.Asked {
-		for _, p := range c.found.Resolution.Projects {
+	for _, a := range g.record.Asked {
+		for _, p := range g.found.Resolution.Projects {
 			if p.Key() == a.Key && !slices.ContainsFunc(picked, func(q workflow.Project) bool { return q.Key() == a.Key }) {
 				out = append(out, p)
 			}
@@ -168,20 +168,20 @@ func (c choosing) askedBefore(picked []workflow.Project) []workflow.Project {
 	return out
 }
 
-func (c choosing) askedBy(p workflow.Project) workflow.Actor {
-	for _, a := range c.record.Asked {
+func (g grounds) askedBy(p workflow.Project) workflow.Actor {
+	for _, a := range g.record.Asked {
 		if a.Key == p.Key() {
 			return a.By
 		}
 	}
-	return c.expansion.Request.Actor
+	return g.expansion.Request.Actor
 }
 
 func askedReason(by workflow.Actor) string { return "`" + phrase.Shown(by.Login) + "` asked for it" }
 
 // reasons are why the change affects a project, nil when it does not.
-func (c choosing) reasons(p workflow.Project) []string {
-	for _, a := range c.found.Affected {
+func (g grounds) reasons(p workflow.Project) []string {
+	for _, a := range g.found.Affected {
 		if a.Project.Key() == p.Key() && !a.Deleted {
 			return a.Reasons
 		}
@@ -216,13 +216,14 @@ func (ch *choice) replace(w wanted) {
 	ch.projects = append(ch.projects, w)
 }
 
-// queue decides, finds out what each plan is made from, and writes it all.
-func (s *Service) queue(ctx context.Context, e Expansion, rules workflow.Rules, f survey.Survey) error {
+// queuePlans decides, finds out what each plan is made from, and writes it all.
+func (s *Service) queuePlans(ctx context.Context, e Expansion, rules workflow.Rules, f survey.Survey) error {
 	rec, err := s.Pull(ctx, e.Pull.Key())
 	if err != nil {
 		return err
 	}
-	ch, fault := choose(choosing{expansion: e, rules: rules, found: f, record: rec})
+	g := grounds{expansion: e, rules: rules, found: f, record: rec}
+	ch, fault := choose(g)
 	if fault != "" {
 		return s.conclude(ctx, e, verdict{note: "Refused: " + fault, reply: &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{fault}}})
 	}
@@ -230,33 +231,28 @@ func (s *Service) queue(ctx context.Context, e Expansion, rules workflow.Rules, 
 	slices.SortStableFunc(ch.projects, func(a, b wanted) int { return cmp.Compare(a.record.Project.Name, b.record.Project.Name) })
 	for i := range ch.projects {
 		if w := &ch.projects[i]; w.plan {
-			if err := s.prepareRun(ctx, e, rules, f, w); err != nil {
+			if err := g.prepareRun(ctx, w); err != nil {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
 				return s.failExpansion(ctx, e, fmt.Errorf("reading what `%s` is made from: %w", w.record.Project.Name, err))
 			}
 			if e.Request.Kind == workflow.RequestBase {
-				if err := s.keepIfSame(ctx, e, rec, w); err != nil {
+				if err := s.keepIfSame(ctx, g, w); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	now := s.now()
-	err = s.store.Update(ctx, func(tx workflow.Tx) error { return s.commit(tx, e, rules, f, ch, now) })
-	if err != nil {
-		return fmt.Errorf("queueing plans: %w", err)
-	}
-	s.wake(WakeRequests, WakePulls, WakeRuns, WakeInterrupts)
-	return nil
+	err = s.act(ctx, func(a *act) error { return a.commit(g, ch) })
+	return wrap(err, "queueing plans")
 }
 
 // prepareRun finds out what a project's plan is made from. A project that must
 // not be planned becomes a refused one.
-func (s *Service) prepareRun(ctx context.Context, e Expansion, rules workflow.Rules, f survey.Survey, w *wanted) error {
-	p := w.record.Project
-	r, refused, err := f.PlanRun(ctx, p)
+func (g grounds) prepareRun(ctx context.Context, w *wanted) error {
+	e, p := g.expansion, w.record.Project
+	r, refused, err := g.found.PlanRun(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -265,7 +261,7 @@ func (s *Service) prepareRun(ctx context.Context, e Expansion, rules workflow.Ru
 		return nil
 	}
 	r.Repo, r.Number, r.Actor, r.Request, r.Priority = e.Pull.Repo, e.Pull.Number, e.Request.Actor, e.Request.ID, workflow.PriorityAutoplan
-	r.Credentials, r.CreateWorkspace = rules.PlanCredentials(p), rules.CreateWorkspace
+	r.Credentials, r.CreateWorkspace = g.rules.PlanCredentials(p), g.rules.CreateWorkspace
 	w.run = r
 	if cmd := e.Request.Command; cmd != nil {
 		w.run.Priority, w.run.Options = workflow.PriorityCommand, cmd.Options
@@ -282,8 +278,8 @@ func (s *Service) prepareRun(ctx context.Context, e Expansion, rules workflow.Ru
 // keepIfSame keeps the plan of a project, or the one on its way, when the base
 // moved in nothing that it is made from: the same inputs or, with hidden effects,
 // the same tree. Otherwise the plan is outdated, and so is not shown any more as one that could be applied.
-func (s *Service) keepIfSame(ctx context.Context, e Expansion, rec workflow.PullRecord, w *wanted) error {
-	was := rec.Find(w.record.Project.Key())
+func (s *Service) keepIfSame(ctx context.Context, g grounds, w *wanted) error {
+	e, was := g.expansion, g.record.Find(w.record.Project.Key())
 	if !w.plan || was == nil || was.Run == nil || was.Run.Head != e.Pull.Head.SHA {
 		return nil
 	}
@@ -313,8 +309,8 @@ func (s *Service) keepIfSame(ctx context.Context, e Expansion, rec workflow.Pull
 	return nil
 }
 
-// expanded says what became of a request, for the history.
-func expanded(ch choice, f survey.Survey) string {
+// expandSentence says what became of a request, for the history.
+func expandSentence(ch choice, f survey.Survey) string {
 	var names []string
 	for _, w := range ch.projects {
 		if w.plan {

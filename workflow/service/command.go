@@ -5,40 +5,38 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// commanding is one command other than plan, status and help, as it is carried out.
-type commanding struct {
+// command is one command other than plan, status and help, as it is carried out:
+// first looked at, without an act, then decided and written in one.
+type command struct {
+	*act
 	e     Expansion
 	rules workflow.Rules
 	live  workflow.LiveFacts
-	now   time.Time
-	tx    workflow.Tx
 	rec   *workflow.PullRecord
-	after []func() // what happens once it is durable
 	// picked are the projects that the selector names, found before the transaction:
 	// how long that takes depends on what somebody wrote. Nil with an empty selector.
 	picked map[workflow.ProjectKey]bool
 }
 
-func (c *commanding) cmd() workflow.Command { return *c.e.Request.Command }
+func (c *command) cmd() workflow.Command { return *c.e.Request.Command }
 
-func (c *commanding) actor() workflow.Actor { return c.e.Request.Actor }
+func (c *command) actor() workflow.Actor { return c.e.Request.Actor }
 
 // may reports whether the sender is among those meant, by the live role. A bot
 // needs the server's list besides, and what could not be read is a no.
-func (c *commanding) may(who workflow.Who) bool {
+func (c *command) may(who workflow.Who) bool {
 	a := c.actor()
 	role, known := c.live.Roles[a.ID]
 	return known && who.Includes(a, role) && (!a.Bot || c.rules.ListsBot(a))
 }
 
 // mayNot is the sentence for who asks without the permission.
-func (c *commanding) mayNot(doing string, who workflow.Who) string {
+func (c *command) mayNot(doing string, who workflow.Who) string {
 	a := c.actor()
 	role, known := c.live.Roles[a.ID]
 	switch {
@@ -53,17 +51,18 @@ func (c *commanding) mayNot(doing string, who workflow.Who) string {
 // command carries out apply, approve, unapprove, unlock, cancel and resolve: one
 // transaction with the end of the request and its one reply. lock is lockCommand.
 func (s *Service) command(ctx context.Context, e Expansion, rules workflow.Rules) error {
-	c := &commanding{e: e, rules: rules}
+	c := &command{e: e, rules: rules}
 	if err := s.liveFacts(ctx, c); err != nil {
 		return err
 	}
-	if why, err := s.refusedAtOnce(ctx, c); err != nil {
+	if why, err := s.refusalAtOnce(ctx, c); err != nil {
 		return err
 	} else if why != "" {
 		return s.refuseCommand(ctx, c, why)
 	}
-	carry := map[workflow.Verb]func(*commanding) (*workflow.Reply, error){
-		workflow.VerbApprove: s.approve, workflow.VerbUnapprove: s.unapprove, workflow.VerbUnlock: s.unlock, workflow.VerbCancel: s.cancel, workflow.VerbResolve: s.resolve,
+	do := map[workflow.Verb]func(*command) (*workflow.Reply, error){
+		workflow.VerbApprove: (*command).approve, workflow.VerbUnapprove: (*command).unapprove, workflow.VerbUnlock: (*command).unlock,
+		workflow.VerbCancel: (*command).cancel, workflow.VerbResolve: (*command).resolve,
 	}[c.cmd().Verb]
 	switch c.cmd().Verb {
 	case workflow.VerbApply:
@@ -71,7 +70,7 @@ func (s *Service) command(ctx context.Context, e Expansion, rules workflow.Rules
 	case workflow.VerbLock:
 		return s.lockCommand(ctx, c)
 	}
-	if carry == nil {
+	if do == nil {
 		return s.FinishRequest(ctx, e.Request.ID, "Refused: not a command.", &workflow.Reply{Kind: workflow.ReplyRefused,
 			Text: []string{fmt.Sprintf("This version of Cardea cannot `%s`.", c.cmd().Verb)}})
 	}
@@ -80,18 +79,18 @@ func (s *Service) command(ctx context.Context, e Expansion, rules workflow.Rules
 	} else if len(faults) > 0 {
 		return s.refuseCommand(ctx, c, faults...)
 	}
-	return s.carryOut(ctx, c, carry)
+	return s.execute(ctx, c, do)
 }
 
-func (s *Service) refuseCommand(ctx context.Context, c *commanding, sentences ...string) error {
+func (s *Service) refuseCommand(ctx context.Context, c *command, sentences ...string) error {
 	return s.FinishRequest(ctx, c.e.Request.ID, "Refused: "+sentences[0], refusedReply(sentences...))
 }
 
-// refusedAtOnce says, as a sentence, why the sender may not give this command
+// refusalAtOnce says, as a sentence, why the sender may not give this command
 // about any project, whatever it names; "" when they may about some. It is asked
 // before anything of the command is looked at: nothing that a stranger writes is
 // compared with anything.
-func (s *Service) refusedAtOnce(ctx context.Context, c *commanding) (string, error) {
+func (s *Service) refusalAtOnce(ctx context.Context, c *command) (string, error) {
 	needs := map[workflow.Verb]struct {
 		doing string
 		who   func(workflow.Rules) workflow.Who
@@ -125,12 +124,12 @@ func (s *Service) refusedAtOnce(ctx context.Context, c *commanding) (string, err
 	return "", nil
 }
 
-func (c *commanding) noApproval() string {
+func (c *command) noApproval() string {
 	return fmt.Sprintf("%s has no approval here that could be taken back.", workflow.Mention(c.actor()))
 }
 
 // maySomewhere reports whether the sender is among those meant by the rules of the repository or of any environment.
-func (c *commanding) maySomewhere(who func(workflow.Rules) workflow.Who) bool {
+func (c *command) maySomewhere(who func(workflow.Rules) workflow.Who) bool {
 	if c.may(who(c.rules)) {
 		return true
 	}
@@ -143,7 +142,7 @@ func (c *commanding) maySomewhere(who func(workflow.Rules) workflow.Who) bool {
 }
 
 // hasClaim reports whether the sender claimed a lock of this pull, which they may release.
-func (s *Service) hasClaim(ctx context.Context, c *commanding) (own bool, err error) {
+func (s *Service) hasClaim(ctx context.Context, c *command) (own bool, err error) {
 	locks, err := s.locksOfPull(ctx, c.e.Pull.Key())
 	return slices.ContainsFunc(locks, func(l workflow.Lock) bool { return l.Why == workflow.LockClaim && l.User.ID == c.actor().ID }), err
 }
@@ -154,7 +153,7 @@ func (s *Service) locksOfPull(ctx context.Context, key workflow.PullKey) ([]work
 
 // pick finds the projects that the command's selector names in the record as it
 // is now. faults, sentences, say that it names nothing.
-func (s *Service) pick(ctx context.Context, c *commanding) (faults []string, err error) {
+func (s *Service) pick(ctx context.Context, c *command) (faults []string, err error) {
 	if !c.named() || c.cmd().Verb == workflow.VerbCancel {
 		return nil, nil
 	}
@@ -197,7 +196,7 @@ func (s *Service) pick(ctx context.Context, c *commanding) (faults []string, err
 }
 
 // pickFrom notes the projects that the selector names.
-func (c *commanding) pickFrom(in workflow.SelectInput) (fault string) {
+func (c *command) pickFrom(in workflow.SelectInput) (fault string) {
 	in.Selector = c.cmd().Select
 	chosen, fault := workflow.Select(in)
 	if fault != "" {
@@ -211,10 +210,10 @@ func (c *commanding) pickFrom(in workflow.SelectInput) (fault string) {
 }
 
 // picks reports whether the command is about a project; an empty selector is about every one.
-func (c *commanding) picks(p workflow.Project) bool { return !c.named() || c.picked[p.Key()] }
+func (c *command) picks(p workflow.Project) bool { return !c.named() || c.picked[p.Key()] }
 
 // liveFacts reads what GitHub says now, unless the expansion brought it.
-func (s *Service) liveFacts(ctx context.Context, c *commanding) error {
+func (s *Service) liveFacts(ctx context.Context, c *command) error {
 	if c.e.Live != nil {
 		c.live = *c.e.Live
 		return nil
@@ -241,41 +240,37 @@ func (s *Service) readLive(ctx context.Context, rec workflow.PullRecord, actor w
 	return facts
 }
 
-// carryOut runs one command in one transaction.
-func (s *Service) carryOut(ctx context.Context, c *commanding, carry func(*commanding) (*workflow.Reply, error)) error {
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		req, err := tx.Request(c.e.Request.ID)
+// execute does what a command asks for, ends its request and answers it, in one act.
+func (s *Service) execute(ctx context.Context, c *command, do func(*command) (*workflow.Reply, error)) error {
+	err := s.act(ctx, func(a *act) error {
+		req, err := a.tx.Request(c.e.Request.ID)
 		if err != nil || req.Done {
 			return err
 		}
-		rec, err := tx.Pull(c.e.Pull.Key())
+		rec, err := a.tx.Pull(c.e.Pull.Key())
 		if err != nil {
 			return err
 		}
-		c.tx, c.rec, c.now, c.after = tx, &rec, s.now(), nil
-		reply, err := carry(c)
+		c.act, c.rec = a, &rec
+		reply, err := do(c)
 		if err != nil {
 			return err
 		}
 		note := "Done."
 		if reply != nil {
 			note = replyNote(*reply)
-			if err := addReply(tx, &rec, req, *reply, c.now); err != nil {
+			if err := a.addReply(&rec, req, *reply); err != nil {
 				return err
 			}
 		}
-		if err := finishRequest(tx, req, note, c.now); err != nil {
+		if err := a.finish(req, note); err != nil {
 			return err
 		}
-		return savePull(tx, rec, c.now)
+		return a.save(rec)
 	})
 	if err != nil {
 		return fmt.Errorf("carrying out `%s` on %s: %w", c.cmd().Verb, c.e.Pull.Key(), err)
 	}
-	for _, do := range c.after {
-		do()
-	}
-	s.wake(WakeRequests, WakePulls, WakeRuns, WakeInterrupts)
 	return nil
 }
 
@@ -307,7 +302,7 @@ const changedMeanwhile = "The projects of this pull request changed while this w
 // chosen are the projects of the record that the command is about; with an empty
 // selector all that are not deleted. The selector is compared with names the first
 // time only, which is before the transaction. A fault, a sentence, means that it names nothing.
-func (c *commanding) chosen() (out []*workflow.ProjectRecord, fault string) {
+func (c *command) chosen() (out []*workflow.ProjectRecord, fault string) {
 	in := workflow.SelectInput{Selector: c.cmd().Select}
 	for _, p := range c.rec.Projects {
 		if p.Deleted {
@@ -324,7 +319,7 @@ func (c *commanding) chosen() (out []*workflow.ProjectRecord, fault string) {
 		return nil, fmt.Sprintf("Nothing of %s can be planned: %s. The check `cardea/plan` says what to mend.", head, strings.TrimSuffix(phrase.OneLine(c.rec.Trouble.Title), "."))
 	}
 	if c.named() && c.picked == nil {
-		if c.tx != nil {
+		if c.act != nil {
 			return nil, changedMeanwhile
 		}
 		if fault := c.pickFrom(in); fault != "" {
@@ -343,7 +338,7 @@ func (c *commanding) chosen() (out []*workflow.ProjectRecord, fault string) {
 }
 
 // named reports whether the command names projects: then each one that it cannot have gets a sentence.
-func (c *commanding) named() bool { return !c.cmd().Select.Empty() }
+func (c *command) named() bool { return !c.cmd().Select.Empty() }
 
 // currentPlan is the run of the plan that counts for a project: finished and with
 // changes; why says, as part of a sentence, what is there instead.

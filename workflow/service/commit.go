@@ -8,26 +8,26 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
-	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
 // commit writes an expansion's choice: the record, the runs, the reply, the
 // history and the end of the request, all or nothing.
-func (s *Service) commit(tx workflow.Tx, e Expansion, rules workflow.Rules, f survey.Survey, ch choice, now time.Time) error {
-	req, err := tx.Request(e.Request.ID)
+func (a *act) commit(g grounds, ch choice) error {
+	e, f := g.expansion, g.found
+	req, err := a.tx.Request(e.Request.ID)
 	if err != nil || req.Done {
 		return err
 	}
-	rec, err := tx.Pull(e.Pull.Key())
+	rec, err := a.tx.Pull(e.Pull.Key())
 	if err != nil {
 		return err
 	}
 	if rec.Pull.Head.SHA != e.Pull.Head.SHA || rec.Pull.Base.Ref != e.Pull.Base.Ref || rec.Pull.State != workflow.PullOpen {
-		req.NotBefore = now.Add(time.Second) // the facts moved on meanwhile: they are read again
-		return tx.PutRequest(&req)
+		req.NotBefore = a.now.Add(time.Second) // the facts moved on meanwhile: they are read again
+		return a.putRequest(&req)
 	}
 	rec.Known, rec.Trouble, rec.Waiting = true, nil, ""
-	rec.BaseSHA, rec.Tree, rec.PerProjectChecks = f.Checkout.Base, f.Checkout.Planned.ID, rules.PerProjectChecks
+	rec.BaseSHA, rec.Tree, rec.PerProjectChecks = f.Checkout.Base, f.Checkout.Planned.ID, g.rules.PerProjectChecks
 	rec.BaseFaulty, rec.NotPlanned = f.BaseFaulty, f.NotPlanned
 	if ch.whole {
 		rec.Notes, rec.Unplanned = ch.notes, ch.silent
@@ -35,23 +35,23 @@ func (s *Service) commit(tx workflow.Tx, e Expansion, rules workflow.Rules, f su
 	rec.Unplanned = slices.DeleteFunc(slices.Clone(rec.Unplanned), func(name string) bool {
 		return slices.ContainsFunc(ch.projects, func(w wanted) bool { return w.record.Project.Name == name })
 	})
-	if err := s.putProjects(tx, &rec, ch, req, now); err != nil {
+	if err := a.putProjects(&rec, ch, req); err != nil {
 		return err
 	}
-	if err := refuseSome(tx, &rec, req, ch, now); err != nil {
+	if err := a.refuseSome(&rec, req, ch); err != nil {
 		return err
 	}
-	if err := tx.Append(event(workflow.EventExpanded, now, e.Pull.Key(), expanded(ch, f))); err != nil {
+	if err := a.say(e.Pull.Key(), workflow.Event{Kind: workflow.EventExpanded, Text: expandSentence(ch, f)}); err != nil {
 		return err
 	}
-	if err := finishRequest(tx, req, expanded(ch, f), now); err != nil {
+	if err := a.finish(req, expandSentence(ch, f)); err != nil {
 		return err
 	}
-	return savePull(tx, rec, now)
+	return a.save(rec)
 }
 
 // refuseSome adds the one reply for what a command asked for and does not get.
-func refuseSome(tx workflow.Tx, rec *workflow.PullRecord, req workflow.Request, ch choice, now time.Time) error {
+func (a *act) refuseSome(rec *workflow.PullRecord, req workflow.Request, ch choice) error {
 	if req.Command == nil {
 		return nil
 	}
@@ -62,7 +62,7 @@ func refuseSome(tx workflow.Tx, rec *workflow.PullRecord, req workflow.Request, 
 	if len(text) == 0 {
 		return nil
 	}
-	return addReply(tx, rec, req, workflow.Reply{Kind: workflow.ReplyRefused, Text: text}, now)
+	return a.addReply(rec, req, workflow.Reply{Kind: workflow.ReplyRefused, Text: text})
 }
 
 // whyNothing says why a command plans nothing.
@@ -85,12 +85,12 @@ func whyNothing(ch choice) []string {
 // putProjects makes the record's projects those of the choice and queues their
 // runs. Runs of the pull that another one replaces, or whose project is no
 // longer part of it, are dropped.
-func (s *Service) putProjects(tx workflow.Tx, rec *workflow.PullRecord, ch choice, req workflow.Request, now time.Time) error {
-	if err := s.dropReplaced(tx, rec, ch, now); err != nil {
+func (a *act) putProjects(rec *workflow.PullRecord, ch choice, req workflow.Request) error {
+	if err := a.dropReplaced(rec, ch); err != nil {
 		return err
 	}
 	old := *rec // with what was dropped
-	ids, err := runIDs(tx, rec.Pull.Key())
+	ids, err := a.runIDs(rec.Pull.Key())
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (s *Service) putProjects(tx workflow.Tx, rec *workflow.PullRecord, ch choic
 	for i, w := range ch.projects {
 		key := w.record.Project.Key()
 		was := w.formerly(old, kept)
-		p := w.follows(old, was)
+		p := w.successor(old, was)
 		if p.Runs = ids[key]; was != nil && was.Project.Key() != key {
 			p.Runs = append(p.Runs, ids[was.Project.Key()]...)
 		}
@@ -111,8 +111,8 @@ func (s *Service) putProjects(tx workflow.Tx, rec *workflow.PullRecord, ch choic
 		if w.plan {
 			run := w.run
 			// Microseconds apart, so that the queue keeps the order of the projects.
-			run.ID, run.Queued = s.newID(now), now.Add(time.Duration(i)*time.Microsecond)
-			if err := tx.PutRun(run); err != nil {
+			run.ID, run.Queued = a.newID(), a.now.Add(time.Duration(i)*time.Microsecond)
+			if err := a.put(run); err != nil {
 				return err
 			}
 			p.Newest(run)
@@ -134,7 +134,7 @@ func (ch choice) keys() map[workflow.ProjectKey]bool {
 }
 
 // dropReplaced ends the runs of a pull that the choice replaces, or whose project is no longer part of it.
-func (s *Service) dropReplaced(tx workflow.Tx, rec *workflow.PullRecord, ch choice, now time.Time) error {
+func (a *act) dropReplaced(rec *workflow.PullRecord, ch choice) error {
 	kept, replaced := ch.keys(), map[workflow.ProjectKey]bool{}
 	for _, w := range ch.projects {
 		key := w.record.Project.Key()
@@ -142,12 +142,12 @@ func (s *Service) dropReplaced(tx workflow.Tx, rec *workflow.PullRecord, ch choi
 		if w.outdated == "" {
 			continue
 		}
-		err := s.dropSome(tx, rec, dropping{workflow.OutcomeSuperseded, w.outdated + " It is planned again.", now}, func(r workflow.Run) bool { return r.Project.Key() == key })
+		err := a.dropSome(rec, ending{workflow.OutcomeSuperseded, w.outdated + " It is planned again."}, func(r workflow.Run) bool { return r.Project.Key() == key })
 		if err != nil {
 			return err
 		}
 	}
-	return s.dropSome(tx, rec, dropping{workflow.OutcomeSuperseded, "Another plan of it was asked for.", now}, func(r workflow.Run) bool {
+	return a.dropSome(rec, ending{workflow.OutcomeSuperseded, "Another plan of it was asked for."}, func(r workflow.Run) bool {
 		key := r.Project.Key()
 		return replaced[key] || (ch.whole && !kept[key])
 	})
@@ -191,8 +191,8 @@ func (w wanted) formerly(old workflow.PullRecord, kept map[workflow.ProjectKey]b
 	return nil
 }
 
-// follows is a project's record after the one that the pull had of it.
-func (w wanted) follows(old workflow.PullRecord, was *workflow.ProjectRecord) workflow.ProjectRecord {
+// successor is a project's record after the one that the pull had of it.
+func (w wanted) successor(old workflow.PullRecord, was *workflow.ProjectRecord) workflow.ProjectRecord {
 	p := w.record
 	if was != nil {
 		p.Inherit(*was)
@@ -207,9 +207,9 @@ func (w wanted) follows(old workflow.PullRecord, was *workflow.ProjectRecord) wo
 }
 
 // runIDs are the newest runs of a pull by project, newest first.
-func runIDs(tx workflow.Tx, key workflow.PullKey) (map[workflow.ProjectKey][]string, error) {
+func (a *act) runIDs(key workflow.PullKey) (map[workflow.ProjectKey][]string, error) {
 	const most = 1000
-	runs, err := tx.RunsOfPull(key, "", most)
+	runs, err := a.tx.RunsOfPull(key, "", most)
 	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 		return s.DeferRequest(ctx, req.ID, "GitHub still shows an older state of this pull request.", time.Time{})
 	}
 	rules, _ := s.rules(e.Pull.Repo) // Observe found some, or the request were done
-	if a := answerAtOnce(e, rec, rules); a != nil {
+	if a := verdictAtOnce(e, rec, rules); a != nil {
 		return s.conclude(ctx, e, *a)
 	}
 	if cmd := req.Command; cmd != nil && cmd.Verb != workflow.VerbPlan {
@@ -65,7 +65,7 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 	}
 	f, t, err := s.survey(ctx, e.Pull, rules)
 	if err == nil && t == nil {
-		return s.queue(ctx, e, rules, f)
+		return s.queuePlans(ctx, e, rules, f)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -106,7 +106,7 @@ func (s *Service) failExpansion(ctx context.Context, e Expansion, err error) err
 }
 
 // stored reads the request and its pull as they are. A pull without a record was
-// closed before we ever saw it: the request is finished.
+// closePull before we ever saw it: the request is finished.
 func (s *Service) stored(ctx context.Context, e Expansion) (req workflow.Request, rec workflow.PullRecord, err error) {
 	var gone bool
 	err = s.store.View(ctx, func(tx workflow.Tx) error {
@@ -137,8 +137,8 @@ type verdict struct {
 	review  bool            // what GitHub shows of reviews and checks may be another now
 }
 
-// answerAtOnce ends requests that need no look at the code; nil for others.
-func answerAtOnce(e Expansion, rec workflow.PullRecord, rules workflow.Rules) *verdict {
+// verdictAtOnce ends requests that need no look at the code; nil for others.
+func verdictAtOnce(e Expansion, rec workflow.PullRecord, rules workflow.Rules) *verdict {
 	refused := func(sentences ...string) *verdict {
 		return &verdict{note: "Refused: " + sentences[0], reply: &workflow.Reply{Kind: workflow.ReplyRefused, Text: sentences}}
 	}
@@ -176,7 +176,7 @@ func answerAtOnce(e Expansion, rec workflow.PullRecord, rules workflow.Rules) *v
 // and unknown outcomes outlive it.
 var afterClose = map[workflow.Verb]bool{workflow.VerbUnlock: true, workflow.VerbResolve: true, workflow.VerbCancel: true}
 
-// planned reports whether what can be planned by itself at this head is.
+// takePlan reports whether what can be planned by itself at this head is.
 func planned(rec workflow.PullRecord) bool {
 	if !rec.Known || rec.Trouble != nil {
 		return false
@@ -224,26 +224,20 @@ func (s *Service) conclude(ctx context.Context, e Expansion, v verdict) error {
 	if v.trouble == nil {
 		return s.FinishRequest(ctx, e.Request.ID, v.note, v.reply)
 	}
-	now := s.now()
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		req, err := tx.Request(e.Request.ID)
+	err := s.act(ctx, func(a *act) error {
+		req, err := a.tx.Request(e.Request.ID)
 		if err != nil || req.Done {
 			return err
 		}
-		return s.trouble(tx, req, v.trouble, now)
+		return a.endInTrouble(req, v.trouble)
 	})
-	if err != nil {
-		return fmt.Errorf("recording why nothing is planned: %w", err)
-	}
-	s.wake(WakeRequests, WakePulls, WakeRuns, WakeInterrupts)
-	return nil
+	return wrap(err, "recording why nothing is planned")
 }
 
 // forgetReview takes away what an apply was said to lack on GitHub: it is no longer known.
 func (s *Service) forgetReview(ctx context.Context, key workflow.PullKey) error {
-	now := s.now()
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		return s.changePull(tx, key, now, func(rec *workflow.PullRecord) bool {
+	err := s.act(ctx, func(a *act) error {
+		return a.change(key, func(rec *workflow.PullRecord) bool {
 			for i := range rec.Projects {
 				p := &rec.Projects[i]
 				_, p.WaitsFor = onlyGitHubKnows(p.WaitsFor)
@@ -254,21 +248,21 @@ func (s *Service) forgetReview(ctx context.Context, key workflow.PullKey) error 
 	return wrap(err, "noting a review of "+key.String())
 }
 
-// trouble ends a request because of a trouble. What the head is (a conflict, a
+// endInTrouble ends a request because of a trouble. What the head is (a conflict, a
 // faulty configuration) is the pull's trouble whoever asked; anything else never
 // takes away plans that stand, and a command's refusal is its sender's alone. A
 // command gets a reply in any case.
-func (s *Service) trouble(tx workflow.Tx, req workflow.Request, t *workflow.Trouble, now time.Time) error {
+func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
 	if req.Command != nil {
 		reply := workflow.Reply{Kind: workflow.ReplyRefused, Text: append([]string{t.Title + "."}, t.Sentences...)}
-		if err := s.answer(tx, req, reply, now); err != nil {
+		if err := a.answer(req, reply); err != nil {
 			return err
 		}
 	}
-	if err := finishRequest(tx, req, "Refused: "+t.Title+".", now); err != nil {
+	if err := a.finish(req, "Refused: "+t.Title+"."); err != nil {
 		return err
 	}
-	rec, err := tx.Pull(req.PullKey())
+	rec, err := a.tx.Pull(req.PullKey())
 	if errors.Is(err, workflow.ErrNotFound) {
 		return nil // its facts could not be read: there is nothing to show it on
 	}
@@ -280,18 +274,18 @@ func (s *Service) trouble(tx workflow.Tx, req workflow.Request, t *workflow.Trou
 	stands := rec.Known && rec.Trouble == nil
 	ofSender := req.Command != nil && (rec.Known || t.Kind == workflow.TroubleNotPermitted)
 	if rec.Pull.Head.SHA == "" || (!ofHead && (stands || ofSender)) {
-		return savePull(tx, rec, now)
+		return a.save(rec)
 	}
-	if err := s.dropRuns(tx, &rec, workflow.OutcomeSuperseded, t.Title+".", now); err != nil {
+	if err := a.dropRuns(&rec, workflow.OutcomeSuperseded, t.Title+"."); err != nil {
 		return err
 	}
 	rec.Shelve()
 	rec.Known, rec.Trouble, rec.Notes, rec.NotPlanned = true, t, nil, nil
 	rec.BaseSHA, rec.Tree = t.BaseSHA, t.Tree
 	if req.Command == nil {
-		if err := tx.Append(event(workflow.EventRefused, now, req.PullKey(), t.Title+". "+strings.Join(t.Sentences, " "))); err != nil {
+		if err := a.say(req.PullKey(), workflow.Event{Kind: workflow.EventRefused, Text: t.Title + ". " + strings.Join(t.Sentences, " ")}); err != nil {
 			return err
 		}
 	}
-	return savePull(tx, rec, now)
+	return a.save(rec)
 }

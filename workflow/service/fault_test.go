@@ -172,3 +172,24 @@ func TestEveryCommitMayFail(t *testing.T) {
 		}
 	}
 }
+
+// A store may call a rule more than once. What people see is the same, and what
+// follows a commit, such as that an artefact is deleted, follows once.
+func TestEveryRuleMayBeCalledTwice(t *testing.T) {
+	live := func(store workflow.Store, w *world) ([]string, int) {
+		w.serve(store)
+		story(w, func(f func() error) {
+			if err := f(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		return outcome(w), len(w.dropped)
+	}
+	plain, repeated := newWorld(t), newWorld(t)
+	wanted, dropped := live(plain.store, plain)
+	got, again := live(storetest.RepeatingStore{Store: repeated.store}, repeated)
+	want(t, "outcome", got, wanted)
+	if dropped == 0 || again != dropped {
+		t.Errorf("artefacts were dropped %d times, want %d as with a store that calls once", again, dropped)
+	}
+}

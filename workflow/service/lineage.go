@@ -8,12 +8,12 @@ import (
 )
 
 // lineageOf is what is on record of a lineage; nothing where there is none.
-func lineageOf(tx workflow.Tx, repoID int64, lineage string) (workflow.Lineage, error) {
+func (a *act) lineageOf(repoID int64, lineage string) (workflow.Lineage, error) {
 	l := workflow.Lineage{RepoID: repoID, Lineage: lineage}
 	if lineage == "" {
 		return l, nil
 	}
-	have, err := tx.Lineage(repoID, lineage)
+	have, err := a.tx.Lineage(repoID, lineage)
 	if errors.Is(err, workflow.ErrNotFound) {
 		return l, nil
 	}
@@ -22,8 +22,8 @@ func lineageOf(tx workflow.Tx, repoID int64, lineage string) (workflow.Lineage, 
 
 // byLineage are the other projects that are on record with the state that a run of
 // a project is on: a state knows its own name, however a backend spells its place.
-func byLineage(tx workflow.Tx, run workflow.Run) ([]workflow.Project, error) {
-	l, err := lineageOf(tx, run.Repo.ID, run.Lineage)
+func (a *act) byLineage(run workflow.Run) ([]workflow.Project, error) {
+	l, err := a.lineageOf(run.Repo.ID, run.Lineage)
 	var out []workflow.Project
 	for _, p := range l.Projects {
 		if p.Key() != run.Project.Key() {
@@ -36,23 +36,23 @@ func byLineage(tx workflow.Tx, run workflow.Run) ([]workflow.Project, error) {
 // keepLineage records whose state a run was on: that of a project as the base has
 // it, or of one to which something was applied. What only a pull's head says makes
 // its project answer to others, not others to it.
-func keepLineage(tx workflow.Tx, run workflow.Run) error {
+func (a *act) keepLineage(run workflow.Run) error {
 	if run.Lineage == "" || run.Kind == workflow.RunPlan && !run.OnBase {
 		return nil
 	}
-	l, err := lineageOf(tx, run.Repo.ID, run.Lineage)
+	l, err := a.lineageOf(run.Repo.ID, run.Lineage)
 	if err != nil {
 		return err
 	}
 	if l, changed := l.With(run.Project); changed {
-		return tx.PutLineage(l)
+		return a.tx.PutLineage(l)
 	}
 	return nil
 }
 
 // shareLineage notes with a plan the projects that its state shows to be keepers of it.
-func shareLineage(tx workflow.Tx, r *workflow.Run) error {
-	others, err := byLineage(tx, *r)
+func (a *act) shareLineage(r *workflow.Run) error {
+	others, err := a.byLineage(*r)
 	if err != nil {
 		return err
 	}
@@ -68,8 +68,8 @@ func shareLineage(tx workflow.Tx, r *workflow.Run) error {
 
 // forgetKeepers ends what is on record of projects that a merged pull deleted from
 // a base on which applies may run: their states are their next owners' alone.
-func (s *Service) forgetKeepers(tx workflow.Tx, rec workflow.PullRecord) error {
-	rules, ok := s.rules(rec.Pull.Repo)
+func (a *act) forgetKeepers(rec workflow.PullRecord) error {
+	rules, ok := a.s.rules(rec.Pull.Repo)
 	if rec.Pull.State != workflow.PullMerged || !rec.Known || !ok || !rules.MayApplyOn(rec.Pull.Base.Ref, rec.Pull.Repo.DefaultBranch) {
 		return nil
 	}
@@ -78,13 +78,13 @@ func (s *Service) forgetKeepers(tx workflow.Tx, rec workflow.PullRecord) error {
 			continue
 		}
 		key := p.Project.Key()
-		kept, err := tx.LineagesOf(rec.Pull.Repo.ID, key)
+		kept, err := a.tx.LineagesOf(rec.Pull.Repo.ID, key)
 		if err != nil {
 			return err
 		}
 		for _, l := range kept {
 			l.Projects = slices.DeleteFunc(l.Projects, func(have workflow.Project) bool { return have.Key() == key })
-			if err := tx.PutLineage(l); err != nil {
+			if err := a.tx.PutLineage(l); err != nil {
 				return err
 			}
 		}

@@ -142,7 +142,7 @@ func (s *Service) Setting(ctx context.Context, name string) ([]byte, error) {
 
 // SaveSetting keeps a small value by name (high-water marks).
 func (s *Service) SaveSetting(ctx context.Context, name string, value []byte) error {
-	err := s.store.Update(ctx, func(tx workflow.Tx) error { return tx.PutSetting(name, value) })
+	err := s.act(ctx, func(a *act) error { return a.tx.PutSetting(name, value) })
 	return wrap(err, "saving setting "+name)
 }
 

@@ -33,7 +33,7 @@ func (s *Service) Report(ctx context.Context, key workflow.PullKey) (state workf
 // SaveReport keeps what is shown of a pull now. Its Version says which version
 // of the record is shown in full: a pull stays unreported until it is the newest.
 func (s *Service) SaveReport(ctx context.Context, state workflow.ReportState) error {
-	err := s.store.Update(ctx, func(tx workflow.Tx) error { return tx.PutReport(state) })
+	err := s.act(ctx, func(a *act) error { return a.tx.PutReport(state) })
 	return wrap(err, "saving what was reported of "+state.Key.String())
 }
 
@@ -64,11 +64,11 @@ func (s *Service) HeadsCancelled(ctx context.Context, key workflow.PullKey, head
 
 // updatePull changes a record in what is not shown.
 func (s *Service) updatePull(ctx context.Context, key workflow.PullKey, change func(*workflow.PullRecord) bool) error {
-	return s.store.Update(ctx, func(tx workflow.Tx) error {
-		rec, err := tx.Pull(key)
+	return s.act(ctx, func(a *act) error {
+		rec, err := a.tx.Pull(key)
 		if err != nil || !change(&rec) {
 			return err
 		}
-		return tx.PutPull(rec)
+		return a.tx.PutPull(rec)
 	})
 }

@@ -50,10 +50,9 @@ func (s *Service) PendingDeliveries(ctx context.Context, limit int) (out []workf
 // there is one with that meaning already, that one is returned and created is
 // false. A delivery that is settled already is left as it is.
 func (s *Service) SettleDelivery(ctx context.Context, d workflow.Delivery, req *workflow.Request, note string) (stored workflow.Request, created bool, err error) {
-	now := s.now()
-	err = s.store.Update(ctx, func(tx workflow.Tx) error {
+	err = s.act(ctx, func(a *act) error {
 		stored, created = workflow.Request{}, false
-		saved, err := tx.Delivery(d.GUID, d.Event)
+		saved, err := a.tx.Delivery(d.GUID, d.Event)
 		if err != nil {
 			return err
 		}
@@ -63,7 +62,7 @@ func (s *Service) SettleDelivery(ctx context.Context, d workflow.Delivery, req *
 			if fresh.Received.IsZero() {
 				fresh.Received = saved.Received
 			}
-			if stored, created, err = s.submit(tx, fresh, now); err != nil {
+			if stored, created, err = a.submit(fresh); err != nil {
 				return err
 			}
 			note = "became request " + stored.ID
@@ -74,15 +73,12 @@ func (s *Service) SettleDelivery(ctx context.Context, d workflow.Delivery, req *
 		if saved.Done {
 			return nil
 		}
-		saved.Done, saved.Note, saved.Finished = true, note, now
+		saved.Done, saved.Note, saved.Finished = true, note, a.now
 		saved.Attempts++
-		return tx.PutDelivery(saved)
+		return a.tx.PutDelivery(saved)
 	})
 	if err != nil {
 		return stored, false, fmt.Errorf("settling delivery %s: %w", d.GUID, err)
-	}
-	if created {
-		s.wake(WakeRequests, WakePulls)
 	}
 	return stored, created, nil
 }
@@ -90,49 +86,47 @@ func (s *Service) SettleDelivery(ctx context.Context, d workflow.Delivery, req *
 // Submit stores a request that no delivery brought, such as one for an open pull
 // whose webhook was missed. Unique by its Key, as SettleDelivery's.
 func (s *Service) Submit(ctx context.Context, req workflow.Request) (stored workflow.Request, created bool, err error) {
-	err = s.store.Update(ctx, func(tx workflow.Tx) (err error) {
-		stored, created, err = s.submit(tx, req, s.now())
+	err = s.act(ctx, func(a *act) (err error) {
+		stored, created, err = a.submit(req)
 		return err
 	})
 	if err != nil {
 		return stored, false, fmt.Errorf("submitting request %q: %w", req.Key, err)
 	}
-	if created {
-		s.wake(WakeRequests, WakePulls)
-	}
 	return stored, created, nil
 }
 
-func (s *Service) submit(tx workflow.Tx, req workflow.Request, now time.Time) (stored workflow.Request, created bool, err error) {
-	same, err := tx.RequestByKey(req.Key)
+func (a *act) submit(req workflow.Request) (stored workflow.Request, created bool, err error) {
+	same, err := a.tx.RequestByKey(req.Key)
 	if err == nil {
 		return same, false, nil
 	}
 	if !errors.Is(err, workflow.ErrNotFound) {
 		return stored, false, err
 	}
-	req.ID = s.newID(now)
+	req.ID = a.newID()
 	if req.Received.IsZero() {
-		req.Received = now
+		req.Received = a.now
 	}
 	if req.Spreads() {
-		if err := s.spread(tx, &req, now); err != nil {
+		if err := a.spread(&req); err != nil {
 			return stored, false, err
 		}
-	} else if s.settles(req) {
-		if err := s.settlePushes(tx, &req, now); err != nil {
+	} else if a.s.settles(req) {
+		if err := a.settlePushes(&req); err != nil {
 			return stored, false, err
 		}
 	}
-	if _, err := seenRepo(tx, req.Repo, now); err != nil {
+	if _, err := a.seenRepo(req.Repo); err != nil {
 		return stored, false, err
 	}
-	if err := tx.PutRequest(&req); err != nil {
+	if err := a.putRequest(&req); err != nil {
 		return stored, false, err
 	}
-	e := event(workflow.EventRequest, now, req.PullKey(), describe(req))
-	e.Actor = req.Actor
-	return req, true, tx.Append(e)
+	return req, true, a.say(req.PullKey(), workflow.Event{
+		Kind: workflow.EventRequest, Actor: req.Actor,
+		Text: describe(req),
+	})
 }
 
 // settles reports whether a request waits for the next push.
@@ -143,27 +137,27 @@ func (s *Service) settles(r workflow.Request) bool {
 // settlePushes lets a push wait for the next one, and takes the place of pushes
 // to this pull that still waited: they would read the same live facts. A burst
 // is waited for at most ten settle times.
-func (s *Service) settlePushes(tx workflow.Tx, req *workflow.Request, now time.Time) error {
-	pending, err := tx.PendingRequestsOf(req.PullKey())
+func (a *act) settlePushes(req *workflow.Request) error {
+	pending, err := a.tx.PendingRequestsOf(req.PullKey())
 	if err != nil {
 		return err
 	}
-	req.SettlesFrom = now
+	req.SettlesFrom = a.now
 	for _, p := range pending {
-		if p.Kind != req.Kind || !s.settles(p) || p.Attempts > 0 || !p.NotBefore.After(now) {
+		if p.Kind != req.Kind || !a.s.settles(p) || p.Attempts > 0 || !p.NotBefore.After(a.now) {
 			continue
 		}
 		if p.SettlesFrom.Before(req.SettlesFrom) {
 			req.SettlesFrom = p.SettlesFrom
 		}
-		p.Done, p.Finished, p.Waiting = true, now, ""
+		p.Done, p.Finished, p.Waiting = true, a.now, ""
 		p.Note = "A newer push came while this one settled."
-		if err := tx.PutRequest(&p); err != nil {
+		if err := a.putRequest(&p); err != nil {
 			return err
 		}
 	}
-	req.NotBefore = now.Add(s.settle)
-	if last := req.SettlesFrom.Add(settleAtMost * s.settle); req.NotBefore.After(last) {
+	req.NotBefore = a.now.Add(a.s.settle)
+	if last := req.SettlesFrom.Add(settleAtMost * a.s.settle); req.NotBefore.After(last) {
 		req.NotBefore = last
 	}
 	return nil
@@ -274,53 +268,47 @@ const maxBegun = 3
 // whether it is to be. One that was begun several times and ended the server each
 // time is not, and fails with that reason.
 func (s *Service) BeginRequest(ctx context.Context, id string) (begun bool, err error) {
-	now := s.now()
-	err = s.store.Update(ctx, func(tx workflow.Tx) error {
+	err = s.act(ctx, func(a *act) error {
 		begun = false
-		req, err := tx.Request(id)
-		if err != nil || req.Done || req.NotBefore.After(now) {
+		req, err := a.tx.Request(id)
+		if err != nil || req.Done || req.NotBefore.After(a.now) {
 			return err
 		}
 		if req.Begun >= maxBegun {
-			return s.fail(tx, req, fmt.Sprintf("It was begun %d times, and each time the server ended before it did.", maxBegun), now)
+			return a.fail(req, fmt.Sprintf("It was begun %d times, and each time the server ended before it did.", maxBegun))
 		}
 		req.Begun++
 		begun = true
-		return tx.PutRequest(&req)
+		return a.tx.PutRequest(&req)
 	})
 	if err != nil {
 		return false, fmt.Errorf("beginning request %s: %w", id, err)
-	}
-	if !begun {
-		s.wake(WakeRequests, WakePulls)
 	}
 	return begun, nil
 }
 
 // PutBackRequest notes that a request that was begun ended in order and is to be begun again.
 func (s *Service) PutBackRequest(ctx context.Context, id string) error {
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		req, err := tx.Request(id)
+	err := s.act(ctx, func(a *act) error {
+		req, err := a.tx.Request(id)
 		if err != nil || req.Done || req.Begun == 0 {
 			return err
 		}
 		req.Begun = 0
-		return tx.PutRequest(&req)
+		return a.tx.PutRequest(&req)
 	})
 	return wrap(err, "putting back request "+id)
 }
 
 // FailRequest ends a request that did not end by itself; why is a sentence.
 func (s *Service) FailRequest(ctx context.Context, id, why string) error {
-	now := s.now()
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		req, err := tx.Request(id)
+	err := s.act(ctx, func(a *act) error {
+		req, err := a.tx.Request(id)
 		if err != nil || req.Done {
 			return err
 		}
-		return s.fail(tx, req, why, now)
+		return a.fail(req, why)
 	})
-	s.wake(WakeRequests, WakePulls)
 	return wrap(err, "failing request "+id)
 }
 
@@ -328,68 +316,62 @@ func (s *Service) FailRequest(ctx context.Context, id, why string) error {
 // sentence that people see while it waits. A zero notBefore, or one that is
 // sooner, means our own backoff. After ten tries it fails with the reason.
 func (s *Service) DeferRequest(ctx context.Context, id, why string, notBefore time.Time) error {
-	now := s.now()
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		req, err := tx.Request(id)
+	err := s.act(ctx, func(a *act) error {
+		req, err := a.tx.Request(id)
 		if err != nil || req.Done {
 			return err
 		}
 		if req.Attempts+1 >= maxAttempts {
-			return s.giveUp(tx, req, why, now)
+			return a.giveUp(req, why)
 		}
 		req.Attempts++
 		req.Begun = 0
 		req.Waiting = why
-		req.NotBefore = now.Add(backoff(req.Attempts))
+		req.NotBefore = a.now.Add(backoff(req.Attempts))
 		if notBefore.After(req.NotBefore) {
 			req.NotBefore = notBefore
 		}
-		if err := tx.PutRequest(&req); err != nil {
+		if err := a.putRequest(&req); err != nil {
 			return err
 		}
-		return s.changePull(tx, req.PullKey(), now, func(rec *workflow.PullRecord) bool {
+		return a.change(req.PullKey(), func(rec *workflow.PullRecord) bool {
 			changed := rec.Waiting != why
 			rec.Waiting = why
 			return changed
 		})
 	})
-	if err != nil {
-		return fmt.Errorf("deferring request %s: %w", id, err)
-	}
-	s.wake(WakeRequests, WakePulls)
-	return nil
+	return wrap(err, "deferring request "+id)
 }
 
 // giveUp ends a request that kept failing: its pull is in trouble, and a command gets its reply.
-func (s *Service) giveUp(tx workflow.Tx, req workflow.Request, why string, now time.Time) error {
-	return s.fail(tx, req, fmt.Sprintf("It was tried %d times. %s", maxAttempts, why), now)
+func (a *act) giveUp(req workflow.Request, why string) error {
+	return a.fail(req, fmt.Sprintf("It was tried %d times. %s", maxAttempts, why))
 }
 
 // fail ends a request for a reason that is not the change's: why is a sentence.
-func (s *Service) fail(tx workflow.Tx, req workflow.Request, why string, now time.Time) error {
+func (a *act) fail(req workflow.Request, why string) error {
 	t := &workflow.Trouble{Kind: workflow.TroubleFailed, Title: "The projects of this pull request could not be determined", Sentences: []string{why, "`cardea plan`, in a comment, tries again."}}
 	if req.Command != nil && req.Command.Verb != workflow.VerbPlan {
 		t.Title, t.Sentences = fmt.Sprintf("`cardea %s` could not be carried out", req.Command.Verb), []string{why, "Write it again if it still holds."}
 	}
-	return s.trouble(tx, req, t, now)
+	return a.endInTrouble(req, t)
 }
 
 // FinishRequest ends a request with a note, a sentence that says what became of
 // it, and queues the one comment that answers it, if any. Repeated it changes nothing.
 func (s *Service) FinishRequest(ctx context.Context, id, note string, reply *workflow.Reply) error {
-	now := s.now()
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		req, err := tx.Request(id)
+	err := s.act(ctx, func(a *act) error {
+		req, err := a.tx.Request(id)
 		if err != nil || req.Done {
 			return err
 		}
 		if reply != nil {
-			if err := s.answer(tx, req, *reply, now); err != nil {
+			if err := a.answer(req, *reply); err != nil {
 				return err
 			}
 		}
 		if req.Waiting != "" { // and its pull said so
-			err := s.changePull(tx, req.PullKey(), now, func(rec *workflow.PullRecord) bool {
+			err := a.change(req.PullKey(), func(rec *workflow.PullRecord) bool {
 				waited := rec.Waiting != ""
 				rec.Waiting = ""
 				return waited
@@ -398,40 +380,31 @@ func (s *Service) FinishRequest(ctx context.Context, id, note string, reply *wor
 				return err
 			}
 		}
-		return finishRequest(tx, req, note, now)
+		return a.finish(req, note)
 	})
-	if err != nil {
-		return fmt.Errorf("finishing request %s: %w", id, err)
-	}
-	s.wake(WakeRequests, WakePulls)
-	return nil
-}
-
-func finishRequest(tx workflow.Tx, req workflow.Request, note string, now time.Time) error {
-	req.Done, req.Note, req.Finished, req.Waiting = true, note, now, ""
-	return tx.PutRequest(&req)
+	return wrap(err, "finishing request "+id)
 }
 
 // answer adds the one reply of a request to its pull. One reply a request: its
 // key is the request's id. A pull whose facts we never got to read gets a record
 // without a head: the person who asked has to be told all the same.
-func (s *Service) answer(tx workflow.Tx, req workflow.Request, reply workflow.Reply, now time.Time) error {
-	rec, err := tx.Pull(req.PullKey())
+func (a *act) answer(req workflow.Request, reply workflow.Reply) error {
+	rec, err := a.tx.Pull(req.PullKey())
 	switch {
 	case errors.Is(err, workflow.ErrNotFound):
-		rec = workflow.PullRecord{Pull: workflow.Pull{Repo: req.Repo, Number: req.Number, State: workflow.PullOpen}, CreatedAt: now}
+		rec = workflow.PullRecord{Pull: workflow.Pull{Repo: req.Repo, Number: req.Number, State: workflow.PullOpen}, CreatedAt: a.now}
 	case err != nil:
 		return err
 	}
-	if err := addReply(tx, &rec, req, reply, now); err != nil {
+	if err := a.addReply(&rec, req, reply); err != nil {
 		return err
 	}
-	return savePull(tx, rec, now)
+	return a.save(rec)
 }
 
 // addReply is answer for a record that its caller saves.
-func addReply(tx workflow.Tx, rec *workflow.PullRecord, req workflow.Request, reply workflow.Reply, now time.Time) error {
-	reply.Key, reply.At = req.ID, now
+func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply workflow.Reply) error {
+	reply.Key, reply.At = req.ID, a.now
 	if reply.To.ID == 0 {
 		reply.To = req.Actor
 	}
@@ -440,7 +413,7 @@ func addReply(tx workflow.Tx, rec *workflow.PullRecord, req workflow.Request, re
 			return nil
 		}
 	}
-	switch n := answersTo(*rec, reply.To, now); {
+	switch n := answersTo(*rec, reply.To, a.now); {
 	case !nothingDone(reply.Kind), n < mostAnswers-1:
 		rec.Replies = append(rec.Replies, reply)
 	case n == mostAnswers-1:
@@ -457,9 +430,10 @@ func addReply(tx workflow.Tx, rec *workflow.PullRecord, req workflow.Request, re
 	for _, item := range reply.Items {
 		said = append(said, phrase.Joined(item.Text, missingSentences(item.Missing)))
 	}
-	e := event(workflow.EventRefused, now, req.PullKey(), strings.Join(said, " "))
-	e.Actor = req.Actor
-	return tx.Append(e)
+	return a.say(req.PullKey(), workflow.Event{
+		Kind: workflow.EventRefused, Actor: req.Actor,
+		Text: strings.Join(said, " "),
+	})
 }
 
 // A comment of ours is one of the few writes that GitHub allows an installation, and

@@ -29,29 +29,29 @@ func (s *Service) Claim(ctx context.Context, worker string) (run workflow.Run, f
 	if err != nil || idle {
 		return workflow.Run{}, false, wrap(err, "claiming a run")
 	}
-	err = s.store.Update(ctx, func(tx workflow.Tx) error {
+	err = s.act(ctx, func(a *act) error {
 		run, found = workflow.Run{}, false
-		live, err := tx.LiveRuns()
+		live, err := a.tx.LiveRuns()
 		if err != nil {
 			return err
 		}
-		d, expired := s.nextRun(live, now)
+		d, expired := s.nextRun(live, a.now)
 		for _, r := range expired {
-			if err := s.lose(tx, r, silent, now); err != nil {
+			if err := a.lose(r, silent); err != nil {
 				return err
 			}
 		}
 		if len(expired) > 0 { // what was lost is queued again
-			if live, err = tx.LiveRuns(); err != nil {
+			if live, err = a.tx.LiveRuns(); err != nil {
 				return err
 			}
-			d, _ = s.nextRun(live, now)
+			d, _ = s.nextRun(live, a.now)
 		}
-		if err := s.saveWaits(tx, live, d.Waits, now); err != nil {
+		if err := a.saveWaits(live, d.Waits); err != nil {
 			return err
 		}
 		for _, plan := range d.Yield {
-			if err := s.yield(tx, plan, d.For, now); err != nil {
+			if err := a.yield(plan, d.For); err != nil {
 				return err
 			}
 		}
@@ -59,23 +59,22 @@ func (s *Service) Claim(ctx context.Context, worker string) (run workflow.Run, f
 			return nil
 		}
 		run, found = d.Run, true
-		if err := run.Claim(worker, now, s.lease); err != nil {
+		if err := run.Claim(worker, a.now, s.lease); err != nil {
 			return err
 		}
-		if run.After, err = endedUpstream(tx, run); err != nil {
+		if run.After, err = a.appliedUpstream(run); err != nil {
 			return err
 		}
-		return s.saveRun(tx, run, workflow.EventStarted, fmt.Sprintf("`%s` is being %s at %s.", run.Project.Name, run.Kind.Done(), phrase.Short(run.Head)), now)
+		return a.saveRun(run, workflow.EventStarted, fmt.Sprintf("`%s` is being %s at %s.", run.Project.Name, run.Kind.Done(), phrase.Short(run.Head)))
 	})
 	if err != nil {
 		return workflow.Run{}, false, fmt.Errorf("claiming a run: %w", err)
 	}
-	s.wake(WakePulls, WakeInterrupts)
 	return run, found, nil
 }
 
 // yield asks a running plan to stop for another run, and queues it once more if it is what its pull waits for.
-func (s *Service) yield(tx workflow.Tx, plan, other workflow.Run, now time.Time) error {
+func (a *act) yield(plan, other workflow.Run) error {
 	if plan.Interrupt != "" {
 		return nil
 	}
@@ -83,11 +82,11 @@ func (s *Service) yield(tx workflow.Tx, plan, other workflow.Run, now time.Time)
 	if other.Kind != workflow.RunApply {
 		why = "It made room for somebody of whose plans none was running."
 	}
-	plan.Drop(workflow.OutcomeSuperseded, why, now)
-	if err := s.saveRun(tx, plan, "", "", now); err != nil {
+	plan.Drop(workflow.OutcomeSuperseded, why, a.now)
+	if err := a.saveRun(plan, "", ""); err != nil {
 		return err
 	}
-	rec, err := tx.Pull(plan.PullKey())
+	rec, err := a.tx.Pull(plan.PullKey())
 	if errors.Is(err, workflow.ErrNotFound) {
 		return nil
 	}
@@ -98,17 +97,11 @@ func (s *Service) yield(tx workflow.Tx, plan, other workflow.Run, now time.Time)
 	if p == nil || p.Run == nil || p.Run.ID != plan.ID {
 		return nil
 	}
-	run := again(plan, plan.Kind)
-	run.ID, run.Queued, run.Request, run.Priority, run.Waiting = s.newID(now), now, plan.Request, plan.Priority, why
+	run := runLike(plan, plan.Kind)
+	run.ID, run.Queued, run.Request, run.Priority, run.Waiting = a.newID(), a.now, plan.Request, plan.Priority, why
 	run.Yielded = plan.Yielded || other.Kind != workflow.RunApply
-	if err := tx.PutRun(run); err != nil {
-		return err
-	}
 	p.Newest(run)
-	if err := tx.Append(runEvent(workflow.EventQueued, now, run, fmt.Sprintf("`%s` is planned again. %s", run.Project.Name, why))); err != nil {
-		return err
-	}
-	return savePull(tx, rec, now)
+	return errors.Join(a.enqueue(run, fmt.Sprintf("`%s` is planned again. %s", run.Project.Name, why)), a.save(rec))
 }
 
 // Parallel is how many plans run at a time, beside one apply; 0: any number.
@@ -141,14 +134,14 @@ func newWaits(live []workflow.Run, waits map[string]string) bool {
 }
 
 // saveWaits keeps with each blocked run what it waits for.
-func (s *Service) saveWaits(tx workflow.Tx, live []workflow.Run, waits map[string]string, now time.Time) error {
+func (a *act) saveWaits(live []workflow.Run, waits map[string]string) error {
 	for _, r := range live {
 		why, waits := waits[r.ID]
 		if !waits || why == r.Waiting {
 			continue
 		}
 		r.Waiting = why
-		if err := s.saveRun(tx, r, "", "", now); err != nil {
+		if err := a.saveRun(r, "", ""); err != nil {
 			return err
 		}
 	}
@@ -156,36 +149,30 @@ func (s *Service) saveWaits(tx workflow.Tx, live []workflow.Run, waits map[strin
 }
 
 // saveRun saves a run and shows it in its pull's record; with a kind it is an event of the history.
-func (s *Service) saveRun(tx workflow.Tx, run workflow.Run, kind workflow.EventKind, text string, now time.Time) error {
-	if err := tx.PutRun(run); err != nil {
+func (a *act) saveRun(run workflow.Run, kind workflow.EventKind, text string) error {
+	if err := a.put(run); err != nil {
 		return err
 	}
 	if kind != "" {
-		if err := tx.Append(runEvent(kind, now, run, text)); err != nil {
+		if err := a.sayOf(run, kind, text); err != nil {
 			return err
 		}
 	}
-	return s.changePull(tx, run.PullKey(), now, func(rec *workflow.PullRecord) bool { return rec.Show(run) })
-}
-
-func runEvent(kind workflow.EventKind, at time.Time, run workflow.Run, text string) *workflow.Event {
-	e := event(kind, at, run.PullKey(), text)
-	e.Project, e.Run, e.Actor = run.Project.Name, run.ID, run.Actor
-	return e
+	return a.change(run.PullKey(), func(rec *workflow.PullRecord) bool { return rec.Show(run) })
 }
 
 // Renew extends a worker's lease on a run it claimed. ErrStale (wrapped) says
 // that the run is not the worker's any more: it stops what it does.
 func (s *Service) Renew(ctx context.Context, run workflow.Run) error {
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		stored, err := tx.Run(run.ID)
+	err := s.act(ctx, func(a *act) error {
+		stored, err := a.tx.Run(run.ID)
 		if err != nil {
 			return err
 		}
-		if err := stored.Renew(run.Epoch, s.now().Add(s.lease)); err != nil {
+		if err := stored.Renew(run.Epoch, a.now.Add(s.lease)); err != nil {
 			return err
 		}
-		return tx.PutRun(stored)
+		return a.put(stored)
 	})
 	return wrap(err, "renewing a lease")
 }
@@ -195,29 +182,21 @@ func (s *Service) Renew(ctx context.Context, run workflow.Run) error {
 // runner died without a result is queued again, once. ErrStale (wrapped) says
 // that the run had ended or moved on before; nothing was changed.
 func (s *Service) Finish(ctx context.Context, res workflow.Result) error {
-	now := s.now()
-	var after []func()
 	changes := s.treeChanges(ctx, res)
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		run, err := tx.Run(res.Run)
+	err := s.act(ctx, func(a *act) error {
+		run, err := a.tx.Run(res.Run)
 		if err != nil {
 			return err
 		}
 		run.TreeChanges = changes
 		if run.Kind == workflow.RunApply {
-			after, err = s.endApply(tx, run, res, now)
-		} else {
-			after, err = s.endPlan(tx, run, res, now)
+			return a.endApply(run, res)
 		}
-		return err
+		return a.endPlan(run, res)
 	})
 	if err != nil {
 		return fmt.Errorf("finishing run %s: %w", res.Run, err)
 	}
-	for _, do := range after {
-		do()
-	}
-	s.wake(WakePulls, WakeRuns, WakeRequests, WakeInterrupts)
 	return nil
 }
 
@@ -274,71 +253,67 @@ func (s *Service) namedMoved(ctx context.Context, repo workflow.Repo, plan workf
 }
 
 // endPlan is Finish for plans and verifies.
-func (s *Service) endPlan(tx workflow.Tx, run workflow.Run, res workflow.Result, now time.Time) (after []func(), err error) {
+func (a *act) endPlan(run workflow.Run, res workflow.Result) error {
 	if res.Outcome == workflow.OutcomeSucceeded && res.Plan == nil {
 		res.Outcome, res.Reason = workflow.OutcomeFailed, "The runner reported success but no plan."
 	}
-	if err := run.Finish(res, now); err != nil {
-		return nil, err
+	if err := run.Finish(res, a.now); err != nil {
+		return err
 	}
 	if run.Outcome == workflow.OutcomeSucceeded {
 		run.Artefact = res.Artefact
-		if err := keepLineage(tx, run); err != nil {
-			return nil, err
+		if err := a.keepLineage(run); err != nil {
+			return err
 		}
-		if err := shareLineage(tx, &run); err != nil {
-			return nil, err
+		if err := a.shareLineage(&run); err != nil {
+			return err
 		}
-		if err := tx.PutPlan(run.ID, *res.Plan); err != nil {
-			return nil, err
+		if err := a.tx.PutPlan(run.ID, *res.Plan); err != nil {
+			return err
 		}
 	}
-	if err := s.saveRun(tx, run, workflow.EventFinished, ended(run), now); err != nil {
-		return nil, err
+	if err := a.saveRun(run, workflow.EventFinished, endSentence(run)); err != nil {
+		return err
 	}
 	switch {
 	case run.Outcome == workflow.OutcomeLost:
-		return nil, s.again(tx, run, now)
+		return a.queueLost(run)
 	case run.Kind == workflow.RunVerify:
-		return nil, s.verified(tx, run, now)
+		return a.endVerify(run)
 	case run.Outcome != workflow.OutcomeSucceeded:
-		return nil, nil
+		return nil
 	}
-	return s.newPlan(tx, run, *res.Plan, now)
+	return a.newPlan(run, *res.Plan)
 }
 
 // newPlan shows a new plan in its pull, if it is what the pull waits for.
-func (s *Service) newPlan(tx workflow.Tx, run workflow.Run, plan workflow.Plan, now time.Time) (after []func(), err error) {
-	rec, err := tx.Pull(run.PullKey())
+func (a *act) newPlan(run workflow.Run, plan workflow.Plan) error {
+	rec, err := a.tx.Pull(run.PullKey())
 	if errors.Is(err, workflow.ErrNotFound) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p := rec.Find(run.Project.Key())
 	if p == nil || p.Run == nil || p.Run.ID != run.ID {
-		return []func(){func() { s.drop(run.ID) }}, nil // nobody will ever apply it
+		a.drop(run.ID) // nobody will ever apply it
+		return nil
 	}
-	if err := s.planned(tx, &rec, p, run, plan, now); err != nil {
-		return nil, err
+	if err := a.takePlan(&rec, run, plan); err != nil {
+		return err
 	}
 	if run.NoChanges && !run.Options.Zero() { // a plan of a part, or of another end, says nothing of what the head asks for
-		if err := s.planAfter(tx, &rec, run, workflow.RunPlan, now); err != nil {
-			return nil, err
+		if err := a.planAfter(&rec, run, workflow.RunPlan); err != nil {
+			return err
 		}
 	}
-	useless := dropArtefactsOf(*p, run.ID)
-	after = append(after, func() {
-		for _, id := range useless {
-			s.drop(id)
-		}
-	})
-	return after, savePull(tx, rec, now)
+	a.drop(uselessArtefacts(*p, run.ID)...)
+	return a.save(rec)
 }
 
-// ended says how a run ended, for the history.
-func ended(run workflow.Run) string {
+// endSentence says how a run ended, for the history.
+func endSentence(run workflow.Run) string {
 	switch {
 	case run.Outcome == workflow.OutcomeSucceeded && run.NoChanges:
 		return fmt.Sprintf("`%s` has no changes.", run.Project.Name)
@@ -357,31 +332,25 @@ func ended(run workflow.Run) string {
 // was asked to stop meanwhile ends instead, and so does an apply: that is never
 // tried by itself, and who asked for it is told.
 func (s *Service) PutBack(ctx context.Context, run workflow.Run, why string, notBefore time.Time) error {
-	now := s.now()
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		stored, err := tx.Run(run.ID)
+	err := s.act(ctx, func(a *act) error {
+		stored, err := a.tx.Run(run.ID)
 		if err != nil {
 			return err
 		}
 		if stored.Kind == workflow.RunApply {
 			res := workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeFailed, NotStarted: !stored.Apply.Spent, Reason: why}
-			_, err := s.endApply(tx, stored, res, now)
-			return err
+			return a.endApply(stored, res)
 		}
 		if err := stored.PutBack(run.Epoch, why, notBefore); err != nil {
 			return err
 		}
 		if stored.Interrupt != "" {
-			stored.Drop(stored.InterruptOutcome, stored.Interrupt, now)
-			return s.saveRun(tx, stored, workflow.EventFinished, ended(stored), now)
+			stored.Drop(stored.InterruptOutcome, stored.Interrupt, a.now)
+			return a.saveRun(stored, workflow.EventFinished, endSentence(stored))
 		}
-		return s.saveRun(tx, stored, workflow.EventQueued, fmt.Sprintf("The plan of `%s` waits: %s", stored.Project.Name, why), now)
+		return a.saveRun(stored, workflow.EventQueued, fmt.Sprintf("The plan of `%s` waits: %s", stored.Project.Name, why))
 	})
-	if err != nil {
-		return fmt.Errorf("putting back run %s: %w", run.ID, err)
-	}
-	s.wake(WakePulls, WakeRuns)
-	return nil
+	return wrap(err, "putting back run "+run.ID)
 }
 
 // silent is why a run is lost whose lease is over.
@@ -389,31 +358,30 @@ const silent = "its worker gave no sign of life"
 
 // lose ends a running run whose runner is gone. A plan is queued again, once; an
 // apply that had the word to go is unknown, one that had not did not start.
-func (s *Service) lose(tx workflow.Tx, run workflow.Run, why string, now time.Time) error {
+func (a *act) lose(run workflow.Run, why string) error {
 	if run.Kind == workflow.RunApply {
 		res := workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeLost, Reason: "The apply was lost: " + why + "."}
-		_, err := s.endApply(tx, run, res, now) // unknown keeps its artefact, refused too
+		return a.endApply(run, res) // unknown keeps its artefact, refused too
+	}
+	if err := run.Lose("The plan was lost: "+why+".", a.now); err != nil {
 		return err
 	}
-	if err := run.Lose("The plan was lost: "+why+".", now); err != nil {
+	if err := a.saveRun(run, workflow.EventFinished, endSentence(run)); err != nil {
 		return err
 	}
-	if err := s.saveRun(tx, run, workflow.EventFinished, ended(run), now); err != nil {
-		return err
-	}
-	return s.again(tx, run, now)
+	return a.queueLost(run)
 }
 
-// again queues a lost run's plan once more: unless it is a repetition itself, was
+// queueLost queues a lost run's plan once more: unless it is a repetition itself, was
 // asked to stop, or is not what its pull waits for any more.
-func (s *Service) again(tx workflow.Tx, lost workflow.Run, now time.Time) error {
+func (a *act) queueLost(lost workflow.Run) error {
 	if lost.Replaces != "" || lost.Interrupt != "" {
 		if lost.Kind == workflow.RunVerify && lost.Interrupt == "" {
-			return s.verified(tx, lost, now) // people look at what it could not find out
+			return a.endVerify(lost) // people look at what it could not find out
 		}
 		return nil
 	}
-	rec, err := tx.Pull(lost.PullKey())
+	rec, err := a.tx.Pull(lost.PullKey())
 	if errors.Is(err, workflow.ErrNotFound) {
 		return nil
 	}
@@ -426,22 +394,16 @@ func (s *Service) again(tx workflow.Tx, lost workflow.Run, now time.Time) error 
 		if !verify && (p.Run == nil || p.Run.ID != lost.ID) {
 			continue
 		}
-		run := again(lost, lost.Kind)
-		run.ID, run.Replaces, run.Queued = s.newID(now), lost.ID, now
+		run := runLike(lost, lost.Kind)
+		run.ID, run.Replaces, run.Queued = a.newID(), lost.ID, a.now
 		run.Request, run.Priority, run.Waiting = lost.Request, lost.Priority, "The run before was lost."
-		if err := tx.PutRun(run); err != nil {
-			return err
-		}
 		if verify {
 			p.Verify = workflow.ShownRun(run)
 			p.AddRun(run.ID)
 		} else {
 			p.Newest(run)
 		}
-		if err := tx.Append(runEvent(workflow.EventQueued, now, run, fmt.Sprintf("The plan of `%s` is made again.", run.Project.Name))); err != nil {
-			return err
-		}
-		return savePull(tx, rec, now)
+		return errors.Join(a.enqueue(run, fmt.Sprintf("The plan of `%s` is made again.", run.Project.Name)), a.save(rec))
 	}
 	return nil
 }

@@ -139,18 +139,6 @@ func (s *Service) wake(which ...Wake) {
 	}
 }
 
-// newID returns an id that sorts after every earlier one of this process, so
-// that "newest first" is an order even within a millisecond.
-func (s *Service) newID(now time.Time) string {
-	s.ids.Lock()
-	defer s.ids.Unlock()
-	if !now.After(s.lastID) {
-		now = s.lastID.Add(time.Millisecond)
-	}
-	s.lastID = now.Truncate(time.Millisecond)
-	return workflow.NewID(s.lastID)
-}
-
 // Start is called once by the server whose worker has this name, before anything is
 // claimed: what that worker was running when the server ended is lost, and its plans
 // are queued again, once. An apply that had the word to go stays running for one more
@@ -158,61 +146,58 @@ func (s *Service) newID(now time.Time) string {
 // finishes the run. One that had not is refused. What other workers run stays theirs
 // while they renew its lease.
 func (s *Service) Start(ctx context.Context, worker string) error {
-	now := s.now()
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		live, err := tx.LiveRuns()
+	err := s.act(ctx, func(a *act) error {
+		live, err := a.tx.LiveRuns()
 		if err != nil {
 			return err
 		}
 		for _, run := range live {
-			if err := s.startOver(tx, run, worker, now); err != nil {
+			if err := a.takeOver(run, worker); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("ending the runs of before: %w", err)
+	if err == nil {
+		s.wake(WakeInbox, WakeRequests, WakeRuns, WakePulls)
 	}
-	s.wake(WakeInbox, WakeRequests, WakeRuns, WakePulls)
-	return nil
+	return wrap(err, "ending the runs of before")
 }
 
-// startOver is Start for one live run.
-func (s *Service) startOver(tx workflow.Tx, run workflow.Run, worker string, now time.Time) error {
+// takeOver is Start for one live run.
+func (a *act) takeOver(run workflow.Run, worker string) error {
 	switch {
 	case run.State != workflow.RunRunning:
 		return nil
-	case run.Worker != worker && run.LeaseUntil.Before(now):
-		return s.lose(tx, run, silent, now)
+	case run.Worker != worker && run.LeaseUntil.Before(a.now):
+		return a.lose(run, silent)
 	case run.Worker != worker:
 		return nil
 	case run.Apply != nil && run.Apply.Spent:
 		// Its runner may outlive us: whoever finds its result finishes the run. When nobody renews the lease it is unknown.
-		if err := run.Renew(run.Epoch, now.Add(s.lease)); err != nil {
+		if err := run.Renew(run.Epoch, a.now.Add(a.s.lease)); err != nil {
 			return err
 		}
-		return tx.PutRun(run)
+		return a.put(run)
 	}
-	return s.lose(tx, run, "the server ended before it did", now)
+	return a.lose(run, "the server ended before it did")
 }
 
 // Housekeep forgets what is older than it has to be kept. It works in small
 // transactions and stops with the context.
 func (s *Service) Housekeep(ctx context.Context) error {
 	const batch = 200
-	now := s.now()
 	forget := []struct {
 		what string
-		from func(workflow.Tx) (int, error)
+		from func(*act) (int, error)
 	}{
-		{"deliveries", func(tx workflow.Tx) (int, error) { return tx.ForgetDeliveries(now.Add(-KeepDeliveries), batch) }},
-		{"requests", func(tx workflow.Tx) (int, error) { return tx.ForgetRequests(now.Add(-KeepRequests), batch) }},
+		{"deliveries", func(a *act) (int, error) { return a.tx.ForgetDeliveries(a.now.Add(-KeepDeliveries), batch) }},
+		{"requests", func(a *act) (int, error) { return a.tx.ForgetRequests(a.now.Add(-KeepRequests), batch) }},
 	}
 	for _, f := range forget {
 		for n := batch; n == batch; {
-			err := s.store.Update(ctx, func(tx workflow.Tx) (err error) {
-				n, err = f.from(tx)
+			err := s.act(ctx, func(a *act) (err error) {
+				n, err = f.from(a)
 				return err
 			})
 			if err != nil {
@@ -226,8 +211,8 @@ func (s *Service) Housekeep(ctx context.Context) error {
 // SeenRepo records a repository under its present name, with a key of its own
 // when it is new, and returns its record.
 func (s *Service) SeenRepo(ctx context.Context, repo workflow.Repo) (rec workflow.RepoRecord, err error) {
-	err = s.store.Update(ctx, func(tx workflow.Tx) (err error) {
-		rec, err = seenRepo(tx, repo, s.now())
+	err = s.act(ctx, func(a *act) (err error) {
+		rec, err = a.seenRepo(repo)
 		return err
 	})
 	if err != nil {
@@ -238,8 +223,8 @@ func (s *Service) SeenRepo(ctx context.Context, repo workflow.Repo) (rec workflo
 
 // seenRepo is SeenRepo within a transaction. It writes only when something
 // changed or the record is a day old.
-func seenRepo(tx workflow.Tx, repo workflow.Repo, now time.Time) (workflow.RepoRecord, error) {
-	rec, err := tx.Repo(repo.ID)
+func (a *act) seenRepo(repo workflow.Repo) (workflow.RepoRecord, error) {
+	rec, err := a.tx.Repo(repo.ID)
 	switch {
 	case errors.Is(err, workflow.ErrNotFound):
 		rec.Key = make([]byte, 32)
@@ -248,18 +233,18 @@ func seenRepo(tx workflow.Tx, repo workflow.Repo, now time.Time) (workflow.RepoR
 		}
 	case err != nil:
 		return rec, err
-	case rec.Repo == repo && now.Sub(rec.SeenAt) < 24*time.Hour:
+	case rec.Repo == repo && a.now.Sub(rec.SeenAt) < 24*time.Hour:
 		return rec, nil
 	}
-	rec.Repo, rec.SeenAt = repo, now
-	return rec, tx.PutRepo(rec)
+	rec.Repo, rec.SeenAt = repo, a.now
+	return rec, a.tx.PutRepo(rec)
 }
 
 // SuspendRepo records whether the App's installation on a repository is
 // suspended or removed. A repository that we never saw is no error.
 func (s *Service) SuspendRepo(ctx context.Context, repoID int64, suspended bool) error {
-	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		rec, err := tx.Repo(repoID)
+	err := s.act(ctx, func(a *act) error {
+		rec, err := a.tx.Repo(repoID)
 		if errors.Is(err, workflow.ErrNotFound) {
 			return nil
 		}
@@ -267,17 +252,12 @@ func (s *Service) SuspendRepo(ctx context.Context, repoID int64, suspended bool)
 			return err
 		}
 		rec.Suspended = suspended
-		return tx.PutRepo(rec)
+		return a.tx.PutRepo(rec)
 	})
 	if err != nil {
 		return fmt.Errorf("suspending repository %d: %w", repoID, err)
 	}
 	return nil
-}
-
-// event is the history's line about a pull, to be completed by who appends it.
-func event(kind workflow.EventKind, at time.Time, key workflow.PullKey, text string) *workflow.Event {
-	return &workflow.Event{At: at, Repo: key.RepoID, Number: key.Number, Kind: kind, Text: text}
 }
 
 // backoff is the wait before the next try: 1, 2, 4, 8, 16, then 30 seconds.

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -16,8 +15,8 @@ const spreadBatch = 100
 // each that has it as its base, and ends the push with the last of them. The same
 // push is submitted once, so its key is theirs: a branch that goes back and forth
 // comes to the same tip by more than one push.
-func (s *Service) spread(tx workflow.Tx, push *workflow.Request, now time.Time) error {
-	pulls, err := tx.OpenPullsAfter(push.Repo.ID, push.Spread, spreadBatch)
+func (a *act) spread(push *workflow.Request) error {
+	pulls, err := a.tx.OpenPullsAfter(push.Repo.ID, push.Spread, spreadBatch)
 	if err != nil {
 		return err
 	}
@@ -28,7 +27,7 @@ func (s *Service) spread(tx workflow.Tx, push *workflow.Request, now time.Time) 
 		}
 		if rec.BaseSHA == push.Head {
 			// Who is just being looked at may be on another tip in a moment.
-			pending, err := tx.PendingRequestsOf(rec.Pull.Key())
+			pending, err := a.tx.PendingRequestsOf(rec.Pull.Key())
 			if err != nil {
 				return err
 			}
@@ -40,12 +39,12 @@ func (s *Service) spread(tx workflow.Tx, push *workflow.Request, now time.Time) 
 			Kind: workflow.RequestBase, Repo: push.Repo, Number: rec.Pull.Number, Actor: rec.Pull.Author, Action: push.Action, Head: push.Head,
 			Key: fmt.Sprintf("base:%s:%s", rec.Pull.Key(), push.Key), GUID: push.GUID, Received: push.Received,
 		}
-		if _, _, err := s.submit(tx, req, now); err != nil {
+		if _, _, err := a.submit(req); err != nil {
 			return err
 		}
 	}
 	if len(pulls) < spreadBatch {
-		push.Done, push.Finished, push.Note = true, now, "It is looked at for each open pull request on that branch."
+		push.Done, push.Finished, push.Note = true, a.now, "It is looked at for each open pull request on that branch."
 	}
 	return nil
 }
@@ -53,16 +52,16 @@ func (s *Service) spread(tx workflow.Tx, push *workflow.Request, now time.Time) 
 // spreadOn passes a push on to the pulls that are left, batch by batch. It can stop anywhere.
 func (s *Service) spreadOn(ctx context.Context, id string) error {
 	for done := false; !done; {
-		err := s.store.Update(ctx, func(tx workflow.Tx) error {
-			push, err := tx.Request(id)
+		err := s.act(ctx, func(a *act) error {
+			push, err := a.tx.Request(id)
 			if done = err == nil && push.Done; err != nil || done {
 				return err
 			}
-			if err := s.spread(tx, &push, s.now()); err != nil {
+			if err := a.spread(&push); err != nil {
 				return err
 			}
 			done = push.Done
-			return tx.PutRequest(&push)
+			return a.putRequest(&push)
 		})
 		if err != nil {
 			return fmt.Errorf("passing a push on to open pulls: %w", err)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -14,20 +13,20 @@ import (
 // are no longer so. It is made anew after each such apply, and until then the gate
 // says no.
 
-// endedUpstream are the applies of what a run's project depends on that ended in
+// appliedUpstream are the applies of what a run's project depends on that ended in
 // this pull, so that a run that is begun now sees what they did.
-func endedUpstream(tx workflow.Tx, run workflow.Run) (ended []string, err error) {
+func (a *act) appliedUpstream(run workflow.Run) (ended []string, err error) {
 	if run.Kind == workflow.RunApply || len(run.Project.DependsOn) == 0 {
 		return nil, nil
 	}
-	rec, err := tx.Pull(run.PullKey())
+	rec, err := a.tx.Pull(run.PullKey())
 	if errors.Is(err, workflow.ErrNotFound) {
 		return nil, nil
 	}
 	for _, p := range rec.Projects {
-		a := p.Apply
-		if a != nil && slices.Contains(run.Project.DependsOn, p.Project.Name) && a.State == workflow.RunFinished && a.Begun() && !a.OutcomeOpen() && !a.StateKept() {
-			ended = append(ended, a.ID)
+		apply := p.Apply
+		if apply != nil && slices.Contains(run.Project.DependsOn, p.Project.Name) && apply.State == workflow.RunFinished && apply.Begun() && !apply.OutcomeOpen() && !apply.StateKept() {
+			ended = append(ended, apply.ID)
 		}
 	}
 	return ended, err
@@ -37,7 +36,7 @@ func endedUpstream(tx workflow.Tx, run workflow.Run) (ended []string, err error)
 // applied, in the transaction that says so: nothing shows a plan of before as one
 // that counts. A plan that is queued already is begun after it anyway, as the queue
 // has it; so it is with those of several applies at once, and each is made once.
-func (s *Service) planDependents(tx workflow.Tx, rec *workflow.PullRecord, applied workflow.Run, now time.Time) error {
+func (a *act) planDependents(rec *workflow.PullRecord, applied workflow.Run) error {
 	of := rec.Find(applied.Project.Key())
 	if of == nil || !rec.Known {
 		return nil
@@ -49,25 +48,22 @@ func (s *Service) planDependents(tx workflow.Tx, rec *workflow.PullRecord, appli
 			continue
 		}
 		why := fmt.Sprintf("`%s`, on which it depends, was applied.", name)
-		run, err := s.onceMore(tx, p.Run.ID, workflow.RunPlan, now)
+		run, err := a.onceMore(p.Run.ID, workflow.RunPlan)
 		if err != nil {
 			return err
 		}
 		if p.Run.State == workflow.RunRunning {
-			begun, err := tx.Run(p.Run.ID)
+			begun, err := a.tx.Run(p.Run.ID)
 			if err != nil {
 				return err
 			}
-			if err := s.dropThese(tx, rec, []workflow.Run{begun}, dropping{workflow.OutcomeSuperseded, why, now}); err != nil {
+			if err := a.dropThese(rec, []workflow.Run{begun}, ending{workflow.OutcomeSuperseded, why}); err != nil {
 				return err
 			}
 		}
-		if err := tx.PutRun(run); err != nil {
-			return err
-		}
 		p.Newest(run)
 		p.WaitsFor, p.Outdated = nil, ""
-		if err := tx.Append(runEvent(workflow.EventQueued, now, run, fmt.Sprintf("`%s` is planned again: %s", run.Project.Name, why))); err != nil {
+		if err := a.enqueue(run, fmt.Sprintf("`%s` is planned again: %s", run.Project.Name, why)); err != nil {
 			return err
 		}
 	}

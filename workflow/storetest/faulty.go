@@ -83,3 +83,23 @@ func (f *FaultyStore) Receive(ctx context.Context, d workflow.Delivery) (bool, e
 	}
 	return added, err
 }
+
+// RepeatingStore is a store that calls each rule twice and keeps what the second
+// call did, as one may do whose transactions meet. All else is the wrapped store's.
+type RepeatingStore struct{ workflow.Store }
+
+var errAgain = errors.New("the rule is called again")
+
+// Update implements workflow.Store.
+func (r RepeatingStore) Update(ctx context.Context, rule func(workflow.Tx) error) error {
+	err := r.Store.Update(ctx, func(tx workflow.Tx) error {
+		if err := rule(tx); err != nil {
+			return err
+		}
+		return errAgain
+	})
+	if !errors.Is(err, errAgain) {
+		return err
+	}
+	return r.Store.Update(ctx, rule)
+}

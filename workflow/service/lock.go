@@ -1,0 +1,206 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// lockCommand carries out `lock -p …`. It may name any project of the repository,
+// so the planned tree is read where the pull does not have the project yet.
+func (s *Service) lockCommand(ctx context.Context, c *command) error {
+	if !c.named() {
+		return s.FinishRequest(ctx, c.e.Request.ID, "Refused: no project is named.", refusedReply("`cardea lock -p NAME` says which project is claimed."))
+	}
+	rec, err := s.Pull(ctx, c.e.Pull.Key())
+	if err != nil {
+		return err
+	}
+	c.rec = &rec
+	var claims []lockRequest
+	chosen, fault := c.chosen()
+	for _, p := range chosen {
+		if p.Run == nil || p.Run.StateIdentity == "" {
+			fault = "look" // its state is not known from the record
+			break
+		}
+		claims = append(claims, lockRequest{project: p.Project, state: p.Run.Keeps()})
+	}
+	if fault != "" {
+		claims, fault, err = s.claimsOf(ctx, c)
+		if err != nil {
+			return s.failExpansion(ctx, c.e, err)
+		}
+		if fault != "" {
+			return s.FinishRequest(ctx, c.e.Request.ID, "Refused: "+fault, refusedReply(fault))
+		}
+	}
+	return s.execute(ctx, c, func(c *command) (*workflow.Reply, error) { return c.claim(claims) })
+}
+
+// claimsOf finds the projects that a command names in the planned tree.
+func (s *Service) claimsOf(ctx context.Context, c *command) ([]lockRequest, string, error) {
+	f, t, err := s.survey(ctx, c.e.Pull, c.rules)
+	if err != nil {
+		return nil, "", err
+	}
+	if t != nil {
+		return nil, t.Title + ".", nil
+	}
+	picked, fault := workflow.Select(f.Selecting(c.cmd().Select))
+	if fault != "" {
+		return nil, fault, nil
+	}
+	var claims []lockRequest
+	for _, p := range picked {
+		run, refused, err := f.PlanRun(ctx, p)
+		if err != nil {
+			return nil, "", err
+		}
+		if refused != "" {
+			return nil, fmt.Sprintf("`%s` is refused: %s", p.Name, refused), nil
+		}
+		claims = append(claims, lockRequest{project: p, state: run.Keeps()})
+	}
+	return claims, "", nil
+}
+
+func (c *command) claim(claims []lockRequest) (*workflow.Reply, error) {
+	reply := &workflow.Reply{Kind: workflow.ReplyLocked}
+	any := false
+	for _, t := range claims {
+		item := workflow.ReplyItem{Project: t.project.Name}
+		rules := c.rules.ForProject(t.project)
+		if !c.may(rules.Apply) {
+			item.Text = c.mayNot(fmt.Sprintf("claim `%s`", t.project.Name), rules.Apply)
+			reply.Items = append(reply.Items, item)
+			continue
+		}
+		t.user, t.why = c.actor(), workflow.LockClaim
+		_, held, err := c.takeLocks(c.rec.Pull.Key(), t)
+		if err != nil {
+			return nil, err
+		}
+		if held != nil {
+			item.Text = held.Sentence() + " " + held.Mend()
+		} else {
+			item.Done, any = true, true
+			if err := c.keepLocks(c.rec, t); err != nil {
+				return nil, err
+			}
+		}
+		reply.Items = append(reply.Items, item)
+	}
+	if !any {
+		reply.Kind = workflow.ReplyRefused
+	}
+	return reply, c.touchMet(*c.rec, claims)
+}
+
+// touchMet lets the other open pulls that have one of these projects, or its state, show who holds it.
+func (a *act) touchMet(rec workflow.PullRecord, claims []lockRequest) error {
+	var keys []string
+	for _, t := range claims {
+		keys = append(keys, workflow.LockKeys(t.project, t.state)...)
+	}
+	pulls, err := a.tx.PullsMeeting(rec.Pull.Repo.ID, keys)
+	if err != nil {
+		return err
+	}
+	for _, other := range pulls {
+		if other.Pull.Key() == rec.Pull.Key() {
+			continue
+		}
+		if err := a.save(other); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unlock releases this pull's locks, all or those of the projects named.
+func (c *command) unlock() (*workflow.Reply, error) {
+	locks, err := c.tx.LocksOfPull(c.rec.Pull.Key())
+	if err != nil {
+		return nil, err
+	}
+	if len(locks) == 0 {
+		return refusedReply("This pull request holds no lock."), nil
+	}
+	holds := c.holds(locks)
+	reply := &workflow.Reply{Kind: workflow.ReplyUnlocked}
+	any := false
+	for _, h := range holds {
+		if !c.picks(h.project) {
+			continue
+		}
+		item := workflow.ReplyItem{Project: h.project.Name}
+		if item.Text, err = c.unlockSome(h.project, h.locks); err != nil {
+			return nil, err
+		}
+		item.Done = item.Text == ""
+		any = any || item.Done
+		reply.Items = append(reply.Items, item)
+	}
+	switch {
+	case len(reply.Items) == 0:
+		return refusedReply(changedMeanwhile), nil
+	case !any:
+		reply.Kind = workflow.ReplyRefused
+	}
+	return reply, nil
+}
+
+func heldNames(holds []hold) string {
+	var names []string
+	for _, h := range holds {
+		names = append(names, h.project.Name)
+	}
+	return phrase.SomeNames(names)
+}
+
+// unlockSome releases one project's locks; why says, as a sentence, that they stay.
+func (c *command) unlockSome(p workflow.Project, locks []workflow.Lock) (why string, err error) {
+	rules := c.rules.ForProject(p)
+	own := !slices.ContainsFunc(locks, func(l workflow.Lock) bool { return l.Why != workflow.LockClaim || l.User.ID != c.actor().ID })
+	if !own && !c.may(rules.Unlock) {
+		return c.mayNot(fmt.Sprintf("unlock `%s`", p.Name), rules.Unlock), nil
+	}
+	stays, err := c.release(*c.rec, locks, release{why: "By " + workflow.Mention(c.actor()) + ".", actor: c.actor()})
+	if err != nil || len(stays) == 0 {
+		return "", err
+	}
+	return stays[0], nil
+}
+
+// hold is a project with the locks that a pull has for it.
+type hold struct {
+	project workflow.Project
+	names   []workflow.Project // the project as it is, and under each name under which a lock was taken
+	locks   []workflow.Lock
+}
+
+// holds are a pull's locks by project: the same directory and Terraform workspace,
+// whatever it is called now, and whether it is still there or not.
+func (c *command) holds(locks []workflow.Lock) (out []hold) {
+	for _, l := range locks {
+		then := l.Taken()
+		i := slices.IndexFunc(out, func(h hold) bool { return h.project.Key() == then.Key() })
+		if i < 0 {
+			h := hold{project: then}
+			if p := c.rec.Formerly(then.Key()); p != nil {
+				h.project = p.Project
+			}
+			i, h.names = len(out), []workflow.Project{h.project}
+			out = append(out, h)
+		}
+		out[i].locks = append(out[i].locks, l)
+		now := out[i].project
+		now.Name = l.Project
+		out[i].names = append(out[i].names, now)
+	}
+	return out
+}

@@ -1,0 +1,172 @@
+package service
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/gate"
+)
+
+// release is how locks are released.
+type release struct {
+	why   string // part of the history's sentence: "merged"
+	actor workflow.Actor
+	// unused: these were taken for an apply that did not start. Nothing else relies on
+	// them, and as nothing was applied under them nobody has to plan anew.
+	unused bool
+}
+
+// release removes those of a pull's locks that may go; stays are sentences about
+// the others. Pulls that met one of them are told, and plan anew where this pull
+// may have changed the state.
+func (a *act) release(rec workflow.PullRecord, locks []workflow.Lock, how release) (stays []string, err error) {
+	var freed []workflow.Lock
+	for _, l := range locks {
+		if why := gate.MayRelease(rec.WithPast(), l); why != "" && !how.unused {
+			if !slices.Contains(stays, why) {
+				stays = append(stays, why)
+			}
+			continue
+		}
+		if err := a.tx.DeleteLock(l.RepoID, l.Key); err != nil {
+			return stays, err
+		}
+		freed = append(freed, l)
+	}
+	if len(freed) == 0 {
+		return stays, nil
+	}
+	for _, name := range lockedNames(freed) {
+		if err := a.say(rec.Pull.Key(), workflow.Event{
+			Kind: workflow.EventUnlocked, Project: name, Actor: how.actor,
+			Text: strings.TrimSpace(fmt.Sprintf("The lock on `%s` is released. %s", name, how.why)),
+		}); err != nil {
+			return stays, err
+		}
+	}
+	return stays, a.tellFreed(rec, freed, how)
+}
+
+func lockedNames(locks []workflow.Lock) []string {
+	var names []string
+	for _, l := range locks {
+		if !slices.Contains(names, l.Project) {
+			names = append(names, l.Project)
+		}
+	}
+	return names
+}
+
+// tellFreed lets the other open pulls whose projects met released locks show it.
+// Those that were refused because of one are told by a comment. Plans are made
+// anew where the holder had applied something, and where a plan with changes
+// takes the lock.
+func (a *act) tellFreed(rec workflow.PullRecord, freed []workflow.Lock, how release) error {
+	var keys []string
+	for _, l := range freed {
+		keys = append(keys, l.Key)
+	}
+	pulls, err := a.tx.PullsMeeting(rec.Pull.Repo.ID, keys)
+	if err != nil {
+		return err
+	}
+	for _, other := range pulls {
+		if other.Pull.Key() == rec.Pull.Key() {
+			continue
+		}
+		again, told := map[string][]string{}, []workflow.ReplyItem(nil)
+		for i := range other.Projects {
+			p := &other.Projects[i]
+			on := locksOn(*p, freed)
+			if len(on) == 0 {
+				continue
+			}
+			why, waits := a.s.plansWhenFreed(other, *p, on[0], how), gate.Lacks(p.WaitsFor, workflow.NeedLock)
+			if why != "" {
+				again[why] = append(again[why], p.Project.Name)
+			}
+			p.WaitsFor = gate.Without(p.WaitsFor, workflow.NeedLock)
+			switch {
+			case !waits:
+			case why != "":
+				p.Freed = &workflow.Freed{By: rec.Pull.Number, Run: p.Run.ID}
+			default:
+				told = append(told, workflow.ReplyItem{Project: p.Project.Name, Done: true})
+			}
+		}
+		if len(told) > 0 && !how.unused {
+			other.TellFreed(a.newID(), rec.Pull.Number, told, a.now)
+		}
+		if err := a.save(other); err != nil {
+			return err
+		}
+		for _, why := range slices.Sorted(maps.Keys(again)) {
+			if err := a.planAgain(other.Pull, again[why], why); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tellPlanned tells of released locks once all the plans that are made anew for
+// them are there. What another pull has taken meanwhile is told when that one
+// releases it.
+func tellPlanned(rec *workflow.PullRecord, now time.Time) {
+	told, id := map[int][]workflow.ReplyItem{}, ""
+	for _, p := range rec.Projects {
+		if p.Freed == nil || p.Deleted || p.Project.Refused != "" || rec.Pull.State != workflow.PullOpen {
+			continue
+		}
+		if p.Run == nil || p.Run.ID == p.Freed.Run || p.Run.State != workflow.RunFinished {
+			return // it is told of all of them together
+		}
+		if l, ok := rec.Locked[p.Project.Name]; !ok || l.Pull == rec.Pull.Key() {
+			told[p.Freed.By], id = append(told[p.Freed.By], workflow.ReplyItem{Project: p.Project.Name, Done: true}), p.Run.ID
+		}
+	}
+	for i := range rec.Projects {
+		rec.Projects[i].Freed = nil
+	}
+	for _, by := range slices.Sorted(maps.Keys(told)) {
+		rec.TellFreed(fmt.Sprintf("%s/%d", id, by), by, told[by], now)
+	}
+}
+
+// plansWhenFreed says why a project of another pull is planned anew when a lock is released, "" when it is not.
+func (s *Service) plansWhenFreed(other workflow.PullRecord, p workflow.ProjectRecord, freed workflow.Lock, how release) string {
+	if p.Run == nil {
+		return ""
+	}
+	if freed.Why == workflow.LockApply && !how.unused {
+		return fmt.Sprintf("#%d applied something to the same state.", freed.Pull.Number)
+	}
+	rules, ok := s.rules(other.Pull.Repo)
+	if _, none := currentPlan(p); ok && none == "" && nothingToApply(p) == "" && rules.ForProject(p.Project).LockOnPlan {
+		return fmt.Sprintf("#%d released its lock, which a plan with changes takes.", freed.Pull.Number)
+	}
+	return ""
+}
+
+// planAgain submits the request that plans these projects of a pull anew, whatever they are made from.
+func (a *act) planAgain(p workflow.Pull, projects []string, why string) error {
+	req := workflow.Request{
+		Kind: workflow.RequestBase, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: p.Base.Ref, Immediate: true, Replan: projects, Why: why,
+		Key: fmt.Sprintf("again:%s:%s", p.Key(), a.newID()),
+	}
+	_, _, err := a.submit(req)
+	return err
+}
+
+// releaseAll releases the locks of a pull that is over; those that must stay are released when what they guard is settled.
+func (a *act) releaseAll(rec workflow.PullRecord) (stays []string, err error) {
+	locks, err := a.tx.LocksOfPull(rec.Pull.Key())
+	if err != nil {
+		return nil, err
+	}
+	return a.release(rec, locks, release{why: "The pull request is " + string(rec.Pull.State) + "."})
+}

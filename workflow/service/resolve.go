@@ -1,0 +1,70 @@
+package service
+
+import (
+	"fmt"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// resolve ends an unknown apply, or one whose state is kept, by the word of a person.
+func (c *command) resolve() (*workflow.Reply, error) {
+	outcome := c.cmd().Outcome
+	if !c.named() || (outcome != workflow.ResolvedApplied && outcome != workflow.ResolvedFailed) {
+		return refusedReply("`cardea resolve -p NAME --outcome applied` or `--outcome failed` says what an unknown apply counts as."), nil
+	}
+	reply := &workflow.Reply{Kind: workflow.ReplyResolved}
+	any := false
+	all := c.rec.WithPast().Projects
+	for _, p := range all {
+		if !c.picks(p.Project) {
+			continue
+		}
+		item := workflow.ReplyItem{Project: p.Project.Name}
+		admin := c.rules.ForProject(p.Project).Admin
+		switch {
+		case !c.may(admin):
+			item.Text = c.mayNot(fmt.Sprintf("resolve `%s`", p.Project.Name), admin)
+		case p.Apply == nil || (!p.Apply.OutcomeOpen() && !p.Apply.StateKept()):
+			item.Text = fmt.Sprintf("The outcome of `%s` is known: there is nothing to resolve.", p.Project.Name)
+		default:
+			item.Done, any = true, true
+			item.Text = fmt.Sprintf("It counts as %s.", outcome)
+			if err := c.settleOutcome(p.Apply.ID, outcome); err != nil {
+				return nil, err
+			}
+		}
+		reply.Items = append(reply.Items, item)
+	}
+	if !any {
+		reply.Kind = workflow.ReplyRefused
+	}
+	return reply, nil
+}
+
+func (c *command) settleOutcome(runID, outcome string) error {
+	run, err := c.tx.Run(runID)
+	if err != nil {
+		return err
+	}
+	order := run.Order()
+	order.Resolved, order.ResolvedBy = outcome, c.actor()
+	if err := c.put(run); err != nil {
+		return err
+	}
+	c.rec.Show(run)
+	err = c.say(run.PullKey(), workflow.Event{
+		Kind: workflow.EventResolved, Project: run.Project.Name, Run: run.ID, Actor: c.actor(),
+		Text: fmt.Sprintf("%s said that the apply of `%s` counts as %s.", workflow.Mention(c.actor()), run.Project.Name, outcome),
+	})
+	if err != nil {
+		return err
+	}
+	c.drop(order.PlanRun)
+	if err := c.followApply(c.rec, run); err != nil {
+		return err
+	}
+	if p := c.rec.Find(run.Project.Key()); p != nil {
+		return c.reconsider(*c.rec, p, c.rules)
+	}
+	return nil
+}
