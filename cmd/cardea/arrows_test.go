@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -34,6 +38,7 @@ var arrows = map[string][]string{
 	"workflow/survey":      {"workflow", "workflow/config", "internal/phrase"},
 	"workflow/gate":        {"workflow", "internal/phrase"},
 	"workflow/queue":       {"workflow", "internal/phrase"},
+	"workflow/plan":        {"workflow", "internal/phrase"},
 	"workflow/service":     {"workflow", "workflow/queue", "workflow/gate", "workflow/survey", "internal/phrase"},
 	"workflow/run":         {"workflow", "workflow/service", "internal/phrase"},
 	"workflow/bolt":        {"workflow"},
@@ -44,12 +49,13 @@ var arrows = map[string][]string{
 	"internal/golden":      {},
 	"internal/localgithub": {"internal/localgithub"},
 
-	"workflow/terraform/planjson": {"workflow", "internal/phrase"},
+	"workflow/terraform/planjson": {"workflow", "workflow/plan", "internal/phrase"},
 	"workflow/terraform/tfconfig": {"workflow"},
 }
 
 // forbidden are outside packages that a room must never need.
 var forbidden = map[string][]string{
+	"workflow/plan":               {"os", "net/http", "github.com/hashicorp"},
 	"workflow/terraform/planjson": {"os", "net/http", "github.com/hashicorp"},
 	"workflow/terraform/tfconfig": {"os/exec", "net/http", "github.com/hashicorp/terraform", "github.com/hashicorp/hc-install"},
 
@@ -76,6 +82,33 @@ func TestArrows(t *testing.T) {
 	}
 	if packages < 10 {
 		t.Errorf("go list found %d packages; the test is not looking at the house", packages)
+	}
+}
+
+// TestPlanIsNobodys: the room that makes plans knows no engine, not by a word of its code, its tests or its data.
+func TestPlanIsNobodys(t *testing.T) {
+	// What approvals were once bound to keeps its name.
+	const hashed = `const variantKey = "terraform_workspace"`
+	words := regexp.MustCompile(`(?i)terraform|tofu|hashicorp|\bhcl\b|\.tf\b|resource_(changes|drift)|output_changes|(before|after)_(sensitive|unknown)|prior_state|planned_values`)
+	files, kept := 0, 0
+	err := filepath.WalkDir("../../workflow/plan", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files++
+		text, err := os.ReadFile(path)
+		for i, line := range strings.Split(string(text), "\n") {
+			switch {
+			case line == hashed:
+				kept++
+			case words.MatchString(line):
+				t.Errorf("%s:%d names an engine: %s", path, i+1, strings.TrimSpace(line))
+			}
+		}
+		return err
+	})
+	if err != nil || files < 5 || kept != 1 {
+		t.Errorf("%d files, %d times the name that is hashed, error %v; the test is not looking at the room", files, kept, err)
 	}
 }
 

@@ -3,7 +3,7 @@ package run
 import "github.com/cardea-iac/cardea/workflow"
 
 // scrub hides secrets in what others wrote into a result. The plan came masked
-// (planjson.Read), and what is structure stays: addresses, files, digests and
+// (plan.Make), and what is structure stays: addresses, files, digests and
 // sentences of ours, behind which nothing that a plan calls sensitive may hide.
 func (r *runner) scrub(res *workflow.Result) {
 	res.Reason = r.given.Redact(res.Reason)

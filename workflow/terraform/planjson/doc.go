@@ -1,6 +1,6 @@
-// Package planjson reads what `terraform show -json` prints of a saved plan: it
-// masks what is sensitive, finds the leaves that differ, the effects that no
-// change shows and what is left for the apply to decide, and hashes what the plan
-// would do into its fingerprint. It is pure: JSON in, a workflow.Plan out. The
-// format is Terraform's (format_version 1.x), which OpenTofu shares.
+// Package planjson reads what `terraform show -json` prints of a saved plan into a
+// plan.Proposal: what changes, where secrets come from, the effects that no change
+// shows, the files that its strings name and what is left for the apply to decide.
+// It is pure: JSON in, a workflow.Plan out. The format is Terraform's
+// (format_version 1.x), which OpenTofu shares.
 package planjson

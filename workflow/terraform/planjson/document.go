@@ -6,17 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/workflow/plan"
 )
 
 // planDoc is a plan's JSON taken apart, still with every secret in it. It lives
-// only while ReadPlan runs.
+// only while Read runs. Changes have the reasons that Terraform prints, and nothing
+// that stands beside them: what people are told is made in proposal.
 type planDoc struct {
 	top         map[string]any
-	resources   []Proposed                // resource_changes, sorted by address and deposed key
-	drift       []Proposed                // resource_drift, likewise
-	outputs     []Proposed                // output_changes, sorted by name
+	resources   []plan.Proposed           // resource_changes, sorted by address and deposed key
+	drift       []plan.Proposed           // resource_drift, likewise
+	outputs     []plan.Proposed           // output_changes, sorted by name
 	deferred    []any                     // deferred_changes as they are
 	invocations []any                     // action_invocations as they are
 	config      map[string]configResource // by address in the configuration
@@ -120,12 +124,12 @@ func (d *planDoc) providers() map[string]any {
 // via is which configuration of its provider a resource uses, "" where nothing says it.
 func (d *planDoc) via(address string) string { return d.config[configAddress(address)].via }
 
-func readResources(top map[string]any, key string) ([]Proposed, error) {
+func readResources(top map[string]any, key string) ([]plan.Proposed, error) {
 	list, err := planList(top, key)
 	if err != nil {
 		return nil, err
 	}
-	changes := make([]Proposed, 0, len(list))
+	changes := make([]plan.Proposed, 0, len(list))
 	for i, e := range list {
 		c, err := readResource(e)
 		if err != nil {
@@ -133,79 +137,85 @@ func readResources(top map[string]any, key string) ([]Proposed, error) {
 		}
 		changes = append(changes, c)
 	}
-	slices.SortStableFunc(changes, func(a, b Proposed) int {
-		if c := strings.Compare(a.Address, b.Address); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Deposed, b.Deposed)
-	})
+	slices.SortStableFunc(changes, plan.Order) // the first of a kind is named, whatever the order of the JSON
 	return changes, nil
 }
 
-func readResource(v any) (Proposed, error) {
+func readResource(v any) (plan.Proposed, error) {
 	r, ok := v.(map[string]any)
 	if !ok {
-		return Proposed{}, errors.New("it is not an object")
+		return plan.Proposed{}, errors.New("it is not an object")
 	}
 	c, err := readChange(r["change"])
 	if err != nil {
-		return Proposed{}, err
+		return plan.Proposed{}, err
 	}
 	for key, into := range map[string]*string{"address": &c.Address, "previous_address": &c.Previous, "deposed": &c.Deposed,
 		"mode": &c.Mode, "type": &c.Type, "provider_name": &c.Provider, "action_reason": &c.Reason} {
 		if *into, err = planString(r, key); err != nil {
-			return Proposed{}, err
+			return plan.Proposed{}, err
 		}
 	}
 	if c.Address == "" {
-		return Proposed{}, errors.New("it has no address")
+		return plan.Proposed{}, errors.New("it has no address")
 	}
-	c.keepUnknown(r, planResourceKeys)
+	keepUnknown(&c, r, planResourceKeys)
 	return c, nil
 }
 
-func readChange(v any) (Proposed, error) {
+func readChange(v any) (plan.Proposed, error) {
 	m, ok := v.(map[string]any)
 	if !ok {
-		return Proposed{}, errors.New("it has no change")
+		return plan.Proposed{}, errors.New("it has no change")
 	}
 	list, err := planList(m, "actions")
 	if err != nil {
-		return Proposed{}, err
+		return plan.Proposed{}, err
 	}
-	var c Proposed
+	var c plan.Proposed
 	for _, a := range list {
 		s, ok := a.(string)
 		if !ok {
-			return Proposed{}, errors.New("an action is not a string")
+			return plan.Proposed{}, errors.New("an action is not a string")
 		}
 		c.Actions = append(c.Actions, s)
 	}
 	if len(c.Actions) == 0 {
-		return Proposed{}, errors.New("it has no actions")
+		return plan.Proposed{}, errors.New("it has no actions")
 	}
-	if c.Importing, err = planObject(m, "importing"); err != nil {
-		return Proposed{}, err
+	importing, err := planObject(m, "importing")
+	if err != nil {
+		return plan.Proposed{}, err
+	}
+	if importing != nil {
+		c.Importing.Value = importing
 	}
 	if c.Replace, err = planList(m, "replace_paths"); err != nil {
-		return Proposed{}, err
+		return plan.Proposed{}, err
 	}
-	c.Before = Side{Value: m["before"], Sensitive: m["before_sensitive"]}
-	c.After = Side{Value: m["after"], Unknown: m["after_unknown"], Sensitive: m["after_sensitive"]}
-	c.keepUnknown(m, planChangeKeys)
+	c.Before = plan.Side{Value: m["before"], Sensitive: m["before_sensitive"]}
+	c.After = plan.Side{Value: m["after"], Unknown: m["after_unknown"], Sensitive: m["after_sensitive"]}
+	keepUnknown(&c, m, planChangeKeys)
 	return c, nil
 }
 
-func (c *Proposed) keepUnknown(m map[string]any, known []string) {
+// keepUnknown adds what m has beside the keys that we know.
+func keepUnknown(c *plan.Proposed, m map[string]any, known []string) {
 	for k, v := range m {
-		if !slices.Contains(known, k) {
-			if c.Extra == nil {
-				c.Extra = map[string]any{}
-			}
-			c.Extra[k] = v
+		if slices.Contains(known, k) {
+			continue
 		}
+		extra, _ := c.Extra.Value.(map[string]any)
+		if extra == nil {
+			extra = map[string]any{}
+			c.Extra.Value = extra
+		}
+		extra[k] = v
 	}
 }
+
+// sortedKeys are the keys of an object, sorted.
+func sortedKeys(object map[string]any) []string { return slices.Sorted(maps.Keys(object)) }
 
 func planBool(m map[string]any, key string, absent bool) (bool, error) {
 	switch v := m[key].(type) {

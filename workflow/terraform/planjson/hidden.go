@@ -8,6 +8,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/plan"
 )
 
 // configResource is one resource or data source of the plan's configuration.
@@ -21,10 +22,10 @@ type configResource struct {
 }
 
 // hiddenFromPlan names what the plan would run, or ran already, beside its changes.
-func hiddenFromPlan(doc *planDoc, mask *planMasker, in Input, named *naming) []workflow.HiddenEffect {
+func hiddenFromPlan(doc *planDoc, in Input, named *naming) []workflow.HiddenEffect {
 	out := provisionerEffects(doc.resources, doc.config)
 	out = append(out, removedEffects(doc.resources, in.Written.Removed)...)
-	out = append(out, actionEffects(doc, mask)...)
+	out = append(out, actionEffects(doc, in)...)
 	out = append(out, providerFiles(doc, named)...)
 	out = append(out, sourceEffects(doc)...)
 	return append(out, dataEffects(doc.config, in.BaseProviders)...)
@@ -61,7 +62,7 @@ func configResources(out map[string]configResource, module, providers map[string
 // provisionerEffects names the provisioners of resources that are created,
 // replaced or destroyed (an update runs none), once for all instances. The
 // plan's JSON does not tell which provisioners are for the destruction.
-func provisionerEffects(changes []Proposed, resources map[string]configResource) []workflow.HiddenEffect {
+func provisionerEffects(changes []plan.Proposed, resources map[string]configResource) []workflow.HiddenEffect {
 	type act struct{ address, phrase string }
 	var order []act
 	instances := map[act]int{}
@@ -101,9 +102,9 @@ func provisionerEffects(changes []Proposed, resources map[string]configResource)
 
 // removedEffects names the provisioners of `removed` blocks whose resources are
 // destroyed: of such blocks the plan's JSON says nothing at all.
-func removedEffects(changes []Proposed, removed []workflow.Removed) (out []workflow.HiddenEffect) {
+func removedEffects(changes []plan.Proposed, removed []workflow.Removed) (out []workflow.HiddenEffect) {
 	for _, r := range removed {
-		destroyed := func(c Proposed) bool {
+		destroyed := func(c plan.Proposed) bool {
 			return slices.Contains(c.Actions, "delete") && configAddress(c.Address) == r.From
 		}
 		if slices.ContainsFunc(changes, destroyed) {
@@ -115,13 +116,13 @@ func removedEffects(changes []Proposed, removed []workflow.Removed) (out []workf
 }
 
 // actionEffects names the actions that the plan invokes, now or in a later round.
-func actionEffects(doc *planDoc, mask *planMasker) []workflow.HiddenEffect {
+func actionEffects(doc *planDoc, in Input) []workflow.HiddenEffect {
 	var out []workflow.HiddenEffect
 	for _, v := range doc.invocations {
 		m, _ := v.(map[string]any)
 		address, _ := m["address"].(string)
-		address = maskAddress(address, mask)
-		out = append(out, workflow.HiddenEffect{Kind: "action", Address: address, Text: phrase.CodeSpan(address) + " runs " + invocationTrigger(m, mask)})
+		address = in.address(address)
+		out = append(out, workflow.HiddenEffect{Kind: "action", Address: address, Text: phrase.CodeSpan(address) + " runs " + invocationTrigger(m, in)})
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/plan"
 	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
@@ -53,10 +54,9 @@ func TestConfigAddress(t *testing.T) {
 // TestMaskAddress: a credential in an instance key is masked, the names around it
 // stay, and so does what only the plan calls sensitive.
 func TestMaskAddress(t *testing.T) {
-	mask := maskerOf(map[string]bool{"postgres": true, "planted-key": true})
-	mask.given = func(text string) string {
+	in := Input{Redact: func(text string) string {
 		return strings.NewReplacer("a-secret-key", "***", "postgres", "***").Replace(text)
-	}
+	}}
 	for address, want := range map[string]string{
 		`x.postgres["a-secret-key"]`:         `x.postgres["***"]`,
 		`module.m["a-secret-key"].x.y["z"]`:  `module.m["***"].x.y["z"]`,
@@ -65,8 +65,8 @@ func TestMaskAddress(t *testing.T) {
 		`x.y["`:                              `x.y["`,
 		`x.y[0]`:                             `x.y[0]`,
 	} {
-		if got := maskAddress(address, mask); got != want {
-			t.Errorf("maskAddress(%q) = %q, want %q", address, got, want)
+		if got := in.address(address); got != want {
+			t.Errorf("the address %q is shown as %q, want %q", address, got, want)
 		}
 	}
 }
@@ -77,16 +77,16 @@ func TestProvisionerEffects(t *testing.T) {
 	resources := map[string]configResource{"a.b": {address: "a.b", mode: "managed", provisioners: []string{"local-exec"}}}
 	for _, c := range []struct {
 		name    string
-		changes []Proposed
+		changes []plan.Proposed
 		want    []string
 	}{
-		{"update", []Proposed{{Address: "a.b", Actions: []string{"update"}}}, nil},
-		{"forget", []Proposed{{Address: "a.b", Actions: []string{"forget"}}}, nil},
-		{"another resource", []Proposed{{Address: "a.c", Actions: []string{"create"}}}, nil},
-		{"two instances", []Proposed{{Address: "a.b[0]", Actions: []string{"create"}}, {Address: "a.b[1]", Actions: []string{"create"}}},
+		{"update", []plan.Proposed{{Address: "a.b", Actions: []string{"update"}}}, nil},
+		{"forget", []plan.Proposed{{Address: "a.b", Actions: []string{"forget"}}}, nil},
+		{"another resource", []plan.Proposed{{Address: "a.c", Actions: []string{"create"}}}, nil},
+		{"two instances", []plan.Proposed{{Address: "a.b[0]", Actions: []string{"create"}}, {Address: "a.b[1]", Actions: []string{"create"}}},
 			[]string{"`a.b` (2 instances) runs local-exec when it is created"}},
-		{"replace", []Proposed{{Address: "a.b", Actions: []string{"create", "delete"}}}, []string{"`a.b` runs local-exec when it is replaced"}},
-		{"delete", []Proposed{{Address: "a.b", Actions: []string{"delete"}}}, []string{"`a.b` may run local-exec when it is destroyed"}},
+		{"replace", []plan.Proposed{{Address: "a.b", Actions: []string{"create", "delete"}}}, []string{"`a.b` runs local-exec when it is replaced"}},
+		{"delete", []plan.Proposed{{Address: "a.b", Actions: []string{"delete"}}}, []string{"`a.b` may run local-exec when it is destroyed"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string

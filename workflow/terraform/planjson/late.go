@@ -8,6 +8,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/plan"
 )
 
 // What is known only after apply is a token in the fingerprint. Mostly a provider
@@ -20,9 +21,9 @@ import (
 
 // lateIn says, as part of a sentence, the first thing that the configuration
 // decides only while the plan is applied; "" when there is none. Doubt is late.
-func lateIn(doc *planDoc, mask *planMasker, w workflow.Written) string {
+func lateIn(doc *planDoc, in Input) string {
 	l := lateness{dynamic: map[string]bool{}}
-	for _, name := range w.Dynamic {
+	for _, name := range in.Written.Dynamic {
 		l.dynamic[name] = true
 	}
 	for _, address := range slices.Sorted(maps.Keys(doc.config)) {
@@ -31,9 +32,9 @@ func lateIn(doc *planDoc, mask *planMasker, w workflow.Written) string {
 		}
 	}
 	for _, c := range doc.resources {
-		name := phrase.CodeSpan(maskAddress(c.Address, mask))
+		name := phrase.CodeSpan(in.address(c.Address))
 		switch {
-		case c.Does("read") && c.Reason != "read_because_check_nested":
+		case c.Does("read") && c.Reason != readForCheck:
 			return name + " is read only while it is applied"
 		case !slices.Contains(c.Actions, "create") && !slices.Contains(c.Actions, "update"):
 			continue
@@ -42,7 +43,7 @@ func lateIn(doc *planDoc, mask *planMasker, w workflow.Written) string {
 		unknown, object := c.After.Unknown.(map[string]any)
 		after, _ := c.After.Value.(map[string]any)
 		switch {
-		case anyMark(c.After.Unknown) && !(known && object):
+		case plan.AnyMark(c.After.Unknown) && !(known && object):
 			return name + " is known only after apply"
 		case l.first(written.expressions, unknown) != "":
 			return fmt.Sprintf("%s of %s is known only after apply", phrase.CodeSpan(l.first(written.expressions, unknown)), name)
@@ -51,7 +52,7 @@ func lateIn(doc *planDoc, mask *planMasker, w workflow.Written) string {
 		}
 	}
 	for _, c := range doc.outputs {
-		if c.Counts() && anyMark(c.After.Unknown) {
+		if c.Counts() && plan.AnyMark(c.After.Unknown) {
 			return phrase.CodeSpan(c.Address) + " is known only after apply"
 		}
 	}
@@ -68,7 +69,7 @@ func (l lateness) first(expressions, unknown map[string]any) string {
 	for _, k := range sortedKeys(unknown) {
 		e, written := expressions[k]
 		switch {
-		case !anyMark(unknown[k]):
+		case !plan.AnyMark(unknown[k]):
 		case !written && !l.dynamic[k] && !l.dynamic["*"]:
 		case !written || l.made(e, unknown[k]):
 			return k
@@ -88,7 +89,7 @@ func (l lateness) made(e, unknown any) bool {
 	}
 	switch u := unknown.(type) {
 	case []any: // the block's instances, in an order that need not be the file's
-		return slices.ContainsFunc(u, func(one any) bool { return anyMark(one) && l.made(e, one) })
+		return slices.ContainsFunc(u, func(one any) bool { return plan.AnyMark(one) && l.made(e, one) })
 	case map[string]any:
 		return l.first(m, u) != ""
 	}
@@ -127,7 +128,7 @@ func constant(e any) bool {
 // is looks the same; then the name tells, which by convention ends in _wo.
 func writeOnly(expressions, after, unknown map[string]any) string {
 	for _, k := range sortedKeys(expressions) {
-		if anyMark(unknown[k]) {
+		if plan.AnyMark(unknown[k]) {
 			continue
 		}
 		switch e := expressions[k].(type) {
@@ -158,12 +159,12 @@ func writeOnly(expressions, after, unknown map[string]any) string {
 // providerValues are the values of the root variables that providers are
 // configured with: text that stays the same means another account when they
 // change. late says, as part of a sentence, which configuration is made of something else.
-func providerValues(doc *planDoc, h hasher, w workflow.Written) (values map[string]any, late string) {
+func providerValues(doc *planDoc, w workflow.Written) (values map[string]plan.Side, late string) {
 	root, _ := doc.top["configuration"].(map[string]any)
 	root, _ = root["root_module"].(map[string]any)
 	declared, _ := root["variables"].(map[string]any)
 	variables, _ := doc.top["variables"].(map[string]any)
-	values = map[string]any{}
+	values = map[string]plan.Side{}
 	providers := doc.providers()
 	for _, key := range sortedKeys(providers) {
 		p, _ := providers[key].(map[string]any)
@@ -178,9 +179,9 @@ func providerValues(doc *planDoc, h hasher, w workflow.Written) (values map[stri
 			case !known: // an ephemeral one
 				late = fmt.Sprintf("the configuration of the provider %s is computed", phrase.CodeSpan(key))
 			case d["sensitive"] == true:
-				values[name] = h.seal(v["value"])
+				values[name] = plan.Side{Value: v["value"], Sensitive: true}
 			default:
-				values[name] = h.sealed(v["value"], nil)
+				values[name] = whole(v["value"])
 			}
 		}
 	}
@@ -248,13 +249,12 @@ func providerFiles(doc *planDoc, named *naming) (out []workflow.HiddenEffect) {
 	for _, key := range sortedKeys(providers) {
 		p, _ := providers[key].(map[string]any)
 		names, _ := variablesOf(p["expressions"])
-		said := secretCollector{found: map[string]bool{}, written: map[string]bool{}}
-		said.literals(p["expressions"])
+		said := literals(nil, p["expressions"])
 		for _, name := range names {
-			(secretCollector{found: said.written}).leaves(variables[name])
+			said = append(said, variables[name])
 		}
 		found := map[string]string{}
-		for text := range said.written {
+		for text := range plan.Leaves(said...) {
 			for _, word := range wordsOf(text) {
 				for _, place := range named.find(word) {
 					switch {

@@ -40,7 +40,7 @@ func namedIn(doc *planDoc, w workflow.Written, late bool) naming {
 		if slices.Contains(c.Actions, "delete") || slices.Contains(c.Actions, "forget") {
 			n.value(who, c.Before.Value)
 		}
-		n.value(who, mapOf(c.Extra))
+		n.value(who, c.Extra.Value)
 	}
 	for _, v := range doc.deferred {
 		n.value("what is deferred", v)
@@ -61,8 +61,6 @@ func namedIn(doc *planDoc, w workflow.Written, late bool) naming {
 	}
 	return n
 }
-
-func mapOf(m map[string]any) any { return m }
 
 // value goes through a value. A key is looked at when it looks like a path: most are names of attributes.
 func (n *naming) value(who string, v any) {

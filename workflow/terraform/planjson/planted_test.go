@@ -7,19 +7,22 @@ import (
 	"testing"
 )
 
+// sensitiveText is what stands in the place of a secret.
+const sensitiveText = "(sensitive value)"
+
 // plantedPlan is a plan with one resource, whose input a change wants to hide, and
 // values that it marks elsewhere so that they are looked for there.
 func plantedPlan(planted []string, config, input string) Input {
 	var outputs, values []string
 	for i, p := range planted {
-		outputs = append(outputs, fmt.Sprintf(`"o%d": {"actions": ["create"], "after": %s, "after_sensitive": true}`, i, canonical(p)))
-		values = append(values, fmt.Sprintf(`"v%d": {"value": %s}`, i, canonical(p)))
+		outputs = append(outputs, fmt.Sprintf(`"o%d": {"actions": ["create"], "after": %s, "after_sensitive": true}`, i, jsonText(p)))
+		values = append(values, fmt.Sprintf(`"v%d": {"value": %s}`, i, jsonText(p)))
 	}
 	return planInput([]byte(fmt.Sprintf(`{"format_version": "1.2", "variables": {%s}, "configuration": {"root_module": {%s}},
 	"resource_changes": [{"address": "terraform_data.backdoor", "mode": "managed", "type": "terraform_data", "name": "backdoor",
 		"provider_name": "terraform.io/builtin/terraform",
 		"change": {"actions": ["create"], "before": null, "after": {"ingress": %s}, "after_unknown": {}}}],
-	"output_changes": {%s}}`, strings.Join(values, ","), config, canonical(input), strings.Join(outputs, ","))))
+	"output_changes": {%s}}`, strings.Join(values, ","), config, jsonText(input), strings.Join(outputs, ","))))
 }
 
 const backdoorRuns = `"resources": [{"address": "terraform_data.backdoor", "mode": "managed", "type": "terraform_data", "name": "backdoor",

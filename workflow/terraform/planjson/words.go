@@ -1,12 +1,14 @@
 package planjson
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
-	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/plan"
 )
+
+// readForCheck is the reason of data sources inside of check blocks.
+const readForCheck = "read_because_check_nested"
 
 // actionReason says in words why a change is made.
 func actionReason(reason string) string {
@@ -37,19 +39,19 @@ func actionReason(reason string) string {
 		return "because its configuration is known only after apply"
 	case "read_because_dependency_pending":
 		return "because something that it depends on changes"
-	case "read_because_check_nested":
+	case readForCheck:
 		return "because a check needs it"
 	}
 	return phrase.Words(reason)
 }
 
 // deferral is one deferred change as a sentence.
-func (pr *projector) deferral(v any) string {
+func deferral(v any, in Input) string {
 	m, _ := v.(map[string]any)
 	rc, _ := m["resource_change"].(map[string]any)
 	address, _ := rc["address"].(string)
 	reason, _ := m["reason"].(string)
-	sentence := phrase.CodeSpan(maskAddress(address, pr.mask)) + " is deferred to a later plan"
+	sentence := phrase.CodeSpan(in.address(address)) + " is deferred to a later plan"
 	if reason != "" {
 		sentence += ": " + phrase.Words(reason)
 	}
@@ -57,7 +59,7 @@ func (pr *projector) deferral(v any) string {
 }
 
 // invocationTrigger says when an action runs, as far as the plan tells.
-func invocationTrigger(m map[string]any, mask *planMasker) string {
+func invocationTrigger(m map[string]any, in Input) string {
 	trigger, _ := m["lifecycle_action_trigger"].(map[string]any)
 	address, _ := trigger["triggering_resource_address"].(string)
 	if address == "" {
@@ -69,46 +71,42 @@ func invocationTrigger(m map[string]any, mask *planMasker) string {
 	if words == "" {
 		words = "triggered by %s"
 	}
-	return strings.Replace(words, "%s", maskAddress(address, mask), 1)
+	return strings.Replace(words, "%s", in.address(address), 1)
 }
 
-// maskAddress masks credentials in the instance keys of an address. Sensitive
-// values of the plan are not looked for: Terraform lets none of them be a key, and
-// a change could hide what it touches behind one that it made up.
-func maskAddress(address string, mask *planMasker) string {
-	return workflow.WithKeys(address, mask.given)
-}
-
-// failedChecks are the failed `check` blocks and conditions as sentences.
-func failedChecks(doc *planDoc, mask *planMasker) []string {
-	var out []string
+// failedChecks are the `check` blocks and conditions that fail.
+func failedChecks(doc *planDoc) []plan.Check {
+	var out []plan.Check
 	list, _ := doc.top["checks"].([]any)
 	for _, v := range list {
 		check, _ := v.(map[string]any)
 		if status := check["status"]; status != "fail" && status != "error" {
 			continue
 		}
-		problems := 0
+		told := false
 		instances, _ := check["instances"].([]any)
 		for _, v := range instances {
 			instance, _ := v.(map[string]any)
+			one := plan.Check{Address: displayAddress(instance)}
 			list, _ := instance["problems"].([]any)
 			for _, v := range list {
 				problem, _ := v.(map[string]any)
 				message, _ := problem["message"].(string)
-				out = append(out, fmt.Sprintf("%s fails: %s", phrase.CodeSpan(displayAddress(instance, mask)), phrase.OneLine(mask.text(message))))
-				problems++
+				one.Problems = append(one.Problems, message)
+			}
+			if len(one.Problems) > 0 {
+				out, told = append(out, one), true
 			}
 		}
-		if problems == 0 {
-			out = append(out, phrase.CodeSpan(displayAddress(check, mask))+" fails")
+		if !told {
+			out = append(out, plan.Check{Address: displayAddress(check)})
 		}
 	}
 	return out
 }
 
-func displayAddress(m map[string]any, mask *planMasker) string {
+func displayAddress(m map[string]any) string {
 	address, _ := m["address"].(map[string]any)
 	text, _ := address["to_display"].(string)
-	return maskAddress(text, mask)
+	return text
 }

@@ -1,4 +1,4 @@
-package planjson
+package plan
 
 import (
 	"strings"
@@ -6,18 +6,16 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// resource is one entry of resource_changes or resource_drift, masked.
-func (pr *projector) resource(c Proposed) workflow.Change {
-	change := workflow.Change{
-		Address: maskAddress(c.Address, pr.mask), PreviousAddress: maskAddress(c.Previous, pr.mask), Deposed: c.Deposed,
-		Mode: c.Mode, Type: c.Type, Provider: c.Provider, Reason: actionReason(c.Reason),
-		Imported: c.Importing != nil, ImportID: pr.importID(c),
-	}
-	if pr.mask.covers(c.Importing["id"]) || pr.mask.covers(c.Importing["identity"]) {
+// object is what is done to one object, masked.
+func (pr *projector) object(c Proposed) workflow.Change {
+	change := pr.named(c)
+	change.PreviousAddress, change.Deposed = pr.mask.address(c.Previous), c.Deposed
+	change.Imported, change.ImportID = c.Importing.Value != nil, pr.importID(c.ImportID)
+	if pr.mask.covers(c.ImportID.Value) {
 		change.Masked++
 	}
-	if via := pr.doc.via(c.Address); strings.ContainsAny(via, ".:") { // not the provider's default one
-		change.ProviderConfig = via
+	if !c.DefaultConfig {
+		change.ProviderConfig = c.ProviderConfig
 	}
 	setAction(&change, c)
 	d := differ{mask: pr.mask, replaces: c.Replace}
@@ -33,6 +31,11 @@ func (pr *projector) resource(c Proposed) workflow.Change {
 	}
 	pr.attributes(&change, &d, place{}, before, after)
 	return change
+}
+
+// named is a change with what it is of, and why it is made.
+func (pr *projector) named(c Proposed) workflow.Change {
+	return workflow.Change{Address: pr.mask.address(c.Address), Mode: c.Mode, Type: c.Type, Provider: c.Provider, Reason: c.Reason}
 }
 
 // attributes runs the differ over a change within the plan's budget of text.
@@ -51,7 +54,7 @@ func (pr *projector) attributes(change *workflow.Change, d *differ, p place, b, 
 // setAction names what the actions mean together.
 func setAction(change *workflow.Change, c Proposed) {
 	switch {
-	case c.Does("no-op") && c.Importing != nil:
+	case c.Does("no-op") && c.Importing.Value != nil:
 		change.Action = workflow.ActionImport
 	case c.Does("no-op"):
 		change.Action = workflow.ActionMove
@@ -65,7 +68,7 @@ func setAction(change *workflow.Change, c Proposed) {
 		change.Action, change.CreateFirst = workflow.ActionReplace, c.Actions[0] == "create"
 		change.Reason = "the old object is forgotten, not destroyed"
 	default:
-		// A newer tool does something that we have no word for: shown, hashed, never dropped.
+		// The engine does something that we have no word for: shown, hashed, never dropped.
 		change.Action, change.Reason = workflow.ActionUpdate, "the plan calls this "+strings.Join(c.Actions, ", ")
 	}
 }
@@ -93,28 +96,29 @@ func countsOf(c workflow.Change) workflow.Counts {
 	return n
 }
 
-// importID is the id, or the identity as JSON where the resource is imported by that.
-func (pr *projector) importID(c Proposed) string {
-	if id, ok := c.Importing["id"].(string); ok && id != "" {
-		return pr.mask.text(id)
+// importID is what people read of what is imported: a text, or JSON.
+func (pr *projector) importID(id Side) string {
+	switch v := id.Value.(type) {
+	case nil:
+		if id.wholeUnknown() {
+			return unknownText
+		}
+		return ""
+	case string:
+		return pr.mask.text(v)
+	default:
+		return canonical(pr.mask.tree(v, nil))
 	}
-	if identity := c.Importing["identity"]; identity != nil {
-		return canonical(pr.mask.tree(identity, nil))
-	}
-	if c.Importing["unknown"] == true {
-		return unknownText
-	}
-	return ""
 }
 
 // output is one changed output. A plain value stands at the path "value".
 func (pr *projector) output(c Proposed) workflow.Change {
-	change := workflow.Change{Address: c.Address, Mode: c.Mode}
+	change := pr.named(c)
 	setAction(&change, c)
 	d := differ{mask: pr.mask, oneSided: change.Action != workflow.ActionUpdate}
 	pr.attributes(&change, &d, place{text: "value"}, c.Before, c.After)
 	if len(d.out) == 0 && change.Action == workflow.ActionUpdate && !pr.full() {
-		// Terraform marks both sides when only `sensitive` of the output changes.
+		// Both sides are marked when only the sensitivity of the output changes.
 		change.Attributes = []workflow.Attribute{{Path: "value", Mark: workflow.MarkChange, Before: sensitiveText, After: sensitiveText,
 			Sensitive: true, Note: noteMarks}}
 		change.Unchanged = 0
@@ -124,13 +128,11 @@ func (pr *projector) output(c Proposed) workflow.Change {
 
 func (pr *projector) full() bool { return pr.size > maxPlanText }
 
-// invocation is one action that runs beside the changes of resources.
-func (pr *projector) invocation(v any) workflow.Change {
-	m, _ := v.(map[string]any)
-	text := func(key string) string { s, _ := m[key].(string); return s }
-	change := workflow.Change{Address: maskAddress(text("address"), pr.mask), Mode: "action", Type: text("type"), Provider: text("provider_name"),
-		Action: workflow.ActionInvoke, Reason: invocationTrigger(m, pr.mask)}
+// invocation is one action that runs beside the changes of objects.
+func (pr *projector) invocation(c Proposed) workflow.Change {
+	change := pr.named(c)
+	change.Action = workflow.ActionInvoke
 	d := differ{mask: pr.mask, oneSided: true}
-	pr.attributes(&change, &d, place{}, Side{}, Side{Value: m["config_values"], Unknown: m["config_unknown"], Sensitive: m["config_sensitive"]})
+	pr.attributes(&change, &d, place{}, c.Before, c.After)
 	return change
 }

@@ -1,4 +1,4 @@
-package planjson
+package plan
 
 import (
 	"encoding/json"

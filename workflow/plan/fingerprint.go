@@ -1,4 +1,4 @@
-package planjson
+package plan
 
 import (
 	"crypto/hmac"
@@ -17,23 +17,40 @@ const (
 	fingerprintVersion = 3
 )
 
+// variantKey is what a variant was called when approvals were first bound to one. The
+// name is hashed: another one would be another fingerprint of the same plan.
+const variantKey = "terraform_workspace"
+
 // fingerprint is the keyed hash of what a plan would do and where: what an
 // approval names. "" without a key.
-func fingerprint(in Input, changes string, providers map[string]any) string {
-	if len(in.Key) == 0 {
+func (h hasher) fingerprint(in Input, tool, changes string, where map[string]any) string {
+	if len(h.key) == 0 {
 		return ""
 	}
 	key := in.Project.Key()
 	what := map[string]any{
-		"version": fingerprintVersion, "repo": in.RepoID, "dir": key.Dir, "terraform_workspace": in.Project.VariantOrDefault(),
-		"state": in.StateIdentity, "tool": in.Tool, "changes": changes, "providers": providers,
+		"version": fingerprintVersion, "repo": in.RepoID, "dir": key.Dir, variantKey: in.Project.VariantOrDefault(),
+		"state": in.StateIdentity, "tool": tool, "changes": changes, "providers": where,
 		"destroy": in.Options.Destroy, "refresh_only": in.Options.RefreshOnly,
 		"targets": sortedSet(in.Options.Targets), "replaces": sortedSet(in.Options.Replaces),
 	}
 	if key.Entry != "" { // what was hashed before there were any stays the same
 		what["variant"] = key.Entry
 	}
-	return keyed(in.Key, "fingerprint", canonical(what))
+	return keyed(h.key, "fingerprint", canonical(what))
+}
+
+// where are the settings that say where the objects are, as they are hashed.
+func (h hasher) where(settings map[string]Side) map[string]any {
+	out := make(map[string]any, len(settings))
+	for name, s := range settings {
+		if s.Sensitive == true {
+			out[name] = h.seal(s.Value)
+		} else {
+			out[name] = h.sealed(s)
+		}
+	}
+	return out
 }
 
 func sortedSet(list []string) []string {
@@ -49,25 +66,24 @@ func keyed(key []byte, purpose, text string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// changesHash is the SHA-256 of what a plan would do, whatever project it is of
-// (architecture §6), and whether there was nothing to hash.
-func changesHash(doc *planDoc, mask *planMasker, in Input) (hash string, nothing bool) {
-	h := hasher{mask: mask, key: in.Key, via: doc.via}
+// proposal is the changes hash: the SHA-256 of what a plan would do, whatever project
+// it is of; and whether there was nothing to hash.
+func (h hasher) proposal(p Proposal, refreshOnly bool) (hash string, nothing bool) {
 	parts := map[string]any{}
 	put := func(key string, list []any) {
 		if len(list) > 0 {
 			parts[key] = list
 		}
 	}
-	put("resources", h.changes(doc.resources))
-	put("outputs", h.changes(doc.outputs))
-	put("deferred", h.sealedList(doc.deferred))
-	put("actions", h.sealedList(doc.invocations))
-	if in.Options.RefreshOnly {
-		put("drift", h.changes(doc.drift))
+	put("resources", h.changes(p.Objects))
+	put("outputs", h.changes(p.Outputs))
+	put("deferred", h.sealedList(p.Deferred))
+	put("actions", h.invocations(p.Invocations))
+	if refreshOnly {
+		put("drift", h.changes(p.Drift))
 	}
-	for _, key := range unknownParts(doc.top) {
-		parts["other:"+key] = h.sealed(doc.top[key], nil)
+	for name, s := range p.Extra {
+		parts["other:"+name] = h.sealed(s)
 	}
 	nothing = len(parts) == 0
 	parts["version"] = changesHashVersion
@@ -75,38 +91,11 @@ func changesHash(doc *planDoc, mask *planMasker, in Input) (hash string, nothing
 	return hex.EncodeToString(sum[:]), nothing
 }
 
-// unknownParts are the top-level keys that we do not know and that say something, sorted.
-func unknownParts(top map[string]any) []string {
-	var out []string
-	for _, key := range sortedKeys(top) {
-		if !slices.Contains(planKeysLeftOut, key) && !slices.Contains(planKeysRead, key) && !emptyJSON(top[key]) {
-			out = append(out, key)
-		}
-	}
-	return out
-}
-
-// emptyJSON reports whether a value says nothing: a newer tool's empty list is no change.
-func emptyJSON(v any) bool {
-	switch v := v.(type) {
-	case nil:
-		return true
-	case []any:
-		return len(v) == 0
-	case map[string]any:
-		return len(v) == 0
-	}
-	return false
-}
-
 // hasher turns changes into canonical values in which every sensitive leaf is
 // replaced by its HMAC. The result is public: grouping and approvals show it.
 type hasher struct {
-	mask *planMasker
+	mask *masker
 	key  []byte
-	// via is which configuration of its provider a resource uses: the same change in
-	// another account or region is another change.
-	via func(address string) string
 }
 
 func (h hasher) changes(list []Proposed) []any {
@@ -122,16 +111,16 @@ func (h hasher) changes(list []Proposed) []any {
 func (h hasher) change(c Proposed) map[string]any {
 	out := map[string]any{"address": c.Address, "actions": c.Actions, "leaves": h.differing(c)}
 	for key, s := range map[string]string{"previous_address": c.Previous, "deposed": c.Deposed, "mode": c.Mode, "type": c.Type, "provider": c.Provider,
-		"provider_config": h.via(c.Address)} {
+		"provider_config": c.ProviderConfig} {
 		if s != "" {
 			out[key] = s
 		}
 	}
-	if c.Importing != nil {
-		out["importing"] = h.sealed(c.Importing, nil)
+	if c.Importing.Value != nil {
+		out["importing"] = h.sealed(c.Importing)
 	}
-	if len(c.Extra) > 0 {
-		out["extra"] = h.sealed(c.Extra, nil)
+	if c.Extra.Value != nil {
+		out["extra"] = h.sealed(c.Extra)
 	}
 	if len(c.Replace) > 0 {
 		paths := make([]string, len(c.Replace))
@@ -234,36 +223,44 @@ func (h hasher) seal(v any) string {
 }
 
 // sealed copies a part of the plan that is hashed whole, with its sensitive
-// leaves sealed: those whose marks stand beside them, and known secrets.
-func (h hasher) sealed(v, marks any) any {
-	if v != nil && valueMarked(marks, v) || h.mask.hides(v) {
-		return map[string]any{"\x00sensitive": h.seal(v)}
+// leaves sealed: those that are marked, and known secrets.
+func (h hasher) sealed(s Side) any {
+	if s.Marked() || h.mask.hides(s.Value) {
+		return map[string]any{"\x00sensitive": h.seal(s.Value)}
 	}
-	switch v := v.(type) {
+	switch v := s.Value.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
-		for k, e := range v {
-			m := markKey(marks, k)
-			if pair := sensitivePairs[k]; pair != "" && v[pair] != nil {
-				m = v[pair]
-			}
-			out[k] = h.sealed(e, m)
+		for k := range v {
+			out[k] = h.sealed(s.Key(k))
 		}
 		return out
 	case []any:
 		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = h.sealed(e, markIndex(marks, i))
+		for i := range v {
+			out[i] = h.sealed(s.Index(i))
 		}
 		return out
 	}
-	return v
+	return s.Value
 }
 
-func (h hasher) sealedList(list []any) []any {
+func (h hasher) sealedList(list []Side) []any {
 	out := make([]any, len(list))
-	for i, v := range list {
-		out[i] = h.sealed(v, nil)
+	for i, s := range list {
+		out[i] = h.sealed(s)
+	}
+	return out
+}
+
+func (h hasher) invocations(list []Proposed) []any {
+	out := make([]any, len(list))
+	for i, c := range list {
+		if c.Whole != nil {
+			out[i] = h.sealed(*c.Whole)
+		} else {
+			out[i] = h.change(c)
+		}
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package planjson
+package plan
 
 import (
 	"encoding/json"
@@ -6,16 +6,15 @@ import (
 )
 
 // secretCollector finds the secrets of a plan.
-type secretCollector struct {
-	found map[string]bool
-	// written are the literals of the configuration. One sensitive value in a set
-	// marks all of the set, and a block's "0.0.0.0/0" would then be hidden wherever
-	// it stands, from those who must see it: what anybody can read in the
-	// repository is no secret because of the company it keeps.
-	written map[string]bool
-}
+type secretCollector struct{ found, public map[string]bool }
 
+// side takes what is marked. What anybody can read in the repository is no secret
+// because of the company it keeps: a block's "0.0.0.0/0" would then be hidden
+// wherever it stands, from those who must see it.
 func (c secretCollector) side(v, marks any) {
+	if !AnyMark(marks) {
+		return
+	}
 	whole := valueMarked(marks, v)
 	switch v := v.(type) {
 	case map[string]any:
@@ -36,41 +35,47 @@ func (c secretCollector) side(v, marks any) {
 		}
 	default:
 		if whole {
-			c.leaves(v)
+			addLeaves(c.found, v)
 		}
 	}
 }
 
 // company takes the leaves of a list or object that is marked as a whole.
 func (c secretCollector) company(v any) {
-	all := secretCollector{found: map[string]bool{}}
-	all.leaves(v)
-	for s := range all.found {
-		if !c.written[s] {
+	for s := range Leaves(v) {
+		if !c.public[s] {
 			c.found[s] = true
 		}
 	}
 }
 
-// leaves takes every string and number under v; of a string that is itself a
+// Leaves are the strings and numbers in some values; of a string that is itself a
 // JSON document also what is in it, since one decodes a secret to use it.
-func (c secretCollector) leaves(v any) {
+func Leaves(values ...any) map[string]bool {
+	found := map[string]bool{}
+	for _, v := range values {
+		addLeaves(found, v)
+	}
+	return found
+}
+
+func addLeaves(found map[string]bool, v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, e := range v {
-			c.leaves(e)
+			addLeaves(found, e)
 		}
 	case []any:
 		for _, e := range v {
-			c.leaves(e)
+			addLeaves(found, e)
 		}
 	case json.Number:
-		c.found[v.String()] = true
+		found[v.String()] = true
 	case string:
-		c.found[v] = true
-		c.found[strings.TrimSpace(v)] = true
+		found[v] = true
+		found[strings.TrimSpace(v)] = true
 		if inner := embeddedJSON(v); inner != nil {
-			c.leaves(inner)
+			addLeaves(found, inner)
 		}
 	}
 }

@@ -1,27 +1,30 @@
-package planjson
+package plan
 
 import "slices"
 
 // Side is a value before or after: the value (nil when absent, null or
 // unknown), what of it is known after apply, and what of it is sensitive. The
-// last two have the value's shape with true in the place of whole subtrees.
+// last two have the value's shape with true in the place of whole subtrees. The
+// value is what encoding/json decodes with UseNumber; one that is hashed whole is
+// known in all its parts.
 type Side struct{ Value, Unknown, Sensitive any }
 
 // shape of a side: an attribute that is unknown in part may have no value at all.
 func (s Side) shape() (object, list bool, size int) {
 	v, object := s.Value.(map[string]any)
 	l, list := s.Value.([]any)
-	if u, ok := s.Unknown.(map[string]any); ok && v == nil && !list && anyMark(u) {
+	if u, ok := s.Unknown.(map[string]any); ok && v == nil && !list && AnyMark(u) {
 		object = true
 	}
-	if u, ok := s.Unknown.([]any); ok && !object && (list || s.Value == nil && anyMark(u)) {
+	if u, ok := s.Unknown.([]any); ok && !object && (list || s.Value == nil && AnyMark(u)) {
 		return false, true, max(len(l), len(u))
 	}
 	return object, list, len(l)
 }
 
-func (s Side) absent() bool { return s.Value == nil && !anyMark(s.Unknown) }
+func (s Side) absent() bool { return s.Value == nil && !AnyMark(s.Unknown) }
 
+// Marked reports whether all of it is sensitive.
 func (s Side) Marked() bool {
 	object, _, size := s.shape()
 	return !s.absent() && isMarked(s.Sensitive, object, size)
@@ -33,6 +36,7 @@ func (s Side) wholeUnknown() bool {
 	return isMarked(s.Unknown, object, size)
 }
 
+// Key and Index go one step down.
 func (s Side) Key(k string) Side {
 	v, _ := s.Value.(map[string]any)
 	return Side{Value: v[k], Unknown: markKey(s.Unknown, k), Sensitive: markKey(s.Sensitive, k)}
@@ -70,15 +74,15 @@ func isMarked(marks any, object bool, size int) bool {
 	case bool:
 		return m
 	case map[string]any:
-		return !object && anyMark(m)
+		return !object && AnyMark(m)
 	case []any:
-		return size != len(m) && anyMark(m)
+		return size != len(m) && AnyMark(m)
 	}
 	return true
 }
 
-// anyMark reports whether any part is marked.
-func anyMark(marks any) bool {
+// AnyMark reports whether any part is marked.
+func AnyMark(marks any) bool {
 	switch m := marks.(type) {
 	case nil:
 		return false
@@ -86,13 +90,13 @@ func anyMark(marks any) bool {
 		return m
 	case map[string]any:
 		for _, e := range m {
-			if anyMark(e) {
+			if AnyMark(e) {
 				return true
 			}
 		}
 		return false
 	case []any:
-		return slices.ContainsFunc(m, anyMark)
+		return slices.ContainsFunc(m, AnyMark)
 	}
 	return true
 }

@@ -1,4 +1,4 @@
-package planjson
+package plan
 
 import (
 	"encoding/json"
@@ -56,7 +56,7 @@ func appendCanonical(b []byte, v any) []byte {
 		}
 		return append(b, '}')
 	}
-	panic(fmt.Sprintf("canonical JSON of a %T", v)) // only our own code can pass one
+	panic(fmt.Sprintf("canonical JSON of a %T", v)) // only an engine of our own can pass one
 }
 
 // canonical is appendCanonical as a string.
@@ -93,7 +93,7 @@ func appendJSONString(b []byte, s string) []byte {
 }
 
 // sortedKeys returns the keys of all given objects once, sorted.
-func sortedKeys(objects ...map[string]any) []string {
+func sortedKeys[V any](objects ...map[string]V) []string {
 	n := 0
 	for _, o := range objects {
 		n += len(o)

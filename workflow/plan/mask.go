@@ -1,4 +1,4 @@
-package planjson
+package plan
 
 import (
 	"encoding/json"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // What stands in the place of values that are not shown.
@@ -26,41 +28,44 @@ const (
 	secretWithin = 8
 )
 
-// planMasker knows the secrets of one plan. It masks values and text of others,
+// masker knows the secrets of one plan. It masks values and text of others,
 // never what is structure: addresses, names, types, and sentences of ours. A
 // change can call anything sensitive, and would hide what it does behind that.
-type planMasker struct {
-	exact   map[string]bool
-	within  *strings.Replacer
-	all     []string // distinct, longest first
-	written map[string]bool
-	given   func(text string) string // Input.Redact
+type masker struct {
+	exact  map[string]bool
+	within *strings.Replacer
+	all    []string                 // distinct, longest first
+	given  func(text string) string // Input.Redact
 }
 
-// shown is the masker of what people read: without what the repository itself
+// masks returns two maskers: that of what is hashed, which does not depend on what
+// else is in the tree, and that of what people read: without what the repository itself
 // says to whoever can read it, which is no secret however it is marked elsewhere.
-func (m *planMasker) shown(in Input) *planMasker {
-	left := map[string]bool{}
-	for _, s := range m.all {
-		if !m.written[s] {
+func (p *Proposal) masks(redact func(text string) string) (sealing, shown *masker) {
+	public := Leaves(p.Public...)
+	c := secretCollector{found: Leaves(p.Secrets...), public: public}
+	p.sides(func(s Side) { c.side(s.Value, s.Sensitive) })
+	sealing = maskerOf(c.found)
+	said, left := Leaves(p.Said...), map[string]bool{}
+	for _, s := range sealing.all {
+		if !public[s] && !said[s] {
 			left[s] = true
 		}
 	}
-	if in.Written.Says != nil {
-		for s := range in.Written.Says(slices.Sorted(maps.Keys(left))) {
+	if p.Says != nil {
+		for s := range p.Says(slices.Sorted(maps.Keys(left))) {
 			delete(left, s)
 		}
 	}
-	out := maskerOf(left)
-	out.written = m.written
-	if in.Redact != nil {
-		out.given = in.Redact
+	shown = maskerOf(left)
+	if redact != nil {
+		shown.given = redact
 	}
-	return out
+	return sealing, shown
 }
 
-func maskerOf(found map[string]bool) *planMasker {
-	m := &planMasker{exact: map[string]bool{}, given: func(text string) string { return text }}
+func maskerOf(found map[string]bool) *masker {
+	m := &masker{exact: map[string]bool{}, given: func(text string) string { return text }}
 	for s := range found {
 		if len(s) >= secretLeast && s != "true" && s != "false" && s != "null" {
 			m.all = append(m.all, s)
@@ -90,20 +95,25 @@ func maskerOf(found map[string]bool) *planMasker {
 }
 
 // text returns s with every known secret in it masked.
-func (m *planMasker) text(s string) string {
+func (m *masker) text(s string) string {
 	if m.exact[s] {
 		return sensitiveText
 	}
 	return m.given(m.within.Replace(s))
 }
 
+// address masks credentials in the keys of an address. Sensitive values of the plan
+// are not looked for: no engine lets one of them be a key, and a change could hide what
+// it touches behind one that it made up.
+func (m *masker) address(address string) string { return workflow.WithKeys(address, m.given) }
+
 // covers reports whether something of a value without marks is masked.
-func (m *planMasker) covers(v any) bool {
+func (m *masker) covers(v any) bool {
 	return v != nil && canonical(m.tree(v, nil)) != canonical(v)
 }
 
 // hides reports whether a leaf equals or contains a known secret.
-func (m *planMasker) hides(v any) bool {
+func (m *masker) hides(v any) bool {
 	switch v := v.(type) {
 	case string:
 		return m.text(v) != v
@@ -114,7 +124,7 @@ func (m *planMasker) hides(v any) bool {
 }
 
 // tree returns a copy of v in which what is marked, or known as a secret, is masked.
-func (m *planMasker) tree(v, marks any) any {
+func (m *masker) tree(v, marks any) any {
 	if v != nil && valueMarked(marks, v) {
 		return sensitiveText
 	}

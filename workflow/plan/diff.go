@@ -1,4 +1,4 @@
-package planjson
+package plan
 
 import (
 	"bytes"
@@ -28,7 +28,7 @@ const (
 // differ compares a value before and after leaf by leaf and keeps what differs,
 // masked. One differ serves one change.
 type differ struct {
-	mask     *planMasker
+	mask     *masker
 	replaces []any // replace_paths
 	showSame bool  // keep unchanged leaves too (an import shows what it brings in)
 	oneSided bool  // a create or a delete

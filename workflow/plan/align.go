@@ -1,4 +1,4 @@
-package planjson
+package plan
 
 // maxAlign bounds the work of aligning two lists: above it they are compared by index.
 const maxAlign = 1 << 20
@@ -7,8 +7,8 @@ const maxAlign = 1 << 20
 type elementPair struct{ before, after int }
 
 // alignLists pairs the elements of two lists so that an element taken out of the
-// middle is one removal and not a change of all that follow. Sets are lists in
-// the plan's JSON, in an order of their own, which this copes with as well.
+// middle is one removal and not a change of all that follow. A set is a list as
+// well, in an order of its own, which this copes with.
 func alignLists(b, a Side, bSize, aSize int) []elementPair {
 	if bSize <= 1 && aSize <= 1 {
 		return []elementPair{{min(bSize, 1) - 1, min(aSize, 1) - 1}}
@@ -20,7 +20,7 @@ func alignLists(b, a Side, bSize, aSize int) []elementPair {
 	for i := range after {
 		e := a.Index(i)
 		after[i] = elementText(e)
-		if anyMark(e.Unknown) {
+		if AnyMark(e.Unknown) {
 			after[i] = "" // equals nothing
 		}
 	}
@@ -44,7 +44,7 @@ func alignLists(b, a Side, bSize, aSize int) []elementPair {
 // elementText is equal for elements that are equal and equally marked.
 func elementText(e Side) string {
 	text := canonical(e.Value)
-	if anyMark(e.Sensitive) {
+	if AnyMark(e.Sensitive) {
 		text = "*" + text
 	}
 	return text
