@@ -79,8 +79,8 @@ func ProjectCheck(v workflow.PullView, project string, l model.Links) CheckText 
 		title += ": " + failureSummary(*p.Run)
 	case r.Held() != "":
 		say = markdown.Sentence(r.Held())
-	case len(r.WaitsFor) > 0:
-		say = "Waits for " + strings.Join(r.WaitsFor, "; ") + "."
+	case len(r.Waits) > 0:
+		say = "Waits for " + strings.Join(r.WaitsFor(), "; ") + "."
 	}
 	summary := "**" + markdown.Prose(markdown.Cut(title, 300)) + "**\n"
 	if say != "" {

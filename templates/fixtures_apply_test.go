@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -14,8 +15,8 @@ var (
 	dave  = workflow.Actor{ID: 6, Login: "dave"}
 )
 
-func need(n workflow.Requirement, short, sentence, mend string) workflow.Missing {
-	return workflow.Missing{Need: n, Short: short, Sentence: sentence, Mend: mend}
+func need(n workflow.Requirement, short string, sentence, mend phrase.Text) workflow.Missing {
+	return workflow.Missing{Need: n, Short: phrase.Plain(short), Sentence: sentence, Mend: mend}
 }
 
 // approvals is what the gate says of a plan that lacks them.
@@ -28,16 +29,16 @@ func approvals(v workflow.PullView, i, have, of int) workflow.Missing {
 	if of == 1 {
 		all = "approval"
 	}
-	return need(workflow.NeedApproved, short, fmt.Sprintf("%d of %d %s of `%s`.", have, of, all, plan),
-		fmt.Sprintf("May approve: the role `write` or a higher one, but not the author `ada`. In a comment: `cardea approve -p %s@%s`.", name, plan))
+	return need(workflow.NeedApproved, short, phrase.Say("%d of %d %s %s.", have, of, all, phrase.OfPlan(plan)),
+		phrase.Say("May approve: the role `write` or a higher one, but not the author `ada`. In a comment: %s.", phrase.Command{Verb: "approve", Project: name, Plan: plan}))
 }
 
 var (
-	lintFails = need(workflow.NeedMergeable, "the check lint", "1 required check of the base branch has not passed: `lint` (failed).",
-		"Wait for what is pending, mend what failed; what is missing has to report at this head. Then `cardea apply -p prod/network`.")
-	elsewhere = need(workflow.NeedLock, "the lock of #9", "#9 holds the lock on `prod/app` since 2026-11-21 09:04 UTC, through `carol`: an apply of it was started there.",
-		"It is released when #9 is merged or closed, or there by `cardea unlock -p prod/app`. This pull request is told then.")
-	moved = "`main` changed `modules/vpc/main.tf`."
+	lintFails = need(workflow.NeedMergeable, "the check lint", phrase.Say("1 required check of the base branch has not passed: `lint` (failed)."),
+		phrase.Say("Wait for what is pending, mend what failed; what is missing has to report at this head. Then %s.", workflow.VerbApply.About("prod/network")))
+	elsewhere = need(workflow.NeedLock, "the lock of #9", phrase.Say("#9 holds the lock on %s since 2026-11-21 09:04 UTC, through `carol`: an apply of it was started there.", phrase.Project("prod/app")),
+		phrase.Say("It is released when #9 is merged or closed, or there by %s. This pull request is told then.", workflow.VerbUnlock.About("prod/app")))
+	moved = phrase.Say("`main` changed `modules/vpc/main.tf`.")
 )
 
 // waiting is a pull whose plans lack different things.

@@ -215,7 +215,7 @@ func (w *replyWriter) then() string {
 func (w *replyWriter) others() string {
 	var names []string
 	for _, r := range w.model.Rows {
-		if slices.Contains(r.Needs, workflow.NeedApproved) && slices.ContainsFunc(w.reply.Items, func(it workflow.ReplyItem) bool { return it.Done && it.Project == r.Name() }) {
+		if slices.Contains(r.Needs(), workflow.NeedApproved) && slices.ContainsFunc(w.reply.Items, func(it workflow.ReplyItem) bool { return it.Done && it.Project == r.Name() }) {
 			names = append(names, r.Name())
 		}
 	}

@@ -82,7 +82,7 @@ func (w replyWriter) item(it workflow.ReplyItem) string {
 		text = markdown.Prose(markdown.Cut(text, 1000))
 	}
 	for _, m := range it.Missing {
-		text = strings.TrimSpace(text + " " + markdown.Prose(markdown.Cut(markdown.Sentence(m.Sentence), 400)))
+		text = strings.TrimSpace(text + " " + markdown.Prose(markdown.Cut(markdown.Sentence(w.links.Say(m.Sentence)), 400)))
 	}
 	if end != "" && text != "" {
 		end += ": "
@@ -147,7 +147,7 @@ func (w replyWriter) refusals() string {
 		for j, it := range r.Items {
 			names[j] = w.named(it)
 		}
-		s := fmt.Sprintf("\n%s\n\n%s", markdown.SomeOf(names, 20, ""), missingLines(r.Said()))
+		s := fmt.Sprintf("\n%s\n\n%s", markdown.SomeOf(names, 20, ""), missingLines(r.Said(w.links)))
 		if b.Len()+len(s) > MaxComment/2 {
 			b.WriteString("\n… " + w.more(len(all)-i, "more", "more") + "\n")
 			break

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/golden"
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -37,16 +38,17 @@ func replyCases() map[string]struct {
 		return workflow.ReplyItem{Project: v.Projects[i].Project.Name, Done: true, Run: v.Projects[i].Apply, Text: "Applied from #12 at abc1234, never merged."}
 	}
 	refusedAtEnd := workflow.ReplyItem{Project: "dev/network", Missing: []workflow.Missing{elsewhere},
-		Run: &workflow.Run{ID: "apply9", Kind: workflow.RunApply, State: workflow.RunFinished, Outcome: workflow.OutcomeRefused, Reason: elsewhere.Sentence, Apply: &workflow.ApplyOrder{}}}
+		Run: &workflow.Run{ID: "apply9", Kind: workflow.RunApply, State: workflow.RunFinished, Outcome: workflow.OutcomeRefused, Reason: elsewhere.Sentence.String(), Apply: &workflow.ApplyOrder{}}}
 	w, done, part, gone, state := waiting(), applied(), partly(workflow.RunFinished), lost(), kept()
 	refused := workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{
 		{Project: "prod/network", Fingerprint: w.Plans["run000"].Fingerprint, Missing: w.Projects[0].WaitsFor},
 		{Project: "prod/app", Missing: w.Projects[1].WaitsFor},
-		{Project: "dev/network", Missing: []workflow.Missing{need(workflow.NeedUpToDate, "", moved, "Nothing to do: a new plan is made by itself. If it is the same, its approvals stay.")}}}}
+		{Project: "dev/network", Missing: []workflow.Missing{need(workflow.NeedUpToDate, "", moved, phrase.Say("Nothing to do: a new plan is made by itself. If it is the same, its approvals stay."))}}}}
 	all := approvable(projectsOf(4)...)
 	refusedAll := workflow.Reply{Kind: workflow.ReplyRefused}
 	for i, p := range all.Projects {
-		may := need(workflow.NeedPermission, "", "`olga` has the role `read`, which may not apply `"+p.Project.Name+"`.", "May apply here: the role `write` or a higher one.")
+		may := need(workflow.NeedPermission, "", phrase.Say("`olga` has the role `read`, which may not apply %s.", phrase.Project(p.Project.Name).Or("these")),
+			phrase.Say("May apply here: the role `write` or a higher one."))
 		refusedAll.Items = append(refusedAll.Items, workflow.ReplyItem{Project: p.Project.Name, Fingerprint: all.Plans[p.Run.ID].Fingerprint, Missing: []workflow.Missing{may, all.Projects[i].WaitsFor[0]}})
 	}
 	blocked := view(planned("prod/app", "prod", newDatabase))
@@ -119,7 +121,7 @@ func TestRepliesFit(t *testing.T) {
 	long := strings.Repeat("very long `and` | strange ", 200)
 	var items []workflow.ReplyItem
 	for _, p := range same(400).Projects {
-		items = append(items, workflow.ReplyItem{Project: p.Project.Name + long, Text: long + p.Project.Name, Missing: []workflow.Missing{{Sentence: long, Mend: long + p.Project.Name}}})
+		items = append(items, workflow.ReplyItem{Project: p.Project.Name + long, Text: long + p.Project.Name, Missing: []workflow.Missing{{Sentence: phrase.Plain(long), Mend: phrase.Plain(long + p.Project.Name)}}})
 	}
 	for _, kind := range []string{workflow.ReplyRefused, workflow.ReplyApproved, workflow.ReplyApplied, workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown, workflow.ReplyCancelled, workflow.ReplyClosed, workflow.ReplyMerge} {
 		got := templates.Reply(workflow.Reply{Key: "k", Kind: kind, To: dave, Items: items, Text: []string{long, long, long}}, waiting(), links)

@@ -118,9 +118,9 @@ func (w writer) row(r model.Row, links bool) string {
 	if r.RunURL != "" && links {
 		plan = "[" + plan + "](" + r.RunURL + ")"
 	}
-	waits := make([]string, len(r.Short))
-	for i, s := range r.Short {
-		waits[i] = markdown.ProseCell(markdown.Cut(s, 200))
+	waits := make([]string, len(r.Waits))
+	for i, wait := range r.Waits {
+		waits[i] = markdown.ProseCell(markdown.Cut(wait.Short, 200))
 	}
 	return fmt.Sprintf("| %s | %d | %d | %d | %d | %s | %s | %s |\n", markdown.CodeCell(markdown.Cut(r.Name(), 120)), r.Counts.Add, r.Counts.Change, r.Counts.Replace,
 		r.Counts.Destroy, r.Word()+markdown.ProseCell(r.StateOf(", state of ")), phrase.OrWord(strings.Join(waits, "; "), "–"), plan)

@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -120,7 +119,7 @@ func (w LockWhy) Strength() int {
 }
 
 // Sentence says who holds the lock, since when and why.
-func (l Lock) Sentence() string {
+func (l Lock) Sentence() phrase.Text {
 	why := "an apply of it was started there"
 	switch l.Why {
 	case LockClaim:
@@ -128,12 +127,12 @@ func (l Lock) Sentence() string {
 	case LockPlan:
 		why = "a plan with changes was made there"
 	}
-	return fmt.Sprintf("#%d holds the lock on %s since %s, through %s: %s.", l.Pull.Number, phrase.CodeSpan(phrase.Shown(l.Project)), phrase.Clock(l.Since), Mention(l.User), why)
+	return phrase.Say("#%d holds the lock on %s since %s, through %s: %s.", l.Pull.Number, phrase.Project(l.Project), phrase.Clock(l.Since), Mention(l.User), why)
 }
 
 // Mend is how a lock that is in the way comes free, as a sentence.
-func (l Lock) Mend() string {
-	return fmt.Sprintf("It is released when #%d is merged or closed, or there by %s.", l.Pull.Number, phrase.CodeSpan("cardea unlock -p "+phrase.Argument(phrase.Shown(l.Project))))
+func (l Lock) Mend() phrase.Text {
+	return phrase.Say("It is released when #%d is merged or closed, or there by %s.", l.Pull.Number, VerbUnlock.About(l.Project))
 }
 
 // GuardedBy reports whether a lock is one of those that the project's runs need.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // Ran reports whether an apply run was told to carry out the project's current
@@ -87,7 +89,7 @@ type ProjectRecord struct {
 	// Approvals of this project's plans in this pull, oldest first, void ones included.
 	Approvals []Approval `json:"approvals,omitempty"`
 	// Outdated says, as a sentence, why the plan no longer holds (base moved in what it watches, ...); "" while it does.
-	Outdated string `json:"outdated,omitempty"`
+	Outdated phrase.Text `json:"outdated,omitempty"`
 	// WaitsFor is what the gate lacked when it was last asked, for comment and pages.
 	WaitsFor []Missing `json:"waits_for,omitempty"`
 	// Freed: the lock that stood in the way was released, which is told when the plan that is made anew for it is there.

@@ -2,6 +2,8 @@ package workflow
 
 import (
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // Delivery is one webhook delivery as it arrived, verified and stored before it
@@ -105,6 +107,14 @@ const (
 	VerbCancel    Verb = "cancel"
 	VerbResolve   Verb = "resolve"
 )
+
+// About is the command about one project, for a sentence.
+func (v Verb) About(project string) phrase.Command {
+	return phrase.Command{Verb: string(v), Project: project}
+}
+
+// Typed is the command with what follows it as it is typed, for a sentence; "" = nothing.
+func (v Verb) Typed(more string) phrase.Command { return phrase.Command{Verb: string(v), More: more} }
 
 // Command is a parsed comment command or button.
 type Command struct {

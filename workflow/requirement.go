@@ -1,8 +1,9 @@
 package workflow
 
 import (
-	"cmp"
 	"slices"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // Requirement is one condition of the gate.
@@ -128,10 +129,15 @@ type Missing struct {
 	Need Requirement `json:"need"`
 	// Short is what the apply waits for, after these words, where that can be said
 	// more exactly than for every case of the requirement: "2 approvals", "the lock of #12".
-	Short    string `json:"short,omitempty"`
-	Sentence string `json:"sentence"` // what is missing
-	Mend     string `json:"mend"`     // who can mend it, and how; a sentence
+	Short    phrase.Text `json:"short,omitempty"`
+	Sentence phrase.Text `json:"sentence"` // what is missing
+	Mend     phrase.Text `json:"mend"`     // who can mend it, and how; a sentence
 }
 
 // Words are what the apply waits for, in a few words for tables and titles, after "waits for".
-func (m Missing) Words() string { return cmp.Or(m.Short, m.Need.Words()) }
+func (m Missing) Words() phrase.Text {
+	if m.Short.Empty() {
+		return phrase.Plain(m.Need.Words())
+	}
+	return m.Short
+}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/cardea-iac/cardea/internal/golden"
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -62,8 +63,8 @@ func gated(t *testing.T) *world {
 	other := workflow.Lock{RepoID: repo.ID, Key: "project\x00prod/network\x00default", Project: "prod/network", Pull: workflow.PullKey{RepoID: repo.ID, Number: 9}, User: bob, Since: noon, Why: workflow.LockClaim, Epoch: 1}
 	w.edit(12, func(rec *workflow.PullRecord) {
 		p := rec.Projects
-		p[0].WaitsFor = []workflow.Missing{{Need: workflow.NeedApproved, Short: "1 approval", Sentence: "1 of 2 approvals of `aaaaaaaaaaaa`", Mend: "May approve: the role `write` or a higher one"},
-			{Need: workflow.NeedLock, Short: "the lock of #9", Sentence: "#9 holds the lock on `prod/network`", Mend: "It is released when #9 is merged or closed"}}
+		p[0].WaitsFor = []workflow.Missing{{Need: workflow.NeedApproved, Short: phrase.Say("1 approval"), Sentence: phrase.Say("1 of 2 approvals of `aaaaaaaaaaaa`"), Mend: phrase.Say("May approve: the role `write` or a higher one")},
+			{Need: workflow.NeedLock, Short: phrase.Say("the lock of #9"), Sentence: phrase.Say("#9 holds the lock on `prod/network`"), Mend: phrase.Say("It is released when #9 is merged or closed")}}
 		p[0].Approvals = []workflow.Approval{{Fingerprint: p[0].Run.Fingerprint, User: bob, At: noon}, {Fingerprint: strings.Repeat("9", 64), User: dave, At: noon, Void: "The plan of `abc` is another one"}}
 		for i, outcome := range map[int]workflow.Outcome{1: workflow.OutcomeSucceeded, 2: workflow.OutcomeUnknown, 3: workflow.OutcomeFailed} {
 			r := applyOf(*p[i].Run, workflow.RunFinished, outcome)
@@ -197,9 +198,9 @@ func TestHostileApply(t *testing.T) {
 	w.edit(12, func(rec *workflow.PullRecord) {
 		for i := range rec.Projects {
 			p := &rec.Projects[i]
-			p.WaitsFor = []workflow.Missing{{Need: workflow.NeedFacts, Short: evil, Sentence: evil, Mend: evil}}
+			p.WaitsFor = []workflow.Missing{{Need: workflow.NeedFacts, Short: phrase.Plain(evil), Sentence: phrase.Plain(evil), Mend: phrase.Plain(evil)}}
 			p.Approvals = []workflow.Approval{{Fingerprint: p.Run.Fingerprint, User: evilOne}, {Fingerprint: evil, User: dave, Void: evil}}
-			p.Outdated = evil
+			p.Outdated = phrase.Plain(evil)
 			if p.Apply == nil {
 				continue
 			}

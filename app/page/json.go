@@ -121,9 +121,33 @@ type runDetailJSON struct {
 	Reason      string                `json:"reason"`
 	Diagnostics []workflow.Diagnostic `json:"diagnostics"`
 	Plan        *workflow.Plan        `json:"plan"`  // its changes from the spot of the address on, as far as one answer goes
-	Apply       *workflow.ApplyOrder  `json:"apply"` // with the authorisation; null for other kinds
+	Apply       *applyJSON            `json:"apply"` // with the authorisation; null for other kinds
 	Later       string                `json:"later"` // path of the changes after these, "" at the end; a change may go on there
 	Left        leftJSON              `json:"left"`
+}
+
+// applyJSON is what an apply applies, with its sentences as people read them.
+type applyJSON struct {
+	workflow.ApplyOrder
+	Missing []missingJSON `json:"missing,omitempty"`
+}
+
+type missingJSON struct {
+	Need     workflow.Requirement `json:"need"`
+	Short    string               `json:"short,omitempty"`
+	Sentence string               `json:"sentence"`
+	Mend     string               `json:"mend"`
+}
+
+func applyJSONOf(o *workflow.ApplyOrder, l model.Links) *applyJSON {
+	if o == nil {
+		return nil
+	}
+	out := &applyJSON{ApplyOrder: *o}
+	for _, m := range o.Missing {
+		out.Missing = append(out.Missing, missingJSON{m.Need, l.Say(m.Short), l.Say(m.Sentence), l.Say(m.Mend)})
+	}
+	return out
 }
 
 // leftJSON counts what one answer leaves out of a run's other lists.
@@ -152,7 +176,7 @@ func pullJSONOf(v workflow.PullView, l model.Links, c checksJSON, runs []workflo
 		p := projectJSON{
 			Name: r.Name(), Variant: rec.Project.Entry, Environment: rec.Project.Environment, Component: rec.Project.Component, State: r.State, Reason: full(rec.Reasons),
 			Add: r.Counts.Add, Change: r.Counts.Change, Replace: r.Counts.Replace, Destroy: r.Counts.Destroy,
-			Approvals: []approvalJSON{}, WaitsFor: full(r.WaitsFor), Runs: runsJSON(by[rec.Project.Key()]),
+			Approvals: []approvalJSON{}, WaitsFor: full(r.WaitsFor()), Runs: runsJSON(by[rec.Project.Key()]),
 		}
 		p.Fingerprint = workflow.ShortFingerprint(r.Fingerprint())
 		for _, a := range r.Approvals() {

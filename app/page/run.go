@@ -68,13 +68,13 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 		}
 	}
 	if wantsJSON(r) {
-		return page{json: runDetailOf(run, plan, r.URL.Query().Get("from"))}, nil
+		return page{json: runDetailOf(run, plan, r.URL.Query().Get("from"), s.links)}, nil
 	}
 	log, cut, err := s.tail(run.ID)
 	if err != nil {
 		return page{}, err
 	}
-	p := runPage(run, plan)
+	p := runPage(run, plan, s.links)
 	if p.Apply = web.ApplyPartOf(run, s.links); p.Apply != nil && p.Apply.Alarm != nil && run.Reason == "" {
 		p.Reason = ""
 	}
@@ -83,7 +83,7 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 	return page{html: func(w io.Writer) error { return web.WriteRun(w, p) }}, nil
 }
 
-func runPage(run workflow.Run, plan *workflow.Plan) web.RunPage {
+func runPage(run workflow.Run, plan *workflow.Plan, l model.Links) web.RunPage {
 	pull := workflow.Pull{Repo: run.Repo, Number: run.Number}
 	p := web.RunPage{
 		Head: web.Head{
@@ -99,7 +99,7 @@ func runPage(run workflow.Run, plan *workflow.Plan) web.RunPage {
 	if plan != nil {
 		p.Tool = model.ToolName(plan.Tool, plan.ToolVersion)
 	}
-	if p.Reason = run.Reason; model.Told(run.Reason, run.Diagnostics) {
+	if p.Reason = l.Reason(run); model.Told(run.Reason, run.Diagnostics) {
 		p.Reason = ""
 		return p
 	}

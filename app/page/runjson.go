@@ -14,10 +14,10 @@ const (
 )
 
 // runDetailOf is a run with its plan, whose changes begin at a spot.
-func runDetailOf(run workflow.Run, plan *workflow.Plan, from string) runDetailJSON {
+func runDetailOf(run workflow.Run, plan *workflow.Plan, from string, l model.Links) runDetailJSON {
 	out := runDetailJSON{
 		Run: runJSONOf(run), Repository: run.Repo.FullName(), Number: run.Number,
-		Project: run.Project.Name, Reason: run.Reason, Apply: run.Apply,
+		Project: run.Project.Name, Reason: l.Reason(run), Apply: applyJSONOf(run.Apply, l),
 	}
 	out.Diagnostics, out.Left.Diagnostics = fitting(run.Diagnostics, jsonList)
 	if plan == nil {

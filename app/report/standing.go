@@ -190,7 +190,7 @@ func offeredIn(v workflow.PullView, text templates.CheckText) map[string]string 
 	return templates.Named(text.Summary, fingerprints(v, func(p workflow.ProjectRecord) bool {
 		switch p.State() {
 		case workflow.StatePlanned, workflow.StateApplyFailed:
-			return p.Outdated == ""
+			return p.Outdated.Empty()
 		}
 		return false
 	}))

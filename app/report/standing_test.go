@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/app/event"
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -56,7 +57,7 @@ func TestDesiredApplyChecks(t *testing.T) {
 	running := apply(planned("r"), workflow.RunRunning, "", nil)
 	queuedApply := apply(planned("q"), workflow.RunQueued, "", func(o *workflow.ApplyOrder) { o.Spent = false })
 	outdated := planned("o")
-	outdated.Outdated = "The base moved."
+	outdated.Outdated = phrase.Say("The base moved.")
 	same := project("s", workflow.RunFinished, workflow.OutcomeSucceeded, true)
 	tests := []struct {
 		name        string
@@ -118,7 +119,7 @@ func TestButtons(t *testing.T) {
 	rules := workflow.Rules{Require: []workflow.Requirement{workflow.NeedApproved}, Approvals: workflow.ApprovalRules{Count: 2}}
 	twice := approved(approved(planned("a"), 1, "f-a", ""), 2, "f-a", "")
 	outdated := planned("o")
-	outdated.Outdated = "The base moved."
+	outdated.Outdated = phrase.Say("The base moved.")
 	tests := []struct {
 		name     string
 		rules    workflow.Rules

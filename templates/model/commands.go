@@ -95,9 +95,9 @@ func applyCommands(m Model, l Links) []Command {
 		case !r.Open:
 		case r.ready():
 			ready = append(ready, r.Name())
-		case slices.ContainsFunc(r.Needs, workflow.Requirement.WantsPlan):
+		case slices.ContainsFunc(r.Needs(), workflow.Requirement.WantsPlan):
 			replan = append(replan, r.Name())
-		case slices.Contains(r.Needs, workflow.NeedApproved) && !slices.ContainsFunc(r.Needs, workflow.Requirement.Replans):
+		case slices.Contains(r.Needs(), workflow.NeedApproved) && !slices.ContainsFunc(r.Needs(), workflow.Requirement.Replans):
 			approve = append(approve, r.Name()+"@"+workflow.ShortFingerprint(r.Fingerprint()))
 		}
 	}

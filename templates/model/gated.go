@@ -32,11 +32,11 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 		for _, a := range r.Fallen() {
 			m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved an earlier plan, %s, which counts no longer. %s", markdown.Tick(a.User.Login), markdown.Tick(workflow.ShortFingerprint(a.Fingerprint)), markdown.Sentence(a.Void)), name)
 		}
-		for i, n := range r.Needs {
-			if n == "" {
-				continue
+		of := phrase.Subject{Project: name, Plan: workflow.ShortFingerprint(r.Fingerprint())}
+		for _, w := range r.Waits {
+			if w.Need != "" {
+				m.lacks = addLack(m.lacks, lackOf(of, w.lacks.Sentence, w.lacks.Mend))
 			}
-			m.lacks = addLack(m.lacks, lackOf(planned{name, r.Fingerprint()}, r.WaitsFor[i], r.Mends[i]))
 		}
 	}
 	if p := r.Record; r.Open && p.Verify != nil && p.Run.ID == p.Verify.ID {

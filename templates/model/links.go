@@ -21,6 +21,21 @@ func (l Links) Command(rest string) string {
 	return phrase.OrWord(l.Prefix, "cardea") + " " + rest
 }
 
+// Say is a text with commands as they are written here.
+func (l Links) Say(t phrase.Text) string { return t.With(l.Prefix) }
+
+// Reason is why a run ended as it did, with commands as they are written here.
+func (l Links) Reason(run workflow.Run) string {
+	if run.Apply == nil || len(run.Apply.Missing) == 0 {
+		return run.Reason
+	}
+	var all phrase.Text
+	for _, m := range run.Apply.Missing {
+		all = all.And(m.Sentence)
+	}
+	return l.Say(all)
+}
+
 // Pull is the address of the pull's page, "" without pages.
 func (l Links) Pull(p workflow.Pull) string {
 	if l.PublicURL == "" || p.Number == 0 {

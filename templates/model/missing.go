@@ -9,69 +9,26 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// planned is a project with the plan that a sentence is about.
-type planned struct{ name, fingerprint string }
-
-// lack is what plans lack, with who can mend it: of several plans in words that
-// fit them all, where nothing but their names and fingerprints differs.
+// lack is what plans lack, with who can mend it.
 type lack struct {
-	text, mend string // of one plan: as the gate said it
-	key        string // the same for what can be said of several plans at once
-	plans      []planned
-}
-
-// Stand-ins for what differs between the projects of one lack.
-const (
-	nameHere = "\x00" // `NAME`
-	planHere = "\x01" // " -p NAME@FINGERPRINT" of a command
-	pickHere = "\x02" // " -p NAME" of a command
-	ofPlan   = "\x03" // " of `FINGERPRINT`"
-)
-
-// impersonal is what is said of a project's plan with stand-ins for its name and fingerprint.
-func impersonal(text string, p planned) string {
-	short := workflow.ShortFingerprint(p.fingerprint)
-	if short != "" {
-		text = strings.ReplaceAll(text, " of `"+short+"`", ofPlan)
-	}
-	for _, name := range []string{p.name, quote(p.name)} {
-		text = strings.ReplaceAll(text, " -p "+name+"@"+short+"`", planHere+"`")
-		text = strings.ReplaceAll(text, " -p "+name+"`", pickHere+"`")
-	}
-	return strings.ReplaceAll(text, "`"+p.name+"`", nameHere)
-}
-
-// common puts back what all the plans have in common.
-func common(text string, plans []planned) string {
-	var pick, exact []string
-	for _, p := range plans {
-		pick = append(pick, p.name)
-		exact = append(exact, p.name+"@"+workflow.ShortFingerprint(p.fingerprint))
-	}
-	if len(plans) > namedAtMost { // then the command without a choice is meant
-		pick, exact = nil, nil
-	}
-	if strings.HasPrefix(text, nameHere) {
-		text = "Each" + text[1:]
-	}
-	return strings.NewReplacer("may not apply "+nameHere, "may not apply these", nameHere, "each", ofPlan, " each", planHere, options(exact), pickHere, options(pick)).Replace(text)
+	text, mend phrase.Text // of the first of the plans
+	key        string      // the same where this can be said of several plans at once
+	plans      []phrase.Subject
 }
 
 // lackOf is what one plan lacks. An apply that somebody has to resolve is always told by itself.
-func lackOf(p planned, text, mend string) lack {
-	l := lack{text: text, mend: mend, key: text + "\n" + mend, plans: []planned{p}}
-	if !strings.Contains(mend, " resolve ") {
-		l.key = impersonal(text, p) + "\n" + impersonal(mend, p)
+func lackOf(of phrase.Subject, text, mend phrase.Text) lack {
+	l := lack{text: text, mend: mend, plans: []phrase.Subject{of}}
+	if mend.Names(string(workflow.VerbResolve)) {
+		of = phrase.Subject{}
 	}
+	l.key = text.Key(of) + "\n" + mend.Key(of)
 	return l
 }
 
 // said is the lack in words for all its plans.
-func (l lack) said() (text, mend string) {
-	if len(l.plans) == 1 {
-		return l.text, l.mend
-	}
-	return common(impersonal(l.text, l.plans[0]), l.plans), common(impersonal(l.mend, l.plans[0]), l.plans)
+func (l lack) said(as Links) Said {
+	return Said{Text: as.Say(l.text.Common(l.plans)), Mend: as.Say(l.mend.Common(l.plans))}
 }
 
 // addLack adds what one plan lacks.
@@ -88,13 +45,12 @@ func addLack(all []lack, l lack) []lack {
 	return append(all, l)
 }
 
-func saidOf(all []lack) []Said {
+func saidOf(all []lack, as Links) []Said {
 	var out []Said
 	for _, l := range all {
-		s := Said{}
-		s.Text, s.Mend = l.said()
+		s := l.said(as)
 		for _, p := range l.plans {
-			s.Projects = append(s.Projects, p.name)
+			s.Projects = append(s.Projects, p.Project)
 		}
 		out = append(out, s)
 	}
@@ -130,9 +86,9 @@ func RefusalsOf(items []workflow.ReplyItem) []Refusal {
 
 func lacksOf(it workflow.ReplyItem) []lack {
 	var out []lack
-	of := planned{it.Project, it.Fingerprint}
+	of := phrase.Subject{Project: it.Project, Plan: workflow.ShortFingerprint(it.Fingerprint)}
 	if it.Text != "" {
-		out = append(out, lackOf(of, it.Text, ""))
+		out = append(out, lackOf(of, phrase.Plain(it.Text), nil))
 	}
 	for _, m := range it.Missing {
 		out = append(out, lackOf(of, m.Sentence, m.Mend))
@@ -141,16 +97,14 @@ func lacksOf(it workflow.ReplyItem) []lack {
 }
 
 // Said are the sentences for all the items together.
-func (r Refusal) Said() []Said {
+func (r Refusal) Said(as Links) []Said {
 	var out []Said
 	for i := range r.lacks[0] {
 		l := r.lacks[0][i]
 		for _, other := range r.lacks[1:] {
 			l.plans = append(l.plans[:len(l.plans):len(l.plans)], other[i].plans...)
 		}
-		s := Said{}
-		s.Text, s.Mend = l.said()
-		out = append(out, s)
+		out = append(out, l.said(as))
 	}
 	return out
 }

@@ -135,7 +135,7 @@ func Read(v workflow.PullView, l Links) Model {
 		m.remark(r)
 		m.gated(v, r)
 	}
-	m.Missing = saidOf(m.lacks)
+	m.Missing = saidOf(m.lacks, l)
 	m.Verdict = verdict(v, m)
 	m.Title = titleOf(v, m)
 	m.Commands = commandsFor(v, m, l)

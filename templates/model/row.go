@@ -17,19 +17,21 @@ type Row struct {
 	Plan   *workflow.Plan // nil while there is none
 	State  workflow.ProjectState
 	Counts workflow.Counts
-	// WaitsFor is what must happen before this project moves on, sentences. Empty: nothing.
-	WaitsFor []string
-	// Short are the same in a few words, for a cell; Mends say who can do something about
-	// it, as far as that is known; Needs are the gate's requirements. All stand at the
-	// same places, empty where there is nothing of the kind.
-	Short, Mends []string
-	Needs        []workflow.Requirement
+	// Waits are what must happen before this project moves on. Empty: nothing.
+	Waits []Wait
 	// Open says that its newest plan has changes that are not applied yet.
 	Open bool
 	// Lock is who holds the project; nil: nobody. Ours: this pull does.
 	Lock   *workflow.Lock
 	Ours   bool
 	RunURL string
+}
+
+// Wait is one thing that must happen before a project moves on.
+type Wait struct {
+	Text, Short string               // a sentence, and the same in a few words
+	Need        workflow.Requirement // of the gate; "" where it is none of those
+	lacks       workflow.Missing     // what the gate says
 }
 
 // Name is the project's name.
@@ -106,7 +108,7 @@ func RowOf(v workflow.PullView, p workflow.ProjectRecord, l Links) Row {
 		}
 		r.RunURL = phrase.OrWord(l.Run(p.Apply.ID), r.RunURL)
 	}
-	r.wait(v.Pull)
+	r.wait(v.Pull, l)
 	return r
 }
 
@@ -132,7 +134,7 @@ func applyOrder(p workflow.ProjectRecord) *workflow.ApplyOrder {
 }
 
 // wait finds out what the project waits for, as far as that is so in its state.
-func (r *Row) wait(pull workflow.Pull) {
+func (r *Row) wait(pull workflow.Pull, l Links) {
 	p := r.Record
 	switch r.State {
 	case workflow.StateQueued, workflow.StatePlanning:
@@ -144,10 +146,10 @@ func (r *Row) wait(pull workflow.Pull) {
 	case workflow.StateRefused:
 		r.waits("a mend: " + p.Project.Refused)
 	case workflow.StatePlanned:
-		r.gate(pull.Number != 0)
+		r.gate(pull.Number != 0, l)
 	case workflow.StateApplyFailed:
 		if r.Open {
-			r.gate(true)
+			r.gate(true, l)
 		} else {
 			r.waits("a new plan")
 		}
@@ -193,43 +195,56 @@ func runWaits(r *workflow.Run, itself string) string {
 func applyUnstarted(r workflow.Run) bool { return r.Apply != nil && r.Apply.Authorised == nil }
 
 func (r *Row) waits(sentence string) {
-	r.WaitsFor = append(r.WaitsFor, sentence)
-	r.Short = append(r.Short, sentence)
-	r.Mends = append(r.Mends, "")
-	r.Needs = append(r.Needs, "")
+	r.Waits = append(r.Waits, Wait{Text: sentence, Short: sentence})
+}
+
+// WaitsFor are the sentences of what the project waits for.
+func (r Row) WaitsFor() []string {
+	out := make([]string, len(r.Waits))
+	for i, w := range r.Waits {
+		out[i] = w.Text
+	}
+	return out
+}
+
+// Needs are the gate's requirements among what the project waits for.
+func (r Row) Needs() []workflow.Requirement {
+	var out []workflow.Requirement
+	for _, w := range r.Waits {
+		if w.Need != "" {
+			out = append(out, w.Need)
+		}
+	}
+	return out
 }
 
 // ready reports a plan with changes that nothing is known to stand in the way of.
 func (r Row) ready() bool { return r.Open && !r.lacks() }
 
 // lacks reports that the gate lacked something when it was last asked.
-func (r Row) lacks() bool {
-	return slices.ContainsFunc(r.Needs, func(n workflow.Requirement) bool { return n != "" })
-}
+func (r Row) lacks() bool { return len(r.Needs()) > 0 }
 
 // gate is what a plan with changes waits for: all that the gate lacked when it
 // was last asked, in its order; else the apply itself, where there is one (a
 // preview is never applied).
-func (r *Row) gate(applies bool) {
+func (r *Row) gate(applies bool, l Links) {
 	p := r.Record
 	missing := slices.Clone(p.WaitsFor)
 	slices.SortStableFunc(missing, func(a, b workflow.Missing) int { return cmp.Compare(a.Need.Rank(), b.Need.Rank()) })
-	if p.Outdated != "" && !slices.ContainsFunc(missing, func(m workflow.Missing) bool {
+	if !p.Outdated.Empty() && !slices.ContainsFunc(missing, func(m workflow.Missing) bool {
 		return m.Need == workflow.NeedUpToDate || m.Need == workflow.NeedHead || m.Need == workflow.NeedPlan
 	}) {
-		missing = append([]workflow.Missing{{Need: workflow.NeedUpToDate, Sentence: p.Outdated, Mend: "A new plan is made by itself."}}, missing...)
+		missing = append([]workflow.Missing{{Need: workflow.NeedUpToDate, Sentence: p.Outdated, Mend: phrase.Say("A new plan is made by itself.")}}, missing...)
 	}
 	for _, m := range missing {
-		r.WaitsFor = append(r.WaitsFor, m.Sentence)
-		r.Short = append(r.Short, m.Words())
-		r.Mends = append(r.Mends, m.Mend)
-		r.Needs = append(r.Needs, m.Need)
+		r.Waits = append(r.Waits, Wait{Text: l.Say(m.Sentence), Short: l.Say(m.Words()), Need: m.Need, lacks: m})
 	}
 	if len(p.Upstream) > 0 && !slices.ContainsFunc(missing, func(m workflow.Missing) bool { return m.Need == workflow.NeedDepends }) {
-		r.waits(fmt.Sprintf("%s, which changes too: this plan is provisional", phrase.AndList(markdown.Ticked(p.Upstream))))
-		r.Short[len(r.Short)-1], r.Needs[len(r.Needs)-1] = "the apply of "+phrase.AndList(markdown.Ticked(p.Upstream)), workflow.NeedDepends
+		names := phrase.AndList(markdown.Ticked(p.Upstream))
+		text := fmt.Sprintf("%s, which changes too: this plan is provisional", names)
+		r.Waits = append(r.Waits, Wait{Text: text, Short: "the apply of " + names, Need: workflow.NeedDepends, lacks: workflow.Missing{Sentence: phrase.Plain(text)}})
 	}
-	if applies && len(r.WaitsFor) == 0 {
+	if applies && len(r.Waits) == 0 {
 		r.waits("its apply")
 	}
 }
@@ -239,7 +254,7 @@ func (r Row) Word() string {
 	switch {
 	case r.State == workflow.StatePlanFailed && r.Record.Run != nil:
 		return failureWord(r.Record.Run.Outcome)
-	case r.State == workflow.StatePlanned && r.Record.Outdated != "":
+	case r.State == workflow.StatePlanned && !r.Record.Outdated.Empty():
 		return "outdated"
 	case r.State == workflow.StateUnknown:
 		return "unknown"

@@ -24,14 +24,6 @@ func (l Links) spokenAll(sentences []string) []string {
 	return out
 }
 
-func (l Links) spokenMissing(missing []workflow.Missing) []workflow.Missing {
-	out := slices.Clone(missing)
-	for i := range out {
-		out[i].Sentence, out[i].Mend = l.spoken(out[i].Sentence), l.spoken(out[i].Mend)
-	}
-	return out
-}
-
 // Spoken is a pull whose sentences name commands as they are written here. Nothing of v is changed.
 func (l Links) Spoken(v workflow.PullView) workflow.PullView {
 	if l.spoken("`cardea ") == "`cardea " {
@@ -51,8 +43,8 @@ func (l Links) spokenProjects(projects []workflow.ProjectRecord) []workflow.Proj
 	out := slices.Clone(projects)
 	for i := range out {
 		p := &out[i]
-		p.Project.Refused, p.Outdated = l.spoken(p.Project.Refused), l.spoken(p.Outdated)
-		p.Reasons, p.WaitsFor = l.spokenAll(p.Reasons), l.spokenMissing(p.WaitsFor)
+		p.Project.Refused = l.spoken(p.Project.Refused)
+		p.Reasons = l.spokenAll(p.Reasons)
 		p.Run, p.Apply = l.spokenRun(p.Run), l.spokenRun(p.Apply)
 	}
 	return out
@@ -72,7 +64,7 @@ func (l Links) SpokenReply(r workflow.Reply) workflow.Reply {
 	r.Text, r.Items = l.spokenAll(r.Text), slices.Clone(r.Items)
 	for i := range r.Items {
 		it := &r.Items[i]
-		it.Text, it.Missing, it.Run = l.spoken(it.Text), l.spokenMissing(it.Missing), l.spokenRun(it.Run)
+		it.Text, it.Run = l.spoken(it.Text), l.spokenRun(it.Run)
 	}
 	return r
 }

@@ -191,9 +191,9 @@ func lacking(rows []Row) []string {
 	}
 	var all []lack
 	for _, r := range rows {
-		for i, n := range r.Needs {
-			l := lack{n.Rank(), r.Short[i]}
-			if r.Open && n != "" && !slices.Contains(all, l) {
+		for _, w := range r.Waits {
+			l := lack{w.Need.Rank(), w.Short}
+			if r.Open && w.Need != "" && !slices.Contains(all, l) {
 				all = append(all, l)
 			}
 		}

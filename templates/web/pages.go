@@ -155,7 +155,7 @@ type RunPage struct {
 
 // ApplyPart is what a run's page says of an apply.
 type ApplyPart struct {
-	Order   *workflow.ApplyOrder
+	Missing []model.Said // what the gate lacked
 	PlanURL string
 	Part    string // how much of it was carried out, a sentence, "" where that is not known
 	Alarm   *model.Alarm

@@ -21,7 +21,10 @@ func ApplyPartOf(run workflow.Run, l model.Links) *ApplyPart {
 		return nil
 	}
 	o := run.Apply
-	p := &ApplyPart{Order: o, Part: model.PartSentence(o)}
+	p := &ApplyPart{Part: model.PartSentence(o)}
+	for _, m := range o.Missing {
+		p.Missing = append(p.Missing, model.Said{Text: l.Say(m.Sentence), Mend: l.Say(m.Mend)})
+	}
 	if o.PlanRun != "" {
 		p.PlanURL = model.RunPath(o.PlanRun)
 	}

@@ -303,7 +303,7 @@ type approvalCount struct {
 	author      workflow.Actor
 	fingerprint string
 	roles       map[int64]workflow.Role
-	project     string // its name for the command, "" for none
+	project     string // its name, "" where nobody asks about one
 	// recorded takes a giver's permission as it was when the approval was given, for display.
 	recorded bool
 }
@@ -374,19 +374,19 @@ func (c approvalCount) missing(counted []workflow.Approval, not []string, lack i
 	if n := len(not) - most; n > 0 {
 		not = append(not[:most:most], "So it is for "+phrase.CountOf(n, "other approval", "other approvals")+".")
 	}
-	plan := "a plan that there is not"
-	command := "cardea approve"
+	of, command := phrase.Say("of a plan that there is not"), workflow.VerbApprove.Typed("")
 	if c.fingerprint != "" {
-		plan = phrase.CodeSpan(workflow.ShortFingerprint(c.fingerprint))
+		of = phrase.Say("%s", phrase.OfPlan(workflow.ShortFingerprint(c.fingerprint)))
 	}
 	if c.project != "" && c.fingerprint != "" {
-		command += " -p " + phrase.Argument(phrase.Shown(c.project)+"@"+workflow.ShortFingerprint(c.fingerprint))
+		command = workflow.VerbApprove.About(c.project)
+		command.Plan = workflow.ShortFingerprint(c.fingerprint)
 	}
-	sentence := fmt.Sprintf("%d of %s of %s.", len(counted), phrase.CountOf(c.rules.Approvals.Count, "approval", "approvals"), plan)
+	sentence := phrase.Say("%d of %s %s.", len(counted), phrase.CountOf(c.rules.Approvals.Count, "approval", "approvals"), of)
 	return workflow.Missing{
-		Need: workflow.NeedApproved, Short: phrase.CountOf(lack, "approval", "approvals"),
-		Sentence: strings.Join(append([]string{sentence}, not...), " "),
-		Mend:     fmt.Sprintf("May approve: %s. In a comment: %s.", c.whoMay(), phrase.CodeSpan(command)),
+		Need: workflow.NeedApproved, Short: phrase.Plain(phrase.CountOf(lack, "approval", "approvals")),
+		Sentence: sentence.And(phrase.Plain(strings.Join(not, " "))),
+		Mend:     phrase.Say("May approve: %s. In a comment: %s.", c.whoMay(), command),
 	}
 }
 

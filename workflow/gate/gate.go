@@ -104,13 +104,13 @@ func Holding(in Input) (workflow.Rules, workflow.Actor) {
 }
 
 // add notes one missing requirement: as a sentence, and how to mend it.
-func (g *gate) add(need workflow.Requirement, sentence, mend string) {
+func (g *gate) add(need workflow.Requirement, sentence, mend phrase.Text) {
 	g.addExactly(need, "", sentence, mend)
 }
 
 // addExactly is add with words of its own after "waits for".
-func (g *gate) addExactly(need workflow.Requirement, short, sentence, mend string) {
-	g.missing = append(g.missing, workflow.Missing{Need: need, Short: short, Sentence: sentence, Mend: mend})
+func (g *gate) addExactly(need workflow.Requirement, short string, sentence, mend phrase.Text) {
+	g.missing = append(g.missing, workflow.Missing{Need: need, Short: phrase.Plain(short), Sentence: sentence, Mend: mend})
 }
 
 func (g *gate) told() []workflow.Missing {
@@ -125,46 +125,56 @@ func (g *gate) requires(need workflow.Requirement) bool {
 	return !unknown && slices.Contains(g.rules.Require, need)
 }
 
-// command is a command about this project, as people type it, with what stands behind its name.
-func (g *gate) command(verb string, more ...string) string {
-	return phrase.CodeSpan(strings.Join(append([]string{"cardea", verb, "-p", phrase.Argument(phrase.Shown(g.in.Project.Project.Name))}, more...), " "))
+// command is a command about this project.
+func (g *gate) command(verb workflow.Verb) phrase.Command {
+	return verb.About(g.in.Project.Project.Name)
+}
+
+// replan asks for a new plan, in a sentence.
+func (g *gate) replan() phrase.Text {
+	return phrase.Say("A new plan: %s.", g.command(workflow.VerbPlan))
+}
+
+// replanSame is replan where approvals may outlive the plan.
+func (g *gate) replanSame() phrase.Text {
+	return g.replan().And(phrase.Say("If it is the same, its approvals stay."))
 }
 
 // name is the project's name for a sentence.
-func (g *gate) name() string { return phrase.CodeSpan(phrase.Shown(g.in.Project.Project.Name)) }
+func (g *gate) name() phrase.Part { return phrase.Project(g.in.Project.Project.Name) }
 
 func (g *gate) permission() {
 	who := g.in.Live.Actor
 	role, known := g.in.Live.Roles[who.ID]
-	mend := fmt.Sprintf("May apply here: %s.", g.rules.Apply.Describe())
+	mend := phrase.Say("May apply here: %s.", g.rules.Apply.Describe())
 	switch {
 	case who.ID == 0:
-		g.add(workflow.NeedPermission, "It is not known who asks for this apply.", mend)
+		g.add(workflow.NeedPermission, phrase.Say("It is not known who asks for this apply."), mend)
 	case who.Bot && !g.rules.ListsBot(who):
-		g.add(workflow.NeedPermission, fmt.Sprintf("The server's `bots` do not list the app %s.", phrase.CodeSpan(phrase.Shown(who.Slug()))), mend)
+		g.add(workflow.NeedPermission, phrase.Say("The server's `bots` do not list the app %s.", phrase.CodeSpan(phrase.Shown(who.Slug()))), mend)
 	case !known || !role.Known():
-		g.add(workflow.NeedPermission, fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is applied.", workflow.Mention(who)),
-			"Try again: "+g.command("apply")+".")
+		g.add(workflow.NeedPermission, phrase.Say("GitHub did not say which role %s has, and without an answer nothing is applied.", workflow.Mention(who)),
+			phrase.Say("Try again: %s.", g.command(workflow.VerbApply)))
 	case !g.rules.Apply.Includes(who, role):
-		g.add(workflow.NeedPermission, fmt.Sprintf("%s has the role `%s`, which may not apply %s.", workflow.Mention(who), role, g.name()), mend)
+		g.add(workflow.NeedPermission, phrase.Say("%s has the role `%s`, which may not apply %s.", workflow.Mention(who), role, g.name().Or("these")), mend)
 	}
 }
 
 // facts says whether what GitHub was asked is all there, about this pull, and of now.
 func (g *gate) facts() {
-	again := "Nothing was applied. Try again: " + g.command("apply") + "."
+	again := phrase.Say("Nothing was applied. Try again: %s.", g.command(workflow.VerbApply))
 	for _, e := range g.in.Live.Errors {
-		g.add(workflow.NeedFacts, e, again)
+		g.add(workflow.NeedFacts, phrase.Plain(e), again)
 	}
 	if !g.live {
-		g.add(workflow.NeedFacts, "GitHub did not say how this pull request stands now.", again)
+		g.add(workflow.NeedFacts, phrase.Say("GitHub did not say how this pull request stands now."), again)
 	}
 	// Facts of the future are as little worth as old ones: a clock was set.
 	if age := g.in.Now.Sub(g.in.Live.Read); g.live && (age > LiveMaxAge || age < -LiveMaxAge) {
-		g.add(workflow.NeedFacts, fmt.Sprintf("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
+		g.add(workflow.NeedFacts, phrase.Say("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
 	}
 	if g.live && g.in.Live.BaseTip == "" {
-		g.add(workflow.NeedFacts, fmt.Sprintf("GitHub did not say where the base branch %s stands now.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))), again)
+		g.add(workflow.NeedFacts, phrase.Say("GitHub did not say where the base branch %s stands now.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))), again)
 	}
 }
 
@@ -177,22 +187,22 @@ func (g *gate) pullChecks() {
 		if word == workflow.PullOpen {
 			word = rec.State
 		}
-		g.add(workflow.NeedOpen, fmt.Sprintf("This pull request is %s.", phrase.OrWord(string(word), "in a state that is not known")),
-			"Only what an open pull request changes is applied. A closed one can be reopened; after a merge open a new one.")
+		g.add(workflow.NeedOpen, phrase.Say("This pull request is %s.", phrase.OrWord(string(word), "in a state that is not known")),
+			phrase.Say("Only what an open pull request changes is applied. A closed one can be reopened; after a merge open a new one."))
 	}
 	if g.pull.Fork || rec.Fork {
-		g.add(workflow.NeedSameRepo, "The head of this pull request is in another repository.",
-			fmt.Sprintf("Somebody who may write to %s can push the branch here and open a pull request from it.", phrase.CodeSpan(phrase.Shown(rec.Repo.FullName()))))
+		g.add(workflow.NeedSameRepo, phrase.Say("The head of this pull request is in another repository."),
+			phrase.Say("Somebody who may write to %s can push the branch here and open a pull request from it.", phrase.CodeSpan(phrase.Shown(rec.Repo.FullName()))))
 	}
 	if g.pull.Draft || (!g.live && rec.Draft) {
-		g.add(workflow.NeedReady, "This pull request is a draft.", "Mark it as ready for review.")
+		g.add(workflow.NeedReady, phrase.Say("This pull request is a draft."), phrase.Say("Mark it as ready for review."))
 	}
 	g.head()
 	g.reviewed()
 	g.mergeable()
 	if g.in.BaseFaulty {
-		g.add(workflow.NeedConfig, fmt.Sprintf("`%s` of the base branch %s is faulty, so nobody can say which rules hold.", workflow.RepoConfigFile, phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))),
-			"Mend it on the base branch first: a pull request that does so can be merged without an apply.")
+		g.add(workflow.NeedConfig, phrase.Say("`%s` of the base branch %s is faulty, so nobody can say which rules hold.", workflow.RepoConfigFile, phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))),
+			phrase.Say("Mend it on the base branch first: a pull request that does so can be merged without an apply."))
 	}
 }
 
@@ -215,8 +225,8 @@ func (g *gate) branch() {
 		}
 		allowed = "Allowed: " + phrase.OrList(spans) + "."
 	}
-	g.add(workflow.NeedBranch, fmt.Sprintf("%s is not a base branch on which an apply may run.", phrase.CodeSpan(phrase.Shown(ref))),
-		allowed+" Change this pull request's base, or ask an operator of the server for `apply.branches`.")
+	g.add(workflow.NeedBranch, phrase.Say("%s is not a base branch on which an apply may run.", phrase.CodeSpan(phrase.Shown(ref))),
+		phrase.Say("%s Change this pull request's base, or ask an operator of the server for `apply.branches`.", allowed))
 }
 
 func (g *gate) defaultBranch() string {
@@ -228,20 +238,20 @@ func (g *gate) defaultBranch() string {
 
 // head says whether plan, record and GitHub speak of the same head and base branch.
 func (g *gate) head() {
-	rec, mend := g.in.Record.Pull, "Nothing to do: it is planned by itself. Then look at that plan."
+	rec, mend := g.in.Record.Pull, phrase.Say("Nothing to do: it is planned by itself. Then look at that plan.")
 	sha := g.pull.Head.SHA
 	switch {
 	case sha == "" || rec.Head.SHA == "":
-		g.add(workflow.NeedHead, "The head of this pull request is not known.", "Try again: "+g.command("apply")+".")
+		g.add(workflow.NeedHead, phrase.Say("The head of this pull request is not known."), phrase.Say("Try again: %s.", g.command(workflow.VerbApply)))
 	case sha != rec.Head.SHA:
-		g.add(workflow.NeedHead, fmt.Sprintf("The head is %s now; what is shown is of %s.", phrase.CodeSpan(phrase.Short(sha)), phrase.CodeSpan(phrase.Short(rec.Head.SHA))), mend)
+		g.add(workflow.NeedHead, phrase.Say("The head is %s now; what is shown is of %s.", phrase.CodeSpan(phrase.Short(sha)), phrase.CodeSpan(phrase.Short(rec.Head.SHA))), mend)
 	case !g.in.Record.Known:
-		g.add(workflow.NeedHead, fmt.Sprintf("What %s affects is not known yet.", phrase.CodeSpan(phrase.Short(sha))), mend)
+		g.add(workflow.NeedHead, phrase.Say("What %s affects is not known yet.", phrase.CodeSpan(phrase.Short(sha))), mend)
 	case g.in.Project.Run != nil && g.in.Project.Run.Head != sha:
-		g.add(workflow.NeedHead, fmt.Sprintf("The plan is of %s; the head is %s.", phrase.CodeSpan(phrase.Short(g.in.Project.Run.Head)), phrase.CodeSpan(phrase.Short(sha))), mend)
+		g.add(workflow.NeedHead, phrase.Say("The plan is of %s; the head is %s.", phrase.CodeSpan(phrase.Short(g.in.Project.Run.Head)), phrase.CodeSpan(phrase.Short(sha))), mend)
 	}
 	if g.pull.Base.Ref != rec.Base.Ref {
-		g.add(workflow.NeedHead, fmt.Sprintf("The base branch is %s now; the plan is for %s.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref)), phrase.CodeSpan(phrase.Shown(rec.Base.Ref))), mend)
+		g.add(workflow.NeedHead, phrase.Say("The base branch is %s now; the plan is for %s.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref)), phrase.CodeSpan(phrase.Shown(rec.Base.Ref))), mend)
 	}
 }
 
@@ -256,22 +266,23 @@ func (g *gate) reviewed() {
 	if (decision == "approved" || decision == "") && g.in.Live.ApprovedHead {
 		return
 	}
-	sentence := fmt.Sprintf("No review on GitHub approves %s.", phrase.CodeSpan(phrase.Short(g.pull.Head.SHA)))
+	sentence := phrase.Say("No review on GitHub approves %s.", phrase.CodeSpan(phrase.Short(g.pull.Head.SHA)))
 	if decision != "" && decision != "approved" {
 		sentence = g.decision()
 	}
-	g.add(workflow.NeedReviewed, sentence, "Somebody other than the author approves it in a review on GitHub. (`cardea approve` is for the plan and does not replace it.)")
+	g.add(workflow.NeedReviewed, sentence, phrase.Say("Somebody other than the author approves it in a review on GitHub. (%s is for the plan and does not replace it.)",
+		workflow.VerbApprove.Typed("")))
 }
 
 // decision is GitHub's review decision in words.
-func (g *gate) decision() string {
+func (g *gate) decision() phrase.Text {
 	switch d := g.in.Live.ReviewDecision; d {
 	case "changes_requested":
-		return "A review on GitHub requests changes."
+		return phrase.Say("A review on GitHub requests changes.")
 	case "review_required":
-		return "GitHub still requires a review."
+		return phrase.Say("GitHub still requires a review.")
 	default:
-		return fmt.Sprintf("GitHub's review decision is %s.", phrase.CodeSpan(phrase.Shown(d)))
+		return phrase.Say("GitHub's review decision is %s.", phrase.CodeSpan(phrase.Shown(d)))
 	}
 }
 
@@ -285,12 +296,13 @@ func (g *gate) mergeable() {
 	switch g.in.Live.Conflicts {
 	case "no":
 	case "yes":
-		g.addExactly(workflow.NeedMergeable, "a merge without conflicts", fmt.Sprintf("The head conflicts with %s.", base), fmt.Sprintf("Merge %s into the branch, or rebase it, and push.", base))
+		g.addExactly(workflow.NeedMergeable, "a merge without conflicts", phrase.Say("The head conflicts with %s.", base), phrase.Say("Merge %s into the branch, or rebase it, and push.", base))
 	default:
-		g.add(workflow.NeedMergeable, fmt.Sprintf("GitHub has not said yet whether the head conflicts with %s.", base), "Try again in a minute: "+g.command("apply")+".")
+		g.add(workflow.NeedMergeable, phrase.Say("GitHub has not said yet whether the head conflicts with %s.", base), phrase.Say("Try again in a minute: %s.", g.command(workflow.VerbApply)))
 	}
 	if d := g.in.Live.ReviewDecision; d != "" && d != "approved" && !g.requires(workflow.NeedReviewed) {
-		g.addExactly(workflow.NeedMergeable, workflow.NeedReviewed.Words(), g.decision(), "The reviews that the branch requires are given on GitHub; `cardea approve` does not replace them.")
+		g.addExactly(workflow.NeedMergeable, workflow.NeedReviewed.Words(), g.decision(),
+			phrase.Say("The reviews that the branch requires are given on GitHub; %s does not replace them.", workflow.VerbApprove.Typed("")))
 	}
 	var names, told []string
 	for _, c := range g.in.Live.Required {
@@ -303,8 +315,8 @@ func (g *gate) mergeable() {
 		sort.Strings(names)
 		sort.Strings(told)
 		g.addExactly(workflow.NeedMergeable, phrase.OneMany(len(names) == 1, "the check ", "the checks ")+strings.Join(names, ", "),
-			fmt.Sprintf("%s of the base branch %s not passed: %s.", phrase.CountOf(len(told), "required check", "required checks"), phrase.OneMany(len(told) == 1, "has", "have"), phrase.AndList(told)),
-			"Wait for what is pending, mend what failed; what is missing has to report at this head. Then "+g.command("apply")+".")
+			phrase.Say("%s of the base branch %s not passed: %s.", phrase.CountOf(len(told), "required check", "required checks"), phrase.OneMany(len(told) == 1, "has", "have"), phrase.AndList(told)),
+			phrase.Say("Wait for what is pending, mend what failed; what is missing has to report at this head. Then %s.", g.command(workflow.VerbApply)))
 	}
 }
 

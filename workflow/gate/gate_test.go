@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/internal/golden"
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -206,7 +207,7 @@ var refusals = []struct {
 	{"artefact-other", workflow.NeedArtefact, func(in *Input) { in.Artefact = "0bad0bad0bad" }},
 	{"up-to-date-inputs", workflow.NeedUpToDate, func(in *Input) { in.SameInputs = false }},
 	{"up-to-date-tree", workflow.NeedUpToDate, func(in *Input) { in.SameTree = false }},
-	{"up-to-date-outdated", workflow.NeedUpToDate, func(in *Input) { in.Project.Outdated = "`main` changed `modules/net/main.tf`." }},
+	{"up-to-date-outdated", workflow.NeedUpToDate, func(in *Input) { in.Project.Outdated = phrase.Say("`main` changed `modules/net/main.tf`.") }},
 	{"fresh-old", workflow.NeedFresh, func(in *Input) { in.Plan.PlannedAt = gateNow.Add(-25 * time.Hour) }},
 	{"fresh-no-limit-set", workflow.NeedFresh, func(in *Input) { in.Rules.StaleAfter, in.Plan.PlannedAt = 0, gateNow.Add(-25*time.Hour) }},
 	{"fresh-unknown", workflow.NeedFresh, func(in *Input) { in.Plan.PlannedAt = time.Time{} }},
@@ -330,7 +331,7 @@ func TestGateRefuses(t *testing.T) {
 				t.Errorf("got %+v, want %s first", got, tt.need)
 			}
 			for _, m := range got {
-				if m.Words() == "" || m.Sentence == "" || m.Mend == "" {
+				if m.Words().Empty() || m.Sentence.Empty() || m.Mend.Empty() {
 					t.Errorf("got %+v, want words for each", m)
 				}
 			}
@@ -360,7 +361,10 @@ func TestWaitsFor(t *testing.T) {
 			asked(in)
 			in.Live, in.Record.Pull.Draft, in.Locks, in.Depends["dns"] = workflow.LiveFacts{}, true, []workflow.Lock{elsewhere(0, workflow.LockApply)}, workflow.StatePlanned
 		}, []workflow.Requirement{workflow.NeedReady, workflow.NeedDepends, workflow.NeedLock}},
-		{"outdated", func(in *Input) { asked(in); in.Live, in.Project.Outdated = workflow.LiveFacts{}, "`main` moved." }, []workflow.Requirement{workflow.NeedUpToDate}},
+		{"outdated", func(in *Input) {
+			asked(in)
+			in.Live, in.Project.Outdated = workflow.LiveFacts{}, phrase.Say("`main` moved.")
+		}, []workflow.Requirement{workflow.NeedUpToDate}},
 		{"what GitHub said last", func(in *Input) { asked(in); in.Live.Conflicts = "yes" }, []workflow.Requirement{workflow.NeedMergeable}},
 		{"no changes", func(in *Input) { in.Project.Run.NoChanges, in.Project.Approvals = true, nil }, nil},
 		{"applied", func(in *Input) {

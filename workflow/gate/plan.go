@@ -12,7 +12,7 @@ import (
 
 // plan says whether there is one plan that can be applied, and all that is asked of it.
 func (g *gate) plan() {
-	if short, sentence, mend := g.noPlan(); sentence != "" {
+	if short, sentence, mend := g.noPlan(); !sentence.Empty() {
 		g.addExactly(workflow.NeedPlan, short, sentence, mend)
 		return
 	}
@@ -26,65 +26,65 @@ func (g *gate) plan() {
 }
 
 // noPlan says why there is no plan to apply, and what to do; short is what is waited for where that is no plan.
-func (g *gate) noPlan() (short, sentence, mend string) {
+func (g *gate) noPlan() (short string, sentence, mend phrase.Text) {
 	p, run := g.in.Project, g.in.Project.Run
-	replan := "A new plan: " + g.command("plan") + "."
-	wait := "When it is there, look at it; then " + g.command("apply") + "."
+	replan, wait := g.replan(), phrase.Say("When it is there, look at it; then %s.", g.command(workflow.VerbApply))
 	switch {
 	case g.in.Record.Trouble != nil:
-		return "", fmt.Sprintf("Nothing of this head can be planned: %s.", strings.TrimSuffix(phrase.OneLine(g.in.Record.Trouble.Title), ".")),
-			"The check `cardea/plan` says what to mend."
+		return "", phrase.Say("Nothing of this head can be planned: %s.", strings.TrimSuffix(phrase.OneLine(g.in.Record.Trouble.Title), ".")),
+			phrase.Say("The check `cardea/plan` says what to mend.")
 	case p.Deleted:
-		return "nothing", fmt.Sprintf("The directory of %s is deleted by this pull request.", g.name()), "Nothing of it is applied."
+		return "nothing", phrase.Say("The directory of %s is deleted by this pull request.", g.name()), phrase.Say("Nothing of it is applied.")
 	case p.Project.Refused != "":
-		return "", p.Project.Refused, "Mend that and push."
+		return "", phrase.Plain(p.Project.Refused), phrase.Say("Mend that and push.")
 	case run == nil:
-		return "", fmt.Sprintf("%s is not planned yet.", g.name()), wait
+		return "", phrase.Say("%s is not planned yet.", g.name()), wait
 	case run.State == workflow.RunQueued:
-		return "", fmt.Sprintf("The plan of %s is still queued.", g.name()), wait
+		return "", phrase.Say("The plan of %s is still queued.", g.name()), wait
 	case run.State != workflow.RunFinished:
-		return "", fmt.Sprintf("%s is being planned right now.", g.name()), wait
+		return "", phrase.Say("%s is being planned right now.", g.name()), wait
 	case run.Kind != workflow.RunPlan && run.Kind != workflow.RunVerify:
-		return "", fmt.Sprintf("The newest run of %s is not a plan.", g.name()), replan
+		return "", phrase.Say("The newest run of %s is not a plan.", g.name()), replan
 	case run.Outcome == workflow.OutcomeCancelled:
-		return "", fmt.Sprintf("The last plan of %s was cancelled.", g.name()), replan
+		return "", phrase.Say("The last plan of %s was cancelled.", g.name()), replan
 	case run.Outcome != workflow.OutcomeSucceeded:
-		return "", fmt.Sprintf("The last plan of %s did not succeed.", g.name()), "Mend what it says and push, or " + g.command("plan") + "."
+		return "", phrase.Say("The last plan of %s did not succeed.", g.name()), phrase.Say("Mend what it says and push, or %s.", g.command(workflow.VerbPlan))
 	case run.NoChanges || (g.in.Plan != nil && g.in.Plan.NoChanges):
-		return "nothing", fmt.Sprintf("The plan of %s has no changes: there is nothing to apply.", g.name()), "Nothing to do."
+		return "nothing", phrase.Say("The plan of %s has no changes: there is nothing to apply.", g.name()), phrase.Say("Nothing to do.")
 	case g.in.Plan == nil:
-		return "", fmt.Sprintf("The plan of %s is not kept any more.", g.name()), replan
+		return "", phrase.Say("The plan of %s is not kept any more.", g.name()), replan
 	case g.in.Plan.Fingerprint == "" || run.Fingerprint != g.in.Plan.Fingerprint:
-		return "", fmt.Sprintf("The plan of %s has no fingerprint that belongs to its run.", g.name()), replan
+		return "", phrase.Say("The plan of %s has no fingerprint that belongs to its run.", g.name()), replan
 	case run.PullKey() != g.in.Record.Pull.Key() || run.Project.Key() != p.Project.Key():
-		return "", fmt.Sprintf("The plan that %s has is not of this project and pull request.", g.name()), replan
+		return "", phrase.Say("The plan that %s has is not of this project and pull request.", g.name()), replan
 	}
-	return "", "", ""
+	return "", nil, nil
 }
 
 // order looks at the applies of this project: the one that is being confirmed, or
 // the last one, which may have spent the plan.
 func (g *gate) order() {
 	a := g.in.Project.Apply
-	again := "Look at the plan and ask once more: " + g.command("apply") + "."
+	again := phrase.Say("Look at the plan and ask once more: %s.", g.command(workflow.VerbApply))
 	if g.moment == whenReady {
 		if why := g.notOurs(a); why != "" {
-			g.addExactly(workflow.NeedPlan, "a new `cardea apply`", why, again)
+			g.missing = append(g.missing, workflow.Missing{Need: workflow.NeedPlan, Short: phrase.Say("a new %s", workflow.VerbApply.Typed("")),
+				Sentence: phrase.Plain(why), Mend: again})
 		}
 		return
 	}
 	switch {
 	case a == nil:
 	case a.State == workflow.RunQueued:
-		g.addExactly(workflow.NeedPlan, "the running apply", fmt.Sprintf("An apply of %s is queued already.", g.name()), "Wait for it.")
+		g.addExactly(workflow.NeedPlan, "the running apply", phrase.Say("An apply of %s is queued already.", g.name()), phrase.Say("Wait for it."))
 	case a.State != workflow.RunFinished:
-		g.addExactly(workflow.NeedPlan, "the running apply", fmt.Sprintf("An apply of %s is running since %s.", g.name(), phrase.Clock(a.Started)), "Wait for it.")
+		g.addExactly(workflow.NeedPlan, "the running apply", phrase.Say("An apply of %s is running since %s.", g.name(), phrase.Clock(a.Started)), phrase.Say("Wait for it."))
 	case g.in.Project.Ran(a):
-		mend := "A new plan: " + g.command("plan") + "."
+		mend := g.replan()
 		if a.OutcomeOpen() || a.StateKept() { // a plan made now would be of a state that nobody knows
-			mend = "No new plan before that apply is settled; one follows then by itself."
+			mend = phrase.Say("No new plan before that apply is settled; one follows then by itself.")
 		}
-		g.addExactly(workflow.NeedPlan, "a new plan", "This plan was carried out once, and a plan is never carried out twice.", mend)
+		g.addExactly(workflow.NeedPlan, "a new plan", phrase.Say("This plan was carried out once, and a plan is never carried out twice."), mend)
 	}
 }
 
@@ -109,15 +109,15 @@ func (g *gate) notOurs(a *workflow.Run) string {
 
 func (g *gate) artefact() {
 	planned, found := g.in.Project.Run.Artefact, g.in.Artefact
-	replan := "A new plan: " + g.command("plan") + "."
+	replan := g.replan()
 	switch {
 	case planned == "":
-		g.add(workflow.NeedArtefact, fmt.Sprintf("Nothing was kept of the plan of %s that could be applied.", g.name()), replan)
+		g.add(workflow.NeedArtefact, phrase.Say("Nothing was kept of the plan of %s that could be applied.", g.name()), replan)
 	case found == "":
-		g.add(workflow.NeedArtefact, fmt.Sprintf("The saved plan of %s is not there any more.", g.name()), replan)
+		g.add(workflow.NeedArtefact, phrase.Say("The saved plan of %s is not there any more.", g.name()), replan)
 	case planned != found:
-		g.add(workflow.NeedArtefact, fmt.Sprintf("The saved plan of %s is not the file that was made (SHA-256 %s, not %s).",
-			g.name(), phrase.CodeSpan(phrase.Short(found)), phrase.CodeSpan(phrase.Short(planned))), replan+" An operator of the server should find out who changed it.")
+		g.add(workflow.NeedArtefact, phrase.Say("The saved plan of %s is not the file that was made (SHA-256 %s, not %s).",
+			g.name(), phrase.CodeSpan(phrase.Short(found)), phrase.CodeSpan(phrase.Short(planned))), replan.And(phrase.Say("An operator of the server should find out who changed it.")))
 	}
 }
 
@@ -127,19 +127,19 @@ func (g *gate) upToDate() {
 		return
 	}
 	base := phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))
-	mend := "Nothing to do: a new plan is made by itself. If it is the same, its approvals stay."
-	why := ""
+	mend := phrase.Say("Nothing to do: a new plan is made by itself. If it is the same, its approvals stay.")
+	var why phrase.Text
 	switch {
-	case g.in.Project.Outdated != "":
+	case !g.in.Project.Outdated.Empty():
 		why = g.in.Project.Outdated
 	case g.moment == whenShown && !g.in.SameInputs:
 		return // nobody has looked
 	case !g.in.SameInputs:
-		why = fmt.Sprintf("%s has moved on in files that %s is planned from.", base, g.name())
+		why = phrase.Say("%s has moved on in files that %s is planned from.", base, g.name())
 	case len(g.in.Plan.Hidden) > 0 && !g.in.SameTree && g.moment != whenShown:
-		why = fmt.Sprintf("%s has moved on, and the plan of %s runs code that its changes do not show: only the very same files will do.", base, g.name())
+		why = phrase.Say("%s has moved on, and the plan of %s runs code that its changes do not show: only the very same files will do.", base, g.name())
 	}
-	if why != "" {
+	if !why.Empty() {
 		g.add(workflow.NeedUpToDate, why, mend)
 	}
 }
@@ -149,12 +149,12 @@ func (g *gate) fresh() {
 	if limit <= 0 {
 		limit = defaultStaleAfter
 	}
-	replan := "A new plan: " + g.command("plan") + ". If it is the same, its approvals stay."
+	replan := g.replanSame()
 	switch made := g.in.Plan.PlannedAt; {
 	case made.IsZero() || made.After(g.in.Now.Add(time.Minute)):
-		g.add(workflow.NeedFresh, fmt.Sprintf("It is not known when the plan of %s was made.", g.name()), replan)
+		g.add(workflow.NeedFresh, phrase.Say("It is not known when the plan of %s was made.", g.name()), replan)
 	case g.in.Now.Sub(made) > limit:
-		g.add(workflow.NeedFresh, fmt.Sprintf("The plan of %s is of %s, longer ago than `stale_after` allows (%s).", g.name(), phrase.Clock(made), phrase.InWords(limit)), replan)
+		g.add(workflow.NeedFresh, phrase.Say("The plan of %s is of %s, longer ago than `stale_after` allows (%s).", g.name(), phrase.Clock(made), phrase.InWords(limit)), replan)
 	}
 }
 
@@ -164,7 +164,7 @@ func (g *gate) approved() {
 	}
 	c := approvalCount{
 		rules: g.rules, author: g.pull.Author, fingerprint: g.in.Plan.Fingerprint, roles: g.in.Live.Roles,
-		project: phrase.Shown(g.in.Project.Project.Name), recorded: g.moment == whenShown,
+		project: g.in.Project.Project.Name, recorded: g.moment == whenShown,
 	}
 	_, missing := c.count(g.in.Project.Approvals)
 	g.missing = append(g.missing, missing...)
@@ -189,14 +189,14 @@ func (g *gate) depends() {
 	sort.Strings(names)
 	for _, name := range names {
 		span := phrase.CodeSpan(phrase.Shown(name))
-		g.addExactly(workflow.NeedDepends, "the apply of "+span, fmt.Sprintf("%s depends on %s, which is not applied (%s).", g.name(), span, phrase.CodeSpan(string(g.in.Depends[name]))),
-			fmt.Sprintf("Apply that one first: %s.", phrase.CodeSpan("cardea apply -p "+phrase.Argument(phrase.Shown(name)))))
+		g.addExactly(workflow.NeedDepends, "the apply of "+span, phrase.Say("%s depends on %s, which is not applied (%s).", g.name(), span, phrase.CodeSpan(string(g.in.Depends[name]))),
+			phrase.Say("Apply that one first: %s.", workflow.VerbApply.About(name)))
 	}
 	for _, name := range g.in.Since {
 		switch g.in.Depends[name] {
 		case workflow.StateApplied, workflow.StateNoChanges:
-			g.addExactly(workflow.NeedDepends, "a new plan", fmt.Sprintf("The plan of %s was begun before %s was applied, on which it depends.", g.name(), phrase.CodeSpan(phrase.Shown(name))),
-				"A new plan: "+g.command("plan")+". If it is the same, its approvals stay.")
+			g.addExactly(workflow.NeedDepends, "a new plan", phrase.Say("The plan of %s was begun before %s was applied, on which it depends.", g.name(), phrase.CodeSpan(phrase.Shown(name))),
+				g.replanSame())
 		}
 	}
 }
@@ -209,10 +209,10 @@ func (g *gate) locks() {
 		state = g.in.Project.Run.Keeps()
 	}
 	if state.Identity == "" && g.in.Project.Run != nil && g.moment != whenShown {
-		g.add(workflow.NeedLock, fmt.Sprintf("It is not known which state %s writes, so it cannot be locked.", g.name()), "A new plan: "+g.command("plan")+".")
+		g.add(workflow.NeedLock, phrase.Say("It is not known which state %s writes, so it cannot be locked.", g.name()), g.replan())
 	}
 	if g.in.Plan != nil && g.in.Plan.StateID != state.Lineage && g.moment != whenShown {
-		g.add(workflow.NeedLock, fmt.Sprintf("The plan of %s was made before states were known by their lineage.", g.name()), "A new plan: "+g.command("plan")+".")
+		g.add(workflow.NeedLock, phrase.Say("The plan of %s was made before states were known by their lineage.", g.name()), g.replan())
 	}
 	ours, told := 0, false
 	keys := workflow.LockKeys(g.in.Project.Project, state)
@@ -230,43 +230,49 @@ func (g *gate) locks() {
 			if !told { // both locks of a project are mostly one pull's: that is one sentence
 				sentence := l.Sentence()
 				if l.Project != g.in.Project.Project.Name {
-					sentence += lockedBeside(g.name(), l.Key == key)
+					sentence = sentence.And(lockedBeside(g.name(), l.Key == key))
 				}
 				g.addExactly(workflow.NeedLock, fmt.Sprintf("the lock of #%d", l.Pull.Number), sentence,
-					l.Mend()+" This pull request is told then.")
+					l.Mend().And(phrase.Say("This pull request is told then.")))
 			}
 			told = true
 		}
 	}
 	if g.moment == whenReady && ours < len(keys) && !told {
-		g.add(workflow.NeedLock, fmt.Sprintf("This pull request does not hold every lock of %s.", g.name()), "Try again: "+g.command("apply")+".")
+		g.add(workflow.NeedLock, phrase.Say("This pull request does not hold every lock of %s.", g.name()), phrase.Say("Try again: %s.", g.command(workflow.VerbApply)))
 	}
 }
 
 // lockedBeside says what another project's lock has to do with a project.
-func lockedBeside(name string, surely bool) string {
+func lockedBeside(name phrase.Part, surely bool) phrase.Text {
 	if surely {
-		return fmt.Sprintf(" It writes the same state as %s.", name)
+		return phrase.Say("It writes the same state as %s.", name)
 	}
-	return fmt.Sprintf(" It may write the same state as %s: nothing tells the two apart.", name)
+	return phrase.Say("It may write the same state as %s: nothing tells the two apart.", name)
+}
+
+// resolveAs is the command that says what an apply counts as.
+func resolveAs(project, outcome string) phrase.Command {
+	c := workflow.VerbResolve.About(project)
+	c.More = "--outcome " + outcome
+	return c
 }
 
 // settled says whether somebody knows what the last apply of a project left.
 func (g *gate) settled(a workflow.Run, of workflow.Project) {
-	project := phrase.Shown(of.Name)
-	name := phrase.CodeSpan(project)
+	name := phrase.Say("%s", phrase.Project(of.Name))
 	if of.Key() != g.in.Project.Project.Key() {
-		name += ", which writes the same state,"
+		name = phrase.Say("%s, which writes the same state,", name)
 	}
-	resolve := fmt.Sprintf("a person with the permission `admin` (%s) says what the apply counts as: %s or `failed`.",
-		g.rules.Admin.Describe(), phrase.CodeSpan("cardea resolve -p "+phrase.Argument(project)+" --outcome applied"))
+	resolve := phrase.Say("a person with the permission `admin` (%s) says what the apply counts as: %s or `failed`.",
+		g.rules.Admin.Describe(), resolveAs(of.Name, workflow.ResolvedApplied))
 	switch {
 	case a.OutcomeOpen():
-		g.addExactly(workflow.NeedState, "a word on its unknown apply", fmt.Sprintf("Nobody knows how the last apply of %s ended.", name),
-			"Look at its log and at what is really there; then "+resolve)
+		g.addExactly(workflow.NeedState, "a word on its unknown apply", phrase.Say("Nobody knows how the last apply of %s ended.", name),
+			phrase.Say("Look at its log and at what is really there; then %s", resolve))
 	case a.StateKept():
-		g.addExactly(workflow.NeedState, "its kept state to be stored", fmt.Sprintf("The last apply of %s could not store its state; it is kept here, encrypted.", name),
-			"Whoever runs the server stores it first, as the summary comment says; then "+resolve)
+		g.addExactly(workflow.NeedState, "its kept state to be stored", phrase.Say("The last apply of %s could not store its state; it is kept here, encrypted.", name),
+			phrase.Say("Whoever runs the server stores it first, as the summary comment says; then %s", resolve))
 	}
 }
 
@@ -283,24 +289,21 @@ func (g *gate) state() {
 	if g.moment != whenReady || g.in.Plan == nil {
 		return
 	}
-	mend := "A new plan: " + g.command("plan") + ". If it is the same, its approvals stay."
+	mend := g.replanSame()
 	if g.in.State == nil {
-		g.add(workflow.NeedState, fmt.Sprintf("It is not known how the state of %s stands now.", g.name()), mend)
+		g.add(workflow.NeedState, phrase.Say("It is not known how the state of %s stands now.", g.name()), mend)
 		return
 	}
 	was, now := g.in.Plan.State(), *g.in.State
-	said := ""
-	for _, moved := range now.Moved[:min(len(now.Moved), workflow.MaxTold)] {
-		said += " " + moved
-	}
+	said := phrase.Plain(strings.Join(now.Moved[:min(len(now.Moved), workflow.MaxTold)], " "))
 	switch {
 	case was.ID != now.ID:
-		g.add(workflow.NeedState, fmt.Sprintf("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),
-			phrase.CodeSpan(phrase.OrWord(phrase.Short(now.ID), "none")), phrase.CodeSpan(phrase.OrWord(phrase.Short(was.ID), "none")))+said, mend)
+		g.add(workflow.NeedState, phrase.Say("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),
+			phrase.CodeSpan(phrase.OrWord(phrase.Short(now.ID), "none")), phrase.CodeSpan(phrase.OrWord(phrase.Short(was.ID), "none"))).And(said), mend)
 	case was.Version != now.Version:
-		g.add(workflow.NeedState, fmt.Sprintf("The state of %s was changed since the plan was made (%s, not %s).", g.name(),
-			now.Version.Words(), was.Version.Text())+said, mend)
-	case said != "":
-		g.add(workflow.NeedState, fmt.Sprintf("The state of %s was changed since the plan was made.", g.name())+said, mend)
+		g.add(workflow.NeedState, phrase.Say("The state of %s was changed since the plan was made (%s, not %s).", g.name(),
+			now.Version.Words(), was.Version.Text()).And(said), mend)
+	case !said.Empty():
+		g.add(workflow.NeedState, phrase.Say("The state of %s was changed since the plan was made.", g.name()).And(said), mend)
 	}
 }

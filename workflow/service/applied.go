@@ -205,7 +205,7 @@ func (a *act) planAfter(rec *workflow.PullRecord, of workflow.Run, kind workflow
 		text = fmt.Sprintf("The apply of `%s` is verified by a fresh plan.", run.Project.Name)
 	} else {
 		p.Newest(run)
-		p.WaitsFor, p.Outdated = nil, ""
+		p.WaitsFor, p.Outdated = nil, nil
 	}
 	return a.enqueue(run, text)
 }

@@ -143,8 +143,8 @@ func (c *command) order(p *workflow.ProjectRecord, b basis, n int) ([]workflow.M
 		missing = []workflow.Missing{spentPlan(*p)}
 	}
 	if run.ID == "" && len(missing) == 0 { // the gate and we disagree: that is a no
-		missing = []workflow.Missing{{Need: workflow.NeedPlan, Short: "a new plan", Sentence: fmt.Sprintf("`%s` has no plan that can be applied.", p.Project.Name),
-			Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name)))}}
+		missing = []workflow.Missing{{Need: workflow.NeedPlan, Short: phrase.Say("a new plan"),
+			Sentence: phrase.Say("%s has no plan that can be applied.", phrase.Project(p.Project.Name)), Mend: phrase.Say("A new plan: %s.", workflow.VerbPlan.About(p.Project.Name))}}
 	}
 	if len(missing) > 0 {
 		return missing, c.giveBack(c.rec, took)
@@ -268,8 +268,8 @@ func (a *act) isSpent(apply workflow.Run) (bool, error) {
 
 func spentPlan(p workflow.ProjectRecord) workflow.Missing {
 	return workflow.Missing{
-		Need: workflow.NeedPlan, Short: "a new plan", Sentence: "This plan was carried out once, and a plan is never carried out twice.",
-		Mend: fmt.Sprintf("A new plan: `cardea plan -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name))),
+		Need: workflow.NeedPlan, Short: phrase.Say("a new plan"), Sentence: phrase.Say("This plan was carried out once, and a plan is never carried out twice."),
+		Mend: phrase.Say("A new plan: %s.", workflow.VerbPlan.About(p.Project.Name)),
 	}
 }
 
@@ -297,7 +297,7 @@ func (a *act) planOnTip(p workflow.Pull, tip string) error {
 func missingSentences(missing []workflow.Missing) string {
 	var out []string
 	for _, m := range missing {
-		out = append(out, m.Sentence)
+		out = append(out, m.Sentence.String())
 	}
 	return strings.Join(out, " ")
 }

@@ -96,7 +96,7 @@ func (w *world) reply(number int, key string) string {
 		for _, i := range r.Items {
 			out = append(out, fmt.Sprintf("%s %v", i.Project, i.Done), i.Text)
 			for _, m := range i.Missing {
-				out = append(out, string(m.Need)+": "+m.Sentence)
+				out = append(out, string(m.Need)+": "+m.Sentence.String())
 			}
 		}
 		return strings.Join(out, "\n")

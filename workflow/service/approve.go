@@ -180,7 +180,7 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) stri
 			why = reason
 		}
 		if len(missing) > 0 {
-			why = phrase.Joined(why, missing[0].Mend)
+			why = phrase.Joined(why, missing[0].Mend.String())
 		}
 		return why
 	}
@@ -343,7 +343,7 @@ func (a *act) reconsiderAll(rec workflow.PullRecord, rules workflow.Rules) error
 // fall, the lock of `lock: plan` is taken, and what an apply waits for is noted.
 func (a *act) takePlan(rec *workflow.PullRecord, run workflow.Run, plan workflow.Plan) error {
 	p := rec.Find(run.Project.Key())
-	p.Outdated, p.WaitsFor = "", nil
+	p.Outdated, p.WaitsFor = nil, nil
 	rules, ok := a.s.rules(rec.Pull.Repo)
 	if !ok {
 		return nil

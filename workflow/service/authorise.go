@@ -155,17 +155,17 @@ func approvedBy(approvals []workflow.Approval) string {
 // confirm asks the gate and makes the record of what it confirmed.
 func (c *authorisation) confirm(rec workflow.PullRecord, p *workflow.ProjectRecord, run workflow.Run) ([]workflow.Missing, workflow.Authorisation, error) {
 	var none workflow.Authorisation
-	no := func(need workflow.Requirement, sentence string) ([]workflow.Missing, workflow.Authorisation, error) {
-		return []workflow.Missing{{Need: need, Sentence: sentence, Mend: "Look at the plan of the head, then ask for the apply again."}}, none, nil
+	no := func(need workflow.Requirement, sentence phrase.Text) ([]workflow.Missing, workflow.Authorisation, error) {
+		return []workflow.Missing{{Need: need, Sentence: sentence, Mend: phrase.Say("Look at the plan of the head, then ask for the apply again.")}}, none, nil
 	}
 	repo, err := c.tx.Repo(rec.Pull.Repo.ID)
 	switch {
 	case err != nil:
 		return nil, none, err
 	case !c.ruled || repo.Suspended:
-		return no(workflow.NeedFacts, "The server has no rule for this repository any more, or the App was taken off it.")
+		return no(workflow.NeedFacts, phrase.Say("The server has no rule for this repository any more, or the App was taken off it."))
 	case p == nil:
-		return no(workflow.NeedHead, fmt.Sprintf("The head is %s now; the apply was asked for at %s.", phrase.Short(rec.Pull.Head.SHA), phrase.Short(run.Head)))
+		return no(workflow.NeedHead, phrase.Say("The head is %s now; the apply was asked for at %s.", phrase.Short(rec.Pull.Head.SHA), phrase.Short(run.Head)))
 	}
 	in, err := c.gateInput(rec, *p, c.rules)
 	if err != nil {
@@ -209,8 +209,8 @@ func takenBack(pending []workflow.Request, p workflow.ProjectRecord) (out []work
 		}
 		theirs := func(a workflow.Approval) bool { return a.User.ID == r.Actor.ID && a.Void == "" }
 		if slices.ContainsFunc(p.Approvals, theirs) {
-			out = append(out, workflow.Missing{Need: workflow.NeedApproved, Sentence: fmt.Sprintf("%s takes approvals back: that `cardea unapprove` comes first.", workflow.Mention(r.Actor)),
-				Mend: fmt.Sprintf("Ask again when it is answered: `cardea apply -p %s`.", phrase.Argument(phrase.Shown(p.Project.Name)))})
+			out = append(out, workflow.Missing{Need: workflow.NeedApproved, Sentence: phrase.Say("%s takes approvals back: that %s comes first.", workflow.Mention(r.Actor), workflow.VerbUnapprove.Typed("")),
+				Mend: phrase.Say("Ask again when it is answered: %s.", workflow.VerbApply.About(p.Project.Name))})
 		}
 	}
 	return out
@@ -220,18 +220,18 @@ func takenBack(pending []workflow.Request, p workflow.ProjectRecord) (out []work
 // counts against an apply, whatever GitHub's API, which may lag, still shows.
 func toldSince(pending []workflow.Request, p workflow.Pull) (out []workflow.Missing) {
 	for _, r := range pending {
-		m := workflow.Missing{Mend: "Ask again when it is worked off: `cardea apply`."}
+		m := workflow.Missing{Mend: phrase.Say("Ask again when it is worked off: %s.", workflow.VerbApply.Typed(""))}
 		switch {
 		case r.CommentedAt.Before(p.UpdatedAt):
 			continue
 		case r.Kind == workflow.RequestClosed:
-			m.Need, m.Sentence = workflow.NeedOpen, "GitHub told that this pull request was closed."
+			m.Need, m.Sentence = workflow.NeedOpen, phrase.Say("GitHub told that this pull request was closed.")
 		case r.Action == "converted_to_draft":
-			m.Need, m.Sentence = workflow.NeedReady, "GitHub told that this pull request was made a draft."
+			m.Need, m.Sentence = workflow.NeedReady, phrase.Say("GitHub told that this pull request was made a draft.")
 		case r.Kind == workflow.RequestPull && r.Action == "synchronize" && r.Head != p.Head.SHA:
-			m.Need, m.Sentence = workflow.NeedHead, fmt.Sprintf("GitHub told of a push of %s, which is not planned yet.", phrase.CodeSpan(phrase.Short(r.Head)))
+			m.Need, m.Sentence = workflow.NeedHead, phrase.Say("GitHub told of a push of %s, which is not planned yet.", phrase.CodeSpan(phrase.Short(r.Head)))
 		case r.Kind == workflow.RequestPull && r.Action == "edited" && r.Before == p.Base.Ref:
-			m.Need, m.Sentence = workflow.NeedHead, "GitHub told that this pull request has another base branch now."
+			m.Need, m.Sentence = workflow.NeedHead, phrase.Say("GitHub told that this pull request has another base branch now.")
 		default:
 			continue
 		}

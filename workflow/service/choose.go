@@ -21,7 +21,7 @@ type wanted struct {
 	held   bool                   // an apply of it started in this pull
 	run    workflow.Run           // what the plan is made from, set when plan is
 	// outdated is why the plan before does not hold any more, a sentence, when the base moved.
-	outdated string
+	outdated phrase.Text
 }
 
 // choice is what an expansion decided.
@@ -302,9 +302,9 @@ func (s *Service) keepIfSame(ctx context.Context, g grounds, w *wanted) error {
 		return nil
 	}
 	w.run.Options = old.Options // it is the same plan, made on another base
-	w.outdated = fmt.Sprintf("`%s` moved in what `%s` is planned from.", phrase.Shown(e.Pull.Base.Ref), w.record.Project.Name)
+	w.outdated = phrase.Say("%s moved in what %s is planned from.", phrase.CodeSpan(phrase.Shown(e.Pull.Base.Ref)), phrase.Project(w.record.Project.Name))
 	if replan {
-		w.outdated = e.Request.Why
+		w.outdated = phrase.Plain(e.Request.Why)
 	}
 	return nil
 }

@@ -139,10 +139,10 @@ func (a *act) dropReplaced(rec *workflow.PullRecord, ch choice) error {
 	for _, w := range ch.projects {
 		key := w.record.Project.Key()
 		replaced[key] = w.plan || w.record.Deleted || w.record.Project.Refused != ""
-		if w.outdated == "" {
+		if w.outdated.Empty() {
 			continue
 		}
-		err := a.dropSome(rec, ending{workflow.OutcomeSuperseded, w.outdated + " It is planned again."}, func(r workflow.Run) bool { return r.Project.Key() == key })
+		err := a.dropSome(rec, ending{workflow.OutcomeSuperseded, w.outdated.String() + " It is planned again."}, func(r workflow.Run) bool { return r.Project.Key() == key })
 		if err != nil {
 			return err
 		}

@@ -85,7 +85,7 @@ func (c *command) claim(claims []lockRequest) (*workflow.Reply, error) {
 			return nil, err
 		}
 		if held != nil {
-			item.Text = held.Sentence() + " " + held.Mend()
+			item.Text = held.Sentence().And(held.Mend()).String()
 		} else {
 			item.Done, any = true, true
 			if err := c.keepLocks(c.rec, t); err != nil {

@@ -138,7 +138,7 @@ func TestLockOnPlan(t *testing.T) {
 	w.finish(w.fingerprinted(w.mustClaim("b"), 0))
 	want(t, "locks", w.locks(), []string{"#1 project a default plan", "#1 state state of a plan", "#1 state lineage line of state of a plan"})
 	w.ready(2, "head2", files{"a/main.tf": "3"})
-	if p := w.project(2, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short != "the lock of #1" {
+	if p := w.project(2, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short.String() != "the lock of #1" {
 		t.Errorf("got waits %+v, want the lock among them", p.WaitsFor)
 	}
 	w.ready(3, "head3", files{"a/main.tf": "4"})
@@ -148,10 +148,10 @@ func TestLockOnPlan(t *testing.T) {
 		t.Errorf("got %+v, want nothing said of a pull that applied nothing", replies)
 	}
 	// Both that wait plan anew, and the first plan with changes takes the lock.
-	has(t, w.project(2, "a").Outdated, "#1 released its lock")
+	has(t, w.project(2, "a").Outdated.String(), "#1 released its lock")
 	want(t, "planned by themselves", w.plan(1), []string{"plan a", "plan a"})
 	want(t, "locks then", w.locks(), []string{"#2 project a default plan", "#2 state state of a plan", "#2 state lineage line of state of a plan"})
-	if p := w.project(3, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short != "the lock of #2" {
+	if p := w.project(3, "a"); len(p.WaitsFor) != 2 || p.WaitsFor[1].Short.String() != "the lock of #2" {
 		t.Errorf("got waits %+v, want the lock among them", p.WaitsFor)
 	}
 	has(t, w.do(2, "bob", verb(workflow.VerbUnlock)), "unlocked")
@@ -252,11 +252,11 @@ func TestBaseMoves(t *testing.T) {
 	w.do(1, "bob", workflow.Command{Verb: workflow.VerbCancel})
 	move("base3", files{"README.md": "1", "a/main.tf": "x"}, files{"a/main.tf": "2x", "b/main.tf": "2", "README.md": "1"})
 	want(t, "states", w.states(1), []string{"a queued", "b planned"})
-	has(t, w.project(1, "a").Outdated, "`main` moved")
+	has(t, w.project(1, "a").Outdated.String(), "`main` moved")
 	run := w.mustClaim("a")
 	want(t, "priority", run.Priority, workflow.PriorityDrift)
 	w.finish(w.fingerprinted(run, 1))
-	if p := w.project(1, "a"); p.Outdated != "" || p.Approvals[0].Void != "" {
+	if p := w.project(1, "a"); !p.Outdated.Empty() || p.Approvals[0].Void != "" {
 		t.Errorf("got %+v, want the approval of the same plan to stay", p)
 	}
 	want(t, "the others", runs()[1:], before[1:])

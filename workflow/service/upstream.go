@@ -62,7 +62,7 @@ func (a *act) planDependents(rec *workflow.PullRecord, applied workflow.Run) err
 			}
 		}
 		p.Newest(run)
-		p.WaitsFor, p.Outdated = nil, ""
+		p.WaitsFor, p.Outdated = nil, nil
 		if err := a.enqueue(run, fmt.Sprintf("`%s` is planned again: %s", run.Project.Name, why)); err != nil {
 			return err
 		}
