@@ -23,17 +23,12 @@ func (e Engines) Of(p Project) (Engine, bool) {
 	return nil, false
 }
 
-// KindOf is the kind of a project's engine; of one that is not here it has the name alone.
-func (e Engines) KindOf(p Project) Kind {
-	if engine, ok := e.Of(p); ok {
-		return engine.Kind()
-	}
-	return Kind{Name: p.Engine, Title: p.Engine}
-}
+// KindOf is [Kinds.Of] of all engines.
+func (e Engines) KindOf(p Project) Kind { return e.Kinds().Of(p) }
 
 // Kinds are those of all engines, in their order.
-func (e Engines) Kinds() []Kind {
-	var out []Kind
+func (e Engines) Kinds() Kinds {
+	var out Kinds
 	for _, engine := range e {
 		out = append(out, engine.Kind())
 	}

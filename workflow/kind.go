@@ -6,6 +6,10 @@ import "strings"
 type Kind struct {
 	Name  string // as configuration and records have it: "terraform"
 	Title string // as sentences have it: "Terraform"
+	// Keys are those of an entry in `.cardea.yml` that this engine brings, in the order in which
+	// they are kept; VariantKey is the one that says the project's variant.
+	Keys       []Key
+	VariantKey Key
 	// Rescue are the files that an apply may leave in the project's directory of its workspace
 	// because nothing else holds what is in them: they are kept, whatever became of the apply.
 	Rescue []string
@@ -36,4 +40,20 @@ func (p Planted) Match(name string, dir bool) bool {
 		return strings.HasSuffix(name, suffix)
 	}
 	return name == p.Name
+}
+
+// Kinds are those of all engines that there are.
+type Kinds []Kind
+
+// Default is the engine of an entry that names none: the first one.
+func (k Kinds) Default() Kind { return k[0] }
+
+// Of is the kind of a project's engine; of one that is not there it has the name alone.
+func (k Kinds) Of(p Project) Kind {
+	for _, kind := range k {
+		if kind.Name == p.Engine {
+			return kind
+		}
+	}
+	return Kind{Name: p.Engine, Title: p.Engine}
 }

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
@@ -26,17 +27,17 @@ type Project struct {
 	Entry       string `json:"variant,omitempty"`
 	Environment string `json:"environment,omitempty"`
 	Component   string `json:"component,omitempty"`
-	Engine      string `json:"engine"` // "terraform"
+	Engine      string `json:"engine"` // the name of its kind
 
 	// Technical keys: head may set them (architecture: who decides).
-	Tool          string   `json:"tool,omitempty"`           // "", "terraform" or "tofu"
-	Version       string   `json:"version,omitempty"`        // exact version, or ""
-	VarFiles      []string `json:"var_files,omitempty"`      // relative to Dir
-	BackendConfig []string `json:"backend_config,omitempty"` // relative to Dir
-	Watch         []string `json:"watch,omitempty"`          // globs relative to Dir, may start with ../
-	DependsOn     []string `json:"depends_on,omitempty"`     // project names
-	WholeTree     bool     `json:"whole_tree,omitempty"`     // `workspace: tree`: also where the server says `workspace: closure`
-	NoAutoplan    bool     `json:"no_autoplan,omitempty"`    // `autoplan: false`
+
+	// Settings are what the entry says for its engine's own keys ([Kind.Settings]): an object,
+	// nil without any. In JSON its members stand behind the engine, among the project's own.
+	Settings   json.RawMessage `json:"-"`
+	Watch      []string        `json:"watch,omitempty"`       // globs relative to Dir, may start with ../
+	DependsOn  []string        `json:"depends_on,omitempty"`  // project names
+	WholeTree  bool            `json:"whole_tree,omitempty"`  // `workspace: tree`: also where the server says `workspace: closure`
+	NoAutoplan bool            `json:"no_autoplan,omitempty"` // `autoplan: false`
 
 	// Library: it was only discovered, has no backend, and nothing calls it. Nobody plans it
 	// unless asked to, and then it is refused.

@@ -24,7 +24,7 @@ func TestConfigurationPage(t *testing.T) {
 	}
 	for _, e := range examples {
 		if isRepoConfig("x.yml", []byte(e[1])) {
-			if _, faults := config.ParseRepo(".cardea.yml", []byte(e[1])); len(faults) > 0 {
+			if _, faults := config.ParseRepo(".cardea.yml", []byte(e[1]), engines("").Kinds()); len(faults) > 0 {
 				t.Error(lines(faults))
 			}
 			continue

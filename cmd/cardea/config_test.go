@@ -370,7 +370,7 @@ func TestCheckConfig(t *testing.T) {
 			if err := os.WriteFile(tt.file, []byte(tt.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			in := ConfigCheck{File: tt.file, Environ: least(pkcs1), Discover: tt.discover}
+			in := ConfigCheck{File: tt.file, Kinds: engines("").Kinds(), Environ: least(pkcs1), Discover: tt.discover}
 			if tt.base != "" {
 				in.Base = "main"
 				in.AtBase = func(context.Context, string) ([]byte, error) {

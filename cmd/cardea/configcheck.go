@@ -20,9 +20,10 @@ import (
 
 // ConfigCheck is what `cardea config check` looks at.
 type ConfigCheck struct {
-	File    string   // a cardea.yml or .cardea.yml
-	Environ []string // for a cardea.yml, as os.Environ
-	Base    string   // a ref to compare with; "" = check only
+	File    string         // a cardea.yml or .cardea.yml
+	Environ []string       // for a cardea.yml, as os.Environ
+	Base    string         // a ref to compare with; "" = check only
+	Kinds   workflow.Kinds // of the engines that there are
 	// AtBase returns a file's content at Base; fs.ErrNotExist (wrapped) where it is not there.
 	AtBase func(ctx context.Context, file string) ([]byte, error)
 	// Discover returns what the tree of a ref holds, "" for the files as they are
@@ -43,7 +44,7 @@ func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 	repo := isRepoConfig(in.File, data)
 	var warnings []string
 	if repo {
-		_, faults = config.ParseRepo(in.File, data)
+		_, faults = config.ParseRepo(in.File, data, in.Kinds)
 	} else {
 		var cfg Config
 		cfg, faults = parseConfig(in.File, data, in.Environ)
@@ -118,21 +119,21 @@ func checkAgainst(ctx context.Context, in ConfigCheck, data []byte, repo bool) (
 
 // compareProjects resolves both configurations over their trees.
 func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([]string, []workflow.Diagnostic, error) {
-	head, _ := config.ParseRepo(in.File, now)
+	head, _ := config.ParseRepo(in.File, now, in.Kinds)
 	found, err := in.Discover(ctx, "")
 	if err != nil {
 		return nil, nil, fmt.Errorf("looking at the directories: %w", err)
 	}
 	if in.Base == "" {
-		r := survey.Resolve(survey.Input{Base: head, Head: head, BaseFound: found, HeadFound: found})
+		r := survey.Resolve(survey.Input{Kinds: in.Kinds, Base: head, Head: head, BaseFound: found, HeadFound: found})
 		return []string{counted(len(r.Projects), "project")}, r.Diagnostics, nil
 	}
-	base, baseFaults := config.ParseRepo(in.File, before)
+	base, baseFaults := config.ParseRepo(in.File, before, in.Kinds)
 	baseFound, err := in.Discover(ctx, in.Base)
 	if err != nil {
 		return nil, nil, fmt.Errorf("looking at the directories of %s: %w", in.Base, err)
 	}
-	r := survey.Resolve(survey.Input{Base: base, BaseFaulty: len(baseFaults) > 0, Head: head, BaseFound: baseFound, HeadFound: found})
+	r := survey.Resolve(survey.Input{Kinds: in.Kinds, Base: base, BaseFaulty: len(baseFaults) > 0, Head: head, BaseFound: baseFound, HeadFound: found})
 	var lines []string
 	if len(baseFaults) > 0 {
 		lines = append(lines, fmt.Sprintf("%s of %s is faulty: the strictest rules hold until this is merged", in.File, in.Base))

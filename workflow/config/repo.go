@@ -2,8 +2,8 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"path"
-	"regexp"
 	"strings"
 	"unicode"
 
@@ -35,7 +35,7 @@ type ProjectEntry struct {
 }
 
 // DefaultRepo is what holds for a repository without `.cardea.yml`: every
-// directory with Terraform files that no other one calls is a project.
+// directory with an engine's files that no other one calls is a project.
 func DefaultRepo() Repo {
 	return Repo{File: workflow.RepoConfigFile, Autodiscover: Autodiscover{Enabled: true}}
 }
@@ -54,22 +54,23 @@ func refusedInRepo() map[string]string {
 	return refused
 }
 
-// ParseRepo reads a `.cardea.yml`. When there are diagnostics the
-// configuration is faulty and must not be used; all faults come at once, each
-// with its line and column. File is the name to give in positions.
-func ParseRepo(file string, data []byte) (Repo, []workflow.Diagnostic) {
+// ParseRepo reads a `.cardea.yml`; the kinds are those of the engines whose keys its
+// entries may have. When there are diagnostics the configuration is faulty and must not
+// be used; all faults come at once, each with its line and column. File is the name to
+// give in positions.
+func ParseRepo(file string, data []byte, kinds workflow.Kinds) (Repo, []workflow.Diagnostic) {
 	cfg := DefaultRepo()
 	cfg.File = file
 	faults := &Faults{}
 	if root := Parse(file, data, faults); root != nil {
-		root.Map(repoKeys(&cfg), refusedInRepo())
-		checkTwins(cfg.Projects, faults)
+		root.Map(repoKeys(&cfg, kinds.Default()), refusedInRepo())
+		checkTwins(cfg.Projects, kinds, faults)
 		checkGlobs(cfg, faults)
 	}
 	return cfg, faults.List()
 }
 
-func repoKeys(cfg *Repo) Keys {
+func repoKeys(cfg *Repo, kind workflow.Kind) Keys {
 	return Keys{
 		"version": func(y *Value) {
 			var v string
@@ -80,7 +81,7 @@ func repoKeys(cfg *Repo) Keys {
 		"autodiscover": func(y *Value) { y.Map(autodiscoverKeys(&cfg.Autodiscover), nil) },
 		"projects": func(y *Value) {
 			y.List(func(item *Value) {
-				if entry, ok := projectEntry(item); ok {
+				if entry, ok := projectEntry(item, kind); ok {
 					cfg.Projects = append(cfg.Projects, entry)
 				}
 			})
@@ -137,13 +138,15 @@ func autodiscoverKeys(a *Autodiscover) Keys {
 	}
 }
 
-// projectEntry reads one item of `projects`.
-func projectEntry(y *Value) (ProjectEntry, bool) {
-	e := ProjectEntry{Project: workflow.Project{Variant: workflow.DefaultVariant, Engine: "terraform", Position: y.at}}
+// projectEntry reads one item of `projects`, whose project is of one kind.
+func projectEntry(y *Value, kind workflow.Kind) (ProjectEntry, bool) {
+	e := ProjectEntry{Project: workflow.Project{Variant: workflow.DefaultVariant, Engine: kind.Name, Position: y.at}}
+	settings := map[string][]string{}
 	before := len(y.faults.list)
 	refused := refusedInRepo()
 	refused["require"] = "is a key of the whole file, not of one project"
-	y.Map(projectKeys(&e), refused)
+	y.Map(projectKeys(&e, kind, settings), refused)
+	e.Settings = kind.Settings(settings)
 	if y.kind != yamlMap {
 		return e, false
 	}
@@ -156,8 +159,8 @@ func projectEntry(y *Value) (ProjectEntry, bool) {
 	return e, len(y.faults.list) == before
 }
 
-func projectKeys(e *ProjectEntry) Keys {
-	return Keys{
+func projectKeys(e *ProjectEntry, kind workflow.Kind, settings map[string][]string) Keys {
+	keys := Keys{
 		"name":        func(y *Value) { checked(y, &e.Name, nameFault) },
 		"environment": func(y *Value) { checked(y, &e.Environment, LabelFault) },
 		"component":   func(y *Value) { checked(y, &e.Component, LabelFault) },
@@ -175,18 +178,8 @@ func projectKeys(e *ProjectEntry) Keys {
 				y.Fault("`%s` %s", y.path, fault)
 			}
 		},
-		"terraform_workspace": func(y *Value) { checked(y, &e.Variant, workspaceFault) },
-		"tool":                func(y *Value) { y.Choice(&e.Tool, "terraform", "tofu") },
-		"version": func(y *Value) {
-			y.Number(&e.Version)
-			if e.Version != "" && !exactVersion.MatchString(e.Version) {
-				y.Fault("`%s` must be one exact version like 1.11.4, not %q", y.path, e.Version)
-			}
-		},
-		"var_files":      func(y *Value) { e.VarFiles = fileList(y) },
-		"backend_config": func(y *Value) { e.BackendConfig = fileList(y) },
-		"watch":          func(y *Value) { e.Watch = globList(y, watchFault) },
-		"depends_on":     func(y *Value) { y.Strings(&e.DependsOn) },
+		"watch":      func(y *Value) { e.Watch = globList(y, watchFault) },
+		"depends_on": func(y *Value) { y.Strings(&e.DependsOn) },
 		"workspace": func(y *Value) {
 			var s string
 			if y.Choice(&s, "tree"); s == "tree" {
@@ -199,9 +192,44 @@ func projectKeys(e *ProjectEntry) Keys {
 			e.NoAutoplan = !plan
 		},
 	}
+	maps.Copy(keys, kindKeys(kind, e, settings))
+	return keys
 }
 
-var exactVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`)
+// kindKeys are those that the project's engine brings: its variant's, and those whose words
+// become its settings.
+func kindKeys(kind workflow.Kind, e *ProjectEntry, settings map[string][]string) Keys {
+	keys := Keys{}
+	if key := kind.VariantKey; key.Name != "" {
+		keys[key.Name] = func(y *Value) { checked(y, &e.Variant, key.Fault) }
+	}
+	for _, key := range kind.Keys {
+		keys[key.Name] = func(y *Value) { settings[key.Name] = kindWords(y, key) }
+	}
+	return keys
+}
+
+// kindWords reads what stands behind one of an engine's keys.
+func kindWords(y *Value, key workflow.Key) []string {
+	fault := key.Fault
+	if fault == nil {
+		fault = func(string) string { return "" }
+	}
+	var s string
+	switch key.Form {
+	case workflow.KeyFiles:
+		return fileList(y, fault)
+	case workflow.KeyChoice:
+		y.Choice(&s, key.Choices...)
+	case workflow.KeyNumber:
+		if y.Number(&s); fault(s) != "" {
+			y.Fault("`%s` %s", y.path, fault(s))
+		}
+	default:
+		checked(y, &s, fault)
+	}
+	return []string{s}
+}
 
 // checked reads a text that a rule may refuse; the rule returns the fault without its subject, or "".
 func checked(y *Value, into *string, fault func(string) string) {
@@ -216,8 +244,8 @@ func checked(y *Value, into *string, fault func(string) string) {
 	*into = s
 }
 
-// fileList reads files relative to a project's directory.
-func fileList(y *Value) []string {
+// fileList reads files relative to a project's directory; fault refuses more than what is no path.
+func fileList(y *Value, fault func(string) string) []string {
 	var list []string
 	y.List(func(v *Value) {
 		s, ok := v.Text()
@@ -225,8 +253,8 @@ func fileList(y *Value) []string {
 			return
 		}
 		why := workflow.PathFault(s)
-		if why == "" && strings.ContainsRune(s, '=') {
-			why = fmt.Sprintf("must name a file; %q is a setting", s)
+		if why == "" {
+			why = fault(s)
 		}
 		if why != "" {
 			v.Fault("`%s` %s", v.path, why)
@@ -341,23 +369,6 @@ func LabelFault(s string) string {
 	return ""
 }
 
-// workspaceFault is Terraform's own rule (a name must survive URL path
-// escaping unchanged), and no leading dash, which would read as an option.
-func workspaceFault(s string) string {
-	if s == "" {
-		return "is empty"
-	}
-	if len(s) > 90 || strings.HasPrefix(s, "-") || s == "." || s == ".." {
-		return fmt.Sprintf("%q is not a name of a Terraform workspace", s)
-	}
-	for _, r := range s {
-		if r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-~", r)) {
-			return fmt.Sprintf("%q has the character %q, which no Terraform workspace has", s, r)
-		}
-	}
-	return ""
-}
-
 // checkPattern says why an autodiscover pattern is refused, "" when it is good.
 func checkPattern(s string) string {
 	if why := workflow.PathFault(s); why != "" {
@@ -391,7 +402,7 @@ func checkPattern(s string) string {
 // checkTwins refuses names that are given twice, and directories that differ only
 // in how Unicode writes the same letters: people could not tell them apart.
 // Entries for one directory and variant are told apart by name.
-func checkTwins(entries []ProjectEntry, faults *Faults) {
+func checkTwins(entries []ProjectEntry, kinds workflow.Kinds, faults *Faults) {
 	twins, names := map[string][]*ProjectEntry{}, map[string]workflow.Position{}
 	for i := range entries {
 		e := &entries[i]
@@ -412,24 +423,30 @@ func checkTwins(entries []ProjectEntry, faults *Faults) {
 	for i := range entries {
 		e := &entries[i]
 		if same := twins[norm.NFC.String(e.Dir)+"\x00"+e.Variant]; len(same) > 1 && same[0].Dir == e.Dir {
-			e.setApart(same, faults)
+			e.setApart(same, kinds.Of(e.Project), faults)
 		}
 	}
 }
 
 // setApart tells an entry apart from others that name its directory and variant too,
 // by its name, so that must be there.
-func (e *ProjectEntry) setApart(same []*ProjectEntry, faults *Faults) {
+func (e *ProjectEntry) setApart(same []*ProjectEntry, kind workflow.Kind, faults *Faults) {
+	place := fmt.Sprintf("directory `%s` with %s `%s`", e.Dir, kind.VariantKey.Title, e.Variant)
 	switch first := same[0]; {
 	case e.Name != "":
 		e.Entry = e.Name
 	case e != first && e.Glob:
-		faults.Add(e.Position, "directory `%s` with Terraform workspace `%s` is named twice; the first is in line %d", e.Dir, e.Variant, first.Position.Line)
+		faults.Add(e.Position, "%s is named twice; the first is in line %d", place, first.Position.Line)
 	case e != first:
-		faults.Add(e.Position, "directory `%s` with Terraform workspace `%s` is named twice; the first is in line %d. "+
-			"To plan it once for each, give every entry a `name` and a `backend_config` of its own", e.Dir, e.Variant, first.Position.Line)
+		words := "a `name`"
+		for _, key := range kind.Keys {
+			if key.Apart {
+				words += " and a `" + key.Name + "`"
+			}
+		}
+		faults.Add(e.Position, "%s is named twice; the first is in line %d. To plan it once for each, give every entry %s of its own", place, first.Position.Line, words)
 	case !e.Glob && same[1].Name != "":
-		faults.Add(e.Position, "directory `%s` with Terraform workspace `%s` is named again in line %d: give this entry a `name` too, which tells the two apart",
-			e.Dir, e.Variant, same[1].Position.Line)
+		faults.Add(e.Position, "%s is named again in line %d: give this entry a `name` too, which tells the two apart",
+			place, same[1].Position.Line)
 	}
 }

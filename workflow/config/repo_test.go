@@ -12,7 +12,10 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/golden"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
+
+var kinds = workflow.Kinds{tfconfig.Kind()}
 
 func TestRepoConfigFaults(t *testing.T) {
 	files, err := filepath.Glob("testdata/repoconfig/*.yml")
@@ -25,7 +28,7 @@ func TestRepoConfigFaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, faults := ParseRepo(workflow.RepoConfigFile, data)
+			_, faults := ParseRepo(workflow.RepoConfigFile, data, kinds)
 			var lines strings.Builder
 			for _, f := range faults {
 				fmt.Fprintln(&lines, f)
@@ -40,7 +43,7 @@ func TestRepoConfigMeaning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, faults := ParseRepo(workflow.RepoConfigFile, data)
+	got, faults := ParseRepo(workflow.RepoConfigFile, data, kinds)
 	want := Repo{
 		File: workflow.RepoConfigFile,
 		Autodiscover: Autodiscover{Enabled: true, Pattern: "{environment}/{component}",
@@ -48,7 +51,7 @@ func TestRepoConfigMeaning(t *testing.T) {
 		Require: []workflow.Requirement{workflow.NeedReviewed, workflow.NeedMergeable},
 		Projects: []ProjectEntry{
 			{Project: workflow.Project{Name: "network/prod", Dir: "prod/network", Variant: "default", Environment: "prod", Component: "network",
-				Engine: "terraform", Tool: "tofu", Version: "1.11.4", VarFiles: []string{"prod.tfvars"}, BackendConfig: []string{"prod.s3.tfbackend"},
+				Engine: "terraform", Settings: tfconfig.Settings{Tool: "tofu", Version: "1.11.4", VarFiles: []string{"prod.tfvars"}, BackendConfig: []string{"prod.s3.tfbackend"}}.JSON(),
 				Watch: []string{"*.tf", "../../shared/*.json"}, DependsOn: []string{"vpc/prod"}, WholeTree: true,
 				Position: workflow.Position{File: workflow.RepoConfigFile, Line: 8, Column: 5}}},
 			{Project: workflow.Project{Dir: "stacks/*", Variant: "blue", Engine: "terraform", NoAutoplan: true,
@@ -76,14 +79,14 @@ func TestRepoConfigLimits(t *testing.T) {
 		"explicit keys":        strings.Repeat("- ? a\n", 200_000),
 		"unclosed quote":       "projects: \"" + strings.Repeat("a\n", 10_000),
 	} {
-		if _, faults := ParseRepo("f", []byte(text)); len(faults) == 0 {
+		if _, faults := ParseRepo("f", []byte(text), kinds); len(faults) == 0 {
 			t.Errorf("%s: got no fault", name)
 		} else if len(faults[0].Summary) > 300 {
 			t.Errorf("%s: got a fault of %d bytes", name, len(faults[0].Summary))
 		}
 	}
 	for _, text := range []string{"", "\n# only words\n", "---\n", "\ufeffversion: 1\n", "version: 1\r\nprojects: []\r\n"} {
-		if _, faults := ParseRepo("f", []byte(text)); len(faults) > 0 {
+		if _, faults := ParseRepo("f", []byte(text), kinds); len(faults) > 0 {
 			t.Errorf("%q: got %s", text, faults)
 		}
 	}
@@ -98,7 +101,7 @@ func nestedByIndention(depth int) string {
 }
 
 func TestFaultsAreCounted(t *testing.T) {
-	_, faults := ParseRepo("f", []byte("projects:\n"+strings.Repeat("  - x\n", 250)))
+	_, faults := ParseRepo("f", []byte("projects:\n"+strings.Repeat("  - x\n", 250)), kinds)
 	if got := len(faults); got != maxFaults+1 {
 		t.Fatalf("got %d faults, want %d", got, maxFaults+1)
 	}
@@ -117,7 +120,7 @@ func FuzzRepoConfig(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		cfg, faults := ParseRepo(workflow.RepoConfigFile, data)
+		cfg, faults := ParseRepo(workflow.RepoConfigFile, data, kinds)
 		for _, d := range faults {
 			if d.Summary == "" || d.Position.File != workflow.RepoConfigFile {
 				t.Fatalf("a fault without words or place: %+v", d)
@@ -162,10 +165,10 @@ func TestRepoConfigOfManyGlobs(t *testing.T) {
 	file := func(n int) string {
 		return "projects:\n- dir: a\n  watch: [" + strings.TrimSuffix(strings.Repeat(`"*",`, n), ",") + "]\n"
 	}
-	if _, faults := ParseRepo(workflow.RepoConfigFile, []byte(file(maxGlobs))); len(faults) > 0 {
+	if _, faults := ParseRepo(workflow.RepoConfigFile, []byte(file(maxGlobs)), kinds); len(faults) > 0 {
 		t.Errorf("got %v, want none", faults)
 	}
-	_, faults := ParseRepo(workflow.RepoConfigFile, []byte(file(maxGlobs+1)))
+	_, faults := ParseRepo(workflow.RepoConfigFile, []byte(file(maxGlobs+1)), kinds)
 	if len(faults) != 1 || !strings.Contains(faults[0].Summary, "5001 globs, and 5000 are allowed") {
 		t.Errorf("got %v, want one fault that says how many", faults)
 	}

@@ -38,9 +38,9 @@ func TestSchemaIsTrue(t *testing.T) {
 		keys   Keys
 		wrap   string // makes a file of one key and its value
 	}{
-		{"root", root, repoKeys(&Repo{}), `{%q: %s}`},
+		{"root", root, repoKeys(&Repo{}, kinds.Default()), `{%q: %s}`},
 		{"autodiscover", autodiscover, autodiscoverKeys(&Autodiscover{}), `{"autodiscover": {%q: %s}}`},
-		{"project", project, projectKeys(&ProjectEntry{}), `{"projects": [{"dir": "a", %q: %s}]}`},
+		{"project", project, projectKeys(&ProjectEntry{}, kinds.Default(), nil), `{"projects": [{"dir": "a", %q: %s}]}`},
 	} {
 		var inParser, inSchema []string
 		for k := range level.keys {
@@ -64,12 +64,12 @@ func TestSchemaIsTrue(t *testing.T) {
 			}
 			for _, value := range s.values(t, level.name+"."+key) {
 				text := fmt.Sprintf(wrap, key, value)
-				if _, faults := ParseRepo("f", []byte(text)); len(faults) > 0 {
+				if _, faults := ParseRepo("f", []byte(text), kinds); len(faults) > 0 {
 					t.Errorf("%s: %s", text, faults)
 				}
 			}
 			text := fmt.Sprintf(wrap, key, `{"x": [7]}`)
-			if _, faults := ParseRepo("f", []byte(text)); len(faults) == 0 {
+			if _, faults := ParseRepo("f", []byte(text), kinds); len(faults) == 0 {
 				t.Errorf("%s: got no fault", text)
 			}
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow/run"
 	"github.com/cardea-iac/cardea/workflow/terraform"
 	"github.com/cardea-iac/cardea/workflow/terraform/terraformtest"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // ground is a project of real terraform whose state and effects are outside of every workspace.
@@ -156,7 +157,7 @@ variable "token" { ephemeral = true }
 variable "names" { type = map(object({ size = optional(number, 3) })) }
 resource "terraform_data" "a" { input = var.names }
 `, "v.tfvars", "token = \"sesame-open\"\nnames = { a = {}, b = { size = \"2\" } }\n")
-	g.job.Run.Project.VarFiles = []string{"v.tfvars"}
+	g.job.Run.Project.Settings = tfconfig.Settings{VarFiles: []string{"v.tfvars"}}.JSON()
 	g.applyOf(g.plan(t))
 	p := g.begun(t)
 	if res := p.Wait(); res.Outcome != workflow.OutcomeSucceeded {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // TestExceptions: a "!" means something, or it is a fault with a sentence.
@@ -28,7 +29,7 @@ func TestExceptions(t *testing.T) {
 		"projects: [{dir: a, watch: [\"!../../x\"]}]":      "",
 		"projects: [{dir: \"!a/*\"}]":                      "begins with !",
 	} {
-		_, faults := config.ParseRepo(workflow.RepoConfigFile, []byte("version: 1\n"+text))
+		_, faults := config.ParseRepo(workflow.RepoConfigFile, []byte("version: 1\n"+text), workflow.Kinds{tfconfig.Kind()})
 		got := ""
 		for _, f := range faults {
 			got += f.Summary

@@ -107,9 +107,9 @@ func (s *Survey) findMoved(ctx context.Context) error {
 }
 
 func whyDeleted(p workflow.Project, in AffectedInput) string {
-	found := in.HeadFound
+	found, kind := in.HeadFound, in.Resolution.kinds.Of(p)
 	if _, there := found.Modules[p.Dir]; !there {
-		return fmt.Sprintf("directory `%s` is deleted, or holds no Terraform files any more", p.Dir)
+		return fmt.Sprintf("directory `%s` is deleted, or holds no %s files any more", p.Dir, kind.Title)
 	}
 	if p.Variant == workflow.DefaultVariant && p.Position.Line == 0 {
 		var callers []string
@@ -123,7 +123,7 @@ func whyDeleted(p workflow.Project, in AffectedInput) string {
 		if sort.Strings(callers); len(callers) > 0 {
 			return fmt.Sprintf("directory `%s` is now a module, called by %s", p.Dir, phrase.SomeNames(callers))
 		}
-		if why := whyReplaced(p, in.Resolution.Projects); why != "" {
+		if why := whyReplaced(p, kind, in.Resolution.Projects); why != "" {
 			return why
 		}
 	}
@@ -133,6 +133,7 @@ func whyDeleted(p workflow.Project, in AffectedInput) string {
 // changeIndex answers for one project in time that does not grow with the
 // number of changed files.
 type changeIndex struct {
+	kinds   workflow.Kinds
 	paths   []string            // all changed paths, sorted
 	owners  map[string][]string // changed path -> the directories it belongs to, in either tree
 	own     map[string]*hit     // directory -> changed files that belong to it
@@ -149,7 +150,7 @@ type changeIndex struct {
 }
 
 func indexChanges(in AffectedInput) *changeIndex {
-	ix := &changeIndex{owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
+	ix := &changeIndex{kinds: in.Resolution.kinds, owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
 		literal: map[string]*hit{}, inside: map[[2]string]bool{}, unsaid: map[string]string{}, sources: map[string]string{}, linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
 	for _, c := range in.Changes {
 		for _, p := range []string{c.Path, c.OldPath} {
@@ -301,14 +302,11 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 		out = append(out, fmt.Sprintf("`%s` changed%s", h.first, h.more()))
 	}
 	out = append(out, ix.moduleReasons(p, excluded)...)
-	for _, f := range p.VarFiles {
-		if file := path.Join(p.Dir, f); ix.changed[file] && !covered(file) {
-			out = append(out, fmt.Sprintf("variable file `%s` changed", file))
-		}
-	}
-	for _, f := range p.BackendConfig {
-		if file := path.Join(p.Dir, f); ix.changed[file] && !covered(file) {
-			out = append(out, fmt.Sprintf("backend configuration `%s` changed", file))
+	for _, key := range ix.kinds.Of(p).FileKeys() {
+		for _, f := range p.Files(key) {
+			if file := path.Join(p.Dir, f); ix.changed[file] && !covered(file) {
+				out = append(out, fmt.Sprintf("%s `%s` changed", key.Title, file))
+			}
 		}
 	}
 	if h := ix.literal[p.Dir]; h != nil {
@@ -365,8 +363,10 @@ func (ix *changeIndex) excluded(p workflow.Project) func(file string) bool {
 	}
 	watch := workflow.WatchOf(p.Dir, p.Watch)
 	kept := map[string]bool{}
-	for _, f := range slices.Concat(p.VarFiles, p.BackendConfig) {
-		kept[path.Join(p.Dir, f)] = true
+	for _, key := range ix.kinds.Of(p).FileKeys() {
+		for _, f := range p.Files(key) {
+			kept[path.Join(p.Dir, f)] = true
+		}
 	}
 	if h := ix.linked[p.Dir]; h != nil {
 		for _, f := range h.files {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 func TestAffectedProjects(t *testing.T) {
@@ -83,7 +84,7 @@ func TestAffectedProjects(t *testing.T) {
 			if tt.baseFound.Modules == nil {
 				tt.baseFound = tt.headFound
 			}
-			resolution := Resolve(Input{Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head), BaseFound: tt.baseFound, HeadFound: tt.headFound})
+			resolution := Resolve(Input{Kinds: kinds, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head), BaseFound: tt.baseFound, HeadFound: tt.headFound})
 			if len(resolution.Diagnostics) > 0 {
 				t.Fatal(resolution.Diagnostics)
 			}
@@ -146,7 +147,7 @@ func TestWatchTakesOut(t *testing.T) {
 				tt.head = tt.base
 			}
 			in := AffectedInput{BaseFound: tree, HeadFound: tree,
-				Resolution: Resolve(Input{Base: repoConfig(t, net+tt.base+"}\n"), Head: repoConfig(t, net+tt.head+"}\n"), BaseFound: tree, HeadFound: tree})}
+				Resolution: Resolve(Input{Kinds: kinds, Base: repoConfig(t, net+tt.base+"}\n"), Head: repoConfig(t, net+tt.head+"}\n"), BaseFound: tree, HeadFound: tree})}
 			for _, c := range strings.Fields(tt.changes) {
 				in.Changes = append(in.Changes, workflow.FileChange{Path: c, Status: "modified"})
 			}
@@ -197,7 +198,7 @@ func BenchmarkAffected(b *testing.B) {
 	cfg := config.Repo{Autodiscover: config.Autodiscover{Enabled: true}}
 	for i := range 10_000 {
 		cfg.Projects = append(cfg.Projects, config.ProjectEntry{Project: workflow.Project{Dir: fmt.Sprintf("stacks/s%d", i), Variant: "default",
-			Watch: []string{"../../shared/*.json", "**/*.tpl"}, VarFiles: []string{"../../vars/x.tfvars"}}})
+			Watch: []string{"../../shared/*.json", "**/*.tpl"}, Settings: tfconfig.Settings{VarFiles: []string{"../../vars/x.tfvars"}}.JSON()}})
 	}
 	var changes []workflow.FileChange
 	for i := range 2700 {
@@ -206,7 +207,7 @@ func BenchmarkAffected(b *testing.B) {
 	for i := range 300 {
 		changes = append(changes, workflow.FileChange{Path: fmt.Sprintf("modules/m%d/f%d.tf", i%200, i)})
 	}
-	resolution := Resolve(Input{Base: cfg, Head: cfg, BaseFound: d, HeadFound: d})
+	resolution := Resolve(Input{Kinds: kinds, Base: cfg, Head: cfg, BaseFound: d, HeadFound: d})
 	for b.Loop() {
 		got := AffectedBy(AffectedInput{Changes: changes, Resolution: resolution, BaseFound: d, HeadFound: d})
 		if len(got) != 10_000 {
@@ -223,7 +224,7 @@ func BenchmarkResolve(b *testing.B) {
 	d := found(append(lines, "modules/m")...)
 	cfg := config.Repo{Autodiscover: config.Autodiscover{Enabled: true, Pattern: "live/{environment}/{component}"}}
 	for b.Loop() {
-		if got := Resolve(Input{Rules: serverRules, Base: cfg, Head: cfg, BaseFound: d, HeadFound: d}); len(got.Projects) != 10_000 {
+		if got := Resolve(Input{Kinds: kinds, Rules: serverRules, Base: cfg, Head: cfg, BaseFound: d, HeadFound: d}); len(got.Projects) != 10_000 {
 			b.Fatalf("got %d projects", len(got.Projects))
 		}
 	}

@@ -12,8 +12,8 @@ import (
 // entry is called tells projects apart, and head may call them otherwise, name a
 // second one or only one of several: base's project must not be lost by that, nor
 // its rules, locks and approvals. The same name is the same project, else the
-// same backend files where just one project of each tree has them.
-func holdEntries(base, head []workflow.Project) {
+// same files that say where its state is, where just one project of each tree has them.
+func holdEntries(base, head []workflow.Project, kinds workflow.Kinds) {
 	known := map[workflow.ProjectKey][]int{}
 	for i, b := range base {
 		known[b.Place()] = append(known[b.Place()], i)
@@ -29,9 +29,7 @@ func holdEntries(base, head []workflow.Project) {
 		for _, same := range []func(b, h workflow.Project) bool{
 			func(b, h workflow.Project) bool { return b.Entry == h.Entry },
 			func(b, h workflow.Project) bool { return b.Name == h.Name },
-			func(b, h workflow.Project) bool {
-				return len(b.BackendConfig) > 0 && slices.Equal(b.BackendConfig, h.BackendConfig)
-			},
+			func(b, h workflow.Project) bool { return sameState(kinds.Of(b), b, h) },
 		} {
 			var pairs [][2]int
 			for _, i := range ours {
@@ -47,6 +45,22 @@ func holdEntries(base, head []workflow.Project) {
 			}
 		}
 	}
+}
+
+// sameState reports whether two entries name the same files of those that tell projects apart.
+func sameState(kind workflow.Kind, b, h workflow.Project) bool {
+	named := false
+	for _, key := range kind.FileKeys() {
+		if !key.Apart {
+			continue
+		}
+		files := b.Files(key)
+		if !slices.Equal(files, h.Files(key)) {
+			return false
+		}
+		named = named || len(files) > 0
+	}
+	return named
 }
 
 // only is the one of a list that is meant, -1 when none or several are.
@@ -91,7 +105,7 @@ func (r *resolver) newcomer(p *workflow.Project) {
 
 // whyReplaced says which entries of head stand in the place of a project that was
 // discovered, "" when none does.
-func whyReplaced(p workflow.Project, head []workflow.Project) string {
+func whyReplaced(p workflow.Project, kind workflow.Kind, head []workflow.Project) string {
 	var names []string
 	asked := false
 	for _, h := range head {
@@ -105,7 +119,7 @@ func whyReplaced(p workflow.Project, head []workflow.Project) string {
 	}
 	why := fmt.Sprintf("`%s` names %s for its directory, which takes its place", workflow.RepoConfigFile, phrase.SomeNames(names))
 	if !asked {
-		why += fmt.Sprintf("; an entry with `terraform_workspace: %s` keeps it", workflow.DefaultVariant)
+		why += fmt.Sprintf("; an entry with `%s: %s` keeps it", kind.VariantKey.Name, workflow.DefaultVariant)
 	}
 	return why
 }

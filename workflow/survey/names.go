@@ -66,9 +66,14 @@ func (r *resolver) uniqueNames(sorted []workflow.Project) {
 		if at.Line == 0 {
 			at = workflow.Position{File: r.in.Head.File, Line: 1, Column: 1}
 		}
-		r.faults.Add(at, "two projects are called `%s`: directory `%s` (Terraform workspace `%s`) and directory `%s` (Terraform workspace `%s`). "+
-			"A project of the base branch keeps its name until the change is merged", b.Name, a.Dir, a.Variant, b.Dir, b.Variant)
+		r.faults.Add(at, "two projects are called `%s`: %s and %s. A project of the base branch keeps its name until the change is merged",
+			b.Name, r.placeOf(a), r.placeOf(b))
 	}
+}
+
+// placeOf says where a project is, as configurations say it.
+func (r *resolver) placeOf(p workflow.Project) string {
+	return fmt.Sprintf("directory `%s` (%s `%s`)", p.Dir, r.in.Kinds.Of(p).VariantKey.Title, p.Variant)
 }
 
 // circles adds a fault for every circle of depends_on, said once.

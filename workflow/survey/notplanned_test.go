@@ -76,7 +76,7 @@ func TestNotPlanned(t *testing.T) {
 			if tt.headConfig != "" {
 				headCfg = repoConfig(t, tt.headConfig)
 			}
-			in := AffectedInput{Resolution: Resolve(Input{Base: cfg, Head: headCfg, BaseFound: base, HeadFound: head}), BaseFound: base, HeadFound: head}
+			in := AffectedInput{Resolution: Resolve(Input{Kinds: kinds, Base: cfg, Head: headCfg, BaseFound: base, HeadFound: head}), BaseFound: base, HeadFound: head}
 			for _, f := range strings.Fields(tt.change) {
 				in.Changes = append(in.Changes, workflow.FileChange{Path: f, Status: "modified"})
 			}

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -19,6 +20,7 @@ type Input struct {
 	Base, Head           config.Repo // Head is the planned tree's
 	BaseFaulty           bool        // base's file does not parse: Base is not looked at
 	BaseFound, HeadFound workflow.Discovery
+	Kinds                workflow.Kinds // of the engines that read both trees
 }
 
 // Resolution is the answer of Resolve.
@@ -37,6 +39,8 @@ type Resolution struct {
 	// directory that is not there, two projects of one name, an unknown depends_on.
 	// With any, nothing is planned.
 	Diagnostics []workflow.Diagnostic
+
+	kinds workflow.Kinds
 }
 
 // Resolve makes projects of two configurations and what was discovered, by the
@@ -48,26 +52,26 @@ type Resolution struct {
 // environments.
 func Resolve(in Input) Resolution {
 	faults := &config.Faults{}
-	head := drafts(in.Head, in.HeadFound, faults)
+	head := drafts(in.Head, in.HeadFound, in.Kinds, faults)
 	baseConfig := in.Base
 	if in.BaseFaulty {
 		baseConfig = in.Head
 	}
-	base := drafts(baseConfig, in.BaseFound, &config.Faults{})
-	holdEntries(base, head)
+	base := drafts(baseConfig, in.BaseFound, in.Kinds, &config.Faults{})
+	holdEntries(base, head, in.Kinds)
 	r := resolver{in: in, head: head, base: base, baseByKey: map[workflow.ProjectKey]workflow.Project{}, baseByDir: map[string][]workflow.Project{}, names: map[workflow.ProjectKey]string{}, faults: faults}
 	for _, p := range base {
 		r.baseByKey[p.Key()] = p
 		r.baseByDir[p.Dir] = append(r.baseByDir[p.Dir], p)
 	}
-	out := Resolution{Changed: map[workflow.ProjectKey][]string{}, Require: workflow.RequirementsOf(baseConfig.Require, in.Head.Require)}
+	out := Resolution{kinds: in.Kinds, Changed: map[workflow.ProjectKey][]string{}, Require: workflow.RequirementsOf(baseConfig.Require, in.Head.Require)}
 	for _, h := range head {
 		p := r.trusted(h)
 		p.Require = out.Require
 		out.Projects = append(out.Projects, p)
 		r.names[p.Key()] = p.Name
 		if b, ok := r.baseByKey[p.Key()]; ok {
-			if keys := changedKeys(b, h); len(keys) > 0 {
+			if keys := changedKeys(in.Kinds.Of(h), b, h); len(keys) > 0 {
 				out.Changed[p.Key()] = keys
 			}
 		}
@@ -144,7 +148,7 @@ func (r *resolver) trustedBase(b workflow.Project) workflow.Project {
 // for them: the entries with wildcards, then the plain ones, where a later one
 // replaces an earlier one of the same directory, variant and entry,
 // and every discovered root that no entry names and that is not ignored.
-func drafts(cfg config.Repo, found workflow.Discovery, faults *config.Faults) []workflow.Project {
+func drafts(cfg config.Repo, found workflow.Discovery, kinds workflow.Kinds, faults *config.Faults) []workflow.Project {
 	byKey := map[workflow.ProjectKey]workflow.Project{}
 	ignored := func(dir string) bool { return workflow.MatchAny(cfg.Autodiscover.Ignore, dir) }
 	roots := found.Roots(ignored)
@@ -170,7 +174,7 @@ func drafts(cfg config.Repo, found workflow.Discovery, faults *config.Faults) []
 			if looks == nil {
 				looks = lookAlikes(found)
 			}
-			faults.Add(e.Position, "%s", missingDir(e.Dir, looks))
+			faults.Add(e.Position, "%s", missingDir(e.Dir, kinds.Of(e.Project), looks))
 			continue
 		}
 		delete(byKey, workflow.ProjectKey{Dir: e.Dir, Variant: e.Variant}) // what a glob stands for
@@ -182,15 +186,15 @@ func drafts(cfg config.Repo, found workflow.Discovery, faults *config.Faults) []
 	}
 	for _, dir := range roots {
 		if cfg.Autodiscover.Enabled && !named[dir] && !ignored(dir) && !found.OnlyUnit(dir) {
-			p := workflow.Project{Dir: dir, Variant: workflow.DefaultVariant, Engine: "terraform", Library: found.Modules[dir].Backend == nil}
+			p := workflow.Project{Dir: dir, Variant: workflow.DefaultVariant, Engine: kinds.Default().Name, Library: found.Modules[dir].Backend == nil}
 			byKey[p.Key()] = p
 		}
 	}
-	return finishDrafts(cfg, byKey, faults)
+	return finishDrafts(cfg, byKey, kinds, faults)
 }
 
 // finishDrafts fills in names and labels and refuses directories that cannot be used.
-func finishDrafts(cfg config.Repo, byKey map[workflow.ProjectKey]workflow.Project, faults *config.Faults) []workflow.Project {
+func finishDrafts(cfg config.Repo, byKey map[workflow.ProjectKey]workflow.Project, kinds workflow.Kinds, faults *config.Faults) []workflow.Project {
 	list := make([]workflow.Project, 0, len(byKey))
 	twins := map[string]string{} // by how the directory looks
 	twice := map[string]bool{}
@@ -210,7 +214,7 @@ func finishDrafts(cfg config.Repo, byKey map[workflow.ProjectKey]workflow.Projec
 			twice[look] = true
 		}
 		twins[look] = key.Dir
-		outside(p, faults)
+		outside(p, kinds.Of(p), faults)
 		list = append(list, p)
 	}
 	for i := range list {
@@ -226,17 +230,18 @@ func finishDrafts(cfg config.Repo, byKey map[workflow.ProjectKey]workflow.Projec
 }
 
 // outside adds a fault for every file or glob that leaves the repository.
-func outside(p workflow.Project, faults *config.Faults) {
-	for _, group := range []struct {
-		key   string
-		paths []string
-	}{{"var_files", p.VarFiles}, {"backend_config", p.BackendConfig}, {"watch", p.Watch}} {
-		for _, f := range group.paths {
+func outside(p workflow.Project, kind workflow.Kind, faults *config.Faults) {
+	check := func(key string, paths []string) {
+		for _, f := range paths {
 			if joined := path.Join(p.Dir, strings.TrimPrefix(f, "!")); joined == ".." || strings.HasPrefix(joined, "../") {
-				faults.Add(p.Position, "`%s` of project `%s` names %q, which leaves the repository", group.key, p.Name, f)
+				faults.Add(p.Position, "`%s` of project `%s` names %q, which leaves the repository", key, p.Name, f)
 			}
 		}
 	}
+	for _, key := range kind.FileKeys() {
+		check(key.Name, p.Files(key))
+	}
+	check("watch", p.Watch)
 }
 
 func lookAlikes(found workflow.Discovery) map[string]string {
@@ -247,7 +252,7 @@ func lookAlikes(found workflow.Discovery) map[string]string {
 	return looks
 }
 
-func missingDir(dir string, looks map[string]string) string {
+func missingDir(dir string, kind workflow.Kind, looks map[string]string) string {
 	if twin, ok := looks[norm.NFC.String(dir)]; ok {
 		return fmt.Sprintf("directory `%s` is not there: there is one that looks the same, written with other Unicode characters (%+q)", dir, twin)
 	}
@@ -256,9 +261,9 @@ func missingDir(dir string, looks map[string]string) string {
 		dirs = append(dirs, d)
 	}
 	if near := phrase.Nearest(dir, dirs); near != "" {
-		return fmt.Sprintf("directory `%s` does not exist or has no Terraform files: did you mean `%s`?", dir, near)
+		return fmt.Sprintf("directory `%s` does not exist or has no %s files: did you mean `%s`?", dir, kind.Title, near)
 	}
-	return fmt.Sprintf("directory `%s` does not exist or has no Terraform files", dir)
+	return fmt.Sprintf("directory `%s` does not exist or has no %s files", dir, kind.Title)
 }
 
 // labels reads a directory's labels by an autodiscover pattern. {environment}
@@ -304,7 +309,7 @@ func matchLabels(pattern, parts []string) (environment, component string, ok boo
 }
 
 // changedKeys names the keys in which the entries that two trees ask for differ.
-func changedKeys(base, head workflow.Project) []string {
+func changedKeys(kind workflow.Kind, base, head workflow.Project) []string {
 	var keys []string
 	note := func(key string, same bool) {
 		if !same {
@@ -314,10 +319,9 @@ func changedKeys(base, head workflow.Project) []string {
 	note("name", base.Name == head.Name)
 	note("environment", base.Environment == head.Environment)
 	note("component", base.Component == head.Component)
-	note("tool", base.Tool == head.Tool)
-	note("version", base.Version == head.Version)
-	note("var_files", slices.Equal(base.VarFiles, head.VarFiles))
-	note("backend_config", slices.Equal(base.BackendConfig, head.BackendConfig))
+	for _, key := range kind.Keys {
+		note(key.Name, bytes.Equal(base.Setting(key.Name), head.Setting(key.Name)))
+	}
 	note("watch", slices.Equal(base.Watch, head.Watch))
 	note("depends_on", slices.Equal(base.DependsOn, head.DependsOn))
 	note("workspace", base.WholeTree == head.WholeTree)

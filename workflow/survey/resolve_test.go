@@ -12,6 +12,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // found makes a Discovery of lines "dir: called called".
@@ -36,10 +37,12 @@ func found(lines ...string) workflow.Discovery {
 	return d
 }
 
+var kinds = workflow.Kinds{tfconfig.Kind()}
+
 // repoConfig parses a configuration that must be right.
 func repoConfig(t *testing.T, text string) config.Repo {
 	t.Helper()
-	cfg, faults := config.ParseRepo(workflow.RepoConfigFile, []byte(text))
+	cfg, faults := config.ParseRepo(workflow.RepoConfigFile, []byte(text), kinds)
 	if len(faults) > 0 {
 		t.Fatalf("%s", faults)
 	}
@@ -177,7 +180,7 @@ func TestResolve(t *testing.T) {
 			"caf\u00e9 dir=caf\u00e9 refused=There are two directories that both look like \"caf\u00e9\" and differ only in Unicode form; rename one."},
 	}} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Resolve(Input{Rules: tt.rules, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head),
+			got := Resolve(Input{Kinds: kinds, Rules: tt.rules, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head),
 				BaseFaulty: tt.faulty, BaseFound: tt.baseFound, HeadFound: tt.headFound})
 			if diff := cmp.Diff(tt.want, projectLines(got.Projects)); diff != "" {
 				t.Errorf("projects: -want +got:\n%s", diff)
@@ -226,12 +229,12 @@ func FuzzResolve(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		cfg, faults := config.ParseRepo(workflow.RepoConfigFile, data)
+		cfg, faults := config.ParseRepo(workflow.RepoConfigFile, data, kinds)
 		if len(faults) > 0 {
 			return
 		}
 		found := workflow.Discovery{Modules: map[string]workflow.Module{"a": {Dir: "a", Backend: &workflow.Backend{Type: "s3"}}}}
-		for _, d := range Resolve(Input{Base: config.DefaultRepo(), Head: cfg, HeadFound: found}).Diagnostics {
+		for _, d := range Resolve(Input{Kinds: kinds, Base: config.DefaultRepo(), Head: cfg, HeadFound: found}).Diagnostics {
 			if d.Summary == "" {
 				t.Fatalf("a fault without words: %+v", d)
 			}

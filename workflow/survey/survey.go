@@ -42,16 +42,16 @@ func Read(ctx context.Context, engines workflow.Engines, rules workflow.Rules, p
 	if len(co.Conflicts) > 0 {
 		return s, conflict(p, co.Conflicts), nil
 	}
-	in := Input{Rules: rules}
+	in := Input{Rules: rules, Kinds: engines.Kinds()}
 	var faults []workflow.Diagnostic
 	var err error
-	if in.Head, faults, err = readRepoConfig(co.Planned); err != nil {
+	if in.Head, faults, err = readRepoConfig(co.Planned, in.Kinds); err != nil {
 		return s, nil, err
 	}
 	if len(faults) > 0 {
 		return s, faultyConfig(faults), nil
 	}
-	if in.Base, faults, err = readRepoConfig(co.BaseTree); err != nil {
+	if in.Base, faults, err = readRepoConfig(co.BaseTree, in.Kinds); err != nil {
 		return s, nil, err
 	}
 	if in.BaseFaulty = len(faults) > 0; in.BaseFaulty {
@@ -136,7 +136,7 @@ func (s Survey) Selecting(selector workflow.Selector) workflow.SelectInput {
 }
 
 // readRepoConfig reads a tree's `.cardea.yml`; without one the defaults hold.
-func readRepoConfig(t workflow.Tree) (config.Repo, []workflow.Diagnostic, error) {
+func readRepoConfig(t workflow.Tree, kinds workflow.Kinds) (config.Repo, []workflow.Diagnostic, error) {
 	fault := func(summary string) (config.Repo, []workflow.Diagnostic, error) {
 		return config.Repo{}, []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: summary, Position: workflow.Position{File: workflow.RepoConfigFile, Line: 1}}}, nil
 	}
@@ -155,7 +155,7 @@ func readRepoConfig(t workflow.Tree) (config.Repo, []workflow.Diagnostic, error)
 	if err != nil {
 		return config.Repo{}, nil, fmt.Errorf("reading %s: %w", workflow.RepoConfigFile, err)
 	}
-	cfg, faults := config.ParseRepo(workflow.RepoConfigFile, data)
+	cfg, faults := config.ParseRepo(workflow.RepoConfigFile, data, kinds)
 	return cfg, faults, nil
 }
 

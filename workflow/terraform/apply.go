@@ -73,7 +73,7 @@ func (a *applying) run() error {
 	if err := json.Unmarshal(a.order.Seal, &a.seal); err != nil {
 		return fmt.Errorf("reading the plan's seal: %w", err)
 	}
-	if err := errors.Join(a.freshData(), a.writeCLIConfig(mirrorOnly(a.job.Tools.Providers))); err != nil {
+	if err := errors.Join(a.readSettings(), a.freshData(), a.writeCLIConfig(mirrorOnly(a.job.Tools.Providers))); err != nil {
 		return err
 	}
 	for _, step := range []func() error{a.chooseTool, a.start, a.init, a.compare, a.selectWorkspace, a.check, a.ready, a.apply} {
@@ -89,8 +89,9 @@ func (a *applying) run() error {
 
 // chooseTool finds the very tool that planned: another version may do something else with the same plan.
 func (a *applying) chooseTool() error {
-	job := a.job
-	job.Project.Tool, job.Project.Version = a.seal.Tool, a.seal.Version
+	job, settings := a.job, a.settings
+	settings.Tool, settings.Version = a.seal.Tool, a.seal.Version
+	job.Project.Settings = settings.JSON()
 	t, err := findTool(a.ctx, a.engine.options, job, a.dir)
 	if err != nil {
 		var f *failure

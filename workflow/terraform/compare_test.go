@@ -133,7 +133,7 @@ func TestReadAsTerraform(t *testing.T) {
 		"app/tests/x/c.tftest.hcl": "nonsense {", "app/testing/a/m.tf": "module \"b\" { source = \"../b\" }\n", "app/testing/b/m.tf": two,
 		"app/keeps/tests/x.tftest.hcl": "run \"no\" {\n  module {\n    source = \"/etc\"\n  }\n}\n",
 	})
-	w.order.Project.Tool = tfconfig.Terraform
+	w.order.Project.Settings = tfconfig.Settings{Tool: tfconfig.Terraform}.JSON()
 	if got := w.plan(); got.Result.Outcome != workflow.OutcomeSucceeded {
 		t.Errorf("got %q\n%s", got.Result.Reason, got.Log)
 	}

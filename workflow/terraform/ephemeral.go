@@ -20,10 +20,10 @@ var (
 // again. Elsewhere they are left out: older tools take none beside a saved plan.
 func (a *applying) applyOptions() []tfexec.ApplyOption {
 	out := []tfexec.ApplyOption{tfexec.DirOrPlan(a.order.Plan)}
-	if len(a.job.Project.VarFiles) == 0 || !ephemeral(a.dir) {
+	if len(a.settings.VarFiles) == 0 || !ephemeral(a.dir) {
 		return out
 	}
-	for _, f := range a.job.Project.VarFiles {
+	for _, f := range a.settings.VarFiles {
 		out = append(out, tfexec.VarFile(f))
 	}
 	return out

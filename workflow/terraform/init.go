@@ -52,7 +52,7 @@ func (p *planning) init() error {
 // runInit is one init.
 func (p *planning) runInit() error {
 	var options []tfexec.InitOption
-	for _, f := range p.job.Project.BackendConfig {
+	for _, f := range p.settings.BackendConfig {
 		options = append(options, tfexec.BackendConfig(f))
 	}
 	err := p.step("init", func() error { return p.tf.Init(p.uncancelled, options...) })

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/planjson"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // Plan carries out one plan run: tool, init, lock-file policy, Terraform
@@ -65,7 +66,8 @@ type planning struct {
 	ctx         context.Context
 	uncancelled context.Context
 	job         workflow.PlanJob
-	dir         string // where terraform runs
+	settings    tfconfig.Settings // of the project
+	dir         string            // where terraform runs
 	tool        tool
 	tf          *tfexec.Terraform // one a run
 	output      *output
@@ -87,7 +89,7 @@ func (p *planning) run() error {
 	if info, err := os.Stat(p.dir); err != nil || !info.IsDir() {
 		return failed("The directory `%s` does not exist.", p.job.Project.Dir)
 	}
-	if err := errors.Join(p.freshData(), p.writeCLIConfig(mirrorOnly(p.job.Tools.Providers))); err != nil {
+	if err := errors.Join(p.readSettings(), p.freshData(), p.writeCLIConfig(mirrorOnly(p.job.Tools.Providers))); err != nil {
 		return err
 	}
 	var err error
@@ -107,6 +109,11 @@ func (p *planning) run() error {
 		}
 	}
 	return nil
+}
+
+func (p *planning) readSettings() (err error) {
+	p.settings, err = tfconfig.SettingsOf(p.job.Project)
+	return err
 }
 
 // start makes the one terraform-exec value of the run, with the version known:
@@ -231,7 +238,7 @@ func (p *planning) redacted(text string) string {
 
 func (p *planning) planOptions() []tfexec.PlanOption {
 	out := []tfexec.PlanOption{tfexec.Out(p.job.Files.Out)}
-	for _, f := range p.job.Project.VarFiles {
+	for _, f := range p.settings.VarFiles {
 		out = append(out, tfexec.VarFile(f))
 	}
 	for _, t := range p.job.Options.Targets {

@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 const two = `
@@ -101,14 +103,14 @@ resource "terraform_data" "b" { input = 2 }
 `}, reason: "terraform plan: Resource precondition failed (app/main.tf line 5).", position: workflow.Position{File: "app/main.tf", Line: 5}},
 		{name: "no such Terraform workspace", project: workflow.Project{Variant: "blue"},
 			reason: "The Terraform workspace \"blue\" does not exist. Create it with `terraform workspace new blue`, or allow it with `create_workspace: true` in the server's rules."},
-		{name: "no such var file", project: workflow.Project{VarFiles: []string{"nope.tfvars"}}, reason: "terraform plan: Failed to read variables file."},
+		{name: "no such var file", project: workflow.Project{Settings: tfconfig.Settings{VarFiles: []string{"nope.tfvars"}}.JSON()}, reason: "terraform plan: Failed to read variables file."},
 		{name: "a Terraform workspace that is an option", project: workflow.Project{Variant: "-or-create"}, reason: `The Terraform workspace "-or-create" cannot be: its name begins with a dash.`},
 		{name: "a directory outside", project: workflow.Project{Dir: "../app"}, reason: "The directory `../app` is outside of the repository."},
 		{name: "no such directory", project: workflow.Project{Dir: "nowhere"}, reason: "The directory `nowhere` does not exist."},
-		{name: "version not allowed", project: workflow.Project{Version: "1.0.0"}, tools: workflow.Tools{Versions: ">= 1.5"}, reason: "terraform 1.0.0 is wanted, but the server allows only >= 1.5."},
+		{name: "version not allowed", project: workflow.Project{Settings: tfconfig.Settings{Version: "1.0.0"}.JSON()}, tools: workflow.Tools{Versions: ">= 1.5"}, reason: "terraform 1.0.0 is wanted, but the server allows only >= 1.5."},
 		{name: "required_version", files: map[string]string{"app/main.tf": "terraform { required_version = \"< 1.0\" }\n"},
 			reason: "terraform init: Unsupported Terraform Core version (app/main.tf line 1).", position: workflow.Position{File: "app/main.tf", Line: 1}},
-		{name: "tofu is not installed", project: workflow.Project{Tool: "tofu", Version: "1.99.0"},
+		{name: "tofu is not installed", project: workflow.Project{Settings: tfconfig.Settings{Tool: "tofu", Version: "1.99.0"}.JSON()},
 			reason: "tofu 1.99.0 is wanted, but there is no tofu on PATH: put it on the server's PATH or at `tools/tofu/VERSION/tofu` below `data_dir`."},
 	}
 	for _, tt := range tests {
@@ -119,11 +121,11 @@ resource "terraform_data" "b" { input = 2 }
 				w.files[name] = text
 			}
 			p := &w.order.Project
-			p.Variant, p.VarFiles, p.Version, p.Tool = tt.project.Variant, tt.project.VarFiles, tt.project.Version, tt.project.Tool
+			p.Variant, p.Settings = tt.project.Variant, tt.project.Settings
 			if tt.project.Dir != "" {
 				p.Dir = tt.project.Dir
 			}
-			if tt.project.Tool == "tofu" {
+			if bytes.Contains(p.Settings, []byte("tofu")) {
 				w.order.Tools.Path = filepath.Dir(mustLookPath(t, "sh")) // wherever tofu is, it is not there
 			}
 			w.order.Tools.Versions = tt.tools.Versions
@@ -161,8 +163,7 @@ func TestPlanInputs(t *testing.T) {
 		"app/state.config": "path = \"STATE/other.tfstate\"\nworkspace_dir = \"STATE/others\"\n",
 		"vars/x.tfvars":    "x = \"from the var file\"\n",
 	})
-	w.order.Project.VarFiles = []string{"../vars/x.tfvars"}
-	w.order.Project.BackendConfig = []string{"state.config"}
+	w.order.Project.Settings = tfconfig.Settings{VarFiles: []string{"../vars/x.tfvars"}, BackendConfig: []string{"state.config"}}.JSON()
 	w.order.Project.Variant = "blue"
 	w.order.Create = true
 	p := w.mustPlan()

@@ -55,8 +55,11 @@ func findTool(ctx context.Context, o Options, job workflow.PlanJob, dir string) 
 		job.Tools.Path = os.Getenv("PATH")
 	}
 	r := toolRequest{options: o, tools: job.Tools, scratch: job.Files.Tmp}
-	var err error
-	if r.name, err = chooseTool(job, dir); err != nil {
+	settings, err := tfconfig.SettingsOf(job.Project)
+	if err != nil {
+		return tool{}, err
+	}
+	if r.name, err = chooseTool(settings.Tool, job.Tools, dir); err != nil {
 		return tool{}, err
 	}
 	if job.Tools.Versions != "" {
@@ -64,7 +67,7 @@ func findTool(ctx context.Context, o Options, job workflow.PlanJob, dir string) 
 			return tool{}, failed("The server's version constraint %q is not one: %s.", job.Tools.Versions, err)
 		}
 	}
-	wanted := job.Project.Version
+	wanted := settings.Version
 	if wanted == "" {
 		wanted = job.Tools.Version
 	}
@@ -86,8 +89,8 @@ func findTool(ctx context.Context, o Options, job workflow.PlanJob, dir string) 
 
 // chooseTool says terraform or tofu: the project's word, the server's, else
 // tofu for a directory with OpenTofu's own files or where only tofu is installed.
-func chooseTool(job workflow.PlanJob, dir string) (string, error) {
-	for _, name := range []string{job.Project.Tool, job.Tools.Tool} {
+func chooseTool(wanted string, tools workflow.Tools, dir string) (string, error) {
+	for _, name := range []string{wanted, tools.Tool} {
 		switch name {
 		case tfconfig.Terraform, tfconfig.Tofu:
 			return name, nil
@@ -105,8 +108,8 @@ func chooseTool(job workflow.PlanJob, dir string) (string, error) {
 			return tfconfig.Tofu, nil
 		}
 	}
-	if lookPath(tfconfig.Terraform, job.Tools.Path) == "" && len(downloaded(job.Tools.Dir, tfconfig.Terraform)) == 0 &&
-		(lookPath(tfconfig.Tofu, job.Tools.Path) != "" || len(downloaded(job.Tools.Dir, tfconfig.Tofu)) > 0) {
+	if lookPath(tfconfig.Terraform, tools.Path) == "" && len(downloaded(tools.Dir, tfconfig.Terraform)) == 0 &&
+		(lookPath(tfconfig.Tofu, tools.Path) != "" || len(downloaded(tools.Dir, tfconfig.Tofu)) > 0) {
 		return tfconfig.Tofu, nil
 	}
 	return tfconfig.Terraform, nil

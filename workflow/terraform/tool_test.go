@@ -11,6 +11,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/terraformtest"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // wrapped puts a script before terraform: it sees every process, and may end
@@ -118,16 +119,16 @@ func TestFindTool(t *testing.T) {
 		{name: "only tofu", path: []string{"tofu 1.10.1"}, want: "tofu 1.10.1"},
 		{name: "OpenTofu's files", path: []string{"terraform 1.9.0", "tofu 1.10.1"}, files: map[string]string{"x.tofu": ""}, want: "tofu 1.10.1"},
 		{name: "the server's tool", path: []string{"terraform 1.9.0", "tofu 1.10.1"}, tools: workflow.Tools{Tool: "tofu"}, want: "tofu 1.10.1"},
-		{name: "the project's tool", path: []string{"terraform 1.9.0", "tofu 1.10.1"}, tools: workflow.Tools{Tool: "tofu"}, project: workflow.Project{Tool: "terraform"}, want: "terraform 1.9.0"},
-		{name: "a kept version", path: []string{"terraform 1.9.0"}, kept: []string{"terraform 1.8.0", "terraform 1.7.5"}, project: workflow.Project{Version: "1.8.0"}, want: "terraform 1.8.0"},
+		{name: "the project's tool", path: []string{"terraform 1.9.0", "tofu 1.10.1"}, tools: workflow.Tools{Tool: "tofu"}, project: workflow.Project{Settings: tfconfig.Settings{Tool: "terraform"}.JSON()}, want: "terraform 1.9.0"},
+		{name: "a kept version", path: []string{"terraform 1.9.0"}, kept: []string{"terraform 1.8.0", "terraform 1.7.5"}, project: workflow.Project{Settings: tfconfig.Settings{Version: "1.8.0"}.JSON()}, want: "terraform 1.8.0"},
 		{name: "the newest kept one that fits", path: []string{"terraform 1.9.0"}, kept: []string{"terraform 1.7.1", "terraform 1.7.5", "terraform 1.6.0"}, tools: workflow.Tools{Versions: "< 1.8"}, want: "terraform 1.7.5"},
 		{name: "a pre-release", path: []string{"terraform 1.9.0-beta1"}, tools: workflow.Tools{Versions: ">= 1.5"}, want: "terraform 1.9.0-beta1"},
 		{name: "none, and no download", want: "terraform is wanted, but there is no terraform on PATH: put it on the server's PATH or at"},
 		{name: "another version, and no download", path: []string{"terraform 1.9.0"}, tools: workflow.Tools{Version: "1.8.0"},
 			want: "terraform 1.8.0 is wanted, but terraform 1.9.0 is on PATH: put it on"},
 		{name: "not allowed", path: []string{"terraform 1.4.0"}, tools: workflow.Tools{Versions: ">= 1.5"}, want: "terraform >= 1.5 is wanted, but terraform 1.4.0 is on PATH: put it"},
-		{name: "not a version", project: workflow.Project{Version: "latest"}, want: `The wanted terraform version "latest" is not a version.`},
-		{name: "not a tool", project: workflow.Project{Tool: "pulumi"}, want: `The tool "pulumi" is not known; it is terraform or tofu.`},
+		{name: "not a version", project: workflow.Project{Settings: tfconfig.Settings{Version: "latest"}.JSON()}, want: `The wanted terraform version "latest" is not a version.`},
+		{name: "not a tool", project: workflow.Project{Settings: tfconfig.Settings{Tool: "pulumi"}.JSON()}, want: `The tool "pulumi" is not known; it is terraform or tofu.`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

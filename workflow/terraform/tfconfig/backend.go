@@ -22,7 +22,7 @@ func (g *gathering) backend(own workflow.Module) error {
 	b := *own.Backend
 	attributes, computed := maps.Clone(b.Attributes), slices.Clone(b.Computed)
 	parts := []string{b.Hash}
-	for _, f := range g.project.BackendConfig {
+	for _, f := range g.settings.BackendConfig {
 		name := path.Join(g.dir, f)
 		if path.IsAbs(f) || leaves(name) {
 			continue // refused already

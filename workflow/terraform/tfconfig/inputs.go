@@ -20,7 +20,10 @@ const maxPointer = 1024 // bytes; Git LFS's own bound of a pointer file
 // Inputs says what a project's plan is made from, and refuses one whose state
 // would be lost or that reaches out of the repository.
 func (r *Reader) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
-	g := r.gathering(ctx, t, d, p)
+	g, err := r.gathering(ctx, t, d, p)
+	if err != nil {
+		return workflow.Inputs{}, err
+	}
 	g.in = workflow.Inputs{Dir: g.dir, Modules: d.Closure(g.tool, g.dir)}
 	if err := g.gather(); err != nil {
 		return workflow.Inputs{}, fmt.Errorf("inputs of %s: %w", p.Name, err)
@@ -28,15 +31,22 @@ func (r *Reader) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discove
 	return g.in, nil
 }
 
-func (r *Reader) gathering(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) *gathering {
-	g := &gathering{reader: r, ctx: ctx, tree: t.FS, id: t.ID, found: d, project: p, dir: path.Clean(p.Dir), digest: map[string]string{}, plain: map[string]string{}}
-	g.tool = r.toolOf(p, d.Modules[g.dir])
-	return g
+func (r *Reader) gathering(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (*gathering, error) {
+	settings, err := SettingsOf(p)
+	if err != nil {
+		return nil, err
+	}
+	g := &gathering{reader: r, ctx: ctx, tree: t.FS, id: t.ID, found: d, project: p, settings: settings, dir: path.Clean(p.Dir), digest: map[string]string{}, plain: map[string]string{}}
+	g.tool = r.toolOf(settings, d.Modules[g.dir])
+	return g, nil
 }
 
 // StateIdentity says which state a project writes, by its backend alone.
 func (r *Reader) StateIdentity(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (string, error) {
-	g := r.gathering(ctx, t, d, p)
+	g, err := r.gathering(ctx, t, d, p)
+	if err != nil {
+		return "", err
+	}
 	own, ok := d.As(g.tool, g.dir)
 	if !ok {
 		return "", ctx.Err()
@@ -49,18 +59,19 @@ func (r *Reader) StateIdentity(ctx context.Context, t workflow.Tree, d workflow.
 
 // gathering collects one project's inputs.
 type gathering struct {
-	reader  *Reader
-	ctx     context.Context
-	tree    fs.FS // Tree.FS: the Tree itself would hide its methods
-	id      string
-	tool    string // that will run, "" where that is not certain
-	found   workflow.Discovery
-	project workflow.Project
-	dir     string
-	in      workflow.Inputs
-	listed  []string          // of all files of the tree, once they are listed
-	digest  map[string]string // path -> mode and id, or what else is known of it
-	plain   map[string]string // likewise, of what is no configuration
+	reader   *Reader
+	ctx      context.Context
+	tree     fs.FS // Tree.FS: the Tree itself would hide its methods
+	id       string
+	tool     string // that will run, "" where that is not certain
+	found    workflow.Discovery
+	project  workflow.Project
+	settings Settings
+	dir      string
+	in       workflow.Inputs
+	listed   []string          // of all files of the tree, once they are listed
+	digest   map[string]string // path -> mode and id, or what else is known of it
+	plain    map[string]string // likewise, of what is no configuration
 }
 
 func (g *gathering) gather() error {
@@ -81,7 +92,7 @@ func (g *gathering) gather() error {
 		return err
 	}
 	g.in.Digest = Hash(append([]string{string(entry)}, listed(g.digest)...)...)
-	for _, f := range g.project.VarFiles { // whatever they are called
+	for _, f := range g.settings.VarFiles { // whatever they are called
 		delete(g.plain, path.Join(g.dir, f))
 	}
 	g.in.FilesDigest = hashed(g.plain)
@@ -107,8 +118,8 @@ func (g *gathering) note(name, what string) {
 
 // technicalKeys is the part of a project's entry that a plan depends on; labels are not.
 func technicalKeys(p workflow.Project) workflow.Project {
-	return workflow.Project{Dir: path.Clean(p.Dir), Variant: p.Variant, Engine: p.Engine, Tool: p.Tool, Version: p.Version,
-		VarFiles: p.VarFiles, BackendConfig: p.BackendConfig, Watch: p.Watch, WholeTree: p.WholeTree}
+	return workflow.Project{Dir: path.Clean(p.Dir), Variant: p.Variant, Engine: p.Engine, Settings: p.Settings,
+		Watch: p.Watch, WholeTree: p.WholeTree}
 }
 
 // refuse keeps the first refusal: one mend at a time.
@@ -268,12 +279,12 @@ func (g *gathering) content(name string, info fs.FileInfo) (string, error) {
 
 // varFiles takes the var and backend_config files; each must be there.
 func (g *gathering) varFiles() error {
-	for _, f := range g.project.VarFiles {
+	for _, f := range g.settings.VarFiles {
 		if err := g.named("var file", f); err != nil {
 			return err
 		}
 	}
-	for _, f := range g.project.BackendConfig {
+	for _, f := range g.settings.BackendConfig {
 		if err := g.named("backend configuration file", f); err != nil {
 			return err
 		}

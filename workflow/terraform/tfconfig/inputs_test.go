@@ -43,18 +43,18 @@ func TestInputsRefused(t *testing.T) {
 		{name: "local inside", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"x.tfstate\"\n }\n}\n"}, want: "keeps it at `x.tfstate`, among the files of the run"},
 		{name: "local default", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {}\n}\n"}, want: "keeps it at `terraform.tfstate`"},
 		{name: "local up", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"../../../x\"\n }\n}\n"}, want: "keeps it at `../../../x`"},
-		{name: "local by backend_config", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {}\n}\n", "a/c": "path = \"/srv/x\""}, project: workflow.Project{BackendConfig: []string{"c"}}},
+		{name: "local by backend_config", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {}\n}\n", "a/c": "path = \"/srv/x\""}, project: workflow.Project{Settings: Settings{BackendConfig: []string{"c"}}.JSON()}},
 		{name: "local, another Terraform workspace", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"/srv/x\"\n }\n}\n"}, project: workflow.Project{Variant: "blue"}, want: "keeps it at `terraform.tfstate.d`"},
 		{name: "local, computed", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = var.x\n }\n}\n"}, want: "the local backend's `path` is computed"},
 		{name: "given at init", files: map[string]string{"a/x.tf": "terraform {\n backend \"s3\" {}\n}\n"},
 			want: "Its `s3` backend does not say `key`, `bucket`: that is given at `init`. Put it in a file and name that in `backend_config`."},
 		{name: "given by the environment", files: map[string]string{"a/x.tf": "terraform {\n backend \"http\" {}\n}\n"}},
-		{name: "given by null", files: map[string]string{"a/x.tf": s3, "a/c": "key = null"}, project: workflow.Project{BackendConfig: []string{"c"}}, want: "does not say `key`"},
+		{name: "given by null", files: map[string]string{"a/x.tf": s3, "a/c": "key = null"}, project: workflow.Project{Settings: Settings{BackendConfig: []string{"c"}}.JSON()}, want: "does not say `key`"},
 		{name: "an override flips the backend", files: map[string]string{"a/x.tf": s3, "a/backend_override.tf": "terraform {\n backend \"local\" {}\n}\n"}, want: "keeps it at `terraform.tfstate`"},
 		{name: "JSON with a string nested too deeply", files: map[string]string{"a/x.tf": s3, "a/y.tf.json": `{"locals": {"x": "${` + strings.Repeat("(", 6000) + "1" + strings.Repeat(")", 6000) + `}"}}`}, want: "It is nested too deeply"},
-		{name: "var file missing", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{VarFiles: []string{"v.tfvars"}}, want: "Its var file `a/v.tfvars` does not exist."},
-		{name: "var file outside", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{VarFiles: []string{"../../v.tfvars"}}, want: "Its var file `../../v.tfvars` is outside of the repository."},
-		{name: "backend config missing", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{BackendConfig: []string{"c"}}, want: "Its backend configuration file `a/c` does not exist."},
+		{name: "var file missing", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Settings: Settings{VarFiles: []string{"v.tfvars"}}.JSON()}, want: "Its var file `a/v.tfvars` does not exist."},
+		{name: "var file outside", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Settings: Settings{VarFiles: []string{"../../v.tfvars"}}.JSON()}, want: "Its var file `../../v.tfvars` is outside of the repository."},
+		{name: "backend config missing", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Settings: Settings{BackendConfig: []string{"c"}}.JSON()}, want: "Its backend configuration file `a/c` does not exist."},
 		{name: "module outside", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"../../m\" }"}, want: "It calls a module at `../m`, which is outside of the repository."},
 		{name: "module outside, by a module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"../m\" }", "m/m.tf": "module \"m\" { source = \"../../x\" }"}, want: "`../x`"},
 		{name: "absolute module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"/etc\" }"}, want: "a/m.tf line 1: Module \"m\" has the source \"/etc\": it names a path of the machine"},
@@ -124,7 +124,7 @@ func TestInputsByTool(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			e, tree := New(tt.server), workflow.Tree{FS: mapFS(tt.files)}
-			d, p := discover(t, e, tree.FS), workflow.Project{Name: "a", Dir: "a", Tool: tt.entry}
+			d, p := discover(t, e, tree.FS), workflow.Project{Name: "a", Dir: "a", Settings: Settings{Tool: tt.entry}.JSON()}
 			in, err := e.Inputs(context.Background(), tree, d, p)
 			if err != nil {
 				t.Fatal(err)
@@ -185,7 +185,10 @@ var sampleFiles = map[string]string{
 	"a/.terraform.lock.hcl": "provider \"registry.terraform.io/hashicorp/aws\" {\n version = \"5.0.0\"\n hashes = [\"h1:x\"]\n}\nprovider \"registry.terraform.io/acme/b\" {\n version = \"1\"\n}\n",
 }
 
-var sampleProject = workflow.Project{Name: "a", Dir: "a", VarFiles: []string{"v.tfvars"}, BackendConfig: []string{"c.s3"}, Watch: []string{"../shared/*.yaml"}}
+var (
+	sampleSettings = Settings{VarFiles: []string{"v.tfvars"}, BackendConfig: []string{"c.s3"}}
+	sampleProject  = workflow.Project{Name: "a", Dir: "a", Settings: sampleSettings.JSON(), Watch: []string{"../shared/*.yaml"}}
+)
 
 func TestInputs(t *testing.T) {
 	t.Parallel()
@@ -240,7 +243,9 @@ func TestFilesDigest(t *testing.T) {
 	from := maps.Clone(sampleFiles)
 	from["a/sub/x.tfvars"], from["a/vars/x.tfvars"], from["a/v.vars"] = "x = 1", "x = 1", "x = 1"
 	p := sampleProject
-	p.VarFiles = append(slices.Clone(p.VarFiles), "v.vars")
+	settings := sampleSettings
+	settings.VarFiles = append(slices.Clone(settings.VarFiles), "v.vars")
+	p.Settings = settings.JSON()
 	for name, same := range map[string]bool{
 		"a/y.tf": true, "a/y.tf.json": true, "a/y.tofu": true, "m/m.tf": true, "a/v.tfvars": true, "a/v.vars": true, "a/sub/x.tfvars": true, "a/vars/x.tfvars": true,
 		"a/vars/new.tfvars.json": true, "other/o.tf": true, "shared/z.txt": true, "a/child/payload": true,
@@ -291,7 +296,11 @@ func TestInputsDigest(t *testing.T) {
 		{"watched, new", change("shared/new.yaml", "v"), false},
 		{"var file", change("a/v.tfvars", "x = 2"), false},
 		{"lock file", change("a/.terraform.lock.hcl", ""), false},
-		{"entry", func(_ map[string]string, p *workflow.Project) { p.Tool = "tofu" }, false},
+		{"entry", func(_ map[string]string, p *workflow.Project) {
+			settings := sampleSettings
+			settings.Tool = Tofu
+			p.Settings = settings.JSON()
+		}, false},
 		{"literal file gone", func(f map[string]string, _ *workflow.Project) { delete(f, "shared/f.json") }, false},
 		{"label", func(_ map[string]string, p *workflow.Project) { p.Environment = "prod" }, true},
 		{"another project", change("other/o.tf", "locals {}"), true},
@@ -338,8 +347,8 @@ func TestStateIdentity(t *testing.T) {
 		{workflow.Project{Dir: "a", Variant: "blue"}, false},
 		{workflow.Project{Dir: "b"}, true},
 		{workflow.Project{Dir: "c"}, false},
-		{workflow.Project{Dir: "c", BackendConfig: []string{"same"}}, true},
-		{workflow.Project{Dir: "c", BackendConfig: []string{"other"}}, false},
+		{workflow.Project{Dir: "c", Settings: Settings{BackendConfig: []string{"same"}}.JSON()}, true},
+		{workflow.Project{Dir: "c", Settings: Settings{BackendConfig: []string{"other"}}.JSON()}, false},
 		{workflow.Project{Dir: "f"}, true},
 		{workflow.Project{Dir: "g"}, true},
 		{workflow.Project{Dir: "h"}, false},
@@ -373,8 +382,8 @@ func TestBackendConfigCache(t *testing.T) {
 	})
 	cached, tree := New(""), withIDs(files)
 	for range 2 {
-		for _, p := range []workflow.Project{{Dir: "a", BackendConfig: []string{"c.hcl"}}, {Dir: "b", BackendConfig: []string{"c.hcl"}}, {Dir: "a", BackendConfig: []string{"c.json"}},
-			{Dir: "b", BackendConfig: []string{"c"}}, {Dir: "b", BackendConfig: []string{"../a/c.hcl"}}} {
+		for _, p := range []workflow.Project{{Dir: "a", Settings: Settings{BackendConfig: []string{"c.hcl"}}.JSON()}, {Dir: "b", Settings: Settings{BackendConfig: []string{"c.hcl"}}.JSON()}, {Dir: "a", Settings: Settings{BackendConfig: []string{"c.json"}}.JSON()},
+			{Dir: "b", Settings: Settings{BackendConfig: []string{"c"}}.JSON()}, {Dir: "b", Settings: Settings{BackendConfig: []string{"../a/c.hcl"}}.JSON()}} {
 			want := inputs(t, files, p)
 			got, err := cached.Inputs(t.Context(), workflow.Tree{FS: tree}, discover(t, cached, tree), p)
 			if err != nil || got.StateIdentity != want.StateIdentity || got.BackendConfig != want.BackendConfig {

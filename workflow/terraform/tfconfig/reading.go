@@ -137,8 +137,8 @@ func (a *paths) and(b *paths) *paths {
 
 // toolOf is the tool that will run a project, by the same rule as
 // the engine chooses one; "" where that depends on what is installed when it runs.
-func (r *Reader) toolOf(p workflow.Project, own workflow.Module) string {
-	for _, name := range []string{p.Tool, r.tool} {
+func (r *Reader) toolOf(s Settings, own workflow.Module) string {
+	for _, name := range []string{s.Tool, r.tool} {
 		if name == Terraform || name == Tofu {
 			return name
 		}

@@ -1,0 +1,121 @@
+package workflow
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Key is a key of an entry in `.cardea.yml` that one engine brings.
+type Key struct {
+	Name  string // as it is written: "var_files"
+	Title string // of its value, or of one of its files, in sentences: "variable file"
+	Form  KeyForm
+	// Choices are the words of a KeyChoice.
+	Choices []string
+	// Fault says why a text is refused, without its subject; "" when it is not. Nil refuses none.
+	Fault func(text string) string
+	// Apart: its files say where a state is, so that they tell projects apart that share all else.
+	Apart bool
+}
+
+// KeyForm is what may stand behind a key.
+type KeyForm byte
+
+// The forms of a key.
+const (
+	KeyText   KeyForm = iota
+	KeyNumber         // a text that may look like a number: 1.10 stays "1.10"
+	KeyChoice         // one of some words
+	KeyFiles          // files, relative to the project's directory
+)
+
+// Settings are what an entry says for the kind's keys, by their names, in the form in which
+// a Project has them: the same words are the same bytes. A text is a list of one.
+func (k Kind) Settings(said map[string][]string) json.RawMessage {
+	var out []byte
+	for _, key := range k.Keys {
+		words := said[key.Name]
+		if len(words) == 0 || key.Form != KeyFiles && words[0] == "" {
+			continue
+		}
+		var value any = words
+		if key.Form != KeyFiles {
+			value = words[0]
+		}
+		text, err := json.Marshal(value)
+		if err != nil {
+			panic(err) // a text always has JSON
+		}
+		out = append(fmt.Appendf(out, ",%q:", key.Name), text...)
+	}
+	return settings(out)
+}
+
+// settings makes an object of its members, each with a comma before it; nil of none.
+func settings(members []byte) json.RawMessage {
+	if len(members) == 0 {
+		return nil
+	}
+	members[0] = '{'
+	return append(members, '}')
+}
+
+// FileKeys are those of the kind's keys that name files.
+func (k Kind) FileKeys() []Key {
+	return slices.DeleteFunc(slices.Clone(k.Keys), func(key Key) bool { return key.Form != KeyFiles })
+}
+
+// Setting is what the project's entry says for one of its engine's keys, as JSON; nil where
+// it says nothing.
+func (p Project) Setting(name string) (value json.RawMessage) {
+	eachMember(p.Settings, func(have string, text []byte) {
+		if have == name {
+			value = text
+		}
+	})
+	return value
+}
+
+// Files are those that the project's entry names for a key, none where it is no key of files.
+func (p Project) Files(key Key) []string {
+	var list []string
+	if value := p.Setting(key.Name); bytes.HasPrefix(value, []byte("[")) && json.Unmarshal(value, &list) == nil {
+		return list
+	}
+	return nil
+}
+
+// eachMember calls with every member of a JSON object, in its order. It looks at no more
+// than where each ends: the text must be JSON.
+func eachMember(object []byte, with func(name string, value []byte)) {
+	depth, from, colon, quoted := 0, 0, 0, false
+	for i := 0; i < len(object); i++ {
+		c := object[i]
+		switch {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth == 1 {
+				from = i + 1
+			}
+		case c == ':' && depth == 1:
+			colon = i
+		case depth == 1 && (c == ',' || c == '}'):
+			if colon > from {
+				name := bytes.Trim(bytes.TrimSpace(object[from:colon]), `"`)
+				with(string(name), bytes.TrimSpace(object[colon+1:i]))
+			}
+			from = i + 1
+			if c == '}' {
+				depth--
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+}
