@@ -333,6 +333,35 @@ func TestRecover(t *testing.T) {
 	if n := len(w.ours(second, summary)); n != 1 {
 		t.Errorf("got %d summary comments, want 1", n)
 	}
+
+	// So is another title, and a pull that is as we know it is not asked for.
+	third, _ := w.planned("third")
+	requests := func(number int) (n int) {
+		events, err := w.svc.Events(t.Context(), w.repo().ID, number, 0, 100)
+		ok(t, err)
+		for _, e := range events {
+			if e.Kind == workflow.EventRequest {
+				n++
+			}
+		}
+		return n
+	}
+	untouched := requests(third)
+	w.stop()
+	w.gh.LoseDeliveries()
+	if status, body := w.rest("PATCH", fmt.Sprintf("/repos/acme/infra/pulls/%d", second), `{"title":"Another title"}`); status != 200 {
+		t.Fatalf("editing the title: %d %s", status, body)
+	}
+	w.start()
+	w.eventually("the other title", func() bool {
+		rec, err := w.svc.Pull(t.Context(), w.key(second))
+		ok(t, err)
+		return rec.Pull.Title == "Another title"
+	})
+	w.quiet()
+	if n := requests(third); n != untouched {
+		t.Errorf("a pull that did not change was asked for %d times", n-untouched)
+	}
 }
 
 // A delivery that cannot be read and an installation that takes no calls keep

@@ -302,7 +302,7 @@ func (l lag) behind(req workflow.Request, pull workflow.Pull) bool {
 // had shown another, while no event waits that could have brought it back.
 func (l lag) again(pull workflow.Pull) bool {
 	for _, r := range l.pending {
-		event := r.Kind == workflow.RequestPull && r.Action != "found" || r.Kind == workflow.RequestClosed || r.Kind == workflow.RequestReview
+		event := r.Kind == workflow.RequestClosed || r.Action != "found" && (r.Kind == workflow.RequestPull || r.Kind.LooksAgain())
 		if event && l.now.Sub(r.Received) < lagLife {
 			return false
 		}
@@ -319,7 +319,7 @@ func shows(req workflow.Request, pull workflow.Pull) bool {
 		return pull.State == workflow.PullOpen
 	case workflow.RequestPull:
 		return pull.State != workflow.PullOpen || req.Head != "" && req.Head != pull.Head.SHA
-	case workflow.RequestReview:
+	case workflow.RequestFacts:
 		return req.Action == "converted_to_draft" && !pull.Draft
 	}
 	return false
@@ -409,7 +409,7 @@ func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply 
 // heads are planned because the rule lists them: GitHub has no role for those.
 func (a *App) roles(ctx context.Context, e *service.Expansion, rules workflow.Rules) {
 	who, role := e.Pull.Author, &e.AuthorRole
-	if e.Request.Kind == workflow.RequestReview || e.Live != nil {
+	if e.Request.Kind.LooksAgain() || e.Live != nil {
 		return
 	}
 	if e.Request.Kind == workflow.RequestCommand {

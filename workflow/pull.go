@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -76,6 +77,37 @@ type Pull struct {
 
 // Key returns the pull's identity.
 func (p Pull) Key() PullKey { return PullKey{RepoID: p.Repo.ID, Number: p.Number} }
+
+// PullChange says in what a pull is not as it was known.
+type PullChange struct {
+	Reached  bool // it is reached in another way: the repository was renamed or transferred, or the App was installed again
+	Head     bool // another head: what is known is of the old one
+	Base     bool // another base branch
+	Closed   bool // it was open
+	Reopened bool // it was not
+	Draft    bool // it became a draft, or is none any more
+	Asked    bool // anything that the gate asks about changed
+	Facts    bool // anything that people see changed
+}
+
+// ComparePulls compares the facts of a pull with those known before. It is the one
+// place that says which facts count for what: each is shown and asked about by
+// the gate, but for those that are taken out here.
+func ComparePulls(known, live Pull) PullChange {
+	change := PullChange{
+		Reached:  known.Repo.InstallationID != live.Repo.InstallationID || known.Repo.FullName() != live.Repo.FullName(),
+		Head:     known.Head.SHA != live.Head.SHA,
+		Base:     known.Base.Ref != live.Base.Ref,
+		Closed:   known.State == PullOpen && live.State != PullOpen,
+		Reopened: known.State != PullOpen && live.State == PullOpen,
+		Draft:    known.Draft != live.Draft,
+	}
+	known.UpdatedAt = live.UpdatedAt // the clock alone is nothing to show
+	change.Facts = !reflect.DeepEqual(known, live)
+	known.Title, known.Base.SHA = live.Title, live.Base.SHA // of the base the gate asks for the tip of now
+	change.Asked = !reflect.DeepEqual(known, live)
+	return change
+}
 
 // Role is a permission on a repository, ordered: none < read < triage < write < maintain < admin.
 // A custom role counts as the role it builds on.

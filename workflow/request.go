@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -33,10 +34,15 @@ const (
 	// branch's name and Head its new tip; Submit makes of it one request for each
 	// open pull on that branch, with the pull's Number.
 	RequestBase RequestKind = "base"
-	// RequestReview: a review was submitted or dismissed, or the pull became a draft
-	// or got another title. It plans nothing; what GitHub shows of the pull is looked at again.
+	// RequestReview: a review was submitted or dismissed. RequestFacts: the pull became a draft, got
+	// another title, or is otherwise not as we know it, at the same head and base. Both plan nothing;
+	// what GitHub shows of the pull is looked at again.
 	RequestReview RequestKind = "review"
+	RequestFacts  RequestKind = "facts"
 )
+
+// LooksAgain reports whether requests of that kind plan nothing and only have the pull looked at.
+func (k RequestKind) LooksAgain() bool { return k == RequestReview || k == RequestFacts }
 
 // Request is what somebody asked for: durable and unique, by delivery GUID and
 // by meaning. It carries hints; facts are read live when it is expanded.
@@ -81,6 +87,19 @@ type Request struct {
 	Done     bool      `json:"done"`
 	Note     string    `json:"note,omitempty"` // what became of it, as a sentence
 	Finished time.Time `json:"finished,omitzero"`
+}
+
+// UnmarshalJSON also reads what was written when a draft or a title was told as a
+// review: that has no head.
+func (r *Request) UnmarshalJSON(data []byte) error {
+	type plain Request
+	if err := json.Unmarshal(data, (*plain)(r)); err != nil {
+		return err
+	}
+	if r.Kind == RequestReview && r.Head != "" {
+		r.Kind = RequestFacts
+	}
+	return nil
 }
 
 // Spreads reports whether the request is about a branch and not about one pull:

@@ -74,3 +74,21 @@ func TestStoredBytes(t *testing.T) {
 		})
 	}
 }
+
+// A draft and a title were once told as reviews.
+func TestStoredFactsAsReviews(t *testing.T) {
+	for stored, want := range map[string]workflow.RequestKind{
+		`{"kind":"review","number":7,"action":"submitted"}`:                      workflow.RequestReview,
+		`{"kind":"review","number":7,"action":"dismissed"}`:                      workflow.RequestReview,
+		`{"kind":"review","number":7,"action":"converted_to_draft","head":"h1"}`: workflow.RequestFacts,
+		`{"kind":"review","number":7,"action":"edited","head":"h1"}`:             workflow.RequestFacts,
+		`{"kind":"review","number":7,"action":"found","head":"h1"}`:              workflow.RequestFacts,
+		`{"kind":"facts","number":7,"action":"edited","head":"h1"}`:              workflow.RequestFacts,
+		`{"kind":"pull","number":7,"action":"edited","head":"h1"}`:               workflow.RequestPull,
+	} {
+		var r workflow.Request
+		if err := json.Unmarshal([]byte(stored), &r); err != nil || r.Kind != want || r.Number != 7 {
+			t.Errorf("%s is read as %s of #%d, %v", stored, r.Kind, r.Number, err)
+		}
+	}
+}

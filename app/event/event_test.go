@@ -85,9 +85,9 @@ func TestDecideRequests(t *testing.T) {
 	closed := pull("closed", "pull:100#12:h1:closed:20261121T100000Z")
 	closed.Kind = workflow.RequestClosed
 	drafted := pull("converted_to_draft", "pull:100#12:h1:converted_to_draft:20261121T100000Z")
-	drafted.Kind = workflow.RequestReview
+	drafted.Kind = workflow.RequestFacts
 	titled := pull("edited", "pull:100#12:h1:edited:main:b1:20261121T100000Z")
-	titled.Kind = workflow.RequestReview
+	titled.Kind = workflow.RequestFacts
 	command := func(key, action string, c *workflow.Command) workflow.Request {
 		return workflow.Request{Key: key, Kind: workflow.RequestCommand, Action: action, Immediate: true, Command: c}
 	}

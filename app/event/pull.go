@@ -60,14 +60,14 @@ func pullRequest(p payload) Decision {
 	case "closed":
 		kind, more = workflow.RequestClosed, ":"+stamp(pr.UpdatedAt)
 	case "converted_to_draft": // plans nothing, but an apply waits for its end
-		kind, more = workflow.RequestReview, ":"+stamp(pr.UpdatedAt)
+		kind, more = workflow.RequestFacts, ":"+stamp(pr.UpdatedAt)
 	case "edited":
 		more = ":" + pr.Base.Ref + ":" + pr.Base.SHA + ":" + stamp(pr.UpdatedAt)
 		switch {
 		case p.Changes.Base != nil:
 			before = p.Changes.Base.Ref.From
 		case p.Changes.Title != nil:
-			kind = workflow.RequestReview
+			kind = workflow.RequestFacts
 		default:
 			return ignored("a pull's text was edited")
 		}

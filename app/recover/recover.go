@@ -7,6 +7,8 @@ package recover
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -279,24 +281,39 @@ func Found(p workflow.Pull, note string) workflow.Request {
 	}
 }
 
-// drafted is the request to look at a pull that is a draft unlike its record, or no
-// longer one: of two changes within a second, GitHub's times tell one only.
-func drafted(p workflow.Pull, hour string) workflow.Request {
-	req := Found(p, fmt.Sprintf("draft %t:%s:%s", p.Draft, p.UpdatedAt.UTC().Format(time.RFC3339), hour))
-	if p.Draft {
-		req.Kind = workflow.RequestReview // it plans nothing, as converted_to_draft
-	}
+// changed is the request to look at a pull that is not as its record has it, at the
+// same head and base. note tells requests for the same facts apart.
+func changed(p workflow.Pull, note string) workflow.Request {
+	req := Found(p, note)
+	req.Kind = workflow.RequestFacts
 	return req
 }
 
-// reachedBy is what our calls about a repository's pulls go by. It changes when a
-// repository is renamed or transferred and when the App is installed again.
+// drafted is the request to look at a pull that is a draft unlike its record, or no
+// longer one: of two changes within a second, GitHub's times tell one only.
+func drafted(p workflow.Pull, hour string) workflow.Request {
+	note := fmt.Sprintf("draft %t:%s:%s", p.Draft, p.UpdatedAt.UTC().Format(time.RFC3339), hour)
+	if p.Draft {
+		return changed(p, note) // it plans nothing, as converted_to_draft
+	}
+	return Found(p, note)
+}
+
+// reachedBy is what our calls about a repository's pulls go by.
 func reachedBy(r workflow.Repo) string { return fmt.Sprintf("%d:%s", r.InstallationID, r.FullName()) }
 
+// factsOf tells the facts of a pull apart that are listed, whatever its clock says.
+func factsOf(p workflow.Pull) string {
+	p.UpdatedAt = time.Time{}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", p))
+	return hex.EncodeToString(sum[:8])
+}
+
 // unknown decides which pulls are not as we know them: new ones, other heads or
-// bases, heads about which nothing was found out, drafts that are none and others
-// that are, those that are reached in another way by now, and those that are open no more.
-// What comes to nothing is asked for again after an hour.
+// bases, heads about which nothing was found out, those that are reached in another
+// way by now, those of which any other fact changed, and those that are open no more.
+// What comes to nothing is asked for again after an hour; a fact that only the list
+// has, once.
 func unknown(live []workflow.Pull, known []workflow.PullRecord, now time.Time) []workflow.Request {
 	hour := now.UTC().Format("2006010215")
 	have := map[int]workflow.PullRecord{}
@@ -307,18 +324,19 @@ func unknown(live []workflow.Pull, known []workflow.PullRecord, now time.Time) [
 	for _, p := range live {
 		rec, ok := have[p.Number]
 		delete(have, p.Number)
-		old := rec.Pull
-		switch {
-		case ok && p.UpdatedAt.Before(old.UpdatedAt): // the list lags
-		case ok && reachedBy(old.Repo) != reachedBy(p.Repo):
+		p.Base.SHA = rec.Pull.Base.SHA // a list has that of some time before; pushes tell of it
+		switch change := workflow.ComparePulls(rec.Pull, p); {
+		case ok && p.UpdatedAt.Before(rec.Pull.UpdatedAt): // the list lags
+		case ok && change.Reached:
 			out = append(out, Found(p, reachedBy(p.Repo)+":"+hour))
-		case ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref && rec.Known && old.Draft != p.Draft:
-			out = append(out, drafted(p, hour))
-		case ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref && rec.Known:
-		case ok && old.Head.SHA == p.Head.SHA && old.Base.Ref == p.Base.Ref:
-			out = append(out, Found(p, fmt.Sprint(rec.Version)))
-		default:
+		case !ok || change.Head || change.Base:
 			out = append(out, Found(p, p.UpdatedAt.UTC().Format(time.RFC3339)+":"+hour))
+		case !rec.Known:
+			out = append(out, Found(p, fmt.Sprint(rec.Version)))
+		case change.Draft:
+			out = append(out, drafted(p, hour))
+		case change.Facts:
+			out = append(out, changed(p, "facts "+factsOf(p)))
 		}
 	}
 	for number, rec := range have {

@@ -1,6 +1,9 @@
 package recover
 
 import (
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +21,10 @@ func TestUnknown(t *testing.T) {
 		p.Draft = true
 		return p
 	}
+	moved := func(p workflow.Pull) workflow.Pull {
+		p.Base.SHA = "another tip"
+		return p
+	}
 	known := []workflow.PullRecord{
 		{Pull: pull(1, "h1", "main", now), Known: true},
 		{Pull: pull(2, "h2", "main", now), Known: true},
@@ -29,6 +36,7 @@ func TestUnknown(t *testing.T) {
 		{Pull: pull(9, "h9", "main", now), Known: true},
 		{Pull: draft(pull(10, "h10", "main", now)), Known: true},
 		{Pull: pull(11, "h11", "main", now), Known: true},
+		{Pull: pull(12, "h12", "main", now), Known: true},
 	}
 	elsewhere := func(p workflow.Pull, installation int64, name string) workflow.Pull {
 		p.Repo.InstallationID, p.Repo.Name = installation, name
@@ -45,6 +53,7 @@ func TestUnknown(t *testing.T) {
 		elsewhere(pull(9, "h9", "main", now), 0, "new"), // the repository was renamed
 		pull(10, "h10", "main", now),                    // ready within the second in which it became a draft
 		draft(pull(11, "h11", "main", now)),             // the other way round
+		moved(pull(12, "h12", "main", now)),             // pushes to the base tell of that
 	}
 	type asked struct {
 		Number int
@@ -64,9 +73,57 @@ func TestUnknown(t *testing.T) {
 		{8, workflow.RequestPull, "found:100#8:h8:main:2:/:2026112110"},
 		{9, workflow.RequestPull, "found:100#9:h9:main:0:/new:2026112110"},
 		{10, workflow.RequestPull, "found:100#10:h10:main:draft false:2026-11-21T10:30:00Z:2026112110"},
-		{11, workflow.RequestReview, "found:100#11:h11:main:draft true:2026-11-21T10:30:00Z:2026112110"},
+		{11, workflow.RequestFacts, "found:100#11:h11:main:draft true:2026-11-21T10:30:00Z:2026112110"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests differ (-want +got):\n%s", diff)
 	}
+}
+
+// Whatever fact of a pull that is listed changed, it is asked for, and without an end of the hour only once.
+func TestUnknownKnowsEveryFact(t *testing.T) {
+	now := time.Date(2026, 11, 21, 10, 30, 0, 0, time.UTC)
+	old := workflow.Pull{Repo: workflow.Repo{ID: 100, Owner: "acme", Name: "infra"}, Number: 7, Title: "A title", State: workflow.PullOpen, UpdatedAt: now,
+		Author: workflow.Actor{ID: 3, Login: "ada"}, Head: workflow.Ref{Ref: "feature", SHA: "h"}, Base: workflow.Ref{Ref: "main", SHA: "b"}}
+	untold := []string{"Repo.ID", "Number", "State", "Base.SHA", "UpdatedAt"} // another pull, one that is not listed, what a list does not know
+	live := old
+	vary(t, "", reflect.ValueOf(&live).Elem(), func(fact string) {
+		asked := unknown([]workflow.Pull{live}, []workflow.PullRecord{{Pull: old, Known: true}}, now)
+		if slices.Contains(untold, fact) {
+			return
+		}
+		if len(asked) != 1 || asked[0].Number != 7 || asked[0].Kind == workflow.RequestClosed {
+			t.Errorf("%s changed, and asked is %+v", fact, asked)
+		}
+	})
+	live.Title = "Another title"
+	first := unknown([]workflow.Pull{live}, []workflow.PullRecord{{Pull: old, Known: true}}, now)
+	live.UpdatedAt = now.Add(time.Hour)
+	later := unknown([]workflow.Pull{live}, []workflow.PullRecord{{Pull: old, Known: true}}, now.Add(2*time.Hour))
+	if first[0].Kind != workflow.RequestFacts || first[0].Key != later[0].Key {
+		t.Errorf("a title is asked for as %s %s, later %s", first[0].Kind, first[0].Key, later[0].Key)
+	}
+}
+
+// vary gives each field of a struct, and of those within it, another value in turn.
+func vary(t *testing.T, name string, v reflect.Value, each func(name string)) {
+	t.Helper()
+	was := reflect.ValueOf(v.Interface())
+	switch v.Interface().(type) {
+	case string, workflow.PullState:
+		v.SetString("other")
+	case bool:
+		v.SetBool(!v.Bool())
+	case int, int64:
+		v.SetInt(v.Int() + 1)
+	case time.Time:
+		v.Set(reflect.ValueOf(time.Unix(1<<40, 0)))
+	default:
+		for i := range v.NumField() {
+			vary(t, strings.TrimPrefix(name+"."+v.Type().Field(i).Name, "."), v.Field(i), each)
+		}
+		return
+	}
+	each(name)
+	v.Set(was)
 }

@@ -116,9 +116,9 @@ func TestToldBeforeItsTurn(t *testing.T) {
 	}{
 		"a push":         {workflow.Request{Kind: workflow.RequestPull, Action: "synchronize", Before: "head1", Head: "head2"}, "GitHub told of a push of `head2`"},
 		"closed":         {workflow.Request{Kind: workflow.RequestClosed, Action: "closed", Head: "head1"}, "GitHub told that this pull request was closed"},
-		"a draft":        {workflow.Request{Kind: workflow.RequestReview, Action: "converted_to_draft", Head: "head1"}, "was made a draft"},
+		"a draft":        {workflow.Request{Kind: workflow.RequestFacts, Action: "converted_to_draft", Head: "head1"}, "was made a draft"},
 		"another base":   {workflow.Request{Kind: workflow.RequestPull, Action: "edited", Before: "main", Head: "head1"}, "has another base branch now"},
-		"the title":      {workflow.Request{Kind: workflow.RequestReview, Action: "edited", Head: "head1"}, ""},
+		"the title":      {workflow.Request{Kind: workflow.RequestFacts, Action: "edited", Head: "head1"}, ""},
 		"one of earlier": {workflow.Request{Kind: workflow.RequestPull, Action: "synchronize", Before: "head", Head: "head0", CommentedAt: time.Unix(1, 0)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -156,7 +156,7 @@ func verdictAtOnce(e Expansion, rec workflow.PullRecord, rules workflow.Rules) *
 		return refused(fmt.Sprintf("This pull request is %s, so nothing is planned or applied.", e.Pull.State), "Reopen it, or open another one.")
 	case e.Pull.State != workflow.PullOpen:
 		return &verdict{note: "The pull request is " + string(e.Pull.State) + "."}
-	case req.Kind == workflow.RequestReview:
+	case req.Kind.LooksAgain():
 		return &verdict{note: "GitHub is asked again at the next apply.", review: true}
 	case req.Kind == workflow.RequestBase:
 		if known := rec.Known && len(req.Replan) == 0; known && req.Head != "" && rec.BaseSHA == req.Head {

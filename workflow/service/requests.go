@@ -176,11 +176,11 @@ func describe(r workflow.Request) string {
 		return fmt.Sprintf("`%s`: %s", strings.Join(r.Replan, "`, `"), r.Why)
 	case r.Kind == workflow.RequestBase:
 		return fmt.Sprintf("The branch `%s` moved to %s.", r.Action, phrase.Short(r.Head))
-	case r.Kind == workflow.RequestReview && r.Action == "edited":
+	case r.Kind == workflow.RequestFacts && r.Action == "edited":
 		return "The title of the pull request was edited."
-	case r.Kind == workflow.RequestReview && r.Action == "converted_to_draft":
+	case r.Kind == workflow.RequestFacts && r.Action == "converted_to_draft":
 		return "The pull request was made a draft."
-	case r.Kind == workflow.RequestReview && r.Head == "":
+	case r.Kind == workflow.RequestReview:
 		return "A review was given or dismissed."
 	case r.Head != "":
 		return fmt.Sprintf("The pull request was %s at %s.", r.Action, phrase.Short(r.Head))

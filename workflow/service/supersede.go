@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -12,33 +11,6 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
-
-// Supersession says what new facts of a pull mean for what we know of it.
-type Supersession struct {
-	Head     bool // another head: what is known is of the old one
-	Base     bool // another base branch
-	Closed   bool // it was open
-	Reopened bool // it was not
-	Asked    bool // anything that the gate asks about changed
-	Facts    bool // anything that people see changed
-}
-
-// Supersede compares the facts of a pull with those known before. It is the one
-// place that says which facts count for what: each is shown and asked about by
-// the gate, but for those that are taken out here.
-func Supersede(known, live workflow.Pull) Supersession {
-	change := Supersession{
-		Head:     known.Head.SHA != live.Head.SHA,
-		Base:     known.Base.Ref != live.Base.Ref,
-		Closed:   known.State == workflow.PullOpen && live.State != workflow.PullOpen,
-		Reopened: known.State != workflow.PullOpen && live.State == workflow.PullOpen,
-	}
-	known.UpdatedAt = live.UpdatedAt // the clock alone is nothing to show
-	change.Facts = !reflect.DeepEqual(known, live)
-	known.Title, known.Base.SHA = live.Title, live.Base.SHA // of the base the gate asks for the tip of now
-	change.Asked = !reflect.DeepEqual(known, live)
-	return change
-}
 
 // Observe records the live facts of a pull before any git work is done for a
 // request. Another head or base branch, or reopening, makes what is known
@@ -61,7 +33,7 @@ func (s *Service) observed(ctx context.Context, p workflow.Pull) (known bool, er
 		if errors.Is(err, workflow.ErrNotFound) {
 			return nil
 		}
-		known = err == nil && rec.Pull.UpdatedAt.Equal(p.UpdatedAt) && Supersede(rec.Pull, p) == Supersession{}
+		known = err == nil && rec.Pull.UpdatedAt.Equal(p.UpdatedAt) && workflow.ComparePulls(rec.Pull, p) == workflow.PullChange{}
 		return err
 	})
 	return known, err
@@ -90,7 +62,7 @@ func (a *act) observe(req workflow.Request, p workflow.Pull) error {
 	if p.UpdatedAt.Before(rec.Pull.UpdatedAt) {
 		return nil
 	}
-	change := Supersede(rec.Pull, p)
+	change := workflow.ComparePulls(rec.Pull, p)
 	old := rec.Pull
 	rec.Pull = p
 	if !change.Facts {

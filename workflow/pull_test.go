@@ -1,4 +1,4 @@
-package service_test
+package workflow_test
 
 import (
 	"reflect"
@@ -8,22 +8,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/workflow"
-	"github.com/cardea-iac/cardea/workflow/service"
 )
 
-// TestSupersedeKnowsEveryFact: a new fact of a pull fails here until somebody
+// TestComparePullsKnowsEveryFact: a new fact of a pull fails here until somebody
 // decides what its change counts for.
-func TestSupersedeKnowsEveryFact(t *testing.T) {
-	seen, asked := service.Supersession{Facts: true}, service.Supersession{Facts: true, Asked: true}
-	counts := map[string]service.Supersession{
-		"Repo.ID": asked, "Repo.Owner": asked, "Repo.Name": asked, "Repo.InstallationID": asked, "Repo.DefaultBranch": asked, "Repo.Private": asked,
+func TestComparePullsKnowsEveryFact(t *testing.T) {
+	seen, asked := workflow.PullChange{Facts: true}, workflow.PullChange{Facts: true, Asked: true}
+	reached := workflow.PullChange{Reached: true, Facts: true, Asked: true}
+	counts := map[string]workflow.PullChange{
+		"Repo.ID": asked, "Repo.Owner": reached, "Repo.Name": reached, "Repo.InstallationID": reached, "Repo.DefaultBranch": asked, "Repo.Private": asked,
 		"Number": asked, "Title": seen, "Author.ID": asked, "Author.Login": asked, "Author.Bot": asked,
 		"Head.Ref": asked, "Head.SHA": {Head: true, Facts: true, Asked: true},
 		"Base.Ref": {Base: true, Facts: true, Asked: true}, "Base.SHA": seen,
-		"State": {Closed: true, Facts: true, Asked: true}, "Fork": asked, "Draft": asked, "UpdatedAt": {},
+		"State": {Closed: true, Facts: true, Asked: true}, "Fork": asked, "Draft": {Draft: true, Facts: true, Asked: true}, "UpdatedAt": {},
 	}
 	known := workflow.Pull{State: workflow.PullOpen}
-	got := map[string]service.Supersession{}
+	got := map[string]workflow.PullChange{}
 	for _, path := range leaves(reflect.TypeOf(known)) {
 		live, name := known, ""
 		field := reflect.ValueOf(&live).Elem()
@@ -31,7 +31,7 @@ func TestSupersedeKnowsEveryFact(t *testing.T) {
 			field, name = field.FieldByIndex(f.Index), name+"."+f.Name
 		}
 		other(t, field)
-		got[name[1:]] = service.Supersede(known, live)
+		got[name[1:]] = workflow.ComparePulls(known, live)
 	}
 	if diff := cmp.Diff(counts, got); diff != "" {
 		t.Errorf("-decided +got:\n%s", diff)
