@@ -112,7 +112,7 @@ func TestHashOfTheWhole(t *testing.T) {
 		{"a secret that says where", Proposal{Where: map[string]Side{"key": {Value: "north-key", Sensitive: true}}}, Proposal{Where: map[string]Side{"key": {Value: "south-key", Sensitive: true}}}, true, false},
 		{"the tool", Proposal{Tool: "librarian"}, Proposal{Tool: "janitor"}, true, false},
 		{"the tool's version", Proposal{ToolVersion: "1"}, Proposal{ToolVersion: "2"}, true, true},
-		{"sentences", Proposal{}, Proposal{Late: "x", Notes: []string{"x"}, Hidden: []workflow.HiddenEffect{{Text: "x"}}, Checks: []Check{{Address: "x"}}}, true, true},
+		{"sentences", Proposal{}, Proposal{Late: "x", Notes: []string{"x"}, Warnings: []workflow.Diagnostic{{Summary: "x"}}, State: workflow.StateVersion{ID: "x"}, Hidden: []workflow.HiddenEffect{{Text: "x"}}, Checks: []Check{{Address: "x"}}}, true, true},
 		{"what the repository says", one(Proposed{Actions: actions("create"), After: side(t, `{"n":"plain-text"}`)}),
 			Proposal{Objects: one(Proposed{Actions: actions("create"), After: side(t, `{"n":"plain-text"}`)}).Objects, Said: []any{"plain-text"}}, true, true},
 	} {

@@ -41,7 +41,8 @@ func Make(p Proposal, in Input) (plan *workflow.Plan, secrets []string, err erro
 		ChangesHash: hash, Fingerprint: h.fingerprint(in, p.Tool, hash, h.where(p.Where)),
 		InputsDigest: in.InputsDigest, StateIdentity: in.StateIdentity,
 		Tool: p.Tool, ToolVersion: p.ToolVersion, PlannedAt: in.Now,
-		Hidden: p.Hidden, Late: p.Late, Fetched: p.Fetched, Named: p.Named,
+		Hidden: p.Hidden, Late: p.Late, Fetched: p.Fetched, Named: p.Named, Warnings: p.Warnings,
+		StateID: p.State.ID, StateVersion: p.State.Version,
 	}
 	pr := projector{mask: mask, plan: plan}
 	pr.changes(p)

@@ -45,6 +45,8 @@ func library(t *testing.T) Proposal {
 		Late:        "the reader of `book:11` is known only in the evening",
 		Notes:       []string{"`book:10` waits for its binder."},
 		Checks:      []Check{{Address: "shelves"}, {Address: "doors", Problems: []string{"The pin is\nsecond-pin."}}},
+		Warnings:    []workflow.Diagnostic{{Summary: "The light is on."}},
+		State:       workflow.StateVersion{ID: "catalogue", Version: "12"},
 		Tool:        "librarian", ToolVersion: "3",
 	}
 }
@@ -89,8 +91,9 @@ func TestMadeUpEngine(t *testing.T) {
 		Checks: []string{"`shelves` fails", "`doors` fails: The pin is (sensitive value)."},
 		Notes:  []string{"`book:10` waits for its binder.", "The plan has a part `fines` that this version of Cardea does not know."},
 		// Pinned: a proposal means the same tomorrow.
-		ChangesHash:   "879f6f61fbfe45f4ba1050a41e8b0c4c2dfe332eb727e313fed89cf725aa2015",
-		Fingerprint:   "c0b0d38a681c26830af9bd5c3f7e3585cfea18528189ed78164a6ee7ac646074",
+		ChangesHash: "879f6f61fbfe45f4ba1050a41e8b0c4c2dfe332eb727e313fed89cf725aa2015",
+		Fingerprint: "c0b0d38a681c26830af9bd5c3f7e3585cfea18528189ed78164a6ee7ac646074",
+		Warnings:    []workflow.Diagnostic{{Summary: "The light is on."}}, StateID: "catalogue", StateVersion: "12",
 		StateIdentity: "state", Tool: "librarian", ToolVersion: "3", PlannedAt: time.Unix(0, 0).UTC(),
 	}
 	if diff := cmp.Diff(want, plan); diff != "" {

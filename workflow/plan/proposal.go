@@ -40,18 +40,20 @@ type Proposal struct {
 
 	// Sentences and bounds of the plan, as workflow.Plan has them. In sentences, what
 	// credentials say is masked already.
-	Hidden  []workflow.HiddenEffect
-	Late    string
-	Fetched workflow.Fetched
-	Named   []workflow.Exact
-	Notes   []string
-	Checks  []Check
+	Hidden   []workflow.HiddenEffect
+	Late     string
+	Fetched  workflow.Fetched
+	Named    []workflow.Exact
+	Notes    []string
+	Checks   []Check
+	Warnings []workflow.Diagnostic
 
 	// NoChanges says that there is nothing to apply, and Empty, as a sentence, what else
 	// people must know then. Both count only where the Proposal has nothing to hash.
 	NoChanges bool
 	Empty     string
 
+	State             workflow.StateVersion // what it was made from
 	Tool, ToolVersion string
 }
 

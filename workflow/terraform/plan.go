@@ -204,19 +204,19 @@ func (p *planning) makePlan() error {
 	if err != nil {
 		return err
 	}
+	var from workflow.StateVersion
+	if prior, err := savedState(p.job.Files.Out); err == nil { // a plan that says nothing of its state cannot be kept
+		from = prior.StateVersion
+	}
 	plan, secrets, err := planjson.Read(planjson.Input{Raw: raw, ExitChanges: changes, RepoID: p.job.RepoID, Key: p.job.Key, Project: p.job.Project,
 		Options: p.job.Options, StateIdentity: p.job.StateIdentity, InputsDigest: p.job.InputsDigest, Tool: p.tool.name,
 		ToolVersion: p.tool.version.String(), BaseProviders: p.job.BaseProviders, Hidden: p.job.Hidden, Written: p.written(),
-		Fetched: p.fetched, Unlocked: p.unlocked, Redact: p.job.Redact, Now: time.Now()})
+		Fetched: p.fetched, Unlocked: p.unlocked, Warnings: warnings, State: from, Redact: p.job.Redact, Now: time.Now()})
 	p.hide(secrets)
 	if err != nil {
 		return failed("The saved plan cannot be trusted: %s.", err)
 	}
-	plan.Warnings = append(plan.Warnings, warnings...)
 	plan.Notes = append(plan.Notes, p.notes...)
-	if prior, err := savedState(p.job.Files.Out); err == nil { // a plan that says nothing of its state cannot be kept
-		plan.StateID, plan.StateVersion = prior.ID, prior.Version
-	}
 	p.plan = plan
 	return nil
 }

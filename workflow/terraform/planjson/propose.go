@@ -13,7 +13,7 @@ func (d *planDoc) proposal(in Input) plan.Proposal {
 	p := plan.Proposal{
 		Objects: d.proposed(d.resources), Drift: d.proposed(d.drift), Outputs: d.proposed(d.outputs), Invocations: d.invoked(in),
 		Extra: map[string]plan.Side{}, Checks: failedChecks(d), Says: in.Written.Says,
-		Tool: in.Tool, ToolVersion: in.ToolVersion, Fetched: in.Fetched,
+		Tool: in.Tool, ToolVersion: in.ToolVersion, Fetched: in.Fetched, Warnings: in.Warnings, State: in.State,
 	}
 	for _, v := range d.deferred {
 		p.Deferred = append(p.Deferred, whole(v))

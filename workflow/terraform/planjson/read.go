@@ -34,6 +34,9 @@ type Input struct {
 	// Fetched is what init brought, Unlocked the providers among it that no committed lock file holds.
 	Fetched  workflow.Fetched
 	Unlocked []string
+	// Warnings are what the tool warned of, State is which state the saved plan was made from.
+	Warnings []workflow.Diagnostic
+	State    workflow.StateVersion
 	Now      time.Time
 	// Redact hides what credentials say and what looks like a secret. Nil: there is nothing to hide.
 	Redact func(text string) string
