@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 )
 
 // Key is a key of an entry in `.cardea.yml` that one engine brings.
@@ -62,16 +61,11 @@ func settings(members []byte) json.RawMessage {
 	return append(members, '}')
 }
 
-// FileKeys are those of the kind's keys that name files.
-func (k Kind) FileKeys() []Key {
-	return slices.DeleteFunc(slices.Clone(k.Keys), func(key Key) bool { return key.Form != KeyFiles })
-}
-
 // Setting is what the project's entry says for one of its engine's keys, as JSON; nil where
 // it says nothing.
 func (p Project) Setting(name string) (value json.RawMessage) {
-	eachMember(p.Settings, func(have string, text []byte) {
-		if have == name {
+	eachMember(p.Settings, func(have, text []byte) {
+		if string(have) == name {
 			value = text
 		}
 	})
@@ -80,16 +74,19 @@ func (p Project) Setting(name string) (value json.RawMessage) {
 
 // Files are those that the project's entry names for a key, none where it is no key of files.
 func (p Project) Files(key Key) []string {
-	var list []string
-	if value := p.Setting(key.Name); bytes.HasPrefix(value, []byte("[")) && json.Unmarshal(value, &list) == nil {
-		return list
+	if key.Form != KeyFiles {
+		return nil
 	}
-	return nil
+	var list []string
+	if value := p.Setting(key.Name); value == nil || json.Unmarshal(value, &list) != nil {
+		return nil
+	}
+	return list
 }
 
 // eachMember calls with every member of a JSON object, in its order. It looks at no more
 // than where each ends: the text must be JSON.
-func eachMember(object []byte, with func(name string, value []byte)) {
+func eachMember(object []byte, with func(name, value []byte)) {
 	depth, from, colon, quoted := 0, 0, 0, false
 	for i := 0; i < len(object); i++ {
 		c := object[i]
@@ -107,8 +104,7 @@ func eachMember(object []byte, with func(name string, value []byte)) {
 			colon = i
 		case depth == 1 && (c == ',' || c == '}'):
 			if colon > from {
-				name := bytes.Trim(bytes.TrimSpace(object[from:colon]), `"`)
-				with(string(name), bytes.TrimSpace(object[colon+1:i]))
+				with(bytes.Trim(bytes.TrimSpace(object[from:colon]), `"`), bytes.TrimSpace(object[colon+1:i]))
 			}
 			from = i + 1
 			if c == '}' {

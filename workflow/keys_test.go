@@ -57,7 +57,7 @@ func TestSettings(t *testing.T) {
 		t.Errorf("single settings: got %s", got)
 	}
 	var named []string
-	for _, key := range kind.FileKeys() {
+	for _, key := range kind.Keys {
 		named = append(named, p.Files(key)...)
 	}
 	if diff := cmp.Diff([]string{"a,b", "<é>"}, named); diff != "" {

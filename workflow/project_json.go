@@ -3,7 +3,6 @@ package workflow
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"reflect"
 	"strings"
 )
@@ -50,9 +49,9 @@ func (p *Project) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	var own []byte
-	eachMember(data, func(name string, value []byte) {
-		if !projectKeys[name] {
-			own = append(fmt.Appendf(own, ",\"%s\":", name), value...)
+	eachMember(data, func(name, value []byte) {
+		if !projectKeys[string(name)] {
+			own = append(append(append(append(own, `,"`...), name...), `":`...), value...)
 		}
 	})
 	*p = Project(plain)

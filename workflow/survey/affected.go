@@ -302,7 +302,7 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 		out = append(out, fmt.Sprintf("`%s` changed%s", h.first, h.more()))
 	}
 	out = append(out, ix.moduleReasons(p, excluded)...)
-	for _, key := range ix.kinds.Of(p).FileKeys() {
+	for _, key := range ix.kinds.Of(p).Keys {
 		for _, f := range p.Files(key) {
 			if file := path.Join(p.Dir, f); ix.changed[file] && !covered(file) {
 				out = append(out, fmt.Sprintf("%s `%s` changed", key.Title, file))
@@ -363,7 +363,7 @@ func (ix *changeIndex) excluded(p workflow.Project) func(file string) bool {
 	}
 	watch := workflow.WatchOf(p.Dir, p.Watch)
 	kept := map[string]bool{}
-	for _, key := range ix.kinds.Of(p).FileKeys() {
+	for _, key := range ix.kinds.Of(p).Keys {
 		for _, f := range p.Files(key) {
 			kept[path.Join(p.Dir, f)] = true
 		}

@@ -50,7 +50,7 @@ func holdEntries(base, head []workflow.Project, kinds workflow.Kinds) {
 // sameState reports whether two entries name the same files of those that tell projects apart.
 func sameState(kind workflow.Kind, b, h workflow.Project) bool {
 	named := false
-	for _, key := range kind.FileKeys() {
+	for _, key := range kind.Keys {
 		if !key.Apart {
 			continue
 		}

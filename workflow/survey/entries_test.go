@@ -111,7 +111,7 @@ func TestResolveEntries(t *testing.T) {
 			head := map[workflow.ProjectKey]bool{}
 			var changed, removed []string
 			for i, p := range got.Projects {
-				lines[i] = strings.ReplaceAll(lines[i], " dir=app", "") + " < " + strings.ReplaceAll(strings.Join(p.Files(workflow.Key{Name: "backend_config"}), " "), ".tfbackend", "")
+				lines[i] = strings.ReplaceAll(lines[i], " dir=app", "") + " < " + strings.ReplaceAll(strings.Join(p.Files(workflow.Key{Name: "backend_config", Form: workflow.KeyFiles}), " "), ".tfbackend", "")
 				if head[p.Key()] {
 					t.Errorf("two projects have the key %v", p.Key())
 				}

@@ -238,7 +238,7 @@ func outside(p workflow.Project, kind workflow.Kind, faults *config.Faults) {
 			}
 		}
 	}
-	for _, key := range kind.FileKeys() {
+	for _, key := range kind.Keys {
 		check(key.Name, p.Files(key))
 	}
 	check("watch", p.Watch)
