@@ -11,17 +11,6 @@ import (
 	"time"
 )
 
-// Configuration reports whether a file is one whose whole meaning stands in a plan,
-// by its name: Terraform's and OpenTofu's configuration and variable files.
-func Configuration(file string) bool {
-	for _, suffix := range []string{".tf", ".tofu", ".tf.json", ".tofu.json", ".tfvars", ".tfvars.json"} {
-		if strings.HasSuffix(file, suffix) {
-			return true
-		}
-	}
-	return false
-}
-
 // ObjectID is a git object id in hex. The FileInfo of a Tree's files and
 // directories returns one from Sys(), so that parsed results can be cached by content.
 type ObjectID string
@@ -60,7 +49,7 @@ type Discovery struct {
 	// UnitNames are ends of paths that Terragrunt's files name, as "common/vars.yaml":
 	// Terragrunt's functions make the rest. One with a "/" before it is a whole path. Sorted.
 	UnitNames []string
-	// own is what each engine found, by its name, where several were asked.
+	// own is what each engine found itself, by its name, where several were asked.
 	own map[string]Discovery
 }
 
@@ -217,8 +206,7 @@ type Inputs struct {
 	// every file above and of the project's configuration entry. With computed paths and
 	// no `watch` it covers every file that belongs to no directory with engine files as well.
 	Digest string
-	// FilesDigest is a hash of those inputs whose meaning does not stand in a plan: all that are
-	// neither Terraform's configuration nor variable files. Never empty.
+	// FilesDigest is a hash of those inputs whose meaning does not stand in a plan ([Kind.Shown]). Never empty.
 	FilesDigest string
 	// Refused says as a sentence why the project must not be planned ("" = it may): state in the workspace, a path outside the repository, a symlink out of the tree.
 	Refused string
@@ -226,17 +214,28 @@ type Inputs struct {
 	StateIdentity string
 	// StateDoubt says, as a sentence, why that name does not say surely which state it is; "" where it does.
 	StateDoubt string
-	// LockedProviders are the provider source addresses in its lock file, sorted; nil without one.
-	LockedProviders []string
-	// Hashes of what a plan's changes do not show, "" where there is none: the
-	// lock file, provider blocks, the backend block with its configuration files.
-	LockFile, ProviderConfig, BackendConfig string
-	// ComputedSources names the module calls whose source is an expression: any file of the tree
-	// may be their module's, so all of them are inputs.
-	ComputedSources []string
+	// Facets are what the plan's changes do not show of what it is made from, in the order in which people are told.
+	Facets []Facet
+	// Known is what the engine wants to know of base, in its own words, when it plans a change: see [PlanJob].
+	Known []string
+	// AnyFile: any file of the tree may be code of the project, so all of them are inputs.
+	AnyFile bool
 	// Diagnostics of parsing that do not refuse it.
 	Diagnostics []Diagnostic
 	Expected    Expected
+}
+
+// Facet is one thing that a plan is made from and that its changes do not show. What differs between
+// base and the planned tree is told as a hidden effect.
+type Facet struct {
+	Kind, Address string // of the effect; together they are one facet's name in its project
+	Hash          string // of the thing; "" where it is not there
+	// What it is, as people call it: told is that it changes, is new, or is removed.
+	What string
+	// New and Gone say so in other words, where those would not do.
+	New, Gone string
+	// Always: that it is there is told also where base has it.
+	Always bool
 }
 
 // Expected is what `init` will make of a project, by what Cardea read of its files. The
@@ -303,9 +302,9 @@ type PlanJob struct {
 	Key             []byte // the repository's key; nil in preview: no fingerprint
 	StateIdentity   string
 	InputsDigest    string
-	// BaseProviders and Hidden are what the change does that the plan JSON does not show; see Run.
-	BaseProviders []string
-	Hidden        []HiddenEffect
+	// BaseKnown is the Known of base's Inputs; Hidden is what the trees say that the change does and its plan does not show.
+	BaseKnown []string
+	Hidden    []HiddenEffect
 	// Expected is what init must make, or the run ends before it plans.
 	Expected Expected
 	// Log gets what init, workspace and plan print. It redacts and never returns an error.

@@ -1,6 +1,9 @@
 package workflow
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind is what the rest of the house may know of an engine.
 type Kind struct {
@@ -10,6 +13,10 @@ type Kind struct {
 	// they are kept; VariantKey is the one that says the project's variant.
 	Keys       []Key
 	VariantKey Key
+	// Shown reports by its name whether a file is one whose whole meaning stands in a plan; nil: none is.
+	Shown func(file string) bool
+	// Reads reports by its name whether the engine's tools read a file unasked where it lies; nil: none.
+	Reads func(file string) bool
 	// Rescue are the files that an apply may leave in the project's directory of its workspace
 	// because nothing else holds what is in them: they are kept, whatever became of the apply.
 	Rescue []string
@@ -22,6 +29,12 @@ type Kind struct {
 	// tools do: no credential may bring one.
 	Steers []string
 }
+
+// Shows reports whether a file's whole meaning stands in a plan.
+func (k Kind) Shows(file string) bool { return k.Shown != nil && k.Shown(file) }
+
+// ReadsUnasked reports whether the engine's tools read a file because it is there.
+func (k Kind) ReadsUnasked(file string) bool { return k.Reads != nil && k.Reads(file) }
 
 // Planted is a name that a tree must not bring into a workspace, where it could take the place of
 // a program, of a plan or of a state.
@@ -56,4 +69,9 @@ func (k Kinds) Of(p Project) Kind {
 		}
 	}
 	return Kind{Name: p.Engine, Title: p.Engine}
+}
+
+// ReadUnasked reports whether a file is read by the tools of one of the engines because it is there.
+func (k Kinds) ReadUnasked(file string) bool {
+	return slices.ContainsFunc(k, func(kind Kind) bool { return kind.ReadsUnasked(file) })
 }

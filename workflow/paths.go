@@ -117,16 +117,6 @@ func (m Module) ComputedFor(project string) []string {
 	return out
 }
 
-// ReadByTool reports whether Terraform or OpenTofu reads a file unasked where it lies.
-func ReadByTool(file string) bool {
-	for _, suffix := range []string{"test.hcl", "test.json", ".terraform.lock.hcl", ".tfmock.hcl", ".tfmock.json"} {
-		if strings.HasSuffix(file, suffix) {
-			return true
-		}
-	}
-	return Configuration(file)
-}
-
 // UnitSettings reports whether a file is of a sort that units of Terragrunt include.
 func UnitSettings(file string) bool {
 	name := path.Base(file)

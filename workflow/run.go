@@ -89,10 +89,10 @@ type Run struct {
 	// Sharing are the other projects of base and of the planned tree that keep, or may
 	// keep, the same state, as far as rules are about them: those hold for an apply as well.
 	Sharing []Project `json:"sharing,omitempty"`
-	// BaseProviders, Hidden and Expected go to the engine's jobs.
-	BaseProviders []string       `json:"base_providers,omitempty"`
-	Hidden        []HiddenEffect `json:"hidden,omitempty"`
-	Expected      Expected       `json:"expected,omitzero"`
+	// BaseKnown, Hidden and Expected go to the engine's jobs.
+	BaseKnown []string       `json:"base_providers,omitempty"`
+	Hidden    []HiddenEffect `json:"hidden,omitempty"`
+	Expected  Expected       `json:"expected,omitzero"`
 	// Credentials names the server's credentials entry for this run; CreateWorkspace is the rule's.
 	Credentials     string `json:"credentials,omitempty"`
 	CreateWorkspace bool   `json:"create_workspace,omitempty"`

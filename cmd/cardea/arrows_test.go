@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 	"internal/localgithub": {"internal/localgithub"},
 
 	"workflow/terraform/planjson": {"workflow", "workflow/plan", "internal/phrase"},
-	"workflow/terraform/tfconfig": {"workflow"},
+	"workflow/terraform/tfconfig": {"workflow", "internal/phrase"},
 }
 
 // forbidden are outside packages that a room must never need.

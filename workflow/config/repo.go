@@ -178,7 +178,7 @@ func projectKeys(e *ProjectEntry, kind workflow.Kind, settings map[string][]stri
 				y.Fault("`%s` %s", y.path, fault)
 			}
 		},
-		"watch":      func(y *Value) { e.Watch = globList(y, watchFault) },
+		"watch":      func(y *Value) { e.Watch = globList(y, func(s string) string { return watchFault(kind, s) }) },
 		"depends_on": func(y *Value) { y.Strings(&e.DependsOn) },
 		"workspace": func(y *Value) {
 			var s string
@@ -326,13 +326,13 @@ func DirGlobFault(s string, before bool) string {
 }
 
 // watchFault says why a text is no glob of `watch`, without its subject; "" when it
-// is. One that begins with "!" takes files out, but none that the tool reads by itself.
-func watchFault(s string) string {
+// is. One that begins with "!" takes files out, but none that the engine reads by itself.
+func watchFault(kind workflow.Kind, s string) string {
 	glob, exclude := strings.CutPrefix(s, "!")
 	if why := workflow.PathGlobFault(glob); why != "" {
 		return why
 	}
-	if exclude && workflow.ReadByTool(glob) {
+	if exclude && kind.ReadsUnasked(glob) {
 		return fmt.Sprintf("%q takes out files of configuration, and a change of these always counts: take the line away", s)
 	}
 	return ""

@@ -72,6 +72,7 @@ type CarryInput struct {
 	Run  workflow.Run
 	// Changes are the files that differ from the planned trees of approvals, by tree; a tree that is not known is missing.
 	Changes map[string][]workflow.FileChange
+	Kind    workflow.Kind // of the project's engine
 }
 
 // CarryApprovals returns a project's approvals as they stand once a new plan is
@@ -125,7 +126,7 @@ func (in CarryInput) voids(a workflow.Approval) string {
 	case a.Computed || len(in.Run.ComputedPaths) > 0:
 		return same + fmt.Sprintf("its code reads files by names that it computes, and they may differ: %s.", in.file(a))
 	case a.Files == "" || a.Files != in.Run.FilesDigest:
-		return same + fmt.Sprintf("files that it may read and does not show may differ: %s.", in.file(a, func(c workflow.FileChange) bool { return in.reads(c) && notConfiguration(c) }, notConfiguration))
+		return same + fmt.Sprintf("files that it may read and does not show may differ: %s.", in.file(a, func(c workflow.FileChange) bool { return in.reads(c) && in.unshown(c) }, in.unshown))
 	case late != "" && (a.Inputs == "" || a.Inputs != in.Run.InputsDigest):
 		return same + fmt.Sprintf("%s, and what that is made from may differ: %s.", late, in.file(a))
 	case len(named) > 0 && (!known || workflow.Touches(named, changes) != ""):
@@ -171,8 +172,9 @@ func (in CarryInput) file(a workflow.Approval, looked ...func(workflow.FileChang
 	return fmt.Sprintf("%s%s changed", phrase.CodeSpan(phrase.Shown(first.Path)), more)
 }
 
-func notConfiguration(c workflow.FileChange) bool {
-	return !workflow.Configuration(c.Path) || c.OldPath != "" && !workflow.Configuration(c.OldPath)
+// unshown reports whether a changed file may mean something that no plan shows.
+func (in CarryInput) unshown(c workflow.FileChange) bool {
+	return !in.Kind.Shows(c.Path) || c.OldPath != "" && !in.Kind.Shows(c.OldPath)
 }
 
 // reads reports whether a changed file lies where the plan reads for sure.

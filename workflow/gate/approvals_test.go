@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 func TestSeenPlan(t *testing.T) {
@@ -63,6 +64,7 @@ func TestCarryApprovals(t *testing.T) {
 	}
 	base := func() CarryInput {
 		return CarryInput{
+			Kind:      tfconfig.Kind(),
 			Approvals: []workflow.Approval{{Fingerprint: "one", User: gateBob, Head: "h1", Tree: "t1", Files: "f1", Inputs: "i1", Fetched: fetched()}},
 			Was:       &workflow.Plan{Fingerprint: "one", Changes: []workflow.Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`))}, Tool: "terraform"}, WasRun: workflow.Run{Head: "h1", Tree: "t1"},
 			Plan: &workflow.Plan{Fingerprint: "two", Changes: []workflow.Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`))}, Tool: "terraform", Fetched: fetched()},

@@ -22,7 +22,7 @@ var harmless = map[string]string{
 	"Pull.Title": "for people", "Pull.Fork": "false is good", "Pull.Draft": "false is good", "Pull.UpdatedAt": "not looked at",
 	"Pull.Author": "the record's is taken",
 	"Run.Epoch":   "the worker's", "Run.Options": "in the fingerprint", "Run.Base": "SameInputs says it", "Run.Tree": "SameTree says it", "Run.BaseTree": "SameTree says it",
-	"Run.Paths": "the worker's", "Run.InputsDigest": "SameInputs says it", "Run.FilesDigest": "CarryApprovals'", "Run.ComputedPaths": "CarryApprovals'", "Run.BaseProviders": "the engine's", "Run.Hidden": "the plan's count", "Run.Credentials": "the worker's",
+	"Run.Paths": "the worker's", "Run.InputsDigest": "SameInputs says it", "Run.FilesDigest": "CarryApprovals'", "Run.ComputedPaths": "CarryApprovals'", "Run.BaseKnown": "the engine's", "Run.Hidden": "the plan's count", "Run.Credentials": "the worker's",
 	"Run.CreateWorkspace": "the engine's", "Run.Actor": "who asked for the plan", "Run.Request": "history", "Run.Priority": "the queue's",
 	"Run.Reason": "for people", "Run.Waiting": "for people", "Run.Attempts": "history", "Run.Queued": "history", "Run.NotBefore": "the queue's",
 	"Run.Started": "history", "Run.Finished": "history", "Run.Worker": "the worker's", "Run.LeaseUntil": "the worker's", "Run.Sharing": "Input.Sharing has them", "Run.Interrupt": "a plan that succeeded",

@@ -22,7 +22,7 @@ var steering = []string{"CARDEA_", "LD_", "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLI
 	"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"}
 
 // EnvFault says why a run, of whichever of these kinds of engine, takes no variable of this name from credentials, "" where it does.
-func EnvFault(kinds []workflow.Kind, name string) string {
+func EnvFault(kinds workflow.Kinds, name string) string {
 	set, steers := slices.Clone(setEnv), slices.Clone(steering)
 	for _, k := range kinds {
 		if k.Env != nil {

@@ -201,7 +201,7 @@ func runLike(was workflow.Run, kind workflow.RunKind) workflow.Run {
 		Head: was.Head, Base: was.Base, Tree: was.Tree, BaseTree: was.BaseTree, Paths: was.Paths, Own: was.Own,
 		InputsDigest: was.InputsDigest, FilesDigest: was.FilesDigest, ComputedPaths: was.ComputedPaths,
 		StateIdentity: was.StateIdentity, StateDoubt: was.StateDoubt, Sharing: was.Sharing, SameState: was.SameState, LikeState: was.LikeState,
-		OnBase: was.OnBase, BaseProviders: was.BaseProviders, Hidden: was.Hidden,
+		OnBase: was.OnBase, BaseKnown: was.BaseKnown, Hidden: was.Hidden,
 		Expected: was.Expected, Credentials: was.Credentials, CreateWorkspace: was.CreateWorkspace, Actor: was.Actor,
 	}
 	if was.Whole {

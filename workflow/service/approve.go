@@ -227,7 +227,7 @@ func (c *command) whyAnother(of string, run workflow.Run, approveNow string) str
 	if errors.Join(err, errPlan, errNow) != nil {
 		return fmt.Sprintf("`%s` was planned again since what you saw, which is not kept. %s", run.Project.Name, approveNow)
 	}
-	carried := gate.CarryApprovals(gate.CarryInput{Approvals: []workflow.Approval{c.approvalOf(was, plan)}, Was: &plan, WasRun: was, Plan: &now, Run: run, Changes: run.TreeChanges})
+	carried := gate.CarryApprovals(gate.CarryInput{Approvals: []workflow.Approval{c.approvalOf(was, plan)}, Was: &plan, WasRun: was, Plan: &now, Run: run, Changes: run.TreeChanges, Kind: c.s.engines.KindOf(run.Project)})
 	if why := carried[0].Void; why != "" {
 		return fmt.Sprintf("`%s` was planned again since what you saw. %s %s", run.Project.Name, why, approveNow)
 	}
@@ -368,7 +368,7 @@ func (a *act) carryApprovals(p *workflow.ProjectRecord, run workflow.Run, plan w
 	if !slices.ContainsFunc(p.Approvals, func(given workflow.Approval) bool { return given.Void == "" }) {
 		return nil
 	}
-	in := gate.CarryInput{Approvals: p.Approvals, Plan: &plan, Run: run, Changes: run.TreeChanges}
+	in := gate.CarryInput{Approvals: p.Approvals, Plan: &plan, Run: run, Changes: run.TreeChanges, Kind: a.s.engines.KindOf(run.Project)}
 	was, wasRun, err := a.planBefore(*p, run.ID)
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func TestOpenedPullIsPlanned(t *testing.T) {
 	if run.Credentials != "ro" || run.Priority != workflow.PriorityAutoplan || run.Tree != v.Tree || run.Paths != nil {
 		t.Errorf("got run %+v", run)
 	}
-	want(t, "providers of base", run.BaseProviders, []string{"registry/acme/a"})
+	want(t, "providers of base", run.BaseKnown, []string{"registry/acme/a"})
 	other := w.mustClaim("b")
 	w.finish(success(run, 3))
 	w.finish(success(other, 0))

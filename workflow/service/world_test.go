@@ -151,7 +151,7 @@ func (engine) Inputs(_ context.Context, t workflow.Tree, _ workflow.Discovery, p
 	if err != nil {
 		return workflow.Inputs{}, err
 	}
-	in := workflow.Inputs{Dir: p.Dir, Digest: fmt.Sprintf("%x", sha256.Sum256(data)), StateIdentity: "state of " + p.Dir, FilesDigest: "none", LockedProviders: []string{"registry/acme/" + p.Dir}}
+	in := workflow.Inputs{Dir: p.Dir, Digest: fmt.Sprintf("%x", sha256.Sum256(data)), StateIdentity: "state of " + p.Dir, FilesDigest: "none", Known: []string{"registry/acme/" + p.Dir}}
 	for line := range strings.Lines(string(data)) {
 		switch word, rest, _ := strings.Cut(strings.TrimSpace(line), " "); word {
 		case "state":

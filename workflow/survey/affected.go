@@ -107,7 +107,7 @@ func (s *Survey) findMoved(ctx context.Context) error {
 }
 
 func whyDeleted(p workflow.Project, in AffectedInput) string {
-	found, kind := in.HeadFound, in.Resolution.kinds.Of(p)
+	found, kind := in.HeadFound, in.Resolution.Kinds.Of(p)
 	if _, there := found.Modules[p.Dir]; !there {
 		return fmt.Sprintf("directory `%s` is deleted, or holds no %s files any more", p.Dir, kind.Title)
 	}
@@ -150,7 +150,7 @@ type changeIndex struct {
 }
 
 func indexChanges(in AffectedInput) *changeIndex {
-	ix := &changeIndex{kinds: in.Resolution.kinds, owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
+	ix := &changeIndex{kinds: in.Resolution.Kinds, owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
 		literal: map[string]*hit{}, inside: map[[2]string]bool{}, unsaid: map[string]string{}, sources: map[string]string{}, linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
 	for _, c := range in.Changes {
 		for _, p := range []string{c.Path, c.OldPath} {
@@ -167,7 +167,7 @@ func indexChanges(in AffectedInput) *changeIndex {
 		if p == workflow.RepoConfigFile {
 			continue // counts by what it says, not by where it lies
 		}
-		ix.owners[p] = union(owner(baseDirs, p), owner(headDirs, p))
+		ix.owners[p] = union(ix.owner(baseDirs, p), ix.owner(headDirs, p))
 		for _, dir := range ix.owners[p] {
 			hitOf(ix.own, dir).add(p)
 		}
@@ -215,10 +215,10 @@ func directories(found workflow.Discovery, projects []workflow.Project) map[stri
 }
 
 // owner is the nearest of dirs at or above a file's directory, as a list of one or none.
-func owner(dirs map[string]bool, file string) []string {
+func (ix *changeIndex) owner(dirs map[string]bool, file string) []string {
 	for dir := path.Dir(file); ; dir = path.Dir(dir) {
 		if all, ok := dirs[dir]; ok {
-			if !all && path.Dir(file) != dir && !workflow.ReadByTool(file) {
+			if !all && path.Dir(file) != dir && !ix.kinds.ReadUnasked(file) {
 				return nil
 			}
 			return []string{dir}
@@ -361,9 +361,9 @@ func (ix *changeIndex) excluded(p workflow.Project) func(file string) bool {
 	if len(workflow.Watched(p.Watch)) == len(p.Watch) {
 		return nil
 	}
-	watch := workflow.WatchOf(p.Dir, p.Watch)
+	watch, kind := workflow.WatchOf(p.Dir, p.Watch), ix.kinds.Of(p)
 	kept := map[string]bool{}
-	for _, key := range ix.kinds.Of(p).Keys {
+	for _, key := range kind.Keys {
 		for _, f := range p.Files(key) {
 			kept[path.Join(p.Dir, f)] = true
 		}
@@ -374,7 +374,7 @@ func (ix *changeIndex) excluded(p workflow.Project) func(file string) bool {
 		}
 	}
 	return func(file string) bool {
-		return !kept[file] && !workflow.ReadByTool(file) && !ix.inside[[2]string{p.Dir, file}] && watch.Excludes(file)
+		return !kept[file] && !kind.ReadsUnasked(file) && !ix.inside[[2]string{p.Dir, file}] && watch.Excludes(file)
 	}
 }
 

@@ -3,52 +3,62 @@ package survey
 import (
 	"slices"
 
-	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Hidden compares what a project's plan is made from on the base
-// branch and in the planned tree, and names what changed without showing in a
-// plan: lock file, providers, provider configuration, backend. base is nil for a
+// Hidden compares what a project's plan is made from on the base branch and in the
+// planned tree, and names what changed without showing in a plan. base is nil for a
 // project that base does not have: all that it brings is new.
 func Hidden(base, planned *workflow.Inputs) []workflow.HiddenEffect {
 	if planned == nil {
 		return nil
 	}
-	was := workflow.Inputs{}
+	var was []workflow.Facet
 	if base != nil {
-		was = *base
+		was = base.Facets
 	}
 	var out []workflow.HiddenEffect
-	for _, c := range []struct{ kind, what, before, after string }{
-		{"lock_file", "the dependency lock file `.terraform.lock.hcl`", was.LockFile, planned.LockFile},
-		{"provider_config", "the provider configuration", was.ProviderConfig, planned.ProviderConfig},
-		{"backend", "the backend configuration", was.BackendConfig, planned.BackendConfig},
-	} {
-		if c.before == c.after {
-			continue
-		}
-		verb := "changes"
-		switch {
-		case c.before == "":
-			verb = "is new"
-		case c.after == "":
-			verb = "is removed"
-		}
-		out = append(out, workflow.HiddenEffect{Kind: c.kind, Text: c.what + " " + verb})
+	tell := func(f workflow.Facet, text string) {
+		out = append(out, workflow.HiddenEffect{Kind: f.Kind, Address: f.Address, Text: text})
 	}
-	for _, p := range planned.LockedProviders {
-		if !slices.Contains(was.LockedProviders, p) {
-			out = append(out, workflow.HiddenEffect{Kind: "provider", Address: p, Text: "the provider " + phrase.CodeSpan(p) + " is new in the lock file"})
+	for _, f := range planned.Facets {
+		switch before := hashIn(was, f); {
+		case before == f.Hash && !f.Always:
+		case f.Hash == "":
+			tell(f, gone(f))
+		case f.New != "" && (before == "" || f.Always):
+			tell(f, f.New)
+		case before == "":
+			tell(f, f.What+" is new")
+		default:
+			tell(f, f.What+" changes")
 		}
 	}
-	for _, c := range planned.ComputedSources {
-		out = append(out, workflow.HiddenEffect{Kind: "module_source", Text: "the source of " + c + " is computed: any file of the repository may be the module"})
-	}
-	for _, p := range was.LockedProviders {
-		if !slices.Contains(planned.LockedProviders, p) {
-			out = append(out, workflow.HiddenEffect{Kind: "provider", Address: p, Text: "the provider " + phrase.CodeSpan(p) + " is gone from the lock file"})
+	for _, f := range was {
+		if f.Hash != "" && !f.Always && !slices.ContainsFunc(planned.Facets, func(now workflow.Facet) bool { return sameFacet(f, now) }) {
+			tell(f, gone(f))
 		}
 	}
 	return out
+}
+
+func gone(f workflow.Facet) string {
+	if f.Gone != "" {
+		return f.Gone
+	}
+	return f.What + " is removed"
+}
+
+func sameFacet(f, g workflow.Facet) bool {
+	return f.Kind == g.Kind && f.Address == g.Address && f.What == g.What
+}
+
+// hashIn is that of the facet in a list, "" where it is not there.
+func hashIn(list []workflow.Facet, f workflow.Facet) string {
+	for _, g := range list {
+		if sameFacet(f, g) {
+			return g.Hash
+		}
+	}
+	return ""
 }

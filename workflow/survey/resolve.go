@@ -2,6 +2,7 @@ package survey
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -40,7 +41,7 @@ type Resolution struct {
 	// With any, nothing is planned.
 	Diagnostics []workflow.Diagnostic
 
-	kinds workflow.Kinds
+	Kinds workflow.Kinds // of the engines whose projects they are
 }
 
 // Resolve makes projects of two configurations and what was discovered, by the
@@ -64,7 +65,7 @@ func Resolve(in Input) Resolution {
 		r.baseByKey[p.Key()] = p
 		r.baseByDir[p.Dir] = append(r.baseByDir[p.Dir], p)
 	}
-	out := Resolution{kinds: in.Kinds, Changed: map[workflow.ProjectKey][]string{}, Require: workflow.RequirementsOf(baseConfig.Require, in.Head.Require)}
+	out := Resolution{Kinds: in.Kinds, Changed: map[workflow.ProjectKey][]string{}, Require: workflow.RequirementsOf(baseConfig.Require, in.Head.Require)}
 	for _, h := range head {
 		p := r.trusted(h)
 		p.Require = out.Require
@@ -186,7 +187,7 @@ func drafts(cfg config.Repo, found workflow.Discovery, kinds workflow.Kinds, fau
 	}
 	for _, dir := range roots {
 		if cfg.Autodiscover.Enabled && !named[dir] && !ignored(dir) && !found.OnlyUnit(dir) {
-			p := workflow.Project{Dir: dir, Variant: workflow.DefaultVariant, Engine: kinds.Default().Name, Library: found.Modules[dir].Backend == nil}
+			p := workflow.Project{Dir: dir, Variant: workflow.DefaultVariant, Engine: cmp.Or(found.Modules[dir].Engine, kinds.Default().Name), Library: found.Modules[dir].Backend == nil}
 			byKey[p.Key()] = p
 		}
 	}

@@ -114,9 +114,9 @@ func (s Survey) PlanRun(ctx context.Context, p workflow.Project) (r workflow.Run
 		return r, "", err
 	}
 	if was != nil {
-		r.BaseProviders, r.OnBase = was.LockedProviders, s.binding && was.StateIdentity == in.StateIdentity
+		r.BaseKnown, r.OnBase = was.Known, s.binding && was.StateIdentity == in.StateIdentity
 	}
-	if s.closure && len(in.ComputedPaths) == 0 && len(in.ComputedSources) == 0 { // else nobody knows what it reads
+	if s.closure && len(in.ComputedPaths) == 0 && !in.AnyFile { // else nobody knows what it reads
 		r.Paths = WorkspacePaths(p, in)
 	}
 	return r, "", nil

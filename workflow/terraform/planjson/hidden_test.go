@@ -6,36 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/plan"
-	"github.com/cardea-iac/cardea/workflow/survey"
 )
-
-func TestHiddenFromInputs(t *testing.T) {
-	full := &workflow.Inputs{LockFile: "l", ProviderConfig: "p", BackendConfig: "b", LockedProviders: []string{"r/a", "r/b"}}
-	for _, c := range []struct {
-		name          string
-		base, planned *workflow.Inputs
-		want          []workflow.HiddenEffect
-	}{
-		{"nothing", full, full, nil},
-		{"no planned tree", full, nil, nil},
-		{"a new project", nil, &workflow.Inputs{BackendConfig: "b"}, []workflow.HiddenEffect{{Kind: "backend", Text: "the backend configuration is new"}}},
-		{"everything", full, &workflow.Inputs{ProviderConfig: "q", BackendConfig: "c", LockedProviders: []string{"r/b", "r/c"}}, []workflow.HiddenEffect{
-			{Kind: "lock_file", Text: "the dependency lock file `.terraform.lock.hcl` is removed"},
-			{Kind: "provider_config", Text: "the provider configuration changes"},
-			{Kind: "backend", Text: "the backend configuration changes"},
-			{Kind: "provider", Address: "r/c", Text: "the provider `r/c` is new in the lock file"},
-			{Kind: "provider", Address: "r/a", Text: "the provider `r/a` is gone from the lock file"},
-		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, survey.Hidden(c.base, c.planned)); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-		})
-	}
-}
 
 func TestConfigAddress(t *testing.T) {
 	for address, want := range map[string]string{

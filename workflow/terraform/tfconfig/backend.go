@@ -35,7 +35,7 @@ func (g *gathering) backend(own workflow.Module) error {
 		computed = overlay(attributes, computed, *c)
 	}
 	maps.DeleteFunc(attributes, func(_, value string) bool { return value == null })
-	g.in.BackendConfig = Hash(parts...)
+	g.facets.backend = Hash(parts...)
 	x := &g.in.Expected
 	x.Backend, x.State, x.Partial = b.Type, StateNames(b.Type, attributes), len(computed) > 0
 	if b.Type == "local" {

@@ -64,6 +64,7 @@ type gathering struct {
 	tree     fs.FS // Tree.FS: the Tree itself would hide its methods
 	id       string
 	tool     string // that will run, "" where that is not certain
+	facets   facets
 	found    workflow.Discovery
 	project  workflow.Project
 	settings Settings
@@ -96,6 +97,7 @@ func (g *gathering) gather() error {
 		delete(g.plain, path.Join(g.dir, f))
 	}
 	g.in.FilesDigest = hashed(g.plain)
+	g.in.Facets = g.facets.of(g.in.Known)
 	return nil
 }
 
@@ -111,7 +113,7 @@ func listed(m map[string]string) []string {
 // note takes what is known of a file into the digests.
 func (g *gathering) note(name, what string) {
 	g.digest[name] = what
-	if !workflow.Configuration(name) {
+	if !configuration(name) {
 		g.plain[name] = what
 	}
 }
@@ -150,7 +152,7 @@ func (g *gathering) modules() error {
 	}
 	if len(providers) > 0 {
 		slices.Sort(providers)
-		g.in.ProviderConfig = Hash(providers...)
+		g.facets.providerConfig = Hash(providers...)
 	}
 	if err := g.computedSources(); err != nil {
 		return err
@@ -213,7 +215,7 @@ func (r *Reader) plainFiles(tree fs.FS, dir, id string) (string, error) {
 	}
 	var parts []string
 	err := fs.WalkDir(tree, dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || workflow.Configuration(name) {
+		if err != nil || d.IsDir() || configuration(name) {
 			return err
 		}
 		info, err := d.Info()
@@ -401,13 +403,13 @@ func (g *gathering) lockFile() error {
 	if err != nil {
 		return err
 	}
-	g.in.LockFile = Hash(string(data))
+	g.facets.lockFile = Hash(string(data))
 	locked, diags := ParseLockFile(data)
 	for _, d := range diags {
 		d.Position.File = path.Join(g.dir, LockFile)
 		g.in.Diagnostics = append(g.in.Diagnostics, d)
 	}
-	g.in.LockedProviders = slices.Sorted(maps.Keys(locked))
+	g.in.Known = slices.Sorted(maps.Keys(locked))
 	return nil
 }
 

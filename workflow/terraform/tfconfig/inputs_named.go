@@ -223,7 +223,7 @@ func (g *gathering) strays(dir string, found map[string]string) error {
 			}
 			continue
 		}
-		if name == workflow.RepoConfigFile || module || workflow.ReadByTool(name) && g.rooted() {
+		if name == workflow.RepoConfigFile || module || readByTool(name) && g.rooted() {
 			continue // counts by what it says, or belongs to the root's module
 		}
 		if found[name], err = g.itself(name, info); err != nil {

@@ -149,7 +149,8 @@ func TestInputsComputedSource(t *testing.T) {
 	if before.Digest == after.Digest {
 		t.Error("the digest does not change with a file that may be the module's")
 	}
-	if diff := cmp.Diff([]string{"`module.m` in `a`"}, after.ComputedSources); diff != "" {
+	last := after.Facets[len(after.Facets)-1]
+	if diff := cmp.Diff([]any{true, "module_source", "`module.m` in `a`"}, []any{after.AnyFile, last.Kind, last.What}); diff != "" {
 		t.Errorf("computed (-want +got):\n%s", diff)
 	}
 }
@@ -193,14 +194,14 @@ var (
 func TestInputs(t *testing.T) {
 	t.Parallel()
 	got := inputs(t, mapFS(sampleFiles), sampleProject)
-	for name, v := range map[string]string{"digest": got.Digest, "files digest": got.FilesDigest, "state identity": got.StateIdentity, "lock file": got.LockFile, "provider config": got.ProviderConfig, "backend config": got.BackendConfig} {
+	for name, v := range map[string]string{"digest": got.Digest, "files digest": got.FilesDigest, "state identity": got.StateIdentity, "lock file": got.Facets[0].Hash, "provider config": got.Facets[1].Hash, "backend config": got.Facets[2].Hash} {
 		if v == "" {
 			t.Errorf("no %s", name)
 		}
 	}
-	got.Digest, got.FilesDigest, got.StateIdentity, got.LockFile, got.ProviderConfig, got.BackendConfig = "", "", "", "", "", ""
+	got.Digest, got.FilesDigest, got.StateIdentity, got.Facets = "", "", "", nil
 	want := workflow.Inputs{Dir: "a", Modules: []string{"m"}, VarFiles: []string{"a/v.tfvars", "a/c.s3"}, Files: []string{"shared/f.json"}, Watch: []string{"shared/*.yaml"},
-		LockedProviders: []string{"registry.terraform.io/acme/b", "registry.terraform.io/hashicorp/aws"},
+		Known: []string{"registry.terraform.io/acme/b", "registry.terraform.io/hashicorp/aws"},
 		Expected: workflow.Expected{Backend: "s3", State: StateNames("s3", map[string]string{"bucket": "b", "key": "k"}),
 			Calls: []workflow.CallsOf{{Dir: "a", Calls: []workflow.ModuleCall{{Name: "m", Dir: "m"}}}, {Dir: "m"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -386,7 +387,7 @@ func TestBackendConfigCache(t *testing.T) {
 			{Dir: "b", Settings: Settings{BackendConfig: []string{"c"}}.JSON()}, {Dir: "b", Settings: Settings{BackendConfig: []string{"../a/c.hcl"}}.JSON()}} {
 			want := inputs(t, files, p)
 			got, err := cached.Inputs(t.Context(), workflow.Tree{FS: tree}, discover(t, cached, tree), p)
-			if err != nil || got.StateIdentity != want.StateIdentity || got.BackendConfig != want.BackendConfig {
+			if err != nil || got.StateIdentity != want.StateIdentity || got.Facets[2] != want.Facets[2] {
 				t.Errorf("%v: got %s, %v, want %s", p, got.StateIdentity, err, want.StateIdentity)
 			}
 		}

@@ -36,7 +36,7 @@ func TestBelowTheRoot(t *testing.T) {
 			found := discover(t, New(""), withIDs(mapFS(map[string]string{"main.tf": tt.code, "backend.tf": s3, "src/a.go": "a"})))
 			projects := []workflow.Project{{Name: ".", Dir: "."}}
 			in := survey.AffectedInput{Changes: []workflow.FileChange{{Path: "src/a.go", Status: "modified"}}, BaseFound: found, HeadFound: found}
-			in.Resolution.Projects, in.Resolution.BaseProjects = projects, projects
+			in.Resolution.Kinds, in.Resolution.Projects, in.Resolution.BaseProjects = workflow.Kinds{Kind()}, projects, projects
 			got := ""
 			for _, a := range survey.AffectedBy(in) {
 				got += strings.Join(a.Reasons, "; ")
@@ -176,9 +176,9 @@ func (tt namedCase) check(t *testing.T) {
 	maps.Copy(files, tt.more)
 	changed := maps.Clone(files)
 	changed[tt.file] += "after"
-	e, p := New(""), workflow.Project{Name: "live/prod", Dir: "live/prod", Watch: tt.watch}
+	e, p := New(""), workflow.Project{Name: "live/prod", Dir: "live/prod", Engine: Terraform, Watch: tt.watch}
 	in := survey.AffectedInput{Changes: []workflow.FileChange{{Path: tt.file, Status: "modified"}}}
-	in.Resolution.Projects, in.Resolution.BaseProjects = []workflow.Project{p}, []workflow.Project{p}
+	in.Resolution.Kinds, in.Resolution.Projects, in.Resolution.BaseProjects = workflow.Kinds{Kind()}, []workflow.Project{p}, []workflow.Project{p}
 	base, head := withIDs(mapFS(files)), withIDs(mapFS(changed))
 	in.BaseFound, in.HeadFound = discover(t, e, base), discover(t, e, head)
 	got, reason := "", ""

@@ -75,7 +75,7 @@ func (g *gathering) expect(dir string, m workflow.Module) {
 	x.Providers = sorted(append(x.Providers, m.Required...))
 	for _, c := range m.Named {
 		if c.Computed {
-			g.in.ComputedSources = append(g.in.ComputedSources, fmt.Sprintf("`module.%s` in `%s`", c.Name, dir))
+			g.facets.computed = append(g.facets.computed, fmt.Sprintf("`module.%s` in `%s`", c.Name, dir))
 		}
 	}
 }
@@ -83,10 +83,10 @@ func (g *gathering) expect(dir string, m workflow.Module) {
 // computedSources takes the whole tree as an input where the source of a module is
 // computed: any directory may be the module.
 func (g *gathering) computedSources() error {
-	if len(g.in.ComputedSources) == 0 {
+	if g.in.AnyFile = len(g.facets.computed) > 0; !g.in.AnyFile {
 		return nil
 	}
-	slices.Sort(g.in.ComputedSources)
+	slices.Sort(g.facets.computed)
 	if g.id != "" {
 		g.note(".", "tree "+g.id)
 		return nil
