@@ -35,7 +35,9 @@ func (pr *projector) object(c Proposed) workflow.Change {
 
 // named is a change with what it is of, and why it is made.
 func (pr *projector) named(c Proposed) workflow.Change {
-	return workflow.Change{Address: pr.mask.address(c.Address), Mode: c.Mode, Type: c.Type, Provider: c.Provider, Reason: c.Reason}
+	return workflow.Change{
+		Address: pr.mask.address(c.Address), Mode: c.Mode, Type: c.Type, Provider: c.Provider, Reason: c.Reason,
+	}
 }
 
 // attributes runs the differ over a change within the plan's budget of text.
@@ -119,8 +121,8 @@ func (pr *projector) output(c Proposed) workflow.Change {
 	pr.attributes(&change, &d, place{text: "value"}, c.Before, c.After)
 	if len(d.out) == 0 && change.Action == workflow.ActionUpdate && !pr.full() {
 		// Both sides are marked when only the sensitivity of the output changes.
-		change.Attributes = []workflow.Attribute{{Path: "value", Mark: workflow.MarkChange, Before: sensitiveText, After: sensitiveText,
-			Sensitive: true, Note: noteMarks}}
+		change.Attributes = []workflow.Attribute{{Path: "value", Mark: workflow.MarkChange,
+			Before: sensitiveText, After: sensitiveText, Sensitive: true, Note: noteMarks}}
 		change.Unchanged = 0
 	}
 	return change

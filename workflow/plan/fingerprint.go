@@ -110,8 +110,10 @@ func (h hasher) changes(list []Proposed) []any {
 
 func (h hasher) change(c Proposed) map[string]any {
 	out := map[string]any{"address": c.Address, "actions": c.Actions, "leaves": h.differing(c)}
-	for key, s := range map[string]string{"previous_address": c.Previous, "deposed": c.Deposed, "mode": c.Mode, "type": c.Type, "provider": c.Provider,
-		"provider_config": c.ProviderConfig} {
+	for key, s := range map[string]string{
+		"previous_address": c.Previous, "deposed": c.Deposed, "mode": c.Mode, "type": c.Type,
+		"provider": c.Provider, "provider_config": c.ProviderConfig,
+	} {
 		if s != "" {
 			out[key] = s
 		}

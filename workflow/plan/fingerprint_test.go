@@ -10,8 +10,8 @@ import (
 )
 
 func input() Input {
-	return Input{RepoID: 7, Key: []byte("a repository's key"), Project: workflow.Project{Dir: "reading/room"}, StateIdentity: "state",
-		Now: time.Unix(0, 0).UTC()}
+	return Input{RepoID: 7, Key: []byte("a repository's key"), Project: workflow.Project{Dir: "reading/room"},
+		StateIdentity: "state", Now: time.Unix(0, 0).UTC()}
 }
 
 func made(t *testing.T, p Proposal, in Input) (*workflow.Plan, []string) {
@@ -46,8 +46,16 @@ func TestChangesHash(t *testing.T) {
 	update := func(before string, after ...string) Proposed {
 		return Proposed{Actions: actions("update"), Before: side(t, before), After: side(t, after...)}
 	}
-	remove := func(action, before string) Proposed {
-		return Proposed{Actions: actions(action), Before: side(t, before)}
+	remove := func(before string, list ...string) Proposed {
+		return Proposed{Actions: list, Before: side(t, before)}
+	}
+	create := func(c Proposed) Proposed {
+		c.Actions = actions("create")
+		return c
+	}
+	imported := func(id string) Proposed { return Proposed{Actions: actions("no-op"), Importing: side(t, id)} }
+	replaced := func(path string) Proposed {
+		return Proposed{Actions: actions("delete", "create"), Replace: []any{[]any{path}}}
 	}
 	for _, c := range []struct {
 		name     string
@@ -55,7 +63,8 @@ func TestChangesHash(t *testing.T) {
 		same     bool
 	}{
 		{"the old value of a known leaf", update(`{"n":2}`, `{"n":3}`), update(`{"n":10}`, `{"n":3}`), false},
-		{"the old value of an unknown leaf", update(`{"n":2,"m":1}`, `{"m":2}`, `{"n":true}`), update(`{"n":3,"m":1}`, `{"m":2}`, `{"n":true}`), true},
+		{"the old value of an unknown leaf", update(`{"n":2,"m":1}`, `{"m":2}`, `{"n":true}`),
+			update(`{"n":3,"m":1}`, `{"m":2}`, `{"n":true}`), true},
 		{"an unchanged leaf", update(`{"n":2,"m":1}`, `{"n":3,"m":1}`), update(`{"n":2,"m":5}`, `{"n":3,"m":5}`), true},
 		{"a number as printed", update(`{"n":2}`, `{"n":1000}`), update(`{"n":2}`, `{"n":1e3}`), false},
 		{"a string or a number", update(`{"n":2}`, `{"n":1}`), update(`{"n":2}`, `{"n":"1"}`), false},
@@ -66,19 +75,19 @@ func TestChangesHash(t *testing.T) {
 		{"unknown or the word for it", update(`{"n":2}`, `{}`, `{"n":true}`), update(`{"n":2}`, `{"n":"?"}`), false},
 		{"an empty list or an empty object", update(`{"n":2}`, `{"n":[]}`), update(`{"n":2}`, `{"n":{}}`), false},
 		{"the sensitivity of a leaf", update(`{"n":"a"}`, `{"n":"a"}`), update(`{"n":"a"}`, `{"n":"a"}`, `{}`, `{"n":true}`), false},
-		{"the order of a replacement", Proposed{Actions: actions("delete", "create"), Before: side(t, `{"id":"1"}`)},
-			Proposed{Actions: actions("create", "delete"), Before: side(t, `{"id":"1"}`)}, false},
-		{"another object is deleted", remove("delete", `{"id":"1"}`), remove("delete", `{"id":"2"}`), false},
-		{"a deleted object's other attributes", remove("delete", `{"id":"1","n":1}`), remove("delete", `{"id":"1","n":2}`), true},
-		{"an attribute of a deleted object without id", remove("delete", `{"n":1}`), remove("delete", `{"n":2}`), false},
-		{"delete or forget", remove("delete", `{"id":"1"}`), remove("forget", `{"id":"1"}`), false},
-		{"the id of an import", Proposed{Actions: actions("no-op"), Importing: side(t, `{"id":"a"}`)}, Proposed{Actions: actions("no-op"), Importing: side(t, `{"id":"b"}`)}, false},
-		{"a no-op", Proposed{Actions: actions("no-op"), Before: side(t, `{"n":1}`), After: side(t, `{"n":1}`)}, Proposed{Actions: actions("read"), After: side(t, `{"n":1}`)}, true},
-		{"a part of the change that we do not know", Proposed{Actions: actions("create")}, Proposed{Actions: actions("create"), Extra: side(t, `{"new_key":1}`)}, false},
-		{"the forced path", Proposed{Actions: actions("delete", "create"), Replace: []any{[]any{"a"}}}, Proposed{Actions: actions("delete", "create"), Replace: []any{[]any{"b"}}}, false},
-		{"another configuration of the provider", Proposed{Actions: actions("create"), ProviderConfig: "p"}, Proposed{Actions: actions("create"), ProviderConfig: "p.west"}, false},
-		{"whether people expect that configuration", Proposed{Actions: actions("create"), ProviderConfig: "p"}, Proposed{Actions: actions("create"), ProviderConfig: "p", DefaultConfig: true}, true},
-		{"why it is made", Proposed{Actions: actions("create")}, Proposed{Actions: actions("create"), Reason: "because it is asked for"}, true},
+		{"the order of a replacement", remove(`{"id":"1"}`, "delete", "create"), remove(`{"id":"1"}`, "create", "delete"), false},
+		{"another object is deleted", remove(`{"id":"1"}`, "delete"), remove(`{"id":"2"}`, "delete"), false},
+		{"a deleted object's other attributes", remove(`{"id":"1","n":1}`, "delete"), remove(`{"id":"1","n":2}`, "delete"), true},
+		{"an attribute of a deleted object without id", remove(`{"n":1}`, "delete"), remove(`{"n":2}`, "delete"), false},
+		{"delete or forget", remove(`{"id":"1"}`, "delete"), remove(`{"id":"1"}`, "forget"), false},
+		{"the id of an import", imported(`{"id":"a"}`), imported(`{"id":"b"}`), false},
+		{"a no-op or a look", remove(`{"n":1}`, "no-op"), Proposed{Actions: actions("read"), After: side(t, `{"n":1}`)}, true},
+		{"a part that we do not know", create(Proposed{}), create(Proposed{Extra: side(t, `{"new_key":1}`)}), false},
+		{"the forced path", replaced("a"), replaced("b"), false},
+		{"the provider's configuration", create(Proposed{ProviderConfig: "p"}), create(Proposed{ProviderConfig: "p.west"}), false},
+		{"whether people expect that configuration", create(Proposed{ProviderConfig: "p"}),
+			create(Proposed{ProviderConfig: "p", DefaultConfig: true}), true},
+		{"why it is made", create(Proposed{}), create(Proposed{Reason: "because it is asked for"}), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			first, _ := made(t, one(c.one), input())
@@ -95,32 +104,45 @@ func TestHashOfTheWhole(t *testing.T) {
 	lamp := func(address, v string) Proposed {
 		return Proposed{Address: address, Actions: actions("create"), After: side(t, v)}
 	}
+	objects := func(list ...Proposed) Proposal { return Proposal{Objects: list} }
+	outputs := func(list ...Proposed) Proposal { return Proposal{Outputs: list} }
+	invoked := func(list ...Proposed) Proposal { return Proposal{Invocations: list} }
+	whole := func(v string) Proposal { return invoked(Proposed{Address: "a", Whole: &Side{Value: v}}) }
+	where := func(v string, secret bool) Proposal {
+		return Proposal{Where: map[string]Side{"house": {Value: v, Sensitive: secret}}}
+	}
+	said := objects(lamp("a", `"plain-text"`))
+	said.Said = []any{"plain-text"}
 	for _, c := range []struct {
 		name              string
 		one, two          Proposal
-		hash, fingerprint bool
+		hash, fingerprint bool // the same ones
 	}{
-		{"the order of the objects", Proposal{Objects: []Proposed{lamp("a", `1`), lamp("b", `2`)}}, Proposal{Objects: []Proposed{lamp("b", `2`), lamp("a", `1`)}}, true, true},
-		{"the order of the outputs", Proposal{Outputs: []Proposed{lamp("a", `1`), lamp("b", `2`)}}, Proposal{Outputs: []Proposed{lamp("b", `2`), lamp("a", `1`)}}, true, true},
-		{"the order of invocations", Proposal{Invocations: []Proposed{lamp("a", `1`), lamp("b", `2`)}}, Proposal{Invocations: []Proposed{lamp("b", `2`), lamp("a", `1`)}}, false, false},
-		{"what an invocation gets", Proposal{Invocations: []Proposed{lamp("a", `1`)}}, Proposal{Invocations: []Proposed{lamp("a", `2`)}}, false, false},
-		{"what stands for an invocation", Proposal{Invocations: []Proposed{{Address: "a", Whole: &Side{Value: "1"}}}}, Proposal{Invocations: []Proposed{{Address: "a", Whole: &Side{Value: "2"}}}}, false, false},
-		{"an object or an output", Proposal{Objects: []Proposed{lamp("a", `1`)}}, Proposal{Outputs: []Proposed{lamp("a", `1`)}}, false, false},
+		{"the order of objects", objects(lamp("a", `1`), lamp("b", `2`)), objects(lamp("b", `2`), lamp("a", `1`)), true, true},
+		{"the order of outputs", outputs(lamp("a", `1`), lamp("b", `2`)), outputs(lamp("b", `2`), lamp("a", `1`)), true, true},
+		{"the order of invocations", invoked(lamp("a", `1`), lamp("b", `2`)), invoked(lamp("b", `2`), lamp("a", `1`)), false, false},
+		{"what an invocation gets", invoked(lamp("a", `1`)), invoked(lamp("a", `2`)), false, false},
+		{"what stands for an invocation", whole("1"), whole("2"), false, false},
+		{"an object or an output", objects(lamp("a", `1`)), outputs(lamp("a", `1`)), false, false},
 		{"what is deferred", Proposal{Deferred: []Side{{Value: "1"}}}, Proposal{Deferred: []Side{{Value: "2"}}}, false, false},
-		{"a part that nobody knows", Proposal{Extra: map[string]Side{"a": {Value: "1"}}}, Proposal{Extra: map[string]Side{"b": {Value: "1"}}}, false, false},
-		{"where it is", Proposal{Where: map[string]Side{"house": {Value: "north"}}}, Proposal{Where: map[string]Side{"house": {Value: "south"}}}, true, false},
-		{"a secret that says where", Proposal{Where: map[string]Side{"key": {Value: "north-key", Sensitive: true}}}, Proposal{Where: map[string]Side{"key": {Value: "south-key", Sensitive: true}}}, true, false},
+		{"a part that nobody knows", Proposal{Extra: map[string]Side{"a": {Value: "1"}}},
+			Proposal{Extra: map[string]Side{"b": {Value: "1"}}}, false, false},
+		{"where it is", where("north", false), where("south", false), true, false},
+		{"a secret that says where", where("north", true), where("south", true), true, false},
 		{"the tool", Proposal{Tool: "librarian"}, Proposal{Tool: "janitor"}, true, false},
 		{"the tool's version", Proposal{ToolVersion: "1"}, Proposal{ToolVersion: "2"}, true, true},
-		{"sentences", Proposal{}, Proposal{Late: "x", Notes: []string{"x"}, Warnings: []workflow.Diagnostic{{Summary: "x"}}, State: workflow.StateVersion{ID: "x"}, Hidden: []workflow.HiddenEffect{{Text: "x"}}, Checks: []Check{{Address: "x"}}}, true, true},
-		{"what the repository says", one(Proposed{Actions: actions("create"), After: side(t, `{"n":"plain-text"}`)}),
-			Proposal{Objects: one(Proposed{Actions: actions("create"), After: side(t, `{"n":"plain-text"}`)}).Objects, Said: []any{"plain-text"}}, true, true},
+		{"sentences, and the state", Proposal{}, Proposal{Late: "x", Notes: []string{"x"}, Hidden: []workflow.HiddenEffect{{Text: "x"}},
+			Checks: []Check{{Address: "x"}}, Warnings: []workflow.Diagnostic{{Summary: "x"}}, State: workflow.StateVersion{ID: "x"}}, true, true},
+		{"what the repository says", objects(lamp("a", `"plain-text"`)), said, true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			first, _ := made(t, c.one, input())
 			second, _ := made(t, c.two, input())
-			if hash, fingerprint := first.ChangesHash == second.ChangesHash, first.Fingerprint == second.Fingerprint; hash != c.hash || fingerprint != c.fingerprint {
-				t.Errorf("same hash %v, want %v; same fingerprint %v, want %v", hash, c.hash, fingerprint, c.fingerprint)
+			if first.ChangesHash == second.ChangesHash != c.hash {
+				t.Errorf("same hash: %v, want %v", !c.hash, c.hash)
+			}
+			if first.Fingerprint == second.Fingerprint != c.fingerprint {
+				t.Errorf("same fingerprint: %v, want %v", !c.fingerprint, c.fingerprint)
 			}
 		})
 	}
@@ -132,7 +154,8 @@ func TestHashKeepsSecrets(t *testing.T) {
 	hash := func(secret string, key []byte) string {
 		in := input()
 		in.Key = key
-		plan, _ := made(t, one(Proposed{Actions: actions("create"), After: side(t, `{"pw":"`+secret+`"}`, `{}`, `{"pw":true}`)}), in)
+		after := side(t, `{"pw":"`+secret+`"}`, `{}`, `{"pw":true}`)
+		plan, _ := made(t, one(Proposed{Actions: actions("create"), After: after}), in)
 		if (plan.Fingerprint == "") != (len(key) == 0) {
 			t.Errorf("fingerprint %q with a key of %d bytes", plan.Fingerprint, len(key))
 		}
@@ -153,14 +176,16 @@ func TestHashKeepsSecrets(t *testing.T) {
 // TestDriftCounts: drift is hashed in refresh-only plans and nowhere else.
 func TestDriftCounts(t *testing.T) {
 	drift := func(after string) Proposal {
-		return Proposal{NoChanges: true, Drift: []Proposed{{Address: "x_y.z", Actions: actions("update"), Before: side(t, `{"n":1}`), After: side(t, after)}}}
+		return Proposal{NoChanges: true, Drift: []Proposed{
+			{Address: "x_y.z", Actions: actions("update"), Before: side(t, `{"n":1}`), After: side(t, after)}}}
 	}
 	for _, refreshOnly := range []bool{false, true} {
 		in := input()
 		in.Options.RefreshOnly = refreshOnly
 		a, _ := made(t, drift(`{"n":2}`), in)
 		b, _ := made(t, drift(`{"n":3}`), in)
-		if same := a.ChangesHash == b.ChangesHash; same == refreshOnly || a.NoChanges == refreshOnly || a.Counts.Drift != 1 {
+		same := a.ChangesHash == b.ChangesHash
+		if same == refreshOnly || a.NoChanges == refreshOnly || a.Counts.Drift != 1 {
 			t.Errorf("refresh-only %v: same hash %v, no changes %v, drift %d", refreshOnly, same, a.NoChanges, a.Counts.Drift)
 		}
 	}
@@ -184,12 +209,14 @@ func TestFingerprintEntry(t *testing.T) {
 	for _, entry := range []string{"", "app/prod"} {
 		in := Input{Project: workflow.Project{Dir: "app", Variant: "default", Entry: entry}, RepoID: 1, StateIdentity: "s",
 			Key: []byte("a key of thirty-two bytes, or so.")}
-		what := map[string]any{"version": fingerprintVersion, "repo": int64(1), "dir": "app", variantKey: "default", "state": "s", "tool": "tool",
-			"changes": "changes", "providers": map[string]any(nil), "destroy": false, "refresh_only": false, "targets": []string(nil), "replaces": []string(nil)}
+		what := map[string]any{"version": fingerprintVersion, "repo": int64(1), "dir": "app", variantKey: "default", "state": "s",
+			"tool": "tool", "changes": "changes", "providers": map[string]any(nil), "destroy": false, "refresh_only": false,
+			"targets": []string(nil), "replaces": []string(nil)}
 		if entry != "" {
 			what["variant"] = entry
 		}
-		if got, want := (hasher{key: in.Key}).fingerprint(in, "tool", "changes", nil), keyed(in.Key, "fingerprint", canonical(what)); got != want {
+		want := keyed(in.Key, "fingerprint", canonical(what))
+		if got := (hasher{key: in.Key}).fingerprint(in, "tool", "changes", nil); got != want {
 			t.Errorf("entry %q: got %s, want %s", entry, got, want)
 		}
 	}

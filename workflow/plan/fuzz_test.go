@@ -34,9 +34,11 @@ func FuzzMake(f *testing.F) {
 			{Address: "one", Actions: actions(action), Before: other, After: s, Extra: s, Importing: other, ImportID: s},
 			{Address: "two", Actions: actions("create", "delete"), Before: s, After: other, Replace: []any{parsed(value)}},
 			{Address: "two", Deposed: "2", Actions: actions("delete"), Before: s},
-			{Address: "three", Actions: actions("update"), After: Side{Value: map[string]any{"secret-canary": "a secret-canary"}, Sensitive: true}},
+			{Address: "three", Actions: actions("update"),
+				After: Side{Value: map[string]any{"secret-canary": "a secret-canary"}, Sensitive: true}},
 		}
-		p := Proposal{Objects: objects, Outputs: objects, Invocations: objects[:1], Deferred: []Side{s}, Extra: map[string]Side{"x": other}, Where: map[string]Side{"x": s, "y": other}}
+		p := Proposal{Objects: objects, Outputs: objects, Invocations: objects[:1], Deferred: []Side{s},
+			Extra: map[string]Side{"x": other}, Where: map[string]Side{"x": s, "y": other}}
 		plan, secrets := made(t, p, input())
 		p.Objects = slices.Clone(objects)
 		slices.Reverse(p.Objects)

@@ -108,16 +108,18 @@ func (pr *projector) checks(list []Check) {
 
 // notes says what else people must know.
 func (pr *projector) notes(p Proposal) {
-	notes := append([]string(nil), p.Notes...)
+	pr.plan.Notes = append([]string(nil), p.Notes...)
+	note := func(format string, args ...any) {
+		pr.plan.Notes = append(pr.plan.Notes, fmt.Sprintf(format, args...))
+	}
 	for _, name := range sortedKeys(p.Extra) {
-		notes = append(notes, fmt.Sprintf("The plan has a part %s that this version of Cardea does not know.", phrase.CodeSpan(name)))
+		note("The plan has a part %s that this version of Cardea does not know.", phrase.CodeSpan(name))
 	}
 	if pr.cut > 0 {
-		notes = append(notes, fmt.Sprintf("%s longer than 64 KB %s cut.", phrase.CountOf(pr.cut, "value", "values"), phrase.IsAre(pr.cut)))
+		note("%s longer than 64 KB %s cut.", phrase.CountOf(pr.cut, "value", "values"), phrase.IsAre(pr.cut))
 	}
 	if pr.bare > 0 {
-		notes = append(notes, fmt.Sprintf("The plan is too long to be kept whole: %s named without attributes.",
-			phrase.CountOf(pr.bare, "change is", "changes are")))
+		note("The plan is too long to be kept whole: %s named without attributes.",
+			phrase.CountOf(pr.bare, "change is", "changes are"))
 	}
-	pr.plan.Notes = notes
 }

@@ -11,8 +11,8 @@ import (
 // proposal is what the document proposes, with what its configuration and the tree say beyond it.
 func (d *planDoc) proposal(in Input) plan.Proposal {
 	p := plan.Proposal{
-		Objects: d.proposed(d.resources), Drift: d.proposed(d.drift), Outputs: d.proposed(d.outputs), Invocations: d.invoked(in),
-		Extra: map[string]plan.Side{}, Checks: failedChecks(d), Says: in.Written.Says,
+		Objects: d.proposed(d.resources), Drift: d.proposed(d.drift), Outputs: d.proposed(d.outputs),
+		Invocations: d.invoked(in), Extra: map[string]plan.Side{}, Checks: failedChecks(d), Says: in.Written.Says,
 		Tool: in.Tool, ToolVersion: in.ToolVersion, Fetched: in.Fetched, Warnings: in.Warnings, State: in.State,
 	}
 	for _, v := range d.deferred {
@@ -72,9 +72,11 @@ func (d *planDoc) invoked(in Input) []plan.Proposed {
 		m, _ := v.(map[string]any)
 		text := func(key string) string { s, _ := m[key].(string); return s }
 		all := whole(v)
-		out = append(out, plan.Proposed{Address: text("address"), Mode: "action", Type: text("type"), Provider: text("provider_name"),
+		out = append(out, plan.Proposed{
+			Address: text("address"), Mode: "action", Type: text("type"), Provider: text("provider_name"),
 			Reason: invocationTrigger(m, in), Whole: &all,
-			After: plan.Side{Value: m["config_values"], Unknown: m["config_unknown"], Sensitive: m["config_sensitive"]}})
+			After: plan.Side{Value: m["config_values"], Unknown: m["config_unknown"], Sensitive: m["config_sensitive"]},
+		})
 	}
 	return out
 }
