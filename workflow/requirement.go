@@ -86,9 +86,6 @@ func (n Requirement) Rank() int {
 	return len(requirements)
 }
 
-// Optional reports whether the requirement holds only where `require` names it.
-func (n Requirement) Optional() bool { return n.known() && requirements[n.Rank()].optional }
-
 // OfGitHub reports whether nobody but GitHub knows if the requirement is met.
 func (n Requirement) OfGitHub() bool { return n.known() && requirements[n.Rank()].ofGitHub }
 

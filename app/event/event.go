@@ -123,7 +123,6 @@ func Decide(d workflow.Delivery, c Config) Decision {
 // payload is the part of GitHub's payloads that we read; every event has some of it.
 type payload struct {
 	Action       string       `json:"action"`
-	Number       int          `json:"number"`
 	Repository   repositoryJS `json:"repository"`
 	Installation struct {
 		ID int64 `json:"id"`
@@ -146,8 +145,7 @@ type payload struct {
 	Deleted bool   `json:"deleted"`
 
 	Review struct {
-		ID          int64     `json:"id"`
-		SubmittedAt time.Time `json:"submitted_at"`
+		ID int64 `json:"id"`
 	} `json:"review"`
 
 	Issue struct {

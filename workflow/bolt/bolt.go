@@ -194,13 +194,6 @@ func (s *Store) View(ctx context.Context, look func(workflow.Tx) error) error {
 	})
 }
 
-// Backup writes a consistent copy of the database to a new file, while the store is in use.
-func (s *Store) Backup(path string) error {
-	return guard(func() error {
-		return storeError(s.db.View(func(btx *bbolt.Tx) error { return btx.CopyFile(path, 0o600) }))
-	})
-}
-
 func storeError(err error) error {
 	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return workflow.ErrClosed

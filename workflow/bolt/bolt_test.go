@@ -262,23 +262,6 @@ func TestPanicOfARule(t *testing.T) {
 	}
 }
 
-func TestBackupOpens(t *testing.T) {
-	s := open(t, t.TempDir()).(*Store)
-	defer s.Close()
-	if err := s.Update(t.Context(), func(tx workflow.Tx) error { return tx.PutSetting("mark", []byte("1")) }); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := s.Backup(filepath.Join(dir, fileName)); err != nil {
-		t.Fatal(err)
-	}
-	copied := open(t, dir)
-	defer copied.Close()
-	if err := copied.View(t.Context(), func(tx workflow.Tx) error { _, err := tx.Setting("mark"); return err }); err != nil {
-		t.Error(err)
-	}
-}
-
 // BenchmarkReceive gives 200 deliveries a second, as GitHub would in a burst,
 // and reports the 99th percentile of the time until each is on disk.
 func BenchmarkReceive(b *testing.B) {

@@ -129,17 +129,10 @@ func lineStart(r io.ReaderAt, at, size int64) (int64, error) {
 	return at, nil
 }
 
-// Log is a run's log, for pages. It may still grow; when the runner shortens
-// it, an open Log stays what it was.
-type Log struct {
-	*os.File
-	Size  int64 // when it was opened
-	Epoch int   // the run's attempt it is of
-}
-
 // OpenLog opens the log of a run's newest attempt that has one; dataDir is the
-// server's. The error is fs.ErrNotExist (wrapped) when there is none.
-func OpenLog(dataDir, runID string) (*Log, error) {
+// server's. It may still grow; when the runner shortens it, what was opened stays
+// what it was. The error is fs.ErrNotExist (wrapped) when there is none.
+func OpenLog(dataDir, runID string) (*os.File, error) {
 	if _, err := dirName(runID, 0); err != nil {
 		return nil, fmt.Errorf("opening a log: %w: %w", err, os.ErrNotExist)
 	}
@@ -161,14 +154,5 @@ func OpenLog(dataDir, runID string) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening a log: %w", err)
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening a log: %w", err), f.Close())
-	}
-	return &Log{File: f, Size: info.Size(), Epoch: epoch}, nil
-}
-
-// Tail returns the offset of the first line within the last n bytes.
-func (l *Log) Tail(n int64) (int64, error) {
-	return lineStart(l.File, l.Size-n, l.Size)
+	return f, nil
 }
