@@ -9,7 +9,7 @@ import (
 // Key is a key of an entry in `.cardea.yml` that one engine brings.
 type Key struct {
 	Name  string // as it is written: "var_files"
-	Title string // of its value, or of one of its files, in sentences: "variable file"
+	Title string // what sentences call one of its files, or the variant: "variable file"
 	Form  KeyForm
 	// Choices are the words of a KeyChoice.
 	Choices []string

@@ -63,6 +63,54 @@ func TestRepoConfigMeaning(t *testing.T) {
 	}
 }
 
+// TestKindKeys: an entry has the keys that its engine declares and no other, and
+// faults have the engine's words.
+func TestKindKeys(t *testing.T) {
+	shelf := workflow.Key{Name: "shelf", Title: "shelf", Fault: func(s string) string {
+		if s == "floor" {
+			return `"floor" is no shelf`
+		}
+		return ""
+	}}
+	kinds := workflow.Kinds{{Name: "pots", Title: "Pots", VariantKey: shelf, Keys: []workflow.Key{
+		{Name: "lid", Form: workflow.KeyChoice, Choices: []string{"glass", "steel"}},
+		{Name: "recipes", Title: "recipe", Form: workflow.KeyFiles, Apart: true},
+		{Name: "litres", Form: workflow.KeyNumber},
+		{Name: "label"},
+	}}}
+	for _, tt := range []struct{ text, want string }{
+		{"{dir: a, shelf: top, litres: 1.50, label: x, recipes: [./b.txt, ../c=d], lid: steel}",
+			`a "top" "" {"lid":"steel","recipes":["b.txt","../c=d"],"litres":"1.50","label":"x"}`},
+		{"{dir: a}", `a "default" "" `},
+		{"{dir: a, name: x}\n- {dir: a, name: y, label: l}", `a "default" "x"  a "default" "y" {"label":"l"}`},
+		{"{dir: a, shelf: floor}", "`projects[0].shelf` \"floor\" is no shelf"},
+		{"{dir: a, lid: wood}", "`projects[0].lid` must be glass or steel, not \"wood\""},
+		{"{dir: a, label: 7}", "`projects[0].label` must be a text, not a whole number: write it in quotes"},
+		{"{dir: a, recipes: x}", "`projects[0].recipes` must be a list, not a text"},
+		{"{dir: a, recipes: [/x]}", "`projects[0].recipes[0]` \"/x\" is absolute: paths are relative"},
+		{"{dir: a, backend_config: [x]}", "unknown key `projects[0].backend_config`; known are autoplan, component, depends_on, dir, environment, label, lid, litres, name, recipes, shelf, watch, workspace"},
+		{"{dir: a, shelf: top}\n- {dir: a, shelf: top}",
+			"directory `a` with shelf `top` is named twice; the first is in line 2. To plan it once for each, give every entry a `name` and a `recipes` of its own"},
+	} {
+		cfg, faults := ParseRepo("f", []byte("projects:\n- "+tt.text+"\n"), kinds)
+		var got []string
+		for _, f := range faults {
+			got = append(got, f.Summary)
+		}
+		for _, e := range cfg.Projects {
+			if len(faults) > 0 {
+				break
+			}
+			if got = append(got, fmt.Sprintf("%s %q %q %s", e.Dir, e.Variant, e.Entry, e.Settings)); e.Engine != "pots" {
+				t.Errorf("%s: the engine is %q", tt.text, e.Engine)
+			}
+		}
+		if diff := cmp.Diff(tt.want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", tt.text, diff)
+		}
+	}
+}
+
 func TestRepoConfigLimits(t *testing.T) {
 	huge := strings.Repeat("# x\n", MaxBytes/4+1)
 	for name, text := range map[string]string{

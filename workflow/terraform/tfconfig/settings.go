@@ -47,8 +47,8 @@ func Kind() workflow.Kind {
 	return workflow.Kind{
 		Name: "terraform", Title: "Terraform",
 		Keys: []workflow.Key{
-			{Name: "tool", Title: "tool", Form: workflow.KeyChoice, Choices: []string{Terraform, Tofu}},
-			{Name: "version", Title: "version", Form: workflow.KeyNumber, Fault: versionFault},
+			{Name: "tool", Form: workflow.KeyChoice, Choices: []string{Terraform, Tofu}},
+			{Name: "version", Form: workflow.KeyNumber, Fault: versionFault},
 			{Name: "var_files", Title: "variable file", Form: workflow.KeyFiles, Fault: fileFault},
 			{Name: "backend_config", Title: "backend configuration", Form: workflow.KeyFiles, Fault: fileFault, Apart: true},
 		},
