@@ -212,7 +212,7 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 		return err
 	}
 	if reply := a.tooLate(req, pull); reply != nil {
-		return a.config.Service.FinishRequest(ctx, req.ID, "Refused: "+reply.Text[0], reply)
+		return a.config.Service.FinishRequest(ctx, req.ID, "Refused: "+reply.Text[0].String(), reply)
 	}
 	a.roles(ctx, &e, rules)
 	// Facts that somebody shares may be older than the locks that an apply takes now.
@@ -383,22 +383,22 @@ func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply 
 	case req.Kind != workflow.RequestCommand:
 		return nil
 	case req.CommentID != 0 && a.config.Now().Sub(req.CommentedAt) > commandLife:
-		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{
-			fmt.Sprintf("This command is older than %d minutes, so it is not carried out.", int(commandLife.Minutes())), "Write it again if it still holds.",
+		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
+			phrase.Say("This command is older than %d minutes, so it is not carried out.", int(commandLife.Minutes())), phrase.Say("Write it again if it still holds."),
 		}}
 	case req.CommentID == 0 && a.config.Now().Sub(req.Received) > commandLife: // GitHub dates no button
-		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{
-			fmt.Sprintf("The button was pressed more than %d minutes ago, so nothing is done.", int(commandLife.Minutes())), "Press it again if it still holds.",
+		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
+			phrase.Say("The button was pressed more than %d minutes ago, so nothing is done.", int(commandLife.Minutes())), phrase.Say("Press it again if it still holds."),
 		}}
 	case req.Head != "" && req.Head != pull.Head.SHA && pull.State == workflow.PullOpen:
-		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{
-			fmt.Sprintf("The check belongs to %s, which is no longer the head of this pull request.", phrase.Short(req.Head)),
-			fmt.Sprintf("`%s plan`, in a comment, plans the head.", a.config.Prefixes[0]),
+		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
+			phrase.Say("The check belongs to %s, which is no longer the head of this pull request.", phrase.Short(req.Head)),
+			phrase.Say("%s, in a comment, plans the head.", workflow.VerbPlan.Typed("")),
 		}}
 	case event.Binds(req) && len(req.Command.Fingerprints) == 0:
-		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{
-			fmt.Sprintf("The plans changed since the check that this button is on was shown, so it does not %s them.", req.Command.Verb),
-			fmt.Sprintf("Read the present ones, then press the button of the newest `%s`, or write `%s %s`.", report.ApplyCheck, a.config.Prefixes[0], req.Command.Verb),
+		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
+			phrase.Say("The plans changed since the check that this button is on was shown, so it does not %s them.", req.Command.Verb),
+			phrase.Say("Read the present ones, then press the button of the newest `%s`, or write %s.", report.ApplyCheck, req.Command.Verb.Typed("")),
 		}}
 	}
 	return nil

@@ -19,7 +19,6 @@ type CheckText struct {
 
 // PlanCheck is the output of cardea/plan.
 func PlanCheck(v workflow.PullView, l model.Links) CheckText {
-	v = l.Spoken(v)
 	w := writer{view: v, model: model.Read(v, l), links: l}
 	head := w.verdict() + w.trouble(20000)
 	tail := w.footer()
@@ -36,7 +35,6 @@ func PlanCheck(v workflow.PullView, l model.Links) CheckText {
 // ApplyCheck is the output of cardea/apply: how far the plans are applied, and
 // what they wait for. Its title names the first reason why it is not green.
 func ApplyCheck(v workflow.PullView, l model.Links) CheckText {
-	v = l.Spoken(v)
 	w := writer{view: v, model: model.Read(v, l), links: l}
 	title, say := w.model.ApplyWords(v)
 	if beside := workflow.Unsupported(v.NotPlanned); len(beside) > 0 {
@@ -59,7 +57,6 @@ func ApplyCheck(v workflow.PullView, l model.Links) CheckText {
 // ProjectCheck is the output of cardea/plan: NAME. A project that the pull does
 // not have gives a text that says so.
 func ProjectCheck(v workflow.PullView, project string, l model.Links) CheckText {
-	v = l.Spoken(v)
 	p := v.Project(project)
 	if p == nil {
 		return CheckText{Title: "The project is not affected any more", Summary: markdown.Prose(fmt.Sprintf("`%s` is not affected by this change.", project)) + "\n"}
@@ -74,7 +71,7 @@ func ProjectCheck(v workflow.PullView, project string, l model.Links) CheckText 
 	case r.State == workflow.StatePlanned || r.State == workflow.StateNoChanges:
 		title = sentenceCase(model.CountsText(r.Counts))
 	case r.State == workflow.StateRefused:
-		title, say = "Refused: "+p.Project.Refused, markdown.Sentence(p.Project.Refused)
+		title, say = "Refused: "+l.Say(p.Project.Refused), markdown.Sentence(l.Say(p.Project.Refused))
 	case p.Run != nil && r.State == workflow.StatePlanFailed:
 		title += ": " + failureSummary(*p.Run)
 	case r.Held() != "":
@@ -86,7 +83,7 @@ func ProjectCheck(v workflow.PullView, project string, l model.Links) CheckText 
 	if say != "" {
 		summary += "\n" + markdown.Prose(markdown.Cut(say, 600)) + "\n"
 	}
-	for i, reason := range p.Reasons[:min(len(p.Reasons), 20)] {
+	for i, reason := range r.Reasons[:min(len(r.Reasons), 20)] {
 		if i == 0 {
 			summary += "\nAffected, because:\n\n"
 		}

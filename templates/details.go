@@ -212,9 +212,9 @@ func (w writer) reasons(g model.Group) string {
 		return ""
 	}
 	var parts []string
-	for i, r := range g.Rows[0].Record.Reasons {
+	for i, r := range g.Rows[0].Reasons {
 		if i == 3 {
-			parts = append(parts, markdown.Number(len(g.Rows[0].Record.Reasons)-3)+" more")
+			parts = append(parts, markdown.Number(len(g.Rows[0].Reasons)-3)+" more")
 			break
 		}
 		parts = append(parts, markdown.Prose(markdown.Cut(strings.TrimSuffix(r, "."), 200)))

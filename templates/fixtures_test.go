@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -26,8 +27,8 @@ func view(projects ...project) workflow.PullView {
 	}
 	v.Known, v.BaseSHA = true, v.Pull.Base.SHA
 	for i, p := range projects {
-		r := workflow.ProjectRecord{Project: workflow.Project{Name: p.name, Dir: p.name, Environment: p.env, Variant: "default", Engine: "terraform", Refused: p.refused},
-			Reasons: p.reasons, Deleted: p.deleted, Upstream: p.upstream}
+		r := workflow.ProjectRecord{Project: workflow.Project{Name: p.name, Dir: p.name, Environment: p.env, Variant: "default", Engine: "terraform", Refused: phrase.Plain(p.refused)},
+			Reasons: phrase.Texts(p.reasons...), Deleted: p.deleted, Upstream: p.upstream}
 		if p.run != nil {
 			run := *p.run
 			run.ID, run.Project = fmt.Sprintf("run%03d", i), r.Project
@@ -161,11 +162,11 @@ func cases() map[string]workflow.PullView {
 	unknown.Known, unknown.Waiting = false, "GitHub does not have the commit yet; next try in 4 s"
 	c["unknown"] = unknown
 	conflict := view()
-	conflict.Trouble = &workflow.Trouble{Kind: workflow.TroubleConflict, Title: "Head conflicts with main",
-		Sentences: []string{"`prod/network/main.tf` conflicts with `main` at `0fedcba`.", "Merge or rebase, then push: the plans are made by themselves."}}
+	conflict.Trouble = &workflow.Trouble{Kind: workflow.TroubleConflict, Title: phrase.Say("Head conflicts with main"),
+		Sentences: phrase.Texts("`prod/network/main.tf` conflicts with `main` at `0fedcba`.", "Merge or rebase, then push: the plans are made by themselves.")}
 	c["conflict"] = conflict
 	faulty := view()
-	faulty.Trouble = &workflow.Trouble{Kind: workflow.TroubleConfig, Title: "`.cardea.yml` has 2 faults", Sentences: []string{"Nothing is planned until they are mended."},
+	faulty.Trouble = &workflow.Trouble{Kind: workflow.TroubleConfig, Title: phrase.Say("`.cardea.yml` has 2 faults"), Sentences: phrase.Texts("Nothing is planned until they are mended."),
 		Diagnostics: []workflow.Diagnostic{
 			{Severity: workflow.SeverityError, Summary: "unknown key `projets`: did you mean `projects`?", Position: workflow.Position{File: ".cardea.yml", Line: 3, Column: 1}},
 			{Severity: workflow.SeverityError, Summary: "the directory `prod/netwrok` does not exist", Position: workflow.Position{File: ".cardea.yml", Line: 9, Column: 10}},

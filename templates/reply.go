@@ -15,7 +15,6 @@ import (
 // [MaxComment] bytes. Who asked is mentioned where an apply ended: edits of the
 // summary notify nobody.
 func Reply(r workflow.Reply, v workflow.PullView, l model.Links) string {
-	r, v = l.SpokenReply(r), l.Spoken(v)
 	head := ReplyMarker + "\n" + KeyMarker(r.Key) + "\n"
 	switch r.Kind {
 	case workflow.ReplyStatus:
@@ -83,7 +82,7 @@ func helpReply(r workflow.Reply, l model.Links) string {
 		}
 		b.WriteString("| " + markdown.CodeCell(l.Command(h.rest)) + " | " + h.does + " |\n")
 	}
-	for _, s := range r.Text {
+	for _, s := range l.SayAll(r.Text) {
 		b.WriteString("\n" + markdown.Prose(markdown.Cut(s, 1000)) + "\n")
 		if b.Len() > MaxComment/2 {
 			break
@@ -109,7 +108,7 @@ var leads = map[string]string{
 
 // sentences are the reply's own, addressed to who asked.
 func (w replyWriter) sentences() string {
-	text := w.reply.Text
+	text := w.links.SayAll(w.reply.Text)
 	if len(text) == 0 {
 		text = []string{w.lead()}
 	}
@@ -192,7 +191,7 @@ func (w *replyWriter) then() string {
 	case workflow.ReplyApproved:
 		return w.others() + w.next()
 	case workflow.ReplyFreed:
-		if slices.ContainsFunc(w.reply.Items, func(it workflow.ReplyItem) bool { return it.Text != "" }) {
+		if slices.ContainsFunc(w.reply.Items, func(it workflow.ReplyItem) bool { return !it.Text.Empty() }) {
 			return "" // its plan is made anew first
 		}
 		return w.next()

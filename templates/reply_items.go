@@ -62,7 +62,7 @@ func (w replyWriter) named(it workflow.ReplyItem) string {
 // item is what is said of one project: how it ended, why, where its log is.
 func (w replyWriter) item(it workflow.ReplyItem) string {
 	verb := pastOf[w.reply.Kind]
-	text, end := it.Text, ""
+	text, end := w.links.Say(it.Text), ""
 	switch r := it.Run; {
 	case verb != "" && !it.Done:
 		end = "**not " + verb + "**"
@@ -74,7 +74,7 @@ func (w replyWriter) item(it workflow.ReplyItem) string {
 			run.Reason, run.Diagnostics = "", nil
 		}
 		end = runEnd(run)
-		if text == r.Reason { // which is said already, or better by what terraform said
+		if it.Text.String() == r.Reason { // which is said already, or better by what terraform said
 			text = ""
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // item is one project of a reply.
 func item(project string, done bool, text string) workflow.ReplyItem {
-	return workflow.ReplyItem{Project: project, Done: done, Text: text}
+	return workflow.ReplyItem{Project: project, Done: done, Text: phrase.Plain(text)}
 }
 
 // replyCases are the replies about approve, apply and lock, each with the pull as it then is.
@@ -28,14 +28,14 @@ func replyCases() map[string]struct {
 	end := func(v workflow.PullView, i int) workflow.ReplyItem {
 		run := *v.Projects[i].Apply
 		run.Finished = run.Started.Add(4 * time.Second)
-		return workflow.ReplyItem{Project: run.Project.Name, Run: &run, Text: run.Reason, Done: run.Outcome == workflow.OutcomeSucceeded}
+		return workflow.ReplyItem{Project: run.Project.Name, Run: &run, Text: phrase.Plain(run.Reason), Done: run.Outcome == workflow.OutcomeSucceeded}
 	}
 	shown := func(it workflow.ReplyItem, v workflow.PullView, run string) workflow.ReplyItem {
 		it.Fingerprint = v.Plans[run].Fingerprint
 		return it
 	}
 	closed := func(v workflow.PullView, i int) workflow.ReplyItem {
-		return workflow.ReplyItem{Project: v.Projects[i].Project.Name, Done: true, Run: v.Projects[i].Apply, Text: "Applied from #12 at abc1234, never merged."}
+		return workflow.ReplyItem{Project: v.Projects[i].Project.Name, Done: true, Run: v.Projects[i].Apply, Text: phrase.Say("Applied from #12 at abc1234, never merged.")}
 	}
 	refusedAtEnd := workflow.ReplyItem{Project: "dev/network", Missing: []workflow.Missing{elsewhere},
 		Run: &workflow.Run{ID: "apply9", Kind: workflow.RunApply, State: workflow.RunFinished, Outcome: workflow.OutcomeRefused, Reason: elsewhere.Sentence.String(), Apply: &workflow.ApplyOrder{}}}
@@ -59,14 +59,16 @@ func replyCases() map[string]struct {
 		"refused_gate": {refused, w},
 		"refused_all":  {refusedAll, all},
 		"approved": {workflow.Reply{Kind: workflow.ReplyApproved, Items: []workflow.ReplyItem{shown(item("prod/network", true, ""), w, "run000"), shown(item("dev/network", true, ""), w, "run002"),
-			item("prod/app", false, "When you wrote, the comment showed the plan `77aa77aa77aa` of `prod/app`; now it is `3f9a12c4b0df`. Look at it, then `cardea approve -p prod/app@3f9a12c4b0df`.")}}, w},
-		"approved_locked":  {workflow.Reply{Kind: workflow.ReplyApproved, Items: []workflow.ReplyItem{shown(item("prod/app", true, ""), blocked, "run000")}}, blocked},
-		"approved_nothing": {workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{item("prod/network", false, "The approval of `dave` does not count: it is the author's own. May approve: the role `write` or a higher one, but not the author `dave`. In a comment: `cardea approve`.")}}, w},
-		"unapproved":       {workflow.Reply{Kind: workflow.ReplyUnapproved, Items: []workflow.ReplyItem{item("prod/network", true, "")}}, w},
-		"applied":          {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), end(done, 1)}}, done},
-		"apply_failed":     {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{end(part, 0)}}, part},
-		"state_kept":       {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{end(state, 0)}}, state},
-		"apply_unknown":    {workflow.Reply{Kind: workflow.ReplyApplyUnknown, Items: []workflow.ReplyItem{end(gone, 0)}}, gone},
+			{Project: "prod/app", Text: phrase.Say("When you wrote, the comment showed the plan `77aa77aa77aa` of %s; now it is `3f9a12c4b0df`. Look at it, then %s.",
+				phrase.Project("prod/app"), phrase.Command{Verb: "approve", Project: "prod/app", Plan: "3f9a12c4b0df"})}}}, w},
+		"approved_locked": {workflow.Reply{Kind: workflow.ReplyApproved, Items: []workflow.ReplyItem{shown(item("prod/app", true, ""), blocked, "run000")}}, blocked},
+		"approved_nothing": {workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{{Project: "prod/network",
+			Text: phrase.Say("The approval of `dave` does not count: it is the author's own. May approve: the role `write` or a higher one, but not the author `dave`. In a comment: %s.", workflow.VerbApprove.Typed(""))}}}, w},
+		"unapproved":    {workflow.Reply{Kind: workflow.ReplyUnapproved, Items: []workflow.ReplyItem{item("prod/network", true, "")}}, w},
+		"applied":       {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), end(done, 1)}}, done},
+		"apply_failed":  {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{end(part, 0)}}, part},
+		"state_kept":    {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{end(state, 0)}}, state},
+		"apply_unknown": {workflow.Reply{Kind: workflow.ReplyApplyUnknown, Items: []workflow.ReplyItem{end(gone, 0)}}, gone},
 		"locked": {workflow.Reply{Kind: workflow.ReplyLocked, Items: []workflow.ReplyItem{item("prod/network", true, ""), item("dev/network", true, ""),
 			item("prod/app", false, "#9 holds it since 2026-11-21 09:04 UTC: an apply by `carol` started")}}, w},
 		"unlocked":    {workflow.Reply{Kind: workflow.ReplyUnlocked, Items: []workflow.ReplyItem{item("prod/network", false, "its apply runs")}}, applying()},
@@ -74,8 +76,8 @@ func replyCases() map[string]struct {
 		"resolved":    {workflow.Reply{Kind: workflow.ReplyResolved, Items: []workflow.ReplyItem{item("prod/network", true, "It counts as failed.")}}, gone},
 		"closed":      {workflow.Reply{Kind: workflow.ReplyClosed, Items: []workflow.ReplyItem{closed(done, 0), closed(done, 1)}}, done},
 		"ended_mixed": {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), refusedAtEnd}}, mixedEnd},
-		"freed":       {workflow.Reply{Kind: workflow.ReplyFreed, Text: []string{"#9 released its lock."}, Items: []workflow.ReplyItem{item("prod/app", true, "it is planned anew")}}, w},
-		"merge":       {workflow.Reply{Kind: workflow.ReplyMerge, Text: []string{"GitHub does not merge abc1234: Required status check \"lint\" is expected.", "Everything is applied; merge it with GitHub's button once that is mended."}}, done},
+		"freed":       {workflow.Reply{Kind: workflow.ReplyFreed, Text: phrase.Texts("#9 released its lock."), Items: []workflow.ReplyItem{item("prod/app", true, "it is planned anew")}}, w},
+		"merge":       {workflow.Reply{Kind: workflow.ReplyMerge, Text: phrase.Texts("GitHub does not merge abc1234: Required status check \"lint\" is expected.", "Everything is applied; merge it with GitHub's button once that is mended.")}, done},
 	}
 }
 
@@ -91,7 +93,7 @@ func TestApplyReplyGolden(t *testing.T) {
 	})
 	t.Run("help_reader", func(t *testing.T) {
 		may := []workflow.Verb{workflow.VerbStatus, workflow.VerbHelp}
-		golden.Check(t, "testdata/"+"reply/help_reader.md", templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyHelp, May: may, Text: []string{"`plan`, `approve`, `unapprove`, `apply`, `lock`, `unlock` and `cancel` take the role `write` or a higher one; `resolve` takes the role `admin`. You have the role `read`."}}, waiting(), links))
+		golden.Check(t, "testdata/"+"reply/help_reader.md", templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyHelp, May: may, Text: phrase.Texts("`plan`, `approve`, `unapprove`, `apply`, `lock`, `unlock` and `cancel` take the role `write` or a higher one; `resolve` takes the role `admin`. You have the role `read`.")}, waiting(), links))
 	})
 }
 
@@ -106,7 +108,7 @@ func TestReplyMentions(t *testing.T) {
 		{workflow.ReplyRefused, dave, false}, {workflow.ReplyApproved, dave, false},
 		{workflow.ReplyApplied, workflow.Actor{Login: "deploy[bot]", Bot: true}, false}, {workflow.ReplyApplied, workflow.Actor{Login: "acme/sre @x"}, false},
 	} {
-		text := templates.Reply(workflow.Reply{Key: "k", Kind: c.kind, To: c.to, Items: []workflow.ReplyItem{{Project: "a", Text: "@acme/sre said so, see #1"}}}, view(), links)
+		text := templates.Reply(workflow.Reply{Key: "k", Kind: c.kind, To: c.to, Items: []workflow.ReplyItem{{Project: "a", Text: phrase.Say("@acme/sre said so, see #1")}}}, view(), links)
 		for strings.Contains(text, "@<!-- -->") { // broken, on purpose
 			text = strings.Replace(text, "@<!-- -->", "", 1)
 		}
@@ -121,10 +123,10 @@ func TestRepliesFit(t *testing.T) {
 	long := strings.Repeat("very long `and` | strange ", 200)
 	var items []workflow.ReplyItem
 	for _, p := range same(400).Projects {
-		items = append(items, workflow.ReplyItem{Project: p.Project.Name + long, Text: long + p.Project.Name, Missing: []workflow.Missing{{Sentence: phrase.Plain(long), Mend: phrase.Plain(long + p.Project.Name)}}})
+		items = append(items, workflow.ReplyItem{Project: p.Project.Name + long, Text: phrase.Plain(long + p.Project.Name), Missing: []workflow.Missing{{Sentence: phrase.Plain(long), Mend: phrase.Plain(long + p.Project.Name)}}})
 	}
 	for _, kind := range []string{workflow.ReplyRefused, workflow.ReplyApproved, workflow.ReplyApplied, workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown, workflow.ReplyCancelled, workflow.ReplyClosed, workflow.ReplyMerge} {
-		got := templates.Reply(workflow.Reply{Key: "k", Kind: kind, To: dave, Items: items, Text: []string{long, long, long}}, waiting(), links)
+		got := templates.Reply(workflow.Reply{Key: "k", Kind: kind, To: dave, Items: items, Text: phrase.Texts(long, long, long)}, waiting(), links)
 		if len(got) > templates.MaxComment {
 			t.Errorf("a reply of kind %s has %d bytes, want at most %d", kind, len(got), templates.MaxComment)
 		}

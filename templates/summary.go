@@ -15,7 +15,6 @@ import (
 // most [MaxComment] bytes, whatever the plans are: details are cut by resource,
 // then the table by row, and what is left out is counted.
 func Summary(v workflow.PullView, l model.Links) string {
-	v = l.Spoken(v)
 	w := writer{view: v, model: model.Read(v, l), links: l}
 	head := SummaryMarker + "\n" + w.verdict() + w.trouble(8000) + w.alarms(8000)
 	tail := w.footer()
@@ -65,7 +64,7 @@ func (w writer) trouble(limit int) string {
 		return ""
 	}
 	var b strings.Builder
-	for _, s := range t.Sentences[:min(len(t.Sentences), 10)] {
+	for _, s := range w.model.Trouble[:min(len(w.model.Trouble), 10)] {
 		b.WriteString("\n" + markdown.Prose(markdown.Cut(s, 500)) + "\n")
 	}
 	if len(t.Diagnostics) > 0 {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cardea-iac/cardea/internal/golden"
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/templates/model"
@@ -44,8 +45,8 @@ func TestReplyGolden(t *testing.T) {
 	replies := map[string]workflow.Reply{
 		"status":  {Key: "0123abc", Kind: "status", To: to},
 		"help":    {Key: "0123abc", Kind: "help", To: to},
-		"refused": {Key: "0123abc", Kind: "refused", To: to, Text: []string{"You may not plan here: it takes the role `write`, and you have `read`.", "Somebody with `write` can comment `cardea plan`."}},
-		"unknown": {Key: "0123abc", Kind: "unknown", To: to, Text: []string{"There is no command `plna`; did you mean `cardea plan`?"}},
+		"refused": {Key: "0123abc", Kind: "refused", To: to, Text: []phrase.Text{phrase.Say("You may not plan here: it takes the role `write`, and you have `read`."), phrase.Say("Somebody with `write` can comment %s.", workflow.VerbPlan.Typed(""))}},
+		"unknown": {Key: "0123abc", Kind: "unknown", To: to, Text: phrase.Texts("There is no command `plna`; did you mean `cardea plan`?")},
 	}
 	for name, r := range replies {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +114,7 @@ func TestLimits(t *testing.T) {
 
 func troubled(long string) workflow.PullView {
 	v := view()
-	v.Trouble = &workflow.Trouble{Kind: workflow.TroubleConfig, Title: "Many faults", Sentences: []string{long, long}}
+	v.Trouble = &workflow.Trouble{Kind: workflow.TroubleConfig, Title: phrase.Say("Many faults"), Sentences: phrase.Texts(long, long)}
 	for range 200 {
 		v.Trouble.Diagnostics = append(v.Trouble.Diagnostics, workflow.Diagnostic{Summary: long, Detail: long, Position: workflow.Position{File: long, Line: 3}})
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // DefaultVariant is the variant of a project whose entry names none.
@@ -55,8 +57,8 @@ type Project struct {
 	// Strictest: neither server nor base names the environment of this new project,
 	// so what any environment of the repository asks for is asked for here.
 	Strictest bool `json:"strictest,omitempty"`
-	// Refused says, as a sentence, why this project is never planned ("" = it is not refused).
-	Refused string `json:"refused,omitempty"`
+	// Refused says why this project is never planned; empty: it is not refused.
+	Refused phrase.Text `json:"refused,omitempty"`
 	// Position is where `.cardea.yml` names it, for annotations (zero when discovered).
 	Position Position `json:"position,omitzero"`
 }

@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -61,9 +60,9 @@ const (
 
 // Trouble is one such reason, for the checks and the page.
 type Trouble struct {
-	Kind      TroubleKind `json:"kind"`
-	Title     string      `json:"title"`     // at most 100 characters
-	Sentences []string    `json:"sentences"` // what is wrong, who can mend it, how
+	Kind      TroubleKind   `json:"kind"`
+	Title     phrase.Text   `json:"title"`     // at most 100 characters
+	Sentences []phrase.Text `json:"sentences"` // what is wrong, who can mend it, how
 	// BaseSHA and Tree are what was looked at, "" when it did not come to that.
 	BaseSHA     string       `json:"base_sha,omitempty"`
 	Tree        string       `json:"tree,omitempty"`
@@ -72,9 +71,9 @@ type Trouble struct {
 
 // ProjectRecord is one project of a pull with its current run.
 type ProjectRecord struct {
-	Project Project  `json:"project"`
-	Reasons []string `json:"reasons"` // why it is affected, sentences
-	Deleted bool     `json:"deleted,omitempty"`
+	Project Project       `json:"project"`
+	Reasons []phrase.Text `json:"reasons"` // why it is affected
+	Deleted bool          `json:"deleted,omitempty"`
 	// MovedTo is the new project that keeps a deleted one's state, "" when none does.
 	MovedTo string `json:"moved_to,omitempty"`
 	// Run is the newest run (any state); Current the newest that finished and still counts for this head.
@@ -121,7 +120,7 @@ func (p ProjectRecord) State() ProjectState {
 	}
 	planned := p.PlanState()
 	switch {
-	case p.Deleted, p.Project.Refused != "", planned == StatePlanFailed && !p.applied():
+	case p.Deleted, !p.Project.Refused.Empty(), planned == StatePlanFailed && !p.applied():
 		return planned
 	case p.applyFailed():
 		return StateApplyFailed
@@ -136,7 +135,7 @@ func (p ProjectRecord) PlanState() ProjectState {
 	switch {
 	case p.Deleted:
 		return StateDeleted
-	case p.Project.Refused != "":
+	case !p.Project.Refused.Empty():
 		return StateRefused
 	case p.Run == nil:
 		return StateQueued
@@ -235,10 +234,10 @@ type AskedProject struct {
 // Reply is one comment of ours that a command asked for: exactly one is
 // written, found again by its Key in the hidden marker.
 type Reply struct {
-	Key  string   `json:"key"`  // unique: the request's id
-	Kind string   `json:"kind"` // one of the Reply constants
-	To   Actor    `json:"to"`
-	Text []string `json:"text,omitempty"` // sentences
+	Key  string        `json:"key"`  // unique: the request's id
+	Kind string        `json:"kind"` // one of the Reply constants
+	To   Actor         `json:"to"`
+	Text []phrase.Text `json:"text,omitempty"`
 	// Items are the projects it tells of, each with its own sentence; Text comes before them.
 	Items []ReplyItem `json:"items,omitempty"`
 	// May are the commands that the person may use here, for kind help; nil: all.
@@ -373,7 +372,7 @@ func (o *ApplyOrder) GiveBackTo(l Lock) {
 // TellFreed notes an answer for the author: another pull let go of locks that this one waits for.
 func (rec *PullRecord) TellFreed(id string, by int, items []ReplyItem, now time.Time) {
 	rec.Replies = append(rec.Replies, Reply{Key: "freed/" + id, Kind: ReplyFreed, To: rec.Pull.Author, At: now, Items: items,
-		Text: []string{fmt.Sprintf("#%d released its lock.", by)}})
+		Text: []phrase.Text{phrase.Say("#%d released its lock.", by)}})
 }
 
 // Done is the word for what happens to a project during a run of this kind.

@@ -1,5 +1,7 @@
 package workflow
 
+import "github.com/cardea-iac/cardea/internal/phrase"
+
 // The kinds of Reply about approve, apply and lock. Text alone is enough for each of
 // them; Items make a list of it, one line a project.
 const (
@@ -22,7 +24,8 @@ type ReplyItem struct {
 	Project     string `json:"project"`
 	Fingerprint string `json:"fingerprint,omitempty"` // the whole one
 	Done        bool   `json:"done,omitempty"`
-	Text        string `json:"text,omitempty"` // a sentence: why not, or what happened
+	// Text says why not, or what happened.
+	Text phrase.Text `json:"text,omitempty"`
 	// Missing is all that the gate lacked, for kind refused.
 	Missing []Missing `json:"missing,omitempty"`
 	// Run is the apply that ended, as it ended, for the kinds of an apply's end.

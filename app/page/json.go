@@ -174,7 +174,7 @@ func pullJSONOf(v workflow.PullView, l model.Links, c checksJSON, runs []workflo
 	for _, rec := range v.Projects {
 		r := model.RowOf(v, rec, l)
 		p := projectJSON{
-			Name: r.Name(), Variant: rec.Project.Entry, Environment: rec.Project.Environment, Component: rec.Project.Component, State: r.State, Reason: full(rec.Reasons),
+			Name: r.Name(), Variant: rec.Project.Entry, Environment: rec.Project.Environment, Component: rec.Project.Component, State: r.State, Reason: full(r.Reasons),
 			Add: r.Counts.Add, Change: r.Counts.Change, Replace: r.Counts.Replace, Destroy: r.Counts.Destroy,
 			Approvals: []approvalJSON{}, WaitsFor: full(r.WaitsFor()), Runs: runsJSON(by[rec.Project.Key()]),
 		}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/cardea-iac/cardea/app/page"
 	"github.com/cardea-iac/cardea/internal/golden"
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/bolt"
 	"github.com/cardea-iac/cardea/workflow/service"
@@ -105,7 +106,7 @@ func (w *world) pull(number int, title string, runs []workflow.Run, plans map[st
 			if err := tx.PutRun(*r); err != nil {
 				return err
 			}
-			rec.Projects = append(rec.Projects, workflow.ProjectRecord{Project: r.Project, Run: r, Runs: []string{r.ID}, Reasons: []string{"`" + r.Project.Dir + "/main.tf` changed"}})
+			rec.Projects = append(rec.Projects, workflow.ProjectRecord{Project: r.Project, Run: r, Runs: []string{r.ID}, Reasons: phrase.Texts("`" + r.Project.Dir + "/main.tf` changed")})
 			e := workflow.Event{At: noon, Repo: repo.ID, Number: number, Project: r.Project.Name, Run: r.ID, Actor: ada, Kind: "queued", Text: "A plan was queued, " + r.Project.Environment}
 			if err := tx.Append(&e); err != nil {
 				return err
@@ -274,7 +275,7 @@ func TestStatus(t *testing.T) {
 // TestProjectThatNeverRan: a pull's page leads to the pages of all its projects, refused ones too.
 func TestProjectThatNeverRan(t *testing.T) {
 	w := newWorld(t)
-	refused := workflow.ProjectRecord{Project: workflow.Project{Name: "dev/new", Dir: "dev/new", Variant: "default", Refused: "It has no backend."}}
+	refused := workflow.ProjectRecord{Project: workflow.Project{Name: "dev/new", Dir: "dev/new", Variant: "default", Refused: phrase.Say("It has no backend.")}}
 	w.do(func(tx workflow.Tx) error {
 		return tx.PutPull(workflow.PullRecord{Known: true, Projects: []workflow.ProjectRecord{refused}, Pull: workflow.Pull{Repo: repo, Number: 12, Author: ada, State: workflow.PullOpen}})
 	})

@@ -53,7 +53,6 @@ func (s *server) pull(ctx context.Context, r *http.Request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	v = s.links.Spoken(v)
 	plan, apply, err := s.checks(ctx, v.PullRecord)
 	if err != nil {
 		return page{}, err

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/app/github"
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -54,10 +55,10 @@ func TestDesiredChecks(t *testing.T) {
 	changed := ended("a", workflow.OutcomeSucceeded)
 	same := project("b", workflow.RunFinished, workflow.OutcomeSucceeded, true)
 	planning := project("c", workflow.RunRunning, "", false)
-	refused := workflow.ProjectRecord{Project: workflow.Project{Name: "r", Refused: "its state would be lost"}}
+	refused := workflow.ProjectRecord{Project: workflow.Project{Name: "r", Refused: phrase.Say("its state would be lost")}}
 	deleted := workflow.ProjectRecord{Project: workflow.Project{Name: "d"}, Deleted: true}
 	trouble := func(kind workflow.TroubleKind) *workflow.Trouble {
-		return &workflow.Trouble{Kind: kind, Title: "No", Sentences: []string{"Because."}}
+		return &workflow.Trouble{Kind: kind, Title: phrase.Say("No"), Sentences: phrase.Texts("Because.")}
 	}
 	tests := []struct {
 		name              string
@@ -125,7 +126,7 @@ func TestDesiredPeers(t *testing.T) {
 
 func TestDesiredProjectChecks(t *testing.T) {
 	v := pull(1, true, nil, ended("a", workflow.OutcomeSucceeded), ended("f", workflow.OutcomeFailed), project("c", workflow.RunRunning, "", false),
-		workflow.ProjectRecord{Project: workflow.Project{Name: "d"}, Deleted: true}, workflow.ProjectRecord{Project: workflow.Project{Name: "r", Refused: "no"}})
+		workflow.ProjectRecord{Project: workflow.Project{Name: "d"}, Deleted: true}, workflow.ProjectRecord{Project: workflow.Project{Name: "r", Refused: phrase.Say("no")}})
 	v.PerProjectChecks = 4
 	got := Desired(v, nil, Options{})
 	want := map[string]string{PlanCheck: inProgress, ApplyCheck: queued, "cardea/plan: a": success, "cardea/plan: f": failure, "cardea/plan: r": failure}

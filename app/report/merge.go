@@ -3,7 +3,6 @@ package report
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -63,9 +62,9 @@ func (p *pass) refusedMerge(ctx context.Context, refusal error) error {
 	}
 	return p.once(ctx, workflow.Reply{
 		Key: "merge-" + head, Kind: workflow.ReplyMerge, At: p.config.Now(),
-		Text: []string{
-			fmt.Sprintf("GitHub does not merge %s: %s", phrase.Short(head), strings.TrimRight(strings.TrimSpace(said), ".")+"."),
-			"Everything is applied; merge it with GitHub's button once that is mended.",
+		Text: []phrase.Text{
+			phrase.Say("GitHub does not merge %s: %s.", phrase.Short(head), strings.TrimRight(strings.TrimSpace(said), ".")),
+			phrase.Say("Everything is applied; merge it with GitHub's button once that is mended."),
 		},
 	})
 }

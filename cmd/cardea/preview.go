@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
@@ -60,7 +61,7 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 	}
 	if trouble != nil {
 		printDiagnostics(c.err, trouble.Diagnostics)
-		return fmt.Errorf("%s. %s", trouble.Title, strings.Join(trouble.Sentences, " "))
+		return fmt.Errorf("%s. %s", trouble.Title, phrase.All(trouble.Sentences))
 	}
 	if err := p.narrow(&s); err != nil {
 		return err
@@ -167,8 +168,8 @@ func explain(c *console, s survey.Survey) error {
 			if a.MovedTo != "" {
 				name = a.Project.Name + " (moved)"
 			}
-		case a.Project.Refused != "":
-			name += " (refused: " + a.Project.Refused + ")"
+		case !a.Project.Refused.Empty():
+			name += " (refused: " + a.Project.Refused.String() + ")"
 		}
 		fmt.Fprintln(c.out, name)
 		for _, r := range a.Reasons {
@@ -197,7 +198,7 @@ func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.Pull
 	view := workflow.PullView{Plans: map[string]workflow.Plan{}, PullRecord: workflow.PullRecord{Pull: pull, Known: true, BaseSHA: p.survey.Checkout.Base,
 		Tree: p.survey.Checkout.Planned.ID, Notes: p.survey.Notes, NotPlanned: p.survey.NotPlanned, CreatedAt: now, ChangedAt: now}}
 	for _, a := range p.survey.Affected {
-		view.Projects = append(view.Projects, workflow.ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted, MovedTo: a.MovedTo})
+		view.Projects = append(view.Projects, workflow.ProjectRecord{Project: a.Project, Reasons: phrase.Texts(a.Reasons...), Deleted: a.Deleted, MovedTo: a.MovedTo})
 	}
 	results := make([]workflow.Result, len(view.Projects))
 	launcher := &run.Launcher{Runs: filepath.Join(p.scratch, "runs"), Engines: engines("")}
@@ -225,12 +226,12 @@ func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.Pull
 
 // planOne carries out one project's run; what goes wrong with the project is in its record.
 func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher, record *workflow.ProjectRecord) (workflow.Result, error) {
-	if record.Deleted || record.Project.Refused != "" {
+	if record.Deleted || !record.Project.Refused.Empty() {
 		return workflow.Result{}, nil
 	}
 	r, refused, err := p.survey.PlanRun(ctx, record.Project)
 	if err != nil || refused != "" {
-		record.Project.Refused = refused
+		record.Project.Refused = phrase.Plain(refused)
 		return workflow.Result{}, err
 	}
 	now := time.Now()

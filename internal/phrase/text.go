@@ -58,6 +58,15 @@ func Plain(words string) Text {
 	return Text{{Words: words}}
 }
 
+// Texts are texts without holes.
+func Texts(words ...string) []Text {
+	var out []Text
+	for _, w := range words {
+		out = append(out, Plain(w))
+	}
+	return out
+}
+
 // Say is fmt.Sprintf for texts: where an argument is a hole or a Text, it stays one.
 func Say(format string, args ...any) Text {
 	if !slices.ContainsFunc(args, func(a any) bool { return partsOf(a) != nil }) {
@@ -121,6 +130,27 @@ func (t Text) And(more Text) Text {
 	}
 	return Text(nil).and(t...).and(Part{Words: " "}).and(more...)
 }
+
+// Within is the text as part of a sentence: without its full stop.
+func (t Text) Within() Text {
+	if t.Empty() || !t[len(t)-1].isWords() {
+		return t
+	}
+	last := len(t) - 1
+	return t[:last:last].and(Part{Words: strings.TrimSuffix(t[last].Words, ".")})
+}
+
+// All are the texts one after the other.
+func All(texts []Text) Text {
+	var out Text
+	for _, t := range texts {
+		out = out.And(t)
+	}
+	return out
+}
+
+// Equal reports that both have the same words and holes.
+func (t Text) Equal(other Text) bool { return slices.Equal(t, other) }
 
 // Empty reports that the text says nothing.
 func (t Text) Empty() bool { return len(t) == 0 }

@@ -13,7 +13,7 @@ func (m Model) ApplyWords(v workflow.PullView) (title, say string) {
 	t := m.Tally
 	switch m.Status {
 	case StatusTrouble:
-		return "No plan: " + v.Trouble.Title, "There is no plan that could be applied."
+		return "No plan: " + m.links.Say(v.Trouble.Title), "There is no plan that could be applied."
 	case StatusUnknown, StatusPlanning:
 		return "Waits for the plans", "The plans are not made yet."
 	case StatusFailed:

@@ -26,7 +26,7 @@ func commandsFor(v workflow.PullView, m Model, l Links) []Command {
 	case m.Status == StatusUnknown:
 		return nil
 	case m.Status == StatusTrouble:
-		if v.Trouble.Kind != workflow.TroubleFailed || strings.Contains(strings.Join(v.Trouble.Sentences, " "), "`"+again.Text+"`") {
+		if v.Trouble.Kind != workflow.TroubleFailed || slices.ContainsFunc(v.Trouble.Sentences, func(t phrase.Text) bool { return t.Names(string(workflow.VerbPlan)) }) {
 			return nil // a push mends it, or the sentences say who can
 		}
 		return []Command{again}

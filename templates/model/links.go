@@ -24,6 +24,15 @@ func (l Links) Command(rest string) string {
 // Say is a text with commands as they are written here.
 func (l Links) Say(t phrase.Text) string { return t.With(l.Prefix) }
 
+// SayAll is Say for each of some texts.
+func (l Links) SayAll(all []phrase.Text) []string {
+	var out []string
+	for _, t := range all {
+		out = append(out, l.Say(t))
+	}
+	return out
+}
+
 // Reason is why a run ended as it did, with commands as they are written here.
 func (l Links) Reason(run workflow.Run) string {
 	if run.Apply == nil || len(run.Apply.Missing) == 0 {

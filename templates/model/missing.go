@@ -19,7 +19,7 @@ type lack struct {
 // lackOf is what one plan lacks. An apply that somebody has to resolve is always told by itself.
 func lackOf(of phrase.Subject, text, mend phrase.Text) lack {
 	l := lack{text: text, mend: mend, plans: []phrase.Subject{of}}
-	if mend.Names(string(workflow.VerbResolve)) {
+	if resolve := string(workflow.VerbResolve); text.Names(resolve) || mend.Names(resolve) {
 		of = phrase.Subject{}
 	}
 	l.key = text.Key(of) + "\n" + mend.Key(of)
@@ -87,8 +87,8 @@ func RefusalsOf(items []workflow.ReplyItem) []Refusal {
 func lacksOf(it workflow.ReplyItem) []lack {
 	var out []lack
 	of := phrase.Subject{Project: it.Project, Plan: workflow.ShortFingerprint(it.Fingerprint)}
-	if it.Text != "" {
-		out = append(out, lackOf(of, phrase.Plain(it.Text), nil))
+	if !it.Text.Empty() {
+		out = append(out, lackOf(of, it.Text, nil))
 	}
 	for _, m := range it.Missing {
 		out = append(out, lackOf(of, m.Sentence, m.Mend))

@@ -16,6 +16,8 @@ type Model struct {
 	Verdict []Span
 	// Status of all plans together.
 	Status Status
+	// Trouble says why there are no plans, and who can mend it.
+	Trouble []string
 	// Title is the verdict in at most 100 characters, without markup.
 	Title string
 	// Rows are the projects to be read about: failures, destroys, replaces,
@@ -45,6 +47,7 @@ type Model struct {
 	Tally    Tally
 
 	lacks []lack // of which Missing is made
+	links Links
 }
 
 // Span is a piece of a sentence.
@@ -121,7 +124,10 @@ type Said struct {
 
 // Read makes the model of a pull.
 func Read(v workflow.PullView, l Links) Model {
-	m := Model{Notes: say(nil, v.Notes)}
+	m := Model{Notes: say(nil, v.Notes), links: l}
+	if v.Trouble != nil {
+		m.Trouble = l.SayAll(v.Trouble.Sentences)
+	}
 	for _, p := range v.Projects {
 		m.add(RowOf(v, p, l))
 	}
@@ -129,7 +135,7 @@ func Read(v workflow.PullView, l Links) Model {
 	slices.SortStableFunc(m.Rows, byRisk)
 	slices.SortStableFunc(m.Unchanged, func(a, b Row) int { return cmp.Compare(a.Name(), b.Name()) })
 	m.Alarms = alarmsOf(append(pastRows(v, l), m.Rows...), l)
-	m.Failures = failuresOf(m.Rows)
+	m.Failures = failuresOf(m.Rows, l)
 	m.Groups = groupsOf(m.Rows)
 	for _, r := range slices.Concat(m.Rows, m.Unchanged) {
 		m.remark(r)
@@ -226,11 +232,11 @@ func groupsOf(rows []Row) []Group {
 	return groups
 }
 
-func failuresOf(rows []Row) []Failure {
+func failuresOf(rows []Row, l Links) []Failure {
 	var out []Failure
 	byText := map[string]int{}
 	for _, r := range rows {
-		f, ok := failureOf(r)
+		f, ok := failureOf(r, l)
 		if !ok {
 			continue
 		}
@@ -246,10 +252,10 @@ func failuresOf(rows []Row) []Failure {
 	return out
 }
 
-func failureOf(r Row) (f Failure, ok bool) {
+func failureOf(r Row, l Links) (f Failure, ok bool) {
 	switch run, apply := r.Record.Run, r.Record.Apply; {
 	case r.State == workflow.StateRefused:
-		return Failure{Word: "refused", Reason: r.Record.Project.Refused}, true
+		return Failure{Word: "refused", Reason: l.Say(r.Record.Project.Refused)}, true
 	case r.State == workflow.StatePlanFailed && run != nil:
 		return Failure{Word: failureWord(run.Outcome), Reason: run.Reason, Diagnostics: run.Diagnostics}, true
 	case r.State == workflow.StateApplyFailed && apply != nil:
@@ -289,7 +295,7 @@ func failureWord(o workflow.Outcome) string {
 func (m *Model) remark(r Row) {
 	name := r.Name()
 	if r.State == workflow.StateDeleted {
-		for _, reason := range r.Record.Reasons {
+		for _, reason := range r.Reasons {
 			m.Notes = addSaid(m.Notes, reason, name)
 		}
 	}

@@ -13,10 +13,11 @@ import (
 
 // Row is one project.
 type Row struct {
-	Record workflow.ProjectRecord
-	Plan   *workflow.Plan // nil while there is none
-	State  workflow.ProjectState
-	Counts workflow.Counts
+	Record  workflow.ProjectRecord
+	Plan    *workflow.Plan // nil while there is none
+	State   workflow.ProjectState
+	Counts  workflow.Counts
+	Reasons []string // why the change affects it, sentences
 	// Waits are what must happen before this project moves on. Empty: nothing.
 	Waits []Wait
 	// Open says that its newest plan has changes that are not applied yet.
@@ -86,7 +87,7 @@ func (r Row) Fallen() []workflow.Approval {
 
 // RowOf is one project of a pull.
 func RowOf(v workflow.PullView, p workflow.ProjectRecord, l Links) Row {
-	r := Row{Record: p, Plan: v.PlanOf(p), State: p.State()}
+	r := Row{Record: p, Plan: v.PlanOf(p), State: p.State(), Reasons: l.SayAll(p.Reasons)}
 	if p.Run != nil {
 		r.Counts = p.Run.Counts
 		r.RunURL = l.Run(p.Run.ID)
@@ -115,7 +116,7 @@ func RowOf(v workflow.PullView, p workflow.ProjectRecord, l Links) Row {
 // isOpen reports a plan with changes that nothing has begun to apply.
 func isOpen(p workflow.ProjectRecord) bool {
 	r := p.Run
-	if p.Deleted || p.Project.Refused != "" || r == nil || r.State != workflow.RunFinished || r.Outcome != workflow.OutcomeSucceeded || r.NoChanges {
+	if p.Deleted || !p.Project.Refused.Empty() || r == nil || r.State != workflow.RunFinished || r.Outcome != workflow.OutcomeSucceeded || r.NoChanges {
 		return false
 	}
 	switch p.State() {
@@ -144,7 +145,7 @@ func (r *Row) wait(pull workflow.Pull, l Links) {
 	case workflow.StatePlanFailed:
 		r.waits("a plan that succeeds")
 	case workflow.StateRefused:
-		r.waits("a mend: " + p.Project.Refused)
+		r.waits("a mend: " + l.Say(p.Project.Refused))
 	case workflow.StatePlanned:
 		r.gate(pull.Number != 0, l)
 	case workflow.StateApplyFailed:

@@ -17,7 +17,7 @@ func verdict(v workflow.PullView, m Model) []Span {
 	var s []Span
 	switch m.Status {
 	case StatusTrouble:
-		return []Span{{markdown.Sentence(v.Trouble.Title), true}}
+		return []Span{{markdown.Sentence(m.links.Say(v.Trouble.Title)), true}}
 	case StatusUnknown:
 		s = append(s, Span{"Looking for the affected projects.", false})
 		if v.Pull.Head.SHA != "" {
@@ -310,7 +310,7 @@ func titleOf(v workflow.PullView, m Model) string {
 	var s string
 	switch m.Status {
 	case StatusTrouble:
-		s = v.Trouble.Title
+		s = m.links.Say(v.Trouble.Title)
 	case StatusUnknown:
 		s = "Looking for affected projects"
 		if v.Waiting != "" {

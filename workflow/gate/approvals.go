@@ -299,6 +299,31 @@ func CountApprovals(rules workflow.Rules, author workflow.Actor, approvals []wor
 	return c.count(approvals)
 }
 
+// MayApprove says why an approval that somebody gives would not count, and whose
+// does; nothing when it counts. roles are live ones by user id.
+func MayApprove(rules workflow.Rules, author workflow.Actor, given workflow.Approval, roles map[int64]workflow.Role) phrase.Text {
+	c := approvalCount{rules: rules, author: author, fingerprint: given.Fingerprint, roles: roles}
+	why := c.discounts(given.User)
+	if why == "" {
+		return nil
+	}
+	return c.doesNotCount(given, why).And(c.mend())
+}
+
+func (c approvalCount) doesNotCount(a workflow.Approval, why string) phrase.Text {
+	return phrase.Say("The approval of %s does not count: %s.", workflow.Mention(a.User), why)
+}
+
+// mend says who may approve, and how.
+func (c approvalCount) mend() phrase.Text {
+	command := workflow.VerbApprove.Typed("")
+	if c.project != "" && c.fingerprint != "" {
+		command = workflow.VerbApprove.About(c.project)
+		command.Plan = workflow.ShortFingerprint(c.fingerprint)
+	}
+	return phrase.Say("May approve: %s. In a comment: %s.", c.whoMay(), command)
+}
+
 // approvalCount is one counting of approvals.
 type approvalCount struct {
 	rules       workflow.Rules
@@ -325,7 +350,7 @@ func (c approvalCount) count(approvals []workflow.Approval) (counted []workflow.
 			continue
 		}
 		if why := c.discounts(a.User); why != "" {
-			if said := fmt.Sprintf("The approval of %s does not count: %s.", workflow.Mention(a.User), why); !slices.Contains(not, said) {
+			if said := c.doesNotCount(a, why).String(); !slices.Contains(not, said) {
 				not = append(not, said)
 			}
 			continue
@@ -376,19 +401,15 @@ func (c approvalCount) missing(counted []workflow.Approval, not []string, lack i
 	if n := len(not) - most; n > 0 {
 		not = append(not[:most:most], "So it is for "+phrase.CountOf(n, "other approval", "other approvals")+".")
 	}
-	of, command := phrase.Say("of a plan that there is not"), workflow.VerbApprove.Typed("")
+	of := phrase.Say("of a plan that there is not")
 	if c.fingerprint != "" {
 		of = phrase.Say("%s", phrase.OfPlan(workflow.ShortFingerprint(c.fingerprint)))
-	}
-	if c.project != "" && c.fingerprint != "" {
-		command = workflow.VerbApprove.About(c.project)
-		command.Plan = workflow.ShortFingerprint(c.fingerprint)
 	}
 	sentence := phrase.Say("%d of %s %s.", len(counted), phrase.CountOf(c.rules.Approvals.Count, "approval", "approvals"), of)
 	return workflow.Missing{
 		Need: workflow.NeedApproved, Short: phrase.Plain(phrase.CountOf(lack, "approval", "approvals")),
 		Sentence: sentence.And(phrase.Plain(strings.Join(not, " "))),
-		Mend:     phrase.Say("May approve: %s. In a comment: %s.", c.whoMay(), command),
+		Mend:     c.mend(),
 	}
 }
 

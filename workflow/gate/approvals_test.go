@@ -254,7 +254,7 @@ func TestMayRelease(t *testing.T) {
 			in.Project.Apply.State, in.Project.Apply.Outcome, in.Project.Apply.Apply.Spent = workflow.RunFinished, workflow.OutcomeSucceeded, true
 			l := in.Locks[0]
 			tt.change(&in.Record, &l)
-			if got := MayRelease(in.Record, l); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+			if got := MayRelease(in.Record, l).String(); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

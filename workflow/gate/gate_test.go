@@ -172,7 +172,7 @@ var refusals = []struct {
 		in.Rules.ApplyBranches, in.Live.Pull.Base.Ref = []string{"main", "release/*"}, "release/1"
 	}},
 	{"plan-trouble", workflow.NeedPlan, func(in *Input) {
-		in.Record.Trouble = &workflow.Trouble{Kind: workflow.TroubleConflict, Title: "The head conflicts with main"}
+		in.Record.Trouble = &workflow.Trouble{Kind: workflow.TroubleConflict, Title: phrase.Say("The head conflicts with main")}
 	}},
 	{"plan-none", workflow.NeedPlan, func(in *Input) { in.Project.Run, in.Plan = nil, nil }},
 	{"plan-queued", workflow.NeedPlan, func(in *Input) { in.Project.Run.State = workflow.RunQueued }},
@@ -187,7 +187,7 @@ var refusals = []struct {
 	}},
 	{"plan-fingerprint", workflow.NeedPlan, func(in *Input) { in.Plan.Fingerprint = strings.Repeat("0", 64) }},
 	{"plan-deleted", workflow.NeedPlan, func(in *Input) { in.Project.Deleted = true }},
-	{"plan-refused", workflow.NeedPlan, func(in *Input) { in.Project.Project.Refused = "`prod/network` has no backend." }},
+	{"plan-refused", workflow.NeedPlan, func(in *Input) { in.Project.Project.Refused = phrase.Say("`prod/network` has no backend.") }},
 	{"plan-apply-queued", workflow.NeedPlan, func(in *Input) { in.State, in.Project.Apply.State = nil, workflow.RunQueued }},
 	{"plan-apply-running", workflow.NeedPlan, func(in *Input) { in.State = nil }},
 	{"plan-spent", workflow.NeedPlan, func(in *Input) {

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -61,32 +60,32 @@ func TakeLocks(in TakeInput) (taken []workflow.Lock, held *workflow.Lock) {
 	return taken, nil
 }
 
-// MayRelease says why a lock that a pull holds must stay, as a sentence; "" when
+// MayRelease says why a lock that a pull holds must stay, nothing when
 // it may be released. Nobody may release one while an apply that it guards is
 // queued or running, while nobody knows how one ended, or while a state that could
 // not be stored is kept: until then nobody else can plan on what the state says.
 // That a plan runs does not matter: it writes nothing.
-func MayRelease(rec workflow.PullRecord, l workflow.Lock) string {
+func MayRelease(rec workflow.PullRecord, l workflow.Lock) phrase.Text {
 	if l.RepoID != rec.Pull.Repo.ID || l.Pull != rec.Pull.Key() {
-		return fmt.Sprintf("#%d holds it, not this pull request.", l.Pull.Number)
+		return phrase.Say("#%d holds it, not this pull request.", l.Pull.Number)
 	}
 	for _, p := range rec.Projects {
 		if p.Apply == nil || !p.GuardedBy(l) {
 			continue
 		}
-		name := phrase.CodeSpan(phrase.Shown(p.Project.Name))
+		name := phrase.Project(p.Project.Name)
 		switch a := p.Apply; {
 		case a.State == workflow.RunRunning:
-			return fmt.Sprintf("An apply of %s is running: wait for its end, or `cardea cancel --apply` interrupts it.", name)
+			return phrase.Say("An apply of %s is running: wait for its end, or %s interrupts it.", name, workflow.VerbCancel.Typed("--apply"))
 		case a.State != workflow.RunFinished:
-			return fmt.Sprintf("An apply of %s is queued; `cardea cancel --apply` drops it.", name)
+			return phrase.Say("An apply of %s is queued; %s drops it.", name, workflow.VerbCancel.Typed("--apply"))
 		case a.OutcomeOpen():
-			return fmt.Sprintf("Nobody knows how the last apply of %s ended. A person with the permission `admin` looks at it and ends it: `cardea resolve -p %s --outcome applied` or `failed`.",
-				name, phrase.Argument(phrase.Shown(p.Project.Name)))
+			return phrase.Say("Nobody knows how the last apply of %s ended. A person with the permission `admin` looks at it and ends it: %s or `failed`.",
+				name, resolveAs(p.Project.Name, workflow.ResolvedApplied))
 		case a.StateKept():
-			return fmt.Sprintf("The last apply of %s could not store its state, which is kept here. A person with the permission `admin` stores it and ends it: `cardea resolve -p %s --outcome applied` or `failed`.",
-				name, phrase.Argument(phrase.Shown(p.Project.Name)))
+			return phrase.Say("The last apply of %s could not store its state, which is kept here. A person with the permission `admin` stores it and ends it: %s or `failed`.",
+				name, resolveAs(p.Project.Name, workflow.ResolvedApplied))
 		}
 	}
-	return ""
+	return nil
 }

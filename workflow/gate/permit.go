@@ -27,34 +27,34 @@ type MayPlanInput struct {
 func MayPlan(in MayPlanInput) *workflow.Trouble {
 	if in.Pull.Fork {
 		return refuse("Pull requests from forks are not planned",
-			"The head of this pull request is in another repository, whose code would run with this one's credentials.",
-			fmt.Sprintf("Somebody who may write to %s can push the branch here and open a pull request from it.", in.Pull.Repo.FullName()))
+			phrase.Say("The head of this pull request is in another repository, whose code would run with this one's credentials."),
+			phrase.Say("Somebody who may write to %s can push the branch here and open a pull request from it.", in.Pull.Repo.FullName()))
 	}
 	who, role := in.Pull.Author, in.AuthorRole
 	if in.Request.Kind == workflow.RequestCommand {
 		who, role = in.Request.Actor, in.ActorRole
 	} else if in.Pull.Draft && !in.Rules.Drafts {
 		return refuse("Draft pull requests are not planned by themselves",
-			"The server's rule for this repository says `drafts: false`.",
-			"Mark the pull request as ready for review. "+whoMay(in.Rules))
+			phrase.Say("The server's rule for this repository says `drafts: false`."),
+			phrase.Say("Mark the pull request as ready for review. %s", whoMay(in.Rules)))
 	} else if pusher := in.Request.Actor; pusher.Bot && !in.Rules.ListsBot(pusher) {
 		who = pusher // whose commits these are; the author's permission does not speak for it
 	}
 	if who.Bot && !in.Rules.ListsBot(who) {
 		return refuse(fmt.Sprintf("%s is not an app that may plan here", phrase.Shown(who.Login)),
-			fmt.Sprintf("The server's `bots` for this repository do not list `%s`.", phrase.Shown(who.Slug())), whoMay(in.Rules))
+			phrase.Say("The server's `bots` for this repository do not list `%s`.", phrase.Shown(who.Slug())), whoMay(in.Rules))
 	}
 	if in.RoleError != nil {
 		return refuse("The permission to plan could not be checked",
-			fmt.Sprintf("GitHub did not say which role %s has, and without an answer nothing is planned.", workflow.Mention(who)),
-			"Try again with `cardea plan`.")
+			phrase.Say("GitHub did not say which role %s has, and without an answer nothing is planned.", workflow.Mention(who)),
+			phrase.Say("Try again with %s.", workflow.VerbPlan.Typed("")))
 	}
 	if who.Bot && in.Request.Kind != workflow.RequestCommand {
 		return nil // a listed app's own heads: the list is the permission
 	}
 	if !in.Rules.Plan.Includes(who, role) {
 		return refuse(fmt.Sprintf("%s may not plan here", strings.Trim(workflow.Mention(who), "`")),
-			fmt.Sprintf("%s has the role `%s` on this repository.", workflow.Mention(who), workflow.RoleOrNone(role)), whoMay(in.Rules))
+			phrase.Say("%s has the role `%s` on this repository.", workflow.Mention(who), workflow.RoleOrNone(role)), whoMay(in.Rules))
 	}
 	return nil
 }
@@ -80,13 +80,13 @@ func MayPlanProject(in MayPlanInput, p workflow.Project) string {
 	return ""
 }
 
-func whoMay(r workflow.Rules) string {
-	return fmt.Sprintf("`cardea plan`, in a comment, starts it for %s.", r.Plan.Describe())
+func whoMay(r workflow.Rules) phrase.Text {
+	return phrase.Say("%s, in a comment, starts it for %s.", workflow.VerbPlan.Typed(""), r.Plan.Describe())
 }
 
-func refuse(title string, sentences ...string) *workflow.Trouble {
+func refuse(title string, sentences ...phrase.Text) *workflow.Trouble {
 	if runes := []rune(title); len(runes) > 100 {
 		title = string(runes[:99]) + "…"
 	}
-	return &workflow.Trouble{Kind: workflow.TroubleNotPermitted, Title: title, Sentences: sentences}
+	return &workflow.Trouble{Kind: workflow.TroubleNotPermitted, Title: phrase.Plain(title), Sentences: sentences}
 }

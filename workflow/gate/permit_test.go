@@ -67,11 +67,11 @@ func TestMayPlan(t *testing.T) {
 				t.Fatalf("got %+v, want %q", got, tt.want)
 			case got == nil:
 				return
-			case !strings.Contains(got.Title, tt.want) || got.Kind != workflow.TroubleNotPermitted || len(got.Sentences) < 2 || len(got.Title) > 100:
+			case !strings.Contains(got.Title.String(), tt.want) || got.Kind != workflow.TroubleNotPermitted || len(got.Sentences) < 2 || len(got.Title.String()) > 100:
 				t.Errorf("got %+v, want %q", got, tt.want)
 			}
-			for _, s := range got.Sentences {
-				if strings.Contains(s, "502") || strings.Contains(s, "@") || !strings.HasSuffix(s, ".") {
+			for _, text := range got.Sentences {
+				if s := text.String(); strings.Contains(s, "502") || strings.Contains(s, "@") || !strings.HasSuffix(s, ".") {
 					t.Errorf("sentence %q", s)
 				}
 			}

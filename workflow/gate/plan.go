@@ -31,12 +31,12 @@ func (g *gate) noPlan() (short string, sentence, mend phrase.Text) {
 	replan, wait := g.replan(), phrase.Say("When it is there, look at it; then %s.", g.command(workflow.VerbApply))
 	switch {
 	case g.in.Record.Trouble != nil:
-		return "", phrase.Say("Nothing of this head can be planned: %s.", strings.TrimSuffix(phrase.OneLine(g.in.Record.Trouble.Title), ".")),
+		return "", phrase.Say("Nothing of this head can be planned: %s.", g.in.Record.Trouble.Title.Within()),
 			phrase.Say("The check `cardea/plan` says what to mend.")
 	case p.Deleted:
 		return "nothing", phrase.Say("The directory of %s is deleted by this pull request.", g.name()), phrase.Say("Nothing of it is applied.")
-	case p.Project.Refused != "":
-		return "", phrase.Plain(p.Project.Refused), phrase.Say("Mend that and push.")
+	case !p.Project.Refused.Empty():
+		return "", p.Project.Refused, phrase.Say("Mend that and push.")
 	case run == nil:
 		return "", phrase.Say("%s is not planned yet.", g.name()), wait
 	case run.State == workflow.RunQueued:

@@ -26,7 +26,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 	n, last := told("eve")
 	want(t, "answers", n, 60)
-	has(t, last.Text[len(last.Text)-1], "only in the history on this pull request's page")
+	has(t, last.Text[len(last.Text)-1].String(), "only in the history on this pull request's page")
 	w.say(1, "bob", verb(workflow.VerbStatus))
 	w.expand()
 	n, _ = told("bob")

@@ -268,10 +268,10 @@ func endKind(run workflow.Run) string {
 }
 
 func endItem(run workflow.Run) workflow.ReplyItem {
-	item := workflow.ReplyItem{Project: run.Project.Name, Fingerprint: run.Apply.Fingerprint, Done: run.ApplySucceeded(), Text: run.Reason, Run: workflow.ShownRun(run)}
+	item := workflow.ReplyItem{Project: run.Project.Name, Fingerprint: run.Apply.Fingerprint, Done: run.ApplySucceeded(), Text: phrase.Plain(run.Reason), Run: workflow.ShownRun(run)}
 	if endKind(run) == workflow.ReplyRefused {
 		if item.Missing = run.Apply.Missing; len(item.Missing) > 0 {
-			item.Text = ""
+			item.Text = nil
 		}
 	}
 	return item

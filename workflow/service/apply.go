@@ -25,11 +25,11 @@ func (s *Service) applyCommand(ctx context.Context, c *command) error {
 	c.rec = &rec
 	var plans []workflow.Run
 	chosen, fault := c.chosen()
-	if fault != "" {
+	if !fault.Empty() {
 		return s.refuseCommand(ctx, c, fault)
 	}
 	for _, p := range chosen {
-		if run, why := currentPlan(*p); why == "" {
+		if run, why := currentPlan(*p); why.Empty() {
 			plans = append(plans, *run)
 		}
 	}
@@ -46,7 +46,7 @@ func (s *Service) applyCommand(ctx context.Context, c *command) error {
 
 func (c *command) apply(b basis) (*workflow.Reply, error) {
 	chosen, fault := c.chosen()
-	if fault != "" {
+	if !fault.Empty() {
 		return refusedReply(fault), nil
 	}
 	var refused []workflow.ReplyItem
@@ -55,11 +55,11 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 		name := p.Project.Name
 		if why := nothingToApply(*p); why != "" {
 			if c.named() {
-				refused = append(refused, workflow.ReplyItem{Project: name, Text: fmt.Sprintf("`%s` %s: there is nothing to apply.", name, why)})
+				refused = append(refused, workflow.ReplyItem{Project: name, Text: phrase.Say("%s %s: there is nothing to apply.", phrase.Project(name), why)})
 			}
 			continue
 		}
-		if why := c.whyNotShown(*p); why != "" {
+		if why := c.whyNotShown(*p); !why.Empty() {
 			refused = append(refused, workflow.ReplyItem{Project: name, Text: why})
 			continue
 		}
@@ -88,23 +88,23 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 	case len(refused) > 0:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Items: refused}, nil
 	case queued == 0:
-		return refusedReply("No plan of this pull request has changes that are not applied, so there is nothing to apply."), nil
+		return refusedReply(phrase.Say("No plan of this pull request has changes that are not applied, so there is nothing to apply.")), nil
 	}
 	return nil, nil
 }
 
 // whyNotShown says why a button, which is about exactly the plans that it shows, is
-// not about a project's present one; "" when it is, and for comments that name no plan.
-func (c *command) whyNotShown(p workflow.ProjectRecord) string {
+// not about a project's present one; nothing when it is, and for comments that name no plan.
+func (c *command) whyNotShown(p workflow.ProjectRecord) phrase.Text {
 	bound := c.cmd().Fingerprints
 	if len(bound) == 0 && c.e.Request.CheckRunID == 0 {
-		return ""
+		return nil
 	}
 	name := p.Project.Name
 	if want := bound[name]; p.Run != nil && len(want) >= 8 && strings.HasPrefix(p.Run.Fingerprint, want) {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("The button did not show the present plan of `%s`. Look at it, then `cardea apply -p %s`.", phrase.Shown(name), phrase.Argument(phrase.Shown(name)))
+	return phrase.Say("The button did not show the present plan of %s. Look at it, then %s.", phrase.Project(name), workflow.VerbApply.About(name))
 }
 
 // nothingToApply says, as part of a sentence, why a project is not even asked about; "" when it is.
@@ -158,7 +158,7 @@ func (c *command) order(p *workflow.ProjectRecord, b basis, n int) ([]workflow.M
 // has no id where there is no plan to apply: the gate says what is there instead.
 func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.Run, took workflow.ApplyOrder, err error) {
 	current, why := currentPlan(*p)
-	if why != "" || (p.Apply != nil && p.Apply.State != workflow.RunFinished) {
+	if !why.Empty() || (p.Apply != nil && p.Apply.State != workflow.RunFinished) {
 		return run, took, nil
 	}
 	if run, err = c.tx.Run(current.ID); err != nil {
@@ -295,9 +295,9 @@ func (a *act) planOnTip(p workflow.Pull, tip string) error {
 
 // missingSentences are what is missing as sentences, for the history.
 func missingSentences(missing []workflow.Missing) string {
-	var out []string
+	var all phrase.Text
 	for _, m := range missing {
-		out = append(out, m.Sentence.String())
+		all = all.And(m.Sentence)
 	}
-	return strings.Join(out, " ")
+	return all.String()
 }

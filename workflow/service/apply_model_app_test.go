@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/service"
 )
@@ -52,7 +53,7 @@ func (l *life) carryOut(r workflow.Request) {
 	}
 	if r.Command != nil && l.now.Sub(r.CommentedAt) > 30*time.Minute {
 		text := "It is older than 30 minutes."
-		l.try(l.svc.FinishRequest(l.ctx(), r.ID, "Refused: "+text, &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{text}}))
+		l.try(l.svc.FinishRequest(l.ctx(), r.ID, "Refused: "+text, &workflow.Reply{Kind: workflow.ReplyRefused, Text: phrase.Texts(text)}))
 		return
 	}
 	l.forget(r.Number)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/service"
 )
@@ -92,9 +93,9 @@ func (w *world) reply(number int, key string) string {
 		if r.Key != key {
 			continue
 		}
-		out := append([]string{r.Kind + ":"}, r.Text...)
+		out := []string{r.Kind + ":", phrase.All(r.Text).String()}
 		for _, i := range r.Items {
-			out = append(out, fmt.Sprintf("%s %v", i.Project, i.Done), i.Text)
+			out = append(out, fmt.Sprintf("%s %v", i.Project, i.Done), i.Text.String())
 			for _, m := range i.Missing {
 				out = append(out, string(m.Need)+": "+m.Sentence.String())
 			}

@@ -20,8 +20,18 @@ const maxShown = 20
 // maxUnseen is how many plans that nobody was shown an answer names one by one.
 const maxUnseen = 5
 
-// notSeen begins the sentence about a plan that the comment did not name.
-const notSeen = "The comment did not show the plan"
+// notSeen says that the comment did not name a plan.
+func notSeen(name string, run workflow.Run) phrase.Text {
+	return phrase.Say("The comment did not show the plan %s of %s yet when you wrote. %s",
+		phrase.CodeSpan(workflow.ShortFingerprint(run.Fingerprint)), phrase.Project(name), approveNow(name, run))
+}
+
+// approveNow is the way out for who has not seen a plan.
+func approveNow(name string, run workflow.Run) phrase.Text {
+	command := workflow.VerbApprove.About(name)
+	command.Plan = workflow.ShortFingerprint(run.Fingerprint)
+	return phrase.Say("Look at it, then %s.", command)
+}
 
 // ShownAt records what the summary comment shows since a time of GitHub's clock.
 // The reporter calls it after each write of the comment; a state that shows the
@@ -110,11 +120,11 @@ func lastShown(shown []workflow.Shown) []workflow.Shown {
 // that the person had seen; the answer says of each whether it is, and why not.
 func (c *command) approve() (*workflow.Reply, error) {
 	chosen, fault := c.chosen()
-	if fault != "" {
+	if !fault.Empty() {
 		return refusedReply(fault), nil
 	}
 	if c.rec.Pull.State != workflow.PullOpen {
-		return refusedReply(fmt.Sprintf("This pull request is %s.", c.rec.Pull.State)), nil
+		return refusedReply(phrase.Say("This pull request is %s.", c.rec.Pull.State)), nil
 	}
 	reply := &workflow.Reply{Kind: workflow.ReplyApproved}
 	any := false
@@ -123,20 +133,20 @@ func (c *command) approve() (*workflow.Reply, error) {
 		item := workflow.ReplyItem{Project: p.Project.Name}
 		run, why := currentPlan(*p)
 		if nothing := nothingToApply(*p); nothing != "" {
-			if why = nothing; !c.named() {
+			if why = phrase.Plain(nothing); !c.named() {
 				continue
 			}
 		}
-		if why != "" {
-			item.Text = fmt.Sprintf("`%s` %s, so there is nothing to approve.", p.Project.Name, why)
+		if !why.Empty() {
+			item.Text = phrase.Say("%s %s, so there is nothing to approve.", phrase.Project(p.Project.Name), why)
 		} else if item.Fingerprint = run.Fingerprint; item.Fingerprint == "" {
-			item.Text = fmt.Sprintf("The plan of `%s` has no fingerprint.", p.Project.Name)
-		} else if item.Text = c.mayNotApprove(*p, *run); item.Text == "" {
+			item.Text = phrase.Say("The plan of %s has no fingerprint.", phrase.Project(p.Project.Name))
+		} else if item.Text = c.mayNotApprove(*p, *run); item.Text.Empty() {
 			item.Done, any = true, true
 			if err := c.recordApproval(p, *run); err != nil {
 				return nil, err
 			}
-		} else if strings.HasPrefix(item.Text, notSeen) && !c.named() {
+		} else if item.Text.Equal(notSeen(p.Project.Name, *run)) && !c.named() {
 			unseen = append(unseen, item)
 			continue
 		}
@@ -145,53 +155,48 @@ func (c *command) approve() (*workflow.Reply, error) {
 	if len(unseen) <= maxUnseen {
 		reply.Items = append(reply.Items, unseen...)
 	} else {
-		reply.Text = []string{phrase.OneMany(any, "Approved what the comment showed.", "Nothing was approved."), fmt.Sprintf("%d projects are not in the comment, or were not when you wrote: "+
-			"their plans are not approved. Look at them, then `cardea approve -p NAME@FINGERPRINT`.", len(unseen))}
+		reply.Text = []phrase.Text{
+			phrase.Plain(phrase.OneMany(any, "Approved what the comment showed.", "Nothing was approved.")),
+			phrase.Say("%d projects are not in the comment, or were not when you wrote: their plans are not approved. Look at them, then %s.",
+				len(unseen), workflow.VerbApprove.Typed("-p NAME@FINGERPRINT")),
+		}
 	}
 	switch {
 	case len(unseen) > maxUnseen && !any:
 		reply.Kind = workflow.ReplyRefused
 	case len(reply.Items) == 0:
-		return refusedReply("No plan of this pull request has changes, so there is nothing to approve."), nil
+		return refusedReply(phrase.Say("No plan of this pull request has changes, so there is nothing to approve.")), nil
 	case !any:
 		reply.Kind = workflow.ReplyRefused
 	}
 	return reply, nil
 }
 
-// mayNotApprove says why a person cannot approve a plan, as a sentence; "" when they can.
-func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) string {
+// mayNotApprove says why a person cannot approve a plan; nothing when they can.
+func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phrase.Text {
 	rules := c.rules.ForProject(p.Project)
 	others, err := c.byLineage(run)
 	if err != nil {
-		return "Whose state it is could not be found out."
+		return phrase.Say("Whose state it is could not be found out.")
 	}
 	for _, other := range append(slices.Clone(run.Sharing), others...) { // whose state it is
 		rules = rules.And(c.rules.ForProject(other))
 	}
 	if len(c.live.Errors) > 0 {
-		return strings.Join(c.live.Errors, " ")
+		return phrase.All(phrase.Texts(c.live.Errors...))
 	}
 	given := workflow.Approval{Fingerprint: run.Fingerprint, User: c.actor(), At: c.at()}
-	rules.Approvals.Count = 1
-	if counted, missing := gate.CountApprovals(rules, c.rec.Pull.Author, []workflow.Approval{given}, run.Fingerprint, c.live.Roles); len(counted) == 0 {
-		why := missingSentences(missing)
-		if _, reason, ok := strings.Cut(why, ". "); ok {
-			why = reason
-		}
-		if len(missing) > 0 {
-			why = phrase.Joined(why, missing[0].Mend.String())
-		}
+	if why := gate.MayApprove(rules, c.rec.Pull.Author, given, c.live.Roles); !why.Empty() {
 		return why
 	}
 	name := p.Project.Name
-	approveNow := fmt.Sprintf("Look at it, then `cardea approve -p %s`.", phrase.Argument(phrase.Shown(name)+"@"+workflow.ShortFingerprint(run.Fingerprint)))
 	if why := gate.EditedWhen(c.rec.Shown, c.at()); why != "" && c.e.Request.CheckRunID == 0 {
-		return phrase.Joined(why, approveNow)
+		return phrase.Plain(why).And(approveNow(name, run))
 	}
 	if typed, ok := c.cmd().Fingerprints[name]; ok {
 		if len(typed) < 8 || !strings.HasPrefix(run.Fingerprint, strings.ToLower(typed)) {
-			return fmt.Sprintf("The plan of `%s` is `%s`, not `%s`. %s", name, workflow.ShortFingerprint(run.Fingerprint), phrase.Shown(typed), approveNow)
+			return phrase.Say("The plan of %s is `%s`, not %s. %s", phrase.Project(name), workflow.ShortFingerprint(run.Fingerprint),
+				phrase.CodeSpan(phrase.Shown(typed)), approveNow(name, run))
 		}
 		of := c.cmd().Runs[name]
 		if seen, shown, _ := gate.SeenPlan(c.rec.Shown, c.at(), name); c.e.Request.CheckRunID == 0 && seen == run.Fingerprint {
@@ -199,39 +204,39 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) stri
 		} else if c.e.Request.CheckRunID == 0 {
 			of = run.ID // the comment does not name it: whoever types it read it elsewhere
 		}
-		return c.whyAnother(of, run, approveNow)
+		return c.whyAnother(name, of, run)
 	}
 	if len(c.cmd().Fingerprints) > 0 && c.e.Request.CheckRunID != 0 {
-		return fmt.Sprintf("The button did not show the plan of `%s`. %s", name, approveNow)
+		return phrase.Say("The button did not show the plan of %s. %s", phrase.Project(name), approveNow(name, run))
 	}
 	seen, of, ok := gate.SeenPlan(c.rec.Shown, c.at(), name)
 	switch {
 	case !ok:
-		return fmt.Sprintf(notSeen+" `%s` of `%s` yet when you wrote. %s", workflow.ShortFingerprint(run.Fingerprint), name, approveNow)
+		return notSeen(name, run)
 	case seen != run.Fingerprint:
-		return fmt.Sprintf("When you wrote, the comment showed the plan `%s` of `%s`; now it is `%s`. %s", workflow.ShortFingerprint(seen), name, workflow.ShortFingerprint(run.Fingerprint), approveNow)
+		return phrase.Say("When you wrote, the comment showed the plan `%s` of %s; now it is `%s`. %s", workflow.ShortFingerprint(seen), phrase.Project(name),
+			workflow.ShortFingerprint(run.Fingerprint), approveNow(name, run))
 	}
-	return c.whyAnother(of, run, approveNow)
+	return c.whyAnother(name, of, run)
 }
 
 // whyAnother says why a plan is not the one of the run that somebody saw, though its
-// fingerprint is: what an approval is of beside that may have changed since. It is a
-// sentence, "" for nothing.
-func (c *command) whyAnother(of string, run workflow.Run, approveNow string) string {
+// fingerprint is: what an approval is of beside that may have changed since.
+func (c *command) whyAnother(name, of string, run workflow.Run) phrase.Text {
 	if of == run.ID {
-		return ""
+		return nil
 	}
 	was, err := c.tx.Run(of)
 	plan, errPlan := c.tx.Plan(of)
 	now, errNow := c.tx.Plan(run.ID)
 	if errors.Join(err, errPlan, errNow) != nil {
-		return fmt.Sprintf("`%s` was planned again since what you saw, which is not kept. %s", run.Project.Name, approveNow)
+		return phrase.Say("%s was planned again since what you saw, which is not kept. %s", phrase.Project(name), approveNow(name, run))
 	}
 	carried := gate.CarryApprovals(gate.CarryInput{Approvals: []workflow.Approval{c.approvalOf(was, plan)}, Was: &plan, WasRun: was, Plan: &now, Run: run, Changes: run.TreeChanges, Kind: c.s.engines.KindOf(run.Project)})
 	if why := carried[0].Void; why != "" {
-		return fmt.Sprintf("`%s` was planned again since what you saw. %s %s", run.Project.Name, why, approveNow)
+		return phrase.Say("%s was planned again since what you saw. %s %s", phrase.Project(name), why, approveNow(name, run))
 	}
-	return ""
+	return nil
 }
 
 // approvalOf is the sender's approval of a run's plan.

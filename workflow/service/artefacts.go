@@ -30,7 +30,7 @@ func (s *Service) WantedArtefacts(ctx context.Context) (map[string]bool, error) 
 		}
 		for _, rec := range pulls {
 			for _, p := range rec.Projects {
-				if run, why := currentPlan(p); why == "" && run.Artefact != "" {
+				if run, why := currentPlan(p); why.Empty() && run.Artefact != "" {
 					wanted[run.ID] = true
 				}
 			}

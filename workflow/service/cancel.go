@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -27,17 +28,17 @@ func (c *command) cancel() (*workflow.Reply, error) {
 		}
 		switch {
 		case !c.may(who):
-			item.Text = c.mayNot(fmt.Sprintf("cancel the %s of `%s`", run.Kind, run.Project.Name), who)
+			item.Text = c.mayNot(phrase.Say("cancel the %s of %s", run.Kind, phrase.Project(run.Project.Name)), who)
 		case run.Kind == workflow.RunApply && run.State == workflow.RunRunning && !c.cmd().CancelApply:
-			item.Text = fmt.Sprintf("An apply of `%s` is running: `cardea cancel --apply` interrupts it once.", run.Project.Name)
+			item.Text = phrase.Say("An apply of %s is running: %s interrupts it once.", phrase.Project(run.Project.Name), workflow.VerbCancel.Typed("--apply"))
 		default:
-			item.Done, item.Text = true, cancelSentence(run)
+			item.Done, item.Text = true, phrase.Plain(cancelSentence(run))
 			runs = append(runs, run)
 		}
 		reply.Items = append(reply.Items, item)
 	}
 	if len(reply.Items) == 0 {
-		return refusedReply("Nothing of this pull request is queued or running."), nil
+		return refusedReply(phrase.Say("Nothing of this pull request is queued or running.")), nil
 	}
 	if len(runs) == 0 {
 		reply.Kind = workflow.ReplyRefused

@@ -30,8 +30,8 @@ type choice struct {
 	// whole: these are all projects of the pull. Otherwise those of the record that are not among them are kept.
 	whole   bool
 	notes   []string
-	silent  []string // names of projects that are affected and not planned by themselves
-	refused []string // sentences about projects that the sender may not plan
+	silent  []string      // names of projects that are affected and not planned by themselves
+	refused []phrase.Text // sentences about projects that the sender may not plan
 }
 
 // grounds are what a choice is made on.
@@ -69,15 +69,15 @@ func choose(g grounds) (choice, string) {
 	}
 	in := permission(g.expansion, g.rules)
 	for _, p := range picked {
-		w := wanted{record: workflow.ProjectRecord{Project: p, Reasons: g.reasons(p)}, plan: p.Refused == ""}
+		w := wanted{record: workflow.ProjectRecord{Project: p, Reasons: phrase.Texts(g.reasons(p)...)}, plan: p.Refused.Empty()}
 		if was := g.record.Formerly(p.Key()); w.record.Reasons == nil && was != nil && was.Held {
-			w.held, w.record.Reasons = true, []string{heldReason}
+			w.held, w.record.Reasons = true, phrase.Texts(heldReason)
 		} else if w.record.Reasons == nil {
 			w.asked = true
-			w.record.Reasons = []string{askedReason(g.askedBy(p))}
+			w.record.Reasons = phrase.Texts(askedReason(g.askedBy(p)))
 		}
 		if why := gate.MayPlanProject(in, p); why != "" {
-			out.refused = append(out.refused, fmt.Sprintf("`%s` is not planned: %s", p.Name, why))
+			out.refused = append(out.refused, phrase.Say("%s is not planned: %s", phrase.Project(p.Name), why))
 			continue
 		}
 		out.replace(w)
@@ -93,13 +93,13 @@ func (g grounds) byItself(push workflow.Request) []wanted {
 	refused := gate.MayPlan(in) != nil
 	var out []wanted
 	for _, a := range g.found.Affected {
-		w := wanted{record: workflow.ProjectRecord{Project: a.Project, Reasons: a.Reasons, Deleted: a.Deleted, MovedTo: a.MovedTo}}
-		w.plan = !a.Deleted && a.Project.Refused == ""
+		w := wanted{record: workflow.ProjectRecord{Project: a.Project, Reasons: phrase.Texts(a.Reasons...), Deleted: a.Deleted, MovedTo: a.MovedTo}}
+		w.plan = !a.Deleted && a.Project.Refused.Empty()
 		out = append(out, w)
 	}
 	for _, p := range g.askedBefore(nil) {
 		if g.reasons(p) == nil {
-			out = append(out, wanted{record: workflow.ProjectRecord{Project: p, Reasons: []string{askedReason(g.askedBy(p))}}, plan: p.Refused == "", asked: true})
+			out = append(out, wanted{record: workflow.ProjectRecord{Project: p, Reasons: phrase.Texts(askedReason(g.askedBy(p)))}, plan: p.Refused.Empty(), asked: true})
 		}
 	}
 	var there []workflow.Project
@@ -107,7 +107,7 @@ func (g grounds) byItself(push workflow.Request) []wanted {
 		there = append(there, w.record.Project)
 	}
 	for _, p := range g.held(there) {
-		out = append(out, wanted{record: workflow.ProjectRecord{Project: p, Reasons: []string{heldReason}}, plan: p.Refused == "", held: true})
+		out = append(out, wanted{record: workflow.ProjectRecord{Project: p, Reasons: phrase.Texts(heldReason)}, plan: p.Refused.Empty(), held: true})
 	}
 	for i := range out {
 		w := &out[i]
@@ -116,9 +116,9 @@ func (g grounds) byItself(push workflow.Request) []wanted {
 		}
 		if refused {
 			w.plan = false
-			w.record.Reasons = append(slices.Clone(w.record.Reasons), fmt.Sprintf("it waits for `cardea plan -p %s` by somebody who may plan", phrase.Argument(phrase.Shown(w.record.Project.Name))))
+			w.record.Reasons = append(slices.Clone(w.record.Reasons), phrase.Say("it waits for %s by somebody who may plan", workflow.VerbPlan.About(w.record.Project.Name)))
 		} else if why := gate.MayPlanProject(in, w.record.Project); why != "" {
-			w.plan, w.record.Project.Refused = false, why+" `cardea plan` by somebody who may starts it."
+			w.plan, w.record.Project.Refused = false, phrase.Say("%s %s by somebody who may starts it.", why, workflow.VerbPlan.Typed(""))
 		}
 		w.plan = w.plan && !g.has(w.record.Project)
 	}
@@ -225,7 +225,7 @@ func (s *Service) queuePlans(ctx context.Context, e Expansion, rules workflow.Ru
 	g := grounds{expansion: e, rules: rules, found: f, record: rec}
 	ch, fault := choose(g)
 	if fault != "" {
-		return s.conclude(ctx, e, verdict{note: "Refused: " + fault, reply: &workflow.Reply{Kind: workflow.ReplyRefused, Text: []string{fault}}})
+		return s.conclude(ctx, e, verdict{note: "Refused: " + fault, reply: &workflow.Reply{Kind: workflow.ReplyRefused, Text: phrase.Texts(fault)}})
 	}
 	ch.notes = append(slices.Clone(f.Notes), ch.notes...)
 	slices.SortStableFunc(ch.projects, func(a, b wanted) int { return cmp.Compare(a.record.Project.Name, b.record.Project.Name) })
@@ -257,7 +257,7 @@ func (g grounds) prepareRun(ctx context.Context, w *wanted) error {
 		return err
 	}
 	if refused != "" {
-		w.plan, w.record.Project.Refused = false, refused
+		w.plan, w.record.Project.Refused = false, phrase.Plain(refused)
 		return nil
 	}
 	r.Repo, r.Number, r.Actor, r.Request, r.Priority = e.Pull.Repo, e.Pull.Number, e.Request.Actor, e.Request.ID, workflow.PriorityAutoplan

@@ -36,16 +36,16 @@ func (c *command) may(who workflow.Who) bool {
 }
 
 // mayNot is the sentence for who asks without the permission.
-func (c *command) mayNot(doing string, who workflow.Who) string {
+func (c *command) mayNot(doing phrase.Text, who workflow.Who) phrase.Text {
 	a := c.actor()
 	role, known := c.live.Roles[a.ID]
 	switch {
 	case a.Bot && !c.rules.ListsBot(a):
-		return fmt.Sprintf("%s may not %s: the server's `bots` do not list this app.", workflow.Mention(a), doing)
+		return phrase.Say("%s may not %s: the server's `bots` do not list this app.", workflow.Mention(a), doing)
 	case !known:
-		return fmt.Sprintf("%s may not %s: GitHub did not say which role they have.", workflow.Mention(a), doing)
+		return phrase.Say("%s may not %s: GitHub did not say which role they have.", workflow.Mention(a), doing)
 	}
-	return fmt.Sprintf("%s may not %s, with the role `%s`. It takes %s.", workflow.Mention(a), doing, workflow.RoleOrNone(role), who.Describe())
+	return phrase.Say("%s may not %s, with the role `%s`. It takes %s.", workflow.Mention(a), doing, workflow.RoleOrNone(role), who.Describe())
 }
 
 // command carries out apply, approve, unapprove, unlock, cancel and resolve: one
@@ -57,7 +57,7 @@ func (s *Service) command(ctx context.Context, e Expansion, rules workflow.Rules
 	}
 	if why, err := s.refusalAtOnce(ctx, c); err != nil {
 		return err
-	} else if why != "" {
+	} else if !why.Empty() {
 		return s.refuseCommand(ctx, c, why)
 	}
 	do := map[workflow.Verb]func(*command) (*workflow.Reply, error){
@@ -72,7 +72,7 @@ func (s *Service) command(ctx context.Context, e Expansion, rules workflow.Rules
 	}
 	if do == nil {
 		return s.FinishRequest(ctx, e.Request.ID, "Refused: not a command.", &workflow.Reply{Kind: workflow.ReplyRefused,
-			Text: []string{fmt.Sprintf("This version of Cardea cannot `%s`.", c.cmd().Verb)}})
+			Text: []phrase.Text{phrase.Say("This version of Cardea cannot `%s`.", c.cmd().Verb)}})
 	}
 	if faults, err := s.pick(ctx, c); err != nil {
 		return err
@@ -82,15 +82,15 @@ func (s *Service) command(ctx context.Context, e Expansion, rules workflow.Rules
 	return s.execute(ctx, c, do)
 }
 
-func (s *Service) refuseCommand(ctx context.Context, c *command, sentences ...string) error {
-	return s.FinishRequest(ctx, c.e.Request.ID, "Refused: "+sentences[0], refusedReply(sentences...))
+func (s *Service) refuseCommand(ctx context.Context, c *command, sentences ...phrase.Text) error {
+	return s.FinishRequest(ctx, c.e.Request.ID, "Refused: "+sentences[0].String(), refusedReply(sentences...))
 }
 
-// refusalAtOnce says, as a sentence, why the sender may not give this command
-// about any project, whatever it names; "" when they may about some. It is asked
+// refusalAtOnce says why the sender may not give this command
+// about any project, whatever it names; nothing when they may about some. It is asked
 // before anything of the command is looked at: nothing that a stranger writes is
 // compared with anything.
-func (s *Service) refusalAtOnce(ctx context.Context, c *command) (string, error) {
+func (s *Service) refusalAtOnce(ctx context.Context, c *command) (phrase.Text, error) {
 	needs := map[workflow.Verb]struct {
 		doing string
 		who   func(workflow.Rules) workflow.Who
@@ -104,28 +104,29 @@ func (s *Service) refusalAtOnce(ctx context.Context, c *command) (string, error)
 	verb := c.cmd().Verb
 	if need, ok := needs[verb]; ok {
 		if c.maySomewhere(need.who) {
-			return "", nil
+			return nil, nil
 		}
 		if verb == workflow.VerbUnlock {
 			if own, err := s.hasClaim(ctx, c); err != nil || own {
-				return "", err
+				return nil, err
 			}
 		}
-		return phrase.Joined(c.mayNot(need.doing+" "+c.cmd().Select.Object(), need.who(c.rules)), strings.Join(c.live.Errors, " ")), nil
+		doing := phrase.Say("%s %s", need.doing, c.cmd().Select.Object())
+		return c.mayNot(doing, need.who(c.rules)).And(phrase.All(phrase.Texts(c.live.Errors...))), nil
 	}
 	if verb == workflow.VerbUnapprove {
 		rec, err := s.Pull(ctx, c.e.Pull.Key())
 		theirs := func(a workflow.Actor) bool { return a.ID == c.actor().ID }
 		if err != nil || slices.ContainsFunc(rec.WithPast().Approvers(), theirs) {
-			return "", err
+			return nil, err
 		}
 		return c.noApproval(), nil
 	}
-	return "", nil
+	return nil, nil
 }
 
-func (c *command) noApproval() string {
-	return fmt.Sprintf("%s has no approval here that could be taken back.", workflow.Mention(c.actor()))
+func (c *command) noApproval() phrase.Text {
+	return phrase.Say("%s has no approval here that could be taken back.", workflow.Mention(c.actor()))
 }
 
 // maySomewhere reports whether the sender is among those meant by the rules of the repository or of any environment.
@@ -152,8 +153,8 @@ func (s *Service) locksOfPull(ctx context.Context, key workflow.PullKey) ([]work
 }
 
 // pick finds the projects that the command's selector names in the record as it
-// is now. faults, sentences, say that it names nothing.
-func (s *Service) pick(ctx context.Context, c *command) (faults []string, err error) {
+// is now. faults say that it names nothing.
+func (s *Service) pick(ctx context.Context, c *command) (faults []phrase.Text, err error) {
 	if !c.named() || c.cmd().Verb == workflow.VerbCancel {
 		return nil, nil
 	}
@@ -173,7 +174,7 @@ func (s *Service) pick(ctx context.Context, c *command) (faults []string, err er
 			names = append(names, h.names...)
 		}
 		if fault := c.pickFrom(workflow.SelectInput{Projects: names}); fault != "" {
-			return []string{fault, "This pull request holds the locks of " + heldNames(holds) + "."}, nil
+			return phrase.Texts(fault, "This pull request holds the locks of "+heldNames(holds)+"."), nil
 		}
 		return nil, nil
 	case workflow.VerbUnapprove, workflow.VerbResolve: // also what is deleted or of an earlier head
@@ -185,12 +186,12 @@ func (s *Service) pick(ctx context.Context, c *command) (faults []string, err er
 		case fault == "":
 			return nil, nil
 		case c.cmd().Verb == workflow.VerbResolve:
-			return []string{"This pull request has no such project.", fault}, nil
+			return phrase.Texts("This pull request has no such project.", fault), nil
 		}
-		return []string{fault}, nil
+		return phrase.Texts(fault), nil
 	}
-	if _, fault := c.chosen(); fault != "" {
-		return []string{fault}, nil
+	if _, fault := c.chosen(); !fault.Empty() {
+		return []phrase.Text{fault}, nil
 	}
 	return nil, nil
 }
@@ -284,7 +285,7 @@ func replyNote(r workflow.Reply) string {
 	}
 	switch {
 	case r.Kind == workflow.ReplyRefused && len(r.Text) > 0:
-		return "Refused: " + r.Text[0]
+		return "Refused: " + r.Text[0].String()
 	case r.Kind == workflow.ReplyRefused:
 		return "Refused."
 	case len(done) > 0:
@@ -293,16 +294,16 @@ func replyNote(r workflow.Reply) string {
 	return fmt.Sprintf("Answered (%s).", r.Kind)
 }
 
-func refusedReply(sentences ...string) *workflow.Reply {
+func refusedReply(sentences ...phrase.Text) *workflow.Reply {
 	return &workflow.Reply{Kind: workflow.ReplyRefused, Text: sentences}
 }
 
-const changedMeanwhile = "The projects of this pull request changed while this was read: write it again."
+var changedMeanwhile = phrase.Say("The projects of this pull request changed while this was read: write it again.")
 
 // chosen are the projects of the record that the command is about; with an empty
 // selector all that are not deleted. The selector is compared with names the first
-// time only, which is before the transaction. A fault, a sentence, means that it names nothing.
-func (c *command) chosen() (out []*workflow.ProjectRecord, fault string) {
+// time only, which is before the transaction. A fault means that it names nothing.
+func (c *command) chosen() (out []*workflow.ProjectRecord, fault phrase.Text) {
 	in := workflow.SelectInput{Selector: c.cmd().Select}
 	for _, p := range c.rec.Projects {
 		if p.Deleted {
@@ -314,16 +315,16 @@ func (c *command) chosen() (out []*workflow.ProjectRecord, fault string) {
 	switch head := phrase.Short(c.rec.Pull.Head.SHA); {
 	case len(in.Projects) > 0:
 	case !c.rec.Known:
-		return nil, fmt.Sprintf("%s is not planned yet, so nothing can be done with its plans. It is planned by itself; `cardea plan` asks for it now.", head)
+		return nil, phrase.Say("%s is not planned yet, so nothing can be done with its plans. It is planned by itself; %s asks for it now.", head, workflow.VerbPlan.Typed(""))
 	case c.rec.Trouble != nil:
-		return nil, fmt.Sprintf("Nothing of %s can be planned: %s. The check `cardea/plan` says what to mend.", head, strings.TrimSuffix(phrase.OneLine(c.rec.Trouble.Title), "."))
+		return nil, phrase.Say("Nothing of %s can be planned: %s. The check `cardea/plan` says what to mend.", head, c.rec.Trouble.Title.Within())
 	}
 	if c.named() && c.picked == nil {
 		if c.act != nil {
 			return nil, changedMeanwhile
 		}
 		if fault := c.pickFrom(in); fault != "" {
-			return nil, fault
+			return nil, phrase.Plain(fault)
 		}
 	}
 	for i := range c.rec.Projects {
@@ -334,7 +335,7 @@ func (c *command) chosen() (out []*workflow.ProjectRecord, fault string) {
 	if len(out) < len(c.picked) {
 		return nil, changedMeanwhile
 	}
-	return out, ""
+	return out, nil
 }
 
 // named reports whether the command names projects: then each one that it cannot have gets a sentence.
@@ -342,21 +343,21 @@ func (c *command) named() bool { return !c.cmd().Select.Empty() }
 
 // currentPlan is the run of the plan that counts for a project: finished and with
 // changes; why says, as part of a sentence, what is there instead.
-func currentPlan(p workflow.ProjectRecord) (run *workflow.Run, why string) {
+func currentPlan(p workflow.ProjectRecord) (run *workflow.Run, why phrase.Text) {
 	switch r := p.Run; {
-	case p.Project.Refused != "":
-		return nil, "is refused: " + strings.TrimSuffix(p.Project.Refused, ".")
+	case !p.Project.Refused.Empty():
+		return nil, phrase.Say("is refused: %s", p.Project.Refused.Within())
 	case r == nil:
-		return nil, "has no plan"
+		return nil, phrase.Say("has no plan")
 	case r.State == workflow.RunQueued:
-		return nil, "waits for its plan"
+		return nil, phrase.Say("waits for its plan")
 	case r.State == workflow.RunRunning:
-		return nil, "is being planned"
+		return nil, phrase.Say("is being planned")
 	case r.Outcome != workflow.OutcomeSucceeded:
-		return nil, "has no plan: the last one ended as " + strings.ReplaceAll(string(r.Outcome), "_", " ")
+		return nil, phrase.Say("has no plan: the last one ended as %s", phrase.Words(string(r.Outcome)))
 	case r.NoChanges:
-		return nil, "has no changes"
+		return nil, phrase.Say("has no changes")
 	default:
-		return r, ""
+		return r, nil
 	}
 }

@@ -3,10 +3,10 @@ package service
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -66,19 +66,19 @@ func (a *act) refuseSome(rec *workflow.PullRecord, req workflow.Request, ch choi
 }
 
 // whyNothing says why a command plans nothing.
-func whyNothing(ch choice) []string {
-	var text []string
+func whyNothing(ch choice) []phrase.Text {
+	var text []phrase.Text
 	for _, w := range ch.projects {
-		if p := w.record.Project; p.Refused != "" {
-			text = append(text, fmt.Sprintf("`%s` is refused: %s", p.Name, p.Refused))
+		if p := w.record.Project; !p.Refused.Empty() {
+			text = append(text, phrase.Say("%s is refused: %s", phrase.Project(p.Name), p.Refused))
 		}
 	}
 	if len(text) > 0 {
 		return text
 	}
-	return []string{
-		"This change affects no project that can be planned, so there is nothing to plan.",
-		"`cardea plan -p NAME` plans a project all the same, `cardea plan --all` every one.",
+	return []phrase.Text{
+		phrase.Say("This change affects no project that can be planned, so there is nothing to plan."),
+		phrase.Say("%s plans a project all the same, %s every one.", workflow.VerbPlan.Typed("-p NAME"), workflow.VerbPlan.Typed("--all")),
 	}
 }
 
@@ -138,7 +138,7 @@ func (a *act) dropReplaced(rec *workflow.PullRecord, ch choice) error {
 	kept, replaced := ch.keys(), map[workflow.ProjectKey]bool{}
 	for _, w := range ch.projects {
 		key := w.record.Project.Key()
-		replaced[key] = w.plan || w.record.Deleted || w.record.Project.Refused != ""
+		replaced[key] = w.plan || w.record.Deleted || !w.record.Project.Refused.Empty()
 		if w.outdated.Empty() {
 			continue
 		}
@@ -197,7 +197,7 @@ func (w wanted) successor(old workflow.PullRecord, was *workflow.ProjectRecord) 
 	if was != nil {
 		p.Inherit(*was)
 	}
-	if before := old.Find(p.Project.Key()); before != nil && !w.plan && !p.Deleted && p.Project.Refused == "" {
+	if before := old.Find(p.Project.Key()); before != nil && !w.plan && !p.Deleted && p.Project.Refused.Empty() {
 		p.Run, p.WaitsFor, p.Outdated = before.Run, before.WaitsFor, before.Outdated
 	}
 	if w.plan {

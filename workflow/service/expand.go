@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -100,8 +99,8 @@ func (s *Service) failExpansion(ctx context.Context, e Expansion, err error) err
 	}
 	return s.conclude(ctx, e, verdict{trouble: &workflow.Trouble{
 		Kind:      workflow.TroubleFailed,
-		Title:     "The projects of this pull request could not be determined",
-		Sentences: []string{phrase.Sentence(err), "`cardea plan`, in a comment, tries again."},
+		Title:     undetermined,
+		Sentences: []phrase.Text{phrase.Plain(phrase.Sentence(err)), triesAgain},
 	}})
 }
 
@@ -139,13 +138,13 @@ type verdict struct {
 
 // verdictAtOnce ends requests that need no look at the code; nil for others.
 func verdictAtOnce(e Expansion, rec workflow.PullRecord, rules workflow.Rules) *verdict {
-	refused := func(sentences ...string) *verdict {
-		return &verdict{note: "Refused: " + sentences[0], reply: &workflow.Reply{Kind: workflow.ReplyRefused, Text: sentences}}
+	refused := func(sentences ...phrase.Text) *verdict {
+		return &verdict{note: "Refused: " + sentences[0].String(), reply: &workflow.Reply{Kind: workflow.ReplyRefused, Text: sentences}}
 	}
 	req := e.Request
 	switch {
 	case req.CommandFault != "":
-		return &verdict{note: "Not understood: " + req.CommandFault, reply: &workflow.Reply{Kind: workflow.ReplyUnknown, Text: []string{req.CommandFault}}}
+		return &verdict{note: "Not understood: " + req.CommandFault, reply: &workflow.Reply{Kind: workflow.ReplyUnknown, Text: phrase.Texts(req.CommandFault)}}
 	case req.Command != nil && req.Command.Verb == workflow.VerbHelp:
 		return &verdict{note: "Answered.", reply: gate.Help(rules, e.Request.Actor, e.ActorRole, e.RoleError)}
 	case req.Command != nil && req.Command.Verb == workflow.VerbStatus:
@@ -153,7 +152,7 @@ func verdictAtOnce(e Expansion, rec workflow.PullRecord, rules workflow.Rules) *
 	case req.Command != nil && afterClose[req.Command.Verb]:
 		return nil
 	case e.Pull.State != workflow.PullOpen && req.Command != nil:
-		return refused(fmt.Sprintf("This pull request is %s, so nothing is planned or applied.", e.Pull.State), "Reopen it, or open another one.")
+		return refused(phrase.Say("This pull request is %s, so nothing is planned or applied.", e.Pull.State), phrase.Say("Reopen it, or open another one."))
 	case e.Pull.State != workflow.PullOpen:
 		return &verdict{note: "The pull request is " + string(e.Pull.State) + "."}
 	case req.Kind.LooksAgain():
@@ -182,7 +181,7 @@ func planned(rec workflow.PullRecord) bool {
 		return false
 	}
 	for _, p := range rec.Projects {
-		if p.Run == nil && !p.Deleted && p.Project.Refused == "" {
+		if p.Run == nil && !p.Deleted && p.Project.Refused.Empty() {
 			return false
 		}
 	}
@@ -190,15 +189,15 @@ func planned(rec workflow.PullRecord) bool {
 }
 
 // notAllowed names the options of a command that the server does not allow.
-func notAllowed(o workflow.PlanOptions, rules workflow.Rules) []string {
-	var out []string
+func notAllowed(o workflow.PlanOptions, rules workflow.Rules) []phrase.Text {
+	var out []phrase.Text
 	for _, f := range gate.PlanFlags {
 		if f.Used(o) && !rules.Allows(f.Name) {
-			out = append(out, fmt.Sprintf("`%s` is not allowed here: `allow` in the server's rule for this repository does not name `%s`.", f.Flag, f.Name))
+			out = append(out, phrase.Say("`%s` is not allowed here: `allow` in the server's rule for this repository does not name `%s`.", f.Flag, f.Name))
 		}
 	}
 	if len(out) > 0 {
-		out = append(out, "Who runs the server can add it.")
+		out = append(out, phrase.Say("Who runs the server can add it."))
 	}
 	return out
 }
@@ -254,12 +253,12 @@ func (s *Service) forgetReview(ctx context.Context, key workflow.PullKey) error 
 // command gets a reply in any case.
 func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
 	if req.Command != nil {
-		reply := workflow.Reply{Kind: workflow.ReplyRefused, Text: append([]string{t.Title + "."}, t.Sentences...)}
+		reply := workflow.Reply{Kind: workflow.ReplyRefused, Text: append([]phrase.Text{phrase.Say("%s.", t.Title)}, t.Sentences...)}
 		if err := a.answer(req, reply); err != nil {
 			return err
 		}
 	}
-	if err := a.finish(req, "Refused: "+t.Title+"."); err != nil {
+	if err := a.finish(req, "Refused: "+t.Title.String()+"."); err != nil {
 		return err
 	}
 	rec, err := a.tx.Pull(req.PullKey())
@@ -276,14 +275,14 @@ func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
 	if rec.Pull.Head.SHA == "" || (!ofHead && (stands || ofSender)) {
 		return a.save(rec)
 	}
-	if err := a.dropRuns(&rec, workflow.OutcomeSuperseded, t.Title+"."); err != nil {
+	if err := a.dropRuns(&rec, workflow.OutcomeSuperseded, t.Title.String()+"."); err != nil {
 		return err
 	}
 	rec.Shelve()
 	rec.Known, rec.Trouble, rec.Notes, rec.NotPlanned = true, t, nil, nil
 	rec.BaseSHA, rec.Tree = t.BaseSHA, t.Tree
 	if req.Command == nil {
-		if err := a.say(req.PullKey(), workflow.Event{Kind: workflow.EventRefused, Text: t.Title + ". " + strings.Join(t.Sentences, " ")}); err != nil {
+		if err := a.say(req.PullKey(), workflow.Event{Kind: workflow.EventRefused, Text: t.Title.String() + ". " + phrase.All(t.Sentences).String()}); err != nil {
 			return err
 		}
 	}

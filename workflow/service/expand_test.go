@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/service"
 )
@@ -113,7 +114,7 @@ func TestCommands(t *testing.T) {
 				return
 			}
 			kind, text, _ := strings.Cut(c.reply, " ")
-			if len(replies) != 1 || replies[0].Kind != kind || !strings.Contains(strings.Join(replies[0].Text, " "), text) {
+			if len(replies) != 1 || replies[0].Kind != kind || !strings.Contains(phrase.All(replies[0].Text).String(), text) {
 				t.Errorf("got replies %+v, want one of kind %s that contains %q", replies, kind, text)
 				return
 			}
@@ -144,7 +145,7 @@ func TestNothingAffected(t *testing.T) {
 	}
 	w.say(1, "ada", planOf())
 	w.settle()
-	if r := w.view(1).Replies; len(r) != 1 || !strings.Contains(r[0].Text[0], "affects no project") {
+	if r := w.view(1).Replies; len(r) != 1 || !strings.Contains(r[0].Text[0].String(), "affects no project") {
 		t.Errorf("got replies %+v, want one that says so", r)
 	}
 }
@@ -162,7 +163,7 @@ func TestAskedProjectStays(t *testing.T) {
 	w.settle()
 	want(t, "planned", w.planAll(), []string{"b", "c"})
 	c := w.view(1).PullRecord
-	want(t, "reasons", c.Project("c").Reasons, []string{"`ada` asked for it"})
+	want(t, "reasons", c.Project("c").Reasons, phrase.Texts("`ada` asked for it"))
 	want(t, "runs of c, also of the head before", len(c.Project("c").Runs), 2)
 }
 
@@ -268,7 +269,7 @@ func TestTrouble(t *testing.T) {
 			if v.Trouble == nil || v.Trouble.Kind != c.kind || !v.Known {
 				t.Fatalf("got trouble %+v, known %v, want %s", v.Trouble, v.Known, c.kind)
 			}
-			if text := v.Trouble.Title + strings.Join(v.Trouble.Sentences, " "); !strings.Contains(text, c.text) {
+			if text := v.Trouble.Title.String() + phrase.All(v.Trouble.Sentences).String(); !strings.Contains(text, c.text) {
 				t.Errorf("got %q, want it to contain %q", text, c.text)
 			}
 			if (c.kind == workflow.TroubleConfig) != (len(v.Trouble.Diagnostics) > 0) {
@@ -374,7 +375,7 @@ func TestPassingFaultsEnd(t *testing.T) {
 			}
 			want(t, "tries", tries, 10)
 			v := w.view(1)
-			if v.Trouble == nil || v.Trouble.Kind != workflow.TroubleFailed || !strings.Contains(strings.Join(v.Trouble.Sentences, " "), "does not have") {
+			if v.Trouble == nil || v.Trouble.Kind != workflow.TroubleFailed || !strings.Contains(phrase.All(v.Trouble.Sentences).String(), "does not have") {
 				t.Errorf("got trouble %+v, want failed with the reason", v.Trouble)
 			}
 			replies := 0
@@ -440,7 +441,7 @@ func TestCommandOnAClosedPullWeNeverSaw(t *testing.T) {
 	w.say(1, "ada", planOf())
 	w.settle()
 	v := w.view(1)
-	if len(v.Replies) != 1 || !strings.Contains(v.Replies[0].Text[0], "merged") || v.Pull.State != workflow.PullMerged {
+	if len(v.Replies) != 1 || !strings.Contains(v.Replies[0].Text[0].String(), "merged") || v.Pull.State != workflow.PullMerged {
 		t.Errorf("got %+v, want a reply and the state", v.PullRecord)
 	}
 	open, err := w.svc.OpenPulls(t.Context(), 0)
@@ -459,7 +460,7 @@ func TestCommandOnAPullThatCannotBeRead(t *testing.T) {
 		}
 	}
 	v := w.view(9)
-	if len(v.Replies) != 1 || !strings.Contains(strings.Join(v.Replies[0].Text, " "), "502") {
+	if len(v.Replies) != 1 || !strings.Contains(phrase.All(v.Replies[0].Text).String(), "502") {
 		t.Errorf("got replies %+v, want one with the reason", v.Replies)
 	}
 }

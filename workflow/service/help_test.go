@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/service"
 )
@@ -54,7 +55,7 @@ func TestHelp(t *testing.T) {
 			if got := strings.Join(may, " "); got != c.may {
 				t.Errorf("may %q, want %q", got, c.may)
 			}
-			if got := strings.Join(r[0].Text, " "); got != c.text {
+			if got := phrase.All(r[0].Text).String(); got != c.text {
 				t.Errorf("said\n%s\nwant\n%s", got, c.text)
 			}
 		})

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -13,7 +12,7 @@ import (
 // so the planned tree is read where the pull does not have the project yet.
 func (s *Service) lockCommand(ctx context.Context, c *command) error {
 	if !c.named() {
-		return s.FinishRequest(ctx, c.e.Request.ID, "Refused: no project is named.", refusedReply("`cardea lock -p NAME` says which project is claimed."))
+		return s.FinishRequest(ctx, c.e.Request.ID, "Refused: no project is named.", refusedReply(phrase.Say("%s says which project is claimed.", workflow.VerbLock.Typed("-p NAME"))))
 	}
 	rec, err := s.Pull(ctx, c.e.Pull.Key())
 	if err != nil {
@@ -22,50 +21,51 @@ func (s *Service) lockCommand(ctx context.Context, c *command) error {
 	c.rec = &rec
 	var claims []lockRequest
 	chosen, fault := c.chosen()
+	look := !fault.Empty()
 	for _, p := range chosen {
 		if p.Run == nil || p.Run.StateIdentity == "" {
-			fault = "look" // its state is not known from the record
+			look = true // its state is not known from the record
 			break
 		}
 		claims = append(claims, lockRequest{project: p.Project, state: p.Run.Keeps()})
 	}
-	if fault != "" {
+	if look {
 		claims, fault, err = s.claimsOf(ctx, c)
 		if err != nil {
 			return s.failExpansion(ctx, c.e, err)
 		}
-		if fault != "" {
-			return s.FinishRequest(ctx, c.e.Request.ID, "Refused: "+fault, refusedReply(fault))
+		if !fault.Empty() {
+			return s.FinishRequest(ctx, c.e.Request.ID, "Refused: "+fault.String(), refusedReply(fault))
 		}
 	}
 	return s.execute(ctx, c, func(c *command) (*workflow.Reply, error) { return c.claim(claims) })
 }
 
 // claimsOf finds the projects that a command names in the planned tree.
-func (s *Service) claimsOf(ctx context.Context, c *command) ([]lockRequest, string, error) {
+func (s *Service) claimsOf(ctx context.Context, c *command) ([]lockRequest, phrase.Text, error) {
 	f, t, err := s.survey(ctx, c.e.Pull, c.rules)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	if t != nil {
-		return nil, t.Title + ".", nil
+		return nil, phrase.Say("%s.", t.Title), nil
 	}
 	picked, fault := workflow.Select(f.Selecting(c.cmd().Select))
 	if fault != "" {
-		return nil, fault, nil
+		return nil, phrase.Plain(fault), nil
 	}
 	var claims []lockRequest
 	for _, p := range picked {
 		run, refused, err := f.PlanRun(ctx, p)
 		if err != nil {
-			return nil, "", err
+			return nil, nil, err
 		}
 		if refused != "" {
-			return nil, fmt.Sprintf("`%s` is refused: %s", p.Name, refused), nil
+			return nil, phrase.Say("%s is refused: %s", phrase.Project(p.Name), refused), nil
 		}
 		claims = append(claims, lockRequest{project: p, state: run.Keeps()})
 	}
-	return claims, "", nil
+	return claims, nil, nil
 }
 
 func (c *command) claim(claims []lockRequest) (*workflow.Reply, error) {
@@ -75,7 +75,7 @@ func (c *command) claim(claims []lockRequest) (*workflow.Reply, error) {
 		item := workflow.ReplyItem{Project: t.project.Name}
 		rules := c.rules.ForProject(t.project)
 		if !c.may(rules.Apply) {
-			item.Text = c.mayNot(fmt.Sprintf("claim `%s`", t.project.Name), rules.Apply)
+			item.Text = c.mayNot(phrase.Say("claim %s", phrase.Project(t.project.Name)), rules.Apply)
 			reply.Items = append(reply.Items, item)
 			continue
 		}
@@ -85,7 +85,7 @@ func (c *command) claim(claims []lockRequest) (*workflow.Reply, error) {
 			return nil, err
 		}
 		if held != nil {
-			item.Text = held.Sentence().And(held.Mend()).String()
+			item.Text = held.Sentence().And(held.Mend())
 		} else {
 			item.Done, any = true, true
 			if err := c.keepLocks(c.rec, t); err != nil {
@@ -128,7 +128,7 @@ func (c *command) unlock() (*workflow.Reply, error) {
 		return nil, err
 	}
 	if len(locks) == 0 {
-		return refusedReply("This pull request holds no lock."), nil
+		return refusedReply(phrase.Say("This pull request holds no lock.")), nil
 	}
 	holds := c.holds(locks)
 	reply := &workflow.Reply{Kind: workflow.ReplyUnlocked}
@@ -141,7 +141,7 @@ func (c *command) unlock() (*workflow.Reply, error) {
 		if item.Text, err = c.unlockSome(h.project, h.locks); err != nil {
 			return nil, err
 		}
-		item.Done = item.Text == ""
+		item.Done = item.Text.Empty()
 		any = any || item.Done
 		reply.Items = append(reply.Items, item)
 	}
@@ -162,16 +162,16 @@ func heldNames(holds []hold) string {
 	return phrase.SomeNames(names)
 }
 
-// unlockSome releases one project's locks; why says, as a sentence, that they stay.
-func (c *command) unlockSome(p workflow.Project, locks []workflow.Lock) (why string, err error) {
+// unlockSome releases one project's locks; why says that they stay.
+func (c *command) unlockSome(p workflow.Project, locks []workflow.Lock) (why phrase.Text, err error) {
 	rules := c.rules.ForProject(p)
 	own := !slices.ContainsFunc(locks, func(l workflow.Lock) bool { return l.Why != workflow.LockClaim || l.User.ID != c.actor().ID })
 	if !own && !c.may(rules.Unlock) {
-		return c.mayNot(fmt.Sprintf("unlock `%s`", p.Name), rules.Unlock), nil
+		return c.mayNot(phrase.Say("unlock %s", phrase.Project(p.Name)), rules.Unlock), nil
 	}
 	stays, err := c.release(*c.rec, locks, release{why: "By " + workflow.Mention(c.actor()) + ".", actor: c.actor()})
 	if err != nil || len(stays) == 0 {
-		return "", err
+		return nil, err
 	}
 	return stays[0], nil
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/service"
 )
@@ -178,7 +179,7 @@ func TestHeldProject(t *testing.T) {
 	push("head3", files{"README.md": "more"}) // reverted: no file of it differs from the base
 	want(t, "planned after the revert", w.plan(1), []string{"plan a"})
 	want(t, "state after the revert", w.states(1), []string{"a planned"})
-	want(t, "reason", w.project(1, "a").Reasons, []string{"an apply of it was started in this pull request"})
+	want(t, "reason", w.project(1, "a").Reasons, phrase.Texts("an apply of it was started in this pull request"))
 	want(t, "locks", len(w.locks()), 3)
 	push("head4", files{".cardea.yml": "nonsense"})
 	push("head5", files{"b/main.tf": "2"})
@@ -193,7 +194,7 @@ func TestHeldProject(t *testing.T) {
 	for _, r := range w.view(1).Replies {
 		if r.Kind == workflow.ReplyClosed {
 			said++
-			has(t, r.Items[0].Text, "Applied from #1 at head1, never merged.")
+			has(t, r.Items[0].Text.String(), "Applied from #1 at head1, never merged.")
 		}
 	}
 	want(t, "said", said, 1)

@@ -318,7 +318,7 @@ func (m *model) checkLocks() {
 			continue
 		}
 		why := gate.MayRelease(workflow.PullRecord{Pull: v.Pull, Projects: append(slices.Clone(v.Projects), v.Past...)}, l)
-		if why == "" {
+		if why.Empty() {
 			m.t.Errorf("pull %d is %s and holds %+v", l.Pull.Number, v.Pull.State, l)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
 )
@@ -23,11 +24,11 @@ type release struct {
 // release removes those of a pull's locks that may go; stays are sentences about
 // the others. Pulls that met one of them are told, and plan anew where this pull
 // may have changed the state.
-func (a *act) release(rec workflow.PullRecord, locks []workflow.Lock, how release) (stays []string, err error) {
+func (a *act) release(rec workflow.PullRecord, locks []workflow.Lock, how release) (stays []phrase.Text, err error) {
 	var freed []workflow.Lock
 	for _, l := range locks {
-		if why := gate.MayRelease(rec.WithPast(), l); why != "" && !how.unused {
-			if !slices.Contains(stays, why) {
+		if why := gate.MayRelease(rec.WithPast(), l); !why.Empty() && !how.unused {
+			if !slices.ContainsFunc(stays, why.Equal) {
 				stays = append(stays, why)
 			}
 			continue
@@ -119,7 +120,7 @@ func (a *act) tellFreed(rec workflow.PullRecord, freed []workflow.Lock, how rele
 func tellPlanned(rec *workflow.PullRecord, now time.Time) {
 	told, id := map[int][]workflow.ReplyItem{}, ""
 	for _, p := range rec.Projects {
-		if p.Freed == nil || p.Deleted || p.Project.Refused != "" || rec.Pull.State != workflow.PullOpen {
+		if p.Freed == nil || p.Deleted || !p.Project.Refused.Empty() || rec.Pull.State != workflow.PullOpen {
 			continue
 		}
 		if p.Run == nil || p.Run.ID == p.Freed.Run || p.Run.State != workflow.RunFinished {
@@ -146,7 +147,7 @@ func (s *Service) plansWhenFreed(other workflow.PullRecord, p workflow.ProjectRe
 		return fmt.Sprintf("#%d applied something to the same state.", freed.Pull.Number)
 	}
 	rules, ok := s.rules(other.Pull.Repo)
-	if _, none := currentPlan(p); ok && none == "" && nothingToApply(p) == "" && rules.ForProject(p.Project).LockOnPlan {
+	if _, none := currentPlan(p); ok && none.Empty() && nothingToApply(p) == "" && rules.ForProject(p.Project).LockOnPlan {
 		return fmt.Sprintf("#%d released its lock, which a plan with changes takes.", freed.Pull.Number)
 	}
 	return ""
@@ -163,7 +164,7 @@ func (a *act) planAgain(p workflow.Pull, projects []string, why string) error {
 }
 
 // releaseAll releases the locks of a pull that is over; those that must stay are released when what they guard is settled.
-func (a *act) releaseAll(rec workflow.PullRecord) (stays []string, err error) {
+func (a *act) releaseAll(rec workflow.PullRecord) (stays []phrase.Text, err error) {
 	locks, err := a.tx.LocksOfPull(rec.Pull.Key())
 	if err != nil {
 		return nil, err

@@ -343,6 +343,11 @@ func (s *Service) DeferRequest(ctx context.Context, id, why string, notBefore ti
 	return wrap(err, "deferring request "+id)
 }
 
+var (
+	undetermined = phrase.Say("The projects of this pull request could not be determined")
+	triesAgain   = phrase.Say("%s, in a comment, tries again.", workflow.VerbPlan.Typed(""))
+)
+
 // giveUp ends a request that kept failing: its pull is in trouble, and a command gets its reply.
 func (a *act) giveUp(req workflow.Request, why string) error {
 	return a.fail(req, fmt.Sprintf("It was tried %d times. %s", maxAttempts, why))
@@ -350,9 +355,10 @@ func (a *act) giveUp(req workflow.Request, why string) error {
 
 // fail ends a request for a reason that is not the change's: why is a sentence.
 func (a *act) fail(req workflow.Request, why string) error {
-	t := &workflow.Trouble{Kind: workflow.TroubleFailed, Title: "The projects of this pull request could not be determined", Sentences: []string{why, "`cardea plan`, in a comment, tries again."}}
+	t := &workflow.Trouble{Kind: workflow.TroubleFailed, Title: undetermined, Sentences: []phrase.Text{phrase.Plain(why), triesAgain}}
 	if req.Command != nil && req.Command.Verb != workflow.VerbPlan {
-		t.Title, t.Sentences = fmt.Sprintf("`cardea %s` could not be carried out", req.Command.Verb), []string{why, "Write it again if it still holds."}
+		t.Title = phrase.Say("%s could not be carried out", req.Command.Verb.Typed(""))
+		t.Sentences = phrase.Texts(why, "Write it again if it still holds.")
 	}
 	return a.endInTrouble(req, t)
 }
@@ -418,7 +424,7 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 		rec.Replies = append(rec.Replies, reply)
 	case n == mostAnswers-1:
 		if len(reply.Text) > 0 {
-			reply.Text = append(slices.Clone(reply.Text), fmt.Sprintf("That is answer %d within %d minutes; until they are over, more of the kind is only in the history on this pull request's page.",
+			reply.Text = append(slices.Clone(reply.Text), phrase.Say("That is answer %d within %d minutes; until they are over, more of the kind is only in the history on this pull request's page.",
 				mostAnswers, int(answersWithin.Minutes())))
 		}
 		rec.Replies = append(rec.Replies, reply)
@@ -428,11 +434,11 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 	}
 	said := slices.Clone(reply.Text)
 	for _, item := range reply.Items {
-		said = append(said, phrase.Joined(item.Text, missingSentences(item.Missing)))
+		said = append(said, item.Text.And(phrase.Plain(missingSentences(item.Missing))))
 	}
 	return a.say(req.PullKey(), workflow.Event{
 		Kind: workflow.EventRefused, Actor: req.Actor,
-		Text: strings.Join(said, " "),
+		Text: phrase.All(said).String(),
 	})
 }
 

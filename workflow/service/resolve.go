@@ -3,6 +3,7 @@ package service
 import (
 	"fmt"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -10,7 +11,8 @@ import (
 func (c *command) resolve() (*workflow.Reply, error) {
 	outcome := c.cmd().Outcome
 	if !c.named() || (outcome != workflow.ResolvedApplied && outcome != workflow.ResolvedFailed) {
-		return refusedReply("`cardea resolve -p NAME --outcome applied` or `--outcome failed` says what an unknown apply counts as."), nil
+		return refusedReply(phrase.Say("%s or `--outcome failed` says what an unknown apply counts as.",
+			workflow.VerbResolve.Typed("-p NAME --outcome applied"))), nil
 	}
 	reply := &workflow.Reply{Kind: workflow.ReplyResolved}
 	any := false
@@ -23,12 +25,12 @@ func (c *command) resolve() (*workflow.Reply, error) {
 		admin := c.rules.ForProject(p.Project).Admin
 		switch {
 		case !c.may(admin):
-			item.Text = c.mayNot(fmt.Sprintf("resolve `%s`", p.Project.Name), admin)
+			item.Text = c.mayNot(phrase.Say("resolve %s", phrase.Project(p.Project.Name)), admin)
 		case p.Apply == nil || (!p.Apply.OutcomeOpen() && !p.Apply.StateKept()):
-			item.Text = fmt.Sprintf("The outcome of `%s` is known: there is nothing to resolve.", p.Project.Name)
+			item.Text = phrase.Say("The outcome of %s is known: there is nothing to resolve.", phrase.Project(p.Project.Name))
 		default:
 			item.Done, any = true, true
-			item.Text = fmt.Sprintf("It counts as %s.", outcome)
+			item.Text = phrase.Say("It counts as %s.", outcome)
 			if err := c.settleOutcome(p.Apply.ID, outcome); err != nil {
 				return nil, err
 			}

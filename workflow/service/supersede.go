@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -118,9 +117,9 @@ func (a *act) closePull(rec *workflow.PullRecord) error {
 		return err
 	}
 	if len(stays) > 0 {
-		text = phrase.Joined(text, "Its locks stay for now: "+strings.Join(stays, " "))
+		text = phrase.Joined(text, "Its locks stay for now: "+phrase.All(stays).String())
 		rec.Replies = append(rec.Replies, workflow.Reply{Key: "locked/" + a.newID(), Kind: workflow.ReplyClosed, To: rec.Pull.Author, At: a.now,
-			Text: append([]string{fmt.Sprintf("The pull request is %s, but locks stay for now.", rec.Pull.State)}, stays...)})
+			Text: append([]phrase.Text{phrase.Say("The pull request is %s, but locks stay for now.", rec.Pull.State)}, stays...)})
 	}
 	return a.say(rec.Pull.Key(), workflow.Event{Kind: workflow.EventClosed, Text: text})
 }
@@ -131,7 +130,7 @@ func (a *act) announceClosed(rec *workflow.PullRecord) {
 	for _, p := range rec.WithPast().Projects {
 		if p.Held && p.Apply != nil && p.Apply.Begun() && p.Apply.State == workflow.RunFinished {
 			reply.Items = append(reply.Items, workflow.ReplyItem{Project: p.Project.Name, Done: p.Apply.ApplySucceeded(), Run: p.Apply,
-				Text: workflow.NeverMerged(rec.Pull.Number, *p.Apply) + "."})
+				Text: phrase.Say("%s.", workflow.NeverMerged(rec.Pull.Number, *p.Apply))})
 		}
 	}
 	if len(reply.Items) == 0 {

@@ -110,7 +110,7 @@ func (a *act) giveBack(rec *workflow.PullRecord, order workflow.ApplyOrder) erro
 			}
 			continue
 		}
-		if gate.MayRelease(rec.WithPast(), l) == "" {
+		if gate.MayRelease(rec.WithPast(), l).Empty() {
 			if err := a.tx.PutLock(was); err != nil {
 				return err
 			}

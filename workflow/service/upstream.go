@@ -44,7 +44,7 @@ func (a *act) planDependents(rec *workflow.PullRecord, applied workflow.Run) err
 	name := of.Project.Name
 	for i := range rec.Projects {
 		p := &rec.Projects[i]
-		if !slices.Contains(p.Project.DependsOn, name) || p.Deleted || p.Project.Refused != "" || p.Run == nil || p.Run.State == workflow.RunQueued || p.Run.Cancelled() {
+		if !slices.Contains(p.Project.DependsOn, name) || p.Deleted || !p.Project.Refused.Empty() || p.Run == nil || p.Run.State == workflow.RunQueued || p.Run.Cancelled() {
 			continue
 		}
 		why := fmt.Sprintf("`%s`, on which it depends, was applied.", name)

@@ -79,7 +79,7 @@ func (s *Survey) findMoved(ctx context.Context) error {
 	kept := map[string]string{} // a state's identity: the new project
 	for i := range s.Affected {
 		a := &s.Affected[i]
-		if a.Deleted || base[a.Project.Key()] || a.Project.Refused != "" {
+		if a.Deleted || base[a.Project.Key()] || !a.Project.Refused.Empty() {
 			continue
 		}
 		identity, err := s.engines.StateIdentity(ctx, s.Checkout.Planned, s.Found, a.Project)

@@ -221,9 +221,9 @@ func finishDrafts(cfg config.Repo, byKey map[workflow.ProjectKey]workflow.Projec
 	for i := range list {
 		p := &list[i]
 		if why := config.ProjectDirFault(p.Dir); why != "" {
-			p.Refused = "Its directory " + why + "."
+			p.Refused = phrase.Say("Its directory %s.", why)
 		} else if twice[norm.NFC.String(p.Dir)] {
-			p.Refused = fmt.Sprintf("There are two directories that both look like %q and differ only in Unicode form; rename one.", norm.NFC.String(p.Dir))
+			p.Refused = phrase.Say("There are two directories that both look like %q and differ only in Unicode form; rename one.", norm.NFC.String(p.Dir))
 		}
 	}
 	workflow.SortProjects(list)

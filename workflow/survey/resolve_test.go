@@ -64,7 +64,7 @@ func projectLines(list []workflow.Project) []string {
 		line := fmt.Sprintf("%s dir=%s", p.Name, p.Dir)
 		for _, part := range []struct{ key, value string }{
 			{"ws", strings.TrimPrefix(p.Variant, "default")}, {"entry", p.Entry}, {"env", p.Environment}, {"component", p.Component}, {"head", p.HeadEnvironment},
-			{"watch", strings.Join(p.Watch, ",")}, {"needs", strings.Join(p.DependsOn, ",")}, {"require", requireWords(p.Require)}, {"refused", p.Refused},
+			{"watch", strings.Join(p.Watch, ",")}, {"needs", strings.Join(p.DependsOn, ",")}, {"require", requireWords(p.Require)}, {"refused", p.Refused.String()},
 			{"rules of", strings.Join(p.Neighbours, "+")},
 		} {
 			if part.value != "" {

@@ -174,10 +174,10 @@ func conflict(p workflow.Pull, paths []string) *workflow.Trouble {
 	}
 	return &workflow.Trouble{
 		Kind:  workflow.TroubleConflict,
-		Title: "The head conflicts with " + phrase.Shown(p.Base.Ref),
-		Sentences: []string{
-			fmt.Sprintf("%s and `%s` both changed %s.", phrase.Short(p.Head.SHA), phrase.Shown(p.Base.Ref), list),
-			fmt.Sprintf("Merge `%s` into this branch, or rebase it, and push.", phrase.Shown(p.Base.Ref)),
+		Title: phrase.Say("The head conflicts with %s", phrase.Shown(p.Base.Ref)),
+		Sentences: []phrase.Text{
+			phrase.Say("%s and `%s` both changed %s.", phrase.Short(p.Head.SHA), phrase.Shown(p.Base.Ref), list),
+			phrase.Say("Merge `%s` into this branch, or rebase it, and push.", phrase.Shown(p.Base.Ref)),
 		},
 	}
 }
@@ -189,8 +189,8 @@ func faultyConfig(faults []workflow.Diagnostic) *workflow.Trouble {
 	}
 	return &workflow.Trouble{
 		Kind:        workflow.TroubleConfig,
-		Title:       fmt.Sprintf("%s has %s", workflow.RepoConfigFile, count),
-		Sentences:   []string{"Nothing is planned until it is mended; each fault stands with its line."},
+		Title:       phrase.Say("%s has %s", workflow.RepoConfigFile, count),
+		Sentences:   phrase.Texts("Nothing is planned until it is mended; each fault stands with its line."),
 		Diagnostics: faults,
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
@@ -18,7 +19,7 @@ func TestPrefix(t *testing.T) {
 	views := cases()
 	maps.Copy(views, applyCases())
 	troubled := view()
-	troubled.Trouble = &workflow.Trouble{Title: "It failed", Sentences: []string{"`cardea plan`, in a comment, tries again."}}
+	troubled.Trouble = &workflow.Trouble{Title: phrase.Say("It failed"), Sentences: []phrase.Text{phrase.Say("%s, in a comment, tries again.", workflow.VerbPlan.Typed(""))}}
 	views["troubled"] = troubled
 	texts := map[string]string{}
 	for name, v := range views {
