@@ -61,7 +61,8 @@ func created(body any) reply { return reply{status: http.StatusCreated, body: bo
 func nothing() reply         { return reply{status: http.StatusNoContent} }
 
 func fail(status int, format string, args ...any) reply {
-	return reply{status: status, body: obj{"message": fmt.Sprintf(format, args...), "documentation_url": docs, "status": strconv.Itoa(status)}}
+	return reply{status: status, body: obj{"message": fmt.Sprintf(format, args...), "documentation_url": docs,
+		"status": strconv.Itoa(status)}}
 }
 
 func notFound() reply { return fail(http.StatusNotFound, "Not Found") }
@@ -295,7 +296,8 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, next http.Hand
 		http.Error(w, "request body: "+err.Error(), http.StatusRequestEntityTooLarge)
 		return
 	}
-	x := Exchange{Time: s.opts.Now(), Method: r.Method, Path: r.URL.Path, Escaped: r.URL.EscapedPath(), Query: r.URL.RawQuery, RequestHeader: record.Pick(r.Header, record.RequestHeaders), RequestBody: body}
+	x := Exchange{Time: s.opts.Now(), Method: r.Method, Path: r.URL.Path, Escaped: r.URL.EscapedPath(),
+		Query: r.URL.RawQuery, RequestHeader: record.Pick(r.Header, record.RequestHeaders), RequestBody: body}
 	who, denied := s.authenticate(r)
 	x.Actor, x.ActorKind = who.name(), who.kind()
 	s.faulty(w, r, &x, func() answer {
@@ -357,7 +359,9 @@ func (s *Server) spend(who actor, h http.Header) *reply {
 	}
 	if enforced && rt.Used >= limit {
 		s.rateHeaders(h, rt, limit)
-		r := fail(http.StatusForbidden, "API rate limit exceeded for %s. If you reach out to GitHub Support for help, please include the request ID.", who.name())
+		r := fail(http.StatusForbidden,
+			"API rate limit exceeded for %s. If you reach out to GitHub Support for help, please include the request ID.",
+			who.name())
 		return &r
 	}
 	rt.Used++

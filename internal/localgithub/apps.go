@@ -85,7 +85,8 @@ func createToken(c *call) reply {
 	}
 	repos, granted := c.narrow(in, ask.RepositoryIDs, ask.Repositories)
 	if !granted {
-		return fail(http.StatusUnprocessableEntity, "There is at least one repository that does not exist or is not accessible to the parent installation.")
+		return fail(http.StatusUnprocessableEntity,
+			"There is at least one repository that does not exist or is not accessible to the parent installation.")
 	}
 	body := obj{"expires_at": life.Format(time.RFC3339), "permissions": t.Perms, "repository_selection": "all"}
 	if !in.All {
@@ -145,7 +146,8 @@ func rateLimit(c *call) reply {
 func getSelf(c *call) reply {
 	if c.who.user == nil {
 		if c.who.tok != nil {
-			return reply{status: http.StatusForbidden, body: fail(http.StatusForbidden, "Resource not accessible by integration").body}
+			return reply{status: http.StatusForbidden,
+				body: fail(http.StatusForbidden, "Resource not accessible by integration").body}
 		}
 		return fail(http.StatusUnauthorized, "Requires authentication")
 	}
@@ -163,10 +165,12 @@ func getUser(c *call) reply {
 func teamMembership(c *call) reply {
 	t := c.s.st.Teams[strings.ToLower(c.value("org")+"/"+c.value("team"))]
 	a := c.s.st.Login(c.value("username"))
-	if t == nil || a == nil || t.Members[a.ID] == "" || c.who.tok != nil && c.who.tok.Inst.Account != t.Org || c.who.account() == nil {
+	if t == nil || a == nil || t.Members[a.ID] == "" || c.who.tok != nil && c.who.tok.Inst.Account != t.Org ||
+		c.who.account() == nil {
 		return notFound()
 	}
-	url := c.s.api + "/organizations/" + strconv.FormatInt(t.Org.ID, 10) + "/team/" + strconv.FormatInt(t.ID, 10) + "/memberships/" + a.Login
+	url := c.s.api + "/organizations/" + strconv.FormatInt(t.Org.ID, 10) + "/team/" +
+		strconv.FormatInt(t.ID, 10) + "/memberships/" + a.Login
 	return ok(obj{"url": url, "role": "member", "state": t.Members[a.ID]})
 }
 
@@ -193,8 +197,10 @@ func permission(c *call) reply {
 
 func (s *Server) deliveryJSON(d *hooks.Delivery) obj {
 	o := obj{
-		"id": d.ID, "guid": d.GUID, "delivered_at": d.At.Format(time.RFC3339Nano), "redelivery": d.Redelivery, "duration": d.Duration.Seconds(), "status": d.Status,
-		"status_code": d.Code, "event": d.Event, "action": render.OrNil(d.Action), "installation_id": nil, "repository_id": nil, "throttled_at": nil,
+		"id": d.ID, "guid": d.GUID, "delivered_at": d.At.Format(time.RFC3339Nano), "redelivery": d.Redelivery,
+		"duration": d.Duration.Seconds(), "status": d.Status,
+		"status_code": d.Code, "event": d.Event, "action": render.OrNil(d.Action), "installation_id": nil,
+		"repository_id": nil, "throttled_at": nil,
 	}
 	if d.InstallID != 0 {
 		o["installation_id"] = d.InstallID

@@ -143,9 +143,11 @@ func (s *Server) verifyJWT(raw string) (*model.App, *reply) {
 	now := s.opts.Now()
 	switch {
 	case claims.ExpiresAt == nil || !now.Before(claims.ExpiresAt.Time):
-		return nil, refuse(http.StatusUnauthorized, "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")
+		return nil, refuse(http.StatusUnauthorized,
+			"'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")
 	case claims.IssuedAt == nil || claims.IssuedAt.After(now):
-		return nil, refuse(http.StatusUnauthorized, "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
+		return nil, refuse(http.StatusUnauthorized,
+			"'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
 	case claims.ExpiresAt.After(now.Add(10 * time.Minute)):
 		return nil, refuse(http.StatusUnauthorized, "'Expiration time' claim ('exp') is too far in the future")
 	}
@@ -160,7 +162,8 @@ func (s *Server) authorise(c *call, rt route) *reply {
 	case rt.only == "app" && c.who.app == nil:
 		return refuse(http.StatusUnauthorized, "A JSON web token could not be decoded")
 	case rt.only == "installation" && c.who.tok == nil:
-		return refuse(http.StatusForbidden, "You must authenticate with an installation access token in order to use this endpoint.")
+		return refuse(http.StatusForbidden,
+			"You must authenticate with an installation access token in order to use this endpoint.")
 	case rt.only != "app" && c.who.app != nil:
 		return refuse(http.StatusUnauthorized, "Bad credentials")
 	}
@@ -201,7 +204,8 @@ func (s *Server) moved(r *http.Request, to *model.Repo, old string) reply {
 	if r.URL.RawQuery != "" {
 		where += "?" + r.URL.RawQuery
 	}
-	return reply{status: status, header: http.Header{"Location": {where}}, body: obj{"message": "Moved Permanently", "url": where, "documentation_url": docs}}
+	return reply{status: status, header: http.Header{"Location": {where}},
+		body: obj{"message": "Moved Permanently", "url": where, "documentation_url": docs}}
 }
 
 func (s *Server) mayUse(who actor, r *model.Repo, rt route, read bool) *reply {
@@ -215,7 +219,8 @@ func (s *Server) mayUse(who actor, r *model.Repo, rt route, read bool) *reply {
 		if read { // what is public is public for every token
 			return nil
 		}
-		return &reply{status: http.StatusForbidden, body: fail(http.StatusForbidden, "Resource not accessible by integration").body, need: rt.need}
+		return &reply{status: http.StatusForbidden,
+			body: fail(http.StatusForbidden, "Resource not accessible by integration").body, need: rt.need}
 	}
 	if !r.May(who.user, "read") {
 		return ptr(notFound())
@@ -242,7 +247,8 @@ func (s *Server) hasPermissions(who actor, need string) *reply {
 	for one := range strings.SplitSeq(need, "; ") {
 		name, level, _ := strings.Cut(one, "=")
 		if !allows(who.tok.Perms[name], level) {
-			return &reply{status: http.StatusForbidden, body: fail(http.StatusForbidden, "Resource not accessible by integration").body, need: need}
+			return &reply{status: http.StatusForbidden,
+				body: fail(http.StatusForbidden, "Resource not accessible by integration").body, need: need}
 		}
 	}
 	return nil
@@ -262,7 +268,8 @@ func newToken(in *model.Installation, old bool, expires time.Time) string {
 	}
 	enc := base64.RawURLEncoding.EncodeToString
 	head := enc([]byte(`{"alg":"ES256","typ":"JWT"}`))
-	claims := enc(fmt.Appendf(nil, `{"iss":"localgithub","sub":"installation:%d","exp":%d,"jti":%q,"pad":%q}`, in.ID, expires.Unix(), random(24), random(150)))
+	claims := enc(fmt.Appendf(nil, `{"iss":"localgithub","sub":"installation:%d","exp":%d,"jti":%q,"pad":%q}`, in.ID,
+		expires.Unix(), random(24), random(150)))
 	return fmt.Sprintf("ghs_%d_%s.%s.%s", in.App.ID, head, claims, random(64))
 }
 

@@ -60,7 +60,8 @@ func (in *runInput) check() *reply {
 	if in.Conclusion == nil && (in.CompletedAt != nil || in.Status != nil && *in.Status == "completed") {
 		return bad("\"conclusion\" is required when completed.")
 	}
-	if in.DetailsURL != nil && *in.DetailsURL != "" && !strings.HasPrefix(*in.DetailsURL, "http://") && !strings.HasPrefix(*in.DetailsURL, "https://") {
+	if in.DetailsURL != nil && *in.DetailsURL != "" && !strings.HasPrefix(*in.DetailsURL, "http://") &&
+		!strings.HasPrefix(*in.DetailsURL, "https://") {
 		return bad("details_url must use http or https scheme")
 	}
 	if o := in.Output; o != nil {
@@ -97,7 +98,8 @@ func checkAnnotations(all []model.Annotation) string {
 			return "An annotation needs path, start_line, end_line and message."
 		case !slices.Contains([]string{"notice", "warning", "failure"}, a.Level):
 			return fmt.Sprintf("%q is not a member of [notice warning failure].", a.Level)
-		case len(a.Message) > maxAnnotationText || len(a.RawDetails) > maxAnnotationText || utf8.RuneCountInString(a.Title) > maxTitle:
+		case len(a.Message) > maxAnnotationText || len(a.RawDetails) > maxAnnotationText ||
+			utf8.RuneCountInString(a.Title) > maxTitle:
 			return "An annotation's message and raw_details may have 64 KB, its title 255 characters."
 		case a.StartLine != a.EndLine && (a.StartColumn != nil || a.EndColumn != nil):
 			return "Columns are only allowed on annotations of a single line."
@@ -149,7 +151,8 @@ func createRun(c *call) reply {
 	if su == nil {
 		su = c.s.newSuite(c.repo, by, render.HeadCommit(commit))
 	}
-	run := &model.CheckRun{ID: c.s.st.ID("check_run"), Suite: su, Name: *in.Name, Status: "queued", Started: c.s.now(), Actions: []model.Action{}}
+	run := &model.CheckRun{ID: c.s.st.ID("check_run"), Suite: su, Name: *in.Name, Status: "queued",
+		Started: c.s.now(), Actions: []model.Action{}}
 	su.Runs = append(su.Runs, run)
 	c.s.st.Runs[run.ID] = run
 	c.s.setRun(run, in)
@@ -162,7 +165,8 @@ func createRun(c *call) reply {
 
 // setRun carries a checked request over. A conclusion completes the run by itself.
 func (s *Server) setRun(run *model.CheckRun, in runInput) {
-	for to, from := range map[*string]*string{&run.Name: in.Name, &run.External: in.ExternalID, &run.Details: in.DetailsURL, &run.Status: in.Status} {
+	for to, from := range map[*string]*string{&run.Name: in.Name, &run.External: in.ExternalID,
+		&run.Details: in.DetailsURL, &run.Status: in.Status} {
 		if from != nil {
 			*to = *from
 		}
@@ -209,7 +213,8 @@ func updateRun(c *call) reply {
 		return notFound()
 	}
 	if run.Suite.App != c.who.via() {
-		return fail(http.StatusForbidden, "Invalid app_id `%d` - check run can only be modified by the GitHub App that created it.", c.who.via().ID)
+		return fail(http.StatusForbidden,
+			"Invalid app_id `%d` - check run can only be modified by the GitHub App that created it.", c.who.via().ID)
 	}
 	var in runInput
 	if bad := c.decode(&in); bad != nil {
@@ -247,8 +252,10 @@ func runAnnotations(c *call) reply {
 	}
 	return each(c, run.Annotations, func(a model.Annotation) obj {
 		return obj{
-			"path": a.Path, "start_line": a.StartLine, "end_line": a.EndLine, "start_column": a.StartColumn, "end_column": a.EndColumn, "annotation_level": a.Level,
-			"message": a.Message, "title": render.OrNil(a.Title), "raw_details": render.OrNil(a.RawDetails), "blob_href": c.html + "/blob/" + run.Suite.SHA + "/" + a.Path,
+			"path": a.Path, "start_line": a.StartLine, "end_line": a.EndLine, "start_column": a.StartColumn,
+			"end_column": a.EndColumn, "annotation_level": a.Level,
+			"message": a.Message, "title": render.OrNil(a.Title), "raw_details": render.OrNil(a.RawDetails),
+			"blob_href": c.html + "/blob/" + run.Suite.SHA + "/" + a.Path,
 		}
 	})
 }
@@ -266,7 +273,8 @@ func listRuns(c *call) reply {
 	}
 	name, status, by := c.query("check_name"), c.query("status"), c.query("app_id")
 	all = slices.DeleteFunc(all, func(run *model.CheckRun) bool {
-		return name != "" && run.Name != name || status != "" && run.Status != status || by != "" && fmt.Sprint(run.Suite.App.ID) != by
+		return name != "" && run.Name != name || status != "" && run.Status != status ||
+			by != "" && fmt.Sprint(run.Suite.App.ID) != by
 	})
 	slices.Reverse(all) // newest first
 	return counted(c, "check_runs", all, c.s.render.Run)

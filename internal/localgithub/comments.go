@@ -36,7 +36,8 @@ func checkBody(resource, body string) *reply {
 	case strings.TrimSpace(body) == "":
 		return ptr(invalid(resource, "body", "missing_field", "body cannot be blank"))
 	case utf8.RuneCountInString(body) > maxComment:
-		return ptr(invalid(resource, "data", "unprocessable", fmt.Sprintf("Body is too long (maximum is %d characters)", maxComment)))
+		return ptr(invalid(resource, "data", "unprocessable",
+			fmt.Sprintf("Body is too long (maximum is %d characters)", maxComment)))
 	}
 	return nil
 }
@@ -266,7 +267,8 @@ func (s *Server) CreateIssue(full, login, title string) (number int, err error) 
 func (s *Server) newIssue(r *model.Repo, by *model.Account, via *model.App, title, body string) *model.Issue {
 	now := s.now()
 	r.LastNumber++
-	is := &model.Issue{ID: s.st.ID("issue"), Repo: r, Number: r.LastNumber, Title: title, Body: body, Author: by, Via: via, Created: now, Updated: now}
+	is := &model.Issue{ID: s.st.ID("issue"), Repo: r, Number: r.LastNumber, Title: title,
+		Body: body, Author: by, Via: via, Created: now, Updated: now}
 	r.Issues[is.Number] = is
 	return is
 }

@@ -33,7 +33,8 @@ func (s *Server) emit(e event) {
 		if need := model.EventNeeds[e.name]; need != "metadata" && in.Perms[need] == "" {
 			continue
 		}
-		payload := obj{"repository": s.render.Repo(e.repo, nil), "sender": s.render.User(e.sender), "installation": obj{"id": in.ID, "node_id": render.NodeID("Installation", in.ID)}}
+		payload := obj{"repository": s.render.Repo(e.repo, nil), "sender": s.render.User(e.sender),
+			"installation": obj{"id": in.ID, "node_id": render.NodeID("Installation", in.ID)}}
 		if e.action != "" {
 			payload["action"] = e.action
 		}
@@ -44,7 +45,8 @@ func (s *Server) emit(e event) {
 			payload[k] = v
 		}
 		s.hooks.Enqueue(&hooks.Delivery{
-			GUID: id, App: in.App, HookID: in.App.HookID, Event: e.name, Action: e.action, InstallID: in.ID, RepoID: e.repo.ID, Payload: mustJSON(payload),
+			GUID: id, App: in.App, HookID: in.App.HookID, Event: e.name, Action: e.action, InstallID: in.ID,
+			RepoID: e.repo.ID, Payload: mustJSON(payload),
 		})
 	}
 }
@@ -68,7 +70,8 @@ func (s *Server) emitComment(c *model.Comment, action string, by *model.Account,
 func (s *Server) emitReview(rv *model.Review, action string, by *model.Account) {
 	body := s.render.Review(rv)
 	body["state"] = strings.ToLower(rv.State) // lower case in webhooks, upper case in REST
-	s.emit(event{repo: rv.Pull.Repo, name: "pull_request_review", action: action, sender: by, fields: obj{"review": body, "pull_request": s.render.Pull(rv.Pull, false)}})
+	s.emit(event{repo: rv.Pull.Repo, name: "pull_request_review", action: action, sender: by,
+		fields: obj{"review": body, "pull_request": s.render.Pull(rv.Pull, false)}})
 }
 
 // emitRun tells of a check run. A re-run request or a pressed button is told to the App that owns the run alone.
@@ -85,7 +88,8 @@ func (s *Server) emitRun(run *model.CheckRun, action string, by *model.Account, 
 }
 
 func (s *Server) emitSuite(su *model.Suite, action string, by *model.Account) {
-	s.emit(event{repo: su.Repo, name: "check_suite", action: action, sender: by, only: su.App, fields: obj{"check_suite": s.render.Suite(su, false)}})
+	s.emit(event{repo: su.Repo, name: "check_suite", action: action, sender: by, only: su.App,
+		fields: obj{"check_suite": s.render.Suite(su, false)}})
 }
 
 // requestSuites makes the empty suite of a pushed head for every App that may write checks, and tells it.
@@ -105,7 +109,8 @@ func (s *Server) installationEvent(in *model.Installation, name, action string, 
 	for k, v := range extra {
 		payload[k] = v
 	}
-	s.hooks.Enqueue(&hooks.Delivery{GUID: guid(), App: in.App, HookID: in.App.HookID, Event: name, Action: action, InstallID: in.ID, Payload: mustJSON(payload)})
+	s.hooks.Enqueue(&hooks.Delivery{GUID: guid(), App: in.App, HookID: in.App.HookID, Event: name, Action: action,
+		InstallID: in.ID, Payload: mustJSON(payload)})
 }
 
 // pushInfo is what git says of a push.
@@ -143,8 +148,9 @@ func (s *Server) pushInfo(ctx context.Context, r *model.Repo, ch bare.Change) (p
 
 // pushLog lists commits as push events do, oldest first.
 func (s *Server) pushLog(ctx context.Context, r *model.Repo, args ...string) ([]obj, error) {
-	out, err := s.git.Run(ctx, r.Dir, append([]string{"log", "--reverse", "--topo-order", "--diff-merges=first-parent", "--no-renames", "--name-status",
-		"--format=%x01%H%x00%T%x00%an%x00%ae%x00%aI%x00%B%x00"}, args...)...)
+	out, err := s.git.Run(ctx, r.Dir,
+		append([]string{"log", "--reverse", "--topo-order", "--diff-merges=first-parent", "--no-renames", "--name-status",
+			"--format=%x01%H%x00%T%x00%an%x00%ae%x00%aI%x00%B%x00"}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +181,8 @@ func pushCommit(html string, f []string) obj {
 	}
 	by := obj{"name": f[2], "email": f[3], "date": f[4]}
 	return obj{
-		"id": f[0], "tree_id": f[1], "distinct": true, "message": strings.TrimRight(f[5], "\n"), "timestamp": f[4], "url": html + "/commit/" + f[0],
+		"id": f[0], "tree_id": f[1], "distinct": true, "message": strings.TrimRight(f[5], "\n"), "timestamp": f[4],
+		"url":    html + "/commit/" + f[0],
 		"author": by, "committer": by, "added": files['A'], "removed": files['D'], "modified": files['M'],
 	}
 }
@@ -192,8 +199,10 @@ func (s *Server) emitPush(r *model.Repo, by *model.Account, ch bare.Change, info
 	repo := s.render.Repo(r, nil)
 	repo["pushed_at"], repo["created_at"] = r.Pushed.Unix(), r.Created.Unix() // numbers in this event alone
 	s.emit(event{repo: r, name: "push", sender: by, fields: obj{
-		"ref": ch.Ref, "before": ch.Old, "after": ch.New, "created": ch.Old == bare.ZeroSHA, "deleted": ch.New == bare.ZeroSHA, "forced": info.forced, "base_ref": nil,
-		"compare": s.render.HTML(r) + "/compare/" + ch.Old[:12] + "..." + ch.New[:12], "commits": commits, "head_commit": head, "repository": repo,
+		"ref": ch.Ref, "before": ch.Old, "after": ch.New, "created": ch.Old == bare.ZeroSHA,
+		"deleted": ch.New == bare.ZeroSHA, "forced": info.forced, "base_ref": nil,
+		"compare": s.render.HTML(r) + "/compare/" + ch.Old[:12] + "..." + ch.New[:12], "commits": commits,
+		"head_commit": head, "repository": repo,
 		"pusher": obj{"name": model.NameOf(by), "email": model.NameOf(by) + "@users.noreply.localgithub"},
 	}})
 }
@@ -201,7 +210,9 @@ func (s *Server) emitPush(r *model.Repo, by *model.Account, ch bare.Change, info
 // ping tells an App that its hook is there.
 func (s *Server) ping(a *model.App) {
 	payload := obj{"zen": "Keep it logically awesome.", "hook_id": a.HookID, "hook": obj{
-		"type": "App", "id": a.HookID, "name": "web", "active": true, "created_at": render.Stamp(a.Created), "updated_at": render.Stamp(a.Created), "events": a.EventList(), "app_id": a.ID, "config": obj{"content_type": "json", "insecure_ssl": "0", "url": a.HookURL},
+		"type": "App", "id": a.HookID, "name": "web", "active": true, "created_at": render.Stamp(a.Created),
+		"updated_at": render.Stamp(a.Created), "events": a.EventList(), "app_id": a.ID,
+		"config": obj{"content_type": "json", "insecure_ssl": "0", "url": a.HookURL},
 	}}
 	s.hooks.Enqueue(&hooks.Delivery{GUID: guid(), App: a, HookID: a.HookID, Event: "ping", Payload: mustJSON(payload)})
 }

@@ -208,7 +208,8 @@ func (s *Server) limited(rule *FaultRule) answer {
 		out.header.Set("X-RateLimit-Used", "5000")
 		out.header.Set("X-RateLimit-Reset", strconv.FormatInt(s.opts.Now().Add(rule.Retry).Unix(), 10))
 		out.header.Set("X-RateLimit-Resource", "core")
-		body = obj{"message": "API rate limit exceeded.", "documentation_url": docs + "/overview/rate-limits-for-the-rest-api", "status": "403"}
+		body = obj{"message": "API rate limit exceeded.", "documentation_url": docs +
+			"/overview/rate-limits-for-the-rest-api", "status": "403"}
 	case LimitSecondary403, LimitSecondary429:
 		out.header.Set("Retry-After", wait)
 	case LimitSecondaryMessage:

@@ -21,7 +21,8 @@ func (s *Server) mutationRoot(who actor) *graphql.Thing {
 				return nil, err
 			}
 			s.setDraft(p, who.account(), draft)
-			return &graphql.Thing{Type: payload, Fields: map[string]any{"clientMutationId": in["clientMutationId"], "pullRequest": s.pullThing(who, p)}}, nil
+			return &graphql.Thing{Type: payload,
+				Fields: map[string]any{"clientMutationId": in["clientMutationId"], "pullRequest": s.pullThing(who, p)}}, nil
 		}
 	}
 	return &graphql.Thing{Type: "Mutation", Fields: map[string]any{
@@ -31,7 +32,9 @@ func (s *Server) mutationRoot(who actor) *graphql.Thing {
 			if err != nil {
 				return nil, err
 			}
-			return &graphql.Thing{Type: "MinimizeCommentPayload", Fields: map[string]any{"clientMutationId": in["clientMutationId"], "minimizedComment": s.commentThing(who, cm)}}, nil
+			return &graphql.Thing{Type: "MinimizeCommentPayload",
+					Fields: map[string]any{"clientMutationId": in["clientMutationId"], "minimizedComment": s.commentThing(who, cm)}},
+				nil
 		}),
 		"unminimizeComment": graphql.Resolver(func(args map[string]any) (any, error) {
 			in := input(args)
@@ -39,7 +42,9 @@ func (s *Server) mutationRoot(who actor) *graphql.Thing {
 			if err != nil {
 				return nil, err
 			}
-			return &graphql.Thing{Type: "UnminimizeCommentPayload", Fields: map[string]any{"clientMutationId": in["clientMutationId"], "unminimizedComment": s.commentThing(who, cm)}}, nil
+			return &graphql.Thing{Type: "UnminimizeCommentPayload",
+					Fields: map[string]any{"clientMutationId": in["clientMutationId"], "unminimizedComment": s.commentThing(who, cm)}},
+				nil
 		}),
 		"convertPullRequestToDraft":     draft("ConvertPullRequestToDraftPayload", true),
 		"markPullRequestReadyForReview": draft("MarkPullRequestReadyForReviewPayload", false),
@@ -70,7 +75,8 @@ func (s *Server) mayMinimize(who actor, cm *model.Comment) bool {
 func (s *Server) minimize(who actor, subject any, reason string) (*model.Comment, error) {
 	cm := s.commentByNode(who, fmt.Sprint(subject))
 	if cm == nil {
-		return nil, graphql.Error{Type: "NOT_FOUND", Message: fmt.Sprintf("Could not resolve to a node with the global id of '%v'", subject)}
+		return nil, graphql.Error{Type: "NOT_FOUND",
+			Message: fmt.Sprintf("Could not resolve to a node with the global id of '%v'", subject)}
 	}
 	if !s.mayMinimize(who, cm) {
 		return nil, graphql.Forbidden()
@@ -86,11 +92,13 @@ func (s *Server) pullByNode(who actor, id any) (*model.Pull, error) {
 			if !isPull || p.PullID != n || !s.sees(who, r) {
 				continue
 			}
-			if s.lacks(who, r, "pull_requests", "write") || who.user != nil && who.user != p.Author && !r.May(who.user, "write") {
+			if s.lacks(who, r, "pull_requests", "write") ||
+				who.user != nil && who.user != p.Author && !r.May(who.user, "write") {
 				return nil, graphql.Forbidden()
 			}
 			return p, nil
 		}
 	}
-	return nil, graphql.Error{Type: "NOT_FOUND", Message: fmt.Sprintf("Could not resolve to a node with the global id of '%v'", id)}
+	return nil, graphql.Error{Type: "NOT_FOUND",
+		Message: fmt.Sprintf("Could not resolve to a node with the global id of '%v'", id)}
 }

@@ -21,14 +21,17 @@ func (s *Server) queryRoot(who actor) *graphql.Thing {
 			if cm := s.commentByNode(who, id); cm != nil {
 				return s.commentThing(who, cm), nil
 			}
-			return nil, graphql.Error{Type: "NOT_FOUND", Message: fmt.Sprintf("Could not resolve to a node with the global id of '%s'.", id)}
+			return nil, graphql.Error{Type: "NOT_FOUND",
+				Message: fmt.Sprintf("Could not resolve to a node with the global id of '%s'.", id)}
 		}),
 	}}
 }
 
 func (s *Server) rateThing(who actor) *graphql.Thing {
 	rt := s.st.Rates[who.name()]
-	return &graphql.Thing{Type: "RateLimit", Fields: map[string]any{"limit": s.opts.RateLimit, "cost": 1, "used": rt.Used, "remaining": s.opts.RateLimit - rt.Used, "resetAt": render.Stamp(rt.Reset)}}
+	return &graphql.Thing{Type: "RateLimit",
+		Fields: map[string]any{"limit": s.opts.RateLimit, "cost": 1, "used": rt.Used, "remaining": s.opts.RateLimit - rt.Used,
+			"resetAt": render.Stamp(rt.Reset)}}
 }
 
 // sees reports whether the caller may see the repository at all.
@@ -54,7 +57,8 @@ func (s *Server) repositoryField(who actor, args map[string]any) (any, error) {
 	full := fmt.Sprintf("%v/%v", args["owner"], args["name"])
 	r := s.st.Repo(full)
 	if r == nil || !s.sees(who, r) {
-		return nil, graphql.Error{Type: "NOT_FOUND", Message: fmt.Sprintf("Could not resolve to a Repository with the name '%s'.", full)}
+		return nil, graphql.Error{Type: "NOT_FOUND",
+			Message: fmt.Sprintf("Could not resolve to a Repository with the name '%s'.", full)}
 	}
 	return s.repoThing(who, r), nil
 }
@@ -64,7 +68,8 @@ func (s *Server) repoThing(who actor, r *model.Repo) *graphql.Thing {
 		return nil
 	}
 	return &graphql.Thing{Type: "Repository", Fields: map[string]any{
-		"id": render.NodeID("Repository", r.ID), "databaseId": r.ID, "name": r.Name, "nameWithOwner": r.Full(), "owner": s.actorThing(r.Owner), "url": s.render.HTML(r), "isPrivate": r.Private,
+		"id": render.NodeID("Repository", r.ID), "databaseId": r.ID, "name": r.Name, "nameWithOwner": r.Full(),
+		"owner": s.actorThing(r.Owner), "url": s.render.HTML(r), "isPrivate": r.Private,
 		"isFork": r.Parent != nil, "isArchived": r.Archived,
 		"mergeCommitAllowed": !r.NoMergeCommits, "squashMergeAllowed": true, "rebaseMergeAllowed": false,
 		"defaultBranchRef": refThing(s, who, r, r.DefaultBranch),
@@ -78,7 +83,8 @@ func (s *Server) repoThing(who actor, r *model.Repo) *graphql.Thing {
 			n, _ := graphql.IntArg(args, "number")
 			is := r.Issues[n]
 			if is == nil || is.Pull == nil {
-				return nil, graphql.Error{Type: "NOT_FOUND", Message: fmt.Sprintf("Could not resolve to a PullRequest with the number of %d.", n)}
+				return nil, graphql.Error{Type: "NOT_FOUND",
+					Message: fmt.Sprintf("Could not resolve to a PullRequest with the number of %d.", n)}
 			}
 			return s.pullThing(who, is.Pull), nil
 		}),
@@ -99,7 +105,9 @@ func (s *Server) pullConnection(who actor, r *model.Repo, args map[string]any) (
 	}
 	var all []*graphql.Thing
 	for _, p := range r.Pulls() {
-		if len(states) > 0 && !slices.Contains(states, p.UpperState()) || args["headRefName"] != nil && args["headRefName"] != p.HeadRef || args["baseRefName"] != nil && args["baseRefName"] != p.BaseRef {
+		if len(states) > 0 && !slices.Contains(states, p.UpperState()) ||
+			args["headRefName"] != nil && args["headRefName"] != p.HeadRef ||
+			args["baseRefName"] != nil && args["baseRefName"] != p.BaseRef {
 			continue
 		}
 		all = append(all, s.pullThing(who, p))
@@ -112,7 +120,8 @@ func refThing(s *Server, who actor, r *model.Repo, branch string) *graphql.Thing
 		return nil
 	}
 	return &graphql.Thing{Type: "Ref", Fields: map[string]any{
-		"id": render.NodeID("Ref", r.ID) + ":" + branch, "name": branch, "prefix": "refs/heads/", "target": s.commitThing(who, r, r.Tips[branch], nil),
+		"id": render.NodeID("Ref", r.ID) + ":" + branch, "name": branch, "prefix": "refs/heads/",
+		"target":        s.commitThing(who, r, r.Tips[branch], nil),
 		"refUpdateRule": updateRuleThing(who, r, branch),
 		"rules": graphql.Resolver(func(args map[string]any) (any, error) {
 			var all []*graphql.Thing
@@ -136,7 +145,8 @@ func updateRuleThing(who actor, r *model.Repo, branch string) *graphql.Thing {
 		contexts = append(contexts, c.Context)
 	}
 	return &graphql.Thing{Type: "RefUpdateRule", Fields: map[string]any{
-		"pattern": branch, "requiredApprovingReviewCount": p.Reviews, "requiredStatusCheckContexts": contexts, "viewerCanPush": who.user != nil && r.May(who.user, "write"),
+		"pattern": branch, "requiredApprovingReviewCount": p.Reviews, "requiredStatusCheckContexts": contexts,
+		"viewerCanPush": who.user != nil && r.May(who.user, "write"),
 	}}
 }
 
@@ -144,11 +154,14 @@ func updateRuleThing(who actor, r *model.Repo, branch string) *graphql.Thing {
 func checksRuleThing(r *model.Repo, checks []RequiredCheck) *graphql.Thing {
 	var list []*graphql.Thing
 	for _, c := range checks {
-		list = append(list, &graphql.Thing{Type: "StatusCheckConfiguration", Fields: map[string]any{"context": c.Context, "integrationId": render.IDOrNil(c.AppID)}})
+		list = append(list, &graphql.Thing{Type: "StatusCheckConfiguration",
+			Fields: map[string]any{"context": c.Context, "integrationId": render.IDOrNil(c.AppID)}})
 	}
 	return &graphql.Thing{Type: "RepositoryRule", Fields: map[string]any{
 		"id": render.NodeID("RepositoryRule", r.ID), "type": "REQUIRED_STATUS_CHECKS",
-		"parameters": &graphql.Thing{Type: "RequiredStatusChecksParameters", Fields: map[string]any{"doNotEnforceOnCreate": false, "requiredStatusChecks": list, "strictRequiredStatusChecksPolicy": false}},
+		"parameters": &graphql.Thing{Type: "RequiredStatusChecksParameters",
+			Fields: map[string]any{"doNotEnforceOnCreate": false, "requiredStatusChecks": list,
+				"strictRequiredStatusChecksPolicy": false}},
 	}}
 }
 
@@ -159,7 +172,8 @@ func (s *Server) actorThing(a *model.Account) *graphql.Thing {
 	}
 	login := strings.TrimSuffix(a.Login, "[bot]")
 	return &graphql.Thing{Type: a.Type, Fields: map[string]any{
-		"id": render.NodeID(a.Type, a.ID), "databaseId": a.ID, "login": login, "url": s.url + "/" + login, "avatarUrl": s.url + "/avatars/" + login, "name": nil,
+		"id": render.NodeID(a.Type, a.ID), "databaseId": a.ID, "login": login, "url": s.url + "/" + login,
+		"avatarUrl": s.url + "/avatars/" + login, "name": nil,
 	}}
 }
 
@@ -179,17 +193,25 @@ func (s *Server) pullThing(who actor, p *model.Pull) *graphql.Thing {
 		headOwner = p.HeadRepo.Owner
 	}
 	t := &graphql.Thing{Type: "PullRequest", Fields: map[string]any{
-		"id": render.NodeID("PullRequest", p.PullID), "databaseId": p.PullID, "fullDatabaseId": strconv.FormatInt(p.PullID, 10), "number": p.Number, "title": p.Title, "body": p.Body,
-		"url": s.render.PullHTML(p.Issue), "state": p.UpperState(), "closed": p.Closed != nil, "merged": p.Merged != nil, "isDraft": p.Draft, "locked": p.Locked, "mergeable": mergeable,
-		"mergeStateStatus": s.st.MergeState(p), "reviewDecision": render.OrNil(model.ReviewDecision(p)), "author": s.actorThing(p.Author), "mergedBy": s.actorThing(p.MergedBy),
-		"authorAssociation": p.Repo.Association(p.Author), "headRefOid": p.Head, "headRefName": p.HeadRef, "headRef": refThing(s, who, p.HeadRepo, p.HeadRef),
+		"id": render.NodeID("PullRequest", p.PullID), "databaseId": p.PullID,
+		"fullDatabaseId": strconv.FormatInt(p.PullID, 10), "number": p.Number, "title": p.Title, "body": p.Body,
+		"url": s.render.PullHTML(p.Issue), "state": p.UpperState(), "closed": p.Closed != nil, "merged": p.Merged != nil,
+		"isDraft": p.Draft, "locked": p.Locked, "mergeable": mergeable,
+		"mergeStateStatus": s.st.MergeState(p), "reviewDecision": render.OrNil(model.ReviewDecision(p)),
+		"author": s.actorThing(p.Author), "mergedBy": s.actorThing(p.MergedBy),
+		"authorAssociation": p.Repo.Association(p.Author), "headRefOid": p.Head, "headRefName": p.HeadRef,
+		"headRef":             refThing(s, who, p.HeadRepo, p.HeadRef),
 		"headRepository":      graphql.Resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.HeadRepo), nil }),
-		"headRepositoryOwner": s.actorThing(headOwner), "baseRefOid": p.Base, "baseRefName": p.BaseRef, "baseRef": refThing(s, who, p.Repo, p.BaseRef),
+		"headRepositoryOwner": s.actorThing(headOwner), "baseRefOid": p.Base, "baseRefName": p.BaseRef,
+		"baseRef":           refThing(s, who, p.Repo, p.BaseRef),
 		"baseRepository":    graphql.Resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.Repo), nil }),
 		"repository":        graphql.Resolver(func(map[string]any) (any, error) { return s.repoThing(who, p.Repo), nil }),
-		"isCrossRepository": p.Fork(), "changedFiles": p.Facts.Files, "additions": p.Facts.Additions, "deletions": p.Facts.Deletions,
-		"createdAt": render.Stamp(p.Created), "updatedAt": render.Stamp(p.Updated), "closedAt": render.StampOrNil(p.Closed), "mergedAt": render.StampOrNil(p.Merged),
-		"mergeCommit": s.commitThing(who, p.Repo, p.MergeSHA, p), "potentialMergeCommit": s.commitThing(who, p.Repo, p.Mergability.TestMerge, p),
+		"isCrossRepository": p.Fork(), "changedFiles": p.Facts.Files, "additions": p.Facts.Additions,
+		"deletions": p.Facts.Deletions,
+		"createdAt": render.Stamp(p.Created), "updatedAt": render.Stamp(p.Updated), "closedAt": render.StampOrNil(p.Closed),
+		"mergedAt":             render.StampOrNil(p.Merged),
+		"mergeCommit":          s.commitThing(who, p.Repo, p.MergeSHA, p),
+		"potentialMergeCommit": s.commitThing(who, p.Repo, p.Mergability.TestMerge, p),
 	}}
 	s.pullConnections(t, who, p)
 	return t
@@ -207,7 +229,9 @@ func (s *Server) pullConnections(t *graphql.Thing, who actor, p *model.Pull) {
 	t.Fields["commits"] = graphql.Resolver(func(args map[string]any) (any, error) {
 		var all []*graphql.Thing
 		for _, sha := range p.Facts.Commits {
-			all = append(all, &graphql.Thing{Type: "PullRequestCommit", Fields: map[string]any{"id": render.NodeID("PullRequestCommit", p.PullID) + ":" + sha, "commit": s.commitThing(who, p.Repo, sha, p)}})
+			all = append(all, &graphql.Thing{Type: "PullRequestCommit",
+				Fields: map[string]any{"id": render.NodeID("PullRequestCommit", p.PullID) + ":" + sha,
+					"commit": s.commitThing(who, p.Repo, sha, p)}})
 		}
 		return graphql.Connection("commits", all, args)
 	})
@@ -216,7 +240,8 @@ func (s *Server) pullConnections(t *graphql.Thing, who actor, p *model.Pull) {
 			var all []*graphql.Thing
 			states, _ := args["states"].([]any)
 			for _, rv := range p.Reviews {
-				if (keep == nil || keep(rv)) && (states == nil || slices.Contains(states, any(rv.State))) && (args["writersOnly"] != true || p.Repo.May(rv.User, "write")) {
+				if (keep == nil || keep(rv)) && (states == nil || slices.Contains(states, any(rv.State))) &&
+					(args["writersOnly"] != true || p.Repo.May(rv.User, "write")) {
 					all = append(all, s.reviewThing(who, rv))
 				}
 			}
@@ -229,17 +254,23 @@ func (s *Server) pullConnections(t *graphql.Thing, who actor, p *model.Pull) {
 
 func (s *Server) reviewThing(who actor, rv *model.Review) *graphql.Thing {
 	return &graphql.Thing{Type: "PullRequestReview", Fields: map[string]any{
-		"id": render.NodeID("PullRequestReview", rv.ID), "databaseId": rv.ID, "author": s.actorThing(rv.User), "authorCanPushToRepository": rv.Pull.Repo.May(rv.User, "write"),
-		"body": rv.Body, "state": rv.State, "commit": s.commitThing(who, rv.Pull.Repo, rv.Commit, rv.Pull), "submittedAt": render.Stamp(rv.Submitted),
+		"id": render.NodeID("PullRequestReview", rv.ID), "databaseId": rv.ID, "author": s.actorThing(rv.User),
+		"authorCanPushToRepository": rv.Pull.Repo.May(rv.User, "write"),
+		"body":                      rv.Body, "state": rv.State, "commit": s.commitThing(who, rv.Pull.Repo, rv.Commit, rv.Pull),
+		"submittedAt": render.Stamp(rv.Submitted),
 	}}
 }
 
 func (s *Server) commentThing(who actor, cm *model.Comment) *graphql.Thing {
 	return &graphql.Thing{Type: "IssueComment", Fields: map[string]any{
-		"id": render.NodeID("IssueComment", cm.ID), "databaseId": cm.ID, "fullDatabaseId": strconv.FormatInt(cm.ID, 10), "author": s.actorThing(cm.Author),
-		"authorAssociation": cm.Issue.Repo.Association(cm.Author), "body": cm.Body, "url": fmt.Sprintf("%s#issuecomment-%d", s.render.PullHTML(cm.Issue), cm.ID),
-		"createdAt": render.Stamp(cm.Created), "updatedAt": render.Stamp(cm.Updated), "lastEditedAt": render.StampOrNil(cm.Edited), "includesCreatedEdit": cm.Edited != nil,
-		"isMinimized": cm.Minimized != "", "minimizedReason": render.OrNil(strings.ToLower(cm.Minimized)), "viewerCanMinimize": s.mayMinimize(who, cm), "viewerDidAuthor": cm.Author == who.account(),
+		"id": render.NodeID("IssueComment", cm.ID), "databaseId": cm.ID, "fullDatabaseId": strconv.FormatInt(cm.ID, 10),
+		"author":            s.actorThing(cm.Author),
+		"authorAssociation": cm.Issue.Repo.Association(cm.Author), "body": cm.Body,
+		"url":       fmt.Sprintf("%s#issuecomment-%d", s.render.PullHTML(cm.Issue), cm.ID),
+		"createdAt": render.Stamp(cm.Created), "updatedAt": render.Stamp(cm.Updated),
+		"lastEditedAt": render.StampOrNil(cm.Edited), "includesCreatedEdit": cm.Edited != nil,
+		"isMinimized": cm.Minimized != "", "minimizedReason": render.OrNil(strings.ToLower(cm.Minimized)),
+		"viewerCanMinimize": s.mayMinimize(who, cm), "viewerDidAuthor": cm.Author == who.account(),
 	}}
 }
 
@@ -313,13 +344,18 @@ func (s *Server) runThing(run *model.CheckRun, p *model.Pull) *graphql.Thing {
 	status, conclusion := run.Suite.State()
 	a := run.Suite.App
 	suite := &graphql.Thing{Type: "CheckSuite", Fields: map[string]any{
-		"id": render.NodeID("CheckSuite", run.Suite.ID), "databaseId": run.Suite.ID, "status": strings.ToUpper(status), "conclusion": render.OrNil(strings.ToUpper(conclusion)),
-		"app": &graphql.Thing{Type: "App", Fields: map[string]any{"id": render.NodeID("App", a.ID), "databaseId": a.ID, "slug": a.Slug, "name": a.Slug}},
+		"id": render.NodeID("CheckSuite", run.Suite.ID), "databaseId": run.Suite.ID, "status": strings.ToUpper(status),
+		"conclusion": render.OrNil(strings.ToUpper(conclusion)),
+		"app": &graphql.Thing{Type: "App",
+			Fields: map[string]any{"id": render.NodeID("App", a.ID), "databaseId": a.ID, "slug": a.Slug, "name": a.Slug}},
 	}}
 	return &graphql.Thing{Type: "CheckRun", Fields: map[string]any{
-		"id": render.NodeID("CheckRun", run.ID), "databaseId": run.ID, "name": run.Name, "status": strings.ToUpper(run.Status), "conclusion": render.OrNil(strings.ToUpper(run.Conclusion)),
-		"detailsUrl": render.OrNil(run.Details), "externalId": run.External, "title": render.OrNil(run.Title), "summary": render.OrNil(run.Summary), "startedAt": render.Stamp(run.Started),
-		"completedAt": render.StampOrNil(run.Completed), "isRequired": s.required(run.Suite.Repo, run.Name, a.ID), "checkSuite": suite,
+		"id": render.NodeID("CheckRun", run.ID), "databaseId": run.ID, "name": run.Name,
+		"status": strings.ToUpper(run.Status), "conclusion": render.OrNil(strings.ToUpper(run.Conclusion)),
+		"detailsUrl": render.OrNil(run.Details), "externalId": run.External, "title": render.OrNil(run.Title),
+		"summary": render.OrNil(run.Summary), "startedAt": render.Stamp(run.Started),
+		"completedAt": render.StampOrNil(run.Completed), "isRequired": s.required(run.Suite.Repo, run.Name, a.ID),
+		"checkSuite": suite,
 	}}
 }
 
@@ -331,7 +367,9 @@ func (s *Server) statusThing(r *model.Repo, st *model.CommitStatus, p *model.Pul
 		}
 	}
 	return &graphql.Thing{Type: "StatusContext", Fields: map[string]any{
-		"id": render.NodeID("StatusContext", st.ID), "context": st.Context, "state": strings.ToUpper(st.State), "description": render.OrNil(st.Description), "targetUrl": render.OrNil(st.Target),
-		"createdAt": render.Stamp(st.Created), "creator": s.actorThing(st.Creator), "isRequired": s.required(r, st.Context, by),
+		"id": render.NodeID("StatusContext", st.ID), "context": st.Context, "state": strings.ToUpper(st.State),
+		"description": render.OrNil(st.Description), "targetUrl": render.OrNil(st.Target),
+		"createdAt": render.Stamp(st.Created), "creator": s.actorThing(st.Creator),
+		"isRequired": s.required(r, st.Context, by),
 	}}
 }

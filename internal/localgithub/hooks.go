@@ -29,7 +29,8 @@ func (s *Server) ReleaseDeliveries(backwards bool) { s.hooks.Release(backwards) 
 func (s *Server) LoseDeliveries() { s.hooks.Lose() }
 
 func (s *Server) newSender() *hooks.Sender {
-	return hooks.New(hooks.Config{Base: s.base, Timeout: s.opts.HookTimeout, Go: s.background, Begin: s.beginDelivery, End: s.endDelivery})
+	return hooks.New(hooks.Config{Base: s.base, Timeout: s.opts.HookTimeout, Go: s.background,
+		Begin: s.beginDelivery, End: s.endDelivery})
 }
 
 func (s *Server) beginDelivery(d *hooks.Delivery) (url, secret string) {
@@ -80,8 +81,10 @@ func (s *Server) Deliveries() []Delivery {
 	for _, a := range model.Sorted(s.st.Apps, func(a *model.App) int64 { return a.ID }) {
 		for _, d := range s.sent[a.ID] {
 			out = append(out, Delivery{
-				ID: d.ID, GUID: d.GUID, AppID: a.ID, Event: d.Event, Action: d.Action, InstallationID: d.InstallID, RepositoryID: d.RepoID, At: d.At, Duration: d.Duration,
-				Redelivery: d.Redelivery, Status: d.Status, StatusCode: d.Code, RequestHeader: d.Headers, Payload: d.Payload, ResponseHeader: d.Header, ResponseBody: d.Body,
+				ID: d.ID, GUID: d.GUID, AppID: a.ID, Event: d.Event, Action: d.Action, InstallationID: d.InstallID,
+				RepositoryID: d.RepoID, At: d.At, Duration: d.Duration,
+				Redelivery: d.Redelivery, Status: d.Status, StatusCode: d.Code, RequestHeader: d.Headers, Payload: d.Payload,
+				ResponseHeader: d.Header, ResponseBody: d.Body,
 			})
 		}
 	}

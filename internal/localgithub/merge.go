@@ -157,11 +157,13 @@ func (s *Server) review(p *model.Pull, by *model.Account, event, body string) (*
 	case state == "":
 		return nil, ptr(malformed("%q is not a member of [APPROVE REQUEST_CHANGES COMMENT].", event))
 	case by == p.Author && event != "COMMENT":
-		return nil, ptr(fail(http.StatusUnprocessableEntity, "Can not %s your own pull request", strings.ToLower(strings.ReplaceAll(event, "_", " "))))
+		return nil, ptr(fail(http.StatusUnprocessableEntity, "Can not %s your own pull request",
+			strings.ToLower(strings.ReplaceAll(event, "_", " "))))
 	case body == "" && event != "APPROVE":
 		return nil, ptr(fail(http.StatusUnprocessableEntity, "Body can not be blank"))
 	}
-	rv := &model.Review{ID: s.st.ID("review"), Pull: p, User: by, Body: body, State: state, Commit: p.Head, Submitted: s.now()}
+	rv := &model.Review{ID: s.st.ID("review"), Pull: p, User: by, Body: body,
+		State: state, Commit: p.Head, Submitted: s.now()}
 	p.Reviews = append(p.Reviews, rv)
 	p.Updated = rv.Submitted
 	s.emitReview(rv, "submitted", by)

@@ -57,7 +57,8 @@ func (s *Server) OpenPull(full, login string, pr PullRequest) (number int, err e
 	if pr.Base == "" {
 		pr.Base = r.DefaultBranch
 	}
-	p, bad := s.openPull(s.base, r, actor{user: by}, pullInput{Title: pr.Title, Body: pr.Body, Head: pr.Head, Base: pr.Base, Draft: pr.Draft})
+	p, bad := s.openPull(s.base, r, actor{user: by},
+		pullInput{Title: pr.Title, Body: pr.Body, Head: pr.Head, Base: pr.Base, Draft: pr.Draft})
 	if bad != nil {
 		return 0, refusal("opening a pull", bad)
 	}
@@ -77,7 +78,8 @@ func (s *Server) Pull(full string, number int) (Pull, error) {
 		state = "merged"
 	}
 	return Pull{
-		Number: p.Number, Title: p.Title, Body: p.Body, Author: p.Author.Login, State: state, Draft: p.Draft, HeadRef: p.HeadRef, HeadSHA: p.Head,
+		Number: p.Number, Title: p.Title, Body: p.Body, Author: p.Author.Login, State: state, Draft: p.Draft,
+		HeadRef: p.HeadRef, HeadSHA: p.Head,
 		BaseRef: p.BaseRef, BaseSHA: p.Base, MergeSHA: p.MergeCommit(), URL: s.render.PullHTML(p.Issue),
 	}, nil
 }
@@ -201,7 +203,8 @@ func (s *Server) Comments(full string, number int) ([]IssueComment, error) {
 	}
 	var out []IssueComment
 	for _, cm := range is.Comments {
-		c := IssueComment{ID: cm.ID, Author: cm.Author.Login, Body: cm.Body, Minimized: cm.Minimized, Edited: cm.Edited != nil}
+		c := IssueComment{ID: cm.ID, Author: cm.Author.Login, Body: cm.Body,
+			Minimized: cm.Minimized, Edited: cm.Edited != nil}
 		for _, re := range cm.Reactions {
 			c.Reactions = append(c.Reactions, re.Content)
 		}

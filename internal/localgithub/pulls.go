@@ -24,7 +24,8 @@ func listPulls(c *call) reply {
 		state = "open"
 	}
 	all := slices.DeleteFunc(c.repo.Pulls(), func(p *model.Pull) bool {
-		return state != "all" && p.State() != state || base != "" && p.BaseRef != base || strings.Contains(head, ":") && p.HeadName+":"+p.HeadRef != head
+		return state != "all" && p.State() != state || base != "" && p.BaseRef != base ||
+			strings.Contains(head, ":") && p.HeadName+":"+p.HeadRef != head
 	})
 	slices.SortStableFunc(all, func(a, b *model.Pull) int {
 		switch c.query("sort") {
@@ -34,7 +35,8 @@ func listPulls(c *call) reply {
 			return a.Number - b.Number
 		}
 	})
-	if c.query("direction") == "desc" || c.query("direction") == "" && (c.query("sort") == "" || c.query("sort") == "created") {
+	if c.query("direction") == "desc" ||
+		c.query("direction") == "" && (c.query("sort") == "" || c.query("sort") == "created") {
 		slices.Reverse(all)
 	}
 	return each(c, all, func(p *model.Pull) obj { return c.s.render.Pull(p, false) })
@@ -156,16 +158,19 @@ func (s *Server) openPull(ctx context.Context, r *model.Repo, who actor, in pull
 	if len(facts.Commits) == 0 {
 		return nil, ptr(invalid("PullRequest", "", "custom", fmt.Sprintf("No commits between %s and %s", in.Base, in.Head)))
 	}
-	return s.addPull(ctx, &model.Pull{HeadRepo: headRepo, HeadRef: ref, Head: head, BaseRef: in.Base, Base: base, Facts: facts, Draft: in.Draft}, r, who, in)
+	return s.addPull(ctx, &model.Pull{HeadRepo: headRepo, HeadRef: ref, Head: head, BaseRef: in.Base, Base: base,
+		Facts: facts, Draft: in.Draft}, r, who, in)
 }
 
 // addPull numbers the pull, makes refs/pull/N/head and tells of it.
-func (s *Server) addPull(ctx context.Context, p *model.Pull, r *model.Repo, who actor, in pullInput) (*model.Pull, *reply) {
+func (s *Server) addPull(ctx context.Context, p *model.Pull, r *model.Repo, who actor,
+	in pullInput) (*model.Pull, *reply) {
 	s.mu.Lock()
 	for _, other := range r.Pulls() {
 		if other.Closed == nil && other.HeadRepo == p.HeadRepo && other.HeadRef == p.HeadRef && other.BaseRef == p.BaseRef {
 			s.mu.Unlock()
-			return nil, ptr(invalid("PullRequest", "", "custom", fmt.Sprintf("A pull request already exists for %s:%s.", p.HeadRepo.Owner.Login, p.HeadRef)))
+			return nil, ptr(invalid("PullRequest", "", "custom",
+				fmt.Sprintf("A pull request already exists for %s:%s.", p.HeadRepo.Owner.Login, p.HeadRef)))
 		}
 	}
 	p.Issue = s.newIssue(r, who.account(), who.via(), in.Title, in.Body)
@@ -298,7 +303,8 @@ func (s *Server) setState(ctx context.Context, p *model.Pull, by *model.Account,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p.Merged != nil || head == "" || head != p.Head {
-		return ptr(invalid("PullRequest", "state", "custom", "state cannot be changed. The pull request was merged, or its branch was deleted or force-pushed."))
+		return ptr(invalid("PullRequest", "state", "custom",
+			"state cannot be changed. The pull request was merged, or its branch was deleted or force-pushed."))
 	}
 	p.Closed, p.Updated, p.Mergability = nil, s.now(), model.Mergability{}
 	s.emitPull(p, "reopened", by, nil)
@@ -354,8 +360,10 @@ func (c *call) files(all []bare.File, sha string) []obj {
 
 func (c *call) file(f bare.File, sha string) obj {
 	o := obj{
-		"sha": f.Blob, "filename": f.Path, "status": f.Status, "additions": f.Additions, "deletions": f.Deletions, "changes": f.Additions + f.Deletions,
-		"blob_url": c.html + "/blob/" + sha + "/" + f.Path, "raw_url": c.html + "/raw/" + sha + "/" + f.Path, "contents_url": c.rest + "/contents/" + f.Path + "?ref=" + sha,
+		"sha": f.Blob, "filename": f.Path, "status": f.Status, "additions": f.Additions, "deletions": f.Deletions,
+		"changes":  f.Additions + f.Deletions,
+		"blob_url": c.html + "/blob/" + sha + "/" + f.Path, "raw_url": c.html + "/raw/" + sha + "/" + f.Path,
+		"contents_url": c.rest + "/contents/" + f.Path + "?ref=" + sha,
 	}
 	if f.Patch != "" {
 		o["patch"] = f.Patch

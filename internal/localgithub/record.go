@@ -21,7 +21,8 @@ func (s *Server) recordDelivery(d *hooks.Delivery) {
 	if d.Action != "" {
 		path += "/" + d.Action
 	}
-	s.rec.Delivered(Exchange{Time: d.At, Method: http.MethodPost, Path: path, Escaped: path, RequestHeader: d.Headers, RequestBody: d.Payload, Status: d.Code})
+	s.rec.Delivered(Exchange{Time: d.At, Method: http.MethodPost, Path: path, Escaped: path, RequestHeader: d.Headers,
+		RequestBody: d.Payload, Status: d.Code})
 }
 
 // Exchanges are all REST and GraphQL requests so far, oldest first.

@@ -69,11 +69,14 @@ func (s *Server) commits(ctx context.Context, r *model.Repo, args ...string) ([]
 			parents = append(parents, obj{"sha": p, "url": api + "/commits/" + p, "html_url": html + "/commit/" + p})
 		}
 		all = append(all, obj{
-			"sha": f[0], "node_id": base64.StdEncoding.EncodeToString([]byte("C_" + f[0])), "url": api + "/commits/" + f[0], "html_url": html + "/commit/" + f[0],
+			"sha": f[0], "node_id": base64.StdEncoding.EncodeToString([]byte("C_" + f[0])), "url": api + "/commits/" + f[0],
+			"html_url":     html + "/commit/" + f[0],
 			"comments_url": api + "/commits/" + f[0] + "/comments", "author": nil, "committer": nil, "parents": parents,
 			"commit": obj{
-				"url": api + "/git/commits/" + f[0], "message": strings.TrimRight(f[9], "\n"), "comment_count": 0, "tree": obj{"sha": f[1], "url": api + "/git/trees/" + f[1]},
-				"author": obj{"name": f[3], "email": f[4], "date": utc(f[5])}, "committer": obj{"name": f[6], "email": f[7], "date": utc(f[8])},
+				"url": api + "/git/commits/" + f[0], "message": strings.TrimRight(f[9], "\n"), "comment_count": 0,
+				"tree":         obj{"sha": f[1], "url": api + "/git/trees/" + f[1]},
+				"author":       obj{"name": f[3], "email": f[4], "date": utc(f[5])},
+				"committer":    obj{"name": f[6], "email": f[7], "date": utc(f[8])},
 				"verification": obj{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil},
 			},
 		})
@@ -121,8 +124,10 @@ func getBranch(c *call) reply {
 		checks = append(checks, obj{"context": ch.Context, "app_id": render.IDOrNil(ch.AppID)})
 	}
 	return ok(obj{
-		"name": name, "commit": o, "_links": obj{"self": api, "html": c.html + "/tree/" + name}, "protected": p.On(), "protection_url": api + "/protection",
-		"protection": obj{"enabled": p.On(), "required_status_checks": obj{"enforcement_level": level, "contexts": contexts, "checks": checks}},
+		"name": name, "commit": o, "_links": obj{"self": api, "html": c.html + "/tree/" + name}, "protected": p.On(),
+		"protection_url": api + "/protection",
+		"protection": obj{"enabled": p.On(),
+			"required_status_checks": obj{"enforcement_level": level, "contexts": contexts, "checks": checks}},
 	})
 }
 
@@ -139,11 +144,13 @@ func getProtection(c *call) reply {
 			contexts = append(contexts, ch.Context)
 			checks = append(checks, obj{"context": ch.Context, "app_id": render.IDOrNil(ch.AppID)})
 		}
-		o["required_status_checks"] = obj{"url": api + "/required_status_checks", "strict": p.Strict, "contexts": contexts, "checks": checks, "contexts_url": api + "/required_status_checks/contexts"}
+		o["required_status_checks"] = obj{"url": api + "/required_status_checks", "strict": p.Strict, "contexts": contexts,
+			"checks": checks, "contexts_url": api + "/required_status_checks/contexts"}
 	}
 	if p.Reviews > 0 {
 		o["required_pull_request_reviews"] = obj{
-			"url": api + "/required_pull_request_reviews", "dismiss_stale_reviews": p.DismissStale, "require_code_owner_reviews": false, "required_approving_review_count": p.Reviews,
+			"url": api + "/required_pull_request_reviews", "dismiss_stale_reviews": p.DismissStale,
+			"require_code_owner_reviews": false, "required_approving_review_count": p.Reviews,
 		}
 	}
 	return ok(o)
@@ -162,8 +169,10 @@ func branchRules(c *call) reply {
 			list = append(list, one)
 		}
 		out = append(out, obj{
-			"type": "required_status_checks", "ruleset_source_type": "Repository", "ruleset_source": c.repo.Full(), "ruleset_id": 1,
-			"parameters": obj{"required_status_checks": list, "strict_required_status_checks_policy": false, "do_not_enforce_on_create": false},
+			"type": "required_status_checks", "ruleset_source_type": "Repository",
+			"ruleset_source": c.repo.Full(), "ruleset_id": 1,
+			"parameters": obj{"required_status_checks": list, "strict_required_status_checks_policy": false,
+				"do_not_enforce_on_create": false},
 		})
 	}
 	return ok(out)
@@ -171,7 +180,8 @@ func branchRules(c *call) reply {
 
 func getRef(c *call) reply {
 	ref := "refs/" + c.value("ref")
-	out, err := c.s.git.Run(c.r.Context(), c.repo.Dir, "for-each-ref", "--format=%(objectname) %(objecttype) %(refname)", ref)
+	out, err := c.s.git.Run(c.r.Context(), c.repo.Dir, "for-each-ref",
+		"--format=%(objectname) %(objecttype) %(refname)", ref)
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
@@ -231,7 +241,8 @@ func getContents(c *call) reply {
 			return fail(http.StatusInternalServerError, "%v", err)
 		}
 		if strings.Contains(c.r.Header.Get("Accept"), "raw") {
-			return reply{status: http.StatusOK, body: body, header: http.Header{"Content-Type": {"application/vnd.github.raw+json; charset=utf-8"}}}
+			return reply{status: http.StatusOK, body: body,
+				header: http.Header{"Content-Type": {"application/vnd.github.raw+json; charset=utf-8"}}}
 		}
 		o["encoding"], o["content"] = "base64", base64.StdEncoding.EncodeToString(body)
 	}
@@ -244,7 +255,8 @@ func (c *call) entry(ref, file, typ, sha string, size int) obj {
 	git := api + "/git/blobs/" + sha
 	html := c.html + "/blob/" + ref + "/" + file
 	return obj{
-		"type": typ, "size": size, "name": path.Base(file), "path": file, "sha": sha, "url": self, "git_url": git, "html_url": html, "download_url": nil,
+		"type": typ, "size": size, "name": path.Base(file), "path": file, "sha": sha, "url": self, "git_url": git,
+		"html_url": html, "download_url": nil,
 		"_links": obj{"self": self, "git": git, "html": html},
 	}
 }
@@ -301,7 +313,8 @@ func compare(c *call) reply {
 	if err != nil {
 		return fail(http.StatusInternalServerError, "%v", err)
 	}
-	status := map[[2]bool]string{{true, true}: "diverged", {true, false}: "ahead", {false, true}: "behind", {false, false}: "identical"}[[2]bool{n > 0, behind > 0}]
+	status := map[[2]bool]string{{true, true}: "diverged", {true, false}: "ahead", {false, true}: "behind",
+		{false, false}: "identical"}[[2]bool{n > 0, behind > 0}]
 	baseCommit, err := c.s.commitOf(ctx, c.repo, from)
 	mergeBase, err2 := c.s.commitOf(ctx, c.repo, fork)
 	if err != nil || err2 != nil {
@@ -309,8 +322,10 @@ func compare(c *call) reply {
 	}
 	html := c.html + "/compare/" + base + "..." + head
 	return ok(obj{
-		"url": c.rest + "/compare/" + base + "..." + head, "html_url": html, "permalink_url": html, "diff_url": html + ".diff", "patch_url": html + ".patch",
-		"base_commit": baseCommit, "merge_base_commit": mergeBase, "status": status, "ahead_by": n, "behind_by": behind, "total_commits": n, "commits": ahead,
+		"url": c.rest + "/compare/" + base + "..." + head, "html_url": html, "permalink_url": html, "diff_url": html +
+			".diff", "patch_url": html + ".patch",
+		"base_commit": baseCommit, "merge_base_commit": mergeBase, "status": status, "ahead_by": n, "behind_by": behind,
+		"total_commits": n, "commits": ahead,
 		"files": c.files(files[:min(len(files), 300)], to),
 	})
 }
@@ -347,11 +362,13 @@ func createStatus(c *call) reply {
 		b["protected"] = c.repo.Protection[b["name"].(string)].On()
 	}
 	st := &model.CommitStatus{
-		ID: c.s.st.ID("status"), SHA: sha, Context: in.Context, State: in.State, Description: in.Description, Target: in.TargetURL, Creator: c.who.account(), Created: c.s.now(),
+		ID: c.s.st.ID("status"), SHA: sha, Context: in.Context, State: in.State, Description: in.Description,
+		Target: in.TargetURL, Creator: c.who.account(), Created: c.s.now(),
 	}
 	c.repo.Statuses = append(c.repo.Statuses, st)
 	o := c.s.render.Status(c.repo, st)
-	for _, k := range []string{"id", "state", "context", "description", "target_url", "created_at", "updated_at", "avatar_url"} {
+	for _, k := range []string{"id", "state", "context", "description", "target_url",
+		"created_at", "updated_at", "avatar_url"} {
 		fields[k] = o[k]
 	}
 	c.s.emit(event{repo: c.repo, name: "status", sender: c.who.account(), fields: fields})
@@ -367,7 +384,8 @@ func (c *call) statusFields(sha string) (obj, error) {
 	}
 	delete(commit, "stats")
 	delete(commit, "files")
-	out, err := c.s.git.Run(ctx, c.repo.Dir, "for-each-ref", "--contains", sha, "--count=10", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads")
+	out, err := c.s.git.Run(ctx, c.repo.Dir, "for-each-ref", "--contains", sha, "--count=10",
+		"--format=%(objectname) %(refname:lstrip=2)", "refs/heads")
 	if err != nil {
 		return nil, err
 	}
@@ -403,5 +421,6 @@ func combinedStatus(c *call) reply {
 		state = "pending"
 	}
 	api := c.rest + "/commits/" + sha
-	return ok(obj{"state": state, "statuses": list, "sha": sha, "total_count": len(all), "repository": c.s.render.Repo(c.repo, nil), "commit_url": api, "url": api + "/status"})
+	return ok(obj{"state": state, "statuses": list, "sha": sha, "total_count": len(all),
+		"repository": c.s.render.Repo(c.repo, nil), "commit_url": api, "url": api + "/status"})
 }

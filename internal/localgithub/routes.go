@@ -39,7 +39,8 @@ func repoRoutes() []route {
 	return []route{
 		{pattern: "GET " + repoPath, need: "metadata=read", do: getRepo},
 		{pattern: "GET " + repoPath + "/branches/{branch}", need: "contents=read", free: true, do: getBranch},
-		{pattern: "GET " + repoPath + "/branches/{branch}/protection", need: "administration=read", role: "admin", do: getProtection},
+		{pattern: "GET " + repoPath + "/branches/{branch}/protection", need: "administration=read",
+			role: "admin", do: getProtection},
 		{pattern: "GET " + repoPath + "/rules/branches/{branch}", need: "metadata=read", do: branchRules},
 		{pattern: "GET " + repoPath + "/git/ref/{ref...}", need: "contents=read", free: true, do: getRef},
 		{pattern: "GET " + repoPath + "/contents/{path...}", need: "contents=read", free: true, do: getContents},
@@ -52,10 +53,12 @@ func repoRoutes() []route {
 		{pattern: "PATCH " + repoPath + "/pulls/{number}", need: "pull_requests=write", free: true, do: updatePull},
 		{pattern: "GET " + repoPath + "/pulls/{number}/files", need: "pull_requests=read", free: true, do: pullFiles},
 		{pattern: "GET " + repoPath + "/pulls/{number}/commits", need: "pull_requests=read", free: true, do: pullCommits},
-		{pattern: "PUT " + repoPath + "/pulls/{number}/merge", need: "contents=write", role: "write", free: true, do: mergePull},
+		{pattern: "PUT " + repoPath + "/pulls/{number}/merge", need: "contents=write",
+			role: "write", free: true, do: mergePull},
 		{pattern: "GET " + repoPath + "/pulls/{number}/reviews", need: "pull_requests=read", do: listReviews},
 		{pattern: "POST " + repoPath + "/pulls/{number}/reviews", need: "pull_requests=write", do: createReview},
-		{pattern: "PUT " + repoPath + "/pulls/{number}/reviews/{review}/dismissals", need: "pull_requests=write", role: "write", do: dismissReview},
+		{pattern: "PUT " + repoPath + "/pulls/{number}/reviews/{review}/dismissals", need: "pull_requests=write",
+			role: "write", do: dismissReview},
 		{pattern: "GET " + repoPath + "/issues/comments/{id}", need: "issues=read", do: getComment},
 		{pattern: "PATCH " + repoPath + "/issues/comments/{id}", need: issuesWrite, do: updateComment},
 		{pattern: "DELETE " + repoPath + "/issues/comments/{id}", need: issuesWrite, do: deleteComment},
@@ -78,8 +81,10 @@ func checkRoutes() []route {
 		{pattern: "GET " + repoPath + "/commits/{ref}/check-runs", need: "checks=read", free: true, do: listRuns},
 		{pattern: "GET " + repoPath + "/commits/{ref}/check-suites", need: "checks=read", free: true, do: listSuites},
 		{pattern: "GET " + repoPath + "/check-suites/{id}", need: "checks=read", do: getSuite},
-		{pattern: "POST " + repoPath + "/check-suites/{id}/rerequest", need: "checks=write", role: "write", do: rerequestSuite},
-		{pattern: "POST " + repoPath + "/statuses/{sha}", need: "statuses=write", role: "write", free: true, do: createStatus},
+		{pattern: "POST " + repoPath + "/check-suites/{id}/rerequest", need: "checks=write",
+			role: "write", do: rerequestSuite},
+		{pattern: "POST " + repoPath + "/statuses/{sha}", need: "statuses=write",
+			role: "write", free: true, do: createStatus},
 		{pattern: "GET " + repoPath + "/commits/{ref}/status", need: "statuses=read", free: true, do: combinedStatus},
 	}
 }
@@ -120,8 +125,10 @@ func (s *Server) handler() http.Handler {
 
 // pages are the human side.
 func (s *Server) pages() http.Handler {
-	human := web.Site{URL: s.url, Log: s.log, Mu: &s.mu, State: &s.st, Git: s.git, Look: s.workOutMergeable, Act: web.Actions{
-		Comment: s.Comment, Review: s.Review, Merge: s.Merge, SetPullState: s.SetPullState, SetDraft: s.SetDraft, PressButton: s.PressButton, Rerequest: s.Rerequest,
-	}}
+	human := web.Site{URL: s.url, Log: s.log, Mu: &s.mu, State: &s.st, Git: s.git,
+		Look: s.workOutMergeable, Act: web.Actions{
+			Comment: s.Comment, Review: s.Review, Merge: s.Merge, SetPullState: s.SetPullState, SetDraft: s.SetDraft,
+			PressButton: s.PressButton, Rerequest: s.Rerequest,
+		}}
 	return human.Handler()
 }

@@ -114,7 +114,8 @@ func Start(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening: %w", err)
 	}
-	s := &Server{opts: opts, log: opts.Log, url: "http://" + ln.Addr().String(), git: git, st: model.NewState(), sent: map[int64][]*hooks.Delivery{}, busy: newIdler()}
+	s := &Server{opts: opts, log: opts.Log, url: "http://" + ln.Addr().String(), git: git, st: model.NewState(),
+		sent: map[int64][]*hooks.Delivery{}, busy: newIdler()}
 	s.api = s.url + "/api/v3"
 	s.render = render.Renderer{URL: s.url, API: s.api, State: &s.st}
 	s.base, s.stop = context.WithCancel(context.Background())

@@ -49,7 +49,8 @@ func (s *Server) CreateApp(a App) (App, error) {
 	}
 	now := s.now()
 	x := &model.App{
-		ID: s.st.ID("app"), Slug: slug, Owner: s.st.Account(slug+"-owner", "User", now), Bot: s.st.Account(slug+"[bot]", "Bot", now), Key: key,
+		ID: s.st.ID("app"), Slug: slug, Owner: s.st.Account(slug+"-owner", "User", now),
+		Bot: s.st.Account(slug+"[bot]", "Bot", now), Key: key,
 		HookID: s.st.ID("hook"), HookURL: a.WebhookURL, Secret: a.WebhookSecret, Perms: perms, Events: events, Created: now,
 	}
 	s.st.Apps[x.ID] = x
@@ -57,7 +58,8 @@ func (s *Server) CreateApp(a App) (App, error) {
 		s.ping(x)
 	}
 	a.ID, a.Slug, a.Permissions = x.ID, slug, perms
-	a.PrivateKeyPEM = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	a.PrivateKeyPEM = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY",
+		Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 	return a, nil
 }
 
@@ -170,7 +172,8 @@ func (s *Server) newRepo(owner *model.Account, name string) *model.Repo {
 	id, now := s.st.ID("repo"), s.now()
 	return &model.Repo{
 		ID: id, Owner: owner, Name: name, Dir: filepath.Join(s.git.Dir, fmt.Sprintf("%d.git", id)), Created: now, Pushed: now,
-		Grants: map[int64]model.Grant{}, Tips: map[string]string{}, Protection: map[string]Protection{}, Issues: map[int]*model.Issue{}, Rulesets: map[string][]RequiredCheck{},
+		Grants: map[int64]model.Grant{}, Tips: map[string]string{}, Protection: map[string]Protection{},
+		Issues: map[int]*model.Issue{}, Rulesets: map[string][]RequiredCheck{},
 	}
 }
 
@@ -199,7 +202,8 @@ func (s *Server) Fork(full, login string) (Repo, error) {
 	if err := s.git.InitBare(s.base, r.Dir, r.DefaultBranch, ""); err != nil {
 		return Repo{}, fmt.Errorf("forking %s: %w", full, err)
 	}
-	if _, err := s.git.Run(s.base, r.Dir, "fetch", "-q", parent.Dir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
+	if _, err := s.git.Run(s.base, r.Dir, "fetch", "-q", parent.Dir, "+refs/heads/*:refs/heads/*",
+		"+refs/tags/*:refs/tags/*"); err != nil {
 		return Repo{}, fmt.Errorf("forking %s: %w", full, err)
 	}
 	return s.opened(r)
@@ -242,7 +246,8 @@ func (s *Server) RenameRepo(full, name, by string) error {
 	old := r.Name
 	r.Name = name
 	s.st.Names[strings.ToLower(r.Full())] = r
-	s.emit(event{repo: r, name: "repository", action: "renamed", sender: s.st.Login(by), fields: obj{"changes": obj{"repository": obj{"name": obj{"from": old}}}}})
+	s.emit(event{repo: r, name: "repository", action: "renamed", sender: s.st.Login(by),
+		fields: obj{"changes": obj{"repository": obj{"name": obj{"from": old}}}}})
 	return nil
 }
 
@@ -256,7 +261,8 @@ func (s *Server) Install(appID int64, owner string, repos ...string) (installati
 		return 0, fmt.Errorf("no App %d or no account %q", appID, owner)
 	}
 	now := s.now()
-	in := &model.Installation{ID: s.st.ID("installation"), App: a, Account: acc, All: len(repos) == 0, Repos: map[int64]bool{}, Perms: maps.Clone(a.Perms), Created: now, Updated: now}
+	in := &model.Installation{ID: s.st.ID("installation"), App: a, Account: acc, All: len(repos) == 0,
+		Repos: map[int64]bool{}, Perms: maps.Clone(a.Perms), Created: now, Updated: now}
 	for _, name := range repos {
 		r, err := s.st.Find(owner + "/" + strings.TrimPrefix(name, owner+"/"))
 		if err != nil {
@@ -319,7 +325,8 @@ func (s *Server) SetInstallationRepo(id int64, full string, present bool) error 
 	}
 	return s.withInstallation(id, func(in *model.Installation) {
 		in.Repos[r.ID] = present
-		fields := obj{"repository_selection": "selected", "repositories_added": []obj{}, "repositories_removed": []obj{}, "requester": nil}
+		fields := obj{"repository_selection": "selected", "repositories_added": []obj{},
+			"repositories_removed": []obj{}, "requester": nil}
 		action := "added"
 		if !present {
 			action = "removed"

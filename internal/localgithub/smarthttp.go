@@ -132,7 +132,8 @@ func (s *Server) changingRefs(r *model.Repo, by *model.Account, change func()) e
 }
 
 func (s *Server) signature(a *model.Account) bare.Signature {
-	return bare.Signature{Name: a.Login, Email: fmt.Sprintf("%d+%s@users.noreply.localgithub", a.ID, a.Login), When: s.now()}
+	return bare.Signature{Name: a.Login, Email: fmt.Sprintf("%d+%s@users.noreply.localgithub", a.ID, a.Login),
+		When: s.now()}
 }
 
 // gitLock serialises changes of one repository's branches. It is taken before Server.mu, never while holding it.

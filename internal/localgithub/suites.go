@@ -10,7 +10,8 @@ import (
 // newSuite makes a suite for the commit, which is given as suites show it. The caller holds s.mu.
 func (s *Server) newSuite(r *model.Repo, a *model.App, commit obj) *model.Suite {
 	sha := commit["id"].(string)
-	su := &model.Suite{ID: s.st.ID("check_suite"), Repo: r, App: a, SHA: sha, Commit: commit, Created: s.now(), Updated: s.now()}
+	su := &model.Suite{ID: s.st.ID("check_suite"), Repo: r, App: a, SHA: sha,
+		Commit: commit, Created: s.now(), Updated: s.now()}
 	for _, p := range r.Pulls() {
 		if p.Head == sha && !p.Fork() {
 			su.Branch = p.HeadRef
@@ -129,7 +130,8 @@ func (s *Server) CheckRuns(full, sha string) ([]CheckRun, error) {
 	var out []CheckRun
 	for _, run := range model.Latest(r.RunsAt(sha)) {
 		x := CheckRun{
-			ID: run.ID, SuiteID: run.Suite.ID, App: run.Suite.App.Slug, Name: run.Name, ExternalID: run.External, Status: run.Status, Conclusion: run.Conclusion,
+			ID: run.ID, SuiteID: run.Suite.ID, App: run.Suite.App.Slug, Name: run.Name, ExternalID: run.External,
+			Status: run.Status, Conclusion: run.Conclusion,
 			Title: run.Title, Summary: run.Summary, Text: run.Text, DetailsURL: run.Details, Annotations: len(run.Annotations),
 		}
 		for _, a := range run.Actions {

@@ -34,7 +34,8 @@ func (g Git) Diff(ctx context.Context, dir, base, head string, patches bool) ([]
 	if err != nil || !patches {
 		return files, err
 	}
-	text, err := g.Run(ctx, dir, "diff-tree", "-r", "-M", "-p", "--no-color", "--src-prefix=a/", "--dst-prefix=b/", from, head)
+	text, err := g.Run(ctx, dir, "diff-tree", "-r", "-M", "-p", "--no-color",
+		"--src-prefix=a/", "--dst-prefix=b/", from, head)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,8 @@ func Find(dir string) (Git, error) {
 		return Git{}, fmt.Errorf("directory of repositories: %w", err)
 	}
 	g := Git{bin: bin, Dir: abs, env: []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + abs, "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + abs, "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0",
 	}}
 	exe, err := g.Run(context.Background(), abs, "--exec-path")
 	if err != nil {
@@ -233,7 +234,8 @@ type Signature struct {
 }
 
 // CommitTree writes a commit that no ref points to yet.
-func (g Git) CommitTree(ctx context.Context, dir, tree, message string, by Signature, parents ...string) (string, error) {
+func (g Git) CommitTree(ctx context.Context, dir, tree, message string, by Signature,
+	parents ...string) (string, error) {
 	args := []string{"commit-tree", tree, "-m", message}
 	for _, p := range parents {
 		args = append(args, "-p", p)

@@ -12,7 +12,8 @@ type correction struct {
 // corrections are few, and each says how one knows. One that no longer applies is an error, so that it gets deleted.
 var corrections = []correction{
 	{
-		"/paths/~1app~1installations/get/responses/200/content/application~1json/schema/items/properties/account", func(o object) bool {
+		"/paths/~1app~1installations/get/responses/200/content/application~1json/schema/items/properties/account",
+		func(o object) bool {
 			o["anyOf"] = o["allOf"]
 			delete(o, "allOf")
 			return o["anyOf"] != nil

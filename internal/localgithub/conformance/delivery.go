@@ -30,10 +30,12 @@ func (c *checker) payload(x *exchange) []leaf {
 	if err := json.Unmarshal(x.RequestBody, &p); err != nil {
 		return append(out, leaf{"body", "is not JSON"})
 	}
-	if event, action, _ := strings.Cut(x.Path, "/"); action != p.Action || event != x.RequestHeaders.Get("X-Github-Event") {
+	if event, action, _ := strings.Cut(x.Path, "/"); action != p.Action ||
+		event != x.RequestHeaders.Get("X-Github-Event") {
 		out = append(out, leaf{"body", "event and action are not those of header and payload"})
 	}
-	return append(out, c.fitsExactly("/x-webhooks/"+name+"/post/requestBody/content/"+token("application/json")+"/schema", x.RequestBody)...)
+	return append(out, c.fitsExactly("/x-webhooks/"+name+"/post/requestBody/content/"+token("application/json")+"/schema",
+		x.RequestBody)...)
 }
 
 // hookHeaders: the headers that the description names are all there, and of the form of its examples.

@@ -89,7 +89,8 @@ func (d *description) add(method, path string, def object) {
 		return
 	}
 	op := &operation{
-		name: strings.ToUpper(method) + " " + path, method: strings.ToUpper(method), segments: strings.Split(path, "/"), def: def,
+		name: strings.ToUpper(method) + " " + path, method: strings.ToUpper(method),
+		segments: strings.Split(path, "/"), def: def,
 		pointer: "/paths/" + token(path) + "/" + method,
 	}
 	for _, p := range asList(def["parameters"]) {

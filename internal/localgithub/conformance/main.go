@@ -6,13 +6,16 @@
 // checksum. Four things are checked:
 //
 //   - Requests: method and path exist; parameters and bodies fit, and say nothing that GitHub does not know; the kind
-//     of token is one that the endpoint takes. Requests of the product are always held to this. Those that localgithub's
-//     own tests make are held to it when they were accepted: refusing bad requests is what is being tested there.
-//   - Answers: the status is documented for the operation, or stands in the short table of statuses that GitHub
-//     documents elsewhere; media type and body fit, and hold nothing that GitHub's would not, as a client might come to
-//     rely on it. Answers that a FaultRule had its hand in are left out.
-//   - Deliveries: the event exists for Apps, its headers and its payload fit in the same way.
-//   - GraphQL: what localgithub serves is a part of GitHub's schema, queries fit GitHub's, and answers their queries.
+//
+// of token is one that the endpoint takes. Requests of the product are always held to this. Those
+// that localgithub's
+//
+//	  own tests make are held to it when they were accepted: refusing bad requests is what is being tested there.
+//	- Answers: the status is documented for the operation, or stands in the short table of statuses that GitHub
+//	  documents elsewhere; media type and body fit, and hold nothing that GitHub's would not, as a client might come to
+//	  rely on it. Answers that a FaultRule had its hand in are left out.
+//	- Deliveries: the event exists for Apps, its headers and its payload fit in the same way.
+//	- GraphQL: what localgithub serves is a part of GitHub's schema, queries fit GitHub's, and answers their queries.
 //
 // A check that cannot fail is no check: every run first breaks exchanges on purpose and must find each fault, and too
 // few exchanges are a failure of their own.

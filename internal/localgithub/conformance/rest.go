@@ -79,7 +79,8 @@ func tokenKind(x *exchange, op *operation) []leaf {
 	return nil
 }
 
-// largestPage is what GitHub says in the text of every per_page parameter, not in its schema. It gives no more, but does
+// largestPage is what GitHub says in the text of every per_page parameter, not in its schema. It
+// gives no more, but does
 // not complain either.
 const largestPage = 100
 
@@ -160,7 +161,8 @@ func readings(s string) []any {
 
 func (c *checker) requestBody(x *exchange, op *operation) []leaf {
 	def := c.rest.resolve(op.def["requestBody"])
-	// The library that makes our tokens sends "null" when it has nothing to say, since GitHub began; it is taken for nothing.
+	// The library that makes our tokens sends "null" when it has nothing to say, since GitHub began;
+	// it is taken for nothing.
 	empty := len(x.RequestBody) == 0 || string(x.RequestBody) == "null"
 	switch {
 	case def == nil && !empty && string(x.RequestBody) != "{}":
@@ -213,7 +215,8 @@ func fitsJSON(s *jsonschema.Schema, raw []byte) []leaf {
 func isJSON(contentType string) bool {
 	base, _, _ := strings.Cut(contentType, ";")
 	base = strings.TrimSpace(base)
-	return base == "application/json" || strings.HasPrefix(base, "application/vnd.github") && strings.HasSuffix(base, "+json")
+	return base == "application/json" ||
+		strings.HasPrefix(base, "application/vnd.github") && strings.HasSuffix(base, "+json")
 }
 
 // elsewhere are statuses that any operation may answer with and that GitHub documents outside the description.

@@ -32,7 +32,8 @@ type tally struct {
 }
 
 func newTally() *tally {
-	return &tally{operations: map[string]bool{}, ours: map[string]bool{}, events: map[string]bool{}, allowed: map[string]int{}, faults: map[faultKey]*fault{}}
+	return &tally{operations: map[string]bool{}, ours: map[string]bool{}, events: map[string]bool{},
+		allowed: map[string]int{}, faults: map[faultKey]*fault{}}
 }
 
 // faultKey is what makes two faults the same.
@@ -152,7 +153,8 @@ func (c *checker) print(out io.Writer) {
 	})
 	for _, k := range keys {
 		f := c.faults[k]
-		fmt.Fprintf(&b, "\n%s %s\n  %s (%d times, first in %s)\n  %s\n", k.what, k.of, k.message, f.count, f.source, f.example)
+		fmt.Fprintf(&b, "\n%s %s\n  %s (%d times, first in %s)\n  %s\n", k.what,
+			k.of, k.message, f.count, f.source, f.example)
 	}
 	fmt.Fprintf(&b, "%d faults\n", len(c.faults))
 	_, _ = io.WriteString(out, b.String()) // to the terminal; the exit status says the same
@@ -175,8 +177,10 @@ func (c *checker) enough() error {
 		what        string
 		have, least int
 	}{
-		{"requests", c.requests, leastRequests}, {"operations", len(c.operations), leastOperations}, {"requests of the product", c.product, leastProduct},
-		{"operations of the product", len(c.ours), leastOurs}, {"deliveries", c.deliveries, leastDeliveries}, {"events", len(c.events), leastEvents},
+		{"requests", c.requests, leastRequests}, {"operations", len(c.operations), leastOperations},
+		{"requests of the product", c.product, leastProduct},
+		{"operations of the product", len(c.ours), leastOurs}, {"deliveries", c.deliveries, leastDeliveries},
+		{"events", len(c.events), leastEvents},
 		{"GraphQL queries", c.queries, leastQueries},
 	} {
 		if x.have < x.least {

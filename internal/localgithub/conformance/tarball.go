@@ -26,7 +26,8 @@ func (t tarball) read(path string) ([]byte, error) {
 	}
 	sum := sha512.Sum512(raw)
 	if got := base64.StdEncoding.EncodeToString(sum[:]); got != t.sha512 {
-		return nil, fmt.Errorf("reading %s: %s has checksum %s, want %s; delete it to fetch it again", t.name, path, got, t.sha512)
+		return nil, fmt.Errorf("reading %s: %s has checksum %s, want %s; delete it to fetch it again",
+			t.name, path, got, t.sha512)
 	}
 	zip, err := gzip.NewReader(bytes.NewReader(raw))
 	if err != nil {

@@ -1,7 +1,8 @@
 // Package graphql answers GraphQL queries from things that it is given: it reads a query, holds it against the schema,
 // and picks what was asked for, with its errors beside it, as GitHub does.
 //
-// schema.graphql is the part of GitHub's schema that is served. What a field of a thing is worth, and who may see it, is
+// schema.graphql is the part of GitHub's schema that is served. What a field of a thing is worth,
+// and who may see it, is
 // the business of whoever makes the things.
 package graphql
 
@@ -63,7 +64,8 @@ func (g *Schema) Prepare(in Query) (*Operation, map[string]any) {
 	}
 	op := doc.Operations.ForName(in.OperationName)
 	if op == nil {
-		return nil, map[string]any{"errors": []map[string]any{{"message": "No operation named " + strconv.Quote(in.OperationName)}}}
+		return nil, map[string]any{"errors": []map[string]any{{"message": "No operation named " +
+			strconv.Quote(in.OperationName)}}}
 	}
 	vars, err := validator.VariableValues(g.schema, op, in.Variables)
 	if err != nil {
@@ -119,7 +121,8 @@ func queryErrors(errs gqlerror.List) []map[string]any {
 		for _, l := range e.Locations {
 			locations = append(locations, map[string]any{"line": l.Line, "column": l.Column})
 		}
-		out = append(out, map[string]any{"message": e.Message, "locations": locations, "extensions": map[string]any{"code": "undefinedField"}})
+		out = append(out, map[string]any{"message": e.Message, "locations": locations,
+			"extensions": map[string]any{"code": "undefinedField"}})
 	}
 	return out
 }
@@ -202,7 +205,8 @@ func (x *execution) value(v any, f *ast.Field, path []any) any {
 }
 
 func (x *execution) fail(err error, f *ast.Field, path []any) {
-	e := map[string]any{"message": err.Error(), "path": path, "locations": []map[string]any{{"line": f.Position.Line, "column": f.Position.Column}}}
+	e := map[string]any{"message": err.Error(), "path": path,
+		"locations": []map[string]any{{"line": f.Position.Line, "column": f.Position.Column}}}
 	var q Error
 	if errors.As(err, &q) {
 		e["type"] = q.Type
@@ -216,9 +220,12 @@ func Connection(name string, all []*Thing, args map[string]any) (any, error) {
 	last, hasLast := IntArg(args, "last")
 	switch {
 	case !hasFirst && !hasLast:
-		return nil, Error{Type: "MISSING_PAGINATION_BOUNDARIES", Message: fmt.Sprintf("You must provide a `first` or `last` value to properly paginate the `%s` connection.", name)}
+		return nil, Error{Type: "MISSING_PAGINATION_BOUNDARIES",
+			Message: fmt.Sprintf("You must provide a `first` or `last` value to properly paginate the `%s` connection.", name)}
 	case first > 100 || last > 100:
-		return nil, Error{Type: "EXCESSIVE_PAGINATION", Message: fmt.Sprintf("Requesting %d records on the `%s` connection exceeds the limit of 100 records.", max(first, last), name)}
+		return nil, Error{Type: "EXCESSIVE_PAGINATION",
+			Message: fmt.Sprintf("Requesting %d records on the `%s` connection exceeds the limit of 100 records.",
+				max(first, last), name)}
 	}
 	from, to := 0, len(all)
 	if after, isText := args["after"].(string); isText {
@@ -237,7 +244,8 @@ func Connection(name string, all []*Thing, args map[string]any) (any, error) {
 	if from < to {
 		info["startCursor"], info["endCursor"] = Cursor(from+1), Cursor(to)
 	}
-	return &Thing{Type: "", Fields: map[string]any{"nodes": all[from:to], "totalCount": len(all), "pageInfo": &Thing{Type: "PageInfo", Fields: info}}}, nil
+	return &Thing{Type: "", Fields: map[string]any{"nodes": all[from:to], "totalCount": len(all),
+		"pageInfo": &Thing{Type: "PageInfo", Fields: info}}}, nil
 }
 
 // IntArg is a number among the arguments, and whether it was given.

@@ -1,4 +1,5 @@
-// Package hooks sends webhooks as GitHub does: signed, in the background, once each, whatever the answer. It can be told
+// Package hooks sends webhooks as GitHub does: signed, in the background, once each, whatever the
+// answer. It can be told
 // to hold them back, to lose them, to send several at a time, out of order, or twice.
 //
 // Which App hears of what is decided elsewhere; so is what is kept of a delivery that was made.
@@ -256,6 +257,7 @@ func (d *Delivery) Sign(secret string) http.Header {
 // Again is another attempt at the same event, under its GUID.
 func (d *Delivery) Again() *Delivery {
 	return &Delivery{
-		GUID: d.GUID, App: d.App, HookID: d.HookID, Event: d.Event, Action: d.Action, InstallID: d.InstallID, RepoID: d.RepoID, Payload: d.Payload, Redelivery: true,
+		GUID: d.GUID, App: d.App, HookID: d.HookID, Event: d.Event, Action: d.Action, InstallID: d.InstallID,
+		RepoID: d.RepoID, Payload: d.Payload, Redelivery: true,
 	}
 }

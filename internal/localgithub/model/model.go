@@ -1,5 +1,7 @@
-// Package model is what GitHub knows (accounts, Apps, repositories, pulls, comments, reviews, checks) and what can be told
-// from that alone: who may do what in a repository, which checks a branch requires, what keeps a pull from being merged.
+// Package model is what GitHub knows (accounts, Apps, repositories, pulls, comments, reviews,
+// checks) and what can be told
+// from that alone: who may do what in a repository, which checks a branch requires, what keeps a
+// pull from being merged.
 //
 // It is plain data without a lock: whoever holds a State guards it. Nothing here runs git, speaks HTTP or tells an App.
 package model
@@ -38,12 +40,15 @@ type State struct {
 // NewState knows nothing yet.
 func NewState() State {
 	return State{
-		accounts: map[int64]*Account{}, logins: map[string]*Account{}, UserTok: map[string]*Account{}, InstTok: map[string]*Token{},
-		Apps: map[int64]*App{}, Installs: map[int64]*Installation{}, Repos: map[int64]*Repo{}, Names: map[string]*Repo{},
-		Comments: map[int64]*Comment{}, Runs: map[int64]*CheckRun{}, Suites: map[int64]*Suite{}, Teams: map[string]*Team{}, Rates: map[string]*Rate{},
+		accounts: map[int64]*Account{}, logins: map[string]*Account{}, UserTok: map[string]*Account{},
+		InstTok: map[string]*Token{},
+		Apps:    map[int64]*App{}, Installs: map[int64]*Installation{}, Repos: map[int64]*Repo{}, Names: map[string]*Repo{},
+		Comments: map[int64]*Comment{}, Runs: map[int64]*CheckRun{}, Suites: map[int64]*Suite{},
+		Teams: map[string]*Team{}, Rates: map[string]*Rate{},
 		ids: map[string]int64{
 			"account": 583000, "app": 1200, "installation": 48000000, "repo": 790000000, "issue": 2500000000, "pull": 2100000000,
-			"comment": 3100000000, "review": 2800000000, "reaction": 290000000, "check_run": 40000000000, "check_suite": 35000000000,
+			"comment": 3100000000, "review": 2800000000, "reaction": 290000000,
+			"check_run": 40000000000, "check_suite": 35000000000,
 			"status": 38000000000, "delivery": 190000000000, "hook": 560000000, "team": 9900000,
 		},
 	}

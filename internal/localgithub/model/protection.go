@@ -40,7 +40,8 @@ func (st *State) Missing(p *Pull) []string {
 	if decision := ReviewDecision(p); decision == "CHANGES_REQUESTED" {
 		out = append(out, "Changes have been requested by a reviewer with write access.")
 	} else if decision == "REVIEW_REQUIRED" {
-		out = append(out, fmt.Sprintf("At least %d approving review is required by reviewers with write access.", prot.Reviews))
+		out = append(out, fmt.Sprintf("At least %d approving review is required by reviewers with write access.",
+			prot.Reviews))
 	}
 	return out
 }
@@ -68,7 +69,8 @@ func (st *State) unmet(p *Pull, want RequiredCheck) string {
 	for _, cs := range p.Repo.StatusesAt(p.Head) {
 		switch {
 		case cs.Context != want.Context:
-		case want.AppID != 0 && (cs.Creator.Type != "Bot" || st.Apps[want.AppID] == nil || cs.Creator != st.Apps[want.AppID].Bot):
+		case want.AppID != 0 && (cs.Creator.Type != "Bot" || st.Apps[want.AppID] == nil ||
+			cs.Creator != st.Apps[want.AppID].Bot):
 			foreign = true
 		case cs.State != "success":
 			return fmt.Sprintf("Required status check %q is %s.", want.Context, cs.State)

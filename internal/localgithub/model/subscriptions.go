@@ -4,10 +4,13 @@ import "sort"
 
 // EventNeeds is the permission an App must have to subscribe to an event, from GitHub's "Webhook events and payloads".
 var EventNeeds = map[string]string{
-	"pull_request": "pull_requests", "pull_request_review": "pull_requests", "issue_comment": "issues", "issues": "issues", "push": "contents",
-	"check_run": "checks", "check_suite": "checks", "status": "statuses", "merge_group": "merge_queues", "repository": "metadata",
+	"pull_request": "pull_requests", "pull_request_review": "pull_requests", "issue_comment": "issues",
+	"issues": "issues", "push": "contents",
+	"check_run": "checks", "check_suite": "checks", "status": "statuses",
+	"merge_group": "merge_queues", "repository": "metadata",
 	"member": "members", "membership": "members", "organization": "members", "team": "members",
-	"branch_protection_rule": "administration", "repository_ruleset": "administration", "deployment_protection_rule": "deployments", "create": "contents", "delete": "contents",
+	"branch_protection_rule": "administration", "repository_ruleset": "administration",
+	"deployment_protection_rule": "deployments", "create": "contents", "delete": "contents",
 }
 
 // Subscribed reports whether the App receives an event. Those of installations always come; those of checks come with

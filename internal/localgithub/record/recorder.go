@@ -33,7 +33,8 @@ type Exchange struct {
 // Only these headers are kept; Authorization never is.
 var (
 	RequestHeaders  = []string{"Accept", "Content-Type", "If-None-Match", "X-Github-Api-Version", "User-Agent"}
-	ResponseHeaders = []string{"Content-Type", "Link", "Location", "Retry-After", "X-Accepted-Github-Permissions", "X-Ratelimit-Remaining"}
+	ResponseHeaders = []string{"Content-Type", "Link", "Location", "Retry-After",
+		"X-Accepted-Github-Permissions", "X-Ratelimit-Remaining"}
 )
 
 // Pick keeps the named headers alone.
@@ -96,7 +97,8 @@ func (rec *Recorder) Add(x Exchange) {
 
 func (x *Exchange) drop() { x.RequestBody, x.ResponseBody, x.Cut = nil, nil, true }
 
-// line is an Exchange in the file: one JSON object a line, bodies as the JSON they were. A delivery is one too: its path
+// line is an Exchange in the file: one JSON object a line, bodies as the JSON they were. A delivery
+// is one too: its path
 // is EVENT or EVENT/ACTION, its request what was sent.
 type line struct {
 	Kind            string          `json:"kind"` // rest, graphql or delivery
@@ -128,8 +130,10 @@ func (rec *Recorder) write(kind string, x Exchange) {
 		return
 	}
 	b, err := json.Marshal(line{
-		Kind: kind, Source: rec.from, Time: x.Time, Method: x.Method, Path: x.Escaped, Query: x.Query, RequestHeaders: x.RequestHeader, RequestBody: asJSON(x.RequestBody),
-		Actor: x.ActorKind, Status: x.Status, ResponseHeaders: x.ResponseHeader, ResponseBody: asJSON(x.ResponseBody), Faulted: x.Faulted,
+		Kind: kind, Source: rec.from, Time: x.Time, Method: x.Method, Path: x.Escaped, Query: x.Query,
+		RequestHeaders: x.RequestHeader, RequestBody: asJSON(x.RequestBody),
+		Actor: x.ActorKind, Status: x.Status, ResponseHeaders: x.ResponseHeader,
+		ResponseBody: asJSON(x.ResponseBody), Faulted: x.Faulted,
 	})
 	if err == nil {
 		_, err = rec.file.Write(append(b, '\n'))

@@ -1,6 +1,8 @@
-// Package render is how GitHub writes what it knows as JSON: the objects that REST answers with and that webhooks carry.
+// Package render is how GitHub writes what it knows as JSON: the objects that REST answers with and
+// that webhooks carry.
 //
-// It reads the model and changes nothing. What an answer needs from git (commits, files, diffs) is added by whoever asks it.
+// It reads the model and changes nothing. What an answer needs from git (commits, files, diffs) is
+// added by whoever asks it.
 package render
 
 import (
@@ -88,9 +90,12 @@ func (v *Renderer) User(a *model.Account) any {
 	page := strings.TrimSuffix(a.Login, "[bot]")
 	u := v.API + "/users/" + a.Login
 	return obj{
-		"login": a.Login, "id": a.ID, "node_id": NodeID(a.Type, a.ID), "avatar_url": v.URL + "/avatars/" + page, "gravatar_id": "", "url": u, "html_url": v.URL + "/" + page,
-		"followers_url": u + "/followers", "following_url": u + "/following{/other_user}", "gists_url": u + "/gists{/gist_id}", "starred_url": u + "/starred{/owner}{/repo}",
-		"subscriptions_url": u + "/subscriptions", "organizations_url": u + "/orgs", "repos_url": u + "/repos", "events_url": u + "/events{/privacy}",
+		"login": a.Login, "id": a.ID, "node_id": NodeID(a.Type, a.ID), "avatar_url": v.URL + "/avatars/" + page,
+		"gravatar_id": "", "url": u, "html_url": v.URL + "/" + page,
+		"followers_url": u + "/followers", "following_url": u + "/following{/other_user}", "gists_url": u +
+			"/gists{/gist_id}", "starred_url": u + "/starred{/owner}{/repo}",
+		"subscriptions_url": u + "/subscriptions", "organizations_url": u + "/orgs", "repos_url": u + "/repos",
+		"events_url":          u + "/events{/privacy}",
 		"received_events_url": u + "/received_events", "type": a.Type, "site_admin": false,
 	}
 }
@@ -110,21 +115,31 @@ func (v *Renderer) Profile(a *model.Account) obj {
 func (v *Renderer) Org(a *model.Account) obj {
 	u := v.API + "/orgs/" + a.Login
 	return obj{
-		"login": a.Login, "id": a.ID, "node_id": NodeID("Organization", a.ID), "url": u, "repos_url": u + "/repos", "events_url": u + "/events", "hooks_url": u + "/hooks",
-		"issues_url": u + "/issues", "members_url": u + "/members{/member}", "public_members_url": u + "/public_members{/member}", "avatar_url": v.URL + "/avatars/" + a.Login, "description": "",
+		"login": a.Login, "id": a.ID, "node_id": NodeID("Organization", a.ID), "url": u, "repos_url": u + "/repos",
+		"events_url": u + "/events", "hooks_url": u + "/hooks",
+		"issues_url": u + "/issues", "members_url": u + "/members{/member}", "public_members_url": u +
+			"/public_members{/member}", "avatar_url": v.URL + "/avatars/" + a.Login, "description": "",
 	}
 }
 
 // repoLinks are the addresses in a repository's JSON, by their path below it.
 var repoLinks = map[string]string{
-	"archive_url": "/{archive_format}{/ref}", "assignees_url": "/assignees{/user}", "blobs_url": "/git/blobs{/sha}", "branches_url": "/branches{/branch}",
-	"collaborators_url": "/collaborators{/collaborator}", "comments_url": "/comments{/number}", "commits_url": "/commits{/sha}", "compare_url": "/compare/{base}...{head}",
-	"contents_url": "/contents/{+path}", "contributors_url": "/contributors", "deployments_url": "/deployments", "downloads_url": "/downloads", "events_url": "/events",
-	"forks_url": "/forks", "git_commits_url": "/git/commits{/sha}", "git_refs_url": "/git/refs{/sha}", "git_tags_url": "/git/tags{/sha}", "hooks_url": "/hooks",
-	"issue_comment_url": "/issues/comments{/number}", "issue_events_url": "/issues/events{/number}", "issues_url": "/issues{/number}", "keys_url": "/keys{/key_id}",
-	"labels_url": "/labels{/name}", "languages_url": "/languages", "merges_url": "/merges", "milestones_url": "/milestones{/number}",
-	"notifications_url": "/notifications{?since,all,participating}", "pulls_url": "/pulls{/number}", "releases_url": "/releases{/id}", "stargazers_url": "/stargazers",
-	"statuses_url": "/statuses/{sha}", "subscribers_url": "/subscribers", "subscription_url": "/subscription", "tags_url": "/tags", "teams_url": "/teams", "trees_url": "/git/trees{/sha}",
+	"archive_url": "/{archive_format}{/ref}", "assignees_url": "/assignees{/user}", "blobs_url": "/git/blobs{/sha}",
+	"branches_url":      "/branches{/branch}",
+	"collaborators_url": "/collaborators{/collaborator}", "comments_url": "/comments{/number}",
+	"commits_url": "/commits{/sha}", "compare_url": "/compare/{base}...{head}",
+	"contents_url": "/contents/{+path}", "contributors_url": "/contributors", "deployments_url": "/deployments",
+	"downloads_url": "/downloads", "events_url": "/events",
+	"forks_url": "/forks", "git_commits_url": "/git/commits{/sha}", "git_refs_url": "/git/refs{/sha}",
+	"git_tags_url": "/git/tags{/sha}", "hooks_url": "/hooks",
+	"issue_comment_url": "/issues/comments{/number}", "issue_events_url": "/issues/events{/number}",
+	"issues_url": "/issues{/number}", "keys_url": "/keys{/key_id}",
+	"labels_url": "/labels{/name}", "languages_url": "/languages", "merges_url": "/merges",
+	"milestones_url":    "/milestones{/number}",
+	"notifications_url": "/notifications{?since,all,participating}", "pulls_url": "/pulls{/number}",
+	"releases_url": "/releases{/id}", "stargazers_url": "/stargazers",
+	"statuses_url": "/statuses/{sha}", "subscribers_url": "/subscribers", "subscription_url": "/subscription",
+	"tags_url": "/tags", "teams_url": "/teams", "trees_url": "/git/trees{/sha}",
 }
 
 // Repo is a repository in full; the caller's permissions are in it when g is given.
@@ -141,12 +156,18 @@ func (v *Renderer) Repo(r *model.Repo, g *model.Grant) obj {
 		}
 	}
 	o := obj{
-		"id": r.ID, "node_id": NodeID("Repository", r.ID), "name": r.Name, "full_name": r.Full(), "owner": v.User(r.Owner), "private": r.Private, "html_url": html,
-		"description": nil, "fork": r.Parent != nil, "url": api, "git_url": strings.Replace(html, "http:", "git:", 1) + ".git", "ssh_url": "git@localgithub:" + r.Full() + ".git",
-		"clone_url": html + ".git", "svn_url": html, "mirror_url": nil, "homepage": nil, "language": nil, "forks_count": 0, "stargazers_count": 0, "watchers_count": 0,
-		"size": 0, "default_branch": r.DefaultBranch, "open_issues_count": open, "is_template": false, "topics": []string{}, "has_issues": true, "has_projects": true,
-		"has_wiki": true, "has_pages": false, "has_downloads": true, "has_discussions": false, "archived": r.Archived, "disabled": false, "visibility": visibility,
-		"pushed_at": Stamp(r.Pushed), "created_at": Stamp(r.Created), "updated_at": Stamp(r.Pushed), "license": nil, "forks": 0, "open_issues": open, "watchers": 0,
+		"id": r.ID, "node_id": NodeID("Repository", r.ID), "name": r.Name, "full_name": r.Full(), "owner": v.User(r.Owner),
+		"private": r.Private, "html_url": html,
+		"description": nil, "fork": r.Parent != nil, "url": api, "git_url": strings.Replace(html, "http:", "git:", 1) +
+			".git", "ssh_url": "git@localgithub:" + r.Full() + ".git",
+		"clone_url": html + ".git", "svn_url": html, "mirror_url": nil, "homepage": nil, "language": nil, "forks_count": 0,
+		"stargazers_count": 0, "watchers_count": 0,
+		"size": 0, "default_branch": r.DefaultBranch, "open_issues_count": open, "is_template": false, "topics": []string{},
+		"has_issues": true, "has_projects": true,
+		"has_wiki": true, "has_pages": false, "has_downloads": true, "has_discussions": false, "archived": r.Archived,
+		"disabled": false, "visibility": visibility,
+		"pushed_at": Stamp(r.Pushed), "created_at": Stamp(r.Created), "updated_at": Stamp(r.Pushed), "license": nil,
+		"forks": 0, "open_issues": open, "watchers": 0,
 		"allow_forking": true, "web_commit_signoff_required": false,
 	}
 	for k, path := range repoLinks {
@@ -154,7 +175,8 @@ func (v *Renderer) Repo(r *model.Repo, g *model.Grant) obj {
 	}
 	if g != nil {
 		n := model.Rank(g.Role)
-		o["permissions"] = obj{"pull": n >= model.Rank("read"), "triage": n >= model.Rank("triage"), "push": n >= model.Rank("write"), "maintain": n >= model.Rank("maintain"), "admin": n >= model.Rank("admin")}
+		o["permissions"] = obj{"pull": n >= model.Rank("read"), "triage": n >= model.Rank("triage"),
+			"push": n >= model.Rank("write"), "maintain": n >= model.Rank("maintain"), "admin": n >= model.Rank("admin")}
 	}
 	return o
 }
@@ -179,23 +201,36 @@ func (v *Renderer) Pull(p *model.Pull, full bool) obj {
 		headRepo = v.Repo(p.HeadRepo, nil)
 	}
 	o := obj{
-		"url": api, "id": p.PullID, "node_id": NodeID("PullRequest", p.PullID), "html_url": html, "diff_url": html + ".diff", "patch_url": html + ".patch", "issue_url": issue,
-		"commits_url": api + "/commits", "review_comments_url": api + "/comments", "review_comment_url": v.REST(p.Repo) + "/pulls/comments{/number}", "comments_url": issue + "/comments",
-		"statuses_url": v.REST(p.Repo) + "/statuses/" + p.Head, "number": p.Number, "state": p.State(), "locked": p.Locked, "title": p.Title, "user": v.User(p.Author),
-		"body": OrNil(p.Body), "labels": []obj{}, "milestone": nil, "active_lock_reason": nil, "created_at": Stamp(p.Created), "updated_at": Stamp(p.Updated),
-		"closed_at": StampOrNil(p.Closed), "merged_at": StampOrNil(p.Merged), "merge_commit_sha": OrNil(p.MergeCommit()), "assignee": nil, "assignees": []obj{},
-		"requested_reviewers": []obj{}, "requested_teams": []obj{}, "draft": p.Draft, "auto_merge": nil, "author_association": p.Repo.Association(p.Author),
-		"head": obj{"label": p.HeadName + ":" + p.HeadRef, "ref": p.HeadRef, "sha": p.Head, "user": v.User(v.State.Login(p.HeadName)), "repo": headRepo},
-		"base": obj{"label": p.Repo.Owner.Login + ":" + p.BaseRef, "ref": p.BaseRef, "sha": p.Base, "user": v.User(p.Repo.Owner), "repo": v.Repo(p.Repo, nil)},
+		"url": api, "id": p.PullID, "node_id": NodeID("PullRequest", p.PullID), "html_url": html, "diff_url": html + ".diff",
+		"patch_url": html + ".patch", "issue_url": issue,
+		"commits_url": api + "/commits", "review_comments_url": api + "/comments", "review_comment_url": v.REST(p.Repo) +
+			"/pulls/comments{/number}", "comments_url": issue + "/comments",
+		"statuses_url": v.REST(p.Repo) + "/statuses/" + p.Head, "number": p.Number, "state": p.State(), "locked": p.Locked,
+		"title": p.Title, "user": v.User(p.Author),
+		"body": OrNil(p.Body), "labels": []obj{}, "milestone": nil, "active_lock_reason": nil, "created_at": Stamp(p.Created),
+		"updated_at": Stamp(p.Updated),
+		"closed_at":  StampOrNil(p.Closed), "merged_at": StampOrNil(p.Merged), "merge_commit_sha": OrNil(p.MergeCommit()),
+		"assignee": nil, "assignees": []obj{},
+		"requested_reviewers": []obj{}, "requested_teams": []obj{}, "draft": p.Draft, "auto_merge": nil,
+		"author_association": p.Repo.Association(p.Author),
+		"head": obj{"label": p.HeadName + ":" + p.HeadRef, "ref": p.HeadRef, "sha": p.Head,
+			"user": v.User(v.State.Login(p.HeadName)), "repo": headRepo},
+		"base": obj{"label": p.Repo.Owner.Login + ":" + p.BaseRef, "ref": p.BaseRef, "sha": p.Base,
+			"user": v.User(p.Repo.Owner), "repo": v.Repo(p.Repo, nil)},
 		"_links": obj{
-			"self": link(api), "html": link(html), "issue": link(issue), "comments": link(issue + "/comments"), "review_comments": link(api + "/comments"),
-			"review_comment": link(v.REST(p.Repo) + "/pulls/comments{/number}"), "commits": link(api + "/commits"), "statuses": link(v.REST(p.Repo) + "/statuses/" + p.Head),
+			"self": link(api), "html": link(html), "issue": link(issue), "comments": link(issue + "/comments"),
+			"review_comments": link(api + "/comments"),
+			"review_comment":  link(v.REST(p.Repo) + "/pulls/comments{/number}"), "commits": link(api + "/commits"),
+			"statuses": link(v.REST(p.Repo) + "/statuses/" + p.Head),
 		},
 	}
 	if full {
-		o["merged"], o["mergeable"], o["rebaseable"], o["mergeable_state"] = p.Merged != nil, p.Mergeable(), nil, strings.ToLower(v.State.MergeState(p))
-		o["merged_by"], o["comments"], o["review_comments"], o["maintainer_can_modify"] = v.User(p.MergedBy), len(p.Comments), 0, false
-		o["commits"], o["additions"], o["deletions"], o["changed_files"] = len(p.Facts.Commits), p.Facts.Additions, p.Facts.Deletions, p.Facts.Files
+		o["merged"], o["mergeable"], o["rebaseable"], o["mergeable_state"] = p.Merged != nil, p.Mergeable(), nil,
+			strings.ToLower(v.State.MergeState(p))
+		o["merged_by"], o["comments"], o["review_comments"], o["maintainer_can_modify"] = v.User(p.MergedBy),
+			len(p.Comments), 0, false
+		o["commits"], o["additions"], o["deletions"], o["changed_files"] = len(p.Facts.Commits), p.Facts.Additions,
+			p.Facts.Deletions, p.Facts.Files
 	}
 	return o
 }
@@ -208,16 +243,22 @@ func (v *Renderer) Issue(is *model.Issue) obj {
 		state = "closed"
 	}
 	o := obj{
-		"url": api, "repository_url": v.REST(is.Repo), "labels_url": api + "/labels{/name}", "comments_url": api + "/comments", "events_url": api + "/events", "html_url": html,
-		"id": is.ID, "node_id": NodeID("Issue", is.ID), "number": is.Number, "title": is.Title, "user": v.User(is.Author), "labels": []obj{}, "state": state, "locked": is.Locked,
-		"assignee": nil, "assignees": []obj{}, "milestone": nil, "comments": len(is.Comments), "created_at": Stamp(is.Created), "updated_at": Stamp(is.Updated),
-		"closed_at": StampOrNil(is.Closed), "author_association": is.Repo.Association(is.Author), "active_lock_reason": nil, "body": OrNil(is.Body),
-		"reactions": v.reactionCounts(is.Reactions, api), "timeline_url": api + "/timeline", "performed_via_github_app": v.appOrNil(is.Via), "state_reason": nil,
+		"url": api, "repository_url": v.REST(is.Repo), "labels_url": api + "/labels{/name}", "comments_url": api +
+			"/comments", "events_url": api + "/events", "html_url": html,
+		"id": is.ID, "node_id": NodeID("Issue", is.ID), "number": is.Number, "title": is.Title, "user": v.User(is.Author),
+		"labels": []obj{}, "state": state, "locked": is.Locked,
+		"assignee": nil, "assignees": []obj{}, "milestone": nil, "comments": len(is.Comments),
+		"created_at": Stamp(is.Created), "updated_at": Stamp(is.Updated),
+		"closed_at": StampOrNil(is.Closed), "author_association": is.Repo.Association(is.Author),
+		"active_lock_reason": nil, "body": OrNil(is.Body),
+		"reactions": v.reactionCounts(is.Reactions, api), "timeline_url": api + "/timeline",
+		"performed_via_github_app": v.appOrNil(is.Via), "state_reason": nil,
 	}
 	if p := is.Pull; p != nil {
 		o["draft"] = p.Draft
 		o["pull_request"] = obj{
-			"url": fmt.Sprintf("%s/pulls/%d", v.REST(is.Repo), is.Number), "html_url": html, "diff_url": html + ".diff", "patch_url": html + ".patch", "merged_at": StampOrNil(p.Merged),
+			"url": fmt.Sprintf("%s/pulls/%d", v.REST(is.Repo), is.Number), "html_url": html, "diff_url": html + ".diff",
+			"patch_url": html + ".patch", "merged_at": StampOrNil(p.Merged),
 		}
 	}
 	return o
@@ -227,9 +268,12 @@ func (v *Renderer) Issue(is *model.Issue) obj {
 func (v *Renderer) Comment(c *model.Comment) obj {
 	api := fmt.Sprintf("%s/issues/comments/%d", v.REST(c.Issue.Repo), c.ID)
 	return obj{
-		"url": api, "html_url": fmt.Sprintf("%s#issuecomment-%d", v.PullHTML(c.Issue), c.ID), "issue_url": fmt.Sprintf("%s/issues/%d", v.REST(c.Issue.Repo), c.Issue.Number),
-		"id": c.ID, "node_id": NodeID("IssueComment", c.ID), "user": v.User(c.Author), "created_at": Stamp(c.Created), "updated_at": Stamp(c.Updated),
-		"author_association": c.Issue.Repo.Association(c.Author), "body": c.Body, "reactions": v.reactionCounts(c.Reactions, api), "performed_via_github_app": v.appOrNil(c.Via),
+		"url": api, "html_url": fmt.Sprintf("%s#issuecomment-%d", v.PullHTML(c.Issue), c.ID),
+		"issue_url": fmt.Sprintf("%s/issues/%d", v.REST(c.Issue.Repo), c.Issue.Number),
+		"id":        c.ID, "node_id": NodeID("IssueComment", c.ID), "user": v.User(c.Author), "created_at": Stamp(c.Created),
+		"updated_at":         Stamp(c.Updated),
+		"author_association": c.Issue.Repo.Association(c.Author), "body": c.Body,
+		"reactions": v.reactionCounts(c.Reactions, api), "performed_via_github_app": v.appOrNil(c.Via),
 	}
 }
 
@@ -246,7 +290,8 @@ func (v *Renderer) reactionCounts(all []*model.Reaction, api string) obj {
 
 // Reaction is one person's reaction.
 func (v *Renderer) Reaction(r *model.Reaction) obj {
-	return obj{"id": r.ID, "node_id": NodeID("Reaction", r.ID), "user": v.User(r.User), "content": r.Content, "created_at": Stamp(r.Created)}
+	return obj{"id": r.ID, "node_id": NodeID("Reaction", r.ID), "user": v.User(r.User), "content": r.Content,
+		"created_at": Stamp(r.Created)}
 }
 
 // Review is a review; its state is in capitals, as in REST.
@@ -254,8 +299,10 @@ func (v *Renderer) Review(rv *model.Review) obj {
 	html := fmt.Sprintf("%s#pullrequestreview-%d", v.PullHTML(rv.Pull.Issue), rv.ID)
 	api := fmt.Sprintf("%s/pulls/%d", v.REST(rv.Pull.Repo), rv.Pull.Number)
 	return obj{
-		"id": rv.ID, "node_id": NodeID("PullRequestReview", rv.ID), "user": v.User(rv.User), "body": rv.Body, "state": rv.State, "html_url": html, "pull_request_url": api,
-		"_links": obj{"html": obj{"href": html}, "pull_request": obj{"href": api}}, "submitted_at": Stamp(rv.Submitted), "commit_id": rv.Commit,
+		"id": rv.ID, "node_id": NodeID("PullRequestReview", rv.ID), "user": v.User(rv.User), "body": rv.Body,
+		"state": rv.State, "html_url": html, "pull_request_url": api,
+		"_links":       obj{"html": obj{"href": html}, "pull_request": obj{"href": api}},
+		"submitted_at": Stamp(rv.Submitted), "commit_id": rv.Commit,
 		"author_association": rv.Pull.Repo.Association(rv.User),
 	}
 }
@@ -270,8 +317,10 @@ func (v *Renderer) appOrNil(a *model.App) any {
 // App is an App, without its secrets.
 func (v *Renderer) App(a *model.App) obj {
 	return obj{
-		"id": a.ID, "slug": a.Slug, "client_id": fmt.Sprintf("Iv1.%016x", a.ID), "node_id": NodeID("App", a.ID), "owner": v.User(a.Owner), "name": a.Slug, "description": nil,
-		"external_url": v.URL + "/apps/" + a.Slug, "html_url": v.URL + "/apps/" + a.Slug, "created_at": Stamp(a.Created), "updated_at": Stamp(a.Created), "permissions": a.Perms, "events": a.EventList(),
+		"id": a.ID, "slug": a.Slug, "client_id": fmt.Sprintf("Iv1.%016x", a.ID), "node_id": NodeID("App", a.ID),
+		"owner": v.User(a.Owner), "name": a.Slug, "description": nil,
+		"external_url": v.URL + "/apps/" + a.Slug, "html_url": v.URL + "/apps/" + a.Slug, "created_at": Stamp(a.Created),
+		"updated_at": Stamp(a.Created), "permissions": a.Perms, "events": a.EventList(),
 	}
 }
 
@@ -282,22 +331,29 @@ func (v *Renderer) Installation(in *model.Installation) obj {
 		selection = "all"
 	}
 	return obj{
-		"id": in.ID, "account": v.User(in.Account), "repository_selection": selection, "access_tokens_url": fmt.Sprintf("%s/app/installations/%d/access_tokens", v.API, in.ID),
-		"repositories_url": v.API + "/installation/repositories", "html_url": fmt.Sprintf("%s/settings/installations/%d", v.URL, in.ID), "app_id": in.App.ID, "app_slug": in.App.Slug,
-		"target_id": in.Account.ID, "target_type": in.Account.Type, "permissions": in.Perms, "events": in.App.EventList(), "created_at": Stamp(in.Created), "updated_at": Stamp(in.Updated),
-		"single_file_name": nil, "has_multiple_single_files": false, "single_file_paths": []string{}, "suspended_by": v.User(in.Suspender), "suspended_at": StampOrNil(in.Suspended),
+		"id": in.ID, "account": v.User(in.Account), "repository_selection": selection,
+		"access_tokens_url": fmt.Sprintf("%s/app/installations/%d/access_tokens", v.API, in.ID),
+		"repositories_url":  v.API + "/installation/repositories",
+		"html_url":          fmt.Sprintf("%s/settings/installations/%d", v.URL, in.ID), "app_id": in.App.ID, "app_slug": in.App.Slug,
+		"target_id": in.Account.ID, "target_type": in.Account.Type, "permissions": in.Perms, "events": in.App.EventList(),
+		"created_at": Stamp(in.Created), "updated_at": Stamp(in.Updated),
+		"single_file_name": nil, "has_multiple_single_files": false, "single_file_paths": []string{},
+		"suspended_by": v.User(in.Suspender), "suspended_at": StampOrNil(in.Suspended),
 	}
 }
 
 // Status is a commit's status.
 func (v *Renderer) Status(r *model.Repo, st *model.CommitStatus) obj {
 	return obj{
-		"id": st.ID, "node_id": NodeID("StatusContext", st.ID), "url": v.REST(r) + "/statuses/" + st.SHA, "avatar_url": nil, "state": st.State, "description": OrNil(st.Description),
-		"target_url": OrNil(st.Target), "context": st.Context, "created_at": Stamp(st.Created), "updated_at": Stamp(st.Created), "creator": v.User(st.Creator),
+		"id": st.ID, "node_id": NodeID("StatusContext", st.ID), "url": v.REST(r) + "/statuses/" + st.SHA, "avatar_url": nil,
+		"state": st.State, "description": OrNil(st.Description),
+		"target_url": OrNil(st.Target), "context": st.Context, "created_at": Stamp(st.Created),
+		"updated_at": Stamp(st.Created), "creator": v.User(st.Creator),
 	}
 }
 
 // RepoName is a repository as the events of installations name it.
 func (v *Renderer) RepoName(r *model.Repo) obj {
-	return obj{"id": r.ID, "node_id": NodeID("Repository", r.ID), "name": r.Name, "full_name": r.Full(), "private": r.Private}
+	return obj{"id": r.ID, "node_id": NodeID("Repository", r.ID), "name": r.Name,
+		"full_name": r.Full(), "private": r.Private}
 }

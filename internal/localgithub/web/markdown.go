@@ -18,12 +18,15 @@ import (
 )
 
 // markdown renders as GitHub shows comments: GitHub Flavored Markdown with line breaks kept, HTML let through and then
-// cut down to what is harmless (<details> among it), lines of diff fences coloured by their first character. Made when it
+// cut down to what is harmless (<details> among it), lines of diff fences coloured by their first
+// character. Made when it
 // is first used: every runner is a process of this program too, and pays for what is made at its start.
 var markdown = sync.OnceValue(func() goldmark.Markdown {
 	return goldmark.New(
-		goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList, extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
-		goldmark.WithRendererOptions(gmhtml.WithUnsafe(), gmhtml.WithHardWraps(), renderer.WithNodeRenderers(util.Prioritized(fences{}, 100))),
+		goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList,
+			extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
+		goldmark.WithRendererOptions(gmhtml.WithUnsafe(), gmhtml.WithHardWraps(),
+			renderer.WithNodeRenderers(util.Prioritized(fences{}, 100))),
 	)
 })
 
@@ -51,30 +54,31 @@ type fences struct{}
 
 // RegisterFuncs implements goldmark's renderer.NodeRenderer.
 func (fences) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
-	reg.Register(ast.KindFencedCodeBlock, func(w util.BufWriter, source []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
-		if !entering {
-			return ast.WalkContinue, nil
-		}
-		n := node.(*ast.FencedCodeBlock)
-		diff := string(n.Language(source)) == "diff"
-		var b strings.Builder
-		b.WriteString(`<pre class="fence"><code>`)
-		for i := range n.Lines().Len() {
-			line := n.Lines().At(i)
-			text := html.EscapeString(string(line.Value(source)))
-			class := ""
-			if diff {
-				class = diffClass(text)
+	reg.Register(ast.KindFencedCodeBlock,
+		func(w util.BufWriter, source []byte, node ast.Node, entering bool) (ast.WalkStatus, error) {
+			if !entering {
+				return ast.WalkContinue, nil
 			}
-			if class != "" {
-				text = `<span class="` + class + `">` + strings.TrimSuffix(text, "\n") + "</span>\n"
+			n := node.(*ast.FencedCodeBlock)
+			diff := string(n.Language(source)) == "diff"
+			var b strings.Builder
+			b.WriteString(`<pre class="fence"><code>`)
+			for i := range n.Lines().Len() {
+				line := n.Lines().At(i)
+				text := html.EscapeString(string(line.Value(source)))
+				class := ""
+				if diff {
+					class = diffClass(text)
+				}
+				if class != "" {
+					text = `<span class="` + class + `">` + strings.TrimSuffix(text, "\n") + "</span>\n"
+				}
+				b.WriteString(text)
 			}
-			b.WriteString(text)
-		}
-		b.WriteString("</code></pre>\n")
-		_, err := w.WriteString(b.String())
-		return ast.WalkContinue, err
-	})
+			b.WriteString("</code></pre>\n")
+			_, err := w.WriteString(b.String())
+			return ast.WalkContinue, err
+		})
 }
 
 // diffClass is the colour of a line in a diff, by its first character.

@@ -161,9 +161,11 @@ func (s *Site) repoRow(r *model.Repo) repoRow {
 }
 
 func (s *Site) repoView(r *http.Request, repo *model.Repo) repoView {
-	v := repoView{frame: s.frame(r, repo), Repo: repo.Full(), CloneURL: s.URL + "/" + repo.Full() + ".git", Private: repo.Private}
+	v := repoView{frame: s.frame(r, repo), Repo: repo.Full(), CloneURL: s.URL +
+		"/" + repo.Full() + ".git", Private: repo.Private}
 	for _, p := range slices.Backward(repo.Pulls()) {
-		row := pullRow{Number: p.Number, Title: p.Title, Author: p.Author.Login, State: p.Word(), Draft: p.Draft, Comments: len(p.Comments), Updated: p.Updated}
+		row := pullRow{Number: p.Number, Title: p.Title, Author: p.Author.Login, State: p.Word(), Draft: p.Draft,
+			Comments: len(p.Comments), Updated: p.Updated}
 		row.Checks = model.Worst(model.Latest(repo.RunsAt(p.Head)))
 		if p.Closed == nil {
 			v.Open = append(v.Open, row)
@@ -184,9 +186,12 @@ func (s *Site) repoView(r *http.Request, repo *model.Repo) repoView {
 func (s *Site) pullView(r *http.Request, p *model.Pull) pullView {
 	by := s.viewer(r)
 	v := pullView{
-		frame: s.frame(r, p.Repo), Repo: p.Repo.Full(), Number: p.Number, Title: p.Title, Body: p.Body, Author: p.Author.Login, State: p.Word(), Draft: p.Draft,
-		Head: p.HeadRef, HeadSHA: p.Head, Base: p.BaseRef, Commits: len(p.Facts.Commits), Files: p.Facts.Files, Additions: p.Facts.Additions, Deletions: p.Facts.Deletions,
-		Created: p.Created, CanWrite: p.Repo.May(by, "write"), IsAuthor: by == p.Author, MergedBy: model.NameOf(p.MergedBy), Unknown: !p.Mergability.Known,
+		frame: s.frame(r, p.Repo), Repo: p.Repo.Full(), Number: p.Number, Title: p.Title, Body: p.Body,
+		Author: p.Author.Login, State: p.Word(), Draft: p.Draft,
+		Head: p.HeadRef, HeadSHA: p.Head, Base: p.BaseRef, Commits: len(p.Facts.Commits), Files: p.Facts.Files,
+		Additions: p.Facts.Additions, Deletions: p.Facts.Deletions,
+		Created: p.Created, CanWrite: p.Repo.May(by, "write"), IsAuthor: by == p.Author, MergedBy: model.NameOf(p.MergedBy),
+		Unknown: !p.Mergability.Known,
 	}
 	if p.Fork() {
 		v.Head = p.HeadName + ":" + p.HeadRef
@@ -210,7 +215,8 @@ func (s *Site) pullView(r *http.Request, p *model.Pull) pullView {
 		missing = append(missing, "This branch is out of date with "+p.BaseRef+".")
 	}
 	v.Blocked = append(v.Blocked, missing...)
-	v.CanBypass = p.Repo.May(by, "admin") && !p.Repo.Protection[p.BaseRef].EnforceAdmins && !p.Draft && len(v.Blocked) == len(missing)
+	v.CanBypass = p.Repo.May(by, "admin") && !p.Repo.Protection[p.BaseRef].EnforceAdmins && !p.Draft &&
+		len(v.Blocked) == len(missing)
 	v.CanMerge = p.Closed == nil && v.CanWrite && (len(v.Blocked) == 0 || v.CanBypass)
 	v.Items = s.conversation(p)
 	return v
@@ -221,7 +227,8 @@ func (s *Site) conversation(p *model.Pull) []itemView {
 	var items []itemView
 	for _, cm := range p.Comments {
 		it := itemView{
-			ID: cm.ID, Author: cm.Author.Login, Bot: cm.Author.Type == "Bot", Body: cm.Body, When: cm.Created, Edited: cm.Edited != nil, Minimized: cm.Minimized,
+			ID: cm.ID, Author: cm.Author.Login, Bot: cm.Author.Type == "Bot", Body: cm.Body, When: cm.Created,
+			Edited: cm.Edited != nil, Minimized: cm.Minimized,
 			Role: s.label(p, cm.Author),
 		}
 		for _, kind := range model.ReactionKinds {
@@ -242,7 +249,8 @@ func (s *Site) conversation(p *model.Pull) []itemView {
 		"COMMENTED": {"reviewed", "neutral"}, "DISMISSED": {"had a review dismissed", "cancelled"},
 	}
 	for _, rv := range p.Reviews {
-		items = append(items, itemView{ID: rv.ID, Author: rv.User.Login, Body: rv.Body, When: rv.Submitted, Verb: verbs[rv.State][0], Icon: verbs[rv.State][1], Role: s.label(p, rv.User)})
+		items = append(items, itemView{ID: rv.ID, Author: rv.User.Login, Body: rv.Body, When: rv.Submitted,
+			Verb: verbs[rv.State][0], Icon: verbs[rv.State][1], Role: s.label(p, rv.User)})
 	}
 	sort.SliceStable(items, func(i, j int) bool { return items[i].When.Before(items[j].When) })
 	return items
@@ -264,9 +272,12 @@ func (s *Site) label(p *model.Pull, a *model.Account) string {
 func (s *Site) runView(r *http.Request, run *model.CheckRun) runView {
 	su := run.Suite
 	v := runView{
-		frame: s.frame(r, su.Repo), Repo: su.Repo.Full(), ID: run.ID, Name: run.Name, App: su.App.Slug, Icon: run.Icon(), State: run.Icon(), Title: run.Title, Summary: run.Summary,
-		Text: run.Text, Details: run.Details, SHA: su.SHA, Actions: run.Actions, Annotations: run.Annotations, Completed: run.Status == "completed",
-		CanWrite: su.Repo.May(s.viewer(r), "write"), Started: run.Started, ExternalID: run.External, Conclusion: run.Conclusion,
+		frame: s.frame(r, su.Repo), Repo: su.Repo.Full(), ID: run.ID, Name: run.Name, App: su.App.Slug, Icon: run.Icon(),
+		State: run.Icon(), Title: run.Title, Summary: run.Summary,
+		Text: run.Text, Details: run.Details, SHA: su.SHA, Actions: run.Actions, Annotations: run.Annotations,
+		Completed: run.Status == "completed",
+		CanWrite:  su.Repo.May(s.viewer(r), "write"), Started: run.Started,
+		ExternalID: run.External, Conclusion: run.Conclusion,
 	}
 	for _, p := range su.Repo.Pulls() {
 		if p.Head == su.SHA {

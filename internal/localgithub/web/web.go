@@ -46,7 +46,8 @@ var pages = sync.OnceValue(func() *template.Template {
 	}).ParseFS(webFiles, "*.html"))
 })
 
-var emojis = map[string]string{"+1": "👍", "-1": "👎", "laugh": "😄", "hooray": "🎉", "confused": "😕", "heart": "❤️", "rocket": "🚀", "eyes": "👀"}
+var emojis = map[string]string{"+1": "👍", "-1": "👎", "laugh": "😄", "hooray": "🎉",
+	"confused": "😕", "heart": "❤️", "rocket": "🚀", "eyes": "👀"}
 
 func ago(t time.Time) string {
 	switch d := time.Since(t); {
@@ -105,7 +106,8 @@ func (s *Site) Handler() http.Handler {
 			http.Error(w, "unknown host", http.StatusMisdirectedRequest)
 			return
 		}
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		w.Header().Set("Content-Security-Policy",
+			"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Referrer-Policy", "same-origin")
 		guarded.ServeHTTP(w, r)
@@ -136,7 +138,8 @@ func (s *Site) viewer(r *http.Request) *model.Account {
 }
 
 func (s *Site) switchUser(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: userCookie, Value: r.FormValue("login"), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, &http.Cookie{Name: userCookie, Value: r.FormValue("login"), Path: "/", HttpOnly: true,
+		SameSite: http.SameSiteStrictMode})
 	back := r.FormValue("back")
 	if !strings.HasPrefix(back, "/") || strings.HasPrefix(back, "//") || strings.Contains(back, "\\") {
 		back = "/"
@@ -233,7 +236,8 @@ func (s *Site) pullPage(w http.ResponseWriter, r *http.Request, tab string) {
 			return
 		}
 		for _, f := range files {
-			view.Diff = append(view.Diff, fileView{Path: f.Path, Previous: f.Previous, Status: f.Status, Additions: f.Additions, Deletions: f.Deletions, Lines: strings.Split(f.Patch, "\n")})
+			view.Diff = append(view.Diff, fileView{Path: f.Path, Previous: f.Previous, Status: f.Status, Additions: f.Additions,
+				Deletions: f.Deletions, Lines: strings.Split(f.Patch, "\n")})
 		}
 	}
 	view.Version = version(view)
