@@ -28,7 +28,8 @@ var shaPattern = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
 // passedEnv are the variables of our own environment that git may see: where
 // programs are, how to reach the network and which certificates to trust.
-var passedEnv = []string{"PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+var passedEnv = []string{"PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO",
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
 	"http_proxy", "https_proxy", "no_proxy", "TMPDIR"}
 
 // command is one call of the git program.
@@ -109,7 +110,8 @@ func (c command) environ() []string {
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=/bin/false",
 		"GIT_ALLOW_PROTOCOL=https:http", "GIT_LFS_SKIP_SMUDGE=1", "GIT_NO_REPLACE_OBJECTS=1", "GIT_OPTIONAL_LOCKS=0",
 		"HOME=/nonexistent", "LC_ALL=C",
-		"GIT_AUTHOR_NAME=cardea", "GIT_AUTHOR_EMAIL=cardea@localhost", "GIT_COMMITTER_NAME=cardea", "GIT_COMMITTER_EMAIL=cardea@localhost",
+		"GIT_AUTHOR_NAME=cardea", "GIT_AUTHOR_EMAIL=cardea@localhost", "GIT_COMMITTER_NAME=cardea",
+		"GIT_COMMITTER_EMAIL=cardea@localhost",
 	}
 	if c.gitDir != "" {
 		env = append(env, "GIT_DIR="+c.gitDir)

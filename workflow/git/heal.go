@@ -36,7 +36,8 @@ func (m *Mirrors) heal(repo workflow.Repo, err error) bool {
 	defer lock.Unlock()
 	dir := m.MirrorDir(repo)
 	if left := removeLeftovers(dir); left > 0 {
-		m.log().Warn("a mirror had files that a killed git left behind; they are removed", "repo", repo.FullName(), "files", left, "error", err)
+		m.log().Warn("a mirror had files that a killed git left behind; they are removed",
+			"repo", repo.FullName(), "files", left, "error", err)
 		return true
 	}
 	m.mu.Lock()
@@ -48,7 +49,8 @@ func (m *Mirrors) heal(repo workflow.Repo, err error) bool {
 	if again {
 		return false
 	}
-	m.log().Warn("a mirror is damaged; it is thrown away and cloned again", "repo", repo.FullName(), "dir", dir, "error", err)
+	m.log().Warn("a mirror is damaged; it is thrown away and cloned again", "repo",
+		repo.FullName(), "dir", dir, "error", err)
 	aside, err := os.MkdirTemp(m.dir, ".damaged-*")
 	if err == nil {
 		err = os.Rename(dir, filepath.Join(aside, "mirror.git"))
@@ -94,7 +96,8 @@ func removeLeftovers(dir string) (removed int) {
 		if err != nil || e.IsDir() {
 			return nil // what cannot be read is no leftover
 		}
-		if name := e.Name(); strings.HasSuffix(name, ".lock") || strings.HasPrefix(name, "tmp_pack_") || strings.HasPrefix(name, "tmp_idx_") || strings.HasPrefix(name, "tmp_obj_") {
+		if name := e.Name(); strings.HasSuffix(name, ".lock") || strings.HasPrefix(name, "tmp_pack_") ||
+			strings.HasPrefix(name, "tmp_idx_") || strings.HasPrefix(name, "tmp_obj_") {
 			if os.Remove(path) == nil {
 				removed++
 			}

@@ -32,7 +32,8 @@ type Local struct {
 
 // OpenLocal opens the clone that dir is in. The scratch directory must not exist; the caller removes it.
 func OpenLocal(ctx context.Context, dir, scratch string) (*Local, error) {
-	out, err := command{args: []string{"-C", dir, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir", "--git-path", "objects", "--show-toplevel"},
+	out, err := command{args: []string{"-C", dir, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir",
+		"--git-path", "objects", "--show-toplevel"},
 		env: []string{"HOME=" + os.Getenv("HOME")}, config: [][2]string{{"safe.directory", "*"}}}.run(ctx)
 	if errors.Is(err, exec.ErrNotFound) {
 		return nil, err
@@ -50,7 +51,8 @@ func OpenLocal(ctx context.Context, dir, scratch string) (*Local, error) {
 	if err := os.MkdirAll(filepath.Join(scratch, "objects", "info"), 0o700); err != nil {
 		return nil, fmt.Errorf("making the scratch repository: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(scratch, "objects", "info", "alternates"), []byte(lines[2]+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(scratch, "objects", "info", "alternates"),
+		[]byte(lines[2]+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("making the scratch repository: %w", err)
 	}
 	l := &Local{Root: lines[3], scratch: scratch, clone: lines[0]}
@@ -84,7 +86,8 @@ func (l *Local) Resolve(ctx context.Context, name string) (string, error) {
 }
 
 // Checkout makes the planned tree of two commits of the clone.
-func (l *Local) Checkout(ctx context.Context, head, base string, mode workflow.CheckoutMode) (workflow.Checkout, error) {
+func (l *Local) Checkout(ctx context.Context, head, base string,
+	mode workflow.CheckoutMode) (workflow.Checkout, error) {
 	if !shaPattern.MatchString(head) || !shaPattern.MatchString(base) {
 		return workflow.Checkout{}, fmt.Errorf("checking out: %q and %q must be commit ids", head, base)
 	}
@@ -117,7 +120,9 @@ func (l *Local) explainPartial(ctx context.Context, c workflow.Checkout, err err
 	}
 	missing := 0
 	if err == nil {
-		out, listErr := command{gitDir: l.scratch, args: []string{"rev-list", "--objects", "--missing=print", "--no-object-names", "--no-walk", c.Planned.ID, c.BaseTree.ID}}.run(ctx)
+		out, listErr := command{gitDir: l.scratch,
+			args: []string{"rev-list", "--objects", "--missing=print", "--no-object-names",
+				"--no-walk", c.Planned.ID, c.BaseTree.ID}}.run(ctx)
 		if missing = bytes.Count(out, []byte("?")); listErr == nil && missing == 0 {
 			return nil
 		}

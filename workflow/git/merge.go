@@ -57,7 +57,8 @@ func merge(ctx context.Context, gitDir string, p pair, mode workflow.CheckoutMod
 
 // mergeTree merges head into base as GitHub's merge button would. Only exit 0 is clean.
 func mergeTree(ctx context.Context, gitDir string, p pair) (tree string, conflicts []string, err error) {
-	out, err := command{gitDir: gitDir, args: []string{"merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", p.base, p.head}}.run(ctx)
+	out, err := command{gitDir: gitDir,
+		args: []string{"merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", p.base, p.head}}.run(ctx)
 	fields := strings.Split(strings.TrimRight(string(out), "\x00\n"), "\x00")
 	var exit *exitError
 	switch {
@@ -80,7 +81,8 @@ func headAlone(ctx context.Context, gitDir string, p pair) (tree, base string, e
 		return "", "", fmt.Errorf("finding the merge base: %w", err)
 	}
 	base = strings.TrimSpace(string(out))
-	out, err = command{gitDir: gitDir, args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", p.head + "^{tree}"}}.run(ctx)
+	out, err = command{gitDir: gitDir,
+		args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", p.head + "^{tree}"}}.run(ctx)
 	if err != nil {
 		return "", "", fmt.Errorf("reading head's tree: %w", err)
 	}

@@ -45,7 +45,8 @@ func NewMirrors(dir, webURL string, token func(context.Context, workflow.Repo) (
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of mirrors: %w", err)
 	}
-	return &Mirrors{dir: dir, webURL: strings.TrimSuffix(webURL, "/"), token: token, locks: map[int64]*sync.RWMutex{}, healed: map[int64]healed{}}, nil
+	return &Mirrors{dir: dir, webURL: strings.TrimSuffix(webURL, "/"), token: token, locks: map[int64]*sync.RWMutex{},
+		healed: map[int64]healed{}}, nil
 }
 
 // MirrorDir is the bare repository of repo; it exists after its first Checkout.
@@ -67,7 +68,8 @@ func (m *Mirrors) lock(id int64) *sync.RWMutex {
 // Checkout implements workflow.Source. The base is the tip of the base branch
 // now: GitHub's base SHA is that of the pull's last push. A mirror that is damaged
 // is mended, or made anew, and nobody notices.
-func (m *Mirrors) Checkout(ctx context.Context, p workflow.Pull, mode workflow.CheckoutMode) (workflow.Checkout, error) {
+func (m *Mirrors) Checkout(ctx context.Context, p workflow.Pull,
+	mode workflow.CheckoutMode) (workflow.Checkout, error) {
 	const tries = 3 // as it is, without what a killed git left behind, anew
 	for n := 1; ; n++ {
 		c, err := m.checkout(ctx, p, mode)
@@ -77,9 +79,11 @@ func (m *Mirrors) Checkout(ctx context.Context, p workflow.Pull, mode workflow.C
 	}
 }
 
-func (m *Mirrors) checkout(ctx context.Context, p workflow.Pull, mode workflow.CheckoutMode) (workflow.Checkout, error) {
+func (m *Mirrors) checkout(ctx context.Context, p workflow.Pull,
+	mode workflow.CheckoutMode) (workflow.Checkout, error) {
 	if !shaPattern.MatchString(p.Head.SHA) {
-		return workflow.Checkout{}, fmt.Errorf("checking out %s#%d: head %q is not a commit id", p.Repo.FullName(), p.Number, p.Head.SHA)
+		return workflow.Checkout{}, fmt.Errorf("checking out %s#%d: head %q is not a commit id",
+			p.Repo.FullName(), p.Number, p.Head.SHA)
 	}
 	lock := m.lock(p.Repo.ID)
 	lock.Lock()
@@ -110,12 +114,15 @@ func (m *Mirrors) fetch(ctx context.Context, p workflow.Pull) (base string, err 
 	}
 	url := m.webURL + "/" + p.Repo.FullName() + ".git"
 	baseRef := tipRef(p.Base.Ref)
-	err = m.authorised(ctx, p.Repo, command{gitDir: dir, args: []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
-		"--force", "--end-of-options", url, "refs/heads/" + p.Base.Ref + ":" + baseRef, p.Head.SHA + ":refs/cardea/commits/" + p.Head.SHA}}, url)
+	err = m.authorised(ctx, p.Repo,
+		command{gitDir: dir, args: []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
+			"--force", "--end-of-options", url, "refs/heads/" + p.Base.Ref + ":" + baseRef,
+			p.Head.SHA + ":refs/cardea/commits/" + p.Head.SHA}}, url)
 	if err != nil {
 		return "", err
 	}
-	out, err := command{gitDir: dir, args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", baseRef + "^{commit}"}}.run(ctx)
+	out, err := command{gitDir: dir,
+		args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", baseRef + "^{commit}"}}.run(ctx)
 	if err != nil {
 		return "", fmt.Errorf("reading the base branch %s: %w", p.Base.Ref, err)
 	}
@@ -197,8 +204,10 @@ func explainFetch(err error) error {
 	switch {
 	case has("not our ref", "unadvertised object", "couldn't find remote ref", "did not send all necessary objects"):
 		return fmt.Errorf("%w: %w", workflow.ErrNotYet, err)
-	case has("returned error: 5", "returned error: 429", "Could not resolve host", "Connection refused", "Failed to connect", "Connection timed out", "timed out",
-		"Connection reset", "Empty reply", "early EOF", "RPC failed", "hung up unexpectedly", "unexpected disconnect", "SSL", "TLS"):
+	case has("returned error: 5", "returned error: 429", "Could not resolve host", "Connection refused",
+		"Failed to connect", "Connection timed out", "timed out",
+		"Connection reset", "Empty reply", "early EOF", "RPC failed", "hung up unexpectedly",
+		"unexpected disconnect", "SSL", "TLS"):
 		return fmt.Errorf("%w: %w", workflow.ErrPassing, err)
 	case has("returned error: 401", "returned error: 403", "Authentication failed", "could not read Username"):
 		return refused(err)

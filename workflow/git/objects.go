@@ -32,7 +32,8 @@ func openObjects(gitDir string) (*objects, error) {
 	for _, dir := range dirs {
 		// Packs stay open as long as the reader is used; the garbage collector closes
 		// them. Opening one for each object would cost more than reading it.
-		all = append(all, filesystem.NewStorageWithOptions(objectDir{osfs.New(dir)}, objectCache, filesystem.Options{KeepDescriptors: true}))
+		all = append(all, filesystem.NewStorageWithOptions(objectDir{osfs.New(dir)}, objectCache,
+			filesystem.Options{KeepDescriptors: true}))
 	}
 	return &objects{Storage: all[0], borrowed: all[1:]}, nil
 }
