@@ -91,7 +91,8 @@ func parseConfig(file string, data []byte, environ []string) (Config, []workflow
 	cfg := DefaultConfig()
 	cfg.File = file
 	faults := &config.Faults{}
-	r := &configReader{cfg: &cfg, dir: filepath.Dir(file), faults: faults, at: map[string]workflow.Position{}, failed: map[string]bool{}}
+	r := &configReader{cfg: &cfg, dir: filepath.Dir(file), faults: faults,
+		at: map[string]workflow.Position{}, failed: map[string]bool{}}
 	if root := config.Parse(file, data, faults); root != nil {
 		root.Map(r.keys(""), refusedServerKeys(""))
 	}

@@ -51,7 +51,8 @@ func memoryBytes() uint64 {
 			continue
 		}
 		// "max" means no limit and does not parse.
-		if limit, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64); err == nil && limit > 0 && (total == 0 || limit < total) {
+		if limit, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64); err == nil && limit > 0 &&
+			(total == 0 || limit < total) {
 			total = limit
 		}
 	}

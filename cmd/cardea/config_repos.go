@@ -88,7 +88,8 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) config.Keys {
 		"forks": func(y *config.Value) {
 			s, ok := y.Text()
 			if ok && s == "on_command" {
-				y.Fault("`%s: on_command` comes with a later version of Cardea; so far pull requests from forks are never planned", y.Path())
+				y.Fault("`%s: on_command` comes with a later version of Cardea; so far pull requests from forks are never planned",
+					y.Path())
 				return
 			}
 			y.Choice(new(string), "never")
@@ -112,7 +113,8 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) config.Keys {
 // permissionKeys reads who may do what.
 func permissionKeys(rule *workflow.Rules) config.Keys {
 	keys := config.Keys{}
-	for name, who := range map[string]*workflow.Who{"plan": &rule.Plan, "apply": &rule.Apply, "approve": &rule.Approve, "unlock": &rule.Unlock, "admin": &rule.Admin} {
+	for name, who := range map[string]*workflow.Who{"plan": &rule.Plan, "apply": &rule.Apply, "approve": &rule.Approve,
+		"unlock": &rule.Unlock, "admin": &rule.Admin} {
 		keys[name] = func(y *config.Value) {
 			if given, ok := readWho(y); ok {
 				*who = given
@@ -170,7 +172,8 @@ func (r *configReader) environments(y *config.Value, rule workflow.Rules) map[st
 			"permissions": func(y *config.Value) { y.Map(environmentPermissions(&env), ofTheRule("admin")) },
 			"credentials": func(y *config.Value) { y.Map(r.credentialKeys(&env.Credentials), nil) },
 			"order":       func(y *config.Value) { y.Int(&env.Order, 0) },
-		}, ofTheRule("apply", "require", "lock", "stale_after", "automerge", "forks", "drafts", "bots", "allow", "checks", "checkout", "workspace"))
+		}, ofTheRule("apply", "require", "lock", "stale_after", "automerge", "forks", "drafts",
+			"bots", "allow", "checks", "checkout", "workspace"))
 		out[name] = env
 	})
 	return out
@@ -178,7 +181,8 @@ func (r *configReader) environments(y *config.Value, rule workflow.Rules) map[st
 
 func environmentPermissions(env *workflow.EnvironmentRules) config.Keys {
 	keys := config.Keys{}
-	for name, into := range map[string]**workflow.Who{"plan": &env.Plan, "apply": &env.Apply, "approve": &env.Approve, "unlock": &env.Unlock} {
+	for name, into := range map[string]**workflow.Who{"plan": &env.Plan, "apply": &env.Apply,
+		"approve": &env.Approve, "unlock": &env.Unlock} {
 		keys[name] = func(y *config.Value) {
 			if who, ok := readWho(y); ok {
 				*into = &who

@@ -147,12 +147,14 @@ func (r *configReader) finish() {
 	if c.PagesAccess == "" {
 		c.PagesAccess = "open"
 		if !local {
-			r.missing("pages.access", "open (anyone who reaches this server reads every plan) or proxy (a sign-in of yours stands before it); the default, open, is for loopback only")
+			r.missing("pages.access",
+				"open (anyone who reaches this server reads every plan) or proxy (a sign-in of yours stands before it); the default, open, is for loopback only")
 		}
 	}
 	for _, use := range r.used {
 		if _, ok := c.credentials[use.name]; !ok {
-			r.faults.Add(use.at, "`%s` names `%s`, which `credentials` does not have%s", use.path, use.name, nearest(use.name, mapKeys(c.credentials)))
+			r.faults.Add(use.at, "`%s` names `%s`, which `credentials` does not have%s", use.path, use.name,
+				nearest(use.name, mapKeys(c.credentials)))
 		}
 	}
 	r.sayReach()
@@ -181,7 +183,8 @@ func (r *configReader) secrets() {
 	case len(secrets) == 0 && at != (workflow.Position{}):
 		r.faults.Add(at, "`github.webhook_secrets` is empty: without a secret anybody could send us events")
 	case len(secrets) == 0:
-		r.missing("github.webhook_secrets", "without one anybody could send us events. One secret, or two while one replaces the other")
+		r.missing("github.webhook_secrets",
+			"without one anybody could send us events. One secret, or two while one replaces the other")
 	case len(secrets) > 2:
 		r.faults.Add(at, "`github.webhook_secrets` has %d secrets; one or two are allowed", len(secrets))
 	case len(secrets) == 2 && secrets[0] == secrets[1]:
@@ -199,7 +202,8 @@ func (r *configReader) privateKey() {
 	path, text := "github.private_key", r.key
 	switch {
 	case r.key != "" && r.keyFile != "":
-		r.faults.Add(r.at["github.private_key_file"], "`github.private_key` and `github.private_key_file` are both given; one is needed")
+		r.faults.Add(r.at["github.private_key_file"],
+			"`github.private_key` and `github.private_key_file` are both given; one is needed")
 		return
 	case r.keyFile != "":
 		path = "github.private_key_file"

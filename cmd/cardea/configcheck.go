@@ -97,7 +97,8 @@ func isRepoConfig(file string, data []byte) bool {
 }
 
 // checkAgainst says what would change against the base, and what only the tree shows to be wrong.
-func checkAgainst(ctx context.Context, in ConfigCheck, data []byte, repo bool) (changes []string, faults []workflow.Diagnostic, err error) {
+func checkAgainst(ctx context.Context, in ConfigCheck, data []byte,
+	repo bool) (changes []string, faults []workflow.Diagnostic, err error) {
 	var before []byte
 	if in.Base != "" {
 		before, err = in.AtBase(ctx, in.File)
@@ -133,10 +134,12 @@ func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([
 	if err != nil {
 		return nil, nil, fmt.Errorf("looking at the directories of %s: %w", in.Base, err)
 	}
-	r := survey.Resolve(survey.Input{Kinds: in.Kinds, Base: base, BaseFaulty: len(baseFaults) > 0, Head: head, BaseFound: baseFound, HeadFound: found})
+	r := survey.Resolve(survey.Input{Kinds: in.Kinds, Base: base, BaseFaulty: len(baseFaults) > 0, Head: head,
+		BaseFound: baseFound, HeadFound: found})
 	var lines []string
 	if len(baseFaults) > 0 {
-		lines = append(lines, fmt.Sprintf("%s of %s is faulty: the strictest rules hold until this is merged", in.File, in.Base))
+		lines = append(lines, fmt.Sprintf("%s of %s is faulty: the strictest rules hold until this is merged",
+			in.File, in.Base))
 	}
 	return append(lines, projectChanges(r)...), r.Diagnostics, nil
 }

@@ -95,11 +95,14 @@ func startDemo(ctx context.Context, dir, listen string, out io.Writer) (_ *demo,
 	if err != nil {
 		return nil, err
 	}
-	say(fmt.Sprintf("a monorepo of %d projects in %d environments, applied with %s", len(sampleEnvironments)*len(sampleComponents), len(sampleEnvironments), filepath.Base(tool)))
+	say(fmt.Sprintf("a monorepo of %d projects in %d environments, applied with %s",
+		len(sampleEnvironments)*len(sampleComponents), len(sampleEnvironments), filepath.Base(tool)))
 	if err := w.seed(ctx, tool); err != nil {
 		return nil, err
 	}
-	if err := w.gh.RequireChecks(w.repo, "main", []localgithub.RequiredCheck{{Context: report.PlanCheck, AppID: w.app.ID}, {Context: report.ApplyCheck, AppID: w.app.ID}}); err != nil {
+	if err := w.gh.RequireChecks(w.repo, "main",
+		[]localgithub.RequiredCheck{{Context: report.PlanCheck, AppID: w.app.ID},
+			{Context: report.ApplyCheck, AppID: w.app.ID}}); err != nil {
 		return nil, err
 	}
 	say("the server")
@@ -141,7 +144,8 @@ func (d *demo) serve(ctx context.Context, config string) error {
 }
 
 func (d *demo) openPulls(ctx context.Context) (err error) {
-	if _, err = d.author.push(ctx, "postgres-16", "Flow logs everywhere, Postgres 16 in prod", sampleChange(d.stateDir())); err != nil {
+	if _, err = d.author.push(ctx, "postgres-16", "Flow logs everywhere, Postgres 16 in prod",
+		sampleChange(d.stateDir())); err != nil {
 		return err
 	}
 	if d.pull, err = d.author.openPull(ctx, "postgres-16", "Flow logs everywhere, Postgres 16 in prod",
@@ -151,7 +155,8 @@ func (d *demo) openPulls(ctx context.Context) (err error) {
 	if _, err = d.author.push(ctx, "dns-ttl", "A TTL for dev's zones", sampleMistake(d.stateDir())); err != nil {
 		return err
 	}
-	d.broken, err = d.author.openPull(ctx, "dns-ttl", "A TTL for dev's zones", "Makes the TTL of dev's zones a variable. (It forgets to declare it.)")
+	d.broken, err = d.author.openPull(ctx, "dns-ttl", "A TTL for dev's zones",
+		"Makes the TTL of dev's zones a variable. (It forgets to declare it.)")
 	return err
 }
 

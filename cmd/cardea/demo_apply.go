@@ -144,7 +144,8 @@ func otherWaits(ctx context.Context, d *demo) error {
 }
 
 func reviewerMerges(ctx context.Context, d *demo) error {
-	if err := d.reviewer.call(ctx, http.MethodPut, fmt.Sprintf("/repos/%s/pulls/%d/merge", d.repo, d.pull), map[string]any{}, nil); err != nil {
+	if err := d.reviewer.call(ctx, http.MethodPut, fmt.Sprintf("/repos/%s/pulls/%d/merge", d.repo, d.pull),
+		map[string]any{}, nil); err != nil {
 		return err
 	}
 	return d.untilProjects(ctx, d.broken, func(p demoProject) bool { return p.Lock == nil || p.Lock.Pull != d.pull })

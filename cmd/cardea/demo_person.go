@@ -69,7 +69,8 @@ func (p *person) openPull(ctx context.Context, branch, title, body string) (int,
 
 // comment writes on a pull.
 func (p *person) comment(ctx context.Context, pull int, text string) error {
-	return p.call(ctx, http.MethodPost, fmt.Sprintf("/repos/%s/issues/%d/comments", p.repo, pull), map[string]any{"body": text}, nil)
+	return p.call(ctx, http.MethodPost, fmt.Sprintf("/repos/%s/issues/%d/comments", p.repo, pull),
+		map[string]any{"body": text}, nil)
 }
 
 // push commits files (path to content; "" deletes) on branch, which starts at
@@ -96,7 +97,8 @@ func (p *person) push(ctx context.Context, branch, message string, files map[str
 	if err := writeFiles(p.clone, files); err != nil {
 		return "", err
 	}
-	for _, args := range [][]string{{"add", "--all", "--force"}, {"commit", "--quiet", "--allow-empty", "--message", message},
+	for _, args := range [][]string{{"add", "--all", "--force"},
+		{"commit", "--quiet", "--allow-empty", "--message", message},
 		{"push", "--quiet", "--force", "origin", branch}} {
 		if _, err := p.git(ctx, p.clone, args...); err != nil {
 			return "", err
@@ -130,9 +132,12 @@ func (p *person) git(ctx context.Context, dir string, args ...string) (string, e
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
-		"GIT_AUTHOR_NAME=" + p.login, "GIT_AUTHOR_EMAIL=" + p.login + "@example.com", "GIT_COMMITTER_NAME=" + p.login, "GIT_COMMITTER_EMAIL=" + p.login + "@example.com",
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=http." + p.web + "/.extraHeader", "GIT_CONFIG_VALUE_0=Authorization: Basic " + p.basic()}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
+		"GIT_AUTHOR_NAME=" + p.login, "GIT_AUTHOR_EMAIL=" + p.login + "@example.com", "GIT_COMMITTER_NAME=" + p.login,
+		"GIT_COMMITTER_EMAIL=" + p.login + "@example.com",
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=http." + p.web + "/.extraHeader",
+		"GIT_CONFIG_VALUE_0=Authorization: Basic " + p.basic()}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("git %s: %w: %s", args[0], err, bytes.TrimSpace(out))

@@ -26,12 +26,17 @@ func sampleFiles(stateDir string) map[string]string {
 	}
 	for i, env := range sampleEnvironments {
 		backend := func(component string) string {
-			return fmt.Sprintf("terraform {\n  backend \"local\" {\n    path = %q\n  }\n}\n\n", stateDir+"/"+env+"/"+component+".tfstate")
+			return fmt.Sprintf("terraform {\n  backend \"local\" {\n    path = %q\n  }\n}\n\n",
+				stateDir+"/"+env+"/"+component+".tfstate")
 		}
-		files[env+"/network/main.tf"] = backend("network") + fmt.Sprintf("module \"network\" {\n  source      = \"../../modules/network\"\n  environment = %q\n  cidr        = \"10.%d.0.0/16\"\n  subnets     = %d\n}\n", env, i*16, i+2)
-		files[env+"/database/main.tf"] = backend("database") + fmt.Sprintf("module \"database\" {\n  source      = \"../../modules/database\"\n  environment = %q\n  version_tag = \"15\"\n  size        = %d\n}\n", env, 20<<i)
-		files[env+"/cluster/main.tf"] = backend("cluster") + fmt.Sprintf("module \"cluster\" {\n  source      = \"../../modules/cluster\"\n  environment = %q\n  nodes       = %d\n}\n", env, i*2+1)
-		files[env+"/dns/main.tf"] = backend("dns") + fmt.Sprintf("locals {\n  zones = jsondecode(file(\"${path.module}/../../shared/zones.json\")).zones\n}\n\nresource \"terraform_data\" \"zone\" {\n  for_each = toset(local.zones)\n  input = {\n    name        = each.value\n    environment = %q\n    ttl         = 300\n  }\n}\n", env)
+		files[env+"/network/main.tf"] = backend("network") +
+			fmt.Sprintf("module \"network\" {\n  source      = \"../../modules/network\"\n  environment = %q\n  cidr        = \"10.%d.0.0/16\"\n  subnets     = %d\n}\n", env, i*16, i+2)
+		files[env+"/database/main.tf"] = backend("database") +
+			fmt.Sprintf("module \"database\" {\n  source      = \"../../modules/database\"\n  environment = %q\n  version_tag = \"15\"\n  size        = %d\n}\n", env, 20<<i)
+		files[env+"/cluster/main.tf"] = backend("cluster") +
+			fmt.Sprintf("module \"cluster\" {\n  source      = \"../../modules/cluster\"\n  environment = %q\n  nodes       = %d\n}\n", env, i*2+1)
+		files[env+"/dns/main.tf"] = backend("dns") +
+			fmt.Sprintf("locals {\n  zones = jsondecode(file(\"${path.module}/../../shared/zones.json\")).zones\n}\n\nresource \"terraform_data\" \"zone\" {\n  for_each = toset(local.zones)\n  input = {\n    name        = each.value\n    environment = %q\n    ttl         = 300\n  }\n}\n", env)
 	}
 	return files
 }
@@ -41,9 +46,11 @@ func sampleFiles(stateDir string) map[string]string {
 func sampleChange(stateDir string) map[string]string {
 	main := sampleFiles(stateDir)
 	return map[string]string{
-		"modules/network/main.tf": strings.Replace(main["modules/network/main.tf"], "flow_logs = false", "flow_logs = true", 1),
-		"prod/network/main.tf":    strings.Replace(main["prod/network/main.tf"], "subnets     = 4", "subnets     = 3", 1),
-		"prod/database/main.tf": strings.Replace(main["prod/database/main.tf"], "version_tag = \"15\"", "version_tag = \"16\"", 1) +
+		"modules/network/main.tf": strings.Replace(main["modules/network/main.tf"],
+			"flow_logs = false", "flow_logs = true", 1),
+		"prod/network/main.tf": strings.Replace(main["prod/network/main.tf"], "subnets     = 4", "subnets     = 3", 1),
+		"prod/database/main.tf": strings.Replace(main["prod/database/main.tf"],
+			"version_tag = \"15\"", "version_tag = \"16\"", 1) +
 			"\nvariable \"password\" {\n  type      = string\n  sensitive = true\n  default   = \"correct-horse-battery-staple\"\n}\n\nresource \"terraform_data\" \"admin\" {\n  input = {\n    user     = \"admin\"\n    password = var.password\n  }\n}\n",
 		"stage/cluster/main.tf": strings.Replace(main["stage/cluster/main.tf"], "nodes       = 3", "nodes       = 5", 1),
 	}

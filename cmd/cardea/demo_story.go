@@ -50,7 +50,8 @@ func seeOpened(ctx context.Context, d *demo) error {
 	if err != nil {
 		return err
 	}
-	if err := must("the comment", text, "5 of 5 affected projects change", "in prod", "prod/network", "stage/cluster", "(sensitive value)", "runs local-exec"); err != nil {
+	if err := must("the comment", text, "5 of 5 affected projects change", "in prod", "prod/network", "stage/cluster",
+		"(sensitive value)", "runs local-exec"); err != nil {
 		return err
 	}
 	if strings.Contains(text, "correct-horse") {
@@ -95,7 +96,8 @@ func seePage(ctx context.Context, d *demo) error {
 		return err
 	}
 	if len(page.Projects) != 5 || page.Plan.Conclusion != "success" {
-		return fmt.Errorf("the page's JSON has %d projects and conclusion %q, want 5 and success", len(page.Projects), page.Plan.Conclusion)
+		return fmt.Errorf("the page's JSON has %d projects and conclusion %q, want 5 and success",
+			len(page.Projects), page.Plan.Conclusion)
 	}
 	return must("the page", html, "prod/network", "prod/database")
 }
@@ -112,7 +114,8 @@ func seeBroken(ctx context.Context, d *demo) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(checkIs(now, "cardea/plan", "failure"), must("the comment", text, "dev/dns", "Reference to undeclared input variable", "stage/network"))
+	return errors.Join(checkIs(now, "cardea/plan", "failure"),
+		must("the comment", text, "dev/dns", "Reference to undeclared input variable", "stage/network"))
 }
 
 func outsiderRefused(ctx context.Context, d *demo) error {
@@ -165,8 +168,10 @@ func authorPushes(ctx context.Context, d *demo) error {
 }
 
 func authorMends(ctx context.Context, d *demo) error {
-	file := sampleMistake(d.stateDir())["dev/dns/main.tf"] + "\nvariable \"ttl\" {\n  type    = number\n  default = 600\n}\n"
-	if _, err := d.author.push(ctx, "dns-ttl", "Declare the variable", map[string]string{"dev/dns/main.tf": file}); err != nil {
+	file := sampleMistake(d.stateDir())["dev/dns/main.tf"] +
+		"\nvariable \"ttl\" {\n  type    = number\n  default = 600\n}\n"
+	if _, err := d.author.push(ctx, "dns-ttl", "Declare the variable",
+		map[string]string{"dev/dns/main.tf": file}); err != nil {
 		return err
 	}
 	_, err := d.author.until(ctx, d.broken, "cardea/plan is green", func(now pullNow) bool { return now.Checks["cardea/plan"].Conclusion == "success" })
@@ -174,7 +179,8 @@ func authorMends(ctx context.Context, d *demo) error {
 }
 
 func mergeBlocked(ctx context.Context, d *demo) error {
-	err := d.reviewer.call(ctx, http.MethodPut, fmt.Sprintf("/repos/%s/pulls/%d/merge", d.repo, d.pull), map[string]any{}, nil)
+	err := d.reviewer.call(ctx, http.MethodPut, fmt.Sprintf("/repos/%s/pulls/%d/merge", d.repo, d.pull),
+		map[string]any{}, nil)
 	if err == nil {
 		return errors.New("it was merged")
 	}

@@ -64,21 +64,24 @@ func (w *world) people() error {
 		if err := w.gh.SetPermission(w.repo, p.login, p.role); err != nil {
 			return err
 		}
-		*p.to = &person{login: p.login, token: user.Token, web: w.gh.URL(), api: w.gh.APIURL(), repo: w.repo, clone: filepath.Join(w.dir, "clones", p.login)}
+		*p.to = &person{login: p.login, token: user.Token, web: w.gh.URL(), api: w.gh.APIURL(), repo: w.repo,
+			clone: filepath.Join(w.dir, "clones", p.login)}
 	}
 	return nil
 }
 
 // appPermissions and appEvents are those of app.yml; a test compares them.
 var (
-	appPermissions = map[string]string{"contents": "read", "pull_requests": "write", "issues": "write", "checks": "write", "statuses": "read"}
-	appEvents      = []string{"pull_request", "issue_comment", "pull_request_review", "push", "repository"}
+	appPermissions = map[string]string{"contents": "read", "pull_requests": "write",
+		"issues": "write", "checks": "write", "statuses": "read"}
+	appEvents = []string{"pull_request", "issue_comment", "pull_request_review", "push", "repository"}
 )
 
 // install creates the App with a key and a secret, and writes the server's
 // configuration for it to cardea.yml. hook is where webhooks go ("" = not yet).
 func (w *world) install(hook string, permissions map[string]string) (config string, err error) {
-	w.app, err = w.gh.CreateApp(localgithub.App{Slug: "cardea", WebhookURL: hook, WebhookSecret: worldSecret, Permissions: permissions, Events: appEvents})
+	w.app, err = w.gh.CreateApp(localgithub.App{Slug: "cardea", WebhookURL: hook, WebhookSecret: worldSecret,
+		Permissions: permissions, Events: appEvents})
 	if err != nil {
 		return "", err
 	}
@@ -126,10 +129,12 @@ func (w *world) apply(ctx context.Context, terraform, dir string) error {
 		return err
 	}
 	defer os.RemoveAll(data)
-	for _, args := range [][]string{{"init", "-input=false", "-lockfile=readonly"}, {"apply", "-input=false", "-auto-approve", "-lock-timeout=30s"}} {
+	for _, args := range [][]string{{"init", "-input=false", "-lockfile=readonly"},
+		{"apply", "-input=false", "-auto-approve", "-lock-timeout=30s"}} {
 		cmd := exec.CommandContext(ctx, terraform, args...)
 		cmd.Dir = dir
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + data, "TF_DATA_DIR=" + filepath.Join(data, "data"), "TF_CLI_CONFIG_FILE=" + rc, "CHECKPOINT_DISABLE=1"}
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + data, "TF_DATA_DIR=" + filepath.Join(data, "data"),
+			"TF_CLI_CONFIG_FILE=" + rc, "CHECKPOINT_DISABLE=1"}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("terraform %s in the sample's %s: %w\n%s", args[0], dir, err, out)
 		}
@@ -183,10 +188,12 @@ func (p *person) look(ctx context.Context, number int) (pullNow, error) {
 	if err := p.call(ctx, http.MethodGet, fmt.Sprintf("%s/pulls/%d", base, number), nil, &pull); err != nil {
 		return pullNow{}, err
 	}
-	if err := p.call(ctx, http.MethodGet, fmt.Sprintf("%s/issues/%d/comments?per_page=100", base, number), nil, &comments); err != nil {
+	if err := p.call(ctx, http.MethodGet, fmt.Sprintf("%s/issues/%d/comments?per_page=100", base, number),
+		nil, &comments); err != nil {
 		return pullNow{}, err
 	}
-	if err := p.call(ctx, http.MethodGet, base+"/commits/"+pull.Head.SHA+"/check-runs?per_page=100", nil, &runs); err != nil {
+	if err := p.call(ctx, http.MethodGet, base+"/commits/"+pull.Head.SHA+"/check-runs?per_page=100",
+		nil, &runs); err != nil {
 		return pullNow{}, err
 	}
 	now := pullNow{Head: pull.Head.SHA, State: pull.State, Checks: map[string]check{}}

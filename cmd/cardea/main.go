@@ -47,7 +47,8 @@ func main() { os.Exit(execute(os.Args[1:], console{out: os.Stdout, err: os.Stder
 func execute(args []string, c console) int {
 	var flags cli
 	status := -1
-	parser, err := kong.New(&flags, kong.Name("cardea"), kong.Description("Plans, gates and applies infrastructure from pull requests."),
+	parser, err := kong.New(&flags, kong.Name("cardea"),
+		kong.Description("Plans, gates and applies infrastructure from pull requests."),
 		kong.Writers(c.out, c.err), kong.Exit(func(code int) { status = code }), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(c.err, "cardea:", err)

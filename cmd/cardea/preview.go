@@ -51,11 +51,14 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 	}
 	if p.Head == "HEAD" {
 		if n, err := local.Uncommitted(ctx); err == nil && n > 0 {
-			fmt.Fprintf(c.err, "cardea: the preview does not see %s that %s changed or new and not committed.\n", counted(n, "file"), isAre(n))
+			fmt.Fprintf(c.err, "cardea: the preview does not see %s that %s changed or new and not committed.\n",
+				counted(n, "file"), isAre(n))
 		}
 	}
-	pull := workflow.Pull{Head: workflow.Ref{Ref: p.Head, SHA: checkout.Head}, Base: workflow.Ref{Ref: p.Base, SHA: checkout.Base}, State: workflow.PullOpen}
-	s, trouble, err := survey.Read(ctx, engines(""), workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, pull, checkout)
+	pull := workflow.Pull{Head: workflow.Ref{Ref: p.Head, SHA: checkout.Head},
+		Base: workflow.Ref{Ref: p.Base, SHA: checkout.Base}, State: workflow.PullOpen}
+	s, trouble, err := survey.Read(ctx, engines(""),
+		workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, pull, checkout)
 	if err != nil {
 		return err
 	}
@@ -73,7 +76,8 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 	if err != nil {
 		return err
 	}
-	previewer := &previewer{local: local, survey: s, tools: tools, scratch: scratch, progress: newProgress(c.err), timeout: p.Timeout}
+	previewer := &previewer{local: local, survey: s, tools: tools, scratch: scratch,
+		progress: newProgress(c.err), timeout: p.Timeout}
 	defer hurried(c, scratch)()
 	view, err := previewer.plan(ctx, pull)
 	if err != nil {
@@ -195,10 +199,14 @@ type previewer struct {
 // plan plans the affected projects, as many at once as the machine carries.
 func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.PullView, error) {
 	now := time.Now()
-	view := workflow.PullView{Plans: map[string]workflow.Plan{}, PullRecord: workflow.PullRecord{Pull: pull, Known: true, BaseSHA: p.survey.Checkout.Base,
-		Tree: p.survey.Checkout.Planned.ID, Notes: p.survey.Notes, NotPlanned: p.survey.NotPlanned, CreatedAt: now, ChangedAt: now}}
+	view := workflow.PullView{Plans: map[string]workflow.Plan{},
+		PullRecord: workflow.PullRecord{Pull: pull, Known: true, BaseSHA: p.survey.Checkout.Base,
+			Tree: p.survey.Checkout.Planned.ID, Notes: p.survey.Notes, NotPlanned: p.survey.NotPlanned,
+			CreatedAt: now, ChangedAt: now}}
 	for _, a := range p.survey.Affected {
-		view.Projects = append(view.Projects, workflow.ProjectRecord{Project: a.Project, Reasons: phrase.Texts(a.Reasons...), Deleted: a.Deleted, MovedTo: a.MovedTo})
+		view.Projects = append(view.Projects,
+			workflow.ProjectRecord{Project: a.Project, Reasons: phrase.Texts(a.Reasons...),
+				Deleted: a.Deleted, MovedTo: a.MovedTo})
 	}
 	results := make([]workflow.Result, len(view.Projects))
 	launcher := &run.Launcher{Runs: filepath.Join(p.scratch, "runs"), Engines: engines("")}
@@ -225,7 +233,8 @@ func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.Pull
 }
 
 // planOne carries out one project's run; what goes wrong with the project is in its record.
-func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher, record *workflow.ProjectRecord) (workflow.Result, error) {
+func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher,
+	record *workflow.ProjectRecord) (workflow.Result, error) {
 	if record.Deleted || !record.Project.Refused.Empty() {
 		return workflow.Result{}, nil
 	}
@@ -258,7 +267,8 @@ func previewTools() (workflow.Tools, error) {
 		return workflow.Tools{}, fmt.Errorf("finding the cache directory: %w", err)
 	}
 	dir := filepath.Join(cache, "cardea")
-	return workflow.Tools{Dir: filepath.Join(dir, "tools"), Providers: filepath.Join(dir, "providers"), Tool: "auto", Versions: ">= 1.5", Path: os.Getenv("PATH")}, nil
+	return workflow.Tools{Dir: filepath.Join(dir, "tools"), Providers: filepath.Join(dir, "providers"), Tool: "auto",
+		Versions: ">= 1.5", Path: os.Getenv("PATH")}, nil
 }
 
 // secretNames and secretValue tell what is a secret in somebody's own environment:
@@ -272,8 +282,9 @@ var (
 // elsewhere: a run has a home of its own.
 var homeFiles = map[string]string{
 	"AWS_CONFIG_FILE": ".aws/config", "AWS_SHARED_CREDENTIALS_FILE": ".aws/credentials", "AZURE_CONFIG_DIR": ".azure",
-	"CLOUDSDK_CONFIG": ".config/gcloud", "GOOGLE_APPLICATION_CREDENTIALS": ".config/gcloud/application_default_credentials.json",
-	"GIT_CONFIG_GLOBAL": ".gitconfig", "NETRC": ".netrc",
+	"CLOUDSDK_CONFIG":                ".config/gcloud",
+	"GOOGLE_APPLICATION_CREDENTIALS": ".config/gcloud/application_default_credentials.json",
+	"GIT_CONFIG_GLOBAL":              ".gitconfig", "NETRC": ".netrc",
 }
 
 // ownEnvironment is the user's environment for a run: a preview runs as the user,

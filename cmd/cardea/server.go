@@ -93,7 +93,8 @@ func (s *server) connect() error {
 	artefacts := run.Artefacts{Dir: data("artefacts"), Identity: identity}
 	s.service = service.New(service.Config{Store: s.store, Source: mirrors, Engines: engines(s.cfg.Terraform.Tool),
 		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Parallel: s.cfg.Limits.Workers(), Log: s.log,
-		Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
+		Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor,
+			approvers []workflow.Actor) (workflow.LiveFacts, error) {
 			return s.app.Live(ctx, p, actor, approvers)
 		},
 		Diff: mirrors.Diff,
@@ -102,16 +103,21 @@ func (s *server) connect() error {
 				s.log.Warn("removing an artefact", "run", planRun, "err", err)
 			}
 		}})
-	s.app, err = app.New(app.Config{APIURL: s.cfg.GitHub.APIURL, AppID: s.cfg.GitHub.AppID, PrivateKey: s.cfg.GitHub.PrivateKey,
-		Secrets: s.cfg.GitHub.WebhookSecrets, Prefixes: s.cfg.Prefixes, PublicURL: s.publicURL(), Service: s.service, Rules: s.cfg.Rules,
+	s.app, err = app.New(app.Config{APIURL: s.cfg.GitHub.APIURL, AppID: s.cfg.GitHub.AppID,
+		PrivateKey: s.cfg.GitHub.PrivateKey,
+		Secrets:    s.cfg.GitHub.WebhookSecrets, Prefixes: s.cfg.Prefixes, PublicURL: s.publicURL(),
+		Service: s.service, Rules: s.cfg.Rules,
 		Log: s.log, Metrics: s.metrics,
 		SameFile: func(_ context.Context, rec workflow.PullRecord, file string) bool { return mirrors.SameFile(rec, file) }})
 	if err != nil {
 		return err
 	}
-	s.worker = &run.Worker{Name: run.DefaultName, Service: s.service, Artefacts: artefacts, Authorise: s.service.Authorise, Launcher: &run.Launcher{Runs: data("runs"), Engines: engines("")}, Parallel: s.cfg.Limits.Workers(), Credentials: s.cfg.Credential,
-		MirrorDir: mirrors.MirrorDir, PlanTimeout: s.cfg.Limits.PlanTimeout, DiskFloor: diskFloor, Log: s.log,
-		Tools: workflow.Tools{Dir: data("tools"), Providers: data("providers"), Tool: s.cfg.Terraform.Tool, Version: s.cfg.Terraform.Version,
+	s.worker = &run.Worker{Name: run.DefaultName, Service: s.service, Artefacts: artefacts, Authorise: s.service.Authorise,
+		Launcher: &run.Launcher{Runs: data("runs"), Engines: engines("")}, Parallel: s.cfg.Limits.Workers(),
+		Credentials: s.cfg.Credential,
+		MirrorDir:   mirrors.MirrorDir, PlanTimeout: s.cfg.Limits.PlanTimeout, DiskFloor: diskFloor, Log: s.log,
+		Tools: workflow.Tools{Dir: data("tools"), Providers: data("providers"), Tool: s.cfg.Terraform.Tool,
+			Version:  s.cfg.Terraform.Version,
 			Versions: s.cfg.Terraform.Versions, Path: os.Getenv("PATH")}}
 	return nil
 }
@@ -145,7 +151,8 @@ func (s *server) run(ctx context.Context, ready func(url string)) error {
 	if err := s.service.Start(ctx, s.worker.Name); err != nil {
 		return firstError(err, s.close())
 	}
-	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 32 << 10,
+	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		IdleTimeout: 30 * time.Second, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
 	served := make(chan error, 2)
 	go func() { served <- web.Serve(netutil.LimitListener(s.listener, maxConnections)) }()
@@ -205,9 +212,11 @@ func (s *server) drained(worked <-chan error) error {
 // sayHow logs what an operator must know at start.
 func (s *server) sayHow() {
 	version, commit := version()
-	s.log.Info("starting", "version", version, "commit", commit, "data_dir", s.cfg.DataDir, "parallel", s.cfg.Limits.Workers(), "public_url", s.publicURL())
+	s.log.Info("starting", "version", version, "commit", commit, "data_dir", s.cfg.DataDir, "parallel",
+		s.cfg.Limits.Workers(), "public_url", s.publicURL())
 	s.log.Warn("RUNS ARE NOT ISOLATED: code of pull requests runs as the user of this server and can read what it can read; "+
-		"only environment, arguments, files and log of a run are free of the server's secrets", "runs.isolation", s.cfg.Isolation)
+		"only environment, arguments, files and log of a run are free of the server's secrets",
+		"runs.isolation", s.cfg.Isolation)
 	for _, w := range s.cfg.Warnings {
 		s.log.Warn(w)
 	}
@@ -217,7 +226,8 @@ func (s *server) sayHow() {
 }
 
 func (s *server) handler() http.Handler {
-	pages := page.New(page.Config{Service: s.service, WebURL: s.cfg.GitHub.WebURL, Prefix: s.cfg.Prefixes[0], Log: s.log, Checks: pageChecks,
+	pages := page.New(page.Config{Service: s.service, WebURL: s.cfg.GitHub.WebURL,
+		Prefix: s.cfg.Prefixes[0], Log: s.log, Checks: pageChecks,
 		Logs: func(id string) (io.ReadSeekCloser, error) { return run.OpenLog(s.cfg.DataDir, id) }})
 	mux := http.NewServeMux()
 	mux.Handle("/webhook", s.app.Handler())

@@ -35,7 +35,8 @@ func version() (version, commit string) {
 // Run prints one line a fact.
 func (versionCmd) Run(c *console) error {
 	v, commit := version()
-	fmt.Fprintf(c.out, "cardea     %s\ncommit     %s\ngo         %s %s/%s\n", v, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(c.out, "cardea     %s\ncommit     %s\ngo         %s %s/%s\n", v, commit,
+		runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	for _, tool := range []string{"terraform", "tofu", "git"} {
 		fmt.Fprintf(c.out, "%-10s %s\n", tool, toolVersion(tool))
 	}
