@@ -91,18 +91,22 @@ func New(c Config) (*App, error) {
 		return nil, err
 	}
 	if a.github, err = github.New(github.Config{
-		APIURL: c.APIURL, AppID: c.AppID, PrivateKey: c.PrivateKey, Now: c.Now, Log: c.Log, Timeout: c.Timeout, Observe: a.metrics.called,
+		APIURL: c.APIURL, AppID: c.AppID, PrivateKey: c.PrivateKey, Now: c.Now, Log: c.Log,
+		Timeout: c.Timeout, Observe: a.metrics.called,
 	}); err != nil {
 		return nil, err
 	}
 	if a.webhook, err = webhook.New(webhook.Config{
-		Secrets: c.Secrets, Events: event.Known, Receive: c.Service.Receive, Now: c.Now, Log: c.Log, Count: a.metrics.delivered,
+		Secrets: c.Secrets, Events: event.Known, Receive: c.Service.Receive,
+		Now: c.Now, Log: c.Log, Count: a.metrics.delivered,
 	}); err != nil {
 		return nil, err
 	}
 	a.links = model.Links{PublicURL: c.PublicURL, Fingerprints: true, Prefix: c.Prefixes[0]}
-	a.reporter = report.New(report.Config{Service: c.Service, GitHub: a.github, Links: a.links, Rules: c.Rules, SameFile: c.SameFile, Now: c.Now, Log: c.Log})
-	a.recovery = recover.New(recover.Config{Service: c.Service, GitHub: a.github, Rules: c.Rules, Every: c.RecoverEvery, Now: c.Now, Log: c.Log})
+	a.reporter = report.New(report.Config{Service: c.Service, GitHub: a.github, Links: a.links, Rules: c.Rules,
+		SameFile: c.SameFile, Now: c.Now, Log: c.Log})
+	a.recovery = recover.New(recover.Config{Service: c.Service, GitHub: a.github, Rules: c.Rules,
+		Every: c.RecoverEvery, Now: c.Now, Log: c.Log})
 	return a, nil
 }
 
@@ -123,7 +127,8 @@ func (a *App) Refused(ctx context.Context, repo workflow.Repo, token string) boo
 func (a *App) Run(ctx context.Context) error {
 	defer a.github.Close()
 	g, ctx := errgroup.WithContext(ctx)
-	for _, loop := range []func(context.Context) error{a.inbox, a.expand, a.react, a.measure, a.reporter.Run, a.recovery.Run} {
+	for _, loop := range []func(context.Context) error{a.inbox, a.expand, a.react,
+		a.measure, a.reporter.Run, a.recovery.Run} {
 		g.Go(func() error { return loop(ctx) })
 	}
 	return g.Wait()

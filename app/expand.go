@@ -74,7 +74,8 @@ type expanded struct {
 
 // expand carries requests out: one at a time a pull, several pulls at a time.
 func (a *App) expand(ctx context.Context) error {
-	x := &expansions{running: map[workflow.PullKey]workflow.Request{}, later: map[workflow.PullKey]time.Time{}, ends: make(chan expanded)}
+	x := &expansions{running: map[workflow.PullKey]workflow.Request{},
+		later: map[workflow.PullKey]time.Time{}, ends: make(chan expanded)}
 	defer func() {
 		for range x.running {
 			<-x.ends
@@ -111,7 +112,8 @@ func (a *App) begin(ctx context.Context, x *expansions) (soonest time.Time, err 
 	if len(x.running) == expanding {
 		return soonest, nil // one that ends looks again
 	}
-	// Far behind in the queue others may wait whose turn it is; a look at all of it costs something, so it is taken once a second.
+	// Far behind in the queue others may wait whose turn it is; a look at all of it costs something,
+	// so it is taken once a second.
 	query := service.DueQuery{Look: nearLook, May: func(req workflow.Request) bool {
 		if !x.may(req, now) {
 			return false
@@ -166,8 +168,10 @@ func (a *App) try(ctx context.Context, req workflow.Request) error {
 	case endedTooLate:
 		return service.FailRequest(after, req.ID, fmt.Sprintf("It took longer than %d minutes.", int(expandAtMost.Minutes())))
 	}
-	a.config.Log.ErrorContext(ctx, "a request met a fault of ours", "request", req.ID, "pull", req.PullKey().String(), "error", err)
-	return service.FailRequest(after, req.ID, fmt.Sprintf("It met a fault of Cardea's own, which the server's log has under %s.", req.ID))
+	a.config.Log.ErrorContext(ctx, "a request met a fault of ours", "request", req.ID,
+		"pull", req.PullKey().String(), "error", err)
+	return service.FailRequest(after, req.ID,
+		fmt.Sprintf("It met a fault of Cardea's own, which the server's log has under %s.", req.ID))
 }
 
 // carryOut reads what is true now and lets the service decide.
@@ -203,7 +207,8 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 		return err
 	}
 	if (lag{pending, known.Pull, known.Left, a.config.Now()}).behind(req, pull) {
-		return a.config.Service.DeferRequest(ctx, req.ID, "GitHub still shows an older state of this pull request.", time.Time{})
+		return a.config.Service.DeferRequest(ctx, req.ID,
+			"GitHub still shows an older state of this pull request.", time.Time{})
 	}
 	if err := a.meet(ctx, req, pull); err != nil {
 		return err
@@ -302,7 +307,8 @@ func (l lag) behind(req workflow.Request, pull workflow.Pull) bool {
 // had shown another, while no event waits that could have brought it back.
 func (l lag) again(pull workflow.Pull) bool {
 	for _, r := range l.pending {
-		event := r.Kind == workflow.RequestClosed || r.Action != "found" && (r.Kind == workflow.RequestPull || r.Kind.LooksAgain())
+		event := r.Kind == workflow.RequestClosed ||
+			r.Action != "found" && (r.Kind == workflow.RequestPull || r.Kind.LooksAgain())
 		if event && l.now.Sub(r.Received) < lagLife {
 			return false
 		}
@@ -384,11 +390,13 @@ func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply 
 		return nil
 	case req.CommentID != 0 && a.config.Now().Sub(req.CommentedAt) > commandLife:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
-			phrase.Say("This command is older than %d minutes, so it is not carried out.", int(commandLife.Minutes())), phrase.Say("Write it again if it still holds."),
+			phrase.Say("This command is older than %d minutes, so it is not carried out.", int(commandLife.Minutes())),
+			phrase.Say("Write it again if it still holds."),
 		}}
 	case req.CommentID == 0 && a.config.Now().Sub(req.Received) > commandLife: // GitHub dates no button
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
-			phrase.Say("The button was pressed more than %d minutes ago, so nothing is done.", int(commandLife.Minutes())), phrase.Say("Press it again if it still holds."),
+			phrase.Say("The button was pressed more than %d minutes ago, so nothing is done.", int(commandLife.Minutes())),
+			phrase.Say("Press it again if it still holds."),
 		}}
 	case req.Head != "" && req.Head != pull.Head.SHA && pull.State == workflow.PullOpen:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
@@ -397,8 +405,10 @@ func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply 
 		}}
 	case event.Binds(req) && len(req.Command.Fingerprints) == 0:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
-			phrase.Say("The plans changed since the check that this button is on was shown, so it does not %s them.", req.Command.Verb),
-			phrase.Say("Read the present ones, then press the button of the newest `%s`, or write %s.", report.ApplyCheck, req.Command.Verb.Typed("")),
+			phrase.Say("The plans changed since the check that this button is on was shown, so it does not %s them.",
+				req.Command.Verb),
+			phrase.Say("Read the present ones, then press the button of the newest `%s`, or write %s.",
+				report.ApplyCheck, req.Command.Verb.Typed("")),
 		}}
 	}
 	return nil
@@ -424,7 +434,8 @@ func (a *App) roles(ctx context.Context, e *service.Expansion, rules workflow.Ru
 	} else if who.Bot {
 		return
 	}
-	in := gate.MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: workflow.RoleAdmin, AuthorRole: workflow.RoleAdmin}
+	in := gate.MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: workflow.RoleAdmin,
+		AuthorRole: workflow.RoleAdmin}
 	if e.Pull.State != workflow.PullOpen || gate.MayPlan(in) != nil {
 		return
 	}
@@ -437,6 +448,7 @@ func (a *App) readRole(ctx context.Context, e *service.Expansion, who workflow.A
 		e.RoleError = nil // that is an answer: no role
 	}
 	if e.RoleError != nil {
-		a.config.Log.WarnContext(ctx, "a role could not be read", "request", e.Request.ID, "who", who.Login, "error", e.RoleError)
+		a.config.Log.WarnContext(ctx, "a role could not be read", "request",
+			e.Request.ID, "who", who.Login, "error", e.RoleError)
 	}
 }

@@ -73,7 +73,8 @@ func (a *App) settleOne(ctx context.Context, d workflow.Delivery) error {
 		return err
 	}
 	if e := decision.Edited; e != nil {
-		if err := a.config.Service.SummaryEdited(ctx, e.Pull, e.CommentID, workflow.Shown{At: e.At, EditedBy: e.By}); err != nil {
+		if err := a.config.Service.SummaryEdited(ctx, e.Pull, e.CommentID,
+			workflow.Shown{At: e.At, EditedBy: e.By}); err != nil {
 			return err
 		}
 	}
@@ -89,10 +90,12 @@ func (a *App) settleOne(ctx context.Context, d workflow.Delivery) error {
 	}
 	a.metrics.settled(decision, created)
 	if !created {
-		a.config.Log.DebugContext(ctx, "delivery settled", "guid", d.GUID, "event", d.Event, "note", decision.Note, "request", req.ID)
+		a.config.Log.DebugContext(ctx, "delivery settled", "guid", d.GUID, "event",
+			d.Event, "note", decision.Note, "request", req.ID)
 		return nil
 	}
-	a.config.Log.InfoContext(ctx, "request", "request", req.ID, "guid", d.GUID, "kind", string(req.Kind), "repo", req.Repo.FullName(), "number", req.Number, "actor", req.Actor.Login)
+	a.config.Log.InfoContext(ctx, "request", "request", req.ID, "guid", d.GUID, "kind", string(req.Kind), "repo",
+		req.Repo.FullName(), "number", req.Number, "actor", req.Actor.Login)
 	if req.CommentID != 0 {
 		select {
 		case a.reacts <- req:
@@ -115,7 +118,8 @@ func (a *App) bind(ctx context.Context, d event.Decision) error {
 	if err != nil {
 		return err
 	}
-	if offered := report.Offered(view, a.links); d.Request.Head == view.Pull.Head.SHA && report.ShownKey(view, offered) == d.Shown {
+	if offered := report.Offered(view, a.links); d.Request.Head == view.Pull.Head.SHA &&
+		report.ShownKey(view, offered) == d.Shown {
 		d.Request.Command.Fingerprints, d.Request.Command.Runs = offered, report.Runs(view, offered)
 	}
 	return nil

@@ -67,7 +67,8 @@ func (s *sharing) forget(pull workflow.PullKey) {
 // was told within a few seconds is not asked again; Read says how old the oldest
 // of it is. What could not be found out is in Errors; an error means that nothing
 // could be, and a passing one that another try may.
-func (a *App) Live(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
+func (a *App) Live(ctx context.Context, p workflow.Pull, actor workflow.Actor,
+	approvers []workflow.Actor) (workflow.LiveFacts, error) {
 	e := a.shared.of(p.Key())
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -86,7 +87,8 @@ type asking struct {
 // look reads live facts, from GitHub where what is held does not have them or is too old.
 func (a *App) look(ctx context.Context, e *shared, as asking) (workflow.LiveFacts, error) {
 	if e.since.IsZero() || a.config.Now().Sub(e.since) > shareFor {
-		f, since, err := a.github.Facts(ctx, github.FactsInput{Repo: as.pull.Repo, Number: as.pull.Number, Wait: as.mergeable, Own: report.Ours})
+		f, since, err := a.github.Facts(ctx,
+			github.FactsInput{Repo: as.pull.Repo, Number: as.pull.Number, Wait: as.mergeable, Own: report.Ours})
 		e.facts, e.since = f, since
 		if err != nil {
 			e.since = time.Time{}
@@ -95,8 +97,9 @@ func (a *App) look(ctx context.Context, e *shared, as asking) (workflow.LiveFact
 	}
 	f := e.facts
 	out := workflow.LiveFacts{
-		Read: e.since, Pull: f.Pull, Actor: as.actor, BaseTip: f.BaseTip, Conflicts: f.Conflicts, ReviewDecision: f.ReviewDecision,
-		ApprovedHead: f.ApprovedHead, Required: f.Required,
+		Read: e.since, Pull: f.Pull, Actor: as.actor, BaseTip: f.BaseTip, Conflicts: f.Conflicts,
+		ReviewDecision: f.ReviewDecision,
+		ApprovedHead:   f.ApprovedHead, Required: f.Required,
 	}
 	if len(f.Trouble) > 0 {
 		e.since = time.Time{}
@@ -111,7 +114,8 @@ func (a *App) look(ctx context.Context, e *shared, as asking) (workflow.LiveFact
 }
 
 // roleOf fills in the roles of people, and returns when the oldest was asked for.
-func (a *App) roleOf(ctx context.Context, e *shared, people []workflow.Actor, out *workflow.LiveFacts) (oldest time.Time, trouble []string) {
+func (a *App) roleOf(ctx context.Context, e *shared, people []workflow.Actor,
+	out *workflow.LiveFacts) (oldest time.Time, trouble []string) {
 	now := a.config.Now()
 	oldest, out.Roles = now, map[int64]workflow.Role{}
 	var ask []workflow.Actor
@@ -143,7 +147,8 @@ func live(req workflow.Request) bool {
 		return false
 	}
 	switch req.Command.Verb {
-	case workflow.VerbApply, workflow.VerbApprove, workflow.VerbUnapprove, workflow.VerbLock, workflow.VerbUnlock, workflow.VerbCancel, workflow.VerbResolve:
+	case workflow.VerbApply, workflow.VerbApprove, workflow.VerbUnapprove, workflow.VerbLock, workflow.VerbUnlock,
+		workflow.VerbCancel, workflow.VerbResolve:
 		return true
 	}
 	return false
@@ -167,7 +172,8 @@ func (a *App) facts(ctx context.Context, req workflow.Request) (service.Expansio
 		approvers = approversOf(rec)
 	}
 	apply := req.Command.Verb == workflow.VerbApply
-	facts, err := a.look(ctx, &shared{}, asking{workflow.Pull{Repo: req.Repo, Number: req.Number}, req.Actor, approvers, apply})
+	facts, err := a.look(ctx, &shared{},
+		asking{workflow.Pull{Repo: req.Repo, Number: req.Number}, req.Actor, approvers, apply})
 	if err != nil {
 		return e, err
 	}

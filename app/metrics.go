@@ -24,11 +24,16 @@ type metrics struct {
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
-		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cardea_webhook_deliveries_total", Help: "Webhook deliveries by event and the status they were answered with."}, []string{"event", "status"}),
-		requests:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cardea_requests_total", Help: "What deliveries became: requests by kind, duplicates, ignored ones."}, []string{"kind"}),
-		calls:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cardea_github_calls_total", Help: "Calls to GitHub by kind and status (0: no answer)."}, []string{"kind", "status"}),
-		rate:       prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "cardea_github_rate_remaining", Help: "Calls that an installation may still make before the reset."}, []string{"installation"}),
-		runs:       prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "cardea_runs", Help: "Runs that are queued or running."}, []string{"state"}),
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cardea_webhook_deliveries_total",
+			Help: "Webhook deliveries by event and the status they were answered with."}, []string{"event", "status"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cardea_requests_total",
+			Help: "What deliveries became: requests by kind, duplicates, ignored ones."}, []string{"kind"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cardea_github_calls_total",
+			Help: "Calls to GitHub by kind and status (0: no answer)."}, []string{"kind", "status"}),
+		rate: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "cardea_github_rate_remaining",
+			Help: "Calls that an installation may still make before the reset."}, []string{"installation"}),
+		runs: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "cardea_runs",
+			Help: "Runs that are queued or running."}, []string{"state"}),
 	}
 	if reg == nil {
 		return m, nil

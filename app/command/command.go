@@ -37,7 +37,8 @@ type Result struct {
 
 // verbs are all that there are, in the order in which they are told.
 var verbs = []workflow.Verb{
-	workflow.VerbPlan, workflow.VerbApprove, workflow.VerbApply, workflow.VerbUnapprove, workflow.VerbLock, workflow.VerbUnlock,
+	workflow.VerbPlan, workflow.VerbApprove, workflow.VerbApply, workflow.VerbUnapprove,
+	workflow.VerbLock, workflow.VerbUnlock,
 	workflow.VerbCancel, workflow.VerbResolve, workflow.VerbStatus, workflow.VerbHelp,
 }
 

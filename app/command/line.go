@@ -99,7 +99,8 @@ func cutQuoted(s string) (word, rest string, ok bool) {
 	var b strings.Builder
 	for s != "" {
 		r := s[0]
-		start := b.Len() == 0 || (strings.HasPrefix(b.String(), "-") && strings.HasSuffix(b.String(), "=") && strings.Count(b.String(), "=") == 1)
+		start := b.Len() == 0 || (strings.HasPrefix(b.String(), "-") && strings.HasSuffix(b.String(), "=") &&
+			strings.Count(b.String(), "=") == 1)
 		switch {
 		case isSpaceAt(s):
 			return b.String(), s, true

@@ -177,7 +177,8 @@ func (g grammar) lacks(c *workflow.Command) string {
 	case g.verb != workflow.VerbResolve:
 		return ""
 	case len(c.Select.Projects) != 1 || strings.ContainsAny(c.Select.Projects[0], "*?[]{}"):
-		return fmt.Sprintf("`%s resolve` needs exactly one project, by its name: `%s resolve -p NAME --outcome applied`.", g.prefix, g.prefix)
+		return fmt.Sprintf("`%s resolve` needs exactly one project, by its name: `%s resolve -p NAME --outcome applied`.",
+			g.prefix, g.prefix)
 	case c.Outcome == "":
 		return fmt.Sprintf("`%s resolve` needs what the apply came to: `--outcome applied` or `--outcome failed`.", g.prefix)
 	}

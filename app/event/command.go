@@ -16,7 +16,8 @@ func comment(p payload, rules workflow.Rules, c Config) Decision {
 	switch {
 	case p.Action == "edited" && ours && p.Issue.PullRequest != nil && p.Sender.ID != p.Comment.User.ID:
 		out := ignored("a comment of ours was edited by %s", p.Sender.Login)
-		out.Edited = &Edited{Pull: workflow.PullKey{RepoID: p.Repository.ID, Number: p.Issue.Number}, CommentID: p.Comment.ID, By: p.Sender.actor(), At: p.Comment.UpdatedAt}
+		out.Edited = &Edited{Pull: workflow.PullKey{RepoID: p.Repository.ID, Number: p.Issue.Number}, CommentID: p.Comment.ID,
+			By: p.Sender.actor(), At: p.Comment.UpdatedAt}
 		return out
 	case p.Action != "created":
 		return ignored("a comment was %s", p.Action)
@@ -64,7 +65,8 @@ const (
 
 // Binds reports whether a request is a button that is about exactly the plans its check run showed.
 func Binds(r workflow.Request) bool {
-	return r.CheckRunID != 0 && r.Command != nil && (r.Command.Verb == workflow.VerbApprove || r.Command.Verb == workflow.VerbApply)
+	return r.CheckRunID != 0 && r.Command != nil &&
+		(r.Command.Verb == workflow.VerbApprove || r.Command.Verb == workflow.VerbApply)
 }
 
 // checkRun reads a button or a re-run of one check. A re-run is the command

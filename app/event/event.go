@@ -233,7 +233,8 @@ type suiteJS struct {
 
 func (r repositoryJS) repo(installation int64) workflow.Repo {
 	owner, name, _ := strings.Cut(r.FullName, "/")
-	return workflow.Repo{ID: r.ID, Owner: owner, Name: name, InstallationID: installation, DefaultBranch: r.DefaultBranch, Private: r.Private}
+	return workflow.Repo{ID: r.ID, Owner: owner, Name: name, InstallationID: installation,
+		DefaultBranch: r.DefaultBranch, Private: r.Private}
 }
 
 func (p payload) repo() workflow.Repo { return p.Repository.repo(p.Installation.ID) }

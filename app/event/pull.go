@@ -19,7 +19,8 @@ func push(p payload) Decision {
 		return ignored("the branch %q was deleted", branch)
 	}
 	return Decision{Note: "push to " + branch, Request: &workflow.Request{
-		Key: fmt.Sprintf("push:%d:%s:%s:%s:%s", p.Repository.ID, branch, p.Before, p.After, strings.Trim(string(p.Repository.PushedAt), `"`)), Kind: workflow.RequestBase, Action: branch, Head: p.After,
+		Key: fmt.Sprintf("push:%d:%s:%s:%s:%s", p.Repository.ID, branch, p.Before, p.After,
+			strings.Trim(string(p.Repository.PushedAt), `"`)), Kind: workflow.RequestBase, Action: branch, Head: p.After,
 	}}
 }
 

@@ -112,7 +112,8 @@ func New(c Config) (*Client, error) {
 		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: c.Timeout,
 		ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16, MaxConnsPerHost: 64, IdleConnTimeout: 90 * time.Second,
 	}
-	return &Client{config: c, base: base, key: key, wire: wire, clients: map[int64]*installed{}, tokens: map[tokenKey]*tokens{}}, nil
+	return &Client{config: c, base: base, key: key, wire: wire, clients: map[int64]*installed{},
+		tokens: map[tokenKey]*tokens{}}, nil
 }
 
 // Close drops idle connections.
@@ -162,13 +163,15 @@ func (c *Client) appTransport(g *guard) *ghinstallation.AppsTransport {
 	return t
 }
 
-func (c *Client) transport(g *guard, installation int64, opts *github.InstallationTokenOptions) *ghinstallation.Transport {
+func (c *Client) transport(g *guard, installation int64,
+	opts *github.InstallationTokenOptions) *ghinstallation.Transport {
 	t := ghinstallation.NewFromAppsTransport(c.appTransport(g), installation)
 	t.InstallationTokenOptions = opts
 	return t
 }
 
-// sameHost follows redirects (a renamed repository) on GitHub's host only, and not from https to http: the token goes along.
+// sameHost follows redirects (a renamed repository) on GitHub's host only, and not from https to
+// http: the token goes along.
 func (c *Client) sameHost(r *http.Request, via []*http.Request) error {
 	if r.URL.Host != c.base.Host || r.URL.Scheme != c.base.Scheme || len(via) >= 5 {
 		return http.ErrUseLastResponse
@@ -177,7 +180,8 @@ func (c *Client) sameHost(r *http.Request, via []*http.Request) error {
 }
 
 // call makes one call as an installation. body nil sends none; out nil reads none.
-func (c *Client) call(ctx context.Context, installation int64, method, path string, body, out any) (*github.Response, error) {
+func (c *Client) call(ctx context.Context, installation int64, method, path string, body,
+	out any) (*github.Response, error) {
 	in := c.of(installation)
 	if method != http.MethodGet {
 		if err := in.pace.Wait(ctx); err != nil {

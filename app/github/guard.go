@@ -89,7 +89,8 @@ func (g *guard) blocked() time.Time {
 	return time.Time{}
 }
 
-// mostSkew is how far our clock may be off GitHub's: ghinstallation's tokens begin half a minute ago and end in one and a half.
+// mostSkew is how far our clock may be off GitHub's: ghinstallation's tokens begin half a minute
+// ago and end in one and a half.
 const mostSkew = 25 * time.Second
 
 // skew says when GitHub refuses us because our clock is wrong, which its own words do not.
@@ -111,7 +112,8 @@ const unsignedEvery = time.Minute
 
 // unsigned says when GitHub refuses the App itself, whose calls are signed by its key: no new token helps there.
 func (g *guard) unsigned(r *http.Request, resp *http.Response) {
-	if resp == nil || resp.StatusCode != http.StatusUnauthorized || g.installation != 0 && !strings.HasSuffix(r.URL.Path, "/access_tokens") {
+	if resp == nil || resp.StatusCode != http.StatusUnauthorized ||
+		g.installation != 0 && !strings.HasSuffix(r.URL.Path, "/access_tokens") {
 		return
 	}
 	g.mu.Lock()
@@ -167,14 +169,16 @@ func (g *guard) rest(resp *http.Response) time.Time {
 		wait = min(noTimeNamed<<min(g.strikes-1, 8), longestWait)
 	}
 	g.until = now.Add(wait)
-	g.config.Log.Warn("GitHub limits our rate", "installation", g.installation, "until", g.until, "status", resp.StatusCode)
+	g.config.Log.Warn("GitHub limits our rate", "installation", g.installation,
+		"until", g.until, "status", resp.StatusCode)
 	return g.until
 }
 
 // isRateLimited reports whether a 403 or 429 is about rate. go-github sees only
 // some of the forms (github.md 6.4).
 func isRateLimited(resp *http.Response, body []byte) bool {
-	if resp.StatusCode == http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "" || resp.Header.Get("X-RateLimit-Remaining") == "0" {
+	if resp.StatusCode == http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "" ||
+		resp.Header.Get("X-RateLimit-Remaining") == "0" {
 		return true
 	}
 	var said struct {
@@ -185,7 +189,8 @@ func isRateLimited(resp *http.Response, body []byte) bool {
 		return false
 	}
 	text := strings.ToLower(said.Message + " " + said.Docs)
-	return strings.Contains(text, "secondary rate limit") || strings.Contains(text, "secondary-rate-limit") || strings.Contains(text, "abuse detection") || strings.Contains(text, "abuse-rate-limit")
+	return strings.Contains(text, "secondary rate limit") || strings.Contains(text, "secondary-rate-limit") ||
+		strings.Contains(text, "abuse detection") || strings.Contains(text, "abuse-rate-limit")
 }
 
 // limitWait is the wait that GitHub named: Retry-After, else the reset when nothing remains.
@@ -339,7 +344,8 @@ func kindOf(method, path, api string) string {
 		parts = append([]string{"repos"}, parts[3:]...)
 	}
 	for i, p := range parts {
-		if _, err := strconv.Atoi(p); err == nil || len(p) == 40 || i > 0 && (parts[i-1] == "collaborators" || parts[i-1] == "commits") {
+		if _, err := strconv.Atoi(p); err == nil || len(p) == 40 ||
+			i > 0 && (parts[i-1] == "collaborators" || parts[i-1] == "commits") {
 			parts[i] = "*"
 		}
 	}

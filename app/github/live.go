@@ -206,7 +206,8 @@ func (c *Client) facts(ctx context.Context, in FactsInput) (Facts, error) {
 	case q.Repository.ID != repo.ID:
 		return Facts{}, errors.New("the name now belongs to another repository")
 	}
-	f := Facts{Pull: q.pull(repo), Conflicts: map[string]string{"MERGEABLE": "no", "CONFLICTING": "yes"}[p.Mergeable], ReviewDecision: strings.ToLower(p.Decision)}
+	f := Facts{Pull: q.pull(repo), Conflicts: map[string]string{"MERGEABLE": "no", "CONFLICTING": "yes"}[p.Mergeable],
+		ReviewDecision: strings.ToLower(p.Decision)}
 	if f.Conflicts == "" {
 		f.Conflicts = "unknown"
 	}
@@ -216,7 +217,9 @@ func (c *Client) facts(ctx context.Context, in FactsInput) (Facts, error) {
 		f.BaseTip = p.BaseRef.Target.OID
 	}
 	for _, r := range p.Reviews.Nodes {
-		f.ApprovedHead = f.ApprovedHead || r.State == "APPROVED" && r.Commit.OID == p.HeadOID && r.Author != nil && r.Author.Type != "Bot" && (p.Author == nil || r.Author.ID != p.Author.ID)
+		f.ApprovedHead = f.ApprovedHead ||
+			r.State == "APPROVED" && r.Commit.OID == p.HeadOID && r.Author != nil && r.Author.Type != "Bot" &&
+				(p.Author == nil || r.Author.ID != p.Author.ID)
 	}
 	if f.Pull.State != workflow.PullOpen { // nothing is required of it any more
 		return f, nil
@@ -234,7 +237,8 @@ func (c *Client) facts(ctx context.Context, in FactsInput) (Facts, error) {
 }
 
 // contexts are all checks and statuses of the head.
-func (c *Client) contexts(ctx context.Context, repo workflow.Repo, vars map[string]any, p *pullJS) ([]contextJS, error) {
+func (c *Client) contexts(ctx context.Context, repo workflow.Repo, vars map[string]any,
+	p *pullJS) ([]contextJS, error) {
 	head := p.HeadOID
 	var all []contextJS
 	for {
@@ -264,7 +268,8 @@ func (c *Client) contexts(ctx context.Context, repo workflow.Repo, vars map[stri
 // with one name the worst counts: where a check and a status have the same name
 // both have to pass. What is asked for from one App (0: from any) is not given by
 // another; own says whether that is a check of ours.
-func required(p *pullJS, contexts []contextJS, own func(name string, app int64) bool, us int64) (out []workflow.RequiredCheck, trouble []string) {
+func required(p *pullJS, contexts []contextJS, own func(name string, app int64) bool,
+	us int64) (out []workflow.RequiredCheck, trouble []string) {
 	states := map[string]string{}
 	var names []string
 	note := func(name, state string) {
@@ -309,7 +314,8 @@ func required(p *pullJS, contexts []contextJS, own func(name string, app int64) 
 			}
 		}
 		if p.BaseRef.Rules.Page.More {
-			trouble = append(trouble, fmt.Sprintf("The branch `%s` has more than 100 rules, more than are looked at.", p.BaseName))
+			trouble = append(trouble, fmt.Sprintf("The branch `%s` has more than 100 rules, more than are looked at.",
+				p.BaseName))
 		}
 	}
 	slices.Sort(names)
@@ -365,7 +371,8 @@ const rolesAtOnce = 4
 // Roles reads the roles of several people, live. Who GitHub does not know, or
 // whose login is another's by now, has none; for whom it gives no answer there
 // is a sentence instead.
-func (c *Client) Roles(ctx context.Context, repo workflow.Repo, people []workflow.Actor) (roles map[int64]workflow.Role, trouble []string) {
+func (c *Client) Roles(ctx context.Context, repo workflow.Repo,
+	people []workflow.Actor) (roles map[int64]workflow.Role, trouble []string) {
 	roles = map[int64]workflow.Role{}
 	var mu sync.Mutex
 	var g errgroup.Group

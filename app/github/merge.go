@@ -22,7 +22,8 @@ func (c *Client) MergeMethods(ctx context.Context, repo workflow.Repo) ([]string
 			Rebase bool  `json:"rebaseMergeAllowed"`
 		} `json:"repository"`
 	}
-	if err := c.query(ctx, repo.InstallationID, text, map[string]any{"owner": repo.Owner, "name": repo.Name}, &q); err != nil {
+	if err := c.query(ctx, repo.InstallationID, text,
+		map[string]any{"owner": repo.Owner, "name": repo.Name}, &q); err != nil {
 		return nil, fmt.Errorf("reading how %s merges: %w", repo.FullName(), err)
 	}
 	if q.Repository.ID != repo.ID {
@@ -64,10 +65,12 @@ func (c *Client) Merge(ctx context.Context, p workflow.Pull) error {
 		return err
 	}
 	if now.State != workflow.PullOpen || now.Draft || now.Head.SHA != p.Head.SHA || now.Base.Ref != p.Base.Ref {
-		return fmt.Errorf("merging %s#%d: %w: %s, %s into %s", p.Repo.FullName(), p.Number, ErrMoved, now.State, now.Head.SHA, now.Base.Ref)
+		return fmt.Errorf("merging %s#%d: %w: %s, %s into %s", p.Repo.FullName(), p.Number,
+			ErrMoved, now.State, now.Head.SHA, now.Base.Ref)
 	}
 	body := map[string]string{"sha": p.Head.SHA, "merge_method": methods[0]}
-	if _, err := c.call(ctx, p.Repo.InstallationID, http.MethodPut, repoPath(p.Repo, "/pulls/%d/merge", p.Number), body, nil); err != nil {
+	if _, err := c.call(ctx, p.Repo.InstallationID, http.MethodPut,
+		repoPath(p.Repo, "/pulls/%d/merge", p.Number), body, nil); err != nil {
 		return fmt.Errorf("merging %s#%d: %w", p.Repo.FullName(), p.Number, err)
 	}
 	return nil

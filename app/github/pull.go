@@ -21,7 +21,8 @@ func repoPath(r workflow.Repo, format string, args ...any) string {
 // Pull reads a pull as it is now.
 func (c *Client) Pull(ctx context.Context, repo workflow.Repo, number int) (workflow.Pull, error) {
 	var pr github.PullRequest
-	if _, err := c.call(ctx, repo.InstallationID, http.MethodGet, repoPath(repo, "/pulls/%d", number), nil, &pr); err != nil {
+	if _, err := c.call(ctx, repo.InstallationID, http.MethodGet,
+		repoPath(repo, "/pulls/%d", number), nil, &pr); err != nil {
 		return workflow.Pull{}, fmt.Errorf("reading %s#%d: %w", repo.FullName(), number, err)
 	}
 	p, err := pullOf(repo, &pr)
@@ -46,7 +47,8 @@ func pullOf(repo workflow.Repo, pr *github.PullRequest) (workflow.Pull, error) {
 	}
 	p := workflow.Pull{
 		Repo: repo, Number: pr.GetNumber(), Title: pr.GetTitle(), Author: actorOf(pr.GetUser()), Draft: pr.GetDraft(),
-		Head: workflow.Ref{Ref: pr.GetHead().GetRef(), SHA: pr.GetHead().GetSHA()}, Base: workflow.Ref{Ref: base.GetRef(), SHA: base.GetSHA()},
+		Head:  workflow.Ref{Ref: pr.GetHead().GetRef(), SHA: pr.GetHead().GetSHA()},
+		Base:  workflow.Ref{Ref: base.GetRef(), SHA: base.GetSHA()},
 		State: workflow.PullOpen, UpdatedAt: pr.GetUpdatedAt().Time,
 		// The head's repository is null when the fork was deleted.
 		Fork: pr.GetHead().GetRepo() == nil || pr.GetHead().GetRepo().GetID() != repo.ID,
@@ -95,7 +97,8 @@ func (q factsJS) pull(repo workflow.Repo) workflow.Pull {
 		state = workflow.PullClosed
 	}
 	return workflow.Pull{
-		Repo: repo, Number: p.Number, Title: p.Title, Author: p.Author.actor(), Draft: p.Draft, State: state, UpdatedAt: p.UpdatedAt,
+		Repo: repo, Number: p.Number, Title: p.Title, Author: p.Author.actor(),
+		Draft: p.Draft, State: state, UpdatedAt: p.UpdatedAt,
 		Head: workflow.Ref{Ref: p.HeadName, SHA: p.HeadOID}, Base: workflow.Ref{Ref: p.BaseName, SHA: p.BaseOID},
 		Fork: p.Cross || p.HeadRepo == nil || p.HeadRepo.ID != repo.ID,
 	}
@@ -132,13 +135,15 @@ func (c *Client) Role(ctx context.Context, repo workflow.Repo, who workflow.Acto
 	if who.ID != 0 && level.User.ID != who.ID {
 		return workflow.RoleNone, fmt.Errorf("reading the role of %s: the login is another's: %w", who.Login, errNoAccount)
 	}
-	// `permission` has no maintain and no triage; `role_name` has, and the names of custom roles, which count as their base.
+	// `permission` has no maintain and no triage; `role_name` has, and the names of custom roles,
+	// which count as their base.
 	role := workflow.Role(level.RoleName)
 	if !role.Known() {
 		role = workflow.Role(level.Permission)
 	}
 	if !role.Known() {
-		return workflow.RoleNone, fmt.Errorf("reading the role of %s: GitHub names an unknown permission %q", who.Login, level.Permission)
+		return workflow.RoleNone, fmt.Errorf("reading the role of %s: GitHub names an unknown permission %q",
+			who.Login, level.Permission)
 	}
 	return role, nil
 }
@@ -148,7 +153,8 @@ func (c *Client) OpenPulls(ctx context.Context, repo workflow.Repo) ([]workflow.
 	var out []workflow.Pull
 	for page := 1; page != 0; {
 		var list []*github.PullRequest
-		resp, err := c.call(ctx, repo.InstallationID, http.MethodGet, repoPath(repo, "/pulls?state=open&per_page=100&page=%d", page), nil, &list)
+		resp, err := c.call(ctx, repo.InstallationID, http.MethodGet,
+			repoPath(repo, "/pulls?state=open&per_page=100&page=%d", page), nil, &list)
 		if err != nil {
 			return nil, fmt.Errorf("listing the open pulls of %s: %w", repo.FullName(), err)
 		}
@@ -181,7 +187,8 @@ func (c *Client) Installations(ctx context.Context) ([]Installation, error) {
 			return nil, fmt.Errorf("listing installations: %w", err)
 		}
 		for _, in := range list {
-			out = append(out, Installation{ID: in.GetID(), Account: in.GetAccount().GetLogin(), Suspended: in.SuspendedAt != nil})
+			out = append(out, Installation{ID: in.GetID(), Account: in.GetAccount().GetLogin(),
+				Suspended: in.SuspendedAt != nil})
 		}
 		page = resp.NextPage
 	}
@@ -193,7 +200,8 @@ func (c *Client) Repos(ctx context.Context, installation int64) ([]workflow.Repo
 	var out []workflow.Repo
 	for page := 1; page != 0; {
 		var list github.ListRepositories
-		resp, err := c.call(ctx, installation, http.MethodGet, fmt.Sprintf("installation/repositories?per_page=100&page=%d", page), nil, &list)
+		resp, err := c.call(ctx, installation, http.MethodGet,
+			fmt.Sprintf("installation/repositories?per_page=100&page=%d", page), nil, &list)
 		if err != nil {
 			return nil, fmt.Errorf("listing the repositories of installation %d: %w", installation, err)
 		}
@@ -222,12 +230,14 @@ type Attempt struct {
 // the newest page, next "" says there is no more. GitHub keeps three days.
 func (c *Client) Attempts(ctx context.Context, cursor string) (list []Attempt, next string, err error) {
 	var page []*github.HookDelivery
-	resp, err := c.call(ctx, 0, http.MethodGet, "app/hook/deliveries?per_page=100&cursor="+url.QueryEscape(cursor), nil, &page)
+	resp, err := c.call(ctx, 0, http.MethodGet,
+		"app/hook/deliveries?per_page=100&cursor="+url.QueryEscape(cursor), nil, &page)
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the delivery log: %w", err)
 	}
 	for _, d := range page {
-		list = append(list, Attempt{ID: d.GetID(), GUID: d.GetGUID(), Event: d.GetEvent(), Action: d.GetAction(), At: d.GetDeliveredAt().Time})
+		list = append(list, Attempt{ID: d.GetID(), GUID: d.GetGUID(), Event: d.GetEvent(), Action: d.GetAction(),
+			At: d.GetDeliveredAt().Time})
 	}
 	return list, resp.Cursor, nil
 }

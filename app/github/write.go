@@ -22,7 +22,8 @@ type Comment struct {
 // may not be there: look with OurComments.
 func (c *Client) CreateComment(ctx context.Context, repo workflow.Repo, number int, body string) (Comment, error) {
 	var out github.IssueComment
-	if _, err := c.call(ctx, repo.InstallationID, http.MethodPost, repoPath(repo, "/issues/%d/comments", number), map[string]string{"body": body}, &out); err != nil {
+	if _, err := c.call(ctx, repo.InstallationID, http.MethodPost, repoPath(repo, "/issues/%d/comments", number),
+		map[string]string{"body": body}, &out); err != nil {
 		return Comment{}, fmt.Errorf("commenting on %s#%d: %w", repo.FullName(), number, err)
 	}
 	return Comment{ID: out.GetID(), Body: body, At: out.GetUpdatedAt().Time}, nil
@@ -31,7 +32,8 @@ func (c *Client) CreateComment(ctx context.Context, repo workflow.Repo, number i
 // UpdateComment replaces the text of a comment. [Gone] tells that it was deleted.
 func (c *Client) UpdateComment(ctx context.Context, repo workflow.Repo, id int64, body string) (Comment, error) {
 	var out github.IssueComment
-	if _, err := c.call(ctx, repo.InstallationID, http.MethodPatch, repoPath(repo, "/issues/comments/%d", id), map[string]string{"body": body}, &out); err != nil {
+	if _, err := c.call(ctx, repo.InstallationID, http.MethodPatch, repoPath(repo, "/issues/comments/%d", id),
+		map[string]string{"body": body}, &out); err != nil {
 		return Comment{}, fmt.Errorf("editing comment %d of %s: %w", id, repo.FullName(), err)
 	}
 	return Comment{ID: id, Body: body, At: out.GetUpdatedAt().Time}, nil
@@ -53,7 +55,8 @@ func (c *Client) OurComments(ctx context.Context, repo workflow.Repo, number int
 				Type string `json:"type"`
 			} `json:"user"`
 		}
-		resp, err := c.call(ctx, repo.InstallationID, http.MethodGet, repoPath(repo, "/issues/%d/comments?per_page=100&page=%d", number, page), nil, &list)
+		resp, err := c.call(ctx, repo.InstallationID, http.MethodGet,
+			repoPath(repo, "/issues/%d/comments?per_page=100&page=%d", number, page), nil, &list)
 		if err != nil {
 			return nil, fmt.Errorf("listing the comments of %s#%d: %w", repo.FullName(), number, err)
 		}
@@ -70,7 +73,8 @@ func (c *Client) OurComments(ctx context.Context, repo workflow.Repo, number int
 // React adds a reaction to a comment; adding it twice is adding it once.
 func (c *Client) React(ctx context.Context, repo workflow.Repo, commentID int64, content string) error {
 	path := repoPath(repo, "/issues/comments/%d/reactions", commentID)
-	if _, err := c.call(ctx, repo.InstallationID, http.MethodPost, path, map[string]string{"content": content}, nil); err != nil {
+	if _, err := c.call(ctx, repo.InstallationID, http.MethodPost, path,
+		map[string]string{"content": content}, nil); err != nil {
 		return fmt.Errorf("reacting to comment %d of %s: %w", commentID, repo.FullName(), err)
 	}
 	return nil
@@ -132,7 +136,8 @@ func (c *Client) UpdateCheck(ctx context.Context, repo workflow.Repo, id int64, 
 		Name: check.Name, DetailsURL: optional(check.DetailsURL), ExternalID: optional(check.ExternalID),
 		Status: &check.Status, Conclusion: optional(check.Conclusion), Output: check.output(), Actions: check.actions(),
 	}
-	if _, err := c.call(ctx, repo.InstallationID, http.MethodPatch, repoPath(repo, "/check-runs/%d", id), opts, nil); err != nil {
+	if _, err := c.call(ctx, repo.InstallationID, http.MethodPatch,
+		repoPath(repo, "/check-runs/%d", id), opts, nil); err != nil {
 		return fmt.Errorf("updating check %s: %w", check.Name, err)
 	}
 	return nil
@@ -143,14 +148,16 @@ func (c *Client) OurChecks(ctx context.Context, repo workflow.Repo, sha string) 
 	var out []Run
 	for page := 1; page != 0; {
 		var list github.ListCheckRunsResults
-		path := repoPath(repo, "/commits/%s/check-runs?app_id=%d&filter=latest&per_page=100&page=%d", sha, c.config.AppID, page)
+		path := repoPath(repo, "/commits/%s/check-runs?app_id=%d&filter=latest&per_page=100&page=%d",
+			sha, c.config.AppID, page)
 		resp, err := c.call(ctx, repo.InstallationID, http.MethodGet, path, nil, &list)
 		if err != nil {
 			return nil, fmt.Errorf("listing the checks of %s: %w", sha, err)
 		}
 		for _, r := range list.CheckRuns {
 			if r.GetApp().GetID() == c.config.AppID {
-				out = append(out, Run{ID: r.GetID(), Name: r.GetName(), Status: r.GetStatus(), Conclusion: r.GetConclusion(), ExternalID: r.GetExternalID()})
+				out = append(out, Run{ID: r.GetID(), Name: r.GetName(), Status: r.GetStatus(), Conclusion: r.GetConclusion(),
+					ExternalID: r.GetExternalID()})
 			}
 		}
 		page = resp.NextPage
@@ -173,7 +180,8 @@ func (c Check) output() *github.CheckRunOutput {
 	out := &github.CheckRunOutput{Title: &c.Title, Summary: &c.Summary, Text: optional(c.Text)}
 	for _, a := range c.Annotations {
 		out.Annotations = append(out.Annotations, &github.CheckRunAnnotation{
-			Path: &a.Path, StartLine: &a.Line, EndLine: &a.Line, AnnotationLevel: &a.Level, Title: optional(a.Title), Message: &a.Message,
+			Path: &a.Path, StartLine: &a.Line, EndLine: &a.Line, AnnotationLevel: &a.Level,
+			Title: optional(a.Title), Message: &a.Message,
 		})
 	}
 	return out

@@ -99,7 +99,8 @@ func (r *Recovery) deliveries(ctx context.Context) error {
 			return err
 		}
 		if err != nil { // it left the log meanwhile, or cannot be read: the others must not wait for it
-			r.config.Log.WarnContext(ctx, "delivery not recovered", "guid", a.GUID, "event", a.Event, "delivered", a.At, "error", err)
+			r.config.Log.WarnContext(ctx, "delivery not recovered", "guid", a.GUID,
+				"event", a.Event, "delivered", a.At, "error", err)
 			continue
 		}
 		added, err := r.config.Service.Receive(ctx, d)
@@ -265,7 +266,8 @@ func (r *Recovery) ask(ctx context.Context, strange []listed) error {
 				return err
 			}
 			if created {
-				r.config.Log.InfoContext(ctx, "pull recovered", "request", stored.ID, "repo", l.repo.FullName(), "number", req.Number, "action", req.Action)
+				r.config.Log.InfoContext(ctx, "pull recovered", "request", stored.ID, "repo", l.repo.FullName(), "number",
+					req.Number, "action", req.Action)
 			}
 		}
 	}
@@ -277,7 +279,8 @@ func (r *Recovery) ask(ctx context.Context, strange []listed) error {
 func Found(p workflow.Pull, note string) workflow.Request {
 	return workflow.Request{
 		Key:  fmt.Sprintf("found:%d#%d:%s:%s:%s", p.Repo.ID, p.Number, p.Head.SHA, p.Base.Ref, note),
-		Kind: workflow.RequestPull, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: "found", Head: p.Head.SHA, Immediate: true, CommentedAt: p.UpdatedAt,
+		Kind: workflow.RequestPull, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: "found", Head: p.Head.SHA,
+		Immediate: true, CommentedAt: p.UpdatedAt,
 	}
 }
 
@@ -343,7 +346,8 @@ func unknown(live []workflow.Pull, known []workflow.PullRecord, now time.Time) [
 		old := rec.Pull
 		out = append(out, workflow.Request{
 			Key:  fmt.Sprintf("gone:%d#%d:%s:%s", old.Repo.ID, number, old.Head.SHA, hour),
-			Kind: workflow.RequestClosed, Repo: old.Repo, Number: number, Actor: old.Author, Action: "closed", Head: old.Head.SHA, Immediate: true,
+			Kind: workflow.RequestClosed, Repo: old.Repo, Number: number, Actor: old.Author, Action: "closed",
+			Head: old.Head.SHA, Immediate: true,
 		})
 	}
 	slices.SortFunc(out, func(a, b workflow.Request) int { return a.Number - b.Number })

@@ -69,7 +69,8 @@ func New(c Config) (*Handler, error) {
 	h := &Handler{config: c, bodies: newBodies()}
 	for _, secret := range c.Secrets {
 		h.dispatchers = append(h.dispatchers, githubapp.NewEventDispatcher([]githubapp.EventHandler{stored(c.Events)}, secret,
-			githubapp.WithScheduler(scheduler{c}), githubapp.WithErrorCallback(h.failed), githubapp.WithResponseCallback(answered)))
+			githubapp.WithScheduler(scheduler{c}), githubapp.WithErrorCallback(h.failed),
+			githubapp.WithResponseCallback(answered)))
 	}
 	return h, nil
 }
@@ -190,7 +191,8 @@ type scheduler struct{ config Config }
 
 // Schedule stores the dispatch; a redelivery of one that is stored is stored already.
 func (s scheduler) Schedule(ctx context.Context, d githubapp.Dispatch) error {
-	added, err := s.config.Receive(ctx, workflow.Delivery{GUID: d.DeliveryID, Event: d.EventType, Payload: d.Payload, Received: s.config.Now()})
+	added, err := s.config.Receive(ctx,
+		workflow.Delivery{GUID: d.DeliveryID, Event: d.EventType, Payload: d.Payload, Received: s.config.Now()})
 	if err != nil {
 		return err
 	}
@@ -204,7 +206,8 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 		http.Error(w, "the delivery is not valid", http.StatusBadRequest)
 		return
 	}
-	h.config.Log.ErrorContext(r.Context(), "delivery could not be stored", "guid", r.Header.Get("X-GitHub-Delivery"), "error", err)
+	h.config.Log.ErrorContext(r.Context(), "delivery could not be stored", "guid",
+		r.Header.Get("X-GitHub-Delivery"), "error", err)
 	http.Error(w, "the delivery could not be stored", http.StatusServiceUnavailable)
 }
 
