@@ -70,7 +70,8 @@ func Of(c workflow.Change, lim Limits) []Line {
 	case c.Masked == 1:
 		lines = append(lines, Line{'#', Indent + "1 value is masked because it contains a sensitive value"})
 	case c.Masked > 1:
-		lines = append(lines, Line{'#', Indent + markdown.Number(c.Masked) + " values are masked because they contain a sensitive value"})
+		lines = append(lines, Line{'#', Indent + markdown.Number(c.Masked) +
+			" values are masked because they contain a sensitive value"})
 	}
 	return lines
 }
@@ -240,7 +241,8 @@ func textLines(name, note string, t textChange, indent string, lim Limits) []Lin
 // showReturns writes carriage returns as \r where two texts differ by them: as the ends
 // of lines they cannot be seen, and a change of nothing else would look like none.
 func showReturns(before, after string) (string, string) {
-	if strings.Count(before, "\r") == strings.Count(after, "\r") && (before == after || markdown.Clean(before) != markdown.Clean(after)) {
+	if strings.Count(before, "\r") == strings.Count(after, "\r") &&
+		(before == after || markdown.Clean(before) != markdown.Clean(after)) {
 		return before, after
 	}
 	show := strings.NewReplacer("\r\n", `\r`+"\n", "\r", `\r`+"\n")

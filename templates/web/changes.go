@@ -87,7 +87,8 @@ func SizeOf(shown []ShownChange) (n int) {
 
 // htmlSize is about how long a text is as HTML, a line of it in an element of its own.
 func htmlSize(s string) int {
-	return len(s) + 4*(strings.Count(s, "<")+strings.Count(s, ">")+strings.Count(s, "&")+strings.Count(s, `"`)+strings.Count(s, "'")) + 30*strings.Count(s, "\n")
+	return len(s) + 4*(strings.Count(s, "<")+strings.Count(s, ">")+strings.Count(s, "&")+strings.Count(s,
+		`"`)+strings.Count(s, "'")) + 30*strings.Count(s, "\n")
 }
 
 // showChange shows a part of one of so many changes, and says how many attributes are elsewhere.
@@ -99,16 +100,19 @@ func showChange(p Part, of int) ShownChange {
 	if end < len(c.Attributes) {
 		part.Unchanged, part.Masked = 0, 0
 	}
-	out := ShownChange{Word: ActionWord(c), Class: string(c.Action), Address: markdown.Clean(c.Address), Say: diff.Doing(c), Lines: diff.Of(part, diff.Page),
+	out := ShownChange{Word: ActionWord(c), Class: string(c.Action), Address: markdown.Clean(c.Address),
+		Say: diff.Doing(c), Lines: diff.Of(part, diff.Page),
 		Open: of <= 12 || risky && of <= 60 || first > 0 || end < len(c.Attributes)}
 	if !diff.Headless(part) { // the page has a heading of its own
 		out.Lines = out.Lines[1:]
 	}
 	if first > 0 {
-		out.Lines = append([]diff.Line{{Mark: '#', Text: diff.Indent + markdown.Count(first, "attribute", "attributes") + " before these"}}, out.Lines...)
+		out.Lines = append([]diff.Line{{Mark: '#', Text: diff.Indent + markdown.Count(first, "attribute", "attributes") +
+			" before these"}}, out.Lines...)
 	}
 	if n := len(c.Attributes) - end; n > 0 {
-		out.Lines = append(out.Lines, diff.Line{Mark: '#', Text: diff.Indent + markdown.Count(n, "more attribute", "more attributes") + " on the next page"})
+		out.Lines = append(out.Lines, diff.Line{Mark: '#', Text: diff.Indent +
+			markdown.Count(n, "more attribute", "more attributes") + " on the next page"})
 	}
 	return out
 }
@@ -127,7 +131,9 @@ func fitDiagnostics(list []workflow.Diagnostic) []workflow.Diagnostic {
 			i++
 		}
 		if n := len(list) - i; n > 0 {
-			out = append(out, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: markdown.Count(n, "more message is", "more messages are") + " left out here. The log of the run has them."})
+			out = append(out, workflow.Diagnostic{Severity: workflow.SeverityWarning,
+				Summary: markdown.Count(n, "more message is", "more messages are") +
+					" left out here. The log of the run has them."})
 		}
 		return out
 	}

@@ -29,9 +29,12 @@ var htmlFiles embed.FS
 // program too, and pays for what is made at its start.
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"parts": markdown.Parts, "place": model.Place, "clean": markdown.Clean, "mark": markClass, "short": phrase.Short, "number": markdown.Number, "fingerprint": workflow.ShortFingerprint,
-		"unnamed": unnamed, "repoPath": model.RepoPath, "runPath": model.RunPath, "projectPath": model.ProjectPath, "runClass": runClass, "runWord": runWord, "took": model.Took, "sentence": markdown.Sentence,
-		"fit": fitDiagnostics, "few": few, "left": left, "leftOf": leftOf, "tell": tell, "effects": effects, "sentences": sentences,
+		"parts": markdown.Parts, "place": model.Place, "clean": markdown.Clean, "mark": markClass, "short": phrase.Short,
+		"number": markdown.Number, "fingerprint": workflow.ShortFingerprint,
+		"unnamed": unnamed, "repoPath": model.RepoPath, "runPath": model.RunPath, "projectPath": model.ProjectPath,
+		"runClass": runClass, "runWord": runWord, "took": model.Took, "sentence": markdown.Sentence,
+		"fit": fitDiagnostics, "few": few, "left": left, "leftOf": leftOf, "tell": tell,
+		"effects": effects, "sentences": sentences,
 	}).ParseFS(htmlFiles, "html/*.html"))
 })
 

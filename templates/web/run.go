@@ -28,7 +28,8 @@ func ApplyPartOf(run workflow.Run, l model.Links) *ApplyPart {
 	if o.PlanRun != "" {
 		p.PlanURL = model.RunPath(o.PlanRun)
 	}
-	if a, ok := model.AlarmOf(model.Row{Record: workflow.ProjectRecord{Project: run.Project, Apply: &run}, State: stateOfApply(run)}, l); ok {
+	if a, ok := model.AlarmOf(model.Row{Record: workflow.ProjectRecord{Project: run.Project, Apply: &run},
+		State: stateOfApply(run)}, l); ok {
 		p.Alarm = &a
 	}
 	if a := o.Authorised; a != nil {
@@ -42,7 +43,9 @@ func ApplyPartOf(run workflow.Run, l model.Links) *ApplyPart {
 
 // stateOfApply is the state into which an apply by itself puts its project.
 func stateOfApply(run workflow.Run) workflow.ProjectState {
-	return workflow.ProjectRecord{Project: run.Project, Apply: &run, Run: &workflow.Run{ID: run.Apply.PlanRun, Head: run.Head, State: workflow.RunFinished, Outcome: workflow.OutcomeSucceeded}}.State()
+	return workflow.ProjectRecord{Project: run.Project, Apply: &run,
+		Run: &workflow.Run{ID: run.Apply.PlanRun, Head: run.Head, State: workflow.RunFinished,
+			Outcome: workflow.OutcomeSucceeded}}.State()
 }
 
 func factsOf(a workflow.Authorisation) []Fact {
