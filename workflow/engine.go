@@ -194,11 +194,11 @@ func (d Discovery) Closure(tool, dir string) []string {
 
 // Inputs is what a project's plan is made from.
 type Inputs struct {
-	Dir      string   // the project's directory
-	Modules  []string // its module closure
-	VarFiles []string // var and backend-config files, relative to the root
-	Files    []string // further files and directories that code names, relative to the root
-	Watch    []string // globs relative to the root
+	Dir     string   // the project's directory
+	Modules []string // its module closure
+	Named   []string // the files that its entry names, relative to the root
+	Files   []string // further files and directories that code names, relative to the root
+	Watch   []string // globs relative to the root
 	// ComputedPaths are the files of its code, and its modules', with paths that the code
 	// does not tell: any file of the tree may be read, also where `watch` names some. Sorted.
 	ComputedPaths []string
@@ -486,10 +486,10 @@ func Touches(places []Exact, changes []FileChange) string {
 }
 
 // Dirs are the directories that the plan reads for sure: the project's, its
-// modules' and those of its var and backend-config files. Sorted, each once.
+// modules' and those of the files that its entry names. Sorted, each once.
 func (in Inputs) Dirs() []string {
 	out := append([]string{path.Clean(in.Dir)}, in.Modules...)
-	for _, f := range in.VarFiles {
+	for _, f := range in.Named {
 		if dir := path.Dir(f); dir != "." {
 			f = dir // of a file at the root the file alone: the root is everything
 		}

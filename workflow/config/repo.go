@@ -444,7 +444,8 @@ func (e *ProjectEntry) setApart(same []*ProjectEntry, kind workflow.Kind, faults
 				words += " and a `" + key.Name + "`"
 			}
 		}
-		faults.Add(e.Position, "%s is named twice; the first is in line %d. To plan it once for each, give every entry %s of its own", place, first.Position.Line, words)
+		faults.Add(e.Position, "%s is named twice; the first is in line %d. To plan it once for each, give every entry %s of its own",
+			place, first.Position.Line, words)
 	case !e.Glob && same[1].Name != "":
 		faults.Add(e.Position, "%s is named again in line %d: give this entry a `name` too, which tells the two apart",
 			place, same[1].Position.Line)

@@ -417,7 +417,7 @@ func WorkspacePaths(p workflow.Project, in workflow.Inputs) []string {
 		return nil
 	}
 	paths := append([]string{p.Dir}, in.Modules...)
-	paths = append(append(paths, in.VarFiles...), in.Files...)
+	paths = append(append(paths, in.Named...), in.Files...)
 	for _, w := range in.Watch {
 		g := workflow.CompileGlob(w)
 		fixed := g.Fixed()

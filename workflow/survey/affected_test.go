@@ -164,7 +164,7 @@ func TestWatchTakesOut(t *testing.T) {
 
 func TestWorkspacePaths(t *testing.T) {
 	p := workflow.Project{Dir: "prod/net"}
-	in := workflow.Inputs{Modules: []string{"modules/vpc", "prod/net/own"}, VarFiles: []string{"vars/prod.tfvars"}, Files: []string{"prod/net/x.json", "scripts/a.sh"},
+	in := workflow.Inputs{Modules: []string{"modules/vpc", "prod/net/own"}, Named: []string{"vars/prod.tfvars"}, Files: []string{"prod/net/x.json", "scripts/a.sh"},
 		Watch: []string{"shared/**/*.json", "docs/a.md"}}
 	want := []string{"*", "docs/*", "docs/a.md", "modules/*", "modules/vpc", "prod/*", "prod/net", "scripts/*", "scripts/a.sh", "shared", "vars/*", "vars/prod.tfvars"}
 	if diff := cmp.Diff(want, WorkspacePaths(p, in)); diff != "" {

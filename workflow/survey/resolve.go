@@ -65,7 +65,8 @@ func Resolve(in Input) Resolution {
 		r.baseByKey[p.Key()] = p
 		r.baseByDir[p.Dir] = append(r.baseByDir[p.Dir], p)
 	}
-	out := Resolution{Kinds: in.Kinds, Changed: map[workflow.ProjectKey][]string{}, Require: workflow.RequirementsOf(baseConfig.Require, in.Head.Require)}
+	out := Resolution{Kinds: in.Kinds, Changed: map[workflow.ProjectKey][]string{},
+		Require: workflow.RequirementsOf(baseConfig.Require, in.Head.Require)}
 	for _, h := range head {
 		p := r.trusted(h)
 		p.Require = out.Require
@@ -187,15 +188,20 @@ func drafts(cfg config.Repo, found workflow.Discovery, kinds workflow.Kinds, fau
 	}
 	for _, dir := range roots {
 		if cfg.Autodiscover.Enabled && !named[dir] && !ignored(dir) && !found.OnlyUnit(dir) {
-			p := workflow.Project{Dir: dir, Variant: workflow.DefaultVariant, Engine: cmp.Or(found.Modules[dir].Engine, kinds.Default().Name), Library: found.Modules[dir].Backend == nil}
+			m := found.Modules[dir]
+			p := workflow.Project{Dir: dir, Variant: workflow.DefaultVariant, Engine: cmp.Or(m.Engine, kinds.Default().Name), Library: m.Backend == nil}
 			byKey[p.Key()] = p
 		}
 	}
-	return finishDrafts(cfg, byKey, kinds, faults)
+	list := finishDrafts(cfg, byKey)
+	for _, p := range list {
+		outside(p, kinds.Of(p), faults)
+	}
+	return list
 }
 
 // finishDrafts fills in names and labels and refuses directories that cannot be used.
-func finishDrafts(cfg config.Repo, byKey map[workflow.ProjectKey]workflow.Project, kinds workflow.Kinds, faults *config.Faults) []workflow.Project {
+func finishDrafts(cfg config.Repo, byKey map[workflow.ProjectKey]workflow.Project) []workflow.Project {
 	list := make([]workflow.Project, 0, len(byKey))
 	twins := map[string]string{} // by how the directory looks
 	twice := map[string]bool{}
@@ -215,7 +221,6 @@ func finishDrafts(cfg config.Repo, byKey map[workflow.ProjectKey]workflow.Projec
 			twice[look] = true
 		}
 		twins[look] = key.Dir
-		outside(p, kinds.Of(p), faults)
 		list = append(list, p)
 	}
 	for i := range list {

@@ -36,7 +36,8 @@ func (r *Reader) gathering(ctx context.Context, t workflow.Tree, d workflow.Disc
 	if err != nil {
 		return nil, err
 	}
-	g := &gathering{reader: r, ctx: ctx, tree: t.FS, id: t.ID, found: d, project: p, settings: settings, dir: path.Clean(p.Dir), digest: map[string]string{}, plain: map[string]string{}}
+	g := &gathering{reader: r, ctx: ctx, tree: t.FS, id: t.ID, found: d, project: p, settings: settings, dir: path.Clean(p.Dir),
+		digest: map[string]string{}, plain: map[string]string{}}
 	g.tool = r.toolOf(settings, d.Modules[g.dir])
 	return g, nil
 }
@@ -308,7 +309,7 @@ func (g *gathering) named(what, file string) error {
 	if err != nil {
 		return err
 	}
-	g.in.VarFiles = append(g.in.VarFiles, name)
+	g.in.Named = append(g.in.Named, name)
 	return g.entry(name)
 }
 

@@ -200,7 +200,7 @@ func TestInputs(t *testing.T) {
 		}
 	}
 	got.Digest, got.FilesDigest, got.StateIdentity, got.Facets = "", "", "", nil
-	want := workflow.Inputs{Dir: "a", Modules: []string{"m"}, VarFiles: []string{"a/v.tfvars", "a/c.s3"}, Files: []string{"shared/f.json"}, Watch: []string{"shared/*.yaml"},
+	want := workflow.Inputs{Dir: "a", Modules: []string{"m"}, Named: []string{"a/v.tfvars", "a/c.s3"}, Files: []string{"shared/f.json"}, Watch: []string{"shared/*.yaml"},
 		Known: []string{"registry.terraform.io/acme/b", "registry.terraform.io/hashicorp/aws"},
 		Expected: workflow.Expected{Backend: "s3", State: StateNames("s3", map[string]string{"bucket": "b", "key": "k"}),
 			Calls: []workflow.CallsOf{{Dir: "a", Calls: []workflow.ModuleCall{{Name: "m", Dir: "m"}}}, {Dir: "m"}}}}
