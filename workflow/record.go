@@ -322,10 +322,11 @@ const (
 
 // Event is one line of the history: who did what, when, with which result. Append-only.
 type Event struct {
-	Seq     uint64    `json:"seq"`
-	At      time.Time `json:"at"`
-	Repo    int64     `json:"repo"`
-	Number  int       `json:"number,omitempty"`
+	Seq    uint64    `json:"seq"`
+	At     time.Time `json:"at"`
+	Repo   int64     `json:"repo"`
+	Number int       `json:"number,omitempty"` // of a pull; ask About
+	SubjectJSON
 	Project string    `json:"project,omitempty"`
 	Run     string    `json:"run,omitempty"`
 	Actor   Actor     `json:"actor,omitzero"`

@@ -30,9 +30,9 @@ const (
 	RequestPull    RequestKind = "pull"    // a pull was opened, got a new head or base, became ready, reopened
 	RequestClosed  RequestKind = "closed"  // a pull was closed or merged
 	RequestCommand RequestKind = "command" // a comment command, a check-run button or a re-run
-	// RequestBase: a base branch moved. With Number 0 it is the push itself, Action the
-	// branch's name and Head its new tip; Submit makes of it one request for each
-	// open pull on that branch, with the pull's Number.
+	// RequestBase: a base branch moved. About a repository it is the push itself, Action the
+	// branch's name and Head its new tip; Submit makes of it one request about each
+	// open pull on that branch.
 	RequestBase RequestKind = "base"
 	// RequestReview: a review was submitted or dismissed. RequestFacts: the pull became a draft, got
 	// another title, or is otherwise not as we know it, at the same head and base. Both plan nothing;
@@ -54,7 +54,8 @@ type Request struct {
 
 	GUID   string `json:"guid,omitempty"` // the delivery that brought it
 	Repo   Repo   `json:"repo"`
-	Number int    `json:"number"`
+	Number int    `json:"number"` // of a pull; ask About
+	SubjectJSON
 	Actor  Actor  `json:"actor"`
 	Action string `json:"action,omitempty"` // GitHub's action: opened, synchronize, ...
 	Head   string `json:"head,omitempty"`   // head SHA the event names ("" for comments)
@@ -102,9 +103,12 @@ func (r *Request) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Spreads reports whether the request is about a branch and not about one pull:
-// it is passed on to each open pull that has the branch as its base.
-func (r Request) Spreads() bool { return r.Kind == RequestBase && r.Number == 0 }
+// Spreads reports whether the request is about a repository, and not about one pull of
+// it: it is passed on to each open pull that has the branch as its base.
+func (r Request) Spreads() bool {
+	_, one := r.About().Subject()
+	return r.Kind == RequestBase && !one
+}
 
 // PullKey is the pull the request is about.
 func (r Request) PullKey() PullKey { return PullKey{RepoID: r.Repo.ID, Number: r.Number} }

@@ -59,11 +59,12 @@ const (
 
 // Run is one execution of one kind for one project at one commit. Immutable once finished.
 type Run struct {
-	ID            string      `json:"id"`
-	Epoch         int         `json:"epoch"` // grows with every claim; a message with an older epoch changes nothing
-	Kind          RunKind     `json:"kind"`
-	Repo          Repo        `json:"repo"`
-	Number        int         `json:"number"`
+	ID     string  `json:"id"`
+	Epoch  int     `json:"epoch"` // grows with every claim; a message with an older epoch changes nothing
+	Kind   RunKind `json:"kind"`
+	Repo   Repo    `json:"repo"`
+	Number int     `json:"number"` // of a pull; ask Subject
+	SubjectJSON
 	Project       Project     `json:"project"`
 	Options       PlanOptions `json:"options,omitzero"`
 	Head          string      `json:"head"`
