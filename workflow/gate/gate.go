@@ -88,7 +88,7 @@ func newGate(in Input, m moment) *gate {
 	for _, p := range in.Sharing {
 		g.rules = g.rules.And(in.Rules.ForProject(p))
 	}
-	if in.Live.Pull.Number != 0 && in.Live.Pull.Key() == in.Record.Pull.Key() {
+	if live := in.Live.Pull.Subject(); !live.IsZero() && live == in.Record.Pull.Subject() {
 		g.live, g.pull = true, in.Live.Pull
 	}
 	if g.pull.Author.ID == 0 {
@@ -144,6 +144,10 @@ func (g *gate) replanSame() phrase.Text {
 func (g *gate) name() phrase.Part { return phrase.Project(g.in.Project.Project.Name) }
 
 func (g *gate) permission() {
+	if run := g.in.Project.Run; run != nil && !run.Subject().MayApply() {
+		g.add(workflow.NeedPermission, phrase.Say("The plan of %s is for %s, and what is planned for that is never applied.", g.name(), run.Subject().Words()),
+			phrase.Say("Only what a pull request plans is applied: open one."))
+	}
 	who := g.in.Live.Actor
 	role, known := g.in.Live.Roles[who.ID]
 	mend := phrase.Say("May apply here: %s.", g.rules.Apply.Describe())

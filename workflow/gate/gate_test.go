@@ -156,6 +156,14 @@ var refusals = []struct {
 		in.Rules.Environments = map[string]workflow.EnvironmentRules{"safe": {Apply: &workflow.Who{Role: workflow.RoleAdmin}}}
 		in.Sharing = []workflow.Project{{Name: "twin", Environment: "safe"}}
 	}},
+	{"permission-merge-group", workflow.NeedPermission, planFor(workflow.OfGroup(7, gateSHAs["head"]))},
+	{"permission-branch", workflow.NeedPermission, planFor(workflow.OfBranch(7, "main"))},
+	{"permission-for-nothing", workflow.NeedPermission, planFor(workflow.Subject{})},
+	{"plan-of-a-landing", workflow.NeedPlan, planFor(workflow.OfLanding(workflow.PullKey{RepoID: 7, Number: 12}, gateSHAs["head"]))},
+	{"plan-of-another-pull", workflow.NeedPlan, planFor(workflow.OfPull(workflow.PullKey{RepoID: 7, Number: 11}))},
+	{"plan-applied-for-another", workflow.NeedPlan, func(in *Input) {
+		in.Project.Apply.SetSubject(in.Record.Pull.Repo, workflow.OfBranch(7, "main"))
+	}},
 	{"branch-default", workflow.NeedBranch, func(in *Input) { in.Record.Pull.Base.Ref, in.Live.Pull.Base.Ref = "feature/2", "feature/2" }},
 	{"branch-list", workflow.NeedBranch, func(in *Input) { in.Rules.ApplyBranches = []string{"release/*", "prod"} }},
 	{"branch-unknown", workflow.NeedBranch, func(in *Input) { in.Record.Pull.Repo.DefaultBranch, in.Live.Pull.Repo.DefaultBranch = "", "" }},
@@ -299,6 +307,14 @@ var refusals = []struct {
 		in.Depends["dns"], in.Locks = workflow.StatePlanning, []workflow.Lock{elsewhere(0, workflow.LockApply)}
 		in.Live.Errors = []string{"GitHub did not answer in time."}
 	}},
+}
+
+// planFor makes plan and apply runs for something else than the pull.
+func planFor(s workflow.Subject) func(*Input) {
+	return func(in *Input) {
+		in.Project.Run.SetSubject(in.Record.Pull.Repo, s)
+		in.Project.Apply.SetSubject(in.Record.Pull.Repo, s)
+	}
 }
 
 // elsewhere is one of the project's locks in the hand of #11.

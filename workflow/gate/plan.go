@@ -55,7 +55,7 @@ func (g *gate) noPlan() (short string, sentence, mend phrase.Text) {
 		return "", phrase.Say("The plan of %s is not kept any more.", g.name()), replan
 	case g.in.Plan.Fingerprint == "" || run.Fingerprint != g.in.Plan.Fingerprint:
 		return "", phrase.Say("The plan of %s has no fingerprint that belongs to its run.", g.name()), replan
-	case run.PullKey() != g.in.Record.Pull.Key() || run.Project.Key() != p.Project.Key():
+	case run.Subject() != g.in.Record.Pull.Subject() || run.Project.Key() != p.Project.Key():
 		return "", phrase.Say("The plan that %s has is not of this project and pull request.", g.name()), replan
 	}
 	return "", nil, nil
@@ -101,7 +101,7 @@ func (g *gate) notOurs(a *workflow.Run) string {
 		return "This apply was cancelled: " + a.Interrupt
 	case a.Apply.Spent:
 		return "This apply was begun once already."
-	case a.Apply.PlanRun != run.ID || a.Apply.Fingerprint != run.Fingerprint || a.Apply.Artefact != run.Artefact:
+	case a.Subject() != run.Subject() || a.Apply.PlanRun != run.ID || a.Apply.Fingerprint != run.Fingerprint || a.Apply.Artefact != run.Artefact:
 		return "The plan is not the one for which this apply was asked."
 	}
 	return ""
