@@ -32,9 +32,9 @@ const starves = 30 * time.Second
 
 // Next picks the run to start: the highest priority first (apply, commanded
 // plan, autoplan, drift), then the one queued first. A project has one running
-// run at a time, whichever pull it is for, and so has a state identity; a run
+// run at a time, whatever it is for, and so has a state identity; a run
 // waits for its NotBefore, and a plan for the applies of what its project depends
-// on in the same pull and for what verifies them: before, it would have to be made again.
+// on for the same subject and for what verifies them: before, it would have to be made again.
 //
 // At most parallel plans run at a time (0: any number), and one apply beside them:
 // plans that hang never keep an apply from starting, nor does one that is in an
@@ -116,7 +116,7 @@ func whyWaits(r, other workflow.Run) string {
 func yields(others []workflow.Run, apply workflow.Run) bool {
 	runs := false
 	for _, other := range others {
-		if other.Kind != workflow.RunPlan || (other.PullKey() == apply.PullKey() && isOfProject(apply, other)) {
+		if other.Kind != workflow.RunPlan || (other.Subject() == apply.Subject() && isOfProject(apply, other)) {
 			return false
 		}
 		runs = runs || other.Interrupt == ""
@@ -201,10 +201,12 @@ func Where(other, r workflow.Run) string {
 	switch {
 	case other.Repo.ID != r.Repo.ID:
 		where = "for another repository"
-	case other.Number != r.Number:
-		where = fmt.Sprintf("for #%d", other.Number)
-	case other.Head != r.Head:
+	case other.Subject() != r.Subject():
+		where = "for " + other.Subject().Words()
+	case other.Head != r.Head && r.Subject().OneHead():
 		return "for " + phrase.Short(other.Head) + ", and is being stopped"
+	case other.Head != r.Head:
+		where = "for " + phrase.Short(other.Head)
 	}
 	if other.Interrupt != "" {
 		where += ", and is being stopped"

@@ -42,6 +42,8 @@ func TestNextRun(t *testing.T) {
 	of := func(repo int64, number int) func(*workflow.Run) {
 		return func(r *workflow.Run) { r.Repo.ID, r.Number = repo, number }
 	}
+	whatFor := func(s workflow.Subject) func(*workflow.Run) { return func(r *workflow.Run) { r.SetSubject(r.Repo, s) } }
+	landing, group, branch := workflow.OfLanding(workflow.PullKey{RepoID: 1, Number: 7}, "1a2b3c4d"), workflow.OfGroup(1, "1a2b3c4d"), workflow.OfBranch(1, "main")
 	for name, c := range map[string]struct {
 		queued, running []workflow.Run
 		parallel        int
@@ -95,6 +97,38 @@ func TestNextRun(t *testing.T) {
 			queued:  []workflow.Run{run("x", project("net"))},
 			running: []workflow.Run{run("r", project("net"), func(r *workflow.Run) { r.Head = "bbbbbbbbbb" })},
 			waits:   map[string]string{"x": "`net` is being planned for bbbbbbb, and is being stopped."},
+		},
+		"the project's branch": {
+			queued: []workflow.Run{run("x", project("net")), run("y", project("net"), whatFor(branch))}, running: []workflow.Run{run("r", project("net"), whatFor(branch))},
+			waits: map[string]string{"x": "`net` is being planned for `main`.", "y": "`net` is being planned already."},
+		},
+		"an older head of the branch stops for nobody": {
+			queued:  []workflow.Run{run("x", project("net"), whatFor(branch))},
+			running: []workflow.Run{run("r", project("net"), whatFor(branch), func(r *workflow.Run) { r.Head = "bbbbbbbbbb" })},
+			waits:   map[string]string{"x": "`net` is being planned for bbbbbbb."},
+		},
+		"the project's landing, of the same pull": {
+			queued:  []workflow.Run{run("x", project("net"))},
+			running: []workflow.Run{run("r", project("net"), whatFor(landing), kind(workflow.RunApply))},
+			waits:   map[string]string{"x": "`net` is being applied for the merge of #7 at 1a2b3c4."},
+		},
+		"the project's merge group": {
+			queued:  []workflow.Run{run("x", project("net"), whatFor(landing))},
+			running: []workflow.Run{run("r", project("net"), whatFor(group))},
+			waits:   map[string]string{"x": "`net` is being planned for the merge group at 1a2b3c4."},
+		},
+		"an apply stops what is planned for anything else": {
+			queued: []workflow.Run{run("x", project("net"), whatFor(landing), kind(workflow.RunApply)), run("y", project("app"), kind(workflow.RunApply)), run("z", project("db"), whatFor(landing), kind(workflow.RunApply))},
+			running: []workflow.Run{run("r", project("net"), kind(workflow.RunPlan)), run("s", project("app"), whatFor(branch), kind(workflow.RunPlan)),
+				run("t", project("db"), whatFor(landing), kind(workflow.RunPlan))},
+			waits: map[string]string{"x": "`net` is being planned for #7.", "y": "`app` is being planned for `main`.", "z": "`db` is being planned already."}, yield: "r",
+		},
+		"a dependency of another subject is none": {
+			queued: []workflow.Run{run("x", on("vpc"), whatFor(landing))}, running: []workflow.Run{run("r", project("vpc"), kind(workflow.RunApply))}, want: "x",
+		},
+		"a dependency of the same landing": {
+			queued: []workflow.Run{run("x", on("vpc"), whatFor(landing))}, running: []workflow.Run{run("r", project("vpc"), whatFor(landing), kind(workflow.RunApply))},
+			waits: map[string]string{"x": "`vpc`, on which it depends, is being applied."},
 		},
 		"one state, two projects": {
 			queued:  []workflow.Run{run("x", state("s1")), run("y", state("s2"))},

@@ -7,11 +7,11 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// upstream are the queued and running applies, and what verifies them, by pull and project.
+// upstream are the queued and running applies, and what verifies them, by subject and project.
 type upstream map[upstreamKey]workflow.Run
 
 type upstreamKey struct {
-	pull    workflow.PullKey
+	subject workflow.Subject
 	project string
 }
 
@@ -19,7 +19,7 @@ func upstreamRuns(queued, running []workflow.Run) upstream {
 	u := upstream{}
 	for _, r := range slices.Concat(queued, running) { // what runs is named rather than what is queued
 		if r.Kind == workflow.RunApply || r.Kind == workflow.RunVerify {
-			u[upstreamKey{r.PullKey(), r.Project.Name}] = r
+			u[upstreamKey{r.Subject(), r.Project.Name}] = r
 		}
 	}
 	return u
@@ -31,7 +31,7 @@ func (u upstream) before(r workflow.Run) string {
 		return ""
 	}
 	for _, name := range r.Project.DependsOn {
-		other, live := u[upstreamKey{r.PullKey(), name}]
+		other, live := u[upstreamKey{r.Subject(), name}]
 		switch {
 		case !live:
 		case other.State == workflow.RunQueued:
