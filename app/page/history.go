@@ -70,11 +70,15 @@ func (s *server) neverMerged(ctx context.Context, runs []workflow.Run) (string, 
 		if r.Kind != workflow.RunApply || r.Apply == nil || !r.Apply.Spent || r.Outcome == workflow.OutcomeRefused {
 			continue
 		}
-		rec, err := s.Service.Pull(ctx, r.PullKey())
+		pull, shown := r.Subject().Pull()
+		if !shown {
+			continue
+		}
+		rec, err := s.Service.Pull(ctx, pull)
 		if err != nil || rec.Pull.State != workflow.PullClosed || r.State != workflow.RunFinished {
 			return "", err
 		}
-		return model.NeverMerged(r.Number, r), nil
+		return model.NeverMerged(pull.Number, r), nil
 	}
 	return "", nil
 }

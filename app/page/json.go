@@ -114,9 +114,12 @@ type projectHistoryJSON struct {
 }
 
 type runDetailJSON struct {
-	Run         runJSON               `json:"run"`
-	Repository  string                `json:"repository"`
-	Number      int                   `json:"number"`
+	Run        runJSON `json:"run"`
+	Repository string  `json:"repository"`
+	Number     int     `json:"number"` // 0 without a pull
+
+	workflow.SubjectJSON // of what is no pull
+
 	Project     string                `json:"project"`
 	Reason      string                `json:"reason"`
 	Diagnostics []workflow.Diagnostic `json:"diagnostics"`

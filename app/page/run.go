@@ -84,16 +84,15 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 }
 
 func runPage(run workflow.Run, plan *workflow.Plan, l model.Links) web.RunPage {
-	pull := workflow.Pull{Repo: run.Repo, Number: run.Number}
+	subject := web.SubjectOf(run)
 	p := web.RunPage{
 		Head: web.Head{
-			Title: run.Project.Name + " · " + string(run.Kind) + " of #" + strconv.Itoa(run.Number),
-			Crumbs: []web.Crumb{{Text: run.Repo.FullName(), URL: model.RepoPath(run.Repo)}, {Text: "#" + strconv.Itoa(run.Number), URL: model.PullPath(pull)},
-				{Text: run.Project.Name, URL: model.ProjectPath(run.Repo, run.Project.Name)}, {Text: string(run.Kind)}},
-			JSON: model.RunPath(run.ID) + ".json",
-			Live: run.State != workflow.RunFinished,
+			Title:  run.Project.Name + " · " + string(run.Kind) + " of " + strings.ReplaceAll(subject.Words, "`", ""),
+			Crumbs: crumbs(run),
+			JSON:   model.RunPath(run.ID) + ".json",
+			Live:   run.State != workflow.RunFinished,
 		},
-		Run: run, Plan: plan, Options: model.OptionsText(run.Options), PullURL: model.PullPath(pull), Steps: steps(run),
+		Run: run, Plan: plan, Options: model.OptionsText(run.Options), For: subject, Steps: steps(run),
 		Failed: run.State == workflow.RunFinished && run.Outcome != workflow.OutcomeSucceeded,
 	}
 	if plan != nil {
@@ -107,6 +106,15 @@ func runPage(run workflow.Run, plan *workflow.Plan, l model.Links) web.RunPage {
 		p.Reason = "It did not succeed; the log below may say why."
 	}
 	return p
+}
+
+// crumbs lead to a run's page, over its pull's where one shows it.
+func crumbs(run workflow.Run) []web.Crumb {
+	out := []web.Crumb{{Text: run.Repo.FullName(), URL: model.RepoPath(run.Repo)}}
+	if pull, shown := run.Subject().Pull(); shown {
+		out = append(out, web.Crumb{Text: workflow.OfPull(pull).Words(), URL: model.SubjectPath(run.Repo, workflow.OfPull(pull))})
+	}
+	return append(out, web.Crumb{Text: run.Project.Name, URL: model.ProjectPath(run.Repo, run.Project.Name)}, web.Crumb{Text: string(run.Kind)})
 }
 
 // steps are the points of a run's life so far.

@@ -16,7 +16,7 @@ const (
 // runDetailOf is a run with its plan, whose changes begin at a spot.
 func runDetailOf(run workflow.Run, plan *workflow.Plan, from string, l model.Links) runDetailJSON {
 	out := runDetailJSON{
-		Run: runJSONOf(run), Repository: run.Repo.FullName(), Number: run.Number,
+		Run: runJSONOf(run), Repository: run.Repo.FullName(), Number: run.Number, SubjectJSON: run.SubjectJSON,
 		Project: run.Project.Name, Reason: l.Reason(run), Apply: applyJSONOf(run.Apply, l),
 	}
 	out.Diagnostics, out.Left.Diagnostics = fitting(run.Diagnostics, jsonList)

@@ -18,7 +18,7 @@ const namedAtMost = 5
 
 // commandsFor are the commands that may come next, at most two.
 func commandsFor(v workflow.PullView, m Model, l Links) []Command {
-	if v.Pull.Number == 0 || v.Pull.State != workflow.PullOpen && v.Pull.State != "" {
+	if v.Pull.Subject().IsZero() || v.Pull.State != workflow.PullOpen && v.Pull.State != "" {
 		return nil
 	}
 	again := Command{Why: "to plan again", Text: l.Command("plan")}

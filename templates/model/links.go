@@ -47,7 +47,7 @@ func (l Links) Reason(run workflow.Run) string {
 
 // Pull is the address of the pull's page, "" without pages.
 func (l Links) Pull(p workflow.Pull) string {
-	if l.PublicURL == "" || p.Number == 0 {
+	if l.PublicURL == "" || p.Subject().IsZero() {
 		return ""
 	}
 	return l.PublicURL + PullPath(p)

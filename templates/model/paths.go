@@ -16,6 +16,16 @@ func RepoPath(r workflow.Repo) string {
 // PullPath is the path of a pull's page.
 func PullPath(p workflow.Pull) string { return RepoPath(p.Repo) + "/pull/" + strconv.Itoa(p.Number) }
 
+// SubjectPath is the path of the page that shows what a run is for: of its pull. "" where
+// nothing has a page that does.
+func SubjectPath(in workflow.Repo, s workflow.Subject) string {
+	pull, shown := s.Pull()
+	if !shown {
+		return ""
+	}
+	return PullPath(workflow.Pull{Repo: in, Number: pull.Number})
+}
+
 // ProjectPath is the path of a project's history. A name may contain slashes.
 func ProjectPath(r workflow.Repo, name string) string {
 	if name == "." { // which browsers and servers take off a path

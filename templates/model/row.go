@@ -147,7 +147,7 @@ func (r *Row) wait(pull workflow.Pull, l Links) {
 	case workflow.StateRefused:
 		r.waits("a mend: " + l.Say(p.Project.Refused))
 	case workflow.StatePlanned:
-		r.gate(pull.Number != 0, l)
+		r.gate(!pull.Subject().IsZero(), l)
 	case workflow.StateApplyFailed:
 		if r.Open {
 			r.gate(true, l)

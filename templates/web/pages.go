@@ -32,7 +32,7 @@ var pages = sync.OnceValue(func() *template.Template {
 		"parts": markdown.Parts, "place": model.Place, "clean": markdown.Clean, "mark": markClass, "short": phrase.Short,
 		"number": markdown.Number, "fingerprint": workflow.ShortFingerprint,
 		"unnamed": unnamed, "repoPath": model.RepoPath, "runPath": model.RunPath, "projectPath": model.ProjectPath,
-		"runClass": runClass, "runWord": runWord, "took": model.Took, "sentence": markdown.Sentence,
+		"runClass": runClass, "subject": SubjectOf, "runWord": runWord, "took": model.Took, "sentence": markdown.Sentence,
 		"fit": fitDiagnostics, "few": few, "left": left, "leftOf": leftOf, "tell": tell,
 		"effects": effects, "sentences": sentences,
 	}).ParseFS(htmlFiles, "html/*.html"))
@@ -144,7 +144,7 @@ type RunPage struct {
 	Plan                 *workflow.Plan
 	Options, Tool        string
 	Apply                *ApplyPart // of an apply; nil for other runs
-	PullURL              string
+	For                  Subject
 	Steps                []Step
 	Failed               bool
 	Reason               string
@@ -163,6 +163,15 @@ type ApplyPart struct {
 	Part    string // how much of it was carried out, a sentence, "" where that is not known
 	Alarm   *model.Alarm
 	Facts   []Fact // of the authorisation: what was confirmed before it started
+}
+
+// Subject is what a run is for, in words for [Prose], and where it is shown, "" for nowhere.
+type Subject struct{ Words, URL string }
+
+// SubjectOf is what a run is for.
+func SubjectOf(r workflow.Run) Subject {
+	s := r.Subject()
+	return Subject{s.Words(), model.SubjectPath(r.Repo, s)}
 }
 
 // Fact is one line of a table.
