@@ -43,7 +43,7 @@ func TestAttempt(t *testing.T) {
 // However much one sender or one repository has waiting, there is room for others.
 func TestExpansionsShare(t *testing.T) {
 	now := time.Now()
-	x := &expansions{running: map[workflow.PullKey]workflow.Request{}, later: map[workflow.PullKey]time.Time{}}
+	x := &expansions{running: map[workflow.About]workflow.Request{}, later: map[workflow.About]time.Time{}}
 	request := func(repo int64, number int, sender int64) workflow.Request {
 		return workflow.Request{Repo: workflow.Repo{ID: repo}, Number: number, Actor: workflow.Actor{ID: sender}}
 	}
@@ -51,7 +51,7 @@ func TestExpansionsShare(t *testing.T) {
 		if !x.may(r, now) {
 			return false
 		}
-		x.running[r.PullKey()] = r
+		x.running[r.About()] = r
 		return true
 	}
 	begun := 0
@@ -77,7 +77,7 @@ func TestExpansionsShare(t *testing.T) {
 	if begin(request(2, 1, 8)) {
 		t.Error("two of one pull at a time")
 	}
-	if x.later[workflow.PullKey{RepoID: 3, Number: 1}] = now.Add(time.Second); begin(request(3, 1, 9)) {
+	if x.later[workflow.OfPull(workflow.PullKey{RepoID: 3, Number: 1}).About()] = now.Add(time.Second); begin(request(3, 1, 9)) {
 		t.Error("one that shall wait was begun")
 	}
 	if !begin(request(3, 2, 9)) || begin(request(4, 1, 10)) {

@@ -337,7 +337,7 @@ func TestRecover(t *testing.T) {
 	// So is another title, and a pull that is as we know it is not asked for.
 	third, _ := w.planned("third")
 	requests := func(number int) (n int) {
-		events, err := w.svc.Events(t.Context(), w.repo().ID, number, 0, 100)
+		events, err := w.svc.Events(t.Context(), workflow.OfPull(workflow.PullKey{RepoID: w.repo().ID, Number: number}).About(), 0, 100)
 		ok(t, err)
 		for _, e := range events {
 			if e.Kind == workflow.EventRequest {

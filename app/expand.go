@@ -41,18 +41,18 @@ const (
 	retryStore = time.Second
 )
 
-// expansions are the requests under way, one a pull.
+// expansions are the requests under way, one about a thing.
 type expansions struct {
-	running map[workflow.PullKey]workflow.Request
+	running map[workflow.About]workflow.Request
 	farLook time.Time // when all of the queue is looked at again
-	// later are pulls of which none is begun before that time.
-	later map[workflow.PullKey]time.Time
+	// later are those about which none is begun before that time.
+	later map[workflow.About]time.Time
 	ends  chan expanded
 }
 
 // may reports whether a request can be begun beside those that are under way.
 func (x *expansions) may(req workflow.Request, now time.Time) bool {
-	if _, busy := x.running[req.PullKey()]; busy || x.later[req.PullKey()].After(now) {
+	if _, busy := x.running[req.About()]; busy || x.later[req.About()].After(now) {
 		return false
 	}
 	senders, repos := 0, 0
@@ -68,14 +68,14 @@ func (x *expansions) may(req workflow.Request, now time.Time) bool {
 }
 
 type expanded struct {
-	key workflow.PullKey
-	err error
+	about workflow.About
+	err   error
 }
 
-// expand carries requests out: one at a time a pull, several pulls at a time.
+// expand carries requests out: one at a time about a pull, several pulls at a time.
 func (a *App) expand(ctx context.Context) error {
-	x := &expansions{running: map[workflow.PullKey]workflow.Request{},
-		later: map[workflow.PullKey]time.Time{}, ends: make(chan expanded)}
+	x := &expansions{running: map[workflow.About]workflow.Request{},
+		later: map[workflow.About]time.Time{}, ends: make(chan expanded)}
 	defer func() {
 		for range x.running {
 			<-x.ends
@@ -90,11 +90,11 @@ func (a *App) expand(ctx context.Context) error {
 		case <-a.config.Service.Woken(service.WakeRequests):
 		case <-timer.C:
 		case e := <-x.ends:
-			delete(x.running, e.key)
-			delete(x.later, e.key)
+			delete(x.running, e.about)
+			delete(x.later, e.about)
 			if e.err != nil && ctx.Err() == nil {
-				a.config.Log.ErrorContext(ctx, "a request could not be carried out", "pull", e.key.String(), "error", e.err)
-				x.later[e.key] = a.config.Now().Add(retryStore)
+				a.config.Log.ErrorContext(ctx, "a request could not be carried out", "about", e.about.String(), "error", e.err)
+				x.later[e.about] = a.config.Now().Add(retryStore)
 			}
 		}
 		soonest, err := a.begin(ctx, x)
@@ -118,7 +118,7 @@ func (a *App) begin(ctx context.Context, x *expansions) (soonest time.Time, err 
 		if !x.may(req, now) {
 			return false
 		}
-		x.running[req.PullKey()] = req
+		x.running[req.About()] = req
 		return true
 	}}
 	if !x.farLook.After(now) {
@@ -143,7 +143,7 @@ func (a *App) begin(ctx context.Context, x *expansions) (soonest time.Time, err 
 		}
 	}
 	for _, req := range due {
-		go func() { x.ends <- expanded{req.PullKey(), a.try(ctx, req)} }()
+		go func() { x.ends <- expanded{req.About(), a.try(ctx, req)} }()
 	}
 	return soonest, nil
 }
@@ -169,14 +169,14 @@ func (a *App) try(ctx context.Context, req workflow.Request) error {
 		return service.FailRequest(after, req.ID, fmt.Sprintf("It took longer than %d minutes.", int(expandAtMost.Minutes())))
 	}
 	a.config.Log.ErrorContext(ctx, "a request met a fault of ours", "request", req.ID,
-		"pull", req.PullKey().String(), "error", err)
+		"about", req.About().String(), "error", err)
 	return service.FailRequest(after, req.ID,
 		fmt.Sprintf("It met a fault of Cardea's own, which the server's log has under %s.", req.ID))
 }
 
 // carryOut reads what is true now and lets the service decide.
 func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
-	log := a.config.Log.With("request", req.ID, "repo", req.Repo.FullName(), "number", req.Number)
+	log := a.config.Log.With("request", req.ID, "repo", req.Repo.FullName(), "about", req.About().String())
 	rules, ok := a.config.Rules(req.Repo)
 	if !ok {
 		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: no rule of the server matches this repository.", nil)
@@ -184,10 +184,14 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 	if req.Spreads() {
 		return a.config.Service.Expand(ctx, service.Expansion{Request: req})
 	}
-	if err := a.first(ctx, req); err != nil {
+	key, shown := req.About().Pull()
+	if !shown {
+		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: nothing is done yet about anything but pull requests.", nil)
+	}
+	if err := a.first(ctx, req, key); err != nil {
 		return err
 	}
-	e, err := a.facts(ctx, req)
+	e, err := a.facts(ctx, req, key)
 	pull := e.Pull
 	switch {
 	case ctx.Err() != nil:
@@ -198,11 +202,11 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 		log.WarnContext(ctx, "the pull could not be read", "error", err)
 		return a.config.Service.DeferRequest(ctx, req.ID, waitSentence(err), github.RetryAt(err))
 	}
-	pending, err := a.config.Service.PendingOf(ctx, req.PullKey())
+	pending, err := a.config.Service.PendingOf(ctx, req.About())
 	if err != nil {
 		return err
 	}
-	known, err := a.config.Service.Pull(ctx, req.PullKey())
+	known, err := a.config.Service.Pull(ctx, key)
 	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 		return err
 	}
@@ -232,15 +236,15 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 
 // first prepares the report of a pull that was just opened: nothing of ours is
 // on it, so nothing has to be looked for.
-func (a *App) first(ctx context.Context, req workflow.Request) error {
+func (a *App) first(ctx context.Context, req workflow.Request, key workflow.PullKey) error {
 	if req.Kind != workflow.RequestPull || req.Action != "opened" {
 		return nil
 	}
-	_, err := a.config.Service.Pull(ctx, req.PullKey())
+	_, err := a.config.Service.Pull(ctx, key)
 	if !errors.Is(err, workflow.ErrNotFound) {
 		return err
 	}
-	return a.config.Service.SaveReport(ctx, workflow.ReportState{Key: req.PullKey(), Searched: true})
+	return a.config.Service.SaveReport(ctx, workflow.ReportState{Key: key, Searched: true})
 }
 
 // meet asks for the plans of a pull that we get to know by a command, such as one

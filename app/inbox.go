@@ -95,7 +95,7 @@ func (a *App) settleOne(ctx context.Context, d workflow.Delivery) error {
 		return nil
 	}
 	a.config.Log.InfoContext(ctx, "request", "request", req.ID, "guid", d.GUID, "kind", string(req.Kind), "repo",
-		req.Repo.FullName(), "number", req.Number, "actor", req.Actor.Login)
+		req.Repo.FullName(), "about", req.About().String(), "actor", req.Actor.Login)
 	if req.CommentID != 0 {
 		select {
 		case a.reacts <- req:
@@ -111,7 +111,11 @@ func (a *App) bind(ctx context.Context, d event.Decision) error {
 	if d.Request == nil || !event.Binds(*d.Request) {
 		return nil
 	}
-	view, err := a.config.Service.View(ctx, d.Request.PullKey())
+	pull, shown := d.Request.About().Pull()
+	if !shown {
+		return nil
+	}
+	view, err := a.config.Service.View(ctx, pull)
 	if errors.Is(err, workflow.ErrNotFound) {
 		return nil
 	}
@@ -136,13 +140,14 @@ func (a *App) spread(ctx context.Context, d *event.Decision) error {
 		return err
 	}
 	recs = slices.DeleteFunc(recs, func(rec workflow.PullRecord) bool { return rec.Pull.State != workflow.PullOpen })
-	if len(recs) == 0 && d.Request.Number == 0 {
+	if _, one := d.Request.About().Subject(); !one && len(recs) == 0 {
 		d.Request, d.Note = nil, "ignored: no open pull that we know has this head"
 		return nil
 	}
 	key := d.Request.Key
 	for i, rec := range recs {
-		d.Request.Number, d.Request.Key = rec.Pull.Number, fmt.Sprintf("%s#%d", key, rec.Pull.Number)
+		d.Request.SetAbout(d.Request.Repo, rec.Pull.Subject().About())
+		d.Request.Key = fmt.Sprintf("%s#%d", key, rec.Pull.Number)
 		if i == len(recs)-1 {
 			break
 		}

@@ -154,18 +154,18 @@ func live(req workflow.Request) bool {
 	return false
 }
 
-// facts reads what a request is carried out by: the pull, and for some commands
-// the live facts and the sender's role with it.
-func (a *App) facts(ctx context.Context, req workflow.Request) (service.Expansion, error) {
+// facts reads what a request that a pull shows is carried out by: the pull, and for
+// some commands the live facts and the sender's role with it.
+func (a *App) facts(ctx context.Context, req workflow.Request, key workflow.PullKey) (service.Expansion, error) {
 	e := service.Expansion{Request: req}
 	if !live(req) {
-		pull, err := a.github.Pull(ctx, req.Repo, req.Number)
+		pull, err := a.github.Pull(ctx, req.Repo, key.Number)
 		e.Pull = pull
 		return e, err
 	}
 	var approvers []workflow.Actor
 	if req.Command.Verb == workflow.VerbApply {
-		rec, err := a.config.Service.Pull(ctx, req.PullKey())
+		rec, err := a.config.Service.Pull(ctx, key)
 		if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 			return e, err
 		}
@@ -173,7 +173,7 @@ func (a *App) facts(ctx context.Context, req workflow.Request) (service.Expansio
 	}
 	apply := req.Command.Verb == workflow.VerbApply
 	facts, err := a.look(ctx, &shared{},
-		asking{workflow.Pull{Repo: req.Repo, Number: req.Number}, req.Actor, approvers, apply})
+		asking{workflow.Pull{Repo: req.Repo, Number: key.Number}, req.Actor, approvers, apply})
 	if err != nil {
 		return e, err
 	}

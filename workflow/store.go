@@ -34,7 +34,8 @@ type Store interface {
 }
 
 // Tx is a transaction. Lookups of one record return ErrNotFound (wrapped) when
-// it is not there. Returned values are the caller's own.
+// it is not there. Returned values are the caller's own. Runs, requests and events
+// that do not say what they are for or about (their Check) are errors, written or read.
 type Tx interface {
 	// PendingDeliveries returns up to limit deliveries that are not done, oldest first.
 	PendingDeliveries(limit int) ([]Delivery, error)
@@ -47,9 +48,9 @@ type Tx interface {
 	// RequestByKey finds a request by its meaning.
 	RequestByKey(key string) (Request, error)
 	// PendingRequests returns up to limit requests that are not done, in order of
-	// Seq, with Seq above after; PendingRequestsOf all of one pull, without looking at any other.
+	// Seq, with Seq above after; PendingRequestsOf all that are about exactly this, without looking at any other.
 	PendingRequests(after uint64, limit int) ([]Request, error)
-	PendingRequestsOf(PullKey) ([]Request, error)
+	PendingRequestsOf(About) ([]Request, error)
 	// PutRequest saves a request; a new one gets the next Seq.
 	PutRequest(*Request) error
 	// ForgetRequests removes up to limit done requests, and with them their meaning, that were finished before the given time.
@@ -75,11 +76,13 @@ type Tx interface {
 
 	Run(id string) (Run, error)
 	PutRun(Run) error
-	// LiveRuns returns every queued and running run, oldest first; LiveRunsOf those of one pull, without looking at any other.
+	// LiveRuns returns every queued and running run, oldest first; LiveRunsOf those for one
+	// subject, without looking at any other.
 	LiveRuns() ([]Run, error)
-	LiveRunsOf(PullKey) ([]Run, error)
-	// RunsOfPull and RunsOfProject return runs newest first, at most limit, older than the run id `before` ("" = from the newest).
-	RunsOfPull(key PullKey, before string, limit int) ([]Run, error)
+	LiveRunsOf(Subject) ([]Run, error)
+	// RunsOf returns the runs for a subject and RunsOfProject those of a project for whichever,
+	// newest first, at most limit, older than the run id `before` ("" = from the newest).
+	RunsOf(s Subject, before string, limit int) ([]Run, error)
 	RunsOfProject(repoID int64, project string, before string, limit int) ([]Run, error)
 
 	// Plan returns the plan of a run, PlanHead its head, without reading the plan where that is long.
@@ -116,8 +119,9 @@ type Tx interface {
 
 	// Append adds to the history and sets Seq.
 	Append(*Event) error
-	// Events returns the history of a pull (number 0: of the repository), newest first, at most limit, with Seq below before (0 = from the newest).
-	Events(repoID int64, number int, before uint64, limit int) ([]Event, error)
+	// Events returns the lines that the history of this includes, newest first, at most
+	// limit, with Seq below before (0 = from the newest).
+	Events(of About, before uint64, limit int) ([]Event, error)
 
 	// EventsAfter returns the history of a repository oldest first, at most limit, with Seq above after (0 = from the beginning).
 	EventsAfter(repoID int64, after uint64, limit int) ([]Event, error)

@@ -25,7 +25,7 @@ func comment(p payload, rules workflow.Rules, c Config) Decision {
 		return ignored("the comment is on an issue")
 	case ours:
 		return ignored("the comment is ours")
-	case p.Comment.ID == 0 || p.Issue.Number == 0 || p.Comment.User.ID != p.Sender.ID:
+	case p.Comment.ID == 0 || p.pull(p.Issue.Number).IsZero() || p.Comment.User.ID != p.Sender.ID:
 		return ignored("the comment is not its sender's")
 	}
 	if why := notWelcome(p.Sender, rules); why != "" {

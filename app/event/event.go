@@ -40,7 +40,7 @@ type Config struct {
 type Decision struct {
 	// Request is what is asked for; nil: the delivery is ignored because of Note. A
 	// re-run of a check suite is asked for of every open pull with its head: which
-	// those are GitHub does not say, or not of all of them, so that its Number is a hint or 0.
+	// those are GitHub does not say, or not of all of them, so that it is about a pull that is a hint, or about the repository.
 	Request *workflow.Request
 	// Shown is, of a button to approve or to apply, the [ShownKey] of what its check run offers.
 	Shown string
@@ -110,11 +110,17 @@ func Decide(d workflow.Delivery, c Config) Decision {
 	}
 	if r := out.Request; r != nil {
 		r.GUID, r.Repo, r.Actor, r.Received = d.GUID, p.repo(), p.Sender.actor(), d.Received
+		if err := r.Check(); err != nil {
+			return ignored("the payload names no pull: %v", err)
+		}
 		if r.CheckRunID != 0 { // GitHub does not say when a button was pressed: when it told us
 			r.CommentedAt = d.Received
 		}
 		if out.Note == "" {
-			out.Note = fmt.Sprintf("%s of %s#%d", r.Kind, r.Repo.FullName(), r.Number) // #0: of no single pull
+			out.Note = fmt.Sprintf("%s of %s", r.Kind, r.Repo.FullName())
+			if s, one := r.About().Subject(); one {
+				out.Note += s.Words()
+			}
 		}
 	}
 	return out
@@ -235,6 +241,11 @@ func (r repositoryJS) repo(installation int64) workflow.Repo {
 	owner, name, _ := strings.Cut(r.FullName, "/")
 	return workflow.Repo{ID: r.ID, Owner: owner, Name: name, InstallationID: installation,
 		DefaultBranch: r.DefaultBranch, Private: r.Private}
+}
+
+// pull is the pull with a number of the payload, zero when it names none.
+func (p payload) pull(number int) workflow.Subject {
+	return workflow.OfPull(workflow.PullKey{RepoID: p.Repository.ID, Number: number})
 }
 
 func (p payload) repo() workflow.Repo { return p.Repository.repo(p.Installation.ID) }

@@ -224,7 +224,7 @@ func TestDecideButtonShown(t *testing.T) {
 		}
 	}
 	suite := decide(t, "check_suite", with(obj{"action": "rerequested", "check_suite": obj{"id": 8, "head_sha": "h1", "app": obj{"id": appID}, "pull_requests": []any{}}}))
-	if r := suite.Request; r == nil || !OfHead(*r) || r.Number != 0 {
+	if r := suite.Request; r == nil || !OfHead(*r) || r.About() != workflow.OfRepo(100) {
 		t.Errorf("a suite of which GitHub names no pull: %+v", suite)
 	}
 	again := decide(t, "check_run", runEvent("rerequested", run))
@@ -295,7 +295,7 @@ func FuzzDecide(f *testing.F) {
 		if d.Note == "" {
 			t.Fatal("no note")
 		}
-		if r := d.Request; r != nil && (r.Key == "" || r.Number == 0 && r.Kind != workflow.RequestBase && !OfHead(*r) || r.Repo.ID == 0 || r.Kind == "" || r.Kind == workflow.RequestCommand && (r.Command == nil) == (r.CommandFault == "")) {
+		if r := d.Request; r != nil && (r.Key == "" || r.Check() != nil || r.About() == workflow.OfRepo(r.Repo.ID) && r.Kind != workflow.RequestBase && !OfHead(*r) || r.Kind == "" || r.Kind == workflow.RequestCommand && (r.Command == nil) == (r.CommandFault == "")) {
 			t.Fatalf("request %+v", r)
 		}
 	})

@@ -31,7 +31,7 @@ func review(p payload) Decision {
 		return ignored("a review was %s", p.Action)
 	}
 	number := p.PullRequest.Number
-	if number == 0 || p.Review.ID == 0 {
+	if p.pull(number).IsZero() || p.Review.ID == 0 {
 		return ignored("the payload names no pull or no review")
 	}
 	return Decision{Request: &workflow.Request{
@@ -48,7 +48,7 @@ func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
 func pullRequest(p payload) Decision {
 	pr := p.PullRequest
 	number := pr.Number
-	if number == 0 || pr.Head.SHA == "" {
+	if p.pull(number).IsZero() || pr.Head.SHA == "" {
 		return ignored("the payload names no pull or no head")
 	}
 	kind, more, before := workflow.RequestPull, "", ""

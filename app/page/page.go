@@ -243,7 +243,7 @@ func (s *server) repo(ctx context.Context, r *http.Request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	events, err := s.Service.Events(ctx, rec.ID, 0, 0, eventsShown)
+	events, err := s.Service.Events(ctx, workflow.OfRepo(rec.ID), 0, eventsShown)
 	if err != nil {
 		return page{}, err
 	}

@@ -33,7 +33,7 @@ func (s *server) pullState(ctx context.Context, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	events, err := s.Service.Events(ctx, repo.ID, number, 0, 1)
+	events, err := s.Service.Events(ctx, rec.Pull.Subject().About(), 0, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -58,13 +58,13 @@ func (s *server) pull(ctx context.Context, r *http.Request) (page, error) {
 		return page{}, err
 	}
 	if wantsJSON(r) {
-		runs, err := s.Service.RunsOfPull(ctx, v.Pull.Key(), "", pullRuns)
+		runs, err := s.Service.RunsOf(ctx, v.Pull.Subject(), "", pullRuns)
 		if err != nil {
 			return page{}, err
 		}
 		return page{json: pullJSONOf(v, s.links, checksJSON{plan, apply}, runs)}, nil
 	}
-	events, err := s.Service.Events(ctx, repo.ID, number, 0, eventsShown)
+	events, err := s.Service.Events(ctx, v.Pull.Subject().About(), 0, eventsShown)
 	if err != nil {
 		return page{}, err
 	}

@@ -266,8 +266,8 @@ func (r *Recovery) ask(ctx context.Context, strange []listed) error {
 				return err
 			}
 			if created {
-				r.config.Log.InfoContext(ctx, "pull recovered", "request", stored.ID, "repo", l.repo.FullName(), "number",
-					req.Number, "action", req.Action)
+				r.config.Log.InfoContext(ctx, "pull recovered", "request", stored.ID, "repo", l.repo.FullName(), "about",
+					req.About().String(), "action", req.Action)
 			}
 		}
 	}

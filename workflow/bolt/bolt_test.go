@@ -348,7 +348,7 @@ func TestMigratesPendingRequests(t *testing.T) {
 	s = open(t, dir)
 	defer s.Close()
 	err = s.View(t.Context(), func(tx workflow.Tx) error {
-		got, err := tx.PendingRequestsOf(workflow.PullKey{RepoID: 7, Number: 3})
+		got, err := tx.PendingRequestsOf(workflow.OfPull(workflow.PullKey{RepoID: 7, Number: 3}).About())
 		if len(got) != 1 || got[0].ID != "a" {
 			t.Errorf("got %+v, want the one that waits", got)
 		}

@@ -139,8 +139,9 @@ func (t *tx) PendingRequests(after uint64, limit int) ([]workflow.Request, error
 	return t.pending(requestsPending, nil, u64(after+1), limit)
 }
 
-func (t *tx) PendingRequestsOf(k workflow.PullKey) ([]workflow.Request, error) {
-	return t.pending(requestsOfPull, pullKey(k), pullKey(k), math.MaxInt)
+func (t *tx) PendingRequestsOf(a workflow.About) ([]workflow.Request, error) {
+	bucket, prefix := requestsByAbout.at(a)
+	return t.pending(bucket, prefix, prefix, math.MaxInt)
 }
 
 func (t *tx) pending(index, prefix, from []byte, limit int) ([]workflow.Request, error) {
@@ -180,16 +181,18 @@ func (t *tx) PutRequest(r *workflow.Request) error {
 	if err := put(t, requests, id, r); err != nil {
 		return err
 	}
+	about, of := requestsByAbout.at(r.About())
+	of = append(of, u64(r.Seq)...)
 	if r.Done {
 		if err := t.putRaw(requestsDone, u64(moment(r.Finished), r.Seq), id); err != nil {
 			return err
 		}
-		if err := t.remove(requestsOfPull, append(pullKey(r.PullKey()), u64(r.Seq)...)); err != nil {
+		if err := t.remove(about, of); err != nil {
 			return err
 		}
 		return t.remove(requestsPending, u64(r.Seq))
 	}
-	if err := t.putRaw(requestsOfPull, append(pullKey(r.PullKey()), u64(r.Seq)...), id); err != nil {
+	if err := t.putRaw(about, of, id); err != nil {
 		return err
 	}
 	return t.putRaw(requestsPending, u64(r.Seq), id)

@@ -169,7 +169,7 @@ func TestMigratesLiveRuns(t *testing.T) {
 	s = open(t, dir)
 	defer s.Close()
 	err = s.View(t.Context(), func(tx workflow.Tx) error {
-		got, err := tx.LiveRunsOf(r.PullKey())
+		got, err := tx.LiveRunsOf(r.Subject())
 		if len(got) != 1 || got[0].ID != "a" {
 			t.Errorf("got %+v, want the run that waits", got)
 		}

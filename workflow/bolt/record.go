@@ -119,11 +119,25 @@ func decode[T any](bucket, key, value []byte) (T, error) {
 	if err := json.Unmarshal(body, &v); err != nil {
 		return v, fmt.Errorf("%w: %w", damaged(bucket, key), err)
 	}
+	if err := check(v); err != nil {
+		return v, fmt.Errorf("reading %s %s: %w", bucket, showKey(key), err)
+	}
 	return v, nil
+}
+
+// check asks a record that knows it what is wrong with it.
+func check(v any) error {
+	if r, knows := v.(interface{ Check() error }); knows {
+		return r.Check()
+	}
+	return nil
 }
 
 // put writes one JSON record, compressed when it is large.
 func put(t *tx, bucket, key []byte, v any) error {
+	if err := check(v); err != nil {
+		return fmt.Errorf("writing %s %s: %w", bucket, showKey(key), err)
+	}
 	body, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("writing %s %s: %w", bucket, showKey(key), err)

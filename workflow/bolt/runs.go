@@ -32,7 +32,8 @@ func (t *tx) PutRun(r workflow.Run) error {
 			return err
 		}
 	case errors.Is(err, workflow.ErrNotFound):
-		if err := t.setIndex(runsOfPull, append(pullKey(r.PullKey()), id...), true); err != nil {
+		index, of := runsBySubject.at(r.Subject().About())
+		if err := t.setIndex(index, append(of, id...), true); err != nil {
 			return err
 		}
 		if err := t.setIndex(runsOfProject, append(projectKey(r.Repo.ID, r.Project.Name), id...), true); err != nil {
@@ -48,25 +49,25 @@ func (t *tx) PutRun(r workflow.Run) error {
 	if r.State == workflow.RunFinished {
 		return nil
 	}
-	return t.putRaw(runsLive, liveKey(r), pullKey(r.PullKey()))
+	return t.putRaw(runsLive, liveKey(r), subjectKey(r.Subject()))
 }
 
 func (t *tx) LiveRuns() ([]workflow.Run, error) {
 	return t.liveRuns(func([]byte) bool { return true })
 }
 
-func (t *tx) LiveRunsOf(k workflow.PullKey) ([]workflow.Run, error) {
-	return t.liveRuns(func(pull []byte) bool { return bytes.Equal(pull, pullKey(k)) })
+func (t *tx) LiveRunsOf(s workflow.Subject) ([]workflow.Run, error) {
+	return t.liveRuns(func(of []byte) bool { return bytes.Equal(of, subjectKey(s)) })
 }
 
-// liveRuns are the live runs of the pulls, by their keys, that are wanted.
-func (t *tx) liveRuns(wanted func(pull []byte) bool) ([]workflow.Run, error) {
+// liveRuns are the live runs for the subjects, by their keys, that are wanted.
+func (t *tx) liveRuns(wanted func(of []byte) bool) ([]workflow.Run, error) {
 	var out []workflow.Run
-	err := t.scan(runsLive, nil, func(key, pull []byte) (bool, error) {
+	err := t.scan(runsLive, nil, func(key, of []byte) (bool, error) {
 		if len(key) < 8 {
 			return false, damaged(runsLive, key)
 		}
-		if !wanted(pull) {
+		if !wanted(of) {
 			return true, nil
 		}
 		r, err := t.Run(string(key[8:]))
@@ -76,8 +77,9 @@ func (t *tx) liveRuns(wanted func(pull []byte) bool) ([]workflow.Run, error) {
 	return out, err
 }
 
-func (t *tx) RunsOfPull(k workflow.PullKey, before string, limit int) ([]workflow.Run, error) {
-	return t.newestRuns(runsOfPull, pullKey(k), before, limit)
+func (t *tx) RunsOf(s workflow.Subject, before string, limit int) ([]workflow.Run, error) {
+	index, prefix := runsBySubject.at(s.About())
+	return t.newestRuns(index, prefix, before, limit)
 }
 
 func (t *tx) RunsOfProject(repoID int64, project, before string, limit int) ([]workflow.Run, error) {
@@ -150,16 +152,32 @@ func (t *tx) Append(e *workflow.Event) error {
 	if err := put(t, events, key, e); err != nil {
 		return err
 	}
-	if e.Number == 0 {
-		return nil
-	}
-	return t.setIndex(eventsOfPull, u64(uint64(e.Repo), uint64(e.Number), seq), true)
+	return t.indexEvent(*e)
 }
 
-func (t *tx) Events(repoID int64, number int, before uint64, limit int) ([]workflow.Event, error) {
-	index, prefix := events, u64(uint64(repoID))
-	if number != 0 {
-		index, prefix = eventsOfPull, u64(uint64(repoID), uint64(number))
+// indexEvent notes an event in the history of its subject, and in that of the pull which shows it.
+func (t *tx) indexEvent(e workflow.Event) error {
+	about := []workflow.About{e.About()}
+	if _, one := e.About().Subject(); !one {
+		return nil // a repository's history is what the bucket of the events has of it
+	}
+	if pull, shows := e.About().Pull(); shows {
+		about = append(about, workflow.OfPull(pull).About())
+	}
+	for _, a := range about {
+		index, of := eventsByAbout.at(a)
+		if err := t.setIndex(index, append(of, u64(e.Seq)...), true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) Events(a workflow.About, before uint64, limit int) ([]workflow.Event, error) {
+	repo := u64(uint64(a.Repo()))
+	index, prefix := events, repo
+	if _, one := a.Subject(); one {
+		index, prefix = eventsByAbout.at(a)
 	}
 	var from []byte
 	if before != 0 {
@@ -167,7 +185,7 @@ func (t *tx) Events(repoID int64, number int, before uint64, limit int) ([]workf
 	}
 	var out []workflow.Event
 	err := t.scanBack(index, prefix, from, limit, func(key []byte) error {
-		e, err := get[workflow.Event](t, events, append(u64(uint64(repoID)), key[len(key)-8:]...))
+		e, err := get[workflow.Event](t, events, append(clone(repo), key[len(key)-8:]...))
 		out = append(out, e)
 		return err
 	})

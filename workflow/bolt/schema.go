@@ -31,7 +31,8 @@ var (
 	deliveriesDone    = []byte("deliveries.done")    // finished, seq -> delivery key
 	requestsByKey     = []byte("requests.key")       // hash of the meaning -> id
 	requestsPending   = []byte("requests.pending")   // seq -> id
-	requestsOfPull    = []byte("requests.pull")      // repo, number, seq -> id: the pending ones
+	requestsOfPull    = []byte("requests.pull")      // repo, number (0: about the repository), seq -> id: the pending ones
+	requestsOfSubject = []byte("requests.subject")   // repo, hash of the subject, seq -> id: of all others
 	requestsDone      = []byte("requests.done")      // finished, seq -> id
 	reposByName       = []byte("repos.name")         // owner/name in lower case -> id
 	pullsFacts        = []byte("pulls.facts")        // repo, number -> version, head sha: what the indexes need of the old record
@@ -39,10 +40,19 @@ var (
 	pullsLockKeys     = []byte("pulls.locks")        // repo, number -> the keys of its projects' locks, while it is open
 	pullsByHead       = []byte("pulls.head")         // repo, sha, number
 	pullsUnreported   = []byte("pulls.unreported")   // repo, number
-	runsLive          = []byte("runs.live")          // queued, id -> repo, number
+	runsLive          = []byte("runs.live")          // queued, id -> repo, number; or repo, hash of the subject
 	runsOfPull        = []byte("runs.pull")          // repo, number, id
+	runsOfSubject     = []byte("runs.subject")       // repo, hash of the subject, id: of all others
 	runsOfProject     = []byte("runs.project")       // repo, hash of the project, id
 	eventsOfPull      = []byte("events.pull")        // repo, number, seq
+	eventsOfSubject   = []byte("events.subject")     // repo, hash of the subject, seq: of all others
+)
+
+// Indexes by what a record is for or about.
+var (
+	runsBySubject   = byAbout{runsOfPull, runsOfSubject}
+	requestsByAbout = byAbout{requestsOfPull, requestsOfSubject}
+	eventsByAbout   = byAbout{eventsOfPull, eventsOfSubject}
 )
 
 var schemaKey = []byte("schema")
@@ -58,6 +68,7 @@ var migrations = []func(*bbolt.Tx) error{
 	indexLockKeys,
 	pullsOfLiveRuns,
 	createPlanHeads,
+	createSubjects,
 }
 
 // createPlanHeads leaves the plans that are there without heads: those are made when they are asked for.
@@ -68,13 +79,24 @@ func createPlanHeads(btx *bbolt.Tx) error {
 	return nil
 }
 
-// pullsOfLiveRuns notes with the live runs whose pull each is of.
+// createSubjects makes the indexes of runs, requests and events of subjects that are no
+// pulls. An older cardea, which would take a landing for its pull, refuses the file from then on.
+func createSubjects(btx *bbolt.Tx) error {
+	for _, name := range [][]byte{runsOfSubject, requestsOfSubject, eventsOfSubject} {
+		if _, err := btx.CreateBucketIfNotExists(name); err != nil {
+			return fmt.Errorf("making bucket %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// pullsOfLiveRuns notes with the live runs which subject each is for.
 func pullsOfLiveRuns(btx *bbolt.Tx) error {
 	t := &tx{btx}
 	live, err := t.LiveRuns()
 	for _, r := range live {
 		if err == nil {
-			err = t.putRaw(runsLive, liveKey(r), pullKey(r.PullKey()))
+			err = t.putRaw(runsLive, liveKey(r), subjectKey(r.Subject()))
 		}
 	}
 	return err
@@ -148,7 +170,8 @@ func indexPendingByPull(btx *bbolt.Tx) error {
 		if err != nil {
 			return false, err
 		}
-		return true, t.putRaw(requestsOfPull, append(pullKey(r.PullKey()), seq...), id)
+		index, of := requestsByAbout.at(r.About())
+		return true, t.putRaw(index, append(of, seq...), id)
 	})
 }
 

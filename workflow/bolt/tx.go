@@ -104,6 +104,25 @@ func moment(at time.Time) uint64 {
 
 func pullKey(k workflow.PullKey) []byte { return u64(uint64(k.RepoID), uint64(k.Number)) }
 
+// byAbout is an index by what records are about. Pulls, and repositories as number 0, have
+// a bucket of their own: it is older than all other subjects.
+type byAbout struct{ pulls, others []byte }
+
+// at is where it has what is about this: every key there with the prefix, and no other.
+func (i byAbout) at(a workflow.About) (bucket, prefix []byte) {
+	s, one := a.Subject()
+	if pull, shows := s.Pull(); !one || shows && s == workflow.OfPull(pull) {
+		return i.pulls, u64(uint64(a.Repo()), uint64(pull.Number))
+	}
+	return i.others, append(u64(uint64(a.Repo())), hashed(s.String())...)
+}
+
+// subjectKey is the prefix of a subject's runs.
+func subjectKey(s workflow.Subject) []byte {
+	_, prefix := runsBySubject.at(s.About())
+	return prefix
+}
+
 // hashed makes a name of any length and any bytes a part of fixed width.
 func hashed(name string) []byte {
 	sum := sha256.Sum256([]byte(name))

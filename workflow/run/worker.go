@@ -145,7 +145,7 @@ func (w *Worker) claimAll(ctx context.Context) bool {
 
 // carry carries out one claimed run and reports what became of it.
 func (w *Worker) carry(ctx context.Context, run workflow.Run) {
-	log := w.Log.With("run", run.ID, "epoch", run.Epoch, "project", run.Project.Name, "pull", run.PullKey().String())
+	log := w.Log.With("run", run.ID, "epoch", run.Epoch, "project", run.Project.Name, "for", run.Subject().String())
 	log.Info("run started", "attempt", run.Attempts)
 	res, waits := w.launch(ctx, run, log)
 	if res.Outcome == outlives {

@@ -183,12 +183,12 @@ func TestWorkerTriesAgain(t *testing.T) {
 		if r := s.until(t, id, finished); r.Outcome != workflow.OutcomeLost {
 			t.Errorf("got %+v, want lost", r)
 		}
-		runs, err := s.service.RunsOfPull(t.Context(), s.pull.Key(), "", 10)
+		runs, err := s.service.RunsOf(t.Context(), s.pull.Subject(), "", 10)
 		if err != nil || len(runs) != 2 || runs[0].Replaces != id {
 			t.Fatalf("got %+v, %v, want one that replaces it", runs, err)
 		}
 		s.until(t, runs[0].ID, finished)
-		if runs, err = s.service.RunsOfPull(t.Context(), s.pull.Key(), "", 10); err != nil || len(runs) != 2 {
+		if runs, err = s.service.RunsOf(t.Context(), s.pull.Subject(), "", 10); err != nil || len(runs) != 2 {
 			t.Errorf("got %d runs, %v, want that it ends there", len(runs), err)
 		}
 	})

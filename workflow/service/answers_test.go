@@ -37,7 +37,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	w.expand()
 	n, _ = told("eve")
 	want(t, "answers after a while", n, 61)
-	events, err := w.svc.Events(t.Context(), repo.ID, 1, 0, 1000)
+	events, err := w.svc.Events(t.Context(), workflow.OfPull(workflow.PullKey{RepoID: repo.ID, Number: 1}).About(), 0, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -225,7 +225,7 @@ func (a *act) onceMore(planRun string, kind workflow.RunKind) (workflow.Run, err
 // its runs is live: who asked is told of all of them together.
 func (a *act) tellEnd(rec *workflow.PullRecord, ended workflow.Run) error {
 	const most = 1000
-	runs, err := a.tx.RunsOfPull(rec.Pull.Key(), "", most)
+	runs, err := a.tx.RunsOf(rec.Pull.Subject(), "", most)
 	if err != nil {
 		return err
 	}

@@ -276,7 +276,7 @@ func spentPlan(p workflow.ProjectRecord) workflow.Missing {
 // planOnTip submits the request that plans anew, on the base's tip, what is not
 // made from the same any more, unless one for that tip waits: several applies may miss the same.
 func (a *act) planOnTip(p workflow.Pull, tip string) error {
-	pending, err := a.tx.PendingRequestsOf(p.Key())
+	pending, err := a.tx.PendingRequestsOf(p.Subject().About())
 	if err != nil {
 		return err
 	}

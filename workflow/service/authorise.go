@@ -180,7 +180,7 @@ func (c *authorisation) confirm(rec workflow.PullRecord, p *workflow.ProjectReco
 	} else if spent {
 		missing = append(missing, spentPlan(*p))
 	}
-	pending, err := c.tx.PendingRequestsOf(rec.Pull.Key())
+	pending, err := c.tx.PendingRequestsOf(rec.Pull.Subject().About())
 	if err != nil {
 		return nil, none, err
 	}

@@ -12,7 +12,7 @@ import (
 // cancel drops what is queued and interrupts running plans; a running apply only
 // with --apply, and then with one SIGINT.
 func (c *command) cancel() (*workflow.Reply, error) {
-	live, err := c.tx.LiveRunsOf(c.rec.Pull.Key())
+	live, err := c.tx.LiveRunsOf(c.rec.Pull.Subject())
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (a *act) dropRuns(rec *workflow.PullRecord, outcome workflow.Outcome, why s
 // dropSome is dropRuns for some of the runs. An apply whose plan is spent is
 // never among them: only `cancel --apply` interrupts that.
 func (a *act) dropSome(rec *workflow.PullRecord, d ending, which func(workflow.Run) bool) error {
-	live, err := a.tx.LiveRunsOf(rec.Pull.Key())
+	live, err := a.tx.LiveRunsOf(rec.Pull.Subject())
 	if err != nil {
 		return err
 	}

@@ -209,7 +209,7 @@ func (w wanted) successor(old workflow.PullRecord, was *workflow.ProjectRecord) 
 // runIDs are the newest runs of a pull by project, newest first.
 func (a *act) runIDs(key workflow.PullKey) (map[workflow.ProjectKey][]string, error) {
 	const most = 1000
-	runs, err := a.tx.RunsOfPull(key, "", most)
+	runs, err := a.tx.RunsOf(workflow.OfPull(key), "", most)
 	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 		return nil, err
 	}

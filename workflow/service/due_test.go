@@ -12,10 +12,10 @@ import (
 func TestDueRequests(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	push := func(id string, number int, in time.Duration) workflow.Request {
-		return workflow.Request{ID: id, Kind: workflow.RequestPull, Number: number, NotBefore: now.Add(in)}
+		return workflow.Request{ID: id, Kind: workflow.RequestPull, Repo: workflow.Repo{ID: 7}, Number: number, NotBefore: now.Add(in)}
 	}
 	command := func(id string, number int, in time.Duration, attempts int) workflow.Request {
-		return workflow.Request{ID: id, Kind: workflow.RequestCommand, Number: number, NotBefore: now.Add(in), Attempts: attempts}
+		return workflow.Request{ID: id, Kind: workflow.RequestCommand, Repo: workflow.Repo{ID: 7}, Number: number, NotBefore: now.Add(in), Attempts: attempts}
 	}
 	for name, c := range map[string]struct {
 		pending []workflow.Request
@@ -29,7 +29,7 @@ func TestDueRequests(t *testing.T) {
 		"but it does for one tried again": {pending: []workflow.Request{command("a", 1, time.Second, 1), command("b", 1, 0, 0), push("c", 2, 0)}, want: "c", next: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			look := dueLook{now: now, taken: map[workflow.PullKey]bool{}}
+			look := dueLook{now: now, taken: map[workflow.About]bool{}}
 			for _, r := range c.pending {
 				look.at(r)
 			}

@@ -98,7 +98,7 @@ func outcome(w *world) (out []string) {
 		for _, r := range v.Replies {
 			out = append(out, r.Kind)
 		}
-		events, err := w.svc.Events(w.t.Context(), repo.ID, n, 0, 1000)
+		events, err := w.svc.Events(w.t.Context(), workflow.OfPull(workflow.PullKey{RepoID: repo.ID, Number: n}).About(), 0, 1000)
 		if err != nil {
 			w.t.Fatal(err)
 		}

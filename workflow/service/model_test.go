@@ -345,7 +345,7 @@ func (m *model) checkPull(n int) {
 			m.t.Errorf("pull %d at %s shows a run of %s", n, v.Pull.Head.SHA, p.Run.Head)
 		}
 	}
-	runs, err := m.svc.RunsOfPull(m.t.Context(), key, "", 1000)
+	runs, err := m.svc.RunsOf(m.t.Context(), workflow.OfPull(key), "", 1000)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -415,7 +415,7 @@ func (m *model) checkCommand(c workflow.Request) {
 			replies++
 		}
 	}
-	runs, err := m.svc.RunsOfPull(m.t.Context(), c.PullKey(), "", 1000)
+	runs, err := m.svc.RunsOf(m.t.Context(), workflow.OfPull(c.PullKey()), "", 1000)
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -106,19 +106,19 @@ func (s *Service) LiveRuns(ctx context.Context) ([]workflow.Run, error) {
 	return read(ctx, s, "reading live runs", func(tx workflow.Tx) ([]workflow.Run, error) { return tx.LiveRuns() })
 }
 
-// RunsOfPull returns runs of a pull, newest first, at most limit, older than the run `before` ("" = from the newest).
-func (s *Service) RunsOfPull(ctx context.Context, key workflow.PullKey, before string, limit int) ([]workflow.Run, error) {
-	return read(ctx, s, "reading runs of "+key.String(), func(tx workflow.Tx) ([]workflow.Run, error) { return tx.RunsOfPull(key, before, limit) })
+// RunsOf returns runs for a subject, newest first, at most limit, older than the run `before` ("" = from the newest).
+func (s *Service) RunsOf(ctx context.Context, of workflow.Subject, before string, limit int) ([]workflow.Run, error) {
+	return read(ctx, s, "reading runs of "+of.String(), func(tx workflow.Tx) ([]workflow.Run, error) { return tx.RunsOf(of, before, limit) })
 }
 
-// RunsOfProject returns runs of a project of any pull, as RunsOfPull does.
+// RunsOfProject returns runs of a project, whatever they are for, as RunsOf does.
 func (s *Service) RunsOfProject(ctx context.Context, repoID int64, project, before string, limit int) ([]workflow.Run, error) {
 	return read(ctx, s, "reading runs of "+project, func(tx workflow.Tx) ([]workflow.Run, error) { return tx.RunsOfProject(repoID, project, before, limit) })
 }
 
-// Events returns the history of a pull (number 0: of the repository), newest first, at most limit, with Seq below before (0 = from the newest).
-func (s *Service) Events(ctx context.Context, repoID int64, number int, before uint64, limit int) ([]workflow.Event, error) {
-	return read(ctx, s, "reading the history", func(tx workflow.Tx) ([]workflow.Event, error) { return tx.Events(repoID, number, before, limit) })
+// Events returns the history of a subject or a repository, newest first, at most limit, with Seq below before (0 = from the newest).
+func (s *Service) Events(ctx context.Context, of workflow.About, before uint64, limit int) ([]workflow.Event, error) {
+	return read(ctx, s, "reading the history", func(tx workflow.Tx) ([]workflow.Event, error) { return tx.Events(of, before, limit) })
 }
 
 // History returns the history of a repository oldest first, at most limit, with Seq above after (0 = from the beginning).

@@ -28,9 +28,9 @@ func (s *Service) Receive(ctx context.Context, d workflow.Delivery) (added bool,
 	return added, nil
 }
 
-// PendingOf returns the requests of a pull that are not done, in order of arrival.
-func (s *Service) PendingOf(ctx context.Context, key workflow.PullKey) ([]workflow.Request, error) {
-	return read(ctx, s, "reading the requests of "+key.String(), func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequestsOf(key) })
+// PendingOf returns the requests about this that are not done, in order of arrival.
+func (s *Service) PendingOf(ctx context.Context, about workflow.About) ([]workflow.Request, error) {
+	return read(ctx, s, "reading the requests about "+about.String(), func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequestsOf(about) })
 }
 
 // PendingDeliveries returns up to limit deliveries that nobody settled yet, oldest first.
@@ -138,7 +138,7 @@ func (s *Service) settles(r workflow.Request) bool {
 // to this pull that still waited: they would read the same live facts. A burst
 // is waited for at most ten settle times.
 func (a *act) settlePushes(req *workflow.Request) error {
-	pending, err := a.tx.PendingRequestsOf(req.PullKey())
+	pending, err := a.tx.PendingRequestsOf(req.About())
 	if err != nil {
 		return err
 	}
@@ -199,13 +199,13 @@ type DueQuery struct {
 	May func(workflow.Request) bool
 }
 
-// DueRequests returns the requests to expand now, at most one a pull, in the
-// order in which they came: while one waits to be tried again, later ones of its
-// pull wait too; but nothing waits for a push that settles. next is when the
+// DueRequests returns the requests to expand now, at most one about the same, in the
+// order in which they came: while one waits to be tried again, later ones about the
+// same wait too; but nothing waits for a push that settles. next is when the
 // earliest of the others that were seen is due, zero when nothing waits for a
 // time. A request stays due until it is finished, expanded or put back.
 func (s *Service) DueRequests(ctx context.Context, q DueQuery) (due []workflow.Request, next time.Time, err error) {
-	look := dueLook{now: s.now(), may: q.May, taken: map[workflow.PullKey]bool{}}
+	look := dueLook{now: s.now(), may: q.May, taken: map[workflow.About]bool{}}
 	full := func() bool { return q.Limit > 0 && len(look.due) >= q.Limit }
 	err = s.store.View(ctx, func(tx workflow.Tx) error {
 		for after, seen := uint64(0), 0; ; seen += duePage {
@@ -235,13 +235,13 @@ func (s *Service) DueRequests(ctx context.Context, q DueQuery) (due []workflow.R
 type dueLook struct {
 	now   time.Time
 	may   func(workflow.Request) bool
-	taken map[workflow.PullKey]bool
+	taken map[workflow.About]bool
 	due   []workflow.Request
 	next  time.Time
 }
 
 func (l *dueLook) at(r workflow.Request) {
-	key := r.PullKey()
+	key := r.About()
 	if l.taken[key] {
 		return
 	}

@@ -49,7 +49,7 @@ func TestOpenedPullIsPlanned(t *testing.T) {
 		t.Errorf("got version %d after %d, want it to grow", v2.Version, v.Version)
 	}
 	var kinds []string
-	events, err := w.svc.Events(t.Context(), repo.ID, 1, 0, 100)
+	events, err := w.svc.Events(t.Context(), workflow.OfPull(workflow.PullKey{RepoID: repo.ID, Number: 1}).About(), 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestNewHeadSupersedes(t *testing.T) {
 	}
 	want(t, "planned after", w.planAll(), []string{"a"})
 	want(t, "states after", w.states(1), []string{"a planned"})
-	runs, err := w.svc.RunsOfPull(t.Context(), v.Pull.Key(), "", 10)
+	runs, err := w.svc.RunsOf(t.Context(), v.Pull.Subject(), "", 10)
 	if err != nil || len(runs) != 3 {
 		t.Fatalf("got %d runs, %v, want 3", len(runs), err)
 	}
@@ -158,7 +158,7 @@ func TestPushesSettle(t *testing.T) {
 	if err != nil || !r.Done || !strings.Contains(r.Note, "newer push") {
 		t.Errorf("got %+v, %v, want the first push replaced", r, err)
 	}
-	events, err := w.svc.Events(t.Context(), repo.ID, 1, 0, 100)
+	events, err := w.svc.Events(t.Context(), workflow.OfPull(workflow.PullKey{RepoID: repo.ID, Number: 1}).About(), 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

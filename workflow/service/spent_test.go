@@ -88,7 +88,7 @@ func TestAuthorisationNamesWhoCounted(t *testing.T) {
 		names = append(names, a.User.Login)
 	}
 	want(t, "who counted", names, []string{"bob"})
-	events, err := w.svc.Events(t.Context(), repo.ID, 1, 0, 100)
+	events, err := w.svc.Events(t.Context(), workflow.OfPull(workflow.PullKey{RepoID: repo.ID, Number: 1}).About(), 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func (a *act) spread(push *workflow.Request) error {
 		}
 		if rec.BaseSHA == push.Head {
 			// Who is just being looked at may be on another tip in a moment.
-			pending, err := a.tx.PendingRequestsOf(rec.Pull.Key())
+			pending, err := a.tx.PendingRequestsOf(rec.Pull.Subject().About())
 			if err != nil {
 				return err
 			}

@@ -323,7 +323,7 @@ func (t *memoryTx) PutReport(r workflow.ReportState) error {
 func (t *memoryTx) Run(id string) (workflow.Run, error) { return t.runs.get(id) }
 
 func (t *memoryTx) PutRun(r workflow.Run) error {
-	if err := t.mayWrite(); err != nil {
+	if err := errors.Join(t.mayWrite(), r.Check()); err != nil {
 		return err
 	}
 	t.runs.put(r.ID, r)
@@ -338,10 +338,8 @@ func (t *memoryTx) LiveRuns() ([]workflow.Run, error) {
 	return t.runs.where(func(r *workflow.Run) bool { return r.State != workflow.RunFinished }, oldestFirst), nil
 }
 
-func (t *memoryTx) LiveRunsOf(k workflow.PullKey) ([]workflow.Run, error) {
-	return t.runs.where(func(r *workflow.Run) bool {
-		return r.State != workflow.RunFinished && r.Number == k.Number && r.Repo.ID == k.RepoID
-	}, oldestFirst), nil
+func (t *memoryTx) LiveRunsOf(s workflow.Subject) ([]workflow.Run, error) {
+	return t.runs.where(func(r *workflow.Run) bool { return r.State != workflow.RunFinished && r.Subject() == s }, oldestFirst), nil
 }
 
 func (t *memoryTx) newest(before string, limit int, want func(*workflow.Run) bool) []workflow.Run {
@@ -350,8 +348,8 @@ func (t *memoryTx) newest(before string, limit int, want func(*workflow.Run) boo
 	return out[:min(limit, len(out))]
 }
 
-func (t *memoryTx) RunsOfPull(k workflow.PullKey, before string, limit int) ([]workflow.Run, error) {
-	return t.newest(before, limit, func(r *workflow.Run) bool { return r.Number == k.Number && r.Repo.ID == k.RepoID }), nil
+func (t *memoryTx) RunsOf(s workflow.Subject, before string, limit int) ([]workflow.Run, error) {
+	return t.newest(before, limit, func(r *workflow.Run) bool { return r.Subject() == s }), nil
 }
 
 func (t *memoryTx) RunsOfProject(repoID int64, project, before string, limit int) ([]workflow.Run, error) {
@@ -455,7 +453,7 @@ func (t *memoryTx) PutLineage(l workflow.Lineage) error {
 }
 
 func (t *memoryTx) Append(e *workflow.Event) error {
-	if err := t.mayWrite(); err != nil {
+	if err := errors.Join(t.mayWrite(), e.Check()); err != nil {
 		return err
 	}
 	e.Seq = 1
@@ -466,9 +464,9 @@ func (t *memoryTx) Append(e *workflow.Event) error {
 	return nil
 }
 
-func (t *memoryTx) Events(repoID int64, number int, before uint64, limit int) (out []workflow.Event, err error) {
+func (t *memoryTx) Events(of workflow.About, before uint64, limit int) (out []workflow.Event, err error) {
 	for _, e := range slices.Backward(t.events) {
-		if len(out) < limit && e.Repo == repoID && (number == 0 || e.Number == number) && (before == 0 || e.Seq < before) {
+		if len(out) < limit && of.Includes(e.About()) && (before == 0 || e.Seq < before) {
 			out = append(out, e)
 		}
 	}

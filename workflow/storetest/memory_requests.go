@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"cmp"
+	"errors"
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
@@ -22,14 +23,14 @@ func (t *memoryTx) PendingRequests(after uint64, limit int) ([]workflow.Request,
 	return all[:min(limit, len(all))], nil
 }
 
-func (t *memoryTx) PendingRequestsOf(k workflow.PullKey) ([]workflow.Request, error) {
-	return t.requests.where(func(r *workflow.Request) bool { return !r.Done && r.PullKey() == k }, bySeq), nil
+func (t *memoryTx) PendingRequestsOf(a workflow.About) ([]workflow.Request, error) {
+	return t.requests.where(func(r *workflow.Request) bool { return !r.Done && r.About() == a }, bySeq), nil
 }
 
 func bySeq(a, b *workflow.Request) int { return cmp.Compare(a.Seq, b.Seq) }
 
 func (t *memoryTx) PutRequest(r *workflow.Request) error {
-	if err := t.mayWrite(); err != nil {
+	if err := errors.Join(t.mayWrite(), r.Check()); err != nil {
 		return err
 	}
 	if old, ok := t.requests.rows[r.ID]; ok {

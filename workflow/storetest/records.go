@@ -150,12 +150,12 @@ func checkRuns(t *testing.T, b *bench) {
 	live := func() string { return runIDs(see(b, workflow.Tx.LiveRuns)) }
 	liveOf := func(number int) string {
 		return runIDs(see(b, func(tx workflow.Tx) ([]workflow.Run, error) {
-			return tx.LiveRunsOf(workflow.PullKey{RepoID: 7, Number: number})
+			return tx.LiveRunsOf(workflow.OfPull(workflow.PullKey{RepoID: 7, Number: number}))
 		}))
 	}
 	ofPull := func(before string, limit int) string {
 		return runIDs(see(b, func(tx workflow.Tx) ([]workflow.Run, error) {
-			return tx.RunsOfPull(workflow.PullKey{RepoID: 7, Number: 1}, before, limit)
+			return tx.RunsOf(workflow.OfPull(workflow.PullKey{RepoID: 7, Number: 1}), before, limit)
 		}))
 	}
 	ofProject := func(before string, limit int) string {
@@ -219,17 +219,18 @@ func checkHistory(t *testing.T, b *bench) {
 		return tx.Append(&workflow.Event{Repo: 8, Text: "elsewhere"})
 	})
 	b.reopen()
-	texts := func(number int, before uint64, limit int) (out []string, last uint64) {
-		for _, e := range see(b, func(tx workflow.Tx) ([]workflow.Event, error) { return tx.Events(7, number, before, limit) }) {
+	pull, repo := workflow.OfPull(workflow.PullKey{RepoID: 7, Number: 1}).About(), workflow.OfRepo(7)
+	texts := func(of workflow.About, before uint64, limit int) (out []string, last uint64) {
+		for _, e := range see(b, func(tx workflow.Tx) ([]workflow.Event, error) { return tx.Events(of, before, limit) }) {
 			out, last = append(out, e.Text), e.Seq
 		}
 		return out, last
 	}
-	got, last := texts(1, 0, 2)
+	got, last := texts(pull, 0, 2)
 	same(t, "of a pull", got, []string{"event 5", "event 3"})
-	got, _ = texts(1, last, 10)
+	got, _ = texts(pull, last, 10)
 	same(t, "the rest of it", got, []string{"event 1"})
-	got, _ = texts(0, 0, 3)
+	got, _ = texts(repo, 0, 3)
 	same(t, "of the repository", got, []string{"event 5", "event 4", "event 3"})
 	var forward []string
 	var after uint64

@@ -34,6 +34,7 @@ func Run(t *testing.T, open Open) {
 		"meeting":     checkMeeting,
 		"unreported":  checkUnreported,
 		"runs":        checkRuns,
+		"subjects":    checkSubjects,
 		"plans":       checkPlans,
 		"history":     checkHistory,
 		"locks":       checkLocks,
@@ -219,12 +220,11 @@ func checkRequests(t *testing.T, b *bench) {
 		}
 		return ids
 	}
-	ofPull := func(repo int64, number int) string {
-		return some(func(tx workflow.Tx) ([]workflow.Request, error) {
-			return tx.PendingRequestsOf(workflow.PullKey{RepoID: repo, Number: number})
-		})
+	about := func(a workflow.About) string {
+		return some(func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequestsOf(a) })
 	}
-	same(t, "of a pull", ofPull(7, 0)+" "+ofPull(7, 1)+" "+ofPull(8, 0), "ca b ")
+	repo, pull := workflow.OfRepo(7), workflow.OfPull(workflow.PullKey{RepoID: 7, Number: 1}).About()
+	same(t, "about the repository, a pull of it, another repository", about(repo)+" "+about(pull)+" "+about(workflow.OfRepo(8)), "ca b ")
 	same(t, "the first two", some(func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequests(0, 2) }), "ca")
 	same(t, "after the first", some(func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequests(1, 10) }), "ab")
 	same(t, "order of arrival", order(), "cab")
@@ -236,7 +236,7 @@ func checkRequests(t *testing.T, b *bench) {
 	b.update(func(tx workflow.Tx) error { return tx.PutRequest(&r) })
 	b.reopen()
 	same(t, "pending", order(), "cb")
-	same(t, "pending of the pull", ofPull(7, 0), "c")
+	same(t, "pending of the repository", about(repo), "c")
 	same(t, "a done request", see(b, func(tx workflow.Tx) (workflow.Request, error) { return tx.Request("a") }), r)
 	var n int
 	b.update(func(tx workflow.Tx) (err error) {
