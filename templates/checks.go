@@ -71,11 +71,11 @@ func ProjectCheck(v workflow.PullView, project string, l model.Links) CheckText 
 	case r.State == workflow.StatePlanned || r.State == workflow.StateNoChanges:
 		title = sentenceCase(model.CountsText(r.Counts))
 	case r.State == workflow.StateRefused:
-		title, say = "Refused: "+l.Say(p.Project.Refused), markdown.Sentence(l.Say(p.Project.Refused))
+		title, say = "Refused: "+l.Say(p.Project.Refused), phrase.Sentence(l.Say(p.Project.Refused))
 	case p.Run != nil && r.State == workflow.StatePlanFailed:
 		title += ": " + failureSummary(*p.Run)
 	case r.Held() != "":
-		say = markdown.Sentence(r.Held())
+		say = phrase.Sentence(r.Held())
 	case len(r.Waits) > 0:
 		say = "Waits for " + strings.Join(r.WaitsFor(), "; ") + "."
 	}

@@ -3,6 +3,7 @@ package templates
 import (
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates/diff"
 	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/templates/model"
@@ -113,7 +114,7 @@ func section(title []model.Span, body string, folded bool) string {
 }
 
 func (w writer) failure(f model.Failure, folded bool, limit int) string {
-	title := markdown.Ticked([]string{f.Rows[0].Name()})[0] + ": " + f.Word
+	title := phrase.CodeSpan(f.Rows[0].Name()) + ": " + f.Word
 	names := ""
 	if n := len(f.Rows); n > 1 {
 		title = f.Word + " in the same way in " + markdown.Number(n) + " projects"
@@ -125,7 +126,7 @@ func (w writer) failure(f model.Failure, folded bool, limit int) string {
 		body += "\n" + markdown.Prose(f.Part) + "\n"
 	}
 	if f.Reason != "" && !f.Told() {
-		body += "\n" + markdown.Prose(markdown.Cut(markdown.Sentence(f.Reason), 1000)) + "\n"
+		body += "\n" + markdown.Prose(markdown.Cut(phrase.Sentence(f.Reason), 1000)) + "\n"
 	}
 	out := func(body string) string { return section([]model.Span{{Text: title}}, body, folded) }
 	if len(f.Diagnostics) == 0 {
@@ -135,7 +136,7 @@ func (w writer) failure(f model.Failure, folded bool, limit int) string {
 	return out(body + "\n" + fenceCut("text", diagnosticLines(f.Diagnostics), room))
 }
 
-func sentenceCase(s string) string { return strings.TrimSuffix(markdown.Sentence(s), ".") }
+func sentenceCase(s string) string { return strings.TrimSuffix(phrase.Sentence(s), ".") }
 
 // diagnosticLines print faults as people know them from the tool.
 func diagnosticLines(list []workflow.Diagnostic) []string {
@@ -153,7 +154,7 @@ func diagnosticLines(list []workflow.Diagnostic) []string {
 			lines = append(lines, "  "+at)
 		}
 		if d.Address != "" {
-			lines = append(lines, "  with "+markdown.OneLine(d.Address))
+			lines = append(lines, "  with "+markdown.Verbatim(d.Address))
 		}
 		if d.Detail != "" {
 			lines = append(lines, "")
@@ -186,7 +187,7 @@ func fenceCut(info string, lines []string, limit int) string {
 
 // group writes one plan, for all projects that share it.
 func (w writer) group(g model.Group, blocks []string, folded bool, limit int) string {
-	of, body := markdown.Ticked([]string{markdown.Cut(g.Rows[0].Name(), 120)})[0], ""
+	of, body := phrase.CodeSpan(markdown.Cut(g.Rows[0].Name(), 120)), ""
 	if n := len(g.Rows); n > 1 {
 		of = "The same " + markdown.Count(g.Total(), "change", "changes") + " in " + markdown.Number(n) + " projects"
 		body = "\n" + markdown.SomeOf(namesOf(g.Rows), 10, "") + "\n"

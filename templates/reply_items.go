@@ -82,7 +82,7 @@ func (w replyWriter) item(it workflow.ReplyItem) string {
 		text = markdown.Prose(markdown.Cut(text, 1000))
 	}
 	for _, m := range it.Missing {
-		text = strings.TrimSpace(text + " " + markdown.Prose(markdown.Cut(markdown.Sentence(w.links.Say(m.Sentence)), 400)))
+		text = strings.TrimSpace(text + " " + markdown.Prose(markdown.Cut(phrase.Sentence(w.links.Say(m.Sentence)), 400)))
 	}
 	if end != "" && text != "" {
 		end += ": "
@@ -160,9 +160,9 @@ func (w replyWriter) refusals() string {
 func missingLines(list []model.Said) string {
 	var b strings.Builder
 	for _, s := range list {
-		b.WriteString("- " + markdown.Prose(markdown.Cut(markdown.Sentence(s.Text), 600)))
+		b.WriteString("- " + markdown.Prose(markdown.Cut(phrase.Sentence(s.Text), 600)))
 		if s.Mend != "" {
-			b.WriteString(" " + markdown.Prose(markdown.Cut(markdown.Sentence(s.Mend), 600)))
+			b.WriteString(" " + markdown.Prose(markdown.Cut(phrase.Sentence(s.Mend), 600)))
 		}
 		b.WriteByte('\n')
 	}

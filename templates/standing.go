@@ -3,6 +3,7 @@ package templates
 import (
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/templates/model"
 )
@@ -14,7 +15,7 @@ func (w writer) alarms(limit int) string {
 		text := "\n> [!CAUTION]\n"
 		for j, s := range a.Steps {
 			if j == 0 {
-				s = markdown.Tick(a.Row.Name()) + ": " + s
+				s = phrase.CodeSpan(a.Row.Name()) + ": " + s
 			}
 			text += "> " + markdown.Prose(markdown.Cut(s, 900))
 			if url := a.RunURL; j == 0 && url != "" {

@@ -216,9 +216,9 @@ func (w writer) said(title string, list []model.Said, limit int) string {
 	var b strings.Builder
 	b.WriteString(head)
 	for i, s := range list {
-		line := "- " + markdown.Prose(markdown.Cut(markdown.Sentence(s.Text), 400))
+		line := "- " + markdown.Prose(markdown.Cut(phrase.Sentence(s.Text), 400))
 		if s.Mend != "" {
-			line += " " + markdown.Prose(markdown.Cut(markdown.Sentence(s.Mend), 400))
+			line += " " + markdown.Prose(markdown.Cut(phrase.Sentence(s.Mend), 400))
 		}
 		if len(s.Projects) > 0 {
 			line += " (" + w.about(s.Projects) + ")"

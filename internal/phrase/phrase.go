@@ -6,16 +6,19 @@ import (
 	"time"
 )
 
-// Sentence makes a sentence of an error.
-func Sentence(err error) string {
-	text := strings.TrimSpace(err.Error())
-	if text == "" {
+// Sentence is s with a capital letter at its start and a full stop at its end.
+func Sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" {
 		return ""
 	}
-	if !strings.HasSuffix(text, ".") {
-		text += "."
+	if c := s[0]; c >= 'a' && c <= 'z' {
+		s = string(c-'a'+'A') + s[1:]
 	}
-	return strings.ToUpper(text[:1]) + text[1:]
+	if last := s[len(s)-1]; last != '.' && last != '!' && last != '?' {
+		s += "."
+	}
+	return s
 }
 
 // OrWord is s, or the other word where s is empty.
@@ -82,8 +85,10 @@ func CodeSpan(s string) string {
 	return "`" + strings.ReplaceAll(OneLine(s), "`", "'") + "`"
 }
 
-// OneLine makes one line of a text.
-func OneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// OneLine makes one line of a text, with single spaces. What else is not seen stays.
+func OneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n", r) }), " ")
+}
 
 // CountOf is "1 apple" or "3 apples".
 func CountOf(n int, one, many string) string {
@@ -113,7 +118,7 @@ func SomeNames(names []string) string {
 func Quoted(names []string) []string {
 	out := make([]string, len(names))
 	for i, n := range names {
-		out[i] = "`" + n + "`"
+		out[i] = CodeSpan(n)
 	}
 	return out
 }

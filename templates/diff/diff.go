@@ -50,9 +50,9 @@ func Of(c workflow.Change, lim Limits) []Line {
 	if Headless(c) {
 		return attributeLines(outputAttribute(c), 0, "", lim)
 	}
-	lines := []Line{{Mark: actionMark(c.Action), Text: markdown.OneLine(c.Address) + " " + Doing(c)}}
+	lines := []Line{{Mark: actionMark(c.Action), Text: markdown.Verbatim(c.Address) + " " + Doing(c)}}
 	if c.PreviousAddress != "" && c.Action != workflow.ActionMove {
-		lines = append(lines, Line{'#', Indent + "moved from " + markdown.OneLine(c.PreviousAddress)})
+		lines = append(lines, Line{'#', Indent + "moved from " + markdown.Verbatim(c.PreviousAddress)})
 	}
 	width := 0
 	for _, a := range c.Attributes {
@@ -118,7 +118,7 @@ func Doing(c workflow.Change) string {
 	case workflow.ActionImport:
 		s = "will be imported"
 	case workflow.ActionMove:
-		s = "moved from " + markdown.OneLine(c.PreviousAddress)
+		s = "moved from " + markdown.Verbatim(c.PreviousAddress)
 	case workflow.ActionForget:
 		s = "will no longer be managed, it is not destroyed"
 	case workflow.ActionRead:
@@ -135,20 +135,20 @@ func Doing(c workflow.Change) string {
 		s = "will be imported and " + strings.TrimPrefix(s, "will be ")
 	}
 	if c.ImportID != "" {
-		s += fmt.Sprintf(" (id %q)", markdown.OneLine(c.ImportID))
+		s += fmt.Sprintf(" (id %q)", markdown.Verbatim(c.ImportID))
 	}
 	if c.Deposed != "" {
-		s = "(deposed object " + markdown.OneLine(c.Deposed) + ") " + s
+		s = "(deposed object " + markdown.Verbatim(c.Deposed) + ") " + s
 	}
 	if c.Reason != "" {
-		s += ", " + markdown.OneLine(c.Reason)
+		s += ", " + markdown.Verbatim(c.Reason)
 	}
 	return s
 }
 
 func attributeLines(a workflow.Attribute, width int, indent string, lim Limits) []Line {
 	mark := attributeMark(a)
-	name := markdown.OneLine(a.Path)
+	name := markdown.Verbatim(a.Path)
 	if pad := width - utf8.RuneCountInString(name); pad > 0 {
 		name += strings.Repeat(" ", pad)
 	}
@@ -181,7 +181,7 @@ func noteOf(a workflow.Attribute) string {
 		notes = append(notes, "forces replacement")
 	}
 	if a.Note != "" {
-		notes = append(notes, markdown.OneLine(a.Note))
+		notes = append(notes, markdown.Verbatim(a.Note))
 	}
 	if len(notes) == 0 {
 		return ""
@@ -226,7 +226,7 @@ func textLines(name, note string, t textChange, indent string, lim Limits) []Lin
 			lines = append(lines, Line{'#', indent + "  … " + markdown.Count(len(body)-i, "more line", "more lines")})
 			break
 		}
-		lines = append(lines, Line{e.mark, indent + indent + markdown.Cut(markdown.OneLine(e.text), lim.runes)})
+		lines = append(lines, Line{e.mark, indent + indent + markdown.Cut(markdown.Verbatim(e.text), lim.runes)})
 	}
 	if t.mark == '!' && strings.TrimSuffix(t.before, "\n") == strings.TrimSuffix(t.after, "\n") {
 		lines = append(lines, Line{'#', indent + "  only the newline at the end differs"})
@@ -293,7 +293,7 @@ func hideContext(edits []lineEdit, hide bool) []lineEdit {
 
 // cutValue makes a value fit: one line, at most so many characters.
 func cutValue(value string, lim Limits) string {
-	value = markdown.OneLine(value)
+	value = markdown.Verbatim(value)
 	if n := utf8.RuneCountInString(value); n > lim.runes {
 		return markdown.Cut(value, lim.runes) + " (" + markdown.Number(n) + " characters)"
 	}

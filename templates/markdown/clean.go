@@ -92,7 +92,8 @@ func Lines(text string) []string {
 	return strings.Split(text, "\n")
 }
 
-// OneLine is Clean for a text within a line of a diff; spaces stay as they are.
-func OneLine(text string) string {
+// Verbatim is Clean for a text within a line of a diff: spaces stay as they are, and
+// where its lines end is shown.
+func Verbatim(text string) string {
 	return strings.ReplaceAll(Clean(text), "\n", `\n`)
 }

@@ -182,15 +182,3 @@ var hashRef = regexp.MustCompile(`(^|[^&])#(\d)`)
 func codeHTML(text string) string {
 	return "<code>" + strings.NewReplacer("`", "&#96;", "*", "&#42;", "_", "&#95;", "[", "&#91;", "~", "&#126;", "$", "&#36;", "\\", "&#92;").Replace(html.EscapeString(CleanLine(text))) + "</code>"
 }
-
-// Tick puts a name between the backticks of a sentence of ours, for [Prose].
-func Tick(text string) string { return Ticked([]string{text})[0] }
-
-// Ticked are the names, each between backticks.
-func Ticked(names []string) []string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = "`" + strings.ReplaceAll(n, "`", "'") + "`"
-	}
-	return out
-}

@@ -58,18 +58,3 @@ const MaxTitle = 100
 func Title(text string) string {
 	return Cut(CleanLine(strings.ReplaceAll(text, "`", "")), MaxTitle)
 }
-
-// Sentence is s with a capital letter at its start and a full stop at its end.
-func Sentence(s string) string {
-	s = strings.TrimSpace(s)
-	if s == "" {
-		return ""
-	}
-	if c := s[0]; c >= 'a' && c <= 'z' {
-		s = string(c-'a'+'A') + s[1:]
-	}
-	if last := s[len(s)-1]; last != '.' && last != '!' && last != '?' {
-		s += "."
-	}
-	return s
-}

@@ -26,11 +26,11 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 		m.hold(Hold{Lock: *r.Lock, Ours: r.Ours, Projects: []string{name}})
 	}
 	for _, a := range r.Approvals() {
-		m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved, %s", markdown.Tick(a.User.Login), phrase.Clock(a.At)), name)
+		m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved, %s", phrase.CodeSpan(a.User.Login), phrase.Clock(a.At)), name)
 	}
 	if r.Open {
 		for _, a := range r.Fallen() {
-			m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved an earlier plan, %s, which counts no longer. %s", markdown.Tick(a.User.Login), markdown.Tick(workflow.ShortFingerprint(a.Fingerprint)), markdown.Sentence(a.Void)), name)
+			m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved an earlier plan, %s, which counts no longer. %s", phrase.CodeSpan(a.User.Login), phrase.CodeSpan(workflow.ShortFingerprint(a.Fingerprint)), phrase.Sentence(a.Void)), name)
 		}
 		of := phrase.Subject{Project: name, Plan: workflow.ShortFingerprint(r.Fingerprint())}
 		for _, w := range r.Waits {
@@ -49,7 +49,7 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 
 // NeverMerged is the sentence about an apply whose pull was closed unmerged.
 func NeverMerged(number int, apply workflow.Run) string {
-	return strings.Replace(workflow.NeverMerged(number, apply), " at "+phrase.Short(apply.Head), " at "+markdown.Tick(phrase.Short(apply.Head)), 1)
+	return strings.Replace(workflow.NeverMerged(number, apply), " at "+phrase.Short(apply.Head), " at "+phrase.CodeSpan(phrase.Short(apply.Head)), 1)
 }
 
 // pastRows are the projects of earlier heads: a head that does not affect them,
@@ -74,9 +74,9 @@ func alarmsOf(rows []Row, l Links) []Alarm {
 
 // AlarmOf is the alarm that a row gives, where it gives one.
 func AlarmOf(r Row, l Links) (a Alarm, ok bool) {
-	name := markdown.Tick(r.Name())
+	name := phrase.CodeSpan(r.Name())
 	resolve := func(outcome string) string {
-		return markdown.Tick(l.Command("resolve -p " + quote(r.Name()) + " --outcome " + outcome))
+		return phrase.CodeSpan(l.Command("resolve -p " + quote(r.Name()) + " --outcome " + outcome))
 	}
 	a = Alarm{Row: r, RunURL: r.RunURL}
 	order := r.Apply()
@@ -103,7 +103,7 @@ func AlarmOf(r Row, l Links) (a Alarm, ok bool) {
 // stateCommands are the lines that store a kept state, run in the project's directory.
 func stateCommands(kept string) []string {
 	return []string{
-		"age -d -i DATA_DIR/keys/artefacts.key DATA_DIR/artefacts/" + phrase.OrWord(markdown.OneLine(kept), "NAME") + " > errored.tfstate",
+		"age -d -i DATA_DIR/keys/artefacts.key DATA_DIR/artefacts/" + phrase.OrWord(markdown.Verbatim(kept), "NAME") + " > errored.tfstate",
 		"terraform init && terraform state push errored.tfstate && rm errored.tfstate",
 	}
 }
@@ -113,5 +113,5 @@ func unknownBecause(apply *workflow.Run) string {
 	if apply == nil || apply.Reason == "" {
 		return "Its runner ended without a result."
 	}
-	return markdown.Sentence(apply.Reason)
+	return phrase.Sentence(apply.Reason)
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
-	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -29,7 +28,7 @@ type Hold struct {
 
 // Text says since when a lock is held and why, after the words "holds ...".
 func (h Hold) Text() string {
-	who := markdown.Tick(h.Lock.User.Login)
+	who := phrase.CodeSpan(h.Lock.User.Login)
 	why := map[workflow.LockWhy]string{
 		workflow.LockClaim: who + " claimed it",
 		workflow.LockPlan:  "its plan has changes",

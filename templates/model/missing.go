@@ -117,12 +117,12 @@ func failed(m Model) string {
 		for _, r := range f.Rows {
 			switch {
 			case r.Cancelled():
-				dropped = append(dropped, markdown.Tick(r.Name()))
+				dropped = append(dropped, phrase.CodeSpan(r.Name()))
 			case r.State == workflow.StateRefused:
 				refused++
-				names = append(names, markdown.Tick(r.Name()))
+				names = append(names, phrase.CodeSpan(r.Name()))
 			case r.State == workflow.StatePlanFailed:
-				names = append(names, markdown.Tick(r.Name()))
+				names = append(names, phrase.CodeSpan(r.Name()))
 			}
 		}
 	}

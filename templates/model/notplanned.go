@@ -24,7 +24,7 @@ func dirsOf(n workflow.NotPlanned) string {
 	const most = 3
 	var out []string
 	for _, d := range n.Dirs[:min(len(n.Dirs), most)] {
-		out = append(out, markdown.Tick(d))
+		out = append(out, phrase.CodeSpan(d))
 	}
 	if more := n.Count - len(out); more > 0 {
 		out = append(out, markdown.Number(more)+" more")

@@ -241,7 +241,7 @@ func (r *Row) gate(applies bool, l Links) {
 		r.Waits = append(r.Waits, Wait{Text: l.Say(m.Sentence), Short: l.Say(m.Words()), Need: m.Need, lacks: m})
 	}
 	if len(p.Upstream) > 0 && !slices.ContainsFunc(missing, func(m workflow.Missing) bool { return m.Need == workflow.NeedDepends }) {
-		names := phrase.AndList(markdown.Ticked(p.Upstream))
+		names := phrase.AndList(phrase.Quoted(p.Upstream))
 		text := fmt.Sprintf("%s, which changes too: this plan is provisional", names)
 		r.Waits = append(r.Waits, Wait{Text: text, Short: "the apply of " + names, Need: workflow.NeedDepends, lacks: workflow.Missing{Sentence: phrase.Plain(text)}})
 	}

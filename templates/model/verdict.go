@@ -17,14 +17,14 @@ func verdict(v workflow.PullView, m Model) []Span {
 	var s []Span
 	switch m.Status {
 	case StatusTrouble:
-		return []Span{{markdown.Sentence(m.links.Say(v.Trouble.Title)), true}}
+		return []Span{{phrase.Sentence(m.links.Say(v.Trouble.Title)), true}}
 	case StatusUnknown:
 		s = append(s, Span{"Looking for the affected projects.", false})
 		if v.Pull.Head.SHA != "" {
 			s[0].Text = fmt.Sprintf("Looking for the projects that `%s` affects.", phrase.Short(v.Pull.Head.SHA))
 		}
 		if v.Waiting != "" {
-			s = append(s, Span{" " + markdown.Sentence(v.Waiting), false})
+			s = append(s, Span{" " + phrase.Sentence(v.Waiting), false})
 		}
 		return s
 	case StatusPlanning:
@@ -89,7 +89,7 @@ func someNames(rows []Row) string {
 	for i, r := range rows {
 		names[i] = r.Name()
 	}
-	return phrase.AndList(markdown.Ticked(names))
+	return phrase.AndList(phrase.Quoted(names))
 }
 
 func applyFailed(m Model) string {
@@ -98,7 +98,7 @@ func applyFailed(m Model) string {
 	case 0:
 		return ""
 	case 1:
-		s := "The apply of " + markdown.Tick(rows[0].Name()) + " failed"
+		s := "The apply of " + phrase.CodeSpan(rows[0].Name()) + " failed"
 		if part := PartSentence(rows[0].Apply()); part != "" {
 			return s + ": " + part
 		}
@@ -140,7 +140,7 @@ func applied(v workflow.PullView, m Model) string {
 	}
 	s = markdown.Count(all, "project is", "projects are") + " applied, with all their changes."
 	if all == 1 {
-		s = markdown.Tick(rowsIn(m, workflow.StateApplied)[0].Name()) + " is applied, with all its changes."
+		s = phrase.CodeSpan(rowsIn(m, workflow.StateApplied)[0].Name()) + " is applied, with all its changes."
 	}
 	if m.Verifying() {
 		return s + " A fresh plan now shows whether anything is left."
@@ -175,7 +175,7 @@ func (m Model) ApplyWaits() string {
 	}
 	what, words := "Apply", lacking(waiting)
 	if len(waiting) == 1 && m.Tally.Changing > 1 {
-		what = "The apply of " + markdown.Tick(waiting[0].Name())
+		what = "The apply of " + phrase.CodeSpan(waiting[0].Name())
 	}
 	if len(words) > 3 {
 		words = append(words[:2:2], markdown.Number(len(words)-2)+" more")
@@ -248,7 +248,7 @@ func moved(m Model) string {
 	}
 	for _, r := range m.Rows {
 		if to := r.Record.MovedTo; to != "" {
-			return fmt.Sprintf("%s moved to %s, which keeps its state.", markdown.Tick(r.Name()), markdown.Tick(to))
+			return fmt.Sprintf("%s moved to %s, which keeps its state.", phrase.CodeSpan(r.Name()), phrase.CodeSpan(to))
 		}
 	}
 	return "1 project moved, and its new place keeps its state."
@@ -380,7 +380,7 @@ func sameState(m Model) string {
 	var out []string
 	for _, r := range m.Rows {
 		if s := r.StateOf(" keeps the same state as "); s != "" && r.Open {
-			out = append(out, markdown.Tick(r.Name())+s+".")
+			out = append(out, phrase.CodeSpan(r.Name())+s+".")
 		}
 	}
 	if len(out) > 3 {

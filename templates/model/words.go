@@ -14,7 +14,7 @@ func These(names []string) string {
 	if len(names) > 3 {
 		return "these " + markdown.Number(len(names)) + " projects"
 	}
-	return phrase.AndList(markdown.Ticked(names))
+	return phrase.AndList(phrase.Quoted(names))
 }
 
 // Place is a position in words: "on main.tf line 3".
@@ -23,9 +23,9 @@ func Place(p workflow.Position) string {
 	case p.File == "":
 		return ""
 	case p.Line == 0:
-		return "in " + markdown.OneLine(p.File)
+		return "in " + markdown.Verbatim(p.File)
 	}
-	return "on " + markdown.OneLine(p.File) + " line " + markdown.Number(p.Line)
+	return "on " + markdown.Verbatim(p.File) + " line " + markdown.Number(p.Line)
 }
 
 // PartSentence says how much of a plan a failed apply carried out.

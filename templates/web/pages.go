@@ -32,7 +32,7 @@ var pages = sync.OnceValue(func() *template.Template {
 		"parts": markdown.Parts, "place": model.Place, "clean": markdown.Clean, "mark": markClass, "short": phrase.Short,
 		"number": markdown.Number, "fingerprint": workflow.ShortFingerprint,
 		"unnamed": unnamed, "repoPath": model.RepoPath, "runPath": model.RunPath, "projectPath": model.ProjectPath,
-		"runClass": runClass, "subject": SubjectOf, "runWord": runWord, "took": model.Took, "sentence": markdown.Sentence,
+		"runClass": runClass, "subject": SubjectOf, "runWord": runWord, "took": model.Took, "sentence": phrase.Sentence,
 		"fit": fitDiagnostics, "few": few, "left": left, "leftOf": leftOf, "tell": tell,
 		"effects": effects, "sentences": sentences,
 	}).ParseFS(htmlFiles, "html/*.html"))

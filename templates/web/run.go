@@ -36,7 +36,7 @@ func ApplyPartOf(run workflow.Run, l model.Links) *ApplyPart {
 		p.Facts = factsOf(*a)
 	}
 	if o.Resolved != "" {
-		p.Facts = append(p.Facts, Fact{"Resolved", "as " + o.Resolved + " by " + markdown.Tick(o.ResolvedBy.Login)})
+		p.Facts = append(p.Facts, Fact{"Resolved", "as " + o.Resolved + " by " + phrase.CodeSpan(o.ResolvedBy.Login)})
 	}
 	return p
 }
@@ -51,17 +51,17 @@ func stateOfApply(run workflow.Run) workflow.ProjectState {
 func factsOf(a workflow.Authorisation) []Fact {
 	approved := make([]string, 0, len(a.Approvals))
 	for _, p := range a.Approvals {
-		approved = append(approved, fmt.Sprintf("%s, %s", markdown.Tick(p.User.Login), phrase.Clock(p.At)))
+		approved = append(approved, fmt.Sprintf("%s, %s", phrase.CodeSpan(p.User.Login), phrase.Clock(p.At)))
 	}
 	facts := []Fact{
 		{"Authorised", phrase.Clock(a.At)},
-		{"By", markdown.Tick(a.Actor.Login)},
+		{"By", phrase.CodeSpan(a.Actor.Login)},
 		{"Approved by", strings.Join(approved, "; ")},
-		{"Head", markdown.Tick(a.Head)},
-		{"Base", fmt.Sprintf("%s at %s", markdown.Tick(a.BaseRef), markdown.Tick(phrase.Short(a.Base)))},
-		{"Tree", markdown.Tick(a.Tree)},
-		{"Fingerprint", markdown.Tick(a.Fingerprint)},
-		{"Artefact", markdown.Tick(a.Artefact)},
+		{"Head", phrase.CodeSpan(a.Head)},
+		{"Base", fmt.Sprintf("%s at %s", phrase.CodeSpan(a.BaseRef), phrase.CodeSpan(phrase.Short(a.Base)))},
+		{"Tree", phrase.CodeSpan(a.Tree)},
+		{"Fingerprint", phrase.CodeSpan(a.Fingerprint)},
+		{"Artefact", phrase.CodeSpan(a.Artefact)},
 		{"State before", stateWord(a.State)},
 		{"Lock", fmt.Sprintf("epoch %d", a.LockEpoch)},
 	}
@@ -72,7 +72,7 @@ func stateWord(v workflow.StateVersion) string {
 	if v.ID == "" {
 		return "none yet"
 	}
-	return v.Version.Words() + " of " + markdown.Tick(v.ID)
+	return v.Version.Words() + " of " + phrase.CodeSpan(v.ID)
 }
 
 func runWord(r workflow.Run) string {

@@ -58,7 +58,7 @@ func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, rules 
 	switch {
 	case err != nil:
 		s.log.Warn("merging with the base of now", "pull", rec.Pull.Key().String(), "err", err)
-		b.errs = append(b.errs, "Whether the base moved in what is applied could not be found out: "+phrase.Sentence(err))
+		b.errs = append(b.errs, "Whether the base moved in what is applied could not be found out: "+phrase.Sentence(err.Error()))
 		return b
 	case t != nil:
 		return b // a conflict, or a faulty configuration: nothing is the same
@@ -70,7 +70,7 @@ func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, rules 
 			same.inputs, err = s.namedStand(ctx, r, f.Checkout.Planned.ID)
 		}
 		if err != nil {
-			b.errs = append(b.errs, fmt.Sprintf("What `%s` is made from could not be read: %s", r.Project.Name, phrase.Sentence(err)))
+			b.errs = append(b.errs, fmt.Sprintf("What `%s` is made from could not be read: %s", r.Project.Name, phrase.Sentence(err.Error())))
 		}
 		b.same[r.ID] = same
 	}

@@ -236,7 +236,7 @@ func (s *Service) readLive(ctx context.Context, rec workflow.PullRecord, actor w
 	facts, err := s.live(ctx, rec.Pull, actor, rec.Approvers())
 	if err != nil {
 		s.log.Warn("reading live facts", "pull", rec.Pull.Key().String(), "err", err)
-		facts = workflow.LiveFacts{Read: read, Pull: rec.Pull, Actor: actor, Errors: []string{"GitHub did not answer: " + phrase.Sentence(err)}}
+		facts = workflow.LiveFacts{Read: read, Pull: rec.Pull, Actor: actor, Errors: []string{"GitHub did not answer: " + phrase.Sentence(err.Error())}}
 	}
 	return facts
 }

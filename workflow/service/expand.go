@@ -95,12 +95,12 @@ func (s *Service) failExpansion(ctx context.Context, e Expansion, err error) err
 	case errors.Is(err, workflow.ErrNotYet):
 		return s.DeferRequest(ctx, e.Request.ID, fmt.Sprintf("GitHub's git does not have %s yet.", phrase.Short(e.Pull.Head.SHA)), time.Time{})
 	case errors.Is(err, workflow.ErrPassing):
-		return s.DeferRequest(ctx, e.Request.ID, phrase.Sentence(err), time.Time{})
+		return s.DeferRequest(ctx, e.Request.ID, phrase.Sentence(err.Error()), time.Time{})
 	}
 	return s.conclude(ctx, e, verdict{trouble: &workflow.Trouble{
 		Kind:      workflow.TroubleFailed,
 		Title:     undetermined,
-		Sentences: []phrase.Text{phrase.Plain(phrase.Sentence(err)), triesAgain},
+		Sentences: []phrase.Text{phrase.Plain(phrase.Sentence(err.Error())), triesAgain},
 	}})
 }
 

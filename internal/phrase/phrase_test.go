@@ -1,0 +1,30 @@
+package phrase_test
+
+import (
+	"testing"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+)
+
+func TestSentence(t *testing.T) {
+	for said, want := range map[string]string{
+		"": "", " \n": "", "git: exit status 128": "Git: exit status 128.", "Why?": "Why?", "no!\n": "No!",
+		"über": "über.", "`a` waits.": "`a` waits.",
+	} {
+		if got := phrase.Sentence(said); got != want {
+			t.Errorf("%q became %q, want %q", said, got, want)
+		}
+	}
+}
+
+// TestCodeSpan: nothing in a name ends its span, and what is not seen is left for who makes it visible.
+func TestCodeSpan(t *testing.T) {
+	for name, want := range map[string]string{"a": "`a`", "a`b``": "`a'b''`", " a \n\t b ": "`a b`", "a\u2028b": "`a\u2028b`"} {
+		if got := phrase.CodeSpan(name); got != want {
+			t.Errorf("%q became %q, want %q", name, got, want)
+		}
+	}
+	if got, want := phrase.SomeNames([]string{"a`", "b", "c", "d"}), "`a'`, `b`, `c` and 1 more"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
