@@ -29,7 +29,7 @@ func (w *world) work(version int) (done []string) {
 		word := string(run.Kind)
 		switch run.Kind {
 		case workflow.RunApply:
-			err := w.svc.Authorise(w.t.Context(), run, run.Apply.Artefact, workflow.StateVersion{ID: "line of " + run.StateIdentity, Version: "1"})
+			err := w.svc.Authorise(w.t.Context(), run, run.Apply.Artefact, workflow.StateVersion{ID: "line of " + one(run.States), Version: "1"})
 			if errors.Is(err, service.ErrRefused) {
 				done = append(done, "refused "+run.Project.Name)
 				continue
@@ -44,8 +44,8 @@ func (w *world) work(version int) (done []string) {
 			res.Plan.Fingerprint = fmt.Sprintf("%02d%062x", version, len(run.Project.Name)*100+int(run.Project.Name[len(run.Project.Name)-1]))
 		}
 		if res.Plan != nil {
-			res.Plan.PlannedAt, res.Plan.StateID, res.Plan.StateVersion = w.now(), "line of "+run.StateIdentity, "1"
-			res.Plan.InputsDigest, res.Plan.StateIdentity = run.InputsDigest, run.StateIdentity
+			res.Plan.PlannedAt, res.Plan.StateID, res.Plan.StateVersion = w.now(), "line of "+one(run.States), "1"
+			res.Plan.InputsDigest, res.Plan.States = run.InputsDigest, run.States
 			res.Plan.Fetched.Tool = "terraform 1.11.4"
 		}
 		res.Run, res.Epoch = run.ID, run.Epoch

@@ -234,8 +234,8 @@ func (g *ground) carry(ctx context.Context, run workflow.Run) *workflow.Result {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	p := workflow.Plan{
-		Fingerprint: fmt.Sprintf("%x", sha256.Sum256([]byte(run.InputsDigest))), ChangesHash: run.InputsDigest, InputsDigest: run.InputsDigest, StateIdentity: run.StateIdentity,
-		Hidden: run.Hidden, Fetched: workflow.Fetched{Tool: "terraform 1.11.4"}, StateID: "line of " + run.StateIdentity, StateVersion: workflow.Counted(g.serial), Tool: "terraform", ToolVersion: "1.11.4", PlannedAt: time.Now(),
+		Fingerprint: fmt.Sprintf("%x", sha256.Sum256([]byte(run.InputsDigest))), ChangesHash: run.InputsDigest, InputsDigest: run.InputsDigest, States: run.States,
+		Hidden: run.Hidden, Fetched: workflow.Fetched{Tool: "terraform 1.11.4"}, StateID: "line of " + one(run.States), StateVersion: workflow.Counted(g.serial), Tool: "terraform", ToolVersion: "1.11.4", PlannedAt: time.Now(),
 		Counts: workflow.Counts{Add: 1}, Changes: []workflow.Change{{Address: "x.y", Mode: "managed", Type: "x", Action: workflow.ActionCreate}},
 	}
 	if p.NoChanges = g.contents == p.Fingerprint; p.NoChanges {
@@ -248,7 +248,7 @@ func (g *ground) carry(ctx context.Context, run workflow.Run) *workflow.Result {
 func (g *ground) apply(ctx context.Context, run workflow.Run) *workflow.Result {
 	g.mu.Lock()
 	g.phase = "asks"
-	state := workflow.StateVersion{ID: "line of " + run.StateIdentity, Version: workflow.Counted(g.serial)}
+	state := workflow.StateVersion{ID: "line of " + one(run.States), Version: workflow.Counted(g.serial)}
 	g.mu.Unlock()
 	err := g.svc.Authorise(ctx, run, run.Apply.Artefact, state)
 	if errors.Is(err, workflow.ErrStale) {

@@ -407,14 +407,14 @@ func (engine) Discover(_ context.Context, t workflow.Tree) (workflow.Discovery, 
 	})
 }
 
-// StateIdentity implements workflow.Engine.
-func (engine) StateIdentity(context.Context, workflow.Tree, workflow.Discovery, workflow.Project) (string, error) {
-	return "", nil
+// States implements workflow.Engine.
+func (engine) States(context.Context, workflow.Tree, workflow.Discovery, workflow.Project) (workflow.States, error) {
+	return nil, nil
 }
 
 // Inputs implements workflow.Engine.
 func (engine) Inputs(_ context.Context, _ workflow.Tree, _ workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
-	return workflow.Inputs{Dir: p.Dir, Digest: "inputs of " + p.Dir, StateIdentity: "state of " + p.Dir}, nil
+	return workflow.Inputs{Dir: p.Dir, Digest: "inputs of " + p.Dir, States: workflow.States{"state of " + p.Dir}}, nil
 }
 
 // Apply implements workflow.Engine.
@@ -426,3 +426,6 @@ func (engine) Apply(context.Context, workflow.ApplyJob) (workflow.Result, error)
 func (engine) Plan(context.Context, workflow.PlanJob) (workflow.Result, error) {
 	return workflow.Result{}, errors.New("the test plans")
 }
+
+// one is the name of the only state; "" for none.
+func one(s workflow.States) string { return strings.Join(s, " ") }

@@ -210,9 +210,9 @@ type Inputs struct {
 	FilesDigest string
 	// Refused says as a sentence why the project must not be planned ("" = it may): state in the workspace, a path outside the repository, a symlink out of the tree.
 	Refused string
-	// StateIdentity names the state that it keeps (StatePlace.Identity), "" where the configuration does not say enough to plan.
-	StateIdentity string
-	// StateDoubt says, as a sentence, why that name does not say surely which state it is; "" where it does.
+	// States are those that it keeps, none where the configuration does not say enough to plan.
+	States States
+	// StateDoubt says, as a sentence, why their names do not say surely which they are; "" where they do.
 	StateDoubt string
 	// Facets are what the plan's changes do not show of what it is made from, in the order in which people are told.
 	Facets []Facet
@@ -300,7 +300,7 @@ type PlanJob struct {
 	CreateWorkspace bool // create a missing Terraform workspace
 	RepoID          int64
 	Key             []byte // the repository's key; nil in preview: no fingerprint
-	StateIdentity   string
+	States          States
 	InputsDigest    string
 	// BaseKnown is the Known of base's Inputs; Hidden is what the trees say that the change does and its plan does not show.
 	BaseKnown []string
@@ -332,16 +332,16 @@ type Kept struct {
 // ApplyJob is what an engine needs to apply one saved plan. The workspace holds
 // the planned tree with the artefact's files over it.
 type ApplyJob struct {
-	Project       Project
-	Options       PlanOptions
-	Files         RunFiles
-	Tools         Tools
-	RepoID        int64
-	Key           []byte // the repository's key
-	StateIdentity string
-	Expected      Expected // see PlanJob
-	Plan          string   // the saved plan, absolute
-	Seal          []byte   // of its Kept
+	Project  Project
+	Options  PlanOptions
+	Files    RunFiles
+	Tools    Tools
+	RepoID   int64
+	Key      []byte // the repository's key
+	States   States
+	Expected Expected // see PlanJob
+	Plan     string   // the saved plan, absolute
+	Seal     []byte   // of its Kept
 	// Fingerprint is the one that was approved: the saved plan must have it.
 	Fingerprint string
 	State       StateVersion // what the plan was made from
@@ -368,9 +368,9 @@ type Engine interface {
 	// Discover parses every directory of the tree. A directory that does not
 	// parse is reported in its Diagnostics, not as an error.
 	Discover(ctx context.Context, t Tree) (Discovery, error)
-	// StateIdentity says which state a project writes, as Inputs does, "" when that
-	// is not known. It is asked of every project of a tree.
-	StateIdentity(ctx context.Context, t Tree, d Discovery, p Project) (string, error)
+	// States says which states a project writes, as Inputs does: its locks are by them. None
+	// when that is not known. It is asked of every project of a tree.
+	States(ctx context.Context, t Tree, d Discovery, p Project) (States, error)
 	// Inputs says what a project's plan is made from.
 	Inputs(ctx context.Context, t Tree, d Discovery, p Project) (Inputs, error)
 	// Plan carries out one plan run. What goes wrong with the project is in the

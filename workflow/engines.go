@@ -68,13 +68,13 @@ func (e Engines) Discover(ctx context.Context, t Tree) (Discovery, error) {
 	return all, nil
 }
 
-// StateIdentity is [Engine.StateIdentity] of the project's engine; of one that is not here nothing is known.
-func (e Engines) StateIdentity(ctx context.Context, t Tree, d Discovery, p Project) (string, error) {
+// States is [Engine.States] of the project's engine; of one that is not here nothing is known.
+func (e Engines) States(ctx context.Context, t Tree, d Discovery, p Project) (States, error) {
 	engine, ok := e.Of(p)
 	if !ok {
-		return "", nil
+		return nil, nil
 	}
-	return engine.StateIdentity(ctx, t, d.of(p), p)
+	return engine.States(ctx, t, d.of(p), p)
 }
 
 // Inputs is [Engine.Inputs] of the project's engine; a project of one that is not here is refused.

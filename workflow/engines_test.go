@@ -29,8 +29,8 @@ func (lists) Discover(_ context.Context, t workflow.Tree) (workflow.Discovery, e
 	})
 }
 
-func (lists) StateIdentity(_ context.Context, _ workflow.Tree, _ workflow.Discovery, p workflow.Project) (string, error) {
-	return "list of " + p.Dir, nil
+func (lists) States(_ context.Context, _ workflow.Tree, _ workflow.Discovery, p workflow.Project) (workflow.States, error) {
+	return workflow.States{"list of " + p.Dir}, nil
 }
 
 func (lists) Inputs(_ context.Context, _ workflow.Tree, d workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
@@ -85,8 +85,8 @@ func TestEngines(t *testing.T) {
 	if in, err := engines.Inputs(t.Context(), tree, found, p); err != nil || in.Refused != refused {
 		t.Errorf("got %+v, %v", in, err)
 	}
-	if id, err := engines.StateIdentity(t.Context(), tree, found, p); err != nil || id != "" {
-		t.Errorf("its state is %q, %v", id, err)
+	if states, err := engines.States(t.Context(), tree, found, p); err != nil || states != nil {
+		t.Errorf("its states are %q, %v", states, err)
 	}
 	want := workflow.Result{Outcome: workflow.OutcomeFailed, NotStarted: true, Reason: refused}
 	if res, err := engines.Plan(t.Context(), workflow.PlanJob{Project: p}); err != nil || !cmp.Equal(res, want) {

@@ -53,9 +53,9 @@ func (p Project) Locked() LockedProject {
 }
 
 // LockKeys are the keys that an apply of a project needs: the project's own, and
-// those of the state it writes, which a project under another name may write too:
-// of its place, and of its lineage, which is one by whatever name it is reached.
-// What is not known ("") gives no key.
+// those of the states it writes, which a project under another name may write too:
+// of their places, and of the lineage, which is one by whatever name it is reached.
+// What is not known gives no key.
 func LockKeys(p Project, state KeptState) []string {
 	k := p.Key()
 	own := "project\x00" + k.Dir + "\x00" + k.Variant
@@ -63,8 +63,8 @@ func LockKeys(p Project, state KeptState) []string {
 		own += "\x00" + k.Entry
 	}
 	keys := []string{own}
-	if state.Identity != "" {
-		keys = append(keys, stateKey+state.Identity)
+	for _, identity := range state.States {
+		keys = append(keys, stateKey+identity)
 	}
 	if state.Lineage != "" {
 		keys = append(keys, "state lineage\x00"+state.Lineage)
@@ -75,7 +75,7 @@ func LockKeys(p Project, state KeptState) []string {
 // LockKeys are the keys of a project's locks as its newest run knows its state.
 func (p ProjectRecord) LockKeys() []string {
 	for _, run := range []*Run{p.Run, p.Apply} {
-		if run != nil && run.StateIdentity != "" {
+		if run != nil && len(run.States) > 0 {
 			return LockKeys(p.Project, run.Keeps())
 		}
 	}

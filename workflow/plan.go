@@ -139,11 +139,11 @@ type Plan struct {
 	Checks []string `json:"checks,omitempty"`
 
 	// NoChanges: exit 0 and nothing left to hash (architecture §6).
-	NoChanges     bool   `json:"no_changes"`
-	ChangesHash   string `json:"changes_hash"`          // hex SHA-256; groups equal plans
-	Fingerprint   string `json:"fingerprint,omitempty"` // hex HMAC, "" without a repository key
-	InputsDigest  string `json:"inputs_digest,omitempty"`
-	StateIdentity string `json:"state_identity,omitempty"` // hash; never the backend's configuration itself
+	NoChanges    bool   `json:"no_changes"`
+	ChangesHash  string `json:"changes_hash"`          // hex SHA-256; groups equal plans
+	Fingerprint  string `json:"fingerprint,omitempty"` // hex HMAC, "" without a repository key
+	InputsDigest string `json:"inputs_digest,omitempty"`
+	States       States `json:"state_identity,omitempty"` // hashes; never the backend's configuration itself
 	// StateID and StateVersion are those of the state that it was made from.
 	StateID      string  `json:"lineage,omitempty"`
 	StateVersion Version `json:"serial,omitempty"`

@@ -26,7 +26,7 @@ func TestEntryIdentity(t *testing.T) {
 		if got, has := mustJSON(t, tt.p), tt.p.Entry != ""; strings.Contains(got, "variant") != has || strings.Contains(got, "neighbours") {
 			t.Errorf("a project: got %s", got)
 		}
-		if got := LockKeys(tt.p, KeptState{Identity: "s"}); got[0] != tt.lock || got[1] != "state\x00s" {
+		if got := LockKeys(tt.p, KeptState{States: States{"s"}}); got[0] != tt.lock || got[1] != "state\x00s" {
 			t.Errorf("lock keys: got %q, want %q", got, tt.lock)
 		}
 		if got := mustJSON(t, tt.p.Locked()); got != tt.of {

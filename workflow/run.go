@@ -75,7 +75,7 @@ type Run struct {
 	InputsDigest  string      `json:"inputs_digest,omitempty"`
 	FilesDigest   string      `json:"files_digest,omitempty"`   // of those inputs that are no configuration
 	ComputedPaths []string    `json:"computed_paths,omitempty"` // code that may read any file of the tree
-	StateIdentity string      `json:"state_identity,omitempty"`
+	States        States      `json:"state_identity,omitempty"`
 	// Lineage is what the state itself is called, of a plan that succeeded; "" while there is no state.
 	Lineage string `json:"lineage,omitempty"`
 	// SameState and LikeState name the projects that surely, and those that may, keep

@@ -13,14 +13,14 @@ import (
 // its other states nobody here knows.
 func (r Run) OnStateOf(other Run) bool {
 	switch {
-	case IsOneState(r.StateIdentity, other.StateIdentity):
+	case r.States.Surely(other.States):
 		return true
 	case r.Repo.ID != other.Repo.ID:
 		return false
 	case r.Lineage != "" && r.Lineage == other.Lineage:
 		return true
 	}
-	return (r.Kind == RunApply || other.Kind == RunApply) && MayBeOneState(r.StateIdentity, other.StateIdentity)
+	return (r.Kind == RunApply || other.Kind == RunApply) && r.States.MayBe(other.States)
 }
 
 // Ruled is a project as far as rules are about it.
@@ -34,7 +34,7 @@ func RulesOf(p Project) string {
 	return fmt.Sprintf("%q %q %q %v %q", p.Environment, p.HeadEnvironment, p.Neighbours, p.Strictest, p.Require)
 }
 
-// StatePlace is where a state is, taken apart: what a StateIdentity is made from.
+// StatePlace is where a state is, taken apart: what the name of one of [States] is made from.
 type StatePlace struct {
 	// Realm is the kind of place. States of different realms are different ones; a
 	// place of AnyRealm may be anywhere.
@@ -76,7 +76,7 @@ func (p StatePlace) Identity() string {
 	return p.Realm + ":" + strings.Join(out, ",")
 }
 
-// PlacedState is a StateIdentity taken apart again; parts are nil for one that is no place's.
+// PlacedState is such a name taken apart again; parts are nil for one that is no place's.
 type PlacedState struct {
 	identity, realm string
 	parts           []string
@@ -139,16 +139,19 @@ func placeGiven(identity string) bool {
 	return slices.Contains(ParsePlace(identity).parts, string(PartGiven))
 }
 
-// KeptState is the state that a project keeps: the name of its place, and the
-// lineage that the state itself has, each "" where it is not known.
-type KeptState struct{ Identity, Lineage string }
+// KeptState is what a project keeps: its states by their places, none where they are not
+// known, and the lineage that its state has itself, "" where that is not known.
+type KeptState struct {
+	States  States
+	Lineage string
+}
 
-// Keeps is the state that a run is on.
-func (r Run) Keeps() KeptState { return KeptState{Identity: r.StateIdentity, Lineage: r.Lineage} }
+// Keeps is what a run is on.
+func (r Run) Keeps() KeptState { return KeptState{States: r.States, Lineage: r.Lineage} }
 
-// MayBe reports whether two states may be one.
+// MayBe reports whether a state of the one may be a state of the other.
 func (s KeptState) MayBe(other KeptState) bool {
-	return MayBeOneState(s.Identity, other.Identity) || s.Lineage != "" && s.Lineage == other.Lineage
+	return s.States.MayBe(other.States) || s.Lineage != "" && s.Lineage == other.Lineage
 }
 
 // Lineage is what is on record of one state of a repository by the name that the

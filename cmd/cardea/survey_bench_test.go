@@ -56,7 +56,7 @@ func (c surveyCase) run(b *testing.B) {
 		}
 		r, refused, err := f.PlanRun(b.Context(), f.Affected[0].Project)
 		fatal(b, err)
-		if refused != "" || r.StateIdentity == "" || len(r.Sharing) != 0 {
+		if refused != "" || len(r.States) == 0 || len(r.Sharing) != 0 {
 			b.Fatalf("got %+v, %s", r, refused)
 		}
 	}

@@ -200,7 +200,7 @@ func (in CarryInput) difference() string {
 		return leaf
 	}
 	switch {
-	case in.Was.StateIdentity != in.Plan.StateIdentity:
+	case !slices.Equal(in.Was.States, in.Plan.States):
 		return "it would write another state"
 	case in.WasRun.Project.Entry != in.Run.Project.Entry:
 		return fmt.Sprintf("`%s` tells the projects of its directory apart by other names", workflow.RepoConfigFile)

@@ -98,7 +98,7 @@ func TestCarryApprovals(t *testing.T) {
 		{"another provider", func(in *CarryInput) { in.Plan.Changes[0].Provider = "evil/aws" }, "The plan of `h2` is another one: `aws_instance.web` is changed in another way."},
 		{"no changes any more", func(in *CarryInput) { in.Plan.NoChanges = true }, "The plan of `h2` is another one: it changes nothing any more."},
 		{"options", func(in *CarryInput) { in.Run.Options.Destroy = true }, "The plan of `h2` is another one: it was made with other options."},
-		{"another state", func(in *CarryInput) { in.Plan.StateIdentity = "s" }, "The plan of `h2` is another one: it would write another state."},
+		{"another state", func(in *CarryInput) { in.Plan.States = workflow.States{"s"} }, "The plan of `h2` is another one: it would write another state."},
 		{"another tool", func(in *CarryInput) { in.Plan.Tool = "tofu" }, "The plan of `h2` is another one: it was made by OpenTofu, not Terraform."},
 		{"the plan before is not kept", func(in *CarryInput) { in.Was = nil }, "The plan of `h2` is another one: the plan before it is not kept, so what differs cannot be named."},
 		{"a new hidden effect", func(in *CarryInput) { same(in); in.Plan.Hidden = []workflow.HiddenEffect{effect} },
@@ -214,7 +214,7 @@ func TestCarryApprovals(t *testing.T) {
 }
 
 func TestMayRelease(t *testing.T) {
-	keys := workflow.LockKeys(workflow.Project{Dir: "prod/network", Variant: "default"}, workflow.KeptState{Identity: "s3-key"})
+	keys := workflow.LockKeys(workflow.Project{Dir: "prod/network", Variant: "default"}, workflow.KeptState{States: workflow.States{"s3-key"}})
 	for _, tt := range []struct {
 		name   string
 		change func(*workflow.PullRecord, *workflow.Lock)
@@ -235,7 +235,7 @@ func TestMayRelease(t *testing.T) {
 			r.Projects[0].Apply.State, l.Key, l.Project = workflow.RunRunning, "project\x00other\x00default", "other"
 		}, ""},
 		{"the project's plan is of another state now", func(r *workflow.PullRecord, l *workflow.Lock) {
-			r.Projects[0].Apply.State, r.Projects[0].Run.StateIdentity, l.Key, l.Project = workflow.RunRunning, "new", keys[1], "renamed"
+			r.Projects[0].Apply.State, r.Projects[0].Run.States, l.Key, l.Project = workflow.RunRunning, workflow.States{"new"}, keys[1], "renamed"
 		}, "is running"},
 		{"unknown", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply.Outcome = workflow.OutcomeUnknown }, "Nobody knows how"},
 		{"lost after the word", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply.Outcome = workflow.OutcomeLost }, "Nobody knows how"},
@@ -263,7 +263,7 @@ func TestMayRelease(t *testing.T) {
 
 func TestTakeLocks(t *testing.T) {
 	in := readyApply()
-	take := TakeInput{Pull: in.Record.Pull.Key(), Project: in.Project.Project, State: workflow.KeptState{Identity: "s3-key"}, User: gateAda, Now: gateNow, Why: workflow.LockApply, LastEpoch: 8}
+	take := TakeInput{Pull: in.Record.Pull.Key(), Project: in.Project.Project, State: workflow.KeptState{States: workflow.States{"s3-key"}}, User: gateAda, Now: gateNow, Why: workflow.LockApply, LastEpoch: 8}
 	fresh, held := TakeLocks(take)
 	if held != nil || len(fresh) != 2 || fresh[0].Epoch != 9 || fresh[1].Epoch != 10 {
 		t.Fatalf("got %+v, %+v, want both with epochs 9 and 10", fresh, held)

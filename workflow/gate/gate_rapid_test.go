@@ -162,7 +162,7 @@ func TestLocksExclude(t *testing.T) {
 			}
 			p := rapid.SampledFrom(projects).Draw(t, "project")
 			in := TakeInput{Pull: pull, Project: p, State: workflow.KeptState{
-				Identity: rapid.SampledFrom([]string{"", "s", "t"}).Draw(t, "state"), Lineage: rapid.SampledFrom([]string{"", "l"}).Draw(t, "lineage")},
+				States: rapid.SampledFrom([]workflow.States{nil, {"s"}, {"t"}, {"s", "t"}, {"t", "u"}}).Draw(t, "states"), Lineage: rapid.SampledFrom([]string{"", "l"}).Draw(t, "lineage")},
 				Why: rapid.SampledFrom([]workflow.LockWhy{workflow.LockPlan, workflow.LockClaim, workflow.LockApply}).Draw(t, "why"), Now: gateNow, LastEpoch: last}
 			for _, l := range held {
 				in.Locks = append(in.Locks, l)

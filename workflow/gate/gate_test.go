@@ -42,10 +42,10 @@ func readyApply() Input {
 	}
 	run := &workflow.Run{
 		ID: "plan1", Kind: workflow.RunPlan, Repo: pull.Repo, Number: pull.Number, Project: p, Head: pull.Head.SHA, Base: pull.Base.SHA, Tree: gateSHAs["tree"],
-		State: workflow.RunFinished, Outcome: workflow.OutcomeSucceeded, Fingerprint: gateFingerprint, Artefact: "5e1f00aa5e1f00aa", StateIdentity: "s3-key", Lineage: state.ID,
+		State: workflow.RunFinished, Outcome: workflow.OutcomeSucceeded, Fingerprint: gateFingerprint, Artefact: "5e1f00aa5e1f00aa", States: workflow.States{"s3-key"}, Lineage: state.ID,
 	}
 	apply := &workflow.Run{
-		ID: "apply1", Kind: workflow.RunApply, Repo: pull.Repo, Number: pull.Number, Project: p, State: workflow.RunRunning, StateIdentity: "s3-key", Started: gateNow.Add(-time.Minute),
+		ID: "apply1", Kind: workflow.RunApply, Repo: pull.Repo, Number: pull.Number, Project: p, State: workflow.RunRunning, States: workflow.States{"s3-key"}, Started: gateNow.Add(-time.Minute),
 		Apply: &workflow.ApplyOrder{PlanRun: run.ID, Fingerprint: run.Fingerprint, Artefact: run.Artefact, State: state},
 	}
 	rules := workflow.DefaultRules("acme/*")
@@ -268,7 +268,7 @@ var refusals = []struct {
 	{"lock-state-under-another-name", workflow.NeedLock, func(in *Input) { asked(in); in.Locks = []workflow.Lock{elsewhere(1, workflow.LockPlan)} }},
 	{"lock-not-held", workflow.NeedLock, func(in *Input) { in.Locks = in.Locks[:1] }},
 	{"lock-lineage-not-known", workflow.NeedLock, func(in *Input) { in.Project.Run.Lineage = "" }},
-	{"lock-state-not-known", workflow.NeedLock, func(in *Input) { in.Project.Run.StateIdentity = "" }},
+	{"lock-state-not-known", workflow.NeedLock, func(in *Input) { in.Project.Run.States = nil }},
 	{"state-lineage", workflow.NeedState, func(in *Input) { in.State.ID = "0ther-lineage" }},
 	{"state-serial", workflow.NeedState, func(in *Input) { in.State.Version = "5" }},
 	{"state-moved", workflow.NeedState, func(in *Input) {

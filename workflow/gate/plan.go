@@ -208,7 +208,7 @@ func (g *gate) locks() {
 	if g.in.Project.Run != nil {
 		state = g.in.Project.Run.Keeps()
 	}
-	if state.Identity == "" && g.in.Project.Run != nil && g.moment != whenShown {
+	if len(state.States) == 0 && g.in.Project.Run != nil && g.moment != whenShown {
 		g.add(workflow.NeedLock, phrase.Say("It is not known which state %s writes, so it cannot be locked.", g.name()), g.replan())
 	}
 	if g.in.Plan != nil && g.in.Plan.StateID != state.Lineage && g.moment != whenShown {

@@ -30,7 +30,7 @@ func (h hasher) fingerprint(in Input, tool, changes string, where map[string]any
 	key := in.Project.Key()
 	what := map[string]any{
 		"version": fingerprintVersion, "repo": in.RepoID, "dir": key.Dir, variantKey: in.Project.VariantOrDefault(),
-		"state": in.StateIdentity, "tool": tool, "changes": changes, "providers": where,
+		"state": in.States.Canonical(), "tool": tool, "changes": changes, "providers": where,
 		"destroy": in.Options.Destroy, "refresh_only": in.Options.RefreshOnly,
 		"targets": sortedSet(in.Options.Targets), "replaces": sortedSet(in.Options.Replaces),
 	}

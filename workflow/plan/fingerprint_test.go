@@ -11,7 +11,7 @@ import (
 
 func input() Input {
 	return Input{RepoID: 7, Key: []byte("a repository's key"), Project: workflow.Project{Dir: "reading/room"},
-		StateIdentity: "state", Now: time.Unix(0, 0).UTC()}
+		States: workflow.States{"state"}, Now: time.Unix(0, 0).UTC()}
 }
 
 func made(t *testing.T, p Proposal, in Input) (*workflow.Plan, []string) {
@@ -207,7 +207,7 @@ func TestCanonical(t *testing.T) {
 // TestFingerprintEntry: an entry is part of what is hashed, and what has none is hashed as ever.
 func TestFingerprintEntry(t *testing.T) {
 	for _, entry := range []string{"", "app/prod"} {
-		in := Input{Project: workflow.Project{Dir: "app", Variant: "default", Entry: entry}, RepoID: 1, StateIdentity: "s",
+		in := Input{Project: workflow.Project{Dir: "app", Variant: "default", Entry: entry}, RepoID: 1, States: workflow.States{"s"},
 			Key: []byte("a key of thirty-two bytes, or so.")}
 		what := map[string]any{"version": fingerprintVersion, "repo": int64(1), "dir": "app", variantKey: "default", "state": "s",
 			"tool": "tool", "changes": "changes", "providers": map[string]any(nil), "destroy": false, "refresh_only": false,

@@ -13,11 +13,11 @@ type Input struct {
 	RepoID int64
 	// Key is the repository's key. Without one (preview) there is no fingerprint,
 	// and sensitive values do not go into the changes hash at all.
-	Key           []byte
-	Project       workflow.Project
-	Options       workflow.PlanOptions
-	StateIdentity string
-	InputsDigest  string
+	Key          []byte
+	Project      workflow.Project
+	Options      workflow.PlanOptions
+	States       workflow.States
+	InputsDigest string
 	// Redact hides what credentials say and what looks like a secret. Nil: there is nothing to hide.
 	Redact func(text string) string
 	Now    time.Time
@@ -39,7 +39,7 @@ func Make(p Proposal, in Input) (plan *workflow.Plan, secrets []string, err erro
 	hash, nothing := h.proposal(p, in.Options.RefreshOnly)
 	plan = &workflow.Plan{
 		ChangesHash: hash, Fingerprint: h.fingerprint(in, p.Tool, hash, h.where(p.Where)),
-		InputsDigest: in.InputsDigest, StateIdentity: in.StateIdentity,
+		InputsDigest: in.InputsDigest, States: in.States,
 		Tool: p.Tool, ToolVersion: p.ToolVersion, PlannedAt: in.Now,
 		Hidden: p.Hidden, Late: p.Late, Fetched: p.Fetched, Named: p.Named, Warnings: p.Warnings,
 		StateID: p.State.ID, StateVersion: p.State.Version,

@@ -100,7 +100,7 @@ func TestMadeUpEngine(t *testing.T) {
 		// Pinned: a proposal means the same tomorrow.
 		ChangesHash: "6e56f9a2e80acd3051a76a266db43c5a30c561c71010c6da718724e5473b3d94",
 		Fingerprint: "2d24073db3ad1f5f4fbb3a27ec22e47b4ae4e5d979e3fc60650edf0c4e769eef",
-		StateID:     "catalogue", StateVersion: "12", StateIdentity: "state",
+		StateID:     "catalogue", StateVersion: "12", States: workflow.States{"state"},
 		Tool: "librarian", ToolVersion: "3", PlannedAt: time.Unix(0, 0).UTC(),
 	}
 	if diff := cmp.Diff(want, plan); diff != "" {

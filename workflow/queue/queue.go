@@ -105,7 +105,7 @@ func whyWaits(r, other workflow.Run) string {
 		return fmt.Sprintf("`%s` is being %s %s.", r.Project.Name, other.Kind.Done(), where)
 	}
 	keeps := "keeps"
-	if !workflow.IsOneState(r.StateIdentity, other.StateIdentity) {
+	if !r.States.Surely(other.States) {
 		keeps = "may keep"
 	}
 	return fmt.Sprintf("`%s`, which %s the same state, is being %s %s.", other.Project.Name, keeps, other.Kind.Done(), where)

@@ -28,7 +28,7 @@ func TestNextRun(t *testing.T) {
 	variant := func(dir, name string) func(*workflow.Run) {
 		return func(r *workflow.Run) { r.Project.Dir, r.Project.Entry = dir, name }
 	}
-	state := func(s string) func(*workflow.Run) { return func(r *workflow.Run) { r.StateIdentity = s } }
+	state := func(s string) func(*workflow.Run) { return func(r *workflow.Run) { r.States = workflow.StatesOf(s) } }
 	notBefore := func(in time.Duration) func(*workflow.Run) { return func(r *workflow.Run) { r.NotBefore = now.Add(in) } }
 	kind := func(k workflow.RunKind) func(*workflow.Run) { return func(r *workflow.Run) { r.Kind = k } }
 	on := func(name string) func(*workflow.Run) {
@@ -292,7 +292,7 @@ func TestNextRun(t *testing.T) {
 // TestStateWaits: what may be one state is worked on by one run at a time, in one repository.
 func TestStateWaits(t *testing.T) {
 	run := func(id string, repo int64, state workflow.KeptState) workflow.Run {
-		return workflow.Run{ID: id, Kind: workflow.RunPlan, Repo: workflow.Repo{ID: repo}, Project: workflow.Project{Name: id, Dir: id}, StateIdentity: state.Identity, Lineage: state.Lineage}
+		return workflow.Run{ID: id, Kind: workflow.RunPlan, Repo: workflow.Repo{ID: repo}, Project: workflow.Project{Name: id, Dir: id}, States: state.States, Lineage: state.Lineage}
 	}
 	applied := func(r workflow.Run) workflow.Run { r.Kind = workflow.RunApply; return r }
 	unknown, known := "r:?1,=b", "r:=a,=b"
@@ -300,15 +300,15 @@ func TestStateWaits(t *testing.T) {
 		queued workflow.Run
 		waits  bool
 	}{
-		"may be it":                      {applied(run("x", 1, workflow.KeptState{Identity: known})), true},
-		"may be it, elsewhere":           {applied(run("x", 2, workflow.KeptState{Identity: known})), false},
-		"may be it, and none writes":     {run("x", 1, workflow.KeptState{Identity: known}), false},
-		"is another one":                 {applied(run("x", 1, workflow.KeptState{Identity: "r:=a,=c"})), false},
-		"has the lineage":                {run("x", 1, workflow.KeptState{Identity: "r:=a,=c", Lineage: "l"}), true},
-		"has the lineage, elsewhere":     {run("x", 2, workflow.KeptState{Identity: "r:=a,=c", Lineage: "l"}), false},
+		"may be it":                      {applied(run("x", 1, workflow.KeptState{States: workflow.States{known}})), true},
+		"may be it, elsewhere":           {applied(run("x", 2, workflow.KeptState{States: workflow.States{known}})), false},
+		"may be it, and none writes":     {run("x", 1, workflow.KeptState{States: workflow.States{known}}), false},
+		"is another one":                 {applied(run("x", 1, workflow.KeptState{States: workflow.States{"r:=a,=c"}})), false},
+		"has the lineage":                {run("x", 1, workflow.KeptState{States: workflow.States{"r:=a,=c"}, Lineage: "l"}), true},
+		"has the lineage, elsewhere":     {run("x", 2, workflow.KeptState{States: workflow.States{"r:=a,=c"}, Lineage: "l"}), false},
 		"does not say which state it is": {run("x", 1, workflow.KeptState{}), false},
 	} {
-		d := Next([]workflow.Run{tt.queued}, []workflow.Run{run("busy", 1, workflow.KeptState{Identity: unknown, Lineage: "l"})}, time.Now(), 0)
+		d := Next([]workflow.Run{tt.queued}, []workflow.Run{run("busy", 1, workflow.KeptState{States: workflow.States{unknown}, Lineage: "l"})}, time.Now(), 0)
 		if d.Found == tt.waits {
 			t.Errorf("%s: got %+v", name, d)
 		}

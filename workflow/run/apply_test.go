@@ -56,7 +56,7 @@ func newGround(t *testing.T, main string, tree ...string) *ground {
 	g.job.Tools = workflow.Tools{Dir: filepath.Join(g.outside, "tools"), Path: os.Getenv("PATH")}
 	g.job.Recipient, g.job.Artefacts = id.Recipient().String(), g.artefacts.Dir
 	r := &g.job.Run
-	r.Kind, r.StateIdentity, r.Options = workflow.RunPlan, "state", workflow.PlanOptions{}
+	r.Kind, r.States, r.Options = workflow.RunPlan, workflow.States{"state"}, workflow.PlanOptions{}
 	r.Repo.ID, r.Project = 7, workflow.Project{Name: "app", Dir: ".", Engine: "terraform"}
 	g.secrets.Key = []byte("0123456789abcdef0123456789abcdef")
 	return g

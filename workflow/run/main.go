@@ -288,7 +288,7 @@ func (r *runner) plan() (workflow.Result, error) {
 	run := r.job.Run
 	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Tools: r.job.Tools,
 		CreateWorkspace: run.CreateWorkspace, RepoID: run.Repo.ID, Key: r.secrets.Key,
-		StateIdentity: run.StateIdentity, InputsDigest: run.InputsDigest, BaseKnown: run.BaseKnown, Hidden: run.Hidden, Expected: run.Expected,
+		States: run.States, InputsDigest: run.InputsDigest, BaseKnown: run.BaseKnown, Hidden: run.Hidden, Expected: run.Expected,
 		Log: r.redact, Redact: r.given.Redact, Ready: r.ready}
 	if len(run.Paths) > 0 {
 		job.Whole = r.whole

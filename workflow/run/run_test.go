@@ -49,8 +49,8 @@ func (shellEngine) Discover(context.Context, workflow.Tree) (workflow.Discovery,
 	return workflow.Discovery{}, nil
 }
 
-func (shellEngine) StateIdentity(context.Context, workflow.Tree, workflow.Discovery, workflow.Project) (string, error) {
-	return "", nil
+func (shellEngine) States(context.Context, workflow.Tree, workflow.Discovery, workflow.Project) (workflow.States, error) {
+	return nil, nil
 }
 
 func (shellEngine) Inputs(context.Context, workflow.Tree, workflow.Discovery, workflow.Project) (workflow.Inputs, error) {

@@ -168,7 +168,7 @@ func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.R
 	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 		return run, took, err
 	}
-	taken, held, err := c.takeLocks(c.rec.Pull.Key(), lockRequest{p.Project, workflow.KeptState{Identity: run.StateIdentity, Lineage: plan.StateID}, c.actor(), workflow.LockApply})
+	taken, held, err := c.takeLocks(c.rec.Pull.Key(), lockRequest{p.Project, workflow.KeptState{States: run.States, Lineage: plan.StateID}, c.actor(), workflow.LockApply})
 	if err != nil {
 		return run, took, err
 	}
@@ -200,7 +200,7 @@ func runLike(was workflow.Run, kind workflow.RunKind) workflow.Run {
 		Kind: kind, State: workflow.RunQueued, Repo: was.Repo, Number: was.Number, Project: was.Project, Options: was.Options,
 		Head: was.Head, Base: was.Base, Tree: was.Tree, BaseTree: was.BaseTree, Paths: was.Paths, Own: was.Own,
 		InputsDigest: was.InputsDigest, FilesDigest: was.FilesDigest, ComputedPaths: was.ComputedPaths,
-		StateIdentity: was.StateIdentity, StateDoubt: was.StateDoubt, Sharing: was.Sharing, SameState: was.SameState, LikeState: was.LikeState,
+		States: was.States, StateDoubt: was.StateDoubt, Sharing: was.Sharing, SameState: was.SameState, LikeState: was.LikeState,
 		OnBase: was.OnBase, BaseKnown: was.BaseKnown, Hidden: was.Hidden,
 		Expected: was.Expected, Credentials: was.Credentials, CreateWorkspace: was.CreateWorkspace, Actor: was.Actor,
 	}

@@ -126,7 +126,7 @@ func (l *life) confirmedGround(run *workflow.Run, no objection) {
 		no(ok && k.Epoch > run.Apply.Authorised.LockEpoch, "the lock %q is of epoch %d, after %d", key, k.Epoch, run.Apply.Authorised.LockEpoch)
 	}
 	for id, r := range l.runs {
-		same := r.StateIdentity == run.StateIdentity || r.Project.Key() == run.Project.Key()
+		same := r.States.Surely(run.States) || r.Project.Key() == run.Project.Key()
 		no(id != run.ID && r.Kind == workflow.RunApply && same && r.Apply.Spent && guards(r), "the apply %s is %s %s", id, r.State, r.Outcome)
 	}
 	rec := l.recs[run.Number]

@@ -105,7 +105,7 @@ func (l *life) ready(i, how int) {
 	}
 	before := l.authorising
 	l.authorising = run.ID
-	err := l.svc.Authorise(l.ctx(), *stored, digest, l.state(run.StateIdentity).StateVersion)
+	err := l.svc.Authorise(l.ctx(), *stored, digest, l.state(one(run.States)).StateVersion)
 	l.authorising = before
 	switch {
 	case errors.Is(err, service.ErrRefused):

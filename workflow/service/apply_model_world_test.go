@@ -364,7 +364,7 @@ func (l *life) state(identity string) *tfState {
 
 // planned is what terraform makes of a plan run now.
 func (l *life) planned(run workflow.Run) workflow.Result {
-	state := l.state(run.StateIdentity)
+	state := l.state(one(run.States))
 	text := l.fileOf(run)
 	desired := strings.TrimSpace(strings.ReplaceAll(text, "script", ""))
 	add := 0
@@ -376,8 +376,8 @@ func (l *life) planned(run workflow.Run) workflow.Result {
 	}
 	plan := &workflow.Plan{
 		Counts: workflow.Counts{Add: add}, NoChanges: add == 0, ChangesHash: sum(desired, state.value), Tool: "terraform",
-		Fingerprint: sum(run.Project.Dir, desired, state.value, run.StateIdentity), InputsDigest: run.InputsDigest,
-		StateIdentity: run.StateIdentity, Fetched: workflow.Fetched{Tool: "terraform 1.11.4"}, StateID: state.ID, StateVersion: state.Version, PlannedAt: l.now,
+		Fingerprint: sum(run.Project.Dir, desired, state.value, one(run.States)), InputsDigest: run.InputsDigest,
+		States: run.States, Fetched: workflow.Fetched{Tool: "terraform 1.11.4"}, StateID: state.ID, StateVersion: state.Version, PlannedAt: l.now,
 	}
 	hidden := strings.Contains(text, "script")
 	if hidden {
@@ -411,8 +411,8 @@ func (l *life) begin(run workflow.Run, artefact string) *process {
 		l.wrong("I2: the apply %s starts without a durable authorisation: %+v", run.ID, stored)
 	}
 	for id, other := range l.procs {
-		if other.alive && other.identity == run.StateIdentity {
-			l.wrong("I1: the applies %s and %s write the state %q together", run.ID, id, run.StateIdentity)
+		if other.alive && other.identity == one(run.States) {
+			l.wrong("I1: the applies %s and %s write the state %q together", run.ID, id, one(run.States))
 		}
 	}
 	planRun := stored.Apply.PlanRun
@@ -422,7 +422,7 @@ func (l *life) begin(run workflow.Run, artefact string) *process {
 	if a, saved := stored.Apply.Authorised, l.saved[planRun]; a.Artefact != artefact || saved.digest != artefact || saved.fingerprint != a.Fingerprint || saved.tree != a.Tree {
 		l.wrong("I4: the apply %s carries out %+v and %q, authorised was %+v", run.ID, saved, artefact, a)
 	}
-	p := &process{run: *stored, identity: run.StateIdentity, alive: true}
+	p := &process{run: *stored, identity: one(run.States), alive: true}
 	l.procs[run.ID] = p
 	return p
 }

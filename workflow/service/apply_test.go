@@ -17,7 +17,7 @@ func (w *world) fingerprinted(run workflow.Run, add int) workflow.Result {
 	res := success(run, add)
 	res.Plan.Fingerprint = fmt.Sprintf("%064x", len(run.Project.Name)*1000+add)
 	res.Plan.PlannedAt, res.Plan.StateID, res.Plan.StateVersion = w.now, sameState(run).ID, "1"
-	res.Plan.InputsDigest, res.Plan.StateIdentity = run.InputsDigest, run.StateIdentity
+	res.Plan.InputsDigest, res.Plan.States = run.InputsDigest, run.States
 	res.Plan.Fetched.Tool = "terraform 1.11.4"
 	if add > 0 && run.Kind == workflow.RunPlan {
 		res.Artefact = "artefact of " + run.ID
@@ -116,7 +116,7 @@ func has(t testing.TB, text string, wants ...string) {
 }
 
 func sameState(run workflow.Run) workflow.StateVersion {
-	return workflow.StateVersion{ID: "line of " + run.StateIdentity, Version: "1"}
+	return workflow.StateVersion{ID: "line of " + one(run.States), Version: "1"}
 }
 
 // authorise asks for the word for a claimed apply, with what its plan says.

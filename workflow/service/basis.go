@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
@@ -97,11 +98,11 @@ func compare(ctx context.Context, s survey.Survey, was workflow.Run) (sameness, 
 		if err != nil || refused != "" {
 			return sameness{project: &p}, err
 		}
-		same := now.Head == was.Head && now.InputsDigest == was.InputsDigest && now.StateIdentity == was.StateIdentity
+		same := now.Head == was.Head && now.InputsDigest == was.InputsDigest && slices.Equal(now.States, was.States)
 		return sameness{inputs: same, tree: same && now.Tree == was.Tree, project: &p, sharing: now.Sharing}, nil
 	}
 	// It is gone there, or another project by now: whose state it is has a say all the same.
-	gone := workflow.Run{Project: was.Project, StateIdentity: was.StateIdentity}
+	gone := workflow.Run{Project: was.Project, States: was.States}
 	err := s.Share(ctx, &gone)
 	return sameness{sharing: gone.Sharing}, err
 }

@@ -285,7 +285,7 @@ func (s *Service) keepIfSame(ctx context.Context, g grounds, w *wanted) error {
 	}
 	old, replan := was.Run, slices.Contains(e.Request.Replan, w.record.Project.Name)
 	stands := old.Outcome == workflow.OutcomeSucceeded || (old.State != workflow.RunFinished && old.Interrupt == "")
-	same := old.InputsDigest == w.run.InputsDigest && old.StateIdentity == w.run.StateIdentity && old.Project.Name == w.record.Project.Name
+	same := old.InputsDigest == w.run.InputsDigest && slices.Equal(old.States, w.run.States) && old.Project.Name == w.record.Project.Name
 	if same && old.State == workflow.RunFinished && old.Outcome == workflow.OutcomeSucceeded && old.Tree != w.run.Tree {
 		plan, err := s.Plan(ctx, old.ID)
 		if err != nil {

@@ -181,7 +181,7 @@ func (w wanted) formerly(old workflow.PullRecord, kept map[workflow.ProjectKey]b
 		return was
 	}
 	for _, was := range old.WithPast().Projects {
-		if kept[was.Project.Key()] || was.Project.Place() != p.Place() || was.Run == nil || !workflow.IsOneState(was.Run.StateIdentity, w.run.StateIdentity) {
+		if kept[was.Project.Key()] || was.Project.Place() != p.Place() || was.Run == nil || !was.Run.States.Are(w.run.States) {
 			continue
 		}
 		if a := was.Apply; a == nil || a.State == workflow.RunFinished && !a.OutcomeOpen() && !a.StateKept() {

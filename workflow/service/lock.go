@@ -23,7 +23,7 @@ func (s *Service) lockCommand(ctx context.Context, c *command) error {
 	chosen, fault := c.chosen()
 	look := !fault.Empty()
 	for _, p := range chosen {
-		if p.Run == nil || p.Run.StateIdentity == "" {
+		if p.Run == nil || len(p.Run.States) == 0 {
 			look = true // its state is not known from the record
 			break
 		}

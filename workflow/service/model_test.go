@@ -256,7 +256,7 @@ func (m *model) check() {
 	busy := map[string]string{}
 	for _, r := range live {
 		if r.State == workflow.RunRunning {
-			for _, what := range []string{"project " + r.Project.Name, "state " + r.StateIdentity} {
+			for _, what := range []string{"project " + r.Project.Name, "state " + one(r.States)} {
 				if other, is := busy[what]; is {
 					m.t.Errorf("%s has two running runs, %s and %s", what, other, r.ID)
 				}

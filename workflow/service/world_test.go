@@ -133,17 +133,17 @@ func (engine) Discover(_ context.Context, t workflow.Tree) (workflow.Discovery, 
 	return d, err
 }
 
-func (e engine) StateIdentity(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (string, error) {
+func (e engine) States(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (workflow.States, error) {
 	if _, ok := d.Modules[path.Clean(p.Dir)]; !ok {
-		return "", nil
+		return nil, nil
 	}
 	data, err := fs.ReadFile(t, path.Join(p.Dir, "main.tf"))
 	for line := range strings.Lines(string(data)) {
 		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "state "); ok {
-			return rest, err
+			return workflow.States{rest}, err
 		}
 	}
-	return "state of " + p.Dir, err
+	return workflow.States{"state of " + p.Dir}, err
 }
 
 func (engine) Inputs(_ context.Context, t workflow.Tree, _ workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
@@ -151,11 +151,11 @@ func (engine) Inputs(_ context.Context, t workflow.Tree, _ workflow.Discovery, p
 	if err != nil {
 		return workflow.Inputs{}, err
 	}
-	in := workflow.Inputs{Dir: p.Dir, Digest: fmt.Sprintf("%x", sha256.Sum256(data)), StateIdentity: "state of " + p.Dir, FilesDigest: "none", Known: []string{"registry/acme/" + p.Dir}}
+	in := workflow.Inputs{Dir: p.Dir, Digest: fmt.Sprintf("%x", sha256.Sum256(data)), States: workflow.States{"state of " + p.Dir}, FilesDigest: "none", Known: []string{"registry/acme/" + p.Dir}}
 	for line := range strings.Lines(string(data)) {
 		switch word, rest, _ := strings.Cut(strings.TrimSpace(line), " "); word {
 		case "state":
-			in.StateIdentity = rest
+			in.States = workflow.States{rest}
 		case "refuse":
 			in.Refused = "Its state would live in the workspace and be lost."
 		case "fault":
@@ -420,3 +420,6 @@ func stored(t testing.TB, store workflow.Store, id string) (r workflow.Request, 
 	})
 	return r, err
 }
+
+// one is the name of the only state; "" for none.
+func one(s workflow.States) string { return strings.Join(s, " ") }

@@ -71,7 +71,7 @@ func checkMeeting(t *testing.T, b *bench) {
 		rec.Projects = nil
 		for _, dir := range dirs {
 			r := run("r", number, dir)
-			r.StateIdentity = state(dir)
+			r.States = workflow.StatesOf(state(dir))
 			rec.Projects = append(rec.Projects, workflow.ProjectRecord{Project: workflow.Project{Name: dir, Dir: dir}, Run: &r})
 		}
 		return rec

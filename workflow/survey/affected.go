@@ -82,12 +82,14 @@ func (s *Survey) findMoved(ctx context.Context) error {
 		if a.Deleted || base[a.Project.Key()] || !a.Project.Refused.Empty() {
 			continue
 		}
-		identity, err := s.engines.StateIdentity(ctx, s.Checkout.Planned, s.Found, a.Project)
+		states, err := s.engines.States(ctx, s.Checkout.Planned, s.Found, a.Project)
 		if err != nil {
 			return fmt.Errorf("looking for the state of %s: %w", a.Project.Name, err)
 		}
-		if workflow.IsOneState(identity, identity) { // else nobody knows which it is
-			kept[identity] = a.Project.Name
+		if states.Are(states) { // else nobody knows which they are
+			for _, identity := range states {
+				kept[identity] = a.Project.Name
+			}
 		}
 	}
 	for i := range s.Affected {
@@ -95,15 +97,23 @@ func (s *Survey) findMoved(ctx context.Context) error {
 		if !a.Deleted || len(kept) == 0 {
 			continue
 		}
-		identity, err := s.engines.StateIdentity(ctx, s.Checkout.BaseTree, s.BaseFound, a.Project)
+		states, err := s.engines.States(ctx, s.Checkout.BaseTree, s.BaseFound, a.Project)
 		if err != nil {
 			return fmt.Errorf("looking for the state of %s: %w", a.Project.Name, err)
 		}
-		if a.MovedTo = kept[identity]; a.MovedTo != "" {
+		if a.MovedTo = keptBy(kept, states); a.MovedTo != "" {
 			a.Reasons = []string{fmt.Sprintf("it moved to `%s`, which keeps the same state", a.MovedTo)}
 		}
 	}
 	return nil
+}
+
+// keptBy is the project that keeps all of some states, "" when none does.
+func keptBy(kept map[string]string, states workflow.States) string {
+	if len(states) == 0 || slices.ContainsFunc(states, func(identity string) bool { return kept[identity] != kept[states[0]] }) {
+		return ""
+	}
+	return kept[states[0]]
 }
 
 func whyDeleted(p workflow.Project, in AffectedInput) string {

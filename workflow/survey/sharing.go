@@ -41,19 +41,19 @@ func (s Survey) Share(ctx context.Context, r *workflow.Run) error {
 	if err := s.findKeepers(ctx); err != nil {
 		return err
 	}
-	p, mine := r.Project, workflow.ParsePlace(r.StateIdentity)
-	if workflow.PlaceUnknown(r.StateIdentity) {
+	p, mine := r.Project, r.States.Places()
+	if r.States.Unknown() {
 		strictest := workflow.Ruled(p)
 		strictest.Strictest = true
 		r.Sharing = append(r.Sharing, strictest)
 	}
 	same, like, kept := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, place := range s.states.places {
-		if !mine.MayBeOne(place.place) {
+		if !slices.ContainsFunc(mine, place.place.MayBeOne) {
 			continue
 		}
 		names := like
-		if workflow.IsOneState(r.StateIdentity, place.identity) {
+		if r.States.Surely(workflow.States{place.identity}) {
 			names = same
 		}
 		for _, q := range place.projects {
@@ -87,12 +87,12 @@ func (s Survey) findKeepers(ctx context.Context) error {
 		projects []workflow.Project
 	}{{s.Checkout.BaseTree, s.BaseFound, s.Resolution.BaseProjects}, {s.Checkout.Planned, s.Found, s.Resolution.Projects}} {
 		for _, p := range tree.projects {
-			id, err := s.engines.StateIdentity(ctx, tree.tree, tree.found, p)
+			states, err := s.engines.States(ctx, tree.tree, tree.found, p)
 			if err != nil {
 				return fmt.Errorf("finding out which state %s keeps: %w", p.Name, err)
 			}
-			if id != "" {
-				k.note(id, workflow.Ruled(p))
+			for _, identity := range states {
+				k.note(identity, workflow.Ruled(p))
 			}
 		}
 	}

@@ -16,7 +16,7 @@ func TestSharingBound(t *testing.T) {
 		k.note("pg:$,$", workflow.Project{Name: fmt.Sprintf("p%03d", i), Dir: fmt.Sprint(i), Environment: fmt.Sprint("e", i/(many/30))})
 	}
 	s := Survey{states: k}
-	r := workflow.Run{Project: workflow.Project{Name: "p000", Dir: "0"}, StateIdentity: "pg:$,$"}
+	r := workflow.Run{Project: workflow.Project{Name: "p000", Dir: "0"}, States: workflow.States{"pg:$,$"}}
 	if err := s.Share(t.Context(), &r); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -107,14 +108,14 @@ func (s Survey) PlanRun(ctx context.Context, p workflow.Project) (r workflow.Run
 		Kind: workflow.RunPlan, State: workflow.RunQueued, Project: p, Head: s.Checkout.Head, Base: s.Checkout.Base,
 		Tree: s.Checkout.Planned.ID, BaseTree: s.Checkout.BaseTree.ID,
 		Own: in.Dirs(), InputsDigest: in.Digest, FilesDigest: in.FilesDigest, ComputedPaths: in.ComputedPaths,
-		StateIdentity: in.StateIdentity, StateDoubt: in.StateDoubt, Hidden: Hidden(was, &in),
+		States: in.States, StateDoubt: in.StateDoubt, Hidden: Hidden(was, &in),
 		Expected: in.Expected,
 	}
 	if err = s.Share(ctx, &r); err != nil {
 		return r, "", err
 	}
 	if was != nil {
-		r.BaseKnown, r.OnBase = was.Known, s.binding && was.StateIdentity == in.StateIdentity
+		r.BaseKnown, r.OnBase = was.Known, s.binding && slices.Equal(was.States, in.States)
 	}
 	if s.closure && len(in.ComputedPaths) == 0 && !in.AnyFile { // else nobody knows what it reads
 		r.Paths = WorkspacePaths(p, in)

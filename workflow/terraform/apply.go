@@ -37,7 +37,7 @@ func (e *Engine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Res
 	a := &applying{order: job, planning: planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx), output: newOutput(job.Log),
 		dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir)),
 		job: workflow.PlanJob{Project: job.Project, Options: job.Options, Files: job.Files, Tools: job.Tools, RepoID: job.RepoID, Key: job.Key,
-			StateIdentity: job.StateIdentity, Expected: job.Expected, Log: job.Log}}}
+			States: job.States, Expected: job.Expected, Log: job.Log}}}
 	a.job.Files.Out = job.Plan
 	err := a.run()
 	res := workflow.Result{Outcome: workflow.OutcomeSucceeded}
@@ -146,7 +146,7 @@ func (a *applying) check() error {
 		return err
 	}
 	plan, secrets, err := planjson.Read(planjson.Input{Raw: raw, ExitChanges: true, RepoID: a.job.RepoID, Key: a.job.Key, Project: a.job.Project,
-		Options: a.job.Options, StateIdentity: a.job.StateIdentity, Tool: a.tool.name, ToolVersion: a.tool.version.String(), Now: time.Now(),
+		Options: a.job.Options, States: a.job.States, Tool: a.tool.name, ToolVersion: a.tool.version.String(), Now: time.Now(),
 		Written: workflow.Written{Says: a.says}})
 	a.hide(secrets)
 	if err != nil {

@@ -209,7 +209,7 @@ func (p *planning) makePlan() error {
 		from = prior.StateVersion
 	}
 	plan, secrets, err := planjson.Read(planjson.Input{Raw: raw, ExitChanges: changes, RepoID: p.job.RepoID, Key: p.job.Key, Project: p.job.Project,
-		Options: p.job.Options, StateIdentity: p.job.StateIdentity, InputsDigest: p.job.InputsDigest, Tool: p.tool.name,
+		Options: p.job.Options, States: p.job.States, InputsDigest: p.job.InputsDigest, Tool: p.tool.name,
 		ToolVersion: p.tool.version.String(), BaseProviders: p.job.BaseKnown, Hidden: p.job.Hidden, Written: p.written(),
 		Fetched: p.fetched, Unlocked: p.unlocked, Warnings: warnings, State: from, Redact: p.job.Redact, Now: time.Now()})
 	p.hide(secrets)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/plan"
 )
 
@@ -163,7 +164,7 @@ func TestFingerprintCovers(t *testing.T) {
 		{"the project's name", func(in *Input) { in.Project.Name = "renamed" }, true},
 		{"the Terraform workspace", func(in *Input) { in.Project.Variant = "blue" }, false},
 		{"the default Terraform workspace by name", func(in *Input) { in.Project.Variant = "default" }, true},
-		{"the state", func(in *Input) { in.StateIdentity = "elsewhere" }, false},
+		{"the state", func(in *Input) { in.States = workflow.States{"elsewhere"} }, false},
 		{"the tool", func(in *Input) { in.Tool = "tofu" }, false},
 		{"the tool's version", func(in *Input) { in.ToolVersion = "1.12.0" }, true},
 		{"destroy", func(in *Input) { in.Options.Destroy = true }, false},

@@ -18,13 +18,13 @@ type Input struct {
 	RepoID      int64
 	// Key is the repository's key. Without one (preview) there is no fingerprint,
 	// and sensitive values do not go into the changes hash at all.
-	Key           []byte
-	Project       workflow.Project
-	Options       workflow.PlanOptions
-	StateIdentity string
-	InputsDigest  string
-	Tool          string // terraform or tofu
-	ToolVersion   string
+	Key          []byte
+	Project      workflow.Project
+	Options      workflow.PlanOptions
+	States       workflow.States
+	InputsDigest string
+	Tool         string // terraform or tofu
+	ToolVersion  string
 	// BaseProviders are the provider source addresses in the base's lock file.
 	BaseProviders []string
 	// Hidden are effects found elsewhere (survey.Hidden).
@@ -56,7 +56,7 @@ func Read(in Input) (made *workflow.Plan, secrets []string, err error) {
 		return nil, nil, fmt.Errorf("%s says that the plan is not complete", phrase.ToolName(in.Tool))
 	}
 	return plan.Make(doc.proposal(in), plan.Input{RepoID: in.RepoID, Key: in.Key, Project: in.Project, Options: in.Options,
-		StateIdentity: in.StateIdentity, InputsDigest: in.InputsDigest, Redact: in.Redact, Now: in.Now})
+		States: in.States, InputsDigest: in.InputsDigest, Redact: in.Redact, Now: in.Now})
 }
 
 // address masks credentials in the instance keys of an address.

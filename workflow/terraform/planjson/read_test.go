@@ -79,7 +79,7 @@ func goldenPlan(t *testing.T, name, got string) {
 
 func planInput(raw []byte) Input {
 	return Input{Raw: raw, ExitChanges: true, RepoID: 7, Key: []byte("a repository's key"), Project: workflow.Project{Dir: "prod/network"},
-		StateIdentity: "state", Tool: "terraform", ToolVersion: "1.11.4", Now: time.Unix(0, 0).UTC()}
+		States: workflow.States{"state"}, Tool: "terraform", ToolVersion: "1.11.4", Now: time.Unix(0, 0).UTC()}
 }
 
 func readPlan(t *testing.T, in Input) (*workflow.Plan, []string) {

@@ -47,7 +47,7 @@ func (g *gathering) backend(own workflow.Module) error {
 		g.refuse("Its `%s` backend does not say %s: that is given at `init`. Put it in a file and name that in `backend_config`.", b.Type, missing)
 		return nil
 	}
-	g.in.StateIdentity = place.Identity()
+	g.in.States = workflow.StatesOf(place.Identity())
 	switch {
 	case len(place.Doubts) > 0:
 		g.in.StateDoubt = fmt.Sprintf("Which state it keeps is not known (%s), so the strictest rules hold.", place.Doubts[0])

@@ -42,20 +42,20 @@ func (r *Reader) gathering(ctx context.Context, t workflow.Tree, d workflow.Disc
 	return g, nil
 }
 
-// StateIdentity says which state a project writes, by its backend alone.
-func (r *Reader) StateIdentity(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (string, error) {
+// States says which state a project writes, by its backend alone.
+func (r *Reader) States(ctx context.Context, t workflow.Tree, d workflow.Discovery, p workflow.Project) (workflow.States, error) {
 	g, err := r.gathering(ctx, t, d, p)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	own, ok := d.As(g.tool, g.dir)
 	if !ok {
-		return "", ctx.Err()
+		return nil, ctx.Err()
 	}
 	if err := g.backend(own); err != nil {
-		return "", fmt.Errorf("reading the backend of %s: %w", p.Name, err)
+		return nil, fmt.Errorf("reading the backend of %s: %w", p.Name, err)
 	}
-	return g.in.StateIdentity, ctx.Err()
+	return g.in.States, ctx.Err()
 }
 
 // gathering collects one project's inputs.

@@ -194,12 +194,12 @@ var (
 func TestInputs(t *testing.T) {
 	t.Parallel()
 	got := inputs(t, mapFS(sampleFiles), sampleProject)
-	for name, v := range map[string]string{"digest": got.Digest, "files digest": got.FilesDigest, "state identity": got.StateIdentity, "lock file": got.Facets[0].Hash, "provider config": got.Facets[1].Hash, "backend config": got.Facets[2].Hash} {
+	for name, v := range map[string]string{"digest": got.Digest, "files digest": got.FilesDigest, "state identity": one(got.States), "lock file": got.Facets[0].Hash, "provider config": got.Facets[1].Hash, "backend config": got.Facets[2].Hash} {
 		if v == "" {
 			t.Errorf("no %s", name)
 		}
 	}
-	got.Digest, got.FilesDigest, got.StateIdentity, got.Facets = "", "", "", nil
+	got.Digest, got.FilesDigest, got.States, got.Facets = "", "", nil, nil
 	want := workflow.Inputs{Dir: "a", Modules: []string{"m"}, Named: []string{"a/v.tfvars", "a/c.s3"}, Files: []string{"shared/f.json"}, Watch: []string{"shared/*.yaml"},
 		Known: []string{"registry.terraform.io/acme/b", "registry.terraform.io/hashicorp/aws"},
 		Expected: workflow.Expected{Backend: "s3", State: StateNames("s3", map[string]string{"bucket": "b", "key": "k"}),
@@ -328,8 +328,8 @@ func TestInputsDigest(t *testing.T) {
 	}
 }
 
-// TestStateIdentity: equal exactly where the same state would be written.
-func TestStateIdentity(t *testing.T) {
+// TestStates: equal exactly where the same state would be written.
+func TestStates(t *testing.T) {
 	t.Parallel()
 	files := mapFS(map[string]string{
 		"a/x.tf": s3, "b/x.tf": "terraform {\n  # the same\n  backend \"s3\" {\n    key = \"k\"\n    bucket = \"${\"b\"}\"\n  }\n}\n",
@@ -339,7 +339,7 @@ func TestStateIdentity(t *testing.T) {
 		"h/x.tf":      "terraform {\n backend \"s3\" {\n bucket = \"b\"\n key = \"env:/blue/k\"\n }\n}\n",
 		"f/x.tf.json": `{"terraform": {"backend": {"s3": {"bucket": "b", "key": "k"}}}}`,
 	})
-	a := inputs(t, files, workflow.Project{Dir: "a"}).StateIdentity
+	a := one(inputs(t, files, workflow.Project{Dir: "a"}).States)
 	tests := []struct {
 		project workflow.Project
 		same    bool
@@ -355,16 +355,16 @@ func TestStateIdentity(t *testing.T) {
 		{workflow.Project{Dir: "h"}, false},
 	}
 	for _, tt := range tests {
-		if got := inputs(t, files, tt.project).StateIdentity == a; got != tt.same {
+		if got := one(inputs(t, files, tt.project).States) == a; got != tt.same {
 			t.Errorf("%+v: got the same identity %v, want %v", tt.project, got, tt.same)
 		}
 	}
-	if inputs(t, files, workflow.Project{Dir: "h"}).StateIdentity != inputs(t, files, workflow.Project{Dir: "a", Variant: "blue"}).StateIdentity {
+	if one(inputs(t, files, workflow.Project{Dir: "h"}).States) != one(inputs(t, files, workflow.Project{Dir: "a", Variant: "blue"}).States) {
 		t.Error("a key that names a Terraform workspace's object is that state")
 	}
 	d, e := inputs(t, files, workflow.Project{Dir: "d"}), inputs(t, files, workflow.Project{Dir: "e"})
-	for _, other := range []string{e.StateIdentity, a} {
-		if !workflow.MayBeOneState(d.StateIdentity, other) {
+	for _, other := range []string{one(e.States), a} {
+		if !workflow.MayBeOneState(one(d.States), other) {
 			t.Error("a key that is computed may be any: nothing tells the two states apart")
 		}
 	}
@@ -387,9 +387,12 @@ func TestBackendConfigCache(t *testing.T) {
 			{Dir: "b", Settings: Settings{BackendConfig: []string{"c"}}.JSON()}, {Dir: "b", Settings: Settings{BackendConfig: []string{"../a/c.hcl"}}.JSON()}} {
 			want := inputs(t, files, p)
 			got, err := cached.Inputs(t.Context(), workflow.Tree{FS: tree}, discover(t, cached, tree), p)
-			if err != nil || got.StateIdentity != want.StateIdentity || got.Facets[2] != want.Facets[2] {
-				t.Errorf("%v: got %s, %v, want %s", p, got.StateIdentity, err, want.StateIdentity)
+			if err != nil || one(got.States) != one(want.States) || got.Facets[2] != want.Facets[2] {
+				t.Errorf("%v: got %s, %v, want %s", p, one(got.States), err, one(want.States))
 			}
 		}
 	}
 }
+
+// one is the name of the only state; "" for none.
+func one(s workflow.States) string { return strings.Join(s, " ") }
