@@ -14,7 +14,7 @@ import (
 // of several projects can be said once.
 //
 // A Text is not changed once it is made. As JSON it is a string, or a list of its
-// parts where it has holes.
+// parts where it names a project or a plan.
 type Text []Part
 
 // Part is a piece of a Text: words, or one of the holes. [Project], [OfPlan] and
@@ -184,13 +184,13 @@ func (p Part) with(prefix string) string {
 func (c Command) typed() string {
 	words := c.Verb
 	if c.Project != "" {
-		words += " " + Choice(Subject{c.Project, c.Plan})
+		words += " " + choice(Subject{c.Project, c.Plan})
 	}
 	return Joined(words, c.More)
 }
 
-// Choice is the option by which a command chooses a project, or exactly one plan of it.
-func Choice(s Subject) string {
+// choice is the option by which a command chooses a project, or exactly one plan of it.
+func choice(s Subject) string {
 	name := Shown(s.Project)
 	if s.Plan != "" {
 		name += "@" + s.Plan
@@ -234,8 +234,8 @@ func (t Text) Key(of Subject) string {
 	return b.String()
 }
 
-// mostNamed is how many plans a command names one by one. Nobody types more.
-const mostNamed = 5
+// MostNamed is how many projects a command names one by one. Nobody types more.
+const MostNamed = 5
 
 // Common is the text, which is about the first of the subjects, as it is said of all
 // of them, where [Text.Key] is the same for each one's own.
@@ -262,7 +262,7 @@ func (t Text) Common(of []Subject) Text {
 func (c Command) about(of []Subject) Command {
 	exact := c.Plan != ""
 	c.Project, c.Plan = "", ""
-	if len(of) > mostNamed {
+	if len(of) > MostNamed {
 		return c
 	}
 	var choices []string
@@ -270,7 +270,7 @@ func (c Command) about(of []Subject) Command {
 		if !exact {
 			s.Plan = ""
 		}
-		choices = append(choices, Choice(s))
+		choices = append(choices, choice(s))
 	}
 	c.More = Joined(strings.Join(choices, " "), c.More)
 	return c
@@ -301,16 +301,17 @@ func (t *Text) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &parts); err != nil {
 		return fmt.Errorf("reading a text: %w", err)
 	}
-	*t = make(Text, len(parts))
-	for i, part := range parts {
-		p := &(*t)[i]
-		if json.Unmarshal(part, &p.Words) == nil {
-			continue
+	var out Text
+	for _, part := range parts {
+		var p Part
+		if json.Unmarshal(part, &p.Words) != nil {
+			if err := json.Unmarshal(part, &p); err != nil {
+				return fmt.Errorf("reading a part of a text: %w", err)
+			}
 		}
-		if err := json.Unmarshal(part, p); err != nil {
-			return fmt.Errorf("reading a part of a text: %w", err)
-		}
+		out = out.and(p)
 	}
+	*t = out
 	return nil
 }
 

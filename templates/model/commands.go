@@ -13,9 +13,6 @@ type Command struct {
 	Why, Text string
 }
 
-// namedAtMost is how many projects a proposed command names one by one.
-const namedAtMost = 5
-
 // commandsFor are the commands that may come next, at most two.
 func commandsFor(v workflow.PullView, m Model, l Links) []Command {
 	if v.Pull.Subject().IsZero() || v.Pull.State != workflow.PullOpen && v.Pull.State != "" {
@@ -56,13 +53,13 @@ func planFailed(m Model, l Links) (Command, bool) {
 		}
 	}
 	switch {
-	case len(names) > 0 && m.allCancelled() && len(names) <= namedAtMost:
+	case len(names) > 0 && m.allCancelled() && len(names) <= phrase.MostNamed:
 		return Command{Why: "to make " + phrase.OneMany(len(names) == 1, "its plan", "their plans") + " after all", Text: l.Command("plan" + options(names))}, true
 	case len(names) == 1:
 		return Command{Why: "to plan it again; a push that mends it does so by itself", Text: l.Command("plan -p " + quote(names[0]))}, true
-	case len(names) > 1 && len(names) <= namedAtMost:
+	case len(names) > 1 && len(names) <= phrase.MostNamed:
 		return Command{Why: "to plan them again; a push that mends them does so by itself", Text: l.Command("plan" + options(names))}, true
-	case len(names) > namedAtMost:
+	case len(names) > phrase.MostNamed:
 		return Command{Why: "to plan again; a push that mends the failed projects does so by itself", Text: l.Command("plan")}, true
 	}
 	return Command{}, false
@@ -103,14 +100,14 @@ func applyCommands(m Model, l Links) []Command {
 	}
 	var out []Command
 	switch n := len(approve); {
-	case n > namedAtMost:
+	case n > phrase.MostNamed:
 		out = append(out, Command{Why: "to approve the plans shown here", Text: l.Command("approve")})
 	case n > 0:
 		out = append(out, Command{Why: "to approve " + phrase.OneMany(n == 1, "exactly this plan", "exactly these plans"), Text: l.Command("approve" + options(approve))})
 	}
-	if n := len(replan); n > 0 && (n <= namedAtMost || len(replan) == m.Tally.Changing) {
+	if n := len(replan); n > 0 && (n <= phrase.MostNamed || len(replan) == m.Tally.Changing) {
 		words := options(replan)
-		if n > namedAtMost {
+		if n > phrase.MostNamed {
 			words = ""
 		}
 		out = append(out, Command{Why: "to make " + phrase.OneMany(n == 1, "a new plan", "new plans"), Text: l.Command("plan" + words)})
