@@ -1,13 +1,13 @@
 // Package app is the GitHub App: the only place that knows GitHub's JSON.
 //
-// Deliveries come in through webhook and are stored. The inbox loop makes each
-// into a request (event, command) or ignores it with a reason. The expand loop
-// carries requests out, one at a time a pull: it reads the live facts, the
-// sender's role, and hands both to the service, which decides. The report loop
-// shows what the service knows. Recovery asks GitHub for what was missed.
+// Deliveries come in through webhook and are stored. The inbox loop makes each into a request
+// (event, command) or ignores it with a reason. The expand loop carries requests out, one at
+// a time per pull: it reads the live facts, the sender's role, and hands both to the service,
+// which decides. The report loop shows what the service knows. Recovery asks GitHub for what
+// was missed.
 //
-// Every loop is driven by a signal and by a clock, and works from the store
-// alone: one that stops anywhere goes on from there.
+// Every loop is driven by a signal and by a clock, and works from the store alone: a loop
+// that stops anywhere goes on from there.
 package app
 
 import (
@@ -42,8 +42,8 @@ type Config struct {
 
 	Service *service.Service
 	Rules   func(workflow.Repo) (workflow.Rules, bool)
-	// SameFile reports whether a file of a pull's planned tree is the same in its
-	// head: only then its lines can be annotated. Nil: all are taken to be.
+	// SameFile reports whether a file of a pull's planned tree is the same in its head: only
+	// then can its lines be annotated. Nil: every file is taken to be the same.
 	SameFile func(ctx context.Context, rec workflow.PullRecord, file string) bool
 	// Timeout is the most that GitHub may take to begin an answer; 0 = 20 s.
 	Timeout time.Duration
@@ -68,7 +68,7 @@ type App struct {
 	shared   sharing
 }
 
-// New returns the App. It calls nobody yet; settings that cannot work are errors.
+// New returns the App. It calls nobody yet; it refuses settings that cannot work.
 func New(c Config) (*App, error) {
 	if c.Service == nil || c.Rules == nil {
 		return nil, errors.New("the App needs a service and rules")
@@ -110,7 +110,8 @@ func New(c Config) (*App, error) {
 	return a, nil
 }
 
-// Handler is the webhook, whatever its path. It answers as long as the store is open, with and without Run.
+// Handler is the webhook, whatever its path. It answers as long as the store is open, whether
+// or not Run is running.
 func (a *App) Handler() http.Handler { return a.webhook }
 
 // Token returns a token with which git can read one repository and nothing else.
@@ -118,7 +119,8 @@ func (a *App) Token(ctx context.Context, repo workflow.Repo) (string, error) {
 	return a.github.Token(ctx, repo)
 }
 
-// Refused says that git was refused with a token, and reports whether the next one is another.
+// Refused says that git was refused with a token, and reports whether the next token is a
+// different one.
 func (a *App) Refused(ctx context.Context, repo workflow.Repo, token string) bool {
 	return a.github.Refused(ctx, repo, token)
 }

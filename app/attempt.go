@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ending is how an attempt came to its end.
+// ending is how an attempt ended.
 type ending int
 
 const (
@@ -17,9 +17,9 @@ const (
 	endedInPanic                  // by a fault of ours
 )
 
-// attempt does something that may take too long, hang or panic. It returns when
-// that ends, and at most grace after its time or the server's is over: what hangs
-// even then is left behind, with a context in which it can write nothing any more.
+// attempt runs something that may take too long, hang or panic. It returns when that ends, or
+// at the latest a grace period after its time, or the server's, is up: what still hangs then
+// is left behind, with a context in which it can no longer write anything.
 func attempt(ctx context.Context, atMost, grace time.Duration, do func(context.Context) error) (ending, error) {
 	limited, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()

@@ -21,21 +21,21 @@ import (
 )
 
 const (
-	// expanding is how many pulls are expanded at a time; no sender has more than
-	// senderShare of them and no repository more than repoShare, so that there is
-	// always room for somebody else.
+	// expanding is how many pulls are expanded at a time; no sender has more than senderShare of
+	// those and no repository more than repoShare, so that there is always room for others.
 	expanding   = 8
 	senderShare = 4
 	repoShare   = 6
-	// expandAtMost is how long one request may take, expandGrace how long one that has to end may take for that.
+	// expandAtMost is how long a request may take, expandGrace how long it may then take to
+	// stop.
 	expandAtMost = 10 * time.Minute
 	expandGrace  = 5 * time.Second
 	nearLook     = 512
 	expandPoll   = 5 * time.Second
-	// commandLife is how long after its writing a command is still carried out: a
-	// delivery that comes days late must not surprise anybody.
+	// commandLife is how long after it was written a command is still carried out: a delivery
+	// that arrives days late must not surprise anybody.
 	commandLife = 30 * time.Minute
-	// goneAfter is how often a pull may be missing before we believe it.
+	// goneAfter is how often a pull has to be missing before we believe that it is gone.
 	goneAfter = 3
 	// retryStore is the wait after an error that is not GitHub's.
 	retryStore = time.Second
@@ -50,7 +50,7 @@ type expansions struct {
 	ends  chan expanded
 }
 
-// may reports whether a request can be begun beside those that are under way.
+// may reports whether a request can be begun alongside those under way.
 func (x *expansions) may(req workflow.Request, now time.Time) bool {
 	if _, busy := x.running[req.About()]; busy || x.later[req.About()].After(now) {
 		return false
@@ -110,10 +110,10 @@ func (a *App) begin(ctx context.Context, x *expansions) (soonest time.Time, err 
 	now := a.config.Now()
 	soonest = now.Add(expandPoll)
 	if len(x.running) == expanding {
-		return soonest, nil // one that ends looks again
+		return soonest, nil // when one ends, we look again
 	}
-	// Far behind in the queue others may wait whose turn it is; a look at all of it costs something,
-	// so it is taken once a second.
+	// Requests that are due may stand far back in the queue. Looking through all of it is not
+	// cheap, so that is done once a second.
 	query := service.DueQuery{Look: nearLook, May: func(req workflow.Request) bool {
 		if !x.may(req, now) {
 			return false
@@ -148,8 +148,8 @@ func (a *App) begin(ctx context.Context, x *expansions) (soonest time.Time, err 
 	return soonest, nil
 }
 
-// try carries a request out as one that may go wrong in any way: whatever it
-// does, it comes to an end, and others go on.
+// try carries a request out and expects it to go wrong in any way: whatever happens, it ends,
+// and the others go on.
 func (a *App) try(ctx context.Context, req workflow.Request) error {
 	service := a.config.Service
 	begun, err := service.BeginRequest(ctx, req.ID)
@@ -163,7 +163,7 @@ func (a *App) try(ctx context.Context, req workflow.Request) error {
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), expandGrace)
 	defer cancel()
 	switch how {
-	case endedInOrder, endedWithServer: // not its fault
+	case endedInOrder, endedWithServer: // not the request's fault
 		return errors.Join(err, service.PutBackRequest(after, req.ID))
 	case endedTooLate:
 		return service.FailRequest(after, req.ID, fmt.Sprintf("It took longer than %d minutes.", int(expandAtMost.Minutes())))
@@ -198,7 +198,7 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 		return nil
 	case github.Gone(err) && req.Attempts >= goneAfter:
 		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: GitHub has no such pull request (any more).", nil)
-	case err != nil: // also what looks lasting: a key that is being rotated, a pull that GitHub does not show yet
+	case err != nil: // also faults that look permanent: a key that is being rotated, a pull that GitHub does not show yet
 		log.WarnContext(ctx, "the pull could not be read", "error", err)
 		return a.config.Service.DeferRequest(ctx, req.ID, waitSentence(err), github.RetryAt(err))
 	}
@@ -224,7 +224,7 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 		return a.config.Service.FinishRequest(ctx, req.ID, "Refused: "+reply.Text[0].String(), reply)
 	}
 	a.roles(ctx, &e, rules)
-	// Facts that somebody shares may be older than the locks that an apply takes now.
+	// Shared facts may be older than the locks that an apply takes now.
 	a.shared.forget(pull.Key())
 	err = a.config.Service.Expand(ctx, e)
 	a.shared.forget(pull.Key())
@@ -234,8 +234,8 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 	return nil
 }
 
-// first prepares the report of a pull that was just opened: nothing of ours is
-// on it, so nothing has to be looked for.
+// first prepares the report of a pull that was just opened: there is nothing of ours on it
+// yet, so nothing has to be searched for.
 func (a *App) first(ctx context.Context, req workflow.Request, key workflow.PullKey) error {
 	if req.Kind != workflow.RequestPull || req.Action != "opened" {
 		return nil
@@ -247,8 +247,8 @@ func (a *App) first(ctx context.Context, req workflow.Request, key workflow.Pull
 	return a.config.Service.SaveReport(ctx, workflow.ReportState{Key: key, Searched: true})
 }
 
-// meet asks for the plans of a pull that we get to know by a command, such as one
-// that was opened before we were installed.
+// meet asks for the plans of a pull that we first hear of through a command, such as one that
+// was opened before we were installed.
 func (a *App) meet(ctx context.Context, req workflow.Request, pull workflow.Pull) error {
 	if req.Kind != workflow.RequestCommand || pull.State != workflow.PullOpen {
 		return nil
@@ -261,7 +261,7 @@ func (a *App) meet(ctx context.Context, req workflow.Request, pull workflow.Pull
 	return err
 }
 
-// waitSentence says to people why something waits.
+// waitSentence tells people why something waits.
 func waitSentence(err error) string {
 	if l := new(github.Limited); errors.As(err, &l) {
 		return l.Error() + "."
@@ -278,28 +278,29 @@ func waitSentence(err error) string {
 	return "GitHub does not answer."
 }
 
-// lagLife is how long a delivery is believed against the API, which shows what was
-// before it: longer than GitHub's readers lag, and no longer than a request is tried.
+// lagLife is how long we believe a delivery rather than the API, when the API still shows the
+// state before it: longer than GitHub's replicas lag, and no longer than a request is
+// retried.
 const lagLife = 2 * time.Minute
 
-// lag is what tells that GitHub's API lags behind what it delivered.
+// lag holds what shows that GitHub's API lags behind its own deliveries.
 type lag struct {
-	pending []workflow.Request // of the pull, the one that is carried out among them
-	known   workflow.Pull      // as it was seen last, before these
+	pending []workflow.Request // of the pull, including the one being carried out
+	known   workflow.Pull      // as we last saw it, before these
 	left    []workflow.LeftFacts
 	now     time.Time
 }
 
-// behind reports whether the API still shows the pull as it was before an event
-// that was delivered: either by its clock, or because it shows exactly what the
-// event says that it changed, whatever its clock says. A later event that proves
-// what the API shows ends the doubt, and so does time.
+// behind reports whether the API still shows the pull as it was before an event that was
+// delivered: because its clock says so, or because, whatever its clock says, it shows exactly
+// what the event replaced. A later event that confirms what the API shows ends the doubt, and
+// so does time.
 func (l lag) behind(req workflow.Request, pull workflow.Pull) bool {
 	if pull.UpdatedAt.Before(req.CommentedAt) && shows(req, pull) {
 		return true
 	}
 	for _, r := range l.pending {
-		old := l.now.Sub(r.Received) >= lagLife || l.known.UpdatedAt.After(r.CommentedAt) // or it came late
+		old := l.now.Sub(r.Received) >= lagLife || l.known.UpdatedAt.After(r.CommentedAt) // or it arrived late
 		if !old && l.reverts(r, pull) && !l.since(r, pull) {
 			return true
 		}
@@ -307,8 +308,8 @@ func (l lag) behind(req workflow.Request, pull workflow.Pull) bool {
 	return l.again(pull)
 }
 
-// again reports whether the API shows what the pull was shortly before, after it
-// had shown another, while no event waits that could have brought it back.
+// again reports whether the API shows a state that the pull has just left, although no
+// pending event could have brought it back.
 func (l lag) again(pull workflow.Pull) bool {
 	for _, r := range l.pending {
 		event := r.Kind == workflow.RequestClosed ||
@@ -322,7 +323,7 @@ func (l lag) again(pull workflow.Pull) bool {
 	})
 }
 
-// shows reports whether a pull is not what an event made it.
+// shows reports whether the API does not yet show what an event did to a pull.
 func shows(req workflow.Request, pull workflow.Pull) bool {
 	switch req.Kind {
 	case workflow.RequestClosed:
@@ -339,7 +340,8 @@ func shows(req workflow.Request, pull workflow.Pull) bool {
 func (l lag) reverts(r workflow.Request, pull workflow.Pull) bool {
 	switch r.Action {
 	case "synchronize":
-		// Of several pushes in a row only the last one waits; what was known is before all of them.
+		// Of several pushes in a row only the last is pending; what we knew is from before all of
+		// them.
 		return pull.Head.SHA != r.Head && (pull.Head.SHA == r.Before || pull.Head.SHA == l.known.Head.SHA)
 	case "edited":
 		return r.Before != "" && pull.Base.Ref == r.Before
@@ -387,7 +389,7 @@ func (l lag) since(of workflow.Request, pull workflow.Pull) bool {
 	return false
 }
 
-// tooLate refuses commands that are about another time: an old comment, a button of an old head.
+// tooLate refuses commands from another time: an old comment, a button of an old head.
 func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply {
 	switch {
 	case req.Kind != workflow.RequestCommand:
@@ -418,9 +420,9 @@ func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply 
 	return nil
 }
 
-// roles reads the role that counts, live: the sender's of a command, else the
-// pull author's. It is not read where no role would help, and not for apps whose
-// heads are planned because the rule lists them: GitHub has no role for those.
+// roles reads, live, the role that counts: that of a command's sender, otherwise that of the
+// pull's author. It is not read where no role would help, nor for apps whose heads are
+// planned because the rule lists them: GitHub has no role for those.
 func (a *App) roles(ctx context.Context, e *service.Expansion, rules workflow.Rules) {
 	who, role := e.Pull.Author, &e.AuthorRole
 	if e.Request.Kind.LooksAgain() || e.Live != nil {
@@ -449,7 +451,7 @@ func (a *App) roles(ctx context.Context, e *service.Expansion, rules workflow.Ru
 func (a *App) readRole(ctx context.Context, e *service.Expansion, who workflow.Actor, role *workflow.Role) {
 	*role, e.RoleError = a.github.Role(ctx, e.Pull.Repo, who)
 	if github.NoAccount(e.RoleError) {
-		e.RoleError = nil // that is an answer: no role
+		e.RoleError = nil // that is an answer too: no role
 	}
 	if e.RoleError != nil {
 		a.config.Log.WarnContext(ctx, "a role could not be read", "request",

@@ -24,7 +24,7 @@ const (
 	reactTimeout = 30 * time.Second
 )
 
-// inbox makes stored deliveries into requests, oldest first.
+// inbox turns stored deliveries into requests, oldest first.
 func (a *App) inbox(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -99,14 +99,15 @@ func (a *App) settleOne(ctx context.Context, d workflow.Delivery) error {
 	if req.CommentID != 0 {
 		select {
 		case a.reacts <- req:
-		default: // so many commands at once: the answers will do
+		default: // there are so many commands at once that their answers have to do
 		}
 	}
 	return nil
 }
 
-// bind gives a button the plans that it was pressed for: those that its check run
-// showed, if they are still the present ones. Otherwise it stays without, and is refused when its turn comes.
+// bind gives a button's request the plans that it was pressed for: those that its check run
+// showed, if they are still the current ones. Otherwise the request has none, and is refused
+// when its turn comes.
 func (a *App) bind(ctx context.Context, d event.Decision) error {
 	if d.Request == nil || !event.Binds(*d.Request) {
 		return nil
@@ -129,8 +130,9 @@ func (a *App) bind(ctx context.Context, d event.Decision) error {
 	return nil
 }
 
-// spread makes a re-run of all checks of a commit one request for each open pull
-// with that head. The last is the delivery's own, so that nothing is lost before all are there.
+// spread turns a re-run of all checks of a commit into one request for each open pull with
+// that head. The last of them is the delivery's own, so that nothing is lost before all of
+// them exist.
 func (a *App) spread(ctx context.Context, d *event.Decision) error {
 	if d.Request == nil || !event.OfHead(*d.Request) {
 		return nil
@@ -175,7 +177,7 @@ func (a *App) learn(ctx context.Context, d event.Decision) error {
 	}
 	for _, repo := range repos {
 		if !d.Suspended {
-			if repo.DefaultBranch == "" { // the lists of installations name no branch: what is known is better
+			if repo.DefaultBranch == "" { // installation events name no branch: what we know is better
 				if rec, err := a.config.Service.Repo(ctx, repo.ID); err == nil {
 					repo.DefaultBranch, repo.Private = rec.Repo.DefaultBranch, rec.Repo.Private
 				} else if !errors.Is(err, workflow.ErrNotFound) {
@@ -195,7 +197,8 @@ func (a *App) learn(ctx context.Context, d event.Decision) error {
 	return nil
 }
 
-// react shows people that their command is stored. It is a courtesy: when it fails, nothing else does.
+// react shows people that their command is stored. It is a courtesy: if it fails, nothing
+// else does.
 func (a *App) react(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for range reacting {

@@ -14,21 +14,21 @@ import (
 	"github.com/cardea-iac/cardea/workflow/service"
 )
 
-// shareFor is how long what GitHub said is given to others who ask for the same: long
-// enough for the projects of one apply that become ready together, and short
-// enough that it is not ten seconds old when terraform starts.
+// shareFor is how long an answer of GitHub is shared with others who ask for the same: long
+// enough for the projects of one apply that become ready together, and short enough that the
+// answer is not ten seconds old when terraform starts.
 const shareFor = 7 * time.Second
 
-// sharing holds what GitHub said of pulls for a moment, so that the projects of one
-// apply, and several people's applies of one pull, cost one look. Whoever asks
-// while somebody looks waits for what that one sees.
+// sharing holds what GitHub said of pulls for a moment, so that the projects of one apply,
+// and several people's applies of one pull, cost one look. A caller who asks while another is
+// looking waits for what the other sees.
 type sharing struct {
 	mu   sync.Mutex
 	held map[workflow.PullKey]*shared
 }
 
-// shared is what was seen of one pull. Facts with trouble and roles that could not
-// be read are not kept: they are nobody else's.
+// shared is what was seen of one pull. Facts with trouble and roles that could not be read
+// are not kept for others.
 type shared struct {
 	mu    sync.Mutex // held while looking
 	facts github.Facts
@@ -55,18 +55,19 @@ func (s *sharing) of(k workflow.PullKey) *shared {
 	return e
 }
 
-// forget drops what is held of a pull: what is read from now on is newer than whatever happened until now.
+// forget drops what is held of a pull, so that what is read from now on is newer than
+// everything that happened until now.
 func (s *sharing) forget(pull workflow.PullKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.held, pull)
 }
 
-// Live reads what GitHub says of a pull now: the pull, its base's tip, reviews,
-// required checks, and the roles of the actor and the approvers. What somebody else
-// was told within a few seconds is not asked again; Read says how old the oldest
-// of it is. What could not be found out is in Errors; an error means that nothing
-// could be, and a passing one that another try may.
+// Live reads what GitHub says of a pull now: the pull, its base's tip, reviews, required
+// checks, and the roles of the actor and the approvers. What another caller was told within
+// the last few seconds is not asked again; Read says how old the oldest part is. What could
+// not be found out is in Errors. An error means that nothing could be found out, a passing
+// error that another try may succeed.
 func (a *App) Live(ctx context.Context, p workflow.Pull, actor workflow.Actor,
 	approvers []workflow.Actor) (workflow.LiveFacts, error) {
 	e := a.shared.of(p.Key())
@@ -80,11 +81,11 @@ type asking struct {
 	pull      workflow.Pull // repository and number are enough
 	actor     workflow.Actor
 	approvers []workflow.Actor
-	// mergeable: whether it can be merged matters, so it is waited for.
+	// mergeable: it matters whether the pull can be merged, so we wait for GitHub to say.
 	mergeable bool
 }
 
-// look reads live facts, from GitHub where what is held does not have them or is too old.
+// look reads live facts, from GitHub where those that are held are missing or too old.
 func (a *App) look(ctx context.Context, e *shared, as asking) (workflow.LiveFacts, error) {
 	if e.since.IsZero() || a.config.Now().Sub(e.since) > shareFor {
 		f, since, err := a.github.Facts(ctx,
@@ -113,7 +114,7 @@ func (a *App) look(ctx context.Context, e *shared, as asking) (workflow.LiveFact
 	return out, nil
 }
 
-// roleOf fills in the roles of people, and returns when the oldest was asked for.
+// roleOf fills in people's roles, and returns when the oldest of them was asked for.
 func (a *App) roleOf(ctx context.Context, e *shared, people []workflow.Actor,
 	out *workflow.LiveFacts) (oldest time.Time, trouble []string) {
 	now := a.config.Now()
@@ -185,7 +186,7 @@ func (a *App) facts(ctx context.Context, req workflow.Request, key workflow.Pull
 	return e, nil
 }
 
-// approversOf are the people whose approvals of a pull's plans count still.
+// approversOf are the people whose approvals of a pull's plans still count.
 func approversOf(rec workflow.PullRecord) (out []workflow.Actor) {
 	for _, p := range rec.Projects {
 		for _, ap := range p.Approvals {

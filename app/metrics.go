@@ -13,7 +13,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// metrics are what the App counts. Labels are of small, closed sets: no names of people or repositories.
+// metrics are what the App counts. Labels come from small, closed sets: no names of people or
+// repositories.
 type metrics struct {
 	deliveries *prometheus.CounterVec
 	requests   *prometheus.CounterVec
@@ -46,7 +47,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-// delivered counts a webhook answer. An event that we do not know is anybody's text.
+// delivered counts a webhook answer. The name of an event that we do not know is text that
+// anybody may have sent.
 func (m *metrics) delivered(name string, status int) {
 	known := "other"
 	for _, e := range event.Known {

@@ -25,7 +25,7 @@ const (
 	maxValues = 100  // values of one option
 )
 
-// Result is what a comment says to us. The zero value: it is not addressed to us.
+// Result is what a comment says to us. The zero value means that it is not addressed to us.
 type Result struct {
 	// Addressed: the first word is one of our prefixes.
 	Addressed bool
@@ -35,7 +35,7 @@ type Result struct {
 	Fault string
 }
 
-// verbs are all that there are, in the order in which they are told.
+// verbs are all the verbs, in the order in which they are listed.
 var verbs = []workflow.Verb{
 	workflow.VerbPlan, workflow.VerbApprove, workflow.VerbApply, workflow.VerbUnapprove,
 	workflow.VerbLock, workflow.VerbUnlock,
@@ -115,7 +115,8 @@ func nearest(word string, known []string) string {
 	return best
 }
 
-// code shows a word of the comment in a code span, short and without what would end the span.
+// code shows a word of the comment in a code span, shortened and without anything that would
+// end the span.
 func code(word string) string {
 	r := []rune(strings.Map(func(r rune) rune {
 		if r == '`' || r < ' ' || r == 0x7f {

@@ -2,8 +2,8 @@ package command
 
 import "strings"
 
-// firstLine returns the first line of a comment that is not blank and is neither
-// quoted nor code. A comment that opens with such a block can still command after it.
+// firstLine returns the first line of a comment that is not blank and is neither quoted nor
+// code. A comment that opens with such a block can still give a command after it.
 func firstLine(text string) (string, bool) {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 	fence, quoting := "", false
@@ -45,8 +45,8 @@ func cutIndent(line string) (columns int, body string) {
 	return columns, ""
 }
 
-// opens returns the run of characters that opens a code fence, or "". What
-// follows backticks must hold none (CommonMark), else it is inline code.
+// opens returns the run of characters that opens a code fence, or "". A fence of backticks
+// may have no backtick after it (CommonMark): otherwise it is inline code.
 func opens(body string) string {
 	for _, c := range []string{"`", "~"} {
 		run := body[:len(body)-len(strings.TrimLeft(body, c))]
@@ -57,8 +57,8 @@ func opens(body string) string {
 	return ""
 }
 
-// closes reports whether a line closes the fence: the same character, at least
-// as long, and nothing else.
+// closes reports whether a line closes the fence: the same character, at least as often, and
+// nothing else.
 func closes(line, fence string) bool {
 	indent, body := cutIndent(line)
 	body = strings.TrimRight(body, " \t")
@@ -126,7 +126,7 @@ func cutQuoted(s string) (word, rest string, ok bool) {
 	return b.String(), "", true
 }
 
-// unquote reads a quoted text that s begins with.
+// unquote reads the quoted text at the start of s.
 func unquote(s string) (body, rest string, ok bool) {
 	quote := s[0]
 	var b strings.Builder

@@ -57,8 +57,8 @@ var options = map[workflow.Verb][]option{
 	}}},
 }
 
-// The digits of a fingerprint in a command: enough not to meet another by
-// chance, and at most all of them.
+// How many digits of a fingerprint a command may give: enough not to match another by chance,
+// and at most all of them.
 const minFingerprint, maxFingerprint = 8, 64
 
 // projectAt reads NAME, or NAME@FINGERPRINT: no project's name has an @.
@@ -88,7 +88,7 @@ func projectAt(c *workflow.Command, v string) string {
 	return ""
 }
 
-// grammar is what may follow one verb.
+// grammar is what may follow a verb.
 type grammar struct {
 	verb    workflow.Verb
 	prefix  string
@@ -145,7 +145,8 @@ func (g grammar) find(word string) (opt option, value string, given bool, fault 
 	if !strings.HasPrefix(word, "-") && !strings.HasPrefix(word, "–") && !strings.HasPrefix(word, "—") {
 		return opt, "", false, g.stray(word)
 	}
-	// A long option with one dash is terraform's habit, a dash of another length a phone's.
+	// People who use terraform write long options with one dash; phones turn two dashes into a
+	// long one.
 	bare := strings.ToLower(strings.TrimLeft(name, "-–—"))
 	for _, n := range names {
 		if strings.TrimLeft(n, "-") == bare {
@@ -158,7 +159,7 @@ func (g grammar) find(word string) (opt option, value string, given bool, fault 
 	return opt, "", false, fmt.Sprintf("There is no option %s of `%s %s`.", code(name), g.prefix, g.verb)
 }
 
-// stray says what to do about a word that is no option: most likely a project's name.
+// stray says what to do about a word that is not an option: most likely a project's name.
 func (g grammar) stray(word string) string {
 	say := fmt.Sprintf("`%s %s` does not know what %s is.", g.prefix, g.verb, code(word))
 	for _, o := range g.options {
@@ -169,7 +170,7 @@ func (g grammar) stray(word string) string {
 	return say
 }
 
-// lacks says what a verb cannot do without.
+// lacks says what a verb needs and was not given.
 func (g grammar) lacks(c *workflow.Command) string {
 	switch {
 	case g.verb == workflow.VerbLock && len(c.Select.Projects) == 0:
@@ -215,7 +216,7 @@ func cleanDir(v string) (string, bool) {
 	return dir, dir != ".." && !strings.HasPrefix(dir, "../")
 }
 
-// contradiction says what two parts of a command cannot both hold.
+// contradiction says which two parts of a command contradict each other.
 func contradiction(c *workflow.Command) string {
 	named := c.Select
 	named.All = false

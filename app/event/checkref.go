@@ -17,12 +17,13 @@ type CheckRef struct {
 	RepoID  int64
 	Number  int
 	Project string // of a per-project check, else ""
-	// Shown is the [ShownKey] of the plans that the check offers to approve and apply,
-	// "" when it offers none. A check run keeps it: other plans are offered by another run.
+	// Shown is the [ShownKey] of the plans that the check offers to approve and apply, "" when
+	// it offers none. It never changes in a check run: other plans are offered by another run.
 	Shown string
 }
 
-// ShownKey stands for plans, by project name what tells them from others; "" for none.
+// ShownKey stands for a set of plans. The argument gives, by project name, what tells each
+// plan from others. "" stands for no plans.
 func ShownKey(plans map[string]string) string {
 	if len(plans) == 0 {
 		return ""
@@ -46,7 +47,7 @@ func (r CheckRef) String() string {
 	return s
 }
 
-// ParseCheckRef reads an external_id back; false: it is none of ours.
+// ParseCheckRef reads an external_id back; false: it is not one of ours.
 func ParseCheckRef(s string) (CheckRef, bool) {
 	parts := strings.SplitN(s, ":", 5)
 	if len(parts) < 4 || parts[0] != "cardea" || parts[1] != "1" && (parts[1] != "2" || len(parts) != 5) {

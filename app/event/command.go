@@ -9,8 +9,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// comment reads a command out of a new comment. Edits command nothing: people
-// with enough permission can edit other people's comments.
+// comment reads a command from a new comment. An edit is never a command: people with enough
+// permission can edit other people's comments.
 func comment(p payload, rules workflow.Rules, c Config) Decision {
 	ours := p.Comment.Via != nil && p.Comment.Via.ID == c.AppID
 	switch {
@@ -42,8 +42,8 @@ func comment(p payload, rules workflow.Rules, c Config) Decision {
 	}}
 }
 
-// notWelcome says why a sender may not command at all: only people may, and the
-// apps that the server's rule lists. Whether they have the permission is read later.
+// notWelcome says why a sender may not give commands at all: only people may, and the apps
+// that the server's rule lists. Whether they have the permission is found out later.
 func notWelcome(u userJS, rules workflow.Rules) string {
 	switch a := u.actor(); {
 	case u.ID == 0:
@@ -69,7 +69,7 @@ func Binds(r workflow.Request) bool {
 		(r.Command.Verb == workflow.VerbApprove || r.Command.Verb == workflow.VerbApply)
 }
 
-// checkRun reads a button or a re-run of one check. A re-run is the command
+// checkRun reads the press of a button, or the re-run of one check. A re-run is the command
 // `plan`: it never applies anything.
 func checkRun(p payload, rules workflow.Rules, c Config) Decision {
 	ident := p.RequestedAction.Identifier

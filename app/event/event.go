@@ -21,8 +21,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Known are the events that the webhook stores (behaviour.md §8), in the order
-// of their names. Others are answered and forgotten.
+// Known are the events that the webhook stores (behaviour.md §8), in the order of their
+// names. Others are acknowledged and forgotten.
 var Known = []string{
 	"check_run", "check_suite", "installation", "installation_repositories", "issue_comment", "merge_group", "ping",
 	"pull_request", "pull_request_review", "push", "repository",
@@ -32,7 +32,7 @@ var Known = []string{
 type Config struct {
 	AppID    int64
 	Prefixes []string
-	// Rules gives the server's rules for a repository; false: it is none of ours.
+	// Rules gives the server's rules for a repository; false: it is not one of ours.
 	Rules func(workflow.Repo) (workflow.Rules, bool)
 }
 
@@ -42,7 +42,8 @@ type Decision struct {
 	// re-run of a check suite is asked for of every open pull with its head: which
 	// those are GitHub does not say, or not of all of them, so that it is about a pull that is a hint, or about the repository.
 	Request *workflow.Request
-	// Shown is, of a button to approve or to apply, the [ShownKey] of what its check run offers.
+	// Shown is, for a button that approves or applies, the [ShownKey] of what its check run
+	// offers.
 	Shown string
 	// Note says in words what became of the delivery, for support.
 	Note string
@@ -50,14 +51,14 @@ type Decision struct {
 	// Suspended says that we may not use them any more (or for now).
 	Repos     []workflow.Repo
 	Suspended bool
-	// Edited is a comment of ours that somebody else edited, nil mostly.
+	// Edited is a comment of ours that somebody else edited, usually nil.
 	Edited *Edited
 	// Installation, when not 0, means all repositories of it that we know.
 	Installation int64
 }
 
-// Edited is an edit of one of our comments by somebody else: whoever may write to
-// a repository may edit every comment in it.
+// Edited is an edit of one of our comments by somebody else: anybody who may write to a
+// repository may edit every comment in it.
 type Edited struct {
 	Pull      workflow.PullKey
 	CommentID int64
@@ -69,8 +70,8 @@ func ignored(format string, args ...any) Decision {
 	return Decision{Note: "ignored: " + fmt.Sprintf(format, args...)}
 }
 
-// Decide reads one delivery. A payload that does not fit its event is ignored
-// with the reason: GitHub adds events and actions over time.
+// Decide reads one delivery. A payload that does not fit its event is ignored, and the reason
+// is noted: GitHub adds events and actions over time.
 func Decide(d workflow.Delivery, c Config) Decision {
 	var p payload
 	if err := json.Unmarshal(d.Payload, &p); err != nil {
@@ -113,7 +114,7 @@ func Decide(d workflow.Delivery, c Config) Decision {
 		if err := r.Check(); err != nil {
 			return ignored("the payload names no pull: %v", err)
 		}
-		if r.CheckRunID != 0 { // GitHub does not say when a button was pressed: when it told us
+		if r.CheckRunID != 0 { // GitHub does not say when a button was pressed, only when it told us
 			r.CommentedAt = d.Received
 		}
 		if out.Note == "" {
@@ -126,7 +127,7 @@ func Decide(d workflow.Delivery, c Config) Decision {
 	return out
 }
 
-// payload is the part of GitHub's payloads that we read; every event has some of it.
+// payload is the part of GitHub's payloads that we read; each event has some of it.
 type payload struct {
 	Action       string       `json:"action"`
 	Repository   repositoryJS `json:"repository"`

@@ -8,8 +8,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// push reads that a branch moved. Whether it is the base of anything is for the
-// service to know; what its new tip is will be read again.
+// push reads that a branch moved. Whether any pull has it as its base is for the service to
+// know; its new tip is read again later.
 func push(p payload) Decision {
 	branch, is := strings.CutPrefix(p.Ref, "refs/heads/")
 	switch {
@@ -24,8 +24,8 @@ func push(p payload) Decision {
 	}}
 }
 
-// review reads that a review was submitted or dismissed. What GitHub makes of all
-// reviews together is read when it matters.
+// review reads that a review was submitted or dismissed. What all reviews together come to is
+// read from GitHub when it matters.
 func review(p payload) Decision {
 	if p.Action != "submitted" && p.Action != "dismissed" {
 		return ignored("a review was %s", p.Action)
@@ -40,11 +40,11 @@ func review(p payload) Decision {
 	}}
 }
 
-// stamp is a time in a key: GitHub's clock has seconds.
+// stamp is a time in a key. GitHub's clock counts whole seconds.
 func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
 
-// pullRequest reads what happened to a pull. A push is known by what it came
-// from as well: a head that is pushed, replaced and pushed again is three pushes.
+// pullRequest reads what happened to a pull. A push is identified by the commit before it as
+// well: a head that is pushed, replaced and pushed again is three pushes.
 func pullRequest(p payload) Decision {
 	pr := p.PullRequest
 	number := pr.Number

@@ -1,15 +1,15 @@
 // Package github makes the few calls that we make to GitHub: tokens, facts of a
 // pull, a person's role, comments, reactions, check runs, the App's deliveries.
 //
-// There is one go-github client an installation, because rate limits are counted
-// by installation. Below its authentication sits one guard that every request
-// passes, tokens included: it knows GitHub's six ways to say "too fast", stops
-// asking until the time GitHub named, and tries reads again that failed for
-// GitHub's reasons. Above it writes are paced.
+// There is one go-github client per installation, because rate limits are counted by
+// installation. Below its authentication sits one guard that every request passes, tokens
+// included: it knows GitHub's six ways to say "too fast", stops asking until the time that
+// GitHub named, and repeats reads that failed through GitHub's fault. Above it writes are
+// paced.
 //
-// Faults that may go away are [workflow.ErrPassing] by errors.Is; [RetryAt] says
-// when to try again. Nothing here retries a write: whether a write that got no
-// answer was done can only be found out by looking.
+// Faults that may go away are [workflow.ErrPassing] by errors.Is; [RetryAt] says when to try
+// again. Nothing here retries a write: only looking can tell whether a write that got no
+// answer was done.
 package github
 
 import (
@@ -43,8 +43,8 @@ type Config struct {
 	Log        *slog.Logger
 	// Timeout is the most that GitHub may take to begin an answer; 0 = 20 s.
 	Timeout time.Duration
-	// Observe is told of every answer: its kind (see kindOf), status (0: none came), and
-	// the installation's remaining rate (-1: not said).
+	// Observe is told of every answer: its kind (see kindOf), its status (0: no answer came),
+	// and how much of the installation's rate remains (-1: not said).
 	Observe func(kind string, status int, installation int64, remaining int)
 }
 
@@ -60,7 +60,7 @@ type Client struct {
 	tokens  map[tokenKey]*tokens
 }
 
-// installed is one installation's client; of installation 0 the App's own.
+// installed is the client of one installation; installation 0 is the App itself.
 type installed struct {
 	*github.Client
 	// queries is for GraphQL, which has a budget of its own: go-github would count both as one.
@@ -71,8 +71,8 @@ type installed struct {
 
 type tokenKey struct{ installation, repo int64 }
 
-// newPace paces writes. github.com asks for a second between them (github.md 6.2)
-// and bears short bursts: a plan's handful goes at once. An Enterprise Server,
+// newPace paces writes. github.com asks for a second between them (github.md 6.2) and
+// tolerates short bursts: the few writes of one plan go out at once. An Enterprise Server,
 // whose API is at /api/v3, has no limits unless its administrators set some.
 func (c *Client) newPace() *rate.Limiter {
 	if strings.HasSuffix(c.base.Path, "/api/v3/") {
@@ -81,7 +81,7 @@ func (c *Client) newPace() *rate.Limiter {
 	return rate.NewLimiter(rate.Every(time.Second), 30)
 }
 
-// New returns a client. It calls nobody yet; a key that cannot be read is an error.
+// New returns a client. It calls nobody yet. A key that cannot be read is an error.
 func New(c Config) (*Client, error) {
 	base, err := url.Parse(strings.TrimRight(c.APIURL, "/") + "/")
 	if err != nil {
@@ -146,8 +146,8 @@ func (c *Client) newClient(auth http.RoundTripper) *github.Client {
 	return cl
 }
 
-// Forget drops the tokens of an installation: they have the permissions of when they
-// were made, and would keep them for up to an hour.
+// Forget drops the tokens of an installation: each has the permissions of the moment when it
+// was made, and would keep them for up to an hour.
 func (c *Client) Forget(installation int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -170,8 +170,8 @@ func (c *Client) transport(g *guard, installation int64,
 	return t
 }
 
-// sameHost follows redirects (a renamed repository) on GitHub's host only, and not from https to
-// http: the token goes along.
+// sameHost follows redirects (a renamed repository) on GitHub's host only, and not from https
+// to http, because the token goes along.
 func (c *Client) sameHost(r *http.Request, via []*http.Request) error {
 	if r.URL.Host != c.base.Host || r.URL.Scheme != c.base.Scheme || len(via) >= 5 {
 		return http.ErrUseLastResponse
@@ -199,8 +199,8 @@ func (c *Client) call(ctx context.Context, installation int64, method, path stri
 	return resp, nil
 }
 
-// Busy reports whether the installation's writes already have to wait: then
-// what is only progress had better not be written.
+// Busy reports whether the installation's writes already have to wait: then it is better not
+// to write what only shows progress.
 func (c *Client) Busy(installation int64) bool { return c.of(installation).pace.Tokens() < 3 }
 
 // drain reads what is left of a body so that its connection can be used again.

@@ -12,11 +12,12 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// queryTries is how often a query is asked that failed for GitHub's reasons: it changes nothing.
+// queryTries is how often a query is sent that fails through GitHub's fault. That is safe: it
+// changes nothing.
 const queryTries = 3
 
-// query asks GitHub's GraphQL for out. Data that comes with an error is no
-// answer: what is missing from it is unknown.
+// query asks GitHub's GraphQL for out. Data that comes with an error is not an answer: we
+// cannot know what is missing from it.
 func (c *Client) query(ctx context.Context, installation int64, text string, vars map[string]any, out any) error {
 	for try := 1; ; try++ {
 		err := c.queryOnce(ctx, installation, text, vars, out)
@@ -63,9 +64,9 @@ func (c *Client) queryOnce(ctx context.Context, installation int64, text string,
 	return fault
 }
 
-// queriesLimited is the fault of a query that GitHub refused for rate, which it does
-// with a 200 too. Queries have a budget of their own: that it is used up until its
-// reset stops nothing else. Any other limit stops everything.
+// queriesLimited is the fault of a query that GitHub refused because of its rate, which it
+// may do with a 200. Queries have a budget of their own: when it is used up, nothing else has
+// to stop until the reset. Any other limit stops everything.
 func (g *guard) queriesLimited(resp *http.Response) error {
 	now := g.config.Now()
 	if wait, named := limitWait(resp.Header, now); named && resp.Header.Get("Retry-After") == "" {
@@ -74,7 +75,8 @@ func (g *guard) queriesLimited(resp *http.Response) error {
 	return &Limited{Until: g.rest(resp)}
 }
 
-// graphQL is its address, relative to the API's: an Enterprise Server has it beside v3.
+// graphQL is the address of GraphQL, relative to the API's: an Enterprise Server has it
+// beside v3.
 func (c *Client) graphQL() string {
 	if strings.HasSuffix(c.base.Path, "/api/v3/") {
 		return "../graphql"
@@ -94,7 +96,8 @@ type actorJS struct {
 	ID    int64  `json:"databaseId"`
 }
 
-// actor is the account as we know it from everywhere else: only in GraphQL a bot's login lacks its suffix.
+// actor is the account as we know it from everywhere else: only in GraphQL does a bot's login
+// lack its suffix.
 func (a *actorJS) actor() workflow.Actor {
 	switch {
 	case a == nil:

@@ -20,7 +20,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// guard is the last thing before the wire, one an installation.
+// guard is the last thing before the wire. There is one per installation.
 type guard struct {
 	next         http.RoundTripper
 	config       Config
@@ -28,14 +28,14 @@ type guard struct {
 	api          string // the API's base path
 
 	mu      sync.Mutex
-	until   time.Time // GitHub asked for nothing before
+	until   time.Time // GitHub wants no requests before that time
 	strikes int       // refusals in a row that named no time
-	said    time.Time // when the log said last that our signature is refused
+	said    time.Time // when the log last said that our signature is refused
 }
 
 const (
 	readTries = 3
-	// shortWait is the longest Retry-After that a read waits for on the spot.
+	// shortWait is the longest Retry-After that a read waits out on the spot.
 	shortWait = 2 * time.Second
 	// noTimeNamed is the wait when GitHub limits us and names no time: at least a minute, then longer (github.md 6.3).
 	noTimeNamed = time.Minute
@@ -93,7 +93,8 @@ func (g *guard) blocked() time.Time {
 // ago and end in one and a half.
 const mostSkew = 25 * time.Second
 
-// skew says when GitHub refuses us because our clock is wrong, which its own words do not.
+// skew says so when GitHub refuses us because our clock is wrong, which GitHub's own words do
+// not say.
 func (g *guard) skew(resp *http.Response) {
 	if resp == nil || resp.StatusCode != http.StatusUnauthorized {
 		return
@@ -110,7 +111,8 @@ func (g *guard) skew(resp *http.Response) {
 // unsignedEvery is how often the log says that our signature is refused.
 const unsignedEvery = time.Minute
 
-// unsigned says when GitHub refuses the App itself, whose calls are signed by its key: no new token helps there.
+// unsigned says so when GitHub refuses the App itself, whose calls are signed with its key: a
+// new token does not help then.
 func (g *guard) unsigned(r *http.Request, resp *http.Response) {
 	if resp == nil || resp.StatusCode != http.StatusUnauthorized ||
 		g.installation != 0 && !strings.HasSuffix(r.URL.Path, "/access_tokens") {
@@ -135,8 +137,8 @@ func (g *guard) observe(kind string, resp *http.Response) {
 	g.config.Observe(kind, status, g.installation, remaining)
 }
 
-// limited reports whether GitHub refused because we are too fast, until when,
-// and remembers it. The answer's body can still be read when it did not.
+// limited reports whether GitHub refused because we are too fast, and until when, and
+// remembers that. If it did not, the answer's body can still be read.
 func (g *guard) limited(resp *http.Response) (time.Time, bool, error) {
 	if resp.StatusCode != http.StatusForbidden && resp.StatusCode != http.StatusTooManyRequests {
 		if resp.StatusCode < 400 {
@@ -193,7 +195,7 @@ func isRateLimited(resp *http.Response, body []byte) bool {
 		strings.Contains(text, "abuse detection") || strings.Contains(text, "abuse-rate-limit")
 }
 
-// limitWait is the wait that GitHub named: Retry-After, else the reset when nothing remains.
+// limitWait is the wait that GitHub named: Retry-After, or the reset when nothing remains.
 func limitWait(h http.Header, now time.Time) (time.Duration, bool) {
 	if after := retryAfter(h); after > 0 {
 		return after, true
@@ -214,7 +216,7 @@ func retryAfter(h http.Header) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// Limited says that GitHub wants no calls of this installation before a time.
+// Limited says that GitHub wants no calls from this installation before a time.
 type Limited struct{ Until time.Time }
 
 // Error says it to people.
@@ -222,10 +224,10 @@ func (l *Limited) Error() string {
 	return "GitHub limits our rate until " + l.Until.UTC().Format("15:04:05 UTC")
 }
 
-// Is makes it a passing fault.
+// Is makes it a fault that passes.
 func (l *Limited) Is(target error) bool { return target == error(workflow.ErrPassing) }
 
-// passingError is a fault that is GitHub's or the network's.
+// passingError is a fault of GitHub or of the network.
 type passingError struct {
 	error
 	at time.Time
@@ -236,7 +238,7 @@ func passing(err error, at time.Time) error { return &passingError{err, at} }
 func (p *passingError) Unwrap() error        { return p.error }
 func (p *passingError) Is(target error) bool { return target == error(workflow.ErrPassing) }
 
-// RetryAt is when a passing fault may be tried again; zero: with one's own backoff.
+// RetryAt is when to try again after a passing fault; zero: by the caller's own backoff.
 func RetryAt(err error) time.Time {
 	if l := new(Limited); errors.As(err, &l) {
 		return l.Until
@@ -283,8 +285,8 @@ func Message(err error) string {
 	return text
 }
 
-// classify marks what may go away: no answer, GitHub's own faults, limits. A
-// context that ended is the caller's doing, but whatever waited for it can be tried again too.
+// classify marks faults that may pass: no answer, GitHub's own faults, limits. A context that
+// ended is the caller's doing, but what was waiting can be tried again as well.
 func classify(ctx context.Context, err error) error {
 	if e := new(ghinstallation.HTTPError); errors.As(err, &e) && e.Response != nil && e.Response.Body != nil {
 		err = &tokenError{err, messageIn(e.Response.Body)}
@@ -318,19 +320,20 @@ type tokenError struct {
 
 func (e *tokenError) Unwrap() error { return e.error }
 
-// messageIn reads a refusal's message and closes its body, which the library leaves open.
+// messageIn reads the message of a refusal and closes its body, which the library leaves
+// open.
 func messageIn(body io.ReadCloser) string {
 	defer drain(body)
 	var said struct {
 		Message string `json:"message"`
 	}
 	if json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&said) != nil {
-		return "" // it says nothing that we could pass on
+		return "" // there is nothing in it to pass on
 	}
 	return said.Message
 }
 
-// isDecoding reports whether an answer came but was not what it should be.
+// isDecoding reports whether an answer came that could not be decoded.
 func isDecoding(err error) bool {
 	return errors.As(err, new(*json.UnmarshalTypeError)) || errors.As(err, new(*json.SyntaxError))
 }

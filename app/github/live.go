@@ -14,9 +14,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Facts are what decides whether a pull may be applied, as far as GitHub knows
-// it. Whoever waits for them must see the whole of them: they are read by one
-// query, so that they are of one moment.
+// Facts are what decides whether a pull may be applied, as far as GitHub knows. They are all
+// read by one query, so that they are of one moment.
 type Facts struct {
 	Pull           workflow.Pull
 	BaseTip        string
@@ -24,27 +23,28 @@ type Facts struct {
 	ReviewDecision string
 	ApprovedHead   bool
 	Required       []workflow.RequiredCheck
-	// Trouble is what of this could not be found out, sentences.
+	// Trouble says, in sentences, what could not be found out.
 	Trouble []string
 }
 
-// mergeablePolls are the waits while GitHub works out whether a pull can be merged.
+// mergeablePolls are how long to wait each time while GitHub works out whether a pull can be
+// merged.
 var mergeablePolls = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
 
 // FactsInput says which facts are wanted.
 type FactsInput struct {
 	Repo   workflow.Repo
 	Number int
-	// Wait: whether it can be merged matters, so it is waited for.
+	// Wait: it matters whether the pull can be merged, so we wait for GitHub to say.
 	Wait bool
-	// Own says which names of checks are ours: our checks of these names are left out
-	// of Required, for whether they may pass is what is being decided.
+	// Own says which names of checks are ours. Our own checks with these names are left out of
+	// Required, because whether they may pass is just what is being decided.
 	Own func(name string) bool
 }
 
-// Facts reads the facts of a pull. While GitHub works out whether it can be
-// merged it asks again, for at most 7 s; what is returned is all from the last
-// answer, and since is when that was asked for.
+// Facts reads the facts of a pull. While GitHub works out whether it can be merged it asks
+// again, for at most 7 s; everything returned is from the last answer, and since is when that
+// was asked for.
 func (c *Client) Facts(ctx context.Context, in FactsInput) (f Facts, since time.Time, err error) {
 	for try := 0; ; try++ {
 		since = c.config.Now()
@@ -62,9 +62,9 @@ func (c *Client) Facts(ctx context.Context, in FactsInput) (f Facts, since time.
 	}
 }
 
-// factsQuery: what requires checks is in two places. refUpdateRule is the classic
-// protection as those without administration rights may see it; rules are those
-// of rulesets. isRequired joins both, but only for checks that are there.
+// factsQuery: required checks come from two places. refUpdateRule is the classic protection
+// as those without administration rights may see it; rules are those of rulesets. isRequired
+// joins both, but only for checks that are there.
 const factsQuery = `query($owner: String!, $name: String!, $number: Int!) {
   repository(owner: $owner, name: $name) {
     databaseId nameWithOwner isPrivate defaultBranchRef { name }
@@ -96,7 +96,7 @@ const contextFields = `nodes {
   ... on StatusContext { context state isRequired(pullRequestNumber: $number) }
 } pageInfo { hasNextPage endCursor }`
 
-// contextsQuery pages on: a commit may have any number of checks.
+// contextsQuery reads the pages that follow: a commit may have any number of checks.
 const contextsQuery = `query($owner: String!, $name: String!, $number: Int!, $after: String!) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
@@ -221,7 +221,7 @@ func (c *Client) facts(ctx context.Context, in FactsInput) (Facts, error) {
 			r.State == "APPROVED" && r.Commit.OID == p.HeadOID && r.Author != nil && r.Author.Type != "Bot" &&
 				(p.Author == nil || r.Author.ID != p.Author.ID)
 	}
-	if f.Pull.State != workflow.PullOpen { // nothing is required of it any more
+	if f.Pull.State != workflow.PullOpen { // it is not required any more
 		return f, nil
 	}
 	contexts, err := c.contexts(ctx, repo, vars, p)
@@ -264,10 +264,10 @@ func (c *Client) contexts(ctx context.Context, repo workflow.Repo, vars map[stri
 	}
 }
 
-// required joins what the base branch asks for with what the head has. Of several
-// with one name the worst counts: where a check and a status have the same name
-// both have to pass. What is asked for from one App (0: from any) is not given by
-// another; own says whether that is a check of ours.
+// required joins what the base branch asks for with what the head has. Of several with one
+// name the worst counts: where a check and a status have the same name, both have to pass. A
+// check that is required from one App (0: from any) cannot come from another; own says
+// whether it is a check of ours.
 func required(p *pullJS, contexts []contextJS, own func(name string, app int64) bool,
 	us int64) (out []workflow.RequiredCheck, trouble []string) {
 	states := map[string]string{}
@@ -290,7 +290,8 @@ func required(p *pullJS, contexts []contextJS, own func(name string, app int64) 
 	}
 	want := func(name string, app int64) {
 		given := func(x contextJS) bool { return x.Required && x.name() == name && x.from(app) }
-		// One of ours that is there and not required: the rule, which does not say so, wants another App's.
+		// Ours is there and is not the required one: the rule, without saying so, wants that of
+		// another App.
 		foreign := func(x contextJS) bool { return !x.Required && x.name() == name && x.Suite.App.ID == us }
 		if own(name, app) && !slices.ContainsFunc(contexts, foreign) || slices.ContainsFunc(contexts, given) {
 			return
@@ -337,13 +338,13 @@ func (x contextJS) name() string {
 	return x.Name
 }
 
-// from reports whether the App made it; of a status GitHub does not say which one did.
+// from reports whether that App made it; for a status GitHub does not say which App did.
 func (x contextJS) from(app int64) bool {
 	return app == 0 || x.Type == "StatusContext" || x.Suite.App.ID == app
 }
 
-// passed is the state of a check or status. Success, neutral and skipped pass, as
-// at GitHub; an expected status is one that was not sent yet.
+// passed is the state of a check or status. Success, neutral and skipped pass, as at GitHub;
+// an expected status is one that has not been sent yet.
 func (x contextJS) passed() string {
 	if x.Type == "StatusContext" {
 		switch x.State {
@@ -368,9 +369,9 @@ func (x contextJS) passed() string {
 // rolesAtOnce is how many people's roles are asked for at a time.
 const rolesAtOnce = 4
 
-// Roles reads the roles of several people, live. Who GitHub does not know, or
-// whose login is another's by now, has none; for whom it gives no answer there
-// is a sentence instead.
+// Roles reads the roles of several people, live. Somebody whom GitHub does not know, or whose
+// login belongs to another account by now, has none. For those about whom it gives no answer
+// there is a sentence instead.
 func (c *Client) Roles(ctx context.Context, repo workflow.Repo,
 	people []workflow.Actor) (roles map[int64]workflow.Role, trouble []string) {
 	roles = map[int64]workflow.Role{}
@@ -393,7 +394,7 @@ func (c *Client) Roles(ctx context.Context, repo workflow.Repo,
 			return nil
 		})
 	}
-	_ = g.Wait() // the functions return no errors
+	_ = g.Wait() // the functions never return errors
 	slices.Sort(trouble)
 	return roles, trouble
 }

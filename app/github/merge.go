@@ -41,14 +41,13 @@ func (c *Client) MergeMethods(ctx context.Context, repo workflow.Repo) ([]string
 	return out, nil
 }
 
-// ErrMoved says that a pull is not any more what it was when its merge was decided.
+// ErrMoved says that a pull has changed since its merge was decided.
 var ErrMoved = errors.New("the pull request is another by now")
 
-// Merge merges exactly this head into exactly this base branch, in a way that the
-// repository allows. GitHub can be told the head only (it refuses with 409 when
-// that moved), so the base branch and the state are read just before: where they
-// differ it is [ErrMoved]. GitHub refuses with 405 when its own rules are not met;
-// [Message] has its words.
+// Merge merges exactly this head into exactly this base branch, in a way that the repository
+// allows. GitHub can be told only the head (it refuses with 409 when that moved), so the base
+// branch and the state are read just before: if they differ, the error is [ErrMoved]. GitHub
+// refuses with 405 when its own rules are not met; [Message] has its words.
 func (c *Client) Merge(ctx context.Context, p workflow.Pull) error {
 	if p.Head.SHA == "" {
 		return errors.New("merging: no head is named")

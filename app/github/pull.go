@@ -32,7 +32,8 @@ func (c *Client) Pull(ctx context.Context, repo workflow.Repo, number int) (work
 	return p, err
 }
 
-// pullOf makes our type of GitHub's. The repository's name is taken from the answer: it may have changed.
+// pullOf makes our type from GitHub's. The repository's name is taken from the answer: it may
+// have changed.
 func pullOf(repo workflow.Repo, pr *github.PullRequest) (workflow.Pull, error) {
 	base := pr.GetBase()
 	if pr.GetNumber() == 0 || pr.GetHead().GetSHA() == "" || base.GetSHA() == "" {
@@ -85,7 +86,7 @@ type pullFactsJS struct {
 	BaseOID  string `json:"baseRefOid"`
 }
 
-// pull makes our type of the answer. A merged pull is MERGED here, never CLOSED.
+// pull makes our type from the answer. A merged pull is MERGED here, never CLOSED.
 func (q factsJS) pull(repo workflow.Repo) workflow.Pull {
 	p := q.Repository.Pull
 	if owner, name, ok := strings.Cut(q.Repository.FullName, "/"); ok {
@@ -108,15 +109,16 @@ func actorOf(u *github.User) workflow.Actor {
 	return workflow.Actor{ID: u.GetID(), Login: u.GetLogin(), Bot: u.GetType() == "Bot"}
 }
 
-// errNoAccount says that there is no such account any more: it was deleted, or its login is somebody else's now.
+// errNoAccount says that the account no longer exists: it was deleted, or its login now
+// belongs to somebody else.
 var errNoAccount = errors.New("the account is gone")
 
-// NoAccount reports whether an error of [Client.Role] says that there is nobody who
-// could have a role. GitHub says the same of somebody whom it does not show to us.
+// NoAccount reports whether an error of [Client.Role] says that there is nobody who could
+// have a role. GitHub answers the same for an account that it does not show to us.
 func NoAccount(err error) bool { return Gone(err) || errors.Is(err, errNoAccount) }
 
-// Role reads a person's role on a repository, live. Any doubt is RoleNone with
-// an error: no such person, a login that is somebody else's by now, a fault.
+// Role reads a person's role on a repository, live. Any doubt is RoleNone with an error: no
+// such person, a login that now belongs to somebody else, a fault.
 func (c *Client) Role(ctx context.Context, repo workflow.Repo, who workflow.Actor) (workflow.Role, error) {
 	if who.Login == "" {
 		return workflow.RoleNone, fmt.Errorf("reading a role: %w", errNoAccount)
@@ -254,7 +256,7 @@ func (c *Client) Delivery(ctx context.Context, a Attempt) (workflow.Delivery, er
 	}
 	received := c.config.Now()
 	if !a.At.IsZero() && a.At.Before(received) {
-		received = a.At // a button has no other time, and one of yesterday must not be pressed today
+		received = a.At // a button has no other time, and yesterday's press must not count today
 	}
 	return workflow.Delivery{GUID: a.GUID, Event: a.Event, Payload: *d.Request.RawPayload, Received: received}, nil
 }

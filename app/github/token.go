@@ -14,20 +14,20 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// tokens are the tokens of one installation, with one extent. A token that GitHub
-// does not accept any more, before its time, is dropped: one that was revoked, or
-// one whose time is over by GitHub's clock and not by ours.
+// tokens are the tokens of one installation, for one set of repositories. A token that GitHub
+// stops accepting before its time is dropped: it was revoked, or it has expired by GitHub's
+// clock but not by ours.
 type tokens struct {
 	mint func() *ghinstallation.Transport
 	now  workflow.Clock
 
 	mu      sync.Mutex
 	current *ghinstallation.Transport
-	dropped time.Time // when one was dropped last
+	dropped time.Time // when one was last dropped
 }
 
-// dropAgain is how long after a token was dropped the next may be: a GitHub that
-// refuses them all is not asked for tokens all the time.
+// dropAgain is how soon after one token the next may be dropped: while GitHub refuses them
+// all, we do not ask for new ones all the time.
 const dropAgain = 30 * time.Second
 
 func newTokens(now workflow.Clock, mint func() *ghinstallation.Transport) *tokens {
@@ -40,8 +40,8 @@ func (t *tokens) use() *ghinstallation.Transport {
 	return t.current
 }
 
-// drop forgets a source of tokens that was refused, unless somebody did already,
-// and reports whether there is another now.
+// drop forgets a source of tokens that was refused, unless somebody already did, and reports
+// whether there is a different one now.
 func (t *tokens) drop(refused *ghinstallation.Transport) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -55,8 +55,8 @@ func (t *tokens) drop(refused *ghinstallation.Transport) bool {
 	return false
 }
 
-// RoundTrip sends a request with a token. Where GitHub refuses the token nothing
-// was done, so it is sent once more with a new one.
+// RoundTrip sends a request with a token. If GitHub refuses the token, nothing was done, so
+// the request is sent once more with a new token.
 func (t *tokens) RoundTrip(r *http.Request) (*http.Response, error) {
 	by := t.use()
 	resp, err := by.RoundTrip(r)
@@ -86,7 +86,8 @@ func (c *Client) Token(ctx context.Context, repo workflow.Repo) (string, error) 
 	return token, nil
 }
 
-// Refused says that GitHub's git did not accept a token. It reports whether the next one is another.
+// Refused says that GitHub's git did not accept a token. It reports whether the next token is
+// a different one.
 func (c *Client) Refused(ctx context.Context, repo workflow.Repo, token string) bool {
 	t := c.tokensOf(tokenKey{repo.InstallationID, repo.ID})
 	by := t.use()
@@ -97,7 +98,8 @@ func (c *Client) Refused(ctx context.Context, repo workflow.Repo, token string) 
 	return subtle.ConstantTimeCompare([]byte(now), []byte(token)) == 0 || t.drop(by)
 }
 
-// tokensOf returns the source of a repository's tokens, a new one when its token ends soon.
+// tokensOf returns the source of a repository's tokens, a new source when its token expires
+// soon.
 func (c *Client) tokensOf(key tokenKey) *tokens {
 	g := c.of(key.installation).guard
 	c.mu.Lock()

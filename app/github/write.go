@@ -39,8 +39,8 @@ func (c *Client) UpdateComment(ctx context.Context, repo workflow.Repo, id int64
 	return Comment{ID: id, Body: body, At: out.GetUpdatedAt().Time}, nil
 }
 
-// OurComments lists the comments of a pull that our App wrote, oldest first.
-// Who wrote a comment is what GitHub says, never what the comment says.
+// OurComments lists the comments of a pull that our App wrote, oldest first. GitHub says who
+// wrote a comment, never the comment itself.
 func (c *Client) OurComments(ctx context.Context, repo workflow.Repo, number int) ([]Comment, error) {
 	var out []Comment
 	for page := 1; page != 0; {
@@ -80,12 +80,12 @@ func (c *Client) React(ctx context.Context, repo workflow.Repo, commentID int64,
 	return nil
 }
 
-// Check is a check run as it shall be. A check run belongs to a commit, not to a pull.
+// Check is a check run as it should be. A check run belongs to a commit, not to a pull.
 type Check struct {
 	Name        string
 	SHA         string
 	Status      string // queued, in_progress, completed
-	Conclusion  string // of a completed one
+	Conclusion  string // of a completed check
 	ExternalID  string
 	DetailsURL  string
 	Title       string
@@ -95,8 +95,8 @@ type Check struct {
 	Actions     []Button
 }
 
-// Annotation is a remark at a line of a file of the head. GitHub adds those of
-// each write to those that are there.
+// Annotation is a remark at a line of a file of the head. GitHub adds those of each write to
+// those already there.
 type Annotation struct {
 	Path    string
 	Line    int
@@ -110,7 +110,7 @@ type Button struct {
 	Label, Description, Identifier string
 }
 
-// Run is a check run of ours that is there.
+// Run is a check run of ours that exists.
 type Run struct {
 	ID                       int64
 	Name, Status, Conclusion string
@@ -130,7 +130,7 @@ func (c *Client) CreateCheck(ctx context.Context, repo workflow.Repo, check Chec
 	return run.GetID(), nil
 }
 
-// UpdateCheck changes a check run. One that is completed can only get other words.
+// UpdateCheck changes a check run. In a completed one only the words can change.
 func (c *Client) UpdateCheck(ctx context.Context, repo workflow.Repo, id int64, check Check) error {
 	opts := github.UpdateCheckRunOptions{
 		Name: check.Name, DetailsURL: optional(check.DetailsURL), ExternalID: optional(check.ExternalID),

@@ -1,8 +1,7 @@
-// Package recover finds again what never reached us. GitHub sends a delivery
-// once; when nobody takes it, it is in the App's delivery log for three days, and
-// when GitHub never sent it, it is nowhere. So at start and every few minutes the
-// log is read for deliveries that the inbox lacks, and then the open pulls of
-// every repository are compared with those we know.
+// Package recover finds what never reached us. GitHub sends a delivery once. If nobody takes
+// it, it stays in the App's delivery log for three days; if GitHub never sent it, it is
+// nowhere. So at start and every few minutes the log is read for deliveries that the inbox
+// lacks, and then the open pulls of every repository are compared with those we know.
 package recover
 
 import (
@@ -32,13 +31,15 @@ type Config struct {
 }
 
 const (
-	// mark is the setting that says up to when the delivery log was read.
+	// mark is the setting that says up to which time the delivery log was read.
 	mark = "recover.deliveries"
-	// overlap is read again each time: GitHub's log is not strictly in order, and deliveries take their time.
+	// overlap is read again each time: GitHub's log is not strictly in order, and deliveries may
+	// be slow.
 	overlap = 10 * time.Minute
 	// firstLook is how far a server that never ran looks back: as long as commands live.
 	firstLook = 30 * time.Minute
-	// reposAtOnce is how many repositories a round compares; the next round goes on from there.
+	// reposAtOnce is how many repositories one round compares; the next round continues from
+	// there.
 	reposAtOnce = 60
 	// underWay is how long an event may take from GitHub to the inbox.
 	underWay = 3 * time.Second
@@ -60,7 +61,7 @@ func New(c Config) *Recovery {
 	return &Recovery{config: c}
 }
 
-// Run recovers at once and then on the clock, until the context ends.
+// Run recovers at once and then at intervals, until the context ends.
 func (r *Recovery) Run(ctx context.Context) error {
 	tick := time.NewTicker(r.config.Every)
 	defer tick.Stop()
@@ -76,7 +77,8 @@ func (r *Recovery) Run(ctx context.Context) error {
 	}
 }
 
-// Round recovers once: deliveries, then pulls, then what is kept too long is forgotten.
+// Round recovers once: first deliveries, then pulls. Then it forgets what was kept long
+// enough.
 func (r *Recovery) Round(ctx context.Context) error {
 	return errors.Join(r.deliveries(ctx), r.pulls(ctx), r.config.Service.Housekeep(ctx))
 }
@@ -98,7 +100,7 @@ func (r *Recovery) deliveries(ctx context.Context) error {
 		if err != nil && (errors.Is(err, workflow.ErrPassing) || ctx.Err() != nil) {
 			return err
 		}
-		if err != nil { // it left the log meanwhile, or cannot be read: the others must not wait for it
+		if err != nil { // it has left the log, or cannot be read: the others must not wait for it
 			r.config.Log.WarnContext(ctx, "delivery not recovered", "guid", a.GUID,
 				"event", a.Event, "delivered", a.At, "error", err)
 			continue
@@ -114,7 +116,7 @@ func (r *Recovery) deliveries(ctx context.Context) error {
 	return r.config.Service.SaveSetting(ctx, mark, []byte(started.UTC().Format(time.RFC3339)))
 }
 
-// since is up to when the log has to be read.
+// since is how far back the log has to be read.
 func (r *Recovery) since(ctx context.Context, now time.Time) (time.Time, error) {
 	value, err := r.config.Service.Setting(ctx, mark)
 	if err != nil {
@@ -164,9 +166,9 @@ func (r *Recovery) missed(ctx context.Context, since time.Time) ([]github.Attemp
 	return out, nil
 }
 
-// pulls compares the open pulls of our repositories with those we know, and
-// asks for those whose head, base or state we do not. What is wrong with one
-// installation, such as a rate limit, keeps none of the others waiting.
+// pulls compares the open pulls of our repositories with those we know, and asks for those
+// whose head, base or state we do not. Trouble with one installation, such as a rate limit,
+// does not hold up the others.
 func (r *Recovery) pulls(ctx context.Context) error {
 	repos, err := r.repos(ctx)
 	failed := []error{err}
@@ -191,8 +193,8 @@ func (r *Recovery) pulls(ctx context.Context) error {
 	return errors.Join(append(failed, r.ask(ctx, strange))...)
 }
 
-// repos are the repositories of all installations that a rule matches. With an
-// error they are those of the installations that could be asked.
+// repos are the repositories of all installations that a rule matches. Together with an error
+// they are those of the installations that could be asked.
 func (r *Recovery) repos(ctx context.Context) (out []workflow.Repo, err error) {
 	list, err := r.config.GitHub.Installations(ctx)
 	if err != nil {
@@ -223,7 +225,7 @@ type listed struct {
 
 // list compares one repository's pulls with those we know.
 func (r *Recovery) list(ctx context.Context, repo workflow.Repo) (l listed, err error) {
-	if rec, err := r.config.Service.Repo(ctx, repo.ID); err == nil && rec.Suspended { // GitHub shows it to us, so it is back
+	if rec, err := r.config.Service.Repo(ctx, repo.ID); err == nil && rec.Suspended { // GitHub shows it to us, so it is not suspended any more
 		if err := r.config.Service.SuspendRepo(ctx, repo.ID, false); err != nil {
 			return l, err
 		}
@@ -244,8 +246,8 @@ func (r *Recovery) compare(ctx context.Context, l *listed) error {
 	return nil
 }
 
-// ask submits what is still unknown after a moment: the event that tells of it
-// may be under way, and planning it twice would help nobody.
+// ask submits what is still unknown after a moment: the event that announces it may be on its
+// way, and planning twice would help nobody.
 func (r *Recovery) ask(ctx context.Context, strange []listed) error {
 	strange = slices.DeleteFunc(strange, func(l listed) bool { return len(l.unknown) == 0 })
 	if len(strange) == 0 {
@@ -274,8 +276,8 @@ func (r *Recovery) ask(ctx context.Context, strange []listed) error {
 	return nil
 }
 
-// Found is the request to plan a pull that we came upon without an event: it is
-// open, and its head or base is not as we know it. note tells requests for the same facts apart.
+// Found is the request to plan a pull that we came across without an event: it is open, and
+// its head or base is not the one we know. note tells requests for the same facts apart.
 func Found(p workflow.Pull, note string) workflow.Request {
 	return workflow.Request{
 		Key:  fmt.Sprintf("found:%d#%d:%s:%s:%s", p.Repo.ID, p.Number, p.Head.SHA, p.Base.Ref, note),
@@ -292,8 +294,8 @@ func changed(p workflow.Pull, note string) workflow.Request {
 	return req
 }
 
-// drafted is the request to look at a pull that is a draft unlike its record, or no
-// longer one: of two changes within a second, GitHub's times tell one only.
+// drafted is the request to look at a pull that is a draft and whose record is not, or the
+// other way round: of two changes within one second GitHub's times show only one.
 func drafted(p workflow.Pull, hour string) workflow.Request {
 	note := fmt.Sprintf("draft %t:%s:%s", p.Draft, p.UpdatedAt.UTC().Format(time.RFC3339), hour)
 	if p.Draft {
@@ -302,21 +304,20 @@ func drafted(p workflow.Pull, hour string) workflow.Request {
 	return Found(p, note)
 }
 
-// reachedBy is what our calls about a repository's pulls go by.
+// reachedBy is what our calls about a repository's pulls depend on.
 func reachedBy(r workflow.Repo) string { return fmt.Sprintf("%d:%s", r.InstallationID, r.FullName()) }
 
-// factsOf tells the facts of a pull apart that are listed, whatever its clock says.
+// factsOf stands for the facts of a pull as it is listed, without its time.
 func factsOf(p workflow.Pull) string {
 	p.UpdatedAt = time.Time{}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", p))
 	return hex.EncodeToString(sum[:8])
 }
 
-// unknown decides which pulls are not as we know them: new ones, other heads or
-// bases, heads about which nothing was found out, those that are reached in another
-// way by now, those of which any other fact changed, and those that are open no more.
-// What comes to nothing is asked for again after an hour; a fact that only the list
-// has, once.
+// unknown decides which pulls are not as we know them: new ones, other heads or bases, heads
+// about which nothing was found out, pulls that are reached in another way now or of which
+// any other fact changed, and pulls that are no longer open. A request that led to nothing is
+// made again after an hour, but only once for a fact that only the list shows.
 func unknown(live []workflow.Pull, known []workflow.PullRecord, now time.Time) []workflow.Request {
 	hour := now.UTC().Format("2006010215")
 	have := map[int]workflow.PullRecord{}
@@ -327,7 +328,7 @@ func unknown(live []workflow.Pull, known []workflow.PullRecord, now time.Time) [
 	for _, p := range live {
 		rec, ok := have[p.Number]
 		delete(have, p.Number)
-		p.Base.SHA = rec.Pull.Base.SHA // a list has that of some time before; pushes tell of it
+		p.Base.SHA = rec.Pull.Base.SHA // a list may show an older tip; pushes tell us the new one
 		switch change := workflow.ComparePulls(rec.Pull, p); {
 		case ok && p.UpdatedAt.Before(rec.Pull.UpdatedAt): // the list lags
 		case ok && change.Reached:

@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// Anybody can send a body, and its signature is known only when all of it is
-// there. So what is in memory at a time is bounded, however many connections there
-// are: smallBodies of at most smallBody bytes, and one larger one. Tiny ones, as nearly
-// all deliveries are, have no places that somebody could hold: connections bound them.
+// Anybody can send a body, and its signature can be checked only when all of it has arrived.
+// So the bodies in memory at a time are bounded, however many connections there are:
+// smallBodies of at most smallBody bytes, and one larger one. Tiny ones, as nearly all
+// deliveries are, need no place that somebody else could occupy: the number of connections
+// bounds them.
 const (
 	tinyBody    = 64 << 10
 	smallBody   = 1 << 20
@@ -32,20 +33,21 @@ var (
 // bodies are the places for bodies that arrive.
 type bodies struct {
 	small, large chan struct{}
-	held, most   atomic.Int64 // bytes that the bodies of now may have, and the most there ever were
+	held, most   atomic.Int64 // bytes that the present bodies may have, and the most there ever were
 }
 
 func newBodies() *bodies {
 	return &bodies{small: make(chan struct{}, smallBodies), large: make(chan struct{}, 1)}
 }
 
-// read reads a body. Release gives its place back when it is not needed any more; it is never nil.
+// read reads a body. Call release when the body is no longer needed, to free its place; it is
+// never nil.
 func (b *bodies) read(w http.ResponseWriter, r *http.Request) (body []byte, release func(), err error) {
 	held := &place{bodies: b}
 	deadline := http.NewResponseController(w)
 	_ = deadline.SetReadDeadline(time.Now().Add(bodyWait)) // a writer that has none is a test's
 	defer func() {
-		if err == nil { // else it stays: the HTTP server reads on, to the end of what was sent, before it lets go
+		if err == nil { // otherwise it stays: the HTTP server reads what was sent to its end before it closes the connection
 			_ = deadline.SetReadDeadline(time.Time{})
 		}
 	}()
@@ -67,7 +69,7 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (body []byte, rele
 		if err != nil || n <= smallBody {
 			return all.Bytes(), held.release, err
 		}
-		body = all.Bytes() // its length was not said
+		body = all.Bytes() // its length was not declared
 	}
 	if err := held.take(r.Context(), b.large, MaxBody); err != nil {
 		return nil, held.release, err

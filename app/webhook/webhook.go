@@ -1,12 +1,11 @@
-// Package webhook answers GitHub's webhook: verify, store, answer. Nothing else
-// happens inside the request. What the delivery asks for is found out later,
-// from the store.
+// Package webhook answers GitHub's webhook: verify, store, answer. Nothing else happens
+// inside the request. What the delivery asks for is worked out later, from the store.
 //
-// go-githubapp's dispatcher does the dispatching. It accepts what we must not
-// (SHA-1 signatures, one secret only, bodies of any size), so size, signature
-// and form are checked before it sees a request, and it is given the secret that
-// fitted. Its scheduler is ours and stores: GitHub gets its 202 only when the
-// delivery is on disk, because it never sends one again by itself.
+// go-githubapp's dispatcher does the dispatching. It accepts what we must not (SHA-1
+// signatures, one secret only, bodies of any size), so size, signature and form are checked
+// before it sees a request, and the dispatcher gets the secret that matched. The scheduler is
+// ours and stores: GitHub gets its 202 only when the delivery is on disk, because it never
+// sends one again by itself.
 package webhook
 
 import (
@@ -32,7 +31,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// MaxBody is the most bytes of a payload: GitHub sends none above 25 MB.
+// MaxBody is the largest payload in bytes: GitHub sends none above 25 MB.
 const MaxBody = 25 << 20
 
 // storeTimeout is the most that storing may take. GitHub gives up after 10 s.
@@ -40,7 +39,7 @@ const storeTimeout = 8 * time.Second
 
 // Config is what the webhook needs.
 type Config struct {
-	// Secrets are one or two: while a secret is rotated both are good.
+	// Secrets are one or two: while a secret is being rotated, both are valid.
 	Secrets []string
 	// Events are the event types that are stored.
 	Events []string
@@ -48,14 +47,15 @@ type Config struct {
 	Receive func(context.Context, workflow.Delivery) (added bool, err error)
 	Now     workflow.Clock
 	Log     *slog.Logger
-	// Count is told of every answer: the event ("" when the signature was not good) and the status.
+	// Count is told of every answer: the event ("" when the signature was not valid) and the
+	// status.
 	Count func(event string, status int)
 }
 
 // Handler is the webhook.
 type Handler struct {
 	config Config
-	// dispatchers are go-githubapp's, one a secret.
+	// dispatchers are go-githubapp's, one per secret.
 	dispatchers []http.Handler
 	bodies      *bodies
 }
@@ -86,14 +86,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve returns the event when the signature was good: before that it is anybody's text.
+// serve returns the event when the signature was valid: before that it is text that anybody
+// may have sent.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) string {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "only POST", http.StatusMethodNotAllowed)
 		return ""
 	}
-	if status, fault := headersFault(r.Header); status != 0 { // nothing of the body is read
+	if status, fault := headersFault(r.Header); status != 0 { // none of the body is read
 		http.Error(w, fault, status)
 		return ""
 	}
@@ -115,7 +116,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) string {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
-	r = r.WithContext(zerolog.Nop().WithContext(ctx)) // the library logs every delivery; we do, by slog
+	r = r.WithContext(zerolog.Nop().WithContext(ctx)) // the library would log every delivery; we do that ourselves, with slog
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	h.dispatchers[i].ServeHTTP(w, r)
 	return event
@@ -123,14 +124,15 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) string {
 
 const notJSON = "the payload is not JSON (the App's webhook must be set to application/json)"
 
-// Forms of what GitHub's headers say.
+// The forms of GitHub's headers.
 var (
 	signatureForm = regexp.MustCompile(`^sha256=[0-9a-fA-F]{64}$`)
 	eventForm     = regexp.MustCompile(`^[a-z_]{1,64}$`)
 	deliveryForm  = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
 )
 
-// headersFault says what is wrong with headers before any of the body is read; status 0: nothing.
+// headersFault says what is wrong with the headers, before any of the body is read; status 0:
+// nothing.
 func headersFault(h http.Header) (status int, fault string) {
 	if !signatureForm.MatchString(h.Get("X-Hub-Signature-256")) {
 		return http.StatusUnauthorized, "the X-Hub-Signature-256 header is missing or wrong"
@@ -157,8 +159,8 @@ func refuseBody(w http.ResponseWriter, err error) {
 	}
 }
 
-// signedWith returns which secret made the signature, -1 for none of them. It
-// compares with all of them, so that the time taken tells nothing.
+// signedWith returns which secret made the signature, -1 for none of them. It compares with
+// all of them, so that the time it takes gives nothing away.
 func (h *Handler) signedWith(body []byte, header string) int {
 	sum, err := hex.DecodeString(strings.TrimPrefix(header, "sha256="))
 	if err != nil || !strings.HasPrefix(header, "sha256=") {
@@ -175,8 +177,8 @@ func (h *Handler) signedWith(body []byte, header string) int {
 	return found
 }
 
-// stored is the one handler of all events that we know. The dispatcher asks it
-// which events those are; handling is the scheduler's storing.
+// stored is the one handler of all events that we know. The dispatcher asks it which events
+// those are; the scheduler's storing takes the place of handling them.
 type stored []string
 
 func (s stored) Handles() []string { return s }
@@ -189,7 +191,7 @@ func (s stored) Handle(context.Context, string, string, []byte) error {
 // scheduler stores a delivery. When it returns nil the delivery is on disk.
 type scheduler struct{ config Config }
 
-// Schedule stores the dispatch; a redelivery of one that is stored is stored already.
+// Schedule stores the dispatch; a redelivery of a stored one counts as stored.
 func (s scheduler) Schedule(ctx context.Context, d githubapp.Dispatch) error {
 	added, err := s.config.Receive(ctx,
 		workflow.Delivery{GUID: d.DeliveryID, Event: d.EventType, Payload: d.Payload, Received: s.config.Now()})
@@ -200,7 +202,8 @@ func (s scheduler) Schedule(ctx context.Context, d githubapp.Dispatch) error {
 	return nil
 }
 
-// failed answers what the dispatcher could not pass on: after our own checks only storing can have failed.
+// failed answers for what the dispatcher could not pass on: after our own checks, only
+// storing can have failed.
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if invalid := new(githubapp.ValidationError); errors.As(err, invalid) {
 		http.Error(w, "the delivery is not valid", http.StatusBadRequest)
