@@ -57,7 +57,8 @@ func (c *Client) queryOnce(ctx context.Context, installation int64, text string,
 		return in.guard.queriesLimited(resp.Response)
 	}
 	fault := &queryError{Type: e.Type, Message: e.Message}
-	ownFault := strings.HasPrefix(e.Message, "Something went wrong") || strings.HasPrefix(e.Message, "timedout") // GitHub's words for them
+	// GitHub's words for them
+	ownFault := strings.HasPrefix(e.Message, "Something went wrong") || strings.HasPrefix(e.Message, "timedout")
 	if slices.Contains([]string{"INTERNAL", "SERVICE_UNAVAILABLE"}, e.Type) || e.Type == "" && ownFault {
 		return passing(fault, time.Time{})
 	}

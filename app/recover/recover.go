@@ -225,7 +225,7 @@ type listed struct {
 
 // list compares one repository's pulls with those we know.
 func (r *Recovery) list(ctx context.Context, repo workflow.Repo) (l listed, err error) {
-	if rec, err := r.config.Service.Repo(ctx, repo.ID); err == nil && rec.Suspended { // GitHub shows it to us, so it is not suspended any more
+	if rec, err := r.config.Service.Repo(ctx, repo.ID); err == nil && rec.Suspended { // GitHub shows it, so it no longer is
 		if err := r.config.Service.SuspendRepo(ctx, repo.ID, false); err != nil {
 			return l, err
 		}

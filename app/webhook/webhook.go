@@ -116,7 +116,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) string {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
-	r = r.WithContext(zerolog.Nop().WithContext(ctx)) // the library would log every delivery; we do that ourselves, with slog
+	// the library would log every delivery; we do that ourselves, with slog
+	r = r.WithContext(zerolog.Nop().WithContext(ctx))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	h.dispatchers[i].ServeHTTP(w, r)
 	return event

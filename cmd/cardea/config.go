@@ -14,12 +14,12 @@ import (
 	"github.com/cardea-iac/cardea/workflow/config"
 )
 
-// Config is the server's configuration: the file, overlaid by the environment,
-// checked as a whole. What is not in it has not come yet and was refused.
+// Config is the server's configuration: the file, overlaid by the environment, checked as a
+// whole. A setting that is not in it does not exist yet and was refused.
 type Config struct {
 	File      string // "" when only the environment configures
 	Listen    string // host:port; port 0 picks one
-	PublicURL string // without a trailing slash; "" only on loopback: then the address that is listened on
+	PublicURL string // without a trailing slash; "" only on loopback: then it is the address that we listen on
 	DataDir   string // absolute
 	Prefixes  []string
 	Metrics   string // host:port, "" = none
@@ -29,7 +29,7 @@ type Config struct {
 	Limits      Limits
 	Isolation   string // auto or none; both mean none so far
 	Terraform   TerraformConfig
-	Warnings    []string // sentences to say at start
+	Warnings    []string // sentences to log at start
 
 	credentials map[string]credential
 	inReach     string // the warning of what plans can read, "" when nothing of it is secret
@@ -37,7 +37,7 @@ type Config struct {
 	anyRepo     bool // no `repos`: every repository, with the defaults
 }
 
-// GitHubConfig is how GitHub and the App are reached.
+// GitHubConfig is how we reach GitHub, as which App.
 type GitHubConfig struct {
 	WebURL, APIURL string // without a trailing slash
 	AppID          int64
@@ -47,7 +47,7 @@ type GitHubConfig struct {
 
 // Limits are the server's limits.
 type Limits struct {
-	Parallel    int           // runs at once; 0 = by the machine, see Workers
+	Parallel    int           // runs at once; 0 = depends on the machine, see Workers
 	PlanTimeout time.Duration // of one plan run
 	Drain       time.Duration // how long a closing server waits
 	Settle      time.Duration // how long a push waits for the next one; 0 = never
@@ -57,10 +57,10 @@ type Limits struct {
 type TerraformConfig struct {
 	Tool     string // auto, terraform or tofu
 	Version  string // exact, "" = what is found
-	Versions string // constraint that every version must meet
+	Versions string // constraint that every version has to meet
 }
 
-// DefaultConfig is what holds where nothing is written.
+// DefaultConfig is what holds where nothing is configured.
 func DefaultConfig() Config {
 	return Config{
 		Listen: ":4141", DataDir: "/var/lib/cardea", Prefixes: []string{"cardea"}, Metrics: "127.0.0.1:4142",
@@ -72,9 +72,9 @@ func DefaultConfig() Config {
 	}
 }
 
-// LoadConfig reads the server's configuration from a YAML file ("" = none) and
-// CARDEA_ variables of an environment in os.Environ's form, which win. All faults
-// come at once; with any the Config must not be used.
+// LoadConfig reads the server's configuration from a YAML file ("" = none) and CARDEA_
+// variables of an environment in os.Environ's form, which win. All faults are returned
+// together; if there is any, the Config must not be used.
 func LoadConfig(file string, environ []string) (Config, []workflow.Diagnostic) {
 	var data []byte
 	if file != "" {
@@ -104,11 +104,11 @@ func parseConfig(file string, data []byte, environ []string) (Config, []workflow
 // configReader fills a Config.
 type configReader struct {
 	cfg    *Config
-	dir    string // relative paths start here
+	dir    string // relative paths are relative to it
 	faults *config.Faults
 	at     map[string]workflow.Position // where each setting that was given stands
-	failed map[string]bool              // settings whose source has a fault already
-	// The key as given: its text, or its file.
+	failed map[string]bool              // settings whose source is faulty already
+	// The key as it was given: its text, or its file.
 	key, keyFile string
 	secretsFile  string // of the webhook secrets
 	used         []namedCredential
@@ -121,15 +121,15 @@ type namedCredential struct {
 	path string
 }
 
-// setting is a scalar, or a list of scalars: what the environment can say too.
+// setting is a scalar, or a list of scalars: what the environment can give as well.
 type setting struct {
 	path   string
 	secret bool // also as ..._FILE
 	read   func(*config.Value)
 }
 
-// settings lists every scalar of the configuration. One table serves the file
-// and the environment, so that neither can know what the other does not.
+// settings lists every scalar of the configuration. One table serves the file and the
+// environment, so that both know the same settings.
 func (r *configReader) settings() []setting {
 	c := r.cfg
 	return []setting{
@@ -166,7 +166,7 @@ func (r *configReader) settings() []setting {
 	}
 }
 
-// later are the keys whose time has not come, by path.
+// later are the keys of later versions, by path.
 var later = map[string]string{
 	"runs.group":         "comes with a later version of Cardea, which can give each run its own user",
 	"limits.apply_grace": "comes with a later version of Cardea, which supervises runs in a container; until then an apply outlives the server and is never interrupted by its end",
@@ -174,7 +174,7 @@ var later = map[string]string{
 
 const laterTeams = "comes with a later version of Cardea, which reads teams; name users or a role"
 
-// refusedServerKeys are the keys of one section that come later.
+// refusedServerKeys are the keys of one section that belong to later versions.
 func refusedServerKeys(section string) map[string]string {
 	refused := map[string]string{}
 	for path, why := range later {
@@ -214,7 +214,7 @@ func (r *configReader) keys(section string) config.Keys {
 func (r *configReader) environment(environ []string) {
 	env := map[string]string{}
 	for _, kv := range environ {
-		// The last of several counts; an empty one is not given.
+		// Of several the last counts; an empty one counts as not given.
 		if name, value, ok := strings.Cut(kv, "="); ok && strings.HasPrefix(name, "CARDEA_") {
 			env[name] = value
 		}
@@ -250,8 +250,8 @@ func (r *configReader) environment(environ []string) {
 	}
 }
 
-// othersVariable knows names that Kubernetes gives to every container beside a
-// service called cardea, and those of Cardea's own tests.
+// othersVariable reports whether a name is one that Kubernetes gives to every container near
+// a service called cardea, or one of Cardea's own tests.
 func othersVariable(name string) bool {
 	return name == "CARDEA_PORT" || name == "CARDEA_CONFIG" || strings.HasPrefix(name, "CARDEA_PORT_") ||
 		strings.HasPrefix(name, "CARDEA_SERVICE_") || strings.HasPrefix(name, "CARDEA_TEST_")
@@ -285,7 +285,8 @@ func (r *configReader) overlay(s setting, name string, env map[string]string) {
 	}
 }
 
-// overlayKey: the environment's private key, in whichever form, replaces the file's in both.
+// overlayKey: the environment's private key, as text or as a file, replaces the configuration
+// file's, whichever form that has.
 func (r *configReader) overlayKey(env map[string]string) {
 	key, file := env["CARDEA_GITHUB_PRIVATE_KEY"], env["CARDEA_GITHUB_PRIVATE_KEY_FILE"]
 	if key == "" && file == "" {

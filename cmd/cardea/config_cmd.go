@@ -54,7 +54,8 @@ func (k configCheckCmd) Run(c *console, ctx bind) error {
 	return nil
 }
 
-// readAt reads a file, named as on the command line, in a commit of the clone it is in.
+// readAt reads a file, named as on the command line, from a commit of the clone that it is
+// in.
 func readAt(ctx context.Context, local *git.Local, ref, file string) ([]byte, error) {
 	abs, err := filepath.Abs(file)
 	if err != nil {

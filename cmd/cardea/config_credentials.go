@@ -19,7 +19,7 @@ type credential struct {
 	PassEnv []string // patterns over names of the server's own environment
 }
 
-// neverPassed are patterns of variables that never come from the server's own
+// neverPassed are patterns of variables that are never taken from the server's own
 // environment: they are the server's secrets, or would steer terraform.
 var neverPassed = []string{"CARDEA_*", "GITHUB_*", "TF_CLI_ARGS*", "TF_DATA_DIR", "TF_WORKSPACE", "TF_LOG*"}
 
@@ -63,7 +63,7 @@ func (r *configReader) credentials(y *config.Value) {
 	})
 }
 
-// readVariables reads a mapping of environment variables. No fault holds a value.
+// readVariables reads a mapping of environment variables. No fault contains a value.
 func readVariables(y *config.Value) map[string]string {
 	env := map[string]string{}
 	y.MapOf(func(name string, v *config.Value) {
@@ -107,9 +107,9 @@ func passPatterns(y *config.Value) []string {
 	return list
 }
 
-// Credential reads the variables of one entry of `credentials`, now: from the
-// file first, then the server's environment, then what is written, the later
-// ones winning. It is called at the start of each run. Its errors hold no value.
+// Credential reads the variables of one entry of `credentials` as they are now: from the
+// file, then the server's environment, then what the entry itself says; later ones win. It is
+// called at the start of each run. Its errors contain no value.
 func (c Config) Credential(name string) (map[string]string, error) {
 	return c.credential(name, os.Environ())
 }
@@ -144,8 +144,8 @@ func (c Config) credential(name string, environ []string) (map[string]string, er
 	return env, nil
 }
 
-// gitConfigFault says where the variables that carry git's configuration do not fit
-// together: git would fail at every module, or leave one out without a word.
+// gitConfigFault says where the variables that carry git's configuration do not fit together:
+// git would fail at every module, or silently leave a setting out.
 func gitConfigFault(env map[string]string) string {
 	pairs := map[string]bool{}
 	for name := range env {
@@ -178,8 +178,8 @@ func gitConfigFault(env map[string]string) string {
 	return ""
 }
 
-// readEnvFile reads NAME=value lines: comments start with #, `export ` may stand
-// first, and a value may stand in single or double quotes, which have no escapes.
+// readEnvFile reads NAME=value lines: comments start with #, a line may begin with `export `,
+// and a value may stand in single or double quotes, in which there are no escapes.
 func readEnvFile(text string, into map[string]string) error {
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Workers is how many runs go on at once on this machine: what is configured,
-// else min(2 x CPUs, (memory - 1 GiB) / 1 GiB), at least 1.
+// Workers is how many runs this machine carries at once: what is configured, otherwise min(2
+// x CPUs, (memory - 1 GiB) / 1 GiB), at least 1.
 func (l Limits) Workers() int {
 	if l.Parallel > 0 {
 		return l.Parallel

@@ -40,7 +40,8 @@ func (r *configReader) sayReach() {
 }
 
 // placeOf is where one of the server's own secrets can be read: in its file, or in the
-// configuration where it stands there; "" where neither can be, as in our environment.
+// configuration if it stands there; "" where neither can be read, as when the secret is in
+// our environment.
 func (r *configReader) placeOf(path, file string) string {
 	if file != "" {
 		return readable(r.abs(file))
@@ -60,14 +61,14 @@ func (r *configReader) getsApply(name string) bool {
 	return false
 }
 
-// places are where the values of an entry can be read: its file, the configuration
-// that holds them, and the files that its variables name.
+// places are where the values of an entry can be read: its file, the configuration that
+// contains them, and the files that its variables name.
 func (c credential) places(config string) (places []string) {
 	env := map[string]string{}
 	if readable(c.File) != "" {
 		places = append(places, c.File)
 		if data, err := os.ReadFile(c.File); err == nil && readEnvFile(string(data), env) != nil {
-			clear(env) // the fault is said when a run needs it
+			clear(env) // the fault is reported when a run needs the entry
 		}
 	}
 	if len(c.Env) > 0 && readable(config) != "" {

@@ -32,7 +32,7 @@ func (r *configReader) repos(y *config.Value) {
 	y.List(func(item *config.Value) {
 		rule := workflow.DefaultRules("")
 		keys := r.ruleKeys(&rule)
-		// Environments start from the rule's own words, wherever in the rule those stand.
+		// An environment starts from the rule's own settings, wherever in the rule those stand.
 		var environments *config.Value
 		keys["environments"] = func(y *config.Value) { environments = y }
 		item.Map(keys, nil)
@@ -153,7 +153,7 @@ func (r *configReader) credentialKeys(names *workflow.CredentialNames) config.Ke
 	return keys
 }
 
-// environments reads the environments of one rule, whose own words they start from.
+// environments reads the environments of one rule, which start from the rule's own settings.
 func (r *configReader) environments(y *config.Value, rule workflow.Rules) map[string]workflow.EnvironmentRules {
 	out := map[string]workflow.EnvironmentRules{}
 	y.MapOf(func(name string, v *config.Value) {
@@ -192,7 +192,8 @@ func environmentPermissions(env *workflow.EnvironmentRules) config.Keys {
 	return keys
 }
 
-// ofTheRule refuses keys that people look for in an environment.
+// ofTheRule refuses keys that belong to the rule and that people may expect in an
+// environment.
 func ofTheRule(keys ...string) map[string]string {
 	refused := map[string]string{}
 	for _, key := range keys {
@@ -221,7 +222,7 @@ func branchGlobs(y *config.Value) []string {
 		}
 		list = append(list, s)
 	})
-	if items == 0 { // an empty list would mean the default branch, which nobody means by it
+	if items == 0 { // an empty list would mean the default branch, which is not what anybody means by it
 		y.Fault("`%s` names no branch; without it the default branch is the one", y.Path())
 	}
 	return list

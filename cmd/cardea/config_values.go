@@ -20,8 +20,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow/config"
 )
 
-// leastSecret is the shortest webhook secret in bytes: anybody may send us
-// requests, and guess.
+// leastSecret is the shortest webhook secret in bytes: anybody may send us requests and guess
+// it.
 const leastSecret = 16
 
 // address reads host:port; the host may be empty.
@@ -40,7 +40,7 @@ func (r *configReader) address(into *string) func(*config.Value) {
 	}
 }
 
-// url reads an http or https address; plain http only for this machine.
+// url reads an http or https address; plain http only on this machine.
 func (r *configReader) url(into *string) func(*config.Value) {
 	return func(y *config.Value) {
 		s, ok := y.Text()
@@ -127,7 +127,7 @@ func (r *configReader) versions(y *config.Value) {
 	r.cfg.Terraform.Versions = s
 }
 
-// finish checks what only the whole shows.
+// finish checks what can only be seen once everything is read.
 func (r *configReader) finish() {
 	c := r.cfg
 	c.DataDir = r.abs(c.DataDir)
@@ -167,7 +167,7 @@ func nearest(name string, known []string) string {
 	return ""
 }
 
-// missing adds the fault of a setting that must be given, unless it was and is faulty already.
+// missing adds the fault of a required setting, unless it was given and is faulty already.
 func (r *configReader) missing(path, what string) {
 	if _, given := r.at[path]; given {
 		return
@@ -179,7 +179,7 @@ func (r *configReader) secrets() {
 	secrets, at := r.cfg.GitHub.WebhookSecrets, r.at["github.webhook_secrets"]
 	switch {
 	case r.failed["github.webhook_secrets"]:
-		return // what would be used is not known
+		return // it is not known what would be used
 	case len(secrets) == 0 && at != (workflow.Position{}):
 		r.faults.Add(at, "`github.webhook_secrets` is empty: without a secret anybody could send us events")
 	case len(secrets) == 0:
@@ -197,7 +197,7 @@ func (r *configReader) secrets() {
 	}
 }
 
-// privateKey reads the App's private key. No message holds any of it.
+// privateKey reads the App's private key. No message contains any of it.
 func (r *configReader) privateKey() {
 	path, text := "github.private_key", r.key
 	switch {
@@ -227,8 +227,8 @@ func (r *configReader) privateKey() {
 	r.cfg.GitHub.PrivateKey = key
 }
 
-// parseKey reads an RSA private key in PEM, PKCS #1 or #8, also with \n written
-// as two characters as environment files have it. It returns PEM of PKCS #1.
+// parseKey reads an RSA private key in PEM, PKCS #1 or #8, also with \n written as two
+// characters, as in environment files. It returns PEM of PKCS #1.
 func parseKey(text string) ([]byte, error) {
 	if !strings.Contains(strings.TrimSpace(text), "\n") {
 		text = strings.ReplaceAll(text, `\n`, "\n")

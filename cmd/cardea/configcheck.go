@@ -23,7 +23,7 @@ type ConfigCheck struct {
 	File    string         // a cardea.yml or .cardea.yml
 	Environ []string       // for a cardea.yml, as os.Environ
 	Base    string         // a ref to compare with; "" = check only
-	Kinds   workflow.Kinds // of the engines that there are
+	Kinds   workflow.Kinds // the engines of this program
 	// AtBase returns a file's content at Base; fs.ErrNotExist (wrapped) where it is not there.
 	AtBase func(ctx context.Context, file string) ([]byte, error)
 	// Discover returns what the tree of a ref holds, "" for the files as they are
@@ -31,9 +31,9 @@ type ConfigCheck struct {
 	Discover func(ctx context.Context, ref string) (workflow.Discovery, error)
 }
 
-// CheckConfig checks one configuration file and says on out every fault with its
-// place, and with a base what would change. It returns the exit status: 0 when
-// the file is good, 1 when it is not or cannot be compared.
+// CheckConfig checks one configuration file and writes every fault with its place to out,
+// and, given a base, what would change. It returns the exit status: 0 when the file is good,
+// 1 when it is not or cannot be compared.
 func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 	data, err := os.ReadFile(in.File)
 	if err != nil {
@@ -96,7 +96,8 @@ func isRepoConfig(file string, data []byte) bool {
 	return repoKeyPattern.Match(data)
 }
 
-// checkAgainst says what would change against the base, and what only the tree shows to be wrong.
+// checkAgainst says what would change against the base, and what is wrong and can only be
+// seen in the tree.
 func checkAgainst(ctx context.Context, in ConfigCheck, data []byte,
 	repo bool) (changes []string, faults []workflow.Diagnostic, err error) {
 	var before []byte
@@ -118,7 +119,7 @@ func checkAgainst(ctx context.Context, in ConfigCheck, data []byte,
 	return append(changes, compareLeaves(leavesOf(before), leavesOf(data))...), nil, nil
 }
 
-// compareProjects resolves both configurations over their trees.
+// compareProjects resolves both configurations, each over its tree.
 func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([]string, []workflow.Diagnostic, error) {
 	head, _ := config.ParseRepo(in.File, now, in.Kinds)
 	found, err := in.Discover(ctx, "")

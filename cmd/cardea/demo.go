@@ -26,8 +26,8 @@ type demo struct {
 	*world
 	out    io.Writer
 	url    string // of the server
-	pull   int    // that changes
-	broken int    // that does not plan
+	pull   int    // with changes
+	broken int    // whose plan fails
 	stop   func() error
 }
 
@@ -170,7 +170,7 @@ func (d *demo) logTail() string {
 	return strings.Join(lines[max(0, len(lines)-30):], "\n")
 }
 
-// step is one thing of the story and what must be seen then.
+// step is one step of the story, with what must be seen after it.
 type step struct {
 	what string
 	do   func(context.Context, *demo) error
@@ -187,7 +187,7 @@ func (d *demo) play(ctx context.Context) error {
 	return nil
 }
 
-// must says which of the texts is missing.
+// must returns an error that says which of the texts is missing.
 func must(where, text string, want ...string) error {
 	var missing []error
 	for _, w := range want {

@@ -30,7 +30,8 @@ func (d *demo) projects(ctx context.Context, pull int) ([]demoProject, error) {
 	return page.Projects, json.Unmarshal([]byte(text), &page)
 }
 
-// untilProjects waits until every project of a pull is as ok says; it names those that are not.
+// untilProjects waits until ok holds for every project of a pull; its error names those for
+// which it does not.
 func (d *demo) untilProjects(ctx context.Context, pull int, ok func(demoProject) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -56,7 +57,8 @@ func (d *demo) untilProjects(ctx context.Context, pull int, ok func(demoProject)
 	}
 }
 
-// upgrades counts what the applies themselves wrote down: a line for each node of the stage cluster.
+// upgrades counts what the applies themselves wrote: a line for each node of the stage
+// cluster.
 func (d *demo) upgrades() (int, error) {
 	data, err := os.ReadFile(filepath.Join(d.stateDir(), "upgrades"))
 	return strings.Count(string(data), "stage-node-"), err
@@ -70,7 +72,8 @@ func (d *demo) upgradesAre(want int) error {
 	return err
 }
 
-// saysTo waits for a reply of ours with a text that was not there before somebody's comment.
+// saysTo writes a comment as somebody and waits for a reply of ours that contains a text and
+// was not there before.
 func (d *demo) saysTo(ctx context.Context, who *person, pull int, comment, answer string) error {
 	before, err := d.author.look(ctx, pull)
 	if err != nil {
@@ -100,7 +103,7 @@ func reviewerApproves(ctx context.Context, d *demo) error {
 	})
 }
 
-// The seed made three nodes of the stage cluster, the change asks for five.
+// The seed made three nodes in the stage cluster; the change asks for five.
 const seededNodes, changedNodes = 3, 5
 
 func authorApplies(ctx context.Context, d *demo) error {
@@ -129,7 +132,7 @@ func applyAgain(ctx context.Context, d *demo) error {
 	if err := d.author.comment(ctx, d.pull, "cardea apply"); err != nil {
 		return err
 	}
-	// The status that is asked for afterwards is answered afterwards.
+	// A status that is asked for afterwards is answered after it too.
 	if err := d.saysTo(ctx, d.reviewer, d.pull, "cardea status", "prod/database"); err != nil {
 		return err
 	}

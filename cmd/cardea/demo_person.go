@@ -21,7 +21,7 @@ type person struct {
 	login, token string
 	web, api     string // base URLs
 	repo         string // owner/name
-	fork         string // where pushes go when not to repo
+	fork         string // where pushes go, if not to repo
 	clone        string // the person's clone, made at the first push
 }
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The sample is a monorepo as they grow: four components in three environments,
-// three shared modules, state outside of the repository.
+// The sample is a typical monorepo: four components in three environments, three shared
+// modules, state outside the repository.
 var (
 	sampleEnvironments = []string{"dev", "stage", "prod"}
 	sampleComponents   = []string{"cluster", "database", "dns", "network"}
@@ -21,7 +21,8 @@ func sampleFiles(stateDir string) map[string]string {
 		"modules/network/main.tf":  sampleNetwork,
 		"modules/database/main.tf": sampleDatabase,
 		"modules/cluster/main.tf":  sampleCluster,
-		// It writes down what it did: nothing else tells so surely how often something was applied.
+		// It writes down what it did: nothing else tells so reliably how often something was
+		// applied.
 		"modules/cluster/upgrade.sh": "#!/bin/sh\necho \"upgrading $1\"\necho \"$1\" >> '" + stateDir + "/upgrades'\n",
 	}
 	for i, env := range sampleEnvironments {
@@ -56,7 +57,7 @@ func sampleChange(stateDir string) map[string]string {
 	}
 }
 
-// sampleMistake is the second pull: it does not plan.
+// sampleMistake is the second pull: its plan fails.
 func sampleMistake(stateDir string) map[string]string {
 	main := sampleFiles(stateDir)
 	return map[string]string{

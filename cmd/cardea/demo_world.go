@@ -17,7 +17,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/localgithub"
 )
 
-// world is the outside of the demo: a GitHub of our own with three people, one
+// world is everything around Cardea in the demo: a GitHub of our own with three people, one
 // repository with the sample monorepo, and the App installed on it.
 type world struct {
 	dir                        string // everything of it is below
@@ -118,7 +118,7 @@ func (w *world) seed(ctx context.Context, terraform string) error {
 	return group.Wait()
 }
 
-// apply is what somebody did by hand before Cardea came.
+// apply does what somebody would have done by hand before there was Cardea.
 func (w *world) apply(ctx context.Context, terraform, dir string) error {
 	rc := filepath.Join(w.dir, "terraform.rc")
 	if err := os.WriteFile(rc, nil, 0o600); err != nil {
@@ -142,7 +142,7 @@ func (w *world) apply(ctx context.Context, terraform, dir string) error {
 	return nil
 }
 
-// check is one check run as GitHub's API tells it.
+// check is one check run as GitHub's API shows it.
 type check struct {
 	Name, Status, Conclusion string
 	DetailsURL               string `json:"details_url"`
@@ -152,7 +152,7 @@ type check struct {
 	}
 }
 
-// pullNow is what a person sees of a pull: its comments of ours and its checks.
+// pullNow is what a person sees of a pull: its comments and its checks.
 type pullNow struct {
 	Head     string
 	State    string
@@ -160,7 +160,7 @@ type pullNow struct {
 	Checks   map[string]check
 }
 
-// summary is the one summary comment, "" when there is none; more than one is said.
+// summary is the one summary comment, "" when there is none; more than one is an error.
 func (p pullNow) summary() (string, error) {
 	found := ""
 	for _, c := range p.Comments {
@@ -213,7 +213,8 @@ func (p *person) settled(ctx context.Context, number int) (pullNow, error) {
 	})
 }
 
-// until looks at a pull again and again until ok says so, for two minutes unless the context says how long.
+// until looks at a pull again and again until ok holds, for two minutes unless the context
+// ends earlier or later.
 func (p *person) until(ctx context.Context, number int, what string, ok func(pullNow) bool) (pullNow, error) {
 	if _, limited := ctx.Deadline(); !limited {
 		var cancel context.CancelFunc

@@ -6,13 +6,15 @@ import (
 	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
-// engines are those of this program. tool is the server's word for which of Terraform and OpenTofu
-// reads a project that does not say, "" where it has none.
+// engines are those of this program. tool says which of Terraform and OpenTofu reads a
+// project that does not say so itself; "" when the server's configuration does not say
+// either.
 func engines(tool string) workflow.Engines {
 	return workflow.Engines{terraform.New(terraform.Options{Tool: tool})}
 }
 
 var kinds = engines("").Kinds()
 
-// envFault says why no run takes a variable of this name from credentials, "" where it does.
+// envFault says why no run accepts a variable of this name from credentials, "" where runs
+// do.
 func envFault(name string) string { return run.EnvFault(kinds, name) }

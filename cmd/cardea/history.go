@@ -14,8 +14,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow/service"
 )
 
-// historyCmd exports the history: who asked for, approved, locked, applied or was
-// refused what, when, with which result.
+// historyCmd exports the history: who asked for, approved, locked or applied what, or was
+// refused it, when, and with which result.
 type historyCmd struct {
 	JSON   bool   `required:"" help:"As JSON lines, oldest first; the only form there is."`
 	Config string `placeholder:"FILE" help:"The configuration; default: cardea.yml where there is one, and the CARDEA_ variables."`

@@ -17,7 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// cli is every subcommand with its flags; the texts are what --help shows.
+// cli has every subcommand with its flags; the texts are what --help shows.
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server: webhooks in, plans and reports out."`
 	Demo    demoCmd    `cmd:"" help:"Try everything on this machine, with a GitHub of our own, no account and no network."`
@@ -64,7 +64,7 @@ func execute(args []string, c console) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends us as it ends anybody
+	context.AfterFunc(ctx, stop) // a second signal ends us at once, as it does any program
 	err = parsed.Run(&c, &flags, bind{ctx})
 	var code exitCode
 	switch {

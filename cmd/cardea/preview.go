@@ -34,7 +34,7 @@ type previewCmd struct {
 }
 
 // Run exits 0 without changes, 2 with changes (or, with --explain, affected projects), 1 on
-// any error and where what changes is of a layout that Cardea does not plan.
+// any error, or if the change concerns a layout that Cardea does not plan.
 func (p previewCmd) Run(c *console, ctx bind) error {
 	scratch, err := os.MkdirTemp("", "cardea-preview-*")
 	if err != nil {
@@ -105,8 +105,8 @@ func isAre(n int) string {
 	return "are"
 }
 
-// hurried lets a second interrupt end the preview at once. The first one is waited
-// for, up to a minute and a half: terraform is to let go of its locks.
+// hurried lets a second interrupt end the preview at once. After the first we wait, up to a
+// minute and a half, for terraform to let go of its locks.
 func hurried(c *console, scratch string) (stop func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -151,7 +151,7 @@ func (p previewCmd) narrow(s *survey.Survey) error {
 	return nil
 }
 
-// explain prints a line a project and its reasons.
+// explain prints a line for each project, with its reasons.
 func explain(c *console, s survey.Survey) error {
 	for _, n := range s.NotPlanned {
 		fmt.Fprintln(c.out, model.NotPlanned(n))
@@ -196,7 +196,7 @@ type previewer struct {
 	timeout  time.Duration
 }
 
-// plan plans the affected projects, as many at once as the machine carries.
+// plan plans the affected projects, as many at once as the machine can carry.
 func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.PullView, error) {
 	now := time.Now()
 	view := workflow.PullView{Plans: map[string]workflow.Plan{},
@@ -232,7 +232,8 @@ func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.Pull
 	return view, cmp.Or(err, ctx.Err())
 }
 
-// planOne carries out one project's run; what goes wrong with the project is in its record.
+// planOne carries out one project's run. What goes wrong with the project is said in its
+// record.
 func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher,
 	record *workflow.ProjectRecord) (workflow.Result, error) {
 	if record.Deleted || !record.Project.Refused.Empty() {
@@ -271,15 +272,15 @@ func previewTools() (workflow.Tools, error) {
 		Versions: ">= 1.5", Path: os.Getenv("PATH")}, nil
 }
 
-// secretNames and secretValue tell what is a secret in somebody's own environment:
-// hiding every value of it would hide most words of a plan.
+// secretNames and secretValue tell what is secret in somebody's own environment: hiding all
+// of its values would hide most words of a plan.
 var (
 	secretNames = regexp.MustCompile(`(?i)secret|token|passw|passphrase|credential|private|auth|api_?key|access_?key|_key$`)
 	secretValue = regexp.MustCompile(`://[^/@\s]+:[^/@\s]+@`)
 )
 
-// homeFiles are what tools look for in the home directory, as they look for it
-// elsewhere: a run has a home of its own.
+// homeFiles are files that tools look for in the home directory, with the variables that
+// point tools elsewhere: a run has a home of its own.
 var homeFiles = map[string]string{
 	"AWS_CONFIG_FILE": ".aws/config", "AWS_SHARED_CREDENTIALS_FILE": ".aws/credentials", "AZURE_CONFIG_DIR": ".azure",
 	"CLOUDSDK_CONFIG":                ".config/gcloud",
@@ -320,7 +321,7 @@ func exists(file string) bool {
 	return err == nil
 }
 
-// showPreview prints the comment's Markdown and says by exit status what is in it.
+// showPreview prints the comment's Markdown and returns the exit status that goes with it.
 func showPreview(c *console, v workflow.PullView) error {
 	text := templates.Summary(v, model.Links{})
 	fmt.Fprint(c.out, colour(c.out, strings.TrimPrefix(text, templates.SummaryMarker+"\n")))

@@ -7,8 +7,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow/run"
 )
 
-// runnerCmd is the short-lived process that carries out one run. It reads its
-// job from DIR and its secrets from the socket it inherits; nobody types it.
+// runnerCmd is the short-lived process that carries out one run. It reads its job from DIR
+// and its secrets from the socket it inherits; people do not type it.
 type runnerCmd struct {
 	Dir string `arg:"" help:"The run's directory."`
 }

@@ -37,19 +37,19 @@ func (k serveCmd) Run(c *console, ctx bind) error {
 	return srv.run(ctx, func(url string) { fmt.Fprintf(c.out, "cardea: listening on %s\n", url) })
 }
 
-// hideMemory keeps this process's memory and environment from other processes of the
-// same user, as plans are. It does not hold for the programs that we start.
+// hideMemory keeps other processes of the same user, such as plans, from reading this
+// process's memory and environment. It does not cover the programs that we start.
 func hideMemory() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
 
-// newLog writes one JSON line an event.
+// newLog writes one JSON line per event.
 func newLog(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
-// errStopped is the cause with which the loops end when the server closes.
+// errStopped is the cause given to the loops when the server closes.
 var errStopped = errors.New("the server closes")
 
-// firstError keeps what went wrong, and not that others were then cancelled.
+// firstError keeps what went wrong first, not that the others were then cancelled.
 func firstError(errs ...error) error {
 	var kept []error
 	for _, err := range errs {

@@ -28,13 +28,13 @@ import (
 	"github.com/cardea-iac/cardea/workflow/service"
 )
 
-// maxConnections is how many connections are served at a time; more wait to be taken.
+// maxConnections is how many connections are served at a time; more wait to be accepted.
 const maxConnections = 512
 
 // diskFloor is the free space below which the server is not ready and no run starts.
 const diskFloor = 1 << 30
 
-// server is `cardea serve` as a value: the rooms put together.
+// server is `cardea serve` as a value: all packages put together.
 type server struct {
 	cfg     Config
 	log     *slog.Logger
@@ -176,7 +176,7 @@ func (s *server) run(ctx context.Context, ready func(url string)) error {
 		select {
 		case <-ctx.Done():
 			running = false
-		case err := <-s.store.Broken(): // ending in order would wait for it
+		case err := <-s.store.Broken(): // an orderly end would wait for it
 			stopWork(err)
 			stopLoops(err)
 			return fmt.Errorf("%w; the server ends: restore the file from a copy, then start it again", err)
@@ -197,8 +197,8 @@ func (s *server) run(ctx context.Context, ready func(url string)) error {
 	return firstError(failed, workErr, loopErr, web.Shutdown(down), s.close())
 }
 
-// drained waits for the worker, at most limits.drain: a plan that does not end on
-// its interrupts is lost then, and made again at the next start.
+// drained waits for the worker, at most limits.drain: a plan that does not stop when
+// interrupted is lost then, and made again at the next start.
 func (s *server) drained(worked <-chan error) error {
 	select {
 	case err := <-worked:
@@ -209,7 +209,7 @@ func (s *server) drained(worked <-chan error) error {
 	}
 }
 
-// sayHow logs what an operator must know at start.
+// sayHow logs what an operator has to know at start.
 func (s *server) sayHow() {
 	version, commit := version()
 	s.log.Info("starting", "version", version, "commit", commit, "data_dir", s.cfg.DataDir, "parallel",
@@ -237,7 +237,7 @@ func (s *server) handler() http.Handler {
 	return mux
 }
 
-// pageChecks says on pages what the checks of a head say.
+// pageChecks gives the pages what the checks of a head say.
 func pageChecks(pulls []workflow.PullRecord) (plan, apply page.Check) {
 	p, a := report.StandingOfHead(pulls).Checks()
 	return page.Check{Status: p[0], Conclusion: p[1]}, page.Check{Status: a[0], Conclusion: a[1]}
@@ -278,7 +278,7 @@ func freeBytes(dir string) (uint64, error) {
 func (s *server) close() error {
 	for _, l := range []net.Listener{s.listener, s.metricsListener} {
 		if l != nil {
-			_ = l.Close() // closed already by Shutdown: that is what we want
+			_ = l.Close() // Shutdown closed it already, which is what we want
 		}
 	}
 	return s.store.Close()

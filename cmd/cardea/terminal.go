@@ -13,13 +13,13 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// isTerminal reports whether w is one, so that colour and progress go nowhere else.
+// isTerminal reports whether w is a terminal: colour and progress go nowhere else.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
-// printDiagnostics prints a line a fault: file:line:column: what is wrong.
+// printDiagnostics prints a line for each fault: file:line:column: what is wrong.
 func printDiagnostics(w io.Writer, faults []workflow.Diagnostic) {
 	for _, d := range faults {
 		where := d.Position.File

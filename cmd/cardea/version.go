@@ -32,7 +32,7 @@ func version() (version, commit string) {
 	return version, commit
 }
 
-// Run prints one line a fact.
+// Run prints one line per fact.
 func (versionCmd) Run(c *console) error {
 	v, commit := version()
 	fmt.Fprintf(c.out, "cardea     %s\ncommit     %s\ngo         %s %s/%s\n", v, commit,
@@ -43,7 +43,8 @@ func (versionCmd) Run(c *console) error {
 	return nil
 }
 
-// toolVersion is the first line a tool prints of itself, with where it was found.
+// toolVersion is the first line that a tool prints about itself, and where the tool was
+// found.
 func toolVersion(name string) string {
 	path, err := exec.LookPath(name)
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Line is one line of a rendered change. Mark is the character that GitHub
-// colours a diff by, in column 0: '+' green, '-' red, '!' orange, '#' grey, ' '
-// none. Text follows it, clean and on one line.
+// Line is one line of a rendered change. Mark is the character in column 0, by which GitHub
+// colours a diff: '+' green, '-' red, '!' orange, '#' grey, ' ' none. Text follows it, clean
+// and on one line.
 type Line struct {
 	Mark byte
 	Text string
@@ -35,12 +35,12 @@ var (
 const (
 	Indent      = "  "   // of attributes under their resource
 	nameWidth   = 36     // names are padded to one width, longer ones stick out
-	lineWidth   = 110    // longer changes take a line for each side
+	lineWidth   = 110    // longer changes get a line for each side
 	contextSize = 3      // unchanged lines shown around a difference in a text
 	arrow       = " -> " // between the two sides, as Terraform prints it
 )
 
-// Headless reports a change whose one line says all: an output.
+// Headless reports a change whose one line says everything: an output.
 func Headless(c workflow.Change) bool {
 	return len(c.Attributes) == 1 && c.Mode == "output" && c.Masked == 0
 }
@@ -76,7 +76,7 @@ func Of(c workflow.Change, lim Limits) []Line {
 	return lines
 }
 
-// outputAttribute names an output's value after the output: it needs no heading.
+// outputAttribute names an output's value after the output, so that it needs no heading.
 func outputAttribute(c workflow.Change) workflow.Attribute {
 	a := c.Attributes[0]
 	switch {
@@ -238,8 +238,8 @@ func textLines(name, note string, t textChange, indent string, lim Limits) []Lin
 	return append(lines, Line{end, indent + "EOT"})
 }
 
-// showReturns writes carriage returns as \r where two texts differ by them: as the ends
-// of lines they cannot be seen, and a change of nothing else would look like none.
+// showReturns writes carriage returns as \r where two texts differ in them: at the ends of
+// lines they cannot be seen, and a change of nothing else would look like no change.
 func showReturns(before, after string) (string, string) {
 	if strings.Count(before, "\r") == strings.Count(after, "\r") &&
 		(before == after || markdown.Clean(before) != markdown.Clean(after)) {
@@ -282,7 +282,7 @@ func hideContext(edits []lineEdit, hide bool) []lineEdit {
 		for i < len(edits) && !near[i] {
 			i++
 		}
-		if i-from == 1 { // to count it would take as much room
+		if i-from == 1 { // counting it would take as much room
 			out = append(out, edits[from])
 			continue
 		}
@@ -291,7 +291,7 @@ func hideContext(edits []lineEdit, hide bool) []lineEdit {
 	return out
 }
 
-// cutValue makes a value fit: one line, at most so many characters.
+// cutValue makes a value fit: one line of at most that many characters.
 func cutValue(value string, lim Limits) string {
 	value = markdown.Verbatim(value)
 	if n := utf8.RuneCountInString(value); n > lim.runes {

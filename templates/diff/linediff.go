@@ -6,8 +6,8 @@ type lineEdit struct {
 	text string
 }
 
-// maxLineEdits bounds the work of lineDiff: with more differing lines than this the
-// rest counts as one block that goes and one that comes.
+// maxLineEdits bounds the work of lineDiff: beyond so many differing lines the rest counts as
+// one block removed and one added.
 const maxLineEdits = 400
 
 // lineDiff is the shortest way from the lines before to the lines after (Myers).

@@ -10,10 +10,10 @@ import (
 // terminalCodes are the escape sequences that move cursors, colour text and make links in terminals.
 var terminalCodes = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b[\\]P^_X][^\x07\x1b]*(?:\x07|\x1b\\\\)|\u009b[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]")
 
-// Clean makes text from outside printable: terminal codes go, invalid UTF-8
-// becomes U+FFFD, line ends become \n, and every character that is not seen or
-// that turns the direction of others (control, bidi, zero width) is shown by its
-// number, as \u{202E}. Tabs and newlines stay.
+// Clean makes text from outside printable: terminal codes go, invalid UTF-8 becomes U+FFFD,
+// line ends become \n, and every character that cannot be seen or that changes the direction
+// of others (control, bidi, zero width) is shown by its number, as in \u{202E}. Tabs and
+// newlines stay.
 func Clean(text string) string {
 	if plain(text) {
 		return text
@@ -25,7 +25,7 @@ func Clean(text string) string {
 	return Visible(strings.ReplaceAll(text, "\r\n", "\n"))
 }
 
-// Visible shows what cannot be seen by its number, character by character.
+// Visible shows every character that cannot be seen by its number.
 func Visible(text string) string {
 	var b strings.Builder
 	b.Grow(len(text))
@@ -46,7 +46,8 @@ func Visible(text string) string {
 	return b.String()
 }
 
-// plain reports whether text is printable ASCII with tabs and newlines, as nearly all is.
+// plain reports whether text is printable ASCII with tabs and newlines, as nearly all text
+// is.
 func plain(text string) bool {
 	for i := 0; i < len(text); i++ {
 		if c := text[i]; c >= 0x7f || c < ' ' && c != '\n' && c != '\t' {

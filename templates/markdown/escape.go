@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Fence puts text into a fenced code block that nothing in it can close: the
-// fence is longer than any run of backticks in the text (GitHub: github.md 3.11).
-// The info string is ours, never a user's. It starts and ends a line.
+// Fence puts text into a fenced code block that nothing in it can close: the fence is longer
+// than any run of backticks in the text (GitHub: github.md 3.11). The info string is ours,
+// never a user's. The fence begins and ends with a whole line.
 func Fence(info, text string) string {
 	text = Clean(text)
 	marks := strings.Repeat("`", max(3, LongestRun(text)+1))
@@ -53,8 +53,8 @@ func Code(text string) string {
 // CodeCell is Code for a cell of a table: there GitHub splits at a | before it looks for code.
 func CodeCell(text string) string { return strings.ReplaceAll(Code(text), "|", "\\|") }
 
-// Escape is text outside code: no character of it means anything to Markdown or
-// HTML, nobody is mentioned, nothing is linked. It is on one line.
+// Escape makes text safe outside code: no character of it means anything to Markdown or HTML,
+// it mentions nobody and links nothing. It is on one line.
 func Escape(text string) string {
 	text = CleanLine(text)
 	var b strings.Builder
@@ -67,7 +67,7 @@ func Escape(text string) string {
 			b.WriteString("&gt;")
 		case '&':
 			b.WriteString("&amp;")
-		case '@', '#': // a comment splits the text, so that it is neither a mention nor a reference
+		case '@', '#': // a comment splits the text, so that it is neither a mention nor a link
 			b.WriteRune(r)
 			b.WriteString("<!-- -->")
 		case '\\', '`', '*', '_', '[', ']', '|', '~', '$', '!':
@@ -106,8 +106,8 @@ func numbered(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789") == ""
 }
 
-// Prose is a sentence of ours for Markdown. What stands between single backticks
-// in it is a code span, all else is escaped.
+// Prose writes a sentence of ours as Markdown. What stands between single backticks becomes a
+// code span; everything else is escaped.
 func Prose(sentence string) string { return prose(sentence, Escape, Code) }
 
 // ProseCell is Prose for a cell of a table.
@@ -134,8 +134,8 @@ type Part struct {
 	Code bool
 }
 
-// Parts splits a sentence at the code in it: what stands between a pair
-// of backticks. A backtick without its like is text.
+// Parts splits a sentence at the code in it: what stands between a pair of backticks. A
+// backtick without a second one is text.
 func Parts(sentence string) []Part {
 	parts := strings.Split(sentence, "`")
 	if n := len(parts); n%2 == 0 {
@@ -176,7 +176,7 @@ func escapeHTML(text string) string {
 	return hashRef.ReplaceAllString(text, "$1#<!-- -->$2")
 }
 
-// hashRef is a # that would start a reference; the # of a character reference (&#96;) is none.
+// hashRef is a # that would start a reference, unlike the # of a character reference (&#96;).
 var hashRef = regexp.MustCompile(`(^|[^&])#(\d)`)
 
 func codeHTML(text string) string {

@@ -45,7 +45,7 @@ func Count(n int, one, many string) string {
 
 // SomeOf shows at most n of the words and counts the rest.
 func SomeOf(words []string, n int, more string) string {
-	if len(words) <= n+1 { // "1 more" would be as long as the word
+	if len(words) <= n+1 { // "1 more" would be as long as the word itself
 		return strings.Join(words, ", ")
 	}
 	return strings.Join(words[:n], ", ") + ", … " + Number(len(words)-n) + " more" + more

@@ -10,16 +10,16 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// The limits of a page, in bytes of HTML: what is longer is told by its number
-// and led to. A change can have values of many megabytes, and a project as many diagnostics.
+// The limits of a page, in bytes of HTML: what does not fit is counted and linked to. A
+// change can have values of many megabytes, and a project as many diagnostics.
 const (
-	PageBudget       = 1 << 20  // of the changes of one page
-	diagnosticBudget = 64 << 10 // of one list of diagnostics
-	listBudget       = 64 << 10 // of one list of sentences
+	PageBudget       = 1 << 20  // for the changes of one page
+	diagnosticBudget = 64 << 10 // for one list of diagnostics
+	listBudget       = 64 << 10 // for one list of sentences
 	sentenceMost     = 4 << 10  // of one of them
 	addressMost      = 300      // characters of an address in a list
-	fewChanges       = 200      // of a list of addresses
-	fewProjects      = 200      // that one sentence is about
+	fewChanges       = 200      // in a list of addresses
+	fewProjects      = 200      // named with one sentence
 )
 
 // Spot is where the changes of a page begin or end: before an attribute of a change.
@@ -58,12 +58,12 @@ func Fit(changes []workflow.Change, from Spot, budget int, size func(workflow.At
 	return out, Spot{Change: len(changes)}
 }
 
-// frameOf is about how much of a page a change takes without its attributes.
+// frameOf is roughly how many bytes of a page a change takes without its attributes.
 func frameOf(c workflow.Change) int { return htmlSize(c.Address) + 100 }
 
-// ShowChanges makes changes from a spot on ready for a page, as far as a budget of
-// bytes goes, and says where the next page begins. Something is always shown. Few
-// are shown open, of many only those that destroy.
+// ShowChanges makes changes from a spot on ready for a page, as far as a budget of bytes
+// goes, and says where the next page begins. Something is always shown. If there are few, all
+// are shown open; of many, only those that destroy.
 func ShowChanges(changes []workflow.Change, from Spot, budget int) (out []ShownChange, next Spot) {
 	parts, next := Fit(changes, from, budget, func(a workflow.Attribute) int {
 		return htmlSize(a.Path) + htmlSize(a.Before) + htmlSize(a.After) + 50
@@ -74,7 +74,7 @@ func ShowChanges(changes []workflow.Change, from Spot, budget int) (out []ShownC
 	return out, next
 }
 
-// SizeOf is about how much of a page changes take.
+// SizeOf is roughly how many bytes of a page these changes take.
 func SizeOf(shown []ShownChange) (n int) {
 	for _, c := range shown {
 		n += htmlSize(c.Address) + 100
@@ -85,13 +85,14 @@ func SizeOf(shown []ShownChange) (n int) {
 	return n
 }
 
-// htmlSize is about how long a text is as HTML, a line of it in an element of its own.
+// htmlSize is roughly how long a text is as HTML, with an element for each line.
 func htmlSize(s string) int {
 	return len(s) + 4*(strings.Count(s, "<")+strings.Count(s, ">")+strings.Count(s, "&")+strings.Count(s,
 		`"`)+strings.Count(s, "'")) + 30*strings.Count(s, "\n")
 }
 
-// showChange shows a part of one of so many changes, and says how many attributes are elsewhere.
+// showChange shows a part of one change, of so many in all, and says how many attributes are
+// elsewhere.
 func showChange(p Part, of int) ShownChange {
 	c, first, end := p.Change, p.First, p.End
 	risky := c.Action == workflow.ActionDelete || c.Action == workflow.ActionReplace
@@ -140,7 +141,7 @@ func fitDiagnostics(list []workflow.Diagnostic) []workflow.Diagnostic {
 	return list
 }
 
-// few are the addresses of the first changes of a list, left says how many there are besides.
+// few are the addresses of the first changes of a list, left is how many more there are.
 func few(list []workflow.Change) (out []string) {
 	for _, c := range list[:min(len(list), fewChanges)] {
 		out = append(out, markdown.Cut(c.Address, addressMost))
@@ -150,7 +151,7 @@ func few(list []workflow.Change) (out []string) {
 
 func left(list []workflow.Change) int { return max(len(list)-fewChanges, 0) }
 
-// leftOf counts those as well that a plan's head does not have.
+// leftOf also counts those that a plan's head leaves out.
 func leftOf(g ShownGroup) int { return left(g.Drift) + g.Left.Drift }
 
 // told are sentences as far as a list goes: Left counts those that See has.

@@ -25,8 +25,8 @@ var Static embed.FS
 //go:embed html
 var htmlFiles embed.FS
 
-// pages are parsed when one is first asked for: every runner is a process of this
-// program too, and pays for what is made at its start.
+// pages are parsed when one is first asked for: every runner is a process of this program
+// too, and would pay for whatever is done at start.
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"parts": markdown.Parts, "place": model.Place, "clean": markdown.Clean, "mark": markClass, "short": phrase.Short,
@@ -42,8 +42,8 @@ var pages = sync.OnceValue(func() *template.Template {
 type Head struct {
 	Title  string
 	Crumbs []Crumb
-	JSON   string // the path of the same as JSON, "" without
-	Live   bool   // it changes soon: the page reads itself again
+	JSON   string // the path of the page as JSON, "" if there is none
+	Live   bool   // it will change soon: the page reloads itself
 }
 
 // Crumb is one step of the way to a page.
@@ -78,7 +78,7 @@ type RepoPage struct {
 	Events []workflow.Event
 }
 
-// PullURL is the path of a pull of the same repository.
+// PullURL is the path of another pull of the same repository.
 func (p RepoPage) PullURL(number int) string {
 	return model.PullPath(workflow.Pull{Repo: p.Repo, Number: number})
 }
@@ -92,12 +92,12 @@ type PullPage struct {
 	Groups   []ShownGroup
 	Checks   []CheckLine
 	Events   []workflow.Event
-	BaseSHA  string // of which the plans are
+	BaseSHA  string // on which the plans are made
 	When     string // when and with what they were made
 	ForgeURL string
 }
 
-// PullURL is the path of a pull of the same repository.
+// PullURL is the path of another pull of the same repository.
 func (p PullPage) PullURL(number int) string {
 	return model.PullPath(workflow.Pull{Repo: p.View.Pull.Repo, Number: number})
 }
@@ -132,12 +132,12 @@ type ProjectPage struct {
 	OlderURL string
 }
 
-// PullURL is the path of a pull of the same repository.
+// PullURL is the path of another pull of the same repository.
 func (p ProjectPage) PullURL(number int) string {
 	return model.PullPath(workflow.Pull{Repo: p.Repo, Number: number})
 }
 
-// RunPage is the page of one run.
+// RunPage is the page of a run.
 type RunPage struct {
 	Head                 Head
 	Run                  workflow.Run
@@ -222,8 +222,8 @@ func write(w io.Writer, name string, page any) error {
 	if err := pages().ExecuteTemplate(&b, name, page); err != nil {
 		return fmt.Errorf("rendering %s: %w", name, err)
 	}
-	// Names and titles stand in pages as they are; the characters in them that
-	// nobody sees are made visible here, one by one, which cannot touch the markup.
+	// Names and titles stand in pages as they are. Characters in them that cannot be seen are
+	// made visible here, one by one, which cannot affect the markup.
 	_, err := io.WriteString(w, markdown.Visible(b.String()))
 	return err
 }

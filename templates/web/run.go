@@ -41,7 +41,7 @@ func ApplyPartOf(run workflow.Run, l model.Links) *ApplyPart {
 	return p
 }
 
-// stateOfApply is the state into which an apply by itself puts its project.
+// stateOfApply is the state into which an apply, by itself, puts its project.
 func stateOfApply(run workflow.Run) workflow.ProjectState {
 	return workflow.ProjectRecord{Project: run.Project, Apply: &run,
 		Run: &workflow.Run{ID: run.Apply.PlanRun, Head: run.Head, State: workflow.RunFinished,
@@ -113,14 +113,16 @@ func runClass(r workflow.Run) string {
 	return "stopped"
 }
 
-// terminalStrings are sequences with text in them (links, images, titles): a log has no business with any.
+// terminalStrings are sequences with text in them (links, images, titles): a log has no need
+// of them.
 var terminalStrings = regexp.MustCompile("(?s)\x1b[\\]P^_X].*?(?:\x07|\x1b\\\\|$)")
 
-// lineControls move the cursor up or left across lines, with which a log could paint over itself.
+// lineControls move the cursor across lines: with them a log could paint over itself.
 var lineControls = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[A-LN-Za-ln-z@^`{-~]")
 
-// LogHTML is a log with its colours as classes. Only colours are taken from it:
-// what moves the cursor, links or hides is left out, and what cannot be seen is shown by its number.
+// LogHTML is a log with its colours as classes. Only colours are taken from it: what moves
+// the cursor, links or hides text is left out, and characters that cannot be seen are shown
+// by their numbers.
 func LogHTML(log []byte) template.HTML {
 	log = terminalStrings.ReplaceAll(log, nil)
 	log = lineControls.ReplaceAll(log, nil)
