@@ -41,7 +41,7 @@ type reply struct {
 	status int
 	body   any
 	header http.Header
-	need   string // permission that was missing, for X-Accepted-GitHub-Permissions
+	need   string // the permission that was missing, for X-Accepted-GitHub-Permissions
 }
 
 // route is one REST endpoint and who may call it.
@@ -67,7 +67,7 @@ func fail(status int, format string, args ...any) reply {
 
 func notFound() reply { return fail(http.StatusNotFound, "Not Found") }
 
-// invalid is a 422 that names the field, as GitHub's validations do.
+// invalid is a 422 that names the field, as GitHub's validation errors do.
 func invalid(resource, field, code, message string) reply {
 	return reply{status: http.StatusUnprocessableEntity, body: obj{
 		"message": "Validation Failed", "documentation_url": docs, "status": "422",
@@ -104,7 +104,7 @@ func (c *call) value(name string) string { return c.r.PathValue(name) }
 func (c *call) number(name string) int64 {
 	n, err := strconv.ParseInt(c.r.PathValue(name), 10, 64)
 	if err != nil {
-		return -1 // no thing has this number
+		return -1 // nothing has this number
 	}
 	return n
 }
@@ -160,7 +160,7 @@ func each[T any](c *call, all []T, render func(T) obj) reply {
 	return reply{status: http.StatusOK, body: out, header: h}
 }
 
-// counted renders one page of things in an object that tells how many there are.
+// counted renders one page of things in an object that says how many there are.
 func counted[T any](c *call, key string, all []T, render func(T) obj) reply {
 	r := each(c, all, render)
 	r.body = obj{"total_count": len(all), key: r.body}
@@ -174,8 +174,8 @@ type answer struct {
 	body   []byte
 }
 
-// restMux finds the route of a request: the first of the table that fits. (http.ServeMux refuses GitHub's paths:
-// issues/comments/{id} and issues/{number}/comments overlap.)
+// restMux finds the route of a request: the first match in the table. (http.ServeMux refuses
+// GitHub's paths: issues/comments/{id} and issues/{number}/comments overlap.)
 func (s *Server) restMux() http.Handler {
 	table := routes()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -191,8 +191,8 @@ func (s *Server) restMux() http.Handler {
 	})
 }
 
-// matches reports whether a route fits, and sets the request's path values when it does. {name} is one segment,
-// {name...} the rest.
+// matches reports whether a route matches, and then sets the request's path values. {name} is
+// one segment, {name...} the rest.
 func (rt route) matches(r *http.Request) bool {
 	method, pattern, _ := strings.Cut(rt.pattern, " ")
 	if method != r.Method {
@@ -230,7 +230,7 @@ func (rt route) matches(r *http.Request) bool {
 
 type callKey struct{}
 
-// serve checks that the caller may, and carries the call out.
+// serve checks that the caller may make the call, and carries it out.
 func (s *Server) serve(c *call, rt route) reply {
 	s.mu.Lock()
 	if r := s.authorise(c, rt); r != nil {
@@ -289,7 +289,7 @@ func (c *capture) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// serveAPI is the way of every REST and GraphQL request: read, authenticate, answer, decorate.
+// serveAPI handles every REST and GraphQL request: read, authenticate, answer, decorate.
 func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -315,7 +315,8 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, next http.Hand
 }
 
 func withCall(r *http.Request, c *call) *http.Request {
-	r2 := r.WithContext(contextWith(context.WithoutCancel(r.Context()), c)) // a caller that leaves does not stop what it asked for
+	// What was asked for goes on even if the caller leaves.
+	r2 := r.WithContext(contextWith(context.WithoutCancel(r.Context()), c))
 	r2.Body = io.NopCloser(bytes.NewReader(c.body))
 	return r2
 }
@@ -386,7 +387,8 @@ func (s *Server) rateHeaders(h http.Header, rt *model.Rate, limit int) {
 	h.Set("X-RateLimit-Resource", "core")
 }
 
-// byID turns /repositories/{id}/... into the path by name, as the API's own redirects are followed.
+// byID turns /repositories/{id}/..., to which the API's own redirects lead, into the path by
+// name.
 func (s *Server) byID(u *url.URL) *url.URL {
 	rest, found := strings.CutPrefix(u.EscapedPath(), "/repositories/")
 	if !found {

@@ -54,8 +54,9 @@ func repoInstallation(c *call) reply {
 	return notFound()
 }
 
-// createToken gives an installation token, narrowed to the repositories and permissions asked for. What the
-// installation lacks cannot be asked for: 422. ("Create an installation access token for an app")
+// createToken makes an installation token, narrowed to the repositories and permissions asked
+// for. Asking for what the installation lacks is a 422. ("Create an installation access token
+// for an app")
 func createToken(c *call) reply {
 	in := c.installation()
 	if in == nil {
@@ -161,7 +162,8 @@ func getUser(c *call) reply {
 	return notFound()
 }
 
-// teamMembership is 404 both for "no member" and for "no such team". An installation must be on the organization.
+// teamMembership is 404 both for "no member" and for "no such team". The App must be
+// installed on the organization.
 func teamMembership(c *call) reply {
 	t := c.s.st.Teams[strings.ToLower(c.value("org")+"/"+c.value("team"))]
 	a := c.s.st.Login(c.value("username"))
@@ -174,8 +176,8 @@ func teamMembership(c *call) reply {
 	return ok(obj{"url": url, "role": "member", "state": t.Members[a.ID]})
 }
 
-// permission folds custom and in-between roles into the four old words and tells the true one in role_name.
-// ("Get repository permissions for a user")
+// permission folds custom and in-between roles into the four old words and gives the true one
+// in role_name. ("Get repository permissions for a user")
 func permission(c *call) reply {
 	a := c.s.st.Login(c.value("username"))
 	if a == nil {

@@ -115,8 +115,9 @@ func refuse(status int, format string, args ...any) *reply {
 	return &r
 }
 
-// verifyJWT holds an App's JWT to GitHub's rules: RS256 by the App's key, issued in the past, expiring within ten
-// minutes from now. (docs.github.com, "Generating a JSON Web Token for a GitHub App")
+// verifyJWT checks an App's JWT by GitHub's rules: RS256 with the App's key, issued in the
+// past, expiring within ten minutes from now. (docs.github.com, "Generating a JSON Web Token
+// for a GitHub App")
 func (s *Server) verifyJWT(raw string) (*model.App, *reply) {
 	undecodable := func() (*model.App, *reply) {
 		return nil, refuse(http.StatusUnauthorized, "A JSON web token could not be decoded")
@@ -154,9 +155,9 @@ func (s *Server) verifyJWT(raw string) (*model.App, *reply) {
 	return by, nil
 }
 
-// authorise decides whether the caller may use the route, and finds the repository that the path names. A repository
-// that the caller cannot see does not exist (404); a permission that an installation lacks is 403 and named in
-// X-Accepted-GitHub-Permissions.
+// authorise decides whether the caller may use the route, and finds the repository that the
+// path names. A repository that the caller cannot see does not exist (404). A permission that
+// an installation lacks is a 403, and is named in X-Accepted-GitHub-Permissions.
 func (s *Server) authorise(c *call, rt route) *reply {
 	switch {
 	case rt.only == "app" && c.who.app == nil:
@@ -216,7 +217,7 @@ func (s *Server) mayUse(who actor, r *model.Repo, rt route, read bool) *reply {
 		if r.Private {
 			return ptr(notFound())
 		}
-		if read { // what is public is public for every token
+		if read { // what is public can be read with any token
 			return nil
 		}
 		return &reply{status: http.StatusForbidden,

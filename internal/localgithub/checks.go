@@ -48,7 +48,7 @@ var (
 	runConclusions = []string{"action_required", "cancelled", "failure", "neutral", "success", "skipped", "timed_out"}
 )
 
-// check holds a request to the limits.
+// check checks a request against the limits.
 func (in *runInput) check() *reply {
 	bad := func(format string, args ...any) *reply { return ptr(malformed(format, args...)) }
 	if in.Status != nil && !slices.Contains(runStatuses, *in.Status) {
@@ -125,7 +125,8 @@ func checkActions(all []model.Action) string {
 	return ""
 }
 
-// createRun makes a new run. One of the same name and App on the same commit stays, but the newest is what counts.
+// createRun makes a new run. An older one of the same name and App on the same commit stays,
+// but the newest counts.
 func createRun(c *call) reply {
 	var in runInput
 	if bad := c.decode(&in); bad != nil {
@@ -163,7 +164,7 @@ func createRun(c *call) reply {
 	return created(c.s.render.Run(run))
 }
 
-// setRun carries a checked request over. A conclusion completes the run by itself.
+// setRun copies a checked request into the run. A conclusion by itself completes the run.
 func (s *Server) setRun(run *model.CheckRun, in runInput) {
 	for to, from := range map[*string]*string{&run.Name: in.Name, &run.External: in.ExternalID,
 		&run.Details: in.DetailsURL, &run.Status: in.Status} {
@@ -191,7 +192,7 @@ func (s *Server) setRun(run *model.CheckRun, in runInput) {
 		if o.Text != nil {
 			run.Text = *o.Text
 		}
-		run.Annotations = append(run.Annotations, o.Annotations...) // every update adds, none replaces
+		run.Annotations = append(run.Annotations, o.Annotations...) // every update adds annotations, none replaces any
 	}
 	if in.Actions != nil {
 		run.Actions = *in.Actions

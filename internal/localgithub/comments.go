@@ -23,7 +23,8 @@ func (c *call) comment() *model.Comment {
 	return nil
 }
 
-// commentNeeds: a comment on a pull takes both permissions, one on a plain issue takes issues alone.
+// commentNeeds: a comment on a pull needs both permissions, one on a plain issue needs issues
+// alone.
 func commentNeeds(is *model.Issue) string {
 	if is.Pull == nil {
 		return "issues=write"
@@ -51,7 +52,8 @@ func getIssue(c *call) reply {
 	return notFound()
 }
 
-// listComments in the order of their making; since is a bound on updated_at.
+// listComments lists comments in the order in which they were made; since is a lower bound on
+// updated_at.
 func listComments(c *call) reply {
 	is := c.issue()
 	if is == nil {
@@ -117,10 +119,10 @@ func getComment(c *call) reply {
 	return notFound()
 }
 
-// mayEdit: one's own comments, and anybody's with write access, as at GitHub.
+// mayEdit: people may edit their own comments, and with write access anybody's, as on GitHub.
 func (c *call) mayEdit(cm *model.Comment) bool {
 	if c.who.tok != nil {
-		return true // what an installation may was looked at by its permissions
+		return true // an installation's permissions were checked already
 	}
 	return cm.Author == c.who.user || c.repo.May(c.who.user, "write")
 }
@@ -194,7 +196,8 @@ func createIssueReaction(c *call) reply {
 	return c.react(&is.Reactions)
 }
 
-// react is idempotent: 201 the first time, 200 when this person's reaction is there. Reactions make no event.
+// react is idempotent: 201 the first time, 200 when this person's reaction is there.
+// Reactions cause no event.
 func (c *call) react(all *[]*model.Reaction) reply {
 	var in struct {
 		Content string `json:"content"`
@@ -273,7 +276,7 @@ func (s *Server) newIssue(r *model.Repo, by *model.Account, via *model.App, titl
 	return is
 }
 
-// LockConversation keeps everybody without write access from commenting, or lets them again.
+// LockConversation keeps everybody without write access from commenting, or allows it again.
 func (s *Server) LockConversation(full string, number int, locked bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

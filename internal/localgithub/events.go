@@ -12,7 +12,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/localgithub/render"
 )
 
-// event is something that happened, before it is written for those who hear of it.
+// event is something that happened, before it is written down for each App that is told.
 type event struct {
 	repo   *model.Repo
 	name   string
@@ -22,8 +22,9 @@ type event struct {
 	only   *model.App // nil: every App that subscribes
 }
 
-// emit queues the event for every App that subscribes and is installed on the repository. All deliveries of one event
-// carry one GUID. The caller holds s.mu; nothing is sent before it lets go.
+// emit queues the event for every App that subscribes and is installed on the repository. All
+// deliveries of one event carry one GUID. The caller holds s.mu; nothing is sent before it is
+// released.
 func (s *Server) emit(e event) {
 	id := guid()
 	for _, in := range model.Sorted(s.st.Installs, func(in *model.Installation) int64 { return in.ID }) {
@@ -133,7 +134,8 @@ func (s *Server) pushInfo(ctx context.Context, r *model.Repo, ch bare.Change) (p
 		return info, err
 	}
 	info.head = tip[0]
-	if ch.Old == bare.ZeroSHA { // what is new in a new branch cannot be known from the push alone: its tip is told
+	// What is new in a new branch cannot be known from the push alone, so only its tip is listed.
+	if ch.Old == bare.ZeroSHA {
 		info.commits = tip
 		return info, nil
 	}
@@ -207,7 +209,7 @@ func (s *Server) emitPush(r *model.Repo, by *model.Account, ch bare.Change, info
 	}})
 }
 
-// ping tells an App that its hook is there.
+// ping tells an App that its hook works.
 func (s *Server) ping(a *model.App) {
 	payload := obj{"zen": "Keep it logically awesome.", "hook_id": a.HookID, "hook": obj{
 		"type": "App", "id": a.HookID, "name": "web", "active": true, "created_at": render.Stamp(a.Created),

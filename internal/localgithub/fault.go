@@ -21,8 +21,9 @@ type FaultRule struct {
 	From  int // the first matching request that goes wrong, counted from 1; 0: 1
 	Times int // how many from there; 0: one; negative: all
 
-	// Do is called just before a request that is due is looked at: the world changes at
-	// this very call. It may use the server as anybody may. A rule with nothing else lets the request pass.
+	// Do is called just before a request that is due is looked at, so that the world changes at
+	// exactly this call. It may use the server like any client. A rule with nothing else lets
+	// the request pass.
 	Do func()
 
 	// AfterEffect carries the request out before it goes wrong: the caller cannot know that it was done.
@@ -224,7 +225,7 @@ func (s *Server) limited(rule *FaultRule) answer {
 	return out
 }
 
-// pause waits and reports whether the caller is still there.
+// pause waits, and reports whether the caller is still there afterwards.
 func (s *Server) pause(r *http.Request, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -244,10 +245,10 @@ func send(w http.ResponseWriter, out answer) {
 		w.Header()[k] = v
 	}
 	w.WriteHeader(out.status)
-	_, _ = w.Write(out.body) // a caller that has gone away gets nothing; that is his affair
+	_, _ = w.Write(out.body) // a caller that has gone away gets nothing, which is its own affair
 }
 
-// mustJSON renders what this package made of maps, strings and numbers; that cannot fail.
+// mustJSON renders what this package built from maps, strings and numbers, which cannot fail.
 func mustJSON(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -42,7 +42,8 @@ func (s *Server) sees(who actor, r *model.Repo) bool {
 	return r.May(who.user, "read")
 }
 
-// lacks reports whether an installation has not the permission on a repository; what is public is there for all.
+// lacks reports whether an installation does not have the permission on a repository;
+// everybody may read what is public.
 func (s *Server) lacks(who actor, r *model.Repo, perm, level string) bool {
 	if who.tok == nil {
 		return false
@@ -133,8 +134,8 @@ func refThing(s *Server, who actor, r *model.Repo, branch string) *graphql.Thing
 	}}
 }
 
-// updateRuleThing is the classic protection of a branch as those see it who may not administer; nil without one. Of
-// the checks it has the names alone, not the Apps.
+// updateRuleThing is the classic protection of a branch as people without administration
+// rights see it; nil when there is none. Of the checks it has only the names, not the Apps.
 func updateRuleThing(who actor, r *model.Repo, branch string) *graphql.Thing {
 	p := r.Protection[branch]
 	if !p.On() {
@@ -317,7 +318,7 @@ func (s *Server) rollupThing(who actor, r *model.Repo, sha string, p *model.Pull
 	}}
 }
 
-// required tells whether a pull needs a context. GitHub wants the pull named in the arguments.
+// required says whether a pull needs a context. GitHub wants the pull named in the arguments.
 func (s *Server) required(r *model.Repo, context string, app int64) graphql.Resolver {
 	return func(args map[string]any) (any, error) {
 		n, given := graphql.IntArg(args, "pullRequestNumber")

@@ -25,7 +25,8 @@ func (s *Server) HoldDeliveries() { s.hooks.Hold() }
 // ReleaseDeliveries sends what was held, in the order in which the events happened, or backwards.
 func (s *Server) ReleaseDeliveries(backwards bool) { s.hooks.Release(backwards) }
 
-// LoseDeliveries throws away what is held: GitHub never tries to send it and its log knows nothing of it.
+// LoseDeliveries throws away what is held: GitHub never tries to send it, and it is not in
+// its log.
 func (s *Server) LoseDeliveries() { s.hooks.Lose() }
 
 func (s *Server) newSender() *hooks.Sender {
@@ -123,7 +124,8 @@ type RawDelivery struct {
 	Headers map[string]string
 }
 
-// SendRaw posts a webhook to the App's address at once and returns the status of the answer. It is not in the log.
+// SendRaw posts a webhook to the App's address at once and returns the status of the answer.
+// It does not appear in the log.
 func (s *Server) SendRaw(raw RawDelivery) (status int, err error) {
 	s.mu.Lock()
 	a := s.st.Apps[raw.AppID]

@@ -37,7 +37,7 @@ func mergePull(c *call) reply {
 type mergeInput struct{ head, method, message string }
 
 func (s *Server) merge(ctx context.Context, p *model.Pull, who actor, in mergeInput) (string, *reply) {
-	ctx = context.WithoutCancel(ctx) // a merge that began is ended
+	ctx = context.WithoutCancel(ctx) // a merge that has begun is finished
 	lock := s.gitLock(p.Repo)
 	lock.Lock()
 	defer lock.Unlock()
@@ -81,7 +81,7 @@ func (s *Server) merge(ctx context.Context, p *model.Pull, who actor, in mergeIn
 	}
 	var moved error
 	s.mu.Lock()
-	s.markMerged(p, who.account(), sha) // before the push is followed, which would close it as merged by hand
+	s.markMerged(p, who.account(), sha) // before the push is processed, which would close the pull as merged by hand
 	s.mu.Unlock()
 	err = s.changingRefs(p.Repo, who.account(), func() { moved = s.git.UpdateRef(ctx, dir, "refs/heads/"+baseRef, sha, base) })
 	if err != nil || moved != nil {

@@ -43,7 +43,7 @@ func (s *Server) person(full, login string) (*model.Repo, *model.Account, error)
 	return r, by, nil
 }
 
-// refusal turns the answer that REST would have given into an error.
+// refusal turns the answer that REST would give into an error.
 func refusal(doing string, bad *reply) error {
 	return fmt.Errorf("%s: %d %s", doing, bad.status, mustJSON(bad.body))
 }
@@ -65,7 +65,7 @@ func (s *Server) OpenPull(full, login string, pr PullRequest) (number int, err e
 	return p.Number, nil
 }
 
-// Pull tells how a pull is now.
+// Pull returns a pull as it is now.
 func (s *Server) Pull(full string, number int) (Pull, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +138,7 @@ func (s *Server) Review(full string, number int, login, event, body string) erro
 	return nil
 }
 
-// Merge merges as a person presses the button; sha "" takes whatever the head is.
+// Merge merges as if a person pressed the button; sha "" takes whatever the head is.
 func (s *Server) Merge(full string, number int, login, sha string) (mergeSHA string, err error) {
 	_, by, err := s.person(full, login)
 	if err != nil {

@@ -133,7 +133,7 @@ func (s *Server) openPull(ctx context.Context, r *model.Repo, who actor, in pull
 	if bad != nil {
 		return nil, bad
 	}
-	lock := s.gitLock(headRepo) // a push meanwhile would be missed by a pull that is not there yet
+	lock := s.gitLock(headRepo) // a push in the meantime would be missed by a pull that does not exist yet
 	lock.Lock()
 	defer lock.Unlock()
 	head, err := s.git.Resolve(ctx, headRepo.Dir, "refs/heads/"+ref)

@@ -19,7 +19,8 @@ type moving struct {
 	merged bool
 }
 
-// follow lets everything that hangs on the changed refs follow them, and sends the events: push, then the pulls'.
+// follow updates everything that depends on the changed refs, and sends the events: push,
+// then the pulls'.
 func (s *Server) follow(ctx context.Context, r *model.Repo, by *model.Account, all []bare.Change) error {
 	for _, ch := range all {
 		s.mu.Lock()
@@ -135,7 +136,7 @@ func (s *Server) applyPush(r *model.Repo, by *model.Account, ch bare.Change, inf
 	}
 }
 
-// dismissStale takes approvals back when the base branch asks for that.
+// dismissStale dismisses approvals when the base branch asks for that.
 func (s *Server) dismissStale(p *model.Pull, by *model.Account) {
 	if !p.Repo.Protection[p.BaseRef].DismissStale {
 		return

@@ -332,7 +332,7 @@ func compare(c *call) reply {
 
 var statusStates = []string{"error", "failure", "pending", "success"}
 
-// createStatus: anybody who may push may set any context.
+// createStatus: anyone who may push may set any context.
 func createStatus(c *call) reply {
 	var in struct {
 		State, Context, Description string
@@ -375,7 +375,8 @@ func createStatus(c *call) reply {
 	return created(o)
 }
 
-// statusFields are what the event of a status says of its commit, and of at most ten branches that hold it.
+// statusFields are what the event of a status says about its commit, and about at most ten
+// branches that contain it.
 func (c *call) statusFields(sha string) (obj, error) {
 	ctx := c.r.Context()
 	commit, err := c.s.commitOf(ctx, c.repo, sha)
@@ -408,7 +409,7 @@ func combinedStatus(c *call) reply {
 	all, list, state := c.repo.StatusesAt(sha), []obj{}, "success"
 	for _, st := range all {
 		o := c.s.render.Status(c.repo, st)
-		delete(o, "creator") // it is told of each status, but not here
+		delete(o, "creator") // the event has it for each status, but not here
 		list = append(list, o)
 		if st.State == "pending" && state == "success" || len(list) == 0 {
 			state = "pending"

@@ -10,7 +10,8 @@ import (
 
 const repoPath = "/repos/{owner}/{repo}"
 
-// routes are all REST endpoints, with the permission each asks for. The first that fits a request is taken.
+// routes are all REST endpoints, with the permission each asks for. The first that matches a
+// request is taken.
 func routes() []route {
 	return append(append(appRoutes(), repoRoutes()...), checkRoutes()...)
 }
@@ -89,7 +90,8 @@ func checkRoutes() []route {
 	}
 }
 
-// handler tells the four worlds apart: REST, GraphQL, git, and the pages for people.
+// handler tells the four kinds of request apart: REST, GraphQL, git, and the pages for
+// people.
 func (s *Server) handler() http.Handler {
 	rest, pages := s.restMux(), s.pages()
 	graphql := http.HandlerFunc(s.serveGraphQL)
@@ -123,7 +125,7 @@ func (s *Server) handler() http.Handler {
 	})
 }
 
-// pages are the human side.
+// pages are the pages for people.
 func (s *Server) pages() http.Handler {
 	human := web.Site{URL: s.url, Log: s.log, Mu: &s.mu, State: &s.st, Git: s.git,
 		Look: s.workOutMergeable, Act: web.Actions{

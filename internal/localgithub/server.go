@@ -1,22 +1,26 @@
 // Package localgithub is a GitHub that lives on loopback: stateful, over HTTP, with real git repositories.
 //
-// It does what GitHub does, not what a particular client expects. One listener serves the web pages at "/", the REST
-// API below "/api/v3" and GraphQL at "/api/graphql" (the layout of GitHub Enterprise Server), and git's smart HTTP at
-// "/{owner}/{name}.git". Accounts, repositories, pulls, comments, reviews, checks and Apps are kept in memory behind
-// one mutex; commits are kept in bare repositories in Options.Dir and every merge, diff and push is made by git.
+// It does what GitHub does, rather than what a particular client expects. One listener serves
+// the web pages at "/", the REST API below "/api/v3" and GraphQL at "/api/graphql" (the
+// layout of GitHub Enterprise Server), and git's smart HTTP at "/{owner}/{name}.git".
+// Accounts, repositories, pulls, comments, reviews, checks and Apps are kept in memory behind
+// one mutex; commits are kept in bare repositories in Options.Dir and every merge, diff and
+// push is made by git.
 //
-// An App authenticates with a signed JWT, exchanges it for an installation token and is held to that token's
-// repositories and permissions on REST, GraphQL and git alike. Whatever happens, whoever did it, becomes an event; a
-// background sender delivers it, signed, to every App that subscribes, once, and writes it to the App's delivery log.
-// No lock is held while a webhook is sent or git runs.
+// An App authenticates with a signed JWT, exchanges it for an installation token and is held
+// to that token's repositories and permissions on REST, GraphQL and git alike. Everything
+// that happens, whoever did it, becomes an event. A background sender delivers it once,
+// signed, to every App that subscribes, and writes it to the App's delivery log. No lock is
+// held while a webhook is sent or git runs.
 //
-// This package is the server: who may call what, and what each call does. Its parts have rooms below it: model is what
-// GitHub knows, render and web are how it shows that, graphql answers queries, bare runs git, hooks sends webhooks,
-// record keeps what was said.
+// This package is the server: who may call what, and what each call does. Its parts are
+// packages below it: model is what GitHub knows, render and web are how it shows that,
+// graphql answers queries, bare runs git, hooks sends webhooks, record keeps what was said.
 //
-// People act through their token, through the pages, or through the Go API. Faults (FaultRule) stand between the
-// wire and all of this: what they break looks to a client as a broken GitHub would. Every REST and GraphQL exchange is
-// recorded (Exchanges), so that tests can count calls and the answers can be checked against GitHub's own description.
+// People act through their token, through the pages, or through the Go API. Faults
+// (FaultRule) stand between the wire and all of this: to a client, what they break looks like
+// a broken GitHub. Every REST and GraphQL exchange is recorded (Exchanges), so that tests can
+// count calls and the answers can be checked against GitHub's own description.
 package localgithub
 
 import (
@@ -70,7 +74,7 @@ type Server struct {
 	hooks  *hooks.Sender
 	busy   *idler
 
-	mu   sync.Mutex // guards everything below and all that hangs on it
+	mu   sync.Mutex // guards everything below and all that it refers to
 	st   model.State
 	sent map[int64][]*hooks.Delivery // the delivery log of each App, oldest first
 
@@ -153,14 +157,14 @@ func (s *Server) Close() error {
 	return errors.Join(err, s.busy.wait(ctx), s.rec.Close())
 }
 
-// Idle waits until nothing goes on in the background: every delivery that is not held has been answered or has timed
-// out, and every mergeability asked for is known.
+// Idle waits until nothing is going on in the background: every delivery that is not held has
+// been answered or has timed out, and every mergeability asked for is known.
 func (s *Server) Idle(ctx context.Context) error { return s.busy.wait(ctx) }
 
 // now is GitHub's time: whole seconds, UTC.
 func (s *Server) now() time.Time { return s.opts.Now().UTC().Truncate(time.Second) }
 
-// background runs f outside every request and makes Idle and Close wait for it.
+// background runs f outside any request, and makes Idle and Close wait for it.
 func (s *Server) background(f func()) {
 	s.busy.add(1)
 	go func() {

@@ -14,7 +14,8 @@ import (
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
-// App is a GitHub App. ID and PrivateKeyPEM are GitHub's to give; the rest is what it was created with.
+// App is a GitHub App. GitHub sets ID and PrivateKeyPEM; the rest is what it was created
+// with.
 type App struct {
 	ID            int64
 	Slug          string
@@ -63,7 +64,7 @@ func (s *Server) CreateApp(a App) (App, error) {
 	return a, nil
 }
 
-// SetWebhookURL changes where an App's deliveries go, those that wait too.
+// SetWebhookURL changes where an App's deliveries go, including those that wait.
 func (s *Server) SetWebhookURL(appID int64, url string) error {
 	return s.withApp(appID, func(a *model.App) { a.HookURL = url })
 }
@@ -150,7 +151,7 @@ func (s *Server) CreateRepo(owner, name string, o RepoOptions) (Repo, error) {
 	return s.opened(r)
 }
 
-// opened makes a repository that lies on disk known.
+// opened registers a repository that lies on disk.
 func (s *Server) opened(r *model.Repo) (Repo, error) {
 	refs, err := s.git.Refs(s.base, r.Dir)
 	if err != nil {
@@ -284,7 +285,7 @@ func (s *Server) repoNames(in *model.Installation) []obj {
 	return out
 }
 
-// Uninstall removes an installation; its tokens die.
+// Uninstall removes an installation; its tokens end.
 func (s *Server) Uninstall(id int64) error {
 	return s.withInstallation(id, func(in *model.Installation) {
 		delete(s.st.Installs, id)
@@ -433,7 +434,8 @@ func (s *Server) RequireByRuleset(full, branch string, checks []RequiredCheck) e
 	return nil
 }
 
-// AllowMergeCommits says whether pulls of a repository may be merged with a merge commit; squashing is always allowed.
+// AllowMergeCommits sets whether pulls of a repository may be merged with a merge commit;
+// squashing is always allowed.
 func (s *Server) AllowMergeCommits(full string, allowed bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

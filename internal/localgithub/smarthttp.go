@@ -11,7 +11,8 @@ import (
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
-// serveGit hands git's requests to git http-backend once the caller is known and may.
+// serveGit hands git's requests to git http-backend, once it knows who the caller is and that
+// they may.
 func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, g bare.Request) {
 	rule, latency := s.Faults.due(r, nil)
 	if !s.pause(r, latency) {
@@ -68,7 +69,7 @@ func (s *Server) gitBackend(w http.ResponseWriter, r *http.Request, g bare.Reque
 	lock.Lock()
 	defer lock.Unlock()
 	out := &capture{answer{header: http.Header{}}}
-	// A pusher who goes away must not leave branches moved that nobody was told of.
+	// A pusher who goes away must not leave branches that moved without anybody being told.
 	if err := s.changingRefs(repo, who.account(), func() { s.git.Serve(out, r.WithContext(s.base), to) }); err != nil {
 		s.log.Error("following a push", "repo", repo.Full(), "err", err)
 		http.Error(w, "following the push: "+err.Error(), http.StatusInternalServerError)
@@ -77,7 +78,8 @@ func (s *Server) gitBackend(w http.ResponseWriter, r *http.Request, g bare.Reque
 	send(w, out.answer)
 }
 
-// gitAccess decides on a clone or a push. A private repository is told from a missing one only by those who may read.
+// gitAccess decides on a clone or a push. Only those who may read a private repository can
+// tell it from a missing one.
 func (s *Server) gitAccess(who actor, g bare.Request) (r *model.Repo, status int, msg string) {
 	const missing = "Repository not found."
 	r = s.st.Repo(g.Full)

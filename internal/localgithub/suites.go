@@ -7,7 +7,8 @@ import (
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
-// newSuite makes a suite for the commit, which is given as suites show it. The caller holds s.mu.
+// newSuite makes a suite for a commit, given in the form in which suites show it. The caller
+// holds s.mu.
 func (s *Server) newSuite(r *model.Repo, a *model.App, commit obj) *model.Suite {
 	sha := commit["id"].(string)
 	su := &model.Suite{ID: s.st.ID("check_suite"), Repo: r, App: a, SHA: sha,

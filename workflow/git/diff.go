@@ -25,9 +25,9 @@ type change struct {
 	was, now plumbing.Hash
 }
 
-// diff lists the files that differ, by path. A deleted and an added file with the
-// same content are one rename; other renames stay two entries, which is the same
-// to everyone who looks at both sides.
+// diff lists the files that differ, by path. A deleted and an added file with the same
+// content are one rename; other renames stay two entries, which makes no difference to code
+// that looks at both sides.
 func (r *reader) diff(base, planned *object.Tree) ([]workflow.FileChange, error) {
 	d := &differ{reader: r}
 	if err := d.trees("", base.Hash, planned.Hash); err != nil {

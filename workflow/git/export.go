@@ -22,11 +22,11 @@ type ExportSpec struct {
 	// Paths limit the workspace: a file, a directory (with all below it), or a
 	// glob. Empty: the whole tree.
 	Paths []string
-	// Own are the directories in which a symlink that leaves the tree refuses the
-	// project; elsewhere such a symlink is left out and said. Empty: everywhere.
+	// Own are the directories in which a symlink that leaves the tree makes us refuse the
+	// project; elsewhere such a symlink is left out, with a note. Empty: everywhere.
 	Own []string
 	Dir string // the workspace: empty or absent
-	// Planted are the names that the tree must not bring along.
+	// Planted are the names that the tree must not bring with it.
 	Planted []workflow.Planted
 }
 
@@ -35,9 +35,9 @@ type RefusedError struct{ Sentence string }
 
 func (e *RefusedError) Error() string { return e.Sentence }
 
-// Export writes a tree's files, as committed, into a workspace, and nothing
-// else: no .git, no hook, filter or attribute at work. Then it removes what is
-// planted and says so in notes. A *RefusedError means that the project must not be planned.
+// Export writes a tree's files, as committed, into a workspace, and nothing else: no .git, no
+// hook, filter or attribute at work. Then it removes what is planted, and says so in notes. A
+// *RefusedError means that the project must not be planned.
 func Export(ctx context.Context, s ExportSpec) (notes []string, err error) {
 	if !shaPattern.MatchString(s.Tree) {
 		return nil, fmt.Errorf("exporting: %q is not a tree id", s.Tree)
@@ -150,7 +150,7 @@ func clean(s ExportSpec) (notes []string, err error) {
 			return err
 		}
 		rel = filepath.ToSlash(rel)
-		// A symlink is as good as the directory.
+		// A symlink counts like the directory.
 		if why := s.planted(d.Name(), d.IsDir() || d.Type()&fs.ModeSymlink != 0); why != "" {
 			notes = append(notes, fmt.Sprintf("`%s` was left out of the workspace: %s.", rel, why))
 			if err := os.RemoveAll(file); err != nil {
@@ -181,8 +181,8 @@ func clean(s ExportSpec) (notes []string, err error) {
 	return notes, nil
 }
 
-// staysInside reports whether a symlink resolves below the root. One whose
-// target does not exist must at least not point out of it by its text.
+// staysInside reports whether a symlink resolves below the root. If its target does not
+// exist, its text at least must not point outside.
 func staysInside(root *os.Root, rel string) bool {
 	_, err := root.Stat(filepath.FromSlash(rel))
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {

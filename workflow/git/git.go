@@ -2,12 +2,11 @@
 // plan needs: exact commits, the tree that the merge button would make, the
 // files that differ, and a workspace that holds one tree and nothing else.
 //
-// Fetching, merging and exporting use the git program, because only it does
-// them fully; trees and diffs are read with go-git, in this process and without
-// a working copy. The git program never sees the operator's configuration, no
-// hook, filter or attribute of the repository runs, and a token travels in the
-// environment of one fetch, bound to one repository's URL: never in a URL, an
-// argument or a file.
+// Fetching, merging and exporting use the git program, because only it does them completely;
+// trees and diffs are read with go-git, in this process and without a working copy. The git
+// program never sees the operator's configuration, no hook, filter or attribute of the
+// repository runs, and a token travels in the environment of one fetch, bound to one
+// repository's URL: never in a URL, an argument or a file.
 package git
 
 import (
@@ -38,7 +37,7 @@ type command struct {
 	args   []string
 	env    []string // added to the fixed environment
 	stdin  io.Reader
-	config [][2]string // passed in the environment, so that nothing of it is in argv
+	config [][2]string // passed in the environment, so that none of it is in argv
 }
 
 // exitError is a git that ended with a status other than 0.
@@ -72,7 +71,8 @@ var fixedConfig = [][2]string{
 	{"submodule.recurse", "false"},
 	{"http.followRedirects", "false"},
 	{"protocol.version", "2"},
-	// Objects are checked on arrival; the kinds of fault that old, honest histories hold are let through.
+	// Objects are checked on arrival; the kinds of fault found in old, honest histories are let
+	// through.
 	{"fetch.fsckObjects", "true"},
 	{"fetch.fsck.zeroPaddedFilemode", "ignore"},
 	{"fetch.fsck.missingSpaceBeforeDate", "ignore"},

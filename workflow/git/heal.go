@@ -15,8 +15,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// remakeAfter is how soon after a mirror was made anew that may happen again: a
-// fault that comes back at once is not the mirror's.
+// remakeAfter is how soon a mirror may be made anew once more: if a fault comes back at once,
+// the mirror is not the cause.
 const remakeAfter = time.Hour
 
 // healed is what was done to a repository's mirror.
@@ -24,9 +24,9 @@ type healed struct {
 	remade time.Time
 }
 
-// heal mends a mirror after a call on it failed with err, and reports whether
-// trying again makes sense. What a killed git left behind (lock files, half
-// packs) is removed; what is damaged otherwise is thrown away, to be cloned again.
+// heal mends a mirror after a call on it failed with err, and reports whether trying again
+// makes sense. What a killed git left behind (lock files, half packs) is removed; a mirror
+// that is damaged in another way is thrown away and cloned again.
 func (m *Mirrors) heal(repo workflow.Repo, err error) bool {
 	if !localFault(err) {
 		return false
@@ -71,8 +71,9 @@ func (m *Mirrors) log() *slog.Logger {
 	return m.Log
 }
 
-// localFault reports whether an error can be the mirror's own: git failed, and
-// neither the server nor what it sent is why; or an object that git fetched is not there.
+// localFault reports whether an error may come from the mirror itself: git failed, and
+// neither the server nor what it sent is the reason; or an object that git fetched is not
+// there.
 func localFault(err error) bool {
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
 		return true
@@ -81,7 +82,7 @@ func localFault(err error) bool {
 	if !errors.As(err, &exit) || errors.Is(err, errRefused) {
 		return false
 	}
-	missing := strings.Contains(exit.stderr, "did not send all necessary objects") // or they are lost here
+	missing := strings.Contains(exit.stderr, "did not send all necessary objects") // unless they are lost here
 	if errors.Is(err, workflow.ErrPassing) && !missing {
 		return false
 	}
@@ -89,12 +90,12 @@ func localFault(err error) bool {
 	return !quiet && !strings.Contains(exit.stderr, "fsck")
 }
 
-// removeLeftovers removes what a git that was killed leaves in a mirror: lock
-// files, which no git that works holds while the repository's lock is ours, and packs half received.
+// removeLeftovers removes what a killed git leaves in a mirror: lock files, which no living
+// git can hold while we hold the repository's lock, and half-received packs.
 func removeLeftovers(dir string) (removed int) {
 	_ = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
-			return nil // what cannot be read is no leftover
+			return nil // what cannot be read is not a leftover
 		}
 		if name := e.Name(); strings.HasSuffix(name, ".lock") || strings.HasPrefix(name, "tmp_pack_") ||
 			strings.HasPrefix(name, "tmp_idx_") || strings.HasPrefix(name, "tmp_obj_") {

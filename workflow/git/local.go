@@ -27,7 +27,7 @@ type Local struct {
 	scratch string
 	clone   string // the git directory; of a linked work tree its own, which has its HEAD
 	shallow bool
-	partial bool // objects were left out, and git would fetch them when it needs them
+	partial bool // objects were left out, which git would fetch when it needs them
 }
 
 // OpenLocal opens the clone that dir is in. The scratch directory must not exist; the caller removes it.
@@ -113,7 +113,7 @@ func promised(objects string) (bool, error) {
 	return false, err
 }
 
-// explainPartial says of a partial clone what is missing in it. A preview fetches nothing into it.
+// explainPartial says what is missing in a partial clone. A preview fetches nothing into it.
 func (l *Local) explainPartial(ctx context.Context, c workflow.Checkout, err error) error {
 	if err == nil && len(c.Conflicts) > 0 {
 		return nil
@@ -135,8 +135,8 @@ func (l *Local) explainPartial(ctx context.Context, c workflow.Checkout, err err
 	return errors.Join(fmt.Errorf("this clone is partial (`--filter`), and %s are not in it: `git fetch --refetch --no-filter` brings everything", what), err)
 }
 
-// Uncommitted is how many files of the work tree are changed or new, and not
-// ignored: no commit has them.
+// Uncommitted is how many files of the work tree are changed or new, and not ignored: they
+// are in no commit.
 func (l *Local) Uncommitted(ctx context.Context) (int, error) {
 	out, err := l.work(ctx, "status", "--porcelain", "--untracked-files=all", "--ignore-submodules=all")
 	return bytes.Count(out, []byte("\n")), err
@@ -168,7 +168,7 @@ func (l *Local) work(ctx context.Context, args ...string) ([]byte, error) {
 		env: []string{"HOME=" + home, "GIT_CONFIG_GLOBAL=" + filepath.Join(home, ".gitconfig")}}.run(ctx)
 }
 
-// workTree shows of a directory only what it has by name.
+// workTree shows only those entries of a directory whose names it has.
 type workTree struct {
 	fs.ReadLinkFS
 	has map[string]bool
@@ -186,7 +186,7 @@ func (w workTree) ReadDir(name string) ([]fs.DirEntry, error) {
 	return slices.DeleteFunc(list, func(e fs.DirEntry) bool { return !w.has[path.Join(name, e.Name())] }), err
 }
 
-// Tree opens the files of a commit, named as Resolve takes it.
+// Tree opens the files of a commit; see Resolve for how to name it.
 func (l *Local) Tree(ctx context.Context, name string) (workflow.Tree, error) {
 	sha, err := l.Resolve(ctx, name)
 	if err != nil {

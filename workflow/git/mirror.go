@@ -27,11 +27,11 @@ type Mirrors struct {
 	webURL string
 	token  func(context.Context, workflow.Repo) (string, error)
 
-	// Refused is told of a token that git was refused with, and reports whether there is
-	// another now, with which the fetch is tried once more. Nil: there is none.
+	// Refused is told when git was refused with a token, and reports whether there is another
+	// one now; then the fetch is tried once more. Nil: there is none.
 	Refused func(ctx context.Context, repo workflow.Repo, token string) bool
 
-	// Log is told of mirrors that are mended. Nil: nobody is.
+	// Log is told of mirrors that are mended. It may be nil.
 	Log *slog.Logger
 
 	mu     sync.Mutex
@@ -65,12 +65,12 @@ func (m *Mirrors) lock(id int64) *sync.RWMutex {
 	return m.locks[id]
 }
 
-// Checkout implements workflow.Source. The base is the tip of the base branch
-// now: GitHub's base SHA is that of the pull's last push. A mirror that is damaged
-// is mended, or made anew, and nobody notices.
+// Checkout implements workflow.Source. The base is the tip of the base branch now: GitHub's
+// base SHA is that of the pull's last push. A damaged mirror is mended or made anew without
+// the caller noticing.
 func (m *Mirrors) Checkout(ctx context.Context, p workflow.Pull,
 	mode workflow.CheckoutMode) (workflow.Checkout, error) {
-	const tries = 3 // as it is, without what a killed git left behind, anew
+	const tries = 3 // as it is, then without what a killed git left behind, then made anew
 	for n := 1; ; n++ {
 		c, err := m.checkout(ctx, p, mode)
 		if err == nil || n == tries || ctx.Err() != nil || !m.heal(p.Repo, err) {
@@ -127,7 +127,7 @@ func (m *Mirrors) fetch(ctx context.Context, p workflow.Pull) (base string, err 
 		return "", fmt.Errorf("reading the base branch %s: %w", p.Base.Ref, err)
 	}
 	base = strings.TrimSpace(string(out))
-	// The plan's base stays readable after the branch moved on or was force-pushed.
+	// The plan's base stays readable after the branch has moved on or was force-pushed.
 	pin := command{gitDir: dir, args: []string{"update-ref", "refs/cardea/commits/" + base, base}}
 	if _, err := pin.run(ctx); err != nil {
 		return "", fmt.Errorf("pinning the base commit: %w", err)
@@ -143,8 +143,8 @@ func tipRef(branch string) string {
 	return "refs/cardea/tips/" + hex.EncodeToString(sum[:])
 }
 
-// authorised runs a command that asks GitHub, with a token for this repository's URL
-// and no other. A token that is refused before its time is given up for another, once.
+// authorised runs a command that asks GitHub, with a token for this repository's URL and no
+// other. If a token is refused before its time, another is tried, once.
 func (m *Mirrors) authorised(ctx context.Context, repo workflow.Repo, c command, url string) error {
 	for again := false; ; again = true {
 		token := ""
@@ -170,7 +170,7 @@ func (m *Mirrors) authorised(ctx context.Context, repo workflow.Repo, c command,
 	}
 }
 
-// maxPacks is how many packs (one a fetch) may gather before they are combined.
+// maxPacks is how many packs (one per fetch) may accumulate before they are combined.
 const maxPacks = 40
 
 // compact combines small packs now and then; the mirror's own automatic gc is
@@ -186,8 +186,8 @@ func (m *Mirrors) compact(ctx context.Context, dir string) error {
 	return nil
 }
 
-// explainFetch sorts git's refusals: a commit that is not there yet, a fault
-// that passes, and all others. The texts are git's own (transport and remote-curl).
+// explainFetch tells git's refusals apart: a commit that is not there yet, a fault that
+// passes, and all others. The texts it looks for are git's own (transport and remote-curl).
 func explainFetch(err error) error {
 	var exit *exitError
 	if !errors.As(err, &exit) {
@@ -238,8 +238,8 @@ func (m *Mirrors) Diff(_ context.Context, repo workflow.Repo, was, now string) (
 	return r.diff(before, after)
 }
 
-// SameFile reports whether a file of a pull's planned tree is the same in its
-// head: only then a line of it is the same line to people. Anything that cannot be read is not.
+// SameFile reports whether a file of a pull's planned tree is the same in its head: only then
+// do its line numbers mean the same to people. What cannot be read counts as different.
 func (m *Mirrors) SameFile(rec workflow.PullRecord, file string) bool {
 	lock := m.lock(rec.Pull.Repo.ID)
 	lock.RLock()

@@ -15,8 +15,9 @@ import (
 	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
-// objects reads from a repository's object directory and from those that it borrows from. go-git
-// follows alternates too, but opens them anew, with the indexes of all their packs, for every object.
+// objects reads from a repository's object directory and from those that it borrows from.
+// go-git follows alternates too, but opens them again, with the indexes of all their packs,
+// for every object.
 type objects struct {
 	*filesystem.Storage // the repository's own
 	borrowed            []*filesystem.Storage
@@ -60,7 +61,8 @@ func (o *objects) EncodedObjectSize(id plumbing.Hash) (int64, error) {
 const maxBorrowed = 64
 
 // objectDirs returns an object directory and all that it borrows from, each once, as git
-// finds them: one that is not there is passed over, and what is missing then is said.
+// finds them. A directory that is not there is passed over; a missing object is reported when
+// it is needed.
 func objectDirs(own string) ([]string, error) {
 	if _, err := os.Stat(own); err != nil {
 		return nil, err
@@ -92,8 +94,8 @@ func objectDirs(own string) ([]string, error) {
 	return dirs, nil
 }
 
-// objectDir shows an object directory, whatever its name, as a repository that has
-// nothing else: go-git shall find no alternates in it.
+// objectDir shows an object directory, whatever its name, as a repository that has nothing
+// else, so that go-git finds no alternates in it.
 type objectDir struct{ billy.Filesystem }
 
 func (d objectDir) below(name string) (string, error) {
@@ -118,7 +120,7 @@ func (d objectDir) Open(name string) (billy.File, error) {
 	return objectFile{f, name}, nil
 }
 
-// objectFile has the name that it was opened by: go-git opens a pack again by it.
+// objectFile keeps the name by which it was opened: go-git opens a pack again by that name.
 type objectFile struct {
 	billy.File
 	name string

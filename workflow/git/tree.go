@@ -21,14 +21,14 @@ import (
 
 func parent(dir string) string { return filepath.Dir(dir) }
 
-// reader is one opening of a repository. go-git's handles miss objects that
-// arrive later, so each request opens its own; they are not safe for concurrent
-// use, so all reads go through mu.
+// reader is a repository opened once. go-git's handles miss objects that arrive later, so
+// each request opens its own; they are not safe for concurrent use, so all reads go through
+// mu.
 type reader struct {
 	mu    sync.Mutex
 	store *objects
-	// trees are those that were read: the way to each of many files goes through the same few.
-	// entries is how many they hold together. Nobody changes them.
+	// trees are those read so far: the paths to many files lead through the same few. entries is
+	// how many entries they have together. Nothing changes them.
 	trees   map[plumbing.Hash]*object.Tree
 	entries int
 }
@@ -287,7 +287,7 @@ func modeOf(m filemode.FileMode) fs.FileMode {
 	switch m {
 	case filemode.Dir:
 		return fs.ModeDir | 0o755
-	case filemode.Submodule: // an empty directory, marked: its files are in no tree of ours
+	case filemode.Submodule: // shown as an empty directory, but marked: its files are in no tree of ours
 		return fs.ModeDir | fs.ModeSticky | 0o755
 	case filemode.Symlink:
 		return fs.ModeSymlink | 0o777
@@ -297,7 +297,8 @@ func modeOf(m filemode.FileMode) fs.FileMode {
 	return 0o644
 }
 
-// fileInfo looks the size up only when asked: listing a large tree for its ids must not open every object.
+// fileInfo looks up the size only when asked: listing a large tree for its ids must not open
+// every object.
 type fileInfo struct {
 	fs   *treeFS
 	name string

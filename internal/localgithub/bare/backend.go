@@ -39,7 +39,8 @@ func ParseRequest(u *url.URL) (Request, bool) {
 // Target is what a request is for: a repository, the tail of the path, and who is there, or "".
 type Target struct{ Dir, Tail, User string }
 
-// Serve runs git http-backend as a CGI program. CGI wants a length, so that a chunked request is first put in a file.
+// Serve runs git http-backend as a CGI program. CGI wants a length, so a chunked request is
+// first put in a file.
 func (g Git) Serve(w http.ResponseWriter, r *http.Request, to Target) {
 	r2 := r.Clone(r.Context())
 	r2.URL.Path = "/" + filepath.Base(to.Dir) + "/" + to.Tail

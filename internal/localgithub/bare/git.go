@@ -1,8 +1,9 @@
 // Package bare is git on bare repositories, as the local GitHub keeps them on disk: it makes and reads them, merges and
 // compares in them, and serves them over git's smart HTTP.
 //
-// It knows directories, refs and commits, and nothing of accounts, rights or pulls. Whoever serves a push says before
-// who may, and compares the refs before and after. Every git runs with none of this machine's configuration.
+// It knows directories, refs and commits, and nothing about accounts, rights or pulls. The
+// caller that serves a push decides beforehand who may push, and compares the refs before and
+// after. Every git runs with none of this machine's configuration.
 package bare
 
 import (
@@ -127,7 +128,7 @@ func (g Git) Resolve(ctx context.Context, dir, ref string) (string, error) {
 	}
 	names := []string{"refs/heads/" + ref, "refs/tags/" + ref, "refs/" + ref, ref}
 	if strings.HasPrefix(ref, "refs/") || len(ref) == len(ZeroSHA) && strings.Trim(ref, "0123456789abcdef") == "" {
-		slices.Reverse(names) // it says what it is
+		slices.Reverse(names) // git says what kind of object it is
 	}
 	for _, name := range names {
 		out, err := g.Run(ctx, dir, "rev-parse", "--verify", "-q", "--end-of-options", name+"^{commit}")
@@ -167,7 +168,7 @@ func (g Git) IsAncestor(ctx context.Context, dir, old, new string) (bool, error)
 	return false, err
 }
 
-// MergeBase is "" for histories that share nothing.
+// MergeBase is the best common ancestor, "" for histories that share nothing.
 func (g Git) MergeBase(ctx context.Context, dir, a, b string) (string, error) {
 	out, err := g.Run(ctx, dir, "merge-base", a, b)
 	if Exited(err, 1) {
@@ -247,7 +248,7 @@ func (g Git) CommitTree(ctx context.Context, dir, tree, message string, by Signa
 	}, args...)
 }
 
-// UpdateRef moves a ref; old "" means whatever it was.
+// UpdateRef moves a ref; old "" means whatever it was before.
 func (g Git) UpdateRef(ctx context.Context, dir, ref, sha, old string) error {
 	args := []string{"update-ref", ref, sha}
 	if old != "" {

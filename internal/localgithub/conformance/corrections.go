@@ -5,11 +5,12 @@ import "fmt"
 // correction is a place where the description is known to be wrong.
 type correction struct {
 	pointer string
-	edit    func(object) bool // false: the description does not say any more what is corrected
+	edit    func(object) bool // false: the description no longer says what is corrected
 	why     string
 }
 
-// corrections are few, and each says how one knows. One that no longer applies is an error, so that it gets deleted.
+// corrections are few, and each says how we know. One that no longer applies is an error, so
+// that it gets deleted.
 var corrections = []correction{
 	{
 		"/paths/~1app~1installations/get/responses/200/content/application~1json/schema/items/properties/account",

@@ -38,7 +38,8 @@ func (c *checker) payload(x *exchange) []leaf {
 		x.RequestBody)...)
 }
 
-// hookHeaders: the headers that the description names are all there, and of the form of its examples.
+// hookHeaders checks that all headers that the description names are there, in the form of
+// its examples.
 func hookHeaders(x *exchange, def object) []leaf {
 	var out []leaf
 	for _, p := range asList(def["parameters"]) {

@@ -38,9 +38,11 @@ func newCompiler() *jsonschema.Compiler {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
-	// Its templates are of more levels than the library knows, as {/path} and {?page}; that they are texts is enough.
+	// GitHub's templates use levels that the library does not know, such as {/path} and {?page};
+	// it is enough that they are texts.
 	c.RegisterFormat(&jsonschema.Format{Name: "uri-template", Validate: func(any) error { return nil }})
-	// Authors of commits are what git was told, and bots have brackets in theirs.
+	// The author's address of a commit is whatever git was told, and bots have brackets in
+	// theirs.
 	c.RegisterFormat(&jsonschema.Format{Name: "email", Validate: func(v any) error {
 		if s, isText := v.(string); isText && !strings.Contains(s, "@") {
 			return fmt.Errorf("%q has no @", s)
@@ -82,8 +84,8 @@ func newDescription(raw []byte, fixes []correction) (*description, error) {
 
 var compound = regexp.MustCompile(`[^/]\{|\}[^/]`)
 
-// add takes an operation in. Of compare there are two descriptions; that with two parameters in one segment, as
-// {base}...{head}, says nothing that the other does not.
+// add adds an operation. There are two descriptions of compare; the one with two parameters
+// in one segment, {base}...{head}, says nothing that the other does not.
 func (d *description) add(method, path string, def object) {
 	if compound.MatchString(path) {
 		return
@@ -170,7 +172,8 @@ func (d *description) schema(pointer string) (*jsonschema.Schema, error) {
 	})
 }
 
-// strictSchema is the schema at a JSON pointer without leave for what it does not name.
+// strictSchema is the schema at a JSON pointer, but allows nothing that the schema does not
+// name.
 func (d *description) strictSchema(pointer string) (*jsonschema.Schema, error) {
 	return d.compile("strict "+pointer, func() (*jsonschema.Schema, error) {
 		u := fmt.Sprintf("https://localhost/strict/%d.json", len(d.schemas))
@@ -200,8 +203,8 @@ type place struct {
 	branch bool
 }
 
-// strict copies a schema, its references followed, such that objects with named properties have no others. A schema
-// that holds itself stays open where it does.
+// strict copies a schema, its references followed, such that objects with named properties
+// have no others. A schema that contains itself stays open at that place.
 func (d *description) strict(v any, at place) any {
 	in, isObject := v.(object)
 	if !isObject {
@@ -237,7 +240,7 @@ func (d *description) strict(v any, at place) any {
 		}
 	}
 	if at.branch && out["additionalProperties"] == true {
-		delete(out, "additionalProperties") // GitHub's way to say that the whole knows more than the part
+		delete(out, "additionalProperties") // GitHub's way of saying that the whole has more properties than the part
 	}
 	if !at.branch && out["additionalProperties"] == nil && names(out) {
 		out["unevaluatedProperties"] = false
@@ -259,8 +262,8 @@ func names(v any) bool {
 	return false
 }
 
-// find is the operation of a request and the values of its path parameters, unescaped. Among several that fit, the one
-// with the most literal segments is meant.
+// find is the operation of a request and the values of its path parameters, unescaped. Among
+// several that match, the one with the most literal segments is meant.
 func (d *description) find(method, path string) (*operation, map[string]string) {
 	var best *operation
 	var values map[string]string
@@ -276,8 +279,8 @@ func (d *description) find(method, path string) (*operation, map[string]string) 
 	return best, values
 }
 
-// fits matches a path; literal is the number of segments that are no parameters, -1 when it does not fit. Parameters
-// that GitHub marks with x-multi-segment may hold slashes.
+// fits matches a path; literal is the number of segments that are not parameters, -1 when it
+// does not match. Parameters that GitHub marks with x-multi-segment may hold slashes.
 func (op *operation) fits(have []string) (values map[string]string, literal int) {
 	values = map[string]string{}
 	for i, want := range op.segments {

@@ -1,4 +1,5 @@
-// Command conformance holds what was said over HTTP in our tests against what GitHub itself says of its API.
+// Command conformance compares what was said over HTTP in our tests with what GitHub itself
+// says about its API.
 //
 // localgithub appends every exchange and every webhook delivery to the file that the environment's CARDEA_EXCHANGES
 // names. This program reads such files and GitHub's own descriptions: the OpenAPI description of REST and of webhooks
@@ -17,8 +18,8 @@
 //	- Deliveries: the event exists for Apps, its headers and its payload fit in the same way.
 //	- GraphQL: what localgithub serves is a part of GitHub's schema, queries fit GitHub's, and answers their queries.
 //
-// A check that cannot fail is no check: every run first breaks exchanges on purpose and must find each fault, and too
-// few exchanges are a failure of their own.
+// A check that cannot fail is not a check: every run first breaks exchanges on purpose and
+// has to find each fault, and too few exchanges are a failure too.
 package main
 
 import (

@@ -79,9 +79,8 @@ func tokenKind(x *exchange, op *operation) []leaf {
 	return nil
 }
 
-// largestPage is what GitHub says in the text of every per_page parameter, not in its schema. It
-// gives no more, but does
-// not complain either.
+// largestPage is what GitHub says in the text of every per_page parameter, but not in its
+// schema. It returns no more than that, and does not complain either.
 const largestPage = 100
 
 func (c *checker) parameters(x *exchange, op *operation, values map[string]string) []leaf {
@@ -120,7 +119,8 @@ func (c *checker) parameters(x *exchange, op *operation, values map[string]strin
 	return out
 }
 
-// parameter holds a value against the schema of the operation's i-th parameter, as the number or truth value it may be.
+// parameter checks a value against the schema of the operation's i-th parameter, also read as
+// a number or boolean.
 func (c *checker) parameter(op *operation, i int, value string) []leaf {
 	pointer := op.pointer + "/parameters/" + strconv.Itoa(i)
 	if ref, isRef := asObject(asList(op.def["parameters"])[i])["$ref"].(string); isRef {
@@ -143,7 +143,7 @@ func (c *checker) parameter(op *operation, i int, value string) []leaf {
 	return first
 }
 
-// readings are all that a parameter's text may mean.
+// readings are all the values that a parameter's text may stand for.
 func readings(s string) []any {
 	out := []any{s}
 	if _, err := strconv.ParseInt(s, 10, 64); err == nil {
@@ -161,8 +161,8 @@ func readings(s string) []any {
 
 func (c *checker) requestBody(x *exchange, op *operation) []leaf {
 	def := c.rest.resolve(op.def["requestBody"])
-	// The library that makes our tokens sends "null" when it has nothing to say, since GitHub began;
-	// it is taken for nothing.
+	// The library that makes our tokens has always sent "null" when it has nothing to send; that
+	// counts as no body.
 	empty := len(x.RequestBody) == 0 || string(x.RequestBody) == "null"
 	switch {
 	case def == nil && !empty && string(x.RequestBody) != "{}":
@@ -182,7 +182,7 @@ func (c *checker) requestBody(x *exchange, op *operation) []leaf {
 	return c.fitsExactly(pointer+"/content/"+token("application/json")+"/schema", x.RequestBody)
 }
 
-// fits tells what of a body does not fit the schema at a pointer.
+// fits says what in a body does not fit the schema at a pointer.
 func (c *checker) fits(pointer string, raw []byte) []leaf {
 	s, err := c.rest.schema(pointer)
 	if err != nil {
@@ -191,8 +191,8 @@ func (c *checker) fits(pointer string, raw []byte) []leaf {
 	return fitsJSON(s, raw)
 }
 
-// fitsExactly also tells what the schema does not name, once the rest fits: where a part of a schema does not fit,
-// nothing counts as named by it.
+// fitsExactly also says what the schema does not name, once the rest fits: where a part of a
+// schema does not fit, nothing counts as named by it.
 func (c *checker) fitsExactly(pointer string, raw []byte) []leaf {
 	if out := c.fits(pointer, raw); out != nil {
 		return out
@@ -263,7 +263,8 @@ func (c *checker) answer(x *exchange, op *operation) []leaf {
 }
 
 func emptyBody(x *exchange) []leaf {
-	// A 301 without content in the description has a body nevertheless; its message is no promise.
+	// A 301 that has no content in the description has a body nevertheless; its message is not
+	// part of the contract.
 	if len(x.ResponseBody) > 0 && x.Status < 300 {
 		return []leaf{{"body", "GitHub sends none here"}}
 	}
@@ -281,7 +282,7 @@ func (c *checker) answerBody(x *exchange, pointer string) []leaf {
 	if x.Status < 400 {
 		return append(out, c.fitsExactly(pointer, x.ResponseBody)...)
 	}
-	var e struct{ Message string } // the schemas of errors require nothing, and know little
+	var e struct{ Message string } // the schemas of errors require nothing, and name little
 	if err := json.Unmarshal(x.ResponseBody, &e); err != nil || e.Message == "" {
 		out = append(out, leaf{"body", "an error without a message"})
 	}

@@ -16,7 +16,7 @@ type broken struct {
 
 var jsonHeader = http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 
-// brokenExchanges are made against endpoints that GitHub has had for a decade.
+// brokenExchanges use endpoints that GitHub has had for a decade.
 func brokenExchanges() []broken {
 	const comments, comment = "/repos/acme/infra/issues/1/comments", `{"body":"x"}`
 	const ref = `{"ref":"refs/heads/main","node_id":"x","url":"https://x/y","object":{"type":"commit","sha":"0123456789012345678901234567890123456789","url":"https://x/y"}}`

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/text/message"
 )
 
-// checker holds exchanges against the descriptions.
+// checker checks exchanges against the descriptions.
 type checker struct {
 	rest *description
 	gql  *schemas
@@ -72,7 +72,7 @@ type leaf struct{ where, what string }
 
 func (l leaf) String() string { return l.where + ": " + l.what }
 
-// unfit holds a value against a schema and tells what is wrong, nil when nothing is.
+// unfit checks a value against a schema and says what is wrong, nil when nothing is.
 func unfit(s *jsonschema.Schema, v any) []leaf {
 	var e *jsonschema.ValidationError
 	if err := s.Validate(v); errors.As(err, &e) {
@@ -83,7 +83,8 @@ func unfit(s *jsonschema.Schema, v any) []leaf {
 	return nil
 }
 
-// leaves are the ends of a tree of errors. Of alternatives the one that fits best is told, not all.
+// leaves are the ends of a tree of errors. Of alternatives only the one that fits best is
+// reported.
 func leaves(e *jsonschema.ValidationError) []leaf {
 	choice := false
 	switch e.ErrorKind.(type) {
@@ -160,10 +161,10 @@ func (c *checker) print(out io.Writer) {
 	_, _ = io.WriteString(out, b.String()) // to the terminal; the exit status says the same
 }
 
-// Less than this is not what our tests do, by a good margin; then something was not recorded.
+// Our tests do more than this by a good margin. If there is less, something was not recorded.
 const (
 	leastRequests   = 700
-	leastOperations = 50 // all that localgithub has, as its TestEveryRoute calls each
+	leastOperations = 50 // all that localgithub has: its TestEveryRoute calls each
 	leastProduct    = 400
 	leastOurs       = 12 // operations
 	leastDeliveries = 1000

@@ -1,9 +1,9 @@
-// Package graphql answers GraphQL queries from things that it is given: it reads a query, holds it against the schema,
-// and picks what was asked for, with its errors beside it, as GitHub does.
+// Package graphql answers GraphQL queries from things that it is given: it reads a query,
+// checks it against the schema, and picks what was asked for, with its errors beside it, as
+// GitHub does.
 //
-// schema.graphql is the part of GitHub's schema that is served. What a field of a thing is worth,
-// and who may see it, is
-// the business of whoever makes the things.
+// schema.graphql is the part of GitHub's schema that is served. The value of a field, and who
+// may see it, is decided where the things are made.
 package graphql
 
 import (
@@ -56,7 +56,8 @@ type Operation struct {
 	vars   map[string]any
 }
 
-// Prepare holds a query against the schema. Where it does not fit, the answer that says so is given instead.
+// Prepare checks a query against the schema. If it does not fit, Prepare returns the answer
+// that says so.
 func (g *Schema) Prepare(in Query) (*Operation, map[string]any) {
 	doc, errs := gqlparser.LoadQueryWithRules(g.schema, in.Query, g.rules)
 	if len(errs) > 0 {
@@ -94,7 +95,8 @@ type Thing struct {
 	Fields map[string]any
 }
 
-// Resolver gives the value of a field that depends on its arguments, or is dear to work out.
+// Resolver gives the value of a field that depends on its arguments, or is expensive to work
+// out.
 type Resolver = func(args map[string]any) (any, error)
 
 // Error is an error that GitHub puts beside the data.
@@ -102,7 +104,7 @@ type Error struct{ Type, Message string }
 
 func (e Error) Error() string { return e.Message }
 
-// Forbidden is the error of an installation that lacks a permission.
+// Forbidden is the error for an installation that lacks a permission.
 func Forbidden() error {
 	return Error{Type: "FORBIDDEN", Message: "Resource not accessible by integration"}
 }

@@ -2,7 +2,7 @@
 // answer. It can be told
 // to hold them back, to lose them, to send several at a time, out of order, or twice.
 //
-// Which App hears of what is decided elsewhere; so is what is kept of a delivery that was made.
+// Which App is told what is decided elsewhere, and so is what is kept of a delivery.
 package hooks
 
 import (
@@ -43,7 +43,7 @@ type Delivery struct {
 	Outcome
 }
 
-// Outcome is what came of an attempt.
+// Outcome is how an attempt ended.
 type Outcome struct {
 	Duration time.Duration
 	Status   string // "OK" or what went wrong
@@ -56,7 +56,7 @@ type Outcome struct {
 // the order of the events.
 type Options struct {
 	Parallel  int  // how many at a time; 0: 1
-	Shuffle   bool // any waiting one next, not the oldest
+	Shuffle   bool // the next is any that waits, not the oldest
 	Duplicate bool // every delivery twice, with the same GUID
 }
 
@@ -73,10 +73,10 @@ type Sender struct {
 	closed  bool
 }
 
-// Config is what a sender needs of the GitHub that it sends for.
+// Config is what a sender needs from the GitHub that it sends for.
 type Config struct {
 	Base    context.Context // deliveries end with it
-	Timeout time.Duration   // how long an answer is waited for
+	Timeout time.Duration   // how long to wait for an answer
 	Go      func(func())    // runs something in the background
 	// Begin numbers and dates an attempt, and tells where it goes and what signs it.
 	Begin func(*Delivery) (url, secret string)
@@ -142,7 +142,7 @@ func (h *Sender) Enqueue(d *Delivery) {
 	h.start()
 }
 
-// start gets as many loops going as may be. The caller holds h.mu.
+// start starts as many loops as are allowed. The caller holds h.mu.
 func (h *Sender) start() {
 	for !h.held && !h.closed && h.running < max(h.opts.Parallel, 1) && h.running < len(h.queue) {
 		h.running++

@@ -1,7 +1,6 @@
 // Package model is what GitHub knows (accounts, Apps, repositories, pulls, comments, reviews,
-// checks) and what can be told
-// from that alone: who may do what in a repository, which checks a branch requires, what keeps a
-// pull from being merged.
+// checks) and what follows from that alone: who may do what in a repository, which checks a
+// branch requires, what keeps a pull from being merged.
 //
 // It is plain data without a lock: whoever holds a State guards it. Nothing here runs git, speaks HTTP or tells an App.
 package model
@@ -37,7 +36,7 @@ type State struct {
 	ids   map[string]int64
 }
 
-// NewState knows nothing yet.
+// NewState returns a state that knows nothing yet.
 func NewState() State {
 	return State{
 		accounts: map[int64]*Account{}, logins: map[string]*Account{}, UserTok: map[string]*Account{},
@@ -137,7 +136,8 @@ type Repo struct {
 	Pushed        time.Time
 	Grants        map[int64]Grant // by account id
 	Protection    map[string]Protection
-	// Rulesets are the checks that rulesets require, by branch: beside protection, and both hold.
+	// Rulesets are the checks that rulesets require, by branch, in addition to protection: both
+	// hold.
 	Rulesets       map[string][]RequiredCheck
 	NoMergeCommits bool
 	LastNumber     int
@@ -250,7 +250,7 @@ func (st *State) Account(login, typ string, now time.Time) *Account {
 	return a
 }
 
-// GrantOf is the access of a person: that of the owner is admin, and everybody may read what is public.
+// GrantOf is a person's access: the owner is an admin, and everybody may read what is public.
 func (r *Repo) GrantOf(a *Account) Grant {
 	if a != nil && a.ID == r.Owner.ID {
 		return Grant{Role: "admin", Name: "admin"}
@@ -311,7 +311,7 @@ func (r *Repo) Association(a *Account) string {
 	return "NONE"
 }
 
-// People are those who can sign in, in the order of their coming.
+// People are those who can sign in, in the order in which they were made.
 func (st *State) People() []*Account {
 	return slices.DeleteFunc(Sorted(st.accounts, func(a *Account) int64 { return a.ID }), func(a *Account) bool { return a.Token == "" })
 }

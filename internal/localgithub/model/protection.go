@@ -17,8 +17,8 @@ type Protection struct {
 	Checks        []RequiredCheck
 	Reviews       int  // approving reviews by people who may write
 	Strict        bool // the head must contain the base's tip
-	DismissStale  bool // a push takes approvals back
-	EnforceAdmins bool // else admins may merge past all of this, as is GitHub's default
+	DismissStale  bool // a push dismisses approvals
+	EnforceAdmins bool // otherwise admins may merge regardless, which is GitHub's default
 }
 
 func (p Protection) On() bool { return len(p.Checks) > 0 || p.Reviews > 0 || p.Strict }
@@ -28,7 +28,8 @@ func (r *Repo) RequiredChecks(branch string) []RequiredCheck {
 	return append(slices.Clone(r.Protection[branch].Checks), r.Rulesets[branch]...)
 }
 
-// Missing says, one sentence each, what protection still asks for: checks first, then reviews.
+// Missing says, in one sentence each, what protection still asks for: checks first, then
+// reviews.
 func (st *State) Missing(p *Pull) []string {
 	prot := p.Repo.Protection[p.BaseRef]
 	var out []string
@@ -46,8 +47,9 @@ func (st *State) Missing(p *Pull) []string {
 	return out
 }
 
-// unmet tells what is wrong with one required check; "" when it passed. Success, neutral and skipped pass. Where a
-// check and a status have the name, both have to pass. ("Troubleshooting required status checks")
+// unmet says what is wrong with one required check; "" when it passed. Success, neutral and
+// skipped pass. If a check and a status have that name, both have to pass. ("Troubleshooting
+// required status checks")
 func (st *State) unmet(p *Pull, want RequiredCheck) string {
 	found, foreign := false, false
 	for _, run := range Latest(p.Repo.RunsAt(p.Head)) {
@@ -87,8 +89,8 @@ func (st *State) unmet(p *Pull, want RequiredCheck) string {
 	return fmt.Sprintf("Required status check %q is expected.", want.Context)
 }
 
-// ReviewDecision is "" where no review is required. The last opinion of each reviewer with write access counts;
-// comments are no opinion, and the author has none.
+// ReviewDecision is "" where no review is required. The last opinion of each reviewer with
+// write access counts; a comment is not an opinion, and the author has none.
 func ReviewDecision(p *Pull) string {
 	need := p.Repo.Protection[p.BaseRef].Reviews
 	opinions := map[int64]string{}

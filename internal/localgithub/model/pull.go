@@ -56,14 +56,14 @@ func (p *Pull) State() string {
 // Fork reports whether the head is in another repository, or was.
 func (p *Pull) Fork() bool { return p.HeadRepo == nil || p.HeadRepo.ID != p.Repo.ID }
 
-// Mergability is what GitHub works out in the background once somebody looks.
+// Mergability is what GitHub works out in the background when somebody first looks.
 type Mergability struct {
 	Known, Running, OK bool
 	Behind             bool // the head lacks commits of the base branch
 	TestMerge          string
 }
 
-// Comment is one of a conversation.
+// Comment is one comment of a conversation.
 type Comment struct {
 	ID        int64
 	Issue     *Issue

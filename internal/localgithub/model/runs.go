@@ -12,7 +12,8 @@ func (r *Repo) SuiteOf(a *App, sha string) *Suite {
 	return nil
 }
 
-// Latest keeps of runs in the order of their making the newest of each name and App.
+// Latest keeps the newest run of each name and App; runs are in the order in which they were
+// made.
 func Latest(all []*CheckRun) []*CheckRun {
 	type key struct {
 		app  int64
@@ -43,7 +44,7 @@ func (r *Repo) RunsAt(sha string) []*CheckRun {
 	return out
 }
 
-// badness of conclusions, best first: a suite concludes as its worst run.
+// badness orders conclusions, best first: a suite concludes like its worst run.
 var badness = []string{"skipped", "neutral", "success", "stale", "cancelled", "action_required", "timed_out", "failure"}
 
 // State of a suite, from the newest run of each name.

@@ -1,5 +1,5 @@
-// Package record keeps what was said over HTTP, in memory for tests to count and look at, and in a file for the check
-// against GitHub's own description.
+// Package record keeps what was said over HTTP: in memory, for tests to count and look at,
+// and in a file, for the check against GitHub's own description.
 package record
 
 import (
@@ -26,7 +26,7 @@ type Exchange struct {
 	Status         int    // 0: no answer was sent
 	ResponseHeader http.Header
 	ResponseBody   []byte
-	Faulted        bool // a FaultRule had its hand in it
+	Faulted        bool // a FaultRule interfered
 	Cut            bool // bodies were dropped to save memory
 }
 
@@ -48,7 +48,7 @@ func Pick(h http.Header, names []string) http.Header {
 	return out
 }
 
-// Older exchanges lose their bodies, so that a long run does not eat the machine's memory.
+// Older exchanges lose their bodies, so that a long run does not use up the machine's memory.
 const (
 	keptBodies  = 2000
 	largestBody = 512 << 10
@@ -63,7 +63,8 @@ type Recorder struct {
 	err  error
 }
 
-// New records to memory and, unless path is empty, also appends every exchange and every delivery to that file.
+// New records in memory and, unless path is empty, also appends every exchange and every
+// delivery to that file.
 func New(path, dir string) (*Recorder, error) {
 	rec := &Recorder{from: filepath.Base(os.Args[0]) + " " + dir}
 	if path == "" {
@@ -97,9 +98,8 @@ func (rec *Recorder) Add(x Exchange) {
 
 func (x *Exchange) drop() { x.RequestBody, x.ResponseBody, x.Cut = nil, nil, true }
 
-// line is an Exchange in the file: one JSON object a line, bodies as the JSON they were. A delivery
-// is one too: its path
-// is EVENT or EVENT/ACTION, its request what was sent.
+// line is an Exchange in the file: one JSON object per line, bodies as the JSON they were. A
+// delivery is one too: its path is EVENT or EVENT/ACTION, its request what was sent.
 type line struct {
 	Kind            string          `json:"kind"` // rest, graphql or delivery
 	Source          string          `json:"source"`
@@ -123,8 +123,8 @@ func (rec *Recorder) Delivered(x Exchange) {
 	rec.write("delivery", x)
 }
 
-// write appends one line with one write, so that several processes may share a file. An error is told by close. The
-// caller holds rec.mu.
+// write appends one line with one write, so that several processes may share a file. Close
+// reports an error. The caller holds rec.mu.
 func (rec *Recorder) write(kind string, x Exchange) {
 	if rec.file == nil {
 		return
@@ -143,7 +143,7 @@ func (rec *Recorder) write(kind string, x Exchange) {
 	}
 }
 
-// asJSON is the body itself when it is JSON, else a JSON string of it.
+// asJSON is the body itself when it is JSON, otherwise a JSON string of it.
 func asJSON(b []byte) json.RawMessage {
 	if len(b) == 0 || json.Valid(b) {
 		return b
@@ -155,7 +155,7 @@ func asJSON(b []byte) json.RawMessage {
 	return text
 }
 
-// Close ends the file, and tells whether all could be written to it.
+// Close closes the file, and says whether everything could be written to it.
 func (rec *Recorder) Close() error {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
@@ -170,7 +170,7 @@ func (rec *Recorder) Close() error {
 	return rec.err
 }
 
-// All are all so far, oldest first.
+// All are all exchanges so far, oldest first.
 func (rec *Recorder) All() []Exchange {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()

@@ -1,8 +1,8 @@
 // Package render is how GitHub writes what it knows as JSON: the objects that REST answers with and
 // that webhooks carry.
 //
-// It reads the model and changes nothing. What an answer needs from git (commits, files, diffs) is
-// added by whoever asks it.
+// It reads the model and changes nothing. What an answer needs from git (commits, files,
+// diffs) is added by the caller.
 package render
 
 import (
@@ -59,7 +59,7 @@ func IDOrNil(id int64) any {
 	return id
 }
 
-// Renderer shows things as REST and webhooks do. Whoever calls it guards the state meanwhile.
+// Renderer shows things as REST and webhooks do. The caller guards the state meanwhile.
 type Renderer struct {
 	URL, API string // addresses of the pages and of the API
 	State    *model.State
@@ -111,7 +111,7 @@ func (v *Renderer) Profile(a *model.Account) obj {
 	return u
 }
 
-// Org is an organization, as webhooks tell of it.
+// Org is an organization, as webhooks show it.
 func (v *Renderer) Org(a *model.Account) obj {
 	u := v.API + "/orgs/" + a.Login
 	return obj{
@@ -181,7 +181,7 @@ func (v *Renderer) Repo(r *model.Repo, g *model.Grant) obj {
 	return o
 }
 
-// FullRepo adds what is shown of a repository that was asked for by itself.
+// FullRepo adds what is shown only when one repository is asked for.
 func (v *Renderer) FullRepo(r *model.Repo, g *model.Grant) obj {
 	o := v.Repo(r, g)
 	o["subscribers_count"], o["network_count"] = 0, 0

@@ -17,10 +17,10 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// markdown renders as GitHub shows comments: GitHub Flavored Markdown with line breaks kept, HTML let through and then
-// cut down to what is harmless (<details> among it), lines of diff fences coloured by their first
-// character. Made when it
-// is first used: every runner is a process of this program too, and pays for what is made at its start.
+// markdown renders as GitHub shows comments: GitHub Flavored Markdown with line breaks kept,
+// HTML let through and then cut down to what is harmless (<details> among it), lines of diff
+// fences coloured by their first character. Made when it is first used: every runner is a
+// process of this program too, and would pay for whatever is done at start.
 var markdown = sync.OnceValue(func() goldmark.Markdown {
 	return goldmark.New(
 		goldmark.WithExtensions(extension.Linkify, extension.Strikethrough, extension.TaskList,

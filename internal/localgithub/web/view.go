@@ -10,7 +10,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
 )
 
-// frame is what every page has: who looks, and whom he can become.
+// frame is what every page has: who is looking, and whom they can become.
 type frame struct {
 	Path   string
 	Viewer string

@@ -1,7 +1,9 @@
-// Package web is the pages for people: what GitHub's own pages show of repositories, pulls and checks, and their forms.
+// Package web has the pages for people: what GitHub's own pages show of repositories, pulls
+// and checks, and their forms.
 //
-// A page is drawn from the model as one person sees it. The browser says who that is, as this is no place for secrets;
-// whatever a form does is done by Actions, which ask again whether that person may.
+// A page is drawn from the model as one person sees it. The browser says who that is, as
+// there are no secrets here. Whatever a form does is done by Actions, which check again
+// whether that person may.
 package web
 
 import (
@@ -61,7 +63,8 @@ func ago(t time.Time) string {
 	return t.Format("2 Jan 2006")
 }
 
-// Site is the pages of one GitHub. All that it changes is done by Act, as the person who looks.
+// Site is the pages of one GitHub. Everything that it changes is changed by Act, as the
+// person who is looking.
 type Site struct {
 	URL   string
 	Log   *slog.Logger
@@ -83,8 +86,9 @@ type Actions struct {
 	Rerequest    func(login string, runID int64) error
 }
 
-// Handler serves the pages for people. Whoever opens them chooses whom to act as: this is no place for secrets, and it
-// listens on loopback only. Forms are taken from these pages alone.
+// Handler serves the pages for people. Anybody who opens them chooses whom to act as: there
+// are no secrets here, and the server listens on loopback only. Forms are accepted from these
+// pages alone.
 func (s *Site) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/{file}", http.StripPrefix("/static", http.FileServerFS(webFiles)))
@@ -102,7 +106,7 @@ func (s *Site) Handler() http.Handler {
 	host := strings.TrimPrefix(s.URL, "http://")
 	_, port, _ := strings.Cut(host, ":")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Host != host && r.Host != "localhost:"+port { // a name that was made to point here
+		if r.Host != host && r.Host != "localhost:"+port { // a foreign name that resolves to this machine
 			http.Error(w, "unknown host", http.StatusMisdirectedRequest)
 			return
 		}
@@ -116,7 +120,8 @@ func (s *Site) Handler() http.Handler {
 
 const userCookie = "localgithub_user"
 
-// viewer is the person whom the browser acts as: the chosen one, else the first who may see the page's repository.
+// viewer is the person as whom the browser acts: the chosen one, otherwise the first who may
+// see the page's repository.
 func (s *Site) viewer(r *http.Request) *model.Account {
 	if c, err := r.Cookie(userCookie); err == nil {
 		if a := s.State.Login(c.Value); a != nil && a.Token != "" {
@@ -207,7 +212,8 @@ func (s *Site) repoPage(w http.ResponseWriter, r *http.Request) {
 	s.show(w, "repo.html", view)
 }
 
-// missingPage says that there is nothing, or nothing for this person, and lets one become another.
+// missingPage says that there is nothing here, or nothing for this person, and offers to
+// become another.
 func (s *Site) missingPage(w http.ResponseWriter, r *http.Request) {
 	s.Mu.Lock()
 	view := homeView{frame: s.frame(r, nil)}
@@ -333,7 +339,7 @@ func (s *Site) runForm(w http.ResponseWriter, r *http.Request) {
 	s.done(w, r, err, back)
 }
 
-// done goes back to the page, or says why what was asked cannot be.
+// done goes back to the page, or says why the request cannot be carried out.
 func (s *Site) done(w http.ResponseWriter, r *http.Request, err error, back string) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)
