@@ -250,6 +250,6 @@ func huge(name string, n, m int) project {
 // notPlanned is a change of what Cardea does not plan, and of modules for others.
 func notPlanned() workflow.PullView {
 	v := view()
-	v.NotPlanned = []workflow.NotPlanned{{Dirs: []string{"modules/dns", "modules/net", "modules/vpc", "modules/x"}, Count: 92}, {Kind: workflow.Terragrunt, Dirs: []string{"live/prod"}, Count: 1}}
+	v.NotPlanned = []workflow.NotPlanned{{Dirs: []string{"modules/dns", "modules/net", "modules/vpc", "modules/x"}, Count: 92}, {Kind: "Terragrunt", Dirs: []string{"live/prod"}, Count: 1}}
 	return v
 }

@@ -6,7 +6,7 @@
 // affected project gets a read-only plan; a gate decides whether that plan may
 // be applied; exactly that plan is applied; the result is verified and
 // reported. Everything here is forge-neutral: GitHub's JSON stops at package
-// app, terraform's at package workflow/terraform, processes at workflow/run,
+// app, an engine's at its own package, processes at workflow/run,
 // and the database at workflow/bolt.
 //
 // Decisions are values. A function that decides returns what was decided and

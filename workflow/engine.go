@@ -46,8 +46,8 @@ type Discovery struct {
 	Modules map[string]Module // by clean slash directory, "." for the root
 	// Units are directories of layouts that Cardea does not plan.
 	Units map[string]Unit
-	// UnitNames are ends of paths that Terragrunt's files name, as "common/vars.yaml":
-	// Terragrunt's functions make the rest. One with a "/" before it is a whole path. Sorted.
+	// UnitNames are ends of paths that files of nested units name, as "common/vars.yaml", where
+	// only running their tool would tell the rest. One with a "/" before it is a whole path. Sorted.
 	UnitNames []string
 	// own is what each engine found itself, by its name, where several were asked.
 	own map[string]Discovery
@@ -56,8 +56,10 @@ type Discovery struct {
 // Unit is a directory of a layout that Cardea does not plan, so that whoever changes
 // it is told: what is not supported must not look like nothing to do.
 type Unit struct {
-	Kind  string   // as people call it: "Terragrunt", "Terraform Stacks", ...
+	Kind  string   // as people call it: "Terragrunt", "Pulumi", ...
 	Calls []string // directories of local modules that its literal sources name, sorted
+	// Nested: the directories above it may hold files of common settings, too ([Kind.UnitSettings]).
+	Nested bool
 }
 
 // As is a directory's module as one tool reads it; "" is what either tool reads, all together.
@@ -433,9 +435,6 @@ func (notYet) Is(target error) bool { return target == error(ErrPassing) }
 
 // Clock is the time source; tests give their own.
 type Clock func() time.Time
-
-// Terragrunt is a unit's kind that also has files of common settings above the units.
-const Terragrunt = "Terragrunt"
 
 // OnlyUnit reports whether a directory is a unit of a layout that is not supported and no
 // root module of its own: its backend comes from there.

@@ -3,6 +3,8 @@ package workflow
 import (
 	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // Kind is what the rest of the house may know of an engine.
@@ -17,6 +19,9 @@ type Kind struct {
 	Shown func(file string) bool
 	// Reads reports by its name whether the engine's tools read a file unasked where it lies; nil: none.
 	Reads func(file string) bool
+	// UnitSettings reports by its name whether a file is of a sort that units of a nested layout
+	// ([Unit.Nested]) include; nil: none is.
+	UnitSettings func(file string) bool
 	// Rescue are the files that an apply may leave in the project's directory of its workspace
 	// because nothing else holds what is in them: they are kept, whatever became of the apply.
 	Rescue []string
@@ -74,4 +79,20 @@ func (k Kinds) Of(p Project) Kind {
 // ReadUnasked reports whether a file is read by the tools of one of the engines because it is there.
 func (k Kinds) ReadUnasked(file string) bool {
 	return slices.ContainsFunc(k, func(kind Kind) bool { return kind.ReadsUnasked(file) })
+}
+
+// UnitSettings reports whether a file is of a sort that units of some engine's layouts include.
+func (k Kinds) UnitSettings(file string) bool {
+	return slices.ContainsFunc(k, func(kind Kind) bool { return kind.UnitSettings != nil && kind.UnitSettings(file) })
+}
+
+// VariantTitle is what sentences call a project's variant, whichever its engine is.
+func (k Kinds) VariantTitle() string {
+	var titles []string
+	for _, kind := range k {
+		if kind.VariantKey.Title != "" {
+			titles = append(titles, kind.VariantKey.Title)
+		}
+	}
+	return phrase.OrWord(phrase.OrList(titles), "variant")
 }

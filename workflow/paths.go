@@ -116,19 +116,3 @@ func (m Module) ComputedFor(project string) []string {
 	}
 	return out
 }
-
-// UnitSettings reports whether a file is of a sort that units of Terragrunt include.
-func UnitSettings(file string) bool {
-	name := path.Base(file)
-	for _, s := range []string{".tftest.hcl", ".pkr.hcl", ".nomad.hcl", ".terraform.lock.hcl", ".tflint.hcl"} {
-		if strings.HasSuffix(name, s) {
-			return false
-		}
-	}
-	for _, s := range []string{".hcl", ".hcl.json", ".tfvars", ".tfvars.json"} {
-		if strings.HasSuffix(name, s) {
-			return true
-		}
-	}
-	return path.Dir(file) != "." && (strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".json"))
-}

@@ -121,11 +121,11 @@ type HiddenEffect struct {
 }
 
 // Plan is the masked result of a successful plan run. It is all that is kept of
-// Terraform's plan JSON: the raw form holds secrets and is never stored.
+// what the engine proposes: the raw form holds secrets and is never stored.
 type Plan struct {
 	Counts  Counts         `json:"counts"`
 	Changes []Change       `json:"changes,omitempty"` // resources, then outputs, then action invocations
-	Drift   []Change       `json:"drift,omitempty"`   // changed outside of Terraform
+	Drift   []Change       `json:"drift,omitempty"`   // changed by others
 	Hidden  []HiddenEffect `json:"hidden,omitempty"`
 	// Late says, as part of a sentence, what the configuration decides only while the
 	// plan is applied, so that neither changes nor fingerprint say it; "" where there is nothing.
@@ -148,7 +148,7 @@ type Plan struct {
 	StateID      string  `json:"lineage,omitempty"`
 	StateVersion Version `json:"serial,omitempty"`
 
-	Tool        string    `json:"tool"` // terraform or tofu
+	Tool        string    `json:"tool"` // the engine's program
 	ToolVersion string    `json:"tool_version"`
 	Notes       []string  `json:"notes,omitempty"` // sentences: stripped files, lock file not committed, ...
 	PlannedAt   time.Time `json:"planned_at"`

@@ -158,7 +158,7 @@ type Selector struct {
 	Projects     []string `json:"projects,omitempty"`     // -p
 	Dirs         []string `json:"dirs,omitempty"`         // -d
 	Environments []string `json:"environments,omitempty"` // -e
-	Workspaces   []string `json:"workspaces,omitempty"`   // -w, Terraform workspaces
+	Workspaces   []string `json:"workspaces,omitempty"`   // -w, variants
 	All          bool     `json:"all,omitempty"`          // --all: every project of the repository
 }
 

@@ -147,7 +147,7 @@ type ApplyOrder struct {
 	Fingerprint string       `json:"fingerprint"`
 	Artefact    string       `json:"artefact"` // digest
 	State       StateVersion `json:"state"`    // what the plan was made from
-	// Authorised is set, together with Spent, before terraform starts; nil before.
+	// Authorised is set, together with Spent, before the engine's tool starts; nil before.
 	Authorised *Authorisation `json:"authorised,omitempty"`
 	Spent      bool           `json:"spent,omitempty"`
 	// Missing is what the gate lacked when the run was refused.

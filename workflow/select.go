@@ -10,6 +10,7 @@ import (
 // SelectInput is a command's selector and what it may choose from.
 type SelectInput struct {
 	Selector Selector
+	Kinds    Kinds     // of the engines that there are: they say what a variant is called
 	Projects []Project // of the planned tree
 	Affected []Project // an empty selector means these
 	Deleted  []Project // that the change deletes
@@ -24,7 +25,7 @@ func Select(in SelectInput) (chosen []Project, fault string) {
 	if in.Selector.Empty() {
 		return slices.Clone(in.Affected), ""
 	}
-	for _, k := range in.Selector.kinds() {
+	for _, k := range in.Selector.options(in.Kinds) {
 		if fault := k.check(in); fault != "" {
 			return nil, fault
 		}
@@ -51,18 +52,18 @@ type selectorKind struct {
 	of     func(Project) string
 }
 
-func (s Selector) kinds() []selectorKind {
+func (s Selector) options(kinds Kinds) []selectorKind {
 	return []selectorKind{
 		{"project", s.Projects, func(p Project) string { return p.Name }},
 		{"directory", s.Dirs, func(p Project) string { return p.Dir }},
 		{"environment", s.Environments, func(p Project) string { return p.Environment }},
-		{"Terraform workspace", s.Workspaces, func(p Project) string { return p.Variant }},
+		{kinds.VariantTitle(), s.Workspaces, func(p Project) string { return p.Variant }},
 	}
 }
 
 // matches reports whether a selector means a project; an empty one means every one.
 func (s Selector) matches(p Project) bool {
-	return !slices.ContainsFunc(s.kinds(), func(k selectorKind) bool { return len(k.values) > 0 && !k.matches(p) })
+	return !slices.ContainsFunc(s.options(nil), func(k selectorKind) bool { return len(k.values) > 0 && !k.matches(p) })
 }
 
 // Object is what a sentence says that a command is about: the one project that it

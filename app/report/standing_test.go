@@ -206,7 +206,7 @@ func TestStandingsUnsupported(t *testing.T) {
 		{"with a failure", []workflow.ProjectRecord{ended("a", workflow.OutcomeFailed)}, Standings{Failed, Failed}},
 		{"while applying", []workflow.ProjectRecord{apply(planned("a"), workflow.RunRunning, "", func(*workflow.ApplyOrder) {})}, Standings{Unsupported, Applying}},
 	} {
-		rec := workflow.PullRecord{Known: true, Projects: tt.projects, NotPlanned: []workflow.NotPlanned{{Kind: workflow.Terragrunt, Dirs: []string{"x"}, Count: 1}}}
+		rec := workflow.PullRecord{Known: true, Projects: tt.projects, NotPlanned: []workflow.NotPlanned{{Kind: "Terragrunt", Dirs: []string{"x"}, Count: 1}}}
 		if got := StandingsOf(rec); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}

@@ -39,7 +39,7 @@ func (d files) engine() workflow.RunFiles {
 }
 
 // longestTmp leaves room for the name of a socket: Linux takes paths of 107 bytes
-// (unix(7)), and a Terraform provider listens at TMPDIR/plugin and up to ten digits.
+// (unix(7)), and a tool's plugin listens at TMPDIR/plugin and up to ten digits.
 const longestTmp = 80
 
 // tmp is the run's TMPDIR. Where data_dir is so long that no provider could listen

@@ -16,6 +16,7 @@ type command struct {
 	*act
 	e     Expansion
 	rules workflow.Rules
+	kinds workflow.Kinds
 	live  workflow.LiveFacts
 	rec   *workflow.PullRecord
 	// picked are the projects that the selector names, found before the transaction:
@@ -51,7 +52,7 @@ func (c *command) mayNot(doing phrase.Text, who workflow.Who) phrase.Text {
 // command carries out apply, approve, unapprove, unlock, cancel and resolve: one
 // transaction with the end of the request and its one reply. lock is lockCommand.
 func (s *Service) command(ctx context.Context, e Expansion, rules workflow.Rules) error {
-	c := &command{e: e, rules: rules}
+	c := &command{e: e, rules: rules, kinds: s.engines.Kinds()}
 	if err := s.liveFacts(ctx, c); err != nil {
 		return err
 	}
@@ -198,7 +199,7 @@ func (s *Service) pick(ctx context.Context, c *command) (faults []phrase.Text, e
 
 // pickFrom notes the projects that the selector names.
 func (c *command) pickFrom(in workflow.SelectInput) (fault string) {
-	in.Selector = c.cmd().Select
+	in.Selector, in.Kinds = c.cmd().Select, c.kinds
 	chosen, fault := workflow.Select(in)
 	if fault != "" {
 		return fault

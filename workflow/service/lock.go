@@ -183,7 +183,7 @@ type hold struct {
 	locks   []workflow.Lock
 }
 
-// holds are a pull's locks by project: the same directory and Terraform workspace,
+// holds are a pull's locks by project: the same directory and variant,
 // whatever it is called now, and whether it is still there or not.
 func (c *command) holds(locks []workflow.Lock) (out []hold) {
 	for _, l := range locks {

@@ -42,29 +42,29 @@ func notPlanned(in AffectedInput, ix *changeIndex, ignored func(dir string) bool
 		}
 	}
 	for _, d := range []workflow.Discovery{in.BaseFound, in.HeadFound} {
-		grunts := map[string]bool{} // directories above a Terragrunt unit
+		nested := map[string]string{} // directories above a unit that may include files there -> its kind
 		for dir, u := range d.Units {
-			for above := dir; u.Kind == workflow.Terragrunt && above != "." && !ignored(dir); {
+			for above := dir; u.Nested && above != "." && !ignored(dir); {
 				above = path.Dir(above)
-				grunts[above] = true
+				nested[above] = least(nested[above], u.Kind)
 			}
 		}
 		for dir, u := range d.Units {
-			if !projects[dir] && !ignored(dir) && ix.concerns(dir, grunts[dir]) {
+			if !projects[dir] && !ignored(dir) && ix.concerns(dir, nested[dir] != "") {
 				note(u.Kind, dir)
 			}
 		}
 		for _, f := range ix.paths {
-			if dir := path.Dir(f); grunts[dir] && !projects[dir] && d.Units[dir].Kind == "" && workflow.UnitSettings(f) {
-				note(workflow.Terragrunt, dir)
+			if dir := path.Dir(f); nested[dir] != "" && !projects[dir] && d.Units[dir].Kind == "" && ix.kinds.UnitSettings(f) {
+				note(nested[dir], dir)
 			}
 		}
-		if len(grunts) == 0 {
+		if len(nested) == 0 {
 			continue
 		}
 		ix.namedByUnits(d, func(f string) {
 			if dir := path.Dir(f); !ignored(dir) && !slices.ContainsFunc(ix.owners[f], func(owner string) bool { return projects[owner] }) {
-				note(workflow.Terragrunt, dir)
+				note(nested["."], dir) // they may lie anywhere
 			}
 		})
 	}
@@ -83,11 +83,11 @@ func (ix *changeIndex) concerns(dir string, parent bool) bool {
 		return true
 	}
 	return ix.own[dir] != nil && slices.ContainsFunc(ix.paths, func(f string) bool {
-		return slices.Contains(ix.owners[f], dir) && workflow.UnitSettings(f)
+		return slices.Contains(ix.owners[f], dir) && ix.kinds.UnitSettings(f)
 	})
 }
 
-// namedByUnits calls with each changed file that Terragrunt's files name and that is not one of a unit or of a module that one calls.
+// namedByUnits calls with each changed file that nested units' files name and that is not one of a unit or of a module that one calls.
 func (ix *changeIndex) namedByUnits(d workflow.Discovery, with func(file string)) {
 	told := map[string]bool{} // directories whose changes are told with their unit's
 	for dir := range d.Units {

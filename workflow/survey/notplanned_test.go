@@ -15,7 +15,9 @@ import (
 // TestNotPlanned: what a change concerns and nobody plans is named, and libraries are no projects.
 func TestNotPlanned(t *testing.T) {
 	t.Parallel()
-	grunt := func(calls ...string) workflow.Unit { return workflow.Unit{Kind: workflow.Terragrunt, Calls: calls} }
+	grunt := func(calls ...string) workflow.Unit {
+		return workflow.Unit{Kind: "Terragrunt", Nested: true, Calls: calls}
+	}
 	for _, tt := range []struct {
 		name       string
 		head       []string // as found

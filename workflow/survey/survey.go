@@ -125,7 +125,7 @@ func (s Survey) PlanRun(ctx context.Context, p workflow.Project) (r workflow.Run
 
 // Selecting is what a selector chooses from: the projects of the planned tree.
 func (s Survey) Selecting(selector workflow.Selector) workflow.SelectInput {
-	in := workflow.SelectInput{Selector: selector, Projects: s.Resolution.Projects}
+	in := workflow.SelectInput{Selector: selector, Kinds: s.Resolution.Kinds, Projects: s.Resolution.Projects}
 	for _, a := range s.Affected {
 		if a.Deleted {
 			in.Deleted = append(in.Deleted, a.Project)

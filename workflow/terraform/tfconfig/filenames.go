@@ -1,6 +1,9 @@
 package tfconfig
 
-import "strings"
+import (
+	"path"
+	"strings"
+)
 
 // configuration reports whether a file is one whose whole meaning stands in a plan,
 // by its name: Terraform's and OpenTofu's configuration and variable files.
@@ -21,4 +24,20 @@ func readByTool(file string) bool {
 		}
 	}
 	return configuration(file)
+}
+
+// unitSettings reports whether a file is of a sort that units of Terragrunt include.
+func unitSettings(file string) bool {
+	name := path.Base(file)
+	for _, s := range []string{".tftest.hcl", ".pkr.hcl", ".nomad.hcl", LockFile, ".tflint.hcl"} {
+		if strings.HasSuffix(name, s) {
+			return false
+		}
+	}
+	for _, s := range []string{".hcl", ".hcl.json", ".tfvars", ".tfvars.json"} {
+		if strings.HasSuffix(name, s) {
+			return true
+		}
+	}
+	return path.Dir(file) != "." && (strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".json"))
 }

@@ -52,7 +52,7 @@ func Kind() workflow.Kind {
 			{Name: "var_files", Title: "variable file", Form: workflow.KeyFiles, Fault: fileFault},
 			{Name: "backend_config", Title: "backend configuration", Form: workflow.KeyFiles, Fault: fileFault, Apart: true},
 		},
-		Shown: configuration, Reads: readByTool,
+		Shown: configuration, Reads: readByTool, UnitSettings: unitSettings,
 		VariantKey: workflow.Key{Name: "terraform_workspace", Title: "Terraform workspace", Fault: workspaceFault},
 	}
 }

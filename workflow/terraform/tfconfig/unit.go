@@ -14,11 +14,14 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
+// terragrunt is the layout that also has files of common settings above its units.
+const terragrunt = "Terragrunt"
+
 // unitKind is the layout that a file is of, "" for none that we know.
 func unitKind(name string) string {
 	switch name {
 	case "terragrunt.hcl", "terragrunt.hcl.json", "terragrunt.stack.hcl":
-		return workflow.Terragrunt
+		return terragrunt
 	case "cdktf.json":
 		return "CDK for Terraform"
 	case "Pulumi.yaml", "Pulumi.yml":
@@ -41,7 +44,7 @@ func (w *walker) unit(dir string, files []fs.DirEntry) (*workflow.Unit, error) {
 			continue
 		}
 		if u == nil {
-			u = &workflow.Unit{Kind: kind}
+			u = &workflow.Unit{Kind: kind, Nested: kind == terragrunt}
 		}
 		if !strings.HasSuffix(f.Name(), ".hcl") {
 			continue

@@ -7,15 +7,13 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-
-	"github.com/cardea-iac/cardea/workflow"
 )
 
 // unitNames are the ends of paths that a directory's Terragrunt files name: units and what they include.
 func (w *walker) unitNames(dir string, files []fs.DirEntry) ([]string, error) {
 	var out []string
 	for _, f := range files {
-		if !strings.HasSuffix(f.Name(), ".hcl") || !workflow.UnitSettings(f.Name()) || !f.Type().IsRegular() {
+		if !strings.HasSuffix(f.Name(), ".hcl") || !unitSettings(f.Name()) || !f.Type().IsRegular() {
 			continue
 		}
 		info, err := f.Info()
