@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -27,6 +28,7 @@ var (
 	byEnvironment = option{"-e", "an environment", func(c *workflow.Command, v string) string { return add(&c.Select.Environments, v) }}
 	byWorkspace   = option{"-w", "a Terraform workspace", func(c *workflow.Command, v string) string { return add(&c.Select.Workspaces, v) }}
 	exactly       = option{"-p", "a project's name", projectAt}
+	present       = option{"-p", "a project's name", projectNow}
 )
 
 // options are those of each verb; a verb that is not here takes nothing.
@@ -39,7 +41,7 @@ var options = map[workflow.Verb][]option{
 		{"--destroy", "", func(c *workflow.Command, _ string) string { c.Options.Destroy = true; return "" }},
 		{"--refresh-only", "", func(c *workflow.Command, _ string) string { c.Options.RefreshOnly = true; return "" }},
 	},
-	workflow.VerbApply:   {byProject, byDir, byEnvironment, byWorkspace},
+	workflow.VerbApply:   {present, byDir, byEnvironment, byWorkspace},
 	workflow.VerbApprove: {exactly, byEnvironment},
 	workflow.VerbLock:    {byProject},
 	workflow.VerbUnlock:  {byProject},
@@ -73,7 +75,7 @@ func projectAt(c *workflow.Command, v string) string {
 		return fmt.Sprintf("%s names no project before the `@`.", code(v))
 	case strings.ContainsAny(name, "*?[]{}"):
 		return fmt.Sprintf("%s: a fingerprint is one project's, so its name cannot be a pattern.", code(v))
-	case len(digits) < minFingerprint || len(digits) > maxFingerprint || strings.Trim(digits, "0123456789abcdef") != "":
+	case !isFingerprint(digits):
 		return fmt.Sprintf("%s: what follows the `@` is a plan's fingerprint, at least %d of the digits that the summary shows.", code(v), minFingerprint)
 	case c.Fingerprints[name] != "" && c.Fingerprints[name] != digits:
 		return fmt.Sprintf("The command names two fingerprints of %s.", code(name))
@@ -86,6 +88,19 @@ func projectAt(c *workflow.Command, v string) string {
 	}
 	c.Fingerprints[name] = digits
 	return ""
+}
+
+func isFingerprint(digits string) bool {
+	return minFingerprint <= len(digits) && len(digits) <= maxFingerprint && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// projectNow reads the NAME of a project whose present plan is meant.
+func projectNow(c *workflow.Command, v string) string {
+	if name, digits, given := strings.Cut(v, "@"); given && name != "" && isFingerprint(strings.ToLower(digits)) {
+		return fmt.Sprintf("%s: `approve` says which plan is meant; `-p %s` applies the present one, if it is the one that was approved.",
+			code(v), phrase.Argument(phrase.Shown(name)))
+	}
+	return add(&c.Select.Projects, v)
 }
 
 // grammar is what may follow a verb.

@@ -198,11 +198,12 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phra
 			return phrase.Say("The plan of %s is `%s`, not %s. %s", phrase.Project(name), workflow.ShortFingerprint(run.Fingerprint),
 				phrase.CodeSpan(phrase.Shown(typed)), approveNow(name, run))
 		}
-		of := c.cmd().Runs[name]
-		if seen, shown, _ := gate.SeenPlan(c.rec.Shown, c.at(), name); c.e.Request.CheckRunID == 0 && seen == run.Fingerprint {
-			of = shown
-		} else if c.e.Request.CheckRunID == 0 {
-			of = run.ID // the comment does not name it: whoever types it read it elsewhere
+		of, err := c.meant(p, run)
+		if err != nil {
+			return phrase.Say("Which plan that is could not be found out.")
+		}
+		if of == "" && c.e.Request.CheckRunID == 0 {
+			return phrase.Say("The plan `%s` of %s was made after you wrote. %s", workflow.ShortFingerprint(run.Fingerprint), phrase.Project(name), approveNow(name, run))
 		}
 		return c.whyAnother(name, of, run)
 	}
@@ -218,6 +219,36 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phra
 			workflow.ShortFingerprint(run.Fingerprint), approveNow(name, run))
 	}
 	return c.whyAnother(name, of, run)
+}
+
+// meant is the run whose plan somebody means who names the fingerprint of a project's
+// present one: the run of the button, or that of the comment. Where the comment showed
+// another plan or none, it was read elsewhere: on the page of the last one of that
+// fingerprint that there was. "" when there was none: nobody can have seen it.
+func (c *command) meant(p workflow.ProjectRecord, present workflow.Run) (string, error) {
+	if c.e.Request.CheckRunID != 0 {
+		return c.cmd().Runs[p.Project.Name], nil
+	}
+	if seen, shown, _ := gate.SeenPlan(c.rec.Shown, c.at(), p.Project.Name); seen == present.Fingerprint {
+		return shown, nil
+	}
+	wrote := c.at()
+	if r := c.e.Request.Received; r.Before(wrote) { // by our clock, as the ends of runs are: whichever clock is behind
+		wrote = r
+	}
+	for _, id := range p.Runs { // newest first
+		run, err := c.tx.Run(id)
+		if errors.Is(err, workflow.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if run.Kind == workflow.RunPlan && run.Fingerprint == present.Fingerprint && run.State == workflow.RunFinished && !run.Finished.After(wrote) {
+			return id, nil
+		}
+	}
+	return "", nil
 }
 
 // whyAnother says why a plan is not the one of the run that somebody saw, though its

@@ -67,7 +67,7 @@ func TestApproveWhatWasSeen(t *testing.T) {
 		{"a file that is named", files{"b/payload": "EVIL"}, named, named, "it names files or directories that may differ"},
 		{"a push to what runs code", files{"a/main.tf": "new # a remark"}, hidden, hidden, "it runs code that they do not show"},
 	} {
-		for _, how := range []string{"approve", "by name", "button"} {
+		for _, how := range []string{"approve", "by name", "by name, not shown", "button"} {
 			t.Run(tt.name+", "+how, func(t *testing.T) {
 				w := newWorld(t)
 				plan := func(change func(*workflow.Plan)) workflow.ProjectRecord {
@@ -79,10 +79,12 @@ func TestApproveWhatWasSeen(t *testing.T) {
 				}
 				w.open(1, "head1", files{"a/main.tf": "new", "b/payload": "good"})
 				seen := plan(tt.first)
-				w.show()
+				if how != "by name, not shown" {
+					w.show()
+				}
 				at := w.now
+				w.now = w.now.Add(time.Second)
 				if tt.head != nil {
-					w.now = w.now.Add(time.Second)
 					w.commit("head2", w.source.commits["head1"], tt.head)
 					w.facts(1, "head2")
 					w.push(1, "synchronize")
@@ -97,7 +99,7 @@ func TestApproveWhatWasSeen(t *testing.T) {
 				approve := verb(workflow.VerbApprove, "a")
 				req := workflow.Request{Kind: workflow.RequestCommand, Number: 1, Immediate: true, Command: &approve, CommentID: 77, Key: "comment:77", Actor: people["bob"], CommentedAt: at}
 				switch how {
-				case "by name":
+				case "by name", "by name, not shown":
 					approve.Fingerprints = map[string]string{"a": seen.Run.Fingerprint[:12]}
 				case "button":
 					approve.Fingerprints, approve.Runs = map[string]string{"a": seen.Run.Fingerprint}, map[string]string{"a": seen.Run.ID}
@@ -115,4 +117,23 @@ func TestApproveWhatWasSeen(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Whoever names a plan that did not exist yet when they wrote has not seen it.
+func TestApproveBeforeThePlan(t *testing.T) {
+	w := newWorld(t)
+	w.open(1, "head1", files{"a/main.tf": "new"})
+	run := w.mustClaim("a")
+	at := w.now
+	w.now = w.now.Add(2 * time.Second)
+	w.finish(w.fingerprinted(run, 1))
+	approve := verb(workflow.VerbApprove, "a")
+	approve.Fingerprints = map[string]string{"a": w.project(1, "a").Run.Fingerprint[:12]}
+	req := workflow.Request{
+		Kind: workflow.RequestCommand, Number: 1, Immediate: true, Command: &approve, CommentID: 77, Key: "comment:77", Actor: people["bob"], CommentedAt: at,
+	}
+	stored, _ := w.deliver(req)
+	w.expand()
+	has(t, w.reply(1, stored.ID), "refused", "was made after you wrote. Look at it, then `cardea approve -p")
+	has(t, w.do(1, "bob", approve), "approved", "a true")
 }
