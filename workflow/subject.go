@@ -112,7 +112,8 @@ func (s Subject) MayApply() bool {
 	return holds
 }
 
-// OneHead reports whether only its newest head counts: a run at an older one is being stopped.
+// OneHead reports whether only its newest head counts, and only while the pull is open: a
+// run at an older one is being stopped.
 func (s Subject) OneHead() bool { return s.kind == forPull && !s.IsZero() }
 
 // String is the same for the same subject and for no other: "7#12" is a pull.

@@ -78,17 +78,28 @@ func (a *act) save(rec workflow.PullRecord) error {
 	return a.tx.PutPull(rec)
 }
 
-// change loads a record, changes it and saves it when how says that people see a
-// difference. A pull that has no record has nobody to tell.
-func (a *act) change(key workflow.PullKey, how func(*workflow.PullRecord) bool) error {
-	rec, err := a.tx.Pull(key)
-	if errors.Is(err, workflow.ErrNotFound) {
-		return nil
+// shower is the record of the pull that shows something; nil for what no pull shows, such
+// as a run for a branch, and for a pull that is not on record.
+func shower(tx workflow.Tx, about workflow.About) (*workflow.PullRecord, error) {
+	pull, shown := about.Pull()
+	if !shown {
+		return nil, nil
 	}
-	if err != nil || !how(&rec) {
+	rec, err := tx.Pull(pull)
+	if errors.Is(err, workflow.ErrNotFound) {
+		return nil, nil
+	}
+	return &rec, err
+}
+
+// change changes the record that shows something, and saves it when how says that people
+// see a difference. What no record shows has nobody to tell.
+func (a *act) change(about workflow.About, how func(*workflow.PullRecord) bool) error {
+	rec, err := shower(a.tx, about)
+	if err != nil || rec == nil || !how(rec) {
 		return err
 	}
-	return a.save(rec)
+	return a.save(*rec)
 }
 
 // put saves a run.
@@ -116,13 +127,14 @@ func (a *act) finish(req workflow.Request, note string) error {
 	return a.putRequest(&req)
 }
 
-// say adds a line to a pull's history.
-func (a *act) say(key workflow.PullKey, e workflow.Event) error {
-	e.At, e.Repo, e.Number = a.now, key.RepoID, key.Number
+// say adds a line to the history.
+func (a *act) say(about workflow.About, e workflow.Event) error {
+	e.At = a.now
+	e.SetAbout(about)
 	return a.tx.Append(&e)
 }
 
-// sayOf adds a line about a run to its pull's history.
+// sayOf adds a line about a run to the history of what it is for.
 func (a *act) sayOf(run workflow.Run, kind workflow.EventKind, text string) error {
-	return a.say(run.PullKey(), workflow.Event{Kind: kind, Text: text, Project: run.Project.Name, Run: run.ID, Actor: run.Actor})
+	return a.say(run.Subject().About(), workflow.Event{Kind: kind, Text: text, Project: run.Project.Name, Run: run.ID, Actor: run.Actor})
 }

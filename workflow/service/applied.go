@@ -90,37 +90,40 @@ func (a *act) endApply(run workflow.Run, res workflow.Result) error {
 	if err := a.put(run); err != nil {
 		return err
 	}
-	rec, err := a.tx.Pull(run.PullKey())
+	rec, err := shower(a.tx, run.Subject().About())
 	if err != nil {
 		return err
 	}
+	if rec == nil {
+		return a.sayOf(run, workflow.EventFinished, applyEndSentence(run))
+	}
 	if run.Outcome == workflow.OutcomeRefused {
-		if err := a.undoOrder(&rec, run); err != nil {
+		if err := a.undoOrder(rec, run); err != nil {
 			return err
 		}
 		if run.Apply.Spent { // the plan is of no use any more, although nothing was done
-			if err := a.planAfter(&rec, run, workflow.RunPlan); err != nil {
+			if err := a.planAfter(rec, run, workflow.RunPlan); err != nil {
 				return err
 			}
 		}
-		return a.save(rec)
+		return a.save(*rec)
 	}
 	rec.Show(run)
 	if err := a.sayOf(run, workflow.EventFinished, applyEndSentence(run)); err != nil {
 		return err
 	}
-	if err := a.followApply(&rec, run); err != nil {
+	if err := a.followApply(rec, run); err != nil {
 		return err
 	}
 	if wasUnknown {
 		rec.Replies = append(rec.Replies, workflow.Reply{Key: run.ID + "/late", Kind: endKind(run), To: run.Actor, At: a.now, Items: []workflow.ReplyItem{endItem(run)}})
-	} else if err := a.tellEnd(&rec, run); err != nil {
+	} else if err := a.tellEnd(rec, run); err != nil {
 		return err
 	}
 	if run.Outcome != workflow.OutcomeUnknown {
 		a.drop(run.Apply.PlanRun)
 	}
-	return a.save(rec)
+	return a.save(*rec)
 }
 
 // followApply does what follows from an apply whose outcome is known: the next
@@ -225,7 +228,7 @@ func (a *act) onceMore(planRun string, kind workflow.RunKind) (workflow.Run, err
 // its runs is live: who asked is told of all of them together.
 func (a *act) tellEnd(rec *workflow.PullRecord, ended workflow.Run) error {
 	const most = 1000
-	runs, err := a.tx.RunsOf(rec.Pull.Subject(), "", most)
+	runs, err := a.tx.RunsOf(ended.Subject(), "", most)
 	if err != nil {
 		return err
 	}
@@ -283,18 +286,15 @@ func (a *act) endVerify(run workflow.Run) error {
 	if run.Outcome == workflow.OutcomeCancelled || run.Outcome == workflow.OutcomeSuperseded || (run.Outcome == workflow.OutcomeSucceeded && run.NoChanges) {
 		return nil
 	}
-	rec, err := a.tx.Pull(run.PullKey())
-	if errors.Is(err, workflow.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	rec, err := shower(a.tx, run.Subject().About())
+	if err != nil || rec == nil {
 		return err
 	}
 	if p := rec.Find(run.Project.Key()); p == nil || p.Verify == nil || p.Verify.ID != run.ID {
 		return nil
 	}
-	if err := a.planAfter(&rec, run, workflow.RunPlan); err != nil {
+	if err := a.planAfter(rec, run, workflow.RunPlan); err != nil {
 		return err
 	}
-	return a.save(rec)
+	return a.save(*rec)
 }

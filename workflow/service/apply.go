@@ -197,7 +197,7 @@ func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.R
 // queueLost is a queued run of what another one was made from, of a kind, without an id.
 func runLike(was workflow.Run, kind workflow.RunKind) workflow.Run {
 	r := workflow.Run{
-		Kind: kind, State: workflow.RunQueued, Repo: was.Repo, Number: was.Number, Project: was.Project, Options: was.Options,
+		Kind: kind, State: workflow.RunQueued, Repo: was.Repo, Number: was.Number, SubjectJSON: was.SubjectJSON, Project: was.Project, Options: was.Options,
 		Head: was.Head, Base: was.Base, Tree: was.Tree, BaseTree: was.BaseTree, Paths: was.Paths, Own: was.Own,
 		InputsDigest: was.InputsDigest, FilesDigest: was.FilesDigest, ComputedPaths: was.ComputedPaths,
 		States: was.States, StateDoubt: was.StateDoubt, Sharing: was.Sharing, SameState: was.SameState, LikeState: was.LikeState,

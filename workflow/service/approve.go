@@ -69,7 +69,7 @@ func (s *Service) SummaryEdited(ctx context.Context, key workflow.PullKey, comme
 		}
 		rec.Edits++
 		rec.Shown = lastShown(append(rec.Shown, shown))
-		if err := a.say(key, workflow.Event{
+		if err := a.say(workflow.OfPull(key).About(), workflow.Event{
 			Kind: workflow.EventEdited, Actor: shown.EditedBy,
 			Text: fmt.Sprintf("%s edited the summary comment of #%d. It is written again.", workflow.Mention(shown.EditedBy), key.Number),
 		}); err != nil {
@@ -94,7 +94,7 @@ func (a *act) voidUnseen(rec *workflow.PullRecord) error {
 				given := &p.Approvals[j]
 				if why := gate.EditedWhen(rec.Shown, given.At); given.Void == "" && given.CommentID != 0 && why != "" {
 					given.Void, fell = why, true
-					if err := a.say(rec.Pull.Key(), workflow.Event{
+					if err := a.say(rec.Pull.Subject().About(), workflow.Event{
 						Kind: workflow.EventVoided, Project: p.Project.Name, Actor: given.User,
 						Text: fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
 					}); err != nil {
@@ -292,7 +292,7 @@ func (c *command) recordApproval(p *workflow.ProjectRecord, run workflow.Run) er
 		return a.User.ID == c.actor().ID && a.Void == "" && a.Fingerprint == run.Fingerprint
 	})
 	p.Approvals = append(p.Approvals, c.approvalOf(run, plan))
-	if err := c.say(c.rec.Pull.Key(), workflow.Event{
+	if err := c.say(c.rec.Pull.Subject().About(), workflow.Event{
 		Kind: workflow.EventApproved, Project: p.Project.Name, Run: run.ID, Actor: c.actor(),
 		Text: fmt.Sprintf("%s approved the plan `%s` of `%s`.", workflow.Mention(c.actor()), workflow.ShortFingerprint(run.Fingerprint), p.Project.Name),
 	}); err != nil {
@@ -320,7 +320,7 @@ func (c *command) unapprove() (*workflow.Reply, error) {
 			continue
 		}
 		reply.Items = append(reply.Items, workflow.ReplyItem{Project: p.Project.Name, Done: true})
-		if err := c.say(c.rec.Pull.Key(), workflow.Event{
+		if err := c.say(c.rec.Pull.Subject().About(), workflow.Event{
 			Kind: workflow.EventUnapproved, Project: p.Project.Name, Actor: c.actor(),
 			Text: fmt.Sprintf("%s took the approval of `%s` back.", workflow.Mention(c.actor()), p.Project.Name),
 		}); err != nil {
@@ -416,7 +416,7 @@ func (a *act) carryApprovals(p *workflow.ProjectRecord, run workflow.Run, plan w
 		if given.Void == "" || before[i].Void != "" {
 			continue
 		}
-		if err := a.say(run.PullKey(), workflow.Event{
+		if err := a.say(run.Subject().About(), workflow.Event{
 			Kind: workflow.EventVoided, Project: p.Project.Name, Run: run.ID, Actor: given.User,
 			Text: fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
 		}); err != nil {

@@ -30,7 +30,8 @@ func (s *Service) Authorise(ctx context.Context, run workflow.Run, artefact stri
 	var rec workflow.PullRecord
 	stored, err := read(ctx, s, "reading an apply", func(tx workflow.Tx) (r workflow.Run, err error) {
 		if r, err = tx.Run(run.ID); err == nil {
-			rec, err = tx.Pull(r.PullKey())
+			holder, _ := r.Subject().Holder() // without one there is no record
+			rec, err = tx.Pull(holder)
 		}
 		return r, err
 	})
@@ -103,7 +104,8 @@ func (c *authorisation) authorise() (why string, err error) {
 	if err != nil {
 		return "", err
 	}
-	rec, err := c.tx.Pull(run.PullKey())
+	holder, _ := run.Subject().Holder()
+	rec, err := c.tx.Pull(holder)
 	if err != nil {
 		return "", err
 	}

@@ -260,7 +260,8 @@ func (g grounds) prepareRun(ctx context.Context, w *wanted) error {
 		w.plan, w.record.Project.Refused = false, phrase.Plain(refused)
 		return nil
 	}
-	r.Repo, r.Number, r.Actor, r.Request, r.Priority = e.Pull.Repo, e.Pull.Number, e.Request.Actor, e.Request.ID, workflow.PriorityAutoplan
+	r.SetSubject(e.Pull.Repo, e.Pull.Subject())
+	r.Actor, r.Request, r.Priority = e.Request.Actor, e.Request.ID, workflow.PriorityAutoplan
 	r.Credentials, r.CreateWorkspace = g.rules.PlanCredentials(p), g.rules.CreateWorkspace
 	w.run = r
 	if cmd := e.Request.Command; cmd != nil {

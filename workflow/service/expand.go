@@ -236,7 +236,7 @@ func (s *Service) conclude(ctx context.Context, e Expansion, v verdict) error {
 // forgetReview takes away what an apply was said to lack on GitHub: it is no longer known.
 func (s *Service) forgetReview(ctx context.Context, key workflow.PullKey) error {
 	err := s.act(ctx, func(a *act) error {
-		return a.change(key, func(rec *workflow.PullRecord) bool {
+		return a.change(workflow.OfPull(key).About(), func(rec *workflow.PullRecord) bool {
 			for i := range rec.Projects {
 				p := &rec.Projects[i]
 				_, p.WaitsFor = onlyGitHubKnows(p.WaitsFor)
@@ -261,30 +261,27 @@ func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
 	if err := a.finish(req, "Refused: "+t.Title.String()+"."); err != nil {
 		return err
 	}
-	rec, err := a.tx.Pull(req.PullKey())
-	if errors.Is(err, workflow.ErrNotFound) {
-		return nil // its facts could not be read: there is nothing to show it on
-	}
-	if err != nil {
-		return err
+	rec, err := shower(a.tx, req.About())
+	if err != nil || rec == nil {
+		return err // its facts could not be read, or it has none: there is nothing to show it on
 	}
 	rec.Waiting = ""
 	ofHead := t.Kind == workflow.TroubleConflict || t.Kind == workflow.TroubleConfig
 	stands := rec.Known && rec.Trouble == nil
 	ofSender := req.Command != nil && (rec.Known || t.Kind == workflow.TroubleNotPermitted)
 	if rec.Pull.Head.SHA == "" || (!ofHead && (stands || ofSender)) {
-		return a.save(rec)
+		return a.save(*rec)
 	}
-	if err := a.dropRuns(&rec, workflow.OutcomeSuperseded, t.Title.String()+"."); err != nil {
+	if err := a.dropRuns(rec, workflow.OutcomeSuperseded, t.Title.String()+"."); err != nil {
 		return err
 	}
 	rec.Shelve()
 	rec.Known, rec.Trouble, rec.Notes, rec.NotPlanned = true, t, nil, nil
 	rec.BaseSHA, rec.Tree = t.BaseSHA, t.Tree
 	if req.Command == nil {
-		if err := a.say(req.PullKey(), workflow.Event{Kind: workflow.EventRefused, Text: t.Title.String() + ". " + phrase.All(t.Sentences).String()}); err != nil {
+		if err := a.say(req.About(), workflow.Event{Kind: workflow.EventRefused, Text: t.Title.String() + ". " + phrase.All(t.Sentences).String()}); err != nil {
 			return err
 		}
 	}
-	return a.save(rec)
+	return a.save(*rec)
 }

@@ -42,7 +42,7 @@ func (a *act) release(rec workflow.PullRecord, locks []workflow.Lock, how releas
 		return stays, nil
 	}
 	for _, name := range lockedNames(freed) {
-		if err := a.say(rec.Pull.Key(), workflow.Event{
+		if err := a.say(rec.Pull.Subject().About(), workflow.Event{
 			Kind: workflow.EventUnlocked, Project: name, Actor: how.actor,
 			Text: strings.TrimSpace(fmt.Sprintf("The lock on `%s` is released. %s", name, how.why)),
 		}); err != nil {

@@ -123,7 +123,7 @@ func (a *act) submit(req workflow.Request) (stored workflow.Request, created boo
 	if err := a.putRequest(&req); err != nil {
 		return stored, false, err
 	}
-	return req, true, a.say(req.PullKey(), workflow.Event{
+	return req, true, a.say(req.About(), workflow.Event{
 		Kind: workflow.EventRequest, Actor: req.Actor,
 		Text: describe(req),
 	})
@@ -334,7 +334,7 @@ func (s *Service) DeferRequest(ctx context.Context, id, why string, notBefore ti
 		if err := a.putRequest(&req); err != nil {
 			return err
 		}
-		return a.change(req.PullKey(), func(rec *workflow.PullRecord) bool {
+		return a.change(req.About(), func(rec *workflow.PullRecord) bool {
 			changed := rec.Waiting != why
 			rec.Waiting = why
 			return changed
@@ -377,7 +377,7 @@ func (s *Service) FinishRequest(ctx context.Context, id, note string, reply *wor
 			}
 		}
 		if req.Waiting != "" { // and its pull said so
-			err := a.change(req.PullKey(), func(rec *workflow.PullRecord) bool {
+			err := a.change(req.About(), func(rec *workflow.PullRecord) bool {
 				waited := rec.Waiting != ""
 				rec.Waiting = ""
 				return waited
@@ -393,19 +393,21 @@ func (s *Service) FinishRequest(ctx context.Context, id, note string, reply *wor
 
 // answer adds the one reply of a request to its pull. One reply a request: its
 // key is the request's id. A pull whose facts we never got to read gets a record
-// without a head: the person who asked has to be told all the same.
+// without a head: the person who asked has to be told all the same. Where no pull shows
+// what was asked, there is nowhere to write to.
 func (a *act) answer(req workflow.Request, reply workflow.Reply) error {
-	rec, err := a.tx.Pull(req.PullKey())
-	switch {
-	case errors.Is(err, workflow.ErrNotFound):
-		rec = workflow.PullRecord{Pull: workflow.Pull{Repo: req.Repo, Number: req.Number, State: workflow.PullOpen}, CreatedAt: a.now}
-	case err != nil:
+	rec, err := shower(a.tx, req.About())
+	pull, shown := req.About().Pull()
+	if err != nil || !shown {
 		return err
 	}
-	if err := a.addReply(&rec, req, reply); err != nil {
+	if rec == nil {
+		rec = &workflow.PullRecord{Pull: workflow.Pull{Repo: req.Repo, Number: pull.Number, State: workflow.PullOpen}, CreatedAt: a.now}
+	}
+	if err := a.addReply(rec, req, reply); err != nil {
 		return err
 	}
-	return a.save(rec)
+	return a.save(*rec)
 }
 
 // addReply is answer for a record that its caller saves.
@@ -436,7 +438,7 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 	for _, item := range reply.Items {
 		said = append(said, item.Text.And(phrase.Plain(missingSentences(item.Missing))))
 	}
-	return a.say(req.PullKey(), workflow.Event{
+	return a.say(req.About(), workflow.Event{
 		Kind: workflow.EventRefused, Actor: req.Actor,
 		Text: phrase.All(said).String(),
 	})

@@ -54,7 +54,7 @@ func (c *command) settleOutcome(runID, outcome string) error {
 		return err
 	}
 	c.rec.Show(run)
-	err = c.say(run.PullKey(), workflow.Event{
+	err = c.say(run.Subject().About(), workflow.Event{
 		Kind: workflow.EventResolved, Project: run.Project.Name, Run: run.ID, Actor: c.actor(),
 		Text: fmt.Sprintf("%s said that the apply of `%s` counts as %s.", workflow.Mention(c.actor()), run.Project.Name, outcome),
 	})

@@ -58,14 +58,8 @@ func (s *Service) Claim(ctx context.Context, worker string) (run workflow.Run, f
 		if !d.Found {
 			return nil
 		}
-		run, found = d.Run, true
-		if err := run.Claim(worker, a.now, s.lease); err != nil {
-			return err
-		}
-		if run.After, err = a.appliedUpstream(run); err != nil {
-			return err
-		}
-		return a.saveRun(run, workflow.EventStarted, fmt.Sprintf("`%s` is being %s at %s.", run.Project.Name, run.Kind.Done(), phrase.Short(run.Head)))
+		run, found, err = a.begin(d.Run, worker)
+		return err
 	})
 	if err != nil {
 		return workflow.Run{}, false, fmt.Errorf("claiming a run: %w", err)
@@ -73,7 +67,38 @@ func (s *Service) Claim(ctx context.Context, worker string) (run workflow.Run, f
 	return run, found, nil
 }
 
-// yield asks a running plan to stop for another run, and queues it once more if it is what its pull waits for.
+// begin gives a queued run to a worker. One that nobody would ever see, as its pull is not
+// on record, and an apply of what is never applied end here instead.
+func (a *act) begin(run workflow.Run, worker string) (begun workflow.Run, ok bool, err error) {
+	rec, err := shower(a.tx, run.Subject().About())
+	if err != nil {
+		return run, false, err
+	}
+	why := ""
+	if _, shown := run.Subject().Pull(); shown && rec == nil {
+		why = fmt.Sprintf("Nothing is on record here of %s, so nobody would see what comes of it.", run.Subject().Words())
+	} else if run.Kind == workflow.RunApply && !run.Subject().MayApply() {
+		why = fmt.Sprintf("It is for %s, and what is planned for that is never applied.", run.Subject().Words())
+	}
+	if why != "" {
+		run.Drop(workflow.OutcomeFailed, why, a.now)
+		return run, false, a.saveRun(run, workflow.EventFinished, endSentence(run))
+	}
+	if err := run.Claim(worker, a.now, a.s.lease); err != nil {
+		return run, false, err
+	}
+	run.After = appliedUpstream(rec, run)
+	if err = a.put(run); err == nil {
+		err = a.sayOf(run, workflow.EventStarted, fmt.Sprintf("`%s` is being %s at %s.", run.Project.Name, run.Kind.Done(), phrase.Short(run.Head)))
+	}
+	if err != nil || rec == nil || !rec.Show(run) {
+		return run, true, err
+	}
+	return run, true, a.save(*rec)
+}
+
+// yield asks a running plan to stop for another run, and queues it once more if it is
+// what its pull waits for, or no pull shows it.
 func (a *act) yield(plan, other workflow.Run) error {
 	if plan.Interrupt != "" {
 		return nil
@@ -86,22 +111,23 @@ func (a *act) yield(plan, other workflow.Run) error {
 	if err := a.saveRun(plan, "", ""); err != nil {
 		return err
 	}
-	rec, err := a.tx.Pull(plan.PullKey())
-	if errors.Is(err, workflow.ErrNotFound) {
-		return nil
-	}
-	if err != nil || rec.Pull.State != workflow.PullOpen {
-		return err
-	}
-	p := rec.Find(plan.Project.Key())
-	if p == nil || p.Run == nil || p.Run.ID != plan.ID {
-		return nil
-	}
 	run := runLike(plan, plan.Kind)
 	run.ID, run.Queued, run.Request, run.Priority, run.Waiting = a.newID(), a.now, plan.Request, plan.Priority, why
 	run.Yielded = plan.Yielded || other.Kind != workflow.RunApply
+	again := fmt.Sprintf("`%s` is planned again. %s", run.Project.Name, why)
+	rec, err := shower(a.tx, plan.Subject().About())
+	if err != nil {
+		return err
+	}
+	if rec == nil {
+		return a.enqueue(run, again)
+	}
+	p := rec.Find(plan.Project.Key())
+	if run.Subject().OneHead() && rec.Pull.State != workflow.PullOpen || p == nil || p.Run == nil || p.Run.ID != plan.ID {
+		return nil
+	}
 	p.Newest(run)
-	return errors.Join(a.enqueue(run, fmt.Sprintf("`%s` is planned again. %s", run.Project.Name, why)), a.save(rec))
+	return errors.Join(a.enqueue(run, again), a.save(*rec))
 }
 
 // Parallel is how many plans run at a time, beside one apply; 0: any number.
@@ -158,7 +184,7 @@ func (a *act) saveRun(run workflow.Run, kind workflow.EventKind, text string) er
 			return err
 		}
 	}
-	return a.change(run.PullKey(), func(rec *workflow.PullRecord) bool { return rec.Show(run) })
+	return a.change(run.Subject().About(), func(rec *workflow.PullRecord) bool { return rec.Show(run) })
 }
 
 // Renew extends a worker's lease on a run it claimed. ErrStale (wrapped) says
@@ -212,8 +238,8 @@ func (s *Service) treeChanges(ctx context.Context, res workflow.Result) map[stri
 		if run, err = tx.Run(res.Run); err != nil {
 			return err
 		}
-		rec, err := tx.Pull(run.PullKey())
-		if err != nil {
+		rec, err := shower(tx, run.Subject().About())
+		if err != nil || rec == nil {
 			return err
 		}
 		if p := rec.Find(run.Project.Key()); p != nil {
@@ -288,28 +314,28 @@ func (a *act) endPlan(run workflow.Run, res workflow.Result) error {
 
 // newPlan shows a new plan in its pull, if it is what the pull waits for.
 func (a *act) newPlan(run workflow.Run, plan workflow.Plan) error {
-	rec, err := a.tx.Pull(run.PullKey())
-	if errors.Is(err, workflow.ErrNotFound) {
-		return nil
-	}
+	rec, err := shower(a.tx, run.Subject().About())
 	if err != nil {
 		return err
 	}
-	p := rec.Find(run.Project.Key())
+	var p *workflow.ProjectRecord
+	if rec != nil {
+		p = rec.Find(run.Project.Key())
+	}
 	if p == nil || p.Run == nil || p.Run.ID != run.ID {
 		a.drop(run.ID) // nobody will ever apply it
 		return nil
 	}
-	if err := a.takePlan(&rec, run, plan); err != nil {
+	if err := a.takePlan(rec, run, plan); err != nil {
 		return err
 	}
 	if run.NoChanges && !run.Options.Zero() { // a plan of a part, or of another end, says nothing of what the head asks for
-		if err := a.planAfter(&rec, run, workflow.RunPlan); err != nil {
+		if err := a.planAfter(rec, run, workflow.RunPlan); err != nil {
 			return err
 		}
 	}
 	a.drop(uselessArtefacts(*p, run.ID)...)
-	return a.save(rec)
+	return a.save(*rec)
 }
 
 // endSentence says how a run ended, for the history.
@@ -373,7 +399,7 @@ func (a *act) lose(run workflow.Run, why string) error {
 }
 
 // queueLost queues a lost run's plan once more: unless it is a repetition itself, was
-// asked to stop, or is not what its pull waits for any more.
+// asked to stop, or is not what the pull that shows it waits for any more.
 func (a *act) queueLost(lost workflow.Run) error {
 	if lost.Replaces != "" || lost.Interrupt != "" {
 		if lost.Kind == workflow.RunVerify && lost.Interrupt == "" {
@@ -381,12 +407,19 @@ func (a *act) queueLost(lost workflow.Run) error {
 		}
 		return nil
 	}
-	rec, err := a.tx.Pull(lost.PullKey())
-	if errors.Is(err, workflow.ErrNotFound) {
-		return nil
-	}
-	if err != nil || rec.Pull.State != workflow.PullOpen || rec.Pull.Head.SHA != lost.Head {
+	run := runLike(lost, lost.Kind)
+	run.ID, run.Replaces, run.Queued = a.newID(), lost.ID, a.now
+	run.Request, run.Priority, run.Waiting = lost.Request, lost.Priority, "The run before was lost."
+	again := fmt.Sprintf("The plan of `%s` is made again.", run.Project.Name)
+	rec, err := shower(a.tx, lost.Subject().About())
+	if err != nil {
 		return err
+	}
+	if rec == nil {
+		return a.enqueue(run, again)
+	}
+	if run.Subject().OneHead() && (rec.Pull.State != workflow.PullOpen || rec.Pull.Head.SHA != lost.Head) {
+		return nil
 	}
 	for i := range rec.Projects {
 		p := &rec.Projects[i]
@@ -394,16 +427,13 @@ func (a *act) queueLost(lost workflow.Run) error {
 		if !verify && (p.Run == nil || p.Run.ID != lost.ID) {
 			continue
 		}
-		run := runLike(lost, lost.Kind)
-		run.ID, run.Replaces, run.Queued = a.newID(), lost.ID, a.now
-		run.Request, run.Priority, run.Waiting = lost.Request, lost.Priority, "The run before was lost."
 		if verify {
 			p.Verify = workflow.ShownRun(run)
 			p.AddRun(run.ID)
 		} else {
 			p.Newest(run)
 		}
-		return errors.Join(a.enqueue(run, fmt.Sprintf("The plan of `%s` is made again.", run.Project.Name)), a.save(rec))
+		return errors.Join(a.enqueue(run, again), a.save(*rec))
 	}
 	return nil
 }

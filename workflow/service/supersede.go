@@ -121,7 +121,7 @@ func (a *act) closePull(rec *workflow.PullRecord) error {
 		rec.Replies = append(rec.Replies, workflow.Reply{Key: "locked/" + a.newID(), Kind: workflow.ReplyClosed, To: rec.Pull.Author, At: a.now,
 			Text: append([]phrase.Text{phrase.Say("The pull request is %s, but locks stay for now.", rec.Pull.State)}, stays...)})
 	}
-	return a.say(rec.Pull.Key(), workflow.Event{Kind: workflow.EventClosed, Text: text})
+	return a.say(rec.Pull.Subject().About(), workflow.Event{Kind: workflow.EventClosed, Text: text})
 }
 
 // announceClosed tells that a pull was closed after something of it was applied.
@@ -169,7 +169,7 @@ func (a *act) beginAnew(rec *workflow.PullRecord, old workflow.Pull) error {
 	if rec.Pull.State == workflow.PullOpen {
 		rec.ClosedAt = time.Time{}
 	}
-	return a.say(rec.Pull.Key(), workflow.Event{Kind: workflow.EventSuperseded, Text: why})
+	return a.say(rec.Pull.Subject().About(), workflow.Event{Kind: workflow.EventSuperseded, Text: why})
 }
 
 func (a *act) ignore(req workflow.Request) error {

@@ -85,7 +85,7 @@ func (a *act) takeLocks(pull workflow.PullKey, t lockRequest) (took lockChange, 
 			return took, nil, err
 		}
 	}
-	return took, nil, a.say(pull, workflow.Event{
+	return took, nil, a.say(workflow.OfPull(pull).About(), workflow.Event{
 		Kind: workflow.EventLocked, Project: t.project.Name, Actor: t.user,
 		Text: fmt.Sprintf("`%s` is locked for #%d (%s).", t.project.Name, pull.Number, t.why),
 	})

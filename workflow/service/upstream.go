@@ -1,7 +1,6 @@
 package service
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -15,13 +14,9 @@ import (
 
 // appliedUpstream are the applies of what a run's project depends on that ended in
 // this pull, so that a run that is begun now sees what they did.
-func (a *act) appliedUpstream(run workflow.Run) (ended []string, err error) {
-	if run.Kind == workflow.RunApply || len(run.Project.DependsOn) == 0 {
-		return nil, nil
-	}
-	rec, err := a.tx.Pull(run.PullKey())
-	if errors.Is(err, workflow.ErrNotFound) {
-		return nil, nil
+func appliedUpstream(rec *workflow.PullRecord, run workflow.Run) (ended []string) {
+	if run.Kind == workflow.RunApply || rec == nil {
+		return nil
 	}
 	for _, p := range rec.Projects {
 		apply := p.Apply
@@ -29,7 +24,7 @@ func (a *act) appliedUpstream(run workflow.Run) (ended []string, err error) {
 			ended = append(ended, apply.ID)
 		}
 	}
-	return ended, err
+	return ended
 }
 
 // planDependents plans anew what depends, in this pull, on a project that was just
