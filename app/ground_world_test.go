@@ -262,7 +262,7 @@ func (g *ground) apply(ctx context.Context, run workflow.Run) *workflow.Result {
 		g.fault("an apply got the word without a durable authorisation: %v", err)
 	}
 	locks, err := g.svc.Locks(ctx, run.Repo.ID)
-	locks = slices.DeleteFunc(locks, func(l workflow.Lock) bool { return l.Pull != run.PullKey() })
+	locks = slices.DeleteFunc(locks, func(l workflow.Lock) bool { return workflow.OfPull(l.Pull) != run.Subject() })
 	if err != nil || len(locks) != 3 {
 		g.fault("an apply got the word with %d locks of 3: %v", len(locks), err)
 	}

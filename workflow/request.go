@@ -110,9 +110,6 @@ func (r Request) Spreads() bool {
 	return r.Kind == RequestBase && !one
 }
 
-// PullKey is the pull the request is about.
-func (r Request) PullKey() PullKey { return PullKey{RepoID: r.Repo.ID, Number: r.Number} }
-
 // Verb is a command's first word after the prefix.
 type Verb string
 

@@ -170,9 +170,6 @@ type ApplyOrder struct {
 	ResolvedBy Actor  `json:"resolved_by,omitzero"`
 }
 
-// PullKey is the pull the run belongs to.
-func (r Run) PullKey() PullKey { return PullKey{RepoID: r.Repo.ID, Number: r.Number} }
-
 // Result is what a runner reports at the end of a run.
 type Result struct {
 	Run     string  `json:"run"`

@@ -63,7 +63,8 @@ func (y *yard) ordered(t *testing.T) (id string) {
 		r.ID, r.Kind, r.State, r.Outcome, r.Epoch, r.Finished = workflow.NewID(time.Now()), workflow.RunApply, workflow.RunQueued, "", 0, time.Time{}
 		r.Apply = &workflow.ApplyOrder{PlanRun: plan.ID, Artefact: plan.Artefact, Fingerprint: "f"}
 		id = r.ID
-		rec, err := tx.Pull(r.PullKey())
+		holder, _ := r.Subject().Holder()
+		rec, err := tx.Pull(holder)
 		if err != nil {
 			return err
 		}

@@ -98,7 +98,7 @@ func (s *applyStory) play() {
 		}
 		s.now = s.now.Add(time.Second)
 		shown := workflow.Shown{At: s.now, Fingerprints: map[string]string{"a": a.Run.Fingerprint, "b": b.Run.Fingerprint}, Runs: map[string]string{"a": a.Run.ID, "b": b.Run.ID}}
-		s.try(func() error { return s.svc.ShownAt(s.t.Context(), a.Run.PullKey(), shown) })
+		s.try(func() error { return s.svc.ShownAt(s.t.Context(), workflow.PullKey{RepoID: repo.ID, Number: 1}, shown) })
 		s.now = s.now.Add(2 * time.Second)
 		approve, apply := verb(workflow.VerbApprove), verb(workflow.VerbApply)
 		s.deliver(fmt.Sprint("approve ", round), workflow.Request{Kind: workflow.RequestCommand, Number: 1, Command: &approve, Actor: people["bob"]})

@@ -122,7 +122,7 @@ func (l *life) approvalsOf(dir string, f workflow.LiveFacts) int {
 func (l *life) confirmedGround(run *workflow.Run, no objection) {
 	for _, key := range workflow.LockKeys(run.Project, run.Keeps()) {
 		k, ok := l.locks[key]
-		no(!ok || k.Pull != run.PullKey(), "the lock %q is not held", key)
+		no(!ok || workflow.OfPull(k.Pull) != run.Subject(), "the lock %q is not held", key)
 		no(ok && k.Epoch > run.Apply.Authorised.LockEpoch, "the lock %q is of epoch %d, after %d", key, k.Epoch, run.Apply.Authorised.LockEpoch)
 	}
 	for id, r := range l.runs {

@@ -46,7 +46,7 @@ func needs(r *workflow.Run, key string) bool {
 // everNeeded reports whether any run of an apply's project in its pull was on what a lock is for.
 func (l *life) everNeeded(apply *workflow.Run, key string) bool {
 	for _, r := range l.runs {
-		if r.PullKey() == apply.PullKey() && r.Project.Key() == apply.Project.Key() && needs(r, key) {
+		if r.Subject() == apply.Subject() && r.Project.Key() == apply.Project.Key() && needs(r, key) {
 			return true
 		}
 	}
@@ -100,7 +100,7 @@ func (l *life) unlocked(k workflow.Lock, c *changes, done []workflow.Request) {
 		delete(l.claims, k.Key)
 	}
 	for id, r := range l.runs {
-		if r.PullKey() == k.Pull && needs(r, k.Key) {
+		if r.Subject() == workflow.OfPull(k.Pull) && needs(r, k.Key) {
 			l.released[id] = true
 		}
 	}
@@ -136,10 +136,10 @@ func (l *life) checkLocks() {
 		open := l.recs[k.Pull.Number].Pull.State == workflow.PullOpen
 		held := false
 		for _, r := range l.runs {
-			held = held || (r.PullKey() == k.Pull && needs(r, key) && (guards(r) || (open && holds(r))))
+			held = held || (r.Subject() == workflow.OfPull(k.Pull) && needs(r, key) && (guards(r) || (open && holds(r))))
 			// A plan may say that the project's state is another one by now; while an apply
 			// of it is not settled its locks on that stay too.
-			held = held || (r.PullKey() == k.Pull && guards(r) && (r.Project.Name == k.Project || l.everNeeded(r, key)))
+			held = held || (r.Subject() == workflow.OfPull(k.Pull) && guards(r) && (r.Project.Name == k.Project || l.everNeeded(r, key)))
 		}
 		if !held && (k.Why == workflow.LockApply || !open) {
 			l.wrong("I7: the lock %q (%s) of #%d (%s) is held by nothing", key, k.Why, k.Pull.Number, l.recs[k.Pull.Number].Pull.State)
@@ -155,7 +155,7 @@ func (l *life) checkLocks() {
 			continue
 		}
 		for _, key := range workflow.LockKeys(r.Project, r.Keeps()) {
-			if k, ok := l.locks[key]; !ok || k.Pull != r.PullKey() {
+			if k, ok := l.locks[key]; !ok || workflow.OfPull(k.Pull) != r.Subject() {
 				l.wrong("I7: the apply %s of #%d (%s %s) goes without the lock %q", id, r.Number, r.State, r.Outcome, key)
 			}
 		}

@@ -289,7 +289,7 @@ func (m *model) checkApply(r workflow.Run, v workflow.PullView) {
 		m.t.Fatal(err)
 	}
 	for _, key := range workflow.LockKeys(r.Project, r.Keeps()) {
-		if !slices.ContainsFunc(held, func(l workflow.Lock) bool { return l.Key == key && l.Pull == r.PullKey() }) {
+		if !slices.ContainsFunc(held, func(l workflow.Lock) bool { return l.Key == key && workflow.OfPull(l.Pull) == r.Subject() }) {
 			m.t.Errorf("the apply %s of %s is %s without the lock %q", r.ID, r.Project.Name, r.State, key)
 		}
 	}
@@ -415,7 +415,8 @@ func (m *model) checkCommand(c workflow.Request) {
 			replies++
 		}
 	}
-	runs, err := m.svc.RunsOf(m.t.Context(), workflow.OfPull(c.PullKey()), "", 1000)
+	asked, _ := c.About().Subject()
+	runs, err := m.svc.RunsOf(m.t.Context(), asked, "", 1000)
 	if err != nil {
 		m.t.Fatal(err)
 	}
