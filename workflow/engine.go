@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"io/fs"
 	"path"
@@ -224,7 +225,8 @@ type Inputs struct {
 	AnyFile bool
 	// Diagnostics of parsing that do not refuse it.
 	Diagnostics []Diagnostic
-	Expected    Expected
+	// Expected is what the engine must find again in the runner, in its own words: it goes to its jobs.
+	Expected json.RawMessage
 }
 
 // Facet is one thing that a plan is made from and that its changes do not show. What differs between
@@ -238,52 +240,6 @@ type Facet struct {
 	New, Gone string
 	// Always: that it is there is told also where base has it.
 	Always bool
-}
-
-// Expected is what `init` will make of a project, by what Cardea read of its files. The
-// runner compares: whatever init finds that Cardea did not read ends the run before it plans.
-type Expected struct {
-	// Tool is what will run, "" where either tool reads the same; OfTofu says that files
-	// are read that only OpenTofu knows.
-	Tool   string `json:"tool,omitempty"`
-	OfTofu bool   `json:"of_tofu,omitempty"`
-	// Calls are the module calls of every directory that is reached, the project's first.
-	Calls []CallsOf `json:"calls,omitempty"`
-	// Backend is its type, State by attribute a hash of what names the state; Partial: not
-	// all of that is literal.
-	Backend string            `json:"backend,omitempty"`
-	State   map[string]string `json:"state,omitempty"`
-	Partial bool              `json:"partial,omitempty"`
-	// Providers are the source addresses that required_providers name, sorted.
-	Providers []string `json:"providers,omitempty"`
-}
-
-// CallsOf are the module calls of one directory.
-type CallsOf struct {
-	Dir   string       `json:"dir"`
-	Calls []ModuleCall `json:"calls,omitempty"`
-}
-
-// Written is what an engine finds in the files of a plan's modules, fetched ones
-// included, because the plan's JSON does not say it.
-type Written struct {
-	// Dynamic are the names of the blocks that `dynamic` blocks make, which the
-	// configuration in the JSON lacks; "provider.NAME" of those in provider blocks, and of
-	// functions called there. "*" is any: not all could be read.
-	Dynamic []string
-	// Find says what a word names in the workspace; nil: nobody can tell.
-	Find func(word string) []Place
-	// Literals are the strings written in the files, parts of templates too, for what is made of them only while applying.
-	Literals []string
-	// Says returns those of some texts that stand in files of the repository; nil: nobody can tell.
-	Says    func(texts []string) map[string]bool
-	Removed []Removed
-}
-
-// Removed is a `removed` block with provisioners, which run when the resource is destroyed.
-type Removed struct {
-	From         string // the resource's address in the configuration, with the module's path
-	Provisioners []string
 }
 
 // RunFiles are the private directories of one run, absolute.
@@ -307,8 +263,8 @@ type PlanJob struct {
 	// BaseKnown is the Known of base's Inputs; Hidden is what the trees say that the change does and its plan does not show.
 	BaseKnown []string
 	Hidden    []HiddenEffect
-	// Expected is what init must make, or the run ends before it plans.
-	Expected Expected
+	// Expected is that of its Inputs: what the engine finds must be that, or the run ends before it plans.
+	Expected json.RawMessage
 	// Log gets what init, workspace and plan print. It redacts and never returns an error.
 	Log io.Writer
 	// Redact hides credentials in a plan's texts; nil: there is nothing to hide.
@@ -341,9 +297,9 @@ type ApplyJob struct {
 	RepoID   int64
 	Key      []byte // the repository's key
 	States   States
-	Expected Expected // see PlanJob
-	Plan     string   // the saved plan, absolute
-	Seal     []byte   // of its Kept
+	Expected json.RawMessage // see PlanJob
+	Plan     string          // the saved plan, absolute
+	Seal     []byte          // of its Kept
 	// Fingerprint is the one that was approved: the saved plan must have it.
 	Fingerprint string
 	State       StateVersion // what the plan was made from

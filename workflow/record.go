@@ -421,7 +421,7 @@ func (p *ProjectRecord) Inherit(was ProjectRecord) {
 
 // ShownRun is a run as a record shows it: without what only its runner needs.
 func ShownRun(run Run) *Run {
-	run.Paths, run.BaseKnown, run.Hidden, run.Expected = nil, nil, nil, Expected{}
+	run.Paths, run.BaseKnown, run.Hidden, run.Expected = nil, nil, nil, nil
 	return &run
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -91,9 +92,9 @@ type Run struct {
 	// keep, the same state, as far as rules are about them: those hold for an apply as well.
 	Sharing []Project `json:"sharing,omitempty"`
 	// BaseKnown, Hidden and Expected go to the engine's jobs.
-	BaseKnown []string       `json:"base_providers,omitempty"`
-	Hidden    []HiddenEffect `json:"hidden,omitempty"`
-	Expected  Expected       `json:"expected,omitzero"`
+	BaseKnown []string        `json:"base_providers,omitempty"`
+	Hidden    []HiddenEffect  `json:"hidden,omitempty"`
+	Expected  json.RawMessage `json:"expected,omitempty"`
 	// Credentials names the server's credentials entry for this run; CreateWorkspace is the rule's.
 	Credentials     string `json:"credentials,omitempty"`
 	CreateWorkspace bool   `json:"create_workspace,omitempty"`

@@ -73,6 +73,10 @@ func (a *applying) run() error {
 	if err := json.Unmarshal(a.order.Seal, &a.seal); err != nil {
 		return fmt.Errorf("reading the plan's seal: %w", err)
 	}
+	var err error
+	if a.expected, err = tfconfig.ReadExpected(a.job.Expected); err != nil {
+		return err
+	}
 	if err := errors.Join(a.readSettings(), a.freshData(), a.writeCLIConfig(mirrorOnly(a.job.Tools.Providers))); err != nil {
 		return err
 	}
@@ -147,7 +151,7 @@ func (a *applying) check() error {
 	}
 	plan, secrets, err := planjson.Read(planjson.Input{Raw: raw, ExitChanges: true, RepoID: a.job.RepoID, Key: a.job.Key, Project: a.job.Project,
 		Options: a.job.Options, States: a.job.States, Tool: a.tool.name, ToolVersion: a.tool.version.String(), Now: time.Now(),
-		Written: workflow.Written{Says: a.says}})
+		Written: planjson.Written{Says: a.says}})
 	a.hide(secrets)
 	if err != nil {
 		return failed("The saved plan cannot be trusted: %s.", err)

@@ -24,7 +24,7 @@ import (
 
 // sameTool holds the tool that was found against the one whose files were read.
 func (p *planning) sameTool() error {
-	x := p.job.Expected
+	x := p.expected
 	switch {
 	case x.Tool != "" && x.Tool != p.tool.name:
 		return differs("%s runs, and the files were read as %s reads them", tfconfig.ToolTitle(p.tool.name), tfconfig.ToolTitle(x.Tool))
@@ -86,7 +86,7 @@ func (p *planning) sameModules() error {
 		return err
 	}
 	l.fetched = filepath.Join(project, dataDir, "modules")
-	for _, of := range p.job.Expected.Calls {
+	for _, of := range p.expected.Calls {
 		l.read[of.Dir] = map[string]workflow.ModuleCall{}
 		for _, c := range of.Calls {
 			l.read[of.Dir][c.Name] = c
@@ -203,7 +203,7 @@ func (p *planning) sameBackend() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading which backend was configured: %w", err)
 	}
-	x, is := p.job.Expected, file.Backend
+	x, is := p.expected, file.Backend
 	if is.Type != x.Backend {
 		return differs("its backend is %s, and was read as %s", typed(is.Type), typed(x.Backend))
 	}
@@ -251,7 +251,7 @@ func flattenJSON(into map[string]string, name string, v any) {
 // sameProviders looks for the required providers in the lock file that init leaves.
 func (p *planning) sameProviders() error {
 	locked := p.lockedProviders()
-	for _, source := range p.job.Expected.Providers {
+	for _, source := range p.expected.Providers {
 		address := p.providerAddress(source)
 		if _, ok := locked[address]; !ok && !strings.HasPrefix(address, "terraform.io/builtin/") {
 			return differs("the provider `%s` is required, and %s init did not choose one", source, p.tool.name)

@@ -19,7 +19,7 @@ func TestCompare(t *testing.T) {
 		"app/main.tf": "module \"a\" { source = \"..\\\\m\" }\nmodule \"l\" { source = \"../link\" }\n", "app/test.tftest.hcl": "run \"x\" {\n module {\n  source = \"../t\"\n }\n}\n",
 		"m/m.tf": "module \"sub\" { source = \".\\\\sub\" }\n", "m/sub/s.tf": two, "t/t.tf": "", "real/r.tf": "", "other/o.tf": "",
 	}
-	calls := func(x *workflow.Expected, dir string, calls ...workflow.ModuleCall) {
+	calls := func(x *tfconfig.Expected, dir string, calls ...workflow.ModuleCall) {
 		for i := range x.Calls {
 			if x.Calls[i].Dir == dir {
 				x.Calls[i].Calls = calls
@@ -29,28 +29,28 @@ func TestCompare(t *testing.T) {
 	l := workflow.ModuleCall{Name: "l", Dir: "real"}
 	for _, tt := range []struct {
 		name, want string // "" = it is planned
-		change     func(*workflow.Expected)
+		change     func(*tfconfig.Expected)
 	}{
-		{"as it was read", "", func(*workflow.Expected) {}},
-		{"a computed source, which Terraform takes as it is written", "the source of module `a` of `app` is computed", func(x *workflow.Expected) {
+		{"as it was read", "", func(*tfconfig.Expected) {}},
+		{"a computed source, which Terraform takes as it is written", "the source of module `a` of `app` is computed", func(x *tfconfig.Expected) {
 			calls(x, "app", workflow.ModuleCall{Name: "a", Computed: true}, l)
 			x.Calls = append(x.Calls[:1], x.Calls[2:]...) // what it calls was not looked at
 		}},
-		{"a call that was not read", "`app` calls a module `a`, which was not read", func(x *workflow.Expected) { calls(x, "app", l) }},
-		{"a call in a module that was not read", "`m` calls a module `sub`, which was not read", func(x *workflow.Expected) { calls(x, "m") }},
-		{"a call that is not there", "module `b` of `m/sub` is not installed", func(x *workflow.Expected) { calls(x, "m/sub", workflow.ModuleCall{Name: "b", Dir: "other"}) }},
-		{"another directory", "module `a` of `app` is `m`, and was read as `other`", func(x *workflow.Expected) { calls(x, "app", workflow.ModuleCall{Name: "a", Dir: "other"}, l) }},
-		{"read as fetched", "module `a` of `app` is `m`, and was read as one that is fetched", func(x *workflow.Expected) { calls(x, "app", workflow.ModuleCall{Name: "a"}, l) }},
-		{"another project", "it runs in `app`, which was not read", func(x *workflow.Expected) { x.Calls[0].Dir = "other" }},
-		{"nothing was read", "it runs in `app`, which was not read", func(x *workflow.Expected) { *x = workflow.Expected{} }},
-		{"another backend", "its backend is `local`, and was read as `s3`", func(x *workflow.Expected) { x.Backend = "s3" }},
-		{"no backend", "its backend is `local`, and was read as none", func(x *workflow.Expected) { x.Backend = "" }},
-		{"another state", "the backend's `path`, which says where the state is, is another one", func(x *workflow.Expected) { x.State["path"] = tfconfig.Hash("path", "/x") }},
-		{"a name of the state that was not read", "the backend's `workspace_dir`", func(x *workflow.Expected) { delete(x.State, "workspace_dir") }},
-		{"a computed name of the state", "", func(x *workflow.Expected) { delete(x.State, "path"); x.Partial = true }},
-		{"another tool", "Terraform runs, and the files were read as OpenTofu reads them", func(x *workflow.Expected) { x.Tool = tfconfig.Tofu }},
-		{"a provider that is not there", "the provider `acme/none` is required", func(x *workflow.Expected) { x.Providers = []string{"acme/none"} }},
-		{"a test's module that was not read", "module `test.test.x` is installed, and no call of it was read", func(x *workflow.Expected) { x.Calls = x.Calls[:len(x.Calls)-1] }},
+		{"a call that was not read", "`app` calls a module `a`, which was not read", func(x *tfconfig.Expected) { calls(x, "app", l) }},
+		{"a call in a module that was not read", "`m` calls a module `sub`, which was not read", func(x *tfconfig.Expected) { calls(x, "m") }},
+		{"a call that is not there", "module `b` of `m/sub` is not installed", func(x *tfconfig.Expected) { calls(x, "m/sub", workflow.ModuleCall{Name: "b", Dir: "other"}) }},
+		{"another directory", "module `a` of `app` is `m`, and was read as `other`", func(x *tfconfig.Expected) { calls(x, "app", workflow.ModuleCall{Name: "a", Dir: "other"}, l) }},
+		{"read as fetched", "module `a` of `app` is `m`, and was read as one that is fetched", func(x *tfconfig.Expected) { calls(x, "app", workflow.ModuleCall{Name: "a"}, l) }},
+		{"another project", "it runs in `app`, which was not read", func(x *tfconfig.Expected) { x.Calls[0].Dir = "other" }},
+		{"nothing was read", "it runs in `app`, which was not read", func(x *tfconfig.Expected) { *x = tfconfig.Expected{} }},
+		{"another backend", "its backend is `local`, and was read as `s3`", func(x *tfconfig.Expected) { x.Backend = "s3" }},
+		{"no backend", "its backend is `local`, and was read as none", func(x *tfconfig.Expected) { x.Backend = "" }},
+		{"another state", "the backend's `path`, which says where the state is, is another one", func(x *tfconfig.Expected) { x.State["path"] = tfconfig.Hash("path", "/x") }},
+		{"a name of the state that was not read", "the backend's `workspace_dir`", func(x *tfconfig.Expected) { delete(x.State, "workspace_dir") }},
+		{"a computed name of the state", "", func(x *tfconfig.Expected) { delete(x.State, "path"); x.Partial = true }},
+		{"another tool", "Terraform runs, and the files were read as OpenTofu reads them", func(x *tfconfig.Expected) { x.Tool = tfconfig.Tofu }},
+		{"a provider that is not there", "the provider `acme/none` is required", func(x *tfconfig.Expected) { x.Providers = []string{"acme/none"} }},
+		{"a test's module that was not read", "module `test.test.x` is installed, and no call of it was read", func(x *tfconfig.Expected) { x.Calls = x.Calls[:len(x.Calls)-1] }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -91,18 +91,18 @@ func TestCompareLinks(t *testing.T) {
 func TestSameTool(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		x             workflow.Expected
+		x             tfconfig.Expected
 		name, version string
 		same          bool
 	}{
-		{workflow.Expected{}, "terraform", "1.11.4", true},
-		{workflow.Expected{Tool: "terraform", OfTofu: true}, "terraform", "1.5.7", true},
-		{workflow.Expected{Tool: "terraform"}, "tofu", "1.9.0", false},
-		{workflow.Expected{Tool: "tofu"}, "tofu", "1.6.0", true},
-		{workflow.Expected{Tool: "tofu", OfTofu: true}, "tofu", "1.7.9", false},
-		{workflow.Expected{Tool: "tofu", OfTofu: true}, "tofu", "1.8.0-rc1", true},
+		{tfconfig.Expected{}, "terraform", "1.11.4", true},
+		{tfconfig.Expected{Tool: "terraform", OfTofu: true}, "terraform", "1.5.7", true},
+		{tfconfig.Expected{Tool: "terraform"}, "tofu", "1.9.0", false},
+		{tfconfig.Expected{Tool: "tofu"}, "tofu", "1.6.0", true},
+		{tfconfig.Expected{Tool: "tofu", OfTofu: true}, "tofu", "1.7.9", false},
+		{tfconfig.Expected{Tool: "tofu", OfTofu: true}, "tofu", "1.8.0-rc1", true},
 	} {
-		p := planning{tool: tool{name: tt.name, version: version.Must(version.NewVersion(tt.version))}, job: workflow.PlanJob{Expected: tt.x}}
+		p := planning{tool: tool{name: tt.name, version: version.Must(version.NewVersion(tt.version))}, expected: tt.x}
 		if err := p.sameTool(); (err == nil) != tt.same {
 			t.Errorf("%+v with %s %s: got %v, want same %v", tt.x, tt.name, tt.version, err, tt.same)
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/terraformtest"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // The tests plan as the server does: in a process of its own whose environment
@@ -48,21 +49,24 @@ type order struct {
 	Options  Options
 	NotReady string             // what job.Ready answers, "" = go
 	Rest     map[string]string  // what job.Whole exports; nil: the tree is whole
-	Expected *workflow.Expected // nil: what discovery says of the workspace
+	Expected *tfconfig.Expected // nil: what discovery says of the workspace
 }
 
 // expected reads the workspace as the server reads a tree.
-func expected(o order) (workflow.Expected, error) {
+func expected(o order) (x tfconfig.Expected, err error) {
 	if !filepath.IsLocal(o.Project.Dir) {
-		return workflow.Expected{}, nil
+		return x, nil
 	}
 	e, tree := New(o.Options), workflow.Tree{FS: os.DirFS(o.Files.Workspace)}
 	d, err := e.Discover(context.Background(), tree)
 	if err != nil {
-		return workflow.Expected{}, err
+		return x, err
 	}
 	in, err := e.Inputs(context.Background(), tree, d, o.Project)
-	return in.Expected, err
+	if err != nil {
+		return x, err
+	}
+	return tfconfig.ReadExpected(in.Expected)
 }
 
 type answer struct {
@@ -87,7 +91,7 @@ func planProcess(in io.Reader, out io.Writer) error {
 		}
 		o.Expected = &x
 	}
-	job.Expected = *o.Expected
+	job.Expected = o.Expected.JSON()
 	job.Ready = func(context.Context) error {
 		if o.NotReady != "" {
 			return errors.New(o.NotReady)

@@ -68,6 +68,7 @@ type planning struct {
 	job         workflow.PlanJob
 	settings    tfconfig.Settings // of the project
 	dir         string            // where terraform runs
+	expected    tfconfig.Expected // of the job
 	tool        tool
 	tf          *tfexec.Terraform // one a run
 	output      *output
@@ -93,6 +94,9 @@ func (p *planning) run() error {
 		return err
 	}
 	var err error
+	if p.expected, err = tfconfig.ReadExpected(p.job.Expected); err != nil {
+		return err
+	}
 	if p.tool, err = findTool(p.ctx, p.engine.options, p.job, p.dir); err != nil {
 		return err
 	}

@@ -16,13 +16,13 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/planjson"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // written reads in the files of all modules of the run, fetched ones included,
 // what the plan's JSON does not tell. What cannot be read is `dynamic` for all we know.
-func (p *planning) written() workflow.Written {
+func (p *planning) written() planjson.Written {
 	w := writing{dynamic: map[string]bool{}, removed: map[string][]string{}, literals: map[string]bool{}}
 	modules, err := installedModules(filepath.Join(p.dataDir(), "modules", "modules.json"))
 	if err != nil {
@@ -39,9 +39,9 @@ func (p *planning) written() workflow.Written {
 		}
 		w.directory(dir)
 	}
-	out := workflow.Written{Dynamic: slices.Sorted(maps.Keys(w.dynamic)), Literals: slices.Sorted(maps.Keys(w.literals)), Find: p.finder(), Says: p.says}
+	out := planjson.Written{Dynamic: slices.Sorted(maps.Keys(w.dynamic)), Literals: slices.Sorted(maps.Keys(w.literals)), Find: p.finder(), Says: p.says}
 	for _, from := range slices.Sorted(maps.Keys(w.removed)) {
-		out.Removed = append(out.Removed, workflow.Removed{From: from, Provisioners: w.removed[from]})
+		out.Removed = append(out.Removed, planjson.Removed{From: from, Provisioners: w.removed[from]})
 	}
 	return out
 }

@@ -102,7 +102,7 @@ func provisionerEffects(changes []plan.Proposed, resources map[string]configReso
 
 // removedEffects names the provisioners of `removed` blocks whose resources are
 // destroyed: of such blocks the plan's JSON says nothing at all.
-func removedEffects(changes []plan.Proposed, removed []workflow.Removed) (out []workflow.HiddenEffect) {
+func removedEffects(changes []plan.Proposed, removed []Removed) (out []workflow.HiddenEffect) {
 	for _, r := range removed {
 		destroyed := func(c plan.Proposed) bool {
 			return slices.Contains(c.Actions, "delete") && configAddress(c.Address) == r.From

@@ -159,7 +159,7 @@ func writeOnly(expressions, after, unknown map[string]any) string {
 // providerValues are the values of the root variables that providers are
 // configured with: text that stays the same means another account when they
 // change. late says, as part of a sentence, which configuration is made of something else.
-func providerValues(doc *planDoc, w workflow.Written) (values map[string]plan.Side, late string) {
+func providerValues(doc *planDoc, w Written) (values map[string]plan.Side, late string) {
 	root, _ := doc.top["configuration"].(map[string]any)
 	root, _ = root["root_module"].(map[string]any)
 	declared, _ := root["variables"].(map[string]any)

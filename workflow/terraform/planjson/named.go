@@ -26,7 +26,7 @@ type naming struct {
 }
 
 // namedIn finds the places that a plan's strings name, sensitive ones included.
-func namedIn(doc *planDoc, w workflow.Written, late bool) naming {
+func namedIn(doc *planDoc, w Written, late bool) naming {
 	n := naming{find: w.Find, told: map[string]map[string]bool{}, quiet: map[workflow.Exact]bool{}, made: map[string]workflow.Exact{}}
 	if n.find == nil {
 		return n

@@ -30,7 +30,7 @@ type Input struct {
 	// Hidden are effects found elsewhere (survey.Hidden).
 	Hidden []workflow.HiddenEffect
 	// Written is what the files of its modules say beyond the JSON.
-	Written workflow.Written
+	Written Written
 	// Fetched is what init brought, Unlocked the providers among it that no committed lock file holds.
 	Fetched  workflow.Fetched
 	Unlocked []string

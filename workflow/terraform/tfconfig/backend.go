@@ -36,7 +36,7 @@ func (g *gathering) backend(own workflow.Module) error {
 	}
 	maps.DeleteFunc(attributes, func(_, value string) bool { return value == null })
 	g.facets.backend = Hash(parts...)
-	x := &g.in.Expected
+	x := &g.expected
 	x.Backend, x.State, x.Partial = b.Type, StateNames(b.Type, attributes), len(computed) > 0
 	if b.Type == "local" {
 		g.localState(attributes, computed)

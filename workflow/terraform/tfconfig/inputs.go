@@ -66,6 +66,7 @@ type gathering struct {
 	id       string
 	tool     string // that will run, "" where that is not certain
 	facets   facets
+	expected Expected
 	found    workflow.Discovery
 	project  workflow.Project
 	settings Settings
@@ -98,7 +99,7 @@ func (g *gathering) gather() error {
 		delete(g.plain, path.Join(g.dir, f))
 	}
 	g.in.FilesDigest = hashed(g.plain)
-	g.in.Facets = g.facets.of(g.in.Known)
+	g.in.Facets, g.in.Expected = g.facets.of(g.in.Known), g.expected.JSON()
 	return nil
 }
 

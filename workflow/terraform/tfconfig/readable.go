@@ -68,10 +68,10 @@ func ToolTitle(tool string) string {
 
 // expect adds to what init will have to make what one directory says.
 func (g *gathering) expect(dir string, m workflow.Module) {
-	x := &g.in.Expected
+	x := &g.expected
 	x.Tool = g.tool
 	x.OfTofu = x.OfTofu || g.found.Modules[dir].Readings != nil
-	x.Calls = append(x.Calls, workflow.CallsOf{Dir: dir, Calls: m.Named})
+	x.Calls = append(x.Calls, CallsOf{Dir: dir, Calls: m.Named})
 	x.Providers = sorted(append(x.Providers, m.Required...))
 	for _, c := range m.Named {
 		if c.Computed {

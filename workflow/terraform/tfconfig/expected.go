@@ -1,0 +1,55 @@
+package tfconfig
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Expected is what `init` will make of a project, by what Cardea read of its files. The
+// runner compares: whatever init finds that Cardea did not read ends the run before it plans.
+type Expected struct {
+	// Tool is what will run, "" where either tool reads the same; OfTofu says that files
+	// are read that only OpenTofu knows.
+	Tool   string `json:"tool,omitempty"`
+	OfTofu bool   `json:"of_tofu,omitempty"`
+	// Calls are the module calls of every directory that is reached, the project's first.
+	Calls []CallsOf `json:"calls,omitempty"`
+	// Backend is its type, State by attribute a hash of what names the state; Partial: not
+	// all of that is literal.
+	Backend string            `json:"backend,omitempty"`
+	State   map[string]string `json:"state,omitempty"`
+	Partial bool              `json:"partial,omitempty"`
+	// Providers are the source addresses that required_providers name, sorted.
+	Providers []string `json:"providers,omitempty"`
+}
+
+// CallsOf are the module calls of one directory.
+type CallsOf struct {
+	Dir   string                `json:"dir"`
+	Calls []workflow.ModuleCall `json:"calls,omitempty"`
+}
+
+// ReadExpected reads what a run has of it; nothing is that nothing was read.
+func ReadExpected(data json.RawMessage) (x Expected, err error) {
+	if len(data) == 0 {
+		return x, nil
+	}
+	if err = json.Unmarshal(data, &x); err != nil {
+		return x, fmt.Errorf("reading what init is expected to make: %w", err)
+	}
+	return x, nil
+}
+
+// JSON is the form in which a run has it; nil where nothing was read.
+func (x Expected) JSON() json.RawMessage {
+	data, err := json.Marshal(x)
+	if err != nil {
+		panic(err) // texts always have JSON
+	}
+	if string(data) == "{}" {
+		return nil
+	}
+	return data
+}
