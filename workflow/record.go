@@ -327,11 +327,11 @@ type Event struct {
 	Repo   int64     `json:"repo"`
 	Number int       `json:"number,omitempty"` // of a pull; ask About
 	SubjectJSON
-	Project string    `json:"project,omitempty"`
-	Run     string    `json:"run,omitempty"`
-	Actor   Actor     `json:"actor,omitzero"`
-	Kind    EventKind `json:"kind"`
-	Text    string    `json:"text"` // a sentence
+	Project string      `json:"project,omitempty"`
+	Run     string      `json:"run,omitempty"`
+	Actor   Actor       `json:"actor,omitzero"`
+	Kind    EventKind   `json:"kind"`
+	Text    phrase.Text `json:"text"`
 }
 
 // PullView is a pull with the plans of its projects: what comments, checks and pages are rendered from.

@@ -86,8 +86,8 @@ func gated(t *testing.T) *world {
 		}
 		return errors.Join(tx.PutLock(mine), tx.PutLock(other))
 	})
-	for _, e := range []workflow.Event{{Kind: "approved", Actor: bob, Project: "prod/network", Text: "Approved `aaaaaaaaaaaa`."}, {Kind: "refused", Actor: dave, Project: "prod/network", Text: "1 approval is missing."},
-		{Kind: "locked", Actor: dave, Project: "prod/app", Text: "An apply started."}, {Kind: "applied", Actor: dave, Project: "prod/app", Run: "apply02", Text: "1 added, <1> changed."}} {
+	for _, e := range []workflow.Event{{Kind: "approved", Actor: bob, Project: "prod/network", Text: phrase.Say("Approved `aaaaaaaaaaaa`.")}, {Kind: "refused", Actor: dave, Project: "prod/network", Text: phrase.Say("1 approval is missing.")},
+		{Kind: "locked", Actor: dave, Project: "prod/app", Text: phrase.Say("An apply started.")}, {Kind: "applied", Actor: dave, Project: "prod/app", Run: "apply02", Text: phrase.Say("1 added, <1> changed.")}} {
 		e.At, e.Repo, e.Number = noon, repo.ID, 12
 		w.do(func(tx workflow.Tx) error { return tx.Append(&e) })
 	}
@@ -160,7 +160,7 @@ func TestNeverMerged(t *testing.T) {
 func TestHistory(t *testing.T) {
 	w := gated(t)
 	for i := range 1200 {
-		e := workflow.Event{At: noon, Repo: repo.ID, Number: 13, Actor: ada, Kind: "queued", Text: "Queued \u202e" + string(rune('a'+i%26))}
+		e := workflow.Event{At: noon, Repo: repo.ID, Number: 13, Actor: ada, Kind: "queued", Text: phrase.Plain("Queued \u202e" + string(rune('a'+i%26)))}
 		w.do(func(tx workflow.Tx) error { return tx.Append(&e) })
 	}
 	res := w.get("/acme/infra/history.jsonl")

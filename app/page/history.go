@@ -17,7 +17,7 @@ import (
 const historyRead = 500
 
 // WriteHistory writes the history of a repository as JSON lines, oldest first: one
-// workflow.Event a line, with the repository's present name. The history is only
+// workflow.Event a line, its text as a string, with the repository's present name. The history is only
 // appended to, so a later export begins with the same lines as an earlier one.
 func WriteHistory(ctx context.Context, w io.Writer, s *service.Service, repo workflow.Repo) error {
 	out := bufio.NewWriter(w)
@@ -32,7 +32,8 @@ func WriteHistory(ctx context.Context, w io.Writer, s *service.Service, repo wor
 			if err := enc.Encode(struct {
 				Repository string `json:"repository"`
 				workflow.Event
-			}{repo.FullName(), e}); err != nil {
+				Text string `json:"text"`
+			}{repo.FullName(), e, e.Text.String()}); err != nil {
 				return fmt.Errorf("writing the history of %s: %w", repo.FullName(), err)
 			}
 			after = e.Seq

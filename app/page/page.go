@@ -253,7 +253,7 @@ func (s *server) repo(ctx context.Context, r *http.Request) (page, error) {
 	}
 	lines := s.lines(open)
 	p := web.RepoPage{Head: web.Head{Title: rec.FullName(), Crumbs: []web.Crumb{{Text: rec.FullName()}}, JSON: model.RepoPath(rec) + ".json"},
-		Repo: rec, Pulls: lines, Matrix: web.MatrixOf(lines), Holds: model.HoldsOf(locks), Events: events}
+		Repo: rec, Pulls: lines, Matrix: web.MatrixOf(lines), Holds: model.HoldsOf(locks), Events: model.EventsOf(events, s.links)}
 	return page{func(w io.Writer) error { return web.WriteRepo(w, p) }, repoJSONOf(rec, open)}, nil
 }
 

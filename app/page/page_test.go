@@ -107,7 +107,7 @@ func (w *world) pull(number int, title string, runs []workflow.Run, plans map[st
 				return err
 			}
 			rec.Projects = append(rec.Projects, workflow.ProjectRecord{Project: r.Project, Run: r, Runs: []string{r.ID}, Reasons: phrase.Texts("`" + r.Project.Dir + "/main.tf` changed")})
-			e := workflow.Event{At: noon, Repo: repo.ID, Number: number, Project: r.Project.Name, Run: r.ID, Actor: ada, Kind: "queued", Text: "A plan was queued, " + r.Project.Environment}
+			e := workflow.Event{At: noon, Repo: repo.ID, Number: number, Project: r.Project.Name, Run: r.ID, Actor: ada, Kind: "queued", Text: phrase.Plain("A plan was queued, " + r.Project.Environment)}
 			if err := tx.Append(&e); err != nil {
 				return err
 			}

@@ -110,7 +110,7 @@ func (s *server) pullPage(ctx context.Context, v workflow.PullView, events []wor
 			JSON:   path + ".json",
 			Live:   pull.State == workflow.PullOpen && moving(m),
 		},
-		View: v, Model: m, Rows: slices.Concat(m.Rows, m.Unchanged), Events: events, BaseSHA: v.BaseSHA, When: planned(m),
+		View: v, Model: m, Rows: slices.Concat(m.Rows, m.Unchanged), Events: model.EventsOf(events, s.links), BaseSHA: v.BaseSHA, When: planned(m),
 	}
 	if s.WebURL != "" {
 		p.ForgeURL = s.WebURL + path

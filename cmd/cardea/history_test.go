@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/bolt"
 )
@@ -36,7 +37,7 @@ func TestHistoryExport(t *testing.T) {
 				return err
 			}
 			for _, kind := range []workflow.EventKind{workflow.EventApproved, "applied"} {
-				e := workflow.Event{At: time.Date(2026, 11, 21, 12, 4, 0, 0, time.UTC), Repo: r.ID, Number: 12, Project: "prod/network", Actor: workflow.Actor{ID: 3, Login: "ada"}, Kind: kind, Text: "It is <so>."}
+				e := workflow.Event{At: time.Date(2026, 11, 21, 12, 4, 0, 0, time.UTC), Repo: r.ID, Number: 12, Project: "prod/network", Actor: workflow.Actor{ID: 3, Login: "ada"}, Kind: kind, Text: phrase.Say("It is <so>.")}
 				if err := tx.Append(&e); err != nil {
 					return err
 				}

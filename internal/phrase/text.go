@@ -327,7 +327,10 @@ func read(said string) Text {
 		if !found || !closed || verb == "" {
 			return t.and(Part{Words: said})
 		}
-		t = t.and(Part{Words: words}, Part{Command: Command{Verb: verb, More: more}})
-		said = rest
+		hole := Part{Command: Command{Verb: verb, More: more}}
+		if span := "`cardea " + command + "`"; hole.with("") != span {
+			hole = Part{Words: span}
+		}
+		t, said = t.and(Part{Words: words}, hole), rest
 	}
 }

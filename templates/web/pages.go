@@ -75,7 +75,7 @@ type RepoPage struct {
 	Pulls  []PullLine
 	Matrix Matrix
 	Holds  []model.Hold // all locks of the repository
-	Events []workflow.Event
+	Events []model.Event
 }
 
 // PullURL is the path of another pull of the same repository.
@@ -91,7 +91,7 @@ type PullPage struct {
 	Rows     []model.Row // all of them, those without changes last
 	Groups   []ShownGroup
 	Checks   []CheckLine
-	Events   []workflow.Event
+	Events   []model.Event
 	BaseSHA  string // on which the plans are made
 	When     string // when and with what they were made
 	ForgeURL string
@@ -229,6 +229,6 @@ func write(w io.Writer, name string, page any) error {
 }
 
 // unnamed reports an event whose text does not name its project.
-func unnamed(e workflow.Event) bool {
-	return e.Project != "" && !strings.Contains(e.Text, "`"+e.Project+"`")
+func unnamed(e model.Event) bool {
+	return e.Project != "" && !strings.Contains(e.Said, "`"+e.Project+"`")
 }

@@ -271,7 +271,7 @@ func (l *life) checkHistory() {
 		l.wrong("I8: the history has %d events, %d were appended", len(kept), len(l.events))
 	}
 	for i, e := range kept {
-		if e.Seq != l.events[i].Seq || e.Text != l.events[i].Text || e.Kind != l.events[i].Kind {
+		if e.Seq != l.events[i].Seq || !e.Text.Equal(l.events[i].Text) || e.Kind != l.events[i].Kind {
 			l.wrong("I8: event %d is %+v, it was %+v", i, e, l.events[i])
 		}
 	}

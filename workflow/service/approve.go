@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -71,7 +70,7 @@ func (s *Service) SummaryEdited(ctx context.Context, key workflow.PullKey, comme
 		rec.Shown = lastShown(append(rec.Shown, shown))
 		if err := a.say(workflow.OfPull(key).About(), workflow.Event{
 			Kind: workflow.EventEdited, Actor: shown.EditedBy,
-			Text: fmt.Sprintf("%s edited the summary comment of #%d. It is written again.", workflow.Mention(shown.EditedBy), key.Number),
+			Text: phrase.Say("%s edited the summary comment of #%d. It is written again.", workflow.Mention(shown.EditedBy), key.Number),
 		}); err != nil {
 			return err
 		}
@@ -96,7 +95,7 @@ func (a *act) voidUnseen(rec *workflow.PullRecord) error {
 					given.Void, fell = why, true
 					if err := a.say(rec.Pull.Subject().About(), workflow.Event{
 						Kind: workflow.EventVoided, Project: p.Project.Name, Actor: given.User,
-						Text: fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
+						Text: phrase.Say("The approval of %s for `%s` fell. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
 					}); err != nil {
 						return err
 					}
@@ -294,7 +293,7 @@ func (c *command) recordApproval(p *workflow.ProjectRecord, run workflow.Run) er
 	p.Approvals = append(p.Approvals, c.approvalOf(run, plan))
 	if err := c.say(c.rec.Pull.Subject().About(), workflow.Event{
 		Kind: workflow.EventApproved, Project: p.Project.Name, Run: run.ID, Actor: c.actor(),
-		Text: fmt.Sprintf("%s approved the plan `%s` of `%s`.", workflow.Mention(c.actor()), workflow.ShortFingerprint(run.Fingerprint), p.Project.Name),
+		Text: phrase.Say("%s approved the plan `%s` of `%s`.", workflow.Mention(c.actor()), workflow.ShortFingerprint(run.Fingerprint), p.Project.Name),
 	}); err != nil {
 		return err
 	}
@@ -322,7 +321,7 @@ func (c *command) unapprove() (*workflow.Reply, error) {
 		reply.Items = append(reply.Items, workflow.ReplyItem{Project: p.Project.Name, Done: true})
 		if err := c.say(c.rec.Pull.Subject().About(), workflow.Event{
 			Kind: workflow.EventUnapproved, Project: p.Project.Name, Actor: c.actor(),
-			Text: fmt.Sprintf("%s took the approval of `%s` back.", workflow.Mention(c.actor()), p.Project.Name),
+			Text: phrase.Say("%s took the approval of `%s` back.", workflow.Mention(c.actor()), p.Project.Name),
 		}); err != nil {
 			return nil, err
 		}
@@ -418,7 +417,7 @@ func (a *act) carryApprovals(p *workflow.ProjectRecord, run workflow.Run, plan w
 		}
 		if err := a.say(run.Subject().About(), workflow.Event{
 			Kind: workflow.EventVoided, Project: p.Project.Name, Run: run.ID, Actor: given.User,
-			Text: fmt.Sprintf("The approval of %s for `%s` fell. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
+			Text: phrase.Say("The approval of %s for `%s` fell. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
 		}); err != nil {
 			return err
 		}

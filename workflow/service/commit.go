@@ -41,7 +41,7 @@ func (a *act) commit(g grounds, ch choice) error {
 	if err := a.refuseSome(&rec, req, ch); err != nil {
 		return err
 	}
-	if err := a.say(e.Pull.Subject().About(), workflow.Event{Kind: workflow.EventExpanded, Text: expandSentence(ch, f)}); err != nil {
+	if err := a.say(e.Pull.Subject().About(), workflow.Event{Kind: workflow.EventExpanded, Text: phrase.Plain(expandSentence(ch, f))}); err != nil {
 		return err
 	}
 	if err := a.finish(req, expandSentence(ch, f)); err != nil {

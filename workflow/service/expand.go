@@ -279,7 +279,7 @@ func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
 	rec.Known, rec.Trouble, rec.Notes, rec.NotPlanned = true, t, nil, nil
 	rec.BaseSHA, rec.Tree = t.BaseSHA, t.Tree
 	if req.Command == nil {
-		if err := a.say(req.About(), workflow.Event{Kind: workflow.EventRefused, Text: t.Title.String() + ". " + phrase.All(t.Sentences).String()}); err != nil {
+		if err := a.say(req.About(), workflow.Event{Kind: workflow.EventRefused, Text: phrase.Say("%s.", t.Title).And(phrase.All(t.Sentences))}); err != nil {
 			return err
 		}
 	}

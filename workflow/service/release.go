@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -44,7 +43,7 @@ func (a *act) release(rec workflow.PullRecord, locks []workflow.Lock, how releas
 	for _, name := range lockedNames(freed) {
 		if err := a.say(rec.Pull.Subject().About(), workflow.Event{
 			Kind: workflow.EventUnlocked, Project: name, Actor: how.actor,
-			Text: strings.TrimSpace(fmt.Sprintf("The lock on `%s` is released. %s", name, how.why)),
+			Text: phrase.Say("The lock on `%s` is released.", name).And(phrase.Plain(how.why)),
 		}); err != nil {
 			return stays, err
 		}

@@ -125,7 +125,7 @@ func (a *act) submit(req workflow.Request) (stored workflow.Request, created boo
 	}
 	return req, true, a.say(req.About(), workflow.Event{
 		Kind: workflow.EventRequest, Actor: req.Actor,
-		Text: describe(req),
+		Text: phrase.Plain(describe(req)),
 	})
 }
 
@@ -440,7 +440,7 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 	}
 	return a.say(req.About(), workflow.Event{
 		Kind: workflow.EventRefused, Actor: req.Actor,
-		Text: phrase.All(said).String(),
+		Text: phrase.All(said),
 	})
 }
 

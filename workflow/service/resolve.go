@@ -1,8 +1,6 @@
 package service
 
 import (
-	"fmt"
-
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -56,7 +54,7 @@ func (c *command) settleOutcome(runID, outcome string) error {
 	c.rec.Show(run)
 	err = c.say(run.Subject().About(), workflow.Event{
 		Kind: workflow.EventResolved, Project: run.Project.Name, Run: run.ID, Actor: c.actor(),
-		Text: fmt.Sprintf("%s said that the apply of `%s` counts as %s.", workflow.Mention(c.actor()), run.Project.Name, outcome),
+		Text: phrase.Say("%s said that the apply of `%s` counts as %s.", workflow.Mention(c.actor()), run.Project.Name, outcome),
 	})
 	if err != nil {
 		return err

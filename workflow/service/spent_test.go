@@ -94,7 +94,7 @@ func TestAuthorisationNamesWhoCounted(t *testing.T) {
 	}
 	for _, e := range events {
 		if e.Kind == workflow.EventAuthorised {
-			has(t, e.Text, "The apply of `a` is authorised: plan `", "approved by `bob`, state serial 1.")
+			has(t, e.Text.String(), "The apply of `a` is authorised: plan `", "approved by `bob`, state serial 1.")
 			return
 		}
 	}

@@ -41,7 +41,7 @@ func (w *world) history(s workflow.Subject) (out []string) {
 		w.t.Fatal(err)
 	}
 	for _, e := range slices.Backward(events) {
-		out = append(out, e.Text)
+		out = append(out, e.Text.String())
 	}
 	return out
 }

@@ -109,6 +109,7 @@ func (a *act) closePull(rec *workflow.PullRecord) error {
 	if rec.Pull.State == workflow.PullClosed {
 		a.announceClosed(rec)
 	}
+	said := phrase.Plain(text)
 	stays, err := a.releaseAll(*rec)
 	if err != nil {
 		return err
@@ -117,11 +118,11 @@ func (a *act) closePull(rec *workflow.PullRecord) error {
 		return err
 	}
 	if len(stays) > 0 {
-		text = phrase.Joined(text, "Its locks stay for now: "+phrase.All(stays).String())
+		said = said.And(phrase.Say("Its locks stay for now: %s", phrase.All(stays)))
 		rec.Replies = append(rec.Replies, workflow.Reply{Key: "locked/" + a.newID(), Kind: workflow.ReplyClosed, To: rec.Pull.Author, At: a.now,
 			Text: append([]phrase.Text{phrase.Say("The pull request is %s, but locks stay for now.", rec.Pull.State)}, stays...)})
 	}
-	return a.say(rec.Pull.Subject().About(), workflow.Event{Kind: workflow.EventClosed, Text: text})
+	return a.say(rec.Pull.Subject().About(), workflow.Event{Kind: workflow.EventClosed, Text: said})
 }
 
 // announceClosed tells that a pull was closed after something of it was applied.
@@ -169,7 +170,7 @@ func (a *act) beginAnew(rec *workflow.PullRecord, old workflow.Pull) error {
 	if rec.Pull.State == workflow.PullOpen {
 		rec.ClosedAt = time.Time{}
 	}
-	return a.say(rec.Pull.Subject().About(), workflow.Event{Kind: workflow.EventSuperseded, Text: why})
+	return a.say(rec.Pull.Subject().About(), workflow.Event{Kind: workflow.EventSuperseded, Text: phrase.Plain(why)})
 }
 
 func (a *act) ignore(req workflow.Request) error {

@@ -2,9 +2,9 @@ package service
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
 )
@@ -87,7 +87,7 @@ func (a *act) takeLocks(pull workflow.PullKey, t lockRequest) (took lockChange, 
 	}
 	return took, nil, a.say(workflow.OfPull(pull).About(), workflow.Event{
 		Kind: workflow.EventLocked, Project: t.project.Name, Actor: t.user,
-		Text: fmt.Sprintf("`%s` is locked for #%d (%s).", t.project.Name, pull.Number, t.why),
+		Text: phrase.Say("`%s` is locked for #%d (%s).", t.project.Name, pull.Number, t.why),
 	})
 }
 

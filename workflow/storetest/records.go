@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -208,7 +209,7 @@ func checkPlans(t *testing.T, b *bench) {
 func checkHistory(t *testing.T, b *bench) {
 	b.update(func(tx workflow.Tx) error {
 		for i := range 6 {
-			e := workflow.Event{At: at, Repo: 7, Number: i % 2, Kind: "request", Text: fmt.Sprint("event ", i)}
+			e := workflow.Event{At: at, Repo: 7, Number: i % 2, Kind: "request", Text: phrase.Say("event %d", i)}
 			if err := tx.Append(&e); err != nil {
 				return err
 			}
@@ -216,13 +217,13 @@ func checkHistory(t *testing.T, b *bench) {
 				return errors.New("appending set no Seq")
 			}
 		}
-		return tx.Append(&workflow.Event{Repo: 8, Text: "elsewhere"})
+		return tx.Append(&workflow.Event{Repo: 8, Text: phrase.Say("elsewhere")})
 	})
 	b.reopen()
 	pull, repo := workflow.OfPull(workflow.PullKey{RepoID: 7, Number: 1}).About(), workflow.OfRepo(7)
 	texts := func(of workflow.About, before uint64, limit int) (out []string, last uint64) {
 		for _, e := range see(b, func(tx workflow.Tx) ([]workflow.Event, error) { return tx.Events(of, before, limit) }) {
-			out, last = append(out, e.Text), e.Seq
+			out, last = append(out, e.Text.String()), e.Seq
 		}
 		return out, last
 	}
@@ -240,7 +241,7 @@ func checkHistory(t *testing.T, b *bench) {
 			break
 		}
 		for _, e := range page {
-			forward, after = append(forward, e.Text), e.Seq
+			forward, after = append(forward, e.Text.String()), e.Seq
 		}
 	}
 	same(t, "oldest first, in pages of four", forward, []string{"event 0", "event 1", "event 2", "event 3", "event 4", "event 5"})

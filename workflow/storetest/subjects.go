@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -41,7 +42,7 @@ func checkSubjects(t *testing.T, b *bench) {
 			}
 			req := workflow.Request{ID: letter, Key: letter, Kind: workflow.RequestBase}
 			req.SetAbout(workflow.Repo{ID: s.Repo()}, s.About())
-			e := workflow.Event{Text: letter}
+			e := workflow.Event{Text: phrase.Plain(letter)}
 			e.SetAbout(s.About())
 			errs = append(errs, tx.PutRequest(&req), tx.Append(&e))
 		}
@@ -91,10 +92,10 @@ func letters(b *bench, of workflow.About) (out string) {
 	b.t.Helper()
 	has := map[string]bool{}
 	for _, e := range see(b, func(tx workflow.Tx) ([]workflow.Event, error) { return tx.Events(of, 0, 100) }) {
-		if has[e.Text] {
+		if has[e.Text.String()] {
 			b.t.Errorf("the history of %s has %q twice", of, e.Text)
 		}
-		has[e.Text] = true
+		has[e.Text.String()] = true
 	}
 	for c := 'a'; c <= 'z'; c++ {
 		if has[string(c)] {
