@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -112,4 +113,38 @@ func NeverMerged(number int, apply Run) string {
 		return "An apply " + from + " failed, and what it did was never merged"
 	}
 	return "Applied " + from + ", never merged"
+}
+
+// EndSentence says how a run ended, for the history.
+func (r Run) EndSentence() string {
+	switch {
+	case r.Kind == RunApply && r.Apply != nil:
+		return r.applyEnd()
+	case r.Outcome == OutcomeSucceeded && r.NoChanges:
+		return fmt.Sprintf("`%s` has no changes.", r.Project.Name)
+	case r.Outcome == OutcomeSucceeded:
+		return fmt.Sprintf("`%s` is planned: %s.", r.Project.Name, r.Counts.Words())
+	}
+	text := fmt.Sprintf("The %s of `%s` ended: %s.", r.Kind, r.Project.Name, strings.ReplaceAll(string(r.Outcome), "_", " "))
+	if r.Reason != "" {
+		text += " " + r.Reason
+	}
+	return text
+}
+
+func (r Run) applyEnd() string {
+	name := r.Project.Name
+	text := fmt.Sprintf("`%s` is applied.", name)
+	switch {
+	case r.Outcome == OutcomeUnknown:
+		text = fmt.Sprintf("Nobody knows how the apply of `%s` ended.", name)
+	case r.Apply.ErroredState != "":
+		text = fmt.Sprintf("The apply of `%s` could not store its state, which is kept here as %s.", name, r.Apply.ErroredState)
+	case r.Outcome != OutcomeSucceeded:
+		text = fmt.Sprintf("The apply of `%s` failed.", name)
+	}
+	if r.Apply.Total > 0 && r.Outcome != OutcomeSucceeded {
+		text += fmt.Sprintf(" %d of %d changes were carried out.", r.Apply.Done, r.Apply.Total)
+	}
+	return phrase.Joined(text, r.Reason)
 }

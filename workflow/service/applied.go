@@ -95,7 +95,7 @@ func (a *act) endApply(run workflow.Run, res workflow.Result) error {
 		return err
 	}
 	if rec == nil {
-		return a.sayOf(run, workflow.EventFinished, applyEndSentence(run))
+		return a.sayOf(run, workflow.EventFinished, run.EndSentence())
 	}
 	if run.Outcome == workflow.OutcomeRefused {
 		if err := a.undoOrder(rec, run); err != nil {
@@ -109,7 +109,7 @@ func (a *act) endApply(run workflow.Run, res workflow.Result) error {
 		return a.save(*rec)
 	}
 	rec.Show(run)
-	if err := a.sayOf(run, workflow.EventFinished, applyEndSentence(run)); err != nil {
+	if err := a.sayOf(run, workflow.EventFinished, run.EndSentence()); err != nil {
 		return err
 	}
 	if err := a.followApply(rec, run); err != nil {
@@ -153,24 +153,6 @@ func (a *act) followApply(rec *workflow.PullRecord, run workflow.Run) error {
 		return a.planDependents(rec, run)
 	}
 	return a.planAfter(rec, run, workflow.RunPlan)
-}
-
-// applyEndSentence says how an apply ended, for the history.
-func applyEndSentence(run workflow.Run) string {
-	name := run.Project.Name
-	text := fmt.Sprintf("`%s` is applied.", name)
-	switch {
-	case run.Outcome == workflow.OutcomeUnknown:
-		text = fmt.Sprintf("Nobody knows how the apply of `%s` ended.", name)
-	case run.Apply.ErroredState != "":
-		text = fmt.Sprintf("The apply of `%s` could not store its state, which is kept here as %s.", name, run.Apply.ErroredState)
-	case run.Outcome != workflow.OutcomeSucceeded:
-		text = fmt.Sprintf("The apply of `%s` failed.", name)
-	}
-	if run.Apply.Total > 0 && run.Outcome != workflow.OutcomeSucceeded {
-		text += fmt.Sprintf(" %d of %d changes were carried out.", run.Apply.Done, run.Apply.Total)
-	}
-	return phrase.Joined(text, run.Reason)
 }
 
 // planAfter queues a plan of the project in the tree of a run: a verify after an

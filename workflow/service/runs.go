@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -82,7 +81,7 @@ func (a *act) begin(run workflow.Run, worker string) (begun workflow.Run, ok boo
 	}
 	if why != "" {
 		run.Drop(workflow.OutcomeFailed, why, a.now)
-		return run, false, a.saveRun(run, workflow.EventFinished, endSentence(run))
+		return run, false, a.saveRun(run, workflow.EventFinished, run.EndSentence())
 	}
 	if err := run.Claim(worker, a.now, a.s.lease); err != nil {
 		return run, false, err
@@ -298,7 +297,7 @@ func (a *act) endPlan(run workflow.Run, res workflow.Result) error {
 			return err
 		}
 	}
-	if err := a.saveRun(run, workflow.EventFinished, endSentence(run)); err != nil {
+	if err := a.saveRun(run, workflow.EventFinished, run.EndSentence()); err != nil {
 		return err
 	}
 	switch {
@@ -338,21 +337,6 @@ func (a *act) newPlan(run workflow.Run, plan workflow.Plan) error {
 	return a.save(*rec)
 }
 
-// endSentence says how a run ended, for the history.
-func endSentence(run workflow.Run) string {
-	switch {
-	case run.Outcome == workflow.OutcomeSucceeded && run.NoChanges:
-		return fmt.Sprintf("`%s` has no changes.", run.Project.Name)
-	case run.Outcome == workflow.OutcomeSucceeded:
-		return fmt.Sprintf("`%s` is planned: %s.", run.Project.Name, run.Counts.Words())
-	}
-	text := fmt.Sprintf("The %s of `%s` ended: %s.", run.Kind, run.Project.Name, strings.ReplaceAll(string(run.Outcome), "_", " "))
-	if run.Reason != "" {
-		text += " " + run.Reason
-	}
-	return text
-}
-
 // PutBack returns a claimed run to the queue: nothing was started, or its
 // failure may pass. why is a sentence that people see while it waits. A run that
 // was asked to stop meanwhile ends instead, and so does an apply: that is never
@@ -372,7 +356,7 @@ func (s *Service) PutBack(ctx context.Context, run workflow.Run, why string, not
 		}
 		if stored.Interrupt != "" {
 			stored.Drop(stored.InterruptOutcome, stored.Interrupt, a.now)
-			return a.saveRun(stored, workflow.EventFinished, endSentence(stored))
+			return a.saveRun(stored, workflow.EventFinished, stored.EndSentence())
 		}
 		return a.saveRun(stored, workflow.EventQueued, fmt.Sprintf("The plan of `%s` waits: %s", stored.Project.Name, why))
 	})
@@ -392,7 +376,7 @@ func (a *act) lose(run workflow.Run, why string) error {
 	if err := run.Lose("The plan was lost: "+why+".", a.now); err != nil {
 		return err
 	}
-	if err := a.saveRun(run, workflow.EventFinished, endSentence(run)); err != nil {
+	if err := a.saveRun(run, workflow.EventFinished, run.EndSentence()); err != nil {
 		return err
 	}
 	return a.queueLost(run)
