@@ -1,6 +1,11 @@
 package workflow
 
-import "github.com/cardea-iac/cardea/internal/phrase"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+)
 
 // The kinds of Reply about approve, apply and lock. Text alone is enough for each of
 // them; Items make a list of it, one line a project.
@@ -39,3 +44,22 @@ const (
 	ReplyStatus  = "status"
 	ReplyHelp    = "help"
 )
+
+// Note is what became of the command that the reply answers, in a sentence.
+func (r Reply) Note() string {
+	var done []string
+	for _, i := range r.Items {
+		if i.Done {
+			done = append(done, phrase.CodeSpan(i.Project))
+		}
+	}
+	switch {
+	case r.Kind == ReplyRefused && len(r.Text) > 0:
+		return "Refused: " + r.Text[0].String()
+	case r.Kind == ReplyRefused:
+		return "Refused."
+	case len(done) > 0:
+		return fmt.Sprintf("Done (%s): %s.", r.Kind, strings.Join(done, ", "))
+	}
+	return fmt.Sprintf("Answered (%s).", r.Kind)
+}

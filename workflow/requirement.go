@@ -138,3 +138,12 @@ func (m Missing) Words() phrase.Text {
 	}
 	return m.Short
 }
+
+// SayMissing is all that is missing.
+func SayMissing(missing []Missing) phrase.Text {
+	var all phrase.Text
+	for _, m := range missing {
+		all = all.And(m.Sentence)
+	}
+	return all
+}

@@ -38,11 +38,7 @@ func (l Links) Reason(run workflow.Run) string {
 	if run.Apply == nil || len(run.Apply.Missing) == 0 {
 		return run.Reason
 	}
-	var all phrase.Text
-	for _, m := range run.Apply.Missing {
-		all = all.And(m.Sentence)
-	}
-	return l.Say(all)
+	return l.Say(workflow.SayMissing(run.Apply.Missing))
 }
 
 // Pull is the address of the pull's page, "" without pages.

@@ -23,7 +23,7 @@ type refusal struct {
 func (a *act) refuseApply(rec *workflow.PullRecord, run workflow.Run, r refusal) error {
 	why := r.why
 	if why == "" {
-		why = missingSentences(r.missing)
+		why = workflow.SayMissing(r.missing).String()
 	}
 	run.Refuse(why, r.missing, a.now)
 	if err := a.put(run); err != nil {

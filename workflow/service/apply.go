@@ -292,12 +292,3 @@ func (a *act) planOnTip(p workflow.Pull, tip string) error {
 	_, _, err = a.submit(req)
 	return err
 }
-
-// missingSentences are what is missing as sentences, for the history.
-func missingSentences(missing []workflow.Missing) string {
-	var all phrase.Text
-	for _, m := range missing {
-		all = all.And(m.Sentence)
-	}
-	return all.String()
-}

@@ -121,7 +121,7 @@ func (c *authorisation) authorise() (why string, err error) {
 		return "", err
 	}
 	if len(missing) > 0 {
-		return missingSentences(missing), c.refuseApply(&rec, run, refusal{missing: missing, tip: c.basis.tip})
+		return workflow.SayMissing(missing).String(), c.refuseApply(&rec, run, refusal{missing: missing, tip: c.basis.tip})
 	}
 	if err := run.Authorise(c.run.Epoch, auth); err != nil {
 		return "", err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
@@ -260,7 +259,7 @@ func (s *Service) execute(ctx context.Context, c *command, do func(*command) (*w
 		}
 		note := "Done."
 		if reply != nil {
-			note = replyNote(*reply)
+			note = reply.Note()
 			if err := a.addReply(&rec, req, *reply); err != nil {
 				return err
 			}
@@ -274,25 +273,6 @@ func (s *Service) execute(ctx context.Context, c *command, do func(*command) (*w
 		return fmt.Errorf("carrying out `%s` on %s: %w", c.cmd().Verb, c.e.Pull.Key(), err)
 	}
 	return nil
-}
-
-// replyNote is what became of a command, in a sentence.
-func replyNote(r workflow.Reply) string {
-	var done []string
-	for _, i := range r.Items {
-		if i.Done {
-			done = append(done, "`"+i.Project+"`")
-		}
-	}
-	switch {
-	case r.Kind == workflow.ReplyRefused && len(r.Text) > 0:
-		return "Refused: " + r.Text[0].String()
-	case r.Kind == workflow.ReplyRefused:
-		return "Refused."
-	case len(done) > 0:
-		return fmt.Sprintf("Done (%s): %s.", r.Kind, strings.Join(done, ", "))
-	}
-	return fmt.Sprintf("Answered (%s).", r.Kind)
 }
 
 func refusedReply(sentences ...phrase.Text) *workflow.Reply {

@@ -436,7 +436,7 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 	}
 	said := slices.Clone(reply.Text)
 	for _, item := range reply.Items {
-		said = append(said, item.Text.And(phrase.Plain(missingSentences(item.Missing))))
+		said = append(said, item.Text.And(workflow.SayMissing(item.Missing)))
 	}
 	return a.say(req.About(), workflow.Event{
 		Kind: workflow.EventRefused, Actor: req.Actor,
