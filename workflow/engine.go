@@ -246,7 +246,7 @@ type Facet struct {
 type RunFiles struct {
 	Workspace string // the exported tree
 	Home, Tmp string // HOME, TMPDIR
-	Out       string // where the saved plan goes; deleted when the run ends
+	Out       string // where what is kept for the apply goes, the saved plan; deleted when the run ends
 }
 
 // PlanJob is what an engine needs to plan one project.
@@ -282,9 +282,9 @@ type PlanJob struct {
 
 // Kept is what an engine wants back to apply a plan: the content of its artefact.
 type Kept struct {
-	Plan string   // the saved plan, absolute
-	Made []string // files that the plan made in the workspace, relative to it
-	Seal []byte   // the engine's own words to its apply (tool, lock file, ...); no secret is in it
+	Files []string // names in the run's Out: the saved plan
+	Made  []string // files that the plan made in the workspace, relative to it
+	Seal  []byte   // the engine's own words to its apply (tool, lock file, ...); no secret is in it
 }
 
 // ApplyJob is what an engine needs to apply one saved plan. The workspace holds
@@ -298,7 +298,7 @@ type ApplyJob struct {
 	Key      []byte // the repository's key
 	States   States
 	Expected json.RawMessage // see PlanJob
-	Plan     string          // the saved plan, absolute
+	Kept     []string        // names of its Kept's files, which are in Out again
 	Seal     []byte          // of its Kept
 	// Fingerprint is the one that was approved: the saved plan must have it.
 	Fingerprint string

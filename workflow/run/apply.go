@@ -21,7 +21,7 @@ func (j Job) isApply() bool { return j.Run.Kind == workflow.RunApply }
 // keep makes the artefact of a plan.
 func (r *runner) keep(_ context.Context, k workflow.Kept) error {
 	store := Artefacts{Dir: r.job.Artefacts}
-	digest, err := writeArtefact(store.file(r.job.Run.ID), r.job.Recipient, r.dir.engine().Workspace, k)
+	digest, err := writeArtefact(store.file(r.job.Run.ID), r.job.Recipient, r.dir.engine(), k)
 	var no *notKeptError
 	if errors.As(err, &no) {
 		r.notes = append(r.notes, no.sentence)
@@ -47,7 +47,7 @@ func (r *runner) overlay() (err error) {
 	}
 	f := r.dir.engine()
 	name := Artefacts{Dir: r.job.Artefacts}.file(order.PlanRun)
-	r.seal, r.artefact, err = unpackArtefact(name, r.secrets.Identity, f.Workspace, f.Out)
+	r.kept, r.artefact, err = unpackArtefact(name, r.secrets.Identity, f)
 	if errors.Is(err, fs.ErrNotExist) {
 		return refusal("The saved plan is not there any more. Plan again.")
 	}
@@ -65,7 +65,7 @@ func (r *runner) overlay() (err error) {
 func (r *runner) apply() (res workflow.Result, err error) {
 	run := r.job.Run
 	res, err = r.deps.Engines.Apply(r.stop.ctx, workflow.ApplyJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Tools: r.job.Tools,
-		RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, Expected: run.Expected, Plan: r.dir.engine().Out, Seal: r.seal,
+		RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, Expected: run.Expected, Kept: r.kept.Files, Seal: r.kept.Seal,
 		Fingerprint: run.Apply.Fingerprint, State: run.Apply.State, Log: r.redact, Ready: r.readyToApply})
 	r.notStarted = res.NotStarted
 	return res, err

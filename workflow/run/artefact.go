@@ -23,7 +23,7 @@ import (
 )
 
 // An artefact is what a plan run keeps for its apply: a tar, encrypted with age,
-// of the saved plan, the engine's seal, and the files that the plan made in its
+// of what the engine keeps (the saved plan), its seal, and the files that the plan made in its
 // workspace. Its digest is the SHA-256 of the tar, whose order, times and owners
 // are fixed. Only the server has the identity that opens it: a plan's runner gets
 // the recipient, an apply's the identity, over its socket.
@@ -39,12 +39,16 @@ type Artefacts struct {
 // maxMade is how many bytes of files that a plan made are kept.
 const maxMade = 64 << 20
 
-// The tar's names.
+// The tar's names, beside those of what the engine keeps.
 const (
-	planEntry = "plan"
 	sealEntry = "seal"
 	madeEntry = "made/" // + path in the workspace
 )
+
+// keepable reports whether a name is one that an engine may give to a file that it keeps.
+func keepable(name string) bool {
+	return name != "" && name != "." && name != ".." && name != sealEntry && !strings.ContainsAny(name, "/\\\x00")
+}
 
 // OpenKeys returns the server's identity for artefacts: dataDir/keys/artefacts.key,
 // in the form of age-keygen, made when it is not there yet.
@@ -130,7 +134,7 @@ type notKeptError struct{ sentence string }
 func (e *notKeptError) Error() string { return e.sentence }
 
 // writeArtefact makes an artefact. A *notKeptError means that there is none.
-func writeArtefact(name, recipient, workspace string, k workflow.Kept) (digest string, err error) {
+func writeArtefact(name, recipient string, f workflow.RunFiles, k workflow.Kept) (digest string, err error) {
 	to, err := age.ParseX25519Recipient(recipient)
 	if err != nil {
 		return "", fmt.Errorf("reading the artefacts' recipient: %w", err)
@@ -138,7 +142,7 @@ func writeArtefact(name, recipient, workspace string, k workflow.Kept) (digest s
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return "", err
 	}
-	root, err := os.OpenRoot(workspace)
+	root, err := os.OpenRoot(f.Workspace)
 	if err != nil {
 		return "", err
 	}
@@ -149,7 +153,7 @@ func writeArtefact(name, recipient, workspace string, k workflow.Kept) (digest s
 		if err != nil {
 			return err
 		}
-		if err := pack(tar.NewWriter(io.MultiWriter(sealed, sum)), root, k); err != nil {
+		if err := pack(tar.NewWriter(io.MultiWriter(sealed, sum)), root, f.Out, k); err != nil {
 			return err
 		}
 		return sealed.Close()
@@ -160,21 +164,11 @@ func writeArtefact(name, recipient, workspace string, k workflow.Kept) (digest s
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-func pack(t *tar.Writer, root *os.Root, k workflow.Kept) error {
-	plan, err := os.OpenFile(k.Plan, os.O_RDONLY|syscall.O_NONBLOCK, 0) // what the plan left running may make a pipe of it
-	if err != nil {
-		return err
-	}
-	defer plan.Close()
-	info, err := plan.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return errors.New("the saved plan is not a regular file")
-	}
-	if err := packFile(t, planEntry, info, plan); err != nil {
-		return err
+func pack(t *tar.Writer, root *os.Root, out string, k workflow.Kept) error {
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(k.Files))) {
+		if err := packKept(t, out, name); err != nil {
+			return err
+		}
 	}
 	if err := t.WriteHeader(header(sealEntry, 0o600, int64(len(k.Seal)))); err != nil {
 		return err
@@ -194,6 +188,26 @@ func pack(t *tar.Writer, root *os.Root, k workflow.Kept) error {
 		}
 	}
 	return t.Close()
+}
+
+// packKept packs one of the files that the engine keeps.
+func packKept(t *tar.Writer, out, name string) error {
+	if !keepable(name) {
+		return fmt.Errorf("a file that is kept cannot be called %q", name)
+	}
+	f, err := os.OpenFile(filepath.Join(out, name), os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0) // what the plan left running may make a pipe of it
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("the saved %s is not a regular file", name)
+	}
+	return packFile(t, name, info, f)
 }
 
 // packMade packs one file that a plan made: a regular file, or a symlink that stays in the workspace.
@@ -287,36 +301,43 @@ func (s *summed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unpackArtefact writes an artefact's files over a workspace, its plan to a file
-// of its own, and returns its seal. The caller compares the digest before it uses any of them.
-func unpackArtefact(name, identity, workspace, plan string) (seal []byte, digest string, err error) {
+// unpackArtefact writes an artefact's files over a workspace, those that the engine kept
+// to their own directory, and returns their names and the seal. The caller compares the
+// digest before it uses any of them.
+func unpackArtefact(name, identity string, f workflow.RunFiles) (kept workflow.Kept, digest string, err error) {
 	id, err := age.ParseX25519Identity(identity)
 	if err != nil {
-		return nil, "", errors.New("the identity that opens the artefact is not one") // the error would quote it
+		return kept, "", errors.New("the identity that opens the artefact is not one") // the error would quote it
 	}
-	root, err := os.OpenRoot(workspace)
+	root, err := os.OpenRoot(f.Workspace)
 	if err != nil {
-		return nil, "", fmt.Errorf("opening the workspace: %w", err)
+		return kept, "", fmt.Errorf("opening the workspace: %w", err)
 	}
 	defer root.Close()
 	digest, err = readArtefact(name, id, func(h *tar.Header, r io.Reader) error {
 		switch made, ok := strings.CutPrefix(h.Name, madeEntry); {
 		case ok:
+			kept.Made = append(kept.Made, made)
 			return unpackMade(root, filepath.FromSlash(made), h, r)
-		case h.Name == planEntry:
-			f, err := os.OpenFile(plan, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-			if err != nil {
-				return err
-			}
-			_, err = io.Copy(f, r)
-			return errors.Join(err, f.Close())
 		case h.Name == sealEntry:
-			seal, err = io.ReadAll(r)
+			kept.Seal, err = io.ReadAll(r)
 			return err
+		case keepable(h.Name):
+			kept.Files = append(kept.Files, h.Name)
+			return unpackKept(filepath.Join(f.Out, h.Name), r)
 		}
 		return fmt.Errorf("an entry %q", h.Name)
 	})
-	return seal, digest, err
+	return kept, digest, err
+}
+
+func unpackKept(name string, r io.Reader) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	return errors.Join(err, f.Close())
 }
 
 func unpackMade(root *os.Root, name string, h *tar.Header, r io.Reader) error {

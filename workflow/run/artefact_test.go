@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,7 +29,8 @@ func TestArtefact(t *testing.T) {
 		t.Errorf("the key is %v, %v", info.Mode(), err)
 	}
 	store := Artefacts{Dir: filepath.Join(data, "artefacts"), Identity: id}
-	work, plan := t.TempDir(), filepath.Join(t.TempDir(), "plan")
+	f := workflow.RunFiles{Workspace: t.TempDir(), Out: t.TempDir()}
+	work, plan := f.Workspace, filepath.Join(f.Out, "plan")
 	put := func(name, text string, mode fs.FileMode) {
 		t.Helper()
 		name = filepath.Join(work, name)
@@ -44,11 +46,14 @@ func TestArtefact(t *testing.T) {
 		t.Fatal(err)
 	}
 	keep := func(run string, made ...string) (string, error) {
-		return writeArtefact(store.file(run), id.Recipient().String(), work, workflow.Kept{Plan: plan, Made: made, Seal: []byte("{}")})
+		return writeArtefact(store.file(run), id.Recipient().String(), f, workflow.Kept{Files: []string{"plan"}, Made: made, Seal: []byte("{}")})
 	}
 	first, err := keep("r1", "z", "a/run.sh", "a/link")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if want := "e752c00c9968c38c03ba13ef536a88a434b4218f68f15ce1554c244463708f2e"; first != want {
+		t.Errorf("an artefact of before had the digest %s, now it is %s", want, first)
 	}
 	if second, err := keep("r2", "a/link", "a/run.sh", "z"); err != nil || second != first {
 		t.Errorf("the same content has digests %s and %s, %v", first, second, err)
@@ -67,13 +72,14 @@ func TestArtefact(t *testing.T) {
 		t.Errorf("got %v, %v, want two artefacts and nothing else", left, err)
 	}
 
-	to, out := t.TempDir(), filepath.Join(t.TempDir(), "plan")
+	into := workflow.RunFiles{Workspace: t.TempDir(), Out: t.TempDir()}
+	to, out := into.Workspace, filepath.Join(into.Out, "plan")
 	if err := os.WriteFile(filepath.Join(to, "z"), []byte("as committed"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	seal, digest, err := unpackArtefact(store.file("r1"), id.String(), to, out)
-	if err != nil || string(seal) != "{}" || digest != first {
-		t.Fatalf("got %q, %s, %v", seal, digest, err)
+	kept, digest, err := unpackArtefact(store.file("r1"), id.String(), into)
+	if err != nil || string(kept.Seal) != "{}" || !slices.Equal(kept.Files, []string{"plan"}) || digest != first {
+		t.Fatalf("got %+v, %s, %v", kept, digest, err)
 	}
 	for name, want := range map[string]string{filepath.Join(to, "z"): "last", filepath.Join(to, "a/link"): "#!/bin/sh", out: "saved"} {
 		if got, err := os.ReadFile(name); err != nil || string(got) != want {
@@ -88,6 +94,42 @@ func TestArtefact(t *testing.T) {
 	}
 	if _, err := os.Stat(store.file("r1")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v of what is removed", err)
+	}
+}
+
+// What an engine keeps may be several files, each by its name and never elsewhere.
+func TestArtefactOfSeveralFiles(t *testing.T) {
+	data := t.TempDir()
+	id, err := OpenKeys(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := workflow.RunFiles{Workspace: t.TempDir(), Out: t.TempDir()}
+	for name, text := range map[string]string{"objects.json": "{}", "order": "1 2", "plan": "p"} {
+		if err := os.WriteFile(filepath.Join(f.Out, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("order", filepath.Join(f.Out, "link")); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(data, "artefacts", "r.age")
+	first, err := writeArtefact(name, id.Recipient().String(), f, workflow.Kept{Files: []string{"order", "objects.json"}, Seal: []byte("s")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	into := workflow.RunFiles{Workspace: t.TempDir(), Out: t.TempDir()}
+	kept, digest, err := unpackArtefact(name, id.String(), into)
+	if err != nil || !slices.Equal(kept.Files, []string{"objects.json", "order"}) || string(kept.Seal) != "s" || digest != first {
+		t.Errorf("got %+v, %s, %v", kept, digest, err)
+	}
+	if got, err := os.ReadFile(filepath.Join(into.Out, "order")); err != nil || string(got) != "1 2" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for _, wrong := range []string{"", ".", "..", "seal", "made/x", "../plan", "/etc/passwd", "link", "missing"} {
+		if _, err := writeArtefact(name, id.Recipient().String(), f, workflow.Kept{Files: []string{"order", wrong}}); err == nil {
+			t.Errorf("%q was kept", wrong)
+		}
 	}
 }
 

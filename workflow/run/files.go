@@ -35,7 +35,7 @@ func (d files) result() string          { return d.path("result.json") }
 
 // engine are the paths that the engine works in.
 func (d files) engine() workflow.RunFiles {
-	return workflow.RunFiles{Workspace: d.path("work"), Home: d.path("home"), Tmp: d.tmp(), Out: d.path("plan")}
+	return workflow.RunFiles{Workspace: d.path("work"), Home: d.path("home"), Tmp: d.tmp(), Out: d.path("kept")}
 }
 
 // longestTmp leaves room for the name of a socket: Linux takes paths of 107 bytes

@@ -50,9 +50,9 @@ type runner struct {
 	notes   []string
 	died    chan os.Signal // SIGCHLD
 
-	artefact   string // digest of what a plan kept or an apply opened
-	seal       []byte // of an apply's artefact
-	notStarted bool   // the engine says that its apply was not begun, whatever the word was
+	artefact   string        // digest of what a plan kept or an apply opened
+	kept       workflow.Kept // of an apply's artefact
+	notStarted bool          // the engine says that its apply was not begun, whatever the word was
 }
 
 // Main is `cardea runner DIR`: it carries out the run of that directory and
@@ -196,7 +196,7 @@ func (r *runner) listen() error {
 // prepare makes the run's files and environment.
 func (r *runner) prepare() error {
 	f := r.dir.engine()
-	for _, dir := range []string{f.Workspace, f.Home, f.Tmp} {
+	for _, dir := range []string{f.Workspace, f.Home, f.Tmp, f.Out} {
 		if err := os.Mkdir(dir, 0o700); err != nil { // it must not be there: somebody else's would be theirs
 			return fmt.Errorf("making the run's directories: %w", err)
 		}

@@ -92,7 +92,7 @@ func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Res
 		fmt.Fprintln(job.Log, "early: late-known-value")
 		job.Log.(interface{ Hide(...string) }).Hide("late-known-value")
 	}
-	if err := os.WriteFile(job.Files.Out, []byte("saved plan"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(job.Files.Out, "plan"), []byte("saved plan"), 0o600); err != nil {
 		return workflow.Result{}, err
 	}
 	err := shell(job, "plan")
@@ -105,7 +105,7 @@ func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Res
 			Diagnostics: []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "secret was " + os.Getenv("TF_VAR_token")}}}, nil
 	}
 	if job.Keep != nil {
-		if err := job.Keep(ctx, workflow.Kept{Plan: job.Files.Out, Seal: []byte("{}")}); err != nil {
+		if err := job.Keep(ctx, workflow.Kept{Files: []string{"plan"}, Seal: []byte("{}")}); err != nil {
 			return workflow.Result{}, err
 		}
 	}

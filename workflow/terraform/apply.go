@@ -38,7 +38,6 @@ func (e *Engine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Res
 		dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir)),
 		job: workflow.PlanJob{Project: job.Project, Options: job.Options, Files: job.Files, Tools: job.Tools, RepoID: job.RepoID, Key: job.Key,
 			States: job.States, Expected: job.Expected, Log: job.Log}}}
-	a.job.Files.Out = job.Plan
 	err := a.run()
 	res := workflow.Result{Outcome: workflow.OutcomeSucceeded}
 	var f *failure
@@ -160,7 +159,7 @@ func (a *applying) check() error {
 		return failed("The saved plan is not the one that was approved: its fingerprint differs. Plan again.")
 	}
 	a.plan = plan
-	if a.before, err = savedState(a.order.Plan); err != nil {
+	if a.before, err = savedState(a.saved()); err != nil {
 		return failed("The saved plan does not say which state it was made from. Plan again.")
 	}
 	return nil

@@ -19,7 +19,7 @@ var (
 // ephemeral: the saved plan does not hold its value, so that apply asks for it
 // again. Elsewhere they are left out: older tools take none beside a saved plan.
 func (a *applying) applyOptions() []tfexec.ApplyOption {
-	out := []tfexec.ApplyOption{tfexec.DirOrPlan(a.order.Plan)}
+	out := []tfexec.ApplyOption{tfexec.DirOrPlan(a.saved())}
 	if len(a.settings.VarFiles) == 0 || !ephemeral(a.dir) {
 		return out
 	}

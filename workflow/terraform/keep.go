@@ -34,7 +34,7 @@ func (p *planning) keep() error {
 	if p.job.Keep == nil || p.plan.NoChanges {
 		return nil
 	}
-	if _, err := savedState(p.job.Files.Out); err != nil {
+	if _, err := savedState(p.saved()); err != nil {
 		p.plan.Notes = append(p.plan.Notes, "This plan cannot be applied: its saved form does not say which state it was made from.")
 		return nil
 	}
@@ -52,7 +52,7 @@ func (p *planning) keep() error {
 	}
 	lock := p.relative(tfconfig.LockFile) // the seal has it
 	made := slices.DeleteFunc(p.made, func(f string) bool { return f == lock })
-	if err := p.job.Keep(p.ctx, workflow.Kept{Plan: p.job.Files.Out, Made: made, Seal: text}); err != nil {
+	if err := p.job.Keep(p.ctx, workflow.Kept{Files: []string{savedPlan}, Made: made, Seal: text}); err != nil {
 		return fmt.Errorf("keeping the plan: %w", err)
 	}
 	return nil

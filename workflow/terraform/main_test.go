@@ -162,8 +162,8 @@ var sharedTools = sync.OnceValues(func() (string, error) { return os.MkdirTemp("
 func (w *world) workspace() workflow.RunFiles {
 	w.t.Helper()
 	dir := w.t.TempDir()
-	f := workflow.RunFiles{Workspace: dir + "/work", Home: dir + "/home", Tmp: dir + "/tmp", Out: dir + "/saved.tfplan"}
-	for _, d := range []string{f.Workspace, f.Home, f.Tmp, w.state} {
+	f := workflow.RunFiles{Workspace: dir + "/work", Home: dir + "/home", Tmp: dir + "/tmp", Out: dir + "/kept"}
+	for _, d := range []string{f.Workspace, f.Home, f.Tmp, f.Out, w.state} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			w.t.Fatal(err)
 		}
@@ -197,7 +197,7 @@ func (w *world) plan() answer {
 	if err := json.Unmarshal(out.Bytes(), &a); err != nil {
 		w.t.Fatalf("the planning process said %q: %v", out.String(), err)
 	}
-	if _, err := os.Stat(w.order.Files.Out); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(w.order.Files.Out, savedPlan)); !errors.Is(err, os.ErrNotExist) {
 		w.t.Errorf("the saved plan is still there (%v)", err)
 	}
 	return a

@@ -35,7 +35,7 @@ func (e *Engine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Resul
 	}
 	p := &planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx), job: job, output: newOutput(job.Log),
 		dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir))}
-	defer os.Remove(job.Files.Out) // it holds secrets, and Keep has it encrypted; a file that is not there is fine
+	defer os.Remove(p.saved()) // it holds secrets, and Keep has it encrypted; a file that is not there is fine
 	err := p.run()
 	var f *failure
 	if errors.As(err, &f) {
@@ -82,6 +82,12 @@ type planning struct {
 	fetched     workflow.Fetched // by init
 	unlocked    []string         // the providers among it that no committed lock file holds
 }
+
+// savedPlan is the name of terraform's saved plan among what is kept.
+const savedPlan = "plan"
+
+// saved is where the saved plan is.
+func (p *planning) saved() string { return filepath.Join(p.job.Files.Out, savedPlan) }
 
 func (p *planning) run() error {
 	if !filepath.IsLocal(filepath.FromSlash(p.job.Project.Dir)) {
@@ -189,7 +195,7 @@ func (p *planning) selectWorkspace() error {
 // makePlan runs plan and reads the saved plan. Exit 0 and 2 alone prove
 // nothing: terraform exits 2 on some crashes too.
 func (p *planning) makePlan() error {
-	if err := os.Remove(p.job.Files.Out); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(p.saved()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	var changes bool
@@ -200,7 +206,7 @@ func (p *planning) makePlan() error {
 	if err != nil {
 		return p.commandFailed("plan", err)
 	}
-	if info, err := os.Stat(p.job.Files.Out); err != nil || info.Size() == 0 {
+	if info, err := os.Stat(p.saved()); err != nil || info.Size() == 0 {
 		return p.died("left no saved plan although it exited " + map[bool]string{true: "2", false: "0"}[changes])
 	}
 	warnings := withSeverity(diagnostics(p.output.stdoutText(), p.job.Project.Dir), workflow.SeverityWarning)
@@ -209,7 +215,7 @@ func (p *planning) makePlan() error {
 		return err
 	}
 	var from workflow.StateVersion
-	if prior, err := savedState(p.job.Files.Out); err == nil { // a plan that says nothing of its state cannot be kept
+	if prior, err := savedState(p.saved()); err == nil { // a plan that says nothing of its state cannot be kept
 		from = prior.StateVersion
 	}
 	plan, secrets, err := planjson.Read(planjson.Input{Raw: raw, ExitChanges: changes, RepoID: p.job.RepoID, Key: p.job.Key, Project: p.job.Project,
@@ -241,7 +247,7 @@ func (p *planning) redacted(text string) string {
 }
 
 func (p *planning) planOptions() []tfexec.PlanOption {
-	out := []tfexec.PlanOption{tfexec.Out(p.job.Files.Out)}
+	out := []tfexec.PlanOption{tfexec.Out(p.saved())}
 	for _, f := range p.settings.VarFiles {
 		out = append(out, tfexec.VarFile(f))
 	}
@@ -271,7 +277,7 @@ func (p *planning) show() ([]byte, error) {
 	p.tf.SetStderr(p.output.errOnly())
 	defer p.tf.SetStdout(io.Discard)
 	defer p.tf.SetStderr(io.Discard)
-	_, err := p.tf.ShowPlanFile(p.uncancelled, p.job.Files.Out)
+	_, err := p.tf.ShowPlanFile(p.uncancelled, p.saved())
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return nil, p.commandFailed("show", err)

@@ -388,7 +388,7 @@ func BenchmarkPlan(b *testing.B) {
 		defer reportCPU(b)()
 		for range b.N {
 			f := w.workspace()
-			if err := w.terraform(f, []string{"init"}, []string{"plan", "-out", f.Out}, []string{"show", "-json", f.Out}); err != nil {
+			if err := w.terraform(f, []string{"init"}, []string{"plan", "-out", f.Out + "/plan"}, []string{"show", "-json", f.Out + "/plan"}); err != nil {
 				b.Fatal(err)
 			}
 		}
