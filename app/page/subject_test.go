@@ -20,16 +20,20 @@ func TestRunForAnything(t *testing.T) {
 		json         string
 	}{
 		"r1": {workflow.OfPull(pull), "plan of #12", link("#12"), `"number":12`},
-		"r2": {workflow.OfLanding(pull, "1a2b3c4d5e"), "plan of the merge of #12 at 1a2b3c4", link("the merge of #12 at 1a2b3c4"), `"commit":"1a2b3c4d5e","for":"landing","number":12`},
-		"r3": {workflow.OfGroup(repo.ID, "1a2b3c4d5e"), "plan of the merge group at 1a2b3c4", "the merge group at 1a2b3c4", `"commit":"1a2b3c4d5e","for":"merge_group","number":0`},
-		"r4": {workflow.OfBranch(repo.ID, "main"), "plan of main", "<code>main</code>", `"for":"branch","number":0,"ref":"main"`},
+		"r2": {workflow.OfLanding(pull, "1a2b3c4d5e"), "plan of the merge of #12 at 1a2b3c4", link("the merge of #12 at 1a2b3c4"),
+			`"commit":"1a2b3c4d5e","for":"landing","number":12`},
+		"r3": {workflow.OfGroup(repo.ID, "1a2b3c4d5e"), "plan of the merge group at 1a2b3c4", "the merge group at 1a2b3c4",
+			`"commit":"1a2b3c4d5e","for":"merge_group","number":0`},
+		"r4": {workflow.OfBranch(repo.ID, "main"), "plan of main", "<code>main</code>",
+			`"for":"branch","number":0,"ref":"main"`},
 	} {
 		r := run(id, "prod/"+id, "prod", workflow.RunFinished, workflow.OutcomeFailed)
 		r.Kind, r.Head, r.Queued = workflow.RunPlan, "abc0012", noon
 		r.SetSubject(repo, c.subject)
 		w.do(func(tx workflow.Tx) error { return tx.PutRun(r) })
 		page, project := w.body("/runs/"+id), w.body("/acme/infra/project/prod/"+id)
-		if !strings.Contains(page, "<title>prod/"+id+" · "+c.title) || !strings.Contains(page, "plan of "+c.shown+" ·") || !strings.Contains(project, "<td>"+c.shown+"</td>") {
+		if !strings.Contains(page, "<title>prod/"+id+" · "+c.title) || !strings.Contains(page, "plan of "+c.shown+" ·") ||
+			!strings.Contains(project, "<td>"+c.shown+"</td>") {
 			t.Errorf("%s: want %q and %q in the run's page\n%s\nand in the project's\n%s", id, c.title, c.shown, page, project)
 		}
 		if leads := strings.Contains(page+project, "/pull/"); leads != strings.Contains(c.shown, "/pull/") {

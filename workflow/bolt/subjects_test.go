@@ -18,8 +18,10 @@ func TestPullsInIndexes(t *testing.T) {
 	s := open(t, dir)
 	repo := workflow.Repo{ID: 7}
 	err := s.Update(t.Context(), func(tx workflow.Tx) error {
-		return errors.Join(tx.PutRun(workflow.Run{ID: "r1", Repo: repo, Number: 12, State: workflow.RunQueued, Project: workflow.Project{Name: "net"}}),
-			tx.PutRequest(&workflow.Request{ID: "q1", Key: "q1", Repo: repo, Number: 12}), tx.PutRequest(&workflow.Request{ID: "q2", Key: "q2", Repo: repo}),
+		run := workflow.Run{ID: "r1", Repo: repo, Number: 12, State: workflow.RunQueued}
+		return errors.Join(tx.PutRun(run),
+			tx.PutRequest(&workflow.Request{ID: "q1", Key: "q1", Repo: repo, Number: 12}),
+			tx.PutRequest(&workflow.Request{ID: "q2", Key: "q2", Repo: repo}),
 			tx.Append(&workflow.Event{Repo: 7, Number: 12}), tx.Append(&workflow.Event{Repo: 7}))
 	})
 	if err := errors.Join(err, s.Close()); err != nil {

@@ -10,14 +10,19 @@ import (
 )
 
 // unshown are what no pull shows.
-var unshown = map[string]workflow.Subject{"merge group": workflow.OfGroup(repo.ID, "1a2b3c4d"), "branch": workflow.OfBranch(repo.ID, "main")}
+var unshown = map[string]workflow.Subject{
+	"merge group": workflow.OfGroup(repo.ID, "1a2b3c4d"),
+	"branch":      workflow.OfBranch(repo.ID, "main"),
+}
 
 // queue queues a run for a subject, as what makes such runs does.
 func (w *world) queue(s workflow.Subject, project string, kind workflow.RunKind) workflow.Run {
 	w.t.Helper()
 	w.serial++
-	r := workflow.Run{ID: fmt.Sprintf("%020d", w.serial), Kind: kind, State: workflow.RunQueued, Head: "head0", Queued: w.now,
-		Project: workflow.Project{Name: project, Dir: project, Variant: "default", Engine: "terraform"}}
+	r := workflow.Run{
+		ID: fmt.Sprintf("%020d", w.serial), Kind: kind, State: workflow.RunQueued, Head: "head0", Queued: w.now,
+		Project: workflow.Project{Name: project, Dir: project, Variant: "default", Engine: "terraform"},
+	}
 	r.SetSubject(repo, s)
 	if kind == workflow.RunApply {
 		r.Apply = &workflow.ApplyOrder{PlanRun: "plan"}
@@ -84,7 +89,10 @@ func TestPlanWithoutAPullIsMadeAgain(t *testing.T) {
 			if third, ok := w.claim(); ok {
 				t.Errorf("got %+v, want no second repetition", third)
 			}
-			want(t, "its history", w.history(s)[2:], []string{"The plan of `a` is made again.", "`a` is being planned at head0.", "The plan of `a` ended: lost. The plan was lost: its worker gave no sign of life."})
+			want(t, "its history", w.history(s)[2:], []string{
+				"The plan of `a` is made again.", "`a` is being planned at head0.",
+				"The plan of `a` ended: lost. The plan was lost: its worker gave no sign of life.",
+			})
 		})
 		t.Run("one of a "+name+" in the way of an apply", func(t *testing.T) {
 			w := newWorld(t)
@@ -120,10 +128,14 @@ func TestRunsThatAreNotBegun(t *testing.T) {
 		kind    workflow.RunKind
 		why     string
 	}{
-		"an apply for a merge group":     {unshown["merge group"], workflow.RunApply, "It is for the merge group at 1a2b3c4, and what is planned for that is never applied."},
-		"an apply for a branch":          {unshown["branch"], workflow.RunApply, "It is for `main`, and what is planned for that is never applied."},
-		"a plan of a pull not on record": {gone, workflow.RunPlan, "Nothing is on record here of #99, so nobody would see what comes of it."},
-		"an apply of one":                {gone, workflow.RunApply, "Nothing is on record here of #99, so nobody would see what comes of it."},
+		"an apply for a merge group": {unshown["merge group"], workflow.RunApply,
+			"It is for the merge group at 1a2b3c4, and what is planned for that is never applied."},
+		"an apply for a branch": {unshown["branch"], workflow.RunApply,
+			"It is for `main`, and what is planned for that is never applied."},
+		"a plan of a pull not on record": {gone, workflow.RunPlan,
+			"Nothing is on record here of #99, so nobody would see what comes of it."},
+		"an apply of one": {gone, workflow.RunApply,
+			"Nothing is on record here of #99, so nobody would see what comes of it."},
 		"a landing of one": {workflow.OfLanding(workflow.PullKey{RepoID: repo.ID, Number: 99}, "1a2b3c4d"), workflow.RunPlan,
 			"Nothing is on record here of the merge of #99 at 1a2b3c4, so nobody would see what comes of it."},
 	} {
@@ -157,7 +169,8 @@ func TestAuthoriseWithoutAPull(t *testing.T) {
 		if err := w.authorise(apply); err == nil {
 			t.Errorf("%s: an apply is authorised", name)
 		}
-		w.finish(workflow.Result{Run: apply.ID, Epoch: apply.Epoch, Outcome: workflow.OutcomeFailed, NotStarted: true, Reason: "It was not authorised."})
+		w.finish(workflow.Result{Run: apply.ID, Epoch: apply.Epoch, Outcome: workflow.OutcomeFailed, NotStarted: true,
+			Reason: "It was not authorised."})
 		run, err := w.svc.Run(t.Context(), apply.ID)
 		if err != nil || run.Outcome != workflow.OutcomeRefused || run.Apply.Spent {
 			t.Errorf("%s: got %+v, %v, want it refused", name, run, err)
@@ -186,7 +199,8 @@ func TestLandingIsShownOnItsPull(t *testing.T) {
 func TestAnswerWithoutAPull(t *testing.T) {
 	for name, s := range unshown {
 		w := newWorld(t)
-		req := workflow.Request{Kind: workflow.RequestCommand, Key: name, Command: &workflow.Command{Verb: workflow.VerbPlan}, Actor: ada}
+		req := workflow.Request{Kind: workflow.RequestCommand, Key: name, Actor: ada,
+			Command: &workflow.Command{Verb: workflow.VerbPlan}}
 		req.SetAbout(repo, s.About())
 		stored, _, err := w.svc.Submit(t.Context(), req)
 		if err == nil {

@@ -63,7 +63,9 @@ func findSubjects(t *testing.T, b *bench, when string) {
 		if len(runs) > 0 {
 			same(t, "what they are for"+when, runs[0].Subject().String(), s.String())
 		}
-		older := see(b, func(tx workflow.Tx) ([]workflow.Run, error) { return tx.RunsOf(s, letter+"-queued", 10) })
+		older := see(b, func(tx workflow.Tx) ([]workflow.Run, error) {
+			return tx.RunsOf(s, letter+"-queued", 10)
+		})
 		same(t, "the older one"+when, runIDs(older), letter+"-finished")
 		live := see(b, func(tx workflow.Tx) ([]workflow.Run, error) { return tx.LiveRunsOf(s) })
 		same(t, "live runs for "+s.String()+when, runIDs(live), letter+"-queued")
@@ -112,8 +114,10 @@ func refuseSubjects(t *testing.T, b *bench) {
 	for what, write := range map[string]func(workflow.Tx) error{
 		"a run in words of another version": func(tx workflow.Tx) error { return tx.PutRun(r) },
 		"a run of no pull":                  func(tx workflow.Tx) error { return tx.PutRun(run("z", 0, "net")) },
-		"a request without a repository":    func(tx workflow.Tx) error { return tx.PutRequest(&workflow.Request{ID: "z", Key: "z", Number: 12}) },
-		"an event without a repository":     func(tx workflow.Tx) error { return tx.Append(&workflow.Event{Number: 12}) },
+		"a request without a repository": func(tx workflow.Tx) error {
+			return tx.PutRequest(&workflow.Request{ID: "z", Key: "z", Number: 12})
+		},
+		"an event without a repository": func(tx workflow.Tx) error { return tx.Append(&workflow.Event{Number: 12}) },
 	} {
 		if err := b.store.Update(t.Context(), write); err == nil {
 			t.Errorf("%s was taken", what)
