@@ -236,6 +236,7 @@ func (s *server) tail(id string) (log template.HTML, cut bool, err error) {
 	if i := bytes.IndexByte(text, '\n'); start > 0 && i >= 0 {
 		text = text[i+1:]
 	}
+	text = bytes.TrimLeft(text, "\n") // each tool's part begins with an empty line
 	last := lastLines(text, logLines)
 	return web.LogHTML(last), start > 0 || len(last) < len(text), nil
 }
