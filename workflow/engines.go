@@ -41,7 +41,7 @@ func (e Engines) refusal(p Project) string {
 	for _, k := range e.Kinds() {
 		names = append(names, phrase.CodeSpan(k.Name))
 	}
-	return fmt.Sprintf("This server has no engine %s: it has %s. Name one of those, or ask whoever runs the server.", phrase.CodeSpan(phrase.Shown(p.Engine)), phrase.AndList(names))
+	return fmt.Sprintf("This server has no engine %s: it has %s. Name one of those, or ask whoever runs the server.", phrase.Name(p.Engine), phrase.AndList(names))
 }
 
 // Discover is what all engines find in a tree. Of a directory that several have files in, the

@@ -46,14 +46,14 @@ func (f Fetched) Differs(was Fetched) string {
 			before, had := part.was[name]
 			switch now := part.now[name]; {
 			case !had:
-				return fmt.Sprintf(part.new, phrase.CodeSpan(phrase.Shown(name)))
+				return fmt.Sprintf(part.new, phrase.Name(name))
 			case before != now:
-				return fmt.Sprintf(part.other, phrase.CodeSpan(phrase.Shown(name))) + versions(before, now)
+				return fmt.Sprintf(part.other, phrase.Name(name)) + versions(before, now)
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(part.was)) {
 			if _, has := part.now[name]; !has {
-				return fmt.Sprintf(part.gone, phrase.CodeSpan(phrase.Shown(name)))
+				return fmt.Sprintf(part.gone, phrase.Name(name))
 			}
 		}
 	}

@@ -127,12 +127,14 @@ func (l Lock) Sentence() phrase.Text {
 	case LockPlan:
 		why = "a plan with changes was made there"
 	}
-	return phrase.Say("#%d holds the lock on %s since %s, through %s: %s.", l.Pull.Number, phrase.Project(l.Project), phrase.Clock(l.Since), Mention(l.User), why)
+	return phrase.Say("#%d holds the lock on %s since %s, through %s: %s.",
+		l.Pull.Number, phrase.Project(l.Project), phrase.Clock(l.Since), Mention(l.User), why)
 }
 
 // Mend is how a lock that is in the way comes free, as a sentence.
 func (l Lock) Mend() phrase.Text {
-	return phrase.Say("It is released when #%d is merged or closed, or there by %s.", l.Pull.Number, VerbUnlock.About(l.Project))
+	return phrase.Say("It is released when #%d is merged or closed, or there by %s.",
+		l.Pull.Number, VerbUnlock.About(l.Project))
 }
 
 // GuardedBy reports whether a lock is one of those that the project's runs need.

@@ -332,7 +332,7 @@ func OthersOf(names []string) Others {
 func (o Others) String() string {
 	var out []string
 	for _, name := range o.Names {
-		out = append(out, phrase.CodeSpan(phrase.Shown(name)))
+		out = append(out, phrase.Name(name))
 	}
 	if o.More > 0 {
 		out = append(out, fmt.Sprintf("%d more", o.More))

@@ -141,7 +141,7 @@ func (s Subject) Words() string {
 	case s.kind == forGroup:
 		return "the merge group at " + phrase.Short(s.commit)
 	case s.kind == forBranch:
-		return phrase.CodeSpan(phrase.Shown(s.ref))
+		return phrase.Name(s.ref)
 	}
 	return fmt.Sprintf("#%d", s.number)
 }

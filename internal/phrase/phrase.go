@@ -85,6 +85,9 @@ func CodeSpan(s string) string {
 	return "`" + strings.ReplaceAll(OneLine(s), "`", "'") + "`"
 }
 
+// Name puts a name that somebody chose into backticks, cut to what can be read.
+func Name(s string) string { return CodeSpan(Shown(s)) }
+
 // OneLine makes one line of a text, with single spaces. What else is not seen stays.
 func OneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n", r) }), " ")

@@ -173,7 +173,7 @@ func (p Part) with(prefix string) string {
 	case p.Command.Verb != "":
 		return CodeSpan(OrWord(prefix, "cardea") + " " + p.Command.typed())
 	case p.Project != "":
-		return CodeSpan(Shown(p.Project))
+		return Name(p.Project)
 	case p.Plan != "":
 		return "of " + CodeSpan(p.Plan)
 	}

@@ -169,7 +169,7 @@ func (in CarryInput) file(a workflow.Approval, looked ...func(workflow.FileChang
 	if n := len(changes) - 1; n > 0 {
 		more = " and " + phrase.CountOf(n, "other file", "other files")
 	}
-	return fmt.Sprintf("%s%s changed", phrase.CodeSpan(phrase.Shown(first.Path)), more)
+	return fmt.Sprintf("%s%s changed", phrase.Name(first.Path), more)
 }
 
 // unshown reports whether a changed file may mean something that no plan shows.

@@ -51,7 +51,9 @@ func (g *gate) answer() []workflow.Missing {
 // live facts (Live.Read is zero) the record's are taken, and what only GitHub
 // knows is left out. A plan that has nothing to apply, or was applied, waits for nothing.
 func WaitsFor(in Input) []workflow.Missing {
-	if run := in.Project.Run; in.Project.Deleted || (run != nil && run.State == workflow.RunFinished && run.Outcome == workflow.OutcomeSucceeded && run.NoChanges) {
+	run := in.Project.Run
+	planned := run != nil && run.State == workflow.RunFinished && run.Outcome == workflow.OutcomeSucceeded
+	if in.Project.Deleted || planned && run.NoChanges {
 		return nil
 	}
 	if a := in.Project.Apply; in.Project.Ran(a) && a.ApplySucceeded() {
@@ -145,7 +147,9 @@ func (g *gate) name() phrase.Part { return phrase.Project(g.in.Project.Project.N
 
 func (g *gate) permission() {
 	if run := g.in.Project.Run; run != nil && !run.Subject().MayApply() {
-		g.add(workflow.NeedPermission, phrase.Say("The plan of %s is for %s, and what is planned for that is never applied.", g.name(), run.Subject().Words()),
+		g.add(workflow.NeedPermission,
+			phrase.Say("The plan of %s is for %s, and what is planned for that is never applied.",
+				g.name(), run.Subject().Words()),
 			phrase.Say("Only what a pull request plans is applied: open one."))
 	}
 	who := g.in.Live.Actor
@@ -155,12 +159,15 @@ func (g *gate) permission() {
 	case who.ID == 0:
 		g.add(workflow.NeedPermission, phrase.Say("It is not known who asks for this apply."), mend)
 	case who.Bot && !g.rules.ListsBot(who):
-		g.add(workflow.NeedPermission, phrase.Say("The server's `bots` do not list the app %s.", phrase.CodeSpan(phrase.Shown(who.Slug()))), mend)
+		g.add(workflow.NeedPermission,
+			phrase.Say("The server's `bots` do not list the app %s.", phrase.Name(who.Slug())), mend)
 	case !known || !role.Known():
-		g.add(workflow.NeedPermission, phrase.Say("GitHub did not say which role %s has, and without an answer nothing is applied.", workflow.Mention(who)),
+		g.add(workflow.NeedPermission,
+			phrase.Say("GitHub did not say which role %s has, and without an answer nothing is applied.", workflow.Mention(who)),
 			phrase.Say("Try again: %s.", g.command(workflow.VerbApply)))
 	case !g.rules.Apply.Includes(who, role):
-		g.add(workflow.NeedPermission, phrase.Say("%s has the role `%s`, which may not apply %s.", workflow.Mention(who), role, g.name().Or("these")), mend)
+		g.add(workflow.NeedPermission,
+			phrase.Say("%s has the role `%s`, which may not apply %s.", workflow.Mention(who), role, g.name().Or("these")), mend)
 	}
 }
 
@@ -175,10 +182,12 @@ func (g *gate) facts() {
 	}
 	// Facts of the future are as little worth as old ones: a clock was set.
 	if age := g.in.Now.Sub(g.in.Live.Read); g.live && (age > LiveMaxAge || age < -LiveMaxAge) {
-		g.add(workflow.NeedFacts, phrase.Say("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
+		g.add(workflow.NeedFacts,
+			phrase.Say("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
 	}
 	if g.live && g.in.Live.BaseTip == "" {
-		g.add(workflow.NeedFacts, phrase.Say("GitHub did not say where the base branch %s stands now.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))), again)
+		g.add(workflow.NeedFacts,
+			phrase.Say("GitHub did not say where the base branch %s stands now.", phrase.Name(g.pull.Base.Ref)), again)
 	}
 }
 
@@ -191,12 +200,15 @@ func (g *gate) pullChecks() {
 		if word == workflow.PullOpen {
 			word = rec.State
 		}
-		g.add(workflow.NeedOpen, phrase.Say("This pull request is %s.", phrase.OrWord(string(word), "in a state that is not known")),
-			phrase.Say("Only what an open pull request changes is applied. A closed one can be reopened; after a merge open a new one."))
+		g.add(workflow.NeedOpen,
+			phrase.Say("This pull request is %s.", phrase.OrWord(string(word), "in a state that is not known")),
+			phrase.Say("Only what an open pull request changes is applied. "+
+				"A closed one can be reopened; after a merge open a new one."))
 	}
 	if g.pull.Fork || rec.Fork {
 		g.add(workflow.NeedSameRepo, phrase.Say("The head of this pull request is in another repository."),
-			phrase.Say("Somebody who may write to %s can push the branch here and open a pull request from it.", phrase.CodeSpan(phrase.Shown(rec.Repo.FullName()))))
+			phrase.Say("Somebody who may write to %s can push the branch here and open a pull request from it.",
+				phrase.Name(rec.Repo.FullName())))
 	}
 	if g.pull.Draft || (!g.live && rec.Draft) {
 		g.add(workflow.NeedReady, phrase.Say("This pull request is a draft."), phrase.Say("Mark it as ready for review."))
@@ -205,7 +217,9 @@ func (g *gate) pullChecks() {
 	g.reviewed()
 	g.mergeable()
 	if g.in.BaseFaulty {
-		g.add(workflow.NeedConfig, phrase.Say("`%s` of the base branch %s is faulty, so nobody can say which rules hold.", workflow.RepoConfigFile, phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))),
+		g.add(workflow.NeedConfig,
+			phrase.Say("`%s` of the base branch %s is faulty, so nobody can say which rules hold.",
+				workflow.RepoConfigFile, phrase.Name(g.pull.Base.Ref)),
 			phrase.Say("Mend it on the base branch first: a pull request that does so can be merged without an apply."))
 	}
 }
@@ -225,11 +239,11 @@ func (g *gate) branch() {
 	if len(globs) > 0 {
 		spans := make([]string, len(globs))
 		for i, b := range globs {
-			spans[i] = phrase.CodeSpan(phrase.Shown(b))
+			spans[i] = phrase.Name(b)
 		}
 		allowed = "Allowed: " + phrase.OrList(spans) + "."
 	}
-	g.add(workflow.NeedBranch, phrase.Say("%s is not a base branch on which an apply may run.", phrase.CodeSpan(phrase.Shown(ref))),
+	g.add(workflow.NeedBranch, phrase.Say("%s is not a base branch on which an apply may run.", phrase.Name(ref)),
 		phrase.Say("%s Change this pull request's base, or ask an operator of the server for `apply.branches`.", allowed))
 }
 
@@ -246,16 +260,27 @@ func (g *gate) head() {
 	sha := g.pull.Head.SHA
 	switch {
 	case sha == "" || rec.Head.SHA == "":
-		g.add(workflow.NeedHead, phrase.Say("The head of this pull request is not known."), phrase.Say("Try again: %s.", g.command(workflow.VerbApply)))
+		g.add(workflow.NeedHead,
+			phrase.Say("The head of this pull request is not known."),
+			phrase.Say("Try again: %s.", g.command(workflow.VerbApply)))
 	case sha != rec.Head.SHA:
-		g.add(workflow.NeedHead, phrase.Say("The head is %s now; what is shown is of %s.", phrase.CodeSpan(phrase.Short(sha)), phrase.CodeSpan(phrase.Short(rec.Head.SHA))), mend)
+		g.add(workflow.NeedHead,
+			phrase.Say("The head is %s now; what is shown is of %s.",
+				phrase.CodeSpan(phrase.Short(sha)), phrase.CodeSpan(phrase.Short(rec.Head.SHA))),
+			mend)
 	case !g.in.Record.Known:
 		g.add(workflow.NeedHead, phrase.Say("What %s affects is not known yet.", phrase.CodeSpan(phrase.Short(sha))), mend)
 	case g.in.Project.Run != nil && g.in.Project.Run.Head != sha:
-		g.add(workflow.NeedHead, phrase.Say("The plan is of %s; the head is %s.", phrase.CodeSpan(phrase.Short(g.in.Project.Run.Head)), phrase.CodeSpan(phrase.Short(sha))), mend)
+		g.add(workflow.NeedHead,
+			phrase.Say("The plan is of %s; the head is %s.",
+				phrase.CodeSpan(phrase.Short(g.in.Project.Run.Head)), phrase.CodeSpan(phrase.Short(sha))),
+			mend)
 	}
 	if g.pull.Base.Ref != rec.Base.Ref {
-		g.add(workflow.NeedHead, phrase.Say("The base branch is %s now; the plan is for %s.", phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref)), phrase.CodeSpan(phrase.Shown(rec.Base.Ref))), mend)
+		g.add(workflow.NeedHead,
+			phrase.Say("The base branch is %s now; the plan is for %s.",
+				phrase.Name(g.pull.Base.Ref), phrase.Name(rec.Base.Ref)),
+			mend)
 	}
 }
 
@@ -274,8 +299,10 @@ func (g *gate) reviewed() {
 	if decision != "" && decision != "approved" {
 		sentence = g.decision()
 	}
-	g.add(workflow.NeedReviewed, sentence, phrase.Say("Somebody other than the author approves it in a review on GitHub. (%s is for the plan and does not replace it.)",
-		workflow.VerbApprove.Typed("")))
+	g.add(workflow.NeedReviewed,
+		sentence,
+		phrase.Say("Somebody other than the author approves it in a review on GitHub. (%s is for the plan and does not replace it.)",
+			workflow.VerbApprove.Typed("")))
 }
 
 // decision is GitHub's review decision in words.
@@ -286,7 +313,7 @@ func (g *gate) decision() phrase.Text {
 	case "review_required":
 		return phrase.Say("GitHub still requires a review.")
 	default:
-		return phrase.Say("GitHub's review decision is %s.", phrase.CodeSpan(phrase.Shown(d)))
+		return phrase.Say("GitHub's review decision is %s.", phrase.Name(d))
 	}
 }
 
@@ -296,31 +323,40 @@ func (g *gate) mergeable() {
 	if !g.requires(workflow.NeedMergeable) {
 		return
 	}
-	base := phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))
+	base := phrase.Name(g.pull.Base.Ref)
 	switch g.in.Live.Conflicts {
 	case "no":
 	case "yes":
-		g.addExactly(workflow.NeedMergeable, "a merge without conflicts", phrase.Say("The head conflicts with %s.", base), phrase.Say("Merge %s into the branch, or rebase it, and push.", base))
+		g.addExactly(workflow.NeedMergeable, "a merge without conflicts",
+			phrase.Say("The head conflicts with %s.", base),
+			phrase.Say("Merge %s into the branch, or rebase it, and push.", base))
 	default:
-		g.add(workflow.NeedMergeable, phrase.Say("GitHub has not said yet whether the head conflicts with %s.", base), phrase.Say("Try again in a minute: %s.", g.command(workflow.VerbApply)))
+		g.add(workflow.NeedMergeable,
+			phrase.Say("GitHub has not said yet whether the head conflicts with %s.", base),
+			phrase.Say("Try again in a minute: %s.", g.command(workflow.VerbApply)))
 	}
 	if d := g.in.Live.ReviewDecision; d != "" && d != "approved" && !g.requires(workflow.NeedReviewed) {
 		g.addExactly(workflow.NeedMergeable, workflow.NeedReviewed.Words(), g.decision(),
-			phrase.Say("The reviews that the branch requires are given on GitHub; %s does not replace them.", workflow.VerbApprove.Typed("")))
+			phrase.Say("The reviews that the branch requires are given on GitHub; %s does not replace them.",
+				workflow.VerbApprove.Typed("")))
 	}
 	var names, told []string
 	for _, c := range g.in.Live.Required {
 		if c.State != "passed" {
 			names = append(names, phrase.Shown(c.Name))
-			told = append(told, fmt.Sprintf("%s (%s)", phrase.CodeSpan(phrase.Shown(c.Name)), codeWord(c.State)))
+			told = append(told, fmt.Sprintf("%s (%s)", phrase.Name(c.Name), codeWord(c.State)))
 		}
 	}
 	if len(names) > 0 {
 		sort.Strings(names)
 		sort.Strings(told)
-		g.addExactly(workflow.NeedMergeable, phrase.OneMany(len(names) == 1, "the check ", "the checks ")+strings.Join(names, ", "),
-			phrase.Say("%s of the base branch %s not passed: %s.", phrase.CountOf(len(told), "required check", "required checks"), phrase.OneMany(len(told) == 1, "has", "have"), phrase.AndList(told)),
-			phrase.Say("Wait for what is pending, mend what failed; what is missing has to report at this head. Then %s.", g.command(workflow.VerbApply)))
+		g.addExactly(workflow.NeedMergeable,
+			phrase.OneMany(len(names) == 1, "the check ", "the checks ")+strings.Join(names, ", "),
+			phrase.Say("%s of the base branch %s not passed: %s.",
+				phrase.CountOf(len(told), "required check", "required checks"),
+				phrase.OneMany(len(told) == 1, "has", "have"), phrase.AndList(told)),
+			phrase.Say("Wait for what is pending, mend what failed; what is missing has to report at this head. Then %s.",
+				g.command(workflow.VerbApply)))
 	}
 }
 

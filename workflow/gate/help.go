@@ -32,10 +32,12 @@ func Help(rules workflow.Rules, who workflow.Actor, role workflow.Role, roleErr 
 	switch {
 	case who.Bot && !rules.ListsBot(who):
 		reply.May = []workflow.Verb{workflow.VerbStatus, workflow.VerbHelp}
-		reply.Text = []phrase.Text{phrase.Say("The server's `bots` do not list `%s`, so the other commands are not for it.", phrase.Shown(who.Slug()))}
+		reply.Text = []phrase.Text{phrase.Say("The server's `bots` do not list `%s`, so the other commands are not for it.",
+			phrase.Shown(who.Slug()))}
 		return reply
 	case roleErr != nil:
-		reply.Text = []phrase.Text{phrase.Say("GitHub did not say which role you have, so these are all commands; some of them may not be for you.")}
+		reply.Text = phrase.Texts("GitHub did not say which role you have, so these are all commands; " +
+			"some of them may not be for you.")
 		return reply
 	}
 	everywhere := []workflow.Rules{rules}
@@ -60,10 +62,12 @@ func Help(rules workflow.Rules, who workflow.Actor, role workflow.Role, roleErr 
 	reply.May = append(reply.May, workflow.VerbStatus, workflow.VerbHelp)
 	var lacks []string
 	for _, words := range order {
-		lacks = append(lacks, fmt.Sprintf("%s %s %s", phrase.AndList(takes[words]), phrase.OneMany(len(takes[words]) == 1, "takes", "take"), words))
+		take := phrase.OneMany(len(takes[words]) == 1, "takes", "take")
+		lacks = append(lacks, fmt.Sprintf("%s %s %s", phrase.AndList(takes[words]), take, words))
 	}
 	if len(lacks) > 0 {
-		reply.Text = []phrase.Text{phrase.Say("%s. You have the role `%s`.", strings.Join(lacks, "; "), workflow.RoleOrNone(role))}
+		reply.Text = []phrase.Text{phrase.Say("%s. You have the role `%s`.",
+			strings.Join(lacks, "; "), workflow.RoleOrNone(role))}
 	}
 	if flags := allowedFlags(rules); len(flags) > 0 && slices.Contains(reply.May, workflow.VerbPlan) {
 		reply.Text = append(reply.Text, phrase.Say("`plan` also takes %s here.", phrase.AndList(flags)))

@@ -47,8 +47,10 @@ func TakeLocks(in TakeInput) (taken []workflow.Lock, held *workflow.Lock) {
 		if i < 0 {
 			epoch++
 			p := in.Project
-			taken = append(taken, workflow.Lock{RepoID: in.Pull.RepoID, Key: key, Project: p.Name, Pull: in.Pull, User: in.User, Since: in.Now, Why: in.Why, Epoch: epoch,
-				Of: p.Locked()})
+			taken = append(taken, workflow.Lock{
+				RepoID: in.Pull.RepoID, Key: key, Project: p.Name, Pull: in.Pull, User: in.User,
+				Since: in.Now, Why: in.Why, Epoch: epoch, Of: p.Locked(),
+			})
 			continue
 		}
 		l := in.Locks[i]
@@ -76,14 +78,17 @@ func MayRelease(rec workflow.PullRecord, l workflow.Lock) phrase.Text {
 		name := phrase.Project(p.Project.Name)
 		switch a := p.Apply; {
 		case a.State == workflow.RunRunning:
-			return phrase.Say("An apply of %s is running: wait for its end, or %s interrupts it.", name, workflow.VerbCancel.Typed("--apply"))
+			return phrase.Say("An apply of %s is running: wait for its end, or %s interrupts it.",
+				name, workflow.VerbCancel.Typed("--apply"))
 		case a.State != workflow.RunFinished:
 			return phrase.Say("An apply of %s is queued; %s drops it.", name, workflow.VerbCancel.Typed("--apply"))
 		case a.OutcomeOpen():
-			return phrase.Say("Nobody knows how the last apply of %s ended. A person with the permission `admin` looks at it and ends it: %s or `failed`.",
+			return phrase.Say("Nobody knows how the last apply of %s ended. "+
+				"A person with the permission `admin` looks at it and ends it: %s or `failed`.",
 				name, resolveAs(p.Project.Name, workflow.ResolvedApplied))
 		case a.StateKept():
-			return phrase.Say("The last apply of %s could not store its state, which is kept here. A person with the permission `admin` stores it and ends it: %s or `failed`.",
+			return phrase.Say("The last apply of %s could not store its state, which is kept here. "+
+				"A person with the permission `admin` stores it and ends it: %s or `failed`.",
 				name, resolveAs(p.Project.Name, workflow.ResolvedApplied))
 		}
 	}

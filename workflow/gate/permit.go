@@ -27,8 +27,10 @@ type MayPlanInput struct {
 func MayPlan(in MayPlanInput) *workflow.Trouble {
 	if in.Pull.Fork {
 		return refuse("Pull requests from forks are not planned",
-			phrase.Say("The head of this pull request is in another repository, whose code would run with this one's credentials."),
-			phrase.Say("Somebody who may write to %s can push the branch here and open a pull request from it.", in.Pull.Repo.FullName()))
+			phrase.Say("The head of this pull request is in another repository, "+
+				"whose code would run with this one's credentials."),
+			phrase.Say("Somebody who may write to %s can push the branch here and open a pull request from it.",
+				in.Pull.Repo.FullName()))
 	}
 	who, role := in.Pull.Author, in.AuthorRole
 	if in.Request.Kind == workflow.RequestCommand {
@@ -54,7 +56,8 @@ func MayPlan(in MayPlanInput) *workflow.Trouble {
 	}
 	if !in.Rules.Plan.Includes(who, role) {
 		return refuse(fmt.Sprintf("%s may not plan here", strings.Trim(workflow.Mention(who), "`")),
-			phrase.Say("%s has the role `%s` on this repository.", workflow.Mention(who), workflow.RoleOrNone(role)), whoMay(in.Rules))
+			phrase.Say("%s has the role `%s` on this repository.",
+				workflow.Mention(who), workflow.RoleOrNone(role)), whoMay(in.Rules))
 	}
 	return nil
 }
@@ -75,7 +78,8 @@ func MayPlanProject(in MayPlanInput, p workflow.Project) string {
 		if env.Plan == nil || (in.RoleError == nil && env.Plan.Includes(who, role)) {
 			continue
 		}
-		return fmt.Sprintf("%s may not plan in environment `%s`, which asks for %s.", workflow.Mention(who), name, env.Plan.Describe())
+		return fmt.Sprintf("%s may not plan in environment `%s`, which asks for %s.",
+			workflow.Mention(who), name, env.Plan.Describe())
 	}
 	return ""
 }

@@ -34,7 +34,8 @@ func (g *gate) noPlan() (short string, sentence, mend phrase.Text) {
 		return "", phrase.Say("Nothing of this head can be planned: %s.", g.in.Record.Trouble.Title.Within()),
 			phrase.Say("The check `cardea/plan` says what to mend.")
 	case p.Deleted:
-		return "nothing", phrase.Say("The directory of %s is deleted by this pull request.", g.name()), phrase.Say("Nothing of it is applied.")
+		return "nothing", phrase.Say("The directory of %s is deleted by this pull request.", g.name()),
+			phrase.Say("Nothing of it is applied.")
 	case !p.Project.Refused.Empty():
 		return "", p.Project.Refused, phrase.Say("Mend that and push.")
 	case run == nil:
@@ -48,9 +49,11 @@ func (g *gate) noPlan() (short string, sentence, mend phrase.Text) {
 	case run.Outcome == workflow.OutcomeCancelled:
 		return "", phrase.Say("The last plan of %s was cancelled.", g.name()), replan
 	case run.Outcome != workflow.OutcomeSucceeded:
-		return "", phrase.Say("The last plan of %s did not succeed.", g.name()), phrase.Say("Mend what it says and push, or %s.", g.command(workflow.VerbPlan))
+		return "", phrase.Say("The last plan of %s did not succeed.", g.name()),
+			phrase.Say("Mend what it says and push, or %s.", g.command(workflow.VerbPlan))
 	case run.NoChanges || (g.in.Plan != nil && g.in.Plan.NoChanges):
-		return "nothing", phrase.Say("The plan of %s has no changes: there is nothing to apply.", g.name()), phrase.Say("Nothing to do.")
+		return "nothing", phrase.Say("The plan of %s has no changes: there is nothing to apply.", g.name()),
+			phrase.Say("Nothing to do.")
 	case g.in.Plan == nil:
 		return "", phrase.Say("The plan of %s is not kept any more.", g.name()), replan
 	case g.in.Plan.Fingerprint == "" || run.Fingerprint != g.in.Plan.Fingerprint:
@@ -68,7 +71,8 @@ func (g *gate) order() {
 	again := phrase.Say("Look at the plan and ask once more: %s.", g.command(workflow.VerbApply))
 	if g.moment == whenReady {
 		if why := g.notOurs(a); why != "" {
-			g.missing = append(g.missing, workflow.Missing{Need: workflow.NeedPlan, Short: phrase.Say("a new %s", workflow.VerbApply.Typed("")),
+			g.missing = append(g.missing, workflow.Missing{Need: workflow.NeedPlan, Short: phrase.Say("a new %s",
+				workflow.VerbApply.Typed("")),
 				Sentence: phrase.Plain(why), Mend: again})
 		}
 		return
@@ -76,15 +80,18 @@ func (g *gate) order() {
 	switch {
 	case a == nil:
 	case a.State == workflow.RunQueued:
-		g.addExactly(workflow.NeedPlan, "the running apply", phrase.Say("An apply of %s is queued already.", g.name()), phrase.Say("Wait for it."))
+		g.addExactly(workflow.NeedPlan, "the running apply",
+			phrase.Say("An apply of %s is queued already.", g.name()), phrase.Say("Wait for it."))
 	case a.State != workflow.RunFinished:
-		g.addExactly(workflow.NeedPlan, "the running apply", phrase.Say("An apply of %s is running since %s.", g.name(), phrase.Clock(a.Started)), phrase.Say("Wait for it."))
+		g.addExactly(workflow.NeedPlan, "the running apply",
+			phrase.Say("An apply of %s is running since %s.", g.name(), phrase.Clock(a.Started)), phrase.Say("Wait for it."))
 	case g.in.Project.Ran(a):
 		mend := g.replan()
 		if a.OutcomeOpen() || a.StateKept() { // a plan made now would be of a state that nobody knows
 			mend = phrase.Say("No new plan before that apply is settled; one follows then by itself.")
 		}
-		g.addExactly(workflow.NeedPlan, "a new plan", phrase.Say("This plan was carried out once, and a plan is never carried out twice."), mend)
+		g.addExactly(workflow.NeedPlan, "a new plan",
+			phrase.Say("This plan was carried out once, and a plan is never carried out twice."), mend)
 	}
 }
 
@@ -101,7 +108,8 @@ func (g *gate) notOurs(a *workflow.Run) string {
 		return "This apply was cancelled: " + a.Interrupt
 	case a.Apply.Spent:
 		return "This apply was begun once already."
-	case a.Subject() != run.Subject() || a.Apply.PlanRun != run.ID || a.Apply.Fingerprint != run.Fingerprint || a.Apply.Artefact != run.Artefact:
+	case a.Subject() != run.Subject() || a.Apply.PlanRun != run.ID ||
+		a.Apply.Fingerprint != run.Fingerprint || a.Apply.Artefact != run.Artefact:
 		return "The plan is not the one for which this apply was asked."
 	}
 	return ""
@@ -112,12 +120,14 @@ func (g *gate) artefact() {
 	replan := g.replan()
 	switch {
 	case planned == "":
-		g.add(workflow.NeedArtefact, phrase.Say("Nothing was kept of the plan of %s that could be applied.", g.name()), replan)
+		g.add(workflow.NeedArtefact,
+			phrase.Say("Nothing was kept of the plan of %s that could be applied.", g.name()), replan)
 	case found == "":
 		g.add(workflow.NeedArtefact, phrase.Say("The saved plan of %s is not there any more.", g.name()), replan)
 	case planned != found:
 		g.add(workflow.NeedArtefact, phrase.Say("The saved plan of %s is not the file that was made (SHA-256 %s, not %s).",
-			g.name(), phrase.CodeSpan(phrase.Short(found)), phrase.CodeSpan(phrase.Short(planned))), replan.And(phrase.Say("An operator of the server should find out who changed it.")))
+			g.name(), phrase.CodeSpan(phrase.Short(found)), phrase.CodeSpan(phrase.Short(planned))),
+			replan.And(phrase.Say("An operator of the server should find out who changed it.")))
 	}
 }
 
@@ -126,7 +136,7 @@ func (g *gate) upToDate() {
 	if !g.requires(workflow.NeedUpToDate) {
 		return
 	}
-	base := phrase.CodeSpan(phrase.Shown(g.pull.Base.Ref))
+	base := phrase.Name(g.pull.Base.Ref)
 	mend := phrase.Say("Nothing to do: a new plan is made by itself. If it is the same, its approvals stay.")
 	var why phrase.Text
 	switch {
@@ -137,7 +147,8 @@ func (g *gate) upToDate() {
 	case !g.in.SameInputs:
 		why = phrase.Say("%s has moved on in files that %s is planned from.", base, g.name())
 	case len(g.in.Plan.Hidden) > 0 && !g.in.SameTree && g.moment != whenShown:
-		why = phrase.Say("%s has moved on, and the plan of %s runs code that its changes do not show: only the very same files will do.", base, g.name())
+		why = phrase.Say("%s has moved on, and the plan of %s runs code that its changes do not show: "+
+			"only the very same files will do.", base, g.name())
 	}
 	if !why.Empty() {
 		g.add(workflow.NeedUpToDate, why, mend)
@@ -154,7 +165,10 @@ func (g *gate) fresh() {
 	case made.IsZero() || made.After(g.in.Now.Add(time.Minute)):
 		g.add(workflow.NeedFresh, phrase.Say("It is not known when the plan of %s was made.", g.name()), replan)
 	case g.in.Now.Sub(made) > limit:
-		g.add(workflow.NeedFresh, phrase.Say("The plan of %s is of %s, longer ago than `stale_after` allows (%s).", g.name(), phrase.Clock(made), phrase.InWords(limit)), replan)
+		g.add(workflow.NeedFresh,
+			phrase.Say("The plan of %s is of %s, longer ago than `stale_after` allows (%s).",
+				g.name(), phrase.Clock(made), phrase.InWords(limit)),
+			replan)
 	}
 }
 
@@ -188,14 +202,17 @@ func (g *gate) depends() {
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		span := phrase.CodeSpan(phrase.Shown(name))
-		g.addExactly(workflow.NeedDepends, "the apply of "+span, phrase.Say("%s depends on %s, which is not applied (%s).", g.name(), span, phrase.CodeSpan(string(g.in.Depends[name]))),
+		span := phrase.Name(name)
+		g.addExactly(workflow.NeedDepends, "the apply of "+span,
+			phrase.Say("%s depends on %s, which is not applied (%s).",
+				g.name(), span, phrase.CodeSpan(string(g.in.Depends[name]))),
 			phrase.Say("Apply that one first: %s.", workflow.VerbApply.About(name)))
 	}
 	for _, name := range g.in.Since {
 		switch g.in.Depends[name] {
 		case workflow.StateApplied, workflow.StateNoChanges:
-			g.addExactly(workflow.NeedDepends, "a new plan", phrase.Say("The plan of %s was begun before %s was applied, on which it depends.", g.name(), phrase.CodeSpan(phrase.Shown(name))),
+			g.addExactly(workflow.NeedDepends, "a new plan",
+				phrase.Say("The plan of %s was begun before %s was applied, on which it depends.", g.name(), phrase.Name(name)),
 				g.replanSame())
 		}
 	}
@@ -209,10 +226,12 @@ func (g *gate) locks() {
 		state = g.in.Project.Run.Keeps()
 	}
 	if len(state.States) == 0 && g.in.Project.Run != nil && g.moment != whenShown {
-		g.add(workflow.NeedLock, phrase.Say("It is not known which state %s writes, so it cannot be locked.", g.name()), g.replan())
+		g.add(workflow.NeedLock,
+			phrase.Say("It is not known which state %s writes, so it cannot be locked.", g.name()), g.replan())
 	}
 	if g.in.Plan != nil && g.in.Plan.StateID != state.Lineage && g.moment != whenShown {
-		g.add(workflow.NeedLock, phrase.Say("The plan of %s was made before states were known by their lineage.", g.name()), g.replan())
+		g.add(workflow.NeedLock,
+			phrase.Say("The plan of %s was made before states were known by their lineage.", g.name()), g.replan())
 	}
 	ours, told := 0, false
 	keys := workflow.LockKeys(g.in.Project.Project, state)
@@ -239,7 +258,9 @@ func (g *gate) locks() {
 		}
 	}
 	if g.moment == whenReady && ours < len(keys) && !told {
-		g.add(workflow.NeedLock, phrase.Say("This pull request does not hold every lock of %s.", g.name()), phrase.Say("Try again: %s.", g.command(workflow.VerbApply)))
+		g.add(workflow.NeedLock,
+			phrase.Say("This pull request does not hold every lock of %s.", g.name()),
+			phrase.Say("Try again: %s.", g.command(workflow.VerbApply)))
 	}
 }
 
@@ -268,10 +289,12 @@ func (g *gate) settled(a workflow.Run, of workflow.Project) {
 		g.rules.Admin.Describe(), resolveAs(of.Name, workflow.ResolvedApplied))
 	switch {
 	case a.OutcomeOpen():
-		g.addExactly(workflow.NeedState, "a word on its unknown apply", phrase.Say("Nobody knows how the last apply of %s ended.", name),
+		g.addExactly(workflow.NeedState, "a word on its unknown apply",
+			phrase.Say("Nobody knows how the last apply of %s ended.", name),
 			phrase.Say("Look at its log and at what is really there; then %s", resolve))
 	case a.StateKept():
-		g.addExactly(workflow.NeedState, "its kept state to be stored", phrase.Say("The last apply of %s could not store its state; it is kept here, encrypted.", name),
+		g.addExactly(workflow.NeedState, "its kept state to be stored",
+			phrase.Say("The last apply of %s could not store its state; it is kept here, encrypted.", name),
 			phrase.Say("Whoever runs the server stores it first, as the summary comment says; then %s", resolve))
 	}
 }
@@ -298,12 +321,15 @@ func (g *gate) state() {
 	said := phrase.Plain(strings.Join(now.Moved[:min(len(now.Moved), workflow.MaxTold)], " "))
 	switch {
 	case was.ID != now.ID:
-		g.add(workflow.NeedState, phrase.Say("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),
-			phrase.CodeSpan(phrase.OrWord(phrase.Short(now.ID), "none")), phrase.CodeSpan(phrase.OrWord(phrase.Short(was.ID), "none"))).And(said), mend)
+		g.add(workflow.NeedState,
+			phrase.Say("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),
+				phrase.CodeSpan(phrase.OrWord(phrase.Short(now.ID), "none")),
+				phrase.CodeSpan(phrase.OrWord(phrase.Short(was.ID), "none"))).And(said), mend)
 	case was.Version != now.Version:
 		g.add(workflow.NeedState, phrase.Say("The state of %s was changed since the plan was made (%s, not %s).", g.name(),
 			now.Version.Words(), was.Version.Text()).And(said), mend)
 	case !said.Empty():
-		g.add(workflow.NeedState, phrase.Say("The state of %s was changed since the plan was made.", g.name()).And(said), mend)
+		g.add(workflow.NeedState,
+			phrase.Say("The state of %s was changed since the plan was made.", g.name()).And(said), mend)
 	}
 }

@@ -195,7 +195,7 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phra
 	if typed, ok := c.cmd().Fingerprints[name]; ok {
 		if len(typed) < 8 || !strings.HasPrefix(run.Fingerprint, strings.ToLower(typed)) {
 			return phrase.Say("The plan of %s is `%s`, not %s. %s", phrase.Project(name), workflow.ShortFingerprint(run.Fingerprint),
-				phrase.CodeSpan(phrase.Shown(typed)), approveNow(name, run))
+				phrase.Name(typed), approveNow(name, run))
 		}
 		of, err := c.meant(p, run)
 		if err != nil {

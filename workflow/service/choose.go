@@ -303,7 +303,7 @@ func (s *Service) keepIfSame(ctx context.Context, g grounds, w *wanted) error {
 		return nil
 	}
 	w.run.Options = old.Options // it is the same plan, made on another base
-	w.outdated = phrase.Say("%s moved in what %s is planned from.", phrase.CodeSpan(phrase.Shown(e.Pull.Base.Ref)), phrase.Project(w.record.Project.Name))
+	w.outdated = phrase.Say("%s moved in what %s is planned from.", phrase.Name(e.Pull.Base.Ref), phrase.Project(w.record.Project.Name))
 	if replan {
 		w.outdated = phrase.Plain(e.Request.Why)
 	}

@@ -78,7 +78,7 @@ func mutableSource(source, constraint string) string {
 		if constraint == "" {
 			return "a registry in any version"
 		}
-		return "a registry in any version that fits " + phrase.CodeSpan(phrase.Shown(constraint))
+		return "a registry in any version that fits " + phrase.Name(constraint)
 	case getter == "git" || getter == "hg" || getter == "" && gitShorthand.MatchString(s):
 		key := "ref"
 		if getter == "hg" {

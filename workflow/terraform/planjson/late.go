@@ -270,7 +270,7 @@ func providerFiles(doc *planDoc, named *naming) (out []workflow.HiddenEffect) {
 		}
 		for _, f := range slices.Sorted(maps.Keys(found)) {
 			out = append(out, workflow.HiddenEffect{Kind: "provider_config", Address: key,
-				Text: fmt.Sprintf("the provider %s is configured with the %s %s", phrase.CodeSpan(key), found[f], phrase.CodeSpan(phrase.Shown(f)))})
+				Text: fmt.Sprintf("the provider %s is configured with the %s %s", phrase.CodeSpan(key), found[f], phrase.Name(f))})
 		}
 	}
 	return out
