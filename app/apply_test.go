@@ -46,7 +46,7 @@ func (w *world) work(version int) (done []string) {
 		if res.Plan != nil {
 			res.Plan.PlannedAt, res.Plan.StateID, res.Plan.StateVersion = w.now(), "line of "+one(run.States), "1"
 			res.Plan.InputsDigest, res.Plan.States = run.InputsDigest, run.States
-			res.Plan.Fetched.Tool = "terraform 1.11.4"
+			res.Plan.Fetched = workflow.Fetched{Tool: "terraform 1.11.4", Modules: w.modules}
 		}
 		res.Run, res.Epoch = run.ID, run.Epoch
 		ok(w.t, w.svc.Finish(w.t.Context(), res))
@@ -250,6 +250,34 @@ func TestApplyButtons(t *testing.T) {
 		t.Errorf("got %s, want both applied: %+v", done, w.ours(number, reply))
 	}
 	w.wantChecks(head, "success", "success")
+}
+
+// A button is about what init fetched, too: the same plan of the same tree with another module is another plan.
+func TestApplyButtonOfAnotherModule(t *testing.T) {
+	w := newWorld(t, 1)
+	w.modules = map[string]workflow.Exact{"module.a": "1"}
+	number, head := w.ready("feature", 0)
+	old := w.check(head, "cardea/apply")
+	again := func() {
+		w.say(number, "ada", "cardea plan")
+		w.waitRuns(1)
+		w.work(1)
+		w.settled(1)
+	}
+	again()
+	if same := w.check(head, "cardea/apply"); same.ExternalID != old.ExternalID {
+		t.Errorf("an equal plan is another one to buttons: %s, and was %s", same.ExternalID, old.ExternalID)
+	}
+	w.modules = map[string]workflow.Exact{"module.a": "2"}
+	again()
+	ok(t, w.gh.PressButton("rob", old.ID, "approve"))
+	w.settled(1)
+	if all := w.ours(number, reply); len(all) != 1 || !strings.Contains(all[0].Body, "The plans changed") {
+		t.Errorf("the button of a plan with another module: %+v", all)
+	}
+	if fresh := w.check(head, "cardea/apply"); fresh.ExternalID == old.ExternalID {
+		t.Errorf("a check run came to offer other plans: %s", fresh.ExternalID)
+	}
 }
 
 // A plan that is shown later than the comment was written is not approved by it.

@@ -46,6 +46,8 @@ type world struct {
 	stop  func()
 	rules workflow.Rules
 
+	modules map[string]workflow.Exact // that plans fetch
+
 	metrics *prometheus.Registry
 }
 

@@ -2,6 +2,8 @@ package workflow
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -23,7 +25,7 @@ type Left struct {
 
 // Head is what is told of one plan among many: a small plan is whole, of a large
 // one it has the first changes in the order of [ByRisk]. cut says that it is less
-// than the plan. It never has what only decisions need.
+// than the plan. Of what only decisions need it has no more than tells it from others.
 func (p Plan) Head() (head Plan, cut bool) {
 	changes, drift := len(p.Changes), len(p.Drift)
 	if size(p.Changes) > HeadBytes {
@@ -39,8 +41,27 @@ func (p Plan) Head() (head Plan, cut bool) {
 	})
 	p.Checks, cut = shorten(p.Checks, cut, func(n int) string { return elsewhere(n, "failed check") })
 	p.Notes, cut = shorten(p.Notes, cut, func(n int) string { return elsewhere(n, "note") })
-	p.Named, p.Fetched = nil, Fetched{}
+	p.Named, p.Fetched = nil, p.Fetched.head()
 	return p, cut
+}
+
+// head is what was fetched, where that is short. Otherwise a hash stands for all of it: a
+// button is about it, and must not come to mean a plan that was made with something else.
+func (f Fetched) head() Fetched {
+	n := len(f.Tool)
+	for _, part := range []map[string]Exact{f.Modules, f.Providers, f.Made} {
+		for name, what := range part {
+			n += len(name) + len(what)
+		}
+	}
+	if n <= headList {
+		return f
+	}
+	all, err := json.Marshal(f)
+	if err != nil {
+		panic(err) // maps of strings always marshal
+	}
+	return Fetched{Tool: Exact(fmt.Sprintf("%x", sha256.Sum256(all)))}
 }
 
 // Total is how many changes the plan has, those that its head leaves out among them.

@@ -16,7 +16,9 @@ func TestHeadOfSmallPlan(t *testing.T) {
 	p := workflow.Plan{Fingerprint: "f", ChangesHash: "h", Changes: []workflow.Change{{Address: "a", Action: workflow.ActionCreate}, {Address: "b", Action: workflow.ActionDelete}},
 		Hidden: []workflow.HiddenEffect{{Text: "It runs."}}, Notes: []string{"A note"}, Checks: []string{"A check"}, Drift: []workflow.Change{{Address: "c"}}}
 	whole := p
-	whole.Named, whole.Fetched = []workflow.Exact{"x"}, workflow.Fetched{Tool: "terraform 1"}
+	whole.Named = []workflow.Exact{"x"}
+	whole.Fetched = workflow.Fetched{Tool: "terraform 1", Modules: map[string]workflow.Exact{"module.a": "m"}}
+	p.Fetched = whole.Fetched
 	head, cut := whole.Head()
 	if d := cmp.Diff(p, head); cut || d != "" {
 		t.Errorf("cut %v (-want +got):\n%s", cut, d)
@@ -40,6 +42,7 @@ func TestHeadOfLargePlan(t *testing.T) {
 		p.Checks, p.Notes = append(p.Checks, text), append(p.Notes, text)
 		p.Named = append(p.Named, workflow.Exact(text))
 	}
+	p.Fetched = fetchedMany(n, workflow.Exact(long))
 	head, cut := p.Head()
 	size := 0
 	texts(reflect.ValueOf(head), &size)
@@ -61,6 +64,45 @@ func TestHeadOfLargePlan(t *testing.T) {
 	}
 }
 
+// However much init fetched, a head tells what it was from all else.
+func TestHeadOfFetched(t *testing.T) {
+	const n = 1000
+	head := func(f workflow.Fetched) workflow.Fetched {
+		h, _ := workflow.Plan{Fetched: f}.Head()
+		again, _ := h.Head()
+		if d := cmp.Diff(h, again); d != "" {
+			t.Errorf("the head of a head (-want +got):\n%s", d)
+		}
+		return h.Fetched
+	}
+	many := head(fetchedMany(n, "1"))
+	if d := cmp.Diff(many, head(fetchedMany(n, "1"))); d != "" || many.Tool == "" {
+		t.Errorf("of equal ones (-one +other):\n%s", d)
+	}
+	for _, change := range []func(*workflow.Fetched){
+		func(f *workflow.Fetched) { f.Tool = "terraform 2" },
+		func(f *workflow.Fetched) { f.Modules["module.5"] = "2" },
+		func(f *workflow.Fetched) { f.Providers["provider.5"] = "2" },
+		func(f *workflow.Fetched) { f.Made["made.5"] = "2" },
+		func(f *workflow.Fetched) { f.Modules, f.Providers = f.Providers, f.Modules },
+	} {
+		other := fetchedMany(n, "1")
+		change(&other)
+		if cmp.Equal(many, head(other)) {
+			t.Error("what was fetched differs, and the heads do not")
+		}
+	}
+}
+
+// fetchedMany is n of everything that can be fetched.
+func fetchedMany(n int, digest workflow.Exact) workflow.Fetched {
+	f := workflow.Fetched{Tool: "terraform 1", Modules: map[string]workflow.Exact{}, Providers: map[string]workflow.Exact{}, Made: map[string]workflow.Exact{}}
+	for i := range n {
+		f.Modules[fmt.Sprint("module.", i)], f.Providers[fmt.Sprint("provider.", i)], f.Made[fmt.Sprint("made.", i)] = digest, digest, digest
+	}
+	return f
+}
+
 // texts adds up the lengths of all strings in a value.
 func texts(v reflect.Value, n *int) {
 	switch v.Kind() {
@@ -69,6 +111,11 @@ func texts(v reflect.Value, n *int) {
 	case reflect.Slice:
 		for i := range v.Len() {
 			texts(v.Index(i), n)
+		}
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			texts(k, n)
+			texts(v.MapIndex(k), n)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
