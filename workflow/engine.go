@@ -63,16 +63,6 @@ type Unit struct {
 	Nested bool
 }
 
-// As is a directory's module as one tool reads it; "" is what either tool reads, all together.
-func (d Discovery) As(tool, dir string) (Module, bool) {
-	m, ok := d.Modules[dir]
-	if m.Readings == nil || tool == "" {
-		return m, ok
-	}
-	m, ok = m.Readings[tool]
-	return m, ok
-}
-
 // Module is one directory with engine files.
 type Module struct {
 	Dir string
@@ -81,13 +71,12 @@ type Module struct {
 	// Calls are the directories of local modules, clean and relative to the
 	// root, sorted; one that leaves the repository starts with "../".
 	Calls []string
-	// Named are its module calls, sorted by name: local ones, fetched ones and computed ones.
-	Named []ModuleCall
 	// Tests are the directories of local modules that its test files call; init installs
 	// them where it is the project's directory. Clean, relative to the root, sorted.
 	Tests []string
-	// Backend is its own backend or cloud block, nil without one.
-	Backend *Backend
+	// KeepsState: its own files say that it keeps a state, so that it is a project, whoever calls
+	// it. SaysWhich: they also say which one.
+	KeepsState, SaysWhich bool
 	// Files are the files and directories, with all below them, that it names by paths from its own
 	// directory (var files are not among them), there or not. Clean, relative to the root, sorted.
 	Files []string
@@ -107,40 +96,13 @@ type Module struct {
 	// Links are the files and directories to which symlinks lead: those in its directory, and
 	// those on the way to its calls and Files; links on the way to another end are among them. Clean, relative to the root, sorted.
 	Links []string
-	// ProviderConfig is a hash of its provider and required_providers blocks, "" without any.
-	ProviderConfig string
-	// Required are the source addresses of its required_providers, as written, sorted.
-	Required []string
-	// Unsafe are module sources that must not be fetched (absolute, file://); each refuses the projects that reach it.
-	Unsafe []Diagnostic
 	// Diagnostics are what Cardea cannot read as the tool will; an error refuses the projects that reach it.
 	Diagnostics []Diagnostic
-	// Readings are the module by tool, where the tools read other files of the directory; nil
-	// where both read the same. What stands above is then what either tool reads, all together;
-	// a tool that is not among them reads no file here.
-	Readings map[string]Module
+	// Private is what only its engine reads of it.
+	Private any
 }
 
-// ModuleCall is one module block.
-type ModuleCall struct {
-	Name string `json:"name"`
-	// Dir is the directory of a local module, "" of one that is fetched or computed.
-	Dir string `json:"dir,omitempty"`
-	// Computed: its source is an expression, so what it calls is not known.
-	Computed bool `json:"computed,omitempty"`
-}
-
-// Backend is where a root module keeps its state, as far as the configuration says.
-type Backend struct {
-	Type       string            // "s3", "http", "local", "cloud", ...
-	Attributes map[string]string // literal attributes only, flattened with "."
-	Computed   []string          // attributes that are not literal, so that Attributes lack them
-	// Hash is of the block's text without comments; it covers attributes that are not literal.
-	Hash     string
-	Position Position
-}
-
-// Roots returns the directories with a backend or cloud block of their own, whoever
+// Roots returns the directories that keep a state by their own word, whoever
 // calls them, and those that no other directory calls as a module, sorted. Calls from
 // ignored directories do not count; nil ignores none.
 func (d Discovery) Roots(ignored func(dir string) bool) []string {
@@ -161,38 +123,12 @@ func (d Discovery) Roots(ignored func(dir string) bool) []string {
 	}
 	var roots []string
 	for dir, m := range d.Modules {
-		if m.Backend != nil || !called[dir] {
+		if m.KeepsState || !called[dir] {
 			roots = append(roots, dir)
 		}
 	}
 	sort.Strings(roots)
 	return roots
-}
-
-// Closure returns the module directories that a project's directory reaches through local
-// calls and those of its tests, without itself, sorted, as one tool reads them.
-func (d Discovery) Closure(tool, dir string) []string {
-	dir = path.Clean(dir)
-	seen := map[string]bool{dir: true}
-	todo := []string{dir}
-	var out []string
-	for len(todo) > 0 {
-		m, _ := d.As(tool, todo[0])
-		calls := m.Calls
-		if todo[0] == dir {
-			calls = slices.Concat(calls, m.Tests)
-		}
-		todo = todo[1:]
-		for _, c := range calls {
-			if !seen[c] {
-				seen[c] = true
-				out = append(out, c)
-				todo = append(todo, c)
-			}
-		}
-	}
-	sort.Strings(out)
-	return out
 }
 
 // Inputs is what a project's plan is made from.
@@ -393,11 +329,10 @@ func (notYet) Is(target error) bool { return target == error(ErrPassing) }
 type Clock func() time.Time
 
 // OnlyUnit reports whether a directory is a unit of a layout that is not supported and no
-// root module of its own: its backend comes from there.
+// project by its own word: which state it keeps, the unit says.
 func (d Discovery) OnlyUnit(dir string) bool {
 	_, unit := d.Units[dir]
-	b := d.Modules[dir].Backend
-	return unit && (b == nil || len(b.Attributes)+len(b.Computed) == 0)
+	return unit && !d.Modules[dir].SaysWhich
 }
 
 // A provider reads files at apply: of an object that is uploaded, a chart or a build

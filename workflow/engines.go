@@ -116,7 +116,8 @@ func (m Module) with(other Module) Module {
 		*l.into = slices.Compact(slices.Sorted(slices.Values(slices.Concat(*l.into, l.more))))
 	}
 	m.Parts, m.RootParts = slices.Concat(m.Parts, other.Parts), slices.Concat(m.RootParts, other.RootParts)
-	m.Unsafe, m.Diagnostics = slices.Concat(m.Unsafe, other.Unsafe), slices.Concat(m.Diagnostics, other.Diagnostics)
+	m.Diagnostics = slices.Concat(m.Diagnostics, other.Diagnostics)
+	m.KeepsState, m.SaysWhich = m.KeepsState || other.KeepsState, m.SaysWhich || other.SaysWhich
 	return m
 }
 

@@ -90,17 +90,6 @@ func (p PathPart) Start() string {
 	return p.Below + "/" + p.Name
 }
 
-// ComputedPaths returns the files of the code of a project's directory and its module closure
-// with paths that the code does not tell, sorted.
-func (d Discovery) ComputedPaths(dir string) []string {
-	out := slices.Clone(d.Modules[dir].InputPaths)
-	for _, module := range append([]string{dir}, d.Closure("", dir)...) {
-		out = append(out, d.Modules[module].ComputedFor(dir)...)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
 // ComputedFor are its files with paths that may lead anywhere when a project of that directory uses it.
 func (m Module) ComputedFor(project string) []string {
 	out := slices.Clone(m.Computed)

@@ -126,7 +126,7 @@ func (engine) Discover(_ context.Context, t workflow.Tree) (workflow.Discovery, 
 	d := workflow.Discovery{Modules: map[string]workflow.Module{}}
 	err := fs.WalkDir(t, ".", func(p string, e fs.DirEntry, err error) error {
 		if err == nil && path.Base(p) == "main.tf" {
-			d.Modules[path.Dir(p)] = workflow.Module{Dir: path.Dir(p), Backend: &workflow.Backend{Type: "s3"}}
+			d.Modules[path.Dir(p)] = workflow.Module{Dir: path.Dir(p), KeepsState: true, SaysWhich: true}
 		}
 		return err
 	})

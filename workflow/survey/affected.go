@@ -197,7 +197,7 @@ func indexChanges(in AffectedInput) *changeIndex {
 
 func isLibrary(found workflow.Discovery, dir string) bool {
 	m, ok := found.Modules[dir]
-	return ok && m.Backend == nil
+	return ok && !m.KeepsState
 }
 
 func hitOf(hits map[string]*hit, dir string) *hit {

@@ -105,7 +105,7 @@ func called(d workflow.Discovery) workflow.Discovery {
 	for _, u := range d.Units {
 		for _, c := range u.Calls {
 			if m, ok := d.Modules[c]; ok {
-				m.Backend = nil
+				m.KeepsState, m.SaysWhich = false, false
 				d.Modules[c] = m
 			}
 		}
@@ -117,7 +117,7 @@ func called(d workflow.Discovery) workflow.Discovery {
 func TestRoots(t *testing.T) {
 	t.Parallel()
 	d := workflow.Discovery{Modules: map[string]workflow.Module{
-		"prod":  {Backend: &workflow.Backend{Type: "s3"}},
+		"prod":  {KeepsState: true},
 		"plain": {}, "m": {}, "self": {Calls: []string{"self"}},
 		"test":     {Calls: []string{"prod", "m"}},
 		"examples": {Calls: []string{"plain"}},

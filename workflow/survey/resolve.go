@@ -189,7 +189,7 @@ func drafts(cfg config.Repo, found workflow.Discovery, kinds workflow.Kinds, fau
 	for _, dir := range roots {
 		if cfg.Autodiscover.Enabled && !named[dir] && !ignored(dir) && !found.OnlyUnit(dir) {
 			m := found.Modules[dir]
-			p := workflow.Project{Dir: dir, Variant: workflow.DefaultVariant, Engine: cmp.Or(m.Engine, kinds.Default().Name), Library: m.Backend == nil}
+			p := workflow.Project{Dir: dir, Variant: workflow.DefaultVariant, Engine: cmp.Or(m.Engine, kinds.Default().Name), Library: !m.KeepsState}
 			byKey[p.Key()] = p
 		}
 	}

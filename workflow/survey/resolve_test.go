@@ -30,7 +30,7 @@ func found(lines ...string) workflow.Discovery {
 	}
 	for _, dir := range d.Roots(nil) {
 		if m := d.Modules[dir]; !slices.Contains(libraries, dir) {
-			m.Backend = &workflow.Backend{Type: "s3", Attributes: map[string]string{"key": dir}}
+			m.KeepsState, m.SaysWhich = true, true
 			d.Modules[dir] = m
 		}
 	}
@@ -233,7 +233,7 @@ func FuzzResolve(f *testing.F) {
 		if len(faults) > 0 {
 			return
 		}
-		found := workflow.Discovery{Modules: map[string]workflow.Module{"a": {Dir: "a", Backend: &workflow.Backend{Type: "s3"}}}}
+		found := workflow.Discovery{Modules: map[string]workflow.Module{"a": {Dir: "a", KeepsState: true}}}
 		for _, d := range Resolve(Input{Kinds: kinds, Base: config.DefaultRepo(), Head: cfg, HeadFound: found}).Diagnostics {
 			if d.Summary == "" {
 				t.Fatalf("a fault without words: %+v", d)

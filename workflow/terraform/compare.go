@@ -13,7 +13,6 @@ import (
 
 	"github.com/hashicorp/go-version"
 
-	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
@@ -58,7 +57,7 @@ type installed struct {
 type modulesLook struct {
 	root, fetched string // absolute, without symlinks
 	places        map[string]string
-	read          map[string]map[string]workflow.ModuleCall // directory -> name -> call
+	read          map[string]map[string]tfconfig.ModuleCall // directory -> name -> call
 	evaluates     bool                                      // the tool computes sources
 }
 
@@ -77,7 +76,7 @@ func (p *planning) sameModules() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading the list of modules: %w", err)
 	}
-	l := modulesLook{evaluates: p.tool.name == tfconfig.Tofu, places: map[string]string{}, read: map[string]map[string]workflow.ModuleCall{}}
+	l := modulesLook{evaluates: p.tool.name == tfconfig.Tofu, places: map[string]string{}, read: map[string]map[string]tfconfig.ModuleCall{}}
 	if l.root, err = filepath.EvalSymlinks(p.job.Files.Workspace); err != nil {
 		return err
 	}
@@ -87,7 +86,7 @@ func (p *planning) sameModules() error {
 	}
 	l.fetched = filepath.Join(project, dataDir, "modules")
 	for _, of := range p.expected.Calls {
-		l.read[of.Dir] = map[string]workflow.ModuleCall{}
+		l.read[of.Dir] = map[string]tfconfig.ModuleCall{}
 		for _, c := range of.Calls {
 			l.read[of.Dir][c.Name] = c
 		}

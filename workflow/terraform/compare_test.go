@@ -19,28 +19,28 @@ func TestCompare(t *testing.T) {
 		"app/main.tf": "module \"a\" { source = \"..\\\\m\" }\nmodule \"l\" { source = \"../link\" }\n", "app/test.tftest.hcl": "run \"x\" {\n module {\n  source = \"../t\"\n }\n}\n",
 		"m/m.tf": "module \"sub\" { source = \".\\\\sub\" }\n", "m/sub/s.tf": two, "t/t.tf": "", "real/r.tf": "", "other/o.tf": "",
 	}
-	calls := func(x *tfconfig.Expected, dir string, calls ...workflow.ModuleCall) {
+	calls := func(x *tfconfig.Expected, dir string, calls ...tfconfig.ModuleCall) {
 		for i := range x.Calls {
 			if x.Calls[i].Dir == dir {
 				x.Calls[i].Calls = calls
 			}
 		}
 	}
-	l := workflow.ModuleCall{Name: "l", Dir: "real"}
+	l := tfconfig.ModuleCall{Name: "l", Dir: "real"}
 	for _, tt := range []struct {
 		name, want string // "" = it is planned
 		change     func(*tfconfig.Expected)
 	}{
 		{"as it was read", "", func(*tfconfig.Expected) {}},
 		{"a computed source, which Terraform takes as it is written", "the source of module `a` of `app` is computed", func(x *tfconfig.Expected) {
-			calls(x, "app", workflow.ModuleCall{Name: "a", Computed: true}, l)
+			calls(x, "app", tfconfig.ModuleCall{Name: "a", Computed: true}, l)
 			x.Calls = append(x.Calls[:1], x.Calls[2:]...) // what it calls was not looked at
 		}},
 		{"a call that was not read", "`app` calls a module `a`, which was not read", func(x *tfconfig.Expected) { calls(x, "app", l) }},
 		{"a call in a module that was not read", "`m` calls a module `sub`, which was not read", func(x *tfconfig.Expected) { calls(x, "m") }},
-		{"a call that is not there", "module `b` of `m/sub` is not installed", func(x *tfconfig.Expected) { calls(x, "m/sub", workflow.ModuleCall{Name: "b", Dir: "other"}) }},
-		{"another directory", "module `a` of `app` is `m`, and was read as `other`", func(x *tfconfig.Expected) { calls(x, "app", workflow.ModuleCall{Name: "a", Dir: "other"}, l) }},
-		{"read as fetched", "module `a` of `app` is `m`, and was read as one that is fetched", func(x *tfconfig.Expected) { calls(x, "app", workflow.ModuleCall{Name: "a"}, l) }},
+		{"a call that is not there", "module `b` of `m/sub` is not installed", func(x *tfconfig.Expected) { calls(x, "m/sub", tfconfig.ModuleCall{Name: "b", Dir: "other"}) }},
+		{"another directory", "module `a` of `app` is `m`, and was read as `other`", func(x *tfconfig.Expected) { calls(x, "app", tfconfig.ModuleCall{Name: "a", Dir: "other"}, l) }},
+		{"read as fetched", "module `a` of `app` is `m`, and was read as one that is fetched", func(x *tfconfig.Expected) { calls(x, "app", tfconfig.ModuleCall{Name: "a"}, l) }},
 		{"another project", "it runs in `app`, which was not read", func(x *tfconfig.Expected) { x.Calls[0].Dir = "other" }},
 		{"nothing was read", "it runs in `app`, which was not read", func(x *tfconfig.Expected) { *x = tfconfig.Expected{} }},
 		{"another backend", "its backend is `local`, and was read as `s3`", func(x *tfconfig.Expected) { x.Backend = "s3" }},

@@ -15,11 +15,12 @@ import (
 // backend finds out where the project's state lives: its identity, and whether
 // it would be lost with the run's files.
 func (g *gathering) backend(own workflow.Module) error {
-	if own.Backend == nil {
+	block := ownOf(own).Backend
+	if block == nil {
 		g.refuse("`%s` has no backend, so its state would be lost with the files of the run. Give it a `backend` or `cloud` block.", g.dir)
 		return nil
 	}
-	b := *own.Backend
+	b := *block
 	attributes, computed := maps.Clone(b.Attributes), slices.Clone(b.Computed)
 	parts := []string{b.Hash}
 	for _, f := range g.settings.BackendConfig {

@@ -56,24 +56,23 @@ func TestDiscover(t *testing.T) {
 			"prod/main.tf~":              "nonsense {",
 			"prod/files/deep/notes.text": "x",
 		}, want: map[string]workflow.Module{
-			"prod": {Dir: "prod", Calls: []string{"modules/a"}, Named: []workflow.ModuleCall{{Name: "a", Dir: "modules/a"}, {Name: "r"}}, Tests: []string{"t"},
-				Backend: &workflow.Backend{Type: "s3", Attributes: map[string]string{"bucket": "b", "assume_role.role_arn": "r"}, Position: workflow.Position{File: "prod/main.tf", Line: 3, Column: 3}}},
-			"modules/a": {Dir: "modules/a", Calls: []string{"modules/b"}, Named: []workflow.ModuleCall{{Name: "b", Dir: "modules/b"}}},
-			"modules/b": {Dir: "modules/b", Calls: []string{"../outside"}, Named: []workflow.ModuleCall{{Name: "up", Dir: "../outside"}}},
+			"prod": {Dir: "prod", Calls: []string{"modules/a"}, Tests: []string{"t"}, KeepsState: true, SaysWhich: true, Private: &Own{Named: []ModuleCall{{Name: "a", Dir: "modules/a"}, {Name: "r"}},
+				Backend: &Backend{Type: "s3", Attributes: map[string]string{"bucket": "b", "assume_role.role_arn": "r"}, Position: workflow.Position{File: "prod/main.tf", Line: 3, Column: 3}}}},
+			"modules/a": {Dir: "modules/a", Calls: []string{"modules/b"}, Private: &Own{Named: []ModuleCall{{Name: "b", Dir: "modules/b"}}}},
+			"modules/b": {Dir: "modules/b", Calls: []string{"../outside"}, Private: &Own{Named: []ModuleCall{{Name: "up", Dir: "../outside"}}}},
 		}},
 		{name: "each tool reads its own files", files: map[string]string{
 			"a.tf": "module \"x\" { source = \"./x\" }", "a.tofu": "module \"y\" { source = \"./y\" }", "b.tf.json": `{"module":{"z":{"source":"./z"}}}`, "b.tofu.json": `{}`,
 			"c.tofu":      "terraform {\n encryption {\n method \"aes_gcm\" \"m\" { keys = x.y }\n }\n}\nprovider \"aws\" {\n for_each = var.regions\n alias = \"by\"\n}\n",
 			"only/x.tofu": "",
 		}, want: map[string]workflow.Module{".": {Dir: ".", Calls: []string{"x", "y", "z"},
-			Named:          []workflow.ModuleCall{{Name: "y", Dir: "y"}, {Name: "x", Dir: "x"}, {Name: "z", Dir: "z"}},
-			ProviderConfig: "set", Readings: map[string]workflow.Module{
-				"terraform": {Dir: ".", Calls: []string{"x", "z"}, Named: []workflow.ModuleCall{{Name: "x", Dir: "x"}, {Name: "z", Dir: "z"}}},
-				"tofu":      {Dir: ".", Calls: []string{"y"}, Named: []workflow.ModuleCall{{Name: "y", Dir: "y"}}, ProviderConfig: "set"},
-			}}, "only": {Dir: "only", Readings: map[string]workflow.Module{"tofu": {Dir: "only"}}}}},
+			Private: &Own{Named: []ModuleCall{{Name: "y", Dir: "y"}, {Name: "x", Dir: "x"}, {Name: "z", Dir: "z"}}, ProviderConfig: "set", Readings: map[string]workflow.Module{
+				"terraform": {Dir: ".", Calls: []string{"x", "z"}, Private: &Own{Named: []ModuleCall{{Name: "x", Dir: "x"}, {Name: "z", Dir: "z"}}}},
+				"tofu":      {Dir: ".", Calls: []string{"y"}, Private: &Own{Named: []ModuleCall{{Name: "y", Dir: "y"}}, ProviderConfig: "set"}},
+			}}}, "only": {Dir: "only", Private: &Own{Readings: map[string]workflow.Module{"tofu": {Dir: "only"}}}}}},
 		{name: "an override's backend holds", files: map[string]string{
 			"a.tf": "terraform {\n backend \"s3\" {}\n}\n", "a_override.tf": "terraform {\n backend \"local\" {\n path = var.x\n }\n}\n",
-		}, want: map[string]workflow.Module{".": {Dir: ".", Backend: &workflow.Backend{Type: "local", Computed: []string{"path"}, Attributes: map[string]string{}, Position: workflow.Position{File: "a_override.tf", Line: 2, Column: 2}}}}},
+		}, want: map[string]workflow.Module{".": {Dir: ".", KeepsState: true, SaysWhich: true, Private: &Own{Backend: &Backend{Type: "local", Computed: []string{"path"}, Attributes: map[string]string{}, Position: workflow.Position{File: "a_override.tf", Line: 2, Column: 2}}}}}},
 		{name: "literal files", files: map[string]string{
 			"app/a.tf": `
 locals {
@@ -93,27 +92,27 @@ resource "terraform_data" "x" {
 			RootFiles: []string{"../scripts/run.sh", "../shared/b.tpl", "c.txt", "d.txt", "j.txt"}}}},
 		{name: "faults are reported, what parses counts", files: map[string]string{
 			"x/bad.tf": "module \"m\" { source = \"./m\" }\nresource \"a\" {\n", "x/good.tf": "module \"n\" { source = \"./n\" }",
-		}, want: map[string]workflow.Module{"x": {Dir: "x", Calls: []string{"x/m", "x/n"}, Named: []workflow.ModuleCall{{Name: "m", Dir: "x/m"}, {Name: "n", Dir: "x/n"}}, Diagnostics: []workflow.Diagnostic{{
+		}, want: map[string]workflow.Module{"x": {Dir: "x", Calls: []string{"x/m", "x/n"}, Private: &Own{Named: []ModuleCall{{Name: "m", Dir: "x/m"}, {Name: "n", Dir: "x/n"}}}, Diagnostics: []workflow.Diagnostic{{
 			Severity: workflow.SeverityError, Summary: "Unclosed configuration block", Position: workflow.Position{File: "x/bad.tf", Line: 2, Column: 14}}}}}},
 		{name: "a source that is not literal", files: map[string]string{"x.tf": "module \"m\" { source = \"./${var.x}\" }", "y.tf.json": `{"module":{"n":{"source":"./${var.x}"}}}`},
-			want: map[string]workflow.Module{".": {Dir: ".", Parts: here, RootParts: here, Named: []workflow.ModuleCall{{Name: "m", Computed: true}, {Name: "n", Computed: true}}}}},
+			want: map[string]workflow.Module{".": {Dir: ".", Parts: here, RootParts: here, Private: &Own{Named: []ModuleCall{{Name: "m", Computed: true}, {Name: "n", Computed: true}}}}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			got := discover(t, New(""), mapFS(tt.files)).Modules
 			for dir, m := range got { // hashes and explanations are not the point here
-				if m.ProviderConfig != "" {
-					m.ProviderConfig = "set"
-				}
-				for tool, r := range m.Readings {
-					if r.ProviderConfig != "" {
-						r.ProviderConfig = "set"
+				hide := func(o *Own) {
+					if o.ProviderConfig != "" {
+						o.ProviderConfig = "set"
 					}
-					m.Readings[tool] = r
+					if o.Backend != nil {
+						o.Backend.Hash = ""
+					}
 				}
-				if m.Backend != nil {
-					m.Backend.Hash = ""
+				hide(ownOf(m))
+				for _, r := range ownOf(m).Readings {
+					hide(ownOf(r))
 				}
 				for i := range m.Diagnostics {
 					m.Diagnostics[i].Detail = ""
@@ -295,8 +294,8 @@ func TestDiscoverSymlink(t *testing.T) {
 	files["a/backend.tf"] = &fstest.MapFile{Data: []byte("../shared/backend.tf"), Mode: fs.ModeSymlink | 0o777}
 	files["a/out.tf"] = &fstest.MapFile{Data: []byte("../../outside.tf"), Mode: fs.ModeSymlink | 0o777}
 	got := discover(t, New(""), files).Modules["a"]
-	if got.Backend == nil || got.Backend.Type != "s3" {
-		t.Errorf("got backend %+v, want that of the linked file", got.Backend)
+	if b := ownOf(got).Backend; b == nil || b.Type != "s3" {
+		t.Errorf("got backend %+v, want that of the linked file", b)
 	}
 	if diff := cmp.Diff([]string{"shared/backend.tf"}, got.Links); diff != "" {
 		t.Errorf("links (-want +got):\n%s", diff)

@@ -3,8 +3,6 @@ package tfconfig
 import (
 	"encoding/json"
 	"fmt"
-
-	"github.com/cardea-iac/cardea/workflow"
 )
 
 // Expected is what `init` will make of a project, by what Cardea read of its files. The
@@ -27,8 +25,8 @@ type Expected struct {
 
 // CallsOf are the module calls of one directory.
 type CallsOf struct {
-	Dir   string                `json:"dir"`
-	Calls []workflow.ModuleCall `json:"calls,omitempty"`
+	Dir   string       `json:"dir"`
+	Calls []ModuleCall `json:"calls,omitempty"`
 }
 
 // ReadExpected reads what a run has of it; nothing is that nothing was read.

@@ -18,7 +18,7 @@ func TestExpectedStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Expected{Tool: Tofu, OfTofu: true, Calls: []CallsOf{{Dir: "a", Calls: []workflow.ModuleCall{{Name: "m", Dir: "m"}, {Name: "n", Computed: true}}}, {Dir: "m"}},
+	want := Expected{Tool: Tofu, OfTofu: true, Calls: []CallsOf{{Dir: "a", Calls: []ModuleCall{{Name: "m", Dir: "m"}, {Name: "n", Computed: true}}}, {Dir: "m"}},
 		Backend: "s3", State: map[string]string{"bucket": "h1", "key": "h2"}, Partial: true, Providers: []string{"acme/<b>"}}
 	if d := cmp.Diff(want, x); d != "" {
 		t.Errorf("-want +got:\n%s", d)

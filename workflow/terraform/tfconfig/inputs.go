@@ -24,7 +24,7 @@ func (r *Reader) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discove
 	if err != nil {
 		return workflow.Inputs{}, err
 	}
-	g.in = workflow.Inputs{Dir: g.dir, Modules: d.Closure(g.tool, g.dir)}
+	g.in = workflow.Inputs{Dir: g.dir, Modules: closure(d, g.tool, g.dir)}
 	if err := g.gather(); err != nil {
 		return workflow.Inputs{}, fmt.Errorf("inputs of %s: %w", p.Name, err)
 	}
@@ -48,7 +48,7 @@ func (r *Reader) States(ctx context.Context, t workflow.Tree, d workflow.Discove
 	if err != nil {
 		return nil, err
 	}
-	own, ok := d.As(g.tool, g.dir)
+	own, ok := as(d, g.tool, g.dir)
 	if !ok {
 		return nil, ctx.Err()
 	}
@@ -78,7 +78,7 @@ type gathering struct {
 }
 
 func (g *gathering) gather() error {
-	own, ok := g.found.As(g.tool, g.dir)
+	own, ok := as(g.found, g.tool, g.dir)
 	if _, any := g.found.Modules[g.dir]; any && !ok {
 		g.refuse("`%s` has no files that %s reads.", g.dir, ToolTitle(g.tool))
 	} else if !ok {
@@ -141,10 +141,10 @@ func (g *gathering) modules() error {
 		if !g.readable(dir) {
 			continue
 		}
-		m, _ := g.found.As(g.tool, dir)
+		m, _ := as(g.found, g.tool, dir)
 		g.expect(dir, m)
-		if m.ProviderConfig != "" {
-			providers = append(providers, m.ProviderConfig)
+		if config := ownOf(m).ProviderConfig; config != "" {
+			providers = append(providers, config)
 		}
 		n.add(m, g.dir)
 		links = append(links, m.Links...)

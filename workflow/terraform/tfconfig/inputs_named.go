@@ -168,7 +168,7 @@ func hashed(of map[string]string) string { return Hash(listed(of)...) }
 
 // nobodys takes the files that belong to no directory with engine files, where code may read any of them and nobody says which.
 func (g *gathering) nobodys() error {
-	if g.in.ComputedPaths = g.found.ComputedPaths(g.dir); len(g.in.ComputedPaths) == 0 || len(workflow.Watched(g.project.Watch)) > 0 {
+	if g.in.ComputedPaths = computedPaths(g.found, g.dir); len(g.in.ComputedPaths) == 0 || len(workflow.Watched(g.project.Watch)) > 0 {
 		return nil
 	}
 	info, err := fs.Stat(g.tree, ".")

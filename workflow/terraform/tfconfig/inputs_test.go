@@ -203,7 +203,7 @@ func TestInputs(t *testing.T) {
 	want := workflow.Inputs{Dir: "a", Modules: []string{"m"}, Named: []string{"a/v.tfvars", "a/c.s3"}, Files: []string{"shared/f.json"}, Watch: []string{"shared/*.yaml"},
 		Known: []string{"registry.terraform.io/acme/b", "registry.terraform.io/hashicorp/aws"},
 		Expected: Expected{Backend: "s3", State: StateNames("s3", map[string]string{"bucket": "b", "key": "k"}),
-			Calls: []CallsOf{{Dir: "a", Calls: []workflow.ModuleCall{{Name: "m", Dir: "m"}}}, {Dir: "m"}}}.JSON()}
+			Calls: []CallsOf{{Dir: "a", Calls: []ModuleCall{{Name: "m", Dir: "m"}}}, {Dir: "m"}}}.JSON()}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("inputs (-want +got):\n%s", diff)
 	}

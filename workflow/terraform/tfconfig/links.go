@@ -58,8 +58,9 @@ func (p *placing) follow(tree fs.FS) {
 		return
 	}
 	for dir, m := range p.modules {
-		for tool, reading := range m.Readings {
-			m.Readings[tool] = p.followed(l, dir, reading)
+		readings := ownOf(m).Readings
+		for tool, reading := range readings {
+			readings[tool] = p.followed(l, dir, reading)
 		}
 		p.modules[dir] = p.followed(l, dir, m)
 	}
@@ -86,9 +87,9 @@ func (p *placing) followed(l links, dir string, m workflow.Module) workflow.Modu
 	}
 	replace(m.Calls)
 	replace(m.Tests)
-	for i, c := range m.Named {
+	for i, c := range ownOf(m).Named {
 		if end, ok := real[c.Dir]; ok {
-			m.Named[i].Dir = end
+			ownOf(m).Named[i].Dir = end
 		}
 	}
 	if len(leads) > 0 {

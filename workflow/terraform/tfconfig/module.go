@@ -19,10 +19,10 @@ import (
 // module is what one directory's files say, with every path and position
 // relative to that directory, so that it can be cached by content.
 type module struct {
-	calls       []workflow.ModuleCall // sorted by name; Dir is "../vpc": a local source, clean
-	tests       []string              // local modules that test files call, clean
+	calls       []ModuleCall // sorted by name; Dir is "../vpc": a local source, clean
+	tests       []string     // local modules that test files call, clean
 	paths       *paths
-	backend     *workflow.Backend
+	backend     *Backend
 	providers   string
 	required    []string
 	unsafe      []workflow.Diagnostic
@@ -32,14 +32,15 @@ type module struct {
 
 // at is the module as seen in dir.
 func (m *module) at(dir string) workflow.Module {
-	out := workflow.Module{Dir: dir, RootFiles: m.paths.rootFiles, ProviderConfig: m.providers, Required: m.required}
+	out := workflow.Module{Dir: dir, RootFiles: m.paths.rootFiles}
+	own := Own{ProviderConfig: m.providers, Required: m.required, Unsafe: placed(dir, m.unsafe)}
 	var local []string
 	for _, c := range m.calls {
 		if c.Dir != "" {
 			local = append(local, c.Dir)
 			c.Dir = path.Join(dir, c.Dir)
 		}
-		out.Named = append(out.Named, c)
+		own.Named = append(own.Named, c)
 	}
 	out.Calls = joinAll(dir, local)
 	out.Tests = joinAll(dir, m.tests)
@@ -57,16 +58,16 @@ func (m *module) at(dir string) workflow.Module {
 	if m.backend != nil {
 		b := *m.backend
 		b.Position.File = path.Join(dir, b.Position.File)
-		out.Backend = &b
+		own.Backend = &b
 	}
-	out.Unsafe = placed(dir, m.unsafe)
 	out.Diagnostics = placed(dir, m.diagnostics)
 	for tool, r := range m.readings {
-		if out.Readings == nil {
-			out.Readings = map[string]workflow.Module{}
+		if own.Readings == nil {
+			own.Readings = map[string]workflow.Module{}
 		}
-		out.Readings[tool] = r.at(dir)
+		own.Readings[tool] = r.at(dir)
 	}
+	has(&out, own)
 	return out
 }
 
@@ -113,7 +114,7 @@ var commands = regexp.MustCompile(`(?m)\b(command|program|inline|script)s?"?[ \t
 // cannot read as the tool will is an error among the diagnostics.
 type parser struct {
 	module    *module
-	calls     map[string]workflow.ModuleCall
+	calls     map[string]ModuleCall
 	required  map[string]string // local name -> source address
 	providers []string          // texts of provider and required_providers blocks
 	overrides []func()          // what override files lay over the rest, in their order
@@ -124,7 +125,7 @@ type parser struct {
 }
 
 func newParser() *parser {
-	return &parser{module: &module{}, calls: map[string]workflow.ModuleCall{}, required: map[string]string{}}
+	return &parser{module: &module{}, calls: map[string]ModuleCall{}, required: map[string]string{}}
 }
 
 // file reads one file. What does not parse is reported, the rest still counts.
@@ -235,7 +236,7 @@ func (p *parser) require(b *hcl.Block, override bool) {
 
 // backend notes a backend or cloud block. In an override file it replaces any other.
 func (p *parser) backend(b *hcl.Block, override bool) {
-	backend := &workflow.Backend{Type: "cloud", Attributes: map[string]string{}, Position: position(b.DefRange)}
+	backend := &Backend{Type: "cloud", Attributes: map[string]string{}, Position: position(b.DefRange)}
 	if b.Type == "backend" {
 		backend.Type = b.Labels[0]
 	}
@@ -257,7 +258,7 @@ func (p *parser) call(b *hcl.Block, override bool) {
 	if _, twice := p.calls[name]; twice && !override {
 		p.refuse(b.DefRange, "The module is called twice", fmt.Sprintf("There is another module block %q in this directory.", name))
 	}
-	c := workflow.ModuleCall{Name: name}
+	c := ModuleCall{Name: name}
 	a := content.Attributes["source"]
 	if a == nil {
 		if !override {

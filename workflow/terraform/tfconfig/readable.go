@@ -31,12 +31,12 @@ func (g *gathering) readable(dir string) bool {
 			return false
 		}
 	}
-	if g.tool == "" && g.found.Modules[dir].Readings != nil {
+	if g.tool == "" && ownOf(g.found.Modules[dir]).Readings != nil {
 		g.refuse("`%s` has files that only OpenTofu reads, and which tool will run is not certain. Name it: `tool` of the project in `%s`, or `terraform.tool` in the server's configuration.",
 			dir, workflow.RepoConfigFile)
 	}
-	m, _ := g.found.As(g.tool, dir)
-	for _, d := range m.Unsafe {
+	m, _ := as(g.found, g.tool, dir)
+	for _, d := range ownOf(m).Unsafe {
 		g.refuse("%s line %d: %s", d.Position.File, d.Position.Line, d.Detail)
 	}
 	for _, d := range m.Diagnostics {
@@ -70,10 +70,10 @@ func ToolTitle(tool string) string {
 func (g *gathering) expect(dir string, m workflow.Module) {
 	x := &g.expected
 	x.Tool = g.tool
-	x.OfTofu = x.OfTofu || g.found.Modules[dir].Readings != nil
-	x.Calls = append(x.Calls, CallsOf{Dir: dir, Calls: m.Named})
-	x.Providers = sorted(append(x.Providers, m.Required...))
-	for _, c := range m.Named {
+	x.OfTofu = x.OfTofu || ownOf(g.found.Modules[dir]).Readings != nil
+	x.Calls = append(x.Calls, CallsOf{Dir: dir, Calls: ownOf(m).Named})
+	x.Providers = sorted(append(x.Providers, ownOf(m).Required...))
+	for _, c := range ownOf(m).Named {
 		if c.Computed {
 			g.facets.computed = append(g.facets.computed, fmt.Sprintf("`module.%s` in `%s`", c.Name, dir))
 		}

@@ -143,7 +143,7 @@ func (r *Reader) toolOf(s Settings, own workflow.Module) string {
 			return name
 		}
 	}
-	if own.Readings != nil {
+	if ownOf(own).Readings != nil {
 		return Tofu
 	}
 	return ""
