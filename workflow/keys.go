@@ -84,8 +84,10 @@ func (p Project) Files(key Key) []string {
 	return list
 }
 
-// eachMember calls with every member of a JSON object, in its order. It looks at no more
-// than where each ends: the text must be JSON.
+var quote = []byte(`"`)
+
+// eachMember calls with every member of a JSON object, in its order; a name is what is written
+// between its quotation marks. It looks at no more than where each ends: the text must be JSON.
 func eachMember(object []byte, with func(name, value []byte)) {
 	depth, from, colon, quoted := 0, 0, 0, false
 	for i := 0; i < len(object); i++ {
@@ -104,7 +106,8 @@ func eachMember(object []byte, with func(name, value []byte)) {
 			colon = i
 		case depth == 1 && (c == ',' || c == '}'):
 			if colon > from {
-				with(bytes.Trim(bytes.TrimSpace(object[from:colon]), `"`), bytes.TrimSpace(object[colon+1:i]))
+				name := bytes.TrimPrefix(bytes.TrimSpace(object[from:colon]), quote)
+				with(bytes.TrimSuffix(name, quote), bytes.TrimSpace(object[colon+1:i]))
 			}
 			from = i + 1
 			if c == '}' {

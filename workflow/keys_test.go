@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -23,6 +24,10 @@ func TestSettingsInJSON(t *testing.T) {
 			`{"name":"\"engine\":","dir":"","terraform_workspace":"","engine":"x","own":["b","c"],"empty":{}}`},
 		{"of an engine with a strange name", `{"name":"a","dir":"a","terraform_workspace":"","engine":"<\u2028\"","n":null}`, `{"n":null}`,
 			`{"name":"a","dir":"a","terraform_workspace":"","engine":"\u003c\u2028\"","n":null}`},
+		{"with odd names", `{"engine":"x","a\\\"":1,"\"":2,"":3,"a:{\\":4}`, `{"a\\\"":1,"\"":2,"":3,"a:{\\":4}`,
+			`{"name":"","dir":"","terraform_workspace":"","engine":"x","a\\\"":1,"\"":2,"":3,"a:{\\":4}`},
+		{"its own keys, as encoding/json takes them too", `{"Name":"a","engine":"x","own":1,"\u0053trictest":true,"\u017ftrictest":true}`, `{"own":1}`,
+			`{"name":"a","dir":"","terraform_workspace":"","engine":"x","own":1,"strictest":true}`},
 		{"nothing", `null`, "", `{"name":"","dir":"","terraform_workspace":"","engine":""}`},
 		{"an empty object", `{}`, "", `{"name":"","dir":"","terraform_workspace":"","engine":""}`},
 	} {
@@ -44,6 +49,37 @@ func TestSettingsInJSON(t *testing.T) {
 			t.Errorf("%s is read as a project", faulty)
 		}
 	}
+}
+
+// FuzzProjectJSON: whatever is read as a project is written as the same project again.
+func FuzzProjectJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{"name":"a","engine":"x","own":{"b":[1,"}"]},"z":"\\\"{","watch":["*"]}`, `{"engine":"x","engine":"y","n":1,"n":[2]}`,
+		`{"n\"":1,"ENGINE":"\"engine\":","\u0064ir":"d"}`, `null`, "{\"a\u2028<\" :\t{} }",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var p, again workflow.Project
+		if json.Unmarshal([]byte(text), &p) != nil {
+			return
+		}
+		data, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, &again); err != nil {
+			t.Fatal(err)
+		}
+		second, err := json.Marshal(again)
+		if err != nil || string(second) != string(data) {
+			t.Errorf("%s, then %s, %v", data, second, err)
+		}
+		p.Settings, again.Settings = nil, nil
+		if diff := cmp.Diff(p, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("-read +read again:\n%s", diff)
+		}
+	})
 }
 
 // TestSettings: what an entry says for its engine's keys has one form, and is found in it.

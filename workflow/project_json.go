@@ -19,11 +19,30 @@ var afterEngine = []byte(`"engine":`) // no text holds it: a quotation mark in o
 var projectKeys = func() map[string]bool {
 	names := map[string]bool{}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[plainProject]()) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		names[name] = name != "-"
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
+			names[name] = true
+		}
 	}
 	return names
 }()
+
+// ownKey reports whether encoding/json takes a name, as it is written, for one of the
+// project's own keys: upper and lower case are one to it.
+func ownKey(written []byte) bool {
+	if projectKeys[string(written)] {
+		return true
+	}
+	name := string(written)
+	if strings.ContainsRune(name, '\\') && json.Unmarshal([]byte(`"`+name+`"`), &name) != nil {
+		return false
+	}
+	for own := range projectKeys {
+		if strings.EqualFold(own, name) {
+			return true
+		}
+	}
+	return false
+}
 
 // MarshalJSON gives the project with its settings among its own keys.
 func (p Project) MarshalJSON() ([]byte, error) {
@@ -50,7 +69,7 @@ func (p *Project) UnmarshalJSON(data []byte) error {
 	}
 	var own []byte
 	eachMember(data, func(name, value []byte) {
-		if !projectKeys[string(name)] {
+		if !ownKey(name) {
 			own = append(append(append(append(own, `,"`...), name...), `":`...), value...)
 		}
 	})
