@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // CheckRef is what a check run of ours is about. GitHub does not say which pull
@@ -55,7 +57,7 @@ func ParseCheckRef(s string) (CheckRef, bool) {
 	}
 	id, err1 := strconv.ParseInt(parts[2], 10, 64)
 	number, err2 := strconv.Atoi(parts[3])
-	if err1 != nil || err2 != nil || id <= 0 || number <= 0 {
+	if err1 != nil || err2 != nil || workflow.OfPull(workflow.PullKey{RepoID: id, Number: number}).IsZero() {
 		return CheckRef{}, false
 	}
 	ref := CheckRef{RepoID: id, Number: number}
