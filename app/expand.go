@@ -156,7 +156,7 @@ func (a *App) try(ctx context.Context, req workflow.Request) error {
 	if err != nil || !begun {
 		return err
 	}
-	how, err := attempt(ctx, expandAtMost, expandGrace, func(ctx context.Context) error { return a.carryOut(ctx, req) })
+	how, err := attempt(ctx, expandAtMost, expandGrace, func(ctx context.Context) error { return a.expandOne(ctx, req) })
 	if how == endedInOrder && err == nil {
 		return nil
 	}
@@ -174,8 +174,8 @@ func (a *App) try(ctx context.Context, req workflow.Request) error {
 		fmt.Sprintf("It met a fault of Cardea's own, which the server's log has under %s.", req.ID))
 }
 
-// carryOut reads what is true now and lets the service decide.
-func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
+// expandOne reads what is true now and lets the service decide.
+func (a *App) expandOne(ctx context.Context, req workflow.Request) error {
 	log := a.config.Log.With("request", req.ID, "repo", req.Repo.FullName(), "about", req.About().String())
 	rules, ok := a.config.Rules(req.Repo)
 	if !ok {
@@ -188,10 +188,12 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 	if !shown {
 		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: nothing is done yet about anything but pull requests.", nil)
 	}
-	if err := a.first(ctx, req, key); err != nil {
+	known, err := a.config.Service.Pull(ctx, key)
+	isNew := errors.Is(err, workflow.ErrNotFound)
+	if err != nil && !isNew {
 		return err
 	}
-	e, err := a.facts(ctx, req, key)
+	e, err := a.facts(ctx, req, key, known)
 	pull := e.Pull
 	switch {
 	case ctx.Err() != nil:
@@ -206,16 +208,14 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 	if err != nil {
 		return err
 	}
-	known, err := a.config.Service.Pull(ctx, key)
-	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
-		return err
-	}
 	if (lag{pending, known.Pull, known.Left, a.config.Now()}).behind(req, pull) {
 		return a.config.Service.DeferRequest(ctx, req.ID,
 			"GitHub still shows an older state of this pull request.", time.Time{})
 	}
-	if err := a.meet(ctx, req, pull); err != nil {
-		return err
+	if isNew {
+		if err := a.meet(ctx, req, pull); err != nil {
+			return err
+		}
 	}
 	if err := a.config.Service.Observe(ctx, req, pull); err != nil {
 		return err
@@ -234,31 +234,18 @@ func (a *App) carryOut(ctx context.Context, req workflow.Request) error {
 	return nil
 }
 
-// first prepares the report of a pull that was just opened: there is nothing of ours on it
-// yet, so nothing has to be searched for.
-func (a *App) first(ctx context.Context, req workflow.Request, key workflow.PullKey) error {
-	if req.Kind != workflow.RequestPull || req.Action != "opened" {
-		return nil
-	}
-	_, err := a.config.Service.Pull(ctx, key)
-	if !errors.Is(err, workflow.ErrNotFound) {
-		return err
-	}
-	return a.config.Service.SaveReport(ctx, workflow.ReportState{Key: key, Searched: true})
-}
-
-// meet asks for the plans of a pull that we first hear of through a command, such as one that
-// was opened before we were installed.
+// meet begins with a pull that we hear of for the first time. On one that was just opened there
+// is nothing of ours yet, so nothing has to be searched for. One that a command names was opened
+// before, perhaps when we were not installed: its plans are asked for.
 func (a *App) meet(ctx context.Context, req workflow.Request, pull workflow.Pull) error {
-	if req.Kind != workflow.RequestCommand || pull.State != workflow.PullOpen {
-		return nil
-	}
-	_, err := a.config.Service.Pull(ctx, pull.Key())
-	if !errors.Is(err, workflow.ErrNotFound) {
+	switch {
+	case req.Kind == workflow.RequestPull && req.Action == "opened":
+		return a.config.Service.SaveReport(ctx, workflow.ReportState{Key: pull.Key(), Searched: true})
+	case req.Kind == workflow.RequestCommand && pull.State == workflow.PullOpen:
+		_, _, err := a.config.Service.Submit(ctx, recover.Found(pull, "command"))
 		return err
 	}
-	_, _, err = a.config.Service.Submit(ctx, recover.Found(pull, "command"))
-	return err
+	return nil
 }
 
 // waitSentence tells people why something waits.

@@ -156,8 +156,10 @@ func live(req workflow.Request) bool {
 }
 
 // facts reads what a request that a pull shows is carried out by: the pull, and for
-// some commands the live facts and the sender's role with it.
-func (a *App) facts(ctx context.Context, req workflow.Request, key workflow.PullKey) (service.Expansion, error) {
+// some commands the live facts and the sender's role with it. rec is what is known of the pull.
+func (a *App) facts(
+	ctx context.Context, req workflow.Request, key workflow.PullKey, rec workflow.PullRecord,
+) (service.Expansion, error) {
 	e := service.Expansion{Request: req}
 	if !live(req) {
 		pull, err := a.github.Pull(ctx, req.Repo, key.Number)
@@ -166,11 +168,7 @@ func (a *App) facts(ctx context.Context, req workflow.Request, key workflow.Pull
 	}
 	var approvers []workflow.Actor
 	if req.Command.Verb == workflow.VerbApply {
-		rec, err := a.config.Service.Pull(ctx, key)
-		if err != nil && !errors.Is(err, workflow.ErrNotFound) {
-			return e, err
-		}
-		approvers = approversOf(rec)
+		approvers = rec.Approvers()
 	}
 	apply := req.Command.Verb == workflow.VerbApply
 	facts, err := a.look(ctx, &shared{},
@@ -184,16 +182,4 @@ func (a *App) facts(ctx context.Context, req workflow.Request, key workflow.Pull
 		e.RoleError = errors.New(strings.Join(facts.Errors, " "))
 	}
 	return e, nil
-}
-
-// approversOf are the people whose approvals of a pull's plans still count.
-func approversOf(rec workflow.PullRecord) (out []workflow.Actor) {
-	for _, p := range rec.Projects {
-		for _, ap := range p.Approvals {
-			if ap.Void == "" && !slices.ContainsFunc(out, func(x workflow.Actor) bool { return x.ID == ap.User.ID }) {
-				out = append(out, ap.User)
-			}
-		}
-	}
-	return out
 }

@@ -68,7 +68,7 @@ func Main(dir string, deps Deps) int {
 		return 1
 	}
 	defer runtime.KeepAlive(r) // a collected file is closed, and with it goes the lock
-	if err := r.finish(r.carryOut()); err != nil {
+	if err := r.finish(r.execute()); err != nil {
 		fmt.Fprintln(os.Stderr, "cardea runner:", err)
 		return 1
 	}
@@ -139,8 +139,8 @@ func (r *runner) guard() {
 	}
 }
 
-// carryOut prepares, and plans or applies. What goes wrong is in the result.
-func (r *runner) carryOut() (res workflow.Result) {
+// execute prepares, and plans or applies. What goes wrong is in the result.
+func (r *runner) execute() (res workflow.Result) {
 	fault := r.listen()
 	r.redact = NewRedactor(r.log, r.secrets.values()...)
 	r.given = NewRedactor(nil, r.secrets.values()...)

@@ -133,7 +133,7 @@ func (w *Worker) claimAll(ctx context.Context) bool {
 			return ctx.Err() == nil
 		}
 		w.group.Go(func() {
-			w.carry(ctx, run)
+			w.runOne(ctx, run)
 			<-w.slots
 			select {
 			case w.freed <- struct{}{}:
@@ -143,8 +143,8 @@ func (w *Worker) claimAll(ctx context.Context) bool {
 	}
 }
 
-// carry carries out one claimed run and reports what became of it.
-func (w *Worker) carry(ctx context.Context, run workflow.Run) {
+// runOne carries out one claimed run and reports what became of it.
+func (w *Worker) runOne(ctx context.Context, run workflow.Run) {
 	log := w.Log.With("run", run.ID, "epoch", run.Epoch, "project", run.Project.Name, "for", run.Subject().String())
 	log.Info("run started", "attempt", run.Attempts)
 	res, waits := w.launch(ctx, run, log)

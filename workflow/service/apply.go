@@ -18,11 +18,6 @@ import (
 // reply says of each other one all that it lacks. One transaction, together with
 // the end of the request; only the look at the base's tip of now is before it.
 func (s *Service) applyCommand(ctx context.Context, c *command) error {
-	rec, err := s.Pull(ctx, c.e.Pull.Key())
-	if err != nil {
-		return err
-	}
-	c.rec = &rec
 	var plans []workflow.Run
 	chosen, fault := c.chosen()
 	if !fault.Empty() {
@@ -33,12 +28,12 @@ func (s *Service) applyCommand(ctx context.Context, c *command) error {
 			plans = append(plans, *run)
 		}
 	}
-	b := s.findBasis(ctx, rec, c.rules, c.live.BaseTip, plans)
+	b := s.findBasis(ctx, *c.rec, c.rules, c.live.BaseTip, plans)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if s.live != nil && s.now().Sub(c.live.Read) > gate.LiveMaxAge-2*time.Second { // the look at the base took its time
-		c.live = s.readLive(ctx, rec, c.actor())
+		c.live = s.readLive(ctx, *c.rec, c.actor())
 	}
 	c.live.Errors = append(slices.Clone(c.live.Errors), b.errs...)
 	return s.execute(ctx, c, func(c *command) (*workflow.Reply, error) { return c.apply(b) })

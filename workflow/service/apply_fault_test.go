@@ -31,7 +31,7 @@ func (s *applyStory) deliver(guid string, req workflow.Request) {
 			again = len(due) > 0
 			for _, r := range due {
 				e := service.Expansion{Request: r, Pull: s.pulls[r.Number], ActorRole: workflow.RoleWrite, AuthorRole: workflow.RoleWrite}
-				err = errors.Join(err, s.svc.Expand(s.t.Context(), e))
+				err = errors.Join(err, s.expandWith(e))
 			}
 			return err
 		})

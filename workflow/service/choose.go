@@ -244,7 +244,7 @@ func (s *Service) queuePlans(ctx context.Context, e Expansion, rules workflow.Ru
 			}
 		}
 	}
-	err = s.act(ctx, func(a *act) error { return a.commit(g, ch) })
+	err = s.withRequest(ctx, e.Request.ID, func(a *act, req workflow.Request) error { return a.commit(req, g, ch) })
 	return wrap(err, "queueing plans")
 }
 

@@ -50,10 +50,11 @@ func (c *command) mayNot(doing phrase.Text, who workflow.Who) phrase.Text {
 
 // command carries out apply, approve, unapprove, unlock, cancel and resolve: one
 // transaction with the end of the request and its one reply. lock is lockCommand.
-func (s *Service) command(ctx context.Context, e Expansion, rules workflow.Rules) error {
-	c := &command{e: e, rules: rules, kinds: s.engines.Kinds()}
-	if err := s.liveFacts(ctx, c); err != nil {
-		return err
+func (s *Service) command(ctx context.Context, e Expansion, rec workflow.PullRecord) error {
+	c := &command{e: e, rec: &rec, kinds: s.engines.Kinds(), live: workflow.LiveFacts{Errors: []string{"Nobody asked GitHub."}}}
+	c.rules, _ = s.rules(e.Pull.Repo)
+	if e.Live != nil {
+		c.live = *e.Live
 	}
 	if why, err := s.refusalAtOnce(ctx, c); err != nil {
 		return err
@@ -115,10 +116,9 @@ func (s *Service) refusalAtOnce(ctx context.Context, c *command) (phrase.Text, e
 		return c.mayNot(doing, need.who(c.rules)).And(phrase.All(phrase.Texts(c.live.Errors...))), nil
 	}
 	if verb == workflow.VerbUnapprove {
-		rec, err := s.Pull(ctx, c.e.Pull.Key())
 		theirs := func(a workflow.Actor) bool { return a.ID == c.actor().ID }
-		if err != nil || slices.ContainsFunc(rec.WithPast().Approvers(), theirs) {
-			return nil, err
+		if slices.ContainsFunc(c.rec.WithPast().Approvers(), theirs) {
+			return nil, nil
 		}
 		return c.noApproval(), nil
 	}
@@ -158,14 +158,10 @@ func (s *Service) pick(ctx context.Context, c *command) (faults []phrase.Text, e
 	if !c.named() || c.cmd().Verb == workflow.VerbCancel {
 		return nil, nil
 	}
-	rec, err := s.Pull(ctx, c.e.Pull.Key())
-	if err != nil {
-		return nil, err
-	}
 	var names []workflow.Project
-	switch c.rec = &rec; c.cmd().Verb {
+	switch c.cmd().Verb {
 	case workflow.VerbUnlock:
-		locks, err := s.locksOfPull(ctx, rec.Pull.Key())
+		locks, err := s.locksOfPull(ctx, c.e.Pull.Key())
 		if err != nil || len(locks) == 0 {
 			return nil, err // it says so itself
 		}
@@ -178,7 +174,7 @@ func (s *Service) pick(ctx context.Context, c *command) (faults []phrase.Text, e
 		}
 		return nil, nil
 	case workflow.VerbUnapprove, workflow.VerbResolve: // also what is deleted or of an earlier head
-		for _, p := range rec.WithPast().Projects {
+		for _, p := range c.rec.WithPast().Projects {
 			names = append(names, p.Project)
 		}
 		fault := c.pickFrom(workflow.SelectInput{Projects: names})
@@ -213,20 +209,6 @@ func (c *command) pickFrom(in workflow.SelectInput) (fault string) {
 // picks reports whether the command is about a project; an empty selector is about every one.
 func (c *command) picks(p workflow.Project) bool { return !c.named() || c.picked[p.Key()] }
 
-// liveFacts reads what GitHub says now, unless the expansion brought it.
-func (s *Service) liveFacts(ctx context.Context, c *command) error {
-	if c.e.Live != nil {
-		c.live = *c.e.Live
-		return nil
-	}
-	rec, err := s.Pull(ctx, c.e.Pull.Key())
-	if err != nil {
-		return err
-	}
-	c.live = s.readLive(ctx, rec, c.actor())
-	return ctx.Err()
-}
-
 // readLive reads live facts; what cannot be read is among their errors, which mean no.
 func (s *Service) readLive(ctx context.Context, rec workflow.PullRecord, actor workflow.Actor) workflow.LiveFacts {
 	read := s.now()
@@ -243,11 +225,7 @@ func (s *Service) readLive(ctx context.Context, rec workflow.PullRecord, actor w
 
 // execute does what a command asks for, ends its request and answers it, in one act.
 func (s *Service) execute(ctx context.Context, c *command, do func(*command) (*workflow.Reply, error)) error {
-	err := s.act(ctx, func(a *act) error {
-		req, err := a.tx.Request(c.e.Request.ID)
-		if err != nil || req.Done {
-			return err
-		}
+	err := s.withRequest(ctx, c.e.Request.ID, func(a *act, req workflow.Request) error {
 		rec, err := a.tx.Pull(c.e.Pull.Key())
 		if err != nil {
 			return err
@@ -269,10 +247,7 @@ func (s *Service) execute(ctx context.Context, c *command, do func(*command) (*w
 		}
 		return a.save(rec)
 	})
-	if err != nil {
-		return fmt.Errorf("carrying out `%s` on %s: %w", c.cmd().Verb, c.e.Pull.Key(), err)
-	}
-	return nil
+	return wrap(err, fmt.Sprintf("carrying out `%s` on %s", c.cmd().Verb, c.e.Pull.Key()))
 }
 
 func refusedReply(sentences ...phrase.Text) *workflow.Reply {

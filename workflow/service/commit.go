@@ -12,12 +12,8 @@ import (
 
 // commit writes an expansion's choice: the record, the runs, the reply, the
 // history and the end of the request, all or nothing.
-func (a *act) commit(g grounds, ch choice) error {
+func (a *act) commit(req workflow.Request, g grounds, ch choice) error {
 	e, f := g.expansion, g.found
-	req, err := a.tx.Request(e.Request.ID)
-	if err != nil || req.Done {
-		return err
-	}
 	rec, err := a.tx.Pull(e.Pull.Key())
 	if err != nil {
 		return err

@@ -21,11 +21,12 @@ type Expansion struct {
 	ActorRole, AuthorRole workflow.Role
 	RoleError             error
 	// Live are the live facts for apply, approve, unapprove, lock, unlock, cancel and
-	// resolve, with the actor's role; nil: the service reads them itself.
+	// resolve, with the actor's role and for an apply the approvers'. Without them the
+	// answer is no.
 	Live *workflow.LiveFacts
 }
 
-// Expand carries a request out: it fetches and merges, reads both
+// Expand carries a request out whose pull's facts were observed: it fetches and merges, reads both
 // configurations, finds the affected projects and queues their plans, or says
 // why not where people look: as the pull's trouble, and for a command as one
 // reply. What it decides is written in one transaction together with the end of
@@ -37,9 +38,6 @@ type Expansion struct {
 func (s *Service) Expand(ctx context.Context, e Expansion) error {
 	if e.Request.Spreads() {
 		return s.spreadOn(ctx, e.Request.ID)
-	}
-	if err := s.Observe(ctx, e.Request, e.Pull); err != nil {
-		return err
 	}
 	req, rec, err := s.stored(ctx, e)
 	if err != nil || req.Done {
@@ -54,7 +52,7 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 		return s.conclude(ctx, e, *a)
 	}
 	if cmd := req.Command; cmd != nil && cmd.Verb != workflow.VerbPlan {
-		return s.command(ctx, e, rules)
+		return s.command(ctx, e, rec)
 	}
 	if e.RoleError != nil && errors.Is(e.RoleError, workflow.ErrPassing) {
 		return s.DeferRequest(ctx, req.ID, "GitHub did not say who may plan here.", time.Time{})
@@ -223,13 +221,7 @@ func (s *Service) conclude(ctx context.Context, e Expansion, v verdict) error {
 	if v.trouble == nil {
 		return s.FinishRequest(ctx, e.Request.ID, v.note, v.reply)
 	}
-	err := s.act(ctx, func(a *act) error {
-		req, err := a.tx.Request(e.Request.ID)
-		if err != nil || req.Done {
-			return err
-		}
-		return a.endInTrouble(req, v.trouble)
-	})
+	err := s.withRequest(ctx, e.Request.ID, func(a *act, req workflow.Request) error { return a.endInTrouble(req, v.trouble) })
 	return wrap(err, "recording why nothing is planned")
 }
 

@@ -393,14 +393,14 @@ func TestRoleThatCannotBeRead(t *testing.T) {
 	p := w.facts(1, "head1")
 	req := w.push(1, "opened")
 	e := service.Expansion{Request: req, Pull: p, AuthorRole: workflow.RoleAdmin, RoleError: fmt.Errorf("asking: %w", workflow.ErrPassing)}
-	if err := w.svc.Expand(t.Context(), e); err != nil {
+	if err := w.expandWith(e); err != nil {
 		t.Fatal(err)
 	}
 	if v := w.view(1); v.Known || v.Waiting == "" {
 		t.Errorf("got known %v, waiting %q, want it to wait", v.Known, v.Waiting)
 	}
 	e.RoleError = errors.New("no such user")
-	if err := w.svc.Expand(t.Context(), e); err != nil {
+	if err := w.expandWith(e); err != nil {
 		t.Fatal(err)
 	}
 	if tr := w.view(1).Trouble; tr == nil || tr.Kind != workflow.TroubleNotPermitted {

@@ -28,7 +28,7 @@ func story(w *world, try func(func() error)) {
 				again = len(due) > 0
 				for _, r := range due {
 					e := service.Expansion{Request: r, Pull: w.pulls[r.Number], ActorRole: workflow.RoleWrite, AuthorRole: workflow.RoleWrite}
-					err = errors.Join(err, w.svc.Expand(w.t.Context(), e))
+					err = errors.Join(err, w.expandWith(e))
 				}
 				return err
 			})

@@ -40,7 +40,7 @@ func TestHelp(t *testing.T) {
 				c.rules(&w.rules)
 			}
 			req := w.say(1, "ada", workflow.Command{Verb: workflow.VerbHelp})
-			err := w.svc.Expand(t.Context(), service.Expansion{Request: req, Pull: w.pulls[1], ActorRole: c.role, RoleError: c.err})
+			err := w.expandWith(service.Expansion{Request: req, Pull: w.pulls[1], ActorRole: c.role, RoleError: c.err})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,11 +14,6 @@ func (s *Service) lockCommand(ctx context.Context, c *command) error {
 	if !c.named() {
 		return s.FinishRequest(ctx, c.e.Request.ID, "Refused: no project is named.", refusedReply(phrase.Say("%s says which project is claimed.", workflow.VerbLock.Typed("-p NAME"))))
 	}
-	rec, err := s.Pull(ctx, c.e.Pull.Key())
-	if err != nil {
-		return err
-	}
-	c.rec = &rec
 	var claims []lockRequest
 	chosen, fault := c.chosen()
 	look := !fault.Empty()
@@ -30,8 +25,8 @@ func (s *Service) lockCommand(ctx context.Context, c *command) error {
 		claims = append(claims, lockRequest{project: p.Project, state: p.Run.Keeps()})
 	}
 	if look {
-		claims, fault, err = s.claimsOf(ctx, c)
-		if err != nil {
+		var err error
+		if claims, fault, err = s.claimsOf(ctx, c); err != nil {
 			return s.failExpansion(ctx, c.e, err)
 		}
 		if !fault.Empty() {

@@ -10,12 +10,8 @@ import (
 
 // UnreportedPulls returns the pulls, open or not, whose record is ahead of what
 // was last shown in full.
-func (s *Service) UnreportedPulls(ctx context.Context) (out []workflow.PullKey, err error) {
-	err = s.store.View(ctx, func(tx workflow.Tx) (err error) {
-		out, err = tx.UnreportedPulls()
-		return err
-	})
-	return out, wrap(err, "reading the pulls to report")
+func (s *Service) UnreportedPulls(ctx context.Context) ([]workflow.PullKey, error) {
+	return read(ctx, s, "reading the pulls to report", func(tx workflow.Tx) ([]workflow.PullKey, error) { return tx.UnreportedPulls() })
 }
 
 // Report returns what was last shown of a pull; nothing was shown yet is no error.

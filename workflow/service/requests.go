@@ -34,15 +34,8 @@ func (s *Service) PendingOf(ctx context.Context, about workflow.About) ([]workfl
 }
 
 // PendingDeliveries returns up to limit deliveries that nobody settled yet, oldest first.
-func (s *Service) PendingDeliveries(ctx context.Context, limit int) (out []workflow.Delivery, err error) {
-	err = s.store.View(ctx, func(tx workflow.Tx) (err error) {
-		out, err = tx.PendingDeliveries(limit)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading the inbox: %w", err)
-	}
-	return out, nil
+func (s *Service) PendingDeliveries(ctx context.Context, limit int) ([]workflow.Delivery, error) {
+	return read(ctx, s, "reading the inbox", func(tx workflow.Tx) ([]workflow.Delivery, error) { return tx.PendingDeliveries(limit) })
 }
 
 // SettleDelivery makes a delivery into a request, or with req nil ignores it
@@ -77,10 +70,7 @@ func (s *Service) SettleDelivery(ctx context.Context, d workflow.Delivery, req *
 		saved.Attempts++
 		return a.tx.PutDelivery(saved)
 	})
-	if err != nil {
-		return stored, false, fmt.Errorf("settling delivery %s: %w", d.GUID, err)
-	}
-	return stored, created, nil
+	return stored, created && err == nil, wrap(err, "settling delivery "+d.GUID)
 }
 
 // Submit stores a request that no delivery brought, such as one for an open pull
@@ -90,10 +80,7 @@ func (s *Service) Submit(ctx context.Context, req workflow.Request) (stored work
 		stored, created, err = a.submit(req)
 		return err
 	})
-	if err != nil {
-		return stored, false, fmt.Errorf("submitting request %q: %w", req.Key, err)
-	}
-	return stored, created, nil
+	return stored, created && err == nil, wrap(err, fmt.Sprintf("submitting request %q", req.Key))
 }
 
 func (a *act) submit(req workflow.Request) (stored workflow.Request, created bool, err error) {
@@ -264,36 +251,38 @@ func (l *dueLook) at(r workflow.Request) {
 // what ends the server each time must not end it for ever.
 const maxBegun = 3
 
+// withRequest is an act about a request, unless that is done.
+func (s *Service) withRequest(ctx context.Context, id string, do func(*act, workflow.Request) error) error {
+	return s.act(ctx, func(a *act) error {
+		req, err := a.tx.Request(id)
+		if err != nil || req.Done {
+			return err
+		}
+		return do(a, req)
+	})
+}
+
 // BeginRequest notes, durably, that a request is carried out now, and reports
 // whether it is to be. One that was begun several times and ended the server each
 // time is not, and fails with that reason.
 func (s *Service) BeginRequest(ctx context.Context, id string) (begun bool, err error) {
-	err = s.act(ctx, func(a *act) error {
-		begun = false
-		req, err := a.tx.Request(id)
-		if err != nil || req.Done || req.NotBefore.After(a.now) {
-			return err
+	err = s.withRequest(ctx, id, func(a *act, req workflow.Request) error {
+		if req.NotBefore.After(a.now) {
+			return nil
 		}
 		if req.Begun >= maxBegun {
 			return a.fail(req, fmt.Sprintf("It was begun %d times, and each time the server ended before it did.", maxBegun))
 		}
 		req.Begun++
-		begun = true
+		a.after = append(a.after, func() { begun = true })
 		return a.tx.PutRequest(&req)
 	})
-	if err != nil {
-		return false, fmt.Errorf("beginning request %s: %w", id, err)
-	}
-	return begun, nil
+	return begun, wrap(err, "beginning request "+id)
 }
 
 // PutBackRequest notes that a request that was begun ended in order and is to be begun again.
 func (s *Service) PutBackRequest(ctx context.Context, id string) error {
-	err := s.act(ctx, func(a *act) error {
-		req, err := a.tx.Request(id)
-		if err != nil || req.Done || req.Begun == 0 {
-			return err
-		}
+	err := s.withRequest(ctx, id, func(a *act, req workflow.Request) error {
 		req.Begun = 0
 		return a.tx.PutRequest(&req)
 	})
@@ -302,13 +291,7 @@ func (s *Service) PutBackRequest(ctx context.Context, id string) error {
 
 // FailRequest ends a request that did not end by itself; why is a sentence.
 func (s *Service) FailRequest(ctx context.Context, id, why string) error {
-	err := s.act(ctx, func(a *act) error {
-		req, err := a.tx.Request(id)
-		if err != nil || req.Done {
-			return err
-		}
-		return a.fail(req, why)
-	})
+	err := s.withRequest(ctx, id, func(a *act, req workflow.Request) error { return a.fail(req, why) })
 	return wrap(err, "failing request "+id)
 }
 
@@ -316,13 +299,9 @@ func (s *Service) FailRequest(ctx context.Context, id, why string) error {
 // sentence that people see while it waits. A zero notBefore, or one that is
 // sooner, means our own backoff. After ten tries it fails with the reason.
 func (s *Service) DeferRequest(ctx context.Context, id, why string, notBefore time.Time) error {
-	err := s.act(ctx, func(a *act) error {
-		req, err := a.tx.Request(id)
-		if err != nil || req.Done {
-			return err
-		}
+	err := s.withRequest(ctx, id, func(a *act, req workflow.Request) error {
 		if req.Attempts+1 >= maxAttempts {
-			return a.giveUp(req, why)
+			return a.fail(req, fmt.Sprintf("It was tried %d times. %s", maxAttempts, why))
 		}
 		req.Attempts++
 		req.Begun = 0
@@ -348,12 +327,8 @@ var (
 	triesAgain   = phrase.Say("%s, in a comment, tries again.", workflow.VerbPlan.Typed(""))
 )
 
-// giveUp ends a request that kept failing: its pull is in trouble, and a command gets its reply.
-func (a *act) giveUp(req workflow.Request, why string) error {
-	return a.fail(req, fmt.Sprintf("It was tried %d times. %s", maxAttempts, why))
-}
-
-// fail ends a request for a reason that is not the change's: why is a sentence.
+// fail ends a request for a reason that is not the change's: why is a sentence. Its
+// pull is in trouble, and a command gets its reply.
 func (a *act) fail(req workflow.Request, why string) error {
 	t := &workflow.Trouble{Kind: workflow.TroubleFailed, Title: undetermined, Sentences: []phrase.Text{phrase.Plain(why), triesAgain}}
 	if req.Command != nil && req.Command.Verb != workflow.VerbPlan {
@@ -366,11 +341,7 @@ func (a *act) fail(req workflow.Request, why string) error {
 // FinishRequest ends a request with a note, a sentence that says what became of
 // it, and queues the one comment that answers it, if any. Repeated it changes nothing.
 func (s *Service) FinishRequest(ctx context.Context, id, note string, reply *workflow.Reply) error {
-	err := s.act(ctx, func(a *act) error {
-		req, err := a.tx.Request(id)
-		if err != nil || req.Done {
-			return err
-		}
+	err := s.withRequest(ctx, id, func(a *act, req workflow.Request) error {
 		if reply != nil {
 			if err := a.answer(req, *reply); err != nil {
 				return err

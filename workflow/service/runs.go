@@ -219,10 +219,7 @@ func (s *Service) Finish(ctx context.Context, res workflow.Result) error {
 		}
 		return a.endPlan(run, res)
 	})
-	if err != nil {
-		return fmt.Errorf("finishing run %s: %w", res.Run, err)
-	}
-	return nil
+	return wrap(err, fmt.Sprintf("finishing run %s", res.Run))
 }
 
 // treeChanges compares a new plan's tree with those in which it was approved. A

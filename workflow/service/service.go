@@ -215,10 +215,7 @@ func (s *Service) SeenRepo(ctx context.Context, repo workflow.Repo) (rec workflo
 		rec, err = a.seenRepo(repo)
 		return err
 	})
-	if err != nil {
-		return rec, fmt.Errorf("recording repository %s: %w", repo.FullName(), err)
-	}
-	return rec, nil
+	return rec, wrap(err, fmt.Sprintf("recording repository %s", repo.FullName()))
 }
 
 // seenRepo is SeenRepo within a transaction. It writes only when something
@@ -254,10 +251,7 @@ func (s *Service) SuspendRepo(ctx context.Context, repoID int64, suspended bool)
 		rec.Suspended = suspended
 		return a.tx.PutRepo(rec)
 	})
-	if err != nil {
-		return fmt.Errorf("suspending repository %d: %w", repoID, err)
-	}
-	return nil
+	return wrap(err, fmt.Sprintf("suspending repository %d", repoID))
 }
 
 // backoff is the wait before the next try: 1, 2, 4, 8, 16, then 30 seconds.

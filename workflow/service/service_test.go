@@ -266,7 +266,7 @@ func TestStaleFactsChangeNothing(t *testing.T) {
 	w.settle()
 	req := w.say(1, "ada", planOf())
 	e := service.Expansion{Request: req, Pull: old, ActorRole: workflow.RoleWrite}
-	if err := w.svc.Expand(t.Context(), e); err != nil {
+	if err := w.expandWith(e); err != nil {
 		t.Fatal(err)
 	}
 	want(t, "head", w.view(1).Pull.Head.SHA, "head2")

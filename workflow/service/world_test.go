@@ -326,11 +326,26 @@ func (w *world) expand() int {
 	for _, r := range due {
 		p := w.pulls[r.Number]
 		e := service.Expansion{Request: r, Pull: p, ActorRole: w.roles[r.Actor.Login], AuthorRole: w.roles[p.Author.Login]}
-		if err := w.svc.Expand(w.t.Context(), e); err != nil {
+		if err := w.expandWith(e); err != nil {
 			w.t.Fatal(err)
 		}
 	}
 	return len(due)
+}
+
+// expandWith observes the pull and carries a request out, with live facts where the app reads them.
+func (w *world) expandWith(e service.Expansion) error {
+	if err := w.svc.Observe(w.t.Context(), e.Request, e.Pull); err != nil {
+		return err
+	}
+	if e.Request.Kind == workflow.RequestCommand {
+		facts, err := w.live(w.t.Context(), e.Pull, e.Request.Actor, nil)
+		if err != nil {
+			return err
+		}
+		e.Live = &facts
+	}
+	return w.svc.Expand(w.t.Context(), e)
 }
 
 // settle lets pushes settle and carries out all that is due.
