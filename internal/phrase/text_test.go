@@ -190,3 +190,23 @@ func TestTextOfOldRecords(t *testing.T) {
 		t.Errorf("it is written as %s, %v", again, err)
 	}
 }
+
+func TestTextParts(t *testing.T) {
+	name := phrase.Project("a")
+	all := phrase.All([]phrase.Text{phrase.Say("Of %s.", name), nil, phrase.Plain("Twice."), phrase.Say("%s", name)})
+	if got := all.String(); got != "Of `a`. Twice. `a`" {
+		t.Errorf("all of them are %q", got)
+	}
+	for _, c := range []struct {
+		text phrase.Text
+		want string
+	}{{phrase.Say("%s waits.", name), "`a` waits"}, {phrase.Say("It waits for %s", name), "It waits for `a`"}, {phrase.Plain("."), ""}, {nil, ""}} {
+		before := c.text.String()
+		if got := phrase.Say("%s: why", c.text.Within()).String(); got != c.want+": why" || c.text.String() != before {
+			t.Errorf("%q within a sentence is %q, and is %q now", before, got, c.text)
+		}
+	}
+	if texts := phrase.Texts("", "x"); len(texts) != 2 || !texts[0].Empty() || texts[1].Empty() || phrase.Texts() != nil {
+		t.Errorf("nothing and a word are %q", texts)
+	}
+}
