@@ -7,12 +7,11 @@
 // history is. Indexes are written in the transaction that writes their record
 // and hold nothing that the record does not say.
 //
-// A record carries a checksum over its bucket, its key and its bytes: a disk
-// that returns other bytes than were written gives an error that names the
-// record, and never a wrong answer. Large records are compressed.
+// A record carries a checksum over its bucket, its key and its bytes: if a disk returns other
+// bytes than were written, the result is an error that names the record, never a wrong
+// answer. Large records are compressed.
 //
-// The store decides nothing: rules run inside its transactions and are the
-// service's.
+// The store decides nothing: the rules that run inside its transactions are the service's.
 package bolt
 
 import (
@@ -34,16 +33,16 @@ import (
 
 const (
 	fileName = "cardea.db"
-	// lockWait is how long Open waits for another process to let go of the file:
-	// long enough for one that is just ending, short enough to be told at once.
+	// lockWait is how long Open waits for another process to let go of the file: long enough if
+	// that is just ending, short enough for a prompt error if it is not.
 	lockWait = 300 * time.Millisecond
-	// brokenWait is how long a transaction may take to begin while nobody else writes.
+	// brokenWait is how long a transaction may take to begin when nobody else is writing.
 	brokenWait = 2 * time.Second
 	// batchDelay is how long the first of several concurrent deliveries waits for
 	// the others. A disk sync takes about 2 ms, so waiting longer gains nothing.
 	batchDelay = 2 * time.Millisecond
-	// mapSize is address space, not memory: mapping it at once spares writers the
-	// wait for readers that growing the map would need.
+	// mapSize is address space, not memory: mapping it all at once spares writers from waiting
+	// for readers, as they would have to when the map grows.
 	mapSize = 1 << 30
 )
 
@@ -53,8 +52,8 @@ var ErrCorrupt = errors.New("the record is damaged")
 // Store is a workflow.Store on bbolt.
 type Store struct {
 	db *bbolt.DB
-	// writing is held by who writes. bbolt's own lock is taken only with it: that
-	// one cannot be waited for with a context.
+	// writing is held by the writer. bbolt's own lock is taken only while holding it, because
+	// waiting for bbolt's lock cannot be given up when a context ends.
 	writing  chan struct{}
 	mu       sync.Mutex
 	arrivals []*arrival // deliveries that wait for their turn
@@ -101,8 +100,8 @@ func (s *Store) prepare() error {
 	return guard(func() error { return s.db.Update(migrate) })
 }
 
-// whole refuses a file that is shorter than what it says it holds: reading a page
-// beyond its end would end the process, and writing there would leave a hole before it.
+// whole refuses a file that is shorter than it claims to be: reading a page beyond its end
+// would end the process, and writing there would leave a hole before it.
 func whole(btx *bbolt.Tx) error {
 	path := btx.DB().Path()
 	info, err := os.Stat(path)
@@ -110,7 +109,8 @@ func whole(btx *bbolt.Tx) error {
 		return fmt.Errorf("looking at %s: %w", path, err)
 	}
 	if info.Size() < btx.Size() {
-		return fmt.Errorf("%s is cut short: it has %d bytes of %d; restore it from a copy: %w", path, info.Size(), btx.Size(), ErrCorrupt)
+		return fmt.Errorf("%s is cut short: it has %d bytes of %d; restore it from a copy: %w",
+			path, info.Size(), btx.Size(), ErrCorrupt)
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func whole(btx *bbolt.Tx) error {
 // Close waits for transactions that are under way and closes the file.
 func (s *Store) Close() error { return s.db.Close() }
 
-// Update implements workflow.Store. While others write it waits as long as the context does.
+// Update implements workflow.Store. While others write, it waits until the context ends.
 func (s *Store) Update(ctx context.Context, rule func(workflow.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -132,14 +132,14 @@ func (s *Store) Update(ctx context.Context, rule func(workflow.Tx) error) error 
 	return s.write(func(btx *bbolt.Tx) error { return rule(&tx{btx}) })
 }
 
-// write is a transaction of who holds writing.
+// write is a transaction of the holder of writing.
 func (s *Store) write(act func(*bbolt.Tx) error) (err error) {
 	ended := false
 	defer func() {
 		if (!ended || errors.Is(err, ErrCorrupt)) && !s.writable() {
 			select {
 			case s.broken <- fmt.Errorf("%s is damaged and cannot be written any more: %w", s.db.Path(), ErrCorrupt):
-			default: // it is said already
+			default: // it has been reported already
 			}
 		}
 	}()
@@ -155,8 +155,8 @@ func (s *Store) write(act func(*bbolt.Tx) error) (err error) {
 	return err
 }
 
-// Broken says once that nothing can be written any more, whatever is tried: the
-// process is to end. What ends a transaction in its middle may leave bbolt's own lock behind.
+// Broken says once that nothing can be written any more, whatever is tried, and that the
+// process has to end. Whatever ends a transaction halfway may leave bbolt's own lock behind.
 func (s *Store) Broken() <-chan error { return s.broken }
 
 // writable reports whether a transaction can still be begun, and rolled back.

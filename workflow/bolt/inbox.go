@@ -9,8 +9,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// putDelivery saves a delivery; payload is its compressed payload, written once
-// with the delivery and not again.
+// putDelivery saves a delivery. payload is its compressed payload, which is written once,
+// with the delivery, and not again.
 func (t *tx) putDelivery(d workflow.Delivery, payload []byte) error {
 	key := deliveryKey(d.GUID, d.Event)
 	if t.Bucket(payloads).Get(key) == nil {

@@ -44,7 +44,8 @@ func (t *tx) PutLineage(l workflow.Lineage) error {
 	}
 	for i, list := range [][]workflow.Project{old.Projects, l.Projects} {
 		for _, p := range list {
-			if err := t.setIndex(lineagesOfProject, append(lineageProject(l.RepoID, p.Key()), hashed(l.Lineage)...), i == 1); err != nil {
+			if err := t.setIndex(lineagesOfProject, append(lineageProject(l.RepoID, p.Key()), hashed(l.Lineage)...),
+				i == 1); err != nil {
 				return err
 			}
 		}

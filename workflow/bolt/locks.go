@@ -11,7 +11,7 @@ import (
 
 var (
 	locks      = []byte("locks")       // repo, the lock's key -> Lock
-	lockEpochs = []byte("locks.epoch") // repo -> the highest epoch of all, those of released locks too
+	lockEpochs = []byte("locks.epoch") // repo -> the highest epoch of all, including those of released locks
 )
 
 func createLocks(tx *bbolt.Tx) error {
@@ -35,7 +35,7 @@ func (t *tx) LocksOfPull(k workflow.PullKey) ([]workflow.Lock, error) {
 	return t.locksWhere(k.RepoID, func(l workflow.Lock) bool { return l.Pull == k })
 }
 
-// locksWhere scans a repository's locks: at any time they are few.
+// locksWhere scans a repository's locks: there are never many.
 func (t *tx) locksWhere(repoID int64, keep func(workflow.Lock) bool) (out []workflow.Lock, err error) {
 	err = t.scan(locks, u64(uint64(repoID)), func(key, _ []byte) (bool, error) {
 		l, err := get[workflow.Lock](t, locks, key)

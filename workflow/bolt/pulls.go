@@ -37,7 +37,7 @@ func (t *tx) PutRepo(r workflow.RepoRecord) error {
 	switch {
 	case err == nil && !strings.EqualFold(old.Repo.FullName(), r.Repo.FullName()):
 		name := []byte(strings.ToLower(old.Repo.FullName()))
-		// The old name may meanwhile be another repository's.
+		// The old name may belong to another repository by now.
 		if string(t.Bucket(reposByName).Get(name)) == string(key) {
 			if err := t.remove(reposByName, name); err != nil {
 				return err
@@ -188,7 +188,7 @@ func (t *tx) PutReport(r workflow.ReportState) error {
 func (t *tx) markUnreported(k workflow.PullKey, shown uint64) error {
 	facts := t.Bucket(pullsFacts).Get(pullKey(k))
 	if len(facts) < 8 {
-		return nil // reported on before it has a record, or after: nothing to show
+		return nil // a report without a record: there is nothing to show
 	}
 	return t.setIndex(pullsUnreported, pullKey(k), u64At(facts) > shown)
 }

@@ -15,10 +15,10 @@ import (
 // ErrInUse says that another process has the database of a data directory open for writing.
 var ErrInUse = errors.New("another cardea process uses the data directory")
 
-// OpenReadOnly opens the database of a data directory to read it: nothing is made
-// or brought up to date, and Update and Receive are errors. It returns ErrInUse
-// (wrapped) while a server has it, and an error that says so when there is none
-// or its schema is another one.
+// OpenReadOnly opens the database of a data directory for reading: it makes nothing and
+// brings nothing up to date, and Update and Receive are errors. It returns ErrInUse (wrapped)
+// while a server has the database open, and an error that says so when there is none or its
+// schema is a different one.
 func OpenReadOnly(dir string) (*Store, error) {
 	path := filepath.Join(dir, fileName)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {

@@ -24,7 +24,7 @@ func (s *Store) Receive(ctx context.Context, d workflow.Delivery) (added bool, e
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	payload, err := compress(d.Payload) // outside the transaction: others wait for it
+	payload, err := compress(d.Payload) // outside the transaction, because others wait for that
 	if err != nil {
 		return false, err
 	}
@@ -46,7 +46,7 @@ func (s *Store) Receive(ctx context.Context, d workflow.Delivery) (added bool, e
 	}
 }
 
-// commitArrivals stores what has arrived when it is its turn to write.
+// commitArrivals stores what has arrived by the time it is its turn to write.
 func (s *Store) commitArrivals() {
 	s.writing <- struct{}{}
 	defer func() { <-s.writing }()
@@ -59,7 +59,7 @@ func (s *Store) commitArrivals() {
 	}
 	err := s.addArrivals(batch)
 	for _, a := range batch {
-		if err != nil && len(batch) > 1 { // one of them may be at fault: each on its own
+		if err != nil && len(batch) > 1 { // one of them may be at fault, so each is tried on its own
 			a.done <- s.addArrivals([]*arrival{a})
 			continue
 		}

@@ -18,13 +18,14 @@ const (
 	packedPlain byte = 0
 	packedGzip  byte = 1
 	headerSize       = 5
-	// gzipAbove: below it compression costs more than the disk it saves.
+	// gzipAbove is the size below which compression costs more than the disk it saves.
 	gzipAbove = 64 << 10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum covers the bucket and the key too: a record at the wrong place is as wrong as one with other bytes.
+// checksum covers the bucket and the key too: a record in the wrong place is as bad as one
+// with other bytes.
 func checksum(bucket, key, rest []byte) uint32 {
 	sum := crc32.Update(0, castagnoli, bucket)
 	sum = crc32.Update(sum, castagnoli, []byte{0})
@@ -97,7 +98,7 @@ func decompress(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(r) // what we wrote ourselves: its size was bounded on the way in
+	return io.ReadAll(r) // we wrote it ourselves, and its size was bounded then
 }
 
 // get reads one JSON record.

@@ -100,8 +100,8 @@ func (t *tx) Plan(runID string) (workflow.Plan, error) {
 	return get[workflow.Plan](t, plans, []byte(runID))
 }
 
-// PlanHead reads the head that was written beside a long plan. Of a short one, and of
-// one that was written before there were heads, it is made from the plan.
+// PlanHead reads the head that was written beside a long plan. For a short plan, and for one
+// that was written before there were heads, it is made from the plan.
 func (t *tx) PlanHead(runID string) (workflow.Plan, error) {
 	head, err := get[workflow.Plan](t, planHeads, []byte(runID))
 	if !errors.Is(err, workflow.ErrNotFound) {
@@ -130,7 +130,7 @@ func (t *tx) Spend(planRun, applyRun string) error {
 	if planRun == "" || applyRun == "" {
 		return fmt.Errorf("spending a plan: it needs the runs of plan and apply")
 	}
-	// The bare key decides: a mark that is damaged is a mark all the same.
+	// The key alone decides: a damaged mark is a mark all the same.
 	if t.Bucket(spent).Get([]byte(planRun)) != nil {
 		return fmt.Errorf("spending the plan of run %s: %w", planRun, workflow.ErrSpent)
 	}

@@ -57,8 +57,8 @@ var (
 
 var schemaKey = []byte("schema")
 
-// migrations lead from schema n to n+1. They are only ever appended to: the
-// schema's number is how many of them a file has been through.
+// migrations lead from schema n to n+1. New ones are only ever appended: the schema's number
+// is how many of them a file has been through.
 var migrations = []func(*bbolt.Tx) error{
 	createBuckets,
 	createLocks,
@@ -71,7 +71,8 @@ var migrations = []func(*bbolt.Tx) error{
 	createSubjects,
 }
 
-// createPlanHeads leaves the plans that are there without heads: those are made when they are asked for.
+// createPlanHeads leaves existing plans without heads: these are made when they are asked
+// for.
 func createPlanHeads(btx *bbolt.Tx) error {
 	if _, err := btx.CreateBucketIfNotExists(planHeads); err != nil {
 		return fmt.Errorf("making bucket %s: %w", planHeads, err)

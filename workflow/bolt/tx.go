@@ -40,7 +40,7 @@ func (t *tx) next(bucket []byte) (uint64, error) {
 	return n, nil
 }
 
-// setIndex makes an index key be there or not.
+// setIndex adds or removes an index key.
 func (t *tx) setIndex(bucket, key []byte, there bool) error {
 	if there {
 		return t.putRaw(bucket, key, []byte{1})
@@ -123,7 +123,7 @@ func subjectKey(s workflow.Subject) []byte {
 	return prefix
 }
 
-// hashed makes a name of any length and any bytes a part of fixed width.
+// hashed turns a name of any length and any bytes into a part of fixed width.
 func hashed(name string) []byte {
 	sum := sha256.Sum256([]byte(name))
 	return sum[:16]

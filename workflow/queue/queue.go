@@ -12,22 +12,22 @@ import (
 
 // Decision is what Next decided.
 type Decision struct {
-	// Run is the one to start; Found is false when there is none.
+	// Run is the run to start; Found is false when there is none.
 	Run   workflow.Run
 	Found bool
-	// Waits says, as a sentence by run id, why queued runs that are before Run in
-	// the queue, or would be, cannot start. Runs whose turn has just not come are not in it.
+	// Waits says, by run id and as a sentence, why queued runs that stand before Run in the
+	// queue, or would, cannot start. Runs whose turn has simply not come yet are not in it.
 	Waits map[string]string
 	// Next is the earliest time at which a run that now waits for its time may start; zero without one.
 	Next time.Time
-	// Yield are running plans that stop, and are made again, because nothing else keeps
+	// Yield are running plans that have to stop, to be made again later, because they alone keep
 	// For from starting.
 	Yield []workflow.Run
 	For   workflow.Run
 }
 
-// starves is how long somebody of whose plans none runs waits for a place that is
-// beyond somebody else's share.
+// starves is how long a person none of whose plans is running waits until somebody else's
+// plan beyond their share has to stop.
 const starves = 30 * time.Second
 
 // Next picks the run to start: the highest priority first (apply, commanded
@@ -47,14 +47,15 @@ func Next(queued, running []workflow.Run, now time.Time, parallel int) Decision 
 	places := placesOf(running, parallel)
 	order := slices.Clone(queued)
 	slices.SortStableFunc(order, func(a, b workflow.Run) int {
-		return cmp.Or(cmp.Compare(places.turn(a), places.turn(b)), cmp.Compare(b.Priority, a.Priority), a.Queued.Compare(b.Queued), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(places.turn(a), places.turn(b)), cmp.Compare(b.Priority, a.Priority),
+			a.Queued.Compare(b.Queued), cmp.Compare(a.ID, b.ID))
 	})
 	for _, r := range order {
 		if r.NotBefore.After(now) {
 			if d.Next.IsZero() || r.NotBefore.Before(d.Next) {
 				d.Next = r.NotBefore
 			}
-			continue // its Waiting already says why
+			continue // its Waiting says why already
 		}
 		if others := inTheWay(r, running); len(others) > 0 {
 			d.Waits[r.ID] = whyWaits(r, others[0])
@@ -81,7 +82,7 @@ func Next(queued, running []workflow.Run, now time.Time, parallel int) Decision 
 	return d
 }
 
-// inTheWay are the running runs beside which a run cannot run, those of its project first.
+// inTheWay are the running runs that a run cannot run beside, those of its own project first.
 func inTheWay(r workflow.Run, running []workflow.Run) (own []workflow.Run) {
 	var others []workflow.Run
 	for _, other := range running {
@@ -108,11 +109,13 @@ func whyWaits(r, other workflow.Run) string {
 	if !r.States.Surely(other.States) {
 		keeps = "may keep"
 	}
-	return fmt.Sprintf("`%s`, which %s the same state, is being %s %s.", other.Project.Name, keeps, other.Kind.Done(), where)
+	return fmt.Sprintf("`%s`, which %s the same state, is being %s %s.",
+		other.Project.Name, keeps, other.Kind.Done(), where)
 }
 
-// yields reports whether all that is in an apply's way are plans that write nothing and
-// that nobody asked for in the place of what is to be applied; one of them does not stop yet.
+// yields reports whether only plans are in an apply's way, which write nothing and which
+// nobody asked for instead of what is to be applied, and at least one of which is not
+// stopping yet.
 func yields(others []workflow.Run, apply workflow.Run) bool {
 	runs := false
 	for _, other := range others {
@@ -124,7 +127,7 @@ func yields(others []workflow.Run, apply workflow.Run) bool {
 	return runs
 }
 
-// places is who has the places in which runs run.
+// places says who has the places in which runs run.
 type places struct {
 	parallel, runs, plans int
 	ofActor, ofRepo       map[int64]int // plans
@@ -142,8 +145,8 @@ func placesOf(running []workflow.Run, parallel int) places {
 	return p
 }
 
-// free reports whether there is a place for a run: one more than for plans is for
-// applies. A plan that stopped for others has none beyond the share of whose it is.
+// free reports whether there is a place for a run. Applies have one place more than plans. A
+// plan that once stopped for others gets no place beyond its person's share.
 func (p places) free(r workflow.Run) bool {
 	switch {
 	case p.parallel == 0:
@@ -154,9 +157,9 @@ func (p places) free(r workflow.Run) bool {
 	return p.runs <= p.parallel && p.plans < p.parallel && (!r.Yielded || p.turn(r) == 1)
 }
 
-// yield is the plan that stops for one that finds no place: the newest one of somebody
-// who has more than half of the places, where whoever waits has none; or of a
-// repository that has all of them. While any plan stops, none has to.
+// yield is the plan that stops for one that finds no place: the newest plan of a person who
+// has more than half of the places, if the waiting person has none, or of a repository that
+// has all of them. While any plan is stopping, no other has to.
 func (p places) yield(running []workflow.Run, r workflow.Run) (out []workflow.Run) {
 	if r.Kind == workflow.RunApply || p.plans < p.parallel {
 		return nil
@@ -176,7 +179,7 @@ func (p places) yield(running []workflow.Run, r workflow.Run) (out []workflow.Ru
 	return out
 }
 
-// turn is which queue a run stands in: applies, plans, then plans of who has half
+// turn says in which queue a run stands: applies, plans, then plans of a person who has half
 // of the places already, or of a repository that has all but one, or both.
 func (p places) turn(r workflow.Run) int {
 	switch {

@@ -17,7 +17,7 @@ type upstreamKey struct {
 
 func upstreamRuns(queued, running []workflow.Run) upstream {
 	u := upstream{}
-	for _, r := range slices.Concat(queued, running) { // what runs is named rather than what is queued
+	for _, r := range slices.Concat(queued, running) { // a running run is named rather than a queued one
 		if r.Kind == workflow.RunApply || r.Kind == workflow.RunVerify {
 			u[upstreamKey{r.Subject(), r.Project.Name}] = r
 		}
@@ -25,7 +25,7 @@ func upstreamRuns(queued, running []workflow.Run) upstream {
 	return u
 }
 
-// before says, as a sentence, which of them a plan waits for, "" for none.
+// before says, as a sentence, which of them a plan waits for, "" if for none.
 func (u upstream) before(r workflow.Run) string {
 	if r.Kind != workflow.RunPlan {
 		return ""

@@ -84,8 +84,8 @@ func (f *FaultyStore) Receive(ctx context.Context, d workflow.Delivery) (bool, e
 	return added, err
 }
 
-// RepeatingStore is a store that calls each rule twice and keeps what the second
-// call did, as one may do whose transactions meet. All else is the wrapped store's.
+// RepeatingStore is a store that calls each rule twice and keeps what the second call did, as
+// a store may whose transactions conflict. All else is the wrapped store's.
 type RepeatingStore struct{ workflow.Store }
 
 var errAgain = errors.New("the rule is called again")

@@ -15,9 +15,9 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// MemoryStore is a store without a disk, for tests that need many thousand
-// transactions: nothing in it outlives the process. It keeps the contract all the
-// same; a store that was closed can be opened again with what it held.
+// MemoryStore is a store without a disk, for tests that need many thousand transactions:
+// nothing in it outlives the process. It keeps the contract all the same; a closed store can
+// be opened again with what it held.
 type MemoryStore struct {
 	writing chan struct{}
 	mu      sync.Mutex
@@ -183,7 +183,8 @@ type memory struct {
 // written ends a transaction: its rows are everybody's now.
 func (m *memory) written() {
 	m.deliveries.own, m.requests.own, m.meanings.own, m.repos.own, m.pulls.own = false, false, false, false, false
-	m.reports.own, m.runs.own, m.plans.own, m.locks.own, m.lineages.own, m.settings.own = false, false, false, false, false, false
+	m.reports.own, m.runs.own, m.plans.own, m.locks.own, m.lineages.own,
+		m.settings.own = false, false, false, false, false, false
 	m.epochs.own, m.spent.own = false, false
 }
 
@@ -460,7 +461,7 @@ func (t *memoryTx) Append(e *workflow.Event) error {
 	if n := len(t.events); n > 0 {
 		e.Seq = t.events[n-1].Seq + 1
 	}
-	t.events = append(t.events, *e) // what others see ends before it
+	t.events = append(t.events, *e) // others see only what comes before it
 	return nil
 }
 

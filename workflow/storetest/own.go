@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// own is a copy of a record that shares no memory with it that could be changed.
+// own is a copy of a record that shares no changeable memory with it.
 func own[T any](v T) T {
 	if separate := separator(reflect.TypeFor[T]()); separate != nil {
 		separate(reflect.ValueOf(&v).Elem())
@@ -19,8 +19,8 @@ var (
 	separators sync.Map // reflect.Type -> func(reflect.Value), for no type that contains itself
 )
 
-// separator returns what replaces all that a settable value of a type shares by
-// copies; nil for a type that is copied by assigning it.
+// separator returns a function that replaces everything that a settable value of a type
+// shares with others by copies; nil for a type that is copied by assignment.
 func separator(t reflect.Type) func(reflect.Value) {
 	if known, ok := separators.Load(t); ok {
 		return known.(func(reflect.Value))

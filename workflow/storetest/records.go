@@ -10,11 +10,12 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// What the contract says of pulls, runs, plans, history, locks and settings.
+// What the contract says about pulls, runs, plans, history, locks and settings.
 
 func pullRecord(repo int64, number int, sha string) workflow.PullRecord {
 	return workflow.PullRecord{
-		Pull:    workflow.Pull{Repo: workflow.Repo{ID: repo, Owner: "acme", Name: "infra"}, Number: number, State: workflow.PullOpen, Head: workflow.Ref{Ref: "x", SHA: sha}},
+		Pull: workflow.Pull{Repo: workflow.Repo{ID: repo, Owner: "acme", Name: "infra"}, Number: number,
+			State: workflow.PullOpen, Head: workflow.Ref{Ref: "x", SHA: sha}},
 		Version: 1, CreatedAt: at, ChangedAt: at,
 	}
 }
@@ -28,7 +29,8 @@ func numbers(recs []workflow.PullRecord) (out []int) {
 
 func checkPulls(t *testing.T, b *bench) {
 	b.update(func(tx workflow.Tx) error {
-		return errors.Join(tx.PutPull(pullRecord(7, 12, "aaa")), tx.PutPull(pullRecord(7, 3, "aaa")), tx.PutPull(pullRecord(8, 1, "aaa")))
+		return errors.Join(tx.PutPull(pullRecord(7, 12, "aaa")), tx.PutPull(pullRecord(7, 3, "aaa")),
+			tx.PutPull(pullRecord(8, 1, "aaa")))
 	})
 	open := func(repo int64) []int {
 		return numbers(see(b, func(tx workflow.Tx) ([]workflow.PullRecord, error) { return tx.OpenPulls(repo) }))
@@ -116,7 +118,8 @@ func checkUnreported(t *testing.T, b *bench) {
 		same(t, what, see(b, workflow.Tx.UnreportedPulls), want)
 	}
 	step("new", func(tx workflow.Tx) error { return tx.PutPull(rec) }, key)
-	state := workflow.ReportState{Key: key, Version: 1, CommentID: 5, Checks: map[string]map[string]workflow.CheckShown{"aaa": {"cardea/plan": {ID: 1}}}}
+	state := workflow.ReportState{Key: key, Version: 1, CommentID: 5,
+		Checks: map[string]map[string]workflow.CheckShown{"aaa": {"cardea/plan": {ID: 1}}}}
 	step("shown", func(tx workflow.Tx) error { return tx.PutReport(state) })
 	rec.Version = 2
 	rec.Pull.State = workflow.PullMerged
@@ -130,7 +133,8 @@ func checkUnreported(t *testing.T, b *bench) {
 }
 
 func run(id string, number int, project string) workflow.Run {
-	return workflow.Run{ID: id, Repo: workflow.Repo{ID: 7}, Number: number, Project: workflow.Project{Name: project, Dir: project}, State: workflow.RunQueued, Queued: at}
+	return workflow.Run{ID: id, Repo: workflow.Repo{ID: 7}, Number: number,
+		Project: workflow.Project{Name: project, Dir: project}, State: workflow.RunQueued, Queued: at}
 }
 
 func runIDs(runs []workflow.Run) (ids string) {
@@ -146,7 +150,8 @@ func checkRuns(t *testing.T, b *bench) {
 	old := run("d", 1, "db")
 	old.Queued = at.Add(-time.Hour)
 	b.update(func(tx workflow.Tx) error {
-		return errors.Join(tx.PutRun(finished), tx.PutRun(run("b", 1, "net")), tx.PutRun(run("c", 2, "net")), tx.PutRun(old), tx.PutRun(run("e", 1, "net/x")))
+		return errors.Join(tx.PutRun(finished), tx.PutRun(run("b", 1, "net")), tx.PutRun(run("c", 2, "net")), tx.PutRun(old),
+			tx.PutRun(run("e", 1, "net/x")))
 	})
 	live := func() string { return runIDs(see(b, workflow.Tx.LiveRuns)) }
 	liveOf := func(number int) string {
@@ -191,7 +196,8 @@ func checkRuns(t *testing.T, b *bench) {
 func checkPlans(t *testing.T, b *bench) {
 	plan := workflow.Plan{ChangesHash: "abc", PlannedAt: at, Tool: "terraform"}
 	for i := range 5000 {
-		plan.Changes = append(plan.Changes, workflow.Change{Address: fmt.Sprintf("terraform_data.x[%d]", i), Action: workflow.ActionCreate})
+		plan.Changes = append(plan.Changes,
+			workflow.Change{Address: fmt.Sprintf("terraform_data.x[%d]", i), Action: workflow.ActionCreate})
 	}
 	b.update(func(tx workflow.Tx) error { return tx.PutPlan("r1", plan) })
 	b.reopen()
@@ -244,13 +250,15 @@ func checkHistory(t *testing.T, b *bench) {
 			forward, after = append(forward, e.Text.String()), e.Seq
 		}
 	}
-	same(t, "oldest first, in pages of four", forward, []string{"event 0", "event 1", "event 2", "event 3", "event 4", "event 5"})
+	same(t, "oldest first, in pages of four", forward,
+		[]string{"event 0", "event 1", "event 2", "event 3", "event 4", "event 5"})
 }
 
-// checkLocks: a key is held by one pull, whatever anybody writes.
+// checkLocks: one pull holds a key, whatever anybody writes.
 func checkLocks(t *testing.T, b *bench) {
 	lock := func(repo int64, key string, number int) workflow.Lock {
-		return workflow.Lock{RepoID: repo, Key: key, Project: "net", Pull: workflow.PullKey{RepoID: repo, Number: number}, Since: at, Why: workflow.LockApply, Epoch: 3}
+		return workflow.Lock{RepoID: repo, Key: key, Project: "net", Pull: workflow.PullKey{RepoID: repo, Number: number},
+			Since: at, Why: workflow.LockApply, Epoch: 3}
 	}
 	mine, other, elsewhere := lock(7, "project\x00a\x00default", 1), lock(7, "state\x00s", 2), lock(8, "state\x00s", 1)
 	b.update(func(tx workflow.Tx) error {
@@ -346,7 +354,7 @@ func checkSpent(t *testing.T, b *bench) {
 	refused("by another apply, after a restart", spend("p1", "a2"))
 	same(t, "who spent it", by("p1"), "a1")
 	b.missing(func(tx workflow.Tx) error { _, err := tx.Spent("p2"); return err })
-	// Names that begin alike are of different plans.
+	// Names that begin alike belong to different plans.
 	if err := errors.Join(spend("p", "a3"), spend("p11", "a4")); err != nil {
 		t.Errorf("other plans: %v", err)
 	}
@@ -364,8 +372,10 @@ func checkSpent(t *testing.T, b *bench) {
 
 // checkLineages: one is found by its repository and its name, as it was written last.
 func checkLineages(t *testing.T, b *bench) {
-	prod, dev := workflow.Project{Name: "prod", Dir: "prod", Environment: "prod"}, workflow.Project{Name: "dev", Dir: "dev"}
-	mine, elsewhere := workflow.Lineage{RepoID: 7, Lineage: "l", Projects: []workflow.Project{prod}}, workflow.Lineage{RepoID: 8, Lineage: "l", Projects: []workflow.Project{dev}}
+	prod, dev := workflow.Project{Name: "prod", Dir: "prod", Environment: "prod"},
+		workflow.Project{Name: "dev", Dir: "dev"}
+	mine, elsewhere := workflow.Lineage{RepoID: 7, Lineage: "l", Projects: []workflow.Project{prod}},
+		workflow.Lineage{RepoID: 8, Lineage: "l", Projects: []workflow.Project{dev}}
 	b.update(func(tx workflow.Tx) error { return errors.Join(tx.PutLineage(mine), tx.PutLineage(elsewhere)) })
 	b.reopen()
 	one := func(repo int64) workflow.Lineage {

@@ -1,9 +1,9 @@
 // Package storetest is the contract that every workflow.Store passes, and a
 // store that fails where a test wants it to.
 //
-// The contract is what the comments of workflow.Store and workflow.Tx promise:
-// atomic, durable when it returns, one consistent snapshot a view, records
-// found again by everything they are looked up by, newest first where order matters.
+// The contract is what the comments of workflow.Store and workflow.Tx promise: atomic,
+// durable when it returns, one consistent snapshot a view, records found by everything they
+// are looked up by, newest first where order matters.
 package storetest
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Open opens the store of a directory, which is empty at first. It is called
-// again for the same directory after the store before was closed.
+// Open opens the store of a directory, which is empty at first. It is called again for the
+// same directory after the previous store was closed.
 type Open func(tb testing.TB, dir string) workflow.Store
 
 // Run checks a store against the contract.
@@ -126,7 +126,8 @@ func checkReceive(t *testing.T, b *bench) {
 	for range copies {
 		for i := range deliveries {
 			wg.Go(func() {
-				ok, err := b.store.Receive(t.Context(), workflow.Delivery{GUID: fmt.Sprint("guid-", i), Event: "push", Payload: []byte("{}"), Received: at})
+				ok, err := b.store.Receive(t.Context(),
+					workflow.Delivery{GUID: fmt.Sprint("guid-", i), Event: "push", Payload: []byte("{}"), Received: at})
 				if err != nil {
 					t.Errorf("receiving: %v", err)
 				}
@@ -145,7 +146,8 @@ func checkReceive(t *testing.T, b *bench) {
 	if n != deliveries {
 		t.Errorf("got %d added, want %d: each once", n, deliveries)
 	}
-	if ok, err := b.store.Receive(t.Context(), workflow.Delivery{GUID: "guid-0", Event: "pull_request"}); !ok || err != nil {
+	if ok, err := b.store.Receive(t.Context(), workflow.Delivery{GUID: "guid-0", Event: "pull_request"}); !ok ||
+		err != nil {
 		t.Errorf("another event with the same GUID: got %v, %v, want it to be added", ok, err)
 	}
 	b.reopen()
@@ -201,7 +203,8 @@ func checkDeliveries(t *testing.T, b *bench) {
 func checkRequests(t *testing.T, b *bench) {
 	b.update(func(tx workflow.Tx) error {
 		for i, id := range []string{"c", "a", "b"} {
-			r := workflow.Request{ID: id, Key: "comment:" + id, Kind: workflow.RequestCommand, Repo: workflow.Repo{ID: 7}, Number: i / 2, Received: at}
+			r := workflow.Request{ID: id, Key: "comment:" + id, Kind: workflow.RequestCommand,
+				Repo: workflow.Repo{ID: 7}, Number: i / 2, Received: at}
 			if err := tx.PutRequest(&r); err != nil {
 				return err
 			}
@@ -224,7 +227,8 @@ func checkRequests(t *testing.T, b *bench) {
 		return some(func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequestsOf(a) })
 	}
 	repo, pull := workflow.OfRepo(7), workflow.OfPull(workflow.PullKey{RepoID: 7, Number: 1}).About()
-	same(t, "about the repository, a pull of it, another repository", about(repo)+" "+about(pull)+" "+about(workflow.OfRepo(8)), "ca b ")
+	same(t, "about the repository, a pull of it, another repository",
+		about(repo)+" "+about(pull)+" "+about(workflow.OfRepo(8)), "ca b ")
 	same(t, "the first two", some(func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequests(0, 2) }), "ca")
 	same(t, "after the first", some(func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequests(1, 10) }), "ab")
 	same(t, "order of arrival", order(), "cab")
@@ -265,7 +269,8 @@ func checkRepos(t *testing.T, b *bench) {
 func checkAtomic(t *testing.T, b *bench) {
 	no := errors.New("no")
 	err := b.store.Update(t.Context(), func(tx workflow.Tx) error {
-		return errors.Join(tx.PutRun(run("a", 1, "net")), tx.PutPull(pullRecord(7, 1, "aaa")), tx.PutSetting("mark", []byte("1")), no)
+		return errors.Join(tx.PutRun(run("a", 1, "net")), tx.PutPull(pullRecord(7, 1, "aaa")),
+			tx.PutSetting("mark", []byte("1")), no)
 	})
 	if !errors.Is(err, no) {
 		t.Errorf("got %v, want the rule's error", err)
@@ -303,7 +308,8 @@ func checkSnapshot(t *testing.T, b *bench) {
 
 func checkOwnValues(t *testing.T, b *bench) {
 	payload := []byte("{\"a\":1}")
-	if _, err := b.store.Receive(t.Context(), workflow.Delivery{GUID: "g", Event: "push", Payload: payload, Received: at}); err != nil {
+	if _, err := b.store.Receive(t.Context(),
+		workflow.Delivery{GUID: "g", Event: "push", Payload: payload, Received: at}); err != nil {
 		t.Fatalf("receiving: %v", err)
 	}
 	b.update(func(tx workflow.Tx) error { return tx.PutSetting("mark", []byte("1")) })
@@ -332,8 +338,8 @@ func checkClosed(t *testing.T, b *bench) {
 	b.store = b.open(t, b.dir)
 }
 
-// checkWaits: who writes long keeps nobody longer than their context lasts, and
-// what gave up while waiting is not written afterwards.
+// checkWaits: a slow writer keeps nobody waiting longer than their context lasts, and a write
+// that was given up while waiting is not done afterwards.
 func checkWaits(t *testing.T, b *bench) {
 	writing, end := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
@@ -351,7 +357,8 @@ func checkWaits(t *testing.T, b *bench) {
 	<-writing
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := b.store.Receive(ctx, workflow.Delivery{GUID: "late", Event: "push"}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := b.store.Receive(ctx, workflow.Delivery{GUID: "late", Event: "push"}); !errors.Is(err,
+		context.DeadlineExceeded) {
 		t.Errorf("receiving while another writes: got %v, want that it gives up with its context", err)
 	}
 	err := b.store.Update(ctx, func(tx workflow.Tx) error { return tx.PutSetting("late", []byte("1")) })
