@@ -48,8 +48,8 @@ func WriteHistory(ctx context.Context, w io.Writer, s *service.Service, repo wor
 	return nil
 }
 
-// history serves a repository's whole history. A fault on the way breaks the
-// answer off, so that nobody takes the half of it for all.
+// history serves a repository's whole history. A fault on the way breaks the answer off, so
+// that nobody takes half of it for the whole.
 func (s *server) history(w http.ResponseWriter, r *http.Request) {
 	repo, err := s.repoOf(r.Context(), r)
 	if err != nil {
@@ -63,9 +63,9 @@ func (s *server) history(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// neverMerged says that the newest apply of a project is of a pull that was closed
-// unmerged: what is there then is not what the base branch says. runs are the
-// project's newest; an apply that is older than all of them is not looked for.
+// neverMerged says that the newest apply of a project was for a pull that was closed
+// unmerged: what exists then is not what the base branch says. runs are the project's newest;
+// an apply that is older than all of them is not looked for.
 func (s *server) neverMerged(ctx context.Context, runs []workflow.Run) (string, error) {
 	for _, r := range runs {
 		if r.Kind != workflow.RunApply || r.Apply == nil || !r.Apply.Spent || r.Outcome == workflow.OutcomeRefused {

@@ -7,8 +7,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// The JSON of the pages is a contract (behaviour.md §8): lists are never null,
-// every key is always there.
+// The JSON of the pages is a contract: lists are never null, and every key is always there.
 
 type indexJSON struct {
 	Repositories []repoJSON `json:"repositories"`
@@ -41,10 +40,13 @@ type projectLineJSON struct {
 func repoJSONOf(r workflow.Repo, pulls []workflow.PullRecord) repoJSON {
 	out := repoJSON{Repository: r.FullName(), Pulls: []pullLineJSON{}}
 	for _, rec := range pulls {
-		p := pullLineJSON{Number: rec.Pull.Number, Title: rec.Pull.Title, Author: rec.Pull.Author.Login, Head: rec.Pull.Head, Base: rec.Pull.Base, State: rec.Pull.State,
-			Draft: rec.Pull.Draft, Verdict: model.Read(workflow.PullView{PullRecord: rec}, model.Links{}).Title, Projects: []projectLineJSON{}}
+		p := pullLineJSON{Number: rec.Pull.Number, Title: rec.Pull.Title, Author: rec.Pull.Author.Login, Head: rec.Pull.Head,
+			Base: rec.Pull.Base, State: rec.Pull.State,
+			Draft: rec.Pull.Draft, Verdict: model.Read(workflow.PullView{PullRecord: rec}, model.Links{}).Title,
+			Projects: []projectLineJSON{}}
 		for _, pr := range rec.Projects {
-			p.Projects = append(p.Projects, projectLineJSON{pr.Project.Name, pr.Project.Environment, pr.Project.Component, pr.State()})
+			p.Projects = append(p.Projects,
+				projectLineJSON{pr.Project.Name, pr.Project.Environment, pr.Project.Component, pr.State()})
 		}
 		out.Pulls = append(out.Pulls, p)
 	}
@@ -123,9 +125,9 @@ type runDetailJSON struct {
 	Project     string                `json:"project"`
 	Reason      string                `json:"reason"`
 	Diagnostics []workflow.Diagnostic `json:"diagnostics"`
-	Plan        *workflow.Plan        `json:"plan"`  // its changes from the spot of the address on, as far as one answer goes
+	Plan        *workflow.Plan        `json:"plan"`  // its changes from the given spot on, as far as one answer goes
 	Apply       *applyJSON            `json:"apply"` // with the authorisation; null for other kinds
-	Later       string                `json:"later"` // path of the changes after these, "" at the end; a change may go on there
+	Later       string                `json:"later"` // path of the changes after these, "" at the end
 	Left        leftJSON              `json:"left"`
 }
 
@@ -168,7 +170,8 @@ type checksJSON struct{ plan, apply Check }
 
 // pullJSONOf is a pull with the runs of each of its projects, newest first.
 func pullJSONOf(v workflow.PullView, l model.Links, c checksJSON, runs []workflow.Run) pullJSON {
-	out := pullJSON{Repository: v.Pull.Repo.FullName(), Number: v.Pull.Number, Head: v.Pull.Head, Base: v.Pull.Base, State: v.Pull.State,
+	out := pullJSON{Repository: v.Pull.Repo.FullName(), Number: v.Pull.Number,
+		Head: v.Pull.Head, Base: v.Pull.Base, State: v.Pull.State,
 		Plan: c.plan, Apply: c.apply, Projects: []projectJSON{}}
 	by := map[workflow.ProjectKey][]workflow.Run{}
 	for _, r := range runs {
@@ -177,7 +180,8 @@ func pullJSONOf(v workflow.PullView, l model.Links, c checksJSON, runs []workflo
 	for _, rec := range v.Projects {
 		r := model.RowOf(v, rec, l)
 		p := projectJSON{
-			Name: r.Name(), Variant: rec.Project.Entry, Environment: rec.Project.Environment, Component: rec.Project.Component, State: r.State, Reason: full(r.Reasons),
+			Name: r.Name(), Variant: rec.Project.Entry, Environment: rec.Project.Environment, Component: rec.Project.Component,
+			State: r.State, Reason: full(r.Reasons),
 			Add: r.Counts.Add, Change: r.Counts.Change, Replace: r.Counts.Replace, Destroy: r.Counts.Destroy,
 			Approvals: []approvalJSON{}, WaitsFor: full(r.WaitsFor()), Runs: runsJSON(by[rec.Project.Key()]),
 		}
@@ -210,7 +214,8 @@ func runsJSON(runs []workflow.Run) []runJSON {
 }
 
 func runJSONOf(r workflow.Run) runJSON {
-	return runJSON{ID: r.ID, Kind: r.Kind, State: r.State, Outcome: r.Outcome, Head: r.Head, Started: at(r.Started), Finished: at(r.Finished)}
+	return runJSON{ID: r.ID, Kind: r.Kind, State: r.State, Outcome: r.Outcome, Head: r.Head,
+		Started: at(r.Started), Finished: at(r.Finished)}
 }
 
 func at(t time.Time) *time.Time {

@@ -1,11 +1,11 @@
 // Package page serves the read-only pages, as HTML for people and, with .json
 // added to the path, as JSON for programs.
 //
-// A page reads the service and the run logs and changes nothing. What it says is
-// made by package templates from the same model as comments and checks, so they
-// never differ. A page of something that still goes on reads itself again every
-// two seconds; its ETag is of what the page is made from, so that costs nothing while
-// nothing happens. A page has a budget of bytes, and one of a pull is rendered once at a time.
+// A page reads the service and the run logs and changes nothing. What it says is made by
+// package templates from the same model as comments and checks, so they never differ. A page
+// about something that is still going on reloads itself every two seconds. Its ETag is of
+// what the page is made from, so reloading costs nothing while nothing happens. A page has a
+// budget of bytes, and one of a pull is rendered once at a time.
 //
 // Who may see the pages is decided before this handler (pages.access).
 package page
@@ -60,7 +60,8 @@ func New(cfg Config) http.Handler {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &server{Config: cfg, links: model.Links{Fingerprints: true, Prefix: cfg.Prefix}, renders: newRenders(), born: birth()}
+	s := &server{Config: cfg, links: model.Links{Fingerprints: true, Prefix: cfg.Prefix},
+		renders: newRenders(), born: birth()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.serve(s.index))
 	mux.HandleFunc("GET /{owner}/{repo}", s.serve(s.repo))
@@ -87,7 +88,7 @@ type page struct {
 	json any
 }
 
-// headers sets what every answer has, and takes .json off the path: the routes
+// headers sets the headers that every answer has, and takes .json off the path: the routes
 // see one path for both forms.
 func headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -129,7 +130,7 @@ type answer struct {
 	status int
 	kind   string
 	body   []byte
-	tag    string // "": it is the body's
+	tag    string // "": the body's hash
 }
 
 // draw makes the answer of what look finds.
@@ -151,7 +152,8 @@ func (s *server) draw(r *http.Request, look func(context.Context, *http.Request)
 	}
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "writing a page", "path", r.URL.Path, "error", err)
-		return answer{status: http.StatusInternalServerError, kind: "text/plain; charset=utf-8", body: []byte("this page could not be written\n")}
+		return answer{status: http.StatusInternalServerError, kind: "text/plain; charset=utf-8",
+			body: []byte("this page could not be written\n")}
 	}
 	return answer{status: status, kind: kind, body: body.Bytes()}
 }
@@ -178,13 +180,15 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, a answer) {
 	}
 }
 
-// fault turns an error into a page. Only what is not there is told apart; all
-// else is ours, and its reason stays in the log.
+// fault turns an error into a page. Only "not found" is told apart; any other error is ours,
+// and its reason stays in the log.
 func (s *server) fault(r *http.Request, err error) (int, page) {
-	status, title, text := http.StatusNotFound, "Not here", "There is no such page, or nothing is known of what it is about. What you look for may have another name, or no event of it has arrived yet."
+	status, title, text := http.StatusNotFound, "Not here",
+		"There is no such page, or nothing is known of what it is about. What you look for may have another name, or no event of it has arrived yet."
 	if !errors.Is(err, workflow.ErrNotFound) && !errors.Is(err, fs.ErrNotExist) {
 		s.Log.ErrorContext(r.Context(), "making a page", "path", r.URL.Path, "error", err)
-		status, title, text = http.StatusInternalServerError, "This went wrong", "The page could not be made. The server's log says why; trying again may help."
+		status, title, text = http.StatusInternalServerError, "This went wrong",
+			"The page could not be made. The server's log says why; trying again may help."
 	}
 	p := web.MessagePage{Head: web.Head{Title: title}, Text: text}
 	return status, page{
@@ -215,11 +219,12 @@ func (s *server) index(ctx context.Context, _ *http.Request) (page, error) {
 	return page{func(w io.Writer) error { return web.WriteIndex(w, p) }, out}, nil
 }
 
-// lines are pulls in a list: their records suffice, plans are not read.
+// lines are pulls in a list. Their records suffice; plans are not read.
 func (s *server) lines(records []workflow.PullRecord) []web.PullLine {
 	lines := make([]web.PullLine, len(records))
 	for i, rec := range records {
-		lines[i] = web.PullLine{Pull: rec.Pull, Model: model.Read(workflow.PullView{PullRecord: rec}, s.links), URL: model.PullPath(rec.Pull)}
+		lines[i] = web.PullLine{Pull: rec.Pull, Model: model.Read(workflow.PullView{PullRecord: rec}, s.links),
+			URL: model.PullPath(rec.Pull)}
 	}
 	return lines
 }
@@ -252,8 +257,10 @@ func (s *server) repo(ctx context.Context, r *http.Request) (page, error) {
 		return page{}, err
 	}
 	lines := s.lines(open)
-	p := web.RepoPage{Head: web.Head{Title: rec.FullName(), Crumbs: []web.Crumb{{Text: rec.FullName()}}, JSON: model.RepoPath(rec) + ".json"},
-		Repo: rec, Pulls: lines, Matrix: web.MatrixOf(lines), Holds: model.HoldsOf(locks), Events: model.EventsOf(events, s.links)}
+	p := web.RepoPage{Head: web.Head{Title: rec.FullName(), Crumbs: []web.Crumb{{Text: rec.FullName()}},
+		JSON: model.RepoPath(rec) + ".json"},
+		Repo: rec, Pulls: lines, Matrix: web.MatrixOf(lines), Holds: model.HoldsOf(locks),
+		Events: model.EventsOf(events, s.links)}
 	return page{func(w io.Writer) error { return web.WriteRepo(w, p) }, repoJSONOf(rec, open)}, nil
 }
 
@@ -281,7 +288,8 @@ func (s *server) project(ctx context.Context, r *http.Request) (page, error) {
 		}
 	}
 	path := model.ProjectPath(repo, name)
-	p := web.ProjectPage{Head: web.Head{Title: name, Crumbs: []web.Crumb{{Text: repo.FullName(), URL: model.RepoPath(repo)}, {Text: name}}, JSON: path + ".json"},
+	p := web.ProjectPage{Head: web.Head{Title: name,
+		Crumbs: []web.Crumb{{Text: repo.FullName(), URL: model.RepoPath(repo)}, {Text: name}}, JSON: path + ".json"},
 		Repo: repo, Name: name, Runs: runs}
 	out := projectHistoryJSON{Repository: repo.FullName(), Project: name, Runs: runsJSON(runs)}
 	if p.Says, err = s.neverMerged(ctx, runs); err != nil {
@@ -304,8 +312,8 @@ func (s *server) project(ctx context.Context, r *http.Request) (page, error) {
 	return page{func(w io.Writer) error { return web.WriteProject(w, p) }, out}, nil
 }
 
-// unrun reports, as a fault, that no open pull has a project that never ran: one
-// that is refused or deleted has a page, to which the pull's leads.
+// unrun returns an error unless an open pull has this project, which never ran: a refused or
+// deleted one still has a page, to which the pull's page links.
 func (s *server) unrun(ctx context.Context, repo workflow.Repo, name string) error {
 	open, err := s.Service.OpenPulls(ctx, repo.ID)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// pullState is what a pull's page is made from, but for the plans, of which the
-// record has the runs: the pull, all that share its head, and the history.
+// pullState is what a pull's page is made from: the pull, all that share its head, and the
+// history. The plans are not in it; the record has their runs.
 func (s *server) pullState(ctx context.Context, r *http.Request) (any, error) {
 	repo, err := s.repoOf(ctx, r)
 	if err != nil {
@@ -105,17 +105,20 @@ func (s *server) pullPage(ctx context.Context, v workflow.PullView, events []wor
 	pull, path := v.Pull, model.PullPath(v.Pull)
 	p := web.PullPage{
 		Head: web.Head{
-			Title:  pull.Title + " · " + pull.Repo.FullName() + " #" + strconv.Itoa(pull.Number),
-			Crumbs: []web.Crumb{{Text: pull.Repo.FullName(), URL: model.RepoPath(pull.Repo)}, {Text: "#" + strconv.Itoa(pull.Number)}},
-			JSON:   path + ".json",
-			Live:   pull.State == workflow.PullOpen && moving(m),
+			Title: pull.Title + " · " + pull.Repo.FullName() + " #" + strconv.Itoa(pull.Number),
+			Crumbs: []web.Crumb{{Text: pull.Repo.FullName(), URL: model.RepoPath(pull.Repo)},
+				{Text: "#" + strconv.Itoa(pull.Number)}},
+			JSON: path + ".json",
+			Live: pull.State == workflow.PullOpen && moving(m),
 		},
-		View: v, Model: m, Rows: slices.Concat(m.Rows, m.Unchanged), Events: model.EventsOf(events, s.links), BaseSHA: v.BaseSHA, When: planned(m),
+		View: v, Model: m, Rows: slices.Concat(m.Rows, m.Unchanged), Events: model.EventsOf(events, s.links),
+		BaseSHA: v.BaseSHA, When: planned(m),
 	}
 	if s.WebURL != "" {
 		p.ForgeURL = s.WebURL + path
 	}
-	// Each plan may take an equal part of what is left; what one does not need is for those after it.
+	// Each plan may take an equal part of what is left; what one does not need is left for those
+	// after it.
 	left := web.PageBudget
 	for i, g := range m.Groups {
 		var shown []web.ShownChange
@@ -128,15 +131,15 @@ func (s *server) pullPage(ctx context.Context, v workflow.PullView, events []wor
 			shown, next = web.ShowChanges(changes, web.Spot{}, part)
 			left -= web.SizeOf(shown)
 		}
-		whole := next.Change // a change whose rest is on the next page is told there
+		whole := next.Change // a change that continues on the next page counts there
 		p.Groups = append(p.Groups, web.ShownGroup{Group: g, Shown: shown, More: g.Total() - whole,
 			MoreURL: model.RunPath(g.Rows[0].Record.Run.ID) + "?" + query("", next)})
 	}
 	return p, nil
 }
 
-// firstChanges are the changes of a group that a page may show in a part of it. The
-// plan itself is read only where the page has room for more than its head.
+// firstChanges are the changes of a group that a page has room for. The plan itself is read
+// only where there is room for more than its head.
 func (s *server) firstChanges(ctx context.Context, g model.Group, most, part int) ([]workflow.Change, error) {
 	changes := g.Changes
 	if len(changes) < most && g.Left.Changes > 0 && part > workflow.HeadBytes {
@@ -149,9 +152,10 @@ func (s *server) firstChanges(ctx context.Context, g model.Group, most, part int
 	return changes[:min(len(changes), most)], nil
 }
 
-// moving reports that something of the pull is at work or about to be.
+// moving reports whether something in the pull is under way or about to start.
 func moving(m model.Model) bool {
-	return m.Status == model.StatusPlanning || m.Status == model.StatusUnknown || m.Tally.Applying > 0 || m.Tally.Queued+m.Tally.Planning > 0 || m.Verifying()
+	return m.Status == model.StatusPlanning || m.Status == model.StatusUnknown || m.Tally.Applying > 0 ||
+		m.Tally.Queued+m.Tally.Planning > 0 || m.Verifying()
 }
 
 // planned says when the newest plan was made.

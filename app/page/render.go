@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	rendersAtOnce = 2                // of all pages: each may hold whole plans
-	keptPages     = 16               // as they were rendered last
+	rendersAtOnce = 2                // over all pages: each may hold whole plans
+	keptPages     = 16               // the latest rendering of each
 	keptPage      = 4 << 20          // bytes; a longer one is not kept
-	sendTimeout   = 30 * time.Second // for one part of an answer
+	sendTimeout   = 30 * time.Second // to send one part of an answer
 	sendPart      = 64 << 10
 )
 
-// renders lets one path be rendered at a time, and keeps what was rendered last:
-// who asks for the same meanwhile waits for it and gets it.
+// renders lets one path be rendered at a time, and keeps what was rendered last: those who
+// ask for the same page meanwhile wait and get the same answer.
 type renders struct {
 	all chan struct{} // a place for each render
 
@@ -77,7 +77,7 @@ func (r *renders) get(ctx context.Context, path, tag string, draw func() answer)
 	return a, nil
 }
 
-// keep notes a path whose answer is kept, and gives up the oldest that nobody asks for.
+// keep notes a path whose answer is kept, and drops the oldest that nobody is asking for.
 func (r *renders) keep(path string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -111,9 +111,10 @@ func (r *renders) leave(path string, p *rendering) {
 	delete(r.paths, path)
 }
 
-// versioned serves what look finds under a tag of what it is made from, which is
-// cheap to read: a page that asks again while nothing happened costs no more.
-func (s *server) versioned(state func(context.Context, *http.Request) (any, error), look func(context.Context, *http.Request) (page, error)) http.HandlerFunc {
+// versioned serves what look finds under a tag of what it is made from, which is cheap to
+// read: asking again while nothing has happened costs no more than that.
+func (s *server) versioned(state func(context.Context, *http.Request) (any, error),
+	look func(context.Context, *http.Request) (page, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		made, err := state(r.Context(), r)
 		if err != nil {
@@ -132,7 +133,7 @@ func (s *server) versioned(state func(context.Context, *http.Request) (any, erro
 		}
 		a, err := s.renders.get(r.Context(), r.URL.Path, tag, func() answer { return s.draw(r, look) })
 		if err != nil {
-			return // nobody waits for it any more
+			return // nobody is waiting for it any more
 		}
 		if a.status == http.StatusOK {
 			a.tag = tag
@@ -141,7 +142,7 @@ func (s *server) versioned(state func(context.Context, *http.Request) (any, erro
 	}
 }
 
-// tag is of this process, the address, the form and what the page is made from.
+// tag stands for this process, the address, the form, and what the page is made from.
 func (s *server) tag(r *http.Request, made any) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s %q %q %v ", s.born, r.URL.Path, r.URL.RawQuery, wantsJSON(r))
@@ -151,10 +152,12 @@ func (s *server) tag(r *http.Request, made any) (string, error) {
 	return `"` + hex.EncodeToString(sum.Sum(nil)[:12]) + `"`, nil
 }
 
-// birth is of one process: another version of this program may write pages otherwise.
+// birth is different in each process: another version of this program may write pages
+// differently.
 func birth() string { return rand.Text() }
 
-// sending writes an answer in parts, each within a time: who does not read holds nothing for long.
+// sending writes an answer in parts, each within a time limit: a client that does not read
+// holds nothing for long.
 type sending struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -167,7 +170,7 @@ func newSending(w http.ResponseWriter) sending {
 func (s sending) Write(p []byte) (n int, err error) {
 	for len(p) > 0 {
 		part := p[:min(len(p), sendPart)]
-		// A writer without deadlines is none of a network.
+		// A writer that has no deadlines is not a network connection.
 		_ = s.control.SetWriteDeadline(time.Now().Add(sendTimeout))
 		m, err := s.ResponseWriter.Write(part)
 		if n += m; err != nil {
@@ -178,7 +181,7 @@ func (s sending) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// ReadFrom keeps io.Copy from going around Write.
+// ReadFrom keeps io.Copy from bypassing Write.
 func (s sending) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{s}, r)
 }

@@ -23,10 +23,10 @@ import (
 // How much of the end of a log is on a run's page.
 const (
 	logShown = 256 << 10
-	logLines = 2000 // each is an element of the page
+	logLines = 2000 // each line is an element of the page
 )
 
-// runState is what a run's page is made from, but for its plan, which does not change.
+// runState is what a run's page is made from, without its plan, which never changes.
 func (s *server) runState(ctx context.Context, r *http.Request) (any, error) {
 	run, err := s.Service.Run(ctx, r.PathValue("id"))
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 		return page{}, err
 	}
 	var plan *workflow.Plan
-	made := run.ID // of an apply the plan that it applies is shown
+	made := run.ID // for an apply, the plan that it applies is shown
 	if run.Apply != nil {
 		made = run.Apply.PlanRun
 	}
@@ -149,8 +149,8 @@ func after(from, to time.Time, word string) string {
 	return word + " " + markdown.Duration(to.Sub(from))
 }
 
-// narrow chooses the changes that the page shows: one action of them, from a
-// place on. Both come from the address; what is no action or place is nothing.
+// narrow chooses the changes that the page shows: those of one action, from a place on. Both
+// come from the address; what is not an action or a place is ignored.
 func narrow(p *web.RunPage, action, from string) {
 	if p.Plan == nil {
 		return
@@ -236,7 +236,7 @@ func (s *server) tail(id string) (log template.HTML, cut bool, err error) {
 	if i := bytes.IndexByte(text, '\n'); start > 0 && i >= 0 {
 		text = text[i+1:]
 	}
-	text = bytes.TrimLeft(text, "\n") // each tool's part begins with an empty line
+	text = bytes.TrimLeft(text, "\n") // the tool's first line is preceded by an empty one
 	last := lastLines(text, logLines)
 	return web.LogHTML(last), start > 0 || len(last) < len(text), nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	jsonList  = 64 << 10 // bytes of a list that does not go on elsewhere
+	jsonList  = 64 << 10 // bytes of a list that does not continue elsewhere
 	jsonFrame = 150      // bytes of names and indentation around one attribute
 )
 
@@ -25,7 +25,8 @@ func runDetailOf(run workflow.Run, plan *workflow.Plan, from string, l model.Lin
 	}
 	p := *plan
 	var next web.Spot
-	if p.Changes, next = changesFrom(plan.Changes, spotOf(from, len(plan.Changes)), web.PageBudget); next.Change < len(plan.Changes) {
+	if p.Changes, next = changesFrom(plan.Changes, spotOf(from, len(plan.Changes)),
+		web.PageBudget); next.Change < len(plan.Changes) {
 		out.Later = model.RunPath(run.ID) + ".json?" + query("", next)
 	}
 	p.Drift, out.Left.Drift = fitting(plan.Drift, jsonList)

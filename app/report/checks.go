@@ -41,7 +41,8 @@ func (p *pass) later(w Wanted, c github.Check) bool {
 func (p *pass) check(ctx context.Context, w Wanted, c github.Check) error {
 	words := c.Status == completed && !p.later(w, c) || w.Waiting && c.Name == PlanCheck
 	shown, there := p.state.Checks[c.SHA][c.Name]
-	now := workflow.CheckShown{ID: shown.ID, Status: c.Status, Conclusion: c.Conclusion, Hash: hashOf(c), At: p.config.Now(), Alarmed: w.Alarmed}
+	now := workflow.CheckShown{ID: shown.ID, Status: c.Status, Conclusion: c.Conclusion, Hash: hashOf(c),
+		At: p.config.Now(), Alarmed: w.Alarmed}
 	same := there && shown.Status == c.Status && shown.Conclusion == c.Conclusion
 	// A button on a page that somebody still looks at must not come to mean other plans.
 	old := refOf(shown)

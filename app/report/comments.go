@@ -20,9 +20,9 @@ func (p *pass) comment(ctx context.Context, w Wanted) {
 	if w.Final {
 		p.state.Writes = 0
 	}
-	sum := hash(w.Comment) // of the text that is wanted, even where less of it fits
+	sum := hash(w.Comment) // of the whole text, even if not all of it fits
 	if n := p.view.Edits; n > 0 {
-		sum = hash(fmt.Sprint(n, w.Comment)) // what somebody else wrote over it is written over
+		sum = hash(fmt.Sprint(n, w.Comment)) // if somebody else overwrote it, we write it again
 	}
 	if sum == p.state.CommentHash {
 		return
@@ -35,11 +35,13 @@ func (p *pass) comment(ctx context.Context, w Wanted) {
 	}
 	written, text, err := p.writeComment(ctx, w)
 	if err == nil && p.state.CommentID == 0 {
-		return // it was deleted, and need not be there
+		return // it was deleted, and is not needed
 	}
-	if err == nil { // before it counts as written: an approval of what nobody recorded as shown would be refused for ever
+	// Before it counts as written: an approval of something that was not recorded as shown would be refused for ever.
+	if err == nil {
 		named := templates.Named(text, w.Plans)
-		err = p.config.Service.ShownAt(ctx, p.view.Pull.Key(), workflow.Shown{At: written.At, Fingerprints: named, Runs: Runs(p.view, named)})
+		err = p.config.Service.ShownAt(ctx, p.view.Pull.Key(),
+			workflow.Shown{At: written.At, Fingerprints: named, Runs: Runs(p.view, named)})
 	}
 	if err != nil {
 		p.failed(err)
@@ -51,7 +53,8 @@ func (p *pass) comment(ctx context.Context, w Wanted) {
 	}
 }
 
-// mayProgress reports whether a progress edit may be written now; when it may later, the pass is due again.
+// mayProgress reports whether a progress edit may be written now; if it may be written later,
+// it makes the pass due then.
 func (p *pass) mayProgress() bool {
 	now := p.config.Now()
 	at, ok := p.progressAt(p.view.PullRecord)
@@ -79,7 +82,7 @@ func (p *pass) writeComment(ctx context.Context, w Wanted) (written github.Comme
 		if !github.Gone(err) {
 			return written, text, err
 		}
-		// Somebody deleted it. Perhaps another of ours is there.
+		// Somebody deleted it. Perhaps there is another one of ours.
 		p.state.CommentID, p.ours = 0, nil
 		if err := p.findComments(ctx); err != nil {
 			return written, "", err
@@ -105,7 +108,8 @@ func (p *pass) writeComment(ctx context.Context, w Wanted) (written github.Comme
 	return written, text, err
 }
 
-// fitting writes a text, and half of it when GitHub says that it is too long. It returns what was written.
+// fitting writes a text, or half of it if GitHub says that it is too long. It returns what
+// was written.
 func (p *pass) fitting(ctx context.Context, text string, write func(string) error) (string, error) {
 	err := write(text)
 	for range 3 {
@@ -133,14 +137,15 @@ func (p *pass) replies(ctx context.Context) {
 
 func (p *pass) reply(ctx context.Context, r workflow.Reply) error {
 	pull := p.view.Pull
-	// Only an earlier attempt can have written it: one of this process, or of one before.
+	// Only an earlier attempt can have written it, by this process or a previous one.
 	if p.tried.has(r.Key) || r.At.Before(p.started) {
 		p.ours = nil
 		if err := p.findComments(ctx); err != nil {
 			return err
 		}
 		for _, c := range p.ours {
-			if strings.HasPrefix(c.Body, templates.ReplyMarker) && strings.Contains(firstLines(c.Body), templates.KeyMarker(r.Key)) {
+			if strings.HasPrefix(c.Body, templates.ReplyMarker) &&
+				strings.Contains(firstLines(c.Body), templates.KeyMarker(r.Key)) {
 				return p.config.Service.ReplyWritten(ctx, pull.Key(), r.Key, c.ID)
 			}
 		}
@@ -161,7 +166,7 @@ func (p *pass) reply(ctx context.Context, r workflow.Reply) error {
 	return nil
 }
 
-// firstLines are the lines that hold markers: what comes after may quote anything.
+// firstLines are the lines that may hold markers: what follows may quote anything.
 func firstLines(body string) string {
 	parts := strings.SplitN(body, "\n", 3)
 	return strings.Join(parts[:min(len(parts), 2)], "\n")

@@ -30,8 +30,8 @@ const (
 	ApplyCheck = "cardea/apply"
 )
 
-// The statuses and conclusions of checks that we use. Never neutral or skipped:
-// GitHub counts those as passed.
+// The statuses and conclusions of checks that we use. We never use neutral or skipped: GitHub
+// counts those as passed.
 const (
 	queued         = "queued"
 	inProgress     = "in_progress"
@@ -43,33 +43,34 @@ const (
 	cancelled      = "cancelled"
 )
 
-// Ours reports whether a check of that name, if our App made it, is one of those whose state we decide.
+// Ours reports whether a check of that name, if our App made it, is one whose state we
+// decide.
 func Ours(name string) bool {
 	return name == PlanCheck || name == ApplyCheck || strings.HasPrefix(name, PlanCheck+": ")
 }
 
 // Wanted is what should be seen of a pull.
 type Wanted struct {
-	// Comment is the summary's text, "" when there should be none unless one is there.
+	// Comment is the summary's text, "" when none should be written.
 	Comment string
 	// Plans are the fingerprints of the plans that there are, by project name. Which of
 	// them the comment shows is told by the text that was written.
 	Plans map[string]string
 	// Optional: the comment is not worth writing when none is there.
 	Optional bool
-	// Final: nothing of this pull goes on; what is written stays.
+	// Final: nothing in this pull is going on; what is written stays.
 	Final bool
-	// Applied: all that had changes is applied, or being so.
+	// Applied: everything that had changes is applied or being applied.
 	Applied bool
 	// Alarmed: an apply went wrong, and the words say so.
 	Alarmed bool
-	// Waiting: why nothing moves is in the words of cardea/plan.
+	// Waiting: the words of cardea/plan say why nothing moves.
 	Waiting bool
 	// Checks of the head, in the order of writing.
 	Checks []github.Check
 }
 
-// Options are what depends on the server rather than on the pull.
+// Options are what depends on the server, not on the pull.
 type Options struct {
 	Links model.Links
 	// Rules of the repository say which buttons mean something.
@@ -85,18 +86,22 @@ func Desired(v workflow.PullView, peers []workflow.PullView, o Options) Wanted {
 	all := append([]workflow.PullView{v}, peers...)
 	planned := worst(all, func(s Standings) Standing { return s.Plan })
 	own := StandingsOf(v.PullRecord)
-	w := Wanted{Applied: planned.Known && (StandingsOf(planned.PullRecord).Plan == Applied || StandingsOf(planned.PullRecord).Plan == Applying), Final: own.Plan != Unknown && own.Plan != Planning && own.Apply != Applying && !busy(v.PullRecord), Alarmed: own.Apply == ApplyFailed, Waiting: planned.Waiting != ""}
+	w := Wanted{Applied: planned.Known &&
+		(StandingsOf(planned.PullRecord).Plan == Applied || StandingsOf(planned.PullRecord).Plan == Applying),
+		Final:   own.Plan != Unknown && own.Plan != Planning && own.Apply != Applying && !busy(v.PullRecord),
+		Alarmed: own.Apply == ApplyFailed, Waiting: planned.Waiting != ""}
 	if own.Plan != Unknown {
 		w.Plans = fingerprints(v, func(workflow.ProjectRecord) bool { return true })
 		w.Comment = templates.Summary(v, o.Links)
 		if key := event.ShownKey(Runs(v, w.Plans)); key != "" {
-			// Other plans are another text, even where what people may see of them is the same.
+			// Different plans have to be a different text, even where people would see no difference.
 			w.Comment += "\n<!-- cardea:shown:" + key + " -->\n"
 		}
-		w.Optional = own.Plan == NotPermitted || v.Trouble == nil && len(v.Projects) == 0 && len(workflow.Unsupported(v.NotPlanned)) == 0
+		w.Optional = own.Plan == NotPermitted ||
+			v.Trouble == nil && len(v.Projects) == 0 && len(workflow.Unsupported(v.NotPlanned)) == 0
 	}
 	w.Checks = append([]github.Check{planCheck(planned, o), applyCheck(worst(all, func(s Standings) Standing { return s.Apply }), o)}, projectChecks(all, o.Links)...)
-	// What is final goes before what is progress.
+	// Conclusions go before progress.
 	slices.SortStableFunc(w.Checks, func(a, b github.Check) int { return rank(a) - rank(b) })
 	return w
 }
@@ -108,7 +113,7 @@ func rank(c github.Check) int {
 	return 1
 }
 
-// worst is the pull that decides a check: of those that stand equally the first.
+// worst is the pull that decides a check; of equals the first.
 func worst(all []workflow.PullView, of func(Standings) Standing) workflow.PullView {
 	out := all[0]
 	for _, p := range all[1:] {
@@ -126,13 +131,14 @@ func planCheck(v workflow.PullView, o Options) github.Check {
 	c.set(verdicts[StandingsOf(v.PullRecord).Plan][0], templates.PlanCheck(v, o.Links))
 	if c.Status == completed {
 		c.Annotations = annotations(v, o.Annotate)
-		c.Actions = []github.Button{{Label: "Re-plan", Description: "Plan the affected projects again", Identifier: event.ButtonPlan}}
+		c.Actions = []github.Button{{Label: "Re-plan", Description: "Plan the affected projects again",
+			Identifier: event.ButtonPlan}}
 	}
 	return c.Check
 }
 
-// applyCheck makes cardea/apply. Its buttons are about exactly the plans that it
-// names in its external_id: other plans need another check run.
+// applyCheck makes cardea/apply. Its buttons are about exactly the plans that its external_id
+// names: other plans need another check run.
 func applyCheck(v workflow.PullView, o Options) github.Check {
 	verdict := verdicts[StandingsOf(v.PullRecord).Apply][1]
 	text := templates.ApplyCheck(v, o.Links)
@@ -163,15 +169,17 @@ func buttons(v workflow.PullView, offered map[string]string, rules workflow.Rule
 	}
 	var out []github.Button
 	if approve {
-		out = append(out, github.Button{Label: "Approve", Description: "Approve the plans that are shown here", Identifier: event.ButtonApprove})
+		out = append(out, github.Button{Label: "Approve", Description: "Approve the plans that are shown here",
+			Identifier: event.ButtonApprove})
 	}
 	if apply {
-		out = append(out, github.Button{Label: "Apply", Description: "Apply the plans that are shown here", Identifier: event.ButtonApply})
+		out = append(out, github.Button{Label: "Apply", Description: "Apply the plans that are shown here",
+			Identifier: event.ButtonApply})
 	}
 	return out
 }
 
-// check adds to a github.Check how it is filled.
+// check is a github.Check with methods that fill it.
 type check struct{ github.Check }
 
 func newCheck(v workflow.PullView, name string, ref event.CheckRef, l model.Links) check {
@@ -188,9 +196,9 @@ func (c *check) set(verdict string, text templates.CheckText) {
 	c.Title, c.Summary, c.Text = text.Title, text.Summary, text.Text
 }
 
-// projectChecks makes `cardea/plan: NAME` for the projects whose plans ended, of
-// each pull that affects few enough. They are written once, when they end: that
-// is the one call a per-project check may cost.
+// projectChecks makes `cardea/plan: NAME` for the projects whose plans ended, in each pull
+// that affects few enough. Each is written once, when the plan ends: a per-project check may
+// cost no more than that one call.
 func projectChecks(views []workflow.PullView, l model.Links) []github.Check {
 	type found struct {
 		view workflow.PullView
@@ -233,7 +241,7 @@ func projectChecks(views []workflow.PullView, l model.Links) []github.Check {
 
 // ProjectCheck is the name of a project's own check.
 func ProjectCheck(project string) string {
-	const most = 100 // GitHub documents no limit; a name is to be read
+	const most = 100 // GitHub documents no limit, but a name should be readable
 	if r := []rune(project); len(r) > most {
 		project = string(r[:most-1]) + "…"
 	}
@@ -270,7 +278,8 @@ func annotations(v workflow.PullView, ok func(workflow.PullView, workflow.Diagno
 		if d.Position.File == "" || d.Position.Line < 1 || len(out) == maxAnnotations || ok != nil && !ok(v, d) {
 			continue
 		}
-		a := github.Annotation{Path: d.Position.File, Line: d.Position.Line, Level: failure, Title: cut(markdown.Clean(d.Summary), 255), Message: cut(markdown.Clean(d.Detail), 8000)}
+		a := github.Annotation{Path: d.Position.File, Line: d.Position.Line, Level: failure,
+			Title: cut(markdown.Clean(d.Summary), 255), Message: cut(markdown.Clean(d.Detail), 8000)}
 		if d.Severity == workflow.SeverityWarning {
 			a.Level = "warning"
 		}
@@ -278,7 +287,7 @@ func annotations(v workflow.PullView, ok func(workflow.PullView, workflow.Diagno
 			a.Message = a.Title
 		}
 		if a.Message == "" || seen[a] {
-			continue // the same fault of a module that several projects use
+			continue // the same fault in a module that several projects use
 		}
 		seen[a] = true
 		out = append(out, a)

@@ -2,9 +2,9 @@ package report
 
 import "strings"
 
-// halve shortens a comment that GitHub found too long to about half of its
-// length, at the end of a line, closes what is open there (a fence, `<details>`)
-// and says where the rest is. link may be "".
+// halve shortens a comment that GitHub found too long to about half of its length, at the end
+// of a line, closes what is open there (a fence, `<details>`), and says where the rest is.
+// link may be "".
 func halve(text, link string) string {
 	lines := strings.SplitAfter(text, "\n")
 	size, fence, details := 0, "", 0

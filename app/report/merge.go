@@ -12,11 +12,12 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Mergeable reports whether a pull is done: something was applied, a plan after
-// each apply found nothing left to do, and nothing else waits, not even a project
-// that is planned only when somebody asks.
+// Mergeable reports whether a pull is done: something was applied, a plan after each apply
+// found nothing left to do, and nothing else waits, not even a project that is planned only
+// on command.
 func Mergeable(rec workflow.PullRecord) bool {
-	if rec.Pull.State != workflow.PullOpen || rec.Pull.Draft || busy(rec) || len(rec.Unplanned) > 0 || StandingsOf(rec) != (Standings{Applied, Applied}) {
+	if rec.Pull.State != workflow.PullOpen || rec.Pull.Draft || busy(rec) || len(rec.Unplanned) > 0 ||
+		StandingsOf(rec) != (Standings{Applied, Applied}) {
 		return false
 	}
 	for _, p := range rec.Projects {
@@ -28,9 +29,10 @@ func Mergeable(rec workflow.PullRecord) bool {
 	return true
 }
 
-// merge merges a pull that is done, where the rule says so, once all of it is
-// shown: GitHub asks for our checks too. It merges exactly the head that was
-// applied, into the base branch that it was applied for. That GitHub refuses is said once a head, in GitHub's own words.
+// merge merges a pull that is done, if the rule says so, once everything is shown, because
+// GitHub may require our checks too. It merges exactly the head that was applied, into the
+// base branch for which it was applied. If GitHub refuses, that is said once per head, in
+// GitHub's own words.
 func (p *pass) merge(ctx context.Context, rules workflow.Rules) {
 	if !rules.Automerge || len(p.errs) > 0 || !p.next.IsZero() || !Mergeable(p.view.PullRecord) {
 		return
@@ -41,7 +43,7 @@ func (p *pass) merge(ctx context.Context, rules workflow.Rules) {
 		p.config.Log.InfoContext(ctx, "merged", "pull", p.view.Pull.Key().String(), "head", p.view.Pull.Head.SHA)
 	case errors.Is(err, workflow.ErrPassing):
 		p.failed(err)
-	case errors.Is(err, github.ErrMoved): // what moved it will be heard of, and decided on anew
+	case errors.Is(err, github.ErrMoved): // we will hear of what moved it, and decide again
 		p.config.Log.InfoContext(ctx, "not merged", "pull", p.view.Pull.Key().String(), "error", err)
 	default:
 		p.config.Log.InfoContext(ctx, "GitHub does not merge", "pull", p.view.Pull.Key().String(), "error", err)
@@ -57,7 +59,8 @@ func (p *pass) refusedMerge(ctx context.Context, refusal error) error {
 	switch {
 	case said == "":
 		said = refusal.Error()
-	case github.Status(refusal) == http.StatusForbidden || github.Gone(refusal): // GitHub hides what an App may not do
+	// For GitHub, what an App may not do does not exist.
+	case github.Status(refusal) == http.StatusForbidden || github.Gone(refusal):
 		said += " (an App needs the permission `contents: write` to merge)"
 	}
 	return p.once(ctx, workflow.Reply{
@@ -69,7 +72,7 @@ func (p *pass) refusedMerge(ctx context.Context, refusal error) error {
 	})
 }
 
-// once writes a comment that no request asked for, if it is not there already.
+// once writes a comment that no request asked for, unless it is there already.
 func (p *pass) once(ctx context.Context, r workflow.Reply) error {
 	if p.state.Said == r.Key {
 		return nil
@@ -80,7 +83,8 @@ func (p *pass) once(ctx context.Context, r workflow.Reply) error {
 	}
 	there := false
 	for _, c := range p.ours {
-		there = there || strings.HasPrefix(c.Body, templates.ReplyMarker) && strings.Contains(firstLines(c.Body), templates.KeyMarker(r.Key))
+		there = there || strings.HasPrefix(c.Body, templates.ReplyMarker) &&
+			strings.Contains(firstLines(c.Body), templates.KeyMarker(r.Key))
 	}
 	if !there {
 		_, err := p.fitting(ctx, templates.Reply(r, p.view, p.config.Links), func(text string) error {

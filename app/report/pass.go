@@ -19,9 +19,9 @@ import (
 // facts, permission, a reaction, four or five for the checks, one final edit.
 var progressAfter = []time.Duration{0, 3 * time.Second}
 
-// applyProgress is how long after the comment's last write the next may come while
-// something is applied: there is no first at once, for the check tells that it
-// began, and there are two calls for every ten seconds (behaviour.md §7).
+// applyProgress is how long after the comment's last write the next may come while something
+// is applied: there is no first at once, for the check tells that it began, and there are two
+// calls for every ten seconds.
 const applyProgress = 10 * time.Second
 
 // plansBytes is about how much of long plans one pass holds.
@@ -42,8 +42,8 @@ type pass struct {
 	errs   []error
 }
 
-// Pass shows one pull as it is now. next is when more is to be shown though
-// nothing changes (a progress edit that waits), zero when all is shown.
+// Pass shows one pull as it is now. next is when there is more to show even if nothing
+// changes (a progress edit that waits); zero when everything is shown.
 func (r *Reporter) Pass(ctx context.Context, key workflow.PullKey) (next time.Time, err error) {
 	rec, err := r.config.Service.Pull(ctx, key)
 	if err != nil {
@@ -62,7 +62,7 @@ func (r *Reporter) Pass(ctx context.Context, key workflow.PullKey) (next time.Ti
 		return time.Time{}, err
 	}
 	if p.view.Pull.Head.SHA != rec.Pull.Head.SHA {
-		return r.config.Now(), nil // it moved on; the lock is of another head
+		return r.config.Now(), nil // it has moved on, and the lock is for the old head
 	}
 	if err := p.load(ctx); err != nil {
 		return time.Time{}, err
@@ -76,7 +76,7 @@ func (r *Reporter) Pass(ctx context.Context, key workflow.PullKey) (next time.Ti
 		}
 		rules, _ := r.config.Rules(p.view.Pull.Repo) // without a rule there are no buttons that need one
 		w := Desired(p.view, p.peers, Options{Links: r.config.Links, Rules: rules, Annotate: p.annotate(ctx)})
-		if w.Final { // who sees a completed check and reads the comment must find the end there too
+		if w.Final { // anybody who sees a completed check and then reads the comment must find the result there too
 			p.comment(ctx, w)
 		}
 		p.checks(ctx, w)
@@ -92,13 +92,14 @@ func (r *Reporter) Pass(ctx context.Context, key workflow.PullKey) (next time.Ti
 	return p.next, p.finish(ctx)
 }
 
-// idle returns when to look again if, while many projects are planned or applied,
-// there is nothing to write before that: loading and rendering all plans for each
-// one that ends would cost more than the plans.
+// idle returns when to look again if there is nothing to write before that, while many
+// projects are planned or applied: loading and rendering all plans each time one ends would
+// cost more than making them.
 func (p *pass) idle(rec workflow.PullRecord) time.Time {
 	shown := p.state.Checks[rec.Pull.Head.SHA]
 	plan, apply := StandingsOf(rec).Checks()
-	if _, is := applying(rec); !busy(rec) || plan[0] != inProgress && !is || affected(rec) <= rec.PerProjectChecks || len(rec.OldHeads) > 0 || !p.state.Searched || p.state.CommentID == 0 ||
+	if _, is := applying(rec); !busy(rec) || plan[0] != inProgress && !is || affected(rec) <= rec.PerProjectChecks ||
+		len(rec.OldHeads) > 0 || !p.state.Searched || p.state.CommentID == 0 ||
 		p.state.WritesHead != rec.Pull.Head.SHA || !shows(shown[PlanCheck], plan) || !shows(shown[ApplyCheck], apply) ||
 		slices.ContainsFunc(rec.Replies, func(r workflow.Reply) bool { return !r.Done }) {
 		return time.Time{}
@@ -115,7 +116,7 @@ func shows(c workflow.CheckShown, want [2]string) bool {
 	return c.Status == want[0] && c.Conclusion == want[1]
 }
 
-// progressAt is when the next progress edit may be written; false: there were enough.
+// progressAt is when the next progress edit may be written; false: there have been enough.
 func (p *pass) progressAt(rec workflow.PullRecord) (time.Time, bool) {
 	if began, is := applying(rec); is {
 		if p.state.CommentAt.After(began) {
@@ -159,7 +160,7 @@ func (p *pass) load(ctx context.Context) error {
 			return err
 		}
 		if !other.Searched && other.Version > 0 {
-			p.state.Searched = false // it may have written something that it does not know
+			p.state.Searched = false // it may have written something without knowing
 		}
 		for name, shown := range other.Checks[head] {
 			if mine := p.state.Checks[head][name]; shown.ID > mine.ID || shown.ID == mine.ID && shown.At.After(mine.At) {
@@ -170,7 +171,8 @@ func (p *pass) load(ctx context.Context) error {
 	return nil
 }
 
-// loadPlans reads as much as comment and checks may show of the plans of which a view has heads only.
+// loadPlans reads the plans of which comment and checks may show more than the heads in a
+// view.
 func (p *pass) loadPlans(ctx context.Context) error {
 	if p.view.Pull.State != workflow.PullOpen {
 		return nil
@@ -203,8 +205,8 @@ func (p *pass) annotate(ctx context.Context) func(workflow.PullView, workflow.Di
 	}
 }
 
-// sure prepares for writing something new: until the pass ends the saved state
-// says that there may be more than it knows.
+// sure prepares for writing something new: until the pass ends, the saved state says that
+// there may be more on GitHub than it knows.
 func (p *pass) sure(ctx context.Context) error {
 	if p.saved {
 		return nil
@@ -270,7 +272,8 @@ func (p *pass) findChecks(ctx context.Context, sha string) error {
 	}
 	for _, run := range runs {
 		if run.ID > known[run.Name].ID {
-			known[run.Name] = workflow.CheckShown{ID: run.ID, Status: run.Status, Conclusion: run.Conclusion, Hash: " " + run.ExternalID}
+			known[run.Name] = workflow.CheckShown{ID: run.ID, Status: run.Status,
+				Conclusion: run.Conclusion, Hash: " " + run.ExternalID}
 		}
 	}
 	return nil
@@ -298,7 +301,7 @@ func (p *pass) doubt(err error) error {
 	return err
 }
 
-// stop reports whether going on is pointless: GitHub does not take calls now.
+// stop reports whether it is pointless to go on, because GitHub does not accept calls now.
 func (p *pass) stop() bool {
 	return slices.ContainsFunc(p.errs, func(err error) bool {
 		return errors.Is(err, workflow.ErrPassing) || errors.Is(err, context.Canceled)

@@ -36,33 +36,34 @@ type Reporter struct {
 
 // New returns a reporter. Everything that it knows is in the service's store.
 func New(c Config) *Reporter {
-	return &Reporter{config: c, started: c.Now(), heads: locks{held: map[string]*lock{}}, tried: set{in: map[string]bool{}}}
+	return &Reporter{config: c, started: c.Now(), heads: locks{held: map[string]*lock{}},
+		tried: set{in: map[string]bool{}}}
 }
 
 const (
 	// parallel is how many pulls are reported at a time.
 	parallel = 8
-	// poll is how often pulls are looked for without a signal.
+	// poll is how often we look for pulls without a signal.
 	poll = 5 * time.Second
-	// longestBackoff is the most between two tries (behaviour.md §9).
+	// longestBackoff is the longest wait between two tries.
 	longestBackoff = 30 * time.Second
-	// givenUpAfter is how often what GitHub refuses for good is tried.
+	// givenUpAfter is how often we try what GitHub refuses for good.
 	givenUpAfter = 10
 )
 
 // seen is what the loop remembers of a pull: only when to look again.
 type seen struct {
-	version uint64 // that was looked at
+	version uint64 // that we looked at
 	next    time.Time
 	tries   int // that failed in a row
-	refused int // of them, not for passing reasons
+	refused int // of them, for reasons that do not pass
 	running bool
-	// unread: its record is not read before that time. Reading that of a hundred
-	// projects for each of them that moves would cost more than it shows.
+	// unread: its record is not read before that time. Reading the record of a hundred projects
+	// each time one of them moves would cost more than it shows.
 	unread time.Time
 }
 
-// readShare is the part of the time that reading one pull's record may take.
+// readShare is the share of our time that reading one pull's record may take.
 const readShare = 20
 
 // result is how a pass ended.
@@ -115,7 +116,8 @@ func (r *Reporter) Run(ctx context.Context) error {
 
 // start starts a pass for each unreported pull that changed since the last one
 // or is due again. It returns when to look next.
-func (r *Reporter) start(ctx context.Context, known map[workflow.PullKey]*seen, begin func(workflow.PullKey, uint64) bool) (time.Time, error) {
+func (r *Reporter) start(ctx context.Context, known map[workflow.PullKey]*seen,
+	begin func(workflow.PullKey, uint64) bool) (time.Time, error) {
 	now := r.config.Now()
 	soonest := now.Add(poll)
 	keys, err := r.config.Service.UnreportedPulls(ctx)
@@ -189,12 +191,13 @@ func (r *Reporter) ended(ctx context.Context, k *seen, res result) {
 	if at := github.RetryAt(res.err); at.After(k.next) {
 		k.next = at
 	}
-	r.config.Log.WarnContext(ctx, "a pull could not be reported", "pull", res.key.String(), "tries", k.tries, "next", k.next, "error", res.err)
+	r.config.Log.WarnContext(ctx, "a pull could not be reported", "pull", res.key.String(),
+		"tries", k.tries, "next", k.next, "error", res.err)
 	if k.refused < givenUpAfter {
 		return
 	}
-	// GitHub will not take it (the installation is gone, the conversation is
-	// locked): the next change is tried again.
+	// GitHub will not accept it (the installation is gone, the conversation is locked): we try
+	// again at the next change.
 	k.tries, k.refused = 0, 0
 	if err := r.giveUp(ctx, res); err != nil {
 		r.config.Log.ErrorContext(ctx, "giving up a report", "pull", res.key.String(), "error", err)
@@ -221,7 +224,7 @@ func (s *set) has(k string) bool { s.mu.Lock(); defer s.mu.Unlock(); return s.in
 func (s *set) add(k string)      { s.mu.Lock(); defer s.mu.Unlock(); s.in[k] = true }
 func (s *set) remove(k string)   { s.mu.Lock(); defer s.mu.Unlock(); delete(s.in, k) }
 
-// locks are mutexes by name, kept while somebody has or wants one.
+// locks are mutexes by name, each kept while somebody has or wants it.
 type locks struct {
 	mu   sync.Mutex
 	held map[string]*lock

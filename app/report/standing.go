@@ -10,15 +10,15 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Standing is where the projects of a pull stand together, the worst first
-// (behaviour.md §7). The worst of all projects counts, and of all open pulls with
-// that head. A failed apply stays visible whatever is planned meanwhile, so it
-// comes before that; a cancelled plan is no plan, so it is worse than changes.
+// Standing is where the projects of a pull stand together, the worst first. The worst of all
+// projects counts, and of all open pulls with that head. A failed apply stays visible
+// whatever is planned meanwhile, so it comes before that; a cancelled plan is not a plan, so
+// it is worse than changes.
 type Standing int
 
 // The standings.
 const (
-	Unknown     Standing = iota // what head affects is not known yet
+	Unknown     Standing = iota // we do not know yet what head affects
 	ApplyFailed                 // or its outcome is unknown, or its state could not be stored
 	Planning
 	Failed
@@ -48,9 +48,9 @@ var verdicts = map[Standing][2]string{
 	Done:         {success, success},
 }
 
-// Standings are what each of the two checks goes by. They are one, but while a
-// failed apply is planned anew: then cardea/plan tells of the plan, and
-// cardea/apply still of the apply.
+// Standings are what each of the two checks goes by. They are the same, except while a failed
+// apply is planned anew: then cardea/plan is about the plan, and cardea/apply still about the
+// apply.
 type Standings struct{ Plan, Apply Standing }
 
 // StandingsOf is where a pull stands.
@@ -118,7 +118,7 @@ func applyStanding(p workflow.ProjectRecord) Standing {
 	case workflow.StatePlanFailed:
 		return failed(p)
 	}
-	return Failed // refused too, and whatever we do not know
+	return Failed // also refused ones, and whatever we do not know
 }
 
 func failed(p workflow.ProjectRecord) Standing {
@@ -147,12 +147,12 @@ func planStanding(p workflow.ProjectRecord) Standing {
 	case r.Outcome != workflow.OutcomeSucceeded:
 		return failed(p)
 	case s == ApplyFailed:
-		return Changes // what was planned was not all done; the plan itself stands
+		return Changes // not everything that was planned was done, but the plan itself is good
 	}
 	return s
 }
 
-// busy reports whether something of the pull goes on whose end will be shown.
+// busy reports whether something is going on in the pull whose end will be shown.
 func busy(rec workflow.PullRecord) bool {
 	for _, p := range rec.Projects {
 		for _, r := range []*workflow.Run{p.Run, p.Apply, p.Verify} {
@@ -164,8 +164,8 @@ func busy(rec workflow.PullRecord) bool {
 	return false
 }
 
-// applying is when the newest apply of the pull that goes on, or whose verify does,
-// was asked for; false without one.
+// applying is when the newest apply that is under way, or whose verify is, was asked for;
+// false if there is none.
 func applying(rec workflow.PullRecord) (since time.Time, is bool) {
 	for _, p := range rec.Projects {
 		for _, r := range []*workflow.Run{p.Apply, p.Verify} {
@@ -180,8 +180,8 @@ func applying(rec workflow.PullRecord) (since time.Time, is bool) {
 	return since, is
 }
 
-// Offered are the plans that cardea/apply offers to approve and to apply, and
-// names: the whole fingerprints by project name.
+// Offered are the plans that cardea/apply names and offers to approve and apply: their whole
+// fingerprints by project name.
 func Offered(v workflow.PullView, l model.Links) map[string]string {
 	return offeredIn(v, templates.ApplyCheck(v, l))
 }
@@ -196,7 +196,7 @@ func offeredIn(v workflow.PullView, text templates.CheckText) map[string]string 
 	}))
 }
 
-// Runs are those whose plans are present, of the projects that some fingerprints are of.
+// Runs are the runs of the current plans, for the projects in a map of fingerprints.
 func Runs(v workflow.PullView, fingerprints map[string]string) map[string]string {
 	out := map[string]string{}
 	for _, p := range v.Projects {
@@ -207,7 +207,8 @@ func Runs(v workflow.PullView, fingerprints map[string]string) map[string]string
 	return out
 }
 
-// ShownKey stands for present plans: for their fingerprints, and for what an approval is of beside those.
+// ShownKey stands for current plans: for their fingerprints, and for everything else that an
+// approval is about.
 func ShownKey(v workflow.PullView, fingerprints map[string]string) string {
 	of := map[string]string{}
 	for _, p := range v.Projects {
@@ -219,7 +220,7 @@ func ShownKey(v workflow.PullView, fingerprints map[string]string) string {
 	return event.ShownKey(of)
 }
 
-// fingerprints are those of the present plans with changes, of some projects.
+// fingerprints are those of the current plans with changes, for some of the projects.
 func fingerprints(v workflow.PullView, of func(workflow.ProjectRecord) bool) map[string]string {
 	out := map[string]string{}
 	for _, p := range v.Projects {
