@@ -187,15 +187,15 @@ type RunFiles struct {
 
 // PlanJob is what an engine needs to plan one project.
 type PlanJob struct {
-	Project         Project
-	Options         PlanOptions
-	Files           RunFiles
-	Tools           Tools
-	CreateWorkspace bool // create a missing Terraform workspace
-	RepoID          int64
-	Key             []byte // the repository's key; nil in preview: no fingerprint
-	States          States
-	InputsDigest    string
+	Project Project
+	Options PlanOptions
+	Files   RunFiles
+	// Server is what the server says to this engine of the run, in the engine's words: no secret is in it.
+	Server       json.RawMessage
+	RepoID       int64
+	Key          []byte // the repository's key; nil in preview: no fingerprint
+	States       States
+	InputsDigest string
 	// BaseKnown is the Known of base's Inputs; Hidden is what the trees say that the change does and its plan does not show.
 	BaseKnown []string
 	Hidden    []HiddenEffect
@@ -229,7 +229,7 @@ type ApplyJob struct {
 	Project  Project
 	Options  PlanOptions
 	Files    RunFiles
-	Tools    Tools
+	Server   json.RawMessage // see PlanJob
 	RepoID   int64
 	Key      []byte // the repository's key
 	States   States
@@ -243,16 +243,6 @@ type ApplyJob struct {
 	// Ready is called after init with the state as it is now, before anything is
 	// applied. An error means that the apply must not start: NotStarted.
 	Ready func(context.Context, StateVersion) error
-}
-
-// Tools says where an engine's programs come from.
-type Tools struct {
-	Dir       string `json:"dir"`       // downloaded tools, data_dir/tools
-	Providers string `json:"providers"` // our provider mirror, data_dir/providers
-	Tool      string `json:"tool"`      // auto, terraform, tofu
-	Version   string `json:"version"`   // wanted exact version, "" = what is found
-	Versions  string `json:"versions"`  // constraint every version must meet
-	Path      string `json:"path"`      // PATH to look in
 }
 
 // Engine knows how to discover, plan and apply a kind of project.

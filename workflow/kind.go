@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -29,7 +30,7 @@ type Kind struct {
 	Planted []Planted
 	// Env are the variables, as KEY=value, that its tools need in the environment of each run, the
 	// same names whatever the run is: they win over the credentials'. Nil: none.
-	Env func(files RunFiles, tools Tools) []string
+	Env func(files RunFiles, server json.RawMessage) []string
 	// Steers are the variables, or with "_" at the end their beginnings, that would change what its
 	// tools do: no credential may bring one.
 	Steers []string

@@ -22,6 +22,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow/git"
 	"github.com/cardea-iac/cardea/workflow/run"
 	"github.com/cardea-iac/cardea/workflow/survey"
+	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
 // previewCmd shows for a local branch what the server would show for its pull.
@@ -190,7 +191,7 @@ func explain(c *console, s survey.Survey) error {
 type previewer struct {
 	local    *git.Local
 	survey   survey.Survey
-	tools    workflow.Tools
+	tools    terraform.Tools
 	scratch  string
 	progress *progress
 	timeout  time.Duration
@@ -249,7 +250,7 @@ func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher,
 	if err := r.Claim("preview", now, p.timeout); err != nil {
 		return workflow.Result{}, err
 	}
-	job := run.Job{Run: r, GitDir: p.local.GitDir(), Tools: p.tools, PlanTimeout: p.timeout}
+	job := run.Job{Run: r, GitDir: p.local.GitDir(), Server: serverWords(p.tools)(r), PlanTimeout: p.timeout}
 	result, err := run.Once(ctx, launcher, job, ownEnvironment(os.Environ()))
 	if err != nil {
 		return workflow.Result{}, err
@@ -262,13 +263,13 @@ func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher,
 }
 
 // previewTools keeps downloaded tools and providers where the user's other caches are.
-func previewTools() (workflow.Tools, error) {
+func previewTools() (terraform.Tools, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return workflow.Tools{}, fmt.Errorf("finding the cache directory: %w", err)
+		return terraform.Tools{}, fmt.Errorf("finding the cache directory: %w", err)
 	}
 	dir := filepath.Join(cache, "cardea")
-	return workflow.Tools{Dir: filepath.Join(dir, "tools"), Providers: filepath.Join(dir, "providers"), Tool: "auto",
+	return terraform.Tools{Dir: filepath.Join(dir, "tools"), Providers: filepath.Join(dir, "providers"), Tool: "auto",
 		Versions: ">= 1.5", Path: os.Getenv("PATH")}, nil
 }
 

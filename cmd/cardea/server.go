@@ -26,6 +26,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow/git"
 	"github.com/cardea-iac/cardea/workflow/run"
 	"github.com/cardea-iac/cardea/workflow/service"
+	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
 // maxConnections is how many connections are served at a time; more wait to be accepted.
@@ -116,9 +117,9 @@ func (s *server) connect() error {
 		Launcher: &run.Launcher{Runs: data("runs"), Engines: engines("")}, Parallel: s.cfg.Limits.Workers(),
 		Credentials: s.cfg.Credential,
 		MirrorDir:   mirrors.MirrorDir, PlanTimeout: s.cfg.Limits.PlanTimeout, DiskFloor: diskFloor, Log: s.log,
-		Tools: workflow.Tools{Dir: data("tools"), Providers: data("providers"), Tool: s.cfg.Terraform.Tool,
+		Server: serverWords(terraform.Tools{Dir: data("tools"), Providers: data("providers"), Tool: s.cfg.Terraform.Tool,
 			Version:  s.cfg.Terraform.Version,
-			Versions: s.cfg.Terraform.Versions, Path: os.Getenv("PATH")}}
+			Versions: s.cfg.Terraform.Versions, Path: os.Getenv("PATH")})}
 	return nil
 }
 

@@ -64,7 +64,7 @@ func (r *runner) overlay() (err error) {
 // the outcome unknown.
 func (r *runner) apply() (res workflow.Result, err error) {
 	run := r.job.Run
-	res, err = r.deps.Engines.Apply(r.stop.ctx, workflow.ApplyJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Tools: r.job.Tools,
+	res, err = r.deps.Engines.Apply(r.stop.ctx, workflow.ApplyJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Server: r.job.Server,
 		RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, Expected: run.Expected, Kept: r.kept.Files, Seal: r.kept.Seal,
 		Fingerprint: run.Apply.Fingerprint, State: run.Apply.State, Log: r.redact, Ready: r.readyToApply})
 	r.notStarted = res.NotStarted

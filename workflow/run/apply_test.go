@@ -53,7 +53,7 @@ func newGround(t *testing.T, main string, tree ...string) *ground {
 		t.Fatal(err)
 	}
 	g.artefacts = run.Artefacts{Dir: filepath.Join(data, "artefacts"), Identity: id}
-	g.job.Tools = workflow.Tools{Dir: filepath.Join(g.outside, "tools"), Path: os.Getenv("PATH")}
+	g.job.Server = terraform.Server{Tools: terraform.Tools{Dir: filepath.Join(g.outside, "tools"), Path: os.Getenv("PATH")}}.JSON()
 	g.job.Recipient, g.job.Artefacts = id.Recipient().String(), g.artefacts.Dir
 	r := &g.job.Run
 	r.Kind, r.States, r.Options = workflow.RunPlan, workflow.States{"state"}, workflow.PlanOptions{}
@@ -184,7 +184,7 @@ output "clear" { value = nonsensitive(substr(var.token, 0, 3)) }
 	if err := os.WriteFile(filepath.Join(bin, "terraform"), []byte(wrapper), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	g.job.Tools.Path = bin + ":" + os.Getenv("PATH")
+	g.job.Server = terraform.Server{Tools: terraform.Tools{Dir: filepath.Join(g.outside, "tools"), Path: bin + ":" + os.Getenv("PATH")}}.JSON()
 	g.secrets.Env = map[string]string{"TF_VAR_token": "sesame-open"}
 	plan := g.plan(t)
 	if len(plan.Artefact) != 64 {
@@ -303,7 +303,7 @@ func TestApplyNewerProvider(t *testing.T) {
 }
 resource "time_static" "now" {}
 `+counting("a", ""))
-	g.job.Tools.Providers = mirror
+	g.job.Server = terraform.Server{Tools: terraform.Tools{Dir: filepath.Join(g.outside, "tools"), Path: os.Getenv("PATH"), Providers: mirror}}.JSON()
 	plan := g.plan(t)
 	g.applyOf(plan)
 	versions := filepath.Join(mirror, "registry.terraform.io", "hashicorp", "time")

@@ -26,7 +26,7 @@ func EnvFault(kinds workflow.Kinds, name string) string {
 	set, steers := slices.Clone(setEnv), slices.Clone(steering)
 	for _, k := range kinds {
 		if k.Env != nil {
-			set = append(set, k.Env(workflow.RunFiles{}, workflow.Tools{})...)
+			set = append(set, k.Env(workflow.RunFiles{}, nil)...)
 		}
 		steers = append(steers, k.Steers...)
 	}

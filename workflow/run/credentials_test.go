@@ -15,7 +15,7 @@ import (
 // only says whom to trust and with which secret reaches it.
 func TestEnvFault(t *testing.T) {
 	f := workflow.RunFiles{Home: "/h", Tmp: "/t"}
-	set := append(environment([]string{"PATH=/bin"}, f), terraform.Env(f, workflow.Tools{Path: "/bin"})...)
+	set := append(environment([]string{"PATH=/bin"}, f), terraform.Env(f, terraform.Tools{Path: "/bin"})...)
 	kinds := workflow.Engines{terraform.New(terraform.Options{})}.Kinds()
 	for _, kv := range set {
 		if name, _, _ := strings.Cut(kv, "="); !strings.Contains(EnvFault(kinds, name), "set by Cardea") {

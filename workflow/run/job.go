@@ -1,6 +1,7 @@
 package run
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
 	"time"
@@ -10,10 +11,11 @@ import (
 
 // Job is what a runner has to do: job.json. No secret is in it.
 type Job struct {
-	Protocol int            `json:"protocol"` // set by the launcher
-	Run      workflow.Run   `json:"run"`
-	GitDir   string         `json:"git_dir"` // the mirror that holds Run.Tree, absolute
-	Tools    workflow.Tools `json:"tools"`
+	Protocol int          `json:"protocol"` // set by the launcher
+	Run      workflow.Run `json:"run"`
+	GitDir   string       `json:"git_dir"` // the mirror that holds Run.Tree, absolute
+	// Server is what the run's engine is told of the server, in the engine's words.
+	Server json.RawMessage `json:"server,omitempty"`
 	// PlanTimeout ends a plan, preparation included, and an apply's preparation; 0 = never.
 	PlanTimeout time.Duration `json:"plan_timeout"`
 	Ladder      Ladder        `json:"ladder"`
@@ -109,7 +111,7 @@ func environment(base []string, f workflow.RunFiles) []string {
 func (r *runner) setEnvironment(f workflow.RunFiles) error {
 	env := environment(os.Environ(), f)
 	if kind := r.deps.Engines.KindOf(r.job.Run.Project); kind.Env != nil {
-		env = append(env, kind.Env(f, r.job.Tools)...)
+		env = append(env, kind.Env(f, r.job.Server)...)
 	}
 	kinds := r.deps.Engines.Kinds()
 	os.Clearenv()

@@ -201,9 +201,6 @@ func (r *runner) prepare() error {
 			return fmt.Errorf("making the run's directories: %w", err)
 		}
 	}
-	if r.job.Tools.Path == "" {
-		r.job.Tools.Path = os.Getenv("PATH")
-	}
 	if err := r.setEnvironment(f); err != nil {
 		return fmt.Errorf("setting the environment: %w", err)
 	}
@@ -286,8 +283,8 @@ func (r *runner) work() (res workflow.Result, err error) {
 // plan makes a plan.
 func (r *runner) plan() (workflow.Result, error) {
 	run := r.job.Run
-	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Tools: r.job.Tools,
-		CreateWorkspace: run.CreateWorkspace, RepoID: run.Repo.ID, Key: r.secrets.Key,
+	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Server: r.job.Server,
+		RepoID: run.Repo.ID, Key: r.secrets.Key,
 		States: run.States, InputsDigest: run.InputsDigest, BaseKnown: run.BaseKnown, Hidden: run.Hidden, Expected: run.Expected,
 		Log: r.redact, Redact: r.given.Redact, Ready: r.ready}
 	if len(run.Paths) > 0 {

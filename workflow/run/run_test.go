@@ -40,7 +40,7 @@ type shellEngine struct{}
 
 func (shellEngine) Kind() workflow.Kind {
 	return workflow.Kind{Name: "shell", Title: "shell", Rescue: []string{"errored.tfstate"},
-		Env: func(workflow.RunFiles, workflow.Tools) []string {
+		Env: func(workflow.RunFiles, json.RawMessage) []string {
 			return []string{"TF_DATA_DIR=.terraform", "TF_IN_AUTOMATION=1"}
 		}}
 }

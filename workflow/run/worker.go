@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,9 +28,10 @@ type Worker struct {
 	Artefacts Artefacts
 	// Authorise decides whether a prepared apply may begin, and commits that it does
 	// before it returns nil: the service's. An error refuses it; nil: nothing is applied.
-	Authorise   func(ctx context.Context, r workflow.Run, artefact string, state workflow.StateVersion) error
-	MirrorDir   func(workflow.Repo) string // the mirror that holds a repository's trees, absolute
-	Tools       workflow.Tools
+	Authorise func(ctx context.Context, r workflow.Run, artefact string, state workflow.StateVersion) error
+	MirrorDir func(workflow.Repo) string // the mirror that holds a repository's trees, absolute
+	// Server is what a run's engine is told of the server, in the engine's words; nil: nothing.
+	Server      func(workflow.Run) json.RawMessage
 	PlanTimeout time.Duration // 0 = never
 	Ladder      Ladder
 	LogLimit    int64         // bytes of a run's log; 0 = 10 MB
@@ -210,7 +212,10 @@ func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger)
 		return failed("The repository's key could not be read. The server's log says why.", true), ""
 	}
 	secrets.Key = repo.Key
-	job := Job{Run: run, GitDir: w.MirrorDir(run.Repo), Tools: w.Tools, PlanTimeout: w.PlanTimeout, Ladder: w.Ladder, LogLimit: w.LogLimit}
+	job := Job{Run: run, GitDir: w.MirrorDir(run.Repo), PlanTimeout: w.PlanTimeout, Ladder: w.Ladder, LogLimit: w.LogLimit}
+	if w.Server != nil {
+		job.Server = w.Server(run)
+	}
 	if why := w.artefacts(&job, &secrets); why != "" {
 		return failed(why, false), ""
 	}

@@ -36,7 +36,7 @@ func (e *Engine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Res
 	}
 	a := &applying{order: job, planning: planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx), output: newOutput(job.Log),
 		dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir)),
-		job: workflow.PlanJob{Project: job.Project, Options: job.Options, Files: job.Files, Tools: job.Tools, RepoID: job.RepoID, Key: job.Key,
+		job: workflow.PlanJob{Project: job.Project, Options: job.Options, Files: job.Files, Server: job.Server, RepoID: job.RepoID, Key: job.Key,
 			States: job.States, Expected: job.Expected, Log: job.Log}}}
 	err := a.run()
 	res := workflow.Result{Outcome: workflow.OutcomeSucceeded}
@@ -72,11 +72,10 @@ func (a *applying) run() error {
 	if err := json.Unmarshal(a.order.Seal, &a.seal); err != nil {
 		return fmt.Errorf("reading the plan's seal: %w", err)
 	}
-	var err error
-	if a.expected, err = tfconfig.ReadExpected(a.job.Expected); err != nil {
+	if err := a.readWords(); err != nil {
 		return err
 	}
-	if err := errors.Join(a.readSettings(), a.freshData(), a.writeCLIConfig(mirrorOnly(a.job.Tools.Providers))); err != nil {
+	if err := errors.Join(a.freshData(), a.writeCLIConfig(mirrorOnly(a.server.Providers))); err != nil {
 		return err
 	}
 	for _, step := range []func() error{a.chooseTool, a.start, a.init, a.compare, a.selectWorkspace, a.check, a.ready, a.apply} {
@@ -95,7 +94,7 @@ func (a *applying) chooseTool() error {
 	job, settings := a.job, a.settings
 	settings.Tool, settings.Version = a.seal.Tool, a.seal.Version
 	job.Project.Settings = settings.JSON()
-	t, err := findTool(a.ctx, a.engine.options, job, a.dir)
+	t, err := findTool(a.ctx, a.request(), job.Project, a.dir)
 	if err != nil {
 		var f *failure
 		if errors.As(err, &f) {

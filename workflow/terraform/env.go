@@ -25,7 +25,7 @@ func (p *planning) freshData() error { return os.RemoveAll(p.dataDir()) }
 // KEY=value: terraform-exec hands its own process's environment to terraform,
 // so the runner must hold this, what the launcher allows, the run's
 // credentials, and nothing else. Plan refuses to run without it.
-func Env(files workflow.RunFiles, tools workflow.Tools) []string {
+func Env(files workflow.RunFiles, tools Tools) []string {
 	env := []string{
 		"HOME=" + files.Home,
 		"TMPDIR=" + files.Tmp,

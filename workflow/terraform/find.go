@@ -9,12 +9,12 @@ import (
 
 // Find returns the program that a plan without wishes of its own would use,
 // downloading it where it must. Its error is a sentence that says what to install where.
-func Find(ctx context.Context, tools workflow.Tools) (string, error) {
+func Find(ctx context.Context, tools Tools) (string, error) {
 	scratch, err := os.MkdirTemp("", "cardea-tool-*")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(scratch)
-	t, err := findTool(ctx, Options{}, workflow.PlanJob{Tools: tools, Files: workflow.RunFiles{Tmp: scratch}}, scratch)
+	t, err := findTool(ctx, toolRequest{tools: tools, scratch: scratch}, workflow.Project{}, scratch)
 	return t.path, err
 }

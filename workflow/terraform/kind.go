@@ -1,6 +1,8 @@
 package terraform
 
 import (
+	"encoding/json"
+
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
@@ -15,7 +17,13 @@ var kind = func() workflow.Kind {
 		{Name: "*.tfplan", Why: "a saved plan must come from this run"},
 		{Name: erroredState, Why: "a kept state must come from a run"},
 	}
-	k.Env = Env
+	k.Env = func(files workflow.RunFiles, server json.RawMessage) []string {
+		s, err := readServer(server)
+		if err != nil {
+			s = Server{} // the run itself says so
+		}
+		return Env(files, s.Tools)
+	}
 	k.Steers = []string{"TF_CLI_", "TF_LOG_", "TF_REATTACH_", "TF_LOG", "TF_WORKSPACE", "TF_PLUGIN_CACHE_DIR", "TERRAFORM_CONFIG"}
 	return k
 }()

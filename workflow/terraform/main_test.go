@@ -44,7 +44,7 @@ type order struct {
 	Project  workflow.Project
 	Plan     workflow.PlanOptions
 	Files    workflow.RunFiles
-	Tools    workflow.Tools
+	Tools    Tools
 	Create   bool // create_workspace
 	Options  Options
 	NotReady string             // what job.Ready answers, "" = go
@@ -82,7 +82,7 @@ func planProcess(in io.Reader, out io.Writer) error {
 		return err
 	}
 	var log bytes.Buffer
-	job := workflow.PlanJob{Project: o.Project, Options: o.Plan, Files: o.Files, Tools: o.Tools, CreateWorkspace: o.Create,
+	job := workflow.PlanJob{Project: o.Project, Options: o.Plan, Files: o.Files, Server: Server{Tools: o.Tools, CreateWorkspace: o.Create}.JSON(),
 		RepoID: 1, Key: []byte("the repository's key"), Log: &log}
 	if o.Expected == nil {
 		x, err := expected(o)
@@ -143,7 +143,7 @@ func newWorld(t testing.TB, files map[string]string) *world {
 	}
 	w := &world{t: t, files: files, state: filepath.Join(t.TempDir(), "state")}
 	w.order.Project = workflow.Project{Name: "app", Dir: "app", Engine: "terraform"}
-	w.order.Tools = workflow.Tools{Dir: tools, Path: os.Getenv("PATH")}
+	w.order.Tools = Tools{Dir: tools, Path: os.Getenv("PATH")}
 	return w
 }
 

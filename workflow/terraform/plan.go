@@ -69,6 +69,7 @@ type planning struct {
 	settings    tfconfig.Settings // of the project
 	dir         string            // where terraform runs
 	expected    tfconfig.Expected // of the job
+	server      Server            // of the job
 	tool        tool
 	tf          *tfexec.Terraform // one a run
 	output      *output
@@ -96,14 +97,14 @@ func (p *planning) run() error {
 	if info, err := os.Stat(p.dir); err != nil || !info.IsDir() {
 		return failed("The directory `%s` does not exist.", p.job.Project.Dir)
 	}
-	if err := errors.Join(p.readSettings(), p.freshData(), p.writeCLIConfig(mirrorOnly(p.job.Tools.Providers))); err != nil {
+	if err := p.readWords(); err != nil {
+		return err
+	}
+	if err := errors.Join(p.freshData(), p.writeCLIConfig(mirrorOnly(p.server.Providers))); err != nil {
 		return err
 	}
 	var err error
-	if p.expected, err = tfconfig.ReadExpected(p.job.Expected); err != nil {
-		return err
-	}
-	if p.tool, err = findTool(p.ctx, p.engine.options, p.job, p.dir); err != nil {
+	if p.tool, err = findTool(p.ctx, p.request(), p.job.Project, p.dir); err != nil {
 		return err
 	}
 	if err := p.start(); err != nil {
@@ -121,9 +122,21 @@ func (p *planning) run() error {
 	return nil
 }
 
-func (p *planning) readSettings() (err error) {
-	p.settings, err = tfconfig.SettingsOf(p.job.Project)
+// readWords reads what the job says in our own words.
+func (p *planning) readWords() (err error) {
+	if p.settings, err = tfconfig.SettingsOf(p.job.Project); err != nil {
+		return err
+	}
+	if p.expected, err = tfconfig.ReadExpected(p.job.Expected); err != nil {
+		return err
+	}
+	p.server, err = readServer(p.job.Server)
 	return err
+}
+
+// request is which tool the run wants, as far as the server says.
+func (p *planning) request() toolRequest {
+	return toolRequest{options: p.engine.options, tools: p.server.Tools, scratch: p.job.Files.Tmp}
 }
 
 // start makes the one terraform-exec value of the run, with the version known:
@@ -181,7 +194,7 @@ func (p *planning) selectWorkspace() error {
 	if !strings.Contains(p.output.stderrText(), "doesn't exist") {
 		return p.commandFailed("workspace select", err)
 	}
-	if !p.job.CreateWorkspace {
+	if !p.server.CreateWorkspace {
 		return failed("The Terraform workspace %q does not exist. Create it with `%s workspace new %s`, or allow it with `create_workspace: true` in the server's rules.", name, p.tool.name, name)
 	}
 	err = p.step("workspace new "+name, func() error { return p.tf.WorkspaceNew(p.uncancelled, name) })

@@ -79,7 +79,7 @@ func TestPlanFailures(t *testing.T) {
 		name     string
 		files    map[string]string
 		project  workflow.Project
-		tools    workflow.Tools
+		tools    Tools
 		reason   string
 		position workflow.Position
 	}{
@@ -107,7 +107,7 @@ resource "terraform_data" "b" { input = 2 }
 		{name: "a Terraform workspace that is an option", project: workflow.Project{Variant: "-or-create"}, reason: `The Terraform workspace "-or-create" cannot be: its name begins with a dash.`},
 		{name: "a directory outside", project: workflow.Project{Dir: "../app"}, reason: "The directory `../app` is outside of the repository."},
 		{name: "no such directory", project: workflow.Project{Dir: "nowhere"}, reason: "The directory `nowhere` does not exist."},
-		{name: "version not allowed", project: workflow.Project{Settings: tfconfig.Settings{Version: "1.0.0"}.JSON()}, tools: workflow.Tools{Versions: ">= 1.5"}, reason: "terraform 1.0.0 is wanted, but the server allows only >= 1.5."},
+		{name: "version not allowed", project: workflow.Project{Settings: tfconfig.Settings{Version: "1.0.0"}.JSON()}, tools: Tools{Versions: ">= 1.5"}, reason: "terraform 1.0.0 is wanted, but the server allows only >= 1.5."},
 		{name: "required_version", files: map[string]string{"app/main.tf": "terraform { required_version = \"< 1.0\" }\n"},
 			reason: "terraform init: Unsupported Terraform Core version (app/main.tf line 1).", position: workflow.Position{File: "app/main.tf", Line: 1}},
 		{name: "tofu is not installed", project: workflow.Project{Settings: tfconfig.Settings{Tool: "tofu", Version: "1.99.0"}.JSON()},

@@ -53,7 +53,7 @@ func (p *planning) writeCLIConfig(text string) error {
 // initProviders runs init from the mirror; when providers are missing there it
 // fetches them, once for all runs that wait for them.
 func (p *planning) initProviders() error {
-	mirror := p.job.Tools.Providers
+	mirror := p.server.Providers
 	if mirror == "" {
 		return p.runInit()
 	}

@@ -40,7 +40,7 @@ func (t tool) registry() string {
 // toolRequest is which tool a run wants.
 type toolRequest struct {
 	options     Options
-	tools       workflow.Tools
+	tools       Tools
 	scratch     string // a directory to run `version` in
 	name        string
 	exact       *version.Version    // nil: any
@@ -50,46 +50,45 @@ type toolRequest struct {
 // findTool finds the program for a run: on PATH, else among the downloaded
 // tools, else (terraform only) by download. Every refusal is a *failure whose
 // sentence says what to install where.
-func findTool(ctx context.Context, o Options, job workflow.PlanJob, dir string) (tool, error) {
-	if job.Tools.Path == "" {
-		job.Tools.Path = os.Getenv("PATH")
+func findTool(ctx context.Context, r toolRequest, p workflow.Project, dir string) (tool, error) {
+	if r.tools.Path == "" {
+		r.tools.Path = os.Getenv("PATH")
 	}
-	r := toolRequest{options: o, tools: job.Tools, scratch: job.Files.Tmp}
-	settings, err := tfconfig.SettingsOf(job.Project)
+	settings, err := tfconfig.SettingsOf(p)
 	if err != nil {
 		return tool{}, err
 	}
-	if r.name, err = chooseTool(settings.Tool, job.Tools, dir); err != nil {
+	if r.name, err = chooseTool(settings.Tool, r.tools, dir); err != nil {
 		return tool{}, err
 	}
-	if job.Tools.Versions != "" {
-		if r.constraints, err = version.NewConstraint(job.Tools.Versions); err != nil {
-			return tool{}, failed("The server's version constraint %q is not one: %s.", job.Tools.Versions, err)
+	if r.tools.Versions != "" {
+		if r.constraints, err = version.NewConstraint(r.tools.Versions); err != nil {
+			return tool{}, failed("The server's version constraint %q is not one: %s.", r.tools.Versions, err)
 		}
 	}
 	wanted := settings.Version
 	if wanted == "" {
-		wanted = job.Tools.Version
+		wanted = r.tools.Version
 	}
 	if wanted != "" {
 		if r.exact, err = version.NewVersion(wanted); err != nil {
 			return tool{}, failed("The wanted %s version %q is not a version.", r.name, wanted)
 		}
 		if !r.fits(r.exact) {
-			return tool{}, failed("%s %s is wanted, but the server allows only %s.", r.name, wanted, job.Tools.Versions)
+			return tool{}, failed("%s %s is wanted, but the server allows only %s.", r.name, wanted, r.tools.Versions)
 		}
 	}
 	t, err := r.find(ctx)
 	if err != nil {
 		return tool{}, err
 	}
-	t.exec = shim(t, job.Tools.Dir)
+	t.exec = shim(t, r.tools.Dir)
 	return t, nil
 }
 
 // chooseTool says terraform or tofu: the project's word, the server's, else
 // tofu for a directory with OpenTofu's own files or where only tofu is installed.
-func chooseTool(wanted string, tools workflow.Tools, dir string) (string, error) {
+func chooseTool(wanted string, tools Tools, dir string) (string, error) {
 	for _, name := range []string{wanted, tools.Tool} {
 		switch name {
 		case tfconfig.Terraform, tfconfig.Tofu:

@@ -110,7 +110,7 @@ func TestFindTool(t *testing.T) {
 		name       string
 		path, kept []string // "terraform 1.9.0"
 		project    workflow.Project
-		tools      workflow.Tools
+		tools      Tools
 		files      map[string]string
 		want       string // "terraform 1.9.0", or a part of the sentence
 	}{
@@ -118,15 +118,15 @@ func TestFindTool(t *testing.T) {
 		{name: "terraform before tofu", path: []string{"terraform 1.9.0", "tofu 1.10.1"}, want: "terraform 1.9.0"},
 		{name: "only tofu", path: []string{"tofu 1.10.1"}, want: "tofu 1.10.1"},
 		{name: "OpenTofu's files", path: []string{"terraform 1.9.0", "tofu 1.10.1"}, files: map[string]string{"x.tofu": ""}, want: "tofu 1.10.1"},
-		{name: "the server's tool", path: []string{"terraform 1.9.0", "tofu 1.10.1"}, tools: workflow.Tools{Tool: "tofu"}, want: "tofu 1.10.1"},
-		{name: "the project's tool", path: []string{"terraform 1.9.0", "tofu 1.10.1"}, tools: workflow.Tools{Tool: "tofu"}, project: workflow.Project{Settings: tfconfig.Settings{Tool: "terraform"}.JSON()}, want: "terraform 1.9.0"},
+		{name: "the server's tool", path: []string{"terraform 1.9.0", "tofu 1.10.1"}, tools: Tools{Tool: "tofu"}, want: "tofu 1.10.1"},
+		{name: "the project's tool", path: []string{"terraform 1.9.0", "tofu 1.10.1"}, tools: Tools{Tool: "tofu"}, project: workflow.Project{Settings: tfconfig.Settings{Tool: "terraform"}.JSON()}, want: "terraform 1.9.0"},
 		{name: "a kept version", path: []string{"terraform 1.9.0"}, kept: []string{"terraform 1.8.0", "terraform 1.7.5"}, project: workflow.Project{Settings: tfconfig.Settings{Version: "1.8.0"}.JSON()}, want: "terraform 1.8.0"},
-		{name: "the newest kept one that fits", path: []string{"terraform 1.9.0"}, kept: []string{"terraform 1.7.1", "terraform 1.7.5", "terraform 1.6.0"}, tools: workflow.Tools{Versions: "< 1.8"}, want: "terraform 1.7.5"},
-		{name: "a pre-release", path: []string{"terraform 1.9.0-beta1"}, tools: workflow.Tools{Versions: ">= 1.5"}, want: "terraform 1.9.0-beta1"},
+		{name: "the newest kept one that fits", path: []string{"terraform 1.9.0"}, kept: []string{"terraform 1.7.1", "terraform 1.7.5", "terraform 1.6.0"}, tools: Tools{Versions: "< 1.8"}, want: "terraform 1.7.5"},
+		{name: "a pre-release", path: []string{"terraform 1.9.0-beta1"}, tools: Tools{Versions: ">= 1.5"}, want: "terraform 1.9.0-beta1"},
 		{name: "none, and no download", want: "terraform is wanted, but there is no terraform on PATH: put it on the server's PATH or at"},
-		{name: "another version, and no download", path: []string{"terraform 1.9.0"}, tools: workflow.Tools{Version: "1.8.0"},
+		{name: "another version, and no download", path: []string{"terraform 1.9.0"}, tools: Tools{Version: "1.8.0"},
 			want: "terraform 1.8.0 is wanted, but terraform 1.9.0 is on PATH: put it on"},
-		{name: "not allowed", path: []string{"terraform 1.4.0"}, tools: workflow.Tools{Versions: ">= 1.5"}, want: "terraform >= 1.5 is wanted, but terraform 1.4.0 is on PATH: put it"},
+		{name: "not allowed", path: []string{"terraform 1.4.0"}, tools: Tools{Versions: ">= 1.5"}, want: "terraform >= 1.5 is wanted, but terraform 1.4.0 is on PATH: put it"},
 		{name: "not a version", project: workflow.Project{Settings: tfconfig.Settings{Version: "latest"}.JSON()}, want: `The wanted terraform version "latest" is not a version.`},
 		{name: "not a tool", project: workflow.Project{Settings: tfconfig.Settings{Tool: "pulumi"}.JSON()}, want: `The tool "pulumi" is not known; it is terraform or tofu.`},
 	}
@@ -150,7 +150,7 @@ func TestFindTool(t *testing.T) {
 				t.Fatal(err)
 			}
 			tt.tools.Dir, tt.tools.Path = kept, path
-			got, err := findTool(t.Context(), Options{ReleasesURL: releases.URL}, workflow.PlanJob{Project: tt.project, Tools: tt.tools, Files: workflow.RunFiles{Tmp: dir}}, work)
+			got, err := findTool(t.Context(), toolRequest{options: Options{ReleasesURL: releases.URL}, tools: tt.tools, scratch: dir}, tt.project, work)
 			if err != nil {
 				if !strings.HasPrefix(err.Error(), tt.want) {
 					t.Errorf("got %q, want %q", err, tt.want)
@@ -175,7 +175,7 @@ func TestVersionAskedOnce(t *testing.T) {
 	if err := writeAside(program, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	r := toolRequest{tools: workflow.Tools{Dir: filepath.Join(dir, "tools")}, scratch: dir}
+	r := toolRequest{tools: Tools{Dir: filepath.Join(dir, "tools")}, scratch: dir}
 	faults := make(chan error)
 	for range 4 {
 		go func() {
