@@ -168,13 +168,13 @@ type Inputs struct {
 // Facet is one thing that a plan is made from and that its changes do not show. What differs between
 // base and the planned tree is told as a hidden effect.
 type Facet struct {
-	Kind, Address string // of the effect; together they are one facet's name in its project
+	Kind, Address string // of the effect; with What they are one facet's name in its project
 	Hash          string // of the thing; "" where it is not there
 	// What it is, as people call it: told is that it changes, is new, or is removed.
 	What string
 	// New and Gone say so in other words, where those would not do.
 	New, Gone string
-	// Always: that it is there is told also where base has it.
+	// Always: that it is there is told also where base has it, and not that it is gone.
 	Always bool
 }
 

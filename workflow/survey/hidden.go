@@ -23,13 +23,15 @@ func Hidden(base, planned *workflow.Inputs) []workflow.HiddenEffect {
 	}
 	for _, f := range planned.Facets {
 		switch before := hashIn(was, f); {
-		case before == f.Hash && !f.Always:
+		case before == f.Hash && !f.Always, f.Hash == "" && f.Always:
 		case f.Hash == "":
 			tell(f, gone(f))
 		case f.New != "" && (before == "" || f.Always):
 			tell(f, f.New)
 		case before == "":
 			tell(f, f.What+" is new")
+		case before == f.Hash:
+			tell(f, f.What+" is there")
 		default:
 			tell(f, f.What+" changes")
 		}

@@ -82,3 +82,36 @@ func TestHidden(t *testing.T) {
 		t.Errorf("without a planned tree: %+v", got)
 	}
 }
+
+// TestHiddenFacets: what is told of a facet whose thing comes, stays and goes.
+func TestHiddenFacets(t *testing.T) {
+	plain := func(hash string) []workflow.Facet { return []workflow.Facet{{Kind: "k", What: "the lid", Hash: hash}} }
+	always := func(hash string) []workflow.Facet {
+		return []workflow.Facet{{Kind: "k", What: "the fire", Hash: hash, Always: true}}
+	}
+	for _, tt := range []struct {
+		name          string
+		base, planned []workflow.Facet
+		want          string
+	}{
+		{"comes", plain(""), plain("1"), "the lid is new"},
+		{"changes", plain("1"), plain("2"), "the lid changes"},
+		{"stays", plain("1"), plain("1"), ""},
+		{"goes", plain("1"), plain(""), "the lid is removed"},
+		{"goes with its facet", plain("1"), nil, "the lid is removed"},
+		{"never was", plain(""), plain(""), ""},
+		{"told always: comes", nil, always("1"), "the fire is new"},
+		{"told always: stays", always("1"), always("1"), "the fire is there"},
+		{"told always: goes", always("1"), always(""), ""},
+		{"told always: never was", always(""), always(""), ""},
+		{"one of two that differ in what they are", append(plain("1"), always("1")...), plain("1"), ""},
+	} {
+		var got []string
+		for _, e := range Hidden(&workflow.Inputs{Facets: tt.base}, &workflow.Inputs{Facets: tt.planned}) {
+			got = append(got, e.Text)
+		}
+		if d := cmp.Diff(tt.want, strings.Join(got, "\n")); d != "" {
+			t.Errorf("%s: -want +got:\n%s", tt.name, d)
+		}
+	}
+}
