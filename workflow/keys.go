@@ -13,10 +13,18 @@ type Key struct {
 	Form  KeyForm
 	// Choices are the words of a KeyChoice.
 	Choices []string
-	// Fault says why a text is refused, without its subject; "" when it is not. Nil refuses none.
+	// Fault is [Key.FaultOf]; nil: no text is refused.
 	Fault func(text string) string
 	// Apart: its files say where a state is, so that they tell projects apart that share all else.
 	Apart bool
+}
+
+// FaultOf says why a text is refused, without its subject; "" when it is not.
+func (k Key) FaultOf(text string) string {
+	if k.Fault == nil {
+		return ""
+	}
+	return k.Fault(text)
 }
 
 // KeyForm is what may stand behind a key.

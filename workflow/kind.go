@@ -13,7 +13,8 @@ type Kind struct {
 	Name  string // as configuration and records have it: "terraform"
 	Title string // as sentences have it: "Terraform"
 	// Keys are those of an entry in `.cardea.yml` that this engine brings, in the order in which
-	// they are kept; VariantKey is the one that says the project's variant.
+	// they are kept; VariantKey is the one that says the project's variant: without a name, all
+	// projects have the default one. None has the name of a key that entries or projects have anyway.
 	Keys       []Key
 	VariantKey Key
 	// Shown reports by its name whether a file is one whose whole meaning stands in a plan; nil: none is.

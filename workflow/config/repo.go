@@ -201,7 +201,14 @@ func projectKeys(e *ProjectEntry, kind workflow.Kind, settings map[string][]stri
 func kindKeys(kind workflow.Kind, e *ProjectEntry, settings map[string][]string) Keys {
 	keys := Keys{}
 	if key := kind.VariantKey; key.Name != "" {
-		keys[key.Name] = func(y *Value) { checked(y, &e.Variant, key.Fault) }
+		keys[key.Name] = func(y *Value) {
+			checked(y, &e.Variant, func(s string) string {
+				if s == "" { // and the default would be two names of one variant
+					return "is empty"
+				}
+				return key.FaultOf(s)
+			})
+		}
 	}
 	for _, key := range kind.Keys {
 		keys[key.Name] = func(y *Value) { settings[key.Name] = kindWords(y, key) }
@@ -211,22 +218,19 @@ func kindKeys(kind workflow.Kind, e *ProjectEntry, settings map[string][]string)
 
 // kindWords reads what stands behind one of an engine's keys.
 func kindWords(y *Value, key workflow.Key) []string {
-	fault := key.Fault
-	if fault == nil {
-		fault = func(string) string { return "" }
-	}
 	var s string
 	switch key.Form {
 	case workflow.KeyFiles:
-		return fileList(y, fault)
+		return fileList(y, key.FaultOf)
 	case workflow.KeyChoice:
 		y.Choice(&s, key.Choices...)
 	case workflow.KeyNumber:
-		if y.Number(&s); fault(s) != "" {
-			y.Fault("`%s` %s", y.path, fault(s))
+		y.Number(&s)
+		if why := key.FaultOf(s); s != "" && why != "" {
+			y.Fault("`%s` %s", y.path, why)
 		}
 	default:
-		checked(y, &s, fault)
+		checked(y, &s, key.FaultOf)
 	}
 	return []string{s}
 }
@@ -431,7 +435,10 @@ func checkTwins(entries []ProjectEntry, kinds workflow.Kinds, faults *Faults) {
 // setApart tells an entry apart from others that name its directory and variant too,
 // by its name, so that must be there.
 func (e *ProjectEntry) setApart(same []*ProjectEntry, kind workflow.Kind, faults *Faults) {
-	place := fmt.Sprintf("directory `%s` with %s `%s`", e.Dir, kind.VariantKey.Title, e.Variant)
+	place := fmt.Sprintf("directory `%s`", e.Dir)
+	if kind.VariantKey.Name != "" {
+		place += fmt.Sprintf(" with %s `%s`", kind.VariantKey.Title, e.Variant)
+	}
 	switch first := same[0]; {
 	case e.Name != "":
 		e.Entry = e.Name

@@ -72,18 +72,25 @@ func TestKindKeys(t *testing.T) {
 		}
 		return ""
 	}}
-	kinds := workflow.Kinds{{Name: "pots", Title: "Pots", VariantKey: shelf, Keys: []workflow.Key{
+	litres := workflow.Key{Name: "litres", Form: workflow.KeyNumber, Fault: func(s string) string {
+		if s == "" || s == "0" {
+			return "is too little"
+		}
+		return ""
+	}}
+	pots := workflow.Kind{Name: "pots", Title: "Pots", VariantKey: shelf, Keys: []workflow.Key{
 		{Name: "lid", Form: workflow.KeyChoice, Choices: []string{"glass", "steel"}},
-		{Name: "recipes", Title: "recipe", Form: workflow.KeyFiles, Apart: true},
-		{Name: "litres", Form: workflow.KeyNumber},
-		{Name: "label"},
-	}}}
+		{Name: "recipes", Title: "recipe", Form: workflow.KeyFiles, Apart: true}, litres, {Name: "label"},
+	}}
 	for _, tt := range []struct{ text, want string }{
 		{"{dir: a, shelf: top, litres: 1.50, label: x, recipes: [./b.txt, ../c=d], lid: steel}",
 			`a "top" "" {"lid":"steel","recipes":["b.txt","../c=d"],"litres":"1.50","label":"x"}`},
 		{"{dir: a}", `a "default" "" `},
 		{"{dir: a, name: x}\n- {dir: a, name: y, label: l}", `a "default" "x"  a "default" "y" {"label":"l"}`},
 		{"{dir: a, shelf: floor}", "`projects[0].shelf` \"floor\" is no shelf"},
+		{`{dir: a, shelf: ""}`, "`projects[0].shelf` is empty"},
+		{"{dir: a, litres: 0}", "`projects[0].litres` is too little"},
+		{"{dir: a, litres: {x: 1}}", "`projects[0].litres` must be a text, not a mapping"},
 		{"{dir: a, lid: wood}", "`projects[0].lid` must be glass or steel, not \"wood\""},
 		{"{dir: a, label: 7}", "`projects[0].label` must be a text, not a whole number: write it in quotes"},
 		{"{dir: a, recipes: x}", "`projects[0].recipes` must be a list, not a text"},
@@ -92,7 +99,7 @@ func TestKindKeys(t *testing.T) {
 		{"{dir: a, shelf: top}\n- {dir: a, shelf: top}",
 			"directory `a` with shelf `top` is named twice; the first is in line 2. To plan it once for each, give every entry a `name` and a `recipes` of its own"},
 	} {
-		cfg, faults := ParseRepo("f", []byte("projects:\n- "+tt.text+"\n"), kinds)
+		cfg, faults := ParseRepo("f", []byte("projects:\n- "+tt.text+"\n"), workflow.Kinds{pots})
 		var got []string
 		for _, f := range faults {
 			got = append(got, f.Summary)
@@ -103,6 +110,35 @@ func TestKindKeys(t *testing.T) {
 			}
 			if got = append(got, fmt.Sprintf("%s %q %q %s", e.Dir, e.Variant, e.Entry, e.Settings)); e.Engine != "pots" {
 				t.Errorf("%s: the engine is %q", tt.text, e.Engine)
+			}
+		}
+		if diff := cmp.Diff(tt.want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", tt.text, diff)
+		}
+	}
+}
+
+// TestKindWithoutKeys: an engine need not have any key, nor a rule for one that it has.
+func TestKindWithoutKeys(t *testing.T) {
+	for _, tt := range []struct {
+		variant workflow.Key
+		text    string
+		want    string // the variants, or the faults
+	}{
+		{workflow.Key{Name: "shelf", Title: "shelf"}, "{dir: a, shelf: top}", "top"},
+		{workflow.Key{Name: "shelf", Title: "shelf"}, `{dir: a, shelf: ""}`, "`projects[0].shelf` is empty"},
+		{workflow.Key{}, "{dir: a}", "default"},
+		{workflow.Key{}, "{dir: a}\n- {dir: a}",
+			"directory `a` is named twice; the first is in line 2. To plan it once for each, give every entry a `name` of its own"},
+	} {
+		cfg, faults := ParseRepo("f", []byte("projects:\n- "+tt.text+"\n"), workflow.Kinds{{Name: "pots", VariantKey: tt.variant}})
+		var got []string
+		for _, f := range faults {
+			got = append(got, f.Summary)
+		}
+		for _, e := range cfg.Projects {
+			if len(faults) == 0 {
+				got = append(got, e.Variant)
 			}
 		}
 		if diff := cmp.Diff(tt.want, strings.Join(got, " ")); diff != "" {

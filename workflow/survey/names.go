@@ -73,7 +73,11 @@ func (r *resolver) uniqueNames(sorted []workflow.Project) {
 
 // placeOf says where a project is, as configurations say it.
 func (r *resolver) placeOf(p workflow.Project) string {
-	return fmt.Sprintf("directory `%s` (%s `%s`)", p.Dir, r.in.Kinds.Of(p).VariantKey.Title, p.Variant)
+	key := r.in.Kinds.Of(p).VariantKey
+	if key.Name == "" {
+		return fmt.Sprintf("directory `%s`", p.Dir)
+	}
+	return fmt.Sprintf("directory `%s` (%s `%s`)", p.Dir, key.Title, p.Variant)
 }
 
 // circles adds a fault for every circle of depends_on, said once.

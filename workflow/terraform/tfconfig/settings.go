@@ -60,7 +60,7 @@ func Kind() workflow.Kind {
 var exactVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`)
 
 func versionFault(s string) string {
-	if s != "" && !exactVersion.MatchString(s) {
+	if !exactVersion.MatchString(s) {
 		return fmt.Sprintf("must be one exact version like 1.11.4, not %q", s)
 	}
 	return ""
@@ -77,9 +77,6 @@ func fileFault(s string) string {
 // workspaceFault is Terraform's own rule (a name must survive URL path
 // escaping unchanged), and no leading dash, which would read as an option.
 func workspaceFault(s string) string {
-	if s == "" {
-		return "is empty"
-	}
 	if len(s) > 90 || strings.HasPrefix(s, "-") || s == "." || s == ".." {
 		return fmt.Sprintf("%q is not a name of a Terraform workspace", s)
 	}
