@@ -32,20 +32,22 @@ type Launcher struct {
 
 // Process is one runner that a launcher started. Its methods may be called from any goroutine.
 type Process struct {
+	// Set before anybody else has the process, and never changed. cmd is nil when another
+	// server started it.
 	run    workflow.Run
 	dir    files
 	cmd    *exec.Cmd
 	redact *Redactor
 
 	ready chan struct{} // closed when the runner has prepared everything
-	said  message       // what it said then; after ready
+	said  message       // what it said then; written before ready is closed, read after
 	done  chan struct{} // closed when the process has ended
-	exit  error         // of cmd.Wait, after done
+	exit  error         // of cmd.Wait; written before done is closed, read after
 
-	mu      sync.Mutex
-	conn    *os.File // nil once it is closed
-	stopped bool     // Interrupt was called
-	went    bool     // the word was given
+	mu      sync.Mutex // guards what follows
+	conn    *os.File   // nil once it is closed; talk has it as well, and reads from it until then
+	stopped bool       // Interrupt or Refuse was called: the word is not given any more
+	went    bool       // the word was given
 }
 
 // Start makes the run's directory and starts a runner in it, which prepares the

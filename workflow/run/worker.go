@@ -16,6 +16,11 @@ import (
 )
 
 // Worker claims runs and starts a runner for each.
+//
+// The exported fields are its configuration: they are set before Run, which fills in
+// what is left out, and nobody changes them after. Run claims in its own goroutine and
+// has others that watch and tidy, and for each run that is carried out; they share what
+// stands below the configuration.
 type Worker struct {
 	Service  *service.Service
 	Launcher *Launcher
@@ -41,11 +46,12 @@ type Worker struct {
 	Now       workflow.Clock
 	Log       *slog.Logger
 
-	slots  chan struct{}
-	freed  chan struct{} // a slot is free again
-	group  sync.WaitGroup
+	slots chan struct{}  // one for each run that is carried out; made by Run
+	freed chan struct{}  // a slot is free again; made by Run
+	group sync.WaitGroup // what Run waits for before it returns
+
 	mu     sync.Mutex
-	active map[string]*Process // by run id
+	active map[string]*Process // by run id, from the start of a runner to its end; guarded by mu
 }
 
 // DefaultName is the name of a server's only worker.
@@ -149,16 +155,13 @@ func (w *Worker) claimAll(ctx context.Context) bool {
 func (w *Worker) runOne(ctx context.Context, run workflow.Run) {
 	log := w.Log.With("run", run.ID, "epoch", run.Epoch, "project", run.Project.Name, "for", run.Subject().String())
 	log.Info("run started", "attempt", run.Attempts)
-	res, waits := w.launch(ctx, run, log)
-	if res.Outcome == outlives {
+	res, waits, left := w.launch(ctx, run, log)
+	if left {
 		log.Info("apply goes on without the server")
 		return
 	}
 	w.conclude(run, res, decide(run, res, waits, ctx.Err() != nil), log)
 }
-
-// outlives is the outcome of an apply that goes on while the worker stops.
-const outlives workflow.Outcome = "outlives the worker"
 
 // conclude reports what became of a run and removes what it left.
 func (w *Worker) conclude(run workflow.Run, res workflow.Result, end ending, log *slog.Logger) {
@@ -192,24 +195,25 @@ func (w *Worker) conclude(run workflow.Run, res workflow.Result, end ending, log
 }
 
 // launch starts the runner and returns its result. waits is set when nothing can
-// start now: a sentence for people.
-func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger) (res workflow.Result, waits string) {
+// start now: a sentence for people. left says that there is no result yet: the
+// worker stops, and an apply that has begun goes on.
+func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger) (res workflow.Result, waits string, left bool) {
 	failed := func(why string, passing bool) workflow.Result {
 		return workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeFailed, NotStarted: true, Passing: passing, Reason: why,
 			Started: run.Started, Finished: w.Now()}
 	}
 	if waits := w.diskTooFull(); waits != "" {
-		return failed(waits, true), waits
+		return failed(waits, true), waits, false
 	}
 	secrets, err := w.secrets(run)
 	if err != nil {
 		log.Error("reading a run's secrets", "error", err)
-		return failed(fmt.Sprintf("The credentials `%s` could not be read. The server's log says why.", run.Credentials), false), ""
+		return failed(fmt.Sprintf("The credentials `%s` could not be read. The server's log says why.", run.Credentials), false), "", false
 	}
 	repo, err := w.Service.SeenRepo(context.WithoutCancel(ctx), run.Repo)
 	if err != nil {
 		log.Error("reading the repository's key", "error", err)
-		return failed("The repository's key could not be read. The server's log says why.", true), ""
+		return failed("The repository's key could not be read. The server's log says why.", true), "", false
 	}
 	secrets.Key = repo.Key
 	job := Job{Run: run, GitDir: w.MirrorDir(run.Repo), PlanTimeout: w.PlanTimeout, Ladder: w.Ladder, LogLimit: w.LogLimit}
@@ -217,25 +221,28 @@ func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger)
 		job.Server = w.Server(run)
 	}
 	if why := w.artefacts(&job, &secrets); why != "" {
-		return failed(why, false), ""
+		return failed(why, false), "", false
 	}
 	p, err := w.Launcher.Start(ctx, job, secrets)
 	if err != nil {
 		if ctx.Err() == nil {
 			log.Error("starting a runner", "error", err)
 		}
-		return failed("The runner could not be started. The server's log says why.", true), ""
+		return failed("The runner could not be started. The server's log says why.", true), "", false
 	}
 	res, err = w.accompany(ctx, run, p)
+	if errors.Is(err, errLeft) {
+		return res, "", true
+	}
 	if err != nil && run.Kind == workflow.RunApply {
 		log.Info("apply refused", "error", err) // the service has said why
-		return refused(run, res), ""
+		return refused(run, res), "", false
 	}
 	if err != nil {
 		log.Error("letting a run begin", "error", err)
-		return failed("The server could not let the run begin. The server's log says why.", true), ""
+		return failed("The server could not let the run begin. The server's log says why.", true), "", false
 	}
-	return res, ""
+	return res, "", false
 }
 
 // refused is the result of an apply that was not let begin.
@@ -268,7 +275,7 @@ func (w *Worker) recipient() string {
 }
 
 // accompany lets the run begin, stays with it until it ends, and returns its
-// result. An error says that it was not begun.
+// result. An error says that it was not begun, or is errLeft.
 func (w *Worker) accompany(ctx context.Context, run workflow.Run, p *Process) (workflow.Result, error) {
 	w.add(run.ID, p)
 	defer w.remove(run.ID)
@@ -282,28 +289,34 @@ func (w *Worker) accompany(ctx context.Context, run workflow.Run, p *Process) (w
 		w.renew(run, p, leave)
 	}()
 	err := p.Handshake(func() error { return w.mayBegin(context.WithoutCancel(ctx), run, p) })
-	res := w.await(ctx, p)
+	res, left := w.await(ctx, p)
 	close(leave)
 	<-renewed
+	if left {
+		return res, errLeft
+	}
 	if errors.Is(err, errInterrupted) || errors.Is(err, workflow.ErrStale) {
 		err = nil // the result says that it did not begin
 	}
 	return res, err
 }
 
+// errLeft says that an apply that has begun goes on while the worker stops.
+var errLeft = errors.New("the apply outlives the worker")
+
 // await waits for a process's result. An apply that has begun is left alone when ctx is done.
-func (w *Worker) await(ctx context.Context, p *Process) workflow.Result {
+func (w *Worker) await(ctx context.Context, p *Process) (res workflow.Result, left bool) {
 	result := make(chan workflow.Result, 1)
 	go func() { result <- p.Wait() }()
 	if p.begunApply() {
 		select {
 		case res := <-result:
-			return res
+			return res, false
 		case <-ctx.Done():
-			return workflow.Result{Outcome: outlives}
+			return workflow.Result{}, true
 		}
 	}
-	return <-result
+	return <-result, false
 }
 
 // mayBegin looks at the run once more when everything is prepared. An apply is

@@ -56,29 +56,26 @@ type Config struct {
 	Log          *slog.Logger
 }
 
-// Service is the only writer of state. Each of its methods is one or more
-// transactions that leave the store consistent wherever they stop; each can be
-// repeated after a crash or an error with the same result.
+// Service is the only writer of state. Each of its methods is one or more acts,
+// which leave the store consistent wherever they stop; each can be repeated after a
+// crash or an error with the same result. Any number of goroutines may use it.
 //
-// It decides with pure functions. What it keeps in memory nobody misses after a
-// restart: wake-ups, which are hints (whoever waits for one polls as well), the time
-// of the newest id, and the last surveys of some pulls. Any number of goroutines may
-// use it: the fields from store to log are set once, by New.
+// What it keeps in memory nobody misses after a restart.
 type Service struct {
-	store   workflow.Store
-	source  workflow.Source
-	engines workflow.Engines
-	rules   func(workflow.Repo) (workflow.Rules, bool)
-	live    func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error)
-	drop    func(runID string)
-	diff    func(ctx context.Context, repo workflow.Repo, was, now string) ([]workflow.FileChange, error)
-	now     workflow.Clock
-	settle  time.Duration
-	lease   time.Duration
-	// parallel is how many plans run at a time.
-	parallel int
+	// Set by New and never changed.
+	store    workflow.Store
+	source   workflow.Source
+	engines  workflow.Engines
+	rules    func(workflow.Repo) (workflow.Rules, bool)
+	live     func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error)
+	drop     func(runID string)
+	diff     func(ctx context.Context, repo workflow.Repo, was, now string) ([]workflow.FileChange, error)
+	now      workflow.Clock
+	settle   time.Duration
+	lease    time.Duration
+	parallel int // how many plans run at a time
 	log      *slog.Logger
-	wakes    [wakeKinds]chan struct{}
+	wakes    [wakeKinds]chan struct{} // each holds one hint at most; whoever waits for one polls as well
 
 	ids    sync.Mutex
 	lastID time.Time // of the newest id given out; guarded by ids
