@@ -17,6 +17,8 @@ type AffectedInput struct {
 	Changes              []workflow.FileChange
 	Resolution           Resolution
 	BaseFound, HeadFound workflow.Discovery
+	// Ignored are directories of which nothing is said when they are not planned; nil: none.
+	Ignored func(dir string) bool
 }
 
 // Affected is one project that a change affects.
@@ -36,8 +38,11 @@ type Affected struct {
 // Below the repository's root that would be everything else: there only files
 // belong to it that the tool reads.
 // Projects with `autoplan: false` are in the list too.
-// Libraries are not: [notPlanned] has them.
-func AffectedBy(in AffectedInput) []Affected { return affectedProjects(in, indexChanges(in)) }
+// Libraries are not: they are among what the change concerns and nobody plans.
+func AffectedBy(in AffectedInput) ([]Affected, []workflow.NotPlanned) {
+	ix := indexChanges(in)
+	return affectedProjects(in, ix), notPlanned(in, ix)
+}
 
 func affectedProjects(in AffectedInput, ix *changeIndex) []Affected {
 	base := map[workflow.ProjectKey]bool{}

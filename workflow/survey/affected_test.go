@@ -97,7 +97,8 @@ func TestAffectedProjects(t *testing.T) {
 				}
 			}
 			var got []string
-			for _, a := range AffectedBy(AffectedInput{Changes: changes, Resolution: resolution, BaseFound: tt.baseFound, HeadFound: tt.headFound}) {
+			affected, _ := AffectedBy(AffectedInput{Changes: changes, Resolution: resolution, BaseFound: tt.baseFound, HeadFound: tt.headFound})
+			for _, a := range affected {
 				line := a.Project.Name
 				if a.Deleted {
 					line += " deleted"
@@ -152,7 +153,8 @@ func TestWatchTakesOut(t *testing.T) {
 				in.Changes = append(in.Changes, workflow.FileChange{Path: c, Status: "modified"})
 			}
 			got := ""
-			for _, a := range AffectedBy(in) {
+			affected, _ := AffectedBy(in)
+			for _, a := range affected {
 				got += strings.Join(a.Reasons, "; ")
 			}
 			if got != tt.want {
@@ -209,7 +211,7 @@ func BenchmarkAffected(b *testing.B) {
 	}
 	resolution := Resolve(Input{Kinds: kinds, Base: cfg, Head: cfg, BaseFound: d, HeadFound: d})
 	for b.Loop() {
-		got := AffectedBy(AffectedInput{Changes: changes, Resolution: resolution, BaseFound: d, HeadFound: d})
+		got, _ := AffectedBy(AffectedInput{Changes: changes, Resolution: resolution, BaseFound: d, HeadFound: d})
 		if len(got) != 10_000 {
 			b.Fatalf("got %d affected projects", len(got))
 		}

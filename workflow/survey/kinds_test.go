@@ -62,7 +62,8 @@ func TestKindWords(t *testing.T) {
 			for _, f := range strings.Fields(tt.changes) {
 				changes = append(changes, workflow.FileChange{Path: f, Status: "modified"})
 			}
-			for _, a := range AffectedBy(AffectedInput{Changes: changes, Resolution: r, BaseFound: in.BaseFound, HeadFound: head}) {
+			affected, _ := AffectedBy(AffectedInput{Changes: changes, Resolution: r, BaseFound: in.BaseFound, HeadFound: head})
+			for _, a := range affected {
 				for _, why := range a.Reasons {
 					if a.Deleted {
 						why += " (deleted)"

@@ -17,7 +17,8 @@ const maxEndParts = 8
 
 // notPlanned lists what a change concerns and is no project. Only base's word takes a
 // unit away, by `autodiscover.ignore`: else a change could hide itself.
-func notPlanned(in AffectedInput, ix *changeIndex, ignored func(dir string) bool) []workflow.NotPlanned {
+func notPlanned(in AffectedInput, ix *changeIndex) []workflow.NotPlanned {
+	ignored := func(dir string) bool { return in.Ignored != nil && in.Ignored(dir) }
 	projects := map[string]bool{}
 	found := map[string]map[string]bool{} // kind -> directories
 	note := func(kind, dir string) {

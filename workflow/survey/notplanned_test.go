@@ -78,18 +78,19 @@ func TestNotPlanned(t *testing.T) {
 			if tt.headConfig != "" {
 				headCfg = repoConfig(t, tt.headConfig)
 			}
-			in := AffectedInput{Resolution: Resolve(Input{Kinds: kinds, Base: cfg, Head: headCfg, BaseFound: base, HeadFound: head}), BaseFound: base, HeadFound: head}
+			in := AffectedInput{Resolution: Resolve(Input{Kinds: kinds, Base: cfg, Head: headCfg, BaseFound: base, HeadFound: head}), BaseFound: base, HeadFound: head,
+				Ignored: func(dir string) bool { return workflow.MatchAny(cfg.Autodiscover.Ignore, dir) }}
 			for _, f := range strings.Fields(tt.change) {
 				in.Changes = append(in.Changes, workflow.FileChange{Path: f, Status: "modified"})
 			}
-			ix := indexChanges(in)
+			affected, unplanned := AffectedBy(in)
 			var got []string
-			for _, n := range notPlanned(in, ix, func(dir string) bool { return workflow.MatchAny(cfg.Autodiscover.Ignore, dir) }) {
+			for _, n := range unplanned {
 				for _, dir := range n.Dirs {
 					got = append(got, n.Kind+" "+dir)
 				}
 			}
-			for _, a := range affectedProjects(in, ix) {
+			for _, a := range affected {
 				got = append(got, fmt.Sprintf("%s %s", map[bool]string{true: "deleted", false: "plan"}[a.Deleted], a.Project.Dir))
 			}
 			slices.Sort(got)

@@ -73,9 +73,10 @@ func Read(ctx context.Context, engines workflow.Engines, rules workflow.Rules, p
 	}
 	s.Notes = append(s.Notes, s.Resolution.Notes...)
 	change := AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found}
-	ix := indexChanges(change)
-	s.Affected = affectedProjects(change, ix)
-	s.NotPlanned = notPlanned(change, ix, func(dir string) bool { return !in.BaseFaulty && workflow.MatchAny(in.Base.Autodiscover.Ignore, dir) })
+	if !in.BaseFaulty {
+		change.Ignored = func(dir string) bool { return workflow.MatchAny(in.Base.Autodiscover.Ignore, dir) }
+	}
+	s.Affected, s.NotPlanned = AffectedBy(change)
 	if err := s.findMoved(ctx); err != nil {
 		return s, nil, err
 	}

@@ -38,7 +38,8 @@ func TestBelowTheRoot(t *testing.T) {
 			in := survey.AffectedInput{Changes: []workflow.FileChange{{Path: "src/a.go", Status: "modified"}}, BaseFound: found, HeadFound: found}
 			in.Resolution.Kinds, in.Resolution.Projects, in.Resolution.BaseProjects = workflow.Kinds{Kind()}, projects, projects
 			got := ""
-			for _, a := range survey.AffectedBy(in) {
+			affected, _ := survey.AffectedBy(in)
+			for _, a := range affected {
 				got += strings.Join(a.Reasons, "; ")
 			}
 			if got != tt.want {
@@ -182,7 +183,7 @@ func (tt namedCase) check(t *testing.T) {
 	base, head := withIDs(mapFS(files)), withIDs(mapFS(changed))
 	in.BaseFound, in.HeadFound = discover(t, e, base), discover(t, e, head)
 	got, reason := "", ""
-	if a := survey.AffectedBy(in); len(a) > 0 {
+	if a, _ := survey.AffectedBy(in); len(a) > 0 {
 		reason = strings.Join(a[0].Reasons, "; ")
 		got = "another reason"
 		if strings.Contains(reason, "which its code names") {
