@@ -33,7 +33,8 @@ func TestPlanOfAPull(t *testing.T) {
 		w.quiet()
 		comments := w.ours(number, summary)
 		if len(comments) != 1 || !strings.Contains(comments[0].Body, "to add") {
-			t.Errorf("%d projects: got %d summary comments, want one that says what is to add: %+v", projects, len(comments), comments)
+			t.Errorf("%d projects: got %d summary comments, want one that says what is to add: %+v",
+				projects, len(comments), comments)
 		}
 		perProject := 0
 		if projects <= 10 {
@@ -54,7 +55,8 @@ func TestPlanOfAPull(t *testing.T) {
 			}
 		}
 		if len(kinds) > 12+perProject {
-			t.Errorf("%d projects took %d calls, want at most %d:\n%s", projects, len(kinds), 12+perProject, strings.Join(kinds, "\n"))
+			t.Errorf("%d projects took %d calls, want at most %d:\n%s", projects, len(kinds),
+				12+perProject, strings.Join(kinds, "\n"))
 		}
 		t.Logf("%d projects: %d calls", projects, len(kinds))
 	}
@@ -62,7 +64,8 @@ func TestPlanOfAPull(t *testing.T) {
 
 // recovers reports whether a call is recovery's, which belongs to no plan.
 func recovers(x localgithub.Exchange) bool {
-	return x.Method == http.MethodGet && (strings.HasPrefix(x.Path, "/app/") || x.Path == "/installation/repositories" || strings.HasSuffix(x.Path, "/pulls"))
+	return x.Method == http.MethodGet &&
+		(strings.HasPrefix(x.Path, "/app/") || x.Path == "/installation/repositories" || strings.HasSuffix(x.Path, "/pulls"))
 }
 
 func (w *world) repo() workflow.Repo {
@@ -78,7 +81,8 @@ func TestToken(t *testing.T) {
 	w.waitRuns(1)
 	token, err := w.app.Token(t.Context(), w.repo())
 	ok(t, err)
-	for path, want := range map[string]int{"/repos/acme/infra/contents/p00/main.tf": 200, "/repos/acme/infra/issues/1/comments": 403} {
+	for path, want := range map[string]int{"/repos/acme/infra/contents/p00/main.tf": 200,
+		"/repos/acme/infra/issues/1/comments": 403} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.gh.APIURL()+path, nil)
 		ok(t, err)
 		req.Header.Set("Authorization", "token "+token)

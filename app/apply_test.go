@@ -29,7 +29,8 @@ func (w *world) work(version int) (done []string) {
 		word := string(run.Kind)
 		switch run.Kind {
 		case workflow.RunApply:
-			err := w.svc.Authorise(w.t.Context(), run, run.Apply.Artefact, workflow.StateVersion{ID: "line of " + one(run.States), Version: "1"})
+			err := w.svc.Authorise(w.t.Context(), run, run.Apply.Artefact,
+				workflow.StateVersion{ID: "line of " + one(run.States), Version: "1"})
 			if errors.Is(err, service.ErrRefused) {
 				done = append(done, "refused "+run.Project.Name)
 				continue
@@ -41,7 +42,8 @@ func (w *world) work(version int) (done []string) {
 		default:
 			res = changes()
 			res.Artefact = "artefact of " + run.ID
-			res.Plan.Fingerprint = fmt.Sprintf("%02d%062x", version, len(run.Project.Name)*100+int(run.Project.Name[len(run.Project.Name)-1]))
+			res.Plan.Fingerprint = fmt.Sprintf("%02d%062x", version,
+				len(run.Project.Name)*100+int(run.Project.Name[len(run.Project.Name)-1]))
 		}
 		if res.Plan != nil {
 			res.Plan.PlannedAt, res.Plan.StateID, res.Plan.StateVersion = w.now(), "line of "+one(run.States), "1"
@@ -101,7 +103,8 @@ func TestApply(t *testing.T) {
 		t.Run(fmt.Sprint(projects), func(t *testing.T) {
 			w := newWorld(t, projects)
 			// Our own checks are required: they must not wait for themselves.
-			ok(t, w.gh.RequireChecks(repoName, "main", []localgithub.RequiredCheck{{Context: "cardea/plan", AppID: w.ghAp.ID}, {Context: "cardea/apply"}}))
+			ok(t, w.gh.RequireChecks(repoName, "main",
+				[]localgithub.RequiredCheck{{Context: "cardea/plan", AppID: w.ghAp.ID}, {Context: "cardea/apply"}}))
 			var all []int
 			for i := range projects {
 				all = append(all, i)
@@ -115,7 +118,8 @@ func TestApply(t *testing.T) {
 			before, began := len(w.gh.Exchanges()), time.Now()
 			w.say(number, "ada", "cardea apply")
 			done := w.settled(1)
-			if n := strings.Count(strings.Join(done, "\n"), "apply p"); n != projects || strings.Contains(fmt.Sprint(done), "refused") {
+			if n := strings.Count(strings.Join(done, "\n"), "apply p"); n != projects ||
+				strings.Contains(fmt.Sprint(done), "refused") {
 				t.Fatalf("got %v, want %d applies", done, projects)
 			}
 			w.wantChecks(head, "success", "success")
@@ -206,7 +210,8 @@ func TestApplyRefused(t *testing.T) {
 
 func (w *world) status(sha, context, state string) {
 	w.t.Helper()
-	if status, body := w.rest("POST", "/repos/acme/infra/statuses/"+sha, fmt.Sprintf(`{"state":%q,"context":%q}`, state, context)); status != http.StatusCreated {
+	if status, body := w.rest("POST", "/repos/acme/infra/statuses/"+sha,
+		fmt.Sprintf(`{"state":%q,"context":%q}`, state, context)); status != http.StatusCreated {
 		w.t.Fatalf("setting a status: %d %s", status, body)
 	}
 }

@@ -77,7 +77,8 @@ func TestExpansionsShare(t *testing.T) {
 	if begin(request(2, 1, 8)) {
 		t.Error("two of one pull at a time")
 	}
-	if x.later[workflow.OfPull(workflow.PullKey{RepoID: 3, Number: 1}).About()] = now.Add(time.Second); begin(request(3, 1, 9)) {
+	if x.later[workflow.OfPull(workflow.PullKey{RepoID: 3, Number: 1}).About()] = now.Add(time.Second); begin(request(3,
+		1, 9)) {
 		t.Error("one that shall wait was begun")
 	}
 	if !begin(request(3, 2, 9)) || begin(request(4, 1, 10)) {

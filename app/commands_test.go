@@ -153,7 +153,8 @@ func TestReplays(t *testing.T) {
 		if d.Event == "installation" || d.Event == "ping" {
 			continue
 		}
-		if status, err := w.gh.SendRaw(localgithub.RawDelivery{AppID: w.ghAp.ID, Event: d.Event, Payload: d.Payload}); err != nil || status != 202 {
+		if status, err := w.gh.SendRaw(localgithub.RawDelivery{AppID: w.ghAp.ID, Event: d.Event,
+			Payload: d.Payload}); err != nil || status != 202 {
 			t.Fatalf("replaying %s: %d %v", d.Event, status, err)
 		}
 	}
@@ -267,7 +268,8 @@ func TestBurst(t *testing.T) {
 	statuses := make(chan int, 2*n)
 	for i := range 2 * n { // each twice
 		go func() {
-			status, err := w.gh.SendRaw(localgithub.RawDelivery{AppID: w.ghAp.ID, Event: "issue_comment", GUID: fmt.Sprintf("guid-%d", i/2), Payload: payload})
+			status, err := w.gh.SendRaw(localgithub.RawDelivery{AppID: w.ghAp.ID, Event: "issue_comment",
+				GUID: fmt.Sprintf("guid-%d", i/2), Payload: payload})
 			if err != nil {
 				t.Error(err)
 			}
@@ -294,7 +296,8 @@ func TestBurst(t *testing.T) {
 			counted[family.GetName()] += m.GetCounter().GetValue()
 		}
 	}
-	if counted["cardea_webhook_deliveries_total"] < 2*n || counted["cardea_requests_total"] < n || counted["cardea_github_calls_total"] == 0 {
+	if counted["cardea_webhook_deliveries_total"] < 2*n || counted["cardea_requests_total"] < n ||
+		counted["cardea_github_calls_total"] == 0 {
 		t.Errorf("metrics: %v", counted)
 	}
 }
@@ -337,7 +340,8 @@ func TestRecover(t *testing.T) {
 	// So is another title, and a pull that is as we know it is not asked for.
 	third, _ := w.planned("third")
 	requests := func(number int) (n int) {
-		events, err := w.svc.Events(t.Context(), workflow.OfPull(workflow.PullKey{RepoID: w.repo().ID, Number: number}).About(), 0, 100)
+		events, err := w.svc.Events(t.Context(),
+			workflow.OfPull(workflow.PullKey{RepoID: w.repo().ID, Number: number}).About(), 0, 100)
 		ok(t, err)
 		for _, e := range events {
 			if e.Kind == workflow.EventRequest {
@@ -349,7 +353,8 @@ func TestRecover(t *testing.T) {
 	untouched := requests(third)
 	w.stop()
 	w.gh.LoseDeliveries()
-	if status, body := w.rest("PATCH", fmt.Sprintf("/repos/acme/infra/pulls/%d", second), `{"title":"Another title"}`); status != 200 {
+	if status, body := w.rest("PATCH", fmt.Sprintf("/repos/acme/infra/pulls/%d", second),
+		`{"title":"Another title"}`); status != 200 {
 		t.Fatalf("editing the title: %d %s", status, body)
 	}
 	w.start()
@@ -399,7 +404,8 @@ func TestRecoverBesideFaults(t *testing.T) {
 func TestWaitingSaysWhatGitHubSays(t *testing.T) {
 	w := newWorld(t, 2)
 	number, _ := w.planned("feature")
-	fault := localgithub.FaultRule{Path: regexp.MustCompile(`/pulls/\d+$`), Status: 403, Times: -1, Reply: `{"message":"Resource not accessible by integration"}`}
+	fault := localgithub.FaultRule{Path: regexp.MustCompile(`/pulls/\d+$`), Status: 403, Times: -1,
+		Reply: `{"message":"Resource not accessible by integration"}`}
 	w.gh.Faults.Add(fault)
 	w.say(number, "ada", "cardea plan")
 	w.eventually("it waits and says why", func() bool {

@@ -182,7 +182,8 @@ func shake(g *ground, m move, n int) (moved, error) {
 	answers := g.asked()
 	all, most := g.executions()
 	faults := g.never()
-	seen := at.when == "before" || at.when == "while it asks" && m.sees != "" && regexp.MustCompile(m.sees).MatchString(at.call)
+	seen := at.when == "before" ||
+		at.when == "while it asks" && m.sees != "" && regexp.MustCompile(m.sees).MatchString(at.call)
 	switch {
 	case len(faults) > 0:
 		return at, errors.New(strings.Join(faults, "; "))

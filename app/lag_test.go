@@ -50,10 +50,12 @@ func TestLags(t *testing.T) {
 func TestLagsWithAFreshClock(t *testing.T) {
 	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 	event := func(seq uint64, action, before, head string) workflow.Request {
-		return workflow.Request{Seq: seq, Kind: workflow.RequestPull, Action: action, Before: before, Head: head, CommentedAt: at.Add(time.Duration(seq) * time.Second), Received: at}
+		return workflow.Request{Seq: seq, Kind: workflow.RequestPull, Action: action, Before: before, Head: head,
+			CommentedAt: at.Add(time.Duration(seq) * time.Second), Received: at}
 	}
 	pull := func(head, base string, state workflow.PullState, draft bool) workflow.Pull {
-		return workflow.Pull{Head: workflow.Ref{SHA: head}, Base: workflow.Ref{Ref: base}, State: state, Draft: draft, UpdatedAt: at.Add(time.Hour)}
+		return workflow.Pull{Head: workflow.Ref{SHA: head}, Base: workflow.Ref{Ref: base}, State: state, Draft: draft,
+			UpdatedAt: at.Add(time.Hour)}
 	}
 	open, closed := workflow.PullOpen, workflow.PullClosed
 	pushed := event(1, "synchronize", "a", "b")
@@ -96,7 +98,8 @@ func TestLagsWithAFreshClock(t *testing.T) {
 func TestLagsAfterTheEvent(t *testing.T) {
 	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 	pull := func(head, base string, state workflow.PullState, draft bool) workflow.Pull {
-		return workflow.Pull{Head: workflow.Ref{SHA: head}, Base: workflow.Ref{Ref: base}, State: state, Draft: draft, UpdatedAt: at.Add(time.Hour)}
+		return workflow.Pull{Head: workflow.Ref{SHA: head}, Base: workflow.Ref{Ref: base}, State: state, Draft: draft,
+			UpdatedAt: at.Add(time.Hour)}
 	}
 	open, closed := workflow.PullOpen, workflow.PullClosed
 	known := pull("c", "main", open, false)

@@ -29,7 +29,8 @@ func TestPushWhileTheAPILags(t *testing.T) {
 		t.Fatalf("no reading of the pull was seen: %s", stale)
 	}
 	stale = regexp.MustCompile(`"updated_at": ?"[^"]*"`).ReplaceAllString(stale, `"updated_at":"2099-01-01T00:00:00Z"`)
-	lagging := w.gh.Faults.Add(localgithub.FaultRule{Method: "GET", Path: path, Status: 200, Header: map[string]string{"Content-Type": "application/json"}, Reply: stale, Times: 2})
+	lagging := w.gh.Faults.Add(localgithub.FaultRule{Method: "GET", Path: path, Status: 200,
+		Header: map[string]string{"Content-Type": "application/json"}, Reply: stale, Times: 2})
 	head := w.commit("feature", map[string]string{"p00/main.tf": "y\n"})
 	w.waitRuns(1)
 	w.planAll(noChanges())

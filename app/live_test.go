@@ -53,7 +53,8 @@ func TestLiveShared(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 30 {
 			wg.Go(func() {
-				if f := live("ada", "rob"); len(f.Errors) > 0 || f.Roles[ids["rob"].ID] != workflow.RoleMaintain || f.Pull.Number != number {
+				if f := live("ada", "rob"); len(f.Errors) > 0 || f.Roles[ids["rob"].ID] != workflow.RoleMaintain ||
+					f.Pull.Number != number {
 					t.Errorf("got %+v", f)
 				}
 			})
@@ -61,13 +62,15 @@ func TestLiveShared(t *testing.T) {
 		wg.Wait()
 	})
 	costs("one more approver", 1, func() {
-		if f := live("ada", "rob", "joe"); f.Roles[ids["joe"].ID] != workflow.RoleRead || f.Roles[ids["rob"].ID] != workflow.RoleMaintain {
+		if f := live("ada", "rob", "joe"); f.Roles[ids["joe"].ID] != workflow.RoleRead ||
+			f.Roles[ids["rob"].ID] != workflow.RoleMaintain {
 			t.Errorf("got %+v", f)
 		}
 	})
 	costs("nobody new", 0, func() { live("ada", "joe") })
 	costs("another person applies", 0, func() {
-		if f := live("rob", "ada"); f.Actor != ids["rob"] || f.Roles[ids["rob"].ID] != workflow.RoleMaintain || len(f.Roles) != 2 {
+		if f := live("rob", "ada"); f.Actor != ids["rob"] ||
+			f.Roles[ids["rob"].ID] != workflow.RoleMaintain || len(f.Roles) != 2 {
 			t.Errorf("got %+v", f)
 		}
 	})

@@ -49,7 +49,8 @@ func TestReportStateForgotten(t *testing.T) {
 		t.Errorf("the failed plan: same run %v, %d annotations; want a new run with one", c.ID == before, c.Annotations)
 	}
 	creations := w.gh.Count(func(x localgithub.Exchange) bool {
-		return x.Method == "POST" && strings.HasSuffix(x.Path, "/check-runs") && strings.Contains(string(x.RequestBody), `"cardea/plan"`)
+		return x.Method == "POST" && strings.HasSuffix(x.Path, "/check-runs") &&
+			strings.Contains(string(x.RequestBody), `"cardea/plan"`)
 	})
 	if creations != 2 {
 		t.Errorf("cardea/plan was created %d times, want once a round", creations)
@@ -83,7 +84,8 @@ func TestReportCommentTooLong(t *testing.T) {
 	w.waitRuns(2)
 	w.eventually("a shortened comment", func() bool {
 		c := w.ours(number, summary)
-		return len(c) == 1 && strings.Contains(c[0].Body, "the rest did not fit; [the page](https://cardea.test/acme/infra/pull/")
+		return len(c) == 1 && strings.Contains(c[0].Body,
+			"the rest did not fit; [the page](https://cardea.test/acme/infra/pull/")
 	})
 	w.planAll(changes())
 	w.quiet()
@@ -95,7 +97,8 @@ func TestReportCommentTooLong(t *testing.T) {
 // When the server ends while a comment is being written, there is still one.
 func TestReportKilledWhileWriting(t *testing.T) {
 	w := newWorld(t, 2)
-	fault := w.gh.Faults.Add(localgithub.FaultRule{Method: "POST", Path: regexp.MustCompile(`/issues/\d+/comments$`), Hang: true, AfterEffect: true})
+	fault := w.gh.Faults.Add(localgithub.FaultRule{Method: "POST", Path: regexp.MustCompile(`/issues/\d+/comments$`),
+		Hang: true, AfterEffect: true})
 	number, head := w.open("feature", 0, 1)
 	w.eventually("the comment hangs", func() bool { return fault.Hits() == 1 && len(w.ours(number, summary)) == 1 })
 	w.stop()
@@ -126,7 +129,8 @@ func TestReportFaults(t *testing.T) {
 		r.From, r.Path = n, regexp.MustCompile(`check-runs|/issues/|/pulls/\d+$|permission`)
 		return r
 	}
-	kinds := []localgithub.FaultRule{{Status: 502}, {Status: 502, AfterEffect: true}, {Drop: true, AfterEffect: true}, {Limit: localgithub.LimitSecondary429, Retry: time.Second}}
+	kinds := []localgithub.FaultRule{{Status: 502}, {Status: 502, AfterEffect: true}, {Drop: true, AfterEffect: true},
+		{Limit: localgithub.LimitSecondary429, Retry: time.Second}}
 	for i := range 10 {
 		kind := kinds[i%len(kinds)]
 		t.Run(fmt.Sprintf("call %d", i+1), func(t *testing.T) {
@@ -242,7 +246,8 @@ func TestTitleEdited(t *testing.T) {
 	w.waitRuns(1)
 	w.planAll(noChanges())
 	w.quiet()
-	if status, body := w.rest("PATCH", fmt.Sprintf("/repos/acme/infra/pulls/%d", number), `{"title":"Better"}`); status != 200 {
+	if status, body := w.rest("PATCH", fmt.Sprintf("/repos/acme/infra/pulls/%d", number),
+		`{"title":"Better"}`); status != 200 {
 		t.Fatalf("editing the title: %d %s", status, body)
 	}
 	w.eventually("the new title is known", func() bool {

@@ -70,10 +70,13 @@ func ok(t *testing.T, err error) {
 func newWorld(t *testing.T, projects int) *world {
 	t.Helper()
 	w := &world{t: t, data: t.TempDir(), rules: workflow.Rules{
-		Match: "*", Checkout: workflow.CheckoutMerge, Plan: workflow.Who{Role: workflow.RoleWrite}, Drafts: true, PerProjectChecks: 10,
-		Require: []workflow.Requirement{workflow.NeedApproved, workflow.NeedMergeable, workflow.NeedUpToDate}, Approvals: workflow.ApprovalRules{Count: 1},
-		Apply: workflow.Who{Role: workflow.RoleWrite}, Approve: workflow.Who{Role: workflow.RoleWrite}, Unlock: workflow.Who{Role: workflow.RoleWrite},
-		Admin: workflow.Who{Role: workflow.RoleAdmin}, StaleAfter: 24 * time.Hour,
+		Match: "*", Checkout: workflow.CheckoutMerge, Plan: workflow.Who{Role: workflow.RoleWrite},
+		Drafts: true, PerProjectChecks: 10,
+		Require:   []workflow.Requirement{workflow.NeedApproved, workflow.NeedMergeable, workflow.NeedUpToDate},
+		Approvals: workflow.ApprovalRules{Count: 1},
+		Apply:     workflow.Who{Role: workflow.RoleWrite}, Approve: workflow.Who{Role: workflow.RoleWrite},
+		Unlock: workflow.Who{Role: workflow.RoleWrite},
+		Admin:  workflow.Who{Role: workflow.RoleAdmin}, StaleAfter: 24 * time.Hour,
 	}}
 	gh, err := localgithub.Start(localgithub.Options{Dir: t.TempDir()})
 	w.gh = must(t, gh, err)
@@ -82,8 +85,9 @@ func newWorld(t *testing.T, projects int) *world {
 	ok(t, err)
 	a, err := w.gh.CreateApp(localgithub.App{
 		Slug: "cardea", WebhookURL: "http://127.0.0.1:1/webhook", WebhookSecret: "secret",
-		Permissions: map[string]string{"contents": "write", "pull_requests": "write", "issues": "write", "checks": "write", "metadata": "read"},
-		Events:      []string{"pull_request", "issue_comment", "pull_request_review", "push", "repository"},
+		Permissions: map[string]string{"contents": "write", "pull_requests": "write",
+			"issues": "write", "checks": "write", "metadata": "read"},
+		Events: []string{"pull_request", "issue_comment", "pull_request_review", "push", "repository"},
 	})
 	w.ghAp = must(t, a, err)
 	_, err = w.gh.Install(w.ghAp.ID, "acme", "infra")
@@ -123,13 +127,16 @@ func (w *world) start() {
 	if os.Getenv("APP_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	w.svc = service.New(service.Config{Store: store, Source: source{w}, Engines: workflow.Engines{engine{}}, Rules: rules, Now: w.now, Log: log, Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
-		return w.app.Live(ctx, p, actor, approvers)
-	}})
+	w.svc = service.New(service.Config{Store: store, Source: source{w}, Engines: workflow.Engines{engine{}}, Rules: rules,
+		Now: w.now, Log: log, Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor,
+			approvers []workflow.Actor) (workflow.LiveFacts, error) {
+			return w.app.Live(ctx, p, actor, approvers)
+		}})
 	ok(w.t, w.svc.Start(w.t.Context(), "test"))
 	w.metrics = prometheus.NewRegistry()
 	w.app, err = app.New(app.Config{
-		APIURL: w.gh.APIURL(), AppID: w.ghAp.ID, PrivateKey: []byte(w.ghAp.PrivateKeyPEM), Secrets: []string{"secret"}, PublicURL: "https://cardea.test", Metrics: w.metrics,
+		APIURL: w.gh.APIURL(), AppID: w.ghAp.ID, PrivateKey: []byte(w.ghAp.PrivateKeyPEM), Secrets: []string{"secret"},
+		PublicURL: "https://cardea.test", Metrics: w.metrics,
 		Service: w.svc, Rules: rules, Now: w.now, Log: log, Timeout: 2 * time.Second, RecoverEvery: time.Hour,
 	})
 	ok(w.t, err)
@@ -331,7 +338,8 @@ func changes() workflow.Result {
 }
 
 func noChanges() workflow.Result {
-	return workflow.Result{Outcome: workflow.OutcomeSucceeded, Plan: &workflow.Plan{NoChanges: true, Tool: "terraform", ToolVersion: "1.11.4"}}
+	return workflow.Result{Outcome: workflow.OutcomeSucceeded,
+		Plan: &workflow.Plan{NoChanges: true, Tool: "terraform", ToolVersion: "1.11.4"}}
 }
 
 func fails() workflow.Result {
@@ -415,7 +423,8 @@ func (engine) States(context.Context, workflow.Tree, workflow.Discovery, workflo
 }
 
 // Inputs implements workflow.Engine.
-func (engine) Inputs(_ context.Context, _ workflow.Tree, _ workflow.Discovery, p workflow.Project) (workflow.Inputs, error) {
+func (engine) Inputs(_ context.Context, _ workflow.Tree, _ workflow.Discovery,
+	p workflow.Project) (workflow.Inputs, error) {
 	return workflow.Inputs{Dir: p.Dir, Digest: "inputs of " + p.Dir, States: workflow.States{"state of " + p.Dir}}, nil
 }
 

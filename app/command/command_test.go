@@ -40,7 +40,8 @@ func TestParseUnderstood(t *testing.T) {
 		{"status", "cardea status", &workflow.Command{Verb: workflow.VerbStatus}},
 		{"help", "cardea Help", &workflow.Command{Verb: workflow.VerbHelp}},
 		{"all options", `cardea plan -p a -p 'b c' -p="d*" -d ./prod/ -e prod -w blue --target 'x.y["a"]' --target=m.n[0] --destroy`, plan(func(c *workflow.Command) {
-			c.Select = workflow.Selector{Projects: []string{"a", "b c", "d*"}, Dirs: []string{"prod"}, Environments: []string{"prod"}, Workspaces: []string{"blue"}}
+			c.Select = workflow.Selector{Projects: []string{"a", "b c", "d*"}, Dirs: []string{"prod"},
+				Environments: []string{"prod"}, Workspaces: []string{"blue"}}
 			c.Options = workflow.PlanOptions{Targets: []string{`x.y["a"]`, "m.n[0]"}, Destroy: true}
 		})},
 		{"addresses as people copy them", `cardea plan --replace x.y["a b"] --target "x.y[\"c\"]"`, plan(func(c *workflow.Command) {
@@ -210,15 +211,18 @@ func checkCommand(t *testing.T, c *workflow.Command) {
 	selects := len(options[c.Verb]) > 0 && c.Verb != workflow.VerbCancel
 	switch {
 	case !c.Select.Empty() && !selects, c.Select.All && c.Verb != workflow.VerbPlan, !c.Options.Zero() && c.Verb != workflow.VerbPlan,
-		len(c.Fingerprints) > 0 && c.Verb != workflow.VerbApprove, c.CancelApply && c.Verb != workflow.VerbCancel, (c.Outcome != "") != (c.Verb == workflow.VerbResolve):
+		len(c.Fingerprints) > 0 && c.Verb != workflow.VerbApprove, c.CancelApply && c.Verb != workflow.VerbCancel,
+		(c.Outcome != "") != (c.Verb == workflow.VerbResolve):
 		t.Fatalf("%s has what it cannot have: %+v", c.Verb, c)
 	}
 	for name, digits := range c.Fingerprints {
-		if !slices.Contains(c.Select.Projects, name) || len(digits) < 8 || len(digits) > 64 || strings.Trim(digits, "0123456789abcdef") != "" {
+		if !slices.Contains(c.Select.Projects, name) || len(digits) < 8 || len(digits) > 64 ||
+			strings.Trim(digits, "0123456789abcdef") != "" {
 			t.Fatalf("fingerprint %q of %q", digits, name)
 		}
 	}
-	for _, list := range [][]string{c.Select.Projects, c.Select.Dirs, c.Select.Environments, c.Select.Workspaces, c.Options.Targets, c.Options.Replaces} {
+	for _, list := range [][]string{c.Select.Projects, c.Select.Dirs, c.Select.Environments, c.Select.Workspaces,
+		c.Options.Targets, c.Options.Replaces} {
 		for _, v := range list {
 			if v == "" || strings.HasPrefix(v, "-") || strings.ContainsFunc(v, func(r rune) bool { return !unicode.IsPrint(r) }) {
 				t.Fatalf("value %q", v)

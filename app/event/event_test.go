@@ -57,7 +57,9 @@ func commentEvent(action, body string, more obj) obj {
 }
 
 func runEvent(action string, more obj) obj {
-	p := with(obj{"action": action, "check_run": obj{"id": 55, "head_sha": "h1", "external_id": "cardea:1:100:12", "app": obj{"id": appID}, "pull_requests": []any{}}})
+	p := with(obj{"action": action,
+		"check_run": obj{"id": 55, "head_sha": "h1", "external_id": "cardea:1:100:12",
+			"app": obj{"id": appID}, "pull_requests": []any{}}})
 	for k, v := range more {
 		p[k] = v
 	}
@@ -76,7 +78,8 @@ func decide(t *testing.T, event string, payload any) Decision {
 func TestDecideRequests(t *testing.T) {
 	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 	pull := func(action, key string) workflow.Request {
-		return workflow.Request{Key: key, Kind: workflow.RequestPull, Action: action, Head: "h1", Immediate: action != "synchronize", CommentedAt: at}
+		return workflow.Request{Key: key, Kind: workflow.RequestPull, Action: action, Head: "h1",
+			Immediate: action != "synchronize", CommentedAt: at}
 	}
 	before := func(was string, r workflow.Request) workflow.Request {
 		r.Before = was
@@ -98,7 +101,8 @@ func TestDecideRequests(t *testing.T) {
 	fault.Command, fault.CommandFault = nil, "There is no command `plam`. Did you mean `cardea plan`?"
 	button := command("button:55:plan:1", "requested_action", plan)
 	button.CheckRunID, button.Head, button.CommentedAt = 55, "h1", time.Unix(1, 0)
-	rerun := command("button:55:rerun:1", "rerequested", &workflow.Command{Verb: workflow.VerbPlan, Select: workflow.Selector{Projects: []string{"a:b/c"}}})
+	rerun := command("button:55:rerun:1", "rerequested",
+		&workflow.Command{Verb: workflow.VerbPlan, Select: workflow.Selector{Projects: []string{"a:b/c"}}})
 	rerun.CheckRunID, rerun.Head, rerun.CommentedAt = 55, "h1", time.Unix(1, 0)
 	apply, approve, strange := button, button, button
 	apply.Key, apply.Command = "button:55:apply:1", &workflow.Command{Verb: workflow.VerbApply}
@@ -138,7 +142,8 @@ func TestDecideRequests(t *testing.T) {
 			want := tt.want
 			want.GUID, want.Number, want.Received = "g", 12, time.Unix(1, 0)
 			want.Actor = workflow.Actor{ID: 1, Login: "ada"}
-			want.Repo = workflow.Repo{ID: 100, Owner: "acme", Name: "infra", InstallationID: 5, DefaultBranch: "main", Private: true}
+			want.Repo = workflow.Repo{ID: 100, Owner: "acme", Name: "infra", InstallationID: 5,
+				DefaultBranch: "main", Private: true}
 			got := decide(t, tt.event, tt.payload)
 			if diff := cmp.Diff(&want, got.Request); diff != "" {
 				t.Errorf("request differs (-want +got), note %q:\n%s", got.Note, diff)
@@ -203,8 +208,10 @@ func TestDecidePush(t *testing.T) {
 		"repository": obj{"id": 100, "full_name": "acme/infra", "default_branch": "main", "created_at": 1600000000, "pushed_at": 1760000000},
 	}))
 	want := &workflow.Request{
-		GUID: "g", Key: "push:100:release/1.2:b0:b1:1760000000", Kind: workflow.RequestBase, Action: "release/1.2", Head: "b1", Received: time.Unix(1, 0),
-		Repo: workflow.Repo{ID: 100, Owner: "acme", Name: "infra", InstallationID: 5, DefaultBranch: "main"}, Actor: workflow.Actor{ID: 1, Login: "ada"},
+		GUID: "g", Key: "push:100:release/1.2:b0:b1:1760000000", Kind: workflow.RequestBase, Action: "release/1.2",
+		Head: "b1", Received: time.Unix(1, 0),
+		Repo:  workflow.Repo{ID: 100, Owner: "acme", Name: "infra", InstallationID: 5, DefaultBranch: "main"},
+		Actor: workflow.Actor{ID: 1, Login: "ada"},
 	}
 	if diff := cmp.Diff(want, got.Request); diff != "" {
 		t.Errorf("request differs (-want +got), note %q:\n%s", got.Note, diff)
@@ -219,11 +226,14 @@ func TestDecideButtonShown(t *testing.T) {
 		p := runEvent("requested_action", run)
 		p["requested_action"] = obj{"identifier": ident}
 		got := decide(t, "check_run", p)
-		if want := ident != "plan"; got.Request == nil || got.Request.Number != 12 || Binds(*got.Request) != want || (got.Shown == ref.Shown) != want {
+		if want := ident != "plan"; got.Request == nil || got.Request.Number != 12 || Binds(*got.Request) != want ||
+			(got.Shown == ref.Shown) != want {
 			t.Errorf("%s: got %+v, shown %q", ident, got.Request, got.Shown)
 		}
 	}
-	suite := decide(t, "check_suite", with(obj{"action": "rerequested", "check_suite": obj{"id": 8, "head_sha": "h1", "app": obj{"id": appID}, "pull_requests": []any{}}}))
+	suite := decide(t, "check_suite",
+		with(obj{"action": "rerequested",
+			"check_suite": obj{"id": 8, "head_sha": "h1", "app": obj{"id": appID}, "pull_requests": []any{}}}))
 	if r := suite.Request; r == nil || !OfHead(*r) || r.About() != workflow.OfRepo(100) {
 		t.Errorf("a suite of which GitHub names no pull: %+v", suite)
 	}
@@ -238,7 +248,8 @@ func TestDecideButtonShown(t *testing.T) {
 
 func TestShownKey(t *testing.T) {
 	key := ShownKey(map[string]string{"a": "1", "b": "2"})
-	for _, other := range []map[string]string{{"a": "1"}, {"a": "2", "b": "1"}, {"a": "1", "b": "3"}, {"a": "1", "b": "2", "c": "3"}, {"ab": "12"}, {"a": "1b2"}} {
+	for _, other := range []map[string]string{{"a": "1"}, {"a": "2", "b": "1"}, {"a": "1", "b": "3"},
+		{"a": "1", "b": "2", "c": "3"}, {"ab": "12"}, {"a": "1b2"}} {
 		if got := ShownKey(other); got == key || len(got) != 32 {
 			t.Errorf("ShownKey(%v) = %q, the other is %q", other, got, key)
 		}
@@ -281,7 +292,8 @@ func FuzzDecide(f *testing.F) {
 	for _, e := range Known {
 		f.Add(e, []byte(`{"action":"created"}`))
 	}
-	for _, p := range []obj{pullEvent("opened", nil), commentEvent("created", "cardea plan", nil), runEvent("rerequested", nil)} {
+	for _, p := range []obj{pullEvent("opened", nil), commentEvent("created", "cardea plan", nil),
+		runEvent("rerequested", nil)} {
 		raw, err := json.Marshal(p)
 		if err != nil {
 			f.Fatal(err)
@@ -295,19 +307,24 @@ func FuzzDecide(f *testing.F) {
 		if d.Note == "" {
 			t.Fatal("no note")
 		}
-		if r := d.Request; r != nil && (r.Key == "" || r.Check() != nil || r.About() == workflow.OfRepo(r.Repo.ID) && r.Kind != workflow.RequestBase && !OfHead(*r) || r.Kind == "" || r.Kind == workflow.RequestCommand && (r.Command == nil) == (r.CommandFault == "")) {
+		if r := d.Request; r != nil &&
+			(r.Key == "" || r.Check() != nil ||
+				r.About() == workflow.OfRepo(r.Repo.ID) && r.Kind != workflow.RequestBase && !OfHead(*r) || r.Kind == "" ||
+				r.Kind == workflow.RequestCommand && (r.Command == nil) == (r.CommandFault == "")) {
 			t.Fatalf("request %+v", r)
 		}
 	})
 }
 
 func TestCheckRef(t *testing.T) {
-	for _, r := range []CheckRef{{RepoID: 1, Number: 2}, {RepoID: 1, Number: 2, Project: "a:b/c d"}, {RepoID: 1, Number: 2, Shown: "0a"}} {
+	for _, r := range []CheckRef{{RepoID: 1, Number: 2}, {RepoID: 1, Number: 2, Project: "a:b/c d"},
+		{RepoID: 1, Number: 2, Shown: "0a"}} {
 		if got, ok := ParseCheckRef(r.String()); !ok || got != r {
 			t.Errorf("ParseCheckRef(%q) = %+v, %v", r.String(), got, ok)
 		}
 	}
-	for _, s := range []string{"", "cardea", "cardea:2:1:1", "cardea:3:1:1:x", "x:1:1:1", "cardea:1:a:1", "cardea:1:1:-1", "cardea:1:0:1"} {
+	for _, s := range []string{"", "cardea", "cardea:2:1:1", "cardea:3:1:1:x", "x:1:1:1",
+		"cardea:1:a:1", "cardea:1:1:-1", "cardea:1:0:1"} {
 		if _, ok := ParseCheckRef(s); ok {
 			t.Errorf("ParseCheckRef(%q) is accepted", s)
 		}
@@ -316,9 +333,12 @@ func TestCheckRef(t *testing.T) {
 
 // TestEditedOurs: an edit of our comment by somebody else is told, and commands nothing.
 func TestEditedOurs(t *testing.T) {
-	got := decide(t, "issue_comment", commentEvent("edited", "cardea apply", obj{"comment": obj{"id": 5, "body": "cardea apply", "user": obj{"id": 77, "login": "cardea[bot]", "type": "Bot"},
-		"updated_at": "2026-11-21T10:00:00Z", "performed_via_github_app": obj{"id": appID}}}))
-	want := &Edited{Pull: workflow.PullKey{RepoID: 100, Number: 12}, CommentID: 5, By: workflow.Actor{ID: 1, Login: "ada"}, At: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
+	got := decide(t, "issue_comment",
+		commentEvent("edited", "cardea apply",
+			obj{"comment": obj{"id": 5, "body": "cardea apply", "user": obj{"id": 77, "login": "cardea[bot]", "type": "Bot"},
+				"updated_at": "2026-11-21T10:00:00Z", "performed_via_github_app": obj{"id": appID}}}))
+	want := &Edited{Pull: workflow.PullKey{RepoID: 100, Number: 12}, CommentID: 5, By: workflow.Actor{ID: 1, Login: "ada"},
+		At: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
 	if diff := cmp.Diff(want, got.Edited); diff != "" || got.Request != nil {
 		t.Errorf("request %v, edited (-want +got):\n%s", got.Request, diff)
 	}

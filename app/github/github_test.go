@@ -48,9 +48,10 @@ func newWorld(t *testing.T, o localgithub.Options) *world {
 	t.Cleanup(func() { ok(t, w.gh.Close()) })
 	repo, err := w.gh.CreateRepo("acme", "infra", localgithub.RepoOptions{Private: true})
 	ok(t, err)
-	app, err := w.gh.CreateApp(localgithub.App{Slug: "cardea", WebhookURL: "http://127.0.0.1:1/", WebhookSecret: "s", Permissions: map[string]string{
-		"contents": "read", "pull_requests": "write", "issues": "write", "checks": "write", "metadata": "read",
-	}})
+	app, err := w.gh.CreateApp(localgithub.App{Slug: "cardea", WebhookURL: "http://127.0.0.1:1/", WebhookSecret: "s",
+		Permissions: map[string]string{
+			"contents": "read", "pull_requests": "write", "issues": "write", "checks": "write", "metadata": "read",
+		}})
 	ok(t, err)
 	inst, err := w.gh.Install(app.ID, "acme", "infra")
 	ok(t, err)
@@ -62,7 +63,8 @@ func newWorld(t *testing.T, o localgithub.Options) *world {
 	}
 	w.repo = workflow.Repo{ID: repo.ID, Owner: "acme", Name: "infra", InstallationID: inst}
 	w.Client, err = github.New(github.Config{
-		APIURL: w.gh.APIURL(), AppID: app.ID, PrivateKey: []byte(app.PrivateKeyPEM), Now: w.now, Timeout: time.Second, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+		APIURL: w.gh.APIURL(), AppID: app.ID, PrivateKey: []byte(app.PrivateKeyPEM), Now: w.now, Timeout: time.Second,
+		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Observe: func(kind string, _ int, _ int64, _ int) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -151,10 +153,13 @@ func TestQueryLimits(t *testing.T) {
 			if tt.header != nil {
 				tt.header["X-RateLimit-Reset"] = strconv.FormatInt(w.now().Add(90*time.Second).Unix(), 10)
 			}
-			fault := w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("graphql$"), Status: 200, Header: tt.header, Reply: tt.reply, Times: -1})
+			fault := w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("graphql$"),
+				Status: 200, Header: tt.header, Reply: tt.reply, Times: -1})
 			_, err := w.MergeMethods(t.Context(), w.repo)
-			if at := github.RetryAt(err); !errors.Is(err, workflow.ErrPassing) || at.Before(w.now().Add(tt.want)) || fault.Hits() != 1 {
-				t.Fatalf("got %v after %d queries, retry at %v; want a passing fault of %v at least, after one", err, fault.Hits(), at, tt.want)
+			if at := github.RetryAt(err); !errors.Is(err, workflow.ErrPassing) ||
+				at.Before(w.now().Add(tt.want)) || fault.Hits() != 1 {
+				t.Fatalf("got %v after %d queries, retry at %v; want a passing fault of %v at least, after one",
+					err, fault.Hits(), at, tt.want)
 			}
 			if _, err := w.role("uwrite"); errors.Is(err, workflow.ErrPassing) != tt.all {
 				t.Errorf("another call: %v", err)
@@ -174,7 +179,8 @@ func TestRole(t *testing.T) {
 	if got, err := w.role("uread"); err != nil || got != workflow.RoleWrite {
 		t.Errorf("a custom role on write: got %q, %v", got, err)
 	}
-	for name, who := range map[string]workflow.Actor{"nobody": {ID: 1, Login: "nobody"}, "a reused login": {ID: 999, Login: "uadmin"}, "gone": {ID: 1}} {
+	for name, who := range map[string]workflow.Actor{"nobody": {ID: 1, Login: "nobody"},
+		"a reused login": {ID: 999, Login: "uadmin"}, "gone": {ID: 1}} {
 		if got, err := w.Role(t.Context(), w.repo, who); err == nil || got != workflow.RoleNone {
 			t.Errorf("%s: got %q, %v; want none and an error", name, got, err)
 		}
@@ -188,7 +194,8 @@ func TestRole(t *testing.T) {
 // Reads that fail for GitHub's reasons are tried again; writes never are.
 func TestRetries(t *testing.T) {
 	w := newWorld(t, localgithub.Options{})
-	for name, fault := range map[string]localgithub.FaultRule{"502": {Status: 502, Times: 2}, "a dropped connection": {Drop: true}, "no answer": {Hang: true}} {
+	for name, fault := range map[string]localgithub.FaultRule{"502": {Status: 502, Times: 2},
+		"a dropped connection": {Drop: true}, "no answer": {Hang: true}} {
 		w.gh.Faults.Clear()
 		fault.Path = regexp.MustCompile("permission$")
 		w.gh.Faults.Add(fault)
@@ -198,7 +205,8 @@ func TestRetries(t *testing.T) {
 	}
 	w.gh.Faults.Clear()
 	w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("check-runs$"), Status: 502, Times: -1})
-	if _, err := w.CreateCheck(t.Context(), w.repo, github.Check{Name: "x", SHA: strings.Repeat("a", 40), Status: "queued"}); !errors.Is(err, workflow.ErrPassing) {
+	if _, err := w.CreateCheck(t.Context(), w.repo,
+		github.Check{Name: "x", SHA: strings.Repeat("a", 40), Status: "queued"}); !errors.Is(err, workflow.ErrPassing) {
 		t.Errorf("a write: got %v, want a passing fault", err)
 	}
 	if n := w.kinds["POST repos/check-runs"]; n != 1 {
@@ -211,14 +219,17 @@ func TestTokenFaults(t *testing.T) {
 	w := newWorld(t, localgithub.Options{})
 	for status, wantPassing := range map[int]bool{502: true, 404: false, 422: false} {
 		w.gh.Faults.Clear()
-		w.gh.Faults.Add(localgithub.FaultRule{Method: "POST", Path: regexp.MustCompile("access_tokens$"), Status: status, Times: -1})
-		if _, err := w.Token(t.Context(), w.repo); err == nil || errors.Is(err, workflow.ErrPassing) != wantPassing || github.Status(err) != status {
+		w.gh.Faults.Add(localgithub.FaultRule{Method: "POST", Path: regexp.MustCompile("access_tokens$"),
+			Status: status, Times: -1})
+		if _, err := w.Token(t.Context(), w.repo); err == nil || errors.Is(err, workflow.ErrPassing) != wantPassing ||
+			github.Status(err) != status {
 			t.Errorf("%d: got %v (status %d), want passing %v", status, err, github.Status(err), wantPassing)
 		}
 	}
 	w.gh.Faults.Clear()
 	ok(t, w.gh.Suspend(w.repo.InstallationID, true))
-	if _, err := w.role("uread"); err == nil || errors.Is(err, workflow.ErrPassing) || !strings.Contains(github.Message(err), "suspended") {
+	if _, err := w.role("uread"); err == nil || errors.Is(err, workflow.ErrPassing) ||
+		!strings.Contains(github.Message(err), "suspended") {
 		t.Errorf("suspended: got %v (%q), want a lasting fault in GitHub's words", err, github.Message(err))
 	}
 }
@@ -227,7 +238,8 @@ func TestTokenFaults(t *testing.T) {
 func TestClockSkew(t *testing.T) {
 	for ahead, want := range map[time.Duration]bool{time.Second: false, -time.Hour: true, time.Hour: true} {
 		w := newWorld(t, localgithub.Options{})
-		w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("access_tokens$"), Status: 401, Header: map[string]string{"Date": w.now().Add(-ahead).UTC().Format(http.TimeFormat)}})
+		w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("access_tokens$"), Status: 401,
+			Header: map[string]string{"Date": w.now().Add(-ahead).UTC().Format(http.TimeFormat)}})
 		_, err := w.role("uread")
 		if said := strings.Contains(w.log.String(), "clock is off"); github.Status(err) != 401 || said != want {
 			t.Errorf("%v ahead: got %v, said %v, want %v", ahead, err, said, want)
@@ -274,7 +286,8 @@ func TestRedirects(t *testing.T) {
 		t.Errorf("a write after the rename: got %v, want GitHub's 404 for the comment", err)
 	}
 	for _, to := range []string{"http://127.0.0.2:9/", strings.Replace(w.gh.URL(), "http:", "https:", 1) + "/"} {
-		w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("permission$"), Status: http.StatusFound, Header: map[string]string{"Location": to}})
+		w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("permission$"), Status: http.StatusFound,
+			Header: map[string]string{"Location": to}})
 		if _, err := w.role("uread"); github.Status(err) != http.StatusFound {
 			t.Errorf("a redirect to %s: got %v", to, err)
 		}

@@ -79,7 +79,8 @@ func (p *place) app(slug string, on *workflow.Repo) (*github.Client, int64) {
 	ok(p.t, err)
 	on.InstallationID, err = p.gh.Install(a.ID, "acme", "infra")
 	ok(p.t, err)
-	c, err := github.New(github.Config{APIURL: p.gh.APIURL(), AppID: a.ID, PrivateKey: []byte(a.PrivateKeyPEM), Timeout: 5 * time.Second})
+	c, err := github.New(github.Config{APIURL: p.gh.APIURL(), AppID: a.ID,
+		PrivateKey: []byte(a.PrivateKeyPEM), Timeout: 5 * time.Second})
 	ok(p.t, err)
 	p.t.Cleanup(c.Close)
 	return c, a.ID
@@ -154,14 +155,16 @@ func TestFactsRequired(t *testing.T) {
 		{"a status of the name counts too", func() { p.status("ci", "error") }, "ci failed"},
 		{"both pass", func() { p.status("ci", "success") }, "ci passed"},
 		{"ours are left out", func() {
-			classic(localgithub.RequiredCheck{Context: "cardea/apply", AppID: p.ourID}, localgithub.RequiredCheck{Context: "cardea/plan"})
+			classic(localgithub.RequiredCheck{Context: "cardea/apply", AppID: p.ourID},
+				localgithub.RequiredCheck{Context: "cardea/plan"})
 			p.check(p.us, "cardea/apply", "action_required")
 		}, ""},
 		{"one of our name by another is not", func() { p.check(p.other, "cardea/plan", "failure") }, "cardea/plan failed"},
 		{"nor one that has to be another's", func() { classic(localgithub.RequiredCheck{Context: "cardea/apply", AppID: p.theirs}) }, "cardea/apply missing"},
 		{"by a ruleset", func() {
 			classic()
-			ok(t, p.gh.RequireByRuleset("acme/infra", "main", []localgithub.RequiredCheck{{Context: "policy"}, {Context: "lint", AppID: p.theirs}}))
+			ok(t, p.gh.RequireByRuleset("acme/infra", "main",
+				[]localgithub.RequiredCheck{{Context: "policy"}, {Context: "lint", AppID: p.theirs}}))
 		}, "lint failed, policy missing"},
 		{"from another App than the expected one", func() {
 			ok(t, p.gh.RequireByRuleset("acme/infra", "main", []localgithub.RequiredCheck{{Context: "scan", AppID: p.ourID}}))
@@ -194,7 +197,8 @@ func TestFactsRequired(t *testing.T) {
 func (p *place) status(context, state string) {
 	p.t.Helper()
 	body := strings.NewReader(fmt.Sprintf(`{"state":%q,"context":%q}`, state, context))
-	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.gh.APIURL()+"/repos/acme/infra/statuses/"+p.head, body)
+	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost,
+		p.gh.APIURL()+"/repos/acme/infra/statuses/"+p.head, body)
 	ok(p.t, err)
 	req.Header.Set("Authorization", "token "+p.token)
 	resp, err := http.DefaultClient.Do(req)
@@ -254,10 +258,12 @@ func TestFacts(t *testing.T) {
 func TestRoles(t *testing.T) {
 	p := newPlace(t)
 	who := func(login string, id int64) workflow.Actor { return workflow.Actor{ID: id, Login: login} }
-	people := []workflow.Actor{who("ada", p.ids["ada"]), who("rob", p.ids["rob"]), who("joe", p.ids["joe"]), who("pat", p.ids["pat"]), who("ghost", 5), who("ada", 6)}
+	people := []workflow.Actor{who("ada", p.ids["ada"]), who("rob", p.ids["rob"]), who("joe", p.ids["joe"]),
+		who("pat", p.ids["pat"]), who("ghost", 5), who("ada", 6)}
 	roles, trouble := p.us.Roles(t.Context(), p.repo, people)
 	want := map[int64]workflow.Role{
-		p.ids["ada"]: workflow.RoleWrite, p.ids["rob"]: workflow.RoleMaintain, p.ids["joe"]: workflow.RoleRead, p.ids["pat"]: workflow.RoleWrite, 5: workflow.RoleNone, 6: workflow.RoleNone,
+		p.ids["ada"]: workflow.RoleWrite, p.ids["rob"]: workflow.RoleMaintain, p.ids["joe"]: workflow.RoleRead,
+		p.ids["pat"]: workflow.RoleWrite, 5: workflow.RoleNone, 6: workflow.RoleNone,
 	}
 	if diff := cmp.Diff(want, roles); diff != "" || len(trouble) > 0 {
 		t.Errorf("roles differ (-want +got), trouble %v:\n%s", trouble, diff)

@@ -74,7 +74,8 @@ func TestRevokedTokenOfAQuery(t *testing.T) {
 // Where GitHub refuses every token it is not asked for one after the other.
 func TestEveryTokenIsRefused(t *testing.T) {
 	w := newWorld(t, localgithub.Options{})
-	w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("permission$"), Status: http.StatusUnauthorized, Times: -1})
+	w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("permission$"),
+		Status: http.StatusUnauthorized, Times: -1})
 	for range 10 {
 		if _, err := w.role("uread"); github.Status(err) != http.StatusUnauthorized {
 			t.Fatalf("got %v, want GitHub's 401", err)
@@ -92,7 +93,8 @@ func TestEveryTokenIsRefused(t *testing.T) {
 // A key that GitHub does not accept is said in the log, once a minute, and no token helps.
 func TestUnsigned(t *testing.T) {
 	w := newWorld(t, localgithub.Options{})
-	w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("access_tokens$"), Status: http.StatusUnauthorized, Times: -1})
+	w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("access_tokens$"),
+		Status: http.StatusUnauthorized, Times: -1})
 	for range 3 {
 		if _, err := w.role("uread"); github.Status(err) != http.StatusUnauthorized {
 			t.Fatalf("got %v, want GitHub's 401", err)

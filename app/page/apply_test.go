@@ -38,10 +38,14 @@ func (w *world) edit(number int, change func(*workflow.PullRecord)) {
 // applyOf is an apply of a plan run, as far as state and outcome say.
 func applyOf(plan workflow.Run, state workflow.RunState, outcome workflow.Outcome) workflow.Run {
 	r := plan
-	r.ID, r.Kind, r.State, r.Outcome, r.Actor, r.Fingerprint, r.ChangesHash = "apply"+strings.TrimPrefix(plan.ID, "run"), workflow.RunApply, state, outcome, dave, "", ""
-	r.Apply = &workflow.ApplyOrder{PlanRun: plan.ID, Fingerprint: plan.Fingerprint, Artefact: strings.Repeat("5e", 32), State: workflow.StateVersion{ID: "b7e1", Version: "41"}, Spent: true,
-		Authorised: &workflow.Authorisation{At: noon.Add(3 * time.Second), Actor: dave, Head: plan.Head, Base: plan.Base, BaseRef: "main", Tree: "7ree", Fingerprint: plan.Fingerprint,
-			Artefact: strings.Repeat("5e", 32), State: workflow.StateVersion{ID: "b7e1", Version: "41"}, LockEpoch: 2, Approvals: []workflow.Approval{{User: bob, At: noon}}}}
+	r.ID, r.Kind, r.State, r.Outcome, r.Actor, r.Fingerprint, r.ChangesHash = "apply"+strings.TrimPrefix(plan.ID, "run"),
+		workflow.RunApply, state, outcome, dave, "", ""
+	r.Apply = &workflow.ApplyOrder{PlanRun: plan.ID, Fingerprint: plan.Fingerprint, Artefact: strings.Repeat("5e", 32),
+		State: workflow.StateVersion{ID: "b7e1", Version: "41"}, Spent: true,
+		Authorised: &workflow.Authorisation{At: noon.Add(3 * time.Second), Actor: dave, Head: plan.Head, Base: plan.Base,
+			BaseRef: "main", Tree: "7ree", Fingerprint: plan.Fingerprint,
+			Artefact: strings.Repeat("5e", 32), State: workflow.StateVersion{ID: "b7e1", Version: "41"}, LockEpoch: 2,
+			Approvals: []workflow.Approval{{User: bob, At: noon}}}}
 	return r
 }
 
@@ -57,16 +61,23 @@ func gated(t *testing.T) *world {
 		p.Fingerprint, p.ChangesHash = strings.Repeat(string(rune('a'+i)), 64), id
 		plans[id] = p
 	}
-	w.pull(12, "Larger subnets", []workflow.Run{ok("run01", "prod/network"), ok("run02", "prod/app"), ok("run03", "prod/dns"), ok("run04", "prod/db")}, plans)
+	w.pull(12, "Larger subnets", []workflow.Run{ok("run01", "prod/network"), ok("run02", "prod/app"),
+		ok("run03", "prod/dns"), ok("run04", "prod/db")}, plans)
 	var applies []workflow.Run
-	mine := workflow.Lock{RepoID: repo.ID, Key: "project\x00prod/app\x00default", Project: "prod/app", Pull: workflow.PullKey{RepoID: repo.ID, Number: 12}, User: dave, Since: noon, Why: workflow.LockApply, Epoch: 2}
-	other := workflow.Lock{RepoID: repo.ID, Key: "project\x00prod/network\x00default", Project: "prod/network", Pull: workflow.PullKey{RepoID: repo.ID, Number: 9}, User: bob, Since: noon, Why: workflow.LockClaim, Epoch: 1}
+	mine := workflow.Lock{RepoID: repo.ID, Key: "project\x00prod/app\x00default", Project: "prod/app",
+		Pull: workflow.PullKey{RepoID: repo.ID, Number: 12}, User: dave, Since: noon, Why: workflow.LockApply, Epoch: 2}
+	other := workflow.Lock{RepoID: repo.ID, Key: "project\x00prod/network\x00default", Project: "prod/network",
+		Pull: workflow.PullKey{RepoID: repo.ID, Number: 9}, User: bob, Since: noon, Why: workflow.LockClaim, Epoch: 1}
 	w.edit(12, func(rec *workflow.PullRecord) {
 		p := rec.Projects
-		p[0].WaitsFor = []workflow.Missing{{Need: workflow.NeedApproved, Short: phrase.Say("1 approval"), Sentence: phrase.Say("1 of 2 approvals of `aaaaaaaaaaaa`"), Mend: phrase.Say("May approve: the role `write` or a higher one")},
+		p[0].WaitsFor = []workflow.Missing{{Need: workflow.NeedApproved, Short: phrase.Say("1 approval"),
+			Sentence: phrase.Say("1 of 2 approvals of `aaaaaaaaaaaa`"),
+			Mend:     phrase.Say("May approve: the role `write` or a higher one")},
 			{Need: workflow.NeedLock, Short: phrase.Say("the lock of #9"), Sentence: phrase.Say("#9 holds the lock on `prod/network`"), Mend: phrase.Say("It is released when #9 is merged or closed")}}
-		p[0].Approvals = []workflow.Approval{{Fingerprint: p[0].Run.Fingerprint, User: bob, At: noon}, {Fingerprint: strings.Repeat("9", 64), User: dave, At: noon, Void: "The plan of `abc` is another one"}}
-		for i, outcome := range map[int]workflow.Outcome{1: workflow.OutcomeSucceeded, 2: workflow.OutcomeUnknown, 3: workflow.OutcomeFailed} {
+		p[0].Approvals = []workflow.Approval{{Fingerprint: p[0].Run.Fingerprint, User: bob, At: noon},
+			{Fingerprint: strings.Repeat("9", 64), User: dave, At: noon, Void: "The plan of `abc` is another one"}}
+		for i, outcome := range map[int]workflow.Outcome{1: workflow.OutcomeSucceeded,
+			2: workflow.OutcomeUnknown, 3: workflow.OutcomeFailed} {
 			r := applyOf(*p[i].Run, workflow.RunFinished, outcome)
 			if i == 3 {
 				r.Reason, r.Apply.Done, r.Apply.Total = "terraform apply exited 1", 1, 3
@@ -86,7 +97,9 @@ func gated(t *testing.T) *world {
 		}
 		return errors.Join(tx.PutLock(mine), tx.PutLock(other))
 	})
-	for _, e := range []workflow.Event{{Kind: "approved", Actor: bob, Project: "prod/network", Text: phrase.Say("Approved `aaaaaaaaaaaa`.")}, {Kind: "refused", Actor: dave, Project: "prod/network", Text: phrase.Say("1 approval is missing.")},
+	for _, e := range []workflow.Event{{Kind: "approved", Actor: bob, Project: "prod/network",
+		Text: phrase.Say("Approved `aaaaaaaaaaaa`.")},
+		{Kind: "refused", Actor: dave, Project: "prod/network", Text: phrase.Say("1 approval is missing.")},
 		{Kind: "locked", Actor: dave, Project: "prod/app", Text: phrase.Say("An apply started.")}, {Kind: "applied", Actor: dave, Project: "prod/app", Run: "apply02", Text: phrase.Say("1 added, <1> changed.")}} {
 		e.At, e.Repo, e.Number = noon, repo.ID, 12
 		w.do(func(tx workflow.Tx) error { return tx.Append(&e) })
@@ -96,8 +109,9 @@ func gated(t *testing.T) *world {
 
 func TestApplyPagesGolden(t *testing.T) {
 	w := gated(t)
-	for name, path := range map[string]string{"gated": "/acme/infra/pull/12", "gated_repo": "/acme/infra", "gated_project": "/acme/infra/project/prod/network",
-		"applied_run": "/runs/apply02", "unknown_run": "/runs/apply03", "apply_failed_run": "/runs/apply04"} {
+	for name, path := range map[string]string{"gated": "/acme/infra/pull/12", "gated_repo": "/acme/infra",
+		"gated_project": "/acme/infra/project/prod/network",
+		"applied_run":   "/runs/apply02", "unknown_run": "/runs/apply03", "apply_failed_run": "/runs/apply04"} {
 		t.Run(name, func(t *testing.T) {
 			golden.Check(t, "testdata/"+name+".html", w.body(path))
 			golden.Check(t, "testdata/"+name+".json", w.body(path+".json"))
@@ -145,7 +159,8 @@ func TestNeverMerged(t *testing.T) {
 		t.Errorf("the project's page says of an open pull that it was never merged")
 	}
 	w.edit(12, func(rec *workflow.PullRecord) { rec.Pull.State = workflow.PullClosed })
-	for path, says := range map[string]bool{"/acme/infra/project/prod/app": true, "/acme/infra/pull/12": true, "/acme/infra/project/prod/network": false} {
+	for path, says := range map[string]bool{"/acme/infra/project/prod/app": true, "/acme/infra/pull/12": true,
+		"/acme/infra/project/prod/network": false} {
 		if got := strings.Contains(w.body(path), want); got != says {
 			t.Errorf("%s says %q: %v, want %v", path, want, got, says)
 		}
@@ -160,7 +175,8 @@ func TestNeverMerged(t *testing.T) {
 func TestHistory(t *testing.T) {
 	w := gated(t)
 	for i := range 1200 {
-		e := workflow.Event{At: noon, Repo: repo.ID, Number: 13, Actor: ada, Kind: "queued", Text: phrase.Plain("Queued \u202e" + string(rune('a'+i%26)))}
+		e := workflow.Event{At: noon, Repo: repo.ID, Number: 13, Actor: ada, Kind: "queued",
+			Text: phrase.Plain("Queued \u202e" + string(rune('a'+i%26)))}
 		w.do(func(tx workflow.Tx) error { return tx.Append(&e) })
 	}
 	res := w.get("/acme/infra/history.jsonl")
@@ -198,15 +214,19 @@ func TestHostileApply(t *testing.T) {
 	w.edit(12, func(rec *workflow.PullRecord) {
 		for i := range rec.Projects {
 			p := &rec.Projects[i]
-			p.WaitsFor = []workflow.Missing{{Need: workflow.NeedFacts, Short: phrase.Plain(evil), Sentence: phrase.Plain(evil), Mend: phrase.Plain(evil)}}
-			p.Approvals = []workflow.Approval{{Fingerprint: p.Run.Fingerprint, User: evilOne}, {Fingerprint: evil, User: dave, Void: evil}}
+			p.WaitsFor = []workflow.Missing{{Need: workflow.NeedFacts, Short: phrase.Plain(evil),
+				Sentence: phrase.Plain(evil), Mend: phrase.Plain(evil)}}
+			p.Approvals = []workflow.Approval{{Fingerprint: p.Run.Fingerprint, User: evilOne},
+				{Fingerprint: evil, User: dave, Void: evil}}
 			p.Outdated = phrase.Plain(evil)
 			if p.Apply == nil {
 				continue
 			}
-			p.Apply.Actor, p.Apply.Reason, p.Apply.Diagnostics = evilOne, evil, []workflow.Diagnostic{{Summary: evil, Detail: evil}}
+			p.Apply.Actor, p.Apply.Reason, p.Apply.Diagnostics = evilOne, evil,
+				[]workflow.Diagnostic{{Summary: evil, Detail: evil}}
 			p.Apply.Apply.ErroredState, p.Apply.Apply.Missing = evil, p.WaitsFor
-			p.Apply.Apply.Authorised = &workflow.Authorisation{Actor: evilOne, BaseRef: evil, Tree: evil, Artefact: evil, State: workflow.StateVersion{ID: evil}, Approvals: p.Approvals}
+			p.Apply.Apply.Authorised = &workflow.Authorisation{Actor: evilOne, BaseRef: evil, Tree: evil, Artefact: evil,
+				State: workflow.StateVersion{ID: evil}, Approvals: p.Approvals}
 			applies = append(applies, *p.Apply)
 		}
 		for name, l := range rec.Locked {
@@ -218,9 +238,11 @@ func TestHostileApply(t *testing.T) {
 		for _, r := range applies {
 			err = errors.Join(err, tx.PutRun(r))
 		}
-		return errors.Join(err, tx.PutLock(workflow.Lock{RepoID: repo.ID, Key: "state\x00x", Project: evil, User: evilOne, Why: evil}))
+		return errors.Join(err, tx.PutLock(workflow.Lock{RepoID: repo.ID, Key: "state\x00x",
+			Project: evil, User: evilOne, Why: evil}))
 	})
-	for _, path := range []string{"/", "/acme/infra", "/acme/infra/pull/12", "/runs/apply02", "/runs/apply03", "/runs/apply04", "/acme/infra/project/prod/app"} {
+	for _, path := range []string{"/", "/acme/infra", "/acme/infra/pull/12", "/runs/apply02", "/runs/apply03",
+		"/runs/apply04", "/acme/infra/project/prod/app"} {
 		doc, err := html.Parse(strings.NewReader(w.body(path)))
 		if err != nil {
 			t.Fatal(err)

@@ -25,11 +25,13 @@ import (
 // fat is a plan with changes of many long values.
 func fat(changes, attributes, size int) workflow.Plan {
 	value := strings.Repeat("<x> \"y\"\n", size/8)
-	p := workflow.Plan{Fingerprint: strings.Repeat("f", 64), ChangesHash: fmt.Sprint(changes, attributes, size), PlannedAt: noon, Counts: workflow.Counts{Add: changes}}
+	p := workflow.Plan{Fingerprint: strings.Repeat("f", 64), ChangesHash: fmt.Sprint(changes, attributes, size),
+		PlannedAt: noon, Counts: workflow.Counts{Add: changes}}
 	for i := range changes {
 		c := workflow.Change{Address: fmt.Sprintf("x_y.z%d", i), Mode: "managed", Type: "x_y", Action: workflow.ActionCreate}
 		for k := range attributes {
-			c.Attributes = append(c.Attributes, workflow.Attribute{Path: fmt.Sprintf("a%d_%d", i, k), Mark: workflow.MarkAdd, After: value, Multiline: k%2 == 0})
+			c.Attributes = append(c.Attributes,
+				workflow.Attribute{Path: fmt.Sprintf("a%d_%d", i, k), Mark: workflow.MarkAdd, After: value, Multiline: k%2 == 0})
 		}
 		p.Changes = append(p.Changes, c)
 	}
@@ -40,7 +42,9 @@ func fatWorld(t testing.TB, plans map[string]workflow.Plan) *world {
 	w := newWorld(t)
 	var runs []workflow.Run
 	for id := range plans {
-		runs = append(runs, workflow.Run{ID: id, Repo: repo, Number: 12, Project: workflow.Project{Name: id, Dir: id, Variant: "default"}, Kind: workflow.RunPlan, State: workflow.RunFinished, Outcome: workflow.OutcomeSucceeded, Queued: noon, Started: noon, Finished: noon})
+		runs = append(runs, workflow.Run{ID: id, Repo: repo, Number: 12,
+			Project: workflow.Project{Name: id, Dir: id, Variant: "default"}, Kind: workflow.RunPlan,
+			State: workflow.RunFinished, Outcome: workflow.OutcomeSucceeded, Queued: noon, Started: noon, Finished: noon})
 	}
 	w.pull(12, "Fat", runs, plans)
 	return w
@@ -64,7 +68,8 @@ var laterLink = regexp.MustCompile(`href="(/runs/[^"]*from=[^"]*)">[\d,]+ more</
 
 // Going on from page to page everything is seen once.
 func TestFatPagesLeadOn(t *testing.T) {
-	for name, plan := range map[string]workflow.Plan{"wide": fat(24, 1, 63<<10), "deep": fat(2, 12, 63<<10), "many": fat(1100, 1, 100)} {
+	for name, plan := range map[string]workflow.Plan{"wide": fat(24, 1, 63<<10),
+		"deep": fat(2, 12, 63<<10), "many": fat(1100, 1, 100)} {
 		w := fatWorld(t, map[string]workflow.Plan{name: plan})
 		seen := map[string]int{}
 		pages := 0
@@ -99,7 +104,8 @@ func TestFatPagesLeadOn(t *testing.T) {
 
 // The same of the JSON, which says where it goes on and counts what it leaves out.
 func TestFatJSONLeadsOn(t *testing.T) {
-	for name, plan := range map[string]workflow.Plan{"wide": fat(24, 1, 63<<10), "deep": fat(2, 12, 63<<10), "many": fat(5000, 1, 100)} {
+	for name, plan := range map[string]workflow.Plan{"wide": fat(24, 1, 63<<10),
+		"deep": fat(2, 12, 63<<10), "many": fat(5000, 1, 100)} {
 		w := fatWorld(t, map[string]workflow.Plan{name: plan})
 		seen := map[string]int{}
 		pages := 0
@@ -176,7 +182,8 @@ func TestManyFatProjects(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	for path, most := range map[string]int64{"/acme/infra/pull/12": 64, "/acme/infra/pull/12.json": 0, "/acme/infra": 0, "/": 0} {
+	for path, most := range map[string]int64{"/acme/infra/pull/12": 64,
+		"/acme/infra/pull/12.json": 0, "/acme/infra": 0, "/": 0} {
 		w.read.plans.Store(0)
 		var body string
 		used := allocated(func() { body = w.body(path) })
@@ -224,7 +231,8 @@ func TestFatListsOfARun(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &got); err != nil || len(body) > mostBytes {
 		t.Fatalf("it has %d bytes, %v", len(body), err)
 	}
-	for list, shown := range map[string]int{"diagnostics": len(got.Diagnostics), "drift": len(got.Plan.Drift), "hidden": len(got.Plan.Hidden),
+	for list, shown := range map[string]int{"diagnostics": len(got.Diagnostics), "drift": len(got.Plan.Drift),
+		"hidden":   len(got.Plan.Hidden),
 		"warnings": len(got.Plan.Warnings), "checks": len(got.Plan.Checks), "notes": len(got.Plan.Notes), "named": len(got.Plan.Named)} {
 		if left := got.Left[list]; shown == 0 || left == 0 || shown+left != n {
 			t.Errorf("of %d %s %d are told and %d counted", n, list, shown, left)
@@ -290,14 +298,18 @@ func TestLogOfManyLines(t *testing.T) {
 // Diagnostics have a bound too.
 func TestFatDiagnostics(t *testing.T) {
 	w := newWorld(t)
-	run := workflow.Run{ID: "bad", Repo: repo, Number: 12, Project: workflow.Project{Name: "bad", Dir: "bad", Variant: "default"}, Kind: workflow.RunPlan, State: workflow.RunFinished, Outcome: workflow.OutcomeFailed, Queued: noon, Started: noon, Finished: noon}
+	run := workflow.Run{ID: "bad", Repo: repo, Number: 12,
+		Project: workflow.Project{Name: "bad", Dir: "bad", Variant: "default"}, Kind: workflow.RunPlan,
+		State: workflow.RunFinished, Outcome: workflow.OutcomeFailed, Queued: noon, Started: noon, Finished: noon}
 	for range 2000 {
-		run.Diagnostics = append(run.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityError, Summary: "It is bad", Detail: strings.Repeat("very ", 400)})
+		run.Diagnostics = append(run.Diagnostics,
+			workflow.Diagnostic{Severity: workflow.SeverityError, Summary: "It is bad", Detail: strings.Repeat("very ", 400)})
 	}
 	w.pull(12, "Bad", []workflow.Run{run}, nil)
 	for _, path := range []string{"/acme/infra/pull/12", "/runs/bad"} {
 		if body := w.body(path); len(body) > 300<<10 || !strings.Contains(body, "more messages are left out") {
-			t.Errorf("%s has %d bytes, and says that it leaves out some: %v", path, len(body), strings.Contains(body, "left out"))
+			t.Errorf("%s has %d bytes, and says that it leaves out some: %v", path, len(body),
+				strings.Contains(body, "left out"))
 		}
 	}
 }
@@ -325,14 +337,16 @@ func (s *slow) Write(p []byte) (int, error) {
 func TestSlowReaders(t *testing.T) {
 	w := fatWorld(t, map[string]workflow.Plan{"p1": fat(100, 1, 63<<10)})
 	w.logs["p1"] = strings.Repeat("a line\n", 200_000)
-	for _, path := range []string{"/acme/infra/pull/12", "/runs/p1", "/runs/p1.json", "/runs/p1/log", "/acme/infra/history.jsonl", "/static/page.js"} {
+	for _, path := range []string{"/acme/infra/pull/12", "/runs/p1", "/runs/p1.json", "/runs/p1/log",
+		"/acme/infra/history.jsonl", "/static/page.js"} {
 		rec := &slow{ResponseRecorder: httptest.NewRecorder()}
 		w.handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
 		sent, err := io.ReadAll(rec.Result().Body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if least := len(sent) / (64 << 10); rec.Code == http.StatusOK && len(sent) > 0 && (rec.deadlines == 0 || rec.deadlines < least || rec.largest > 64<<10) {
+		if least := len(sent) / (64 << 10); rec.Code == http.StatusOK && len(sent) > 0 &&
+			(rec.deadlines == 0 || rec.deadlines < least || rec.largest > 64<<10) {
 			t.Errorf("%s: %d deadlines for %d bytes, the largest part has %d", path, rec.deadlines, len(sent), rec.largest)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 func TestUnknown(t *testing.T) {
 	now := time.Date(2026, 11, 21, 10, 30, 0, 0, time.UTC)
 	pull := func(number int, head, base string, updated time.Time) workflow.Pull {
-		return workflow.Pull{Repo: workflow.Repo{ID: 100}, Number: number, Head: workflow.Ref{SHA: head}, Base: workflow.Ref{Ref: base}, State: workflow.PullOpen, UpdatedAt: updated}
+		return workflow.Pull{Repo: workflow.Repo{ID: 100}, Number: number, Head: workflow.Ref{SHA: head},
+			Base: workflow.Ref{Ref: base}, State: workflow.PullOpen, UpdatedAt: updated}
 	}
 	draft := func(p workflow.Pull) workflow.Pull {
 		p.Draft = true
@@ -83,8 +84,10 @@ func TestUnknown(t *testing.T) {
 // Whatever fact of a pull that is listed changed, it is asked for, and without an end of the hour only once.
 func TestUnknownKnowsEveryFact(t *testing.T) {
 	now := time.Date(2026, 11, 21, 10, 30, 0, 0, time.UTC)
-	old := workflow.Pull{Repo: workflow.Repo{ID: 100, Owner: "acme", Name: "infra"}, Number: 7, Title: "A title", State: workflow.PullOpen, UpdatedAt: now,
-		Author: workflow.Actor{ID: 3, Login: "ada"}, Head: workflow.Ref{Ref: "feature", SHA: "h"}, Base: workflow.Ref{Ref: "main", SHA: "b"}}
+	old := workflow.Pull{Repo: workflow.Repo{ID: 100, Owner: "acme", Name: "infra"}, Number: 7, Title: "A title",
+		State: workflow.PullOpen, UpdatedAt: now,
+		Author: workflow.Actor{ID: 3, Login: "ada"}, Head: workflow.Ref{Ref: "feature", SHA: "h"},
+		Base: workflow.Ref{Ref: "main", SHA: "b"}}
 	untold := []string{"Repo.ID", "Number", "State", "Base.SHA", "UpdatedAt"} // another pull, one that is not listed, what a list does not know
 	live := old
 	vary(t, "", reflect.ValueOf(&live).Elem(), func(fact string) {

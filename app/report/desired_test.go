@@ -17,7 +17,8 @@ func pull(number int, known bool, trouble *workflow.Trouble, projects ...workflo
 	return workflow.PullView{PullRecord: workflow.PullRecord{
 		Pull: workflow.Pull{
 			Repo: workflow.Repo{ID: 100, Owner: "acme", Name: "infra"}, Number: number, State: workflow.PullOpen,
-			Head: workflow.Ref{Ref: "feature", SHA: strings.Repeat("a", 40)}, Base: workflow.Ref{Ref: "main", SHA: strings.Repeat("b", 40)},
+			Head: workflow.Ref{Ref: "feature", SHA: strings.Repeat("a", 40)},
+			Base: workflow.Ref{Ref: "main", SHA: strings.Repeat("b", 40)},
 		},
 		Known: known, Trouble: trouble, Projects: projects,
 	}}
@@ -109,27 +110,33 @@ func TestDesiredChecks(t *testing.T) {
 
 // Checks belong to a commit: the worst of all pulls with that head is what they say.
 func TestDesiredPeers(t *testing.T) {
-	good, bad := pull(3, true, nil, ended("a", workflow.OutcomeSucceeded)), pull(7, true, nil, ended("a", workflow.OutcomeFailed))
+	good, bad := pull(3, true, nil, ended("a", workflow.OutcomeSucceeded)),
+		pull(7, true, nil, ended("a", workflow.OutcomeFailed))
 	for _, views := range [][2]workflow.PullView{{good, bad}, {bad, good}} {
 		w := Desired(views[0], []workflow.PullView{views[1]}, Options{Links: model.Links{PublicURL: "https://x"}})
 		if diff := cmp.Diff(map[string]string{PlanCheck: failure, ApplyCheck: actionRequired}, states(w)); diff != "" {
 			t.Errorf("checks differ (-want +got):\n%s", diff)
 		}
 		if w.Checks[0].ExternalID != "cardea:1:100:7" || w.Checks[0].DetailsURL != "https://x/acme/infra/pull/7" {
-			t.Errorf("the button and the link belong to %q, %q, want those of the pull that decides", w.Checks[0].ExternalID, w.Checks[0].DetailsURL)
+			t.Errorf("the button and the link belong to %q, %q, want those of the pull that decides",
+				w.Checks[0].ExternalID, w.Checks[0].DetailsURL)
 		}
 	}
-	if w := Desired(good, []workflow.PullView{pull(7, false, nil)}, Options{}); !w.Final || states(w)[PlanCheck] != queued {
+	if w := Desired(good, []workflow.PullView{pull(7, false, nil)}, Options{}); !w.Final ||
+		states(w)[PlanCheck] != queued {
 		t.Errorf("a peer that is not known yet: checks %v, final %v", states(w), w.Final)
 	}
 }
 
 func TestDesiredProjectChecks(t *testing.T) {
-	v := pull(1, true, nil, ended("a", workflow.OutcomeSucceeded), ended("f", workflow.OutcomeFailed), project("c", workflow.RunRunning, "", false),
-		workflow.ProjectRecord{Project: workflow.Project{Name: "d"}, Deleted: true}, workflow.ProjectRecord{Project: workflow.Project{Name: "r", Refused: phrase.Say("no")}})
+	v := pull(1, true, nil, ended("a", workflow.OutcomeSucceeded), ended("f", workflow.OutcomeFailed),
+		project("c", workflow.RunRunning, "", false),
+		workflow.ProjectRecord{Project: workflow.Project{Name: "d"}, Deleted: true},
+		workflow.ProjectRecord{Project: workflow.Project{Name: "r", Refused: phrase.Say("no")}})
 	v.PerProjectChecks = 4
 	got := Desired(v, nil, Options{})
-	want := map[string]string{PlanCheck: inProgress, ApplyCheck: queued, "cardea/plan: a": success, "cardea/plan: f": failure, "cardea/plan: r": failure}
+	want := map[string]string{PlanCheck: inProgress, ApplyCheck: queued, "cardea/plan: a": success,
+		"cardea/plan: f": failure, "cardea/plan: r": failure}
 	if diff := cmp.Diff(want, states(got)); diff != "" {
 		t.Errorf("checks differ (-want +got):\n%s", diff)
 	}
@@ -144,15 +151,19 @@ func TestDesiredProjectChecks(t *testing.T) {
 
 func TestAnnotations(t *testing.T) {
 	at := func(file string, line int) workflow.Diagnostic {
-		return workflow.Diagnostic{Severity: workflow.SeverityError, Summary: "Bad", Detail: "Very.", Position: workflow.Position{File: file, Line: line}}
+		return workflow.Diagnostic{Severity: workflow.SeverityError, Summary: "Bad", Detail: "Very.",
+			Position: workflow.Position{File: file, Line: line}}
 	}
-	a, b, fine := ended("a", workflow.OutcomeFailed), ended("b", workflow.OutcomeFailed), ended("c", workflow.OutcomeSucceeded)
-	a.Run.Diagnostics = []workflow.Diagnostic{at("a/main.tf", 3), at("m/main.tf", 1), at("", 4), at("a/x.tf", 0), at("moved.tf", 2)}
+	a, b, fine := ended("a", workflow.OutcomeFailed), ended("b", workflow.OutcomeFailed),
+		ended("c", workflow.OutcomeSucceeded)
+	a.Run.Diagnostics = []workflow.Diagnostic{at("a/main.tf", 3), at("m/main.tf", 1),
+		at("", 4), at("a/x.tf", 0), at("moved.tf", 2)}
 	b.Run.Diagnostics = []workflow.Diagnostic{at("m/main.tf", 1)}
 	fine.Run.Diagnostics = []workflow.Diagnostic{at("c/main.tf", 1)}
 	same := func(_ workflow.PullView, d workflow.Diagnostic) bool { return d.Position.File != "moved.tf" }
 	got := Desired(pull(1, true, nil, a, b, fine), nil, Options{Annotate: same}).Checks[0].Annotations
-	want := []github.Annotation{{Path: "a/main.tf", Line: 3, Level: "failure", Title: "Bad", Message: "Very."}, {Path: "m/main.tf", Line: 1, Level: "failure", Title: "Bad", Message: "Very."}}
+	want := []github.Annotation{{Path: "a/main.tf", Line: 3, Level: "failure", Title: "Bad", Message: "Very."},
+		{Path: "m/main.tf", Line: 1, Level: "failure", Title: "Bad", Message: "Very."}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("annotations differ (-want +got):\n%s", diff)
 	}
@@ -167,7 +178,8 @@ func TestAnnotations(t *testing.T) {
 func TestHalve(t *testing.T) {
 	text := "head\n<details><summary>x</summary>\n\n````diff\n" + strings.Repeat("+ line\n", 100) + "````\n\n</details>\n"
 	got := halve(text, "https://x/pull/1")
-	if len(got) > len(text)/2+200 || !strings.Contains(got, "\n````\n\n</details>\n") || !strings.HasSuffix(got, "[the page](https://x/pull/1) has all of it.\n") {
+	if len(got) > len(text)/2+200 || !strings.Contains(got, "\n````\n\n</details>\n") ||
+		!strings.HasSuffix(got, "[the page](https://x/pull/1) has all of it.\n") {
 		t.Errorf("got %d of %d bytes, ending in %q", len(got), len(text), got[max(0, len(got)-120):])
 	}
 }

@@ -41,13 +41,15 @@ func TestSeenIsWhatIsNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := view(tt.projects...)
 			w := Desired(v, nil, o)
-			for what, text := range map[string]string{"comment": w.Comment, "half of it": halve(w.Comment, "https://cardea.example.com"),
-				"check": templates.ApplyCheck(v, o.Links).Summary} {
+			for what, text := range map[string]string{"comment": w.Comment,
+				"half of it": halve(w.Comment, "https://cardea.example.com"),
+				"check":      templates.ApplyCheck(v, o.Links).Summary} {
 				got, named := templates.Named(text, w.Plans), 0
 				for _, p := range tt.projects {
 					row := false
 					for line := range strings.Lines(text) {
-						row = row || strings.HasPrefix(line, "| "+markdown.CodeCell(p.Project.Name)+" |") && strings.Contains(line, "`"+p.Run.Fingerprint[:12]+"`")
+						row = row || strings.HasPrefix(line, "| "+markdown.CodeCell(p.Project.Name)+" |") &&
+							strings.Contains(line, "`"+p.Run.Fingerprint[:12]+"`")
 					}
 					if row {
 						named++
@@ -59,11 +61,13 @@ func TestSeenIsWhatIsNamed(t *testing.T) {
 				if what != "half of it" && tt.all != (named == len(tt.projects)) {
 					t.Errorf("%s: %d of %d are named", what, named, len(tt.projects))
 				}
-				if left := len(tt.projects) - named; what != "half of it" && left > 0 && !strings.Contains(text, fmt.Sprintf("\n%d plan", left)) {
+				if left := len(tt.projects) - named; what != "half of it" && left > 0 &&
+					!strings.Contains(text, fmt.Sprintf("\n%d plan", left)) {
 					t.Errorf("%s does not say that it leaves out %d plans", what, left)
 				}
 			}
-			if diff := cmp.Diff(Offered(v, o.Links), templates.Named(templates.ApplyCheck(v, o.Links).Summary, w.Plans)); diff != "" {
+			if diff := cmp.Diff(Offered(v, o.Links),
+				templates.Named(templates.ApplyCheck(v, o.Links).Summary, w.Plans)); diff != "" {
 				t.Errorf("what the button is about (-got +want):\n%s", diff)
 			}
 			if n := len(w.Comment); n > templates.MaxComment+200 {
@@ -77,7 +81,9 @@ func TestSeenIsWhatIsNamed(t *testing.T) {
 func TestSeenIsNotWhatOthersSay(t *testing.T) {
 	fp := strings.Repeat("ab", 32)
 	row := "| `p` | 1 | 0 | 0 | 0 | planned | – | `" + fp[:12] + "` |\n"
-	for _, text := range []string{row, "```text\n" + row + "```\n", "| Project | + | ~ | ± | - | State | Waits for | Plan |\n| --- | --: | --: | --: | --: | --- | --- | --- |\n\n" + row} {
+	for _, text := range []string{row, "```text\n" + row + "```\n",
+		"| Project | + | ~ | ± | - | State | Waits for | Plan |\n| --- | --: | --: | --: | --: | --- | --- | --- |\n\n" +
+			row} {
 		if got := templates.Named(text, map[string]string{"p": fp}); len(got) != 0 {
 			t.Errorf("%q counts as seen in %q", got, text)
 		}

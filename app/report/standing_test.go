@@ -20,12 +20,14 @@ func planned(name string) workflow.ProjectRecord {
 }
 
 // apply adds an apply of the present plan that began.
-func apply(p workflow.ProjectRecord, state workflow.RunState, outcome workflow.Outcome, change func(*workflow.ApplyOrder)) workflow.ProjectRecord {
+func apply(p workflow.ProjectRecord, state workflow.RunState, outcome workflow.Outcome,
+	change func(*workflow.ApplyOrder)) workflow.ProjectRecord {
 	order := &workflow.ApplyOrder{PlanRun: p.Run.ID, Spent: true}
 	if change != nil {
 		change(order)
 	}
-	p.Apply = &workflow.Run{ID: "apply-" + p.Project.Name, Kind: workflow.RunApply, State: state, Outcome: outcome, Head: "h", Apply: order}
+	p.Apply = &workflow.Run{ID: "apply-" + p.Project.Name, Kind: workflow.RunApply,
+		State: state, Outcome: outcome, Head: "h", Apply: order}
 	p.Held = true
 	return p
 }
@@ -110,13 +112,15 @@ func view(projects ...workflow.ProjectRecord) workflow.PullView {
 }
 
 func approved(p workflow.ProjectRecord, by int64, fingerprint, void string) workflow.ProjectRecord {
-	p.Approvals = append(p.Approvals, workflow.Approval{Fingerprint: fingerprint, User: workflow.Actor{ID: by}, Void: void})
+	p.Approvals = append(p.Approvals,
+		workflow.Approval{Fingerprint: fingerprint, User: workflow.Actor{ID: by}, Void: void})
 	return p
 }
 
 // Buttons are there when they mean something, and about the plans that the check run names.
 func TestButtons(t *testing.T) {
-	rules := workflow.Rules{Require: []workflow.Requirement{workflow.NeedApproved}, Approvals: workflow.ApprovalRules{Count: 2}}
+	rules := workflow.Rules{Require: []workflow.Requirement{workflow.NeedApproved},
+		Approvals: workflow.ApprovalRules{Count: 2}}
 	twice := approved(approved(planned("a"), 1, "f-a", ""), 2, "f-a", "")
 	outdated := planned("o")
 	outdated.Outdated = phrase.Say("The base moved.")
@@ -194,7 +198,8 @@ func TestMergeable(t *testing.T) {
 	}
 }
 
-// TestStandingsUnsupported: a change that concerns what Cardea does not plan is never green, and a worse standing still shows.
+// TestStandingsUnsupported: a change that concerns what Cardea does not plan is never green, and a
+// worse standing still shows.
 func TestStandingsUnsupported(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -206,7 +211,8 @@ func TestStandingsUnsupported(t *testing.T) {
 		{"with a failure", []workflow.ProjectRecord{ended("a", workflow.OutcomeFailed)}, Standings{Failed, Failed}},
 		{"while applying", []workflow.ProjectRecord{apply(planned("a"), workflow.RunRunning, "", func(*workflow.ApplyOrder) {})}, Standings{Unsupported, Applying}},
 	} {
-		rec := workflow.PullRecord{Known: true, Projects: tt.projects, NotPlanned: []workflow.NotPlanned{{Kind: "Terragrunt", Dirs: []string{"x"}, Count: 1}}}
+		rec := workflow.PullRecord{Known: true, Projects: tt.projects,
+			NotPlanned: []workflow.NotPlanned{{Kind: "Terragrunt", Dirs: []string{"x"}, Count: 1}}}
 		if got := StandingsOf(rec); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
@@ -214,7 +220,8 @@ func TestStandingsUnsupported(t *testing.T) {
 			t.Errorf("%s: cardea/plan is green", tt.name)
 		}
 	}
-	if got := StandingsOf(workflow.PullRecord{Known: true, NotPlanned: []workflow.NotPlanned{{Dirs: []string{"m"}, Count: 1}}}); got != (Standings{Done, Done}) {
+	if got := StandingsOf(workflow.PullRecord{Known: true,
+		NotPlanned: []workflow.NotPlanned{{Dirs: []string{"m"}, Count: 1}}}); got != (Standings{Done, Done}) {
 		t.Errorf("a module for others: got %v", got)
 	}
 }

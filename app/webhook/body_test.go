@@ -38,7 +38,8 @@ func (u untouched) Read([]byte) (int, error) {
 }
 
 func TestHeadersAreCheckedBeforeTheBody(t *testing.T) {
-	good := map[string]string{"X-Hub-Signature-256": "sha256=" + strings.Repeat("a", 64), "Content-Type": "application/json", "X-GitHub-Event": "push", "X-GitHub-Delivery": "1-2"}
+	good := map[string]string{"X-Hub-Signature-256": "sha256=" + strings.Repeat("a", 64),
+		"Content-Type": "application/json", "X-GitHub-Event": "push", "X-GitHub-Delivery": "1-2"}
 	for name, c := range map[string]struct {
 		header, value string
 		want          int
@@ -105,7 +106,8 @@ func TestHeldConnectionsHoldLittle(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	began := time.Now()
-	if status := deliver(t, srv.URL, `{"x":1}`, 7, true); status != http.StatusAccepted || time.Since(began) > 3*time.Second {
+	if status := deliver(t, srv.URL, `{"x":1}`, 7, true); status != http.StatusAccepted ||
+		time.Since(began) > 3*time.Second {
 		t.Errorf("a small delivery beside them got %d after %s", status, time.Since(began))
 	}
 	for _, c := range held {

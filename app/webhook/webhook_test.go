@@ -87,7 +87,8 @@ func TestWebhook(t *testing.T) {
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, r)
 				if w.Code != tt.want || len(got) != tt.stored || counted != tt.want {
-					t.Fatalf("got status %d (counted %d) and %d stored, want %d and %d: %s", w.Code, counted, len(got), tt.want, tt.stored, w.Body)
+					t.Fatalf("got status %d (counted %d) and %d stored, want %d and %d: %s", w.Code,
+						counted, len(got), tt.want, tt.stored, w.Body)
 				}
 			}
 			if tt.stored == 1 {

@@ -108,7 +108,8 @@ func TestPlanIsNobodys(t *testing.T) {
 		return err
 	})
 	if err != nil || files < 5 || kept != 1 {
-		t.Errorf("%d files, %d times the name that is hashed, error %v; the test is not looking at the room", files, kept, err)
+		t.Errorf("%d files, %d times the name that is hashed, error %v; the test is not looking at the room",
+			files, kept, err)
 	}
 }
 
@@ -136,7 +137,8 @@ func checkArrows(t *testing.T, from string, imports []string) {
 	}
 }
 
-// allowed: "workflow" and "templates" mean that one package, as what is below them are rooms of their own; other names cover what is below them.
+// allowed: "workflow" and "templates" mean that one package, as what is below them are rooms of
+// their own; other names cover what is below them.
 func allowed(rooms []string, to string) bool {
 	for _, r := range rooms {
 		if r == "" || to == r || (r != "workflow" && r != "templates" && strings.HasPrefix(to, r+"/")) {

@@ -45,7 +45,8 @@ func TestBudgets(t *testing.T) {
 	}
 }
 
-// measure counts the lines and the exported names of a package, tests left out, and tells of functions that are too long.
+// measure counts the lines and the exported names of a package, tests left out, and tells of
+// functions that are too long.
 func measure(t *testing.T, dir string) (lines, exported int) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))

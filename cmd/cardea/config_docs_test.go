@@ -29,12 +29,14 @@ func TestConfigurationPage(t *testing.T) {
 			}
 			continue
 		}
-		if _, faults := parseConfig("cardea.yml", []byte(e[1]), []string{"CARDEA_GITHUB_PRIVATE_KEY=" + pkcs1}); len(faults) > 0 {
+		if _, faults := parseConfig("cardea.yml", []byte(e[1]),
+			[]string{"CARDEA_GITHUB_PRIVATE_KEY=" + pkcs1}); len(faults) > 0 {
 			t.Error(lines(faults))
 		}
 	}
 	env := map[string]string{}
-	if e := regexp.MustCompile("(?s)```env\n(.*?)```").FindSubmatch(data); e == nil || readEnvFile(string(e[1]), env) != nil || gitConfigFault(env) != "" || len(env) != 3 {
+	if e := regexp.MustCompile("(?s)```env\n(.*?)```").FindSubmatch(data); e == nil ||
+		readEnvFile(string(e[1]), env) != nil || gitConfigFault(env) != "" || len(env) != 3 {
 		t.Errorf("the example for private modules gives %v: %s", env, gitConfigFault(env))
 	}
 	r := &configReader{cfg: &Config{}}

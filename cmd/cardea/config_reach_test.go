@@ -24,7 +24,8 @@ func TestWhatPlansCanRead(t *testing.T) {
 		return file
 	}
 	key, secrets := write("app.pem", pkcs1), write("hooks", testSecret+"h")
-	apply, plan, sa := write("apply.env", "TOKEN=very-secret\n"), write("plan.env", "TOKEN=very-secret\n"), write("sa.json", "very-secret")
+	apply, plan, sa := write("apply.env", "TOKEN=very-secret\n"), write("plan.env", "TOKEN=very-secret\n"),
+		write("sa.json", "very-secret")
 	const rule = "repos: [{match: acme/a, credentials: {apply: rw, plan: ro}}]\n"
 	bare := []string{"CARDEA_GITHUB_APP_ID=7", "CARDEA_LISTEN=127.0.0.1:0"}
 	all := least(pkcs1)
@@ -36,7 +37,8 @@ func TestWhatPlansCanRead(t *testing.T) {
 		{name: "nothing but the environment", env: all},
 		{name: "entries that nobody can read", text: "credentials: {rw: {env_from_file: /nowhere/x}, ro: {pass_env: [A]}}\n", env: all},
 		{name: "an apply's file", text: "credentials: {rw: {env_from_file: " + apply + "}, ro: {env_from_file: plan.env}}\n" + rule, env: all,
-			want: []string{"`credentials.rw` (" + apply + ", for applies)", "`credentials.ro` (" + plan + ")", "keys/ in /var/lib/cardea", "While an apply runs"}, not: []string{"private_key", "webhook"}},
+			want: []string{"`credentials.rw` (" + apply + ", for applies)", "`credentials.ro` (" + plan + ")",
+				"keys/ in /var/lib/cardea", "While an apply runs"}, not: []string{"private_key", "webhook"}},
 		{name: "an environment's apply", env: all, want: []string{"`credentials.rw` (" + apply + ", for applies)"},
 			text: "credentials: {rw: {env_from_file: apply.env}}\nrepos: [{match: acme/a, environments: {prod: {dirs: [p], credentials: {apply: rw}}}}]\n"},
 		{name: "an apply's values in the file itself", text: "credentials: {rw: {env: {TOKEN: very-secret}}, ro: {pass_env: [A]}}\n" + rule, env: all,
@@ -64,7 +66,8 @@ func TestWhatPlansCanRead(t *testing.T) {
 			s := &server{cfg: cfg, log: slog.New(slog.NewTextHandler(&log, nil))}
 			cfg.PublicURL, s.cfg.PublicURL = "http://localhost", "http://localhost"
 			s.sayHow()
-			if said := strings.Count(out.String(), "warning: plans run"); said != min(len(tt.want), 1) || said != strings.Count(log.String(), "whoever can push a branch") {
+			if said := strings.Count(out.String(), "warning: plans run"); said != min(len(tt.want), 1) ||
+				said != strings.Count(log.String(), "whoever can push a branch") {
 				t.Errorf("the check warns %d times: %s\nthe log says\n%s", said, out.String(), log.String())
 			}
 			for _, want := range tt.want {

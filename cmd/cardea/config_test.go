@@ -43,12 +43,14 @@ func testKeys(t *testing.T) (pkcs1, pkcs8, notRSA string) {
 		}
 		return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})), in8(key), in8(ed)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})),
+		in8(key), in8(ed)
 }
 
 // least is the environment that makes a configuration without a file good.
 func least(key string) []string {
-	return []string{"CARDEA_GITHUB_APP_ID=7", "CARDEA_GITHUB_PRIVATE_KEY=" + key, "CARDEA_GITHUB_WEBHOOK_SECRETS=" + testSecret, "CARDEA_LISTEN=127.0.0.1:0"}
+	return []string{"CARDEA_GITHUB_APP_ID=7", "CARDEA_GITHUB_PRIVATE_KEY=" + key, "CARDEA_GITHUB_WEBHOOK_SECRETS=" +
+		testSecret, "CARDEA_LISTEN=127.0.0.1:0"}
 }
 
 func lines(list []workflow.Diagnostic) string {
@@ -116,10 +118,13 @@ repos:
 		t.Fatal(lines(faults))
 	}
 	want := Config{
-		File: file, Listen: ":4141", PublicURL: "https://cardea.example.com", DataDir: filepath.Join(dir, "data"), Prefixes: []string{"cardea", "tf"},
-		GitHub: GitHubConfig{WebURL: "https://ghe.example.com", APIURL: "https://ghe.example.com/api/v3", AppID: 12345, PrivateKey: []byte(pkcs1),
+		File: file, Listen: ":4141", PublicURL: "https://cardea.example.com", DataDir: filepath.Join(dir, "data"),
+		Prefixes: []string{"cardea", "tf"},
+		GitHub: GitHubConfig{WebURL: "https://ghe.example.com", APIURL: "https://ghe.example.com/api/v3",
+			AppID: 12345, PrivateKey: []byte(pkcs1),
 			WebhookSecrets: []string{testSecret, testSecret + "2"}},
-		PagesAccess: "proxy", Limits: Limits{Parallel: 3, PlanTimeout: 10 * time.Minute, Drain: time.Minute}, Isolation: "none",
+		PagesAccess: "proxy", Limits: Limits{Parallel: 3, PlanTimeout: 10 * time.Minute, Drain: time.Minute},
+		Isolation: "none",
 		Terraform: TerraformConfig{Tool: "tofu", Version: "1.11.4", Versions: ">= 1.6, < 2"},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); diff != "" {
@@ -128,22 +133,29 @@ repos:
 	rules, ok := got.Rules(workflow.Repo{Owner: "ACME", Name: "Infra"})
 	role := func(r workflow.Role) workflow.Who { return workflow.Who{Role: r} }
 	maintain, admin := role(workflow.RoleMaintain), role(workflow.RoleAdmin)
-	wantRules := workflow.Rules{Match: "Acme/infra", Checkout: workflow.CheckoutHead, Plan: workflow.Who{Users: []string{"ada"}},
-		Credentials: workflow.CredentialNames{Plan: "dev-ro", Apply: "ambient"}, Bots: []string{"renovate"}, Allow: []string{"target", "destroy"}, CreateWorkspace: true, Closure: true,
-		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Order: 2, Plan: &maintain, Apply: &workflow.Who{Users: []string{"sre"}},
+	wantRules := workflow.Rules{Match: "Acme/infra", Checkout: workflow.CheckoutHead,
+		Plan:        workflow.Who{Users: []string{"ada"}},
+		Credentials: workflow.CredentialNames{Plan: "dev-ro", Apply: "ambient"}, Bots: []string{"renovate"},
+		Allow: []string{"target", "destroy"}, CreateWorkspace: true, Closure: true,
+		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Order: 2, Plan: &maintain,
+			Apply:   &workflow.Who{Users: []string{"sre"}},
 			Approve: &admin, Unlock: &maintain, Credentials: workflow.CredentialNames{Plan: "prod-ro", Apply: "ambient"},
 			Approvals: &workflow.ApprovalRules{Count: 2, By: []string{"ada", "rex"}, Author: true}}},
-		ApplyBranches: []string{"main", "release/*"}, Require: []workflow.Requirement{workflow.NeedApproved, workflow.NeedReviewed},
-		Approvals: workflow.ApprovalRules{Count: 3, By: []string{"ada", "rex"}, Author: true}, Apply: maintain, Approve: role(workflow.RoleTriage), Unlock: admin,
+		ApplyBranches: []string{"main", "release/*"},
+		Require:       []workflow.Requirement{workflow.NeedApproved, workflow.NeedReviewed},
+		Approvals:     workflow.ApprovalRules{Count: 3, By: []string{"ada", "rex"}, Author: true}, Apply: maintain,
+		Approve: role(workflow.RoleTriage), Unlock: admin,
 		Admin: workflow.Who{Users: []string{"ada"}}, LockOnPlan: true, StaleAfter: 90 * time.Minute, Automerge: true}
 	if diff := cmp.Diff(wantRules, rules); diff != "" || !ok {
 		t.Errorf("%v, -want +got:\n%s", ok, diff)
 	}
 	rules, ok = got.Rules(workflow.Repo{Owner: "acme", Name: "other"})
 	write := role(workflow.RoleWrite)
-	wantRules = workflow.Rules{Match: "acme/*", Checkout: workflow.CheckoutMerge, Plan: write, Drafts: true, PerProjectChecks: 10,
-		Require: []workflow.Requirement{workflow.NeedUpToDate, workflow.NeedApproved, workflow.NeedMergeable}, Approvals: workflow.ApprovalRules{Count: 1},
-		Apply: write, Approve: write, Unlock: write, Admin: admin, StaleAfter: 24 * time.Hour}
+	wantRules = workflow.Rules{Match: "acme/*", Checkout: workflow.CheckoutMerge,
+		Plan: write, Drafts: true, PerProjectChecks: 10,
+		Require:   []workflow.Requirement{workflow.NeedUpToDate, workflow.NeedApproved, workflow.NeedMergeable},
+		Approvals: workflow.ApprovalRules{Count: 1},
+		Apply:     write, Approve: write, Unlock: write, Admin: admin, StaleAfter: 24 * time.Hour}
 	if diff := cmp.Diff(wantRules, rules); diff != "" || !ok {
 		t.Errorf("defaults: %v, -want +got:\n%s", ok, diff)
 	}
@@ -265,7 +277,8 @@ func TestConfigFromEnvironment(t *testing.T) {
 func TestNothingGiven(t *testing.T) {
 	_, faults := parseConfig("", nil, nil)
 	got := lines(faults)
-	for _, want := range []string{"`github.app_id` (or CARDEA_GITHUB_APP_ID) is missing", "`github.private_key` (or", "`github.webhook_secrets` (or", "`pages.access` (or", "`public_url` (or"} {
+	for _, want := range []string{"`github.app_id` (or CARDEA_GITHUB_APP_ID) is missing", "`github.private_key` (or",
+		"`github.webhook_secrets` (or", "`pages.access` (or", "`public_url` (or"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got %q, want %q in it", got, want)
 		}
@@ -286,16 +299,19 @@ func TestCredential(t *testing.T) {
 	cfg := Config{credentials: map[string]credential{
 		"all": {File: file, PassEnv: []string{"*"}, Env: map[string]string{"WRITTEN": "w", "BOTH": "written"}},
 	}}
-	environ := []string{"AWS_PROFILE=p", "CARDEA_GITHUB_PRIVATE_KEY=k", "GITHUB_TOKEN=g", "TF_CLI_ARGS_plan=-destroy", "TF_DATA_DIR=/x", "TF_WORKSPACE=prod",
+	environ := []string{"AWS_PROFILE=p", "CARDEA_GITHUB_PRIVATE_KEY=k", "GITHUB_TOKEN=g", "TF_CLI_ARGS_plan=-destroy",
+		"TF_DATA_DIR=/x", "TF_WORKSPACE=prod",
 		"TF_LOG=TRACE", "TF_LOG_PATH=/x", "TF_VAR_a=b=c", "HOME=/root", "PATH=/bin", "LD_PRELOAD=x", "BOTH=server"}
 	write("# words\n\nexport A=1\nB = 'two words'\nC=\"x\"\nGITHUB_TOKEN=mine\nBOTH=file\nD=a=b\n")
 	got, err := cfg.credential("all", environ)
-	want := map[string]string{"A": "1", "B": "two words", "C": "x", "D": "a=b", "GITHUB_TOKEN": "mine", "AWS_PROFILE": "p", "TF_VAR_a": "b=c", "WRITTEN": "w", "BOTH": "written"}
+	want := map[string]string{"A": "1", "B": "two words", "C": "x", "D": "a=b", "GITHUB_TOKEN": "mine", "AWS_PROFILE": "p",
+		"TF_VAR_a": "b=c", "WRITTEN": "w", "BOTH": "written"}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}
 	write("GIT_CONFIG_COUNT=1\nGIT_CONFIG_KEY_0=url.https://x:token@git.example/.insteadOf\nGIT_CONFIG_VALUE_0=https://git.example/\nNETRC=/x\nTF_TOKEN_app_terraform_io=t\nGIT_SSH_COMMAND=ssh -i /x\n")
-	if got, err := cfg.credential("all", []string{"GIT_ASKPASS=/x", "GIT_DIR=/x", "GIT_TERMINAL_PROMPT=1"}); err != nil || len(got) != 9 || got["GIT_ASKPASS"] != "/x" {
+	if got, err := cfg.credential("all", []string{"GIT_ASKPASS=/x", "GIT_DIR=/x", "GIT_TERMINAL_PROMPT=1"}); err != nil ||
+		len(got) != 9 || got["GIT_ASKPASS"] != "/x" {
 		t.Errorf("got %v and %v, want what the file says, GIT_ASKPASS and what is written", got, err)
 	}
 	for text, want := range map[string]string{
@@ -311,7 +327,8 @@ func TestCredential(t *testing.T) {
 		"TF_CLI_ARGS_apply=x": "line 1: TF_CLI_ARGS_apply would change what a run does",
 	} {
 		write(text)
-		if _, err := cfg.credential("all", nil); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "verysecret") {
+		if _, err := cfg.credential("all", nil); err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "verysecret") {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}

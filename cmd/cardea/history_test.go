@@ -37,7 +37,8 @@ func TestHistoryExport(t *testing.T) {
 				return err
 			}
 			for _, kind := range []workflow.EventKind{workflow.EventApproved, "applied"} {
-				e := workflow.Event{At: time.Date(2026, 11, 21, 12, 4, 0, 0, time.UTC), Repo: r.ID, Number: 12, Project: "prod/network", Actor: workflow.Actor{ID: 3, Login: "ada"}, Kind: kind, Text: phrase.Say("It is <so>.")}
+				e := workflow.Event{At: time.Date(2026, 11, 21, 12, 4, 0, 0, time.UTC), Repo: r.ID, Number: 12,
+					Project: "prod/network", Actor: workflow.Actor{ID: 3, Login: "ada"}, Kind: kind, Text: phrase.Say("It is <so>.")}
 				if err := tx.Append(&e); err != nil {
 					return err
 				}
@@ -54,7 +55,9 @@ func TestHistoryExport(t *testing.T) {
 	}
 	refused("acme/other", "nothing is known")
 	line := func(repo, id, seq, kind string) string {
-		return `{"repository":"acme/` + repo + `","seq":` + seq + `,"at":"2026-11-21T12:04:00Z","repo":` + id + `,"number":12,"project":"prod/network","actor":{"id":3,"login":"ada"},"kind":"` + kind + `","text":"It is <so>."}` + "\n"
+		return `{"repository":"acme/` + repo + `","seq":` + seq + `,"at":"2026-11-21T12:04:00Z","repo":` + id +
+			`,"number":12,"project":"prod/network","actor":{"id":3,"login":"ada"},"kind":"` +
+			kind + `","text":"It is <so>."}` + "\n"
 	}
 	want := line("apps", "2", "3", "approved") + line("apps", "2", "4", "applied")
 	if got, err := export("Acme/Apps"); err != nil || got != want {

@@ -25,7 +25,8 @@ func TestNoNumberIsAsked(t *testing.T) {
 				return err
 			}
 			ast.Inspect(file, func(n ast.Node) bool {
-				if compare, is := n.(*ast.BinaryExpr); is && (isNumber(compare.X) && isZero(compare.Y) || isNumber(compare.Y) && isZero(compare.X)) {
+				if compare, is := n.(*ast.BinaryExpr); is &&
+					(isNumber(compare.X) && isZero(compare.Y) || isNumber(compare.Y) && isZero(compare.X)) {
 					at := set.Position(n.Pos())
 					at.Filename, _ = filepath.Rel("../..", path)
 					asked[at.Filename] = true

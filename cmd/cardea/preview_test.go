@@ -25,13 +25,16 @@ func TestOwnEnvironment(t *testing.T) {
 	if err := os.WriteFile(netrc, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got := ownEnvironment([]string{"HOME=" + home, "SHELL=/bin/bash", "AWS_PROFILE=dev", "AWS_SECRET_ACCESS_KEY=one", "GITHUB_TOKEN=two",
+	got := ownEnvironment([]string{"HOME=" + home, "SHELL=/bin/bash", "AWS_PROFILE=dev",
+		"AWS_SECRET_ACCESS_KEY=one", "GITHUB_TOKEN=two",
 		"TF_VAR_region=here", "TF_VAR_db_password=three", "DATABASE_URL=postgres://ada:four@db/x", "DOCS_URL=https://example.com/x",
 		"CARDEA_LISTEN=:1", "TF_CLI_ARGS_plan=-destroy", "TF_WORKSPACE=x", "TF_DATA_DIR=x", "LD_PRELOAD=x", "GIT_DIR=x", "GIT_ASKPASS=/x", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=k.v", "GIT_CONFIG_VALUE_0=five"})
 	want := run.Secrets{
-		Env: map[string]string{"AWS_SECRET_ACCESS_KEY": "one", "GITHUB_TOKEN": "two", "TF_VAR_db_password": "three", "DATABASE_URL": "postgres://ada:four@db/x",
+		Env: map[string]string{"AWS_SECRET_ACCESS_KEY": "one", "GITHUB_TOKEN": "two", "TF_VAR_db_password": "three",
+			"DATABASE_URL":     "postgres://ada:four@db/x",
 			"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "k.v", "GIT_CONFIG_VALUE_0": "five"},
-		Plain: map[string]string{"SHELL": "/bin/bash", "AWS_PROFILE": "dev", "TF_VAR_region": "here", "DOCS_URL": "https://example.com/x", "AWS_SHARED_CREDENTIALS_FILE": credentials,
+		Plain: map[string]string{"SHELL": "/bin/bash", "AWS_PROFILE": "dev", "TF_VAR_region": "here",
+			"DOCS_URL": "https://example.com/x", "AWS_SHARED_CREDENTIALS_FILE": credentials,
 			"GIT_ASKPASS": "/x", "NETRC": netrc},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -109,7 +109,8 @@ func (r *reading) terraform(args []string) {
 	fatal(r.t, err)
 	cmd := exec.Command(program, args...)
 	cmd.Dir = r.root + "/live/prod"
-	cmd.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE=/dev/null", "TF_DATA_DIR="+filepath.Dir(r.root)+"/data", "HOME="+filepath.Dir(r.root))
+	cmd.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE=/dev/null",
+		"TF_DATA_DIR="+filepath.Dir(r.root)+"/data", "HOME="+filepath.Dir(r.root))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	trace(r.t, r.root, cmd, &r.touched)
@@ -165,7 +166,8 @@ func (r *reading) check() {
 	}
 }
 
-// changed gives the file another content, or makes it, and asks whether the project is affected and its inputs are others.
+// changed gives the file another content, or makes it, and asks whether the project is affected and
+// its inputs are others.
 func (r *reading) changed(name string) {
 	r.t.Helper()
 	_, before := r.survey(r.tree, "live/prod/main.tf")
@@ -186,7 +188,8 @@ func (r *reading) changed(name string) {
 // survey is what the server says of a change of one file to a tree.
 func (r *reading) survey(planned, changed string) (affected bool, run workflow.Run) {
 	r.t.Helper()
-	co := workflow.Checkout{Head: "head", Base: "base", Changes: []workflow.FileChange{{Path: changed, Status: "modified"}}}
+	co := workflow.Checkout{Head: "head", Base: "base",
+		Changes: []workflow.FileChange{{Path: changed, Status: "modified"}}}
 	var err error
 	co.BaseTree, err = git.OpenTree(r.gitDir, r.tree)
 	fatal(r.t, err)

@@ -15,7 +15,8 @@ import (
 // write it with another prefix; it is a hole of its text. Only phrase itself, which
 // writes them, and this package, where nothing has another prefix, know the word.
 func TestCommandsAreHoles(t *testing.T) {
-	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", module+"workflow/...", module+"templates/...", module+"app/...").Output()
+	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", module+"workflow/...",
+		module+"templates/...", module+"app/...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}

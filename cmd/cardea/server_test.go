@@ -10,7 +10,8 @@ import (
 // TestStartSaysWhatIsNotIsolated: an operator who reads the first lines of the log knows what runs can reach.
 func TestStartSaysWhatIsNotIsolated(t *testing.T) {
 	var log bytes.Buffer
-	s := &server{cfg: Config{PublicURL: "https://cardea.example.com", Isolation: "auto"}, log: slog.New(slog.NewJSONHandler(&log, nil))}
+	s := &server{cfg: Config{PublicURL: "https://cardea.example.com", Isolation: "auto"},
+		log: slog.New(slog.NewJSONHandler(&log, nil))}
 	s.sayHow()
 	if got := log.String(); !strings.Contains(got, `"level":"WARN"`) || !strings.Contains(got, "NOT ISOLATED") {
 		t.Errorf("the log at start does not warn: %s", got)

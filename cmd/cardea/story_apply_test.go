@@ -137,11 +137,13 @@ func (s *story) cmdRuns(_ *testscript.TestScript, args []string) error {
 // or acme/reader, whose reader_object reads the file that it names while it is applied.
 func (s *story) cmdProvider(ts *testscript.TestScript, args []string) error {
 	if len(args) > 1 {
-		return writeFile(ts.MkAbs(filepath.Join("world/data/providers/registry.terraform.io/acme", args[1], args[0], runtime.GOOS+"_"+runtime.GOARCH,
+		return writeFile(ts.MkAbs(filepath.Join("world/data/providers/registry.terraform.io/acme", args[1], args[0],
+			runtime.GOOS+"_"+runtime.GOARCH,
 			"terraform-provider-"+args[1]+"_v"+args[0])), s.reader(), 0o755)
 	}
 	const versions = "registry.terraform.io/hashicorp/time"
-	return os.CopyFS(ts.MkAbs(filepath.Join("world/data/providers", versions, args[0])), os.DirFS(filepath.Join(s.mirror, versions, terraformtest.TimeVersion)))
+	return os.CopyFS(ts.MkAbs(filepath.Join("world/data/providers", versions, args[0])),
+		os.DirFS(filepath.Join(s.mirror, versions, terraformtest.TimeVersion)))
 }
 
 func writeFile(name string, data []byte, mode os.FileMode) error {
@@ -259,7 +261,8 @@ func (s *story) cmdSeen(_ *testscript.TestScript, args []string) error {
 			Body      string
 			UpdatedAt time.Time `json:"updated_at"`
 		}
-		if err := s.author.call(context.Background(), http.MethodGet, fmt.Sprintf("/repos/%s/issues/%d/comments?per_page=100", s.repo, s.pull), nil, &comments); err != nil {
+		if err := s.author.call(context.Background(), http.MethodGet,
+			fmt.Sprintf("/repos/%s/issues/%d/comments?per_page=100", s.repo, s.pull), nil, &comments); err != nil {
 			return err.Error(), false
 		}
 		for _, c := range comments {
@@ -290,7 +293,8 @@ func (s *story) cmdRemember(_ *testscript.TestScript, args []string) error {
 	return s.poll("button "+args[1]+" of "+args[0], func() (string, bool) {
 		run, err := s.checkRun(args[0])
 		s.tab = run.ID
-		return fmt.Sprintf("%v %s %s with %q", err, run.Status, run.Conclusion, run.Actions), slices.Contains(run.Actions, args[1])
+		return fmt.Sprintf("%v %s %s with %q", err, run.Status, run.Conclusion, run.Actions),
+			slices.Contains(run.Actions, args[1])
 	})
 }
 
@@ -336,7 +340,8 @@ func (s *story) ghApply(ts *testscript.TestScript, args []string) (known bool, e
 		if err != nil {
 			return true, err
 		}
-		return true, who.call(ctx, http.MethodPost, "/repos/"+s.repo+"/statuses/"+pull.HeadSHA, map[string]any{"state": args[2], "context": args[3]}, nil)
+		return true, who.call(ctx, http.MethodPost, "/repos/"+s.repo+"/statuses/"+pull.HeadSHA,
+			map[string]any{"state": args[2], "context": args[3]}, nil)
 	case "press-old": // gh press-old WHO IDENTIFIER: a button of the check run that was remembered
 		return true, s.gh.PressButton(args[1], s.tab, args[2])
 	case "pull": // gh pull N: the pull that the next words are about
@@ -351,12 +356,14 @@ func (s *story) newPerson(ts *testscript.TestScript, login, role string) error {
 	if err != nil {
 		return err
 	}
-	s.others = append(s.others, &person{login: login, token: user.Token, web: s.gh.URL(), api: s.gh.APIURL(), repo: s.repo, clone: ts.MkAbs("world/clones/" + login)})
+	s.others = append(s.others, &person{login: login, token: user.Token, web: s.gh.URL(), api: s.gh.APIURL(), repo: s.repo,
+		clone: ts.MkAbs("world/clones/" + login)})
 	return s.gh.SetPermission(s.repo, login, role)
 }
 
 func (s *story) newBot(ctx context.Context, slug string) error {
-	app, err := s.gh.CreateApp(localgithub.App{Slug: slug, Permissions: map[string]string{"issues": "write", "pull_requests": "write"}})
+	app, err := s.gh.CreateApp(localgithub.App{Slug: slug,
+		Permissions: map[string]string{"issues": "write", "pull_requests": "write"}})
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,8 @@ func (s *story) cmdPush(ts *testscript.TestScript, args []string) error {
 		if err != nil {
 			return err
 		}
-		text := strings.NewReplacer("$ARCHIVES", ts.Getenv("ARCHIVES"), "$STATESERVER", ts.Getenv("STATESERVER"), "$LOCALHOST", ts.Getenv("LOCALHOST"),
+		text := strings.NewReplacer("$ARCHIVES", ts.Getenv("ARCHIVES"), "$STATESERVER", ts.Getenv("STATESERVER"),
+			"$LOCALHOST", ts.Getenv("LOCALHOST"),
 			"$STATE", ts.Getenv("STATE"), "$GITHUB_HOST", ts.Getenv("GITHUB_HOST")).Replace(string(data))
 		text = strings.NewReplacer(`\u001b`, "\x1b", `\u0007`, "\a", `\u202e`, "\u202e").Replace(text)
 		if strings.TrimSpace(text) == "DELETE" {
@@ -95,7 +96,8 @@ func (s *story) cmdModules(ts *testscript.TestScript, args []string) error {
 	if err := s.gh.SetPermission(full, "mia", "write"); err != nil {
 		return err
 	}
-	mia := &person{login: "mia", token: user.Token, web: s.gh.URL(), api: s.gh.APIURL(), repo: full, clone: filepath.Join(s.dir, "clones", "mia")}
+	mia := &person{login: "mia", token: user.Token, web: s.gh.URL(), api: s.gh.APIURL(), repo: full,
+		clone: filepath.Join(s.dir, "clones", "mia")}
 	s.others = append(s.others, mia)
 	if err := s.cmdPush(ts, []string{"mia", "main", args[0]}); err != nil {
 		return err

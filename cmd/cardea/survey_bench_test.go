@@ -87,7 +87,8 @@ func (c surveyCase) repository(b *testing.B) (dir, base, head string) {
 	}
 	project := func(i, v int) {
 		name := surveyDir(i)
-		file(name+"/main.tf", fmt.Sprintf("terraform {\n  backend \"s3\" {\n    "+c.block+"  }\n}\nresource \"terraform_data\" \"a\" {\n  input = %d\n}\n", name, v))
+		file(name+"/main.tf",
+			fmt.Sprintf("terraform {\n  backend \"s3\" {\n    "+c.block+"  }\n}\nresource \"terraform_data\" \"a\" {\n  input = %d\n}\n", name, v))
 		if v == 1 {
 			file(name+"/state.s3.tfbackend", "bucket = \"state\"\n")
 		}

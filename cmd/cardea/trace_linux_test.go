@@ -108,7 +108,8 @@ func (tr *tracer) stopped(pid int, status syscall.WaitStatus) (signal int) {
 func (tr *tracer) call(pid int) {
 	const getSyscallInfo, entry = 0x420e, 1
 	var info [88]byte
-	if _, _, errno := syscall.Syscall6(syscall.SYS_PTRACE, getSyscallInfo, uintptr(pid), uintptr(len(info)), uintptr(unsafe.Pointer(&info)), 0, 0); errno != 0 || info[0] != entry {
+	if _, _, errno := syscall.Syscall6(syscall.SYS_PTRACE, getSyscallInfo, uintptr(pid), uintptr(len(info)),
+		uintptr(unsafe.Pointer(&info)), 0, 0); errno != 0 || info[0] != entry {
 		return
 	}
 	number := binary.NativeEndian.Uint64(info[24:])

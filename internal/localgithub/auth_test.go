@@ -26,7 +26,8 @@ func TestJWT(t *testing.T) {
 	foreign := must1(rsa.GenerateKey(rand.Reader, 2048))(t)
 	now := time.Now()
 	claims := func(iss string, issued, expires time.Duration) jwt.RegisteredClaims {
-		return jwt.RegisteredClaims{Issuer: iss, IssuedAt: jwt.NewNumericDate(now.Add(issued)), ExpiresAt: jwt.NewNumericDate(now.Add(expires))}
+		return jwt.RegisteredClaims{Issuer: iss, IssuedAt: jwt.NewNumericDate(now.Add(issued)),
+			ExpiresAt: jwt.NewNumericDate(now.Add(expires))}
 	}
 	id := strconv.FormatInt(w.app.ID, 10)
 	for _, tt := range []struct {
@@ -90,7 +91,8 @@ func TestTokenNarrowing(t *testing.T) {
 		if got != want {
 			t.Errorf("narrow token on %s: got %d %v, want %d", path, got, body["message"], want)
 		}
-		if need := body["header"].(http.Header).Get("X-Accepted-GitHub-Permissions"); want == 403 && need != "pull_requests=read" {
+		if need := body["header"].(http.Header).Get("X-Accepted-GitHub-Permissions"); want == 403 &&
+			need != "pull_requests=read" {
 			t.Errorf("403 names %q", need)
 		}
 	}
@@ -100,7 +102,8 @@ func TestTokenLifeAndForm(t *testing.T) {
 	w := newWorld(t)
 	_, body := w.token(`{}`)
 	token := body["token"].(string)
-	if !regexp.MustCompile(fmt.Sprintf(`^ghs_%d_[\w-]+\.[\w-]+\.[\w-]+$`, w.app.ID)).MatchString(token) || len(token) < 400 {
+	if !regexp.MustCompile(fmt.Sprintf(`^ghs_%d_[\w-]+\.[\w-]+\.[\w-]+$`, w.app.ID)).MatchString(token) ||
+		len(token) < 400 {
 		t.Errorf("token of the new form: got %q", token)
 	}
 	_, body = w.token(`{}`, "X-GitHub-Stateless-S2S-Token", "disabled")
@@ -134,7 +137,8 @@ func (w *world) doApp(method, path, body string) (int, map[string]any) {
 	key := must1(x509.ParsePKCS1PrivateKey(block.Bytes))(w.t)
 	now := w.time()
 	raw := must1(jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.RegisteredClaims{
-		Issuer: strconv.FormatInt(w.app.ID, 10), IssuedAt: jwt.NewNumericDate(now.Add(-time.Minute)), ExpiresAt: jwt.NewNumericDate(now.Add(5 * time.Minute)),
+		Issuer: strconv.FormatInt(w.app.ID, 10), IssuedAt: jwt.NewNumericDate(now.Add(-time.Minute)),
+		ExpiresAt: jwt.NewNumericDate(now.Add(5 * time.Minute)),
 	}).SignedString(key))(w.t)
 	return w.do(method, path, body, "Authorization", "Bearer "+raw)
 }
@@ -206,7 +210,8 @@ func TestWhoMay(t *testing.T) {
 	if got, _ := w.do("GET", "/repos/acme/open", "", "Authorization", "token "+body["token"].(string)); got != 200 {
 		t.Errorf("public repository outside the installation: got %d, want 200", got)
 	}
-	if got, _ := w.do("POST", "/repos/acme/open/issues/1/comments", `{"body":"x"}`, "Authorization", "token "+body["token"].(string)); got != 403 {
+	if got, _ := w.do("POST", "/repos/acme/open/issues/1/comments", `{"body":"x"}`, "Authorization",
+		"token "+body["token"].(string)); got != 403 {
 		t.Errorf("writing to a public repository outside the installation: got %d, want 403", got)
 	}
 }
@@ -287,7 +292,8 @@ func TestRateLimitAndValidators(t *testing.T) {
 
 func TestEventsNeedPermissions(t *testing.T) {
 	w := newWorld(t)
-	if _, err := w.CreateApp(App{Slug: "weak", Events: []string{"issue_comment"}}); err == nil || !strings.Contains(err.Error(), "issue_comment") {
+	if _, err := w.CreateApp(App{Slug: "weak", Events: []string{"issue_comment"}}); err == nil ||
+		!strings.Contains(err.Error(), "issue_comment") {
 		t.Errorf("event without permission: got %v", err)
 	}
 	perms := maps.Clone(allPermissions)

@@ -47,7 +47,8 @@ func TestCheckRunLimits(t *testing.T) {
 		{"details_url of no web page", `"details_url":"ftp://x"`, 422},
 		{"wrong type", `"status":7`, 422},
 	} {
-		got, body := w.installed("POST", "/repos/acme/infra/check-runs", fmt.Sprintf(`{"name":"n","head_sha":%q,%s}`, head, tt.fields))
+		got, body := w.installed("POST", "/repos/acme/infra/check-runs",
+			fmt.Sprintf(`{"name":"n","head_sha":%q,%s}`, head, tt.fields))
 		if got != tt.want {
 			t.Errorf("%s: got %d %v, want %d", tt.name, got, body["message"], tt.want)
 		}
@@ -55,7 +56,9 @@ func TestCheckRunLimits(t *testing.T) {
 			t.Errorf("a conclusion: got status %v", body["status"])
 		}
 	}
-	if got, body := w.installed("POST", "/repos/acme/infra/check-runs", `{"name":"n","head_sha":"0123456789012345678901234567890123456789"}`); got != 422 || !strings.HasPrefix(body["message"].(string), "No commit found for SHA") {
+	if got, body := w.installed("POST", "/repos/acme/infra/check-runs",
+		`{"name":"n","head_sha":"0123456789012345678901234567890123456789"}`); got != 422 ||
+		!strings.HasPrefix(body["message"].(string), "No commit found for SHA") {
 		t.Errorf("unknown commit: got %d %v", got, body["message"])
 	}
 }
@@ -76,12 +79,15 @@ func TestCompletedIsFinalAndNewestWins(t *testing.T) {
 	}
 	first := create("plan", "failure")
 	for _, back := range []string{"in_progress", "queued"} {
-		_, _, err := gh.Checks.UpdateCheckRun(w.ctx, "acme", "infra", first, github.UpdateCheckRunOptions{Name: "plan", Status: &back})
+		_, _, err := gh.Checks.UpdateCheckRun(w.ctx, "acme", "infra", first,
+			github.UpdateCheckRunOptions{Name: "plan", Status: &back})
 		if got := status(t, err); got != 422 {
 			t.Errorf("completed back to %s: got %d, want 422", back, got)
 		}
 	}
-	if _, _, err := gh.Checks.UpdateCheckRun(w.ctx, "acme", "infra", first, github.UpdateCheckRunOptions{Name: "plan", Output: &github.CheckRunOutput{Title: github.String("t"), Summary: github.String("s")}}); err != nil {
+	if _, _, err := gh.Checks.UpdateCheckRun(w.ctx, "acme", "infra", first,
+		github.UpdateCheckRunOptions{Name: "plan",
+			Output: &github.CheckRunOutput{Title: github.String("t"), Summary: github.String("s")}}); err != nil {
 		t.Errorf("text of a completed run: %v", err)
 	}
 	second := create("plan", "")
@@ -94,7 +100,8 @@ func TestCompletedIsFinalAndNewestWins(t *testing.T) {
 	if list.GetTotal() != 1 || list.CheckRuns[0].GetID() != third {
 		t.Errorf("latest runs: got %d, first %d; want only %d", list.GetTotal(), list.CheckRuns[0].GetID(), third)
 	}
-	list, _, err = gh.Checks.ListCheckRunsForRef(w.ctx, "acme", "infra", "x", &github.ListCheckRunsOptions{Filter: github.String("all")})
+	list, _, err = gh.Checks.ListCheckRunsForRef(w.ctx, "acme", "infra", "x",
+		&github.ListCheckRunsOptions{Filter: github.String("all")})
 	must(t, err)
 	if list.GetTotal() != 3 {
 		t.Errorf("all runs: got %d, want 3 (among them %d and %d)", list.GetTotal(), first, second)
@@ -108,28 +115,34 @@ func TestAnnotationsAreAppended(t *testing.T) {
 	w := newWorld(t)
 	_, head := w.openPull("x", map[string]string{"a": "1"})
 	gh := w.client("cardea")
-	out := &github.CheckRunOutput{Title: github.String("t"), Summary: github.String("s"), Annotations: []*github.CheckRunAnnotation{
-		{Path: github.String("a"), StartLine: github.Int(1), EndLine: github.Int(1), AnnotationLevel: github.String("failure"), Message: github.String("m")},
-	}}
-	run, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra", github.CreateCheckRunOptions{Name: "n", HeadSHA: head, Output: out})
+	out := &github.CheckRunOutput{Title: github.String("t"), Summary: github.String("s"),
+		Annotations: []*github.CheckRunAnnotation{
+			{Path: github.String("a"), StartLine: github.Int(1), EndLine: github.Int(1), AnnotationLevel: github.String("failure"), Message: github.String("m")},
+		}}
+	run, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra",
+		github.CreateCheckRunOptions{Name: "n", HeadSHA: head, Output: out})
 	must(t, err)
-	run, _, err = gh.Checks.UpdateCheckRun(w.ctx, "acme", "infra", run.GetID(), github.UpdateCheckRunOptions{Name: "n", Output: out})
+	run, _, err = gh.Checks.UpdateCheckRun(w.ctx, "acme", "infra", run.GetID(),
+		github.UpdateCheckRunOptions{Name: "n", Output: out})
 	must(t, err)
 	list, _, err := gh.Checks.ListCheckRunAnnotations(w.ctx, "acme", "infra", run.GetID(), nil)
 	must(t, err)
 	if len(list) != 2 || run.GetOutput().GetAnnotationsCount() != 2 {
-		t.Errorf("annotations after sending one twice: got %d and %d, want 2", len(list), run.GetOutput().GetAnnotationsCount())
+		t.Errorf("annotations after sending one twice: got %d and %d, want 2", len(list),
+			run.GetOutput().GetAnnotationsCount())
 	}
 }
 
 func TestOnlyTheOwnerChangesARun(t *testing.T) {
 	w := newWorld(t)
 	_, head := w.openPull("x", map[string]string{"a": "1"})
-	run, _, err := w.client("cardea").Checks.CreateCheckRun(w.ctx, "acme", "infra", github.CreateCheckRunOptions{Name: "n", HeadSHA: head})
+	run, _, err := w.client("cardea").Checks.CreateCheckRun(w.ctx, "acme", "infra",
+		github.CreateCheckRunOptions{Name: "n", HeadSHA: head})
 	must(t, err)
 	w.app = must1(w.CreateApp(App{Slug: "other", Permissions: allPermissions}))(t)
 	w.inst = must1(w.Install(w.app.ID, "acme"))(t)
-	_, _, err = w.client("cardea").Checks.UpdateCheckRun(w.ctx, "acme", "infra", run.GetID(), github.UpdateCheckRunOptions{Name: "n", Conclusion: github.String("success")})
+	_, _, err = w.client("cardea").Checks.UpdateCheckRun(w.ctx, "acme", "infra", run.GetID(),
+		github.UpdateCheckRunOptions{Name: "n", Conclusion: github.String("success")})
 	if got := status(t, err); got != 403 {
 		t.Errorf("another App's update: got %d, want 403", got)
 	}
@@ -141,14 +154,16 @@ func TestButtonsAndReruns(t *testing.T) {
 	_, head := w.openPull("x", map[string]string{"a": "1"})
 	gh := w.client("cardea")
 	run, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra", github.CreateCheckRunOptions{
-		Name: "plan", HeadSHA: head, ExternalID: github.String("key"), Actions: []*github.CheckRunAction{{Label: "Re-plan", Description: "Plan again", Identifier: "plan"}},
+		Name: "plan", HeadSHA: head, ExternalID: github.String("key"),
+		Actions: []*github.CheckRunAction{{Label: "Re-plan", Description: "Plan again", Identifier: "plan"}},
 	})
 	must(t, err)
 	id := run.GetID()
 	if err := w.PressButton("ada", id, "plan"); err == nil {
 		t.Error("a button before the run is completed")
 	}
-	_, _, err = gh.Checks.UpdateCheckRun(w.ctx, "acme", "infra", id, github.UpdateCheckRunOptions{Name: "plan", Conclusion: github.String("success")})
+	_, _, err = gh.Checks.UpdateCheckRun(w.ctx, "acme", "infra", id,
+		github.UpdateCheckRunOptions{Name: "plan", Conclusion: github.String("success")})
 	must(t, err)
 	if w.PressButton("joe", id, "plan") == nil || w.Rerequest("joe", id) == nil {
 		t.Error("a button for somebody without write access")
@@ -160,13 +175,15 @@ func TestButtonsAndReruns(t *testing.T) {
 	must(t, w.Rerequest("rob", id))
 	runs := must1(w.CheckRuns("acme/infra", head))(t)
 	must(t, w.RerequestAll("rob", runs[0].SuiteID))
-	if diff := cmp.Diff([]string{"created", "completed", "requested_action", "rerequested"}, w.actions("check_run")); diff != "" {
+	if diff := cmp.Diff([]string{"created", "completed", "requested_action", "rerequested"},
+		w.actions("check_run")); diff != "" {
 		t.Errorf("check_run events (-want +got):\n%s", diff)
 	}
 	pressed := w.events("check_run")[2]
 	var e github.CheckRunEvent
 	must(t, json.Unmarshal(pressed.raw, &e))
-	got := []string{e.GetRequestedAction().Identifier, e.GetSender().GetLogin(), e.GetCheckRun().GetExternalID(), e.GetCheckRun().GetHeadSHA(), e.GetCheckRun().GetCheckSuite().GetHeadSHA()}
+	got := []string{e.GetRequestedAction().Identifier, e.GetSender().GetLogin(), e.GetCheckRun().GetExternalID(),
+		e.GetCheckRun().GetHeadSHA(), e.GetCheckRun().GetCheckSuite().GetHeadSHA()}
 	if diff := cmp.Diff([]string{"plan", "ada", "key", head, head}, got); diff != "" {
 		t.Errorf("pressed button (-want +got):\n%s", diff)
 	}
@@ -186,7 +203,8 @@ func TestChecksBelongToACommit(t *testing.T) {
 	w.push("release")
 	second := must1(w.OpenPull("acme/infra", "ada", PullRequest{Title: "t", Head: "x", Base: "release"}))(t)
 	gh := w.client("cardea")
-	run, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra", github.CreateCheckRunOptions{Name: "plan", HeadSHA: head, Conclusion: github.String("failure")})
+	run, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra",
+		github.CreateCheckRunOptions{Name: "plan", HeadSHA: head, Conclusion: github.String("failure")})
 	must(t, err)
 	if len(run.PullRequests) != 2 {
 		t.Errorf("pulls of the run: got %d, want 2", len(run.PullRequests))
@@ -197,7 +215,8 @@ func TestChecksBelongToACommit(t *testing.T) {
 	}
 	suites, _, err := gh.Checks.ListCheckSuitesForRef(w.ctx, "acme", "infra", head, nil)
 	must(t, err)
-	if suites.GetTotal() != 1 || suites.CheckSuites[0].GetConclusion() != "failure" || suites.CheckSuites[0].GetHeadCommit().GetMessage() != "change" {
+	if suites.GetTotal() != 1 || suites.CheckSuites[0].GetConclusion() != "failure" ||
+		suites.CheckSuites[0].GetHeadCommit().GetMessage() != "change" {
 		t.Errorf("suites: got %v", suites)
 	}
 }

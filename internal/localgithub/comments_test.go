@@ -54,10 +54,12 @@ func TestCommentEvents(t *testing.T) {
 	id := must1(w.Comment("acme/infra", n, "joe", "cardea plan"))(t)
 	must1(w.Comment("acme/infra", issue, "joe", "cardea plan"))(t)
 	gh := w.client("cardea")
-	if _, _, err := gh.Issues.EditComment(w.ctx, "acme", "infra", id, &github.IssueComment{Body: github.String("other")}); err != nil {
+	if _, _, err := gh.Issues.EditComment(w.ctx, "acme", "infra", id,
+		&github.IssueComment{Body: github.String("other")}); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := w.as("joe", "PATCH", fmt.Sprintf("/repos/acme/infra/issues/comments/%d", id), `{"body":"mine"}`); got != 200 {
+	if got, _ := w.as("joe", "PATCH", fmt.Sprintf("/repos/acme/infra/issues/comments/%d", id),
+		`{"body":"mine"}`); got != 200 {
 		t.Errorf("editing one's own comment: got %d", got)
 	}
 	if _, err := gh.Issues.DeleteComment(w.ctx, "acme", "infra", id); err != nil {
@@ -66,7 +68,8 @@ func TestCommentEvents(t *testing.T) {
 	if _, _, err := gh.Issues.GetComment(w.ctx, "acme", "infra", id); status(t, err) != 404 {
 		t.Error("a deleted comment is still there")
 	}
-	if diff := cmp.Diff([]string{"created", "created", "edited", "edited", "deleted"}, w.actions("issue_comment")); diff != "" {
+	if diff := cmp.Diff([]string{"created", "created", "edited", "edited", "deleted"},
+		w.actions("issue_comment")); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 	all := w.events("issue_comment")

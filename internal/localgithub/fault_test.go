@@ -18,7 +18,8 @@ import (
 
 func TestFaultAtTheNthCall(t *testing.T) {
 	w := newWorld(t)
-	f := w.Faults.Add(FaultRule{Method: "GET", Path: regexp.MustCompile(`^/repos/acme/infra$`), From: 2, Times: 2, Status: 503, Header: map[string]string{"Retry-After": "1"}})
+	f := w.Faults.Add(FaultRule{Method: "GET", Path: regexp.MustCompile(`^/repos/acme/infra$`), From: 2, Times: 2,
+		Status: 503, Header: map[string]string{"Retry-After": "1"}})
 	var got []int
 	for range 4 {
 		code, _ := w.as("ada", "GET", "/repos/acme/infra", "")
@@ -57,7 +58,8 @@ func TestFaultAfterEffect(t *testing.T) {
 	n, _ := w.openPull("x", map[string]string{"a": "1"})
 	post := func(ctxTimeout time.Duration) error {
 		client := &http.Client{Timeout: ctxTimeout}
-		req := must1(http.NewRequest("POST", fmt.Sprintf("%s/repos/acme/infra/issues/%d/comments", w.APIURL(), n), strings.NewReader(`{"body":"hello"}`)))(t)
+		req := must1(http.NewRequest("POST", fmt.Sprintf("%s/repos/acme/infra/issues/%d/comments", w.APIURL(), n),
+			strings.NewReader(`{"body":"hello"}`)))(t)
 		req.Header.Set("Authorization", "token "+w.tokens["ada"])
 		res, err := client.Do(req)
 		if err == nil {
@@ -145,7 +147,8 @@ func TestExchanges(t *testing.T) {
 	w.as("ada", "POST", "/repos/acme/open/issues/1/comments", `{"body":"x"}`)
 	must(t, gh.Close())
 	all := gh.Exchanges()
-	got := []any{len(all), all[0].Path, all[0].Query, all[0].Actor, all[0].ActorKind, all[0].Status, string(all[0].ResponseBody), all[1].Status, string(all[1].RequestBody)}
+	got := []any{len(all), all[0].Path, all[0].Query, all[0].Actor, all[0].ActorKind, all[0].Status,
+		string(all[0].ResponseBody), all[1].Status, string(all[1].RequestBody)}
 	want := []any{2, "/repos/acme/open/pulls", "state=all", "ada", "user", 200, "[]\n", 404, `{"body":"x"}`}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("exchanges (-want +got):\n%s", diff)

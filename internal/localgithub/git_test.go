@@ -88,7 +88,8 @@ func TestGitProtocol(t *testing.T) {
 	}
 	partial := filepath.Join(t.TempDir(), "partial")
 	run("clone", "-q", "--filter=blob:none", "--no-checkout", w.repo.CloneURL, partial)
-	if got, err := w.gitRun(partial, "", "rev-list", "--objects", "--all", "--missing=print"); err != nil || !strings.Contains(got, "?") {
+	if got, err := w.gitRun(partial, "", "rev-list", "--objects", "--all", "--missing=print"); err != nil ||
+		!strings.Contains(got, "?") {
 		t.Errorf("partial clone: got %v %q, want missing objects", err, got)
 	}
 	noise := make([]byte, 300_000)
@@ -114,7 +115,8 @@ func TestContentsAndCommits(t *testing.T) {
 	if len(dir) != 1 || dir[0].GetPath() != "prod/main.tf" || dir[0].GetType() != "file" {
 		t.Errorf("directory: got %v", dir)
 	}
-	if _, _, res, err := gh.Repositories.GetContents(w.ctx, "acme", "infra", "nosuch", nil); err == nil || res.StatusCode != 404 {
+	if _, _, res, err := gh.Repositories.GetContents(w.ctx, "acme", "infra", "nosuch", nil); err == nil ||
+		res.StatusCode != 404 {
 		t.Errorf("no file: got %v", err)
 	}
 	cmp, _, err := gh.Repositories.CompareCommits(w.ctx, "acme", "infra", "main", "topic/x", nil)

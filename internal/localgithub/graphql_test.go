@@ -51,21 +51,26 @@ const pullQuery = `query($owner: String!, $name: String!, $number: Int!) {
 func TestGraphQLPull(t *testing.T) {
 	w := newWorld(t)
 	n, head := w.openPull("x", map[string]string{"a": "1"})
-	must(t, w.Protect("acme/infra", "main", Protection{Reviews: 1, Checks: []RequiredCheck{{Context: "plan", AppID: w.app.ID}}}))
+	must(t, w.Protect("acme/infra", "main",
+		Protection{Reviews: 1, Checks: []RequiredCheck{{Context: "plan", AppID: w.app.ID}}}))
 	gh := w.client("cardea")
-	_, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra", github.CreateCheckRunOptions{Name: "plan", HeadSHA: head, Conclusion: github.String("success")})
+	_, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra",
+		github.CreateCheckRunOptions{Name: "plan", HeadSHA: head, Conclusion: github.String("success")})
 	must(t, err)
 	w.as("ada", "POST", "/repos/acme/infra/statuses/"+head, `{"state":"failure","context":"ci"}`)
 	cm, _, err := gh.Issues.CreateComment(w.ctx, "acme", "infra", n, &github.IssueComment{Body: github.String("hello")})
 	must(t, err)
 	_, user := w.as("ada", "GET", "/user", "")
-	data, errs := w.ask(w.installationToken(`{}`), pullQuery, map[string]any{"owner": "ACME", "name": "infra", "number": n})
+	data, errs := w.ask(w.installationToken(`{}`), pullQuery,
+		map[string]any{"owner": "ACME", "name": "infra", "number": n})
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	run := map[string]any{"__typename": "CheckRun", "name": "plan", "status": "COMPLETED", "conclusion": "SUCCESS", "isRequired": true,
+	run := map[string]any{"__typename": "CheckRun", "name": "plan", "status": "COMPLETED",
+		"conclusion": "SUCCESS", "isRequired": true,
 		"checkSuite": map[string]any{"app": map[string]any{"databaseId": float64(w.app.ID)}}}
-	contexts := map[string]any{"nodes": []any{run}, "pageInfo": map[string]any{"hasNextPage": true, "endCursor": graphql.Cursor(1)}}
+	contexts := map[string]any{"nodes": []any{run},
+		"pageInfo": map[string]any{"hasNextPage": true, "endCursor": graphql.Cursor(1)}}
 	rollup := map[string]any{"state": "FAILURE", "contexts": contexts}
 	want := map[string]any{"repository": map[string]any{"databaseId": float64(w.repo.ID), "pullRequest": map[string]any{
 		"number": float64(n), "state": "OPEN", "isDraft": false, "mergeable": "UNKNOWN", "reviewDecision": "REVIEW_REQUIRED", "headRefOid": head, "headRefName": "x", "baseRefName": "main",
@@ -88,7 +93,8 @@ func TestGraphQLPull(t *testing.T) {
 		t.Fatal(errs)
 	}
 	got := string(mustJSON(data))
-	if !strings.Contains(got, `"mergeable":"MERGEABLE"`) || !strings.Contains(got, `"nodes":[{"context":"ci","isRequired":false}],"pageInfo":{"hasNextPage":false}`) {
+	if !strings.Contains(got, `"mergeable":"MERGEABLE"`) ||
+		!strings.Contains(got, `"nodes":[{"context":"ci","isRequired":false}],"pageInfo":{"hasNextPage":false}`) {
 		t.Errorf("second page: got %s", got)
 	}
 }
@@ -122,15 +128,18 @@ func TestGraphQLErrors(t *testing.T) {
 func TestMinimizeComment(t *testing.T) {
 	w := newWorld(t)
 	n, _ := w.openPull("x", map[string]string{"a": "1"})
-	cm, _, err := w.client("cardea").Issues.CreateComment(w.ctx, "acme", "infra", n, &github.IssueComment{Body: github.String("old")})
+	cm, _, err := w.client("cardea").Issues.CreateComment(w.ctx, "acme", "infra", n,
+		&github.IssueComment{Body: github.String("old")})
 	must(t, err)
 	mutation := `mutation($id: ID!) { minimizeComment(input: {subjectId: $id, classifier: OUTDATED}) { minimizedComment { isMinimized minimizedReason ... on IssueComment { databaseId } } } }`
 	vars := map[string]any{"id": cm.GetNodeID()}
-	if _, errs := w.ask(w.installationToken(`{"permissions":{"issues":"read","pull_requests":"read"}}`), mutation, vars); !strings.Contains(string(mustJSON(errs)), "FORBIDDEN") {
+	if _, errs := w.ask(w.installationToken(`{"permissions":{"issues":"read","pull_requests":"read"}}`), mutation,
+		vars); !strings.Contains(string(mustJSON(errs)), "FORBIDDEN") {
 		t.Errorf("without permission: got %s", mustJSON(errs))
 	}
 	data, errs := w.ask(w.installationToken(`{}`), mutation, vars)
-	want := map[string]any{"minimizeComment": map[string]any{"minimizedComment": map[string]any{"isMinimized": true, "minimizedReason": "outdated", "databaseId": float64(cm.GetID())}}}
+	want := map[string]any{"minimizeComment": map[string]any{"minimizedComment": map[string]any{"isMinimized": true,
+		"minimizedReason": "outdated", "databaseId": float64(cm.GetID())}}}
 	if diff := cmp.Diff(want, data); diff != "" || len(errs) > 0 {
 		t.Errorf("minimised: errors %v (-want +got):\n%s", errs, diff)
 	}
@@ -170,9 +179,11 @@ func TestRequiredByRuleset(t *testing.T) {
 	must(t, w.RequireByRuleset("acme/infra", "main", []RequiredCheck{{Context: "ci"}, {Context: "policy", AppID: 7}}))
 	must(t, w.AllowMergeCommits("acme/infra", false))
 	rule, rules, required, allowed = look()
-	wantRules := []any{map[string]any{"type": "REQUIRED_STATUS_CHECKS", "parameters": map[string]any{"requiredStatusChecks": []any{
-		map[string]any{"context": "ci", "integrationId": nil}, map[string]any{"context": "policy", "integrationId": float64(7)},
-	}}}}
+	wantRules := []any{map[string]any{"type": "REQUIRED_STATUS_CHECKS",
+		"parameters": map[string]any{"requiredStatusChecks": []any{
+			map[string]any{"context": "ci", "integrationId": nil},
+			map[string]any{"context": "policy", "integrationId": float64(7)},
+		}}}}
 	if diff := cmp.Diff(map[string]any{"requiredStatusCheckContexts": []any{"plan"}}, rule); diff != "" {
 		t.Errorf("the classic rule differs (-want +got):\n%s", diff)
 	}
@@ -185,11 +196,13 @@ func TestRequiredByRuleset(t *testing.T) {
 	var list []*github.RepositoryRule
 	req := must1(w.client("cardea").NewRequest("GET", "repos/acme/infra/rules/branches/main", nil))(t)
 	must1(w.client("cardea").Do(w.ctx, req, &list))(t)
-	if len(list) != 1 || list[0].Type != "required_status_checks" || !strings.Contains(string(*list[0].Parameters), `"integration_id":7`) {
+	if len(list) != 1 || list[0].Type != "required_status_checks" ||
+		!strings.Contains(string(*list[0].Parameters), `"integration_id":7`) {
 		t.Errorf("REST: %+v", list)
 	}
 	merge := func(method string) string {
-		_, out := w.as("ada", "PUT", fmt.Sprintf("/repos/acme/infra/pulls/%d/merge", n), fmt.Sprintf(`{"sha":%q,"merge_method":%q}`, head, method))
+		_, out := w.as("ada", "PUT", fmt.Sprintf("/repos/acme/infra/pulls/%d/merge", n),
+			fmt.Sprintf(`{"sha":%q,"merge_method":%q}`, head, method))
 		return fmt.Sprint(out["message"])
 	}
 	for _, tt := range []struct {

@@ -61,7 +61,8 @@ func newReceiver(t *testing.T) *receiver {
 		if err != nil { // GitHub was closed while it sent
 			return
 		}
-		x := received{event: q.Header.Get("X-GitHub-Event"), guid: q.Header.Get("X-GitHub-Delivery"), header: q.Header, raw: raw}
+		x := received{event: q.Header.Get("X-GitHub-Event"), guid: q.Header.Get("X-GitHub-Delivery"),
+			header: q.Header, raw: raw}
 		if err := json.Unmarshal(raw, &x.body); err != nil {
 			t.Errorf("webhook %s: %v", x.event, err)
 		}
@@ -207,13 +208,15 @@ func (w *world) client(who string) *github.Client {
 func (w *world) token(body string, header ...string) (status int, out map[string]any) {
 	w.t.Helper()
 	jwt := w.jwt()
-	return w.do("POST", fmt.Sprintf("/app/installations/%d/access_tokens", w.inst), body, append([]string{"Authorization", "Bearer " + jwt}, header...)...)
+	return w.do("POST", fmt.Sprintf("/app/installations/%d/access_tokens", w.inst), body,
+		append([]string{"Authorization", "Bearer " + jwt}, header...)...)
 }
 
 func (w *world) jwt() string {
 	w.t.Helper()
 	tr := must1(ghinstallation.NewAppsTransport(roundTrip(func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{"Jwt": {r.Header.Get("Authorization")}}}, nil
+		return &http.Response{StatusCode: 200, Body: http.NoBody,
+			Header: http.Header{"Jwt": {r.Header.Get("Authorization")}}}, nil
 	}), w.app.ID, []byte(w.app.PrivateKeyPEM)))(w.t)
 	res := must1(tr.RoundTrip(httptest.NewRequest("GET", "http://x/", nil)))(w.t)
 	return strings.TrimPrefix(res.Header.Get("Jwt"), "Bearer ")

@@ -62,19 +62,24 @@ func TestFailedDeliveriesAreNotRetried(t *testing.T) {
 		}
 	}
 	i := slices.IndexFunc(failed, func(d *github.HookDelivery) bool { return d.GetEvent() == "pull_request" })
-	if i < 0 || failed[i].GetStatusCode() != 500 || failed[i].GetAction() != "opened" || failed[i].GetRepositoryID() != w.repo.ID {
+	if i < 0 || failed[i].GetStatusCode() != 500 || failed[i].GetAction() != "opened" ||
+		failed[i].GetRepositoryID() != w.repo.ID {
 		t.Fatalf("log: got %v", failed)
 	}
 	d, _, err := gh.Apps.GetHookDelivery(w.ctx, failed[i].GetID())
 	must(t, err)
-	if sent := w.events("pull_request")[0]; d.GetGUID() != sent.guid || string(d.Request.GetRawPayload()) != string(sent.raw) {
-		t.Errorf("logged delivery: got GUID %s and %d bytes, want %s and %d", d.GetGUID(), len(d.Request.GetRawPayload()), sent.guid, len(sent.raw))
+	if sent := w.events("pull_request")[0]; d.GetGUID() != sent.guid ||
+		string(d.Request.GetRawPayload()) != string(sent.raw) {
+		t.Errorf("logged delivery: got GUID %s and %d bytes, want %s and %d", d.GetGUID(),
+			len(d.Request.GetRawPayload()), sent.guid, len(sent.raw))
 	}
-	if _, _, err := gh.Apps.RedeliverHookDelivery(w.ctx, d.GetID()); err == nil || !strings.Contains(err.Error(), "scheduled on GitHub side") {
+	if _, _, err := gh.Apps.RedeliverHookDelivery(w.ctx, d.GetID()); err == nil ||
+		!strings.Contains(err.Error(), "scheduled on GitHub side") {
 		t.Errorf("redelivery: got %v, want go-github's AcceptedError of a 202", err)
 	}
 	all := w.events("pull_request")
-	if len(all) != 2 || all[0].guid != all[1].guid || all[0].header.Get("X-Hub-Signature-256") != all[1].header.Get("X-Hub-Signature-256") {
+	if len(all) != 2 || all[0].guid != all[1].guid ||
+		all[0].header.Get("X-Hub-Signature-256") != all[1].header.Get("X-Hub-Signature-256") {
 		t.Errorf("redelivered: got %d attempts, GUIDs %v", len(all), all)
 	}
 	list, _, err = gh.Apps.ListHookDeliveries(w.ctx, &github.ListCursorOptions{PerPage: 1})
@@ -182,10 +187,12 @@ func TestDeliveryTimeout(t *testing.T) {
 
 func TestSendRaw(t *testing.T) {
 	w := newWorld(t)
-	code, err := w.SendRaw(RawDelivery{AppID: w.app.ID, Event: "zzz", GUID: "g", Payload: []byte(`{}`), Headers: map[string]string{"X-Hub-Signature-256": ""}})
+	code, err := w.SendRaw(RawDelivery{AppID: w.app.ID, Event: "zzz", GUID: "g", Payload: []byte(`{}`),
+		Headers: map[string]string{"X-Hub-Signature-256": ""}})
 	must(t, err)
 	got := w.events("zzz")
-	if code != 202 || len(got) != 1 || got[0].guid != "g" || got[0].header.Get("X-Hub-Signature-256") != "" || got[0].header.Get("X-Hub-Signature") == "" {
+	if code != 202 || len(got) != 1 || got[0].guid != "g" || got[0].header.Get("X-Hub-Signature-256") != "" ||
+		got[0].header.Get("X-Hub-Signature") == "" {
 		t.Errorf("raw delivery: got %d %v", code, got)
 	}
 }
@@ -212,7 +219,8 @@ func TestManyWebhooks(t *testing.T) {
 func TestIssueEventsNeedSubscription(t *testing.T) {
 	w := newWorld(t)
 	other := newReceiver(t)
-	deaf := must1(w.CreateApp(App{Slug: "deaf", WebhookURL: other.URL, WebhookSecret: "s", Permissions: map[string]string{"checks": "write"}}))(t)
+	deaf := must1(w.CreateApp(App{Slug: "deaf", WebhookURL: other.URL, WebhookSecret: "s",
+		Permissions: map[string]string{"checks": "write"}}))(t)
 	must1(w.Install(deaf.ID, "acme"))(t)
 	n, _ := w.openPull("x", map[string]string{"a": "1"})
 	must1(w.Comment("acme/infra", n, "ada", "hello"))(t)

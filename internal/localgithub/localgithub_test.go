@@ -19,7 +19,8 @@ func TestStory(t *testing.T) {
 	if pr.Mergeable != nil {
 		t.Errorf("first look at mergeable: got %v, want null", *pr.Mergeable)
 	}
-	if got := []any{pr.GetHead().GetSHA(), pr.GetCommits(), pr.GetAdditions(), pr.GetDeletions(), pr.GetChangedFiles(), pr.GetUser().GetLogin()}; !cmp.Equal(got, []any{head, 1, 1, 1, 1, "ada"}) {
+	if got := []any{pr.GetHead().GetSHA(), pr.GetCommits(), pr.GetAdditions(), pr.GetDeletions(), pr.GetChangedFiles(),
+		pr.GetUser().GetLogin()}; !cmp.Equal(got, []any{head, 1, 1, 1, 1, "ada"}) {
 		t.Errorf("pull: got %v", got)
 	}
 	must(t, w.Idle(w.ctx))
@@ -29,9 +30,11 @@ func TestStory(t *testing.T) {
 		t.Errorf("mergeable once worked out: got %v, want true", pr.Mergeable)
 	}
 
-	run, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra", github.CreateCheckRunOptions{Name: "cardea/plan", HeadSHA: head, Status: github.String("queued")})
+	run, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra",
+		github.CreateCheckRunOptions{Name: "cardea/plan", HeadSHA: head, Status: github.String("queued")})
 	must(t, err)
-	_, _, err = gh.Checks.UpdateCheckRun(w.ctx, "acme", "infra", run.GetID(), github.UpdateCheckRunOptions{Name: "cardea/plan", Conclusion: github.String("success")})
+	_, _, err = gh.Checks.UpdateCheckRun(w.ctx, "acme", "infra", run.GetID(),
+		github.UpdateCheckRunOptions{Name: "cardea/plan", Conclusion: github.String("success")})
 	must(t, err)
 	cm, _, err := gh.Issues.CreateComment(w.ctx, "acme", "infra", n, &github.IssueComment{Body: github.String("planned")})
 	must(t, err)

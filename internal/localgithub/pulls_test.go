@@ -47,12 +47,14 @@ func TestMergeGate(t *testing.T) {
 	}
 	check := func(conclusion string) func(setup) {
 		return func(s setup) {
-			_, _, err := s.w.client("cardea").Checks.CreateCheckRun(s.w.ctx, "acme", "infra", github.CreateCheckRunOptions{Name: "plan", HeadSHA: s.head, Conclusion: &conclusion})
+			_, _, err := s.w.client("cardea").Checks.CreateCheckRun(s.w.ctx, "acme", "infra",
+				github.CreateCheckRunOptions{Name: "plan", HeadSHA: s.head, Conclusion: &conclusion})
 			must(s.w.t, err)
 		}
 	}
 	forged := func(s setup) { // by anybody with push
-		if got, body := s.w.as("ada", "POST", "/repos/acme/infra/statuses/"+s.head, `{"state":"success","context":"plan"}`); got != 201 {
+		if got, body := s.w.as("ada", "POST", "/repos/acme/infra/statuses/"+s.head,
+			`{"state":"success","context":"plan"}`); got != 201 {
 			s.w.t.Fatal(got, body)
 		}
 	}
@@ -131,14 +133,17 @@ func TestMergeOverREST(t *testing.T) {
 	_, _, err = gh.PullRequests.Get(w.ctx, "acme", "infra", n)
 	must(t, err)
 	must(t, w.Idle(w.ctx))
-	if p, _, err := gh.PullRequests.Get(w.ctx, "acme", "infra", n); err != nil || p.GetMergeableState() != "behind" || !p.GetMergeable() {
+	if p, _, err := gh.PullRequests.Get(w.ctx, "acme", "infra", n); err != nil ||
+		p.GetMergeableState() != "behind" || !p.GetMergeable() {
 		t.Errorf("mergeable_state: got %s %v, want behind", p.GetMergeableState(), err)
 	}
 	must(t, w.Protect("acme/infra", "main", Protection{}))
-	res, _, err := gh.PullRequests.Merge(w.ctx, "acme", "infra", n, "because", &github.PullRequestOptions{SHA: head, MergeMethod: "squash"})
+	res, _, err := gh.PullRequests.Merge(w.ctx, "acme", "infra", n, "because",
+		&github.PullRequestOptions{SHA: head, MergeMethod: "squash"})
 	must(t, err)
 	w.sh("fetch", "-q")
-	if got := w.sh("log", "-1", "--format=%H %p %s", "origin/main"); !strings.HasPrefix(got, res.GetSHA()) || len(strings.Fields(got)[1]) != 7 {
+	if got := w.sh("log", "-1", "--format=%H %p %s", "origin/main"); !strings.HasPrefix(got, res.GetSHA()) ||
+		len(strings.Fields(got)[1]) != 7 {
 		t.Errorf("main: got %q, want one parent and %s", got, res.GetSHA())
 	}
 	p := must1(w.Pull("acme/infra", n))(t)
@@ -157,7 +162,8 @@ func TestPushMovesPulls(t *testing.T) {
 	w.push("+x")
 	var got [][]any
 	for _, x := range w.events("pull_request")[1:] {
-		got = append(got, []any{x.body["action"], x.body["before"], x.body["after"], x.body["pull_request"].(map[string]any)["head"].(map[string]any)["sha"]})
+		got = append(got, []any{x.body["action"], x.body["before"], x.body["after"],
+			x.body["pull_request"].(map[string]any)["head"].(map[string]any)["sha"]})
 	}
 	want := [][]any{{"synchronize", first, second, second}, {"synchronize", second, third, third}}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -171,7 +177,8 @@ func TestPushMovesPulls(t *testing.T) {
 	if got := last["head_commit"].(map[string]any); got["id"] != third || fmt.Sprint(got["added"]) != "[c]" {
 		t.Errorf("head_commit: got %v, want %s that adds c", got, third)
 	}
-	if out, err := w.gitRun(w.dir, w.tokens["ada"], "push", "origin", "x:refs/pull/1/head"); err == nil || !strings.Contains(out, "hidden ref") {
+	if out, err := w.gitRun(w.dir, w.tokens["ada"], "push", "origin", "x:refs/pull/1/head"); err == nil ||
+		!strings.Contains(out, "hidden ref") {
 		t.Errorf("push to refs/pull: got %v %s", err, out)
 	}
 	w.push(":x")
@@ -205,7 +212,8 @@ func TestEditedAndStates(t *testing.T) {
 	w.push("release")
 	n, _ := w.openPull("x", map[string]string{"a": "1"})
 	must(t, w.SetBase("acme/infra", n, "ada", "release"))
-	if got, _ := w.as("ada", "PATCH", fmt.Sprintf("/repos/acme/infra/pulls/%d", n), `{"title":"new","state":"closed"}`); got != 200 {
+	if got, _ := w.as("ada", "PATCH", fmt.Sprintf("/repos/acme/infra/pulls/%d", n),
+		`{"title":"new","state":"closed"}`); got != 200 {
 		t.Errorf("editing: got %d", got)
 	}
 	must(t, w.SetPullState("acme/infra", n, "rob", "open"))
@@ -279,7 +287,8 @@ func TestFiles(t *testing.T) {
 	must(t, err)
 	got := map[string]string{}
 	for _, f := range files {
-		got[f.GetFilename()] = fmt.Sprintf("%s %s +%d -%d patch:%v", f.GetStatus(), f.GetPreviousFilename(), f.GetAdditions(), f.GetDeletions(), f.GetPatch() != "")
+		got[f.GetFilename()] = fmt.Sprintf("%s %s +%d -%d patch:%v", f.GetStatus(), f.GetPreviousFilename(), f.GetAdditions(),
+			f.GetDeletions(), f.GetPatch() != "")
 	}
 	want := map[string]string{
 		"binary": "added  +0 -0 patch:false", "dir/ü": "added  +1 -0 patch:true", "gone": "removed  +0 -3 patch:true", "new name": "renamed old name +0 -0 patch:false",
@@ -311,10 +320,12 @@ func TestFork(t *testing.T) {
 	if ref.GetObject().GetSHA() != next {
 		t.Errorf("refs/pull/%d/head: got %s, want %s", n, ref.GetObject().GetSHA(), next)
 	}
-	run, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra", github.CreateCheckRunOptions{Name: "plan", HeadSHA: next})
+	run, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra",
+		github.CreateCheckRunOptions{Name: "plan", HeadSHA: next})
 	must(t, err)
 	if len(run.PullRequests) != 0 || run.CheckSuite.GetHeadBranch() != "" {
-		t.Errorf("run on a fork's head: got pulls %v, branch %q; GitHub tells neither", run.PullRequests, run.CheckSuite.GetHeadBranch())
+		t.Errorf("run on a fork's head: got pulls %v, branch %q; GitHub tells neither", run.PullRequests,
+			run.CheckSuite.GetHeadBranch())
 	}
 	must(t, w.DeleteRepo("joe/infra"))
 	p, _, err = gh.PullRequests.Get(w.ctx, "acme", "infra", n)
@@ -331,7 +342,8 @@ func TestReviews(t *testing.T) {
 	w := newWorld(t)
 	n, head := w.openPull("x", map[string]string{"a": "1"})
 	must(t, w.Protect("acme/infra", "main", Protection{Reviews: 1, DismissStale: true}))
-	if err := w.Review("acme/infra", n, "ada", "APPROVE", ""); err == nil || !strings.Contains(err.Error(), "own pull request") {
+	if err := w.Review("acme/infra", n, "ada", "APPROVE", ""); err == nil ||
+		!strings.Contains(err.Error(), "own pull request") {
 		t.Errorf("approving one's own pull: got %v", err)
 	}
 	must(t, w.Review("acme/infra", n, "rob", "APPROVE", ""))
@@ -348,9 +360,11 @@ func TestReviews(t *testing.T) {
 	if diff := cmp.Diff([]string{"DISMISSED " + head, "APPROVED " + next}, got); diff != "" {
 		t.Errorf("reviews (-want +got):\n%s", diff)
 	}
-	_, _, err = gh.PullRequests.DismissReview(w.ctx, "acme", "infra", n, list[1].GetID(), &github.PullRequestReviewDismissalRequest{Message: github.String("no")})
+	_, _, err = gh.PullRequests.DismissReview(w.ctx, "acme", "infra", n, list[1].GetID(),
+		&github.PullRequestReviewDismissalRequest{Message: github.String("no")})
 	must(t, err)
-	if diff := cmp.Diff([]string{"submitted", "dismissed", "submitted", "dismissed"}, w.actions("pull_request_review")); diff != "" {
+	if diff := cmp.Diff([]string{"submitted", "dismissed", "submitted", "dismissed"},
+		w.actions("pull_request_review")); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 	if got := w.events("pull_request_review")[0].body["review"].(map[string]any)["state"]; got != "approved" {

@@ -75,9 +75,12 @@ var routeCalls = []routeCall{
 func TestEveryRoute(t *testing.T) {
 	w := newWorld(t)
 	must(t, w.SetTeamMember("acme", "ops", "ada", "active"))
-	must(t, w.Protect("acme/infra", "main", Protection{Strict: true, EnforceAdmins: true, Reviews: 1, Checks: []RequiredCheck{{Context: "plan", AppID: w.app.ID}}}))
+	must(t, w.Protect("acme/infra", "main",
+		Protection{Strict: true, EnforceAdmins: true, Reviews: 1,
+			Checks: []RequiredCheck{{Context: "plan", AppID: w.app.ID}}}))
 	// Nobody in the other tests wants to hear of statuses.
-	curious := must1(w.CreateApp(App{Slug: "curious", WebhookURL: w.hook.URL, WebhookSecret: "other", Permissions: allPermissions, Events: []string{"status"}}))(t)
+	curious := must1(w.CreateApp(App{Slug: "curious", WebhookURL: w.hook.URL, WebhookSecret: "other",
+		Permissions: allPermissions, Events: []string{"status"}}))(t)
 	must1(w.Install(curious.ID, "acme", "infra"))(t)
 	w.commit("y", map[string]string{"b": "1"})
 	w.push("y")
@@ -90,7 +93,8 @@ func TestEveryRoute(t *testing.T) {
 	}
 	for _, call := range routeCalls {
 		for name, v := range known {
-			call.path, call.body = strings.ReplaceAll(call.path, "{"+name+"}", fmt.Sprint(v)), strings.ReplaceAll(call.body, "{"+name+"}", fmt.Sprint(v))
+			call.path, call.body = strings.ReplaceAll(call.path, "{"+name+"}", fmt.Sprint(v)),
+				strings.ReplaceAll(call.body, "{"+name+"}", fmt.Sprint(v))
 		}
 		token := "token " + w.tokens[call.who]
 		switch call.who {

@@ -47,10 +47,12 @@ func TestPages(t *testing.T) {
 	must(t, w.RequireChecks("acme/infra", "main", []RequiredCheck{{Context: "cardea/apply", AppID: w.app.ID}}))
 	n, head := w.openPull("x", map[string]string{"prod/main.tf": "a\n<b>\nc\n"})
 	gh := w.client("cardea")
-	out := &github.CheckRunOutput{Title: github.String("Waits for 1 approval"), Summary: github.String("**sum**"), Text: github.String("```diff\n+ new\n```")}
+	out := &github.CheckRunOutput{Title: github.String("Waits for 1 approval"), Summary: github.String("**sum**"),
+		Text: github.String("```diff\n+ new\n```")}
 	run, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra", github.CreateCheckRunOptions{
-		Name: "cardea/apply", HeadSHA: head, Conclusion: github.String("action_required"), Output: out, DetailsURL: github.String("http://127.0.0.1:9/details"),
-		Actions: []*github.CheckRunAction{{Label: "Approve", Description: "Approve the plans", Identifier: "approve"}},
+		Name: "cardea/apply", HeadSHA: head, Conclusion: github.String("action_required"), Output: out,
+		DetailsURL: github.String("http://127.0.0.1:9/details"),
+		Actions:    []*github.CheckRunAction{{Label: "Approve", Description: "Approve the plans", Identifier: "approve"}},
 	})
 	must(t, err)
 	body := "<!-- cardea:summary -->\n| a | b |\n|---|--:|\n| `x` | 1 |\n\n<details><summary>more</summary>\n\n```diff\n- gone\n```\n</details>\n<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -92,7 +94,8 @@ func TestFormsActAsTheChosenPerson(t *testing.T) {
 	n, head := w.openPull("x", map[string]string{"a": "1"})
 	gh := w.client("cardea")
 	run, _, err := gh.Checks.CreateCheckRun(w.ctx, "acme", "infra", github.CreateCheckRunOptions{
-		Name: "plan", HeadSHA: head, Conclusion: github.String("success"), Actions: []*github.CheckRunAction{{Label: "Re-plan", Description: "d", Identifier: "plan"}},
+		Name: "plan", HeadSHA: head, Conclusion: github.String("success"),
+		Actions: []*github.CheckRunAction{{Label: "Re-plan", Description: "d", Identifier: "plan"}},
 	})
 	must(t, err)
 	b := newBrowser(w)
@@ -101,7 +104,8 @@ func TestFormsActAsTheChosenPerson(t *testing.T) {
 	got := []int{
 		b.post(pull+"/comment", "body", "as ada"),
 		b.post("/as", "login", "rob", "back", pull),
-		b.post(pull+"/comment", "body", "as rob"), b.post(pull+"/review", "event", "APPROVE"), b.post(runs, "press", "plan"), b.post(runs),
+		b.post(pull+"/comment", "body", "as rob"), b.post(pull+"/review", "event", "APPROVE"),
+		b.post(runs, "press", "plan"), b.post(runs),
 		b.post(runs, "press", "nosuch"),
 		b.post("/as", "login", "joe", "back", "/"),
 		b.post(pull+"/comment", "body", "as joe"), // a private repository: joe does not even see it
@@ -117,7 +121,8 @@ func TestFormsActAsTheChosenPerson(t *testing.T) {
 	if diff := cmp.Diff([]string{"ada: as ada", "rob: as rob"}, said); diff != "" {
 		t.Errorf("comments (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"created", "completed", "requested_action", "rerequested"}, w.actions("check_run")); diff != "" {
+	if diff := cmp.Diff([]string{"created", "completed", "requested_action", "rerequested"},
+		w.actions("check_run")); diff != "" {
 		t.Errorf("check_run events (-want +got):\n%s", diff)
 	}
 	b.post("/as", "login", "rob", "back", pull)
@@ -140,7 +145,8 @@ func TestForeignPagesCannotPost(t *testing.T) {
 		"cross-site":     func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
 		"foreign host":   func(r *http.Request) { r.Host = "evil.example" },
 	} {
-		req := must1(http.NewRequest("POST", fmt.Sprintf("%s/acme/infra/pull/%d/comment", w.URL(), n), strings.NewReader("body=x")))(t)
+		req := must1(http.NewRequest("POST", fmt.Sprintf("%s/acme/infra/pull/%d/comment", w.URL(), n),
+			strings.NewReader("body=x")))(t)
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		set(req)
 		res := must1(http.DefaultClient.Do(req))(t)

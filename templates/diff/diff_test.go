@@ -20,7 +20,8 @@ func TestCarriageReturns(t *testing.T) {
 		{"at the end", "a\nb\r", "a\nb", ` a|-b\r|+b`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			lines := attributeLines(workflow.Attribute{Path: "x", Mark: workflow.MarkChange, Multiline: true, Before: tt.before, After: tt.after}, 1, "  ", Limits{lines: 99, runes: 99})
+			lines := attributeLines(workflow.Attribute{Path: "x", Mark: workflow.MarkChange, Multiline: true, Before: tt.before,
+				After: tt.after}, 1, "  ", Limits{lines: 99, runes: 99})
 			var got []string
 			for _, l := range lines[1 : len(lines)-1] {
 				got = append(got, string(l.Mark)+strings.TrimSpace(l.Text))

@@ -52,7 +52,8 @@ func FuzzInline(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, document := range []string{markdown.Prose(s) + "\n", "x " + markdown.Code(s) + " y\n", "| a | b |\n| --- | --- |\n| " + markdown.CodeCell(s) + " | " + markdown.ProseCell(s) + " |\n"} {
+		for _, document := range []string{markdown.Prose(s) + "\n", "x " + markdown.Code(s) + " y\n",
+			"| a | b |\n| --- | --- |\n| " + markdown.CodeCell(s) + " | " + markdown.ProseCell(s) + " |\n"} {
 			var out bytes.Buffer
 			if err := gfm.Convert([]byte(document), &out); err != nil {
 				t.Fatal(err)

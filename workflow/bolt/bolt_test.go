@@ -280,7 +280,8 @@ func BenchmarkReceive(b *testing.B) {
 		<-tick.C
 		wg.Go(func() {
 			start := time.Now()
-			if _, err := s.Receive(context.Background(), workflow.Delivery{GUID: fmt.Sprint(i), Event: "push", Payload: payload}); err != nil {
+			if _, err := s.Receive(context.Background(),
+				workflow.Delivery{GUID: fmt.Sprint(i), Event: "push", Payload: payload}); err != nil {
 				b.Error(err)
 			}
 			mu.Lock()
@@ -304,7 +305,8 @@ func BenchmarkNewestRuns(b *testing.B) {
 		err := s.Update(b.Context(), func(tx workflow.Tx) error {
 			for i := from; i < from+step; i++ {
 				at := base.Add(time.Duration(i) * time.Second)
-				r := workflow.Run{ID: workflow.NewID(at), Repo: workflow.Repo{ID: 1}, Number: i % 500, State: workflow.RunFinished, Queued: at}
+				r := workflow.Run{ID: workflow.NewID(at), Repo: workflow.Repo{ID: 1},
+					Number: i % 500, State: workflow.RunFinished, Queued: at}
 				r.Project.Name = fmt.Sprint("project-", i%20)
 				if err := tx.PutRun(r); err != nil {
 					return err

@@ -44,7 +44,8 @@ func newRepo(t testing.TB) *repo {
 
 func (r *repo) git(args ...string) string {
 	r.t.Helper()
-	cmd := exec.Command("git", append([]string{"-C", r.dir, "-c", "user.name=ada", "-c", "user.email=ada@example.com"}, args...)...)
+	cmd := exec.Command("git", append([]string{"-C", r.dir, "-c", "user.name=ada", "-c", "user.email=ada@example.com"},
+		args...)...)
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -91,7 +92,8 @@ func (r *repo) serve(token string) *httptest.Server {
 		r.t.Fatal(err)
 	}
 	backend := &cgi.Handler{Path: filepath.Join(strings.TrimSpace(string(execPath)), "git-http-backend"),
-		Env: []string{"GIT_PROJECT_ROOT=" + filepath.Dir(filepath.Dir(r.dir)), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null",
+		Env: []string{"GIT_PROJECT_ROOT=" + filepath.Dir(filepath.Dir(r.dir)), "GIT_HTTP_EXPORT_ALL=1",
+			"GIT_CONFIG_GLOBAL=/dev/null",
 			"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"}}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if _, pass, _ := req.BasicAuth(); pass != token {
@@ -214,7 +216,8 @@ func TestCheckoutSaysWhenHeadIsNotThereYet(t *testing.T) {
 		t.Errorf("got %v, want ErrNotYet, which is passing", err)
 	}
 	for _, bad := range []string{"", "main", "--upload-pack=touch /tmp/x", strings.Repeat("AB", 20)} {
-		if _, err := mirrors(t, r).Checkout(t.Context(), pull(bad), workflow.CheckoutMerge); err == nil || errors.Is(err, workflow.ErrPassing) {
+		if _, err := mirrors(t, r).Checkout(t.Context(), pull(bad), workflow.CheckoutMerge); err == nil ||
+			errors.Is(err, workflow.ErrPassing) {
 			t.Errorf("head %q: got %v, want a refusal that is not passing", bad, err)
 		}
 	}
@@ -230,12 +233,14 @@ func TestCheckoutWithARefusedToken(t *testing.T) {
 		next  string
 		other bool
 		want  int // tokens that were used
-	}{{"another is good", token, true, 2}, {"another is bad too", "ghs_bad", true, 2}, {"there is no other", token, false, 1}} {
+	}{{"another is good", token, true, 2}, {"another is bad too", "ghs_bad", true, 2},
+		{"there is no other", token, false, 1}} {
 		given, refused := []string{}, []string{}
-		m, err := git.NewMirrors(filepath.Join(t.TempDir(), "repos"), srv.URL, func(context.Context, workflow.Repo) (string, error) {
-			given = append(given, map[bool]string{true: "ghs_old", false: tt.next}[len(given) == 0])
-			return given[len(given)-1], nil
-		})
+		m, err := git.NewMirrors(filepath.Join(t.TempDir(), "repos"), srv.URL,
+			func(context.Context, workflow.Repo) (string, error) {
+				given = append(given, map[bool]string{true: "ghs_old", false: tt.next}[len(given) == 0])
+				return given[len(given)-1], nil
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,7 +249,8 @@ func TestCheckoutWithARefusedToken(t *testing.T) {
 			return tt.other
 		}
 		_, err = m.Checkout(t.Context(), pull(head), workflow.CheckoutMerge)
-		if good := tt.other && tt.next == token; good != (err == nil) || len(given) != tt.want || !slices.Equal(refused, []string{"ghs_old"}) {
+		if good := tt.other && tt.next == token; good != (err == nil) || len(given) != tt.want ||
+			!slices.Equal(refused, []string{"ghs_old"}) {
 			t.Errorf("%s: got %v with the tokens %q, refused %q", tt.name, err, given, refused)
 		}
 	}
@@ -257,7 +263,8 @@ func TestUnreachableServerIsPassing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Checkout(t.Context(), pull(strings.Repeat("ab", 20)), workflow.CheckoutMerge); !errors.Is(err, workflow.ErrPassing) {
+	if _, err := m.Checkout(t.Context(), pull(strings.Repeat("ab", 20)),
+		workflow.CheckoutMerge); !errors.Is(err, workflow.ErrPassing) {
 		t.Errorf("got %v, want a passing fault", err)
 	}
 }
@@ -367,7 +374,8 @@ func TestExportWritesFilesAsCommitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"prod/main.tf": "one\ntwo $Id$\n", "prod/hidden.tf": "still here\n", "common/versions.tf": "v\n",
+	want := map[string]string{"prod/main.tf": "one\ntwo $Id$\n",
+		"prod/hidden.tf": "still here\n", "common/versions.tf": "v\n",
 		"prod/.gitattributes": "*.tf text eol=crlf ident filter=evil\nhidden.tf export-ignore\n", "prod/versions.tf": "-> ../common/versions.tf"}
 	if d := cmp.Diff(want, files(t, dir)); d != "" {
 		t.Errorf("workspace (-want +got):\n%s", d)
@@ -483,7 +491,8 @@ func TestLocalCloneIsNotChanged(t *testing.T) {
 	if _, err := l.Resolve(t.Context(), "nowhere"); err == nil {
 		t.Error("an unknown branch resolved")
 	}
-	if _, err := git.OpenLocal(t.Context(), t.TempDir(), filepath.Join(t.TempDir(), "s")); !errors.Is(err, git.ErrNotClone) {
+	if _, err := git.OpenLocal(t.Context(), t.TempDir(),
+		filepath.Join(t.TempDir(), "s")); !errors.Is(err, git.ErrNotClone) {
 		t.Errorf("outside a clone: %v, want ErrNotClone", err)
 	}
 }

@@ -94,7 +94,8 @@ func TestLocalClones(t *testing.T) {
 				t.Fatal(err)
 			}
 			text := "# words\n\n../../../store\n/nowhere/objects\n"
-			if err := os.WriteFile(filepath.Join(dir, ".git", "objects", "info", "alternates"), []byte(text), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, ".git", "objects", "info", "alternates"),
+				[]byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			return dir
@@ -149,7 +150,8 @@ func TestPartialClone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "clone")
 	partial(r, dir)
 	_, err := preview(t, dir, "change")
-	if err == nil || !strings.Contains(err.Error(), "this clone is partial") || !strings.Contains(err.Error(), "git fetch --refetch --no-filter") {
+	if err == nil || !strings.Contains(err.Error(), "this clone is partial") ||
+		!strings.Contains(err.Error(), "git fetch --refetch --no-filter") {
 		t.Errorf("got %v, want what a partial clone lacks", err)
 	}
 }

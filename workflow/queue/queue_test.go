@@ -13,7 +13,8 @@ import (
 func TestNextRun(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	run := func(id string, change ...func(*workflow.Run)) workflow.Run {
-		r := workflow.Run{ID: id, Repo: workflow.Repo{ID: 1}, Number: 7, Head: "aaaaaaaaaa", Priority: workflow.PriorityAutoplan, Queued: now.Add(-time.Minute)}
+		r := workflow.Run{ID: id, Repo: workflow.Repo{ID: 1}, Number: 7, Head: "aaaaaaaaaa",
+			Priority: workflow.PriorityAutoplan, Queued: now.Add(-time.Minute)}
 		r.Project = workflow.Project{Name: id, Dir: id, Variant: "default"}
 		for _, c := range change {
 			c(&r)
@@ -43,7 +44,8 @@ func TestNextRun(t *testing.T) {
 		return func(r *workflow.Run) { r.Repo.ID, r.Number = repo, number }
 	}
 	whatFor := func(s workflow.Subject) func(*workflow.Run) { return func(r *workflow.Run) { r.SetSubject(r.Repo, s) } }
-	landing, group, branch := workflow.OfLanding(workflow.PullKey{RepoID: 1, Number: 7}, "1a2b3c4d"), workflow.OfGroup(1, "1a2b3c4d"), workflow.OfBranch(1, "main")
+	landing, group, branch := workflow.OfLanding(workflow.PullKey{RepoID: 1, Number: 7}, "1a2b3c4d"),
+		workflow.OfGroup(1, "1a2b3c4d"), workflow.OfBranch(1, "main")
 	for name, c := range map[string]struct {
 		queued, running []workflow.Run
 		parallel        int
@@ -54,8 +56,9 @@ func TestNextRun(t *testing.T) {
 	}{
 		"nothing queued": {},
 		"apply, command, autoplan, drift": {
-			queued: []workflow.Run{run("drift", priority(workflow.PriorityDrift)), run("auto"), run("command", priority(workflow.PriorityCommand)), run("apply", priority(workflow.PriorityApply))},
-			want:   "apply",
+			queued: []workflow.Run{run("drift", priority(workflow.PriorityDrift)), run("auto"),
+				run("command", priority(workflow.PriorityCommand)), run("apply", priority(workflow.PriorityApply))},
+			want: "apply",
 		},
 		"first come, first served": {
 			queued: []workflow.Run{run("late", queuedAt(time.Second)), run("early", queuedAt(time.Hour)), run("middle")},
@@ -74,7 +77,8 @@ func TestNextRun(t *testing.T) {
 			waits:   map[string]string{"x": "`net` is being planned for #9."},
 		},
 		"the project of another repository is another one": {
-			queued: []workflow.Run{run("x", project("net"))}, running: []workflow.Run{run("r", project("net"), of(2, 7))}, want: "x",
+			queued:  []workflow.Run{run("x", project("net"))},
+			running: []workflow.Run{run("r", project("net"), of(2, 7))}, want: "x",
 		},
 		"a project under another name": {
 			queued:  []workflow.Run{run("x", project("net"))},
@@ -85,7 +89,8 @@ func TestNextRun(t *testing.T) {
 			queued: []workflow.Run{run("x", project("net"), func(r *workflow.Run) { r.Project.Variant = "blue" })}, running: []workflow.Run{run("r", project("net"))}, want: "x",
 		},
 		"another variant of a directory is another project": {
-			queued:  []workflow.Run{run("x", project("app/prod"), variant("app", "app/prod"), state("s1")), run("y", project("app/prod"), variant("app", "app/prod"))},
+			queued: []workflow.Run{run("x", project("app/prod"), variant("app", "app/prod"), state("s1")),
+				run("y", project("app/prod"), variant("app", "app/prod"))},
 			running: []workflow.Run{run("r", project("app/dev"), variant("app", "app/dev"), state("s2"))}, want: "x",
 		},
 		"the same variant is the same project": {
@@ -99,8 +104,9 @@ func TestNextRun(t *testing.T) {
 			waits:   map[string]string{"x": "`net` is being planned for bbbbbbb, and is being stopped."},
 		},
 		"the project's branch": {
-			queued: []workflow.Run{run("x", project("net")), run("y", project("net"), whatFor(branch))}, running: []workflow.Run{run("r", project("net"), whatFor(branch))},
-			waits: map[string]string{"x": "`net` is being planned for `main`.", "y": "`net` is being planned already."},
+			queued:  []workflow.Run{run("x", project("net")), run("y", project("net"), whatFor(branch))},
+			running: []workflow.Run{run("r", project("net"), whatFor(branch))},
+			waits:   map[string]string{"x": "`net` is being planned for `main`.", "y": "`net` is being planned already."},
 		},
 		"an older head of the branch stops for nobody": {
 			queued:  []workflow.Run{run("x", project("net"), whatFor(branch))},
@@ -118,17 +124,23 @@ func TestNextRun(t *testing.T) {
 			waits:   map[string]string{"x": "`net` is being planned for the merge group at 1a2b3c4."},
 		},
 		"an apply stops what is planned for anything else": {
-			queued: []workflow.Run{run("x", project("net"), whatFor(landing), kind(workflow.RunApply)), run("y", project("app"), kind(workflow.RunApply)), run("z", project("db"), whatFor(landing), kind(workflow.RunApply))},
-			running: []workflow.Run{run("r", project("net"), kind(workflow.RunPlan)), run("s", project("app"), whatFor(branch), kind(workflow.RunPlan)),
+			queued: []workflow.Run{run("x", project("net"), whatFor(landing), kind(workflow.RunApply)),
+				run("y", project("app"), kind(workflow.RunApply)),
+				run("z", project("db"), whatFor(landing), kind(workflow.RunApply))},
+			running: []workflow.Run{run("r", project("net"), kind(workflow.RunPlan)),
+				run("s", project("app"), whatFor(branch), kind(workflow.RunPlan)),
 				run("t", project("db"), whatFor(landing), kind(workflow.RunPlan))},
-			waits: map[string]string{"x": "`net` is being planned for #7.", "y": "`app` is being planned for `main`.", "z": "`db` is being planned already."}, yield: "r",
+			waits: map[string]string{"x": "`net` is being planned for #7.", "y": "`app` is being planned for `main`.",
+				"z": "`db` is being planned already."}, yield: "r",
 		},
 		"a dependency of another subject is none": {
-			queued: []workflow.Run{run("x", on("vpc"), whatFor(landing))}, running: []workflow.Run{run("r", project("vpc"), kind(workflow.RunApply))}, want: "x",
+			queued:  []workflow.Run{run("x", on("vpc"), whatFor(landing))},
+			running: []workflow.Run{run("r", project("vpc"), kind(workflow.RunApply))}, want: "x",
 		},
 		"a dependency of the same landing": {
-			queued: []workflow.Run{run("x", on("vpc"), whatFor(landing))}, running: []workflow.Run{run("r", project("vpc"), whatFor(landing), kind(workflow.RunApply))},
-			waits: map[string]string{"x": "`vpc`, on which it depends, is being applied."},
+			queued:  []workflow.Run{run("x", on("vpc"), whatFor(landing))},
+			running: []workflow.Run{run("r", project("vpc"), whatFor(landing), kind(workflow.RunApply))},
+			waits:   map[string]string{"x": "`vpc`, on which it depends, is being applied."},
 		},
 		"one state, two projects": {
 			queued:  []workflow.Run{run("x", state("s1")), run("y", state("s2"))},
@@ -145,31 +157,40 @@ func TestNextRun(t *testing.T) {
 			queued:  []workflow.Run{run("x", on("vpc")), run("y", on("dns")), run("z", on("vpc"), of(1, 9)), run("v", project("dns"), kind(workflow.RunVerify), notBefore(time.Minute), func(r *workflow.Run) { r.State = workflow.RunQueued })},
 			running: []workflow.Run{run("r", project("vpc"), kind(workflow.RunApply))},
 			want:    "z", next: time.Minute,
-			waits: map[string]string{"x": "`vpc`, on which it depends, is being applied.", "y": "`dns`, on which it depends, is verified first."},
+			waits: map[string]string{"x": "`vpc`, on which it depends, is being applied.",
+				"y": "`dns`, on which it depends, is verified first."},
 		},
 		"an apply is for the gate to hold": {
-			queued: []workflow.Run{run("x", on("vpc"), kind(workflow.RunApply))}, running: []workflow.Run{run("r", project("vpc"), kind(workflow.RunApply))}, want: "x",
+			queued:  []workflow.Run{run("x", on("vpc"), kind(workflow.RunApply))},
+			running: []workflow.Run{run("r", project("vpc"), kind(workflow.RunApply))}, want: "x",
 		},
 		"an unknown state is nobody's": {queued: []workflow.Run{run("x")}, running: []workflow.Run{run("r")}, want: "x"},
 		"not before its time": {
-			queued: []workflow.Run{run("x", notBefore(time.Minute), priority(workflow.PriorityApply)), run("z", notBefore(time.Second)), run("y")},
-			want:   "y", next: time.Second,
+			queued: []workflow.Run{run("x", notBefore(time.Minute), priority(workflow.PriorityApply)),
+				run("z", notBefore(time.Second)), run("y")},
+			want: "y", next: time.Second,
 		},
 		"plans have no place left": {queued: []workflow.Run{run("x")}, running: []workflow.Run{run("r"), run("s")}, parallel: 2},
 		"an apply has one beside them": {
-			queued: []workflow.Run{run("x"), run("y", kind(workflow.RunApply), priority(workflow.PriorityApply))}, running: []workflow.Run{run("r"), run("s")}, parallel: 2, want: "y",
+			queued:  []workflow.Run{run("x"), run("y", kind(workflow.RunApply), priority(workflow.PriorityApply))},
+			running: []workflow.Run{run("r"), run("s")}, parallel: 2, want: "y",
 		},
 		"even where there is one place": {
-			queued: []workflow.Run{run("x", kind(workflow.RunApply), priority(workflow.PriorityApply))}, running: []workflow.Run{run("r")}, parallel: 1, want: "x",
+			queued:  []workflow.Run{run("x", kind(workflow.RunApply), priority(workflow.PriorityApply))},
+			running: []workflow.Run{run("r")}, parallel: 1, want: "x",
 		},
 		"but not a second one": {
-			queued: []workflow.Run{run("x", kind(workflow.RunApply))}, running: []workflow.Run{run("r"), run("s"), run("a", kind(workflow.RunApply))}, parallel: 2,
+			queued:  []workflow.Run{run("x", kind(workflow.RunApply))},
+			running: []workflow.Run{run("r"), run("s"), run("a", kind(workflow.RunApply))}, parallel: 2,
 		},
 		"applies take the places of plans": {
-			queued: []workflow.Run{run("x", kind(workflow.RunApply)), run("y")}, running: []workflow.Run{run("a", kind(workflow.RunApply)), run("b", kind(workflow.RunApply))}, parallel: 2, want: "x",
+			queued:   []workflow.Run{run("x", kind(workflow.RunApply)), run("y")},
+			running:  []workflow.Run{run("a", kind(workflow.RunApply)), run("b", kind(workflow.RunApply))},
+			parallel: 2, want: "x",
 		},
 		"and plans those of applies, but one": {
-			queued: []workflow.Run{run("y")}, running: []workflow.Run{run("a", kind(workflow.RunApply)), run("r")}, parallel: 2, want: "y",
+			queued: []workflow.Run{run("y")}, running: []workflow.Run{run("a", kind(workflow.RunApply)), run("r")},
+			parallel: 2, want: "y",
 		},
 		"who has half of the places comes after others": {
 			queued:  []workflow.Run{run("x", by(1), priority(workflow.PriorityCommand)), run("y", by(2))},
@@ -181,17 +202,20 @@ func TestNextRun(t *testing.T) {
 			running: []workflow.Run{run("r", by(1)), run("s", by(2)), run("t", by(5))}, parallel: 4, want: "y",
 		},
 		"without a bound nobody has a share": {
-			queued: []workflow.Run{run("x", by(1), queuedAt(time.Hour)), run("y", by(2))}, running: []workflow.Run{run("r", by(1))}, want: "x",
+			queued:  []workflow.Run{run("x", by(1), queuedAt(time.Hour)), run("y", by(2))},
+			running: []workflow.Run{run("r", by(1))}, want: "x",
 		},
 		"an apply stops another pull's plan that is in its way": {
-			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunApply)), run("y")},
-			running: []workflow.Run{run("r", project("net"), kind(workflow.RunPlan), of(1, 9)), run("s", kind(workflow.RunPlan))}, parallel: 2,
+			queued: []workflow.Run{run("x", project("net"), kind(workflow.RunApply)), run("y")},
+			running: []workflow.Run{run("r", project("net"), kind(workflow.RunPlan), of(1, 9)),
+				run("s", kind(workflow.RunPlan))}, parallel: 2,
 			waits: map[string]string{"x": "`net` is being planned for #9."}, yield: "r",
 		},
 		"and those of its state": {
-			queued:  []workflow.Run{run("x", state("s1"), kind(workflow.RunApply))},
-			running: []workflow.Run{run("r", state("s1"), kind(workflow.RunPlan)), run("s", state("s1"), kind(workflow.RunPlan), of(1, 9))},
-			waits:   map[string]string{"x": "`r`, which keeps the same state, is being planned already."}, yield: "rs",
+			queued: []workflow.Run{run("x", state("s1"), kind(workflow.RunApply))},
+			running: []workflow.Run{run("r", state("s1"), kind(workflow.RunPlan)),
+				run("s", state("s1"), kind(workflow.RunPlan), of(1, 9))},
+			waits: map[string]string{"x": "`r`, which keeps the same state, is being planned already."}, yield: "rs",
 		},
 		"once": {
 			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunApply))},
@@ -204,9 +228,12 @@ func TestNextRun(t *testing.T) {
 			waits:   map[string]string{"x": "`net` is being planned already."},
 		},
 		"not an apply, nor what verifies one": {
-			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunApply)), run("y", state("s1"), kind(workflow.RunApply))},
-			running: []workflow.Run{run("r", project("net"), kind(workflow.RunApply), of(1, 9)), run("s", state("s1"), kind(workflow.RunVerify), of(1, 9))},
-			waits:   map[string]string{"x": "`net` is being applied for #9.", "y": "`s`, which keeps the same state, is being verified for #9."},
+			queued: []workflow.Run{run("x", project("net"), kind(workflow.RunApply)),
+				run("y", state("s1"), kind(workflow.RunApply))},
+			running: []workflow.Run{run("r", project("net"), kind(workflow.RunApply), of(1, 9)),
+				run("s", state("s1"), kind(workflow.RunVerify), of(1, 9))},
+			waits: map[string]string{"x": "`net` is being applied for #9.",
+				"y": "`s`, which keeps the same state, is being verified for #9."},
 		},
 		"not for a plan": {
 			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunPlan), priority(workflow.PriorityCommand))},
@@ -214,44 +241,55 @@ func TestNextRun(t *testing.T) {
 			waits:   map[string]string{"x": "`net` is being planned for #9."},
 		},
 		"not before the apply has a place": {
-			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunApply))},
-			running: []workflow.Run{run("r", project("net"), kind(workflow.RunPlan), of(1, 9)), run("a", kind(workflow.RunApply))}, parallel: 1,
+			queued: []workflow.Run{run("x", project("net"), kind(workflow.RunApply))},
+			running: []workflow.Run{run("r", project("net"), kind(workflow.RunPlan), of(1, 9)),
+				run("a", kind(workflow.RunApply))}, parallel: 1,
 			waits: map[string]string{"x": "`net` is being planned for #9."},
 		},
 		"who has more than half of the places makes room for who has none": {
-			queued:  []workflow.Run{run("x", by(1), queuedAt(time.Hour)), run("y", by(2))},
-			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan), startedAt(time.Hour)), run("s", by(1), kind(workflow.RunPlan), startedAt(time.Minute))}, parallel: 2, yield: "s",
+			queued: []workflow.Run{run("x", by(1), queuedAt(time.Hour)), run("y", by(2))},
+			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan), startedAt(time.Hour)),
+				run("s", by(1), kind(workflow.RunPlan), startedAt(time.Minute))}, parallel: 2, yield: "s",
 		},
 		"even of one": {
-			queued: []workflow.Run{run("y", by(2))}, running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan))}, parallel: 1, yield: "r",
+			queued: []workflow.Run{run("y", by(2))}, running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan))},
+			parallel: 1, yield: "r",
 		},
 		"not at once": {
-			queued: []workflow.Run{run("y", by(2), queuedAt(starves-1))}, running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan))}, parallel: 1,
+			queued:  []workflow.Run{run("y", by(2), queuedAt(starves-1))},
+			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan))}, parallel: 1,
 		},
 		"not for oneself, nor for who has a place": {
-			queued:  []workflow.Run{run("x", by(1)), run("y", by(2))},
-			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan)), run("s", by(1), kind(workflow.RunPlan)), run("t", by(2), kind(workflow.RunPlan))}, parallel: 3,
+			queued: []workflow.Run{run("x", by(1)), run("y", by(2))},
+			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan)), run("s", by(1), kind(workflow.RunPlan)),
+				run("t", by(2), kind(workflow.RunPlan))}, parallel: 3,
 		},
 		"not while one stops, nor twice, nor what verifies": {
 			queued: []workflow.Run{run("y", by(2))}, parallel: 3,
-			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan), yielded), run("s", by(1), kind(workflow.RunVerify)), run("t", by(1), kind(workflow.RunPlan), yielded)},
+			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan), yielded), run("s", by(1), kind(workflow.RunVerify)),
+				run("t", by(1), kind(workflow.RunPlan), yielded)},
 		},
 		"one at a time": {
 			queued: []workflow.Run{run("y", by(2)), run("z", by(3))}, parallel: 3,
 			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan)), run("s", by(1), kind(workflow.RunPlan)), run("t", by(1), kind(workflow.RunPlan), func(r *workflow.Run) { r.Interrupt = "Room." })},
 		},
 		"nobody has more than half": {
-			queued: []workflow.Run{run("y", by(3))}, running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan)), run("s", by(2), kind(workflow.RunPlan))}, parallel: 2,
+			queued:   []workflow.Run{run("y", by(3))},
+			running:  []workflow.Run{run("r", by(1), kind(workflow.RunPlan)), run("s", by(2), kind(workflow.RunPlan))},
+			parallel: 2,
 		},
 		"a repository that has all places": {
-			queued:  []workflow.Run{run("y", by(3), of(2, 1))},
-			running: []workflow.Run{run("r", by(1), kind(workflow.RunPlan)), run("s", by(2), kind(workflow.RunPlan))}, parallel: 2, yield: "r",
+			queued:   []workflow.Run{run("y", by(3), of(2, 1))},
+			running:  []workflow.Run{run("r", by(1), kind(workflow.RunPlan)), run("s", by(2), kind(workflow.RunPlan))},
+			parallel: 2, yield: "r",
 		},
 		"what made room has none beyond a share": {
-			queued: []workflow.Run{run("x", by(1), yielded), run("y", by(1), queuedAt(0))}, running: []workflow.Run{run("r", by(1)), run("s", by(1))}, parallel: 4, want: "y",
+			queued:  []workflow.Run{run("x", by(1), yielded), run("y", by(1), queuedAt(0))},
+			running: []workflow.Run{run("r", by(1)), run("s", by(1))}, parallel: 4, want: "y",
 		},
 		"but its share": {
-			queued: []workflow.Run{run("x", by(1), yielded), run("y", by(1), queuedAt(0))}, running: []workflow.Run{run("r", by(1))}, parallel: 4, want: "x",
+			queued:  []workflow.Run{run("x", by(1), yielded), run("y", by(1), queuedAt(0))},
+			running: []workflow.Run{run("r", by(1))}, parallel: 4, want: "x",
 		},
 		"its time has come": {queued: []workflow.Run{run("x", notBefore(0))}, want: "x"},
 		"only waiting":      {queued: []workflow.Run{run("x", notBefore(time.Minute))}, next: time.Minute},
@@ -292,7 +330,8 @@ func TestNextRun(t *testing.T) {
 // TestStateWaits: what may be one state is worked on by one run at a time, in one repository.
 func TestStateWaits(t *testing.T) {
 	run := func(id string, repo int64, state workflow.KeptState) workflow.Run {
-		return workflow.Run{ID: id, Kind: workflow.RunPlan, Repo: workflow.Repo{ID: repo}, Project: workflow.Project{Name: id, Dir: id}, States: state.States, Lineage: state.Lineage}
+		return workflow.Run{ID: id, Kind: workflow.RunPlan, Repo: workflow.Repo{ID: repo},
+			Project: workflow.Project{Name: id, Dir: id}, States: state.States, Lineage: state.Lineage}
 	}
 	applied := func(r workflow.Run) workflow.Run { r.Kind = workflow.RunApply; return r }
 	unknown, known := "r:?1,=b", "r:=a,=b"
@@ -308,7 +347,8 @@ func TestStateWaits(t *testing.T) {
 		"has the lineage, elsewhere":     {run("x", 2, workflow.KeptState{States: workflow.States{"r:=a,=c"}, Lineage: "l"}), false},
 		"does not say which state it is": {run("x", 1, workflow.KeptState{}), false},
 	} {
-		d := Next([]workflow.Run{tt.queued}, []workflow.Run{run("busy", 1, workflow.KeptState{States: workflow.States{unknown}, Lineage: "l"})}, time.Now(), 0)
+		d := Next([]workflow.Run{tt.queued},
+			[]workflow.Run{run("busy", 1, workflow.KeptState{States: workflow.States{unknown}, Lineage: "l"})}, time.Now(), 0)
 		if d.Found == tt.waits {
 			t.Errorf("%s: got %+v", name, d)
 		}

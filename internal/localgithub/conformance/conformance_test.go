@@ -98,13 +98,15 @@ func (c *checker) found() []string {
 func TestREST(t *testing.T) {
 	rest := func(method, path, actor, body string) exchange {
 		path, query, _ := strings.Cut(path, "?")
-		return exchange{Kind: "rest", Method: method, Path: path, Query: query, Actor: actor, RequestBody: json.RawMessage(body)}
+		return exchange{Kind: "rest", Method: method, Path: path, Query: query, Actor: actor,
+			RequestBody: json.RawMessage(body)}
 	}
 	answered := func(x exchange, status int, body string) exchange {
 		x.Status, x.ResponseBody, x.ResponseHeaders = status, json.RawMessage(body), jsonHeader
 		return x
 	}
-	list, post := rest("GET", "/repos/a/things", "user", ""), rest("POST", "/repos/a/things?mode=a", "user", `{"name":"n"}`)
+	list, post := rest("GET", "/repos/a/things", "user", ""),
+		rest("POST", "/repos/a/things?mode=a", "user", `{"name":"n"}`)
 	from := func(source string, x exchange) exchange {
 		x.Source = source
 		return x
@@ -157,7 +159,8 @@ func TestREST(t *testing.T) {
 }
 
 func TestDeliveries(t *testing.T) {
-	headers := http.Header{"Content-Type": {"application/json"}, "X-Github-Event": {"thing"}, "X-Hub-Signature-256": {"sha256=00"}}
+	headers := http.Header{"Content-Type": {"application/json"}, "X-Github-Event": {"thing"},
+		"X-Hub-Signature-256": {"sha256=00"}}
 	for _, tt := range []struct {
 		name, path, body string
 		headers          http.Header
@@ -172,7 +175,8 @@ func TestDeliveries(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newSmall(t, "type Query { again: Int }")
-			c.exchange(&exchange{Kind: "delivery", Path: tt.path, RequestHeaders: tt.headers, RequestBody: json.RawMessage(tt.body)})
+			c.exchange(&exchange{Kind: "delivery", Path: tt.path, RequestHeaders: tt.headers,
+				RequestBody: json.RawMessage(tt.body)})
 			if diff := cmp.Diff(tt.want, c.found()); diff != "" {
 				t.Errorf("faults (-want +got):\n%s", diff)
 			}
@@ -208,7 +212,8 @@ func TestGraphQL(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.exchange(&exchange{Kind: "graphql", Actor: tt.actor, RequestBody: body, Status: 200, ResponseBody: json.RawMessage(tt.answer)})
+			c.exchange(&exchange{Kind: "graphql", Actor: tt.actor, RequestBody: body, Status: 200,
+				ResponseBody: json.RawMessage(tt.answer)})
 			if diff := cmp.Diff(tt.want, c.found()); diff != "" {
 				t.Errorf("faults (-want +got):\n%s", diff)
 			}
