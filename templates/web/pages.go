@@ -144,7 +144,7 @@ type RunPage struct {
 	Plan                 *workflow.Plan
 	Options, Tool        string
 	Apply                *ApplyPart // of an apply; nil for other runs
-	For                  Subject
+	For                  SubjectLink
 	Steps                []Step
 	Failed               bool
 	Reason               string
@@ -165,13 +165,13 @@ type ApplyPart struct {
 	Facts   []Fact // of the authorisation: what was confirmed before it started
 }
 
-// Subject is what a run is for, in words for [Prose], and where it is shown, "" for nowhere.
-type Subject struct{ Words, URL string }
+// SubjectLink is what a run is for, in words for [Prose], and where it is shown, "" for nowhere.
+type SubjectLink struct{ Words, URL string }
 
 // SubjectOf is what a run is for.
-func SubjectOf(r workflow.Run) Subject {
+func SubjectOf(r workflow.Run) SubjectLink {
 	s := r.Subject()
-	return Subject{s.Words(), model.SubjectPath(r.Repo, s)}
+	return SubjectLink{s.Words(), model.SubjectPath(r.Repo, s)}
 }
 
 // Fact is one line of a table.
