@@ -28,7 +28,7 @@ func (s *Service) applyCommand(ctx context.Context, c *command) error {
 			plans = append(plans, *run)
 		}
 	}
-	b := s.findBasis(ctx, *c.rec, c.rules, c.live.BaseTip, plans)
+	b := s.findBasis(ctx, *c.rec, c.live.BaseTip, plans)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

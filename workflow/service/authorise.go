@@ -83,7 +83,7 @@ func (s *Service) lookNow(ctx context.Context, c *authorisation, rec workflow.Pu
 	for range 2 {
 		plan := stored // of the same head, base, tree and inputs as its plan
 		plan.ID = stored.Apply.PlanRun
-		c.basis = s.findBasis(ctx, rec, c.rules, c.live.BaseTip, []workflow.Run{plan})
+		c.basis = s.findBasis(ctx, rec, c.live.BaseTip, []workflow.Run{plan})
 		if s.now().Sub(c.live.Read) <= gate.LiveMaxAge-2*time.Second {
 			break
 		}

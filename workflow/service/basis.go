@@ -42,7 +42,7 @@ func (now sameness) add(in *gate.Input) {
 // findBasis compares plans with the base's tip of now. Where a plan was made on
 // that very tip nothing has to be looked at; otherwise head is merged again and
 // read, as for a new plan, but nothing is written.
-func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, rules workflow.Rules, tip string, plans []workflow.Run) basis {
+func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, tip string, plans []workflow.Run) basis {
 	b := basis{tip: tip, same: map[string]sameness{}, faulty: rec.BaseFaulty}
 	var moved []workflow.Run
 	for _, r := range plans {
@@ -55,7 +55,7 @@ func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, rules 
 	if len(moved) == 0 || tip == "" {
 		return b // without a tip the gate says so
 	}
-	f, t, err := s.surveyAt(ctx, rec.Pull, rules, tip)
+	f, t, err := s.surveyAt(ctx, rec.Pull, tip)
 	switch {
 	case err != nil:
 		s.log.Warn("merging with the base of now", "pull", rec.Pull.Key().String(), "err", err)
@@ -84,7 +84,7 @@ func (s *Service) namedStand(ctx context.Context, was workflow.Run, tree string)
 	if err != nil {
 		return false, err
 	}
-	moved, err := s.namedMoved(ctx, was.Repo, plan, was.Tree, tree)
+	moved, err := s.namedMoved(ctx, was, plan, tree)
 	return !moved, err
 }
 

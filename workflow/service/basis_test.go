@@ -145,3 +145,81 @@ func TestToldBeforeItsTurn(t *testing.T) {
 		})
 	}
 }
+
+func TestBaseMoves(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2"})
+	w.ready(2, "head2", files{"c/main.tf": "2"})
+	w.do(1, "bob", verb(workflow.VerbApprove))
+	move := func(tip string, changes, head files) {
+		w.commit(tip, baseFiles, changes)
+		w.commit("head1", baseFiles, head)
+		w.source.tips["main"] = tip
+		w.deliver(workflow.Request{Kind: workflow.RequestBase, Action: "main", Head: tip, Key: "push " + tip})
+		w.settle()
+	}
+	runs := func() []string {
+		return []string{w.project(1, "a").Run.ID, w.project(1, "b").Run.ID, w.project(2, "c").Run.ID}
+	}
+	before := runs()
+	move("base2", files{"README.md": "1"}, files{"a/main.tf": "2", "b/main.tf": "2", "README.md": "1"})
+	want(t, "plans after a push elsewhere", runs(), before)
+	want(t, "base", w.view(1).BaseSHA, "base2")
+	if said := w.do(1, "bob", verb(workflow.VerbApply, "b")); said != "" {
+		t.Errorf("got %s, want a plan on the same inputs applied", said)
+	}
+	w.do(1, "bob", workflow.Command{Verb: workflow.VerbCancel})
+	move("base3", files{"README.md": "1", "a/main.tf": "x"}, files{"a/main.tf": "2x", "b/main.tf": "2", "README.md": "1"})
+	want(t, "states", w.states(1), []string{"a queued", "b planned"})
+	has(t, w.project(1, "a").Outdated.String(), "`main` moved")
+	run := w.mustClaim("a")
+	want(t, "priority", run.Priority, workflow.PriorityDrift)
+	w.finish(w.fingerprinted(run, 1))
+	if p := w.project(1, "a"); !p.Outdated.Empty() || p.Approvals[0].Void != "" {
+		t.Errorf("got %+v, want the approval of the same plan to stay", p)
+	}
+	want(t, "the others", runs()[1:], before[1:])
+	if _, created := w.deliver(workflow.Request{Kind: workflow.RequestBase, Action: "main", Head: "base3", Key: "push base3"}); created {
+		t.Error("the same push was taken twice")
+	}
+}
+
+// A branch that goes back and forth comes to the same tip twice, and what is planned from it changes each time.
+func TestBaseGoesBackAndForth(t *testing.T) {
+	w := newWorld(t)
+	w.commit("head1", baseFiles, files{"a/main.tf": "2"})
+	w.commit("base2", baseFiles, files{"a/main.tf": "x"})
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	move := func(tip, a, push string) {
+		w.commit("head1", baseFiles, files{"a/main.tf": a}) // what the merge gives
+		w.source.tips["main"] = tip
+		if push != "" {
+			w.deliver(workflow.Request{Kind: workflow.RequestBase, Action: "main", Head: tip, Key: push})
+			w.settle()
+		}
+	}
+	for i, push := range []string{"push 1", "push 2", "push 3", "push 4"} {
+		tip, a := "base2", "2x"
+		if i%2 == 1 {
+			tip, a = "base1", "2"
+		}
+		move(tip, a, push)
+		want(t, "planned after "+push, w.plan(1), []string{"plan a"})
+		want(t, "base after "+push, w.view(1).BaseSHA, tip)
+		w.deliver(workflow.Request{Kind: workflow.RequestBase, Action: "main", Head: tip, Key: push}) // found again by the sweep
+		w.settle()
+		want(t, "planned after "+push+" came again", w.plan(1), []string(nil))
+	}
+	// Pushes of which we are not told are found when somebody applies, each time.
+	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "approved")
+	for i := range 4 {
+		tip, a := "base2", "2x"
+		if i%2 == 1 {
+			tip, a = "base1", "2"
+		}
+		move(tip, a, "")
+		has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "up_to_date: `main` has moved on")
+		w.settle()
+		want(t, "planned after the apply found it", w.plan(1), []string{"plan a"})
+	}
+}

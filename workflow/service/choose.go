@@ -217,17 +217,18 @@ func (ch *choice) replace(w wanted) {
 }
 
 // queuePlans decides, finds out what each plan is made from, and writes it all.
-func (s *Service) queuePlans(ctx context.Context, e Expansion, rules workflow.Rules, f survey.Survey) error {
+func (s *Service) queuePlans(ctx context.Context, g grounds) error {
+	e := g.expansion
 	rec, err := s.Pull(ctx, e.Pull.Key())
 	if err != nil {
 		return err
 	}
-	g := grounds{expansion: e, rules: rules, found: f, record: rec}
+	g.record = rec
 	ch, fault := choose(g)
 	if fault != "" {
 		return s.conclude(ctx, e, verdict{note: "Refused: " + fault, reply: &workflow.Reply{Kind: workflow.ReplyRefused, Text: phrase.Texts(fault)}})
 	}
-	ch.notes = append(slices.Clone(f.Notes), ch.notes...)
+	ch.notes = append(slices.Clone(g.found.Notes), ch.notes...)
 	slices.SortStableFunc(ch.projects, func(a, b wanted) int { return cmp.Compare(a.record.Project.Name, b.record.Project.Name) })
 	for i := range ch.projects {
 		if w := &ch.projects[i]; w.plan {
@@ -292,7 +293,7 @@ func (s *Service) keepIfSame(ctx context.Context, g grounds, w *wanted) error {
 		if err != nil {
 			return err
 		}
-		moved, err := s.namedMoved(ctx, old.Repo, plan, old.Tree, w.run.Tree)
+		moved, err := s.namedMoved(ctx, *old, plan, w.run.Tree)
 		if err != nil {
 			s.log.Warn("comparing the trees of two plans", "run", old.ID, "err", err)
 		}

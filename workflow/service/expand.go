@@ -60,9 +60,9 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 	if t := mayPlan(e, rules); t != nil {
 		return s.conclude(ctx, e, verdict{trouble: t})
 	}
-	f, t, err := s.survey(ctx, e.Pull, rules)
+	found, t, err := s.survey(ctx, e.Pull)
 	if err == nil && t == nil {
-		return s.queuePlans(ctx, e, rules, f)
+		return s.queuePlans(ctx, grounds{expansion: e, rules: rules, found: found})
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -74,7 +74,8 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 }
 
 // survey fetches, merges and reads.
-func (s *Service) survey(ctx context.Context, p workflow.Pull, rules workflow.Rules) (survey.Survey, *workflow.Trouble, error) {
+func (s *Service) survey(ctx context.Context, p workflow.Pull) (survey.Survey, *workflow.Trouble, error) {
+	rules, _ := s.rules(p.Repo)
 	co, err := s.source.Checkout(ctx, p, rules.Checkout)
 	if err != nil {
 		return survey.Survey{}, nil, fmt.Errorf("fetching %s: %w", phrase.Short(p.Head.SHA), err)

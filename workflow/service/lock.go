@@ -38,7 +38,7 @@ func (s *Service) lockCommand(ctx context.Context, c *command) error {
 
 // claimsOf finds the projects that a command names in the planned tree.
 func (s *Service) claimsOf(ctx context.Context, c *command) ([]lockRequest, phrase.Text, error) {
-	f, t, err := s.survey(ctx, c.e.Pull, c.rules)
+	f, t, err := s.survey(ctx, c.e.Pull)
 	if err != nil {
 		return nil, nil, err
 	}

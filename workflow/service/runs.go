@@ -262,15 +262,15 @@ func (s *Service) treeChanges(ctx context.Context, res workflow.Result) map[stri
 	return out
 }
 
-// namedMoved reports whether a place that a plan names, and that is no input, differs between two trees. Doubt is yes.
-func (s *Service) namedMoved(ctx context.Context, repo workflow.Repo, plan workflow.Plan, was, now string) (bool, error) {
-	if len(plan.Named) == 0 || was == now {
+// namedMoved reports whether a place that a run's plan names, and that is no input, is another one in a tree. Doubt is yes.
+func (s *Service) namedMoved(ctx context.Context, was workflow.Run, plan workflow.Plan, tree string) (bool, error) {
+	if len(plan.Named) == 0 || was.Tree == tree {
 		return false, nil
 	}
 	if s.diff == nil {
 		return true, nil
 	}
-	changes, err := s.diff(ctx, repo, was, now)
+	changes, err := s.diff(ctx, was.Repo, was.Tree, tree)
 	return err != nil || workflow.Touches(plan.Named, changes) != "", err
 }
 

@@ -137,3 +137,61 @@ func TestApproveBeforeThePlan(t *testing.T) {
 	has(t, w.reply(1, stored.ID), "refused", "was made after you wrote. Look at it, then `cardea approve -p")
 	has(t, w.do(1, "bob", approve), "approved", "a true")
 }
+
+func TestApprovalsAreOfWhatWasSeen(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	w.say(1, "ada", planOf("a"))
+	w.expand()
+	run := w.mustClaim("a")
+	early := w.say(1, "bob", verb(workflow.VerbApprove)) // written while the comment shows the first plan
+	w.finish(w.fingerprinted(run, 2))
+	w.show()
+	w.expand()
+	has(t, w.reply(1, early.ID), "refused", "When you wrote, the comment showed the plan")
+	typed := verb(workflow.VerbApprove, "a")
+	typed.Fingerprints = map[string]string{"a": "00000000"}
+	has(t, w.do(1, "bob", typed), "approved") // every one of our fingerprints begins so
+	typed.Fingerprints["a"] = "ffffffff"
+	has(t, w.do(1, "bob", typed), "refused", "not `ffffffff`")
+	want(t, "approvals", len(w.project(1, "a").Approvals), 1)
+	w.commit("head2", baseFiles, files{"a/main.tf": "3"})
+	w.facts(1, "head2")
+	w.push(1, "synchronize")
+	w.settle()
+	w.plan(2)
+	if a := w.project(1, "a").Approvals; len(a) != 1 || a[0].Void != "" {
+		t.Errorf("got %+v, want the approval of the same plan carried", a)
+	}
+	w.say(1, "ada", planOf("a"))
+	w.expand()
+	run = w.mustClaim("a")
+	res := w.fingerprinted(run, 2)
+	res.Plan.Hidden = []workflow.HiddenEffect{{Kind: "provisioner", Text: "a provisioner runs"}}
+	w.finish(res)
+	if a := w.project(1, "a").Approvals; len(a) != 1 {
+		t.Fatalf("got %+v", a)
+	} else {
+		has(t, a[0].Void, "a provisioner runs")
+	}
+}
+
+// What is taken back is gone wherever a later head would find it.
+func TestUnapproveOfWhatIsDeleted(t *testing.T) {
+	w := newWorld(t)
+	push := func(head string, changes files) {
+		w.commit(head, baseFiles, changes)
+		w.facts(1, head)
+		w.push(1, "synchronize")
+		w.settle()
+		w.plan(1)
+	}
+	w.ready(1, "head1", files{"a/main.tf": "2", "b/main.tf": "2"})
+	w.do(1, "bob", verb(workflow.VerbApprove))
+	push("head2", files{"a/main.tf": "", "b/main.tf": "2"})
+	has(t, w.do(1, "bob", verb(workflow.VerbUnapprove, "a", "b")), "unapproved", "a true", "b true")
+	push("head3", files{"a/main.tf": "2", "b/main.tf": "2"})
+	for _, name := range []string{"a", "b"} {
+		want(t, "approvals of "+name, len(w.project(1, name).Approvals), 0)
+	}
+}

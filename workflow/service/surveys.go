@@ -58,7 +58,7 @@ func (s *surveys) about(of surveyed) *keptSurvey {
 
 // surveyAt surveys a pull on a base tip. Who asks for the same meanwhile waits for the
 // answer; an error, which may be that caller's own context's, is nobody else's.
-func (s *Service) surveyAt(ctx context.Context, p workflow.Pull, rules workflow.Rules, tip string) (survey.Survey, *workflow.Trouble, error) {
+func (s *Service) surveyAt(ctx context.Context, p workflow.Pull, tip string) (survey.Survey, *workflow.Trouble, error) {
 	k := s.surveys.about(surveyed{pull: p.Key(), head: p.Head.SHA, tip: tip, ref: p.Base.Ref})
 	select {
 	case k.turn <- struct{}{}:
@@ -70,7 +70,7 @@ func (s *Service) surveyAt(ctx context.Context, p workflow.Pull, rules workflow.
 		return k.survey, k.trouble, nil
 	}
 	p.Base.SHA = tip
-	f, t, err := s.survey(ctx, p, rules)
+	f, t, err := s.survey(ctx, p)
 	if err != nil {
 		return f, nil, err
 	}
