@@ -33,7 +33,8 @@ type Faults struct{ list []workflow.Diagnostic }
 
 // Add notes one fault.
 func (f *Faults) Add(at workflow.Position, format string, args ...any) {
-	f.list = append(f.list, workflow.Diagnostic{Severity: workflow.SeverityError, Summary: fmt.Sprintf(format, args...), Position: at})
+	f.list = append(f.list, workflow.Diagnostic{
+		Severity: workflow.SeverityError, Summary: fmt.Sprintf(format, args...), Position: at})
 }
 
 // List returns the faults in the order of the file, at most 100 and one that counts the rest.
@@ -48,7 +49,8 @@ func (f *Faults) List() []workflow.Diagnostic {
 	})
 	if len(list) > maxFaults {
 		rest := len(list) - maxFaults
-		list = append(list[:maxFaults:maxFaults], workflow.Diagnostic{Severity: workflow.SeverityError, Summary: fmt.Sprintf("%d more faults", rest), Position: workflow.Position{File: list[0].Position.File}})
+		list = append(list[:maxFaults:maxFaults], workflow.Diagnostic{Severity: workflow.SeverityError,
+			Summary: fmt.Sprintf("%d more faults", rest), Position: workflow.Position{File: list[0].Position.File}})
 	}
 	return list
 }
@@ -220,7 +222,8 @@ func leavesEmpty(tokens token.Tokens, i int) bool {
 		return true
 	default:
 		return next.Position.Line > t.Position.Line &&
-			(next.Position.Column < column || (next.Position.Column == column && (next.Type != token.SequenceEntryType || t.Type != token.MappingValueType)))
+			(next.Position.Column < column || (next.Position.Column == column &&
+				(next.Type != token.SequenceEntryType || t.Type != token.MappingValueType)))
 	}
 }
 
@@ -241,7 +244,8 @@ func (r *yamlReader) value(n ast.Node, path string, depth int) *Value {
 	y := &Value{kind: yamlOther, at: positionOf(r.file, startToken(n)), path: path, faults: r.faults}
 	if r.nodes++; r.nodes > maxYAMLNodes || depth > maxYAMLDepth {
 		if !r.full {
-			r.faults.Add(y.at, "the file holds more than %d values, or nests deeper than %d levels, once its aliases are expanded", maxYAMLNodes, maxYAMLDepth)
+			r.faults.Add(y.at, "the file holds more than %d values, or nests deeper than %d levels, once its aliases are expanded",
+				maxYAMLNodes, maxYAMLDepth)
 		}
 		r.full = true
 		return y

@@ -41,8 +41,8 @@ func DefaultRepo() Repo {
 }
 
 // serversKeys are keys that people look for in `.cardea.yml` and that only the server may hold.
-var serversKeys = []string{"credentials", "permissions", "approvals", "apply", "lock", "forks", "drafts", "bots", "allow",
-	"checks", "stale_after", "automerge", "checkout", "environments", "repos", "create_workspace"}
+var serversKeys = []string{"credentials", "permissions", "approvals", "apply", "lock", "forks", "drafts", "bots",
+	"allow", "checks", "stale_after", "automerge", "checkout", "environments", "repos", "create_workspace"}
 
 const serversKey = "is a key of the server's configuration, not of a repository's"
 
@@ -101,7 +101,8 @@ func checkGlobs(cfg Repo, faults *Faults) {
 		}
 	}
 	if n > maxGlobs {
-		faults.Add(workflow.Position{File: cfg.File, Line: 1, Column: 1}, "the file has %d globs, and %d are allowed: one glob over more names often says the same as many", n, maxGlobs)
+		faults.Add(workflow.Position{File: cfg.File, Line: 1, Column: 1},
+			"the file has %d globs, and %d are allowed: one glob over more names often says the same as many", n, maxGlobs)
 	}
 }
 
@@ -154,7 +155,8 @@ func projectEntry(y *Value, kind workflow.Kind) (ProjectEntry, bool) {
 		y.Fault("`%s` needs a `dir`", y.path)
 	}
 	if e.Glob && e.Name != "" {
-		y.Fault("`%s` has a name, and a `dir` with wildcards that can stand for several projects: remove the name or name one directory", y.path)
+		y.Fault("`%s` has a name, and a `dir` with wildcards that can stand for several projects: "+
+			"remove the name or name one directory", y.path)
 	}
 	return e, len(y.faults.list) == before
 }
@@ -419,7 +421,8 @@ func checkTwins(entries []ProjectEntry, kinds workflow.Kinds, faults *Faults) {
 		}
 		key := norm.NFC.String(e.Dir) + "\x00" + e.Variant
 		if same := twins[key]; len(same) > 0 && same[0].Dir != e.Dir {
-			faults.Add(e.Position, "directory `%s` looks the same as the one in line %d and is written with other Unicode characters", e.Dir, same[0].Position.Line)
+			faults.Add(e.Position, "directory `%s` looks the same as the one in line %d and is written with other Unicode characters",
+				e.Dir, same[0].Position.Line)
 			continue
 		}
 		twins[key] = append(twins[key], e)
@@ -451,8 +454,8 @@ func (e *ProjectEntry) setApart(same []*ProjectEntry, kind workflow.Kind, faults
 				words += " and a `" + key.Name + "`"
 			}
 		}
-		faults.Add(e.Position, "%s is named twice; the first is in line %d. To plan it once for each, give every entry %s of its own",
-			place, first.Position.Line, words)
+		faults.Add(e.Position, "%s is named twice; the first is in line %d. "+
+			"To plan it once for each, give every entry %s of its own", place, first.Position.Line, words)
 	case !e.Glob && same[1].Name != "":
 		faults.Add(e.Position, "%s is named again in line %d: give this entry a `name` too, which tells the two apart",
 			place, same[1].Position.Line)

@@ -29,7 +29,7 @@ const (
 // masked. One differ serves one change.
 type differ struct {
 	mask     *masker
-	replaces []any // replace_paths
+	replaces []any // Proposed.Replace
 	showSame bool  // keep unchanged leaves too (an import shows what it brings in)
 	oneSided bool  // a create or a delete
 
@@ -41,7 +41,7 @@ type differ struct {
 	size      int // bytes of text kept
 }
 
-// place is where in the value we are, as text for people and as steps for replace_paths.
+// place is where in the value we are, as text for people and as steps like those of Proposed.Replace.
 type place struct {
 	text  string
 	steps []any // string or int
@@ -240,7 +240,7 @@ func repeatsKey(dec *json.Decoder) bool {
 	return again || err != nil
 }
 
-// forces reports whether replace_paths name p or something above or below it.
+// forces reports whether a path that forces the replacement leads to p or to something above or below it.
 func (d *differ) forces(p place) bool {
 	for _, r := range d.replaces {
 		steps, ok := r.([]any)
@@ -258,7 +258,7 @@ func (d *differ) forces(p place) bool {
 	return false
 }
 
-// sameStep compares a step of replace_paths with ours. A step into a set is the
+// sameStep compares a step of such a path with ours. A step into a set is the
 // element itself: it is taken as any element.
 func sameStep(theirs, ours any) bool {
 	switch t := theirs.(type) {

@@ -33,8 +33,8 @@ type Proposal struct {
 	// because of the company it keeps: one sensitive value in a set marks all of the set.
 	Public []any
 	// Said, and those texts that Says finds (nil: nobody looks), are said elsewhere in the
-	// repository. Whoever reads the plan can read them there, so they are not masked where
-	// nothing marks them. Hashes do not depend on it: there they stay sealed.
+	// repository. Whoever reads the plan can read them there, so that like Public they are not
+	// masked where nothing marks them. With a key, hashes do not depend on it: there they stay sealed.
 	Said []any
 	Says func(texts []string) map[string]bool
 

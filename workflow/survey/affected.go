@@ -60,7 +60,8 @@ func affectedProjects(in AffectedInput, ix *changeIndex) []Affected {
 			reasons = append(reasons, "it is a new project")
 		}
 		if keys := in.Resolution.Changed[p.Key()]; len(keys) > 0 {
-			reasons = append(reasons, fmt.Sprintf("its entry in `%s` changes: %s", workflow.RepoConfigFile, strings.Join(keys, ", ")))
+			reasons = append(reasons,
+				fmt.Sprintf("its entry in `%s` changes: %s", workflow.RepoConfigFile, strings.Join(keys, ", ")))
 		}
 		if reasons = append(reasons, ix.reasons(p)...); len(reasons) > 0 {
 			out = append(out, Affected{Project: p, Reasons: reasons})
@@ -115,7 +116,8 @@ func (s *Survey) findMoved(ctx context.Context) error {
 
 // keptBy is the project that keeps all of some states, "" when none does.
 func keptBy(kept map[string]string, states workflow.States) string {
-	if len(states) == 0 || slices.ContainsFunc(states, func(identity string) bool { return kept[identity] != kept[states[0]] }) {
+	other := func(identity string) bool { return kept[identity] != kept[states[0]] }
+	if len(states) == 0 || slices.ContainsFunc(states, other) {
 		return ""
 	}
 	return kept[states[0]]
@@ -165,8 +167,10 @@ type changeIndex struct {
 }
 
 func indexChanges(in AffectedInput) *changeIndex {
-	ix := &changeIndex{kinds: in.Resolution.Kinds, owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
-		literal: map[string]*hit{}, inside: map[[2]string]bool{}, unsaid: map[string]string{}, sources: map[string]string{}, linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
+	ix := &changeIndex{kinds: in.Resolution.Kinds,
+		owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
+		literal: map[string]*hit{}, inside: map[[2]string]bool{}, unsaid: map[string]string{}, sources: map[string]string{},
+		linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
 	for _, c := range in.Changes {
 		for _, p := range []string{c.Path, c.OldPath} {
 			if p != "" && !ix.changed[p] {
@@ -186,7 +190,9 @@ func indexChanges(in AffectedInput) *changeIndex {
 		for _, dir := range ix.owners[p] {
 			hitOf(ix.own, dir).add(p)
 		}
-		if slices.ContainsFunc(ix.owners[p], func(dir string) bool { return isLibrary(in.BaseFound, dir) || isLibrary(in.HeadFound, dir) }) {
+		if slices.ContainsFunc(ix.owners[p], func(dir string) bool {
+			return isLibrary(in.BaseFound, dir) || isLibrary(in.HeadFound, dir)
+		}) {
 			ix.library.add(p)
 		}
 		if len(ix.owners[p]) == 0 {
@@ -344,7 +350,8 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 	}
 	if code := ix.sources[p.Dir]; code != "" && len(out) == 0 {
 		if h := ix.library.without(excluded); h.count > 0 {
-			out = append(out, fmt.Sprintf("`%s`%s changed, and it may call it: a computed source in `%s`", h.first, h.more(), code))
+			out = append(out, fmt.Sprintf("`%s`%s changed, and it may call it: a computed source in `%s`",
+				h.first, h.more(), code))
 		}
 	}
 	return out

@@ -117,7 +117,8 @@ func whyReplaced(p workflow.Project, kind workflow.Kind, head []workflow.Project
 	if len(names) == 0 {
 		return ""
 	}
-	why := fmt.Sprintf("`%s` names %s for its directory, which takes its place", workflow.RepoConfigFile, phrase.SomeNames(names))
+	why := fmt.Sprintf("`%s` names %s for its directory, which takes its place",
+		workflow.RepoConfigFile, phrase.SomeNames(names))
 	if !asked {
 		why += fmt.Sprintf("; an entry with `%s: %s` keeps it", kind.VariantKey.Name, workflow.DefaultVariant)
 	}

@@ -37,7 +37,8 @@ func Hidden(base, planned *workflow.Inputs) []workflow.HiddenEffect {
 		}
 	}
 	for _, f := range was {
-		if f.Hash != "" && !f.Always && !slices.ContainsFunc(planned.Facets, func(now workflow.Facet) bool { return sameFacet(f, now) }) {
+		isIt := func(now workflow.Facet) bool { return sameFacet(f, now) }
+		if f.Hash != "" && !f.Always && !slices.ContainsFunc(planned.Facets, isIt) {
 			tell(f, gone(f))
 		}
 	}

@@ -66,8 +66,8 @@ func (r *resolver) uniqueNames(sorted []workflow.Project) {
 		if at.Line == 0 {
 			at = workflow.Position{File: r.in.Head.File, Line: 1, Column: 1}
 		}
-		r.faults.Add(at, "two projects are called `%s`: %s and %s. A project of the base branch keeps its name until the change is merged",
-			b.Name, r.placeOf(a), r.placeOf(b))
+		r.faults.Add(at, "two projects are called `%s`: %s and %s. "+
+			"A project of the base branch keeps its name until the change is merged", b.Name, r.placeOf(a), r.placeOf(b))
 	}
 }
 
@@ -111,7 +111,8 @@ func (r *resolver) circles(projects []workflow.Project) {
 			switch dep := byName[name]; {
 			case dep == nil:
 			case state[name] == visiting:
-				r.faults.Add(top.p.Position, "`depends_on` runs in a circle: `%s` depends on `%s`, which depends on it", top.p.Name, name)
+				r.faults.Add(top.p.Position, "`depends_on` runs in a circle: `%s` depends on `%s`, which depends on it",
+					top.p.Name, name)
 			case state[name] == 0:
 				state[name] = visiting
 				stack = append(stack, frame{p: dep})
@@ -134,7 +135,8 @@ func (r *resolver) notes(projects []workflow.Project) []string {
 		if p.HeadEnvironment == "" || r.labelledBefore(p) {
 			continue
 		}
-		k := relabel{p.HeadEnvironment, p.Environment, p.Strictest, phrase.AndList(phrase.Quoted(p.Neighbours)), r.in.Rules.EnvironmentOfDir(p.Dir) != ""}
+		k := relabel{p.HeadEnvironment, p.Environment, p.Strictest, phrase.AndList(phrase.Quoted(p.Neighbours)),
+			r.in.Rules.EnvironmentOfDir(p.Dir) != ""}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
@@ -144,7 +146,8 @@ func (r *resolver) notes(projects []workflow.Project) []string {
 		holds := "no environment holds"
 		switch {
 		case k.server:
-			notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. By the server's configuration it is `%s`, and that holds.", phrase.SomeNames(groups[k]), k.asked, k.holds))
+			notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. "+
+				"By the server's configuration it is `%s`, and that holds.", phrase.SomeNames(groups[k]), k.asked, k.holds))
 			continue
 		case k.holds != "":
 			holds = "`" + k.holds + "` holds"
@@ -153,7 +156,8 @@ func (r *resolver) notes(projects []workflow.Project) []string {
 		case k.strictest:
 			holds = "the strictest rules of the repository hold"
 		}
-		notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. Until it is merged, %s.", phrase.SomeNames(groups[k]), k.asked, holds))
+		notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. Until it is merged, %s.",
+			phrase.SomeNames(groups[k]), k.asked, holds))
 	}
 	sort.Slice(r.renames, func(i, j int) bool { return r.renames[i][0] < r.renames[j][0] })
 	for i, rename := range r.renames {
@@ -161,7 +165,8 @@ func (r *resolver) notes(projects []workflow.Project) []string {
 			notes = append(notes, fmt.Sprintf("This change gives %d more projects new names.", len(r.renames)-i))
 			break
 		}
-		notes = append(notes, fmt.Sprintf("This change calls `%s` by the name `%s`, which holds once it is merged.", rename[0], rename[1]))
+		notes = append(notes, fmt.Sprintf("This change calls `%s` by the name `%s`, which holds once it is merged.",
+			rename[0], rename[1]))
 	}
 	return notes
 }

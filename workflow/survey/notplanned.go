@@ -64,7 +64,8 @@ func notPlanned(in AffectedInput, ix *changeIndex) []workflow.NotPlanned {
 			continue
 		}
 		ix.namedByUnits(d, func(f string) {
-			if dir := path.Dir(f); !ignored(dir) && !slices.ContainsFunc(ix.owners[f], func(owner string) bool { return projects[owner] }) {
+			planned := slices.ContainsFunc(ix.owners[f], func(owner string) bool { return projects[owner] })
+			if dir := path.Dir(f); !ignored(dir) && !planned {
 				note(nested["."], dir) // they may lie anywhere
 			}
 		})
@@ -88,7 +89,8 @@ func (ix *changeIndex) concerns(dir string, parent bool) bool {
 	})
 }
 
-// namedByUnits calls with each changed file that nested units' files name and that is not one of a unit or of a module that one calls.
+// namedByUnits calls with each changed file that nested units' files name and that is not
+// one of a unit or of a module that one calls.
 func (ix *changeIndex) namedByUnits(d workflow.Discovery, with func(file string)) {
 	told := map[string]bool{} // directories whose changes are told with their unit's
 	for dir := range d.Units {

@@ -60,7 +60,8 @@ func Resolve(in Input) Resolution {
 	}
 	base := drafts(baseConfig, in.BaseFound, in.Kinds, &config.Faults{})
 	holdEntries(base, head, in.Kinds)
-	r := resolver{in: in, head: head, base: base, baseByKey: map[workflow.ProjectKey]workflow.Project{}, baseByDir: map[string][]workflow.Project{}, names: map[workflow.ProjectKey]string{}, faults: faults}
+	r := resolver{in: in, head: head, base: base, baseByKey: map[workflow.ProjectKey]workflow.Project{},
+		baseByDir: map[string][]workflow.Project{}, names: map[workflow.ProjectKey]string{}, faults: faults}
 	for _, p := range base {
 		r.baseByKey[p.Key()] = p
 		r.baseByDir[p.Dir] = append(r.baseByDir[p.Dir], p)
@@ -189,7 +190,8 @@ func drafts(cfg config.Repo, found workflow.Discovery, kinds workflow.Kinds, fau
 	for _, dir := range roots {
 		if cfg.Autodiscover.Enabled && !named[dir] && !ignored(dir) && !found.OnlyUnit(dir) {
 			m := found.Modules[dir]
-			p := workflow.Project{Dir: dir, Variant: workflow.DefaultVariant, Engine: cmp.Or(m.Engine, kinds.Default().Name), Library: !m.KeepsState}
+			p := workflow.Project{Dir: dir, Variant: workflow.DefaultVariant,
+				Engine: cmp.Or(m.Engine, kinds.Default().Name), Library: !m.KeepsState}
 			byKey[p.Key()] = p
 		}
 	}
@@ -228,7 +230,8 @@ func finishDrafts(cfg config.Repo, byKey map[workflow.ProjectKey]workflow.Projec
 		if why := config.ProjectDirFault(p.Dir); why != "" {
 			p.Refused = phrase.Say("Its directory %s.", why)
 		} else if twice[norm.NFC.String(p.Dir)] {
-			p.Refused = phrase.Say("There are two directories that both look like %q and differ only in Unicode form; rename one.", norm.NFC.String(p.Dir))
+			p.Refused = phrase.Say("There are two directories that both look like %q and differ only in Unicode form; rename one.",
+				norm.NFC.String(p.Dir))
 		}
 	}
 	workflow.SortProjects(list)
@@ -260,7 +263,8 @@ func lookAlikes(found workflow.Discovery) map[string]string {
 
 func missingDir(dir string, kind workflow.Kind, looks map[string]string) string {
 	if twin, ok := looks[norm.NFC.String(dir)]; ok {
-		return fmt.Sprintf("directory `%s` is not there: there is one that looks the same, written with other Unicode characters (%+q)", dir, twin)
+		return fmt.Sprintf("directory `%s` is not there: there is one that looks the same, "+
+			"written with other Unicode characters (%+q)", dir, twin)
 	}
 	dirs := make([]string, 0, len(looks))
 	for _, d := range looks {

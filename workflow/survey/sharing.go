@@ -68,7 +68,8 @@ func (s Survey) Share(ctx context.Context, r *workflow.Run) error {
 		}
 	}
 	maps.DeleteFunc(like, func(name string, _ bool) bool { return same[name] })
-	r.SameState, r.LikeState = workflow.OthersOf(slices.Collect(maps.Keys(same))), workflow.OthersOf(slices.Collect(maps.Keys(like)))
+	r.SameState = workflow.OthersOf(slices.Collect(maps.Keys(same)))
+	r.LikeState = workflow.OthersOf(slices.Collect(maps.Keys(like)))
 	return nil
 }
 
@@ -85,7 +86,9 @@ func (s Survey) findKeepers(ctx context.Context) error {
 		tree     workflow.Tree
 		found    workflow.Discovery
 		projects []workflow.Project
-	}{{s.Checkout.BaseTree, s.BaseFound, s.Resolution.BaseProjects}, {s.Checkout.Planned, s.Found, s.Resolution.Projects}} {
+	}{
+		{s.Checkout.BaseTree, s.BaseFound, s.Resolution.BaseProjects}, {s.Checkout.Planned, s.Found, s.Resolution.Projects},
+	} {
 		for _, p := range tree.projects {
 			states, err := s.engines.States(ctx, tree.tree, tree.found, p)
 			if err != nil {
@@ -105,7 +108,8 @@ func (k *keepers) note(identity string, p workflow.Project) {
 	if !ok {
 		i = len(k.places)
 		k.index[identity] = i
-		k.places = append(k.places, keptPlace{identity: identity, place: workflow.ParsePlace(identity), seen: map[string]bool{}})
+		k.places = append(k.places,
+			keptPlace{identity: identity, place: workflow.ParsePlace(identity), seen: map[string]bool{}})
 	}
 	key := p.Key()
 	rules := workflow.RulesOf(p)

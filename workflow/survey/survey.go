@@ -17,8 +17,9 @@ import (
 const maxConfig = 1 << 20
 
 // closureNote says that a plan may have been made without a file that its code reads.
-const closureNote = "The server's rule says `workspace: closure`: plans are made with the files that their code was found to name, not with the whole tree, " +
-	"and code that looks for another file does not find it. Without that word in the rule every plan has the whole tree."
+const closureNote = "The server's rule says `workspace: closure`: plans are made with the files that their code was found " +
+	"to name, not with the whole tree, and code that looks for another file does not find it. " +
+	"Without that word in the rule every plan has the whole tree."
 
 // Survey is what a pull's trees say: the projects, and which the change affects and why.
 type Survey struct {
@@ -38,8 +39,11 @@ type Survey struct {
 }
 
 // Read reads both trees of a checkout. A trouble is a fault of the change; an error is not.
-func Read(ctx context.Context, engines workflow.Engines, rules workflow.Rules, p workflow.Pull, co workflow.Checkout) (Survey, *workflow.Trouble, error) {
-	s := Survey{Checkout: co, engines: engines, states: &keepers{}, closure: rules.Closure, binding: rules.MayApplyOn(p.Base.Ref, p.Repo.DefaultBranch)}
+func Read(
+	ctx context.Context, engines workflow.Engines, rules workflow.Rules, p workflow.Pull, co workflow.Checkout,
+) (Survey, *workflow.Trouble, error) {
+	s := Survey{Checkout: co, engines: engines, states: &keepers{}, closure: rules.Closure,
+		binding: rules.MayApplyOn(p.Base.Ref, p.Repo.DefaultBranch)}
 	if len(co.Conflicts) > 0 {
 		return s, conflict(p, co.Conflicts), nil
 	}
@@ -57,7 +61,8 @@ func Read(ctx context.Context, engines workflow.Engines, rules workflow.Rules, p
 	}
 	if in.BaseFaulty = len(faults) > 0; in.BaseFaulty {
 		s.BaseFaulty = true
-		s.Notes = append(s.Notes, fmt.Sprintf("`%s` of `%s` is faulty: %s. This pull request's file gives the list of projects, and the strictest rules hold.",
+		s.Notes = append(s.Notes, fmt.Sprintf("`%s` of `%s` is faulty: %s. "+
+			"This pull request's file gives the list of projects, and the strictest rules hold.",
 			workflow.RepoConfigFile, p.Base.Ref, strings.TrimSuffix(faults[0].Summary, ".")))
 	}
 	if s.Found, err = engines.Discover(ctx, co.Planned); err != nil {
@@ -140,7 +145,8 @@ func (s Survey) Selecting(selector workflow.Selector) workflow.SelectInput {
 // readRepoConfig reads a tree's `.cardea.yml`; without one the defaults hold.
 func readRepoConfig(t workflow.Tree, kinds workflow.Kinds) (config.Repo, []workflow.Diagnostic, error) {
 	fault := func(summary string) (config.Repo, []workflow.Diagnostic, error) {
-		return config.Repo{}, []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: summary, Position: workflow.Position{File: workflow.RepoConfigFile, Line: 1}}}, nil
+		return config.Repo{}, []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: summary,
+			Position: workflow.Position{File: workflow.RepoConfigFile, Line: 1}}}, nil
 	}
 	info, err := fs.Stat(t, workflow.RepoConfigFile)
 	switch {

@@ -282,7 +282,7 @@ func (p *planning) planOptions() []tfexec.PlanOption {
 // show returns the saved plan as JSON, exactly as printed: terraform-exec only
 // returns a decoded form, but it tees what it decodes. The log gets none of it,
 // for it holds every secret of the plan. terraform-exec's opinion of the JSON
-// does not count; ReadPlan's does.
+// does not count; planjson's does.
 func (p *planning) show() ([]byte, error) {
 	var raw bytes.Buffer
 	p.output.begin(p.tool.name + " show -json")

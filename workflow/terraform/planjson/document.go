@@ -30,12 +30,14 @@ type planDoc struct {
 // The keys of the plan's JSON that we know. What else a newer tool prints is
 // hashed whole, so that a plan we understand in part never passes for another.
 var (
-	planKeysLeftOut = []string{"format_version", "terraform_version", "variables", "planned_values", "prior_state", "proposed_unknown",
-		"configuration", "checks", "timestamp", "relevant_attributes", "errored", "complete", "applyable"}
-	planKeysRead       = []string{"resource_changes", "resource_drift", "output_changes", "deferred_changes", "action_invocations"}
-	planResourceKeys   = []string{"address", "module_address", "mode", "type", "name", "index", "provider_name", "deposed", "previous_address", "change", "action_reason"}
-	planChangeKeys     = []string{"actions", "before", "after", "after_unknown", "before_sensitive", "after_sensitive", "replace_paths", "importing", "generated_config", "before_identity", "after_identity"}
-	errPlanNotAnObject = errors.New("the plan's JSON is not an object")
+	planKeysLeftOut = []string{"format_version", "terraform_version", "variables", "planned_values", "prior_state",
+		"proposed_unknown", "configuration", "checks", "timestamp", "relevant_attributes", "errored", "complete", "applyable"}
+	planKeysRead = []string{"resource_changes", "resource_drift", "output_changes", "deferred_changes",
+		"action_invocations"}
+	planResourceKeys = []string{"address", "module_address", "mode", "type", "name", "index", "provider_name", "deposed",
+		"previous_address", "change", "action_reason"}
+	planChangeKeys = []string{"actions", "before", "after", "after_unknown", "before_sensitive", "after_sensitive",
+		"replace_paths", "importing", "generated_config", "before_identity", "after_identity"}
 )
 
 // parsePlan decodes the JSON and refuses everything that is not surely the
@@ -48,7 +50,7 @@ func parsePlan(raw []byte) (*planDoc, error) {
 		return nil, fmt.Errorf("reading the plan's JSON: %w", err)
 	}
 	if top == nil {
-		return nil, errPlanNotAnObject
+		return nil, errors.New("the plan's JSON is not an object")
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("reading the plan's JSON: something follows it")
@@ -150,9 +152,14 @@ func readResource(v any) (plan.Proposed, error) {
 	if err != nil {
 		return plan.Proposed{}, err
 	}
-	for key, into := range map[string]*string{"address": &c.Address, "previous_address": &c.Previous, "deposed": &c.Deposed,
-		"mode": &c.Mode, "type": &c.Type, "provider_name": &c.Provider, "action_reason": &c.Reason} {
-		if *into, err = planString(r, key); err != nil {
+	for _, text := range []struct {
+		key  string
+		into *string
+	}{
+		{"address", &c.Address}, {"previous_address", &c.Previous}, {"deposed", &c.Deposed}, {"mode", &c.Mode},
+		{"type", &c.Type}, {"provider_name", &c.Provider}, {"action_reason", &c.Reason},
+	} {
+		if *text.into, err = planString(r, text.key); err != nil {
 			return plan.Proposed{}, err
 		}
 	}

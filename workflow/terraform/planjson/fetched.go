@@ -25,8 +25,9 @@ func sourceEffects(doc *planDoc) []workflow.HiddenEffect {
 	var out []workflow.HiddenEffect
 	for _, why := range slices.Sorted(maps.Keys(reasons)) {
 		names := reasons[why]
-		e := workflow.HiddenEffect{Kind: "module_source", Text: fmt.Sprintf("%s %s from %s, which can be something else at the next run",
-			phrase.SomeOf(names), phrase.OneMany(len(names) == 1, "comes", "come"), why)}
+		e := workflow.HiddenEffect{Kind: "module_source",
+			Text: fmt.Sprintf("%s %s from %s, which can be something else at the next run",
+				phrase.SomeOf(names), phrase.OneMany(len(names) == 1, "comes", "come"), why)}
 		if len(names) == 1 {
 			e.Address = names[0]
 		}
@@ -117,8 +118,10 @@ func unlockedEffects(unlocked []string) []workflow.HiddenEffect {
 		return nil
 	}
 	one := len(unlocked) == 1
-	e := workflow.HiddenEffect{Kind: "unlocked_provider", Text: fmt.Sprintf("no committed `.terraform.lock.hcl` holds the %s %s, so the next run may use %s",
-		phrase.OneMany(one, "provider", "providers"), phrase.SomeOf(unlocked), phrase.OneMany(one, "another version", "other versions"))}
+	e := workflow.HiddenEffect{Kind: "unlocked_provider",
+		Text: fmt.Sprintf("no committed `.terraform.lock.hcl` holds the %s %s, so the next run may use %s",
+			phrase.OneMany(one, "provider", "providers"), phrase.SomeOf(unlocked),
+			phrase.OneMany(one, "another version", "other versions"))}
 	if one {
 		e.Address = unlocked[0]
 	}

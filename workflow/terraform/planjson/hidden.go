@@ -37,7 +37,8 @@ func configResources(out map[string]configResource, module, providers map[string
 	for _, v := range list {
 		m, _ := v.(map[string]any)
 		text := func(key string) string { s, _ := m[key].(string); return s }
-		r := configResource{address: prefix + text("address"), mode: text("mode"), kind: text("type"), provider: text("provider_config_key"), via: text("provider_config_key")}
+		r := configResource{address: prefix + text("address"), mode: text("mode"), kind: text("type"),
+			provider: text("provider_config_key"), via: text("provider_config_key")}
 		r.expressions, _ = m["expressions"].(map[string]any)
 		if p, _ := providers[r.provider].(map[string]any); p["full_name"] != nil {
 			r.provider, _ = p["full_name"].(string)
@@ -109,7 +110,8 @@ func removedEffects(changes []plan.Proposed, removed []Removed) (out []workflow.
 		}
 		if slices.ContainsFunc(changes, destroyed) {
 			out = append(out, workflow.HiddenEffect{Kind: "provisioner", Address: r.From,
-				Text: fmt.Sprintf("%s runs %s when it is destroyed, as its `removed` block says", phrase.CodeSpan(r.From), phrase.AndList(r.Provisioners))})
+				Text: fmt.Sprintf("%s runs %s when it is destroyed, as its `removed` block says",
+					phrase.CodeSpan(r.From), phrase.AndList(r.Provisioners))})
 		}
 	}
 	return out
@@ -122,7 +124,8 @@ func actionEffects(doc *planDoc, in Input) []workflow.HiddenEffect {
 		m, _ := v.(map[string]any)
 		address, _ := m["address"].(string)
 		address = in.address(address)
-		out = append(out, workflow.HiddenEffect{Kind: "action", Address: address, Text: phrase.CodeSpan(address) + " runs " + invocationTrigger(m, in)})
+		out = append(out, workflow.HiddenEffect{Kind: "action", Address: address,
+			Text: phrase.CodeSpan(address) + " runs " + invocationTrigger(m, in)})
 	}
 	return out
 }
@@ -161,7 +164,8 @@ func dataEffects(resources map[string]configResource, baseProviders []string) []
 		case "http_data":
 			sentence = phrase.SomeOf(names) + " " + phrase.OneMany(one, "calls a URL", "call URLs") + " while it plans"
 		case "unlocked_provider_data":
-			sentence = phrase.SomeOf(names) + " " + phrase.OneMany(one, "is", "are") + " read with the provider " + phrase.CodeSpan(g.provider) + ", which the base's lock file does not have"
+			sentence = phrase.SomeOf(names) + " " + phrase.OneMany(one, "is", "are") + " read with the provider " +
+				phrase.CodeSpan(g.provider) + ", which the base's lock file does not have"
 		}
 		effect := workflow.HiddenEffect{Kind: g.kind, Text: sentence}
 		if one {

@@ -42,13 +42,14 @@ func lateIn(doc *planDoc, in Input) string {
 		written, known := doc.config[configAddress(c.Address)]
 		unknown, object := c.After.Unknown.(map[string]any)
 		after, _ := c.After.Value.(map[string]any)
-		switch {
-		case plan.AnyMark(c.After.Unknown) && !(known && object):
+		if plan.AnyMark(c.After.Unknown) && !(known && object) {
 			return name + " is known only after apply"
-		case l.first(written.expressions, unknown) != "":
-			return fmt.Sprintf("%s of %s is known only after apply", phrase.CodeSpan(l.first(written.expressions, unknown)), name)
-		case writeOnly(written.expressions, after, unknown) != "":
-			return fmt.Sprintf("%s of %s is write-only", phrase.CodeSpan(writeOnly(written.expressions, after, unknown)), name)
+		}
+		if key := l.first(written.expressions, unknown); key != "" {
+			return fmt.Sprintf("%s of %s is known only after apply", phrase.CodeSpan(key), name)
+		}
+		if key := writeOnly(written.expressions, after, unknown); key != "" {
+			return fmt.Sprintf("%s of %s is write-only", phrase.CodeSpan(key), name)
 		}
 	}
 	for _, c := range doc.outputs {

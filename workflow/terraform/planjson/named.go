@@ -27,7 +27,8 @@ type naming struct {
 
 // namedIn finds the places that a plan's strings name, sensitive ones included.
 func namedIn(doc *planDoc, w Written, late bool) naming {
-	n := naming{find: w.Find, told: map[string]map[string]bool{}, quiet: map[workflow.Exact]bool{}, made: map[string]workflow.Exact{}}
+	n := naming{find: w.Find, told: map[string]map[string]bool{},
+		quiet: map[workflow.Exact]bool{}, made: map[string]workflow.Exact{}}
 	if n.find == nil {
 		return n
 	}
@@ -153,14 +154,16 @@ func (n *naming) effects() (out []workflow.HiddenEffect) {
 		case "what is deferred", "an action":
 			subject = who
 		}
-		e := workflow.HiddenEffect{Kind: "file", Text: fmt.Sprintf("%s reads %s, of which the plan shows only the name", subject, phrase.AndList(what))}
+		e := workflow.HiddenEffect{Kind: "file",
+			Text: fmt.Sprintf("%s reads %s, of which the plan shows only the name", subject, phrase.AndList(what))}
 		if subject != who {
 			e.Address = who
 		}
 		out = append(out, e)
 	}
 	if n.tooBig {
-		out = append(out, workflow.HiddenEffect{Kind: "file", Text: fmt.Sprintf("strings of the plan name more than %d files and directories, which may be read", mostNamed)})
+		out = append(out, workflow.HiddenEffect{Kind: "file",
+			Text: fmt.Sprintf("strings of the plan name more than %d files and directories, which may be read", mostNamed)})
 	}
 	return out
 }

@@ -137,7 +137,7 @@ func (d terraformDir) write(name, text string) {
 	}
 }
 
-// plan plans and returns the input of ReadPlan.
+// plan plans and returns the input of Read.
 func (d terraformDir) plan(options workflow.PlanOptions) Input {
 	d.t.Helper()
 	args := []string{"plan", "-no-color", "-detailed-exitcode", "-out=saved"}

@@ -66,8 +66,11 @@ func invocationTrigger(m map[string]any, in Input) string {
 		return "because it is asked for"
 	}
 	event, _ := trigger["action_trigger_event"].(string)
-	words := map[string]string{"BeforeCreate": "before %s is created", "AfterCreate": "after %s is created", "BeforeUpdate": "before %s is updated",
-		"AfterUpdate": "after %s is updated", "BeforeDestroy": "before %s is destroyed", "AfterDestroy": "after %s is destroyed"}[event]
+	words := map[string]string{
+		"BeforeCreate": "before %s is created", "AfterCreate": "after %s is created",
+		"BeforeUpdate": "before %s is updated", "AfterUpdate": "after %s is updated",
+		"BeforeDestroy": "before %s is destroyed", "AfterDestroy": "after %s is destroyed",
+	}[event]
 	if words == "" {
 		words = "triggered by %s"
 	}

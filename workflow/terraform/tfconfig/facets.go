@@ -20,8 +20,9 @@ func (f facets) of(providers []string) []workflow.Facet {
 		{Kind: "backend", What: "the backend configuration", Hash: f.backend},
 	}
 	for _, p := range providers {
+		name := phrase.CodeSpan(p)
 		out = append(out, workflow.Facet{Kind: "provider", Address: p, Hash: "locked",
-			New: "the provider " + phrase.CodeSpan(p) + " is new in the lock file", Gone: "the provider " + phrase.CodeSpan(p) + " is gone from the lock file"})
+			New: "the provider " + name + " is new in the lock file", Gone: "the provider " + name + " is gone from the lock file"})
 	}
 	for _, c := range f.computed {
 		out = append(out, workflow.Facet{Kind: "module_source", What: c, Hash: "computed", Always: true,
