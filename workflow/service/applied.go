@@ -73,7 +73,8 @@ func (a *act) undoOrder(rec *workflow.PullRecord, run workflow.Run) error {
 			return err
 		}
 	}
-	if err := a.sayOf(run, workflow.EventRefused, fmt.Sprintf("The apply of `%s` did not start: %s", run.Project.Name, run.Reason)); err != nil {
+	if err := a.sayOf(run, workflow.EventRefused, fmt.Sprintf("The apply of `%s` did not start: %s", run.Project.Name,
+		run.Reason)); err != nil {
 		return err
 	}
 	return a.tellEnd(rec, run)
@@ -116,7 +117,8 @@ func (a *act) endApply(run workflow.Run, res workflow.Result) error {
 		return err
 	}
 	if wasUnknown {
-		rec.Replies = append(rec.Replies, workflow.Reply{Key: run.ID + "/late", Kind: endKind(run), To: run.Actor, At: a.now, Items: []workflow.ReplyItem{endItem(run)}})
+		rec.Replies = append(rec.Replies, workflow.Reply{Key: run.ID + "/late", Kind: endKind(run), To: run.Actor, At: a.now,
+			Items: []workflow.ReplyItem{endItem(run)}})
 	} else if err := a.tellEnd(rec, run); err != nil {
 		return err
 	}
@@ -253,7 +255,8 @@ func endKind(run workflow.Run) string {
 }
 
 func endItem(run workflow.Run) workflow.ReplyItem {
-	item := workflow.ReplyItem{Project: run.Project.Name, Fingerprint: run.Apply.Fingerprint, Done: run.ApplySucceeded(), Text: phrase.Plain(run.Reason), Run: workflow.ShownRun(run)}
+	item := workflow.ReplyItem{Project: run.Project.Name, Fingerprint: run.Apply.Fingerprint, Done: run.ApplySucceeded(),
+		Text: phrase.Plain(run.Reason), Run: workflow.ShownRun(run)}
 	if endKind(run) == workflow.ReplyRefused {
 		if item.Missing = run.Apply.Missing; len(item.Missing) > 0 {
 			item.Text = nil
@@ -265,7 +268,8 @@ func endItem(run workflow.Run) workflow.ReplyItem {
 // endVerify ends a verify: without changes the project has converged. Otherwise
 // the residue is planned for people to see, and that plan wants its own approval.
 func (a *act) endVerify(run workflow.Run) error {
-	if run.Outcome == workflow.OutcomeCancelled || run.Outcome == workflow.OutcomeSuperseded || (run.Outcome == workflow.OutcomeSucceeded && run.NoChanges) {
+	if run.Outcome == workflow.OutcomeCancelled || run.Outcome == workflow.OutcomeSuperseded ||
+		(run.Outcome == workflow.OutcomeSucceeded && run.NoChanges) {
 		return nil
 	}
 	rec, err := shower(a.tx, run.Subject().About())

@@ -50,7 +50,8 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 		name := p.Project.Name
 		if why := nothingToApply(*p); why != "" {
 			if c.named() {
-				refused = append(refused, workflow.ReplyItem{Project: name, Text: phrase.Say("%s %s: there is nothing to apply.", phrase.Project(name), why)})
+				refused = append(refused, workflow.ReplyItem{Project: name,
+					Text: phrase.Say("%s %s: there is nothing to apply.", phrase.Project(name), why)})
 			}
 			continue
 		}
@@ -99,7 +100,8 @@ func (c *command) whyNotShown(p workflow.ProjectRecord) phrase.Text {
 	if want := bound[name]; p.Run != nil && len(want) >= 8 && strings.HasPrefix(p.Run.Fingerprint, want) {
 		return nil
 	}
-	return phrase.Say("The button did not show the present plan of %s. Look at it, then %s.", phrase.Project(name), workflow.VerbApply.About(name))
+	return phrase.Say("The button did not show the present plan of %s. Look at it, then %s.", phrase.Project(name),
+		workflow.VerbApply.About(name))
 }
 
 // nothingToApply says, as part of a sentence, why a project is not even asked about; "" when it is.
@@ -139,14 +141,16 @@ func (c *command) order(p *workflow.ProjectRecord, b basis, n int) ([]workflow.M
 	}
 	if run.ID == "" && len(missing) == 0 { // the gate and we disagree: that is a no
 		missing = []workflow.Missing{{Need: workflow.NeedPlan, Short: phrase.Say("a new plan"),
-			Sentence: phrase.Say("%s has no plan that can be applied.", phrase.Project(p.Project.Name)), Mend: phrase.Say("A new plan: %s.", workflow.VerbPlan.About(p.Project.Name))}}
+			Sentence: phrase.Say("%s has no plan that can be applied.", phrase.Project(p.Project.Name)),
+			Mend:     phrase.Say("A new plan: %s.", workflow.VerbPlan.About(p.Project.Name))}}
 	}
 	if len(missing) > 0 {
 		return missing, c.giveBack(c.rec, took)
 	}
 	p.Apply, p.WaitsFor = workflow.ShownRun(run), nil
 	p.AddRun(run.ID)
-	return nil, c.enqueue(run, fmt.Sprintf("The apply of `%s`, plan `%s`, is queued.", p.Project.Name, workflow.ShortFingerprint(run.Fingerprint)))
+	return nil, c.enqueue(run, fmt.Sprintf("The apply of `%s`, plan `%s`, is queued.", p.Project.Name,
+		workflow.ShortFingerprint(run.Fingerprint)))
 }
 
 // prepareApply is the apply run of a project's current plan, with its locks taken. It
@@ -163,7 +167,8 @@ func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.R
 	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 		return run, took, err
 	}
-	taken, held, err := c.takeLocks(c.rec.Pull.Key(), lockRequest{p.Project, workflow.KeptState{States: run.States, Lineage: plan.StateID}, c.actor(), workflow.LockApply})
+	taken, held, err := c.takeLocks(c.rec.Pull.Key(), lockRequest{p.Project,
+		workflow.KeptState{States: run.States, Lineage: plan.StateID}, c.actor(), workflow.LockApply})
 	if err != nil {
 		return run, took, err
 	}
@@ -192,7 +197,8 @@ func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.R
 // queueLost is a queued run of what another one was made from, of a kind, without an id.
 func runLike(was workflow.Run, kind workflow.RunKind) workflow.Run {
 	r := workflow.Run{
-		Kind: kind, State: workflow.RunQueued, Repo: was.Repo, Number: was.Number, SubjectJSON: was.SubjectJSON, Project: was.Project, Options: was.Options,
+		Kind: kind, State: workflow.RunQueued, Repo: was.Repo, Number: was.Number, SubjectJSON: was.SubjectJSON,
+		Project: was.Project, Options: was.Options,
 		Head: was.Head, Base: was.Base, Tree: was.Tree, BaseTree: was.BaseTree, Paths: was.Paths, Own: was.Own,
 		InputsDigest: was.InputsDigest, FilesDigest: was.FilesDigest, ComputedPaths: was.ComputedPaths,
 		States: was.States, StateDoubt: was.StateDoubt, Sharing: was.Sharing, SameState: was.SameState, LikeState: was.LikeState,
@@ -207,7 +213,8 @@ func runLike(was workflow.Run, kind workflow.RunKind) workflow.Run {
 
 // gateInput is what a record and the store know for the gate.
 func (a *act) gateInput(rec workflow.PullRecord, p workflow.ProjectRecord, rules workflow.Rules) (gate.Input, error) {
-	in := gate.Input{Rules: rules, Record: rec, Project: p, BaseFaulty: rec.BaseFaulty, Now: a.now, Depends: map[string]workflow.ProjectState{}}
+	in := gate.Input{Rules: rules, Record: rec, Project: p, BaseFaulty: rec.BaseFaulty, Now: a.now,
+		Depends: map[string]workflow.ProjectState{}}
 	if p.Run != nil && p.Run.State == workflow.RunFinished && p.Run.Outcome == workflow.OutcomeSucceeded {
 		plan, err := a.tx.Plan(p.Run.ID)
 		if err != nil && !errors.Is(err, workflow.ErrNotFound) {
@@ -263,8 +270,9 @@ func (a *act) isSpent(apply workflow.Run) (bool, error) {
 
 func spentPlan(p workflow.ProjectRecord) workflow.Missing {
 	return workflow.Missing{
-		Need: workflow.NeedPlan, Short: phrase.Say("a new plan"), Sentence: phrase.Say("This plan was carried out once, and a plan is never carried out twice."),
-		Mend: phrase.Say("A new plan: %s.", workflow.VerbPlan.About(p.Project.Name)),
+		Need: workflow.NeedPlan, Short: phrase.Say("a new plan"),
+		Sentence: phrase.Say("This plan was carried out once, and a plan is never carried out twice."),
+		Mend:     phrase.Say("A new plan: %s.", workflow.VerbPlan.About(p.Project.Name)),
 	}
 }
 

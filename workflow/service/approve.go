@@ -37,7 +37,8 @@ func approveNow(name string, run workflow.Run) phrase.Text {
 // same plans as the one before says nothing new.
 func (s *Service) ShownAt(ctx context.Context, key workflow.PullKey, shown workflow.Shown) error {
 	err := s.updatePull(ctx, key, func(rec *workflow.PullRecord) bool {
-		if n := len(rec.Shown); n > 0 && rec.Shown[n-1].EditedBy == (workflow.Actor{}) && maps.Equal(rec.Shown[n-1].Fingerprints, shown.Fingerprints) &&
+		if n := len(rec.Shown); n > 0 && rec.Shown[n-1].EditedBy == (workflow.Actor{}) &&
+			maps.Equal(rec.Shown[n-1].Fingerprints, shown.Fingerprints) &&
 			maps.Equal(rec.Shown[n-1].Runs, shown.Runs) {
 			return false
 		}
@@ -202,7 +203,8 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phra
 			return phrase.Say("Which plan that is could not be found out.")
 		}
 		if of == "" && c.e.Request.CheckRunID == 0 {
-			return phrase.Say("The plan `%s` of %s was made after you wrote. %s", workflow.ShortFingerprint(run.Fingerprint), phrase.Project(name), approveNow(name, run))
+			return phrase.Say("The plan `%s` of %s was made after you wrote. %s", workflow.ShortFingerprint(run.Fingerprint),
+				phrase.Project(name), approveNow(name, run))
 		}
 		return c.whyAnother(name, of, run)
 	}
@@ -214,8 +216,8 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phra
 	case !ok:
 		return notSeen(name, run)
 	case seen != run.Fingerprint:
-		return phrase.Say("When you wrote, the comment showed the plan `%s` of %s; now it is `%s`. %s", workflow.ShortFingerprint(seen), phrase.Project(name),
-			workflow.ShortFingerprint(run.Fingerprint), approveNow(name, run))
+		return phrase.Say("When you wrote, the comment showed the plan `%s` of %s; now it is `%s`. %s",
+			workflow.ShortFingerprint(seen), phrase.Project(name), workflow.ShortFingerprint(run.Fingerprint), approveNow(name, run))
 	}
 	return c.whyAnother(name, of, run)
 }
@@ -243,7 +245,8 @@ func (c *command) meant(p workflow.ProjectRecord, present workflow.Run) (string,
 		if err != nil {
 			return "", err
 		}
-		if run.Kind == workflow.RunPlan && run.Fingerprint == present.Fingerprint && run.State == workflow.RunFinished && !run.Finished.After(wrote) {
+		if run.Kind == workflow.RunPlan && run.Fingerprint == present.Fingerprint && run.State == workflow.RunFinished &&
+			!run.Finished.After(wrote) {
 			return id, nil
 		}
 	}
@@ -262,7 +265,8 @@ func (c *command) whyAnother(name, of string, run workflow.Run) phrase.Text {
 	if errors.Join(err, errPlan, errNow) != nil {
 		return phrase.Say("%s was planned again since what you saw, which is not kept. %s", phrase.Project(name), approveNow(name, run))
 	}
-	carried := gate.CarryApprovals(gate.CarryInput{Approvals: []workflow.Approval{c.approvalOf(was, plan)}, Was: &plan, WasRun: was, Plan: &now, Run: run, Changes: run.TreeChanges, Kind: c.s.engines.KindOf(run.Project)})
+	carried := gate.CarryApprovals(gate.CarryInput{Approvals: []workflow.Approval{c.approvalOf(was, plan)}, Was: &plan,
+		WasRun: was, Plan: &now, Run: run, Changes: run.TreeChanges, Kind: c.s.engines.KindOf(run.Project)})
 	if why := carried[0].Void; why != "" {
 		return phrase.Say("%s was planned again since what you saw. %s %s", phrase.Project(name), why, approveNow(name, run))
 	}
@@ -274,7 +278,8 @@ func (c *command) approvalOf(run workflow.Run, plan workflow.Plan) workflow.Appr
 	return workflow.Approval{
 		Fingerprint: run.Fingerprint, User: c.actor(), At: c.at(), CommentID: c.e.Request.CommentID, Request: c.e.Request.ID,
 		Head: run.Head, Tree: run.Tree, Hidden: len(plan.Hidden) > 0,
-		Late: plan.Late, Inputs: run.InputsDigest, Files: run.FilesDigest, Computed: len(run.ComputedPaths) > 0, Fetched: plan.Fetched, Named: plan.Named,
+		Late: plan.Late, Inputs: run.InputsDigest, Files: run.FilesDigest, Computed: len(run.ComputedPaths) > 0,
+		Fetched: plan.Fetched, Named: plan.Named,
 	}
 }
 
@@ -293,7 +298,8 @@ func (c *command) recordApproval(p *workflow.ProjectRecord, run workflow.Run) er
 	p.Approvals = append(p.Approvals, c.approvalOf(run, plan))
 	if err := c.say(c.rec.Pull.Subject().About(), workflow.Event{
 		Kind: workflow.EventApproved, Project: p.Project.Name, Run: run.ID, Actor: c.actor(),
-		Text: phrase.Say("%s approved the plan `%s` of `%s`.", workflow.Mention(c.actor()), workflow.ShortFingerprint(run.Fingerprint), p.Project.Name),
+		Text: phrase.Say("%s approved the plan `%s` of `%s`.", workflow.Mention(c.actor()),
+			workflow.ShortFingerprint(run.Fingerprint), p.Project.Name),
 	}); err != nil {
 		return err
 	}
@@ -314,7 +320,8 @@ func (c *command) unapprove() (*workflow.Reply, error) {
 			continue
 		}
 		before := len(p.Approvals)
-		p.Approvals = slices.DeleteFunc(slices.Clone(p.Approvals), func(a workflow.Approval) bool { return a.User.ID == c.actor().ID && a.Void == "" })
+		p.Approvals = slices.DeleteFunc(slices.Clone(p.Approvals),
+			func(a workflow.Approval) bool { return a.User.ID == c.actor().ID && a.Void == "" })
 		if len(p.Approvals) == before {
 			continue
 		}

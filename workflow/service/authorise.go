@@ -155,10 +155,13 @@ func approvedBy(approvals []workflow.Approval) string {
 }
 
 // confirm asks the gate and makes the record of what it confirmed.
-func (c *authorisation) confirm(rec workflow.PullRecord, p *workflow.ProjectRecord, run workflow.Run) ([]workflow.Missing, workflow.Authorisation, error) {
+func (c *authorisation) confirm(
+	rec workflow.PullRecord, p *workflow.ProjectRecord, run workflow.Run,
+) ([]workflow.Missing, workflow.Authorisation, error) {
 	var none workflow.Authorisation
 	no := func(need workflow.Requirement, sentence phrase.Text) ([]workflow.Missing, workflow.Authorisation, error) {
-		return []workflow.Missing{{Need: need, Sentence: sentence, Mend: phrase.Say("Look at the plan of the head, then ask for the apply again.")}}, none, nil
+		return []workflow.Missing{{Need: need, Sentence: sentence,
+			Mend: phrase.Say("Look at the plan of the head, then ask for the apply again.")}}, none, nil
 	}
 	repo, err := c.tx.Repo(rec.Pull.Repo.ID)
 	switch {
@@ -167,7 +170,8 @@ func (c *authorisation) confirm(rec workflow.PullRecord, p *workflow.ProjectReco
 	case !c.ruled || repo.Suspended:
 		return no(workflow.NeedFacts, phrase.Say("The server has no rule for this repository any more, or the App was taken off it."))
 	case p == nil:
-		return no(workflow.NeedHead, phrase.Say("The head is %s now; the apply was asked for at %s.", phrase.Short(rec.Pull.Head.SHA), phrase.Short(run.Head)))
+		return no(workflow.NeedHead, phrase.Say("The head is %s now; the apply was asked for at %s.",
+			phrase.Short(rec.Pull.Head.SHA), phrase.Short(run.Head)))
 	}
 	in, err := c.gateInput(rec, *p, c.rules)
 	if err != nil {
@@ -191,7 +195,8 @@ func (c *authorisation) confirm(rec workflow.PullRecord, p *workflow.ProjectReco
 	rules, author := gate.Holding(in)
 	approvals, _ := gate.CountApprovals(rules, author, p.Approvals, run.Apply.Fingerprint, c.live.Roles)
 	auth := workflow.Authorisation{
-		At: c.now, Actor: run.Actor, Pull: rec.Pull.Key(), Project: p.Project.Key(), Head: run.Head, Base: c.live.BaseTip, BaseRef: rec.Pull.Base.Ref,
+		At: c.now, Actor: run.Actor, Pull: rec.Pull.Key(), Project: p.Project.Key(),
+		Head: run.Head, Base: c.live.BaseTip, BaseRef: rec.Pull.Base.Ref,
 		Tree: run.Tree, Fingerprint: run.Apply.Fingerprint, Artefact: c.artefact, Inputs: run.InputsDigest, State: c.state, Approvals: approvals,
 	}
 	for _, l := range locksOn(*p, in.Locks) {
@@ -211,7 +216,9 @@ func takenBack(pending []workflow.Request, p workflow.ProjectRecord) (out []work
 		}
 		theirs := func(a workflow.Approval) bool { return a.User.ID == r.Actor.ID && a.Void == "" }
 		if slices.ContainsFunc(p.Approvals, theirs) {
-			out = append(out, workflow.Missing{Need: workflow.NeedApproved, Sentence: phrase.Say("%s takes approvals back: that %s comes first.", workflow.Mention(r.Actor), workflow.VerbUnapprove.Typed("")),
+			out = append(out, workflow.Missing{Need: workflow.NeedApproved,
+				Sentence: phrase.Say("%s takes approvals back: that %s comes first.", workflow.Mention(r.Actor),
+					workflow.VerbUnapprove.Typed("")),
 				Mend: phrase.Say("Ask again when it is answered: %s.", workflow.VerbApply.About(p.Project.Name))})
 		}
 	}
@@ -231,7 +238,8 @@ func toldSince(pending []workflow.Request, p workflow.Pull) (out []workflow.Miss
 		case r.Action == "converted_to_draft":
 			m.Need, m.Sentence = workflow.NeedReady, phrase.Say("GitHub told that this pull request was made a draft.")
 		case r.Kind == workflow.RequestPull && r.Action == "synchronize" && r.Head != p.Head.SHA:
-			m.Need, m.Sentence = workflow.NeedHead, phrase.Say("GitHub told of a push of %s, which is not planned yet.", phrase.CodeSpan(phrase.Short(r.Head)))
+			m.Need, m.Sentence = workflow.NeedHead, phrase.Say("GitHub told of a push of %s, which is not planned yet.",
+				phrase.CodeSpan(phrase.Short(r.Head)))
 		case r.Kind == workflow.RequestPull && r.Action == "edited" && r.Before == p.Base.Ref:
 			m.Need, m.Sentence = workflow.NeedHead, phrase.Say("GitHub told that this pull request has another base branch now.")
 		default:

@@ -30,7 +30,8 @@ func (c *command) cancel() (*workflow.Reply, error) {
 		case !c.may(who):
 			item.Text = c.mayNot(phrase.Say("cancel the %s of %s", run.Kind, phrase.Project(run.Project.Name)), who)
 		case run.Kind == workflow.RunApply && run.State == workflow.RunRunning && !c.cmd().CancelApply:
-			item.Text = phrase.Say("An apply of %s is running: %s interrupts it once.", phrase.Project(run.Project.Name), workflow.VerbCancel.Typed("--apply"))
+			item.Text = phrase.Say("An apply of %s is running: %s interrupts it once.", phrase.Project(run.Project.Name),
+				workflow.VerbCancel.Typed("--apply"))
 		default:
 			item.Done, item.Text = true, phrase.Plain(cancelSentence(run))
 			runs = append(runs, run)

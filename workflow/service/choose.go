@@ -93,13 +93,15 @@ func (g grounds) byItself(push workflow.Request) []wanted {
 	refused := gate.MayPlan(in) != nil
 	var out []wanted
 	for _, a := range g.found.Affected {
-		w := wanted{record: workflow.ProjectRecord{Project: a.Project, Reasons: phrase.Texts(a.Reasons...), Deleted: a.Deleted, MovedTo: a.MovedTo}}
+		w := wanted{record: workflow.ProjectRecord{Project: a.Project, Reasons: phrase.Texts(a.Reasons...),
+			Deleted: a.Deleted, MovedTo: a.MovedTo}}
 		w.plan = !a.Deleted && a.Project.Refused.Empty()
 		out = append(out, w)
 	}
 	for _, p := range g.askedBefore(nil) {
 		if g.reasons(p) == nil {
-			out = append(out, wanted{record: workflow.ProjectRecord{Project: p, Reasons: phrase.Texts(askedReason(g.askedBy(p)))}, plan: p.Refused.Empty(), asked: true})
+			out = append(out, wanted{record: workflow.ProjectRecord{Project: p,
+				Reasons: phrase.Texts(askedReason(g.askedBy(p)))}, plan: p.Refused.Empty(), asked: true})
 		}
 	}
 	var there []workflow.Project
@@ -107,7 +109,8 @@ func (g grounds) byItself(push workflow.Request) []wanted {
 		there = append(there, w.record.Project)
 	}
 	for _, p := range g.held(there) {
-		out = append(out, wanted{record: workflow.ProjectRecord{Project: p, Reasons: phrase.Texts(heldReason)}, plan: p.Refused.Empty(), held: true})
+		out = append(out, wanted{record: workflow.ProjectRecord{Project: p, Reasons: phrase.Texts(heldReason)},
+			plan: p.Refused.Empty(), held: true})
 	}
 	for i := range out {
 		w := &out[i]
@@ -116,7 +119,8 @@ func (g grounds) byItself(push workflow.Request) []wanted {
 		}
 		if refused {
 			w.plan = false
-			w.record.Reasons = append(slices.Clone(w.record.Reasons), phrase.Say("it waits for %s by somebody who may plan", workflow.VerbPlan.About(w.record.Project.Name)))
+			w.record.Reasons = append(slices.Clone(w.record.Reasons),
+				phrase.Say("it waits for %s by somebody who may plan", workflow.VerbPlan.About(w.record.Project.Name)))
 		} else if why := gate.MayPlanProject(in, w.record.Project); why != "" {
 			w.plan, w.record.Project.Refused = false, phrase.Say("%s %s by somebody who may starts it.", why, workflow.VerbPlan.Typed(""))
 		}
@@ -136,7 +140,8 @@ func (g grounds) has(p workflow.Project) bool {
 		return false
 	}
 	live := r.State != workflow.RunFinished && r.Interrupt == ""
-	return r.Head == g.expansion.Pull.Head.SHA && r.Tree == g.found.Checkout.Planned.ID && r.Project.Name == p.Name && (live || r.Outcome == workflow.OutcomeSucceeded)
+	return r.Head == g.expansion.Pull.Head.SHA && r.Tree == g.found.Checkout.Planned.ID && r.Project.Name == p.Name &&
+		(live || r.Outcome == workflow.OutcomeSucceeded)
 }
 
 // heldReason is why a project belongs to a pull whatever its head changes.
@@ -201,7 +206,8 @@ func (ch *choice) add(all ...wanted) {
 	}
 	ch.silent = append(ch.silent, silent...)
 	if len(silent) > 0 {
-		ch.notes = append(ch.notes, fmt.Sprintf("Affected but not planned by themselves (`autoplan: false`): `%s`.", strings.Join(silent, "`, `")))
+		ch.notes = append(ch.notes, fmt.Sprintf("Affected but not planned by themselves (`autoplan: false`): `%s`.",
+			strings.Join(silent, "`, `")))
 	}
 }
 
@@ -226,7 +232,8 @@ func (s *Service) queuePlans(ctx context.Context, g grounds) error {
 	g.record = rec
 	ch, fault := choose(g)
 	if fault != "" {
-		return s.conclude(ctx, e, verdict{note: "Refused: " + fault, reply: &workflow.Reply{Kind: workflow.ReplyRefused, Text: phrase.Texts(fault)}})
+		return s.conclude(ctx, e, verdict{note: "Refused: " + fault,
+			reply: &workflow.Reply{Kind: workflow.ReplyRefused, Text: phrase.Texts(fault)}})
 	}
 	ch.notes = append(slices.Clone(g.found.Notes), ch.notes...)
 	slices.SortStableFunc(ch.projects, func(a, b wanted) int { return cmp.Compare(a.record.Project.Name, b.record.Project.Name) })

@@ -218,7 +218,8 @@ func (s *Service) readLive(ctx context.Context, rec workflow.PullRecord, actor w
 	facts, err := s.live(ctx, rec.Pull, actor, rec.Approvers())
 	if err != nil {
 		s.log.Warn("reading live facts", "pull", rec.Pull.Key().String(), "err", err)
-		facts = workflow.LiveFacts{Read: read, Pull: rec.Pull, Actor: actor, Errors: []string{"GitHub did not answer: " + phrase.Sentence(err.Error())}}
+		facts = workflow.LiveFacts{Read: read, Pull: rec.Pull, Actor: actor,
+			Errors: []string{"GitHub did not answer: " + phrase.Sentence(err.Error())}}
 	}
 	return facts
 }
@@ -271,7 +272,8 @@ func (c *command) chosen() (out []*workflow.ProjectRecord, fault phrase.Text) {
 	switch head := phrase.Short(c.rec.Pull.Head.SHA); {
 	case len(in.Projects) > 0:
 	case !c.rec.Known:
-		return nil, phrase.Say("%s is not planned yet, so nothing can be done with its plans. It is planned by itself; %s asks for it now.", head, workflow.VerbPlan.Typed(""))
+		return nil, phrase.Say("%s is not planned yet, so nothing can be done with its plans. It is planned by itself; %s asks for it now.",
+			head, workflow.VerbPlan.Typed(""))
 	case c.rec.Trouble != nil:
 		return nil, phrase.Say("Nothing of %s can be planned: %s. The check `cardea/plan` says what to mend.", head, c.rec.Trouble.Title.Within())
 	}

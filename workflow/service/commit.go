@@ -37,7 +37,8 @@ func (a *act) commit(req workflow.Request, g grounds, ch choice) error {
 	if err := a.refuseSome(&rec, req, ch); err != nil {
 		return err
 	}
-	if err := a.say(e.Pull.Subject().About(), workflow.Event{Kind: workflow.EventExpanded, Text: phrase.Plain(expandSentence(ch, f))}); err != nil {
+	if err := a.say(e.Pull.Subject().About(), workflow.Event{Kind: workflow.EventExpanded,
+		Text: phrase.Plain(expandSentence(ch, f))}); err != nil {
 		return err
 	}
 	if err := a.finish(req, expandSentence(ch, f)); err != nil {
@@ -138,7 +139,8 @@ func (a *act) dropReplaced(rec *workflow.PullRecord, ch choice) error {
 		if w.outdated.Empty() {
 			continue
 		}
-		err := a.dropSome(rec, ending{workflow.OutcomeSuperseded, w.outdated.String() + " It is planned again."}, func(r workflow.Run) bool { return r.Project.Key() == key })
+		err := a.dropSome(rec, ending{workflow.OutcomeSuperseded, w.outdated.String() + " It is planned again."},
+			func(r workflow.Run) bool { return r.Project.Key() == key })
 		if err != nil {
 			return err
 		}

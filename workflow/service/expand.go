@@ -143,7 +143,8 @@ func verdictAtOnce(e Expansion, rec workflow.PullRecord, rules workflow.Rules) *
 	req := e.Request
 	switch {
 	case req.CommandFault != "":
-		return &verdict{note: "Not understood: " + req.CommandFault, reply: &workflow.Reply{Kind: workflow.ReplyUnknown, Text: phrase.Texts(req.CommandFault)}}
+		return &verdict{note: "Not understood: " + req.CommandFault,
+			reply: &workflow.Reply{Kind: workflow.ReplyUnknown, Text: phrase.Texts(req.CommandFault)}}
 	case req.Command != nil && req.Command.Verb == workflow.VerbHelp:
 		return &verdict{note: "Answered.", reply: gate.Help(rules, e.Request.Actor, e.ActorRole, e.RoleError)}
 	case req.Command != nil && req.Command.Verb == workflow.VerbStatus:
@@ -151,7 +152,8 @@ func verdictAtOnce(e Expansion, rec workflow.PullRecord, rules workflow.Rules) *
 	case req.Command != nil && afterClose[req.Command.Verb]:
 		return nil
 	case e.Pull.State != workflow.PullOpen && req.Command != nil:
-		return refused(phrase.Say("This pull request is %s, so nothing is planned or applied.", e.Pull.State), phrase.Say("Reopen it, or open another one."))
+		return refused(phrase.Say("This pull request is %s, so nothing is planned or applied.", e.Pull.State),
+			phrase.Say("Reopen it, or open another one."))
 	case e.Pull.State != workflow.PullOpen:
 		return &verdict{note: "The pull request is " + string(e.Pull.State) + "."}
 	case req.Kind.LooksAgain():
@@ -192,7 +194,8 @@ func notAllowed(o workflow.PlanOptions, rules workflow.Rules) []phrase.Text {
 	var out []phrase.Text
 	for _, f := range gate.PlanFlags {
 		if f.Used(o) && !rules.Allows(f.Name) {
-			out = append(out, phrase.Say("`%s` is not allowed here: `allow` in the server's rule for this repository does not name `%s`.", f.Flag, f.Name))
+			out = append(out, phrase.Say("`%s` is not allowed here: `allow` in the server's rule for this repository does not name `%s`.",
+				f.Flag, f.Name))
 		}
 	}
 	if len(out) > 0 {
@@ -205,7 +208,8 @@ func permission(e Expansion, rules workflow.Rules) gate.MayPlanInput {
 	if e.AuthorRole == "" && e.Pull.Author == e.Request.Actor {
 		e.AuthorRole = e.ActorRole // for a command only the sender's is read
 	}
-	return gate.MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: e.ActorRole, AuthorRole: e.AuthorRole, RoleError: e.RoleError}
+	return gate.MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: e.ActorRole,
+		AuthorRole: e.AuthorRole, RoleError: e.RoleError}
 }
 
 func mayPlan(e Expansion, rules workflow.Rules) *workflow.Trouble {
@@ -272,7 +276,8 @@ func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
 	rec.Known, rec.Trouble, rec.Notes, rec.NotPlanned = true, t, nil, nil
 	rec.BaseSHA, rec.Tree = t.BaseSHA, t.Tree
 	if req.Command == nil {
-		if err := a.say(req.About(), workflow.Event{Kind: workflow.EventRefused, Text: phrase.Say("%s.", t.Title).And(phrase.All(t.Sentences))}); err != nil {
+		if err := a.say(req.About(), workflow.Event{Kind: workflow.EventRefused,
+			Text: phrase.Say("%s.", t.Title).And(phrase.All(t.Sentences))}); err != nil {
 			return err
 		}
 	}

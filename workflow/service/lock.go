@@ -12,7 +12,8 @@ import (
 // so the planned tree is read where the pull does not have the project yet.
 func (s *Service) lockCommand(ctx context.Context, c *command) error {
 	if !c.named() {
-		return s.FinishRequest(ctx, c.e.Request.ID, "Refused: no project is named.", refusedReply(phrase.Say("%s says which project is claimed.", workflow.VerbLock.Typed("-p NAME"))))
+		return s.FinishRequest(ctx, c.e.Request.ID, "Refused: no project is named.",
+			refusedReply(phrase.Say("%s says which project is claimed.", workflow.VerbLock.Typed("-p NAME"))))
 	}
 	var claims []lockRequest
 	chosen, fault := c.chosen()

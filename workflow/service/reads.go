@@ -73,7 +73,8 @@ func (s *Service) OpenPulls(ctx context.Context, repoID int64) ([]workflow.PullR
 
 // PullsByHead returns all pulls, open or not, whose current head is sha.
 func (s *Service) PullsByHead(ctx context.Context, repoID int64, sha string) ([]workflow.PullRecord, error) {
-	return read(ctx, s, "reading the pulls of head "+phrase.Short(sha), func(tx workflow.Tx) ([]workflow.PullRecord, error) { return tx.PullsByHead(repoID, sha) })
+	return read(ctx, s, "reading the pulls of head "+phrase.Short(sha),
+		func(tx workflow.Tx) ([]workflow.PullRecord, error) { return tx.PullsByHead(repoID, sha) })
 }
 
 // Repos returns every repository we have seen.
@@ -113,7 +114,8 @@ func (s *Service) RunsOf(ctx context.Context, of workflow.Subject, before string
 
 // RunsOfProject returns runs of a project, whatever they are for, as RunsOf does.
 func (s *Service) RunsOfProject(ctx context.Context, repoID int64, project, before string, limit int) ([]workflow.Run, error) {
-	return read(ctx, s, "reading runs of "+project, func(tx workflow.Tx) ([]workflow.Run, error) { return tx.RunsOfProject(repoID, project, before, limit) })
+	return read(ctx, s, "reading runs of "+project,
+		func(tx workflow.Tx) ([]workflow.Run, error) { return tx.RunsOfProject(repoID, project, before, limit) })
 }
 
 // Events returns the history of a subject or a repository, newest first, at most limit, with Seq below before (0 = from the newest).

@@ -155,7 +155,8 @@ func (s *Service) plansWhenFreed(other workflow.PullRecord, p workflow.ProjectRe
 // planAgain submits the request that plans these projects of a pull anew, whatever they are made from.
 func (a *act) planAgain(p workflow.Pull, projects []string, why string) error {
 	req := workflow.Request{
-		Kind: workflow.RequestBase, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: p.Base.Ref, Immediate: true, Replan: projects, Why: why,
+		Kind: workflow.RequestBase, Repo: p.Repo, Number: p.Number, Actor: p.Author, Action: p.Base.Ref, Immediate: true,
+		Replan: projects, Why: why,
 		Key: fmt.Sprintf("again:%s:%s", p.Key(), a.newID()),
 	}
 	_, _, err := a.submit(req)

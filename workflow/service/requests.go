@@ -30,7 +30,8 @@ func (s *Service) Receive(ctx context.Context, d workflow.Delivery) (added bool,
 
 // PendingOf returns the requests about this that are not done, in order of arrival.
 func (s *Service) PendingOf(ctx context.Context, about workflow.About) ([]workflow.Request, error) {
-	return read(ctx, s, "reading the requests about "+about.String(), func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequestsOf(about) })
+	return read(ctx, s, "reading the requests about "+about.String(),
+		func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequestsOf(about) })
 }
 
 // PendingDeliveries returns up to limit deliveries that nobody settled yet, oldest first.
@@ -42,7 +43,9 @@ func (s *Service) PendingDeliveries(ctx context.Context, limit int) ([]workflow.
 // because of note, in one transaction. The request is unique by its Key: when
 // there is one with that meaning already, that one is returned and created is
 // false. A delivery that is settled already is left as it is.
-func (s *Service) SettleDelivery(ctx context.Context, d workflow.Delivery, req *workflow.Request, note string) (stored workflow.Request, created bool, err error) {
+func (s *Service) SettleDelivery(
+	ctx context.Context, d workflow.Delivery, req *workflow.Request, note string,
+) (stored workflow.Request, created bool, err error) {
 	err = s.act(ctx, func(a *act) error {
 		stored, created = workflow.Request{}, false
 		saved, err := a.tx.Delivery(d.GUID, d.Event)
@@ -397,8 +400,9 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 		rec.Replies = append(rec.Replies, reply)
 	case n == mostAnswers-1:
 		if len(reply.Text) > 0 {
-			reply.Text = append(slices.Clone(reply.Text), phrase.Say("That is answer %d within %d minutes; until they are over, more of the kind is only in the history on this pull request's page.",
-				mostAnswers, int(answersWithin.Minutes())))
+			reply.Text = append(slices.Clone(reply.Text),
+				phrase.Say("That is answer %d within %d minutes; until they are over, more of the kind is only in the history on this pull request's page.",
+					mostAnswers, int(answersWithin.Minutes())))
 		}
 		rec.Replies = append(rec.Replies, reply)
 	}

@@ -88,7 +88,8 @@ func (a *act) begin(run workflow.Run, worker string) (begun workflow.Run, ok boo
 	}
 	run.After = appliedUpstream(rec, run)
 	if err = a.put(run); err == nil {
-		err = a.sayOf(run, workflow.EventStarted, fmt.Sprintf("`%s` is being %s at %s.", run.Project.Name, run.Kind.Done(), phrase.Short(run.Head)))
+		err = a.sayOf(run, workflow.EventStarted, fmt.Sprintf("`%s` is being %s at %s.", run.Project.Name, run.Kind.Done(),
+			phrase.Short(run.Head)))
 	}
 	if err != nil || rec == nil || !rec.Show(run) {
 		return run, true, err

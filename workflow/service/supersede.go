@@ -127,7 +127,8 @@ func (a *act) closePull(rec *workflow.PullRecord) error {
 
 // announceClosed tells that a pull was closed after something of it was applied.
 func (a *act) announceClosed(rec *workflow.PullRecord) {
-	reply := workflow.Reply{Key: fmt.Sprintf("closed/%s", rec.ClosedAt.UTC().Format("20060102T150405.000")), Kind: workflow.ReplyClosed, To: rec.Pull.Author, At: a.now}
+	reply := workflow.Reply{Key: fmt.Sprintf("closed/%s", rec.ClosedAt.UTC().Format("20060102T150405.000")),
+		Kind: workflow.ReplyClosed, To: rec.Pull.Author, At: a.now}
 	for _, p := range rec.WithPast().Projects {
 		if p.Held && p.Apply != nil && p.Apply.Begun() && p.Apply.State == workflow.RunFinished {
 			reply.Items = append(reply.Items, workflow.ReplyItem{Project: p.Project.Name, Done: p.Apply.ApplySucceeded(), Run: p.Apply,

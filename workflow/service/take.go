@@ -164,7 +164,8 @@ func (a *act) keepLocks(rec *workflow.PullRecord, t lockRequest) error {
 // the place of the one that took it, and reports whether there is one.
 func (a *act) passOn(rec *workflow.PullRecord, key string, add func(*workflow.ApplyOrder)) (bool, error) {
 	for _, p := range rec.WithPast().Projects {
-		if apply := p.Apply; apply == nil || apply.State == workflow.RunFinished || apply.Apply == nil || !slices.Contains(workflow.LockKeys(apply.Project, apply.Keeps()), key) {
+		if apply := p.Apply; apply == nil || apply.State == workflow.RunFinished || apply.Apply == nil ||
+			!slices.Contains(workflow.LockKeys(apply.Project, apply.Keeps()), key) {
 			continue
 		}
 		run, err := a.tx.Run(p.Apply.ID)

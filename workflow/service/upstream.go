@@ -20,7 +20,8 @@ func appliedUpstream(rec *workflow.PullRecord, run workflow.Run) (ended []string
 	}
 	for _, p := range rec.Projects {
 		apply := p.Apply
-		if apply != nil && slices.Contains(run.Project.DependsOn, p.Project.Name) && apply.State == workflow.RunFinished && apply.Begun() && !apply.OutcomeOpen() && !apply.StateKept() {
+		if apply != nil && slices.Contains(run.Project.DependsOn, p.Project.Name) && apply.State == workflow.RunFinished &&
+			apply.Begun() && !apply.OutcomeOpen() && !apply.StateKept() {
 			ended = append(ended, apply.ID)
 		}
 	}
@@ -39,7 +40,8 @@ func (a *act) planDependents(rec *workflow.PullRecord, applied workflow.Run) err
 	name := of.Project.Name
 	for i := range rec.Projects {
 		p := &rec.Projects[i]
-		if !slices.Contains(p.Project.DependsOn, name) || p.Deleted || !p.Project.Refused.Empty() || p.Run == nil || p.Run.State == workflow.RunQueued || p.Run.Cancelled() {
+		if !slices.Contains(p.Project.DependsOn, name) || p.Deleted || !p.Project.Refused.Empty() || p.Run == nil ||
+			p.Run.State == workflow.RunQueued || p.Run.Cancelled() {
 			continue
 		}
 		why := fmt.Sprintf("`%s`, on which it depends, was applied.", name)
