@@ -41,12 +41,16 @@ func (e Engines) refusal(p Project) string {
 	for _, k := range e.Kinds() {
 		names = append(names, phrase.CodeSpan(k.Name))
 	}
-	return fmt.Sprintf("This server has no engine %s: it has %s. Name one of those, or ask whoever runs the server.", phrase.Name(p.Engine), phrase.AndList(names))
+	return fmt.Sprintf("This server has no engine %s: it has %s. Name one of those, or ask whoever runs the server.",
+		phrase.Name(p.Engine), phrase.AndList(names))
 }
 
 // Discover is what all engines find in a tree. Of a directory that several have files in, the
 // module is the first one's, with what the others read there.
 func (e Engines) Discover(ctx context.Context, t Tree) (Discovery, error) {
+	if len(e) == 1 {
+		return e[0].Discover(ctx, t)
+	}
 	all := Discovery{Modules: map[string]Module{}, Units: map[string]Unit{}, own: map[string]Discovery{}}
 	for _, engine := range e {
 		found, err := engine.Discover(ctx, t)
@@ -110,8 +114,10 @@ func (m Module) with(other Module) Module {
 		into *[]string
 		more []string
 	}{
-		{&m.Calls, other.Calls}, {&m.Tests, other.Tests}, {&m.Files, other.Files}, {&m.RootFiles, other.RootFiles}, {&m.Words, other.Words},
-		{&m.Computed, other.Computed}, {&m.InputPaths, other.InputPaths}, {&m.AnySource, other.AnySource}, {&m.Commands, other.Commands}, {&m.Links, other.Links},
+		{&m.Calls, other.Calls}, {&m.Tests, other.Tests}, {&m.Links, other.Links},
+		{&m.Files, other.Files}, {&m.RootFiles, other.RootFiles}, {&m.Words, other.Words},
+		{&m.Computed, other.Computed}, {&m.InputPaths, other.InputPaths},
+		{&m.AnySource, other.AnySource}, {&m.Commands, other.Commands},
 	} {
 		*l.into = slices.Compact(slices.Sorted(slices.Values(slices.Concat(*l.into, l.more))))
 	}

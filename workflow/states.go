@@ -31,7 +31,8 @@ func (s States) anyIs(others States, same func(a, b string) bool) bool {
 
 // Are reports whether these surely are the very same states as others.
 func (s States) Are(others States) bool {
-	return len(s) > 0 && slices.Equal(s, others) && !slices.ContainsFunc(s, func(a string) bool { return !IsOneState(a, a) })
+	unsure := func(a string) bool { return !IsOneState(a, a) }
+	return len(s) > 0 && slices.Equal(s, others) && !slices.ContainsFunc(s, unsure)
 }
 
 // Places are the states' names taken apart.

@@ -195,7 +195,8 @@ func packKept(t *tar.Writer, out, name string) error {
 	if !keepable(name) {
 		return fmt.Errorf("a file that is kept cannot be called %q", name)
 	}
-	f, err := os.OpenFile(filepath.Join(out, name), os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0) // what the plan left running may make a pipe of it
+	// What the plan left running may make a pipe of it.
+	f, err := os.OpenFile(filepath.Join(out, name), os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,8 @@ var kind = func() workflow.Kind {
 		}
 		return Env(files, s.Tools)
 	}
-	k.Steers = []string{"TF_CLI_", "TF_LOG_", "TF_REATTACH_", "TF_LOG", "TF_WORKSPACE", "TF_PLUGIN_CACHE_DIR", "TERRAFORM_CONFIG"}
+	k.Steers = []string{"TF_CLI_", "TF_LOG_", "TF_REATTACH_", "TF_LOG", "TF_WORKSPACE",
+		"TF_PLUGIN_CACHE_DIR", "TERRAFORM_CONFIG"}
 	return k
 }()
 

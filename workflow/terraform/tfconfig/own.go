@@ -55,7 +55,8 @@ func ownOf(m workflow.Module) *Own {
 
 // has gives a module what is ours, and what of that all may know.
 func has(m *workflow.Module, o Own) {
-	if o.Named != nil || o.Backend != nil || o.ProviderConfig != "" || o.Required != nil || o.Unsafe != nil || o.Readings != nil {
+	if o.Named != nil || o.Backend != nil || o.ProviderConfig != "" || o.Required != nil || o.Unsafe != nil ||
+		o.Readings != nil {
 		m.Private = &o
 	}
 	m.KeepsState = o.Backend != nil
