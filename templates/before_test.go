@@ -41,7 +41,8 @@ func TestBefore(t *testing.T) {
 		var text strings.Builder
 		for _, prefix := range []string{"", "tf"} {
 			l := model.Links{PublicURL: links.PublicURL, Fingerprints: true, Prefix: prefix}
-			text.WriteString("=== summary\n" + templates.Summary(v, l) + checkFile("cardea/plan", templates.PlanCheck(v, l)) + checkFile("cardea/apply", templates.ApplyCheck(v, l)))
+			text.WriteString("=== summary\n" + templates.Summary(v, l) + checkFile("cardea/plan", templates.PlanCheck(v, l)) +
+				checkFile("cardea/apply", templates.ApplyCheck(v, l)))
 			for _, p := range v.Projects {
 				text.WriteString(checkFile("cardea/plan: "+p.Project.Name, templates.ProjectCheck(v, p.Project.Name, l)))
 			}

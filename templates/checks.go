@@ -23,7 +23,8 @@ func PlanCheck(v workflow.PullView, l model.Links) CheckText {
 	head := w.verdict() + w.trouble(20000)
 	tail := w.footer()
 	rest := MaxCheckText - len(head) - len(tail)
-	remarks := w.said("What else these plans run", w.model.Hidden, rest/10) + w.said("Warnings", w.model.Warnings, rest/12) + w.said("Notes", w.model.Notes, rest/12)
+	remarks := w.said("What else these plans run", w.model.Hidden, rest/10) +
+		w.said("Warnings", w.model.Warnings, rest/12) + w.said("Notes", w.model.Notes, rest/12)
 	unchanged := w.unchanged(rest / 8)
 	return CheckText{
 		Title:   w.model.Title,
@@ -59,7 +60,8 @@ func ApplyCheck(v workflow.PullView, l model.Links) CheckText {
 func ProjectCheck(v workflow.PullView, project string, l model.Links) CheckText {
 	p := v.Project(project)
 	if p == nil {
-		return CheckText{Title: "The project is not affected any more", Summary: markdown.Prose(fmt.Sprintf("`%s` is not affected by this change.", project)) + "\n"}
+		return CheckText{Title: "The project is not affected any more",
+			Summary: markdown.Prose(fmt.Sprintf("`%s` is not affected by this change.", project)) + "\n"}
 	}
 	one := v
 	one.Projects = []workflow.ProjectRecord{*p}
@@ -89,8 +91,10 @@ func ProjectCheck(v workflow.PullView, project string, l model.Links) CheckText 
 		}
 		summary += "- " + markdown.Prose(markdown.Cut(reason, 300)) + "\n"
 	}
-	summary += w.said("What else this plan runs", w.model.Hidden, 10000) + w.said("Warnings", w.model.Warnings, 10000) + w.said("Notes", w.model.Notes, 10000) + w.footer()
-	return CheckText{Title: markdown.Title(title), Summary: summary, Text: strings.TrimPrefix(w.details(w.items(), MaxCheckText), "\n")}
+	summary += w.said("What else this plan runs", w.model.Hidden, 10000) + w.said("Warnings", w.model.Warnings, 10000) +
+		w.said("Notes", w.model.Notes, 10000) + w.footer()
+	return CheckText{Title: markdown.Title(title), Summary: summary,
+		Text: strings.TrimPrefix(w.details(w.items(), MaxCheckText), "\n")}
 }
 
 // failureSummary is the first thing a failed run says.

@@ -35,7 +35,7 @@ func (w writer) items() []item {
 	}
 	for _, g := range w.model.Groups {
 		blocks := blocksOf(g.Changes)
-		fold := folded || g.Applied() // it asks nothing of anybody
+		fold := folded || g.Applied() // nobody has to do anything about it
 		out = append(out, item{write: func(limit int) string { return w.group(g, blocks, fold, limit) }})
 	}
 	for i := range out {
@@ -52,8 +52,8 @@ func wanted(items []item, limit int) int {
 	return min(sum, limit)
 }
 
-// details writes the items within limit: each in full where all fit, else each
-// up to the same level, and what one leaves over goes to those after it.
+// details writes the items within limit: each in full if all fit, otherwise each up to the
+// same size, and what one does not use goes to those after it.
 func (w writer) details(items []item, limit int) string {
 	const reserve = 250
 	var b strings.Builder
@@ -94,7 +94,7 @@ func share(items []item, limit int) int {
 	return low
 }
 
-// section wraps body under a heading, or folded. In a folded one what is bold stands out.
+// section puts body under a heading, or into a fold, in whose title bold words stay bold.
 func section(title []model.Span, body string, folded bool) string {
 	var b strings.Builder
 	for _, s := range title {
@@ -233,7 +233,8 @@ func (w writer) drift(g model.Group) string {
 	names := markdown.SomeOf(addresses(g.Drift, addressMax), addressMax, "")
 	if g.Left.Drift > 0 {
 		shown := g.Drift[:min(len(g.Drift), addressMax)]
-		names = strings.Join(append(addresses(shown, addressMax), "… "+markdown.Number(len(g.Drift)-len(shown)+g.Left.Drift)+" more"), ", ")
+		names = strings.Join(append(addresses(shown, addressMax),
+			"… "+markdown.Number(len(g.Drift)-len(shown)+g.Left.Drift)+" more"), ", ")
 	}
 	return "\nChanged outside of Terraform: " + names + "\n"
 }
@@ -271,8 +272,10 @@ func address(c workflow.Change) string {
 }
 
 // listed are the words before the addresses of an action.
-var listed = map[workflow.Action]string{workflow.ActionDelete: "**destroy**", workflow.ActionReplace: "**replace**", workflow.ActionUpdate: "update",
-	workflow.ActionCreate: "create", workflow.ActionImport: "import", workflow.ActionMove: "move", workflow.ActionForget: "forget"}
+var listed = map[workflow.Action]string{workflow.ActionDelete: "**destroy**", workflow.ActionReplace: "**replace**",
+	workflow.ActionUpdate: "update",
+	workflow.ActionCreate: "create", workflow.ActionImport: "import", workflow.ActionMove: "move",
+	workflow.ActionForget: "forget"}
 
 // addressList names the addresses by action, the greatest risk first.
 func addressList(changes []workflow.Change, limit int) string {
@@ -301,7 +304,8 @@ func addressList(changes []workflow.Change, limit int) string {
 				}
 			}
 			if len(some) > 0 {
-				b.WriteString("- " + map[string]string{"output": "outputs", "action": "invoke"}[mode] + " " + markdown.SomeOf(addresses(some, most), most, "") + "\n")
+				b.WriteString("- " + map[string]string{"output": "outputs", "action": "invoke"}[mode] + " " +
+					markdown.SomeOf(addresses(some, most), most, "") + "\n")
 			}
 		}
 		if b.Len() <= limit {

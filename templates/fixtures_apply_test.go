@@ -30,28 +30,37 @@ func approvals(v workflow.PullView, i, have, of int) workflow.Missing {
 		all = "approval"
 	}
 	return need(workflow.NeedApproved, short, phrase.Say("%d of %d %s %s.", have, of, all, phrase.OfPlan(plan)),
-		phrase.Say("May approve: the role `write` or a higher one, but not the author `ada`. In a comment: %s.", phrase.Command{Verb: "approve", Project: name, Plan: plan}))
+		phrase.Say("May approve: the role `write` or a higher one, but not the author `ada`. In a comment: %s.",
+			phrase.Command{Verb: "approve", Project: name, Plan: plan}))
 }
 
 var (
-	lintFails = need(workflow.NeedMergeable, "the check lint", phrase.Say("1 required check of the base branch has not passed: `lint` (failed)."),
-		phrase.Say("Wait for what is pending, mend what failed; what is missing has to report at this head. Then %s.", workflow.VerbApply.About("prod/network")))
-	elsewhere = need(workflow.NeedLock, "the lock of #9", phrase.Say("#9 holds the lock on %s since 2026-11-21 09:04 UTC, through `carol`: an apply of it was started there.", phrase.Project("prod/app")),
-		phrase.Say("It is released when #9 is merged or closed, or there by %s. This pull request is told then.", workflow.VerbUnlock.About("prod/app")))
+	lintFails = need(workflow.NeedMergeable, "the check lint",
+		phrase.Say("1 required check of the base branch has not passed: `lint` (failed)."),
+		phrase.Say("Wait for what is pending, mend what failed; what is missing has to report at this head. Then %s.",
+			workflow.VerbApply.About("prod/network")))
+	elsewhere = need(workflow.NeedLock, "the lock of #9",
+		phrase.Say("#9 holds the lock on %s since 2026-11-21 09:04 UTC, through `carol`: an apply of it was started there.",
+			phrase.Project("prod/app")),
+		phrase.Say("It is released when #9 is merged or closed, or there by %s. This pull request is told then.",
+			workflow.VerbUnlock.About("prod/app")))
 	moved = phrase.Say("`main` changed `modules/vpc/main.tf`.")
 )
 
 // waiting is a pull whose plans lack different things.
 func waiting() workflow.PullView {
-	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("prod/app", "prod", newDatabase), planned("dev/network", "dev", newSubnet, newOutput),
+	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("prod/app", "prod", newDatabase),
+		planned("dev/network", "dev", newSubnet, newOutput),
 		planned("dev/app", "dev", newSubnet), planned("dev/dns", "dev"))
 	p := v.Projects
 	p[0].WaitsFor = []workflow.Missing{approvals(v, 0, 1, 2), lintFails}
-	p[0].Approvals = []workflow.Approval{{Fingerprint: v.Plans["run000"].Fingerprint, User: bob, At: noon.Add(time.Minute)},
+	p[0].Approvals = []workflow.Approval{{Fingerprint: v.Plans["run000"].Fingerprint,
+		User: bob, At: noon.Add(time.Minute)},
 		{Fingerprint: strings.Repeat("77aa", 16), User: carol, At: noon.Add(-time.Hour), Void: "The plan of `abc1234` is another one: `aws_s3_bucket.logs` is destroyed"}}
 	p[1].WaitsFor = []workflow.Missing{elsewhere, approvals(v, 1, 0, 2)}
 	p[2].Outdated = moved
-	v.Locked = map[string]workflow.Lock{"prod/app": {Project: "prod/app", Pull: workflow.PullKey{Number: 9}, User: carol, Since: noon.Add(-3 * time.Hour), Why: workflow.LockApply}}
+	v.Locked = map[string]workflow.Lock{"prod/app": {Project: "prod/app", Pull: workflow.PullKey{Number: 9}, User: carol,
+		Since: noon.Add(-3 * time.Hour), Why: workflow.LockApply}}
 	return v
 }
 
@@ -68,26 +77,32 @@ func approvable(projects ...project) workflow.PullView {
 func apply(v workflow.PullView, i int, state workflow.RunState, o workflow.Outcome) *workflow.Run {
 	p := &v.Projects[i]
 	plan := v.Plans[p.Run.ID]
-	p.Apply = &workflow.Run{ID: "apply" + p.Run.ID, Kind: workflow.RunApply, State: state, Outcome: o, Project: p.Project, Head: v.Pull.Head.SHA, Actor: dave, Counts: plan.Counts,
-		Queued: noon, Started: noon.Add(time.Second), Apply: &workflow.ApplyOrder{PlanRun: p.Run.ID, Fingerprint: plan.Fingerprint, Spent: true,
+	p.Apply = &workflow.Run{ID: "apply" + p.Run.ID, Kind: workflow.RunApply, State: state, Outcome: o, Project: p.Project,
+		Head: v.Pull.Head.SHA, Actor: dave, Counts: plan.Counts,
+		Queued: noon, Started: noon.Add(time.Second),
+		Apply: &workflow.ApplyOrder{PlanRun: p.Run.ID, Fingerprint: plan.Fingerprint, Spent: true,
 			Authorised: &workflow.Authorisation{At: noon.Add(2 * time.Second), Actor: dave}}}
 	p.Run.Head, p.Held = v.Pull.Head.SHA, true
 	p.Approvals = []workflow.Approval{{Fingerprint: plan.Fingerprint, User: bob, At: noon}}
-	v.Locked[p.Project.Name] = workflow.Lock{Project: p.Project.Name, Pull: v.Pull.Key(), User: dave, Since: noon.Add(time.Second), Why: workflow.LockApply}
+	v.Locked[p.Project.Name] = workflow.Lock{Project: p.Project.Name, Pull: v.Pull.Key(), User: dave,
+		Since: noon.Add(time.Second), Why: workflow.LockApply}
 	return p.Apply
 }
 
 func applying() workflow.PullView {
-	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("prod/app", "prod", newDatabase), planned("dev/network", "dev", newSubnet))
+	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("prod/app", "prod", newDatabase),
+		planned("dev/network", "dev", newSubnet))
 	apply(v, 0, workflow.RunRunning, "")
 	queued := apply(v, 1, workflow.RunQueued, "")
-	queued.Apply.Authorised, queued.Apply.Spent, queued.Waiting = nil, false, "`prod/network`, which keeps the same state, is being applied for #12."
+	queued.Apply.Authorised, queued.Apply.Spent, queued.Waiting = nil, false,
+		"`prod/network`, which keeps the same state, is being applied for #12."
 	apply(v, 2, workflow.RunFinished, workflow.OutcomeSucceeded)
 	return v
 }
 
 func applied() workflow.PullView {
-	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("dev/network", "dev", newSubnet), planned("dev/dns", "dev"))
+	v := view(planned("prod/network", "prod", newSubnet, goneBucket),
+		planned("dev/network", "dev", newSubnet), planned("dev/dns", "dev"))
 	apply(v, 0, workflow.RunFinished, workflow.OutcomeSucceeded)
 	apply(v, 1, workflow.RunFinished, workflow.OutcomeSucceeded)
 	return v
@@ -97,8 +112,11 @@ func applied() workflow.PullView {
 func partly(next workflow.RunState) workflow.PullView {
 	v := view(planned("prod/network", "prod", newSubnet), planned("dev/network", "dev", newSubnet))
 	a := apply(v, 0, workflow.RunFinished, workflow.OutcomeFailed)
-	a.Apply.PlanRun, a.Apply.Done, a.Apply.Total, a.Reason = "old", 2, 3, "terraform apply: creating EC2 Subnet: InvalidSubnet.Range."
-	a.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "creating EC2 Subnet: InvalidSubnet.Range", Detail: "The CIDR '10.0.48.0/20' is invalid.", Address: "aws_subnet.private[\"eu-west-1c\"]"}}
+	a.Apply.PlanRun, a.Apply.Done, a.Apply.Total, a.Reason = "old", 2, 3,
+		"terraform apply: creating EC2 Subnet: InvalidSubnet.Range."
+	a.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError,
+		Summary: "creating EC2 Subnet: InvalidSubnet.Range", Detail: "The CIDR '10.0.48.0/20' is invalid.",
+		Address: "aws_subnet.private[\"eu-west-1c\"]"}}
 	v.Projects[0].Approvals = nil
 	v.Projects[0].WaitsFor = []workflow.Missing{approvals(v, 0, 0, 1)}
 	if next != workflow.RunFinished {
@@ -110,15 +128,18 @@ func partly(next workflow.RunState) workflow.PullView {
 
 func lost() workflow.PullView {
 	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("dev/network", "dev", newSubnet))
-	apply(v, 0, workflow.RunFinished, workflow.OutcomeUnknown).Reason = "The runner died without a result (signal: killed)."
+	apply(v, 0, workflow.RunFinished,
+		workflow.OutcomeUnknown).Reason = "The runner died without a result (signal: killed)."
 	return v
 }
 
 func kept() workflow.PullView {
 	v := view(planned("prod/network", "prod", newSubnet, goneBucket))
 	a := apply(v, 0, workflow.RunFinished, workflow.OutcomeFailed)
-	a.Apply.ErroredState, a.Apply.Done, a.Apply.Total, a.Reason = "01j8xk.errored.tfstate.age", 1, 2, "terraform apply: Failed to save state."
-	a.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "Failed to save state", Detail: "Error saving state: failed to upload state: 503 Service Unavailable"}}
+	a.Apply.ErroredState, a.Apply.Done, a.Apply.Total, a.Reason = "01j8xk.errored.tfstate.age", 1, 2,
+		"terraform apply: Failed to save state."
+	a.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "Failed to save state",
+		Detail: "Error saving state: failed to upload state: 503 Service Unavailable"}}
 	return v
 }
 

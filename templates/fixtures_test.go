@@ -21,13 +21,16 @@ func view(projects ...project) workflow.PullView {
 	v := workflow.PullView{Plans: map[string]workflow.Plan{}}
 	v.Locked = map[string]workflow.Lock{}
 	v.Pull = workflow.Pull{
-		Repo: workflow.Repo{ID: 7, Owner: "acme", Name: "infra"}, Number: 12, Title: "Larger subnets", Author: workflow.Actor{ID: 3, Login: "ada"},
-		Head: workflow.Ref{Ref: "subnets", SHA: "abc1234def5678900000000000000000000000aa"}, Base: workflow.Ref{Ref: "main", SHA: "0fedcba98765432100000000000000000000000b"},
-		State: workflow.PullOpen,
+		Repo: workflow.Repo{ID: 7, Owner: "acme", Name: "infra"}, Number: 12, Title: "Larger subnets",
+		Author: workflow.Actor{ID: 3, Login: "ada"},
+		Head:   workflow.Ref{Ref: "subnets", SHA: "abc1234def5678900000000000000000000000aa"},
+		Base:   workflow.Ref{Ref: "main", SHA: "0fedcba98765432100000000000000000000000b"},
+		State:  workflow.PullOpen,
 	}
 	v.Known, v.BaseSHA = true, v.Pull.Base.SHA
 	for i, p := range projects {
-		r := workflow.ProjectRecord{Project: workflow.Project{Name: p.name, Dir: p.name, Environment: p.env, Variant: "default", Engine: "terraform", Refused: phrase.Plain(p.refused)},
+		r := workflow.ProjectRecord{Project: workflow.Project{Name: p.name, Dir: p.name, Environment: p.env,
+			Variant: "default", Engine: "terraform", Refused: phrase.Plain(p.refused)},
 			Reasons: phrase.Texts(p.reasons...), Deleted: p.deleted, Upstream: p.upstream}
 		if p.run != nil {
 			run := *p.run
@@ -60,7 +63,8 @@ func finished(o workflow.Outcome) *workflow.Run {
 }
 
 func planned(name, env string, changes ...workflow.Change) project {
-	p := workflow.Plan{Changes: changes, NoChanges: len(changes) == 0, ChangesHash: fmt.Sprintf("%x", fmt.Sprint(name, changes))}
+	p := workflow.Plan{Changes: changes, NoChanges: len(changes) == 0,
+		ChangesHash: fmt.Sprintf("%x", fmt.Sprint(name, changes))}
 	for _, c := range changes {
 		switch {
 		case c.Mode == "output":
@@ -84,13 +88,15 @@ func planned(name, env string, changes ...workflow.Change) project {
 			p.Counts.Import++
 		}
 	}
-	return project{name: name, env: env, reasons: []string{fmt.Sprintf("`%s/main.tf` changed", name)}, run: finished(workflow.OutcomeSucceeded), plan: &p}
+	return project{name: name, env: env, reasons: []string{fmt.Sprintf("`%s/main.tf` changed", name)},
+		run: finished(workflow.OutcomeSucceeded), plan: &p}
 }
 
 func failing(name, env, summary string) project {
 	r := finished(workflow.OutcomeFailed)
 	r.Reason = "terraform plan exited 1"
-	r.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: summary, Detail: "An argument named \"cidr\" is not expected here. Did you mean \"cidr_block\"?",
+	r.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: summary,
+		Detail:  "An argument named \"cidr\" is not expected here. Did you mean \"cidr_block\"?",
 		Address: "aws_vpc.main", Position: workflow.Position{File: name + "/main.tf", Line: 12, Column: 3}}}
 	return project{name: name, env: env, run: r}
 }
@@ -112,30 +118,41 @@ func change(path, before, after string) workflow.Attribute {
 }
 
 var (
-	newSubnet = create("aws_subnet.private[\"eu-west-1c\"]", set("availability_zone", `"eu-west-1c"`), set("cidr_block", `"10.0.48.0/20"`),
-		workflow.Attribute{Path: "id", Mark: workflow.MarkAdd, After: "(known after apply)", Unknown: true}, set("tags.Name", `"private-c"`))
-	biggerNode = workflow.Change{Address: "module.nodes.aws_instance.node[0]", Action: workflow.ActionUpdate, Unchanged: 31, Attributes: []workflow.Attribute{
-		{Path: "id", Mark: workflow.MarkSame, Before: `"i-0a1b2c"`, After: `"i-0a1b2c"`},
-		change("instance_type", `"t3.medium"`, `"t3.large"`),
-		{Path: "password", Mark: workflow.MarkChange, Before: "(sensitive value)", After: "(sensitive value)", Sensitive: true},
-		gone("tags.Owner", `"unknown"`),
-		{Path: "user_data", Mark: workflow.MarkChange, Multiline: true, Before: "#!/bin/sh\nset -e\napt-get update\napt-get install -y nginx\nsystemctl enable nginx\nsystemctl start nginx\necho ready\necho done\n",
-			After: "#!/bin/sh\nset -e\napt-get update\napt-get install -y nginx curl\nsystemctl enable nginx\nsystemctl start nginx\necho ready\necho done\n"},
-	}}
-	newDatabase = workflow.Change{Address: "aws_db_instance.main", Action: workflow.ActionReplace, Reason: "because it cannot be changed in place", Unchanged: 40, Attributes: []workflow.Attribute{
-		{Path: "arn", Mark: workflow.MarkChange, Before: `"arn:aws:rds:eu-west-1:123456789012:db:main-20240310"`, After: "(known after apply)", Unknown: true},
-		{Path: "engine_version", Mark: workflow.MarkChange, Before: `"14.9"`, After: `"16.2"`, Replaces: true},
-	}}
-	goneBucket = workflow.Change{Address: "aws_s3_bucket.logs", Action: workflow.ActionDelete, Reason: "because it is not in the configuration",
+	newSubnet = create("aws_subnet.private[\"eu-west-1c\"]", set("availability_zone", `"eu-west-1c"`),
+		set("cidr_block", `"10.0.48.0/20"`),
+		workflow.Attribute{Path: "id", Mark: workflow.MarkAdd, After: "(known after apply)", Unknown: true},
+		set("tags.Name", `"private-c"`))
+	biggerNode = workflow.Change{Address: "module.nodes.aws_instance.node[0]", Action: workflow.ActionUpdate,
+		Unchanged: 31, Attributes: []workflow.Attribute{
+			{Path: "id", Mark: workflow.MarkSame, Before: `"i-0a1b2c"`, After: `"i-0a1b2c"`},
+			change("instance_type", `"t3.medium"`, `"t3.large"`),
+			{Path: "password", Mark: workflow.MarkChange, Before: "(sensitive value)", After: "(sensitive value)", Sensitive: true},
+			gone("tags.Owner", `"unknown"`),
+			{Path: "user_data", Mark: workflow.MarkChange, Multiline: true, Before: "#!/bin/sh\nset -e\napt-get update\napt-get install -y nginx\nsystemctl enable nginx\nsystemctl start nginx\necho ready\necho done\n",
+				After: "#!/bin/sh\nset -e\napt-get update\napt-get install -y nginx curl\nsystemctl enable nginx\nsystemctl start nginx\necho ready\necho done\n"},
+		}}
+	newDatabase = workflow.Change{Address: "aws_db_instance.main", Action: workflow.ActionReplace,
+		Reason: "because it cannot be changed in place", Unchanged: 40, Attributes: []workflow.Attribute{
+			{Path: "arn", Mark: workflow.MarkChange, Before: `"arn:aws:rds:eu-west-1:123456789012:db:main-20240310"`, After: "(known after apply)", Unknown: true},
+			{Path: "engine_version", Mark: workflow.MarkChange, Before: `"14.9"`, After: `"16.2"`, Replaces: true},
+		}}
+	goneBucket = workflow.Change{Address: "aws_s3_bucket.logs", Action: workflow.ActionDelete,
+		Reason:     "because it is not in the configuration",
 		Attributes: []workflow.Attribute{gone("bucket", `"acme-logs"`), gone("force_destroy", "false")}}
 	swapped = workflow.Change{Address: "aws_lb_target_group.web", Action: workflow.ActionReplace, CreateFirst: true,
-		Attributes: []workflow.Attribute{{Path: "port", Mark: workflow.MarkChange, Before: "80", After: "8080", Replaces: true}}}
-	importedZone = workflow.Change{Address: "aws_route53_zone.main", Action: workflow.ActionImport, ImportID: "Z0123456", Imported: true,
-		Attributes: []workflow.Attribute{{Path: "name", Mark: workflow.MarkSame, Before: `"example.com"`, After: `"example.com"`}}}
-	movedRole  = workflow.Change{Address: "module.iam.aws_iam_role.ci", PreviousAddress: "aws_iam_role.ci", Action: workflow.ActionMove}
-	forgotten  = workflow.Change{Address: "aws_iam_user.legacy", Action: workflow.ActionForget}
-	newOutput  = workflow.Change{Address: "output.subnets", Mode: "output", Action: workflow.ActionUpdate, Attributes: []workflow.Attribute{change("value", "2", "3")}}
-	secondOnly = workflow.Change{Address: "output.zone", Mode: "output", Action: workflow.ActionCreate, Attributes: []workflow.Attribute{set("value", `"Z0123456"`)}}
+		Attributes: []workflow.Attribute{{Path: "port", Mark: workflow.MarkChange,
+			Before: "80", After: "8080", Replaces: true}}}
+	importedZone = workflow.Change{Address: "aws_route53_zone.main", Action: workflow.ActionImport,
+		ImportID: "Z0123456", Imported: true,
+		Attributes: []workflow.Attribute{{Path: "name", Mark: workflow.MarkSame,
+			Before: `"example.com"`, After: `"example.com"`}}}
+	movedRole = workflow.Change{Address: "module.iam.aws_iam_role.ci",
+		PreviousAddress: "aws_iam_role.ci", Action: workflow.ActionMove}
+	forgotten = workflow.Change{Address: "aws_iam_user.legacy", Action: workflow.ActionForget}
+	newOutput = workflow.Change{Address: "output.subnets", Mode: "output", Action: workflow.ActionUpdate,
+		Attributes: []workflow.Attribute{change("value", "2", "3")}}
+	secondOnly = workflow.Change{Address: "output.zone", Mode: "output", Action: workflow.ActionCreate,
+		Attributes: []workflow.Attribute{set("value", `"Z0123456"`)}}
 )
 
 // cases are the views that have golden files.
@@ -154,19 +171,23 @@ func cases() map[string]workflow.PullView {
 	deleted := view(project{name: "dev/old", env: "dev", deleted: true, reasons: []string{"its directory is deleted"}})
 	c["deleted"] = deleted
 	shared := planned("envs/prod", "prod", newSubnet, goneBucket)
-	shared.run.SameState, shared.run.LikeState = workflow.Others{Names: []string{"envs/dev"}}, workflow.Others{Names: []string{"a", "b"}, More: 40}
+	shared.run.SameState, shared.run.LikeState = workflow.Others{Names: []string{"envs/dev"}},
+		workflow.Others{Names: []string{"a", "b"}, More: 40}
 	lineage := planned("envs/other", "dev", newSubnet)
-	lineage.run.SameLineage, lineage.run.StateDoubt = workflow.Others{Names: []string{"envs/dev", "x|y", "z"}}, "Which state it keeps is not known (`key` of its backend is computed), so the strictest rules hold."
+	lineage.run.SameLineage, lineage.run.StateDoubt = workflow.Others{Names: []string{"envs/dev", "x|y", "z"}},
+		"Which state it keeps is not known (`key` of its backend is computed), so the strictest rules hold."
 	c["shared"] = view(shared, lineage)
 	unknown := view()
 	unknown.Known, unknown.Waiting = false, "GitHub does not have the commit yet; next try in 4 s"
 	c["unknown"] = unknown
 	conflict := view()
 	conflict.Trouble = &workflow.Trouble{Kind: workflow.TroubleConflict, Title: phrase.Say("Head conflicts with main"),
-		Sentences: phrase.Texts("`prod/network/main.tf` conflicts with `main` at `0fedcba`.", "Merge or rebase, then push: the plans are made by themselves.")}
+		Sentences: phrase.Texts("`prod/network/main.tf` conflicts with `main` at `0fedcba`.",
+			"Merge or rebase, then push: the plans are made by themselves.")}
 	c["conflict"] = conflict
 	faulty := view()
-	faulty.Trouble = &workflow.Trouble{Kind: workflow.TroubleConfig, Title: phrase.Say("`.cardea.yml` has 2 faults"), Sentences: phrase.Texts("Nothing is planned until they are mended."),
+	faulty.Trouble = &workflow.Trouble{Kind: workflow.TroubleConfig, Title: phrase.Say("`.cardea.yml` has 2 faults"),
+		Sentences: phrase.Texts("Nothing is planned until they are mended."),
 		Diagnostics: []workflow.Diagnostic{
 			{Severity: workflow.SeverityError, Summary: "unknown key `projets`: did you mean `projects`?", Position: workflow.Position{File: ".cardea.yml", Line: 3, Column: 1}},
 			{Severity: workflow.SeverityError, Summary: "the directory `prod/netwrok` does not exist", Position: workflow.Position{File: ".cardea.yml", Line: 9, Column: 10}},
@@ -177,23 +198,27 @@ func cases() map[string]workflow.PullView {
 }
 
 func mixed() workflow.PullView {
-	refused := project{name: "sandbox/scratch", env: "sandbox", refused: "its state would live in the workspace and be lost: it has no backend"}
+	refused := project{name: "sandbox/scratch", env: "sandbox",
+		refused: "its state would live in the workspace and be lost: it has no backend"}
 	app := planned("prod/app", "prod", newDatabase, biggerNode)
 	app.upstream = []string{"prod/network"}
 	network := planned("prod/network", "prod", newSubnet, goneBucket)
 	network.reasons = []string{"`modules/vpc`, which it calls, changed", "`prod/network/main.tf` changed"}
-	network.plan.Hidden = []workflow.HiddenEffect{{Kind: "provisioner", Address: "null_resource.notify", Text: "`null_resource.notify` runs local-exec when it is created"},
+	network.plan.Hidden = []workflow.HiddenEffect{{Kind: "provisioner", Address: "null_resource.notify",
+		Text: "`null_resource.notify` runs local-exec when it is created"},
 		{Kind: "lock_file", Text: "the lock file changes"}}
 	network.plan.Warnings = []workflow.Diagnostic{{Severity: workflow.SeverityWarning, Summary: "Argument is deprecated"}}
 	network.plan.Drift = []workflow.Change{{Address: "aws_security_group.web", Action: workflow.ActionUpdate}}
 	network.plan.Notes = []string{"its lock file is not committed"}
-	all := []project{app, network, refused, failing("dev/app", "dev", "Unsupported argument"), failing("stage/app", "stage", "Unsupported argument"),
+	all := []project{app, network, refused, failing("dev/app", "dev", "Unsupported argument"),
+		failing("stage/app", "stage", "Unsupported argument"),
 		planned("dev/network", "dev", newSubnet, newOutput), {name: "old/thing", deleted: true}}
 	for i := range 34 {
 		all = append(all, planned(fmt.Sprintf("team%02d/service", i), "dev"))
 	}
 	v := view(all...)
-	v.Notes = []string{"This change labels `prod/app` as environment `dev`. Until it is merged, `prod` holds.", "`.cardea.yml` of `main` is faulty: the strictest rules hold."}
+	v.Notes = []string{"This change labels `prod/app` as environment `dev`. Until it is merged, `prod` holds.",
+		"`.cardea.yml` of `main` is faulty: the strictest rules hold."}
 	return v
 }
 
@@ -211,8 +236,10 @@ func same(n int) workflow.PullView {
 func planning() workflow.PullView {
 	running := &workflow.Run{Kind: workflow.RunPlan, State: workflow.RunRunning, Started: noon}
 	queued := &workflow.Run{Kind: workflow.RunPlan, State: workflow.RunQueued}
-	held := &workflow.Run{Kind: workflow.RunPlan, State: workflow.RunQueued, Waiting: "The state lock is held by ci@build-7 since 2026-11-21 11:58:03 UTC."}
-	return view(planned("dev/network", "dev", newSubnet), planned("dev/dns", "dev"), project{name: "prod/app", env: "prod", run: running},
+	held := &workflow.Run{Kind: workflow.RunPlan, State: workflow.RunQueued,
+		Waiting: "The state lock is held by ci@build-7 since 2026-11-21 11:58:03 UTC."}
+	return view(planned("dev/network", "dev", newSubnet), planned("dev/dns", "dev"),
+		project{name: "prod/app", env: "prod", run: running},
 		project{name: "prod/dns", env: "prod", run: queued}, project{name: "prod/network", env: "prod", run: held})
 }
 
@@ -222,7 +249,8 @@ func hostile() project {
 	heredoc := "```\n</details>\n<script>alert(1)</script>\n- looks removed\n+ looks added\n\x1b[31mred\x1b[0m\x1b]8;;http://evil.example\x07link\x1b]8;;\x07\n\u202egnp.exe\u2066\u200b\r\n@acme/sre #1\n````````\nend\x00"
 	p := planned("a|b`c/<b>@acme</b>", "pr`od|", create(`aws_thing.x["`+evil+`"]`, set("tags[\"```\"]", `"`+evil+`"`),
 		workflow.Attribute{Path: "body", Mark: workflow.MarkAdd, After: heredoc, Multiline: true}),
-		workflow.Change{Address: "aws_thing.y", Action: workflow.ActionDelete, Reason: evil, Attributes: []workflow.Attribute{{Path: "body", Mark: workflow.MarkRemove, Before: heredoc, Multiline: true}}})
+		workflow.Change{Address: "aws_thing.y", Action: workflow.ActionDelete, Reason: evil,
+			Attributes: []workflow.Attribute{{Path: "body", Mark: workflow.MarkRemove, Before: heredoc, Multiline: true}}})
 	p.reasons, p.upstream = []string{evil}, []string{evil}
 	p.plan.Hidden = []workflow.HiddenEffect{{Kind: "provisioner", Text: evil}}
 	p.plan.Warnings = []workflow.Diagnostic{{Summary: evil, Severity: workflow.SeverityWarning}}
@@ -250,6 +278,7 @@ func huge(name string, n, m int) project {
 // notPlanned is a change of what Cardea does not plan, and of modules for others.
 func notPlanned() workflow.PullView {
 	v := view()
-	v.NotPlanned = []workflow.NotPlanned{{Dirs: []string{"modules/dns", "modules/net", "modules/vpc", "modules/x"}, Count: 92}, {Kind: "Terragrunt", Dirs: []string{"live/prod"}, Count: 1}}
+	v.NotPlanned = []workflow.NotPlanned{{Dirs: []string{"modules/dns", "modules/net", "modules/vpc", "modules/x"},
+		Count: 92}, {Kind: "Terragrunt", Dirs: []string{"live/prod"}, Count: 1}}
 	return v
 }

@@ -5,13 +5,13 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// mostWhole is of how many plans more than their heads is read for the comment and
-// the checks of a pull: where more are long, each has less room than its head.
+// mostWhole is how many plans, at most, are read beyond their heads for the comment and the
+// checks of a pull: if more are long, each has less room than its head.
 const mostWhole = 10
 
-// Lacking names the runs of whose plans comment and checks may show more than the
-// heads that a view has: the first that are told, or, where each project has a check
-// of its own, the first projects.
+// Lacking names the runs whose plans have more that comment and checks may show than the
+// heads in a view: the first that are shown or, where each project has a check of its own,
+// the first projects.
 func Lacking(v workflow.PullView, each bool) (runs []string) {
 	take := func(run *workflow.Run, plan *workflow.Plan) {
 		if plan != nil && plan.Left.Changes > 0 && len(runs) < mostWhole {
@@ -30,8 +30,8 @@ func Lacking(v workflow.PullView, each bool) (runs []string) {
 	return runs
 }
 
-// Fitting is a plan with all its changes, of which those that no comment can show
-// have lost their attributes.
+// Fitting is a plan with all its changes, but without the attributes of those that no comment
+// has room for.
 func Fitting(p workflow.Plan) workflow.Plan {
 	fit, _ := p.Head()
 	fit.Changes, fit.Drift, fit.Left = workflow.ByRisk(p.Changes), p.Drift, workflow.Left{}

@@ -26,7 +26,8 @@ func mustBalance(t *testing.T, what, markdown string) {
 	source := []byte(markdown)
 	err := ast.Walk(gfm.Parser().Parse(text.NewReader(source)), func(n ast.Node, in bool) (ast.WalkStatus, error) {
 		if code, ok := n.(*ast.FencedCodeBlock); ok && in {
-			if body := string(code.Lines().Value(source)); strings.Contains(body, "</details>\n\n") || strings.Contains(body, "<sub>head") {
+			if body := string(code.Lines().Value(source)); strings.Contains(body, "</details>\n\n") ||
+				strings.Contains(body, "<sub>head") {
 				t.Errorf("%s: a fence is not closed", what)
 			}
 		}
@@ -41,7 +42,8 @@ func mustBalance(t *testing.T, what, markdown string) {
 func TestHostile(t *testing.T) {
 	v := view(hostile())
 	plan := templates.PlanCheck(v, links)
-	for what, markdown := range map[string]string{"summary": templates.Summary(v, links), "check": plan.Summary, "text": plan.Text,
+	for what, markdown := range map[string]string{"summary": templates.Summary(v, links),
+		"check": plan.Summary, "text": plan.Text,
 		"apply": templates.ApplyCheck(v, links).Summary, "project": templates.ProjectCheck(v, v.Projects[0].Project.Name, links).Summary} {
 		var out bytes.Buffer
 		if err := gfm.Convert([]byte(markdown), &out); err != nil {
@@ -53,14 +55,16 @@ func TestHostile(t *testing.T) {
 		}
 		checkNodes(t, what, doc, false)
 		for _, r := range markdown {
-			if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200b {
+			if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e ||
+				r >= 0x2066 && r <= 0x2069 || r == 0x200b {
 				t.Errorf("%s has the character %U", what, r)
 			}
 		}
 	}
 }
 
-var allowedElements = map[string]bool{"html": true, "head": true, "body": true, "p": true, "table": true, "thead": true, "tbody": true, "tr": true, "th": true, "td": true,
+var allowedElements = map[string]bool{"html": true, "head": true, "body": true, "p": true, "table": true, "thead": true,
+	"tbody": true, "tr": true, "th": true, "td": true,
 	"code": true, "pre": true, "strong": true, "ul": true, "li": true, "details": true, "summary": true, "b": true, "sub": true, "h4": true, "a": true}
 
 func checkNodes(t *testing.T, what string, n *nethtml.Node, code bool) {

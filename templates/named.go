@@ -11,9 +11,9 @@ import (
 // tableHead begins the table of projects.
 const tableHead = "| Project | + | ~ | ± | - | State | Waits for | Plan |\n| --- | --: | --: | --: | --: | --- | --- | --- |\n"
 
-// Named returns those of some fingerprints, by project name, that a text of ours
-// tells of: its table has a row with the whole name and the fingerprint. That is
-// what a person saw who read it; a plan's details may be on its page.
+// Named returns those of some fingerprints, by project name, that a text of ours shows: its
+// table has a row with the whole name and the fingerprint. That is what its readers saw; a
+// plan's details may be on its page.
 func Named(text string, fingerprints map[string]string) map[string]string {
 	_, table, _ := strings.Cut("\n"+text, "\n"+tableHead)
 	rows := map[string]string{}
@@ -34,8 +34,8 @@ func Named(text string, fingerprints map[string]string) map[string]string {
 	return out
 }
 
-// unnamed says how many plans with changes a table leaves out, and how they are
-// approved all the same. who is the command, or the button, that is not about them.
+// unnamed says how many plans with changes a table leaves out, and how they can be approved
+// all the same. who is the command, or the button, that does not cover them.
 func (w writer) unnamed(table, who string) string {
 	if !w.links.Fingerprints {
 		return ""
@@ -50,6 +50,8 @@ func (w writer) unnamed(table, who string) string {
 	if n == 0 {
 		return ""
 	}
-	return "\n" + markdown.Count(n, "plan is", "plans are") + " not named here in full: " + who + " is not about " + phrase.OneMany(n == 1, "it", "them") + ". " +
-		"Look at " + phrase.OneMany(n == 1, "it", "them") + ", then " + markdown.Code(w.links.Command("approve -p NAME@FINGERPRINT")) + ".\n"
+	return "\n" + markdown.Count(n, "plan is", "plans are") + " not named here in full: " + who + " is not about " +
+		phrase.OneMany(n == 1, "it", "them") + ". " +
+		"Look at " + phrase.OneMany(n == 1, "it", "them") + ", then " +
+		markdown.Code(w.links.Command("approve -p NAME@FINGERPRINT")) + ".\n"
 }

@@ -19,7 +19,8 @@ func TestPrefix(t *testing.T) {
 	views := cases()
 	maps.Copy(views, applyCases())
 	troubled := view()
-	troubled.Trouble = &workflow.Trouble{Title: phrase.Say("It failed"), Sentences: []phrase.Text{phrase.Say("%s, in a comment, tries again.", workflow.VerbPlan.Typed(""))}}
+	troubled.Trouble = &workflow.Trouble{Title: phrase.Say("It failed"),
+		Sentences: []phrase.Text{phrase.Say("%s, in a comment, tries again.", workflow.VerbPlan.Typed(""))}}
 	views["troubled"] = troubled
 	texts := map[string]string{}
 	for name, v := range views {

@@ -10,10 +10,10 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Reply is a comment that answers a command, or tells one person that something
-// ended. It starts with [ReplyMarker] and the key's [KeyMarker], and has at most
-// [MaxComment] bytes. Who asked is mentioned where an apply ended: edits of the
-// summary notify nobody.
+// Reply is a comment that answers a command, or tells one person that something ended. It
+// starts with [ReplyMarker] and the key's [KeyMarker], and has at most [MaxComment] bytes.
+// The person who asked is mentioned where an apply ended, because edits of the summary notify
+// nobody.
 func Reply(r workflow.Reply, v workflow.PullView, l model.Links) string {
 	head := ReplyMarker + "\n" + KeyMarker(r.Key) + "\n"
 	switch r.Kind {
@@ -55,7 +55,8 @@ var helpLines = []struct {
 	rest, does string
 }{
 	{workflow.VerbPlan, "plan", "plans the affected projects again"},
-	{workflow.VerbPlan, "plan -p NAME", "plans this project, also one that is not affected; `-p` may be repeated, and `*` stands for any part of a name"},
+	{workflow.VerbPlan, "plan -p NAME",
+		"plans this project, also one that is not affected; `-p` may be repeated, and `*` stands for any part of a name"},
 	{workflow.VerbPlan, "plan -d DIR", "plans the projects in a directory"},
 	{workflow.VerbPlan, "plan -e ENVIRONMENT", "plans the projects of an environment"},
 	{workflow.VerbPlan, "plan -w WORKSPACE", "plans the projects with this Terraform workspace"},
@@ -63,12 +64,15 @@ var helpLines = []struct {
 	{workflow.VerbApprove, "approve", "approves the plans that the summary showed when you wrote this"},
 	{workflow.VerbApprove, "approve -p NAME@FINGERPRINT", "approves exactly this plan"},
 	{workflow.VerbUnapprove, "unapprove", "takes your approvals back"},
-	{workflow.VerbApply, "apply", "applies the plans that nothing stands in the way of, and says what does for the others; `-p`, `-d`, `-e` and `-w` choose"},
+	{workflow.VerbApply, "apply",
+		"applies the plans that nothing stands in the way of, and says what does for the others; `-p`, `-d`, `-e` and `-w` choose"},
 	{workflow.VerbLock, "lock -p NAME", "claims a project for this pull request"},
 	{workflow.VerbUnlock, "unlock", "releases this pull request's locks; `-p` chooses"},
 	{workflow.VerbCancel, "cancel", "drops queued runs and interrupts running plans"},
-	{workflow.VerbCancel, "cancel --apply", "sends a running apply one SIGINT, too: terraform ends what it has begun, and no more"},
-	{workflow.VerbResolve, "resolve -p NAME --outcome applied", "says what an apply of unknown outcome counts as; or `--outcome failed`"},
+	{workflow.VerbCancel, "cancel --apply",
+		"sends a running apply one SIGINT, too: terraform ends what it has begun, and no more"},
+	{workflow.VerbResolve, "resolve -p NAME --outcome applied",
+		"says what an apply of unknown outcome counts as; or `--outcome failed`"},
 	{workflow.VerbStatus, "status", "writes a comment with every project and what it waits for"},
 	{workflow.VerbHelp, "help", "writes this"},
 }
@@ -99,14 +103,18 @@ type replyWriter struct {
 
 // leads are the first words of replies that bring none of their own.
 var leads = map[string]string{
-	workflow.ReplyApproved: "Approved.", workflow.ReplyUnapproved: "Your approvals are taken back.", workflow.ReplyApplied: "Applied.",
-	workflow.ReplyApplyFailed: "The apply failed.", workflow.ReplyApplyUnknown: "Nobody knows how the apply ended.", workflow.ReplyUnknown: "Nobody knows how the apply ended.",
-	workflow.ReplyLocked: "Locked.", workflow.ReplyUnlocked: "Unlocked.", workflow.ReplyCancelled: "Cancelled.", workflow.ReplyResolved: "Recorded.",
-	workflow.ReplyClosed: "This was applied and never merged.", workflow.ReplyFreed: "What this pull request waited for is free.",
-	workflow.ReplyRefused: "Nothing was done.", workflow.ReplyMerge: "It could not be merged by itself.",
+	workflow.ReplyApproved: "Approved.", workflow.ReplyUnapproved: "Your approvals are taken back.",
+	workflow.ReplyApplied:     "Applied.",
+	workflow.ReplyApplyFailed: "The apply failed.", workflow.ReplyApplyUnknown: "Nobody knows how the apply ended.",
+	workflow.ReplyUnknown: "Nobody knows how the apply ended.",
+	workflow.ReplyLocked:  "Locked.", workflow.ReplyUnlocked: "Unlocked.", workflow.ReplyCancelled: "Cancelled.",
+	workflow.ReplyResolved: "Recorded.",
+	workflow.ReplyClosed:   "This was applied and never merged.",
+	workflow.ReplyFreed:    "What this pull request waited for is free.",
+	workflow.ReplyRefused:  "Nothing was done.", workflow.ReplyMerge: "It could not be merged by itself.",
 }
 
-// sentences are the reply's own, addressed to who asked.
+// sentences are the reply's own, addressed to the person who asked.
 func (w replyWriter) sentences() string {
 	text := w.links.SayAll(w.reply.Text)
 	if len(text) == 0 {
@@ -129,7 +137,8 @@ func (w replyWriter) sentences() string {
 	return b.String()
 }
 
-// lead is the first sentence for a list: that nothing, or not all, of it was done is said, too.
+// lead is the first sentence of a list. It also says so when nothing, or not everything, in
+// the list was done.
 func (w replyWriter) lead() string {
 	items := w.reply.Items
 	undone := len(items)
@@ -145,7 +154,8 @@ func (w replyWriter) lead() string {
 	case verb != "" && undone == len(items):
 		return "Nothing was " + verb + "."
 	case w.reply.Kind == workflow.ReplyRefused && slices.ContainsFunc(items, func(it workflow.ReplyItem) bool { return len(it.Missing) > 0 }):
-		return phrase.OneMany(undone == 1, "This plan is not applied. All that is missing:", "These plans are not applied. All that is missing:")
+		return phrase.OneMany(undone == 1, "This plan is not applied. All that is missing:",
+			"These plans are not applied. All that is missing:")
 	case w.reply.Kind == workflow.ReplyApplied && undone > 0 && len(items) > 1:
 		n := len(items) - undone
 		return markdown.Number(n) + " of " + markdown.Number(len(items)) + " plans " + phrase.IsAre(n) + " applied."
@@ -156,7 +166,8 @@ func (w replyWriter) lead() string {
 }
 
 // pastOf is what is said of each project of such a reply, or that it was not.
-var pastOf = map[string]string{workflow.ReplyApproved: "approved", workflow.ReplyLocked: "locked", workflow.ReplyUnlocked: "unlocked"}
+var pastOf = map[string]string{workflow.ReplyApproved: "approved", workflow.ReplyLocked: "locked",
+	workflow.ReplyUnlocked: "unlocked"}
 
 // login is what GitHub allows in the name of a person or an App.
 func login(s string) bool {
@@ -175,7 +186,8 @@ func (w replyWriter) address() string {
 		return ""
 	}
 	switch w.reply.Kind {
-	case workflow.ReplyApplied, workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown, workflow.ReplyFreed, workflow.ReplyMerge:
+	case workflow.ReplyApplied, workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown,
+		workflow.ReplyFreed, workflow.ReplyMerge:
 		if !to.Bot && login(to.Login) {
 			return "@" + to.Login + " "
 		}
@@ -209,8 +221,8 @@ func (w *replyWriter) then() string {
 	return ""
 }
 
-// others says what the approval that was just given does not suffice for, in place
-// of a command that is not for the one who wrote it.
+// others says what the approval that was just given is not enough for, instead of a command
+// that its author may not use.
 func (w *replyWriter) others() string {
 	var names []string
 	for _, r := range w.model.Rows {

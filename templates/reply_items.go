@@ -119,7 +119,8 @@ func runEnd(r workflow.Run) string {
 	case r.Outcome == workflow.OutcomeRefused:
 		return "**not started**" + reason(r)
 	}
-	return "**" + phrase.OrWord(strings.ReplaceAll(string(r.Outcome), "_", " "), "failed") + "**" + part(r.Apply) + reason(r) + took
+	return "**" + phrase.OrWord(strings.ReplaceAll(string(r.Outcome), "_", " "), "failed") +
+		"**" + part(r.Apply) + reason(r) + took
 }
 
 func part(a *workflow.ApplyOrder) string {

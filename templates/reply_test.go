@@ -28,17 +28,20 @@ func replyCases() map[string]struct {
 	end := func(v workflow.PullView, i int) workflow.ReplyItem {
 		run := *v.Projects[i].Apply
 		run.Finished = run.Started.Add(4 * time.Second)
-		return workflow.ReplyItem{Project: run.Project.Name, Run: &run, Text: phrase.Plain(run.Reason), Done: run.Outcome == workflow.OutcomeSucceeded}
+		return workflow.ReplyItem{Project: run.Project.Name, Run: &run, Text: phrase.Plain(run.Reason),
+			Done: run.Outcome == workflow.OutcomeSucceeded}
 	}
 	shown := func(it workflow.ReplyItem, v workflow.PullView, run string) workflow.ReplyItem {
 		it.Fingerprint = v.Plans[run].Fingerprint
 		return it
 	}
 	closed := func(v workflow.PullView, i int) workflow.ReplyItem {
-		return workflow.ReplyItem{Project: v.Projects[i].Project.Name, Done: true, Run: v.Projects[i].Apply, Text: phrase.Say("Applied from #12 at abc1234, never merged.")}
+		return workflow.ReplyItem{Project: v.Projects[i].Project.Name, Done: true, Run: v.Projects[i].Apply,
+			Text: phrase.Say("Applied from #12 at abc1234, never merged.")}
 	}
 	refusedAtEnd := workflow.ReplyItem{Project: "dev/network", Missing: []workflow.Missing{elsewhere},
-		Run: &workflow.Run{ID: "apply9", Kind: workflow.RunApply, State: workflow.RunFinished, Outcome: workflow.OutcomeRefused, Reason: elsewhere.Sentence.String(), Apply: &workflow.ApplyOrder{}}}
+		Run: &workflow.Run{ID: "apply9", Kind: workflow.RunApply, State: workflow.RunFinished,
+			Outcome: workflow.OutcomeRefused, Reason: elsewhere.Sentence.String(), Apply: &workflow.ApplyOrder{}}}
 	w, done, part, gone, state := waiting(), applied(), partly(workflow.RunFinished), lost(), kept()
 	refused := workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{
 		{Project: "prod/network", Fingerprint: w.Plans["run000"].Fingerprint, Missing: w.Projects[0].WaitsFor},
@@ -47,9 +50,12 @@ func replyCases() map[string]struct {
 	all := approvable(projectsOf(4)...)
 	refusedAll := workflow.Reply{Kind: workflow.ReplyRefused}
 	for i, p := range all.Projects {
-		may := need(workflow.NeedPermission, "", phrase.Say("`olga` has the role `read`, which may not apply %s.", phrase.Project(p.Project.Name).Or("these")),
+		may := need(workflow.NeedPermission, "",
+			phrase.Say("`olga` has the role `read`, which may not apply %s.", phrase.Project(p.Project.Name).Or("these")),
 			phrase.Say("May apply here: the role `write` or a higher one."))
-		refusedAll.Items = append(refusedAll.Items, workflow.ReplyItem{Project: p.Project.Name, Fingerprint: all.Plans[p.Run.ID].Fingerprint, Missing: []workflow.Missing{may, all.Projects[i].WaitsFor[0]}})
+		refusedAll.Items = append(refusedAll.Items,
+			workflow.ReplyItem{Project: p.Project.Name, Fingerprint: all.Plans[p.Run.ID].Fingerprint,
+				Missing: []workflow.Missing{may, all.Projects[i].WaitsFor[0]}})
 	}
 	blocked := view(planned("prod/app", "prod", newDatabase))
 	blocked.Projects[0].WaitsFor = []workflow.Missing{elsewhere}
@@ -89,11 +95,14 @@ func TestApplyReplyGolden(t *testing.T) {
 		})
 	}
 	t.Run("status_waiting", func(t *testing.T) {
-		golden.Check(t, "testdata/"+"reply/status_waiting.md", templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyStatus, To: dave}, waiting(), links))
+		golden.Check(t, "testdata/"+"reply/status_waiting.md",
+			templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyStatus, To: dave}, waiting(), links))
 	})
 	t.Run("help_reader", func(t *testing.T) {
 		may := []workflow.Verb{workflow.VerbStatus, workflow.VerbHelp}
-		golden.Check(t, "testdata/"+"reply/help_reader.md", templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyHelp, May: may, Text: phrase.Texts("`plan`, `approve`, `unapprove`, `apply`, `lock`, `unlock` and `cancel` take the role `write` or a higher one; `resolve` takes the role `admin`. You have the role `read`.")}, waiting(), links))
+		golden.Check(t, "testdata/"+"reply/help_reader.md",
+			templates.Reply(workflow.Reply{Key: "0123abc", Kind: workflow.ReplyHelp, May: may,
+				Text: phrase.Texts("`plan`, `approve`, `unapprove`, `apply`, `lock`, `unlock` and `cancel` take the role `write` or a higher one; `resolve` takes the role `admin`. You have the role `read`.")}, waiting(), links))
 	})
 }
 
@@ -108,7 +117,8 @@ func TestReplyMentions(t *testing.T) {
 		{workflow.ReplyRefused, dave, false}, {workflow.ReplyApproved, dave, false},
 		{workflow.ReplyApplied, workflow.Actor{Login: "deploy[bot]", Bot: true}, false}, {workflow.ReplyApplied, workflow.Actor{Login: "acme/sre @x"}, false},
 	} {
-		text := templates.Reply(workflow.Reply{Key: "k", Kind: c.kind, To: c.to, Items: []workflow.ReplyItem{{Project: "a", Text: phrase.Say("@acme/sre said so, see #1")}}}, view(), links)
+		text := templates.Reply(workflow.Reply{Key: "k", Kind: c.kind, To: c.to,
+			Items: []workflow.ReplyItem{{Project: "a", Text: phrase.Say("@acme/sre said so, see #1")}}}, view(), links)
 		for strings.Contains(text, "@<!-- -->") { // broken, on purpose
 			text = strings.Replace(text, "@<!-- -->", "", 1)
 		}
@@ -123,10 +133,14 @@ func TestRepliesFit(t *testing.T) {
 	long := strings.Repeat("very long `and` | strange ", 200)
 	var items []workflow.ReplyItem
 	for _, p := range same(400).Projects {
-		items = append(items, workflow.ReplyItem{Project: p.Project.Name + long, Text: phrase.Plain(long + p.Project.Name), Missing: []workflow.Missing{{Sentence: phrase.Plain(long), Mend: phrase.Plain(long + p.Project.Name)}}})
+		items = append(items, workflow.ReplyItem{Project: p.Project.Name + long, Text: phrase.Plain(long + p.Project.Name),
+			Missing: []workflow.Missing{{Sentence: phrase.Plain(long), Mend: phrase.Plain(long + p.Project.Name)}}})
 	}
-	for _, kind := range []string{workflow.ReplyRefused, workflow.ReplyApproved, workflow.ReplyApplied, workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown, workflow.ReplyCancelled, workflow.ReplyClosed, workflow.ReplyMerge} {
-		got := templates.Reply(workflow.Reply{Key: "k", Kind: kind, To: dave, Items: items, Text: phrase.Texts(long, long, long)}, waiting(), links)
+	for _, kind := range []string{workflow.ReplyRefused, workflow.ReplyApproved, workflow.ReplyApplied,
+		workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown, workflow.ReplyCancelled,
+		workflow.ReplyClosed, workflow.ReplyMerge} {
+		got := templates.Reply(workflow.Reply{Key: "k", Kind: kind, To: dave, Items: items,
+			Text: phrase.Texts(long, long, long)}, waiting(), links)
 		if len(got) > templates.MaxComment {
 			t.Errorf("a reply of kind %s has %d bytes, want at most %d", kind, len(got), templates.MaxComment)
 		}

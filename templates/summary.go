@@ -121,8 +121,10 @@ func (w writer) row(r model.Row, links bool) string {
 	for i, wait := range r.Waits {
 		waits[i] = markdown.ProseCell(markdown.Cut(wait.Short, 200))
 	}
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %s | %s | %s |\n", markdown.CodeCell(markdown.Cut(r.Name(), 120)), r.Counts.Add, r.Counts.Change, r.Counts.Replace,
-		r.Counts.Destroy, r.Word()+markdown.ProseCell(r.StateOf(", state of ")), phrase.OrWord(strings.Join(waits, "; "), "–"), plan)
+	return fmt.Sprintf("| %s | %d | %d | %d | %d | %s | %s | %s |\n", markdown.CodeCell(markdown.Cut(r.Name(), 120)),
+		r.Counts.Add, r.Counts.Change, r.Counts.Replace,
+		r.Counts.Destroy, r.Word()+markdown.ProseCell(r.StateOf(", state of ")),
+		phrase.OrWord(strings.Join(waits, "; "), "–"), plan)
 }
 
 func linkWord(s workflow.ProjectState) string {
@@ -252,7 +254,8 @@ func (w writer) footer() string {
 		parts = append(parts, "head "+markdown.Code(phrase.Short(p.Head.SHA)))
 	}
 	if base := phrase.OrWord(w.view.BaseSHA, p.Base.SHA); base != "" {
-		parts = append(parts, "base "+markdown.Code(markdown.Cut(phrase.OrWord(p.Base.Ref, "base"), 100))+" at "+markdown.Code(phrase.Short(base)))
+		parts = append(parts, "base "+markdown.Code(markdown.Cut(phrase.OrWord(p.Base.Ref, "base"),
+			100))+" at "+markdown.Code(phrase.Short(base)))
 	}
 	if when := w.when(); when != "" {
 		parts = append(parts, when)

@@ -27,7 +27,8 @@ func TestSummaryGolden(t *testing.T) {
 func TestChecksGolden(t *testing.T) {
 	for name, v := range cases() {
 		t.Run(name, func(t *testing.T) {
-			text := checkFile("cardea/plan", templates.PlanCheck(v, links)) + checkFile("cardea/apply", templates.ApplyCheck(v, links))
+			text := checkFile("cardea/plan", templates.PlanCheck(v, links)) +
+				checkFile("cardea/apply", templates.ApplyCheck(v, links))
 			for _, p := range v.Projects[:min(len(v.Projects), 4)] {
 				text += checkFile("cardea/plan: "+p.Project.Name, templates.ProjectCheck(v, p.Project.Name, links))
 			}

@@ -36,10 +36,12 @@ func (m Model) ApplyWords(v workflow.PullView) (title, say string) {
 		say = strings.TrimSpace(strings.Join([]string{say, applying(m), applied(v, m), m.ApplyWaits()}, " "))
 		return title, strings.Join(strings.Fields(say), " ")
 	case StatusChanges:
-		say = fmt.Sprintf("%s planned and not applied: %s. %s", markdown.Count(t.Changing, "project is", "projects are"), CountsText(m.Counts), m.ApplyWaits())
+		say = fmt.Sprintf("%s planned and not applied: %s. %s", markdown.Count(t.Changing, "project is", "projects are"),
+			CountsText(m.Counts), m.ApplyWaits())
 		some := markdown.Count(t.Changing, "project", "projects")
 		if t.Applied > 0 {
-			some = fmt.Sprintf("%s of %s", markdown.Number(t.Changing), markdown.Count(t.Changing+t.Applied, "project", "projects"))
+			some = fmt.Sprintf("%s of %s", markdown.Number(t.Changing),
+				markdown.Count(t.Changing+t.Applied, "project", "projects"))
 		}
 		if why := firstReason(m); why != "" {
 			return fmt.Sprintf("Waits for %s: %s not applied", why, some), strings.TrimSpace(say)

@@ -54,13 +54,17 @@ func planFailed(m Model, l Links) (Command, bool) {
 	}
 	switch {
 	case len(names) > 0 && m.allCancelled() && len(names) <= phrase.MostNamed:
-		return Command{Why: "to make " + phrase.OneMany(len(names) == 1, "its plan", "their plans") + " after all", Text: l.Command("plan" + options(names))}, true
+		return Command{Why: "to make " + phrase.OneMany(len(names) == 1, "its plan", "their plans") + " after all",
+			Text: l.Command("plan" + options(names))}, true
 	case len(names) == 1:
-		return Command{Why: "to plan it again; a push that mends it does so by itself", Text: l.Command("plan -p " + quote(names[0]))}, true
+		return Command{Why: "to plan it again; a push that mends it does so by itself",
+			Text: l.Command("plan -p " + quote(names[0]))}, true
 	case len(names) > 1 && len(names) <= phrase.MostNamed:
-		return Command{Why: "to plan them again; a push that mends them does so by itself", Text: l.Command("plan" + options(names))}, true
+		return Command{Why: "to plan them again; a push that mends them does so by itself",
+			Text: l.Command("plan" + options(names))}, true
 	case len(names) > phrase.MostNamed:
-		return Command{Why: "to plan again; a push that mends the failed projects does so by itself", Text: l.Command("plan")}, true
+		return Command{Why: "to plan again; a push that mends the failed projects does so by itself",
+			Text: l.Command("plan")}, true
 	}
 	return Command{}, false
 }
@@ -94,7 +98,8 @@ func applyCommands(m Model, l Links) []Command {
 			ready = append(ready, r.Name())
 		case slices.ContainsFunc(r.Needs(), workflow.Requirement.WantsPlan):
 			replan = append(replan, r.Name())
-		case slices.Contains(r.Needs(), workflow.NeedApproved) && !slices.ContainsFunc(r.Needs(), workflow.Requirement.Replans):
+		case slices.Contains(r.Needs(), workflow.NeedApproved) &&
+			!slices.ContainsFunc(r.Needs(), workflow.Requirement.Replans):
 			approve = append(approve, r.Name()+"@"+workflow.ShortFingerprint(r.Fingerprint()))
 		}
 	}
@@ -103,20 +108,24 @@ func applyCommands(m Model, l Links) []Command {
 	case n > phrase.MostNamed:
 		out = append(out, Command{Why: "to approve the plans shown here", Text: l.Command("approve")})
 	case n > 0:
-		out = append(out, Command{Why: "to approve " + phrase.OneMany(n == 1, "exactly this plan", "exactly these plans"), Text: l.Command("approve" + options(approve))})
+		out = append(out, Command{Why: "to approve " + phrase.OneMany(n == 1, "exactly this plan", "exactly these plans"),
+			Text: l.Command("approve" + options(approve))})
 	}
 	if n := len(replan); n > 0 && (n <= phrase.MostNamed || len(replan) == m.Tally.Changing) {
 		words := options(replan)
 		if n > phrase.MostNamed {
 			words = ""
 		}
-		out = append(out, Command{Why: "to make " + phrase.OneMany(n == 1, "a new plan", "new plans"), Text: l.Command("plan" + words)})
+		out = append(out, Command{Why: "to make " + phrase.OneMany(n == 1, "a new plan", "new plans"),
+			Text: l.Command("plan" + words)})
 	}
 	switch n := len(ready); {
 	case n > 0 && n < m.Tally.Changing:
-		out = append(out[:min(len(out), 1)], Command{Why: "to apply " + These(ready) + ", which nothing stands in the way of", Text: l.Command("apply")})
+		out = append(out[:min(len(out), 1)],
+			Command{Why: "to apply " + These(ready) + ", which nothing stands in the way of", Text: l.Command("apply")})
 	case len(approve) > 0:
-		out = append(out, Command{Why: phrase.OneMany(len(approve) == 1, "to apply it, once it is approved", "to apply them, once they are approved"), Text: l.Command("apply")})
+		out = append(out, Command{Why: phrase.OneMany(len(approve) == 1, "to apply it, once it is approved",
+			"to apply them, once they are approved"), Text: l.Command("apply")})
 	case n > 0:
 		out = append(out, Command{Why: "to apply " + These(ready), Text: l.Command("apply")})
 	case m.Tally.Changing > 0 && len(out) == 0:

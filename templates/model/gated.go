@@ -26,11 +26,14 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 		m.hold(Hold{Lock: *r.Lock, Ours: r.Ours, Projects: []string{name}})
 	}
 	for _, a := range r.Approvals() {
-		m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved, %s", phrase.CodeSpan(a.User.Login), phrase.Clock(a.At)), name)
+		m.Approvals = addSaid(m.Approvals,
+			fmt.Sprintf("%s approved, %s", phrase.CodeSpan(a.User.Login), phrase.Clock(a.At)), name)
 	}
 	if r.Open {
 		for _, a := range r.Fallen() {
-			m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved an earlier plan, %s, which counts no longer. %s", phrase.CodeSpan(a.User.Login), phrase.CodeSpan(workflow.ShortFingerprint(a.Fingerprint)), phrase.Sentence(a.Void)), name)
+			m.Approvals = addSaid(m.Approvals,
+				fmt.Sprintf("%s approved an earlier plan, %s, which counts no longer. %s", phrase.CodeSpan(a.User.Login),
+					phrase.CodeSpan(workflow.ShortFingerprint(a.Fingerprint)), phrase.Sentence(a.Void)), name)
 		}
 		of := phrase.Subject{Project: name, Plan: workflow.ShortFingerprint(r.Fingerprint())}
 		for _, w := range r.Waits {
@@ -40,16 +43,19 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 		}
 	}
 	if p := r.Record; r.Open && p.Verify != nil && p.Run.ID == p.Verify.ID {
-		m.Notes = addSaid(m.Notes, "The apply left something: this plan was made after it, and wants an approval of its own", name)
+		m.Notes = addSaid(m.Notes, "The apply left something: this plan was made after it, and wants an approval of its own",
+			name)
 	}
-	if v.Pull.State == workflow.PullClosed && r.Record.Held && r.Record.Apply != nil && r.Record.Apply.State == workflow.RunFinished {
+	if v.Pull.State == workflow.PullClosed && r.Record.Held && r.Record.Apply != nil &&
+		r.Record.Apply.State == workflow.RunFinished {
 		m.Notes = addSaid(m.Notes, NeverMerged(v.Pull.Number, *r.Record.Apply), name)
 	}
 }
 
 // NeverMerged is the sentence about an apply whose pull was closed unmerged.
 func NeverMerged(number int, apply workflow.Run) string {
-	return strings.Replace(workflow.NeverMerged(number, apply), " at "+phrase.Short(apply.Head), " at "+phrase.CodeSpan(phrase.Short(apply.Head)), 1)
+	return strings.Replace(workflow.NeverMerged(number, apply), " at "+phrase.Short(apply.Head),
+		" at "+phrase.CodeSpan(phrase.Short(apply.Head)), 1)
 }
 
 // pastRows are the projects of earlier heads: a head that does not affect them,
@@ -84,8 +90,10 @@ func AlarmOf(r Row, l Links) (a Alarm, ok bool) {
 	case r.State == workflow.StateUnknown:
 		a.Title = "Nobody knows how the apply of " + name + " ended."
 		a.Steps = []string{
-			unknownBecause(r.Record.Apply) + " It may have changed everything, a part, or nothing. It is never tried again by itself, and the project stays locked.",
-			"Look at its log and at what is really there. Then an admin writes " + resolve("applied") + " if the plan was carried out, or " + resolve("failed") + " if not; a fresh plan follows.",
+			unknownBecause(r.Record.Apply) +
+				" It may have changed everything, a part, or nothing. It is never tried again by itself, and the project stays locked.",
+			"Look at its log and at what is really there. Then an admin writes " + resolve("applied") +
+				" if the plan was carried out, or " + resolve("failed") + " if not; a fresh plan follows.",
 		}
 		return a, true
 	case r.State == workflow.StateErrored && order != nil:
@@ -103,7 +111,8 @@ func AlarmOf(r Row, l Links) (a Alarm, ok bool) {
 // stateCommands are the lines that store a kept state, run in the project's directory.
 func stateCommands(kept string) []string {
 	return []string{
-		"age -d -i DATA_DIR/keys/artefacts.key DATA_DIR/artefacts/" + phrase.OrWord(markdown.Verbatim(kept), "NAME") + " > errored.tfstate",
+		"age -d -i DATA_DIR/keys/artefacts.key DATA_DIR/artefacts/" +
+			phrase.OrWord(markdown.Verbatim(kept), "NAME") + " > errored.tfstate",
 		"terraform init && terraform state push errored.tfstate && rm errored.tfstate",
 	}
 }

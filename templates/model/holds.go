@@ -40,7 +40,8 @@ func (h Hold) Text() string {
 func (m *Model) hold(h Hold) {
 	for i := range m.Holds {
 		o := &m.Holds[i]
-		if o.Lock.Pull == h.Lock.Pull && o.Lock.Since.Equal(h.Lock.Since) && o.Lock.Why == h.Lock.Why && o.Lock.User == h.Lock.User {
+		if o.Lock.Pull == h.Lock.Pull && o.Lock.Since.Equal(h.Lock.Since) &&
+			o.Lock.Why == h.Lock.Why && o.Lock.User == h.Lock.User {
 			o.Projects = append(o.Projects, h.Projects...)
 			return
 		}

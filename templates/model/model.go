@@ -92,7 +92,7 @@ type Tally struct {
 type Group struct {
 	Rows    []Row
 	Changes []workflow.Change // in the order of risk
-	Left    workflow.Left     // what is not here of changes and drift, because the plan is one of many
+	Left    workflow.Left     // how many changes are not here, because the plan is one of many
 	Counts  workflow.Counts
 	Drift   []workflow.Change
 	Word    string // "applying" or "applied"; "" while nothing began to apply it
@@ -107,10 +107,10 @@ type Failure struct {
 	Diagnostics []workflow.Diagnostic
 }
 
-// Told reports that the diagnostics say what the reason says.
+// Told reports whether the diagnostics already say what the reason says.
 func (f Failure) Told() bool { return Told(f.Reason, f.Diagnostics) }
 
-// Told reports that diagnostics say what a run's reason says.
+// Told reports whether diagnostics already say what a run's reason says.
 func Told(reason string, diagnostics []workflow.Diagnostic) bool {
 	return slices.ContainsFunc(diagnostics, func(d workflow.Diagnostic) bool { return d.Summary != "" && strings.Contains(reason, d.Summary) })
 }
@@ -259,9 +259,11 @@ func failureOf(r Row, l Links) (f Failure, ok bool) {
 	case r.State == workflow.StatePlanFailed && run != nil:
 		return Failure{Word: failureWord(run.Outcome), Reason: run.Reason, Diagnostics: run.Diagnostics}, true
 	case r.State == workflow.StateApplyFailed && apply != nil:
-		return Failure{Word: "apply failed", Part: PartSentence(apply.Apply), Reason: apply.Reason, Diagnostics: apply.Diagnostics}, true
+		return Failure{Word: "apply failed", Part: PartSentence(apply.Apply), Reason: apply.Reason,
+			Diagnostics: apply.Diagnostics}, true
 	case r.State == workflow.StateErrored && apply != nil && len(apply.Diagnostics) > 0:
-		return Failure{Word: "the state could not be stored", Part: PartSentence(apply.Apply), Diagnostics: apply.Diagnostics}, true
+		return Failure{Word: "the state could not be stored", Part: PartSentence(apply.Apply),
+			Diagnostics: apply.Diagnostics}, true
 	}
 	return f, false
 }
@@ -372,5 +374,5 @@ func (g Group) Numbers() []Span {
 	return joinSpans(boldCounts(g.Counts, "", ""))
 }
 
-// Applied reports that its plans are carried out.
+// Applied reports whether its plans are carried out.
 func (g Group) Applied() bool { return g.Word == string(workflow.StateApplied) }

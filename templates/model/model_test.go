@@ -11,12 +11,14 @@ import (
 func TestWarningsSayWhatTheyAreAbout(t *testing.T) {
 	var m Model
 	row := func(checks []string, warnings ...workflow.Diagnostic) Row {
-		return Row{Record: workflow.ProjectRecord{Project: workflow.Project{Name: "app"}}, Plan: &workflow.Plan{Checks: checks, Warnings: warnings}}
+		return Row{Record: workflow.ProjectRecord{Project: workflow.Project{Name: "app"}},
+			Plan: &workflow.Plan{Checks: checks, Warnings: warnings}}
 	}
 	failed := workflow.Diagnostic{Summary: failedCheck, Detail: "The certificate ends."}
 	m.remark(row([]string{"`check.certificate` fails: The certificate ends."}, failed))
 	m.remark(row(nil, failed))
-	m.remark(row(nil, workflow.Diagnostic{Summary: "Argument is deprecated", Address: "aws_a.b", Detail: "Use `c`.\n\nMore words."}))
+	m.remark(row(nil, workflow.Diagnostic{Summary: "Argument is deprecated", Address: "aws_a.b",
+		Detail: "Use `c`.\n\nMore words."}))
 	m.remark(row(nil, workflow.Diagnostic{Summary: "Alone."}))
 	var got []string
 	for _, w := range m.Warnings {

@@ -9,15 +9,18 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// NotPlanned says of what a change concerns and nobody plans here who must do what.
+// NotPlanned says, about something that a change concerns and that Cardea does not plan, who
+// has to do what.
 func NotPlanned(n workflow.NotPlanned) string {
 	dirs := dirsOf(n)
 	if n.Kind == "" {
 		return fmt.Sprintf("%s %s and nobody plans %s: no project calls %s, and %s no backend. If one is a project, give it a backend.",
-			dirs, phrase.OneMany(n.Count == 1, "changes", "change"), phrase.OneMany(n.Count == 1, "it", "them"), phrase.OneMany(n.Count == 1, "it", "them"), phrase.OneMany(n.Count == 1, "it has", "they have"))
+			dirs, phrase.OneMany(n.Count == 1, "changes", "change"), phrase.OneMany(n.Count == 1, "it", "them"),
+			phrase.OneMany(n.Count == 1, "it", "them"), phrase.OneMany(n.Count == 1, "it has", "they have"))
 	}
 	return fmt.Sprintf("%s %s, and Cardea does not plan %s: whoever runs it here must plan and apply %s. Once the base branch's `%s` names %s in `autodiscover.ignore`, nothing is said of %s any more.",
-		dirs, phrase.OneMany(n.Count == 1, "changes", "change"), n.Kind, phrase.OneMany(n.Count == 1, "it", "them"), workflow.RepoConfigFile, phrase.OneMany(n.Count == 1, "it", "them"), phrase.OneMany(n.Count == 1, "it", "them"))
+		dirs, phrase.OneMany(n.Count == 1, "changes", "change"), n.Kind, phrase.OneMany(n.Count == 1, "it", "them"),
+		workflow.RepoConfigFile, phrase.OneMany(n.Count == 1, "it", "them"), phrase.OneMany(n.Count == 1, "it", "them"))
 }
 
 func dirsOf(n workflow.NotPlanned) string {

@@ -50,7 +50,8 @@ func (r Row) Apply() *workflow.ApplyOrder {
 func (r Row) Fingerprint() string {
 	o := r.Apply()
 	switch {
-	case o != nil && !r.Open && (r.State == workflow.StateApplying || r.State == workflow.StateApplied || r.State == workflow.StateUnknown || r.State == workflow.StateErrored):
+	case o != nil && !r.Open && (r.State == workflow.StateApplying || r.State == workflow.StateApplied ||
+		r.State == workflow.StateUnknown || r.State == workflow.StateErrored):
 		return o.Fingerprint
 	case r.Plan != nil:
 		return r.Plan.Fingerprint
@@ -116,7 +117,8 @@ func RowOf(v workflow.PullView, p workflow.ProjectRecord, l Links) Row {
 // isOpen reports a plan with changes that nothing has begun to apply.
 func isOpen(p workflow.ProjectRecord) bool {
 	r := p.Run
-	if p.Deleted || !p.Project.Refused.Empty() || r == nil || r.State != workflow.RunFinished || r.Outcome != workflow.OutcomeSucceeded || r.NoChanges {
+	if p.Deleted || !p.Project.Refused.Empty() || r == nil || r.State != workflow.RunFinished ||
+		r.Outcome != workflow.OutcomeSucceeded || r.NoChanges {
 		return false
 	}
 	switch p.State() {
@@ -134,7 +136,7 @@ func applyOrder(p workflow.ProjectRecord) *workflow.ApplyOrder {
 	return p.Apply.Apply
 }
 
-// wait finds out what the project waits for, as far as that is so in its state.
+// wait finds out what the project waits for in its state.
 func (r *Row) wait(pull workflow.Pull, l Links) {
 	p := r.Record
 	switch r.State {
@@ -219,7 +221,8 @@ func (r Row) Needs() []workflow.Requirement {
 	return out
 }
 
-// ready reports a plan with changes that nothing is known to stand in the way of.
+// ready reports whether the project has a plan with changes and nothing known stands in its
+// way.
 func (r Row) ready() bool { return r.Open && !r.lacks() }
 
 // lacks reports that the gate lacked something when it was last asked.
@@ -235,7 +238,8 @@ func (r *Row) gate(applies bool, l Links) {
 	if !p.Outdated.Empty() && !slices.ContainsFunc(missing, func(m workflow.Missing) bool {
 		return m.Need == workflow.NeedUpToDate || m.Need == workflow.NeedHead || m.Need == workflow.NeedPlan
 	}) {
-		missing = append([]workflow.Missing{{Need: workflow.NeedUpToDate, Sentence: p.Outdated, Mend: phrase.Say("A new plan is made by itself.")}}, missing...)
+		missing = append([]workflow.Missing{{Need: workflow.NeedUpToDate, Sentence: p.Outdated,
+			Mend: phrase.Say("A new plan is made by itself.")}}, missing...)
 	}
 	for _, m := range missing {
 		r.Waits = append(r.Waits, Wait{Text: l.Say(m.Sentence), Short: l.Say(m.Words()), Need: m.Need, lacks: m})
@@ -243,7 +247,8 @@ func (r *Row) gate(applies bool, l Links) {
 	if len(p.Upstream) > 0 && !slices.ContainsFunc(missing, func(m workflow.Missing) bool { return m.Need == workflow.NeedDepends }) {
 		names := phrase.AndList(phrase.Quoted(p.Upstream))
 		text := fmt.Sprintf("%s, which changes too: this plan is provisional", names)
-		r.Waits = append(r.Waits, Wait{Text: text, Short: "the apply of " + names, Need: workflow.NeedDepends, lacks: workflow.Missing{Sentence: phrase.Plain(text)}})
+		r.Waits = append(r.Waits, Wait{Text: text, Short: "the apply of " + names, Need: workflow.NeedDepends,
+			lacks: workflow.Missing{Sentence: phrase.Plain(text)}})
 	}
 	if applies && len(r.Waits) == 0 {
 		r.waits("its apply")
@@ -272,7 +277,8 @@ func (r Row) Word() string {
 // Cancelled reports that the newest plan was stopped by a person or by a newer head: it did not fail.
 func (r Row) Cancelled() bool {
 	run := r.Record.Run
-	return r.State == workflow.StatePlanFailed && run != nil && (run.Outcome == workflow.OutcomeCancelled || run.Outcome == workflow.OutcomeSuperseded)
+	return r.State == workflow.StatePlanFailed && run != nil &&
+		(run.Outcome == workflow.OutcomeCancelled || run.Outcome == workflow.OutcomeSuperseded)
 }
 
 // partOf is how much of a plan a failed apply carried out: "2 of 3 done", "" where that is not known.

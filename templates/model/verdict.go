@@ -130,11 +130,13 @@ func applied(v workflow.PullView, m Model) string {
 	}
 	all := t.Applied
 	for _, r := range m.Rows {
-		if r.Open || r.State == workflow.StateApplying || r.State == workflow.StateApplyFailed && !r.Open || r.State == workflow.StateUnknown || r.State == workflow.StateErrored {
+		if r.Open || r.State == workflow.StateApplying || r.State == workflow.StateApplyFailed && !r.Open ||
+			r.State == workflow.StateUnknown || r.State == workflow.StateErrored {
 			all++
 		}
 	}
-	s := fmt.Sprintf("%s of %s %s applied.", markdown.Number(t.Applied), markdown.Count(all, "changing project", "changing projects"), phrase.IsAre(t.Applied))
+	s := fmt.Sprintf("%s of %s %s applied.", markdown.Number(t.Applied),
+		markdown.Count(all, "changing project", "changing projects"), phrase.IsAre(t.Applied))
 	if t.Applied < all || m.Status != StatusApplied {
 		return s
 	}
@@ -259,7 +261,8 @@ func changing(m Model) []Span {
 	if m.Tally.Changing == 1 {
 		verb = "changes"
 	}
-	s := []Span{{fmt.Sprintf("%s of %s affected %s %s: ", markdown.Number(m.Tally.Changing), markdown.Number(m.Tally.Affected), phrase.OneMany(m.Tally.Affected == 1, "project", "projects"), verb), false}}
+	s := []Span{{fmt.Sprintf("%s of %s affected %s %s: ", markdown.Number(m.Tally.Changing),
+		markdown.Number(m.Tally.Affected), phrase.OneMany(m.Tally.Affected == 1, "project", "projects"), verb), false}}
 	s = append(s, joinSpans(countSpans(m))...)
 	return append(s, Span{".", false})
 }
@@ -326,7 +329,8 @@ func titleOf(v workflow.PullView, m Model) string {
 	case StatusApplyFailed, StatusApplying, StatusApplied:
 		s = applyTitle(m)
 	case StatusChanges:
-		s = fmt.Sprintf("%s of %s: %s", markdown.Number(m.Tally.Changing), markdown.Count(m.Tally.Affected, "project", "projects"), CountsText(m.Counts))
+		s = fmt.Sprintf("%s of %s: %s", markdown.Number(m.Tally.Changing),
+			markdown.Count(m.Tally.Affected, "project", "projects"), CountsText(m.Counts))
 	default:
 		s = "No project is affected"
 		switch {

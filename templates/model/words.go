@@ -160,7 +160,8 @@ func CountsDone(c workflow.Counts) string {
 	for _, w := range []struct {
 		n    int
 		word string
-	}{{c.Add, "added"}, {c.Change, "changed"}, {c.Replace, "replaced"}, {c.Destroy, "destroyed"}, {c.Import, "imported"}, {c.Move, "moved"}, {c.Forget, "forgotten"}} {
+	}{{c.Add, "added"}, {c.Change, "changed"}, {c.Replace, "replaced"}, {c.Destroy, "destroyed"}, {c.Import, "imported"},
+		{c.Move, "moved"}, {c.Forget, "forgotten"}} {
 		if w.n > 0 {
 			out = append(out, markdown.Number(w.n)+" "+w.word)
 		}
