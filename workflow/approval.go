@@ -4,7 +4,8 @@ import (
 	"time"
 )
 
-// Approval is `cardea approve` of one plan by one person: of its fingerprint, not of a head or a pull.
+// Approval is one person's `cardea approve` of one plan: of its fingerprint, not of a head or
+// a pull.
 type Approval struct {
 	Fingerprint string    `json:"fingerprint"` // the whole one
 	User        Actor     `json:"user"`
@@ -20,14 +21,15 @@ type Approval struct {
 	// not say all that is done, the approval is carried only to a plan of the same inputs.
 	Late   string `json:"late,omitempty"`
 	Inputs string `json:"inputs,omitempty"`
-	// Files is the digest of those inputs that are no configuration, which providers may
-	// read; Fetched and Named are the plan's. Without them nothing is carried.
+	// Files is the digest of those inputs that are not configuration, which providers may read;
+	// Fetched and Named are the plan's. Without them nothing is carried.
 	Files   string  `json:"files,omitempty"`
 	Fetched Fetched `json:"fetched,omitzero"`
 	Named   []Exact `json:"named,omitempty"`
 	// Computed: code has paths that it does not tell, so that only the same tree is surely the same.
 	Computed bool `json:"computed,omitempty"`
-	// Applied: the plan that it was for was carried out. It then holds for no other, not even for the same changes again.
+	// Applied: the plan that it was for was carried out. From then on it holds for no other
+	// plan, not even for the same changes again.
 	Applied bool `json:"applied,omitempty"`
 	// Void is why it no longer counts, a sentence that names the leaf or file; "" while it does.
 	Void string `json:"void,omitempty"`
@@ -38,6 +40,7 @@ type Shown struct {
 	At           time.Time         `json:"at"`           // GitHub's created_at or updated_at of the comment
 	Fingerprints map[string]string `json:"fingerprints"` // by project name; the whole ones
 	Runs         map[string]string `json:"runs"`         // by project name: of which run that is the plan
-	// EditedBy is who put a text of their own in the place of ours; nobody knows what that showed.
+	// EditedBy is the person who replaced our text with their own; nobody knows what that
+	// showed.
 	EditedBy Actor `json:"edited_by,omitzero"`
 }

@@ -48,14 +48,15 @@ type Discovery struct {
 	// Units are directories of layouts that Cardea does not plan.
 	Units map[string]Unit
 	// UnitNames are ends of paths that files of nested units name, as "common/vars.yaml", where
-	// only running their tool would tell the rest. One with a "/" before it is a whole path. Sorted.
+	// only running their tool could tell the rest. One with a "/" before it is a whole path.
+	// Sorted.
 	UnitNames []string
 	// own is what each engine found itself, by its name, where several were asked.
 	own map[string]Discovery
 }
 
-// Unit is a directory of a layout that Cardea does not plan, so that whoever changes
-// it is told: what is not supported must not look like nothing to do.
+// Unit is a directory of a layout that Cardea does not plan. People who change it are told
+// so: what is not supported must not look like nothing to do.
 type Unit struct {
 	Kind  string   // as people call it: "Terragrunt", "Pulumi", ...
 	Calls []string // directories of local modules that its literal sources name, sorted
@@ -96,7 +97,8 @@ type Module struct {
 	// Links are the files and directories to which symlinks lead: those in its directory, and
 	// those on the way to its calls and Files; links on the way to another end are among them. Clean, relative to the root, sorted.
 	Links []string
-	// Diagnostics are what Cardea cannot read as the tool will; an error refuses the projects that reach it.
+	// Diagnostics are what Cardea cannot read in the way that the tool will; after an error the
+	// projects that reach it are refused.
 	Diagnostics []Diagnostic
 	// Private is what only its engine reads of it.
 	Private any
@@ -174,7 +176,7 @@ type Facet struct {
 	What string
 	// New and Gone say so in other words, where those would not do.
 	New, Gone string
-	// Always: that it is there is told also where base has it, and not that it is gone.
+	// Always: its presence is told even where base has it too, and its absence never.
 	Always bool
 }
 
@@ -240,8 +242,8 @@ type ApplyJob struct {
 	Fingerprint string
 	State       StateVersion // what the plan was made from
 	Log         io.Writer
-	// Ready is called after init with the state as it is now, before anything is
-	// applied. An error means that the apply must not start: NotStarted.
+	// Ready is called after init, with the state as it is then, before anything is applied. An
+	// error means that the apply must not start: NotStarted.
 	Ready func(context.Context, StateVersion) error
 }
 
@@ -299,7 +301,8 @@ type Source interface {
 	Checkout(ctx context.Context, p Pull, mode CheckoutMode) (Checkout, error)
 }
 
-// ErrPassing marks (by errors.Is) faults that are not the change's and may go away: the caller tries again with backoff.
+// ErrPassing marks (by errors.Is) faults that do not come from the change and may pass: the
+// caller tries again with backoff.
 var ErrPassing = passing{}
 
 // ErrNotYet says that the remote does not have the commit yet; it is passing too.
@@ -343,14 +346,14 @@ type Place struct {
 	Rooted bool
 	// Leads are the places to which symlinks lead, those on the way and those within.
 	Leads []string
-	// Made is a digest of what no tree has as it is: the plan made it, or init brought it.
+	// Made is a digest of what is in no tree in this form: the plan made it, or init brought it.
 	Made Exact
 	// Unclear: not all that it holds could be looked at.
 	Unclear bool
 }
 
-// Touches is the first of the changed files that is at, below or above one of the
-// places, "" without one. Above: a symlink or a file in the place of a directory.
+// Touches is the first of the changed files that is at, below or above one of the places, ""
+// if there is none. Above: a symlink or a file in the place of a directory.
 func Touches(places []Exact, changes []FileChange) string {
 	for _, c := range changes {
 		for _, changed := range []string{c.Path, c.OldPath} {

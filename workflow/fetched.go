@@ -9,9 +9,9 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
-// Exact is a text by which is decided whether two things are the same: a digest, or
-// the name of what it is of. It has a type of its own so that nothing that blanks the
-// secrets of a plan touches it: two names must not become one.
+// Exact is a text that decides whether two things are the same: a digest, or a name. It has a
+// type of its own so that nothing that blanks the secrets of a plan touches it: two names
+// must not become one.
 type Exact string
 
 // Fetched is what a plan or an apply runs that is in no tree: what init brought, and

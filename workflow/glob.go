@@ -125,7 +125,7 @@ func CompileGlob(s string) Glob {
 	return g
 }
 
-// MatchGlob reports whether a glob matches a name; for many names CompileGlob is there.
+// MatchGlob reports whether a glob matches a name; for many names use CompileGlob.
 func MatchGlob(glob, name string) bool { return CompileGlob(glob).Match(name) }
 
 // Fixed is the directory that everything a glob matches is in or is, "" when there is none.

@@ -140,7 +140,7 @@ func globParts(s string) (parts []globPart) {
 			p.tokens = append(p.tokens, globToken{class: readClass(s[i+1 : last])})
 			n = last + 1 - i
 		case '\\':
-			if s[i+1] != '/' { // an escaped separator is one all the same
+			if s[i+1] != '/' { // an escaped separator is a separator all the same
 				_, size := utf8.DecodeRuneInString(s[i+1:])
 				p.literal(s[i+1 : i+1+size])
 				n += size

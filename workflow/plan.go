@@ -45,7 +45,7 @@ type Counts struct {
 // Zero reports whether there is nothing to apply. Drift alone is nothing to apply.
 func (c Counts) Zero() bool { c.Drift = 0; return c == Counts{} }
 
-// Words are the numbers that are not nought: "2 to add, 1 to destroy".
+// Words are the numbers other than 0: "2 to add, 1 to destroy".
 func (c Counts) Words() string {
 	var out []string
 	for _, n := range []struct {

@@ -23,9 +23,9 @@ type Left struct {
 	Drift   int `json:"drift,omitempty"`
 }
 
-// Head is what is told of one plan among many: a small plan is whole, of a large
-// one it has the first changes in the order of [ByRisk]. cut says that it is less
-// than the plan. Of what only decisions need it has no more than tells it from others.
+// Head is what is told of one plan among many: a small plan as a whole, of a large one the
+// first changes in the order of [ByRisk]. cut says that it is less than the plan. Of what
+// only decisions need it has no more than tells it from others.
 func (p Plan) Head() (head Plan, cut bool) {
 	changes, drift := len(p.Changes), len(p.Drift)
 	if size(p.Changes) > HeadBytes {

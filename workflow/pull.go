@@ -90,9 +90,9 @@ type PullChange struct {
 	Facts    bool // anything that people see changed
 }
 
-// ComparePulls compares the facts of a pull with those known before. It is the one
-// place that says which facts count for what: each is shown and asked about by
-// the gate, but for those that are taken out here.
+// ComparePulls compares the facts of a pull with those known before. It is the one place that
+// says which facts count for what: each is shown and asked about by the gate, except for
+// those that are taken out here.
 func ComparePulls(known, live Pull) PullChange {
 	change := PullChange{
 		Reached:  known.Repo.InstallationID != live.Repo.InstallationID || known.Repo.FullName() != live.Repo.FullName(),
@@ -104,7 +104,7 @@ func ComparePulls(known, live Pull) PullChange {
 	}
 	known.UpdatedAt = live.UpdatedAt // the clock alone is nothing to show
 	change.Facts = !reflect.DeepEqual(known, live)
-	known.Title, known.Base.SHA = live.Title, live.Base.SHA // of the base the gate asks for the tip of now
+	known.Title, known.Base.SHA = live.Title, live.Base.SHA // the gate reads the base's tip itself
 	change.Asked = !reflect.DeepEqual(known, live)
 	return change
 }

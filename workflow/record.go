@@ -13,8 +13,8 @@ func (p ProjectRecord) Ran(apply *Run) bool {
 	return apply != nil && apply.Apply != nil && apply.Apply.Spent && p.Run != nil && apply.Apply.PlanRun == p.Run.ID
 }
 
-// NotPlanned is what a change concerns and nobody plans here, so that no check looks
-// as if there were nothing to do.
+// NotPlanned is something that a change concerns and that Cardea does not plan. It is told,
+// so that no check looks as if there were nothing to do.
 type NotPlanned struct {
 	// Kind is a layout that Cardea does not support; "" are discovered directories without a
 	// backend that nothing calls: modules for others, as far as anybody can tell.
@@ -91,7 +91,8 @@ type ProjectRecord struct {
 	Outdated phrase.Text `json:"outdated,omitempty"`
 	// WaitsFor is what the gate lacked when it was last asked, for comment and pages.
 	WaitsFor []Missing `json:"waits_for,omitempty"`
-	// Freed: the lock that stood in the way was released, which is told when the plan that is made anew for it is there.
+	// Freed: the lock that stood in the way was released. That is told when the plan that is
+	// made anew because of it is there.
 	Freed *Freed `json:"freed,omitempty"`
 	// Upstream names projects of depends_on that change in this pull too: the plan is provisional.
 	Upstream []string `json:"upstream,omitempty"`
@@ -100,14 +101,14 @@ type ProjectRecord struct {
 // Freed is the release of a lock that a pull was refused for.
 type Freed struct {
 	By  int    `json:"by"`  // the number of the pull that held it
-	Run string `json:"run"` // the project's plan of before
+	Run string `json:"run"` // the project's plan before that
 }
 
-// State is the project's state by its record alone. An apply that runs, whose
-// outcome nobody knows or that could not store its state is what a project is,
-// whatever is planned meanwhile and at whichever head; one that failed is so until
-// the next apply or the next head, unless a newer plan fails too. A project stays
-// applied while no plan shows changes again.
+// State is the project's state by its record alone. An apply that is running, whose outcome
+// nobody knows, or that could not store its state decides it, whatever is planned meanwhile
+// and at whichever head. An apply that failed decides it until the next apply or the next
+// head, unless a newer plan fails too. A project stays applied while no plan shows changes
+// again.
 func (p ProjectRecord) State() ProjectState {
 	switch a := p.Apply; {
 	case a == nil:
@@ -198,8 +199,8 @@ type PullRecord struct {
 	// affect them: they belong to the pull and are planned at its later heads too.
 	Asked []AskedProject `json:"asked,omitempty"`
 	Notes []string       `json:"notes,omitempty"` // sentences about the whole pull (base `.cardea.yml` is faulty, ...)
-	// Unplanned names projects that the head affects and that are only planned when
-	// somebody asks (`autoplan: false`), as far as nobody did.
+	// Unplanned names projects that the head affects and that are planned only when somebody
+	// asks (`autoplan: false`), if nobody has asked.
 	Unplanned []string `json:"unplanned,omitempty"`
 	// NotPlanned is what the head concerns and is no project.
 	NotPlanned []NotPlanned `json:"not_planned,omitempty"`
@@ -425,8 +426,8 @@ func ShownRun(run Run) *Run {
 	return &run
 }
 
-// AppliedSince reports whether a project was applied in this pull, or may have
-// been, since a plan of one that depends on it was begun.
+// AppliedSince reports whether a project was applied in this pull, or may have been, since
+// the given plan of a project that depends on it was begun.
 func (p ProjectRecord) AppliedSince(plan *Run) bool {
 	return plan != nil && plan.State != RunQueued && p.Apply != nil && p.Apply.Begun() && !slices.Contains(plan.After, p.Apply.ID)
 }
@@ -445,7 +446,8 @@ type LeftFacts struct {
 	Until time.Time `json:"until"`
 }
 
-// mostLeft is how many former facts of a pull are kept: of a burst of events.
+// mostLeft is how many former states of a pull's facts are kept: enough for a burst of
+// events.
 const mostLeft = 16
 
 // Are reports whether a pull is shown as it was then.
@@ -453,7 +455,8 @@ func (f LeftFacts) Are(p Pull) bool {
 	return f.Head == p.Head.SHA && f.Base == p.Base.Ref && f.State == p.State && f.Draft == p.Draft
 }
 
-// Leave notes that the pull was these until now, and is what the record has.
+// Leave notes that these were the pull's facts until now, when they became those of the
+// record.
 func (rec *PullRecord) Leave(old Pull, now time.Time) {
 	left := LeftFacts{old.Head.SHA, old.Base.Ref, old.State, old.Draft, now}
 	if old.Head.SHA == "" || left.Are(rec.Pull) {

@@ -28,8 +28,8 @@ const (
 	ResolvedFailed  = "failed"
 )
 
-// Authorise marks a claimed apply run as confirmed and its saved plan as spent.
-// What was asked to stop, or is spent already, may never start.
+// Authorise marks a claimed apply run as confirmed and its saved plan as spent. A run that
+// was asked to stop, or whose plan is spent already, may never start.
 func (r *Run) Authorise(epoch int, a Authorisation) error {
 	switch {
 	case r.Kind != RunApply || r.Apply == nil:
@@ -63,10 +63,10 @@ func (r *Run) Order() *ApplyOrder {
 	return r.Apply
 }
 
-// FinishApply ends an apply run by its runner's result. An apply that was told to
-// go and has no result is unknown, and nothing turns it into another outcome but
-// the result itself, however late, or a person. One that proves that it did not
-// start is refused, and one that began without our word is unknown too.
+// FinishApply ends an apply run by its runner's result. An apply that was told to go and has
+// no result is unknown; only the result itself, however late, or a person changes that. One
+// that proves that it did not start is refused, and one that began without our word is
+// unknown too.
 func (r *Run) FinishApply(res Result, now time.Time) error {
 	late := r.State == RunFinished && r.OutcomeOpen() && r.Outcome == OutcomeUnknown && res.Outcome != OutcomeUnknown && res.Outcome != OutcomeLost
 	if r.Epoch != res.Epoch || (r.State != RunRunning && !late) {

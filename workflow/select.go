@@ -16,11 +16,11 @@ type SelectInput struct {
 	Deleted  []Project // that the change deletes
 }
 
-// Select returns the projects that a command names, sorted by name. Options of
-// one kind are alternatives, different kinds must all hold; values are exact
-// names or globs. A value that matches no project of the repository is a fault,
-// a sentence that gives the nearest name, and nothing is chosen: half of what
-// somebody asked for is not what they asked for.
+// Select returns the projects that a command names, sorted by name. Options of one kind are
+// alternatives, different kinds must all hold; values are exact names or globs. A value that
+// matches no project of the repository is a fault, a sentence that gives the nearest name,
+// and nothing is chosen: to do half of what somebody asked for would not be what they asked
+// for.
 func Select(in SelectInput) (chosen []Project, fault string) {
 	if in.Selector.Empty() {
 		return slices.Clone(in.Affected), ""

@@ -62,8 +62,8 @@ const (
 	PartUnknown PartSort = '?' // nobody can tell; the value is what the configuration says instead
 )
 
-// Identity is the place's name as it is kept: each part hashed, so that it tells
-// nothing of the configuration.
+// Identity is the place's name as it is kept: each part hashed, so that it reveals nothing of
+// the configuration.
 func (p StatePlace) Identity() string {
 	out := make([]string, len(p.Parts))
 	for i, part := range p.Parts {

@@ -15,14 +15,14 @@ var ErrSpent = errors.New("the plan is spent")
 // ErrClosed says that the store is closed.
 var ErrClosed = errors.New("the store is closed")
 
-// Store keeps all durable state. Everything that Receive and Update did is on
-// disk when they return nil; when they return an error nothing of it happened,
-// unless the error is a context's or a broken disk's, after which it may have.
-// A store does not decide: it loads, calls the rule inside its transaction, saves.
+// Store keeps all durable state. Everything that Receive and Update did is on disk when they
+// return nil; when they return an error, none of it happened, unless the error comes from a
+// context or a broken disk: then it may have. A store does not decide: it loads, calls the
+// rule inside its transaction, saves.
 type Store interface {
-	// Receive adds a delivery unless one with its (GUID, Event) is there, and
-	// reports whether it was added. Concurrent calls share one disk sync. Receive and
-	// Update wait for who writes just then no longer than their context lasts.
+	// Receive adds a delivery unless one with its (GUID, Event) is there, and reports whether it
+	// was added. Concurrent calls share one disk sync. Receive and Update wait for another
+	// writer no longer than their context lasts.
 	Receive(ctx context.Context, d Delivery) (added bool, err error)
 	// Update runs rule in one read-write transaction: all of its writes or none.
 	// The rule may be called more than once and must change nothing but tx; an
@@ -85,7 +85,8 @@ type Tx interface {
 	RunsOf(s Subject, before string, limit int) ([]Run, error)
 	RunsOfProject(repoID int64, project string, before string, limit int) ([]Run, error)
 
-	// Plan returns the plan of a run, PlanHead its head, without reading the plan where that is long.
+	// Plan returns the plan of a run, PlanHead its head, without reading the whole of a long
+	// plan.
 	Plan(runID string) (Plan, error)
 	PlanHead(runID string) (Plan, error)
 	PutPlan(runID string, p Plan) error

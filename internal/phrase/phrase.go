@@ -29,7 +29,7 @@ func OrWord(s, other string) string {
 	return s
 }
 
-// InWords is a duration without the noughts of Go's own form: 24h, 1h30m.
+// InWords is a duration without the zeros of Go's own form: 24h, 1h30m.
 func InWords(d time.Duration) string {
 	s := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {
@@ -80,7 +80,7 @@ func ToolName(tool string) string {
 	return "Terraform"
 }
 
-// CodeSpan puts a name into backticks, in which it can do no harm.
+// CodeSpan puts a name into backticks, where it is harmless.
 func CodeSpan(s string) string {
 	return "`" + strings.ReplaceAll(OneLine(s), "`", "'") + "`"
 }
@@ -88,7 +88,7 @@ func CodeSpan(s string) string {
 // Name puts a name that somebody chose into backticks, cut to what can be read.
 func Name(s string) string { return CodeSpan(Shown(s)) }
 
-// OneLine makes one line of a text, with single spaces. What else is not seen stays.
+// OneLine makes one line of a text, with single spaces. Other invisible characters stay.
 func OneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n", r) }), " ")
 }

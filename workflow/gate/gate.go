@@ -15,7 +15,7 @@ import (
 const (
 	// LiveMaxAge is how old live facts may be when they decide.
 	LiveMaxAge = 10 * time.Second
-	// defaultStaleAfter holds where rules say nothing: no plan lives for ever.
+	// defaultStaleAfter holds where rules say nothing: no plan stays valid for ever.
 	defaultStaleAfter = 24 * time.Hour
 )
 
@@ -75,7 +75,7 @@ const (
 	whenShown               // people see what an apply waits for; nothing is decided
 )
 
-// gate is one asking.
+// gate is one question to the gate.
 type gate struct {
 	moment  moment
 	in      Input
@@ -94,7 +94,7 @@ func newGate(in Input, m moment) *gate {
 		g.live, g.pull = true, in.Live.Pull
 	}
 	if g.pull.Author.ID == 0 {
-		g.pull.Author = in.Record.Pull.Author // who must not approve is never nobody because a reading was poor
+		g.pull.Author = in.Record.Pull.Author // a poor reading must never mean that there is nobody who must not approve
 	}
 	return g
 }
@@ -171,7 +171,7 @@ func (g *gate) permission() {
 	}
 }
 
-// facts says whether what GitHub was asked is all there, about this pull, and of now.
+// facts says whether everything that GitHub was asked is there, about this pull, and fresh.
 func (g *gate) facts() {
 	again := phrase.Say("Nothing was applied. Try again: %s.", g.command(workflow.VerbApply))
 	for _, e := range g.in.Live.Errors {
@@ -180,7 +180,7 @@ func (g *gate) facts() {
 	if !g.live {
 		g.add(workflow.NeedFacts, phrase.Say("GitHub did not say how this pull request stands now."), again)
 	}
-	// Facts of the future are as little worth as old ones: a clock was set.
+	// Facts from the future are worth as little as old ones: a clock must have been set.
 	if age := g.in.Now.Sub(g.in.Live.Read); g.live && (age > LiveMaxAge || age < -LiveMaxAge) {
 		g.add(workflow.NeedFacts,
 			phrase.Say("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
@@ -254,7 +254,7 @@ func (g *gate) defaultBranch() string {
 	return g.in.Record.Pull.Repo.DefaultBranch
 }
 
-// head says whether plan, record and GitHub speak of the same head and base branch.
+// head says whether plan, record and GitHub agree on head and base branch.
 func (g *gate) head() {
 	rec, mend := g.in.Record.Pull, phrase.Say("Nothing to do: it is planned by itself. Then look at that plan.")
 	sha := g.pull.Head.SHA

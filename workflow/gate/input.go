@@ -15,7 +15,8 @@ type Input struct {
 	Plan    *workflow.Plan // of the project's current plan run, nil without one
 	Live    workflow.LiveFacts
 	Locks   []workflow.Lock // those on the project and on its state identity
-	// Inputs says whether head merged into the base's tip of now gives the same inputs digest and the same tree.
+	// Inputs says whether head merged into the base's present tip gives the same inputs digest
+	// and the same tree.
 	SameInputs, SameTree bool
 	// Artefact is the digest found on disk, "" without one.
 	Artefact string

@@ -131,7 +131,7 @@ func (g *gate) artefact() {
 	}
 }
 
-// upToDate says whether head merged into the base's tip of now is what was planned.
+// upToDate says whether head merged into the base's present tip is what was planned.
 func (g *gate) upToDate() {
 	if !g.requires(workflow.NeedUpToDate) {
 		return

@@ -14,9 +14,9 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// adoptAll finds the applies that a server before left in the run directories,
-// and stays with each until it has its result: an apply outlives its server. Their
-// leases are renewed before it returns, so that no claim takes them for lost.
+// adoptAll finds the applies that an earlier server left in the run directories, and stays
+// with each until it has its result: an apply outlives its server. It renews their leases
+// before it returns, so that no claim takes them for lost.
 func (w *Worker) adoptAll(ctx context.Context, before []os.DirEntry) {
 	for _, e := range before {
 		d := files(w.Launcher.Runs).sub(e.Name())
@@ -49,8 +49,8 @@ func adopted(run workflow.Run, d files) *Process {
 	return p
 }
 
-// outlast returns when nothing of the run holds its lock any more. A runner that
-// is dead cannot end what it left: that has the grace of an apply.
+// outlast returns when nothing of the run holds its lock any more. A dead runner cannot end
+// what it left behind: that gets the grace period of an apply.
 func (p *Process) outlast() error {
 	dead := time.Time{}
 	for ; ; time.Sleep(200 * time.Millisecond) {

@@ -12,8 +12,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// What is particular to applies. From the word on nothing of ours ends one: no
-// timeout, no hang-up, no kill; an interrupt is one SIGINT to its tool.
+// What is particular to applies. Once an apply was told to go, nothing of ours ends it: no
+// timeout, no hang-up, no kill. An interrupt is one SIGINT to its tool.
 
 // isApply reports whether a job is an apply.
 func (j Job) isApply() bool { return j.Run.Kind == workflow.RunApply }
@@ -60,8 +60,8 @@ func (r *runner) overlay() (err error) {
 	return nil
 }
 
-// apply calls the engine. Whatever goes wrong in ourselves after the word leaves
-// the outcome unknown.
+// apply calls the engine. If anything of ours goes wrong after it was told to go, the outcome
+// is unknown.
 func (r *runner) apply() (res workflow.Result, err error) {
 	run := r.job.Run
 	res, err = r.deps.Engines.Apply(r.stop.ctx, workflow.ApplyJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Server: r.job.Server,
@@ -80,7 +80,7 @@ func (r *runner) readyToApply(_ context.Context, now workflow.StateVersion) erro
 		r.went = false // stopped in the same instant: the engine begins nothing
 		return errNotStarted
 	}
-	// From here on whoever is left of this apply holds its lock.
+	// From here on every process that is left of this apply holds its lock.
 	return inherit(r.lock)
 }
 
@@ -124,7 +124,8 @@ func (a Artefacts) keepErrored(d files, run workflow.Run, kind workflow.Kind, re
 	return kept, nil
 }
 
-// erroredState keeps the state that an apply could not store; whether the workspace may go.
+// erroredState keeps the state that an apply could not store, and reports whether the
+// workspace may be removed.
 func (r *runner) erroredState(res *workflow.Result) (clean bool) {
 	if !r.job.isApply() || !r.went {
 		return true

@@ -133,7 +133,7 @@ type notKeptError struct{ sentence string }
 
 func (e *notKeptError) Error() string { return e.sentence }
 
-// writeArtefact makes an artefact. A *notKeptError means that there is none.
+// writeArtefact makes an artefact. A *notKeptError means that none was made.
 func writeArtefact(name, recipient string, f workflow.RunFiles, k workflow.Kept) (digest string, err error) {
 	to, err := age.ParseX25519Recipient(recipient)
 	if err != nil {
@@ -232,9 +232,9 @@ func packMade(t *tar.Writer, root *os.Root, name string) (int64, error) {
 	case !info.Mode().IsRegular():
 		return 0, &notKeptError{fmt.Sprintf("This plan cannot be applied: it made `%s` in its workspace, which is not a file.", name)}
 	case info.Size() > maxMade:
-		return info.Size(), nil // not worth reading: the sum says no
+		return info.Size(), nil // it is not worth reading: the sum is too large already
 	}
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // what the plan left running may make a pipe of it
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a process that the plan left running may replace it by a pipe
 	if err != nil {
 		return 0, err
 	}

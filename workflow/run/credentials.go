@@ -55,7 +55,7 @@ var plainEnv = map[string]bool{
 	"GIT_SSH": true, "GIT_SSL_CAINFO": true, "GIT_SSL_CAPATH": true, "SSH_ASKPASS": true, "SSH_AUTH_SOCK": true, "SSL_CERT_FILE": true, "SSL_CERT_DIR": true,
 }
 
-// values are everything of these secrets that must not be seen.
+// values are all the texts in these secrets that must not be seen.
 func (s Secrets) values() []string {
 	out := append([]string(nil), s.Redact...)
 	for name, value := range s.Env {
@@ -67,7 +67,7 @@ func (s Secrets) values() []string {
 	for _, name := range []string{"NETRC", "GIT_CONFIG_GLOBAL"} {
 		data, err := os.ReadFile(cmp.Or(s.Env[name], s.Plain[name]))
 		if err != nil {
-			continue // nothing can be read from it, so nothing of it be seen
+			continue // it cannot be read here, so none of it can be seen
 		}
 		out = append(out, secretsWithin(string(data))...)
 	}

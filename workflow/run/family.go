@@ -236,9 +236,9 @@ const (
 	applyGrace = 10 * time.Second
 )
 
-// orphanLook is how long after a child's death tend looks at the others. Nearly
-// always it was a tool that somebody waits for, and a look is dear: what is read
-// of /proc/self is torn down again when we end, on our parent's time.
+// orphanLook is how long after a child's death tend looks at the others. Nearly always the
+// child was a tool that somebody waits for, and looking is expensive: what is read of
+// /proc/self has to be torn down when we end, while our parent waits.
 const orphanLook = time.Second
 
 // tend collects dead orphans, and ends living ones that stay when no tool runs:

@@ -182,7 +182,8 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // errInterrupted says that the run was interrupted before it began.
 var errInterrupted = errors.New("the run was interrupted before it began")
 
-// Go starts the plan. It may be called once, when the runner is ready. An error means that nothing was started.
+// Go tells the runner to start. It may be called once, when the runner is ready. An error
+// means that nothing was started.
 func (p *Process) Go() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -363,7 +364,7 @@ func (l *Launcher) mayClean(d files, p workflow.Project) error {
 	return err
 }
 
-// clean removes what a finished run needs no more. Its log stays.
+// clean removes what a finished run no longer needs. Its log stays.
 func (l *Launcher) clean(d files) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil {

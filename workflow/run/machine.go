@@ -40,7 +40,7 @@ func memoryBytes() int64 {
 	return total
 }
 
-// number is s as a number, 0 when it is none ("max").
+// number is s as a number, 0 when it is not one ("max").
 func number(s string) int64 {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
@@ -51,8 +51,8 @@ func number(s string) int64 {
 
 func (d files) sub(name string) files { return files(d.path(name)) }
 
-// tidy goes through the runs of before: it interrupts runners that a server
-// left, whose runs are made again, and removes what ended ones left. Their logs stay.
+// tidy goes through the runs of earlier servers: it interrupts runners that are still there,
+// whose runs are made again, and removes what ended ones left. Their logs stay.
 func (l *Launcher) tidy(ctx context.Context, before []os.DirEntry, log *slog.Logger) {
 	for _, e := range before {
 		if ctx.Err() != nil {

@@ -197,7 +197,7 @@ func (r *runner) listen() error {
 func (r *runner) prepare() error {
 	f := r.dir.engine()
 	for _, dir := range []string{f.Workspace, f.Home, f.Tmp, f.Out} {
-		if err := os.Mkdir(dir, 0o700); err != nil { // it must not be there: somebody else's would be theirs
+		if err := os.Mkdir(dir, 0o700); err != nil { // it must not exist: a directory of somebody else would stay theirs
 			return fmt.Errorf("making the run's directories: %w", err)
 		}
 	}
@@ -366,7 +366,8 @@ func (r *runner) sweep() error {
 	return sweep(r.died, applyGrace)
 }
 
-// settle says what became of the run: the engine's word, unless the run was stopped before it succeeded.
+// settle says what became of the run: what the engine says, unless the run was stopped before
+// it succeeded.
 func (r *runner) settle(res workflow.Result, stopped workflow.Outcome, withdrawn bool) workflow.Result {
 	what := "plan"
 	if r.job.isApply() {
@@ -433,7 +434,7 @@ func rewrite(name string, by *Redactor) error {
 		err = os.Rename(name+".new", name)
 	}
 	if err != nil {
-		// Rather no log than one with secrets.
+		// No log is better than one with secrets.
 		return errors.Join(fmt.Errorf("redacting the log again: %w", err), os.Remove(name), os.Remove(name+".new"))
 	}
 	return nil

@@ -63,10 +63,10 @@ const maxTries = 6
 // poll is how often the queue is looked at without being woken: a run may have to wait until a certain time.
 const poll = time.Second
 
-// Run claims and carries out runs until ctx is done. Then it claims no more,
-// interrupts the plans that run, puts them back into the queue, and returns when
-// all is over but the applies that have begun: those outlive it, and the next
-// worker finishes them. Its error is that of a worker that cannot begin.
+// Run claims and carries out runs until ctx is done. Then it stops claiming, interrupts the
+// plans that run, puts them back into the queue, and returns when everything is over except
+// applies that have begun: those outlive it, and the next worker finishes them. An error
+// means that the worker cannot begin.
 func (w *Worker) Run(ctx context.Context) error {
 	w.setDefaults()
 	if err := os.MkdirAll(w.Launcher.Runs, 0o700); err != nil {
@@ -245,7 +245,7 @@ func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger)
 	return res, "", false
 }
 
-// refused is the result of an apply that was not let begin.
+// refused is the result of an apply that was not allowed to begin.
 func refused(run workflow.Run, res workflow.Result) workflow.Result {
 	if !res.NotStarted {
 		return res // it does not prove that it did nothing

@@ -10,9 +10,9 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// act is one transaction. What it writes is written all of it or not at all, at one
-// time; whoever waits for what it wrote is woken, and what it puts off until after is
-// done, when it is durable and not before.
+// act is one transaction. All of what it writes is written, or nothing, with one time. Once
+// that is durable, and not before, loops that wait for what it wrote are woken, and what it
+// put off is done.
 type act struct {
 	s     *Service
 	tx    workflow.Tx
@@ -93,8 +93,8 @@ func shower(tx workflow.Tx, about workflow.About) (*workflow.PullRecord, error) 
 	return &rec, err
 }
 
-// change changes the record that shows something, and saves it when how says that people
-// see a difference. What no record shows has nobody to tell.
+// change changes the record that shows something, and saves it when how says that people see
+// a difference. Where no record shows it, there is nobody to tell.
 func (a *act) change(about workflow.About, how func(*workflow.PullRecord) bool) error {
 	rec, err := shower(a.tx, about)
 	if err != nil || rec == nil || !how(rec) {

@@ -15,11 +15,11 @@ import (
 type refusal struct {
 	why     string // a sentence; "" = what is missing
 	missing []workflow.Missing
-	tip     string // the base's tip of now, for a new plan on it
+	tip     string // the base's present tip, for a new plan on it
 }
 
-// refuseApply ends a live apply that did not start: its locks are given back and
-// who asked for it is told. The run, the record and all else are saved.
+// refuseApply ends a live apply that did not start: it gives its locks back and tells the
+// person who asked for it. It saves the run, the record and everything else.
 func (a *act) refuseApply(rec *workflow.PullRecord, run workflow.Run, r refusal) error {
 	why := r.why
 	if why == "" {
@@ -40,9 +40,9 @@ func (a *act) refuseApply(rec *workflow.PullRecord, run workflow.Run, r refusal)
 	return a.save(*rec)
 }
 
-// undoOrder puts back what the ordering of an apply had changed, once the run is
-// saved as refused. The project's apply is again the one before, so that what
-// that one did is not forgotten. The record is changed, not saved.
+// undoOrder undoes what ordering an apply had changed, once the run is saved as refused. The
+// project's apply is the previous one again, so that what that did is not forgotten. The
+// record is changed, not saved.
 func (a *act) undoOrder(rec *workflow.PullRecord, run workflow.Run) error {
 	rec.Show(run)
 	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
@@ -147,7 +147,7 @@ func (a *act) followApply(rec *workflow.PullRecord, run workflow.Run) error {
 	case run.ApplySucceeded():
 		kind := workflow.RunVerify
 		if p := rec.Find(run.Project.Key()); p != nil && p.PlanState() == workflow.StatePlanFailed {
-			kind = workflow.RunPlan // what was asked for meanwhile came to nothing: people see the next
+			kind = workflow.RunPlan // what was asked for meanwhile came to nothing, so people see the next plan
 		}
 		if err := a.planAfter(rec, run, kind); err != nil {
 			return err
@@ -208,8 +208,8 @@ func (a *act) onceMore(planRun string, kind workflow.RunKind) (workflow.Run, err
 	return run, nil
 }
 
-// tellEnd adds the one comment about the end of an `apply` command once none of
-// its runs is live: who asked is told of all of them together.
+// tellEnd adds the one comment about the end of an `apply` command once none of its runs is
+// live any more: it tells the person who asked of all of them together.
 func (a *act) tellEnd(rec *workflow.PullRecord, ended workflow.Run) error {
 	const most = 1000
 	runs, err := a.tx.RunsOf(ended.Subject(), "", most)

@@ -13,10 +13,10 @@ import (
 	"github.com/cardea-iac/cardea/workflow/gate"
 )
 
-// applyCommand carries out `apply`: for each chosen project with something to
-// apply it takes the locks and asks the gate; what passes is queued, and one
-// reply says of each other one all that it lacks. One transaction, together with
-// the end of the request; only the look at the base's tip of now is before it.
+// applyCommand carries out `apply`: for each chosen project with something to apply it takes
+// the locks and asks the gate; projects that pass are queued, and one reply says for each of
+// the others all that it lacks. This is one transaction, together with the end of the
+// request; only the look at the base's present tip comes before it.
 func (s *Service) applyCommand(ctx context.Context, c *command) error {
 	var plans []workflow.Run
 	chosen, fault := c.chosen()
@@ -32,7 +32,7 @@ func (s *Service) applyCommand(ctx context.Context, c *command) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if s.live != nil && s.now().Sub(c.live.Read) > gate.LiveMaxAge-2*time.Second { // the look at the base took its time
+	if s.live != nil && s.now().Sub(c.live.Read) > gate.LiveMaxAge-2*time.Second { // looking at the base took its time
 		c.live = s.readLive(ctx, *c.rec, c.actor())
 	}
 	c.live.Errors = append(slices.Clone(c.live.Errors), b.errs...)
@@ -130,7 +130,7 @@ func (c *command) order(p *workflow.ProjectRecord, b basis, n int) ([]workflow.M
 	}
 	in.Live, in.BaseFaulty = c.live, b.faulty
 	if p.Run != nil {
-		in.Artefact = p.Run.Artefact // whether it is what lies on disk the runner finds out
+		in.Artefact = p.Run.Artefact // the runner finds out whether it is what lies on disk
 		b.same[p.Run.ID].add(&in)
 	}
 	missing := gate.Ask(in)
@@ -139,7 +139,7 @@ func (c *command) order(p *workflow.ProjectRecord, b basis, n int) ([]workflow.M
 	} else if spent && len(missing) == 0 {
 		missing = []workflow.Missing{spentPlan(*p)}
 	}
-	if run.ID == "" && len(missing) == 0 { // the gate and we disagree: that is a no
+	if run.ID == "" && len(missing) == 0 { // the gate and we disagree, so the answer is no
 		missing = []workflow.Missing{{Need: workflow.NeedPlan, Short: phrase.Say("a new plan"),
 			Sentence: phrase.Say("%s has no plan that can be applied.", phrase.Project(p.Project.Name)),
 			Mend:     phrase.Say("A new plan: %s.", workflow.VerbPlan.About(p.Project.Name))}}
@@ -183,7 +183,7 @@ func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.R
 	counts := run.Counts
 	run = runLike(run, workflow.RunApply)
 	run.Lineage = plan.StateID
-	run.Counts = counts // who asked is told what was applied
+	run.Counts = counts // the person who asked is told what was applied
 	if held == nil {
 		run.ID = c.newID()
 	}
@@ -276,8 +276,9 @@ func spentPlan(p workflow.ProjectRecord) workflow.Missing {
 	}
 }
 
-// planOnTip submits the request that plans anew, on the base's tip, what is not
-// made from the same any more, unless one for that tip waits: several applies may miss the same.
+// planOnTip submits the request that plans anew, on the base's tip, what is no longer made
+// from the same inputs, unless a request for that tip is pending: several applies may need
+// the same one.
 func (a *act) planOnTip(p workflow.Pull, tip string) error {
 	pending, err := a.tx.PendingRequestsOf(p.Subject().About())
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 // maxShown is how many states of the summary comment are remembered.
 const maxShown = 20
 
-// maxUnseen is how many plans that nobody was shown an answer names one by one.
+// maxUnseen is how many plans that the person was not shown are named one by one in an
+// answer.
 const maxUnseen = 5
 
 // notSeen says that the comment did not name a plan.
@@ -25,7 +26,7 @@ func notSeen(name string, run workflow.Run) phrase.Text {
 		phrase.CodeSpan(workflow.ShortFingerprint(run.Fingerprint)), phrase.Project(name), approveNow(name, run))
 }
 
-// approveNow is the way out for who has not seen a plan.
+// approveNow tells somebody who has not seen a plan what to do.
 func approveNow(name string, run workflow.Run) phrase.Text {
 	command := workflow.VerbApprove.About(name)
 	command.Plan = workflow.ShortFingerprint(run.Fingerprint)
@@ -83,7 +84,8 @@ func (s *Service) SummaryEdited(ctx context.Context, key workflow.PullKey, comme
 	return wrap(err, "recording an edit of the summary of "+key.String())
 }
 
-// voidUnseen takes the word of those who approved by a comment while the summary was not ours.
+// voidUnseen voids the approvals of people who approved by a comment while the summary was
+// not ours.
 func (a *act) voidUnseen(rec *workflow.PullRecord) error {
 	rules, ruled := a.s.rules(rec.Pull.Repo)
 	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
@@ -222,10 +224,10 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phra
 	return c.whyAnother(name, of, run)
 }
 
-// meant is the run whose plan somebody means who names the fingerprint of a project's
-// present one: the run of the button, or that of the comment. Where the comment showed
-// another plan or none, it was read elsewhere: on the page of the last one of that
-// fingerprint that there was. "" when there was none: nobody can have seen it.
+// meant is the run whose plan somebody means when they name the fingerprint of a project's
+// present plan: the run of the button, or that of the comment. If the comment showed another
+// plan or none, they read it elsewhere: on the page of the last run with that fingerprint. ""
+// when there was none: nobody can have seen it.
 func (c *command) meant(p workflow.ProjectRecord, present workflow.Run) (string, error) {
 	if c.e.Request.CheckRunID != 0 {
 		return c.cmd().Runs[p.Project.Name], nil
@@ -234,7 +236,7 @@ func (c *command) meant(p workflow.ProjectRecord, present workflow.Run) (string,
 		return shown, nil
 	}
 	wrote := c.at()
-	if r := c.e.Request.Received; r.Before(wrote) { // by our clock, as the ends of runs are: whichever clock is behind
+	if r := c.e.Request.Received; r.Before(wrote) { // by our clock, like the ends of runs, in case either clock is behind
 		wrote = r
 	}
 	for _, id := range p.Runs { // newest first
@@ -308,7 +310,7 @@ func (c *command) recordApproval(p *workflow.ProjectRecord, run workflow.Run) er
 
 // unapprove takes the sender's own approvals back; everybody may.
 func (c *command) unapprove() (*workflow.Reply, error) {
-	var all []*workflow.ProjectRecord // also what is deleted or of an earlier head: a later head would inherit it
+	var all []*workflow.ProjectRecord // also projects that are deleted or of an earlier head: a later head would inherit the approval
 	for _, projects := range [][]workflow.ProjectRecord{c.rec.Projects, c.rec.Past} {
 		for i := range projects {
 			all = append(all, &projects[i])
@@ -359,7 +361,8 @@ func (a *act) reconsider(rec workflow.PullRecord, p *workflow.ProjectRecord, rul
 	return nil
 }
 
-// onlyGitHubKnows parts what nobody but GitHub can say more about from all else that is missing.
+// onlyGitHubKnows separates what only GitHub can say more about from everything else that is
+// missing.
 func onlyGitHubKnows(missing []workflow.Missing) (ofGitHub, others []workflow.Missing) {
 	for _, m := range missing {
 		if m.Need.OfGitHub() {

@@ -16,12 +16,11 @@ import (
 // ErrRefused says that an apply was refused at its last gate: it must not start.
 var ErrRefused = errors.New("the apply is refused")
 
-// Authorise is the last gate of an apply, asked by the worker when the runner
-// stands ready: artefact is the digest of the plan that lies in the workspace,
-// state is what the state is now. Only nil means go, and it is said at most once
-// for a saved plan: before it is said the authorisation is durable and the plan
-// spent. The live facts are read after the locks are held and are at most 10
-// seconds old.
+// Authorise is the last gate of an apply, asked by the worker when the runner stands ready:
+// artefact is the digest of the plan that lies in the workspace, state is what the state is
+// now. Only nil means go, and that is returned at most once for a saved plan: before it is,
+// the authorisation is durable and the plan spent. The live facts are read after the locks
+// are held and are at most 10 seconds old.
 //
 // An error that is ErrRefused (and ErrStale: the run has ended) says that the run
 // was refused, durably, with all that is missing. After any other error the worker
@@ -75,8 +74,8 @@ type authorisation struct {
 	basis    basis
 }
 
-// lookNow reads the live facts and compares the plan with the base's tip of now.
-// Where that comparison takes long the facts are read again: they decide when fresh only.
+// lookNow reads the live facts and compares the plan with the base's present tip. If that
+// comparison takes long, the facts are read again, because only fresh facts may decide.
 func (s *Service) lookNow(ctx context.Context, c *authorisation, rec workflow.PullRecord, stored workflow.Run) {
 	c.live = s.readLive(ctx, rec, stored.Actor)
 	c.rules, c.ruled = s.rules(rec.Pull.Repo)
@@ -207,8 +206,8 @@ func (c *authorisation) confirm(
 	return missing, auth, nil
 }
 
-// takenBack are the approvals that somebody takes back by a command that is
-// durable here, and so acknowledged, but whose turn has not come yet: they do not count any more.
+// takenBack are the approvals that people take back by commands that are durable here, and so
+// acknowledged, but whose turn has not come yet: they no longer count.
 func takenBack(pending []workflow.Request, p workflow.ProjectRecord) (out []workflow.Missing) {
 	for _, r := range pending {
 		if r.Command == nil || r.Command.Verb != workflow.VerbUnapprove {
@@ -225,7 +224,7 @@ func takenBack(pending []workflow.Request, p workflow.ProjectRecord) (out []work
 	return out
 }
 
-// toldSince is what GitHub delivered of the pull and what is not worked off yet: it
+// toldSince is what GitHub has delivered about the pull and nobody has worked off yet: it
 // counts against an apply, whatever GitHub's API, which may lag, still shows.
 func toldSince(pending []workflow.Request, p workflow.Pull) (out []workflow.Missing) {
 	for _, r := range pending {

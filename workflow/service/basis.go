@@ -11,25 +11,25 @@ import (
 	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
-// basis says whether plans still are what head merged into the base's tip of now would give.
+// basis says whether plans are still what head merged into the base's present tip would give.
 type basis struct {
 	tip    string              // the base's tip it was found for
 	same   map[string]sameness // by plan run
-	faulty bool                // the base's `.cardea.yml` of now is faulty
+	faulty bool                // the base's present `.cardea.yml` is faulty
 	errs   []string            // what could not be found out, sentences
 }
 
-// sameness says whether a plan would be made from the same inputs and the same
-// tree, and what the project is on that base: `.cardea.yml` of now may require
-// more of it, or give it a stricter environment, while its plan stays the same.
+// sameness says whether a plan would be made from the same inputs and the same tree, and what
+// the project is on that base: the present `.cardea.yml` may require more of it, or give it a
+// stricter environment, while its plan stays the same.
 type sameness struct {
 	inputs, tree bool
 	project      *workflow.Project
 	sharing      []workflow.Project
 }
 
-// add gives the gate what is so on the base's tip of now: the rules that hold
-// for the project there hold besides those that held when it was planned.
+// add tells the gate how things are on the base's present tip: the rules that hold for the
+// project there hold in addition to those that held when it was planned.
 func (now sameness) add(in *gate.Input) {
 	in.SameInputs, in.SameTree = now.inputs, now.tree
 	in.Sharing = append(in.Sharing, now.sharing...)
@@ -39,9 +39,9 @@ func (now sameness) add(in *gate.Input) {
 	}
 }
 
-// findBasis compares plans with the base's tip of now. Where a plan was made on
-// that very tip nothing has to be looked at; otherwise head is merged again and
-// read, as for a new plan, but nothing is written.
+// findBasis compares plans with the base's present tip. If a plan was made on that very tip,
+// nothing has to be looked at; otherwise head is merged again and read, as for a new plan,
+// but nothing is written.
 func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, tip string, plans []workflow.Run) basis {
 	b := basis{tip: tip, same: map[string]sameness{}, faulty: rec.BaseFaulty}
 	var moved []workflow.Run
@@ -53,7 +53,7 @@ func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, tip st
 		moved = append(moved, r)
 	}
 	if len(moved) == 0 || tip == "" {
-		return b // without a tip the gate says so
+		return b // if there is no tip, the gate says so
 	}
 	f, t, err := s.surveyAt(ctx, rec.Pull, tip)
 	switch {
@@ -78,7 +78,7 @@ func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, tip st
 	return b
 }
 
-// namedStand reports whether all that a plan names is in another tree as it was.
+// namedStand reports whether everything that a plan names is the same in another tree.
 func (s *Service) namedStand(ctx context.Context, was workflow.Run, tree string) (bool, error) {
 	plan, err := s.Plan(ctx, was.ID)
 	if err != nil {
@@ -101,7 +101,8 @@ func compare(ctx context.Context, s survey.Survey, was workflow.Run) (sameness, 
 		same := now.Head == was.Head && now.InputsDigest == was.InputsDigest && slices.Equal(now.States, was.States)
 		return sameness{inputs: same, tree: same && now.Tree == was.Tree, project: &p, sharing: now.Sharing}, nil
 	}
-	// It is gone there, or another project by now: whose state it is has a say all the same.
+	// It is gone there, or a different project by now; the keepers of its state have a say all
+	// the same.
 	gone := workflow.Run{Project: was.Project, States: was.States}
 	err := s.Share(ctx, &gone)
 	return sameness{sharing: gone.Sharing}, err

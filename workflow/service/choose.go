@@ -42,10 +42,10 @@ type grounds struct {
 	record    workflow.PullRecord
 }
 
-// choose decides which projects belong to the pull and which of them get a new
-// plan. By itself every affected project does that has none at this head and
-// tree; a command plans those it names, and keeps the others'. A fault, a
-// sentence, means that the command names nothing.
+// choose decides which projects belong to the pull and which of them get a new plan. Without
+// a command, every affected project that has no plan at this head and tree gets one. A
+// command plans those it names, and keeps the plans of the others. A fault, a sentence, means
+// that the command names nothing.
 func choose(g grounds) (choice, string) {
 	cmd := g.expansion.Request.Command
 	if cmd == nil {
@@ -85,8 +85,8 @@ func choose(g grounds) (choice, string) {
 	return out, ""
 }
 
-// byItself are the projects that a push plans: those affected, and those that
-// commands added before. What it may not plan stands there without a plan.
+// byItself are the projects that a push plans: those affected, and those that commands added
+// before. A project that it may not plan is there without a plan.
 func (g grounds) byItself(push workflow.Request) []wanted {
 	in := permission(g.expansion, g.rules)
 	in.Request = push
@@ -144,7 +144,7 @@ func (g grounds) has(p workflow.Project) bool {
 		(live || r.Outcome == workflow.OutcomeSucceeded)
 }
 
-// heldReason is why a project belongs to a pull whatever its head changes.
+// heldReason is why a project belongs to a pull, whatever the pull's head changes.
 const heldReason = "an apply of it was started in this pull request"
 
 // held are projects of the planned tree that an apply of this pull holds, without those already there.
@@ -284,9 +284,9 @@ func (g grounds) prepareRun(ctx context.Context, w *wanted) error {
 	return nil
 }
 
-// keepIfSame keeps the plan of a project, or the one on its way, when the base
-// moved in nothing that it is made from: the same inputs or, with hidden effects,
-// the same tree. Otherwise the plan is outdated, and so is not shown any more as one that could be applied.
+// keepIfSame keeps the plan of a project, or the one on its way, when the base moved without
+// touching what it is made from: the same inputs or, with hidden effects, the same tree.
+// Otherwise the plan is outdated, and no longer shown as one that could be applied.
 func (s *Service) keepIfSame(ctx context.Context, g grounds, w *wanted) error {
 	e, was := g.expansion, g.record.Find(w.record.Project.Key())
 	if !w.plan || was == nil || was.Run == nil || was.Run.Head != e.Pull.Head.SHA {

@@ -18,8 +18,8 @@ type command struct {
 	kinds workflow.Kinds
 	live  workflow.LiveFacts
 	rec   *workflow.PullRecord
-	// picked are the projects that the selector names, found before the transaction:
-	// how long that takes depends on what somebody wrote. Nil with an empty selector.
+	// picked are the projects that the selector names. They are found before the transaction,
+	// because how long that takes depends on what somebody wrote. Nil with an empty selector.
 	picked map[workflow.ProjectKey]bool
 }
 
@@ -27,15 +27,15 @@ func (c *command) cmd() workflow.Command { return *c.e.Request.Command }
 
 func (c *command) actor() workflow.Actor { return c.e.Request.Actor }
 
-// may reports whether the sender is among those meant, by the live role. A bot
-// needs the server's list besides, and what could not be read is a no.
+// may reports whether the sender is among those meant, by the live role. A bot has to be on
+// the server's list as well, and what could not be read means no.
 func (c *command) may(who workflow.Who) bool {
 	a := c.actor()
 	role, known := c.live.Roles[a.ID]
 	return known && who.Includes(a, role) && (!a.Bot || c.rules.ListsBot(a))
 }
 
-// mayNot is the sentence for who asks without the permission.
+// mayNot is the sentence for somebody who asks without the permission.
 func (c *command) mayNot(doing phrase.Text, who workflow.Who) phrase.Text {
 	a := c.actor()
 	role, known := c.live.Roles[a.ID]
@@ -87,10 +87,9 @@ func (s *Service) refuseCommand(ctx context.Context, c *command, sentences ...ph
 	return s.FinishRequest(ctx, c.e.Request.ID, "Refused: "+sentences[0].String(), refusedReply(sentences...))
 }
 
-// refusalAtOnce says why the sender may not give this command
-// about any project, whatever it names; nothing when they may about some. It is asked
-// before anything of the command is looked at: nothing that a stranger writes is
-// compared with anything.
+// refusalAtOnce says why the sender may not give this command about any project, whatever it
+// names; nothing when they may about some. It is asked before anything else in the command is
+// looked at: nothing that a stranger writes is compared with anything.
 func (s *Service) refusalAtOnce(ctx context.Context, c *command) (phrase.Text, error) {
 	needs := map[workflow.Verb]struct {
 		doing string

@@ -151,8 +151,8 @@ func (a *act) dropReplaced(rec *workflow.PullRecord, ch choice) error {
 	})
 }
 
-// leave takes the projects of a choice out of a record, and where those are all of
-// the pull puts the others aside. It returns those that stay.
+// leave takes the projects of a choice out of a record and, if they are all that the pull
+// has, puts the others aside. It returns those that stay.
 func leave(rec *workflow.PullRecord, ch choice) (stay []workflow.ProjectRecord) {
 	kept, names := ch.keys(), map[string]bool{}
 	for _, w := range ch.projects {
@@ -161,7 +161,7 @@ func leave(rec *workflow.PullRecord, ch choice) (stay []workflow.ProjectRecord) 
 	for _, p := range rec.Projects {
 		switch {
 		case kept[p.Project.Key()]:
-		case ch.whole || names[p.Project.Name]: // its name is another one's by now
+		case ch.whole || names[p.Project.Name]: // another project has its name by now
 			rec.ShelveOne(p)
 		default:
 			stay = append(stay, p)
@@ -170,9 +170,9 @@ func leave(rec *workflow.PullRecord, ch choice) (stay []workflow.ProjectRecord) 
 	return stay
 }
 
-// formerly is what the pull knew of a project. The base branch may tell the
-// projects of a directory apart by other names since: then the one that kept the
-// same state there is the same one, unless an apply of it is not settled yet.
+// formerly is what the pull knew of a project. The base branch may have given the projects of
+// a directory other names since then: the one that kept the same state there is the same
+// project, unless an apply of it is not settled yet.
 func (w wanted) formerly(old workflow.PullRecord, kept map[workflow.ProjectKey]bool) *workflow.ProjectRecord {
 	p := w.record.Project
 	if was := old.Formerly(p.Key()); was != nil || !w.plan {

@@ -26,11 +26,11 @@ type Expansion struct {
 	Live *workflow.LiveFacts
 }
 
-// Expand carries a request out whose pull's facts were observed: it fetches and merges, reads both
-// configurations, finds the affected projects and queues their plans, or says
-// why not where people look: as the pull's trouble, and for a command as one
-// reply. What it decides is written in one transaction together with the end of
-// the request, so it can stop anywhere and be repeated.
+// Expand carries out a request whose pull's facts were observed: it fetches and merges, reads
+// both configurations, finds the affected projects and queues their plans, or says why not
+// where people look: as the pull's trouble, and for a command as one reply. What it decides
+// is written in one transaction together with the end of the request, so it can stop anywhere
+// and be repeated.
 //
 // A passing fault (ErrPassing) puts the request back, with a backoff and a
 // reason that people see, and is no error here; after ten tries it fails with
@@ -132,7 +132,7 @@ type verdict struct {
 	trouble *workflow.Trouble
 	note    string          // what became of it, a sentence
 	reply   *workflow.Reply // with a note, for commands
-	review  bool            // what GitHub shows of reviews and checks may be another now
+	review  bool            // what GitHub shows of reviews and checks may have changed
 }
 
 // verdictAtOnce ends requests that need no look at the code; nil for others.
@@ -176,7 +176,7 @@ func verdictAtOnce(e Expansion, rec workflow.PullRecord, rules workflow.Rules) *
 // and unknown outcomes outlive it.
 var afterClose = map[workflow.Verb]bool{workflow.VerbUnlock: true, workflow.VerbResolve: true, workflow.VerbCancel: true}
 
-// takePlan reports whether what can be planned by itself at this head is.
+// planned reports whether everything that is planned without a command at this head is.
 func planned(rec workflow.PullRecord) bool {
 	if !rec.Known || rec.Trouble != nil {
 		return false
@@ -244,10 +244,10 @@ func (s *Service) forgetReview(ctx context.Context, key workflow.PullKey) error 
 	return wrap(err, "noting a review of "+key.String())
 }
 
-// endInTrouble ends a request because of a trouble. What the head is (a conflict, a
-// faulty configuration) is the pull's trouble whoever asked; anything else never
-// takes away plans that stand, and a command's refusal is its sender's alone. A
-// command gets a reply in any case.
+// endInTrouble ends a request because of a trouble. A trouble of the head (a conflict, a
+// faulty configuration) is the pull's, whoever asked. Any other never takes away existing
+// plans, and a command's refusal concerns its sender alone. A command gets a reply in any
+// case.
 func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
 	if req.Command != nil {
 		reply := workflow.Reply{Kind: workflow.ReplyRefused, Text: append([]phrase.Text{phrase.Say("%s.", t.Title)}, t.Sentences...)}

@@ -20,8 +20,8 @@ func (a *act) lineageOf(repoID int64, lineage string) (workflow.Lineage, error) 
 	return have, err
 }
 
-// byLineage are the other projects that are on record with the state that a run of
-// a project is on: a state knows its own name, however a backend spells its place.
+// byLineage are the other projects on record with the state that a project's run is on: a
+// state knows its own name, however a backend spells its place.
 func (a *act) byLineage(run workflow.Run) ([]workflow.Project, error) {
 	l, err := a.lineageOf(run.Repo.ID, run.Lineage)
 	var out []workflow.Project

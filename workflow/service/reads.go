@@ -9,8 +9,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// View returns a pull with the heads of the plans of its projects' newest runs, of one
-// moment: how many bytes plans have is not bounded when a pull has many.
+// View returns a pull with the heads of the plans of its projects' newest runs, all of one
+// moment. It does not read whole plans: a pull may have very many.
 func (s *Service) View(ctx context.Context, key workflow.PullKey) (v workflow.PullView, err error) {
 	err = s.store.View(ctx, func(tx workflow.Tx) error {
 		rec, err := tx.Pull(key)

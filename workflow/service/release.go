@@ -15,8 +15,8 @@ import (
 type release struct {
 	why   string // part of the history's sentence: "merged"
 	actor workflow.Actor
-	// unused: these were taken for an apply that did not start. Nothing else relies on
-	// them, and as nothing was applied under them nobody has to plan anew.
+	// unused: these were taken for an apply that did not start. Nothing else relies on them, and
+	// as nothing was applied under them, nobody has to plan anew.
 	unused bool
 }
 

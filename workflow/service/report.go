@@ -33,8 +33,8 @@ func (s *Service) SaveReport(ctx context.Context, state workflow.ReportState) er
 	return wrap(err, "saving what was reported of "+state.Key.String())
 }
 
-// ReplyWritten records that a reply stands on GitHub as this comment. It is
-// nothing that has to be reported: the record keeps its version.
+// ReplyWritten records that a reply stands on GitHub as this comment. That does not have to
+// be reported, so the record keeps its version.
 func (s *Service) ReplyWritten(ctx context.Context, key workflow.PullKey, reply string, commentID int64) error {
 	err := s.updatePull(ctx, key, func(rec *workflow.PullRecord) bool {
 		for i := range rec.Replies {
@@ -48,7 +48,7 @@ func (s *Service) ReplyWritten(ctx context.Context, key workflow.PullKey, reply 
 	return wrap(err, "recording a reply on "+key.String())
 }
 
-// HeadsCancelled records that the checks of these superseded heads need no more care.
+// HeadsCancelled records that the checks of these superseded heads are dealt with.
 func (s *Service) HeadsCancelled(ctx context.Context, key workflow.PullKey, heads []string) error {
 	err := s.updatePull(ctx, key, func(rec *workflow.PullRecord) bool {
 		before := len(rec.OldHeads)
@@ -58,7 +58,7 @@ func (s *Service) HeadsCancelled(ctx context.Context, key workflow.PullKey, head
 	return wrap(err, "recording cancelled checks of "+key.String())
 }
 
-// updatePull changes a record in what is not shown.
+// updatePull changes parts of a record that are not shown.
 func (s *Service) updatePull(ctx context.Context, key workflow.PullKey, change func(*workflow.PullRecord) bool) error {
 	return s.act(ctx, func(a *act) error {
 		rec, err := a.tx.Pull(key)

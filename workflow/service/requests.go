@@ -184,7 +184,7 @@ const duePage = 64
 // DueQuery limits DueRequests. The zero query asks for all that is due.
 type DueQuery struct {
 	Limit int // of requests returned
-	Look  int // how many pending ones are looked at, about; others are seen by a later, longer look
+	Look  int // roughly how many pending ones are looked at; others are seen by a later, longer look
 	// May leaves out requests that cannot be begun now.
 	May func(workflow.Request) bool
 }
@@ -250,8 +250,8 @@ func (l *dueLook) at(r workflow.Request) {
 	}
 }
 
-// maxBegun is how often a request is begun that never comes to an end in order:
-// what ends the server each time must not end it for ever.
+// maxBegun is how often a request is begun that never ends in order: a request that brings
+// the server down each time must not do so for ever.
 const maxBegun = 3
 
 // withRequest is an act about a request, unless that is done.
@@ -419,8 +419,8 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 	})
 }
 
-// A comment of ours is one of the few writes that GitHub allows an installation, and
-// anybody can ask for it: what somebody is only told, and not given, has a bound.
+// A comment of ours is one of the few writes that GitHub allows an installation, and anybody
+// can cause one: answers that only tell somebody something are bounded.
 const (
 	mostAnswers   = 60
 	answersWithin = 10 * time.Minute

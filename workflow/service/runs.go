@@ -335,10 +335,10 @@ func (a *act) newPlan(run workflow.Run, plan workflow.Plan) error {
 	return a.save(*rec)
 }
 
-// PutBack returns a claimed run to the queue: nothing was started, or its
-// failure may pass. why is a sentence that people see while it waits. A run that
-// was asked to stop meanwhile ends instead, and so does an apply: that is never
-// tried by itself, and who asked for it is told.
+// PutBack returns a claimed run to the queue: nothing was started, or its failure may pass.
+// why is a sentence that people see while it waits. A run that was asked to stop meanwhile
+// ends instead, and so does an apply: an apply is never tried again by itself, and the person
+// who asked for it is told.
 func (s *Service) PutBack(ctx context.Context, run workflow.Run, why string, notBefore time.Time) error {
 	err := s.act(ctx, func(a *act) error {
 		stored, err := a.tx.Run(run.ID)
@@ -361,11 +361,11 @@ func (s *Service) PutBack(ctx context.Context, run workflow.Run, why string, not
 	return wrap(err, "putting back run "+run.ID)
 }
 
-// silent is why a run is lost whose lease is over.
+// silent is the reason given when a run is lost because its lease ran out.
 const silent = "its worker gave no sign of life"
 
-// lose ends a running run whose runner is gone. A plan is queued again, once; an
-// apply that had the word to go is unknown, one that had not did not start.
+// lose ends a running run whose runner is gone. A plan is queued again, once; an apply that
+// was told to go is unknown; one that was not did not start.
 func (a *act) lose(run workflow.Run, why string) error {
 	if run.Kind == workflow.RunApply {
 		res := workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeLost, Reason: "The apply was lost: " + why + "."}
@@ -385,7 +385,7 @@ func (a *act) lose(run workflow.Run, why string) error {
 func (a *act) queueLost(lost workflow.Run) error {
 	if lost.Replaces != "" || lost.Interrupt != "" {
 		if lost.Kind == workflow.RunVerify && lost.Interrupt == "" {
-			return a.endVerify(lost) // people look at what it could not find out
+			return a.endVerify(lost) // people have to look at what it could not find out
 		}
 		return nil
 	}
@@ -420,7 +420,7 @@ func (a *act) queueLost(lost workflow.Run) error {
 	return nil
 }
 
-// Interrupts returns the running runs that shall stop.
+// Interrupts returns the running runs that have to stop.
 func (s *Service) Interrupts(ctx context.Context) (out []workflow.Run, err error) {
 	err = s.store.View(ctx, func(tx workflow.Tx) error {
 		live, err := tx.LiveRuns()

@@ -46,8 +46,9 @@ type Config struct {
 	// that an approval that falls can say which file did it. Nil: the trees are
 	// named, and what a plan names counts as changed.
 	Diff func(ctx context.Context, repo workflow.Repo, was, now string) ([]workflow.FileChange, error)
-	// DropArtefact is told the plan run whose artefact is of no use any more, after
-	// that is durable; what it was not told before a crash, WantedArtefacts tells. Nil: nobody keeps any.
+	// DropArtefact is told which plan run's artefact is no longer of use, once that is durable.
+	// If a crash comes first, WantedArtefacts says afterwards what may be deleted. Nil: no
+	// artefacts are kept.
 	DropArtefact func(runID string)
 	Now          workflow.Clock
 	Settle       time.Duration // how long a push waits for the next one; 0 = not at all
@@ -60,7 +61,7 @@ type Config struct {
 // which leave the store consistent wherever they stop; each can be repeated after a
 // crash or an error with the same result. Any number of goroutines may use it.
 //
-// What it keeps in memory nobody misses after a restart.
+// Nothing that it keeps in memory is missed after a restart.
 type Service struct {
 	// Set by New and never changed.
 	store    workflow.Store
@@ -75,7 +76,7 @@ type Service struct {
 	lease    time.Duration
 	parallel int // how many plans run at a time
 	log      *slog.Logger
-	wakes    [wakeKinds]chan struct{} // each holds one hint at most; whoever waits for one polls as well
+	wakes    [wakeKinds]chan struct{} // each holds at most one hint; those who wait for one poll as well
 
 	ids    sync.Mutex
 	lastID time.Time // of the newest id given out; guarded by ids
@@ -118,13 +119,13 @@ const (
 	WakeInbox      Wake = iota // a delivery was received: PendingDeliveries
 	WakeRequests               // a request may be due: DueRequests
 	WakeRuns                   // a run may be claimable: Claim
-	WakeInterrupts             // a running run shall stop: Interrupts
+	WakeInterrupts             // a running run has to stop: Interrupts
 	WakePulls                  // a pull changed: UnreportedPulls
 	wakeKinds
 )
 
-// Woken is signalled when there may be something to do. Signals that nobody
-// took yet are one; a lost one does no harm to who also polls.
+// Woken is signalled when there may be something to do. Signals that nobody has received yet
+// become one; losing one does no harm, because the loops poll as well.
 func (s *Service) Woken(w Wake) <-chan struct{} { return s.wakes[w] }
 
 func (s *Service) wake(which ...Wake) {
@@ -136,12 +137,11 @@ func (s *Service) wake(which ...Wake) {
 	}
 }
 
-// Start is called once by the server whose worker has this name, before anything is
-// claimed: what that worker was running when the server ended is lost, and its plans
-// are queued again, once. An apply that had the word to go stays running for one more
-// lease: its runner outlives the server, and whoever finds it renews the lease and
-// finishes the run. One that had not is refused. What other workers run stays theirs
-// while they renew its lease.
+// Start is called once by the server whose worker has this name, before anything is claimed:
+// what that worker was running when the server ended is lost, and its plans are queued again,
+// once. An apply that was told to go stays running for one more lease: its runner outlives
+// the server, and the server that finds it renews the lease and finishes the run. One that
+// was not told is refused. What other workers run stays theirs while they renew its lease.
 func (s *Service) Start(ctx context.Context, worker string) error {
 	err := s.act(ctx, func(a *act) error {
 		live, err := a.tx.LiveRuns()
@@ -171,7 +171,8 @@ func (a *act) takeOver(run workflow.Run, worker string) error {
 	case run.Worker != worker:
 		return nil
 	case run.Apply != nil && run.Apply.Spent:
-		// Its runner may outlive us: whoever finds its result finishes the run. When nobody renews the lease it is unknown.
+		// Its runner may outlive us: the server that finds its result finishes the run. When nobody
+		// renews the lease it is unknown.
 		if err := run.Renew(run.Epoch, a.now.Add(a.s.lease)); err != nil {
 			return err
 		}

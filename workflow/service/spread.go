@@ -26,7 +26,7 @@ func (a *act) spread(push *workflow.Request) error {
 			continue
 		}
 		if rec.BaseSHA == push.Head {
-			// Who is just being looked at may be on another tip in a moment.
+			// A pull that is just being looked at may be on another tip in a moment.
 			pending, err := a.tx.PendingRequestsOf(rec.Pull.Subject().About())
 			if err != nil {
 				return err

@@ -11,26 +11,26 @@ import (
 	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
-// keptSurveys is of how many pulls the last survey is kept: of those whose projects
+// keptSurveys is for how many pulls the last survey is kept: enough for those whose projects
 // are just being applied.
 const keptSurveys = 4
 
-// surveys are the last surveys of pulls on a base tip, one a pull: the projects of
-// one command share it, for of one head and one tip there is only one answer. Pulls
-// do not wait for each other.
+// surveys are the last surveys of pulls on a base tip, one per pull. The projects of one
+// command share it, because for one head and one tip there is only one answer. Pulls do not
+// wait for each other.
 type surveys struct {
 	mu   sync.Mutex
 	kept []*keptSurvey // the newest last, at most keptSurveys; guarded by mu
 }
 
-// surveyed is what a survey is of.
+// surveyed is what a survey is about.
 type surveyed struct {
 	pull           workflow.PullKey
 	head, tip, ref string
 }
 
-// keptSurvey is one that is made or being made. Only who has its turn touches the
-// fields below it.
+// keptSurvey is a survey that is made or being made. Only the holder of its turn touches the
+// fields below that.
 type keptSurvey struct {
 	of   surveyed // never changed
 	turn chan struct{}
@@ -56,8 +56,8 @@ func (s *surveys) about(of surveyed) *keptSurvey {
 	return k
 }
 
-// surveyAt surveys a pull on a base tip. Who asks for the same meanwhile waits for the
-// answer; an error, which may be that caller's own context's, is nobody else's.
+// surveyAt surveys a pull on a base tip. A caller who asks for the same meanwhile waits for
+// the answer. An error is not shared: it may come from that caller's own context.
 func (s *Service) surveyAt(ctx context.Context, p workflow.Pull, tip string) (survey.Survey, *workflow.Trouble, error) {
 	k := s.surveys.about(surveyed{pull: p.Key(), head: p.Head.SHA, tip: tip, ref: p.Base.Ref})
 	select {

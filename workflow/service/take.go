@@ -137,9 +137,9 @@ func (a *act) giveBack(rec *workflow.PullRecord, order workflow.ApplyOrder) erro
 	return err
 }
 
-// keepLocks makes locks that a live apply of the pull holds anyway stay for another
-// reason when that apply turns out not to start: what was claimed meanwhile is
-// claimed still. The record is changed, not saved.
+// keepLocks is for locks that a live apply of the pull already holds: they are to stay, for
+// another reason, even if that apply does not start, so that what was claimed meanwhile is
+// still claimed. The record is changed, not saved.
 func (a *act) keepLocks(rec *workflow.PullRecord, t lockRequest) error {
 	for _, key := range workflow.LockKeys(t.project, t.state) {
 		l, err := a.tx.Lock(rec.Pull.Repo.ID, key)
@@ -160,8 +160,8 @@ func (a *act) keepLocks(rec *workflow.PullRecord, t lockRequest) error {
 	return nil
 }
 
-// passOn lets another live apply of the pull that needs a lock give it back in
-// the place of the one that took it, and reports whether there is one.
+// passOn makes another live apply of the pull that needs a lock responsible for giving it
+// back, instead of the one that took it, and reports whether there is one.
 func (a *act) passOn(rec *workflow.PullRecord, key string, add func(*workflow.ApplyOrder)) (bool, error) {
 	for _, p := range rec.WithPast().Projects {
 		if apply := p.Apply; apply == nil || apply.State == workflow.RunFinished || apply.Apply == nil ||

@@ -7,10 +7,9 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// A plan reads what the projects of its `depends_on` put out. Where those change in
-// the same pull it is provisional: made before their apply, it is of outputs that
-// are no longer so. It is made anew after each such apply, and until then the gate
-// says no.
+// A plan reads the outputs of the projects in its `depends_on`. If those change in the same
+// pull, the plan is provisional: made before their apply, it used outputs that will have
+// changed. It is made anew after each such apply, and until then the gate says no.
 
 // appliedUpstream are the applies of what a run's project depends on that ended in
 // this pull, so that a run that is begun now sees what they did.
@@ -28,10 +27,10 @@ func appliedUpstream(rec *workflow.PullRecord, run workflow.Run) (ended []string
 	return ended
 }
 
-// planDependents plans anew what depends, in this pull, on a project that was just
-// applied, in the transaction that says so: nothing shows a plan of before as one
-// that counts. A plan that is queued already is begun after it anyway, as the queue
-// has it; so it is with those of several applies at once, and each is made once.
+// planDependents plans anew what depends, in this pull, on a project that was just applied,
+// in the transaction that says so: no earlier plan is shown as one that counts. A plan that
+// is queued already is begun after it anyway, as the queue has it; so it is with those of
+// several applies at once, and each is made once.
 func (a *act) planDependents(rec *workflow.PullRecord, applied workflow.Run) error {
 	of := rec.Find(applied.Project.Key())
 	if of == nil || !rec.Known {
