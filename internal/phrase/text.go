@@ -317,7 +317,8 @@ func (t *Text) UnmarshalJSON(data []byte) error {
 
 // read is the text of a string: words, and the commands among them as holes. Such is
 // every text whose holes are commands that name no project, and every sentence of a
-// record from before, which gets its other holes when its plan is looked at again.
+// record from before. The holes for its plan it gets from [Text.About] and, when that plan
+// is looked at again, for good.
 func read(said string) Text {
 	var t Text
 	for {
@@ -333,4 +334,32 @@ func read(said string) Text {
 		}
 		t, said = t.and(Part{Words: words}, hole), rest
 	}
+}
+
+// About is the text of a record from before, with holes where it names that plan and no
+// other can be meant: the words "of FINGERPRINT", and what a command chooses. A project's
+// name in other words may be anything that is called so, and stays.
+func (t Text) About(s Subject) Text {
+	var out Text
+	for _, p := range t {
+		if c := &p.Command; c.Verb != "" && c.Project == "" && s.Project != "" {
+			switch c.More {
+			case choice(s):
+				*c = Command{Verb: c.Verb, Project: s.Project, Plan: s.Plan}
+			case choice(Subject{Project: s.Project}):
+				*c = Command{Verb: c.Verb, Project: s.Project}
+			}
+		}
+		if plan := OfPlan(s.Plan); p.isWords() && s.Plan != "" {
+			for {
+				words, rest, found := strings.Cut(p.Words, plan.with(""))
+				if !found {
+					break
+				}
+				out, p.Words = out.and(Part{Words: words}, plan), rest
+			}
+		}
+		out = out.and(p)
+	}
+	return out
 }

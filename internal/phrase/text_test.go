@@ -191,6 +191,46 @@ func TestTextOfOldRecords(t *testing.T) {
 	}
 }
 
+// TestTextAbout: a sentence of an old record says of several plans what it says of one, and
+// nothing is taken for a plan that only looks like one.
+func TestTextAbout(t *testing.T) {
+	a, b := phrase.Subject{Project: "x y", Plan: "abc123"}, phrase.Subject{Project: "b", Plan: "def456"}
+	say := func(old string, s phrase.Subject) phrase.Text {
+		t.Helper()
+		var text phrase.Text
+		data, err := json.Marshal(old)
+		if err == nil {
+			err = json.Unmarshal(data, &text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		about := text.About(s)
+		if got := about.String(); got != old {
+			t.Errorf("it became %q", got)
+		}
+		if !about.Equal(about.About(s)) {
+			t.Errorf("a second time it is another text: %q", old)
+		}
+		return about
+	}
+	for _, tt := range []struct{ a, b, both string }{
+		{"0 of 1 approval of `abc123`. More of `abc123`.", "0 of 1 approval of `def456`. More of `def456`.", "0 of 1 approval each. More each."},
+		{"Type `cardea approve -p \"x y@abc123\"`.", "Type `cardea approve -p b@def456`.", "Type `cardea approve -p \"x y@abc123\" -p b@def456`."},
+		{"Type `cardea apply -p \"x y\"`.", "Type `cardea apply -p b`.", "Type `cardea apply -p \"x y\" -p b`."},
+		{"`x y` waits.", "`b` waits.", ""},
+		{"It is of `abc12`.", "It is of `def45`.", ""},
+		{"Type `cardea plan -p \"x y\" -p c`.", "Type `cardea plan -p b -p c`.", ""},
+	} {
+		one, other := say(tt.a, a), say(tt.b, b)
+		if same := one.Key(a) == other.Key(b); same != (tt.both != "") {
+			t.Errorf("%q is the same of both: %v", tt.a, same)
+		} else if got := one.Common([]phrase.Subject{a, b}).String(); same && got != tt.both {
+			t.Errorf("of both: %q, want %q", got, tt.both)
+		}
+	}
+}
+
 func TestTextParts(t *testing.T) {
 	name := phrase.Project("a")
 	all := phrase.All([]phrase.Text{phrase.Say("Of %s.", name), nil, phrase.Plain("Twice."), phrase.Say("%s", name)})

@@ -18,6 +18,7 @@ type lack struct {
 
 // lackOf is what one plan lacks. An apply that somebody has to resolve is always told by itself.
 func lackOf(of phrase.Subject, text, mend phrase.Text) lack {
+	text, mend = text.About(of), mend.About(of)
 	l := lack{text: text, mend: mend, plans: []phrase.Subject{of}}
 	if resolve := string(workflow.VerbResolve); text.Names(resolve) || mend.Names(resolve) {
 		of = phrase.Subject{}
