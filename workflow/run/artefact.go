@@ -234,7 +234,8 @@ func packMade(t *tar.Writer, root *os.Root, name string) (int64, error) {
 	case info.Size() > maxMade:
 		return info.Size(), nil // it is not worth reading: the sum is too large already
 	}
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a process that the plan left running may replace it by a pipe
+	// A process that the plan left running may replace it by a pipe.
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return 0, err
 	}

@@ -310,7 +310,8 @@ func (c *command) recordApproval(p *workflow.ProjectRecord, run workflow.Run) er
 
 // unapprove takes the sender's own approvals back; everybody may.
 func (c *command) unapprove() (*workflow.Reply, error) {
-	var all []*workflow.ProjectRecord // also projects that are deleted or of an earlier head: a later head would inherit the approval
+	// Also projects that are deleted or of an earlier head: a later head would inherit the approval.
+	var all []*workflow.ProjectRecord
 	for _, projects := range [][]workflow.ProjectRecord{c.rec.Projects, c.rec.Past} {
 		for i := range projects {
 			all = append(all, &projects[i])
