@@ -210,7 +210,7 @@ func (g *gate) pullChecks() {
 			phrase.Say("Somebody who may write to %s can push the branch here and open a pull request from it.",
 				phrase.Name(rec.Repo.FullName())))
 	}
-	if g.pull.Draft || (!g.live && rec.Draft) {
+	if g.pull.Draft || rec.Draft {
 		g.add(workflow.NeedReady, phrase.Say("This pull request is a draft."), phrase.Say("Mark it as ready for review."))
 	}
 	g.head()

@@ -172,6 +172,7 @@ var refusals = []struct {
 	{"same-repository", workflow.NeedSameRepo, func(in *Input) { in.Live.Pull.Fork = true }},
 	{"same-repository-record", workflow.NeedSameRepo, func(in *Input) { in.Record.Pull.Fork = true }},
 	{"draft", workflow.NeedReady, func(in *Input) { in.Live.Pull.Draft = true }},
+	{"draft-record", workflow.NeedReady, func(in *Input) { in.Record.Pull.Draft = true }},
 	{"head-pushed", workflow.NeedHead, func(in *Input) { in.Live.Pull.Head.SHA = gateSHAs["pushed"] }},
 	{"head-unknown", workflow.NeedHead, func(in *Input) { in.Live.Pull.Head.SHA, in.Record.Pull.Head.SHA, in.Project.Run.Head = "", "", "" }},
 	{"head-plan-of-another", workflow.NeedHead, func(in *Input) { in.Project.Run.Head = gateSHAs["pushed"] }},
