@@ -84,12 +84,17 @@ func FuzzProjectJSON(f *testing.F) {
 
 // TestSettings: what an entry says for its engine's keys has one form, and is found in it.
 func TestSettings(t *testing.T) {
-	kind := workflow.Kind{Name: "x", Keys: []workflow.Key{{Name: "word"}, {Name: "files", Form: workflow.KeyFiles}, {Name: "number", Form: workflow.KeyNumber}, {Name: "more", Form: workflow.KeyFiles}}}
-	p := workflow.Project{Engine: "x", Settings: kind.Settings(map[string][]string{"more": {"a,b", "<é>"}, "word": {`q"u\o}`}, "files": nil, "number": {""}, "of another": {"z"}})}
+	kind := workflow.Kind{Name: "x", Keys: []workflow.Key{
+		{Name: "word"}, {Name: "files", Form: workflow.KeyFiles}, {Name: "number", Form: workflow.KeyNumber},
+		{Name: "more", Form: workflow.KeyFiles},
+	}}
+	p := workflow.Project{Engine: "x", Settings: kind.Settings(map[string][]string{
+		"more": {"a,b", "<é>"}, "word": {`q"u\o}`}, "files": nil, "number": {""}, "of another": {"z"}})}
 	if got, want := string(p.Settings), `{"word":"q\"u\\o}","more":["a,b","\u003cé\u003e"]}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if got := string(p.Setting("word")) + string(p.Setting("files")) + string(p.Setting("of another")); got != `"q\"u\\o}"` {
+	got := string(p.Setting("word")) + string(p.Setting("files")) + string(p.Setting("of another"))
+	if got != `"q\"u\\o}"` {
 		t.Errorf("single settings: got %s", got)
 	}
 	var named []string

@@ -131,7 +131,8 @@ func TestKindWithoutKeys(t *testing.T) {
 		{workflow.Key{}, "{dir: a}\n- {dir: a}",
 			"directory `a` is named twice; the first is in line 2. To plan it once for each, give every entry a `name` of its own"},
 	} {
-		cfg, faults := ParseRepo("f", []byte("projects:\n- "+tt.text+"\n"), workflow.Kinds{{Name: "pots", VariantKey: tt.variant}})
+		kinds := workflow.Kinds{{Name: "pots", VariantKey: tt.variant}}
+		cfg, faults := ParseRepo("f", []byte("projects:\n- "+tt.text+"\n"), kinds)
 		var got []string
 		for _, f := range faults {
 			got = append(got, f.Summary)

@@ -84,7 +84,8 @@ func TestAffectedProjects(t *testing.T) {
 			if tt.baseFound.Modules == nil {
 				tt.baseFound = tt.headFound
 			}
-			resolution := Resolve(Input{Kinds: kinds, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head), BaseFound: tt.baseFound, HeadFound: tt.headFound})
+			resolution := Resolve(Input{Kinds: kinds, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head),
+				BaseFound: tt.baseFound, HeadFound: tt.headFound})
 			if len(resolution.Diagnostics) > 0 {
 				t.Fatal(resolution.Diagnostics)
 			}
@@ -97,7 +98,8 @@ func TestAffectedProjects(t *testing.T) {
 				}
 			}
 			var got []string
-			affected, _ := AffectedBy(AffectedInput{Changes: changes, Resolution: resolution, BaseFound: tt.baseFound, HeadFound: tt.headFound})
+			affected, _ := AffectedBy(AffectedInput{Changes: changes, Resolution: resolution,
+				BaseFound: tt.baseFound, HeadFound: tt.headFound})
 			for _, a := range affected {
 				line := a.Project.Name
 				if a.Deleted {
@@ -148,7 +150,8 @@ func TestWatchTakesOut(t *testing.T) {
 				tt.head = tt.base
 			}
 			in := AffectedInput{BaseFound: tree, HeadFound: tree,
-				Resolution: Resolve(Input{Kinds: kinds, Base: repoConfig(t, net+tt.base+"}\n"), Head: repoConfig(t, net+tt.head+"}\n"), BaseFound: tree, HeadFound: tree})}
+				Resolution: Resolve(Input{Kinds: kinds, BaseFound: tree, HeadFound: tree,
+					Base: repoConfig(t, net+tt.base+"}\n"), Head: repoConfig(t, net+tt.head+"}\n")})}
 			for _, c := range strings.Fields(tt.changes) {
 				in.Changes = append(in.Changes, workflow.FileChange{Path: c, Status: "modified"})
 			}
@@ -168,7 +171,8 @@ func TestWorkspacePaths(t *testing.T) {
 	p := workflow.Project{Dir: "prod/net"}
 	in := workflow.Inputs{Modules: []string{"modules/vpc", "prod/net/own"}, Named: []string{"vars/prod.tfvars"}, Files: []string{"prod/net/x.json", "scripts/a.sh"},
 		Watch: []string{"shared/**/*.json", "docs/a.md"}}
-	want := []string{"*", "docs/*", "docs/a.md", "modules/*", "modules/vpc", "prod/*", "prod/net", "scripts/*", "scripts/a.sh", "shared", "vars/*", "vars/prod.tfvars"}
+	want := []string{"*", "docs/*", "docs/a.md", "modules/*", "modules/vpc", "prod/*", "prod/net", "scripts/*",
+		"scripts/a.sh", "shared", "vars/*", "vars/prod.tfvars"}
 	if diff := cmp.Diff(want, WorkspacePaths(p, in)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -199,8 +203,9 @@ func BenchmarkAffected(b *testing.B) {
 	d := found(lines...)
 	cfg := config.Repo{Autodiscover: config.Autodiscover{Enabled: true}}
 	for i := range 10_000 {
-		cfg.Projects = append(cfg.Projects, config.ProjectEntry{Project: workflow.Project{Dir: fmt.Sprintf("stacks/s%d", i), Variant: "default",
-			Watch: []string{"../../shared/*.json", "**/*.tpl"}, Settings: tfconfig.Settings{VarFiles: []string{"../../vars/x.tfvars"}}.JSON()}})
+		cfg.Projects = append(cfg.Projects, config.ProjectEntry{Project: workflow.Project{
+			Dir: fmt.Sprintf("stacks/s%d", i), Variant: "default", Watch: []string{"../../shared/*.json", "**/*.tpl"},
+			Settings: tfconfig.Settings{VarFiles: []string{"../../vars/x.tfvars"}}.JSON()}})
 	}
 	var changes []workflow.FileChange
 	for i := range 2700 {
@@ -226,7 +231,8 @@ func BenchmarkResolve(b *testing.B) {
 	d := found(append(lines, "modules/m")...)
 	cfg := config.Repo{Autodiscover: config.Autodiscover{Enabled: true, Pattern: "live/{environment}/{component}"}}
 	for b.Loop() {
-		if got := Resolve(Input{Kinds: kinds, Rules: serverRules, Base: cfg, Head: cfg, BaseFound: d, HeadFound: d}); len(got.Projects) != 10_000 {
+		got := Resolve(Input{Kinds: kinds, Rules: serverRules, Base: cfg, Head: cfg, BaseFound: d, HeadFound: d})
+		if len(got.Projects) != 10_000 {
 			b.Fatalf("got %d projects", len(got.Projects))
 		}
 	}

@@ -103,7 +103,8 @@ func TestResolveEntries(t *testing.T) {
 			"This change labels `c`, `d` as environment `dev`. Until it is merged, the rules of `dev` and `prod` hold, which are those of its directory."},
 	}} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Resolve(Input{Kinds: kinds, Rules: tt.rules, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head), BaseFound: found("app"), HeadFound: found("app")})
+			got := Resolve(Input{Kinds: kinds, Rules: tt.rules, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head),
+				BaseFound: found("app"), HeadFound: found("app")})
 			if len(got.Diagnostics) > 0 {
 				t.Fatal(got.Diagnostics)
 			}
@@ -111,7 +112,8 @@ func TestResolveEntries(t *testing.T) {
 			head := map[workflow.ProjectKey]bool{}
 			var changed, removed []string
 			for i, p := range got.Projects {
-				lines[i] = strings.ReplaceAll(lines[i], " dir=app", "") + " < " + strings.ReplaceAll(strings.Join(p.Files(workflow.Key{Name: "backend_config", Form: workflow.KeyFiles}), " "), ".tfbackend", "")
+				files := strings.Join(p.Files(workflow.Key{Name: "backend_config", Form: workflow.KeyFiles}), " ")
+				lines[i] = strings.ReplaceAll(lines[i], " dir=app", "") + " < " + strings.ReplaceAll(files, ".tfbackend", "")
 				if head[p.Key()] {
 					t.Errorf("two projects have the key %v", p.Key())
 				}

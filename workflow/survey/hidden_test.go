@@ -40,8 +40,10 @@ func TestHidden(t *testing.T) {
 		}
 		return out
 	}
-	full := map[string]string{"a/b.tf": backend, "a/p.tf": "provider \"aws\" {}\n", "a/.terraform.lock.hcl": lock("r/b", "r/a")}
-	calling := map[string]string{"a/b.tf": backend, "a/m.tf": "module \"n\" {\n  source = var.n\n}\nmodule \"m\" {\n  source = var.m\n}\n"}
+	full := map[string]string{
+		"a/b.tf": backend, "a/p.tf": "provider \"aws\" {}\n", "a/.terraform.lock.hcl": lock("r/b", "r/a")}
+	calling := map[string]string{
+		"a/b.tf": backend, "a/m.tf": "module \"n\" {\n  source = var.n\n}\nmodule \"m\" {\n  source = var.m\n}\n"}
 	for _, tt := range []struct {
 		name          string
 		base, planned map[string]string

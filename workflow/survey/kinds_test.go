@@ -14,7 +14,7 @@ import (
 // TestKindWords: what a survey says of projects it says in their engine's words, and an
 // engine's own keys count, whatever they are called.
 func TestKindWords(t *testing.T) {
-	pots := workflow.Kinds{{Name: "pots", Title: "Pots", VariantKey: workflow.Key{Name: "shelf", Title: "shelf", Fault: func(string) string { return "" }}, Keys: []workflow.Key{
+	pots := workflow.Kinds{{Name: "pots", Title: "Pots", VariantKey: workflow.Key{Name: "shelf", Title: "shelf"}, Keys: []workflow.Key{
 		{Name: "lid"},
 		{Name: "recipes", Title: "recipe", Form: workflow.KeyFiles, Apart: true},
 	}}}

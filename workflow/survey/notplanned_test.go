@@ -78,8 +78,9 @@ func TestNotPlanned(t *testing.T) {
 			if tt.headConfig != "" {
 				headCfg = repoConfig(t, tt.headConfig)
 			}
-			in := AffectedInput{Resolution: Resolve(Input{Kinds: kinds, Base: cfg, Head: headCfg, BaseFound: base, HeadFound: head}), BaseFound: base, HeadFound: head,
-				Ignored: func(dir string) bool { return workflow.MatchAny(cfg.Autodiscover.Ignore, dir) }}
+			in := AffectedInput{BaseFound: base, HeadFound: head,
+				Resolution: Resolve(Input{Kinds: kinds, Base: cfg, Head: headCfg, BaseFound: base, HeadFound: head}),
+				Ignored:    func(dir string) bool { return workflow.MatchAny(cfg.Autodiscover.Ignore, dir) }}
 			for _, f := range strings.Fields(tt.change) {
 				in.Changes = append(in.Changes, workflow.FileChange{Path: f, Status: "modified"})
 			}
@@ -123,7 +124,8 @@ func TestRoots(t *testing.T) {
 		"test":     {Calls: []string{"prod", "m"}},
 		"examples": {Calls: []string{"plain"}},
 	}}
-	if diff := cmp.Diff([]string{"examples", "plain", "prod", "self", "test"}, d.Roots(func(dir string) bool { return dir == "examples" })); diff != "" {
+	got := d.Roots(func(dir string) bool { return dir == "examples" })
+	if diff := cmp.Diff([]string{"examples", "plain", "prod", "self", "test"}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"examples", "prod", "self", "test"}, d.Roots(nil)); diff != "" {

@@ -13,7 +13,8 @@ func TestSharingBound(t *testing.T) {
 	k := &keepers{found: true, index: map[string]int{}}
 	const many = 1000
 	for i := range many {
-		k.note("pg:$,$", workflow.Project{Name: fmt.Sprintf("p%03d", i), Dir: fmt.Sprint(i), Environment: fmt.Sprint("e", i/(many/30))})
+		k.note("pg:$,$", workflow.Project{
+			Name: fmt.Sprintf("p%03d", i), Dir: fmt.Sprint(i), Environment: fmt.Sprint("e", i/(many/30))})
 	}
 	s := Survey{states: k}
 	r := workflow.Run{Project: workflow.Project{Name: "p000", Dir: "0"}, States: workflow.States{"pg:$,$"}}
@@ -24,7 +25,8 @@ func TestSharingBound(t *testing.T) {
 	for _, p := range r.Sharing {
 		environments[p.Environment] = true
 	}
-	if len(environments) != 31 || len(r.Sharing) > 60 || len(r.LikeState.Names) != workflow.MaxTold || r.LikeState.More != many-1-workflow.MaxTold {
-		t.Errorf("got %d environments, %d projects, %d names and %d more", len(environments), len(r.Sharing), len(r.LikeState.Names), r.LikeState.More)
+	names, more := len(r.LikeState.Names), r.LikeState.More
+	if len(environments) != 31 || len(r.Sharing) > 60 || names != workflow.MaxTold || more != many-1-workflow.MaxTold {
+		t.Errorf("got %d environments, %d projects, %d names and %d more", len(environments), len(r.Sharing), names, more)
 	}
 }

@@ -10,7 +10,8 @@ import (
 
 // A symlink that leaves the tree matters where the plan surely reads.
 func TestInputsDirs(t *testing.T) {
-	in := workflow.Inputs{Dir: "prod/", Modules: []string{"modules/vpc"}, Named: []string{"vars/prod.tfvars", "prod/extra.tfvars", "common.tfvars"}, Files: []string{"docs/x"}}
+	in := workflow.Inputs{Dir: "prod/", Modules: []string{"modules/vpc"}, Files: []string{"docs/x"},
+		Named: []string{"vars/prod.tfvars", "prod/extra.tfvars", "common.tfvars"}}
 	if diff := cmp.Diff([]string{"common.tfvars", "modules/vpc", "prod", "vars"}, in.Dirs()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -102,8 +102,10 @@ func FuzzFingerprint(f *testing.F) {
 			slices.Reverse(c.(map[string]any)["change"].(map[string]any)["replace_paths"].([]any))
 			c.(map[string]any)["action_reason"] = "replace_because_tainted"
 		}
-		doc["timestamp"], doc["terraform_version"], doc["checks"], doc["relevant_attributes"] = "later", "9.9.9", []any{}, []any{"x"}
-		doc["resource_drift"] = append(doc["resource_drift"].([]any), map[string]any{"address": "x_y.drift", "change": map[string]any{"actions": []any{"update"}}})
+		doc["timestamp"], doc["terraform_version"] = "later", "9.9.9"
+		doc["checks"], doc["relevant_attributes"] = []any{}, []any{"x"}
+		doc["resource_drift"] = append(doc["resource_drift"].([]any),
+			map[string]any{"address": "x_y.drift", "change": map[string]any{"actions": []any{"update"}}})
 		same("what says nothing about the apply", string(encode(t, doc)))
 
 		var all []func() func()
@@ -177,7 +179,8 @@ func TestFingerprintCovers(t *testing.T) {
 			c.change(&in)
 			got, _ := readPlan(t, in)
 			if (got.Fingerprint == base.Fingerprint) != c.same || got.ChangesHash != base.ChangesHash {
-				t.Errorf("same fingerprint: %v, want %v; same changes hash: %v, want true", got.Fingerprint == base.Fingerprint, c.same, got.ChangesHash == base.ChangesHash)
+				t.Errorf("same fingerprint: %v, want %v; same changes hash: %v, want true",
+					got.Fingerprint == base.Fingerprint, c.same, got.ChangesHash == base.ChangesHash)
 			}
 		})
 	}

@@ -33,14 +33,16 @@ func planText(p *workflow.Plan) string {
 					fmt.Fprintf(&b, " %s=%q", f.name, f.value)
 				}
 			}
-			fmt.Fprintf(&b, "%s%s unchanged=%d\n", planWord(c.CreateFirst, " create-first"), planWord(c.Imported, " imported"), c.Unchanged)
+			fmt.Fprintf(&b, "%s%s unchanged=%d\n",
+				planWord(c.CreateFirst, " create-first"), planWord(c.Imported, " imported"), c.Unchanged)
 			for _, a := range c.Attributes {
 				before, after := a.Before, a.After
 				if a.Multiline {
 					before, after = planLines(before), planLines(after)
 				}
-				fmt.Fprintf(&b, "  %s %s: %s -> %s%s%s%s%s%s\n", a.Mark, a.Path, before, after, planWord(a.Sensitive, " [sensitive]"),
-					planWord(a.Unknown, " [unknown]"), planWord(a.Replaces, " [replaces]"), planWord(a.Multiline, " [lines]"), planWord(a.Note != "", " ["+a.Note+"]"))
+				fmt.Fprintf(&b, "  %s %s: %s -> %s%s%s%s%s%s\n", a.Mark, a.Path, before, after,
+					planWord(a.Sensitive, " [sensitive]"), planWord(a.Unknown, " [unknown]"), planWord(a.Replaces, " [replaces]"),
+					planWord(a.Multiline, " [lines]"), planWord(a.Note != "", " ["+a.Note+"]"))
 			}
 		}
 	}
@@ -78,8 +80,8 @@ func goldenPlan(t *testing.T, name, got string) {
 }
 
 func planInput(raw []byte) Input {
-	return Input{Raw: raw, ExitChanges: true, RepoID: 7, Key: []byte("a repository's key"), Project: workflow.Project{Dir: "prod/network"},
-		States: workflow.States{"state"}, Tool: "terraform", ToolVersion: "1.11.4", Now: time.Unix(0, 0).UTC()}
+	return Input{Raw: raw, ExitChanges: true, RepoID: 7, Key: []byte("a repository's key"),
+		Project: workflow.Project{Dir: "prod/network"}, States: workflow.States{"state"}, Tool: "terraform", ToolVersion: "1.11.4", Now: time.Unix(0, 0).UTC()}
 }
 
 func readPlan(t *testing.T, in Input) (*workflow.Plan, []string) {
@@ -110,8 +112,8 @@ func (d terraformDir) run(args ...string) ([]byte, int) {
 	d.t.Helper()
 	cmd := exec.Command("terraform", args...)
 	cmd.Dir = d.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE=/dev/null",
-		"TF_VAR_password=correct-horse"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.dir, "TF_IN_AUTOMATION=1", "TF_INPUT=0",
+		"CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE=/dev/null", "TF_VAR_password=correct-horse"}
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -245,7 +247,8 @@ check "c" {
 			in := d.plan(c.options)
 			plan, _ := readPlan(t, in)
 			if in.ExitChanges != c.exit || plan.NoChanges != c.want || len(plan.Notes) != c.notes {
-				t.Errorf("exit 2 is %v, want %v; no changes %v, want %v; notes %q", in.ExitChanges, c.exit, plan.NoChanges, c.want, plan.Notes)
+				t.Errorf("exit 2 is %v, want %v; no changes %v, want %v; notes %q",
+					in.ExitChanges, c.exit, plan.NoChanges, c.want, plan.Notes)
 			}
 			in.ExitChanges = true
 			in.Raw = []byte(strings.Replace(string(in.Raw), `"applyable":false`, `"applyable":true`, 1))
