@@ -35,8 +35,8 @@ type Command struct {
 	More    string `json:"more,omitempty"`    // what follows, as it is typed
 }
 
-// Subject is the plan that a Text is about.
-type Subject struct{ Project, Plan string }
+// Topic is the plan that a Text is about.
+type Topic struct{ Project, Plan string }
 
 // Project is the hole for a project's name, in code.
 func Project(name string) Part { return Part{Project: name} }
@@ -184,16 +184,16 @@ func (p Part) with(prefix string) string {
 func (c Command) typed() string {
 	words := c.Verb
 	if c.Project != "" {
-		words += " " + choice(Subject{c.Project, c.Plan})
+		words += " " + choice(Topic{c.Project, c.Plan})
 	}
 	return Joined(words, c.More)
 }
 
 // choice is the option by which a command chooses a project, or exactly one plan of it.
-func choice(s Subject) string {
-	name := Shown(s.Project)
-	if s.Plan != "" {
-		name += "@" + s.Plan
+func choice(t Topic) string {
+	name := Shown(t.Project)
+	if t.Plan != "" {
+		name += "@" + t.Plan
 	}
 	return "-p " + Argument(name)
 }
@@ -208,19 +208,19 @@ func (t Text) Names(verb string) bool {
 	return false
 }
 
-// of reports whether a part names the subject, or its plan.
-func (p Part) of(s Subject) bool {
+// of reports whether a part names a topic, or its plan.
+func (p Part) of(t Topic) bool {
 	switch {
 	case p.Command.Verb != "":
-		return p.Command.Project == s.Project && (p.Command.Plan == "" || p.Command.Plan == s.Plan) && s.Project != ""
+		return p.Command.Project == t.Project && (p.Command.Plan == "" || p.Command.Plan == t.Plan) && t.Project != ""
 	case p.Project != "":
-		return p.Project == s.Project
+		return p.Project == t.Project
 	}
-	return p.Plan != "" && p.Plan == s.Plan
+	return p.Plan != "" && p.Plan == t.Plan
 }
 
-// Key is the same for texts that say the same, each of its own subject.
-func (t Text) Key(of Subject) string {
+// Key is the same for texts that say the same, each of its own topic.
+func (t Text) Key(of Topic) string {
 	var b strings.Builder
 	for _, p := range t {
 		if !p.of(of) {
@@ -237,9 +237,9 @@ func (t Text) Key(of Subject) string {
 // MostNamed is how many projects a command names one by one. Nobody types more.
 const MostNamed = 5
 
-// Common is the text, which is about the first of the subjects, as it is said of all
+// Common is the text, which is about the first of the topics, as it is said of all
 // of them, where [Text.Key] is the same for each one's own.
-func (t Text) Common(of []Subject) Text {
+func (t Text) Common(of []Topic) Text {
 	var out Text
 	for i, p := range t {
 		switch {
@@ -259,7 +259,7 @@ func (t Text) Common(of []Subject) Text {
 }
 
 // about is the command for several plans; for many the one without a choice is meant.
-func (c Command) about(of []Subject) Command {
+func (c Command) about(of []Topic) Command {
 	exact := c.Plan != ""
 	c.Project, c.Plan = "", ""
 	if len(of) > MostNamed {
@@ -339,18 +339,18 @@ func read(said string) Text {
 // About is the text of a record from before, with holes where it names that plan and no
 // other can be meant: the words "of FINGERPRINT", and what a command chooses. A project's
 // name in other words may be anything that is called so, and stays.
-func (t Text) About(s Subject) Text {
+func (t Text) About(topic Topic) Text {
 	var out Text
 	for _, p := range t {
-		if c := &p.Command; c.Verb != "" && c.Project == "" && s.Project != "" {
+		if c := &p.Command; c.Verb != "" && c.Project == "" && topic.Project != "" {
 			switch c.More {
-			case choice(s):
-				*c = Command{Verb: c.Verb, Project: s.Project, Plan: s.Plan}
-			case choice(Subject{Project: s.Project}):
-				*c = Command{Verb: c.Verb, Project: s.Project}
+			case choice(topic):
+				*c = Command{Verb: c.Verb, Project: topic.Project, Plan: topic.Plan}
+			case choice(Topic{Project: topic.Project}):
+				*c = Command{Verb: c.Verb, Project: topic.Project}
 			}
 		}
-		if plan := OfPlan(s.Plan); p.isWords() && s.Plan != "" {
+		if plan := OfPlan(topic.Plan); p.isWords() && topic.Plan != "" {
 			for {
 				words, rest, found := strings.Cut(p.Words, plan.with(""))
 				if !found {

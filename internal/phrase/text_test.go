@@ -11,7 +11,7 @@ import (
 )
 
 // aboutOne is a text about one plan, with a hole of every kind.
-func aboutOne(s phrase.Subject) phrase.Text {
+func aboutOne(s phrase.Topic) phrase.Text {
 	return phrase.Say("%s has %d of %s %s; @ada may not apply %s. It takes %s and %s.", phrase.Project(s.Project), 0, "1 approval", phrase.OfPlan(s.Plan),
 		phrase.Project(s.Project).Or("these"), phrase.Command{Verb: "approve", Project: s.Project, Plan: s.Plan}, phrase.Command{Verb: "plan", Project: s.Project, More: "--destroy"})
 }
@@ -20,7 +20,7 @@ func aboutOne(s phrase.Subject) phrase.Text {
 var odd = []string{"a", "apply", "each", "Each", "a -p b", "plan", "cardea", "cardea plan", "a`b", "`", "x\x00\x01", "%s", `"`, "words", "of", "0", "a b@0123456"}
 
 func TestTextSays(t *testing.T) {
-	text := aboutOne(phrase.Subject{Project: "prod/net", Plan: "0123456"})
+	text := aboutOne(phrase.Topic{Project: "prod/net", Plan: "0123456"})
 	for prefix, want := range map[string]string{
 		"":   "`prod/net` has 0 of 1 approval of `0123456`; @ada may not apply `prod/net`. It takes `cardea approve -p prod/net@0123456` and `cardea plan -p prod/net --destroy`.",
 		"tf": "`prod/net` has 0 of 1 approval of `0123456`; @ada may not apply `prod/net`. It takes `tf approve -p prod/net@0123456` and `tf plan -p prod/net --destroy`.",
@@ -49,29 +49,29 @@ func TestTextOfOddNames(t *testing.T) {
 		"a`b":    "`a?b` waits: no apply before `cardea apply -p \"a?b\"`.",
 		"a\nb":   "`a?b` waits: no apply before `cardea apply -p \"a?b\"`.",
 	} {
-		of := phrase.Subject{Project: name}
+		of := phrase.Topic{Project: name}
 		text := phrase.Say("%s waits: no apply before %s.", phrase.Project(name), phrase.Command{Verb: "apply", Project: name})
 		if got := text.String(); got != want {
 			t.Errorf("%q:\n%s\nwant\n%s", name, got, want)
 		}
 		both := strings.Replace(strings.Replace(want, want[:strings.Index(want, " waits")], "Each", 1), "`.", " -p y`.", 1)
-		if got := text.Common([]phrase.Subject{of, {Project: "y"}}).String(); got != both {
+		if got := text.Common([]phrase.Topic{of, {Project: "y"}}).String(); got != both {
 			t.Errorf("%q of several:\n%s\nwant\n%s", name, got, both)
 		}
 	}
 }
 
-// TestTextKey: texts have one key where nothing but their own subject differs.
+// TestTextKey: texts have one key where nothing but their own topic differs.
 func TestTextKey(t *testing.T) {
 	keys := map[string]bool{}
 	for _, name := range odd {
-		s := phrase.Subject{Project: name, Plan: "fedcba9"}
+		s := phrase.Topic{Project: name, Plan: "fedcba9"}
 		keys[aboutOne(s).Key(s)] = true
 	}
 	if len(keys) != 1 {
 		t.Errorf("the same of %d plans has %d keys", len(odd), len(keys))
 	}
-	a, b := phrase.Subject{Project: "a", Plan: "0"}, phrase.Subject{Project: "b", Plan: "1"}
+	a, b := phrase.Topic{Project: "a", Plan: "0"}, phrase.Topic{Project: "b", Plan: "1"}
 	for what, pair := range map[string][2]phrase.Text{
 		"another project in words":    {phrase.Plain("`a` waits"), phrase.Plain("`b` waits")},
 		"other words":                 {phrase.Say("%s waits", phrase.Project("a")), phrase.Say("%s hopes", phrase.Project("b"))},
@@ -89,23 +89,23 @@ func TestTextKey(t *testing.T) {
 }
 
 func TestTextCommon(t *testing.T) {
-	subjects := []phrase.Subject{{"a", "0123456"}, {"b c", "89abcde"}}
-	text := aboutOne(subjects[0])
-	if got, want := text.Common(subjects).With("tf"), "Each has 0 of 1 approval each; @ada may not apply these. "+
+	topics := []phrase.Topic{{"a", "0123456"}, {"b c", "89abcde"}}
+	text := aboutOne(topics[0])
+	if got, want := text.Common(topics).With("tf"), "Each has 0 of 1 approval each; @ada may not apply these. "+
 		"It takes `tf approve -p a@0123456 -p \"b c@89abcde\"` and `tf plan -p a -p \"b c\" --destroy`."; got != want {
 		t.Errorf("of two:\n%s\nwant\n%s", got, want)
 	}
-	if diff := cmp.Diff(text, text.Common(subjects[:1])); diff != "" {
+	if diff := cmp.Diff(text, text.Common(topics[:1])); diff != "" {
 		t.Errorf("of one it is another text:\n%s", diff)
 	}
 	for _, name := range []string{"c", "d", "e", "f"} {
-		subjects = append(subjects, phrase.Subject{Project: name, Plan: "0"})
+		topics = append(topics, phrase.Topic{Project: name, Plan: "0"})
 	}
-	if got, want := text.Common(subjects).String(), "Each has 0 of 1 approval each; @ada may not apply these. It takes `cardea approve` and `cardea plan --destroy`."; got != want {
+	if got, want := text.Common(topics).String(), "Each has 0 of 1 approval each; @ada may not apply these. It takes `cardea approve` and `cardea plan --destroy`."; got != want {
 		t.Errorf("of many:\n%s\nwant\n%s", got, want)
 	}
 	other := phrase.Say("It depends on %s: %s.", phrase.Project("net"), phrase.Command{Verb: "apply", Project: "net"})
-	if got := other.Common(subjects).String(); got != other.String() {
+	if got := other.Common(topics).String(); got != other.String() {
 		t.Errorf("what is about another project became %q", got)
 	}
 }
@@ -141,7 +141,7 @@ func TestTextJSON(t *testing.T) {
 		}
 	}
 	for _, name := range odd {
-		text := aboutOne(phrase.Subject{Project: name, Plan: "0123456"})
+		text := aboutOne(phrase.Topic{Project: name, Plan: "0123456"})
 		data, err := json.Marshal(text)
 		if err != nil {
 			t.Fatal(err)
@@ -194,8 +194,8 @@ func TestTextOfOldRecords(t *testing.T) {
 // TestTextAbout: a sentence of an old record says of several plans what it says of one, and
 // nothing is taken for a plan that only looks like one.
 func TestTextAbout(t *testing.T) {
-	a, b := phrase.Subject{Project: "x y", Plan: "abc123"}, phrase.Subject{Project: "b", Plan: "def456"}
-	say := func(old string, s phrase.Subject) phrase.Text {
+	a, b := phrase.Topic{Project: "x y", Plan: "abc123"}, phrase.Topic{Project: "b", Plan: "def456"}
+	say := func(old string, s phrase.Topic) phrase.Text {
 		t.Helper()
 		var text phrase.Text
 		data, err := json.Marshal(old)
@@ -225,7 +225,7 @@ func TestTextAbout(t *testing.T) {
 		one, other := say(tt.a, a), say(tt.b, b)
 		if same := one.Key(a) == other.Key(b); same != (tt.both != "") {
 			t.Errorf("%q is the same of both: %v", tt.a, same)
-		} else if got := one.Common([]phrase.Subject{a, b}).String(); same && got != tt.both {
+		} else if got := one.Common([]phrase.Topic{a, b}).String(); same && got != tt.both {
 			t.Errorf("of both: %q, want %q", got, tt.both)
 		}
 	}

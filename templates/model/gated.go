@@ -35,7 +35,7 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 				fmt.Sprintf("%s approved an earlier plan, %s, which counts no longer. %s", phrase.CodeSpan(a.User.Login),
 					phrase.CodeSpan(workflow.ShortFingerprint(a.Fingerprint)), phrase.Sentence(a.Void)), name)
 		}
-		of := phrase.Subject{Project: name, Plan: workflow.ShortFingerprint(r.Fingerprint())}
+		of := phrase.Topic{Project: name, Plan: workflow.ShortFingerprint(r.Fingerprint())}
 		for _, w := range r.Waits {
 			if w.Need != "" {
 				m.lacks = addLack(m.lacks, lackOf(of, w.lacks.Sentence, w.lacks.Mend))

@@ -13,15 +13,15 @@ import (
 type lack struct {
 	text, mend phrase.Text // of the first of the plans
 	key        string      // the same where this can be said of several plans at once
-	plans      []phrase.Subject
+	plans      []phrase.Topic
 }
 
 // lackOf is what one plan lacks. An apply that somebody has to resolve is always told by itself.
-func lackOf(of phrase.Subject, text, mend phrase.Text) lack {
+func lackOf(of phrase.Topic, text, mend phrase.Text) lack {
 	text, mend = text.About(of), mend.About(of)
-	l := lack{text: text, mend: mend, plans: []phrase.Subject{of}}
+	l := lack{text: text, mend: mend, plans: []phrase.Topic{of}}
 	if resolve := string(workflow.VerbResolve); text.Names(resolve) || mend.Names(resolve) {
-		of = phrase.Subject{}
+		of = phrase.Topic{}
 	}
 	l.key = text.Key(of) + "\n" + mend.Key(of)
 	return l
@@ -87,7 +87,7 @@ func RefusalsOf(items []workflow.ReplyItem) []Refusal {
 
 func lacksOf(it workflow.ReplyItem) []lack {
 	var out []lack
-	of := phrase.Subject{Project: it.Project, Plan: workflow.ShortFingerprint(it.Fingerprint)}
+	of := phrase.Topic{Project: it.Project, Plan: workflow.ShortFingerprint(it.Fingerprint)}
 	if !it.Text.Empty() {
 		out = append(out, lackOf(of, it.Text, nil))
 	}

@@ -34,7 +34,7 @@ func TestSentencesOfBefore(t *testing.T) {
 			if len(p.WaitsFor) == 0 {
 				t.Fatalf("%s waits for nothing", name)
 			}
-			of := phrase.Subject{Project: name, Plan: workflow.ShortFingerprint(p.Run.Fingerprint)}
+			of := phrase.Topic{Project: name, Plan: workflow.ShortFingerprint(p.Run.Fingerprint)}
 			keys = append(keys, p.WaitsFor[0].Sentence.Key(of)+p.WaitsFor[0].Mend.Key(of))
 		}
 		return keys
