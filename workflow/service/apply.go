@@ -194,7 +194,7 @@ func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.R
 	return run, took, nil
 }
 
-// queueLost is a queued run of what another one was made from, of a kind, without an id.
+// runLike is a queued run of what another one was made from, of a kind, without an id.
 func runLike(was workflow.Run, kind workflow.RunKind) workflow.Run {
 	r := workflow.Run{
 		Kind: kind, State: workflow.RunQueued, Repo: was.Repo, Number: was.Number, SubjectJSON: was.SubjectJSON,

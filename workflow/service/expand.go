@@ -104,7 +104,7 @@ func (s *Service) failExpansion(ctx context.Context, e Expansion, err error) err
 }
 
 // stored reads the request and its pull as they are. A pull without a record was
-// closePull before we ever saw it: the request is finished.
+// closed before we ever saw it: the request is finished.
 func (s *Service) stored(ctx context.Context, e Expansion) (req workflow.Request, rec workflow.PullRecord, err error) {
 	var gone bool
 	err = s.store.View(ctx, func(tx workflow.Tx) error {
