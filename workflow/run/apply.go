@@ -84,13 +84,22 @@ func (r *runner) readyToApply(_ context.Context, now workflow.StateVersion) erro
 	return inherit(r.lock)
 }
 
-// rescued are the files with a state that is stored nowhere else, of those that an engine may leave.
-func (d files) rescued(p workflow.Project, kind workflow.Kind) (names []string, err error) {
+// rescues are the files that an engine may leave, there or not.
+func (d files) rescues(p workflow.Project, kind workflow.Kind) []string {
 	dir := filepath.Join(d.engine().Workspace, filepath.FromSlash(p.Dir))
-	for _, file := range kind.Rescue {
-		switch info, err := os.Lstat(filepath.Join(dir, file)); {
+	names := make([]string, len(kind.Rescue))
+	for i, file := range kind.Rescue {
+		names[i] = filepath.Join(dir, file)
+	}
+	return names
+}
+
+// rescued are those of them that are there, with a state that is stored nowhere else.
+func (d files) rescued(p workflow.Project, kind workflow.Kind) (names []string, err error) {
+	for _, name := range d.rescues(p, kind) {
+		switch info, err := os.Lstat(name); {
 		case err == nil && info.Mode().IsRegular():
-			names = append(names, filepath.Join(dir, file))
+			names = append(names, name)
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return nil, fmt.Errorf("looking for an errored state: %w", err)
 		}

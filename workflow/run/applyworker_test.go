@@ -142,6 +142,21 @@ func TestWorkerApplies(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("what cannot be kept stays where it is", func(t *testing.T) {
+		t.Parallel()
+		for _, make := range []string{"mkdir -p a/errored.tfstate", "mkdir a; echo state > b; ln -s ../b a/errored.tfstate"} {
+			y := newYard(t, make+"; echo up; kill -KILL $PPID")
+			stop := y.begin(t)
+			id := y.ordered(t)
+			if r := y.until(t, id, finished); r.Outcome != workflow.OutcomeUnknown {
+				t.Errorf("%s: got %+v, want unknown", make, r)
+			}
+			stop()
+			if _, err := os.Stat(filepath.Join(y.launcher.Runs, id+".1", "work", "a", "errored.tfstate")); err != nil {
+				t.Errorf("%s: %v", make, err)
+			}
+		}
+	})
 }
 
 // awaitFree waits until nothing of a run holds its lock.

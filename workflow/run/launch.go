@@ -352,16 +352,21 @@ func Once(ctx context.Context, l *Launcher, job Job, secrets Secrets) (workflow.
 	return res, err
 }
 
-// mayClean is an error where an apply may have left a state that is stored nowhere else.
+// mayClean is an error where an apply may have left a state that is stored nowhere else:
+// as a file that is kept by now, or as anything else of that name, which only people look into.
 func (l *Launcher) mayClean(d files, p workflow.Project) error {
 	if _, known := l.Engines.Of(p); !known {
 		return fmt.Errorf("nobody knows what an apply of the engine %q leaves", p.Engine)
 	}
-	names, err := d.rescued(p, l.Engines.KindOf(p))
-	if err == nil && len(names) > 0 {
-		err = fmt.Errorf("%s holds a state that is stored nowhere else", names[0])
+	for _, name := range d.rescues(p, l.Engines.KindOf(p)) {
+		switch _, err := os.Lstat(name); {
+		case err == nil:
+			return fmt.Errorf("%s holds a state that is stored nowhere else", name)
+		case !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
+			return fmt.Errorf("looking for an errored state: %w", err)
+		}
 	}
-	return err
+	return nil
 }
 
 // clean removes what a finished run no longer needs. Its log stays.
