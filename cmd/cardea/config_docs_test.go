@@ -52,4 +52,27 @@ func TestConfigurationPage(t *testing.T) {
 			t.Errorf("the page does not name %s", name)
 		}
 	}
+	rows := strings.Join(regexp.MustCompile("(?m)^\\| `[a-z_]+\\..*$").FindAllString(string(data), -1), "\n")
+	if len(keysWithin("permissions")) != 5 {
+		t.Errorf("permissions has %q", keysWithin("permissions"))
+	}
+	for key := range r.ruleKeys(&workflow.Rules{}) {
+		for _, within := range keysWithin(key) {
+			named := regexp.MustCompile("(?m)^\\| `" + key + "\\.(.*`, `\\.)?" + within + "`")
+			if !named.MatchString(rows) {
+				t.Errorf("the page has no row for %s.%s", key, within)
+			}
+		}
+	}
+}
+
+// keysWithin are the keys of a key of a rule, as the refusal of an unknown one names them.
+func keysWithin(key string) []string {
+	text := "repos: [{match: \"*/*\", " + key + ": {zzzzzzzz: 1}}]"
+	_, faults := parseConfig("cardea.yml", []byte(text), nil)
+	known := regexp.MustCompile("unknown key `repos\\[0\\]\\." + key + "\\.zzzzzzzz`; known are (.*)")
+	if m := known.FindStringSubmatch(lines(faults)); m != nil {
+		return strings.Split(m[1], ", ")
+	}
+	return nil
 }

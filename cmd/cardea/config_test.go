@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -148,6 +149,18 @@ repos:
 		Admin: workflow.Who{Users: []string{"ada"}}, LockOnPlan: true, StaleAfter: 90 * time.Minute, Automerge: true}
 	if diff := cmp.Diff(wantRules, rules); diff != "" || !ok {
 		t.Errorf("%v, -want +got:\n%s", ok, diff)
+	}
+	given, none := reflect.ValueOf(rules), reflect.ValueOf(workflow.DefaultRules(""))
+	for i := range given.NumField() {
+		if reflect.DeepEqual(given.Field(i).Interface(), none.Field(i).Interface()) {
+			t.Errorf("no key gives the rules another %s", given.Type().Field(i).Name)
+		}
+	}
+	environment := reflect.ValueOf(rules.Environments["prod"])
+	for i := range environment.NumField() {
+		if environment.Field(i).IsZero() {
+			t.Errorf("no key gives an environment its %s", environment.Type().Field(i).Name)
+		}
 	}
 	rules, ok = got.Rules(workflow.Repo{Owner: "acme", Name: "other"})
 	write := role(workflow.RoleWrite)
