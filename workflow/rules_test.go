@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -88,5 +89,35 @@ func TestRulesAnd(t *testing.T) {
 	}
 	if diff := cmp.Diff(a.Apply, got.Apply); diff != "" {
 		t.Errorf("the same people, said twice: -want +got:\n%s", diff)
+	}
+}
+
+// TestRulesAndKnowsEveryRule: where the rules of two projects hold for one, it matters for no rule
+// which of them comes first, but for those that are the first one's, each with the reason.
+func TestRulesAndKnowsEveryRule(t *testing.T) {
+	const ofRepo, notStrict = "environments have none of their own", "about no permission"
+	stays := map[string]string{
+		"Match": ofRepo, "Checkout": ofRepo, "Environments": ofRepo, "Drafts": ofRepo, "Bots": ofRepo, "Allow": ofRepo,
+		"PerProjectChecks": ofRepo, "CreateWorkspace": ofRepo, "Closure": ofRepo, "ApplyBranches": ofRepo, "Admin": ofRepo,
+		"Automerge": ofRepo, "Credentials": notStrict,
+	}
+	ada := Who{Users: []string{"ada"}}
+	one, other := DefaultRules("a"), Rules{
+		Match: "b", Checkout: CheckoutHead, Plan: ada, Credentials: CredentialNames{Plan: "x"},
+		Environments: map[string]EnvironmentRules{"prod": {}}, Bots: []string{"renovate"}, Allow: []string{"target"},
+		PerProjectChecks: 1, CreateWorkspace: true, Closure: true, ApplyBranches: []string{"main"},
+		Require: []Requirement{NeedReviewed}, Approvals: ApprovalRules{Count: 2, By: []string{"ada"}, Author: true},
+		Apply: ada, Approve: ada, Unlock: ada, Admin: ada, LockOnPlan: true, StaleAfter: time.Hour, Automerge: true,
+	}
+	field := func(r Rules, i int) any { return reflect.ValueOf(r).Field(i).Interface() }
+	for i := range reflect.TypeFor[Rules]().NumField() {
+		name := reflect.TypeFor[Rules]().Field(i).Name
+		if reflect.DeepEqual(field(one, i), field(other, i)) {
+			t.Errorf("%s is the same in both rules of this test", name)
+		}
+		alike := reflect.DeepEqual(field(one.And(other), i), field(other.And(one), i))
+		if _, ok := stays[name]; ok == alike {
+			t.Errorf("%s: alike whichever comes first: %v", name, alike)
+		}
 	}
 }
