@@ -208,7 +208,7 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phra
 			return phrase.Say("The plan `%s` of %s was made after you wrote. %s", workflow.ShortFingerprint(run.Fingerprint),
 				phrase.Project(name), approveNow(name, run))
 		}
-		return c.whyAnother(name, of, run)
+		return c.whyAnother(p, of, run)
 	}
 	if len(c.cmd().Fingerprints) > 0 && c.e.Request.CheckRunID != 0 {
 		return phrase.Say("The button did not show the plan of %s. %s", phrase.Project(name), approveNow(name, run))
@@ -221,7 +221,7 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phra
 		return phrase.Say("When you wrote, the comment showed the plan `%s` of %s; now it is `%s`. %s",
 			workflow.ShortFingerprint(seen), phrase.Project(name), workflow.ShortFingerprint(run.Fingerprint), approveNow(name, run))
 	}
-	return c.whyAnother(name, of, run)
+	return c.whyAnother(p, of, run)
 }
 
 // meant is the run whose plan somebody means when they name the fingerprint of a project's
@@ -257,22 +257,48 @@ func (c *command) meant(p workflow.ProjectRecord, present workflow.Run) (string,
 
 // whyAnother says why a plan is not the one of the run that somebody saw, though its
 // fingerprint is: what an approval is of beside that may have changed since.
-func (c *command) whyAnother(name, of string, run workflow.Run) phrase.Text {
+func (c *command) whyAnother(p workflow.ProjectRecord, of string, run workflow.Run) phrase.Text {
 	if of == run.ID {
 		return nil
 	}
+	name := p.Project.Name
 	was, err := c.tx.Run(of)
 	plan, errPlan := c.tx.Plan(of)
 	now, errNow := c.tx.Plan(run.ID)
-	if errors.Join(err, errPlan, errNow) != nil {
+	given := c.approvalOf(was, plan)
+	var errRuns error
+	given.Applied, errRuns = c.appliedSince(p, was)
+	if errors.Join(err, errPlan, errNow, errRuns) != nil {
 		return phrase.Say("%s was planned again since what you saw, which is not kept. %s", phrase.Project(name), approveNow(name, run))
 	}
-	carried := gate.CarryApprovals(gate.CarryInput{Approvals: []workflow.Approval{c.approvalOf(was, plan)}, Was: &plan,
+	carried := gate.CarryApprovals(gate.CarryInput{Approvals: []workflow.Approval{given}, Was: &plan,
 		WasRun: was, Plan: &now, Run: run, Changes: run.TreeChanges, Kind: c.s.engines.KindOf(run.Project)})
 	if why := carried[0].Void; why != "" {
 		return phrase.Say("%s was planned again since what you saw. %s %s", phrase.Project(name), why, approveNow(name, run))
 	}
 	return nil
+}
+
+// appliedSince reports whether what a plan would do was done after it was made, by an apply
+// of that plan or of a later one of the same fingerprint. A plan that is not among the runs
+// that are remembered is an error.
+func (c *command) appliedSince(p workflow.ProjectRecord, plan workflow.Run) (bool, error) {
+	if !slices.Contains(p.Runs, plan.ID) {
+		return false, workflow.ErrNotFound
+	}
+	for _, id := range p.Runs {
+		if id <= plan.ID {
+			continue
+		}
+		run, err := c.tx.Run(id)
+		if err != nil {
+			return false, err
+		}
+		if run.Kind == workflow.RunApply && run.Fingerprint == plan.Fingerprint && run.ApplySucceeded() {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // approvalOf is the sender's approval of a run's plan.

@@ -138,6 +138,30 @@ func TestApproveBeforeThePlan(t *testing.T) {
 	has(t, w.do(1, "bob", approve), "approved", "a true")
 }
 
+// What was seen and applied since is spent: the word for it, heard late, is none for the
+// same once more.
+func TestApproveWhatIsAppliedMeanwhile(t *testing.T) {
+	for _, named := range []bool{false, true} {
+		w := newWorld(t)
+		w.ready(1, "head1", files{"a/main.tf": "new"})
+		at, approve := w.now, verb(workflow.VerbApprove, "a")
+		if named {
+			approve.Fingerprints = map[string]string{"a": w.project(1, "a").Run.Fingerprint[:12]}
+		}
+		was := w.project(1, "a").Run.Fingerprint
+		w.finish(applied(w.applying(1, "a"), workflow.OutcomeSucceeded))
+		want(t, "plans", w.plan(1), []string{"verify a", "plan a"})
+		want(t, "what is left", w.project(1, "a").Run.Fingerprint, was)
+		stored, _ := w.deliver(workflow.Request{
+			Kind: workflow.RequestCommand, Number: 1, Immediate: true, Command: &approve,
+			CommentID: 77, Key: "comment:77", Actor: people["bob"], CommentedAt: at,
+		})
+		w.expand()
+		has(t, w.reply(1, stored.ID), "refused", "Its plan was applied", "Look at it, then `cardea approve -p")
+		has(t, w.do(1, "bob", approve), "approved", "a true")
+	}
+}
+
 func TestApprovalsAreOfWhatWasSeen(t *testing.T) {
 	w := newWorld(t)
 	w.ready(1, "head1", files{"a/main.tf": "2"})
