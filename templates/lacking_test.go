@@ -22,17 +22,17 @@ func fat(name string, changes, size int) project {
 	return p
 }
 
-// heads is a view as it is read from the store: with the heads of its plans.
-func heads(v workflow.PullView) workflow.PullView {
+// briefs is a view as it is read from the store: with the briefs of its plans.
+func briefs(v workflow.PullView) workflow.PullView {
 	plans := map[string]workflow.Plan{}
 	for id, p := range v.Plans {
-		plans[id], _ = p.Head()
+		plans[id], _ = p.Brief()
 	}
 	v.Plans = plans
 	return v
 }
 
-// A comment that is made from heads, and from as much of the plans as it asks for, is that of the whole plans.
+// A comment that is made from briefs, and from as much of the plans as it asks for, is that of the whole plans.
 func TestLackingSuffices(t *testing.T) {
 	for name, v := range map[string]workflow.PullView{
 		"small":     view(planned("prod/network", "prod", newSubnet, goneBucket)),
@@ -42,7 +42,7 @@ func TestLackingSuffices(t *testing.T) {
 		"a few fat": view(fat("dev/a", 3000, 100), fat("dev/b", 50, 2000), planned("prod/network", "prod", newSubnet, goneBucket), fat("dev/c", 2, 100<<10)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			read := heads(v)
+			read := briefs(v)
 			lacking := templates.Lacking(read, false)
 			if each := templates.Lacking(read, true); len(lacking) != len(each) || name != "small" && len(each) == 0 {
 				t.Errorf("it asks for %d plans, for the checks of projects %d", len(lacking), len(each))
@@ -69,7 +69,7 @@ func TestLackingOfMany(t *testing.T) {
 		projects = append(projects, p)
 	}
 	v := view(projects...)
-	read := heads(v)
+	read := briefs(v)
 	for _, each := range []bool{false, true} {
 		if got := len(templates.Lacking(read, each)); got == 0 || got > 10 {
 			t.Errorf("it asks for %d plans", got)

@@ -152,7 +152,7 @@ type Plan struct {
 	ToolVersion string    `json:"tool_version"`
 	Notes       []string  `json:"notes,omitempty"` // sentences: stripped files, lock file not committed, ...
 	PlannedAt   time.Time `json:"planned_at"`
-	// Left is of a plan's head: what that leaves out.
+	// Left is of a plan's brief: what that leaves out.
 	Left Left `json:"left,omitzero"`
 }
 

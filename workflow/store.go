@@ -85,10 +85,10 @@ type Tx interface {
 	RunsOf(s Subject, before string, limit int) ([]Run, error)
 	RunsOfProject(repoID int64, project string, before string, limit int) ([]Run, error)
 
-	// Plan returns the plan of a run, PlanHead its head, without reading the whole of a long
+	// Plan returns the plan of a run, PlanBrief its brief, without reading the whole of a long
 	// plan.
 	Plan(runID string) (Plan, error)
-	PlanHead(runID string) (Plan, error)
+	PlanBrief(runID string) (Plan, error)
 	PutPlan(runID string, p Plan) error
 
 	// Spend marks the saved plan of a run as spent by an apply, for ever: nothing takes

@@ -144,7 +144,7 @@ func TestFatJSONLeadsOn(t *testing.T) {
 // counting counts what is read of plans.
 type counting struct {
 	*bolt.Store
-	plans, heads atomic.Int64
+	plans, briefs atomic.Int64
 }
 
 func (c *counting) View(ctx context.Context, look func(workflow.Tx) error) error {
@@ -161,15 +161,15 @@ func (t countingTx) Plan(id string) (workflow.Plan, error) {
 	return t.Tx.Plan(id)
 }
 
-func (t countingTx) PlanHead(id string) (workflow.Plan, error) {
-	t.c.heads.Add(1)
-	return t.Tx.PlanHead(id)
+func (t countingTx) PlanBrief(id string) (workflow.Plan, error) {
+	t.c.briefs.Add(1)
+	return t.Tx.PlanBrief(id)
 }
 
-// A pull of many projects with long plans: of each plan that is not shown only its head is read.
+// A pull of many projects with long plans: of each plan that is not shown only its brief is read.
 func TestManyFatProjects(t *testing.T) {
 	plans := map[string]workflow.Plan{}
-	const projects = 150
+	const projects = 100
 	for i := range projects {
 		p := fat(60, 2, 4<<10)
 		p.ChangesHash = fmt.Sprint(i)
@@ -202,7 +202,7 @@ func TestManyFatProjects(t *testing.T) {
 // Whatever lists a plan and a run have, an answer has a bound, and says how much it leaves out.
 func TestFatListsOfARun(t *testing.T) {
 	w := newWorld(t)
-	const n = 3000
+	const n = 1500
 	long := strings.Repeat("very ", 300)
 	p := workflow.Plan{ChangesHash: "a", Counts: workflow.Counts{Add: 1}, PlannedAt: noon}
 	r := run("run", "fat", "", workflow.RunFinished, workflow.OutcomeSucceeded)

@@ -139,10 +139,10 @@ func (s *server) pullPage(ctx context.Context, v workflow.PullView, events []wor
 }
 
 // firstChanges are the changes of a group that a page has room for. The plan itself is read
-// only where there is room for more than its head.
+// only where there is room for more than its brief.
 func (s *server) firstChanges(ctx context.Context, g model.Group, most, part int) ([]workflow.Change, error) {
 	changes := g.Changes
-	if len(changes) < most && g.Left.Changes > 0 && part > workflow.HeadBytes {
+	if len(changes) < most && g.Left.Changes > 0 && part > workflow.BriefBytes {
 		plan, err := s.Service.Plan(ctx, g.Rows[0].Record.Run.ID)
 		if err != nil {
 			return nil, err

@@ -171,7 +171,7 @@ func (p *pass) load(ctx context.Context) error {
 	return nil
 }
 
-// loadPlans reads the plans of which comment and checks may show more than the heads in a
+// loadPlans reads the plans of which comment and checks may show more than the briefs in a
 // view.
 func (p *pass) loadPlans(ctx context.Context) error {
 	if p.view.Pull.State != workflow.PullOpen {
@@ -181,7 +181,7 @@ func (p *pass) loadPlans(ctx context.Context) error {
 	for _, v := range append([]workflow.PullView{p.view}, p.peers...) {
 		for _, id := range templates.Lacking(v, affected(v.PullRecord) <= v.PerProjectChecks) {
 			if left <= 0 {
-				return nil // of the others the heads are shown
+				return nil // of the others the briefs are shown
 			}
 			plan, err := p.config.Service.Plan(ctx, id)
 			if err != nil {

@@ -151,7 +151,7 @@ func few(list []workflow.Change) (out []string) {
 
 func left(list []workflow.Change) int { return max(len(list)-fewChanges, 0) }
 
-// leftOf also counts those that a plan's head leaves out.
+// leftOf also counts those that a plan's brief leaves out.
 func leftOf(g ShownGroup) int { return left(g.Drift) + g.Left.Drift }
 
 // told are sentences as far as a list goes: Left counts those that See has.

@@ -100,24 +100,24 @@ func (t *tx) Plan(runID string) (workflow.Plan, error) {
 	return get[workflow.Plan](t, plans, []byte(runID))
 }
 
-// PlanHead reads the head that was written beside a long plan. For a short plan, and for one
-// that was written before there were heads, it is made from the plan.
-func (t *tx) PlanHead(runID string) (workflow.Plan, error) {
-	head, err := get[workflow.Plan](t, planHeads, []byte(runID))
+// PlanBrief reads the brief that was written beside a long plan. For a short plan, and for one
+// that was written before there were briefs, it is made from the plan.
+func (t *tx) PlanBrief(runID string) (workflow.Plan, error) {
+	brief, err := get[workflow.Plan](t, planBriefs, []byte(runID))
 	if !errors.Is(err, workflow.ErrNotFound) {
-		return head, err
+		return brief, err
 	}
 	p, err := t.Plan(runID)
-	head, _ = p.Head()
-	return head, err
+	brief, _ = p.Brief()
+	return brief, err
 }
 
 func (t *tx) PutPlan(runID string, p workflow.Plan) error {
-	head, cut := p.Head()
-	err := t.remove(planHeads, []byte(runID))
+	brief, cut := p.Brief()
+	err := t.remove(planBriefs, []byte(runID))
 	if cut && err == nil {
-		t.Bucket(planHeads).FillPercent = sequential
-		err = put(t, planHeads, []byte(runID), head)
+		t.Bucket(planBriefs).FillPercent = sequential
+		err = put(t, planBriefs, []byte(runID), brief)
 	}
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ var (
 	runs       = []byte("runs")
 	spent      = []byte("spent") // plan run -> apply run
 	plans      = []byte("plans")
-	planHeads  = []byte("plans.heads") // of plans that are longer than their heads
+	planBriefs = []byte("plans.briefs") // of plans that are longer than their briefs
 	reports    = []byte("reports")
 	events     = []byte("events")
 	settings   = []byte("settings")
@@ -67,15 +67,15 @@ var migrations = []func(*bbolt.Tx) error{
 	marksFromSettings,
 	indexLockKeys,
 	pullsOfLiveRuns,
-	createPlanHeads,
+	createPlanBriefs,
 	createSubjects,
 }
 
-// createPlanHeads leaves existing plans without heads: these are made when they are asked
+// createPlanBriefs leaves existing plans without briefs: these are made when they are asked
 // for.
-func createPlanHeads(btx *bbolt.Tx) error {
-	if _, err := btx.CreateBucketIfNotExists(planHeads); err != nil {
-		return fmt.Errorf("making bucket %s: %w", planHeads, err)
+func createPlanBriefs(btx *bbolt.Tx) error {
+	if _, err := btx.CreateBucketIfNotExists(planBriefs); err != nil {
+		return fmt.Errorf("making bucket %s: %w", planBriefs, err)
 	}
 	return nil
 }

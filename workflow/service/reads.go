@@ -9,7 +9,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// View returns a pull with the heads of the plans of its projects' newest runs, all of one
+// View returns a pull with the briefs of the plans of its projects' newest runs, all of one
 // moment. It does not read whole plans: a pull may have very many.
 func (s *Service) View(ctx context.Context, key workflow.PullKey) (v workflow.PullView, err error) {
 	err = s.store.View(ctx, func(tx workflow.Tx) error {
@@ -52,7 +52,7 @@ func view(tx workflow.Tx, rec workflow.PullRecord) (workflow.PullView, error) {
 		if p.Run == nil || p.Run.Outcome != workflow.OutcomeSucceeded {
 			continue
 		}
-		plan, err := tx.PlanHead(p.Run.ID)
+		plan, err := tx.PlanBrief(p.Run.ID)
 		if err != nil {
 			return v, err
 		}

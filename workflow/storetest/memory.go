@@ -359,10 +359,10 @@ func (t *memoryTx) RunsOfProject(repoID int64, project, before string, limit int
 
 func (t *memoryTx) Plan(runID string) (workflow.Plan, error) { return t.plans.get(runID) }
 
-func (t *memoryTx) PlanHead(runID string) (workflow.Plan, error) {
+func (t *memoryTx) PlanBrief(runID string) (workflow.Plan, error) {
 	p, err := t.Plan(runID)
-	head, _ := p.Head()
-	return head, err
+	brief, _ := p.Brief()
+	return brief, err
 }
 
 func (t *memoryTx) PutPlan(runID string, p workflow.Plan) error {

@@ -202,14 +202,14 @@ func checkPlans(t *testing.T, b *bench) {
 	b.update(func(tx workflow.Tx) error { return tx.PutPlan("r1", plan) })
 	b.reopen()
 	same(t, "plan", see(b, func(tx workflow.Tx) (workflow.Plan, error) { return tx.Plan("r1") }), plan)
-	head, _ := plan.Head()
+	brief, _ := plan.Brief()
 	small := workflow.Plan{ChangesHash: "def", PlannedAt: at, Changes: plan.Changes[:3], Notes: []string{"a note"}}
-	same(t, "head", see(b, func(tx workflow.Tx) (workflow.Plan, error) { return tx.PlanHead("r1") }), head)
+	same(t, "brief", see(b, func(tx workflow.Tx) (workflow.Plan, error) { return tx.PlanBrief("r1") }), brief)
 	b.update(func(tx workflow.Tx) error { return tx.PutPlan("r1", small) })
 	b.reopen()
-	same(t, "head of a small plan", see(b, func(tx workflow.Tx) (workflow.Plan, error) { return tx.PlanHead("r1") }), small)
+	same(t, "brief of a small plan", see(b, func(tx workflow.Tx) (workflow.Plan, error) { return tx.PlanBrief("r1") }), small)
 	b.missing(func(tx workflow.Tx) error { _, err := tx.Plan("r2"); return err })
-	b.missing(func(tx workflow.Tx) error { _, err := tx.PlanHead("r2"); return err })
+	b.missing(func(tx workflow.Tx) error { _, err := tx.PlanBrief("r2"); return err })
 }
 
 func checkHistory(t *testing.T, b *bench) {

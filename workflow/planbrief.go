@@ -10,29 +10,29 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
-// HeadBytes is about how many bytes of changes the head of a plan has at most,
-// headList those of each of its other lists.
+// BriefBytes is about how many bytes of changes the brief of a plan has at most,
+// briefList those of each of its other lists.
 const (
-	HeadBytes = 16 << 10
-	headList  = 4 << 10
+	BriefBytes = 16 << 10
+	briefList  = 4 << 10
 )
 
-// Left counts what a plan's head leaves out.
+// Left counts what a plan's brief leaves out.
 type Left struct {
 	Changes int `json:"changes,omitempty"`
 	Drift   int `json:"drift,omitempty"`
 }
 
-// Head is what is told of one plan among many: a small plan as a whole, of a large one the
+// Brief is what is told of one plan among many: a small plan as a whole, of a large one the
 // first changes in the order of [ByRisk]. cut says that it is less than the plan. Of what
 // only decisions need it has no more than tells it from others.
-func (p Plan) Head() (head Plan, cut bool) {
+func (p Plan) Brief() (brief Plan, cut bool) {
 	changes, drift := len(p.Changes), len(p.Drift)
-	if size(p.Changes) > HeadBytes {
-		p.Changes = upTo(HeadBytes, ByRisk(p.Changes))
+	if size(p.Changes) > BriefBytes {
+		p.Changes = upTo(BriefBytes, ByRisk(p.Changes))
 	}
-	if size(p.Drift) > headList {
-		p.Drift = upTo(headList, addressesOf(p.Drift))
+	if size(p.Drift) > briefList {
+		p.Drift = upTo(briefList, addressesOf(p.Drift))
 	}
 	p.Left = Left{p.Left.Changes + changes - len(p.Changes), p.Left.Drift + drift - len(p.Drift)}
 	p.Hidden, cut = shorten(p.Hidden, p.Left != Left{}, func(n int) HiddenEffect { return HiddenEffect{Text: elsewhere(n, "effect")} })
@@ -41,20 +41,20 @@ func (p Plan) Head() (head Plan, cut bool) {
 	})
 	p.Checks, cut = shorten(p.Checks, cut, func(n int) string { return elsewhere(n, "failed check") })
 	p.Notes, cut = shorten(p.Notes, cut, func(n int) string { return elsewhere(n, "note") })
-	p.Named, p.Fetched = nil, p.Fetched.head()
+	p.Named, p.Fetched = nil, p.Fetched.brief()
 	return p, cut
 }
 
-// head is what was fetched, where that is short. Otherwise a hash stands for all of it: a
+// brief is what was fetched, where that is short. Otherwise a hash stands for all of it: a
 // button is about it, and must not come to mean a plan that was made with something else.
-func (f Fetched) head() Fetched {
+func (f Fetched) brief() Fetched {
 	n := len(f.Tool)
 	for _, part := range []map[string]Exact{f.Modules, f.Providers, f.Made} {
 		for name, what := range part {
 			n += len(name) + len(what)
 		}
 	}
-	if n <= headList {
+	if n <= briefList {
 		return f
 	}
 	all, err := json.Marshal(f)
@@ -64,7 +64,7 @@ func (f Fetched) head() Fetched {
 	return Fetched{Tool: Exact(fmt.Sprintf("%x", sha256.Sum256(all)))}
 }
 
-// Total is how many changes the plan has, those that its head leaves out among them.
+// Total is how many changes the plan has, those that its brief leaves out among them.
 func (p Plan) Total() int { return len(p.Changes) + p.Left.Changes }
 
 // Size is about how many bytes the texts of its changes have.
@@ -75,9 +75,9 @@ func elsewhere(n int, what string) string {
 	return fmt.Sprintf("%s on the page of its run", phrase.CountOf(n, "more "+what+" is", "more "+what+"s are"))
 }
 
-// shorten is a list as far as a head has it, with an element that counts the others.
+// shorten is a list as far as a brief has it, with an element that counts the others.
 func shorten[T any](list []T, cut bool, rest func(n int) T) ([]T, bool) {
-	shown := upTo(headList, list)
+	shown := upTo(briefList, list)
 	if len(shown) == len(list) {
 		return list, cut
 	}

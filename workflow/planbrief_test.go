@@ -11,22 +11,22 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// A small plan is its own head, but for what only decisions need.
-func TestHeadOfSmallPlan(t *testing.T) {
+// A small plan is its own brief, but for what only decisions need.
+func TestBriefOfSmallPlan(t *testing.T) {
 	p := workflow.Plan{Fingerprint: "f", ChangesHash: "h", Changes: []workflow.Change{{Address: "a", Action: workflow.ActionCreate}, {Address: "b", Action: workflow.ActionDelete}},
 		Hidden: []workflow.HiddenEffect{{Text: "It runs."}}, Notes: []string{"A note"}, Checks: []string{"A check"}, Drift: []workflow.Change{{Address: "c"}}}
 	whole := p
 	whole.Named = []workflow.Exact{"x"}
 	whole.Fetched = workflow.Fetched{Tool: "terraform 1", Modules: map[string]workflow.Exact{"module.a": "m"}}
 	p.Fetched = whole.Fetched
-	head, cut := whole.Head()
-	if d := cmp.Diff(p, head); cut || d != "" {
+	brief, cut := whole.Brief()
+	if d := cmp.Diff(p, brief); cut || d != "" {
 		t.Errorf("cut %v (-want +got):\n%s", cut, d)
 	}
 }
 
-// Of a large plan the head has what is read first, counts the rest, and is small whatever the plan has.
-func TestHeadOfLargePlan(t *testing.T) {
+// Of a large plan the brief has what is read first, counts the rest, and is small whatever the plan has.
+func TestBriefOfLargePlan(t *testing.T) {
 	const n = 3000
 	long := strings.Repeat("x", 700)
 	p := workflow.Plan{Fingerprint: "f", ChangesHash: "h", Late: "late", Counts: workflow.Counts{Add: n - 1, Destroy: 1}}
@@ -43,40 +43,40 @@ func TestHeadOfLargePlan(t *testing.T) {
 		p.Named = append(p.Named, workflow.Exact(text))
 	}
 	p.Fetched = fetchedMany(n, workflow.Exact(long))
-	head, cut := p.Head()
+	brief, cut := p.Brief()
 	size := 0
-	texts(reflect.ValueOf(head), &size)
-	if !cut || size == 0 || size > 3*workflow.HeadBytes {
+	texts(reflect.ValueOf(brief), &size)
+	if !cut || size == 0 || size > 3*workflow.BriefBytes {
 		t.Errorf("cut %v, it has %d bytes", cut, size)
 	}
-	if head.Changes[0].Action != workflow.ActionDelete {
-		t.Errorf("the first change is %s", head.Changes[0].Action)
+	if brief.Changes[0].Action != workflow.ActionDelete {
+		t.Errorf("the first change is %s", brief.Changes[0].Action)
 	}
-	if head.Total() != n || len(head.Drift)+head.Left.Drift != n {
-		t.Errorf("of %d changes it counts %d, of drift %d", n, head.Total(), len(head.Drift)+head.Left.Drift)
+	if brief.Total() != n || len(brief.Drift)+brief.Left.Drift != n {
+		t.Errorf("of %d changes it counts %d, of drift %d", n, brief.Total(), len(brief.Drift)+brief.Left.Drift)
 	}
-	if last, want := head.Notes[len(head.Notes)-1], fmt.Sprintf("%d more notes are on the page of its run", n-len(head.Notes)+1); last != want {
+	if last, want := brief.Notes[len(brief.Notes)-1], fmt.Sprintf("%d more notes are on the page of its run", n-len(brief.Notes)+1); last != want {
 		t.Errorf("the last note is %q, want %q", last, want)
 	}
-	again, cut := head.Head()
+	again, cut := brief.Brief()
 	if again.Total() != n || !cut {
-		t.Errorf("the head of a head counts %d changes, cut %v", again.Total(), cut)
+		t.Errorf("the brief of a brief counts %d changes, cut %v", again.Total(), cut)
 	}
 }
 
-// However much init fetched, a head tells what it was from all else.
-func TestHeadOfFetched(t *testing.T) {
+// However much init fetched, a brief tells what it was from all else.
+func TestBriefOfFetched(t *testing.T) {
 	const n = 1000
-	head := func(f workflow.Fetched) workflow.Fetched {
-		h, _ := workflow.Plan{Fetched: f}.Head()
-		again, _ := h.Head()
+	brief := func(f workflow.Fetched) workflow.Fetched {
+		h, _ := workflow.Plan{Fetched: f}.Brief()
+		again, _ := h.Brief()
 		if d := cmp.Diff(h, again); d != "" {
-			t.Errorf("the head of a head (-want +got):\n%s", d)
+			t.Errorf("the brief of a brief (-want +got):\n%s", d)
 		}
 		return h.Fetched
 	}
-	many := head(fetchedMany(n, "1"))
-	if d := cmp.Diff(many, head(fetchedMany(n, "1"))); d != "" || many.Tool == "" {
+	many := brief(fetchedMany(n, "1"))
+	if d := cmp.Diff(many, brief(fetchedMany(n, "1"))); d != "" || many.Tool == "" {
 		t.Errorf("of equal ones (-one +other):\n%s", d)
 	}
 	for _, change := range []func(*workflow.Fetched){
@@ -88,8 +88,8 @@ func TestHeadOfFetched(t *testing.T) {
 	} {
 		other := fetchedMany(n, "1")
 		change(&other)
-		if cmp.Equal(many, head(other)) {
-			t.Error("what was fetched differs, and the heads do not")
+		if cmp.Equal(many, brief(other)) {
+			t.Error("what was fetched differs, and the briefs do not")
 		}
 	}
 }
