@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -178,7 +179,12 @@ func (s *story) cmdAppears(ts *testscript.TestScript, args []string) error {
 
 // patience is how long a story waits for what must come. It only decides how soon
 // a story fails: with the race detector on a busy machine, everything takes long.
-const patience = 4 * time.Minute
+// Whoever writes one has less: -patience 20s.
+var patience = 4 * time.Minute
+
+func init() {
+	flag.DurationVar(&patience, "patience", patience, "how long a story waits for what must come")
+}
 
 // poll looks again and again until ok, as long as there is patience.
 func (s *story) poll(what string, look func() (string, bool)) error {
