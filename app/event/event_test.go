@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,34 @@ func TestDecideRequests(t *testing.T) {
 	}))
 	if r := listed.Request; r == nil || !r.Actor.Bot || r.Actor.Slug() != "renovate" {
 		t.Errorf("a listed app's comment: got %+v", listed)
+	}
+}
+
+// Of every fact of a pull that can change GitHub tells by an event, and that event has the pull
+// looked at again; what is told in no event of a pull stands here with the reason.
+func TestDecideKnowsEveryFact(t *testing.T) {
+	untold := map[string]string{
+		"Repo": "an event of the repository or the installation", "Number": "never changes", "Author": "never changes",
+		"Fork": "never changes", "UpdatedAt": "the clock alone",
+	}
+	from := obj{"from": "x"}
+	told := map[string][]obj{
+		"Title": {pullEvent("edited", obj{"changes": obj{"title": from}})},
+		"Head":  {pullEvent("synchronize", nil)},
+		"Base":  {pullEvent("edited", obj{"changes": obj{"base": obj{"ref": from}}})},
+		"State": {pullEvent("closed", nil), pullEvent("reopened", nil)},
+		"Draft": {pullEvent("converted_to_draft", nil), pullEvent("ready_for_review", nil)},
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[workflow.Pull]()) {
+		events := told[f.Name]
+		if (untold[f.Name] != "") == (len(events) > 0) {
+			t.Errorf("which event tells that %s changed?", f.Name)
+		}
+		for _, e := range events {
+			if got := decide(t, "pull_request", e); got.Request == nil || got.Request.Number != 12 {
+				t.Errorf("%s, told by %v: got %+v (%q)", f.Name, e["action"], got.Request, got.Note)
+			}
+		}
 	}
 }
 
