@@ -283,7 +283,7 @@ type lag struct {
 // what the event replaced. A later event that confirms what the API shows ends the doubt, and
 // so does time.
 func (l lag) behind(req workflow.Request, pull workflow.Pull) bool {
-	if pull.UpdatedAt.Before(req.CommentedAt) && shows(req, pull) {
+	if pull.UpdatedAt.Before(req.CommentedAt) && l.unshown(req, pull) {
 		return true
 	}
 	for _, r := range l.pending {
@@ -310,21 +310,22 @@ func (l lag) again(pull workflow.Pull) bool {
 	})
 }
 
-// shows reports whether the API does not yet show what an event did to a pull.
-func shows(req workflow.Request, pull workflow.Pull) bool {
-	switch req.Kind {
+// unshown reports whether the API does not yet show what an event did to a pull.
+func (l lag) unshown(r workflow.Request, pull workflow.Pull) bool {
+	switch r.Kind {
 	case workflow.RequestClosed:
 		return pull.State == workflow.PullOpen
 	case workflow.RequestPull:
-		return pull.State != workflow.PullOpen || req.Head != "" && req.Head != pull.Head.SHA
-	case workflow.RequestFacts:
-		return req.Action == "converted_to_draft" && !pull.Draft
+		return pull.State != workflow.PullOpen || r.Head != "" && r.Head != pull.Head.SHA
 	}
-	return false
+	return l.reverts(r, pull)
 }
 
 // reverts reports whether a pull is exactly what it was before an event.
 func (l lag) reverts(r workflow.Request, pull workflow.Pull) bool {
+	if r.Kind == workflow.RequestBase {
+		return false // its action is the name of a branch
+	}
 	switch r.Action {
 	case "synchronize":
 		// Of several pushes in a row only the last is pending; what we knew is from before all of
@@ -347,7 +348,7 @@ func (l lag) reverts(r workflow.Request, pull workflow.Pull) bool {
 // since reports whether a later event brought back what the API shows.
 func (l lag) since(of workflow.Request, pull workflow.Pull) bool {
 	for _, r := range l.pending {
-		if r.Seq <= of.Seq || r.CommentedAt.Before(of.CommentedAt) {
+		if r.Seq <= of.Seq || r.Kind == workflow.RequestBase || r.CommentedAt.Before(of.CommentedAt) {
 			continue
 		}
 		switch of.Action {

@@ -53,6 +53,11 @@ func TestLagsWithAFreshClock(t *testing.T) {
 		return workflow.Request{Seq: seq, Kind: workflow.RequestPull, Action: action, Before: before, Head: head,
 			CommentedAt: at.Add(time.Duration(seq) * time.Second), Received: at}
 	}
+	branch := func(seq uint64, name string) workflow.Request {
+		r := event(seq, name, "", "c")
+		r.Kind = workflow.RequestBase
+		return r
+	}
 	pull := func(head, base string, state workflow.PullState, draft bool) workflow.Pull {
 		return workflow.Pull{Head: workflow.Ref{SHA: head}, Base: workflow.Ref{Ref: base}, State: state, Draft: draft,
 			UpdatedAt: at.Add(time.Hour)}
@@ -84,6 +89,8 @@ func TestLagsWithAFreshClock(t *testing.T) {
 		"made a draft":                       {pending: []workflow.Request{event(1, "converted_to_draft", "", "b")}, pull: pull("b", "main", open, false), want: true},
 		"ready":                              {pending: []workflow.Request{event(1, "ready_for_review", "", "b")}, pull: pull("b", "main", open, true), want: true},
 		"ready, and a draft again":           {pending: []workflow.Request{event(1, "ready_for_review", "", "b"), event(2, "converted_to_draft", "", "b")}, pull: pull("b", "main", open, true)},
+		"a push to a branch named closed":    {pending: []workflow.Request{branch(1, "closed")}, pull: pull("b", "main", open, false)},
+		"closed, and a branch of that name":  {pending: []workflow.Request{event(1, "closed", "", "b"), branch(2, "reopened")}, pull: pull("b", "main", open, false), want: true},
 		"a command behind a push that waits": {pending: []workflow.Request{pushed, {Seq: 2, Kind: workflow.RequestCommand, CommentedAt: at, Received: at}}, pull: pull("a", "main", open, false), want: true},
 	} {
 		l := lag{pending: tt.pending, known: tt.known, now: at.Add(tt.after)}

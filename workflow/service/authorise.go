@@ -234,7 +234,7 @@ func toldSince(pending []workflow.Request, p workflow.Pull) (out []workflow.Miss
 			continue
 		case r.Kind == workflow.RequestClosed:
 			m.Need, m.Sentence = workflow.NeedOpen, phrase.Say("GitHub told that this pull request was closed.")
-		case r.Action == "converted_to_draft":
+		case r.Kind == workflow.RequestFacts && r.Action == "converted_to_draft":
 			m.Need, m.Sentence = workflow.NeedReady, phrase.Say("GitHub told that this pull request was made a draft.")
 		case r.Kind == workflow.RequestPull && r.Action == "synchronize" && r.Head != p.Head.SHA:
 			m.Need, m.Sentence = workflow.NeedHead, phrase.Say("GitHub told of a push of %s, which is not planned yet.",
