@@ -1,6 +1,7 @@
 package app
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -96,6 +97,33 @@ func TestLagsWithAFreshClock(t *testing.T) {
 		l := lag{pending: tt.pending, known: tt.known, now: at.Add(tt.after)}
 		if got := l.behind(tt.pending[len(tt.pending)-1], tt.pull); got != tt.want {
 			t.Errorf("%s: got %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// Of every fact of a pull that an event tells, and that the gate asks about, the API is not believed
+// while it still shows what the event replaced; the others stand here with the reason.
+func TestLagsInEveryFact(t *testing.T) {
+	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	whatever := map[string]string{
+		"Repo": "told by no event of a pull", "Number": "never changes", "Author": "never changes", "Fork": "never changes",
+		"Title": "the gate does not ask", "UpdatedAt": "the clock alone",
+	}
+	before := workflow.Pull{Head: workflow.Ref{SHA: "a"}, Base: workflow.Ref{Ref: "main"}, State: workflow.PullOpen, UpdatedAt: at}
+	told := map[string]workflow.Request{
+		"Head":  {Kind: workflow.RequestPull, Action: "synchronize", Before: "a", Head: "b"},
+		"Base":  {Kind: workflow.RequestPull, Action: "edited", Before: "main", Head: "a"},
+		"State": {Kind: workflow.RequestClosed, Action: "closed", Head: "a"},
+		"Draft": {Kind: workflow.RequestFacts, Action: "converted_to_draft", Head: "a"},
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[workflow.Pull]()) {
+		r, ok := told[f.Name]
+		if ok == (whatever[f.Name] != "") {
+			t.Errorf("which event tells that %s changed, and does its API lag?", f.Name)
+		}
+		r.CommentedAt, r.Received = at.Add(time.Second), at
+		if ok && !(lag{pending: []workflow.Request{r}, known: before, now: at}).behind(r, before) {
+			t.Errorf("%s: what was before the event is believed", f.Name)
 		}
 	}
 }

@@ -2,6 +2,8 @@ package service_test
 
 import (
 	"errors"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,17 +112,24 @@ func TestAskedWithoutFacts(t *testing.T) {
 // TestToldBeforeItsTurn: what GitHub delivered counts against an apply that stands
 // ready, although nobody has worked it off yet and GitHub's API may not show it.
 func TestToldBeforeItsTurn(t *testing.T) {
-	for name, c := range map[string]struct {
+	cases := map[string]struct { // by the fact that they tell of
 		told workflow.Request
 		says string
 	}{
-		"a push":         {workflow.Request{Kind: workflow.RequestPull, Action: "synchronize", Before: "head1", Head: "head2"}, "GitHub told of a push of `head2`"},
-		"closed":         {workflow.Request{Kind: workflow.RequestClosed, Action: "closed", Head: "head1"}, "GitHub told that this pull request was closed"},
-		"a draft":        {workflow.Request{Kind: workflow.RequestFacts, Action: "converted_to_draft", Head: "head1"}, "was made a draft"},
-		"another base":   {workflow.Request{Kind: workflow.RequestPull, Action: "edited", Before: "main", Head: "head1"}, "has another base branch now"},
-		"the title":      {workflow.Request{Kind: workflow.RequestFacts, Action: "edited", Head: "head1"}, ""},
+		"Head":           {workflow.Request{Kind: workflow.RequestPull, Action: "synchronize", Before: "head1", Head: "head2"}, "GitHub told of a push of `head2`"},
+		"State":          {workflow.Request{Kind: workflow.RequestClosed, Action: "closed", Head: "head1"}, "GitHub told that this pull request was closed"},
+		"Draft":          {workflow.Request{Kind: workflow.RequestFacts, Action: "converted_to_draft", Head: "head1"}, "was made a draft"},
+		"Base":           {workflow.Request{Kind: workflow.RequestPull, Action: "edited", Before: "main", Head: "head1"}, "has another base branch now"},
+		"Title":          {workflow.Request{Kind: workflow.RequestFacts, Action: "edited", Head: "head1"}, ""},
 		"one of earlier": {workflow.Request{Kind: workflow.RequestPull, Action: "synchronize", Before: "head", Head: "head0", CommentedAt: time.Unix(1, 0)}, ""},
-	} {
+	}
+	untold := []string{"Repo", "Number", "Author", "Fork", "UpdatedAt"} // no event of a pull says that they changed
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[workflow.Pull]()) {
+		if _, ok := cases[f.Name]; ok == slices.Contains(untold, f.Name) {
+			t.Errorf("what does an event that tells of another %s mean for an apply?", f.Name)
+		}
+	}
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.ready(1, "head1", files{"a/main.tf": "2"})
