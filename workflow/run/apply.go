@@ -94,14 +94,18 @@ func (d files) rescues(p workflow.Project, kind workflow.Kind) []string {
 	return names
 }
 
-// rescued are those of them that are there, with a state that is stored nowhere else.
+// rescued are those of them that are there, with a state that is stored nowhere else. One that
+// is no file, as a symlink is none, cannot be kept: an error.
 func (d files) rescued(p workflow.Project, kind workflow.Kind) (names []string, err error) {
 	for _, name := range d.rescues(p, kind) {
 		switch info, err := os.Lstat(name); {
-		case err == nil && info.Mode().IsRegular():
-			names = append(names, name)
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
 			return nil, fmt.Errorf("looking for an errored state: %w", err)
+		case !info.Mode().IsRegular():
+			return nil, fmt.Errorf("looking for an errored state: %s is not a regular file", filepath.Base(name))
+		default:
+			names = append(names, name)
 		}
 	}
 	return names, nil

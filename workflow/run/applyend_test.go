@@ -160,6 +160,27 @@ func (s *stateServer) refuse(yes bool) {
 	s.refuses = yes
 }
 
+// Where the name leads to another file, that has the only copy of the state: it stays.
+func TestApplyErroredStateElsewhere(t *testing.T) {
+	t.Parallel()
+	states := &stateServer{}
+	server := httptest.NewServer(states)
+	defer server.Close()
+	g := newGround(t, "terraform {\n  backend \"http\" {\n    address = \""+server.URL+"\"\n  }\n}\n"+
+		counting("b", "ln -s elsewhere errored.tfstate; "))
+	g.applyOf(g.plan(t))
+	states.refuse(true)
+	p := g.begun(t)
+	res := p.Wait()
+	if want := filepath.Base(p.Dir()) + "/work"; res.ErroredState != want {
+		t.Errorf("got %+v, want the state left in %s\n%s", res, want, read(t, p, "log"))
+	}
+	data, err := os.ReadFile(filepath.Join(p.Dir(), "work", "elsewhere"))
+	if err != nil || !bytes.Contains(data, []byte(`"lineage"`)) {
+		t.Errorf("the state is %q, %v", data, err)
+	}
+}
+
 // A state that cannot be stored is kept, encrypted, and nowhere else.
 func TestApplyErroredState(t *testing.T) {
 	t.Parallel()

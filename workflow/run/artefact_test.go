@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
 // What a plan made comes back as it was; the digest is of the content alone; and
@@ -159,5 +160,33 @@ func TestUnpackStaysInside(t *testing.T) {
 	}
 	if _, err := os.Lstat(filepath.Join(dir, "out")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("out is there: %v", err)
+	}
+}
+
+// What stands in the place of a kept state and is no file is not removed: nobody knows what it holds.
+func TestCleanKeepsErroredStates(t *testing.T) {
+	l := &Launcher{Engines: workflow.Engines{terraform.New(terraform.Options{})}}
+	for name, tt := range map[string]struct {
+		engine string
+		leave  func(file string) error
+		gone   bool
+	}{
+		"nothing":                {"terraform", func(string) error { return nil }, true},
+		"a file":                 {"terraform", func(f string) error { return os.WriteFile(f, []byte("{}"), 0o600) }, false},
+		"a symlink":              {"terraform", func(f string) error { return os.Symlink("elsewhere", f) }, false},
+		"a directory":            {"terraform", func(f string) error { return os.Mkdir(f, 0o700) }, false},
+		"of an engine not there": {"pulleys", func(string) error { return nil }, false},
+	} {
+		d := files(t.TempDir())
+		job := Job{Run: workflow.Run{Kind: workflow.RunApply, Project: workflow.Project{Dir: "app", Engine: tt.engine}}}
+		dir := filepath.Join(d.engine().Workspace, "app")
+		err := errors.Join(os.MkdirAll(dir, 0o700), writeDurably(d.job(), job), tt.leave(filepath.Join(dir, "errored.tfstate")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = l.clean(d)
+		if _, there := os.Lstat(dir); (there != nil) != tt.gone || (err == nil) != tt.gone {
+			t.Errorf("%s: cleaned with %v, and the workspace is gone: %v", name, err, there != nil)
+		}
 	}
 }
