@@ -236,8 +236,7 @@ type ApplyJob struct {
 	Key      []byte // the repository's key
 	States   States
 	Expected json.RawMessage // see PlanJob
-	Kept     []string        // names of its Kept's files, which are in Out again
-	Seal     []byte          // of its Kept
+	Seal     []byte          // of its Kept, whose files are in Out again
 	// Fingerprint is the one that was approved: the saved plan must have it.
 	Fingerprint string
 	State       StateVersion // what the plan was made from

@@ -47,7 +47,7 @@ func (r *runner) overlay() (err error) {
 	}
 	f := r.dir.engine()
 	name := Artefacts{Dir: r.job.Artefacts}.file(order.PlanRun)
-	r.kept, r.artefact, err = unpackArtefact(name, r.secrets.Identity, f)
+	r.seal, r.artefact, err = unpackArtefact(name, r.secrets.Identity, f)
 	if errors.Is(err, fs.ErrNotExist) {
 		return refusal("The saved plan is not there any more. Plan again.")
 	}
@@ -65,7 +65,7 @@ func (r *runner) overlay() (err error) {
 func (r *runner) apply() (res workflow.Result, err error) {
 	run := r.job.Run
 	res, err = r.deps.Engines.Apply(r.stop.ctx, workflow.ApplyJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Server: r.job.Server,
-		RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, Expected: run.Expected, Kept: r.kept.Files, Seal: r.kept.Seal,
+		RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, Expected: run.Expected, Seal: r.seal,
 		Fingerprint: run.Apply.Fingerprint, State: run.Apply.State, Log: r.redact, Ready: r.readyToApply})
 	r.notStarted = res.NotStarted
 	return res, err

@@ -304,33 +304,31 @@ func (s *summed) Read(p []byte) (int, error) {
 }
 
 // unpackArtefact writes an artefact's files over a workspace, those that the engine kept
-// to their own directory, and returns their names and the seal. The caller compares the
-// digest before it uses any of them.
-func unpackArtefact(name, identity string, f workflow.RunFiles) (kept workflow.Kept, digest string, err error) {
+// to their own directory, and returns its seal. The caller compares the digest before it
+// uses any of them.
+func unpackArtefact(name, identity string, f workflow.RunFiles) (seal []byte, digest string, err error) {
 	id, err := age.ParseX25519Identity(identity)
 	if err != nil {
-		return kept, "", errors.New("the identity that opens the artefact is not one") // the error would quote it
+		return nil, "", errors.New("the identity that opens the artefact is not one") // the error would quote it
 	}
 	root, err := os.OpenRoot(f.Workspace)
 	if err != nil {
-		return kept, "", fmt.Errorf("opening the workspace: %w", err)
+		return nil, "", fmt.Errorf("opening the workspace: %w", err)
 	}
 	defer root.Close()
 	digest, err = readArtefact(name, id, func(h *tar.Header, r io.Reader) error {
 		switch made, ok := strings.CutPrefix(h.Name, madeEntry); {
 		case ok:
-			kept.Made = append(kept.Made, made)
 			return unpackMade(root, filepath.FromSlash(made), h, r)
 		case h.Name == sealEntry:
-			kept.Seal, err = io.ReadAll(r)
+			seal, err = io.ReadAll(r)
 			return err
 		case keepable(h.Name):
-			kept.Files = append(kept.Files, h.Name)
 			return unpackKept(filepath.Join(f.Out, h.Name), r)
 		}
 		return fmt.Errorf("an entry %q", h.Name)
 	})
-	return kept, digest, err
+	return seal, digest, err
 }
 
 func unpackKept(name string, r io.Reader) error {

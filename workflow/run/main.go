@@ -50,9 +50,9 @@ type runner struct {
 	notes   []string
 	died    chan os.Signal // SIGCHLD
 
-	artefact   string        // digest of what a plan kept or an apply opened
-	kept       workflow.Kept // of an apply's artefact
-	notStarted bool          // the engine says that its apply was not begun, whatever the word was
+	artefact   string // digest of what a plan kept or an apply opened
+	seal       []byte // of an apply's artefact
+	notStarted bool   // the engine says that its apply was not begun, whatever the word was
 }
 
 // Main is `cardea runner DIR`: it carries out the run of that directory and
