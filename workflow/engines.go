@@ -3,7 +3,6 @@ package workflow
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -41,12 +40,12 @@ func (e Engines) refusal(p Project) string {
 	for _, k := range e.Kinds() {
 		names = append(names, phrase.CodeSpan(k.Name))
 	}
-	return fmt.Sprintf("This server has no engine %s: it has %s. Name one of those, or ask whoever runs the server.",
+	return fmt.Sprintf("This server has no engine %s: it has %s. Ask whoever runs the server.",
 		phrase.Name(p.Engine), phrase.AndList(names))
 }
 
-// Discover is what all engines find in a tree. Of a directory that several have files in, the
-// module is the first one's, with what the others read there.
+// Discover is what all engines find in a tree. Of a directory that several have files in, module
+// and unit are the first one's, with what the others read there.
 func (e Engines) Discover(ctx context.Context, t Tree) (Discovery, error) {
 	if len(e) == 1 {
 		return e[0].Discover(ctx, t)
@@ -66,8 +65,13 @@ func (e Engines) Discover(ctx context.Context, t Tree) (Discovery, error) {
 			}
 			all.Modules[dir] = m
 		}
-		maps.Copy(all.Units, found.Units)
-		all.UnitNames = append(all.UnitNames, found.UnitNames...)
+		for dir, u := range found.Units {
+			if first, ok := all.Units[dir]; ok {
+				u = first.with(u)
+			}
+			all.Units[dir] = u
+		}
+		all.UnitNames = union(all.UnitNames, found.UnitNames)
 	}
 	return all, nil
 }
@@ -119,12 +123,23 @@ func (m Module) with(other Module) Module {
 		{&m.Computed, other.Computed}, {&m.InputPaths, other.InputPaths},
 		{&m.AnySource, other.AnySource}, {&m.Commands, other.Commands},
 	} {
-		*l.into = slices.Compact(slices.Sorted(slices.Values(slices.Concat(*l.into, l.more))))
+		*l.into = union(*l.into, l.more)
 	}
 	m.Parts, m.RootParts = slices.Concat(m.Parts, other.Parts), slices.Concat(m.RootParts, other.RootParts)
 	m.Diagnostics = slices.Concat(m.Diagnostics, other.Diagnostics)
 	m.KeepsState, m.SaysWhich = m.KeepsState || other.KeepsState, m.SaysWhich || other.SaysWhich
 	return m
+}
+
+// with is the unit of a directory that is one to another engine, too.
+func (u Unit) with(other Unit) Unit {
+	u.Calls, u.Nested = union(u.Calls, other.Calls), u.Nested || other.Nested
+	return u
+}
+
+// union is what stands in one of two lists, sorted.
+func union(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }
 
 // of is what a project's engine found itself.

@@ -20,7 +20,8 @@ type lists struct{}
 func (lists) Kind() workflow.Kind { return workflow.Kind{Name: "lists", Title: "Lists"} }
 
 func (lists) Discover(_ context.Context, t workflow.Tree) (workflow.Discovery, error) {
-	d := workflow.Discovery{Modules: map[string]workflow.Module{}}
+	d := workflow.Discovery{Modules: map[string]workflow.Module{}, UnitNames: []string{"a/lists", "common/vars.yaml"},
+		Units: map[string]workflow.Unit{"both": {Kind: "Lists of lists", Calls: []string{"net"}}}}
 	return d, fs.WalkDir(t, ".", func(name string, _ fs.DirEntry, err error) error {
 		if path.Base(name) == "list" {
 			d.Modules[path.Dir(name)] = workflow.Module{Dir: path.Dir(name), Files: []string{"shared/a"}}
@@ -58,6 +59,7 @@ func TestEngines(t *testing.T) {
 	tree := workflow.Tree{FS: fstest.MapFS{
 		"net/main.tf": {Data: []byte("terraform {\n  backend \"local\" {\n    path = \"/state\"\n  }\n}\nlocals {\n  x = file(\"${path.module}/../shared/b\")\n}\n")},
 		"net/list":    {}, "apps/list": {}, "shared/a": {}, "shared/b": {},
+		"both/terragrunt.hcl": {Data: []byte("locals {\n  x = file(\"common/vars.yaml\")\n}\nterraform {\n  source = \"../apps\"\n}\n")},
 	}}
 	found, err := engines.Discover(t.Context(), tree)
 	if err != nil {
@@ -70,6 +72,13 @@ func TestEngines(t *testing.T) {
 	if d := cmp.Diff([]string{"shared/a", "shared/b"}, net.Files); d != "" {
 		t.Errorf("files that both engines read in one directory (-want +got):\n%s", d)
 	}
+	if d := cmp.Diff([]string{"a/lists", "common/vars.yaml"}, found.UnitNames); d != "" {
+		t.Errorf("what units name (-want +got):\n%s", d)
+	}
+	want := map[string]workflow.Unit{"both": {Kind: "Terragrunt", Calls: []string{"apps", "net"}, Nested: true}}
+	if d := cmp.Diff(want, found.Units); d != "" {
+		t.Errorf("a unit of both engines (-want +got):\n%s", d)
+	}
 	in, err := engines.Inputs(t.Context(), tree, found, workflow.Project{Dir: "apps", Engine: "lists"})
 	slices.Sort(in.Modules)
 	if err != nil || !slices.Equal(in.Modules, []string{"apps", "net"}) || !slices.Equal(in.Files, []string{"shared/a"}) {
@@ -81,18 +90,18 @@ func TestEngines(t *testing.T) {
 	}
 
 	p := workflow.Project{Name: "x", Dir: "net", Engine: "pulleys"}
-	const refused = "This server has no engine `pulleys`: it has `terraform` and `lists`. Name one of those, or ask whoever runs the server."
+	const refused = "This server has no engine `pulleys`: it has `terraform` and `lists`. Ask whoever runs the server."
 	if in, err := engines.Inputs(t.Context(), tree, found, p); err != nil || in.Refused != refused {
 		t.Errorf("got %+v, %v", in, err)
 	}
 	if states, err := engines.States(t.Context(), tree, found, p); err != nil || states != nil {
 		t.Errorf("its states are %q, %v", states, err)
 	}
-	want := workflow.Result{Outcome: workflow.OutcomeFailed, NotStarted: true, Reason: refused}
-	if res, err := engines.Plan(t.Context(), workflow.PlanJob{Project: p}); err != nil || !cmp.Equal(res, want) {
+	failed := workflow.Result{Outcome: workflow.OutcomeFailed, NotStarted: true, Reason: refused}
+	if res, err := engines.Plan(t.Context(), workflow.PlanJob{Project: p}); err != nil || !cmp.Equal(res, failed) {
 		t.Errorf("planned: %+v, %v", res, err)
 	}
-	if res, err := engines.Apply(t.Context(), workflow.ApplyJob{Project: p}); err != nil || !cmp.Equal(res, want) {
+	if res, err := engines.Apply(t.Context(), workflow.ApplyJob{Project: p}); err != nil || !cmp.Equal(res, failed) {
 		t.Errorf("applied: %+v, %v", res, err)
 	}
 	if res, err := engines.Apply(t.Context(), workflow.ApplyJob{Project: workflow.Project{Engine: "lists"}}); err != nil || res.Reason != "lists applies" {

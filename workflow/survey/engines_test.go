@@ -25,8 +25,7 @@ func TestPlanRunOfAnotherEngine(t *testing.T) {
 		t.Fatalf("got %+v, %q, %v", r, refused, err)
 	}
 	p.Engine = "pulleys"
-	const want = "This server has no engine `pulleys`: it has `terraform`. " +
-		"Name one of those, or ask whoever runs the server."
+	const want = "This server has no engine `pulleys`: it has `terraform`. Ask whoever runs the server."
 	if r, refused, err := s.PlanRun(t.Context(), p); err != nil || refused != want || r.States != nil {
 		t.Errorf("got %+v, %q, %v", r, refused, err)
 	}
