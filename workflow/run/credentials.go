@@ -18,10 +18,13 @@ var setEnv = []string{"PATH", "HOME", "TMPDIR"}
 // steering are variables, or with "_" at the end their beginnings, that would change which program
 // runs, with which arguments, or on which files. Git's are those that say where a repository is:
 // the clone of a module would take that one for its own.
-var steering = []string{"CARDEA_", "LD_", "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE",
-	"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"}
+var steering = []string{"CARDEA_", "LD_",
+	"GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
+	"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS",
+	"GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR"}
 
-// EnvFault says why a run, of whichever of these kinds of engine, takes no variable of this name from credentials, "" where it does.
+// EnvFault says why a run, of whichever of these kinds of engine, takes no variable of this name
+// from credentials, "" where it does.
 func EnvFault(kinds workflow.Kinds, name string) string {
 	set, steers := slices.Clone(setEnv), slices.Clone(steering)
 	for _, k := range kinds {

@@ -19,7 +19,9 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// protocol is the version of job.json, runner.json and the socket's messages.
+// protocol is the version of the socket's messages, runner.json and result.json, and of the run in
+// job.json: what a server reads that another one's runner wrote. What only the runner reads of
+// job.json, which is always the same program as its server, may change without it.
 const protocol = 1
 
 // files are the paths below one run's directory.
