@@ -1,14 +1,13 @@
 package recover
 
 import (
-	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cardea-iac/cardea/internal/vary"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -90,7 +89,7 @@ func TestUnknownKnowsEveryFact(t *testing.T) {
 		Base: workflow.Ref{Ref: "main", SHA: "b"}}
 	untold := []string{"Repo.ID", "Number", "State", "Base.SHA", "UpdatedAt"} // another pull, one that is not listed, what a list does not know
 	live := old
-	vary(t, "", reflect.ValueOf(&live).Elem(), func(fact string) {
+	vary.Each(t, &live, func(fact string) {
 		asked := unknown([]workflow.Pull{live}, []workflow.PullRecord{{Pull: old, Known: true}}, now)
 		if slices.Contains(untold, fact) {
 			return
@@ -106,27 +105,4 @@ func TestUnknownKnowsEveryFact(t *testing.T) {
 	if first[0].Kind != workflow.RequestFacts || first[0].Key != later[0].Key {
 		t.Errorf("a title is asked for as %s %s, later %s", first[0].Kind, first[0].Key, later[0].Key)
 	}
-}
-
-// vary gives each field of a struct, and of those within it, another value in turn.
-func vary(t *testing.T, name string, v reflect.Value, each func(name string)) {
-	t.Helper()
-	was := reflect.ValueOf(v.Interface())
-	switch v.Interface().(type) {
-	case string, workflow.PullState:
-		v.SetString("other")
-	case bool:
-		v.SetBool(!v.Bool())
-	case int, int64:
-		v.SetInt(v.Int() + 1)
-	case time.Time:
-		v.Set(reflect.ValueOf(time.Unix(1<<40, 0)))
-	default:
-		for i := range v.NumField() {
-			vary(t, strings.TrimPrefix(name+"."+v.Type().Field(i).Name, "."), v.Field(i), each)
-		}
-		return
-	}
-	each(name)
-	v.Set(was)
 }

@@ -47,6 +47,7 @@ var arrows = map[string][]string{
 	"workflow/storetest":   {"workflow", "internal/phrase"},
 	"internal/phrase":      {},
 	"internal/golden":      {},
+	"internal/vary":        {},
 	"internal/localgithub": {"internal/localgithub"},
 
 	"workflow/terraform/planjson": {"workflow", "workflow/plan", "internal/phrase"},
