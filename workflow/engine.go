@@ -95,7 +95,8 @@ type Module struct {
 	// those with commands, which may read what lies below the directory.
 	AnySource, Commands []string
 	// Links are the files and directories to which symlinks lead: those in its directory, and
-	// those on the way to its calls and Files; links on the way to another end are among them. Clean, relative to the root, sorted.
+	// those on the way to its calls and Files; links on the way to another end are among them.
+	// Clean, relative to the root, sorted.
 	Links []string
 	// Diagnostics are what Cardea cannot read in the way that the tool will; after an error the
 	// projects that reach it are refused.
@@ -149,7 +150,8 @@ type Inputs struct {
 	Digest string
 	// FilesDigest is a hash of those inputs whose meaning does not stand in a plan ([Kind.Shown]). Never empty.
 	FilesDigest string
-	// Refused says as a sentence why the project must not be planned ("" = it may): state in the workspace, a path outside the repository, a symlink out of the tree.
+	// Refused says as a sentence why the project must not be planned ("" = it may): state in the
+	// workspace, a path outside the repository, a symlink out of the tree.
 	Refused string
 	// States are those that it keeps, none where the configuration does not say enough to plan.
 	States States
@@ -198,7 +200,8 @@ type PlanJob struct {
 	Key          []byte // the repository's key; nil in preview: no fingerprint
 	States       States
 	InputsDigest string
-	// BaseKnown is the Known of base's Inputs; Hidden is what the trees say that the change does and its plan does not show.
+	// BaseKnown is the Known of base's Inputs; Hidden is what the trees say that the change does and
+	// its plan does not show.
 	BaseKnown []string
 	Hidden    []HiddenEffect
 	// Expected is that of its Inputs: what the engine finds must be that, or the run ends before it plans.
@@ -358,7 +361,8 @@ func Touches(places []Exact, changes []FileChange) string {
 		for _, changed := range []string{c.Path, c.OldPath} {
 			for _, p := range places {
 				at := string(p)
-				if changed != "" && (at == "." || changed == at || strings.HasPrefix(changed, at+"/") || strings.HasPrefix(at, changed+"/")) {
+				if changed != "" && (at == "." || changed == at ||
+					strings.HasPrefix(changed, at+"/") || strings.HasPrefix(at, changed+"/")) {
 					return changed
 				}
 			}

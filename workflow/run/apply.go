@@ -64,8 +64,8 @@ func (r *runner) overlay() (err error) {
 // is unknown.
 func (r *runner) apply() (res workflow.Result, err error) {
 	run := r.job.Run
-	res, err = r.deps.Engines.Apply(r.stop.ctx, workflow.ApplyJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Server: r.job.Server,
-		RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, Expected: run.Expected, Seal: r.seal,
+	res, err = r.deps.Engines.Apply(r.stop.ctx, workflow.ApplyJob{Project: run.Project, Options: run.Options,
+		Files: r.dir.engine(), Server: r.job.Server, RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, Expected: run.Expected, Seal: r.seal,
 		Fingerprint: run.Apply.Fingerprint, State: run.Apply.State, Log: r.redact, Ready: r.readyToApply})
 	r.notStarted = res.NotStarted
 	return res, err
@@ -149,8 +149,10 @@ func (r *runner) erroredState(res *workflow.Result) (clean bool) {
 	if err == nil {
 		return true
 	}
-	res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityError, Summary: "The state could not be stored, nor kept encrypted",
-		Detail: fmt.Sprintf("It is left in the run's directory %s as %s: %s.", filepath.Base(string(r.dir)), phrase.AndList(kind.Rescue), err)})
+	res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityError,
+		Summary: "The state could not be stored, nor kept encrypted",
+		Detail: fmt.Sprintf("It is left in the run's directory %s as %s: %s.",
+			filepath.Base(string(r.dir)), phrase.AndList(kind.Rescue), err)})
 	if res.ErroredState == "" {
 		res.ErroredState = filepath.Base(string(r.dir)) + "/work"
 	}

@@ -284,8 +284,8 @@ func (r *runner) work() (res workflow.Result, err error) {
 func (r *runner) plan() (workflow.Result, error) {
 	run := r.job.Run
 	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Server: r.job.Server,
-		RepoID: run.Repo.ID, Key: r.secrets.Key,
-		States: run.States, InputsDigest: run.InputsDigest, BaseKnown: run.BaseKnown, Hidden: run.Hidden, Expected: run.Expected,
+		RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, InputsDigest: run.InputsDigest,
+		BaseKnown: run.BaseKnown, Hidden: run.Hidden, Expected: run.Expected,
 		Log: r.redact, Redact: r.given.Redact, Ready: r.ready}
 	if len(run.Paths) > 0 {
 		job.Whole = r.whole

@@ -34,10 +34,10 @@ func (e *Engine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Res
 	if job.Log == nil {
 		job.Log = io.Discard
 	}
-	a := &applying{order: job, planning: planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx), output: newOutput(job.Log),
-		dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir)),
-		job: workflow.PlanJob{Project: job.Project, Options: job.Options, Files: job.Files, Server: job.Server, RepoID: job.RepoID, Key: job.Key,
-			States: job.States, Expected: job.Expected, Log: job.Log}}}
+	a := &applying{order: job, planning: planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx),
+		output: newOutput(job.Log), dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir)),
+		job: workflow.PlanJob{Project: job.Project, Options: job.Options, Files: job.Files, Server: job.Server,
+			RepoID: job.RepoID, Key: job.Key, States: job.States, Expected: job.Expected, Log: job.Log}}}
 	err := a.run()
 	res := workflow.Result{Outcome: workflow.OutcomeSucceeded}
 	var f *failure
@@ -147,9 +147,9 @@ func (a *applying) check() error {
 	if err != nil {
 		return err
 	}
-	plan, secrets, err := planjson.Read(planjson.Input{Raw: raw, ExitChanges: true, RepoID: a.job.RepoID, Key: a.job.Key, Project: a.job.Project,
-		Options: a.job.Options, States: a.job.States, Tool: a.tool.name, ToolVersion: a.tool.version.String(), Now: time.Now(),
-		Written: planjson.Written{Says: a.says}})
+	plan, secrets, err := planjson.Read(planjson.Input{Raw: raw, ExitChanges: true, RepoID: a.job.RepoID,
+		Key: a.job.Key, Project: a.job.Project, Options: a.job.Options, States: a.job.States, Tool: a.tool.name,
+		ToolVersion: a.tool.version.String(), Now: time.Now(), Written: planjson.Written{Says: a.says}})
 	a.hide(secrets)
 	if err != nil {
 		return failed("The saved plan cannot be trusted: %s.", err)
