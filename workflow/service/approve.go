@@ -226,7 +226,8 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phra
 
 // meant is the run whose plan somebody means when they name the fingerprint of a project's
 // present plan: the run of the button, or that of the comment. If the comment showed another
-// plan or none, they read it elsewhere: on the page of the last run with that fingerprint. ""
+// plan or none, they read it elsewhere: on the page of the last run with that fingerprint that
+// had ended before the second in which they wrote, else of the first one in that second. ""
 // when there was none: nobody can have seen it.
 func (c *command) meant(p workflow.ProjectRecord, present workflow.Run) (string, error) {
 	if c.e.Request.CheckRunID != 0 {
@@ -239,6 +240,7 @@ func (c *command) meant(p workflow.ProjectRecord, present workflow.Run) (string,
 	if r := c.e.Request.Received; r.Before(wrote) { // by our clock, like the ends of runs, in case either clock is behind
 		wrote = r
 	}
+	second, first := wrote.Truncate(time.Second), ""
 	for _, id := range p.Runs { // newest first
 		run, err := c.tx.Run(id)
 		if errors.Is(err, workflow.ErrNotFound) {
@@ -247,12 +249,17 @@ func (c *command) meant(p workflow.ProjectRecord, present workflow.Run) (string,
 		if err != nil {
 			return "", err
 		}
-		if run.Kind == workflow.RunPlan && run.Fingerprint == present.Fingerprint && run.State == workflow.RunFinished &&
-			!run.Finished.After(wrote) {
+		if run.Kind != workflow.RunPlan || run.Fingerprint != present.Fingerprint || run.State != workflow.RunFinished {
+			continue
+		}
+		switch ended := run.Finished.Truncate(time.Second); {
+		case ended.Before(second):
 			return id, nil
+		case ended.Equal(second): // GitHub tells no more than the second
+			first = id
 		}
 	}
-	return "", nil
+	return first, nil
 }
 
 // whyAnother says why a plan is not the one of the run that somebody saw, though its

@@ -138,6 +138,25 @@ func TestApproveBeforeThePlan(t *testing.T) {
 	has(t, w.do(1, "bob", approve), "approved", "a true")
 }
 
+// GitHub dates comments to the second, so a plan that ended in that second may have been read.
+func TestApproveInTheSecondOfThePlan(t *testing.T) {
+	w := newWorld(t)
+	w.open(1, "head1", files{"a/main.tf": "new"})
+	run := w.mustClaim("a")
+	second := w.now.Truncate(time.Second).Add(time.Minute)
+	w.now = second.Add(700 * time.Millisecond)
+	w.finish(w.fingerprinted(run, 1))
+	approve := verb(workflow.VerbApprove, "a")
+	approve.Fingerprints = map[string]string{"a": w.project(1, "a").Run.Fingerprint[:12]}
+	w.now = second.Add(900 * time.Millisecond)
+	stored, _ := w.deliver(workflow.Request{
+		Kind: workflow.RequestCommand, Number: 1, Immediate: true, Command: &approve,
+		CommentID: 77, Key: "comment:77", Actor: people["bob"], CommentedAt: second,
+	})
+	w.expand()
+	has(t, w.reply(1, stored.ID), "approved", "a true")
+}
+
 // What was seen and applied since is spent: the word for it, heard late, is none for the
 // same once more.
 func TestApproveWhatIsAppliedMeanwhile(t *testing.T) {
