@@ -12,13 +12,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -382,10 +382,10 @@ func (r *runner) settle(res workflow.Result, stopped workflow.Outcome, withdrawn
 			res.Reason = "The " + what + " was not started: the server went away or withdrew it before it began."
 		case stopped == workflow.OutcomeTimedOut && r.job.isApply():
 			res.Outcome, res.Passing = stopped, false
-			res.Reason = fmt.Sprintf("The apply was not started: its preparation took longer than %s.", spoken(r.job.PlanTimeout))
+			res.Reason = fmt.Sprintf("The apply was not started: its preparation took longer than %s.", phrase.InWords(r.job.PlanTimeout))
 		case stopped == workflow.OutcomeTimedOut:
 			res.Outcome, res.Passing = stopped, false
-			res.Reason = fmt.Sprintf("The plan took longer than %s and was stopped.", spoken(r.job.PlanTimeout))
+			res.Reason = fmt.Sprintf("The plan took longer than %s and was stopped.", phrase.InWords(r.job.PlanTimeout))
 		case stopped != workflow.OutcomeNone:
 			res.Outcome, res.Passing, res.Reason = stopped, false, "The "+what+" was interrupted."
 		}
@@ -394,17 +394,6 @@ func (r *runner) settle(res workflow.Result, stopped workflow.Outcome, withdrawn
 		res.Plan.Notes = append(res.Plan.Notes, r.notes...)
 	}
 	return res
-}
-
-// spoken is a duration as people write it: "30m" for 30m0s.
-func spoken(d time.Duration) string {
-	s := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(s, zero) {
-			s = s[:len(s)-2]
-		}
-	}
-	return s
 }
 
 // closeLog completes the log, and writes it anew when secrets became known only after something was written.

@@ -102,14 +102,11 @@ func (a *act) touchMet(rec workflow.PullRecord, claims []lockRequest) error {
 	for _, t := range claims {
 		keys = append(keys, workflow.LockKeys(t.project, t.state)...)
 	}
-	pulls, err := a.tx.PullsMeeting(rec.Pull.Repo.ID, keys)
+	others, err := a.othersMeeting(rec, keys)
 	if err != nil {
 		return err
 	}
-	for _, other := range pulls {
-		if other.Pull.Key() == rec.Pull.Key() {
-			continue
-		}
+	for _, other := range others {
 		if err := a.save(other); err != nil {
 			return err
 		}

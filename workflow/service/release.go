@@ -61,6 +61,12 @@ func lockedNames(locks []workflow.Lock) []string {
 	return names
 }
 
+// othersMeeting are the other open pulls that one of these locks' keys meets.
+func (a *act) othersMeeting(rec workflow.PullRecord, keys []string) ([]workflow.PullRecord, error) {
+	pulls, err := a.tx.PullsMeeting(rec.Pull.Repo.ID, keys)
+	return slices.DeleteFunc(pulls, func(other workflow.PullRecord) bool { return other.Pull.Key() == rec.Pull.Key() }), err
+}
+
 // tellFreed lets the other open pulls whose projects met released locks show it.
 // Those that were refused because of one are told by a comment. Plans are made
 // anew where the holder had applied something, and where a plan with changes
@@ -70,14 +76,11 @@ func (a *act) tellFreed(rec workflow.PullRecord, freed []workflow.Lock, how rele
 	for _, l := range freed {
 		keys = append(keys, l.Key)
 	}
-	pulls, err := a.tx.PullsMeeting(rec.Pull.Repo.ID, keys)
+	others, err := a.othersMeeting(rec, keys)
 	if err != nil {
 		return err
 	}
-	for _, other := range pulls {
-		if other.Pull.Key() == rec.Pull.Key() {
-			continue
-		}
+	for _, other := range others {
 		again, told := map[string][]string{}, []workflow.ReplyItem(nil)
 		for i := range other.Projects {
 			p := &other.Projects[i]
