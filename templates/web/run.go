@@ -113,25 +113,20 @@ func runClass(r workflow.Run) string {
 	return "stopped"
 }
 
-// terminalStrings are sequences with text in them (links, images, titles): a log has no need
-// of them.
-var terminalStrings = regexp.MustCompile("(?s)\x1b[\\]P^_X].*?(?:\x07|\x1b\\\\|$)")
-
-// lineControls move the cursor across lines: with them a log could paint over itself.
-var lineControls = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[A-LN-Za-ln-z@^`{-~]")
+// colours are the sequences that colour text: all that a log may say to a terminal.
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 // LogHTML is a log with its colours as classes. Only colours are taken from it: what moves
-// the cursor, links or hides text is left out, and characters that cannot be seen are shown
-// by their numbers.
+// the cursor or links is left out, and characters that cannot be seen are shown by their
+// numbers. No escape but a whole colour is left, so none can be put together from its pieces.
 func LogHTML(log []byte) template.HTML {
-	log = terminalStrings.ReplaceAll(log, nil)
-	log = lineControls.ReplaceAll(log, nil)
+	text, end := string(log), 0
 	var b strings.Builder
-	for i, part := range strings.Split(string(log), "\x1b[") {
-		if i > 0 {
-			b.WriteString("\x1b[")
-		}
-		b.WriteString(markdown.Clean(part))
+	for _, at := range colours.FindAllStringIndex(text, -1) {
+		b.WriteString(markdown.Clean(text[end:at[0]]))
+		b.WriteString(text[at[0]:at[1]])
+		end = at[1]
 	}
+	b.WriteString(markdown.Clean(text[end:]))
 	return template.HTML(terminal.Render([]byte(b.String()))) //nolint:gosec // its text is escaped, and only colours reach it
 }

@@ -1,0 +1,64 @@
+package web_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	nethtml "golang.org/x/net/html"
+
+	"github.com/cardea-iac/cardea/templates/web"
+)
+
+// hostileLogs each try to leave the log: the text after "said" has to be read on the page.
+var hostileLogs = map[string]string{
+	"tags":                         "<script>alert(1)</script></pre><img src=x onerror='a'>\"&lt;\nsaid",
+	"tags in a colour":             "\x1b[31m</span><b onclick=\"a()\">\x1b[0m\nsaid",
+	"quotes in a colour":           "\x1b[31\" onclick=\"a()m\nsaid",
+	"a colour with a quote":        "\x1b[38;5;\"><b>m\nsaid",
+	"half a colour":                "said\x1b[",
+	"half a colour with a number":  "said\x1b[31",
+	"a link":                       "\x1b]8;;javascript:alert(1)\x07x\x1b]8;;\x07\nsaid",
+	"a link, ended otherwise":      "\x1b]8;;https://x.example/\"><b>\x1b\\x\x1b]8;;\x1b\\\nsaid",
+	"a link put together":          "\x1b\x1b[A]8;;https://x.example\x07x\nsaid",
+	"a link that does not end":     "\x1b]8;;https://x.example\nsaid",
+	"a colour in a link":           "\x1b]8;;\x1b[31mhttps://x.example\x07x\nsaid",
+	"an image":                     "\x1b]1338;url=https://x.example/a.png\x07\nsaid",
+	"a time":                       "\x1b_bk;t=1\x07\nsaid",
+	"invalid UTF-8":                "\xff\xfe\xc0<b>\xe2\x28\x1b[\xff31m\nsaid",
+	"a cursor":                     "said\n\x1b[A\x1b[2Kover",
+	"a cursor put together":        "said\n\x1b\x1b[A[A\x1b\x1b[A[2Kover",
+	"a cursor around another code": "said\n\x1b[\x1bcA\x1b[2\x1bcKover",
+	"a cursor with other digits":   "said\n\x1b[?1A\x1b[>2Kover",
+	"the line before":              "said\n\x1bM\x1b7\x1b8over",
+	"a cursor of eight bits":       "said\n\u009bA\u009b2Kover",
+	"backspaces":                   "said\b\b\b\bover",
+	"a line written again":         "said\rover",
+}
+
+// TestLogHTML: whatever a log holds, its page gets the text and colours, and every line stays where it was.
+func TestLogHTML(t *testing.T) {
+	classes := regexp.MustCompile(`^term-[a-z0-9]+( term-[a-z0-9]+)*$`)
+	for what, log := range hostileLogs {
+		doc, err := nethtml.Parse(strings.NewReader("<pre>" + string(web.LogHTML([]byte(log))) + "</pre>"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		for n := range doc.Descendants() {
+			switch {
+			case n.Type == nethtml.TextNode:
+				text.WriteString(n.Data)
+			case n.Type != nethtml.ElementNode || n.Data == "html" || n.Data == "head" || n.Data == "body" || n.Data == "pre":
+			case n.Data != "span" || len(n.Attr) != 1 || n.Attr[0].Key != "class" || !classes.MatchString(n.Attr[0].Val):
+				t.Errorf("%s: <%s> with %v came out", what, n.Data, n.Attr)
+			}
+		}
+		if got := text.String(); !strings.Contains(got, "said") || strings.ContainsAny(got, "\x1b\b\r\u009b") {
+			t.Errorf("%s: the page says %q", what, got)
+		}
+	}
+	if got, want := string(web.LogHTML([]byte("\x1b[1m\x1b[31mError:\x1b[0m no"))), `<span class="term-fg31 term-fg1">Error:</span> no`; got != want {
+		t.Errorf("colours: %s, want %s", got, want)
+	}
+}
