@@ -76,7 +76,7 @@ type ProjectRecord struct {
 	Deleted bool          `json:"deleted,omitempty"`
 	// MovedTo is the new project that keeps a deleted one's state, "" when none does.
 	MovedTo string `json:"moved_to,omitempty"`
-	// Run is the newest run (any state); Current the newest that finished and still counts for this head.
+	// Run is the newest plan run (any state).
 	Run *Run `json:"run,omitempty"`
 	// Runs are the ids of this project's runs in this pull, newest first, at most 20.
 	Runs []string `json:"runs,omitempty"`

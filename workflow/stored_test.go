@@ -21,7 +21,7 @@ func TestStored(t *testing.T) {
 	var lines []string
 	types := []reflect.Type{}
 	for _, v := range []any{workflow.Delivery{}, workflow.Request{}, workflow.RepoRecord{}, workflow.PullRecord{}, workflow.Run{},
-		workflow.Plan{}, workflow.ReportState{}, workflow.Lock{}, workflow.Event{}} {
+		workflow.Plan{}, workflow.ReportState{}, workflow.Lock{}, workflow.Lineage{}, workflow.Event{}} {
 		types = append(types, reflect.TypeOf(v))
 	}
 	for i := 0; i < len(types); i++ {

@@ -13,9 +13,6 @@ import (
 	"github.com/cardea-iac/cardea/workflow/config"
 )
 
-// maxConfig is the size above which a `.cardea.yml` is not even read.
-const maxConfig = 1 << 20
-
 // closureNote says that a plan may have been made without a file that its code reads.
 const closureNote = "The server's rule says `workspace: closure`: plans are made with the files that their code was found " +
 	"to name, not with the whole tree, and code that looks for another file does not find it. " +
@@ -156,8 +153,8 @@ func readRepoConfig(t workflow.Tree, kinds workflow.Kinds) (config.Repo, []workf
 		return config.Repo{}, nil, fmt.Errorf("reading %s: %w", workflow.RepoConfigFile, err)
 	case !info.Mode().IsRegular():
 		return fault(workflow.RepoConfigFile + " is not a file")
-	case info.Size() > maxConfig:
-		return fault(fmt.Sprintf("%s has %d bytes; %d are allowed", workflow.RepoConfigFile, info.Size(), maxConfig))
+	case info.Size() > config.MaxBytes: // then it is not even read
+		return fault(fmt.Sprintf("%s has %d bytes; %d are allowed", workflow.RepoConfigFile, info.Size(), config.MaxBytes))
 	}
 	data, err := fs.ReadFile(t, workflow.RepoConfigFile)
 	if err != nil {
