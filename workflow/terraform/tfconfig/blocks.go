@@ -67,8 +67,8 @@ func jsonBlocks(file string, data []byte) (out []block, ok bool) {
 	return out, true
 }
 
-// EveryKey is a JSON value in which a key that stands twice has both values, as an
-// array: the tools take both where they are blocks. nil for what is no JSON.
+// EveryKey is a JSON value in which a key that stands several times has all its values, as
+// one array: the tools take all where they are blocks. nil for what is no JSON.
 func EveryKey(data []byte) any {
 	if !json.Valid(data) {
 		return nil // reported by the parser
@@ -88,17 +88,19 @@ func nextValue(from *json.Decoder) any {
 		_, _ = from.Token()
 		return out
 	case json.Delim('{'):
-		out := map[string]any{}
+		all := map[string][]any{}
 		for from.More() {
 			key, _ := from.Token()
 			name, _ := key.(string)
-			v := nextValue(from)
-			if was, twice := out[name]; twice {
-				v = []any{was, v}
-			}
-			out[name] = v
+			all[name] = append(all[name], nextValue(from))
 		}
 		_, _ = from.Token()
+		out := make(map[string]any, len(all))
+		for name, values := range all {
+			if out[name] = values[0]; len(values) > 1 {
+				out[name] = values
+			}
+		}
 		return out
 	}
 	return t

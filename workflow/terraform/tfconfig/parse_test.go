@@ -1,6 +1,7 @@
 package tfconfig
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -41,6 +42,15 @@ func TestNesting(t *testing.T) {
 		if got := nesting([]byte(text), hclsyntax.LexConfig); got > 20 {
 			t.Errorf("%s: got nesting %d", name, got)
 		}
+	}
+}
+
+// TestKeysThatRepeat: a key that stands often in a file of JSON has one flat array, which is no deeper than the file.
+func TestKeysThatRepeat(t *testing.T) {
+	t.Parallel()
+	got, _ := json.Marshal(EveryKey([]byte(`{"a":[1],"b":1,"a":2,"a":{"c":3,"c":4,"c":[5]}}`)))
+	if want := `{"a":[[1],2,{"c":[3,4,[5]]}],"b":1}`; string(got) != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
