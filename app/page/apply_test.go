@@ -171,6 +171,16 @@ func TestNeverMerged(t *testing.T) {
 	}
 }
 
+// The author is named as such: whoever merged a pull is somebody else, mostly.
+func TestMergedIsNotSaidOfTheAuthor(t *testing.T) {
+	w := gated(t)
+	w.edit(12, func(rec *workflow.PullRecord) { rec.Pull.State = workflow.PullMerged })
+	const want = `>by ada · <span class="pill">merged</span> <code>subnets</code> at `
+	if body := w.body("/acme/infra/pull/12"); !strings.Contains(body, want) {
+		t.Errorf("the page of a merged pull does not say %q", want)
+	}
+}
+
 // TestHistory: every event once, oldest first, over more than one read.
 func TestHistory(t *testing.T) {
 	w := gated(t)
