@@ -62,7 +62,10 @@ func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, tip st
 		b.errs = append(b.errs, "Whether the base moved in what is applied could not be found out: "+phrase.Sentence(err.Error()))
 		return b
 	case t != nil:
-		return b // a conflict, or a faulty configuration: nothing is the same
+		// A conflict, or a faulty configuration: nothing is the same, and which rules hold is not known.
+		b.errs = append(b.errs, fmt.Sprintf("What %s says now of what is applied is not known: %s",
+			phrase.Name(rec.Pull.Base.Ref), phrase.Say("%s.", t.Title).And(phrase.All(t.Sentences))))
+		return b
 	}
 	b.faulty = f.BaseFaulty
 	for _, r := range moved {
@@ -90,20 +93,27 @@ func (s *Service) namedStand(ctx context.Context, was workflow.Run, tree string)
 
 // compare says whether a project's plan would be made from the same inputs, and from the same tree.
 func compare(ctx context.Context, s survey.Survey, was workflow.Run) (sameness, error) {
+	var same sameness
 	for _, p := range s.Resolution.Projects {
 		if p.Key() != was.Project.Key() {
 			continue
 		}
+		same.project = &p
 		now, refused, err := s.PlanRun(ctx, p)
-		if err != nil || refused != "" {
-			return sameness{project: &p}, err
+		if err != nil {
+			return same, err
 		}
-		same := now.Head == was.Head && now.InputsDigest == was.InputsDigest && slices.Equal(now.States, was.States)
-		return sameness{inputs: same, tree: same && now.Tree == was.Tree, project: &p, sharing: now.Sharing}, nil
+		same.sharing = now.Sharing
+		if refused == "" && slices.Equal(now.States, was.States) {
+			same.inputs = now.Head == was.Head && now.InputsDigest == was.InputsDigest
+			same.tree = same.inputs && now.Tree == was.Tree
+			return same, nil
+		}
 	}
-	// It is gone there, or a different project by now; the keepers of its state have a say all
-	// the same.
-	gone := workflow.Run{Project: was.Project, States: was.States}
-	err := s.Share(ctx, &gone)
-	return sameness{sharing: gone.Sharing}, err
+	// It is gone there, refused, or keeps another state by now; the keepers of the state that the
+	// plan would write have a say all the same.
+	written := workflow.Run{Project: was.Project, States: was.States}
+	err := s.Share(ctx, &written)
+	same.sharing = slices.Concat(same.sharing, written.Sharing)
+	return same, err
 }

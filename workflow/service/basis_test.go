@@ -84,6 +84,58 @@ func TestBaseMovesUnderTheSamePlan(t *testing.T) {
 	}
 }
 
+// TestBaseCannotBeReadWithTheHead: where head and base cannot be merged any more, nobody can say what the
+// base says now of the project, and that is a no, although the server's rule asks for nothing that says so.
+func TestBaseCannotBeReadWithTheHead(t *testing.T) {
+	start := func(t *testing.T) (*world, func()) {
+		w := newWorld(t)
+		w.rules.Require = []workflow.Requirement{workflow.NeedApproved}
+		w.ready(1, "head1", files{"a/main.tf": "2"})
+		w.do(1, "bob", verb(workflow.VerbApprove))
+		return w, func() {
+			w.commit("base2", baseFiles, files{".cardea.yml": "version: 1\nrequire: [reviewed]\n"})
+			w.source.tips["main"], w.source.conflicts = "base2", []string{".cardea.yml"}
+		}
+	}
+	const says = "What `main` says now of what is applied is not known"
+	t.Run("when it is asked for", func(t *testing.T) {
+		w, move := start(t)
+		move()
+		has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", says)
+	})
+	t.Run("when the runner stands ready", func(t *testing.T) {
+		w, move := start(t)
+		w.do(1, "bob", verb(workflow.VerbApply))
+		run := w.mustClaim("a")
+		move()
+		err := w.authorise(run)
+		if !errors.Is(err, service.ErrRefused) {
+			t.Fatalf("got %v", err)
+		}
+		has(t, err.Error(), says)
+	})
+}
+
+// TestKeepersOfTheStateThatIsWritten: the base gave the project another state, or nobody may plan it
+// there, while another project keeps by now the state that the plan would write: its rules hold.
+func TestKeepersOfTheStateThatIsWritten(t *testing.T) {
+	for name, a := range map[string]string{"another state": "2\nstate elsewhere", "refused": "refuse"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.rules.Require = []workflow.Requirement{workflow.NeedApproved}
+			w.rules.Environments = map[string]workflow.EnvironmentRules{
+				"prod": {Dirs: []string{"b"}, Approvals: &workflow.ApprovalRules{Count: 2}}}
+			w.ready(1, "head1", files{"a/main.tf": "2"})
+			w.do(1, "bob", verb(workflow.VerbApprove))
+			changes := files{"a/main.tf": a, "b/main.tf": "1\nstate state of a"}
+			w.commit("base2", baseFiles, changes)
+			w.commit("head1", baseFiles, changes)
+			w.source.tips["main"] = "base2"
+			has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "1 of 2 approvals")
+		})
+	}
+}
+
 // TestTakenBackBeforeItsTurn: an `unapprove` that we have counts, although nobody has carried it out yet.
 func TestTakenBackBeforeItsTurn(t *testing.T) {
 	w := newWorld(t)
