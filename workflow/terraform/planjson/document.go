@@ -217,6 +217,9 @@ func keepUnknown(c *plan.Proposed, m map[string]any, known []string) {
 			extra = map[string]any{}
 			c.Extra.Value = extra
 		}
+		if have, twice := extra[k]; twice { // in the change and beside it: neither may stand for the other
+			v = []any{have, v}
+		}
 		extra[k] = v
 	}
 }

@@ -142,12 +142,14 @@ func TestUnknownKeys(t *testing.T) {
 		strings.Replace(string(oneChange(`{"actions":["create"],"after":{}}`)), `"mode"`, `"new_key":2,"mode"`, 1),
 		strings.Replace(string(oneChange(`{"actions":["create"],"after":{}}`)), `"mode"`, `"other_key":2,"mode"`, 1),
 		strings.Replace(string(oneChange(`{"actions":["create"],"after":{}}`)), `{`, `{"new_key":[1],`, 1),
+		strings.Replace(string(oneChange(`{"actions":["create"],"after":{},"new_key":1}`)), `"mode"`, `"new_key":2,"mode"`, 1),
+		strings.Replace(string(oneChange(`{"actions":["create"],"after":{},"new_key":3}`)), `"mode"`, `"new_key":2,"mode"`, 1),
 	} {
 		plan, _ := readPlan(t, planInput([]byte(raw)))
 		seen[plan.ChangesHash] = true
 	}
-	if len(seen) != 5 { // where in an entry the key stands says nothing
-		t.Errorf("%d hashes, want 5", len(seen))
+	if len(seen) != 7 { // where in an entry the key stands says nothing
+		t.Errorf("%d hashes, want 7", len(seen))
 	}
 }
 
