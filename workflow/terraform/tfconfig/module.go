@@ -108,7 +108,7 @@ var (
 )
 
 // commands finds what runs a program: provisioners, the external data source, and the like.
-var commands = regexp.MustCompile(`(?m)\b(command|program|inline|script)s?"?[ \t]*[:=]`)
+var commands = regexp.MustCompile(`\b(command|program|inline|script)s?"?\s*([:=]|/\*)`)
 
 // parser reads the files of one directory, in order of their names. What it
 // cannot read as the tool will is an error among the diagnostics.

@@ -29,11 +29,17 @@ func TestBelowTheRoot(t *testing.T) {
 		{"a word", "data \"archive_file\" \"x\" {\n source_dir = \"src\"\n}\n", "`src/a.go`, which its code names, changed"},
 		{"the directory", "resource \"docker_image\" \"x\" {\n build {\n  context = \".\"\n }\n}\n", "`src/a.go`, which its code names, changed"},
 		{"a command", "data \"external\" \"x\" {\n program = [\"make\"]\n}\n", "`src/a.go` changed, and it may read it: a command in `main.tf`"},
+		{"a command behind a comment", "data \"external\" \"x\" {\n program /* all */ = [\"make\"]\n}\n", "`src/a.go` changed, and it may read it: a command in `main.tf`"},
+		{"a command, in JSON in lines", "{\"data\": {\"external\": {\"x\": {\"program\"\n: [\"make\"]}}}}", "`src/a.go` changed, and it may read it: a command in `main.tf.json`"},
 		{"a path that is not known", "variable \"f\" {}\n" + reader + `file(var.f) }`, "`src/a.go` changed, and it may read it: computed paths in `main.tf`"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			found := discover(t, New(""), withIDs(mapFS(map[string]string{"main.tf": tt.code, "backend.tf": s3, "src/a.go": "a"})))
+			file := "main.tf"
+			if strings.HasPrefix(tt.code, "{") {
+				file += ".json"
+			}
+			found := discover(t, New(""), withIDs(mapFS(map[string]string{file: tt.code, "backend.tf": s3, "src/a.go": "a"})))
 			projects := []workflow.Project{{Name: ".", Dir: "."}}
 			in := survey.AffectedInput{Changes: []workflow.FileChange{{Path: "src/a.go", Status: "modified"}}, BaseFound: found, HeadFound: found}
 			in.Resolution.Kinds, in.Resolution.Projects, in.Resolution.BaseProjects = workflow.Kinds{Kind()}, projects, projects
