@@ -165,7 +165,7 @@ type ApplyPart struct {
 	Facts   []Fact // of the authorisation: what was confirmed before it started
 }
 
-// SubjectLink is what a run is for, in words for [Prose], and where it is shown, "" for nowhere.
+// SubjectLink is what a run is for, in words for [markdown.Parts], and where it is shown, "" for nowhere.
 type SubjectLink struct{ Words, URL string }
 
 // SubjectOf is what a run is for.
@@ -176,7 +176,7 @@ func SubjectOf(r workflow.Run) SubjectLink {
 
 // Fact is one line of a table.
 type Fact struct {
-	Name, Value string // the value is for [Prose]
+	Name, Value string // the value is for [markdown.Parts]
 }
 
 // Step is one point in a run's life.
