@@ -303,3 +303,29 @@ func TestNoFingerprintIsApproved(t *testing.T) {
 		t.Errorf("counted %v, missing %v", counted, missing)
 	}
 }
+
+// TestEditedWhen: who wrote in the very second in which the summary was edited, or became ours
+// again, may have seen what somebody else wrote.
+func TestEditedWhen(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	ours := func(after time.Duration) workflow.Shown { return workflow.Shown{At: at.Add(after)} }
+	edit := func(after time.Duration) workflow.Shown { return workflow.Shown{At: at.Add(after), EditedBy: gateAda} }
+	for name, c := range map[string]struct {
+		shown  []workflow.Shown
+		edited bool
+	}{
+		"never":                           {[]workflow.Shown{ours(-time.Minute)}, false},
+		"before":                          {[]workflow.Shown{ours(-time.Minute), edit(-time.Second)}, true},
+		"in that second":                  {[]workflow.Shown{ours(-time.Minute), edit(0)}, true},
+		"later":                           {[]workflow.Shown{ours(-time.Minute), edit(time.Second)}, false},
+		"ours again the second before":    {[]workflow.Shown{edit(-time.Minute), ours(-time.Second)}, false},
+		"ours again in that second":       {[]workflow.Shown{edit(-time.Minute), ours(0)}, true},
+		"ours again later":                {[]workflow.Shown{edit(-time.Minute), ours(time.Second)}, true},
+		"ours again, and told before it":  {[]workflow.Shown{ours(-time.Second), edit(-time.Minute)}, false},
+		"edited once more since it is so": {[]workflow.Shown{edit(-time.Minute), ours(-3 * time.Second), edit(-2 * time.Second)}, true},
+	} {
+		if why := EditedWhen(c.shown, at); (why != "") != c.edited {
+			t.Errorf("%s: got %q", name, why)
+		}
+	}
+}

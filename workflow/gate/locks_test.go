@@ -41,3 +41,16 @@ func TestTakeLocksOfSeveralStates(t *testing.T) {
 		}
 	}
 }
+
+// TestTakeLocksOfWhatMayBeOneState: a lock on a state that may be this one is in the way like its own.
+func TestTakeLocksOfWhatMayBeOneState(t *testing.T) {
+	mine, other := workflow.PullKey{RepoID: 7, Number: 1}, workflow.PullKey{RepoID: 7, Number: 2}
+	for locked, held := range map[string]bool{"r:?1,=b": true, "r:=a,=c": false} {
+		taken, by := TakeLocks(TakeInput{Pull: mine, Project: workflow.Project{Name: "net", Dir: "net"},
+			State: workflow.KeptState{States: workflow.States{"r:=a,=b"}}, User: gateAda, Now: gateNow, Why: workflow.LockApply,
+			Locks: []workflow.Lock{{RepoID: 7, Key: "state\x00" + locked, Pull: other, Why: workflow.LockApply, Epoch: 3}}})
+		if (by != nil) != held || (len(taken) == 0) != held {
+			t.Errorf("%s is locked: took %v, held is %v", locked, taken, by)
+		}
+	}
+}
