@@ -119,23 +119,30 @@ func TestApproveWhatWasSeen(t *testing.T) {
 	}
 }
 
-// Whoever names a plan that did not exist yet when they wrote has not seen it.
+// Whoever names a plan that did not exist yet when they wrote has not seen it, whichever clock is behind.
 func TestApproveBeforeThePlan(t *testing.T) {
-	w := newWorld(t)
-	w.open(1, "head1", files{"a/main.tf": "new"})
-	run := w.mustClaim("a")
-	at := w.now
-	w.now = w.now.Add(2 * time.Second)
-	w.finish(w.fingerprinted(run, 1))
-	approve := verb(workflow.VerbApprove, "a")
-	approve.Fingerprints = map[string]string{"a": w.project(1, "a").Run.Fingerprint[:12]}
-	req := workflow.Request{
-		Kind: workflow.RequestCommand, Number: 1, Immediate: true, Command: &approve, CommentID: 77, Key: "comment:77", Actor: people["bob"], CommentedAt: at,
+	for name, ahead := range map[string]time.Duration{"told late": 0, "GitHub's clock is ahead": time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.open(1, "head1", files{"a/main.tf": "new"})
+			run := w.mustClaim("a")
+			approve := verb(workflow.VerbApprove, "a")
+			approve.Fingerprints = map[string]string{"a": w.fingerprinted(run, 1).Plan.Fingerprint[:12]}
+			req := workflow.Request{
+				Kind: workflow.RequestCommand, Number: 1, Immediate: true, Command: &approve, CommentID: 77, Key: "comment:77",
+				Actor: people["bob"], CommentedAt: w.now.Add(ahead),
+			}
+			if ahead > 0 {
+				req.Received = w.now
+			}
+			w.now = w.now.Add(2 * time.Second)
+			w.finish(w.fingerprinted(run, 1))
+			stored, _ := w.deliver(req)
+			w.expand()
+			has(t, w.reply(1, stored.ID), "refused", "was made after you wrote. Look at it, then `cardea approve -p")
+			has(t, w.do(1, "bob", approve), "approved", "a true")
+		})
 	}
-	stored, _ := w.deliver(req)
-	w.expand()
-	has(t, w.reply(1, stored.ID), "refused", "was made after you wrote. Look at it, then `cardea approve -p")
-	has(t, w.do(1, "bob", approve), "approved", "a true")
 }
 
 // GitHub dates comments to the second, so a plan that ended in that second may have been read.
