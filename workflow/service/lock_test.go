@@ -197,3 +197,14 @@ func TestHeldProject(t *testing.T) {
 	}
 	want(t, "said", said, 1)
 }
+
+// TestUnlistedBot: a role alone does not let an app command anything; the server's `bots` have to list it.
+func TestUnlistedBot(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	people["robot[bot]"] = workflow.Actor{ID: 99, Login: "robot[bot]", Bot: true}
+	defer delete(people, "robot[bot]")
+	w.roles["robot[bot]"] = workflow.RoleAdmin
+	has(t, w.do(1, "robot[bot]", verb(workflow.VerbLock, "a")), "refused", "`bots` do not list this app")
+	want(t, "locks", len(w.locks()), 0)
+}
