@@ -14,8 +14,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/agnivade/levenshtein"
-
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -98,21 +97,10 @@ func unknownVerb(verb, prefix string) string {
 	for _, v := range verbs {
 		known = append(known, string(v))
 	}
-	if near := nearest(verb, known); near != "" {
+	if near := phrase.Nearest(verb, known); near != "" {
 		return fmt.Sprintf("There is no command %s. Did you mean `%s %s`?", code(verb), prefix, near)
 	}
 	return fmt.Sprintf("There is no command %s.", code(verb))
-}
-
-// nearest is the known word at most two edits away from word, "" without one.
-func nearest(word string, known []string) string {
-	best, at := "", 3
-	for _, k := range known {
-		if d := levenshtein.ComputeDistance(word, k); d < at && d < len(k) {
-			best, at = k, d
-		}
-	}
-	return best
 }
 
 // code shows a word of the comment in a code span, shortened and without anything that would

@@ -168,7 +168,7 @@ func (g grammar) find(word string) (opt option, value string, given bool, fault 
 			return opt, "", false, fmt.Sprintf("There is no option %s. Did you mean `%s`?", code(name), n)
 		}
 	}
-	if near := nearest(strings.ToLower(name), names); near != "" && len(bare) > 2 {
+	if near := phrase.Nearest(name, names); near != "" && len(bare) > 2 {
 		return opt, "", false, fmt.Sprintf("There is no option %s. Did you mean `%s`?", code(name), near)
 	}
 	return opt, "", false, fmt.Sprintf("There is no option %s of `%s %s`.", code(name), g.prefix, g.verb)
