@@ -39,7 +39,8 @@ var arrows = map[string][]string{
 	"workflow/gate":        {"workflow", "internal/phrase"},
 	"workflow/queue":       {"workflow", "internal/phrase"},
 	"workflow/plan":        {"workflow", "internal/phrase"},
-	"workflow/service":     {"workflow", "workflow/queue", "workflow/gate", "workflow/survey", "internal/phrase"},
+	"workflow/scope":       {"workflow", "workflow/gate", "workflow/survey", "internal/phrase"},
+	"workflow/service":     {"workflow", "workflow/queue", "workflow/gate", "workflow/scope", "workflow/survey", "internal/phrase"},
 	"workflow/run":         {"workflow", "workflow/service", "internal/phrase"},
 	"workflow/bolt":        {"workflow"},
 	"workflow/git":         {"workflow"},
@@ -65,6 +66,7 @@ var forbidden = map[string][]string{
 	"workflow/survey":  theOutside,
 	"workflow/gate":    theOutside,
 	"workflow/queue":   theOutside,
+	"workflow/scope":   theOutside,
 	"workflow/service": theOutside,
 }
 

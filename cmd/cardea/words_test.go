@@ -13,7 +13,7 @@ import (
 
 // neutral are the rooms that know no engine, below the module's root.
 var neutral = []string{"workflow", "workflow/config", "workflow/survey",
-	"workflow/gate", "workflow/queue", "workflow/service",
+	"workflow/gate", "workflow/queue", "workflow/scope", "workflow/service",
 	"workflow/plan", "workflow/run", "workflow/git", "workflow/bolt"}
 
 // terraformWords are where one of them says Terraform all the same, each with the reason.

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
+	"github.com/cardea-iac/cardea/workflow/scope"
 )
 
 // applyCommand carries out `apply`: for each chosen project with something to apply it takes
@@ -19,28 +19,28 @@ import (
 // request; only the look at the base's present tip comes before it.
 func (s *Service) applyCommand(ctx context.Context, c *command) error {
 	var plans []workflow.Run
-	chosen, fault := c.chosen()
+	chosen, fault := c.Chosen()
 	if !fault.Empty() {
 		return s.refuseCommand(ctx, c, fault)
 	}
 	for _, p := range chosen {
-		if run, why := currentPlan(*p); why.Empty() {
+		if run, why := scope.CurrentPlan(*p); why.Empty() {
 			plans = append(plans, *run)
 		}
 	}
-	b := s.findBasis(ctx, *c.rec, c.live.BaseTip, plans)
+	b := s.findBasis(ctx, *c.Record, c.Live.BaseTip, plans)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if s.live != nil && s.now().Sub(c.live.Read) > gate.LiveMaxAge-2*time.Second { // looking at the base took its time
-		c.live = s.readLive(ctx, *c.rec, c.actor())
+	if s.live != nil && s.now().Sub(c.Live.Read) > gate.LiveMaxAge-2*time.Second { // looking at the base took its time
+		c.Live = s.readLive(ctx, *c.Record, c.Actor())
 	}
-	c.live.Errors = append(slices.Clone(c.live.Errors), b.errs...)
+	c.Live.Errors = append(slices.Clone(c.Live.Errors), b.errs...)
 	return s.execute(ctx, c, func(c *command) (*workflow.Reply, error) { return c.apply(b) })
 }
 
 func (c *command) apply(b basis) (*workflow.Reply, error) {
-	chosen, fault := c.chosen()
+	chosen, fault := c.Chosen()
 	if !fault.Empty() {
 		return refusedReply(fault), nil
 	}
@@ -48,14 +48,14 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 	queued, outdated := 0, false
 	for _, p := range chosen {
 		name := p.Project.Name
-		if why := nothingToApply(*p); why != "" {
-			if c.named() {
+		if why := scope.NothingToApply(*p); why != "" {
+			if c.Named() {
 				refused = append(refused, workflow.ReplyItem{Project: name,
 					Text: phrase.Say("%s %s: there is nothing to apply.", phrase.Project(name), why)})
 			}
 			continue
 		}
-		if why := c.whyNotShown(*p); !why.Empty() {
+		if why := c.WhyNotShown(*p); !why.Empty() {
 			refused = append(refused, workflow.ReplyItem{Project: name, Text: why})
 			continue
 		}
@@ -76,7 +76,7 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 		refused = append(refused, item)
 	}
 	if outdated {
-		if err := c.planOnTip(c.rec.Pull, b.tip); err != nil {
+		if err := c.planOnTip(c.Record.Pull, b.tip); err != nil {
 			return nil, err
 		}
 	}
@@ -89,46 +89,17 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 	return nil, nil
 }
 
-// whyNotShown says why a button, which is about exactly the plans that it shows, is
-// not about a project's present one; nothing when it is, and for comments that name no plan.
-func (c *command) whyNotShown(p workflow.ProjectRecord) phrase.Text {
-	bound := c.cmd().Fingerprints
-	if len(bound) == 0 && c.e.Request.CheckRunID == 0 {
-		return nil
-	}
-	name := p.Project.Name
-	if want := bound[name]; p.Run != nil && len(want) >= 8 && strings.HasPrefix(p.Run.Fingerprint, want) {
-		return nil
-	}
-	return phrase.Say("The button did not show the present plan of %s. Look at it, then %s.", phrase.Project(name),
-		workflow.VerbApply.About(name))
-}
-
-// nothingToApply says, as part of a sentence, why a project is not even asked about; "" when it is.
-func nothingToApply(p workflow.ProjectRecord) string {
-	switch p.State() {
-	case workflow.StateApplied:
-		return "is applied"
-	case workflow.StateNoChanges:
-		return "has no changes"
-	}
-	if p.Run != nil && p.Run.State == workflow.RunFinished && p.Run.Outcome == workflow.OutcomeSucceeded && p.Run.NoChanges {
-		return "has no changes"
-	}
-	return ""
-}
-
 // order takes a project's locks, asks the gate and queues the apply, or says all that is missing and leaves nothing behind.
 func (c *command) order(p *workflow.ProjectRecord, b basis, n int) ([]workflow.Missing, error) {
 	run, took, err := c.prepareApply(p, n)
 	if err != nil {
 		return nil, err
 	}
-	in, err := c.gateInput(*c.rec, *p, c.rules)
+	in, err := c.gateInput(*c.Record, *p, c.Rules)
 	if err != nil {
 		return nil, err
 	}
-	in.Live, in.BaseFaulty = c.live, b.faulty
+	in.Live, in.BaseFaulty = c.Live, b.faulty
 	if p.Run != nil {
 		in.Artefact = p.Run.Artefact // the runner finds out whether it is what lies on disk
 		b.same[p.Run.ID].add(&in)
@@ -137,7 +108,7 @@ func (c *command) order(p *workflow.ProjectRecord, b basis, n int) ([]workflow.M
 	if spent, err := c.isSpent(run); err != nil {
 		return nil, err
 	} else if spent && len(missing) == 0 {
-		missing = []workflow.Missing{spentPlan(*p)}
+		missing = []workflow.Missing{gate.SpentPlan(*p)}
 	}
 	if run.ID == "" && len(missing) == 0 { // the gate and we disagree, so the answer is no
 		missing = []workflow.Missing{{Need: workflow.NeedPlan, Short: phrase.Say("a new plan"),
@@ -145,7 +116,7 @@ func (c *command) order(p *workflow.ProjectRecord, b basis, n int) ([]workflow.M
 			Mend:     phrase.Say("A new plan: %s.", workflow.VerbPlan.About(p.Project.Name))}}
 	}
 	if len(missing) > 0 {
-		return missing, c.giveBack(c.rec, took)
+		return missing, c.giveBack(c.Record, took)
 	}
 	p.Apply, p.WaitsFor = workflow.ShownRun(run), nil
 	p.AddRun(run.ID)
@@ -156,7 +127,7 @@ func (c *command) order(p *workflow.ProjectRecord, b basis, n int) ([]workflow.M
 // prepareApply is the apply run of a project's current plan, with its locks taken. It
 // has no id where there is no plan to apply: the gate says what is there instead.
 func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.Run, took workflow.ApplyOrder, err error) {
-	current, why := currentPlan(*p)
+	current, why := scope.CurrentPlan(*p)
 	if !why.Empty() || (p.Apply != nil && p.Apply.State != workflow.RunFinished) {
 		return run, took, nil
 	}
@@ -167,8 +138,8 @@ func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.R
 	if err != nil && !errors.Is(err, workflow.ErrNotFound) {
 		return run, took, err
 	}
-	taken, held, err := c.takeLocks(c.rec.Pull.Key(), lockRequest{p.Project,
-		workflow.KeptState{States: run.States, Lineage: plan.StateID}, c.actor(), workflow.LockApply})
+	taken, held, err := c.takeLocks(c.Record.Pull.Key(), lockRequest{p.Project,
+		workflow.KeptState{States: run.States, Lineage: plan.StateID}, c.Actor(), workflow.LockApply})
 	if err != nil {
 		return run, took, err
 	}
@@ -179,7 +150,7 @@ func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.R
 	if p.Apply != nil {
 		took.Before = p.Apply.ID
 	}
-	rules := c.rules.ForProject(p.Project)
+	rules := c.Rules.ForProject(p.Project)
 	counts := run.Counts
 	run = runLike(run, workflow.RunApply)
 	run.Lineage = plan.StateID
@@ -188,7 +159,7 @@ func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.R
 		run.ID = c.newID()
 	}
 	run.Queued = c.now.Add(time.Duration(n) * time.Microsecond) // the queue keeps the order of the projects
-	run.Actor, run.Request, run.Priority, run.Apply = c.actor(), c.e.Request.ID, workflow.PriorityApply, &took
+	run.Actor, run.Request, run.Priority, run.Apply = c.Actor(), c.Request.ID, workflow.PriorityApply, &took
 	run.Credentials, run.CreateWorkspace = rules.Credentials.Apply, false
 	run.Fingerprint, run.Artefact = took.Fingerprint, took.Artefact
 	return run, took, nil
@@ -266,14 +237,6 @@ func (a *act) isSpent(apply workflow.Run) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
-}
-
-func spentPlan(p workflow.ProjectRecord) workflow.Missing {
-	return workflow.Missing{
-		Need: workflow.NeedPlan, Short: phrase.Say("a new plan"),
-		Sentence: phrase.Say("This plan was carried out once, and a plan is never carried out twice."),
-		Mend:     phrase.Say("A new plan: %s.", workflow.VerbPlan.About(p.Project.Name)),
-	}
 }
 
 // planOnTip submits the request that plans anew, on the base's tip, what is no longer made

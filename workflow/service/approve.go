@@ -11,6 +11,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
+	"github.com/cardea-iac/cardea/workflow/scope"
 )
 
 // maxShown is how many states of the summary comment are remembered.
@@ -121,21 +122,21 @@ func lastShown(shown []workflow.Shown) []workflow.Shown {
 // approve carries out `approve`: each chosen plan is approved if it is the one
 // that the person had seen; the answer says of each whether it is, and why not.
 func (c *command) approve() (*workflow.Reply, error) {
-	chosen, fault := c.chosen()
+	chosen, fault := c.Chosen()
 	if !fault.Empty() {
 		return refusedReply(fault), nil
 	}
-	if c.rec.Pull.State != workflow.PullOpen {
-		return refusedReply(phrase.Say("This pull request is %s.", c.rec.Pull.State)), nil
+	if c.Record.Pull.State != workflow.PullOpen {
+		return refusedReply(phrase.Say("This pull request is %s.", c.Record.Pull.State)), nil
 	}
 	reply := &workflow.Reply{Kind: workflow.ReplyApproved}
 	any := false
 	var unseen []workflow.ReplyItem
 	for _, p := range chosen {
 		item := workflow.ReplyItem{Project: p.Project.Name}
-		run, why := currentPlan(*p)
-		if nothing := nothingToApply(*p); nothing != "" {
-			if why = phrase.Plain(nothing); !c.named() {
+		run, why := scope.CurrentPlan(*p)
+		if nothing := scope.NothingToApply(*p); nothing != "" {
+			if why = phrase.Plain(nothing); !c.Named() {
 				continue
 			}
 		}
@@ -148,7 +149,7 @@ func (c *command) approve() (*workflow.Reply, error) {
 			if err := c.recordApproval(p, *run); err != nil {
 				return nil, err
 			}
-		} else if item.Text.Equal(notSeen(p.Project.Name, *run)) && !c.named() {
+		} else if item.Text.Equal(notSeen(p.Project.Name, *run)) && !c.Named() {
 			unseen = append(unseen, item)
 			continue
 		}
@@ -176,26 +177,26 @@ func (c *command) approve() (*workflow.Reply, error) {
 
 // mayNotApprove says why a person cannot approve a plan; nothing when they can.
 func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phrase.Text {
-	rules := c.rules.ForProject(p.Project)
+	rules := c.Rules.ForProject(p.Project)
 	others, err := c.byLineage(run)
 	if err != nil {
 		return phrase.Say("Whose state it is could not be found out.")
 	}
 	for _, other := range append(slices.Clone(run.Sharing), others...) { // whose state it is
-		rules = rules.And(c.rules.ForProject(other))
+		rules = rules.And(c.Rules.ForProject(other))
 	}
-	if len(c.live.Errors) > 0 {
-		return phrase.All(phrase.Texts(c.live.Errors...))
+	if len(c.Live.Errors) > 0 {
+		return phrase.All(phrase.Texts(c.Live.Errors...))
 	}
-	given := workflow.Approval{Fingerprint: run.Fingerprint, User: c.actor(), At: c.at()}
-	if why := gate.MayApprove(rules, c.rec.Pull.Author, given, c.live.Roles); !why.Empty() {
+	given := workflow.Approval{Fingerprint: run.Fingerprint, User: c.Actor(), At: c.at()}
+	if why := gate.MayApprove(rules, c.Record.Pull.Author, given, c.Live.Roles); !why.Empty() {
 		return why
 	}
 	name := p.Project.Name
-	if why := gate.EditedWhen(c.rec.Shown, c.at()); why != "" && c.e.Request.CheckRunID == 0 {
+	if why := gate.EditedWhen(c.Record.Shown, c.at()); why != "" && c.Request.CheckRunID == 0 {
 		return phrase.Plain(why).And(approveNow(name, run))
 	}
-	if typed, ok := c.cmd().Fingerprints[name]; ok {
+	if typed, ok := c.Request.Command.Fingerprints[name]; ok {
 		if len(typed) < 8 || !strings.HasPrefix(run.Fingerprint, strings.ToLower(typed)) {
 			return phrase.Say("The plan of %s is `%s`, not %s. %s", phrase.Project(name), workflow.ShortFingerprint(run.Fingerprint),
 				phrase.Name(typed), approveNow(name, run))
@@ -204,16 +205,16 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phra
 		if err != nil {
 			return phrase.Say("Which plan that is could not be found out.")
 		}
-		if of == "" && c.e.Request.CheckRunID == 0 {
+		if of == "" && c.Request.CheckRunID == 0 {
 			return phrase.Say("The plan `%s` of %s was made after you wrote. %s", workflow.ShortFingerprint(run.Fingerprint),
 				phrase.Project(name), approveNow(name, run))
 		}
 		return c.whyAnother(p, of, run)
 	}
-	if len(c.cmd().Fingerprints) > 0 && c.e.Request.CheckRunID != 0 {
+	if len(c.Request.Command.Fingerprints) > 0 && c.Request.CheckRunID != 0 {
 		return phrase.Say("The button did not show the plan of %s. %s", phrase.Project(name), approveNow(name, run))
 	}
-	seen, of, ok := gate.SeenPlan(c.rec.Shown, c.at(), name)
+	seen, of, ok := gate.SeenPlan(c.Record.Shown, c.at(), name)
 	switch {
 	case !ok:
 		return notSeen(name, run)
@@ -230,14 +231,14 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phra
 // had ended before the second in which they wrote, else of the first one in that second. ""
 // when there was none: nobody can have seen it.
 func (c *command) meant(p workflow.ProjectRecord, present workflow.Run) (string, error) {
-	if c.e.Request.CheckRunID != 0 {
-		return c.cmd().Runs[p.Project.Name], nil
+	if c.Request.CheckRunID != 0 {
+		return c.Request.Command.Runs[p.Project.Name], nil
 	}
-	if seen, shown, _ := gate.SeenPlan(c.rec.Shown, c.at(), p.Project.Name); seen == present.Fingerprint {
+	if seen, shown, _ := gate.SeenPlan(c.Record.Shown, c.at(), p.Project.Name); seen == present.Fingerprint {
 		return shown, nil
 	}
 	wrote := c.at()
-	if r := c.e.Request.Received; r.Before(wrote) { // by our clock, like the ends of runs, in case either clock is behind
+	if r := c.Request.Received; r.Before(wrote) { // by our clock, like the ends of runs, in case either clock is behind
 		wrote = r
 	}
 	second, first := wrote.Truncate(time.Second), ""
@@ -311,7 +312,7 @@ func (c *command) appliedSince(p workflow.ProjectRecord, plan workflow.Run) (boo
 // approvalOf is the sender's approval of a run's plan.
 func (c *command) approvalOf(run workflow.Run, plan workflow.Plan) workflow.Approval {
 	return workflow.Approval{
-		Fingerprint: run.Fingerprint, User: c.actor(), At: c.at(), CommentID: c.e.Request.CommentID, Request: c.e.Request.ID,
+		Fingerprint: run.Fingerprint, User: c.Actor(), At: c.at(), CommentID: c.Request.CommentID, Request: c.Request.ID,
 		Head: run.Head, Tree: run.Tree, Hidden: len(plan.Hidden) > 0,
 		Late: plan.Late, Inputs: run.InputsDigest, Files: run.FilesDigest, Computed: len(run.ComputedPaths) > 0,
 		Fetched: plan.Fetched, Named: plan.Named,
@@ -319,7 +320,7 @@ func (c *command) approvalOf(run workflow.Run, plan workflow.Plan) workflow.Appr
 }
 
 // at is when the command was given, by GitHub's clock.
-func (c *command) at() time.Time { return c.e.Request.CommentedAt }
+func (c *command) at() time.Time { return c.Request.CommentedAt }
 
 // recordApproval adds the approval and takes a new look at what the apply waits for.
 func (c *command) recordApproval(p *workflow.ProjectRecord, run workflow.Run) error {
@@ -328,55 +329,55 @@ func (c *command) recordApproval(p *workflow.ProjectRecord, run workflow.Run) er
 		return err
 	}
 	p.Approvals = slices.DeleteFunc(p.Approvals, func(a workflow.Approval) bool {
-		return a.User.ID == c.actor().ID && a.Void == "" && a.Fingerprint == run.Fingerprint
+		return a.User.ID == c.Actor().ID && a.Void == "" && a.Fingerprint == run.Fingerprint
 	})
 	p.Approvals = append(p.Approvals, c.approvalOf(run, plan))
-	if err := c.say(c.rec.Pull.Subject().About(), workflow.Event{
-		Kind: workflow.EventApproved, Project: p.Project.Name, Run: run.ID, Actor: c.actor(),
-		Text: phrase.Say("%s approved the plan `%s` of `%s`.", workflow.Mention(c.actor()),
+	if err := c.say(c.Record.Pull.Subject().About(), workflow.Event{
+		Kind: workflow.EventApproved, Project: p.Project.Name, Run: run.ID, Actor: c.Actor(),
+		Text: phrase.Say("%s approved the plan `%s` of `%s`.", workflow.Mention(c.Actor()),
 			workflow.ShortFingerprint(run.Fingerprint), p.Project.Name),
 	}); err != nil {
 		return err
 	}
-	return c.reconsider(*c.rec, p, c.rules)
+	return c.reconsider(*c.Record, p, c.Rules)
 }
 
 // unapprove takes the sender's own approvals back; everybody may.
 func (c *command) unapprove() (*workflow.Reply, error) {
 	// Also projects that are deleted or of an earlier head: a later head would inherit the approval.
 	var all []*workflow.ProjectRecord
-	for _, projects := range [][]workflow.ProjectRecord{c.rec.Projects, c.rec.Past} {
+	for _, projects := range [][]workflow.ProjectRecord{c.Record.Projects, c.Record.Past} {
 		for i := range projects {
 			all = append(all, &projects[i])
 		}
 	}
 	reply := &workflow.Reply{Kind: workflow.ReplyUnapproved}
 	for _, p := range all {
-		if !c.picks(p.Project) {
+		if !c.Picks(p.Project) {
 			continue
 		}
 		before := len(p.Approvals)
 		p.Approvals = slices.DeleteFunc(slices.Clone(p.Approvals),
-			func(a workflow.Approval) bool { return a.User.ID == c.actor().ID && a.Void == "" })
+			func(a workflow.Approval) bool { return a.User.ID == c.Actor().ID && a.Void == "" })
 		if len(p.Approvals) == before {
 			continue
 		}
 		reply.Items = append(reply.Items, workflow.ReplyItem{Project: p.Project.Name, Done: true})
-		if err := c.say(c.rec.Pull.Subject().About(), workflow.Event{
-			Kind: workflow.EventUnapproved, Project: p.Project.Name, Actor: c.actor(),
-			Text: phrase.Say("%s took the approval of `%s` back.", workflow.Mention(c.actor()), p.Project.Name),
+		if err := c.say(c.Record.Pull.Subject().About(), workflow.Event{
+			Kind: workflow.EventUnapproved, Project: p.Project.Name, Actor: c.Actor(),
+			Text: phrase.Say("%s took the approval of `%s` back.", workflow.Mention(c.Actor()), p.Project.Name),
 		}); err != nil {
 			return nil, err
 		}
-		if c.rec.Find(p.Project.Key()) == nil {
+		if c.Record.Find(p.Project.Key()) == nil {
 			continue // of an earlier head: nothing waits for it
 		}
-		if err := c.reconsider(*c.rec, p, c.rules); err != nil {
+		if err := c.reconsider(*c.Record, p, c.Rules); err != nil {
 			return nil, err
 		}
 	}
 	if len(reply.Items) == 0 {
-		return refusedReply(c.noApproval()), nil
+		return refusedReply(c.NoApproval()), nil
 	}
 	return reply, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/scope"
 )
 
 // uselessArtefacts lists the runs whose artefacts are of no use once a project's plan is another one, or none: all but keep.
@@ -30,7 +31,7 @@ func (s *Service) WantedArtefacts(ctx context.Context) (map[string]bool, error) 
 		}
 		for _, rec := range pulls {
 			for _, p := range rec.Projects {
-				if run, why := currentPlan(p); why.Empty() && run.Artefact != "" {
+				if run, why := scope.CurrentPlan(p); why.Empty() && run.Artefact != "" {
 					wanted[run.ID] = true
 				}
 			}

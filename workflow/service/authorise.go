@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -183,14 +182,14 @@ func (c *authorisation) confirm(
 	if spent, err := c.isSpent(run); err != nil {
 		return nil, none, err
 	} else if spent {
-		missing = append(missing, spentPlan(*p))
+		missing = append(missing, gate.SpentPlan(*p))
 	}
 	pending, err := c.tx.PendingRequestsOf(rec.Pull.Subject().About())
 	if err != nil {
 		return nil, none, err
 	}
-	missing = append(missing, takenBack(pending, *p)...)
-	missing = append(missing, toldSince(pending, rec.Pull)...)
+	missing = append(missing, gate.TakenBack(pending, *p)...)
+	missing = append(missing, gate.ToldSince(pending, rec.Pull)...)
 	rules, author := gate.Holding(in)
 	approvals, _ := gate.CountApprovals(rules, author, p.Approvals, run.Apply.Fingerprint, c.live.Roles)
 	auth := workflow.Authorisation{
@@ -204,47 +203,4 @@ func (c *authorisation) confirm(
 		}
 	}
 	return missing, auth, nil
-}
-
-// takenBack are the approvals that people take back by commands that are durable here, and so
-// acknowledged, but whose turn has not come yet: they no longer count.
-func takenBack(pending []workflow.Request, p workflow.ProjectRecord) (out []workflow.Missing) {
-	for _, r := range pending {
-		if r.Command == nil || r.Command.Verb != workflow.VerbUnapprove {
-			continue
-		}
-		theirs := func(a workflow.Approval) bool { return a.User.ID == r.Actor.ID && a.Void == "" }
-		if slices.ContainsFunc(p.Approvals, theirs) {
-			out = append(out, workflow.Missing{Need: workflow.NeedApproved,
-				Sentence: phrase.Say("%s takes approvals back: that %s comes first.", workflow.Mention(r.Actor),
-					workflow.VerbUnapprove.Typed("")),
-				Mend: phrase.Say("Ask again when it is answered: %s.", workflow.VerbApply.About(p.Project.Name))})
-		}
-	}
-	return out
-}
-
-// toldSince is what GitHub has delivered about the pull and nobody has worked off yet: it
-// counts against an apply, whatever GitHub's API, which may lag, still shows.
-func toldSince(pending []workflow.Request, p workflow.Pull) (out []workflow.Missing) {
-	for _, r := range pending {
-		m := workflow.Missing{Mend: phrase.Say("Ask again when it is worked off: %s.", workflow.VerbApply.Typed(""))}
-		switch {
-		case r.CommentedAt.Before(p.UpdatedAt):
-			continue
-		case r.Kind == workflow.RequestClosed:
-			m.Need, m.Sentence = workflow.NeedOpen, phrase.Say("GitHub told that this pull request was closed.")
-		case r.Kind == workflow.RequestFacts && r.Action == "converted_to_draft":
-			m.Need, m.Sentence = workflow.NeedReady, phrase.Say("GitHub told that this pull request was made a draft.")
-		case r.Kind == workflow.RequestPull && r.Action == "synchronize" && r.Head != p.Head.SHA:
-			m.Need, m.Sentence = workflow.NeedHead, phrase.Say("GitHub told of a push of %s, which is not planned yet.",
-				phrase.CodeSpan(phrase.Short(r.Head)))
-		case r.Kind == workflow.RequestPull && r.Action == "edited" && r.Before == p.Base.Ref:
-			m.Need, m.Sentence = workflow.NeedHead, phrase.Say("GitHub told that this pull request has another base branch now.")
-		default:
-			continue
-		}
-		out = append(out, m)
-	}
-	return out
 }

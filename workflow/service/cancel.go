@@ -12,24 +12,24 @@ import (
 // cancel drops what is queued and interrupts running plans; a running apply only
 // with --apply, and then with one SIGINT.
 func (c *command) cancel() (*workflow.Reply, error) {
-	live, err := c.tx.LiveRunsOf(c.rec.Pull.Subject())
+	live, err := c.tx.LiveRunsOf(c.Record.Pull.Subject())
 	if err != nil {
 		return nil, err
 	}
-	why := fmt.Sprintf("%s cancelled it.", workflow.Mention(c.actor()))
+	why := fmt.Sprintf("%s cancelled it.", workflow.Mention(c.Actor()))
 	var runs []workflow.Run
 	reply := &workflow.Reply{Kind: workflow.ReplyCancelled}
 	for _, run := range live {
 		item := workflow.ReplyItem{Project: run.Project.Name}
-		rules := c.rules.ForProject(run.Project)
+		rules := c.Rules.ForProject(run.Project)
 		who := rules.Plan
 		if run.Kind == workflow.RunApply {
 			who = rules.Apply
 		}
 		switch {
-		case !c.may(who):
-			item.Text = c.mayNot(phrase.Say("cancel the %s of %s", run.Kind, phrase.Project(run.Project.Name)), who)
-		case run.Kind == workflow.RunApply && run.State == workflow.RunRunning && !c.cmd().CancelApply:
+		case !c.May(who):
+			item.Text = c.MayNot(phrase.Say("cancel the %s of %s", run.Kind, phrase.Project(run.Project.Name)), who)
+		case run.Kind == workflow.RunApply && run.State == workflow.RunRunning && !c.Request.Command.CancelApply:
 			item.Text = phrase.Say("An apply of %s is running: %s interrupts it once.", phrase.Project(run.Project.Name),
 				workflow.VerbCancel.Typed("--apply"))
 		default:
@@ -45,7 +45,7 @@ func (c *command) cancel() (*workflow.Reply, error) {
 		reply.Kind = workflow.ReplyRefused
 	}
 	slices.SortStableFunc(reply.Items, func(a, b workflow.ReplyItem) int { return cmp.Compare(a.Project, b.Project) })
-	return reply, c.dropThese(c.rec, runs, ending{outcome: workflow.OutcomeCancelled, why: why})
+	return reply, c.dropThese(c.Record, runs, ending{outcome: workflow.OutcomeCancelled, why: why})
 }
 
 // cancelSentence says what a cancelled run's end is.

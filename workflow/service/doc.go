@@ -4,7 +4,8 @@
 //
 // What it does it does in acts. An act is one transaction, mostly over the record of one
 // pull: it loads, asks pure rules (package gate: who may, and what is missing; package
-// survey: which projects a change affects; package queue: which run is next) and saves.
+// survey: which projects a change affects; package scope: which ones a request is about;
+// package queue: which run is next) and saves.
 // Whoever waits for what was saved is woken, and what follows from it, such as that an
 // artefact is deleted, is done when the act is durable. A store may call an act's rule
 // more than once; nothing of a call that did not count is left (type act).

@@ -9,6 +9,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
+	"github.com/cardea-iac/cardea/workflow/scope"
 	"github.com/cardea-iac/cardea/workflow/survey"
 )
 
@@ -48,8 +49,12 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 		return s.DeferRequest(ctx, req.ID, "GitHub still shows an older state of this pull request.", time.Time{})
 	}
 	rules, _ := s.rules(e.Pull.Repo) // Observe found some, or the request were done
-	if a := verdictAtOnce(e, rec, rules); a != nil {
-		return s.conclude(ctx, e, *a)
+	in := gate.MayPlanInput{Rules: rules, Pull: e.Pull, Request: req, ActorRole: e.ActorRole, AuthorRole: e.AuthorRole, RoleError: e.RoleError}
+	if e.AuthorRole == "" && e.Pull.Author == req.Actor {
+		in.AuthorRole = e.ActorRole // for a command only the sender's is read
+	}
+	if v := scope.AtOnce(in, rec); v != nil {
+		return s.conclude(ctx, e, *v)
 	}
 	if cmd := req.Command; cmd != nil && cmd.Verb != workflow.VerbPlan {
 		return s.command(ctx, e, rec)
@@ -57,18 +62,18 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 	if e.RoleError != nil && errors.Is(e.RoleError, workflow.ErrPassing) {
 		return s.DeferRequest(ctx, req.ID, "GitHub did not say who may plan here.", time.Time{})
 	}
-	if t := mayPlan(e, rules); t != nil {
-		return s.conclude(ctx, e, verdict{trouble: t})
+	if t := gate.MayPlan(in); t != nil {
+		return s.conclude(ctx, e, scope.Verdict{Trouble: t})
 	}
 	found, t, err := s.survey(ctx, e.Pull)
 	if err == nil && t == nil {
-		return s.queuePlans(ctx, grounds{expansion: e, rules: rules, found: found})
+		return s.queuePlans(ctx, e, scope.Grounds{MayPlanInput: in, Found: found})
 	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err == nil:
-		return s.conclude(ctx, e, verdict{trouble: t})
+		return s.conclude(ctx, e, scope.Verdict{Trouble: t})
 	}
 	return s.failExpansion(ctx, e, err)
 }
@@ -96,7 +101,7 @@ func (s *Service) failExpansion(ctx context.Context, e Expansion, err error) err
 	case errors.Is(err, workflow.ErrPassing):
 		return s.DeferRequest(ctx, e.Request.ID, phrase.Sentence(err.Error()), time.Time{})
 	}
-	return s.conclude(ctx, e, verdict{trouble: &workflow.Trouble{
+	return s.conclude(ctx, e, scope.Verdict{Trouble: &workflow.Trouble{
 		Kind:      workflow.TroubleFailed,
 		Title:     undetermined,
 		Sentences: []phrase.Text{phrase.Plain(phrase.Sentence(err.Error())), triesAgain},
@@ -127,106 +132,17 @@ func (s *Service) stored(ctx context.Context, e Expansion) (req workflow.Request
 	return req, rec, nil
 }
 
-// verdict is how a request ends without plans: exactly one of trouble and note is set.
-type verdict struct {
-	trouble *workflow.Trouble
-	note    string          // what became of it, a sentence
-	reply   *workflow.Reply // with a note, for commands
-	review  bool            // what GitHub shows of reviews and checks may have changed
-}
-
-// verdictAtOnce ends requests that need no look at the code; nil for others.
-func verdictAtOnce(e Expansion, rec workflow.PullRecord, rules workflow.Rules) *verdict {
-	refused := func(sentences ...phrase.Text) *verdict {
-		return &verdict{note: "Refused: " + sentences[0].String(), reply: &workflow.Reply{Kind: workflow.ReplyRefused, Text: sentences}}
-	}
-	req := e.Request
-	switch {
-	case req.CommandFault != "":
-		return &verdict{note: "Not understood: " + req.CommandFault,
-			reply: &workflow.Reply{Kind: workflow.ReplyUnknown, Text: phrase.Texts(req.CommandFault)}}
-	case req.Command != nil && req.Command.Verb == workflow.VerbHelp:
-		return &verdict{note: "Answered.", reply: gate.Help(rules, e.Request.Actor, e.ActorRole, e.RoleError)}
-	case req.Command != nil && req.Command.Verb == workflow.VerbStatus:
-		return &verdict{note: "Answered.", reply: &workflow.Reply{Kind: workflow.ReplyStatus}}
-	case req.Command != nil && afterClose[req.Command.Verb]:
-		return nil
-	case e.Pull.State != workflow.PullOpen && req.Command != nil:
-		return refused(phrase.Say("This pull request is %s, so nothing is planned or applied.", e.Pull.State),
-			phrase.Say("Reopen it, or open another one."))
-	case e.Pull.State != workflow.PullOpen:
-		return &verdict{note: "The pull request is " + string(e.Pull.State) + "."}
-	case req.Kind.LooksAgain():
-		return &verdict{note: "GitHub is asked again at the next apply.", review: true}
-	case req.Kind == workflow.RequestBase:
-		if known := rec.Known && len(req.Replan) == 0; known && req.Head != "" && rec.BaseSHA == req.Head {
-			return &verdict{note: "Nothing new: the plans are made on this base."}
-		}
-	case req.Command == nil && planned(rec):
-		return &verdict{note: "Nothing new: this head is known."}
-	case req.Command != nil && req.Command.Verb == workflow.VerbPlan:
-		if missing := notAllowed(req.Command.Options, rules); len(missing) > 0 {
-			return refused(missing...)
-		}
-	}
-	return nil
-}
-
-// afterClose are the commands that a pull takes when it is closed too: its locks
-// and unknown outcomes outlive it.
-var afterClose = map[workflow.Verb]bool{workflow.VerbUnlock: true, workflow.VerbResolve: true, workflow.VerbCancel: true}
-
-// planned reports whether everything that is planned without a command at this head is.
-func planned(rec workflow.PullRecord) bool {
-	if !rec.Known || rec.Trouble != nil {
-		return false
-	}
-	for _, p := range rec.Projects {
-		if p.Run == nil && !p.Deleted && p.Project.Refused.Empty() {
-			return false
-		}
-	}
-	return true
-}
-
-// notAllowed names the options of a command that the server does not allow.
-func notAllowed(o workflow.PlanOptions, rules workflow.Rules) []phrase.Text {
-	var out []phrase.Text
-	for _, f := range gate.PlanFlags {
-		if f.Used(o) && !rules.Allows(f.Name) {
-			out = append(out, phrase.Say("`%s` is not allowed here: `allow` in the server's rule for this repository does not name `%s`.",
-				f.Flag, f.Name))
-		}
-	}
-	if len(out) > 0 {
-		out = append(out, phrase.Say("Who runs the server can add it."))
-	}
-	return out
-}
-
-func permission(e Expansion, rules workflow.Rules) gate.MayPlanInput {
-	if e.AuthorRole == "" && e.Pull.Author == e.Request.Actor {
-		e.AuthorRole = e.ActorRole // for a command only the sender's is read
-	}
-	return gate.MayPlanInput{Rules: rules, Pull: e.Pull, Request: e.Request, ActorRole: e.ActorRole,
-		AuthorRole: e.AuthorRole, RoleError: e.RoleError}
-}
-
-func mayPlan(e Expansion, rules workflow.Rules) *workflow.Trouble {
-	return gate.MayPlan(permission(e, rules))
-}
-
 // conclude ends a request without plans, in one transaction.
-func (s *Service) conclude(ctx context.Context, e Expansion, v verdict) error {
-	if v.review {
+func (s *Service) conclude(ctx context.Context, e Expansion, v scope.Verdict) error {
+	if v.Review {
 		if err := s.forgetReview(ctx, e.Pull.Key()); err != nil {
 			return err
 		}
 	}
-	if v.trouble == nil {
-		return s.FinishRequest(ctx, e.Request.ID, v.note, v.reply)
+	if v.Trouble == nil {
+		return s.FinishRequest(ctx, e.Request.ID, v.Note, v.Reply)
 	}
-	err := s.withRequest(ctx, e.Request.ID, func(a *act, req workflow.Request) error { return a.endInTrouble(req, v.trouble) })
+	err := s.withRequest(ctx, e.Request.ID, func(a *act, req workflow.Request) error { return a.endInTrouble(req, v.Trouble) })
 	return wrap(err, "recording why nothing is planned")
 }
 

@@ -6,17 +6,18 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/scope"
 )
 
 // lockCommand carries out `lock -p …`. It may name any project of the repository,
 // so the planned tree is read where the pull does not have the project yet.
 func (s *Service) lockCommand(ctx context.Context, c *command) error {
-	if !c.named() {
-		return s.FinishRequest(ctx, c.e.Request.ID, "Refused: no project is named.",
+	if !c.Named() {
+		return s.FinishRequest(ctx, c.Request.ID, "Refused: no project is named.",
 			refusedReply(phrase.Say("%s says which project is claimed.", workflow.VerbLock.Typed("-p NAME"))))
 	}
 	var claims []lockRequest
-	chosen, fault := c.chosen()
+	chosen, fault := c.Chosen()
 	look := !fault.Empty()
 	for _, p := range chosen {
 		if p.Run == nil || len(p.Run.States) == 0 {
@@ -31,7 +32,7 @@ func (s *Service) lockCommand(ctx context.Context, c *command) error {
 			return s.failExpansion(ctx, c.e, err)
 		}
 		if !fault.Empty() {
-			return s.FinishRequest(ctx, c.e.Request.ID, "Refused: "+fault.String(), refusedReply(fault))
+			return s.FinishRequest(ctx, c.Request.ID, "Refused: "+fault.String(), refusedReply(fault))
 		}
 	}
 	return s.execute(ctx, c, func(c *command) (*workflow.Reply, error) { return c.claim(claims) })
@@ -46,7 +47,7 @@ func (s *Service) claimsOf(ctx context.Context, c *command) ([]lockRequest, phra
 	if t != nil {
 		return nil, phrase.Say("%s.", t.Title), nil
 	}
-	picked, fault := workflow.Select(f.Selecting(c.cmd().Select))
+	picked, fault := workflow.Select(f.Selecting(c.Request.Command.Select))
 	if fault != "" {
 		return nil, phrase.Plain(fault), nil
 	}
@@ -69,14 +70,14 @@ func (c *command) claim(claims []lockRequest) (*workflow.Reply, error) {
 	any := false
 	for _, t := range claims {
 		item := workflow.ReplyItem{Project: t.project.Name}
-		rules := c.rules.ForProject(t.project)
-		if !c.may(rules.Apply) {
-			item.Text = c.mayNot(phrase.Say("claim %s", phrase.Project(t.project.Name)), rules.Apply)
+		rules := c.Rules.ForProject(t.project)
+		if !c.May(rules.Apply) {
+			item.Text = c.MayNot(phrase.Say("claim %s", phrase.Project(t.project.Name)), rules.Apply)
 			reply.Items = append(reply.Items, item)
 			continue
 		}
-		t.user, t.why = c.actor(), workflow.LockClaim
-		_, held, err := c.takeLocks(c.rec.Pull.Key(), t)
+		t.user, t.why = c.Actor(), workflow.LockClaim
+		_, held, err := c.takeLocks(c.Record.Pull.Key(), t)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +85,7 @@ func (c *command) claim(claims []lockRequest) (*workflow.Reply, error) {
 			item.Text = held.Sentence().And(held.Mend())
 		} else {
 			item.Done, any = true, true
-			if err := c.keepLocks(c.rec, t); err != nil {
+			if err := c.keepLocks(c.Record, t); err != nil {
 				return nil, err
 			}
 		}
@@ -93,7 +94,7 @@ func (c *command) claim(claims []lockRequest) (*workflow.Reply, error) {
 	if !any {
 		reply.Kind = workflow.ReplyRefused
 	}
-	return reply, c.touchMet(*c.rec, claims)
+	return reply, c.touchMet(*c.Record, claims)
 }
 
 // touchMet lets the other open pulls that have one of these projects, or its state, show who holds it.
@@ -116,22 +117,22 @@ func (a *act) touchMet(rec workflow.PullRecord, claims []lockRequest) error {
 
 // unlock releases this pull's locks, all or those of the projects named.
 func (c *command) unlock() (*workflow.Reply, error) {
-	locks, err := c.tx.LocksOfPull(c.rec.Pull.Key())
+	locks, err := c.tx.LocksOfPull(c.Record.Pull.Key())
 	if err != nil {
 		return nil, err
 	}
 	if len(locks) == 0 {
 		return refusedReply(phrase.Say("This pull request holds no lock.")), nil
 	}
-	holds := c.holds(locks)
+	holds := c.Holds(locks)
 	reply := &workflow.Reply{Kind: workflow.ReplyUnlocked}
 	any := false
 	for _, h := range holds {
-		if !c.picks(h.project) {
+		if !c.Picks(h.Project) {
 			continue
 		}
-		item := workflow.ReplyItem{Project: h.project.Name}
-		if item.Text, err = c.unlockSome(h.project, h.locks); err != nil {
+		item := workflow.ReplyItem{Project: h.Project.Name}
+		if item.Text, err = c.unlockSome(h.Project, h.Locks); err != nil {
 			return nil, err
 		}
 		item.Done = item.Text.Empty()
@@ -140,60 +141,23 @@ func (c *command) unlock() (*workflow.Reply, error) {
 	}
 	switch {
 	case len(reply.Items) == 0:
-		return refusedReply(changedMeanwhile), nil
+		return refusedReply(scope.ChangedMeanwhile), nil
 	case !any:
 		reply.Kind = workflow.ReplyRefused
 	}
 	return reply, nil
 }
 
-func heldNames(holds []hold) string {
-	var names []string
-	for _, h := range holds {
-		names = append(names, h.project.Name)
-	}
-	return phrase.SomeNames(names)
-}
-
 // unlockSome releases one project's locks; why says that they stay.
 func (c *command) unlockSome(p workflow.Project, locks []workflow.Lock) (why phrase.Text, err error) {
-	rules := c.rules.ForProject(p)
-	own := !slices.ContainsFunc(locks, func(l workflow.Lock) bool { return l.Why != workflow.LockClaim || l.User.ID != c.actor().ID })
-	if !own && !c.may(rules.Unlock) {
-		return c.mayNot(phrase.Say("unlock %s", phrase.Project(p.Name)), rules.Unlock), nil
+	rules := c.Rules.ForProject(p)
+	own := !slices.ContainsFunc(locks, func(l workflow.Lock) bool { return l.Why != workflow.LockClaim || l.User.ID != c.Actor().ID })
+	if !own && !c.May(rules.Unlock) {
+		return c.MayNot(phrase.Say("unlock %s", phrase.Project(p.Name)), rules.Unlock), nil
 	}
-	stays, err := c.release(*c.rec, locks, release{why: "By " + workflow.Mention(c.actor()) + ".", actor: c.actor()})
+	stays, err := c.release(*c.Record, locks, release{why: "By " + workflow.Mention(c.Actor()) + ".", actor: c.Actor()})
 	if err != nil || len(stays) == 0 {
 		return nil, err
 	}
 	return stays[0], nil
-}
-
-// hold is a project with the locks that a pull has for it.
-type hold struct {
-	project workflow.Project
-	names   []workflow.Project // the project as it is, and under each name under which a lock was taken
-	locks   []workflow.Lock
-}
-
-// holds are a pull's locks by project: the same directory and variant,
-// whatever it is called now, and whether it is still there or not.
-func (c *command) holds(locks []workflow.Lock) (out []hold) {
-	for _, l := range locks {
-		then := l.Taken()
-		i := slices.IndexFunc(out, func(h hold) bool { return h.project.Key() == then.Key() })
-		if i < 0 {
-			h := hold{project: then}
-			if p := c.rec.Formerly(then.Key()); p != nil {
-				h.project = p.Project
-			}
-			i, h.names = len(out), []workflow.Project{h.project}
-			out = append(out, h)
-		}
-		out[i].locks = append(out[i].locks, l)
-		now := out[i].project
-		now.Name = l.Project
-		out[i].names = append(out[i].names, now)
-	}
-	return out
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
+	"github.com/cardea-iac/cardea/workflow/scope"
 )
 
 // release is how locks are released.
@@ -149,7 +150,7 @@ func (s *Service) plansWhenFreed(other workflow.PullRecord, p workflow.ProjectRe
 		return fmt.Sprintf("#%d applied something to the same state.", freed.Pull.Number)
 	}
 	rules, ok := s.rules(other.Pull.Repo)
-	if _, none := currentPlan(p); ok && none.Empty() && nothingToApply(p) == "" && rules.ForProject(p.Project).LockOnPlan {
+	if _, none := scope.CurrentPlan(p); ok && none.Empty() && scope.NothingToApply(p) == "" && rules.ForProject(p.Project).LockOnPlan {
 		return fmt.Sprintf("#%d released its lock, which a plan with changes takes.", freed.Pull.Number)
 	}
 	return ""

@@ -7,23 +7,23 @@ import (
 
 // resolve ends an unknown apply, or one whose state is kept, by the word of a person.
 func (c *command) resolve() (*workflow.Reply, error) {
-	outcome := c.cmd().Outcome
-	if !c.named() || (outcome != workflow.ResolvedApplied && outcome != workflow.ResolvedFailed) {
+	outcome := c.Request.Command.Outcome
+	if !c.Named() || (outcome != workflow.ResolvedApplied && outcome != workflow.ResolvedFailed) {
 		return refusedReply(phrase.Say("%s or `--outcome failed` says what an unknown apply counts as.",
 			workflow.VerbResolve.Typed("-p NAME --outcome applied"))), nil
 	}
 	reply := &workflow.Reply{Kind: workflow.ReplyResolved}
 	any := false
-	all := c.rec.WithPast().Projects
+	all := c.Record.WithPast().Projects
 	for _, p := range all {
-		if !c.picks(p.Project) {
+		if !c.Picks(p.Project) {
 			continue
 		}
 		item := workflow.ReplyItem{Project: p.Project.Name}
-		admin := c.rules.ForProject(p.Project).Admin
+		admin := c.Rules.ForProject(p.Project).Admin
 		switch {
-		case !c.may(admin):
-			item.Text = c.mayNot(phrase.Say("resolve %s", phrase.Project(p.Project.Name)), admin)
+		case !c.May(admin):
+			item.Text = c.MayNot(phrase.Say("resolve %s", phrase.Project(p.Project.Name)), admin)
 		case p.Apply == nil || (!p.Apply.OutcomeOpen() && !p.Apply.StateKept()):
 			item.Text = phrase.Say("The outcome of %s is known: there is nothing to resolve.", phrase.Project(p.Project.Name))
 		default:
@@ -47,24 +47,24 @@ func (c *command) settleOutcome(runID, outcome string) error {
 		return err
 	}
 	order := run.Order()
-	order.Resolved, order.ResolvedBy = outcome, c.actor()
+	order.Resolved, order.ResolvedBy = outcome, c.Actor()
 	if err := c.put(run); err != nil {
 		return err
 	}
-	c.rec.Show(run)
+	c.Record.Show(run)
 	err = c.say(run.Subject().About(), workflow.Event{
-		Kind: workflow.EventResolved, Project: run.Project.Name, Run: run.ID, Actor: c.actor(),
-		Text: phrase.Say("%s said that the apply of `%s` counts as %s.", workflow.Mention(c.actor()), run.Project.Name, outcome),
+		Kind: workflow.EventResolved, Project: run.Project.Name, Run: run.ID, Actor: c.Actor(),
+		Text: phrase.Say("%s said that the apply of `%s` counts as %s.", workflow.Mention(c.Actor()), run.Project.Name, outcome),
 	})
 	if err != nil {
 		return err
 	}
 	c.drop(order.PlanRun)
-	if err := c.followApply(c.rec, run); err != nil {
+	if err := c.followApply(c.Record, run); err != nil {
 		return err
 	}
-	if p := c.rec.Find(run.Project.Key()); p != nil {
-		return c.reconsider(*c.rec, p, c.rules)
+	if p := c.Record.Find(run.Project.Key()); p != nil {
+		return c.reconsider(*c.Record, p, c.Rules)
 	}
 	return nil
 }

@@ -1,0 +1,60 @@
+package gate
+
+import (
+	"slices"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// TakenBack are the approvals that people take back by commands that are durable here, and so
+// acknowledged, but whose turn has not come yet: they no longer count.
+func TakenBack(pending []workflow.Request, p workflow.ProjectRecord) (out []workflow.Missing) {
+	for _, r := range pending {
+		if r.Command == nil || r.Command.Verb != workflow.VerbUnapprove {
+			continue
+		}
+		theirs := func(a workflow.Approval) bool { return a.User.ID == r.Actor.ID && a.Void == "" }
+		if slices.ContainsFunc(p.Approvals, theirs) {
+			out = append(out, workflow.Missing{Need: workflow.NeedApproved,
+				Sentence: phrase.Say("%s takes approvals back: that %s comes first.", workflow.Mention(r.Actor),
+					workflow.VerbUnapprove.Typed("")),
+				Mend: phrase.Say("Ask again when it is answered: %s.", workflow.VerbApply.About(p.Project.Name))})
+		}
+	}
+	return out
+}
+
+// ToldSince is what GitHub has delivered about the pull and nobody has worked off yet: it
+// counts against an apply, whatever GitHub's API, which may lag, still shows.
+func ToldSince(pending []workflow.Request, p workflow.Pull) (out []workflow.Missing) {
+	for _, r := range pending {
+		m := workflow.Missing{Mend: phrase.Say("Ask again when it is worked off: %s.", workflow.VerbApply.Typed(""))}
+		switch {
+		case r.CommentedAt.Before(p.UpdatedAt):
+			continue
+		case r.Kind == workflow.RequestClosed:
+			m.Need, m.Sentence = workflow.NeedOpen, phrase.Say("GitHub told that this pull request was closed.")
+		case r.Kind == workflow.RequestFacts && r.Action == "converted_to_draft":
+			m.Need, m.Sentence = workflow.NeedReady, phrase.Say("GitHub told that this pull request was made a draft.")
+		case r.Kind == workflow.RequestPull && r.Action == "synchronize" && r.Head != p.Head.SHA:
+			m.Need, m.Sentence = workflow.NeedHead, phrase.Say("GitHub told of a push of %s, which is not planned yet.",
+				phrase.CodeSpan(phrase.Short(r.Head)))
+		case r.Kind == workflow.RequestPull && r.Action == "edited" && r.Before == p.Base.Ref:
+			m.Need, m.Sentence = workflow.NeedHead, phrase.Say("GitHub told that this pull request has another base branch now.")
+		default:
+			continue
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// SpentPlan says that the plan of a project was carried out before.
+func SpentPlan(p workflow.ProjectRecord) workflow.Missing {
+	return workflow.Missing{
+		Need: workflow.NeedPlan, Short: phrase.Say("a new plan"),
+		Sentence: phrase.Say("This plan was carried out once, and a plan is never carried out twice."),
+		Mend:     phrase.Say("A new plan: %s.", workflow.VerbPlan.About(p.Project.Name)),
+	}
+}
