@@ -350,22 +350,6 @@ func TestCredential(t *testing.T) {
 	}
 }
 
-func TestWorkers(t *testing.T) {
-	const gib = 1 << 30
-	for _, tt := range []struct {
-		cpus   int
-		memory uint64
-		want   int
-	}{{2, 24 * gib, 4}, {8, 5 * gib, 4}, {4, gib / 2, 1}, {4, 0, 8}, {1, gib, 1}} {
-		if got := workersFor(tt.cpus, tt.memory); got != tt.want {
-			t.Errorf("workersFor(%d, %d): got %d, want %d", tt.cpus, tt.memory, got, tt.want)
-		}
-	}
-	if got := (Limits{Parallel: 7}).Workers(); got != 7 {
-		t.Errorf("got %d, want what is configured", got)
-	}
-}
-
 func TestCheckConfig(t *testing.T) {
 	pkcs1, _, _ := testKeys(t)
 	t.Chdir(t.TempDir())

@@ -7,8 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
-
-	"golang.org/x/sys/unix"
+	"runtime"
 )
 
 // serveCmd is the server.
@@ -30,16 +29,25 @@ func (k serveCmd) Run(c *console, ctx bind) error {
 		printDiagnostics(c.err, faults)
 		return fmt.Errorf("the configuration has %s", counted(len(faults), "fault"))
 	}
-	srv, err := newServer(cfg, newLog(c.err))
+	log := newLog(c.err)
+	if text := limited(runtime.GOOS); text != "" {
+		log.Warn(text, "system", runtime.GOOS)
+	}
+	srv, err := newServer(cfg, log)
 	if err != nil {
 		return err
 	}
 	return srv.run(ctx, func(url string) { fmt.Fprintf(c.out, "cardea: listening on %s\n", url) })
 }
 
-// hideMemory keeps other processes of the same user, such as plans, from reading this
-// process's memory and environment. It does not cover the programs that we start.
-func hideMemory() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+// limited says what a server cannot do on a system, "" where it can do all that it promises.
+func limited(system string) string {
+	if system == "linux" {
+		return ""
+	}
+	return "this system is for trying Cardea out, not for serving others: " +
+		"programs that a run leaves behind may live on, and other programs of this user may read the server's memory; use Linux"
+}
 
 // newLog writes one JSON line per event.
 func newLog(w io.Writer) *slog.Logger {

@@ -93,7 +93,7 @@ func (s *server) connect() error {
 	}
 	artefacts := run.Artefacts{Dir: data("artefacts"), Identity: identity}
 	s.service = service.New(service.Config{Store: s.store, Source: mirrors, Engines: engines(s.cfg.Terraform.Tool),
-		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Parallel: s.cfg.Limits.Workers(), Log: s.log,
+		Rules: s.cfg.Rules, Settle: s.cfg.Limits.Settle, Parallel: s.workers(), Log: s.log,
 		Live: func(ctx context.Context, p workflow.Pull, actor workflow.Actor,
 			approvers []workflow.Actor) (workflow.LiveFacts, error) {
 			return s.app.Live(ctx, p, actor, approvers)
@@ -114,7 +114,7 @@ func (s *server) connect() error {
 		return err
 	}
 	s.worker = &run.Worker{Name: run.DefaultName, Service: s.service, Artefacts: artefacts, Authorise: s.service.Authorise,
-		Launcher: &run.Launcher{Runs: data("runs"), Engines: engines("")}, Parallel: s.cfg.Limits.Workers(),
+		Launcher: &run.Launcher{Runs: data("runs"), Engines: engines("")}, Parallel: s.workers(),
 		Credentials: s.cfg.Credential,
 		MirrorDir:   mirrors.MirrorDir, PlanTimeout: s.cfg.Limits.PlanTimeout, DiskFloor: diskFloor, Log: s.log,
 		Server: serverWords(terraform.Tools{Dir: data("tools"), Providers: data("providers"), Tool: s.cfg.Terraform.Tool,
@@ -214,7 +214,7 @@ func (s *server) drained(worked <-chan error) error {
 func (s *server) sayHow() {
 	version, commit := version()
 	s.log.Info("starting", "version", version, "commit", commit, "data_dir", s.cfg.DataDir, "parallel",
-		s.cfg.Limits.Workers(), "public_url", s.publicURL())
+		s.workers(), "public_url", s.publicURL())
 	s.log.Warn("RUNS ARE NOT ISOLATED: code of pull requests runs as the user of this server and can read what it can read; "+
 		"only environment, arguments, files and log of a run are free of the server's secrets",
 		"runs.isolation", s.cfg.Isolation)
@@ -265,6 +265,14 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, "ready")
+}
+
+// workers is how many runs go on at once.
+func (s *server) workers() int {
+	if n := s.cfg.Limits.Parallel; n > 0 {
+		return n
+	}
+	return run.DefaultParallel()
 }
 
 func freeBytes(dir string) (uint64, error) {

@@ -17,3 +17,13 @@ func TestStartSaysWhatIsNotIsolated(t *testing.T) {
 		t.Errorf("the log at start does not warn: %s", got)
 	}
 }
+
+// TestLimited: a server says once where it cannot keep what Cardea promises of processes.
+func TestLimited(t *testing.T) {
+	if got := limited("linux"); got != "" {
+		t.Errorf("linux: got %q, want nothing", got)
+	}
+	if got := limited("darwin"); !strings.Contains(got, "use Linux") {
+		t.Errorf("darwin: got %q", got)
+	}
+}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"os/exec"
 	"testing"
 	"time"
 
@@ -58,5 +59,53 @@ func TestTimeLimitAndApply(t *testing.T) {
 	}
 	if got := s.end(); got != workflow.OutcomeNone {
 		t.Errorf("got %q, want nothing to have ended it", got)
+	}
+}
+
+func TestDefaultParallel(t *testing.T) {
+	const gib = 1 << 30
+	for _, tt := range []struct {
+		cpus   int
+		memory int64
+		want   int
+	}{{2, 24 * gib, 4}, {8, 5 * gib, 4}, {4, gib / 2, 1}, {4, 0, 8}, {1, gib, 1}} {
+		if got := parallelFor(tt.cpus, tt.memory); got != tt.want {
+			t.Errorf("parallelFor(%d, %d): got %d, want %d", tt.cpus, tt.memory, got, tt.want)
+		}
+	}
+}
+
+// TestStrays: of our session, those that we are no ancestor of any more.
+func TestStrays(t *testing.T) {
+	all := []proc{
+		{pid: 1}, {pid: 10, parent: 1, session: 10}, // we
+		{pid: 11, parent: 10, session: 10}, {pid: 12, parent: 11, session: 10}, // a tool and its child
+		{pid: 13, parent: 1, session: 10}, {pid: 14, parent: 13, session: 10}, // left behind, and its child
+		{pid: 15, parent: 1, session: 10, zombie: true},
+		{pid: 16, parent: 1, session: 16},                                      // of another session
+		{pid: 17, parent: 18, session: 10}, {pid: 18, parent: 17, session: 10}, // read while it changed
+		{pid: 19, parent: 99, session: 10}, // its parent ended meanwhile
+	}
+	var got []int
+	for _, p := range strays(all, 10) {
+		got = append(got, p.pid)
+	}
+	if diff := cmp.Diff([]int{13, 14, 17, 18, 19}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestAwaitEndByLooking: it returns when the child has ended, and leaves it to be collected.
+func TestAwaitEndByLooking(t *testing.T) {
+	cmd := exec.Command("sh", "-c", "exit 3")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitEndByLooking(cmd.Process.Pid)
+	if p, err := readProcess(cmd.Process.Pid); err != nil || !p.zombie {
+		t.Errorf("got %+v, %v, want one that has ended", p, err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 3 {
+		t.Errorf("got %v, want status 3", err)
 	}
 }

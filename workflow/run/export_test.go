@@ -5,3 +5,8 @@ func (p *Process) Ready() <-chan struct{} { return p.ready }
 
 // Dir is the run's directory; its file "log" grows while the run goes on.
 func (p *Process) Dir() string { return string(p.dir) }
+
+// MainPlain is Main as where nobody can adopt what a tool leaves behind.
+func MainPlain(dir string, deps Deps) int {
+	return carry(&runner{dir: files(dir), deps: deps, plain: true})
+}

@@ -1,21 +1,15 @@
 package run
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// proc is a process as /proc shows it.
+// proc is a process as the system shows it.
 type proc struct {
 	pid     int
 	parent  int
@@ -24,134 +18,24 @@ type proc struct {
 	start   uint64
 }
 
-func readProcess(pid int) (proc, error) {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return proc{}, err
-	}
-	// The second field is the name in parentheses and may hold anything.
-	end := bytes.LastIndexByte(data, ')')
-	fields := strings.Fields(string(data[end+1:]))
-	if end < 0 || len(fields) < 20 {
-		return proc{}, fmt.Errorf("/proc/%d/stat is not what it should be", pid)
-	}
-	parent, err := strconv.Atoi(fields[1])
-	if err != nil {
-		return proc{}, fmt.Errorf("/proc/%d/stat: %w", pid, err)
-	}
-	session, err := strconv.Atoi(fields[3])
-	if err != nil {
-		return proc{}, fmt.Errorf("/proc/%d/stat: %w", pid, err)
-	}
-	start, err := strconv.ParseUint(fields[19], 10, 64)
-	if err != nil {
-		return proc{}, fmt.Errorf("/proc/%d/stat: %w", pid, err)
-	}
-	return proc{pid: pid, parent: parent, session: session, zombie: fields[0] == "Z" || fields[0] == "X", start: start}, nil
-}
-
-// family is this process's children. As a subreaper we are the parent of two
-// kinds: tools that we started and that somebody waits for, and orphans: what
-// those left behind. Go holds a process descriptor for each it started and has
-// not waited for, which tells them apart.
+// family is this process's children, and what they leave behind.
+//
+// Where we adopt (Linux), we are the parent of two kinds: tools that we started and that
+// somebody waits for, and orphans: what those left behind. Go holds a process descriptor for
+// each it started and has not waited for, which tells them apart.
+//
+// Elsewhere all our children are tools, and orphans are those of our session that we are no
+// ancestor of any more: one that made a session of its own is not found.
 type family struct {
-	// descriptors: this Go and kernel do hold one. Without, orphans are not looked for before the end.
+	adopts bool
+	// descriptors: this Go and kernel do hold one. Without, orphans that we adopted are not looked
+	// for before the end.
 	descriptors bool
 	grace       time.Duration // how long an orphan may live when no tool of ours runs any more
 }
 
-func newFamily() family {
-	f := family{grace: planGrace}
-	self, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		return f
-	}
-	defer self.Release()
-	if err := self.WithHandle(func(fd uintptr) {
-		f.descriptors = describes("/proc/self/fdinfo/"+strconv.Itoa(int(fd))) == os.Getpid()
-	}); err != nil {
-		f.descriptors = false // this kernel has none
-	}
-	return f
-}
-
-// started returns the pids of the processes that we hold descriptors of.
-func started() map[int]bool {
-	out := map[int]bool{}
-	names, err := filepath.Glob("/proc/self/fdinfo/*")
-	if err != nil {
-		return out
-	}
-	for _, name := range names {
-		if pid := describes(name); pid > 0 {
-			out[pid] = true
-		}
-	}
-	return out
-}
-
-// describes returns the pid of the process that a descriptor of ours is a handle on, by its fdinfo; 0 = of none.
-func describes(fdinfo string) int {
-	info, err := os.ReadFile(fdinfo)
-	if err != nil {
-		return 0 // closed meanwhile
-	}
-	_, rest, _ := bytes.Cut(info, []byte("\nPid:"))
-	line, _, _ := bytes.Cut(rest, []byte("\n"))
-	pid, err := strconv.Atoi(string(bytes.TrimSpace(line)))
-	if err != nil {
-		return 0
-	}
-	return pid
-}
-
-// children returns the child processes of all our threads.
-func children() []proc {
-	var pids []string
-	lists, err := filepath.Glob("/proc/self/task/*/children")
-	if err != nil || len(lists) == 0 {
-		return childrenByScan()
-	}
-	for _, name := range lists {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			continue // the thread is gone, and its children are another thread's
-		}
-		pids = append(pids, strings.Fields(string(data))...)
-	}
-	return ours(pids)
-}
-
-// childrenByScan looks through all processes, for kernels without the children files.
-func childrenByScan() []proc { return ours(allPids()) }
-
-func allPids() (pids []string) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	for _, e := range entries {
-		pids = append(pids, e.Name())
-	}
-	return pids
-}
-
-func ours(pids []string) []proc {
-	return processes(pids, func(p proc) bool { return p.parent == os.Getpid() })
-}
-
-func processes(pids []string, wanted func(proc) bool) (out []proc) {
-	for _, s := range pids {
-		pid, err := strconv.Atoi(s)
-		if err != nil {
-			continue
-		}
-		if p, err := readProcess(pid); err == nil && wanted(p) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
+// tells reports whether tools and orphans can be told apart while tools run.
+func (f family) tells() bool { return f.descriptors || !f.adopts }
 
 // waitSession returns when nothing of a session but its dead leader is left, or after so long.
 func waitSession(leader int, most time.Duration) {
@@ -163,8 +47,45 @@ func waitSession(leader int, most time.Duration) {
 }
 
 // session returns the living processes of a session without its leader.
-func session(leader int) []proc {
-	return processes(allPids(), func(p proc) bool { return p.session == leader && p.pid != leader && !p.zombie })
+func session(leader int) []proc { return sessionOf(everyProcess(), leader) }
+
+func sessionOf(all []proc, leader int) (out []proc) {
+	for _, p := range all {
+		if p.session == leader && p.pid != leader && !p.zombie {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// strays returns the living processes of the session that self leads which do not descend from it any more.
+func strays(all []proc, self int) (out []proc) {
+	parent := map[int]int{}
+	for _, p := range all {
+		parent[p.pid] = p.parent
+	}
+	for _, p := range sessionOf(all, self) {
+		at := p.pid
+		for range len(all) { // a table that was read while it changed may have a circle
+			if at = parent[at]; at == self || at == 0 {
+				break
+			}
+		}
+		if at != self {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// awaitEndByLooking returns when a child has ended, without collecting it.
+func awaitEndByLooking(pid int) {
+	for {
+		if p, err := readProcess(pid); err != nil || p.zombie {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // endSession kills what is left of the session that a dead runner led, so that
@@ -172,7 +93,7 @@ func session(leader int) []proc {
 // been waited for yet: until then its pid, and with it the session's id, is its own.
 func endSession(leader int) {
 	for range 100 { // what forks meanwhile is found the next time
-		left := processes(allPids(), func(p proc) bool { return p.session == leader && p.pid != leader && !p.zombie })
+		left := session(leader)
 		if len(left) == 0 {
 			return
 		}
@@ -186,6 +107,9 @@ func endSession(leader int) {
 
 // split returns our children: the tools we started, and the orphans.
 func (f family) split() (tools, orphans []proc) {
+	if !f.adopts {
+		return children(), strays(everyProcess(), os.Getpid())
+	}
 	// In this order: a tool that ends in between is in neither, never among the orphans alive.
 	all := children()
 	held := started()
@@ -245,7 +169,7 @@ const orphanLook = time.Second
 // one that holds the tool's output open would keep the run waiting for ever. It
 // returns when ctx is done.
 func (f family) tend(ctx context.Context, died <-chan os.Signal) {
-	if !f.descriptors {
+	if !f.tells() {
 		return
 	}
 	var look, late <-chan time.Time
@@ -272,13 +196,13 @@ func (f family) tend(ctx context.Context, died <-chan os.Signal) {
 
 // collect reaps dead orphans and reports whether living ones are left while no tool lives.
 func (f family) collect() (left bool) {
-	if err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); errors.Is(err, syscall.ECHILD) {
-		return false // no child at all
+	if f.adopts && childless() {
+		return false
 	}
 	tools, orphans := f.split()
 	for _, p := range orphans {
 		if p.zombie {
-			reap(p)
+			reap(p) // ours to collect: strays are all alive
 		} else {
 			left = true
 		}
@@ -313,27 +237,29 @@ const sweepLimit = 30 * time.Second
 // sweep ends and collects everything that is left, until nothing is: the
 // children of what we kill become ours. What is left has the grace to end by
 // itself. It returns an error when it gave up.
-func sweep(died <-chan os.Signal, grace time.Duration) error {
+func (f family) sweep(died <-chan os.Signal, grace time.Duration) error {
 	patient := time.Now().Add(grace)
 	limit := patient.Add(sweepLimit)
 	for time.Now().Before(limit) {
+	collect:
 		for {
 			var status syscall.WaitStatus
 			pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
 			if errors.Is(err, syscall.EINTR) {
 				continue
 			}
-			if errors.Is(err, syscall.ECHILD) {
+			switch {
+			case errors.Is(err, syscall.ECHILD) && (f.adopts || len(session(os.Getpid())) == 0):
 				return nil
-			}
-			if err != nil {
+			case errors.Is(err, syscall.ECHILD):
+				break collect
+			case err != nil:
 				return fmt.Errorf("collecting what the run left: %w", err)
-			}
-			if pid == 0 {
-				break
+			case pid == 0:
+				break collect
 			}
 		}
-		for _, p := range children() {
+		for _, p := range f.left() {
 			if !p.zombie && time.Now().After(patient) {
 				kill(p, syscall.SIGKILL)
 			}
@@ -344,4 +270,12 @@ func sweep(died <-chan os.Signal, grace time.Duration) error {
 		}
 	}
 	return fmt.Errorf("the run left processes that could not be ended within %s", sweepLimit)
+}
+
+// left returns what is still there when no tool is waited for any more.
+func (f family) left() []proc {
+	if f.adopts {
+		return children()
+	}
+	return append(children(), strays(everyProcess(), os.Getpid())...)
 }

@@ -78,7 +78,7 @@ type resultFile struct {
 type identity struct {
 	Protocol  int    `json:"protocol"`
 	PID       int    `json:"pid"`
-	StartTime uint64 `json:"start_time"` // field 22 of /proc/PID/stat, clock ticks after boot
+	StartTime uint64 `json:"start_time"` // in the system's own unit; Linux: field 22 of /proc/PID/stat, clock ticks after boot
 	BootID    string `json:"boot_id"`
 }
 
@@ -92,14 +92,6 @@ func identityOf(pid int) (identity, error) {
 		return identity{}, err
 	}
 	return identity{Protocol: protocol, PID: pid, StartTime: p.start, BootID: boot}, nil
-}
-
-func bootID() (string, error) {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return "", fmt.Errorf("reading the boot id: %w", err)
-	}
-	return strings.TrimSpace(string(boot)), nil
 }
 
 // errNoRunner says that there is no live runner to signal.

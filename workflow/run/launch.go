@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -86,12 +84,16 @@ func (l *Launcher) start(d files, job Job, secrets Secrets) (*Process, error) {
 		return nil, fmt.Errorf("opening the runner's output: %w", err)
 	}
 	defer output.Close()
+	exe, err := l.exe()
+	if err != nil {
+		return nil, fmt.Errorf("finding this program: %w", err)
+	}
 	here, there, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
 	defer there.Close()
-	cmd := exec.Command(l.exe(), "runner", string(d))
+	cmd := exec.Command(exe, "runner", string(d))
 	cmd.Args[0] = "cardea"
 	cmd.Env = environment(os.Environ(), d.engine())
 	cmd.Dir = string(d)
@@ -113,12 +115,7 @@ func (l *Launcher) start(d files, job Job, secrets Secrets) (*Process, error) {
 func (p *Process) await() {
 	defer close(p.done)
 	pid := p.cmd.Process.Pid
-	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if !errors.Is(err, syscall.EINTR) {
-			break // an error shows in Wait again
-		}
-	}
+	awaitEnd(pid)
 	if _, err := os.Lstat(p.dir.result()); err != nil {
 		if p.begunApply() { // its tool died with its runner; what that started may finish
 			waitSession(pid, applyGrace)
@@ -135,16 +132,22 @@ func (p *Process) begunApply() bool {
 	return p.went && p.run.Kind == workflow.RunApply
 }
 
-func (l *Launcher) exe() string {
+func (l *Launcher) exe() (string, error) {
 	if l.Exe != "" {
-		return l.Exe
+		return l.Exe, nil
 	}
-	return "/proc/self/exe"
+	return ourProgram()
 }
 
 // socketPair returns two connected files; ours can be closed while somebody reads it.
 func socketPair() (here, there *os.File, err error) {
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	syscall.ForkLock.RLock() // not every system closes them on exec from the start
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(pair[0])
+		syscall.CloseOnExec(pair[1])
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		return nil, nil, fmt.Errorf("making a socket pair: %w", err)
 	}

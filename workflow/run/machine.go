@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 )
 
@@ -17,36 +15,7 @@ func freeBytes(dir string) (int64, error) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, fmt.Errorf("reading the free space of %s: %w", dir, err)
 	}
-	return int64(s.Bavail) * s.Bsize, nil
-}
-
-// memoryBytes is the memory of the machine or of our container, 0 when it cannot be known.
-func memoryBytes() int64 {
-	var total int64
-	if data, err := os.ReadFile("/proc/meminfo"); err == nil {
-		for line := range strings.Lines(string(data)) {
-			if f := strings.Fields(line); len(f) > 1 && f[0] == "MemTotal:" {
-				total = number(f[1]) << 10
-			}
-		}
-	}
-	for _, name := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		if data, err := os.ReadFile(name); err == nil {
-			if limit := number(strings.TrimSpace(string(data))); limit > 0 && (total == 0 || limit < total) {
-				total = limit
-			}
-		}
-	}
-	return total
-}
-
-// number is s as a number, 0 when it is not one ("max").
-func number(s string) int64 {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
+	return int64(s.Bavail) * int64(s.Bsize), nil // an int64 on Linux alone
 }
 
 func (d files) sub(name string) files { return files(d.path(name)) }

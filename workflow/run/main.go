@@ -16,8 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -41,6 +39,7 @@ type runner struct {
 	log     *logFile
 	redact  *Redactor // of the log and of text of others: also what the plan calls sensitive
 	given   *Redactor // of everything: what the credentials say
+	plain   bool      // supervise as where nobody can adopt, also on Linux: for tests
 	family  family
 	stop    *stopper
 	lock    *os.File    // held until the process ends
@@ -59,10 +58,14 @@ type runner struct {
 // returns the exit code, 0 when a result was written. It must be called on the
 // main goroutine, and the process must exit when it returns.
 func Main(dir string, deps Deps) int {
+	return carry(&runner{dir: files(dir), deps: deps})
+}
+
+func carry(r *runner) int {
 	// Tools are killed when the thread that started them ends: this one does not.
 	runtime.LockOSThread()
 	collectLater()
-	r := &runner{dir: files(dir), deps: deps, started: time.Now(), word: make(chan bool, 1), died: make(chan os.Signal, 1)}
+	r.started, r.word, r.died = time.Now(), make(chan bool, 1), make(chan os.Signal, 1)
 	if err := r.open(); err != nil {
 		fmt.Fprintln(os.Stderr, "cardea runner:", err)
 		return 1
@@ -125,18 +128,16 @@ func (r *runner) open() error {
 }
 
 // guard makes us the parent of whatever our tools leave behind, and hides our
-// memory from other processes of the same user where the kernel can.
+// memory from other processes of the same user, each where the system can.
 func (r *runner) guard() {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		fmt.Fprintln(os.Stderr, "cardea runner: becoming a subreaper:", err)
-	}
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		fmt.Fprintln(os.Stderr, "cardea runner: hiding the memory:", err)
-	}
-	r.family = newFamily()
+	r.family = family{grace: planGrace}
 	if r.job.isApply() {
 		r.family.grace = applyGrace
 	}
+	if !r.plain {
+		r.family.adopt()
+	}
+	hideMemory()
 }
 
 // execute prepares, and plans or applies. What goes wrong is in the result.
@@ -355,15 +356,15 @@ func (r *runner) finish(res workflow.Result) error {
 // sweep ends what is left. A fault of ours may have left an apply's tool running: that is waited for.
 func (r *runner) sweep() error {
 	if !r.job.isApply() || !r.went {
-		return sweep(r.died, 0)
+		return r.family.sweep(r.died, 0)
 	}
-	for tools, _ := r.family.split(); r.family.descriptors && alive(tools); tools, _ = r.family.split() {
+	for tools, _ := r.family.split(); r.family.tells() && alive(tools); tools, _ = r.family.split() {
 		select {
 		case <-r.died:
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	return sweep(r.died, applyGrace)
+	return r.family.sweep(r.died, applyGrace)
 }
 
 // settle says what became of the run: what the engine says, unless the run was stopped before

@@ -27,7 +27,30 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "launcher" {
 		os.Exit(launchAndWait(os.Args[2]))
 	}
-	os.Exit(m.Run())
+	if len(os.Args) == 3 && os.Args[1] == "plainrunner" {
+		os.Exit(run.MainPlain(os.Args[2], run.Deps{Engines: testEngines, Export: export}))
+	}
+	os.Exit(withPlainRunner(m))
+}
+
+// plainRunner is a program whose runners supervise as where nobody can adopt what a tool leaves.
+var plainRunner string
+
+func withPlainRunner(m *testing.M) int {
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	dir, err := os.MkdirTemp("", "plain-*")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	plainRunner = filepath.Join(dir, "runner") // written before anything is forked, which would hold it open
+	if err := os.WriteFile(plainRunner, []byte("#!/bin/sh\nexec '"+self+"' plainrunner \"$2\"\n"), 0o700); err != nil {
+		panic(err)
+	}
+	return m.Run()
 }
 
 // testEngines are Terraform's and the shell's.

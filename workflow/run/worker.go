@@ -457,10 +457,12 @@ func (w *Worker) diskTooFull() string {
 // DefaultParallel is how many runs a machine carries: twice its CPUs, one for
 // each GiB of memory but the first, the lesser of both, and at least one. Limits
 // of the container count.
-func DefaultParallel() int {
+func DefaultParallel() int { return parallelFor(runtime.GOMAXPROCS(0), memoryBytes()) }
+
+func parallelFor(cpus int, memory int64) int {
 	const gib = 1 << 30
-	n := 2 * runtime.GOMAXPROCS(0)
-	if memory := memoryBytes(); memory > 0 {
+	n := 2 * cpus
+	if memory > 0 { // else it is not known
 		n = min(n, int((memory-gib)/gib))
 	}
 	return max(n, 1)

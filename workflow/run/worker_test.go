@@ -301,9 +301,3 @@ func TestWorkerTidiesUp(t *testing.T) {
 		}
 	}
 }
-
-func TestDefaultParallel(t *testing.T) {
-	if got := run.DefaultParallel(); got < 1 {
-		t.Errorf("got %d, want at least one", got)
-	}
-}

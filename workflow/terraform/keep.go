@@ -128,7 +128,7 @@ func listFiles(root, without string) (listing, error) {
 func stampOf(info fs.FileInfo) stamp {
 	s := stamp{size: uint64(info.Size())}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.inode, s.changed = sys.Ino, sys.Ctim
+		s.inode, s.changed = sys.Ino, changedAt(sys)
 	}
 	return s
 }

@@ -1,0 +1,3 @@
+package run
+
+func spread(string) {} // it is ext4's
