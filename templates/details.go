@@ -65,13 +65,18 @@ func (w writer) details(items []item, limit int) string {
 		}
 	}
 	level, over := share(shown, limit), 0
+	left := len(items) - len(shown)
 	for _, it := range shown {
 		text := it.write(min(level+over, limit-b.Len()))
+		if len(text) > limit-b.Len() { // names and addresses can be as long as they like
+			left++
+			continue
+		}
 		b.WriteString(text)
 		over += min(level, it.size) - len(text)
 		over = max(over, 0)
 	}
-	if left := len(items) - len(shown); left > 0 {
+	if left > 0 {
 		b.WriteString("\n… the details of " + w.more(left, "more", "more") + ".\n")
 	}
 	return b.String()
@@ -115,18 +120,17 @@ func section(title []model.Span, body string, folded bool) string {
 
 func (w writer) failure(f model.Failure, folded bool, limit int) string {
 	title := phrase.CodeSpan(f.Rows[0].Name()) + ": " + f.Word
-	names := ""
+	body := ""
 	if n := len(f.Rows); n > 1 {
 		title = f.Word + " in the same way in " + markdown.Number(n) + " projects"
-		names = "\n" + markdown.SomeOf(namesOf(f.Rows), 10, "") + "\n"
+		body = "\n" + someWithin(namesOf(f.Rows), 10, limit/4) + "\n"
 	}
 	title = sentenceCase(markdown.Cut(title, 200))
-	body := names
 	if f.Part != "" {
 		body += "\n" + markdown.Prose(f.Part) + "\n"
 	}
 	if f.Reason != "" && !f.Told() {
-		body += "\n" + markdown.Prose(markdown.Cut(phrase.Sentence(f.Reason), 1000)) + "\n"
+		body += "\n" + markdown.Prose(markdown.Cut(phrase.Sentence(f.Reason), max(100, min(1000, limit/3)))) + "\n"
 	}
 	out := func(body string) string { return section([]model.Span{{Text: title}}, body, folded) }
 	if len(f.Diagnostics) == 0 {
@@ -190,7 +194,7 @@ func (w writer) group(g model.Group, blocks []string, folded bool, limit int) st
 	of, body := phrase.CodeSpan(markdown.Cut(g.Rows[0].Name(), 120)), ""
 	if n := len(g.Rows); n > 1 {
 		of = "The same " + markdown.Count(g.Total(), "change", "changes") + " in " + markdown.Number(n) + " projects"
-		body = "\n" + markdown.SomeOf(namesOf(g.Rows), 10, "") + "\n"
+		body = "\n" + someWithin(namesOf(g.Rows), 10, limit/4) + "\n"
 	}
 	if g.Word != "" {
 		of += ", " + g.Word
@@ -199,10 +203,13 @@ func (w writer) group(g model.Group, blocks []string, folded bool, limit int) st
 	if len(g.Rows) > 1 {
 		title = append(title, model.Span{Text: " in each"})
 	}
-	body += w.reasons(g)
-	body += addressList(g.Changes, limit/2) + w.unlisted(g)
-	body += w.drift(g)
 	out := func(body string) string { return section(title, body, folded) }
+	list := addressList(g.Changes, limit/2) + w.unlisted(g)
+	if why := w.reasons(g); len(out(body+why+list)) <= limit {
+		body += why
+	}
+	body += list
+	body += w.drift(g, limit-len(out(body)))
 	room := limit - len(out(body))
 	fold := folded || len(w.model.Groups) > 1 || lineCount(g.Changes) > openLines || g.Left.Changes > 0
 	return out(body + w.diff(blocks, g.Total(), fold && !folded, room))
@@ -226,17 +233,36 @@ func (w writer) reasons(g model.Group) string {
 	return "\nAffected: " + strings.Join(parts, "; ") + ".\n"
 }
 
-func (w writer) drift(g model.Group) string {
-	if len(g.Drift)+g.Left.Drift == 0 {
+// drift names what changed outside of the tool, as much of it as fits, or counts it.
+func (w writer) drift(g model.Group, limit int) string {
+	total := len(g.Drift) + g.Left.Drift
+	if total == 0 {
 		return ""
 	}
-	names := markdown.SomeOf(addresses(g.Drift, addressMax), addressMax, "")
-	if g.Left.Drift > 0 {
-		shown := g.Drift[:min(len(g.Drift), addressMax)]
-		names = strings.Join(append(addresses(shown, addressMax),
-			"… "+markdown.Number(len(g.Drift)-len(shown)+g.Left.Drift)+" more"), ", ")
+	const lead = "\nChanged outside of Terraform: "
+	for most := min(addressMax, len(g.Drift)); most > 0; most /= 2 {
+		names := addresses(g.Drift[:most], most)
+		if total > most {
+			names = append(names, "… "+markdown.Number(total-most)+" more")
+		}
+		if s := lead + strings.Join(names, ", ") + "\n"; len(s) <= limit {
+			return s
+		}
 	}
-	return "\nChanged outside of Terraform: " + names + "\n"
+	if s := lead + markdown.Count(total, "object", "objects") + "\n"; len(s) <= limit {
+		return s
+	}
+	return ""
+}
+
+// someWithin shows at most n of the words, as many as fit into limit, and counts the rest.
+func someWithin(words []string, n, limit int) string {
+	for ; n > 0; n /= 2 {
+		if s := markdown.SomeOf(words, n, ""); len(s) <= limit {
+			return s
+		}
+	}
+	return markdown.SomeOf(words, 0, "")
 }
 
 // unlisted counts the changes whose addresses are not here to be listed.

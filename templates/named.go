@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"iter"
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -8,20 +9,13 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// tableHead begins the table of projects.
-const tableHead = "| Project | + | ~ | ± | - | State | Waits for | Plan |\n| --- | --: | --: | --: | --: | --- | --- | --- |\n"
-
 // Named returns those of some fingerprints, by project name, that a text of ours shows: its
-// table has a row with the whole name and the fingerprint. That is what its readers saw; a
-// plan's details may be on its page.
+// table, or one of the lists that belong to it, has a row with the whole name and the
+// fingerprint. That is what its readers saw; a plan's details may be on its page.
 func Named(text string, fingerprints map[string]string) map[string]string {
-	_, table, _ := strings.Cut("\n"+text, "\n"+tableHead)
 	rows := map[string]string{}
-	for line := range strings.Lines(table) {
-		if !strings.HasPrefix(line, "| ") || !strings.HasSuffix(line, " |\n") {
-			break
-		}
-		name, rest, _ := strings.Cut(line[2:], " | ")
+	for line := range tableLines(text) {
+		name, rest, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
 		rows[name] = rest[strings.LastIndex(rest, " | ")+1:]
 	}
 	out := map[string]string{}
@@ -32,6 +26,43 @@ func Named(text string, fingerprints map[string]string) map[string]string {
 		}
 	}
 	return out
+}
+
+// tableLines are the lines with projects of the first table of a text and of the lists that follow it.
+func tableLines(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		text, ok := afterHead("\n" + text)
+		for ok {
+			var line string
+			for {
+				var rest string
+				line, rest, _ = strings.Cut(text, "\n")
+				if !strings.HasPrefix(line, "| ") || !strings.HasSuffix(line, " |") {
+					break
+				}
+				text = rest
+				if !yield(line) {
+					return
+				}
+			}
+			text = strings.TrimPrefix(text, foldClose)
+			if !strings.HasPrefix(text, foldOpen) {
+				return
+			}
+			text, ok = afterHead(text)
+		}
+	}
+}
+
+// afterHead is what follows the first head of a table.
+func afterHead(text string) (rest string, ok bool) {
+	at := len(text)
+	for _, head := range tableHeads {
+		if i := strings.Index(text, "\n"+head); 0 <= i && i < at {
+			at, rest, ok = i, text[i+1+len(head):], true
+		}
+	}
+	return rest, ok
 }
 
 // unnamed says how many plans with changes a table leaves out, and how they can be approved

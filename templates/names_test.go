@@ -1,8 +1,11 @@
 package templates_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates"
@@ -48,5 +51,61 @@ func TestOddNames(t *testing.T) {
 	one := templates.Reply(workflow.Reply{Key: "k", Kind: workflow.ReplyRefused, To: dave, Items: reply.Items[4:]}, v, links)
 	if want := "- `olga` has the role `write`, which may not apply `write`."; !strings.Contains(one, want) {
 		t.Errorf("of one project the reply does not say\n%s\nbut\n%s", want, one)
+	}
+}
+
+// A row that stands for many projects names none of them; the list that belongs to it does.
+func TestNamedInALongTable(t *testing.T) {
+	var projects []project
+	for i := range 30 {
+		p := planned(fmt.Sprintf("service%02d", i), "prod", create("x.y"))
+		if i%10 == 0 {
+			p = planned(fmt.Sprintf("other|%02d", i), "", goneBucket)
+		}
+		projects = append(projects, p)
+	}
+	v := view(projects...)
+	text := templates.Summary(v, links)
+	want := map[string]string{}
+	for _, p := range v.Projects {
+		want[p.Project.Name] = v.Plans[p.Run.ID].Fingerprint
+	}
+	if !strings.Contains(text, "| `service…`: 27 projects, each | prod | 1 | · | · | · | planned | its apply | below |\n") {
+		t.Errorf("no row for the 27:\n%s", text)
+	}
+	if d := cmp.Diff(want, templates.Named(text, want)); d != "" {
+		t.Errorf("named (-want +got):\n%s", d)
+	}
+	_, after, _ := strings.Cut(text, "</details>\n")
+	if got := templates.Named(after, want); len(got) > 0 {
+		t.Errorf("it finds a table in the details: %v", got)
+	}
+	for _, faked := range []string{
+		strings.ReplaceAll(text, "<details><summary>These", "<details><summary>Those"),
+		strings.ReplaceAll(text, "\n\n<details><summary>These", "\n\nand\n\n<details><summary>These"),
+	} {
+		if got := templates.Named(faked, want); len(got) != 3 {
+			t.Errorf("what is no list of ours names %v", got)
+		}
+	}
+}
+
+func TestNameOfMany(t *testing.T) {
+	for name, names := range map[string][]string{
+		"`app-…-prod`: 12 projects, each": {"app-NN-prod"},
+		"12 projects, each":               {"NN"},
+		"`ab…a`: 12 projects, each":       {"abNNa"},
+		"`ä…/ü`: 12 projects, each":       {"äNN/ü"},
+		"`bcd…`: 12 projects, each":       {"bcd", "bcdNN"},
+		"`aaaa…`: 12 projects, each":      {"aaaa", "aaaaa", "aaaaNN"},
+	} {
+		var projects []project
+		for i := range 12 {
+			n := strings.ReplaceAll(names[min(i, len(names)-1)], "NN", fmt.Sprintf("%02d", i))
+			projects = append(projects, planned(n, "", create("x.y")))
+		}
+		if text := templates.Summary(view(projects...), links); !strings.Contains(text, "\n| "+name+" | 1 |") {
+			t.Errorf("no row %q:\n%.900s", name, text)
+		}
 	}
 }

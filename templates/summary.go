@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -16,7 +15,7 @@ import (
 // then the table by row, and what is left out is counted.
 func Summary(v workflow.PullView, l model.Links) string {
 	w := writer{view: v, model: model.Read(v, l), links: l}
-	head := SummaryMarker + "\n" + w.verdict() + w.trouble(8000) + w.alarms(8000)
+	head := SummaryMarker + "\n" + w.verdict() + w.destroys() + w.trouble(8000) + w.alarms(8000)
 	tail := w.footer()
 	next := w.next()
 	rest := MaxComment - len(head) - len(tail) - len(next)
@@ -30,7 +29,11 @@ func Summary(v workflow.PullView, l model.Links) string {
 	table := w.table(max(rest*6/10, rest-wanted(items, rest)))
 	table += w.unnamed(table, markdown.Code(l.Command("approve")))
 	rest -= len(table)
-	return head + table + unchanged + next + said + w.details(items, rest) + remarks + tail
+	projects := table + unchanged + next
+	if len(w.tabler(true).alike()) > longTable { // who knows what to write need not look for it
+		projects = next + table + unchanged
+	}
+	return head + projects + said + w.details(items, rest) + remarks + tail
 }
 
 // writer writes the parts of a model as Markdown. Each part starts with a blank
@@ -71,89 +74,6 @@ func (w writer) trouble(limit int) string {
 		b.WriteString("\n" + fenceCut("text", diagnosticLines(t.Diagnostics), limit-b.Len()))
 	}
 	return b.String()
-}
-
-// table is `| Project | + | ~ | ± | - | State | Waits for | Plan |`. With too many
-// projects it loses its links, then its last rows.
-func (w writer) table(limit int) string {
-	rows := w.model.Rows
-	if len(rows) == 0 {
-		return ""
-	}
-	const head = "\n" + tableHead
-	const reserve = 200 // for the line that counts what is left out
-	for _, links := range []bool{true, false} {
-		var b strings.Builder
-		b.WriteString(head)
-		for i, r := range rows {
-			line := w.row(r, links)
-			if b.Len()+len(line) <= limit-reserve || i == len(rows)-1 && b.Len()+len(line) <= limit {
-				b.WriteString(line)
-				continue
-			}
-			if links {
-				break
-			}
-			fmt.Fprintf(&b, "\n… %s: %s.\n", w.more(len(rows)-i, "more project", "more projects"), statesOf(rows[i:]))
-			return b.String()
-		}
-		if strings.Count(b.String(), "\n") == len(rows)+3 {
-			return b.String()
-		}
-	}
-	return ""
-}
-
-func (w writer) row(r model.Row, links bool) string {
-	plan := "–"
-	switch {
-	case w.links.Fingerprints && r.Plan != nil && r.Plan.Fingerprint != "":
-		plan = markdown.CodeCell(r.Plan.ShortFingerprint())
-	case r.RunURL == "" && r.Plan != nil:
-		plan = "below"
-	case r.RunURL != "" && links:
-		plan = linkWord(r.State)
-	}
-	if r.RunURL != "" && links {
-		plan = "[" + plan + "](" + r.RunURL + ")"
-	}
-	waits := make([]string, len(r.Waits))
-	for i, wait := range r.Waits {
-		waits[i] = markdown.ProseCell(markdown.Cut(wait.Short, 200))
-	}
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %s | %s | %s |\n", markdown.CodeCell(markdown.Cut(r.Name(), 120)),
-		r.Counts.Add, r.Counts.Change, r.Counts.Replace,
-		r.Counts.Destroy, r.Word()+markdown.ProseCell(r.StateOf(", state of ")),
-		phrase.OrWord(strings.Join(waits, "; "), "–"), plan)
-}
-
-func linkWord(s workflow.ProjectState) string {
-	switch s {
-	case workflow.StatePlanning:
-		return "live"
-	case workflow.StatePlanFailed:
-		return "log"
-	case workflow.StateQueued:
-		return "run"
-	case workflow.StateApplying, workflow.StateApplied, workflow.StateUnknown, workflow.StateErrored:
-		return "apply"
-	}
-	return "plan"
-}
-
-func statesOf(rows []model.Row) string {
-	var order []string
-	by := map[string]int{}
-	for _, r := range rows {
-		if by[r.Word()] == 0 {
-			order = append(order, r.Word())
-		}
-		by[r.Word()]++
-	}
-	for i, s := range order {
-		order[i] = markdown.Number(by[s]) + " " + s
-	}
-	return strings.Join(order, ", ")
 }
 
 // more is "14 more changes on the page", with the link where there are pages.
@@ -199,15 +119,21 @@ func namesOf(rows []model.Row) []string {
 }
 
 func (w writer) next() string {
-	if len(w.model.Commands) == 0 {
-		return ""
-	}
 	var b strings.Builder
 	for _, c := range w.model.Commands[:min(2, len(w.model.Commands))] {
-		b.WriteString("\nNext: " + markdown.Code(markdown.Cut(c.Text, 800)) + " " + markdown.Prose(c.Why) + ".\n")
+		b.WriteString("\nNext: " + markdown.Code(markdown.Cut(c.Text, 800)) + " " + markdown.Prose(c.Why))
+		if c.Exact == "" || len(c.Exact) > maxExact {
+			b.WriteString(".\n")
+			continue
+		}
+		// GitHub puts a button that copies beside a block, and none beside code in a line.
+		b.WriteString(", or exactly " + phrase.OneMany(c.One, "this one", "these") + ":\n\n" + markdown.Fence("", c.Exact+"\n"))
 	}
 	return b.String()
 }
+
+// maxExact is the longest exact command that is written out, in bytes.
+const maxExact = 800
 
 // said lists sentences with their projects under a heading.
 func (w writer) said(title string, list []model.Said, limit int) string {

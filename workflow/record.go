@@ -195,6 +195,8 @@ type PullRecord struct {
 	Trouble  *Trouble        `json:"trouble,omitempty"`
 	Waiting  string          `json:"waiting,omitempty"` // why the expansion waits (GitHub lags, rate limit), a sentence
 	Projects []ProjectRecord `json:"projects,omitempty"`
+	// Total is how many projects the planned tree has, affected or not; 0 where that is not known.
+	Total int `json:"total,omitempty"`
 	// Asked are projects that a command named although this change does not
 	// affect them: they belong to the pull and are planned at its later heads too.
 	Asked []AskedProject `json:"asked,omitempty"`

@@ -50,7 +50,7 @@ func seeOpened(ctx context.Context, d *demo) error {
 	if err != nil {
 		return err
 	}
-	if err := must("the comment", text, "5 of 5 affected projects change", "in prod", "prod/network", "stage/cluster",
+	if err := must("the comment", text, "5 of 12 projects change", "in prod", "prod/network", "stage/cluster",
 		"(sensitive value)", "runs local-exec"); err != nil {
 		return err
 	}

@@ -201,7 +201,7 @@ type previewer struct {
 func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.PullView, error) {
 	now := time.Now()
 	view := workflow.PullView{Plans: map[string]workflow.Plan{},
-		PullRecord: workflow.PullRecord{Pull: pull, Known: true, BaseSHA: p.survey.Checkout.Base,
+		PullRecord: workflow.PullRecord{Pull: pull, Known: true, Total: p.survey.Resolution.Total(), BaseSHA: p.survey.Checkout.Base,
 			Tree: p.survey.Checkout.Planned.ID, Notes: p.survey.Notes, NotPlanned: p.survey.NotPlanned,
 			CreatedAt: now, ChangedAt: now}}
 	for _, a := range p.survey.Affected {

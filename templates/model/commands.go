@@ -11,6 +11,10 @@ import (
 // Command is something a person may write next.
 type Command struct {
 	Why, Text string
+	// Exact is the same, of exactly these plans, whatever is made meanwhile; "" where that has
+	// no such form, or a long one. One: it is of one plan.
+	Exact string
+	One   bool
 }
 
 // commandsFor are the commands that may come next, at most two.
@@ -108,8 +112,8 @@ func applyCommands(m Model, l Links) []Command {
 	case n > phrase.MostNamed:
 		out = append(out, Command{Why: "to approve the plans shown here", Text: l.Command("approve")})
 	case n > 0:
-		out = append(out, Command{Why: "to approve " + phrase.OneMany(n == 1, "exactly this plan", "exactly these plans"),
-			Text: l.Command("approve" + options(approve))})
+		out = append(out, Command{Why: "to approve " + phrase.OneMany(n == 1, "the plan", "the plans") + " shown here",
+			Text: l.Command("approve"), Exact: l.Command("approve" + options(approve)), One: n == 1})
 	}
 	if n := len(replan); n > 0 && (n <= phrase.MostNamed || len(replan) == m.Tally.Changing) {
 		words := options(replan)

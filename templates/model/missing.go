@@ -112,39 +112,35 @@ func (r Refusal) Said(as Links) []Said {
 
 // failed says which plans are missing: they failed, were refused, or somebody cancelled them.
 func failed(m Model) string {
-	var names, dropped []string
-	refused := 0
+	of := map[string][]string{}
 	for _, f := range m.Failures {
 		for _, r := range f.Rows {
 			switch {
 			case r.Cancelled():
-				dropped = append(dropped, phrase.CodeSpan(r.Name()))
+				of["cancelled"] = append(of["cancelled"], phrase.CodeSpan(r.Name()))
 			case r.State == workflow.StateRefused:
-				refused++
-				names = append(names, phrase.CodeSpan(r.Name()))
+				of["refused"] = append(of["refused"], phrase.CodeSpan(r.Name()))
 			case r.State == workflow.StatePlanFailed:
-				names = append(names, phrase.CodeSpan(r.Name()))
+				of["failed"] = append(of["failed"], phrase.CodeSpan(r.Name()))
 			}
 		}
 	}
-	which := func(names []string) string {
-		if len(names) > 3 {
-			return "."
-		}
-		return ": " + phrase.AndList(names) + "."
-	}
 	var out []string
-	of := func(n int, what string) string {
-		return markdown.Number(n) + " of " + markdown.Count(m.Tally.Affected, what, what+"s") + " "
-	}
-	switch n := len(names); {
-	case n > 0 && refused == n:
-		out = append(out, of(n, "project")+phrase.IsAre(n)+" refused"+which(names))
-	case n > 0:
-		out = append(out, of(n, "plan")+"failed"+which(names))
-	}
-	if n := len(dropped); n > 0 {
-		out = append(out, of(n, "plan")+phrase.OneMany(n == 1, "was", "were")+" cancelled"+which(dropped))
+	for _, is := range []struct{ word, what, one, many string }{
+		{"failed", "plan", "failed", "failed"},
+		{"refused", "project", "is refused", "are refused"},
+		{"cancelled", "plan", "was cancelled", "were cancelled"},
+	} {
+		names := of[is.word]
+		if len(names) == 0 {
+			continue
+		}
+		s := markdown.Number(len(names)) + " of " + markdown.Count(m.Tally.Affected, is.what, is.what+"s") + " " +
+			phrase.OneMany(len(names) == 1, is.one, is.many)
+		if len(names) <= 3 {
+			s += ": " + phrase.AndList(names)
+		}
+		out = append(out, s+".")
 	}
 	return strings.Join(out, " ")
 }

@@ -74,6 +74,7 @@ const (
 
 // Tally counts projects by state.
 type Tally struct {
+	Total       int // projects of the repository; 0 where that is not known
 	Affected    int // all but deleted ones
 	Changing    int // with changes that are not applied
 	Unchanged   int
@@ -124,7 +125,7 @@ type Said struct {
 
 // Read makes the model of a pull.
 func Read(v workflow.PullView, l Links) Model {
-	m := Model{Notes: say(nil, v.Notes), links: l}
+	m := Model{Notes: say(nil, v.Notes), links: l, Tally: Tally{Total: v.Total}}
 	if v.Trouble != nil {
 		m.Trouble = l.SayAll(v.Trouble.Sentences)
 	}

@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -179,35 +180,36 @@ func (m Model) ApplyWaits() string {
 	if len(waiting) == 1 && m.Tally.Changing > 1 {
 		what = "The apply of " + phrase.CodeSpan(waiting[0].Name())
 	}
-	if len(words) > 3 {
-		words = append(words[:2:2], markdown.Number(len(words)-2)+" more")
+	if len(words) > 4 {
+		words = append(words[:3:3], markdown.Number(len(words)-3)+" other things")
 	}
 	return what + " waits for " + phrase.AndList(words) + "."
 }
 
 // lacking is what plans with changes lack, in a few words each, in the gate's order.
 func lacking(rows []Row) []string {
-	type lack struct {
-		rank int
-		word string
-	}
-	var all []lack
+	words := map[workflow.Requirement][]string{}
 	for _, r := range rows {
 		for _, w := range r.Waits {
-			l := lack{w.Need.Rank(), w.Short}
-			if r.Open && w.Need != "" && !slices.Contains(all, l) {
-				all = append(all, l)
+			if r.Open && w.Need != "" && !slices.Contains(words[w.Need], w.Short) {
+				words[w.Need] = append(words[w.Need], w.Short)
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b lack) int { return cmp.Compare(a.rank, b.rank) })
-	var words []string
-	for _, l := range all {
-		if !slices.Contains(words, l.word) {
-			words = append(words, l.word)
+	var out []string
+	for _, need := range slices.SortedFunc(maps.Keys(words), func(a, b workflow.Requirement) int {
+		return cmp.Or(cmp.Compare(a.Rank(), b.Rank()), cmp.Compare(a, b))
+	}) {
+		if need == workflow.NeedApproved && len(words[need]) > 1 {
+			words[need] = []string{"approvals"}
+		}
+		for _, w := range words[need] {
+			if !slices.Contains(out, w) {
+				out = append(out, w)
+			}
 		}
 	}
-	return words
+	return out
 }
 
 func space(s []Span) string {
@@ -261,10 +263,17 @@ func changing(m Model) []Span {
 	if m.Tally.Changing == 1 {
 		verb = "changes"
 	}
-	s := []Span{{fmt.Sprintf("%s of %s affected %s %s: ", markdown.Number(m.Tally.Changing),
-		markdown.Number(m.Tally.Affected), phrase.OneMany(m.Tally.Affected == 1, "project", "projects"), verb), false}}
+	s := []Span{{outOf(m.Tally.Changing, m.Tally) + " " + verb + ": ", false}}
 	s = append(s, joinSpans(countSpans(m))...)
 	return append(s, Span{".", false})
+}
+
+// outOf is "2 of 12 projects": of all that the repository has, where that is known and more.
+func outOf(n int, t Tally) string {
+	if all := max(t.Total, t.Affected); all > n {
+		return markdown.Number(n) + " of " + markdown.Count(all, "project", "projects")
+	}
+	return markdown.Count(n, "project", "projects")
 }
 
 // countSpans are the numbers of all plans; what destroys is bold and says where.
@@ -329,8 +338,7 @@ func titleOf(v workflow.PullView, m Model) string {
 	case StatusApplyFailed, StatusApplying, StatusApplied:
 		s = applyTitle(m)
 	case StatusChanges:
-		s = fmt.Sprintf("%s of %s: %s", markdown.Number(m.Tally.Changing),
-			markdown.Count(m.Tally.Affected, "project", "projects"), CountsText(m.Counts))
+		s = outOf(m.Tally.Changing, m.Tally) + ": " + CountsText(m.Counts)
 	default:
 		s = "No project is affected"
 		switch {

@@ -25,7 +25,7 @@ func (a *act) commit(req workflow.Request, g scope.Grounds, ch scope.Choice) err
 	}
 	rec.Known, rec.Trouble, rec.Waiting = true, nil, ""
 	rec.BaseSHA, rec.Tree, rec.PerProjectChecks = f.Checkout.Base, f.Checkout.Planned.ID, g.Rules.PerProjectChecks
-	rec.BaseFaulty, rec.NotPlanned = f.BaseFaulty, f.NotPlanned
+	rec.BaseFaulty, rec.NotPlanned, rec.Total = f.BaseFaulty, f.NotPlanned, f.Resolution.Total()
 	if ch.Whole {
 		rec.Notes, rec.Unplanned = ch.Notes, ch.Silent
 	}

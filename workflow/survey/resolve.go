@@ -44,6 +44,16 @@ type Resolution struct {
 	Kinds workflow.Kinds // of the engines whose projects they are
 }
 
+// Total is how many projects the planned tree has. Modules for others, which nobody plans, are not among them.
+func (r Resolution) Total() (n int) {
+	for _, p := range r.Projects {
+		if !p.Library {
+			n++
+		}
+	}
+	return n
+}
+
 // Resolve makes projects of two configurations and what was discovered, by the
 // rules of trust: head brings projects and their technical keys; a project's
 // name and environment are base's; a new project's environment is the server's,
