@@ -28,3 +28,12 @@ func TestCodeSpan(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestBytes(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 bytes", 1: "1 byte", 999: "999 bytes", 1000: "1.0 kB", 9949: "9.9 kB", 9950: "10 kB",
+		999_499: "999 kB", 999_500: "1.0 MB", 412_345_678: "412 MB", 7_000_000_000: "7.0 GB", 1 << 62: "4.6 EB"} {
+		if got := phrase.Bytes(n); got != want {
+			t.Errorf("%d: got %q, want %q", n, got, want)
+		}
+	}
+}
