@@ -210,6 +210,10 @@ type PlanJob struct {
 	Log io.Writer
 	// Redact hides credentials in a plan's texts; nil: there is nothing to hide.
 	Redact func(text string) string
+	// Fetch runs what the engine fetches with (init): within it alone the process has what that
+	// needs. Its error is do's own, within a [Denied] where do asked for something that it was not
+	// given. Nil: do needs nothing.
+	Fetch func(do func() error) error
 	// Ready is called after all preparation (init) and before anything plans. An
 	// error means the run must not start: Plan returns a Result with NotStarted.
 	Ready func(context.Context) error
@@ -220,6 +224,18 @@ type PlanJob struct {
 	// part of the tree: it exports the rest, after which the plan is made again. Nil when the tree is whole.
 	Whole func(context.Context) error
 }
+
+// Denied is the error of what could not be fetched because the run was not given what that needs.
+type Denied struct {
+	Err     error    // how it failed
+	What    []string // what was not given, as whoever fetched calls it
+	Why     string   // sentences for people
+	Passing bool     // another try may be given it
+}
+
+func (d *Denied) Error() string { return d.Why }
+
+func (d *Denied) Unwrap() error { return d.Err }
 
 // Kept is what an engine wants back to apply a plan: the content of its artefact.
 type Kept struct {
@@ -244,6 +260,7 @@ type ApplyJob struct {
 	Fingerprint string
 	State       StateVersion // what the plan was made from
 	Log         io.Writer
+	Fetch       func(do func() error) error // see PlanJob
 	// Ready is called after init, with the state as it is then, before anything is applied. An
 	// error means that the apply must not start: NotStarted.
 	Ready func(context.Context, StateVersion) error

@@ -153,6 +153,8 @@ type Rules struct {
 	PerProjectChecks int                         `json:"per_project_checks"`
 	CreateWorkspace  bool                        `json:"create_workspace"`
 	Closure          bool                        `json:"closure,omitempty"` // `workspace: closure`: workspaces hold what code was found to name
+	Modules          ModuleRules                 `json:"modules,omitzero"`
+	Registries       map[string]string           `json:"registries,omitempty"` // host, as the tool compares it -> entry of credentials
 
 	// What follows is about apply. ApplyBranches are globs of base branches; empty: the default branch.
 	ApplyBranches []string      `json:"apply_branches,omitempty"`
@@ -165,6 +167,19 @@ type Rules struct {
 	LockOnPlan    bool          `json:"lock_on_plan"` // lock: plan
 	StaleAfter    time.Duration `json:"stale_after"`
 	Automerge     bool          `json:"automerge"`
+}
+
+// ModuleRules say what fetching modules is given, and nothing else of a run.
+type ModuleRules struct {
+	Repos []string `json:"repos,omitempty"` // globs over owner/name: the App's token reads these
+	SSH   string   `json:"ssh,omitempty"`   // entry of credentials
+}
+
+// Includes reports whether `repos` names a repository, whatever the case.
+func (m ModuleRules) Includes(fullName string) bool {
+	return slices.ContainsFunc(m.Repos, func(glob string) bool {
+		return MatchGlob(strings.ToLower(glob), strings.ToLower(fullName))
+	})
 }
 
 // ApprovalRules say how many approvals a plan needs, and whose count.

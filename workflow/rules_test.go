@@ -99,7 +99,7 @@ func TestRulesAndKnowsEveryRule(t *testing.T) {
 	stays := map[string]string{
 		"Match": ofRepo, "Checkout": ofRepo, "Environments": ofRepo, "Drafts": ofRepo, "Bots": ofRepo, "Allow": ofRepo,
 		"PerProjectChecks": ofRepo, "CreateWorkspace": ofRepo, "Closure": ofRepo, "ApplyBranches": ofRepo, "Admin": ofRepo,
-		"Automerge": ofRepo, "Credentials": notStrict,
+		"Automerge": ofRepo, "Modules": ofRepo, "Registries": ofRepo, "Credentials": notStrict,
 	}
 	ada := Who{Users: []string{"ada"}}
 	one, other := DefaultRules("a"), Rules{
@@ -108,6 +108,7 @@ func TestRulesAndKnowsEveryRule(t *testing.T) {
 		PerProjectChecks: 1, CreateWorkspace: true, Closure: true, ApplyBranches: []string{"main"},
 		Require: []Requirement{NeedReviewed}, Approvals: ApprovalRules{Count: 2, By: []string{"ada"}, Author: true},
 		Apply: ada, Approve: ada, Unlock: ada, Admin: ada, LockOnPlan: true, StaleAfter: time.Hour, Automerge: true,
+		Modules: ModuleRules{Repos: []string{"acme/*"}}, Registries: map[string]string{"registry.example.com": "x"},
 	}
 	field := func(r Rules, i int) any { return reflect.ValueOf(r).Field(i).Interface() }
 	for i := range reflect.TypeFor[Rules]().NumField() {
@@ -119,5 +120,19 @@ func TestRulesAndKnowsEveryRule(t *testing.T) {
 		if _, ok := stays[name]; ok == alike {
 			t.Errorf("%s: alike whichever comes first: %v", name, alike)
 		}
+	}
+}
+
+// TestModuleRules: a repository is named whatever the case, and by nothing but the whole of its name.
+func TestModuleRules(t *testing.T) {
+	m := ModuleRules{Repos: []string{"Acme/terraform-*", "acme/{one,two}", "acme/Mixed"}}
+	for name, want := range map[string]bool{"acme/terraform-vpc": true, "ACME/Terraform-VPC": true, "acme/one": true, "acme/mixed": true,
+		"acme/three": false, "other/terraform-vpc": false, "acme/terraform-vpc/x": false, "x/acme/one": false, "acme/one.git": false, "": false, "acme": false} {
+		if got := m.Includes(name); got != want {
+			t.Errorf("%q: got %v, want %v", name, got, want)
+		}
+	}
+	if (ModuleRules{}).Includes("acme/one") {
+		t.Error("no rule names a repository")
 	}
 }

@@ -119,6 +119,8 @@ type namedCredential struct {
 	name string
 	at   workflow.Position
 	path string
+	// fault says why that entry cannot be used for this; nil: any can.
+	fault func(credential) string
 }
 
 // setting is a scalar, or a list of scalars: what the environment can give as well.

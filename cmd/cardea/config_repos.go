@@ -76,6 +76,8 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) config.Keys {
 		"approvals":    func(y *config.Value) { y.Map(approvalKeys(&rule.Approvals), nil) },
 		"permissions":  func(y *config.Value) { y.Map(permissionKeys(rule), nil) },
 		"credentials":  func(y *config.Value) { y.Map(r.credentialKeys(&rule.Credentials), nil) },
+		"modules":      func(y *config.Value) { y.Map(r.moduleKeys(&rule.Modules), nil) },
+		"registries":   func(y *config.Value) { rule.Registries = r.registries(y) },
 		"environments": func(y *config.Value) { rule.Environments = r.environments(y, *rule) },
 		"lock": func(y *config.Value) {
 			when := ""
@@ -173,7 +175,7 @@ func (r *configReader) environments(y *config.Value, rule workflow.Rules) map[st
 			"credentials": func(y *config.Value) { y.Map(r.credentialKeys(&env.Credentials), nil) },
 			"order":       func(y *config.Value) { y.Int(&env.Order, 0) },
 		}, ofTheRule("apply", "require", "lock", "stale_after", "automerge", "forks", "drafts",
-			"bots", "allow", "checks", "checkout", "workspace"))
+			"bots", "allow", "checks", "checkout", "workspace", "modules", "registries"))
 		out[name] = env
 	})
 	return out

@@ -89,6 +89,8 @@ credentials:
   dev-ro: {env: {AWS_PROFILE: dev, NUMBER: 010}}
   prod-ro: {env_from_file: prod.env}
   ambient: {pass_env: ["AWS_*"]}
+  keys: {env: {GIT_SSH_COMMAND: ssh -i /etc/cardea/key, SSH_AUTH_SOCK: /run/agent}, pass_env: ["SSH_*"]}
+  registry: {env: {ANY_NAME: a-token}}
 repos:
   - match: "Acme/infra"
     checkout: head
@@ -109,6 +111,8 @@ repos:
     checks: {per_project: 0}
     create_workspace: true
     workspace: closure
+    modules: {repos: ["acme/*", "Acme/tf-[!x]"], ssh: keys}
+    registries: {Registry.Example.com: registry, "bücher.example:8443": registry}
   - match: "acme/*"
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -138,6 +142,8 @@ repos:
 		Plan:        workflow.Who{Users: []string{"ada"}},
 		Credentials: workflow.CredentialNames{Plan: "dev-ro", Apply: "ambient"}, Bots: []string{"renovate"},
 		Allow: []string{"target", "destroy"}, CreateWorkspace: true, Closure: true,
+		Modules:    workflow.ModuleRules{Repos: []string{"acme/*", "Acme/tf-[!x]"}, SSH: "keys"},
+		Registries: map[string]string{"registry.example.com": "registry", "xn--bcher-kva.example:8443": "registry"},
 		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Order: 2, Plan: &maintain,
 			Apply:   &workflow.Who{Users: []string{"sre"}},
 			Approve: &admin, Unlock: &maintain, Credentials: workflow.CredentialNames{Plan: "prod-ro", Apply: "ambient"},
@@ -220,6 +226,61 @@ repos:
 	for _, secret := range []string{"secret-value", "nonsense-key", "u:p"} {
 		if strings.Contains(got, secret) {
 			t.Errorf("a fault shows %q", secret)
+		}
+	}
+}
+
+// TestConfigFetching: what fetching is given, its faults and its variables.
+func TestConfigFetching(t *testing.T) {
+	pkcs1, _, _ := testKeys(t)
+	const entries = `
+credentials:
+  keys: {env: {GIT_SSH_COMMAND: ssh -i /k, GIT_CONFIG_COUNT: 0}}
+  more: {env: {SSH_AUTH_SOCK: /run/agent, AWS_PROFILE: secret-profile}}
+  one: {env: {ANY_NAME: token-1}}
+  named: {env: {TOKEN: token-2, NOTE: ours}}
+  two: {env: {A: secret-a, B: secret-b}}
+  empty: {env: {A: ""}}
+  later: {pass_env: ["REGISTRY_*"]}
+repos: [{match: "acme/*", `
+	for _, tt := range []struct{ rule, faults string }{
+		{`modules: {repos: [acme, "acme/x/y", "acme/[", 7, {}], ssh: [], key: x}`, "owner/name, like \"acme/*\", not \"acme\"" +
+			"|owner/name, like \"acme/*\", not \"acme/x/y\"|`repos[0].modules.repos[2]` |`repos[0].modules.repos[3]`|`repos[0].modules.repos[4]`|`repos[0].modules.ssh` must be|unknown key `repos[0].modules.key`; known are repos, ssh"},
+		{"modules: {ssh: more}", "`repos[0].modules.ssh` names `more`: AWS_PROFILE is not a variable of git or ssh, and nothing else is taken from it"},
+		{"modules: {ssh: kees}", "`repos[0].modules.ssh` names `kees`, which `credentials` does not have: did you mean `keys`?"},
+		{"registries: {a.example: one, A.example: one, \"a.example:443\": named, https://b.example: one, b_c.example: one, \"c.example:0\": one, -d.example: one, \"\": one}",
+			"names the host a.example twice|names the host a.example twice|\"https://b.example\" is not a registry's host|\"b_c.example\" is not|\"c.example:0\" is not|\"-d.example\" is not|\"\" is not"},
+		{"registries: {a.example: two, b.example: empty, c.example: keys, d.example: nobody}",
+			"names `two`: it has 2 variables; a registry's token is the only variable of its entry, or the one named TOKEN|names `empty`: its variable is empty|names `keys`: it has 2 variables|names `nobody`, which `credentials` does not have"},
+		{"environments: {prod: {modules: {repos: [\"acme/x\"]}, registries: {}}}", "is a key of the whole rule, not of one environment|is a key of the whole rule, not of one environment"},
+		{"modules: {repos: [\"acme/*\"], ssh: keys}, registries: {a.example: one, b.example: named, c.example: later}", ""},
+	} {
+		_, faults := parseConfig("cardea.yml", []byte(entries+tt.rule+"}]"), append(least(pkcs1), "CARDEA_PAGES_ACCESS=open"))
+		wants := strings.Split(tt.faults, "|")
+		if tt.faults == "" {
+			wants = nil
+		}
+		got := lines(faults)
+		for _, want := range wants {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no fault says %q:\n%s", tt.rule, want, got)
+			}
+		}
+		if len(faults) != len(wants) || strings.Contains(got, "secret-") {
+			t.Errorf("%s: got %d faults, want %d:\n%s", tt.rule, len(faults), len(wants), got)
+		}
+	}
+	cfg, _ := parseConfig("cardea.yml", []byte(entries+"}]"), append(least(pkcs1), "CARDEA_PAGES_ACCESS=open"))
+	t.Setenv("REGISTRY_KEY", "token-3")
+	env, err := cfg.fetchEnv(workflow.Rules{Modules: workflow.ModuleRules{SSH: "more"},
+		Registries: map[string]string{"my-host.a.example": "one", "xn--bcher-kva.example:8443": "named", "c.example": "later"}})
+	if diff := cmp.Diff(map[string]string{"SSH_AUTH_SOCK": "/run/agent", "TF_TOKEN_my__host_a_example": "token-1",
+		"TF_TOKEN_xn____bcher__kva_example:8443": "token-2", "TF_TOKEN_c_example": "token-3"}, env); diff != "" || err != nil {
+		t.Errorf("%v, -want +got:\n%s", err, diff)
+	}
+	for _, entry := range []string{"two", "empty", "nobody"} {
+		if _, err := cfg.fetchEnv(workflow.Rules{Registries: map[string]string{"a.example": entry}}); err == nil || strings.Contains(err.Error(), "secret-") {
+			t.Errorf("%s: got %v", entry, err)
 		}
 	}
 }

@@ -152,9 +152,17 @@ func (r *configReader) finish() {
 		}
 	}
 	for _, use := range r.used {
-		if _, ok := c.credentials[use.name]; !ok {
+		entry, ok := c.credentials[use.name]
+		if !ok {
 			r.faults.Add(use.at, "`%s` names `%s`, which `credentials` does not have%s", use.path, use.name,
 				nearest(use.name, mapKeys(c.credentials)))
+			continue
+		}
+		if use.fault == nil {
+			continue
+		}
+		if why := use.fault(entry); why != "" {
+			r.faults.Add(use.at, "`%s` names `%s`: %s", use.path, use.name, why)
 		}
 	}
 	r.sayReach()

@@ -25,9 +25,10 @@ type cli struct {
 	Config  struct {
 		Check configCheckCmd `cmd:"" help:"Check cardea.yml or .cardea.yml: every fault at once, with line and column."`
 	} `cmd:"" help:"Look at configuration files."`
-	History historyCmd `cmd:"" help:"Export who asked for, approved, applied or was refused what, as JSON lines."`
-	Version versionCmd `cmd:"" help:"Print version, commit, Go and the tools found."`
-	Runner  runnerCmd  `cmd:"" hidden:"" help:"Carry out one run (started by the server and by preview)."`
+	History historyCmd       `cmd:"" help:"Export who asked for, approved, applied or was refused what, as JSON lines."`
+	Version versionCmd       `cmd:"" help:"Print version, commit, Go and the tools found."`
+	Git     gitCredentialCmd `cmd:"" name:"git-credential" hidden:"" help:"Log in for a module (started by git)."`
+	Runner  runnerCmd        `cmd:"" hidden:"" help:"Carry out one run (started by the server and by preview)."`
 }
 
 // console is where a subcommand reads and writes; tests give their own.

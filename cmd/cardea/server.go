@@ -115,8 +115,8 @@ func (s *server) connect() error {
 	}
 	s.worker = &run.Worker{Name: run.DefaultName, Service: s.service, Artefacts: artefacts, Authorise: s.service.Authorise,
 		Launcher: &run.Launcher{Runs: data("runs"), Engines: engines("")}, Parallel: s.workers(),
-		Credentials: s.cfg.Credential,
-		MirrorDir:   mirrors.MirrorDir, PlanTimeout: s.cfg.Limits.PlanTimeout, DiskFloor: diskFloor, Log: s.log,
+		Credentials: s.cfg.Credential, Fetching: s.fetching,
+		MirrorDir: mirrors.MirrorDir, PlanTimeout: s.cfg.Limits.PlanTimeout, DiskFloor: diskFloor, Log: s.log,
 		Server: serverWords(terraform.Tools{Dir: data("tools"), Providers: data("providers"), Tool: s.cfg.Terraform.Tool,
 			Version:  s.cfg.Terraform.Version,
 			Versions: s.cfg.Terraform.Versions, Path: os.Getenv("PATH")})}

@@ -82,40 +82,6 @@ func (s *story) cmdPush(ts *testscript.TestScript, args []string) error {
 	return err
 }
 
-// modules DIR: a private repository acme/modules with these files at v1, which only mia, and not the App's
-// plans, may read. $MODULES_TOKEN is her token, $MODULES_BASIC what git sends of it.
-func (s *story) cmdModules(ts *testscript.TestScript, args []string) error {
-	const full = "acme/modules"
-	if _, err := s.gh.CreateRepo("acme", "modules", localgithub.RepoOptions{Private: true}); err != nil {
-		return err
-	}
-	user, err := s.gh.CreateUser("mia")
-	if err != nil {
-		return err
-	}
-	if err := s.gh.SetPermission(full, "mia", "write"); err != nil {
-		return err
-	}
-	mia := &person{login: "mia", token: user.Token, web: s.gh.URL(), api: s.gh.APIURL(), repo: full,
-		clone: filepath.Join(s.dir, "clones", "mia")}
-	s.others = append(s.others, mia)
-	if err := s.cmdPush(ts, []string{"mia", "main", args[0]}); err != nil {
-		return err
-	}
-	for _, do := range [][]string{{"tag", "v1"}, {"push", "--quiet", "origin", "v1"}} {
-		if _, err := mia.git(context.Background(), mia.clone, do...); err != nil {
-			return err
-		}
-	}
-	if err := s.gh.SetPermission(full, "mia", "read"); err != nil {
-		return err
-	}
-	ts.Setenv("MODULES_TOKEN", mia.token)
-	ts.Setenv("MODULES_BASIC", mia.basic())
-	ts.Setenv("GITHUB_HOST", strings.TrimPrefix(s.gh.URL(), "http://"))
-	return nil
-}
-
 // link makes a symlink in the person's clone, for the next push on the branch that is checked out.
 func (p *person) link(name, target string) error {
 	file := filepath.Join(p.clone, name)

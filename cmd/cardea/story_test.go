@@ -32,7 +32,7 @@ import (
 // TestMain makes this test binary the product: runners are started from
 // /proc/self/exe, and the stories' `cardea` is this binary under that name.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "runner" {
+	if len(os.Args) > 1 && (os.Args[1] == "runner" || os.Args[1] == "git-credential") {
 		os.Exit(execute(os.Args[1:], console{out: os.Stdout, err: os.Stderr}))
 	}
 	testscript.Main(m, map[string]func(){"cardea": main})
@@ -85,6 +85,7 @@ type story struct {
 	tab    int64         // the check run of `remember`
 	mirror string        // of providers, as terraform wants it
 	reader func() []byte // the provider that reads files
+	tokens tokenWatch
 
 	calls   int       // seen by the last `calls`
 	callsAt time.Time // when that was
@@ -147,6 +148,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"nowhere":  wrap((*story).cmdNowhere),
 		"generate": wrap((*story).cmdGenerate),
 		"modules":  wrap((*story).cmdModules),
+		"tokens":   wrap((*story).cmdTokens),
 	}
 	for word, do := range applyCommands() {
 		all[word] = wrap(do)

@@ -55,20 +55,22 @@ var plainEnv = map[string]bool{
 	"GOOGLE_IMPERSONATE_SERVICE_ACCOUNT": true, "CLOUDSDK_CORE_PROJECT": true, "ARM_ENVIRONMENT": true, "ARM_USE_OIDC": true, "ARM_USE_MSI": true,
 	"ARM_SUBSCRIPTION_ID": true, "ARM_TENANT_ID": true, "ARM_CLIENT_ID": true, "VAULT_ADDR": true, "VAULT_NAMESPACE": true,
 	"KUBECONFIG": true, "KUBE_CONFIG_PATH": true, "NETRC": true, "GIT_CONFIG_GLOBAL": true, "GIT_CONFIG_COUNT": true, "GIT_ASKPASS": true,
-	"GIT_SSH": true, "GIT_SSL_CAINFO": true, "GIT_SSL_CAPATH": true, "SSH_ASKPASS": true, "SSH_AUTH_SOCK": true, "SSL_CERT_FILE": true, "SSL_CERT_DIR": true,
+	"GIT_SSH": true, "GIT_SSL_CAINFO": true, "GIT_SSL_CAPATH": true, "SSH_ASKPASS": true, "SSH_AUTH_SOCK": true, "SSL_CERT_FILE": true, "SSL_CERT_DIR": true, "HOME": true,
 }
 
 // values are all the texts in these secrets that must not be seen.
 func (s Secrets) values() []string {
 	out := append([]string(nil), s.Redact...)
-	for name, value := range s.Env {
-		if !plainEnv[name] && !s.gitAddress(name) {
-			out = append(out, value)
+	for _, env := range []map[string]string{s.Env, s.Fetch.Env} {
+		for name, value := range env {
+			if !plainEnv[name] && !gitAddress(env, name) {
+				out = append(out, value)
+			}
+			out = append(out, secretsWithin(value)...)
 		}
-		out = append(out, secretsWithin(value)...)
 	}
 	for _, name := range []string{"NETRC", "GIT_CONFIG_GLOBAL"} {
-		data, err := os.ReadFile(cmp.Or(s.Env[name], s.Plain[name]))
+		data, err := os.ReadFile(cmp.Or(s.Fetch.Env[name], s.Env[name], s.Plain[name]))
 		if err != nil {
 			continue // it cannot be read here, so none of it can be seen
 		}
@@ -85,12 +87,12 @@ func (s Secrets) values() []string {
 
 // gitAddress tells the pairs of git's configuration that rewrite addresses. What is rewritten is no
 // secret, and stands in the code; the password in the address that is used instead is found within it.
-func (s Secrets) gitAddress(name string) bool {
-	n := strings.TrimPrefix(strings.TrimPrefix(name, "GIT_CONFIG_KEY_"), "GIT_CONFIG_VALUE_")
+func gitAddress(env map[string]string, name string) bool {
+	n := strings.TrimPrefix(strings.TrimPrefix(name, gitKey), gitValue)
 	if n == name {
 		return false
 	}
-	key := strings.ToLower(s.Env["GIT_CONFIG_KEY_"+n])
+	key := strings.ToLower(env[gitKey+n])
 	return strings.HasSuffix(key, ".insteadof") || strings.HasSuffix(key, ".pushinsteadof")
 }
 

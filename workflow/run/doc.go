@@ -15,7 +15,10 @@
 //	  home/ tmp/ work/
 //
 // The socket carries the secrets to the runner, "ready" back when everything is
-// prepared, and "go". When it closes before "go", nothing was planned, and the
+// prepared, and "go". Before "ready", while the engine fetches, it also carries the
+// question for a token that reads one repository, and the answer: git asks its
+// credential helper, `cardea git-credential`, that asks the runner over a socket in the
+// run's tmp/, and the runner asks the launcher. When it closes before "go", nothing was planned, and the
 // result says so: a proof, not a guess. After "go" the server may die; the
 // runner finishes and writes its result.
 //

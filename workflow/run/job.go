@@ -53,6 +53,8 @@ type Secrets struct {
 	Key   []byte            `json:"key,omitempty"` // the repository's key
 	// Identity opens artefacts; applies only.
 	Identity string `json:"identity,omitempty"`
+	// Fetch is what only fetching has.
+	Fetch Fetching `json:"fetch,omitzero"`
 	// Redact are further values that must not be seen. Values of Env that look like
 	// secrets are redacted anyway.
 	Redact []string `json:"redact,omitempty"`
@@ -63,6 +65,11 @@ type message struct {
 	Secrets *Secrets `json:"secrets,omitempty"`
 	Ready   bool     `json:"ready,omitempty"`
 	Go      bool     `json:"go,omitempty"`
+	// While the engine fetches: a repository that a token is asked for, the answer, and that the
+	// tokens were used.
+	Ask     *string `json:"ask,omitempty"`
+	Grant   *Grant  `json:"grant,omitempty"`
+	Fetched bool    `json:"fetched,omitempty"`
 	// Of an apply that is ready: the digest of its artefact, and the state as it is now.
 	Digest string                 `json:"digest,omitempty"`
 	State  *workflow.StateVersion `json:"state,omitempty"`

@@ -157,14 +157,9 @@ func socketPair() (here, there *os.File, err error) {
 	return os.NewFile(uintptr(pair[0]), "runner"), os.NewFile(uintptr(pair[1]), "launcher"), nil
 }
 
-// talk hands over the secrets and waits for the runner to be ready. A broken
-// conversation needs no report: the process ends, and Wait says how.
+// talk talks with the runner until it is ready.
 func (p *Process) talk(conn *os.File, secrets Secrets) {
-	if err := json.NewEncoder(conn).Encode(message{Secrets: &secrets}); err != nil {
-		return
-	}
-	var m message
-	if err := json.NewDecoder(conn).Decode(&m); err == nil && m.Ready {
+	if m, ok := p.converse(conn, secrets); ok {
 		p.said = m
 		close(p.ready)
 	}

@@ -44,6 +44,7 @@ type runner struct {
 	stop    *stopper
 	lock    *os.File    // held until the process ends
 	word    chan bool   // true: go
+	grants  chan Grant  // answers to what was asked
 	went    bool        // the word came
 	gone    atomic.Bool // the launcher hung up before it gave the word
 	notes   []string
@@ -65,7 +66,7 @@ func carry(r *runner) int {
 	// Tools are killed when the thread that started them ends: this one does not.
 	runtime.LockOSThread()
 	collectLater()
-	r.started, r.word, r.died = time.Now(), make(chan bool, 1), make(chan os.Signal, 1)
+	r.started, r.word, r.grants, r.died = time.Now(), make(chan bool, 1), make(chan Grant, 1), make(chan os.Signal, 1)
 	if err := r.open(); err != nil {
 		fmt.Fprintln(os.Stderr, "cardea runner:", err)
 		return 1
@@ -183,10 +184,18 @@ func (r *runner) listen() error {
 	}
 	r.secrets = *m.Secrets
 	go func() {
-		var m message
-		if err := in.Decode(&m); err == nil && m.Go {
-			r.word <- true
-			return
+		for {
+			var m message
+			err := in.Decode(&m)
+			switch {
+			case err == nil && m.Go:
+				r.word <- true
+				return
+			case err == nil && m.Grant != nil:
+				r.grants <- *m.Grant
+				continue
+			}
+			break
 		}
 		r.gone.Store(true)
 		r.stop.stop(workflow.OutcomeCancelled)
@@ -287,7 +296,7 @@ func (r *runner) plan() (workflow.Result, error) {
 	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Server: r.job.Server,
 		RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, InputsDigest: run.InputsDigest,
 		BaseKnown: run.BaseKnown, Hidden: run.Hidden, Expected: run.Expected,
-		Log: r.redact, Redact: r.given.Redact, Ready: r.ready}
+		Log: r.redact, Redact: r.given.Redact, Fetch: r.fetch, Ready: r.ready}
 	if len(run.Paths) > 0 {
 		job.Whole = r.whole
 	}

@@ -83,3 +83,6 @@ func memoryBytes() int64 {
 	}
 	return int64(n)
 }
+
+// peerOf is the process at the other end of a socket.
+func peerOf(fd int) (int, error) { return unix.GetsockoptInt(fd, unix.SOL_LOCAL, unix.LOCAL_PEERPID) }

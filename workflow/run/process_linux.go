@@ -200,3 +200,12 @@ func number(s string) int64 {
 	}
 	return n
 }
+
+// peerOf is the process at the other end of a socket.
+func peerOf(fd int) (int, error) {
+	peer, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return 0, err
+	}
+	return int(peer.Pid), nil
+}

@@ -24,6 +24,13 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "runner" {
 		os.Exit(run.Main(os.Args[2], run.Deps{Engines: testEngines, Export: export}))
 	}
+	if len(os.Args) == 4 && os.Args[1] == "git-credential" {
+		if err := run.Helper(os.Args[2], os.Args[3], os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if len(os.Args) == 3 && os.Args[1] == "launcher" {
 		os.Exit(launchAndWait(os.Args[2]))
 	}
@@ -92,7 +99,11 @@ func (shellEngine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.R
 }
 
 func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Result, error) {
-	if err := shell(job, "init"); err != nil {
+	err := job.Fetch(func() error { return shell(job, "init") })
+	if denied := new(workflow.Denied); errors.As(err, &denied) {
+		return workflow.Result{Outcome: workflow.OutcomeFailed, Passing: denied.Passing, Reason: denied.Why}, nil
+	}
+	if err != nil {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: "init: " + err.Error()}, nil
 	}
 	if err := job.Ready(ctx); err != nil {
@@ -118,7 +129,7 @@ func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Res
 	if err := os.WriteFile(filepath.Join(job.Files.Out, "plan"), []byte("saved plan"), 0o600); err != nil {
 		return workflow.Result{}, err
 	}
-	err := shell(job, "plan")
+	err = shell(job, "plan")
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 75 {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, Passing: true, Reason: "The state lock is held."}, nil

@@ -29,6 +29,9 @@ type Worker struct {
 	// Credentials reads an entry of the server's credentials, at the start of each
 	// run that names one. Its error is logged; people see the name only.
 	Credentials func(name string) (env map[string]string, err error)
+	// Fetching says what a run has while its engine fetches; nil: nothing more than at other times. Its
+	// error is logged; people see that it failed.
+	Fetching func(workflow.Run) (Fetching, error)
 	// Artefacts is where plans are kept for their apply; without an identity none is, and nothing is applied.
 	Artefacts Artefacts
 	// Authorise decides whether a prepared apply may begin, and commits that it does
@@ -209,6 +212,12 @@ func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger)
 	if err != nil {
 		log.Error("reading a run's secrets", "error", err)
 		return failed(fmt.Sprintf("The credentials `%s` could not be read. The server's log says why.", run.Credentials), false), "", false
+	}
+	if w.Fetching != nil {
+		if secrets.Fetch, err = w.Fetching(run); err != nil {
+			log.Error("reading what a run fetches with", "error", err)
+			return failed("The credentials of `modules` or `registries` could not be read. The server's log says why.", false), "", false
+		}
 	}
 	repo, err := w.Service.SeenRepo(context.WithoutCancel(ctx), run.Repo)
 	if err != nil {

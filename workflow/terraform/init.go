@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/terraform-exec/tfexec"
 
+	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
@@ -55,11 +56,32 @@ func (p *planning) runInit() error {
 	for _, f := range p.settings.BackendConfig {
 		options = append(options, tfexec.BackendConfig(f))
 	}
-	err := p.step("init", func() error { return p.tf.Init(p.uncancelled, options...) })
-	if err != nil {
-		return p.commandFailed("init", err)
+	err := p.step("init", func() error {
+		return p.fetching(func() error { return p.tf.Init(p.uncancelled, options...) })
+	})
+	if err == nil {
+		return nil
 	}
-	return nil
+	fault := p.commandFailed("init", err)
+	var denied *workflow.Denied
+	var f *failure
+	if errors.As(err, &denied) && errors.As(fault, &f) {
+		f.reason, f.passing = denied.Why, denied.Passing
+		for i, d := range f.diagnostics { // the tool's words are about a password that nobody typed
+			if slices.ContainsFunc(denied.What, func(name string) bool { return strings.Contains(d.Detail, name) }) {
+				f.diagnostics[i].Detail = ""
+			}
+		}
+	}
+	return fault
+}
+
+// fetching is where modules and providers come.
+func (p *planning) fetching(do func() error) error {
+	if p.job.Fetch == nil {
+		return do()
+	}
+	return p.job.Fetch(do)
 }
 
 func (p *planning) readLockFile() ([]byte, error) {

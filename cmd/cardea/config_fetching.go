@@ -1,0 +1,160 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/idna"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
+)
+
+// moduleKeys reads what fetching modules is given.
+func (r *configReader) moduleKeys(rules *workflow.ModuleRules) config.Keys {
+	return config.Keys{
+		"repos": func(y *config.Value) {
+			y.List(func(v *config.Value) {
+				s, ok := v.Text()
+				switch {
+				case !ok:
+				case strings.Count(s, "/") != 1:
+					v.Fault("`%s` must be a glob over owner/name, like \"acme/*\", not %q", v.Path(), s)
+				case workflow.GlobFault(s) != "":
+					v.Fault("`%s` %s", v.Path(), workflow.GlobFault(s))
+				default:
+					rules.Repos = append(rules.Repos, s)
+				}
+			})
+		},
+		"ssh": func(y *config.Value) { r.named(y, &rules.SSH, sshFault) },
+	}
+}
+
+// registries reads which entry has the token of a registry's host.
+func (r *configReader) registries(y *config.Value) map[string]string {
+	out := map[string]string{}
+	y.MapOf(func(name string, v *config.Value) {
+		host, ok := registryHost(name)
+		if !ok {
+			v.Fault("`%s`: %q is not a registry's host, like registry.example.com or localhost:8443", y.Path(), name)
+			return
+		}
+		if _, twice := out[host]; twice {
+			v.Fault("`%s` names the host %s twice", y.Path(), host)
+			return
+		}
+		var entry string
+		r.named(v, &entry, tokenFault)
+		out[host] = entry
+	})
+	return out
+}
+
+// named reads the name of an entry of `credentials` that is used for more than its variables:
+// fault says why it cannot be.
+func (r *configReader) named(y *config.Value, into *string, fault func(credential) string) {
+	if y.String(into); *into != "" {
+		r.used = append(r.used, namedCredential{name: *into, at: y.Position(), path: y.Path(), fault: fault})
+	}
+}
+
+// sshFault says why an entry cannot be the one of `modules.ssh`.
+func sshFault(c credential) string {
+	for _, name := range mapKeys(c.Env) {
+		if !forModules(name) {
+			return name + " is not a variable of git or ssh, and nothing else is taken from it"
+		}
+	}
+	return ""
+}
+
+// forModules tells the variables that `modules.ssh` takes from its entry.
+func forModules(name string) bool {
+	return strings.HasPrefix(name, "GIT_") || strings.HasPrefix(name, "SSH_")
+}
+
+// tokenFault says why an entry cannot be the one of a registry, as far as that is known before it is read.
+func tokenFault(c credential) string {
+	if c.File != "" || c.PassEnv != nil {
+		return ""
+	}
+	_, why := tokenOf(c.Env)
+	return why
+}
+
+// tokenOf is the token in an entry's variables: the only one, or TOKEN of several. why names no value.
+func tokenOf(env map[string]string) (token, why string) {
+	if token, ok := env["TOKEN"]; ok && token != "" {
+		return token, ""
+	}
+	if len(env) != 1 {
+		return "", fmt.Sprintf("it has %s; a registry's token is the only variable of its entry, or the one named TOKEN", counted(len(env), "variable"))
+	}
+	for _, token = range env {
+	}
+	if token == "" {
+		return "", "its variable is empty"
+	}
+	return token, ""
+}
+
+var hostPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+
+// registryHost is a host as Terraform compares it: in lower case and Punycode, its port where that is not 443.
+func registryHost(name string) (string, bool) {
+	host, port := name, ""
+	if strings.Contains(name, ":") {
+		var err error
+		if host, port, err = net.SplitHostPort(name); err != nil {
+			return "", false
+		}
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return "", false
+		}
+	}
+	host, err := idna.Lookup.ToASCII(host)
+	if host = strings.ToLower(host); err != nil || !hostPattern.MatchString(host) || len(host) > 253 {
+		return "", false
+	}
+	if port != "" && port != "443" {
+		host += ":" + port
+	}
+	return host, true
+}
+
+// registryVariable is the variable in which Terraform and OpenTofu look for a host's token.
+func registryVariable(host string) string {
+	return "TF_TOKEN_" + strings.ReplaceAll(strings.ReplaceAll(host, "-", "__"), ".", "_")
+}
+
+// fetchEnv reads the variables that a rule gives to init alone.
+func (c Config) fetchEnv(rule workflow.Rules) (map[string]string, error) {
+	env := map[string]string{}
+	if rule.Modules.SSH != "" {
+		given, err := c.Credential(rule.Modules.SSH)
+		if err != nil {
+			return nil, err
+		}
+		for name, value := range given {
+			if forModules(name) {
+				env[name] = value
+			}
+		}
+	}
+	for host, entry := range rule.Registries {
+		given, err := c.Credential(entry)
+		if err != nil {
+			return nil, err
+		}
+		token, why := tokenOf(given)
+		if why != "" {
+			return nil, fmt.Errorf("credentials %q of the registry %s: %s", entry, host, why)
+		}
+		env[registryVariable(host)] = token
+	}
+	return env, nil
+}

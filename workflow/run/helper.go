@@ -1,0 +1,52 @@
+package run
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+// Helper is `cardea git-credential SOCKET ACTION`: git starts it to log in at GitHub, and it asks
+// the runner. What it is not given it leaves out, and git goes on without.
+func Helper(socket, action string, in io.Reader, out io.Writer) error {
+	if action == "store" {
+		return nil // nothing is kept anywhere
+	}
+	q := question{Action: action}
+	lines := bufio.NewScanner(in)
+	for lines.Scan() && lines.Text() != "" {
+		key, value, _ := strings.Cut(lines.Text(), "=")
+		switch key {
+		case "protocol":
+			q.Protocol = value
+		case "host":
+			q.Host = value
+		case "path":
+			q.Path = value
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("reading git's question: %w", err)
+	}
+	conn, err := net.DialTimeout("unix", socket, 10*time.Second)
+	if err != nil {
+		return fmt.Errorf("asking for a token: %w", err)
+	}
+	defer conn.Close()
+	var g Grant
+	if err := json.NewEncoder(conn).Encode(q); err != nil {
+		return fmt.Errorf("asking for a token: %w", err)
+	}
+	if err := json.NewDecoder(conn).Decode(&g); err != nil {
+		return fmt.Errorf("asking for a token: %w", err)
+	}
+	if g.Token == "" || action != "get" {
+		return nil
+	}
+	_, err = fmt.Fprintf(out, "username=x-access-token\npassword=%s\n", g.Token)
+	return err
+}
