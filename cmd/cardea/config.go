@@ -12,6 +12,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
+	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
 // Config is the server's configuration: the file, overlaid by the environment, checked as a
@@ -58,6 +59,8 @@ type TerraformConfig struct {
 	Tool     string // auto, terraform or tofu
 	Version  string // exact, "" = what is found
 	Versions string // constraint that every version has to meet
+	// Providers says where they come from, besides our own mirror.
+	Providers terraform.Sources
 }
 
 // DefaultConfig is what holds where nothing is configured.
@@ -165,6 +168,11 @@ func (r *configReader) settings() []setting {
 		{path: "terraform.tool", read: func(y *config.Value) { y.Choice(&c.Terraform.Tool, "auto", "terraform", "tofu") }},
 		{path: "terraform.version", read: r.version},
 		{path: "terraform.versions", read: r.versions},
+		{path: "terraform.providers.network_mirror", read: r.networkMirror},
+		{path: "terraform.providers.filesystem_mirror", read: r.mirrorDir},
+		{path: "terraform.providers.direct.include", read: func(y *config.Value) { r.patterns(y, &r.direct().Include) }},
+		{path: "terraform.providers.direct.exclude", read: func(y *config.Value) { r.patterns(y, &r.direct().Exclude) }},
+		{path: "terraform.providers.ca_file", read: r.certificates},
 	}
 }
 
@@ -197,7 +205,12 @@ func (r *configReader) keys(section string) config.Keys {
 		}
 		if name, _, deeper := strings.Cut(rest, "."); deeper {
 			inner := section + name + "."
-			keys[name] = func(y *config.Value) { y.Map(r.keys(inner), refusedServerKeys(inner)) }
+			keys[name] = func(y *config.Value) {
+				if inner == "terraform.providers.direct." {
+					r.direct() // it means something without any key, too
+				}
+				y.Map(r.keys(inner), refusedServerKeys(inner))
+			}
 			continue
 		}
 		keys[rest] = func(y *config.Value) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,6 +19,11 @@ func TestConfigurationPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	pkcs1, _, _ := testKeys(t)
+	etc := t.TempDir() // what examples name in /etc/cardea is there
+	ca := "-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n"
+	if err := os.WriteFile(filepath.Join(etc, "company-ca.pem"), []byte(ca), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(data), -1)
 	if len(examples) < 2 {
 		t.Fatalf("got %d examples, want the server's and the repository's at least", len(examples))
@@ -29,8 +35,10 @@ func TestConfigurationPage(t *testing.T) {
 			}
 			continue
 		}
-		if _, faults := parseConfig("cardea.yml", []byte(e[1]),
-			[]string{"CARDEA_GITHUB_PRIVATE_KEY=" + pkcs1}); len(faults) > 0 {
+		text := strings.ReplaceAll(e[1], "/etc/cardea/", etc+"/")
+		if _, faults := parseConfig("cardea.yml", []byte(text), []string{"CARDEA_GITHUB_PRIVATE_KEY=" + pkcs1,
+			"CARDEA_GITHUB_APP_ID=12345", "CARDEA_GITHUB_WEBHOOK_SECRETS=" + testSecret,
+			"CARDEA_PUBLIC_URL=https://cardea.example.com", "CARDEA_PAGES_ACCESS=proxy"}); len(faults) > 0 {
 			t.Error(lines(faults))
 		}
 	}

@@ -119,7 +119,7 @@ func (s *server) connect() error {
 		MirrorDir: mirrors.MirrorDir, PlanTimeout: s.cfg.Limits.PlanTimeout, DiskFloor: diskFloor, Log: s.log,
 		Server: serverWords(terraform.Tools{Dir: data("tools"), Providers: data("providers"), Tool: s.cfg.Terraform.Tool,
 			Version:  s.cfg.Terraform.Version,
-			Versions: s.cfg.Terraform.Versions, Path: os.Getenv("PATH")})}
+			Versions: s.cfg.Terraform.Versions, Path: os.Getenv("PATH"), Sources: s.cfg.Terraform.Providers})}
 	return nil
 }
 

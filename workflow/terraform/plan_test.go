@@ -267,7 +267,7 @@ func TestPlanPlanted(t *testing.T) {
 		t.Errorf("got %+v, want the Terraform workspace default", p.Changes[len(p.Changes)-1])
 	}
 	w.files["app/evil.tf"] = "terraform {\n required_providers {\n  evil = { source = \"acme/evil\" }\n }\n}\nresource \"evil_x\" \"x\" {}\n"
-	w.order.Options.Upstream = "filesystem_mirror {\n path = \"" + t.TempDir() + "\"\n}"
+	w.order.Tools.Sources.FilesystemMirror = t.TempDir()
 	a := w.plan()
 	if a.Result.Outcome != workflow.OutcomeFailed || !strings.Contains(a.Result.Reason, "registry.terraform.io/acme/evil is not in the server's provider mirror") {
 		t.Errorf("got %q, want the provider refused", a.Result.Reason)

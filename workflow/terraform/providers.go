@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/mod/sumdb/dirhash"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
@@ -103,19 +104,16 @@ func (p *planning) lockedProviders() map[string]tfconfig.LockedProvider {
 // directory, then gives what came to the mirror. The modules are there already,
 // and no code of a provider has run.
 func (p *planning) fetch(mirror string, missing []string) error {
-	upstream := p.engine.options.Upstream
-	if upstream == "" {
-		upstream = "direct {}"
-	}
-	if err := p.writeCLIConfig(cliConfig(mirrorBlock(mirror) + "\n  " + upstream)); err != nil {
+	sources := p.server.Sources
+	if err := p.writeCLIConfig(cliConfig(mirrorBlock(mirror) + "\n  " + sources.methods())); err != nil {
 		return err
 	}
-	p.output.note("The provider mirror lacks " + strings.Join(missing, ", ") + ": it is fetched.")
-	if err := p.runInit(); err != nil {
+	p.output.note("The provider mirror lacks " + strings.Join(missing, ", ") + ": fetching from " + sources.words() + ".")
+	if err := sources.trusting(p.job.Files.Tmp, p.runInit); err != nil {
 		var f *failure
 		if errors.As(err, &f) && (len(missingProviders(p.output.stderrText(), p.tool.registry())) > 0 || f.passing) {
-			f.reason = fmt.Sprintf("The provider %s is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from its registry did not work: %s",
-				strings.Join(missing, ", "), f.reason)
+			f.reason = fmt.Sprintf("The provider %s is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from %s did not work: %s",
+				strings.Join(missing, ", "), sources.words(), f.reason)
 		}
 		return err
 	}
@@ -136,47 +134,51 @@ func (p *planning) publish(mirror string) error {
 		if entry.Version != parts[3] {
 			return fmt.Errorf("provider %s was fetched, but the lock file has version %q", pkg, entry.Version)
 		}
-		if err := publishPackage(filepath.Join(root, filepath.FromSlash(pkg)), mirror, pkg, entry.Hashes); err != nil {
+		size, err := publishPackage(filepath.Join(root, filepath.FromSlash(pkg)), mirror, pkg, entry.Hashes)
+		if err != nil {
 			return fmt.Errorf("adding provider %s to the mirror: %w", pkg, err)
 		}
+		p.output.note(fmt.Sprintf("Fetched %s %s: %s unpacked, verified, and kept in the provider mirror.",
+			strings.Join(parts[:3], "/"), parts[3], phrase.Bytes(size)))
 	}
 	return nil
 }
 
-func publishPackage(from, mirror, pkg string, hashes []string) error {
-	from, err := filepath.EvalSymlinks(from)
-	if err != nil {
-		return err
+// publishPackage puts one package into the mirror, whole or not at all, and returns its size in bytes.
+func publishPackage(from, mirror, pkg string, hashes []string) (size int64, err error) {
+	if from, err = filepath.EvalSymlinks(from); err != nil {
+		return 0, err
 	}
 	aside, err := os.MkdirTemp(mirror, ".incoming-")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer os.RemoveAll(aside)
 	target := filepath.Join(aside, "package")
-	if err := copyTree(from, target); err != nil {
-		return err
+	if size, err = copyTree(from, target); err != nil {
+		return 0, err
 	}
 	got, err := dirhash.HashDir(target, "", dirhash.Hash1) // terraform's "h1:" is this hash
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if !slices.Contains(hashes, got) {
-		return fmt.Errorf("its checksum %s is not the one that init verified", got)
+		return 0, fmt.Errorf("its checksum %s is not the one that init verified", got)
 	}
 	place := filepath.Join(mirror, filepath.FromSlash(pkg))
 	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
-		return err
+		return 0, err
 	}
 	if err := os.Rename(target, place); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+		return 0, err
 	}
-	return nil
+	return size, nil
 }
 
-// copyTree copies directories and regular files with their modes, as a package has no others.
-func copyTree(from, to string) error {
-	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+// copyTree copies directories and regular files with their modes, as a package has no others. It
+// returns how many bytes they are.
+func copyTree(from, to string) (size int64, err error) {
+	err = filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -193,8 +195,10 @@ func copyTree(from, to string) error {
 		case !d.Type().IsRegular():
 			return fmt.Errorf("%s is not a regular file", rel)
 		}
+		size += info.Size()
 		return copyFile(name, filepath.Join(to, rel), info.Mode().Perm())
 	})
+	return size, err
 }
 
 func copyFile(from, to string, mode fs.FileMode) error {

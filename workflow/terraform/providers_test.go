@@ -34,7 +34,7 @@ func timeWorlds(t *testing.T, n int) []*world {
 	for range n {
 		w := newWorld(t, map[string]string{"app/backend.tf": backend, "app/main.tf": timeConfig})
 		w.order.Tools.Providers = mirror
-		w.order.Options.Upstream = "filesystem_mirror {\n    path = \"" + origin + "\"\n  }"
+		w.order.Tools.Sources.FilesystemMirror = origin
 		out = append(out, w)
 	}
 	return out
@@ -93,7 +93,7 @@ func TestProvidersParallel(t *testing.T) {
 				if why := a.Result.Plan.Fetched.Differs(answers[0].Result.Plan.Fetched); why != "" {
 					t.Errorf("run %d: %s", i, why)
 				}
-				fetched += strings.Count(a.Log, ": it is fetched.")
+				fetched += strings.Count(a.Log, ": fetching from ")
 			}
 			if fetched != 1 {
 				t.Errorf("the provider was fetched %d times, want once", fetched)
@@ -121,7 +121,7 @@ func TestProvidersLockFile(t *testing.T) {
 		{"another checksum", strings.Replace(lock, "h1:", "h1:AAAA", 1), "The committed `.terraform.lock.hcl` does not fit. " + line},
 		{"provider missing", "# nothing is locked\n", "terraform init would change the committed `app/.terraform.lock.hcl` (registry.terraform.io/hashicorp/time is missing in it). " + line},
 		{"another version", strings.Replace(lock, `"`+terraformtest.TimeVersion+`"`, `"0.1.0"`, 1),
-			"The provider registry.terraform.io/hashicorp/time is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from its registry did not work: "},
+			"The provider registry.terraform.io/hashicorp/time is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from the directory `"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestProvidersForged(t *testing.T) {
 	t.Parallel()
 	origin, mirror := terraformtest.Mirror(t), t.TempDir()
 	pkg := timePackage + "/" + platform()
-	if err := publishPackage(filepath.Join(origin, pkg), mirror, pkg, []string{"h1:another"}); err == nil {
+	if _, err := publishPackage(filepath.Join(origin, pkg), mirror, pkg, []string{"h1:another"}); err == nil {
 		t.Error("got no error for another checksum")
 	}
 	if got := listPackages(mirror); len(got) != 0 {

@@ -19,6 +19,8 @@ type Tools struct {
 	Version   string `json:"version"`   // wanted exact version, "" = what is found
 	Versions  string `json:"versions"`  // constraint every version must meet
 	Path      string `json:"path"`      // PATH to look in, "" = the process's own
+	// Sources are where providers come from that Providers lacks.
+	Sources Sources `json:"sources,omitzero"`
 }
 
 // JSON is the form in which a job has it.

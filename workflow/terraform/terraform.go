@@ -14,9 +14,6 @@ import "github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 
 // Options are what an Engine may be told. The zero value is right for the server.
 type Options struct {
-	// Upstream is the body of the provider_installation block for providers that
-	// our mirror lacks; "" means `direct {}`, their registries.
-	Upstream string
 	// ReleasesURL is where terraform itself is downloaded from, "" HashiCorp's own site.
 	ReleasesURL string
 	// Tool is the server's: terraform, tofu, or auto ("" too).

@@ -1,0 +1,161 @@
+package terraform
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/pem"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/terraformtest"
+)
+
+// packed is the package of hashicorp/time as registries and mirrors hand it out.
+func packed(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	if err := w.AddFS(os.DirFS(filepath.Join(terraformtest.Mirror(t), timePackage, platform()))); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// networkMirror speaks the provider network mirror protocol on loopback, with a certificate that
+// only certificates, a file, vouches for. asked counts the requests.
+func networkMirror(t *testing.T) (address, certificates string, asked *atomic.Int32) {
+	t.Helper()
+	archive := packed(t)
+	asked = &atomic.Int32{}
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		switch dir, name := path.Split(r.URL.Path); {
+		case dir != "/mirror/"+path.Dir(timePackage)+"/":
+			http.NotFound(w, r)
+		case name == "index.json":
+			_, _ = w.Write([]byte(`{"versions": {"` + terraformtest.TimeVersion + `": {}}}`))
+		case name == terraformtest.TimeVersion+".json":
+			_, _ = w.Write([]byte(`{"archives": {"` + platform() + `": {"url": "time.zip"}}}`))
+		case name == "time.zip":
+			w.Header().Set("Content-Type", "application/zip")
+			_, _ = w.Write(archive)
+		}
+	}))
+	t.Cleanup(server.Close)
+	certificates = filepath.Join(t.TempDir(), "ca.pem")
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(certificates, ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return server.URL + "/mirror/", certificates, asked
+}
+
+// TestNetworkMirror: what our mirror lacks comes from the operator's, whose certificate only the
+// operator's file vouches for; once, and never from anywhere else.
+func TestNetworkMirror(t *testing.T) {
+	t.Parallel()
+	address, certificates, asked := networkMirror(t)
+	w := timeWorlds(t, 1)[0]
+	w.order.Tools.Sources = Sources{NetworkMirror: address}
+	a := w.plan()
+	want := "hashicorp/time is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from the mirror " + address + " did not work: "
+	if a.Result.Outcome != workflow.OutcomeFailed || !strings.Contains(a.Result.Reason, want) || !strings.Contains(a.Log, "certificate") {
+		t.Fatalf("without its certificate: got %q %q, want %q\n%s", a.Result.Outcome, a.Result.Reason, want, a.Log)
+	}
+	w.order.Tools.Sources.CAFile = certificates
+	if a = w.plan(); a.Result.Outcome != workflow.OutcomeSucceeded {
+		t.Fatalf("got %q %q\n%s", a.Result.Outcome, a.Result.Reason, a.Log)
+	}
+	for _, want := range []string{"fetching from the mirror " + address, "Fetched " + path.Dir(timePackage) + " " + terraformtest.TimeVersion + ": ", " MB unpacked, verified"} {
+		if !strings.Contains(a.Log, want) {
+			t.Errorf("the log does not say %q:\n%s", want, a.Log)
+		}
+	}
+	if d := cmp.Diff(map[string]bool{timePackage + "/" + platform(): true}, listPackages(w.order.Tools.Providers)); d != "" {
+		t.Errorf("our mirror (-want +got):\n%s", d)
+	}
+	before := asked.Load()
+	if a = w.plan(); a.Result.Outcome != workflow.OutcomeSucceeded || asked.Load() != before {
+		t.Errorf("again: got %q, %d requests more", a.Result.Outcome, asked.Load()-before)
+	}
+	left, err := fs.Glob(os.DirFS(w.order.Files.Tmp), "*")
+	if err != nil || len(left) > 0 {
+		t.Errorf("left in the run's directory: %v %v", left, err)
+	}
+}
+
+// TestFilesystemMirror: packages may be packed, and what a mirror lacks is asked of nobody else.
+func TestFilesystemMirror(t *testing.T) {
+	t.Parallel()
+	origin := t.TempDir()
+	dir := filepath.Join(origin, path.Dir(timePackage))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	name := "terraform-provider-time_" + terraformtest.TimeVersion + "_" + platform() + ".zip"
+	if err := os.WriteFile(filepath.Join(dir, name), packed(t), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w := timeWorlds(t, 1)[0]
+	w.order.Tools.Sources = Sources{FilesystemMirror: origin}
+	if a := w.plan(); a.Result.Outcome != workflow.OutcomeSucceeded {
+		t.Fatalf("packed: got %q %q\n%s", a.Result.Outcome, a.Result.Reason, a.Log)
+	}
+	for name, s := range map[string]Sources{
+		"an empty mirror":                {FilesystemMirror: t.TempDir()},
+		"registries, but not of this":    {FilesystemMirror: t.TempDir(), Direct: &Direct{Include: []string{"registry.terraform.io/acme/*"}}},
+		"registries, but not for this":   {Direct: &Direct{Exclude: []string{"hashicorp/*"}}},
+		"a directory that is not there ": {FilesystemMirror: filepath.Join(t.TempDir(), "gone")},
+	} {
+		w := timeWorlds(t, 1)[0]
+		w.order.Tools.Sources = s
+		a := w.plan()
+		want := "fetching it from " + s.words() + " did not work: "
+		if a.Result.Outcome != workflow.OutcomeFailed || !strings.Contains(a.Result.Reason, want) {
+			t.Errorf("%s: got %q %q, want %q\n%s", name, a.Result.Outcome, a.Result.Reason, want, a.Log)
+		}
+	}
+}
+
+func TestSources(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		sources       Sources
+		words, blocks string
+	}{
+		{Sources{}, "its registry", "direct {}"},
+		{Sources{CAFile: "/ca.pem"}, "its registry", "direct {}"},
+		{Sources{NetworkMirror: "https://m/"}, "the mirror https://m/", `network_mirror { url = "https://m/" }`},
+		{Sources{FilesystemMirror: `/a "${b}"`}, "the directory `/a \"${b}\"`", `filesystem_mirror { path = "/a \"${b}\"" }`},
+		{Sources{FilesystemMirror: "/a", NetworkMirror: "https://m/", Direct: &Direct{Include: []string{"a/b", "*/*/*"}, Exclude: []string{"x.y/z/*"}}},
+			"the directory `/a` or the mirror https://m/ or its registry",
+			`filesystem_mirror { path = "/a" } network_mirror { url = "https://m/" } direct { include = ["a/b", "*/*/*"] exclude = ["x.y/z/*"] }`},
+	} {
+		if got := tt.sources.words(); got != tt.words {
+			t.Errorf("%+v: got %q, want %q", tt.sources, got, tt.words)
+		}
+		if got := strings.Join(strings.Fields(tt.sources.methods()), " "); got != tt.blocks {
+			t.Errorf("%+v: got %q, want %q", tt.sources, got, tt.blocks)
+		}
+	}
+	for pattern, ok := range map[string]bool{"registry.terraform.io/acme/*": true, "*/*": true, "*/*/*": true, "a/b": true, "localhost:8080/a/b": true,
+		"": false, "aws": false, "*": false, "https://a/b/c": false, "a/b/c/d": false, "a/b*": false, "a/ b": false} {
+		if (PatternFault(pattern) == "") != ok {
+			t.Errorf("%q: %s", pattern, PatternFault(pattern))
+		}
+	}
+}
