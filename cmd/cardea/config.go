@@ -95,9 +95,16 @@ func parseConfig(file string, data []byte, environ []string) (Config, []workflow
 	cfg.File = file
 	faults := &config.Faults{}
 	r := &configReader{cfg: &cfg, dir: filepath.Dir(file), faults: faults,
-		at: map[string]workflow.Position{}, failed: map[string]bool{}}
-	if root := config.Parse(file, data, faults); root != nil {
+		at: map[string]workflow.Position{}, failed: map[string]bool{}, faulty: map[string]bool{}}
+	root := config.Parse(file, data, faults)
+	if root != nil {
 		root.Map(r.keys(""), refusedServerKeys(""))
+	}
+	if len(faults.List()) > 0 && (root == nil || !root.IsMap()) {
+		return cfg, faults.List() // nothing was read, so nothing is known to be missing
+	}
+	if root != nil {
+		r.given(root, "")
 	}
 	r.environment(environ)
 	r.finish()
@@ -111,6 +118,7 @@ type configReader struct {
 	faults *config.Faults
 	at     map[string]workflow.Position // where each setting that was given stands
 	failed map[string]bool              // settings whose source is faulty already
+	faulty map[string]bool              // settings and sections that the file has in a form that is a fault already
 	// The key as it was given: its text, or its file.
 	key, keyFile string
 	secretsFile  string // of the webhook secrets

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -345,6 +346,42 @@ func TestConfigFromEnvironment(t *testing.T) {
 				t.Errorf("got %q, want %q", tt.get(cfg), tt.want)
 			}
 		})
+	}
+}
+
+// TestConfigNoFalseFaults: what is there in a faulty form is not called missing as well.
+func TestConfigNoFalseFaults(t *testing.T) {
+	pkcs1, _, _ := testKeys(t)
+	rest := strings.Join([]string{"listen: 127.0.0.1:0", "github:", "  app_id: 7", "  private_key: " + strconv.Quote(pkcs1),
+		"  webhook_secrets: [" + testSecret + "]"}, "\n") + "\n"
+	for _, tt := range []struct{ name, text, want string }{
+		{"a tab", "listen: 127.0.0.1:0\n\tgithub: {}\n", "cardea.yml:2:"},
+		{"an open bracket", "github: {app_id: 7\n", "cardea.yml:1:"},
+		{"an open quote", "listen: \"x\n", "cardea.yml:1:"},
+		{"a text", "hello\n", "cardea.yml:1:1: "},
+		{"a list", "- listen\n", "cardea.yml:1:"},
+		{"no UTF-8", "listen: \xff\n", "cardea.yml:1:1: the file is not UTF-8"},
+		{"a section that is a text", "listen: 127.0.0.1:0\ngithub: acme\n", "cardea.yml:2:"},
+		{"a section without value", "listen: 127.0.0.1:0\ngithub:\n", "cardea.yml:2:1: `github` has no value"},
+		{"a misspelt section", strings.Replace(rest, "github:", "githb:", 1), "cardea.yml:2:1: unknown key `githb`: did you mean `github`?"},
+		{"a misspelt key", strings.Replace(rest, "app_id", "ap_id", 1), "cardea.yml:3:3: unknown key `github.ap_id`: did you mean `app_id`?"},
+		{"a misspelt file", strings.Replace(rest, "private_key:", "private_kay:", 1), "did you mean `private_key`?"},
+		{"a file without value", strings.Replace(rest, "private_key: "+strconv.Quote(pkcs1), "private_key_file:", 1), "has no value"},
+		{"a key without value", strings.Replace(rest, "app_id: 7", "app_id:", 1), "cardea.yml:3:3: `github.app_id` has no value"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, faults := parseConfig("cardea.yml", []byte(tt.text), nil)
+			if got := lines(faults); len(faults) != 1 || !strings.Contains(got, tt.want) {
+				t.Errorf("got\n%swant one fault: %s", got, tt.want)
+			}
+		})
+	}
+	if _, faults := parseConfig("cardea.yml", []byte(rest), nil); len(faults) > 0 {
+		t.Errorf("got %s, want none", lines(faults))
+	}
+	_, faults := parseConfig("cardea.yml", []byte("listen: 127.0.0.1:0\nlimits: {parallel: x}\n"), nil)
+	if got := lines(faults); len(faults) != 4 || !strings.HasPrefix(got, "cardea.yml:2:") {
+		t.Errorf("got\n%swant the one with a line first, and three that are missing", got)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -175,9 +176,33 @@ func nearest(name string, known []string) string {
 	return ""
 }
 
+// given notes what a mapping of the file has in a form that is a fault already: a misspelt name, no value, or
+// a section that is none. To call it missing as well would be wrong.
+func (r *configReader) given(section *config.Value, prefix string) {
+	known := mapKeys(r.keys(prefix))
+	sections := map[string]bool{}
+	for _, s := range r.settings() {
+		if rest, ok := strings.CutPrefix(s.path, prefix); ok {
+			name, _, deeper := strings.Cut(rest, ".")
+			sections[name] = deeper
+		}
+	}
+	section.MapOf(func(name string, v *config.Value) {
+		switch {
+		case !slices.Contains(known, name):
+			r.faulty[prefix+phrase.Nearest(name, known)] = true
+		case sections[name] && v.IsMap():
+			r.given(v, prefix+name+".")
+		default:
+			r.faulty[prefix+name] = true
+		}
+	})
+}
+
 // missing adds the fault of a required setting, unless it was given and is faulty already.
 func (r *configReader) missing(path, what string) {
-	if _, given := r.at[path]; given {
+	section, _, _ := strings.Cut(path, ".")
+	if _, given := r.at[path]; given || r.faulty[path] || r.faulty[section] {
 		return
 	}
 	r.faults.Add(workflow.Position{File: r.cfg.File}, "`%s` (or %s) is missing: %s", path, envName(path), what)
@@ -222,7 +247,7 @@ func (r *configReader) privateKey() {
 		}
 		text = string(data)
 	case r.key == "":
-		if _, file := r.at["github.private_key_file"]; !file {
+		if _, file := r.at["github.private_key_file"]; !file && !r.faulty["github.private_key_file"] {
 			r.missing(path, "the App's private key, or github.private_key_file")
 		}
 		return

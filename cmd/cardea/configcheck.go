@@ -36,6 +36,10 @@ type ConfigCheck struct {
 // 1 when it is not or cannot be compared.
 func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 	data, err := os.ReadFile(in.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintf(out, "there is no file %s here: name the one to check, as in `cardea config check cardea.yml`\n", in.File)
+		return 1
+	}
 	if err != nil {
 		fmt.Fprintln(out, err)
 		return 1

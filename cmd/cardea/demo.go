@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +20,7 @@ import (
 type demoCmd struct {
 	Script bool   `help:"Play the whole story without a browser, check what people see, and end."`
 	Listen string `default:"127.0.0.1:0" help:"Where the demo's GitHub listens."`
-	Keep   string `placeholder:"DIR" help:"Keep everything in this directory."`
+	Keep   string `placeholder:"DIR" help:"Keep everything in this directory, which must be new or empty."`
 }
 
 // demo is a world with Cardea's server in it.
@@ -33,16 +35,11 @@ type demo struct {
 
 // Run starts the demo and waits for Ctrl-C, or plays the script.
 func (k demoCmd) Run(c *console, ctx bind) (err error) {
-	dir := k.Keep
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "cardea-demo-*"); err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
+	dir, leave, err := k.place()
+	if err != nil {
 		return err
 	}
+	defer leave()
 	d, err := startDemo(ctx, dir, k.Listen, c.out)
 	if err != nil {
 		return err
@@ -66,7 +63,31 @@ then merge it. olga only reads. "cardea help" lists all commands.
 Ctrl-C ends it.
 `, d.gh.URL(), d.repo, d.pull, d.broken, d.url)
 	<-ctx.Done()
+	if k.Keep != "" {
+		fmt.Fprintf(c.out, "Everything is kept in %s: github/ has the repositories, data/ the server's database and logs.\n", dir)
+	}
 	return nil
+}
+
+// place is the directory of the demo. A world is made anew each time: in the directory of an earlier
+// one, its GitHub would know nothing of what the database knows.
+func (k demoCmd) place() (dir string, leave func(), err error) {
+	if k.Keep == "" {
+		dir, err = os.MkdirTemp("", "cardea-demo-*")
+		return dir, func() { os.RemoveAll(dir) }, err
+	}
+	if dir, err = filepath.Abs(k.Keep); err != nil {
+		return "", nil, err
+	}
+	switch there, err := os.ReadDir(dir); {
+	case err == nil && len(there) > 0 && exists(filepath.Join(dir, "github")):
+		return "", nil, fmt.Errorf("--keep: %s holds an earlier demo, which cannot be continued: remove the directory or name another one", dir)
+	case err == nil && len(there) > 0:
+		return "", nil, fmt.Errorf("--keep: %s is not empty: name a new directory", dir)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", nil, fmt.Errorf("--keep: %w", err)
+	}
+	return dir, func() {}, os.MkdirAll(dir, 0o700)
 }
 
 // startDemo makes the world, applies the sample, starts the server and opens two pulls.
@@ -79,38 +100,47 @@ func startDemo(ctx context.Context, dir, listen string, out io.Writer) (_ *demo,
 	if err != nil {
 		return nil, err
 	}
-	say := func(text string) { fmt.Fprintln(out, "· "+text) }
-	say("a GitHub of our own, with ada (author), rex (reviewer) and olga (outsider)")
-	w, err := newWorld(dir, listen, newLog(io.Discard), nil)
-	if err != nil {
-		return nil, err
-	}
-	d := &demo{world: w, out: out, stop: w.gh.Close}
+	d := &demo{out: out, stop: func() error { return nil }}
 	defer func() {
 		if err != nil {
 			err = firstError(err, d.stop())
 		}
 	}()
-	config, err := w.install("", appPermissions)
-	if err != nil {
-		return nil, err
+	sample := fmt.Sprintf("a monorepo of %d projects in %d environments", len(sampleEnvironments)*len(sampleComponents), len(sampleEnvironments))
+	var config string
+	for _, s := range []struct {
+		doing, done string
+		do          func() error
+	}{
+		{"starting a GitHub of our own", "a GitHub of our own, with ada (author), rex (reviewer) and olga (outsider)",
+			func() error { config, err = d.begin(dir, listen); return err }},
+		{"applying " + sample + " with " + filepath.Base(tool), sample + ", applied with " + filepath.Base(tool),
+			func() error { return d.seed(ctx, tool) }},
+		{"starting the server", "the server", func() error { return d.serve(ctx, config) }},
+		{"opening two pull requests", "two pull requests", func() error { return d.openPulls(ctx) }},
+	} {
+		if err := during(out, s.doing, s.done, s.do); err != nil {
+			return nil, err
+		}
 	}
-	say(fmt.Sprintf("a monorepo of %d projects in %d environments, applied with %s",
-		len(sampleEnvironments)*len(sampleComponents), len(sampleEnvironments), filepath.Base(tool)))
-	if err := w.seed(ctx, tool); err != nil {
-		return nil, err
+	return d, nil
+}
+
+// begin starts the GitHub, with the App and the checks that its main branch requires.
+func (d *demo) begin(dir, listen string) (config string, err error) {
+	if d.world, err = newWorld(dir, listen, newLog(io.Discard), nil); err != nil {
+		var net *net.OpError
+		if errors.As(err, &net) {
+			err = cannotListen("--listen", listen, err)
+		}
+		return "", err
 	}
-	if err := w.gh.RequireChecks(w.repo, "main",
-		[]localgithub.RequiredCheck{{Context: report.PlanCheck, AppID: w.app.ID},
-			{Context: report.ApplyCheck, AppID: w.app.ID}}); err != nil {
-		return nil, err
+	d.stop = d.gh.Close
+	if config, err = d.install("", appPermissions); err != nil {
+		return "", err
 	}
-	say("the server")
-	if err := d.serve(ctx, config); err != nil {
-		return nil, err
-	}
-	say("two pull requests")
-	return d, d.openPulls(ctx)
+	return config, d.gh.RequireChecks(d.repo, "main",
+		[]localgithub.RequiredCheck{{Context: report.PlanCheck, AppID: d.app.ID}, {Context: report.ApplyCheck, AppID: d.app.ID}})
 }
 
 // serve runs the server in this process until stop.
@@ -179,10 +209,9 @@ type step struct {
 // play plays the story as people would, over HTTP and git.
 func (d *demo) play(ctx context.Context) error {
 	for _, s := range demoStory {
-		if err := s.do(ctx, d); err != nil {
+		if err := during(d.out, s.what, s.what, func() error { return s.do(ctx, d) }); err != nil {
 			return fmt.Errorf("%s: %w", s.what, err)
 		}
-		fmt.Fprintln(d.out, "✓ "+s.what)
 	}
 	return nil
 }

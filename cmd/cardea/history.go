@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/cardea-iac/cardea/app/page"
@@ -17,7 +16,7 @@ import (
 // historyCmd exports the history: who asked for, approved, locked or applied what, or was
 // refused it, when, and with which result.
 type historyCmd struct {
-	JSON   bool   `required:"" help:"As JSON lines, oldest first; the only form there is."`
+	JSON   bool   `default:"true" help:"As JSON lines, oldest first; the only form so far, and the default."`
 	Config string `placeholder:"FILE" help:"The configuration; default: cardea.yml where there is one, and the CARDEA_ variables."`
 	Repo   string `placeholder:"OWNER/NAME" help:"Only this repository; default: all, one after another."`
 }
@@ -25,14 +24,9 @@ type historyCmd struct {
 // Run reads the database while no server uses it; a running server serves the
 // same lines itself.
 func (k historyCmd) Run(c *console, ctx bind) error {
-	file := k.Config
-	if _, err := os.Stat("cardea.yml"); file == "" && err == nil {
-		file = "cardea.yml"
-	}
-	cfg, faults := LoadConfig(file, os.Environ())
-	if len(faults) > 0 {
-		printDiagnostics(c.err, faults)
-		return fmt.Errorf("the configuration has %s", counted(len(faults), "fault"))
+	cfg, err := serverConfig(c, k.Config)
+	if err != nil {
+		return err
 	}
 	return exportHistory(ctx, cfg, k.Repo, c.out)
 }

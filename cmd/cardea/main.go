@@ -29,6 +29,8 @@ type cli struct {
 	Version versionCmd       `cmd:"" help:"Print version, commit, Go and the tools found."`
 	Git     gitCredentialCmd `cmd:"" name:"git-credential" hidden:"" help:"Log in for a module (started by git)."`
 	Runner  runnerCmd        `cmd:"" hidden:"" help:"Carry out one run (started by the server and by preview)."`
+
+	Shown versionFlag `name:"version" help:"Print the version and the tools found."`
 }
 
 // console is where a subcommand reads and writes; tests give their own.
@@ -48,19 +50,32 @@ func main() { os.Exit(execute(os.Args[1:], console{out: os.Stdout, err: os.Stder
 func execute(args []string, c console) int {
 	var flags cli
 	status := -1
-	parser, err := kong.New(&flags, kong.Name("cardea"),
-		kong.Description("Plans, gates and applies infrastructure from pull requests."),
-		kong.Writers(c.out, c.err), kong.Exit(func(code int) { status = code }), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	usage := c.out
+	if len(args) == 0 {
+		usage = c.err // nothing was asked for, so nothing is done
+	}
+	parser, err := kong.New(&flags, kong.Name("cardea"), kong.Description(about), kong.Bind(&c),
+		kong.Writers(usage, c.err), kong.Exit(func(code int) { status = code }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(c.err, "cardea:", err)
 		return 1
 	}
+	switch asked, fault := commandOf(args, parser.Model.Node); {
+	case fault != "":
+		fmt.Fprintf(c.err, "cardea: %s\n", fault)
+		return 1
+	default:
+		args = asked
+	}
 	parsed, err := parser.Parse(args)
-	if status >= 0 { // --help
+	if status >= 0 { // --help, --version
+		if usage == c.err {
+			return 1
+		}
 		return status
 	}
 	if err != nil {
-		fmt.Fprintf(c.err, "cardea: %v. Run `cardea --help` for the commands.\n", err)
+		fmt.Fprintf(c.err, "cardea: %s\n", usageFault(err))
 		return 1
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -78,7 +79,7 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 		return err
 	}
 	previewer := &previewer{local: local, survey: s, tools: tools, scratch: scratch,
-		progress: newProgress(c.err), timeout: p.Timeout}
+		err: c.err, timeout: p.Timeout}
 	defer hurried(c, scratch)()
 	view, err := previewer.plan(ctx, pull)
 	if err != nil {
@@ -189,12 +190,12 @@ func explain(c *console, s survey.Survey) error {
 
 // previewer plans what a survey found.
 type previewer struct {
-	local    *git.Local
-	survey   survey.Survey
-	tools    terraform.Tools
-	scratch  string
-	progress *progress
-	timeout  time.Duration
+	local   *git.Local
+	survey  survey.Survey
+	tools   terraform.Tools
+	scratch string
+	err     io.Writer // for what goes on
+	timeout time.Duration
 }
 
 // plan plans the affected projects, as many at once as the machine can carry.
@@ -213,10 +214,11 @@ func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.Pull
 	launcher := &run.Launcher{Runs: filepath.Join(p.scratch, "runs"), Engines: engines("")}
 	group, runs := errgroup.WithContext(ctx)
 	group.SetLimit(run.DefaultParallel())
-	p.progress.start(len(view.Projects))
+	progress := newProgress(p.err, len(view.Projects))
 	for i := range view.Projects {
 		group.Go(func() (err error) {
-			defer p.progress.done(view.Projects[i].Project.Name)
+			end := progress.begin(view.Projects[i].Project.Name)
+			defer func() { end(outcomeOf(view.Projects[i], results[i], err)) }()
 			if results[i], err = p.planOne(runs, launcher, &view.Projects[i]); err != nil {
 				return fmt.Errorf("planning %s: %w", view.Projects[i].Project.Name, err)
 			}
@@ -224,13 +226,30 @@ func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.Pull
 		})
 	}
 	err := group.Wait()
-	p.progress.end()
+	progress.end()
 	for i, r := range results {
 		if r.Plan != nil {
 			view.Plans[view.Projects[i].Run.ID] = *r.Plan
 		}
 	}
 	return view, cmp.Or(err, ctx.Err())
+}
+
+// outcomeOf is how a project's plan ended, in a few words.
+func outcomeOf(p workflow.ProjectRecord, r workflow.Result, err error) string {
+	switch {
+	case err != nil:
+		return "not planned"
+	case p.Deleted:
+		return "deleted, not planned"
+	case !p.Project.Refused.Empty():
+		return "refused"
+	case r.Plan == nil:
+		return "plan failed"
+	case r.Plan.NoChanges:
+		return "no changes"
+	}
+	return model.CountsText(r.Plan.Counts)
 }
 
 // planOne carries out one project's run. What goes wrong with the project is said in its

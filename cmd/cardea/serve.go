@@ -20,14 +20,9 @@ func (k serveCmd) Run(c *console, ctx bind) error {
 	if err := hideMemory(); err != nil {
 		return fmt.Errorf("hiding the server's memory from runs: %w", err)
 	}
-	file := k.Config
-	if _, err := os.Stat("cardea.yml"); file == "" && err == nil {
-		file = "cardea.yml"
-	}
-	cfg, faults := LoadConfig(file, os.Environ())
-	if len(faults) > 0 {
-		printDiagnostics(c.err, faults)
-		return fmt.Errorf("the configuration has %s", counted(len(faults), "fault"))
+	cfg, err := serverConfig(c, k.Config)
+	if err != nil {
+		return err
 	}
 	log := newLog(c.err)
 	if text := limited(runtime.GOOS); text != "" {
@@ -38,6 +33,23 @@ func (k serveCmd) Run(c *console, ctx bind) error {
 		return err
 	}
 	return srv.run(ctx, func(url string) { fmt.Fprintf(c.out, "cardea: listening on %s\n", url) })
+}
+
+// serverConfig reads the server's configuration: the file that was named, else the cardea.yml
+// that is here, and the environment. What is wrong with it is printed.
+func serverConfig(c *console, file string) (Config, error) {
+	none := ""
+	if _, err := os.Stat("cardea.yml"); file == "" && err == nil {
+		file = "cardea.yml"
+	} else if file == "" {
+		none = "; there is no cardea.yml here, and --config FILE names another one"
+	}
+	cfg, faults := LoadConfig(file, os.Environ())
+	if len(faults) > 0 {
+		printDiagnostics(c.err, faults)
+		return cfg, fmt.Errorf("the configuration has %s%s", counted(len(faults), "fault"), none)
+	}
+	return cfg, nil
 }
 
 // limited says what a server cannot do on a system, "" where it can do all that it promises.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -52,7 +53,8 @@ type server struct {
 // newServer opens the data directory, listens, and connects everything; nothing runs yet.
 func newServer(cfg Config, log *slog.Logger) (_ *server, err error) {
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data directory: %w", err)
+		return nil, fmt.Errorf("`data_dir`: cannot make the directory %s: %w. Name one that this user may write to",
+			cfg.DataDir, reason(err))
 	}
 	s := &server{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -64,15 +66,46 @@ func newServer(cfg Config, log *slog.Logger) (_ *server, err error) {
 			err = firstError(err, s.close())
 		}
 	}()
-	if s.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("listening on %s: %w", cfg.Listen, err)
+	if s.listener, err = listen("`listen`", cfg.Listen); err != nil {
+		return nil, err
 	}
 	if cfg.Metrics != "" {
-		if s.metricsListener, err = net.Listen("tcp", cfg.Metrics); err != nil {
-			return nil, fmt.Errorf("listening on %s for metrics: %w", cfg.Metrics, err)
+		if s.metricsListener, err = listen("`metrics.listen`", cfg.Metrics); err != nil {
+			return nil, err
 		}
 	}
 	return s, s.connect()
+}
+
+// listen listens at the address of a setting, and says what to do where it cannot.
+func listen(setting, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, cannotListen(setting, address, err)
+	}
+	return l, nil
+}
+
+func cannotListen(setting, address string, err error) error {
+	advice := "Choose another address"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		advice = "Another program listens there: stop it, or choose another port"
+	case errors.Is(err, syscall.EACCES):
+		advice = "This user may not use that port: choose one above 1023"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		advice = "This machine does not have that address: choose one of its own"
+	}
+	return fmt.Errorf("%s: cannot listen on %s: %w. %s", setting, address, reason(err), advice)
+}
+
+// reason is what the system said, without what was tried: the sentence around it says that.
+func reason(err error) error {
+	var said syscall.Errno
+	if errors.As(err, &said) {
+		return said
+	}
+	return err
 }
 
 // connect wires service, App and worker.

@@ -42,6 +42,9 @@ func (f *Faults) List() []workflow.Diagnostic {
 	list := append([]workflow.Diagnostic(nil), f.list...)
 	sort.SliceStable(list, func(i, j int) bool {
 		a, b := list[i].Position, list[j].Position
+		if (a.Line == 0) != (b.Line == 0) {
+			return b.Line == 0 // what is in no line comes last
+		}
 		if a.Line != b.Line {
 			return a.Line < b.Line
 		}

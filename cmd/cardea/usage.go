@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+const about = `Plans, gates and applies infrastructure from pull requests.
+
+Exit status: 0 = done; 1 = an error, or a configuration with faults; 2 = cardea preview found changes.`
+
+// versionFlag is --version: it prints and ends, whatever else is on the command line.
+type versionFlag bool
+
+// BeforeReset is called by kong when the flag is there.
+func (versionFlag) BeforeReset(app *kong.Kong, c *console) error {
+	err := versionCmd{}.Run(c)
+	app.Exit(0)
+	return err
+}
+
+// inComments are the words that start something in a comment on a pull request.
+var inComments = []string{string(workflow.VerbPlan), string(workflow.VerbApply), string(workflow.VerbApprove),
+	string(workflow.VerbUnapprove), string(workflow.VerbLock), string(workflow.VerbUnlock), string(workflow.VerbCancel),
+	string(workflow.VerbStatus), string(workflow.VerbResolve)}
+
+// commandOf is the command line as kong is to read it: without words it asks for help, and help
+// may be a word. fault says which command an unknown word most likely means.
+func commandOf(args []string, root *kong.Node) (asked []string, fault string) {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}, ""
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help"), ""
+	case strings.HasPrefix(args[0], "-"):
+		return args, ""
+	}
+	var known, visible []string
+	for _, n := range root.Children {
+		known = append(known, n.Name)
+		if !n.Hidden {
+			visible = append(visible, n.Name)
+		}
+	}
+	word := args[0]
+	if slices.Contains(known, word) {
+		return args, ""
+	}
+	near, meant := word, ""
+	if !slices.Contains(inComments, word) {
+		near = phrase.Nearest(word, append(visible, inComments...))
+		meant = fmt.Sprintf("there is no command %q", word)
+	}
+	switch {
+	case near == "":
+		return nil, meant + ". `cardea --help` lists them."
+	case slices.Contains(visible, near):
+		return nil, fmt.Sprintf("%s. Did you mean `cardea %s`?", meant, near)
+	case meant != "":
+		meant += fmt.Sprintf(". Did you mean `%s`? ", near)
+	}
+	return nil, meant + commentWord(near)
+}
+
+// commentWord says where a word belongs that starts something on a pull request, and nothing here.
+func commentWord(word string) string {
+	text := fmt.Sprintf("`cardea %s` is written as a comment on a pull request, not run here.", word)
+	if word == string(workflow.VerbPlan) {
+		text += " To see the plans of this clone, run `cardea preview`."
+	}
+	return text
+}
+
+// usageFault is what is wrong with a command line, in a sentence.
+func usageFault(err error) string {
+	text := err.Error()
+	if strings.HasSuffix(text, "(<EOL>)") { // kong's word for the end of the line
+		flag, _, _ := strings.Cut(text, ": ")
+		text = flag + " needs a value"
+	}
+	if !strings.HasSuffix(text, "?") {
+		text += "."
+	}
+	return text + " `cardea --help` says more."
+}
