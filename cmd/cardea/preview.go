@@ -333,6 +333,9 @@ func ownEnvironment(environ []string) run.Secrets {
 			own.Plain[name] = file
 		}
 	}
+	if home != "" { // git's credential helpers, and the tool's own login, look for their files there
+		own.Fetch.Env = map[string]string{"HOME": home}
+	}
 	return own
 }
 
