@@ -98,6 +98,8 @@ type Module struct {
 	// those on the way to its calls and Files; links on the way to another end are among them.
 	// Clean, relative to the root, sorted.
 	Links []string
+	// Above is what files in its directory or above it say that counts where it is a project: by file, a hash of it.
+	Above map[string]string
 	// Diagnostics are what Cardea cannot read in the way that the tool will; after an error the
 	// projects that reach it are refused.
 	Diagnostics []Diagnostic

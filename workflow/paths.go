@@ -42,7 +42,7 @@ func Watched(list []string) []string {
 
 // Names reports whether the module names any file at all.
 func (m Module) Names() bool {
-	return len(m.Files)+len(m.RootFiles)+len(m.Parts)+len(m.RootParts)+len(m.Words)+len(m.Computed)+len(m.InputPaths)+len(m.Commands) > 0
+	return len(m.Files)+len(m.RootFiles)+len(m.Parts)+len(m.RootParts)+len(m.Words)+len(m.Computed)+len(m.InputPaths)+len(m.Commands)+len(m.AnySource) > 0
 }
 
 // PathPart is a path that code computes in part: it leads to something below a
@@ -52,6 +52,7 @@ type PathPart struct {
 	Name, End string
 	Up        int    // it may lead to below the directory so many above Below, too
 	File      string // the code that says so, relative to the root
+	Source    bool   // it is where a module is called
 }
 
 // In is a path that is relative to dir as one that is relative to the root; ok is false when it leaves the repository.
@@ -90,11 +91,12 @@ func (p PathPart) Start() string {
 	return p.Below + "/" + p.Name
 }
 
-// ComputedFor are its files with paths that may lead anywhere when a project of that directory uses it.
+// ComputedFor are its files with paths that may lead anywhere when a project of that directory uses it;
+// sources of modules are not among them.
 func (m Module) ComputedFor(project string) []string {
 	out := slices.Clone(m.Computed)
 	for _, p := range m.Parts {
-		if p.Anywhere() {
+		if p.Anywhere() && !p.Source {
 			out = append(out, p.File)
 		}
 	}

@@ -17,6 +17,8 @@ type AffectedInput struct {
 	Changes              []workflow.FileChange
 	Resolution           Resolution
 	BaseFound, HeadFound workflow.Discovery
+	// Reach is what projects are made from of which their directories do not say it all.
+	Reach map[workflow.ProjectKey]Reach
 	// Ignored are directories of which nothing is said when they are not planned; nil: none.
 	Ignored func(dir string) bool
 }
@@ -161,13 +163,15 @@ type changeIndex struct {
 	unsaid  map[string]string   // directory -> how code of it or its modules may read files, if there are nobody's
 	library hit                 // changed files of modules that have no backend
 	sources map[string]string   // directory -> code of it or its modules with sources that may be any
-	linked  map[string]*hit     // directory -> changed files to which its symlinks or those of its modules lead
-	watched map[string]hit      // by glob from the root
+	sourced map[string]*hit     // directory -> changed files to which sources of it or its modules may lead that are computed in part
+	reach   map[workflow.ProjectKey]Reach
+	linked  map[string]*hit // directory -> changed files to which its symlinks or those of its modules lead
+	watched map[string]hit  // by glob from the root
 	changed map[string]bool
 }
 
 func indexChanges(in AffectedInput) *changeIndex {
-	ix := &changeIndex{kinds: in.Resolution.Kinds,
+	ix := &changeIndex{kinds: in.Resolution.Kinds, reach: in.Reach, sourced: map[string]*hit{},
 		owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
 		literal: map[string]*hit{}, inside: map[[2]string]bool{}, unsaid: map[string]string{}, sources: map[string]string{},
 		linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
@@ -317,18 +321,23 @@ func (ix *changeIndex) indexModules(graphs []callers) {
 // reasons says which changed files affect a project.
 func (ix *changeIndex) reasons(p workflow.Project) []string {
 	excluded := ix.excluded(p)
+	reach, told := ix.reach[p.Key()]
 	covered := func(file string) bool { return ix.belongs(p.Dir, file) && (excluded == nil || !excluded(file)) }
 	var out []string
 	if h := ix.own[p.Dir].without(excluded); h.count > 0 {
 		out = append(out, fmt.Sprintf("`%s` changed%s", h.first, h.more()))
 	}
 	out = append(out, ix.moduleReasons(p, excluded)...)
+	out = append(out, ix.reachReasons(reach, covered)...)
 	for _, key := range ix.kinds.Of(p).Keys {
 		for _, f := range p.Files(key) {
 			if file := path.Join(p.Dir, f); ix.changed[file] && !covered(file) {
 				out = append(out, fmt.Sprintf("%s `%s` changed", key.Title, file))
 			}
 		}
+	}
+	if h := ix.sourced[p.Dir]; h != nil && (!told || reach.AnyFile) {
+		out = append(out, fmt.Sprintf("`%s`, to which a computed source may lead, changed%s", h.first, h.more()))
 	}
 	if h := ix.literal[p.Dir]; h != nil {
 		out = append(out, fmt.Sprintf("`%s`, which its code names, changed%s", h.first, h.more()))
@@ -348,7 +357,7 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 			out = append(out, fmt.Sprintf("`%s`%s changed, and it may read it: %s", h.first, h.more(), code))
 		}
 	}
-	if code := ix.sources[p.Dir]; code != "" && len(out) == 0 {
+	if code := ix.sources[p.Dir]; code != "" && len(out) == 0 && (!told || reach.AnyFile) {
 		if h := ix.library.without(excluded); h.count > 0 {
 			out = append(out, fmt.Sprintf("`%s`%s changed, and it may call it: a computed source in `%s`",
 				h.first, h.more(), code))
@@ -361,7 +370,7 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 func (ix *changeIndex) moduleReasons(p workflow.Project, excluded func(file string) bool) []string {
 	var modules []string
 	hits := map[string]hit{}
-	for _, module := range ix.modules[p.Dir] {
+	for _, module := range union(ix.modules[p.Dir], ix.reach[p.Key()].Modules) {
 		if hits[module] = ix.own[module].without(excluded); hits[module].count > 0 {
 			modules = append(modules, module)
 		}

@@ -3,6 +3,7 @@ package survey
 import (
 	"fmt"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
@@ -20,10 +21,16 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 				continue
 			}
 			own := ix.atOrBelow(m.Files)
+			var sourced []string
 			for _, p := range m.Parts {
-				own = append(own, ix.matching(p)...)
+				if p.Source {
+					sourced = append(sourced, ix.matching(p)...)
+				} else {
+					own = append(own, ix.matching(p)...)
+				}
 			}
 			for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {
+				ix.lead(user, sourced)
 				for _, file := range append(ix.named(m, user, above[user]), own...) {
 					id := [2]string{user, file}
 					if !known[id] && !ix.belongs(user, file) {
@@ -46,6 +53,15 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 			if len(m.InputPaths) > 0 {
 				ix.unsay(dir, "computed paths in `"+m.InputPaths[0]+"`")
 			}
+		}
+	}
+}
+
+// lead notes changed files to which a computed source of a directory or its modules may lead.
+func (ix *changeIndex) lead(user string, files []string) {
+	for _, file := range files {
+		if h := hitOf(ix.sourced, user); !ix.belongs(user, file) && !slices.Contains(h.files, file) {
+			h.add(file)
 		}
 	}
 }

@@ -78,6 +78,9 @@ func Read(
 	if !in.BaseFaulty {
 		change.Ignored = func(dir string) bool { return workflow.MatchAny(in.Base.Autodiscover.Ignore, dir) }
 	}
+	if change.Reach, err = s.reach(ctx); err != nil {
+		return s, nil, err
+	}
 	s.Affected, s.NotPlanned = AffectedBy(change)
 	if err := s.findMoved(ctx); err != nil {
 		return s, nil, err

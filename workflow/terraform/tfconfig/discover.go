@@ -22,13 +22,14 @@ var skipped = map[string]bool{".terraform": true, "terraform.d": true, ".git": t
 // they are, so one serves every place and every commit in which the same git tree appears.
 type node struct {
 	module    *module
-	unit      *workflow.Unit // its Calls are relative, as those of the module
-	unitNames []string       // what its files of Terragrunt name
-	links     []string       // names of its symlinks
+	unit      *workflow.Unit    // its Calls are relative, as those of the module
+	unitNames []string          // what its files of Terragrunt name
+	links     []string          // names of its symlinks
+	pins      map[string]Wanted // its version files
 	children  map[string]*node
 }
 
-func (n *node) empty() bool {
+func (n *node) empty() bool { // version files alone mean nothing
 	return n.module == nil && n.unit == nil && len(n.unitNames) == 0 && len(n.links) == 0 && len(n.children) == 0
 }
 
@@ -47,7 +48,7 @@ func (r *Reader) Discover(ctx context.Context, t workflow.Tree) (workflow.Discov
 		return workflow.Discovery{}, fmt.Errorf("discovering terraform directories: %w", err)
 	}
 	p := placing{modules: map[string]workflow.Module{}, links: map[string][]string{}, said: map[string]*paths{}}
-	p.place("", ".", root)
+	p.place("", ".", root, nil)
 	if err := w.templates(&p); err != nil {
 		return workflow.Discovery{}, fmt.Errorf("reading templates: %w", err)
 	}
@@ -65,10 +66,12 @@ type placing struct {
 	said      map[string]*paths   // what each module's code says of paths
 }
 
-// place puts a node at dir; owner is the nearest directory above it that is a module, "" for none.
-func (p *placing) place(owner, dir string, n *node) {
+// place puts a node at dir; owner is the nearest directory above it that is a module, "" for none, and pins are
+// the version files above it.
+func (p *placing) place(owner, dir string, n *node, pins map[string]Wanted) {
+	pins = pinsIn(dir, pins, n.pins)
 	if n.module != nil {
-		p.modules[dir], p.said[dir] = n.module.at(dir), n.module.paths
+		p.modules[dir], p.said[dir] = pin(n.module.at(dir), pins), n.module.paths
 		owner = dir
 	}
 	if n.unit != nil {
@@ -82,7 +85,7 @@ func (p *placing) place(owner, dir string, n *node) {
 		p.links[owner] = append(p.links[owner], path.Join(dir, name))
 	}
 	for name, child := range n.children {
-		p.place(owner, path.Join(dir, name), child)
+		p.place(owner, path.Join(dir, name), child, pins)
 	}
 }
 
@@ -134,24 +137,35 @@ func (w *walker) walk(dir string, id workflow.ObjectID) (_ *node, fixed bool, er
 			n.children[e.Name()] = child
 		}
 	}
-	own, ownFixed, err := w.own(dir, entries, files)
+	ownFixed, err := w.read(n, dir, entries, files)
 	if err != nil {
 		return nil, false, err
 	}
-	fixed = fixed && ownFixed
-	if n.module, err = w.module(own); err != nil {
-		return nil, false, err
-	}
-	if n.unit, err = w.unit(dir, files); err != nil {
-		return nil, false, err
-	}
-	if n.unitNames, err = w.unitNames(dir, files); err != nil {
-		return nil, false, err
-	}
-	if fixed && id != "" {
+	if fixed = fixed && ownFixed; fixed && id != "" {
 		w.reader.nodes.add(string(id), n, 1+len(n.children))
 	}
 	return n, fixed, nil
+}
+
+// read reads the files of one directory into its node. fixed is as walk's.
+func (w *walker) read(n *node, dir string, entries, files []fs.DirEntry) (fixed bool, err error) {
+	own, fixed, err := w.own(dir, entries, files)
+	if err != nil {
+		return false, err
+	}
+	if n.module, err = w.module(own); err != nil {
+		return false, err
+	}
+	pins, pinsFixed, err := w.pins(dir, files)
+	if err != nil {
+		return false, err
+	}
+	n.pins = pins
+	if n.unit, err = w.unit(dir, files); err != nil {
+		return false, err
+	}
+	n.unitNames, err = w.unitNames(dir, files)
+	return fixed && pinsFixed, err
 }
 
 // own is all that makes the module of a directory: its configuration, and where

@@ -38,7 +38,6 @@ func mapFS(files map[string]string) fstest.MapFS {
 
 func TestDiscover(t *testing.T) {
 	t.Parallel()
-	here := []workflow.PathPart{{Below: ".", File: "x.tf"}, {Below: ".", File: "y.tf.json"}}
 	tests := []struct {
 		name  string
 		files map[string]string
@@ -57,7 +56,8 @@ func TestDiscover(t *testing.T) {
 			"prod/files/deep/notes.text": "x",
 		}, want: map[string]workflow.Module{
 			"prod": {Dir: "prod", Calls: []string{"modules/a"}, Tests: []string{"t"}, KeepsState: true, SaysWhich: true, Private: &Own{Named: []ModuleCall{{Name: "a", Dir: "modules/a"}, {Name: "r"}},
-				Backend: &Backend{Type: "s3", Attributes: map[string]string{"bucket": "b", "assume_role.role_arn": "r"}, Position: workflow.Position{File: "prod/main.tf", Line: 3, Column: 3}}}},
+				Backend: &Backend{Type: "s3", Attributes: map[string]string{"bucket": "b", "assume_role.role_arn": "r"}, Position: workflow.Position{File: "prod/main.tf", Line: 3, Column: 3}},
+				Wanted:  []Wanted{{Version: ">= 1.5", File: "prod/main.tf", Line: 2}}}},
 			"modules/a": {Dir: "modules/a", Calls: []string{"modules/b"}, Private: &Own{Named: []ModuleCall{{Name: "b", Dir: "modules/b"}}}},
 			"modules/b": {Dir: "modules/b", Calls: []string{"../outside"}, Private: &Own{Named: []ModuleCall{{Name: "up", Dir: "../outside"}}}},
 		}},
@@ -95,7 +95,7 @@ resource "terraform_data" "x" {
 		}, want: map[string]workflow.Module{"x": {Dir: "x", Calls: []string{"x/m", "x/n"}, Private: &Own{Named: []ModuleCall{{Name: "m", Dir: "x/m"}, {Name: "n", Dir: "x/n"}}}, Diagnostics: []workflow.Diagnostic{{
 			Severity: workflow.SeverityError, Summary: "Unclosed configuration block", Position: workflow.Position{File: "x/bad.tf", Line: 2, Column: 14}}}}}},
 		{name: "a source that is not literal", files: map[string]string{"x.tf": "module \"m\" { source = \"./${var.x}\" }", "y.tf.json": `{"module":{"n":{"source":"./${var.x}"}}}`},
-			want: map[string]workflow.Module{".": {Dir: ".", Parts: here, RootParts: here, Private: &Own{Named: []ModuleCall{{Name: "m", Computed: true}, {Name: "n", Computed: true}}}}}},
+			want: map[string]workflow.Module{".": {Dir: ".", AnySource: []string{"x.tf", "y.tf.json"}, Private: &Own{Named: []ModuleCall{{Name: "m", Computed: true}, {Name: "n", Computed: true}}}}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -19,6 +19,10 @@ type Expected struct {
 	Backend string            `json:"backend,omitempty"`
 	State   map[string]string `json:"state,omitempty"`
 	Partial bool              `json:"partial,omitempty"`
+	// Required are what its modules require of the tool's version, its own first; Pinned are the
+	// version files that hold, by tool, where its entry names no version.
+	Required []Wanted          `json:"required,omitempty"`
+	Pinned   map[string]Wanted `json:"pinned,omitempty"`
 	// Providers are the source addresses that required_providers name, sorted.
 	Providers []string `json:"providers,omitempty"`
 }

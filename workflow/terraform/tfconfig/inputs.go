@@ -84,7 +84,7 @@ func (g *gathering) gather() error {
 	} else if !ok {
 		g.refuse("`%s` has no Terraform files.", g.dir)
 	}
-	steps := []func() error{g.modules, g.varFiles, g.watch, g.nobodys, g.lockFile, func() error { return g.backend(own) }}
+	steps := []func() error{g.modules, g.versionFiles, g.varFiles, g.watch, g.nobodys, g.lockFile, func() error { return g.backend(own) }}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err

@@ -25,6 +25,7 @@ type module struct {
 	backend     *Backend
 	providers   string
 	required    []string
+	wanted      []Wanted
 	unsafe      []workflow.Diagnostic
 	diagnostics []workflow.Diagnostic
 	readings    map[string]*module // by tool, where they differ
@@ -33,7 +34,7 @@ type module struct {
 // at is the module as seen in dir.
 func (m *module) at(dir string) workflow.Module {
 	out := workflow.Module{Dir: dir, RootFiles: m.paths.rootFiles}
-	own := Own{ProviderConfig: m.providers, Required: m.required, Unsafe: placed(dir, m.unsafe)}
+	own := Own{ProviderConfig: m.providers, Required: m.required, Wanted: wantedAt(dir, m.wanted), Unsafe: placed(dir, m.unsafe)}
 	var local []string
 	for _, c := range m.calls {
 		if c.Dir != "" {
@@ -49,6 +50,10 @@ func (m *module) at(dir string) workflow.Module {
 	out.AnySource, out.Commands = joinAll(dir, m.paths.anySource), joinAll(dir, m.paths.commands)
 	for _, p := range m.paths.parts {
 		if in, ok := p.at(dir).In(dir); ok {
+			if in.Source && in.Anywhere() {
+				out.AnySource = sorted(append(out.AnySource, in.File))
+				continue
+			}
 			out.Parts = append(out.Parts, in)
 		}
 	}
@@ -73,7 +78,7 @@ func (m *module) at(dir string) workflow.Module {
 
 // at names the file of the module's directory that says so.
 func (p stem) at(dir string) workflow.PathPart {
-	return workflow.PathPart{Below: p.below, Name: p.name, End: p.end, Up: p.up, File: path.Join(dir, p.file)}
+	return workflow.PathPart{Below: p.below, Name: p.name, End: p.end, Up: p.up, File: path.Join(dir, p.file), Source: p.source}
 }
 
 func joinAll(dir string, paths []string) []string {
@@ -101,6 +106,7 @@ var (
 		{Type: "terraform"}, {Type: "module", LabelNames: []string{"name"}}, {Type: "provider", LabelNames: []string{"name"}},
 	}}
 	settingsSchema = &hcl.BodySchema{
+		Attributes: []hcl.AttributeSchema{{Name: "required_version"}},
 		Blocks: []hcl.BlockHeaderSchema{{Type: "backend", LabelNames: []string{"type"}}, {Type: "cloud"}, {Type: "required_providers"},
 			{Type: "encryption"}}, // OpenTofu's, whose key providers may run programs
 	}
@@ -202,6 +208,9 @@ func (p *parser) merge(override bool, do func()) {
 func (p *parser) settings(b *hcl.Block, override bool) {
 	content, _, diags := b.Body.PartialContent(settingsSchema)
 	p.report(diags)
+	if a := content.Attributes["required_version"]; a != nil {
+		p.wants(a, override)
+	}
 	for _, b := range content.Blocks {
 		switch b.Type {
 		case "required_providers":

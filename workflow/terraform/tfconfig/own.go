@@ -18,6 +18,10 @@ type Own struct {
 	ProviderConfig string
 	// Required are the source addresses of its required_providers, as written, sorted.
 	Required []string
+	// Wanted are its required_version settings, in the order of its files.
+	Wanted []Wanted
+	// Pins are the version files that hold where it is a project, by tool.
+	Pins map[string]Wanted
 	// Unsafe are module sources that must not be fetched (absolute, file://); each refuses the projects that reach it.
 	Unsafe []workflow.Diagnostic
 	// Readings are the module by tool, where the tools read other files of the directory; nil
@@ -56,7 +60,7 @@ func ownOf(m workflow.Module) *Own {
 // has gives a module what is ours, and what of that all may know.
 func has(m *workflow.Module, o Own) {
 	if o.Named != nil || o.Backend != nil || o.ProviderConfig != "" || o.Required != nil || o.Unsafe != nil ||
-		o.Readings != nil {
+		o.Readings != nil || o.Wanted != nil || o.Pins != nil {
 		m.Private = &o
 	}
 	m.KeepsState = o.Backend != nil

@@ -153,11 +153,23 @@ func (n *named) source(e hclsyntax.Expression) {
 	for _, t := range n.fold(e) {
 		switch {
 		case relative(t):
-			n.path(t, false)
+			n.leads(t)
 		case t.start == "":
-			n.computed = append(n.computed, n.file)
 			n.anySource = append(n.anySource, n.file)
 		}
+	}
+}
+
+// leads takes where a module's source may lead: it is relative to the directory of the module that calls.
+func (n *named) leads(t text) {
+	to := named{folder: n.folder, paths: &paths{}, file: n.file}
+	to.path(t, false)
+	for _, dir := range to.files {
+		to.parts = append(to.parts, stem{below: dir, file: n.file})
+	}
+	for _, p := range to.parts {
+		p.source = true
+		n.parts = append(n.parts, p)
 	}
 }
 

@@ -72,6 +72,7 @@ func (g *gathering) expect(dir string, m workflow.Module) {
 	x.Tool = g.tool
 	x.OfTofu = x.OfTofu || ownOf(g.found.Modules[dir]).Readings != nil
 	x.Calls = append(x.Calls, CallsOf{Dir: dir, Calls: ownOf(m).Named})
+	g.wants(m)
 	x.Providers = sorted(append(x.Providers, ownOf(m).Required...))
 	for _, c := range ownOf(m).Named {
 		if c.Computed {

@@ -99,6 +99,7 @@ func either(terraform, tofu *module) *module {
 		m.providers = Hash(tofu.providers, terraform.providers)
 	}
 	m.required = sorted(slices.Concat(tofu.required, terraform.required))
+	m.wanted = slices.Concat(tofu.wanted, terraform.wanted)
 	m.unsafe = slices.Concat(tofu.unsafe, terraform.unsafe)
 	m.diagnostics = slices.Concat(tofu.diagnostics, terraform.diagnostics)
 	return &m
@@ -146,5 +147,5 @@ func (r *Reader) toolOf(s Settings, own workflow.Module) string {
 	if ownOf(own).Readings != nil {
 		return Tofu
 	}
-	return ""
+	return pinned(ownOf(own).Pins)
 }

@@ -11,6 +11,7 @@ type stem struct {
 	name, end string // how what follows below begins, and how it ends
 	up        int    // steps up that follow: it may lead to below the directory so far above
 	file      string // the code's
+	source    bool   // of a module
 }
 
 func add(files *[]string, parts *[]stem, p stem, exact bool) {
