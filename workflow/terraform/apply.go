@@ -94,7 +94,9 @@ func (a *applying) chooseTool() error {
 	job, settings := a.job, a.settings
 	settings.Tool, settings.Version = a.seal.Tool, a.seal.Version
 	job.Project.Settings = settings.JSON()
-	t, err := findTool(a.ctx, a.request(), job.Project, a.dir)
+	r := a.request()
+	r.expected = tfconfig.Expected{} // what the repository wants of a version was heard when it was planned
+	t, err := findTool(a.ctx, r, job.Project, a.dir)
 	if err != nil {
 		var f *failure
 		if errors.As(err, &f) {

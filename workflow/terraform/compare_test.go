@@ -65,7 +65,7 @@ func TestCompare(t *testing.T) {
 				t.Fatal(err)
 			}
 			tt.change(&x)
-			w.order.Expected = &x
+			w.order.Expected, w.order.Tools.Tool = &x, tfconfig.Terraform
 			got := w.plan().Result
 			if tt.want == "" && got.Outcome != workflow.OutcomeSucceeded || tt.want != "" && (got.Outcome != workflow.OutcomeFailed || got.Plan != nil) || !strings.Contains(got.Reason, tt.want) {
 				t.Errorf("got %s %q, want %q", got.Outcome, got.Reason, tt.want)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -143,6 +145,9 @@ func newWorld(t testing.TB, files map[string]string) *world {
 	}
 	w := &world{t: t, files: files, state: filepath.Join(t.TempDir(), "state")}
 	w.order.Project = workflow.Project{Name: "app", Dir: "app", Engine: "terraform"}
+	nothing := httptest.NewServer(http.NotFoundHandler()) // nothing is downloaded
+	t.Cleanup(nothing.Close)
+	w.order.Options = Options{ReleasesURL: nothing.URL, OpenTofu: OpenTofuReleases{Index: nothing.URL, URL: nothing.URL}}
 	w.order.Tools = Tools{Dir: tools, Path: os.Getenv("PATH")}
 	return w
 }

@@ -107,6 +107,9 @@ func (p *planning) run() error {
 	if p.tool, err = findTool(p.ctx, p.request(), p.job.Project, p.dir); err != nil {
 		return err
 	}
+	if p.tool.because != "" {
+		p.notes = append(p.notes, fmt.Sprintf("It is planned with %s %s, %s.", title(p.tool.name), p.tool.version, p.tool.because))
+	}
 	if err := p.start(); err != nil {
 		return err
 	}
@@ -136,7 +139,7 @@ func (p *planning) readWords() (err error) {
 
 // request is which tool the run wants, as far as the server says.
 func (p *planning) request() toolRequest {
-	return toolRequest{options: p.engine.options, tools: p.server.Tools, scratch: p.job.Files.Tmp}
+	return toolRequest{options: p.engine.options, tools: p.server.Tools, expected: p.expected, scratch: p.job.Files.Tmp, log: p.output.note}
 }
 
 // start makes the one terraform-exec value of the run, with the version known:

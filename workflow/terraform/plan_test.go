@@ -107,11 +107,11 @@ resource "terraform_data" "b" { input = 2 }
 		{name: "a Terraform workspace that is an option", project: workflow.Project{Variant: "-or-create"}, reason: `The Terraform workspace "-or-create" cannot be: its name begins with a dash.`},
 		{name: "a directory outside", project: workflow.Project{Dir: "../app"}, reason: "The directory `../app` is outside of the repository."},
 		{name: "no such directory", project: workflow.Project{Dir: "nowhere"}, reason: "The directory `nowhere` does not exist."},
-		{name: "version not allowed", project: workflow.Project{Settings: tfconfig.Settings{Version: "1.0.0"}.JSON()}, tools: Tools{Versions: ">= 1.5"}, reason: "terraform 1.0.0 is wanted, but the server allows only >= 1.5."},
+		{name: "version not allowed", project: workflow.Project{Settings: tfconfig.Settings{Version: "1.0.0"}.JSON()}, tools: Tools{Versions: ">= 1.5"}, reason: "terraform 1.0.0 is wanted (`version` of the project in `.cardea.yml`), but the server allows only >= 1.5 (`terraform.versions`)."},
 		{name: "required_version", files: map[string]string{"app/main.tf": "terraform { required_version = \"< 1.0\" }\n"},
-			reason: "terraform init: Unsupported Terraform Core version (app/main.tf line 1).", position: workflow.Position{File: "app/main.tf", Line: 1}},
+			reason: "terraform is wanted in a version that fits `< 1.0` by `app/main.tf` line 1, but terraform ", position: workflow.Position{File: "app/main.tf", Line: 1}},
 		{name: "tofu is not installed", project: workflow.Project{Settings: tfconfig.Settings{Tool: "tofu", Version: "1.99.0"}.JSON()},
-			reason: "tofu 1.99.0 is wanted, but there is no tofu on PATH: put it on the server's PATH or at `tools/tofu/VERSION/tofu` below `data_dir`."},
+			reason: "tofu 1.99.0 is wanted (`version` of the project in `.cardea.yml`), but there is no tofu on PATH: put it on the server's PATH or at `tools/tofu/VERSION/tofu` below `data_dir`, or change what"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -16,6 +16,8 @@ import "github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 type Options struct {
 	// ReleasesURL is where terraform itself is downloaded from, "" HashiCorp's own site.
 	ReleasesURL string
+	// OpenTofu is where that one is downloaded from.
+	OpenTofu OpenTofuReleases
 	// Tool is the server's: terraform, tofu, or auto ("" too).
 	Tool string
 }

@@ -11,11 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/hashicorp/go-version"
-	"github.com/hashicorp/hc-install/product"
-	"github.com/hashicorp/hc-install/releases"
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
@@ -27,6 +24,7 @@ type tool struct {
 	path    string // the program
 	exec    string // what terraform-exec is given: the program, or its shim
 	version *version.Version
+	because string // why it is not the one that the server would choose, "" where it is
 }
 
 // registry is the host that a provider address without one means.
@@ -37,19 +35,26 @@ func (t tool) registry() string {
 	return "registry.terraform.io"
 }
 
-// toolRequest is which tool a run wants.
+// toolRequest is what the search for a run's tool goes by.
 type toolRequest struct {
-	options     Options
-	tools       Tools
-	scratch     string // a directory to run `version` in
-	name        string
-	exact       *version.Version    // nil: any
-	constraints version.Constraints // nil: any
+	options  Options
+	tools    Tools
+	expected tfconfig.Expected
+	scratch  string // a directory to run `version` in
+	log      func(text string)
+	wish     wish
+}
+
+// say tells of something in the run's log.
+func (r toolRequest) say(format string, args ...any) {
+	if r.log != nil {
+		r.log(fmt.Sprintf(format, args...))
+	}
 }
 
 // findTool finds the program for a run: on PATH, else among the downloaded
-// tools, else (terraform only) by download. Every refusal is a *failure whose
-// sentence says what to install where.
+// tools, else by download. Every refusal is a *failure whose sentence says who
+// wants what, what is there, and what to do.
 func findTool(ctx context.Context, r toolRequest, p workflow.Project, dir string) (tool, error) {
 	if r.tools.Path == "" {
 		r.tools.Path = os.Getenv("PATH")
@@ -58,25 +63,12 @@ func findTool(ctx context.Context, r toolRequest, p workflow.Project, dir string
 	if err != nil {
 		return tool{}, err
 	}
-	if r.name, err = chooseTool(settings.Tool, r.tools, dir); err != nil {
+	name, err := r.chooseTool(settings.Tool, dir)
+	if err != nil {
 		return tool{}, err
 	}
-	if r.tools.Versions != "" {
-		if r.constraints, err = version.NewConstraint(r.tools.Versions); err != nil {
-			return tool{}, failed("The server's version constraint %q is not one: %s.", r.tools.Versions, err)
-		}
-	}
-	wanted := settings.Version
-	if wanted == "" {
-		wanted = r.tools.Version
-	}
-	if wanted != "" {
-		if r.exact, err = version.NewVersion(wanted); err != nil {
-			return tool{}, failed("The wanted %s version %q is not a version.", r.name, wanted)
-		}
-		if !r.fits(r.exact) {
-			return tool{}, failed("%s %s is wanted, but the server allows only %s.", r.name, wanted, r.tools.Versions)
-		}
+	if r.wish, err = wishOf(name, r.tools, settings, r.expected); err != nil {
+		return tool{}, err
 	}
 	t, err := r.find(ctx)
 	if err != nil {
@@ -87,8 +79,10 @@ func findTool(ctx context.Context, r toolRequest, p workflow.Project, dir string
 }
 
 // chooseTool says terraform or tofu: the project's word, the server's, else
-// tofu for a directory with OpenTofu's own files or where only tofu is installed.
-func chooseTool(wanted string, tools Tools, dir string) (string, error) {
+// tofu for a directory with OpenTofu's own files, the one that version files name,
+// or tofu where only tofu is installed.
+func (r toolRequest) chooseTool(wanted, dir string) (string, error) {
+	tools := r.tools
 	for _, name := range []string{wanted, tools.Tool} {
 		switch name {
 		case tfconfig.Terraform, tfconfig.Tofu:
@@ -107,6 +101,9 @@ func chooseTool(wanted string, tools Tools, dir string) (string, error) {
 			return tfconfig.Tofu, nil
 		}
 	}
+	if r.expected.Tool != "" { // it was decided by version files
+		return r.expected.Tool, nil
+	}
 	if lookPath(tfconfig.Terraform, tools.Path) == "" && len(downloaded(tools.Dir, tfconfig.Terraform)) == 0 &&
 		(lookPath(tfconfig.Tofu, tools.Path) != "" || len(downloaded(tools.Dir, tfconfig.Tofu)) > 0) {
 		return tfconfig.Tofu, nil
@@ -114,55 +111,78 @@ func chooseTool(wanted string, tools Tools, dir string) (string, error) {
 	return tfconfig.Terraform, nil
 }
 
-func (r toolRequest) fits(v *version.Version) bool {
-	if r.exact != nil && !v.Equal(r.exact) {
-		return false
-	}
-	return r.constraints == nil || r.constraints.Check(v.Core()) // a pre-release counts as its release
-}
-
-func (r toolRequest) wish() string {
-	switch {
-	case r.exact != nil:
-		return r.name + " " + r.exact.String()
-	case r.constraints != nil:
-		return r.name + " " + r.constraints.String()
-	}
-	return r.name
-}
-
+// find looks for the tool. What is on PATH, or the version that the server names, is the
+// default and runs where it fits; else the newest downloaded one that fits.
 func (r toolRequest) find(ctx context.Context) (tool, error) {
-	var seen []string
-	if p := lookPath(r.name, r.tools.Path); p != "" {
+	w, seen := r.wish, "there is no "+r.wish.tool+" on PATH"
+	var usual *version.Version // the default's
+	if p := lookPath(w.tool, r.tools.Path); p != "" {
 		v, err := r.version(ctx, p)
 		if err != nil {
 			return tool{}, err
 		}
-		if r.fits(v) {
-			return tool{name: r.name, path: p, version: v}, nil
+		if w.fits(v) {
+			return tool{name: w.tool, path: p, version: v, because: r.because(v, v)}, nil
 		}
-		seen = append(seen, fmt.Sprintf("%s %s is on PATH", r.name, v))
+		usual, seen = v, fmt.Sprintf("%s %s is on PATH", w.tool, v)
 	}
-	for _, v := range downloaded(r.tools.Dir, r.name) {
-		if r.fits(v) {
-			return tool{name: r.name, path: toolPath(r.tools.Dir, r.name, v), version: v}, nil
-		}
+	if t, ok := r.kept(usual); ok {
+		return t, nil
 	}
-	if len(seen) == 0 {
-		seen = append(seen, "there is no "+r.name+" on PATH")
+	if others := downloaded(r.tools.Dir, w.tool); len(others) > 0 {
+		seen += " and " + listVersions(others) + " among the downloaded tools"
 	}
 	where := "put it on the server's PATH"
 	if r.tools.Dir != "" {
-		where += fmt.Sprintf(" or at `tools/%s/VERSION/%s` below `data_dir`", r.name, r.name)
+		where += fmt.Sprintf(" or at `tools/%s/VERSION/%s` below `data_dir`", w.tool, w.tool)
 	}
-	if r.name == tfconfig.Tofu || r.tools.Dir == "" {
-		return tool{}, failed("%s is wanted, but %s: %s.", r.wish(), strings.Join(seen, ", "), where)
+	if w.own || len(w.required) > 0 {
+		where += ", or change what the repository asks for"
 	}
-	t, err := r.download(ctx)
-	if err != nil {
-		return tool{}, failed("%s is wanted, but %s: %s. Downloading it did not work: %s", r.wish(), strings.Join(seen, ", "), where, err)
+	if r.tools.Dir == "" {
+		return tool{}, w.refused("%s, but %s: %s.", w, seen, where)
+	}
+	if err := r.download(ctx); err != nil {
+		return tool{}, w.refused("%s, but %s: %s. Downloading it did not work: %s", w, seen, where, strings.TrimRight(err.Error(), ". ")+".")
+	}
+	t, ok := r.kept(usual)
+	if !ok {
+		return tool{}, fmt.Errorf("the downloaded %s is not in %s", w.tool, r.tools.Dir)
 	}
 	return t, nil
+}
+
+// kept is the newest downloaded tool that fits.
+func (r toolRequest) kept(usual *version.Version) (tool, bool) {
+	for _, v := range downloaded(r.tools.Dir, r.wish.tool) {
+		if r.wish.fits(v) {
+			return tool{name: r.wish.tool, path: toolPath(r.tools.Dir, r.wish.tool, v), version: v, because: r.because(v, usual)}, true
+		}
+	}
+	return tool{}, false
+}
+
+// because says why a version runs, "" where it is the server's default.
+func (r toolRequest) because(v, usual *version.Version) string {
+	if named, err := version.NewVersion(r.tools.Version); err == nil {
+		usual = named
+	}
+	if usual != nil && v.Equal(usual) {
+		return ""
+	}
+	return r.wish.because()
+}
+
+func listVersions(all []*version.Version) string {
+	const most = 5
+	var out []string
+	for i, v := range all {
+		if i == most {
+			return strings.Join(out, ", ") + fmt.Sprintf(" and %d older ones", len(all)-most)
+		}
+		out = append(out, v.String())
+	}
+	return strings.Join(out, ", ")
 }
 
 // lookPath finds an executable in the absolute directories of a PATH; a
@@ -202,61 +222,6 @@ func downloaded(dir, name string) []*version.Version {
 	}
 	slices.SortFunc(out, func(a, b *version.Version) int { return b.Compare(a) })
 	return out
-}
-
-// downloadTime bounds one download of a tool.
-const downloadTime = 5 * time.Minute
-
-// download installs terraform from HashiCorp's releases, checksums and
-// signature verified, aside and then renamed into place. One process at a time
-// does it; the others find the result.
-func (r toolRequest) download(ctx context.Context) (tool, error) {
-	base := filepath.Join(r.tools.Dir, r.name)
-	if err := os.MkdirAll(base, 0o755); err != nil {
-		return tool{}, err
-	}
-	unlock, err := lockFile(ctx, filepath.Join(base, ".lock"))
-	if err != nil {
-		return tool{}, err
-	}
-	defer unlock()
-	for _, v := range downloaded(r.tools.Dir, r.name) {
-		if r.fits(v) {
-			return tool{name: r.name, path: toolPath(r.tools.Dir, r.name, v), version: v}, nil
-		}
-	}
-	aside, err := os.MkdirTemp(base, ".incoming-")
-	if err != nil {
-		return tool{}, err
-	}
-	defer os.RemoveAll(aside)
-	ctx, cancel := context.WithTimeout(ctx, downloadTime)
-	defer cancel()
-	path, err := r.install(ctx, aside)
-	if err != nil {
-		return tool{}, err
-	}
-	v, err := r.version(ctx, path)
-	if err != nil {
-		return tool{}, err
-	}
-	if !r.fits(v) {
-		return tool{}, fmt.Errorf("the download is version %s", v)
-	}
-	if err := os.Chmod(aside, 0o755); err != nil {
-		return tool{}, err
-	}
-	if err := os.Rename(aside, filepath.Join(base, v.Original())); err != nil {
-		return tool{}, err
-	}
-	return tool{name: r.name, path: toolPath(r.tools.Dir, r.name, v), version: v}, nil
-}
-
-func (r toolRequest) install(ctx context.Context, dir string) (string, error) {
-	if r.exact != nil {
-		return (&releases.ExactVersion{Product: product.Terraform, Version: r.exact, InstallDir: dir, ApiBaseURL: r.options.ReleasesURL}).Install(ctx)
-	}
-	return (&releases.LatestVersion{Product: product.Terraform, Constraints: r.constraints, InstallDir: dir, ApiBaseURL: r.options.ReleasesURL}).Install(ctx)
 }
 
 // version asks a program for its version. The answer is kept beside the tools
@@ -387,27 +352,6 @@ func writeAside(file string, data []byte, mode os.FileMode) error {
 		return err
 	}
 	return os.Rename(f.Name(), file)
-}
-
-// lockFile takes an exclusive lock between processes, or gives up when ctx is done.
-func lockFile(ctx context.Context, file string) (unlock func(), err error) {
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|syscall.O_CLOEXEC, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	got := make(chan error, 1)
-	go func() { got <- syscall.Flock(int(f.Fd()), syscall.LOCK_EX) }()
-	select {
-	case err := <-got:
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("locking %s: %w", filepath.Base(file), err)
-		}
-		return func() { f.Close() }, nil // closing releases it
-	case <-ctx.Done():
-		go func() { <-got; f.Close() }()
-		return nil, ctx.Err()
-	}
 }
 
 func trimmed(b []byte) string { return strings.TrimSpace(string(b)) }

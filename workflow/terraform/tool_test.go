@@ -125,7 +125,7 @@ func TestFindTool(t *testing.T) {
 		{name: "a pre-release", path: []string{"terraform 1.9.0-beta1"}, tools: Tools{Versions: ">= 1.5"}, want: "terraform 1.9.0-beta1"},
 		{name: "none, and no download", want: "terraform is wanted, but there is no terraform on PATH: put it on the server's PATH or at"},
 		{name: "another version, and no download", path: []string{"terraform 1.9.0"}, tools: Tools{Version: "1.8.0"},
-			want: "terraform 1.8.0 is wanted, but terraform 1.9.0 is on PATH: put it on"},
+			want: "terraform 1.8.0 is wanted (`terraform.version` of the server's configuration), but terraform 1.9.0 is on PATH: put it on"},
 		{name: "not allowed", path: []string{"terraform 1.4.0"}, tools: Tools{Versions: ">= 1.5"}, want: "terraform >= 1.5 is wanted, but terraform 1.4.0 is on PATH: put it"},
 		{name: "not a version", project: workflow.Project{Settings: tfconfig.Settings{Version: "latest"}.JSON()}, want: `The wanted terraform version "latest" is not a version.`},
 		{name: "not a tool", project: workflow.Project{Settings: tfconfig.Settings{Tool: "pulumi"}.JSON()}, want: `The tool "pulumi" is not known; it is terraform or tofu.`},
