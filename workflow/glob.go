@@ -9,8 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// WatchGlob is a glob of `watch`, which is relative to a project's directory, relative to the root.
+// WatchGlob is a glob of `watch`, which is relative to a project's directory unless it begins
+// with "/", relative to the root.
 func WatchGlob(dir, glob string) string {
+	if strings.HasPrefix(glob, "/") {
+		dir = "."
+	}
 	return path.Join(EscapeGlob(dir), glob)
 }
 

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"path"
 	"reflect"
 	"slices"
 	"sort"
@@ -89,13 +90,14 @@ func RoleOrNone(r Role) Role {
 	return r
 }
 
-// EnvironmentOfDir is the environment whose `dirs` of the server's rules match a
-// directory, "" when none does. Of several the one with the highest order counts,
-// among equals the first by name.
-func (r Rules) EnvironmentOfDir(dir string) string {
+// EnvironmentOf is the environment in which the server's rules place a project, "" when none
+// does: `dirs` match its directory, or `projects` its directory with one of its variants. Of
+// several the one with the highest order counts, among equals the first by name.
+func (r Rules) EnvironmentOf(dir string, variants []string) string {
 	best := ""
 	for name, env := range r.Environments {
-		if !MatchAny(env.Dirs, dir) {
+		if !MatchAny(env.Dirs, dir) &&
+			!slices.ContainsFunc(variants, func(v string) bool { return MatchAny(env.Projects, path.Join(dir, v)) }) {
 			continue
 		}
 		if best == "" || env.Order > r.Environments[best].Order || (env.Order == r.Environments[best].Order && name < best) {
@@ -103,6 +105,16 @@ func (r Rules) EnvironmentOfDir(dir string) string {
 		}
 	}
 	return best
+}
+
+// PlaceVariants reports whether variants decide in which environment a project is.
+func (r Rules) PlaceVariants() bool {
+	for _, env := range r.Environments {
+		if len(env.Projects) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // SortProjects sorts by name, then by what identifies a project.
@@ -304,7 +316,8 @@ type CredentialNames struct {
 
 // EnvironmentRules are one environment's rules.
 type EnvironmentRules struct {
-	Dirs        []string        `json:"dirs,omitempty"` // globs over project directories
+	Dirs        []string        `json:"dirs,omitempty"`     // globs over project directories
+	Projects    []string        `json:"projects,omitempty"` // globs over DIR/VARIANT
 	Plan        *Who            `json:"plan,omitempty"`
 	Credentials CredentialNames `json:"credentials"`
 	Order       int             `json:"order,omitempty"`

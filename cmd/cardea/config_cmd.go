@@ -34,6 +34,7 @@ func (k configCheckCmd) Run(c *console, ctx bind) error {
 	case err != nil:
 		return err
 	default:
+		in.Files = local.Files
 		in.AtBase = func(ctx context.Context, file string) ([]byte, error) { return readAt(ctx, local, k.Base, file) }
 		in.Discover = func(ctx context.Context, ref string) (workflow.Discovery, error) {
 			var tree workflow.Tree

@@ -165,7 +165,8 @@ func (r *configReader) environments(y *config.Value, rule workflow.Rules) map[st
 		}
 		var env workflow.EnvironmentRules
 		v.Map(config.Keys{
-			"dirs": func(y *config.Value) { env.Dirs = config.DirGlobs(y) },
+			"dirs":     func(y *config.Value) { env.Dirs = config.DirGlobs(y) },
+			"projects": func(y *config.Value) { env.Projects = variantGlobs(y) },
 			"approvals": func(y *config.Value) {
 				approvals := rule.Approvals
 				y.Map(approvalKeys(&approvals), nil)
@@ -179,6 +180,18 @@ func (r *configReader) environments(y *config.Value, rule workflow.Rules) map[st
 		out[name] = env
 	})
 	return out
+}
+
+// variantGlobs reads globs over DIR/VARIANT.
+func variantGlobs(y *config.Value) []string {
+	list := config.DirGlobs(y)
+	for _, glob := range list {
+		if name := strings.TrimPrefix(glob, "!"); !strings.Contains(glob, "/") && name != "**" {
+			y.Fault("`%s` has %q, which is compared with a directory and a variant, like \"app/prod\": write %q for any directory",
+				y.Path(), name, "**/"+name)
+		}
+	}
+	return list
 }
 
 func environmentPermissions(env *workflow.EnvironmentRules) config.Keys {

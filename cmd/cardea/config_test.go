@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -98,7 +99,7 @@ repos:
     apply: {branches: [main, "release/*"]}
     require: [reviewed, approved, approved]
     environments:
-      prod: {dirs: ["prod*/**"], order: 2, approvals: {count: 2}, permissions: {plan: maintain, apply: {users: [Sre]}, approve: admin, unlock: maintain}, credentials: {plan: prod-ro, apply: ambient}}
+      prod: {dirs: ["prod*/**"], projects: ["**/prod", "!sandbox/prod"], order: 2, approvals: {count: 2}, permissions: {plan: maintain, apply: {users: [Sre]}, approve: admin, unlock: maintain}, credentials: {plan: prod-ro, apply: ambient}}
     approvals: {count: 3, by: {users: [Ada, rex]}, author: true}
     permissions: {plan: {users: [Ada]}, apply: maintain, approve: triage, unlock: admin, admin: {users: [ada]}}
     credentials: {plan: dev-ro, apply: ambient}
@@ -145,7 +146,7 @@ repos:
 		Allow: []string{"target", "destroy"}, CreateWorkspace: true, Closure: true,
 		Modules:    workflow.ModuleRules{Repos: []string{"acme/*", "Acme/tf-[!x]"}, SSH: "keys"},
 		Registries: map[string]string{"registry.example.com": "registry", "xn--bcher-kva.example:8443": "registry"},
-		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Order: 2, Plan: &maintain,
+		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Projects: []string{"**/prod", "!sandbox/prod"}, Order: 2, Plan: &maintain,
 			Apply:   &workflow.Who{Users: []string{"sre"}},
 			Approve: &admin, Unlock: &maintain, Credentials: workflow.CredentialNames{Plan: "prod-ro", Apply: "ambient"},
 			Approvals: &workflow.ApprovalRules{Count: 2, By: []string{"ada", "rex"}, Author: true}}},
@@ -207,7 +208,7 @@ repos:
     permissions: {plan: owner, apply: nobody, approve: {teams: [sre]}, unlock: {}, merge: write}
     credentials: {plan: ax, apply: ay}
     environments:
-      prod: {dirs: ["../x"], approvals: {count: 2, by: {teams: [sre]}}, permissions: {apply: {teams: [sre]}, admin: admin}, require: [approved], credentials: {apply: az}}
+      prod: {dirs: ["../x"], projects: ["../x/prod", "prod", "!x/prod"], approvals: {count: 2, by: {teams: [sre]}}, permissions: {apply: {teams: [sre]}, admin: admin}, require: [approved], credentials: {apply: az}}
     lock: never
     forks: on_command
     bots: ["renovate[bot]"]
@@ -471,6 +472,28 @@ func TestCheckConfig(t *testing.T) {
 			want: ".cardea.yml:1:1: unknown key `versoin`: did you mean `version`?\n.cardea.yml:2:12: `projects[0]` needs a `dir`\n.cardea.yml: 2 faults\n"},
 		{name: "a directory that is not there", file: ".cardea.yml", text: "projects: [{dir: zz}]\n", discover: discover, exit: 1,
 			want: ".cardea.yml:1:12: directory `zz` does not exist or has no Terraform files\n.cardea.yml: 1 fault\n"},
+		{name: "what entries become", file: ".cardea.yml", discover: discover,
+			text: "projects:\n- dir: a\n  var_files: [\"/vars/{environment}.tfvars\"]\n  environments: {dev: {tool: tofu}, prod: {depends_on: [\"c/{environment}\"]}}\n" +
+				"- {dir: \"?\", terraform_workspace: blue, watch: [\"/x/*\"]}\n- {dir: c, name: c/prod}\n",
+			want: ".cardea.yml: good\n5 projects\n" +
+				"a/blue: directory a, Terraform workspace blue, watch /x/*\n" +
+				"a/dev: directory a, environment dev, component a, tool tofu, var_files vars/dev.tfvars\n" +
+				"a/prod: directory a, environment prod, component a, var_files vars/prod.tfvars, depends_on c/prod\n" +
+				"c/blue: directory c, Terraform workspace blue, watch /x/*\n" +
+				"note: `a/dev`, `a/prod` have the same directory, Terraform workspace and backend_config, so they keep one state: give each its own Terraform workspace or backend_config\n"},
+		{name: "what entries become, without a clone", file: ".cardea.yml", text: "projects: [{dir: a, backend_config: [\"{environment}.b\"], environments: {dev: {}, prod: {}}}, {dir: \"*\"}]\n",
+			want: ".cardea.yml: good\na/dev: directory a, environment dev, component a, backend_config a/dev.b\n" +
+				"a/prod: directory a, environment prod, component a, backend_config a/prod.b\n"},
+		{name: "files that are not there", file: ".cardea.yml", discover: discover, exit: 1,
+			text: "projects:\n- dir: a\n  var_files: [\"/vars/{environment}.tfvars\", \"../x.tfvars\"]\n  environments: {dev: {}, qa: {backend_config: [/vars]}}\n",
+			want: ".cardea.yml:4:18: variable file `x.tfvars` of project `a/dev` is not in the repository\n" +
+				".cardea.yml:4:27: variable file `vars/qa.tfvars` of project `a/qa` is not in the repository\n" +
+				".cardea.yml:4:27: variable file `x.tfvars` of project `a/qa` is not in the repository\n" +
+				".cardea.yml:4:27: backend configuration `vars` of project `a/qa` is not in the repository\n.cardea.yml: 4 faults\n"},
+		{name: "a label that is missing", file: ".cardea.yml", discover: discover, text: "projects: [{dir: \"*\", var_files: [\"{environment}.tfvars\"]}]\n",
+			want: ".cardea.yml: good\n2 projects\n" +
+				"a: directory a, var_files a/{environment}.tfvars, refused: Its entry in `.cardea.yml` cannot be used: `var_files` has `{environment}`, and the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory.\n" +
+				"c: directory c, var_files c/{environment}.tfvars, refused: Its entry in `.cardea.yml` cannot be used: `var_files` has `{environment}`, and the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory.\n"},
 		{name: "what changes", file: ".cardea.yml", text: "projects: [{dir: a, version: 1.11.4, environment: dev}]\n", base: "projects: [{dir: a, environment: prod}]\n", discover: discover,
 			want: ".cardea.yml: good\n~ a: environment, version\n+ c: a new project\n- b: no project any more\nThis change labels `a` as environment `dev`. Until it is merged, `prod` holds.\n"},
 		{name: "a server's", file: "cardea.yml", text: "limits: {settle: 1s}\ngithub: {webhook_secrets: [" + testSecret + "x]}\n",
@@ -482,7 +505,10 @@ func TestCheckConfig(t *testing.T) {
 			if err := os.WriteFile(tt.file, []byte(tt.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			in := ConfigCheck{File: tt.file, Kinds: engines("").Kinds(), Environ: least(pkcs1), Discover: tt.discover}
+			in := ConfigCheck{File: tt.file, Kinds: engines("").Kinds(), Environ: least(pkcs1), Discover: tt.discover,
+				Files: func(context.Context) (fs.FS, error) {
+					return fstest.MapFS{"vars/dev.tfvars": {}, "vars/prod.tfvars": {}}, nil
+				}}
 			if tt.base != "" {
 				in.Base = "main"
 				in.AtBase = func(context.Context, string) ([]byte, error) {

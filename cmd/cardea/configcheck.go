@@ -29,6 +29,8 @@ type ConfigCheck struct {
 	// Discover returns what the tree of a ref holds, "" for the files as they are
 	// now. Nil: a .cardea.yml is checked without looking at directories.
 	Discover func(ctx context.Context, ref string) (workflow.Discovery, error)
+	// Files are the files as they are now; nil with Discover.
+	Files func(ctx context.Context) (fs.FS, error)
 }
 
 // CheckConfig checks one configuration file and writes every fault with its place to out,
@@ -117,8 +119,11 @@ func checkAgainst(ctx context.Context, in ConfigCheck, data []byte,
 		more, faults, err := compareProjects(ctx, in, before, data)
 		return append(changes, more...), faults, err
 	}
+	if repo {
+		changes = append(changes, plainEntries(in, data)...)
+	}
 	if in.Base == "" {
-		return nil, nil, nil
+		return changes, nil, nil
 	}
 	return append(changes, compareLeaves(leavesOf(before), leavesOf(data))...), nil, nil
 }
@@ -130,23 +135,46 @@ func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([
 	if err != nil {
 		return nil, nil, fmt.Errorf("looking at the directories: %w", err)
 	}
-	if in.Base == "" {
-		r := survey.Resolve(survey.Input{Kinds: in.Kinds, Base: head, Head: head, BaseFound: found, HeadFound: found})
-		return []string{counted(len(r.Projects), "project")}, r.Diagnostics, nil
-	}
-	base, baseFaults := config.ParseRepo(in.File, before, in.Kinds)
-	baseFound, err := in.Discover(ctx, in.Base)
+	files, err := in.Files(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("looking at the directories of %s: %w", in.Base, err)
+		return nil, nil, fmt.Errorf("looking at the files: %w", err)
 	}
-	r := survey.Resolve(survey.Input{Kinds: in.Kinds, Base: base, BaseFaulty: len(baseFaults) > 0, Head: head,
-		BaseFound: baseFound, HeadFound: found})
+	input := survey.Input{Kinds: in.Kinds, Base: head, Head: head, BaseFound: found, HeadFound: found}
 	var lines []string
-	if len(baseFaults) > 0 {
-		lines = append(lines, fmt.Sprintf("%s of %s is faulty: the strictest rules hold until this is merged",
-			in.File, in.Base))
+	if in.Base != "" {
+		base, baseFaults := config.ParseRepo(in.File, before, in.Kinds)
+		if input.Base, input.BaseFaulty = base, len(baseFaults) > 0; input.BaseFaulty {
+			lines = append(lines, fmt.Sprintf("%s of %s is faulty: the strictest rules hold until this is merged",
+				in.File, in.Base))
+		}
+		if input.BaseFound, err = in.Discover(ctx, in.Base); err != nil {
+			return nil, nil, fmt.Errorf("looking at the directories of %s: %w", in.Base, err)
+		}
 	}
-	return append(lines, projectChanges(r)...), r.Diagnostics, nil
+	r := survey.Resolve(input)
+	if in.Base != "" {
+		lines = append(lines, projectChanges(r)...)
+	} else {
+		lines = append(lines, counted(len(r.Projects), "project"))
+	}
+	faults := &config.Faults{}
+	missingFiles(files, in.Kinds, r.Projects, faults)
+	return append(lines, entriesOf(head, in.Kinds, r.Projects)...), append(r.Diagnostics, faults.List()...), nil
+}
+
+// plainEntries says what the entries become that name their directory, without a look at the tree.
+func plainEntries(in ConfigCheck, data []byte) []string {
+	cfg, _ := config.ParseRepo(in.File, data, in.Kinds)
+	placer := cfg.Placer(in.Kinds)
+	var projects []workflow.Project
+	for _, e := range cfg.Projects {
+		if !e.Glob {
+			p, _ := placer.Project(e, e.Dir)
+			projects = append(projects, p)
+		}
+	}
+	workflow.SortProjects(projects)
+	return entriesOf(cfg, in.Kinds, projects)
 }
 
 func projectChanges(r survey.Resolution) []string {

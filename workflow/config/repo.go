@@ -2,12 +2,9 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"path"
 	"strings"
 	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -26,12 +23,6 @@ type Autodiscover struct {
 	Enabled bool
 	Pattern string   // "{environment}/{component}", "" = directories give no labels
 	Ignore  []string // globs over directories
-}
-
-// ProjectEntry is one item of `projects`. Its directory may be a glob, then it stands for several projects.
-type ProjectEntry struct {
-	workflow.Project      // without Name where none is written
-	Glob             bool // Dir is a glob
 }
 
 // DefaultRepo is what holds for a repository without `.cardea.yml`: every
@@ -64,7 +55,7 @@ func ParseRepo(file string, data []byte, kinds workflow.Kinds) (Repo, []workflow
 	faults := &Faults{}
 	if root := Parse(file, data, faults); root != nil {
 		root.Map(repoKeys(&cfg, kinds.Default()), refusedInRepo())
-		checkTwins(cfg.Projects, kinds, faults)
+		checkPlaces(cfg, kinds, faults)
 		checkGlobs(cfg, faults)
 	}
 	return cfg, faults.List()
@@ -80,10 +71,10 @@ func repoKeys(cfg *Repo, kind workflow.Kind) Keys {
 		},
 		"autodiscover": func(y *Value) { y.Map(autodiscoverKeys(&cfg.Autodiscover), nil) },
 		"projects": func(y *Value) {
+			items, left := 0, maxEntryBytes
 			y.List(func(item *Value) {
-				if entry, ok := projectEntry(item, kind); ok {
-					cfg.Projects = append(cfg.Projects, entry)
-				}
+				cfg.Projects = append(cfg.Projects, projectEntries(item, kind, items, &left)...)
+				items++
 			})
 		},
 		"require": func(y *Value) { cfg.Require = RequireList(y) },
@@ -139,104 +130,6 @@ func autodiscoverKeys(a *Autodiscover) Keys {
 	}
 }
 
-// projectEntry reads one item of `projects`, whose project is of one kind.
-func projectEntry(y *Value, kind workflow.Kind) (ProjectEntry, bool) {
-	e := ProjectEntry{Project: workflow.Project{Variant: workflow.DefaultVariant, Engine: kind.Name, Position: y.at}}
-	settings := map[string][]string{}
-	before := len(y.faults.list)
-	refused := refusedInRepo()
-	refused["require"] = "is a key of the whole file, not of one project"
-	y.Map(projectKeys(&e, kind, settings), refused)
-	e.Settings = kind.Settings(settings)
-	if y.kind != yamlMap {
-		return e, false
-	}
-	if !y.Has("dir") {
-		y.Fault("`%s` needs a `dir`", y.path)
-	}
-	if e.Glob && e.Name != "" {
-		y.Fault("`%s` has a name, and a `dir` with wildcards that can stand for several projects: "+
-			"remove the name or name one directory", y.path)
-	}
-	return e, len(y.faults.list) == before
-}
-
-func projectKeys(e *ProjectEntry, kind workflow.Kind, settings map[string][]string) Keys {
-	keys := Keys{
-		"name":        func(y *Value) { checked(y, &e.Name, nameFault) },
-		"environment": func(y *Value) { checked(y, &e.Environment, LabelFault) },
-		"component":   func(y *Value) { checked(y, &e.Component, LabelFault) },
-		"dir": func(y *Value) {
-			s, ok := y.Text()
-			if !ok {
-				return
-			}
-			e.Dir, e.Glob = s, workflow.IsGlob(s)
-			fault := ProjectDirFault(s)
-			if e.Glob && fault == "" {
-				fault = workflow.PathGlobFault(s)
-			}
-			if fault != "" {
-				y.Fault("`%s` %s", y.path, fault)
-			}
-		},
-		"watch":      func(y *Value) { e.Watch = globList(y, func(s string) string { return watchFault(kind, s) }) },
-		"depends_on": func(y *Value) { y.Strings(&e.DependsOn) },
-		"workspace": func(y *Value) {
-			var s string
-			if y.Choice(&s, "tree"); s == "tree" {
-				e.WholeTree = true
-			}
-		},
-		"autoplan": func(y *Value) {
-			plan := true
-			y.Bool(&plan)
-			e.NoAutoplan = !plan
-		},
-	}
-	maps.Copy(keys, kindKeys(kind, e, settings))
-	return keys
-}
-
-// kindKeys are those that the project's engine brings: its variant's, and those whose words
-// become its settings.
-func kindKeys(kind workflow.Kind, e *ProjectEntry, settings map[string][]string) Keys {
-	keys := Keys{}
-	if key := kind.VariantKey; key.Name != "" {
-		keys[key.Name] = func(y *Value) {
-			checked(y, &e.Variant, func(s string) string {
-				if s == "" { // and the default would be two names of one variant
-					return "is empty"
-				}
-				return key.FaultOf(s)
-			})
-		}
-	}
-	for _, key := range kind.Keys {
-		keys[key.Name] = func(y *Value) { settings[key.Name] = kindWords(y, key) }
-	}
-	return keys
-}
-
-// kindWords reads what stands behind one of an engine's keys.
-func kindWords(y *Value, key workflow.Key) []string {
-	var s string
-	switch key.Form {
-	case workflow.KeyFiles:
-		return fileList(y, key.FaultOf)
-	case workflow.KeyChoice:
-		y.Choice(&s, key.Choices...)
-	case workflow.KeyNumber:
-		y.Number(&s)
-		if why := key.FaultOf(s); s != "" && why != "" {
-			y.Fault("`%s` %s", y.path, why)
-		}
-	default:
-		checked(y, &s, key.FaultOf)
-	}
-	return []string{s}
-}
-
 // checked reads a text that a rule may refuse; the rule returns the fault without its subject, or "".
 func checked(y *Value, into *string, fault func(string) string) {
 	s, ok := y.Text()
@@ -250,7 +143,8 @@ func checked(y *Value, into *string, fault func(string) string) {
 	*into = s
 }
 
-// fileList reads files relative to a project's directory; fault refuses more than what is no path.
+// fileList reads files relative to a project's directory, or from the root where they begin
+// with "/"; fault refuses more than what is no path.
 func fileList(y *Value, fault func(string) string) []string {
 	var list []string
 	y.List(func(v *Value) {
@@ -258,7 +152,11 @@ func fileList(y *Value, fault func(string) string) []string {
 		if !ok {
 			return
 		}
-		why := workflow.PathFault(s)
+		name, rooted := strings.CutPrefix(s, "/")
+		why := workflow.PathFault(name)
+		if why == "" && rooted {
+			why = leavesFault(name)
+		}
 		if why == "" {
 			why = fault(s)
 		}
@@ -266,9 +164,23 @@ func fileList(y *Value, fault func(string) string) []string {
 			v.Fault("`%s` %s", v.path, why)
 			return
 		}
-		list = append(list, path.Clean(s))
+		if list, _ := holesIn(name, false); len(list) == 0 { // what a placeholder stands for may have several parts
+			name = path.Clean(name)
+		}
+		if rooted {
+			name = "/" + name
+		}
+		list = append(list, name)
 	})
 	return list
+}
+
+// leavesFault says of a path from the root that it leaves the repository, "" when it does not.
+func leavesFault(name string) string {
+	if clean := path.Clean(name); clean == ".." || strings.HasPrefix(clean, "../") {
+		return fmt.Sprintf("%q leaves the repository", "/"+name)
+	}
+	return ""
 }
 
 func globList(y *Value, fault func(string) string) []string {
@@ -332,16 +244,21 @@ func DirGlobFault(s string, before bool) string {
 }
 
 // watchFault says why a text is no glob of `watch`, without its subject; "" when it
-// is. One that begins with "!" takes files out, but none that the engine reads by itself.
+// is. One that begins with "!" takes files out, but none that the engine reads by itself; one
+// that begins with "/" is from the root.
 func watchFault(kind workflow.Kind, s string) string {
 	glob, exclude := strings.CutPrefix(s, "!")
+	glob, rooted := strings.CutPrefix(glob, "/")
 	if why := workflow.PathGlobFault(glob); why != "" {
+		return why
+	}
+	if why := leavesFault(glob); rooted && why != "" {
 		return why
 	}
 	if exclude && kind.ReadsUnasked(glob) {
 		return fmt.Sprintf("%q takes out files of configuration, and a change of these always counts: take the line away", s)
 	}
-	return ""
+	return holeFault(s, kind, true)
 }
 
 // nameFault says why a project's name is refused: names stand in comments,
@@ -373,91 +290,4 @@ func LabelFault(s string) string {
 		}
 	}
 	return ""
-}
-
-// checkPattern says why an autodiscover pattern is refused, "" when it is good.
-func checkPattern(s string) string {
-	if why := workflow.PathFault(s); why != "" {
-		return why
-	}
-	seen := map[string]bool{}
-	for _, segment := range strings.Split(s, "/") {
-		switch {
-		case segment == "{environment}" || segment == "{component}":
-			if seen[segment] {
-				return fmt.Sprintf("%q names %s twice", s, segment)
-			}
-			seen[segment] = true
-		case strings.ContainsAny(segment, "{}"):
-			return fmt.Sprintf("%q has the part %q: whole parts {environment}, {component}, * and ** are known", s, segment)
-		case segment == "" || segment == "." || segment == "..":
-			return fmt.Sprintf("%q is not a plain path", s)
-		case strings.Contains(segment, "**") && segment != "**", strings.Count(segment, "*") > 8:
-			return fmt.Sprintf("%q has the part %q: ** stands alone", s, segment)
-		}
-	}
-	if len(seen) == 0 {
-		return fmt.Sprintf("%q has neither {environment} nor {component}", s)
-	}
-	if strings.Count(s, "**") > 2 {
-		return fmt.Sprintf("%q has more than two **", s)
-	}
-	return ""
-}
-
-// checkTwins refuses names that are given twice, and directories that differ only
-// in how Unicode writes the same letters: people could not tell them apart.
-// Entries for one directory and variant are told apart by name.
-func checkTwins(entries []ProjectEntry, kinds workflow.Kinds, faults *Faults) {
-	twins, names := map[string][]*ProjectEntry{}, map[string]workflow.Position{}
-	for i := range entries {
-		e := &entries[i]
-		if e.Name != "" {
-			if first, twice := names[e.Name]; twice {
-				faults.Add(e.Position, "the name `%s` is given twice; the first is in line %d", e.Name, first.Line)
-			} else {
-				names[e.Name] = e.Position
-			}
-		}
-		key := norm.NFC.String(e.Dir) + "\x00" + e.Variant
-		if same := twins[key]; len(same) > 0 && same[0].Dir != e.Dir {
-			faults.Add(e.Position, "directory `%s` looks the same as the one in line %d and is written with other Unicode characters",
-				e.Dir, same[0].Position.Line)
-			continue
-		}
-		twins[key] = append(twins[key], e)
-	}
-	for i := range entries {
-		e := &entries[i]
-		if same := twins[norm.NFC.String(e.Dir)+"\x00"+e.Variant]; len(same) > 1 && same[0].Dir == e.Dir {
-			e.setApart(same, kinds.Of(e.Project), faults)
-		}
-	}
-}
-
-// setApart tells an entry apart from others that name its directory and variant too,
-// by its name, so that must be there.
-func (e *ProjectEntry) setApart(same []*ProjectEntry, kind workflow.Kind, faults *Faults) {
-	place := fmt.Sprintf("directory `%s`", e.Dir)
-	if kind.VariantKey.Name != "" {
-		place += fmt.Sprintf(" with %s `%s`", kind.VariantKey.Title, e.Variant)
-	}
-	switch first := same[0]; {
-	case e.Name != "":
-		e.Entry = e.Name
-	case e != first && e.Glob:
-		faults.Add(e.Position, "%s is named twice; the first is in line %d", place, first.Position.Line)
-	case e != first:
-		words := "a `name`"
-		for _, key := range kind.Keys {
-			if key.Apart {
-				words += " and a `" + key.Name + "`"
-			}
-		}
-		faults.Add(e.Position, "%s is named twice; the first is in line %d. "+
-			"To plan it once for each, give every entry %s of its own", place, first.Position.Line, words)
-	case !e.Glob && same[1].Name != "":
-		faults.Add(e.Position, "%s is named again in line %d: give this entry a `name` too, which tells the two apart",
-			place, same[1].Position.Line)
-	}
 }

@@ -55,7 +55,7 @@ func TestRepoConfigMeaning(t *testing.T) {
 				Watch: []string{"*.tf", "../../shared/*.json"}, DependsOn: []string{"vpc/prod"}, WholeTree: true,
 				Position: workflow.Position{File: workflow.RepoConfigFile, Line: 8, Column: 5}}},
 			{Project: workflow.Project{Dir: "stacks/*", Variant: "blue", Engine: "terraform", NoAutoplan: true,
-				Position: workflow.Position{File: workflow.RepoConfigFile, Line: 21, Column: 5}}, Glob: true},
+				Position: workflow.Position{File: workflow.RepoConfigFile, Line: 21, Column: 5}}, Glob: true, Item: 1},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(faults) > 0 {
@@ -86,7 +86,7 @@ func TestKindKeys(t *testing.T) {
 		{"{dir: a, shelf: top, litres: 1.50, label: x, recipes: [./b.txt, ../c=d], lid: steel}",
 			`a "top" "" {"lid":"steel","recipes":["b.txt","../c=d"],"litres":"1.50","label":"x"}`},
 		{"{dir: a}", `a "default" "" `},
-		{"{dir: a, name: x}\n- {dir: a, name: y, label: l}", `a "default" "x"  a "default" "y" {"label":"l"}`},
+		{"{dir: a, name: x}\n- {dir: a, name: y, label: l}", `a "default" ""  a "default" "" {"label":"l"}`},
 		{"{dir: a, shelf: floor}", "`projects[0].shelf` \"floor\" is no shelf"},
 		{`{dir: a, shelf: ""}`, "`projects[0].shelf` is empty"},
 		{"{dir: a, litres: 0}", "`projects[0].litres` is too little"},
@@ -94,8 +94,11 @@ func TestKindKeys(t *testing.T) {
 		{"{dir: a, lid: wood}", "`projects[0].lid` must be glass or steel, not \"wood\""},
 		{"{dir: a, label: 7}", "`projects[0].label` must be a text, not a whole number: write it in quotes"},
 		{"{dir: a, recipes: x}", "`projects[0].recipes` must be a list, not a text"},
-		{"{dir: a, recipes: [/x]}", "`projects[0].recipes[0]` \"/x\" is absolute: paths are relative"},
-		{"{dir: a, backend_config: [x]}", "unknown key `projects[0].backend_config`; known are autoplan, component, depends_on, dir, environment, label, lid, litres, name, recipes, shelf, watch, workspace"},
+		{"{dir: a, recipes: [/x/../y]}", `a "default" "" {"recipes":["/y"]}`},
+		{"{dir: a, recipes: [//x]}", "`projects[0].recipes[0]` \"/x\" is absolute: paths are relative"},
+		{"{dir: a, recipes: [/]}", "`projects[0].recipes[0]` is empty"},
+		{"{dir: a, recipes: [/../x]}", "`projects[0].recipes[0]` \"/../x\" leaves the repository"},
+		{"{dir: a, backend_config: [x]}", "unknown key `projects[0].backend_config`; known are autoplan, component, depends_on, dir, environment, environments, label, lid, litres, name, recipes, shelf, watch, workspace"},
 		{"{dir: a, shelf: top}\n- {dir: a, shelf: top}",
 			"directory `a` with shelf `top` is named twice; the first is in line 2. To plan it once for each, give every entry a `name` and a `recipes` of its own"},
 	} {

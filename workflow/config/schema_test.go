@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,11 +13,24 @@ import (
 
 // schemaNode is the part of JSON Schema that docs/cardea.schema.json uses.
 type schemaNode struct {
-	Type                 string
-	AdditionalProperties *bool
+	Type                 schemaType
+	AdditionalProperties json.RawMessage
 	Properties           map[string]schemaNode
 	Items                *schemaNode
 	Enum, Examples       []any
+	Ref                  string `json:"$ref"`
+}
+
+// schemaType is a type, the first one of several.
+type schemaType string
+
+func (s *schemaType) UnmarshalJSON(data []byte) error {
+	var list []string
+	if json.Unmarshal(data, &list) == nil && len(list) > 0 {
+		*s = schemaType(list[0])
+		return nil
+	}
+	return json.Unmarshal(data, (*string)(s))
 }
 
 // TestSchemaIsTrue holds docs/cardea.schema.json to the parser: the same keys at
@@ -32,6 +46,15 @@ func TestSchemaIsTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	autodiscover, project := root.Properties["autodiscover"], *root.Properties["projects"].Items
+	var environment schemaNode
+	if err := json.Unmarshal(project.Properties["environments"].AdditionalProperties, &environment); err != nil {
+		t.Fatal(err)
+	}
+	for key, s := range environment.Properties {
+		if name, ok := strings.CutPrefix(s.Ref, "#/properties/projects/items/properties/"); ok {
+			environment.Properties[key] = project.Properties[name]
+		}
+	}
 	for _, level := range []struct {
 		name   string
 		schema schemaNode
@@ -40,7 +63,9 @@ func TestSchemaIsTrue(t *testing.T) {
 	}{
 		{"root", root, repoKeys(&Repo{}, kinds.Default()), `{%q: %s}`},
 		{"autodiscover", autodiscover, autodiscoverKeys(&Autodiscover{}), `{"autodiscover": {%q: %s}}`},
-		{"project", project, projectKeys(&ProjectEntry{}, kinds.Default(), nil), `{"projects": [{"dir": "a", %q: %s}]}`},
+		{"project", project, (&entryReader{kind: kinds.Default()}).keys(),
+			`{"autodiscover": {"pattern": "{environment}"}, "projects": [{"dir": "a", %q: %s}]}`},
+		{"environment", environment, (&entryReader{kind: kinds.Default()}).environmentKeys(), `{"projects": [{"dir": "a", "environments": {"e": {%q: %s}}}]}`},
 	} {
 		var inParser, inSchema []string
 		for k := range level.keys {
@@ -54,7 +79,7 @@ func TestSchemaIsTrue(t *testing.T) {
 		if diff := cmp.Diff(inParser, inSchema); diff != "" {
 			t.Errorf("%s: -parser +schema:\n%s", level.name, diff)
 		}
-		if a := level.schema.AdditionalProperties; a == nil || *a {
+		if string(level.schema.AdditionalProperties) != "false" {
 			t.Errorf("%s: the schema accepts unknown keys", level.name)
 		}
 		for key, s := range level.schema.Properties {
@@ -90,7 +115,7 @@ func (s schemaNode) values(t *testing.T, name string) []string {
 	switch {
 	case s.Type == "boolean":
 		out = append(out, "true", "false")
-	case s.Type == "object":
+	case s.Type == "object" && (s.Properties != nil || s.AdditionalProperties == nil):
 		out = append(out, "{}")
 	case s.Type == "array" && s.Items.Type == "object":
 		out = append(out, "[]")

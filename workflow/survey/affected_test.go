@@ -40,6 +40,9 @@ func TestAffectedProjects(t *testing.T) {
 		{name: "var file, backend, watch", head: config, base: config, changes: "vars/prod.tfvars vars/prod.s3.tfbackend shared/a.json shared/b.json shared/c/d.json docs/a/b.md",
 			want: []string{"prod/net: variable file `vars/prod.tfvars` changed; backend configuration `vars/prod.s3.tfbackend` changed; " +
 				"`shared/a.json` changed, and 1 more file, watched as `../../shared/*.json`; `docs/a/b.md` changed, watched as `../../docs`"}},
+		{name: "paths from the root, of one environment", base: "projects: [{dir: dev/net, var_files: [\"/vars/{environment}.tfvars\"], watch: [\"/shared/{environment}/*\", \"!/dev/net/*.md\"], environments: {qa: {}, prod: {}}}]\n", head: "projects: [{dir: dev/net, var_files: [\"/vars/{environment}.tfvars\"], watch: [\"/shared/{environment}/*\", \"!/dev/net/*.md\"], environments: {qa: {}, prod: {}}}]\n",
+			changes: "vars/prod.tfvars shared/prod/a.json shared/x/b.json dev/net/README.md", want: []string{
+				"dev/net/prod: variable file `vars/prod.tfvars` changed; `shared/prod/a.json` changed, watched as `/shared/prod/*`"}},
 		{name: "files that code names", changes: "scripts/vpc.sh prod/rooted.txt",
 			want: []string{"prod/db: `prod/rooted.txt`, which its code names, changed, and 1 more file",
 				"prod/net: `prod/rooted.txt`, which its code names, changed, and 1 more file"}},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
 )
 
 // holdEntries gives head's projects the entries that base knows them by. What an
@@ -13,7 +14,7 @@ import (
 // second one or only one of several: base's project must not be lost by that, nor
 // its rules, locks and approvals. The same name is the same project, else the
 // same files that say where its state is, where just one project of each tree has them.
-func holdEntries(base, head []workflow.Project, kinds workflow.Kinds) {
+func holdEntries(base, head []draft, kinds workflow.Kinds) {
 	known := map[workflow.ProjectKey][]int{}
 	for i, b := range base {
 		known[b.Place()] = append(known[b.Place()], i)
@@ -26,10 +27,10 @@ func holdEntries(base, head []workflow.Project, kinds workflow.Kinds) {
 	}
 	for place, ours := range places {
 		theirs := known[place]
-		for _, same := range []func(b, h workflow.Project) bool{
-			func(b, h workflow.Project) bool { return b.Entry == h.Entry },
-			func(b, h workflow.Project) bool { return b.Name == h.Name },
-			func(b, h workflow.Project) bool { return sameState(kinds.Of(b), b, h) },
+		for _, same := range []func(b, h draft) bool{
+			func(b, h draft) bool { return b.Entry == h.Entry },
+			func(b, h draft) bool { return b.Name == h.Name },
+			func(b, h draft) bool { return sameState(kinds.Of(b.Project), b.Project, h.Project) },
 		} {
 			var pairs [][2]int
 			for _, i := range ours {
@@ -98,7 +99,7 @@ func (r *resolver) newcomer(p *workflow.Project) {
 	case len(environments) > 0:
 		p.Environment, p.Neighbours = "", environments
 	default:
-		p.Environment, _, _ = labels(r.in.Base.Autodiscover.Pattern, p.Dir)
+		p.Environment, _, _ = config.Labels(r.in.Base.Autodiscover.Pattern, p.Dir)
 		p.Strictest = p.Environment == ""
 	}
 }

@@ -136,7 +136,7 @@ func (r *resolver) notes(projects []workflow.Project) []string {
 			continue
 		}
 		k := relabel{p.HeadEnvironment, p.Environment, p.Strictest, phrase.AndList(phrase.Quoted(p.Neighbours)),
-			r.in.Rules.EnvironmentOfDir(p.Dir) != ""}
+			r.byServer[p.Key()]}
 		if groups[k] == nil {
 			order = append(order, k)
 		}

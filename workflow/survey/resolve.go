@@ -2,7 +2,6 @@ package survey
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -70,8 +69,8 @@ func Resolve(in Input) Resolution {
 	}
 	base := drafts(baseConfig, in.BaseFound, in.Kinds, &config.Faults{})
 	holdEntries(base, head, in.Kinds)
-	r := resolver{in: in, head: head, base: base, baseByKey: map[workflow.ProjectKey]workflow.Project{},
-		baseByDir: map[string][]workflow.Project{}, names: map[workflow.ProjectKey]string{}, faults: faults}
+	r := resolver{in: in, head: head, base: base, baseByKey: map[workflow.ProjectKey]draft{}, byServer: map[workflow.ProjectKey]bool{},
+		baseByDir: map[string][]draft{}, names: map[workflow.ProjectKey]string{}, faults: faults}
 	for _, p := range base {
 		r.baseByKey[p.Key()] = p
 		r.baseByDir[p.Dir] = append(r.baseByDir[p.Dir], p)
@@ -84,7 +83,7 @@ func Resolve(in Input) Resolution {
 		out.Projects = append(out.Projects, p)
 		r.names[p.Key()] = p.Name
 		if b, ok := r.baseByKey[p.Key()]; ok {
-			if keys := changedKeys(in.Kinds.Of(h), b, h); len(keys) > 0 {
+			if keys := changedKeys(in.Kinds.Of(h.Project), b.Project, h.Project); len(keys) > 0 {
 				out.Changed[p.Key()] = keys
 			}
 		}
@@ -104,17 +103,18 @@ func Resolve(in Input) Resolution {
 
 type resolver struct {
 	in         Input
-	head, base []workflow.Project
-	baseByKey  map[workflow.ProjectKey]workflow.Project
-	baseByDir  map[string][]workflow.Project
+	head, base []draft
+	baseByKey  map[workflow.ProjectKey]draft
+	baseByDir  map[string][]draft
+	byServer   map[workflow.ProjectKey]bool   // the server's rules say its environment
 	names      map[workflow.ProjectKey]string // the names that hold
 	renames    [][2]string                    // held name, head's name
 	faults     *config.Faults
 }
 
 // trusted gives a project of head what base and server decide about it.
-func (r *resolver) trusted(h workflow.Project) workflow.Project {
-	p := h
+func (r *resolver) trusted(h draft) workflow.Project {
+	p := h.Project
 	b, known := r.baseByKey[h.Key()]
 	p.Library = p.Library && (!known || b.Library) // one that lost its backend is a project that lost its state
 	if known && !r.in.BaseFaulty {
@@ -130,7 +130,9 @@ func (r *resolver) trusted(h workflow.Project) workflow.Project {
 	} else { // a change cannot take out what it changes itself
 		p.Watch = union(workflow.Watched(b.Watch), workflow.Watched(h.Watch))
 	}
-	switch env := r.in.Rules.EnvironmentOfDir(h.Dir); {
+	env := r.placed(h)
+	r.byServer[p.Key()] = env != ""
+	switch {
 	case env != "":
 		p.Environment = env
 	case r.in.BaseFaulty:
@@ -147,105 +149,28 @@ func (r *resolver) trusted(h workflow.Project) workflow.Project {
 	return p
 }
 
+// placed is the environment in which the server's rules place a project, "" when they do not.
+// What tells it apart in its directory is base's word where base has the project. With base's
+// file faulty it would be head's, and so nothing decides where it could.
+func (r *resolver) placed(d draft) string {
+	if r.in.BaseFaulty && r.in.Rules.PlaceVariants() {
+		return ""
+	}
+	if b, known := r.baseByKey[d.Key()]; known {
+		d = b
+	}
+	return r.in.Rules.EnvironmentOf(d.Dir, d.variants())
+}
+
 // trustedBase gives a project of base the environment that the server decides.
-func (r *resolver) trustedBase(b workflow.Project) workflow.Project {
-	if env := r.in.Rules.EnvironmentOfDir(b.Dir); env != "" {
+func (r *resolver) trustedBase(d draft) workflow.Project {
+	b := d.Project
+	if env := r.placed(d); env != "" {
 		b.Environment = env
 	} else if r.in.BaseFaulty {
-		b.Environment = ""
+		b.Environment, b.Strictest = "", r.in.Rules.PlaceVariants()
 	}
 	return b
-}
-
-// drafts lists the projects that one configuration makes of one tree, as it asks
-// for them: the entries with wildcards, then the plain ones, where a later one
-// replaces an earlier one of the same directory, variant and entry,
-// and every discovered root that no entry names and that is not ignored.
-func drafts(cfg config.Repo, found workflow.Discovery, kinds workflow.Kinds, faults *config.Faults) []workflow.Project {
-	byKey := map[workflow.ProjectKey]workflow.Project{}
-	ignored := func(dir string) bool { return workflow.MatchAny(cfg.Autodiscover.Ignore, dir) }
-	roots := found.Roots(ignored)
-	for _, e := range cfg.Projects {
-		if !e.Glob {
-			continue
-		}
-		glob := workflow.CompileGlob(e.Dir)
-		for _, dir := range roots {
-			if glob.Match(dir) {
-				p := e.Project
-				p.Dir = dir
-				byKey[p.Key()] = p
-			}
-		}
-	}
-	var looks map[string]string
-	for _, e := range cfg.Projects {
-		if e.Glob {
-			continue
-		}
-		if _, ok := found.Modules[e.Dir]; !ok {
-			if looks == nil {
-				looks = lookAlikes(found)
-			}
-			faults.Add(e.Position, "%s", missingDir(e.Dir, kinds.Of(e.Project), looks))
-			continue
-		}
-		delete(byKey, workflow.ProjectKey{Dir: e.Dir, Variant: e.Variant}) // what a glob stands for
-		byKey[e.Key()] = e.Project
-	}
-	named := map[string]bool{}
-	for key := range byKey {
-		named[key.Dir] = true
-	}
-	for _, dir := range roots {
-		if cfg.Autodiscover.Enabled && !named[dir] && !ignored(dir) && !found.OnlyUnit(dir) {
-			m := found.Modules[dir]
-			p := workflow.Project{Dir: dir, Variant: workflow.DefaultVariant,
-				Engine: cmp.Or(m.Engine, kinds.Default().Name), Library: !m.KeepsState}
-			byKey[p.Key()] = p
-		}
-	}
-	list := finishDrafts(cfg, byKey)
-	for _, p := range list {
-		outside(p, kinds.Of(p), faults)
-	}
-	return list
-}
-
-// finishDrafts fills in names and labels and refuses directories that cannot be used.
-func finishDrafts(cfg config.Repo, byKey map[workflow.ProjectKey]workflow.Project) []workflow.Project {
-	list := make([]workflow.Project, 0, len(byKey))
-	twins := map[string]string{} // by how the directory looks
-	twice := map[string]bool{}
-	for key, p := range byKey {
-		if p.Name == "" {
-			p.Name = p.DefaultName()
-		}
-		env, component, _ := labels(cfg.Autodiscover.Pattern, p.Dir)
-		if p.Environment == "" {
-			p.Environment = env
-		}
-		if p.Component == "" {
-			p.Component = component
-		}
-		look := norm.NFC.String(key.Dir)
-		if other, ok := twins[look]; ok && other != key.Dir {
-			twice[look] = true
-		}
-		twins[look] = key.Dir
-		list = append(list, p)
-	}
-	for i := range list {
-		p := &list[i]
-		if why := config.ProjectDirFault(p.Dir); why != "" {
-			p.Refused = phrase.Say("Its directory %s.", why)
-		} else if twice[norm.NFC.String(p.Dir)] {
-			p.Refused = phrase.Say("There are two directories that both look like %q and differ only in Unicode form; rename one.",
-				norm.NFC.String(p.Dir))
-		}
-	}
-	workflow.SortProjects(list)
-	return list
 }
 
 // outside adds a fault for every file or glob that leaves the repository.
@@ -284,48 +209,6 @@ func missingDir(dir string, kind workflow.Kind, looks map[string]string) string 
 		return fmt.Sprintf("directory `%s` does not exist or has no %s files: did you mean `%s`?", dir, kind.Title, near)
 	}
 	return fmt.Sprintf("directory `%s` does not exist or has no %s files", dir, kind.Title)
-}
-
-// labels reads a directory's labels by an autodiscover pattern. {environment}
-// stands for one part of the path, {component} for one or more, * for any text
-// within a part and ** for any number of parts.
-func labels(pattern, dir string) (environment, component string, ok bool) {
-	parts := strings.Split(dir, "/")
-	if pattern == "" || len(parts) > 64 {
-		return "", "", false
-	}
-	return matchLabels(strings.Split(pattern, "/"), parts)
-}
-
-func matchLabels(pattern, parts []string) (environment, component string, ok bool) {
-	if len(pattern) == 0 {
-		return "", "", len(parts) == 0
-	}
-	switch first := pattern[0]; first {
-	case "**":
-		for n := 0; n <= len(parts); n++ {
-			if environment, component, ok = matchLabels(pattern[1:], parts[n:]); ok {
-				return environment, component, true
-			}
-		}
-	case "{component}":
-		for n := 1; n <= len(parts); n++ {
-			if environment, _, ok = matchLabels(pattern[1:], parts[n:]); ok {
-				return environment, strings.Join(parts[:n], "/"), true
-			}
-		}
-	case "{environment}":
-		if len(parts) > 0 {
-			if _, component, ok = matchLabels(pattern[1:], parts[1:]); ok {
-				return parts[0], component, true
-			}
-		}
-	default:
-		if len(parts) > 0 && workflow.MatchGlob(first, parts[0]) {
-			return matchLabels(pattern[1:], parts[1:])
-		}
-	}
-	return "", "", false
 }
 
 // changedKeys names the keys in which the entries that two trees ask for differ.

@@ -199,25 +199,6 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-func TestLabels(t *testing.T) {
-	for _, tt := range []struct{ pattern, dir, want string }{
-		{"{environment}/{component}", "prod/net", "prod net"},
-		{"{environment}/{component}", "prod/eu/net", "prod eu/net"},
-		{"{environment}/{component}", "prod", " "},
-		{"{environment}/{component}", ".", " "},
-		{"live/*/{environment}/**/{component}", "live/eu/prod/x/y/net", "prod x/y/net"},
-		{"{component}/{environment}", "a/b/prod", "prod a/b"},
-		{"{component}/envs/{environment}", "net/envs/dev", "dev net"},
-		{"envs/{environment}", "envs/dev", "dev "},
-		{"", "a/b", " "},
-	} {
-		env, component, _ := labels(tt.pattern, tt.dir)
-		if got := env + " " + component; got != tt.want {
-			t.Errorf("labels(%q, %q): got %q, want %q", tt.pattern, tt.dir, got, tt.want)
-		}
-	}
-}
-
 // FuzzResolve: what parses resolves, whatever the tree holds.
 func FuzzResolve(f *testing.F) {
 	files, _ := filepath.Glob("../config/testdata/repoconfig/*.yml")

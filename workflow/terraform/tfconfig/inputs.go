@@ -304,7 +304,11 @@ func (g *gathering) named(what, file string) error {
 	}
 	info, err := fs.Stat(g.tree, name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
-		g.refuse("Its %s `%s` does not exist.", what, name)
+		hint := ""
+		if at, err := fs.Stat(g.tree, path.Clean(file)); err == nil && !at.IsDir() {
+			hint = fmt.Sprintf(" A path from the repository's root begins with a slash: `/%s`.", file)
+		}
+		g.refuse("Its %s `%s` does not exist.%s", what, name, hint)
 		return nil
 	}
 	if err != nil {
@@ -317,12 +321,11 @@ func (g *gathering) named(what, file string) error {
 // watch takes the files that the project's globs match.
 func (g *gathering) watch() error {
 	for _, w := range workflow.Watched(g.project.Watch) {
-		glob := path.Join(g.dir, w)
-		if path.IsAbs(w) || leaves(glob) {
+		glob := workflow.WatchGlob(g.dir, w)
+		if leaves(glob) {
 			g.refuse("It watches `%s`, which is outside of the repository.", w)
 			continue
 		}
-		glob = workflow.WatchGlob(g.dir, w)
 		g.in.Watch = append(g.in.Watch, glob)
 		if err := g.watched(workflow.CompileGlob(glob)); err != nil {
 			return fmt.Errorf("watch %q: %w", w, err)

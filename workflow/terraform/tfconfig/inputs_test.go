@@ -53,6 +53,8 @@ func TestInputsRefused(t *testing.T) {
 		{name: "an override flips the backend", files: map[string]string{"a/x.tf": s3, "a/backend_override.tf": "terraform {\n backend \"local\" {}\n}\n"}, want: "keeps it at `terraform.tfstate`"},
 		{name: "JSON with a string nested too deeply", files: map[string]string{"a/x.tf": s3, "a/y.tf.json": `{"locals": {"x": "${` + strings.Repeat("(", 6000) + "1" + strings.Repeat(")", 6000) + `}"}}`}, want: "It is nested too deeply"},
 		{name: "var file missing", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Settings: Settings{VarFiles: []string{"v.tfvars"}}.JSON()}, want: "Its var file `a/v.tfvars` does not exist."},
+		{name: "var file missing here, and at the root", files: map[string]string{"a/x.tf": s3, "vars/v.tfvars": ""}, project: workflow.Project{Settings: Settings{VarFiles: []string{"vars/v.tfvars"}}.JSON()},
+			want: "Its var file `a/vars/v.tfvars` does not exist. A path from the repository's root begins with a slash: `/vars/v.tfvars`."},
 		{name: "var file outside", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Settings: Settings{VarFiles: []string{"../../v.tfvars"}}.JSON()}, want: "Its var file `../../v.tfvars` is outside of the repository."},
 		{name: "backend config missing", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Settings: Settings{BackendConfig: []string{"c"}}.JSON()}, want: "Its backend configuration file `a/c` does not exist."},
 		{name: "module outside", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"../../m\" }"}, want: "It calls a module at `../m`, which is outside of the repository."},

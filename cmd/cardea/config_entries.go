@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
+)
+
+// maxEntryLines is how many projects are shown of what entries become.
+const maxEntryLines = 100
+
+// entriesOf says what a file's entries become where that is not what stands in them: entries of
+// globs and of environments, with paths and placeholders written out.
+func entriesOf(cfg config.Repo, kinds workflow.Kinds, projects []workflow.Project) (lines []string) {
+	written := map[workflow.Position]config.ProjectEntry{}
+	for _, e := range cfg.Projects {
+		written[e.Position] = e
+	}
+	more := 0
+	for _, p := range projects {
+		e, ok := written[p.Position]
+		plain := !e.Glob && e.Under == "" && e.Variant == p.Variant && string(e.Settings) == string(p.Settings) &&
+			slices.Equal(e.DependsOn, p.DependsOn) && slices.Equal(e.Watch, p.Watch)
+		if !ok || plain {
+			continue
+		}
+		if len(lines) == maxEntryLines {
+			more++
+			continue
+		}
+		lines = append(lines, entryLine(p, kinds.Of(p)))
+	}
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("and %s more", counted(more, "project")))
+	}
+	return append(lines, oneState(kinds, projects)...)
+}
+
+// entryLine is one project as its entry asks for it.
+func entryLine(p workflow.Project, kind workflow.Kind) string {
+	parts := []string{"directory " + p.Dir}
+	for _, part := range []struct{ key, value string }{{"environment", p.Environment}, {"component", p.Component},
+		{kind.VariantKey.Title, strings.TrimPrefix(p.Variant, workflow.DefaultVariant)}} {
+		if part.value != "" {
+			parts = append(parts, part.key+" "+part.value)
+		}
+	}
+	for _, key := range kind.Keys {
+		if value := p.Setting(key.Name); value != nil && key.Form != workflow.KeyFiles {
+			parts = append(parts, key.Name+" "+strings.Trim(string(value), `"`))
+		}
+		var files []string
+		for _, f := range p.Files(key) {
+			files = append(files, path.Join(p.Dir, f))
+		}
+		if len(files) > 0 {
+			parts = append(parts, key.Name+" "+strings.Join(files, " "))
+		}
+	}
+	for _, list := range []struct {
+		key   string
+		texts []string
+	}{{"watch", p.Watch}, {"depends_on", p.DependsOn}} {
+		if len(list.texts) > 0 {
+			parts = append(parts, list.key+" "+strings.Join(list.texts, " "))
+		}
+	}
+	if !p.Refused.Empty() {
+		parts = append(parts, "refused: "+p.Refused.String())
+	}
+	return p.Name + ": " + strings.Join(parts, ", ")
+}
+
+// oneState says which projects keep one state because nothing that says where it is tells them apart.
+func oneState(kinds workflow.Kinds, projects []workflow.Project) (notes []string) {
+	type same struct {
+		place workflow.ProjectKey
+		files string
+	}
+	groups, order := map[same][]string{}, []same{}
+	titles := map[same][]string{}
+	for _, p := range projects {
+		at := same{place: p.Place()}
+		kind := kinds.Of(p)
+		what := []string{"directory"}
+		if kind.VariantKey.Title != "" {
+			what = append(what, kind.VariantKey.Title)
+		}
+		for _, key := range kind.Keys {
+			if key.Apart {
+				what = append(what, key.Name)
+				for _, f := range p.Files(key) {
+					at.files += fmt.Sprintf("%q", path.Join(p.Dir, f))
+				}
+			}
+		}
+		if groups[at] == nil {
+			order = append(order, at)
+		}
+		groups[at], titles[at] = append(groups[at], p.Name), what
+	}
+	for _, at := range order {
+		if names := groups[at]; len(names) > 1 {
+			notes = append(notes, fmt.Sprintf("note: %s have the same %s, so they keep one state: give each its own %s",
+				phrase.SomeNames(names), phrase.AndList(titles[at]), phrase.OrList(titles[at][1:])))
+		}
+	}
+	return notes
+}
+
+// missingFiles adds a fault for every file that an entry names and that is not there.
+func missingFiles(files fs.FS, kinds workflow.Kinds, projects []workflow.Project, faults *config.Faults) {
+	for _, p := range projects {
+		if !p.Refused.Empty() {
+			continue
+		}
+		for _, key := range kinds.Of(p).Keys {
+			for _, f := range p.Files(key) {
+				name := path.Join(p.Dir, f)
+				if info, err := fs.Stat(files, name); err != nil || info.IsDir() {
+					faults.Add(p.Position, "%s `%s` of project `%s` is not in the repository", key.Title, name, p.Name)
+				}
+			}
+		}
+	}
+}

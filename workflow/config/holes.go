@@ -1,0 +1,347 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/workflow"
+)
+
+// Placeholders are words in braces in the texts of an entry, each a key of it: what the
+// project's own file says for that key, or leaves to its defaults.
+
+// holes are the placeholders that a kind's entries may use.
+func holes(kind workflow.Kind) []string {
+	list := variantHoles()
+	list = append(list, "name")
+	if kind.VariantKey.Name != "" {
+		list = append(list, kind.VariantKey.Name)
+	}
+	return list
+}
+
+// variantHoles are those that may say the variant, which the others are made from.
+func variantHoles() []string { return []string{"environment", "component", "dir"} }
+
+// otherHoles are words that people try, and what they mean.
+var otherHoles = map[string]string{"project": "name", "path": "dir", "directory": "dir", "stage": "environment"}
+
+// hole is a placeholder in a text.
+type hole struct {
+	start, end int // of the braces and what is between them
+	name       string
+}
+
+// holesIn finds the placeholders of a text, known or not. In a glob, braces around several
+// alternatives are none, nor is what stands in a class. Loose is the first brace that belongs
+// to nothing, -1 without one.
+func holesIn(s string, glob bool) (list []hole, loose int) {
+	loose = -1
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '[':
+			if end := strings.IndexByte(s[min(i+2, len(s)):], ']'); glob && end >= 0 {
+				i += 2 + end
+			}
+		case '}':
+			if !glob && loose < 0 {
+				loose = i
+			}
+		case '{':
+			next := strings.IndexAny(s[i+1:], "{},")
+			switch {
+			case next >= 0 && s[i+1+next] == '}':
+				list = append(list, hole{start: i, end: i + next + 2, name: s[i+1 : i+1+next]})
+				i += next + 1
+			case !glob && loose < 0:
+				loose = i
+			}
+		}
+	}
+	return list, loose
+}
+
+// holeFault says what is wrong with the placeholders of a text, without its subject; "" when nothing is.
+func holeFault(s string, kind workflow.Kind, glob bool) string {
+	return faultOfHoles(s, holes(kind), glob)
+}
+
+func faultOfHoles(s string, known []string, glob bool) string {
+	list, loose := holesIn(s, glob)
+	if loose >= 0 {
+		why := fmt.Sprintf("%q has a brace that belongs to no placeholder", s)
+		for _, name := range known {
+			if strings.Contains(s, name) {
+				return why + ": write `{" + name + "}`"
+			}
+		}
+		return why + "; placeholders are " + inBraces(known)
+	}
+	for _, h := range list {
+		if !slices.Contains(known, h.name) {
+			return fmt.Sprintf("%q has the unknown placeholder `{%s}`%s", s, phrase.Shown(h.name), meantHole(h.name, known))
+		}
+		if h.start > 0 && s[h.start-1] == '$' {
+			return fmt.Sprintf("%q has a $ before a placeholder: write `{%s}`", s, h.name)
+		}
+	}
+	return ""
+}
+
+// variantHoleFault is holeFault of the text that says the variant.
+func variantHoleFault(s string, kind workflow.Kind) string {
+	for _, h := range first(holesIn(s, false)) {
+		if slices.Contains(holes(kind), h.name) && !slices.Contains(variantHoles(), h.name) {
+			return fmt.Sprintf("%q has the placeholder `{%s}`, which depends on this very key; possible are %s",
+				s, h.name, inBraces(variantHoles()))
+		}
+	}
+	return faultOfHoles(s, variantHoles(), false)
+}
+
+// dirHoleFault refuses placeholders where directories are named: these give the words for them.
+func dirHoleFault(s string, kind workflow.Kind) string {
+	for _, h := range first(holesIn(s, true)) {
+		if slices.Contains(holes(kind), h.name) {
+			return fmt.Sprintf("%q has the placeholder `{%s}`, and a directory cannot have one: write `*` for a part of the path, "+
+				"and let `autodiscover.pattern` read labels from it", s, h.name)
+		}
+	}
+	return ""
+}
+
+func first(list []hole, _ int) []hole { return list }
+
+func meantHole(name string, known []string) string {
+	word := strings.ToLower(strings.Trim(name, " {}$."))
+	near := phrase.Nearest(word, known)
+	if other := otherHoles[word]; slices.Contains(known, other) {
+		near = other
+	}
+	if near == "" {
+		return "; known are " + inBraces(known)
+	}
+	return ": did you mean `{" + near + "}`?"
+}
+
+func inBraces(names []string) string {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = "`{" + name + "}`"
+	}
+	return strings.Join(list, ", ")
+}
+
+// withoutHoles is a text with a letter for each placeholder, for rules about the text around them.
+func withoutHoles(s string) string {
+	list, _ := holesIn(s, false)
+	for _, h := range slices.Backward(list) {
+		s = s[:h.start] + "x" + s[h.end:]
+	}
+	return s
+}
+
+// Placer makes projects of a file's entries: it gives them their names and labels, and puts
+// into their texts what the placeholders stand for.
+//
+// What a placeholder stands for is what the file itself says. In a pull request that is its
+// own file: the words become technical keys, which it could write in full as well, and its plan is the one
+// that will be made once it is merged. Rules never come from them: those are of the project's
+// identity, of the labels that hold, and of whose state it is.
+type Placer struct {
+	pattern string
+	kinds   workflow.Kinds
+	left    int // bytes that may still be made
+}
+
+// maxPlacedBytes is how much the entries of a file may say together once they are filled in,
+// for all their directories; one text may have maxPlacedText.
+const (
+	maxPlacedBytes = 64 << 20
+	maxPlacedText  = 4096
+)
+
+// Placer is one for the entries of this file.
+func (c Repo) Placer(kinds workflow.Kinds) *Placer {
+	return &Placer{pattern: c.Autodiscover.Pattern, kinds: kinds, left: maxPlacedBytes}
+}
+
+// Project is the one that an entry makes of a directory. Why is a clause that says why it
+// cannot be planned, "" when it can.
+func (pl *Placer) Project(e ProjectEntry, dir string) (p workflow.Project, why string) {
+	kind := pl.kinds.Of(e.Project)
+	p = e.Project
+	p.Dir = dir
+	environment, component, _ := Labels(pl.pattern, dir)
+	p.Environment = phrase.OrWord(p.Environment, environment)
+	p.Component = phrase.OrWord(p.Component, component)
+	if e.Under != "" {
+		p.Environment = e.Under
+		p.Name = phrase.OrWord(p.Name, path.Join(dir, e.Under))
+		if of, ok := strings.CutSuffix(p.Name, "/"+e.Under); ok {
+			p.Component = phrase.OrWord(p.Component, of)
+		}
+	}
+	f := filling{placer: pl, words: map[string]string{"environment": p.Environment, "component": p.Component, "dir": dir}}
+	if key := kind.VariantKey; key.Name != "" {
+		if p.Variant = f.text(key.Name, p.Variant, false); p.Variant != e.Variant && f.why == "" {
+			f.fault(key.Name, key.FaultOf(p.Variant))
+		}
+		f.words[key.Name] = p.VariantOrDefault()
+	}
+	p.Name = phrase.OrWord(p.Name, p.DefaultName())
+	f.words["name"], f.project = p.Name, p.Name
+	p.Settings = f.settings(kind, p)
+	p.Watch = f.list("watch", p.Watch, func(s string) string { return f.watch(s) })
+	p.DependsOn = f.list("depends_on", p.DependsOn, func(s string) string { return f.text("depends_on", s, false) })
+	return p, f.why
+}
+
+// filling puts words into the texts of one project; after the first fault it does nothing.
+type filling struct {
+	placer  *Placer
+	words   map[string]string
+	project string
+	why     string
+}
+
+func (f *filling) fault(key, why string) {
+	if f.why == "" && why != "" {
+		f.why = fmt.Sprintf("`%s` %s", key, why)
+	}
+}
+
+// text is a text of a key without placeholders.
+func (f *filling) text(key, s string, glob bool) string {
+	list, _ := holesIn(s, glob)
+	if len(list) == 0 || f.why != "" {
+		return s
+	}
+	var b strings.Builder
+	from := 0
+	for _, h := range list {
+		word := f.words[h.name]
+		if word == "" {
+			f.fault(key, fmt.Sprintf("has `{%s}`, and the project has no %s: give it one, "+
+				"or let `autodiscover.pattern` read it from the directory", h.name, h.name))
+			return s
+		}
+		if glob {
+			word = workflow.EscapeGlob(word)
+		}
+		b.WriteString(s[from:h.start])
+		b.WriteString(word)
+		if from = h.end; b.Len() > maxPlacedText {
+			f.fault(key, fmt.Sprintf("becomes longer than %d bytes with what its placeholders stand for", maxPlacedText))
+			return s
+		}
+	}
+	b.WriteString(s[from:])
+	f.spend(key, b.Len())
+	return b.String()
+}
+
+// spend counts what is made of a key's texts.
+func (f *filling) spend(key string, bytes int) {
+	if f.placer.left -= bytes; f.placer.left < 0 {
+		f.fault(key, fmt.Sprintf("is too much: the entries say more than %d MB once their paths and placeholders are written out",
+			maxPlacedBytes>>20))
+	}
+}
+
+// list is a list with each text changed, the same one where none changes.
+func (f *filling) list(key string, texts []string, change func(string) string) []string {
+	var out []string
+	for i, s := range texts {
+		changed := change(s)
+		if changed != s && out == nil {
+			out = slices.Clone(texts)
+		}
+		if out != nil {
+			out[i] = changed
+		}
+	}
+	if out == nil {
+		return texts
+	}
+	return out
+}
+
+// settings are the project's, with files relative to its directory.
+func (f *filling) settings(kind workflow.Kind, p workflow.Project) []byte {
+	said := map[string][]string{}
+	changed := false
+	for _, key := range kind.Keys {
+		files := p.Files(key)
+		made := f.list(key.Name, files, func(s string) string { return f.file(key, s, p.Dir) })
+		if changed = changed || !slices.Equal(files, made); key.Form == workflow.KeyFiles {
+			said[key.Name] = made
+		}
+	}
+	if !changed || f.why != "" {
+		return p.Settings
+	}
+	for _, key := range kind.Keys {
+		var word string
+		if value := p.Setting(key.Name); key.Form != workflow.KeyFiles && json.Unmarshal(value, &word) == nil {
+			said[key.Name] = []string{word}
+		}
+	}
+	return kind.Settings(said)
+}
+
+// file is a file of a key, relative to the project's directory.
+func (f *filling) file(key workflow.Key, s, dir string) string {
+	text := f.text(key.Name, s, false)
+	name, rooted := strings.CutPrefix(text, "/")
+	if s[0] != '/' {
+		name, rooted = text, false
+	}
+	if text != s && f.why == "" {
+		why := workflow.PathFault(name)
+		if why == "" {
+			why = key.FaultOf(name)
+		}
+		f.fault(key.Name, why)
+	}
+	switch name = path.Clean(name); {
+	case !rooted && text == s:
+		return s
+	case rooted && leavesFault(name) != "":
+		f.fault(key.Name, leavesFault(name))
+	case rooted:
+		f.spend(key.Name, len(dir)+len(name))
+		return relative(dir, name)
+	}
+	return name
+}
+
+// watch is a glob of `watch`.
+func (f *filling) watch(s string) string {
+	text := f.text("watch", s, true)
+	if text != s && f.why == "" {
+		glob := strings.TrimPrefix(text, "!")
+		why := workflow.GlobFault(glob)
+		if name, rooted := strings.CutPrefix(glob, "/"); rooted && why == "" {
+			why = leavesFault(name)
+		}
+		f.fault("watch", why)
+	}
+	return text
+}
+
+// relative is a path from the root as one from a directory.
+func relative(dir, file string) string {
+	if dir == "." {
+		return file
+	}
+	from, to := strings.Split(dir, "/"), strings.Split(file, "/")
+	for len(from) > 0 && len(to) > 1 && from[0] == to[0] {
+		from, to = from[1:], to[1:]
+	}
+	return strings.Repeat("../", len(from)) + strings.Join(to, "/")
+}

@@ -1,0 +1,148 @@
+package survey
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
+)
+
+// draft is a project as one configuration asks for it.
+type draft struct {
+	workflow.Project
+	under string // its name under `environments` of its entry, "" without
+}
+
+// variants are the words that the server's rules may place the project by, beside its
+// directory: never its name, but what tells it apart there.
+func (d draft) variants() []string {
+	var list []string
+	switch {
+	case d.under != "":
+		list = append(list, d.under)
+	case d.Entry != "":
+		list = append(list, strings.TrimPrefix(d.Entry, d.Dir+"/"))
+	}
+	if variant := d.VariantOrDefault(); len(list) == 0 || variant != workflow.DefaultVariant {
+		list = append(list, variant)
+	}
+	return list
+}
+
+// drafting lists the projects that one configuration makes of one tree.
+type drafting struct {
+	cfg    config.Repo
+	placer *config.Placer
+	places map[workflow.ProjectKey]*draftPlace
+}
+
+// draftPlace is what is planned in one directory and variant.
+type draftPlace struct {
+	item   int  // of `projects`, the last one that named it
+	glob   bool // by a glob
+	drafts []draft
+}
+
+// drafts lists the projects that one configuration makes of one tree, as it asks
+// for them: the entries with wildcards, then the plain ones, where a plain one
+// replaces what globs stand for in its directory and variant, and a later glob what
+// earlier ones do, and every discovered root that no entry names and that is not ignored.
+func drafts(cfg config.Repo, found workflow.Discovery, kinds workflow.Kinds, faults *config.Faults) []draft {
+	d := drafting{cfg: cfg, placer: cfg.Placer(kinds), places: map[workflow.ProjectKey]*draftPlace{}}
+	ignored := func(dir string) bool { return workflow.MatchAny(cfg.Autodiscover.Ignore, dir) }
+	roots := found.Roots(ignored)
+	for _, e := range cfg.Projects {
+		if !e.Glob {
+			continue
+		}
+		glob := workflow.CompileGlob(e.Dir)
+		for _, dir := range roots {
+			if glob.Match(dir) {
+				d.add(e, dir)
+			}
+		}
+	}
+	var looks map[string]string
+	missing := map[int]bool{}
+	for _, e := range cfg.Projects {
+		if e.Glob || missing[e.Item] {
+			continue
+		}
+		if _, ok := found.Modules[e.Dir]; !ok {
+			if looks == nil {
+				looks = lookAlikes(found)
+			}
+			missing[e.Item] = true
+			faults.Add(e.Position, "%s", missingDir(e.Dir, kinds.Of(e.Project), looks))
+			continue
+		}
+		d.add(e, e.Dir)
+	}
+	named := map[string]bool{}
+	for place := range d.places {
+		named[place.Dir] = true
+	}
+	for _, dir := range roots {
+		if cfg.Autodiscover.Enabled && !named[dir] && !ignored(dir) && !found.OnlyUnit(dir) {
+			m := found.Modules[dir]
+			d.add(config.ProjectEntry{Item: -1, Project: workflow.Project{Variant: workflow.DefaultVariant,
+				Engine: cmp.Or(m.Engine, kinds.Default().Name), Library: !m.KeepsState}}, dir)
+		}
+	}
+	list := d.list()
+	for _, p := range list {
+		outside(p.Project, kinds.Of(p.Project), faults)
+	}
+	return list
+}
+
+// add makes a project of an entry for a directory.
+func (d *drafting) add(e config.ProjectEntry, dir string) {
+	p, why := d.placer.Project(e, dir)
+	if why != "" {
+		p.Refused = phrase.Say("Its entry in `%s` cannot be used: %s.", d.cfg.File, why)
+	}
+	at := d.places[p.Place()]
+	if at == nil || at.glob && at.item != e.Item {
+		at = &draftPlace{item: e.Item, glob: e.Glob}
+		d.places[p.Place()] = at
+	}
+	at.drafts = append(at.drafts, draft{p, e.Under})
+}
+
+// list tells apart what shares directory and variant, and refuses directories that cannot be used.
+func (d *drafting) list() (list []draft) {
+	twins := map[string]string{} // by how the directory looks
+	twice := map[string]bool{}
+	for place, at := range d.places {
+		look := norm.NFC.String(place.Dir)
+		if other, ok := twins[look]; ok && other != place.Dir {
+			twice[look] = true
+		}
+		twins[look] = place.Dir
+		for i := range at.drafts {
+			if p := &at.drafts[i]; len(at.drafts) > 1 {
+				p.Entry = p.Name
+			}
+		}
+		list = append(list, at.drafts...)
+	}
+	for i := range list {
+		p := &list[i]
+		if why := config.ProjectDirFault(p.Dir); why != "" {
+			p.Refused = phrase.Say("Its directory %s.", why)
+		} else if twice[norm.NFC.String(p.Dir)] {
+			p.Refused = phrase.Say("There are two directories that both look like %q and differ only in Unicode form; rename one.",
+				norm.NFC.String(p.Dir))
+		}
+	}
+	slices.SortFunc(list, func(a, b draft) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Dir, b.Dir), strings.Compare(a.Variant, b.Variant))
+	})
+	return list
+}
