@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -70,6 +72,37 @@ func (s *story) newcomer(login string) (*person, error) {
 	p := &person{login: login, token: user.Token, web: s.gh.URL(), api: s.gh.APIURL()}
 	s.others = append(s.others, p)
 	return p, nil
+}
+
+// registry TOKEN: starts a private registry of modules with a certificate of its own, which the server that is started next
+// trusts, and sets $REGISTRY in the files of later pushes. Its module acme/m/test 1.0.0 is what acme/modules holds below m.
+func (s *story) cmdRegistry(ts *testscript.TestScript, args []string) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/terraform.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"modules.v1": "/modules/"}`)
+	})
+	mux.HandleFunc("GET /modules/acme/m/test/versions", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"modules": [{"versions": [{"version": "1.0.0"}]}]}`)
+	})
+	mux.HandleFunc("GET /modules/acme/m/test/1.0.0/download", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Terraform-Get", "git::"+s.gh.URL()+"/acme/modules.git//m?ref=v1")
+		w.WriteHeader(http.StatusNoContent)
+	})
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/modules/") && r.Header.Get("Authorization") != "Bearer "+args[0] {
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	ts.Defer(server.Close)
+	certificate := ts.MkAbs("registry.pem")
+	data := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	ts.Setenv("SSL_CERT_FILE", certificate)
+	ts.Setenv("REGISTRY", server.Listener.Addr().String())
+	return os.WriteFile(certificate, data, 0o600)
 }
 
 // tokenWatch looks for the tokens of modules while git uses them.

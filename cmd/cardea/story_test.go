@@ -149,6 +149,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"generate": wrap((*story).cmdGenerate),
 		"modules":  wrap((*story).cmdModules),
 		"tokens":   wrap((*story).cmdTokens),
+		"registry": wrap((*story).cmdRegistry),
 	}
 	for word, do := range applyCommands() {
 		all[word] = wrap(do)
@@ -184,7 +185,7 @@ func (s *story) cmdServe(ts *testscript.TestScript, args []string) error {
 			return err
 		}
 		if err := os.WriteFile(s.config, append(base, os.Expand(ts.ReadFile(args[0]), func(name string) string {
-			if strings.HasPrefix(name, "MODULES_") || strings.HasPrefix(name, "GITHUB_") {
+			if strings.HasPrefix(name, "MODULES_") || strings.HasPrefix(name, "GITHUB_") || name == "REGISTRY" {
 				return ts.Getenv(name)
 			}
 			return "$" + name
@@ -193,6 +194,9 @@ func (s *story) cmdServe(ts *testscript.TestScript, args []string) error {
 		}
 	}
 	env := append(os.Environ(), "PATH="+ts.Getenv("PATH"), "CARDEA_RUNS_ISOLATION=none")
+	if trusted := ts.Getenv("SSL_CERT_FILE"); trusted != "" {
+		env = append(env, "SSL_CERT_FILE="+trusted)
+	}
 	server, err := startServer(s.config, filepath.Join(ts.MkAbs("world"), "server.log"), env)
 	if err != nil {
 		return err
