@@ -81,7 +81,26 @@ func (p *planning) fetching(do func() error) error {
 	if p.job.Fetch == nil {
 		return do()
 	}
-	return p.job.Fetch(do)
+	return p.job.Fetch(func() error {
+		// A shell, as of the shim, drops variables with a ":" in their names: tokens of registries with a port.
+		lost := func(kv string) bool { name, _, _ := strings.Cut(kv, "="); return strings.Contains(name, ":") }
+		if p.tool.exec == p.tool.path || !slices.ContainsFunc(os.Environ(), lost) {
+			return do()
+		}
+		direct, err := tfexec.NewTerraform(p.dir, p.tool.path)
+		if err != nil {
+			return err
+		}
+		if _, _, err := direct.Version(p.uncancelled, false); err != nil {
+			return err
+		}
+		direct.SetStdout(p.output.out())
+		direct.SetStderr(p.output.err())
+		shimmed := p.tf
+		p.tf = direct
+		defer func() { p.tf = shimmed }()
+		return do()
+	})
 }
 
 func (p *planning) readLockFile() ([]byte, error) {
