@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -21,8 +22,8 @@ import (
 	"github.com/cardea-iac/cardea/internal/localgithub"
 )
 
-// modules DIR [NAME [public]]: a private repository acme/NAME, "modules" without it, with these files
-// at v1, which only mia, and not the App's plans, may read. $MODULES_TOKEN is her token, $MODULES_BASIC
+// modules DIR [NAME [public] [submodule=URL]]: a private repository acme/NAME, "modules" without it, with these files
+// at v1, and with another repository at sub, which only mia, and not the App's plans, may read. $MODULES_TOKEN is her token, $MODULES_BASIC
 // what git sends of it.
 func (s *story) cmdModules(ts *testscript.TestScript, args []string) error {
 	name := "modules"
@@ -30,7 +31,13 @@ func (s *story) cmdModules(ts *testscript.TestScript, args []string) error {
 		name = args[1]
 	}
 	full := "acme/" + name
-	if _, err := s.gh.CreateRepo("acme", name, localgithub.RepoOptions{Private: len(args) < 3}); err != nil {
+	var clone [][]string // further steps in mia's clone
+	for _, arg := range args {
+		if url, ok := strings.CutPrefix(arg, "submodule="); ok {
+			clone = append(clone, []string{"submodule", "--quiet", "add", url, "sub"}, []string{"commit", "-qm", "a submodule"}, []string{"push", "--quiet", "origin", "main"})
+		}
+	}
+	if _, err := s.gh.CreateRepo("acme", name, localgithub.RepoOptions{Private: !slices.Contains(args, "public")}); err != nil {
 		return err
 	}
 	mia, err := s.newcomer("mia")
@@ -45,7 +52,7 @@ func (s *story) cmdModules(ts *testscript.TestScript, args []string) error {
 	if err := s.cmdPush(ts, []string{"mia", "main", args[0]}); err != nil {
 		return err
 	}
-	for _, do := range [][]string{{"tag", "v1"}, {"push", "--quiet", "origin", "v1"}} {
+	for _, do := range append(clone, []string{"tag", "v1"}, []string{"push", "--quiet", "origin", "v1"}) {
 		if _, err := mia.git(context.Background(), mia.clone, do...); err != nil {
 			return err
 		}
@@ -72,6 +79,11 @@ func (s *story) newcomer(login string) (*person, error) {
 	p := &person{login: login, token: user.Token, web: s.gh.URL(), api: s.gh.APIURL()}
 	s.others = append(s.others, p)
 	return p, nil
+}
+
+// renamed OWNER/NAME TO: a repository gets another name. GitHub leads from the old one to it.
+func (s *story) cmdRenamed(_ *testscript.TestScript, args []string) error {
+	return s.gh.RenameRepo(args[0], args[1], "ada")
 }
 
 // registry TOKEN: starts a private registry of modules with a certificate of its own, which the server that is started next

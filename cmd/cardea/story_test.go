@@ -150,6 +150,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"modules":  wrap((*story).cmdModules),
 		"tokens":   wrap((*story).cmdTokens),
 		"registry": wrap((*story).cmdRegistry),
+		"renamed":  wrap((*story).cmdRenamed),
 	}
 	for word, do := range applyCommands() {
 		all[word] = wrap(do)
