@@ -110,7 +110,8 @@ func textOf(v any) int {
 	case HiddenEffect:
 		return frame + len(v.Address) + len(v.Text)
 	case Diagnostic:
-		return frame + len(v.Summary) + len(v.Detail) + len(v.Address) + len(v.Position.File)
+		return frame + len(v.Summary) + len(v.Detail) + len(v.Address) + len(v.Position.File) +
+			len(v.Snippet.Code) + len(v.Snippet.Values) + len(v.Snippet.Context)
 	case Change:
 		n := 2*frame + len(v.Address) + len(v.PreviousAddress) + len(v.ImportID) + len(v.Reason) + len(v.Type) + len(v.Provider)
 		for _, a := range v.Attributes {

@@ -112,6 +112,15 @@ type Diagnostic struct {
 	Detail   string   `json:"detail,omitempty"`
 	Position Position `json:"position,omitzero"`
 	Address  string   `json:"address,omitempty"` // resource address, where there is one
+	Snippet  Snippet  `json:"snippet,omitzero"`  // the source at the position
+}
+
+// Snippet is the source that a diagnostic is about.
+type Snippet struct {
+	Context string `json:"context,omitempty"` // the block that it is in
+	Code    string `json:"code,omitempty"`    // whole lines
+	Line    int    `json:"line,omitempty"`    // the number of the first
+	Values  string `json:"values,omitempty"`  // what is known of the names in it, a line each
 }
 
 // String is FILE:LINE:COLUMN: what, as compilers print it.

@@ -17,6 +17,8 @@ func (r *runner) scrubAll(list []workflow.Diagnostic) {
 	for i := range list {
 		d := &list[i]
 		d.Summary, d.Detail = r.redact.Redact(d.Summary), r.redact.Redact(d.Detail)
+		d.Snippet.Code, d.Snippet.Values = r.redact.Redact(d.Snippet.Code), r.redact.Redact(d.Snippet.Values)
+		d.Snippet.Context = r.redact.Redact(d.Snippet.Context)
 		d.Address = workflow.WithKeys(d.Address, r.given.Redact)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -35,7 +34,7 @@ func (e *Engine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Res
 		job.Log = io.Discard
 	}
 	a := &applying{order: job, planning: planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx),
-		output: newOutput(job.Log), dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir)),
+		output: newOutput(job.Log, job.Project.Dir), dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir)),
 		job: workflow.PlanJob{Project: job.Project, Options: job.Options, Files: job.Files, Server: job.Server,
 			RepoID: job.RepoID, Key: job.Key, States: job.States, Expected: job.Expected, Log: job.Log, Fetch: job.Fetch}}}
 	err := a.run()
@@ -209,7 +208,7 @@ func (a *applying) pull() (state, error) {
 // apply is the one command for which all this is made.
 func (a *applying) apply() error {
 	a.began = true
-	err := a.step("apply", func() error { return a.tf.Apply(a.uncancelled, a.applyOptions()...) })
+	err := a.messages("apply", func(w io.Writer) error { return a.tf.ApplyJSON(a.uncancelled, w, a.applyOptions()...) })
 	if err == nil {
 		return nil
 	}
@@ -218,7 +217,7 @@ func (a *applying) apply() error {
 		status, _ := exit.Sys().(syscall.WaitStatus)
 		a.crashed = status.Signaled() || exit.ExitCode() != 1 // apply exits 0 or 1; all else is a crash
 	}
-	if strings.Contains(a.output.stderrText(), "Saved plan is stale") {
+	if stale(a.output.errors()) {
 		return failed("Saved plan is stale: the state has moved since the plan was made. Nothing was applied. Plan again.")
 	}
 	return a.commandFailed("apply", err)

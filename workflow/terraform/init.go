@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func (p *planning) init() error {
 	}
 	if err := p.initProviders(); err != nil {
 		var f *failure
-		if committed != nil && errors.As(err, &f) && !f.passing && lockFault(p.output.stderrText()) {
+		if committed != nil && errors.As(err, &f) && !f.passing && lockFault(p.output.errors()) {
 			return &failure{reason: "The committed `" + tfconfig.LockFile + "` does not fit. " + p.lockMend(), diagnostics: f.diagnostics}
 		}
 		return err
@@ -56,8 +57,11 @@ func (p *planning) runInit() error {
 	for _, f := range p.settings.BackendConfig {
 		options = append(options, tfexec.BackendConfig(f))
 	}
-	err := p.step("init", func() error {
-		return p.fetching(func() error { return p.tf.Init(p.uncancelled, options...) })
+	err := p.fetching(func() error {
+		if p.tool.initsInJSON() {
+			return p.messages("init", func(w io.Writer) error { return p.tf.InitJSON(p.uncancelled, w, options...) })
+		}
+		return p.step("init", func() error { return p.tf.Init(p.uncancelled, options...) })
 	})
 	if err == nil {
 		return nil
@@ -122,21 +126,6 @@ func (p *planning) lockMend() string {
 		dir = quoteShell(dir)
 	}
 	return fmt.Sprintf("Run `%s -chdir=%s providers lock -platform=%s` (and one -platform for each other machine it is used on) and commit the result.", p.tool.name, dir, platform())
-}
-
-// lockFault recognises that init failed over the lock file.
-func lockFault(stderr string) bool {
-	folded := strings.Join(strings.Fields(stderr), " ")
-	for _, s := range []string{
-		"checksums previously recorded in the dependency lock file", // the package is another one
-		"does not match configured version constraint",              // locked version against required_providers
-		"Failed to read dependency lock file", "Invalid dependency lock", "Inconsistent dependency lock file",
-	} {
-		if strings.Contains(folded, s) {
-			return true
-		}
-	}
-	return false
 }
 
 // lockDifference names what init changed.

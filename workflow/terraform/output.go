@@ -1,51 +1,59 @@
 package terraform
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
-	"path"
-	"path/filepath"
-	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// output is where terraform's output goes: to the run's log, and in part kept
-// to find diagnostics in. Writes come from terraform-exec's two goroutines and
-// never fail: terraform-exec stops draining on a failed write, and terraform
-// would then hang holding the state lock.
+// output is where a tool's output goes: to the run's log as people know it, and in part kept.
+// Where a command prints messages for machines (plan and apply always, init since version 1.9 of
+// both tools), diagnostics are read from those; of the others the text of an error is shown as it is.
+// Writes come from terraform-exec's two goroutines and never fail: terraform-exec stops draining
+// on a failed write, and terraform would then hang holding the state lock.
 type output struct {
-	mu  sync.Mutex
-	log io.Writer
-	// stdout keeps its end, where warnings are printed; stderr its beginning, where errors are.
-	stdout, stderr kept
+	mu     sync.Mutex
+	log    io.Writer
+	dir    string              // where the tool runs, in the repository
+	redact func(string) string // a text of others, before it is cut or goes into a sentence
+	told   func(message)       // gets what an apply or a plan tells of its objects; nil: nobody
+
+	// Of the command at hand.
+	stderr kept // its beginning, where errors are
+	plain  kept // what of its stdout is no message
+	found  []workflow.Diagnostic
+	more   map[workflow.Diagnostic]int // how often a warning came again elsewhere
+	size   int                         // of found
+	intro  []workflow.Diagnostic       // errors that only announce others
+	unsaid string                      // an error message without a diagnostic
 }
 
 const keptBytes = 256 << 10
 
-// kept is a bounded memory of a stream.
-type kept struct {
-	tail bool // keep the end instead of the beginning
-	data []byte
+// foundBytes bounds the diagnostics of one command that are kept; the log has all of them.
+const foundBytes = 1 << 20
+
+// kept is the beginning of a stream.
+type kept struct{ data []byte }
+
+func (k *kept) add(p []byte) { k.data = append(k.data, p[:min(len(p), keptBytes-len(k.data))]...) }
+
+func newOutput(log io.Writer, dir string) *output {
+	redact := func(text string) string { return text }
+	if r, ok := log.(interface{ Redact(text string) string }); ok {
+		redact = r.Redact
+	}
+	return &output{log: log, dir: dir, redact: redact}
 }
 
-func (k *kept) add(p []byte) {
-	if !k.tail {
-		k.data = append(k.data, p[:min(len(p), keptBytes-len(k.data))]...)
-		return
-	}
-	k.data = append(k.data, p...)
-	if len(k.data) > 2*keptBytes {
-		k.data = append([]byte(nil), k.data[len(k.data)-keptBytes:]...)
-	}
-}
-
-func newOutput(log io.Writer) *output { return &output{log: log, stdout: kept{tail: true}} }
-
-// out and err are the two ends for terraform-exec.
-func (o *output) out() io.Writer { return stream{o, &o.stdout, true} }
+// out and err are the two ends for terraform-exec, of a command that prints text.
+func (o *output) out() io.Writer { return stream{o, &o.plain, true} }
 func (o *output) err() io.Writer { return stream{o, &o.stderr, true} }
 
 // errOnly keeps stderr out of the log: `show -json` prints secrets.
@@ -54,7 +62,8 @@ func (o *output) errOnly() io.Writer { return stream{o, &o.stderr, false} }
 // begin forgets what the command before printed and names the next in the log.
 func (o *output) begin(command string) {
 	o.mu.Lock()
-	o.stdout.data, o.stderr.data = nil, nil
+	o.stderr.data, o.plain.data, o.found, o.intro, o.size, o.unsaid = nil, nil, nil, nil, 0, ""
+	o.more = map[workflow.Diagnostic]int{}
 	o.mu.Unlock()
 	o.note("$ " + command)
 }
@@ -63,11 +72,10 @@ func (o *output) begin(command string) {
 func (o *output) note(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	_, _ = io.WriteString(o.log, "\n"+text+"\n") // the log never returns an error
+	o.say("\n" + text + "\n")
 }
 
-func (o *output) stderrText() string { o.mu.Lock(); defer o.mu.Unlock(); return string(o.stderr.data) }
-func (o *output) stdoutText() string { o.mu.Lock(); defer o.mu.Unlock(); return string(o.stdout.data) }
+func (o *output) say(text string) { _, _ = io.WriteString(o.log, text) } // the log never returns an error
 
 type stream struct {
 	output *output
@@ -85,121 +93,238 @@ func (s stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-var (
-	headLine  = regexp.MustCompile(`^(Error|Warning): (.*)$`)
-	onLine    = regexp.MustCompile(`^ +on (.+) line (\d+)(?:, in .*)?:$`)
-	onLines   = regexp.MustCompile(`^ +on (.+) lines? (\d+)`)
-	withLine  = regexp.MustCompile(`^ +with (.+),$`)
-	ansiCodes = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
+// The bounds of a line. A longer message is cut to what shows its beginning.
+const (
+	longestLine = 4 << 20
+	cutLine     = 64 << 10
+	cutText     = 4 << 10
 )
 
-// preamble is what init prints before the errors of a faulty configuration.
-const preamble = "encountered problems during initiali"
-
-// diagnostics finds terraform's and OpenTofu's diagnostics in what they print
-// with -no-color: "Error: SUMMARY" after a blank line, then where it is,
-// indented, then the explanation. dir is the directory terraform ran in;
-// positions are relative to the repository's root, and left out when they are
-// not in it (modules from elsewhere).
-func diagnostics(text, dir string) []workflow.Diagnostic {
-	var out []workflow.Diagnostic
-	var block []string
-	blank := true // a diagnostic begins after a blank line, so that "Error:" within an explanation does not
-	flush := func() {
-		if len(block) > 0 && !strings.Contains(block[0], preamble) {
-			out = append(out, diagnostic(block, dir))
-		}
-		block = nil
-	}
-	for line := range strings.Lines(ansiCodes.ReplaceAllString(text, "")) {
-		line = strings.TrimRight(line, " \r\n")
-		line = strings.TrimPrefix(strings.TrimPrefix(line, "│"), "╷")
-		if strings.HasPrefix(line, " Error: ") || strings.HasPrefix(line, " Warning: ") {
-			line = line[1:] // boxed
-		}
-		switch {
-		case blank && headLine.MatchString(line):
-			flush()
-			block = []string{line}
-		case strings.HasPrefix(line, "──") || strings.HasPrefix(line, "╵"):
-			flush()
-		case block != nil:
-			block = append(block, line)
-		}
-		blank = line == ""
-	}
-	flush()
-	return out
+// messages reads a stdout of messages for machines, a line each. Lines that are none go to the
+// log as they are: crashes, and what a provider or a program prints past the tool.
+type messages struct {
+	*output
+	line    []byte
+	dropped int  // bytes of a message that is too long
+	passing bool // inside a line of text that is too long
 }
 
-// diagnostic reads one block of lines, the first of which is its head.
-func diagnostic(lines []string, dir string) workflow.Diagnostic {
-	head := headLine.FindStringSubmatch(lines[0])
-	d := workflow.Diagnostic{Severity: workflow.SeverityError, Summary: head[2]}
-	if head[1] == "Warning" {
-		d.Severity = workflow.SeverityWarning
-	}
-	rest := lines[1:]
-	for len(rest) > 0 && rest[0] != "" { // a long summary is wrapped
-		d.Summary += " " + rest[0]
-		rest = rest[1:]
-	}
-	rest = rest[min(1, len(rest)):]
-	if len(rest) > 0 && (strings.HasPrefix(rest[0], "  on ") || strings.HasPrefix(rest[0], "  with ")) {
-		for len(rest) > 0 && rest[0] != "" {
-			located(&d, rest[0], dir)
-			rest = rest[1:]
+func (m *messages) Write(p []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for rest := p; len(rest) > 0; {
+		end := bytes.IndexByte(rest, '\n') + 1
+		whole := end > 0
+		if !whole {
+			end = len(rest)
+		}
+		m.part(rest[:end])
+		rest = rest[end:]
+		if whole {
+			m.end()
 		}
 	}
-	d.Detail = unwrap(rest)
-	return d
+	return len(p), nil
 }
 
-func located(d *workflow.Diagnostic, line, dir string) {
-	if m := withLine.FindStringSubmatch(line); m != nil {
-		d.Address = m[1]
+// part takes a piece of a line.
+func (m *messages) part(p []byte) {
+	switch {
+	case m.passing:
+		m.text(p)
+	case m.dropped > 0:
+		m.dropped += len(p)
+	case len(m.line)+len(p) <= longestLine:
+		m.line = append(m.line, p...)
+	case len(m.line) > 0 && m.line[0] == '{' || len(m.line) == 0 && p[0] == '{':
+		m.dropped = len(m.line) + len(p)
+		m.line = append(m.line, p[:min(len(p), max(0, cutLine-len(m.line)))]...)
+		m.line = bytes.Clone(m.line[:min(len(m.line), cutLine)])
+	default:
+		m.text(m.line)
+		m.text(p)
+		m.line, m.passing = nil, true
+	}
+}
+
+// end takes the end of a line.
+func (m *messages) end() {
+	line, dropped := m.line, m.dropped
+	m.line, m.dropped, m.passing = m.line[:0], 0, false
+	if cap(m.line) > cutLine {
+		m.line = nil
+	}
+	if len(line) == 0 {
 		return
 	}
-	m := onLine.FindStringSubmatch(line)
-	if m == nil {
-		m = onLines.FindStringSubmatch(line)
+	if dropped == 0 {
+		if msg, ok := readMessage(line); ok {
+			m.take(msg)
+			return
+		}
 	}
-	if m == nil || d.Position.File != "" || path.IsAbs(m[1]) {
+	if begin := salvaged(line); begin != "" {
+		begin = m.redact(begin) // whole, before it is cut
+		if len(begin) > cutText {
+			begin = strings.ToValidUTF8(begin[:cutText], "")
+		}
+		m.unsaid = begin
+		m.say(fmt.Sprintf("%s\n[... this message of %d bytes could not be read to its end ...]\n", begin, max(dropped, len(line))))
 		return
 	}
-	if file := path.Join(dir, m[1]); filepath.IsLocal(file) {
-		d.Position.File = file
-		d.Position.Line, _ = strconv.Atoi(m[2]) // only digits match
-	}
+	m.text(line)
 }
 
-// unwrap joins the lines that terraform wrapped at 78 columns; indented lines stand as they are.
-func unwrap(lines []string) string {
-	var out []string
-	join := false
-	for _, l := range lines {
-		flowing := l != "" && !strings.HasPrefix(l, " ") && !strings.HasPrefix(l, "- ")
-		if flowing && join {
-			out[len(out)-1] += " " + l
-		} else {
-			out = append(out, l)
+// text takes what is no message.
+func (m *messages) text(p []byte) {
+	m.plain.add(p)
+	_, _ = m.log.Write(p) // the log never returns an error
+}
+
+// close takes a last line without its end.
+func (m *messages) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.end()
+	for _, d := range m.found {
+		if n := m.more[d]; n > 0 {
+			m.say(fmt.Sprintf("\n(and %d more similar: %s)\n", n, d.Summary))
 		}
-		join = flowing
 	}
-	return strings.TrimSpace(strings.Join(out, "\n"))
 }
 
-func withSeverity(in []workflow.Diagnostic, s workflow.Severity) []workflow.Diagnostic {
+// take takes a message.
+func (m *messages) take(msg message) {
+	switch {
+	case msg.Diagnostic != nil:
+		m.diagnose(msg)
+		return
+	case msg.Level == "error":
+		m.unsaid = msg.line()
+	}
+	m.say(msg.line())
+	if m.told != nil {
+		m.told(msg)
+	}
+}
+
+// diagnose keeps a diagnostic. One that says the same as one before, elsewhere or at the same place,
+// is counted: the tools print such warnings once as well.
+func (m *messages) diagnose(msg message) {
+	d := msg.Diagnostic.diagnostic(m.dir, m.redact)
+	if msg.Diagnostic.preamble() {
+		m.intro = append(m.intro[:min(len(m.intro), 9)], d)
+		m.say(msg.Diagnostic.boxed(m.redact))
+		return
+	}
+	same := slices.IndexFunc(m.found, func(f workflow.Diagnostic) bool { return f == d || alike(f, d) })
+	if same >= 0 {
+		if m.found[same] != d {
+			m.more[m.found[same]]++
+		}
+		return
+	}
+	m.say(msg.Diagnostic.boxed(m.redact))
+	if m.size += len(d.Summary) + len(d.Detail) + len(d.Snippet.Code) + 200; m.size <= foundBytes || len(m.found) == 0 {
+		m.found = append(m.found, d)
+	}
+}
+
+// alike reports whether two warnings differ in their place alone.
+func alike(a, b workflow.Diagnostic) bool {
+	return a.Severity == workflow.SeverityWarning && b.Severity == a.Severity && a.Summary == b.Summary && a.Detail == b.Detail
+}
+
+// salvaged is the text of a message that is cut or broken, as far as it goes; "" where there is none.
+func salvaged(line []byte) string {
+	_, rest, ok := bytes.Cut(line, []byte(`"@message":"`))
+	if !ok || line[0] != '{' {
+		return ""
+	}
+	for i := 0; i < len(rest); i++ {
+		if rest[i] == '\\' {
+			i++
+		} else if rest[i] == '"' {
+			rest = rest[:i]
+		}
+	}
+	for cut := 0; cut <= min(len(rest), 12); cut++ { // an escape, or two, may be cut as well
+		var text string
+		if json.Unmarshal(slices.Concat([]byte{'"'}, rest[:len(rest)-cut], []byte{'"'}), &text) == nil {
+			return text
+		}
+	}
+	return ""
+}
+
+// warnings and errors are what the command said.
+func (o *output) warnings() []workflow.Diagnostic { return o.diagnostics(workflow.SeverityWarning) }
+func (o *output) errors() []workflow.Diagnostic   { return o.diagnostics(workflow.SeverityError) }
+
+func (o *output) diagnostics(s workflow.Severity) []workflow.Diagnostic {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	var out []workflow.Diagnostic
-	for _, d := range in {
+	for _, d := range o.found {
+		n := o.more[d]
+		if n > 0 {
+			d.Detail = strings.TrimSpace(fmt.Sprintf("%s\n\n(and %d more similar)", d.Detail, n))
+		}
 		if d.Severity == s {
 			out = append(out, d)
 		}
 	}
+	if s != workflow.SeverityError || len(out) > 0 {
+		return out
+	}
+	if len(o.intro) > 0 {
+		return o.intro
+	}
+	return textErrors(string(o.stderr.data), o.redact)
+}
+
+// lastWords is the first line that says why a tool died without a diagnostic.
+func (o *output) lastWords() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, text := range []string{string(o.stderr.data), o.unsaid, string(o.plain.data)} {
+		if line := firstLine(text); line != "" {
+			return o.redact(line)
+		}
+	}
+	return ""
+}
+
+// textErrors are the errors that a command printed which knows no messages for machines: init before
+// version 1.9, the commands about workspaces and states. The text stands as it is; only the frame is taken off.
+func textErrors(text string, redact func(string) string) []workflow.Diagnostic {
+	var out []workflow.Diagnostic
+	var detail []string
+	end := func() {
+		if len(out) > 0 && detail != nil {
+			out[len(out)-1].Detail = redact(strings.Trim(strings.Join(detail, "\n"), "\n"))
+		}
+		detail = nil
+	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimPrefix(strings.TrimRight(line, " \r\n"), "│")
+		head, isError := strings.CutPrefix(strings.TrimPrefix(line, " "), "Error: ")
+		switch {
+		case isError:
+			end()
+			out = append(out, workflow.Diagnostic{Severity: workflow.SeverityError, Summary: redact(head)})
+			detail = []string{}
+		case strings.HasPrefix(line, "╵"), strings.HasPrefix(line, "╷"):
+			end()
+		case detail != nil:
+			detail = append(detail, line)
+		}
+	}
+	end()
 	return out
 }
 
-// firstLine is the first line with words in it, for programs that died without a diagnostic.
+// firstLine is the first line with words in it.
 func firstLine(text string) string {
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" {
@@ -210,45 +335,4 @@ func firstLine(text string) string {
 		}
 	}
 	return ""
-}
-
-// passingTexts are what terraform, its backends and providers print when a
-// network or a service failed for a moment. Matched in lower case.
-var passingTexts = []string{
-	"i/o timeout", "tls handshake timeout", "connection reset by peer", "connection refused", "unexpected eof", "client.timeout exceeded",
-	"context deadline exceeded", "server misbehaving", "temporary failure in name resolution", "network is unreachable", "no route to host",
-	"502 bad gateway", "503 service unavailable", "504 gateway timeout", "429 too many requests", "could not connect to registry",
-	"failed to request discovery document", "slowdown: please reduce your request rate", "requestlimitexceeded", "throttlingexception",
-}
-
-// passing says as a sentence why a failure is not the change's fault and may go
-// away, "" when nothing says so.
-func passing(stderr string) string {
-	if i := strings.Index(stderr, "Error acquiring the state lock"); i >= 0 {
-		return lockSentence(stderr[i:])
-	}
-	folded := strings.ToLower(strings.Join(strings.Fields(stderr), " ")) // terraform wraps lines
-	for _, t := range passingTexts {
-		if strings.Contains(folded, t) {
-			return "A network or a service failed (" + t + ")."
-		}
-	}
-	return ""
-}
-
-var lockField = regexp.MustCompile(`(?m)^\W*(Who|Created|Operation): +(.+)$`)
-
-func lockSentence(text string) string {
-	info := map[string]string{}
-	for _, m := range lockField.FindAllStringSubmatch(text, -1) {
-		info[m[1]] = strings.TrimSpace(m[2])
-	}
-	out := "The state lock is held"
-	if info["Who"] != "" {
-		out += " by " + info["Who"]
-	}
-	if info["Created"] != "" {
-		out += " since " + info["Created"]
-	}
-	return out + "."
 }

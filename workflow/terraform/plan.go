@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -33,7 +34,7 @@ func (e *Engine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Resul
 	if job.Log == nil {
 		job.Log = io.Discard
 	}
-	p := &planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx), job: job, output: newOutput(job.Log),
+	p := &planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx), job: job, output: newOutput(job.Log, job.Project.Dir),
 		dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir))}
 	defer os.Remove(p.saved()) // it holds secrets, and Keep has it encrypted; a file that is not there is fine
 	err := p.run()
@@ -113,7 +114,7 @@ func (p *planning) run() error {
 	if err := p.start(); err != nil {
 		return err
 	}
-	steps := []func() error{p.sameTool, p.look, p.inPart(p.init), p.compare, p.selectWorkspace, p.ready, p.inPart(p.makePlan), p.wholeTree, p.keep}
+	steps := []func() error{p.sameTool, p.look, p.inPart(p.init), p.compare, p.selectWorkspace, p.ready, p.inPart(p.makePlan), p.wholeTree, p.inWords, p.keep}
 	for _, step := range steps {
 		if p.ctx.Err() != nil {
 			return failed("It was interrupted.")
@@ -168,6 +169,18 @@ func (p *planning) step(heading string, command func() error) error {
 	return command()
 }
 
+// messages runs one terraform command that prints messages for machines: they stand in the log
+// as people know them.
+func (p *planning) messages(heading string, command func(io.Writer) error) error {
+	p.output.begin(p.tool.name + " " + heading)
+	lines := &messages{output: p.output}
+	p.tf.SetStderr(p.output.err())
+	defer lines.close()
+	defer p.tf.SetStdout(io.Discard)
+	defer p.tf.SetStderr(io.Discard)
+	return command(lines)
+}
+
 // ready is the border between preparation and work.
 func (p *planning) ready() error {
 	if p.job.Ready == nil {
@@ -194,8 +207,9 @@ func (p *planning) selectWorkspace() error {
 	if err == nil {
 		return nil
 	}
-	if !strings.Contains(p.output.stderrText(), "doesn't exist") {
-		return p.commandFailed("workspace select", err)
+	fault := p.commandFailed("workspace select", err)
+	if known, _, err := p.tf.WorkspaceList(p.uncancelled); err != nil || slices.Contains(known, name) {
+		return fault
 	}
 	if !p.server.CreateWorkspace {
 		return failed("The Terraform workspace %q does not exist. Create it with `%s workspace new %s`, or allow it with `create_workspace: true` in the server's rules.", name, p.tool.name, name)
@@ -215,8 +229,8 @@ func (p *planning) makePlan() error {
 		return err
 	}
 	var changes bool
-	err := p.step("plan", func() (err error) {
-		changes, err = p.tf.Plan(p.uncancelled, p.planOptions()...)
+	err := p.messages("plan", func(w io.Writer) (err error) {
+		changes, err = p.tf.PlanJSON(p.uncancelled, w, p.planOptions()...)
 		return err
 	})
 	if err != nil {
@@ -225,7 +239,7 @@ func (p *planning) makePlan() error {
 	if info, err := os.Stat(p.saved()); err != nil || info.Size() == 0 {
 		return p.died("left no saved plan although it exited " + map[bool]string{true: "2", false: "0"}[changes])
 	}
-	warnings := withSeverity(diagnostics(p.output.stdoutText(), p.job.Project.Dir), workflow.SeverityWarning)
+	warnings := p.output.warnings()
 	raw, err := p.show()
 	if err != nil {
 		return err
@@ -252,14 +266,6 @@ func (p *planning) hide(secrets []string) {
 	if r, ok := p.job.Log.(interface{ Hide(values ...string) }); ok {
 		r.Hide(secrets...)
 	}
-}
-
-// redacted is a text of others without what must not be seen.
-func (p *planning) redacted(text string) string {
-	if r, ok := p.job.Log.(interface{ Redact(text string) string }); ok {
-		return r.Redact(text)
-	}
-	return text
 }
 
 func (p *planning) planOptions() []tfexec.PlanOption {
@@ -302,6 +308,23 @@ func (p *planning) show() ([]byte, error) {
 		return nil, p.died("printed nothing for its saved plan")
 	}
 	return raw.Bytes(), nil
+}
+
+// inWords puts the plan into the log as people know it: a plan that prints messages for machines
+// does not. Of one without changes nothing more is to be seen.
+func (p *planning) inWords() error {
+	if p.plan.NoChanges && len(p.plan.Drift) == 0 {
+		p.output.note("No changes. Your infrastructure matches the configuration.")
+		return nil
+	}
+	err := p.step("show", func() error {
+		_, err := p.tf.ShowPlanFileRaw(p.uncancelled, p.saved())
+		return err
+	})
+	if err != nil {
+		p.output.note("The plan could not be shown in words; its changes are on the page of this run.")
+	}
+	return nil
 }
 
 // wholeTree makes the plan again in the whole tree when it does things that its
@@ -355,13 +378,9 @@ func (p *planning) commandFailed(command string, err error) error {
 	if status.Signaled() {
 		return p.died(signalSentence(command, status.Signal()))
 	}
-	stderr := p.output.stderrText()
-	found := withSeverity(diagnostics(stderr, p.job.Project.Dir), workflow.SeverityError)
-	for i := range found { // before a sentence of ours is made of one
-		found[i].Summary = p.redacted(found[i].Summary)
-	}
+	found := p.output.errors()
 	f := &failure{diagnostics: found}
-	why := passing(stderr)
+	why := passing(found)
 	f.passing = why != ""
 	switch {
 	case f.passing:
@@ -394,8 +413,8 @@ func summary(found []workflow.Diagnostic) string {
 // died, and the first line it printed about it.
 func (p *planning) died(how string) error {
 	reason := p.tool.name + " " + how
-	if line := firstLine(p.output.stderrText()); line != "" {
-		reason += ": " + p.redacted(line)
+	if line := p.output.lastWords(); line != "" {
+		reason += ": " + line
 	}
 	return failed("%s.", strings.TrimRight(reason, "."))
 }

@@ -139,8 +139,12 @@ resource "terraform_data" "b" { input = 2 }
 			if tt.position == (workflow.Position{}) {
 				return
 			}
-			if len(a.Result.Diagnostics) == 0 || a.Result.Diagnostics[0].Position != tt.position {
-				t.Errorf("got diagnostics %+v, want the first at %+v", a.Result.Diagnostics, tt.position)
+			if len(a.Result.Diagnostics) == 0 {
+				t.Fatal("got no diagnostics")
+			}
+			d := a.Result.Diagnostics[0]
+			if d.Position.File != tt.position.File || d.Position.Line != tt.position.Line || d.Position.Column == 0 || d.Snippet.Line != d.Position.Line || d.Snippet.Code == "" {
+				t.Errorf("got %+v, want it at %+v with its source", d, tt.position)
 			}
 		})
 	}
@@ -320,7 +324,8 @@ check "c" {
 }`})
 	p := w.mustPlan()
 	want := []workflow.Diagnostic{{Severity: workflow.SeverityWarning, Summary: "Check block assertion failed", Detail: "a is not two",
-		Position: workflow.Position{File: "app/main.tf", Line: 7}}}
+		Position: workflow.Position{File: "app/main.tf", Line: 7, Column: 21}, Snippet: workflow.Snippet{Context: `check "c"`, Line: 7,
+			Code: `    condition     = terraform_data.a.input == "two"`, Values: `terraform_data.a.input is "one"`}}}
 	if diff := cmp.Diff(want, p.Warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
@@ -407,4 +412,39 @@ func reportCPU(b *testing.B) func() {
 	}
 	before := spent()
 	return func() { b.ReportMetric(float64(spent()-before)/1e6/float64(b.N), "cpu-ms/op") }
+}
+
+// TestPlanOldInit: before version 1.9 init prints text, of which an error is shown as it stands.
+func TestPlanOldInit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, map[string]string{"app/backend.tf": backend, "app/main.tf": "module \"m\" {\n  source = \"./nowhere\"\n}\n"})
+	w.order.Tools.Dir = t.TempDir()
+	record := wrapped(t, w, `if [ "$1" = version ]; then echo '{"terraform_version":"1.8.5"}'; exit; fi; echo "$*" >> RECORD`)
+	a := w.plan()
+	if a.Result.Reason != "terraform init: Unreadable module directory, and 1 more error." || len(a.Result.Diagnostics) != 2 ||
+		!strings.Contains(a.Result.Diagnostics[1].Detail, "could not be read for") {
+		t.Errorf("got %q %+v", a.Result.Reason, a.Result.Diagnostics)
+	}
+	if data, err := os.ReadFile(record); err != nil || strings.Contains(string(data), "-json") {
+		t.Errorf("started %q (%v), want no -json", data, err)
+	}
+	if !strings.Contains(a.Log, "Initializing the backend...\n") || !strings.Contains(a.Log, "Error: Unreadable module directory\n") {
+		t.Errorf("the log:\n%s", a.Log)
+	}
+}
+
+// TestPlanLog: a plan's log reads as on a terminal, with the changes in Terraform's words and no message for machines.
+func TestPlanLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, map[string]string{"app/backend.tf": backend, "app/main.tf": two})
+	log := w.plan().Log
+	for _, want := range []string{"\n$ terraform init\n", "Initializing the backend...\n", "\n$ terraform plan\n", "Terraform will perform the following actions:",
+		"# terraform_data.a will be created", "Plan: 2 to add, 0 to change, 0 to destroy."} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q:\n%s", want, log)
+		}
+	}
+	if strings.Contains(log, "{\"") || strings.Contains(log, "Plan to create") || strings.Count(log, "Plan: ") != 1 {
+		t.Errorf("the log:\n%s", log)
+	}
 }

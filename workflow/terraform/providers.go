@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,7 +62,7 @@ func (p *planning) initProviders() error {
 	}
 	before := listPackages(mirror)
 	err := p.runInit()
-	missing := missingProviders(p.output.stderrText(), p.tool.registry())
+	missing := missingProviders(p.output.errors(), p.tool.registry())
 	if err == nil || len(missing) == 0 {
 		return err
 	}
@@ -75,7 +74,7 @@ func (p *planning) initProviders() error {
 		defer unlock()
 	}
 	if now := listPackages(mirror); !maps.Equal(before, now) { // somebody fetched while we waited
-		if err := p.runInit(); err == nil || len(missingProviders(p.output.stderrText(), p.tool.registry())) == 0 {
+		if err := p.runInit(); err == nil || len(missingProviders(p.output.errors(), p.tool.registry())) == 0 {
 			return err
 		}
 	}
@@ -111,7 +110,7 @@ func (p *planning) fetch(mirror string, missing []string) error {
 	p.output.note("The provider mirror lacks " + strings.Join(missing, ", ") + ": fetching from " + sources.words() + ".")
 	if err := sources.trusting(p.job.Files.Tmp, p.runInit); err != nil {
 		var f *failure
-		if errors.As(err, &f) && (len(missingProviders(p.output.stderrText(), p.tool.registry())) > 0 || f.passing) {
+		if errors.As(err, &f) && (len(missingProviders(p.output.errors(), p.tool.registry())) > 0 || f.passing) {
 			f.reason = fmt.Sprintf("The provider %s is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from %s did not work: %s",
 				strings.Join(missing, ", "), sources.words(), f.reason)
 		}
@@ -228,28 +227,4 @@ func listPackages(root string) map[string]bool {
 		}
 	}
 	return out
-}
-
-var providerAddress = regexp.MustCompile(`provider (?:registry )?((?:[a-zA-Z0-9.-]+(?::\d+)?/)?[a-z0-9_-]+/[a-z0-9_-]+)\b`)
-
-// missingProviders gives the source addresses, sorted, of the providers that
-// init found nowhere; nil when init failed of something else. Both tools leave
-// out the host of their own registry.
-func missingProviders(stderr, registry string) []string {
-	found := map[string]bool{}
-	for _, d := range diagnostics(stderr, ".") {
-		if !strings.HasPrefix(d.Summary, "Failed to query available provider packages") && // terraform
-			!strings.HasPrefix(d.Summary, "Failed to install provider") &&
-			!strings.HasPrefix(d.Summary, "Failed to resolve provider packages") { // OpenTofu
-			continue
-		}
-		if m := providerAddress.FindStringSubmatch(d.Detail); m != nil {
-			address := m[1]
-			if strings.Count(address, "/") == 1 {
-				address = registry + "/" + address
-			}
-			found[address] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(found))
 }

@@ -149,33 +149,3 @@ func TestProvidersForged(t *testing.T) {
 		t.Errorf("the mirror has %v", got)
 	}
 }
-
-func TestMissingProviders(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name, text string
-		want       []string
-	}{
-		{"terraform, not in the mirror", `
-Error: Failed to query available provider packages
-
-Could not retrieve the list of available versions for provider hashicorp/aws:
-provider registry.terraform.io/hashicorp/aws was not found in any of the
-search locations
-
-  - /srv/providers
-`, []string{"registry.terraform.io/hashicorp/aws"}},
-		{"another host", `
-Error: Failed to query available provider packages
-
-Could not retrieve the list of available versions for provider
-example.com:8080/acme/x: no available releases match the given constraints 9.9.9
-`, []string{"example.com:8080/acme/x"}},
-		{"something else", "\nError: Failed to read module\n\nprovider hashicorp/aws\n", nil},
-	}
-	for _, tt := range tests {
-		if diff := cmp.Diff(tt.want, missingProviders(tt.text, "registry.terraform.io")); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
-		}
-	}
-}

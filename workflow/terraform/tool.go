@@ -35,6 +35,12 @@ func (t tool) registry() string {
 	return "registry.terraform.io"
 }
 
+// initsInJSON reports whether init can print messages for machines: both tools as terraform-exec
+// starts them from version 1.9. Plan and apply always can.
+func (t tool) initsInJSON() bool { return !t.version.Core().LessThan(jsonInit) }
+
+var jsonInit = version.Must(version.NewVersion("1.9.0"))
+
 // toolRequest is what the search for a run's tool goes by.
 type toolRequest struct {
 	options  Options

@@ -75,12 +75,12 @@ func TestPlanCrash(t *testing.T) {
 }
 
 // TestPlanProcesses counts what one run starts: terraform-exec's question for
-// the version is answered without a process.
+// the version is answered without a process. The second show is the plan in words.
 func TestPlanProcesses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, map[string]string{"app/backend.tf": backend, "app/main.tf": two})
 	record := wrapped(t, w, `echo "$1" >> RECORD`)
-	for i, want := range []string{"version init plan show", "init plan show"} {
+	for i, want := range []string{"version init plan show show", "init plan show show"} {
 		w.mustPlan()
 		data, err := os.ReadFile(record)
 		if err != nil {
