@@ -155,10 +155,19 @@ func diagnosticLines(list []workflow.Diagnostic) []string {
 		}
 		lines = append(lines, markdown.Lines(word+d.Summary)...)
 		if at := model.Place(d.Position); at != "" {
+			if d.Snippet.Context != "" {
+				at += ", in " + markdown.Verbatim(d.Snippet.Context)
+			}
 			lines = append(lines, "  "+at)
 		}
 		if d.Address != "" {
 			lines = append(lines, "  with "+markdown.Verbatim(d.Address))
+		}
+		for j, l := range diff.Source(d, 7) {
+			if j == 0 {
+				lines = append(lines, "")
+			}
+			lines = append(lines, "   "+l.Text)
 		}
 		if d.Detail != "" {
 			lines = append(lines, "")

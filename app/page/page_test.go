@@ -161,7 +161,8 @@ func sample(t *testing.T) *world {
 	w := newWorld(t)
 	failed := run("run04", "dev/app", "dev", workflow.RunFinished, workflow.OutcomeFailed)
 	failed.Reason = "terraform plan exited 1"
-	failed.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "Unsupported argument", Detail: "An argument named \"cidr\" is not expected here.", Position: workflow.Position{File: "dev/app/main.tf", Line: 12}}}
+	failed.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "Unsupported argument", Detail: "An argument named \"cidr\" is not expected here.", Position: workflow.Position{File: "dev/app/main.tf", Line: 12},
+		Snippet: workflow.Snippet{Context: `resource "aws_vpc" "main"`, Line: 11, Code: "resource \"aws_vpc\" \"main\" {\n  cidr = \"<script>\"\n}", Values: `var.x is "y"`}}}
 	queued := run("run05", "prod/dns", "prod", workflow.RunQueued, "")
 	queued.Waiting = "The state lock is held by `ci@build-7`."
 	w.pull(12, "Larger subnets", []workflow.Run{

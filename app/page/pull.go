@@ -115,7 +115,7 @@ func (s *server) pullPage(ctx context.Context, v workflow.PullView, events []wor
 		BaseSHA: v.BaseSHA, When: planned(m),
 	}
 	if s.WebURL != "" {
-		p.ForgeURL = s.WebURL + path
+		p.ForgeURL, p.Source = s.WebURL+path, web.SourceURL(s.WebURL, pull.Repo, pull.Head.SHA)
 	}
 	// Each plan may take an equal part of what is left; what one does not need is left for those
 	// after it.

@@ -78,7 +78,7 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 	if p.Apply = web.ApplyPartOf(run, s.links); p.Apply != nil && p.Apply.Alarm != nil && run.Reason == "" {
 		p.Reason = ""
 	}
-	p.Log, p.LogCut = log, cut
+	p.Log, p.LogCut, p.Source = log, cut, web.SourceURL(s.WebURL, run.Repo, run.Head)
 	narrow(&p, r.URL.Query().Get("action"), r.URL.Query().Get("from"))
 	return page{html: func(w io.Writer) error { return web.WriteRun(w, p) }}, nil
 }

@@ -244,6 +244,7 @@ func failuresOf(rows []Row, l Links) []Failure {
 		key := failureKey(f, r.Record.Project.Dir)
 		if i, ok := byText[key]; ok {
 			out[i].Rows = append(out[i].Rows, r)
+			out[i].Diagnostics = sameValues(out[i].Diagnostics, f.Diagnostics)
 			continue
 		}
 		byText[key] = len(out)
@@ -275,9 +276,21 @@ func failureKey(f Failure, dir string) string {
 	b.WriteString(f.Word + "\x00" + f.Part + "\x00" + f.Reason)
 	for _, d := range f.Diagnostics {
 		d.Position.File = strings.TrimPrefix(d.Position.File, dir+"/")
+		d.Snippet.Values = "" // of one project
 		fmt.Fprintf(&b, "\x00%+v", d)
 	}
 	return b.String()
+}
+
+// sameValues are the diagnostics of one of several projects without the values that differ between them.
+func sameValues(list, other []workflow.Diagnostic) []workflow.Diagnostic {
+	out := slices.Clone(list)
+	for i := range out {
+		if out[i].Snippet.Values != other[i].Snippet.Values { // as many: their keys are the same
+			out[i].Snippet.Values = ""
+		}
+	}
+	return out
 }
 
 func failureWord(o workflow.Outcome) string {

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cardea-iac/cardea/templates/diff"
@@ -118,27 +120,66 @@ func showChange(p Part, of int) ShownChange {
 	return out
 }
 
+// shownDiagnostic is a diagnostic as a page shows it.
+type shownDiagnostic struct {
+	workflow.Diagnostic
+	URL    string // of its line on GitHub, "" where there is none
+	Source []diff.Line
+}
+
+// sourceLines is how much source of one diagnostic a page shows.
+const sourceLines = 30
+
 // fitDiagnostics are the diagnostics of one list that a page shows; the last says how many are left out.
-func fitDiagnostics(list []workflow.Diagnostic) []workflow.Diagnostic {
+// source is the address of the tree that their files are in, "" without one.
+func fitDiagnostics(list []workflow.Diagnostic, source string) (out []shownDiagnostic) {
 	budget := diagnosticBudget
 	for i, d := range list {
+		lines := diff.Source(d, sourceLines)
+		for _, l := range lines {
+			budget -= htmlSize(l.Text) + 40
+		}
 		if budget -= htmlSize(d.Summary) + htmlSize(d.Detail) + 200; budget >= 0 {
+			out = append(out, shownDiagnostic{d, lineURL(source, d.Position), lines})
 			continue
 		}
-		out := append([]workflow.Diagnostic{}, list[:i]...)
 		if i == 0 {
 			d.Summary, d.Detail = markdown.Cut(d.Summary, 1000), markdown.Cut(d.Detail, diagnosticBudget/8)
-			out = append(out, d)
+			out = append(out, shownDiagnostic{Diagnostic: d, URL: lineURL(source, d.Position)})
 			i++
 		}
 		if n := len(list) - i; n > 0 {
-			out = append(out, workflow.Diagnostic{Severity: workflow.SeverityWarning,
+			out = append(out, shownDiagnostic{Diagnostic: workflow.Diagnostic{Severity: workflow.SeverityWarning,
 				Summary: markdown.Count(n, "more message is", "more messages are") +
-					" left out here. The log of the run has them."})
+					" left out here. The log of the run has them."}})
 		}
-		return out
+		break
 	}
-	return list
+	return out
+}
+
+// SourceURL is the address of a commit's files on GitHub, whose own is web; "" without one.
+func SourceURL(web string, r workflow.Repo, commit string) string {
+	if web == "" || commit == "" {
+		return ""
+	}
+	return web + model.RepoPath(r) + "/blob/" + url.PathEscape(commit)
+}
+
+// lineURL is the address of a line of a file below source; "" where one of them is not known.
+func lineURL(source string, p workflow.Position) string {
+	if source == "" || p.File == "" {
+		return ""
+	}
+	parts := strings.Split(p.File, "/")
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+	}
+	at := source + "/" + strings.Join(parts, "/")
+	if p.Line > 0 {
+		at += "#L" + strconv.Itoa(p.Line)
+	}
+	return at
 }
 
 // few are the addresses of the first changes of a list, left is how many more there are.

@@ -95,6 +95,7 @@ type PullPage struct {
 	BaseSHA  string // on which the plans are made
 	When     string // when and with what they were made
 	ForgeURL string
+	Source   string // where the head's files are on GitHub, of [SourceURL]
 }
 
 // PullURL is the path of another pull of the same repository.
@@ -152,6 +153,7 @@ type RunPage struct {
 	Changes              []ShownChange
 	EarlierURL, LaterURL string
 	Later                int
+	Source               string        // see [PullPage]
 	Log                  template.HTML // of [LogHTML]
 	LogCut               bool
 }
