@@ -39,6 +39,9 @@ type Config struct {
 	// Checks says what cardea/plan and cardea/apply say of a head, from the records of
 	// all open pulls with that head.
 	Checks func(pulls []workflow.PullRecord) (plan, apply Check)
+	// Order is how the server's rules for a repository order an environment, false where they do
+	// not know it; nil: they know none.
+	Order func(repo workflow.Repo, environment string) (int, bool)
 	// WebURL is GitHub's address for links to pulls, "" for none.
 	WebURL string
 	Prefix string // of commands, "" means cardea
@@ -257,9 +260,13 @@ func (s *server) repo(ctx context.Context, r *http.Request) (page, error) {
 		return page{}, err
 	}
 	lines := s.lines(open)
+	var order func(string) (int, bool)
+	if s.Order != nil {
+		order = func(environment string) (int, bool) { return s.Order(rec, environment) }
+	}
 	p := web.RepoPage{Head: web.Head{Title: rec.FullName(), Crumbs: []web.Crumb{{Text: rec.FullName()}},
 		JSON: model.RepoPath(rec) + ".json"},
-		Repo: rec, Pulls: lines, Matrix: web.MatrixOf(lines), Holds: model.HoldsOf(locks),
+		Repo: rec, Pulls: lines, Matrix: web.MatrixOf(lines, order), Holds: model.HoldsOf(locks),
 		Events: model.EventsOf(events, s.links)}
 	return page{func(w io.Writer) error { return web.WriteRepo(w, p) }, repoJSONOf(rec, open)}, nil
 }

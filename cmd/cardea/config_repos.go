@@ -26,6 +26,13 @@ func (c Config) Rules(repo workflow.Repo) (workflow.Rules, bool) {
 	return workflow.Rules{}, false
 }
 
+// order is how the rules of a repository order an environment, false where they do not know it.
+func (c Config) order(repo workflow.Repo, environment string) (int, bool) {
+	rules, _ := c.Rules(repo)
+	env, known := rules.Environments[environment]
+	return env.Order, known
+}
+
 func (r *configReader) repos(y *config.Value) {
 	r.cfg.anyRepo = false
 	seen := map[string]bool{}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -32,7 +33,8 @@ type MatrixCell struct {
 }
 
 // MatrixOf places the projects of open pulls. A project without a component goes by its name.
-func MatrixOf(pulls []PullLine) Matrix {
+// Order is that of environments by the server's rules, false where these do not know one; nil: they know none.
+func MatrixOf(pulls []PullLine, order func(environment string) (int, bool)) Matrix {
 	type place struct{ component, environment string }
 	cells := map[place][]MatrixCell{}
 	var m Matrix
@@ -50,11 +52,17 @@ func MatrixOf(pulls []PullLine) Matrix {
 				PullURL: p.URL, ProjectURL: model.ProjectPath(p.Pull.Repo, r.Name())})
 		}
 	}
-	slices.SortFunc(m.Environments, func(a, b string) int {
-		if (a == "") != (b == "") { // those without one come last
-			return cmp.Compare(b, a)
+	rank := map[string]int{}
+	for _, e := range m.Environments {
+		rank[e] = math.MaxInt - 1
+		if n, known := orderOf(order, e); known {
+			rank[e] = n
+		} else if e == "" { // those without one come last
+			rank[e] = math.MaxInt
 		}
-		return cmp.Compare(a, b)
+	}
+	slices.SortFunc(m.Environments, func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank[a], rank[b]), cmp.Compare(a, b))
 	})
 	slices.Sort(components)
 	for _, c := range components {
@@ -65,4 +73,11 @@ func MatrixOf(pulls []PullLine) Matrix {
 		m.Rows = append(m.Rows, row)
 	}
 	return m
+}
+
+func orderOf(order func(environment string) (int, bool), environment string) (int, bool) {
+	if order == nil || environment == "" {
+		return 0, false
+	}
+	return order(environment)
 }
