@@ -39,6 +39,9 @@ func checkPlaces(cfg Repo, kinds workflow.Kinds, faults *Faults) {
 			}
 		}
 		key := norm.NFC.String(e.Dir) + "\x00" + t.made.Variant
+		if list, _ := holesIn(t.made.Variant, false); len(list) > 0 { // of a glob: of each environment another one
+			key += "\x00" + e.Under
+		}
 		if same := twins[key]; len(same) > 0 && same[0].Dir != e.Dir {
 			faults.Add(e.Position, "directory `%s` looks the same as the one in line %d and is written with other Unicode characters",
 				e.Dir, same[0].Position.Line)
