@@ -13,9 +13,13 @@ import (
 	"github.com/cardea-iac/cardea/workflow/config"
 )
 
-// moduleKeys reads what fetching modules is given.
-func (r *configReader) moduleKeys(rules *workflow.ModuleRules) config.Keys {
-	return config.Keys{
+// modules reads what fetching modules is given.
+func (r *configReader) modules(y *config.Value, rules *workflow.ModuleRules) {
+	if !y.IsMap() {
+		y.Fault("`%s` must be {repos: [\"acme/*\"]}, {ssh: CREDENTIAL}, or both", y.Path())
+		return
+	}
+	y.Map(config.Keys{
 		"repos": func(y *config.Value) {
 			y.List(func(v *config.Value) {
 				s, ok := v.Text()
@@ -31,7 +35,7 @@ func (r *configReader) moduleKeys(rules *workflow.ModuleRules) config.Keys {
 			})
 		},
 		"ssh": func(y *config.Value) { r.named(y, &rules.SSH, sshFault) },
-	}
+	}, nil)
 }
 
 // registries reads which entry has the token of a registry's host.

@@ -83,7 +83,7 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) config.Keys {
 		"approvals":    func(y *config.Value) { y.Map(approvalKeys(&rule.Approvals), nil) },
 		"permissions":  func(y *config.Value) { y.Map(permissionKeys(rule), nil) },
 		"credentials":  func(y *config.Value) { y.Map(r.credentialKeys(&rule.Credentials), nil) },
-		"modules":      func(y *config.Value) { y.Map(r.moduleKeys(&rule.Modules), nil) },
+		"modules":      func(y *config.Value) { r.modules(y, &rule.Modules) },
 		"registries":   func(y *config.Value) { rule.Registries = r.registries(y) },
 		"environments": func(y *config.Value) { rule.Environments = r.environments(y, *rule) },
 		"lock": func(y *config.Value) {

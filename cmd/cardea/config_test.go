@@ -248,6 +248,7 @@ repos: [{match: "acme/*", `
 	for _, tt := range []struct{ rule, faults string }{
 		{`modules: {repos: [acme, "acme/x/y", "acme/[", 7, {}], ssh: [], key: x}`, "owner/name, like \"acme/*\", not \"acme\"" +
 			"|owner/name, like \"acme/*\", not \"acme/x/y\"|`repos[0].modules.repos[2]` |`repos[0].modules.repos[3]`|`repos[0].modules.repos[4]`|`repos[0].modules.ssh` must be|unknown key `repos[0].modules.key`; known are repos, ssh"},
+		{"modules: [\"acme/*\"]", "`repos[0].modules` must be {repos: [\"acme/*\"]}, {ssh: CREDENTIAL}, or both"},
 		{"modules: {ssh: more}", "`repos[0].modules.ssh` names `more`: AWS_PROFILE is not a variable of git or ssh, and nothing else is taken from it"},
 		{"modules: {ssh: kees}", "`repos[0].modules.ssh` names `kees`, which `credentials` does not have: did you mean `keys`?"},
 		{"registries: {a.example: one, A.example: one, \"a.example:443\": named, https://b.example: one, b_c.example: one, \"c.example:0\": one, -d.example: one, \"\": one}",

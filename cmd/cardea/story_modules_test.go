@@ -24,7 +24,7 @@ import (
 
 // modules DIR [NAME [public] [submodule=URL]]: a private repository acme/NAME, "modules" without it, with these files
 // at v1, and with another repository at sub, which only mia, and not the App's plans, may read. $MODULES_TOKEN is her token, $MODULES_BASIC
-// what git sends of it.
+// what git sends of it, $MODULES_DIR where it lies.
 func (s *story) cmdModules(ts *testscript.TestScript, args []string) error {
 	name := "modules"
 	if len(args) > 1 {
@@ -37,7 +37,8 @@ func (s *story) cmdModules(ts *testscript.TestScript, args []string) error {
 			clone = append(clone, []string{"submodule", "--quiet", "add", url, "sub"}, []string{"commit", "-qm", "a submodule"}, []string{"push", "--quiet", "origin", "main"})
 		}
 	}
-	if _, err := s.gh.CreateRepo("acme", name, localgithub.RepoOptions{Private: !slices.Contains(args, "public")}); err != nil {
+	repo, err := s.gh.CreateRepo("acme", name, localgithub.RepoOptions{Private: !slices.Contains(args, "public")})
+	if err != nil {
 		return err
 	}
 	mia, err := s.newcomer("mia")
@@ -60,6 +61,7 @@ func (s *story) cmdModules(ts *testscript.TestScript, args []string) error {
 	if err := s.gh.SetPermission(full, "mia", "read"); err != nil {
 		return err
 	}
+	ts.Setenv("MODULES_DIR", repo.Dir)
 	ts.Setenv("MODULES_TOKEN", mia.token)
 	ts.Setenv("MODULES_BASIC", mia.basic())
 	return nil

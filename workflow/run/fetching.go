@@ -290,6 +290,9 @@ func withGitPairs(own map[string]string, given ...map[string]string) (map[string
 
 // addGitPairs adds pairs of git's configuration behind those that are counted.
 func addGitPairs(env map[string]string, pairs [][2]string) error {
+	if len(pairs) == 0 {
+		return nil
+	}
 	n, err := strconv.Atoi(cmp.Or(env[gitCount], "0"))
 	if err != nil || n < 0 || n > 1000 {
 		return fmt.Errorf("%s is not a number of pairs", gitCount)
@@ -297,9 +300,7 @@ func addGitPairs(env map[string]string, pairs [][2]string) error {
 	for i, pair := range pairs {
 		env[gitKey+strconv.Itoa(n+i)], env[gitValue+strconv.Itoa(n+i)] = pair[0], pair[1]
 	}
-	if n += len(pairs); n > 0 {
-		env[gitCount] = strconv.Itoa(n)
-	}
+	env[gitCount] = strconv.Itoa(n + len(pairs))
 	return nil
 }
 
