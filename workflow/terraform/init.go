@@ -98,8 +98,6 @@ func (p *planning) fetching(do func() error) error {
 		if _, _, err := direct.Version(p.uncancelled, false); err != nil {
 			return err
 		}
-		direct.SetStdout(p.output.out())
-		direct.SetStderr(p.output.err())
 		shimmed := p.tf
 		p.tf = direct
 		defer func() { p.tf = shimmed }()
