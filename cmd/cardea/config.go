@@ -33,7 +33,8 @@ type Config struct {
 	Warnings    []string // sentences to log at start
 
 	credentials map[string]credential
-	inReach     string // the warning of what plans can read, "" when nothing of it is secret
+	absent      []workflow.Diagnostic // what credentials name and is not there now
+	inReach     string                // the warning of what plans can read, "" when nothing of it is secret
 	repos       []workflow.Rules
 	anyRepo     bool // no `repos`: every repository, with the defaults
 }
@@ -94,7 +95,7 @@ func parseConfig(file string, data []byte, environ []string) (Config, []workflow
 	cfg := DefaultConfig()
 	cfg.File = file
 	faults := &config.Faults{}
-	r := &configReader{cfg: &cfg, dir: filepath.Dir(file), faults: faults,
+	r := &configReader{cfg: &cfg, dir: filepath.Dir(file), faults: faults, environ: environ,
 		at: map[string]workflow.Position{}, failed: map[string]bool{}, faulty: map[string]bool{}}
 	root := config.Parse(file, data, faults)
 	if root != nil {
@@ -108,6 +109,7 @@ func parseConfig(file string, data []byte, environ []string) (Config, []workflow
 	}
 	r.environment(environ)
 	r.finish()
+	r.sayAbsent()
 	return cfg, faults.List()
 }
 
@@ -123,6 +125,7 @@ type configReader struct {
 	key, keyFile string
 	secretsFile  string // of the webhook secrets
 	used         []namedCredential
+	environ      []string
 }
 
 // namedCredential is a use of a credentials entry by name.

@@ -1,22 +1,36 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
+	"github.com/cardea-iac/cardea/workflow/run"
 )
 
-// credential is one entry of `credentials`: where a run's secret variables come
+// credential is one entry of `credentials`: where a run's secret variables and files come
 // from. Only names and places are kept; the values are read when a run starts.
 type credential struct {
-	Env     map[string]string
-	File    string   // absolute
-	PassEnv []string // patterns over names of the server's own environment
+	Env      map[string]string
+	File     string   // absolute
+	PassEnv  []string // patterns over names of the server's own environment
+	Exec     []string
+	ExecTime time.Duration
+	Files    []homeSource // in the order of the file
+	PassHome []string     // below the home directory of the server's user
+
+	dir string                       // where relative paths start and the program runs
+	at  map[string]workflow.Position // of what can turn out not to be there, by its path below the entry
 }
 
 // neverPassed are patterns of variables that are never taken from the server's own
@@ -43,24 +57,39 @@ func (r *configReader) credentials(y *config.Value) {
 			v.Fault("the name of an entry of `credentials` %s", why)
 			return
 		}
-		c := credential{}
-		v.Map(config.Keys{
-			"env": func(y *config.Value) { c.Env = readVariables(y) },
-			"env_from_file": func(y *config.Value) {
-				if y.String(&c.File); c.File != "" {
-					c.File = r.abs(c.File)
-				}
-			},
-			"pass_env": func(y *config.Value) { c.PassEnv = passPatterns(y) },
-		}, nil)
-		if !v.Has("env") && !v.Has("env_from_file") && !v.Has("pass_env") {
-			v.Fault("`%s` has none of env, env_from_file and pass_env", v.Path())
+		c := credential{ExecTime: execTimeout, dir: r.abs("."), at: map[string]workflow.Position{}}
+		v.Map(r.keysOfCredential(&c), nil)
+		if !slices.ContainsFunc([]string{"env", "env_from_file", "pass_env", "exec", "files", "pass_home"}, v.Has) {
+			v.Fault("`%s` has none of env, env_from_file, pass_env, exec, files and pass_home", v.Path())
 		}
-		if why := gitConfigFault(c.Env); why != "" && c.File == "" && c.PassEnv == nil {
+		if v.Has("exec_timeout") && !v.Has("exec") {
+			v.Fault("`%s.exec_timeout` is for `exec`, which is not there", v.Path())
+		}
+		if why := gitConfigFault(c.Env); why != "" && c.File == "" && c.PassEnv == nil && c.Exec == nil {
 			v.Fault("`%s`: %s", v.Path(), why)
 		}
 		r.cfg.credentials[name] = c
 	})
+}
+
+func (r *configReader) keysOfCredential(c *credential) config.Keys {
+	return config.Keys{
+		"env": func(y *config.Value) { c.Env = readVariables(y) },
+		"env_from_file": func(y *config.Value) {
+			c.at["env_from_file"] = y.Position()
+			if y.String(&c.File); c.File != "" {
+				c.File = r.abs(c.File)
+			}
+		},
+		"pass_env": func(y *config.Value) { c.PassEnv = passPatterns(y, c.at) },
+		"exec": func(y *config.Value) {
+			c.at["exec"] = y.Position()
+			c.Exec = r.command(y)
+		},
+		"exec_timeout": func(y *config.Value) { y.Duration(&c.ExecTime, time.Second) },
+		"files":        func(y *config.Value) { c.Files = r.homeSources(y) },
+		"pass_home":    func(y *config.Value) { c.PassHome = homePaths(y, c.at) },
+	}
 }
 
 // readVariables reads a mapping of environment variables. No fault contains a value.
@@ -88,7 +117,7 @@ func variableFault(name string) string {
 	return ""
 }
 
-func passPatterns(y *config.Value) []string {
+func passPatterns(y *config.Value, at map[string]workflow.Position) []string {
 	var list []string
 	y.List(func(v *config.Value) {
 		s, ok := v.Text()
@@ -102,46 +131,90 @@ func passPatterns(y *config.Value) []string {
 			v.Fault("`%s`: %s %s", v.Path(), s, envFault(s))
 		default:
 			list = append(list, s)
+			at["pass_env."+s] = v.Position()
 		}
 	})
 	return list
 }
 
-// Credential reads the variables of one entry of `credentials` as they are now: from the
-// file, then the server's environment, then what the entry itself says; later ones win. It is
-// called at the start of each run. Its errors contain no value.
-func (c Config) Credential(name string) (map[string]string, error) {
-	return c.credential(name, os.Environ())
+// told is an error of which people who see the run may read a sentence.
+type told struct {
+	sentence string
+	error
 }
 
-func (c Config) credential(name string, environ []string) (map[string]string, error) {
+// Credential reads one entry of `credentials` as it is now. Of variables that come from several places
+// those that the entry itself says win over its program's, those over the server's environment, and
+// those over the file. It is called at the start of each run. Its errors contain no value; said is
+// what people may read of one.
+func (c Config) Credential(ctx context.Context, name string) (s run.Secrets, said string, err error) {
+	s, err = c.credential(ctx, name, os.Environ())
+	if t := (told{}); errors.As(err, &t) {
+		said = t.sentence
+	}
+	return s, said, err
+}
+
+func (c Config) credential(ctx context.Context, name string, environ []string) (s run.Secrets, err error) {
 	entry, ok := c.credentials[name]
 	if !ok {
-		return nil, fmt.Errorf("credentials %q are not in the server's configuration", name)
+		return s, fmt.Errorf("credentials %q are not in the server's configuration", name)
 	}
+	if s.Env, err = entry.variables(ctx, environ); err == nil {
+		s.Files, err = entry.homeFiles(environ)
+	}
+	if err != nil {
+		return run.Secrets{}, fmt.Errorf("reading credentials %q: %w", name, err)
+	}
+	return s, nil
+}
+
+// variables are the entry's variables.
+func (c credential) variables(ctx context.Context, environ []string) (map[string]string, error) {
 	env := map[string]string{}
-	if entry.File != "" {
-		data, err := os.ReadFile(entry.File)
-		if err != nil {
-			return nil, fmt.Errorf("reading credentials %q: %w", name, err)
-		}
-		if err := readEnvFile(string(data), env); err != nil {
-			return nil, fmt.Errorf("reading credentials %q from %s: %w", name, entry.File, err)
+	if c.File != "" {
+		if err := readEnvFrom(c.File, env); err != nil {
+			return nil, err
 		}
 	}
+	passed := c.passed(environ)
+	maps.Copy(env, passed)
+	if len(c.Exec) > 0 {
+		printed, err := c.execute(ctx, environ, passed)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(env, printed)
+	}
+	maps.Copy(env, c.Env)
+	if why := gitConfigFault(env); why != "" {
+		return nil, errors.New(why)
+	}
+	return env, nil
+}
+
+// passed is what the entry takes from the server's environment.
+func (c credential) passed(environ []string) map[string]string {
+	env := map[string]string{}
 	for _, kv := range environ {
 		key, value, _ := strings.Cut(kv, "=")
-		if matchesAny(entry.PassEnv, key) && !matchesAny(neverPassed, key) && envFault(key) == "" {
+		if matchesAny(c.PassEnv, key) && !matchesAny(neverPassed, key) && envFault(key) == "" {
 			env[key] = value
 		}
 	}
-	for key, value := range entry.Env {
-		env[key] = value
+	return env
+}
+
+// readEnvFrom reads a file of variables.
+func readEnvFrom(file string, into map[string]string) error {
+	data, err := readCredentialFile(file)
+	if err != nil {
+		return err
 	}
-	if why := gitConfigFault(env); why != "" {
-		return nil, fmt.Errorf("credentials %q: %s", name, why)
+	if err := readEnvFile(string(data), into); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	return env, nil
+	return nil
 }
 
 // gitConfigFault says where the variables that carry git's configuration do not fit together:
@@ -179,7 +252,8 @@ func gitConfigFault(env map[string]string) string {
 }
 
 // readEnvFile reads NAME=value lines: comments start with #, a line may begin with `export `,
-// and a value may stand in single or double quotes, in which there are no escapes.
+// and a value may stand in single or double quotes, in which there are no escapes. What is no name
+// may be a part of a secret and is not repeated.
 func readEnvFile(text string, into map[string]string) error {
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
@@ -188,17 +262,20 @@ func readEnvFile(text string, into map[string]string) error {
 		}
 		key, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
 		key = strings.TrimSpace(key)
-		if !ok {
+		if !ok || !variablePattern.MatchString(key) {
 			return fmt.Errorf("line %d is not NAME=value", i+1)
 		}
 		if why := variableFault(key); why != "" {
 			return fmt.Errorf("line %d: %s", i+1, why)
 		}
-		value = strings.TrimSpace(value)
-		if n := len(value); n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
-			value = value[1 : n-1]
-		}
-		into[key] = value
+		into[key] = unquoted(strings.TrimSpace(value))
 	}
 	return nil
+}
+
+func unquoted(value string) string {
+	if n := len(value); n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
+		return value[1 : n-1]
+	}
+	return value
 }

@@ -55,6 +55,9 @@ func TestConfigurationPage(t *testing.T) {
 	for key := range r.ruleKeys(&workflow.Rules{}) {
 		names = append(names, key)
 	}
+	for key := range r.keysOfCredential(&credential{}) {
+		names = append(names, key)
+	}
 	for _, name := range names {
 		if !strings.Contains(string(data), "`"+name+"`") && !strings.Contains(string(data), "`"+name+".") {
 			t.Errorf("the page does not name %s", name)

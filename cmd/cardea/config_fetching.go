@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"regexp"
@@ -68,6 +69,9 @@ func (r *configReader) named(y *config.Value, into *string, fault func(credentia
 
 // sshFault says why an entry cannot be the one of `modules.ssh`.
 func sshFault(c credential) string {
+	if c.Files != nil || c.PassHome != nil {
+		return "its files are for runs; name them in `credentials.plan` and `credentials.apply`"
+	}
 	for _, name := range mapKeys(c.Env) {
 		if !forModules(name) {
 			return name + " is not a variable of git or ssh, and nothing else is taken from it"
@@ -83,7 +87,10 @@ func forModules(name string) bool {
 
 // tokenFault says why an entry cannot be the one of a registry, as far as that is known before it is read.
 func tokenFault(c credential) string {
-	if c.File != "" || c.PassEnv != nil {
+	if c.Files != nil || c.PassHome != nil {
+		return "a token is a variable, and its files would not be used"
+	}
+	if c.File != "" || c.PassEnv != nil || c.Exec != nil {
 		return ""
 	}
 	_, why := tokenOf(c.Env)
@@ -136,25 +143,25 @@ func registryVariable(host string) string {
 }
 
 // fetchEnv reads the variables that a rule gives to init alone.
-func (c Config) fetchEnv(rule workflow.Rules) (map[string]string, error) {
+func (c Config) fetchEnv(ctx context.Context, rule workflow.Rules) (map[string]string, error) {
 	env := map[string]string{}
 	if rule.Modules.SSH != "" {
-		given, err := c.Credential(rule.Modules.SSH)
+		given, _, err := c.Credential(ctx, rule.Modules.SSH)
 		if err != nil {
 			return nil, err
 		}
-		for name, value := range given {
+		for name, value := range given.Env {
 			if forModules(name) {
 				env[name] = value
 			}
 		}
 	}
 	for host, entry := range rule.Registries {
-		given, err := c.Credential(entry)
+		given, _, err := c.Credential(ctx, entry)
 		if err != nil {
 			return nil, err
 		}
-		token, why := tokenOf(given)
+		token, why := tokenOf(given.Env)
 		if why != "" {
 			return nil, fmt.Errorf("credentials %q of the registry %s: %s", entry, host, why)
 		}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -18,25 +20,28 @@ func (r *configReader) sayReach() {
 			found = append(found, fmt.Sprintf("`%s` (%s)", secret.path, place))
 		}
 	}
-	applies := ""
+	applies, running := "", ""
 	for _, name := range mapKeys(r.cfg.credentials) {
 		used := ""
 		if r.getsApply(name) {
 			used = ", for applies"
 			applies = " While an apply runs, its credentials are in reach wherever they come from."
 		}
-		if places := r.cfg.credentials[name].places(r.cfg.File); len(places) > 0 {
+		if len(r.cfg.credentials[name].Exec) > 0 {
+			running = " While a program of `exec` runs, its environment is in reach, and so is whatever it signs in with."
+		}
+		if places := r.cfg.credentials[name].places(r.cfg.File, homeIn(r.environ)); len(places) > 0 {
 			found = append(found, fmt.Sprintf("`credentials.%s` (%s%s)", name, strings.Join(places, ", "), used))
 		}
 	}
-	if len(found) == 0 && applies == "" {
+	if len(found) == 0 && applies+running == "" {
 		return
 	}
 	found = append(found, fmt.Sprintf("cardea.db, artefacts/ and keys/ in %s", r.cfg.DataDir))
 	r.cfg.inReach = fmt.Sprintf("plans run code of pull requests as the server's own user, so whoever can push a branch can read, with no approval at all, "+
-		"what that user (here: uid %d) can read: %s.%s Such code can also write what this user can: with tools/, providers/ or cardea.db it owns the next apply. "+
+		"what that user (here: uid %d) can read: %s.%s%s Such code can also write what this user can: with tools/, providers/ or cardea.db it owns the next apply. "+
 		"Until runs have users of their own, let only people push whom you would give all of this, or leave `credentials.apply` out and apply elsewhere; see docs/security.md",
-		os.Getuid(), strings.Join(found, "; "), applies)
+		os.Getuid(), strings.Join(found, "; "), applies, running)
 }
 
 // placeOf is where one of the server's own secrets can be read: in its file, or in the
@@ -61,28 +66,47 @@ func (r *configReader) getsApply(name string) bool {
 	return false
 }
 
-// places are where the values of an entry can be read: its file, the configuration that
-// contains them, and the files that its variables name.
-func (c credential) places(config string) (places []string) {
+// places are where the values of an entry can be read: its files, the configuration that
+// contains them, and the files that its variables name. What its program reads we cannot know.
+func (c credential) places(config, home string) (places []string) {
 	env := map[string]string{}
 	if readable(c.File) != "" {
 		places = append(places, c.File)
-		if data, err := os.ReadFile(c.File); err == nil && readEnvFile(string(data), env) != nil {
-			clear(env) // the fault is reported when a run needs the entry
+		if readEnvFrom(c.File, env) != nil {
+			clear(env) // the fault is said elsewhere
 		}
 	}
-	if len(c.Env) > 0 && readable(config) != "" {
+	written := len(c.Env) > 0
+	for _, s := range c.Files {
+		written = written || s.Text != ""
+		if readable(s.File) != "" && !slices.Contains(places, s.File) {
+			places = append(places, s.File)
+		}
+	}
+	for _, name := range c.PassHome {
+		if dir := filepath.Join(home, name); home != "" && reachable(dir) {
+			places = append(places, dir)
+		}
+	}
+	if written && readable(config) != "" {
 		places = append(places, config)
 	}
-	for name, value := range c.Env {
-		env[name] = value
-	}
+	maps.Copy(env, c.Env)
 	for _, name := range mapKeys(env) {
 		if filepath.IsAbs(env[name]) && readable(env[name]) != "" {
 			places = append(places, "the file that "+name+" names")
 		}
 	}
 	return places
+}
+
+// reachable reports whether this user can read a file, or look into a directory.
+func reachable(name string) bool {
+	f, err := os.Open(name)
+	if err == nil {
+		_ = f.Close() // it was only opened
+	}
+	return err == nil
 }
 
 // readable returns the name of a file that this user can read, "" of any other.

@@ -24,16 +24,23 @@ func TestWhatPlansCanRead(t *testing.T) {
 	key, secrets := write("app.pem", pkcs1), write("hooks", testSecret+"h")
 	apply, plan, sa := write("apply.env", "TOKEN=very-secret\n"), write("plan.env", "TOKEN=very-secret\n"),
 		write("sa.json", "very-secret")
+	if err := os.Mkdir(filepath.Join(dir, "below"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	const rule = "repos: [{match: acme/a, credentials: {apply: rw, plan: ro}}]\n"
 	bare := []string{"CARDEA_GITHUB_APP_ID=7", "CARDEA_LISTEN=127.0.0.1:0"}
-	all := least(pkcs1)
+	all := append(least(pkcs1), "A=1")
 	for _, tt := range []struct {
 		name, text string
 		env        []string
 		want, not  []string // nothing wanted: no warning
 	}{
 		{name: "nothing but the environment", env: all},
-		{name: "entries that nobody can read", text: "credentials: {rw: {env_from_file: /nowhere/x}, ro: {pass_env: [A]}}\n", env: all},
+		{name: "entries that nobody can read", text: "credentials: {rw: {files: {\"~/x\": {from_env: NOWHERE}}}, ro: {pass_env: [A]}}\n", env: all},
+		{name: "files of a run's HOME", env: append(all, "HOME="+dir),
+			text: "credentials: {rw: {files: {\"~/.aws/config\": " + sa + ", \"~/.netrc\": {text: very-secret}}}, ro: {pass_home: [below]}}\n" + rule,
+			want: []string{"`credentials.rw` (" + sa + ", CONFIG, for applies)", "`credentials.ro` (" + filepath.Join(dir, "below") + ")"}},
+		{name: "a program", text: "credentials: {ro: {exec: [env]}}\n", env: all, want: []string{"While a program of `exec` runs"}},
 		{name: "an apply's file", text: "credentials: {rw: {env_from_file: " + apply + "}, ro: {env_from_file: plan.env}}\n" + rule, env: all,
 			want: []string{"`credentials.rw` (" + apply + ", for applies)", "`credentials.ro` (" + plan + ")",
 				"keys/ in /var/lib/cardea", "While an apply runs"}, not: []string{"private_key", "webhook"}},

@@ -244,6 +244,7 @@ credentials:
   two: {env: {A: secret-a, B: secret-b}}
   empty: {env: {A: ""}}
   later: {pass_env: ["REGISTRY_*"]}
+  filed: {files: {"~/.netrc": {from_env: NETRC_TEXT}}}
 repos: [{match: "acme/*", `
 	for _, tt := range []struct{ rule, faults string }{
 		{`modules: {repos: [acme, "acme/x/y", "acme/[", 7, {}], ssh: [], key: x}`, "owner/name, like \"acme/*\", not \"acme\"" +
@@ -255,6 +256,7 @@ repos: [{match: "acme/*", `
 			"names the host a.example twice|names the host a.example twice|\"https://b.example\" is not a registry's host|\"b_c.example\" is not|\"c.example:0\" is not|\"-d.example\" is not|\"\" is not"},
 		{"registries: {a.example: two, b.example: empty, c.example: keys, d.example: nobody}",
 			"names `two`: it has 2 variables; a registry's token is the only variable of its entry, or the one named TOKEN|names `empty`: its variable is empty|names `keys`: it has 2 variables|names `nobody`, which `credentials` does not have"},
+		{"modules: {ssh: filed}, registries: {a.example: filed}", "names `filed`: its files are for runs|names `filed`: a token is a variable, and its files would not be used"},
 		{"environments: {prod: {modules: {repos: [\"acme/x\"]}, registries: {}}}", "is a key of the whole rule, not of one environment|is a key of the whole rule, not of one environment"},
 		{"modules: {repos: [\"acme/*\"], ssh: keys}, registries: {a.example: one, b.example: named, c.example: later}", ""},
 	} {
@@ -275,14 +277,14 @@ repos: [{match: "acme/*", `
 	}
 	cfg, _ := parseConfig("cardea.yml", []byte(entries+"}]"), append(least(pkcs1), "CARDEA_PAGES_ACCESS=open"))
 	t.Setenv("REGISTRY_KEY", "token-3")
-	env, err := cfg.fetchEnv(workflow.Rules{Modules: workflow.ModuleRules{SSH: "more"},
+	env, err := cfg.fetchEnv(t.Context(), workflow.Rules{Modules: workflow.ModuleRules{SSH: "more"},
 		Registries: map[string]string{"my-host.a.example": "one", "xn--bcher-kva.example:8443": "named", "c.example": "later"}})
 	if diff := cmp.Diff(map[string]string{"SSH_AUTH_SOCK": "/run/agent", "TF_TOKEN_my__host_a_example": "token-1",
 		"TF_TOKEN_xn____bcher__kva_example:8443": "token-2", "TF_TOKEN_c_example": "token-3"}, env); diff != "" || err != nil {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}
 	for _, entry := range []string{"two", "empty", "nobody"} {
-		if _, err := cfg.fetchEnv(workflow.Rules{Registries: map[string]string{"a.example": entry}}); err == nil || strings.Contains(err.Error(), "secret-") {
+		if _, err := cfg.fetchEnv(t.Context(), workflow.Rules{Registries: map[string]string{"a.example": entry}}); err == nil || strings.Contains(err.Error(), "secret-") {
 			t.Errorf("%s: got %v", entry, err)
 		}
 	}
@@ -416,21 +418,22 @@ func TestCredential(t *testing.T) {
 		"TF_DATA_DIR=/x", "TF_WORKSPACE=prod",
 		"TF_LOG=TRACE", "TF_LOG_PATH=/x", "TF_VAR_a=b=c", "HOME=/root", "PATH=/bin", "LD_PRELOAD=x", "BOTH=server"}
 	write("# words\n\nexport A=1\nB = 'two words'\nC=\"x\"\nGITHUB_TOKEN=mine\nBOTH=file\nD=a=b\n")
-	got, err := cfg.credential("all", environ)
+	secrets, err := cfg.credential(t.Context(), "all", environ)
+	got := secrets.Env
 	want := map[string]string{"A": "1", "B": "two words", "C": "x", "D": "a=b", "GITHUB_TOKEN": "mine", "AWS_PROFILE": "p",
 		"TF_VAR_a": "b=c", "WRITTEN": "w", "BOTH": "written"}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}
 	write("GIT_CONFIG_COUNT=1\nGIT_CONFIG_KEY_0=url.https://x:token@git.example/.insteadOf\nGIT_CONFIG_VALUE_0=https://git.example/\nNETRC=/x\nTF_TOKEN_app_terraform_io=t\nGIT_SSH_COMMAND=ssh -i /x\n")
-	if got, err := cfg.credential("all", []string{"GIT_ASKPASS=/x", "GIT_DIR=/x", "GIT_TERMINAL_PROMPT=1"}); err != nil ||
-		len(got) != 9 || got["GIT_ASKPASS"] != "/x" {
+	if got, err := cfg.credential(t.Context(), "all", []string{"GIT_ASKPASS=/x", "GIT_DIR=/x", "GIT_TERMINAL_PROMPT=1"}); err != nil ||
+		len(got.Env) != 9 || got.Env["GIT_ASKPASS"] != "/x" {
 		t.Errorf("got %v and %v, want what the file says, GIT_ASKPASS and what is written", got, err)
 	}
 	for text, want := range map[string]string{
 		"A=1\nverysecret\n":                               "line 2 is not NAME=value",
 		"HOME=verysecret":                                 "line 1: HOME is set by Cardea for every run and cannot be a credential",
-		"A;B=verysecret":                                  "line 1: \"A;B\" is not a name of an environment variable",
+		"A;B=verysecret":                                  "line 1 is not NAME=value",
 		"GIT_ALLOW_PROTOCOL=verysecret":                   "line 1: GIT_ALLOW_PROTOCOL is set by Cardea for every run and cannot be a credential",
 		"GIT_DIR=verysecret":                              "line 1: GIT_DIR would change what a run does",
 		"GIT_CONFIG_KEY_0=verysecret":                     `GIT_CONFIG_COUNT is missing: git takes no GIT_CONFIG_KEY_ without it; it is how many there are, here "1"`,
@@ -440,12 +443,12 @@ func TestCredential(t *testing.T) {
 		"TF_CLI_ARGS_apply=x": "line 1: TF_CLI_ARGS_apply would change what a run does",
 	} {
 		write(text)
-		if _, err := cfg.credential("all", nil); err == nil || !strings.Contains(err.Error(), want) ||
+		if _, err := cfg.credential(t.Context(), "all", nil); err == nil || !strings.Contains(err.Error(), want) ||
 			strings.Contains(err.Error(), "verysecret") {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
-	if _, err := cfg.credential("none", nil); err == nil {
+	if _, err := cfg.credential(t.Context(), "none", nil); err == nil {
 		t.Error("an unknown entry: got no error")
 	}
 }

@@ -54,6 +54,7 @@ func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 	} else {
 		var cfg Config
 		cfg, faults = parseConfig(in.File, data, in.Environ)
+		faults = append(faults, cfg.absent...)
 		if warnings = cfg.Warnings; cfg.inReach != "" {
 			warnings = append(warnings, cfg.inReach)
 		}
@@ -241,5 +242,6 @@ func compareLeaves(before, now map[string]string) []string {
 
 func secretPath(path string) bool {
 	return path == "github.private_key" || strings.HasPrefix(path, "github.webhook_secrets") ||
-		(strings.HasPrefix(path, "credentials.") && strings.Contains(path, ".env."))
+		(strings.HasPrefix(path, "credentials.") &&
+			(strings.Contains(path, ".env.") || strings.Contains(path, ".exec[") || strings.HasSuffix(path, ".text")))
 }

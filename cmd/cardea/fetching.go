@@ -14,7 +14,7 @@ import (
 // App's tokens for the repositories that the rule names.
 func (s *server) fetching(r workflow.Run) (run.Fetching, error) {
 	rule, _ := s.cfg.Rules(r.Repo)
-	env, err := s.cfg.fetchEnv(rule)
+	env, err := s.cfg.fetchEnv(context.Background(), rule)
 	if err != nil {
 		return run.Fetching{}, err
 	}

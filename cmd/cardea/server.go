@@ -254,6 +254,9 @@ func (s *server) sayHow() {
 	for _, w := range s.cfg.Warnings {
 		s.log.Warn(w)
 	}
+	for _, d := range s.cfg.absent {
+		s.log.Warn("runs that need it will fail: " + d.String())
+	}
 	if s.cfg.inReach != "" {
 		s.log.Warn(s.cfg.inReach)
 	}

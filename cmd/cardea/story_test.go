@@ -194,7 +194,7 @@ func (s *story) cmdServe(ts *testscript.TestScript, args []string) error {
 			return err
 		}
 	}
-	env := append(os.Environ(), "PATH="+ts.Getenv("PATH"), "CARDEA_RUNS_ISOLATION=none")
+	env := append(os.Environ(), "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"), "CARDEA_RUNS_ISOLATION=none")
 	if trusted := ts.Getenv("SSL_CERT_FILE"); trusted != "" {
 		env = append(env, "SSL_CERT_FILE="+trusted)
 	}
@@ -450,7 +450,7 @@ type rawJSON string
 func (r rawJSON) MarshalJSON() ([]byte, error)     { return []byte(r), nil }
 func (r *rawJSON) UnmarshalJSON(data []byte) error { *r = rawJSON(data); return nil }
 
-// nowhere TEXT...: none of the texts is in any file of the server's data, in its
+// nowhere TEXT...: none of the texts is in any file of the server's data, in its environment, its
 // log, in any comment or check, or in anything that was sent to GitHub.
 func (s *story) cmdNowhere(ts *testscript.TestScript, args []string) error {
 	look := func(where string, data []byte) error {
@@ -470,6 +470,9 @@ func (s *story) cmdNowhere(ts *testscript.TestScript, args []string) error {
 				}
 				return err
 			}
+			if d.Type()&fs.ModeSymlink != 0 { // a run's HOME, which is looked into where it is
+				return nil
+			}
 			data, err := os.ReadFile(file)
 			if err != nil {
 				return err
@@ -478,6 +481,16 @@ func (s *story) cmdNowhere(ts *testscript.TestScript, args []string) error {
 		})
 		if err != nil {
 			return err
+		}
+	}
+	for _, name := range []string{"environ", "cmdline"} {
+		if s.server == nil {
+			break
+		}
+		if data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", s.server.cmd.Process.Pid, name)); err == nil { // better still if not
+			if err := look("the server's "+name, data); err != nil {
+				return err
+			}
 		}
 	}
 	for _, x := range s.gh.Exchanges() {

@@ -65,7 +65,7 @@ func (r *runner) overlay() (err error) {
 func (r *runner) apply() (res workflow.Result, err error) {
 	run := r.job.Run
 	res, err = r.deps.Engines.Apply(r.stop.ctx, workflow.ApplyJob{Project: run.Project, Options: run.Options,
-		Files: r.dir.engine(), Server: r.job.Server, RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, Expected: run.Expected, Seal: r.seal,
+		Files: r.files(), Server: r.job.Server, RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, Expected: run.Expected, Seal: r.seal,
 		Fingerprint: run.Apply.Fingerprint, State: run.Apply.State, Log: r.redact, Fetch: r.fetch, Ready: r.readyToApply})
 	r.notStarted = res.NotStarted
 	return res, err

@@ -109,19 +109,24 @@ func (a *automaton) finds(s string) bool {
 	return false
 }
 
-// forms are the ways in which a value may be printed: as it is, escaped for
-// JSON, quoted for HCL, for a URL, in base64 at any alignment; and each of its
+// forms are the ways in which a value may be printed: its encodings, and each of its
 // lines, because tools indent.
 func forms(value string) []string {
-	if len(value) < minSecret {
-		return nil
-	}
-	out := []string{value}
+	out := encodings(value)
 	for line := range strings.Lines(value) {
 		if line = strings.TrimSpace(line); len(line) >= minSecret && line != value {
 			out = append(out, line)
 		}
 	}
+	return out
+}
+
+// encodings are a value as it is, escaped for JSON, quoted for HCL, for a URL, in base64 at any alignment.
+func encodings(value string) []string {
+	if len(value) < minSecret {
+		return nil
+	}
+	out := []string{value}
 	if len(value) > longSecret {
 		return out
 	}

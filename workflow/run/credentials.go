@@ -1,15 +1,14 @@
 package run
 
 import (
-	"cmp"
-	"encoding/base64"
-	"net/url"
+	"io"
 	"os"
-	"regexp"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/secret"
 )
 
 // setEnv are the variables that every run sets itself, whatever its engine sets besides.
@@ -58,23 +57,32 @@ var plainEnv = map[string]bool{
 	"GIT_SSH": true, "GIT_SSL_CAINFO": true, "GIT_SSL_CAPATH": true, "SSH_ASKPASS": true, "SSH_AUTH_SOCK": true, "SSL_CERT_FILE": true, "SSL_CERT_DIR": true, "HOME": true,
 }
 
-// values are all the texts in these secrets that must not be seen.
-func (s Secrets) values() []string {
-	out := append([]string(nil), s.Redact...)
+// redactor hides what these secrets say in what goes to out.
+func (s Secrets) redactor(out io.Writer) *Redactor {
+	values, wholes := s.values()
+	r := NewRedactor(out, values...)
+	r.hide(wholes, encodings)
+	return r
+}
+
+// values are all the texts in these secrets that must not be seen, and wholes the files of which
+// neither all of it must be, though a line may.
+func (s Secrets) values() (out, wholes []string) {
+	out = append([]string(nil), s.Redact...)
 	for _, env := range []map[string]string{s.Env, s.Fetch.Env} {
 		for name, value := range env {
-			if !plainEnv[name] && !gitAddress(env, name) {
+			if !plainEnv[name] && !gitAddress(env, name) && !s.namesFile(value) {
 				out = append(out, value)
 			}
-			out = append(out, secretsWithin(value)...)
+			out = append(out, secret.InValue(value)...)
 		}
 	}
-	for _, name := range []string{"NETRC", "GIT_CONFIG_GLOBAL"} {
-		data, err := os.ReadFile(cmp.Or(s.Fetch.Env[name], s.Env[name], s.Plain[name]))
-		if err != nil {
-			continue // it cannot be read here, so none of it can be seen
+	for _, f := range slices.Concat(s.Files, s.pointedAt()) {
+		found, whole := secret.InFile(f.Data, f.Among)
+		out = append(out, found...)
+		if whole && len(f.Data) <= maxWhole {
+			wholes = append(wholes, strings.TrimSpace(string(f.Data)))
 		}
-		out = append(out, secretsWithin(string(data))...)
 	}
 	if len(s.Key) > 0 {
 		out = append(out, string(s.Key))
@@ -82,7 +90,38 @@ func (s Secrets) values() []string {
 	if s.Identity != "" {
 		out = append(out, s.Identity)
 	}
-	return out
+	return out, wholes
+}
+
+// maxWhole is the size up to which a file is hidden as a whole too, besides the secrets in it.
+const maxWhole = 64 << 10
+
+// fileEnv are variables that name files of credentials, in the environment of a person too.
+var fileEnv = []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "GOOGLE_APPLICATION_CREDENTIALS",
+	"ARM_OIDC_TOKEN_FILE_PATH", "KUBECONFIG", "KUBE_CONFIG_PATH", "KUBE_CONFIG_PATHS", "NETRC", "GIT_CONFIG_GLOBAL"}
+
+// pointedAt are the files on this machine that variables name. One that cannot be read here cannot be seen either.
+func (s Secrets) pointedAt() (files []HomeFile) {
+	read := func(value string) {
+		for _, name := range filepath.SplitList(value) {
+			info, err := os.Stat(name)
+			if !filepath.IsAbs(name) || err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 != 0 || info.Size() > MaxHomeFile {
+				continue
+			}
+			if data, err := os.ReadFile(name); err == nil {
+				files = append(files, HomeFile{Data: data})
+			}
+		}
+	}
+	for _, env := range []map[string]string{s.Env, s.Fetch.Env} {
+		for _, value := range env {
+			read(value)
+		}
+	}
+	for _, name := range fileEnv {
+		read(s.Plain[name])
+	}
+	return files
 }
 
 // gitAddress tells the pairs of git's configuration that rewrite addresses. What is rewritten is no
@@ -94,65 +133,4 @@ func gitAddress(env map[string]string, name string) bool {
 	}
 	key := strings.ToLower(env[gitKey+n])
 	return strings.HasSuffix(key, ".insteadof") || strings.HasSuffix(key, ".pushinsteadof")
-}
-
-var (
-	userinfo = regexp.MustCompile(`(\w+)://([^/\s"'<>?#@]+)@`)
-	carried  = regexp.MustCompile(`(?i)\b(basic|bearer|token)\s+([A-Za-z0-9._~+/=-]{6,})`)
-	anHeader = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*: +(\S.*)$`)
-	named    = regexp.MustCompile(`(?i)(?:password|passwd|secret|token|api_?key|[?&](?:key|sig))["']?(?:\s*[=:]\s*|\s+)["']?([^\s"';&})]+)`)
-	inPath   = regexp.MustCompile(`://[^/\s"'<>]*(/[^\s"'<>]*)`)
-	longWord = regexp.MustCompile(`[A-Za-z0-9]{20,}`)
-)
-
-// secretsWithin finds the parts of a credential that tools print on their own: the
-// password of an address, what an Authorization header carries, and the like.
-func secretsWithin(value string) (out []string) {
-	for _, m := range userinfo.FindAllStringSubmatch(value, -1) {
-		out = append(out, userSecrets(m[1], m[2])...)
-	}
-	for _, m := range carried.FindAllStringSubmatch(value, -1) {
-		out = append(out, m[2])
-		if !strings.EqualFold(m[1], "basic") {
-			continue
-		}
-		if plain, err := base64.StdEncoding.DecodeString(m[2]); err == nil {
-			_, password, _ := strings.Cut(string(plain), ":")
-			out = append(out, string(plain), password)
-		}
-	}
-	if m := anHeader.FindStringSubmatch(value); m != nil {
-		out = append(out, m[1])
-	}
-	for _, m := range named.FindAllStringSubmatch(value, -1) {
-		out = append(out, m[1])
-	}
-	for _, m := range inPath.FindAllStringSubmatch(value, -1) {
-		for _, word := range longWord.FindAllString(m[1], -1) {
-			if strings.ContainsAny(word, "0123456789") { // a token in a path, as some registries have it
-				out = append(out, word)
-			}
-		}
-	}
-	return out
-}
-
-// userSecrets are the secrets of the part of an address before its @. Without a password, or when
-// it is long, the user is the secret: GitHub takes a token in its place. Not so for ssh.
-func userSecrets(scheme, part string) (out []string) {
-	user, password, has := strings.Cut(part, ":")
-	if !has && strings.Contains(strings.ToLower(scheme), "ssh") {
-		return nil
-	}
-	words := []string{password}
-	if !has || len(user) >= 20 {
-		words = append(words, user)
-	}
-	for _, word := range words {
-		out = append(out, word)
-		if plain, err := url.PathUnescape(word); err == nil && plain != word {
-			out = append(out, plain)
-		}
-	}
-	return out
 }

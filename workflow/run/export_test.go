@@ -10,3 +10,6 @@ func (p *Process) Dir() string { return string(p.dir) }
 func MainPlain(dir string, deps Deps) int {
 	return carry(&runner{dir: files(dir), deps: deps, plain: true})
 }
+
+// Clean removes what a run left.
+func (l *Launcher) Clean(p *Process) error { return l.clean(p.dir) }

@@ -24,6 +24,8 @@ type Job struct {
 	// its artefact and an apply a state that it could not store. Recipient "": nothing is kept.
 	Recipient string `json:"recipient,omitempty"`
 	Artefacts string `json:"artefacts,omitempty"`
+	// Home is a symlink to the run's own HOME, set by the launcher.
+	Home string `json:"home,omitempty"`
 }
 
 // Ladder is how a plan is stopped: SIGINT, after Again a second SIGINT, after a
@@ -50,7 +52,9 @@ type Secrets struct {
 	Env map[string]string `json:"env,omitempty"`
 	// Plain is further environment, of which nothing is a secret; Env wins.
 	Plain map[string]string `json:"plain,omitempty"`
-	Key   []byte            `json:"key,omitempty"` // the repository's key
+	// Files are written into the run's HOME before anything else happens.
+	Files []HomeFile `json:"files,omitempty"`
+	Key   []byte     `json:"key,omitempty"` // the repository's key
 	// Identity opens artefacts; applies only.
 	Identity string `json:"identity,omitempty"`
 	// Fetch is what only fetching has.
@@ -127,7 +131,7 @@ func (r *runner) setEnvironment(f workflow.RunFiles) error {
 			if EnvFault(kinds, name) != "" {
 				continue
 			}
-			if err := os.Setenv(name, value); err != nil {
+			if err := os.Setenv(name, r.secrets.inHome(value, f.Home)); err != nil {
 				return err
 			}
 		}

@@ -67,6 +67,7 @@ func (l *Launcher) Start(ctx context.Context, job Job, secrets Secrets) (*Proces
 	if err := os.Mkdir(string(d), 0o700); err != nil { // never reused: it must not be there
 		return nil, fmt.Errorf("making the run's directory: %w", err)
 	}
+	job.Home = homeOf(l.Runs, job.Run)
 	p, err := l.start(d, job, secrets)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting run %s: %w", job.Run.ID, err), os.RemoveAll(string(d)))
@@ -104,7 +105,7 @@ func (l *Launcher) start(d files, job Job, secrets Secrets) (*Process, error) {
 		here.Close()
 		return nil, err
 	}
-	p := &Process{run: job.Run, dir: d, cmd: cmd, redact: NewRedactor(nil, secrets.values()...), conn: here, ready: make(chan struct{}), done: make(chan struct{})}
+	p := &Process{run: job.Run, dir: d, cmd: cmd, redact: secrets.redactor(nil), conn: here, ready: make(chan struct{}), done: make(chan struct{})}
 	go p.talk(here, secrets)
 	go p.await()
 	return p, nil
@@ -371,6 +372,9 @@ func (l *Launcher) mayClean(d files, p workflow.Project) error {
 func (l *Launcher) clean(d files) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil {
+		return fmt.Errorf("cleaning a run: %w", err)
+	}
+	if err := removeAll(d.engine().Home); err != nil { // credentials go, whatever else has to stay
 		return fmt.Errorf("cleaning a run: %w", err)
 	}
 	var job Job

@@ -144,8 +144,7 @@ func (r *runner) guard() {
 // execute prepares, and plans or applies. What goes wrong is in the result.
 func (r *runner) execute() (res workflow.Result) {
 	fault := r.listen()
-	r.redact = NewRedactor(r.log, r.secrets.values()...)
-	r.given = NewRedactor(nil, r.secrets.values()...)
+	r.redact, r.given = r.secrets.redactor(r.log), r.secrets.redactor(nil)
 	if fault != nil {
 		r.gone.Store(true)
 		return r.failed(fault)
@@ -205,11 +204,14 @@ func (r *runner) listen() error {
 
 // prepare makes the run's files and environment.
 func (r *runner) prepare() error {
-	f := r.dir.engine()
-	for _, dir := range []string{f.Workspace, f.Home, f.Tmp, f.Out} {
+	f := r.files()
+	for _, dir := range []string{f.Workspace, f.Tmp, f.Out} {
 		if err := os.Mkdir(dir, 0o700); err != nil { // it must not exist: a directory of somebody else would stay theirs
 			return fmt.Errorf("making the run's directories: %w", err)
 		}
+	}
+	if err := r.makeHome(); err != nil {
+		return fmt.Errorf("making the run's HOME: %w", err)
 	}
 	if err := r.setEnvironment(f); err != nil {
 		return fmt.Errorf("setting the environment: %w", err)
@@ -293,7 +295,7 @@ func (r *runner) work() (res workflow.Result, err error) {
 // plan makes a plan.
 func (r *runner) plan() (workflow.Result, error) {
 	run := r.job.Run
-	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.dir.engine(), Server: r.job.Server,
+	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.files(), Server: r.job.Server,
 		RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, InputsDigest: run.InputsDigest,
 		BaseKnown: run.BaseKnown, Hidden: run.Hidden, Expected: run.Expected,
 		Log: r.redact, Redact: r.given.Redact, Fetch: r.fetch, Ready: r.ready}
@@ -346,6 +348,7 @@ func (r *runner) finish(res workflow.Result) error {
 	if err := r.closeLog(); err != nil {
 		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: "The log is not complete.", Detail: err.Error()})
 	}
+	r.leaveHome()
 	for _, name := range r.dir.private() {
 		if name == r.dir.engine().Workspace && !clean {
 			continue

@@ -39,12 +39,15 @@ func NewRedactor(out io.Writer, values ...string) *Redactor {
 
 // Hide hides further values from now on. What was written before is not changed;
 // the runner writes its log anew at the end when that happened.
-func (r *Redactor) Hide(values ...string) {
+func (r *Redactor) Hide(values ...string) { r.hide(values, forms) }
+
+// hide hides values in these of their forms.
+func (r *Redactor) hide(values []string, formsOf func(string) []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := len(r.values)
 	for _, v := range values {
-		for _, f := range forms(v) {
+		for _, f := range formsOf(v) {
 			if len(f) >= minSecret {
 				r.values[f] = true
 			}

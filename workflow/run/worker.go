@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,9 +27,9 @@ type Worker struct {
 	Launcher *Launcher
 	Name     string // of this worker in the runs' records, and of the service's Start; "" = DefaultName
 	Parallel int    // runs at a time, and one apply more where the service counts plans; 0 = DefaultParallel
-	// Credentials reads an entry of the server's credentials, at the start of each
-	// run that names one. Its error is logged; people see the name only.
-	Credentials func(name string) (env map[string]string, err error)
+	// Credentials reads an entry of the server's credentials, at the start of each run that
+	// names one. Its error is logged; people see the name, and what is said.
+	Credentials func(ctx context.Context, name string) (s Secrets, said string, err error)
 	// Fetching says what a run has while its engine fetches; nil: nothing more than at other times. Its
 	// error is logged; people see that it failed.
 	Fetching func(workflow.Run) (Fetching, error)
@@ -79,6 +80,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the directory of runs: %w", err)
 	}
+	w.Launcher.tidyHomes(before, w.Log)
 	w.adoptAll(ctx, before)
 	w.group.Go(func() { w.Launcher.tidy(ctx, before, w.Log) })
 	w.group.Go(func() { w.dropArtefacts(ctx) })
@@ -208,10 +210,11 @@ func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger)
 	if waits := w.diskTooFull(); waits != "" {
 		return failed(waits, true), waits, false
 	}
-	secrets, err := w.secrets(run)
+	secrets, said, err := w.secrets(ctx, run)
 	if err != nil {
 		log.Error("reading a run's secrets", "error", err)
-		return failed(fmt.Sprintf("The credentials `%s` could not be read. The server's log says why.", run.Credentials), false), "", false
+		why := fmt.Sprintf("The credentials `%s` could not be read. ", run.Credentials)
+		return failed(why+cmp.Or(said, "The server's log says why."), ctx.Err() != nil), "", false
 	}
 	if w.Fetching != nil {
 		if secrets.Fetch, err = w.Fetching(run); err != nil {
@@ -346,16 +349,31 @@ func (w *Worker) mayBegin(ctx context.Context, run workflow.Run, p *Process) err
 	return nil
 }
 
-// secrets reads what a run is handed, except the repository's key.
-func (w *Worker) secrets(run workflow.Run) (s Secrets, err error) {
+// secrets reads what a run is handed, except the repository's key. Meanwhile the run's lease is kept: a program
+// that fetches credentials may take its time.
+func (w *Worker) secrets(ctx context.Context, run workflow.Run) (s Secrets, said string, err error) {
 	if run.Credentials == "" {
-		return s, nil
+		return s, "", nil
 	}
 	if w.Credentials == nil {
-		return s, errors.New("the server has no credentials")
+		return s, "", errors.New("the server has no credentials")
 	}
-	s.Env, err = w.Credentials(run.Credentials)
-	return s, err
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		for tick := time.NewTicker(w.Lease / 4); ; {
+			select {
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			case <-tick.C:
+				if err := w.Service.Renew(ctx, run); errors.Is(err, workflow.ErrStale) {
+					cancel() // it is not ours any more
+				}
+			}
+		}
+	}()
+	return w.Credentials(ctx, run.Credentials)
 }
 
 // renew keeps the run's lease until its runner ends or we leave it. A run that is

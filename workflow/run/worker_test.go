@@ -261,13 +261,21 @@ func TestWorkerRefusesToStart(t *testing.T) {
 	})
 	t.Run("without credentials", func(t *testing.T) {
 		s := newShop(t, "echo planned")
-		s.job.Run.Credentials = "prod-ro"
-		s.worker.Credentials = func(string) (map[string]string, error) { return nil, errors.New("no such file as secret-path") }
-		id := s.queue(t, "a")[0]
+		s.job.Run.Credentials, s.worker.Parallel = "prod-ro", 1
+		told := make(chan string, 2)
+		told <- ""
+		told <- "`vault` failed: exit status 1."
+		s.worker.Credentials = func(context.Context, string) (run.Secrets, string, error) {
+			return run.Secrets{}, <-told, errors.New("no such file as secret-path")
+		}
+		ids := s.queue(t, "a", "b")
 		s.begin(t)
-		r := s.until(t, id, finished)
-		if want := "The credentials `prod-ro` could not be read. The server's log says why."; r.Outcome != workflow.OutcomeFailed || r.Reason != want {
-			t.Errorf("got %s, %q, want failed, %q", r.Outcome, r.Reason, want)
+		for i, want := range []string{"The credentials `prod-ro` could not be read. The server's log says why.",
+			"The credentials `prod-ro` could not be read. `vault` failed: exit status 1."} {
+			r := s.until(t, ids[i], finished)
+			if r.Outcome != workflow.OutcomeFailed || r.Reason != want {
+				t.Errorf("got %s, %q, want failed, %q", r.Outcome, r.Reason, want)
+			}
 		}
 	})
 }

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cardea-iac/cardea/workflow/run"
+)
+
+// configIn writes files, a cardea.yml with these credentials among them, and reads it.
+func configIn(t *testing.T, dir, credentials string, environ []string, files map[string]string) (Config, string) {
+	t.Helper()
+	pkcs1, _, _ := testKeys(t)
+	files["cardea.yml"] = "credentials:\n" + credentials
+	for name, text := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environ = append(least(pkcs1), environ...)
+	cfg, faults := LoadConfig(filepath.Join(dir, "cardea.yml"), environ)
+	if len(faults) > 0 {
+		t.Fatal(lines(faults))
+	}
+	var out bytes.Buffer
+	CheckConfig(t.Context(), ConfigCheck{File: cfg.File, Environ: environ}, &out)
+	return cfg, strings.ReplaceAll(out.String(), dir+"/", "")
+}
+
+// TestCredentialFiles: what `files` and `pass_home` give a run.
+func TestCredentialFiles(t *testing.T) {
+	dir := t.TempDir()
+	outside := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(outside, []byte("outside"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{"aws": "[default]\n", "home/.aws/config": "mine", "home/.aws/sso/cache/a.json": "{}", "home/.config/gcloud/active_config": "default",
+		"home/.config/gcloud/logs/x": "log", "home/.kube/config": "cluster", "home/dotfiles/rc": "followed"}
+	if err := os.MkdirAll(filepath.Join(dir, "home/.aws"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for link, to := range map[string]string{"home/.aws/out": outside, "home/.aws/up": "../../aws", "home/.aws/rc": "../dotfiles/rc", "home/.aws/dir": "../dotfiles", "home/.netrc": "dotfiles/rc", "home/.bad": outside} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environ := []string{"HOME=" + filepath.Join(dir, "home"), "KUBE=from the environment"}
+	cfg, out := configIn(t, dir, `  all:
+    files: {"~/.aws/config": aws, "~/a/b": {from_file: aws}, "~/.kube/config": {from_env: KUBE}, "~/t": {text: written}}
+    pass_home: [.aws, .config/gcloud, "~/.netrc"]
+  bad: {pass_home: [.bad]}
+`, environ, files)
+	if want := "cardea.yml:5:21: `credentials.bad.pass_home[0]`: home/.bad: path escapes from parent\n"; !strings.Contains(out, want) || strings.Count(out, "cardea.yml:") != 2 {
+		t.Errorf("got %s\nwant %s", out, want)
+	}
+	got, err := cfg.credential(t.Context(), "all", environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []run.HomeFile{{Path: ".aws/config", Data: []byte("[default]\n")}, {Path: ".aws/rc", Data: []byte("followed"), Among: true},
+		{Path: ".aws/sso/cache/a.json", Data: []byte("{}"), Among: true}, {Path: ".config/gcloud/active_config", Data: []byte("default"), Among: true},
+		{Path: ".kube/config", Data: []byte("from the environment")}, {Path: ".netrc", Data: []byte("followed"), Among: true},
+		{Path: "a/b", Data: []byte("[default]\n")}, {Path: "t", Data: []byte("written")}}
+	if diff := cmp.Diff(want, got.Files); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for i := range run.MaxHomeFiles + 1 {
+		name := filepath.Join(dir, "home/.aws/many", fmt.Sprint(i))
+		if err := writeFile(name, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := cfg.credential(t.Context(), "all", environ); err == nil || !strings.Contains(err.Error(), "more than 500 files: name files, or directories further down") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestCredentialFaults: what is written wrong, and what is not there, is said with its place by the check, and no value.
+func TestCredentialFaults(t *testing.T) {
+	dir := t.TempDir()
+	pkcs1, _, _ := testKeys(t)
+	for _, tt := range []struct{ name, entry, want string }{
+		{"no target", `{files: {"/etc/x": y}}`, "cardea.yml:2:25: `credentials.a.files`: \"/etc/x\" must begin with `~/`: a run's credentials are written into its own HOME"},
+		{"out of it", `{files: {"~/../x": y}}`, "\"~/../x\" must be a clean path below the home directory, without `..`"},
+		{"not clean", `{files: {"~/a//x": y}}`, "must be a clean path"},
+		{"the whole", `{files: {"~/": y}}`, "must be a clean path"},
+		{"ours", `{files: {"~/cardea.tfrc": y}}`, "is Cardea's own"},
+		{"not read", `{files: {"~/.terraform.d/credentials.tfrc.json": y}}`, "is not read in a run, which has a CLI configuration of Cardea's: use `TF_TOKEN_…` variables for tokens"},
+		{"file and directory", `{files: {"~/a": home/x, "~/a/b": y}}`, "`credentials.a.files`: \"~/a\" and \"~/a/b\" cannot both be files: one is the directory of the other"},
+		{"two sources", `{files: {"~/a": {from_file: y, text: very-secret}}}`, "must have exactly one of from_file, from_env and text"},
+		{"none", `{files: {"~/a": {}}}`, "must have exactly one of from_file, from_env and text"},
+		{"ours by a variable", `{files: {"~/a": {from_env: CARDEA_GITHUB_PRIVATE_KEY}}}`, "CARDEA_GITHUB_PRIVATE_KEY is never passed from the server's environment"},
+		{"unknown source", `{files: {"~/a": {from: y}}}`, "unknown key `credentials.a.files.~/a.from`: did you mean `from_env`?"},
+		{"home itself", `{pass_home: ["."]}`, "cardea.yml:2:19: `credentials.a.pass_home[0]`: \".\" must be a clean path below the home directory"},
+		{"home above", `{pass_home: [../x]}`, "must be a clean path below the home directory"},
+		{"no program", `{exec: []}`, "cardea.yml:2:13: `credentials.a.exec` must be a program and its arguments: [vault, read, ...]"},
+		{"a shell's line", `{exec: "vault read"}`, "`credentials.a.exec` must be a list, not a text\ncardea.yml: 1 fault\n"},
+		{"a timeout of nothing", `{env: {A: b}, exec_timeout: 3s}`, "`credentials.a.exec_timeout` is for `exec`, which is not there"},
+		{"nothing", `{}`, "`credentials.a` has none of env, env_from_file, pass_env, exec, files and pass_home"},
+		// What is not there.
+		{"no file of variables", `{env_from_file: none.env}`, "cardea.yml:2:22: `credentials.a.env_from_file`: open none.env: no such file or directory"},
+		{"a faulty one", `{env_from_file: faulty.env}`, "cardea.yml:2:22: `credentials.a.env_from_file`: faulty.env: line 2 is not NAME=value"},
+		{"no file", `{files: {"~/a": none}}`, "cardea.yml:2:22: `credentials.a.files.~/a`: open none: no such file or directory"},
+		{"a directory", `{files: {"~/a": home}}`, "home is not a file"},
+		{"a pipe", `{files: {"~/a": /dev/null}}`, "/dev/null is not a file"},
+		{"no such program", `{exec: [cardea-no-such-program]}`, "cardea.yml:2:13: `credentials.a.exec`: there is no program `cardea-no-such-program` that can be run"},
+		{"no such program here", `{exec: [./none]}`, "there is no program `none` that can be run"},
+		{"a file that is no program", `{exec: [./faulty.env]}`, "there is no program `faulty.env` that can be run"},
+		{"nothing at home", `{pass_home: [.aws]}`, "cardea.yml:2:19: `credentials.a.pass_home[0]`: home/.aws: no such file or directory"},
+		// Warnings.
+		{"no such variable", `{pass_env: [NOT_THERE, "NOR_*"]}`, "warning: cardea.yml:2:18: `credentials.a.pass_env[0]`: NOT_THERE is not in the server's environment; runs start without it\n"},
+		{"no content", `{files: {"~/a": {from_env: NOT_THERE}}}`, "`credentials.a.files.~/a.from_env`: NOT_THERE is not in the server's environment; a run that needs it fails\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for name, text := range map[string]string{"cardea.yml": "credentials:\n  a: " + tt.entry + "\n", "faulty.env": "A=1\nvery-secret\n", "home/x": ""} {
+				if err := writeFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var out bytes.Buffer
+			exit := CheckConfig(t.Context(), ConfigCheck{File: filepath.Join(dir, "cardea.yml"), Environ: append(least(pkcs1), "HOME="+filepath.Join(dir, "home"))}, &out)
+			got := strings.ReplaceAll(out.String(), dir+"/", "")
+			warns := strings.Contains(tt.want, "; runs start") || strings.Contains(tt.want, "; a run")
+			if !strings.Contains(got, tt.want) || exit == 0 != warns || strings.Contains(got, "very-secret") || !warns && strings.Contains(got, "2 faults") && tt.name != "unknown source" {
+				t.Errorf("exit %d: %s\nwant %s", exit, got, tt.want)
+			}
+		})
+	}
+}
+
+// TestCredentialExec: a program's variables, with its environment, its end, and what is said when it fails.
+func TestCredentialExec(t *testing.T) {
+	dir := t.TempDir()
+	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=/root/of/server", "AWS_PROFILE=base", "OTHER=very-secret", "CARDEA_X=very-secret", "GITHUB_TOKEN=very-secret", "TF_LOG=x"}
+	for _, tt := range []struct {
+		name, script string
+		more         string
+		want         map[string]string
+		said         string
+	}{
+		{name: "lines", script: `printf 'A=1\n# words\nexport B="two words"\n\nC=a=b\n'`, want: map[string]string{"A": "1", "B": "two words", "C": "a=b"}},
+		{name: "its own environment", script: `env`, more: `, pass_env: ["AWS_*"]`, want: map[string]string{"AWS_PROFILE": "base"}},
+		{name: "what wins", script: `printf 'AWS_PROFILE=printed\nBOTH=printed\n'`, more: `, pass_env: ["AWS_*"], env: {BOTH: written}`, want: map[string]string{"AWS_PROFILE": "printed", "BOTH": "written"}},
+		{name: "several lines", script: `printf 'KEY=one\ntwo\0PATH=/x\0Q="x"\0'`, want: map[string]string{"KEY": "one\ntwo", "Q": `"x"`}},
+		{name: "where it is", script: `echo AT=$(pwd)`, want: map[string]string{"AT": dir}},
+		{name: "fails", script: `echo A=canary-printed; echo "no access with canary-printed to prod" >&2; exit 3`, said: "`sh` failed: exit status 3. It said: no access with *** to prod"},
+		{name: "says what looks like a secret", script: `echo "url https://bot:canary@git.example" >&2; exit 1`, said: "`sh` failed: exit status 1. It said: url https://***@git.example"},
+		{name: "no variables", script: `echo canary-printed`, said: "`sh` failed: its output: line 1 is not NAME=value."},
+		{name: "no name", script: `echo canary-printed+x==`, said: "`sh` failed: its output: line 1 is not NAME=value."},
+		{name: "what is ours", script: `echo A=1; echo TF_WORKSPACE=canary`, said: "`sh` failed: its output: line 2: TF_WORKSPACE would change what a run does, not what it may reach, and cannot be a credential."},
+		{name: "too much", script: `head -c 2000000 /dev/zero | tr '\0' a`, said: "`sh` failed: it printed more than 1 MB."},
+		{name: "too long", script: `echo A=1; sleep 30 & wait`, more: ", exec_timeout: 1s", said: "`sh` failed: it did not end within 1s."},
+		{name: "leaves something", script: `sleep 30 & echo A=1`, want: map[string]string{"A": "1"}},
+		{name: "git's settings that do not fit", script: `echo GIT_CONFIG_COUNT=1`, said: ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, out := configIn(t, dir, "  a: {exec: [sh, ./script]"+tt.more+"}\n", environ, map[string]string{"script": tt.script})
+			if !strings.Contains(out, "cardea.yml: good") {
+				t.Fatal(out)
+			}
+			start := time.Now()
+			got, err := cfg.credential(t.Context(), "a", environ)
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			if diff := cmp.Diff(tt.want, got.Env); diff != "" || (err == nil) != (tt.want != nil) || err != nil && strings.Contains(err.Error(), "canary") {
+				t.Errorf("%v, -want +got:\n%s", err, diff)
+			}
+			for name, value := range map[string]string{"PATH": os.Getenv("PATH"), "AWS_PROFILE": "base"} {
+				t.Setenv(name, value)
+			}
+			if _, said, err := cfg.Credential(t.Context(), "a"); said != tt.said || (err == nil) != (tt.want != nil) {
+				t.Errorf("got %q and %v, want %q", said, err, tt.said)
+			}
+		})
+	}
+	// The program itself sees nothing of the server but what it is given.
+	cfg, _ := configIn(t, dir, "  a: {exec: [sh, ./script], pass_env: [AWS_PROFILE]}\n", environ, map[string]string{"script": `env | cut -d= -f1 > names; echo A=1; readlink /proc/self/fd/0 >> names`})
+	if _, err := cfg.credential(t.Context(), "a", environ); err != nil {
+		t.Fatal(err)
+	}
+	names, err := os.ReadFile(filepath.Join(dir, "names"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Fields(string(names))
+	slices.Sort(got)
+	if want := []string{"/dev/null", "AWS_PROFILE", "HOME", "PATH", "PWD"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

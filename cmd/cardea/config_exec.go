@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/workflow/config"
+	"github.com/cardea-iac/cardea/workflow/run"
+	"github.com/cardea-iac/cardea/workflow/secret"
+)
+
+// execTimeout is how long a program of `exec` may take when the entry does not say.
+const execTimeout = 30 * time.Second
+
+// What a program may print.
+const (
+	maxPrinted = 1 << 20
+	maxSaid    = 16 << 10
+)
+
+// command reads a program and its arguments. No shell sees them.
+func (r *configReader) command(y *config.Value) []string {
+	var argv []string
+	before := len(r.faults.List())
+	y.List(func(v *config.Value) {
+		var s string
+		if v.Number(&s); strings.ContainsRune(s, 0) {
+			v.Fault("`%s` has a NUL character, which no argument can have", v.Path())
+			return
+		}
+		argv = append(argv, s)
+	})
+	switch {
+	case len(r.faults.List()) > before:
+		return nil
+	case len(argv) == 0 || argv[0] == "":
+		y.Fault("`%s` must be a program and its arguments: [vault, read, ...]", y.Path())
+		return nil
+	}
+	if strings.Contains(argv[0], "/") {
+		argv[0] = r.abs(argv[0])
+	}
+	return argv
+}
+
+// fromServer are the variables of the server that a program gets besides those of pass_env.
+func fromServer(name string) bool {
+	switch strings.ToUpper(name) {
+	case "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY":
+		return true
+	}
+	return slices.Contains([]string{"PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"}, name) || strings.HasPrefix(name, "LC_")
+}
+
+// repeated are variables that a program prints when it prints its own environment, and that nobody means.
+func repeated(name string) bool {
+	return fromServer(name) || slices.Contains([]string{"PWD", "OLDPWD", "SHLVL", "_"}, name)
+}
+
+// execute runs the entry's program and reads the variables that it prints.
+func (c credential) execute(ctx context.Context, environ []string, passed map[string]string) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.ExecTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.Exec[0], c.Exec[1:]...)
+	cmd.Dir, cmd.Env = c.dir, []string{}
+	for _, kv := range environ {
+		if name, _, _ := strings.Cut(kv, "="); fromServer(name) {
+			cmd.Env = append(cmd.Env, kv)
+		}
+	}
+	for _, name := range mapKeys(passed) {
+		cmd.Env = append(cmd.Env, name+"="+passed[name])
+	}
+	out, said := &bounded{most: maxPrinted}, &bounded{most: maxSaid}
+	cmd.Stdout, cmd.Stderr = out, said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that what it starts ends with it
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	err := cmd.Run()
+	if cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // nobody is left, as a rule
+	}
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		err = fmt.Errorf("it did not end within %s", phrase.InWords(c.ExecTime))
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case out.cut:
+		err = errors.New("it printed more than 1 MB")
+	case errors.Is(err, exec.ErrWaitDelay):
+		err = nil // it ended well, and left something behind that holds its output
+	}
+	env := map[string]string{}
+	if err == nil {
+		if err = readPrinted(string(out.kept), env); err == nil {
+			return env, nil
+		}
+	}
+	sentence := fmt.Sprintf("`%s` failed: %v.", c.Exec[0], err)
+	if words := c.redacted(string(said.kept), string(out.kept), passed); words != "" {
+		sentence += " It said: " + words
+	}
+	return nil, told{sentence, errors.New(sentence)}
+}
+
+// readPrinted reads what a program printed: lines as in a file of variables, or what `env -0` prints,
+// where a value may have several lines. What repeats the program's own environment is left out.
+func readPrinted(text string, into map[string]string) error {
+	if strings.ContainsRune(text, 0) {
+		for i, item := range strings.Split(strings.TrimRight(text, "\x00\n"), "\x00") {
+			name, value, ok := strings.Cut(item, "=")
+			switch {
+			case !ok || !variablePattern.MatchString(name):
+				return fmt.Errorf("item %d of its output is not NAME=value", i+1)
+			case repeated(name):
+			case variableFault(name) != "":
+				return errors.New("its output has " + variableFault(name))
+			default:
+				into[name] = value
+			}
+		}
+		return nil
+	}
+	kept := []string{}
+	for line := range strings.Lines(text) {
+		if name, _, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "="); ok && repeated(name) {
+			line = "\n" // the numbers of the other lines stay
+		}
+		kept = append(kept, line)
+	}
+	if err := readEnvFile(strings.Join(kept, ""), into); err != nil {
+		return fmt.Errorf("its output: %w", err)
+	}
+	return nil
+}
+
+// redacted is the end of what a program said on stderr, without what it printed or was given.
+func (c credential) redacted(said, printed string, passed map[string]string) string {
+	values, _ := secret.InFile([]byte(printed), false)
+	for line := range strings.FieldsFuncSeq(printed, func(r rune) bool { return r == '\n' || r == 0 }) {
+		_, value, _ := strings.Cut(line, "=")
+		values = append(values, line, value, unquoted(strings.TrimSpace(value)))
+	}
+	values = slices.AppendSeq(values, maps.Values(passed))
+	words := strings.Join(strings.Fields(run.NewRedactor(nil, values...).Redact(said)), " ")
+	if most := 300; len(words) > most {
+		words = "… " + strings.ToValidUTF8(words[len(words)-most:], "")
+	}
+	return words
+}
+
+// bounded keeps the beginning of what is written.
+type bounded struct {
+	kept []byte
+	most int
+	cut  bool
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	keep := p[:min(len(p), b.most-len(b.kept))]
+	b.cut = b.cut || len(keep) < len(p)
+	b.kept = append(b.kept, keep...)
+	return len(p), nil
+}

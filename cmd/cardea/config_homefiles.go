@@ -1,0 +1,260 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"unicode"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
+	"github.com/cardea-iac/cardea/workflow/run"
+)
+
+// homeSource is one file that a run gets in its HOME, and where its content comes from.
+type homeSource struct {
+	Path string // below HOME
+	File string // absolute
+	Env  string // a variable of the server's environment
+	Text string // the content itself
+	at   workflow.Position
+	path string // of the setting
+}
+
+// homeSources reads `files`: targets below `~/`, each with its source.
+func (r *configReader) homeSources(y *config.Value) (list []homeSource) {
+	y.MapOf(func(target string, v *config.Value) {
+		s := homeSource{at: v.Position(), path: v.Path()}
+		name, ok := strings.CutPrefix(target, "~/")
+		switch why := homePathFault(name); {
+		case !ok:
+			v.Fault("`%s`: %q must begin with `~/`: a run's credentials are written into its own HOME", y.Path(), target)
+			return
+		case why != "":
+			v.Fault("`%s`: %q %s", y.Path(), target, why)
+			return
+		}
+		for _, other := range list {
+			if below(name, other.Path) || below(other.Path, name) {
+				v.Fault("`%s`: \"~/%s\" and \"~/%s\" cannot both be files: one is the directory of the other", y.Path(), other.Path, name)
+				return
+			}
+		}
+		if s.Path = name; r.homeSource(v, &s) {
+			list = append(list, s)
+		}
+	})
+	return list
+}
+
+// homeSource reads where the content of one file comes from.
+func (r *configReader) homeSource(v *config.Value, s *homeSource) bool {
+	if !v.IsMap() {
+		v.String(&s.File)
+	} else {
+		v.Map(config.Keys{
+			"from_file": func(y *config.Value) { y.String(&s.File) },
+			"from_env": func(y *config.Value) {
+				switch y.String(&s.Env); {
+				case s.Env == "":
+				case !variablePattern.MatchString(s.Env):
+					y.Fault("`%s` must be a name of an environment variable, not %q", y.Path(), s.Env)
+				case matchesAny(neverPassed, s.Env):
+					y.Fault("`%s`: %s is never passed from the server's environment", y.Path(), s.Env)
+				}
+			},
+			"text": func(y *config.Value) { y.String(&s.Text) },
+		}, nil)
+		given := 0
+		for _, key := range []string{"from_file", "from_env", "text"} {
+			if v.Has(key) {
+				given++
+			}
+		}
+		if given != 1 {
+			v.Fault("`%s` must have exactly one of from_file, from_env and text", v.Path())
+			return false
+		}
+	}
+	if s.File != "" {
+		s.File = r.abs(s.File)
+	}
+	return s.File != "" || s.Env != "" || s.Text != ""
+}
+
+// ownHome are paths below HOME that a run does not take from credentials, with the reason.
+var ownHome = map[string]string{
+	"cardea.tfrc":      "is Cardea's own",
+	".terraformrc":     "is not read in a run, which has a CLI configuration of Cardea's: use `TF_TOKEN_…` variables for tokens",
+	".tofurc":          "is not read in a run, which has a CLI configuration of Cardea's: use `TF_TOKEN_…` variables for tokens",
+	".terraform.d":     "is not read in a run, which has a CLI configuration of Cardea's: use `TF_TOKEN_…` variables for tokens",
+	".config/opentofu": "is not read in a run, which has a CLI configuration of Cardea's: use `TF_TOKEN_…` variables for tokens",
+}
+
+// homePathFault says why a path below HOME is refused.
+func homePathFault(name string) string {
+	switch {
+	case name == "" || name == "." || path.Clean(name) != name || !filepath.IsLocal(name):
+		return "must be a clean path below the home directory, without `..`"
+	case strings.ContainsFunc(name, unicode.IsControl) || strings.Contains(name, `\`) || len(name) > 1000:
+		return "is not a path that every tool can read"
+	}
+	for own, why := range ownHome {
+		if name == own || below(name, own) {
+			return why
+		}
+	}
+	return ""
+}
+
+func below(name, dir string) bool { return strings.HasPrefix(name, dir+"/") }
+
+// homePaths reads `pass_home`.
+func homePaths(y *config.Value, at map[string]workflow.Position) (list []string) {
+	y.List(func(v *config.Value) {
+		s, ok := v.Text()
+		if !ok {
+			return
+		}
+		s = strings.TrimPrefix(s, "~/")
+		if why := homePathFault(s); why != "" {
+			v.Fault("`%s`: %q %s", v.Path(), s, why)
+			return
+		}
+		list = append(list, s)
+		at["pass_home."+s] = v.Position()
+	})
+	return list
+}
+
+// homeFiles are the entry's files for a run's HOME. Where `files` and `pass_home` have the same, `files` has it.
+func (c credential) homeFiles(environ []string) (list []run.HomeFile, err error) {
+	all := map[string]run.HomeFile{}
+	for _, name := range c.PassHome {
+		if err := copyHome(homeIn(environ), name, all); err != nil {
+			return nil, fmt.Errorf("pass_home: %w", err)
+		}
+	}
+	for _, s := range c.Files {
+		data, err := s.read(environ)
+		if err != nil {
+			return nil, fmt.Errorf("~/%s: %w", s.Path, err)
+		}
+		all[s.Path] = run.HomeFile{Path: s.Path, Data: data}
+	}
+	total := 0
+	for _, name := range mapKeys(all) {
+		list = append(list, all[name])
+		total += len(all[name].Data)
+	}
+	if len(list) > run.MaxHomeFiles || total > run.MaxHomeBytes {
+		return nil, fmt.Errorf("%s with %d bytes; %d files and %d bytes are allowed: name files, or directories further down",
+			counted(len(list), "file"), total, run.MaxHomeFiles, run.MaxHomeBytes)
+	}
+	return list, nil
+}
+
+func (s homeSource) read(environ []string) ([]byte, error) {
+	switch {
+	case s.File != "":
+		return readCredentialFile(s.File)
+	case s.Env == "":
+		return []byte(s.Text), nil
+	}
+	value := variable(environ, s.Env)
+	if value == "" {
+		return nil, fmt.Errorf("%s is not in the server's environment", s.Env)
+	}
+	return []byte(value), nil
+}
+
+func variable(environ []string, name string) (value string) {
+	for _, kv := range environ {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+func homeIn(environ []string) string { return variable(environ, "HOME") }
+
+// readCredentialFile reads a file that may be replaced meanwhile, by a pipe too.
+func readCredentialFile(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	return readBounded(f, name)
+}
+
+// readBounded reads a regular file of a bounded size, and closes it.
+func readBounded(f *os.File, name string) ([]byte, error) {
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("%s is not a file", name), err)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, run.MaxHomeFile+1))
+	if err == nil && len(data) > run.MaxHomeFile {
+		err = fmt.Errorf("%s has more than %d bytes", name, run.MaxHomeFile)
+	}
+	return data, err
+}
+
+// noise are directories in which tools log and cache: they are large, and no run needs them.
+var noise = []string{".config/gcloud/logs", ".config/gcloud/virtenv", ".kube/cache", ".kube/http-cache",
+	".azure/commands", ".azure/logs", ".azure/telemetry", ".azure/cliextensions"}
+
+// copyHome reads a file, or the files of a directory, below a home directory. A symlink is followed
+// to a file that is there too; anything but files is left out.
+func copyHome(home, name string, into map[string]run.HomeFile) error {
+	if home == "" {
+		return errors.New("HOME is not in the server's environment")
+	}
+	root, err := os.OpenRoot(home)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), name, func(file string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", filepath.Join(home, file), bare(err))
+		case e.IsDir() && slices.Contains(noise, file):
+			return fs.SkipDir
+		case e.IsDir():
+			return nil
+		}
+		if info, err := root.Stat(file); err != nil || !info.Mode().IsRegular() {
+			if file == name {
+				return fmt.Errorf("%s is neither a file nor a directory in the home directory", filepath.Join(home, file))
+			}
+			return nil
+		}
+		if len(into) > run.MaxHomeFiles {
+			return fmt.Errorf("%s has more than %d files: name files, or directories further down", filepath.Join(home, name), run.MaxHomeFiles)
+		}
+		f, err := root.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(home, file), bare(err))
+		}
+		data, err := readBounded(f, filepath.Join(home, file))
+		into[file] = run.HomeFile{Path: file, Data: data, Among: true}
+		return err
+	})
+}
+
+// bare is an error without the path that it names in its own way.
+func bare(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}

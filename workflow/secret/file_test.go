@@ -1,0 +1,96 @@
+package secret
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestInFile: of each kind of file that people have, what is secret is found by itself, in the form in which tools
+// use it, and nothing that plans are about.
+func TestInFile(t *testing.T) {
+	key, body := testKey(t)
+	cert := base64.StdEncoding.EncodeToString([]byte("-----BEGIN CERTIFICATE-----\nMIIB0zCCAXmgAwIBAgIUQ2FyZGVhVGVzdDEyMzQ1Njc4OTAw\n-----END CERTIFICATE-----\n"))
+	for _, tt := range []struct {
+		name, text  string
+		among       bool
+		want, plain []string
+	}{
+		{name: "aws config", text: "[profile prod-ro]\nregion = eu-central-1\nrole_arn = arn:aws:iam::123456789012:role/PlanReadOnly1234567890Abc\nsource_profile = base\nsso_session = corp-login\n" +
+			"credential_process = /usr/local/bin/vend --role prod --token canary-argument\ncredential_source = Ec2InstanceMetadata\n[profile keys]\naws_access_key_id = AKIDCANARY\naws_secret_access_key = /canary+slash/ab # of base\naws_session_token=canary==\n",
+			want:  []string{"/canary+slash/ab", "canary==", "AKIDCANARY", "canary-argument"},
+			plain: []string{"eu-central-1", "prod-ro", "base", "corp-login", "PlanReadOnly1234567890Abc", "arn:aws:iam::123456789012:role/PlanReadOnly1234567890Abc", "Ec2InstanceMetadata", "region", "/usr/local/bin/vend"}},
+		{name: "kubeconfig", text: "apiVersion: v1\nkind: Config\ncurrent-context: prod\nclusters:\n- name: prod\n  cluster:\n    server: https://ABCDEF0123456789ABCDEF0123456789.gr7.eu-central-1.eks.amazonaws.com\n" +
+			"    certificate-authority-data: " + cert + "\nusers:\n- name: prod\n  user:\n    client-certificate-data: " + cert + "\n    client-key-data: " + base64.StdEncoding.EncodeToString([]byte(key)) + "\n    token: canary-token\n" +
+			"- name: flow\n  user: {token: canary-flow, password: \"canary-quoted\"}\n- name: block\n  user:\n    token: |\n      canary-block\n- name: runs\n  user:\n    exec:\n      command: aws\n      args: [eks, get-token, --cluster-name, prod]\n      env:\n      - name: AWS_SECRET_ACCESS_KEY\n        value: canary-env\n      - name: AWS_PROFILE\n        value: prod-profile\n",
+			want:  append([]string{"canary-token", "canary-flow", "canary-quoted", "canary-block", "canary-env"}, body...),
+			plain: []string{"https://ABCDEF0123456789ABCDEF0123456789.gr7.eu-central-1.eks.amazonaws.com", "ABCDEF0123456789ABCDEF0123456789", "prod", "prod-profile", "current-context", "get-token", cert}},
+		{name: "netrc", text: "machine dl.example login bot password canary-netrc\nmachine git.example\n  login canary-token-of-twenty-letters\n  password x-oauth-basic\ndefault\n",
+			want: []string{"canary-netrc", "canary-token-of-twenty-letters", "x-oauth-basic"}, plain: []string{"dl.example", "git.example", "machine"}},
+		{name: "service account", text: `{"type": "service_account", "project_id": "acme-prod", "private_key_id": "0123456789abcdef0123456789abcdef01234567", "private_key": "` + strings.ReplaceAll(key, "\n", `\n`) + `",
+  "client_email": "plan@acme-prod.iam.gserviceaccount.com", "token_uri": "https://oauth2.googleapis.com/token"}`,
+			want: body, plain: []string{"acme-prod", "plan@acme-prod.iam.gserviceaccount.com", "https://oauth2.googleapis.com/token", "service_account"}},
+		{name: "application default", text: `{"client_id": "764086051850-6qr4p6gpi6hn506pt8ejuq83di341hur.apps.googleusercontent.com", "client_secret": "canary-client", "refresh_token": "1//canary-refresh", "type": "authorized_user"}`,
+			want: []string{"canary-client", "1//canary-refresh"}, plain: []string{"764086051850-6qr4p6gpi6hn506pt8ejuq83di341hur.apps.googleusercontent.com", "authorized_user"}},
+		{name: "azure", text: `{"AccessToken": {"x-login.microsoftonline.com-y": {"credential_type": "AccessToken", "secret": "canary-azure", "environment": "login.microsoftonline.com", "realm": "8a1f7b0c-1111-2222-3333-444455556666"}}}`,
+			want: []string{"canary-azure"}, plain: []string{"login.microsoftonline.com", "8a1f7b0c-1111-2222-3333-444455556666", "AccessToken"}},
+		{name: "docker", text: `{"auths": {"ghcr.io": {"auth": "` + base64.StdEncoding.EncodeToString([]byte("bot:canary-docker")) + `"}}, "credsStore": "ecr-login"}`,
+			want: []string{"canary-docker", base64.StdEncoding.EncodeToString([]byte("bot:canary-docker"))}, plain: []string{"ghcr.io", "ecr-login"}},
+		{name: "numbers and lists", text: `{"password": 20261130, "tokens": ["canary-one", "canary-two"], "api_tokens": {"host.example": "canary-three"}}`,
+			want: []string{"20261130", "canary-one", "canary-two", "canary-three"}, plain: []string{"host.example"}},
+		{name: "git", text: "[user]\n  name = bot\n[credential]\n  helper = store\n[url \"https://x-access-token:canary-git@github.com/acme/\"]\n  insteadOf = https://github.com/acme/\n[http \"https://git.example/\"]\n  extraHeader = Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("bot:canary-basic")) + "\n",
+			want: []string{"canary-git", "canary-basic"}, plain: []string{"https://github.com/acme/", "helper", "store"}},
+		{name: "git-credentials", text: "https://bot:canary%2Fpw@git.example\nhttps://other:canary-second@git.example\n", want: []string{"canary/pw", "canary%2Fpw", "canary-second"}, plain: []string{"git.example"}},
+		{name: "npmrc", text: "//registry.npmjs.org/:_authToken=canary-npm\nregistry=https://registry.npmjs.org/\n", want: []string{"canary-npm"}, plain: []string{"https://registry.npmjs.org/"}},
+		{name: "pgpass", text: "db.example:5432:app:bot:canary-pg\n*:*:*:*:canary-pg-two\n", want: []string{"canary-pg", "canary-pg-two"}, plain: []string{"db.example"}},
+		{name: "hcl", text: "credentials \"app.terraform.io\" {\n  token = \"canary.atlasv1.hcl\"\n}\n", want: []string{"canary.atlasv1.hcl"}, plain: []string{"app.terraform.io"}},
+		{name: "a key", text: key, want: body, plain: []string{"-----BEGIN EC PRIVATE KEY-----"}},
+		{name: "a certificate", text: "-----BEGIN CERTIFICATE-----\nMIIB0zCCAXmgAwIBAgIUQ2FyZGVhVGVzdDEyMzQ1Njc4OTAw\n-----END CERTIFICATE-----\n", plain: []string{"MIIB0zCCAXmgAwIBAgIUQ2FyZGVhVGVzdDEyMzQ1Njc4OTAw"}},
+		{name: "a token", text: "canary\n", want: []string{"canary"}},
+		{name: "a word among others", text: "default\n", among: true, plain: []string{"default"}},
+		{name: "a token among others", text: "hvs.CAESIcanary9\n", among: true, want: []string{"hvs.CAESIcanary9"}},
+		{name: "lines of no shape", text: "canary one\ncanary-two\n", want: []string{"canary one", "canary-two"}},
+		{name: "comments", text: "# the token should be rotated, bearer of it is platform\n# password: canary-old\nregion = x\n", want: []string{"canary-old"}, plain: []string{"should", "rotated", "platform"}},
+		{name: "known hosts", text: "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n", plain: []string{"AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"}},
+		{name: "a database", text: "SQLite format 3\x00\x10 eyJhbGciOiJSUzI1NiJ9Canary0 \x01 acme-production-account \xff", want: []string{"eyJhbGciOiJSUzI1NiJ9Canary0"}, plain: []string{"acme-production-account"}},
+		{name: "nothing", text: "\n\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, _ := InFile([]byte(tt.text), tt.among)
+			for _, want := range tt.want {
+				if !slices.ContainsFunc(got, func(s string) bool { return s == want || slices.Contains(strings.Split(s, "\n"), want) }) {
+					t.Errorf("%q is not found: %q", want, got)
+				}
+			}
+			for _, plain := range tt.plain {
+				for _, s := range got {
+					if len(s) >= 6 && (s == plain || strings.Contains(plain, s)) {
+						t.Errorf("%q is taken for a secret, which hides %q", s, plain)
+					}
+				}
+			}
+		})
+	}
+}
+
+// testKey is a private key in PEM, and the lines of its body.
+func testKey(t *testing.T) (text string, body []string) {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalECPrivateKey(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
+	all := strings.Split(strings.TrimSpace(text), "\n")
+	return text, append(all[1:len(all)-1:len(all)-1], strings.Join(all[1:len(all)-1], ""))
+}
