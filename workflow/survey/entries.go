@@ -80,12 +80,13 @@ func only(list []int, meant func(int) bool) int {
 
 // newcomer gives a project that base does not have its environment: that of base's
 // projects in its directory, whose code and credentials it shares; of several,
-// the rules of all hold. Else base's pattern says it, else nobody does.
-func (r *resolver) newcomer(p *workflow.Project) {
+// the rules of all hold. Else base's pattern says it, else nobody does. Where the server
+// places it by its variant alone, a word that only head has said, the rules of those others hold too.
+func (r *resolver) newcomer(p *workflow.Project, placed string) {
 	var environments []string
 	unlabelled := false
 	for _, b := range r.baseByDir[p.Dir] {
-		switch env := b.Environment; {
+		switch env := r.trustedBase(b).Environment; {
 		case env == "":
 			unlabelled = true
 		case !slices.Contains(environments, env):
@@ -93,8 +94,12 @@ func (r *resolver) newcomer(p *workflow.Project) {
 		}
 	}
 	slices.Sort(environments)
-	switch {
-	case len(environments) == 1 && !unlabelled:
+	switch alone := len(environments) == 1 && !unlabelled; {
+	case placed != "" && (alone && environments[0] == placed || len(environments) == 0 && !unlabelled):
+		p.Environment = placed
+	case placed != "":
+		p.Environment, p.Neighbours = placed, slices.Sorted(slices.Values(union(environments, []string{placed})))
+	case alone:
 		p.Environment = environments[0]
 	case len(environments) > 0:
 		p.Environment, p.Neighbours = "", environments

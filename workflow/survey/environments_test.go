@@ -24,8 +24,9 @@ func looked(t *testing.T, in Input) string {
 		for _, f := range p.Files(workflow.Key{Name: "backend_config", Form: workflow.KeyFiles}) {
 			files = append(files, strings.TrimSuffix(f, ".tfbackend"))
 		}
-		line = strings.ReplaceAll(line, " dir=app", "")
-		line = strings.ReplaceAll(line, " component=app", "")
+		for _, usual := range []string{" dir=app", " component=app"} {
+			line = strings.TrimSuffix(strings.Replace(line+" ", usual+" ", " ", 1), " ")
+		}
 		if len(files) > 0 {
 			line += " < " + strings.Join(files, " ")
 		}
@@ -134,6 +135,20 @@ func TestEnvironmentsOfHead(t *testing.T) {
 			want: "app/staging entry=app/staging env=staging < prod ~ backend_config\n- app/prod"},
 		{name: "placed: the only one renamed", base: "projects: [{dir: app, environments: {prod: {backend_config: [prod.tfbackend]}}}]", rules: placed, head: "projects: [{dir: app, environments: {staging: {backend_config: [prod.tfbackend]}}}]",
 			want: "app/prod env=prod head=staging < prod ~ name environment"},
+		{name: "placed: renamed, with another backend file", base: "projects: [{dir: app, environments: {prod: {backend_config: [prod.tfbackend]}}}]", rules: placed, head: "projects: [{dir: app, environments: {staging: {backend_config: [x.tfbackend]}}}]",
+			want: "app/prod env=prod head=staging < x ~ name environment backend_config"},
+		{name: "placed: renamed, with another Terraform workspace", base: bothWorkspaces, rules: placed, head: "projects: [{dir: app, environments: {staging: {terraform_workspace: x}}}]",
+			want: "app/staging ws=x env=staging rules of=prod+staging\n- app/prod\n- app/staging"},
+		{name: "placed: added beside another", base: "projects: [{dir: app, environments: {prod: {backend_config: [prod.tfbackend]}}}]", rules: placed, head: bothEnvironments,
+			want: "app/prod env=prod < prod\napp/staging entry=app/staging env=staging rules of=prod+staging < staging"},
+		{name: "placed: added beside one that the server places, whatever its label", base: "projects: [{dir: app, terraform_workspace: prod, environment: x}]", rules: placed,
+			head: "projects: [{dir: app, terraform_workspace: prod, environment: x}, {dir: app, name: n, terraform_workspace: y}]",
+			want: "app/prod ws=prod env=prod head=x\nn ws=y env=prod"},
+		{name: "placed: added beside one that nobody labels", base: "projects: [{dir: app, backend_config: [a.tfbackend], var_files: [v]}]", rules: placed,
+			head: "projects: [{dir: app, backend_config: [b.tfbackend], environments: {staging: {}, x: {backend_config: [a.tfbackend]}}}]",
+			want: "app head=x < a ~ name environment component var_files\napp/staging entry=app/staging env=staging rules of=staging < b"},
+		{name: "placed: the first of its directory", rules: placed, head: "projects: [{dir: app/new, environments: {staging: {}}}]",
+			want: "app\napp/new/staging dir=app/new env=staging component=app/new"},
 		{name: "placed: a plain entry in its place", base: "projects: [{dir: app, environments: {prod: {}}}]", rules: placed, head: "projects: [{dir: app, name: x/staging, environment: staging}]",
 			want: "app/prod env=prod head=staging ~ name environment component"},
 		{name: "placed: names place nothing", base: "projects: [{dir: app, name: app/prod}]", head: "projects: [{dir: app, name: app/prod}]", rules: placed,
@@ -144,7 +159,7 @@ func TestEnvironmentsOfHead(t *testing.T) {
 			head: strings.ReplaceAll(strings.ReplaceAll(bothEntries, "name: app/prod", "name: prod-x"), "environment: prod, ", ""), rules: placed,
 			want: "app/staging entry=app/staging env=staging < staging\nprod-x entry=prod-x < prod"},
 		{name: "placed: by Terraform workspace, too", head: "projects: [{dir: app, environments: {live: {terraform_workspace: prod}, prod: {terraform_workspace: staging}, staging: {}}}]", rules: placed,
-			want: "app head=staging ~ name environment component\napp/live ws=prod env=prod head=live\napp/prod ws=staging env=prod"},
+			want: "app head=staging ~ name environment component\napp/live ws=prod env=prod head=live rules of=prod\napp/prod ws=staging env=prod rules of=prod"},
 		{name: "placed: base is faulty, so head's words would decide", base: bothEnvironments, head: "projects: [{dir: app, environments: {staging: {backend_config: [prod.tfbackend]}}}]", rules: placed, faulty: true,
 			want: "app/staging head=staging strictest < prod"},
 		{name: "placed by directory, base is faulty", base: bothEnvironments, head: bothEnvironments, faulty: true,
@@ -157,9 +172,25 @@ func TestEnvironmentsOfHead(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			in := Input{Kinds: kinds, Rules: tt.rules, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head),
 				BaseFaulty: tt.faulty, BaseFound: found("app"), HeadFound: found("app")}
+			if strings.Contains(tt.head, "app/new") {
+				in.HeadFound = found("app", "app/new")
+			}
 			if diff := cmp.Diff(tt.want, looked(t, in)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestEnvironmentsNotes: people are told why a new project has more rules than its own.
+func TestEnvironmentsNotes(t *testing.T) {
+	in := Input{Kinds: kinds, Base: repoConfig(t, "projects: [{dir: app, environments: {prod: {}}}]"), BaseFound: found("app"),
+		Head: repoConfig(t, "projects: [{dir: app, environments: {prod: {}, dev: {backend_config: [x]}, qa: {backend_config: [y]}}}]"), HeadFound: found("app"),
+		Rules: workflow.Rules{Environments: map[string]workflow.EnvironmentRules{"dev": {Projects: []string{"**/{dev,qa}"}}, "prod": {Projects: []string{"**/prod"}}}}}
+	want := []string{"This change labels `app/qa` as environment `qa`. By the server's configuration it is `dev`, and that holds.",
+		"This change adds `app/dev`, `app/qa` to a directory that had projects before. " +
+			"Until it is merged, the rules of `dev` and `prod` and those of the repository hold together."}
+	if diff := cmp.Diff(want, Resolve(in).Notes); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -159,6 +159,7 @@ func (r *resolver) notes(projects []workflow.Project) []string {
 		notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. Until it is merged, %s.",
 			phrase.SomeNames(groups[k]), k.asked, holds))
 	}
+	notes = append(notes, r.besides(projects)...)
 	sort.Slice(r.renames, func(i, j int) bool { return r.renames[i][0] < r.renames[j][0] })
 	for i, rename := range r.renames {
 		if i == 5 {
@@ -167,6 +168,26 @@ func (r *resolver) notes(projects []workflow.Project) []string {
 		}
 		notes = append(notes, fmt.Sprintf("This change calls `%s` by the name `%s`, which holds once it is merged.",
 			rename[0], rename[1]))
+	}
+	return notes
+}
+
+// besides says which new projects have rules beside those of the environment in which the server places them.
+func (r *resolver) besides(projects []workflow.Project) (notes []string) {
+	groups, order := map[string][]string{}, []string{}
+	for _, p := range projects {
+		if !r.byServer[p.Key()] || len(p.Neighbours) == 0 {
+			continue
+		}
+		rules := "the rules of " + phrase.AndList(phrase.Quoted(p.Neighbours)) + " and those of the repository hold together"
+		if groups[rules] == nil {
+			order = append(order, rules)
+		}
+		groups[rules] = append(groups[rules], p.Name)
+	}
+	for _, rules := range order {
+		notes = append(notes, fmt.Sprintf("This change adds %s to a directory that had projects before. Until it is merged, %s.",
+			phrase.SomeNames(groups[rules]), rules))
 	}
 	return notes
 }

@@ -133,14 +133,14 @@ func (r *resolver) trusted(h draft) workflow.Project {
 	env := r.placed(h)
 	r.byServer[p.Key()] = env != ""
 	switch {
-	case env != "":
+	case env != "" && (known || r.in.Rules.EnvironmentOf(h.Dir, nil) == env):
 		p.Environment = env
 	case r.in.BaseFaulty:
 		p.Environment, p.Strictest = "", true
 	case known:
 		p.Environment = b.Environment
 	default:
-		r.newcomer(&p)
+		r.newcomer(&p, env)
 	}
 	p.Strictest = p.Strictest && len(r.in.Rules.Environments) > 0
 	if h.Environment != p.Environment {
