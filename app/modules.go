@@ -52,6 +52,7 @@ func (a *App) ModuleToken(ctx context.Context, repo workflow.Repo, name string) 
 	if err != nil {
 		return "", a.noModule(name, err)
 	}
+	a.config.Log.Info("a token for modules", "for", repo.FullName(), "reads", found.FullName())
 	return token, nil
 }
 

@@ -26,7 +26,7 @@ func (r *configReader) modules(y *config.Value, rules *workflow.ModuleRules) {
 				s, ok := v.Text()
 				switch {
 				case !ok:
-				case strings.Count(s, "/") != 1:
+				case !strings.Contains(s, "/"), strings.Count(s, "/") > 1 && !strings.Contains(s, "{"):
 					v.Fault("`%s` must be a glob over owner/name, like \"acme/*\", not %q", v.Path(), s)
 				case workflow.GlobFault(s) != "":
 					v.Fault("`%s` %s", v.Path(), workflow.GlobFault(s))

@@ -145,11 +145,20 @@ func (f *fetching) answer(conn net.Conn) {
 		return
 	}
 	home, err := url.Parse(f.r.secrets.Fetch.GitHub)
-	if err != nil || q.Protocol != home.Scheme || !strings.EqualFold(q.Host, home.Host) {
+	if err != nil || q.Protocol != home.Scheme || withPort(q.Protocol, q.Host) != withPort(home.Scheme, home.Host) {
 		return
 	}
 	grant := f.grant(q)
 	_ = json.NewEncoder(conn).Encode(Grant{Token: grant.Token}) // a helper that went away needs none
+}
+
+// withPort is a host as it is compared: with the port that goes without saying.
+func withPort(scheme, host string) string {
+	host = strings.ToLower(host)
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return host
+	}
+	return host + map[string]string{"https": ":443", "http": ":80"}[scheme]
 }
 
 // grant asks the server, once for each repository.

@@ -86,6 +86,38 @@ git config --get-all url.https://github.example:8443/.insteadOf
 	}
 }
 
+// A host is the same one however it is written; and who says a name in the address gets the token all the same.
+func TestFetchingHosts(t *testing.T) {
+	for _, tt := range []struct {
+		github, protocol, host string
+		want                   bool
+	}{
+		{"https://github.example", "https", "github.example", true},
+		{"https://github.example", "https", "GitHub.Example", true},
+		{"https://github.example", "https", "github.example:443", true},
+		{"https://github.example:443", "https", "github.example", true},
+		{"https://github.example/", "https", "github.example", true},
+		{"http://127.0.0.1", "http", "127.0.0.1:80", true},
+		{"http://[::1]:8080", "http", "[::1]:8080", true},
+		{"https://github.example", "https", "github.example:8443", false},
+		{"https://github.example", "https", "github.example:80", false},
+		{"https://github.example", "http", "github.example", false},
+		{"https://github.example", "https", "x.github.example", false},
+		{"https://github.example", "https", "github.example.evil", false},
+		{"https://github.example", "https", "github.example:443:443", false},
+		{"https://github.example", "https", "", false},
+	} {
+		tr := newTrial(t, "echo planned", "init", "printf 'protocol="+tt.protocol+"\nhost="+tt.host+"\npath=acme/x.git\nusername=somebody\n\n' | git credential fill > got 2>&1; grep -c -e ^username=x-access-token -e ^password= got; true")
+		var a asks
+		tr.secrets.Fetch = a.fetching(map[string]string{"acme/x": moduleToken})
+		tr.secrets.Fetch.GitHub = tt.github
+		_, p := tr.run(t)
+		if got := strings.HasPrefix(read(t, p, "log"), "2\n"); got != tt.want {
+			t.Errorf("%s of %s://%s: got %v, want %v\n%s", tt.github, tt.protocol, tt.host, got, tt.want, read(t, p, "log"))
+		}
+	}
+}
+
 // The token is in no file, argument or environment while it is used, masked in the log, and dead when the plan begins.
 func TestFetchingLeavesNoTrace(t *testing.T) {
 	tr := newTrial(t, `echo planned`, "init", fill+`fill https github.example:8443 acme/modules.git | sed 's/password=/it is /'
