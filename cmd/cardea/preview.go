@@ -299,25 +299,20 @@ var (
 	secretValue = regexp.MustCompile(`://[^/@\s]+:[^/@\s]+@`)
 )
 
-// homeFiles are files that tools look for in the home directory, with the variables that
-// point tools elsewhere: a run has a home of its own.
-var homeFiles = map[string]string{
-	"AWS_CONFIG_FILE": ".aws/config", "AWS_SHARED_CREDENTIALS_FILE": ".aws/credentials", "AZURE_CONFIG_DIR": ".azure",
-	"CLOUDSDK_CONFIG":                ".config/gcloud",
-	"GOOGLE_APPLICATION_CREDENTIALS": ".config/gcloud/application_default_credentials.json",
-	"GIT_CONFIG_GLOBAL":              ".gitconfig", "NETRC": ".netrc",
-}
+// ownSecrets are files in which tools keep secrets in somebody's home directory.
+var ownSecrets = []string{".aws/config", ".aws/credentials", ".azure/msal_token_cache.json", ".azure/service_principal_entries.json",
+	".config/gcloud/application_default_credentials.json", ".docker/config.json", ".git-credentials", ".gitconfig", ".kube/config",
+	".netrc", ".terraform.d/credentials.tfrc.json", ".vault-token"}
 
 // ownEnvironment is the user's environment for a run: a preview runs as the user,
-// with what the user's terraform would have.
+// with what the user's terraform would have, the home directory too.
 func ownEnvironment(environ []string) run.Secrets {
 	own := run.Secrets{Env: map[string]string{}, Plain: map[string]string{}}
-	home := ""
 	for _, kv := range environ {
 		name, value, _ := strings.Cut(kv, "=")
 		switch {
 		case name == "HOME":
-			home = value
+			own.Home = value
 		case envFault(name) != "":
 		case strings.HasPrefix(name, "GIT_CONFIG_") || secretNames.MatchString(name) || secretValue.MatchString(value):
 			own.Env[name] = value
@@ -325,16 +320,13 @@ func ownEnvironment(environ []string) run.Secrets {
 			own.Plain[name] = value
 		}
 	}
-	for name, file := range homeFiles {
-		if _, given := own.Plain[name]; given || own.Env[name] != "" || home == "" {
-			continue
+	for _, file := range ownSecrets {
+		if own.Home == "" {
+			break
 		}
-		if file = filepath.Join(home, file); exists(file) {
-			own.Plain[name] = file
+		if data, err := readCredentialFile(filepath.Join(own.Home, file)); err == nil { // else there is nothing to hide
+			own.Files = append(own.Files, run.HomeFile{Data: data})
 		}
-	}
-	if home != "" { // git's credential helpers, and the tool's own login, look for their files there
-		own.Fetch.Env = map[string]string{"HOME": home}
 	}
 	return own
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -15,16 +14,10 @@ import (
 // hides of it only what looks like a secret.
 func TestOwnEnvironment(t *testing.T) {
 	home := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(home, ".aws"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	credentials := filepath.Join(home, ".aws", "credentials")
-	if err := os.WriteFile(credentials, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	netrc := filepath.Join(home, ".netrc")
-	if err := os.WriteFile(netrc, nil, 0o600); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{".aws/credentials": "keys", ".netrc": "words", ".other": "is not read"} {
+		if err := writeFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	got := ownEnvironment([]string{"HOME=" + home, "SHELL=/bin/bash", "AWS_PROFILE=dev",
 		"AWS_SECRET_ACCESS_KEY=one", "GITHUB_TOKEN=two",
@@ -35,9 +28,8 @@ func TestOwnEnvironment(t *testing.T) {
 			"DATABASE_URL":     "postgres://ada:four@db/x",
 			"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "k.v", "GIT_CONFIG_VALUE_0": "five"},
 		Plain: map[string]string{"SHELL": "/bin/bash", "AWS_PROFILE": "dev", "TF_VAR_region": "here",
-			"DOCS_URL": "https://example.com/x", "AWS_SHARED_CREDENTIALS_FILE": credentials,
-			"GIT_ASKPASS": "/x", "NETRC": netrc},
-		Fetch: run.Fetching{Env: map[string]string{"HOME": home}},
+			"DOCS_URL": "https://example.com/x", "GIT_ASKPASS": "/x"},
+		Home: home, Files: []run.HomeFile{{Data: []byte("keys")}, {Data: []byte("words")}},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(run.Fetching{}, "Ask", "Revoke")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -50,6 +50,16 @@ func TestSecretsWithin(t *testing.T) {
 	if err := os.WriteFile(netrc, []byte("machine dl.example\n  login bot\n  password canary-netrc\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	place := func(name, text string) string {
+		file := filepath.Join(filepath.Dir(netrc), name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	aws := place("aws", "[default]\nregion = eu-central-1\naws_secret_access_key = canary-aws\n")
+	kube := place("kube", "users: [{name: prod-user, user: {token: canary-kube}}]\n")
+	web := place("web", "canary.web.token\n")
 	basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:canary-basic"))
 	for _, tt := range []struct {
 		name       string
@@ -71,6 +81,10 @@ func TestSecretsWithin(t *testing.T) {
 		{"a path", map[string]string{"GIT_CONFIG_KEY_0": "url.https://dl.example/canary00000000000000000/basic/.insteadOf"}, "dl.example/canary00000000000000000/basic/m.git", "dl.example/***/basic/m.git"},
 		{"a query", map[string]string{"X": "https://dl.example/?access_token=canary-query"}, "?t=canary-query", "?t=***"},
 		{"a netrc file", map[string]string{"NETRC": netrc}, netrc + ": canary-netrc", netrc + ": ***"},
+		{"a profile's file", map[string]string{"AWS_CONFIG_FILE": aws}, aws + ": eu-central-1 canary-aws", aws + ": eu-central-1 ***"},
+		{"several files", map[string]string{"KUBECONFIG": "/nowhere/x:" + kube}, kube + ": prod-user canary-kube", kube + ": prod-user ***"},
+		{"a token's file", map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": web}, web + ": canary.web.token", web + ": ***"},
+		{"a file by any name", map[string]string{"TF_VAR_kubeconfig": kube}, "prod-user canary-kube", "prod-user ***"},
 		{"names stay", map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/plan"}, "arn:aws:iam::123456789012:role/plan", "arn:aws:iam::123456789012:role/plan"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -21,11 +21,8 @@ import (
 
 // HomeFile is a file in a run's HOME.
 type HomeFile struct {
-	Path string `json:"path"` // below HOME, clean, with slashes
+	Path string `json:"path,omitempty"` // below HOME, clean, with slashes; "": it is not written, and only must not be seen
 	Data []byte `json:"data,omitempty"`
-	// Link, an absolute path, makes Path a symlink to what is there: for a preview, which is the person's own.
-	// Data is then only what must not be seen.
-	Link string `json:"link,omitempty"`
 	// Among says that the file came along in a directory: a lone plain word in it is no secret.
 	Among bool `json:"among,omitempty"`
 }
@@ -90,18 +87,13 @@ func writeHome(dir string, list []HomeFile) error {
 	defer root.Close()
 	for _, f := range list {
 		if f.Path == "" {
-			continue // only what must not be seen
+			continue
 		}
 		name := filepath.FromSlash(f.Path)
 		if err := root.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			return fmt.Errorf("~/%s: %w", f.Path, err)
 		}
-		if f.Link != "" {
-			err = root.Symlink(f.Link, name)
-		} else {
-			err = writeNew(root, name, f.Data)
-		}
-		if err != nil {
+		if err := writeNew(root, name, f.Data); err != nil {
 			return fmt.Errorf("~/%s: %w", f.Path, err)
 		}
 	}
@@ -140,7 +132,7 @@ func (s Secrets) namesFile(value string) bool {
 		return false
 	}
 	for _, f := range s.Files {
-		if f.Path == name || strings.HasPrefix(f.Path, name+"/") || f.Link != "" && strings.HasPrefix(name, f.Path+"/") {
+		if f.Path == name || strings.HasPrefix(f.Path, name+"/") {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"strings"
@@ -54,7 +55,9 @@ type Secrets struct {
 	Plain map[string]string `json:"plain,omitempty"`
 	// Files are written into the run's HOME before anything else happens.
 	Files []HomeFile `json:"files,omitempty"`
-	Key   []byte     `json:"key,omitempty"` // the repository's key
+	// Home is the HOME of a person who looks for themself, instead of the run's own.
+	Home string `json:"home,omitempty"`
+	Key  []byte `json:"key,omitempty"` // the repository's key
 	// Identity opens artefacts; applies only.
 	Identity string `json:"identity,omitempty"`
 	// Fetch is what only fetching has.
@@ -138,6 +141,9 @@ func (r *runner) setEnvironment(f workflow.RunFiles) error {
 	}
 	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
+		if name == "HOME" {
+			value = cmp.Or(r.secrets.Home, value)
+		}
 		if err := os.Setenv(name, value); err != nil {
 			return err
 		}

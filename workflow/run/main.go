@@ -144,7 +144,8 @@ func (r *runner) guard() {
 // execute prepares, and plans or applies. What goes wrong is in the result.
 func (r *runner) execute() (res workflow.Result) {
 	fault := r.listen()
-	r.redact, r.given = r.secrets.redactor(r.log), r.secrets.redactor(nil)
+	r.redact = r.secrets.redactor(r.log)
+	r.given = r.redact.fork(nil)
 	if fault != nil {
 		r.gone.Store(true)
 		return r.failed(fault)

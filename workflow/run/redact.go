@@ -3,6 +3,7 @@ package run
 import (
 	"bytes"
 	"io"
+	"maps"
 	"sync"
 )
 
@@ -109,7 +110,7 @@ func (r *Redactor) late() bool {
 func (r *Redactor) fork(out io.Writer) *Redactor {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return &Redactor{out: out, values: r.values, auto: r.auto}
+	return &Redactor{out: out, values: maps.Clone(r.values), auto: r.auto}
 }
 
 // Redact returns s without what must not be seen.
