@@ -74,6 +74,10 @@ func (w replyWriter) item(it workflow.ReplyItem) string {
 			run.Reason, run.Diagnostics = "", nil
 		}
 		end = runEnd(run)
+		if r.Outcome == workflow.OutcomeSucceeded && text != "" { // what went wrong after it
+			end += "."
+			return w.linked(it, end+" "+markdown.Prose(markdown.Cut(text, 1000)))
+		}
 		if it.Text.String() == r.Reason { // which is said already, or better by what terraform said
 			text = ""
 		}
@@ -87,7 +91,11 @@ func (w replyWriter) item(it workflow.ReplyItem) string {
 	if end != "" && text != "" {
 		end += ": "
 	}
-	end += text
+	return w.linked(it, end+text)
+}
+
+// linked is what is said of one project with the link to its log.
+func (w replyWriter) linked(it workflow.ReplyItem, end string) string {
 	if it.Run == nil || w.links.Run(it.Run.ID) == "" {
 		return end
 	}

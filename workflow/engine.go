@@ -225,6 +225,11 @@ type PlanJob struct {
 	// Whole is called when the plan shows hidden effects, or fails, but the workspace holds only a
 	// part of the tree: it exports the rest, after which the plan is made again. Nil when the tree is whole.
 	Whole func(context.Context) error
+	// At takes the server's steps of a point: the engine calls it before init, before it plans, and
+	// after it planned with the plan in the engine's own form, which may hold secrets. An error is a
+	// sentence: it ends the run. Nil: there are none.
+	At     func(ctx context.Context, at Point, plan []byte) error
+	Tuning Tuning
 }
 
 // Denied is the error of what could not be fetched because the run was not given what that needs.
@@ -263,6 +268,9 @@ type ApplyJob struct {
 	State       StateVersion // what the plan was made from
 	Log         io.Writer
 	Fetch       func(do func() error) error // see PlanJob
+	// At is called as a plan's is, without a plan, and before the apply: before Ready.
+	At     func(ctx context.Context, at Point, plan []byte) error
+	Tuning Tuning
 	// Ready is called after init, with the state as it is then, before anything is applied. An
 	// error means that the apply must not start: NotStarted.
 	Ready func(context.Context, StateVersion) error

@@ -115,7 +115,7 @@ type Attribute struct {
 
 // HiddenEffect is something a plan does that its changes do not show.
 type HiddenEffect struct {
-	Kind    string `json:"kind"` // provisioner, action, external_data, http_data, unlocked_provider_data, file, module_source, unlocked_provider, provider, lock_file, provider_config, backend
+	Kind    string `json:"kind"` // provisioner, action, external_data, http_data, unlocked_provider_data, file, module_source, unlocked_provider, provider, lock_file, provider_config, backend, step
 	Address string `json:"address,omitempty"`
 	Text    string `json:"text"` // a sentence for people
 }

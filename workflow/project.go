@@ -41,6 +41,9 @@ type Project struct {
 	WholeTree  bool            `json:"whole_tree,omitempty"`  // `workspace: tree`: also where the server says `workspace: closure`
 	NoAutoplan bool            `json:"no_autoplan,omitempty"` // `autoplan: false`
 
+	// Workflow is the one of the server's that it names: base's word, of a new project head's.
+	Workflow string `json:"workflow,omitempty"`
+
 	// Library: it was only discovered, has no backend, and nothing calls it. Nobody plans it
 	// unless asked to, and then it is refused.
 	Library bool `json:"library,omitempty"`

@@ -168,6 +168,12 @@ type Rules struct {
 	Modules          ModuleRules                 `json:"modules,omitzero"`
 	Registries       map[string]string           `json:"registries,omitempty"` // host, as the tool compares it -> entry of credentials
 
+	// Workflow names the workflow of its projects, MayName those that a project may choose.
+	Workflow string   `json:"workflow,omitempty"`
+	MayName  []string `json:"may_name,omitempty"`
+	// Workflows are all that the rule mentions, by name.
+	Workflows map[string]Workflow `json:"workflows,omitempty"`
+
 	// What follows is about apply. ApplyBranches are globs of base branches; empty: the default branch.
 	ApplyBranches []string      `json:"apply_branches,omitempty"`
 	Require       []Requirement `json:"require"` // of approved, mergeable, up_to_date, reviewed
@@ -321,6 +327,7 @@ type EnvironmentRules struct {
 	Plan        *Who            `json:"plan,omitempty"`
 	Credentials CredentialNames `json:"credentials"`
 	Order       int             `json:"order,omitempty"`
+	Workflow    string          `json:"workflow,omitempty"`
 	Approvals   *ApprovalRules  `json:"approvals,omitempty"`
 	Apply       *Who            `json:"apply,omitempty"`
 	Approve     *Who            `json:"approve,omitempty"`

@@ -99,7 +99,7 @@ func TestRulesAndKnowsEveryRule(t *testing.T) {
 	stays := map[string]string{
 		"Match": ofRepo, "Checkout": ofRepo, "Environments": ofRepo, "Drafts": ofRepo, "Bots": ofRepo, "Allow": ofRepo,
 		"PerProjectChecks": ofRepo, "CreateWorkspace": ofRepo, "Closure": ofRepo, "ApplyBranches": ofRepo, "Admin": ofRepo,
-		"Automerge": ofRepo, "Modules": ofRepo, "Registries": ofRepo, "Credentials": notStrict,
+		"Automerge": ofRepo, "Modules": ofRepo, "Registries": ofRepo, "Credentials": notStrict, "Workflow": notStrict, "MayName": ofRepo, "Workflows": ofRepo,
 	}
 	ada := Who{Users: []string{"ada"}}
 	one, other := DefaultRules("a"), Rules{
@@ -109,6 +109,7 @@ func TestRulesAndKnowsEveryRule(t *testing.T) {
 		Require: []Requirement{NeedReviewed}, Approvals: ApprovalRules{Count: 2, By: []string{"ada"}, Author: true},
 		Apply: ada, Approve: ada, Unlock: ada, Admin: ada, LockOnPlan: true, StaleAfter: time.Hour, Automerge: true,
 		Modules: ModuleRules{Repos: []string{"acme/*"}}, Registries: map[string]string{"registry.example.com": "x"},
+		Workflow: "x", MayName: []string{"x"}, Workflows: map[string]Workflow{"x": {}},
 	}
 	field := func(r Rules, i int) any { return reflect.ValueOf(r).Field(i).Interface() }
 	for i := range reflect.TypeFor[Rules]().NumField() {

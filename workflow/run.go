@@ -98,9 +98,11 @@ type Run struct {
 	// Credentials names the server's credentials entry for this run; CreateWorkspace is the rule's.
 	Credentials     string `json:"credentials,omitempty"`
 	CreateWorkspace bool   `json:"create_workspace,omitempty"`
-	Actor           Actor  `json:"actor"`
-	Request         string `json:"request,omitempty"`
-	Priority        int    `json:"priority"`
+	// Workflow is the server's as it was when the plan was asked for; an apply has its plan's.
+	Workflow *Workflow `json:"workflow,omitempty"`
+	Actor    Actor     `json:"actor"`
+	Request  string    `json:"request,omitempty"`
+	Priority int       `json:"priority"`
 
 	State      RunState  `json:"state"`
 	Outcome    Outcome   `json:"outcome,omitempty"`

@@ -35,6 +35,7 @@ type Config struct {
 	credentials map[string]credential
 	absent      []workflow.Diagnostic // what credentials name and is not there now
 	inReach     string                // the warning of what plans can read, "" when nothing of it is secret
+	workflows   map[string]workflow.Workflow
 	repos       []workflow.Rules
 	anyRepo     bool // no `repos`: every repository, with the defaults
 }
@@ -72,7 +73,7 @@ func DefaultConfig() Config {
 		Limits:      Limits{PlanTimeout: 30 * time.Minute, Drain: 10 * time.Minute, Settle: 3 * time.Second},
 		Isolation:   "auto",
 		Terraform:   TerraformConfig{Tool: "auto", Versions: ">= 1.5"},
-		credentials: map[string]credential{}, anyRepo: true,
+		credentials: map[string]credential{}, workflows: map[string]workflow.Workflow{}, anyRepo: true,
 	}
 }
 
@@ -126,6 +127,8 @@ type configReader struct {
 	secretsFile  string // of the webhook secrets
 	used         []namedCredential
 	environ      []string
+
+	usedWorkflows []namedWorkflow
 }
 
 // namedCredential is a use of a credentials entry by name.
@@ -232,6 +235,7 @@ func (r *configReader) keys(section string) config.Keys {
 	if section == "" {
 		keys["credentials"] = r.credentials
 		keys["repos"] = r.repos
+		keys["workflows"] = r.workflows
 	}
 	return keys
 }

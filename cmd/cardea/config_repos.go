@@ -58,17 +58,22 @@ func (r *configReader) repos(y *config.Value) {
 	})
 }
 
+// repoGlob is a glob over names of repositories.
+func repoGlob(y *config.Value, s string) string {
+	if !strings.Contains(s, "/") {
+		y.Fault("`%s` must be a glob over owner/name, like \"acme/*\", not %q", y.Path(), s)
+	} else if why := workflow.GlobFault(s); why != "" {
+		y.Fault("`%s` %s", y.Path(), why)
+	}
+	return s
+}
+
 // ruleKeys reads one rule of `repos`.
 func (r *configReader) ruleKeys(rule *workflow.Rules) config.Keys {
 	return config.Keys{
 		"match": func(y *config.Value) {
 			if s, ok := y.Text(); ok {
-				if !strings.Contains(s, "/") {
-					y.Fault("`%s` must be a glob over owner/name, like \"acme/*\", not %q", y.Path(), s)
-				} else if why := workflow.GlobFault(s); why != "" {
-					y.Fault("`%s` %s", y.Path(), why)
-				}
-				rule.Match = s
+				rule.Match = repoGlob(y, s)
 			}
 		},
 		"checkout": func(y *config.Value) {
@@ -110,6 +115,8 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) config.Keys {
 			y.Map(config.Keys{"per_project": func(y *config.Value) { y.Int(&rule.PerProjectChecks, 0) }}, nil)
 		},
 		"create_workspace": func(y *config.Value) { y.Bool(&rule.CreateWorkspace) },
+		"workflow":         r.workflowName(&rule.Workflow),
+		"workflows":        r.workflowNames(rule),
 		"workspace": func(y *config.Value) {
 			holds := ""
 			if y.Choice(&holds, "tree", "closure"); holds != "" {
@@ -182,8 +189,9 @@ func (r *configReader) environments(y *config.Value, rule workflow.Rules) map[st
 			"permissions": func(y *config.Value) { y.Map(environmentPermissions(&env), ofTheRule("admin")) },
 			"credentials": func(y *config.Value) { y.Map(r.credentialKeys(&env.Credentials), nil) },
 			"order":       func(y *config.Value) { y.Int(&env.Order, 0) },
+			"workflow":    r.workflowName(&env.Workflow),
 		}, ofTheRule("apply", "require", "lock", "stale_after", "automerge", "forks", "drafts",
-			"bots", "allow", "checks", "checkout", "workspace", "modules", "registries"))
+			"bots", "allow", "checks", "checkout", "workspace", "modules", "registries", "workflows"))
 		out[name] = env
 	})
 	return out

@@ -93,13 +93,23 @@ credentials:
   ambient: {pass_env: ["AWS_*"]}
   keys: {env: {GIT_SSH_COMMAND: ssh -i /etc/cardea/key, SSH_AUTH_SOCK: /run/agent}, pass_env: ["SSH_*"]}
   registry: {env: {ANY_NAME: a-token}}
+workflows:
+  rendered:
+    steps:
+      - {at: before_init, run: [/usr/local/bin/render, "{dir}"]}
+      - {at: before_plan, name: token, run: [vault, print, token], timeout: 30s, set: VAULT_TOKEN}
+    plan: {parallelism: 20, lock_timeout: 60s, refresh: false}
+    apply: {parallelism: 10}
+  plain: {}
 repos:
   - match: "Acme/infra"
+    workflow: rendered
+    workflows: [rendered, plain]
     checkout: head
     apply: {branches: [main, "release/*"]}
     require: [reviewed, approved, approved]
     environments:
-      prod: {dirs: ["prod*/**"], projects: ["**/prod", "!sandbox/prod"], order: 2, approvals: {count: 2}, permissions: {plan: maintain, apply: {users: [Sre]}, approve: admin, unlock: maintain}, credentials: {plan: prod-ro, apply: ambient}}
+      prod: {workflow: plain, dirs: ["prod*/**"], projects: ["**/prod", "!sandbox/prod"], order: 2, approvals: {count: 2}, permissions: {plan: maintain, apply: {users: [Sre]}, approve: admin, unlock: maintain}, credentials: {plan: prod-ro, apply: ambient}}
     approvals: {count: 3, by: {users: [Ada, rex]}, author: true}
     permissions: {plan: {users: [Ada]}, apply: maintain, approve: triage, unlock: admin, admin: {users: [ada]}}
     credentials: {plan: dev-ro, apply: ambient}
@@ -140,13 +150,20 @@ repos:
 	rules, ok := got.Rules(workflow.Repo{Owner: "ACME", Name: "Infra"})
 	role := func(r workflow.Role) workflow.Who { return workflow.Who{Role: r} }
 	maintain, admin := role(workflow.RoleMaintain), role(workflow.RoleAdmin)
+	rendered := workflow.Workflow{Name: "rendered", Apply: workflow.Tuning{Parallelism: 10},
+		Plan: workflow.Tuning{Parallelism: 20, LockTimeout: time.Minute, NoRefresh: true},
+		Steps: []workflow.Step{
+			{At: workflow.BeforeInit, Name: "render", Run: []string{"/usr/local/bin/render", "{dir}"}, Timeout: 5 * time.Minute},
+			{At: workflow.BeforePlan, Name: "token", Run: []string{"vault", "print", "token"}, Timeout: 30 * time.Second, Set: "VAULT_TOKEN"}}}
 	wantRules := workflow.Rules{Match: "Acme/infra", Checkout: workflow.CheckoutHead,
+		Workflow: "rendered", MayName: []string{"rendered", "plain"},
+		Workflows:   map[string]workflow.Workflow{"rendered": rendered, "plain": {Name: "plain"}},
 		Plan:        workflow.Who{Users: []string{"ada"}},
 		Credentials: workflow.CredentialNames{Plan: "dev-ro", Apply: "ambient"}, Bots: []string{"renovate"},
 		Allow: []string{"target", "destroy"}, CreateWorkspace: true, Closure: true,
 		Modules:    workflow.ModuleRules{Repos: []string{"acme/*", "Acme/tf-[!x]"}, SSH: "keys"},
 		Registries: map[string]string{"registry.example.com": "registry", "xn--bcher-kva.example:8443": "registry"},
-		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Projects: []string{"**/prod", "!sandbox/prod"}, Order: 2, Plan: &maintain,
+		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Projects: []string{"**/prod", "!sandbox/prod"}, Order: 2, Workflow: "plain", Plan: &maintain,
 			Apply:   &workflow.Who{Users: []string{"sre"}},
 			Approve: &admin, Unlock: &maintain, Credentials: workflow.CredentialNames{Plan: "prod-ro", Apply: "ambient"},
 			Approvals: &workflow.ApprovalRules{Count: 2, By: []string{"ada", "rex"}, Author: true}}},

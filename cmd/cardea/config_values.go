@@ -166,6 +166,7 @@ func (r *configReader) finish() {
 			r.faults.Add(use.at, "`%s` names `%s`: %s", use.path, use.name, why)
 		}
 	}
+	r.giveWorkflows()
 	r.sayReach()
 }
 

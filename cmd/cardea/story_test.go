@@ -186,7 +186,7 @@ func (s *story) cmdServe(ts *testscript.TestScript, args []string) error {
 			return err
 		}
 		if err := os.WriteFile(s.config, append(base, os.Expand(ts.ReadFile(args[0]), func(name string) string {
-			if strings.HasPrefix(name, "MODULES_") || strings.HasPrefix(name, "GITHUB_") || name == "REGISTRY" {
+			if strings.HasPrefix(name, "MODULES_") || strings.HasPrefix(name, "GITHUB_") || name == "REGISTRY" || name == "WORK" {
 				return ts.Getenv(name)
 			}
 			return "$" + name

@@ -12,7 +12,7 @@ import (
 )
 
 // neutral are the rooms that know no engine, below the module's root.
-var neutral = []string{"workflow", "workflow/config", "workflow/survey",
+var neutral = []string{"workflow", "workflow/config", "workflow/survey", "workflow/steps",
 	"workflow/gate", "workflow/queue", "workflow/scope", "workflow/service",
 	"workflow/plan", "workflow/run", "workflow/git", "workflow/bolt"}
 

@@ -173,6 +173,7 @@ func (r *entryReader) environmentKeys() Keys {
 				e.WholeTree = true
 			}
 		},
+		"workflow": func(y *Value) { checked(y, &e.Workflow, LabelFault) },
 		"autoplan": func(y *Value) {
 			plan := true
 			y.Bool(&plan)

@@ -33,7 +33,7 @@ func DefaultRepo() Repo {
 
 // serversKeys are keys that people look for in `.cardea.yml` and that only the server may hold.
 var serversKeys = []string{"credentials", "permissions", "approvals", "apply", "lock", "forks", "drafts", "bots",
-	"allow", "checks", "stale_after", "automerge", "checkout", "environments", "repos", "create_workspace"}
+	"allow", "checks", "stale_after", "automerge", "checkout", "environments", "repos", "create_workspace", "workflows"}
 
 const serversKey = "is a key of the server's configuration, not of a repository's"
 

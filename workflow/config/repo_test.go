@@ -98,7 +98,7 @@ func TestKindKeys(t *testing.T) {
 		{"{dir: a, recipes: [//x]}", "`projects[0].recipes[0]` \"/x\" is absolute: paths are relative"},
 		{"{dir: a, recipes: [/]}", "`projects[0].recipes[0]` is empty"},
 		{"{dir: a, recipes: [/../x]}", "`projects[0].recipes[0]` \"/../x\" leaves the repository"},
-		{"{dir: a, backend_config: [x]}", "unknown key `projects[0].backend_config`; known are autoplan, component, depends_on, dir, environment, environments, label, lid, litres, name, recipes, shelf, watch, workspace"},
+		{"{dir: a, backend_config: [x]}", "unknown key `projects[0].backend_config`; known are autoplan, component, depends_on, dir, environment, environments, label, lid, litres, name, recipes, shelf, watch, workflow, workspace"},
 		{"{dir: a, shelf: top}\n- {dir: a, shelf: top}",
 			"directory `a` with shelf `top` is named twice; the first is in line 2. To plan it once for each, give every entry a `name` and a `recipes` of its own"},
 	} {

@@ -50,6 +50,9 @@ func readyApply() Input {
 	}
 	rules := workflow.DefaultRules("acme/*")
 	rules.Require = []workflow.Requirement{workflow.NeedUpToDate, workflow.NeedApproved, workflow.NeedReviewed, workflow.NeedMergeable}
+	around := workflow.Workflow{Name: "rendered", Steps: []workflow.Step{{At: workflow.BeforePlan, Name: "render", Run: []string{"/bin/render"}}}}
+	rules.Workflow, rules.Workflows = around.Name, map[string]workflow.Workflow{around.Name: around}
+	run.Workflow = &around
 	in := Input{
 		Rules: rules, Record: workflow.PullRecord{Pull: pull, Known: true, BaseSHA: pull.Base.SHA, Tree: run.Tree},
 		Project: workflow.ProjectRecord{Project: p, Run: run, Apply: apply, Approvals: []workflow.Approval{
@@ -217,6 +220,11 @@ var refusals = []struct {
 	{"up-to-date-inputs", workflow.NeedUpToDate, func(in *Input) { in.SameInputs = false }},
 	{"up-to-date-tree", workflow.NeedUpToDate, func(in *Input) { in.SameTree = false }},
 	{"up-to-date-outdated", workflow.NeedUpToDate, func(in *Input) { in.Project.Outdated = phrase.Say("`main` changed `modules/net/main.tf`.") }},
+	{"plan-workflow-changed", workflow.NeedPlan, func(in *Input) {
+		in.Rules.Workflows = map[string]workflow.Workflow{"rendered": {Plan: workflow.Tuning{Parallelism: 4}}}
+	}},
+	{"plan-workflow-gone", workflow.NeedPlan, func(in *Input) { in.Rules.Workflow, in.Rules.Workflows = "", nil }},
+	{"plan-workflow-not-listed", workflow.NeedPlan, func(in *Input) { in.Project.Run.Project.Workflow = "other" }},
 	{"fresh-old", workflow.NeedFresh, func(in *Input) { in.Plan.PlannedAt = gateNow.Add(-25 * time.Hour) }},
 	{"fresh-no-limit-set", workflow.NeedFresh, func(in *Input) { in.Rules.StaleAfter, in.Plan.PlannedAt = 0, gateNow.Add(-25*time.Hour) }},
 	{"fresh-unknown", workflow.NeedFresh, func(in *Input) { in.Plan.PlannedAt = time.Time{} }},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/steps"
 )
 
 // plan says whether there is one plan that can be applied, and all that is asked of it.
@@ -60,6 +61,8 @@ func (g *gate) noPlan() (short string, sentence, mend phrase.Text) {
 		return "", phrase.Say("The plan of %s has no fingerprint that belongs to its run.", g.name()), replan
 	case run.Subject() != g.in.Record.Pull.Subject() || run.Project.Key() != p.Project.Key():
 		return "", phrase.Say("The plan that %s has is not of this project and pull request.", g.name()), replan
+	case steps.Changed(g.in.Rules, *run):
+		return "", phrase.Say("The server's workflow for %s has changed since it was planned.", g.name()), replan
 	}
 	return "", nil, nil
 }

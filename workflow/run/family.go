@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -229,6 +230,33 @@ func alive(procs []proc) bool {
 		}
 	}
 	return false
+}
+
+// endSince ends and collects all of our children that were not there before, and theirs: what a
+// step left. No tool of ours runs meanwhile.
+func (f family) endSince(before []proc) error {
+	type process struct {
+		pid   int
+		start uint64
+	}
+	known := map[process]bool{}
+	for _, p := range before {
+		known[process{p.pid, p.start}] = true
+	}
+	for end := time.Now().Add(sweepLimit); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		left := slices.DeleteFunc(children(), func(p proc) bool { return known[process{p.pid, p.start}] })
+		for _, p := range left {
+			if p.zombie {
+				reap(p)
+			} else {
+				kill(p, syscall.SIGKILL)
+			}
+		}
+		if len(left) == 0 { // after a round that found some, so that theirs are ours by now
+			return nil
+		}
+	}
+	return fmt.Errorf("processes that could not be ended within %s", sweepLimit)
 }
 
 // sweepLimit bounds the end of a run whose processes multiply faster than they can be killed.

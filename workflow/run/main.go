@@ -53,6 +53,8 @@ type runner struct {
 	artefact   string // digest of what a plan kept or an apply opened
 	seal       []byte // of an apply's artefact
 	notStarted bool   // the engine says that its apply was not begun, whatever the word was
+
+	stepFaults []workflow.Diagnostic // of the workflow's steps
 }
 
 // Main is `cardea runner DIR`: it carries out the run of that directory and
@@ -299,7 +301,7 @@ func (r *runner) plan() (workflow.Result, error) {
 	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.files(), Server: r.job.Server,
 		RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, InputsDigest: run.InputsDigest,
 		BaseKnown: run.BaseKnown, Hidden: run.Hidden, Expected: run.Expected,
-		Log: r.redact, Redact: r.given.Redact, Fetch: r.fetch, Ready: r.ready}
+		Log: r.redact, Redact: r.given.Redact, Fetch: r.fetch, Ready: r.ready, At: r.steps(), Tuning: r.tuning()}
 	if len(run.Paths) > 0 {
 		job.Whole = r.whole
 	}
@@ -307,7 +309,8 @@ func (r *runner) plan() (workflow.Result, error) {
 		job.Keep = r.keep
 	}
 	// The engine never gives this context to a tool: it only keeps the next step, or a download, from going on.
-	return r.deps.Engines.Plan(r.stop.ctx, job)
+	res, err := r.deps.Engines.Plan(r.stop.ctx, job)
+	return r.afterPlan(res), err
 }
 
 // errNotStarted says that the plan or apply may not begin.

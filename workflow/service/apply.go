@@ -174,7 +174,7 @@ func runLike(was workflow.Run, kind workflow.RunKind) workflow.Run {
 		InputsDigest: was.InputsDigest, FilesDigest: was.FilesDigest, ComputedPaths: was.ComputedPaths,
 		States: was.States, StateDoubt: was.StateDoubt, Sharing: was.Sharing, SameState: was.SameState, LikeState: was.LikeState,
 		OnBase: was.OnBase, BaseKnown: was.BaseKnown, Hidden: was.Hidden,
-		Expected: was.Expected, Credentials: was.Credentials, CreateWorkspace: was.CreateWorkspace, Actor: was.Actor,
+		Expected: was.Expected, Credentials: was.Credentials, CreateWorkspace: was.CreateWorkspace, Actor: was.Actor, Workflow: was.Workflow,
 	}
 	if was.Whole {
 		r.Paths = nil // the plan was made in the whole tree, so this is too

@@ -12,6 +12,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
+	"github.com/cardea-iac/cardea/workflow/steps"
 )
 
 // Input is what decides which projects a planned tree has and what holds for them.
@@ -124,6 +125,7 @@ func (r *resolver) trusted(h draft) workflow.Project {
 		if b.Component != "" {
 			p.Component = b.Component
 		}
+		p.Workflow = b.Workflow
 	}
 	if known && !r.in.BaseFaulty && slices.Equal(b.Watch, h.Watch) {
 		p.Watch = b.Watch
@@ -145,6 +147,9 @@ func (r *resolver) trusted(h draft) workflow.Project {
 	p.Strictest = p.Strictest && len(r.in.Rules.Environments) > 0
 	if h.Environment != p.Environment {
 		p.HeadEnvironment = h.Environment
+	}
+	if _, why := steps.Of(r.in.Rules, p); p.Refused.Empty() {
+		p.Refused = why
 	}
 	return p
 }
@@ -229,6 +234,7 @@ func changedKeys(kind workflow.Kind, base, head workflow.Project) []string {
 	note("depends_on", slices.Equal(base.DependsOn, head.DependsOn))
 	note("workspace", base.WholeTree == head.WholeTree)
 	note("autoplan", base.NoAutoplan == head.NoAutoplan)
+	note("workflow", base.Workflow == head.Workflow)
 	return keys
 }
 

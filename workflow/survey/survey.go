@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
+	"github.com/cardea-iac/cardea/workflow/steps"
 )
 
 // closureNote says that a plan may have been made without a file that its code reads.
@@ -31,6 +33,7 @@ type Survey struct {
 
 	engines workflow.Engines
 	states  *keepers
+	rules   workflow.Rules
 	closure bool // `workspace: closure` of the server's rule
 	binding bool // applies may run for pulls on this base, so that what it says of projects holds for others
 }
@@ -39,7 +42,7 @@ type Survey struct {
 func Read(
 	ctx context.Context, engines workflow.Engines, rules workflow.Rules, p workflow.Pull, co workflow.Checkout,
 ) (Survey, *workflow.Trouble, error) {
-	s := Survey{Checkout: co, engines: engines, states: &keepers{}, closure: rules.Closure,
+	s := Survey{Checkout: co, engines: engines, states: &keepers{}, rules: rules, closure: rules.Closure,
 		binding: rules.MayApplyOn(p.Base.Ref, p.Repo.DefaultBranch)}
 	if len(co.Conflicts) > 0 {
 		return s, conflict(p, co.Conflicts), nil
@@ -99,6 +102,10 @@ func (s Survey) PlanRun(ctx context.Context, p workflow.Project) (r workflow.Run
 	if err != nil || in.Refused != "" {
 		return r, in.Refused, err
 	}
+	around, why := steps.Of(s.rules, p)
+	if !why.Empty() {
+		return r, why.String(), nil
+	}
 	var was *workflow.Inputs
 	for _, b := range s.Resolution.BaseProjects {
 		if b.Key() != p.Key() {
@@ -113,8 +120,8 @@ func (s Survey) PlanRun(ctx context.Context, p workflow.Project) (r workflow.Run
 	r = workflow.Run{
 		Kind: workflow.RunPlan, State: workflow.RunQueued, Project: p, Head: s.Checkout.Head, Base: s.Checkout.Base,
 		Tree: s.Checkout.Planned.ID, BaseTree: s.Checkout.BaseTree.ID,
-		Own: in.Dirs(), InputsDigest: in.Digest, FilesDigest: in.FilesDigest, ComputedPaths: in.ComputedPaths,
-		States: in.States, StateDoubt: in.StateDoubt, Hidden: Hidden(was, &in),
+		Own: in.Dirs(), Workflow: around, InputsDigest: steps.Digest(in.Digest, around), FilesDigest: in.FilesDigest, ComputedPaths: in.ComputedPaths,
+		States: in.States, StateDoubt: in.StateDoubt, Hidden: append(Hidden(was, &in), s.hiddenSteps(around, p)...),
 		Expected: in.Expected,
 	}
 	if err = s.Share(ctx, &r); err != nil {
@@ -123,10 +130,19 @@ func (s Survey) PlanRun(ctx context.Context, p workflow.Project) (r workflow.Run
 	if was != nil {
 		r.BaseKnown, r.OnBase = was.Known, s.binding && slices.Equal(was.States, in.States)
 	}
-	if s.closure && len(in.ComputedPaths) == 0 && !in.AnyFile { // else nobody knows what it reads
+	anyFile := len(in.ComputedPaths) > 0 || in.AnyFile || around != nil && len(around.Steps) > 0
+	if s.closure && !anyFile { // else nobody knows what it reads
 		r.Paths = WorkspacePaths(p, in)
 	}
 	return r, "", nil
+}
+
+// hiddenSteps are the steps of a project's applies that may run code of the planned tree.
+func (s Survey) hiddenSteps(around *workflow.Workflow, p workflow.Project) []workflow.HiddenEffect {
+	return steps.Hidden(around, func(name string) bool {
+		info, err := fs.Stat(s.Checkout.Planned, path.Join(p.Dir, name))
+		return err == nil && !info.IsDir()
+	})
 }
 
 // Selecting is what a selector chooses from: the projects of the planned tree.

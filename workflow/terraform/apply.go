@@ -36,7 +36,8 @@ func (e *Engine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Res
 	a := &applying{order: job, planning: planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx),
 		output: newOutput(job.Log, job.Project.Dir), dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir)),
 		job: workflow.PlanJob{Project: job.Project, Options: job.Options, Files: job.Files, Server: job.Server,
-			RepoID: job.RepoID, Key: job.Key, States: job.States, Expected: job.Expected, Log: job.Log, Fetch: job.Fetch}}}
+			RepoID: job.RepoID, Key: job.Key, States: job.States, Expected: job.Expected, Log: job.Log, Fetch: job.Fetch,
+			At: job.At, Tuning: job.Tuning}}}
 	err := a.run()
 	res := workflow.Result{Outcome: workflow.OutcomeSucceeded}
 	var f *failure
@@ -77,7 +78,8 @@ func (a *applying) run() error {
 	if err := errors.Join(a.freshData(), a.writeCLIConfig(mirrorOnly(a.server.Providers))); err != nil {
 		return err
 	}
-	for _, step := range []func() error{a.chooseTool, a.start, a.init, a.compare, a.selectWorkspace, a.check, a.ready, a.apply} {
+	for _, step := range []func() error{a.chooseTool, a.start, a.at(workflow.BeforeInit), a.init, a.compare, a.selectWorkspace,
+		a.at(workflow.BeforePlan), a.check, a.at(workflow.BeforeApply), a.ready, a.apply} {
 		if a.ctx.Err() != nil && !a.began {
 			return failed("It was interrupted.")
 		}
@@ -155,6 +157,11 @@ func (a *applying) check() error {
 	if err != nil {
 		return failed("The saved plan cannot be trusted: %s.", err)
 	}
+	given, err := fromEnvironment(raw)
+	if err != nil {
+		return err
+	}
+	a.hide(given)
 	if plan.Fingerprint != a.order.Fingerprint {
 		return failed("The saved plan is not the one that was approved: its fingerprint differs. Plan again.")
 	}

@@ -20,6 +20,9 @@ var (
 // again. Elsewhere they are left out: older tools take none beside a saved plan.
 func (a *applying) applyOptions() []tfexec.ApplyOption {
 	out := []tfexec.ApplyOption{tfexec.DirOrPlan(a.saved())}
+	if n := a.job.Tuning.Parallelism; n > 0 {
+		out = append(out, tfexec.Parallelism(n))
+	}
 	if len(a.settings.VarFiles) == 0 || !ephemeral(a.dir) {
 		return out
 	}

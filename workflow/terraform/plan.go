@@ -77,6 +77,7 @@ type planning struct {
 	notes       []string
 	whole       bool
 	plan        *workflow.Plan
+	shown       []byte  // the plan's JSON, until the steps after it have it
 	tree        listing // the workspace as it was exported, with nothing that tools made
 	said        map[string]bool
 	before      listing // the workspace before the plan
@@ -114,7 +115,8 @@ func (p *planning) run() error {
 	if err := p.start(); err != nil {
 		return err
 	}
-	steps := []func() error{p.sameTool, p.look, p.inPart(p.init), p.compare, p.selectWorkspace, p.ready, p.inPart(p.makePlan), p.wholeTree, p.inWords, p.keep}
+	steps := []func() error{p.sameTool, p.look, p.at(workflow.BeforeInit), p.inPart(p.init), p.compare, p.selectWorkspace,
+		p.ready, p.at(workflow.BeforePlan), p.inPart(p.makePlan), p.wholeTree, p.inWords, p.keep, p.at(workflow.AfterPlan)}
 	for _, step := range steps {
 		if p.ctx.Err() != nil {
 			return failed("It was interrupted.")
@@ -258,6 +260,10 @@ func (p *planning) makePlan() error {
 	}
 	plan.Notes = append(plan.Notes, p.notes...)
 	p.plan = plan
+	p.noteTuning()
+	if p.job.At != nil {
+		p.shown = raw
+	}
 	return nil
 }
 
@@ -285,7 +291,7 @@ func (p *planning) planOptions() []tfexec.PlanOption {
 	if p.job.Options.RefreshOnly {
 		out = append(out, tfexec.RefreshOnly(true))
 	}
-	return out
+	return append(out, p.planTuning()...)
 }
 
 // show returns the saved plan as JSON, exactly as printed: terraform-exec only
