@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"app/page":             {"workflow", "workflow/service", "templates/markdown", "templates/model", "templates/web", "internal/phrase"},
 	"templates":            {"workflow", "templates/markdown", "templates/diff", "templates/model", "internal/phrase"},
 	"templates/web":        {"workflow", "templates/markdown", "templates/diff", "templates/model", "internal/phrase"},
+	"templates/terminal":   {"workflow", "templates/markdown", "templates/diff", "templates/model", "internal/phrase"},
 	"templates/model":      {"workflow", "templates/markdown", "internal/phrase"},
 	"templates/diff":       {"workflow", "templates/markdown", "internal/phrase"},
 	"templates/markdown":   {},

@@ -19,6 +19,7 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates"
 	"github.com/cardea-iac/cardea/templates/model"
+	"github.com/cardea-iac/cardea/templates/terminal"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/git"
 	"github.com/cardea-iac/cardea/workflow/run"
@@ -28,11 +29,19 @@ import (
 
 // previewCmd shows for a local branch what the server would show for its pull.
 type previewCmd struct {
-	Base    string        `default:"main" help:"The branch to merge into."`
-	Head    string        `default:"HEAD" help:"The commit to preview. What is not committed is not seen."`
-	Project []string      `short:"p" sep:"none" placeholder:"NAME" help:"Only this project (a name or a glob), affected or not; may be repeated."`
-	Explain bool          `help:"Say which projects are affected and why, and plan nothing."`
-	Timeout time.Duration `default:"30m" help:"For each plan."`
+	Base     string        `placeholder:"BRANCH" help:"The branch to merge into; default: the remote's default branch, else main or master."`
+	Head     string        `default:"HEAD" help:"The commit to preview. What is not committed is not seen."`
+	Worktree bool          `help:"Preview the files as they are, with what is not committed: changed files, and new ones that are not ignored."`
+	Project  []string      `short:"p" sep:"none" placeholder:"NAME" help:"Only this project (a name or a glob), affected or not; may be repeated."`
+	Explain  bool          `help:"Say which projects are affected and why, and which would be refused; plan nothing."`
+	Output   string        `short:"o" enum:"text,markdown" default:"text" help:"text, or markdown: the comment that a pull request would have."`
+	Timeout  time.Duration `default:"30m" help:"For each plan."`
+}
+
+// Help is what --help says besides.
+func (previewCmd) Help() string {
+	return "Exit status: 0 = no changes; 1 = an error, or something that Cardea does not plan; " +
+		"2 = changes, or with --explain affected projects."
 }
 
 // Run exits 0 without changes, 2 with changes (or, with --explain, affected projects), 1 on
@@ -44,23 +53,18 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 	}
 	defer os.RemoveAll(scratch)
 	local, err := git.OpenLocal(ctx, ".", filepath.Join(scratch, "repository.git"))
+	if errors.Is(err, git.ErrNotClone) {
+		return errors.New("this directory is not inside a git repository: run `cardea preview` in a clone of the one that you change")
+	}
 	if err != nil {
 		return err
 	}
-	checkout, err := p.checkout(ctx, local)
+	change, err := p.change(ctx, c, local)
 	if err != nil {
 		return err
 	}
-	if p.Head == "HEAD" {
-		if n, err := local.Uncommitted(ctx); err == nil && n > 0 {
-			fmt.Fprintf(c.err, "cardea: the preview does not see %s that %s changed or new and not committed.\n",
-				counted(n, "file"), isAre(n))
-		}
-	}
-	pull := workflow.Pull{Head: workflow.Ref{Ref: p.Head, SHA: checkout.Head},
-		Base: workflow.Ref{Ref: p.Base, SHA: checkout.Base}, State: workflow.PullOpen}
 	s, trouble, err := survey.Read(ctx, engines(""),
-		workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, pull, checkout)
+		workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, change.pull, change.checkout)
 	if err != nil {
 		return err
 	}
@@ -72,32 +76,35 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 		return err
 	}
 	if p.Explain {
-		return explain(c, s)
+		return explain(ctx, c, s)
 	}
 	tools, err := previewTools()
 	if err != nil {
 		return err
 	}
-	previewer := &previewer{local: local, survey: s, tools: tools, scratch: scratch,
-		err: c.err, timeout: p.Timeout}
+	if !terraform.Installed(tools) && len(s.Affected) > 0 {
+		fmt.Fprintf(c.err, "cardea: there is neither terraform nor tofu on PATH. What the projects need is downloaded first, to %s.\n", tools.Dir)
+	}
+	previewer := &previewer{local: local, survey: s, tools: tools, scratch: scratch, err: c.err, timeout: p.Timeout}
 	defer hurried(c, scratch)()
-	view, err := previewer.plan(ctx, pull)
+	view, err := previewer.plan(ctx, change.pull)
 	if err != nil {
 		return err
 	}
-	return showPreview(c, view)
+	if p.Output == "markdown" {
+		fmt.Fprint(c.out, strings.TrimPrefix(templates.Summary(view, model.Links{}), templates.SummaryMarker+"\n"))
+	} else {
+		fmt.Fprint(c.out, strings.TrimPrefix(terminal.Preview(view, shape(c.out, change.head)), "\n"))
+	}
+	return previewStatus(view)
 }
 
-func (p previewCmd) checkout(ctx context.Context, local *git.Local) (workflow.Checkout, error) {
-	head, err := local.Resolve(ctx, p.Head)
-	if err != nil {
-		return workflow.Checkout{}, fmt.Errorf("--head: %w", err)
+// shape is how a preview is written to w.
+func shape(w io.Writer, head string) terminal.Options {
+	if !isTerminal(w) {
+		return terminal.Options{Head: head}
 	}
-	base, err := local.Resolve(ctx, p.Base)
-	if err != nil {
-		return workflow.Checkout{}, fmt.Errorf("--base: %w: name the branch that this is to be merged into, or fetch it", err)
-	}
-	return local.Checkout(ctx, head, base, workflow.CheckoutMerge)
+	return terminal.Options{Width: widthOf(w), Colour: os.Getenv("NO_COLOR") == "", Head: head}
 }
 
 func isAre(n int) string {
@@ -154,12 +161,12 @@ func (p previewCmd) narrow(s *survey.Survey) error {
 }
 
 // explain prints a line for each project, with its reasons.
-func explain(c *console, s survey.Survey) error {
+func explain(ctx context.Context, c *console, s survey.Survey) error {
 	for _, n := range s.NotPlanned {
 		fmt.Fprintln(c.out, model.NotPlanned(n))
 	}
-	beside := len(workflow.Unsupported(s.NotPlanned)) > 0
-	if len(s.Affected) == 0 && beside {
+	fault := len(workflow.Unsupported(s.NotPlanned)) > 0
+	if len(s.Affected) == 0 && fault {
 		return exitCode(1)
 	}
 	if len(s.Affected) == 0 {
@@ -167,25 +174,41 @@ func explain(c *console, s survey.Survey) error {
 		return nil
 	}
 	for _, a := range s.Affected {
+		refused, err := refusedWhy(ctx, s, a)
+		if err != nil {
+			return err
+		}
 		name := a.Project.Name
 		switch {
+		case a.MovedTo != "":
+			name += " (moved)"
 		case a.Deleted:
 			name += " (deleted)"
-			if a.MovedTo != "" {
-				name = a.Project.Name + " (moved)"
-			}
-		case !a.Project.Refused.Empty():
-			name += " (refused: " + a.Project.Refused.String() + ")"
+		case refused != "":
+			name += " (refused)"
 		}
 		fmt.Fprintln(c.out, name)
+		if refused != "" {
+			fault = true
+			fmt.Fprintf(c.out, "  refused: %s\n", refused)
+		}
 		for _, r := range a.Reasons {
 			fmt.Fprintf(c.out, "  because %s\n", r)
 		}
 	}
-	if beside {
+	if fault {
 		return exitCode(1)
 	}
 	return exitCode(2)
+}
+
+// refusedWhy says why an affected project would not be planned, "" where it would.
+func refusedWhy(ctx context.Context, s survey.Survey, a survey.Affected) (string, error) {
+	if a.Deleted || !a.Project.Refused.Empty() {
+		return a.Project.Refused.String(), nil
+	}
+	_, refused, err := s.PlanRun(ctx, a.Project)
+	return refused, err
 }
 
 // previewer plans what a survey found.
@@ -217,9 +240,9 @@ func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.Pull
 	progress := newProgress(p.err, len(view.Projects))
 	for i := range view.Projects {
 		group.Go(func() (err error) {
-			end := progress.begin(view.Projects[i].Project.Name)
-			defer func() { end(outcomeOf(view.Projects[i], results[i], err)) }()
-			if results[i], err = p.planOne(runs, launcher, &view.Projects[i]); err != nil {
+			one := progress.begin(view.Projects[i].Project.Name)
+			defer func() { one.end(outcomeOf(view.Projects[i], results[i], err)) }()
+			if results[i], err = p.planOne(runs, launcher, &view.Projects[i], one); err != nil {
 				return fmt.Errorf("planning %s: %w", view.Projects[i].Project.Name, err)
 			}
 			return nil
@@ -255,7 +278,7 @@ func outcomeOf(p workflow.ProjectRecord, r workflow.Result, err error) string {
 // planOne carries out one project's run. What goes wrong with the project is said in its
 // record.
 func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher,
-	record *workflow.ProjectRecord) (workflow.Result, error) {
+	record *workflow.ProjectRecord, shown *planned) (workflow.Result, error) {
 	if record.Deleted || !record.Project.Refused.Empty() {
 		return workflow.Result{}, nil
 	}
@@ -266,6 +289,7 @@ func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher,
 	}
 	now := time.Now()
 	r.ID, r.Queued = workflow.NewID(now), now
+	shown.follows(p.scratch, r.ID)
 	if err := r.Claim("preview", now, p.timeout); err != nil {
 		return workflow.Result{}, err
 	}
@@ -289,7 +313,7 @@ func previewTools() (terraform.Tools, error) {
 	}
 	dir := filepath.Join(cache, "cardea")
 	return terraform.Tools{Dir: filepath.Join(dir, "tools"), Providers: filepath.Join(dir, "providers"), Tool: "auto",
-		Versions: ">= 1.5", Path: os.Getenv("PATH")}, nil
+		Versions: ">= 1.5", Path: os.Getenv("PATH"), Own: true}, nil
 }
 
 // secretNames and secretValue tell what is secret in somebody's own environment: hiding all
@@ -336,10 +360,8 @@ func exists(file string) bool {
 	return err == nil
 }
 
-// showPreview prints the comment's Markdown and returns the exit status that goes with it.
-func showPreview(c *console, v workflow.PullView) error {
-	text := templates.Summary(v, model.Links{})
-	fmt.Fprint(c.out, colour(c.out, strings.TrimPrefix(text, templates.SummaryMarker+"\n")))
+// previewStatus is the exit status that goes with a preview.
+func previewStatus(v workflow.PullView) error {
 	changes := false
 	for _, p := range v.Projects {
 		switch p.State() {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -126,94 +125,4 @@ func since(elapsed time.Duration) string {
 		return ""
 	}
 	return " " + elapsed.String()
-}
-
-// progress says which projects are being planned: in a terminal on its last line, elsewhere with a line for
-// each that is finished.
-type progress struct {
-	w     io.Writer
-	total int
-	line  *status
-
-	mu      sync.Mutex
-	did     int
-	running []planned // in the order in which they began
-}
-
-type planned struct {
-	name  string
-	begun time.Time
-}
-
-func newProgress(w io.Writer, total int) *progress {
-	p := &progress{w: w, total: total}
-	p.line = newStatus(w, p.text)
-	return p
-}
-
-func (p *progress) text(elapsed time.Duration) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	text := fmt.Sprintf("… %d of %d planned%s", p.did, p.total, since(elapsed))
-	for i, r := range p.running {
-		sep := ", "
-		if i == 0 {
-			sep = ": "
-		}
-		text += sep + r.name + since(time.Since(r.begun).Truncate(time.Second))
-	}
-	return text
-}
-
-// begin says that a project is being planned; end, how that went.
-func (p *progress) begin(name string) (end func(how string)) {
-	one := planned{name, time.Now()}
-	p.mu.Lock()
-	p.running = append(p.running, one)
-	p.mu.Unlock()
-	p.line.draw()
-	return func(how string) {
-		p.mu.Lock()
-		p.did++
-		p.running = slices.DeleteFunc(p.running, func(r planned) bool { return r == one })
-		if !p.line.on {
-			fmt.Fprintf(p.w, "%d of %d: %s: %s (%s)\n", p.did, p.total, name, how, time.Since(one.begun).Round(100*time.Millisecond))
-		}
-		p.mu.Unlock()
-		p.line.draw()
-	}
-}
-
-func (p *progress) end() { p.line.end() }
-
-// colour makes diff lines of Markdown readable in a terminal, and leaves the text as it is elsewhere.
-func colour(w io.Writer, text string) string {
-	if !isTerminal(w) || os.Getenv("NO_COLOR") != "" {
-		return text
-	}
-	var b strings.Builder
-	fence := ""
-	for line := range strings.Lines(text) {
-		body := strings.TrimRight(line, "\n")
-		switch {
-		case fence == "" && strings.HasPrefix(body, "```"):
-			fence = body[:len(body)-len(strings.TrimLeft(body, "`"))]
-		case fence != "" && body == fence:
-			fence = ""
-		case fence != "":
-			body = paint(body)
-		case strings.HasPrefix(body, "#"):
-			body = "\x1b[1m" + body + "\x1b[0m"
-		}
-		b.WriteString(body + "\n")
-	}
-	return b.String()
-}
-
-func paint(line string) string {
-	colours := map[byte]string{'+': "\x1b[32m", '-': "\x1b[31m", '!': "\x1b[33m", '#': "\x1b[2m", '@': "\x1b[36m"}
-	if line == "" || colours[line[0]] == "" {
-		return line
-	}
-	return colours[line[0]] + line + "\x1b[0m"
 }

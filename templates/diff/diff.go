@@ -28,8 +28,9 @@ type Limits struct {
 }
 
 var (
-	Comment = Limits{runes: 400, lines: 60}
-	Page    = Limits{runes: 64 << 10, lines: 5000}
+	Comment  = Limits{runes: 400, lines: 60}
+	Terminal = Limits{runes: 4000, lines: 1000}
+	Page     = Limits{runes: 64 << 10, lines: 5000}
 )
 
 const (

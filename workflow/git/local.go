@@ -16,13 +16,13 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// ErrNotClone says that a directory is not inside a git clone.
-var ErrNotClone = errors.New("not inside a git clone")
+// ErrNotClone says that a directory is not inside a git repository.
+var ErrNotClone = errors.New("not inside a git repository")
 
 // Local is somebody's own clone, read without changing it: merges and pins go
 // to a scratch repository that borrows the clone's objects.
 type Local struct {
-	// Root is the clone's top directory.
+	// Root is the clone's top directory; "" of a bare one, which has no work tree.
 	Root    string
 	scratch string
 	clone   string // the git directory; of a linked work tree its own, which has its HEAD
@@ -32,15 +32,9 @@ type Local struct {
 
 // OpenLocal opens the clone that dir is in. The scratch directory must not exist; the caller removes it.
 func OpenLocal(ctx context.Context, dir, scratch string) (*Local, error) {
-	out, err := command{args: []string{"-C", dir, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir",
-		"--git-path", "objects", "--show-toplevel"},
-		env: []string{"HOME=" + os.Getenv("HOME")}, config: [][2]string{{"safe.directory", "*"}}}.run(ctx)
-	if errors.Is(err, exec.ErrNotFound) {
+	lines, err := places(ctx, dir)
+	if err != nil {
 		return nil, err
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if err != nil || len(lines) != 4 {
-		return nil, fmt.Errorf("%s: %w", dir, ErrNotClone)
 	}
 	if err := os.MkdirAll(parent(scratch), 0o700); err != nil {
 		return nil, fmt.Errorf("making the scratch repository: %w", err)
@@ -69,6 +63,33 @@ func OpenLocal(ctx context.Context, dir, scratch string) (*Local, error) {
 	return l, nil
 }
 
+// places are the git directory of the clone that dir is in, the one that it shares, where its
+// objects are, and its top directory, "" of a bare one.
+func places(ctx context.Context, dir string) ([]string, error) {
+	ask := func(args ...string) ([]string, error) {
+		out, err := command{args: append([]string{"-C", dir, "rev-parse", "--path-format=absolute"}, args...),
+			env: []string{"HOME=" + os.Getenv("HOME")}, config: [][2]string{{"safe.directory", "*"}}}.run(ctx)
+		return strings.Split(strings.TrimSpace(string(out)), "\n"), err
+	}
+	lines, err := ask("--git-dir", "--git-common-dir", "--git-path", "objects", "--is-bare-repository")
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, err
+	}
+	if err != nil || len(lines) != 4 {
+		return nil, fmt.Errorf("%s: %w", dir, ErrNotClone)
+	}
+	if lines[3] == "true" {
+		lines[3] = ""
+		return lines, nil
+	}
+	top, err := ask("--show-toplevel")
+	if err != nil || len(top) != 1 {
+		return nil, fmt.Errorf("%s is the inside of a .git directory: change to the clone's own files", dir)
+	}
+	lines[3] = top[0]
+	return lines, nil
+}
+
 // GitDir is the scratch repository: give it to Export.
 func (l *Local) GitDir() string { return l.scratch }
 
@@ -76,13 +97,52 @@ func (l *Local) GitDir() string { return l.scratch }
 // when only the remote "origin" has the branch.
 func (l *Local) Resolve(ctx context.Context, name string) (string, error) {
 	for _, try := range []string{name, "refs/remotes/origin/" + name} {
-		out, err := command{gitDir: l.clone, config: [][2]string{{"safe.directory", "*"}},
-			args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", try + "^{commit}"}}.run(ctx)
+		out, err := l.ask(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", try+"^{commit}")
 		if err == nil {
 			return strings.TrimSpace(string(out)), nil
 		}
 	}
 	return "", fmt.Errorf("%q names no commit of this clone", name)
+}
+
+// ErrNoBase says that a clone does not tell the branch that a change is to be merged into.
+var ErrNoBase = errors.New("this clone has no origin/HEAD, main or master")
+
+// DefaultBase returns the branch that a change of this clone is to be merged into, and its
+// commit: the remote's default branch, else main, else master. Where the clone's own branch of
+// that name is only behind the remote's, or is itself what is checked out, the remote's counts.
+func (l *Local) DefaultBase(ctx context.Context) (name, commit string, err error) {
+	out, err := l.ask(ctx, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD")
+	names := []string{"main", "master"}
+	if name, ok := strings.CutPrefix(strings.TrimSpace(string(out)), "refs/remotes/origin/"); ok && err == nil {
+		names = append([]string{name}, names...)
+	}
+	for _, name := range names {
+		own, ownErr := l.ask(ctx, "rev-parse", "--verify", "--quiet", "refs/heads/"+name+"^{commit}")
+		theirs, theirErr := l.ask(ctx, "rev-parse", "--verify", "--quiet", "refs/remotes/origin/"+name+"^{commit}")
+		switch mine, other := strings.TrimSpace(string(own)), strings.TrimSpace(string(theirs)); {
+		case ownErr == nil && theirErr == nil:
+			at, _ := l.ask(ctx, "symbolic-ref", "--quiet", "HEAD") // else no branch is checked out
+			_, behind := l.ask(ctx, "merge-base", "--is-ancestor", mine, other)
+			if behind == nil || strings.TrimSpace(string(at)) == "refs/heads/"+name {
+				mine = other
+			}
+			return name, mine, nil
+		case ownErr == nil:
+			return name, mine, nil
+		case theirErr == nil:
+			return name, other, nil
+		}
+	}
+	return "", "", ErrNoBase
+}
+
+// Shallow reports whether the clone was made without all of its history.
+func (l *Local) Shallow() bool { return l.shallow }
+
+// ask runs git in the clone itself, read-only.
+func (l *Local) ask(ctx context.Context, args ...string) ([]byte, error) {
+	return command{gitDir: l.clone, config: [][2]string{{"safe.directory", "*"}}, args: args}.run(ctx)
 }
 
 // Checkout makes the planned tree of two commits of the clone.
@@ -138,12 +198,18 @@ func (l *Local) explainPartial(ctx context.Context, c workflow.Checkout, err err
 // Uncommitted is how many files of the work tree are changed or new, and not ignored: they
 // are in no commit.
 func (l *Local) Uncommitted(ctx context.Context) (int, error) {
+	if l.Root == "" {
+		return 0, nil
+	}
 	out, err := l.work(ctx, "status", "--porcelain", "--untracked-files=all", "--ignore-submodules=all")
 	return bytes.Count(out, []byte("\n")), err
 }
 
 // Files opens the work tree as it is, without what git ignores.
 func (l *Local) Files(ctx context.Context) (fs.FS, error) {
+	if l.Root == "" {
+		return nil, ErrBare
+	}
 	root, ok := os.DirFS(l.Root).(fs.ReadLinkFS)
 	if !ok {
 		return nil, errors.New("this system has no symlinks")
@@ -163,9 +229,17 @@ func (l *Local) Files(ctx context.Context) (fs.FS, error) {
 
 // work runs git in the work tree, with the person's own list of what to ignore.
 func (l *Local) work(ctx context.Context, args ...string) ([]byte, error) {
+	return command{args: append([]string{"-C", l.Root}, args...), config: [][2]string{{"safe.directory", "*"}}, env: l.home()}.run(ctx)
+}
+
+// home is the environment in which git reads the person's own configuration.
+func (l *Local) home() []string {
 	home := os.Getenv("HOME")
-	return command{args: append([]string{"-C", l.Root}, args...), config: [][2]string{{"safe.directory", "*"}},
-		env: []string{"HOME=" + home, "GIT_CONFIG_GLOBAL=" + filepath.Join(home, ".gitconfig")}}.run(ctx)
+	env := []string{"HOME=" + home, "GIT_CONFIG_GLOBAL=" + filepath.Join(home, ".gitconfig")}
+	if xdg := os.Getenv("XDG_CONFIG_HOME"); xdg != "" {
+		env = append(env, "XDG_CONFIG_HOME="+xdg)
+	}
+	return env
 }
 
 // workTree shows only those entries of a directory whose names it has.

@@ -214,7 +214,7 @@ func (p *planning) selectWorkspace() error {
 		return fault
 	}
 	if !p.server.CreateWorkspace {
-		return failed("The Terraform workspace %q does not exist. Create it with `%s workspace new %s`, or allow it with `create_workspace: true` in the server's rules.", name, p.tool.name, name)
+		return failed("The Terraform workspace %q does not exist. %s", name, p.server.makeWorkspace(p.tool.name, name))
 	}
 	err = p.step("workspace new "+name, func() error { return p.tf.WorkspaceNew(p.uncancelled, name) })
 	if err != nil {

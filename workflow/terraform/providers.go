@@ -111,8 +111,8 @@ func (p *planning) fetch(mirror string, missing []string) error {
 	if err := sources.trusting(p.job.Files.Tmp, p.runInit); err != nil {
 		var f *failure
 		if errors.As(err, &f) && (len(missingProviders(p.output.errors(), p.tool.registry())) > 0 || f.passing) {
-			f.reason = fmt.Sprintf("The provider %s is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from %s did not work: %s",
-				strings.Join(missing, ", "), sources.words(), f.reason)
+			f.reason = fmt.Sprintf("The provider %s is not %s, and fetching it from %s did not work: %s",
+				strings.Join(missing, ", "), p.server.mirror(), sources.words(), f.reason)
 		}
 		return err
 	}

@@ -19,6 +19,8 @@ type Tools struct {
 	Version   string `json:"version"`   // wanted exact version, "" = what is found
 	Versions  string `json:"versions"`  // constraint every version must meet
 	Path      string `json:"path"`      // PATH to look in, "" = the process's own
+	// Own: they are on the machine of whoever reads what is said, and no server is involved.
+	Own bool `json:"own,omitempty"`
 	// Sources are where providers come from that Providers lacks.
 	Sources Sources `json:"sources,omitzero"`
 }

@@ -138,10 +138,7 @@ func (r toolRequest) find(ctx context.Context) (tool, error) {
 	if others := downloaded(r.tools.Dir, w.tool); len(others) > 0 {
 		seen += " and " + listVersions(others) + " among the downloaded tools"
 	}
-	where := "put it on the server's PATH"
-	if r.tools.Dir != "" {
-		where += fmt.Sprintf(" or at `tools/%s/VERSION/%s` below `data_dir`", w.tool, w.tool)
-	}
+	where := r.tools.whereToPut(w.tool)
 	if w.own || len(w.required) > 0 {
 		where += ", or change what the repository asks for"
 	}

@@ -124,6 +124,10 @@ func TestFindTool(t *testing.T) {
 		{name: "the newest kept one that fits", path: []string{"terraform 1.9.0"}, kept: []string{"terraform 1.7.1", "terraform 1.7.5", "terraform 1.6.0"}, tools: Tools{Versions: "< 1.8"}, want: "terraform 1.7.5"},
 		{name: "a pre-release", path: []string{"terraform 1.9.0-beta1"}, tools: Tools{Versions: ">= 1.5"}, want: "terraform 1.9.0-beta1"},
 		{name: "none, and no download", want: "terraform is wanted, but there is no terraform on PATH: put it on the server's PATH or at"},
+		{name: "none, on somebody's own machine", tools: Tools{Own: true, Versions: ">= 1.5"}, want: "terraform >= 1.5 is wanted, but there is no terraform on PATH: " +
+			"install it, so that it is on your PATH (https://developer.hashicorp.com/terraform/install). Downloading it did not work: "},
+		{name: "too old for Cardea", project: workflow.Project{Settings: tfconfig.Settings{Version: "1.3.0"}.JSON()}, tools: Tools{Own: true, Versions: ">= 1.5"},
+			want: "terraform 1.3.0 is wanted (`version` of the project in `.cardea.yml`), but Cardea plans only with >= 1.5."},
 		{name: "another version, and no download", path: []string{"terraform 1.9.0"}, tools: Tools{Version: "1.8.0"},
 			want: "terraform 1.8.0 is wanted (`terraform.version` of the server's configuration), but terraform 1.9.0 is on PATH: put it on"},
 		{name: "not allowed", path: []string{"terraform 1.4.0"}, tools: Tools{Versions: ">= 1.5"}, want: "terraform >= 1.5 is wanted, but terraform 1.4.0 is on PATH: put it"},

@@ -20,7 +20,7 @@ type wish struct {
 	pin      *tfconfig.Wanted // the version file that counts
 	required []requirement
 	server   version.Constraints // nil: any
-	allowed  string              // server as it is written
+	tools    Tools               // who says what server is
 }
 
 // requirement is a required_version.
@@ -32,7 +32,7 @@ type requirement struct {
 // wishOf decides, of all who may name a version, whose word holds: the project's entry, then a
 // version file, then required_version, then the server's own version where it fits.
 func wishOf(tool string, tools Tools, s tfconfig.Settings, x tfconfig.Expected) (w wish, err error) {
-	w = wish{tool: tool, allowed: tools.Versions}
+	w = wish{tool: tool, tools: tools}
 	if tools.Versions != "" {
 		if w.server, err = version.NewConstraint(tools.Versions); err != nil {
 			return w, failed("The server's version constraint %q is not one: %s.", tools.Versions, err)
@@ -95,7 +95,7 @@ func (w wish) conflict() error {
 		return w.refused("%s asks for %s %s, but %s requires `%s`. Change one of them.", w.by, title(w.tool), w.exact, r.Place(), r.Version)
 	}
 	if w.server != nil && !w.server.Check(w.exact.Core()) {
-		return w.refused("%s %s is wanted (%s), but the server allows only %s (`terraform.versions`).", w.tool, w.exact, w.by, w.allowed)
+		return w.refused("%s %s is wanted (%s), but %s.", w.tool, w.exact, w.by, w.tools.allowsOnly())
 	}
 	return nil
 }
@@ -140,14 +140,14 @@ func (w wish) String() string {
 		return fmt.Sprintf("%s %s is wanted (%s)", w.tool, w.exact, w.by)
 	}
 	if len(w.required) == 0 {
-		return strings.TrimSpace(w.tool+" "+w.allowed) + " is wanted"
+		return strings.TrimSpace(w.tool+" "+w.tools.Versions) + " is wanted"
 	}
 	var all []string
 	for _, r := range w.required {
 		all = append(all, fmt.Sprintf("`%s` by %s", r.Version, r.Place()))
 	}
-	if w.allowed != "" {
-		all = append(all, fmt.Sprintf("`%s` by the server's configuration", w.allowed))
+	if w.tools.Versions != "" {
+		all = append(all, fmt.Sprintf("`%s` by %s", w.tools.Versions, w.tools.allows()))
 	}
 	return fmt.Sprintf("%s is wanted in a version that fits %s", w.tool, strings.Join(all, " and "))
 }
