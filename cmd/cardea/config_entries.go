@@ -124,9 +124,31 @@ func missingFiles(files fs.FS, kinds workflow.Kinds, projects []workflow.Project
 			for _, f := range p.Files(key) {
 				name := path.Join(p.Dir, f)
 				if info, err := fs.Stat(files, name); err != nil || info.IsDir() {
-					faults.Add(p.Position, "%s `%s` of project `%s` is not in the repository", key.Title, name, p.Name)
+					faults.Add(p.Position, "%s `%s` of project `%s` is not in the repository%s", key.Title, name, p.Name, nearFile(files, name))
 				}
 			}
 		}
 	}
+}
+
+// nearFile asks whether a file beside one that is not there is meant; "" when none looks like
+// it. Their ends do not count: dev.tfvars does not look like qa.tfvars.
+func nearFile(files fs.FS, name string) string {
+	entries, err := fs.ReadDir(files, path.Dir(name))
+	if err != nil {
+		return ""
+	}
+	beside := map[string]string{} // by stem
+	want, _, _ := strings.Cut(path.Base(name), ".")
+	for _, e := range entries {
+		stem, _, _ := strings.Cut(e.Name(), ".")
+		if !e.IsDir() && (stem == want || path.Ext(e.Name()) == path.Ext(name)) {
+			beside[stem] = e.Name()
+		}
+	}
+	near := phrase.Nearest(want, mapKeys(beside))
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf(": did you mean `%s`?", path.Join(path.Dir(name), beside[near]))
 }
