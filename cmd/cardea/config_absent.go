@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
@@ -15,6 +17,7 @@ func (r *configReader) sayAbsent() {
 	absent := &config.Faults{}
 	for _, name := range mapKeys(r.cfg.credentials) {
 		c, at := r.cfg.credentials[name], "credentials."+name
+		r.sayUnread(name, c)
 		if c.File != "" {
 			if err := readEnvFrom(c.File, map[string]string{}); err != nil {
 				absent.Add(c.at["env_from_file"], "`%s.env_from_file`: %v", at, err)
@@ -45,6 +48,27 @@ func (r *configReader) sayAbsent() {
 		}
 	}
 	r.cfg.absent = absent.List()
+}
+
+// sayUnread warns of variables of an entry that name what its runs do not have.
+func (r *configReader) sayUnread(name string, c credential) {
+	has := func(file string) bool {
+		return slices.ContainsFunc(c.Files, func(s homeSource) bool { return s.Path == file || below(s.Path, file) }) ||
+			slices.ContainsFunc(c.PassHome, func(p string) bool { return p == file || below(p, file) || below(file, p) })
+	}
+	for _, variable := range mapKeys(c.Env) {
+		for _, part := range filepath.SplitList(c.Env[variable]) {
+			if file, ok := strings.CutPrefix(part, "~/"); ok && (c.Files != nil || c.PassHome != nil) && !has(file) {
+				r.warn(c.at["env"], "`credentials.%s.env.%s` begins with ~/ and is none of the entry's files", name, variable)
+			}
+		}
+	}
+	_, profile := c.Env["AWS_PROFILE"]
+	_, config := c.Env["AWS_CONFIG_FILE"]
+	_, shared := c.Env["AWS_SHARED_CREDENTIALS_FILE"]
+	if profile && !config && !shared && !has(".aws") && c.File == "" && c.Exec == nil && c.PassEnv == nil {
+		r.warn(c.at["env"], "`credentials.%s` names the profile of AWS_PROFILE and has no file that defines it: add `files: {\"~/.aws/config\": ...}` or `pass_home: [.aws]`", name)
+	}
 }
 
 func (r *configReader) warn(at workflow.Position, format string, args ...any) {

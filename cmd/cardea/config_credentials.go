@@ -74,7 +74,10 @@ func (r *configReader) credentials(y *config.Value) {
 
 func (r *configReader) keysOfCredential(c *credential) config.Keys {
 	return config.Keys{
-		"env": func(y *config.Value) { c.Env = readVariables(y) },
+		"env": func(y *config.Value) {
+			c.at["env"] = y.Position()
+			c.Env = readVariables(y)
+		},
 		"env_from_file": func(y *config.Value) {
 			c.at["env_from_file"] = y.Position()
 			if y.String(&c.File); c.File != "" {

@@ -121,6 +121,8 @@ func TestCredentialFaults(t *testing.T) {
 		{"nothing at home", `{pass_home: [.aws]}`, "cardea.yml:2:19: `credentials.a.pass_home[0]`: home/.aws: no such file or directory"},
 		// Warnings.
 		{"no such variable", `{pass_env: [NOT_THERE, "NOR_*"]}`, "warning: cardea.yml:2:18: `credentials.a.pass_env[0]`: NOT_THERE is not in the server's environment; runs start without it\n"},
+		{"no such target", `{env: {KUBECONFIG: "/x:~/.kube/other"}, files: {"~/.kube/config": home/x}}`, "cardea.yml:2:12: `credentials.a.env.KUBECONFIG` begins with ~/ and is none of the entry's files"},
+		{"a profile of nothing", `{env: {AWS_PROFILE: prod}}`, "`credentials.a` names the profile of AWS_PROFILE and has no file that defines it: add `files: {\"~/.aws/config\": ...}` or `pass_home: [.aws]`"},
 		{"no content", `{files: {"~/a": {from_env: NOT_THERE}}}`, "`credentials.a.files.~/a.from_env`: NOT_THERE is not in the server's environment; a run that needs it fails\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -132,7 +134,7 @@ func TestCredentialFaults(t *testing.T) {
 			var out bytes.Buffer
 			exit := CheckConfig(t.Context(), ConfigCheck{File: filepath.Join(dir, "cardea.yml"), Environ: append(least(pkcs1), "HOME="+filepath.Join(dir, "home"))}, &out)
 			got := strings.ReplaceAll(out.String(), dir+"/", "")
-			warns := strings.Contains(tt.want, "; runs start") || strings.Contains(tt.want, "; a run")
+			warns := strings.Contains(tt.want, "; runs start") || strings.Contains(tt.want, "; a run") || strings.Contains(tt.want, "names the profile") || strings.Contains(tt.want, "begins with ~/ and")
 			if !strings.Contains(got, tt.want) || exit == 0 != warns || strings.Contains(got, "very-secret") || !warns && strings.Contains(got, "2 faults") && tt.name != "unknown source" {
 				t.Errorf("exit %d: %s\nwant %s", exit, got, tt.want)
 			}
@@ -143,7 +145,7 @@ func TestCredentialFaults(t *testing.T) {
 // TestCredentialExec: a program's variables, with its environment, its end, and what is said when it fails.
 func TestCredentialExec(t *testing.T) {
 	dir := t.TempDir()
-	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=/root/of/server", "AWS_PROFILE=base", "OTHER=very-secret", "CARDEA_X=very-secret", "GITHUB_TOKEN=very-secret", "TF_LOG=x"}
+	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=/root/of/server", "AWS_PROFILE=base", "OTHER=very-secret", "CARDEA_X=very-secret", "HTTPS_PROXY=http://proxy.example", "GITHUB_TOKEN=very-secret", "TF_LOG=x"}
 	for _, tt := range []struct {
 		name, script string
 		more         string
@@ -152,6 +154,7 @@ func TestCredentialExec(t *testing.T) {
 	}{
 		{name: "lines", script: `printf 'A=1\n# words\nexport B="two words"\n\nC=a=b\n'`, want: map[string]string{"A": "1", "B": "two words", "C": "a=b"}},
 		{name: "its own environment", script: `env`, more: `, pass_env: ["AWS_*"]`, want: map[string]string{"AWS_PROFILE": "base"}},
+		{name: "what it changed", script: `export PATH=/x:$PATH HTTPS_PROXY=http://bot:canary@proxy.example; env`, want: map[string]string{"HTTPS_PROXY": "http://bot:canary@proxy.example"}},
 		{name: "what wins", script: `printf 'AWS_PROFILE=printed\nBOTH=printed\n'`, more: `, pass_env: ["AWS_*"], env: {BOTH: written}`, want: map[string]string{"AWS_PROFILE": "printed", "BOTH": "written"}},
 		{name: "several lines", script: `printf 'KEY=one\ntwo\0PATH=/x\0Q="x"\0'`, want: map[string]string{"KEY": "one\ntwo", "Q": `"x"`}},
 		{name: "where it is", script: `echo AT=$(pwd)`, want: map[string]string{"AT": dir}},
@@ -197,7 +200,7 @@ func TestCredentialExec(t *testing.T) {
 	}
 	got := strings.Fields(string(names))
 	slices.Sort(got)
-	if want := []string{"/dev/null", "AWS_PROFILE", "HOME", "PATH", "PWD"}; !slices.Equal(got, want) {
+	if want := []string{"/dev/null", "AWS_PROFILE", "HOME", "HTTPS_PROXY", "PATH", "PWD"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

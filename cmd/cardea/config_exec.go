@@ -60,9 +60,11 @@ func fromServer(name string) bool {
 	return slices.Contains([]string{"PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"}, name) || strings.HasPrefix(name, "LC_")
 }
 
-// repeated are variables that a program prints when it prints its own environment, and that nobody means.
-func repeated(name string) bool {
-	return fromServer(name) || slices.Contains([]string{"PWD", "OLDPWD", "SHLVL", "_"}, name)
+// repeats reports whether a program only prints its own environment with this: what it was given, and
+// what it or its shell changed of that and a run would not take.
+func repeats(name, value string, given map[string]string) bool {
+	was, had := given[name]
+	return had && (was == value || envFault(name) != "") || slices.Contains([]string{"PWD", "OLDPWD", "SHLVL", "_"}, name)
 }
 
 // execute runs the entry's program and reads the variables that it prints.
@@ -70,14 +72,16 @@ func (c credential) execute(ctx context.Context, environ []string, passed map[st
 	ctx, cancel := context.WithTimeout(ctx, c.ExecTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.Exec[0], c.Exec[1:]...)
-	cmd.Dir, cmd.Env = c.dir, []string{}
+	given := map[string]string{"HOME": homeIn(environ)}
 	for _, kv := range environ {
-		if name, _, _ := strings.Cut(kv, "="); fromServer(name) {
-			cmd.Env = append(cmd.Env, kv)
+		if name, value, _ := strings.Cut(kv, "="); fromServer(name) && value != "" {
+			given[name] = value
 		}
 	}
-	for _, name := range mapKeys(passed) {
-		cmd.Env = append(cmd.Env, name+"="+passed[name])
+	maps.Copy(given, passed)
+	cmd.Dir, cmd.Env = c.dir, []string{}
+	for _, name := range mapKeys(given) {
+		cmd.Env = append(cmd.Env, name+"="+given[name])
 	}
 	out, said := &bounded{most: maxPrinted}, &bounded{most: maxSaid}
 	cmd.Stdout, cmd.Stderr = out, said
@@ -100,7 +104,7 @@ func (c credential) execute(ctx context.Context, environ []string, passed map[st
 	}
 	env := map[string]string{}
 	if err == nil {
-		if err = readPrinted(string(out.kept), env); err == nil {
+		if err = readPrinted(string(out.kept), given, env); err == nil {
 			return env, nil
 		}
 	}
@@ -113,14 +117,14 @@ func (c credential) execute(ctx context.Context, environ []string, passed map[st
 
 // readPrinted reads what a program printed: lines as in a file of variables, or what `env -0` prints,
 // where a value may have several lines. What repeats the program's own environment is left out.
-func readPrinted(text string, into map[string]string) error {
+func readPrinted(text string, given, into map[string]string) error {
 	if strings.ContainsRune(text, 0) {
 		for i, item := range strings.Split(strings.TrimRight(text, "\x00\n"), "\x00") {
 			name, value, ok := strings.Cut(item, "=")
 			switch {
 			case !ok || !variablePattern.MatchString(name):
 				return fmt.Errorf("item %d of its output is not NAME=value", i+1)
-			case repeated(name):
+			case repeats(name, value, given):
 			case variableFault(name) != "":
 				return errors.New("its output has " + variableFault(name))
 			default:
@@ -131,7 +135,7 @@ func readPrinted(text string, into map[string]string) error {
 	}
 	kept := []string{}
 	for line := range strings.Lines(text) {
-		if name, _, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "="); ok && repeated(name) {
+		if name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "="); ok && repeats(name, value, given) {
 			line = "\n" // the numbers of the other lines stay
 		}
 		kept = append(kept, line)

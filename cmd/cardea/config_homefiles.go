@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/user"
 	"path"
 	"path/filepath"
 	"slices"
@@ -184,7 +185,16 @@ func variable(environ []string, name string) (value string) {
 	return value
 }
 
-func homeIn(environ []string) string { return variable(environ, "HOME") }
+// homeIn is the home directory of the server's user. Some service managers do not say it.
+func homeIn(environ []string) string {
+	if home := variable(environ, "HOME"); home != "" {
+		return home
+	}
+	if me, err := user.Current(); err == nil {
+		return me.HomeDir
+	}
+	return ""
+}
 
 // readCredentialFile reads a file that may be replaced meanwhile, by a pipe too.
 func readCredentialFile(name string) ([]byte, error) {
@@ -216,7 +226,7 @@ var noise = []string{".config/gcloud/logs", ".config/gcloud/virtenv", ".kube/cac
 // to a file that is there too; anything but files is left out.
 func copyHome(home, name string, into map[string]run.HomeFile) error {
 	if home == "" {
-		return errors.New("HOME is not in the server's environment")
+		return errors.New("the server's user has no home directory")
 	}
 	root, err := os.OpenRoot(home)
 	if err != nil {

@@ -88,7 +88,8 @@ limits: {parallel: 3, plan_timeout: 10m, drain: 1m, settle: 0s}
 runs: {isolation: none}
 terraform: {tool: tofu, version: 1.11.4, versions: ">= 1.6, < 2"}
 credentials:
-  dev-ro: {env: {AWS_PROFILE: dev, NUMBER: 010}}
+  dev-ro: {env: {AWS_PROFILE: dev, NUMBER: 010}, files: {"~/.aws/config": app.pem, "~/a b/c": {from_file: app.pem}, "~/e": {text: words}}}
+  made: {exec: [sh, -c, env, 7], exec_timeout: 2m, pass_home: [.aws, "~/.config/gcloud"]}
   prod-ro: {env_from_file: prod.env}
   ambient: {pass_env: ["AWS_*"]}
   keys: {env: {GIT_SSH_COMMAND: ssh -i /etc/cardea/key, SSH_AUTH_SOCK: /run/agent}, pass_env: ["SSH_*"]}
@@ -146,6 +147,13 @@ repos:
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+	made := got.credentials["made"]
+	if files := got.credentials["dev-ro"].Files; len(files) != 3 || files[1].File != filepath.Join(dir, "app.pem") || files[2].Text != "words" {
+		t.Errorf("got the files %+v", files)
+	}
+	if diff := cmp.Diff([]string{"sh", "-c", "env", "7", ".aws", ".config/gcloud"}, append(made.Exec, made.PassHome...)); diff != "" || made.ExecTime != 2*time.Minute {
+		t.Errorf("%s, -want +got:\n%s", made.ExecTime, diff)
 	}
 	rules, ok := got.Rules(workflow.Repo{Owner: "ACME", Name: "Infra"})
 	role := func(r workflow.Role) workflow.Who { return workflow.Who{Role: r} }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/secret"
@@ -104,11 +105,7 @@ var fileEnv = []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WE
 func (s Secrets) pointedAt() (files []HomeFile) {
 	read := func(value string) {
 		for _, name := range filepath.SplitList(value) {
-			info, err := os.Stat(name)
-			if !filepath.IsAbs(name) || err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 != 0 || info.Size() > MaxHomeFile {
-				continue
-			}
-			if data, err := os.ReadFile(name); err == nil {
+			if data, ok := readPointed(name); ok {
 				files = append(files, HomeFile{Data: data})
 			}
 		}
@@ -122,6 +119,24 @@ func (s Secrets) pointedAt() (files []HomeFile) {
 		read(s.Plain[name])
 	}
 	return files
+}
+
+// readPointed reads a file of a credential. It may be anything else by now, or a pipe.
+func readPointed(name string) ([]byte, bool) {
+	if !filepath.IsAbs(name) {
+		return nil, false
+	}
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 != 0 { // a program is none
+		return nil, false
+	}
+	data, err := io.ReadAll(io.LimitReader(f, MaxHomeFile))
+	return data, err == nil
 }
 
 // gitAddress tells the pairs of git's configuration that rewrite addresses. What is rewritten is no

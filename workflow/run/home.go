@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
@@ -116,27 +117,28 @@ func (r *runner) leaveHome() {
 	}
 }
 
-// inHome is a value with the place of a file instead of its name, `~/.kube/config`, where it is just that:
-// not every program knows what `~` is.
+// inHome is a value with the places of files instead of their names, `~/.kube/config`, where it is just that
+// or a list of them: not every program knows what `~` is.
 func (s Secrets) inHome(value, home string) string {
 	if !s.namesFile(value) {
 		return value
 	}
-	return filepath.Join(home, strings.TrimPrefix(value, "~/"))
+	names := filepath.SplitList(value)
+	for i, name := range names {
+		names[i] = filepath.Join(home, strings.TrimPrefix(name, "~/"))
+	}
+	return strings.Join(names, string(filepath.ListSeparator))
 }
 
-// namesFile reports whether a value is the name of one of the files, or of a directory that holds some.
+// namesFile reports whether a value is the name of one of the files, or of a directory that holds some, or a list of such.
 func (s Secrets) namesFile(value string) bool {
-	name, ok := strings.CutPrefix(value, "~/")
-	if !ok || name == "" {
-		return false
-	}
-	for _, f := range s.Files {
-		if f.Path == name || strings.HasPrefix(f.Path, name+"/") {
-			return true
+	for _, part := range filepath.SplitList(value) {
+		name, ok := strings.CutPrefix(part, "~/")
+		if !ok || !slices.ContainsFunc(s.Files, func(f HomeFile) bool { return f.Path != "" && (f.Path == name || strings.HasPrefix(f.Path, name+"/")) }) {
+			return false
 		}
 	}
-	return false
+	return value != ""
 }
 
 // tidyHomes removes what runs that died left of their homes, before any run of ours can need one.

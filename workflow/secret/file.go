@@ -121,7 +121,7 @@ func (f *finder) value(key, value string) {
 	switch {
 	case strings.Contains(value, "-----BEGIN "):
 		f.pem(value)
-	case secretName(key):
+	case secretName(key) || justKey.MatchString(key) && keyLike(value):
 		f.add(value)
 		if word, _, ok := strings.Cut(value, " "); ok { // what follows may be a comment
 			f.add(word)
@@ -206,15 +206,15 @@ func (f *finder) line(line string) {
 			f.add(m[1])
 		}
 		f.words(line)
+	case section.MatchString(line):
+	case m != nil:
+		f.value(m[1], unquoted(m[2]))
 	case netrc.MatchString(line):
 		for _, m := range inNetrc.FindAllStringSubmatch(line, -1) {
 			if m[1] != "login" || len(m[2]) >= 20 { // a token may stand for the name
 				f.add(m[2])
 			}
 		}
-	case section.MatchString(line):
-	case m != nil:
-		f.value(m[1], unquoted(m[2]))
 	case f.known:
 		f.value("", line)
 	case strings.Contains(line, "://"): // as git keeps credentials: the rest of the address is none
@@ -246,6 +246,15 @@ var (
 	plainWord  = regexp.MustCompile(`(?i)(file|path|dir|uri|url|endpoint|process|source|name|type|expir[a-z]*|expiry|lifetime|ttl|duration|seconds|count|format|algorithm|issuer|audience|scope|provider|profile|region|arn|host|server|session|method|(private[_-]?key|token|key)[_-]?id)s?$`)
 	accessKey  = regexp.MustCompile(`(?i)access[_-]?key[_-]?id$`)
 )
+
+// justKey is a name that as often is that of another name.
+var justKey = regexp.MustCompile(`(?i)(^|[^a-z])key$`)
+
+// keyLike tells one long word with digits that is no path and no address.
+func keyLike(value string) bool {
+	return len(value) >= 12 && strings.ContainsAny(value, "0123456789") && !strings.ContainsAny(value, " \t") &&
+		!strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "~") && !strings.HasPrefix(value, ".") && !strings.Contains(value, "://")
+}
 
 // secretName tells names of what is secret.
 func secretName(name string) bool {

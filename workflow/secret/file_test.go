@@ -44,6 +44,8 @@ func TestInFile(t *testing.T) {
 			want: []string{"canary-docker", base64.StdEncoding.EncodeToString([]byte("bot:canary-docker"))}, plain: []string{"ghcr.io", "ecr-login"}},
 		{name: "numbers and lists", text: `{"password": 20261130, "tokens": ["canary-one", "canary-two"], "api_tokens": {"host.example": "canary-three"}}`,
 			want: []string{"20261130", "canary-one", "canary-two", "canary-three"}, plain: []string{"host.example"}},
+		{name: "just a key", text: `{"key": "canary-0123456789", "client-key": "/etc/keys/prod-0123.pem", "map": {"key": "name-of-it"}}`, want: []string{"canary-0123456789"}, plain: []string{"/etc/keys/prod-0123.pem", "name-of-it"}},
+		{name: "lines of another system", text: "[default]\r\nregion = eu-central-1\r\npassword = canary-cr\r\n", want: []string{"canary-cr"}, plain: []string{"eu-central-1"}},
 		{name: "git", text: "[user]\n  name = bot\n[credential]\n  helper = store\n[url \"https://x-access-token:canary-git@github.com/acme/\"]\n  insteadOf = https://github.com/acme/\n[http \"https://git.example/\"]\n  extraHeader = Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("bot:canary-basic")) + "\n",
 			want: []string{"canary-git", "canary-basic"}, plain: []string{"https://github.com/acme/", "helper", "store"}},
 		{name: "git-credentials", text: "https://bot:canary%2Fpw@git.example\nhttps://other:canary-second@git.example\n", want: []string{"canary/pw", "canary%2Fpw", "canary-second"}, plain: []string{"git.example"}},
