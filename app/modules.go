@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -20,6 +21,11 @@ type NoModule struct {
 
 func (n *NoModule) Error() string { return n.Why }
 
+var (
+	ownerPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
+	namePattern  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+)
+
 // moduleTimeout is for finding out about one repository, and for its token.
 const moduleTimeout = 30 * time.Second
 
@@ -29,6 +35,9 @@ const moduleTimeout = 30 * time.Second
 func (a *App) ModuleToken(ctx context.Context, repo workflow.Repo, name string) (string, error) {
 	rule, known := a.config.Rules(repo)
 	owner, short, named := strings.Cut(name, "/")
+	if !ownerPattern.MatchString(owner) || !namePattern.MatchString(short) || strings.Trim(short, ".") == "" {
+		name, named = "", false // whoever asks is another process: what it says becomes a path
+	}
 	switch {
 	case !known || !named || len(rule.Modules.Repos) == 0:
 		return "", notAllowed(repo, name)

@@ -46,6 +46,10 @@ func TestModuleToken(t *testing.T) {
 		{"other/x", "", "reads repositories of acme only"},
 		{"", "", "add its repository to `modules.repos` in the rule for acme/infra"},
 		{"acme", "", notNamed},
+		{"acme/..", "", "A module's repository on GitHub"},
+		{"acme/modules/../second", "", "A module's repository on GitHub"},
+		{"acme/modules?x=/", "", "A module's repository on GitHub"},
+		{"acme/modules`x", "", "A module's repository on GitHub"},
 	} {
 		token, err := w.app.ModuleToken(t.Context(), w.repo(), tt.name)
 		no := new(app.NoModule)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -142,13 +143,13 @@ func registryVariable(host string) string {
 	return "TF_TOKEN_" + strings.ReplaceAll(strings.ReplaceAll(host, "-", "__"), ".", "_")
 }
 
-// fetchEnv reads the variables that a rule gives to init alone.
-func (c Config) fetchEnv(ctx context.Context, rule workflow.Rules) (map[string]string, error) {
-	env := map[string]string{}
+// fetchEnv reads the variables that a rule gives to init alone. said is what people may read of its error.
+func (c Config) fetchEnv(ctx context.Context, rule workflow.Rules) (env map[string]string, said string, err error) {
+	env = map[string]string{}
 	if rule.Modules.SSH != "" {
-		given, _, err := c.Credential(ctx, rule.Modules.SSH)
+		given, why, err := c.Credential(ctx, rule.Modules.SSH)
 		if err != nil {
-			return nil, err
+			return nil, unread(rule.Modules.SSH, why), err
 		}
 		for name, value := range given.Env {
 			if forModules(name) {
@@ -156,16 +157,23 @@ func (c Config) fetchEnv(ctx context.Context, rule workflow.Rules) (map[string]s
 			}
 		}
 	}
-	for host, entry := range rule.Registries {
-		given, _, err := c.Credential(ctx, entry)
+	for _, host := range mapKeys(rule.Registries) {
+		entry := rule.Registries[host]
+		given, why, err := c.Credential(ctx, entry)
 		if err != nil {
-			return nil, err
+			return nil, unread(entry, why), err
 		}
-		token, why := tokenOf(given.Env)
-		if why != "" {
-			return nil, fmt.Errorf("credentials %q of the registry %s: %s", entry, host, why)
+		token, fault := tokenOf(given.Env)
+		if fault != "" {
+			return nil, fmt.Sprintf("The credentials `%s` have no token for the registry %s: %s.", entry, host, fault),
+				fmt.Errorf("credentials %q of the registry %s: %s", entry, host, fault)
 		}
 		env[registryVariable(host)] = token
 	}
-	return env, nil
+	return env, "", nil
+}
+
+// unread says to people that an entry of `credentials` could not be read, and why if that may be said.
+func unread(entry, why string) string {
+	return fmt.Sprintf("The credentials `%s`, with which modules and providers are fetched, could not be read. ", entry) + cmp.Or(why, "The server's log says why.")
 }

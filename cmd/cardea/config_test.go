@@ -302,15 +302,15 @@ repos: [{match: "acme/*", `
 	}
 	cfg, _ := parseConfig("cardea.yml", []byte(entries+"}]"), append(least(pkcs1), "CARDEA_PAGES_ACCESS=open"))
 	t.Setenv("REGISTRY_KEY", "token-3")
-	env, err := cfg.fetchEnv(t.Context(), workflow.Rules{Modules: workflow.ModuleRules{SSH: "more"},
+	env, _, err := cfg.fetchEnv(t.Context(), workflow.Rules{Modules: workflow.ModuleRules{SSH: "more"},
 		Registries: map[string]string{"my-host.a.example": "one", "xn--bcher-kva.example:8443": "named", "c.example": "later"}})
 	if diff := cmp.Diff(map[string]string{"SSH_AUTH_SOCK": "/run/agent", "TF_TOKEN_my__host_a_example": "token-1",
 		"TF_TOKEN_xn____bcher__kva_example:8443": "token-2", "TF_TOKEN_c_example": "token-3"}, env); diff != "" || err != nil {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}
 	for _, entry := range []string{"two", "empty", "nobody"} {
-		if _, err := cfg.fetchEnv(t.Context(), workflow.Rules{Registries: map[string]string{"a.example": entry}}); err == nil || strings.Contains(err.Error(), "secret-") {
-			t.Errorf("%s: got %v", entry, err)
+		if _, said, err := cfg.fetchEnv(t.Context(), workflow.Rules{Registries: map[string]string{"a.example": entry}}); err == nil || strings.Contains(err.Error()+said, "secret-") || !strings.HasPrefix(said, "The credentials `"+entry+"`") {
+			t.Errorf("%s: got %q, %v", entry, said, err)
 		}
 	}
 }

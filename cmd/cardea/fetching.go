@@ -12,24 +12,24 @@ import (
 
 // fetching is what a run has while init fetches: the variables of its rule, and a way to the
 // App's tokens for the repositories that the rule names.
-func (s *server) fetching(r workflow.Run) (run.Fetching, error) {
+func (s *server) fetching(ctx context.Context, r workflow.Run) (f run.Fetching, said string, err error) {
 	rule, _ := s.cfg.Rules(r.Repo)
-	env, err := s.cfg.fetchEnv(context.Background(), rule)
-	if err != nil {
-		return run.Fetching{}, err
+	if f.Env, said, err = s.cfg.fetchEnv(ctx, rule); err != nil {
+		return run.Fetching{}, said, err
 	}
-	ctx := context.Background() // a token's few seconds, whatever becomes of the run
-	return run.Fetching{Env: env, GitHub: s.cfg.GitHub.WebURL, Repos: len(rule.Modules.Repos) > 0,
-		Ask: func(repo string) run.Grant {
-			token, err := s.app.ModuleToken(ctx, r.Repo, repo)
-			if no := new(app.NoModule); errors.As(err, &no) {
-				return run.Grant{Why: no.Why, Passing: no.Passing}
-			} else if err != nil {
-				return run.Grant{Why: err.Error()}
-			}
-			return run.Grant{Token: token}
-		},
-		Revoke: func(token string) { s.app.RevokeModule(ctx, r.Repo, token) }}, nil
+	f.GitHub, f.Repos = s.cfg.GitHub.WebURL, len(rule.Modules.Repos) > 0
+	tokens := context.WithoutCancel(ctx) // they take a few seconds, whatever becomes of the run
+	f.Ask = func(repo string) run.Grant {
+		token, err := s.app.ModuleToken(tokens, r.Repo, repo)
+		if no := new(app.NoModule); errors.As(err, &no) {
+			return run.Grant{Why: no.Why, Passing: no.Passing}
+		} else if err != nil {
+			return run.Grant{Why: err.Error()}
+		}
+		return run.Grant{Token: token}
+	}
+	f.Revoke = func(token string) { s.app.RevokeModule(tokens, r.Repo, token) }
+	return f, "", nil
 }
 
 // gitCredentialCmd is what git starts while init fetches; people do not type it.

@@ -30,9 +30,9 @@ type Worker struct {
 	// Credentials reads an entry of the server's credentials, at the start of each run that
 	// names one. Its error is logged; people see the name, and what is said.
 	Credentials func(ctx context.Context, name string) (s Secrets, said string, err error)
-	// Fetching says what a run has while its engine fetches; nil: nothing more than at other times. Its
-	// error is logged; people see that it failed.
-	Fetching func(workflow.Run) (Fetching, error)
+	// Fetching says what a run has while its engine fetches; nil: nothing more than at other times. Of
+	// its error people see what is said: sentences.
+	Fetching func(ctx context.Context, run workflow.Run) (f Fetching, said string, err error)
 	// Artefacts is where plans are kept for their apply; without an identity none is, and nothing is applied.
 	Artefacts Artefacts
 	// Authorise decides whether a prepared apply may begin, and commits that it does
@@ -210,17 +210,10 @@ func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger)
 	if waits := w.diskTooFull(); waits != "" {
 		return failed(waits, true), waits, false
 	}
-	secrets, said, err := w.secrets(ctx, run)
+	secrets, why, err := w.secrets(ctx, run)
 	if err != nil {
 		log.Error("reading a run's secrets", "error", err)
-		why := fmt.Sprintf("The credentials `%s` could not be read. ", run.Credentials)
-		return failed(why+cmp.Or(said, "The server's log says why."), ctx.Err() != nil), "", false
-	}
-	if w.Fetching != nil {
-		if secrets.Fetch, err = w.Fetching(run); err != nil {
-			log.Error("reading what a run fetches with", "error", err)
-			return failed("The credentials of `modules` or `registries` could not be read. The server's log says why.", false), "", false
-		}
+		return failed(why, ctx.Err() != nil), "", false
 	}
 	repo, err := w.Service.SeenRepo(context.WithoutCancel(ctx), run.Repo)
 	if err != nil {
@@ -351,13 +344,7 @@ func (w *Worker) mayBegin(ctx context.Context, run workflow.Run, p *Process) err
 
 // secrets reads what a run is handed, except the repository's key. Meanwhile the run's lease is kept: a program
 // that fetches credentials may take its time.
-func (w *Worker) secrets(ctx context.Context, run workflow.Run) (s Secrets, said string, err error) {
-	if run.Credentials == "" {
-		return s, "", nil
-	}
-	if w.Credentials == nil {
-		return s, "", errors.New("the server has no credentials")
-	}
+func (w *Worker) secrets(ctx context.Context, run workflow.Run) (s Secrets, why string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -373,7 +360,21 @@ func (w *Worker) secrets(ctx context.Context, run workflow.Run) (s Secrets, said
 			}
 		}
 	}()
-	return w.Credentials(ctx, run.Credentials)
+	said := ""
+	switch {
+	case run.Credentials == "":
+	case w.Credentials == nil:
+		err = errors.New("the server has no credentials")
+	default:
+		s, said, err = w.Credentials(ctx, run.Credentials)
+	}
+	if err != nil {
+		return s, fmt.Sprintf("The credentials `%s` could not be read. ", run.Credentials) + cmp.Or(said, "The server's log says why."), err
+	}
+	if w.Fetching != nil {
+		s.Fetch, why, err = w.Fetching(ctx, run)
+	}
+	return s, why, err
 }
 
 // renew keeps the run's lease until its runner ends or we leave it. A run that is
