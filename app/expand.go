@@ -380,7 +380,7 @@ func (l lag) since(of workflow.Request, pull workflow.Pull) bool {
 // tooLate refuses commands from another time: an old comment, a button of an old head.
 func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply {
 	switch {
-	case req.Kind != workflow.RequestCommand:
+	case req.Kind != workflow.RequestCommand, req.Follow != "":
 		return nil
 	case req.CommentID != 0 && a.config.Now().Sub(req.CommentedAt) > commandLife:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{

@@ -110,6 +110,7 @@ var leads = map[string]string{
 	workflow.ReplyLocked:  "Locked.", workflow.ReplyUnlocked: "Unlocked.", workflow.ReplyCancelled: "Cancelled.",
 	workflow.ReplyResolved: "Recorded.",
 	workflow.ReplyClosed:   "This was applied and never merged.",
+	workflow.ReplyFollows:  "What starts now, and what follows when that is done:",
 	workflow.ReplyFreed:    "What this pull request waited for is free.",
 	workflow.ReplyRefused:  "Nothing was done.", workflow.ReplyMerge: "It could not be merged by itself.",
 }
@@ -160,6 +161,11 @@ func (w replyWriter) lead() string {
 		n := len(items) - undone
 		return markdown.Number(n) + " of " + markdown.Number(len(items)) + " plans " + phrase.IsAre(n) + " applied."
 	case w.reply.Kind == workflow.ReplyApplyFailed && len(items) > 1:
+		for _, it := range items {
+			if it.Run == nil && !it.Done {
+				undone-- // it never began
+			}
+		}
 		return markdown.Number(undone) + " of " + markdown.Number(len(items)) + " applies failed."
 	}
 	return leads[w.reply.Kind]

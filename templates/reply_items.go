@@ -2,6 +2,7 @@ package templates
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -24,7 +25,7 @@ func (w replyWriter) items() string {
 	}
 	var lines []line
 	at := map[string]int{}
-	for _, it := range w.reply.Items {
+	for _, it := range w.listed() {
 		text := w.item(it)
 		i, ok := at[text]
 		if !ok {
@@ -47,7 +48,32 @@ func (w replyWriter) items() string {
 		}
 		b.WriteString(s + "\n")
 	}
-	return b.String()
+	return b.String() + w.besides()
+}
+
+// listed are the projects of a reply that get a line each.
+func (w replyWriter) listed() []workflow.ReplyItem {
+	if w.reply.Kind != workflow.ReplyFollows {
+		return w.reply.Items
+	}
+	return slices.DeleteFunc(slices.Clone(w.reply.Items), func(it workflow.ReplyItem) bool { return !it.Done })
+}
+
+// besides are the projects of an `apply` that started others which neither start nor follow.
+func (w replyWriter) besides() string {
+	if w.reply.Kind != workflow.ReplyFollows {
+		return ""
+	}
+	w.reply.Kind, w.reply.Items = workflow.ReplyRefused,
+		slices.DeleteFunc(slices.Clone(w.reply.Items), func(it workflow.ReplyItem) bool { return it.Done })
+	if len(w.reply.Items) == 0 {
+		return ""
+	}
+	lead := ""
+	if slices.ContainsFunc(w.reply.Items, func(it workflow.ReplyItem) bool { return len(it.Missing) > 0 }) {
+		lead = "\n" + w.lead() + "\n"
+	}
+	return lead + w.refusals()
 }
 
 // named is a project of a reply, with the plan that it is about.
@@ -59,6 +85,9 @@ func (w replyWriter) named(it workflow.ReplyItem) string {
 	return name
 }
 
+// pastRuns are the kinds about the end of applies.
+var pastRuns = map[string]bool{workflow.ReplyApplied: true, workflow.ReplyApplyFailed: true, workflow.ReplyApplyUnknown: true}
+
 // item is what is said of one project: how it ended, why, where its log is.
 func (w replyWriter) item(it workflow.ReplyItem) string {
 	verb := pastOf[w.reply.Kind]
@@ -68,6 +97,8 @@ func (w replyWriter) item(it workflow.ReplyItem) string {
 		end = "**not " + verb + "**"
 	case verb != "" && text == "":
 		end = verb
+	case r == nil && !it.Done && pastRuns[w.reply.Kind]:
+		end = "**not started**"
 	case r != nil && w.reply.Kind != workflow.ReplyClosed:
 		run := *r
 		if len(it.Missing) > 0 { // they are its reason, one by one

@@ -206,6 +206,9 @@ type PullRecord struct {
 	Unplanned []string `json:"unplanned,omitempty"`
 	// NotPlanned is what the head concerns and is no project.
 	NotPlanned []NotPlanned `json:"not_planned,omitempty"`
+	// Following are applies that wait for others of the pull, and those that ended while they
+	// did, until that is told; one a project at most.
+	Following []Follow `json:"following,omitempty"`
 	// Left is what the pull was shortly before: where GitHub shows that again and no
 	// event says why, its API lags.
 	Left []LeftFacts `json:"left,omitempty"`
@@ -321,6 +324,7 @@ const (
 	EventEdited     EventKind = "edited"
 	EventLocked     EventKind = "locked"
 	EventUnlocked   EventKind = "unlocked"
+	EventFollowing  EventKind = "following"
 )
 
 // Event is one line of the history: who did what, when, with which result. Append-only.

@@ -21,6 +21,7 @@ const (
 	ReplyResolved     = "resolved"      // Items: what the unknown outcome counts as
 	ReplyClosed       = "closed"        // the pull was closed after an apply: Items with Run
 	ReplyFreed        = "freed"         // a lock that this pull met is free: Items
+	ReplyFollows      = "follows"       // Items: what starts now and what follows what (Done), and what does neither, with Missing
 	ReplyMerge        = "merge"         // automerge was refused: Text says why
 )
 

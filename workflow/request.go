@@ -74,6 +74,9 @@ type Request struct {
 	CommentID    int64     `json:"comment_id,omitempty"`
 	CommentedAt  time.Time `json:"commented_at,omitzero"` // GitHub's clock
 	CheckRunID   int64     `json:"check_run_id,omitempty"`
+	// Follow is the command by which those applies were asked for whose turn it is now (Follow):
+	// nobody writes such a request.
+	Follow string `json:"follow,omitempty"`
 
 	Received  time.Time `json:"received"`
 	NotBefore time.Time `json:"not_before,omitzero"` // settle, or backoff after a passing fault

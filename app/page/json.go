@@ -78,6 +78,7 @@ type projectJSON struct {
 	Fingerprint string                `json:"fingerprint"`
 	Approvals   []approvalJSON        `json:"approvals"`
 	WaitsFor    []string              `json:"waits_for"`
+	Follows     []string              `json:"follows"`
 	Lock        *lockJSON             `json:"lock"`
 	Runs        []runJSON             `json:"runs"`
 }
@@ -183,7 +184,7 @@ func pullJSONOf(v workflow.PullView, l model.Links, c checksJSON, runs []workflo
 			Name: r.Name(), Variant: rec.Project.Entry, Environment: rec.Project.Environment, Component: rec.Project.Component,
 			State: r.State, Reason: full(r.Reasons),
 			Add: r.Counts.Add, Change: r.Counts.Change, Replace: r.Counts.Replace, Destroy: r.Counts.Destroy,
-			Approvals: []approvalJSON{}, WaitsFor: full(r.WaitsFor()), Runs: runsJSON(by[rec.Project.Key()]),
+			Approvals: []approvalJSON{}, WaitsFor: full(r.WaitsFor()), Follows: full(r.Follows), Runs: runsJSON(by[rec.Project.Key()]),
 		}
 		p.Fingerprint = workflow.ShortFingerprint(r.Fingerprint())
 		for _, a := range r.Approvals() {

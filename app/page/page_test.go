@@ -219,10 +219,10 @@ func TestPullJSON(t *testing.T) {
 	states := map[string]string{}
 	for _, p := range got["projects"].([]any) {
 		m := p.(map[string]any)
-		if k, want := keys(m), "add approvals change component destroy environment fingerprint lock name reason replace runs state variant waits_for"; k != want {
+		if k, want := keys(m), "add approvals change component destroy environment fingerprint follows lock name reason replace runs state variant waits_for"; k != want {
 			t.Errorf("a project has the keys %q, want %q", k, want)
 		}
-		for _, list := range []string{"reason", "approvals", "waits_for", "runs"} {
+		for _, list := range []string{"reason", "approvals", "waits_for", "follows", "runs"} {
 			if _, ok := m[list].([]any); !ok {
 				t.Errorf("%s of %s is %v, not a list", list, m["name"], m[list])
 			}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cardea-iac/cardea/app/event"
@@ -154,6 +155,9 @@ func planStanding(p workflow.ProjectRecord) Standing {
 
 // busy reports whether something is going on in the pull whose end will be shown.
 func busy(rec workflow.PullRecord) bool {
+	if slices.ContainsFunc(rec.Following, func(f workflow.Follow) bool { return f.Ended.Empty() }) {
+		return true
+	}
 	for _, p := range rec.Projects {
 		for _, r := range []*workflow.Run{p.Run, p.Apply, p.Verify} {
 			if r != nil && r.State != workflow.RunFinished {

@@ -11,6 +11,10 @@ import (
 // ApplyWords are the title of the check cardea/apply and its first sentences.
 func (m Model) ApplyWords(v workflow.PullView) (title, say string) {
 	t := m.Tally
+	if title = followTitle(m); title != "" && m.Status != StatusTrouble && m.Status != StatusUnknown {
+		say = strings.Join([]string{applying(m), applied(v, m), following(m), m.ApplyWaits()}, " ")
+		return title, strings.Join(strings.Fields(say), " ")
+	}
 	switch m.Status {
 	case StatusTrouble:
 		return "No plan: " + m.links.Say(v.Trouble.Title), "There is no plan that could be applied."

@@ -97,7 +97,7 @@ func applyCommands(m Model, l Links) []Command {
 	var approve, replan, ready []string
 	for _, r := range m.Rows {
 		switch {
-		case !r.Open:
+		case !r.Open, len(r.Follows) > 0:
 		case r.ready():
 			ready = append(ready, r.Name())
 		case slices.ContainsFunc(r.Needs(), workflow.Requirement.WantsPlan):

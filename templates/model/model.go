@@ -142,6 +142,7 @@ func Read(v workflow.PullView, l Links) Model {
 		m.remark(r)
 		m.gated(v, r)
 	}
+	m.stopped(v, l)
 	m.Missing = saidOf(m.lacks, l)
 	m.Verdict = verdict(v, m)
 	m.Title = titleOf(v, m)

@@ -26,6 +26,8 @@ type Row struct {
 	Lock   *workflow.Lock
 	Ours   bool
 	RunURL string
+	// Follows names the projects after which its apply starts, without another word.
+	Follows []string
 }
 
 // Wait is one thing that must happen before a project moves on.
@@ -110,7 +112,9 @@ func RowOf(v workflow.PullView, p workflow.ProjectRecord, l Links) Row {
 		}
 		r.RunURL = phrase.OrWord(l.Run(p.Apply.ID), r.RunURL)
 	}
+	r.Follows = followsOf(v.PullRecord, p)
 	r.wait(v.Pull, l)
+	r.follow()
 	return r
 }
 
@@ -136,6 +140,9 @@ func applyOrder(p workflow.ProjectRecord) *workflow.ApplyOrder {
 	return p.Apply.Apply
 }
 
+// itsApply is what a plan waits for to which nothing is missing.
+const itsApply = "its apply"
+
 // wait finds out what the project waits for in its state.
 func (r *Row) wait(pull workflow.Pull, l Links) {
 	p := r.Record
@@ -143,7 +150,7 @@ func (r *Row) wait(pull workflow.Pull, l Links) {
 	case workflow.StateQueued, workflow.StatePlanning:
 		r.waits(runWaits(p.Run, "its plan"))
 	case workflow.StateApplying:
-		r.waits(runWaits(p.Apply, "its apply"))
+		r.waits(runWaits(p.Apply, itsApply))
 	case workflow.StatePlanFailed:
 		r.waits("a plan that succeeds")
 	case workflow.StateRefused:
@@ -223,7 +230,7 @@ func (r Row) Needs() []workflow.Requirement {
 
 // ready reports whether the project has a plan with changes and nothing known stands in its
 // way.
-func (r Row) ready() bool { return r.Open && !r.lacks() }
+func (r Row) ready() bool { return r.Open && !r.lacks() && len(r.Follows) == 0 }
 
 // lacks reports that the gate lacked something when it was last asked.
 func (r Row) lacks() bool { return len(r.Needs()) > 0 }
@@ -251,7 +258,7 @@ func (r *Row) gate(applies bool, l Links) {
 			lacks: workflow.Missing{Sentence: phrase.Plain(text)}})
 	}
 	if applies && len(r.Waits) == 0 {
-		r.waits("its apply")
+		r.waits(itsApply)
 	}
 }
 

@@ -48,6 +48,7 @@ func verdict(v workflow.PullView, m Model) []Span {
 	}
 	add(applying(m), false)
 	add(applied(v, m), false)
+	add(following(m), false)
 	switch {
 	case m.Tally.Changing > 0:
 		s = append(append(s, Span{space(s), false}), changing(m)...)
@@ -152,7 +153,11 @@ func applied(v workflow.PullView, m Model) string {
 	case workflow.PullClosed:
 		s += " The pull request was closed and never merged."
 	case workflow.PullOpen:
-		s += " It can be merged; until then " + phrase.OneMany(all == 1, "the project stays", "they stay") + " locked."
+		s += " It can be merged"
+		if slices.ContainsFunc(m.Rows, func(r Row) bool { return r.State == workflow.StateApplied && r.Ours }) { // or somebody unlocked them
+			s += "; until then " + phrase.OneMany(all == 1, "the project stays", "they stay") + " locked"
+		}
+		s += "."
 	}
 	return s
 }

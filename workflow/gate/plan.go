@@ -197,9 +197,7 @@ func (g *gate) project() {
 func (g *gate) depends() {
 	names := make([]string, 0, len(g.in.Depends))
 	for name, state := range g.in.Depends {
-		switch state {
-		case workflow.StateApplied, workflow.StateNoChanges, workflow.StateDeleted: // nobody ever applies a deleted one
-		default:
+		if !ended(state) {
 			names = append(names, name)
 		}
 	}

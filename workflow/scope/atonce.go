@@ -1,6 +1,8 @@
 package scope
 
 import (
+	"slices"
+
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
@@ -21,6 +23,9 @@ func AtOnce(in gate.MayPlanInput, rec workflow.PullRecord) *Verdict {
 	}
 	req, rules := in.Request, in.Rules
 	switch {
+	case req.Follow != "" && !slices.ContainsFunc(rec.Following,
+		func(f workflow.Follow) bool { return f.Request == req.Follow && f.Ended.Empty() }):
+		return &Verdict{Note: "Nothing waits for that any more."}
 	case req.CommandFault != "":
 		return &Verdict{Note: "Not understood: " + req.CommandFault,
 			Reply: &workflow.Reply{Kind: workflow.ReplyUnknown, Text: phrase.Texts(req.CommandFault)}}

@@ -19,6 +19,10 @@ type act struct {
 	now   time.Time
 	after []func()
 	wakes [wakeKinds]bool
+	// touched are pulls with applies that wait for others, whose records were saved; turns are
+	// the commands whose turn for those is over, and how it ended.
+	touched []workflow.PullKey
+	turns   map[string]string
 }
 
 // act carries rule out as one act. The store may call rule more than once: each time
@@ -26,8 +30,11 @@ type act struct {
 func (s *Service) act(ctx context.Context, rule func(*act) error) error {
 	var a *act
 	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		a = &act{s: s, tx: tx, now: s.now()}
-		return rule(a)
+		a = &act{s: s, tx: tx, now: s.now(), turns: map[string]string{}}
+		if err := rule(a); err != nil {
+			return err
+		}
+		return a.settle()
 	})
 	if err != nil {
 		return err
@@ -76,6 +83,9 @@ func (a *act) save(rec workflow.PullRecord) error {
 		return err
 	}
 	tellPlanned(&rec, a.now)
+	if len(rec.Following) > 0 {
+		a.touched = append(a.touched, rec.Pull.Key())
+	}
 	return a.tx.PutPull(rec)
 }
 
@@ -125,6 +135,10 @@ func (a *act) putRequest(req *workflow.Request) error {
 // finish ends a request; note is a sentence that says what became of it.
 func (a *act) finish(req workflow.Request, note string) error {
 	req.Done, req.Note, req.Finished, req.Waiting = true, note, a.now, ""
+	if pull, ok := req.About().Pull(); ok && req.Follow != "" {
+		a.turns[req.Follow] = note
+		a.touched = append(a.touched, pull)
+	}
 	return a.putRequest(&req)
 }
 

@@ -77,7 +77,8 @@ func (a *act) undoOrder(rec *workflow.PullRecord, run workflow.Run) error {
 		run.Reason)); err != nil {
 		return err
 	}
-	return a.tellEnd(rec, run)
+	_, err := a.tellEnd(rec, run.Request, run.Actor)
+	return err
 }
 
 // endApply is Finish for applies: what became of it is saved, and what follows
@@ -119,7 +120,7 @@ func (a *act) endApply(run workflow.Run, res workflow.Result) error {
 	if wasUnknown {
 		rec.Replies = append(rec.Replies, workflow.Reply{Key: run.ID + "/late", Kind: endKind(run), To: run.Actor, At: a.now,
 			Items: []workflow.ReplyItem{endItem(run)}})
-	} else if err := a.tellEnd(rec, run); err != nil {
+	} else if _, err := a.tellEnd(rec, run.Request, run.Actor); err != nil {
 		return err
 	}
 	if run.Outcome != workflow.OutcomeUnknown {
@@ -209,36 +210,46 @@ func (a *act) onceMore(planRun string, kind workflow.RunKind) (workflow.Run, err
 }
 
 // tellEnd adds the one comment about the end of an `apply` command once none of its runs is
-// live any more: it tells the person who asked of all of them together.
-func (a *act) tellEnd(rec *workflow.PullRecord, ended workflow.Run) error {
+// live any more, and none of its projects follows others: it tells the person who asked of all
+// of them together. It reports whether they are told.
+func (a *act) tellEnd(rec *workflow.PullRecord, command string, by workflow.Actor) (told bool, err error) {
 	const most = 1000
-	runs, err := a.tx.RunsOf(ended.Subject(), "", most)
+	runs, err := a.tx.RunsOf(rec.Pull.Subject(), "", most)
 	if err != nil {
-		return err
+		return false, err
 	}
-	reply := workflow.Reply{Key: ended.Request + "/end", To: ended.Actor, At: a.now}
+	reply := workflow.Reply{Key: command + "/end", To: by, At: a.now}
 	rank := -1
 	kinds := []string{workflow.ReplyRefused, workflow.ReplyApplied, workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown}
 	for _, run := range runs {
-		if run.Kind != workflow.RunApply || run.Request != ended.Request {
+		if run.Kind != workflow.RunApply || run.Request != command {
 			continue
 		}
-		if run.ID == ended.ID {
-			run = ended
-		}
 		if run.State != workflow.RunFinished {
-			return nil
+			return false, nil
 		}
 		reply.Items = append(reply.Items, endItem(run))
 		rank = max(rank, slices.Index(kinds, endKind(run)))
 	}
+	for _, f := range rec.Following {
+		switch {
+		case f.Request != command:
+		case f.Ended.Empty():
+			return false, nil
+		default:
+			p := rec.Find(f.Key)
+			reply.Items = append(reply.Items, workflow.ReplyItem{Project: f.Project, Fingerprint: f.Word.Fingerprint,
+				Done: p != nil && gate.NothingLeft(*p), Text: f.Ended})
+			rank = max(rank, 0)
+		}
+	}
 	if rank < 0 || slices.ContainsFunc(rec.Replies, func(r workflow.Reply) bool { return r.Key == reply.Key }) {
-		return nil
+		return rank >= 0, nil
 	}
 	slices.SortFunc(reply.Items, func(a, b workflow.ReplyItem) int { return cmp.Compare(a.Project, b.Project) })
 	reply.Kind = kinds[rank]
 	rec.Replies = append(rec.Replies, reply)
-	return nil
+	return true, nil
 }
 
 // endKind is the kind of reply that an apply's end is worth.

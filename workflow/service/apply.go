@@ -28,15 +28,25 @@ func (s *Service) applyCommand(ctx context.Context, c *command) error {
 			plans = append(plans, *run)
 		}
 	}
+	b, err := s.lookAtBase(ctx, c, plans)
+	if err != nil {
+		return err
+	}
+	return s.execute(ctx, c, func(c *command) (*workflow.Reply, error) { return c.apply(b) })
+}
+
+// lookAtBase compares plans with the base's present tip. If that takes long, the live facts
+// are read again, because only fresh facts may decide.
+func (s *Service) lookAtBase(ctx context.Context, c *command, plans []workflow.Run) (basis, error) {
 	b := s.findBasis(ctx, *c.Record, c.Live.BaseTip, plans)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return b, ctx.Err()
 	}
-	if s.live != nil && s.now().Sub(c.Live.Read) > gate.LiveMaxAge-2*time.Second { // looking at the base took its time
+	if s.live != nil && s.now().Sub(c.Live.Read) > gate.LiveMaxAge-2*time.Second {
 		c.Live = s.readLive(ctx, *c.Record, c.Actor())
 	}
 	c.Live.Errors = append(slices.Clone(c.Live.Errors), b.errs...)
-	return s.execute(ctx, c, func(c *command) (*workflow.Reply, error) { return c.apply(b) })
+	return b, nil
 }
 
 func (c *command) apply(b basis) (*workflow.Reply, error) {
@@ -44,8 +54,9 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 	if !fault.Empty() {
 		return refusedReply(fault), nil
 	}
-	var refused []workflow.ReplyItem
-	queued, outdated := 0, false
+	var refused, started []workflow.ReplyItem
+	var lacking []unmet
+	outdated := false
 	for _, p := range chosen {
 		name := p.Project.Name
 		if why := scope.NothingToApply(*p); why != "" {
@@ -59,54 +70,66 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 			refused = append(refused, workflow.ReplyItem{Project: name, Text: why})
 			continue
 		}
-		missing, err := c.order(p, b, queued)
+		missing, on, err := c.order(p, b, len(started))
 		if err != nil {
 			return nil, err
 		}
-		if len(missing) == 0 {
-			queued++
-			continue
-		}
-		p.WaitsFor = gate.Without(missing, workflow.NeedPermission)
-		outdated = outdated || gate.Lacks(missing, workflow.NeedUpToDate)
 		item := workflow.ReplyItem{Project: name, Missing: missing}
 		if p.Run != nil {
 			item.Fingerprint = p.Run.Fingerprint
 		}
-		refused = append(refused, item)
+		if len(missing) == 0 {
+			item.Done, item.Text = true, phrase.Say("starts now")
+			started = append(started, item)
+			continue
+		}
+		p.WaitsFor = gate.Without(missing, workflow.NeedPermission)
+		outdated = outdated || gate.Lacks(missing, workflow.NeedUpToDate)
+		if item.Text = c.already(*p, missing); !item.Text.Empty() {
+			item.Missing, on = nil, nil
+		}
+		lacking = append(lacking, unmet{p, item, on})
+	}
+	follows, left, err := c.follow(lacking)
+	if err != nil {
+		return nil, err
 	}
 	if outdated {
 		if err := c.planOnTip(c.Record.Pull, b.tip); err != nil {
 			return nil, err
 		}
 	}
+	refused = append(refused, left...)
 	switch {
+	case len(follows) > 0:
+		return &workflow.Reply{Kind: workflow.ReplyFollows, Items: slices.Concat(started, follows, refused)}, nil
 	case len(refused) > 0:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Items: refused}, nil
-	case queued == 0:
+	case len(started) == 0:
 		return refusedReply(phrase.Say("No plan of this pull request has changes that are not applied, so there is nothing to apply.")), nil
 	}
 	return nil, nil
 }
 
-// order takes a project's locks, asks the gate and queues the apply, or says all that is missing and leaves nothing behind.
-func (c *command) order(p *workflow.ProjectRecord, b basis, n int) ([]workflow.Missing, error) {
+// order takes a project's locks, asks the gate and queues the apply, or says all that is
+// missing and leaves nothing behind: on names what alone it would have to follow.
+func (c *command) order(p *workflow.ProjectRecord, b basis, n int) (missing []workflow.Missing, on []string, err error) {
 	run, took, err := c.prepareApply(p, n)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	in, err := c.gateInput(*c.Record, *p, c.Rules)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	in.Live, in.BaseFaulty = c.Live, b.faulty
 	if p.Run != nil {
 		in.Artefact = p.Run.Artefact // the runner finds out whether it is what lies on disk
 		b.same[p.Run.ID].add(&in)
 	}
-	missing := gate.Ask(in)
+	missing = gate.Ask(in)
 	if spent, err := c.isSpent(run); err != nil {
-		return nil, err
+		return nil, nil, err
 	} else if spent && len(missing) == 0 {
 		missing = []workflow.Missing{gate.SpentPlan(*p)}
 	}
@@ -116,11 +139,14 @@ func (c *command) order(p *workflow.ProjectRecord, b basis, n int) ([]workflow.M
 			Mend:     phrase.Say("A new plan: %s.", workflow.VerbPlan.About(p.Project.Name))}}
 	}
 	if len(missing) > 0 {
-		return missing, c.giveBack(c.Record, took)
+		return missing, gate.Unmet(in, missing), c.giveBack(c.Record, took)
+	}
+	if err := c.started(*p); err != nil {
+		return nil, nil, err
 	}
 	p.Apply, p.WaitsFor = workflow.ShownRun(run), nil
 	p.AddRun(run.ID)
-	return nil, c.enqueue(run, fmt.Sprintf("The apply of `%s`, plan `%s`, is queued.", p.Project.Name,
+	return nil, nil, c.enqueue(run, fmt.Sprintf("The apply of `%s`, plan `%s`, is queued.", p.Project.Name,
 		workflow.ShortFingerprint(run.Fingerprint)))
 }
 
@@ -159,7 +185,7 @@ func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.R
 		run.ID = c.newID()
 	}
 	run.Queued = c.now.Add(time.Duration(n) * time.Microsecond) // the queue keeps the order of the projects
-	run.Actor, run.Request, run.Priority, run.Apply = c.Actor(), c.Request.ID, workflow.PriorityApply, &took
+	run.Actor, run.Request, run.Priority, run.Apply = c.Actor(), c.command(), workflow.PriorityApply, &took
 	run.Credentials, run.CreateWorkspace = rules.Credentials.Apply, false
 	run.Fingerprint, run.Artefact = took.Fingerprint, took.Artefact
 	return run, took, nil

@@ -428,7 +428,7 @@ func (a *act) takePlan(rec *workflow.PullRecord, run workflow.Run, plan workflow
 	if !ok {
 		return nil
 	}
-	if err := a.carryApprovals(p, run, plan); err != nil {
+	if err := a.carryApprovals(rec, p, run, plan); err != nil {
 		return err
 	}
 	if rules.ForProject(p.Project).LockOnPlan && !plan.NoChanges {
@@ -444,11 +444,18 @@ func (a *act) takePlan(rec *workflow.PullRecord, run workflow.Run, plan workflow
 	return a.reconsider(*rec, p, rules)
 }
 
-func (a *act) carryApprovals(p *workflow.ProjectRecord, run workflow.Run, plan workflow.Plan) error {
-	if !slices.ContainsFunc(p.Approvals, func(given workflow.Approval) bool { return given.Void == "" }) {
+// carryApprovals carries a project's approvals to a new plan, or lets them fall, and with them
+// the word of whoever asked for an apply that waits for others.
+func (a *act) carryApprovals(rec *workflow.PullRecord, p *workflow.ProjectRecord, run workflow.Run, plan workflow.Plan) error {
+	given := slices.Clone(p.Approvals)
+	follow := rec.Follows(p.Project.Key())
+	if follow != nil {
+		given = append(given, follow.Word)
+	}
+	if !slices.ContainsFunc(given, func(given workflow.Approval) bool { return given.Void == "" }) {
 		return nil
 	}
-	in := gate.CarryInput{Approvals: p.Approvals, Plan: &plan, Run: run, Changes: run.TreeChanges, Kind: a.s.engines.KindOf(run.Project)}
+	in := gate.CarryInput{Approvals: given, Plan: &plan, Run: run, Changes: run.TreeChanges, Kind: a.s.engines.KindOf(run.Project)}
 	was, wasRun, err := a.planBefore(*p, run.ID)
 	if err != nil {
 		return err
@@ -456,6 +463,9 @@ func (a *act) carryApprovals(p *workflow.ProjectRecord, run workflow.Run, plan w
 	in.Was, in.WasRun = was, wasRun
 	before := p.Approvals
 	p.Approvals = gate.CarryApprovals(in)
+	if last := len(p.Approvals) - 1; follow != nil {
+		follow.Word, p.Approvals = p.Approvals[last], p.Approvals[:last:last]
+	}
 	for i, given := range p.Approvals {
 		if given.Void == "" || before[i].Void != "" {
 			continue

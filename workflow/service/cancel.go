@@ -38,10 +38,31 @@ func (c *command) cancel() (*workflow.Reply, error) {
 		}
 		reply.Items = append(reply.Items, item)
 	}
+	follows := 0
+	for i := range c.Record.Following {
+		f := &c.Record.Following[i]
+		if !f.Ended.Empty() {
+			continue
+		}
+		item, who := workflow.ReplyItem{Project: f.Project}, c.Rules.Apply
+		if p := c.Record.Find(f.Key); p != nil {
+			who = c.Rules.ForProject(p.Project).Apply
+		}
+		if f.By.ID != c.Actor().ID && !c.May(who) {
+			item.Text = c.MayNot(phrase.Say("cancel the apply of %s", phrase.Project(f.Project)), who)
+		} else {
+			item.Done, item.Text = true, phrase.Say("its apply does not follow %s any more", phrase.SomeNames(f.On))
+			follows++
+			if err := c.endFollow(c.Record, f, phrase.Plain(why)); err != nil {
+				return nil, err
+			}
+		}
+		reply.Items = append(reply.Items, item)
+	}
 	if len(reply.Items) == 0 {
 		return refusedReply(phrase.Say("Nothing of this pull request is queued or running.")), nil
 	}
-	if len(runs) == 0 {
+	if len(runs)+follows == 0 {
 		reply.Kind = workflow.ReplyRefused
 	}
 	slices.SortStableFunc(reply.Items, func(a, b workflow.ReplyItem) int { return cmp.Compare(a.Project, b.Project) })

@@ -26,6 +26,9 @@ func (s *Service) command(ctx context.Context, e Expansion, rec workflow.PullRec
 	if e.Live != nil {
 		c.Live = *e.Live
 	}
+	if c.Request.Follow != "" {
+		return s.followOn(ctx, c)
+	}
 	var locks []workflow.Lock
 	if c.Verb() == workflow.VerbUnlock {
 		var err error

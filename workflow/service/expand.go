@@ -165,6 +165,9 @@ func (s *Service) forgetReview(ctx context.Context, key workflow.PullKey) error 
 // plans, and a command's refusal concerns its sender alone. A command gets a reply in any
 // case.
 func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
+	if req.Follow != "" { // nobody wrote it: what waited for its turn ends, and that is told
+		return a.finish(req, phrase.All(t.Sentences).String())
+	}
 	if req.Command != nil {
 		reply := workflow.Reply{Kind: workflow.ReplyRefused, Text: append([]phrase.Text{phrase.Say("%s.", t.Title)}, t.Sentences...)}
 		if err := a.answer(req, reply); err != nil {

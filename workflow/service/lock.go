@@ -137,6 +137,11 @@ func (c *command) unlock() (*workflow.Reply, error) {
 		}
 		item.Done = item.Text.Empty()
 		any = any || item.Done
+		if item.Done {
+			if err := c.unlocked(h.Project); err != nil {
+				return nil, err
+			}
+		}
 		reply.Items = append(reply.Items, item)
 	}
 	switch {
@@ -146,6 +151,13 @@ func (c *command) unlock() (*workflow.Reply, error) {
 		reply.Kind = workflow.ReplyRefused
 	}
 	return reply, nil
+}
+
+// unlocked ends the waiting of a project's apply, and of those that follow it.
+func (c *command) unlocked(p workflow.Project) error {
+	_, err := c.endFollows(c.Record, phrase.Say("%s unlocked %s.", workflow.Mention(c.Actor()), phrase.Name(p.Name)),
+		func(f workflow.Follow) bool { return f.Key == p.Key() || slices.Contains(f.Waits(c.Record), p.Name) })
+	return err
 }
 
 // unlockSome releases one project's locks; why says that they stay.

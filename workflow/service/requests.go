@@ -156,6 +156,8 @@ func (a *act) settlePushes(req *workflow.Request) error {
 // describe says what a request asks for, for the history.
 func describe(r workflow.Request) string {
 	switch {
+	case r.Follow != "":
+		return "What an apply waited for is done."
 	case r.CommandFault != "":
 		return "A command that was not understood."
 	case r.Command != nil && r.CheckRunID != 0:
@@ -406,12 +408,16 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 		}
 		rec.Replies = append(rec.Replies, reply)
 	}
-	if reply.Kind != workflow.ReplyRefused && reply.Kind != workflow.ReplyUnknown {
-		return nil
-	}
 	said := slices.Clone(reply.Text)
 	for _, item := range reply.Items {
+		if reply.Kind == workflow.ReplyFollows && item.Done {
+			continue // that has lines of its own
+		}
 		said = append(said, item.Text.And(workflow.SayMissing(item.Missing)))
+	}
+	if reply.Kind != workflow.ReplyRefused && reply.Kind != workflow.ReplyUnknown &&
+		(reply.Kind != workflow.ReplyFollows || len(said) == 0) {
+		return nil
 	}
 	return a.say(req.About(), workflow.Event{
 		Kind: workflow.EventRefused, Actor: req.Actor,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -240,7 +241,11 @@ func (s *Service) treeChanges(ctx context.Context, res workflow.Result) map[stri
 			return err
 		}
 		if p := rec.Find(run.Project.Key()); p != nil {
-			for _, a := range p.Approvals {
+			given := p.Approvals
+			if f := rec.Follows(p.Project.Key()); f != nil {
+				given = append(slices.Clone(given), f.Word)
+			}
+			for _, a := range given {
 				if a.Void == "" && a.Fingerprint == res.Plan.Fingerprint && a.Tree != run.Tree {
 					was[a.Tree] = true
 				}

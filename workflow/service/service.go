@@ -192,6 +192,9 @@ func (s *Service) Housekeep(ctx context.Context) error {
 		{"deliveries", func(a *act) (int, error) { return a.tx.ForgetDeliveries(a.now.Add(-KeepDeliveries), batch) }},
 		{"requests", func(a *act) (int, error) { return a.tx.ForgetRequests(a.now.Add(-KeepRequests), batch) }},
 	}
+	if err := s.expireFollows(ctx); err != nil {
+		return err
+	}
 	for _, f := range forget {
 		for n := batch; n == batch; {
 			err := s.act(ctx, func(a *act) (err error) {

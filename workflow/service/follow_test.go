@@ -1,0 +1,402 @@
+package service_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/service"
+)
+
+// following is a pull that changes a, b, which depends on a, c, which depends on b, and d, which
+// depends on nothing; planned and approved.
+func following(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	const config = "projects:\n- {dir: a}\n- {dir: b, depends_on: [a]}\n- {dir: c, depends_on: [b]}\n- {dir: d}\n"
+	for sha, f := range w.source.commits {
+		w.commit(sha, f, files{workflow.RepoConfigFile: config})
+	}
+	w.commit("head1", w.source.commits["base1"], files{"a/main.tf": "2", "b/main.tf": "2", "c/main.tf": "2"})
+	w.facts(1, "head1")
+	w.push(1, "opened")
+	w.settle()
+	w.plan(1)
+	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "approved")
+	return w
+}
+
+// follows are the applies of a pull that wait for others, and why those that do no more do not.
+func (w *world) follows() (out []string) {
+	w.t.Helper()
+	for _, f := range w.view(1).Following {
+		line := f.Project + " follows " + strings.Join(f.On, ", ")
+		if !f.Ended.Empty() {
+			line = f.Project + " ended: " + f.Ended.String()
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// go on carries out all that is due and works off all that is queued, each plan with so many
+// changes; a verify finds none. It returns what ran.
+func (w *world) goOn(add int) (ran []string) {
+	w.t.Helper()
+	for {
+		w.expand()
+		run, ok := w.claim()
+		if !ok {
+			return ran
+		}
+		ran = append(ran, string(run.Kind)+" "+run.Project.Name)
+		switch run.Kind {
+		case workflow.RunApply:
+			if err := w.authorise(run); err != nil {
+				ran[len(ran)-1] += " refused"
+				continue
+			}
+			w.finish(applied(run, workflow.OutcomeSucceeded))
+		case workflow.RunVerify:
+			w.finish(w.fingerprinted(run, 0))
+		default:
+			w.finish(w.fingerprinted(run, add))
+		}
+	}
+}
+
+// ends are the comments about the ends of commands.
+func (w *world) ends() (out []string) {
+	w.t.Helper()
+	for _, r := range w.view(1).Replies {
+		if strings.HasSuffix(r.Key, "/end") {
+			out = append(out, w.reply(1, r.Key))
+		}
+	}
+	return out
+}
+
+// One command walks a chain, each project after a new plan of it, and its end is told once.
+func TestApplyWalksAChain(t *testing.T) {
+	w := following(t)
+	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "follows:", "a true\nstarts now", "b true\nfollows `a`", "c true\nfollows `b`")
+	want(t, "states", w.states(1), []string{"a applying", "b planned", "c planned"})
+	want(t, "follows", w.follows(), []string{"b follows a", "c follows b"})
+	want(t, "ran", w.goOn(1), []string{"apply a", "verify a", "plan b", "apply b", "verify b", "plan c", "apply c", "verify c"})
+	want(t, "states", w.states(1), []string{"a applied", "b applied", "c applied"})
+	want(t, "left", w.follows(), []string(nil))
+	ends := w.ends()
+	want(t, "ends", len(ends), 1)
+	has(t, ends[0], "applied:", "a true", "b true", "c true")
+	if pending, err := w.svc.PendingOf(t.Context(), w.view(1).Pull.Subject().About()); err != nil || len(pending) > 0 {
+		t.Errorf("got %+v, %v pending", pending, err)
+	}
+}
+
+// What a command does not name does not follow, and what nobody asked for is not followed.
+func TestFollowOnlyWhatIsNamed(t *testing.T) {
+	w := following(t)
+	has(t, w.do(1, "bob", verb(workflow.VerbApply, "b")), "refused:", "depends_on: `b` depends on `a`, which is not applied")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply, "a", "b")), "a true\nstarts now", "b true\nfollows `a`")
+	want(t, "follows", w.follows(), []string{"b follows a"})
+	want(t, "ran", w.goOn(1), []string{"apply a", "verify a", "plan b", "apply b", "verify b", "plan c"})
+	want(t, "states", w.states(1), []string{"a applied", "b applied", "c planned"})
+}
+
+// A second person's command, and the same again, change nothing for what follows already.
+func TestFollowOfTwoPeople(t *testing.T) {
+	w := following(t)
+	w.do(1, "bob", verb(workflow.VerbApply, "a", "b"))
+	has(t, w.do(1, "ada", verb(workflow.VerbApply)), "follows:", "a false", "queued already",
+		"b false\n`b` follows `a` already: `bob` asked for that.", "c true\nfollows `b`")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply, "b", "c")), "refused:", "`b` follows `a` already", "`c` follows `b` already: `ada` asked")
+	want(t, "follows", w.follows(), []string{"b follows a", "c follows b"})
+	want(t, "ran", w.goOn(1), []string{"apply a", "verify a", "plan b", "apply b", "verify b", "plan c", "apply c", "verify c"})
+	by := func(name string) string { return w.project(1, name).Apply.Actor.Login }
+	want(t, "who", []string{by("a"), by("b"), by("c")}, []string{"bob", "bob", "ada"})
+	want(t, "ends", len(w.ends()), 2)
+}
+
+// Somebody who asks once more when the turn has come starts it, and whoever asked first is told.
+func TestFollowIsOvertaken(t *testing.T) {
+	w := following(t)
+	w.do(1, "bob", verb(workflow.VerbApply, "a", "b"))
+	w.finish(applied(w.begin("a"), workflow.OutcomeSucceeded))
+	w.finish(w.fingerprinted(w.mustClaim("a"), 0))
+	w.finish(w.fingerprinted(w.mustClaim("b"), 1)) // its turn comes
+	due := w.pending()
+	want(t, "asked", len(due), 1)
+	req := w.say(1, "ada", verb(workflow.VerbApply, "b"))
+	e := service.Expansion{Request: req, Pull: w.pulls[1]}
+	if err := w.expandWith(e); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "follows", w.follows(), []string{"b ended: `ada` started it."})
+	want(t, "ran", w.goOn(1), []string{"apply b", "verify b", "plan c"})
+	want(t, "who", w.project(1, "b").Apply.Actor.Login, "ada")
+	want(t, "ends", len(w.ends()), 2)
+}
+
+func (w *world) pending() []workflow.Request {
+	w.t.Helper()
+	pending, err := w.svc.PendingOf(w.t.Context(), w.view(1).Pull.Subject().About())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return pending
+}
+
+// begin claims an apply and gives it the word.
+func (w *world) begin(project string) workflow.Run {
+	w.t.Helper()
+	run := w.mustClaim(project)
+	if err := w.authorise(run); err != nil {
+		w.t.Fatal(err)
+	}
+	return run
+}
+
+// TestFollowEnds: every reason to wait no more ends all that waits behind it, is said, and starts nothing.
+func TestFollowEnds(t *testing.T) {
+	ok := func(w *world) {
+		w.finish(applied(w.begin("a"), workflow.OutcomeSucceeded))
+		w.finish(w.fingerprinted(w.mustClaim("a"), 0))
+	}
+	for name, c := range map[string]struct {
+		then func(*world)
+		says string
+	}{
+		"it fails": {func(w *world) { w.finish(applied(w.begin("a"), workflow.OutcomeFailed)) }, "The apply of `a` failed."},
+		"it does not start": {func(w *world) {
+			run := w.mustClaim("a")
+			w.roles["bob"] = workflow.RoleRead
+			if err := w.authorise(run); err == nil {
+				w.t.Fatal("started")
+			}
+			w.roles["bob"] = workflow.RoleWrite
+		}, "`a` was not applied."},
+		"nobody knows": {func(w *world) {
+			w.begin("a")
+			w.now = w.now.Add(service.DefaultLease + time.Second)
+			w.claim()
+		}, "Nobody knows how the apply of `a` ended."},
+		"its state is kept": {func(w *world) {
+			res := applied(w.begin("a"), workflow.OutcomeFailed)
+			res.ErroredState = "kept"
+			w.finish(res)
+		}, "could not store its state"},
+		"it leaves something": {func(w *world) {
+			w.finish(applied(w.begin("a"), workflow.OutcomeSucceeded))
+			w.finish(w.fingerprinted(w.mustClaim("a"), 1))
+			w.finish(w.fingerprinted(w.mustClaim("b"), 1))
+			w.finish(w.fingerprinted(w.mustClaim("a"), 1))
+		}, "The apply of `a` left something to do."},
+		"the new plan is another one": {func(w *world) {
+			ok(w)
+			w.finish(w.fingerprinted(w.mustClaim("b"), 2))
+		}, "The plan of `head1` is another one"},
+		"the new plan fails": {func(w *world) {
+			ok(w)
+			run := w.mustClaim("b")
+			w.finish(workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeFailed, Reason: "No."})
+		}, "The new plan of `b` did not succeed."},
+		"the permission is gone": {func(w *world) {
+			ok(w)
+			w.finish(w.fingerprinted(w.mustClaim("b"), 1))
+			w.roles["bob"] = workflow.RoleRead
+			w.expand()
+		}, "`bob` has the role `read`, which may not apply `b`."},
+		"the approval is gone": {func(w *world) {
+			ok(w)
+			w.do(1, "bob", verb(workflow.VerbUnapprove))
+			w.finish(w.fingerprinted(w.mustClaim("b"), 1))
+			w.expand()
+		}, "0 of 1 approval"},
+		"somebody else has the lock": {func(w *world) {
+			w.commit("head9", w.source.commits["base1"], files{"b/main.tf": "9"})
+			w.facts(9, "head9")
+			w.push(9, "opened")
+			w.settle()
+			has(w.t, w.do(9, "ada", verb(workflow.VerbLock, "b")), "locked")
+			w.finish(applied(w.begin("a"), workflow.OutcomeSucceeded))
+			w.finish(w.fingerprinted(w.mustClaim("a"), 0))
+			w.goOn(1)
+		}, "#9"},
+		"a push": {func(w *world) {
+			w.commit("head2", w.source.commits["head1"], files{"c/main.tf": "3"})
+			w.facts(1, "head2")
+			w.push(1, "opened")
+			w.settle()
+		}, "The head is `head2` now"},
+		"closed": {func(w *world) { w.close(1, workflow.PullClosed) }, "The pull request is closed."},
+		"merged": {func(w *world) { w.close(1, workflow.PullMerged) }, "The pull request is merged."},
+		"another base": {func(w *world) {
+			w.source.tips["other"] = "base1"
+			w.facts(1, "head1", func(p *workflow.Pull) { p.Base.Ref = "other" })
+			w.push(1, "opened")
+			w.expand()
+		}, "The base branch was changed"},
+		"cancelled": {func(w *world) {
+			w.begin("a")
+			has(w.t, w.do(1, "ada", verb(workflow.VerbCancel)), "cancelled:", "b true\nits apply does not follow `a` any more")
+		}, "`ada` cancelled it."},
+		"unlocked": {func(w *world) {
+			w.finish(applied(w.begin("a"), workflow.OutcomeSucceeded))
+			has(w.t, w.do(1, "ada", verb(workflow.VerbUnlock)), "unlocked")
+		}, "`ada` unlocked `a`."},
+		"too long": {func(w *world) {
+			w.now = w.now.Add(workflow.MaxFollow + time.Minute)
+			if err := w.svc.Housekeep(w.t.Context()); err != nil {
+				w.t.Fatal(err)
+			}
+		}, "It has waited for"},
+		"GitHub does not answer": {func(w *world) {
+			ok(w)
+			w.finish(w.fingerprinted(w.mustClaim("b"), 1))
+			w.change = func(f *workflow.LiveFacts) { f.Errors = []string{"GitHub answers 502."} }
+			for range 12 {
+				w.expand()
+				w.now = w.now.Add(time.Minute)
+			}
+		}, "GitHub answers 502."},
+		"the request ends otherwise": {func(w *world) {
+			ok(w)
+			w.finish(w.fingerprinted(w.mustClaim("b"), 1))
+			if err := w.svc.FinishRequest(w.t.Context(), w.pending()[0].ID, "Ignored: GitHub has no such pull request.", nil); err != nil {
+				w.t.Fatal(err)
+			}
+		}, "GitHub has no such pull request."},
+		"the server dies of it": {func(w *world) {
+			ok(w)
+			w.finish(w.fingerprinted(w.mustClaim("b"), 1))
+			req := w.pending()[0]
+			for range 4 {
+				if _, err := w.svc.BeginRequest(w.t.Context(), req.ID); err != nil {
+					w.t.Fatal(err)
+				}
+			}
+		}, "each time the server ended before it did"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := following(t)
+			w.do(1, "bob", verb(workflow.VerbApply))
+			want(t, "follows", w.follows(), []string{"b follows a", "c follows b"})
+			c.then(w)
+			said := strings.Join(w.ended("b"), "\n")
+			has(t, said, c.says)
+			w.change = nil
+			if w.pulls[1].State == workflow.PullOpen {
+				w.now = w.now.Add(time.Minute)
+				got := w.goOn(1)
+				if slices.ContainsFunc(got, func(s string) bool { return s == "apply b" || s == "apply c" }) {
+					t.Errorf("it went on: %v", got)
+				}
+			}
+			has(t, strings.Join(w.ended("c"), "\n"), "does not follow `b` any more")
+			for _, f := range w.view(1).Following {
+				if f.Ended.Empty() {
+					t.Errorf("%s follows still", f.Project)
+				}
+			}
+		})
+	}
+}
+
+// ended are the lines of the history that say that a project's apply waits no more.
+func (w *world) ended(project string) (out []string) {
+	w.t.Helper()
+	for _, line := range w.history(w.view(1).Pull.Subject()) {
+		if strings.Contains(line, "`"+project+"` does not follow") {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// A plan without changes after what it depended on was applied ends it well, and what follows goes on.
+func TestFollowWithNothingLeft(t *testing.T) {
+	w := following(t)
+	w.do(1, "bob", verb(workflow.VerbApply))
+	w.finish(applied(w.begin("a"), workflow.OutcomeSucceeded))
+	w.finish(w.fingerprinted(w.mustClaim("a"), 0))
+	w.finish(w.fingerprinted(w.mustClaim("b"), 0))
+	want(t, "ran", w.goOn(1), []string{"apply c", "verify c"})
+	want(t, "states", w.states(1), []string{"a applied", "b no_changes", "c applied"})
+	ends := w.ends()
+	want(t, "ends", len(ends), 1)
+	has(t, ends[0], "applied:", "a true", "b true\n`b` has no changes any more", "c true")
+}
+
+// A push to the base, and somebody's `plan`, are no reason to stop where the plan is the same.
+func TestFollowGoesOnAfterTheSamePlan(t *testing.T) {
+	w := following(t)
+	w.do(1, "bob", verb(workflow.VerbApply))
+	run := w.begin("a")
+	w.say(1, "ada", planOf("c"))
+	w.expand()
+	w.commit("base2", w.source.commits["base1"], files{"b/main.tf": "base2"})
+	w.commit("head1", w.source.commits["head1"], files{"b/main.tf": "merged with base2"})
+	w.source.tips["main"] = "base2"
+	w.deliver(workflow.Request{Kind: workflow.RequestBase, Number: 1, Action: "main", Head: "base2", Key: "base2", Immediate: true})
+	w.expand()
+	want(t, "states", w.states(1), []string{"a applying", "b queued", "c queued"})
+	want(t, "follows", w.follows(), []string{"b follows a", "c follows b"})
+	w.finish(applied(run, workflow.OutcomeSucceeded))
+	want(t, "ran", w.goOn(1), []string{"plan c", "verify a", "plan b", "apply b", "verify b", "plan c", "apply c", "verify c"})
+}
+
+// A server that ends at any step goes on where it was: each start of another one finds what is to do.
+func TestFollowOutlivesServers(t *testing.T) {
+	w := following(t)
+	restart := func() {
+		w.serve(w.store)
+		w.now = w.now.Add(time.Second)
+		if err := w.svc.Start(t.Context(), "worker"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.do(1, "bob", verb(workflow.VerbApply))
+	var ran []string
+	for range 40 {
+		restart()
+		w.expand()
+		restart()
+		run, found := w.claim()
+		if !found {
+			continue
+		}
+		if run.Kind == workflow.RunApply {
+			if err := w.authorise(run); err != nil {
+				t.Fatal(err)
+			}
+			restart() // its runner outlives it
+			w.finish(applied(run, workflow.OutcomeSucceeded))
+			ran = append(ran, run.Project.Name)
+			continue
+		}
+		if run.Replaces == "" {
+			restart() // what it was planning is lost, and queued again
+			continue
+		}
+		w.finish(w.fingerprinted(run, map[workflow.RunKind]int{workflow.RunPlan: 1}[run.Kind]))
+	}
+	want(t, "applied, once each", ran, []string{"a", "b", "c"})
+	want(t, "states", w.states(1), []string{"a applied", "b applied", "c applied"})
+	want(t, "left", w.follows(), []string(nil))
+	want(t, "ends", len(w.ends()), 1)
+}
+
+// Where no approval is needed, the word of whoever asked is for the plan that was there, and no other.
+func TestFollowIsOfAPlan(t *testing.T) {
+	w := following(t)
+	w.rules.Require = nil
+	w.do(1, "bob", verb(workflow.VerbApply))
+	w.finish(applied(w.begin("a"), workflow.OutcomeSucceeded))
+	w.finish(w.fingerprinted(w.mustClaim("a"), 0))
+	w.finish(w.fingerprinted(w.mustClaim("b"), 2))
+	want(t, "ran", w.goOn(1), []string(nil))
+	has(t, strings.Join(w.ended("b"), "\n"), "is another one")
+	has(t, w.ends()[0], "applied:", "a true", "b false\nThe plan of `head1` is another one", "c false\n`b` was not applied.")
+}
