@@ -99,16 +99,21 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 			return nil, err
 		}
 	}
-	refused = append(refused, left...)
+	return answer(started, follows, append(refused, left...)), nil
+}
+
+// answer says what starts, what follows what, and what does neither; nil where all starts, as
+// its end is told.
+func answer(started, follows, refused []workflow.ReplyItem) *workflow.Reply {
 	switch {
 	case len(follows) > 0:
-		return &workflow.Reply{Kind: workflow.ReplyFollows, Items: slices.Concat(started, follows, refused)}, nil
+		return &workflow.Reply{Kind: workflow.ReplyFollows, Items: slices.Concat(started, follows, refused)}
 	case len(refused) > 0:
-		return &workflow.Reply{Kind: workflow.ReplyRefused, Items: refused}, nil
+		return &workflow.Reply{Kind: workflow.ReplyRefused, Items: refused}
 	case len(started) == 0:
-		return refusedReply(phrase.Say("No plan of this pull request has changes that are not applied, so there is nothing to apply.")), nil
+		return refusedReply(phrase.Say("No plan of this pull request has changes that are not applied, so there is nothing to apply."))
 	}
-	return nil, nil
+	return nil
 }
 
 // order takes a project's locks, asks the gate and queues the apply, or says all that is
