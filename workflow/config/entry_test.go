@@ -125,10 +125,10 @@ func TestPlaceholders(t *testing.T) {
 	}, {
 		name: "every placeholder in every key",
 		text: "projects: [{dir: a/b, name: n/m, environment: prod, component: c/d, terraform_workspace: \"{environment}-x\", version: 1.11.4,\n" +
-			"  var_files: [\"/v/{environment}/{component}/{dir}/{name}/{terraform_workspace}\"], watch: [\"{component}/*\", \"!/x/{dir}/*.md\"], depends_on: [\"{component}/{environment}\"]}]",
+			"  var_files: [\"/v/{environment}/{component}/{dir}/{project}/{workspace}\"], watch: [\"{component}/*\", \"!/x/{dir}/*.md\"], depends_on: [\"{component}/{environment}\"]}]",
 		want: []string{`n/m: a/b prod-x env=prod component=c/d {"version":"1.11.4","var_files":["../../v/prod/c/d/a/b/n/m/prod-x"]} watch=c/d/*,!/x/a/b/*.md needs=c/d/prod`},
 	}, {
-		name: "the name that nothing gives", text: "projects: [{dir: a, terraform_workspace: w, var_files: [\"{name}.tfvars\"]}]",
+		name: "the name that nothing gives", text: "projects: [{dir: a, terraform_workspace: w, var_files: [\"{project}.tfvars\"]}]",
 		want: []string{`a/w: a w env= component= {"var_files":["a/w.tfvars"]}`},
 	}, {
 		name: "below, beside and at the directory itself", text: "projects: [{dir: a/b, var_files: [/a/b/x, /a/x, /x, /a/b, /b/b/x, /a/bb/x, /a/./b/../x]}]",

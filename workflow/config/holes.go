@@ -11,15 +11,14 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Placeholders are words in braces in the texts of an entry, each a key of it: what the
-// project's own file says for that key, or leaves to its defaults.
+// Placeholders are words in braces in the texts of an entry: what the project's own file says of
+// it, or leaves to the defaults. The steps of the server's workflows call these things the same.
 
 // holes are the placeholders that a kind's entries may use.
 func holes(kind workflow.Kind) []string {
-	list := variantHoles()
-	list = append(list, "name")
+	list := append(variantHoles(), "project")
 	if kind.VariantKey.Name != "" {
-		list = append(list, kind.VariantKey.Name)
+		list = append(list, "workspace")
 	}
 	return list
 }
@@ -28,7 +27,7 @@ func holes(kind workflow.Kind) []string {
 func variantHoles() []string { return []string{"environment", "component", "dir"} }
 
 // otherHoles are words that people try, and what they mean.
-var otherHoles = map[string]string{"project": "name", "path": "dir", "directory": "dir", "stage": "environment"}
+var otherHoles = map[string]string{"name": "project", "path": "dir", "directory": "dir", "stage": "environment", "variant": "workspace"}
 
 // hole is a placeholder in a text.
 type hole struct {
@@ -67,10 +66,10 @@ func holesIn(s string, glob bool) (list []hole, loose int) {
 
 // holeFault says what is wrong with the placeholders of a text, without its subject; "" when nothing is.
 func holeFault(s string, kind workflow.Kind, glob bool) string {
-	return faultOfHoles(s, holes(kind), glob)
+	return faultOfHoles(s, kind, holes(kind), glob)
 }
 
-func faultOfHoles(s string, known []string, glob bool) string {
+func faultOfHoles(s string, kind workflow.Kind, known []string, glob bool) string {
 	list, loose := holesIn(s, glob)
 	if loose >= 0 {
 		why := fmt.Sprintf("%q has a brace that belongs to no placeholder", s)
@@ -83,7 +82,7 @@ func faultOfHoles(s string, known []string, glob bool) string {
 	}
 	for _, h := range list {
 		if !slices.Contains(known, h.name) {
-			return fmt.Sprintf("%q has the unknown placeholder `{%s}`%s", s, phrase.Shown(h.name), meantHole(h.name, known))
+			return fmt.Sprintf("%q has the unknown placeholder `{%s}`%s", s, phrase.Shown(h.name), meantHole(h.name, kind, known))
 		}
 		if h.start > 0 && s[h.start-1] == '$' {
 			return fmt.Sprintf("%q has a $ before a placeholder: write `{%s}`", s, h.name)
@@ -100,7 +99,7 @@ func variantHoleFault(s string, kind workflow.Kind) string {
 				s, h.name, inBraces(variantHoles()))
 		}
 	}
-	return faultOfHoles(s, variantHoles(), false)
+	return faultOfHoles(s, kind, variantHoles(), false)
 }
 
 // dirHoleFault refuses placeholders where directories are named: these give the words for them.
@@ -116,8 +115,11 @@ func dirHoleFault(s string, kind workflow.Kind) string {
 
 func first(list []hole, _ int) []hole { return list }
 
-func meantHole(name string, known []string) string {
+func meantHole(name string, kind workflow.Kind, known []string) string {
 	word := strings.ToLower(strings.Trim(name, " {}$."))
+	if word == kind.VariantKey.Name {
+		word = "variant"
+	}
 	near := phrase.Nearest(word, known)
 	if other := otherHoles[word]; slices.Contains(known, other) {
 		near = other
@@ -191,10 +193,10 @@ func (pl *Placer) Project(e ProjectEntry, dir string) (p workflow.Project, why s
 		if p.Variant = f.text(key.Name, p.Variant, false); p.Variant != e.Variant && f.why == "" {
 			f.fault(key.Name, key.FaultOf(p.Variant))
 		}
-		f.words[key.Name] = p.VariantOrDefault()
+		f.words["workspace"] = p.VariantOrDefault()
 	}
 	p.Name = phrase.OrWord(p.Name, p.DefaultName())
-	f.words["name"], f.project = p.Name, p.Name
+	f.words["project"] = p.Name
 	p.Settings = f.settings(kind, p)
 	p.Watch = f.list("watch", p.Watch, func(s string) string { return f.watch(s) })
 	p.DependsOn = f.list("depends_on", p.DependsOn, func(s string) string { return f.text("depends_on", s, false) })
@@ -203,10 +205,9 @@ func (pl *Placer) Project(e ProjectEntry, dir string) (p workflow.Project, why s
 
 // filling puts words into the texts of one project; after the first fault it does nothing.
 type filling struct {
-	placer  *Placer
-	words   map[string]string
-	project string
-	why     string
+	placer *Placer
+	words  map[string]string
+	why    string
 }
 
 func (f *filling) fault(key, why string) {
