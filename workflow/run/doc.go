@@ -13,6 +13,7 @@
 //	  log                 what the tools printed, redacted and capped
 //	  result.json         written once, durably, at the end
 //	  home/ tmp/ work/
+//	homes/<project>       a symlink to home/ of the project's run: its HOME
 //
 // The socket carries the secrets to the runner, "ready" back when everything is
 // prepared, and "go". Before "ready", while the engine fetches, it also carries the
