@@ -89,6 +89,11 @@ func (shellEngine) Inputs(context.Context, workflow.Tree, workflow.Discovery, wo
 
 // Apply runs the workspace's script "apply" with the saved plan and the seal as its arguments.
 func (shellEngine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Result, error) {
+	for _, point := range []workflow.Point{workflow.BeforeInit, workflow.BeforePlan, workflow.BeforeApply} {
+		if err := at(ctx, job.At, point, nil); err != nil {
+			return workflow.Result{Outcome: workflow.OutcomeFailed, NotStarted: true, Reason: err.Error()}, nil
+		}
+	}
 	if err := job.Ready(ctx, workflow.StateVersion{ID: "l", Version: "7"}); err != nil {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, NotStarted: true, Reason: err.Error()}, nil
 	}
@@ -98,7 +103,18 @@ func (shellEngine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.R
 	return workflow.Result{Outcome: workflow.OutcomeSucceeded, Done: 1, Total: 1}, nil
 }
 
+// at takes a server's steps, where there are any.
+func at(ctx context.Context, take func(context.Context, workflow.Point, []byte) error, point workflow.Point, plan []byte) error {
+	if take == nil {
+		return nil
+	}
+	return take(ctx, point, plan)
+}
+
 func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Result, error) {
+	if err := at(ctx, job.At, workflow.BeforeInit, nil); err != nil {
+		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: err.Error()}, nil
+	}
 	err := job.Fetch(func() error { return shell(job, "init") })
 	if denied := new(workflow.Denied); errors.As(err, &denied) {
 		return workflow.Result{Outcome: workflow.OutcomeFailed, Passing: denied.Passing, Reason: denied.Why}, nil
@@ -129,6 +145,9 @@ func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Res
 	if err := os.WriteFile(filepath.Join(job.Files.Out, "plan"), []byte("saved plan"), 0o600); err != nil {
 		return workflow.Result{}, err
 	}
+	if err := at(ctx, job.At, workflow.BeforePlan, nil); err != nil {
+		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: err.Error()}, nil
+	}
 	err = shell(job, "plan")
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 75 {
@@ -143,7 +162,10 @@ func (shellEngine) Plan(ctx context.Context, job workflow.PlanJob) (workflow.Res
 			return workflow.Result{}, err
 		}
 	}
-	return workflow.Result{Outcome: workflow.OutcomeSucceeded, Plan: &workflow.Plan{ChangesHash: fmt.Sprintf("%x", job.Key)}}, nil
+	if err := at(ctx, job.At, workflow.AfterPlan, []byte(`{"secret": "in-the-plan"}`)); err != nil {
+		return workflow.Result{Outcome: workflow.OutcomeFailed, Reason: err.Error()}, nil
+	}
+	return workflow.Result{Outcome: workflow.OutcomeSucceeded, Plan: &workflow.Plan{ChangesHash: fmt.Sprintf("%x", job.Key), Hidden: job.Hidden}}, nil
 }
 
 func shell(job workflow.PlanJob, script string) error {
