@@ -155,10 +155,12 @@ func (s *Service) Start(ctx context.Context, worker string) error {
 		}
 		return nil
 	})
-	if err == nil {
-		s.wake(WakeInbox, WakeRequests, WakeRuns, WakePulls)
+	if err != nil {
+		return wrap(err, "ending the runs of before")
 	}
-	return wrap(err, "ending the runs of before")
+	err = s.outdateWorkflows(ctx)
+	s.wake(WakeInbox, WakeRequests, WakeRuns, WakePulls)
+	return wrap(err, "looking for plans of workflows that have changed")
 }
 
 // takeOver is Start for one live run.

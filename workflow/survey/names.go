@@ -6,6 +6,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/steps"
 )
 
 // dependencies turns the names of depends_on, base's and head's together, into
@@ -160,6 +161,11 @@ func (r *resolver) notes(projects []workflow.Project) []string {
 			phrase.SomeNames(groups[k]), k.asked, holds))
 	}
 	notes = append(notes, r.besides(projects)...)
+	sort.Strings(r.workflows)
+	notes = append(notes, r.workflows[:min(len(r.workflows), 5)]...)
+	if more := len(r.workflows) - 5; more > 0 {
+		notes = append(notes, fmt.Sprintf("This change gives %d more projects another workflow.", more))
+	}
 	sort.Slice(r.renames, func(i, j int) bool { return r.renames[i][0] < r.renames[j][0] })
 	for i, rename := range r.renames {
 		if i == 5 {
@@ -190,6 +196,20 @@ func (r *resolver) besides(projects []workflow.Project) (notes []string) {
 			phrase.SomeNames(groups[rules]), rules))
 	}
 	return notes
+}
+
+// noteWorkflow says that head asks for another workflow than base's, which a project keeps until the merge.
+func (r *resolver) noteWorkflow(p workflow.Project, asked string) {
+	text := fmt.Sprintf("This change takes the workflow %s from %s, which holds once it is merged.",
+		phrase.Name(p.Workflow), phrase.Name(p.Name))
+	if asked != "" {
+		text = fmt.Sprintf("This change gives %s the workflow %s, which holds once it is merged.", phrase.Name(p.Name), phrase.Name(asked))
+	}
+	p.Workflow = asked
+	if _, why := steps.Of(r.in.Rules, p); !why.Empty() {
+		text += " The project would then be refused: " + why.String()
+	}
+	r.workflows = append(r.workflows, text)
 }
 
 // labelledBefore reports that base asks for the same label in vain: that is not this change's doing.

@@ -110,6 +110,7 @@ type resolver struct {
 	byServer   map[workflow.ProjectKey]bool   // the server's rules say its environment
 	names      map[workflow.ProjectKey]string // the names that hold
 	renames    [][2]string                    // held name, head's name
+	workflows  []string                       // notes of projects that ask for another workflow
 	faults     *config.Faults
 }
 
@@ -125,7 +126,9 @@ func (r *resolver) trusted(h draft) workflow.Project {
 		if b.Component != "" {
 			p.Component = b.Component
 		}
-		p.Workflow = b.Workflow
+		if p.Workflow = b.Workflow; b.Workflow != h.Workflow {
+			r.noteWorkflow(p, h.Workflow)
+		}
 	}
 	if known && !r.in.BaseFaulty && slices.Equal(b.Watch, h.Watch) {
 		p.Watch = b.Watch
