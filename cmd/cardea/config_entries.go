@@ -42,6 +42,26 @@ func entriesOf(cfg config.Repo, kinds workflow.Kinds, projects []workflow.Projec
 	return append(lines, oneState(kinds, projects)...)
 }
 
+// idleEntries says which entries of a file stand for no project of its tree.
+func idleEntries(cfg config.Repo, projects []workflow.Project) (notes []string) {
+	used := map[workflow.Position]bool{}
+	for _, p := range projects {
+		used[p.Position] = true
+	}
+	done := map[int]bool{} // items with a project, or said
+	for _, e := range cfg.Projects {
+		done[e.Item] = done[e.Item] || used[e.Position]
+	}
+	for _, e := range cfg.Projects {
+		if e.Glob && !done[e.Item] {
+			done[e.Item] = true
+			notes = append(notes, fmt.Sprintf("note: `%s` in line %d stands for no project: no directory that it matches is left for it",
+				e.Dir, e.Position.Line))
+		}
+	}
+	return notes
+}
+
 // entryLine is one project as its entry asks for it.
 func entryLine(p workflow.Project, kind workflow.Kind) string {
 	parts := []string{"directory " + p.Dir}

@@ -521,6 +521,9 @@ func TestCheckConfig(t *testing.T) {
 				".cardea.yml:4:27: backend configuration `vars` of project `a/qa` is not in the repository\n.cardea.yml: 4 faults\n"},
 		{name: "a file of nearly that name", file: ".cardea.yml", discover: discover, exit: 1, text: "projects: [{dir: a, environment: prd, var_files: [\"/vars/{environment}.tfvars\"]}]\n",
 			want: ".cardea.yml:1:12: variable file `vars/prd.tfvars` of project `a` is not in the repository: did you mean `vars/prod.tfvars`?\n.cardea.yml: 1 fault\n"},
+		{name: "entries of nothing", file: ".cardea.yml", discover: discover, text: "projects:\n- {dir: a}\n- {dir: \"[a]\"}\n- dir: \"live/*\"\n  environments: {dev: {}, prod: {}}\n",
+			want: ".cardea.yml: good\n2 projects\nnote: `[a]` in line 3 stands for no project: no directory that it matches is left for it\n" +
+				"note: `live/*` in line 5 stands for no project: no directory that it matches is left for it\n"},
 		{name: "a label that is missing", file: ".cardea.yml", discover: discover, text: "projects: [{dir: \"*\", var_files: [\"{environment}.tfvars\"]}]\n",
 			want: ".cardea.yml: good\n2 projects\n" +
 				"a: directory a, var_files a/{environment}.tfvars, refused: Its entry in `.cardea.yml` cannot be used: `var_files` has `{environment}`, and the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory.\n" +

@@ -160,7 +160,8 @@ func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([
 	}
 	faults := &config.Faults{}
 	missingFiles(files, in.Kinds, r.Projects, faults)
-	return append(lines, entriesOf(head, in.Kinds, r.Projects)...), append(r.Diagnostics, faults.List()...), nil
+	lines = append(append(lines, entriesOf(head, in.Kinds, r.Projects)...), idleEntries(head, r.Projects)...)
+	return lines, append(r.Diagnostics, faults.List()...), nil
 }
 
 // plainEntries says what the entries become that name their directory, without a look at the tree.
