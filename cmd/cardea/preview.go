@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -173,12 +174,12 @@ func explain(ctx context.Context, c *console, s survey.Survey) error {
 		fmt.Fprintf(c.out, "No project is affected: %s changed.\n", counted(len(s.Checkout.Changes), "file"))
 		return nil
 	}
-	for _, a := range s.Affected {
-		refused, err := refusedWhy(ctx, s, a)
-		if err != nil {
-			return err
-		}
-		name := a.Project.Name
+	why, err := refusals(ctx, s)
+	if err != nil {
+		return err
+	}
+	for i, a := range s.Affected {
+		refused, name := why[i], a.Project.Name
 		switch {
 		case a.MovedTo != "":
 			name += " (moved)"
@@ -202,13 +203,22 @@ func explain(ctx context.Context, c *console, s survey.Survey) error {
 	return exitCode(2)
 }
 
-// refusedWhy says why an affected project would not be planned, "" where it would.
-func refusedWhy(ctx context.Context, s survey.Survey, a survey.Affected) (string, error) {
-	if a.Deleted || !a.Project.Refused.Empty() {
-		return a.Project.Refused.String(), nil
+// refusals say why affected projects would not be planned, each "" where it would.
+func refusals(ctx context.Context, s survey.Survey) ([]string, error) {
+	out := make([]string, len(s.Affected))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, a := range s.Affected {
+		if a.Deleted || !a.Project.Refused.Empty() {
+			out[i] = a.Project.Refused.String()
+			continue
+		}
+		group.Go(func() (err error) {
+			out[i], err = s.Refused(ctx, a.Project)
+			return err
+		})
 	}
-	_, refused, err := s.PlanRun(ctx, a.Project)
-	return refused, err
+	return out, group.Wait()
 }
 
 // previewer plans what a survey found.

@@ -94,6 +94,12 @@ func Read(
 	return s, nil, nil
 }
 
+// Refused says why a project of the planned tree must not be planned, "" where it may.
+func (s Survey) Refused(ctx context.Context, p workflow.Project) (string, error) {
+	in, err := s.engines.Inputs(ctx, s.Checkout.Planned, s.Found, p)
+	return in.Refused, err
+}
+
 // PlanRun is a plan run of a project as far as the trees say: what it is made
 // from and what its changes will not show. refused, a sentence, means that the
 // project must not be planned.
