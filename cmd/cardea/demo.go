@@ -96,7 +96,7 @@ func startDemo(ctx context.Context, dir, listen string, out io.Writer) (_ *demo,
 	if err != nil {
 		return nil, err
 	}
-	tool, err := terraform.Find(ctx, tools)
+	tool, err := findTool(ctx, tools, out)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +124,18 @@ func startDemo(ctx context.Context, dir, listen string, out io.Writer) (_ *demo,
 		}
 	}
 	return d, nil
+}
+
+// findTool finds terraform or tofu; where there is none, it says that it downloads one.
+func findTool(ctx context.Context, tools terraform.Tools, out io.Writer) (tool string, err error) {
+	if terraform.Installed(tools) {
+		return terraform.Find(ctx, tools)
+	}
+	err = during(out, "downloading Terraform, as neither terraform nor tofu is on PATH", "Terraform, downloaded to "+tools.Dir, func() error {
+		tool, err = terraform.Find(ctx, tools)
+		return err
+	})
+	return tool, err
 }
 
 // begin starts the GitHub, with the App and the checks that its main branch requires.
