@@ -147,6 +147,9 @@ func TestPlaceholders(t *testing.T) {
 		want: []string{`live/dev/net: live/dev/net default env=dev component=net {"var_files":["../../../dev.tfvars"]}`,
 			"tools: tools default env= component= {\"var_files\":[\"/{environment}.tfvars\"]} fault: `var_files` has `{environment}`, and the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory"},
 	}, {
+		name: "a directory that would take files out", text: "projects: [{dir: \"*\", watch: [\"{dir}/*\"]}]", dirs: []string{"!a"},
+		want: []string{"!a: !a default env= component= watch=!a/* fault: `watch` becomes \"!a/*\", which takes files out"},
+	}, {
 		name: "a directory that no workspace is called", text: "projects: [{dir: \"*\", terraform_workspace: \"{dir}\"}]", dirs: []string{"a b"},
 		want: []string{"a b/a b: a b a b env= component= fault: `terraform_workspace` \"a b\" has the character ' ', which no Terraform workspace has"},
 	}} {

@@ -198,8 +198,8 @@ func (pl *Placer) Project(e ProjectEntry, dir string) (p workflow.Project, why s
 	p.Name = phrase.OrWord(p.Name, p.DefaultName())
 	f.words["project"] = p.Name
 	p.Settings = f.settings(kind, p)
-	p.Watch = f.list("watch", p.Watch, func(s string) string { return f.watch(s) })
-	p.DependsOn = f.list("depends_on", p.DependsOn, func(s string) string { return f.text("depends_on", s, false) })
+	p.Watch = changed(p.Watch, f.watch)
+	p.DependsOn = changed(p.DependsOn, func(s string) string { return f.text("depends_on", s, false) })
 	return p, f.why
 }
 
@@ -254,16 +254,16 @@ func (f *filling) spend(key string, bytes int) {
 	}
 }
 
-// list is a list with each text changed, the same one where none changes.
-func (f *filling) list(key string, texts []string, change func(string) string) []string {
+// changed is a list with each text changed, the same one where none changes.
+func changed(texts []string, change func(string) string) []string {
 	var out []string
 	for i, s := range texts {
-		changed := change(s)
-		if changed != s && out == nil {
+		now := change(s)
+		if now != s && out == nil {
 			out = slices.Clone(texts)
 		}
 		if out != nil {
-			out[i] = changed
+			out[i] = now
 		}
 	}
 	if out == nil {
@@ -275,15 +275,15 @@ func (f *filling) list(key string, texts []string, change func(string) string) [
 // settings are the project's, with files relative to its directory.
 func (f *filling) settings(kind workflow.Kind, p workflow.Project) []byte {
 	said := map[string][]string{}
-	changed := false
+	same := true
 	for _, key := range kind.Keys {
 		files := p.Files(key)
-		made := f.list(key.Name, files, func(s string) string { return f.file(key, s, p.Dir) })
-		if changed = changed || !slices.Equal(files, made); key.Form == workflow.KeyFiles {
+		made := changed(files, func(s string) string { return f.file(key, s, p.Dir) })
+		if same = same && slices.Equal(files, made); key.Form == workflow.KeyFiles {
 			said[key.Name] = made
 		}
 	}
-	if !changed || f.why != "" {
+	if same || f.why != "" {
 		return p.Settings
 	}
 	for _, key := range kind.Keys {
@@ -329,6 +329,9 @@ func (f *filling) watch(s string) string {
 		why := workflow.GlobFault(glob)
 		if name, rooted := strings.CutPrefix(glob, "/"); rooted && why == "" {
 			why = leavesFault(name)
+		}
+		if strings.HasPrefix(text, "!") != strings.HasPrefix(s, "!") {
+			why = fmt.Sprintf("becomes %q, which takes files out", text)
 		}
 		f.fault("watch", why)
 	}
