@@ -39,6 +39,7 @@ type truth struct {
 	evidence  map[string]bool           // applies whose worker said how they ended
 	epochs    uint64                    // the highest of a lock
 	counts    map[string]int
+	promised  map[string]*promise // applies that were to follow others, by pull, project and command
 	// authorising is the apply whose last gate is being asked.
 	authorising string
 }
@@ -48,6 +49,7 @@ func newTruth() truth {
 		runs: map[string]*workflow.Run{}, recs: map[int]*workflow.PullRecord{}, locks: map[string]workflow.Lock{}, requests: map[string]*workflow.Request{},
 		written: map[string]time.Time{}, replies: map[string]workflow.Reply{}, replied: map[string]int{}, spent: map[string]string{},
 		ordered: map[string]int{}, released: map[string]bool{}, claims: map[string]int{}, evidence: map[string]bool{}, counts: map[string]int{},
+		promised: map[string]*promise{},
 	}
 }
 
@@ -61,6 +63,63 @@ type consent struct {
 	hidden      bool
 	request     string
 	void        bool
+}
+
+// promise is an apply that follows others as the model knows it.
+type promise struct {
+	user        workflow.Actor
+	fingerprint string
+	over        bool // it started, or waits no more
+}
+
+func promiseKey(n int, key workflow.ProjectKey, command string) string {
+	return fmt.Sprint(n, " ", key, " ", command)
+}
+
+// takeFollows checks who asked for applies that wait for others: a command of that very person,
+// about that plan, and each once.
+func (l *life) takeFollows(rec workflow.PullRecord, done []workflow.Request) {
+	n := rec.Pull.Number
+	there := map[string]bool{}
+	for _, f := range rec.Following {
+		key := promiseKey(n, f.Key, f.Request)
+		there[key] = f.Ended.Empty()
+		p := l.promised[key]
+		switch {
+		case p != nil && p.over && f.Ended.Empty():
+			l.wrong("I2: the apply of %s waits again, and nobody asked for that", f.Project)
+		case p != nil:
+		case !f.Ended.Empty():
+			l.wrong("I6: the apply of %s waits no more, and never did", f.Project)
+		default:
+			r := carriedOut(done, n, workflow.VerbApply)
+			at := rec.Find(f.Key)
+			if r == nil || r.ID != f.Request || r.Follow != "" || r.Actor.ID != f.By.ID || at == nil || !l.selects(*r, rec, f.Key) {
+				l.wrong("I2: the apply of %s waits, and nobody asked for that: %+v", f.Project, r)
+			}
+			if saved := l.saved[at.Run.ID]; f.Word.Fingerprint != saved.fingerprint || f.Head != rec.Pull.Head.SHA {
+				l.wrong("I4: the apply of %s waits with another plan: %+v", f.Project, f)
+			}
+			l.promised[key] = &promise{user: f.By, fingerprint: f.Word.Fingerprint}
+			l.counts["follows"]++
+		}
+	}
+	for key, p := range l.promised {
+		if strings.HasPrefix(key, fmt.Sprint(n, " ")) && !there[key] {
+			p.over = true
+		}
+	}
+}
+
+// followed checks the order of an apply that waited for others: it was promised to this person,
+// it is of the plan that was meant, and it comes once.
+func (l *life) followed(r workflow.Run) {
+	p := l.promised[promiseKey(r.Number, r.Project.Key(), r.Request)]
+	if p == nil || p.over || p.user.ID != r.Actor.ID || p.fingerprint != r.Apply.Fingerprint {
+		l.wrong("I2: the apply %s of %s starts by itself: %+v", r.ID, r.Project.Name, p)
+	}
+	p.over = true
+	l.counts["followed"]++
 }
 
 // watched is a store that shows the model each commit.
@@ -250,6 +309,10 @@ func (l *life) checkEnd(r workflow.Run) {
 // checkOrder: an apply is queued only by a command of this very actor, of a plan that they may mean.
 func (l *life) checkOrder(r workflow.Run, done []workflow.Request) {
 	req := carriedOut(done, r.Number, workflow.VerbApply)
+	if req != nil && req.Follow != "" && req.Follow == r.Request && req.Actor.ID == r.Actor.ID {
+		l.followed(r)
+		return
+	}
 	if req == nil || req.ID != r.Request || req.Actor.ID != r.Actor.ID {
 		l.wrong("I2: the apply %s was ordered by nobody: %+v", r.ID, req)
 	}
@@ -297,6 +360,7 @@ func (l *life) takePull(rec workflow.PullRecord, done []workflow.Request) {
 			}
 		}
 	}
+	l.takeFollows(rec, done)
 	l.recs[n] = &rec
 }
 

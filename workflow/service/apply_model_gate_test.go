@@ -236,6 +236,12 @@ func (l *life) checkCommands() {
 		if r.Command == nil {
 			continue
 		}
+		if r.Follow != "" { // it is told with the command
+			if !r.Done || l.replied[fmt.Sprint(r.Number, " ", r.ID)] != 0 {
+				l.wrong("I5: the turn %+v is not over, or has an answer of its own", r)
+			}
+			continue
+		}
 		of := func(key string) int { return l.replied[fmt.Sprint(r.Number, " ", key)] }
 		runs := 0
 		for _, run := range l.runs {
@@ -244,7 +250,7 @@ func (l *life) checkCommands() {
 			}
 		}
 		replies, ends := of(r.ID), of(r.ID+"/end")
-		applied := r.Command.Verb == workflow.VerbApply && runs > 0
+		applied := r.Command.Verb == workflow.VerbApply && (runs > 0 || l.promises(r.ID))
 		seen := replies == 1 || (replies == 0 && runs > 0 && (applied || r.Command.Verb == workflow.VerbPlan))
 		if !r.Done || r.Note == "" || !seen || (applied && ends != 1) || (!applied && ends != 0) {
 			l.wrong("I5: the command %+v has %d replies, %d runs and %d ends: %s", *r.Command, replies, runs, ends, r.Note)
@@ -261,6 +267,18 @@ func (l *life) checkCommands() {
 			}
 		}
 	}
+}
+
+// promises reports whether applies waited for others by a command. At rest none does any more.
+func (l *life) promises(command string) (any bool) {
+	for key, p := range l.promised {
+		if strings.HasSuffix(key, " "+command) {
+			if any = true; !p.over {
+				l.wrong("I14: the apply %s waits for ever", key)
+			}
+		}
+	}
+	return any
 }
 
 // checkHistory: what was appended is there, as it was.
@@ -288,7 +306,7 @@ type lived struct {
 
 var milestones = [...]string{
 	"approved", "approval voided", "authorised", "apply succeeded", "apply failed", "apply unknown", "apply refused", "late", "resolved",
-	"lock released", "plan succeeded", "verify succeeded",
+	"lock released", "plan succeeded", "verify succeeded", "follows", "followed",
 }
 
 func (c *lived) add(l *life) {

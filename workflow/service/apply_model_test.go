@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -66,7 +67,7 @@ func parseSteps(text string) (steps []step, err error) {
 var chances = map[string]int{
 	"push": 5, "back": 2, "base": 4, "retarget": 1, "say": 22, "button": 3, "post": 3, "twice": 2, "expand": 8, "claim": 8, "work": 16,
 	"ripen": 9, "report": 3, "time": 6, "role": 2, "github": 3, "pull": 4, "over": 3, "restart": 2, "hand": 1, "artefact": 1, "stale": 2,
-	"fault": 3, "drive": 14,
+	"fault": 3, "drive": 14, "chain": 4,
 }
 
 // randomSteps draws a life.
@@ -82,12 +83,15 @@ func randomSteps(seed uint64, length int) []step {
 	var steps []step
 	for len(steps) < length {
 		s := step{act: names[r.IntN(len(names))], a: r.IntN(1000), b: r.IntN(1000), c: r.IntN(1000), d: r.IntN(1000)}
-		s.during = r.IntN(12) == 0 && s.act != "ripen" && s.act != "drive"
+		s.during = r.IntN(12) == 0 && s.act != "ripen" && s.act != "drive" && s.act != "chain"
 		switch {
 		case s.act == "drive" && r.IntN(6) == 0: // with a script, whose code no plan shows
 			script := step{act: "push", a: s.a, b: scripts[r.IntN(len(scripts))], c: 1}
 			s.b = scripts[r.IntN(len(scripts))]
 			steps = append(append(steps, script), drive(s, r)...)
+			continue
+		case s.act == "chain":
+			steps = append(steps, chain(s, r)...)
 			continue
 		case s.act == "drive": // the whole way to an apply, so that lives get deep
 			steps = append(steps, drive(s, r)...)
@@ -127,6 +131,28 @@ func drive(s step, r *rand.Rand) []step {
 	}
 	for range 1 + r.IntN(4) {
 		steps = append(steps, step{act: "claim"}, step{act: "work", a: r.IntN(1000), b: r.IntN(1000), c: r.IntN(1000)})
+	}
+	return steps
+}
+
+// chain is a pull in which one project depends on another, on its way to the applies of both by
+// one command. Something else may happen at any step of it.
+func chain(s step, r *rand.Rand) []step {
+	steps := []step{{act: "push", a: s.a, b: []int{8, 18}[r.IntN(2)], c: 1}, {act: "ripen"}, {act: "report", a: s.a}}
+	for who := range 3 {
+		steps = append(steps, step{act: "say", a: s.a, b: who, c: sayApprove, d: 3})
+	}
+	steps = append(steps, step{act: "expand"}, step{act: "say", a: s.a, b: r.IntN(4), c: sayApply, d: 3}, step{act: "expand"})
+	others := slices.Sorted(maps.Keys(acts))
+	for range 12 {
+		if r.IntN(8) == 0 {
+			steps = append(steps, step{act: others[r.IntN(len(others))], a: r.IntN(1000), b: r.IntN(1000), c: r.IntN(1000), d: r.IntN(1000)})
+		}
+		how := 7 + r.IntN(3)
+		if r.IntN(15) == 0 {
+			how = r.IntN(12)
+		}
+		steps = append(steps, step{act: "claim"}, step{act: "work", b: how}, step{act: "expand"})
 	}
 	return steps
 }
