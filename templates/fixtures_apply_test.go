@@ -143,6 +143,37 @@ func kept() workflow.PullView {
 	return v
 }
 
+// chain is a pull that one command walks through: the first is being applied, the others follow.
+func chain() workflow.PullView {
+	app, web := planned("prod/app", "prod", newDatabase), planned("prod/web", "prod", newSubnet)
+	app.upstream, web.upstream = []string{"prod/network"}, []string{"prod/app"}
+	v := view(planned("prod/network", "prod", newSubnet), app, web, planned("dev/network", "dev", newSubnet))
+	apply(v, 3, workflow.RunFinished, workflow.OutcomeSucceeded)
+	apply(v, 0, workflow.RunRunning, "")
+	v.Projects[1].Project.DependsOn, v.Projects[2].Project.DependsOn = []string{"prod/network"}, []string{"prod/app"}
+	for i, on := range []string{1: "prod/network", 2: "prod/app"} {
+		if on == "" {
+			continue
+		}
+		p := &v.Projects[i]
+		p.WaitsFor = []workflow.Missing{need(workflow.NeedDepends, "the apply of `"+on+"`",
+			phrase.Say("%s depends on %s, which is not applied (`applying`).", phrase.Project(p.Project.Name), phrase.Name(on)),
+			phrase.Say("Apply that one first: %s.", workflow.VerbApply.About(on)))}
+		v.Following = append(v.Following, workflow.Follow{Key: p.Project.Key(), Project: p.Project.Name, By: dave, Request: "request",
+			Since: noon, Head: v.Pull.Head.SHA, On: []string{on}, Word: workflow.Approval{Fingerprint: v.Plans[p.Run.ID].Fingerprint}})
+	}
+	return v
+}
+
+// broken is that pull after the apply of the first failed.
+func broken() workflow.PullView {
+	v := chain()
+	apply(v, 0, workflow.RunFinished, workflow.OutcomeFailed).Reason = "terraform apply: quota exceeded."
+	v.Following[0].Ended = phrase.Say("The apply of `prod/network` failed.")
+	v.Following[1].Ended = phrase.Say("`prod/app` was not applied.")
+	return v
+}
+
 // applyCases are the views of pulls that somebody approves and applies.
 func applyCases() map[string]workflow.PullView {
 	many := approvable(projectsOf(8)...)
@@ -161,7 +192,9 @@ func applyCases() map[string]workflow.PullView {
 	hostileApply.Locked["a|b`c/<b>@acme</b>"] = workflow.Lock{Pull: workflow.PullKey{Number: 9}, User: evil, Why: "</b>", Since: noon}
 	pushed := lost()
 	pushed.Past, pushed.Projects, pushed.Known = pushed.Projects[:1], nil, false
-	return map[string]workflow.PullView{"unknown_pushed": pushed, "waiting": waiting(), "one_approval": approvable(planned("prod/network", "prod", newSubnet)), "many_approvals": many,
+	unlocked := applied()
+	unlocked.Locked = nil
+	return map[string]workflow.PullView{"unknown_pushed": pushed, "follows": chain(), "follows_ended": broken(), "unlocked": unlocked, "waiting": waiting(), "one_approval": approvable(planned("prod/network", "prod", newSubnet)), "many_approvals": many,
 		"applying": applying(), "applied": applied(), "verifying": verifying, "left": left, "apply_failed": partly(workflow.RunFinished),
 		"apply_failed_planning": partly(workflow.RunQueued), "outcome_unknown": lost(), "errored_state": kept(), "closed": closed, "hostile_apply": hostileApply}
 }

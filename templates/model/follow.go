@@ -71,9 +71,12 @@ func followTitle(m Model) string {
 			all++
 		}
 	}
-	who := phrase.CodeSpan(rows[0].Name()) + " follows"
+	next := slices.IndexFunc(rows, func(r Row) bool { // what waits for no other that waits
+		return !slices.ContainsFunc(rows, func(other Row) bool { return slices.Contains(r.Follows, other.Name()) })
+	})
+	who := phrase.CodeSpan(rows[max(0, next)].Name()) + " follows"
 	if n := len(rows); n > 1 {
-		who = markdown.Count(n, "project follows", "projects follow")
+		who = phrase.CodeSpan(rows[max(0, next)].Name()) + " and " + markdown.Number(n-1) + " more follow"
 	}
 	return fmt.Sprintf("%s of %s applied; %s", markdown.Number(m.Tally.Applied), markdown.Number(all), who)
 }

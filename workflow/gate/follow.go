@@ -73,7 +73,7 @@ func Follow(rec workflow.PullRecord, f workflow.Follow, now time.Time) (due bool
 	case p == nil:
 		return false, phrase.Say("%s is not part of this pull request any more.", phrase.Name(f.Project))
 	case !p.Project.Refused.Empty():
-		return false, phrase.Say("%s is refused: %s", phrase.Name(f.Project), p.Project.Refused.Within())
+		return false, phrase.Say("%s is refused: %s", phrase.Name(f.Project), p.Project.Refused)
 	case NothingLeft(*p):
 		return false, phrase.Say("%s has no changes any more, so there is nothing to apply.", phrase.Name(f.Project))
 	case f.Word.Void != "":
@@ -118,7 +118,7 @@ func idle(p workflow.ProjectRecord) phrase.Text {
 	case workflow.StatePlanFailed:
 		return phrase.Say("There is no plan of %s.", name)
 	case workflow.StateRefused:
-		return phrase.Say("%s is refused: %s", name, p.Project.Refused.Within())
+		return phrase.Say("%s is refused: %s", name, p.Project.Refused)
 	}
 	if p.Apply != nil && p.Apply.Begun() && p.Apply.ApplySucceeded() {
 		return phrase.Say("The apply of %s left something to do.", name)

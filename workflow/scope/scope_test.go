@@ -47,6 +47,11 @@ func TestAtOnce(t *testing.T) {
 	option := asked(workflow.VerbPlan)
 	option.Command.Options.Destroy = true
 	known := workflow.PullRecord{Pull: pull, Known: true, BaseSHA: "base1"}
+	turn := asked(workflow.VerbApply)
+	turn.Follow = "command"
+	waits := workflow.PullRecord{Pull: pull, Known: true, Following: []workflow.Follow{{Request: "command"}}}
+	over := workflow.PullRecord{Pull: pull, Known: true, Following: []workflow.Follow{{Request: "another"},
+		{Request: "command", Ended: phrase.Say("No.")}}}
 	for name, c := range map[string]struct {
 		request workflow.Request
 		pull    workflow.Pull
@@ -61,14 +66,16 @@ func TestAtOnce(t *testing.T) {
 		"a base that moved":         {request: workflow.Request{Kind: workflow.RequestBase, Head: "base2"}, pull: pull, record: known},
 		"a plan that is asked anew": {request: workflow.Request{Kind: workflow.RequestBase, Head: "base1", Replan: []string{"a"}},
 			pull: pull, record: known},
-		"a review":                      {workflow.Request{Kind: workflow.RequestReview}, pull, known, "asked again at the next apply"},
-		"help":                          {asked(workflow.VerbHelp), closed, known, "Answered."},
-		"status":                        {asked(workflow.VerbStatus), closed, known, "Answered."},
-		"nonsense":                      {workflow.Request{CommandFault: "What?"}, pull, known, "Not understood: What?"},
-		"an option that is not allowed": {option, pull, known, "is not allowed here"},
-		"apply, when closed":            {asked(workflow.VerbApply), closed, known, "nothing is planned or applied"},
-		"unlock, when closed":           {request: asked(workflow.VerbUnlock), pull: closed, record: known},
-		"a push, when closed":           {workflow.Request{Kind: workflow.RequestPull}, closed, known, "is closed"},
+		"a review":                       {workflow.Request{Kind: workflow.RequestReview}, pull, known, "asked again at the next apply"},
+		"a turn":                         {request: turn, pull: pull, record: waits},
+		"a turn for which nothing waits": {turn, closed, over, "Nothing waits for that any more."},
+		"help":                           {asked(workflow.VerbHelp), closed, known, "Answered."},
+		"status":                         {asked(workflow.VerbStatus), closed, known, "Answered."},
+		"nonsense":                       {workflow.Request{CommandFault: "What?"}, pull, known, "Not understood: What?"},
+		"an option that is not allowed":  {option, pull, known, "is not allowed here"},
+		"apply, when closed":             {asked(workflow.VerbApply), closed, known, "nothing is planned or applied"},
+		"unlock, when closed":            {request: asked(workflow.VerbUnlock), pull: closed, record: known},
+		"a push, when closed":            {workflow.Request{Kind: workflow.RequestPull}, closed, known, "is closed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := scope.AtOnce(gate.MayPlanInput{Rules: rules(), Pull: c.pull, Request: c.request}, c.record)
@@ -77,7 +84,7 @@ func TestAtOnce(t *testing.T) {
 				t.Errorf("got %+v, want %q", v, c.note)
 			case v != nil && !strings.Contains(v.Note, c.note):
 				t.Errorf("got %q, want %q", v.Note, c.note)
-			case v != nil && v.Reply == nil && c.request.Command != nil:
+			case v != nil && (v.Reply == nil) != (c.request.Command == nil || c.request.Follow != "") && c.request.CommandFault == "":
 				t.Error("a command without an answer")
 			}
 		})
