@@ -196,6 +196,9 @@ func explain(ctx context.Context, c *console, s survey.Survey) error {
 		for _, r := range a.Reasons {
 			fmt.Fprintf(c.out, "  because %s\n", r)
 		}
+		if w := a.Project.Workflow; w != "" {
+			fmt.Fprintf(c.out, "  its workflow `%s` is the server's: its steps run there, and not in a preview\n", w)
+		}
 	}
 	if fault {
 		return exitCode(1)

@@ -144,7 +144,9 @@ func TestFault(t *testing.T) {
 // TestHidden: a step of an apply is a hidden effect unless it runs the server's own program on
 // nothing of the tree.
 func TestHidden(t *testing.T) {
-	there := func(name string) bool { return slices.Contains([]string{"smoke.sh", "../scripts/x", "policy.rego"}, name) }
+	there := func(name string) bool {
+		return slices.Contains([]string{"smoke.sh", "../scripts/x", "policy.rego"}, name)
+	}
 	for _, tt := range []struct {
 		at     workflow.Point
 		set    string

@@ -88,6 +88,7 @@ func Read(
 	if err := s.findMoved(ctx); err != nil {
 		return s, nil, err
 	}
+	s.noteWorkflows()
 	if s.closure && len(s.Affected) > 0 {
 		s.Notes = append(s.Notes, closureNote)
 	}
@@ -141,6 +142,20 @@ func (s Survey) PlanRun(ctx context.Context, p workflow.Project) (r workflow.Run
 		r.Paths = WorkspacePaths(p, in)
 	}
 	return r, "", nil
+}
+
+// noteWorkflows says, where there is no server, that its workflows are not known.
+func (s *Survey) noteWorkflows() {
+	var names []string
+	for _, a := range s.Affected {
+		if a.Project.Workflow != "" && s.rules.Match == "" {
+			names = append(names, a.Project.Name)
+		}
+	}
+	if len(names) > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("A workflow of the server is named for %s. It is not known here, so none of its steps run: "+
+			"the server's plan may differ.", phrase.SomeNames(names)))
+	}
 }
 
 // hiddenSteps are the steps of a project's applies that may run code of the planned tree.
