@@ -97,7 +97,7 @@ func entryLine(p workflow.Project, kind workflow.Kind) string {
 	return p.Name + ": " + strings.Join(parts, ", ")
 }
 
-// oneState says which projects keep one state because nothing that says where it is tells them apart.
+// oneState says which projects keep one state, as far as entries tell: nothing in them that says where it is differs.
 func oneState(kinds workflow.Kinds, projects []workflow.Project) (notes []string) {
 	type same struct {
 		place workflow.ProjectKey
@@ -127,7 +127,7 @@ func oneState(kinds workflow.Kinds, projects []workflow.Project) (notes []string
 	}
 	for _, at := range order {
 		if names := groups[at]; len(names) > 1 {
-			notes = append(notes, fmt.Sprintf("note: %s have the same %s, so they keep one state: give each its own %s",
+			notes = append(notes, fmt.Sprintf("note: %s have the same %s, so they keep one state unless variables say where it is: give each its own %s",
 				phrase.SomeNames(names), phrase.AndList(titles[at]), phrase.OrList(titles[at][1:])))
 		}
 	}

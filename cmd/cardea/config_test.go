@@ -509,7 +509,7 @@ func TestCheckConfig(t *testing.T) {
 				"a/dev: directory a, environment dev, component a, tool tofu, var_files vars/dev.tfvars\n" +
 				"a/prod: directory a, environment prod, component a, var_files vars/prod.tfvars, depends_on c/prod\n" +
 				"c/blue: directory c, Terraform workspace blue, watch /x/*\n" +
-				"note: `a/dev`, `a/prod` have the same directory, Terraform workspace and backend_config, so they keep one state: give each its own Terraform workspace or backend_config\n"},
+				"note: `a/dev`, `a/prod` have the same directory, Terraform workspace and backend_config, so they keep one state unless variables say where it is: give each its own Terraform workspace or backend_config\n"},
 		{name: "what entries become, without a clone", file: ".cardea.yml", text: "projects: [{dir: a, backend_config: [\"{environment}.b\"], environments: {dev: {}, prod: {}}}, {dir: \"*\"}]\n",
 			want: ".cardea.yml: good\na/dev: directory a, environment dev, component a, backend_config a/dev.b\n" +
 				"a/prod: directory a, environment prod, component a, backend_config a/prod.b\n"},
