@@ -93,6 +93,9 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 		return err
 	}
 	if p.Output == "markdown" {
+		if change.head != "" {
+			view.Notes = append(view.Notes, "These plans are of a "+change.head+".")
+		}
 		fmt.Fprint(c.out, strings.TrimPrefix(templates.Summary(view, model.Links{}), templates.SummaryMarker+"\n"))
 	} else {
 		fmt.Fprint(c.out, strings.TrimPrefix(terminal.Preview(view, shape(c.out, change.head)), "\n"))

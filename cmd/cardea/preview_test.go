@@ -1,12 +1,17 @@
 package main
 
 import (
+	"io"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/run"
 )
 
@@ -33,5 +38,47 @@ func TestOwnEnvironment(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(run.Fetching{}, "Ask", "Revoke")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestDownloading: the last line of a run's log is shown while it tells of a download, and no other.
+func TestDownloading(t *testing.T) {
+	dir, id := t.TempDir(), workflow.NewID(time.Now())
+	if got := downloading(dir, id); got != "" {
+		t.Errorf("without a log: got %q", got)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "runs", id+".1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ log, want string }{
+		{"\nDownloading Terraform 1.9.0 from releases.hashicorp.com.\n", "downloading Terraform 1.9.0 from releases.hashicorp.com"},
+		{strings.Repeat("x\n", 9000) + "\nDownloading terraform_1.9.0.zip: 3.2 MB of 28.1 MB.\n", "downloading terraform_1.9.0.zip: 3.2 MB of 28.1 MB"},
+		{"Downloading \x1b[2Jx\n", "downloading x"},
+		{"Downloading x.\nDownloaded x.\n", ""},
+		{"Initializing the backend...\n", ""},
+		{"", ""},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "runs", id+".1", "log"), []byte(tt.log), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := downloading(dir, id); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+// TestProgressText: what runs is named in the order in which it began, with how long.
+func TestProgressText(t *testing.T) {
+	p := newProgress(io.Discard, 3)
+	defer p.end()
+	one := p.begin("prod/a\x1b[2J")
+	p.begin("prod/b")
+	one.begun = one.begun.Add(-3 * time.Second)
+	if got, want := p.text(4*time.Second), "… 0 of 3 planned 4s: prod/a 3s, prod/b"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	one.end("1 to add")
+	if got, want := p.text(5*time.Second), "… 1 of 3 planned 5s: prod/b"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

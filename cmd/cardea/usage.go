@@ -84,6 +84,9 @@ func usageFault(err error) string {
 		flag, _, _ := strings.Cut(text, ": ")
 		text = flag + " needs a value"
 	}
+	if words, missing := strings.CutPrefix(text, "expected "); missing {
+		text = "a word is missing after the command: " + words
+	}
 	if !strings.HasSuffix(text, "?") {
 		text += "."
 	}

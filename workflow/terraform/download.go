@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -80,10 +79,10 @@ func (r toolRequest) install(ctx context.Context, dir string) (string, error) {
 
 func (r toolRequest) installTerraform(ctx context.Context, dir string) (string, error) {
 	if r.wish.exact != nil {
-		return (&releases.ExactVersion{Product: product.Terraform, Version: r.wish.exact, InstallDir: dir, HTTPClient: http.DefaultClient,
+		return (&releases.ExactVersion{Product: product.Terraform, Version: r.wish.exact, InstallDir: dir, HTTPClient: r.client(),
 			ApiBaseURL: r.options.ReleasesURL}).Install(ctx)
 	}
-	return (&releases.LatestVersion{Product: product.Terraform, Constraints: r.wish.constraints(), InstallDir: dir, HTTPClient: http.DefaultClient,
+	return (&releases.LatestVersion{Product: product.Terraform, Constraints: r.wish.constraints(), InstallDir: dir, HTTPClient: r.client(),
 		ApiBaseURL: r.options.ReleasesURL}).Install(ctx)
 }
 

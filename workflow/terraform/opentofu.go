@@ -66,7 +66,7 @@ func (r toolRequest) installTofu(ctx context.Context, dir string) (string, error
 	}
 	r.say("Downloading OpenTofu %s: %s%s.zip.", v, release, platform())
 	file := filepath.Join(dir, archive)
-	size, err := fetchFile(ctx, release+platform()+".zip", file, sum)
+	size, err := r.fetchFile(ctx, release+platform()+".zip", file, sum)
 	if err != nil {
 		return "", fmt.Errorf("OpenTofu %s: %w", v, err)
 	}
@@ -134,12 +134,12 @@ func signedSum(ctx context.Context, key, release, file string) (string, error) {
 }
 
 // get asks for something on the web.
-func get(ctx context.Context, url string) (*http.Response, error) {
+func get(ctx context.Context, client *http.Client, url string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ var errTooLarge = errors.New("it is too large")
 
 // fetch is what stands at an address, at most so many bytes of it.
 func fetch(ctx context.Context, url string, most int64) ([]byte, error) {
-	resp, err := get(ctx, url)
+	resp, err := get(ctx, http.DefaultClient, url)
 	if err != nil {
 		return nil, err
 	}
@@ -170,8 +170,8 @@ func fetch(ctx context.Context, url string, most int64) ([]byte, error) {
 }
 
 // fetchFile writes what stands at an address into a new file, if it has the checksum.
-func fetchFile(ctx context.Context, url, name, sum string) (int64, error) {
-	resp, err := get(ctx, url)
+func (r toolRequest) fetchFile(ctx context.Context, url, name, sum string) (int64, error) {
+	resp, err := get(ctx, r.client(), url)
 	if err != nil {
 		return 0, err
 	}
