@@ -58,7 +58,7 @@ type denial struct {
 // fetch lets the engine fetch: the environment and the way to a token are there for as long as do takes.
 func (r *runner) fetch(do func() error) error {
 	f := &fetching{r: r, known: map[string]Grant{}}
-	env, err := withGitPairs(r.secrets.Fetch.Env, r.secrets.Env, r.secrets.Plain)
+	env, err := withGitPairs(r.secrets.Fetch.Env)
 	if err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ func (r *runner) gitPairs(env map[string]string, socket string) ([][2]string, er
 	if err != nil {
 		return nil, err
 	}
-	if !r.hasSSH(env) { // then sources that are written for ssh could not be fetched at all
+	if !hasSSH(env) { // then sources that are written for ssh could not be fetched at all
 		for _, ssh := range []string{"ssh://git@" + home.Hostname() + "/", "git@" + home.Hostname() + ":"} {
 			pairs = append(pairs, [2]string{"url." + github + "/.insteadOf", ssh})
 		}
@@ -252,17 +252,16 @@ func (r *runner) gitPairs(env map[string]string, socket string) ([][2]string, er
 }
 
 // hasSSH reports whether the run was given a way to log in by ssh.
-func (r *runner) hasSSH(env map[string]string) bool {
-	for _, given := range []map[string]string{env, r.secrets.Env, r.secrets.Plain} {
-		for name, value := range given {
-			switch {
-			case name == "GIT_SSH", name == "GIT_SSH_COMMAND", name == "SSH_AUTH_SOCK",
-				strings.HasPrefix(name, "GIT_CONFIG_KEY_") && strings.EqualFold(value, "core.sshCommand"):
-				return true
-			}
-		}
+func hasSSH(env map[string]string) bool {
+	all := os.Environ()
+	for name, value := range env {
+		all = append(all, name+"="+value)
 	}
-	return false
+	return slices.ContainsFunc(all, func(kv string) bool {
+		name, value, _ := strings.Cut(kv, "=")
+		return name == "GIT_SSH" || name == "GIT_SSH_COMMAND" || name == "SSH_AUTH_SOCK" ||
+			strings.HasPrefix(name, gitKey) && strings.EqualFold(value, "core.sshCommand")
+	})
 }
 
 func shellWord(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
@@ -273,8 +272,8 @@ const (
 	gitValue = "GIT_CONFIG_VALUE_"
 )
 
-// withGitPairs is an environment for fetching whose pairs of git's configuration follow those that the run has anyway.
-func withGitPairs(own map[string]string, given ...map[string]string) (map[string]string, error) {
+// withGitPairs is an environment for fetching whose pairs of git's configuration follow those of this process.
+func withGitPairs(own map[string]string) (map[string]string, error) {
 	env, pairs := map[string]string{}, [][2]string{}
 	n, err := strconv.Atoi(cmp.Or(own[gitCount], "0"))
 	if err != nil || n < 0 || n > 1000 {
@@ -288,11 +287,8 @@ func withGitPairs(own map[string]string, given ...map[string]string) (map[string
 			env[name] = value
 		}
 	}
-	for _, vars := range given {
-		if before := vars[gitCount]; before != "" {
-			env[gitCount] = before
-			break
-		}
+	if before := os.Getenv(gitCount); before != "" {
+		env[gitCount] = before
 	}
 	return env, addGitPairs(env, pairs)
 }
