@@ -3,8 +3,8 @@
 //
 // A page reads the service and the run logs and changes nothing. What it says is made by
 // package templates from the same model as comments and checks, so they never differ. A page
-// about something that is still going on reloads itself every two seconds. Its ETag is of
-// what the page is made from, so reloading costs nothing while nothing happens. A page has a
+// asks for itself again, every two seconds while something on it goes on, else every five. Its
+// ETag is of what the page is made from, so this costs nothing while nothing happens. A page has a
 // budget of bytes, and one of a pull is rendered once at a time.
 //
 // Who may see the pages is decided before this handler (pages.access).

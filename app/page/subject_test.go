@@ -33,7 +33,7 @@ func TestRunForAnything(t *testing.T) {
 		w.do(func(tx workflow.Tx) error { return tx.PutRun(r) })
 		page, project := w.body("/runs/"+id), w.body("/acme/infra/project/prod/"+id)
 		if !strings.Contains(page, "<title>prod/"+id+" · "+c.title) || !strings.Contains(page, "plan of "+c.shown+" ·") ||
-			!strings.Contains(project, "<td>"+c.shown+"</td>") {
+			!strings.Contains(project, `<td data-label="Pull">`+c.shown+"</td>") {
 			t.Errorf("%s: want %q and %q in the run's page\n%s\nand in the project's\n%s", id, c.title, c.shown, page, project)
 		}
 		if leads := strings.Contains(page+project, "/pull/"); leads != strings.Contains(c.shown, "/pull/") {

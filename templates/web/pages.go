@@ -43,7 +43,7 @@ type Head struct {
 	Title  string
 	Crumbs []Crumb
 	JSON   string // the path of the page as JSON, "" if there is none
-	Live   bool   // it will change soon: the page reloads itself
+	Live   bool   // something on it goes on: it is asked for again every two seconds, else every five
 }
 
 // Crumb is one step of the way to a page.

@@ -1,9 +1,10 @@
-// Keeps a page that is still going on up to date: reads it again every two
-// seconds and puts in what differs, so that what is open and selected stays.
-// Without it the page reloads itself (noscript).
+// Keeps a page up to date: asks for it again every two seconds while something on it goes on,
+// else every five, and puts in what differs, so that what is open and selected stays. The
+// server answers "not modified" in a few bytes while nothing happens. Without it a page about
+// something that goes on reloads itself (noscript).
 (function () {
   "use strict";
-  var wait = 2000, seen = parts(document);
+  var seen = parts(document), tag = "", failures = 0, last = Date.now(), timer, asking = false;
   // parts is what the server wrote, by which changes are noticed: people change
   // the page too, by opening things.
   function parts(doc) {
@@ -25,22 +26,49 @@
         var log = main.children[i].querySelector(".log");
         if (tail && log) { log.scrollTop = log.scrollHeight; }
       }
-      if (!next.hasAttribute("data-live")) { main.removeAttribute("data-live"); }
+      main.setAttribute("data-live", next.getAttribute("data-live"));
     }
     seen = now;
     document.title = fresh.title;
+    var icon = document.querySelector("link[rel=icon]"), mark = fresh.querySelector("link[rel=icon]");
+    if (icon && mark && icon.getAttribute("href") !== mark.getAttribute("href")) { icon.setAttribute("href", mark.getAttribute("href")); }
+    document.dispatchEvent(new Event("page"));
+  }
+  // stale says since when nothing was heard of the server: a page must not look alive that is not.
+  function stale() {
+    var at = document.getElementById("stale");
+    if (!at) { return; }
+    at.hidden = failures < 2;
+    if (failures >= 2) { at.textContent = "Not up to date since " + new Date(last).toLocaleTimeString() + ": the server does not answer. Trying again."; }
   }
   function again() {
+    clearTimeout(timer);
     var main = document.getElementById("page");
-    if (!main || !main.hasAttribute("data-live")) { return; }
-    if (document.hidden) { setTimeout(again, wait); return; }
-    fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin" })
-      .then(function (r) { if (!r.ok) { throw new Error(String(r.status)); } return r.text(); })
-      .then(function (t) { wait = 2000; swap(new DOMParser().parseFromString(t, "text/html")); })
-      .catch(function () { wait = Math.min(wait * 2, 30000); })
-      .then(function () { setTimeout(again, wait); });
+    if (!main || !main.hasAttribute("data-live") || document.hidden || asking) { return; }
+    asking = true;
+    var headers = { Accept: "text/html" };
+    if (tag) { headers["If-None-Match"] = tag; }
+    fetch(location.pathname + location.search, { headers: headers, credentials: "same-origin", cache: "no-store" })
+      .then(function (r) {
+        if (r.status === 304) { return null; }
+        if (!r.ok || r.redirected) { throw new Error(String(r.status)); }
+        tag = r.headers.get("ETag") || "";
+        return r.text();
+      })
+      .then(function (t) {
+        failures = 0; last = Date.now();
+        if (t !== null) { swap(new DOMParser().parseFromString(t, "text/html")); }
+      })
+      .catch(function () { failures++; })
+      .then(function () {
+        asking = false;
+        stale();
+        var page = document.getElementById("page"), wait = Number(page && page.getAttribute("data-live")) || 5;
+        timer = setTimeout(again, Math.min(wait * 1000 * Math.pow(2, Math.min(failures, 3)), 20000));
+      });
   }
+  document.addEventListener("visibilitychange", function () { if (!document.hidden) { again(); } });
   var log = document.querySelector(".log");
-  if (log) { log.scrollTop = log.scrollHeight; }
-  setTimeout(again, wait);
+  if (log && !location.hash) { log.scrollTop = log.scrollHeight; }
+  timer = setTimeout(again, 2000);
 })();
