@@ -183,7 +183,9 @@ func (c credential) variables(ctx context.Context, environ []string) (map[string
 	passed := c.passed(environ)
 	maps.Copy(env, passed)
 	if len(c.Exec) > 0 {
-		printed, err := c.execute(ctx, environ, passed)
+		known := maps.Clone(env)
+		maps.Copy(known, c.Env)
+		printed, err := c.execute(ctx, environ, passed, known)
 		if err != nil {
 			return nil, err
 		}

@@ -160,6 +160,8 @@ func TestCredentialExec(t *testing.T) {
 		{name: "where it is", script: `echo AT=$(pwd)`, want: map[string]string{"AT": dir}},
 		{name: "fails", script: `echo A=canary-printed; echo "no access with canary-printed to prod" >&2; exit 3`, said: "`sh` failed: exit status 3. It said: no access with *** to prod"},
 		{name: "says what looks like a secret", script: `echo "url https://bot:canary@git.example" >&2; exit 1`, said: "`sh` failed: exit status 1. It said: url https://***@git.example"},
+		{name: "says what is known", script: `echo "profile base, token canary-written and canary-in-file" >&2; exit 1`, more: `, pass_env: ["AWS_*"], env: {TOKEN: canary-written}, env_from_file: more.env`,
+			said: "`sh` failed: exit status 1. It said: profile base, token *** and ***"},
 		{name: "no variables", script: `echo canary-printed`, said: "`sh` failed: its output: line 1 is not NAME=value."},
 		{name: "no name", script: `echo canary-printed+x==`, said: "`sh` failed: its output: line 1 is not NAME=value."},
 		{name: "what is ours", script: `echo A=1; echo TF_WORKSPACE=canary`, said: "`sh` failed: its output: line 2: TF_WORKSPACE would change what a run does, not what it may reach, and cannot be a credential."},
@@ -169,7 +171,7 @@ func TestCredentialExec(t *testing.T) {
 		{name: "git's settings that do not fit", script: `echo GIT_CONFIG_COUNT=1`, said: ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg, out := configIn(t, dir, "  a: {exec: [sh, ./script]"+tt.more+"}\n", environ, map[string]string{"script": tt.script})
+			cfg, out := configIn(t, dir, "  a: {exec: [sh, ./script]"+tt.more+"}\n", environ, map[string]string{"script": tt.script, "more.env": "MORE=canary-in-file\n"})
 			if !strings.Contains(out, "cardea.yml: good") {
 				t.Fatal(out)
 			}

@@ -68,7 +68,7 @@ func repeats(name, value string, given map[string]string) bool {
 }
 
 // execute runs the entry's program and reads the variables that it prints.
-func (c credential) execute(ctx context.Context, environ []string, passed map[string]string) (map[string]string, error) {
+func (c credential) execute(ctx context.Context, environ []string, passed, known map[string]string) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.ExecTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.Exec[0], c.Exec[1:]...)
@@ -109,7 +109,7 @@ func (c credential) execute(ctx context.Context, environ []string, passed map[st
 		}
 	}
 	sentence := fmt.Sprintf("`%s` failed: %v.", c.Exec[0], err)
-	if words := c.redacted(string(said.kept), string(out.kept), passed); words != "" {
+	if words := redacted(string(said.kept), string(out.kept), known); words != "" {
 		sentence += " It said: " + words
 	}
 	return nil, told{sentence, errors.New(sentence)}
@@ -146,15 +146,14 @@ func readPrinted(text string, given, into map[string]string) error {
 	return nil
 }
 
-// redacted is the end of what a program said on stderr, without what it printed or was given.
-func (c credential) redacted(said, printed string, passed map[string]string) string {
+// redacted is the end of what a program said on stderr, without what it printed and what else its entry gives.
+func redacted(said, printed string, known map[string]string) string {
 	values, _ := secret.InFile([]byte(printed), false)
 	for line := range strings.FieldsFuncSeq(printed, func(r rune) bool { return r == '\n' || r == 0 }) {
 		_, value, _ := strings.Cut(line, "=")
 		values = append(values, line, value, unquoted(strings.TrimSpace(value)))
 	}
-	values = slices.AppendSeq(values, maps.Values(passed))
-	words := strings.Join(strings.Fields(run.NewRedactor(nil, values...).Redact(said)), " ")
+	words := strings.Join(strings.Fields(run.Secrets{Env: known, Redact: values}.Hide(said)), " ")
 	if most := 300; len(words) > most {
 		words = "… " + strings.ToValidUTF8(words[len(words)-most:], "")
 	}

@@ -66,6 +66,9 @@ func (s Secrets) redactor(out io.Writer) *Redactor {
 	return r
 }
 
+// Hide is a text without what these secrets say.
+func (s Secrets) Hide(text string) string { return s.redactor(nil).Redact(text) }
+
 // values are all the texts in these secrets that must not be seen, and wholes the files of which
 // neither all of it must be, though a line may.
 func (s Secrets) values() (out, wholes []string) {

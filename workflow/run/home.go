@@ -76,7 +76,11 @@ func (r *runner) makeHome() error {
 	if err := os.Symlink(own, aside); err != nil {
 		return err
 	}
-	return os.Rename(aside, r.job.Home)
+	err := os.Rename(aside, r.job.Home)
+	if err != nil { // what is there is no symlink, and not of ours
+		err = errors.Join(removeAll(r.job.Home), os.Rename(aside, r.job.Home))
+	}
+	return err
 }
 
 // writeHome writes files into a directory. No error holds a file's content.

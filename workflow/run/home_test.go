@@ -159,6 +159,9 @@ func TestHomeGoes(t *testing.T) {
 		}
 		nowhere(t, filepath.Dir(tr.launcher.Runs), "canary-of-")
 		tr.job.Run.ID = workflow.NewID(time.Now()) // the next run of the project takes the symlink over
+		if err := errors.Join(os.Remove(links[0]), os.MkdirAll(filepath.Join(links[0], "planted"), 0o700)); err != nil {
+			t.Fatal(err) // whatever is in its place
+		}
 		next := tr.start(t)
 		<-next.Ready()
 		if _, err := os.Stat(filepath.Join(links[0], ".aws", "config")); err != nil {

@@ -185,6 +185,7 @@ var (
 	public   = regexp.MustCompile(`(^|\s)(ssh-(rsa|dss|ed25519)|(sk-)?(ecdsa-sha2|ssh-ed25519)\S*) AAAA`)
 	netrc    = regexp.MustCompile(`^\s*(machine|default|login|password|account|macdef)(\s|$)`)
 	inNetrc  = regexp.MustCompile(`\b(login|password|account)\s+(\S+)`)
+	element  = regexp.MustCompile(`<([A-Za-z0-9_.:-]+)[^<>]*>([^<]+)</`)
 	comment  = regexp.MustCompile(`^\s*(#|;|//[^\S\n])`)
 )
 
@@ -228,6 +229,9 @@ func (f *finder) line(line string) {
 func (f *finder) odd(line string) {
 	f.add(line)
 	f.words(line)
+	for _, m := range element.FindAllStringSubmatch(line, -1) {
+		f.value(m[1], m[2])
+	}
 	if fields := strings.Split(line, ":"); len(fields) > 1 { // as in pgpass
 		f.add(fields[len(fields)-1])
 	}
