@@ -41,16 +41,51 @@ func structured(text string) (tree any, ok bool) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	if d.Decode(&tree) != nil || d.More() {
-		tree = nil
-		if yamlfile.Unmarshal([]byte(text), &tree) != nil {
-			return nil, false
-		}
+		tree = readYAML(text)
 	}
 	switch tree.(type) {
 	case map[string]any, []any:
 		return tree, true
 	}
 	return nil, false
+}
+
+// What of YAML is read as such; the rest is read line by line. The parser recurses, and needs more and more time for each key.
+const (
+	maxYAML      = 256 << 10
+	maxYAMLLines = 5000
+	maxYAMLDepth = 60
+)
+
+// yamlRisk are anchors and aliases, with which a short text can stand for a very long one, and deep levels.
+var yamlRisk = regexp.MustCompile(fmt.Sprintf(`(^|[\s\[{,:])[&*][A-Za-z0-9_]|(?m)^[ -]{%d}`, 2*maxYAMLDepth))
+
+// readYAML reads YAML, nil where it cannot or should not be read.
+func readYAML(text string) (tree any) {
+	if len(text) > maxYAML || strings.Count(text, "\n") > maxYAMLLines || strings.Count(text, "[")+strings.Count(text, "{") > maxYAMLLines || yamlRisk.MatchString(text) {
+		return nil
+	}
+	depth := 0
+	for _, r := range text {
+		switch r {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth--
+		}
+		if depth > maxYAMLDepth {
+			return nil
+		}
+	}
+	defer func() {
+		if recover() != nil { // the parser's own fault
+			tree = nil
+		}
+	}()
+	if yamlfile.Unmarshal([]byte(text), &tree) != nil {
+		return nil
+	}
+	return tree
 }
 
 // printable are the texts in a file that is not one, as a database of tokens is.

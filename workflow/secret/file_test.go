@@ -7,9 +7,11 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestInFile: of each kind of file that people have, what is secret is found by itself, in the form in which tools
@@ -82,6 +84,37 @@ func TestInFile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestInFileIsBounded: no file takes long, or much, whoever wrote it.
+func TestInFileIsBounded(t *testing.T) {
+	var many strings.Builder
+	many.WriteString("password: canary-first\n")
+	for i := range 60000 {
+		fmt.Fprintf(&many, "key%d: value %d\n", i, i)
+	}
+	for name, text := range map[string]string{
+		"keys": many.String(), "lists": "password: canary-first\nx: " + strings.Repeat("[", 100000), "items": "password: canary-first\n" + strings.Repeat("- ", 100000) + "a",
+		"levels":  "password: canary-first\nx: " + strings.Repeat("{a: ", 3000) + strings.Repeat("}", 3000),
+		"aliases": "password: canary-first\na: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d]\n",
+	} {
+		start := time.Now()
+		got, _ := InFile([]byte(text), false)
+		if took := time.Since(start); took > 20*time.Second || !slices.Contains(got, "canary-first") || len(got) > 1000 {
+			t.Errorf("%s: %d found in %s", name, len(got), took)
+		}
+	}
+}
+
+// FuzzInFile: nothing that a file holds makes us fail.
+func FuzzInFile(f *testing.F) {
+	for _, text := range []string{"a: [b, {c: d}]", "[x]\na = b", "{\"a\": 1}", "- a\n- b: |\n  c", "machine a login b password c", "-----BEGIN X PRIVATE KEY-----\na", "a:b:c", "<a>b</a>"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(_ *testing.T, text string) {
+		InFile([]byte(text), true)
+		InFile([]byte(text), false)
+	})
 }
 
 // testKey is a private key in PEM, and the lines of its body.
