@@ -384,7 +384,7 @@ func TestConfigNoFalseFaults(t *testing.T) {
 	rest := strings.Join([]string{"listen: 127.0.0.1:0", "github:", "  app_id: 7", "  private_key: " + strconv.Quote(pkcs1),
 		"  webhook_secrets: [" + testSecret + "]"}, "\n") + "\n"
 	for _, tt := range []struct{ name, text, want string }{
-		{"a tab", "listen: 127.0.0.1:0\n\tgithub: {}\n", "cardea.yml:2:"},
+		{"a tab", "listen: 127.0.0.1:0\n\tgithub: {}\n", "cardea.yml:2:1: not valid YAML: there is a tab, and YAML is indented with spaces"},
 		{"an open bracket", "github: {app_id: 7\n", "cardea.yml:1:"},
 		{"an open quote", "listen: \"x\n", "cardea.yml:1:"},
 		{"a text", "hello\n", "cardea.yml:1:1: "},

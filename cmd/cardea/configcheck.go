@@ -54,7 +54,7 @@ func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 	} else {
 		var cfg Config
 		cfg, faults = parseConfig(in.File, data, in.Environ)
-		faults = append(faults, cfg.absent...)
+		faults = config.InOrder(append(faults, cfg.absent...))
 		if warnings = cfg.Warnings; cfg.inReach != "" {
 			warnings = append(warnings, cfg.inReach)
 		}

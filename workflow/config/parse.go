@@ -39,22 +39,28 @@ func (f *Faults) Add(at workflow.Position, format string, args ...any) {
 
 // List returns the faults in the order of the file, at most 100 and one that counts the rest.
 func (f *Faults) List() []workflow.Diagnostic {
-	list := append([]workflow.Diagnostic(nil), f.list...)
+	list := InOrder(f.list)
+	if len(list) > maxFaults {
+		rest := len(list) - maxFaults
+		list = append(list[:maxFaults:maxFaults], workflow.Diagnostic{Severity: workflow.SeverityError,
+			Summary: fmt.Sprintf("%d more faults", rest), Position: workflow.Position{File: list[0].Position.File}})
+	}
+	return list
+}
+
+// InOrder sorts faults by where they stand in their file; what is in no line comes last.
+func InOrder(faults []workflow.Diagnostic) []workflow.Diagnostic {
+	list := append([]workflow.Diagnostic(nil), faults...)
 	sort.SliceStable(list, func(i, j int) bool {
 		a, b := list[i].Position, list[j].Position
 		if (a.Line == 0) != (b.Line == 0) {
-			return b.Line == 0 // what is in no line comes last
+			return b.Line == 0
 		}
 		if a.Line != b.Line {
 			return a.Line < b.Line
 		}
 		return a.Column < b.Column
 	})
-	if len(list) > maxFaults {
-		rest := len(list) - maxFaults
-		list = append(list[:maxFaults:maxFaults], workflow.Diagnostic{Severity: workflow.SeverityError,
-			Summary: fmt.Sprintf("%d more faults", rest), Position: workflow.Position{File: list[0].Position.File}})
-	}
 	return list
 }
 
@@ -143,7 +149,11 @@ func syntaxFault(file string, err error) (workflow.Position, string, string) {
 	at := workflow.Position{File: file, Line: 1, Column: 1}
 	var syntax *yamlfile.SyntaxError
 	if errors.As(err, &syntax) {
-		return positionOf(file, syntax.Token), "not valid YAML: %s", syntax.Message
+		words := syntax.Message
+		if strings.Contains(words, "found character '\t'") {
+			words = "there is a tab, and YAML is indented with spaces"
+		}
+		return positionOf(file, syntax.Token), "not valid YAML: %s", words
 	}
 	return at, "not valid YAML: %s", strings.SplitN(err.Error(), "\n", 2)[0]
 }
