@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -19,7 +21,12 @@ func (r *configReader) sayAbsent() {
 		c, at := r.cfg.credentials[name], "credentials."+name
 		r.sayUnread(name, c)
 		if c.File != "" {
-			if err := readEnvFrom(c.File, map[string]string{}); err != nil {
+			env := map[string]string{}
+			err := readEnvFrom(c.File, env)
+			if maps.Copy(env, c.Env); err == nil && c.Exec == nil && c.PassEnv == nil && gitConfigFault(env) != "" {
+				err = errors.New(gitConfigFault(env))
+			}
+			if err != nil {
 				absent.Add(c.at["env_from_file"], "`%s.env_from_file`: %v", at, err)
 			}
 		}

@@ -112,6 +112,7 @@ func TestCredentialFaults(t *testing.T) {
 		// What is not there.
 		{"no file of variables", `{env_from_file: none.env}`, "cardea.yml:2:22: `credentials.a.env_from_file`: open none.env: no such file or directory"},
 		{"a faulty one", `{env_from_file: faulty.env}`, "cardea.yml:2:22: `credentials.a.env_from_file`: faulty.env: line 2 is not NAME=value"},
+		{"git's settings that do not fit", `{env_from_file: git.env, env: {GIT_CONFIG_VALUE_0: very-secret}}`, "cardea.yml:2:22: `credentials.a.env_from_file`: GIT_CONFIG_COUNT is 1, and GIT_CONFIG_KEY_0 is missing"},
 		{"no file", `{files: {"~/a": none}}`, "cardea.yml:2:22: `credentials.a.files.~/a`: open none: no such file or directory"},
 		{"a directory", `{files: {"~/a": home}}`, "home is not a file"},
 		{"a pipe", `{files: {"~/a": /dev/null}}`, "/dev/null is not a file"},
@@ -126,7 +127,7 @@ func TestCredentialFaults(t *testing.T) {
 		{"no content", `{files: {"~/a": {from_env: NOT_THERE}}}`, "`credentials.a.files.~/a.from_env`: NOT_THERE is not in the server's environment; a run that needs it fails\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			for name, text := range map[string]string{"cardea.yml": "credentials:\n  a: " + tt.entry + "\n", "faulty.env": "A=1\nvery-secret\n", "home/x": ""} {
+			for name, text := range map[string]string{"cardea.yml": "credentials:\n  a: " + tt.entry + "\n", "faulty.env": "A=1\nvery-secret\n", "git.env": "GIT_CONFIG_COUNT=1\n", "home/x": ""} {
 				if err := writeFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
