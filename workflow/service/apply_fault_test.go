@@ -3,6 +3,7 @@ package service_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,11 @@ func (s *applyStory) deliver(guid string, req workflow.Request) {
 	s.try(func() error { _, err := s.svc.Receive(s.t.Context(), d); return err })
 	req.Repo, req.Key, req.Immediate, req.CommentedAt = repo, guid, true, s.now
 	s.try(func() error { _, _, err := s.svc.SettleDelivery(s.t.Context(), d, &req, ""); return err })
+	s.carryOut()
+}
+
+// carryOut carries out all that is due.
+func (s *applyStory) carryOut() {
 	for again := true; again; {
 		s.try(func() error {
 			due, _, err := s.svc.DueRequests(s.t.Context(), service.DueQuery{})
@@ -38,9 +44,10 @@ func (s *applyStory) deliver(guid string, req workflow.Request) {
 	}
 }
 
-// work claims and carries out all that is queued, as the worker does.
+// work claims and carries out all that is queued, as the worker does, and what that makes due.
 func (s *applyStory) work() {
 	for range 50 {
+		s.carryOut()
 		var run workflow.Run
 		var found, live bool
 		s.try(func() (err error) {
@@ -148,6 +155,13 @@ func TestEveryCommitOfAnApplyMayFail(t *testing.T) {
 	plain.serve(counted)
 	plain.play()
 	wanted := plain.outcome()
+	asked := 0 // b follows a: one command is enough
+	for _, line := range plain.history(plain.view(1).Pull.Subject()) {
+		if strings.Contains(line, "`apply`, by a comment.") {
+			asked++
+		}
+	}
+	want(t, "commands", asked, 1)
 	want(t, "outcome without faults", wanted, []string{"a applied, held true, verified true", "b applied, held true, verified true", "locks []",
 		"b is planned after a: true", "2 starts, 0 live runs"})
 	for n := 1; n <= counted.Commits(); n++ {
