@@ -1,14 +1,13 @@
 package service
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 
-	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/gate"
+	"github.com/cardea-iac/cardea/workflow/scope"
 )
 
 // refusal is why an apply ends before it started.
@@ -118,8 +117,8 @@ func (a *act) endApply(run workflow.Run, res workflow.Result) error {
 		return err
 	}
 	if wasUnknown {
-		rec.Replies = append(rec.Replies, workflow.Reply{Key: run.ID + "/late", Kind: endKind(run), To: run.Actor, At: a.now,
-			Items: []workflow.ReplyItem{endItem(run)}})
+		rec.Replies = append(rec.Replies, workflow.Reply{Key: run.ID + "/late", Kind: scope.EndKind(run), To: run.Actor, At: a.now,
+			Items: []workflow.ReplyItem{scope.EndItem(run)}})
 	} else if _, err := a.tellEnd(rec, run.Request, run.Actor); err != nil {
 		return err
 	}
@@ -218,62 +217,13 @@ func (a *act) tellEnd(rec *workflow.PullRecord, command string, by workflow.Acto
 	if err != nil {
 		return false, err
 	}
-	reply := workflow.Reply{Key: command + "/end", To: by, At: a.now}
-	rank := -1
-	kinds := []string{workflow.ReplyRefused, workflow.ReplyApplied, workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown}
-	for _, run := range runs {
-		if run.Kind != workflow.RunApply || run.Request != command {
-			continue
-		}
-		if run.State != workflow.RunFinished {
-			return false, nil
-		}
-		reply.Items = append(reply.Items, endItem(run))
-		rank = max(rank, slices.Index(kinds, endKind(run)))
+	reply, over := scope.End(rec, command, runs)
+	if !over || reply.Kind == "" || slices.ContainsFunc(rec.Replies, func(r workflow.Reply) bool { return r.Key == reply.Key }) {
+		return over && reply.Kind != "", nil
 	}
-	for _, f := range rec.Following {
-		switch {
-		case f.Request != command:
-		case f.Ended.Empty():
-			return false, nil
-		default:
-			p := rec.Find(f.Key)
-			reply.Items = append(reply.Items, workflow.ReplyItem{Project: f.Project, Fingerprint: f.Word.Fingerprint,
-				Done: p != nil && gate.NothingLeft(*p), Text: f.Ended})
-			rank = max(rank, 0)
-		}
-	}
-	if rank < 0 || slices.ContainsFunc(rec.Replies, func(r workflow.Reply) bool { return r.Key == reply.Key }) {
-		return rank >= 0, nil
-	}
-	slices.SortFunc(reply.Items, func(a, b workflow.ReplyItem) int { return cmp.Compare(a.Project, b.Project) })
-	reply.Kind = kinds[rank]
+	reply.To, reply.At = by, a.now
 	rec.Replies = append(rec.Replies, reply)
 	return true, nil
-}
-
-// endKind is the kind of reply that an apply's end is worth.
-func endKind(run workflow.Run) string {
-	switch {
-	case run.Outcome == workflow.OutcomeRefused, run.Outcome == workflow.OutcomeCancelled, run.Outcome == workflow.OutcomeSuperseded:
-		return workflow.ReplyRefused
-	case run.Outcome == workflow.OutcomeUnknown:
-		return workflow.ReplyApplyUnknown
-	case run.ApplySucceeded():
-		return workflow.ReplyApplied
-	}
-	return workflow.ReplyApplyFailed
-}
-
-func endItem(run workflow.Run) workflow.ReplyItem {
-	item := workflow.ReplyItem{Project: run.Project.Name, Fingerprint: run.Apply.Fingerprint, Done: run.ApplySucceeded(),
-		Text: phrase.Plain(run.Reason), Run: workflow.ShownRun(run)}
-	if endKind(run) == workflow.ReplyRefused {
-		if item.Missing = run.Apply.Missing; len(item.Missing) > 0 {
-			item.Text = nil
-		}
-	}
-	return item
 }
 
 // endVerify ends a verify: without changes the project has converged. Otherwise

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/scope"
 )
 
 // Receive stores a verified delivery before it is answered: when it returns nil
@@ -115,7 +115,7 @@ func (a *act) submit(req workflow.Request) (stored workflow.Request, created boo
 	}
 	return req, true, a.say(req.About(), workflow.Event{
 		Kind: workflow.EventRequest, Actor: req.Actor,
-		Text: phrase.Plain(describe(req)),
+		Text: phrase.Plain(scope.Describe(req)),
 	})
 }
 
@@ -151,33 +151,6 @@ func (a *act) settlePushes(req *workflow.Request) error {
 		req.NotBefore = last
 	}
 	return nil
-}
-
-// describe says what a request asks for, for the history.
-func describe(r workflow.Request) string {
-	switch {
-	case r.Follow != "":
-		return "What an apply waited for is done."
-	case r.CommandFault != "":
-		return "A command that was not understood."
-	case r.Command != nil && r.CheckRunID != 0:
-		return fmt.Sprintf("`%s`, by a button or a re-run of a check.", r.Command.Verb)
-	case r.Command != nil:
-		return fmt.Sprintf("`%s`, by a comment.", r.Command.Verb)
-	case r.Kind == workflow.RequestBase && len(r.Replan) > 0:
-		return fmt.Sprintf("`%s`: %s", strings.Join(r.Replan, "`, `"), r.Why)
-	case r.Kind == workflow.RequestBase:
-		return fmt.Sprintf("The branch `%s` moved to %s.", r.Action, phrase.Short(r.Head))
-	case r.Kind == workflow.RequestFacts && r.Action == "edited":
-		return "The title of the pull request was edited."
-	case r.Kind == workflow.RequestFacts && r.Action == "converted_to_draft":
-		return "The pull request was made a draft."
-	case r.Kind == workflow.RequestReview:
-		return "A review was given or dismissed."
-	case r.Head != "":
-		return fmt.Sprintf("The pull request was %s at %s.", r.Action, phrase.Short(r.Head))
-	}
-	return fmt.Sprintf("The pull request was %s.", r.Action)
 }
 
 // duePage is how many pending requests are read at a time.
@@ -397,14 +370,14 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 			return nil
 		}
 	}
-	switch n := answersTo(*rec, reply.To, a.now); {
-	case !nothingDone(reply.Kind), n < mostAnswers-1:
+	switch n := scope.AnswersTo(*rec, reply.To, a.now); {
+	case !scope.OnlySays(reply.Kind), n < scope.MostAnswers-1:
 		rec.Replies = append(rec.Replies, reply)
-	case n == mostAnswers-1:
+	case n == scope.MostAnswers-1:
 		if len(reply.Text) > 0 {
 			reply.Text = append(slices.Clone(reply.Text),
 				phrase.Say("That is answer %d within %d minutes; until they are over, more of the kind is only in the history on this pull request's page.",
-					mostAnswers, int(answersWithin.Minutes())))
+					scope.MostAnswers, int(scope.AnswersWithin.Minutes())))
 		}
 		rec.Replies = append(rec.Replies, reply)
 	}
@@ -423,28 +396,6 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 		Kind: workflow.EventRefused, Actor: req.Actor,
 		Text: phrase.All(said),
 	})
-}
-
-// A comment of ours is one of the few writes that GitHub allows an installation, and anybody
-// can cause one: answers that only tell somebody something are bounded.
-const (
-	mostAnswers   = 60
-	answersWithin = 10 * time.Minute
-)
-
-// nothingDone reports whether a kind of reply only says something.
-func nothingDone(kind string) bool {
-	return slices.Contains([]string{workflow.ReplyRefused, workflow.ReplyUnknown, workflow.ReplyStatus, workflow.ReplyHelp}, kind)
-}
-
-// answersTo is how many such replies a person was given here lately.
-func answersTo(rec workflow.PullRecord, to workflow.Actor, now time.Time) (n int) {
-	for _, r := range rec.Replies {
-		if r.To.ID == to.ID && nothingDone(r.Kind) && now.Sub(r.At) < answersWithin {
-			n++
-		}
-	}
-	return n
 }
 
 // HasDelivery reports whether the inbox has a delivery, done or not: recovery
