@@ -64,8 +64,10 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 	if err != nil {
 		return err
 	}
+	looking := newStatus(c.err, func(elapsed time.Duration) string { return "… looking for what the change affects" + since(elapsed) })
 	s, trouble, err := survey.Read(ctx, engines(""),
 		workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, change.pull, change.checkout)
+	looking.end()
 	if err != nil {
 		return err
 	}
@@ -131,6 +133,9 @@ func hurried(c *console, scratch string) (stop func()) {
 				os.Exit(1)
 			}
 			first = false
+			if isTerminal(c.err) { // what is being planned is said there
+				fmt.Fprint(c.err, clearLine)
+			}
 			fmt.Fprintln(c.err, "cardea: stopping; terraform lets go of its locks first, which may take a minute. Interrupt again to leave now.")
 		}
 	}()
