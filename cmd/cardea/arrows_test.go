@@ -55,7 +55,9 @@ var arrows = map[string][]string{
 	"internal/localgithub": {"internal/localgithub"},
 
 	"workflow/terraform/planjson": {"workflow", "workflow/plan", "internal/phrase"},
-	"workflow/terraform/tfconfig": {"workflow", "internal/phrase"},
+	"workflow/terraform/tfconfig": {"workflow", "workflow/terraform/early", "workflow/terraform/syntax", "internal/phrase"},
+	"workflow/terraform/early":    {"workflow/terraform/syntax"},
+	"workflow/terraform/syntax":   {},
 }
 
 // forbidden are outside packages that a room must never need.
@@ -63,6 +65,8 @@ var forbidden = map[string][]string{
 	"workflow/plan":               {"os", "net/http", "github.com/hashicorp"},
 	"workflow/terraform/planjson": {"os", "net/http", "github.com/hashicorp"},
 	"workflow/terraform/tfconfig": {"os/exec", "net/http", "github.com/hashicorp/terraform", "github.com/hashicorp/hc-install"},
+	"workflow/terraform/early":    {"os", "net/http", "github.com/hashicorp/terraform", "github.com/hashicorp/hc-install"},
+	"workflow/terraform/syntax":   {"os", "net/http", "github.com/hashicorp/terraform", "github.com/hashicorp/hc-install"},
 
 	"workflow":         theOutside,
 	"workflow/config":  theOutside,

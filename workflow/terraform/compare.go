@@ -59,6 +59,7 @@ type modulesLook struct {
 	places        map[string]string
 	read          map[string]map[string]tfconfig.ModuleCall // directory -> name -> call
 	evaluates     bool                                      // the tool computes sources
+	early         map[string]string                         // by key: what computed sources were worked out to be
 }
 
 // inFetched stands for the place of a module that is not the repository's.
@@ -76,7 +77,7 @@ func (p *planning) sameModules() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading the list of modules: %w", err)
 	}
-	l := modulesLook{evaluates: p.tool.name == tfconfig.Tofu, places: map[string]string{}, read: map[string]map[string]tfconfig.ModuleCall{}}
+	l := modulesLook{evaluates: p.tool.name == tfconfig.Tofu, early: p.expected.Early, places: map[string]string{}, read: map[string]map[string]tfconfig.ModuleCall{}}
 	if l.root, err = filepath.EvalSymlinks(p.job.Files.Workspace); err != nil {
 		return err
 	}
@@ -170,7 +171,13 @@ func (l modulesLook) installed(key string) error {
 	case c.Computed && !l.evaluates:
 		return differs("the source of module `%s` of `%s` is computed, and Terraform takes it as it is written", name, from)
 	case c.Computed:
-		return nil
+		want, known := l.early[key]
+		if !known || l.leads(want, place) {
+			return nil
+		}
+		return failed("The source of module `%s` of `%s` is computed. By the code and the project's var files it is %s, but in this run it is %s. "+
+			"Give the variables that it is made from in a var file of the project: a variable of the environment (`TF_VAR_…`) cannot be seen when Cardea reads the files.",
+			name, from, sourceWords(want), sourceWords(place))
 	case c.Dir == "" && place != inFetched:
 		return differs("module `%s` of `%s` is `%s`, and was read as one that is fetched", name, from, place)
 	case c.Dir != "" && place == inFetched:
@@ -178,10 +185,27 @@ func (l modulesLook) installed(key string) error {
 	case c.Dir == "":
 		return nil
 	}
-	if want, err := l.place(filepath.Join(l.root, filepath.FromSlash(c.Dir))); err != nil || want != place {
+	if !l.leads(c.Dir, place) {
 		return differs("module `%s` of `%s` is `%s`, and was read as `%s`", name, from, place, c.Dir)
 	}
 	return nil
+}
+
+// leads reports whether a directory that was read, "" for a module that is fetched, is the place where one is installed.
+func (l modulesLook) leads(dir, place string) bool {
+	if dir == "" {
+		return place == inFetched
+	}
+	want, err := l.place(filepath.Join(l.root, filepath.FromSlash(dir)))
+	return err == nil && want == place
+}
+
+// sourceWords are a place where a module is from.
+func sourceWords(place string) string {
+	if place == "" || place == inFetched {
+		return "a module that is fetched"
+	}
+	return "`" + place + "`"
 }
 
 // sameBackend compares the backend that was configured, by its type and by what
@@ -217,6 +241,10 @@ func (p *planning) sameBackend() error {
 		was, read := x.State[name]
 		if was == now[name] || !read && x.Partial {
 			continue
+		}
+		if x.Evaluated {
+			return failed("The backend's `%s`, which says where the state is, is not what it is by the code and the project's var files. "+
+				"Give the variables that the backend is made from in a var file of the project: a variable of the environment (`TF_VAR_…`) cannot be seen when Cardea reads the files.", name)
 		}
 		return differs("the backend's `%s`, which says where the state is, is another one", name)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/terraform-exec/tfexec"
 
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
@@ -46,7 +47,7 @@ func ephemeral(dir string) bool {
 		if err != nil {
 			continue
 		}
-		f, _ := tfconfig.ParseHCL(e.Name(), data)
+		f, _ := syntax.ParseHCL(e.Name(), data)
 		if f == nil || f.Body == nil {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/terraform-exec/tfexec"
 
 	"github.com/cardea-iac/cardea/workflow"
@@ -78,6 +79,28 @@ func (p *planning) runInit() error {
 		}
 	}
 	return fault
+}
+
+// early are the commands of OpenTofu that evaluate the configuration early and take var files for it since
+// 1.8.0, by the names of the variables with which they are given arguments. Plans get theirs as options.
+var early = []string{"init", "workspace_select", "workspace_new", "state_pull", "show"}
+
+// giveVarFiles lets OpenTofu's commands have the project's var files: sources of modules, backends and
+// encryption may be made from them. terraform-exec has no option for it.
+func (p *planning) giveVarFiles() error {
+	if p.tool.name != tfconfig.Tofu || len(p.settings.VarFiles) == 0 || p.tool.version.Core().LessThan(version.Must(version.NewVersion("1.8.0"))) {
+		return nil
+	}
+	var args []string
+	for _, f := range p.settings.VarFiles {
+		args = append(args, quoteShell("-var-file="+f))
+	}
+	for _, command := range early {
+		if err := os.Setenv("TF_CLI_ARGS_"+command, strings.Join(args, " ")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fetching is where modules and providers come.

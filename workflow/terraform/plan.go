@@ -112,7 +112,7 @@ func (p *planning) run() error {
 	if p.tool.because != "" {
 		p.notes = append(p.notes, fmt.Sprintf("It is planned with %s %s, %s.", title(p.tool.name), p.tool.version, p.tool.because))
 	}
-	if err := p.start(); err != nil {
+	if err := errors.Join(p.giveVarFiles(), p.start()); err != nil {
 		return err
 	}
 	steps := []func() error{p.sameTool, p.look, p.at(workflow.BeforeInit), p.inPart(p.init), p.compare, p.selectWorkspace,

@@ -17,6 +17,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/cardea-iac/cardea/workflow/terraform/planjson"
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
@@ -118,7 +119,7 @@ var (
 )
 
 func (w *writing) file(name string, data []byte) {
-	f, diags := tfconfig.ParseHCL(name, data)
+	f, diags := syntax.ParseHCL(name, data)
 	if f == nil || f.Body == nil || diags.HasErrors() {
 		w.dynamic["*"] = true // too deep for us, if not for terraform
 		return
@@ -176,7 +177,7 @@ func (w *writing) functions(body *hclsyntax.Body) {
 func (w *writing) strings(node hclsyntax.Node) {
 	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics { // the visitor reports nothing
 		if l, ok := n.(*hclsyntax.LiteralValueExpr); ok {
-			if text, ok := tfconfig.Printed(l.Val); ok && l.Val.Type() == cty.String {
+			if text, ok := syntax.Printed(l.Val); ok && l.Val.Type() == cty.String {
 				w.literal(text)
 			}
 		}
@@ -193,8 +194,8 @@ func (w *writing) literal(text string) {
 
 // jsonStrings notes the strings of a JSON file, and those in their templates.
 func (w *writing) jsonStrings(data []byte) {
-	v := tfconfig.EveryKey(data)
-	if !tfconfig.ReadableStrings(v) {
+	v := syntax.EveryKey(data)
+	if !syntax.ReadableStrings(v) {
 		w.dynamic["*"] = true
 	}
 	var visit func(any)
@@ -202,7 +203,7 @@ func (w *writing) jsonStrings(data []byte) {
 		switch v := v.(type) {
 		case string:
 			w.literal(v)
-			if expr := tfconfig.ParseTemplate(v); expr != nil {
+			if expr := syntax.ParseTemplate(v); expr != nil {
 				w.strings(expr)
 			}
 		case []any:

@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +30,42 @@ func Terraform(t testing.TB) string {
 		t.Fatal("these tests need terraform on PATH (1.5 or newer; https://developer.hashicorp.com/terraform/install)")
 	}
 	return p
+}
+
+// TofuVersion is the version of OpenTofu that Tofu builds; tofuSum is its source's checksum.
+const (
+	TofuVersion = "1.10.6"
+	tofuSum     = "h1:J57O7HrW7gakftSLFQr+/p7fniZjZ3FQLFyzv4XsSmQ="
+)
+
+// Tofu returns the path of the real OpenTofu, built once from the Go module proxy, which takes some
+// minutes, and kept as the providers are.
+func Tofu(t testing.TB) string {
+	t.Helper()
+	return built(t, "tofu", TofuVersion, func(aside string) *exec.Cmd {
+		source := aside + "-source"
+		if err := os.MkdirAll(source, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(source) })
+		fetch := exec.Command("go", "mod", "download", "-json", "github.com/opentofu/opentofu@v"+TofuVersion)
+		fetch.Env, fetch.Dir = append(os.Environ(), "GOFLAGS="), source
+		out, err := fetch.Output()
+		var module struct{ Dir, Sum, Error string }
+		if jsonErr := json.Unmarshal(out, &module); err != nil || jsonErr != nil {
+			t.Fatalf("fetching OpenTofu %s from the module proxy: %v %s", TofuVersion, errors.Join(err, jsonErr), module.Error)
+		}
+		if module.Sum != tofuSum {
+			t.Fatalf("the module proxy's OpenTofu %s has the checksum %s, want %s", TofuVersion, module.Sum, tofuSum)
+		}
+		if err := os.CopyFS(source, os.DirFS(module.Dir)); err != nil { // it is built in its own module, whose go.sum holds the rest
+			t.Fatal(err)
+		}
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X github.com/opentofu/opentofu/version.dev=no",
+			"-o", filepath.Join(aside, "tofu"), "./cmd/tofu")
+		cmd.Env, cmd.Dir = append(os.Environ(), "GOFLAGS=", "CGO_ENABLED=0", "GOWORK=off"), source
+		return cmd
+	})
 }
 
 // Mirror returns a new provider mirror in terraform's unpacked layout that holds

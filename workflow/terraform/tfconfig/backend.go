@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // backend finds out where the project's state lives: its identity, and whether
@@ -23,6 +24,17 @@ func (g *gathering) backend(own workflow.Module) error {
 	b := *block
 	attributes, computed := maps.Clone(b.Attributes), slices.Clone(b.Computed)
 	parts := []string{b.Hash}
+	known := maps.Clone(attributes)
+	computed, err := g.evaluateBackend(b, attributes, computed)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		if _, literal := known[name]; !literal {
+			parts = append(parts, name, attributes[name])
+			g.expected.Evaluated = true
+		}
+	}
 	for _, f := range g.settings.BackendConfig {
 		name := path.Join(g.dir, f)
 		if path.IsAbs(f) || leaves(name) {
@@ -30,12 +42,12 @@ func (g *gathering) backend(own workflow.Module) error {
 		}
 		c, err := g.reader.backendConfig(g.tree, name)
 		if err != nil {
-			continue // refused already, or unreadable and reported by named
+			continue // refused already, or syntax.Unreadable and reported by named
 		}
 		parts = append(parts, c.hash)
 		computed = overlay(attributes, computed, *c)
 	}
-	maps.DeleteFunc(attributes, func(_, value string) bool { return value == null })
+	maps.DeleteFunc(attributes, func(_, value string) bool { return value == syntax.Null })
 	g.facets.backend = Hash(parts...)
 	x := &g.expected
 	x.Backend, x.State, x.Partial = b.Type, StateNames(b.Type, attributes), len(computed) > 0
@@ -100,8 +112,8 @@ func (r *Reader) backendConfig(tree fs.FS, name string) (*backendConfig, error) 
 		return nil, err
 	}
 	c := &backendConfig{hash: Hash(string(data)), attributes: map[string]string{}}
-	if f, diags := ParseHCL(name, data); !diags.HasErrors() {
-		c.computed = flatten(c.attributes, "", f.Body)
+	if f, diags := syntax.ParseHCL(name, data); !diags.HasErrors() {
+		c.computed = syntax.Flatten(c.attributes, "", f.Body)
 	} else {
 		c.computed = []string{"*"}
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // isValues reports whether a file has values of variables: plans of the directory read it unasked, or an entry names it.
@@ -34,14 +36,14 @@ func (w *walker) values(dir string, files []fs.DirEntry) ([]source, error) {
 
 // values reads a file with values of variables, which may be paths. Its faults are the tool's to report.
 func (p *parser) values(name string, data []byte) {
-	f, _ := ParseHCL(name, data)
+	f, _ := syntax.ParseHCL(name, data)
 	if f == nil || f.Body == nil {
 		return
 	}
 	var v any
 	if body, ok := f.Body.(*hclsyntax.Body); ok {
-		p.blocks = append(p.blocks, block{file: name, kind: "values", body: body})
+		p.blocks = append(p.blocks, syntax.Block{File: name, Kind: "values", Body: body})
 	} else if json.Unmarshal(data, &v) == nil {
-		p.blocks = append(p.blocks, block{file: name, kind: "values", body: expression(v)})
+		p.blocks = append(p.blocks, syntax.Block{File: name, Kind: "values", Body: syntax.Expression(v)})
 	}
 }

@@ -15,9 +15,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
+
+// unexported leaves out what has no meaning of its own.
+var unexported = cmpopts.IgnoreUnexported(Backend{})
 
 func discover(t testing.TB, e *Reader, files fs.FS) workflow.Discovery {
 	t.Helper()
@@ -119,7 +123,7 @@ resource "terraform_data" "x" {
 				}
 				got[dir] = m
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := cmp.Diff(tt.want, got, unexported); diff != "" {
 				t.Errorf("modules (-want +got):\n%s", diff)
 			}
 		})
@@ -261,7 +265,7 @@ func TestDiscoverCache(t *testing.T) {
 		t.Errorf("parsed %d directories after one change, want 52", got)
 	}
 	plain := discover(t, New(""), files)
-	if diff := cmp.Diff(plain, second, cmp.AllowUnexported(workflow.Discovery{})); diff != "" {
+	if diff := cmp.Diff(plain, second, cmp.AllowUnexported(workflow.Discovery{}), unexported); diff != "" {
 		t.Errorf("with and without cache (-without +with):\n%s", diff)
 	}
 	if got := second.Modules["moved/p08"].Calls; len(got) != 1 || got[0] != "moved/modules/m" {
@@ -297,7 +301,7 @@ func TestDiscoverSymlink(t *testing.T) {
 	if b := ownOf(got).Backend; b == nil || b.Type != "s3" {
 		t.Errorf("got backend %+v, want that of the linked file", b)
 	}
-	if diff := cmp.Diff([]string{"shared/backend.tf"}, got.Links); diff != "" {
+	if diff := cmp.Diff([]string{"shared/backend.tf"}, got.Links, unexported); diff != "" {
 		t.Errorf("links (-want +got):\n%s", diff)
 	}
 }
@@ -327,14 +331,14 @@ func TestDiscoverFollowsSymlinks(t *testing.T) {
 		"data":   {nil, []string{"json", "vars/a.tfvars"}},
 		"circle": {[]string{"circle/m"}, nil},
 	} {
-		if diff := cmp.Diff(want.calls, got.Modules[dir].Calls); diff != "" {
+		if diff := cmp.Diff(want.calls, got.Modules[dir].Calls, unexported); diff != "" {
 			t.Errorf("%s: calls (-want +got):\n%s", dir, diff)
 		}
-		if diff := cmp.Diff(want.links, got.Modules[dir].Links); diff != "" {
+		if diff := cmp.Diff(want.links, got.Modules[dir].Links, unexported); diff != "" {
 			t.Errorf("%s: links (-want +got):\n%s", dir, diff)
 		}
 	}
-	if diff := cmp.Diff([]string{"circle", "data", "far", "own"}, got.Roots(nil)); diff != "" {
+	if diff := cmp.Diff([]string{"circle", "data", "far", "own"}, got.Roots(nil), unexported); diff != "" {
 		t.Errorf("roots (-want +got):\n%s", diff)
 	}
 }

@@ -19,6 +19,10 @@ type Expected struct {
 	Backend string            `json:"backend,omitempty"`
 	State   map[string]string `json:"state,omitempty"`
 	Partial bool              `json:"partial,omitempty"`
+	// Early are the computed sources that were worked out, by module ("a.b"): the directory, "" of one
+	// that is fetched. Evaluated: what the backend says was worked out, too.
+	Early     map[string]string `json:"early,omitempty"`
+	Evaluated bool              `json:"evaluated,omitempty"`
 	// Required are what its modules require of the tool's version, its own first; Pinned are the
 	// version files that hold, by tool, where its entry names no version.
 	Required []Wanted          `json:"required,omitempty"`

@@ -24,7 +24,7 @@ func (r *Reader) Inputs(ctx context.Context, t workflow.Tree, d workflow.Discove
 	if err != nil {
 		return workflow.Inputs{}, err
 	}
-	g.in = workflow.Inputs{Dir: g.dir, Modules: closure(d, g.tool, g.dir)}
+	g.in = workflow.Inputs{Dir: g.dir}
 	if err := g.gather(); err != nil {
 		return workflow.Inputs{}, fmt.Errorf("inputs of %s: %w", p.Name, err)
 	}
@@ -60,21 +60,22 @@ func (r *Reader) States(ctx context.Context, t workflow.Tree, d workflow.Discove
 
 // gathering collects one project's inputs.
 type gathering struct {
-	reader   *Reader
-	ctx      context.Context
-	tree     fs.FS // Tree.FS: the Tree itself would hide its methods
-	id       string
-	tool     string // that will run, "" where that is not certain
-	facets   facets
-	expected Expected
-	found    workflow.Discovery
-	project  workflow.Project
-	settings Settings
-	dir      string
-	in       workflow.Inputs
-	listed   []string          // of all files of the tree, once they are listed
-	digest   map[string]string // path -> mode and id, or what else is known of it
-	plain    map[string]string // likewise, of what is no configuration
+	reader    *Reader
+	ctx       context.Context
+	tree      fs.FS // Tree.FS: the Tree itself would hide its methods
+	id        string
+	tool      string // that will run, "" where that is not certain
+	facets    facets
+	expected  Expected
+	evaluated *evaluated
+	found     workflow.Discovery
+	project   workflow.Project
+	settings  Settings
+	dir       string
+	in        workflow.Inputs
+	listed    []string          // of all files of the tree, once they are listed
+	digest    map[string]string // path -> mode and id, or what else is known of it
+	plain     map[string]string // likewise, of what is no configuration
 }
 
 func (g *gathering) gather() error {
@@ -84,7 +85,7 @@ func (g *gathering) gather() error {
 	} else if !ok {
 		g.refuse("`%s` has no Terraform files.", g.dir)
 	}
-	steps := []func() error{g.modules, g.versionFiles, g.varFiles, g.watch, g.nobodys, g.lockFile, func() error { return g.backend(own) }}
+	steps := []func() error{g.evaluate, g.modules, g.versionFiles, g.varFiles, g.watch, g.nobodys, g.lockFile, func() error { return g.backend(own) }}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -99,6 +100,9 @@ func (g *gathering) gather() error {
 		delete(g.plain, path.Join(g.dir, f))
 	}
 	g.in.FilesDigest = hashed(g.plain)
+	if len(g.evaluated.sources) > 0 {
+		g.expected.Early = g.evaluated.sources
+	}
 	g.in.Facets, g.in.Expected = g.facets.of(g.in.Known), g.expected.JSON()
 	return nil
 }

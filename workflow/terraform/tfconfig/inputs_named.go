@@ -51,7 +51,7 @@ func (g *gathering) names(n namedFiles, links []string) error {
 		}
 	}
 	for _, p := range n.parts {
-		if p.Anywhere() {
+		if p.Anywhere() || p.Source && !g.in.AnyFile { // where a source that is known leads is a module
 			continue
 		}
 		g.in.Files = append(g.in.Files, p.Below)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 func inputs(t testing.TB, files fs.FS, p workflow.Project) workflow.Inputs {
@@ -68,8 +69,8 @@ func TestInputsRefused(t *testing.T) {
 		{name: "does not parse", files: map[string]string{"a/x.tf": s3, "a/y.tf": "\nresource {\n"}, want: "a/y.tf line 2 cannot be read as the tool would read it: "},
 		{name: "a module does not parse", files: map[string]string{"a/x.tf": s3 + "module \"m\" { source = \"../m\" }", "m/y.tf.json": `{"module": `}, want: "m/y.tf.json line 1 cannot be read"},
 		{name: "another module does not parse", files: map[string]string{"a/x.tf": s3, "m/y.tf.json": `{"module": `}},
-		{name: "too large", files: map[string]string{"a/x.tf": s3, "a/y.tf": "#" + strings.Repeat(" ", maxFileBytes)}, want: "a/y.tf line 1 cannot be read as the tool would read it: The file cannot be read. It is larger than 4 MB."},
-		{name: "too large, and ignored", files: map[string]string{"a/x.tf": s3, "a/.y.tf": "#" + strings.Repeat(" ", maxFileBytes), "a/y.tf~": "nonsense {", "a/#y.tf#": "nonsense {", "a/.#y.tf": "nonsense {", "a/y.TF": "nonsense {"}},
+		{name: "too large", files: map[string]string{"a/x.tf": s3, "a/y.tf": "#" + strings.Repeat(" ", syntax.MaxFileBytes)}, want: "a/y.tf line 1 cannot be read as the tool would read it: The file cannot be read. It is larger than 4 MB."},
+		{name: "too large, and ignored", files: map[string]string{"a/x.tf": s3, "a/.y.tf": "#" + strings.Repeat(" ", syntax.MaxFileBytes), "a/y.tf~": "nonsense {", "a/#y.tf#": "nonsense {", "a/.#y.tf": "nonsense {", "a/y.TF": "nonsense {"}},
 		{name: "too deep", files: map[string]string{"a/x.tf": s3, "a/y.tf": "locals { x = " + strings.Repeat("(", 6000) + " }"}, want: "It is nested too deeply."},
 		{name: "UTF-16", files: map[string]string{"a/x.tf": s3, "a/y.tf": "\xff\xfem\x00o\x00d\x00"}, want: "a/y.tf line 1 cannot be read"},
 		{name: "a byte-order mark", files: map[string]string{"a/x.tf": "\ufeff" + s3}},

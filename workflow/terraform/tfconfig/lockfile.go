@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // LockFile is what a dependency lock file is called.
@@ -22,7 +23,7 @@ type LockedProvider struct {
 // Positions of diagnostics have no file.
 func ParseLockFile(data []byte) (map[string]LockedProvider, []workflow.Diagnostic) {
 	out := map[string]LockedProvider{}
-	f, diags := ParseHCL("", data)
+	f, diags := syntax.ParseHCL("", data)
 	p := newParser()
 	p.report(diags)
 	if f == nil {
@@ -33,14 +34,14 @@ func ParseLockFile(data []byte) (map[string]LockedProvider, []workflow.Diagnosti
 		attrs, _ := b.Body.JustAttributes()
 		var l LockedProvider
 		if a := attrs["version"]; a != nil {
-			l.Version, _ = literalString(a.Expr)
+			l.Version, _ = syntax.Literal(a.Expr)
 		}
 		if a := attrs["hashes"]; a != nil {
 			v, diags := a.Expr.Value(nil)
 			if !diags.HasErrors() && v.CanIterateElements() {
 				for it := v.ElementIterator(); it.Next(); {
 					_, e := it.Element()
-					if h, ok := Printed(e); ok {
+					if h, ok := syntax.Printed(e); ok {
 						l.Hashes = append(l.Hashes, h)
 					}
 				}

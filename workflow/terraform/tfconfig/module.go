@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // module is what one directory's files say, with every path and position
@@ -124,7 +125,7 @@ type parser struct {
 	required  map[string]string // local name -> source address
 	providers []string          // texts of provider and required_providers blocks
 	overrides []func()          // what override files lay over the rest, in their order
-	blocks    []block
+	blocks    []syntax.Block
 	commands  []string // names of files with commands
 	text      []byte   // of the file being read
 	json      bool
@@ -137,7 +138,7 @@ func newParser() *parser {
 // file reads one file. What does not parse is reported, the rest still counts.
 func (p *parser) file(name string, data []byte) {
 	p.text, p.json = data, strings.HasSuffix(name, ".json")
-	f, diags := ParseHCL(name, data)
+	f, diags := syntax.ParseHCL(name, data)
 	p.report(diags)
 	if f == nil || f.Body == nil {
 		return
@@ -159,12 +160,12 @@ func (p *parser) file(name string, data []byte) {
 		}
 	}
 	if p.json {
-		blocks, ok := jsonBlocks(name, data)
+		blocks, ok := syntax.JSONBlocks(name, data)
 		if p.blocks = append(p.blocks, blocks...); !ok {
-			p.report(unreadable(name, "is nested too deeply"))
+			p.report(syntax.Unreadable(name, "is nested too deeply"))
 		}
 	} else {
-		p.blocks = append(p.blocks, nativeBlocks(name, f.Body)...)
+		p.blocks = append(p.blocks, syntax.NativeBlocks(name, f.Body)...)
 	}
 }
 
@@ -233,8 +234,8 @@ func (p *parser) require(b *hcl.Block, override bool) {
 		pairs, diags := hcl.ExprMap(a.Expr) // a string is the old form of a version
 		if !diags.HasErrors() {
 			for _, pair := range pairs {
-				key, _ := literalString(pair.Key)
-				if s, ok := literalString(pair.Value); ok && key == "source" {
+				key, _ := syntax.Literal(pair.Key)
+				if s, ok := syntax.Literal(pair.Value); ok && key == "source" {
 					source = s
 				}
 			}
@@ -249,8 +250,9 @@ func (p *parser) backend(b *hcl.Block, override bool) {
 	if b.Type == "backend" {
 		backend.Type = b.Labels[0]
 	}
-	backend.Computed = flatten(backend.Attributes, "", b.Body)
-	maps.DeleteFunc(backend.Attributes, func(_, value string) bool { return value == null })
+	backend.Computed = syntax.Flatten(backend.Attributes, "", b.Body)
+	backend.expressions = syntax.ExpressionsOf(b.Body, backend.Computed)
+	maps.DeleteFunc(backend.Attributes, func(_, value string) bool { return value == syntax.Null })
 	backend.Hash = Hash(backend.Type, p.blockText(b))
 	if !override && p.module.backend != nil {
 		p.refuse(b.DefRange, "The backend is configured twice", fmt.Sprintf("The first is in line %d of %s.", p.module.backend.Position.Line, p.module.backend.Position.File))
@@ -294,7 +296,7 @@ func (p *parser) call(b *hcl.Block, override bool) {
 // literalSource is a source as either tool reads it. In JSON, Terraform takes a
 // template for plain text and OpenTofu evaluates it: that is not literal.
 func (p *parser) literalSource(e hcl.Expression) (string, bool) {
-	s, ok := literalString(e)
+	s, ok := syntax.Literal(e)
 	if ok && p.json && (strings.Contains(s, "${") || strings.Contains(s, "%{")) {
 		return "", false
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -44,6 +46,8 @@ type Backend struct {
 	Type       string            // "s3", "http", "local", "cloud", ...
 	Attributes map[string]string // literal attributes only, flattened with "."
 	Computed   []string          // attributes that are not literal, so that Attributes lack them
+	// expressions are what computed ones are made from, where that is known.
+	expressions map[string]hclsyntax.Expression
 	// Hash is of the block's text without comments; it covers attributes that are not literal.
 	Hash     string
 	Position workflow.Position

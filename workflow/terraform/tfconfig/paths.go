@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // fileFunctions read the file, or the directory, that their first argument names.
@@ -70,23 +72,23 @@ type frame struct {
 }
 
 // findPaths finds what the blocks of one directory's files name.
-func findPaths(blocks []block) *paths {
+func findPaths(blocks []syntax.Block) *paths {
 	n := newNamed()
 	twice, ignored := map[string]bool{}, map[string]bool{}
 	for _, b := range blocks {
-		switch b.kind {
+		switch b.Kind {
 		case "locals":
-			for name, e := range b.attributes {
+			for name, e := range b.Attributes {
 				if _, again := n.locals[name]; again {
 					twice[name] = true // an override file: which one holds is not asked
 				}
 				n.locals[name] = e
 			}
 		case "resource", "ephemeral":
-			n.resources[b.labels] = b.attributes
-			ignored[b.labels] = ignored[b.labels] || b.ignores
+			n.resources[b.Labels] = b.Attributes
+			ignored[b.Labels] = ignored[b.Labels] || b.Ignores
 		case "data":
-			n.resources["data."+b.labels] = b.attributes
+			n.resources["data."+b.Labels] = b.Attributes
 		}
 	}
 	for name := range twice {
@@ -94,11 +96,11 @@ func findPaths(blocks []block) *paths {
 	}
 	maps.DeleteFunc(n.resources, func(name string, _ map[string]hclsyntax.Expression) bool { return ignored[name] })
 	for _, b := range blocks {
-		n.file = b.file
+		n.file = b.File
 		n.block(b)
 	}
 	if n.steps >= maxFolds && len(blocks) > 0 {
-		n.computed = append(n.computed, blocks[0].file) // nobody knows what the rest names
+		n.computed = append(n.computed, blocks[0].File) // nobody knows what the rest names
 	}
 	n.finish()
 	return n.paths
@@ -119,10 +121,10 @@ func (n *named) finish() {
 	}
 }
 
-func (n *named) block(b block) {
-	switch b.kind {
+func (n *named) block(b syntax.Block) {
+	switch b.Kind {
 	case "locals":
-		for name, e := range b.attributes {
+		for name, e := range b.Attributes {
 			if n.locals[name] == e {
 				n.define(e)
 			} else {
@@ -130,15 +132,15 @@ func (n *named) block(b block) {
 			}
 		}
 	case "module":
-		n.source(b.attributes["source"])
-		n.passes(b.attributes)
-		for name, e := range b.attributes {
+		n.source(b.Attributes["source"])
+		n.passes(b.Attributes)
+		for name, e := range b.Attributes {
 			if name != "source" && name != "version" {
 				n.visit(name, e)
 			}
 		}
 	default:
-		n.visit("", b.body)
+		n.visit("", b.Body)
 	}
 }
 
@@ -147,7 +149,7 @@ func (n *named) source(e hclsyntax.Expression) {
 	if e == nil {
 		return
 	}
-	if _, ok := literalString(e); ok {
+	if _, ok := syntax.Literal(e); ok {
 		return
 	}
 	for _, t := range n.fold(e) {

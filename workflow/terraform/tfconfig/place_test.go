@@ -124,7 +124,7 @@ var places = []struct {
 	{"s3: dots in the key", "doubtful", said("s3", "bucket=b", "key=k"), said("s3", "bucket=b", "key=x/../k")},
 	{"s3: computed bucket", "doubtful", said("s3", "bucket=b", "key=k"), said("s3", "key=k").computing("bucket")},
 	{"s3: computed, but not what names it", "same", said("s3", "bucket=b", "key=k"), said("s3", "bucket=b", "key=k").computing("profile", "assume_role.role_arn")},
-	{"s3: an unreadable file", "doubtful", said("s3", "bucket=b", "key=k"), said("s3", "bucket=x", "key=x").computing("*")},
+	{"s3: an syntax.Unreadable file", "doubtful", said("s3", "bucket=b", "key=k"), said("s3", "bucket=x", "key=x").computing("*")},
 	{"s3: an attribute that nobody knows", "doubtful", said("s3", "bucket=b", "key=k"), said("s3", "bucket=x", "key=x", "mirror_of=b/k")},
 	{"s3: computed bucket at a host of one's own", "doubtful", said("s3", "bucket=b", "key=x/k"), said("s3", "key=k", "endpoints.s3=http://minio").computing("bucket")},
 	{"s3: computed bucket, another key", "different", said("s3", "bucket=b", "key=k"), said("s3", "key=l").computing("bucket")},

@@ -75,7 +75,7 @@ func (g *gathering) expect(dir string, m workflow.Module) {
 	g.wants(m)
 	x.Providers = sorted(append(x.Providers, ownOf(m).Required...))
 	for _, c := range ownOf(m).Named {
-		if c.Computed {
+		if c.Computed && g.open(dir, c.Name) {
 			g.facets.computed = append(g.facets.computed, fmt.Sprintf("`module.%s` in `%s`", c.Name, dir))
 		}
 	}

@@ -9,7 +9,11 @@
 // before anything is planned or applied.
 package tfconfig
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/early"
+)
 
 // Reader reads trees and remembers what it read. Safe for concurrent use.
 type Reader struct {
@@ -17,8 +21,9 @@ type Reader struct {
 	nodes   *cache[*node]   // by git tree id
 	modules *cache[*module] // by the names and ids of a directory's files
 	configs *cache[*backendConfig]
-	matches *cache[string] // hashes of what computed paths may lead to, by tree id and path
-	plain   *cache[string] // by git tree id: what plainFiles found
+	codes   *cache[*early.Code] // by the names and ids of a directory's files
+	matches *cache[string]      // hashes of what computed paths may lead to, by tree id and path
+	plain   *cache[string]      // by git tree id: what plainFiles found
 	// listings are the names of all files of a tree, by tree id.
 	listings *cache[[]string]
 	rendered *cache[*paths] // what templates read, by their ids
@@ -33,6 +38,6 @@ const cachedNames = 500_000
 
 // New returns a reader with empty caches for a server whose tool is given.
 func New(tool string) *Reader {
-	return &Reader{tool: tool, nodes: newCache[*node](cachedDirectories), modules: newCache[*module](cachedDirectories), configs: newCache[*backendConfig](cachedDirectories),
+	return &Reader{tool: tool, nodes: newCache[*node](cachedDirectories), modules: newCache[*module](cachedDirectories), configs: newCache[*backendConfig](cachedDirectories), codes: newCache[*early.Code](cachedDirectories),
 		matches: newCache[string](cachedDirectories), plain: newCache[string](cachedDirectories), listings: newCache[[]string](cachedNames), rendered: newCache[*paths](cachedDirectories)}
 }

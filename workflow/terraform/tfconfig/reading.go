@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // The tools read different files of one directory: OpenTofu reads *.tofu too, and
@@ -37,7 +38,7 @@ func (w *walker) parse(files []source) (*module, error) {
 			any = any || !f.test && !isValues(f.name)
 			switch {
 			case f.lost:
-				p.report(unreadable(f.name, "is a symlink that leads to no file of the repository"))
+				p.report(syntax.Unreadable(f.name, "is a symlink that leads to no file of the repository"))
 			case isValues(f.name):
 				p.values(f.name, texts[f.name])
 			case f.test:

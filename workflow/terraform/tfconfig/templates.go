@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // unreadPaths is what is known of a template that is not looked into: it may read anything.
@@ -100,7 +101,7 @@ func (w *walker) templatesAt(at workflow.PathPart) ([]rendered, error) {
 // template is what one template reads, nil for nothing.
 func (w *walker) template(name string) (*paths, error) {
 	info, err := fs.Stat(w.tree, name)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxFileBytes {
+	if err != nil || !info.Mode().IsRegular() || info.Size() > syntax.MaxFileBytes {
 		return nil, nil // nothing that could be rendered
 	}
 	id := string(idOf(info))
@@ -127,7 +128,7 @@ func readByTemplate(data string) *paths {
 	if !calls {
 		return nil
 	}
-	e := ParseTemplate(data)
+	e := syntax.ParseTemplate(data)
 	if e == nil {
 		return unreadPaths
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // testDir is where the tools look for test files besides the directory itself.
@@ -29,7 +31,7 @@ var (
 // test reads one test file.
 func (p *parser) test(name string, data []byte) {
 	p.text, p.json = data, strings.HasSuffix(name, ".json")
-	f, diags := ParseHCL(name, data)
+	f, diags := syntax.ParseHCL(name, data)
 	p.report(diags)
 	if f == nil || f.Body == nil {
 		return

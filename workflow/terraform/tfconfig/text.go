@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // path.module and path.root as a text begins with them: whose path it is can be told.
@@ -102,7 +104,7 @@ func (f *folder) fold(e hclsyntax.Expression) []text {
 func (f *folder) texts(e hclsyntax.Expression) []text {
 	switch e := e.(type) {
 	case *hclsyntax.LiteralValueExpr:
-		if s, ok := Printed(e.Val); ok {
+		if s, ok := syntax.Printed(e.Val); ok {
 			return []text{whole(s)}
 		}
 	case *hclsyntax.TemplateExpr:
@@ -267,7 +269,7 @@ func (f *folder) within(of []hclsyntax.Expression, steps hcl.Traversal) []hclsyn
 		case hcl.TraverseAttr:
 			name = s.Name
 		case hcl.TraverseIndex:
-			name, _ = Printed(s.Key)
+			name, _ = syntax.Printed(s.Key)
 		default:
 			any = true
 		}
@@ -310,7 +312,7 @@ func literalKey(e hclsyntax.Expression) (string, bool) {
 	if diags.HasErrors() {
 		return "", false
 	}
-	return Printed(v)
+	return syntax.Printed(v)
 }
 
 // call is what a function makes of texts. Of one that is not known here nothing is known.
@@ -381,22 +383,18 @@ func (f *folder) format(args []hclsyntax.Expression) []text {
 	rest, args := layout[0].start, args[1:]
 	for {
 		before, after, found := strings.Cut(rest, "%")
-		parts = append(parts, literal(before))
+		parts = append(parts, syntax.String(before))
 		switch {
 		case !found:
 			return f.together(parts, "")
 		case strings.HasPrefix(after, "%"):
-			parts, rest = append(parts, literal("%")), after[1:]
+			parts, rest = append(parts, syntax.String("%")), after[1:]
 			continue
 		case after == "" || !strings.ContainsRune("svd", rune(after[0])) || len(args) == 0:
 			return f.together(append(parts, &hclsyntax.LiteralValueExpr{Val: cty.DynamicVal}), "")
 		}
 		parts, args, rest = append(parts, args[0]), args[1:], after[1:]
 	}
-}
-
-func literal(s string) hclsyntax.Expression {
-	return &hclsyntax.LiteralValueExpr{Val: cty.StringVal(s)}
 }
 
 func mapped(in []text, by func(text) text) []text {

@@ -12,6 +12,7 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // terragrunt is the layout that also has files of common settings above its units.
@@ -75,7 +76,7 @@ func constant(s string) function.Function {
 
 // unitSources are the local modules that blocks of a unit's file name by a literal `source`.
 func unitSources(name string, data []byte) []string {
-	f, _ := ParseHCL(name, data)
+	f, _ := syntax.ParseHCL(name, data)
 	if f == nil {
 		return nil
 	}
@@ -93,7 +94,7 @@ func unitSources(name string, data []byte) []string {
 		if diags.HasErrors() {
 			continue // computed: what it names is not known
 		}
-		if s, ok := Printed(v); ok && (strings.HasPrefix(s, ".") || strings.HasPrefix(s, rootMark)) {
+		if s, ok := syntax.Printed(v); ok && (strings.HasPrefix(s, ".") || strings.HasPrefix(s, rootMark)) {
 			s, _, _ = strings.Cut(s, "?")
 			out = append(out, path.Clean(s))
 		}

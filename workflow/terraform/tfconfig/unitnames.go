@@ -7,6 +7,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // unitNames are the ends of paths that a directory's Terragrunt files name: units and what they include.
@@ -20,7 +22,7 @@ func (w *walker) unitNames(dir string, files []fs.DirEntry) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if info.Size() > maxFileBytes {
+		if info.Size() > syntax.MaxFileBytes {
 			continue
 		}
 		data, err := fs.ReadFile(w.tree, path.Join(dir, f.Name()))
@@ -34,7 +36,7 @@ func (w *walker) unitNames(dir string, files []fs.DirEntry) ([]string, error) {
 
 // pathEnds are the ends of paths in the strings of a file of Terragrunt.
 func pathEnds(name string, data []byte) []string {
-	f, _ := ParseHCL(name, data)
+	f, _ := syntax.ParseHCL(name, data)
 	if f == nil {
 		return nil
 	}
@@ -76,7 +78,7 @@ func (e *ends) Enter(node hclsyntax.Node) hcl.Diagnostics {
 		return nil
 	}
 	if v, diags := t.Value(unitContext); !diags.HasErrors() {
-		s, _ := Printed(v)
+		s, _ := syntax.Printed(v)
 		below, rooted := strings.CutPrefix(s, rootMark)
 		if node == e.skip || rooted && strings.ContainsAny(below, " \n") {
 			return nil
@@ -87,7 +89,7 @@ func (e *ends) Enter(node hclsyntax.Node) hcl.Diagnostics {
 		}
 	}
 	for i, part := range t.Parts {
-		if s, ok := literalString(part); ok {
+		if s, ok := syntax.Literal(part); ok {
 			e.text(s, i > 0, i < len(t.Parts)-1)
 		}
 	}

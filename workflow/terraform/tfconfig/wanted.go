@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // Wanted is one place where a repository says which version of its tool it wants.
@@ -183,7 +184,7 @@ func pinned(pins map[string]Wanted) string {
 
 // wants notes a required_version. As the tools have it, one in an override file replaces all others.
 func (p *parser) wants(a *hcl.Attribute, override bool) {
-	text, ok := literalString(a.Expr)
+	text, ok := syntax.Literal(a.Expr)
 	if !ok {
 		return // the tool says so
 	}

@@ -1,4 +1,4 @@
-package tfconfig
+package syntax
 
 import (
 	"bytes"
@@ -12,25 +12,25 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// block is a top-level block of a file, whichever its syntax.
-type block struct {
-	file       string
-	kind       string // "locals", "data", ...
-	labels     string // "archive_file.x"
-	attributes map[string]hclsyntax.Expression
-	body       hclsyntax.Node
-	ignores    bool // ignore_changes: the state says what attributes are, not the code
+// Block is a top-level block of a file, whichever its syntax.
+type Block struct {
+	File       string
+	Kind       string // "locals", "data", ...
+	Labels     string // "archive_file.x"
+	Attributes map[string]hclsyntax.Expression
+	Body       hclsyntax.Node
+	Ignores    bool // ignore_changes: the state says what attributes are, not the code
 }
 
 const ignoring = "ignore_changes"
 
-// nativeBlocks are the blocks of a native file.
-func nativeBlocks(file string, body hcl.Body) []block {
+// NativeBlocks are the blocks of a native file.
+func NativeBlocks(file string, body hcl.Body) []Block {
 	b, ok := body.(*hclsyntax.Body)
 	if !ok {
 		return nil
 	}
-	var out []block
+	var out []Block
 	for _, inner := range b.Blocks {
 		attributes := map[string]hclsyntax.Expression{}
 		for name, a := range inner.Body.Attributes {
@@ -39,7 +39,7 @@ func nativeBlocks(file string, body hcl.Body) []block {
 		ignores := slices.ContainsFunc(inner.Body.Blocks, func(b *hclsyntax.Block) bool {
 			return b.Type == "lifecycle" && b.Body.Attributes[ignoring] != nil
 		})
-		out = append(out, block{file: file, kind: inner.Type, labels: strings.Join(inner.Labels, "."), attributes: attributes, body: inner.Body, ignores: ignores})
+		out = append(out, Block{File: file, Kind: inner.Type, Labels: strings.Join(inner.Labels, "."), Attributes: attributes, Body: inner.Body, Ignores: ignores})
 	}
 	return out
 }
@@ -47,21 +47,21 @@ func nativeBlocks(file string, body hcl.Body) []block {
 // jsonLabels is how many labels the blocks of JSON have that are looked up by them.
 var jsonLabels = map[string]int{"resource": 2, "data": 2, "ephemeral": 2, "module": 1}
 
-// jsonBlocks are the blocks of a JSON file, whose strings are templates; ok is
+// JSONBlocks are the blocks of a JSON file, whose strings are templates; ok is
 // false where one of those is nested too deeply to be read.
-func jsonBlocks(file string, data []byte) (out []block, ok bool) {
+func JSONBlocks(file string, data []byte) (out []Block, ok bool) {
 	v := EveryKey(data)
 	if !ReadableStrings(v) {
 		return nil, false
 	}
-	for _, top := range jsonObjects(v) {
+	for _, top := range Objects(v) {
 		for _, kind := range slices.Sorted(maps.Keys(top)) {
 			if kind == "terraform" {
-				for _, settings := range jsonObjects(top[kind]) {
+				for _, settings := range Objects(top[kind]) {
 					delete(settings, "required_providers")
 				}
 			}
-			out = append(out, labelled(block{file: file, kind: kind}, top[kind], jsonLabels[kind])...)
+			out = append(out, labelled(Block{File: file, Kind: kind}, top[kind], jsonLabels[kind])...)
 		}
 	}
 	return out, true
@@ -123,49 +123,49 @@ func ReadableStrings(v any) bool {
 	return true
 }
 
-func labelled(b block, v any, labels int) []block {
-	var out []block
-	for _, o := range jsonObjects(v) {
+func labelled(b Block, v any, labels int) []Block {
+	var out []Block
+	for _, o := range Objects(v) {
 		if labels > 0 {
 			for _, name := range slices.Sorted(maps.Keys(o)) {
 				inner := b
-				inner.labels = strings.TrimPrefix(b.labels+"."+name, ".")
+				inner.Labels = strings.TrimPrefix(b.Labels+"."+name, ".")
 				out = append(out, labelled(inner, o[name], labels-1)...)
 			}
 			continue
 		}
-		b.attributes = map[string]hclsyntax.Expression{}
-		b.ignores = slices.ContainsFunc(jsonObjects(o["lifecycle"]), func(l map[string]any) bool { return l[ignoring] != nil })
+		b.Attributes = map[string]hclsyntax.Expression{}
+		b.Ignores = slices.ContainsFunc(Objects(o["lifecycle"]), func(l map[string]any) bool { return l[ignoring] != nil })
 		for name, value := range o {
-			b.attributes[name] = expression(value)
+			b.Attributes[name] = Expression(value)
 		}
 		items := make([]hclsyntax.ObjectConsItem, 0, len(o))
 		for _, name := range slices.Sorted(maps.Keys(o)) {
-			items = append(items, hclsyntax.ObjectConsItem{KeyExpr: literal(name), ValueExpr: b.attributes[name]})
+			items = append(items, hclsyntax.ObjectConsItem{KeyExpr: String(name), ValueExpr: b.Attributes[name]})
 		}
-		b.body = &hclsyntax.ObjectConsExpr{Items: items}
+		b.Body = &hclsyntax.ObjectConsExpr{Items: items}
 		out = append(out, b)
 	}
 	return out
 }
 
-// jsonObjects is a JSON object, or those of an array.
-func jsonObjects(v any) []map[string]any {
+// Objects is a JSON object, or those of an array.
+func Objects(v any) []map[string]any {
 	switch v := v.(type) {
 	case map[string]any:
 		return []map[string]any{v}
 	case []any:
 		var out []map[string]any
 		for _, x := range v {
-			out = append(out, jsonObjects(x)...)
+			out = append(out, Objects(x)...)
 		}
 		return out
 	}
 	return nil
 }
 
-// expression is a JSON value as the expression that it means.
-func expression(v any) hclsyntax.Expression {
+// Expression is a JSON value as the expression that it means.
+func Expression(v any) hclsyntax.Expression {
 	switch v := v.(type) {
 	case string:
 		if strings.Contains(v, "${") || strings.Contains(v, "%{") {
@@ -173,19 +173,58 @@ func expression(v any) hclsyntax.Expression {
 				return e
 			}
 		}
-		return literal(v)
+		return String(v)
 	case []any:
 		t := &hclsyntax.TupleConsExpr{}
 		for _, x := range v {
-			t.Exprs = append(t.Exprs, expression(x))
+			t.Exprs = append(t.Exprs, Expression(x))
 		}
 		return t
 	case map[string]any:
 		o := &hclsyntax.ObjectConsExpr{}
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			o.Items = append(o.Items, hclsyntax.ObjectConsItem{KeyExpr: expression(name), ValueExpr: expression(v[name])})
+			o.Items = append(o.Items, hclsyntax.ObjectConsItem{KeyExpr: Expression(name), ValueExpr: Expression(v[name])})
 		}
 		return o
 	}
 	return &hclsyntax.LiteralValueExpr{Val: cty.NullVal(cty.DynamicPseudoType)}
+}
+
+// String is a text as the expression that it is.
+func String(s string) hclsyntax.Expression {
+	return &hclsyntax.LiteralValueExpr{Val: cty.StringVal(s)}
+}
+
+// Blocks are the top-level blocks of a file. Its faults are not told.
+func Blocks(name string, data []byte) []Block {
+	f, _ := ParseHCL(name, data)
+	if f == nil || f.Body == nil {
+		return nil
+	}
+	if strings.HasSuffix(name, ".json") {
+		out, _ := JSONBlocks(name, data)
+		return out
+	}
+	return NativeBlocks(name, f.Body)
+}
+
+// Values are the values in a file with values of variables. Its faults are not told.
+func Values(name string, data []byte) map[string]hclsyntax.Expression {
+	out := map[string]hclsyntax.Expression{}
+	f, _ := ParseHCL(name, data)
+	if f == nil || f.Body == nil {
+		return out
+	}
+	if body, ok := f.Body.(*hclsyntax.Body); ok {
+		for key, a := range body.Attributes {
+			out[key] = a.Expr
+		}
+		return out
+	}
+	for _, object := range Objects(EveryKey(data)) {
+		for key, v := range object {
+			out[key] = Expression(v)
+		}
+	}
+	return out
 }

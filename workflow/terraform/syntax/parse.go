@@ -1,4 +1,6 @@
-package tfconfig
+// Package syntax reads the two syntaxes of configuration, native and JSON, into the same blocks, values and
+// expressions. It evaluates nothing, and a file that would need too much of anything is refused.
+package syntax
 
 import (
 	stdjson "encoding/json"
@@ -14,7 +16,8 @@ import (
 // outgrows its limit: 400 kB of "(" in a pull must not end the server. So a
 // file is measured before it is parsed.
 const (
-	maxFileBytes = 4 << 20
+	// MaxFileBytes bounds a file that is read.
+	MaxFileBytes = 4 << 20
 	maxNesting   = 1000
 	// A text with fewer characters that begin something nested is parsed
 	// unmeasured: it cannot need more than some 30 MB of stack.
@@ -24,18 +27,18 @@ const (
 // ParseHCL parses a native or (by its name) JSON file. One that is too large or
 // nested too deeply is a diagnostic and a nil file.
 func ParseHCL(name string, data []byte) (*hcl.File, hcl.Diagnostics) {
-	if len(data) > maxFileBytes {
-		return nil, unreadable(name, fmt.Sprintf("is larger than %d MB", maxFileBytes>>20))
+	if len(data) > MaxFileBytes {
+		return nil, Unreadable(name, fmt.Sprintf("is larger than %d MB", MaxFileBytes>>20))
 	}
 	if strings.HasSuffix(name, ".json") {
 		// The standard library's parser has a limit of its own (10,000 levels).
 		if !stdjson.Valid(data) && strings.Count(string(data), "[")+strings.Count(string(data), "{") > maxUnmeasured {
-			return nil, unreadable(name, "is not valid JSON, or nested too deeply")
+			return nil, Unreadable(name, "is not valid JSON, or nested too deeply")
 		}
 		return json.Parse(data, name)
 	}
 	if recursive(data) && nesting(data, hclsyntax.LexConfig) > maxNesting {
-		return nil, unreadable(name, "is nested too deeply")
+		return nil, Unreadable(name, "is nested too deeply")
 	}
 	return hclsyntax.ParseConfig(data, name, hcl.InitialPos)
 }
@@ -58,7 +61,8 @@ func deepTemplate(data []byte) bool {
 	return recursive(data) && nesting(data, hclsyntax.LexTemplate) > maxNesting
 }
 
-func unreadable(name, what string) hcl.Diagnostics {
+// Unreadable is the fault of a file that cannot be read.
+func Unreadable(name, what string) hcl.Diagnostics {
 	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "The file cannot be read", Detail: "It " + what + ".",
 		Subject: &hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}}}
 }

@@ -1,0 +1,175 @@
+package early
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
+)
+
+func code(texts ...string) *Code {
+	c := &Code{}
+	for i, text := range texts {
+		name := fmt.Sprintf("%d.tofu", i)
+		if strings.HasPrefix(text, "{") {
+			name += ".json"
+		}
+		for _, b := range syntax.Blocks(name, []byte(text)) {
+			c.Add(b)
+		}
+	}
+	return c
+}
+
+// TestSource: what is known of a source is exactly what OpenTofu makes of it; all else is unknown.
+func TestSource(t *testing.T) {
+	t.Parallel()
+	const unknown = "?"
+	vars := "variable \"env\" {}\nvariable \"n\" {\n type = number\n default = \"01\"\n}\nvariable \"o\" {\n default = { prod = { m = \"p\" }, \"dev\" = { m = \"d\" } }\n}\nvariable \"l\" {\n default = [\"a\", \"b\"]\n}\n"
+	for _, tt := range []struct{ e, more, want string }{
+		{e: `"../m"`, want: "../m"},
+		{e: `"../${var.env}"`, want: "../prod"},
+		{e: `var.env`, want: "prod"},
+		{e: `(var.env)`, want: "prod"},
+		{e: `local.a`, more: "locals {\n a = \"${local.b}/${var.env}\"\n b = \"..\"\n}", want: "../prod"},
+		{e: `local.a`, more: "locals {\n a = local.b\n b = local.a\n}", want: unknown},
+		{e: `"${local.a}${local.a}"`, more: "locals {\n a = \"x\"\n}", want: "xx"},
+		{e: `var.o[var.env].m`, want: "p"},
+		{e: `var.o["dev"].m`, want: "d"},
+		{e: `var.o.dev["m"]`, want: "d"},
+		{e: `var.o.qa.m`, want: unknown},
+		{e: `var.o`, want: unknown},
+		{e: `var.l[1]`, want: "b"},
+		{e: `var.l[2]`, want: unknown},
+		{e: `"v${var.n}"`, want: "v1"},
+		{e: `var.env == "prod" ? "../p" : "../d"`, want: "../p"},
+		{e: `var.env != "prod" ? var.missing : "../d"`, want: "../d"},
+		{e: `var.n > 0 && !false ? "a" : "b"`, want: "a"},
+		{e: `var.missing`, want: unknown},
+		{e: `var.empty`, more: "variable \"empty\" {}", want: unknown},
+		{e: `var.nothing`, more: "variable \"nothing\" {\n default = null\n}", want: unknown},
+		{e: `"${path.module}/../m"`, want: "./../m"},
+		{e: `"${path.root}/m"`, want: "./m"},
+		{e: `path.cwd`, want: unknown},
+		{e: `terraform.workspace`, want: "default"},
+		{e: `upper(trimspace(" ${var.env} "))`, want: "PROD"},
+		{e: `format("../%s-%d%%", var.env, 2)`, want: "../prod-2%"},
+		{e: `format("%05d", 2)`, want: unknown},
+		{e: `format("%s")`, want: unknown},
+		{e: `join("/", ["..", var.env])`, want: "../prod"},
+		{e: `join("/", var.l)`, want: "a/b"},
+		{e: `lookup(var.o, "dev").m`, want: "d"},
+		{e: `lookup({ a = "x" }, "b", "../m")`, want: "../m"},
+		{e: `lookup({ b = var.missing }, "b", "../m")`, want: unknown},
+		{e: `replace("../a_b", "_", "-")`, want: "../a-b"},
+		{e: `replace("../a_b", "/_/", "-")`, want: unknown},
+		{e: `core::lower("A")`, want: "a"},
+		{e: `dirname("../a/b")`, want: "../a"},
+		{e: `try(var.env, "x")`, want: unknown},
+		{e: `file("x")`, want: unknown},
+		{e: `uuid()`, want: unknown},
+		{e: `terraform_data.x.output`, want: unknown},
+		{e: `module.x.y`, want: unknown},
+		{e: `each.key`, want: unknown},
+		{e: `[for x in var.l : x][0]`, want: unknown},
+		{e: `var.l[*]`, want: unknown},
+		{e: `{ (var.missing) = "x", a = "y" }.a`, want: unknown},
+		{e: `{ (var.env) = "x" }.prod`, want: "x"},
+	} {
+		c := code(vars, tt.more, "module \"m\" {\n source = "+tt.e+"\n}\n")
+		got, ok := Root(c, syntax.Values("x.tfvars", []byte("env = \"prod\"\nundeclared = var.env")), "default").Source("m")
+		if !ok {
+			got = unknown
+		}
+		if got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.e, got, tt.want)
+		}
+	}
+}
+
+// TestCalled: a module is given what its caller says, in the caller's own words.
+func TestCalled(t *testing.T) {
+	t.Parallel()
+	root := Root(code("variable \"env\" {\n default = \"dev\"\n}\nlocals {\n env = \"${var.env}1\"\n}\nmodule \"a\" {\n source = \"./a\"\n env = local.env\n}\nmodule \"b\" {\n source = \"./a\"\n}\n"), nil, "")
+	a := code(`{"variable": {"env": {"default": "none", "type": "string"}}, "module": {"m": {"source": "${path.module}/${var.env}"}}}`)
+	for name, want := range map[string]string{"a": "../x/dev1", "b": "../x/none"} {
+		if got, ok := root.Call(name, a, "../x").Source("m"); got != want || !ok {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	if got, ok := root.Call("a", code("module \"m\" {\n source = terraform.workspace\n}\n"), "../x").Source("m"); ok {
+		t.Errorf("got %q of a workspace that is selected later", got)
+	}
+}
+
+func TestFlatten(t *testing.T) {
+	t.Parallel()
+	c := code("variable \"env\" {\n default = \"prod\"\n}\nlocals {\n x = { bucket = \"b-${var.env}\", endpoints = { s3 = \"e\" }, tags = [\"t\", var.none], none = var.none }\n}\n")
+	got := map[string]string{}
+	open := Root(c, nil, "").Flatten(got, "x", hclTraversal(t, "local.x"))
+	if diff := cmp.Diff(map[string]string{"x.bucket": "b-prod", "x.endpoints.s3": "e", "x.tags.0": "t"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"x.tags.1", "x.none"}, open); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func hclTraversal(t *testing.T, e string) hclsyntax.Expression {
+	t.Helper()
+	return syntax.Values("x.tfvars", []byte("x = "+e))["x"]
+}
+
+// TestBounds: code that would be too much ends soon, and is not known.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	long, chain, costly := "locals {\n a0 = \"x\"\n", "locals {\n", "locals {\n s = \""+strings.Repeat("a", 4000)+"\"\n"
+	for i := range 60 {
+		long += fmt.Sprintf(" a%d = \"${local.a%d}${local.a%d}\"\n", i+1, i, i)
+	}
+	var links strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&links, " a%d = local.a%d\n", i, i+1)
+	}
+	chain += links.String()
+	all := []string{}
+	for i := range 5000 {
+		costly += fmt.Sprintf(" a%d = lookup({}, replace(local.s, \"a\", local.s), \"\")\n", i)
+		all = append(all, fmt.Sprintf("local.a%d", i))
+	}
+	for name, text := range map[string]string{
+		"doubling": long + "}\nmodule \"m\" {\n source = local.a60\n}\n", "a chain": chain + "}\nmodule \"m\" {\n source = local.a0\n}\n",
+		"long texts": costly + "}\nmodule \"m\" {\n source = join(\"\", [" + strings.Join(all, ", ") + "])\n}\n",
+	} {
+		began := time.Now()
+		if got, ok := Root(code(text), nil, "").Source("m"); ok {
+			t.Errorf("%s: got %d bytes", name, len(got))
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%s: it took %s", name, took)
+		}
+	}
+	into := map[string]string{}
+	began := time.Now()
+	s := Root(code(costly+"}\n"), nil, "")
+	for _, e := range all {
+		s.Flatten(into, e, hclTraversal(t, e))
+	}
+	if took := time.Since(began); len(into) > 0 || took > 5*time.Second {
+		t.Errorf("%d known, it took %s", len(into), took)
+	}
+}
+
+func TestBelow(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ project, dir, want string }{{"app", "mods/a", "../mods/a"}, {"a/b", "a/c", "../c"}, {".", "m", "m"}, {"a", ".", ".."}, {"a", "a/m", "m"}, {"a", "a", "."}} {
+		if got := Below(tt.project, tt.dir); got != tt.want {
+			t.Errorf("%s from %s: got %q, want %q", tt.dir, tt.project, got, tt.want)
+		}
+	}
+}
