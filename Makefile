@@ -14,6 +14,7 @@ demo: build
 	@if [ -t 0 ] && [ -t 1 ]; then exec ./bin/cardea demo; else exec ./bin/cardea demo --script; fi
 
 test:
+	@$(GO) test -timeout 30m ./workflow/terraform/terraformtest # builds the real OpenTofu, once
 	$(GO) test -parallel 6 -timeout 15m ./...
 
 check: format vet cross lint vuln model race

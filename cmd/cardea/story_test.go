@@ -51,11 +51,11 @@ func TestStories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mirror := terraformtest.Mirror(t)
-	reader := sync.OnceValue(func() []byte { return terraformtest.Reader(t) })
+	built := builtTools{mirror: terraformtest.Mirror(t), reader: sync.OnceValue(func() []byte { return terraformtest.Reader(t) }),
+		tofu: sync.OnceValue(func() string { return terraformtest.Tofu(t) })}
 	storiesRun.Store(0)
 	t.Run("stories", func(t *testing.T) {
-		testscript.Run(t, testscript.Params{Dir: "testdata/stories", Setup: func(env *testscript.Env) error { return setupStory(env, mirror, reader) }, Cmds: storyCommands(), RequireExplicitExec: true})
+		testscript.Run(t, testscript.Params{Dir: "testdata/stories", Setup: func(env *testscript.Env) error { return setupStory(env, built) }, Cmds: storyCommands(), RequireExplicitExec: true})
 	})
 	const atLeast = 20
 	if testing.Verbose() {
@@ -83,8 +83,7 @@ type story struct {
 	others []*person     // besides those of the world
 	ahead  atomic.Int64  // of GitHub's clock before ours
 	tab    int64         // the check run of `remember`
-	mirror string        // of providers, as terraform wants it
-	reader func() []byte // the provider that reads files
+	builtTools
 	tokens tokenWatch
 
 	calls   int       // seen by the last `calls`
@@ -93,12 +92,12 @@ type story struct {
 
 type storyKey struct{}
 
-func setupStory(env *testscript.Env, mirror string, reader func() []byte) error {
+func setupStory(env *testscript.Env, built builtTools) error {
 	storiesRun.Add(1)
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("CHECKPOINT_DISABLE", "1")
 	env.Setenv("STATE", filepath.Join(env.WorkDir, "world", "state"))
-	s := &story{mirror: mirror, reader: reader}
+	s := &story{builtTools: built}
 	env.Values[storyKey{}] = s
 	env.Defer(func() {
 		if s.server != nil {
@@ -131,6 +130,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	all := map[string]func(*testscript.TestScript, bool, []string){
 		"github":   wrap((*story).cmdGithub),
 		"serve":    wrap((*story).cmdServe),
+		"tofu":     wrap((*story).cmdTofu),
 		"stop":     wrap((*story).cmdStop),
 		"push":     wrap((*story).cmdPush),
 		"applied":  wrap((*story).cmdApplied),

@@ -336,7 +336,7 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 			}
 		}
 	}
-	if h := ix.sourced[p.Dir]; h != nil && (!told || reach.AnyFile) {
+	if h := ix.sourced[p.Dir].without(ix.of(reach.Modules)); h.count > 0 && (!told || reach.AnyFile) {
 		out = append(out, fmt.Sprintf("`%s`, to which a computed source may lead, changed%s", h.first, h.more()))
 	}
 	if h := ix.literal[p.Dir]; h != nil {

@@ -27,6 +27,7 @@ func notPlanned(in AffectedInput, ix *changeIndex) []workflow.NotPlanned {
 		}
 		found[kind][dir] = true
 	}
+	reached := map[string]bool{} // modules that only an engine could tell are called
 	planned := map[string]bool{} // directories that some project plans, its own and its modules'
 	for _, p := range in.Resolution.Projects {
 		if projects[p.Dir] = projects[p.Dir] || !p.Library; !p.Library {
@@ -34,11 +35,14 @@ func notPlanned(in AffectedInput, ix *changeIndex) []workflow.NotPlanned {
 			for _, m := range ix.modules[p.Dir] {
 				planned[m] = true
 			}
+			for _, m := range in.Reach[p.Key()].Modules {
+				planned[m], reached[m] = true, true
+			}
 		}
 	}
 	for _, p := range in.Resolution.Projects {
 		unplanned := func(module string) bool { return !planned[module] }
-		if p.Library && (ix.own[p.Dir] != nil || slices.ContainsFunc(ix.modules[p.Dir], unplanned)) {
+		if p.Library && !reached[p.Dir] && (ix.own[p.Dir] != nil || slices.ContainsFunc(ix.modules[p.Dir], unplanned)) {
 			note("", p.Dir)
 		}
 	}

@@ -83,6 +83,13 @@ func changedAbove(was, now map[string]string, counts func(file string) bool) []s
 	return out
 }
 
+// of reports which changed files belong to some modules.
+func (ix *changeIndex) of(modules []string) func(file string) bool {
+	return func(file string) bool {
+		return slices.ContainsFunc(ix.owners[file], func(owner string) bool { return slices.Contains(modules, owner) })
+	}
+}
+
 // reachReasons says which files above a project say something else.
 func (ix *changeIndex) reachReasons(r Reach, covered func(file string) bool) []string {
 	var out []string

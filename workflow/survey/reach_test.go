@@ -101,3 +101,74 @@ func TestVersionFilesAffect(t *testing.T) {
 		})
 	}
 }
+
+// TestEarlyEvaluationAffects: with OpenTofu a module whose source is made from variables and locals belongs to
+// the projects whose var files lead to it, and to no other.
+func TestEarlyEvaluationAffects(t *testing.T) {
+	t.Parallel()
+	const entries = "version: 1\nprojects:\n- {dir: app, name: dev, tool: tofu, var_files: [dev.tfvars]}\n- {dir: app, name: prod, tool: tofu, var_files: [prod.tfvars]}\n- {dir: tf, tool: terraform}\n"
+	const main = "terraform {\n  backend \"local\" {\n    path = \"/srv/${var.env}\"\n  }\n}\nvariable \"env\" {}\nlocals {\n  mods = \"../mods\"\n}\nmodule \"m\" {\n  source = \"${local.mods}/${var.env}\"\n}\n" +
+		"module \"c\" {\n  source = local.common\n  env = var.env\n}\nlocals {\n  common = \"${local.mods}/common\"\n}\n"
+	base := map[string]string{".cardea.yml": entries, "app/main.tofu": main, "app/dev.tfvars": "env = \"dev\"", "app/prod.tfvars": "env = \"prod\"",
+		"mods/dev/m.tf": "", "mods/prod/m.tf": "", "mods/qa/m.tf": "", "mods/common/m.tf": "variable \"env\" {}\nmodule \"below\" {\n  source = \"./${var.env}\"\n}\n",
+		"mods/common/prod/m.tf": "", "mods/common/dev/m.tf": "", "README.md": "", "other/x.txt": "",
+		"tf/main.tf": "terraform {\n  backend \"local\" {\n    path = \"/srv/tf\"\n  }\n}\nvariable \"v\" {\n  default = \"qa\"\n}\nmodule \"m\" {\n  source = \"../mods/${var.v}\"\n}\n"}
+	with := func(name, text string) map[string]string {
+		out := maps.Clone(base)
+		out[name] = text
+		return out
+	}
+	leads := "tf: `%s`, to which a computed source may lead, changed"
+	for _, tt := range []struct {
+		name string
+		base map[string]string
+		head map[string]string
+		want []string
+	}{
+		{name: "the module of one", head: map[string]string{"mods/prod/m.tf": "locals {}"},
+			want: []string{"prod: `mods/prod/m.tf` of module `mods/prod` changed", strings.Replace(leads, "%s", "mods/prod/m.tf", 1)}},
+		{name: "nobody's module", head: map[string]string{"mods/qa/m.tf": "locals {}"}, want: []string{strings.Replace(leads, "%s", "mods/qa/m.tf", 1)}},
+		{name: "a constant", head: map[string]string{"mods/common/m.tf": base["mods/common/m.tf"] + "#"},
+			want: []string{"dev: `mods/common/m.tf` of module `mods/common` changed", "prod: `mods/common/m.tf` of module `mods/common` changed", strings.Replace(leads, "%s", "mods/common/m.tf", 1)}},
+		{name: "what a module is given", head: map[string]string{"mods/common/dev/m.tf": "locals {}"},
+			want: []string{"dev: `mods/common/dev/m.tf` of module `mods/common/dev` changed", strings.Replace(leads, "%s", "mods/common/dev/m.tf", 1)}},
+		{name: "what nobody reads", head: map[string]string{"README.md": "x", "other/x.txt": "y"}},
+		{name: "the var file", head: map[string]string{"app/dev.tfvars": "env = \"qa\""}, want: []string{"dev: `app/dev.tfvars` changed", "prod: `app/dev.tfvars` changed"}},
+		{name: "a default, and a file that is read by itself", base: with("app/dev.tfvars", ""), head: map[string]string{"mods/qa/m.tf": "locals {}", "app/x.auto.tfvars": "env = \"qa\""},
+			want: []string{"dev: `app/x.auto.tfvars` changed; `mods/qa/m.tf` of module `mods/qa` changed", "prod: `app/x.auto.tfvars` changed", strings.Replace(leads, "%s", "mods/qa/m.tf", 1)}},
+		{name: "not known", base: with("app/dev.tfvars", ""), head: map[string]string{"mods/qa/m.tf": "locals {}"},
+			want: []string{"dev: `mods/qa/m.tf`, to which a computed source may lead, changed", strings.Replace(leads, "%s", "mods/qa/m.tf", 1)}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.base == nil {
+				tt.base = base
+			}
+			s := readChange(t, tt.base, tt.head)
+			if diff := cmp.Diff(tt.want, reasonsOf(s)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			for _, n := range s.NotPlanned {
+				for _, dir := range n.Dirs {
+					if slices.ContainsFunc(tt.want, func(w string) bool { return strings.Contains(w, "of module `"+dir+"`") }) {
+						t.Errorf("%s is said to be planned by nobody", dir)
+					}
+				}
+			}
+		})
+	}
+	s := readChange(t, base, map[string]string{"mods/prod/m.tf": "locals {}"})
+	states := map[string]workflow.States{}
+	for _, p := range s.Resolution.Projects {
+		if p.Library {
+			continue
+		}
+		r, refused, err := s.PlanRun(t.Context(), p)
+		if err != nil || refused != "" || (r.StateDoubt != "") {
+			t.Errorf("%s: got %q, %q, %v", p.Name, refused, r.StateDoubt, err)
+		}
+		states[p.Name] = r.States
+	}
+	if states["dev"].MayBe(states["prod"]) {
+		t.Errorf("two var files lead to one state: %v", states)
+	}
+}

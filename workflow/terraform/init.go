@@ -83,7 +83,7 @@ func (p *planning) runInit() error {
 
 // early are the commands of OpenTofu that evaluate the configuration early and take var files for it since
 // 1.8.0, by the names of the variables with which they are given arguments. Plans get theirs as options.
-var early = []string{"init", "workspace_select", "workspace_new", "state_pull", "show"}
+var early = []string{"init", "workspace_list", "workspace_select", "workspace_new", "state_pull", "show"}
 
 // giveVarFiles lets OpenTofu's commands have the project's var files: sources of modules, backends and
 // encryption may be made from them. terraform-exec has no option for it.
