@@ -80,9 +80,9 @@ type story struct {
 	server *serverProcess
 	pull   int
 	now    pullNow
-	others []*person     // besides those of the world
-	ahead  atomic.Int64  // of GitHub's clock before ours
-	tab    int64         // the check run of `remember`
+	others []*person    // besides those of the world
+	ahead  atomic.Int64 // of GitHub's clock before ours
+	tab    int64        // the check run of `remember`
 	builtTools
 	tokens tokenWatch
 
