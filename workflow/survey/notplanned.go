@@ -27,19 +27,7 @@ func notPlanned(in AffectedInput, ix *changeIndex) []workflow.NotPlanned {
 		}
 		found[kind][dir] = true
 	}
-	reached := map[string]bool{} // modules that only an engine could tell are called
-	planned := map[string]bool{} // directories that some project plans, its own and its modules'
-	for _, p := range in.Resolution.Projects {
-		if projects[p.Dir] = projects[p.Dir] || !p.Library; !p.Library {
-			planned[p.Dir] = true
-			for _, m := range ix.modules[p.Dir] {
-				planned[m] = true
-			}
-			for _, m := range in.Reach[p.Key()].Modules {
-				planned[m], reached[m] = true, true
-			}
-		}
-	}
+	planned, reached := plannedDirs(in, ix, projects)
 	for _, p := range in.Resolution.Projects {
 		unplanned := func(module string) bool { return !planned[module] }
 		if p.Library && !reached[p.Dir] && (ix.own[p.Dir] != nil || slices.ContainsFunc(ix.modules[p.Dir], unplanned)) {
@@ -80,6 +68,25 @@ func notPlanned(in AffectedInput, ix *changeIndex) []workflow.NotPlanned {
 		out = append(out, workflow.NotPlanned{Kind: kind, Dirs: dirs[:min(len(dirs), maxNotPlanned)], Count: len(dirs)})
 	}
 	return out
+}
+
+// plannedDirs are the directories that some project plans, its own and its modules', and of those the modules of
+// which only an engine could tell that they are called. projects gets whether a directory is one of a project.
+func plannedDirs(in AffectedInput, ix *changeIndex, projects map[string]bool) (planned, reached map[string]bool) {
+	planned, reached = map[string]bool{}, map[string]bool{}
+	for _, p := range in.Resolution.Projects {
+		if projects[p.Dir] = projects[p.Dir] || !p.Library; p.Library {
+			continue
+		}
+		planned[p.Dir] = true
+		for _, m := range ix.modules[p.Dir] {
+			planned[m] = true
+		}
+		for _, m := range in.Reach[p.Key()].Modules {
+			planned[m], reached[m] = true, true
+		}
+	}
+	return planned, reached
 }
 
 // concerns reports whether a change concerns a unit's directory: any of its files, or
