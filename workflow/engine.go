@@ -210,6 +210,8 @@ type PlanJob struct {
 	Expected json.RawMessage
 	// Log gets what init, workspace and plan print. It redacts and never returns an error.
 	Log io.Writer
+	// Progress gets what becomes of each thing that is done, as it begins, goes on and ends; nil: nobody looks.
+	Progress func(Progress)
 	// Redact hides credentials in a plan's texts; nil: there is nothing to hide.
 	Redact func(text string) string
 	// Fetch runs what the engine fetches with (init): within it alone the process has what that
@@ -267,6 +269,7 @@ type ApplyJob struct {
 	Fingerprint string
 	State       StateVersion // what the plan was made from
 	Log         io.Writer
+	Progress    func(Progress)              // see PlanJob
 	Fetch       func(do func() error) error // see PlanJob
 	// At is called as a plan's is, without a plan, and before the apply: before Ready.
 	At     func(ctx context.Context, at Point, plan []byte) error

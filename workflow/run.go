@@ -158,6 +158,9 @@ type ApplyOrder struct {
 	// Done and Total count the planned changes that the state shows as carried out after the apply ended.
 	Done  int `json:"done,omitempty"`
 	Total int `json:"total,omitempty"`
+	// Progress is that of what did not succeed, of an apply that did not: what failed, what was in hand
+	// when it ended, what was not begun. The first of them, if they are many.
+	Progress []Progress `json:"progress,omitempty"`
 	// ErroredState: the state could not be stored; it is kept, encrypted, under artefacts/ with this name.
 	ErroredState string `json:"errored_state,omitempty"`
 	// Took are the keys of the locks that were taken for this apply, Was the pull's own
@@ -188,11 +191,12 @@ type Result struct {
 	Whole       bool         `json:"whole,omitempty"`
 	Artefact    string       `json:"artefact,omitempty"` // digest of what was kept for the apply
 	// Of an apply: what the state shows as carried out, and a kept errored state.
-	Done         int       `json:"done,omitempty"`
-	Total        int       `json:"total,omitempty"`
-	ErroredState string    `json:"errored_state,omitempty"`
-	Started      time.Time `json:"started"`
-	Finished     time.Time `json:"finished"`
+	Done         int        `json:"done,omitempty"`
+	Total        int        `json:"total,omitempty"`
+	ErroredState string     `json:"errored_state,omitempty"`
+	Progress     []Progress `json:"progress,omitempty"` // of an apply: how each of its changes ended
+	Started      time.Time  `json:"started"`
+	Finished     time.Time  `json:"finished"`
 }
 
 // ErrStale says that a message names an epoch that is no longer the run's, or a run that is finished.

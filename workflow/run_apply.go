@@ -74,6 +74,7 @@ func (r *Run) FinishApply(res Result, now time.Time) error {
 	}
 	order := r.Order()
 	order.Done, order.Total, order.ErroredState = res.Done, res.Total, res.ErroredState
+	order.Progress = progressToKeep(res.Progress)
 	r.Diagnostics, r.Reason = res.Diagnostics, res.Reason
 	gone := res.Outcome == OutcomeLost || res.Outcome == OutcomeUnknown
 	switch {

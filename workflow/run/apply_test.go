@@ -225,6 +225,52 @@ output "clear" { value = nonsensitive(substr(var.token, 0, 3)) }
 	}
 }
 
+// Each step of an apply is told as it begins and ends. What a credential says is in none of them: not in the
+// key of an object, not in an error, however it is escaped.
+func TestApplySteps(t *testing.T) {
+	t.Parallel()
+	const token = "ses\"ame\\op<en>\nsesame-line"
+	g := newGround(t, localBackend+`
+variable "token" { sensitive = true }
+resource "terraform_data" "key" {
+  for_each = toset([nonsensitive(var.token), "plain"])
+}
+resource "terraform_data" "fails" {
+  provisioner "local-exec" {
+    command = "echo 'bad token ${nonsensitive(var.token)}'; exit 1"
+  }
+  depends_on = [terraform_data.key]
+}
+resource "terraform_data" "after" { depends_on = [terraform_data.fails] }
+output "o" { value = terraform_data.after.id }
+`)
+	g.secrets.Env = map[string]string{"TF_VAR_token": token}
+	g.applyOf(g.plan(t))
+	p := g.begun(t)
+	res := p.Wait()
+	if res.Outcome != workflow.OutcomeFailed || res.Done != 2 || res.Total != 5 {
+		t.Errorf("got %+v, want 2 of 5\n%s", res, read(t, p, "log"))
+	}
+	want := `after not_started, fails failed, key["***"] succeeded, key["plain"] succeeded, output.o not_started`
+	if got := progressOf(res.Progress); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := g.progress(t); got != want {
+		t.Errorf("the file: got %s, want %s", got, want)
+	}
+	for _, s := range res.Progress {
+		if s.State == workflow.ProgressFailed && s.Text != "local-exec provisioner error" || s.State == workflow.ProgressSucceeded && s.Began.IsZero() || s.At.IsZero() {
+			t.Errorf("got %+v", s)
+		}
+	}
+	if d := res.Diagnostics[0]; !strings.Contains(d.Detail, "bad token ***") || d.Snippet.Code == "" || d.Address != "terraform_data.fails" {
+		t.Errorf("got %+v", d)
+	}
+	for _, part := range []string{"ame\\op", "sesame-line", "op<en>", `op\u003c`} {
+		g.nowhere(t, part)
+	}
+}
+
 // Whatever is not as it was when the plan was made keeps the apply from beginning.
 func TestApplyRefused(t *testing.T) {
 	for _, tt := range []struct {

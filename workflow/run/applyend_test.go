@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,6 +54,7 @@ func TestApplyEndsEarly(t *testing.T) {
 		reason  string
 		done    int
 		counter string
+		steps   string
 	}{
 		{"interrupted", func(t *testing.T, g *ground, p *run.Process) {
 			for range 3 { // however often it is said, terraform hears it once
@@ -61,11 +63,12 @@ func TestApplyEndsEarly(t *testing.T) {
 				}
 			}
 			await(t, p, "Gracefully shutting down")
-		}, workflow.OutcomeCancelled, "The apply was interrupted.", 1, "second"},
+		}, workflow.OutcomeCancelled, "The apply was interrupted.", 1, "second",
+			"first succeeded, second failed, third not_started"},
 		{"terraform killed", kill(t, func(dir string) []int { return named(t, dir, "apply") }), workflow.OutcomeUnknown,
-			"terraform was killed during apply (SIGKILL)", 1, "second done"},
+			"terraform was killed during apply (SIGKILL)", 1, "second done", "first succeeded, second unknown, third not_started"},
 		{"runner killed", kill(t, func(dir string) []int { return []int{runnerPID(t, dir)} }), workflow.OutcomeUnknown,
-			"The runner died without a result (signal: killed).", 0, "second done"},
+			"The runner died without a result (signal: killed).", 1, "second done", "first succeeded, second unknown, third not_started"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -73,6 +76,9 @@ func TestApplyEndsEarly(t *testing.T) {
 			g.applyOf(g.plan(t))
 			p := g.begun(t)
 			await(t, p, "(local-exec): up")
+			if got := g.progress(t); got != "first succeeded, second running, third queued" {
+				t.Errorf("while it goes on: %s", got)
+			}
 			tt.end(t, g, p)
 			if tt.outcome == workflow.OutcomeUnknown { // what terraform left may finish
 				write(t, filepath.Join(g.outside, "go"), "")
@@ -81,12 +87,35 @@ func TestApplyEndsEarly(t *testing.T) {
 			if res.Outcome != tt.outcome || res.NotStarted || !strings.HasPrefix(res.Reason, tt.reason) || res.Done != tt.done {
 				t.Errorf("got %+v, want %s, %d done, because %q", res, tt.outcome, tt.done, tt.reason)
 			}
+			if got := progressOf(res.Progress); got != tt.steps || res.Total != 3 {
+				t.Errorf("got %s of %d, want %s", got, res.Total, tt.steps)
+			}
 			if got := g.counter(t); got != tt.counter {
 				t.Errorf("counter: got %q, want %q", got, tt.counter)
 			}
 			gone(t, g.outside)
 		})
 	}
+}
+
+// progress is what the run tells of its steps so far.
+func (g *ground) progress(t *testing.T) string {
+	t.Helper()
+	steps, err := run.ReadProgress(filepath.Dir(g.launcher.Runs), g.job.Run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return progressOf(steps)
+}
+
+// progressOf are the states of steps, by the names of their resources.
+func progressOf(steps []workflow.Progress) string {
+	var out []string
+	for _, s := range steps {
+		out = append(out, strings.TrimPrefix(s.Address, "terraform_data.")+" "+string(s.State))
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
 }
 
 // named are the processes below a run's directory with a word in their arguments.

@@ -33,6 +33,7 @@ func (d files) lock() string            { return d.path("runner.lock") }
 func (d files) runner() string          { return d.path("runner.json") }
 func (d files) output() string          { return d.path("output") }
 func (d files) log() string             { return d.path("log") }
+func (d files) progress() string        { return d.path("progress") }
 func (d files) result() string          { return d.path("result.json") }
 
 // engine are the paths that the engine works in.

@@ -291,8 +291,12 @@ func (p *Process) Wait() workflow.Result {
 	if went && p.run.Kind == workflow.RunApply {
 		outcome = workflow.OutcomeUnknown
 	}
-	return workflow.Result{Run: p.run.ID, Epoch: p.run.Epoch, Outcome: outcome, NotStarted: !went, Reason: reason,
+	res = workflow.Result{Run: p.run.ID, Epoch: p.run.Epoch, Outcome: outcome, NotStarted: !went, Reason: reason,
 		Started: p.run.Started, Finished: time.Now()}
+	if outcome == workflow.OutcomeUnknown {
+		p.dir.evidence(&res)
+	}
+	return res
 }
 
 // readResult reads the result of exactly this epoch, after the lock is free.
@@ -368,7 +372,7 @@ func (l *Launcher) mayClean(d files, p workflow.Project) error {
 	return nil
 }
 
-// clean removes what a finished run no longer needs. Its log stays.
+// clean removes what a finished run no longer needs. Its log and its progress stay.
 func (l *Launcher) clean(d files) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil {
@@ -385,7 +389,7 @@ func (l *Launcher) clean(d files) error {
 	}
 	faults := []error{removeAll(d.tmp())}
 	for _, e := range entries {
-		if e.Name() != "log" {
+		if e.Name() != "log" && e.Name() != "progress" {
 			faults = append(faults, removeAll(d.path(e.Name())))
 		}
 	}

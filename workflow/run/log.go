@@ -132,13 +132,16 @@ func lineStart(r io.ReaderAt, at, size int64) (int64, error) {
 // OpenLog opens the log of a run's newest attempt that has one; dataDir is the
 // server's. It may still grow; when the runner shortens it, what was opened stays
 // what it was. The error is fs.ErrNotExist (wrapped) when there is none.
-func OpenLog(dataDir, runID string) (*os.File, error) {
+func OpenLog(dataDir, runID string) (*os.File, error) { return openNewest(dataDir, runID, "log") }
+
+// openNewest opens a file of a run's newest attempt that has it.
+func openNewest(dataDir, runID, name string) (*os.File, error) {
 	if _, err := dirName(runID, 0); err != nil {
-		return nil, fmt.Errorf("opening a log: %w: %w", err, os.ErrNotExist)
+		return nil, fmt.Errorf("opening a %s: %w: %w", name, err, os.ErrNotExist)
 	}
-	names, err := filepath.Glob(filepath.Join(dataDir, "runs", runID+".*", "log"))
+	names, err := filepath.Glob(filepath.Join(dataDir, "runs", runID+".*", name))
 	if err != nil {
-		return nil, fmt.Errorf("opening a log: %w", err)
+		return nil, fmt.Errorf("opening a %s: %w", name, err)
 	}
 	best, epoch := "", -1
 	for _, name := range names {
@@ -148,11 +151,11 @@ func OpenLog(dataDir, runID string) (*os.File, error) {
 		}
 	}
 	if best == "" {
-		return nil, fmt.Errorf("opening a log: run %s has none: %w", runID, os.ErrNotExist)
+		return nil, fmt.Errorf("opening a %s: run %s has none: %w", name, runID, os.ErrNotExist)
 	}
 	f, err := os.Open(best)
 	if err != nil {
-		return nil, fmt.Errorf("opening a log: %w", err)
+		return nil, fmt.Errorf("opening a %s: %w", name, err)
 	}
 	return f, nil
 }

@@ -41,6 +41,7 @@ type runner struct {
 	given   *Redactor // of everything: what the credentials say
 	plain   bool      // supervise as where nobody can adopt, also on Linux: for tests
 	family  family
+	told    *progress // of what the run does; nil until there is an engine to tell of it
 	stop    *stopper
 	lock    *os.File    // held until the process ends
 	word    chan bool   // true: go
@@ -289,6 +290,7 @@ func (r *runner) work() (res workflow.Result, err error) {
 			res, err = workflow.Result{Outcome: workflow.OutcomeUnknown, Reason: err.Error()}, nil
 		}
 	}()
+	r.told = r.newProgress()
 	if r.job.isApply() {
 		return r.apply()
 	}
@@ -301,7 +303,8 @@ func (r *runner) plan() (workflow.Result, error) {
 	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.files(), Server: r.job.Server,
 		RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, InputsDigest: run.InputsDigest,
 		BaseKnown: run.BaseKnown, Hidden: run.Hidden, Expected: run.Expected,
-		Log: r.redact, Redact: r.given.Redact, Fetch: r.fetch, Ready: r.ready, At: r.steps(), Tuning: r.tuning()}
+		Log: r.redact, Progress: r.told.tell, Redact: r.given.Redact, Fetch: r.fetch, Ready: r.ready,
+		At: r.steps(), Tuning: r.tuning()}
 	if len(run.Paths) > 0 {
 		job.Whole = r.whole
 	}
@@ -349,7 +352,7 @@ func (r *runner) finish(res workflow.Result) error {
 	if left != nil {
 		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: left.Error()})
 	}
-	if err := r.closeLog(); err != nil {
+	if err := errors.Join(r.closeLog(), r.told.close()); err != nil {
 		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: "The log is not complete.", Detail: err.Error()})
 	}
 	r.leaveHome()

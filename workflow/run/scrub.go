@@ -8,6 +8,10 @@ import "github.com/cardea-iac/cardea/workflow"
 func (r *runner) scrub(res *workflow.Result) {
 	res.Reason = r.given.Redact(res.Reason)
 	r.scrubAll(res.Diagnostics)
+	for i := range res.Progress {
+		s := &res.Progress[i]
+		s.Text, s.Address = r.redact.Redact(s.Text), workflow.WithKeys(s.Address, r.given.Redact)
+	}
 	if res.Plan != nil {
 		r.scrubAll(res.Plan.Warnings)
 	}

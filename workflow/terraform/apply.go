@@ -61,11 +61,12 @@ func (e *Engine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Res
 // applying is one apply run. Its steps up to the apply are those of a plan.
 type applying struct {
 	planning
-	order   workflow.ApplyJob
-	seal    seal
-	before  state // what the plan was made from
-	began   bool  // terraform apply was started
-	crashed bool  // it did not end by itself
+	order     workflow.ApplyJob
+	seal      seal
+	before    state // what the plan was made from
+	began     bool  // terraform apply was started
+	crashed   bool  // it did not end by itself
+	following *following
 }
 
 func (a *applying) run() error {
@@ -215,7 +216,11 @@ func (a *applying) pull() (state, error) {
 // apply is the one command for which all this is made.
 func (a *applying) apply() error {
 	a.began = true
+	a.following = follow(a.plan.Changes, a.order.Progress)
+	a.following.begin()
+	a.output.told = a.following.told
 	err := a.messages("apply", func(w io.Writer) error { return a.tf.ApplyJSON(a.uncancelled, w, a.applyOptions()...) })
+	a.output.told = nil
 	if err == nil {
 		return nil
 	}
@@ -236,7 +241,7 @@ func (a *applying) apply() error {
 func (a *applying) reckon(res *workflow.Result) {
 	if res.Outcome == workflow.OutcomeSucceeded { // a fresh plan verifies it
 		_, res.Total = carriedOut(a.plan.Changes, a.before, a.before)
-		res.Done = res.Total
+		res.Done, res.Progress = res.Total, a.following.end(true, nil, nil)
 		return
 	}
 	after, err := a.pull()
@@ -249,7 +254,9 @@ func (a *applying) reckon(res *workflow.Result) {
 	if err != nil {
 		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning,
 			Summary: "The state could not be read after the apply", Detail: err.Error()})
+		res.Progress = a.following.end(false, res.Diagnostics, nil)
 		return
 	}
+	res.Progress = a.following.end(false, res.Diagnostics, func(c workflow.Change) bool { return isDone(c, a.before, after) })
 	res.Done, res.Total = carriedOut(a.plan.Changes, a.before, after)
 }

@@ -231,10 +231,14 @@ func (p *planning) makePlan() error {
 		return err
 	}
 	var changes bool
+	read := refreshing{tell: p.job.Progress}
+	p.output.told = read.told
 	err := p.messages("plan", func(w io.Writer) (err error) {
 		changes, err = p.tf.PlanJSON(p.uncancelled, w, p.planOptions()...)
 		return err
 	})
+	p.output.told = nil
+	read.end()
 	if err != nil {
 		return p.commandFailed("plan", err)
 	}

@@ -127,8 +127,8 @@ func savedState(plan string) (state, error) {
 // compared with the state that the plan was made from.
 func carriedOut(changes []workflow.Change, before, after state) (done, total int) {
 	for _, c := range changes {
-		if c.Mode == "action" || c.Action == workflow.ActionRead || c.Action == workflow.ActionNoOp {
-			continue // the state does not show them
+		if !counted(c) {
+			continue
 		}
 		total++
 		if isDone(c, before, after) {
