@@ -117,6 +117,7 @@ func partly(next workflow.RunState) workflow.PullView {
 	a.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError,
 		Summary: "creating EC2 Subnet: InvalidSubnet.Range", Detail: "The CIDR '10.0.48.0/20' is invalid.",
 		Address: "aws_subnet.private[\"eu-west-1c\"]"}}
+	a.Apply.Progress = []workflow.Progress{{Name: "create", Address: "aws_subnet.private[\"eu-west-1c\"]", State: workflow.ProgressFailed}}
 	v.Projects[0].Approvals = nil
 	v.Projects[0].WaitsFor = []workflow.Missing{approvals(v, 0, 0, 1)}
 	if next != workflow.RunFinished {
@@ -128,8 +129,11 @@ func partly(next workflow.RunState) workflow.PullView {
 
 func lost() workflow.PullView {
 	v := view(planned("prod/network", "prod", newSubnet, goneBucket), planned("dev/network", "dev", newSubnet))
-	apply(v, 0, workflow.RunFinished,
-		workflow.OutcomeUnknown).Reason = "The runner died without a result (signal: killed)."
+	a := apply(v, 0, workflow.RunFinished, workflow.OutcomeUnknown)
+	a.Reason = "The runner died without a result (signal: killed)."
+	a.Apply.Done, a.Apply.Total = 14, 20
+	a.Apply.Progress = []workflow.Progress{{Address: "aws_subnet.a", State: workflow.ProgressUnknown}, {Address: "aws_subnet.b", State: workflow.ProgressUnknown},
+		{Address: "aws_subnet.c", State: workflow.ProgressNotStarted}, {Address: "aws_subnet.d", State: workflow.ProgressNotStarted}}
 	return v
 }
 

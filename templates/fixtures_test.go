@@ -98,7 +98,7 @@ func failing(name, env, summary string) project {
 	r.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: summary,
 		Detail:  "An argument named \"cidr\" is not expected here. Did you mean \"cidr_block\"?",
 		Address: "aws_vpc.main", Position: workflow.Position{File: name + "/main.tf", Line: 12, Column: 3},
-		Snippet: workflow.Snippet{Context: `resource "aws_vpc" "main"`, Line: 11, Code: "resource \"aws_vpc\" \"main\" { # ```hcl\n  cidr = var.range\n}",
+		Snippet: workflow.Snippet{Context: `resource "aws_vpc" "main"`, Line: 11, Code: "resource \"aws_vpc\" \"main\" {\n  cidr = var.range\n}",
 			Values: `var.range is "10.0.0.0/16"`}}}
 	return project{name: name, env: env, run: r}
 }

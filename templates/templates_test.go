@@ -160,3 +160,32 @@ func BenchmarkSummary(b *testing.B) {
 		})
 	}
 }
+
+// TestSource: source in the comment is cut around the line that is meant, and closes no fence; the values of one
+// of several projects that fail alike are left out where they differ.
+func TestSource(t *testing.T) {
+	one, other := failing("dev/app", "dev", "Unsupported argument"), failing("prod/app", "prod", "Unsupported argument")
+	var code []string
+	for i := range 40 {
+		code = append(code, fmt.Sprintf("# ``` line %d </details>", i+1))
+	}
+	for i, p := range []project{one, other} {
+		d := &p.run.Diagnostics[0]
+		d.Position.File, d.Position.Line = "modules/a/main.tf", 30
+		d.Snippet.Line, d.Snippet.Code, d.Snippet.Values = 1, strings.Join(code, "\n"), fmt.Sprintf("var.x is %d", i)
+	}
+	text := templates.Summary(view(one, other), links)
+	mustBalance(t, "the comment", text)
+	for n := range 40 {
+		want := n+1 >= 27 && n+1 <= 33
+		if got := strings.Contains(text, fmt.Sprintf("%d: # ``` line %d ", n+1, n+1)); got != want {
+			t.Errorf("line %d is shown: %t, want %t", n+1, got, want)
+		}
+	}
+	if !strings.Contains(text, "````text\n") || strings.Contains(text, "var.x is") {
+		t.Errorf("the comment:\n%s", text)
+	}
+	if text := templates.Summary(view(one), links); !strings.Contains(text, "│ var.x is 0") {
+		t.Errorf("the comment of one:\n%s", text)
+	}
+}

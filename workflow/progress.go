@@ -33,11 +33,6 @@ type Progress struct {
 	At      time.Time     `json:"at,omitzero"` // since when it stands there
 }
 
-// Same reports whether two tell of the same thing.
-func (s Progress) Same(o Progress) bool {
-	return s.Group == o.Group && s.Name == o.Name && s.Address == o.Address
-}
-
 // Ended is one whose run ended without a word on it.
 func (s Progress) Ended() Progress {
 	switch s.State {

@@ -144,7 +144,10 @@ func (r Run) applyEnd() string {
 	case r.Outcome != OutcomeSucceeded:
 		text = fmt.Sprintf("The apply of `%s` failed.", name)
 	}
-	if r.Apply.Total > 0 && r.Outcome != OutcomeSucceeded {
+	switch {
+	case r.Apply.Total > 0 && r.Outcome == OutcomeUnknown:
+		text += fmt.Sprintf(" The last that it reported: %d of %d changes made.", r.Apply.Done, r.Apply.Total)
+	case r.Apply.Total > 0 && r.Outcome != OutcomeSucceeded:
 		text += fmt.Sprintf(" %d of %d changes were carried out.", r.Apply.Done, r.Apply.Total)
 	}
 	return phrase.Joined(text, r.Reason)

@@ -83,6 +83,13 @@ func gated(t *testing.T) *world {
 				r.Reason, r.Apply.Done, r.Apply.Total = "terraform apply exited 1", 1, 3
 				r.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError, Summary: "creating the subnet failed"}}
 			}
+			if i == 2 {
+				w.progress[r.ID] = []workflow.Progress{{Name: "create", Address: "aws_subnet.a", State: workflow.ProgressSucceeded, Began: noon, At: noon.Add(70 * time.Second)},
+					{Name: "replace", Address: `aws_subnet.b["<x>"]`, State: workflow.ProgressRunning, Text: "Still creating... [10s elapsed]", Done: 1, Total: 2, Began: noon, At: noon.Add(time.Minute)},
+					{Name: "delete", Address: "aws_subnet.c", State: workflow.ProgressQueued, At: noon}}
+				r.Apply.Done, r.Apply.Total = 1, 3
+				r.Apply.Progress = []workflow.Progress{{Name: "replace", Address: `aws_subnet.b["<x>"]`, State: workflow.ProgressUnknown}, {Name: "delete", Address: "aws_subnet.c", State: workflow.ProgressNotStarted}}
+			}
 			p[i].Apply, p[i].Held = &r, true
 			p[i].Approvals = []workflow.Approval{{Fingerprint: p[i].Run.Fingerprint, User: bob, At: noon}}
 			applies = append(applies, r)

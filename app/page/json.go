@@ -126,9 +126,10 @@ type runDetailJSON struct {
 	Project     string                `json:"project"`
 	Reason      string                `json:"reason"`
 	Diagnostics []workflow.Diagnostic `json:"diagnostics"`
-	Plan        *workflow.Plan        `json:"plan"`  // its changes from the given spot on, as far as one answer goes
-	Apply       *applyJSON            `json:"apply"` // with the authorisation; null for other kinds
-	Later       string                `json:"later"` // path of the changes after these, "" at the end
+	Plan        *workflow.Plan        `json:"plan"`     // its changes from the given spot on, as far as one answer goes
+	Apply       *applyJSON            `json:"apply"`    // with the authorisation; null for other kinds
+	Progress    []workflow.Progress   `json:"progress"` // of what it does, those first that people should see
+	Later       string                `json:"later"`    // path of the changes after these, "" at the end
 	Left        leftJSON              `json:"left"`
 }
 
@@ -159,6 +160,7 @@ func applyJSONOf(o *workflow.ApplyOrder, l model.Links) *applyJSON {
 // leftJSON counts what one answer leaves out of a run's other lists.
 type leftJSON struct {
 	Diagnostics int `json:"diagnostics"`
+	Progress    int `json:"progress"`
 	Drift       int `json:"drift"`
 	Hidden      int `json:"hidden"`
 	Warnings    int `json:"warnings"`

@@ -36,6 +36,8 @@ type Config struct {
 	Service *service.Service
 	// Logs opens a run's log; fs.ErrNotExist (wrapped) when there is none.
 	Logs func(runID string) (io.ReadSeekCloser, error)
+	// Progress is what a run has told of what it does; fs.ErrNotExist (wrapped) when it told nothing.
+	Progress func(runID string) ([]workflow.Progress, error)
 	// Checks says what cardea/plan and cardea/apply say of a head, from the records of
 	// all open pulls with that head.
 	Checks func(pulls []workflow.PullRecord) (plan, apply Check)

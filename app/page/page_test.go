@@ -37,11 +37,12 @@ const evil = "</pre></script><script>alert(1)</script><img src=x onerror=alert(1
 
 // world is a store with pulls, its pages, and the logs of its runs.
 type world struct {
-	t       testing.TB
-	store   *bolt.Store
-	read    *counting
-	handler http.Handler
-	logs    map[string]string
+	t        testing.TB
+	store    *bolt.Store
+	read     *counting
+	handler  http.Handler
+	logs     map[string]string
+	progress map[string][]workflow.Progress
 }
 
 func newWorld(t testing.TB) *world {
@@ -54,7 +55,7 @@ func newWorld(t testing.TB) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{t: t, store: store, read: &counting{Store: store}, logs: map[string]string{}}
+	w := &world{t: t, store: store, read: &counting{Store: store}, logs: map[string]string{}, progress: map[string][]workflow.Progress{}}
 	w.handler = page.New(page.Config{
 		Service: service.New(service.Config{Store: w.read}),
 		Logs: func(id string) (io.ReadSeekCloser, error) {
@@ -63,6 +64,13 @@ func newWorld(t testing.TB) *world {
 				return nil, fs.ErrNotExist
 			}
 			return nopCloser{strings.NewReader(log)}, nil
+		},
+		Progress: func(id string) ([]workflow.Progress, error) {
+			progress, ok := w.progress[id]
+			if !ok {
+				return nil, fs.ErrNotExist
+			}
+			return progress, nil
 		},
 		Checks: func(pulls []workflow.PullRecord) (plan, apply page.Check) {
 			if pulls[0].Known {

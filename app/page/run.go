@@ -33,7 +33,33 @@ func (s *server) runState(ctx context.Context, r *http.Request) (any, error) {
 		return nil, err
 	}
 	size, err := s.logSize(run.ID)
-	return []any{run, size}, err
+	if err != nil {
+		return nil, err
+	}
+	progress, err := s.progress(run)
+	return []any{run, size, progress}, err
+}
+
+// progress is what a run does, as it stands: of an apply, and of a plan while it goes on.
+func (s *server) progress(run workflow.Run) ([]workflow.Progress, error) {
+	if run.State == workflow.RunQueued || run.State == workflow.RunFinished && run.Apply == nil {
+		return nil, nil
+	}
+	list, err := s.Progress(run.ID)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && run.Apply != nil:
+		return run.Apply.Progress, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading the progress of run %s: %w", run.ID, err)
+	}
+	for i := range list {
+		if run.State == workflow.RunFinished {
+			list[i] = list[i].Ended()
+		}
+	}
+	return workflow.ProgressByNeed(list), nil
 }
 
 func (s *server) logSize(id string) (size int64, err error) {
@@ -67,8 +93,14 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 			plan = &p
 		}
 	}
+	progress, err := s.progress(run)
+	if err != nil {
+		return page{}, err
+	}
 	if wantsJSON(r) {
-		return page{json: runDetailOf(run, plan, r.URL.Query().Get("from"), s.links)}, nil
+		out := runDetailOf(run, plan, r.URL.Query().Get("from"), s.links)
+		out.Progress, out.Left.Progress = fitting(append([]workflow.Progress{}, progress...), jsonList)
+		return page{json: out}, nil
 	}
 	log, cut, err := s.tail(run.ID)
 	if err != nil {
@@ -78,6 +110,7 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 	if p.Apply = web.ApplyPartOf(run, s.links); p.Apply != nil && p.Apply.Alarm != nil && run.Reason == "" {
 		p.Reason = ""
 	}
+	p.Progress = progress
 	p.Log, p.LogCut, p.Source = log, cut, web.SourceURL(s.WebURL, run.Repo, run.Head)
 	narrow(&p, r.URL.Query().Get("action"), r.URL.Query().Get("from"))
 	return page{html: func(w io.Writer) error { return web.WriteRun(w, p) }}, nil

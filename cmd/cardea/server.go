@@ -265,7 +265,8 @@ func (s *server) sayHow() {
 func (s *server) handler() http.Handler {
 	pages := page.New(page.Config{Service: s.service, WebURL: s.cfg.GitHub.WebURL,
 		Prefix: s.cfg.Prefixes[0], Log: s.log, Checks: pageChecks, Order: s.cfg.order,
-		Logs: func(id string) (io.ReadSeekCloser, error) { return run.OpenLog(s.cfg.DataDir, id) }})
+		Logs:     func(id string) (io.ReadSeekCloser, error) { return run.OpenLog(s.cfg.DataDir, id) },
+		Progress: func(id string) ([]workflow.Progress, error) { return run.ReadProgress(s.cfg.DataDir, id) }})
 	mux := http.NewServeMux()
 	mux.Handle("/webhook", s.app.Handler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -381,15 +382,26 @@ func (s *story) cmdChecks(ts *testscript.TestScript, _ []string) error {
 	return err
 }
 
-// page PATH: prints a page of the server.
+// page PATH: prints a page of the server; page @PROJECT:KIND[.json] that of a project's newest run of a kind.
 func (s *story) cmdPage(ts *testscript.TestScript, args []string) error {
 	text, err := s.get(args[0])
 	fmt.Fprintln(ts.Stdout(), text)
 	return err
 }
 
-// get returns a page's status and its body.
+// get returns a page's status and its body. @PROJECT:KIND is the page of a project's newest run of that kind.
 func (s *story) get(path string) (string, error) {
+	if run, ok := strings.CutPrefix(path, "@"); ok {
+		run, suffix := strings.CutSuffix(run, ".json")
+		project, kind, _ := strings.Cut(run, ":")
+		id, err := s.runOf(project, kind)
+		if err != nil {
+			return "", err
+		}
+		if path = "/runs/" + id; suffix {
+			path += ".json"
+		}
+	}
 	resp, err := http.Get(s.server.url + path)
 	if err != nil {
 		return "", err
@@ -397,6 +409,32 @@ func (s *story) get(path string) (string, error) {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	return resp.Status + "\n" + string(text), err
+}
+
+// runOf is the id of a project's newest run of a kind.
+func (s *story) runOf(project, kind string) (string, error) {
+	resp, err := http.Get(fmt.Sprintf("%s/acme/infra/pull/%d.json", s.server.url, s.pull))
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var pull struct {
+		Projects []struct {
+			Name string
+			Runs []struct{ ID, Kind string }
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&pull); err != nil {
+		return "", err
+	}
+	for _, p := range pull.Projects {
+		for _, r := range p.Runs {
+			if p.Name == project && r.Kind == kind {
+				return r.ID, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("%s has no run of kind %s", project, kind)
 }
 
 // calls [N]: the number of API calls that the App made since the last `calls`. With

@@ -92,9 +92,13 @@ func AlarmOf(r Row, l Links) (a Alarm, ok bool) {
 		a.Steps = []string{
 			unknownBecause(r.Record.Apply) +
 				" It may have changed everything, a part, or nothing. It is never tried again by itself, and the project stays locked.",
-			"Look at its log and at what is really there. Then an admin writes " + resolve("applied") +
-				" if the plan was carried out, or " + resolve("failed") + " if not; a fresh plan follows.",
 		}
+		if told := toldSentence(order); told != "" {
+			a.Steps = append(a.Steps, told)
+		}
+		a.Steps = append(a.Steps,
+			"Look at its log and at what is really there. Then an admin writes "+resolve("applied")+
+				" if the plan was carried out, or "+resolve("failed")+" if not; a fresh plan follows.")
 		return a, true
 	case r.State == workflow.StateErrored && order != nil:
 		a.Title = "The state of " + name + " could not be stored after its apply."

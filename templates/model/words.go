@@ -39,6 +39,76 @@ func PartSentence(a *workflow.ApplyOrder) string {
 	return fmt.Sprintf("%s of %s changes were applied.", markdown.Number(a.Done), markdown.Number(a.Total))
 }
 
+// objectsNamed is how many objects a sentence names.
+const objectsNamed = 3
+
+// endSentence says of an apply that did not succeed what failed, what was in hand when it ended, and
+// how many of its changes were not begun.
+func endSentence(a *workflow.ApplyOrder) string {
+	if a == nil || len(a.Progress) == 0 {
+		return ""
+	}
+	failed, unknown := progressNames(a, workflow.ProgressFailed), progressNames(a, workflow.ProgressUnknown)
+	var parts []string
+	if len(failed) > 0 {
+		parts = append(parts, someObjects(failed)+" failed")
+	}
+	if len(unknown) > 0 {
+		parts = append(parts, someObjects(unknown)+isWas[len(unknown) == 1]+"in progress when it ended")
+	}
+	if names := progressNames(a, workflow.ProgressNotStarted); len(names) > 0 {
+		rest := max(a.Total-a.Done-len(failed)-len(unknown), len(names))
+		parts = append(parts, someOrCount(names, rest)+isWas[rest == 1]+"not started")
+	}
+	return phrase.Sentence(strings.Join(parts, "; "))
+}
+
+var isWas = map[bool]string{true: " was ", false: " were "}
+
+// progressNames are the addresses of what is kept in a state.
+func progressNames(a *workflow.ApplyOrder, state workflow.ProgressState) (out []string) {
+	for _, s := range a.Progress {
+		if s.State == state {
+			out = append(out, phrase.CodeSpan(markdown.Cut(markdown.CleanLine(s.Address), 120)))
+		}
+	}
+	return out
+}
+
+func someObjects(names []string) string {
+	if n := len(names) - objectsNamed; n > 1 {
+		names = append(names[:objectsNamed:objectsNamed], markdown.Number(n)+" more")
+	}
+	return phrase.AndList(names)
+}
+
+// someOrCount names one, and counts several.
+func someOrCount(names []string, n int) string {
+	if n == 1 {
+		return names[0]
+	}
+	return markdown.Number(n)
+}
+
+// toldSentence is what an apply whose outcome is unknown had told: evidence, and no more.
+func toldSentence(a *workflow.ApplyOrder) string {
+	if a == nil || a.Total == 0 {
+		return ""
+	}
+	parts := []string{markdown.Number(a.Done) + " of " + markdown.Count(a.Total, "change", "changes") + " made"}
+	unknown, failed := progressNames(a, workflow.ProgressUnknown), progressNames(a, workflow.ProgressFailed)
+	if len(failed) > 0 {
+		parts = append(parts, someObjects(failed)+" failed")
+	}
+	if len(unknown) > 0 {
+		parts = append(parts, someObjects(unknown)+" in progress")
+	}
+	if n := a.Total - a.Done - len(unknown) - len(failed); n > 0 {
+		parts = append(parts, markdown.Number(n)+" not begun")
+	}
+	return "The last that it reported: " + strings.Join(parts, ", ") + "."
+}
+
 func partLead(a *workflow.ApplyOrder) string {
 	if s := PartSentence(a); s != "" {
 		return s + " "

@@ -34,7 +34,7 @@ var pages = sync.OnceValue(func() *template.Template {
 		"unnamed": unnamed, "repoPath": model.RepoPath, "runPath": model.RunPath, "projectPath": model.ProjectPath,
 		"runClass": runClass, "subject": SubjectOf, "runWord": runWord, "took": model.Took, "sentence": phrase.Sentence,
 		"fit": fitDiagnostics, "few": few, "left": left, "leftOf": leftOf, "tell": tell,
-		"effects": effects, "sentences": sentences,
+		"progress": progressOf, "effects": effects, "sentences": sentences,
 	}).ParseFS(htmlFiles, "html/*.html"))
 })
 
@@ -153,8 +153,9 @@ type RunPage struct {
 	Changes              []ShownChange
 	EarlierURL, LaterURL string
 	Later                int
-	Source               string        // see [PullPage]
-	Log                  template.HTML // of [LogHTML]
+	Source               string              // see [PullPage]
+	Progress             []workflow.Progress // as they stand
+	Log                  template.HTML       // of [LogHTML]
 	LogCut               bool
 }
 

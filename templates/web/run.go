@@ -21,7 +21,10 @@ func ApplyPartOf(run workflow.Run, l model.Links) *ApplyPart {
 		return nil
 	}
 	o := run.Apply
-	p := &ApplyPart{Part: model.PartSentence(o)}
+	p := &ApplyPart{}
+	if run.Outcome != workflow.OutcomeUnknown { // its alarm says what is known
+		p.Part = model.PartSentence(o)
+	}
 	for _, m := range o.Missing {
 		p.Missing = append(p.Missing, model.Said{Text: l.Say(m.Sentence), Mend: l.Say(m.Mend)})
 	}
