@@ -167,7 +167,7 @@ func TestSource(t *testing.T) {
 	one, other := failing("dev/app", "dev", "Unsupported argument"), failing("prod/app", "prod", "Unsupported argument")
 	var code []string
 	for i := range 40 {
-		code = append(code, fmt.Sprintf("# ``` line %d </details>", i+1))
+		code = append(code, fmt.Sprintf("# ``` line %d </b>", i+1))
 	}
 	for i, p := range []project{one, other} {
 		d := &p.run.Diagnostics[0]
