@@ -14,8 +14,14 @@ import (
 // depends on nothing; planned and approved.
 func following(t *testing.T) *world {
 	t.Helper()
+	return ordered(t, "- {dir: a}\n- {dir: b, depends_on: [a]}\n- {dir: c, depends_on: [b]}\n- {dir: d}\n")
+}
+
+// ordered is a pull that changes the projects of a configuration but for d; planned and approved.
+func ordered(t *testing.T, projects string) *world {
+	t.Helper()
 	w := newWorld(t)
-	const config = "projects:\n- {dir: a}\n- {dir: b, depends_on: [a]}\n- {dir: c, depends_on: [b]}\n- {dir: d}\n"
+	config := "projects:\n" + projects
 	for sha, f := range w.source.commits {
 		w.commit(sha, f, files{workflow.RepoConfigFile: config})
 	}
@@ -103,6 +109,40 @@ func TestFollowOnlyWhatIsNamed(t *testing.T) {
 	want(t, "follows", w.follows(), []string{"b follows a"})
 	want(t, "ran", w.goOn(1), []string{"apply a", "verify a", "plan b", "apply b", "verify b", "plan c"})
 	want(t, "states", w.states(1), []string{"a applied", "b applied", "c planned"})
+}
+
+// Two that follow the same go on both, and what follows both waits for both, whatever its name.
+func TestFollowSeveral(t *testing.T) {
+	w := ordered(t, "- {dir: c}\n- {dir: a, depends_on: [c]}\n- {dir: b, depends_on: [a, c]}\n")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "c true\nstarts now", "a true\nfollows `c`", "b true\nfollows `a`, `c`")
+	want(t, "ran", w.goOn(1), []string{"apply c", "verify c", "plan a", "apply a", "verify a", "plan b", "apply b", "verify b"})
+	want(t, "ends", len(w.ends()), 1)
+
+	w = ordered(t, "- {dir: a}\n- {dir: b, depends_on: [a]}\n- {dir: c, depends_on: [a]}\n")
+	w.do(1, "bob", verb(workflow.VerbApply))
+	w.finish(applied(w.begin("a"), workflow.OutcomeSucceeded))
+	w.finish(w.fingerprinted(w.mustClaim("a"), 0))
+	w.finish(w.fingerprinted(w.mustClaim("b"), 1))
+	w.finish(w.fingerprinted(w.mustClaim("c"), 2)) // another plan: that ends it for c alone
+	want(t, "ran", w.goOn(1), []string{"apply b", "verify b"})
+	want(t, "states", w.states(1), []string{"a applied", "b applied", "c planned"})
+	ends := w.ends()
+	want(t, "ends", len(ends), 1)
+	has(t, ends[0], "applied:", "b true", "c false\nThe plan of `head1` is another one")
+}
+
+// A project that something stands in the way of is refused with all of it, and what would
+// follow it too, while the others go.
+func TestFollowBesideRefused(t *testing.T) {
+	w := ordered(t, "- {dir: a}\n- {dir: b}\n- {dir: c, depends_on: [a, b]}\n")
+	w.now = w.now.Add(time.Second)
+	w.rules.Environments = map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"b"}, Approvals: &workflow.ApprovalRules{Count: 2}}}
+	w.say(1, "ada", planOf())
+	w.expand()
+	w.plan(1)
+	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused:", "b false", "approved: 1 of 2 approvals", "c false", "depends_on: `c` depends on `b`")
+	want(t, "follows", w.follows(), []string(nil))
+	want(t, "ran", w.goOn(1), []string{"apply a", "verify a", "plan c"})
 }
 
 // A second person's command, and the same again, change nothing for what follows already.
