@@ -51,6 +51,7 @@ var arrows = map[string][]string{
 	"workflow/storetest":   {"workflow", "internal/phrase"},
 	"internal/phrase":      {},
 	"internal/golden":      {},
+	"internal/progress":    {},
 	"internal/vary":        {},
 	"internal/localgithub": {"internal/localgithub"},
 

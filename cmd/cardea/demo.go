@@ -13,6 +13,7 @@ import (
 
 	"github.com/cardea-iac/cardea/app/report"
 	"github.com/cardea-iac/cardea/internal/localgithub"
+	"github.com/cardea-iac/cardea/internal/progress"
 	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
@@ -119,7 +120,7 @@ func startDemo(ctx context.Context, dir, listen string, out io.Writer) (_ *demo,
 		{"starting the server", "the server", func() error { return d.serve(ctx, config) }},
 		{"opening two pull requests", "two pull requests", func() error { return d.openPulls(ctx) }},
 	} {
-		if err := during(out, s.doing, s.done, s.do); err != nil {
+		if err := progress.During(out, s.doing, s.done, s.do); err != nil {
 			return nil, err
 		}
 	}
@@ -131,7 +132,7 @@ func findTool(ctx context.Context, tools terraform.Tools, out io.Writer) (tool s
 	if terraform.Installed(tools) {
 		return terraform.Find(ctx, tools)
 	}
-	err = during(out, "downloading Terraform, as neither terraform nor tofu is on PATH", "Terraform, downloaded to "+tools.Dir, func() error {
+	err = progress.During(out, "downloading Terraform, as neither terraform nor tofu is on PATH", "Terraform, downloaded to "+tools.Dir, func() error {
 		tool, err = terraform.Find(ctx, tools)
 		return err
 	})
@@ -221,7 +222,7 @@ type step struct {
 // play plays the story as people would, over HTTP and git.
 func (d *demo) play(ctx context.Context) error {
 	for _, s := range demoStory {
-		if err := during(d.out, s.what, s.what, func() error { return s.do(ctx, d) }); err != nil {
+		if err := progress.During(d.out, s.what, s.what, func() error { return s.do(ctx, d) }); err != nil {
 			return fmt.Errorf("%s: %w", s.what, err)
 		}
 	}

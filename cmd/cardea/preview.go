@@ -18,7 +18,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
+	"github.com/cardea-iac/cardea/internal/progress"
 	"github.com/cardea-iac/cardea/templates"
+	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/templates/terminal"
 	"github.com/cardea-iac/cardea/workflow"
@@ -64,10 +66,12 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 	if err != nil {
 		return err
 	}
-	looking := newStatus(c.err, func(elapsed time.Duration) string { return "… looking for what the change affects" + since(elapsed) })
+	looking := progress.Show(c.err, func(elapsed time.Duration) string {
+		return "… looking for what the change affects" + progress.Since(elapsed)
+	})
 	s, trouble, err := survey.Read(ctx, engines(""),
 		workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, change.pull, change.checkout)
-	looking.end()
+	looking.End()
 	if err != nil {
 		return err
 	}
@@ -107,10 +111,10 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 
 // shape is how a preview is written to w.
 func shape(w io.Writer, head string) terminal.Options {
-	if !isTerminal(w) {
+	if !progress.IsTerminal(w) {
 		return terminal.Options{Head: head}
 	}
-	return terminal.Options{Width: widthOf(w), Colour: os.Getenv("NO_COLOR") == "", Head: head}
+	return terminal.Options{Width: progress.Width(w), Colour: os.Getenv("NO_COLOR") == "", Head: head}
 }
 
 func isAre(n int) string {
@@ -133,9 +137,7 @@ func hurried(c *console, scratch string) (stop func()) {
 				os.Exit(1)
 			}
 			first = false
-			if isTerminal(c.err) { // what is being planned is said there
-				fmt.Fprint(c.err, clearLine)
-			}
+			progress.Clear(c.err)
 			fmt.Fprintln(c.err, "cardea: stopping; terraform lets go of its locks first, which may take a minute. Interrupt again to leave now.")
 		}
 	}()
@@ -258,11 +260,11 @@ func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.Pull
 	launcher := &run.Launcher{Runs: filepath.Join(p.scratch, "runs"), Engines: engines("")}
 	group, runs := errgroup.WithContext(ctx)
 	group.SetLimit(run.DefaultParallel())
-	progress := newProgress(p.err, len(view.Projects))
+	list := progress.Start(p.err, len(view.Projects))
 	for i := range view.Projects {
 		group.Go(func() (err error) {
-			one := progress.begin(view.Projects[i].Project.Name)
-			defer func() { one.end(outcomeOf(view.Projects[i], results[i], err)) }()
+			one := list.Begin(markdown.CleanLine(view.Projects[i].Project.Name))
+			defer func() { one.End(outcomeOf(view.Projects[i], results[i], err)) }()
 			if results[i], err = p.planOne(runs, launcher, &view.Projects[i], one); err != nil {
 				return fmt.Errorf("planning %s: %w", view.Projects[i].Project.Name, err)
 			}
@@ -270,7 +272,7 @@ func (p *previewer) plan(ctx context.Context, pull workflow.Pull) (workflow.Pull
 		})
 	}
 	err := group.Wait()
-	progress.end()
+	list.End()
 	for i, r := range results {
 		if r.Plan != nil {
 			view.Plans[view.Projects[i].Run.ID] = *r.Plan
@@ -299,7 +301,7 @@ func outcomeOf(p workflow.ProjectRecord, r workflow.Result, err error) string {
 // planOne carries out one project's run. What goes wrong with the project is said in its
 // record.
 func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher,
-	record *workflow.ProjectRecord, shown *planned) (workflow.Result, error) {
+	record *workflow.ProjectRecord, shown *progress.Item) (workflow.Result, error) {
 	if record.Deleted || !record.Project.Refused.Empty() {
 		return workflow.Result{}, nil
 	}
@@ -310,7 +312,7 @@ func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher,
 	}
 	now := time.Now()
 	r.ID, r.Queued = workflow.NewID(now), now
-	shown.follows(p.scratch, r.ID)
+	shown.Follow(func() string { return downloading(p.scratch, r.ID) })
 	if err := r.Claim("preview", now, p.timeout); err != nil {
 		return workflow.Result{}, err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,21 +63,5 @@ func TestDownloading(t *testing.T) {
 		if got := downloading(dir, id); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
-	}
-}
-
-// TestProgressText: what runs is named in the order in which it began, with how long.
-func TestProgressText(t *testing.T) {
-	p := newProgress(io.Discard, 3)
-	defer p.end()
-	one := p.begin("prod/a\x1b[2J")
-	p.begin("prod/b")
-	one.begun = one.begun.Add(-3 * time.Second)
-	if got, want := p.text(4*time.Second), "… 0 of 3 planned 4s: prod/a 3s, prod/b"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	one.end("1 to add")
-	if got, want := p.text(5*time.Second), "… 1 of 3 planned 5s: prod/b"; got != want {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }
