@@ -249,7 +249,8 @@ func (d *Denied) Unwrap() error { return d.Err }
 // Kept is what an engine wants back to apply a plan: the content of its artefact.
 type Kept struct {
 	Files []string // names in the run's Out: the saved plan
-	Made  []string // files that the plan made in the workspace, relative to it
+	Made  []string // files that the plan, or a step before it, made in the workspace, relative to it
+	Gone  []string // files of the tree that were removed there before the plan
 	Seal  []byte   // the engine's own words to its apply (tool, lock file, ...); no secret is in it
 }
 

@@ -325,7 +325,7 @@ func (m *Model) remark(r Row) {
 			m.Notes = addSaid(m.Notes, n, name)
 		}
 	}
-	if apply := r.Record.Apply; apply != nil && apply.Outcome == workflow.OutcomeSucceeded {
+	if apply := r.Record.Apply; apply != nil && r.State == workflow.StateApplied {
 		for _, d := range apply.Diagnostics { // what went wrong after it
 			m.Warnings = addSaid(m.Warnings, warning(d), name)
 		}

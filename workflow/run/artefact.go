@@ -43,6 +43,7 @@ const maxMade = 64 << 20
 const (
 	sealEntry = "seal"
 	madeEntry = "made/" // + path in the workspace
+	goneEntry = "gone/" // likewise
 )
 
 // keepable reports whether a name is one that an engine may give to a file that it keeps.
@@ -175,6 +176,11 @@ func pack(t *tar.Writer, root *os.Root, out string, k workflow.Kept) error {
 	}
 	if _, err := t.Write(k.Seal); err != nil {
 		return err
+	}
+	for _, name := range slices.Sorted(slices.Values(k.Gone)) {
+		if err := t.WriteHeader(header(goneEntry+name, 0o600, 0)); err != nil {
+			return err
+		}
 	}
 	total := int64(0)
 	for _, name := range slices.Sorted(slices.Values(k.Made)) {
@@ -317,9 +323,13 @@ func unpackArtefact(name, identity string, f workflow.RunFiles) (seal []byte, di
 	}
 	defer root.Close()
 	digest, err = readArtefact(name, id, func(h *tar.Header, r io.Reader) error {
-		switch made, ok := strings.CutPrefix(h.Name, madeEntry); {
-		case ok:
+		made, isMade := strings.CutPrefix(h.Name, madeEntry)
+		gone, isGone := strings.CutPrefix(h.Name, goneEntry)
+		switch {
+		case isMade:
 			return unpackMade(root, filepath.FromSlash(made), h, r)
+		case isGone:
+			return root.RemoveAll(filepath.FromSlash(gone))
 		case h.Name == sealEntry:
 			seal, err = io.ReadAll(r)
 			return err

@@ -97,6 +97,45 @@ func TestArtefact(t *testing.T) {
 	}
 }
 
+// TestArtefactOfGone: what was removed before a plan is removed again for its apply, and nothing outside.
+func TestArtefactOfGone(t *testing.T) {
+	data, dir := t.TempDir(), t.TempDir()
+	id, err := OpenKeys(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := workflow.RunFiles{Workspace: filepath.Join(dir, "from"), Out: t.TempDir()}
+	into := workflow.RunFiles{Workspace: filepath.Join(dir, "into"), Out: t.TempDir()}
+	for _, name := range []string{"from/a/b", "into/a", "into/c/d", "into/stays", "outside"} {
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte("x"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := filepath.Join(data, "artefacts", "r.age")
+	write := func(gone ...string) error {
+		_, err := writeArtefact(name, id.Recipient().String(), from, workflow.Kept{Made: []string{"a/b"}, Gone: gone})
+		if err == nil {
+			_, _, err = unpackArtefact(name, id.String(), into)
+		}
+		return err
+	}
+	if err := write("c/d", "a", "never"); err != nil {
+		t.Fatal(err)
+	}
+	for name, there := range map[string]bool{"into/a/b": true, "into/c/d": false, "into/stays": true} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); (err == nil) != there {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := write("../outside"); err == nil {
+		t.Error("an artefact reaches outside of its workspace")
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "outside")); err != nil {
+		t.Error(err)
+	}
+}
+
 // What an engine keeps may be several files, each by its name and never elsewhere.
 func TestArtefactOfSeveralFiles(t *testing.T) {
 	data := t.TempDir()

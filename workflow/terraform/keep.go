@@ -52,7 +52,7 @@ func (p *planning) keep() error {
 	}
 	lock := p.relative(tfconfig.LockFile) // the seal has it
 	made := slices.DeleteFunc(p.made, func(f string) bool { return f == lock })
-	if err := p.job.Keep(p.ctx, workflow.Kept{Files: []string{savedPlan}, Made: made, Seal: text}); err != nil {
+	if err := p.job.Keep(p.ctx, workflow.Kept{Files: []string{savedPlan}, Made: made, Gone: p.gone, Seal: text}); err != nil {
 		return fmt.Errorf("keeping the plan: %w", err)
 	}
 	return nil
@@ -88,6 +88,12 @@ func (p *planning) collect() error {
 	for name, s := range now {
 		if p.before[name] != s {
 			p.made = append(p.made, name)
+		}
+	}
+	p.gone = nil
+	for name := range p.before {
+		if _, there := now[name]; !there {
+			p.gone = append(p.gone, name)
 		}
 	}
 	sort.Strings(p.made)

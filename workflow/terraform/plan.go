@@ -81,7 +81,7 @@ type planning struct {
 	tree        listing // the workspace as it was exported, with nothing that tools made
 	said        map[string]bool
 	before      listing // the workspace before the plan
-	made        []string
+	made, gone  []string
 	fetched     workflow.Fetched // by init
 	unlocked    []string         // the providers among it that no committed lock file holds
 }
