@@ -280,6 +280,31 @@ func TestWorkerRefusesToStart(t *testing.T) {
 	})
 }
 
+// What fetches credentials may take longer than a lease, and ends with the server: the run is then made again.
+func TestWorkerFetchesCredentials(t *testing.T) {
+	s := newShopWith(t, "echo planned", 600*time.Millisecond)
+	s.job.Run.Credentials = "slow"
+	s.worker.Credentials = func(ctx context.Context, _ string) (run.Secrets, string, error) {
+		select {
+		case <-time.After(3 * time.Second):
+			return run.Secrets{}, "", nil
+		case <-ctx.Done():
+			return run.Secrets{}, "", ctx.Err()
+		}
+	}
+	id := s.queue(t, "a")[0]
+	stop := s.begin(t)
+	s.until(t, id, func(r workflow.Run) bool { return r.State == workflow.RunRunning })
+	stop()
+	if r := s.until(t, id, func(r workflow.Run) bool { return r.State == workflow.RunQueued }); r.Waiting != "The server is being restarted." {
+		t.Errorf("got %+v", r)
+	}
+	s.begin(t)
+	if r := s.until(t, id, finished); r.Outcome != workflow.OutcomeSucceeded || r.Epoch != 2 {
+		t.Errorf("got %s, epoch %d, want that its lease was kept", r.Outcome, r.Epoch)
+	}
+}
+
 // A new server ends the runners that the one before left, and what they left.
 func TestWorkerTidiesUp(t *testing.T) {
 	s := newShop(t, loop)
