@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
+	"github.com/cardea-iac/cardea/workflow/run"
 )
 
 // sayAbsent finds what credentials name and what is not there now. `config check` refuses it; the server starts all the
@@ -43,9 +45,11 @@ func (r *configReader) sayAbsent() {
 			}
 		}
 		for i, file := range c.PassHome {
-			alone := credential{PassHome: []string{file}}
-			if _, err := alone.homeFiles(r.environ); err != nil {
-				absent.Add(c.at["pass_home."+file], "`%s.pass_home[%d]`: %v", at, i, strings.TrimPrefix(err.Error(), "pass_home: "))
+			out, err := copyHome(homeIn(r.environ), file, map[string]run.HomeFile{})
+			if err != nil {
+				absent.Add(c.at["pass_home."+file], "`%s.pass_home[%d]`: %v", at, i, err)
+			} else if len(out) > 0 {
+				r.warn(c.at["pass_home."+file], "`%s.pass_home[%d]`: symlinks that lead nowhere, or out of the home directory, are not copied: %s", at, i, phrase.AndList(out))
 			}
 		}
 		for i, variables := range c.PassEnv {

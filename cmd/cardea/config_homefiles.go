@@ -139,7 +139,7 @@ func homePaths(y *config.Value, at map[string]workflow.Position) (list []string)
 func (c credential) homeFiles(environ []string) (list []run.HomeFile, err error) {
 	all := map[string]run.HomeFile{}
 	for _, name := range c.PassHome {
-		if err := copyHome(homeIn(environ), name, all); err != nil {
+		if _, err := copyHome(homeIn(environ), name, all); err != nil {
 			return nil, fmt.Errorf("pass_home: %w", err)
 		}
 	}
@@ -223,17 +223,17 @@ var noise = []string{".config/gcloud/logs", ".config/gcloud/virtenv", ".kube/cac
 	".azure/commands", ".azure/logs", ".azure/telemetry", ".azure/cliextensions"}
 
 // copyHome reads a file, or the files of a directory, below a home directory. A symlink is followed
-// to a file that is there too; anything but files is left out.
-func copyHome(home, name string, into map[string]run.HomeFile) error {
+// to a file that is there too; anything but files is left out, and out are the symlinks among it.
+func copyHome(home, name string, into map[string]run.HomeFile) (out []string, err error) {
 	if home == "" {
-		return errors.New("the server's user has no home directory")
+		return nil, errors.New("the server's user has no home directory")
 	}
 	root, err := os.OpenRoot(home)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer root.Close()
-	return fs.WalkDir(root.FS(), name, func(file string, e fs.DirEntry, err error) error {
+	err = fs.WalkDir(root.FS(), name, func(file string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s: %w", filepath.Join(home, file), bare(err))
@@ -245,6 +245,9 @@ func copyHome(home, name string, into map[string]run.HomeFile) error {
 		if info, err := root.Stat(file); err != nil || !info.Mode().IsRegular() {
 			if file == name {
 				return fmt.Errorf("%s is neither a file nor a directory in the home directory", filepath.Join(home, file))
+			}
+			if e.Type()&fs.ModeSymlink != 0 && err != nil {
+				out = append(out, filepath.Join(home, file))
 			}
 			return nil
 		}
@@ -259,6 +262,7 @@ func copyHome(home, name string, into map[string]run.HomeFile) error {
 		into[file] = run.HomeFile{Path: file, Data: data, Among: true}
 		return err
 	})
+	return out, err
 }
 
 // bare is an error without the path that it names in its own way.
