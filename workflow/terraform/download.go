@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/hc-install/product"
 	"github.com/hashicorp/hc-install/releases"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
@@ -72,7 +73,7 @@ func (r toolRequest) install(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	if info, err := os.Stat(path); err == nil {
-		r.say("Downloaded %s, checksum and signature verified: the program has %s.", what, megabytes(info.Size()))
+		r.say("Downloaded %s, checksum and signature verified: the program has %s.", what, phrase.Bytes(info.Size()))
 	}
 	return path, nil
 }
@@ -84,13 +85,6 @@ func (r toolRequest) installTerraform(ctx context.Context, dir string) (string, 
 	}
 	return (&releases.LatestVersion{Product: product.Terraform, Constraints: r.wish.constraints(), InstallDir: dir, HTTPClient: r.client(),
 		ApiBaseURL: r.options.ReleasesURL}).Install(ctx)
-}
-
-func megabytes(n int64) string {
-	if n < 1_000_000 {
-		return fmt.Sprintf("%d kB", (n+999)/1000)
-	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
 // lockFile takes an exclusive lock between processes, or gives up when ctx is done.

@@ -40,6 +40,8 @@ func TestEarlyEvaluation(t *testing.T) {
 			env: "TF_VAR_env=dev", want: "The source of module `m` of `app` is computed. By the code and the project's var files it is `mods/prod`, but in this run it is `mods/dev`. " + wayOut},
 		{name: "the environment against a backend's default", files: map[string]string{"app/main.tofu": strings.Replace(strings.Replace(main, "type = string", "default = \"prod\"", 1), "../mods/${var.env}", "../mods/dev", 1)},
 			env: "TF_VAR_env=dev", want: "The backend's `path`, which says where the state is, is not what it is by the code"},
+		{name: "encryption", varFile: "prod.tfvars", want: "module.m.module.inner.terraform_data.prod", files: map[string]string{"app/prod.tfvars": "env = \"prod\"\nphrase = \"a long passphrase of sixteen\"\n",
+			"app/e.tofu": "variable \"phrase\" {\n  sensitive = true\n}\nterraform {\n  encryption {\n    key_provider \"pbkdf2\" \"k\" {\n      passphrase = var.phrase\n    }\n    method \"aes_gcm\" \"m\" {\n      keys = key_provider.pbkdf2.k\n    }\n    state {\n      method = method.aes_gcm.m\n    }\n  }\n}\n"}},
 		{name: "nothing says", want: "tofu init: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -19,6 +19,8 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/hashicorp/go-version"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // opentofuKey is the key that signs OpenTofu's releases, as https://get.opentofu.org/opentofu.asc
@@ -77,7 +79,7 @@ func (r toolRequest) installTofu(ctx context.Context, dir string) (string, error
 	if err := os.Remove(file); err != nil {
 		return "", err
 	}
-	r.say("Downloaded OpenTofu %s, checksum and signature verified: the archive has %s.", v, megabytes(size))
+	r.say("Downloaded OpenTofu %s, checksum and signature verified: the archive has %s.", v, phrase.Bytes(size))
 	return program, nil
 }
 

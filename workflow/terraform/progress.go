@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"path"
 	"time"
+
+	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
 // A download that takes longer than tellEvery tells how far it is, if it is larger than tellAbove.
@@ -47,7 +49,7 @@ func (t *told) Read(p []byte) (int, error) {
 	t.read += int64(n)
 	if now := time.Now(); now.After(t.next) && t.read < t.total {
 		t.next = now.Add(t.every)
-		t.say("Downloading %s: %s of %s.", t.name, megabytes(t.read), megabytes(t.total))
+		t.say("Downloading %s: %s of %s.", t.name, phrase.Bytes(t.read), phrase.Bytes(t.total))
 	}
 	return n, err
 }

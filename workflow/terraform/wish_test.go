@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -125,5 +126,20 @@ func TestRepositoryChooses(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestApplyKeepsTool: what planned applies, whatever the repository or the server would choose by now.
+func TestApplyKeepsTool(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	fakeTool(t, filepath.Join(dir, "path"), "terraform", "1.11.4")
+	fakeTool(t, filepath.Join(dir, "tools", "terraform", "1.9.8"), "terraform", "1.9.8")
+	a := applying{seal: seal{Tool: "terraform", Version: "1.9.8"}, planning: planning{engine: New(Options{}), ctx: t.Context(), uncancelled: t.Context(),
+		dir: dir, output: newOutput(io.Discard, "app"), server: Server{Tools: Tools{Dir: filepath.Join(dir, "tools"), Path: filepath.Join(dir, "path"), Version: "1.11.4"}},
+		job:      workflow.PlanJob{Files: workflow.RunFiles{Tmp: dir}},
+		expected: tfconfig.Expected{Required: []tfconfig.Wanted{{Version: ">= 1.11"}}, Pinned: map[string]tfconfig.Wanted{"terraform": {Version: "1.11.4"}}}}}
+	if err := a.chooseTool(); err != nil || a.tool.version.String() != "1.9.8" {
+		t.Errorf("got %v, %v, want 1.9.8", a.tool.version, err)
 	}
 }

@@ -173,3 +173,22 @@ func TestBelow(t *testing.T) {
 		}
 	}
 }
+
+// FuzzEarly: whatever the code is, what it says is bounded, and there is no panic.
+func FuzzEarly(f *testing.F) {
+	f.Add("local.a", "locals {\n a = \"x\"\n}\nvariable \"v\" {\n default = 1\n}")
+	f.Add(`substr("abc", var.v, -1)`, "variable \"v\" {\n default = { a = [1, true, null] }\n}")
+	f.Add(`1 / 0 == 1 % 0 ? {}.a : [][0]`, `{"variable": {"v": {"default": "${x}"}}, "locals": [{"a": "${var.v}"}]}`)
+	f.Add(`format("%s%%", join(",", [1, true]))`, "")
+	f.Add(`lookup({ "a" = 1 }, null, !1)`, "")
+	f.Fuzz(func(t *testing.T, e, text string) {
+		c := code(text, "module \"m\" {\n source = "+e+"\n}\n")
+		s := Root(c, nil, "default")
+		if got, _ := s.Source("m"); len(got) > maxText {
+			t.Errorf("got %d bytes", len(got))
+		}
+		if e := c.calls["m"]["source"]; e != nil {
+			s.Flatten(map[string]string{}, "x", e)
+		}
+	})
+}
