@@ -24,6 +24,8 @@
 //	a plan       Claim → Finish, which carries approvals or lets them fall
 //	an apply     Claim → Authorise (the last gate; it marks the plan as spent) → Finish,
 //	             after which a new plan verifies it
+//	a chain      an apply that waits for others stands in the pull's record; at the end of the
+//	             act in which they are done, its turn becomes a request, carried out as above
 //
 // The server may die between any two steps: what is durable says where to go on. Start
 // puts right what was running; an apply that has begun is left to its runner.

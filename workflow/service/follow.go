@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -225,8 +226,8 @@ func (a *act) settleFollows(rec *workflow.PullRecord) (changed bool, err error) 
 			}
 		}
 	}
-	for command, by := range asks {
-		if err := a.askAgain(rec.Pull, command, by); err != nil {
+	for _, command := range slices.Sorted(maps.Keys(asks)) {
+		if err := a.askAgain(rec.Pull, command, asks[command]); err != nil {
 			return changed, err
 		}
 	}
