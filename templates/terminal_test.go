@@ -74,3 +74,18 @@ func TestTerminalWidth(t *testing.T) {
 		}
 	}
 }
+
+// TestTerminalDiagnostic: a tool's long sentences are broken, what it laid out by spaces is not, and backticks in it
+// are its own.
+func TestTerminalDiagnostic(t *testing.T) {
+	p := failing("dev/app", "dev", "Invalid `reference")
+	p.run.Diagnostics[0].Detail = "The `thing` that is named here is nowhere, and this sentence is longer than a line of this terminal.\n\n" +
+		"  laid   out                                                           by spaces"
+	text := terminal.Preview(view(p), terminal.Options{Width: 40, Colour: true})
+	for _, want := range []string{"\n  The `thing` that is named here is\n  nowhere, and this sentence is longer\n", "\n    laid   out                                                           by spaces\n",
+		"Invalid `reference"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got\n%s\nwant %q in it", text, want)
+		}
+	}
+}

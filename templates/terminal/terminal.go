@@ -225,8 +225,21 @@ func (w *writer) diagnostic(d workflow.Diagnostic) {
 		if i == 0 {
 			w.b.WriteByte('\n')
 		}
-		w.line(2, l)
+		w.others(2, l)
 	}
+}
+
+// others writes a line of somebody else's: broken as a sentence is, but where it is laid out by spaces.
+func (w *writer) others(indent int, line string) {
+	if line == "" || line != strings.TrimLeft(line, " \t") || strings.Contains(line, "  ") {
+		w.line(indent, line)
+		return
+	}
+	var words []word
+	for _, text := range strings.Fields(line) {
+		words = append(words, word{{text, plain}})
+	}
+	w.paragraph(indent, 0, words)
 }
 
 // heading begins a part.
