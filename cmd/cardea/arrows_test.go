@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"templates/diff":       {"workflow", "templates/markdown", "internal/phrase"},
 	"templates/markdown":   {},
 	"workflow":             {"internal/phrase"},
-	"workflow/config":      {"workflow", "internal/phrase"},
+	"workflow/config":      {"workflow", "workflow/steps", "internal/phrase"},
 	"workflow/survey":      {"workflow", "workflow/config", "workflow/steps", "internal/phrase"},
 	"workflow/steps":       {"workflow", "internal/phrase"},
 	"workflow/gate":        {"workflow", "workflow/steps", "internal/phrase"},

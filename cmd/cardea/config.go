@@ -235,7 +235,7 @@ func (r *configReader) keys(section string) config.Keys {
 	if section == "" {
 		keys["credentials"] = r.credentials
 		keys["repos"] = r.repos
-		keys["workflows"] = r.workflows
+		keys["workflows"] = func(y *config.Value) { r.cfg.workflows = config.Workflows(y, variableFault) }
 	}
 	return keys
 }

@@ -1,0 +1,91 @@
+package config
+
+import (
+	"path"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/steps"
+)
+
+// Workflows reads what the server does besides plans and applies, by name. setFault says why no
+// run takes a variable of a name, "" where runs do.
+func Workflows(y *Value, setFault func(name string) string) map[string]workflow.Workflow {
+	all := map[string]workflow.Workflow{}
+	y.MapOf(func(name string, v *Value) {
+		if why := LabelFault(name); why != "" {
+			v.Fault("the name of a workflow %s", why)
+			return
+		}
+		w := workflow.Workflow{Name: name}
+		v.Map(Keys{
+			"steps": func(y *Value) { y.List(func(item *Value) { w.Steps = append(w.Steps, readStep(item, setFault)) }) },
+			"plan": func(y *Value) {
+				y.Map(Keys{
+					"parallelism":  func(y *Value) { y.Int(&w.Plan.Parallelism, 1) },
+					"lock_timeout": func(y *Value) { y.Duration(&w.Plan.LockTimeout, time.Second) },
+					"refresh": func(y *Value) {
+						refresh := true
+						y.Bool(&refresh)
+						w.Plan.NoRefresh = !refresh
+					},
+				}, nil)
+			},
+			"apply": func(y *Value) {
+				y.Map(Keys{"parallelism": func(y *Value) { y.Int(&w.Apply.Parallelism, 1) }}, nil)
+			},
+		}, nil)
+		all[name] = w
+	})
+	return all
+}
+
+const laterHealth = "comes with a later version of Cardea, which looks after an apply whether what it made is healthy; until then `after_apply` is the last point"
+
+// readStep reads one step of a workflow.
+func readStep(y *Value, setFault func(name string) string) workflow.Step {
+	s := workflow.Step{Timeout: 5 * time.Minute}
+	y.Map(Keys{
+		"at": func(y *Value) {
+			if at, ok := y.Text(); ok && at == "health" {
+				y.Fault("`%s: health` %s", y.Path(), laterHealth)
+				return
+			}
+			at := ""
+			y.Choice(&at, string(workflow.BeforeInit), string(workflow.BeforePlan), string(workflow.AfterPlan),
+				string(workflow.BeforeApply), string(workflow.AfterApply))
+			s.At = workflow.Point(at)
+		},
+		"name": func(y *Value) {
+			if y.String(&s.Name); s.Name != "" {
+				if why := LabelFault(s.Name); why != "" {
+					y.Fault("`%s` %s", y.Path(), why)
+				}
+			}
+		},
+		"run": func(y *Value) {
+			y.Strings(&s.Run)
+			empty := y.Leaves()[y.Path()] == "[]"
+			if why := steps.Fault(s.Run); why != "" && (empty || len(s.Run) > 0) { // else it has another fault
+				y.Fault("`%s` %s", y.Path(), why)
+			}
+		},
+		"timeout": func(y *Value) { y.Duration(&s.Timeout, time.Second) },
+		"set": func(y *Value) {
+			if y.String(&s.Set); s.Set != "" {
+				if why := setFault(s.Set); why != "" {
+					y.Fault("`%s`: a step may set what a credential may give: %s", y.Path(), why)
+				}
+			}
+		},
+	}, map[string]string{"retries": laterHealth})
+	for _, key := range []string{"at", "run"} {
+		if y.IsMap() && !y.Has(key) {
+			y.Fault("`%s` needs `%s`", y.Path(), key)
+		}
+	}
+	if s.Name == "" && len(s.Run) > 0 {
+		s.Name = path.Base(s.Run[0])
+	}
+	return s
+}
