@@ -31,7 +31,7 @@ var harmless = map[string]string{
 	"Run.SameState": "for people", "Run.LikeState": "for people", "Run.SameLineage": "for people", "Run.StateDoubt": "for people", "Run.OnBase": "the record's of lineages",
 	"Run.Yielded": "the queue's", "Run.Counts": "the plan's", "Run.NoChanges": "false is what is wanted", "Run.ChangesHash": "for people", "Run.Whole": "history",
 	"ApplyOrder.State": "the plan's is compared", "ApplyOrder.Authorised": "not yet", "ApplyOrder.Spent": "false is good", "ApplyOrder.Missing": "for people",
-	"ApplyOrder.Done": "of the end", "ApplyOrder.Total": "of the end", "ApplyOrder.ErroredState": "of the end", "ApplyOrder.Resolved": "of the end", "ApplyOrder.ResolvedBy": "of the end",
+	"ApplyOrder.Done": "of the end", "ApplyOrder.Total": "of the end", "ApplyOrder.Progress": "of the end", "ApplyOrder.ErroredState": "of the end", "ApplyOrder.Resolved": "of the end", "ApplyOrder.ResolvedBy": "of the end",
 	"ApplyOrder.Was": "for giving back", "ApplyOrder.Took": "for giving back", "ApplyOrder.Held": "for giving back", "ApplyOrder.Before": "for giving back",
 	"Approval.At": "SeenPlan's", "Approval.CommentID": "history", "Approval.Request": "history", "Approval.Head": "CarryApprovals'",
 	"Approval.Tree": "CarryApprovals'", "Approval.Hidden": "CarryApprovals'", "Approval.Late": "CarryApprovals'", "Approval.Inputs": "CarryApprovals'", "Approval.Files": "CarryApprovals'", "Approval.Fetched": "CarryApprovals'", "Approval.Named": "CarryApprovals'", "Approval.Computed": "CarryApprovals'", "Approval.Void": "none is good", "Approval.Applied": "false is good",
