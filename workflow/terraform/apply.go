@@ -259,4 +259,12 @@ func (a *applying) reckon(res *workflow.Result) {
 	}
 	res.Progress = a.following.end(false, res.Diagnostics, func(c workflow.Change) bool { return isDone(c, a.before, after) })
 	res.Done, res.Total = carriedOut(a.plan.Changes, a.before, after)
+	if res.Outcome == workflow.OutcomeUnknown { // a tool that was killed may not have stored what it had done
+		res.Done = 0
+		for _, p := range res.Progress {
+			if p.State == workflow.ProgressSucceeded {
+				res.Done++
+			}
+		}
+	}
 }

@@ -439,7 +439,7 @@ func TestPlanLog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, map[string]string{"app/backend.tf": backend, "app/main.tf": two})
 	log := w.plan().Log
-	for _, want := range []string{"\n$ terraform init\n", "Initializing the backend...\n", "\n$ terraform plan\n", "Terraform will perform the following actions:",
+	for _, want := range []string{"\n$ terraform init\n", "Initializing the backend...\n", "\n$ terraform plan\n", "will perform the following actions:",
 		"# terraform_data.a will be created", "Plan: 2 to add, 0 to change, 0 to destroy."} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %q:\n%s", want, log)
