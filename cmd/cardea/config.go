@@ -129,6 +129,7 @@ type configReader struct {
 	environ      []string
 
 	usedWorkflows []namedWorkflow
+	programs      []namedWorkflow // those that steps run
 }
 
 // namedCredential is a use of a credentials entry by name.
@@ -235,7 +236,7 @@ func (r *configReader) keys(section string) config.Keys {
 	if section == "" {
 		keys["credentials"] = r.credentials
 		keys["repos"] = r.repos
-		keys["workflows"] = func(y *config.Value) { r.cfg.workflows = config.Workflows(y, variableFault) }
+		keys["workflows"] = func(y *config.Value) { r.cfg.workflows = config.Workflows(y, variableFault, r.program) }
 	}
 	return keys
 }

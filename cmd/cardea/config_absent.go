@@ -15,7 +15,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow/run"
 )
 
-// sayAbsent finds what credentials name and what is not there now. `config check` refuses it; the server starts all the
+// sayAbsent finds what credentials and steps name and what is not there now. `config check` refuses it; the server starts all the
 // same, since something else may bring it later, and says it in its log.
 func (r *configReader) sayAbsent() {
 	absent := &config.Faults{}
@@ -56,6 +56,11 @@ func (r *configReader) sayAbsent() {
 			if !strings.Contains(variables, "*") && len((credential{PassEnv: []string{variables}}).passed(r.environ)) == 0 {
 				r.warn(c.at["pass_env."+variables], "`%s.pass_env[%d]`: %s is not in the server's environment; runs start without it", at, i, variables)
 			}
+		}
+	}
+	for _, p := range r.programs {
+		if _, err := exec.LookPath(p.name); err != nil {
+			absent.Add(p.at, "`%s`: there is no program `%s` that can be run", p.path, p.name)
 		}
 	}
 	r.cfg.absent = absent.List()

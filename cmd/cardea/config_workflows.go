@@ -9,6 +9,11 @@ import (
 // namedWorkflow is a use of a workflow by name.
 type namedWorkflow namedCredential
 
+// program notes a program of the server that a step runs.
+func (r *configReader) program(y *config.Value, name string) {
+	r.programs = append(r.programs, namedWorkflow{name: name, at: y.Position(), path: y.Path()})
+}
+
 // workflowName reads the name of a workflow.
 func (r *configReader) workflowName(into *string) func(*config.Value) {
 	return func(y *config.Value) {

@@ -5,6 +5,25 @@ import (
 	"testing"
 )
 
+// TestWorkflowPrograms: a program of a step that is not on this machine is found by the check; a
+// script of the repository is not looked for.
+func TestWorkflowPrograms(t *testing.T) {
+	cfg, _ := parseConfig("cardea.yml", []byte(`
+workflows:
+  a:
+    steps:
+      - {at: before_init, run: [/nowhere/render]}
+      - {at: before_init, run: [no-such-program-here]}
+      - {at: before_init, run: [./render]}
+      - {at: before_init, run: [sh, -c, "exit 0"]}
+`), nil)
+	want := "cardea.yml:5:32: `workflows.a.steps[0].run`: there is no program `/nowhere/render` that can be run\n" +
+		"cardea.yml:6:32: `workflows.a.steps[1].run`: there is no program `no-such-program-here` that can be run\n"
+	if got := lines(cfg.absent); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // TestWorkflowFaults: every fault of a workflow stands with its place, all at once.
 func TestWorkflowFaults(t *testing.T) {
 	_, faults := parseConfig("cardea.yml", []byte(`

@@ -2,6 +2,7 @@ package config
 
 import (
 	"path"
+	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
@@ -9,8 +10,9 @@ import (
 )
 
 // Workflows reads what the server does besides plans and applies, by name. setFault says why no
-// run takes a variable of a name, "" where runs do.
-func Workflows(y *Value, setFault func(name string) string) map[string]workflow.Workflow {
+// run takes a variable of a name, "" where runs do; program is told of every program of the
+// server that a step runs, with its place.
+func Workflows(y *Value, setFault func(name string) string, program func(y *Value, name string)) map[string]workflow.Workflow {
 	all := map[string]workflow.Workflow{}
 	y.MapOf(func(name string, v *Value) {
 		if why := LabelFault(name); why != "" {
@@ -19,7 +21,15 @@ func Workflows(y *Value, setFault func(name string) string) map[string]workflow.
 		}
 		w := workflow.Workflow{Name: name}
 		v.Map(Keys{
-			"steps": func(y *Value) { y.List(func(item *Value) { w.Steps = append(w.Steps, readStep(item, setFault)) }) },
+			"steps": func(y *Value) {
+				y.List(func(item *Value) {
+					s, run := readStep(item, setFault)
+					if len(s.Run) > 0 && (path.IsAbs(s.Run[0]) || !strings.Contains(s.Run[0], "/")) {
+						program(run, s.Run[0])
+					}
+					w.Steps = append(w.Steps, s)
+				})
+			},
 			"plan": func(y *Value) {
 				y.Map(Keys{
 					"parallelism":  func(y *Value) { y.Int(&w.Plan.Parallelism, 1) },
@@ -42,9 +52,9 @@ func Workflows(y *Value, setFault func(name string) string) map[string]workflow.
 
 const laterHealth = "comes with a later version of Cardea, which looks after an apply whether what it made is healthy; until then `after_apply` is the last point"
 
-// readStep reads one step of a workflow.
-func readStep(y *Value, setFault func(name string) string) workflow.Step {
-	s := workflow.Step{Timeout: 5 * time.Minute}
+// readStep reads one step of a workflow; run is where its words stand.
+func readStep(y *Value, setFault func(name string) string) (s workflow.Step, run *Value) {
+	s.Timeout = 5 * time.Minute
 	y.Map(Keys{
 		"at": func(y *Value) {
 			if at, ok := y.Text(); ok && at == "health" {
@@ -64,6 +74,7 @@ func readStep(y *Value, setFault func(name string) string) workflow.Step {
 			}
 		},
 		"run": func(y *Value) {
+			run = y
 			y.Strings(&s.Run)
 			empty := y.Leaves()[y.Path()] == "[]"
 			if why := steps.Fault(s.Run); why != "" && (empty || len(s.Run) > 0) { // else it has another fault
@@ -87,5 +98,5 @@ func readStep(y *Value, setFault func(name string) string) workflow.Step {
 	if s.Name == "" && len(s.Run) > 0 {
 		s.Name = path.Base(s.Run[0])
 	}
-	return s
+	return s, run
 }
