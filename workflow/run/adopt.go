@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/secret"
 )
 
 // adoptAll finds the applies that an earlier server left in the run directories, and stays
@@ -40,7 +41,7 @@ func (w *Worker) adoptAll(ctx context.Context, before []os.DirEntry) {
 
 // adopted is a process that another server started.
 func adopted(run workflow.Run, d files) *Process {
-	p := &Process{run: run, dir: d, redact: NewRedactor(nil), ready: make(chan struct{}), done: make(chan struct{}),
+	p := &Process{run: run, dir: d, redact: secret.NewRedactor(nil), ready: make(chan struct{}), done: make(chan struct{}),
 		went: run.Apply != nil && run.Apply.Spent}
 	go func() {
 		defer close(p.done)

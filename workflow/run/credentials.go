@@ -59,10 +59,10 @@ var plainEnv = map[string]bool{
 }
 
 // redactor hides what these secrets say in what goes to out.
-func (s Secrets) redactor(out io.Writer) *Redactor {
+func (s Secrets) redactor(out io.Writer) *secret.Redactor {
 	values, wholes := s.values()
-	r := NewRedactor(out, values...)
-	r.hide(wholes, encodings)
+	r := secret.NewRedactor(out, values...)
+	r.HideWhole(wholes...)
 	return r
 }
 

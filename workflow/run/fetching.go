@@ -218,7 +218,9 @@ func repoOfPath(path string) string {
 
 func repoPart(s string) bool {
 	return strings.Trim(s, ".") != "" && len(s) <= 100 &&
-		!strings.ContainsFunc(s, func(c rune) bool { return c > 127 || !tokenByte(byte(c)) || strings.ContainsRune("~+/=%:@!$&*,;", c) })
+		!strings.ContainsFunc(s, func(c rune) bool {
+			return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("._-", c))
+		})
 }
 
 // gitPairs is git's configuration with which it asks us about GitHub's host. Where the App may

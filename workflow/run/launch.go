@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/secret"
 )
 
 // Launcher starts runners. It is the server's side of a run, and preview's.
@@ -35,7 +36,7 @@ type Process struct {
 	run    workflow.Run
 	dir    files
 	cmd    *exec.Cmd
-	redact *Redactor
+	redact *secret.Redactor
 
 	ready chan struct{} // closed when the runner has prepared everything
 	said  message       // what it said then; written before ready is closed, read after

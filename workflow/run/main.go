@@ -18,6 +18,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/secret"
 )
 
 // Deps are what a runner is handed: everything that is not about processes.
@@ -37,9 +38,9 @@ type runner struct {
 	conn    *os.File
 	secrets Secrets
 	log     *logFile
-	redact  *Redactor // of the log and of text of others: also what the plan calls sensitive
-	given   *Redactor // of everything: what the credentials say
-	plain   bool      // supervise as where nobody can adopt, also on Linux: for tests
+	redact  *secret.Redactor // of the log and of text of others: also what the plan calls sensitive
+	given   *secret.Redactor // of everything: what the credentials say
+	plain   bool             // supervise as where nobody can adopt, also on Linux: for tests
 	family  family
 	told    *progress // of what the run does; nil until there is an engine to tell of it
 	stop    *stopper
@@ -148,7 +149,7 @@ func (r *runner) guard() {
 func (r *runner) execute() (res workflow.Result) {
 	fault := r.listen()
 	r.redact = r.secrets.redactor(r.log)
-	r.given = r.redact.fork(nil)
+	r.given = r.redact.Fork(nil)
 	if fault != nil {
 		r.gone.Store(true)
 		return r.failed(fault)
@@ -419,14 +420,14 @@ func (r *runner) settle(res workflow.Result, stopped workflow.Outcome, withdrawn
 // closeLog completes the log, and writes it anew when secrets became known only after something was written.
 func (r *runner) closeLog() error {
 	err := errors.Join(r.redact.Close(), r.log.Close())
-	if !r.redact.late() {
+	if !r.redact.Late() {
 		return err
 	}
 	return errors.Join(err, rewrite(r.dir.log(), r.redact))
 }
 
 // rewrite redacts a file again.
-func rewrite(name string, by *Redactor) error {
+func rewrite(name string, by *secret.Redactor) error {
 	in, err := os.Open(name)
 	if err != nil {
 		return fmt.Errorf("redacting the log again: %w", err)
@@ -436,7 +437,7 @@ func rewrite(name string, by *Redactor) error {
 	if err != nil {
 		return fmt.Errorf("redacting the log again: %w", err)
 	}
-	again := by.fork(out)
+	again := by.Fork(out)
 	_, err = io.Copy(again, in)
 	err = errors.Join(err, again.Close(), out.Close())
 	if err == nil {

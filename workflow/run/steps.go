@@ -21,6 +21,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/secret"
 	"github.com/cardea-iac/cardea/workflow/steps"
 )
 
@@ -139,10 +140,10 @@ type taking struct {
 	*runner
 	step  workflow.Step
 	label string
-	env   []string  // besides the run's own
-	tail  tail      // the end of what it printed and may be shown
-	value tail      // the beginning of what one that sets a variable printed
-	mask  *Redactor // of what goes to tail
+	env   []string         // besides the run's own
+	tail  tail             // the end of what it printed and may be shown
+	value tail             // the beginning of what one that sets a variable printed
+	mask  *secret.Redactor // of what goes to tail
 }
 
 // take runs the step to its end, and ends whatever it left.
@@ -270,13 +271,13 @@ func (t *taking) set() error {
 		return t.fault(fmt.Sprintf("printed a line of more than %d KB for %s", stepValue>>10, t.step.Set))
 	case strings.ContainsRune(value, 0):
 		return t.fault("printed a NUL byte for " + t.step.Set)
-	case len(value) < minSecret && !plainEnv[t.step.Set]:
-		return t.fault(fmt.Sprintf("printed fewer than %d bytes for %s, too few to hide them everywhere", minSecret, t.step.Set))
+	case len(value) < secret.Least && !plainEnv[t.step.Set]:
+		return t.fault(fmt.Sprintf("printed fewer than %d bytes for %s, too few to hide them everywhere", secret.Least, t.step.Set))
 	}
 	values, wholes := given.values()
-	for _, r := range []*Redactor{t.redact, t.given} {
+	for _, r := range []*secret.Redactor{t.redact, t.given} {
 		r.Hide(values...)
-		r.hide(wholes, encodings)
+		r.HideWhole(wholes...)
 	}
 	if err := os.Setenv(t.step.Set, value); err != nil {
 		return t.fault("could not set " + t.step.Set)
@@ -295,7 +296,7 @@ type streams struct {
 // connect gives a step its output: the log, or, of one that sets a variable, nobody's eyes.
 func (t *taking) connect(cmd *exec.Cmd) (*streams, error) {
 	s := &streams{}
-	t.mask = t.redact.fork(&t.tail)
+	t.mask = t.redact.Fork(&t.tail)
 	out, err := s.pipe(io.MultiWriter(t.redact, t.mask)) // neither ever returns an error
 	if err != nil {
 		return nil, err
@@ -385,5 +386,5 @@ func (t *taking) lastLines() string {
 		lines = lines[1:] // the rest of one
 	}
 	text = strings.ToValidUTF8(strings.Join(lines[max(0, len(lines)-stepLines):], "\n"), "?")
-	return NewRedactor(nil, strings.Split(string(t.value.data), "\n")...).Redact(text)
+	return secret.NewRedactor(nil, strings.Split(string(t.value.data), "\n")...).Redact(text)
 }

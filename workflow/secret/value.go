@@ -1,6 +1,7 @@
-// Package secret finds what must not be seen of credentials: in the values of variables, and in the
-// files that tools read them from. It reads nothing itself, and it leaves alone what people need to
-// see: regions, names of profiles, addresses of clusters.
+// Package secret hides what must not be seen. It finds it in credentials, in the values of variables and
+// in the files that tools read them from, and leaves alone what people need to see: regions, names of
+// profiles, addresses of clusters. The Redactor then hides it in a stream, with what looks like a secret.
+// It reads no file itself.
 package secret
 
 import (

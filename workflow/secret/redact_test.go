@@ -1,26 +1,24 @@
-package run_test
+package secret_test
 
 import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
-	"github.com/cardea-iac/cardea/workflow/run"
+	"github.com/cardea-iac/cardea/workflow/secret"
 )
 
 func redact(t testing.TB, chunk int, text string, values ...string) string {
 	t.Helper()
 	var out bytes.Buffer
-	r := run.NewRedactor(&out, values...)
+	r := secret.NewRedactor(&out, values...)
 	for rest := text; len(rest) > 0; {
 		n := min(chunk, len(rest))
 		if m, err := r.Write([]byte(rest[:n])); m != n || err != nil {
@@ -85,7 +83,7 @@ func TestRedact(t *testing.T) {
 					t.Errorf("in writes of %d:\ngot  %q\nwant %q", chunk, got, want)
 				}
 			}
-			if got := run.NewRedactor(nil, tt.values...).Redact(tt.in); got != want {
+			if got := secret.NewRedactor(nil, tt.values...).Redact(tt.in); got != want {
 				t.Errorf("Redact:\ngot  %q\nwant %q", got, want)
 			}
 		})
@@ -174,41 +172,9 @@ func FuzzRedact(f *testing.F) {
 	})
 }
 
-// A log of 100 MB costs little memory, keeps its beginning and its end, and says what it lost.
-func TestHugeOutput(t *testing.T) {
-	size := 100_000_000
-	if raceDetector {
-		size /= 10
-	}
-	tr := newTrial(t, fmt.Sprintf("head -c %d", size)+` /dev/zero | tr '\0' 'a' | sed 's/a\{100\}/&\n/g'; echo; echo the end; grep VmHWM /proc/$PPID/status`)
-	tr.job.LogLimit = 1 << 20
-	_, p := tr.run(t)
-	log := read(t, p, "log")
-	if len(log) > 1<<20 {
-		t.Errorf("the log has %d bytes, want at most 1 MiB", len(log))
-	}
-	head, tail, ok := strings.Cut(log, "\n[... ")
-	if !ok || !strings.HasPrefix(head, "aaaa") || strings.Trim(head, "a\n") != "" || len(head) < 500_000 {
-		t.Fatalf("the beginning is not whole: %d bytes, %.100q", len(head), head)
-	}
-	var lost int
-	if _, err := fmt.Sscanf(tail, "%d bytes of this log were discarded here", &lost); err != nil || lost < size+size/100-1_100_000 || lost > size+size/100-900_000 {
-		t.Errorf("got %.80q (%v)", tail, err)
-	}
-	_, end, ok := strings.Cut(tail, "the end\n")
-	var kB int
-	if _, err := fmt.Sscanf(end, "VmHWM: %d kB", &kB); err != nil || !ok || len(tail) < 500_000 {
-		t.Fatalf("the end is not whole: %d bytes, %q, %v", len(tail), end, err)
-	}
-	t.Logf("peak memory of the runner: %d kB", kB)
-	if kB > 30_000 && !raceDetector { // 10 MB in all are usual
-		t.Errorf("the runner took %d kB", kB)
-	}
-}
-
 // What passes the redactor costs no memory.
 func TestRedactorMemory(t *testing.T) {
-	r := run.NewRedactor(io.Discard, "correct-horse")
+	r := secret.NewRedactor(io.Discard, "correct-horse")
 	line := []byte(strings.Repeat(strings.Repeat("y", 99)+"\n", 300))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -230,7 +196,7 @@ func TestRedactorNeverFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer full.Close()
-	r := run.NewRedactor(full)
+	r := secret.NewRedactor(full)
 	for range 3 {
 		if n, err := r.Write([]byte("line\n")); n != 5 || err != nil {
 			t.Fatalf("write: got %d, %v", n, err)
@@ -241,37 +207,12 @@ func TestRedactorNeverFails(t *testing.T) {
 	}
 }
 
-func TestOpenLog(t *testing.T) {
-	data := t.TempDir()
-	for dir, text := range map[string]string{"abc.1": "old\n", "abc.10": "one\ntwo\nthree\n", "abc.9": "older\n", "abcd.11": "another\n"} {
-		if err := os.MkdirAll(filepath.Join(data, "runs", dir), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(data, "runs", dir, "log"), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	log, err := run.OpenLog(data, "abc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	if text, err := io.ReadAll(log); err != nil || string(text) != "one\ntwo\nthree\n" {
-		t.Errorf("got %q, %v, want that of epoch 10", text, err)
-	}
-	for _, id := range []string{"none", "../runs/abc", "*", ""} {
-		if _, err := run.OpenLog(data, id); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%q: got %v, want that it does not exist", id, err)
-		}
-	}
-}
-
 func BenchmarkRedactor(b *testing.B) {
 	values := make([]string, 20)
 	for i := range values {
 		values[i] = fmt.Sprintf("Secret-%d-%s", i, strings.Repeat("k", i))
 	}
-	r := run.NewRedactor(io.Discard, values...)
+	r := secret.NewRedactor(io.Discard, values...)
 	text := []byte(strings.Repeat("  + resource \"terraform_data\" \"a\" {\n      + id     = (known after apply)\n      + input  = \"https://example.com/Some/thing\"\n", 250))
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {

@@ -1,4 +1,4 @@
-package run
+package secret
 
 import (
 	"encoding/base64"
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// minSecret is the shortest value that is redacted: hiding shorter ones would
+// Least is the shortest value that is redacted: hiding shorter ones would
 // shred every word that contains them.
-const minSecret = 6
+const Least = 6
 
 // longSecret is the length from which a value's encoded forms are not looked for, only the value and its lines.
 const longSecret = 8 << 10
@@ -114,7 +114,7 @@ func (a *automaton) finds(s string) bool {
 func forms(value string) []string {
 	out := encodings(value)
 	for line := range strings.Lines(value) {
-		if line = strings.TrimSpace(line); len(line) >= minSecret && line != value {
+		if line = strings.TrimSpace(line); len(line) >= Least && line != value {
 			out = append(out, line)
 		}
 	}
@@ -123,7 +123,7 @@ func forms(value string) []string {
 
 // encodings are a value as it is, escaped for JSON, quoted for HCL, for a URL, in base64 at any alignment.
 func encodings(value string) []string {
-	if len(value) < minSecret {
+	if len(value) < Least {
 		return nil
 	}
 	out := []string{value}
@@ -169,7 +169,7 @@ func base64Form(e *base64.Encoding, value string, shift int) string {
 	s := e.EncodeToString([]byte("\x00\x00"[:shift] + value))
 	start := []int{0, 2, 3}[shift]
 	end := (shift + len(value)) * 8 / 6
-	if end-start < minSecret {
+	if end-start < Least {
 		return ""
 	}
 	return s[start:end]

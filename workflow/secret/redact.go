@@ -1,4 +1,4 @@
-package run
+package secret
 
 import (
 	"bytes"
@@ -42,6 +42,9 @@ func NewRedactor(out io.Writer, values ...string) *Redactor {
 // the runner writes its log anew at the end when that happened.
 func (r *Redactor) Hide(values ...string) { r.hide(values, forms) }
 
+// HideWhole hides values, but not each of their lines.
+func (r *Redactor) HideWhole(values ...string) { r.hide(values, encodings) }
+
 // hide hides values in these of their forms.
 func (r *Redactor) hide(values []string, formsOf func(string) []string) {
 	r.mu.Lock()
@@ -49,7 +52,7 @@ func (r *Redactor) hide(values []string, formsOf func(string) []string) {
 	before := len(r.values)
 	for _, v := range values {
 		for _, f := range formsOf(v) {
-			if len(f) >= minSecret {
+			if len(f) >= Least {
 				r.values[f] = true
 			}
 		}
@@ -99,15 +102,15 @@ func (r *Redactor) flush(p []byte) {
 	}
 }
 
-// late reports whether values were added after output had been written without them.
-func (r *Redactor) late() bool {
+// Late reports whether values were added after output had been written without them.
+func (r *Redactor) Late() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.missed
 }
 
-// fork returns a redactor of the same values that writes to out.
-func (r *Redactor) fork(out io.Writer) *Redactor {
+// Fork returns a redactor of the same values that writes to out.
+func (r *Redactor) Fork(out io.Writer) *Redactor {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return &Redactor{out: out, values: maps.Clone(r.values), auto: r.auto}
@@ -118,7 +121,7 @@ func (r *Redactor) Redact(s string) string {
 	r.mu.Lock()
 	auto := r.auto
 	r.mu.Unlock()
-	if len(s) < minSecret || !auto.finds(s) && !suspicious(s) {
+	if len(s) < Least || !auto.finds(s) && !suspicious(s) {
 		return s
 	}
 	var b bytes.Buffer
