@@ -27,7 +27,7 @@ func said(lines ...string) (o *output, log string) {
 	return o, b.String()
 }
 
-// What terraform 1.11.4 and tofu 1.10.6 print, word for word.
+// What terraform 1.11.4 and tofu 1.10.6 print, some of it shortened; the others are of the documented form.
 const (
 	badIndex  = `{"@level":"error","@message":"Error: Invalid index","@module":"terraform.ui","@timestamp":"2026-11-30T11:57:34.492167Z","diagnostic":{"severity":"error","summary":"Invalid index","detail":"The given key does not identify an element in this collection value: the collection has no elements.","address":"module.net.terraform_data.x[\"a\"]","range":{"filename":"../../modules/net/main.tf","start":{"line":18,"column":22,"byte":62},"end":{"line":18,"column":25,"byte":65}},"snippet":{"context":"output \"y\"","code":"output \"y\" {\n  value = var.list[5]\n}","start_line":17,"highlight_start_offset":9,"highlight_end_offset":10,"values":[{"traversal":"var.list","statement":"is empty tuple"}]}},"type":"diagnostic"}`
 	preamble  = `{"@level":"error","@message":"Error: Terraform encountered problems during initialisation, including problems\nwith the configuration, described below.\n\nThe Terraform configuration must be valid before initialization so that\nTerraform can determine which modules and providers need to be installed.","@module":"terraform.ui","diagnostic":{"severity":"error","summary":"Terraform encountered problems during initialisation, including problems\nwith the configuration, described below.\n\nThe Terraform configuration must be valid before initialization so that\nTerraform can determine which modules and providers need to be installed.","detail":""},"type":"diagnostic"}`
