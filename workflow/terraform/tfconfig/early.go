@@ -37,12 +37,13 @@ type evaluated struct {
 	dirs    []string          // directories that are reached
 	open    map[string]bool   // "DIR NAME" of calls that are not known on some way
 	seen    map[string]bool   // likewise, that were looked at
+	compute map[string]bool   // by directory: whether it reaches a source that is computed
 }
 
 // evaluate works out the computed sources that a project reaches; the module closure grows with them.
 func (g *gathering) evaluate() error {
 	g.in.Modules = closure(g.found, g.tool, g.dir)
-	e := &evaluated{sources: map[string]string{}, open: map[string]bool{}, seen: map[string]bool{}}
+	e := &evaluated{sources: map[string]string{}, open: map[string]bool{}, seen: map[string]bool{}, compute: map[string]bool{}}
 	g.evaluated = e
 	if g.tool != Tofu || !g.computes(g.dir) {
 		return g.ctx.Err()
@@ -52,7 +53,7 @@ func (g *gathering) evaluate() error {
 		return err
 	}
 	todo := []use{{"", g.dir, root}}
-	for at := 0; at < len(todo); at++ {
+	for at := 0; at < len(todo) && g.ctx.Err() == nil; at++ {
 		more, err := g.calls(todo[at], len(todo) < maxUses)
 		if err != nil {
 			return err
@@ -69,10 +70,15 @@ func (g *gathering) evaluate() error {
 
 // computes reports whether a directory reaches a source that is computed.
 func (g *gathering) computes(dir string) bool {
-	return slices.ContainsFunc(append(closure(g.found, g.tool, dir), dir), func(dir string) bool {
-		m, _ := as(g.found, g.tool, dir)
-		return slices.ContainsFunc(ownOf(m).Named, func(c ModuleCall) bool { return c.Computed })
-	})
+	known, ok := g.evaluated.compute[dir]
+	if !ok {
+		known = slices.ContainsFunc(append(closure(g.found, g.tool, dir), dir), func(dir string) bool {
+			m, _ := as(g.found, g.tool, dir)
+			return slices.ContainsFunc(ownOf(m).Named, func(c ModuleCall) bool { return c.Computed })
+		})
+		g.evaluated.compute[dir] = known
+	}
+	return known
 }
 
 // calls works out what one use of a module calls, and returns those that are to be looked at as well.

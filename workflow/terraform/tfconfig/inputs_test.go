@@ -3,6 +3,7 @@ package tfconfig
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -408,4 +409,23 @@ func expects(t *testing.T, in workflow.Inputs) Expected {
 		t.Fatal(err)
 	}
 	return x
+}
+
+// TestUsesAreBounded: modules that call each other by computed sources, ever more of them, end soon; what was not
+// followed is computed as ever.
+func TestUsesAreBounded(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"a/x.tf": "terraform {\n backend \"s3\" {\n bucket = \"b\"\n key = \"k\"\n }\n}\nlocals {\n m = \"../m0\"\n}\nmodule \"a\" {\n source = local.m\n}\n"}
+	for i := range 30 {
+		files[fmt.Sprintf("m%d/x.tf", i)] = fmt.Sprintf("locals {\n m = \"../m%d\"\n}\nmodule \"a\" {\n source = local.m\n}\nmodule \"b\" {\n source = local.m\n}\n", i+1)
+	}
+	in := inputs(t, mapFS(files), workflow.Project{Name: "a", Dir: "a", Settings: Settings{Tool: Tofu}.JSON()})
+	if in.Refused != "" || !in.AnyFile {
+		t.Errorf("got %q, any file %v", in.Refused, in.AnyFile)
+	}
+	delete(files, "m3/x.tf")
+	in = inputs(t, mapFS(files), workflow.Project{Name: "a", Dir: "a", Settings: Settings{Tool: Tofu}.JSON()})
+	if want := []string{"m0", "m1", "m2", "m3"}; !slices.Equal(in.Modules, want) || in.AnyFile {
+		t.Errorf("got %v, any file %v, want %v", in.Modules, in.AnyFile, want)
+	}
 }
