@@ -71,9 +71,6 @@ func (r *runner) at(_ context.Context, point workflow.Point, plan []byte) error 
 		if s.At != point || r.job.isApply() && !slices.Contains(steps.OfApply(r.job.Run.Workflow), i) {
 			continue
 		}
-		if r.stop.ctx.Err() != nil {
-			return errors.New("it was interrupted before " + steps.Label(i, s))
-		}
 		var env []string
 		if plan != nil {
 			var err error
@@ -83,6 +80,9 @@ func (r *runner) at(_ context.Context, point workflow.Point, plan []byte) error 
 			env = []string{planJSON + "=" + file}
 		}
 		t := &taking{runner: r, step: s, label: steps.Label(i, s), env: env}
+		if r.stop.ctx.Err() != nil {
+			return t.fault("did not run: the run was interrupted")
+		}
 		if err := t.take(); err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func (t *taking) take() error {
 	dir := filepath.Join(t.files().Workspace, filepath.FromSlash(t.job.Run.Project.Dir))
 	words, err := steps.Words(t.step, t.job.Run, dir)
 	if err != nil {
-		return t.fault("was not taken: " + err.Error())
+		return t.fault("did not run: " + err.Error())
 	}
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), t.env...)

@@ -52,7 +52,7 @@ func TestSteps(t *testing.T) {
 		{"is not there", program("/nowhere/render"), "", workflow.OutcomeFailed, "step 1 (`render`) could not be started: `/nowhere/render` is not there, or names an interpreter that is not", "", []string{"Step 1 (`render`) could not be started"}},
 		{"is not in the PATH", program("no-such-program-here"), "", workflow.OutcomeFailed, "step 1 (`no-such-program-here`) could not be started: the server has no program `no-such-program-here` in its PATH", "", nil},
 		{"may not be run", program("./init"), "", workflow.OutcomeFailed, "step 1 (`init`) could not be started: `./init` may not be run: it has no execute permission", "", nil},
-		{"would get an option", program("echo", "{repo}"), "", workflow.OutcomeFailed, "step 1 (`echo`) was not taken: the argument `-x/y` would be read as an option", "", nil},
+		{"would get an option", program("echo", "{repo}"), "", workflow.OutcomeFailed, "step 1 (`echo`) did not run: the argument `-x/y` would be read as an option", "", nil},
 		{"sets a variable", setting("TF_VAR_given", "echo given-canary; echo more; echo beside >&2"), "", workflow.OutcomeSucceeded, "", "", []string{"$ step 1 (`s`), before init\nTF_VAR_given is set.\n", "plan has ***\n"}},
 		{"sets nothing", setting("TF_VAR_given", "echo; echo given-canary"), "", workflow.OutcomeFailed, "step 1 (`s`) printed no value for TF_VAR_given", "", nil},
 		{"sets too little", setting("TF_VAR_given", "echo abc"), "", workflow.OutcomeFailed, "step 1 (`s`) printed fewer than 6 bytes for TF_VAR_given, too few to hide them everywhere", "", nil},
@@ -218,6 +218,37 @@ func TestStepsOfApply(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestStepsAfterInterrupt: an apply that was asked to stop and succeeded all the same says which step did not run.
+func TestStepsAfterInterrupt(t *testing.T) {
+	tr := newTrial(t, "echo planned", "apply", "trap 'echo got; exit 0' INT; echo up; while :; do sleep 0.02; done")
+	id, err := run.OpenKeys(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.job.Recipient, tr.job.Artefacts = id.Recipient().String(), t.TempDir()
+	plan, _ := tr.run(t)
+	tr.job.Run.Apply = &workflow.ApplyOrder{PlanRun: tr.job.Run.ID, Artefact: plan.Artefact}
+	tr.job.Run.ID, tr.job.Run.Kind = workflow.NewID(time.Now()), workflow.RunApply
+	tr.job.Run.Workflow = &workflow.Workflow{Steps: []workflow.Step{script(workflow.AfterApply, "echo after")}}
+	tr.secrets.Identity = id.String()
+	p := tr.start(t)
+	if err := p.Handshake(nil); err != nil {
+		t.Fatal(err)
+	}
+	await(t, p, "up")
+	if err := p.Interrupt(); err != nil {
+		t.Fatal(err)
+	}
+	res := p.Wait()
+	const want = "step 1 (`s`) did not run: the run was interrupted"
+	if res.Outcome != workflow.OutcomeSucceeded || len(res.Diagnostics) != 1 || res.Diagnostics[0].Summary != want {
+		t.Errorf("got %+v", res)
+	}
+	if log := read(t, p, "log"); strings.Contains(log, "after\n") {
+		t.Errorf("the step ran:\n%s", log)
 	}
 }
 
