@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 GO ?= go
 
-.PHONY: build demo test check format vet cross lint vuln model race conformance bench fuzz golden
+.PHONY: build demo test check format vet cross lint vuln model shapes race conformance bench fuzz golden
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/cardea ./cmd/cardea
@@ -17,7 +17,7 @@ test:
 	@$(GO) test -timeout 30m ./workflow/terraform/terraformtest # builds the real OpenTofu, once
 	$(GO) test -parallel 6 -timeout 15m ./...
 
-check: format vet cross lint vuln model race
+check: format vet cross lint vuln model shapes race
 
 format:
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -43,6 +43,10 @@ vuln:
 # 10,000 random lives of pulls that are approved and applied; `make test` plays some hundreds.
 model:
 	CARDEA_MODEL_SEQUENCES=10000 $(GO) test -count=1 -timeout 20m ./workflow/service -run '^TestRandomApplies$$'
+
+# Made-up repositories of many shapes, each with 150 random changes, against a slow reference; `make test` makes ten.
+shapes:
+	CARDEA_SHAPES_CHANGES=150 $(GO) test -count=1 -timeout 30m ./workflow/survey -run '^TestShapes$$'
 
 race: # needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race -parallel 4 -timeout 30m ./...

@@ -342,7 +342,7 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 	if h := ix.literal[p.Dir]; h != nil {
 		out = append(out, fmt.Sprintf("`%s`, which its code names, changed%s", h.first, h.more()))
 	}
-	if h := ix.linked[p.Dir]; h != nil && !covered(h.first) {
+	if h := ix.linked[p.Dir].without(covered); h.count > 0 {
 		out = append(out, fmt.Sprintf("`%s`, to which a symlink leads, changed%s", h.first, h.more()))
 	}
 	watched := workflow.Watched(p.Watch)

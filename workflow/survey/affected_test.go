@@ -21,6 +21,10 @@ func TestAffectedProjects(t *testing.T) {
 	vpc := withFiles.Modules["modules/vpc"]
 	vpc.Files, vpc.RootFiles, vpc.Links = []string{"scripts/vpc.sh"}, []string{"../rooted.txt"}, []string{"lib/a.tf", "lib/data"}
 	withFiles.Modules["modules/vpc"] = vpc
+	leading := found("a: m", "m")
+	a := leading.Modules["a"]
+	a.Links = []string{"m/x.tf", "shared/v.tfvars"}
+	leading.Modules["a"] = a
 	for _, tt := range []struct {
 		name       string
 		changes    string // "path", "old>new"
@@ -49,6 +53,8 @@ func TestAffectedProjects(t *testing.T) {
 		{name: "where symlinks lead, also below", changes: "lib/a.tf lib/data-more/x lib/data/t/x.json",
 			want: []string{"prod/db: `lib/a.tf`, to which a symlink leads, changed, and 1 more file",
 				"prod/net: `lib/a.tf`, to which a symlink leads, changed, and 1 more file"}},
+		{name: "where symlinks lead, beside one that leads to a module", changes: "m/x.tf shared/v.tfvars", headFound: leading,
+			want: []string{"a: `m/x.tf` of module `m` changed; `shared/v.tfvars`, to which a symlink leads, changed"}},
 		{name: "entry changed, the file itself is no reason", head: config, changes: ".cardea.yml",
 			want: []string{"prod/net: its entry in `.cardea.yml` changes: var_files, backend_config, watch"}},
 		{name: "a new project", changes: "dev/new/main.tf", baseFound: found(tree...), headFound: found(append(tree, "dev/new")...),

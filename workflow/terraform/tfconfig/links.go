@@ -136,7 +136,13 @@ func (l links) meets(dir string, own []string, m workflow.Module) (leads []strin
 		}
 	}
 	for _, p := range parts {
-		todo = append(todo, path.Join(p.Below, p.Name))
+		todo = append(todo, l.starting(path.Join(p.Below, p.Name))...)
+		for _, dir := range l.above(p.Below) {
+			if r, ok := trace(l.tree, dir); ok && len(r.links) > 0 {
+				leads = append(append(leads, r.links...), r.end)
+				todo = append(todo, r.end)
+			}
+		}
 	}
 	seen := map[string]bool{}
 	for ; len(todo) > 0 && len(seen) < maxMet; todo = todo[1:] {
@@ -165,9 +171,12 @@ func (l links) above(name string) []string {
 	return nil
 }
 
-// below are the symlinks whose paths begin so: below a directory, or beside a part of a name.
-func (l links) below(name string) []string {
-	if name == "." {
+// below are the symlinks below a directory.
+func (l links) below(name string) []string { return l.starting(name + "/") }
+
+// starting are the symlinks whose paths begin so.
+func (l links) starting(name string) []string {
+	if name == "." || name == "./" {
 		return nil // everything: what leads anywhere is said so
 	}
 	var out []string
