@@ -116,7 +116,7 @@ func symlinks(s *shape, _ *rand.Rand) {
 			s.put(dir+"/read.tf", "locals {\n  n    = \"b\"\n  some = file(\"../../data/${local.n}.json\")\n}\n")
 		case 2:
 			s.put(dir+"/read.tf", "locals {\n  some = file(\"../../data/ap${lookup({ x = \"p\" }, \"x\", \"\")}.json\")\n"+
-				"  more = file(\"../../data/b${lookup({ x = \"\" }, \"x\", \"\")}.json\")\n}\n")
+				"  more = file(\"../../data/b${jsondecode(jsonencode(\"\"))}.json\")\n}\n")
 		case 3:
 			s.put(dir+"/read.tf", "locals {\n  some = fileset(\"../../data\", \"*.json\")\n}\n")
 		}

@@ -67,7 +67,7 @@ func (p *placing) follow(tree fs.FS) {
 }
 
 func (p *placing) followed(l links, dir string, m workflow.Module) workflow.Module {
-	leads := l.meets(dir, p.links[dir], m)
+	leads, there := l.meets(dir, p.links[dir], m)
 	real := map[string]string{}
 	for _, call := range slices.Concat(m.Calls, m.Tests) {
 		if _, plain := p.modules[call]; plain {
@@ -92,6 +92,7 @@ func (p *placing) followed(l links, dir string, m workflow.Module) workflow.Modu
 			ownOf(m).Named[i].Dir = end
 		}
 	}
+	m.Parts = slices.Concat(m.Parts, there)
 	if len(leads) > 0 {
 		m.Calls, m.Tests, m.Links = sorted(m.Calls), sorted(m.Tests), sorted(leads)
 	}
@@ -119,8 +120,9 @@ func newLinks(tree fs.FS, of map[string][]string) links {
 
 const maxMet = 10_000 // places at which one module's symlinks are looked at
 
-// meets are the symlinks on the way to what a module names and below that, and where they and its own lead.
-func (l links) meets(dir string, own []string, m workflow.Module) (leads []string) {
+// meets are the symlinks on the way to what a module names and below that, and where they and its own lead;
+// there are the paths computed in part that go through one, as they go on where it leads.
+func (l links) meets(dir string, own []string, m workflow.Module) (leads []string, there []workflow.PathPart) {
 	var todo []string
 	for _, link := range own {
 		if r, ok := trace(l.tree, link); ok {
@@ -139,8 +141,10 @@ func (l links) meets(dir string, own []string, m workflow.Module) (leads []strin
 		todo = append(todo, l.starting(path.Join(p.Below, p.Name))...)
 		for _, dir := range l.above(p.Below) {
 			if r, ok := trace(l.tree, dir); ok && len(r.links) > 0 {
-				leads = append(append(leads, r.links...), r.end)
-				todo = append(todo, r.end)
+				leads = append(leads, r.links...)
+				p.Below = r.end
+				there = append(there, p)
+				todo = append(todo, l.starting(path.Join(p.Below, p.Name))...)
 			}
 		}
 	}
@@ -158,7 +162,7 @@ func (l links) meets(dir string, own []string, m workflow.Module) (leads []strin
 			}
 		}
 	}
-	return leads
+	return leads, there
 }
 
 // above is the path itself where it is or goes through a symlink.
