@@ -1,9 +1,14 @@
 package workflow
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cardea-iac/cardea/internal/glob"
 )
 
 // Watch is a project's `watch`: globs over files, of which the last that matches one
@@ -11,7 +16,7 @@ import (
 type Watch []watchGlob
 
 type watchGlob struct {
-	glob    Glob
+	glob    glob.Glob
 	exclude bool
 }
 
@@ -20,7 +25,7 @@ func WatchOf(dir string, list []string) Watch {
 	w := make(Watch, len(list))
 	for i, s := range list {
 		plain, exclude := strings.CutPrefix(s, "!")
-		w[i] = watchGlob{CompileGlob(WatchGlob(dir, plain)), exclude}
+		w[i] = watchGlob{glob.Compile(glob.Watch(dir, plain)), exclude}
 	}
 	return w
 }
@@ -106,4 +111,39 @@ func (m Module) ComputedFor(project string) []string {
 		}
 	}
 	return out
+}
+
+// PathFault says why a text is not a relative slash path, "" when it is.
+func PathFault(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > 1024:
+		return "is longer than 1,024 bytes"
+	case !utf8.ValidString(s):
+		return "is not UTF-8 text"
+	case strings.HasPrefix(s, "/"):
+		return fmt.Sprintf("%q is absolute: paths are relative", s)
+	case strings.HasPrefix(s, "~"):
+		return fmt.Sprintf("%q starts with ~, which means nothing here", s)
+	case strings.ContainsRune(s, '\\'):
+		return fmt.Sprintf("%q has a backslash: separate directories by /", s)
+	}
+	if strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError
+	}) {
+		return fmt.Sprintf("%q has characters that cannot be seen", s)
+	}
+	return ""
+}
+
+// PathGlobFault says why a text is not a glob over paths of a repository, without its subject; "" when it is.
+func PathGlobFault(s string) string {
+	if why := PathFault(s); why != "" {
+		return why
+	}
+	if strings.HasPrefix(s, "!") {
+		return fmt.Sprintf("%q begins with !, and nothing can be excluded here: name what counts", s)
+	}
+	return glob.Fault(s)
 }

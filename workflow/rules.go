@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
@@ -96,8 +97,8 @@ func RoleOrNone(r Role) Role {
 func (r Rules) EnvironmentOf(dir string, variants []string) string {
 	best := ""
 	for name, env := range r.Environments {
-		if !MatchAny(env.Dirs, dir) &&
-			!slices.ContainsFunc(variants, func(v string) bool { return MatchAny(env.Projects, path.Join(dir, v)) }) {
+		if !glob.MatchAny(env.Dirs, dir) &&
+			!slices.ContainsFunc(variants, func(v string) bool { return glob.MatchAny(env.Projects, path.Join(dir, v)) }) {
 			continue
 		}
 		if best == "" || env.Order > r.Environments[best].Order || (env.Order == r.Environments[best].Order && name < best) {
@@ -139,7 +140,7 @@ func (r Rules) MayApplyOn(ref, defaultBranch string) bool {
 	if len(r.ApplyBranches) == 0 {
 		return ref != "" && ref == defaultBranch
 	}
-	return slices.ContainsFunc(r.ApplyBranches, func(glob string) bool { return ref != "" && MatchGlob(glob, ref) })
+	return slices.ContainsFunc(r.ApplyBranches, func(g string) bool { return ref != "" && glob.Match(g, ref) })
 }
 
 // Who may do something: a GitHub role (at least), or named users. Teams come later.
@@ -195,8 +196,8 @@ type ModuleRules struct {
 
 // Includes reports whether `repos` names a repository, whatever the case.
 func (m ModuleRules) Includes(fullName string) bool {
-	return slices.ContainsFunc(m.Repos, func(glob string) bool {
-		return MatchGlob(strings.ToLower(glob), strings.ToLower(fullName))
+	return slices.ContainsFunc(m.Repos, func(pattern string) bool {
+		return glob.Match(strings.ToLower(pattern), strings.ToLower(fullName))
 	})
 }
 

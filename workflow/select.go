@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
@@ -69,7 +70,7 @@ func (s Selector) matches(p Project) bool {
 // Object is what a sentence says that a command is about: the one project that it
 // names plainly, else the place. Nothing is compared with anything.
 func (s Selector) Object() string {
-	if len(s.Projects) == 1 && len(s.Dirs)+len(s.Environments)+len(s.Workspaces) == 0 && !IsGlob(s.Projects[0]) {
+	if len(s.Projects) == 1 && len(s.Dirs)+len(s.Environments)+len(s.Workspaces) == 0 && !glob.Is(s.Projects[0]) {
 		return "`" + phrase.Shown(s.Projects[0]) + "`"
 	}
 	return "here"
@@ -89,17 +90,17 @@ func selects(value, have string) bool {
 	if value == have {
 		return true
 	}
-	if have == "" || !IsGlob(value) || PathGlobFault(value) != "" {
+	if have == "" || !glob.Is(value) || PathGlobFault(value) != "" {
 		return false
 	}
-	return MatchGlob(value, have)
+	return glob.Match(value, have)
 }
 
 // check says what is wrong with the values, "" when each matches at least one project.
 func (k selectorKind) check(in SelectInput) string {
 	for _, v := range k.values {
-		if IsGlob(v) && PathGlobFault(v) != "" {
-			if why := globForm(v); why != "" && globBalanced(v) {
+		if glob.Is(v) && PathGlobFault(v) != "" {
+			if why := glob.Form(v); why != "" && glob.Balanced(v) {
 				return fmt.Sprintf("`%s` %s.", phrase.Shown(v), why)
 			}
 			return fmt.Sprintf("`%s` is not a usable glob for a %s.", phrase.Shown(v), k.what)

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/idna"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
 )
@@ -29,8 +30,8 @@ func (r *configReader) modules(y *config.Value, rules *workflow.ModuleRules) {
 				case !ok:
 				case !strings.Contains(s, "/"), strings.Count(s, "/") > 1 && !strings.Contains(s, "{"):
 					v.Fault("`%s` must be a glob over owner/name, like \"acme/*\", not %q", v.Path(), s)
-				case workflow.GlobFault(s) != "":
-					v.Fault("`%s` %s", v.Path(), workflow.GlobFault(s))
+				case glob.Fault(s) != "":
+					v.Fault("`%s` %s", v.Path(), glob.Fault(s))
 				default:
 					rules.Repos = append(rules.Repos, s)
 				}

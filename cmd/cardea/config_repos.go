@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
 )
@@ -19,7 +20,7 @@ func (c Config) Rules(repo workflow.Repo) (workflow.Rules, bool) {
 	}
 	name := strings.ToLower(repo.FullName())
 	for _, rule := range c.repos {
-		if workflow.MatchGlob(strings.ToLower(rule.Match), name) {
+		if glob.Match(strings.ToLower(rule.Match), name) {
 			return rule, true
 		}
 	}
@@ -62,7 +63,7 @@ func (r *configReader) repos(y *config.Value) {
 func repoGlob(y *config.Value, s string) string {
 	if !strings.Contains(s, "/") {
 		y.Fault("`%s` must be a glob over owner/name, like \"acme/*\", not %q", y.Path(), s)
-	} else if why := workflow.GlobFault(s); why != "" {
+	} else if why := glob.Fault(s); why != "" {
 		y.Fault("`%s` %s", y.Path(), why)
 	}
 	return s
@@ -246,7 +247,7 @@ func branchGlobs(y *config.Value) []string {
 			v.Fault("`%s` must be a branch's name or a glob like \"release/*\", not %q", v.Path(), s)
 			return
 		}
-		if why := workflow.GlobFault(s); why != "" {
+		if why := glob.Fault(s); why != "" {
 			v.Fault("`%s` %s", v.Path(), why)
 			return
 		}

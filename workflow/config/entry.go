@@ -4,6 +4,7 @@ import (
 	"maps"
 	"path"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -134,7 +135,7 @@ func (r *entryReader) keys() Keys {
 		if !ok {
 			return
 		}
-		e.Dir, e.Glob = s, workflow.IsGlob(s)
+		e.Dir, e.Glob = s, glob.Is(s)
 		fault := ProjectDirFault(s)
 		if e.Glob && fault == "" {
 			fault = workflow.PathGlobFault(s)

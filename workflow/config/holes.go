@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -217,8 +218,8 @@ func (f *filling) fault(key, why string) {
 }
 
 // text is a text of a key without placeholders.
-func (f *filling) text(key, s string, glob bool) string {
-	list, _ := holesIn(s, glob)
+func (f *filling) text(key, s string, isGlob bool) string {
+	list, _ := holesIn(s, isGlob)
 	if len(list) == 0 || f.why != "" {
 		return s
 	}
@@ -231,8 +232,8 @@ func (f *filling) text(key, s string, glob bool) string {
 				"or let `autodiscover.pattern` read it from the directory", h.name, h.name))
 			return s
 		}
-		if glob {
-			word = workflow.EscapeGlob(word)
+		if isGlob {
+			word = glob.Escape(word)
 		}
 		b.WriteString(s[from:h.start])
 		b.WriteString(word)
@@ -325,9 +326,9 @@ func (f *filling) file(key workflow.Key, s, dir string) string {
 func (f *filling) watch(s string) string {
 	text := f.text("watch", s, true)
 	if text != s && f.why == "" {
-		glob := strings.TrimPrefix(text, "!")
-		why := workflow.GlobFault(glob)
-		if name, rooted := strings.CutPrefix(glob, "/"); rooted && why == "" {
+		pattern := strings.TrimPrefix(text, "!")
+		why := glob.Fault(pattern)
+		if name, rooted := strings.CutPrefix(pattern, "/"); rooted && why == "" {
 			why = leavesFault(name)
 		}
 		if strings.HasPrefix(text, "!") != strings.HasPrefix(s, "!") {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -72,7 +73,7 @@ func matchLabels(pattern, parts []string) (environment, component string, ok boo
 			}
 		}
 	default:
-		if len(parts) > 0 && workflow.MatchGlob(first, parts[0]) {
+		if len(parts) > 0 && glob.Match(first, parts[0]) {
 			return matchLabels(pattern[1:], parts[1:])
 		}
 	}

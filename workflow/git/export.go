@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -92,7 +93,7 @@ func fillIndex(ctx context.Context, s ExportSpec, env []string) error {
 // matcher tells which files the given paths name.
 type matcher struct {
 	exact map[string]bool // files and directories
-	globs []workflow.Glob
+	globs []glob.Glob
 }
 
 func newMatcher(paths []string) matcher {
@@ -101,7 +102,7 @@ func newMatcher(paths []string) matcher {
 		p = path.Clean(p)
 		m.exact[p] = true
 		if strings.ContainsAny(p, "*?[{") {
-			m.globs = append(m.globs, workflow.CompileGlob(p))
+			m.globs = append(m.globs, glob.Compile(p))
 		}
 	}
 	return m

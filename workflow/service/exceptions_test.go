@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
@@ -14,7 +15,7 @@ func TestExceptions(t *testing.T) {
 	t.Parallel()
 	globs := []string{"modules/**", "!modules/live/**", "modules/live/old"}
 	for dir, want := range map[string]bool{"modules": true, "modules/net": true, "modules/live": false, "modules/live/a": false, "modules/live/old": true, "other": false} {
-		if got := workflow.MatchAny(globs, dir); got != want {
+		if got := glob.MatchAny(globs, dir); got != want {
 			t.Errorf("%s: got %v, want %v", dir, got, want)
 		}
 	}

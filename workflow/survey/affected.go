@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -347,7 +348,7 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 	}
 	watched := workflow.Watched(p.Watch)
 	for _, w := range watched {
-		all := ix.watch(workflow.WatchGlob(p.Dir, w))
+		all := ix.watch(glob.Watch(p.Dir, w))
 		if h := all.without(excluded); h.count > 0 && (h.count > 1 || !covered(h.first)) {
 			out = append(out, fmt.Sprintf("`%s` changed%s, watched as `%s`", h.first, h.more(), w))
 		}
@@ -418,12 +419,12 @@ func (ix *changeIndex) belongs(dir, file string) bool {
 
 // watch counts the changed files that a glob from the root matches. Only those
 // below the glob's fixed part are looked at.
-func (ix *changeIndex) watch(glob string) hit {
-	if h, known := ix.watched[glob]; known {
+func (ix *changeIndex) watch(pattern string) hit {
+	if h, known := ix.watched[pattern]; known {
 		return h
 	}
 	var h hit
-	watched := workflow.CompileGlob(glob)
+	watched := glob.Compile(pattern)
 	prefix := watched.Fixed()
 	from := sort.SearchStrings(ix.paths, prefix)
 	for _, p := range ix.paths[from:] {
@@ -434,7 +435,7 @@ func (ix *changeIndex) watch(glob string) hit {
 			h.add(p)
 		}
 	}
-	ix.watched[glob] = h
+	ix.watched[pattern] = h
 	return h
 }
 
@@ -450,7 +451,7 @@ func WorkspacePaths(p workflow.Project, in workflow.Inputs) []string {
 	paths := append([]string{p.Dir}, in.Modules...)
 	paths = append(append(paths, in.Named...), in.Files...)
 	for _, w := range in.Watch {
-		g := workflow.CompileGlob(w)
+		g := glob.Compile(w)
 		fixed := g.Fixed()
 		if name, plain := g.Plain(); plain {
 			fixed = name
@@ -472,7 +473,7 @@ func WorkspacePaths(p workflow.Project, in workflow.Inputs) []string {
 		out = append(out, f)
 		for dir := path.Dir(f); !above[dir]; dir = path.Dir(dir) {
 			above[dir] = true
-			out = append(out, path.Join(workflow.EscapeGlob(dir), "*"))
+			out = append(out, path.Join(glob.Escape(dir), "*"))
 		}
 	}
 	sort.Strings(out)

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
@@ -54,15 +55,15 @@ type draftPlace struct {
 // earlier ones do, and every discovered root that no entry names and that is not ignored.
 func drafts(cfg config.Repo, found workflow.Discovery, kinds workflow.Kinds, faults *config.Faults) []draft {
 	d := drafting{cfg: cfg, placer: cfg.Placer(kinds), places: map[workflow.ProjectKey]*draftPlace{}}
-	ignored := func(dir string) bool { return workflow.MatchAny(cfg.Autodiscover.Ignore, dir) }
+	ignored := func(dir string) bool { return glob.MatchAny(cfg.Autodiscover.Ignore, dir) }
 	roots := found.Roots(ignored)
 	for _, e := range cfg.Projects {
 		if !e.Glob {
 			continue
 		}
-		glob := workflow.CompileGlob(e.Dir)
+		dirs := glob.Compile(e.Dir)
 		for _, dir := range roots {
-			if glob.Match(dir) {
+			if dirs.Match(dir) {
 				d.add(e, dir)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
 )
@@ -80,7 +81,7 @@ func TestNotPlanned(t *testing.T) {
 			}
 			in := AffectedInput{BaseFound: base, HeadFound: head,
 				Resolution: Resolve(Input{Kinds: kinds, Base: cfg, Head: headCfg, BaseFound: base, HeadFound: head}),
-				Ignored:    func(dir string) bool { return workflow.MatchAny(cfg.Autodiscover.Ignore, dir) }}
+				Ignored:    func(dir string) bool { return glob.MatchAny(cfg.Autodiscover.Ignore, dir) }}
 			for _, f := range strings.Fields(tt.change) {
 				in.Changes = append(in.Changes, workflow.FileChange{Path: f, Status: "modified"})
 			}

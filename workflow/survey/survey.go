@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
@@ -79,7 +80,7 @@ func Read(
 	s.Notes = append(s.Notes, s.Resolution.Notes...)
 	change := AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found}
 	if !in.BaseFaulty {
-		change.Ignored = func(dir string) bool { return workflow.MatchAny(in.Base.Autodiscover.Ignore, dir) }
+		change.Ignored = func(dir string) bool { return glob.MatchAny(in.Base.Autodiscover.Ignore, dir) }
 	}
 	if change.Reach, err = s.reach(ctx); err != nil {
 		return s, nil, err

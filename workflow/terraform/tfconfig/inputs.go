@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -325,13 +326,13 @@ func (g *gathering) named(what, file string) error {
 // watch takes the files that the project's globs match.
 func (g *gathering) watch() error {
 	for _, w := range workflow.Watched(g.project.Watch) {
-		glob := workflow.WatchGlob(g.dir, w)
-		if leaves(glob) {
+		watched := glob.Watch(g.dir, w)
+		if leaves(watched) {
 			g.refuse("It watches `%s`, which is outside of the repository.", w)
 			continue
 		}
-		g.in.Watch = append(g.in.Watch, glob)
-		if err := g.watched(workflow.CompileGlob(glob)); err != nil {
+		g.in.Watch = append(g.in.Watch, watched)
+		if err := g.watched(glob.Compile(watched)); err != nil {
 			return fmt.Errorf("watch %q: %w", w, err)
 		}
 	}
@@ -340,17 +341,17 @@ func (g *gathering) watch() error {
 
 // watched takes the files that one glob matches. All names of the tree are listed
 // once and only compared: what a glob costs does not depend on how deep the tree is.
-func (g *gathering) watched(glob workflow.Glob) error {
+func (g *gathering) watched(watch glob.Glob) error {
 	names, err := g.listing()
 	if err != nil {
 		return err
 	}
-	fixed := glob.Fixed()
+	fixed := watch.Fixed()
 	for i := sort.SearchStrings(names, fixed); i < len(names) && strings.HasPrefix(names[i], fixed); i++ {
 		if i%256 == 0 && g.ctx.Err() != nil {
 			return g.ctx.Err()
 		}
-		if !glob.MatchTree(names[i]) {
+		if !watch.MatchTree(names[i]) {
 			continue
 		}
 		if err := g.entry(names[i]); err != nil {

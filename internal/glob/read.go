@@ -1,19 +1,19 @@
-package workflow
+package glob
 
 import (
 	"strings"
 	"unicode/utf8"
 )
 
-// splitGlob takes the first parts that have no wildcard off a glob: unescaped,
+// split takes the first parts that have no wildcard off a glob: unescaped,
 // and what is left, which is at least the last part.
-func splitGlob(s string) (fixed []string, rest string) {
+func split(s string) (fixed []string, rest string) {
 	for {
 		part, after, found := strings.Cut(s, "/")
 		if !found || hasWildcard(part) {
 			return fixed, s
 		}
-		fixed, s = append(fixed, unescapeGlob(part)), after
+		fixed, s = append(fixed, unescape(part)), after
 	}
 }
 
@@ -31,8 +31,8 @@ func hasWildcard(part string) bool {
 	return false
 }
 
-// globBalanced reports whether every set and class ends and every backslash has its character.
-func globBalanced(s string) bool {
+// Balanced reports whether every set and class ends and every backslash has its character.
+func Balanced(s string) bool {
 	depth := 0
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
@@ -69,16 +69,16 @@ func classEnd(s string, at int) int {
 	return min(i, len(s))
 }
 
-// expandGlob writes out the sets of a balanced glob: the globs without sets that it stands
+// expand writes out the sets of a balanced glob: the globs without sets that it stands
 // for, false when those are more than are allowed.
-func expandGlob(s string) (list []string, ok bool) {
+func expand(s string) (list []string, ok bool) {
 	before, choices, after, found := firstSet(s)
 	if !found {
 		return []string{s}, true
 	}
 	for _, choice := range choices {
-		more, ok := expandGlob(choice + after)
-		if !ok || len(list)+len(more) > maxGlobAlternatives {
+		more, ok := expand(choice + after)
+		if !ok || len(list)+len(more) > maxAlternatives {
 			return nil, false
 		}
 		for _, m := range more {
@@ -114,15 +114,15 @@ func firstSet(s string) (before string, choices []string, after string, found bo
 	return s, nil, "", false
 }
 
-// globParts reads a balanced glob without sets.
-func globParts(s string) (parts []globPart) {
-	var p globPart
+// partsOf reads a balanced glob without sets.
+func partsOf(s string) (parts []part) {
+	var p part
 	start := 0
 	end := func(i int) {
 		if p.deep = s[start:i] == "**"; !p.deep || len(parts) == 0 || !parts[len(parts)-1].deep {
 			parts = append(parts, p)
 		}
-		p, start = globPart{}, i+1
+		p, start = part{}, i+1
 	}
 	for i := 0; i < len(s); {
 		n := 1
@@ -131,13 +131,13 @@ func globParts(s string) (parts []globPart) {
 			end(i)
 		case '*':
 			if l := len(p.tokens); l == 0 || !p.tokens[l-1].star {
-				p.tokens = append(p.tokens, globToken{star: true})
+				p.tokens = append(p.tokens, token{star: true})
 			}
 		case '?':
-			p.tokens = append(p.tokens, globToken{class: &globClass{negated: true}})
+			p.tokens = append(p.tokens, token{class: &class{negated: true}})
 		case '[':
 			last := classEnd(s, i)
-			p.tokens = append(p.tokens, globToken{class: readClass(s[i+1 : last])})
+			p.tokens = append(p.tokens, token{class: readClass(s[i+1 : last])})
 			n = last + 1 - i
 		case '\\':
 			if s[i+1] != '/' { // an escaped separator is a separator all the same
@@ -155,17 +155,17 @@ func globParts(s string) (parts []globPart) {
 }
 
 // literal adds text that matches only itself.
-func (p *globPart) literal(text string) {
+func (p *part) literal(text string) {
 	if l := len(p.tokens); l > 0 && p.tokens[l-1].literal != "" {
 		p.tokens[l-1].literal += text
 		return
 	}
-	p.tokens = append(p.tokens, globToken{literal: text})
+	p.tokens = append(p.tokens, token{literal: text})
 }
 
 // readClass reads what stands between the brackets of a class.
-func readClass(s string) *globClass {
-	c := &globClass{}
+func readClass(s string) *class {
+	c := &class{}
 	if s[0] == '!' || s[0] == '^' {
 		c.negated, s = true, s[1:]
 	}

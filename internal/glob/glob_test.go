@@ -1,4 +1,4 @@
-package workflow
+package glob
 
 import (
 	"fmt"
@@ -63,7 +63,7 @@ func TestGlobMatch(t *testing.T) {
 		{"*", "\xff", true},
 		{"\xff", "\xfe", false},
 	} {
-		if got := MatchGlob(c.glob, c.name); got != c.want {
+		if got := Match(c.glob, c.name); got != c.want {
 			t.Errorf("%q on %q: got %v, want %v", c.glob, c.name, got, c.want)
 		}
 	}
@@ -71,7 +71,7 @@ func TestGlobMatch(t *testing.T) {
 
 // asDoublestar is what doublestar says of a glob, set by set, and where no class can match a separator.
 func asDoublestar(glob, name string) bool {
-	list, ok := expandGlob(glob)
+	list, ok := expand(glob)
 	if !ok {
 		return false
 	}
@@ -90,7 +90,7 @@ func comparable(glob, name string) bool {
 	if strings.Contains(glob, "[") && strings.Contains(name, "/") {
 		return false
 	}
-	list, _ := expandGlob(glob)
+	list, _ := expand(glob)
 	for _, one := range list {
 		if strings.Contains(one, "***") || strings.Contains(one, "**/**") || strings.Contains(one, "//") || strings.HasSuffix(one, "/") ||
 			strings.HasSuffix(one, "*/**") || one == "" {
@@ -102,12 +102,12 @@ func comparable(glob, name string) bool {
 
 func same(t *testing.T, glob, name string) {
 	t.Helper()
-	if why := GlobFault(glob); (why == "") != doublestar.ValidatePattern(glob) && !strings.Contains(why, "wildcards") && !strings.Contains(why, "alternatives") && !strings.Contains(why, "longer") {
+	if why := Fault(glob); (why == "") != doublestar.ValidatePattern(glob) && !strings.Contains(why, "wildcards") && !strings.Contains(why, "alternatives") && !strings.Contains(why, "longer") {
 		t.Fatalf("%q: we say %q, doublestar says valid: %v", glob, why, doublestar.ValidatePattern(glob))
 	} else if why != "" || !comparable(glob, name) {
 		return
 	}
-	if got, want := MatchGlob(glob, name), asDoublestar(glob, name); got != want {
+	if got, want := Match(glob, name), asDoublestar(glob, name); got != want {
 		t.Fatalf("%q on %q: got %v, doublestar says %v", glob, name, got, want)
 	}
 }
@@ -155,8 +155,8 @@ func FuzzGlob(f *testing.F) {
 		if len(glob) > 200 || len(name) > 200 {
 			return
 		}
-		CompileGlob(glob).MatchTree(name)
-		if GlobFault(glob) == "" && strings.ToValidUTF8(glob, "") == glob && strings.ToValidUTF8(name, "") == name {
+		Compile(glob).MatchTree(name)
+		if Fault(glob) == "" && strings.ToValidUTF8(glob, "") == glob && strings.ToValidUTF8(name, "") == name {
 			same(t, glob, name)
 		}
 	})
@@ -173,16 +173,16 @@ func TestGlobTakesFewSteps(t *testing.T) {
 		{strings.Repeat("{", 16) + "a" + strings.Repeat("}", 16) + strings.Repeat("*", 8), long},
 		{"*" + strings.Repeat("[!b]", 200) + "b", long},
 	} {
-		if why := GlobFault(c.glob); why != "" {
+		if why := Fault(c.glob); why != "" {
 			t.Errorf("%.60q is refused: %s", c.glob, why)
 			continue
 		}
 		steps, written := 0, 0
-		list, _ := expandGlob(c.glob)
+		list, _ := expand(c.glob)
 		for _, one := range list {
 			written += len(one) + 1
 		}
-		CompileGlob(c.glob).match(c.name, &steps)
+		Compile(c.glob).match(c.name, &steps)
 		if most := 4 * written * (len(c.name) + 1); steps > most {
 			t.Errorf("%.60q takes %d steps, at most %d are allowed", c.glob, steps, most)
 		}
@@ -212,11 +212,11 @@ func TestGlobFault(t *testing.T) {
 		`a\`:                                                                    "not a valid glob",
 		"[!]":                                                                   "not a valid glob",
 	} {
-		got := GlobFault(glob)
+		got := Fault(glob)
 		if (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("%.80q: got %q, want %q", glob, got, want)
 		}
-		if got != "" && strings.Contains(got, "valid") && CompileGlob(glob).Match(glob) {
+		if got != "" && strings.Contains(got, "valid") && Compile(glob).Match(glob) {
 			t.Errorf("%.80q matches although it is no glob", glob)
 		}
 	}
@@ -224,7 +224,7 @@ func TestGlobFault(t *testing.T) {
 
 func TestGlobFixed(t *testing.T) {
 	for glob, want := range map[string]string{"a/b/*": "a/b", "*": "", "a/b": "a", `a\[b/c/{x,y}/z`: "a[b/c", "a/{b/c,d}/e": "a"} {
-		if got := CompileGlob(glob).Fixed(); got != want {
+		if got := Compile(glob).Fixed(); got != want {
 			t.Errorf("%q: got %q, want %q", glob, got, want)
 		}
 	}
@@ -232,14 +232,14 @@ func TestGlobFixed(t *testing.T) {
 		glob, name string
 		want       bool
 	}{{"a/b", "a/b/c/d", true}, {"a/b", "a/bc", false}, {"a/*", "a/b/c", false}, {`a\[b/c`, "a[b/c/d", true}} {
-		if got := CompileGlob(c.glob).MatchTree(c.name); got != c.want {
+		if got := Compile(c.glob).MatchTree(c.name); got != c.want {
 			t.Errorf("%q over the tree of %q: got %v", c.glob, c.name, got)
 		}
 	}
 }
 
 func BenchmarkGlob(b *testing.B) {
-	g := CompileGlob("{prod,dev}/**/*.{tf,tfvars}")
+	g := Compile("{prod,dev}/**/*.{tf,tfvars}")
 	names := make([]string, 1000)
 	for i := range names {
 		names[i] = fmt.Sprintf("prod/region-%d/network/main.tf", i)

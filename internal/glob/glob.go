@@ -1,29 +1,29 @@
-package workflow
+// Package glob is the one language of globs, wherever people write one: its work is bounded.
+package glob
 
 import (
 	"fmt"
 	"path"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
-// WatchGlob is a glob of `watch`, which is relative to a project's directory unless it begins
+// Watch is a glob of `watch`, which is relative to a project's directory unless it begins
 // with "/", relative to the root.
-func WatchGlob(dir, glob string) string {
+func Watch(dir, glob string) string {
 	if strings.HasPrefix(glob, "/") {
 		dir = "."
 	}
-	return path.Join(EscapeGlob(dir), glob)
+	return path.Join(Escape(dir), glob)
 }
 
-var globEscapes = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`)
+var escapes = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`)
 
-// EscapeGlob is a directory as a glob that matches nothing else.
-func EscapeGlob(dir string) string { return globEscapes.Replace(dir) }
+// Escape is a directory as a glob that matches nothing else.
+func Escape(dir string) string { return escapes.Replace(dir) }
 
-func unescapeGlob(s string) string {
+func unescape(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] == '\\' && i+1 < len(s) {
@@ -37,12 +37,12 @@ func unescapeGlob(s string) string {
 // Bounds of one glob. A set of alternatives multiplies the work of a match, so
 // what a glob stands for is bounded and not only how it is written.
 const (
-	maxGlob             = 1024 // bytes, as it is written
-	maxGlobAlternatives = 64
-	maxGlobExpanded     = 4096 // bytes of all alternatives together
-	maxGlobSets         = 16
-	maxGlobStars        = 32
-	maxGlobDeep         = 8 // `**`
+	maxBytes        = 1024 // bytes, as it is written
+	maxAlternatives = 64
+	maxExpanded     = 4096 // bytes of all alternatives together
+	maxSets         = 16
+	maxStars        = 32
+	maxDeep         = 8 // `**`
 )
 
 // Glob is a pattern over names whose parts are separated by "/", the same
@@ -53,32 +53,32 @@ const (
 // characters, times those of the name. The zero Glob matches nothing.
 type Glob struct {
 	fixed        []string // its first parts, which have no wildcard
-	alternatives [][]globPart
+	alternatives [][]part
 }
 
-// globPart is one part of an alternative: tokens that match within a part of a name, or `**`.
-type globPart struct {
+// part is one part of an alternative: tokens that match within a part of a name, or `**`.
+type part struct {
 	deep   bool
-	tokens []globToken
+	tokens []token
 }
 
-// globToken is `*`, a character of a class, or with neither a literal.
-type globToken struct {
+// token is `*`, a character of a class, or with neither a literal.
+type token struct {
 	star    bool
-	class   *globClass
+	class   *class
 	literal string
 }
 
-// globClass is `?`, `[a-z]` or `[!a-z]`: ranges of characters, in pairs.
-type globClass struct {
+// class is `?`, `[a-z]` or `[!a-z]`: ranges of characters, in pairs.
+type class struct {
 	negated bool
 	ranges  []rune
 }
 
-// GlobFault says why a text is not a glob, or not one that may be used, without its subject; "" when it is.
-func GlobFault(s string) string {
-	if why := globForm(s); why != "" {
-		if len(s) > maxGlob {
+// Fault says why a text is not a glob, or not one that may be used, without its subject; "" when it is.
+func Fault(s string) string {
+	if why := Form(s); why != "" {
+		if len(s) > maxBytes {
 			return why
 		}
 		return fmt.Sprintf("%q %s", s, why)
@@ -86,51 +86,51 @@ func GlobFault(s string) string {
 	return ""
 }
 
-// globForm is GlobFault without the glob.
-func globForm(s string) string {
+// Form is Fault without the glob.
+func Form(s string) string {
 	switch {
-	case len(s) > maxGlob:
+	case len(s) > maxBytes:
 		return "is longer than 1,024 bytes"
-	case !globBalanced(s):
+	case !Balanced(s):
 		return "is not a valid glob"
-	case strings.Count(s, "*") > maxGlobStars || strings.Count(s, "**") > maxGlobDeep || strings.Count(s, "{") > maxGlobSets:
+	case strings.Count(s, "*") > maxStars || strings.Count(s, "**") > maxDeep || strings.Count(s, "{") > maxSets:
 		return "has more wildcards than are allowed: write several globs"
 	}
-	_, rest := splitGlob(s)
-	list, ok := expandGlob(rest)
+	_, rest := split(s)
+	list, ok := expand(rest)
 	if !ok {
-		return fmt.Sprintf("stands for more than %d alternatives: write several globs", maxGlobAlternatives)
+		return fmt.Sprintf("stands for more than %d alternatives: write several globs", maxAlternatives)
 	}
 	total := 0
 	for _, alternative := range list {
 		total += len(alternative)
 	}
-	if total > maxGlobExpanded {
+	if total > maxExpanded {
 		return "stands for alternatives of more than 4,096 bytes together: write several globs"
 	}
 	return ""
 }
 
-// CompileGlob prepares a glob for matching. One that GlobFault refuses for what it
+// Compile prepares a glob for matching. One that Fault refuses for what it
 // stands for or for its form matches nothing.
-func CompileGlob(s string) Glob {
-	if !globBalanced(s) {
+func Compile(s string) Glob {
+	if !Balanced(s) {
 		return Glob{}
 	}
-	fixed, rest := splitGlob(s)
-	list, ok := expandGlob(rest)
+	fixed, rest := split(s)
+	list, ok := expand(rest)
 	if !ok {
 		return Glob{}
 	}
 	g := Glob{fixed: fixed}
 	for _, alternative := range list {
-		g.alternatives = append(g.alternatives, globParts(alternative))
+		g.alternatives = append(g.alternatives, partsOf(alternative))
 	}
 	return g
 }
 
-// MatchGlob reports whether a glob matches a name; for many names use CompileGlob.
-func MatchGlob(glob, name string) bool { return CompileGlob(glob).Match(name) }
+// Match reports whether a glob matches a name; for many names use Compile.
+func Match(glob, name string) bool { return Compile(glob).Match(name) }
 
 // Fixed is the directory that everything a glob matches is in or is, "" when there is none.
 func (g Glob) Fixed() string { return strings.Join(g.fixed, "/") }
@@ -185,7 +185,7 @@ func (g Glob) match(name string, steps *int) bool {
 // matchParts matches the parts of one alternative; more is false when nothing of
 // the name is left. It goes back to the last `**` only: an earlier one that took
 // more parts could match nothing that the last one cannot.
-func matchParts(parts []globPart, rest string, more bool, steps *int) bool {
+func matchParts(parts []part, rest string, more bool, steps *int) bool {
 	at, backAt, backRest := 0, -1, ""
 	for more {
 		*steps++
@@ -217,7 +217,7 @@ func matchParts(parts []globPart, rest string, more bool, steps *int) bool {
 }
 
 // match matches one part of a name, going back to the last `*` only.
-func (p globPart) match(part string, steps *int) bool {
+func (p part) match(part string, steps *int) bool {
 	t, at, starT, starAt := 0, 0, -1, 0
 	for {
 		*steps++
@@ -246,7 +246,7 @@ func (p globPart) match(part string, steps *int) bool {
 }
 
 // take returns how many bytes of s the token matches, 0 when it does not.
-func (t globToken) take(s string, steps *int) int {
+func (t token) take(s string, steps *int) int {
 	if t.class == nil {
 		n := 0
 		for n < len(t.literal) && n < len(s) && s[n] == t.literal[n] {
@@ -272,50 +272,15 @@ func (t globToken) take(s string, steps *int) int {
 	return n
 }
 
-// PathFault says why a text is not a relative slash path, "" when it is.
-func PathFault(s string) string {
-	switch {
-	case s == "":
-		return "is empty"
-	case len(s) > 1024:
-		return "is longer than 1,024 bytes"
-	case !utf8.ValidString(s):
-		return "is not UTF-8 text"
-	case strings.HasPrefix(s, "/"):
-		return fmt.Sprintf("%q is absolute: paths are relative", s)
-	case strings.HasPrefix(s, "~"):
-		return fmt.Sprintf("%q starts with ~, which means nothing here", s)
-	case strings.ContainsRune(s, '\\'):
-		return fmt.Sprintf("%q has a backslash: separate directories by /", s)
-	}
-	if strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError
-	}) {
-		return fmt.Sprintf("%q has characters that cannot be seen", s)
-	}
-	return ""
-}
-
-// IsGlob reports whether a text has a wildcard or alternatives.
-func IsGlob(s string) bool { return strings.ContainsAny(s, "*?[{") }
-
-// PathGlobFault says why a text is not a glob over paths of a repository, without its subject; "" when it is.
-func PathGlobFault(s string) string {
-	if why := PathFault(s); why != "" {
-		return why
-	}
-	if strings.HasPrefix(s, "!") {
-		return fmt.Sprintf("%q begins with !, and nothing can be excluded here: name what counts", s)
-	}
-	return GlobFault(s)
-}
+// Is reports whether a text has a wildcard or alternatives.
+func Is(s string) bool { return strings.ContainsAny(s, "*?[{") }
 
 // MatchAny reports whether globs name a directory; "prod*/**" names "prod" too. One
 // that begins with "!" takes out again what those before it name: the last that matches counts.
 func MatchAny(globs []string, dir string) bool {
 	for _, g := range slices.Backward(globs) {
 		except := strings.HasPrefix(g, "!")
-		if MatchGlob(strings.TrimPrefix(g, "!"), dir) {
+		if Match(strings.TrimPrefix(g, "!"), dir) {
 			return !except
 		}
 	}
