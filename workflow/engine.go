@@ -218,6 +218,8 @@ type PlanJob struct {
 	// needs. Its error is do's own, within a [Denied] where do asked for something that it was not
 	// given. Nil: do needs nothing.
 	Fetch func(do func() error) error
+	// FetchSecret says that what Fetch gives is secret: no code of the change may run within it.
+	FetchSecret bool
 	// Ready is called after all preparation (init) and before anything plans. An
 	// error means the run must not start: Plan returns a Result with NotStarted.
 	Ready func(context.Context) error
@@ -272,6 +274,7 @@ type ApplyJob struct {
 	Log         io.Writer
 	Progress    func(Progress)              // see PlanJob
 	Fetch       func(do func() error) error // see PlanJob
+	FetchSecret bool
 	// At is called as a plan's is, without a plan, and before the apply: before Ready.
 	At     func(ctx context.Context, at Point, plan []byte) error
 	Tuning Tuning

@@ -66,7 +66,8 @@ func (r *runner) apply() (res workflow.Result, err error) {
 	run := r.job.Run
 	res, err = r.deps.Engines.Apply(r.stop.ctx, workflow.ApplyJob{Project: run.Project, Options: run.Options,
 		Files: r.files(), Server: r.job.Server, RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, Expected: run.Expected, Seal: r.seal,
-		Fingerprint: run.Apply.Fingerprint, State: run.Apply.State, Log: r.redact, Progress: r.told.tell, Fetch: r.fetch, Ready: r.readyToApply,
+		Fingerprint: run.Apply.Fingerprint, State: run.Apply.State, Log: r.redact, Progress: r.told.tell, Fetch: r.fetch,
+		FetchSecret: r.secrets.Fetch.secret(), Ready: r.readyToApply,
 		At: r.steps(), Tuning: r.tuning()})
 	r.notStarted = res.NotStarted
 	if err == nil && res.Outcome == workflow.OutcomeSucceeded {

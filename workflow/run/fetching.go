@@ -34,6 +34,9 @@ type Fetching struct {
 	Revoke func(token string)      `json:"-"`
 }
 
+// secret reports whether anything in it must not reach code of the change.
+func (f Fetching) secret() bool { return f.Repos || len(f.Env) > 0 }
+
 // Grant is the answer to who asks for a repository's token.
 type Grant struct {
 	Token   string `json:"token,omitempty"`
@@ -60,6 +63,12 @@ func (r *runner) fetch(do func() error) error {
 	f := &fetching{r: r, known: map[string]Grant{}}
 	env, err := withGitPairs(r.secrets.Fetch.Env)
 	if err != nil {
+		return err
+	}
+	// A tree may hold what git and Mercurial take for a repository, with its own settings, where
+	// they are started: these name programs. What they clone to is none of that.
+	env["HGRCSKIPREPO"] = "1"
+	if err := addGitPairs(env, [][2]string{{"safe.bareRepository", "explicit"}}); err != nil {
 		return err
 	}
 	if r.secrets.Fetch.GitHub != "" {

@@ -238,15 +238,15 @@ func TestFetchingEnvironment(t *testing.T) {
 		repos      bool
 		want       string // in init; all of the entry's is in the plan
 	}{
-		{"nothing given", nil, nil, false, "GIT_CONFIG_COUNT=1\nGIT_CONFIG_KEY_0=credential.https://github.example.helper\nGIT_CONFIG_VALUE_0=helper\n"},
+		{"nothing given", nil, nil, false, "GIT_CONFIG_COUNT=2\nGIT_CONFIG_KEY_0=safe.bareRepository\nGIT_CONFIG_KEY_1=credential.https://github.example.helper\nGIT_CONFIG_VALUE_0=explicit\nGIT_CONFIG_VALUE_1=helper\n"},
 		{"nothing given, and an entry", map[string]string{"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "c", "SSH_AUTH_SOCK": "/agent"}, nil, false,
-			"GIT_CONFIG_COUNT=2\nGIT_CONFIG_KEY_0=a.b\nGIT_CONFIG_KEY_1=credential.https://github.example.helper\nGIT_CONFIG_VALUE_0=c\nGIT_CONFIG_VALUE_1=helper\nSSH_AUTH_SOCK=/agent\n"},
+			"GIT_CONFIG_COUNT=3\nGIT_CONFIG_KEY_0=a.b\nGIT_CONFIG_KEY_1=safe.bareRepository\nGIT_CONFIG_KEY_2=credential.https://github.example.helper\nGIT_CONFIG_VALUE_0=c\nGIT_CONFIG_VALUE_1=explicit\nGIT_CONFIG_VALUE_2=helper\nSSH_AUTH_SOCK=/agent\n"},
 		{"repositories and ssh", map[string]string{"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "c", "GIT_SSH_COMMAND": "ssh -i old"},
 			map[string]string{"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "d.e", "GIT_CONFIG_VALUE_0": "f", "GIT_SSH_COMMAND": "ssh -i new", "TF_TOKEN_a_b": "t0ken-of-a"}, true,
-			"GIT_CONFIG_COUNT=6\nGIT_CONFIG_KEY_0=a.b\nGIT_CONFIG_KEY_1=d.e\nGIT_CONFIG_KEY_2=credential.https://github.example.helper\n" +
-				"GIT_CONFIG_KEY_3=credential.https://github.example.helper\nGIT_CONFIG_KEY_4=credential.https://github.example.useHttpPath\n" +
-				"GIT_CONFIG_KEY_5=http.https://github.example/.followRedirects\nGIT_CONFIG_VALUE_0=c\nGIT_CONFIG_VALUE_1=f\nGIT_CONFIG_VALUE_2=\nGIT_CONFIG_VALUE_3=helper\n" +
-				"GIT_CONFIG_VALUE_4=true\nGIT_CONFIG_VALUE_5=initial\nGIT_SSH_COMMAND=***\nTF_TOKEN_a_b=***\n"},
+			"GIT_CONFIG_COUNT=7\nGIT_CONFIG_KEY_0=a.b\nGIT_CONFIG_KEY_1=d.e\nGIT_CONFIG_KEY_2=safe.bareRepository\nGIT_CONFIG_KEY_3=credential.https://github.example.helper\n" +
+				"GIT_CONFIG_KEY_4=credential.https://github.example.helper\nGIT_CONFIG_KEY_5=credential.https://github.example.useHttpPath\n" +
+				"GIT_CONFIG_KEY_6=http.https://github.example/.followRedirects\nGIT_CONFIG_VALUE_0=c\nGIT_CONFIG_VALUE_1=f\nGIT_CONFIG_VALUE_2=explicit\nGIT_CONFIG_VALUE_3=\nGIT_CONFIG_VALUE_4=helper\n" +
+				"GIT_CONFIG_VALUE_5=true\nGIT_CONFIG_VALUE_6=initial\nGIT_SSH_COMMAND=***\nTF_TOKEN_a_b=***\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := newTrial(t, "echo; "+show, "init", show)
@@ -262,5 +262,25 @@ func TestFetchingEnvironment(t *testing.T) {
 				t.Errorf("the plan has\n%s", after)
 			}
 		})
+	}
+}
+
+// TestFetchingForeignSettings: a tree that is a bare repository has no say in what git starts when it clones.
+func TestFetchingForeignSettings(t *testing.T) {
+	canary := filepath.Join(t.TempDir(), "ran")
+	program := "sh -c 'env > " + canary + "; exit 1' x"
+	tr := newTrial(t, "true", "HEAD", "ref: refs/heads/main\n", "config", "[core]\n\tbare = true\n\tsshCommand = \""+program+"\"\n\tgitProxy = \""+program+"\"\n",
+		"init", `mkdir objects refs
+git rev-parse --is-bare-repository; GIT_CONFIG_COUNT=0 git rev-parse --is-bare-repository
+git clone -q ssh://git@github.invalid/acme/modules.git made; git clone -q git://github.invalid/acme/modules.git made; git ls-remote ssh://git@github.invalid/acme/modules.git
+echo "hg $HGRCSKIPREPO"; GIT_CONFIG_COUNT=0 git init -q --bare ../origin.git && git clone -q ../origin.git made && cd made && git rev-parse --is-inside-work-tree`)
+	tr.secrets.Fetch = run.Fetching{GitHub: "https://github.example", Env: map[string]string{"SSH_AUTH_SOCK": "/agent"}}
+	res, p := tr.run(t)
+	log := read(t, p, "log")
+	if _, err := os.Stat(canary); err == nil {
+		t.Errorf("a program that the tree names was started\n%s", log)
+	}
+	if res.Outcome != workflow.OutcomeSucceeded || !strings.Contains(log, "\ntrue\n") || !strings.Contains(log, "\nhg 1\n") || !strings.HasSuffix(log, "\ntrue\n") {
+		t.Errorf("got %+v\n%s", res, log)
 	}
 }

@@ -304,7 +304,7 @@ func (r *runner) plan() (workflow.Result, error) {
 	job := workflow.PlanJob{Project: run.Project, Options: run.Options, Files: r.files(), Server: r.job.Server,
 		RepoID: run.Repo.ID, Key: r.secrets.Key, States: run.States, InputsDigest: run.InputsDigest,
 		BaseKnown: run.BaseKnown, Hidden: run.Hidden, Expected: run.Expected,
-		Log: r.redact, Progress: r.told.tell, Redact: r.given.Redact, Fetch: r.fetch, Ready: r.ready,
+		Log: r.redact, Progress: r.told.tell, Redact: r.given.Redact, Fetch: r.fetch, FetchSecret: r.secrets.Fetch.secret(), Ready: r.ready,
 		At: r.steps(), Tuning: r.tuning()}
 	if len(run.Paths) > 0 {
 		job.Whole = r.whole

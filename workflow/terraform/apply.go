@@ -36,7 +36,7 @@ func (e *Engine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Res
 	a := &applying{order: job, planning: planning{engine: e, ctx: ctx, uncancelled: context.WithoutCancel(ctx),
 		output: newOutput(job.Log, job.Project.Dir), dir: filepath.Join(job.Files.Workspace, filepath.FromSlash(job.Project.Dir)),
 		job: workflow.PlanJob{Project: job.Project, Options: job.Options, Files: job.Files, Server: job.Server,
-			RepoID: job.RepoID, Key: job.Key, States: job.States, Expected: job.Expected, Log: job.Log, Fetch: job.Fetch,
+			RepoID: job.RepoID, Key: job.Key, States: job.States, Expected: job.Expected, Log: job.Log, Fetch: job.Fetch, FetchSecret: job.FetchSecret,
 			At: job.At, Tuning: job.Tuning}}}
 	err := a.run()
 	res := workflow.Result{Outcome: workflow.OutcomeSucceeded}

@@ -52,18 +52,44 @@ func (p *planning) init() error {
 	return nil
 }
 
-// runInit is one init.
+// runInit is one init. A backend, and OpenTofu's encryption, may start programs that the change
+// names. So what is fetched with secrets is fetched before, by an init that looks at neither.
 func (p *planning) runInit() error {
 	var options []tfexec.InitOption
 	for _, f := range p.settings.BackendConfig {
 		options = append(options, tfexec.BackendConfig(f))
 	}
-	err := p.fetching(func() error {
-		if p.tool.initsInJSON() {
-			return p.messages("init", func(w io.Writer) error { return p.tf.InitJSON(p.uncancelled, w, options...) })
+	if !p.job.FetchSecret {
+		return p.initFault(p.fetching(func() error { return p.initWith("init", options...) }))
+	}
+	if !p.hasFetched { // and never again: by then there is a backend that it would use
+		locked, err := p.readLockFile()
+		if err != nil {
+			return err
 		}
-		return p.step("init", func() error { return p.tf.Init(p.uncancelled, options...) })
-	})
+		if err := p.fetching(func() error { return p.initWith("init -backend=false", tfexec.Backend(false)) }); err != nil {
+			return p.initFault(err)
+		}
+		p.hasFetched = true
+		if locked != nil { // it forgets providers that only the state needs
+			if err := os.WriteFile(filepath.Join(p.dir, tfconfig.LockFile), locked, 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	return p.initFault(p.initWith("init", options...))
+}
+
+// initWith starts init.
+func (p *planning) initWith(heading string, options ...tfexec.InitOption) error {
+	if p.tool.initsInJSON() {
+		return p.messages(heading, func(w io.Writer) error { return p.tf.InitJSON(p.uncancelled, w, options...) })
+	}
+	return p.step(heading, func() error { return p.tf.Init(p.uncancelled, options...) })
+}
+
+// initFault is an init's error with what was not given to it.
+func (p *planning) initFault(err error) error {
 	if err == nil {
 		return nil
 	}

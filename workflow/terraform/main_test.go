@@ -50,6 +50,7 @@ type order struct {
 	Create   bool // create_workspace
 	Options  Options
 	NotReady string             // what job.Ready answers, "" = go
+	Secret   string             // what fetching is given; "": nothing
 	Rest     map[string]string  // what job.Whole exports; nil: the tree is whole
 	Expected *tfconfig.Expected // nil: what discovery says of the workspace
 }
@@ -99,6 +100,12 @@ func planProcess(in io.Reader, out io.Writer) error {
 			return errors.New(o.NotReady)
 		}
 		return nil
+	}
+	if o.Secret != "" {
+		job.FetchSecret = true
+		job.Fetch = func(do func() error) error {
+			return errors.Join(os.Setenv("TF_TOKEN_registry_example", o.Secret), do(), os.Unsetenv("TF_TOKEN_registry_example"))
+		}
 	}
 	if o.Rest != nil {
 		job.Whole = func(context.Context) error { return writeFiles(o.Files.Workspace, o.Rest) }

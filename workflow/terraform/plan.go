@@ -83,6 +83,7 @@ type planning struct {
 	before      listing // the workspace before the plan
 	made, gone  []string
 	fetched     workflow.Fetched // by init
+	hasFetched  bool             // all that needs secrets
 	unlocked    []string         // the providers among it that no committed lock file holds
 }
 
