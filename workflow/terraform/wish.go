@@ -94,10 +94,28 @@ func (w wish) conflict() error {
 	if r := w.against(w.exact); r != nil {
 		return w.refused("%s asks for %s %s, but %s requires `%s`. Change one of them.", w.by, title(w.tool), w.exact, r.Place(), r.Version)
 	}
-	if w.server != nil && !w.server.Check(w.exact.Core()) {
+	if w.server != nil && (!w.server.Check(w.exact.Core()) || w.own && older(w.server, w.exact)) {
 		return w.refused("%s %s is wanted (%s), but %s.", w.tool, w.exact, w.by, w.tools.allowsOnly())
 	}
 	return nil
+}
+
+// older reports whether a version is a pre-release of the oldest release that is allowed: what made
+// that one the oldest may be what the pre-release lacks.
+func older(allowed version.Constraints, v *version.Version) bool {
+	if v.Prerelease() == "" || allowed.Check(v) {
+		return false
+	}
+	before := v.Core().Segments()
+	for i := len(before) - 1; i >= 0; i-- {
+		if before[i] > 0 {
+			before[i]--
+			break
+		}
+		before[i] = 1 << 20
+	}
+	last, err := version.NewVersion(fmt.Sprintf("%d.%d.%d", before[0], before[1], before[2]))
+	return err != nil || !allowed.Check(last)
 }
 
 // refused is the failure of a wish that cannot be granted, told at each place of the repository that has a part in it.
