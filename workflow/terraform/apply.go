@@ -97,7 +97,7 @@ func (a *applying) chooseTool() error {
 	settings.Tool, settings.Version = a.seal.Tool, a.seal.Version
 	job.Project.Settings = settings.JSON()
 	r := a.request()
-	r.expected = tfconfig.Expected{} // what the repository wants of a version was heard when it was planned
+	r.sealed, r.expected = true, tfconfig.Expected{} // what the repository wants of a version was heard when it was planned
 	t, err := findTool(a.ctx, r, job.Project, a.dir)
 	if err != nil {
 		var f *failure

@@ -46,6 +46,7 @@ type toolRequest struct {
 	options  Options
 	tools    Tools
 	expected tfconfig.Expected
+	sealed   bool   // a plan was made with this version: the server's own may be a pre-release
 	scratch  string // a directory to run `version` in
 	log      func(text string)
 	wish     wish
@@ -75,6 +76,9 @@ func findTool(ctx context.Context, r toolRequest, p workflow.Project, dir string
 	}
 	if r.wish, err = wishOf(name, r.tools, settings, r.expected); err != nil {
 		return tool{}, err
+	}
+	if w := r.wish; w.own && !r.sealed && w.server != nil && older(w.server, w.exact) {
+		return tool{}, w.notAllowed()
 	}
 	t, err := r.find(ctx)
 	if err != nil {

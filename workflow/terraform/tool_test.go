@@ -123,6 +123,7 @@ func TestFindTool(t *testing.T) {
 		{name: "a kept version", path: []string{"terraform 1.9.0"}, kept: []string{"terraform 1.8.0", "terraform 1.7.5"}, project: workflow.Project{Settings: tfconfig.Settings{Version: "1.8.0"}.JSON()}, want: "terraform 1.8.0"},
 		{name: "the newest kept one that fits", path: []string{"terraform 1.9.0"}, kept: []string{"terraform 1.7.1", "terraform 1.7.5", "terraform 1.6.0"}, tools: Tools{Versions: "< 1.8"}, want: "terraform 1.7.5"},
 		{name: "a pre-release", path: []string{"terraform 1.9.0-beta1"}, tools: Tools{Versions: ">= 1.5"}, want: "terraform 1.9.0-beta1"},
+		{name: "the server's own pre-release of the oldest", path: []string{"terraform 1.9.0-beta1"}, tools: Tools{Versions: ">= 1.9.0"}, want: "terraform 1.9.0-beta1"},
 		{name: "none, and no download", want: "terraform is wanted, but there is no terraform on PATH: put it on the server's PATH or at"},
 		{name: "none, on somebody's own machine", tools: Tools{Own: true, Versions: ">= 1.5"}, want: "terraform >= 1.5 is wanted, but there is no terraform on PATH: " +
 			"install it, so that it is on your PATH (https://developer.hashicorp.com/terraform/install). Downloading it did not work: "},
@@ -163,6 +164,11 @@ func TestFindTool(t *testing.T) {
 			}
 			if s := got.name + " " + got.version.String(); s != tt.want {
 				t.Errorf("got %q, want %q", s, tt.want)
+			}
+			tt.project.Settings = tfconfig.Settings{Tool: got.name, Version: got.version.String()}.JSON()
+			applies, err := findTool(t.Context(), toolRequest{options: Options{ReleasesURL: releases.URL}, tools: tt.tools, scratch: dir, sealed: true}, tt.project, work)
+			if err != nil || applies.path != got.path {
+				t.Errorf("its apply: got %q %v, want %q", applies.path, err, got.path)
 			}
 		})
 	}

@@ -94,10 +94,14 @@ func (w wish) conflict() error {
 	if r := w.against(w.exact); r != nil {
 		return w.refused("%s asks for %s %s, but %s requires `%s`. Change one of them.", w.by, title(w.tool), w.exact, r.Place(), r.Version)
 	}
-	if w.server != nil && (!w.server.Check(w.exact.Core()) || w.own && older(w.server, w.exact)) {
-		return w.refused("%s %s is wanted (%s), but %s.", w.tool, w.exact, w.by, w.tools.allowsOnly())
+	if w.server != nil && !w.server.Check(w.exact.Core()) {
+		return w.notAllowed()
 	}
 	return nil
+}
+
+func (w wish) notAllowed() error {
+	return w.refused("%s %s is wanted (%s), but %s.", w.tool, w.exact, w.by, w.tools.allowsOnly())
 }
 
 // older reports whether a version is a pre-release of the oldest release that is allowed: what made
