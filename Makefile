@@ -44,7 +44,7 @@ vuln:
 model:
 	CARDEA_MODEL_SEQUENCES=10000 $(GO) test -count=1 -timeout 20m ./workflow/service -run '^TestRandomApplies$$'
 
-# Made-up repositories of many shapes, each with 150 random changes, against a slow reference; `make test` makes ten.
+# Made-up repositories of many shapes, each with 150 random changes or more, against a slow reference; `make test` makes ten.
 shapes:
 	CARDEA_SHAPES_CHANGES=150 $(GO) test -count=1 -timeout 30m ./workflow/survey -run '^TestShapes$$'
 

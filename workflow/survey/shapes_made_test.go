@@ -285,12 +285,13 @@ func library(s *shape, _ *rand.Rand) {
 		s.put(dir+"/README.md", "x\n")
 	}
 	s.put("testing/common/main.tf", input("1"))
+	s.put("testing/deep/main.tf", input("1"))
 	for i := range 4 {
 		dir := fmt.Sprintf("tested/r%d", i)
 		s.root(dir, calls(fmt.Sprintf("../../modules/l%d", i)))
 		s.put(dir+"/unit.tftest.hcl", "run \"setup\" {\n  module {\n    source = \"../../testing/common\"\n  }\n}\n")
 		s.put(dir+"/tests/more.tftest.hcl", "run \"setup\" {\n  module {\n    source = \"./tests/fake\"\n  }\n}\n")
-		s.put(dir+"/tests/fake/main.tf", input("1"))
+		s.put(dir+"/tests/fake/main.tf", calls("../../../../testing/deep"))
 	}
 }
 
