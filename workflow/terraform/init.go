@@ -71,13 +71,31 @@ func (p *planning) runInit() error {
 			return p.initFault(err)
 		}
 		p.hasFetched = true
-		if locked != nil { // it forgets providers that only the state needs
-			if err := os.WriteFile(filepath.Join(p.dir, tfconfig.LockFile), locked, 0o600); err != nil {
-				return err
-			}
+		if err := p.relock(locked); err != nil {
+			return err
 		}
 	}
 	return p.initFault(p.initWith("init", options...))
+}
+
+// relock puts a committed lock file back in place where init forgot what only the state needs. Where it
+// changed anything else it stays, and is the reason to refuse the project.
+func (p *planning) relock(committed []byte) error {
+	if committed == nil {
+		return nil
+	}
+	after, err := p.readLockFile()
+	if err != nil {
+		return err
+	}
+	was, _ := tfconfig.ParseLockFile(committed) // as for lockDifference
+	now, _ := tfconfig.ParseLockFile(after)
+	for address, provider := range now {
+		if before, ok := was[address]; !ok || before.Version != provider.Version || !slices.Equal(before.Hashes, provider.Hashes) {
+			return nil
+		}
+	}
+	return os.WriteFile(filepath.Join(p.dir, tfconfig.LockFile), committed, 0o600)
 }
 
 // initWith starts init.

@@ -129,9 +129,11 @@ func TestProvidersLockFile(t *testing.T) {
 			w := timeWorlds(t, 1)[0]
 			w.order.Tools.Providers = terraformtest.Mirror(t)
 			w.files["app/"+tfconfig.LockFile] = tt.lock
-			a := w.plan()
-			if a.Result.Outcome != workflow.OutcomeFailed || !strings.HasPrefix(a.Result.Reason, tt.want) {
-				t.Errorf("got %q %q, want %q\n%s", a.Result.Outcome, a.Result.Reason, tt.want, a.Log)
+			for _, w.order.Secret = range []string{"", "canary-of-the-registry"} {
+				a := w.plan()
+				if a.Result.Outcome != workflow.OutcomeFailed || !strings.HasPrefix(a.Result.Reason, tt.want) {
+					t.Errorf("got %q %q, want %q\n%s", a.Result.Outcome, a.Result.Reason, tt.want, a.Log)
+				}
 			}
 		})
 	}
