@@ -99,8 +99,8 @@ func (a *App) look(ctx context.Context, e *shared, as asking) (workflow.LiveFact
 	f := e.facts
 	out := workflow.LiveFacts{
 		Read: e.since, Pull: f.Pull, Actor: as.actor, BaseTip: f.BaseTip, Conflicts: f.Conflicts,
-		ReviewDecision: f.ReviewDecision,
-		ApprovedHead:   f.ApprovedHead, Required: f.Required,
+		ReviewDecision: f.ReviewDecision, Reviews: f.Reviews, MoreReviews: f.MoreReviews,
+		ApprovedHead: f.ApprovedHead, Required: f.Required,
 	}
 	if len(f.Trouble) > 0 {
 		e.since = time.Time{}
@@ -142,8 +142,12 @@ func (a *App) roleOf(ctx context.Context, e *shared, people []workflow.Actor,
 	return oldest, trouble
 }
 
-// live reports whether a command is decided by live facts rather than by the pull alone.
+// live reports whether a command, or a review that approves, is decided by live facts rather than
+// by the pull alone.
 func live(req workflow.Request) bool {
+	if req.ApprovesByReview() {
+		return true
+	}
 	if req.Kind != workflow.RequestCommand || req.Command == nil {
 		return false
 	}
@@ -167,10 +171,10 @@ func (a *App) facts(
 		return e, err
 	}
 	var approvers []workflow.Actor
-	if req.Command.Verb == workflow.VerbApply {
+	apply := req.Command != nil && req.Command.Verb == workflow.VerbApply
+	if apply {
 		approvers = rec.Approvers()
 	}
-	apply := req.Command.Verb == workflow.VerbApply
 	facts, err := a.look(ctx, &shared{},
 		asking{workflow.Pull{Repo: req.Repo, Number: key.Number}, req.Actor, approvers, apply})
 	if err != nil {

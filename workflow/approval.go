@@ -4,14 +4,16 @@ import (
 	"time"
 )
 
-// Approval is one person's `cardea approve` of one plan: of its fingerprint, not of a head or
-// a pull.
+// Approval is one person's `cardea approve`, or review on GitHub, of one plan: of its
+// fingerprint, not of a head or a pull.
 type Approval struct {
 	Fingerprint string    `json:"fingerprint"` // the whole one
 	User        Actor     `json:"user"`
-	At          time.Time `json:"at"` // GitHub's clock: when the comment was written or the button pressed
+	At          time.Time `json:"at"` // GitHub's clock: when the comment was written or the button pressed, or the review submitted
 	CommentID   int64     `json:"comment_id,omitempty"`
-	Request     string    `json:"request,omitempty"`
+	// ReviewID is the review on GitHub that it was given by: it counts while that stands.
+	ReviewID int64  `json:"review_id,omitempty"`
+	Request  string `json:"request,omitempty"`
 	// Head and Tree are the plan's; Hidden says that it had hidden effects, so that
 	// the approval is carried only to a plan of the same tree.
 	Head   string `json:"head"`
@@ -44,3 +46,24 @@ type Shown struct {
 	// showed.
 	EditedBy Actor `json:"edited_by,omitzero"`
 }
+
+// The states of a review that matter, as GitHub's events have them.
+const (
+	ReviewApproved  = "approved"
+	ReviewChanges   = "changes_requested"
+	ReviewDismissed = "dismissed"
+)
+
+// Review is one person's review on GitHub.
+type Review struct {
+	ID     int64     `json:"id"`
+	By     Actor     `json:"by"`
+	At     time.Time `json:"at,omitzero"`    // GitHub's clock: when it was submitted
+	Head   string    `json:"head,omitempty"` // the commit that it is of
+	State  string    `json:"state"`
+	Edited bool      `json:"edited,omitempty"` // it does not say any more what it said when it was submitted
+	Role   Role      `json:"role,omitempty"`   // of By, when it was submitted
+}
+
+// Approves reports whether it says yes.
+func (r Review) Approves() bool { return r.State == ReviewApproved && !r.Edited }

@@ -19,8 +19,13 @@ type LiveFacts struct {
 	ReviewDecision string
 	// ApprovedHead: a person other than the author who may write approved this very head in a review.
 	ApprovedHead bool
-	Required     []RequiredCheck // without our own
-	Errors       []string        // sentences
+	// Reviews are each person's latest review that approves, requests changes or was dismissed;
+	// people whose review is not among them have none that counts. They have no ids: when it was
+	// submitted says which one it is. MoreReviews: there are more of them.
+	Reviews     []Review
+	MoreReviews bool
+	Required    []RequiredCheck // without our own
+	Errors      []string        // sentences
 }
 
 // RequiredCheck is one check or status that the base branch requires.

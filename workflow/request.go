@@ -34,7 +34,7 @@ const (
 	// branch's name and Head its new tip; Submit makes of it one request about each
 	// open pull on that branch.
 	RequestBase RequestKind = "base"
-	// RequestReview: a review was submitted or dismissed. RequestFacts: the pull became a draft, got
+	// RequestReview: a review was submitted, edited or dismissed. RequestFacts: the pull became a draft, got
 	// another title, or is otherwise not as we know it, at the same head and base. Both plan nothing;
 	// what GitHub shows of the pull is looked at again.
 	RequestReview RequestKind = "review"
@@ -74,6 +74,8 @@ type Request struct {
 	CommentID    int64     `json:"comment_id,omitempty"`
 	CommentedAt  time.Time `json:"commented_at,omitzero"` // GitHub's clock
 	CheckRunID   int64     `json:"check_run_id,omitempty"`
+	// Review is the one that was submitted, edited or dismissed; of those that only comment there is none.
+	Review *Review `json:"review,omitempty"`
 	// Follow is the command by which those applies were asked for whose turn it is now (Follow):
 	// nobody writes such a request.
 	Follow string `json:"follow,omitempty"`
@@ -104,6 +106,11 @@ func (r *Request) UnmarshalJSON(data []byte) error {
 		r.Kind = RequestFacts
 	}
 	return nil
+}
+
+// ApprovesByReview reports whether somebody approves by a review on GitHub.
+func (r Request) ApprovesByReview() bool {
+	return r.Kind == RequestReview && r.Review != nil && r.Review.Approves()
 }
 
 // Spreads reports whether the request is about a repository, and not about one pull of

@@ -129,6 +129,8 @@ type Missing struct {
 	Short    phrase.Text `json:"short,omitempty"`
 	Sentence phrase.Text `json:"sentence"` // what is missing
 	Mend     phrase.Text `json:"mend"`     // who can mend it, and how; a sentence
+	// Reviews are the sentences of it that say why reviews on GitHub do not approve this.
+	Reviews phrase.Text `json:"reviews,omitempty"`
 }
 
 // Words are what the apply waits for, in a few words for tables and titles, after "waits for".

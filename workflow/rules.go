@@ -206,6 +206,28 @@ type ApprovalRules struct {
 	Count  int      `json:"count"`
 	By     []string `json:"by,omitempty"` // logins, lower case; empty: everyone with the permission to approve
 	Author bool     `json:"author"`       // the pull's author counts too
+	// Review says which plans an approving review on GitHub approves.
+	Review ReviewRule `json:"review,omitempty"`
+}
+
+// ReviewRule says which plans an approving review on GitHub approves; one that is not known: none.
+type ReviewRule string
+
+// The rules for reviews, the strictest first.
+const (
+	ReviewNever  ReviewRule = "never"
+	ReviewSafe   ReviewRule = "safe" // those that destroy, replace, hide and put off nothing
+	ReviewAlways ReviewRule = "always"
+)
+
+// and is the stricter of both.
+func (r ReviewRule) and(other ReviewRule) ReviewRule {
+	for _, rule := range []ReviewRule{ReviewAlways, ReviewSafe} {
+		if r == rule && (other == rule || other == ReviewAlways) || other == rule && r == ReviewAlways {
+			return rule
+		}
+	}
+	return ReviewNever
 }
 
 // ForProject returns the rules that hold for one project: its environment's own
@@ -272,6 +294,7 @@ func (r Rules) And(other Rules) Rules {
 	}
 	r.Approvals.Count = max(r.Approvals.Count, other.Approvals.Count)
 	r.Approvals.Author = r.Approvals.Author && other.Approvals.Author
+	r.Approvals.Review = r.Approvals.Review.and(other.Approvals.Review)
 	r.LockOnPlan = r.LockOnPlan || other.LockOnPlan
 	r.StaleAfter = min(r.StaleAfter, other.StaleAfter)
 	return r
@@ -310,7 +333,7 @@ func DefaultRules(match string) Rules {
 	writers := Who{Role: RoleWrite}
 	return Rules{
 		Match: match, Checkout: CheckoutMerge, Plan: writers, Drafts: true, PerProjectChecks: 10,
-		Require: []Requirement{NeedUpToDate, NeedApproved, NeedMergeable}, Approvals: ApprovalRules{Count: 1},
+		Require: []Requirement{NeedUpToDate, NeedApproved, NeedMergeable}, Approvals: ApprovalRules{Count: 1, Review: ReviewSafe},
 		Apply: writers, Approve: writers, Unlock: writers, Admin: Who{Role: RoleAdmin}, StaleAfter: 24 * time.Hour,
 	}
 }

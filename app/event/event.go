@@ -152,7 +152,11 @@ type payload struct {
 	Deleted bool   `json:"deleted"`
 
 	Review struct {
-		ID int64 `json:"id"`
+		ID        int64     `json:"id"`
+		User      userJS    `json:"user"`
+		State     string    `json:"state"`
+		Commit    string    `json:"commit_id"`
+		Submitted time.Time `json:"submitted_at"`
 	} `json:"review"`
 
 	Issue struct {
@@ -289,7 +293,7 @@ func Ignores(event, action string) bool {
 	case "ping", "merge_group":
 		return true
 	case "pull_request_review":
-		return action != "submitted" && action != "dismissed"
+		return action != "submitted" && action != "edited" && action != "dismissed"
 	case "check_run":
 		return action != "rerequested" && action != "requested_action"
 	case "check_suite":

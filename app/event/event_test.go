@@ -111,6 +111,22 @@ func TestDecideRequests(t *testing.T) {
 	strange.Command, strange.CommandFault = nil, "There is no button `no?pe`."
 	strange.Key = "button:55:no`pe:1"
 	reviewed := workflow.Request{Key: "review:77:submitted", Kind: workflow.RequestReview, Action: "submitted", Immediate: true, CommentedAt: at}
+	byRex := obj{"user": obj{"id": 3, "login": "rex", "type": "User"}, "id": 77, "commit_id": "h1", "submitted_at": "2026-11-21T10:00:00Z"}
+	given := func(more obj) obj {
+		r := obj{}
+		for _, part := range []obj{byRex, more} {
+			for k, v := range part {
+				r[k] = v
+			}
+		}
+		return obj{"review": r}
+	}
+	own := obj{"id": 1, "login": "ada", "type": "User"}
+	of := func(action, key string, r workflow.Review) workflow.Request {
+		r.ID, r.At, r.Head = 77, at, "h1"
+		return workflow.Request{Key: key, Kind: workflow.RequestReview, Action: action, Immediate: true, CommentedAt: at, Review: &r}
+	}
+	ada, rex := workflow.Actor{ID: 1, Login: "ada"}, workflow.Actor{ID: 3, Login: "rex"}
 	suite := command("suite:8:20261121T100000Z:1", "rerequested", plan)
 	suite.Head = "h1"
 
@@ -134,6 +150,15 @@ func TestDecideRequests(t *testing.T) {
 		{"approve button", "check_run", runEvent("requested_action", obj{"requested_action": obj{"identifier": "approve"}}), approve},
 		{"no such button", "check_run", runEvent("requested_action", obj{"requested_action": obj{"identifier": "no`pe"}}), strange},
 		{"review", "pull_request_review", pullEvent("submitted", obj{"review": obj{"id": 77}}), reviewed},
+		{"an approving review", "pull_request_review", pullEvent("submitted", given(obj{"user": own, "state": "approved"})),
+			of("submitted", "review:77:submitted", workflow.Review{By: ada, State: "approved"})},
+		{"one that requests changes", "pull_request_review", pullEvent("submitted", given(obj{"user": own, "state": "changes_requested"})),
+			of("submitted", "review:77:submitted", workflow.Review{By: ada, State: "changes_requested"})},
+		{"one that comments", "pull_request_review", pullEvent("submitted", given(obj{"user": own, "state": "commented"})), reviewed},
+		{"dismissed by somebody else", "pull_request_review", pullEvent("dismissed", given(obj{"state": "dismissed"})),
+			of("dismissed", "review:77:dismissed", workflow.Review{By: rex, State: "dismissed"})},
+		{"edited by somebody else", "pull_request_review", pullEvent("edited", given(obj{"state": "approved"})),
+			of("edited", "review:77:edited:20261121T100000Z", workflow.Review{By: rex, State: "approved", Edited: true})},
 		{"re-run of a project", "check_run", runEvent("rerequested", obj{"check_run": obj{"id": 55, "head_sha": "h1", "external_id": "cardea:1:100:12:a:b/c", "app": obj{"id": appID}}}), rerun},
 		{"re-run all", "check_suite", with(obj{"action": "rerequested", "check_suite": obj{"id": 8, "head_sha": "h1", "app": obj{"id": appID}, "updated_at": at,
 			"pull_requests": []obj{{"number": 3, "base": obj{"repo": obj{"id": 999}}}, {"number": 12, "base": obj{"repo": obj{"id": 100}}}}}}), suite},
@@ -213,6 +238,7 @@ func TestDecideIgnores(t *testing.T) {
 		{"push of a tag", "push", with(obj{"ref": "refs/tags/v1", "after": "abc"}), "not of a branch"},
 		{"branch deleted", "push", with(obj{"ref": "refs/heads/x", "deleted": true, "after": strings.Repeat("0", 40)}), "was deleted"},
 		{"review edited", "pull_request_review", pullEvent("edited", obj{"review": obj{"id": 77}}), "was edited"},
+		{"a review that another sends", "pull_request_review", pullEvent("submitted", obj{"review": obj{"id": 77, "state": "approved", "user": obj{"id": 3, "login": "rex"}}}), "not its sender's"},
 		{"review of nothing", "pull_request_review", with(obj{"action": "submitted", "review": obj{"id": 77}}), "names no pull"},
 		{"queue", "merge_group", with(obj{"action": "checks_requested"}), "nothing is done"},
 		{"no rule", "pull_request", pullEvent("opened", obj{"repository": obj{"id": 100, "full_name": "other/infra"}}), "no rule"},

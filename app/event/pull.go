@@ -24,19 +24,38 @@ func push(p payload) Decision {
 	}}
 }
 
-// review reads that a review was submitted or dismissed. What all reviews together come to is
-// read from GitHub when it matters.
+// review reads that a review was submitted, edited or dismissed. What all reviews together come
+// to is read from GitHub when it matters.
 func review(p payload) Decision {
-	if p.Action != "submitted" && p.Action != "dismissed" {
+	number, r := p.PullRequest.Number, p.Review
+	given := &workflow.Review{ID: r.ID, By: r.User.actor(), At: r.Submitted, Head: r.Commit,
+		State: strings.ToLower(r.State), Edited: p.Action == "edited"}
+	key := fmt.Sprintf("review:%d:%s", r.ID, p.Action)
+	switch p.Action {
+	case "submitted":
+		if r.User.ID != p.Sender.ID && given.Approves() {
+			return ignored("the review is not its sender's")
+		}
+	case "edited": // only a yes may not be edited
+		if given.State != workflow.ReviewApproved {
+			return ignored("a review that does not approve was edited")
+		}
+		key += ":" + stamp(p.PullRequest.UpdatedAt)
+	case "dismissed":
+		given.State = workflow.ReviewDismissed
+	default:
 		return ignored("a review was %s", p.Action)
 	}
-	number := p.PullRequest.Number
-	if p.pull(number).IsZero() || p.Review.ID == 0 {
+	if p.pull(number).IsZero() || r.ID == 0 {
 		return ignored("the payload names no pull or no review")
 	}
+	if given.By.ID == 0 || given.State != workflow.ReviewApproved && given.State != workflow.ReviewChanges &&
+		given.State != workflow.ReviewDismissed {
+		given = nil // it only comments, or it is not known whose it is
+	}
 	return Decision{Request: &workflow.Request{
-		Key:  fmt.Sprintf("review:%d:%s", p.Review.ID, p.Action),
-		Kind: workflow.RequestReview, Number: number, Action: p.Action, Immediate: true, CommentedAt: p.PullRequest.UpdatedAt,
+		Key: key, Kind: workflow.RequestReview, Number: number, Action: p.Action, Immediate: true,
+		CommentedAt: p.PullRequest.UpdatedAt, Review: given,
 	}}
 }
 

@@ -22,6 +22,8 @@ type Facts struct {
 	Conflicts      string // "no", "yes", "unknown"
 	ReviewDecision string
 	ApprovedHead   bool
+	Reviews        []workflow.Review // of everybody, those that approve, request changes or were dismissed
+	MoreReviews    bool              // there are more of them than were read
 	Required       []workflow.RequiredCheck
 	// Trouble says, in sentences, what could not be found out.
 	Trouble []string
@@ -85,6 +87,13 @@ const factsQuery = `query($owner: String!, $name: String!, $number: Int!) {
       latestOpinionatedReviews(first: 100, writersOnly: true) {
         nodes { state author { __typename login ... on User { databaseId } ... on Bot { databaseId } } commit { oid } }
       }
+      standing: latestOpinionatedReviews(first: 100) {
+        nodes {
+          state submittedAt lastEditedAt
+          author { __typename login ... on User { databaseId } ... on Bot { databaseId } } commit { oid }
+        }
+        pageInfo { hasNextPage }
+      }
       commits(last: 1) { nodes { commit { oid statusCheckRollup { contexts(first: 100) { ` + contextFields + ` } } } } }
     }
   }
@@ -134,16 +143,9 @@ type pullJS struct {
 			Page  pageJS   `json:"pageInfo"`
 		} `json:"rules"`
 	} `json:"baseRef"`
-	Reviews struct {
-		Nodes []struct {
-			State  string   `json:"state"`
-			Author *actorJS `json:"author"`
-			Commit struct {
-				OID string `json:"oid"`
-			} `json:"commit"`
-		} `json:"nodes"`
-	} `json:"latestOpinionatedReviews"`
-	Commits struct {
+	Reviews  reviewsJS `json:"latestOpinionatedReviews"` // of those who may write
+	Standing reviewsJS `json:"standing"`                 // of everybody
+	Commits  struct {
 		Nodes []struct {
 			Commit struct {
 				OID    string `json:"oid"`
@@ -156,6 +158,29 @@ type pullJS struct {
 			} `json:"commit"`
 		} `json:"nodes"`
 	} `json:"commits"`
+}
+
+type reviewsJS struct {
+	Nodes []struct {
+		State     string     `json:"state"`
+		Submitted time.Time  `json:"submittedAt"`
+		Edited    *time.Time `json:"lastEditedAt"`
+		Author    *actorJS   `json:"author"`
+		Commit    struct {
+			OID string `json:"oid"`
+		} `json:"commit"`
+	} `json:"nodes"`
+	Page pageJS `json:"pageInfo"`
+}
+
+// reviews makes our type from the answer. They have no ids: those that GitHub gives here are of 32
+// bits, which reviews have used up.
+func (r reviewsJS) reviews() (out []workflow.Review) {
+	for _, n := range r.Nodes {
+		out = append(out, workflow.Review{By: n.Author.actor(), At: n.Submitted, Head: n.Commit.OID,
+			State: strings.ToLower(n.State), Edited: n.Edited != nil})
+	}
+	return out
 }
 
 type pageJS struct {
@@ -207,7 +232,7 @@ func (c *Client) facts(ctx context.Context, in FactsInput) (Facts, error) {
 		return Facts{}, errors.New("the name now belongs to another repository")
 	}
 	f := Facts{Pull: q.pull(repo), Conflicts: map[string]string{"MERGEABLE": "no", "CONFLICTING": "yes"}[p.Mergeable],
-		ReviewDecision: strings.ToLower(p.Decision)}
+		ReviewDecision: strings.ToLower(p.Decision), Reviews: p.Standing.reviews(), MoreReviews: p.Standing.Page.More}
 	if f.Conflicts == "" {
 		f.Conflicts = "unknown"
 	}

@@ -271,6 +271,38 @@ func TestFacts(t *testing.T) {
 	}
 }
 
+// Each person's latest review is read, also of those who may only read, with what became of it.
+func TestFactsReviews(t *testing.T) {
+	p := newPlace(t)
+	rob, joe := workflow.Actor{ID: p.ids["rob"], Login: "rob"}, workflow.Actor{ID: p.ids["joe"], Login: "joe"}
+	head := p.head
+	want := func(what string, reviews ...workflow.Review) {
+		t.Helper()
+		f := p.facts()
+		for i, r := range f.Reviews {
+			if age := time.Since(r.At); age < -time.Minute || age > time.Minute || r.At.Nanosecond() != 0 {
+				t.Errorf("%s: submitted at %s", what, r.At)
+			}
+			f.Reviews[i].At = time.Time{}
+		}
+		if diff := cmp.Diff(reviews, f.Reviews); diff != "" || f.MoreReviews {
+			t.Errorf("%s: more %v (-want +got)\n%s", what, f.MoreReviews, diff)
+		}
+	}
+	want("none")
+	ok(t, p.gh.Review("acme/infra", p.number, "rob", "COMMENT", "hm"))
+	want("only a comment")
+	ok(t, p.gh.Review("acme/infra", p.number, "joe", "APPROVE", ""))
+	ok(t, p.gh.Review("acme/infra", p.number, "rob", "APPROVE", ""))
+	ok(t, p.gh.Review("acme/infra", p.number, "rob", "COMMENT", "well"))
+	want("approved", workflow.Review{By: joe, Head: head, State: workflow.ReviewApproved},
+		workflow.Review{By: rob, Head: head, State: workflow.ReviewApproved})
+	p.head = p.commit("feature", "a", "three")
+	ok(t, p.gh.Review("acme/infra", p.number, "joe", "REQUEST_CHANGES", "no"))
+	want("of an older head, and changes requested", workflow.Review{By: rob, Head: head, State: workflow.ReviewApproved},
+		workflow.Review{By: joe, Head: p.head, State: workflow.ReviewChanges})
+}
+
 // People have the role that GitHub says; who is gone or is another by now has
 // none; where GitHub gives no answer there is a sentence and no role.
 func TestRoles(t *testing.T) {

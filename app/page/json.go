@@ -87,6 +87,8 @@ type projectJSON struct {
 type approvalJSON struct {
 	User string    `json:"user"`
 	At   time.Time `json:"at"`
+	// Review: it was given by a review on GitHub.
+	Review bool `json:"review,omitempty"`
 }
 
 // lockJSON is who holds the project: this pull or another.
@@ -190,7 +192,7 @@ func pullJSONOf(v workflow.PullView, l model.Links, c checksJSON, runs []workflo
 		}
 		p.Fingerprint = workflow.ShortFingerprint(r.Fingerprint())
 		for _, a := range r.Approvals() {
-			p.Approvals = append(p.Approvals, approvalJSON{User: a.User.Login, At: a.At.UTC()})
+			p.Approvals = append(p.Approvals, approvalJSON{User: a.User.Login, At: a.At.UTC(), Review: a.ReviewID != 0})
 		}
 		if r.Lock != nil {
 			p.Lock = &lockJSON{Pull: r.Lock.Pull.Number, User: r.Lock.User.Login, Since: r.Lock.Since.UTC()}

@@ -77,11 +77,7 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) config.Keys {
 				rule.Match = repoGlob(y, s)
 			}
 		},
-		"checkout": func(y *config.Value) {
-			mode := string(rule.Checkout)
-			y.Choice(&mode, "merge", "head")
-			rule.Checkout = workflow.CheckoutMode(mode)
-		},
+		"checkout": func(y *config.Value) { y.Choice((*string)(&rule.Checkout), "merge", "head") },
 		"apply": func(y *config.Value) {
 			y.Map(config.Keys{"branches": func(y *config.Value) { rule.ApplyBranches = branchGlobs(y) }}, nil)
 		},
@@ -155,6 +151,7 @@ func approvalKeys(rules *workflow.ApprovalRules) config.Keys {
 			}
 		},
 		"author": func(y *config.Value) { y.Bool(&rules.Author) },
+		"review": func(y *config.Value) { y.Choice((*string)(&rules.Review), "never", "safe", "always") },
 	}
 }
 

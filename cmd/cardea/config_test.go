@@ -110,8 +110,8 @@ repos:
     apply: {branches: [main, "release/*"]}
     require: [reviewed, approved, approved]
     environments:
-      prod: {workflow: plain, dirs: ["prod*/**"], projects: ["**/prod", "!sandbox/prod"], order: 2, approvals: {count: 2}, permissions: {plan: maintain, apply: {users: [Sre]}, approve: admin, unlock: maintain}, credentials: {plan: prod-ro, apply: ambient}}
-    approvals: {count: 3, by: {users: [Ada, rex]}, author: true}
+      prod: {workflow: plain, dirs: ["prod*/**"], projects: ["**/prod", "!sandbox/prod"], order: 2, approvals: {count: 2, review: never}, permissions: {plan: maintain, apply: {users: [Sre]}, approve: admin, unlock: maintain}, credentials: {plan: prod-ro, apply: ambient}}
+    approvals: {count: 3, by: {users: [Ada, rex]}, author: true, review: always}
     permissions: {plan: {users: [Ada]}, apply: maintain, approve: triage, unlock: admin, admin: {users: [ada]}}
     credentials: {plan: dev-ro, apply: ambient}
     lock: plan
@@ -174,10 +174,10 @@ repos:
 		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Projects: []string{"**/prod", "!sandbox/prod"}, Order: 2, Workflow: "plain", Plan: &maintain,
 			Apply:   &workflow.Who{Users: []string{"sre"}},
 			Approve: &admin, Unlock: &maintain, Credentials: workflow.CredentialNames{Plan: "prod-ro", Apply: "ambient"},
-			Approvals: &workflow.ApprovalRules{Count: 2, By: []string{"ada", "rex"}, Author: true}}},
+			Approvals: &workflow.ApprovalRules{Count: 2, By: []string{"ada", "rex"}, Author: true, Review: workflow.ReviewNever}}},
 		ApplyBranches: []string{"main", "release/*"},
 		Require:       []workflow.Requirement{workflow.NeedApproved, workflow.NeedReviewed},
-		Approvals:     workflow.ApprovalRules{Count: 3, By: []string{"ada", "rex"}, Author: true}, Apply: maintain,
+		Approvals:     workflow.ApprovalRules{Count: 3, By: []string{"ada", "rex"}, Author: true, Review: workflow.ReviewAlways}, Apply: maintain,
 		Approve: role(workflow.RoleTriage), Unlock: admin,
 		Admin: workflow.Who{Users: []string{"ada"}}, LockOnPlan: true, StaleAfter: 90 * time.Minute, Automerge: true}
 	if diff := cmp.Diff(wantRules, rules); diff != "" || !ok {
@@ -200,7 +200,7 @@ repos:
 	wantRules = workflow.Rules{Match: "acme/*", Checkout: workflow.CheckoutMerge,
 		Plan: write, Drafts: true, PerProjectChecks: 10,
 		Require:   []workflow.Requirement{workflow.NeedUpToDate, workflow.NeedApproved, workflow.NeedMergeable},
-		Approvals: workflow.ApprovalRules{Count: 1},
+		Approvals: workflow.ApprovalRules{Count: 1, Review: workflow.ReviewSafe},
 		Apply:     write, Approve: write, Unlock: write, Admin: admin, StaleAfter: 24 * time.Hour}
 	if diff := cmp.Diff(wantRules, rules); diff != "" || !ok {
 		t.Errorf("defaults: %v, -want +got:\n%s", ok, diff)
@@ -229,7 +229,7 @@ repos:
   - match: acme
     apply: {branches: [], branch: main}
     require: [approved, signed]
-    approvals: {count: -1, by: maintain, author: maybe}
+    approvals: {count: -1, by: maintain, author: maybe, review: sometimes}
     permissions: {plan: owner, apply: nobody, approve: {teams: [sre]}, unlock: {}, merge: write}
     credentials: {plan: ax, apply: ay}
     environments:

@@ -337,6 +337,8 @@ func (s *story) ghApply(ts *testscript.TestScript, args []string) (known bool, e
 		return true, s.editComment(args[1], args[2], len(args) > 3)
 	case "review": // gh review WHO APPROVE|REQUEST_CHANGES
 		return true, s.gh.Review(s.repo, s.pull, args[1], args[2], "words")
+	case "dismiss", "edit-review": // gh dismiss WHO REVIEWER, gh edit-review WHO REVIEWER: their last review
+		return true, s.changeReview(ctx, args)
 	case "status": // gh status WHO STATE CONTEXT: of the pull's head
 		pull, err := s.gh.Pull(s.repo, s.pull)
 		if err != nil {
@@ -355,6 +357,33 @@ func (s *story) ghApply(ts *testscript.TestScript, args []string) (known bool, e
 		return true, err
 	}
 	return false, nil
+}
+
+// changeReview dismisses somebody's last review, or gives it other words.
+func (s *story) changeReview(ctx context.Context, args []string) error {
+	who, err := s.person(args[1])
+	if err != nil {
+		return err
+	}
+	reviews := fmt.Sprintf("/repos/%s/pulls/%d/reviews", s.repo, s.pull)
+	var all []struct {
+		ID   int64
+		User struct{ Login string }
+	}
+	if err := who.call(ctx, http.MethodGet, reviews, nil, &all); err != nil {
+		return err
+	}
+	for _, r := range slices.Backward(all) {
+		if r.User.Login != args[2] {
+			continue
+		}
+		path := fmt.Sprintf("%s/%d", reviews, r.ID)
+		if args[0] == "dismiss" {
+			return who.call(ctx, http.MethodPut, path+"/dismissals", map[string]any{"message": "not any more"}, nil)
+		}
+		return who.call(ctx, http.MethodPut, path, map[string]any{"body": "other words"}, nil)
+	}
+	return fmt.Errorf("%s gave no review", args[2])
 }
 
 func (s *story) newPerson(ts *testscript.TestScript, login, role string) error {

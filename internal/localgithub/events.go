@@ -68,11 +68,14 @@ func (s *Server) emitComment(c *model.Comment, action string, by *model.Account,
 	s.emit(event{repo: c.Issue.Repo, name: "issue_comment", action: action, sender: by, fields: fields})
 }
 
-func (s *Server) emitReview(rv *model.Review, action string, by *model.Account) {
+func (s *Server) emitReview(rv *model.Review, action string, by *model.Account, extra obj) {
 	body := s.render.Review(rv)
 	body["state"] = strings.ToLower(rv.State) // lower case in webhooks, upper case in REST
-	s.emit(event{repo: rv.Pull.Repo, name: "pull_request_review", action: action, sender: by,
-		fields: obj{"review": body, "pull_request": s.render.Pull(rv.Pull, false)}})
+	fields := obj{"review": body, "pull_request": s.render.Pull(rv.Pull, false)}
+	for k, v := range extra {
+		fields[k] = v
+	}
+	s.emit(event{repo: rv.Pull.Repo, name: "pull_request_review", action: action, sender: by, fields: fields})
 }
 
 // emitRun tells of a check run. A re-run request or a pressed button is told to the App that owns the run alone.

@@ -258,7 +258,7 @@ func (s *Server) reviewThing(who actor, rv *model.Review) *graphql.Thing {
 		"id": render.NodeID("PullRequestReview", rv.ID), "databaseId": rv.ID, "author": s.actorThing(rv.User),
 		"authorCanPushToRepository": rv.Pull.Repo.May(rv.User, "write"),
 		"body":                      rv.Body, "state": rv.State, "commit": s.commitThing(who, rv.Pull.Repo, rv.Commit, rv.Pull),
-		"submittedAt": render.Stamp(rv.Submitted),
+		"submittedAt": render.Stamp(rv.Submitted), "lastEditedAt": render.StampOrNil(rv.Edited),
 	}}
 }
 

@@ -166,7 +166,7 @@ func (s *Server) review(p *model.Pull, by *model.Account, event, body string) (*
 		State: state, Commit: p.Head, Submitted: s.now()}
 	p.Reviews = append(p.Reviews, rv)
 	p.Updated = rv.Submitted
-	s.emitReview(rv, "submitted", by)
+	s.emitReview(rv, "submitted", by, nil)
 	return rv, nil
 }
 
@@ -181,16 +181,46 @@ func dismissReview(c *call) reply {
 	if bad := c.decode(&in); bad != nil {
 		return *bad
 	}
-	for _, rv := range p.Reviews {
-		if rv.ID != c.number("review") {
-			continue
-		}
-		if in.Message == "" || rv.State == "COMMENTED" || rv.State == "DISMISSED" {
-			return fail(http.StatusUnprocessableEntity, "Can not dismiss a %s pull request review", strings.ToLower(rv.State))
-		}
-		rv.State = "DISMISSED"
-		c.s.emitReview(rv, "dismissed", c.who.account())
-		return ok(c.s.render.Review(rv))
+	rv := c.review(p)
+	if rv == nil {
+		return notFound()
 	}
-	return notFound()
+	if in.Message == "" || rv.State == "COMMENTED" || rv.State == "DISMISSED" {
+		return fail(http.StatusUnprocessableEntity, "Can not dismiss a %s pull request review", strings.ToLower(rv.State))
+	}
+	rv.State, p.Updated = "DISMISSED", c.s.now()
+	c.s.emitReview(rv, "dismissed", c.who.account(), nil)
+	return ok(c.s.render.Review(rv))
+}
+
+// review is the one of a pull that the path names, nil when there is none.
+func (c *call) review(p *model.Pull) *model.Review {
+	for _, rv := range p.Reviews {
+		if rv.ID == c.number("review") {
+			return rv
+		}
+	}
+	return nil
+}
+
+// updateReview gives a review other words, which only its author may.
+func updateReview(c *call) reply {
+	p := c.pull()
+	if p == nil {
+		return notFound()
+	}
+	rv := c.review(p)
+	if rv == nil || rv.User != c.who.account() {
+		return notFound()
+	}
+	var in struct {
+		Body string `json:"body"`
+	}
+	if bad := c.decode(&in); bad != nil {
+		return *bad
+	}
+	now, old := c.s.now(), rv.Body
+	rv.Body, rv.Edited, p.Updated = in.Body, &now, now
+	c.s.emitReview(rv, "edited", c.who.account(), obj{"changes": obj{"body": obj{"from": old}}})
+	return ok(c.s.render.Review(rv))
 }

@@ -144,7 +144,7 @@ func (s *Server) dismissStale(p *model.Pull, by *model.Account) {
 	for _, rv := range p.Reviews {
 		if rv.State == "APPROVED" && rv.Commit != p.Head {
 			rv.State = "DISMISSED"
-			s.emitReview(rv, "dismissed", by)
+			s.emitReview(rv, "dismissed", by, nil)
 		}
 	}
 }

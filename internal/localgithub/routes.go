@@ -58,6 +58,7 @@ func repoRoutes() []route {
 			role: "write", free: true, do: mergePull},
 		{pattern: "GET " + repoPath + "/pulls/{number}/reviews", need: "pull_requests=read", do: listReviews},
 		{pattern: "POST " + repoPath + "/pulls/{number}/reviews", need: "pull_requests=write", do: createReview},
+		{pattern: "PUT " + repoPath + "/pulls/{number}/reviews/{review}", need: "pull_requests=write", do: updateReview},
 		{pattern: "PUT " + repoPath + "/pulls/{number}/reviews/{review}/dismissals", need: "pull_requests=write",
 			role: "write", do: dismissReview},
 		{pattern: "GET " + repoPath + "/issues/comments/{id}", need: "issues=read", do: getComment},

@@ -42,6 +42,7 @@ var routeCalls = []routeCall{
 	{"cardea", "GET", infra + "/pulls/{pull}/files", "", ""},
 	{"cardea", "GET", infra + "/pulls/{pull}/commits", "", ""},
 	{"rob", "POST", infra + "/pulls/{pull}/reviews", `{"event":"REQUEST_CHANGES","body":"no"}`, "review"},
+	{"rob", "PUT", infra + "/pulls/{pull}/reviews/{review}", `{"body":"really no"}`, ""},
 	{"cardea", "GET", infra + "/pulls/{pull}/reviews", "", ""},
 	{"rob", "PUT", infra + "/pulls/{pull}/reviews/{review}/dismissals", `{"message":"well"}`, ""},
 	{"rob", "POST", infra + "/pulls/{pull}/reviews", `{"event":"APPROVE"}`, ""},

@@ -26,8 +26,8 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 		m.hold(Hold{Lock: *r.Lock, Ours: r.Ours, Projects: []string{name}})
 	}
 	for _, a := range r.Approvals() {
-		m.Approvals = addSaid(m.Approvals,
-			fmt.Sprintf("%s approved, %s", phrase.CodeSpan(a.User.Login), phrase.Clock(a.At)), name)
+		m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved%s, %s", phrase.CodeSpan(a.User.Login),
+			phrase.OneMany(a.ReviewID != 0, ", by a review", ""), phrase.Clock(a.At)), name)
 	}
 	if r.Open {
 		for _, a := range r.Fallen() {
@@ -37,6 +37,9 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 		}
 		of := phrase.Topic{Project: name, Plan: workflow.ShortFingerprint(r.Fingerprint())}
 		for _, w := range r.Waits {
+			if w.Reviews != "" {
+				m.Approvals = addSaid(m.Approvals, w.Reviews, name)
+			}
 			if w.Need != "" {
 				m.lacks = addLack(m.lacks, lackOf(of, w.lacks.Sentence, w.lacks.Mend))
 			}

@@ -34,6 +34,7 @@ type Row struct {
 type Wait struct {
 	Text, Short string               // a sentence, and the same in a few words
 	Need        workflow.Requirement // of the gate; "" where it is none of those
+	Reviews     string               // why reviews on GitHub do not approve it, sentences
 	lacks       workflow.Missing     // what the gate says
 }
 
@@ -249,7 +250,7 @@ func (r *Row) gate(applies bool, l Links) {
 			Mend: phrase.Say("A new plan is made by itself.")}}, missing...)
 	}
 	for _, m := range missing {
-		r.Waits = append(r.Waits, Wait{Text: l.Say(m.Sentence), Short: l.Say(m.Words()), Need: m.Need, lacks: m})
+		r.Waits = append(r.Waits, Wait{Text: l.Say(m.Sentence), Short: l.Say(m.Words()), Need: m.Need, Reviews: l.Say(m.Reviews), lacks: m})
 	}
 	if len(p.Upstream) > 0 && !slices.ContainsFunc(missing, func(m workflow.Missing) bool { return m.Need == workflow.NeedDepends }) {
 		names := phrase.AndList(phrase.Quoted(p.Upstream))

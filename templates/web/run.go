@@ -54,7 +54,8 @@ func stateOfApply(run workflow.Run) workflow.ProjectState {
 func factsOf(a workflow.Authorisation) []Fact {
 	approved := make([]string, 0, len(a.Approvals))
 	for _, p := range a.Approvals {
-		approved = append(approved, fmt.Sprintf("%s, %s", phrase.CodeSpan(p.User.Login), phrase.Clock(p.At)))
+		approved = append(approved, fmt.Sprintf("%s%s, %s", phrase.CodeSpan(p.User.Login),
+			phrase.OneMany(p.ReviewID != 0, ", by a review", ""), phrase.Clock(p.At)))
 	}
 	facts := []Fact{
 		{"Authorised", phrase.Clock(a.At)},

@@ -286,17 +286,27 @@ func differingAttribute(was, now []workflow.Attribute) string {
 	return slices.Min(differing)
 }
 
-// CountApprovals says whose approvals of a fingerprint count, oldest first, each
+// CountApprovals says whose approvals of the project's plan count, oldest first, each
 // person once, and what is missing to the rules' number (nothing, or one Missing).
-// rules are the project's (Rules.ForProject). roles are live ones by user id.
 //
 // One counts when it is of this fingerprint, not applied and not void, and its giver is not
 // the author (unless the rules say so), no bot that the rules do not list, among
 // `approvals.by` where that is set, and has the permission to approve now. A role
-// that is not known counts for nobody.
-func CountApprovals(rules workflow.Rules, author workflow.Actor, approvals []workflow.Approval, fingerprint string, roles map[int64]workflow.Role) (counted []workflow.Approval, missing []workflow.Missing) {
-	c := approvalCount{rules: rules, author: author, fingerprint: fingerprint, roles: roles}
-	return c.count(approvals)
+// that is not known counts for nobody. One by a review counts besides only while that stands.
+func CountApprovals(in Input) (counted []workflow.Approval, missing []workflow.Missing) {
+	return newGate(in, whenReady).approvals().count(in.Project.Approvals)
+}
+
+// approvals is the counting of the project's approvals.
+func (g *gate) approvals() approvalCount {
+	c := approvalCount{
+		rules: g.rules, author: g.pull.Author, roles: g.in.Live.Roles, live: g.in.Live, plan: g.in.Plan,
+		project: g.in.Project.Project.Name, recorded: g.moment == whenShown,
+	}
+	if g.in.Plan != nil {
+		c.fingerprint = g.in.Plan.Fingerprint
+	}
+	return c
 }
 
 // MayApprove says why an approval that somebody gives would not count, and whose
@@ -331,6 +341,8 @@ type approvalCount struct {
 	fingerprint string
 	roles       map[int64]workflow.Role
 	project     string // its name, "" where nobody asks about one
+	live        workflow.LiveFacts
+	plan        *workflow.Plan
 	// recorded takes a giver's permission as it was when the approval was given, for display.
 	recorded bool
 }
@@ -349,7 +361,7 @@ func (c approvalCount) count(approvals []workflow.Approval) (counted []workflow.
 		if c.fingerprint == "" || a.Fingerprint != c.fingerprint || a.Void != "" || a.Applied {
 			continue
 		}
-		if why := c.discounts(a.User); why != "" {
+		if why := cmp.Or(c.discounts(a.User), c.reviewFell(a)); why != "" {
 			if said := c.doesNotCount(a, why).String(); !slices.Contains(not, said) {
 				not = append(not, said)
 			}

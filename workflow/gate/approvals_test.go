@@ -297,10 +297,12 @@ func TestTakeLocks(t *testing.T) {
 
 // TestNoFingerprintIsApproved: an approval of nothing is none.
 func TestNoFingerprintIsApproved(t *testing.T) {
-	rules := workflow.DefaultRules("*")
-	counted, missing := CountApprovals(rules, gateEve, []workflow.Approval{{User: gateBob}}, "", map[int64]workflow.Role{gateBob.ID: workflow.RoleAdmin})
-	if len(counted) != 0 || len(missing) != 1 {
-		t.Errorf("counted %v, missing %v", counted, missing)
+	for name, plan := range map[string]*workflow.Plan{"no plan": nil, "a plan without one": {}} {
+		in := readyApply()
+		in.Plan, in.Project.Approvals = plan, []workflow.Approval{{User: gateBob}}
+		if counted, missing := CountApprovals(in); len(counted) != 0 || len(missing) != 1 {
+			t.Errorf("%s: counted %v, missing %v", name, counted, missing)
+		}
 	}
 }
 

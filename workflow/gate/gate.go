@@ -99,12 +99,6 @@ func newGate(in Input, m moment) *gate {
 	return g
 }
 
-// Holding says whose rules hold for the project of the input, and who counts as the pull's author.
-func Holding(in Input) (workflow.Rules, workflow.Actor) {
-	g := newGate(in, whenShown)
-	return g.rules, g.pull.Author
-}
-
 // add notes one missing requirement: as a sentence, and how to mend it.
 func (g *gate) add(need workflow.Requirement, sentence, mend phrase.Text) {
 	g.addExactly(need, "", sentence, mend)

@@ -19,7 +19,7 @@ import (
 // either asked for by the gate or written down here.
 var harmless = map[string]string{
 	"Input.Sharing": "no other project writes the state", "Input.Unsettled": "none is good", "Input.Depends": "no dependency is in the pull", "Input.Since": "none is good", "Input.BaseFaulty": "false is good",
-	"LiveFacts.Required": "none is required", "LiveFacts.ReviewDecision": "no rule of the branch asks for a review", "LiveFacts.Errors": "none is good",
+	"LiveFacts.Required": "none is required", "LiveFacts.Reviews": "nobody approved by one", "LiveFacts.MoreReviews": "nobody approved by one", "LiveFacts.ReviewDecision": "no rule of the branch asks for a review", "LiveFacts.Errors": "none is good",
 	"Pull.Title": "for people", "Pull.Fork": "false is good", "Pull.Draft": "false is good", "Pull.UpdatedAt": "not looked at",
 	"Pull.Author":     "the record's is taken",
 	"Run.SubjectJSON": "a pull's run has none", "Run.Epoch": "the worker's", "Run.Options": "in the fingerprint", "Run.Base": "SameInputs says it", "Run.Tree": "SameTree says it", "Run.BaseTree": "SameTree says it",
@@ -33,7 +33,7 @@ var harmless = map[string]string{
 	"ApplyOrder.State": "the plan's is compared", "ApplyOrder.Authorised": "not yet", "ApplyOrder.Spent": "false is good", "ApplyOrder.Missing": "for people",
 	"ApplyOrder.Done": "of the end", "ApplyOrder.Total": "of the end", "ApplyOrder.Progress": "of the end", "ApplyOrder.ErroredState": "of the end", "ApplyOrder.Resolved": "of the end", "ApplyOrder.ResolvedBy": "of the end",
 	"ApplyOrder.Was": "for giving back", "ApplyOrder.Took": "for giving back", "ApplyOrder.Held": "for giving back", "ApplyOrder.Before": "for giving back",
-	"Approval.At": "SeenPlan's", "Approval.CommentID": "history", "Approval.Request": "history", "Approval.Head": "CarryApprovals'",
+	"Approval.At": "SeenPlan's", "Approval.CommentID": "history", "Approval.ReviewID": "it was given in words", "Approval.Request": "history", "Approval.Head": "CarryApprovals'",
 	"Approval.Tree": "CarryApprovals'", "Approval.Hidden": "CarryApprovals'", "Approval.Late": "CarryApprovals'", "Approval.Inputs": "CarryApprovals'", "Approval.Files": "CarryApprovals'", "Approval.Fetched": "CarryApprovals'", "Approval.Named": "CarryApprovals'", "Approval.Computed": "CarryApprovals'", "Approval.Void": "none is good", "Approval.Applied": "false is good",
 }
 
@@ -145,7 +145,7 @@ func TestApprovalsOnlyHelp(t *testing.T) {
 			}
 			before = after
 		}
-		counted, missing := CountApprovals(in.Rules, gateEve, in.Project.Approvals, gateFingerprint, in.Live.Roles)
+		counted, missing := CountApprovals(in)
 		people := map[int64]bool{}
 		for _, a := range counted {
 			if people[a.User.ID] || a.User.ID == gateEve.ID || a.User.ID == 0 || a.User.Bot || a.Void != "" || a.Fingerprint != gateFingerprint ||

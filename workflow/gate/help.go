@@ -69,6 +69,11 @@ func Help(rules workflow.Rules, who workflow.Actor, role workflow.Role, roleErr 
 		reply.Text = []phrase.Text{phrase.Say("%s. You have the role `%s`.",
 			strings.Join(lacks, "; "), workflow.RoleOrNone(role))}
 	}
+	if slices.Contains(reply.May, workflow.VerbApprove) && slices.ContainsFunc(everywhere, func(r workflow.Rules) bool {
+		return approvalCount{rules: r}.reviewsCount()
+	}) {
+		reply.Text = append(reply.Text, phrase.Say("An approving review on GitHub approves what the summary showed, too; where it does not, the summary says why."))
+	}
 	if flags := allowedFlags(rules); len(flags) > 0 && slices.Contains(reply.May, workflow.VerbPlan) {
 		reply.Text = append(reply.Text, phrase.Say("`plan` also takes %s here.", phrase.AndList(flags)))
 	}

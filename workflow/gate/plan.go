@@ -179,11 +179,12 @@ func (g *gate) approved() {
 	if !g.requires(workflow.NeedApproved) {
 		return
 	}
-	c := approvalCount{
-		rules: g.rules, author: g.pull.Author, fingerprint: g.in.Plan.Fingerprint, roles: g.in.Live.Roles,
-		project: g.in.Project.Project.Name, recorded: g.moment == whenShown,
+	c := g.approvals()
+	counted, missing := c.count(g.in.Project.Approvals)
+	for i := range missing {
+		missing[i].Reviews = g.reviewsThatLack(c, counted)
+		missing[i].Sentence = missing[i].Sentence.And(missing[i].Reviews)
 	}
-	_, missing := c.count(g.in.Project.Approvals)
 	g.missing = append(g.missing, missing...)
 }
 

@@ -7,10 +7,13 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// TakenBack are the approvals that people take back by commands that are durable here, and so
-// acknowledged, but whose turn has not come yet: they no longer count.
+// TakenBack are the approvals that people take back, by commands or by what became of their
+// reviews, that are durable here, and so acknowledged, but whose turn has not come yet: they no longer count.
 func TakenBack(pending []workflow.Request, p workflow.ProjectRecord) (out []workflow.Missing) {
 	for _, r := range pending {
+		if r.Kind == workflow.RequestReview && r.Review != nil {
+			out = append(out, byReview(*r.Review, p)...)
+		}
 		if r.Command == nil || r.Command.Verb != workflow.VerbUnapprove {
 			continue
 		}
@@ -23,6 +26,17 @@ func TakenBack(pending []workflow.Request, p workflow.ProjectRecord) (out []work
 		}
 	}
 	return out
+}
+
+// byReview are the approvals that end with a review of which GitHub has told.
+func byReview(r workflow.Review, p workflow.ProjectRecord) []workflow.Missing {
+	for _, a := range p.Approvals {
+		if why := VoidedBy(r, a); why != "" {
+			return []workflow.Missing{{Need: workflow.NeedApproved, Sentence: phrase.Plain(why),
+				Mend: phrase.Say("Ask again in a moment: %s.", workflow.VerbApply.About(p.Project.Name))}}
+		}
+	}
+	return nil
 }
 
 // ToldSince is what GitHub has delivered about the pull and nobody has worked off yet: it

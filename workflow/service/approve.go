@@ -85,9 +85,20 @@ func (s *Service) SummaryEdited(ctx context.Context, key workflow.PullKey, comme
 	return wrap(err, "recording an edit of the summary of "+key.String())
 }
 
-// voidUnseen voids the approvals of people who approved by a comment while the summary was
-// not ours.
+// voidUnseen voids the approvals of people who approved by a comment or a review while the
+// summary was not ours.
 func (a *act) voidUnseen(rec *workflow.PullRecord) error {
+	return a.voidApprovals(rec, func(given workflow.Approval) string {
+		if given.CommentID == 0 && given.ReviewID == 0 {
+			return ""
+		}
+		return gate.EditedWhen(rec.Shown, given.At)
+	})
+}
+
+// voidApprovals voids those that stand and for which there is a reason, a sentence, in all
+// projects of a pull.
+func (a *act) voidApprovals(rec *workflow.PullRecord, reason func(workflow.Approval) string) error {
 	rules, ruled := a.s.rules(rec.Pull.Repo)
 	for _, projects := range [][]workflow.ProjectRecord{rec.Projects, rec.Past} {
 		for i := range projects {
@@ -95,14 +106,16 @@ func (a *act) voidUnseen(rec *workflow.PullRecord) error {
 			p.Approvals = slices.Clone(p.Approvals)
 			for j := range p.Approvals {
 				given := &p.Approvals[j]
-				if why := gate.EditedWhen(rec.Shown, given.At); given.Void == "" && given.CommentID != 0 && why != "" {
-					given.Void, fell = why, true
-					if err := a.say(rec.Pull.Subject().About(), workflow.Event{
-						Kind: workflow.EventVoided, Project: p.Project.Name, Actor: given.User,
-						Text: phrase.Say("The approval of %s for `%s` fell. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
-					}); err != nil {
-						return err
-					}
+				why := reason(*given)
+				if given.Void != "" || why == "" {
+					continue
+				}
+				given.Void, fell = why, true
+				if err := a.say(rec.Pull.Subject().About(), workflow.Event{
+					Kind: workflow.EventVoided, Project: p.Project.Name, Actor: given.User,
+					Text: phrase.Say("The approval of %s for `%s` fell. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
+				}); err != nil {
+					return err
 				}
 			}
 			if fell && ruled && rec.Find(p.Project.Key()) != nil {
@@ -312,7 +325,7 @@ func (c *command) appliedSince(p workflow.ProjectRecord, plan workflow.Run) (boo
 // approvalOf is the sender's approval of a run's plan.
 func (c *command) approvalOf(run workflow.Run, plan workflow.Plan) workflow.Approval {
 	return workflow.Approval{
-		Fingerprint: run.Fingerprint, User: c.Actor(), At: c.at(), CommentID: c.Request.CommentID, Request: c.Request.ID,
+		Fingerprint: run.Fingerprint, User: c.Actor(), At: c.at(), CommentID: c.Request.CommentID, ReviewID: c.review().ID, Request: c.Request.ID,
 		Head: run.Head, Tree: run.Tree, Hidden: len(plan.Hidden) > 0,
 		Late: plan.Late, Inputs: run.InputsDigest, Files: run.FilesDigest, Computed: len(run.ComputedPaths) > 0,
 		Fetched: plan.Fetched, Named: plan.Named,
@@ -334,8 +347,8 @@ func (c *command) recordApproval(p *workflow.ProjectRecord, run workflow.Run) er
 	p.Approvals = append(p.Approvals, c.approvalOf(run, plan))
 	if err := c.say(c.Record.Pull.Subject().About(), workflow.Event{
 		Kind: workflow.EventApproved, Project: p.Project.Name, Run: run.ID, Actor: c.Actor(),
-		Text: phrase.Say("%s approved the plan `%s` of `%s`.", workflow.Mention(c.Actor()),
-			workflow.ShortFingerprint(run.Fingerprint), p.Project.Name),
+		Text: phrase.Say("%s approved the plan `%s` of `%s`%s.", workflow.Mention(c.Actor()),
+			workflow.ShortFingerprint(run.Fingerprint), p.Project.Name, phrase.OneMany(c.review().ID != 0, ", by a review", "")),
 	}); err != nil {
 		return err
 	}

@@ -147,7 +147,9 @@ func approvedBy(approvals []workflow.Approval) string {
 	}
 	var who []string
 	for _, a := range approvals {
-		who = append(who, workflow.Mention(a.User))
+		if who = append(who, workflow.Mention(a.User)); a.ReviewID != 0 {
+			who[len(who)-1] += " by a review"
+		}
 	}
 	return "approved by " + strings.Join(who, ", ")
 }
@@ -190,8 +192,7 @@ func (c *authorisation) confirm(
 	}
 	missing = append(missing, gate.TakenBack(pending, *p)...)
 	missing = append(missing, gate.ToldSince(pending, rec.Pull)...)
-	rules, author := gate.Holding(in)
-	approvals, _ := gate.CountApprovals(rules, author, p.Approvals, run.Apply.Fingerprint, c.live.Roles)
+	approvals, _ := gate.CountApprovals(in)
 	auth := workflow.Authorisation{
 		At: c.now, Actor: run.Actor, Pull: rec.Pull.Key(), Project: p.Project.Key(),
 		Head: run.Head, Base: c.live.BaseTip, BaseRef: rec.Pull.Base.Ref,

@@ -134,6 +134,9 @@ func (s *Service) stored(ctx context.Context, e Expansion) (req workflow.Request
 
 // conclude ends a request without plans, in one transaction.
 func (s *Service) conclude(ctx context.Context, e Expansion, v scope.Verdict) error {
+	if v.Review && e.Request.Review != nil {
+		return s.reviewed(ctx, e)
+	}
 	if v.Review {
 		if err := s.forgetReview(ctx, e.Pull.Key()); err != nil {
 			return err
@@ -150,14 +153,19 @@ func (s *Service) conclude(ctx context.Context, e Expansion, v scope.Verdict) er
 func (s *Service) forgetReview(ctx context.Context, key workflow.PullKey) error {
 	err := s.act(ctx, func(a *act) error {
 		return a.change(workflow.OfPull(key).About(), func(rec *workflow.PullRecord) bool {
-			for i := range rec.Projects {
-				p := &rec.Projects[i]
-				_, p.WaitsFor = onlyGitHubKnows(p.WaitsFor)
-			}
+			a.forgetReview(rec)
 			return true
 		})
 	})
 	return wrap(err, "noting a review of "+key.String())
+}
+
+// forgetReview is the part of it that changes a record.
+func (a *act) forgetReview(rec *workflow.PullRecord) {
+	for i := range rec.Projects {
+		p := &rec.Projects[i]
+		_, p.WaitsFor = onlyGitHubKnows(p.WaitsFor)
+	}
 }
 
 // endInTrouble ends a request because of a trouble. A trouble of the head (a conflict, a

@@ -190,6 +190,7 @@ type world struct {
 	change  func(*workflow.LiveFacts)
 	unruled bool // the server's configuration has no rule for the repository any more
 	dropped []string
+	reviews []workflow.Review // what GitHub shows of reviews
 }
 
 var people = map[string]workflow.Actor{"ada": ada, "eve": {ID: 3, Login: "eve"}, "bob": {ID: 4, Login: "bob"}, "root": {ID: 5, Login: "root"}}
@@ -235,7 +236,7 @@ func (w *world) serve(store workflow.Store) {
 // live is what GitHub says of a pull.
 func (w *world) live(_ context.Context, p workflow.Pull, actor workflow.Actor, _ []workflow.Actor) (workflow.LiveFacts, error) {
 	now := w.pulls[p.Number]
-	f := workflow.LiveFacts{Read: w.now, Pull: now, Actor: actor, Roles: map[int64]workflow.Role{}, BaseTip: w.source.tip(now.Base.Ref), Conflicts: "no"}
+	f := workflow.LiveFacts{Read: w.now, Pull: now, Actor: actor, Reviews: slices.Clone(w.reviews), Roles: map[int64]workflow.Role{}, BaseTip: w.source.tip(now.Base.Ref), Conflicts: "no"}
 	for name, who := range people {
 		f.Roles[who.ID] = w.roles[name]
 	}
@@ -338,7 +339,7 @@ func (w *world) expandWith(e service.Expansion) error {
 	if err := w.svc.Observe(w.t.Context(), e.Request, e.Pull); err != nil {
 		return err
 	}
-	if e.Request.Kind == workflow.RequestCommand {
+	if e.Request.Kind == workflow.RequestCommand || e.Request.ApprovesByReview() {
 		facts, err := w.live(w.t.Context(), e.Pull, e.Request.Actor, nil)
 		if err != nil {
 			return err

@@ -94,6 +94,7 @@ type Review struct {
 	State     string // APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED
 	Commit    string
 	Submitted time.Time
+	Edited    *time.Time
 }
 
 // UpperState is open, closed or merged, as GraphQL has it.

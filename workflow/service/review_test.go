@@ -1,0 +1,306 @@
+package service_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/scope"
+	"github.com/cardea-iac/cardea/workflow/service"
+)
+
+// review is somebody's review of a head, submitted now and shown by GitHub from then on.
+func (w *world) review(by, head, state string) workflow.Review {
+	w.serial++
+	r := workflow.Review{ID: int64(1000 + w.serial), By: people[by], At: w.now, Head: head, State: state}
+	w.reviews = slices.DeleteFunc(w.reviews, func(old workflow.Review) bool { return old.By.ID == r.By.ID })
+	w.reviews = append(w.reviews, r)
+	w.now = w.now.Add(time.Second)
+	return r
+}
+
+// told is what was answered to the delivery of what became of a review.
+func (w *world) told(r workflow.Review, action string) string {
+	w.t.Helper()
+	req, _ := w.deliver(workflow.Request{Kind: workflow.RequestReview, Number: 1, Immediate: true, Action: action, Review: &r,
+		Key: fmt.Sprintf("review:%d:%s", r.ID, action), Actor: r.By, CommentedAt: w.now})
+	w.expand()
+	done, err := stored(w.t, w.store, req.ID)
+	if err != nil || !done.Done {
+		w.t.Fatalf("got %+v, %v, want the review carried out", done, err)
+	}
+	return w.reply(1, req.ID)
+}
+
+// dismissed is a review after somebody dismissed it.
+func (w *world) dismissed(r workflow.Review) workflow.Review {
+	r.State = workflow.ReviewDismissed
+	for i := range w.reviews {
+		if w.reviews[i].ID == r.ID {
+			w.reviews[i].State = r.State
+		}
+	}
+	return r
+}
+
+// approvals are those of a project, as "LOGIN by WHAT: VOID".
+func (w *world) approvals(project string) string {
+	var out []string
+	for _, a := range w.project(1, project).Approvals {
+		by := "words"
+		if a.ReviewID != 0 {
+			by = "review"
+		}
+		out = append(out, fmt.Sprintf("%s by %s: %s", a.User.Login, by, a.Void))
+	}
+	return strings.Join(out, "; ")
+}
+
+func (w *world) waits(project string) string {
+	return workflow.SayMissing(w.project(1, project).WaitsFor).String()
+}
+
+// planOne makes a project's queued plan, changed before it is stored.
+func (w *world) planOne(project string, change func(*workflow.Plan)) {
+	w.t.Helper()
+	run := w.mustClaim(project)
+	res := w.fingerprinted(run, 1)
+	change(res.Plan)
+	w.finish(res)
+}
+
+func destroying(p *workflow.Plan) {
+	p.Counts.Destroy = 1
+	p.Changes = append(p.Changes, workflow.Change{Address: "x.y", Action: workflow.ActionDelete})
+}
+
+// A review approves what the comment showed, and the apply goes through; nobody is told anything.
+func TestReviewApproves(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "new"})
+	if said := w.told(w.review("bob", "head1", workflow.ReviewApproved), "submitted"); said != "" {
+		t.Errorf("got the reply %q", said)
+	}
+	if got := w.approvals("a"); got != "bob by review: " {
+		t.Errorf("got %q", got)
+	}
+	if got := w.history(w.pulls[1].Subject()); !slices.ContainsFunc(got, func(s string) bool {
+		return strings.HasPrefix(s, "`bob` approved the plan") && strings.HasSuffix(s, "of `a`, by a review.")
+	}) {
+		t.Errorf("the history does not tell of it: %q", got)
+	}
+	if said := w.do(1, "ada", verb(workflow.VerbApply)); said != "" {
+		t.Fatalf("got %q", said)
+	}
+	run := w.mustClaim("a")
+	if err := w.authorise(run); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.history(w.pulls[1].Subject()); !slices.ContainsFunc(got, func(s string) bool {
+		return strings.Contains(s, "approved by `bob` by a review")
+	}) {
+		t.Errorf("the history does not tell of it: %q", got)
+	}
+}
+
+// Between the askings a review may end in any way, told or untold.
+func TestReviewEndsBetweenTheAskings(t *testing.T) {
+	for _, told := range []string{"GitHub shows it", "GitHub told of it", "it is worked off"} {
+		for name, change := range map[string]func(*world, workflow.Review) (workflow.Review, string){
+			"dismissed": func(w *world, r workflow.Review) (workflow.Review, string) { return w.dismissed(r), "dismissed" },
+			"edited": func(w *world, r workflow.Review) (workflow.Review, string) {
+				r.Edited, w.reviews[0].Edited = true, true
+				return r, "edited"
+			},
+			"changes requested": func(w *world, _ workflow.Review) (workflow.Review, string) {
+				return w.review("bob", "head1", workflow.ReviewChanges), "submitted"
+			},
+		} {
+			t.Run(name+", "+told, func(t *testing.T) {
+				w := newWorld(t)
+				w.ready(1, "head1", files{"a/main.tf": "new"})
+				given := w.review("bob", "head1", workflow.ReviewApproved)
+				w.told(given, "submitted")
+				if said := w.do(1, "ada", verb(workflow.VerbApply)); said != "" {
+					t.Fatalf("got %q", said)
+				}
+				run := w.mustClaim("a")
+				stands := slices.Clone(w.reviews)
+				r, action := change(w, given)
+				switch told {
+				case "GitHub told of it": // and its API lags
+					w.reviews = stands
+					w.deliver(workflow.Request{Kind: workflow.RequestReview, Number: 1, Immediate: true, Action: action, Review: &r,
+						Key: "review:late", Actor: people["ada"], CommentedAt: w.now})
+				case "it is worked off":
+					w.told(r, action)
+					if got := w.approvals("a"); !strings.HasPrefix(got, "bob by review: ") || got == "bob by review: " {
+						t.Errorf("got %q, want it void", got)
+					}
+				}
+				err := w.authorise(run)
+				if err == nil {
+					t.Fatal("the apply may go")
+				}
+				has(t, err.Error(), map[string]string{"dismissed": "the review of `bob` was dismissed", "edited": "the review of `bob` was edited",
+					"changes requested": "`bob` requests changes now"}[name][5:])
+			})
+		}
+	}
+}
+
+// What a review does not approve is said in the row, and to whoever pressed the button if it approved nothing at all.
+func TestReviewApprovesNothing(t *testing.T) {
+	w := newWorld(t)
+	early := w.review("bob", "head1", workflow.ReviewApproved)
+	w.open(1, "head1", files{"a/main.tf": "new", "b/main.tf": "new"})
+	if said := w.told(early, "submitted"); said != "" {
+		t.Errorf("before the first plan, got the reply %q", said)
+	}
+	w.planOne("a", destroying)
+	w.planOne("b", func(*workflow.Plan) {})
+	w.show()
+	for _, p := range []string{"a", "b"} {
+		has(t, w.waits(p), "`bob` approved on GitHub before this plan was shown.")
+		if got := w.approvals(p); got != "" {
+			t.Errorf("%s: got %q", p, got)
+		}
+	}
+
+	if said := w.told(w.review("bob", "head1", workflow.ReviewApproved), "submitted"); said != "" {
+		t.Errorf("it approves b, and got the reply %q", said)
+	}
+	has(t, w.waits("a"), "`bob` approved on GitHub; a plan that destroys needs `cardea approve`.")
+	if a, b := w.approvals("a"), w.approvals("b"); a != "" || b != "bob by review: " {
+		t.Errorf("got %q and %q", a, b)
+	}
+
+	has(t, w.do(1, "bob", verb(workflow.VerbApprove, "a")), "approved")
+	if said := w.told(w.review("root", "head1", workflow.ReviewApproved), "submitted"); said != "" {
+		t.Errorf("nothing waits for it, and got the reply %q", said)
+	}
+	has(t, w.do(1, "bob", verb(workflow.VerbUnapprove)), "unapproved")
+	said := w.told(w.review("root", "head0", workflow.ReviewApproved), "submitted")
+	has(t, said, "refused", "Your review on GitHub approves none of these plans.", "a false", "`root` approved `head0` on GitHub; this plan is of `head1`.")
+}
+
+// Who may not approve, apps, and rules that let no review count: nothing is approved, and nothing said.
+func TestReviewOfNobody(t *testing.T) {
+	people["robot"] = workflow.Actor{ID: 8, Login: "robot[bot]", Bot: true}
+	defer delete(people, "robot")
+	for name, tt := range map[string]struct {
+		by     string
+		change func(*world)
+	}{
+		"by a reader":   {"eve", func(*world) {}},
+		"by the author": {"ada", func(*world) {}},
+		"by an app":     {"robot", func(w *world) { w.roles["robot"], w.rules.Bots = workflow.RoleAdmin, []string{"robot"} }},
+		"never":         {"bob", func(w *world) { w.rules.Approvals.Review = workflow.ReviewNever }},
+		"shown otherwise": {"bob", func(w *world) {
+			w.change = func(f *workflow.LiveFacts) { f.Reviews[0].State = workflow.ReviewDismissed }
+		}},
+		"edited by now": {"bob", func(w *world) { w.change = func(f *workflow.LiveFacts) { f.Reviews[0].Edited = true } }},
+		"more than are read": {"bob", func(w *world) {
+			w.change = func(f *workflow.LiveFacts) { f.Reviews, f.MoreReviews = nil, true }
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			tt.change(w)
+			w.ready(1, "head1", files{"a/main.tf": "new"})
+			before := w.waits("a")
+			said := w.told(w.review(tt.by, "head1", workflow.ReviewApproved), "submitted")
+			if author := name == "by the author"; (said != "") != author { // GitHub lets no author approve
+				t.Errorf("got the reply %q", said)
+			}
+			if got := w.approvals("a"); got != "" {
+				t.Errorf("got %q", got)
+			}
+			if got := w.waits("a"); got != before && name != "by the author" {
+				t.Errorf("got %q, before %q", got, before)
+			}
+		})
+	}
+}
+
+// A review that GitHub told of and does not show yet is waited for; a role that is not known too.
+func TestReviewIsWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "new"})
+	r := w.review("bob", "head1", workflow.ReviewApproved)
+	shown := w.reviews
+	w.reviews = nil
+	req, _ := w.deliver(workflow.Request{Kind: workflow.RequestReview, Number: 1, Immediate: true, Action: "submitted", Review: &r,
+		Key: "review:1", Actor: r.By, CommentedAt: w.now})
+	w.expand()
+	w.reviews = shown
+	w.now = w.now.Add(time.Minute)
+	for _, e := range []service.Expansion{{Request: req, Pull: w.pulls[1]}} { // nobody asked GitHub
+		if err := w.svc.Expand(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.approvals("a"); got != "" {
+		t.Fatalf("got %q", got)
+	}
+	w.now = w.now.Add(time.Minute)
+	w.expand()
+	if got := w.approvals("a"); got != "bob by review: " {
+		t.Errorf("got %q", got)
+	}
+	if got := w.view(1).Waiting; got != "" {
+		t.Errorf("the pull still says that it waits: %s", got)
+	}
+}
+
+// An approval by a review is carried, taken back and void like any other; words outlive a review, and a
+// second review takes the place of the first.
+func TestReviewAmongOthers(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "new"})
+	first := w.review("bob", "head1", workflow.ReviewApproved)
+	w.told(first, "submitted")
+	w.commit("head2", w.source.commits["head1"], files{"README.md": "words"})
+	w.facts(1, "head2")
+	w.push(1, "synchronize")
+	w.settle()
+	w.plan(1)
+	if got := w.approvals("a"); got != "bob by review: " {
+		t.Fatalf("after a push that changes nothing: %q", got)
+	}
+	w.told(w.review("bob", "head2", workflow.ReviewApproved), "submitted")
+	w.told(w.dismissed(first), "dismissed")
+	if got := w.approvals("a"); got != "bob by review: " {
+		t.Fatalf("after a second review: %q", got)
+	}
+	has(t, w.do(1, "bob", verb(workflow.VerbUnapprove)), "unapproved")
+	if got := w.approvals("a"); got != "" {
+		t.Fatalf("taken back: %q", got)
+	}
+	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "approved")
+	third := w.review("bob", "head2", workflow.ReviewApproved)
+	w.told(third, "submitted")
+	w.told(w.dismissed(third), "dismissed")
+	if got := w.approvals("a"); got != "bob by words: " {
+		t.Errorf("words, then a review that was dismissed: %q", got)
+	}
+	if run, why := scope.CurrentPlan(w.project(1, "a")); run == nil || !why.Empty() {
+		t.Errorf("no plan: %s", why)
+	}
+}
+
+// Whoever approves while somebody else's words stand in the summary did not see the plans.
+func TestReviewOfAnEditedSummary(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "new"})
+	at := w.now
+	w.now = w.now.Add(2 * time.Second)
+	w.told(w.review("bob", "head1", workflow.ReviewApproved), "submitted")
+	if err := w.svc.SummaryEdited(t.Context(), w.pulls[1].Key(), 0, workflow.Shown{At: at, EditedBy: people["eve"]}); err != nil {
+		t.Fatal(err)
+	}
+	has(t, w.approvals("a"), "bob by review: `eve` had edited the comment")
+}
