@@ -71,7 +71,18 @@ func (s *Server) emitComment(c *model.Comment, action string, by *model.Account,
 func (s *Server) emitReview(rv *model.Review, action string, by *model.Account, extra obj) {
 	body := s.render.Review(rv)
 	body["state"] = strings.ToLower(rv.State) // lower case in webhooks, upper case in REST
-	fields := obj{"review": body, "pull_request": s.render.Pull(rv.Pull, false)}
+	pull := s.render.Pull(rv.Pull, false)
+	if action == "edited" { // GitHub's description of this action has repositories without these two
+		for _, side := range []string{"base", "head"} {
+			if ref, ok := pull[side].(obj); ok {
+				if repo, ok := ref["repo"].(obj); ok {
+					delete(repo, "has_discussions")
+					delete(repo, "web_commit_signoff_required")
+				}
+			}
+		}
+	}
+	fields := obj{"review": body, "pull_request": pull}
 	for k, v := range extra {
 		fields[k] = v
 	}
