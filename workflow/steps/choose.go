@@ -13,25 +13,29 @@ import (
 )
 
 // Of is the workflow that a project has by the server's rules, nil without one: what its entry
-// names, if the rule lists it, else its environment's, else the rule's. refused says why the
-// project may not be planned. An environment that nobody but head names chooses nothing. Rules
-// without a match are nobody's, as in a preview, and say nothing of workflows.
+// names, if the rule lists it, else its environment's, else the rule's. Where several environments'
+// rules hold, theirs is had whatever the entry names. refused says why the project may not be
+// planned. An environment that nobody but head names chooses nothing. Rules without a match are
+// nobody's, as in a preview, and say nothing of workflows.
 func Of(rules workflow.Rules, p workflow.Project) (w *workflow.Workflow, refused phrase.Text) {
 	if rules.Match == "" {
 		return nil, nil
 	}
-	name := rules.Workflow
-	if env, ok := rules.Environments[p.Environment]; ok && p.Environment != "" && env.Workflow != "" {
-		name = env.Workflow
+	name, refused := Floor(rules, p)
+	several := name != "" && severalHold(p)
+	if name == "" {
+		name = rules.Workflow
 	}
 	if p.Workflow != "" && p.Workflow != name {
 		if !slices.Contains(rules.MayName, p.Workflow) {
 			return nil, notListed(rules, p.Workflow)
 		}
-		name = p.Workflow
+		if !several {
+			name = p.Workflow
+		}
 	}
-	if name == "" {
-		return nil, nil
+	if name == "" || !refused.Empty() {
+		return nil, refused
 	}
 	found, ok := rules.Workflows[name]
 	if !ok {
@@ -39,6 +43,64 @@ func Of(rules workflow.Rules, p workflow.Project) (w *workflow.Workflow, refused
 	}
 	found.Name = name
 	return &found, nil
+}
+
+// Floor names the workflow that its environment has by the server's own words, which no entry of a
+// new project changes before the merge; "" where no environment has one. Of several environments
+// that hold together all that have steps or options must have the same, else the project is refused.
+func Floor(rules workflow.Rules, p workflow.Project) (name string, refused phrase.Text) {
+	if !severalHold(p) {
+		if env, ok := rules.Environments[p.Environment]; ok && p.Environment != "" {
+			name = env.Workflow
+		}
+		return name, nil
+	}
+	own := false
+	var found []string // one for each that says something else
+	for _, env := range holding(rules, p) {
+		of := rules.Environments[env].Workflow
+		own = own || of != ""
+		if of == "" {
+			of = rules.Workflow
+		}
+		if says := saidBy(rules, of); says != "" && !slices.ContainsFunc(found, func(f string) bool { return saidBy(rules, f) == says }) {
+			found = append(found, of)
+		}
+		if name == "" {
+			name = of
+		}
+	}
+	switch {
+	case !own:
+		return "", nil
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return "", phrase.Say("It is new and its environment is not certain before the merge: its workflow could be %s, and they differ. "+
+			"Ask whoever runs the server to list its directory under `dirs` of its environment, or let `autodiscover.pattern` "+
+			"on the base branch name the environment.", phrase.OrList(phrase.Quoted(found)))
+	}
+	return name, nil
+}
+
+// severalHold reports whether the rules of several environments hold for a project.
+func severalHold(p workflow.Project) bool { return p.Strictest || len(p.Neighbours) > 0 }
+
+// holding are the environments that a project may be in, "" for one without rules of its own. A
+// label that only head has is not one of them.
+func holding(rules workflow.Rules, p workflow.Project) []string {
+	if p.Strictest {
+		return append([]string{""}, slices.Sorted(maps.Keys(rules.Environments))...)
+	}
+	return p.Neighbours
+}
+
+// saidBy are the words of one of the server's workflows. One that is not there says nothing but its name.
+func saidBy(rules workflow.Rules, name string) string {
+	if w, ok := rules.Workflows[name]; ok || name == "" {
+		return words(&w)
+	}
+	return name
 }
 
 func notListed(rules workflow.Rules, name string) phrase.Text {

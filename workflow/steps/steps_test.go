@@ -2,6 +2,7 @@ package steps
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +18,9 @@ func TestOf(t *testing.T) {
 	rules := workflow.DefaultRules("acme/*")
 	rules.Workflow, rules.MayName = "plain", []string{"rendered", "gone"}
 	rules.Environments = map[string]workflow.EnvironmentRules{"prod": {Workflow: "strict"}, "dev": {}}
-	rules.Workflows = map[string]workflow.Workflow{"plain": {}, "rendered": {}, "strict": {}}
+	check := workflow.Workflow{Steps: []workflow.Step{{At: workflow.BeforeApply, Name: "check", Run: []string{"/bin/check"}}}}
+	rules.Workflows = map[string]workflow.Workflow{"plain": {}, "rendered": {}, "strict": check, "same": check,
+		"slow": {Apply: workflow.Tuning{Parallelism: 1}}}
 	bare := workflow.DefaultRules("*/*")
 	const mayName = "which the server's rule for this repository does not list. A project may name `rendered` or `gone`."
 	for _, tt := range []struct {
@@ -30,7 +33,15 @@ func TestOf(t *testing.T) {
 		{"its environment's", rules, workflow.Project{Environment: "prod"}, "strict"},
 		{"of an environment that names none", rules, workflow.Project{Environment: "dev"}, "plain"},
 		{"of an environment that only head names", rules, workflow.Project{HeadEnvironment: "prod"}, "plain"},
-		{"of an environment that nobody knows", rules, workflow.Project{Strictest: true, Neighbours: []string{"prod"}}, "plain"},
+		{"of an environment that nobody knows: the one that has steps", rules, workflow.Project{Strictest: true}, "strict"},
+		{"of several", rules, workflow.Project{Neighbours: []string{"dev", "prod"}}, "strict"},
+		{"of several that name none", rules, workflow.Project{Neighbours: []string{"dev", "test"}}, "plain"},
+		{"of several, and its own", rules, workflow.Project{Workflow: "rendered", Neighbours: []string{"dev", "prod"}}, "strict"},
+		{"of several, and its own that is not listed", rules, workflow.Project{Workflow: "same", Neighbours: []string{"dev", "prod"}}, "It names the workflow `same`, " + mayName},
+		{"of several that name none, its own", rules, workflow.Project{Workflow: "rendered", Neighbours: []string{"dev"}}, "rendered"},
+		{"of several that say the same", rules, workflow.Project{Neighbours: []string{"prod", "twin"}}, "strict"},
+		{"of several that differ", rules, workflow.Project{Neighbours: []string{"prod", "slow"}}, "It is new and its environment is not certain before the merge: its workflow could be `strict` or `slow`, and they differ. " +
+			"Ask whoever runs the server to list its directory under `dirs` of its environment, or let `autodiscover.pattern` on the base branch name the environment."},
 		{"its own", rules, workflow.Project{Workflow: "rendered", Environment: "prod"}, "rendered"},
 		{"what it has anyway needs no list", rules, workflow.Project{Workflow: "strict", Environment: "prod"}, "strict"},
 		{"not listed", rules, workflow.Project{Workflow: "strict"}, "It names the workflow `strict`, " + mayName},
@@ -42,6 +53,11 @@ func TestOf(t *testing.T) {
 		{"nobody's rules, as in a preview", workflow.Rules{}, workflow.Project{Workflow: "plain"}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if slices.Contains(tt.p.Neighbours, "twin") || slices.Contains(tt.p.Neighbours, "slow") {
+				tt.rules.Environments = maps.Clone(tt.rules.Environments)
+				tt.rules.Environments["twin"] = workflow.EnvironmentRules{Workflow: "same"}
+				tt.rules.Environments["slow"] = workflow.EnvironmentRules{Workflow: "slow"}
+			}
 			w, refused := Of(tt.rules, tt.p)
 			got := refused.String()
 			if w != nil {

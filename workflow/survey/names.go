@@ -212,6 +212,12 @@ func (r *resolver) noteWorkflow(p workflow.Project, asked string) {
 	r.workflows = append(r.workflows, text)
 }
 
+// keepWorkflow says that a new project has its environment's workflow, not the one that its entry names.
+func (r *resolver) keepWorkflow(p workflow.Project, floor string) {
+	r.workflows = append(r.workflows, fmt.Sprintf("Until this change is merged, %s has the workflow %s of its environment. "+
+		"The workflow %s that its entry names takes effect after the merge.", phrase.Name(p.Name), phrase.Name(floor), phrase.Name(p.Workflow)))
+}
+
 // labelledBefore reports that base asks for the same label in vain: that is not this change's doing.
 func (r *resolver) labelledBefore(p workflow.Project) bool {
 	b, known := r.baseByKey[p.Key()]

@@ -151,7 +151,12 @@ func (r *resolver) trusted(h draft) workflow.Project {
 	if h.Environment != p.Environment {
 		p.HeadEnvironment = h.Environment
 	}
-	if _, why := steps.Of(r.in.Rules, p); p.Refused.Empty() {
+	_, why := steps.Of(r.in.Rules, p)
+	if floor, _ := steps.Floor(r.in.Rules, p); why.Empty() && (!known || r.in.BaseFaulty) && floor != "" && p.Workflow != "" && p.Workflow != floor {
+		r.keepWorkflow(p, floor)
+		p.Workflow = "" // what its environment says holds until base has the project
+	}
+	if p.Refused.Empty() {
 		p.Refused = why
 	}
 	return p

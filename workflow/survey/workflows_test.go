@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/steps"
 )
 
 // TestResolveWorkflows: base's word on a project's workflow holds until the merge, a new project's
@@ -64,6 +65,56 @@ func TestResolveWorkflows(t *testing.T) {
 			in.Rules = workflow.Rules{}
 			if p := Resolve(in).Projects[0]; !p.Refused.Empty() {
 				t.Errorf("without a server it is refused: %s", p.Refused)
+			}
+		})
+	}
+}
+
+// TestResolveWorkflowOfAnEnvironment: no entry of a new project takes the workflow that the server
+// gives its environment from it, and a faulty base gives no way around it.
+func TestResolveWorkflowOfAnEnvironment(t *testing.T) {
+	rules := workflow.DefaultRules("acme/*")
+	rules.Workflow, rules.MayName = "plain", []string{"rendered"}
+	check := workflow.Workflow{Steps: []workflow.Step{{At: workflow.BeforeApply, Name: "check", Run: []string{"/bin/check"}}}}
+	rules.Workflows = map[string]workflow.Workflow{"plain": {}, "rendered": {}, "checked": check}
+	rules.Environments = map[string]workflow.EnvironmentRules{
+		"prod": {Workflow: "checked", Dirs: []string{"prod/**"}}, "dev": {Dirs: []string{"dev/**"}}}
+	const kept = "checked Until this change is merged, `NAME` has the workflow `checked` of its environment. " +
+		"The workflow `rendered` that its entry names takes effect after the merge."
+	for _, tt := range []struct {
+		name, dir, base, entry string
+		faulty                 bool
+		want                   string
+	}{
+		{"in prod", "prod/a", "version: 1", "{dir: prod/a, workflow: rendered}", false, kept},
+		{"in prod, named alike", "prod/a", "version: 1", "{dir: prod/a, workflow: checked}", false, "checked"},
+		{"in dev, which has none", "dev/a", "version: 1", "{dir: dev/a, workflow: rendered}", false, "rendered"},
+		{"where nobody knows", "a", "version: 1", "{dir: a, environment: dev, workflow: rendered}", false, kept},
+		{"a second entry in a directory of prod", "a", "projects: [{dir: a, environment: prod}]", "{dir: a, name: a, environment: prod}, {dir: a, name: new, terraform_workspace: x, workflow: rendered}", false, kept},
+		{"base has it", "prod/a", "projects: [{dir: prod/a, workflow: rendered}]", "{dir: prod/a, workflow: rendered}", false, "rendered"},
+		{"base is faulty", "prod/a", "projects: [{dir: prod/a}]", "{dir: prod/a, workflow: rendered}", true, kept},
+		{"base is faulty, and nobody places it", "a", "projects: [{dir: a, environment: prod}]", "{dir: a, workflow: rendered}", true, kept},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := found(tt.dir)
+			if tt.base == "version: 1" {
+				before = found("z")
+			}
+			r := Resolve(Input{Rules: rules, Kinds: kinds, Base: repoConfig(t, tt.base), Head: repoConfig(t, "projects: ["+tt.entry+"]"),
+				BaseFound: before, HeadFound: found(tt.dir), BaseFaulty: tt.faulty})
+			p := r.Projects[len(r.Projects)-1]
+			w, refused := steps.Of(rules, p)
+			if w == nil || !refused.Empty() || !p.Refused.Empty() {
+				t.Fatalf("%+v: %v, refused %s", p, w, refused)
+			}
+			got := []string{w.Name}
+			for _, note := range r.Notes {
+				if strings.Contains(note, "workflow") {
+					got = append(got, strings.ReplaceAll(note, "`"+p.Name+"`", "`NAME`"))
+				}
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, " ")); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
