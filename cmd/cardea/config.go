@@ -193,11 +193,11 @@ func (r *configReader) settings() []setting {
 
 // later are the keys of later versions, by path.
 var later = map[string]string{
-	"runs.group":         "comes with a later version of Cardea, which can give each run its own user",
-	"limits.apply_grace": "comes with a later version of Cardea, which supervises runs in a container; until then an apply outlives the server and is never interrupted by its end",
+	"runs.group":         "is not available yet: a later version of Cardea will give each run its own user",
+	"limits.apply_grace": "is not available yet: a later version of Cardea will supervise runs in a container; until then an apply outlives the server and is never interrupted when it stops",
 }
 
-const laterTeams = "comes with a later version of Cardea, which reads teams; name users or a role"
+const laterTeams = "is not available yet: a later version of Cardea will read teams; name users or a role"
 
 // refusedServerKeys are the keys of one section that belong to later versions.
 func refusedServerKeys(section string) map[string]string {
@@ -272,7 +272,7 @@ func (r *configReader) environment(environ []string) {
 	}
 	for _, name := range mapKeys(env) {
 		if !known[name] && !othersVariable(name) {
-			warning := fmt.Sprintf("the environment has %s, which is no setting of Cardea", name)
+			warning := fmt.Sprintf("the environment has %s, which is not a Cardea setting", name)
 			if near := phrase.Nearest(name, mapKeys(known)); near != "" {
 				warning += ": did you mean " + near + "?"
 			}
@@ -300,7 +300,7 @@ func (r *configReader) overlay(s setting, name string, env map[string]string) {
 	switch {
 	case value != "" && file != "":
 		r.failed[s.path] = true
-		r.faults.Add(workflow.Position{File: name}, "%s and %s_FILE are both given; one is needed", name, name)
+		r.faults.Add(workflow.Position{File: name}, "%s and %s_FILE are both set; use only one", name, name)
 	case value != "":
 		s.read(config.Setting(name, s.path, value, r.faults))
 	case file != "":

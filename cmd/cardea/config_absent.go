@@ -34,14 +34,14 @@ func (r *configReader) sayAbsent() {
 		}
 		if len(c.Exec) > 0 {
 			if _, err := exec.LookPath(c.Exec[0]); err != nil {
-				absent.Add(c.at["exec"], "`%s.exec`: there is no program `%s` that can be run", at, c.Exec[0])
+				absent.Add(c.at["exec"], "`%s.exec`: the program `%s` was not found or is not executable", at, c.Exec[0])
 			}
 		}
 		for _, s := range c.Files {
 			if _, err := s.read(r.environ); err != nil && s.Env == "" {
 				absent.Add(s.at, "`%s`: %v", s.path, err)
 			} else if err != nil {
-				r.warn(s.at, "`%s.from_env`: %v; a run that needs it fails", s.path, err)
+				r.warn(s.at, "`%s.from_env`: %v; runs that need it will fail", s.path, err)
 			}
 		}
 		for i, file := range c.PassHome {
@@ -49,18 +49,18 @@ func (r *configReader) sayAbsent() {
 			if err != nil {
 				absent.Add(c.at["pass_home."+file], "`%s.pass_home[%d]`: %v", at, i, err)
 			} else if len(out) > 0 {
-				r.warn(c.at["pass_home."+file], "`%s.pass_home[%d]`: symlinks that lead nowhere, or out of the home directory, are not copied: %s", at, i, phrase.AndList(out))
+				r.warn(c.at["pass_home."+file], "`%s.pass_home[%d]`: symlinks that are broken or leave the home directory are not copied: %s", at, i, phrase.AndList(out))
 			}
 		}
 		for i, variables := range c.PassEnv {
 			if !strings.Contains(variables, "*") && len((credential{PassEnv: []string{variables}}).passed(r.environ)) == 0 {
-				r.warn(c.at["pass_env."+variables], "`%s.pass_env[%d]`: %s is not in the server's environment; runs start without it", at, i, variables)
+				r.warn(c.at["pass_env."+variables], "`%s.pass_env[%d]`: %s is not set in the server's environment; runs start without it", at, i, variables)
 			}
 		}
 	}
 	for _, p := range r.programs {
 		if _, err := exec.LookPath(p.name); err != nil {
-			absent.Add(p.at, "`%s`: there is no program `%s` that can be run", p.path, p.name)
+			absent.Add(p.at, "`%s`: the program `%s` was not found or is not executable", p.path, p.name)
 		}
 	}
 	r.cfg.absent = absent.List()
@@ -75,7 +75,7 @@ func (r *configReader) sayUnread(name string, c credential) {
 	for _, variable := range mapKeys(c.Env) {
 		for _, part := range filepath.SplitList(c.Env[variable]) {
 			if file, ok := strings.CutPrefix(part, "~/"); ok && (c.Files != nil || c.PassHome != nil) && !has(file) {
-				r.warn(c.at["env"], "`credentials.%s.env.%s` begins with ~/ and is none of the entry's files", name, variable)
+				r.warn(c.at["env"], "`credentials.%s.env.%s` begins with ~/ but is not one of the entry's files", name, variable)
 			}
 		}
 	}
@@ -83,7 +83,7 @@ func (r *configReader) sayUnread(name string, c credential) {
 	_, config := c.Env["AWS_CONFIG_FILE"]
 	_, shared := c.Env["AWS_SHARED_CREDENTIALS_FILE"]
 	if profile && !config && !shared && !has(".aws") && c.File == "" && c.Exec == nil && c.PassEnv == nil {
-		r.warn(c.at["env"], "`credentials.%s` names the profile of AWS_PROFILE and has no file that defines it: add `files: {\"~/.aws/config\": ...}` or `pass_home: [.aws]`", name)
+		r.warn(c.at["env"], "`credentials.%s` sets AWS_PROFILE but has no file that defines the profile: add `files: {\"~/.aws/config\": ...}` or `pass_home: [.aws]`", name)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // configCheckCmd checks a configuration file.
 type configCheckCmd struct {
 	File string `arg:"" optional:"" default:".cardea.yml" help:"cardea.yml or .cardea.yml."`
-	Base string `placeholder:"REF" help:"Also say what would change against this branch or commit."`
+	Base string `placeholder:"REF" help:"Also show what would change compared with this branch or commit."`
 }
 
 // Run exits 0 when the file is good and 1 when it is not.

@@ -60,10 +60,10 @@ func (r *configReader) credentials(y *config.Value) {
 		c := credential{ExecTime: execTimeout, dir: r.abs("."), at: map[string]workflow.Position{}}
 		v.Map(r.keysOfCredential(&c), nil)
 		if !slices.ContainsFunc([]string{"env", "env_from_file", "pass_env", "exec", "files", "pass_home"}, v.Has) {
-			v.Fault("`%s` has none of env, env_from_file, pass_env, exec, files and pass_home", v.Path())
+			v.Fault("`%s` needs at least one of env, env_from_file, pass_env, exec, files and pass_home", v.Path())
 		}
 		if v.Has("exec_timeout") && !v.Has("exec") {
-			v.Fault("`%s.exec_timeout` is for `exec`, which is not there", v.Path())
+			v.Fault("`%s.exec_timeout` only applies to `exec`, which is not set", v.Path())
 		}
 		if why := gitConfigFault(c.Env); why != "" && c.File == "" && c.PassEnv == nil && c.Exec == nil {
 			v.Fault("`%s`: %s", v.Path(), why)
@@ -113,7 +113,7 @@ func readVariables(y *config.Value) map[string]string {
 func variableFault(name string) string {
 	switch {
 	case !variablePattern.MatchString(name):
-		return fmt.Sprintf("%q is not a name of an environment variable", name)
+		return fmt.Sprintf("%q is not a valid name for an environment variable", name)
 	case envFault(name) != "":
 		return name + " " + envFault(name)
 	}
@@ -127,7 +127,7 @@ func passPatterns(y *config.Value, at map[string]workflow.Position) []string {
 		switch {
 		case !ok:
 		case !passPattern.MatchString(s):
-			v.Fault("`%s` must be a name of an environment variable, * for any text, not %q", v.Path(), s)
+			v.Fault("`%s` must be the name of an environment variable, with * for any text, not %q", v.Path(), s)
 		case matchesAny(neverPassed, s):
 			v.Fault("`%s`: %s is never passed from the server's environment", v.Path(), s)
 		case !strings.Contains(s, "*") && envFault(s) != "":
@@ -239,19 +239,19 @@ func gitConfigFault(env map[string]string) string {
 	case !given && len(pairs) == 0:
 		return ""
 	case !given:
-		return fmt.Sprintf("GIT_CONFIG_COUNT is missing: git takes no GIT_CONFIG_KEY_ without it; it is how many there are, here \"%d\"", len(pairs))
+		return fmt.Sprintf("GIT_CONFIG_COUNT is missing: without it git ignores every GIT_CONFIG_KEY_; set it to the number of pairs, here \"%d\"", len(pairs))
 	case err != nil || n < 0 || n > 1000:
 		return "GIT_CONFIG_COUNT must be the number of pairs GIT_CONFIG_KEY_0 and GIT_CONFIG_VALUE_0, …"
 	}
 	for i := range n {
 		for _, half := range []string{"GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"} {
 			if _, ok := env[half+strconv.Itoa(i)]; !ok {
-				return fmt.Sprintf("GIT_CONFIG_COUNT is %d, and %s%d is missing", n, half, i)
+				return fmt.Sprintf("GIT_CONFIG_COUNT is %d, but %s%d is missing", n, half, i)
 			}
 		}
 	}
 	if len(pairs) > n {
-		return fmt.Sprintf("GIT_CONFIG_COUNT is %d, and there are %d pairs: git would leave out the others", n, len(pairs))
+		return fmt.Sprintf("GIT_CONFIG_COUNT is %d, but the number of pairs is %d: git would ignore the others", n, len(pairs))
 	}
 	return ""
 }

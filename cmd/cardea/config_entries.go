@@ -55,7 +55,7 @@ func idleEntries(cfg config.Repo, projects []workflow.Project) (notes []string) 
 	for _, e := range cfg.Projects {
 		if e.Glob && !done[e.Item] {
 			done[e.Item] = true
-			notes = append(notes, fmt.Sprintf("note: `%s` in line %d stands for no project: no directory that it matches is left for it",
+			notes = append(notes, fmt.Sprintf("note: `%s` in line %d makes no project: no directory matches, or all that do have another entry",
 				e.Dir, e.Position.Line))
 		}
 	}
@@ -127,7 +127,7 @@ func oneState(kinds workflow.Kinds, projects []workflow.Project) (notes []string
 	}
 	for _, at := range order {
 		if names := groups[at]; len(names) > 1 {
-			notes = append(notes, fmt.Sprintf("note: %s have the same %s, so they keep one state unless variables say where it is: give each its own %s",
+			notes = append(notes, fmt.Sprintf("note: %s have the same %s, so they share one state unless variables set where it is: give each its own %s",
 				phrase.SomeNames(names), phrase.AndList(titles[at]), phrase.OrList(titles[at][1:])))
 		}
 	}

@@ -33,7 +33,7 @@ func (r *configReader) command(y *config.Value) []string {
 	y.List(func(v *config.Value) {
 		var s string
 		if v.Number(&s); strings.ContainsRune(s, 0) {
-			v.Fault("`%s` has a NUL character, which no argument can have", v.Path())
+			v.Fault("`%s` has a NUL character, which is not allowed in an argument", v.Path())
 			return
 		}
 		argv = append(argv, s)

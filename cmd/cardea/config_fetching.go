@@ -72,11 +72,11 @@ func (r *configReader) named(y *config.Value, into *string, fault func(credentia
 // sshFault says why an entry cannot be the one of `modules.ssh`.
 func sshFault(c credential) string {
 	if c.Files != nil || c.PassHome != nil {
-		return "its files are for runs; name them in `credentials.plan` and `credentials.apply`"
+		return "`modules.ssh` uses no files; name the entry in `credentials.plan` and `credentials.apply`"
 	}
 	for _, name := range mapKeys(c.Env) {
 		if !forModules(name) {
-			return name + " is not a variable of git or ssh, and nothing else is taken from it"
+			return name + " is not a git or ssh variable, and only those are used"
 		}
 	}
 	return ""
@@ -90,7 +90,7 @@ func forModules(name string) bool {
 // tokenFault says why an entry cannot be the one of a registry, as far as that is known before it is read.
 func tokenFault(c credential) string {
 	if c.Files != nil || c.PassHome != nil {
-		return "a token is a variable, and its files would not be used"
+		return "a token must be a variable; files are not used"
 	}
 	if c.File != "" || c.PassEnv != nil || c.Exec != nil {
 		return ""
@@ -105,7 +105,7 @@ func tokenOf(env map[string]string) (token, why string) {
 		return token, ""
 	}
 	if len(env) != 1 {
-		return "", fmt.Sprintf("it has %s; a registry's token is the only variable of its entry, or the one named TOKEN", counted(len(env), "variable"))
+		return "", fmt.Sprintf("it has %s; the token must be the entry's only variable, or be named TOKEN", counted(len(env), "variable"))
 	}
 	for _, token = range env {
 	}
@@ -176,5 +176,5 @@ func (c Config) fetchEnv(ctx context.Context, rule workflow.Rules) (env map[stri
 
 // unread says to people that an entry of `credentials` could not be read, and why if that may be said.
 func unread(entry, why string) string {
-	return fmt.Sprintf("The credentials `%s`, with which modules and providers are fetched, could not be read. ", entry) + cmp.Or(why, "The server's log says why.")
+	return fmt.Sprintf("The credentials `%s` for fetching modules and providers could not be read. ", entry) + cmp.Or(why, "The server's log says why.")
 }

@@ -36,7 +36,7 @@ func (r *configReader) homeSources(y *config.Value) (list []homeSource) {
 		name, ok := strings.CutPrefix(target, "~/")
 		switch why := homePathFault(name); {
 		case !ok:
-			v.Fault("`%s`: %q must begin with `~/`: a run's credentials are written into its own HOME", y.Path(), target)
+			v.Fault("`%s`: %q must begin with `~/`: credentials are written to the run's own HOME", y.Path(), target)
 			return
 		case why != "":
 			v.Fault("`%s`: %q %s", y.Path(), target, why)
@@ -44,7 +44,7 @@ func (r *configReader) homeSources(y *config.Value) (list []homeSource) {
 		}
 		for _, other := range list {
 			if below(name, other.Path) || below(other.Path, name) {
-				v.Fault("`%s`: \"~/%s\" and \"~/%s\" cannot both be files: one is the directory of the other", y.Path(), other.Path, name)
+				v.Fault("`%s`: \"~/%s\" and \"~/%s\" cannot both be files: one is a directory that contains the other", y.Path(), other.Path, name)
 				return
 			}
 		}
@@ -66,7 +66,7 @@ func (r *configReader) homeSource(v *config.Value, s *homeSource) bool {
 				switch y.String(&s.Env); {
 				case s.Env == "":
 				case !variablePattern.MatchString(s.Env):
-					y.Fault("`%s` must be a name of an environment variable, not %q", y.Path(), s.Env)
+					y.Fault("`%s` must be the name of an environment variable, not %q", y.Path(), s.Env)
 				case matchesAny(neverPassed, s.Env):
 					y.Fault("`%s`: %s is never passed from the server's environment", y.Path(), s.Env)
 				}
@@ -80,7 +80,7 @@ func (r *configReader) homeSource(v *config.Value, s *homeSource) bool {
 			}
 		}
 		if given != 1 {
-			v.Fault("`%s` must have exactly one of from_file, from_env and text", v.Path())
+			v.Fault("`%s` needs exactly one of from_file, from_env and text", v.Path())
 			return false
 		}
 	}
@@ -93,10 +93,10 @@ func (r *configReader) homeSource(v *config.Value, s *homeSource) bool {
 // ownHome are paths below HOME that a run does not take from credentials, with the reason.
 var ownHome = map[string]string{
 	"cardea.tfrc":      "is Cardea's own",
-	".terraformrc":     "is not read in a run, which has a CLI configuration of Cardea's: use `TF_TOKEN_…` variables for tokens",
-	".tofurc":          "is not read in a run, which has a CLI configuration of Cardea's: use `TF_TOKEN_…` variables for tokens",
-	".terraform.d":     "is not read in a run, which has a CLI configuration of Cardea's: use `TF_TOKEN_…` variables for tokens",
-	".config/opentofu": "is not read in a run, which has a CLI configuration of Cardea's: use `TF_TOKEN_…` variables for tokens",
+	".terraformrc":     "is not read in a run, which uses Cardea's own CLI configuration: give tokens as `TF_TOKEN_…` variables",
+	".tofurc":          "is not read in a run, which uses Cardea's own CLI configuration: give tokens as `TF_TOKEN_…` variables",
+	".terraform.d":     "is not read in a run, which uses Cardea's own CLI configuration: give tokens as `TF_TOKEN_…` variables",
+	".config/opentofu": "is not read in a run, which uses Cardea's own CLI configuration: give tokens as `TF_TOKEN_…` variables",
 }
 
 // homePathFault says why a path below HOME is refused.
@@ -105,7 +105,7 @@ func homePathFault(name string) string {
 	case name == "" || name == "." || path.Clean(name) != name || !filepath.IsLocal(name):
 		return "must be a clean path below the home directory, without `..`"
 	case strings.ContainsFunc(name, unicode.IsControl) || strings.Contains(name, `\`) || len(name) > 1000:
-		return "is not a path that every tool can read"
+		return "has characters that some tools cannot handle in a path"
 	}
 	for own, why := range ownHome {
 		if name == own || below(name, own) {
@@ -171,7 +171,7 @@ func (s homeSource) read(environ []string) ([]byte, error) {
 	}
 	value := variable(environ, s.Env)
 	if value == "" {
-		return nil, fmt.Errorf("%s is not in the server's environment", s.Env)
+		return nil, fmt.Errorf("%s is not set in the server's environment", s.Env)
 	}
 	return []byte(value), nil
 }

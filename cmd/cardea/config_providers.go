@@ -28,9 +28,9 @@ func (r *configReader) networkMirror(y *config.Value) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
-		y.Fault("`%s` must be an https address, as https://mirror.example.com/providers/: Terraform takes no other", y.Path())
+		y.Fault("`%s` must be an https address like https://mirror.example.com/providers/: Terraform accepts nothing else", y.Path())
 	case u.User != nil:
-		y.Fault("`%s` must not hold a password: give a token as `TF_TOKEN_…` in a credentials entry", y.Path())
+		y.Fault("`%s` must not contain a password: give a token as `TF_TOKEN_…` in a credentials entry", y.Path())
 	default:
 		r.cfg.Terraform.Providers.NetworkMirror = strings.TrimRight(s, "/") + "/"
 	}

@@ -35,7 +35,7 @@ func TestConfigProviders(t *testing.T) {
 		{name: "mistakes", text: "{network_mirror: 'http://m/', filesystem_mirror: gone, ca_file: key.pem, direct: {include: [aws], excludes: []}, mirror: x}",
 			faults: "must be an https address|`terraform.providers.filesystem_mirror` cannot be read|has no certificate|\"aws\" names no providers|unknown key `terraform.providers.direct.excludes`|unknown key `terraform.providers.mirror`"},
 		{name: "more mistakes", text: "{network_mirror: 'https://u:p@m/', filesystem_mirror: ca.pem, ca_file: gone.pem, direct: true}",
-			faults: "must not hold a password|is not a directory|`terraform.providers.ca_file` cannot be read|direct"},
+			faults: "must not contain a password|is not a directory|`terraform.providers.ca_file` cannot be read|direct"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, faults := parseConfig(in("cardea.yml"), []byte("terraform: {providers: "+tt.text+"}\n"), tt.env)

@@ -25,10 +25,10 @@ func (r *configReader) sayReach() {
 		used := ""
 		if r.getsApply(name) {
 			used = ", for applies"
-			applies = " While an apply runs, its credentials are in reach wherever they come from."
+			applies = " While an apply runs, its credentials are within reach, wherever they come from."
 		}
 		if len(r.cfg.credentials[name].Exec) > 0 {
-			running = " While a program of `exec` runs, its environment is in reach, and so is whatever it signs in with."
+			running = " While an `exec` program runs, its environment is within reach, and so is whatever it signs in with."
 		}
 		if places := r.cfg.credentials[name].places(r.cfg.File, homeIn(r.environ)); len(places) > 0 {
 			found = append(found, fmt.Sprintf("`credentials.%s` (%s%s)", name, strings.Join(places, ", "), used))
@@ -38,9 +38,9 @@ func (r *configReader) sayReach() {
 		return
 	}
 	found = append(found, fmt.Sprintf("cardea.db, artefacts/ and keys/ in %s", r.cfg.DataDir))
-	r.cfg.inReach = fmt.Sprintf("plans run code of pull requests as the server's own user, so whoever can push a branch can read, with no approval at all, "+
-		"what that user (here: uid %d) can read: %s.%s%s Such code can also write what this user can: with tools/, providers/ or cardea.db it owns the next apply. "+
-		"Until runs have users of their own, let only people push whom you would give all of this, or leave `credentials.apply` out and apply elsewhere; see docs/security.md",
+	r.cfg.inReach = fmt.Sprintf("plans run code from pull requests as the server's own user, so anyone who can push a branch can, without any approval, "+
+		"read whatever that user (here: uid %d) can read: %s.%s%s Such code can also write whatever this user can: by changing tools/, providers/ or cardea.db it controls the next apply. "+
+		"Until each run has its own user, give push access only to people you would trust with all of this, or leave `credentials.apply` out and apply elsewhere; see docs/security.md",
 		os.Getuid(), strings.Join(found, "; "), applies, running)
 }
 

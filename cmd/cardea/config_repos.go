@@ -51,7 +51,7 @@ func (r *configReader) repos(y *config.Value) {
 			item.Fault("`%s` needs a `match`, like \"acme/*\"", item.Path())
 		}
 		if match := strings.ToLower(rule.Match); match != "" && seen[match] {
-			item.Fault("`%s` is never used: an earlier rule matches `%s` as well", item.Path(), rule.Match)
+			item.Fault("`%s` is never used: an earlier rule also matches `%s`", item.Path(), rule.Match)
 		} else {
 			seen[match] = true
 		}
@@ -99,7 +99,7 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) config.Keys {
 		"forks": func(y *config.Value) {
 			s, ok := y.Text()
 			if ok && s == "on_command" {
-				y.Fault("`%s: on_command` comes with a later version of Cardea; so far pull requests from forks are never planned",
+				y.Fault("`%s: on_command` is not available yet: pull requests from forks are never planned",
 					y.Path())
 				return
 			}
@@ -143,7 +143,7 @@ func approvalKeys(rules *workflow.ApprovalRules) config.Keys {
 		"count": func(y *config.Value) { y.Int(&rules.Count, 0) },
 		"by": func(y *config.Value) {
 			if !y.IsMap() {
-				y.Fault("`%s` must be {users: [...]}: a role goes into permissions.approve", y.Path())
+				y.Fault("`%s` must be {users: [...]}: roles belong in permissions.approve", y.Path())
 				return
 			}
 			if who, ok := readWho(y); ok {
@@ -200,7 +200,7 @@ func variantGlobs(y *config.Value) []string {
 	list := config.DirGlobs(y)
 	for _, glob := range list {
 		if name := strings.TrimPrefix(glob, "!"); !strings.Contains(glob, "/") && name != "**" {
-			y.Fault("`%s` has %q, which is compared with a directory and a variant, like \"app/prod\": write %q for any directory",
+			y.Fault("`%s` has %q, which is matched against DIRECTORY/VARIANT, like \"app/prod\": write %q for any directory",
 				y.Path(), name, "**/"+name)
 		}
 	}
@@ -225,7 +225,7 @@ func environmentPermissions(env *workflow.EnvironmentRules) config.Keys {
 func ofTheRule(keys ...string) map[string]string {
 	refused := map[string]string{}
 	for _, key := range keys {
-		refused[key] = "is a key of the whole rule, not of one environment"
+		refused[key] = "belongs to the whole rule, not to one environment"
 	}
 	return refused
 }
@@ -251,7 +251,7 @@ func branchGlobs(y *config.Value) []string {
 		list = append(list, s)
 	})
 	if items == 0 { // an empty list would mean the default branch, which is not what anybody means by it
-		y.Fault("`%s` names no branch; without it the default branch is the one", y.Path())
+		y.Fault("`%s` names no branch; leave it out to use the default branch", y.Path())
 	}
 	return list
 }

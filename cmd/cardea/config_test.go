@@ -275,14 +275,14 @@ repos: [{match: "acme/*", `
 		{`modules: {repos: [acme, "acme/x/y", "acme/[", 7, {}], ssh: [], key: x}`, "owner/name, like \"acme/*\", not \"acme\"" +
 			"|owner/name, like \"acme/*\", not \"acme/x/y\"|`repos[0].modules.repos[2]` |`repos[0].modules.repos[3]`|`repos[0].modules.repos[4]`|`repos[0].modules.ssh` must be|unknown key `repos[0].modules.key`; known are repos, ssh"},
 		{"modules: [\"acme/*\"]", "`repos[0].modules` must be {repos: [\"acme/*\"]}, {ssh: CREDENTIAL}, or both"},
-		{"modules: {ssh: more}", "`repos[0].modules.ssh` names `more`: AWS_PROFILE is not a variable of git or ssh, and nothing else is taken from it"},
-		{"modules: {ssh: kees}", "`repos[0].modules.ssh` names `kees`, which `credentials` does not have: did you mean `keys`?"},
+		{"modules: {ssh: more}", "`repos[0].modules.ssh` names `more`: AWS_PROFILE is not a git or ssh variable, and only those are used"},
+		{"modules: {ssh: kees}", "`repos[0].modules.ssh` names `kees`, which is not in `credentials`: did you mean `keys`?"},
 		{"registries: {a.example: one, A.example: one, \"a.example:443\": named, https://b.example: one, b_c.example: one, \"c.example:0\": one, -d.example: one, \"\": one}",
 			"names the host a.example twice|names the host a.example twice|\"https://b.example\" is not a registry's host|\"b_c.example\" is not|\"c.example:0\" is not|\"-d.example\" is not|\"\" is not"},
 		{"registries: {a.example: two, b.example: empty, c.example: keys, d.example: nobody}",
-			"names `two`: it has 2 variables; a registry's token is the only variable of its entry, or the one named TOKEN|names `empty`: its variable is empty|names `keys`: it has 2 variables|names `nobody`, which `credentials` does not have"},
-		{"modules: {ssh: filed}, registries: {a.example: filed}", "names `filed`: its files are for runs|names `filed`: a token is a variable, and its files would not be used"},
-		{"environments: {prod: {modules: {repos: [\"acme/x\"]}, registries: {}}}", "is a key of the whole rule, not of one environment|is a key of the whole rule, not of one environment"},
+			"names `two`: it has 2 variables; the token must be the entry's only variable, or be named TOKEN|names `empty`: its variable is empty|names `keys`: it has 2 variables|names `nobody`, which is not in `credentials`"},
+		{"modules: {ssh: filed}, registries: {a.example: filed}", "names `filed`: `modules.ssh` uses no files|names `filed`: a token must be a variable; files are not used"},
+		{"environments: {prod: {modules: {repos: [\"acme/x\"]}, registries: {}}}", "belongs to the whole rule, not to one environment|belongs to the whole rule, not to one environment"},
 		{"modules: {repos: [\"acme/*\"], ssh: keys}, registries: {a.example: one, b.example: named, c.example: later}", ""},
 	} {
 		_, faults := parseConfig("cardea.yml", []byte(entries+tt.rule+"}]"), append(least(pkcs1), "CARDEA_PAGES_ACCESS=open"))
@@ -341,25 +341,25 @@ func TestConfigFromEnvironment(t *testing.T) {
 		{name: "empty is not given", env: []string{"CARDEA_LIMITS_SETTLE="}, get: func(c Config) string { return c.Limits.Settle.String() }, want: "3s"},
 		{name: "secrets from a file", env: []string{"CARDEA_GITHUB_WEBHOOK_SECRETS=", "CARDEA_GITHUB_WEBHOOK_SECRETS_FILE=" + secretFile}, get: fromFile, want: testSecret + " " + testSecret + "2"},
 		{name: "secrets that are none", env: []string{"CARDEA_GITHUB_WEBHOOK_SECRETS=,"},
-			faults: "CARDEA_GITHUB_WEBHOOK_SECRETS: `github.webhook_secrets` is empty: without a secret anybody could send us events\n"},
+			faults: "CARDEA_GITHUB_WEBHOOK_SECRETS: `github.webhook_secrets` is empty: without a secret anyone could send events to this server\n"},
 		{name: "both forms of a secret", env: []string{"CARDEA_GITHUB_WEBHOOK_SECRETS_FILE=" + secretFile},
-			faults: "CARDEA_GITHUB_WEBHOOK_SECRETS: CARDEA_GITHUB_WEBHOOK_SECRETS and CARDEA_GITHUB_WEBHOOK_SECRETS_FILE are both given; one is needed\n"},
+			faults: "CARDEA_GITHUB_WEBHOOK_SECRETS: CARDEA_GITHUB_WEBHOOK_SECRETS and CARDEA_GITHUB_WEBHOOK_SECRETS_FILE are both set; use only one\n"},
 		{name: "key from a file, PKCS #8", env: []string{"CARDEA_GITHUB_PRIVATE_KEY=", "CARDEA_GITHUB_PRIVATE_KEY_FILE=" + keyFile},
 			get: func(c Config) string { return string(c.GitHub.PrivateKey) }, want: pkcs1},
 		{name: "key on one line", env: []string{"CARDEA_GITHUB_PRIVATE_KEY=" + strings.ReplaceAll(pkcs1, "\n", `\n`)},
 			get: func(c Config) string { return string(c.GitHub.PrivateKey) }, want: pkcs1},
 		{name: "the environment's key replaces the file's", file: "github: {private_key_file: nowhere.pem}\n", get: func(c Config) string { return string(c.GitHub.PrivateKey) }, want: pkcs1},
 		{name: "not an RSA key", env: []string{"CARDEA_GITHUB_PRIVATE_KEY=" + notRSA},
-			faults: "CARDEA_GITHUB_PRIVATE_KEY: `github.private_key`: this is a private key, and not an RSA key as GitHub's Apps have\n"},
+			faults: "CARDEA_GITHUB_PRIVATE_KEY: `github.private_key`: this private key is not an RSA key, which GitHub Apps use\n"},
 		{name: "a file that is not there", env: []string{"CARDEA_GITHUB_PRIVATE_KEY=", "CARDEA_GITHUB_PRIVATE_KEY_FILE=/nowhere/x"},
 			faults: "CARDEA_GITHUB_PRIVATE_KEY_FILE: `github.private_key_file`: open /nowhere/x: no such file or directory\n"},
 		{name: "later", env: []string{"CARDEA_RUNS_GROUP=x"},
-			faults: "CARDEA_RUNS_GROUP: `runs.group` comes with a later version of Cardea, which can give each run its own user\n"},
+			faults: "CARDEA_RUNS_GROUP: `runs.group` is not available yet: a later version of Cardea will give each run its own user\n"},
 		{name: "a typing error is a warning; Kubernetes' variables are not", env: []string{"CARDEA_LIMITS_SETLE=1s", "CARDEA_PORT=tcp://10.0.0.1:80", "CARDEA_SERVICE_HOST=10.0.0.1"},
 			get:  func(c Config) string { return strings.Join(c.Warnings, "; ") },
-			want: "the environment has CARDEA_LIMITS_SETLE, which is no setting of Cardea: did you mean CARDEA_LIMITS_SETTLE?"},
+			want: "the environment has CARDEA_LIMITS_SETLE, which is not a Cardea setting: did you mean CARDEA_LIMITS_SETTLE?"},
 		{name: "elsewhere the pages' access must be written", env: []string{"CARDEA_LISTEN=:4141"},
-			faults: "`pages.access` (or CARDEA_PAGES_ACCESS) is missing: open (anyone who reaches this server reads every plan) or proxy (a sign-in of yours stands before it); the default, open, is for loopback only\n" +
+			faults: "`pages.access` (or CARDEA_PAGES_ACCESS) is missing: use proxy (your own sign-in proxy is in front of this server) or open (anyone who can reach it can read every plan); it defaults to open on loopback only\n" +
 				"`public_url` (or CARDEA_PUBLIC_URL) is missing: the address at which people and GitHub reach this server\n"},
 		{name: "plain http only for loopback", env: []string{"CARDEA_PUBLIC_URL=http://[::1]:80", "CARDEA_GITHUB_API_URL=http://10.0.0.1"},
 			faults: "CARDEA_GITHUB_API_URL: `github.api_url` must be https: plain http is for loopback addresses only\n"},
@@ -461,10 +461,10 @@ func TestCredential(t *testing.T) {
 		"A;B=verysecret":                                  "line 1 is not NAME=value",
 		"GIT_ALLOW_PROTOCOL=verysecret":                   "line 1: GIT_ALLOW_PROTOCOL is set by Cardea for every run and cannot be a credential",
 		"GIT_DIR=verysecret":                              "line 1: GIT_DIR would change what a run does",
-		"GIT_CONFIG_KEY_0=verysecret":                     `GIT_CONFIG_COUNT is missing: git takes no GIT_CONFIG_KEY_ without it; it is how many there are, here "1"`,
+		"GIT_CONFIG_KEY_0=verysecret":                     `GIT_CONFIG_COUNT is missing: without it git ignores every GIT_CONFIG_KEY_; set it to the number of pairs, here "1"`,
 		"GIT_CONFIG_COUNT=verysecret":                     "GIT_CONFIG_COUNT must be the number of pairs",
-		"GIT_CONFIG_COUNT=1\nGIT_CONFIG_KEY_0=verysecret": "GIT_CONFIG_COUNT is 1, and GIT_CONFIG_VALUE_0 is missing",
-		"GIT_CONFIG_COUNT=0\nGIT_CONFIG_KEY_0=verysecret\nGIT_CONFIG_VALUE_0=verysecret": "GIT_CONFIG_COUNT is 0, and there are 1 pairs",
+		"GIT_CONFIG_COUNT=1\nGIT_CONFIG_KEY_0=verysecret": "GIT_CONFIG_COUNT is 1, but GIT_CONFIG_VALUE_0 is missing",
+		"GIT_CONFIG_COUNT=0\nGIT_CONFIG_KEY_0=verysecret\nGIT_CONFIG_VALUE_0=verysecret": "GIT_CONFIG_COUNT is 0, but the number of pairs is 1",
 		"TF_CLI_ARGS_apply=x": "line 1: TF_CLI_ARGS_apply would change what a run does",
 	} {
 		write(text)
@@ -496,44 +496,44 @@ func TestCheckConfig(t *testing.T) {
 		want             string
 		exit             int
 	}{
-		{name: "good", file: ".cardea.yml", text: "version: 1\n", want: ".cardea.yml: good\n"},
+		{name: "good", file: ".cardea.yml", text: "version: 1\n", want: ".cardea.yml: OK\n"},
 		{name: "faults", file: ".cardea.yml", text: "versoin: 1\nprojects: [{name: a}]\n", exit: 1,
-			want: ".cardea.yml:1:1: unknown key `versoin`: did you mean `version`?\n.cardea.yml:2:12: `projects[0]` needs a `dir`\n.cardea.yml: 2 faults\n"},
+			want: ".cardea.yml:1:1: unknown key `versoin`: did you mean `version`?\n.cardea.yml:2:12: `projects[0]` needs a `dir`\n.cardea.yml: 2 errors\n"},
 		{name: "a directory that is not there", file: ".cardea.yml", text: "projects: [{dir: zz}]\n", discover: discover, exit: 1,
-			want: ".cardea.yml:1:12: directory `zz` does not exist or has no Terraform files\n.cardea.yml: 1 fault\n"},
+			want: ".cardea.yml:1:12: directory `zz` does not exist or has no Terraform files\n.cardea.yml: 1 error\n"},
 		{name: "what entries become", file: ".cardea.yml", discover: discover,
 			text: "projects:\n- dir: a\n  var_files: [\"/vars/{environment}.tfvars\"]\n  environments: {dev: {tool: tofu}, prod: {depends_on: [\"c/{environment}\"]}}\n" +
 				"- {dir: \"?\", terraform_workspace: blue, watch: [\"/x/*\"]}\n- {dir: c, name: c/prod}\n",
-			want: ".cardea.yml: good\n5 projects\n" +
+			want: ".cardea.yml: OK\n5 projects\n" +
 				"a/blue: directory a, Terraform workspace blue, watch /x/*\n" +
 				"a/dev: directory a, environment dev, component a, tool tofu, var_files vars/dev.tfvars\n" +
 				"a/prod: directory a, environment prod, component a, var_files vars/prod.tfvars, depends_on c/prod\n" +
 				"c/blue: directory c, Terraform workspace blue, watch /x/*\n" +
-				"note: `a/dev`, `a/prod` have the same directory, Terraform workspace and backend_config, so they keep one state unless variables say where it is: give each its own Terraform workspace or backend_config\n"},
+				"note: `a/dev`, `a/prod` have the same directory, Terraform workspace and backend_config, so they share one state unless variables set where it is: give each its own Terraform workspace or backend_config\n"},
 		{name: "what entries become, without a clone", file: ".cardea.yml", text: "projects: [{dir: a, backend_config: [\"{environment}.b\"], environments: {dev: {}, prod: {}}}, {dir: \"*\"}]\n",
-			want: ".cardea.yml: good\na/dev: directory a, environment dev, component a, backend_config a/dev.b\n" +
+			want: ".cardea.yml: OK\na/dev: directory a, environment dev, component a, backend_config a/dev.b\n" +
 				"a/prod: directory a, environment prod, component a, backend_config a/prod.b\n"},
 		{name: "files that are not there", file: ".cardea.yml", discover: discover, exit: 1,
 			text: "projects:\n- dir: a\n  var_files: [\"/vars/{environment}.tfvars\", \"../x.tfvars\"]\n  environments: {dev: {}, qa: {backend_config: [/vars]}}\n",
 			want: ".cardea.yml:4:18: variable file `x.tfvars` of project `a/dev` is not in the repository\n" +
 				".cardea.yml:4:27: variable file `vars/qa.tfvars` of project `a/qa` is not in the repository\n" +
 				".cardea.yml:4:27: variable file `x.tfvars` of project `a/qa` is not in the repository\n" +
-				".cardea.yml:4:27: backend configuration `vars` of project `a/qa` is not in the repository\n.cardea.yml: 4 faults\n"},
+				".cardea.yml:4:27: backend configuration `vars` of project `a/qa` is not in the repository\n.cardea.yml: 4 errors\n"},
 		{name: "a file of nearly that name", file: ".cardea.yml", discover: discover, exit: 1, text: "projects: [{dir: a, environment: prd, var_files: [\"/vars/{environment}.tfvars\"]}]\n",
-			want: ".cardea.yml:1:12: variable file `vars/prd.tfvars` of project `a` is not in the repository: did you mean `vars/prod.tfvars`?\n.cardea.yml: 1 fault\n"},
+			want: ".cardea.yml:1:12: variable file `vars/prd.tfvars` of project `a` is not in the repository: did you mean `vars/prod.tfvars`?\n.cardea.yml: 1 error\n"},
 		{name: "entries of nothing", file: ".cardea.yml", discover: discover, text: "projects:\n- {dir: a}\n- {dir: \"[a]\"}\n- dir: \"live/*\"\n  environments: {dev: {}, prod: {}}\n",
-			want: ".cardea.yml: good\n2 projects\nnote: `[a]` in line 3 stands for no project: no directory that it matches is left for it\n" +
-				"note: `live/*` in line 5 stands for no project: no directory that it matches is left for it\n"},
+			want: ".cardea.yml: OK\n2 projects\nnote: `[a]` in line 3 makes no project: no directory matches, or all that do have another entry\n" +
+				"note: `live/*` in line 5 makes no project: no directory matches, or all that do have another entry\n"},
 		{name: "a label that is missing", file: ".cardea.yml", discover: discover, text: "projects: [{dir: \"*\", var_files: [\"{environment}.tfvars\"]}]\n",
-			want: ".cardea.yml: good\n2 projects\n" +
+			want: ".cardea.yml: OK\n2 projects\n" +
 				"a: directory a, var_files a/{environment}.tfvars, refused: Its entry in `.cardea.yml` cannot be used: `var_files` has `{environment}`, and the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory.\n" +
 				"c: directory c, var_files c/{environment}.tfvars, refused: Its entry in `.cardea.yml` cannot be used: `var_files` has `{environment}`, and the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory.\n"},
 		{name: "what changes", file: ".cardea.yml", text: "projects: [{dir: a, version: 1.11.4, environment: dev}]\n", base: "projects: [{dir: a, environment: prod}]\n", discover: discover,
-			want: ".cardea.yml: good\n~ a: environment, version\n+ c: a new project\n- b: no project any more\nThis change labels `a` as environment `dev`. Until it is merged, `prod` holds.\n"},
+			want: ".cardea.yml: OK\n~ a: environment, version\n+ c: new project\n- b: no longer a project\nThis change labels `a` as environment `dev`. Until it is merged, `prod` holds.\n"},
 		{name: "a server's", file: "cardea.yml", text: "limits: {settle: 1s}\ngithub: {webhook_secrets: [" + testSecret + "x]}\n",
 			base: "limits: {settle: 2s, drain: 1m}\ngithub: {webhook_secrets: [" + testSecret + "y]}\n",
-			want: "cardea.yml: good\n~ github.webhook_secrets[0]: (hidden) -> (hidden)\n- limits.drain: 1m\n~ limits.settle: 2s -> 1s\n"},
-		{name: "new file", file: "cardea.yml", text: "limits: {settle: 1s}\n", base: "-", want: "cardea.yml: good\nmain has no cardea.yml\n+ limits.settle: 1s\n"},
+			want: "cardea.yml: OK\n~ github.webhook_secrets[0]: (hidden) -> (hidden)\n- limits.drain: 1m\n~ limits.settle: 2s -> 1s\n"},
+		{name: "new file", file: "cardea.yml", text: "limits: {settle: 1s}\n", base: "-", want: "cardea.yml: OK\nmain has no cardea.yml\n+ limits.settle: 1s\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if err := os.WriteFile(tt.file, []byte(tt.text), 0o600); err != nil {

@@ -53,7 +53,7 @@ func (r *configReader) url(into *string) func(*config.Value) {
 		case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
 			y.Fault("`%s` must be an address like https://cardea.example.com", y.Path())
 		case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-			y.Fault("`%s` must be an address without user, query and fragment", y.Path())
+			y.Fault("`%s` must be an address without a user, query or fragment", y.Path())
 		case u.Scheme == "http" && !loopback(u.Hostname()):
 			y.Fault("`%s` must be https: plain http is for loopback addresses only", y.Path())
 		default:
@@ -78,7 +78,7 @@ func (r *configReader) prefixes(y *config.Value) {
 			return
 		}
 		if !prefixPattern.MatchString(s) {
-			v.Fault("`%s` must be one word of letters, digits and / @ _ . -, not %q", v.Path(), s)
+			v.Fault("`%s` must be a single word of letters, digits and / @ _ . -, not %q", v.Path(), s)
 			return
 		}
 		list = append(list, strings.ToLower(s))
@@ -91,7 +91,7 @@ func (r *configReader) prefixes(y *config.Value) {
 
 func (r *configReader) pages(y *config.Value) {
 	if s, ok := y.Text(); ok && s == "github" {
-		y.Fault("`pages.access: github` comes with a later version of Cardea, which can sign people in; so far there are proxy and open")
+		y.Fault("`pages.access: github` is not available yet: a later version of Cardea will sign people in; use proxy or open")
 		return
 	}
 	y.Choice(&r.cfg.PagesAccess, "open", "proxy")
@@ -99,7 +99,7 @@ func (r *configReader) pages(y *config.Value) {
 
 func (r *configReader) isolation(y *config.Value) {
 	if s, ok := y.Text(); ok && s == "user" {
-		y.Fault("`runs.isolation: user` comes with a later version of Cardea; so far there are auto and none, which both mean none")
+		y.Fault("`runs.isolation: user` is not available yet: use auto or none, which both mean no isolation for now")
 		return
 	}
 	y.Choice(&r.cfg.Isolation, "auto", "none")
@@ -134,7 +134,7 @@ func (r *configReader) finish() {
 	c.DataDir = r.abs(c.DataDir)
 	r.privateKey()
 	if c.GitHub.AppID == 0 {
-		r.missing("github.app_id", "the App's id, on its page at GitHub")
+		r.missing("github.app_id", "the App's ID, shown on its GitHub settings page")
 	}
 	r.secrets()
 	host, _, _ := net.SplitHostPort(c.Listen)
@@ -143,19 +143,19 @@ func (r *configReader) finish() {
 		r.missing("public_url", "the address at which people and GitHub reach this server")
 	}
 	if u, err := url.Parse(c.PublicURL); err == nil && u.Path != "" {
-		r.faults.Add(r.at["public_url"], "`public_url` must not have a path: the pages are at the root of an address")
+		r.faults.Add(r.at["public_url"], "`public_url` must not have a path: the pages are served at the root")
 	}
 	if c.PagesAccess == "" {
 		c.PagesAccess = "open"
 		if !local {
 			r.missing("pages.access",
-				"open (anyone who reaches this server reads every plan) or proxy (a sign-in of yours stands before it); the default, open, is for loopback only")
+				"use proxy (your own sign-in proxy is in front of this server) or open (anyone who can reach it can read every plan); it defaults to open on loopback only")
 		}
 	}
 	for _, use := range r.used {
 		entry, ok := c.credentials[use.name]
 		if !ok {
-			r.faults.Add(use.at, "`%s` names `%s`, which `credentials` does not have%s", use.path, use.name,
+			r.faults.Add(use.at, "`%s` names `%s`, which is not in `credentials`%s", use.path, use.name,
 				nearest(use.name, mapKeys(c.credentials)))
 			continue
 		}
@@ -215,10 +215,10 @@ func (r *configReader) secrets() {
 	case r.failed["github.webhook_secrets"]:
 		return // it is not known what would be used
 	case len(secrets) == 0 && at != (workflow.Position{}):
-		r.faults.Add(at, "`github.webhook_secrets` is empty: without a secret anybody could send us events")
+		r.faults.Add(at, "`github.webhook_secrets` is empty: without a secret anyone could send events to this server")
 	case len(secrets) == 0:
 		r.missing("github.webhook_secrets",
-			"without one anybody could send us events. One secret, or two while one replaces the other")
+			"without one anyone could send events to this server. Give one secret, or two while rotating")
 	case len(secrets) > 2:
 		r.faults.Add(at, "`github.webhook_secrets` has %d secrets; one or two are allowed", len(secrets))
 	case len(secrets) == 2 && secrets[0] == secrets[1]:
@@ -237,7 +237,7 @@ func (r *configReader) privateKey() {
 	switch {
 	case r.key != "" && r.keyFile != "":
 		r.faults.Add(r.at["github.private_key_file"],
-			"`github.private_key` and `github.private_key_file` are both given; one is needed")
+			"`github.private_key` and `github.private_key_file` are both set; use only one")
 		return
 	case r.keyFile != "":
 		path = "github.private_key_file"
@@ -269,7 +269,7 @@ func parseKey(text string) ([]byte, error) {
 	}
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
-		return nil, errors.New("this is not a key in PEM (it must begin with -----BEGIN RSA PRIVATE KEY-----)")
+		return nil, errors.New("this is not a PEM key (it must begin with -----BEGIN RSA PRIVATE KEY-----)")
 	}
 	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
 	if err != nil {
@@ -279,7 +279,7 @@ func parseKey(text string) ([]byte, error) {
 		}
 		rsaKey, ok := any.(*rsa.PrivateKey)
 		if !ok {
-			return nil, errors.New("this is a private key, and not an RSA key as GitHub's Apps have")
+			return nil, errors.New("this private key is not an RSA key, which GitHub Apps use")
 		}
 		key = rsaKey
 	}

@@ -39,7 +39,7 @@ func (r *configReader) workflowNames(rule *workflow.Rules) func(*config.Value) {
 func (r *configReader) giveWorkflows() {
 	for _, use := range r.usedWorkflows {
 		if _, ok := r.cfg.workflows[use.name]; !ok {
-			r.faults.Add(use.at, "`%s` names `%s`, which `workflows` does not have%s", use.path, use.name,
+			r.faults.Add(use.at, "`%s` names `%s`, which is not in `workflows`%s", use.path, use.name,
 				nearest(use.name, mapKeys(r.cfg.workflows)))
 		}
 	}

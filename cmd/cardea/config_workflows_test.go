@@ -63,14 +63,14 @@ repos:
 		"`workflows.a.steps[5].run` has {project} in a shell script",
 		"`workflows.a.steps[5].set`: a step may set what a credential may give: TF_DATA_DIR is set by Cardea for every run",
 		"`workflows.a.steps[6].run` has the unknown placeholder {enviroment}: did you mean {environment}?",
-		"`workflows.a.steps[6].set`: a step may set what a credential may give: \"A B\" is not a name of an environment variable",
+		"`workflows.a.steps[6].set`: a step may set what a credential may give: \"A B\" is not a valid name for an environment variable",
 		"unknown key `workflows.a.steps[6].unknown`",
 		"`workflows.a.steps[7].set`: a step may set what a credential may give: CARDEA_X would change what a run does",
 		"`workflows.a.plan.parallelism`", "`workflows.a.plan.lock_timeout`", "`workflows.a.plan.refresh`", "unknown key `workflows.a.plan.target`",
 		"`workflows.a.apply.parallelism`", "unknown key `workflows.a.apply.refresh`",
-		"cardea.yml:18:15: `repos[0].workflow` names `b`, which `workflows` does not have: did you mean `a`?",
-		"`repos[0].workflows[1]` names `c`, which `workflows` does not have",
-		"`repos[0].environments.prod.workflow` names `aa`, which `workflows` does not have: did you mean `a`?",
+		"cardea.yml:18:15: `repos[0].workflow` names `b`, which is not in `workflows`: did you mean `a`?",
+		"`repos[0].workflows[1]` names `c`, which is not in `workflows`",
+		"`repos[0].environments.prod.workflow` names `aa`, which is not in `workflows`: did you mean `a`?",
 		"`repos[0].environments.prod.workflows` is a key of the whole rule",
 	} {
 		if !strings.Contains(got, want) {

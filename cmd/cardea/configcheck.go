@@ -39,7 +39,7 @@ type ConfigCheck struct {
 func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 	data, err := os.ReadFile(in.File)
 	if errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintf(out, "there is no file %s here: name the one to check, as in `cardea config check cardea.yml`\n", in.File)
+		fmt.Fprintf(out, "%s does not exist: name the file to check, as in `cardea config check cardea.yml`\n", in.File)
 		return 1
 	}
 	if err != nil {
@@ -73,10 +73,10 @@ func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 		fmt.Fprintln(out, f)
 	}
 	if len(faults) > 0 {
-		fmt.Fprintf(out, "%s: %s\n", in.File, counted(len(faults), "fault"))
+		fmt.Fprintf(out, "%s: %s\n", in.File, counted(len(faults), "error"))
 		return 1
 	}
-	fmt.Fprintf(out, "%s: good\n", in.File)
+	fmt.Fprintf(out, "%s: OK\n", in.File)
 	for _, c := range changes {
 		fmt.Fprintln(out, c)
 	}
@@ -145,7 +145,7 @@ func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([
 	if in.Base != "" {
 		base, baseFaults := config.ParseRepo(in.File, before, in.Kinds)
 		if input.Base, input.BaseFaulty = base, len(baseFaults) > 0; input.BaseFaulty {
-			lines = append(lines, fmt.Sprintf("%s of %s is faulty: the strictest rules hold until this is merged",
+			lines = append(lines, fmt.Sprintf("%s of %s has errors: the strictest rules apply until this is merged",
 				in.File, in.Base))
 		}
 		if input.BaseFound, err = in.Discover(ctx, in.Base); err != nil {
@@ -189,14 +189,14 @@ func projectChanges(r survey.Resolution) []string {
 		head[p.Key()] = true
 		switch keys := r.Changed[p.Key()]; {
 		case !base[p.Key()]:
-			lines = append(lines, fmt.Sprintf("+ %s: a new project", p.Name))
+			lines = append(lines, fmt.Sprintf("+ %s: new project", p.Name))
 		case len(keys) > 0:
 			lines = append(lines, fmt.Sprintf("~ %s: %s", p.Name, strings.Join(keys, ", ")))
 		}
 	}
 	for _, p := range r.BaseProjects {
 		if !head[p.Key()] {
-			lines = append(lines, fmt.Sprintf("- %s: no project any more", p.Name))
+			lines = append(lines, fmt.Sprintf("- %s: no longer a project", p.Name))
 		}
 	}
 	if len(lines) == 0 {

@@ -19,7 +19,7 @@ import (
 
 // demoCmd is the whole product on one machine.
 type demoCmd struct {
-	Script bool   `help:"Play the whole story without a browser, check what people see, and end."`
+	Script bool   `help:"Play the whole story without a browser, check what people see, and exit."`
 	Listen string `default:"127.0.0.1:0" help:"Where the demo's GitHub listens."`
 	Keep   string `placeholder:"DIR" help:"Keep everything in this directory, which must be new or empty."`
 }
@@ -57,15 +57,15 @@ func (k demoCmd) Run(c *console, ctx bind) (err error) {
   %[1]s/%[2]s/pull/%[4]d   has a plan that fails
   %[5]s   Cardea's pages
 
-Open the first one and comment there, as whom you choose at the top:
+Open the first one and comment there; choose who you are at the top:
 rex (reviewer)  cardea approve
 ada (author)    cardea apply
-then merge it. olga only reads. "cardea help" lists all commands.
-Ctrl-C ends it.
+then merge it. olga has read access only. "cardea help" lists all commands.
+Ctrl-C stops the demo.
 `, d.gh.URL(), d.repo, d.pull, d.broken, d.url)
 	<-ctx.Done()
 	if k.Keep != "" {
-		fmt.Fprintf(c.out, "Everything is kept in %s: github/ has the repositories, data/ the server's database and logs.\n", dir)
+		fmt.Fprintf(c.out, "Everything is kept in %s: github/ has the repositories, data/ has the server's database and logs.\n", dir)
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func (k demoCmd) place() (dir string, leave func(), err error) {
 	}
 	switch there, err := os.ReadDir(dir); {
 	case err == nil && len(there) > 0 && exists(filepath.Join(dir, "github")):
-		return "", nil, fmt.Errorf("--keep: %s holds an earlier demo, which cannot be continued: remove the directory or name another one", dir)
+		return "", nil, fmt.Errorf("--keep: %s contains an earlier demo, which cannot be resumed: remove the directory or name another one", dir)
 	case err == nil && len(there) > 0:
 		return "", nil, fmt.Errorf("--keep: %s is not empty: name a new directory", dir)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -113,7 +113,7 @@ func startDemo(ctx context.Context, dir, listen string, out io.Writer) (_ *demo,
 		doing, done string
 		do          func() error
 	}{
-		{"starting a GitHub of our own", "a GitHub of our own, with ada (author), rex (reviewer) and olga (outsider)",
+		{"starting a local GitHub", "a local GitHub with ada (author), rex (reviewer) and olga (outsider)",
 			func() error { config, err = d.begin(dir, listen); return err }},
 		{"applying " + sample + " with " + filepath.Base(tool), sample + ", applied with " + filepath.Base(tool),
 			func() error { return d.seed(ctx, tool) }},
@@ -132,7 +132,7 @@ func findTool(ctx context.Context, tools terraform.Tools, out io.Writer) (tool s
 	if terraform.Installed(tools) {
 		return terraform.Find(ctx, tools)
 	}
-	err = progress.During(out, "downloading Terraform, as neither terraform nor tofu is on PATH", "Terraform, downloaded to "+tools.Dir, func() error {
+	err = progress.During(out, "downloading Terraform: neither terraform nor tofu is on PATH", "Terraform, downloaded to "+tools.Dir, func() error {
 		tool, err = terraform.Find(ctx, tools)
 		return err
 	})

@@ -16,9 +16,9 @@ import (
 // historyCmd exports the history: who asked for, approved, locked or applied what, or was
 // refused it, when, and with which result.
 type historyCmd struct {
-	JSON   bool   `default:"true" help:"As JSON lines, oldest first; the only form so far, and the default."`
-	Config string `placeholder:"FILE" help:"The configuration; default: cardea.yml where there is one, and the CARDEA_ variables."`
-	Repo   string `placeholder:"OWNER/NAME" help:"Only this repository; default: all, one after another."`
+	JSON   bool   `default:"true" help:"As JSON lines, oldest first; the default, and the only format so far."`
+	Config string `placeholder:"FILE" help:"The configuration; default: cardea.yml if there is one, and the CARDEA_ variables."`
+	Repo   string `placeholder:"OWNER/NAME" help:"Only this repository; default: all of them."`
 }
 
 // Run reads the database while no server uses it; a running server serves the
@@ -34,7 +34,7 @@ func (k historyCmd) Run(c *console, ctx bind) error {
 func exportHistory(ctx context.Context, cfg Config, repo string, out io.Writer) (err error) {
 	store, err := bolt.OpenReadOnly(cfg.DataDir)
 	if errors.Is(err, bolt.ErrInUse) {
-		return fmt.Errorf("%w: ask that server, it serves the same at %s", err, historyURL(cfg, repo))
+		return fmt.Errorf("%w: ask that server, which serves the same at %s", err, historyURL(cfg, repo))
 	}
 	if err != nil {
 		return err
@@ -45,7 +45,7 @@ func exportHistory(ctx context.Context, cfg Config, repo string, out io.Writer) 
 	if repo != "" {
 		one, err := service.RepoByName(ctx, repo)
 		if errors.Is(err, workflow.ErrNotFound) {
-			return fmt.Errorf("nothing is known of a repository %q", repo)
+			return fmt.Errorf("the repository %q is unknown", repo)
 		}
 		if err != nil {
 			return err

@@ -53,7 +53,7 @@ func TestHistoryExport(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	refused("acme/other", "nothing is known")
+	refused("acme/other", "is unknown")
 	line := func(repo, id, seq, kind string) string {
 		return `{"repository":"acme/` + repo + `","seq":` + seq + `,"at":"2026-11-21T12:04:00Z","repo":` + id +
 			`,"number":12,"project":"prod/network","actor":{"id":3,"login":"ada"},"kind":"` +

@@ -19,14 +19,14 @@ import (
 
 // cli has every subcommand with its flags; the texts are what --help shows.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Run the server: webhooks in, plans and reports out."`
-	Demo    demoCmd    `cmd:"" help:"Try everything on this machine, with a GitHub of our own, no account and no network."`
-	Preview previewCmd `cmd:"" help:"In any git clone: which projects a change affects and why, and their plans."`
+	Serve   serveCmd   `cmd:"" help:"Run the server: it receives webhooks, plans, applies and reports."`
+	Demo    demoCmd    `cmd:"" help:"Try everything on this machine with a local GitHub: no account, no network."`
+	Preview previewCmd `cmd:"" help:"In any git clone, show which projects a change affects, why, and their plans."`
 	Config  struct {
-		Check configCheckCmd `cmd:"" help:"Check cardea.yml or .cardea.yml: every fault at once, with line and column."`
-	} `cmd:"" help:"Look at configuration files."`
-	History historyCmd       `cmd:"" help:"Export who asked for, approved, applied or was refused what, as JSON lines."`
-	Version versionCmd       `cmd:"" help:"Print version, commit, Go and the tools found."`
+		Check configCheckCmd `cmd:"" help:"Check cardea.yml or .cardea.yml: every error at once, with line and column."`
+	} `cmd:"" help:"Check configuration files."`
+	History historyCmd       `cmd:"" help:"Export who requested, approved, applied or was refused what, as JSON lines."`
+	Version versionCmd       `cmd:"" help:"Print the version, commit, Go version and the tools found."`
 	Git     gitCredentialCmd `cmd:"" name:"git-credential" hidden:"" help:"Log in for a module (started by git)."`
 	Runner  runnerCmd        `cmd:"" hidden:"" help:"Carry out one run (started by the server and by preview)."`
 

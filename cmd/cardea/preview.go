@@ -33,12 +33,12 @@ import (
 // previewCmd shows for a local branch what the server would show for its pull.
 type previewCmd struct {
 	Base     string        `placeholder:"BRANCH" help:"The branch to merge into; default: the remote's default branch, else main or master."`
-	Head     string        `default:"HEAD" help:"The commit to preview. What is not committed is not seen."`
-	Worktree bool          `help:"Preview the files as they are, with what is not committed: changed files, and new ones that are not ignored."`
-	Project  []string      `short:"p" sep:"none" placeholder:"NAME" help:"Only this project (a name or a glob), affected or not; may be repeated."`
-	Explain  bool          `help:"Say which projects are affected and why, and which would be refused; plan nothing."`
-	Output   string        `short:"o" enum:"text,markdown" default:"text" help:"text, or markdown: the comment that a pull request would have."`
-	Timeout  time.Duration `default:"30m" help:"For each plan."`
+	Head     string        `default:"HEAD" help:"The commit to preview. Uncommitted changes are not included."`
+	Worktree bool          `help:"Preview the work tree with uncommitted changes: changed files, and new files that are not ignored."`
+	Project  []string      `short:"p" sep:"none" placeholder:"NAME" help:"Only this project (a name or a glob), affected or not; can be repeated."`
+	Explain  bool          `help:"Show which projects are affected, why, and which would be refused; plan nothing."`
+	Output   string        `short:"o" enum:"text,markdown" default:"text" help:"text, or markdown: the comment that a pull request would get."`
+	Timeout  time.Duration `default:"30m" help:"Time limit for each plan."`
 }
 
 // Help is what --help says besides.
@@ -57,7 +57,7 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 	defer os.RemoveAll(scratch)
 	local, err := git.OpenLocal(ctx, ".", filepath.Join(scratch, "repository.git"))
 	if errors.Is(err, git.ErrNotClone) {
-		return errors.New("this directory is not inside a git repository: run `cardea preview` in a clone of the one that you change")
+		return errors.New("this directory is not inside a git repository: run `cardea preview` in a clone of the repository that you are changing")
 	}
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 		return err
 	}
 	looking := progress.Show(c.err, func(elapsed time.Duration) string {
-		return "… looking for what the change affects" + progress.Since(elapsed)
+		return "… finding out what the change affects" + progress.Since(elapsed)
 	})
 	s, trouble, err := survey.Read(ctx, engines(""),
 		workflow.Rules{Checkout: workflow.CheckoutMerge, Drafts: true}, change.pull, change.checkout)
@@ -90,7 +90,7 @@ func (p previewCmd) Run(c *console, ctx bind) error {
 		return err
 	}
 	if !terraform.Installed(tools) && len(s.Affected) > 0 {
-		fmt.Fprintf(c.err, "cardea: there is neither terraform nor tofu on PATH. What the projects need is downloaded first, to %s.\n", tools.Dir)
+		fmt.Fprintf(c.err, "cardea: neither terraform nor tofu is on PATH. What the projects need is downloaded first, to %s.\n", tools.Dir)
 	}
 	previewer := &previewer{local: local, survey: s, tools: tools, scratch: scratch, err: c.err, timeout: p.Timeout}
 	defer hurried(c, scratch)()
@@ -138,7 +138,7 @@ func hurried(c *console, scratch string) (stop func()) {
 			}
 			first = false
 			progress.Clear(c.err)
-			fmt.Fprintln(c.err, "cardea: stopping; terraform lets go of its locks first, which may take a minute. Interrupt again to leave now.")
+			fmt.Fprintln(c.err, "cardea: stopping; terraform releases its locks first, which may take a minute. Interrupt again to exit now.")
 		}
 	}()
 	return func() {
@@ -207,7 +207,7 @@ func explain(ctx context.Context, c *console, s survey.Survey) error {
 			fmt.Fprintf(c.out, "  because %s\n", r)
 		}
 		if w := a.Project.Workflow; w != "" {
-			fmt.Fprintf(c.out, "  its workflow `%s` is the server's: its steps run there, and not in a preview\n", w)
+			fmt.Fprintf(c.out, "  its workflow `%s` is defined on the server: its steps run there, not in a preview\n", w)
 		}
 	}
 	if fault {

@@ -20,7 +20,7 @@ type change struct {
 // change finds head and base in the clone and merges them.
 func (p previewCmd) change(ctx context.Context, c *console, local *git.Local) (ch change, err error) {
 	if p.Worktree && p.Head != "HEAD" {
-		return ch, errors.New("--worktree previews the files of what is checked out: leave out --head")
+		return ch, errors.New("--worktree previews what is checked out: leave out --head")
 	}
 	head, err := local.Resolve(ctx, p.Head)
 	if err != nil {
@@ -41,12 +41,12 @@ func (p previewCmd) change(ctx context.Context, c *console, local *git.Local) (c
 	planned := head
 	switch {
 	case p.Worktree:
-		ch.head = fmt.Sprintf("work tree with %s not committed, over %s", counted(n, "file"), phrase.Short(head))
+		ch.head = fmt.Sprintf("work tree with %s uncommitted, on top of %s", counted(n, "file"), phrase.Short(head))
 		if planned, err = local.WorkTree(ctx, head); err != nil {
 			return ch, fmt.Errorf("--worktree: %w", err)
 		}
 	case n > 0:
-		fmt.Fprintf(c.err, "cardea: the preview does not see %s that %s changed or new and not committed; --worktree adds %s.\n",
+		fmt.Fprintf(c.err, "cardea: the preview does not include %s that %s changed or new but not committed; --worktree includes %s.\n",
 			counted(n, "file"), isAre(n), phrase.OneMany(n == 1, "it", "them"))
 	}
 	ch.checkout, err = local.Checkout(ctx, planned, at, workflow.CheckoutMerge)
@@ -58,13 +58,13 @@ func (p previewCmd) base(ctx context.Context, local *git.Local) (name, commit st
 	if p.Base == "" {
 		name, commit, err = local.DefaultBase(ctx)
 		if errors.Is(err, git.ErrNoBase) {
-			return "", "", fmt.Errorf("%w: name the branch that this is to be merged into, with --base BRANCH%s", err, howToFetch(local, "BRANCH"))
+			return "", "", fmt.Errorf("%w: name the branch to merge into, with --base BRANCH%s", err, howToFetch(local, "BRANCH"))
 		}
 		return name, commit, err
 	}
 	commit, err = local.Resolve(ctx, p.Base)
 	if err != nil {
-		return "", "", fmt.Errorf("--base: %w: name the branch that this is to be merged into%s", err, howToFetch(local, p.Base))
+		return "", "", fmt.Errorf("--base: %w: name the branch to merge into%s", err, howToFetch(local, p.Base))
 	}
 	return p.Base, commit, nil
 }

@@ -12,7 +12,7 @@ import (
 
 // serveCmd is the server.
 type serveCmd struct {
-	Config string `placeholder:"FILE" help:"The configuration; default: cardea.yml where there is one, and the CARDEA_ variables."`
+	Config string `placeholder:"FILE" help:"The configuration; default: cardea.yml if there is one, and the CARDEA_ variables."`
 }
 
 // Run serves until SIGTERM or SIGINT, and then exits 0.
@@ -42,12 +42,12 @@ func serverConfig(c *console, file string) (Config, error) {
 	if _, err := os.Stat("cardea.yml"); file == "" && err == nil {
 		file = "cardea.yml"
 	} else if file == "" {
-		none = "; there is no cardea.yml here, and --config FILE names another one"
+		none = "; there is no cardea.yml here: name one with --config FILE"
 	}
 	cfg, faults := LoadConfig(file, os.Environ())
 	if len(faults) > 0 {
 		printDiagnostics(c.err, faults)
-		return cfg, fmt.Errorf("the configuration has %s%s", counted(len(faults), "fault"), none)
+		return cfg, fmt.Errorf("the configuration has %s%s", counted(len(faults), "error"), none)
 	}
 	return cfg, nil
 }
@@ -57,8 +57,8 @@ func limited(system string) string {
 	if system == "linux" {
 		return ""
 	}
-	return "this system is for trying Cardea out, not for serving others: " +
-		"programs that a run leaves behind may live on, and other programs of this user may read the server's memory; use Linux"
+	return "this system is for trying Cardea out, not for running a server that others use: " +
+		"programs that a run leaves behind may keep running, and other programs of this user may read the server's memory; use Linux"
 }
 
 // newLog writes one JSON line per event.
@@ -67,7 +67,7 @@ func newLog(w io.Writer) *slog.Logger {
 }
 
 // errStopped is the cause given to the loops when the server closes.
-var errStopped = errors.New("the server closes")
+var errStopped = errors.New("the server is shutting down")
 
 // firstError keeps what went wrong first, not that the others were then cancelled.
 func firstError(errs ...error) error {

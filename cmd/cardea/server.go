@@ -90,7 +90,7 @@ func cannotListen(setting, address string, err error) error {
 	advice := "Choose another address"
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		advice = "Another program listens there: stop it, or choose another port"
+		advice = "Another program is listening there: stop it, or choose another port"
 	case errors.Is(err, syscall.EACCES):
 		advice = "This user may not use that port: choose one above 1023"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
@@ -213,7 +213,7 @@ func (s *server) run(ctx context.Context, ready func(url string)) error {
 		case err := <-s.store.Broken(): // an orderly end would wait for it
 			stopWork(err)
 			stopLoops(err)
-			return fmt.Errorf("%w; the server ends: restore the file from a copy, then start it again", err)
+			return fmt.Errorf("%w; the server stops: restore the file from a copy, then start it again", err)
 		case failed = <-served:
 		case failed = <-looped:
 			looped <- failed
@@ -238,7 +238,7 @@ func (s *server) drained(worked <-chan error) error {
 	case err := <-worked:
 		return err
 	case <-time.After(s.cfg.Limits.Drain):
-		s.log.Warn("not everything ended within limits.drain", "drain", s.cfg.Limits.Drain)
+		s.log.Warn("some plans did not stop within limits.drain", "drain", s.cfg.Limits.Drain)
 		return nil
 	}
 }
@@ -248,8 +248,8 @@ func (s *server) sayHow() {
 	version, commit := version()
 	s.log.Info("starting", "version", version, "commit", commit, "data_dir", s.cfg.DataDir, "parallel",
 		s.workers(), "public_url", s.publicURL())
-	s.log.Warn("RUNS ARE NOT ISOLATED: code of pull requests runs as the user of this server and can read what it can read; "+
-		"only environment, arguments, files and log of a run are free of the server's secrets",
+	s.log.Warn("RUNS ARE NOT ISOLATED: code from pull requests runs as this server's user and can read and write everything that user can; "+
+		"only the environment, arguments, files and log of a run are kept free of the server's secrets",
 		"runs.isolation", s.cfg.Isolation)
 	for _, w := range s.cfg.Warnings {
 		s.log.Warn(w)
@@ -288,13 +288,13 @@ func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
 	case s.closing.Load():
 		fault = "closing"
 	case err != nil:
-		fault = "the disk cannot be asked"
+		fault = "the free disk space cannot be read"
 	case free < diskFloor:
-		fault = "less than 1 GiB of disk is free"
+		fault = "less than 1 GiB of disk space is free"
 	default:
 		if err := s.service.Ready(r.Context()); err != nil {
-			s.log.Error("the store cannot be written", "err", err)
-			fault = "the store cannot be written"
+			s.log.Error("the database cannot be written", "err", err)
+			fault = "the database cannot be written"
 		}
 	}
 	if fault != "" {

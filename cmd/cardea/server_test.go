@@ -49,7 +49,7 @@ func TestCannotListen(t *testing.T) {
 		name, want string
 		cfg        Config
 	}{
-		{"taken", "`listen`: cannot listen on " + at + ": address already in use. Another program listens there: stop it, or choose another port",
+		{"taken", "`listen`: cannot listen on " + at + ": address already in use. Another program is listening there: stop it, or choose another port",
 			Config{Listen: at}},
 		{"metrics taken", "`metrics.listen`: cannot listen on " + at + ": address already in use. Another program",
 			Config{Listen: "127.0.0.1:0", Metrics: at}},

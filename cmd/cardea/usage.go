@@ -13,7 +13,7 @@ import (
 
 const about = `Plans, gates and applies infrastructure from pull requests.
 
-Exit status: 0 = done; 1 = an error, or a configuration with faults; 2 = cardea preview found changes.`
+Exit status: 0 = success; 1 = an error, or errors in a configuration; 2 = cardea preview found changes.`
 
 // versionFlag is --version: it prints and ends, whatever else is on the command line.
 type versionFlag bool
@@ -55,7 +55,7 @@ func commandOf(args []string, root *kong.Node) (asked []string, fault string) {
 	near, meant := word, ""
 	if !slices.Contains(inComments, word) {
 		near = phrase.Nearest(word, append(visible, inComments...))
-		meant = fmt.Sprintf("there is no command %q", word)
+		meant = fmt.Sprintf("unknown command %q", word)
 	}
 	switch {
 	case near == "":
@@ -70,7 +70,7 @@ func commandOf(args []string, root *kong.Node) (asked []string, fault string) {
 
 // commentWord says where a word belongs that starts something on a pull request, and nothing here.
 func commentWord(word string) string {
-	text := fmt.Sprintf("`cardea %s` is written as a comment on a pull request, not run here.", word)
+	text := fmt.Sprintf("`cardea %s` is a comment on a pull request, not a command to run here.", word)
 	if word == string(workflow.VerbPlan) {
 		text += " To see the plans of this clone, run `cardea preview`."
 	}
@@ -85,10 +85,10 @@ func usageFault(err error) string {
 		text = flag + " needs a value"
 	}
 	if words, missing := strings.CutPrefix(text, "expected "); missing {
-		text = "a word is missing after the command: " + words
+		text = "something is missing after the command: expected " + words
 	}
 	if !strings.HasSuffix(text, "?") {
 		text += "."
 	}
-	return text + " `cardea --help` says more."
+	return text + " Run `cardea --help` for usage."
 }
