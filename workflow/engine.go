@@ -155,6 +155,8 @@ type Inputs struct {
 	// Refused says as a sentence why the project must not be planned ("" = it may): state in the
 	// workspace, a path outside the repository, a symlink out of the tree.
 	Refused string
+	// Absent refuses it as well, unless a step makes what its entry names and the tree does not have.
+	Absent string
 	// States are those that it keeps, none where the configuration does not say enough to plan.
 	States States
 	// StateDoubt says, as a sentence, why their names do not say surely which they are; "" where they do.

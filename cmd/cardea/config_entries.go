@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -134,8 +135,9 @@ func oneState(kinds workflow.Kinds, projects []workflow.Project) (notes []string
 	return notes
 }
 
-// missingFiles adds a fault for every file that an entry names and that is not there.
-func missingFiles(files fs.FS, kinds workflow.Kinds, projects []workflow.Project, faults *config.Faults) {
+// missingFiles adds a fault for every file that an entry names and that is not there. Where the entry
+// names a workflow of the server, a step may make it, unless it says where the state is: then it is a warning.
+func missingFiles(files fs.FS, kinds workflow.Kinds, projects []workflow.Project, faults *config.Faults) (warnings []string) {
 	for _, p := range projects {
 		if !p.Refused.Empty() {
 			continue
@@ -143,12 +145,18 @@ func missingFiles(files fs.FS, kinds workflow.Kinds, projects []workflow.Project
 		for _, key := range kinds.Of(p).Keys {
 			for _, f := range p.Files(key) {
 				name := path.Join(p.Dir, f)
-				if info, err := fs.Stat(files, name); err != nil || info.IsDir() {
+				switch info, err := fs.Stat(files, name); {
+				case err == nil && !info.IsDir():
+				case errors.Is(err, fs.ErrNotExist) && p.Workflow != "" && !key.Apart:
+					warnings = append(warnings, fmt.Sprintf("warning: %s `%s` of project `%s` is not in the repository%s. "+
+						"A step of the server's workflow %s has to make it", key.Title, name, p.Name, nearFile(files, name), phrase.Name(p.Workflow)))
+				default:
 					faults.Add(p.Position, "%s `%s` of project `%s` is not in the repository%s", key.Title, name, p.Name, nearFile(files, name))
 				}
 			}
 		}
 	}
+	return warnings
 }
 
 // nearFile asks whether a file beside one that is not there is meant; "" when none looks like

@@ -519,6 +519,12 @@ func TestCheckConfig(t *testing.T) {
 				".cardea.yml:4:27: variable file `vars/qa.tfvars` of project `a/qa` is not in the repository\n" +
 				".cardea.yml:4:27: variable file `x.tfvars` of project `a/qa` is not in the repository\n" +
 				".cardea.yml:4:27: backend configuration `vars` of project `a/qa` is not in the repository\n.cardea.yml: 4 errors\n"},
+		{name: "a file that a step may make", file: ".cardea.yml", discover: discover,
+			text: "projects: [{dir: a, workflow: sops, var_files: [secrets.tfvars]}]\n",
+			want: ".cardea.yml: OK\n2 projects\nwarning: variable file `a/secrets.tfvars` of project `a` is not in the repository. A step of the server's workflow `sops` has to make it\n"},
+		{name: "a backend's file, which no step may make", file: ".cardea.yml", discover: discover, exit: 1,
+			text: "projects: [{dir: a, workflow: sops, backend_config: [c.tfbackend]}]\n",
+			want: ".cardea.yml:1:12: backend configuration `a/c.tfbackend` of project `a` is not in the repository\n.cardea.yml: 1 error\n"},
 		{name: "a file of nearly that name", file: ".cardea.yml", discover: discover, exit: 1, text: "projects: [{dir: a, environment: prd, var_files: [\"/vars/{environment}.tfvars\"]}]\n",
 			want: ".cardea.yml:1:12: variable file `vars/prd.tfvars` of project `a` is not in the repository: did you mean `vars/prod.tfvars`?\n.cardea.yml: 1 error\n"},
 		{name: "entries of nothing", file: ".cardea.yml", discover: discover, text: "projects:\n- {dir: a}\n- {dir: \"[a]\"}\n- dir: \"live/*\"\n  environments: {dev: {}, prod: {}}\n",

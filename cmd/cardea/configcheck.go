@@ -159,7 +159,7 @@ func compareProjects(ctx context.Context, in ConfigCheck, before, now []byte) ([
 		lines = append(lines, counted(len(r.Projects), "project"))
 	}
 	faults := &config.Faults{}
-	missingFiles(files, in.Kinds, r.Projects, faults)
+	lines = append(lines, missingFiles(files, in.Kinds, r.Projects, faults)...)
 	lines = append(append(lines, entriesOf(head, in.Kinds, r.Projects)...), idleEntries(head, r.Projects)...)
 	return lines, append(r.Diagnostics, faults.List()...), nil
 }

@@ -129,6 +129,13 @@ func OfApply(w *workflow.Workflow) (places []int) {
 	return places
 }
 
+// MayMake reports whether a workflow has steps before a plan, which may make files that the tree does not have.
+func MayMake(w *workflow.Workflow) bool {
+	return w != nil && slices.ContainsFunc(w.Steps, func(s workflow.Step) bool {
+		return s.At == workflow.BeforeInit || s.At == workflow.BeforePlan
+	})
+}
+
 // Hidden are the steps of an apply that may run code of the tree, as effects that no change of
 // the plan shows. there reports whether the tree has a file, by its name from the project's
 // directory.

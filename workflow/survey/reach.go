@@ -36,13 +36,13 @@ func (s *Survey) reach(ctx context.Context) (map[workflow.ProjectKey]Reach, erro
 		if err != nil {
 			return nil, fmt.Errorf("asking what %s is made from: %w", p.Name, err)
 		}
-		r, refused := Reach{Modules: in.Modules, Files: in.Files, AnyFile: in.AnyFile}, in.Refused != ""
+		r, refused := Reach{Modules: in.Modules, Files: in.Files, AnyFile: in.AnyFile}, in.Refused != "" || in.Absent != ""
 		if b, ok := base[p.Key()]; ok {
 			if in, err = s.engines.Inputs(ctx, s.Checkout.BaseTree, s.BaseFound, b); err != nil {
 				return nil, fmt.Errorf("asking what %s was made from: %w", p.Name, err)
 			}
 			r = Reach{union(r.Modules, in.Modules), union(r.Files, in.Files), r.AnyFile || in.AnyFile, nil}
-			refused = refused || in.Refused != ""
+			refused = refused || in.Refused != "" || in.Absent != ""
 		}
 		if r.AnyFile = r.AnyFile || refused; differs { // of what is refused not all was read
 			r.Above = changedAbove(was, now, func(file string) bool { return refused || slices.Contains(r.Files, file) })

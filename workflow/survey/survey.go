@@ -99,7 +99,22 @@ func Read(
 // Refused says why a project of the planned tree must not be planned, "" where it may.
 func (s Survey) Refused(ctx context.Context, p workflow.Project) (string, error) {
 	in, err := s.engines.Inputs(ctx, s.Checkout.Planned, s.Found, p)
-	return in.Refused, err
+	if err != nil {
+		return "", err
+	}
+	around, _ := steps.Of(s.rules, p) // the resolution says why it has none
+	return s.refusal(in, around, p), nil
+}
+
+// refusal says why a project must not be planned. What the tree does not have, only a step can make.
+func (s Survey) refusal(in workflow.Inputs, around *workflow.Workflow, p workflow.Project) string {
+	switch {
+	case in.Refused != "" || steps.MayMake(around):
+		return in.Refused
+	case in.Absent != "" && s.rules.Match == "" && p.Workflow != "":
+		return in.Absent + " The server's workflow may make it, but its steps are not known here and do not run."
+	}
+	return in.Absent
 }
 
 // PlanRun is a plan run of a project as far as the trees say: what it is made
@@ -113,6 +128,9 @@ func (s Survey) PlanRun(ctx context.Context, p workflow.Project) (r workflow.Run
 	around, why := steps.Of(s.rules, p)
 	if !why.Empty() {
 		return r, why.String(), nil
+	}
+	if refused = s.refusal(in, around, p); refused != "" {
+		return r, refused, nil
 	}
 	var was *workflow.Inputs
 	for _, b := range s.Resolution.BaseProjects {

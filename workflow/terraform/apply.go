@@ -79,7 +79,7 @@ func (a *applying) run() error {
 	if err := errors.Join(a.freshData(), a.writeCLIConfig(mirrorOnly(a.server.Providers))); err != nil {
 		return err
 	}
-	for _, step := range []func() error{a.chooseTool, a.giveVarFiles, a.start, a.at(workflow.BeforeInit), a.init, a.compare, a.selectWorkspace,
+	for _, step := range []func() error{a.chooseTool, a.giveVarFiles, a.start, a.at(workflow.BeforeInit), a.varFilesOfInit, a.init, a.compare, a.selectWorkspace,
 		a.at(workflow.BeforePlan), a.check, a.at(workflow.BeforeApply), a.ready, a.apply} {
 		if a.ctx.Err() != nil && !a.began {
 			return failed("It was interrupted.")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/terraform-exec/tfexec"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
@@ -132,7 +134,7 @@ var early = []string{"init", "workspace_list", "workspace_select", "workspace_ne
 // giveVarFiles lets OpenTofu's commands have the project's var files: sources of modules, backends and
 // encryption may be made from them. terraform-exec has no option for it.
 func (p *planning) giveVarFiles() error {
-	if p.tool.name != tfconfig.Tofu || len(p.settings.VarFiles) == 0 || p.tool.version.Core().LessThan(version.Must(version.NewVersion("1.8.0"))) {
+	if !p.isEarly() {
 		return nil
 	}
 	var args []string
@@ -143,6 +145,33 @@ func (p *planning) giveVarFiles() error {
 		if err := os.Setenv("TF_CLI_ARGS_"+command, strings.Join(args, " ")); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// isEarly reports whether init already needs the project's var files.
+func (p *planning) isEarly() bool {
+	return p.tool.name == tfconfig.Tofu && len(p.settings.VarFiles) > 0 && !p.tool.version.Core().LessThan(version.Must(version.NewVersion("1.8.0")))
+}
+
+// varFilesOfInit looks for the var files that init gets.
+func (p *planning) varFilesOfInit() error {
+	if !p.isEarly() {
+		return nil
+	}
+	return p.varFilesBefore("init", workflow.BeforeInit)
+}
+
+// varFiles looks for the var files of a plan: those that the tree does not have a step was to make.
+func (p *planning) varFiles() error { return p.varFilesBefore("plan", workflow.BeforePlan) }
+
+func (p *planning) varFilesBefore(command string, point workflow.Point) error {
+	for _, f := range p.settings.VarFiles {
+		if info, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(f))); err == nil && !info.IsDir() {
+			continue
+		}
+		return failed("`var_files` of its entry names %s, which is not there when `%s %s` needs it: neither the repository has it, "+
+			"nor did a step up to `%s` of the server's workflow make it.", phrase.Name(path.Join(p.job.Project.Dir, f)), p.tool.name, command, point)
 	}
 	return nil
 }

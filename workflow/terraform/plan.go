@@ -116,8 +116,8 @@ func (p *planning) run() error {
 	if err := errors.Join(p.giveVarFiles(), p.start()); err != nil {
 		return err
 	}
-	steps := []func() error{p.sameTool, p.look, p.at(workflow.BeforeInit), p.inPart(p.init), p.compare, p.selectWorkspace,
-		p.ready, p.at(workflow.BeforePlan), p.inPart(p.makePlan), p.wholeTree, p.inWords, p.keep, p.at(workflow.AfterPlan)}
+	steps := []func() error{p.sameTool, p.look, p.at(workflow.BeforeInit), p.varFilesOfInit, p.inPart(p.init), p.compare, p.selectWorkspace,
+		p.ready, p.at(workflow.BeforePlan), p.varFiles, p.inPart(p.makePlan), p.wholeTree, p.inWords, p.keep, p.at(workflow.AfterPlan)}
 	for _, step := range steps {
 		if p.ctx.Err() != nil {
 			return failed("It was interrupted.")

@@ -103,7 +103,8 @@ resource "terraform_data" "b" { input = 2 }
 `}, reason: "terraform plan: Resource precondition failed (app/main.tf line 5).", position: workflow.Position{File: "app/main.tf", Line: 5}},
 		{name: "no such Terraform workspace", project: workflow.Project{Variant: "blue"},
 			reason: "The Terraform workspace \"blue\" does not exist. Create it with `terraform workspace new blue`, or allow it with `create_workspace: true` in the server's rules."},
-		{name: "no such var file", project: workflow.Project{Settings: tfconfig.Settings{VarFiles: []string{"nope.tfvars"}}.JSON()}, reason: "terraform plan: Failed to read variables file."},
+		{name: "no such var file", project: workflow.Project{Settings: tfconfig.Settings{VarFiles: []string{"nope.tfvars"}}.JSON()}, reason: "`var_files` of its entry names `app/nope.tfvars`, which is not there when `terraform plan` needs it: " +
+			"neither the repository has it, nor did a step up to `before_plan` of the server's workflow make it."},
 		{name: "a Terraform workspace that is an option", project: workflow.Project{Variant: "-or-create"}, reason: `The Terraform workspace "-or-create" cannot be: its name begins with a dash.`},
 		{name: "a directory outside", project: workflow.Project{Dir: "../app"}, reason: "The directory `../app` is outside of the repository."},
 		{name: "no such directory", project: workflow.Project{Dir: "nowhere"}, reason: "The directory `nowhere` does not exist."},

@@ -158,7 +158,7 @@ func (g *gathering) rootScope() (*early.Scope, error) {
 	for _, file := range g.valueFiles() {
 		data, err := fs.ReadFile(g.tree, file)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // refused already, or the tool says so
+			continue // refused already, made by a step, or the tool says so
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", file, err)

@@ -286,10 +286,12 @@ func (g *gathering) content(name string, info fs.FileInfo) (string, error) {
 	return fmt.Sprintf("%v %s", info.Mode(), Hash(string(data))), nil
 }
 
-// varFiles takes the var and backend_config files; each must be there.
+const varFile = "var file"
+
+// varFiles takes the var and backend_config files; each must be there, but for var files that a step makes.
 func (g *gathering) varFiles() error {
 	for _, f := range g.settings.VarFiles {
-		if err := g.named("var file", f); err != nil {
+		if err := g.named(varFile, f); err != nil {
 			return err
 		}
 	}
@@ -313,8 +315,16 @@ func (g *gathering) named(what, file string) error {
 		if at, err := fs.Stat(g.tree, path.Clean(file)); err == nil && !at.IsDir() {
 			hint = fmt.Sprintf(" A path from the repository's root begins with a slash: `/%s`.", file)
 		}
-		g.refuse("Its %s `%s` does not exist.%s", what, name, hint)
-		return nil
+		missing := fmt.Sprintf("Its %s `%s` does not exist.%s", what, name, hint)
+		if what != varFile || err == nil { // a backend's file says where the state is, which no run decides
+			g.refuse("%s", missing)
+			return nil
+		}
+		if g.in.Absent == "" {
+			g.in.Absent = missing
+		}
+		g.in.Named = append(g.in.Named, name)
+		return g.entry(name)
 	}
 	if err != nil {
 		return err

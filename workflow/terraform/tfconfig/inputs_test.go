@@ -92,7 +92,11 @@ func TestInputsRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tt.project.Dir = "a"
-			got := inputs(t, mapFS(tt.files), tt.project).Refused
+			in := inputs(t, mapFS(tt.files), tt.project)
+			got := in.Refused + in.Absent
+			if absent := strings.HasPrefix(tt.name, "var file missing"); absent != (in.Absent != "") {
+				t.Errorf("only a var file may be made by a step: %+v", in)
+			}
 			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
