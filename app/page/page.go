@@ -235,7 +235,7 @@ func (s *server) lines(records []workflow.PullRecord) []web.PullLine {
 }
 
 const (
-	eventsShown  = 50  // of the history on a page
+	eventsShown  = 150 // of the history on a page
 	runsShown    = 50  // of a project on a page
 	pullRuns     = 500 // of a pull that its JSON tells
 	changesOpen  = 600 // of all plans together on a pull's page, at least leastOpen of each
@@ -269,7 +269,7 @@ func (s *server) repo(ctx context.Context, r *http.Request) (page, error) {
 	p := web.RepoPage{Head: web.Head{Title: rec.FullName(), Crumbs: []web.Crumb{{Text: rec.FullName()}},
 		JSON: model.RepoPath(rec) + ".json"},
 		Repo: rec, Pulls: lines, Matrix: web.MatrixOf(lines, order), Holds: model.HoldsOf(locks),
-		Events: model.EventsOf(events, s.links)}
+		Acts: model.ActsOfRepo(events, s.links)}
 	return page{func(w io.Writer) error { return web.WriteRepo(w, p) }, repoJSONOf(rec, open)}, nil
 }
 

@@ -111,7 +111,7 @@ func (s *server) pullPage(ctx context.Context, v workflow.PullView, events []wor
 			JSON: path + ".json",
 			Live: pull.State == workflow.PullOpen && moving(m),
 		},
-		View: v, Model: m, Rows: slices.Concat(m.Rows, m.Unchanged), Events: model.EventsOf(events, s.links),
+		View: v, Model: m, Rows: slices.Concat(m.Rows, m.Unchanged), Acts: model.ActsOf(events, s.links),
 		BaseSHA: v.BaseSHA, When: planned(m),
 	}
 	if s.WebURL != "" {

@@ -75,7 +75,7 @@ type RepoPage struct {
 	Pulls  []PullLine
 	Matrix Matrix
 	Holds  []model.Hold // all locks of the repository
-	Events []model.Event
+	Acts   []model.Act
 }
 
 // PullURL is the path of another pull of the same repository.
@@ -91,7 +91,7 @@ type PullPage struct {
 	Rows     []model.Row // all of them, those without changes last
 	Groups   []ShownGroup
 	Checks   []CheckLine
-	Events   []model.Event
+	Acts     []model.Act
 	BaseSHA  string // on which the plans are made
 	When     string // when and with what they were made
 	ForgeURL string
