@@ -41,6 +41,7 @@ func Preview(v workflow.PullView, o Options) string {
 	w.table()
 	w.unchanged()
 	w.verdict()
+	w.losses()
 	w.footer(v)
 	return w.b.String()
 }
@@ -159,6 +160,34 @@ func (w *writer) sentence(indent int, text string) {
 func (w *writer) verdict() {
 	w.b.WriteByte('\n')
 	w.paragraph(0, 0, w.spans(nil, w.model.Verdict, bold))
+}
+
+// losses name what the change destroys and replaces.
+func (w *writer) losses() {
+	for _, loss := range w.model.Losses() {
+		words := w.words(nil, loss.Word+":", red)
+		for i, it := range loss.Items {
+			text := markdown.Verbatim(markdown.Cut(it.Change.Address, 200))
+			if it.Change.Deposed != "" {
+				text += " (deposed " + markdown.Verbatim(it.Change.Deposed) + ")"
+			}
+			names := make([]string, len(it.Projects))
+			for i, name := range it.Projects {
+				names[i] = markdown.CleanLine(markdown.Cut(name, 120))
+			}
+			text += " (" + markdown.SomeOf(names, 2, "") + ")"
+			if i < len(loss.Items)-1 || loss.More > 0 {
+				text += ","
+			}
+			for _, field := range strings.Fields(text) { // no words of ours: a backtick in them is no code
+				words = append(words, word{{field, plain}})
+			}
+		}
+		if loss.More > 0 {
+			words = w.words(words, " … "+markdown.Number(loss.More)+" more", plain)
+		}
+		w.paragraph(0, 2, words)
+	}
 }
 
 // spans adds the words of spans, of which the bold ones have a style.
