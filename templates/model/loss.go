@@ -5,8 +5,8 @@ import "github.com/cardea-iac/cardea/workflow"
 // mostLost is how many addresses are named of what is destroyed, and of what is replaced.
 const mostLost = 5
 
-// Loss is what plans that are not applied yet destroy, or what they replace.
-type Loss struct {
+// loss is what plans that are not applied yet destroy, or what they replace.
+type loss struct {
 	Word  string // "Destroys" or "Replaces"
 	Items []lost // the first of them
 	More  int    // objects beside those
@@ -19,8 +19,8 @@ type lost struct {
 }
 
 // Losses stand right under the verdict: whoever approves should not have to look for them.
-func (m Model) Losses() []Loss {
-	var out []Loss
+func (m Model) Losses() []loss {
+	var out []loss
 	for _, of := range []struct {
 		action workflow.Action
 		word   string
@@ -32,12 +32,12 @@ func (m Model) Losses() []Loss {
 		if of.total == 0 {
 			continue
 		}
-		loss := Loss{Word: of.word, Items: m.losing(of.action), More: of.total}
-		loss.Items = loss.Items[:min(len(loss.Items), mostLost)]
-		for _, it := range loss.Items {
-			loss.More -= len(it.Projects)
+		l := loss{Word: of.word, Items: m.losing(of.action), More: of.total}
+		l.Items = l.Items[:min(len(l.Items), mostLost)]
+		for _, it := range l.Items {
+			l.More -= len(it.Projects)
 		}
-		out = append(out, loss)
+		out = append(out, l)
 	}
 	return out
 }

@@ -58,15 +58,15 @@ func saidOf(all []lack, as Links) []Said {
 	return out
 }
 
-// Refusal is projects that lack the same, each for its own plan.
-type Refusal struct {
+// refusal is projects that lack the same, each for its own plan.
+type refusal struct {
 	Items []workflow.ReplyItem
 	lacks [][]lack // of each item
 }
 
 // RefusalsOf puts together the items of a reply of which the same can be said.
-func RefusalsOf(items []workflow.ReplyItem) []Refusal {
-	var out []Refusal
+func RefusalsOf(items []workflow.ReplyItem) []refusal {
+	var out []refusal
 	at := map[string]int{}
 	for _, it := range items {
 		lacks := lacksOf(it)
@@ -78,7 +78,7 @@ func RefusalsOf(items []workflow.ReplyItem) []Refusal {
 		if !ok {
 			i = len(out)
 			at[key] = i
-			out = append(out, Refusal{})
+			out = append(out, refusal{})
 		}
 		out[i].Items, out[i].lacks = append(out[i].Items, it), append(out[i].lacks, lacks)
 	}
@@ -98,7 +98,7 @@ func lacksOf(it workflow.ReplyItem) []lack {
 }
 
 // Said are the sentences for all the items together.
-func (r Refusal) Said(as Links) []Said {
+func (r refusal) Said(as Links) []Said {
 	var out []Said
 	for i := range r.lacks[0] {
 		l := r.lacks[0][i]
