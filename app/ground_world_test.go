@@ -255,7 +255,7 @@ func (g *ground) apply(ctx context.Context, run workflow.Run) *workflow.Result {
 		return nil
 	}
 	if err != nil {
-		return &workflow.Result{Outcome: workflow.OutcomeRefused, NotStarted: true, Reason: "The apply was not allowed to begin."}
+		return &workflow.Result{Outcome: workflow.OutcomeRefused, NotStarted: true, Reason: "The apply was not allowed to start."}
 	}
 	stored, err := g.svc.Run(ctx, run.ID)
 	if err != nil || !stored.Apply.Spent || stored.Apply.Authorised == nil {

@@ -166,7 +166,7 @@ func TestCredentialExec(t *testing.T) {
 			said: "`sh` failed: exit status 1. It said: profile base, token *** and ***"},
 		{name: "no variables", script: `echo canary-printed`, said: "`sh` failed: its output: line 1 is not NAME=value."},
 		{name: "no name", script: `echo canary-printed+x==`, said: "`sh` failed: its output: line 1 is not NAME=value."},
-		{name: "what is ours", script: `echo A=1; echo TF_WORKSPACE=canary`, said: "`sh` failed: its output: line 2: TF_WORKSPACE would change what a run does, not what it may reach, and cannot be a credential."},
+		{name: "what is ours", script: `echo A=1; echo TF_WORKSPACE=canary`, said: "`sh` failed: its output: line 2: TF_WORKSPACE would change how a run behaves, not what it may access, so it cannot be a credential."},
 		{name: "too much", script: `head -c 2000000 /dev/zero | tr '\0' a`, said: "`sh` failed: it printed more than 1 MB."},
 		{name: "too long", script: `echo A=1; sleep 30 & wait`, more: ", exec_timeout: 1s", said: "`sh` failed: it did not end within 1s."},
 		{name: "leaves something", script: `sleep 30 & echo A=1`, want: map[string]string{"A": "1"}},

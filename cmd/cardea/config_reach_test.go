@@ -40,7 +40,7 @@ func TestWhatPlansCanRead(t *testing.T) {
 		{name: "files of a run's HOME", env: append(all, "HOME="+dir),
 			text: "credentials: {rw: {files: {\"~/.aws/config\": " + sa + ", \"~/.netrc\": {text: very-secret}}}, ro: {pass_home: [below]}}\n" + rule,
 			want: []string{"`credentials.rw` (" + sa + ", CONFIG, for applies)", "`credentials.ro` (" + filepath.Join(dir, "below") + ")"}},
-		{name: "a program", text: "credentials: {ro: {exec: [env]}}\n", env: all, want: []string{"While a program of `exec` runs"}},
+		{name: "a program", text: "credentials: {ro: {exec: [env]}}\n", env: all, want: []string{"While an `exec` program runs"}},
 		{name: "an apply's file", text: "credentials: {rw: {env_from_file: " + apply + "}, ro: {env_from_file: plan.env}}\n" + rule, env: all,
 			want: []string{"`credentials.rw` (" + apply + ", for applies)", "`credentials.ro` (" + plan + ")",
 				"keys/ in /var/lib/cardea", "While an apply runs"}, not: []string{"private_key", "webhook"}},
@@ -72,7 +72,7 @@ func TestWhatPlansCanRead(t *testing.T) {
 			cfg.PublicURL, s.cfg.PublicURL = "http://localhost", "http://localhost"
 			s.sayHow()
 			if said := strings.Count(out.String(), "warning: plans run"); said != min(len(tt.want), 1) ||
-				said != strings.Count(log.String(), "whoever can push a branch") {
+				said != strings.Count(log.String(), "anyone who can push a branch") {
 				t.Errorf("the check warns %d times: %s\nthe log says\n%s", said, out.String(), log.String())
 			}
 			for _, want := range tt.want {

@@ -460,12 +460,12 @@ func TestCredential(t *testing.T) {
 		"HOME=verysecret":                                 "line 1: HOME is set by Cardea for every run and cannot be a credential",
 		"A;B=verysecret":                                  "line 1 is not NAME=value",
 		"GIT_ALLOW_PROTOCOL=verysecret":                   "line 1: GIT_ALLOW_PROTOCOL is set by Cardea for every run and cannot be a credential",
-		"GIT_DIR=verysecret":                              "line 1: GIT_DIR would change what a run does",
+		"GIT_DIR=verysecret":                              "line 1: GIT_DIR would change how a run behaves",
 		"GIT_CONFIG_KEY_0=verysecret":                     `GIT_CONFIG_COUNT is missing: without it git ignores every GIT_CONFIG_KEY_; set it to the number of pairs, here "1"`,
 		"GIT_CONFIG_COUNT=verysecret":                     "GIT_CONFIG_COUNT must be the number of pairs",
 		"GIT_CONFIG_COUNT=1\nGIT_CONFIG_KEY_0=verysecret": "GIT_CONFIG_COUNT is 1, but GIT_CONFIG_VALUE_0 is missing",
 		"GIT_CONFIG_COUNT=0\nGIT_CONFIG_KEY_0=verysecret\nGIT_CONFIG_VALUE_0=verysecret": "GIT_CONFIG_COUNT is 0, but the number of pairs is 1",
-		"TF_CLI_ARGS_apply=x": "line 1: TF_CLI_ARGS_apply would change what a run does",
+		"TF_CLI_ARGS_apply=x": "line 1: TF_CLI_ARGS_apply would change how a run behaves",
 	} {
 		write(text)
 		if _, err := cfg.credential(t.Context(), "all", nil); err == nil || !strings.Contains(err.Error(), want) ||

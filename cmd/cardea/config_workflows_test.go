@@ -17,8 +17,8 @@ workflows:
       - {at: before_init, run: [./render]}
       - {at: before_init, run: [sh, -c, "exit 0"]}
 `), nil)
-	want := "cardea.yml:5:32: `workflows.a.steps[0].run`: there is no program `/nowhere/render` that can be run\n" +
-		"cardea.yml:6:32: `workflows.a.steps[1].run`: there is no program `no-such-program-here` that can be run\n"
+	want := "cardea.yml:5:32: `workflows.a.steps[0].run`: the program `/nowhere/render` was not found or is not executable\n" +
+		"cardea.yml:6:32: `workflows.a.steps[1].run`: the program `no-such-program-here` was not found or is not executable\n"
 	if got := lines(cfg.absent); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -65,13 +65,13 @@ repos:
 		"`workflows.a.steps[6].run` has the unknown placeholder {enviroment}: did you mean {environment}?",
 		"`workflows.a.steps[6].set`: a step may set what a credential may give: \"A B\" is not a valid name for an environment variable",
 		"unknown key `workflows.a.steps[6].unknown`",
-		"`workflows.a.steps[7].set`: a step may set what a credential may give: CARDEA_X would change what a run does",
+		"`workflows.a.steps[7].set`: a step may set what a credential may give: CARDEA_X would change how a run behaves",
 		"`workflows.a.plan.parallelism`", "`workflows.a.plan.lock_timeout`", "`workflows.a.plan.refresh`", "unknown key `workflows.a.plan.target`",
 		"`workflows.a.apply.parallelism`", "unknown key `workflows.a.apply.refresh`",
 		"cardea.yml:18:15: `repos[0].workflow` names `b`, which is not in `workflows`: did you mean `a`?",
 		"`repos[0].workflows[1]` names `c`, which is not in `workflows`",
 		"`repos[0].environments.prod.workflow` names `aa`, which is not in `workflows`: did you mean `a`?",
-		"`repos[0].environments.prod.workflows` is a key of the whole rule",
+		"`repos[0].environments.prod.workflows` belongs to the whole rule",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("missing: %s", want)

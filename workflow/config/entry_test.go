@@ -151,7 +151,7 @@ func TestPlaceholders(t *testing.T) {
 		want: []string{"!a: !a default env= component= watch=!a/* fault: `watch` becomes \"!a/*\", which takes files out"},
 	}, {
 		name: "a directory that no workspace is called", text: "projects: [{dir: \"*\", terraform_workspace: \"{dir}\"}]", dirs: []string{"a b"},
-		want: []string{"a b/a b: a b a b env= component= fault: `terraform_workspace` \"a b\" has the character ' ', which no Terraform workspace has"},
+		want: []string{"a b/a b: a b a b env= component= fault: `terraform_workspace` \"a b\" has the character ' ', which Terraform workspace names cannot have"},
 	}} {
 		t.Run(tt.name, func(t *testing.T) {
 			if diff := cmp.Diff(tt.want, made(t, tt.text, tt.dirs...)); diff != "" {

@@ -166,9 +166,9 @@ func clean(s ExportSpec) (notes []string, err error) {
 			return nil
 		}
 		if s.owns(rel) {
-			return &RefusedError{Sentence: fmt.Sprintf("The symlink `%s` leaves the repository. Replace it by a file or point it at one of the repository.", rel)}
+			return &RefusedError{Sentence: fmt.Sprintf("The symlink `%s` leads out of the repository. Replace it with a file, or point it to a file in the repository.", rel)}
 		}
-		notes = append(notes, fmt.Sprintf("The symlink `%s` was left out of the workspace: it leaves the repository.", rel))
+		notes = append(notes, fmt.Sprintf("The symlink `%s` was left out of the workspace: it leads out of the repository.", rel))
 		return os.Remove(file)
 	})
 	if err != nil {

@@ -416,7 +416,7 @@ func TestExportRefusesSymlinksThatLeave(t *testing.T) {
 		r.link("prod/out", target)
 		_, _, err := export(t, r, git.ExportSpec{Own: []string{"prod"}})
 		var refused *git.RefusedError
-		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "`prod/out` leaves the repository") {
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "`prod/out` leads out of the repository") {
 			t.Errorf("%s: got %v, want a refusal that names it", target, err)
 		}
 		dir, notes, err := export(t, r, git.ExportSpec{Own: []string{"stage"}})

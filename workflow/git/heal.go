@@ -36,7 +36,7 @@ func (m *Mirrors) heal(repo workflow.Repo, err error) bool {
 	defer lock.Unlock()
 	dir := m.MirrorDir(repo)
 	if left := removeLeftovers(dir); left > 0 {
-		m.log().Warn("a mirror had files that a killed git left behind; they are removed",
+		m.log().Warn("removed files that a killed git process left in a mirror",
 			"repo", repo.FullName(), "files", left, "error", err)
 		return true
 	}
@@ -49,7 +49,7 @@ func (m *Mirrors) heal(repo workflow.Repo, err error) bool {
 	if again {
 		return false
 	}
-	m.log().Warn("a mirror is damaged; it is thrown away and cloned again", "repo",
+	m.log().Warn("a mirror is damaged; deleting and cloning it again", "repo",
 		repo.FullName(), "dir", dir, "error", err)
 	aside, err := os.MkdirTemp(m.dir, ".damaged-*")
 	if err == nil {
@@ -59,7 +59,7 @@ func (m *Mirrors) heal(repo workflow.Repo, err error) bool {
 		err = os.RemoveAll(aside)
 	}
 	if err != nil {
-		m.log().Error("a damaged mirror could not be thrown away", "dir", dir, "error", err)
+		m.log().Error("a damaged mirror could not be deleted", "dir", dir, "error", err)
 	}
 	return err == nil
 }
@@ -109,6 +109,6 @@ func removeLeftovers(dir string) (removed int) {
 }
 
 // errRefused says that GitHub's git refused our token.
-var errRefused = errors.New("GitHub refused the App's token for git (the App needs the permission contents: read)")
+var errRefused = errors.New("GitHub refused the App's token for git: grant the App the permission `contents: read`")
 
 func refused(err error) error { return fmt.Errorf("%w: %w", errRefused, err) }

@@ -66,7 +66,7 @@ func TestDamagedMirrorHeals(t *testing.T) {
 		"lock of all refs": {func(t *testing.T, dir string) { write(t, filepath.Join(dir, "packed-refs.lock"), ""); pack(t, dir) }, ""},
 		"lock of a ref": {func(t *testing.T, dir string) {
 			every(t, filepath.Join(dir, "refs", "cardea", "tips"), "", func(path string) { write(t, path+".lock", "") })
-		}, "killed git left behind"},
+		}, "removed files that a killed git"},
 		"packs cut short": {func(t *testing.T, dir string) {
 			every(t, filepath.Join(dir, "objects", "pack"), ".pack", func(path string) { write(t, path, "PACK") })
 		}, ""},
@@ -75,13 +75,13 @@ func TestDamagedMirrorHeals(t *testing.T) {
 		}, ""},
 		"a ref of rubbish": {func(t *testing.T, dir string) {
 			every(t, filepath.Join(dir, "refs", "cardea", "tips"), "", func(path string) { write(t, path, "rubbish\n") })
-		}, "thrown away"},
+		}, "deleting and cloning it again"},
 		"no HEAD": {func(t *testing.T, dir string) {
 			if err := os.Remove(filepath.Join(dir, "HEAD")); err != nil {
 				t.Fatal(err)
 			}
-		}, "thrown away"},
-		"faulty configuration": {func(t *testing.T, dir string) { write(t, filepath.Join(dir, "config"), "[core") }, "thrown away"},
+		}, "deleting and cloning it again"},
+		"faulty configuration": {func(t *testing.T, dir string) { write(t, filepath.Join(dir, "config"), "[core") }, "deleting and cloning it again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRepo(t)

@@ -84,7 +84,7 @@ func places(ctx context.Context, dir string) ([]string, error) {
 	}
 	top, err := ask("--show-toplevel")
 	if err != nil || len(top) != 1 {
-		return nil, fmt.Errorf("%s is the inside of a .git directory: change to the clone's own files", dir)
+		return nil, fmt.Errorf("%s is inside a .git directory: change to the clone's working directory", dir)
 	}
 	lines[3] = top[0]
 	return lines, nil
@@ -102,7 +102,7 @@ func (l *Local) Resolve(ctx context.Context, name string) (string, error) {
 			return strings.TrimSpace(string(out)), nil
 		}
 	}
-	return "", fmt.Errorf("%q names no commit of this clone", name)
+	return "", fmt.Errorf("%q does not name a commit in this clone", name)
 }
 
 // ErrNoBase says that a clone does not tell the branch that a change is to be merged into.
@@ -153,7 +153,7 @@ func (l *Local) Checkout(ctx context.Context, head, base string,
 	}
 	c, err := merge(ctx, l.scratch, pair{head: head, base: base}, mode)
 	if err != nil && l.shallow {
-		err = fmt.Errorf("%w; this clone is shallow, and `git fetch --unshallow` brings the rest", err)
+		err = fmt.Errorf("%w; this clone is shallow: `git fetch --unshallow` fetches the rest", err)
 	}
 	if l.partial {
 		err = l.explainPartial(ctx, c, err)
@@ -192,7 +192,7 @@ func (l *Local) explainPartial(ctx context.Context, c workflow.Checkout, err err
 	if missing > 0 {
 		what = fmt.Sprintf("%d files or directories of the two commits", missing)
 	}
-	return errors.Join(fmt.Errorf("this clone is partial (`--filter`), and %s are not in it: `git fetch --refetch --no-filter` brings everything", what), err)
+	return errors.Join(fmt.Errorf("this clone is partial (`--filter`) and lacks %s: `git fetch --refetch --no-filter` fetches everything", what), err)
 }
 
 // Uncommitted is how many files of the work tree are changed or new, and not ignored: they
@@ -212,7 +212,7 @@ func (l *Local) Files(ctx context.Context) (fs.FS, error) {
 	}
 	root, ok := os.DirFS(l.Root).(fs.ReadLinkFS)
 	if !ok {
-		return nil, errors.New("this system has no symlinks")
+		return nil, errors.New("this system does not support symlinks")
 	}
 	out, err := l.work(ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if err != nil {

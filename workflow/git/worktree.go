@@ -12,7 +12,7 @@ import (
 )
 
 // ErrBare says that a clone has commits only.
-var ErrBare = errors.New("this clone is bare: it has no files that are not committed")
+var ErrBare = errors.New("this clone is bare, so it has no uncommitted files")
 
 // WorkTree makes a commit of the files as they are now: what is changed, and what is new and not
 // ignored. It lies over head in the scratch repository; the clone, its index and its objects stay
@@ -42,7 +42,7 @@ func (l *Local) WorkTree(ctx context.Context, head string) (commit string, err e
 		return strings.TrimSpace(string(out)), err
 	}
 	if _, err := do("add", "--all", "--", "."); err != nil {
-		return "", fmt.Errorf("reading the files that are not committed: %w", err)
+		return "", fmt.Errorf("reading the uncommitted files: %w", err)
 	}
 	tree, err := do("write-tree")
 	if err != nil {

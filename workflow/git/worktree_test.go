@@ -183,7 +183,7 @@ func TestBareAndInside(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := git.OpenLocal(t.Context(), filepath.Join(r.dir, ".git"), filepath.Join(t.TempDir(), "scratch"))
-	if err == nil || !strings.Contains(err.Error(), "is the inside of a .git directory: change to the clone's own files") {
+	if err == nil || !strings.Contains(err.Error(), "is inside a .git directory: change to the clone's working directory") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := git.OpenLocal(t.Context(), t.TempDir(), filepath.Join(t.TempDir(), "scratch")); !errors.Is(err, git.ErrNotClone) {

@@ -28,13 +28,13 @@ func (w *Worker) adoptAll(ctx context.Context, before []os.DirEntry) {
 		log := w.Log.With("run", job.Run.ID, "epoch", job.Run.Epoch, "project", job.Run.Project.Name)
 		run, err := w.Service.Run(ctx, job.Run.ID)
 		if err != nil || run.Epoch != job.Run.Epoch {
-			log.Error("an apply of before is not known as it is", "dir", e.Name(), "error", err)
+			log.Error("an earlier apply is not on record as running", "dir", e.Name(), "error", err)
 			continue
 		}
 		if err := w.Service.Renew(ctx, run); err != nil && !errors.Is(err, workflow.ErrStale) {
 			log.Error("renewing a lease", "error", err)
 		}
-		log.Info("an apply of before is adopted")
+		log.Info("adopted an apply from before the restart")
 		w.group.Go(func() { w.adopt(ctx, adopted(run, d), log) })
 	}
 }

@@ -40,7 +40,7 @@ func (r refusal) Error() string { return string(r) }
 func (r *runner) overlay() (err error) {
 	order := r.job.Run.Apply
 	if order == nil || order.Spent {
-		return refusal("The apply has no saved plan that may still be used.")
+		return refusal("The apply has no saved plan that can still be used.")
 	}
 	if _, err := dirName(order.PlanRun, 0); err != nil {
 		return err
@@ -49,13 +49,13 @@ func (r *runner) overlay() (err error) {
 	name := Artefacts{Dir: r.job.Artefacts}.file(order.PlanRun)
 	r.seal, r.artefact, err = unpackArtefact(name, r.secrets.Identity, f)
 	if errors.Is(err, fs.ErrNotExist) {
-		return refusal("The saved plan is not there any more. Plan again.")
+		return refusal("The saved plan no longer exists. Plan again.")
 	}
 	if err != nil {
 		return refusal(fmt.Sprintf("The saved plan cannot be used: %s. Plan again.", err))
 	}
 	if r.artefact != order.Artefact {
-		return refusal("The saved plan on the disk is not the one that was made: its digest differs. Plan again.")
+		return refusal("The saved plan on disk is not the one that was made: its digest differs. Plan again.")
 	}
 	return nil
 }
@@ -156,8 +156,8 @@ func (r *runner) erroredState(res *workflow.Result) (clean bool) {
 		return true
 	}
 	res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityError,
-		Summary: "The state could not be stored, nor kept encrypted",
-		Detail: fmt.Sprintf("It is left in the run's directory %s as %s: %s.",
+		Summary: "The state could not be stored, and could not be kept encrypted either",
+		Detail: fmt.Sprintf("It remains in the run's directory %s as %s: %s.",
 			filepath.Base(string(r.dir)), phrase.AndList(kind.Rescue), err)})
 	if res.ErroredState == "" {
 		res.ErroredState = filepath.Base(string(r.dir)) + "/work"

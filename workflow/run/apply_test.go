@@ -285,13 +285,13 @@ func TestApplyRefused(t *testing.T) {
 			write(t, filepath.Join(g.job.GitDir, "main.tf"), strings.ReplaceAll(localBackend, "OUTSIDE", g.outside)+`output "x" { value = 1 }`)
 			g.terraform(t, "init", "-no-color")
 			g.terraform(t, "apply", "-no-color", "-auto-approve")
-		}, "The state has moved since the plan was made (serial 0, now 1). Plan again."},
+		}, "The state has changed since the plan was made (serial 0, now 1). Plan again."},
 		{"state of another lineage", func(t *testing.T, g *ground) {
 			write(t, filepath.Join(g.outside, "terraform.tfstate"), `{"version":4,"terraform_version":"1.5.0","serial":0,"lineage":"other","outputs":{},"resources":[]}`)
-		}, "The state has moved since the plan was made (serial 0, now 0). Plan again."},
+		}, "The state has changed since the plan was made (serial 0, now 0). Plan again."},
 		{"another artefact", func(t *testing.T, g *ground) {
 			g.job.Run.Apply.Artefact = strings.Repeat("0", 64)
-		}, "The saved plan on the disk is not the one that was made: its digest differs. Plan again."},
+		}, "The saved plan on disk is not the one that was made: its digest differs. Plan again."},
 		{"broken artefact", func(t *testing.T, g *ground) {
 			name := filepath.Join(g.artefacts.Dir, g.job.Run.Apply.PlanRun+".age")
 			info, err := os.Stat(name)
@@ -306,13 +306,13 @@ func TestApplyRefused(t *testing.T) {
 			if err := g.artefacts.Remove(g.job.Run.Apply.PlanRun); err != nil {
 				t.Fatal(err)
 			}
-		}, "The saved plan is not there any more. Plan again."},
+		}, "The saved plan no longer exists. Plan again."},
 		{"another fingerprint", func(t *testing.T, g *ground) {
 			g.job.Run.Apply.Fingerprint = strings.Repeat("0", 64)
 		}, "The saved plan is not the one that was approved: its fingerprint differs. Plan again."},
 		{"a spent plan", func(t *testing.T, g *ground) {
 			g.job.Run.Apply.Spent = true
-		}, "The apply has no saved plan that may still be used."},
+		}, "The apply has no saved plan that can still be used."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

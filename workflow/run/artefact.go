@@ -189,7 +189,7 @@ func pack(t *tar.Writer, root *os.Root, out string, k workflow.Kept) error {
 			return err
 		}
 		if total += n; total > maxMade {
-			return &notKeptError{fmt.Sprintf("This plan cannot be applied: it made more than %d MB of files in its workspace (`%s` and others), and its apply would lack them.",
+			return &notKeptError{fmt.Sprintf("This plan cannot be applied: it made more than %d MB of files in its workspace (`%s` and others), which its apply would not have.",
 				maxMade>>20, name)}
 		}
 	}
@@ -230,7 +230,7 @@ func packMade(t *tar.Writer, root *os.Root, name string) (int64, error) {
 			return 0, err
 		}
 		if path.IsAbs(target) || !filepath.IsLocal(path.Join(path.Dir(name), target)) {
-			return 0, &notKeptError{fmt.Sprintf("This plan cannot be applied: it made the symlink `%s`, which leaves its workspace.", name)}
+			return 0, &notKeptError{fmt.Sprintf("This plan cannot be applied: it made the symlink `%s`, which leads out of its workspace.", name)}
 		}
 		h := header(madeEntry+name, 0o777, 0)
 		h.Typeflag, h.Linkname = tar.TypeSymlink, target

@@ -59,8 +59,8 @@ func TestArtefact(t *testing.T) {
 		t.Errorf("the same content has digests %s and %s, %v", first, second, err)
 	}
 	for made, want := range map[string]string{
-		"big":   "This plan cannot be applied: it made more than 64 MB of files in its workspace (`big` and others), and its apply would lack them.",
-		"a/out": "This plan cannot be applied: it made the symlink `a/out`, which leaves its workspace.",
+		"big":   "This plan cannot be applied: it made more than 64 MB of files in its workspace (`big` and others), which its apply would not have.",
+		"a/out": "This plan cannot be applied: it made the symlink `a/out`, which leads out of its workspace.",
 		"a":     "This plan cannot be applied: it made `a` in its workspace, which is not a file.",
 	} {
 		var no *notKeptError

@@ -39,7 +39,7 @@ func EnvFault(kinds workflow.Kinds, name string) string {
 	}
 	for _, s := range steers {
 		if name == s || strings.HasSuffix(s, "_") && strings.HasPrefix(name, s) {
-			return "would change what a run does, not what it may reach, and cannot be a credential"
+			return "would change how a run behaves, not what it may access, so it cannot be a credential"
 		}
 	}
 	return ""

@@ -31,7 +31,7 @@ func TestEnvFault(t *testing.T) {
 		t.Errorf("without an engine a variable of its own is refused: %s", got)
 	}
 	for _, name := range []string{"GIT_DIR", "GIT_CONFIG", "GIT_EXEC_PATH", "TF_CLI_ARGS_apply", "TF_LOG", "TF_LOG_PATH", "TF_WORKSPACE", "TF_REATTACH_PROVIDERS", "TERRAFORM_CONFIG", "LD_PRELOAD", "CARDEA_X"} {
-		if got := EnvFault(kinds, name); !strings.Contains(got, "change what a run does") {
+		if got := EnvFault(kinds, name); !strings.Contains(got, "change how a run behaves") {
 			t.Errorf("%s: got %q", name, got)
 		}
 	}

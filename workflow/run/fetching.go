@@ -179,7 +179,7 @@ func (f *fetching) grant(q question) Grant {
 	g, known := f.known[key]
 	switch {
 	case q.Action == "erase" && g.Token != "":
-		g = Grant{Why: fmt.Sprintf("GitHub did not accept the token for `%s` that it had just given out.", name), Passing: true}
+		g = Grant{Why: fmt.Sprintf("GitHub rejected the token for `%s` that it had just issued.", name), Passing: true}
 	case q.Action != "get" || known:
 		return g
 	default:
@@ -194,7 +194,7 @@ func (f *fetching) grant(q question) Grant {
 
 // askToken asks the server for a token, and hides it before anybody has it.
 func (r *runner) askToken(repo string) Grant {
-	gone := Grant{Why: "The server went away while modules were fetched.", Passing: true}
+	gone := Grant{Why: "The server stopped while modules were being fetched.", Passing: true}
 	if r.stop.ctx.Err() != nil || json.NewEncoder(r.conn).Encode(message{Ask: &repo}) != nil {
 		return gone
 	}
@@ -288,7 +288,7 @@ func withGitPairs(own map[string]string) (map[string]string, error) {
 	env, pairs := map[string]string{}, [][2]string{}
 	n, err := strconv.Atoi(cmp.Or(own[gitCount], "0"))
 	if err != nil || n < 0 || n > 1000 {
-		return nil, fmt.Errorf("%s is not a number of pairs", gitCount)
+		return nil, fmt.Errorf("%s is not the number of pairs", gitCount)
 	}
 	for i := range n {
 		pairs = append(pairs, [2]string{own[gitKey+strconv.Itoa(i)], own[gitValue+strconv.Itoa(i)]})
@@ -311,7 +311,7 @@ func addGitPairs(env map[string]string, pairs [][2]string) error {
 	}
 	n, err := strconv.Atoi(cmp.Or(env[gitCount], "0"))
 	if err != nil || n < 0 || n > 1000 {
-		return fmt.Errorf("%s is not a number of pairs", gitCount)
+		return fmt.Errorf("%s is not the number of pairs", gitCount)
 	}
 	for i, pair := range pairs {
 		env[gitKey+strconv.Itoa(n+i)], env[gitValue+strconv.Itoa(n+i)] = pair[0], pair[1]

@@ -207,7 +207,7 @@ func TestFetchingSaysWhatIsMissing(t *testing.T) {
 			[]run.Grant{{Why: "Later.", Passing: true}, {Why: "No y."}}, "Later. No y.", false},
 		{"refused by GitHub", `fill https github.example:8443 acme/x > got
 (echo protocol=https; echo host=github.example:8443; echo path=acme/x; echo username=x-access-token; grep ^password got; echo) | git credential reject; exit 1`,
-			[]run.Grant{{Token: moduleToken}}, "GitHub did not accept the token for `acme/x` that it had just given out.", true},
+			[]run.Grant{{Token: moduleToken}}, "GitHub rejected the token for `acme/x` that it had just issued.", true},
 		{"another fault", "exit 1", nil, "init: exit status 1", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -360,7 +360,7 @@ func Once(ctx context.Context, l *Launcher, job Job, secrets Secrets) (workflow.
 // as a file that is kept by now, or as anything else of that name, which only people look into.
 func (l *Launcher) mayClean(d files, p workflow.Project) error {
 	if _, known := l.Engines.Of(p); !known {
-		return fmt.Errorf("nobody knows what an apply of the engine %q leaves", p.Engine)
+		return fmt.Errorf("what an apply of the engine %q leaves behind is unknown", p.Engine)
 	}
 	for _, name := range d.rescues(p, l.Engines.KindOf(p)) {
 		switch _, err := os.Lstat(name); {

@@ -35,7 +35,7 @@ func (l *Launcher) tidy(ctx context.Context, before []os.DirEntry, log *slog.Log
 		held, err := lockHeld(d.lock())
 		switch {
 		case err == nil && held:
-			log.Info("interrupting a runner of before", "dir", e.Name())
+			log.Info("interrupting a runner from before the restart", "dir", e.Name())
 			err = signalRunner(d, syscall.SIGUSR1)
 		case err == nil:
 			err = l.clean(d)

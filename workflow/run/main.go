@@ -101,14 +101,14 @@ func (r *runner) open() error {
 		return fmt.Errorf("reading the job: %w", err)
 	}
 	if r.job.Protocol != protocol {
-		return fmt.Errorf("the job speaks protocol %d, this runner %d", r.job.Protocol, protocol)
+		return fmt.Errorf("the job uses protocol %d, but this runner uses %d", r.job.Protocol, protocol)
 	}
 	var err error
 	if r.lock, err = takeLock(r.dir.lock()); err != nil {
 		return err
 	}
 	if _, err := os.Lstat(r.dir.result()); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(errors.New("this run has a result already"), err)
+		return errors.Join(errors.New("this run already has a result"), err)
 	}
 	r.guard()
 	me, err := identityOf(os.Getpid())
@@ -282,7 +282,7 @@ func (r *runner) work() (res workflow.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(os.Stderr, "panic: %v\n%s", r.redact.Redact(fmt.Sprint(p)), debug.Stack())
-			res, err = workflow.Result{}, refusal(fmt.Sprintf("A fault of Cardea's own ended the run: %s.", r.redact.Redact(fmt.Sprint(p))))
+			res, err = workflow.Result{}, refusal(fmt.Sprintf("An internal error in Cardea ended the run: %s.", r.redact.Redact(fmt.Sprint(p))))
 		}
 		if err == nil {
 			return
@@ -354,7 +354,7 @@ func (r *runner) finish(res workflow.Result) error {
 		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: left.Error()})
 	}
 	if err := errors.Join(r.closeLog(), r.told.close()); err != nil {
-		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: "The log is not complete.", Detail: err.Error()})
+		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: "The log is incomplete.", Detail: err.Error()})
 	}
 	r.leaveHome()
 	for _, name := range r.dir.private() {
@@ -400,10 +400,10 @@ func (r *runner) settle(res workflow.Result, stopped workflow.Outcome, withdrawn
 		switch {
 		case withdrawn:
 			res.Outcome, res.Passing = workflow.OutcomeCancelled, false
-			res.Reason = "The " + what + " was not started: the server went away or withdrew it before it began."
+			res.Reason = "The " + what + " was not started: the server stopped or withdrew it first."
 		case stopped == workflow.OutcomeTimedOut && r.job.isApply():
 			res.Outcome, res.Passing = stopped, false
-			res.Reason = fmt.Sprintf("The apply was not started: its preparation took longer than %s.", phrase.InWords(r.job.PlanTimeout))
+			res.Reason = fmt.Sprintf("The apply was not started: preparing it took longer than %s.", phrase.InWords(r.job.PlanTimeout))
 		case stopped == workflow.OutcomeTimedOut:
 			res.Outcome, res.Passing = stopped, false
 			res.Reason = fmt.Sprintf("The plan took longer than %s and was stopped.", phrase.InWords(r.job.PlanTimeout))

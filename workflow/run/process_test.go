@@ -177,7 +177,7 @@ func TestDeaths(t *testing.T) {
 	}{
 		{"tool fails", "-", "exit 1", workflow.OutcomeFailed, "plan: exit status 1"},
 		{"tool crashes", "-", "kill -SEGV $$", workflow.OutcomeFailed, "plan: signal: segmentation fault"},
-		{"engine panics", "panic", "", workflow.OutcomeFailed, "A fault of Cardea's own ended the run: *** in a panic."},
+		{"engine panics", "panic", "", workflow.OutcomeFailed, "An internal error in Cardea ended the run: *** in a panic."},
 		{"runner exits", "exit", "", workflow.OutcomeLost, "The runner died without a result (exit status 3)."},
 		{"runner is killed", "-", strings.ReplaceAll("sleep MARKER & (sleep MARKER &); kill -KILL $PPID; sleep MARKER", "MARKER", marker(6)), workflow.OutcomeLost, "The runner died without a result (signal: killed)."},
 		{"signals of a dying session", "-", "kill -HUP $PPID; kill -TERM $PPID; kill -PIPE $PPID; kill -INT $PPID; sleep 0.2", workflow.OutcomeSucceeded, ""},
@@ -378,7 +378,7 @@ func TestOneRunnerForARun(t *testing.T) {
 	p.Refuse()
 	wantNotStarted(t, p)
 	out, err = exec.Command(os.Args[0], "runner", p.Dir()).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "has a result already") {
+	if err == nil || !strings.Contains(string(out), "already has a result") {
 		t.Errorf("got %v, %q, want a refusal", err, out)
 	}
 }

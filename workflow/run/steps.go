@@ -170,13 +170,13 @@ func (t *taking) take() error {
 	how := t.await(cmd)
 	left := t.family.endSince(before)
 	if !out.wait(stepKill) && left == nil {
-		left = errors.New("something holds its output open")
+		left = errors.New("something keeps its output open")
 	}
 	switch {
 	case how != "":
 		return t.fault(how)
 	case left != nil:
-		return t.fault("left something that could not be ended: " + left.Error())
+		return t.fault("left a process that could not be ended: " + left.Error())
 	case t.step.Set != "":
 		return t.set()
 	}
@@ -236,11 +236,11 @@ func notStarted(program string, err error) string {
 	case errors.Is(err, exec.ErrNotFound):
 		return "the server has no program " + name + " in its PATH"
 	case errors.Is(err, fs.ErrNotExist):
-		return name + " is not there, or names an interpreter that is not"
+		return name + " does not exist, or its interpreter does not"
 	case errors.Is(err, fs.ErrPermission):
-		return name + " may not be run: it has no execute permission"
+		return name + " has no execute permission"
 	case errors.Is(err, syscall.ENOEXEC):
-		return name + " is not a program, and has no line like #!/bin/sh"
+		return name + " is not a program and has no #! line like #!/bin/sh"
 	}
 	return err.Error()
 }

@@ -39,7 +39,7 @@ func (p *Process) converse(conn *os.File, secrets Secrets) (ready message, ok bo
 		case m.Fetched:
 			t.end(secrets.Fetch.Revoke)
 		case m.Ask != nil:
-			g := Grant{Why: fmt.Sprintf("Modules come from more than %d private repositories, and one run gets no more tokens.", maxAsked)}
+			g := Grant{Why: fmt.Sprintf("Modules come from more than %d private repositories, which is the limit for one run.", maxAsked)}
 			if t.asked++; secrets.Fetch.Ask != nil && t.asked <= maxAsked {
 				g = secrets.Fetch.Ask(*m.Ask)
 			}

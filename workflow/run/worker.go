@@ -162,7 +162,7 @@ func (w *Worker) runOne(ctx context.Context, run workflow.Run) {
 	log.Info("run started", "attempt", run.Attempts)
 	res, waits, left := w.launch(ctx, run, log)
 	if left {
-		log.Info("apply goes on without the server")
+		log.Info("apply continues without the server")
 		return
 	}
 	w.conclude(run, res, decide(run, res, waits, ctx.Err() != nil), log)
@@ -245,7 +245,7 @@ func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger)
 	}
 	if err != nil {
 		log.Error("letting a run begin", "error", err)
-		return failed("The server could not let the run begin. The server's log says why.", true), "", false
+		return failed("The server could not start the run. The server's log says why.", true), "", false
 	}
 	return res, "", false
 }
@@ -256,7 +256,7 @@ func refused(run workflow.Run, res workflow.Result) workflow.Result {
 		return res // it does not prove that it did nothing
 	}
 	res.Run, res.Epoch, res.Outcome = run.ID, run.Epoch, workflow.OutcomeRefused
-	res.Reason = "The apply was not allowed to begin."
+	res.Reason = "The apply was not allowed to start."
 	return res
 }
 
@@ -265,7 +265,7 @@ func (w *Worker) artefacts(job *Job, secrets *Secrets) (why string) {
 	job.Recipient, job.Artefacts = w.recipient(), w.Artefacts.Dir
 	if job.isApply() {
 		if job.Recipient == "" || w.Authorise == nil {
-			return "This server applies nothing: it keeps no saved plans."
+			return "This server cannot apply: it keeps no saved plans."
 		}
 		secrets.Identity = w.Artefacts.Identity.String()
 	}
@@ -307,7 +307,7 @@ func (w *Worker) accompany(ctx context.Context, run workflow.Run, p *Process) (w
 }
 
 // errLeft says that an apply that has begun goes on while the worker stops.
-var errLeft = errors.New("the apply outlives the worker")
+var errLeft = errors.New("the apply continues after the worker stops")
 
 // await waits for a process's result. An apply that has begun is left alone when ctx is done.
 func (w *Worker) await(ctx context.Context, p *Process) (res workflow.Result, left bool) {
@@ -474,7 +474,7 @@ func (w *Worker) diskTooFull() string {
 	free, err := freeBytes(w.Launcher.Runs)
 	if err != nil {
 		w.Log.Error("reading the free disk space", "error", err)
-		return "The free disk space of the server could not be read."
+		return "The server's free disk space could not be read."
 	}
 	if free < w.DiskFloor {
 		return fmt.Sprintf("The server's disk has only %d MB free, and a run needs %d MB.", free/1_000_000, w.DiskFloor/1_000_000)

@@ -48,7 +48,7 @@ func (e *Engine) Apply(ctx context.Context, job workflow.ApplyJob) (workflow.Res
 			res.Outcome = workflow.OutcomeUnknown
 		}
 	case err != nil && a.began:
-		res = workflow.Result{Outcome: workflow.OutcomeUnknown, Reason: "A fault of Cardea's own hid how the apply ended: " + err.Error() + "."}
+		res = workflow.Result{Outcome: workflow.OutcomeUnknown, Reason: "Because of an internal error in Cardea, the outcome of the apply is unknown: " + err.Error() + "."}
 	case err != nil:
 		return workflow.Result{}, fmt.Errorf("applying %s: %w", job.Project.Name, err)
 	}
@@ -102,7 +102,7 @@ func (a *applying) chooseTool() error {
 	if err != nil {
 		var f *failure
 		if errors.As(err, &f) {
-			return failed("The plan was made with %s %s, which is not there now. %s", a.seal.Tool, a.seal.Version, f.reason)
+			return failed("The plan was made with %s %s, which is no longer available. %s", a.seal.Tool, a.seal.Version, f.reason)
 		}
 		return err
 	}
@@ -140,7 +140,7 @@ func (a *applying) init() error {
 		return err
 	}
 	if why := a.fetched.Differs(a.seal.Fetched); why != "" {
-		return failed("What init fetched is not what the plan was made with: %s. Plan again, and name modules by an unchanging version.", why)
+		return failed("What init fetched differs from what the plan was made with: %s. Plan again, and pin modules to versions that cannot change.", why)
 	}
 	return nil
 }
@@ -183,11 +183,11 @@ func (a *applying) ready() error {
 	}
 	if a.order.Ready != nil {
 		if err := a.order.Ready(a.ctx, now.StateVersion); err != nil {
-			return &failure{reason: "The apply was not begun: " + err.Error() + "."}
+			return &failure{reason: "The apply did not start: " + err.Error() + "."}
 		}
 	}
 	if !now.Same(a.order.State) || !now.Same(a.before.StateVersion) {
-		return failed("The state has moved since the plan was made (%s, now %s). Plan again.", a.order.State.Version.Words(), now.Version.Text())
+		return failed("The state has changed since the plan was made (%s, now %s). Plan again.", a.order.State.Version.Words(), now.Version.Text())
 	}
 	if err := os.Remove(a.errored()); err != nil && !errors.Is(err, os.ErrNotExist) { // one that a plan made is none
 		return err
@@ -230,7 +230,7 @@ func (a *applying) apply() error {
 		a.crashed = status.Signaled() || exit.ExitCode() != 1 // apply exits 0 or 1; all else is a crash
 	}
 	if stale(a.output.errors()) {
-		return failed("Saved plan is stale: the state has moved since the plan was made. Nothing was applied. Plan again.")
+		return failed("Saved plan is stale: the state has changed since the plan was made. Nothing was applied. Plan again.")
 	}
 	return a.commandFailed("apply", err)
 }

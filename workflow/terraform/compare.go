@@ -26,15 +26,15 @@ func (p *planning) sameTool() error {
 	x := p.expected
 	switch {
 	case x.Tool != "" && x.Tool != p.tool.name:
-		return differs("%s runs, and the files were read as %s reads them", tfconfig.ToolTitle(p.tool.name), tfconfig.ToolTitle(x.Tool))
+		return differs("%s is running, but Cardea read the files as %s would", tfconfig.ToolTitle(p.tool.name), tfconfig.ToolTitle(x.Tool))
 	case x.OfTofu && p.tool.name == tfconfig.Tofu && p.tool.version.Core().LessThan(version.Must(version.NewVersion("1.8.0"))):
-		return differs("OpenTofu %s does not read `*.tofu` files, 1.8.0 is the first that does", p.tool.version)
+		return differs("OpenTofu %s does not read `*.tofu` files; it needs 1.8.0 or newer", p.tool.version)
 	}
 	return nil
 }
 
 func differs(format string, args ...any) error {
-	return failed("The tool reads these files otherwise than Cardea did: %s. Nothing is planned or applied from files that can be read in two ways.", fmt.Sprintf(format, args...))
+	return failed("The tool reads these files differently from Cardea: %s. To be safe, nothing is planned or applied.", fmt.Sprintf(format, args...))
 }
 
 // compare holds what init made against what was read.
@@ -139,7 +139,7 @@ func (l modulesLook) installed(key string) error {
 	place := l.places[key]
 	if key == "" {
 		if _, ok := l.read[place]; !ok {
-			return differs("it runs in `%s`, which was not read", place)
+			return differs("it runs in `%s`, which Cardea did not read", place)
 		}
 		return nil
 	}
@@ -152,7 +152,7 @@ func (l modulesLook) installed(key string) error {
 		if _, read := l.read[place]; strings.HasPrefix(key, "test.") && (read || place == inFetched) {
 			return nil
 		}
-		return differs("module `%s` is installed, and no call of it was read", key)
+		return differs("module `%s` is installed, but Cardea found no call to it", key)
 	}
 	if from == inFetched {
 		if place != inFetched {
@@ -167,26 +167,26 @@ func (l modulesLook) installed(key string) error {
 	c, ok := calls[name]
 	switch {
 	case !ok:
-		return differs("`%s` calls a module `%s`, which was not read", from, name)
+		return differs("`%s` calls a module `%s`, which Cardea did not find", from, name)
 	case c.Computed && !l.evaluates:
-		return differs("the source of module `%s` of `%s` is computed, and Terraform takes it as it is written", name, from)
+		return differs("the source of module `%s` of `%s` is computed, but Terraform takes it literally", name, from)
 	case c.Computed:
 		want, known := l.early[key]
 		if !known || l.leads(want, place) {
 			return nil
 		}
-		return failed("The source of module `%s` of `%s` is computed. By the code and the project's var files it is %s, but in this run it is %s. "+
-			"Give the variables that it is made from in a var file of the project: a variable of the environment (`TF_VAR_…`) cannot be seen when Cardea reads the files.",
+		return failed("The source of module `%s` of `%s` is computed. From the code and the project's var files it is %s, but in this run it is %s. "+
+			"Set the variables it uses in one of the project's var files: Cardea cannot see environment variables (`TF_VAR_…`) when it reads the files.",
 			name, from, sourceWords(want), sourceWords(place))
 	case c.Dir == "" && place != inFetched:
-		return differs("module `%s` of `%s` is `%s`, and was read as one that is fetched", name, from, place)
+		return differs("module `%s` of `%s` is `%s`, but Cardea read it as one that is fetched", name, from, place)
 	case c.Dir != "" && place == inFetched:
-		return differs("module `%s` of `%s` is fetched, and was read as `%s`", name, from, c.Dir)
+		return differs("module `%s` of `%s` is fetched, but Cardea read it as `%s`", name, from, c.Dir)
 	case c.Dir == "":
 		return nil
 	}
 	if !l.leads(c.Dir, place) {
-		return differs("module `%s` of `%s` is `%s`, and was read as `%s`", name, from, place, c.Dir)
+		return differs("module `%s` of `%s` is `%s`, but Cardea read it as `%s`", name, from, place, c.Dir)
 	}
 	return nil
 }
@@ -228,7 +228,7 @@ func (p *planning) sameBackend() error {
 	}
 	x, is := p.expected, file.Backend
 	if is.Type != x.Backend {
-		return differs("its backend is %s, and was read as %s", typed(is.Type), typed(x.Backend))
+		return differs("its backend is %s, but Cardea read it as %s", typed(is.Type), typed(x.Backend))
 	}
 	attributes := map[string]string{}
 	for name, value := range is.Config {
@@ -243,10 +243,10 @@ func (p *planning) sameBackend() error {
 			continue
 		}
 		if x.Evaluated {
-			return failed("The backend's `%s`, which says where the state is, is not what it is by the code and the project's var files. "+
-				"Give the variables that the backend is made from in a var file of the project: a variable of the environment (`TF_VAR_…`) cannot be seen when Cardea reads the files.", name)
+			return failed("The backend's `%s`, which determines where the state is, differs from what the code and the project's var files say. "+
+				"Set the variables the backend uses in one of the project's var files: Cardea cannot see environment variables (`TF_VAR_…`) when it reads the files.", name)
 		}
-		return differs("the backend's `%s`, which says where the state is, is another one", name)
+		return differs("the backend's `%s`, which determines where the state is, differs", name)
 	}
 	return nil
 }
@@ -281,7 +281,7 @@ func (p *planning) sameProviders() error {
 	for _, source := range p.expected.Providers {
 		address := p.providerAddress(source)
 		if _, ok := locked[address]; !ok && !strings.HasPrefix(address, "terraform.io/builtin/") {
-			return differs("the provider `%s` is required, and %s init did not choose one", source, p.tool.name)
+			return differs("the provider `%s` is required, but %s init did not select one", source, p.tool.name)
 		}
 	}
 	return nil

@@ -36,21 +36,21 @@ func TestCompare(t *testing.T) {
 			calls(x, "app", tfconfig.ModuleCall{Name: "a", Computed: true}, l)
 			x.Calls = append(x.Calls[:1], x.Calls[2:]...) // what it calls was not looked at
 		}},
-		{"a call that was not read", "`app` calls a module `a`, which was not read", func(x *tfconfig.Expected) { calls(x, "app", l) }},
-		{"a call in a module that was not read", "`m` calls a module `sub`, which was not read", func(x *tfconfig.Expected) { calls(x, "m") }},
+		{"a call that was not read", "`app` calls a module `a`, which Cardea did not find", func(x *tfconfig.Expected) { calls(x, "app", l) }},
+		{"a call in a module that was not read", "`m` calls a module `sub`, which Cardea did not find", func(x *tfconfig.Expected) { calls(x, "m") }},
 		{"a call that is not there", "module `b` of `m/sub` is not installed", func(x *tfconfig.Expected) { calls(x, "m/sub", tfconfig.ModuleCall{Name: "b", Dir: "other"}) }},
-		{"another directory", "module `a` of `app` is `m`, and was read as `other`", func(x *tfconfig.Expected) { calls(x, "app", tfconfig.ModuleCall{Name: "a", Dir: "other"}, l) }},
-		{"read as fetched", "module `a` of `app` is `m`, and was read as one that is fetched", func(x *tfconfig.Expected) { calls(x, "app", tfconfig.ModuleCall{Name: "a"}, l) }},
-		{"another project", "it runs in `app`, which was not read", func(x *tfconfig.Expected) { x.Calls[0].Dir = "other" }},
-		{"nothing was read", "it runs in `app`, which was not read", func(x *tfconfig.Expected) { *x = tfconfig.Expected{} }},
-		{"another backend", "its backend is `local`, and was read as `s3`", func(x *tfconfig.Expected) { x.Backend = "s3" }},
-		{"no backend", "its backend is `local`, and was read as none", func(x *tfconfig.Expected) { x.Backend = "" }},
-		{"another state", "the backend's `path`, which says where the state is, is another one", func(x *tfconfig.Expected) { x.State["path"] = tfconfig.Hash("path", "/x") }},
+		{"another directory", "module `a` of `app` is `m`, but Cardea read it as `other`", func(x *tfconfig.Expected) { calls(x, "app", tfconfig.ModuleCall{Name: "a", Dir: "other"}, l) }},
+		{"read as fetched", "module `a` of `app` is `m`, but Cardea read it as one that is fetched", func(x *tfconfig.Expected) { calls(x, "app", tfconfig.ModuleCall{Name: "a"}, l) }},
+		{"another project", "it runs in `app`, which Cardea did not read", func(x *tfconfig.Expected) { x.Calls[0].Dir = "other" }},
+		{"nothing was read", "it runs in `app`, which Cardea did not read", func(x *tfconfig.Expected) { *x = tfconfig.Expected{} }},
+		{"another backend", "its backend is `local`, but Cardea read it as `s3`", func(x *tfconfig.Expected) { x.Backend = "s3" }},
+		{"no backend", "its backend is `local`, but Cardea read it as none", func(x *tfconfig.Expected) { x.Backend = "" }},
+		{"another state", "the backend's `path`, which determines where the state is, differs", func(x *tfconfig.Expected) { x.State["path"] = tfconfig.Hash("path", "/x") }},
 		{"a name of the state that was not read", "the backend's `workspace_dir`", func(x *tfconfig.Expected) { delete(x.State, "workspace_dir") }},
 		{"a computed name of the state", "", func(x *tfconfig.Expected) { delete(x.State, "path"); x.Partial = true }},
-		{"another tool", "Terraform runs, and the files were read as OpenTofu reads them", func(x *tfconfig.Expected) { x.Tool = tfconfig.Tofu }},
+		{"another tool", "Terraform is running, but Cardea read the files as OpenTofu would", func(x *tfconfig.Expected) { x.Tool = tfconfig.Tofu }},
 		{"a provider that is not there", "the provider `acme/none` is required", func(x *tfconfig.Expected) { x.Providers = []string{"acme/none"} }},
-		{"a test's module that was not read", "module `test.test.x` is installed, and no call of it was read", func(x *tfconfig.Expected) { x.Calls = x.Calls[:len(x.Calls)-1] }},
+		{"a test's module that was not read", "module `test.test.x` is installed, but Cardea found no call to it", func(x *tfconfig.Expected) { x.Calls = x.Calls[:len(x.Calls)-1] }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -73,7 +73,7 @@ func (r toolRequest) install(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	if info, err := os.Stat(path); err == nil {
-		r.say("Downloaded %s, checksum and signature verified: the program has %s.", what, phrase.Bytes(info.Size()))
+		r.say("Downloaded %s, checksum and signature verified; program size: %s.", what, phrase.Bytes(info.Size()))
 	}
 	return path, nil
 }

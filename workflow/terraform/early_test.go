@@ -21,7 +21,7 @@ func TestEarlyEvaluation(t *testing.T) {
 	files := map[string]string{"app/main.tofu": main, "app/prod.tfvars": "env = \"prod\"\nother = { a = 1 }\n", "app/it's a \"b\\c.tfvars": "env = \"dev\"\n",
 		"mods/prod/m.tf":    "variable \"inner\" {}\nmodule \"inner\" {\n  source = \"./${var.inner}\"\n}\n",
 		"mods/prod/in/m.tf": "resource \"terraform_data\" \"prod\" {}\n", "mods/dev/m.tf": "variable \"inner\" {}\nresource \"terraform_data\" \"dev\" {}\n"}
-	const wayOut = "Give the variables that it is made from in a var file of the project"
+	const wayOut = "Set the variables it uses in one of the project's var files"
 	for _, tt := range []struct {
 		name    string
 		files   map[string]string
@@ -37,9 +37,9 @@ func TestEarlyEvaluation(t *testing.T) {
 		{name: "the environment alone", env: "TF_VAR_env=prod", want: "module.m.module.inner.terraform_data.prod"},
 		{name: "the environment against a var file", varFile: "prod.tfvars", env: "TF_VAR_env=dev", want: "module.m.module.inner.terraform_data.prod"},
 		{name: "the environment against a default", files: map[string]string{"app/main.tofu": strings.Replace(strings.Replace(main, "type = string", "default = \"prod\"", 1), "${var.env}.tfstate", "x.tfstate", 1)},
-			env: "TF_VAR_env=dev", want: "The source of module `m` of `app` is computed. By the code and the project's var files it is `mods/prod`, but in this run it is `mods/dev`. " + wayOut},
+			env: "TF_VAR_env=dev", want: "The source of module `m` of `app` is computed. From the code and the project's var files it is `mods/prod`, but in this run it is `mods/dev`. " + wayOut},
 		{name: "the environment against a backend's default", files: map[string]string{"app/main.tofu": strings.Replace(strings.Replace(main, "type = string", "default = \"prod\"", 1), "../mods/${var.env}", "../mods/dev", 1)},
-			env: "TF_VAR_env=dev", want: "The backend's `path`, which says where the state is, is not what it is by the code"},
+			env: "TF_VAR_env=dev", want: "The backend's `path`, which determines where the state is, differs from what the code"},
 		{name: "encryption", varFile: "prod.tfvars", want: "module.m.module.inner.terraform_data.prod", files: map[string]string{"app/prod.tfvars": "env = \"prod\"\nphrase = \"a long passphrase of sixteen\"\n",
 			"app/e.tofu": "variable \"phrase\" {\n  sensitive = true\n}\nterraform {\n  encryption {\n    key_provider \"pbkdf2\" \"k\" {\n      passphrase = var.phrase\n    }\n    method \"aes_gcm\" \"m\" {\n      keys = key_provider.pbkdf2.k\n    }\n    state {\n      method = method.aes_gcm.m\n    }\n  }\n}\n"}},
 		{name: "nothing says", want: "tofu init: "},

@@ -170,7 +170,7 @@ func (p *planning) varFilesBefore(command string, point workflow.Point) error {
 		if info, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(f))); err == nil && !info.IsDir() {
 			continue
 		}
-		return failed("`var_files` of its entry names %s, which is not there when `%s %s` needs it: neither the repository has it, "+
+		return failed("`var_files` of its entry names %s, which does not exist when `%s %s` needs it: neither the repository has it, "+
 			"nor did a step up to `%s` of the server's workflow make it.", phrase.Name(path.Join(p.job.Project.Dir, f)), p.tool.name, command, point)
 	}
 	return nil
@@ -219,7 +219,7 @@ func (p *planning) lockMend() string {
 	if strings.ContainsAny(dir, " '\"$\\`;&|<>()*?[]") {
 		dir = quoteShell(dir)
 	}
-	return fmt.Sprintf("Run `%s -chdir=%s providers lock -platform=%s` (and one -platform for each other machine it is used on) and commit the result.", p.tool.name, dir, platform())
+	return fmt.Sprintf("Run `%s -chdir=%s providers lock -platform=%s` (with one more -platform for each other platform you use) and commit the result.", p.tool.name, dir, platform())
 }
 
 // lockDifference names what init changed.
@@ -231,16 +231,16 @@ func lockDifference(before, after []byte) string {
 		was, ok := old[address]
 		switch {
 		case !ok:
-			out = append(out, address+" is missing in it")
+			out = append(out, address+" is missing from it")
 		case was.Version != now[address].Version:
-			out = append(out, fmt.Sprintf("%s is locked at %s, init chose %s", address, was.Version, now[address].Version))
+			out = append(out, fmt.Sprintf("%s is locked at %s, but init chose %s", address, was.Version, now[address].Version))
 		case !slices.Equal(was.Hashes, now[address].Hashes):
 			out = append(out, address+" lacks a checksum for "+platform())
 		}
 	}
 	for _, address := range slices.Sorted(maps.Keys(old)) {
 		if _, ok := now[address]; !ok {
-			out = append(out, address+" is not used any more")
+			out = append(out, address+" is no longer used")
 		}
 	}
 	if len(out) == 0 {

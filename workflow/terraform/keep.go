@@ -35,7 +35,7 @@ func (p *planning) keep() error {
 		return nil
 	}
 	if _, err := savedState(p.saved()); err != nil {
-		p.plan.Notes = append(p.plan.Notes, "This plan cannot be applied: its saved form does not say which state it was made from.")
+		p.plan.Notes = append(p.plan.Notes, "This plan cannot be applied: the saved plan does not say which state it was made from.")
 		return nil
 	}
 	s := seal{Tool: p.tool.name, Version: p.tool.version.String(), Fetched: p.fetched, Said: slices.Sorted(maps.Keys(p.said))}

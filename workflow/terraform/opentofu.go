@@ -79,7 +79,7 @@ func (r toolRequest) installTofu(ctx context.Context, dir string) (string, error
 	if err := os.Remove(file); err != nil {
 		return "", err
 	}
-	r.say("Downloaded OpenTofu %s, checksum and signature verified: the archive has %s.", v, phrase.Bytes(size))
+	r.say("Downloaded OpenTofu %s, checksum and signature verified; archive size: %s.", v, phrase.Bytes(size))
 	return program, nil
 }
 
@@ -87,7 +87,7 @@ func (r toolRequest) installTofu(ctx context.Context, dir string) (string, error
 func (r toolRequest) newestTofu(ctx context.Context, index string) (*version.Version, error) {
 	data, err := fetch(ctx, index, maxIndex)
 	if err != nil {
-		return nil, fmt.Errorf("the list of OpenTofu's versions: %w", err)
+		return nil, fmt.Errorf("the list of OpenTofu versions: %w", err)
 	}
 	var list struct {
 		Versions []struct {
@@ -95,7 +95,7 @@ func (r toolRequest) newestTofu(ctx context.Context, index string) (*version.Ver
 		} `json:"versions"`
 	}
 	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, fmt.Errorf("the list of OpenTofu's versions at %s cannot be read: %w", index, err)
+		return nil, fmt.Errorf("the list of OpenTofu versions at %s cannot be read: %w", index, err)
 	}
 	var newest *version.Version
 	for _, listed := range list.Versions {
@@ -105,7 +105,7 @@ func (r toolRequest) newestTofu(ctx context.Context, index string) (*version.Ver
 		}
 	}
 	if newest == nil {
-		return nil, fmt.Errorf("none of the %d versions of OpenTofu listed at %s fits", len(list.Versions), index)
+		return nil, fmt.Errorf("none of the %d versions of OpenTofu listed at %s matches", len(list.Versions), index)
 	}
 	return newest, nil
 }
@@ -132,7 +132,7 @@ func signedSum(ctx context.Context, key, release, file string) (string, error) {
 			return words[0], nil
 		}
 	}
-	return "", fmt.Errorf("this release has no %s: it is not built for %s", file, platform())
+	return "", fmt.Errorf("this release has no %s: there is no build for %s", file, platform())
 }
 
 // get asks for something on the web.

@@ -150,7 +150,7 @@ func TestDownloadOpenTofu(t *testing.T) {
 		{name: "the newest", want: "1.10.6"},
 		{name: "the newest that fits", require: "~> 1.9.0", want: "1.9.4"},
 		{name: "no version fits", require: "~> 1.4.0", want: "none of the 5 versions of OpenTofu listed at http://"},
-		{name: "no such version", version: "1.8.0", want: "Downloading it did not work: OpenTofu 1.8.0: http://"},
+		{name: "no such version", version: "1.8.0", want: "Downloading it failed: OpenTofu 1.8.0: http://"},
 		{name: "another signature", version: "1.10.6", want: "its list of checksums is not signed with OpenTofu's release key",
 			spoil: func(s *releaseServer) {
 				s.sign("1.10.6", string(s.files[s.name("1.10.6", "SHA256SUMS")]), stranger)
@@ -178,7 +178,7 @@ func TestDownloadOpenTofu(t *testing.T) {
 				s.files[s.name("1.10.6", platform()+".zip")] = []byte("nothing")
 				s.sign("1.10.6", fmt.Sprintf("%x  tofu_1.10.6_%s.zip\n", sha256.Sum256([]byte("nothing")), platform()), s.signer)
 			}},
-		{name: "not for this platform", version: "1.10.6", want: "it is not built for " + platform() + ".",
+		{name: "not for this platform", version: "1.10.6", want: "there is no build for " + platform() + ".",
 			spoil: func(s *releaseServer) { s.sign("1.10.6", "00  tofu_1.10.6_plan9_mips.zip\n", s.signer) }},
 		{name: "a program of another version", version: "1.9.3", want: "the download is version 1.9.2"},
 		{name: "a list that is none", want: "cannot be read", spoil: func(s *releaseServer) { s.files["/api.json"] = []byte("<html>") }},
@@ -213,7 +213,7 @@ func TestDownloadOpenTofu(t *testing.T) {
 			if files := left(t, filepath.Join(r.tools.Dir, "tofu")); files != tt.want+"/tofu" {
 				t.Errorf("got %s, want the program alone", files)
 			}
-			if text := log.String(); !strings.Contains(text, "Downloading OpenTofu "+tt.want+": http://") || !strings.Contains(text, "checksum and signature verified: the archive has ") {
+			if text := log.String(); !strings.Contains(text, "Downloading OpenTofu "+tt.want+": http://") || !strings.Contains(text, "checksum and signature verified; archive size: ") {
 				t.Errorf("the log says %q", text)
 			}
 		})

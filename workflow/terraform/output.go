@@ -169,7 +169,7 @@ func (m *messages) end() {
 			begin = strings.ToValidUTF8(begin[:cutText], "")
 		}
 		m.unsaid = begin
-		m.say(fmt.Sprintf("%s\n[... this message of %d bytes could not be read to its end ...]\n", begin, max(dropped, len(line))))
+		m.say(fmt.Sprintf("%s\n[... this message of %d bytes could not be read completely ...]\n", begin, max(dropped, len(line))))
 		return
 	}
 	m.text(line)

@@ -301,7 +301,7 @@ func TestOutputBounds(t *testing.T) {
 		t.Errorf("the log has %d bytes, want all %d", log.Len(), want)
 	}
 	end := log.String()[log.Len()-200:]
-	if !strings.Contains(end, " bytes could not be read to its end ...]\nafter it\nno end") {
+	if !strings.Contains(end, " bytes could not be read completely ...]\nafter it\nno end") {
 		t.Errorf("the log ends with %q", end)
 	}
 }

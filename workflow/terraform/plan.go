@@ -111,7 +111,7 @@ func (p *planning) run() error {
 		return err
 	}
 	if p.tool.because != "" {
-		p.notes = append(p.notes, fmt.Sprintf("It is planned with %s %s, %s.", title(p.tool.name), p.tool.version, p.tool.because))
+		p.notes = append(p.notes, fmt.Sprintf("Planned with %s %s, %s.", title(p.tool.name), p.tool.version, p.tool.because))
 	}
 	if err := errors.Join(p.giveVarFiles(), p.start()); err != nil {
 		return err
@@ -190,7 +190,7 @@ func (p *planning) ready() error {
 		return nil
 	}
 	if err := p.job.Ready(p.ctx); err != nil {
-		return &failure{reason: "The plan was not begun: " + err.Error() + ".", notStarted: true}
+		return &failure{reason: "The plan did not start: " + err.Error() + ".", notStarted: true}
 	}
 	return nil
 }
@@ -204,7 +204,7 @@ func (p *planning) selectWorkspace() error {
 		return nil // the data directory is fresh
 	}
 	if strings.HasPrefix(name, "-") {
-		return failed("The Terraform workspace %q cannot be: its name begins with a dash.", name) // it would be read as an option
+		return failed("The Terraform workspace name %q is not valid: it begins with a dash.", name) // it would be read as an option
 	}
 	err := p.step("workspace select "+name, func() error { return p.tf.WorkspaceSelect(p.uncancelled, name) })
 	if err == nil {
@@ -333,7 +333,7 @@ func (p *planning) inWords() error {
 		return err
 	})
 	if err != nil {
-		p.output.note("The plan could not be shown in words; its changes are on the page of this run.")
+		p.output.note("The plan's text could not be shown; its changes are on this run's page.")
 	}
 	return nil
 }
@@ -344,7 +344,7 @@ func (p *planning) wholeTree() error {
 	if len(p.plan.Hidden) == 0 || p.job.Whole == nil || p.whole {
 		return nil
 	}
-	if err := p.complete("The plan has effects that its changes do not show: it is made again in the whole tree."); err != nil {
+	if err := p.complete("The plan has effects that its changes do not show: planning again with the whole tree."); err != nil {
 		return err
 	}
 	return p.makePlan()
@@ -359,7 +359,7 @@ func (p *planning) inPart(step func() error) func() error {
 		if p.job.Whole == nil || p.whole || p.ctx.Err() != nil || !errors.As(err, &f) || f.passing {
 			return err
 		}
-		if err := p.complete("It failed where the workspace holds a part of the tree: it is tried again in the whole tree."); err != nil {
+		if err := p.complete("The plan failed with only part of the tree in the workspace: trying again with the whole tree."); err != nil {
 			return err
 		}
 		return step()
@@ -433,11 +433,11 @@ func (p *planning) died(how string) error {
 func signalSentence(command string, s syscall.Signal) string {
 	switch s {
 	case syscall.SIGKILL:
-		return "was killed during " + command + " (SIGKILL): most likely the machine or its memory limit ran out of memory"
+		return "was killed during " + command + " (SIGKILL): most likely it ran out of memory"
 	case syscall.SIGINT, syscall.SIGTERM:
 		return "was interrupted during " + command
 	}
-	return fmt.Sprintf("died during %s of signal %d (%s)", command, int(s), s)
+	return fmt.Sprintf("was killed by signal %d (%s) during %s", int(s), s, command)
 }
 
 func platform() string { return runtime.GOOS + "_" + runtime.GOARCH }

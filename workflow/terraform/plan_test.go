@@ -103,16 +103,16 @@ resource "terraform_data" "b" { input = 2 }
 `}, reason: "terraform plan: Resource precondition failed (app/main.tf line 5).", position: workflow.Position{File: "app/main.tf", Line: 5}},
 		{name: "no such Terraform workspace", project: workflow.Project{Variant: "blue"},
 			reason: "The Terraform workspace \"blue\" does not exist. Create it with `terraform workspace new blue`, or allow it with `create_workspace: true` in the server's rules."},
-		{name: "no such var file", project: workflow.Project{Settings: tfconfig.Settings{VarFiles: []string{"nope.tfvars"}}.JSON()}, reason: "`var_files` of its entry names `app/nope.tfvars`, which is not there when `terraform plan` needs it: " +
-			"neither the repository has it, nor did a step up to `before_plan` of the server's workflow make it."},
-		{name: "a Terraform workspace that is an option", project: workflow.Project{Variant: "-or-create"}, reason: `The Terraform workspace "-or-create" cannot be: its name begins with a dash.`},
+		{name: "no such var file", project: workflow.Project{Settings: tfconfig.Settings{VarFiles: []string{"nope.tfvars"}}.JSON()}, reason: "`var_files` of its entry names `app/nope.tfvars`, which does not exist when `terraform plan` needs it: " +
+			"it is not in the repository, and no step up to `before_plan` of the server's workflow made it."},
+		{name: "a Terraform workspace that is an option", project: workflow.Project{Variant: "-or-create"}, reason: `The Terraform workspace name "-or-create" is not valid: it begins with a dash.`},
 		{name: "a directory outside", project: workflow.Project{Dir: "../app"}, reason: "The directory `../app` is outside of the repository."},
 		{name: "no such directory", project: workflow.Project{Dir: "nowhere"}, reason: "The directory `nowhere` does not exist."},
-		{name: "version not allowed", project: workflow.Project{Settings: tfconfig.Settings{Version: "1.0.0"}.JSON()}, tools: Tools{Versions: ">= 1.5"}, reason: "terraform 1.0.0 is wanted (`version` of the project in `.cardea.yml`), but the server allows only >= 1.5 (`terraform.versions`)."},
+		{name: "version not allowed", project: workflow.Project{Settings: tfconfig.Settings{Version: "1.0.0"}.JSON()}, tools: Tools{Versions: ">= 1.5"}, reason: "terraform 1.0.0 is needed (`version` of the project in `.cardea.yml`), but the server allows only >= 1.5 (`terraform.versions`)."},
 		{name: "required_version", files: map[string]string{"app/main.tf": "terraform { required_version = \"< 1.0\" }\n"},
-			reason: "terraform is wanted in a version that fits `< 1.0` by `app/main.tf` line 1, but terraform ", position: workflow.Position{File: "app/main.tf", Line: 1}},
+			reason: "terraform is needed in a version that satisfies `< 1.0` by `app/main.tf` line 1, but terraform ", position: workflow.Position{File: "app/main.tf", Line: 1}},
 		{name: "tofu is not installed", project: workflow.Project{Settings: tfconfig.Settings{Tool: "tofu", Version: "1.99.0"}.JSON()},
-			reason: "tofu 1.99.0 is wanted (`version` of the project in `.cardea.yml`), but there is no tofu on PATH: put it on the server's PATH or at `tools/tofu/VERSION/tofu` below `data_dir`, or change what"},
+			reason: "tofu 1.99.0 is needed (`version` of the project in `.cardea.yml`), but there is no tofu on PATH: put it on the server's PATH or at `tools/tofu/VERSION/tofu` below `data_dir`, or change the version"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -107,11 +107,11 @@ func (p *planning) fetch(mirror string, missing []string) error {
 	if err := p.writeCLIConfig(cliConfig(mirrorBlock(mirror) + "\n  " + sources.methods())); err != nil {
 		return err
 	}
-	p.output.note("The provider mirror lacks " + strings.Join(missing, ", ") + ": fetching from " + sources.words() + ".")
+	p.output.note("Not yet in the provider mirror: " + strings.Join(missing, ", ") + "; fetching from " + sources.words() + ".")
 	if err := sources.trusting(p.job.Files.Tmp, p.runInit); err != nil {
 		var f *failure
 		if errors.As(err, &f) && (len(missingProviders(p.output.errors(), p.tool.registry())) > 0 || f.passing) {
-			f.reason = fmt.Sprintf("The provider %s is not %s, and fetching it from %s did not work: %s",
+			f.reason = fmt.Sprintf("The provider %s is not %s, and fetching it from %s failed: %s",
 				strings.Join(missing, ", "), p.server.mirror(), sources.words(), f.reason)
 		}
 		return err

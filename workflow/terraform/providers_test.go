@@ -93,7 +93,7 @@ func TestProvidersParallel(t *testing.T) {
 				if why := a.Result.Plan.Fetched.Differs(answers[0].Result.Plan.Fetched); why != "" {
 					t.Errorf("run %d: %s", i, why)
 				}
-				fetched += strings.Count(a.Log, ": fetching from ")
+				fetched += strings.Count(a.Log, "; fetching from ")
 			}
 			if fetched != 1 {
 				t.Errorf("the provider was fetched %d times, want once", fetched)
@@ -119,7 +119,7 @@ func TestProvidersLockFile(t *testing.T) {
 		name, lock, want string
 	}{
 		{"another checksum", strings.Replace(lock, "h1:", "h1:AAAA", 1), "The committed `.terraform.lock.hcl` does not fit. " + line},
-		{"provider missing", "# nothing is locked\n", "terraform init would change the committed `app/.terraform.lock.hcl` (registry.terraform.io/hashicorp/time is missing in it). " + line},
+		{"provider missing", "# nothing is locked\n", "terraform init would change the committed `app/.terraform.lock.hcl` (registry.terraform.io/hashicorp/time is missing from it). " + line},
 		{"another version", strings.Replace(lock, `"`+terraformtest.TimeVersion+`"`, `"0.1.0"`, 1),
 			"The provider registry.terraform.io/hashicorp/time is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from the directory `"},
 	}

@@ -118,7 +118,7 @@ func PatternFault(pattern string) string {
 	if providerPattern.MatchString(pattern) {
 		return ""
 	}
-	return "names no providers: write HOST/NAMESPACE/TYPE, as registry.terraform.io/acme/*"
+	return "names no providers: write HOST/NAMESPACE/TYPE, like registry.terraform.io/acme/*"
 }
 
 // CAFault says why a file has no certificates that could be trusted, "" where it has.
@@ -130,7 +130,7 @@ func CAFault(file string) string {
 	for rest := data; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return "has no certificate in PEM (-----BEGIN CERTIFICATE-----)"
+			return "has no PEM certificate (-----BEGIN CERTIFICATE-----)"
 		} else if block.Type == "CERTIFICATE" {
 			return ""
 		}

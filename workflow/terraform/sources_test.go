@@ -72,7 +72,7 @@ func TestNetworkMirror(t *testing.T) {
 	w := timeWorlds(t, 1)[0]
 	w.order.Tools.Sources = Sources{NetworkMirror: address}
 	a := w.plan()
-	want := "hashicorp/time is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from the mirror " + address + " did not work: "
+	want := "hashicorp/time is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from the mirror " + address + " failed: "
 	if a.Result.Outcome != workflow.OutcomeFailed || !strings.Contains(a.Result.Reason, want) || !strings.Contains(a.Log, "certificate") {
 		t.Fatalf("without its certificate: got %q %q, want %q\n%s", a.Result.Outcome, a.Result.Reason, want, a.Log)
 	}
@@ -124,7 +124,7 @@ func TestFilesystemMirror(t *testing.T) {
 		w := timeWorlds(t, 1)[0]
 		w.order.Tools.Sources = s
 		a := w.plan()
-		want := "fetching it from " + s.words() + " did not work: "
+		want := "fetching it from " + s.words() + " failed: "
 		if a.Result.Outcome != workflow.OutcomeFailed || !strings.Contains(a.Result.Reason, want) {
 			t.Errorf("%s: got %q %q, want %q\n%s", name, a.Result.Outcome, a.Result.Reason, want, a.Log)
 		}

@@ -48,7 +48,7 @@ func (p *planning) unrefreshed() bool { return p.job.Tuning.NoRefresh && !p.job.
 // noteTuning says what a plan does not see for its options.
 func (p *planning) noteTuning() {
 	if p.unrefreshed() {
-		p.plan.Notes = append(p.plan.Notes, "The server's workflow says `refresh: false`: this plan goes by the stored state, and does not see what was changed outside.")
+		p.plan.Notes = append(p.plan.Notes, "The server's workflow says `refresh: false`: this plan relies on the stored state and does not detect changes made outside of Terraform.")
 	}
 }
 

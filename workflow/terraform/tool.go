@@ -99,7 +99,7 @@ func (r toolRequest) chooseTool(wanted, dir string) (string, error) {
 			return name, nil
 		case "", "auto":
 		default:
-			return "", failed("The tool %q is not known; it is terraform or tofu.", name)
+			return "", failed("Unknown tool %q: use terraform or tofu.", name)
 		}
 	}
 	entries, err := os.ReadDir(dir)
@@ -144,13 +144,13 @@ func (r toolRequest) find(ctx context.Context) (tool, error) {
 	}
 	where := r.tools.whereToPut(w.tool)
 	if w.own || len(w.required) > 0 {
-		where += ", or change what the repository asks for"
+		where += ", or change the version that the repository asks for"
 	}
 	if r.tools.Dir == "" {
 		return tool{}, w.refused("%s, but %s: %s.", w, seen, where)
 	}
 	if err := r.download(ctx); err != nil {
-		return tool{}, w.refused("%s, but %s: %s. Downloading it did not work: %s", w, seen, where, strings.TrimRight(err.Error(), ". ")+".")
+		return tool{}, w.refused("%s, but %s: %s. Downloading it failed: %s", w, seen, where, strings.TrimRight(err.Error(), ". ")+".")
 	}
 	t, ok := r.kept(usual)
 	if !ok {
@@ -286,7 +286,7 @@ func (r toolRequest) askVersion(program string) (*version.Version, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, failed("`%s version` did not work (%s) %s", program, err, firstLine(stderr.String()))
+		return nil, failed("`%s version` failed (%s) %s", program, err, firstLine(stderr.String()))
 	}
 	var answer struct {
 		Version string `json:"terraform_version"`

@@ -35,7 +35,7 @@ func TestPlanDeaths(t *testing.T) {
 	tests := []struct {
 		name, script, want string
 	}{
-		{"killed", `[ "$1" = plan ] && kill -9 $$`, "terraform was killed during plan (SIGKILL): most likely the machine or its memory limit ran out of memory."},
+		{"killed", `[ "$1" = plan ] && kill -9 $$`, "terraform was killed during plan (SIGKILL): most likely it ran out of memory."},
 		{"killed in init", `[ "$1" = init ] && kill -9 $$`, "terraform was killed during init (SIGKILL)"},
 		{"interrupted", `[ "$1" = plan ] && kill -INT $$`, "terraform was interrupted during plan."},
 		{"exit 2, no plan file", `[ "$1" = plan ] && { echo "fatal error: out of memory" >&2; exit 2; }`, "terraform left no saved plan although it exited 2: fatal error: out of memory."},
@@ -124,16 +124,16 @@ func TestFindTool(t *testing.T) {
 		{name: "the newest kept one that fits", path: []string{"terraform 1.9.0"}, kept: []string{"terraform 1.7.1", "terraform 1.7.5", "terraform 1.6.0"}, tools: Tools{Versions: "< 1.8"}, want: "terraform 1.7.5"},
 		{name: "a pre-release", path: []string{"terraform 1.9.0-beta1"}, tools: Tools{Versions: ">= 1.5"}, want: "terraform 1.9.0-beta1"},
 		{name: "the server's own pre-release of the oldest", path: []string{"terraform 1.9.0-beta1"}, tools: Tools{Versions: ">= 1.9.0"}, want: "terraform 1.9.0-beta1"},
-		{name: "none, and no download", want: "terraform is wanted, but there is no terraform on PATH: put it on the server's PATH or at"},
-		{name: "none, on somebody's own machine", tools: Tools{Own: true, Versions: ">= 1.5"}, want: "terraform >= 1.5 is wanted, but there is no terraform on PATH: " +
-			"install it, so that it is on your PATH (https://developer.hashicorp.com/terraform/install). Downloading it did not work: "},
+		{name: "none, and no download", want: "terraform is needed, but there is no terraform on PATH: put it on the server's PATH or at"},
+		{name: "none, on somebody's own machine", tools: Tools{Own: true, Versions: ">= 1.5"}, want: "terraform >= 1.5 is needed, but there is no terraform on PATH: " +
+			"install it so that it is on your PATH (https://developer.hashicorp.com/terraform/install). Downloading it failed: "},
 		{name: "too old for Cardea", project: workflow.Project{Settings: tfconfig.Settings{Version: "1.3.0"}.JSON()}, tools: Tools{Own: true, Versions: ">= 1.5"},
-			want: "terraform 1.3.0 is wanted (`version` of the project in `.cardea.yml`), but Cardea plans only with >= 1.5."},
+			want: "terraform 1.3.0 is needed (`version` of the project in `.cardea.yml`), but Cardea only supports >= 1.5."},
 		{name: "another version, and no download", path: []string{"terraform 1.9.0"}, tools: Tools{Version: "1.8.0"},
-			want: "terraform 1.8.0 is wanted (`terraform.version` of the server's configuration), but terraform 1.9.0 is on PATH: put it on"},
-		{name: "not allowed", path: []string{"terraform 1.4.0"}, tools: Tools{Versions: ">= 1.5"}, want: "terraform >= 1.5 is wanted, but terraform 1.4.0 is on PATH: put it"},
-		{name: "not a version", project: workflow.Project{Settings: tfconfig.Settings{Version: "latest"}.JSON()}, want: `The wanted terraform version "latest" is not a version.`},
-		{name: "not a tool", project: workflow.Project{Settings: tfconfig.Settings{Tool: "pulumi"}.JSON()}, want: `The tool "pulumi" is not known; it is terraform or tofu.`},
+			want: "terraform 1.8.0 is needed (`terraform.version` of the server's configuration), but terraform 1.9.0 is on PATH: put it on"},
+		{name: "not allowed", path: []string{"terraform 1.4.0"}, tools: Tools{Versions: ">= 1.5"}, want: "terraform >= 1.5 is needed, but terraform 1.4.0 is on PATH: put it"},
+		{name: "not a version", project: workflow.Project{Settings: tfconfig.Settings{Version: "latest"}.JSON()}, want: `terraform version "latest" is not a valid version.`},
+		{name: "not a tool", project: workflow.Project{Settings: tfconfig.Settings{Tool: "pulumi"}.JSON()}, want: `Unknown tool "pulumi": use terraform or tofu.`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

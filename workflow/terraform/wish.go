@@ -35,7 +35,7 @@ func wishOf(tool string, tools Tools, s tfconfig.Settings, x tfconfig.Expected) 
 	w = wish{tool: tool, tools: tools}
 	if tools.Versions != "" {
 		if w.server, err = version.NewConstraint(tools.Versions); err != nil {
-			return w, failed("The server's version constraint %q is not one: %s.", tools.Versions, err)
+			return w, failed("The server's version constraint %q is not valid: %s.", tools.Versions, err)
 		}
 	}
 	for _, r := range x.Required {
@@ -70,7 +70,7 @@ func wishOf(tool string, tools Tools, s tfconfig.Settings, x tfconfig.Expected) 
 // name takes an exact version that somebody names.
 func (w *wish) name(text, by string) (err error) {
 	if w.exact, err = version.NewVersion(text); err != nil {
-		return failed("The wanted %s version %q is not a version.", w.tool, text)
+		return failed("%s version %q is not a valid version.", w.tool, text)
 	}
 	w.by = by
 	return nil
@@ -101,7 +101,7 @@ func (w wish) conflict() error {
 }
 
 func (w wish) notAllowed() error {
-	return w.refused("%s %s is wanted (%s), but %s.", w.tool, w.exact, w.by, w.tools.allowsOnly())
+	return w.refused("%s %s is needed (%s), but %s.", w.tool, w.exact, w.by, w.tools.allowsOnly())
 }
 
 // older reports whether a version is a pre-release of the oldest release that is allowed: what made
@@ -159,10 +159,10 @@ func (w wish) constraints() version.Constraints {
 // String is what is wanted, with who wants it.
 func (w wish) String() string {
 	if w.exact != nil {
-		return fmt.Sprintf("%s %s is wanted (%s)", w.tool, w.exact, w.by)
+		return fmt.Sprintf("%s %s is needed (%s)", w.tool, w.exact, w.by)
 	}
 	if len(w.required) == 0 {
-		return strings.TrimSpace(w.tool+" "+w.tools.Versions) + " is wanted"
+		return strings.TrimSpace(w.tool+" "+w.tools.Versions) + " is needed"
 	}
 	var all []string
 	for _, r := range w.required {
@@ -171,7 +171,7 @@ func (w wish) String() string {
 	if w.tools.Versions != "" {
 		all = append(all, fmt.Sprintf("`%s` by %s", w.tools.Versions, w.tools.allows()))
 	}
-	return fmt.Sprintf("%s is wanted in a version that fits %s", w.tool, strings.Join(all, " and "))
+	return fmt.Sprintf("%s is needed in a version that satisfies %s", w.tool, strings.Join(all, " and "))
 }
 
 // because says why a version runs that is not the server's default, "" where nobody but the server chose.

@@ -16,7 +16,7 @@ func (t Tools) whereToPut(tool string) string {
 		if tool == tfconfig.Tofu {
 			page = "https://opentofu.org/docs/intro/install/"
 		}
-		return "install it, so that it is on your PATH (" + page + ")"
+		return "install it so that it is on your PATH (" + page + ")"
 	}
 	where := "put it on the server's PATH"
 	if t.Dir != "" {
@@ -28,7 +28,7 @@ func (t Tools) whereToPut(tool string) string {
 // mirror is where providers are kept.
 func (t Tools) mirror() string {
 	if t.Own {
-		return "among those that were downloaded before (`" + t.Providers + "`)"
+		return "among the providers downloaded earlier (`" + t.Providers + "`)"
 	}
 	return "in the server's provider mirror (`providers` below `data_dir`)"
 }
@@ -36,7 +36,7 @@ func (t Tools) mirror() string {
 // allowsOnly says that there are versions that are not run at all.
 func (t Tools) allowsOnly() string {
 	if t.Own {
-		return "Cardea plans only with " + t.Versions
+		return "Cardea only supports " + t.Versions
 	}
 	return "the server allows only " + t.Versions + " (`terraform.versions`)"
 }

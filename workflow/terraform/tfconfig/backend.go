@@ -18,7 +18,7 @@ import (
 func (g *gathering) backend(own workflow.Module) error {
 	block := ownOf(own).Backend
 	if block == nil {
-		g.refuse("`%s` has no backend, so its state would be lost with the files of the run. Give it a `backend` or `cloud` block.", g.dir)
+		g.refuse("`%s` has no backend, so its state would be lost when the run ends. Add a `backend` or `cloud` block.", g.dir)
 		return nil
 	}
 	b := *block
@@ -57,15 +57,15 @@ func (g *gathering) backend(own workflow.Module) error {
 	place := placeOf(b.Type, attributes, computed, g.project.VariantOrDefault())
 	if len(place.Missing) > 0 {
 		missing := "`" + strings.Join(place.Missing, "`, `") + "`"
-		g.refuse("Its `%s` backend does not say %s: that is given at `init`. Put it in a file and name that in `backend_config`.", b.Type, missing)
+		g.refuse("Its `%s` backend does not set %s, which is given at `init`. Put it in a file and list that file in `backend_config`.", b.Type, missing)
 		return nil
 	}
 	g.in.States = workflow.StatesOf(place.Identity())
 	switch {
 	case len(place.Doubts) > 0:
-		g.in.StateDoubt = fmt.Sprintf("Which state it keeps is not known (%s), so the strictest rules hold.", place.Doubts[0])
+		g.in.StateDoubt = fmt.Sprintf("Cardea cannot tell which state it uses (%s), so the strictest rules apply.", place.Doubts[0])
 	case len(place.Given) > 0:
-		g.in.StateDoubt = fmt.Sprintf("Which state it keeps depends on the environment of its runs (%s).", strings.Join(place.Given, ", "))
+		g.in.StateDoubt = fmt.Sprintf("Which state it uses depends on the environment of its runs (%s).", strings.Join(place.Given, ", "))
 	}
 	return nil
 }
@@ -134,8 +134,8 @@ func (g *gathering) localState(attributes map[string]string, computed []string) 
 	}
 	switch {
 	case c.isComputed(key):
-		g.refuse("Its state could be lost: the local backend's `%s` is computed. Give it another backend, or an absolute `%s`.", key, key)
+		g.refuse("Its state could be lost: the local backend's `%s` is computed. Use another backend, or an absolute `%s`.", key, key)
 	case !filepath.IsAbs(place):
-		g.refuse("Its state would be lost: the local backend keeps it at `%s`, among the files of the run. Give it another backend, or an absolute `%s`.", place, key)
+		g.refuse("Its state would be lost: the local backend keeps it at `%s`, among the run's own files. Use another backend, or an absolute `%s`.", place, key)
 	}
 }

@@ -104,7 +104,7 @@ func httpPlace(c *composing) []workflow.PlacePart {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		c.doubt("the `address` of its backend is not one")
+		c.doubt("the `address` of its backend is not a valid URL")
 		return []workflow.PlacePart{*c.unknown(), *c.unknown()}
 	}
 	port := u.Port()
@@ -224,7 +224,7 @@ func s3Place(c *composing) []workflow.PlacePart {
 	} else if endpoint != "" {
 		name, plainly := objectService(endpoint)
 		if service = c.address(name); !plainly {
-			c.doubt("the endpoint of its backend may be within a bucket")
+			c.doubt("the endpoint of its backend may be inside a bucket")
 			return []workflow.PlacePart{service, *c.unknown(), *c.unknown()}
 		}
 	}
@@ -268,10 +268,10 @@ func (c *composing) bucket(service, object workflow.PlacePart) []workflow.PlaceP
 	case instead != nil:
 		return []workflow.PlacePart{service, *instead, *instead}
 	case strings.Contains(bucket, "/"):
-		c.doubt("its `bucket` has a slash in it")
+		c.doubt("its `bucket` contains a slash")
 		return []workflow.PlacePart{service, *c.unknown(), *c.unknown()}
 	case s3Aliases.MatchString(bucket):
-		c.doubt("its `bucket` is an access point, which does not say the bucket")
+		c.doubt("its `bucket` is an access point, which does not show which bucket it is")
 		return []workflow.PlacePart{service, *c.unknown(), object}
 	}
 	return []workflow.PlacePart{service, {Sort: workflow.PartKnown, Value: strings.ToLower(bucket)}, object}

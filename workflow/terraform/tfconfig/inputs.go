@@ -313,7 +313,7 @@ func (g *gathering) named(what, file string) error {
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
 		hint := ""
 		if at, err := fs.Stat(g.tree, path.Clean(file)); err == nil && !at.IsDir() {
-			hint = fmt.Sprintf(" A path from the repository's root begins with a slash: `/%s`.", file)
+			hint = fmt.Sprintf(" To start at the repository's root, begin the path with a slash: `/%s`.", file)
 		}
 		missing := fmt.Sprintf("Its %s `%s` does not exist.%s", what, name, hint)
 		if what != varFile || err == nil { // a backend's file says where the state is, which no run decides

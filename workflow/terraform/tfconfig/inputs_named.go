@@ -83,7 +83,7 @@ func (g *gathering) fetched(file string) error {
 		return nil // the export refuses it in words
 	}
 	if r.submodule != "" {
-		g.refuse("It reads `%s`, in the git submodule `%s`. Submodules are not fetched: commit the file here.", file, r.submodule)
+		g.refuse("It reads `%s`, in the git submodule `%s`. Cardea does not fetch submodules: commit the file to this repository.", file, r.submodule)
 		return nil
 	}
 	info, err := fs.Stat(g.tree, r.end)
@@ -95,7 +95,7 @@ func (g *gathering) fetched(file string) error {
 	}
 	data, err := fs.ReadFile(g.tree, r.end)
 	if strings.HasPrefix(string(data), "version https://git-lfs.github.com/spec/") {
-		g.refuse("It reads `%s`, which is kept in Git LFS. What is kept there is not fetched: commit the file itself.", file)
+		g.refuse("It reads `%s`, which is in Git LFS. Cardea does not fetch LFS files: commit the file itself.", file)
 	}
 	return err
 }

@@ -42,31 +42,31 @@ func TestInputsRefused(t *testing.T) {
 		{name: "cloud", files: map[string]string{"a/x.tf": "terraform {\n cloud {\n organization = \"o\"\n }\n}\n"}},
 		{name: "no backend", files: map[string]string{"a/x.tf": "locals {}"}, want: "`a` has no backend, so its state would be lost"},
 		{name: "local outside", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"/srv/x\"\n }\n}\n"}},
-		{name: "local inside", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"x.tfstate\"\n }\n}\n"}, want: "keeps it at `x.tfstate`, among the files of the run"},
+		{name: "local inside", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"x.tfstate\"\n }\n}\n"}, want: "keeps it at `x.tfstate`, among the run's own files"},
 		{name: "local default", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {}\n}\n"}, want: "keeps it at `terraform.tfstate`"},
 		{name: "local up", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"../../../x\"\n }\n}\n"}, want: "keeps it at `../../../x`"},
 		{name: "local by backend_config", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {}\n}\n", "a/c": "path = \"/srv/x\""}, project: workflow.Project{Settings: Settings{BackendConfig: []string{"c"}}.JSON()}},
 		{name: "local, another Terraform workspace", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = \"/srv/x\"\n }\n}\n"}, project: workflow.Project{Variant: "blue"}, want: "keeps it at `terraform.tfstate.d`"},
 		{name: "local, computed", files: map[string]string{"a/x.tf": "terraform {\n backend \"local\" {\n path = var.x\n }\n}\n"}, want: "the local backend's `path` is computed"},
 		{name: "given at init", files: map[string]string{"a/x.tf": "terraform {\n backend \"s3\" {}\n}\n"},
-			want: "Its `s3` backend does not say `key`, `bucket`: that is given at `init`. Put it in a file and name that in `backend_config`."},
+			want: "Its `s3` backend does not set `key`, `bucket`, which is given at `init`. Put it in a file and list that file in `backend_config`."},
 		{name: "given by the environment", files: map[string]string{"a/x.tf": "terraform {\n backend \"http\" {}\n}\n"}},
-		{name: "given by null", files: map[string]string{"a/x.tf": s3, "a/c": "key = null"}, project: workflow.Project{Settings: Settings{BackendConfig: []string{"c"}}.JSON()}, want: "does not say `key`"},
+		{name: "given by null", files: map[string]string{"a/x.tf": s3, "a/c": "key = null"}, project: workflow.Project{Settings: Settings{BackendConfig: []string{"c"}}.JSON()}, want: "does not set `key`"},
 		{name: "an override flips the backend", files: map[string]string{"a/x.tf": s3, "a/backend_override.tf": "terraform {\n backend \"local\" {}\n}\n"}, want: "keeps it at `terraform.tfstate`"},
 		{name: "JSON with a string nested too deeply", files: map[string]string{"a/x.tf": s3, "a/y.tf.json": `{"locals": {"x": "${` + strings.Repeat("(", 6000) + "1" + strings.Repeat(")", 6000) + `}"}}`}, want: "It is nested too deeply"},
 		{name: "var file missing", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Settings: Settings{VarFiles: []string{"v.tfvars"}}.JSON()}, want: "Its var file `a/v.tfvars` does not exist."},
 		{name: "var file missing here, and at the root", files: map[string]string{"a/x.tf": s3, "vars/v.tfvars": ""}, project: workflow.Project{Settings: Settings{VarFiles: []string{"vars/v.tfvars"}}.JSON()},
-			want: "Its var file `a/vars/v.tfvars` does not exist. A path from the repository's root begins with a slash: `/vars/v.tfvars`."},
+			want: "Its var file `a/vars/v.tfvars` does not exist. To start at the repository's root, begin the path with a slash: `/vars/v.tfvars`."},
 		{name: "var file outside", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Settings: Settings{VarFiles: []string{"../../v.tfvars"}}.JSON()}, want: "Its var file `../../v.tfvars` is outside of the repository."},
 		{name: "backend config missing", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Settings: Settings{BackendConfig: []string{"c"}}.JSON()}, want: "Its backend configuration file `a/c` does not exist."},
 		{name: "module outside", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"../../m\" }"}, want: "It calls a module at `../m`, which is outside of the repository."},
 		{name: "module outside, by a module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"../m\" }", "m/m.tf": "module \"m\" { source = \"../../x\" }"}, want: "`../x`"},
-		{name: "absolute module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"/etc\" }"}, want: "a/m.tf line 1: Module \"m\" has the source \"/etc\": it names a path of the machine"},
-		{name: "file module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"git::file:///srv/m\" }"}, want: "names a path of the machine"},
+		{name: "absolute module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"/etc\" }"}, want: "a/m.tf line 1: Module \"m\" has the source \"/etc\": it is a path on the machine"},
+		{name: "file module", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"git::file:///srv/m\" }"}, want: "is a path on the machine"},
 		{name: "module outside, by backslashes", files: map[string]string{"a/x.tf": s3, "a/m.tf": `module "m" { source = "..\\..\\etc" }`}, want: "It calls a module at `../etc`, which is outside"},
 		{name: "absolute module, by a test", files: map[string]string{"a/x.tf": s3, "a/tests/t.tftest.hcl": "run \"r\" {\n module {\n source = \"/etc\"\n }\n}\n"}, want: "a/tests/t.tftest.hcl line 3: Run \"r\" of the tests has the module source \"/etc\""},
 		{name: "module outside, by a test", files: map[string]string{"a/x.tf": s3, "a/t.tftest.json": `{"run":{"r":{"module":{"source":"../../etc"}}}}`}, want: "`../etc`, which is outside"},
-		{name: "module in a directory of the tools", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"../terraform.d/m\" }", "terraform.d/m/m.tf": "nonsense {"}, want: "`terraform.d` is a directory of the tools' own"},
+		{name: "module in a directory of the tools", files: map[string]string{"a/x.tf": s3, "a/m.tf": "module \"m\" { source = \"../terraform.d/m\" }", "terraform.d/m/m.tf": "nonsense {"}, want: "`terraform.d` belongs to the tools"},
 		{name: "does not parse", files: map[string]string{"a/x.tf": s3, "a/y.tf": "\nresource {\n"}, want: "a/y.tf line 2 cannot be read as the tool would read it: "},
 		{name: "a module does not parse", files: map[string]string{"a/x.tf": s3 + "module \"m\" { source = \"../m\" }", "m/y.tf.json": `{"module": `}, want: "m/y.tf.json line 1 cannot be read"},
 		{name: "another module does not parse", files: map[string]string{"a/x.tf": s3, "m/y.tf.json": `{"module": `}},
@@ -76,7 +76,7 @@ func TestInputsRefused(t *testing.T) {
 		{name: "UTF-16", files: map[string]string{"a/x.tf": s3, "a/y.tf": "\xff\xfem\x00o\x00d\x00"}, want: "a/y.tf line 1 cannot be read"},
 		{name: "a byte-order mark", files: map[string]string{"a/x.tf": "\ufeff" + s3}},
 		{name: "a byte-order mark in JSON", files: map[string]string{"a/x.tf": s3, "a/y.tf.json": "\ufeff{}"}, want: "a/y.tf.json line 1 cannot be read"},
-		{name: "two backends", files: map[string]string{"a/x.tf": s3, "a/y.tf": "terraform {\n cloud {}\n}\n"}, want: "a/y.tf line 2 cannot be read as the tool would read it: The backend is configured twice. The first is in line 2 of x.tf."},
+		{name: "two backends", files: map[string]string{"a/x.tf": s3, "a/y.tf": "terraform {\n cloud {}\n}\n"}, want: "a/y.tf line 2 cannot be read as the tool would read it: The backend is configured twice. The first is on line 2 of x.tf."},
 		{name: "a module twice", files: map[string]string{"a/x.tf": s3, "a/y.tf": "module \"m\" { source = \"./b\" }", "a/z.tf": "module \"m\" { source = \"./c\" }"}, want: "a/z.tf line 1 cannot be read"},
 		{name: "an argument twice, in JSON", files: map[string]string{"a/x.tf": s3, "a/y.tf.json": `{"module":{"m":{"source":"./b","source":"./c"}}}`}, want: "a/y.tf.json line 1 cannot be read"},
 		{name: "comments in JSON", files: map[string]string{"a/x.tf.json": `{"//":"x","terraform":[{"//":"y","backend":{"s3":{"bucket":"b","key":"k"}}}]}`}},
@@ -84,7 +84,7 @@ func TestInputsRefused(t *testing.T) {
 		{name: "an override's source leaves", files: map[string]string{"a/x.tf": s3 + "module \"m\" { source = \"./m\" }", "a/m_override.tf": "module \"m\" { source = \"../../m\" }"}, want: "`../m`, which is outside"},
 		{name: "watch outside", files: map[string]string{"a/x.tf": s3}, project: workflow.Project{Watch: []string{"../../x/*"}}, want: "It watches `../../x/*`, which is outside"},
 		{name: "a file in Git LFS", files: map[string]string{"a/x.tf": s3 + "locals {\n f = file(\"big.bin\")\n}\n", "a/big.bin": "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"},
-			want: "It reads `a/big.bin`, which is kept in Git LFS."},
+			want: "It reads `a/big.bin`, which is in Git LFS."},
 		{name: "a file that speaks of Git LFS", files: map[string]string{"a/x.tf": s3 + "locals {\n f = file(\"lfs.md\")\n}\n", "a/lfs.md": "# version https://git-lfs.github.com/spec/v1\n"}},
 		{name: "no files", files: map[string]string{"b/x.tf": s3}, want: "`a` has no Terraform files."},
 	}
@@ -108,7 +108,7 @@ func TestInputsRefused(t *testing.T) {
 // where that matters and is not certain.
 func TestInputsByTool(t *testing.T) {
 	t.Parallel()
-	const uncertain = "has files that only OpenTofu reads, and which tool will run is not certain"
+	const uncertain = "has files that only OpenTofu reads, but it is not certain which tool will run"
 	own := map[string]string{"a/x.tf": s3 + "module \"m\" { source = \"../one\" }", "a/x.tofu": strings.ReplaceAll(s3, `"k"`, `"other"`) + "module \"m\" { source = \"../two\" }", "one/m.tf": "", "two/m.tf": ""}
 	module := map[string]string{"a/x.tf": s3 + "module \"m\" { source = \"../one\" }", "one/m.tf": "module \"n\" { source = \"../two\" }", "one/m.tofu": "module \"n\" { source = \"/etc\" }", "two/m.tf": ""}
 	for _, tt := range []struct {
@@ -376,7 +376,7 @@ func TestStates(t *testing.T) {
 			t.Error("a key that is computed may be any: nothing tells the two states apart")
 		}
 	}
-	if want := "Which state it keeps is not known (`key` of its backend is computed), so the strictest rules hold."; d.StateDoubt != want {
+	if want := "Cardea cannot tell which state it uses (`key` of its backend is computed), so the strictest rules apply."; d.StateDoubt != want {
 		t.Errorf("got %q, want %q", d.StateDoubt, want)
 	}
 }

@@ -255,7 +255,7 @@ func (p *parser) backend(b *hcl.Block, override bool) {
 	maps.DeleteFunc(backend.Attributes, func(_, value string) bool { return value == syntax.Null })
 	backend.Hash = Hash(backend.Type, p.blockText(b))
 	if !override && p.module.backend != nil {
-		p.refuse(b.DefRange, "The backend is configured twice", fmt.Sprintf("The first is in line %d of %s.", p.module.backend.Position.Line, p.module.backend.Position.File))
+		p.refuse(b.DefRange, "The backend is configured twice", fmt.Sprintf("The first is on line %d of %s.", p.module.backend.Position.Line, p.module.backend.Position.File))
 		return
 	}
 	p.merge(override, func() { p.module.backend = backend })
@@ -267,7 +267,7 @@ func (p *parser) call(b *hcl.Block, override bool) {
 	content, _, diags := b.Body.PartialContent(callSchema)
 	p.report(diags)
 	if _, twice := p.calls[name]; twice && !override {
-		p.refuse(b.DefRange, "The module is called twice", fmt.Sprintf("There is another module block %q in this directory.", name))
+		p.refuse(b.DefRange, "The module is called twice", fmt.Sprintf("This directory has another module block %q.", name))
 	}
 	c := ModuleCall{Name: name}
 	a := content.Attributes["source"]

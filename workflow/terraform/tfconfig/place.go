@@ -40,12 +40,12 @@ func placeOf(backend string, attributes map[string]string, computed []string, wo
 	}
 	b, known := backends[backend]
 	if !known {
-		c.doubt("`%s` is a backend that Cardea does not know", backend)
+		c.doubt("`%s` is a backend unknown to Cardea", backend)
 		return backendPlace{StatePlace: workflow.StatePlace{Realm: workflow.AnyRealm, Parts: []workflow.PlacePart{{Sort: workflow.PartUnknown, Value: c.all()}}}, Doubts: c.doubts}
 	}
 	place := backendPlace{StatePlace: workflow.StatePlace{Realm: b.realm, Parts: b.place(c)}, Missing: c.missing}
 	if strange := c.strange(b); len(strange) > 0 {
-		c.doubt("the attribute `%s` of the backend `%s` is one that Cardea does not know", strange[0], backend)
+		c.doubt("the attribute `%s` of the backend `%s` is unknown to Cardea", strange[0], backend)
 		for i := range place.Parts {
 			place.Parts[i] = workflow.PlacePart{Sort: workflow.PartUnknown, Value: c.all()}
 		}
@@ -212,7 +212,7 @@ func (c *composing) prefix(name, fallback string) (string, *workflow.PlacePart) 
 // With "..", what it names is the service's to say.
 func (c *composing) objectName(name string) workflow.PlacePart {
 	if slices.Contains(strings.Split(name, "/"), "..") {
-		c.doubt("the name of its state has `..` in it")
+		c.doubt("the name of its state contains `..`")
 		return *c.unknown()
 	}
 	return workflow.PlacePart{Sort: workflow.PartKnown, Value: cleaned(name)}

@@ -24,7 +24,7 @@ func localPlace(c *composing) []workflow.PlacePart {
 	}
 	file, ok := onDisk(v)
 	if shorter, _ := onDisk(path.Clean(v)); !ok || shorter != file { // ".." after a symlink: who opens it decides what it leaves
-		c.doubt("the `%s` of its backend has names that Cardea cannot follow", name)
+		c.doubt("the `%s` of its backend contains names that Cardea cannot resolve", name)
 		return []workflow.PlacePart{*c.unknown()}
 	}
 	return []workflow.PlacePart{{Sort: workflow.PartKnown, Value: file}}

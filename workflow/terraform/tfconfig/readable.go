@@ -19,20 +19,20 @@ func (g *gathering) readable(dir string) bool {
 	r, ok := trace(g.tree, dir)
 	switch {
 	case !ok:
-		g.refuse("It calls a module at `%s`, to which a symlink leads out of the repository.", dir)
+		g.refuse("It calls a module at `%s`, which a symlink takes outside of the repository.", dir)
 		return false
 	case r.submodule != "":
-		g.refuse("It calls a module at `%s`, in the git submodule `%s`. Submodules are not fetched: commit its files here, or call the module by a git source.", dir, r.submodule)
+		g.refuse("It calls a module at `%s`, in the git submodule `%s`. Cardea does not fetch submodules: commit its files to this repository, or use a git source.", dir, r.submodule)
 		return false
 	}
 	for _, part := range strings.Split(dir, "/") {
 		if skipped[part] {
-			g.refuse("It calls a module at `%s`: `%s` is a directory of the tools' own, in which Cardea reads nothing. Move the module.", dir, part)
+			g.refuse("It calls a module at `%s`: `%s` belongs to the tools, and Cardea reads nothing in it. Move the module.", dir, part)
 			return false
 		}
 	}
 	if g.tool == "" && ownOf(g.found.Modules[dir]).Readings != nil {
-		g.refuse("`%s` has files that only OpenTofu reads, and which tool will run is not certain. Name it: `tool` of the project in `%s`, or `terraform.tool` in the server's configuration.",
+		g.refuse("`%s` has files that only OpenTofu reads, but it is not certain which tool will run. Set it with `tool` of the project in `%s`, or `terraform.tool` in the server's configuration.",
 			dir, workflow.RepoConfigFile)
 	}
 	m, _ := as(g.found, g.tool, dir)

@@ -78,11 +78,11 @@ func fileFault(s string) string {
 // escaping unchanged), and no leading dash, which would read as an option.
 func workspaceFault(s string) string {
 	if len(s) > 90 || strings.HasPrefix(s, "-") || s == "." || s == ".." {
-		return fmt.Sprintf("%q is not a name of a Terraform workspace", s)
+		return fmt.Sprintf("%q is not a valid Terraform workspace name", s)
 	}
 	for _, r := range s {
 		if r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-~", r)) {
-			return fmt.Sprintf("%q has the character %q, which no Terraform workspace has", s, r)
+			return fmt.Sprintf("%q has the character %q, which Terraform workspace names cannot have", s, r)
 		}
 	}
 	return ""

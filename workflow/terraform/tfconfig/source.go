@@ -13,7 +13,7 @@ var transports = []string{"git", "hg", "http", "https", "ssh", "s3", "gcs", "oci
 
 // moduleSource reads a module source as the tools do: dir is the clean path of a
 // local module, "" of one that is fetched. why, a sentence, says that it must not
-// be used: it names a path of the machine, hands a program an option, or could be
+// be used: it is a path on the machine, hands a program an option, or could be
 // read in more than one way.
 func moduleSource(source string) (dir, why string) {
 	// The tools take a backslash for a slash in a local source, on every system.
@@ -25,7 +25,7 @@ func moduleSource(source string) (dir, why string) {
 
 // unsafeSource says why a source that is not local must not be fetched, "" when it may.
 func unsafeSource(source string) string {
-	const machine = "it names a path of the machine, not of the repository."
+	const machine = "it is a path on the machine, not in the repository."
 	s := strings.TrimSpace(source)
 	git := false
 	for { // forced getters: git::, s3::, also nested
@@ -37,27 +37,27 @@ func unsafeSource(source string) string {
 			return machine
 		}
 		if !slices.Contains(transports, strings.ToLower(before)) {
-			return "it is to be fetched by `" + before + "::`, which is not known."
+			return "it uses `" + before + "::`, which is not supported."
 		}
 		git = git || strings.EqualFold(before, "git")
 		s = after
 	}
 	switch {
 	case git && plainHTTP(s):
-		return "git over plain http is for this machine only: use https."
+		return "git over plain http works for loopback addresses only: use https."
 	case strings.HasPrefix(s, "/"), strings.HasPrefix(s, "~"), strings.HasPrefix(strings.ToLower(s), "file:"),
 		len(s) > 2 && s[1] == ':' && (s[2] == '\\' || s[2] == '/'), strings.HasPrefix(s, `\\`):
 		return machine
 	case strings.Contains(s, `\`):
-		return "it has a backslash: separate its parts by /."
+		return "it contains a backslash: use / instead."
 	case s == "" || s == "." || s == ".." || strings.HasPrefix(s, "./") || strings.HasPrefix(s, "../"):
-		return "a local source begins with ./ or ../, and with nothing before that."
+		return "a local source must begin with ./ or ../."
 	}
 	if scheme, _, found := strings.Cut(s, "://"); found && !strings.ContainsAny(scheme, "/?@") {
 		// git+ssh:// and the like name the program too
 		for _, part := range strings.Split(strings.ToLower(scheme), "+") {
 			if !slices.Contains(transports, part) {
-				return "it is to be fetched by `" + scheme + "://`, which is not known."
+				return "it uses `" + scheme + "://`, which is not supported."
 			}
 		}
 	}
@@ -94,7 +94,7 @@ func unsafeParts(s string) string {
 		plain, err := url.QueryUnescape(value)
 		_, bad := url.QueryUnescape(key)
 		if err != nil || bad != nil {
-			return "its part after the ? cannot be read."
+			return "the part after the ? cannot be read."
 		}
 		if strings.HasPrefix(strings.TrimSpace(plain), "-") {
 			return "a parameter, such as a ref, must not begin with \"-\"."

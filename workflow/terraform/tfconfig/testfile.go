@@ -54,7 +54,7 @@ func (p *parser) test(name string, data []byte) {
 func (p *parser) testSource(run string, a *hcl.Attribute) {
 	source, ok := p.literalSource(a.Expr)
 	if !ok {
-		p.refuse(a.Range, "The module source is not literal", fmt.Sprintf("Run %q of the tests has a computed module source: write it as it is.", run))
+		p.refuse(a.Range, "The module source is not literal", fmt.Sprintf("Run %q of the tests has a computed module source: write it literally.", run))
 		return
 	}
 	dir, why := moduleSource(source)
