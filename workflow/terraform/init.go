@@ -170,8 +170,8 @@ func (p *planning) varFilesBefore(command string, point workflow.Point) error {
 		if info, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(f))); err == nil && !info.IsDir() {
 			continue
 		}
-		return failed("`var_files` of its entry names %s, which does not exist when `%s %s` needs it: neither the repository has it, "+
-			"nor did a step up to `%s` of the server's workflow make it.", phrase.Name(path.Join(p.job.Project.Dir, f)), p.tool.name, command, point)
+		return failed("`var_files` of its entry names %s, which does not exist when `%s %s` needs it: it is not in the repository, "+
+			"and no step up to `%s` of the server's workflow made it.", phrase.Name(path.Join(p.job.Project.Dir, f)), p.tool.name, command, point)
 	}
 	return nil
 }
