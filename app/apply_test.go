@@ -230,7 +230,7 @@ func TestApplyButtons(t *testing.T) {
 	w.settled(2)
 	ok(t, w.gh.PressButton("rob", old.ID, "approve"))
 	w.settled(2)
-	if all := w.ours(number, reply); len(all) != 1 || !strings.Contains(all[0].Body, "The plans changed") {
+	if all := w.ours(number, reply); len(all) != 1 || !strings.Contains(all[0].Body, "The plans have changed") {
 		t.Errorf("a stale button: %+v", all)
 	}
 	fresh := w.check(head, "cardea/apply")
@@ -277,7 +277,7 @@ func TestApplyButtonOfAnotherModule(t *testing.T) {
 	again()
 	ok(t, w.gh.PressButton("rob", old.ID, "approve"))
 	w.settled(1)
-	if all := w.ours(number, reply); len(all) != 1 || !strings.Contains(all[0].Body, "The plans changed") {
+	if all := w.ours(number, reply); len(all) != 1 || !strings.Contains(all[0].Body, "The plans have changed") {
 		t.Errorf("the button of a plan with another module: %+v", all)
 	}
 	if fresh := w.check(head, "cardea/apply"); fresh.ExternalID == old.ExternalID {

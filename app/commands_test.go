@@ -49,7 +49,7 @@ func TestCommands(t *testing.T) {
 		{"ada", "cardea help", "| Command | Does |"},
 		{"ada", "cardea status", "p00"},
 		{"ada", "cardea plann", "Did you mean"},
-		{"ada", "cardea apply", "All that is missing"},
+		{"ada", "cardea apply", "Not applied. Still missing"},
 		{"ada", "cardea plan -p nothing", "nothing"},
 		{"ada", "cardea plan --destroy", "is not allowed here"},
 		{"joe", "cardea plan", "may not plan"},

@@ -168,10 +168,10 @@ func (a *App) try(ctx context.Context, req workflow.Request) error {
 	case endedTooLate:
 		return service.FailRequest(after, req.ID, fmt.Sprintf("It took longer than %d minutes.", int(expandAtMost.Minutes())))
 	}
-	a.config.Log.ErrorContext(ctx, "a request met a fault of ours", "request", req.ID,
+	a.config.Log.ErrorContext(ctx, "an internal error stopped a request", "request", req.ID,
 		"about", req.About().String(), "error", err)
 	return service.FailRequest(after, req.ID,
-		fmt.Sprintf("It met a fault of Cardea's own, which the server's log has under %s.", req.ID))
+		fmt.Sprintf("It hit an internal error; the server's log has the details under %s.", req.ID))
 }
 
 // expandOne reads what is true now and lets the service decide.
@@ -186,7 +186,7 @@ func (a *App) expandOne(ctx context.Context, req workflow.Request) error {
 	}
 	key, shown := req.About().Pull()
 	if !shown {
-		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: nothing is done yet about anything but pull requests.", nil)
+		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: Cardea only acts on pull requests so far.", nil)
 	}
 	known, err := a.config.Service.Pull(ctx, key)
 	isNew := errors.Is(err, workflow.ErrNotFound)
@@ -199,7 +199,7 @@ func (a *App) expandOne(ctx context.Context, req workflow.Request) error {
 	case ctx.Err() != nil:
 		return nil
 	case github.Gone(err) && req.Attempts >= goneAfter:
-		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: GitHub has no such pull request (any more).", nil)
+		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: this pull request does not exist on GitHub, or no longer does.", nil)
 	case err != nil: // also faults that look permanent: a key that is being rotated, a pull that GitHub does not show yet
 		log.WarnContext(ctx, "the pull could not be read", "error", err)
 		return a.config.Service.DeferRequest(ctx, req.ID, waitSentence(err), github.RetryAt(err))
@@ -256,13 +256,13 @@ func waitSentence(err error) string {
 	said := strings.TrimRight(strings.TrimSpace(github.Message(err)), ".")
 	switch s := github.Status(err); {
 	case s != 0 && said != "" && s < 500:
-		return fmt.Sprintf("GitHub answers %d: %s.", s, markdown.Clean(said))
+		return fmt.Sprintf("GitHub answered %d: %s.", s, markdown.Clean(said))
 	case s != 0:
-		return fmt.Sprintf("GitHub answers %d.", s)
+		return fmt.Sprintf("GitHub answered %d.", s)
 	case said != "":
-		return fmt.Sprintf("GitHub answers: %s.", markdown.Clean(said))
+		return fmt.Sprintf("GitHub answered: %s.", markdown.Clean(said))
 	}
-	return "GitHub does not answer."
+	return "GitHub is not responding."
 }
 
 // lagLife is how long we believe a delivery rather than the API, when the API still shows the
@@ -385,23 +385,23 @@ func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply 
 	case req.CommentID != 0 && a.config.Now().Sub(req.CommentedAt) > commandLife:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
 			phrase.Say("This command is older than %d minutes, so it is not carried out.", int(commandLife.Minutes())),
-			phrase.Say("Write it again if it still holds."),
+			phrase.Say("Write it again if you still want it."),
 		}}
 	case req.CommentID == 0 && a.config.Now().Sub(req.Received) > commandLife: // GitHub dates no button
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
 			phrase.Say("The button was pressed more than %d minutes ago, so nothing is done.", int(commandLife.Minutes())),
-			phrase.Say("Press it again if it still holds."),
+			phrase.Say("Press it again if you still want it."),
 		}}
 	case req.Head != "" && req.Head != pull.Head.SHA && pull.State == workflow.PullOpen:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
 			phrase.Say("The check belongs to %s, which is no longer the head of this pull request.", phrase.Short(req.Head)),
-			phrase.Say("%s, in a comment, plans the head.", workflow.VerbPlan.Typed("")),
+			phrase.Say("Comment %s to plan the head.", workflow.VerbPlan.Typed("")),
 		}}
 	case event.Binds(req) && len(req.Command.Fingerprints) == 0:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
-			phrase.Say("The plans changed since the check that this button is on was shown, so it does not %s them.",
+			phrase.Say("The plans have changed since this button's check was shown, so it does not %s them.",
 				req.Command.Verb),
-			phrase.Say("Read the present ones, then press the button of the newest `%s`, or write %s.",
+			phrase.Say("Read the current plans, then press the button on the newest `%s`, or comment %s.",
 				report.ApplyCheck, req.Command.Verb.Typed("")),
 		}}
 	}

@@ -36,7 +36,7 @@ func (a *App) inbox(ctx context.Context) error {
 		case <-timer.C:
 		}
 		if err := a.settle(ctx); err != nil && ctx.Err() == nil {
-			a.config.Log.ErrorContext(ctx, "the inbox could not be worked off", "error", err)
+			a.config.Log.ErrorContext(ctx, "the inbox could not be processed", "error", err)
 		}
 		timer.Reset(inboxPoll)
 	}
@@ -143,7 +143,7 @@ func (a *App) spread(ctx context.Context, d *event.Decision) error {
 	}
 	recs = slices.DeleteFunc(recs, func(rec workflow.PullRecord) bool { return rec.Pull.State != workflow.PullOpen })
 	if _, one := d.Request.About().Subject(); !one && len(recs) == 0 {
-		d.Request, d.Note = nil, "ignored: no open pull that we know has this head"
+		d.Request, d.Note = nil, "ignored: no open pull request that Cardea knows has this head"
 		return nil
 	}
 	key := d.Request.Key
@@ -210,7 +210,7 @@ func (a *App) react(ctx context.Context) error {
 				case req := <-a.reacts:
 					call, cancel := context.WithTimeout(ctx, reactTimeout)
 					if err := a.github.React(call, req.Repo, req.CommentID, "eyes"); err != nil && ctx.Err() == nil {
-						a.config.Log.WarnContext(ctx, "no reaction", "request", req.ID, "error", err)
+						a.config.Log.WarnContext(ctx, "the comment could not be given a reaction", "request", req.ID, "error", err)
 					}
 					cancel()
 				}

@@ -96,6 +96,6 @@ func (a *App) RevokeModule(ctx context.Context, repo workflow.Repo, token string
 	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
 	defer cancel()
 	if err := a.github.Revoke(ctx, repo.InstallationID, token); err != nil {
-		a.config.Log.Warn("a module's token goes on until it expires", "err", err)
+		a.config.Log.Warn("a module's token could not be revoked and is valid until it expires", "err", err)
 	}
 }

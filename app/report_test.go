@@ -85,7 +85,7 @@ func TestReportCommentTooLong(t *testing.T) {
 	w.eventually("a shortened comment", func() bool {
 		c := w.ours(number, summary)
 		return len(c) == 1 && strings.Contains(c[0].Body,
-			"the rest did not fit; [the page](https://cardea.test/acme/infra/pull/")
+			"the rest did not fit; see the [full details](https://cardea.test/acme/infra/pull/")
 	})
 	w.planAll(changes())
 	w.quiet()

@@ -60,7 +60,7 @@ func ApplyCheck(v workflow.PullView, l model.Links) CheckText {
 func ProjectCheck(v workflow.PullView, project string, l model.Links) CheckText {
 	p := v.Project(project)
 	if p == nil {
-		return CheckText{Title: "The project is not affected any more",
+		return CheckText{Title: "The project is no longer affected",
 			Summary: markdown.Prose(fmt.Sprintf("`%s` is not affected by this change.", project)) + "\n"}
 	}
 	one := v

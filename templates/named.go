@@ -81,8 +81,8 @@ func (w writer) unnamed(table, who string) string {
 	if n == 0 {
 		return ""
 	}
-	return "\n" + markdown.Count(n, "plan is", "plans are") + " not named here in full: " + who + " is not about " +
+	return "\n" + markdown.Count(n, "plan is", "plans are") + " not shown here in full, so " + who + " does not cover " +
 		phrase.OneMany(n == 1, "it", "them") + ". " +
-		"Look at " + phrase.OneMany(n == 1, "it", "them") + ", then " +
+		"Look at " + phrase.OneMany(n == 1, "it", "them") + ", then use " +
 		markdown.Code(w.links.Command("approve -p NAME@FINGERPRINT")) + ".\n"
 }

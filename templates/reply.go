@@ -56,30 +56,30 @@ var helpLines = []struct {
 }{
 	{workflow.VerbPlan, "plan", "plans the affected projects again"},
 	{workflow.VerbPlan, "plan -p NAME",
-		"plans this project, also one that is not affected; `-p` may be repeated, and `*` stands for any part of a name"},
+		"plans this project, even if it is not affected; `-p` can be repeated, and `*` matches any part of a name"},
 	{workflow.VerbPlan, "plan -d DIR", "plans the projects in a directory"},
 	{workflow.VerbPlan, "plan -e ENVIRONMENT", "plans the projects of an environment"},
-	{workflow.VerbPlan, "plan -w WORKSPACE", "plans the projects with this Terraform workspace"},
+	{workflow.VerbPlan, "plan -w WORKSPACE", "plans the projects in this workspace"},
 	{workflow.VerbPlan, "plan --all", "plans every project of the repository"},
 	{workflow.VerbApprove, "approve", "approves the plans that the summary showed when you wrote this"},
 	{workflow.VerbApprove, "approve -p NAME@FINGERPRINT", "approves exactly this plan"},
-	{workflow.VerbUnapprove, "unapprove", "takes your approvals back"},
+	{workflow.VerbUnapprove, "unapprove", "withdraws your approvals"},
 	{workflow.VerbApply, "apply",
-		"applies the plans that are ready, in the order of `depends_on`, and says what the others lack; `-p`, `-d`, `-e` and `-w` choose"},
-	{workflow.VerbLock, "lock -p NAME", "claims a project for this pull request"},
-	{workflow.VerbUnlock, "unlock", "releases this pull request's locks; `-p` chooses"},
-	{workflow.VerbCancel, "cancel", "drops queued runs and what follows others, and interrupts running plans"},
+		"applies the plans that are ready, in `depends_on` order, and says what the others are missing; narrow it down with `-p`, `-d`, `-e` and `-w`"},
+	{workflow.VerbLock, "lock -p NAME", "locks a project for this pull request"},
+	{workflow.VerbUnlock, "unlock", "releases this pull request's locks, or with `-p` some of them"},
+	{workflow.VerbCancel, "cancel", "drops queued runs and applies that follow others, and interrupts running plans"},
 	{workflow.VerbCancel, "cancel --apply",
-		"sends a running apply one SIGINT, too: terraform ends what it has begun, and no more"},
+		"also sends a running apply one SIGINT: it finishes what is in progress and starts nothing new"},
 	{workflow.VerbResolve, "resolve -p NAME --outcome applied",
-		"says what an apply of unknown outcome counts as; or `--outcome failed`"},
-	{workflow.VerbStatus, "status", "writes a comment with every project and what it waits for"},
-	{workflow.VerbHelp, "help", "writes this"},
+		"records how an apply with an unknown outcome ended; or `--outcome failed`"},
+	{workflow.VerbStatus, "status", "posts a comment that lists every project and what it waits for"},
+	{workflow.VerbHelp, "help", "shows this help"},
 }
 
 func helpReply(r workflow.Reply, l model.Links) string {
 	var b strings.Builder
-	b.WriteString("Commands stand in the first line of a new comment.\n\n| Command | Does |\n| --- | --- |\n")
+	b.WriteString("Put the command on the first line of a new comment.\n\n| Command | Does |\n| --- | --- |\n")
 	for _, h := range helpLines {
 		if r.May != nil && !slices.Contains(r.May, h.verb) {
 			continue
@@ -103,16 +103,16 @@ type replyWriter struct {
 
 // leads are the first words of replies that bring none of their own.
 var leads = map[string]string{
-	workflow.ReplyApproved: "Approved.", workflow.ReplyUnapproved: "Your approvals are taken back.",
+	workflow.ReplyApproved: "Approved.", workflow.ReplyUnapproved: "Your approvals are withdrawn.",
 	workflow.ReplyApplied:     "Applied.",
-	workflow.ReplyApplyFailed: "The apply failed.", workflow.ReplyApplyUnknown: "Nobody knows how the apply ended.",
-	workflow.ReplyUnknown: "Nobody knows how the apply ended.",
+	workflow.ReplyApplyFailed: "The apply failed.", workflow.ReplyApplyUnknown: "The outcome of the apply is unknown.",
+	workflow.ReplyUnknown: "The outcome of the apply is unknown.",
 	workflow.ReplyLocked:  "Locked.", workflow.ReplyUnlocked: "Unlocked.", workflow.ReplyCancelled: "Cancelled.",
 	workflow.ReplyResolved: "Recorded.",
-	workflow.ReplyClosed:   "This was applied and never merged.",
-	workflow.ReplyFollows:  "What starts now, and what follows when that is done:",
-	workflow.ReplyFreed:    "What this pull request waited for is free.",
-	workflow.ReplyRefused:  "Nothing was done.", workflow.ReplyMerge: "It could not be merged by itself.",
+	workflow.ReplyClosed:   "This was applied but never merged.",
+	workflow.ReplyFollows:  "What starts now, and what follows after that:",
+	workflow.ReplyFreed:    "What this pull request was waiting for is now free.",
+	workflow.ReplyRefused:  "Nothing was done.", workflow.ReplyMerge: "It could not be merged automatically.",
 }
 
 // sentences are the reply's own, addressed to the person who asked.
@@ -151,12 +151,11 @@ func (w replyWriter) lead() string {
 	verb := pastOf[w.reply.Kind]
 	switch {
 	case w.reply.Kind == workflow.ReplyClosed && undone == len(items):
-		return "An apply of this was started, and it was never merged."
+		return "An apply of this was started, but it was never merged."
 	case verb != "" && undone == len(items):
 		return "Nothing was " + verb + "."
 	case w.reply.Kind == workflow.ReplyRefused && slices.ContainsFunc(items, func(it workflow.ReplyItem) bool { return len(it.Missing) > 0 }):
-		return phrase.OneMany(undone == 1, "This plan is not applied. All that is missing:",
-			"These plans are not applied. All that is missing:")
+		return "Not applied. Still missing:"
 	case w.reply.Kind == workflow.ReplyApplied && undone > 0 && len(items) > 1:
 		n := len(items) - undone
 		return markdown.Number(n) + " of " + markdown.Number(len(items)) + " plans " + phrase.IsAre(n) + " applied."
@@ -248,7 +247,7 @@ func (w *replyWriter) others() string {
 	}
 	approve := w.links.Command("approve")
 	w.model.Commands = slices.DeleteFunc(w.model.Commands, func(c model.Command) bool { return c.Text == approve || strings.HasPrefix(c.Text, approve+" ") })
-	return "\n" + markdown.Prose("Somebody else has to approve "+model.These(names)+", too.") + "\n"
+	return "\n" + markdown.Prose("Somebody else must also approve "+model.These(names)+".") + "\n"
 }
 
 // merge says that nothing is left to apply.
@@ -257,9 +256,9 @@ func (w replyWriter) merge() string {
 	case w.model.Status != model.StatusApplied || w.view.Pull.State != workflow.PullOpen:
 		return ""
 	case w.model.Verifying():
-		return "\nEverything that changes is applied. A fresh plan now looks whether anything is left; when nothing is, merge the pull request.\n"
+		return "\nAll changes applied. Checking with a fresh plan; if it is empty, merge the pull request.\n"
 	}
-	return "\nEverything that changes is applied. Next: merge the pull request.\n"
+	return "\nAll changes applied. Next: merge the pull request.\n"
 }
 
 // neverMerged says what can be done about what was applied from a closed pull.
@@ -267,6 +266,6 @@ func (w replyWriter) neverMerged() string {
 	if len(w.reply.Items) == 0 {
 		return ""
 	}
-	return "\n" + markdown.Prose("What is there now is not what `"+phrase.OrWord(w.view.Pull.Base.Ref, "the base branch")+"` says. Reopen this pull request and merge it; or, in another one, `"+
-		w.links.Command("plan -p NAME")+"` shows what takes it back, and `"+w.links.Command("apply")+"` does.") + "\n"
+	return "\n" + markdown.Prose("The real infrastructure now differs from `"+phrase.OrWord(w.view.Pull.Base.Ref, "the base branch")+"`. Reopen this pull request and merge it; or, in another one, `"+
+		w.links.Command("plan -p NAME")+"` shows how to revert it, and `"+w.links.Command("apply")+"` does it.") + "\n"
 }

@@ -100,7 +100,7 @@ func replyCases() map[string]struct {
 		"closed":      {workflow.Reply{Kind: workflow.ReplyClosed, Items: []workflow.ReplyItem{closed(done, 0), closed(done, 1)}}, done},
 		"ended_mixed": {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), refusedAtEnd}}, mixedEnd},
 		"freed":       {workflow.Reply{Kind: workflow.ReplyFreed, Text: phrase.Texts("#9 released its lock."), Items: []workflow.ReplyItem{item("prod/app", true, "it is planned anew")}}, w},
-		"merge":       {workflow.Reply{Kind: workflow.ReplyMerge, Text: phrase.Texts("GitHub does not merge abc1234: Required status check \"lint\" is expected.", "Everything is applied; merge it with GitHub's button once that is mended.")}, done},
+		"merge":       {workflow.Reply{Kind: workflow.ReplyMerge, Text: phrase.Texts("GitHub did not merge abc1234: Required status check \"lint\" is expected.", "Everything is applied; once that is fixed, merge it with GitHub's button.")}, done},
 	}
 }
 

@@ -50,7 +50,7 @@ func (w writer) holds(limit int) string {
 	var b strings.Builder
 	b.WriteString("\n**Locks**\n\n")
 	for i, h := range w.model.Holds {
-		line := "- " + w.holder(h) + " holds " + w.about(h.Projects) + " " +
+		line := "- " + w.holder(h) + " has locked " + w.about(h.Projects) + " " +
 			markdown.Prose(markdown.Cut(h.Text(), 300)) + ".\n"
 		if b.Len()+len(line) > limit-150 {
 			b.WriteString("- … " + w.more(len(w.model.Holds)-i, "more", "more") + "\n")

@@ -127,7 +127,7 @@ func (w writer) next() string {
 			continue
 		}
 		// GitHub puts a button that copies beside a block, and none beside code in a line.
-		b.WriteString(", or exactly " + phrase.OneMany(c.One, "this one", "these") + ":\n\n" + markdown.Fence("", c.Exact+"\n"))
+		b.WriteString(", or approve exactly " + phrase.OneMany(c.One, "this one", "these") + ":\n\n" + markdown.Fence("", c.Exact+"\n"))
 	}
 	return b.String()
 }
@@ -187,7 +187,7 @@ func (w writer) footer() string {
 		parts = append(parts, when)
 	}
 	if url := w.links.Pull(p); url != "" {
-		parts = append(parts, "[all of it on the page]("+url+")")
+		parts = append(parts, "[full details]("+url+")")
 	}
 	if len(parts) == 0 {
 		return ""

@@ -78,14 +78,14 @@ func parseLine(rest, prefix string) (*workflow.Command, string) {
 	verb := workflow.Verb(strings.ToLower(word))
 	switch {
 	case verb == "":
-		return nil, "The command has no verb."
+		return nil, "The command is missing its verb, such as `plan`."
 	case !slices.Contains(verbs, verb):
 		return nil, unknownVerb(string(verb), prefix)
 	}
 	g := grammar{verb: verb, prefix: prefix, options: options[verb]}
 	if len(g.options) == 0 {
 		if strings.TrimSpace(rest) != "" {
-			return nil, fmt.Sprintf("`%s %s` takes nothing after it.", prefix, verb)
+			return nil, fmt.Sprintf("`%s %s` takes no arguments.", prefix, verb)
 		}
 		return &workflow.Command{Verb: verb}, ""
 	}

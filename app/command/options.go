@@ -26,7 +26,7 @@ var (
 		return add(&c.Select.Dirs, dir)
 	}}
 	byEnvironment = option{"-e", "an environment", func(c *workflow.Command, v string) string { return add(&c.Select.Environments, v) }}
-	byWorkspace   = option{"-w", "a Terraform workspace", func(c *workflow.Command, v string) string { return add(&c.Select.Workspaces, v) }}
+	byWorkspace   = option{"-w", "a workspace", func(c *workflow.Command, v string) string { return add(&c.Select.Workspaces, v) }}
 	exactly       = option{"-p", "a project's name", projectAt}
 	present       = option{"-p", "a project's name", projectNow}
 )
@@ -49,10 +49,10 @@ var options = map[workflow.Verb][]option{
 	workflow.VerbResolve: {byProject, {"--outcome", "`applied` or `failed`", func(c *workflow.Command, v string) string {
 		v = strings.ToLower(v)
 		if v != "applied" && v != "failed" {
-			return fmt.Sprintf("`--outcome` is `applied` or `failed`, not %s.", code(v))
+			return fmt.Sprintf("`--outcome` must be `applied` or `failed`, not %s.", code(v))
 		}
 		if c.Outcome != "" && c.Outcome != v {
-			return "The command names two outcomes."
+			return "The command gives two outcomes."
 		}
 		c.Outcome = v
 		return ""
@@ -78,7 +78,7 @@ func projectAt(c *workflow.Command, v string) string {
 	case !isFingerprint(digits):
 		return fmt.Sprintf("%s: what follows the `@` is a plan's fingerprint, at least %d of the digits that the summary shows.", code(v), minFingerprint)
 	case c.Fingerprints[name] != "" && c.Fingerprints[name] != digits:
-		return fmt.Sprintf("The command names two fingerprints of %s.", code(name))
+		return fmt.Sprintf("The command gives two fingerprints for %s.", code(name))
 	}
 	if fault := add(&c.Select.Projects, name); fault != "" {
 		return fault
@@ -114,7 +114,7 @@ type grammar struct {
 func (g grammar) parse(rest string) (*workflow.Command, string) {
 	list, ok := words(rest)
 	if !ok {
-		return nil, "A quote in the command does not end."
+		return nil, "A quote in the command is not closed."
 	}
 	cmd := &workflow.Command{Verb: g.verb}
 	for len(list) > 0 {
@@ -171,12 +171,12 @@ func (g grammar) find(word string) (opt option, value string, given bool, fault 
 	if near := phrase.Nearest(name, names); near != "" && len(bare) > 2 {
 		return opt, "", false, fmt.Sprintf("There is no option %s. Did you mean `%s`?", code(name), near)
 	}
-	return opt, "", false, fmt.Sprintf("There is no option %s of `%s %s`.", code(name), g.prefix, g.verb)
+	return opt, "", false, fmt.Sprintf("`%s %s` has no option %s.", g.prefix, g.verb, code(name))
 }
 
 // stray says what to do about a word that is not an option: most likely a project's name.
 func (g grammar) stray(word string) string {
-	say := fmt.Sprintf("`%s %s` does not know what %s is.", g.prefix, g.verb, code(word))
+	say := fmt.Sprintf("`%s %s` does not understand %s.", g.prefix, g.verb, code(word))
 	for _, o := range g.options {
 		if o.name == "-p" {
 			return say + fmt.Sprintf(" To name a project: `%s %s -p NAME`.", g.prefix, g.verb)
@@ -189,14 +189,14 @@ func (g grammar) stray(word string) string {
 func (g grammar) lacks(c *workflow.Command) string {
 	switch {
 	case g.verb == workflow.VerbLock && len(c.Select.Projects) == 0:
-		return fmt.Sprintf("`%s lock` needs the projects that it claims: `%s lock -p NAME`.", g.prefix, g.prefix)
+		return fmt.Sprintf("`%s lock` needs the projects to lock: `%s lock -p NAME`.", g.prefix, g.prefix)
 	case g.verb != workflow.VerbResolve:
 		return ""
 	case len(c.Select.Projects) != 1 || strings.ContainsAny(c.Select.Projects[0], "*?[]{}"):
 		return fmt.Sprintf("`%s resolve` needs exactly one project, by its name: `%s resolve -p NAME --outcome applied`.",
 			g.prefix, g.prefix)
 	case c.Outcome == "":
-		return fmt.Sprintf("`%s resolve` needs what the apply came to: `--outcome applied` or `--outcome failed`.", g.prefix)
+		return fmt.Sprintf("`%s resolve` needs the outcome of the apply: `--outcome applied` or `--outcome failed`.", g.prefix)
 	}
 	return ""
 }
@@ -209,14 +209,14 @@ func take(cmd *workflow.Command, opt option, value string) string {
 		return fmt.Sprintf("`%s` needs %s after it.", opt.name, opt.value)
 	}
 	if strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return fmt.Sprintf("The value of `%s` holds a character that cannot be seen.", opt.name)
+		return fmt.Sprintf("The value of `%s` contains an invisible character.", opt.name)
 	}
 	return opt.set(cmd, value)
 }
 
 func add(list *[]string, value string) string {
 	if len(*list) >= maxValues {
-		return fmt.Sprintf("The command names more than %d values of one kind.", maxValues)
+		return fmt.Sprintf("The command gives more than %d values of one kind.", maxValues)
 	}
 	*list = append(*list, value)
 	return ""
@@ -237,13 +237,13 @@ func contradiction(c *workflow.Command) string {
 	named.All = false
 	switch {
 	case c.Select.All && !named.Empty():
-		return "`--all` means every project; it does not go together with `-p`, `-d`, `-e` or `-w`."
+		return "`--all` means every project; it cannot be combined with `-p`, `-d`, `-e` or `-w`."
 	case c.Options.Destroy && c.Options.RefreshOnly:
-		return "`--destroy` and `--refresh-only` do not go together."
+		return "`--destroy` and `--refresh-only` cannot be combined."
 	case c.Options.RefreshOnly && len(c.Options.Replaces) > 0:
-		return "`--replace` and `--refresh-only` do not go together."
+		return "`--replace` and `--refresh-only` cannot be combined."
 	case c.Options.Destroy && len(c.Options.Replaces) > 0:
-		return "`--replace` and `--destroy` do not go together."
+		return "`--replace` and `--destroy` cannot be combined."
 	}
 	return ""
 }

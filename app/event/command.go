@@ -15,7 +15,7 @@ func comment(p payload, rules workflow.Rules, c Config) Decision {
 	ours := p.Comment.Via != nil && p.Comment.Via.ID == c.AppID
 	switch {
 	case p.Action == "edited" && ours && p.Issue.PullRequest != nil && p.Sender.ID != p.Comment.User.ID:
-		out := ignored("a comment of ours was edited by %s", p.Sender.Login)
+		out := ignored("one of Cardea's own comments was edited by %s", p.Sender.Login)
 		out.Edited = &Edited{Pull: workflow.PullKey{RepoID: p.Repository.ID, Number: p.Issue.Number}, CommentID: p.Comment.ID,
 			By: p.Sender.actor(), At: p.Comment.UpdatedAt}
 		return out
@@ -24,16 +24,16 @@ func comment(p payload, rules workflow.Rules, c Config) Decision {
 	case p.Issue.PullRequest == nil:
 		return ignored("the comment is on an issue")
 	case ours:
-		return ignored("the comment is ours")
+		return ignored("the comment is Cardea's own")
 	case p.Comment.ID == 0 || p.pull(p.Issue.Number).IsZero() || p.Comment.User.ID != p.Sender.ID:
-		return ignored("the comment is not its sender's")
+		return ignored("the comment was not written by its sender")
 	}
 	if why := notWelcome(p.Sender, rules); why != "" {
 		return ignored("the comment is %s", why)
 	}
 	parsed := command.Parse(p.Comment.Body, c.Prefixes)
 	if !parsed.Addressed {
-		return ignored("the comment is not addressed to us")
+		return ignored("the comment is not for Cardea")
 	}
 	return Decision{Request: &workflow.Request{
 		Key:  fmt.Sprintf("comment:%d", p.Comment.ID),

@@ -75,7 +75,7 @@ func ignored(format string, args ...any) Decision {
 func Decide(d workflow.Delivery, c Config) Decision {
 	var p payload
 	if err := json.Unmarshal(d.Payload, &p); err != nil {
-		return ignored("the payload does not fit the event %s: %v", d.Event, err)
+		return ignored("the payload does not match the event %s: %v", d.Event, err)
 	}
 	switch d.Event {
 	case "installation", "installation_repositories":
@@ -83,7 +83,7 @@ func Decide(d workflow.Delivery, c Config) Decision {
 	case "repository":
 		return repository(p)
 	case "ping", "merge_group":
-		return ignored("nothing is done on %s", d.Event)
+		return ignored("no action for %s", d.Event)
 	}
 	if p.Repository.ID == 0 || p.Installation.ID == 0 {
 		return ignored("the payload names no repository or no installation")
@@ -107,7 +107,7 @@ func Decide(d workflow.Delivery, c Config) Decision {
 	case "pull_request_review":
 		out = review(p)
 	default:
-		return ignored("the event %s is not known", d.Event)
+		return ignored("unknown event %s", d.Event)
 	}
 	if r := out.Request; r != nil {
 		r.GUID, r.Repo, r.Actor, r.Received = d.GUID, p.repo(), p.Sender.actor(), d.Received

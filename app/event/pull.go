@@ -34,7 +34,7 @@ func review(p payload) Decision {
 	switch p.Action {
 	case "submitted":
 		if r.User.ID != p.Sender.ID && given.Approves() {
-			return ignored("the review is not its sender's")
+			return ignored("the review was not written by its sender")
 		}
 	case "edited": // only a yes may not be edited
 		if given.State != workflow.ReviewApproved {
@@ -89,7 +89,7 @@ func pullRequest(p payload) Decision {
 		case p.Changes.Title != nil:
 			kind = workflow.RequestFacts
 		default:
-			return ignored("a pull's text was edited")
+			return ignored("only the pull request's text was edited")
 		}
 	default:
 		return ignored("the action %q of a pull", p.Action)

@@ -151,7 +151,7 @@ func TestGatedJSON(t *testing.T) {
 	want := []project{
 		{"prod/network", "planned", "aaaaaaaaaaaa", byBob, []string{"1 of 2 approvals of `aaaaaaaaaaaa`", "#9 holds the lock on `prod/network`"}, &lock{9, "bob", noon}},
 		{"prod/app", "applied", "bbbbbbbbbbbb", byBob, []string{"the merge"}, &lock{12, "dave", noon}},
-		{"prod/dns", "unknown", "cccccccccccc", byBob, []string{"a person who finds out how its apply ended"}, nil},
+		{"prod/dns", "unknown", "cccccccccccc", byBob, []string{"someone to find out how its apply ended"}, nil},
 		{"prod/db", "apply_failed", "dddddddddddd", byBob, []string{"a new plan"}, nil},
 	}
 	if d := cmp.Diff(want, got.Projects); d != "" {

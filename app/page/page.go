@@ -106,7 +106,7 @@ func headers(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "private, no-cache")
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			h.Set("Allow", "GET, HEAD")
-			http.Error(w, "pages are only read", http.StatusMethodNotAllowed)
+			http.Error(w, "pages are read-only", http.StatusMethodNotAllowed)
 			return
 		}
 		if trimmed, ok := strings.CutSuffix(r.URL.EscapedPath(), ".json"); ok {
@@ -158,7 +158,7 @@ func (s *server) draw(r *http.Request, look func(context.Context, *http.Request)
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "writing a page", "path", r.URL.Path, "error", err)
 		return answer{status: http.StatusInternalServerError, kind: "text/plain; charset=utf-8",
-			body: []byte("this page could not be written\n")}
+			body: []byte("this page could not be created\n")}
 	}
 	return answer{status: status, kind: kind, body: body.Bytes()}
 }
@@ -188,12 +188,12 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, a answer) {
 // fault turns an error into a page. Only "not found" is told apart; any other error is ours,
 // and its reason stays in the log.
 func (s *server) fault(r *http.Request, err error) (int, page) {
-	status, title, text := http.StatusNotFound, "Not here",
-		"There is no such page, or nothing is known of what it is about. What you look for may have another name, or no event of it has arrived yet."
+	status, title, text := http.StatusNotFound, "Not found",
+		"This page does not exist, or Cardea knows nothing about its subject yet. It may have another name, or no event about it has arrived."
 	if !errors.Is(err, workflow.ErrNotFound) && !errors.Is(err, fs.ErrNotExist) {
 		s.Log.ErrorContext(r.Context(), "making a page", "path", r.URL.Path, "error", err)
-		status, title, text = http.StatusInternalServerError, "This went wrong",
-			"The page could not be made. The server's log says why; trying again may help."
+		status, title, text = http.StatusInternalServerError, "Something went wrong",
+			"The page could not be created. The server's log says why; trying again may help."
 	}
 	p := web.MessagePage{Head: web.Head{Title: title}, Text: text}
 	return status, page{

@@ -288,7 +288,7 @@ func TestProjectThatNeverRan(t *testing.T) {
 	w.do(func(tx workflow.Tx) error {
 		return tx.PutPull(workflow.PullRecord{Known: true, Projects: []workflow.ProjectRecord{refused}, Pull: workflow.Pull{Repo: repo, Number: 12, Author: ada, State: workflow.PullOpen}})
 	})
-	if body := w.body("/acme/infra/project/dev/new"); !strings.Contains(body, "No run yet.") {
+	if body := w.body("/acme/infra/project/dev/new"); !strings.Contains(body, "No runs yet.") {
 		t.Errorf("its page says %s", body)
 	}
 	if got := w.get("/acme/infra/project/dev/none").StatusCode; got != http.StatusNotFound {

@@ -67,7 +67,7 @@ func (r *Recovery) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if err := r.Round(ctx); err != nil && ctx.Err() == nil {
-			r.config.Log.WarnContext(ctx, "recovery is not complete, the next round goes on", "error", err)
+			r.config.Log.WarnContext(ctx, "recovery from GitHub is not complete; the next round continues", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -62,7 +62,7 @@ func (p *pass) check(ctx context.Context, w Wanted, c github.Check) error {
 		if !github.Gone(err) && github.Status(err) != http.StatusUnprocessableEntity {
 			return err
 		}
-		p.config.Log.InfoContext(ctx, "a check run cannot be changed any more", "check", c.Name, "sha", c.SHA, "error", err)
+		p.config.Log.InfoContext(ctx, "a check run can no longer be changed", "check", c.Name, "sha", c.SHA, "error", err)
 	}
 	if err := p.sure(ctx); err != nil {
 		return err

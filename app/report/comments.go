@@ -116,7 +116,7 @@ func (p *pass) fitting(ctx context.Context, text string, write func(string) erro
 		if github.Status(err) != http.StatusUnprocessableEntity || !strings.Contains(github.Message(err), "too long") {
 			return text, err
 		}
-		p.config.Log.WarnContext(ctx, "GitHub takes no comment of this size", "bytes", len(text))
+		p.config.Log.WarnContext(ctx, "GitHub refuses a comment of this size", "bytes", len(text))
 		text = halve(text, p.config.Links.Pull(p.view.Pull))
 		err = write(text)
 	}

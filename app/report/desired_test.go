@@ -179,7 +179,7 @@ func TestHalve(t *testing.T) {
 	text := "head\n<details><summary>x</summary>\n\n````diff\n" + strings.Repeat("+ line\n", 100) + "````\n\n</details>\n"
 	got := halve(text, "https://x/pull/1")
 	if len(got) > len(text)/2+200 || !strings.Contains(got, "\n````\n\n</details>\n") ||
-		!strings.HasSuffix(got, "[the page](https://x/pull/1) has all of it.\n") {
+		!strings.HasSuffix(got, "see the [full details](https://x/pull/1).\n") {
 		t.Errorf("got %d of %d bytes, ending in %q", len(got), len(text), got[max(0, len(got)-120):])
 	}
 }

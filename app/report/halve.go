@@ -33,7 +33,7 @@ func halve(text, link string) string {
 	}
 	b.WriteString("\n… the rest did not fit")
 	if link != "" {
-		b.WriteString("; [the page](" + link + ") has all of it")
+		b.WriteString("; see the [full details](" + link + ")")
 	}
 	b.WriteString(".\n")
 	return b.String()

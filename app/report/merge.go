@@ -46,7 +46,7 @@ func (p *pass) merge(ctx context.Context, rules workflow.Rules) {
 	case errors.Is(err, github.ErrMoved): // we will hear of what moved it, and decide again
 		p.config.Log.InfoContext(ctx, "not merged", "pull", p.view.Pull.Key().String(), "error", err)
 	default:
-		p.config.Log.InfoContext(ctx, "GitHub does not merge", "pull", p.view.Pull.Key().String(), "error", err)
+		p.config.Log.InfoContext(ctx, "GitHub did not merge", "pull", p.view.Pull.Key().String(), "error", err)
 		if err := p.refusedMerge(ctx, err); err != nil {
 			p.failed(err)
 		}
@@ -66,8 +66,8 @@ func (p *pass) refusedMerge(ctx context.Context, refusal error) error {
 	return p.once(ctx, workflow.Reply{
 		Key: "merge-" + head, Kind: workflow.ReplyMerge, At: p.config.Now(),
 		Text: []phrase.Text{
-			phrase.Say("GitHub does not merge %s: %s.", phrase.Short(head), strings.TrimRight(strings.TrimSpace(said), ".")),
-			phrase.Say("Everything is applied; merge it with GitHub's button once that is mended."),
+			phrase.Say("GitHub did not merge %s: %s.", phrase.Short(head), strings.TrimRight(strings.TrimSpace(said), ".")),
+			phrase.Say("Everything is applied; once that is fixed, merge it with GitHub's button."),
 		},
 	})
 }

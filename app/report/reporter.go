@@ -200,7 +200,7 @@ func (r *Reporter) ended(ctx context.Context, k *seen, res result) {
 	// again at the next change.
 	k.tries, k.refused = 0, 0
 	if err := r.giveUp(ctx, res); err != nil {
-		r.config.Log.ErrorContext(ctx, "giving up a report", "pull", res.key.String(), "error", err)
+		r.config.Log.ErrorContext(ctx, "giving up on a report", "pull", res.key.String(), "error", err)
 	}
 }
 
@@ -210,7 +210,7 @@ func (r *Reporter) giveUp(ctx context.Context, res result) error {
 		return err
 	}
 	state.Version = res.version
-	r.config.Log.ErrorContext(ctx, "a report was given up", "pull", res.key.String(), "version", res.version)
+	r.config.Log.ErrorContext(ctx, "gave up on a report", "pull", res.key.String(), "version", res.version)
 	return r.config.Service.SaveReport(ctx, state)
 }
 

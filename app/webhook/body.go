@@ -26,8 +26,8 @@ const (
 )
 
 var (
-	errBusy     = errors.New("too many payloads arrive at once")
-	errTooLarge = errors.New("the payload is larger than GitHub sends")
+	errBusy     = errors.New("too many payloads at once")
+	errTooLarge = errors.New("the payload is larger than any that GitHub sends")
 )
 
 // bodies are the places for bodies that arrive.

@@ -91,7 +91,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) string {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "only POST", http.StatusMethodNotAllowed)
+		http.Error(w, "only POST is allowed", http.StatusMethodNotAllowed)
 		return ""
 	}
 	if status, fault := headersFault(r.Header); status != 0 { // none of the body is read

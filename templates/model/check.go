@@ -17,13 +17,13 @@ func (m Model) ApplyWords(v workflow.PullView) (title, say string) {
 	}
 	switch m.Status {
 	case StatusTrouble:
-		return "No plan: " + m.links.Say(v.Trouble.Title), "There is no plan that could be applied."
+		return "No plan: " + m.links.Say(v.Trouble.Title), "There is no plan to apply."
 	case StatusUnknown, StatusPlanning:
-		return "Waits for the plans", "The plans are not made yet."
+		return "Waits for the plans", "The plans are not ready yet."
 	case StatusFailed:
-		say = "Some plans failed; the change as a whole cannot be applied before they succeed."
+		say = "Some plans failed; the whole change cannot be applied until they succeed."
 		if m.allCancelled() {
-			say = "Some plans were cancelled; the change as a whole cannot be applied before they are made."
+			say = "Some plans were cancelled; the whole change cannot be applied until they are made."
 		}
 		if t.Changing > 0 {
 			say += " The other projects can be applied without them."
@@ -40,7 +40,7 @@ func (m Model) ApplyWords(v workflow.PullView) (title, say string) {
 		say = strings.TrimSpace(strings.Join([]string{say, applying(m), applied(v, m), m.ApplyWaits()}, " "))
 		return title, strings.Join(strings.Fields(say), " ")
 	case StatusChanges:
-		say = fmt.Sprintf("%s planned and not applied: %s. %s", markdown.Count(t.Changing, "project is", "projects are"),
+		say = fmt.Sprintf("%s planned but not applied: %s. %s", markdown.Count(t.Changing, "project is", "projects are"),
 			CountsText(m.Counts), m.ApplyWaits())
 		some := markdown.Count(t.Changing, "project", "projects")
 		if t.Applied > 0 {
@@ -50,7 +50,7 @@ func (m Model) ApplyWords(v workflow.PullView) (title, say string) {
 		if why := firstReason(m); why != "" {
 			return fmt.Sprintf("Waits for %s: %s not applied", why, some), strings.TrimSpace(say)
 		}
-		return some + " with changes that are not applied", strings.TrimSpace(say)
+		return some + " with unapplied changes", strings.TrimSpace(say)
 	}
 	return "Nothing to apply", "No plan has changes."
 }

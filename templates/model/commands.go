@@ -58,16 +58,16 @@ func planFailed(m Model, l Links) (Command, bool) {
 	}
 	switch {
 	case len(names) > 0 && m.allCancelled() && len(names) <= phrase.MostNamed:
-		return Command{Why: "to make " + phrase.OneMany(len(names) == 1, "its plan", "their plans") + " after all",
+		return Command{Why: "to plan " + phrase.OneMany(len(names) == 1, "it", "them") + " after all",
 			Text: l.Command("plan" + options(names))}, true
 	case len(names) == 1:
-		return Command{Why: "to plan it again; a push that mends it does so by itself",
+		return Command{Why: "to retry; pushing a fix also replans it",
 			Text: l.Command("plan -p " + quote(names[0]))}, true
 	case len(names) > 1 && len(names) <= phrase.MostNamed:
-		return Command{Why: "to plan them again; a push that mends them does so by itself",
+		return Command{Why: "to retry; pushing a fix also replans them",
 			Text: l.Command("plan" + options(names))}, true
 	case len(names) > phrase.MostNamed:
-		return Command{Why: "to plan again; a push that mends the failed projects does so by itself",
+		return Command{Why: "to retry; pushing a fix also replans the failed projects",
 			Text: l.Command("plan")}, true
 	}
 	return Command{}, false
@@ -126,10 +126,10 @@ func applyCommands(m Model, l Links) []Command {
 	switch n := len(ready); {
 	case n > 0 && n < m.Tally.Changing:
 		out = append(out[:min(len(out), 1)],
-			Command{Why: "to apply " + These(ready) + ", which nothing stands in the way of", Text: l.Command("apply")})
+			Command{Why: "to apply " + These(ready) + phrase.OneMany(len(ready) == 1, ", which is ready", ", which are ready"), Text: l.Command("apply")})
 	case len(approve) > 0:
-		out = append(out, Command{Why: phrase.OneMany(len(approve) == 1, "to apply it, once it is approved",
-			"to apply them, once they are approved"), Text: l.Command("apply")})
+		out = append(out, Command{Why: phrase.OneMany(len(approve) == 1, "to apply it once it is approved",
+			"to apply them once they are approved"), Text: l.Command("apply")})
 	case n > 0:
 		out = append(out, Command{Why: "to apply " + These(ready), Text: l.Command("apply")})
 	case m.Tally.Changing > 0 && len(out) == 0:

@@ -46,7 +46,7 @@ func (m Model) followers() []Row {
 func following(m Model) string {
 	rows := m.followers()
 	if len(rows) > 3 {
-		return markdown.Number(len(rows)) + " projects follow others, and are applied after them."
+		return markdown.Number(len(rows)) + " projects follow others and are applied after them."
 	}
 	parts := make([]string, len(rows))
 	for i, r := range rows {
@@ -88,7 +88,7 @@ func (m *Model) stopped(v workflow.PullView, l Links) {
 		if f.Ended.Empty() || f.Head != v.Pull.Head.SHA || p == nil || p.State() == workflow.StateApplied {
 			continue
 		}
-		m.Notes = addSaid(m.Notes, fmt.Sprintf("Its apply does not follow %s any more. %s", phrase.SomeNames(f.On),
+		m.Notes = addSaid(m.Notes, fmt.Sprintf("Its apply no longer follows %s. %s", phrase.SomeNames(f.On),
 			phrase.Sentence(l.Say(f.Ended))), f.Project)
 	}
 }

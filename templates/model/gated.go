@@ -27,12 +27,12 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 	}
 	for _, a := range r.Approvals() {
 		m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved%s, %s", phrase.CodeSpan(a.User.Login),
-			phrase.OneMany(a.ReviewID != 0, ", by a review", ""), phrase.Clock(a.At)), name)
+			phrase.OneMany(a.ReviewID != 0, " in a review", ""), phrase.Clock(a.At)), name)
 	}
 	if r.Open {
 		for _, a := range r.Fallen() {
 			m.Approvals = addSaid(m.Approvals,
-				fmt.Sprintf("%s approved an earlier plan, %s, which counts no longer. %s", phrase.CodeSpan(a.User.Login),
+				fmt.Sprintf("%s approved an earlier plan, %s; that approval is no longer valid. %s", phrase.CodeSpan(a.User.Login),
 					phrase.CodeSpan(workflow.ShortFingerprint(a.Fingerprint)), phrase.Sentence(a.Void)), name)
 		}
 		of := phrase.Topic{Project: name, Plan: workflow.ShortFingerprint(r.Fingerprint())}
@@ -46,7 +46,7 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 		}
 	}
 	if p := r.Record; r.Open && p.Verify != nil && p.Run.ID == p.Verify.ID {
-		m.Notes = addSaid(m.Notes, "The apply left something: this plan was made after it, and wants an approval of its own",
+		m.Notes = addSaid(m.Notes, "The apply left changes. This plan was made after it and needs its own approval",
 			name)
 	}
 	if v.Pull.State == workflow.PullClosed && r.Record.Held && r.Record.Apply != nil &&
@@ -91,37 +91,45 @@ func AlarmOf(r Row, l Links) (a Alarm, ok bool) {
 	order := r.Apply()
 	switch {
 	case r.State == workflow.StateUnknown:
-		a.Title = "Nobody knows how the apply of " + name + " ended."
+		a.Title = "The outcome of the apply of " + name + " is unknown."
 		a.Steps = []string{
 			unknownBecause(r.Record.Apply) +
-				" It may have changed everything, a part, or nothing. It is never tried again by itself, and the project stays locked.",
+				" It may have made all, some or none of its changes. Cardea never retries it, and the project stays locked.",
 		}
 		if told := toldSentence(order); told != "" {
 			a.Steps = append(a.Steps, told)
 		}
 		a.Steps = append(a.Steps,
-			"Look at its log and at what is really there. Then an admin writes "+resolve("applied")+
+			"Check its log and the real infrastructure. Then an admin comments "+resolve("applied")+
 				" if the plan was carried out, or "+resolve("failed")+" if not; a fresh plan follows.")
 		return a, true
 	case r.State == workflow.StateErrored && order != nil:
 		a.Title = "The state of " + name + " could not be stored after its apply."
 		a.Steps = []string{
-			partLead(order) + "What was applied is not in the stored state. The new state is kept, encrypted, on the server. Until it is stored nothing of this project is applied: a plan made now would make everything once more.",
-			"Whoever runs the server writes, in a checkout of the project with its backend's credentials, the lines below. Then an admin writes " + resolve("applied") + " or " + resolve("failed") + ".",
+			partLead(order) + "What was applied is missing from the stored state. The new state is kept, encrypted, on the server. Until it is stored, nothing in this project can be applied: planning now would create everything again.",
+			"Whoever runs the server runs the commands below, in a checkout of the project with its backend's credentials. Then an admin comments " + resolve("applied") + " or " + resolve("failed") + ".",
 		}
-		a.Commands = stateCommands(order.ErroredState)
+		a.Commands = stateCommands(toolOf(r), order.ErroredState)
 		return a, true
 	}
 	return a, false
 }
 
 // stateCommands are the lines that store a kept state, run in the project's directory.
-func stateCommands(kept string) []string {
+func stateCommands(tool, kept string) []string {
 	return []string{
 		"age -d -i DATA_DIR/keys/artefacts.key DATA_DIR/artefacts/" +
 			phrase.OrWord(markdown.Verbatim(kept), "NAME") + " > errored.tfstate",
-		"terraform init && terraform state push errored.tfstate && rm errored.tfstate",
+		tool + " init && " + tool + " state push errored.tfstate && rm errored.tfstate",
 	}
+}
+
+// toolOf is the program that made the plan that was applied; terraform where that is not known.
+func toolOf(r Row) string {
+	if r.Plan == nil || r.Plan.Tool != "tofu" || r.Record.Run.ID != r.Apply().PlanRun {
+		return "terraform"
+	}
+	return "tofu"
 }
 
 // unknownBecause says why nobody knows how an apply ended.

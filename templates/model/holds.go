@@ -26,13 +26,13 @@ type Hold struct {
 	Projects []string
 }
 
-// Text says since when a lock is held and why, after the words "holds ...".
+// Text says since when a lock is held and why, after the words "has locked ...".
 func (h Hold) Text() string {
 	who := phrase.CodeSpan(h.Lock.User.Login)
 	why := map[workflow.LockWhy]string{
-		workflow.LockClaim: who + " claimed it",
-		workflow.LockPlan:  "its plan has changes",
-		workflow.LockApply: "an apply by " + who + " started, and it holds until the merge",
+		workflow.LockClaim: "claimed by " + who,
+		workflow.LockPlan:  phrase.OneMany(len(h.Projects) == 1, "its plan has changes", "their plans have changes"),
+		workflow.LockApply: who + " started an apply; released on merge",
 	}[h.Lock.Why]
 	return "since " + phrase.Clock(h.Lock.Since) + ": " + phrase.OrWord(why, who)
 }

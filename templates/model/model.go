@@ -22,7 +22,7 @@ type Model struct {
 	// Title is the verdict in at most 100 characters, without markup.
 	Title string
 	// Rows are the projects to be read about: failures, destroys, replaces,
-	// changes, those still at work, deleted ones.
+	// changes, those still running, deleted ones.
 	Rows []Row
 	// Unchanged are the projects whose plans are empty.
 	Unchanged []Row
@@ -77,7 +77,7 @@ const (
 type Tally struct {
 	Total       int // projects of the repository; 0 where that is not known
 	Affected    int // all but deleted ones
-	Changing    int // with changes that are not applied
+	Changing    int // with unapplied changes
 	Unchanged   int
 	Failed      int // their plans; refused ones too
 	Queued      int

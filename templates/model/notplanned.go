@@ -12,15 +12,13 @@ import (
 // NotPlanned says, about something that a change concerns and that Cardea does not plan, who
 // has to do what.
 func NotPlanned(n workflow.NotPlanned) string {
-	dirs := dirsOf(n)
+	dirs, them := dirsOf(n), phrase.OneMany(n.Count == 1, "it", "them")
 	if n.Kind == "" {
-		return fmt.Sprintf("%s %s and nobody plans %s: no project calls %s, and %s no backend. If one is a project, give it a backend.",
-			dirs, phrase.OneMany(n.Count == 1, "changes", "change"), phrase.OneMany(n.Count == 1, "it", "them"),
-			phrase.OneMany(n.Count == 1, "it", "them"), phrase.OneMany(n.Count == 1, "it has", "they have"))
+		return fmt.Sprintf("%s changed, but nothing plans %s: no project calls %s, and %s no backend. If %s is a project, give it a backend.",
+			dirs, them, them, phrase.OneMany(n.Count == 1, "it has", "they have"), phrase.OneMany(n.Count == 1, "it", "one of them"))
 	}
-	return fmt.Sprintf("%s %s, and Cardea does not plan %s: whoever runs it here must plan and apply %s. Once the base branch's `%s` names %s in `autodiscover.ignore`, nothing is said of %s any more.",
-		dirs, phrase.OneMany(n.Count == 1, "changes", "change"), n.Kind, phrase.OneMany(n.Count == 1, "it", "them"),
-		workflow.RepoConfigFile, phrase.OneMany(n.Count == 1, "it", "them"), phrase.OneMany(n.Count == 1, "it", "them"))
+	return fmt.Sprintf("%s changed, but Cardea does not plan %s: whoever runs it here must plan and apply %s. To stop this message, list %s in `autodiscover.ignore` in the base branch's `%s`.",
+		dirs, n.Kind, them, them, workflow.RepoConfigFile)
 }
 
 func dirsOf(n workflow.NotPlanned) string {

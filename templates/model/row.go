@@ -153,9 +153,9 @@ func (r *Row) wait(pull workflow.Pull, l Links) {
 	case workflow.StateApplying:
 		r.waits(runWaits(p.Apply, itsApply))
 	case workflow.StatePlanFailed:
-		r.waits("a plan that succeeds")
+		r.waits("a successful plan")
 	case workflow.StateRefused:
-		r.waits("a mend: " + l.Say(p.Project.Refused))
+		r.waits("a fix: " + l.Say(p.Project.Refused))
 	case workflow.StatePlanned:
 		r.gate(!pull.Subject().IsZero(), l)
 	case workflow.StateApplyFailed:
@@ -165,13 +165,13 @@ func (r *Row) wait(pull workflow.Pull, l Links) {
 			r.waits("a new plan")
 		}
 	case workflow.StateUnknown:
-		r.waits("a person who finds out how its apply ended")
+		r.waits("someone to find out how its apply ended")
 	case workflow.StateErrored:
-		r.waits("a person who stores its kept state")
+		r.waits("someone to store its kept state")
 	case workflow.StateApplied:
 		switch {
 		case p.Verify != nil && p.Verify.State != workflow.RunFinished:
-			r.waits("a fresh plan that shows whether anything is left")
+			r.waits("a fresh plan to check whether anything is left")
 		case pull.State == workflow.PullOpen:
 			r.waits("the merge")
 		}
@@ -198,7 +198,7 @@ func runWaits(r *workflow.Run, itself string) string {
 	case r.State == workflow.RunQueued:
 		return phrase.OrWord(strings.TrimSuffix(r.Waiting, "."), "a free worker")
 	case r.Kind == workflow.RunApply && applyUnstarted(*r):
-		return "the last look at the gate"
+		return "the final check of the gate"
 	}
 	return itself
 }
@@ -247,14 +247,14 @@ func (r *Row) gate(applies bool, l Links) {
 		return m.Need == workflow.NeedUpToDate || m.Need == workflow.NeedHead || m.Need == workflow.NeedPlan
 	}) {
 		missing = append([]workflow.Missing{{Need: workflow.NeedUpToDate, Sentence: p.Outdated,
-			Mend: phrase.Say("A new plan is made by itself.")}}, missing...)
+			Mend: phrase.Say("A new plan is made automatically.")}}, missing...)
 	}
 	for _, m := range missing {
 		r.Waits = append(r.Waits, Wait{Text: l.Say(m.Sentence), Short: l.Say(m.Words()), Need: m.Need, Reviews: l.Say(m.Reviews), lacks: m})
 	}
 	if len(p.Upstream) > 0 && !slices.ContainsFunc(missing, func(m workflow.Missing) bool { return m.Need == workflow.NeedDepends }) {
 		names := phrase.AndList(phrase.Quoted(p.Upstream))
-		text := fmt.Sprintf("%s, which changes too: this plan is provisional", names)
+		text := fmt.Sprintf("%s, which also changes, so this plan is provisional", names)
 		r.Waits = append(r.Waits, Wait{Text: text, Short: "the apply of " + names, Need: workflow.NeedDepends,
 			lacks: workflow.Missing{Sentence: phrase.Plain(text)}})
 	}

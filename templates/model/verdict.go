@@ -57,7 +57,7 @@ func verdict(v workflow.PullView, m Model) []Span {
 	case m.Status == StatusNothing && m.Tally.Affected > 0:
 		add(nothingChanges(m.Tally), false)
 	case m.Status == StatusNothing && m.Tally.Deleted == 0 && len(workflow.Unsupported(v.NotPlanned)) == 0:
-		add("No project is affected.", false)
+		add("No projects affected.", false)
 	}
 	for _, n := range v.NotPlanned {
 		add(NotPlanned(n), n.Kind != "")
@@ -142,18 +142,18 @@ func applied(v workflow.PullView, m Model) string {
 	if t.Applied < all || m.Status != StatusApplied {
 		return s
 	}
-	s = markdown.Count(all, "project is", "projects are") + " applied, with all their changes."
+	s = markdown.Count(all, "project is", "projects are") + " fully applied."
 	if all == 1 {
-		s = phrase.CodeSpan(rowsIn(m, workflow.StateApplied)[0].Name()) + " is applied, with all its changes."
+		s = phrase.CodeSpan(rowsIn(m, workflow.StateApplied)[0].Name()) + " is fully applied."
 	}
 	if m.Verifying() {
-		return s + " A fresh plan now shows whether anything is left."
+		return s + " Checking with a fresh plan whether anything is left."
 	}
 	switch v.Pull.State {
 	case workflow.PullClosed:
-		s += " The pull request was closed and never merged."
+		s += " The pull request was closed without being merged."
 	case workflow.PullOpen:
-		s += " It can be merged"
+		s += " Ready to merge"
 		if slices.ContainsFunc(m.Rows, func(r Row) bool { return r.State == workflow.StateApplied && r.Ours }) { // or somebody unlocked them
 			s += "; until then " + phrase.OneMany(all == 1, "the project stays", "they stay") + " locked"
 		}
@@ -228,7 +228,7 @@ func progress(t Tally) string {
 	done := t.Affected - t.Queued - t.Planning
 	s := fmt.Sprintf("Planning %s: %s done", markdown.Count(t.Affected, "project", "projects"), markdown.Number(done))
 	if t.Planning > 0 {
-		s += ", " + markdown.Number(t.Planning) + " at work"
+		s += ", " + markdown.Number(t.Planning) + " running"
 	}
 	if t.Queued > 0 {
 		s += ", " + markdown.Number(t.Queued) + " queued"
@@ -238,29 +238,29 @@ func progress(t Tally) string {
 
 func nothingChanges(t Tally) string {
 	if t.Affected == 1 {
-		return "1 project is affected, its plan has no changes."
+		return "1 project affected, no changes."
 	}
-	return fmt.Sprintf("%s projects are affected, none of their plans has changes.", markdown.Number(t.Affected))
+	return fmt.Sprintf("%s projects affected, no changes.", markdown.Number(t.Affected))
 }
 
 func deleted(n int) string {
 	if n == 1 {
-		return "1 project is deleted; nothing plans it, and what it made stays."
+		return "1 project was removed. Its resources are NOT destroyed and are no longer managed."
 	}
-	return markdown.Number(n) + " projects are deleted; nothing plans them, and what they made stays."
+	return markdown.Number(n) + " projects were removed. Their resources are NOT destroyed and are no longer managed."
 }
 
 // moved says of projects that a new one keeps their state.
 func moved(m Model) string {
 	if m.Tally.Moved > 1 {
-		return markdown.Number(m.Tally.Moved) + " projects moved, and their new places keep their states."
+		return markdown.Number(m.Tally.Moved) + " projects moved and keep their states."
 	}
 	for _, r := range m.Rows {
 		if to := r.Record.MovedTo; to != "" {
 			return fmt.Sprintf("%s moved to %s, which keeps its state.", phrase.CodeSpan(r.Name()), phrase.CodeSpan(to))
 		}
 	}
-	return "1 project moved, and its new place keeps its state."
+	return "1 project moved and keeps its state."
 }
 
 func changing(m Model) []Span {
@@ -345,12 +345,12 @@ func titleOf(v workflow.PullView, m Model) string {
 	case StatusChanges:
 		s = outOf(m.Tally.Changing, m.Tally) + ": " + CountsText(m.Counts)
 	default:
-		s = "No project is affected"
+		s = "No projects affected"
 		switch {
 		case m.Tally.Affected+m.Tally.Deleted == 0 && len(v.NotPlanned) > 0:
 			return markdown.Title(NotPlannedTitle(v.NotPlanned))
 		case m.Tally.Affected == 0 && m.Tally.Deleted > 0:
-			s = markdown.Count(m.Tally.Deleted, "project is", "projects are") + " deleted, nothing is planned"
+			s = markdown.Count(m.Tally.Deleted, "project was", "projects were") + " removed, nothing is planned"
 		case m.Tally.Affected > 0:
 			s = "No changes in " + markdown.Count(m.Tally.Affected, "project", "projects")
 		}
@@ -383,7 +383,7 @@ func applyTitle(m Model) string {
 	}
 	s := markdown.Count(t.Applied, "project is", "projects are") + " applied"
 	if m.Verifying() {
-		s += ", looking whether anything is left"
+		s += ", checking whether anything is left"
 	}
 	if counts.Zero() {
 		return s
@@ -396,12 +396,12 @@ func applyTitle(m Model) string {
 func sameState(m Model) string {
 	var out []string
 	for _, r := range m.Rows {
-		if s := r.StateOf(" keeps the same state as "); s != "" && r.Open {
+		if s := r.StateOf(" shares its state with "); s != "" && r.Open {
 			out = append(out, phrase.CodeSpan(r.Name())+s+".")
 		}
 	}
 	if len(out) > 3 {
-		return fmt.Sprintf("%s of them keep the same state as others.", markdown.Number(len(out)))
+		return fmt.Sprintf("%s of them share their state with others.", markdown.Number(len(out)))
 	}
 	return strings.Join(out, " ")
 }

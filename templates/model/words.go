@@ -43,7 +43,7 @@ func PartSentence(a *workflow.ApplyOrder) string {
 const objectsNamed = 3
 
 // endSentence says of an apply that did not succeed what failed, what was in hand when it ended, and
-// how many of its changes were not begun.
+// how many of its changes were not started.
 func endSentence(a *workflow.ApplyOrder) string {
 	if a == nil || len(a.Progress) == 0 {
 		return ""
@@ -104,9 +104,9 @@ func toldSentence(a *workflow.ApplyOrder) string {
 		parts = append(parts, someObjects(unknown)+" in progress")
 	}
 	if n := a.Total - a.Done - len(unknown) - len(failed); n > 0 {
-		parts = append(parts, markdown.Number(n)+" not begun")
+		parts = append(parts, markdown.Number(n)+" not started")
 	}
-	return "The last that it reported: " + strings.Join(parts, ", ") + "."
+	return "Its last report: " + strings.Join(parts, ", ") + "."
 }
 
 func partLead(a *workflow.ApplyOrder) string {
@@ -149,6 +149,14 @@ func Took(r workflow.Run) string {
 func ToolName(tool, version string) string {
 	return strings.TrimSpace(phrase.ToolName(tool) + " " + version)
 }
+
+// DriftWords say, in the name of the tool that found it, of what list it is that something else changed.
+func DriftWords(tool string) string {
+	return "Changed outside of " + phrase.OrWord(phrase.ToolName(tool), "this configuration")
+}
+
+// DriftWords are those words for the plans of a group.
+func (g Group) DriftWords() string { return DriftWords(g.Rows[0].Plan.Tool) }
 
 // joinSpans puts commas between spans; bold neighbours become one.
 func joinSpans(spans []Span) []Span {

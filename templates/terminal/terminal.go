@@ -322,7 +322,7 @@ func (w *writer) group(g model.Group) {
 		for _, c := range g.Drift {
 			names = append(names, "`"+strings.ReplaceAll(c.Address, "`", "'")+"`")
 		}
-		w.sentence(2, "Changed outside of this configuration: "+markdown.SomeOf(names, 20, ""))
+		w.sentence(2, "Changed outside this configuration: "+markdown.SomeOf(names, 20, ""))
 	}
 	for _, c := range g.Changes {
 		w.b.WriteByte('\n')

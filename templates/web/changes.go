@@ -151,7 +151,7 @@ func fitDiagnostics(list []workflow.Diagnostic, source string) (out []shownDiagn
 		if n := len(list) - i; n > 0 {
 			out = append(out, shownDiagnostic{Diagnostic: workflow.Diagnostic{Severity: workflow.SeverityWarning,
 				Summary: markdown.Count(n, "more message is", "more messages are") +
-					" left out here. The log of the run has them."}})
+					" not shown here. The run's log has them."}})
 		}
 		break
 	}

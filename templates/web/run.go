@@ -55,7 +55,7 @@ func factsOf(a workflow.Authorisation) []Fact {
 	approved := make([]string, 0, len(a.Approvals))
 	for _, p := range a.Approvals {
 		approved = append(approved, fmt.Sprintf("%s%s, %s", phrase.CodeSpan(p.User.Login),
-			phrase.OneMany(p.ReviewID != 0, ", by a review", ""), phrase.Clock(p.At)))
+			phrase.OneMany(p.ReviewID != 0, " in a review", ""), phrase.Clock(p.At)))
 	}
 	facts := []Fact{
 		{"Authorised", phrase.Clock(a.At)},
