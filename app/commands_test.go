@@ -411,7 +411,7 @@ func TestWaitingSaysWhatGitHubSays(t *testing.T) {
 	w.eventually("it waits and says why", func() bool {
 		rec, err := w.svc.Pull(t.Context(), w.key(number))
 		ok(t, err)
-		return rec.Waiting == "GitHub answers 403: Resource not accessible by integration."
+		return rec.Waiting == "GitHub answered 403: Resource not accessible by integration."
 	})
 	w.gh.Faults.Clear()
 	w.waitRuns(2)
