@@ -181,7 +181,7 @@ func explain(ctx context.Context, c *console, s survey.Survey) error {
 		return exitCode(1)
 	}
 	if len(s.Affected) == 0 {
-		fmt.Fprintf(c.out, "No project is affected: %s changed.\n", counted(len(s.Checkout.Changes), "file"))
+		fmt.Fprintf(c.out, "No projects affected: %s changed.\n", counted(len(s.Checkout.Changes), "file"))
 		return nil
 	}
 	why, err := refusals(ctx, s)
