@@ -248,7 +248,7 @@ func (w writer) drift(g model.Group, limit int) string {
 	if total == 0 {
 		return ""
 	}
-	lead := "\n" + g.DriftWords() + ": "
+	lead := "\nChanged outside of " + phrase.ToolName(g.Rows[0].Plan.Tool) + ": "
 	for most := min(addressMax, len(g.Drift)); most > 0; most /= 2 {
 		names := addresses(g.Drift[:most], most)
 		if total > most {

@@ -150,14 +150,6 @@ func ToolName(tool, version string) string {
 	return strings.TrimSpace(phrase.ToolName(tool) + " " + version)
 }
 
-// DriftWords say, in the name of the tool that found it, of what list it is that something else changed.
-func DriftWords(tool string) string {
-	return "Changed outside of " + phrase.OrWord(phrase.ToolName(tool), "this configuration")
-}
-
-// DriftWords are those words for the plans of a group.
-func (g Group) DriftWords() string { return DriftWords(g.Rows[0].Plan.Tool) }
-
 // joinSpans puts commas between spans; bold neighbours become one.
 func joinSpans(spans []Span) []Span {
 	var out []Span

@@ -34,7 +34,7 @@ var pages = sync.OnceValue(func() *template.Template {
 		"unnamed": unnamed, "repoPath": model.RepoPath, "runPath": model.RunPath, "projectPath": model.ProjectPath,
 		"runClass": runClass, "subject": SubjectOf, "runWord": runWord, "took": model.Took, "sentence": phrase.Sentence,
 		"fit": fitDiagnostics, "few": few, "left": left, "leftOf": leftOf, "tell": tell,
-		"loss": lossText, "cut": markdown.Cut, "progress": progressOf, "effects": effects, "driftWords": model.DriftWords, "sentences": sentences,
+		"loss": lossText, "cut": markdown.Cut, "progress": progressOf, "effects": effects, "toolName": phrase.ToolName, "sentences": sentences,
 	}).ParseFS(htmlFiles, "html/*.html"))
 })
 
