@@ -159,7 +159,7 @@ func TestApplyRefused(t *testing.T) {
 		{"the author approves", "ada", "cardea approve", "author"},
 		{"a reader approves", "joe", "cardea approve", "may not approve"},
 		{"a reader applies", "joe", "cardea apply", "may not apply"},
-		{"not approved", "ada", "cardea apply", "0 of 1 approval"},
+		{"not approved", "ada", "cardea apply", "Needs 1 approval"},
 		{"another fingerprint", "rob", "cardea approve -p p00@00000000ff", "p00"},
 		{"an admin is needed", "rob", "cardea resolve -p p00 --outcome applied", "p00"},
 	}

@@ -49,7 +49,7 @@ var moves = map[string]move{
 	},
 	"base": {
 		do: func(g *ground) { g.push("main", "module") }, undo: func(g *ground) { g.push("main", "main") },
-		sees: facts, says: "`main` has moved on|`main` moved in|is being planned|planned yet",
+		sees: facts, says: "`main` has moved on|`main` has changed in files|`main` moved in|is being planned|planned yet",
 	},
 	"base ref": {
 		do:   func(g *ground) { g.must(g.gh.SetBase(g.repo.FullName, g.key.Number, "ada", "other")) },
@@ -66,23 +66,23 @@ var moves = map[string]move{
 	},
 	"base's environment": {
 		bare: true, do: func(g *ground) { g.push("main", "label") }, undo: func(g *ground) { g.push("main", "main") },
-		sees: facts, says: "1 of 2 approvals|has moved on|planned",
+		sees: facts, says: "Has 1 of 2 approvals|has moved on|planned",
 	},
 	"rule": {
 		do: func(g *ground) { g.rule(2) }, undo: func(g *ground) { g.rule(1) },
-		sees: facts, says: "1 of 2 approvals",
+		sees: facts, says: "Has 1 of 2 approvals",
 	},
 	"approval": {
 		do: func(g *ground) { g.heard("rex", "cardea unapprove") }, undo: func(*ground) {},
-		sees: always, says: "0 of 1 approval|unapprove", answers: 1,
+		sees: always, says: "Needs 1 approval|unapprove", answers: 1,
 	},
 	"actor": {
 		do: func(g *ground) { g.role("ada", "read") }, undo: func(g *ground) { g.role("ada", "write") },
-		sees: "facts|/collaborators/ada/", says: "may not apply",
+		sees: "facts|/collaborators/ada/", says: "is not enough to apply",
 	},
 	"approver": {
 		do: func(g *ground) { g.role("rex", "read") }, undo: func(g *ground) { g.role("rex", "write") },
-		sees: "facts|/collaborators/rex/", says: "0 of 1 approval",
+		sees: "facts|/collaborators/rex/", says: "Needs 1 approval",
 	},
 	"draft": {
 		do:   func(g *ground) { g.must(g.gh.SetDraft(g.repo.FullName, g.key.Number, "ada", true)) },
@@ -113,7 +113,7 @@ var moves = map[string]move{
 	},
 	"state": {
 		do: func(g *ground) { g.addSerial(1) }, undo: func(*ground) {},
-		says: "The state of `p` was changed|Saved plan is stale",
+		says: "The state of `p` has changed|Saved plan is stale",
 	},
 	"closed": {
 		do:   func(g *ground) { g.must(g.gh.SetPullState(g.repo.FullName, g.key.Number, "ada", "closed")) },

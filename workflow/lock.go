@@ -127,13 +127,13 @@ func (l Lock) Sentence() phrase.Text {
 	case LockPlan:
 		why = "a plan with changes was made there"
 	}
-	return phrase.Say("#%d holds the lock on %s since %s, through %s: %s.",
+	return phrase.Say("#%d has held the lock on %s since %s, through %s: %s.",
 		l.Pull.Number, phrase.Project(l.Project), phrase.Clock(l.Since), Mention(l.User), why)
 }
 
 // Mend is how a lock that is in the way comes free, as a sentence.
 func (l Lock) Mend() phrase.Text {
-	return phrase.Say("It is released when #%d is merged or closed, or there by %s.",
+	return phrase.Say("It is released when #%d is merged or closed, or by commenting %s there.",
 		l.Pull.Number, VerbUnlock.About(l.Project))
 }
 

@@ -128,6 +128,14 @@ var roleRank = map[Role]int{RoleNone: 0, RoleRead: 1, RoleTriage: 2, RoleWrite: 
 // Known reports whether r is one of GitHub's base roles.
 func (r Role) Known() bool { _, ok := roleRank[r]; return ok }
 
+// Access is the role in words, as what somebody has: "write access".
+func (r Role) Access() string {
+	if !r.Known() || r == RoleNone {
+		return "no access"
+	}
+	return string(r) + " access"
+}
+
 // AtLeast reports whether r grants what want grants. An unknown role on either side grants nothing.
 func (r Role) AtLeast(want Role) bool {
 	have, ok := roleRank[r]

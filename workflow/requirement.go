@@ -48,11 +48,11 @@ var requirements = []struct {
 	ofGitHub bool   // no record of ours has it: without GitHub's answer of now nothing can be said about it
 	replan   replan
 }{
-	{need: NeedPermission, words: "somebody who may apply"},
+	{need: NeedPermission, words: "someone who may apply"},
 	{need: NeedBranch, words: "an allowed base branch"},
 	{need: NeedOpen, words: "an open pull request"},
 	{need: NeedSameRepo, words: "a branch of this repository"},
-	{need: NeedReady, words: "the draft's end"},
+	{need: NeedReady, words: "the end of the draft"},
 	{need: NeedHead, words: "a new plan", replan: planFollows},
 	{need: NeedPlan, words: "a plan", replan: planFollows},
 	{need: NeedArtefact, words: "a new plan", replan: planWanted},
@@ -60,11 +60,11 @@ var requirements = []struct {
 	{need: NeedFresh, words: "a new plan", replan: planWanted},
 	{need: NeedApproved, words: "an approval", optional: true},
 	{need: NeedReviewed, words: "a review on GitHub", optional: true, ofGitHub: true},
-	{need: NeedMergeable, words: "GitHub's word on conflicts", optional: true, ofGitHub: true},
+	{need: NeedMergeable, words: "GitHub's answer about conflicts", optional: true, ofGitHub: true},
 	{need: NeedDepends, words: "what it depends on"},
 	{need: NeedLock, words: "its lock"},
 	{need: NeedState, words: "a new plan", replan: planWanted},
-	{need: NeedConfig, words: "a mend of `.cardea.yml`"},
+	{need: NeedConfig, words: "a fix of `.cardea.yml`"},
 	{need: NeedFacts, words: "facts from GitHub"},
 }
 

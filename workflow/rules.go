@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"fmt"
 	"path"
 	"reflect"
 	"slices"
@@ -57,20 +56,21 @@ func (w Who) Includes(a Actor, role Role) bool {
 func (w Who) Describe() string {
 	var parts []string
 	if w.Role != "" {
-		parts = append(parts, fmt.Sprintf("the role `%s`", w.Role))
-		if w.Role != RoleAdmin {
-			parts[0] += " or a higher one"
-		}
+		parts = append(parts, "anyone with "+w.Role.Access())
 	}
 	for _, u := range w.Users {
-		parts = append(parts, "the user `"+u+"`")
+		parts = append(parts, "`"+u+"`")
 	}
 	if len(parts) == 0 {
 		parts = []string{"nobody"}
 	}
 	all := phrase.OrList(parts)
 	for _, also := range w.And {
-		all += ", who must also be " + also.Describe()
+		if also.Role != "" && len(also.Users)+len(also.And) == 0 {
+			all += ", but only with " + also.Role.Access()
+		} else {
+			all += ", but only if they are also " + also.Describe()
+		}
 	}
 	return all
 }
@@ -78,17 +78,9 @@ func (w Who) Describe() string {
 // Mention names a person without notifying them.
 func Mention(a Actor) string {
 	if a.Login == "" {
-		return "The account that is gone"
+		return "A deleted account"
 	}
 	return "`" + phrase.Shown(a.Login) + "`"
-}
-
-// RoleOrNone is the role, or none where GitHub did not say a known one.
-func RoleOrNone(r Role) Role {
-	if !r.Known() {
-		return RoleNone
-	}
-	return r
 }
 
 // EnvironmentOf is the environment in which the server's rules place a project, "" when none

@@ -32,8 +32,8 @@ func TestForProject(t *testing.T) {
 		return fmt.Sprintf("%d by %v author=%v apply=%s approve=%s unlock=%s creds=%s/%s %s", r.Approvals.Count, r.Approvals.By, r.Approvals.Author,
 			r.Apply.Describe(), r.Approve.Describe(), r.Unlock.Describe(), r.Credentials.Plan, r.Credentials.Apply, words(r.Require))
 	}
-	const write, needs = "the role `write` or a higher one", "up_to_date,approved,mergeable"
-	const maintainer = "the role `maintain` or a higher one"
+	const write, needs = "anyone with write access", "up_to_date,approved,mergeable"
+	const maintainer = "anyone with maintain access"
 	for _, tt := range []struct {
 		name string
 		p    Project
@@ -41,11 +41,11 @@ func TestForProject(t *testing.T) {
 	}{
 		{"no environment", Project{}, "2 by [ada rex] author=true apply=" + write + " approve=" + write + " unlock=" + write + " creds=dev-ro/dev-rw " + needs},
 		{"one without rules", Project{Environment: "test"}, "2 by [ada rex] author=true apply=" + write + " approve=" + write + " unlock=" + write + " creds=dev-ro/dev-rw " + needs},
-		{"its own words", Project{Environment: "prod", Require: []Requirement{NeedReviewed}}, "3 by [rex sam] author=false apply=the user `rex` or the user `mia` approve=" + maintainer +
+		{"its own words", Project{Environment: "prod", Require: []Requirement{NeedReviewed}}, "3 by [rex sam] author=false apply=`rex` or `mia` approve=" + maintainer +
 			" unlock=" + write + " creds=dev-ro/prod-rw up_to_date,approved,reviewed,mergeable"},
 		{"head asks for another", Project{Environment: "prod", HeadEnvironment: "dev"}, "3 by [] author=false" +
-			" apply=" + write + ", who must also be the user `rex` or the user `mia`" +
-			" approve=" + maintainer + ", who must also be the user `rex` or the user `sam`, who must also be the user `ada` or the user `rex`" +
+			" apply=" + write + ", but only if they are also `rex` or `mia`" +
+			" approve=" + maintainer + ", but only if they are also `rex` or `sam`, but only if they are also `ada` or `rex`" +
 			" unlock=" + maintainer + " creds=dev-ro/prod-rw " + needs},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

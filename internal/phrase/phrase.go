@@ -12,11 +12,17 @@ func Sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	if c := s[0]; c >= 'a' && c <= 'z' {
-		s = string(c-'a'+'A') + s[1:]
-	}
+	s = Capital(s)
 	if last := s[len(s)-1]; last != '.' && last != '!' && last != '?' {
 		s += "."
+	}
+	return s
+}
+
+// Capital is s with a capital letter at its start.
+func Capital(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		s = string(s[0]-'a'+'A') + s[1:]
 	}
 	return s
 }

@@ -53,7 +53,7 @@ func EditedWhen(shown []workflow.Shown, at time.Time) string {
 		switch t := s.At.Truncate(time.Second); {
 		case t.After(at):
 		case s.EditedBy != workflow.Actor{}:
-			why = fmt.Sprintf("%s had edited the comment that shows the plans when this was written.", workflow.Mention(s.EditedBy))
+			why = fmt.Sprintf("When this was written, %s had edited the comment that shows the plans.", workflow.Mention(s.EditedBy))
 		case t.Before(at.Truncate(time.Second)):
 			why = ""
 		}
@@ -103,12 +103,12 @@ func CarryApprovals(in CarryInput) []workflow.Approval {
 func (in CarryInput) voids(a workflow.Approval) string {
 	head := phrase.CodeSpan(phrase.Short(in.Run.Head))
 	if a.Applied {
-		return fmt.Sprintf("Its plan was applied; the plan of %s is what is left to do.", head)
+		return fmt.Sprintf("That plan was applied; the plan for %s needs its own approval.", head)
 	}
 	if a.Fingerprint == "" || a.Fingerprint != in.Plan.Fingerprint {
-		return fmt.Sprintf("The plan of %s is another one: %s.", head, in.difference())
+		return fmt.Sprintf("The plan for %s is different: %s.", head, in.difference())
 	}
-	same := fmt.Sprintf("The plan of %s has the same changes, but ", head)
+	same := fmt.Sprintf("The plan for %s has the same changes, but ", head)
 	if why := in.Plan.Fetched.Differs(a.Fetched); why != "" {
 		return same + why + "."
 	}
@@ -120,18 +120,18 @@ func (in CarryInput) voids(a workflow.Approval) string {
 	named := slices.Concat(a.Named, in.Plan.Named)
 	switch {
 	case hidden && !a.Hidden:
-		return same + "does more than they show: " + in.newEffect()
+		return same + "it does more than they show: " + in.newEffect()
 	case a.Hidden:
-		return same + fmt.Sprintf("it runs code that they do not show, and that may differ: %s.", in.file(a))
+		return same + fmt.Sprintf("it runs code that they do not show, which may have changed: %s.", in.file(a))
 	case a.Computed || len(in.Run.ComputedPaths) > 0:
-		return same + fmt.Sprintf("its code reads files by names that it computes, and they may differ: %s.", in.file(a))
+		return same + fmt.Sprintf("its code computes the names of files that it reads, and those may have changed: %s.", in.file(a))
 	case a.Files == "" || a.Files != in.Run.FilesDigest:
-		return same + fmt.Sprintf("files that it may read and does not show may differ: %s.", in.file(a, func(c workflow.FileChange) bool { return in.reads(c) && in.unshown(c) }, in.unshown))
+		return same + fmt.Sprintf("files that it may read but does not show may have changed: %s.", in.file(a, func(c workflow.FileChange) bool { return in.reads(c) && in.unshown(c) }, in.unshown))
 	case late != "" && (a.Inputs == "" || a.Inputs != in.Run.InputsDigest):
-		return same + fmt.Sprintf("%s, and what that is made from may differ: %s.", late, in.file(a))
+		return same + fmt.Sprintf("%s, and what that is made from may have changed: %s.", late, in.file(a))
 	case len(named) > 0 && (!known || workflow.Touches(named, changes) != ""):
 		at := workflow.Touches(named, changes)
-		return same + fmt.Sprintf("it names files or directories that may differ: %s.", in.file(a, func(c workflow.FileChange) bool { return c.Path == at || c.OldPath == at }))
+		return same + fmt.Sprintf("it names files or directories that may have changed: %s.", in.file(a, func(c workflow.FileChange) bool { return c.Path == at || c.OldPath == at }))
 	}
 	return ""
 }
@@ -185,13 +185,13 @@ func (in CarryInput) reads(c workflow.FileChange) bool {
 // difference names, as part of a sentence, the first thing that differs between the two plans.
 func (in CarryInput) difference() string {
 	if in.Was == nil {
-		return "the plan before it is not kept, so what differs cannot be named"
+		return "the previous plan was not kept, so the difference cannot be named"
 	}
 	if in.Plan.NoChanges {
-		return "it changes nothing any more"
+		return "it no longer changes anything"
 	}
 	if !sameOptions(in.WasRun.Options, in.Run.Options) {
-		return "it was made with other options"
+		return "it was made with different options"
 	}
 	if leaf := differingLeaf(in.Was.Changes, in.Plan.Changes); leaf != "" {
 		return leaf
@@ -201,11 +201,11 @@ func (in CarryInput) difference() string {
 	}
 	switch {
 	case !slices.Equal(in.Was.States, in.Plan.States):
-		return "it would write another state"
+		return "it would write a different state"
 	case in.WasRun.Project.Entry != in.Run.Project.Entry:
-		return fmt.Sprintf("`%s` tells the projects of its directory apart by other names", workflow.RepoConfigFile)
+		return fmt.Sprintf("`%s` gives the projects of its directory different names", workflow.RepoConfigFile)
 	case in.Was.Tool != in.Plan.Tool:
-		return fmt.Sprintf("it was made by %s, not %s", phrase.ToolName(in.Plan.Tool), phrase.ToolName(in.Was.Tool))
+		return fmt.Sprintf("it was made with %s, not %s", phrase.ToolName(in.Plan.Tool), phrase.ToolName(in.Was.Tool))
 	}
 	return "a value that is not shown in full differs (it is sensitive, or too long)"
 }
@@ -250,10 +250,10 @@ func differingLeaf(was, now []workflow.Change) string {
 			return fmt.Sprintf("%s of %s differs", phrase.CodeSpan(path), name)
 		}
 		if a.ProviderConfig != b.ProviderConfig {
-			return name + " goes through another configuration of its provider"
+			return name + " uses another configuration of its provider"
 		}
 		if a.CreateFirst != b.CreateFirst || a.PreviousAddress != b.PreviousAddress || a.ImportID != b.ImportID || a.Provider != b.Provider {
-			return name + " is changed in another way"
+			return name + " changes in another way"
 		}
 	}
 	return ""
@@ -321,7 +321,7 @@ func MayApprove(rules workflow.Rules, author workflow.Actor, given workflow.Appr
 }
 
 func (c approvalCount) doesNotCount(a workflow.Approval, why string) phrase.Text {
-	return phrase.Say("The approval of %s does not count: %s.", workflow.Mention(a.User), why)
+	return phrase.Say("The approval by %s does not count: %s.", workflow.Mention(a.User), why)
 }
 
 // mend says who may approve, and how.
@@ -331,7 +331,7 @@ func (c approvalCount) mend() phrase.Text {
 		command = workflow.VerbApprove.About(c.project)
 		command.Plan = workflow.ShortFingerprint(c.fingerprint)
 	}
-	return phrase.Say("May approve: %s. In a comment: %s.", c.whoMay(), command)
+	return phrase.Say("%s can approve by commenting %s.", phrase.Capital(c.whoMay()), command)
 }
 
 // approvalCount is one counting of approvals.
@@ -355,7 +355,7 @@ func (c approvalCount) count(approvals []workflow.Approval) (counted []workflow.
 			continue
 		}
 		if a.Void != "" && !c.laterOf(a, approvals) {
-			not = append(not, fmt.Sprintf("The approval of %s fell: %s", workflow.Mention(a.User), a.Void))
+			not = append(not, fmt.Sprintf("The approval by %s is no longer valid: %s", workflow.Mention(a.User), a.Void))
 			continue
 		}
 		if c.fingerprint == "" || a.Fingerprint != c.fingerprint || a.Void != "" || a.Applied {
@@ -389,21 +389,21 @@ func (c approvalCount) discounts(who workflow.Actor) string {
 	by := c.rules.Approvals.By
 	switch {
 	case who.ID == 0:
-		return "the account is not known"
+		return "the account is unknown"
 	case who.ID == c.author.ID && !c.rules.Approvals.Author:
-		return "it is the author's own"
+		return "authors cannot approve their own pull request"
 	case c.author.ID == 0 && !c.rules.Approvals.Author:
-		return "it is not known who the author is, and theirs must not count"
+		return "the author is unknown, and the author's own approval must not count"
 	case who.Bot && !c.rules.ListsBot(who):
-		return "the server's `bots` do not list this app"
+		return "this app is not in the server's `bots`"
 	case len(by) > 0 && !slices.Contains(by, strings.ToLower(who.Login)):
-		return "the server's `approvals.by` does not name them"
+		return "they are not in the server's `approvals.by`"
 	case c.recorded:
 		return ""
 	case !known || !role.Known():
-		return "GitHub did not say which role they have now"
+		return "GitHub did not report what access they have now"
 	case !c.rules.Approve.Includes(who, role):
-		return fmt.Sprintf("they have the role `%s` now, which may not approve", role)
+		return fmt.Sprintf("they now have %s, which is not enough to approve", role.Access())
 	}
 	return ""
 }
@@ -411,13 +411,17 @@ func (c approvalCount) discounts(who workflow.Actor) string {
 func (c approvalCount) missing(counted []workflow.Approval, not []string, lack int) workflow.Missing {
 	const most = 3
 	if n := len(not) - most; n > 0 {
-		not = append(not[:most:most], "So it is for "+phrase.CountOf(n, "other approval", "other approvals")+".")
+		not = append(not[:most:most], "The same goes for "+phrase.CountOf(n, "other approval", "other approvals")+".")
 	}
-	of := phrase.Say("of a plan that there is not")
+	of := phrase.Say("of a plan, and there is no plan yet")
 	if c.fingerprint != "" {
 		of = phrase.Say("%s", phrase.OfPlan(workflow.ShortFingerprint(c.fingerprint)))
 	}
-	sentence := phrase.Say("%d of %s %s.", len(counted), phrase.CountOf(c.rules.Approvals.Count, "approval", "approvals"), of)
+	all := phrase.CountOf(c.rules.Approvals.Count, "approval", "approvals")
+	sentence := phrase.Say("Needs %s %s.", all, of)
+	if len(counted) > 0 {
+		sentence = phrase.Say("Has %d of %s %s.", len(counted), all, of)
+	}
 	return workflow.Missing{
 		Need: workflow.NeedApproved, Short: phrase.Plain(phrase.CountOf(lack, "approval", "approvals")),
 		Sentence: sentence.And(phrase.Plain(strings.Join(not, " "))),
@@ -427,16 +431,13 @@ func (c approvalCount) missing(counted []workflow.Approval, not []string, lack i
 
 // whoMay is who may approve, in words.
 func (c approvalCount) whoMay() string {
-	who := c.rules.Approve.Describe()
+	who := c.rules.Approve
 	if by := c.rules.Approvals.By; len(by) > 0 {
-		spans := make([]string, len(by))
-		for i, login := range by {
-			spans[i] = phrase.CodeSpan(login)
-		}
-		who = fmt.Sprintf("%s, with %s", phrase.OrList(spans), who)
+		who = workflow.Who{Users: by, And: []workflow.Who{who}}
 	}
+	words := who.Describe()
 	if !c.rules.Approvals.Author && c.author.ID != 0 {
-		who += ", but not the author " + workflow.Mention(c.author)
+		words += " except the author (" + workflow.Mention(c.author) + ")"
 	}
-	return who
+	return words
 }

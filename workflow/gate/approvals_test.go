@@ -84,114 +84,114 @@ func TestCarryApprovals(t *testing.T) {
 			in.Approvals[0].Hidden, in.Plan.Hidden, in.Run.Tree = true, []workflow.HiddenEffect{effect}, "t1"
 		}, ""},
 		{"a leaf", func(in *CarryInput) { in.Plan.Changes[0].Attributes[1].After = `"c"` },
-			"The plan of `h2` is another one: `tags.Name` of `aws_instance.web` differs."},
+			"The plan for `h2` is different: `tags.Name` of `aws_instance.web` differs."},
 		{"a leaf that is new", func(in *CarryInput) {
 			in.Plan.Changes = []workflow.Change{web(attr("ami", `"b"`), attr("tags.Name", `"b"`), attr("size", "1"))}
-		}, "The plan of `h2` is another one: `size` of `aws_instance.web` differs."},
+		}, "The plan for `h2` is different: `size` of `aws_instance.web` differs."},
 		{"a resource that is new", func(in *CarryInput) {
 			in.Plan.Changes = append(in.Plan.Changes, workflow.Change{Address: "aws_eip.a", Action: workflow.ActionCreate})
-		}, "The plan of `h2` is another one: `aws_eip.a` is new in it."},
-		{"a resource that is gone", func(in *CarryInput) { in.Plan.Changes = nil }, "The plan of `h2` is another one: `aws_instance.web` is no longer in it."},
+		}, "The plan for `h2` is different: `aws_eip.a` is new in it."},
+		{"a resource that is gone", func(in *CarryInput) { in.Plan.Changes = nil }, "The plan for `h2` is different: `aws_instance.web` is no longer in it."},
 		{"another action", func(in *CarryInput) { in.Plan.Changes[0].Action = workflow.ActionReplace },
-			"The plan of `h2` is another one: `aws_instance.web` is a replace, and was a update."},
-		{"a sensitive leaf", func(*CarryInput) {}, "The plan of `h2` is another one: a value that is not shown in full differs (it is sensitive, or too long)."},
-		{"another provider", func(in *CarryInput) { in.Plan.Changes[0].Provider = "evil/aws" }, "The plan of `h2` is another one: `aws_instance.web` is changed in another way."},
-		{"no changes any more", func(in *CarryInput) { in.Plan.NoChanges = true }, "The plan of `h2` is another one: it changes nothing any more."},
-		{"options", func(in *CarryInput) { in.Run.Options.Destroy = true }, "The plan of `h2` is another one: it was made with other options."},
-		{"another state", func(in *CarryInput) { in.Plan.States = workflow.States{"s"} }, "The plan of `h2` is another one: it would write another state."},
-		{"another tool", func(in *CarryInput) { in.Plan.Tool = "tofu" }, "The plan of `h2` is another one: it was made by OpenTofu, not Terraform."},
-		{"the plan before is not kept", func(in *CarryInput) { in.Was = nil }, "The plan of `h2` is another one: the plan before it is not kept, so what differs cannot be named."},
+			"The plan for `h2` is different: `aws_instance.web` is a replace, and was a update."},
+		{"a sensitive leaf", func(*CarryInput) {}, "The plan for `h2` is different: a value that is not shown in full differs (it is sensitive, or too long)."},
+		{"another provider", func(in *CarryInput) { in.Plan.Changes[0].Provider = "evil/aws" }, "The plan for `h2` is different: `aws_instance.web` changes in another way."},
+		{"no changes any more", func(in *CarryInput) { in.Plan.NoChanges = true }, "The plan for `h2` is different: it no longer changes anything."},
+		{"options", func(in *CarryInput) { in.Run.Options.Destroy = true }, "The plan for `h2` is different: it was made with different options."},
+		{"another state", func(in *CarryInput) { in.Plan.States = workflow.States{"s"} }, "The plan for `h2` is different: it would write a different state."},
+		{"another tool", func(in *CarryInput) { in.Plan.Tool = "tofu" }, "The plan for `h2` is different: it was made with OpenTofu, not Terraform."},
+		{"the plan before is not kept", func(in *CarryInput) { in.Was = nil }, "The plan for `h2` is different: the previous plan was not kept, so the difference cannot be named."},
 		{"a new hidden effect", func(in *CarryInput) { same(in); in.Plan.Hidden = []workflow.HiddenEffect{effect} },
-			"The plan of `h2` has the same changes, but does more than they show: " + effect.Text},
+			"The plan for `h2` has the same changes, but it does more than they show: " + effect.Text},
 		{"a script behind an old one", func(in *CarryInput) {
 			same(in)
 			in.Approvals[0].Hidden, in.Plan.Hidden, in.Was.Hidden = true, []workflow.HiddenEffect{effect}, []workflow.HiddenEffect{effect}
 			in.Changes = map[string][]workflow.FileChange{"t1": {{Path: "z.tf"}, {Path: "run.sh"}}}
-		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: `run.sh` and 1 other file changed."},
+		}, "The plan for `h2` has the same changes, but it runs code that they do not show, which may have changed: `run.sh` and 1 other file changed."},
 		{"hidden effects that are gone", func(in *CarryInput) { same(in); in.Approvals[0].Hidden = true },
-			"The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+			"The plan for `h2` has the same changes, but it runs code that they do not show, which may have changed: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"a fingerprint that nobody knows", func(in *CarryInput) { in.Approvals[0].Fingerprint, in.Plan.Fingerprint = "", "" },
-			"The plan of `h2` is another one: a value that is not shown in full differs (it is sensitive, or too long)."},
+			"The plan for `h2` is different: a value that is not shown in full differs (it is sensitive, or too long)."},
 		{"known after apply, other inputs", func(in *CarryInput) {
 			same(in)
 			in.Approvals[0].Late, in.Approvals[0].Inputs, in.Run.InputsDigest = "late", "i1", "i2"
 			in.Plan.Late, in.Run.Own = "`x` of `a.b` is known only after apply", []string{"prod"}
 			in.Changes = map[string][]workflow.FileChange{"t1": {{Path: "README.md"}, {Path: "prod/main.tf"}, {Path: "prod2/a.tf"}}}
-		}, "The plan of `h2` has the same changes, but `x` of `a.b` is known only after apply, and what that is made from may differ: `prod/main.tf` and 2 other files changed."},
+		}, "The plan for `h2` has the same changes, but `x` of `a.b` is known only after apply, and what that is made from may have changed: `prod/main.tf` and 2 other files changed."},
 		{"known after apply, the same inputs of another tree", func(in *CarryInput) {
 			same(in)
 			in.Approvals[0].Late, in.Approvals[0].Inputs, in.Run.InputsDigest, in.Plan.Late = "late", "i1", "i1", "late"
 		}, ""},
 		{"known after apply, the same tree", func(in *CarryInput) { same(in); in.Plan.Late, in.Run.Tree = "late", "t1" }, ""},
 		{"known after apply, inputs that nobody knows", func(in *CarryInput) { same(in); in.Plan.Late, in.Approvals[0].Inputs = "`x` is late", "" },
-			"The plan of `h2` has the same changes, but `x` is late, and what that is made from may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+			"The plan for `h2` has the same changes, but `x` is late, and what that is made from may have changed: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"what was known only after apply, and now is", func(in *CarryInput) {
 			same(in)
 			in.Approvals[0].Late, in.Approvals[0].Inputs, in.Run.InputsDigest = "`x` is late", "i1", "i2"
-		}, "The plan of `h2` has the same changes, but `x` is late, and what that is made from may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+		}, "The plan for `h2` has the same changes, but `x` is late, and what that is made from may have changed: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"hidden effects, the same inputs", func(in *CarryInput) {
 			same(in)
 			in.Approvals[0].Inputs, in.Run.InputsDigest, in.Approvals[0].Hidden, in.Plan.Hidden = "i1", "i1", true, []workflow.HiddenEffect{effect}
-		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+		}, "The plan for `h2` has the same changes, but it runs code that they do not show, which may have changed: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"another provider configuration", func(in *CarryInput) { in.Plan.Changes[0].ProviderConfig = "aws.prod" },
-			"The plan of `h2` is another one: `aws_instance.web` goes through another configuration of its provider."},
+			"The plan for `h2` is different: `aws_instance.web` uses another configuration of its provider."},
 		{"hidden effects, trees that nobody knows", func(in *CarryInput) {
 			same(in)
 			in.Approvals[0].Hidden, in.Plan.Hidden, in.Approvals[0].Tree, in.Run.Tree = true, []workflow.HiddenEffect{effect}, "", ""
-		}, "The plan of `h2` has the same changes, but it runs code that they do not show, and that may differ: the files are no longer those of `h1` (tree ``, now ``)."},
+		}, "The plan for `h2` has the same changes, but it runs code that they do not show, which may have changed: the files are no longer those of `h1` (tree ``, now ``)."},
 		{"another module, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Plan.Fetched.Modules["module.net"] = "t1", "m2" },
-			"The plan of `h2` has the same changes, but the source of `module.net` gives other files now."},
+			"The plan for `h2` has the same changes, but the source of `module.net` gives other files now."},
 		{"a module more", func(in *CarryInput) { same(in); in.Plan.Fetched.Modules["module.b"] = "m2" },
-			"The plan of `h2` has the same changes, but `module.b` is fetched now."},
+			"The plan for `h2` has the same changes, but `module.b` is fetched now."},
 		{"a module less", func(in *CarryInput) { same(in); in.Plan.Fetched.Modules = nil },
-			"The plan of `h2` has the same changes, but `module.net` is not fetched any more."},
+			"The plan for `h2` has the same changes, but `module.net` is not fetched any more."},
 		{"another version of a provider, the same tree", func(in *CarryInput) {
 			same(in)
 			in.Run.Tree, in.Plan.Fetched.Providers["registry/time"] = "t1", "1.0.1 p2"
-		}, "The plan of `h2` has the same changes, but the provider `registry/time` is another one now (1.0.1, and was 1.0.0)."},
+		}, "The plan for `h2` has the same changes, but the provider `registry/time` is another one now (1.0.1, and was 1.0.0)."},
 		{"the same version of it, other checksums", func(in *CarryInput) { same(in); in.Plan.Fetched.Providers["registry/time"] = "1.0.0 p2" },
-			"The plan of `h2` has the same changes, but the provider `registry/time` is another one now."},
+			"The plan for `h2` has the same changes, but the provider `registry/time` is another one now."},
 		{"a provider more", func(in *CarryInput) { same(in); in.Plan.Fetched.Providers["registry/x"] = "1.0.0 p2" },
-			"The plan of `h2` has the same changes, but the provider `registry/x` is used now."},
+			"The plan for `h2` has the same changes, but the provider `registry/x` is used now."},
 		{"another file that the plan made, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Plan.Fetched.Made["a.zip"] = "t1", "z2" },
-			"The plan of `h2` has the same changes, but `a.zip`, which is made while it plans, is another one now."},
+			"The plan for `h2` has the same changes, but `a.zip`, which is made while it plans, is another one now."},
 		{"another version of the tool", func(in *CarryInput) { same(in); in.Plan.Fetched.Tool = "terraform 1.12.0" },
-			"The plan of `h2` has the same changes, but it is made with terraform 1.12.0, not terraform 1.11.4."},
+			"The plan for `h2` has the same changes, but it is made with terraform 1.12.0, not terraform 1.11.4."},
 		{"an approval of an older version, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Approvals[0].Fetched = "t1", workflow.Fetched{} },
-			"The plan of `h2` has the same changes, but it is not known with which modules and providers both were made."},
+			"The plan for `h2` has the same changes, but it is not known with which modules and providers both were made."},
 		{"neither says what was fetched", func(in *CarryInput) {
 			same(in)
 			in.Plan.Fetched, in.Approvals[0].Fetched = workflow.Fetched{}, workflow.Fetched{}
 		},
-			"The plan of `h2` has the same changes, but it is not known with which modules and providers both were made."},
+			"The plan for `h2` has the same changes, but it is not known with which modules and providers both were made."},
 		{"a file beside the configuration", func(in *CarryInput) {
 			same(in)
 			in.Run.FilesDigest, in.Run.Own = "f2", []string{"prod"}
 			in.Changes = map[string][]workflow.FileChange{"t1": {{Path: "prod/main.tf"}, {Path: "prod/payload.bin"}, {Path: "a.md"}}}
-		}, "The plan of `h2` has the same changes, but files that it may read and does not show may differ: `prod/payload.bin` changed."},
+		}, "The plan for `h2` has the same changes, but files that it may read but does not show may have changed: `prod/payload.bin` changed."},
 		{"configuration that became another file", func(in *CarryInput) {
 			same(in)
 			in.Run.FilesDigest, in.Changes = "f2", map[string][]workflow.FileChange{"t1": {{Path: "prod/b.tf", OldPath: "prod/payload.bin"}}}
-		}, "The plan of `h2` has the same changes, but files that it may read and does not show may differ: `prod/b.tf` changed."},
+		}, "The plan for `h2` has the same changes, but files that it may read but does not show may have changed: `prod/b.tf` changed."},
 		{"files that nobody knows", func(in *CarryInput) { same(in); in.Run.FilesDigest, in.Approvals[0].Files = "", "" },
-			"The plan of `h2` has the same changes, but files that it may read and does not show may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+			"The plan for `h2` has the same changes, but files that it may read but does not show may have changed: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"code that may read any file", func(in *CarryInput) { same(in); in.Run.ComputedPaths = []string{"prod/main.tf"} },
-			"The plan of `h2` has the same changes, but its code reads files by names that it computes, and they may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+			"The plan for `h2` has the same changes, but its code computes the names of files that it reads, and those may have changed: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"code that might when it was approved", func(in *CarryInput) {
 			same(in)
 			in.Approvals[0].Computed, in.Changes = true, map[string][]workflow.FileChange{"t1": {{Path: "a.md"}}}
-		}, "The plan of `h2` has the same changes, but its code reads files by names that it computes, and they may differ: `a.md` changed."},
+		}, "The plan for `h2` has the same changes, but its code computes the names of files that it reads, and those may have changed: `a.md` changed."},
 		{"code that may read any file, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Run.ComputedPaths = "t1", []string{"prod/main.tf"} }, ""},
 		{"a place that it names", func(in *CarryInput) {
 			same(in)
 			in.Plan.Named, in.Changes = []workflow.Exact{"charts"}, map[string][]workflow.FileChange{"t1": {{Path: "a.md"}, {Path: "charts/x.tf"}}}
-		}, "The plan of `h2` has the same changes, but it names files or directories that may differ: `charts/x.tf` changed."},
+		}, "The plan for `h2` has the same changes, but it names files or directories that may have changed: `charts/x.tf` changed."},
 		{"a place that only the approved one named", func(in *CarryInput) {
 			same(in)
 			in.Approvals[0].Named, in.Changes = []workflow.Exact{"a/b"}, map[string][]workflow.FileChange{"t1": {{Path: "c", OldPath: "a"}}}
-		}, "The plan of `h2` has the same changes, but it names files or directories that may differ: `c` changed."},
+		}, "The plan for `h2` has the same changes, but it names files or directories that may have changed: `c` changed."},
 		{"named places that nobody compared", func(in *CarryInput) { same(in); in.Plan.Named = []workflow.Exact{"charts"} },
-			"The plan of `h2` has the same changes, but it names files or directories that may differ: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
+			"The plan for `h2` has the same changes, but it names files or directories that may have changed: the files are no longer those of `h1` (tree `t1`, now `t2`)."},
 		{"changes elsewhere than at a named place", func(in *CarryInput) {
 			same(in)
 			in.Plan.Named, in.Changes = []workflow.Exact{"charts", "a.b"}, map[string][]workflow.FileChange{"t1": {{Path: "charts2/x"}, {Path: "a.bc"}}}
@@ -237,8 +237,8 @@ func TestMayRelease(t *testing.T) {
 		{"the project's plan is of another state now", func(r *workflow.PullRecord, l *workflow.Lock) {
 			r.Projects[0].Apply.State, r.Projects[0].Run.States, l.Key, l.Project = workflow.RunRunning, workflow.States{"new"}, keys[1], "renamed"
 		}, "is running"},
-		{"unknown", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply.Outcome = workflow.OutcomeUnknown }, "Nobody knows how"},
-		{"lost after the word", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply.Outcome = workflow.OutcomeLost }, "Nobody knows how"},
+		{"unknown", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply.Outcome = workflow.OutcomeUnknown }, "is unknown"},
+		{"lost after the word", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply.Outcome = workflow.OutcomeLost }, "is unknown"},
 		{"lost before the word", func(r *workflow.PullRecord, _ *workflow.Lock) {
 			r.Projects[0].Apply.Outcome, r.Projects[0].Apply.Apply.Spent = workflow.OutcomeLost, false
 		}, ""},
@@ -246,7 +246,7 @@ func TestMayRelease(t *testing.T) {
 			r.Projects[0].Apply.Outcome, r.Projects[0].Apply.Apply.Resolved = workflow.OutcomeUnknown, "applied"
 		}, ""},
 		{"state kept", func(r *workflow.PullRecord, _ *workflow.Lock) { r.Projects[0].Apply.Apply.ErroredState = "x" }, "could not store its state"},
-		{"not this pull's", func(_ *workflow.PullRecord, l *workflow.Lock) { l.Pull.Number = 11 }, "#11 holds it"},
+		{"not this pull's", func(_ *workflow.PullRecord, l *workflow.Lock) { l.Pull.Number = 11 }, "held by #11"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			in := readyApply()

@@ -60,22 +60,22 @@ func Follow(rec workflow.PullRecord, f workflow.Follow, now time.Time) (due bool
 	p := rec.Find(f.Key)
 	switch {
 	case rec.Pull.State != workflow.PullOpen:
-		return false, phrase.Say("The pull request is %s.", phrase.OrWord(string(rec.Pull.State), "in a state that is not known"))
+		return false, phrase.Say("The pull request is %s.", phrase.OrWord(string(rec.Pull.State), "in an unknown state"))
 	case rec.Pull.Head.SHA != f.Head:
-		return false, phrase.Say("The head is %s now; the apply was asked for at %s.",
+		return false, phrase.Say("The head is now %s; the apply was requested at %s.",
 			phrase.CodeSpan(phrase.Short(rec.Pull.Head.SHA)), phrase.CodeSpan(phrase.Short(f.Head)))
 	case !rec.Known:
 		return false, phrase.Say("The base branch was changed, or the pull request was reopened.")
 	case rec.Trouble != nil:
-		return false, phrase.Say("Nothing of this head can be planned: %s.", rec.Trouble.Title.Within())
+		return false, phrase.Say("This head cannot be planned: %s.", rec.Trouble.Title.Within())
 	case now.Sub(f.Since) > workflow.MaxFollow || f.Since.Sub(now) > time.Minute:
-		return false, phrase.Say("It has waited for %s, which is as long as an apply waits.", phrase.InWords(workflow.MaxFollow))
+		return false, phrase.Say("It has waited for %s, the longest that an apply waits.", phrase.InWords(workflow.MaxFollow))
 	case p == nil:
-		return false, phrase.Say("%s is not part of this pull request any more.", phrase.Name(f.Project))
+		return false, phrase.Say("%s is no longer part of this pull request.", phrase.Name(f.Project))
 	case !p.Project.Refused.Empty():
 		return false, phrase.Say("%s is refused: %s", phrase.Name(f.Project), p.Project.Refused)
 	case NothingLeft(*p):
-		return false, phrase.Say("%s has no changes any more, so there is nothing to apply.", phrase.Name(f.Project))
+		return false, phrase.Say("%s no longer has changes, so there is nothing to apply.", phrase.Name(f.Project))
 	case f.Word.Void != "":
 		return false, phrase.Plain(f.Word.Void)
 	}
@@ -110,13 +110,13 @@ func idle(p workflow.ProjectRecord) phrase.Text {
 	case workflow.StateApplyFailed:
 		return phrase.Say("The apply of %s failed.", name)
 	case workflow.StateUnknown:
-		return phrase.Say("Nobody knows how the apply of %s ended.", name)
+		return phrase.Say("The outcome of the apply of %s is unknown.", name)
 	case workflow.StateErrored:
 		return phrase.Say("The apply of %s could not store its state.", name)
 	case workflow.StateApplied, workflow.StateNoChanges:
-		return phrase.Say("%s was applied, and no plan since has shown that nothing is left to do.", name)
+		return phrase.Say("%s was applied, but no plan since then has shown that nothing is left to do.", name)
 	case workflow.StatePlanFailed:
-		return phrase.Say("There is no plan of %s.", name)
+		return phrase.Say("%s has no plan.", name)
 	case workflow.StateRefused:
 		return phrase.Say("%s is refused: %s", name, p.Project.Refused)
 	}

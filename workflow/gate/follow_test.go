@@ -65,7 +65,7 @@ func TestFollow(t *testing.T) {
 		})), waits},
 		"being verified": {net(ran(plannedFor("net"), workflow.OutcomeSucceeded, look("7", workflow.RunRunning, "", false))), waits},
 		"verified before its apply": {net(ran(plannedFor("net"), workflow.OutcomeSucceeded,
-			look("4", workflow.RunFinished, workflow.OutcomeSucceeded, true))), "no plan since has shown that nothing is left"},
+			look("4", workflow.RunFinished, workflow.OutcomeSucceeded, true))), "no plan since then has shown that nothing is left"},
 		"verify failed, and it is planned again": {net(with(ran(plannedFor("net"), workflow.OutcomeSucceeded,
 			look("7", workflow.RunFinished, workflow.OutcomeFailed, false)), func(p *workflow.ProjectRecord) {
 			p.Run = &workflow.Run{ID: "8", Kind: workflow.RunPlan, State: workflow.RunQueued, Head: "head1"}
@@ -76,10 +76,10 @@ func TestFollow(t *testing.T) {
 			p.Run = with(plannedFor("net"), func(p *workflow.ProjectRecord) { p.Run.ID = "8" }).Run
 		})), "left something"},
 		"it failed":         {net(ran(plannedFor("net"), workflow.OutcomeFailed, nil)), "The apply of `net` failed."},
-		"nobody knows":      {net(ran(plannedFor("net"), workflow.OutcomeUnknown, nil)), "Nobody knows"},
+		"nobody knows":      {net(ran(plannedFor("net"), workflow.OutcomeUnknown, nil)), "is unknown"},
 		"its state is kept": {net(with(applied(), func(p *workflow.ProjectRecord) { p.Apply.Apply.ErroredState = "x" })), "could not store"},
 		"it did not start":  {net(plannedFor("net")), "`net` was not applied."},
-		"its plan failed":   {net(with(plannedFor("net"), func(p *workflow.ProjectRecord) { p.Run.Outcome = workflow.OutcomeFailed })), "There is no plan of `net`."},
+		"its plan failed":   {net(with(plannedFor("net"), func(p *workflow.ProjectRecord) { p.Run.Outcome = workflow.OutcomeFailed })), "`net` has no plan."},
 		"it is refused":     {net(with(plannedFor("net"), func(p *workflow.ProjectRecord) { p.Project.Refused = phrase.Say("No backend.") })), "is refused: No backend."},
 		"it follows another": {func(rec *workflow.PullRecord, _ *workflow.Follow) {
 			rec.Projects[0] = plannedFor("net")
@@ -96,22 +96,22 @@ func TestFollow(t *testing.T) {
 		"its own plan is cancelled": {app(func(p *workflow.ProjectRecord) { p.Run.Outcome = workflow.OutcomeCancelled }), "did not succeed"},
 		"it has no changes itself":  {app(func(p *workflow.ProjectRecord) { p.Run.NoChanges = true }), "there is nothing to apply"},
 		"it is being applied":       {app(func(p *workflow.ProjectRecord) { *p = ran(*p, "", nil); p.Apply.State = workflow.RunQueued }), waits},
-		"it is deleted itself":      {app(func(p *workflow.ProjectRecord) { p.Deleted = true }), "not part of this pull request"},
+		"it is deleted itself":      {app(func(p *workflow.ProjectRecord) { p.Deleted = true }), "no longer part of this pull request"},
 		"it is refused itself":      {app(func(p *workflow.ProjectRecord) { p.Project.Refused = phrase.Say("No backend.") }), "`app` is refused"},
 		"it depends on more by now": {app(func(p *workflow.ProjectRecord) { p.Project.DependsOn = []string{"net", "dns"} }), "`dns` was not applied."},
 
 		"the plan is another one": {func(_ *workflow.PullRecord, f *workflow.Follow) { f.Word.Void = "Another one." }, "Another one."},
-		"a new head":              {func(rec *workflow.PullRecord, _ *workflow.Follow) { rec.Pull.Head.SHA = "head2" }, "The head is `head2` now"},
+		"a new head":              {func(rec *workflow.PullRecord, _ *workflow.Follow) { rec.Pull.Head.SHA = "head2" }, "The head is now `head2`"},
 		"nothing is known":        {func(rec *workflow.PullRecord, _ *workflow.Follow) { rec.Known = false }, "base branch was changed"},
 		"trouble": {func(rec *workflow.PullRecord, _ *workflow.Follow) {
 			rec.Trouble = &workflow.Trouble{Title: phrase.Say("A conflict")}
-		}, "Nothing of this head can be planned"},
+		}, "This head cannot be planned"},
 		"closed":          {func(rec *workflow.PullRecord, _ *workflow.Follow) { rec.Pull.State = workflow.PullClosed }, "The pull request is closed."},
 		"merged":          {func(rec *workflow.PullRecord, _ *workflow.Follow) { rec.Pull.State = workflow.PullMerged }, "The pull request is merged."},
-		"in no state":     {func(rec *workflow.PullRecord, _ *workflow.Follow) { rec.Pull.State = "" }, "not known"},
+		"in no state":     {func(rec *workflow.PullRecord, _ *workflow.Follow) { rec.Pull.State = "" }, "unknown state"},
 		"a day":           {func(_ *workflow.PullRecord, f *workflow.Follow) { f.Since = followNow.Add(-workflow.MaxFollow) }, due},
-		"more than a day": {func(_ *workflow.PullRecord, f *workflow.Follow) { f.Since = followNow.Add(-workflow.MaxFollow - 1) }, "as long as an apply waits"},
-		"of tomorrow":     {func(_ *workflow.PullRecord, f *workflow.Follow) { f.Since = followNow.Add(time.Hour) }, "as long as an apply waits"},
+		"more than a day": {func(_ *workflow.PullRecord, f *workflow.Follow) { f.Since = followNow.Add(-workflow.MaxFollow - 1) }, "the longest that an apply waits"},
+		"of tomorrow":     {func(_ *workflow.PullRecord, f *workflow.Follow) { f.Since = followNow.Add(time.Hour) }, "the longest that an apply waits"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rec := workflow.PullRecord{Known: true, Projects: []workflow.ProjectRecord{applied(), plannedFor("app", "net"), plannedFor("dns")}}

@@ -128,12 +128,12 @@ func (g *gate) command(verb workflow.Verb) phrase.Command {
 
 // replan asks for a new plan, in a sentence.
 func (g *gate) replan() phrase.Text {
-	return phrase.Say("A new plan: %s.", g.command(workflow.VerbPlan))
+	return phrase.Say("Plan again: %s.", g.command(workflow.VerbPlan))
 }
 
 // replanSame is replan where approvals may outlive the plan.
 func (g *gate) replanSame() phrase.Text {
-	return g.replan().And(phrase.Say("If it is the same, its approvals stay."))
+	return g.replan().And(phrase.Say("If the plan is the same, approvals stay valid."))
 }
 
 // name is the project's name for a sentence.
@@ -142,26 +142,26 @@ func (g *gate) name() phrase.Part { return phrase.Project(g.in.Project.Project.N
 func (g *gate) permission() {
 	if run := g.in.Project.Run; run != nil && !run.Subject().MayApply() {
 		g.add(workflow.NeedPermission,
-			phrase.Say("The plan of %s is for %s, and what is planned for that is never applied.",
+			phrase.Say("The plan of %s is for %s, and such plans are never applied.",
 				g.name(), run.Subject().Words()),
-			phrase.Say("Only what a pull request plans is applied: open one."))
+			phrase.Say("Only plans of pull requests are applied: open one."))
 	}
 	who := g.in.Live.Actor
 	role, known := g.in.Live.Roles[who.ID]
-	mend := phrase.Say("May apply here: %s.", g.rules.Apply.Describe())
+	mend := phrase.Say("%s can apply here.", phrase.Capital(g.rules.Apply.Describe()))
 	switch {
 	case who.ID == 0:
-		g.add(workflow.NeedPermission, phrase.Say("It is not known who asks for this apply."), mend)
+		g.add(workflow.NeedPermission, phrase.Say("It is not known who asked for this apply."), mend)
 	case who.Bot && !g.rules.ListsBot(who):
 		g.add(workflow.NeedPermission,
-			phrase.Say("The server's `bots` do not list the app %s.", phrase.Name(who.Slug())), mend)
+			phrase.Say("The app %s is not in the server's `bots`.", phrase.Name(who.Slug())), mend)
 	case !known || !role.Known():
 		g.add(workflow.NeedPermission,
-			phrase.Say("GitHub did not say which role %s has, and without an answer nothing is applied.", workflow.Mention(who)),
+			phrase.Say("GitHub did not report what access %s has, and without an answer nothing is applied.", workflow.Mention(who)),
 			phrase.Say("Try again: %s.", g.command(workflow.VerbApply)))
 	case !g.rules.Apply.Includes(who, role):
 		g.add(workflow.NeedPermission,
-			phrase.Say("%s has the role `%s`, which may not apply %s.", workflow.Mention(who), role, g.name().Or("these")), mend)
+			phrase.Say("%s has %s, which is not enough to apply %s.", workflow.Mention(who), role.Access(), g.name().Or("these")), mend)
 	}
 }
 
@@ -172,16 +172,16 @@ func (g *gate) facts() {
 		g.add(workflow.NeedFacts, phrase.Plain(e), again)
 	}
 	if !g.live {
-		g.add(workflow.NeedFacts, phrase.Say("GitHub did not say how this pull request stands now."), again)
+		g.add(workflow.NeedFacts, phrase.Say("GitHub did not report the current state of this pull request."), again)
 	}
 	// Facts from the future are worth as little as old ones: a clock must have been set.
 	if age := g.in.Now.Sub(g.in.Live.Read); g.live && (age > LiveMaxAge || age < -LiveMaxAge) {
 		g.add(workflow.NeedFacts,
-			phrase.Say("What GitHub said is not of the last %.0f seconds.", LiveMaxAge.Seconds()), again)
+			phrase.Say("What GitHub reported is not from the last %.0f seconds.", LiveMaxAge.Seconds()), again)
 	}
 	if g.live && g.in.Live.BaseTip == "" {
 		g.add(workflow.NeedFacts,
-			phrase.Say("GitHub did not say where the base branch %s stands now.", phrase.Name(g.pull.Base.Ref)), again)
+			phrase.Say("GitHub did not report the current commit of the base branch %s.", phrase.Name(g.pull.Base.Ref)), again)
 	}
 }
 
@@ -195,13 +195,13 @@ func (g *gate) pullChecks() {
 			word = rec.State
 		}
 		g.add(workflow.NeedOpen,
-			phrase.Say("This pull request is %s.", phrase.OrWord(string(word), "in a state that is not known")),
-			phrase.Say("Only what an open pull request changes is applied. "+
-				"A closed one can be reopened; after a merge open a new one."))
+			phrase.Say("This pull request is %s.", phrase.OrWord(string(word), "in an unknown state")),
+			phrase.Say("Only open pull requests are applied. "+
+				"A closed one can be reopened; after a merge, open a new one."))
 	}
 	if g.pull.Fork || rec.Fork {
-		g.add(workflow.NeedSameRepo, phrase.Say("The head of this pull request is in another repository."),
-			phrase.Say("Somebody who may write to %s can push the branch here and open a pull request from it.",
+		g.add(workflow.NeedSameRepo, phrase.Say("The head branch of this pull request is in another repository."),
+			phrase.Say("Someone with write access to %s can push the branch here and open a pull request from it.",
 				phrase.Name(rec.Repo.FullName())))
 	}
 	if g.pull.Draft || rec.Draft {
@@ -212,9 +212,9 @@ func (g *gate) pullChecks() {
 	g.mergeable()
 	if g.in.BaseFaulty {
 		g.add(workflow.NeedConfig,
-			phrase.Say("`%s` of the base branch %s is faulty, so nobody can say which rules hold.",
+			phrase.Say("`%s` on the base branch %s has errors, so it is not known which rules apply.",
 				workflow.RepoConfigFile, phrase.Name(g.pull.Base.Ref)),
-			phrase.Say("Mend it on the base branch first: a pull request that does so can be merged without an apply."))
+			phrase.Say("Fix it on the base branch first: a pull request that does so can be merged without an apply."))
 	}
 }
 
@@ -237,8 +237,8 @@ func (g *gate) branch() {
 		}
 		allowed = "Allowed: " + phrase.OrList(spans) + "."
 	}
-	g.add(workflow.NeedBranch, phrase.Say("%s is not a base branch on which an apply may run.", phrase.Name(ref)),
-		phrase.Say("%s Change this pull request's base, or ask an operator of the server for `apply.branches`.", allowed))
+	g.add(workflow.NeedBranch, phrase.Say("Applies may not run on the base branch %s.", phrase.Name(ref)),
+		phrase.Say("%s Change this pull request's base, or ask whoever runs the server to extend `apply.branches`.", allowed))
 }
 
 func (g *gate) defaultBranch() string {
@@ -250,29 +250,29 @@ func (g *gate) defaultBranch() string {
 
 // head says whether plan, record and GitHub agree on head and base branch.
 func (g *gate) head() {
-	rec, mend := g.in.Record.Pull, phrase.Say("Nothing to do: it is planned by itself. Then look at that plan.")
+	rec, mend := g.in.Record.Pull, phrase.Say("Nothing to do: a new plan starts automatically. Review it when it is ready.")
 	sha := g.pull.Head.SHA
 	switch {
 	case sha == "" || rec.Head.SHA == "":
 		g.add(workflow.NeedHead,
-			phrase.Say("The head of this pull request is not known."),
+			phrase.Say("The head of this pull request is unknown."),
 			phrase.Say("Try again: %s.", g.command(workflow.VerbApply)))
 	case sha != rec.Head.SHA:
 		g.add(workflow.NeedHead,
-			phrase.Say("The head is %s now; what is shown is of %s.",
+			phrase.Say("The head is now %s; what is shown is for %s.",
 				phrase.CodeSpan(phrase.Short(sha)), phrase.CodeSpan(phrase.Short(rec.Head.SHA))),
 			mend)
 	case !g.in.Record.Known:
-		g.add(workflow.NeedHead, phrase.Say("What %s affects is not known yet.", phrase.CodeSpan(phrase.Short(sha))), mend)
+		g.add(workflow.NeedHead, phrase.Say("It is not known yet what %s affects.", phrase.CodeSpan(phrase.Short(sha))), mend)
 	case g.in.Project.Run != nil && g.in.Project.Run.Head != sha:
 		g.add(workflow.NeedHead,
-			phrase.Say("The plan is of %s; the head is %s.",
+			phrase.Say("The plan is for %s; the head is %s.",
 				phrase.CodeSpan(phrase.Short(g.in.Project.Run.Head)), phrase.CodeSpan(phrase.Short(sha))),
 			mend)
 	}
 	if g.pull.Base.Ref != rec.Base.Ref {
 		g.add(workflow.NeedHead,
-			phrase.Say("The base branch is %s now; the plan is for %s.",
+			phrase.Say("The base branch is now %s; the plan is for %s.",
 				phrase.Name(g.pull.Base.Ref), phrase.Name(rec.Base.Ref)),
 			mend)
 	}
@@ -295,7 +295,7 @@ func (g *gate) reviewed() {
 	}
 	g.add(workflow.NeedReviewed,
 		sentence,
-		phrase.Say("Somebody other than the author approves it in a review on GitHub. (%s is for the plan and does not replace it.)",
+		phrase.Say("Someone other than the author must approve it in a review on GitHub. (%s approves the plan and does not replace that review.)",
 			workflow.VerbApprove.Typed("")))
 }
 
@@ -326,12 +326,12 @@ func (g *gate) mergeable() {
 			phrase.Say("Merge %s into the branch, or rebase it, and push.", base))
 	default:
 		g.add(workflow.NeedMergeable,
-			phrase.Say("GitHub has not said yet whether the head conflicts with %s.", base),
+			phrase.Say("GitHub has not reported yet whether the head conflicts with %s.", base),
 			phrase.Say("Try again in a minute: %s.", g.command(workflow.VerbApply)))
 	}
 	if d := g.in.Live.ReviewDecision; d != "" && d != "approved" && !g.requires(workflow.NeedReviewed) {
 		g.addExactly(workflow.NeedMergeable, workflow.NeedReviewed.Words(), g.decision(),
-			phrase.Say("The reviews that the branch requires are given on GitHub; %s does not replace them.",
+			phrase.Say("Give the reviews that the branch requires on GitHub; %s does not replace them.",
 				workflow.VerbApprove.Typed("")))
 	}
 	var names, told []string
@@ -349,14 +349,14 @@ func (g *gate) mergeable() {
 			phrase.Say("%s of the base branch %s not passed: %s.",
 				phrase.CountOf(len(told), "required check", "required checks"),
 				phrase.OneMany(len(told) == 1, "has", "have"), phrase.AndList(told)),
-			phrase.Say("Wait for what is pending, mend what failed; what is missing has to report at this head. Then %s.",
+			phrase.Say("Wait for pending checks and fix failed ones; checks that have not reported must report on this commit. Then %s.",
 				g.command(workflow.VerbApply)))
 	}
 }
 
 // codeWord is the state of a required check for a sentence.
 func codeWord(state string) string {
-	return phrase.OneLine(phrase.Shown(phrase.OrWord(state, "not known")))
+	return phrase.OneLine(phrase.Shown(phrase.OrWord(state, "unknown")))
 }
 
 // Lacks reports whether a requirement is among what is missing.

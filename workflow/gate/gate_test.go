@@ -250,7 +250,7 @@ var refusals = []struct {
 	{"approved-by-unread", workflow.NeedApproved, func(in *Input) { delete(in.Live.Roles, 2) }},
 	{"approved-not-by", workflow.NeedApproved, func(in *Input) { in.Rules.Approvals.By = []string{"carol", "dan"} }},
 	{"approved-void", workflow.NeedApproved, func(in *Input) {
-		in.Project.Approvals[0].Void = "The plan of `aaaaaaa` is another one: `tags.Name` of `aws_instance.web` differs."
+		in.Project.Approvals[0].Void = "The plan for `aaaaaaa` is different: `tags.Name` of `aws_instance.web` differs."
 	}},
 	{"approved-applied", workflow.NeedApproved, func(in *Input) { in.Project.Approvals[0].Applied = true }},
 	{"approved-other-fingerprint", workflow.NeedApproved, func(in *Input) { in.Project.Approvals[0].Fingerprint = strings.Repeat("1", 64) }},

@@ -32,12 +32,12 @@ func Help(rules workflow.Rules, who workflow.Actor, role workflow.Role, roleErr 
 	switch {
 	case who.Bot && !rules.ListsBot(who):
 		reply.May = []workflow.Verb{workflow.VerbStatus, workflow.VerbHelp}
-		reply.Text = []phrase.Text{phrase.Say("The server's `bots` do not list `%s`, so the other commands are not for it.",
+		reply.Text = []phrase.Text{phrase.Say("`%s` is not in the server's `bots`, so it cannot use the other commands.",
 			phrase.Shown(who.Slug()))}
 		return reply
 	case roleErr != nil:
-		reply.Text = phrase.Texts("GitHub did not say which role you have, so these are all commands; " +
-			"some of them may not be for you.")
+		reply.Text = phrase.Texts("GitHub did not report what access you have, so these are all commands; " +
+			"you may not be allowed to use some of them.")
 		return reply
 	}
 	everywhere := []workflow.Rules{rules}
@@ -62,17 +62,17 @@ func Help(rules workflow.Rules, who workflow.Actor, role workflow.Role, roleErr 
 	reply.May = append(reply.May, workflow.VerbStatus, workflow.VerbHelp)
 	var lacks []string
 	for _, words := range order {
-		take := phrase.OneMany(len(takes[words]) == 1, "takes", "take")
-		lacks = append(lacks, fmt.Sprintf("%s %s %s", phrase.AndList(takes[words]), take, words))
+		take := phrase.OneMany(len(takes[words]) == 1, "is", "are")
+		lacks = append(lacks, fmt.Sprintf("%s %s for %s", phrase.AndList(takes[words]), take, words))
 	}
 	if len(lacks) > 0 {
-		reply.Text = []phrase.Text{phrase.Say("%s. You have the role `%s`.",
-			strings.Join(lacks, "; "), workflow.RoleOrNone(role))}
+		reply.Text = []phrase.Text{phrase.Say("%s. You have %s.",
+			strings.Join(lacks, "; "), role.Access())}
 	}
 	if slices.Contains(reply.May, workflow.VerbApprove) && slices.ContainsFunc(everywhere, func(r workflow.Rules) bool {
 		return approvalCount{rules: r}.reviewsCount()
 	}) {
-		reply.Text = append(reply.Text, phrase.Say("An approving review on GitHub approves what the summary showed, too; where it does not, the summary says why."))
+		reply.Text = append(reply.Text, phrase.Say("An approving review on GitHub also approves what the summary showed; where it does not, the summary says why."))
 	}
 	if flags := allowedFlags(rules); len(flags) > 0 && slices.Contains(reply.May, workflow.VerbPlan) {
 		reply.Text = append(reply.Text, phrase.Say("`plan` also takes %s here.", phrase.AndList(flags)))

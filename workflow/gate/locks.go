@@ -69,7 +69,7 @@ func TakeLocks(in TakeInput) (taken []workflow.Lock, held *workflow.Lock) {
 // That a plan runs does not matter: it writes nothing.
 func MayRelease(rec workflow.PullRecord, l workflow.Lock) phrase.Text {
 	if l.RepoID != rec.Pull.Repo.ID || l.Pull != rec.Pull.Key() {
-		return phrase.Say("#%d holds it, not this pull request.", l.Pull.Number)
+		return phrase.Say("It is held by #%d, not by this pull request.", l.Pull.Number)
 	}
 	for _, p := range rec.Projects {
 		if p.Apply == nil || !p.GuardedBy(l) {
@@ -78,17 +78,17 @@ func MayRelease(rec workflow.PullRecord, l workflow.Lock) phrase.Text {
 		name := phrase.Project(p.Project.Name)
 		switch a := p.Apply; {
 		case a.State == workflow.RunRunning:
-			return phrase.Say("An apply of %s is running: wait for its end, or %s interrupts it.",
+			return phrase.Say("An apply of %s is running: wait for it to end, or interrupt it with %s.",
 				name, workflow.VerbCancel.Typed("--apply"))
 		case a.State != workflow.RunFinished:
-			return phrase.Say("An apply of %s is queued; %s drops it.", name, workflow.VerbCancel.Typed("--apply"))
+			return phrase.Say("An apply of %s is queued; cancel it with %s.", name, workflow.VerbCancel.Typed("--apply"))
 		case a.OutcomeOpen():
-			return phrase.Say("Nobody knows how the last apply of %s ended. "+
-				"A person with the permission `admin` looks at it and ends it: %s or `failed`.",
+			return phrase.Say("The outcome of the last apply of %s is unknown. "+
+				"Someone with the `admin` permission must look at it and settle it: %s or `failed`.",
 				name, resolveAs(p.Project.Name, workflow.ResolvedApplied))
 		case a.StateKept():
 			return phrase.Say("The last apply of %s could not store its state, which is kept here. "+
-				"A person with the permission `admin` stores it and ends it: %s or `failed`.",
+				"Someone with the `admin` permission must store it and settle the apply: %s or `failed`.",
 				name, resolveAs(p.Project.Name, workflow.ResolvedApplied))
 		}
 	}

@@ -27,28 +27,28 @@ type MayPlanInput struct {
 func MayPlan(in MayPlanInput) *workflow.Trouble {
 	if in.Pull.Fork {
 		return refuse("Pull requests from forks are not planned",
-			phrase.Say("The head of this pull request is in another repository, "+
+			phrase.Say("The head branch of this pull request is in another repository, "+
 				"whose code would run with this one's credentials."),
-			phrase.Say("Somebody who may write to %s can push the branch here and open a pull request from it.",
+			phrase.Say("Someone with write access to %s can push the branch here and open a pull request from it.",
 				in.Pull.Repo.FullName()))
 	}
 	who, role := in.Pull.Author, in.AuthorRole
 	if in.Request.Kind == workflow.RequestCommand {
 		who, role = in.Request.Actor, in.ActorRole
 	} else if in.Pull.Draft && !in.Rules.Drafts {
-		return refuse("Draft pull requests are not planned by themselves",
+		return refuse("Draft pull requests are not planned automatically",
 			phrase.Say("The server's rule for this repository says `drafts: false`."),
 			phrase.Say("Mark the pull request as ready for review. %s", whoMay(in.Rules)))
 	} else if pusher := in.Request.Actor; pusher.Bot && !in.Rules.ListsBot(pusher) {
 		who = pusher // whose commits these are; the author's permission does not speak for it
 	}
 	if who.Bot && !in.Rules.ListsBot(who) {
-		return refuse(fmt.Sprintf("%s is not an app that may plan here", phrase.Shown(who.Login)),
-			phrase.Say("The server's `bots` for this repository do not list `%s`.", phrase.Shown(who.Slug())), whoMay(in.Rules))
+		return refuse(fmt.Sprintf("The app %s may not plan here", phrase.Shown(who.Login)),
+			phrase.Say("`%s` is not in the server's `bots` for this repository.", phrase.Shown(who.Slug())), whoMay(in.Rules))
 	}
 	if in.RoleError != nil {
 		return refuse("The permission to plan could not be checked",
-			phrase.Say("GitHub did not say which role %s has, and without an answer nothing is planned.", workflow.Mention(who)),
+			phrase.Say("GitHub did not report what access %s has, and without an answer nothing is planned.", workflow.Mention(who)),
 			phrase.Say("Try again with %s.", workflow.VerbPlan.Typed("")))
 	}
 	if who.Bot && in.Request.Kind != workflow.RequestCommand {
@@ -56,8 +56,8 @@ func MayPlan(in MayPlanInput) *workflow.Trouble {
 	}
 	if !in.Rules.Plan.Includes(who, role) {
 		return refuse(fmt.Sprintf("%s may not plan here", strings.Trim(workflow.Mention(who), "`")),
-			phrase.Say("%s has the role `%s` on this repository.",
-				workflow.Mention(who), workflow.RoleOrNone(role)), whoMay(in.Rules))
+			phrase.Say("%s has %s to this repository.",
+				workflow.Mention(who), role.Access()), whoMay(in.Rules))
 	}
 	return nil
 }
@@ -78,14 +78,14 @@ func MayPlanProject(in MayPlanInput, p workflow.Project) string {
 		if env.Plan == nil || (in.RoleError == nil && env.Plan.Includes(who, role)) {
 			continue
 		}
-		return fmt.Sprintf("%s may not plan in environment `%s`, which asks for %s.",
+		return fmt.Sprintf("%s may not plan in environment `%s`; %s can.",
 			workflow.Mention(who), name, env.Plan.Describe())
 	}
 	return ""
 }
 
 func whoMay(r workflow.Rules) phrase.Text {
-	return phrase.Say("%s, in a comment, starts it for %s.", workflow.VerbPlan.Typed(""), r.Plan.Describe())
+	return phrase.Say("%s can start it by commenting %s.", phrase.Capital(r.Plan.Describe()), workflow.VerbPlan.Typed(""))
 }
 
 func refuse(title string, sentences ...phrase.Text) *workflow.Trouble {

@@ -33,7 +33,7 @@ func TestMayPlan(t *testing.T) {
 		{"role is not asked for", func(in *MayPlanInput) {
 			in.AuthorRole, in.Rules.Plan = workflow.RoleAdmin, workflow.Who{Users: []string{"eve"}}
 		}, "ada may not plan here"},
-		{"an account that is gone", func(in *MayPlanInput) { in.Pull.Author, in.AuthorRole = workflow.Actor{}, workflow.RoleNone }, "The account that is gone may not plan here"},
+		{"an account that is gone", func(in *MayPlanInput) { in.Pull.Author, in.AuthorRole = workflow.Actor{}, workflow.RoleNone }, "A deleted account may not plan here"},
 		{"a gone account is no named user", func(in *MayPlanInput) {
 			in.Pull.Author, in.AuthorRole, in.Rules.Plan = workflow.Actor{}, workflow.RoleNone, workflow.Who{Users: []string{""}}
 		}, "may not plan here"},
@@ -44,11 +44,11 @@ func TestMayPlan(t *testing.T) {
 		{"draft, drafts: false, by command", func(in *MayPlanInput) {
 			in.Pull.Draft, in.Rules.Drafts, in.Request, in.ActorRole = true, false, command, workflow.RoleWrite
 		}, ""},
-		{"unlisted bot", func(in *MayPlanInput) { in.Pull.Author, in.Request.Actor = renovate, renovate }, "renovate[bot] is not an app that may plan here"},
+		{"unlisted bot", func(in *MayPlanInput) { in.Pull.Author, in.Request.Actor = renovate, renovate }, "The app renovate[bot] may not plan here"},
 		{"listed bot", func(in *MayPlanInput) {
 			in.Pull.Author, in.Request.Actor, in.Rules.Bots, in.AuthorRole = renovate, renovate, []string{"renovate"}, workflow.RoleNone
 		}, ""},
-		{"unlisted bot pushes to a person's pull", func(in *MayPlanInput) { in.Request.Actor = renovate }, "renovate[bot] is not an app"},
+		{"unlisted bot pushes to a person's pull", func(in *MayPlanInput) { in.Request.Actor = renovate }, "The app renovate[bot] may not"},
 		{"listed bot commands without permission", func(in *MayPlanInput) {
 			in.Request = workflow.Request{Kind: workflow.RequestCommand, Actor: renovate}
 			in.Rules.Bots, in.ActorRole = []string{"renovate"}, workflow.RoleRead

@@ -29,16 +29,16 @@ func (g *gate) plan() {
 // noPlan says why there is no plan to apply, and what to do; short is what is waited for where that is no plan.
 func (g *gate) noPlan() (short string, sentence, mend phrase.Text) {
 	p, run := g.in.Project, g.in.Project.Run
-	replan, wait := g.replan(), phrase.Say("When it is there, look at it; then %s.", g.command(workflow.VerbApply))
+	replan, wait := g.replan(), phrase.Say("Review it when it is ready, then %s.", g.command(workflow.VerbApply))
 	switch {
 	case g.in.Record.Trouble != nil:
-		return "", phrase.Say("Nothing of this head can be planned: %s.", g.in.Record.Trouble.Title.Within()),
-			phrase.Say("The check `cardea/plan` says what to mend.")
+		return "", phrase.Say("This head cannot be planned: %s.", g.in.Record.Trouble.Title.Within()),
+			phrase.Say("The check `cardea/plan` says what to fix.")
 	case p.Deleted:
 		return "nothing", phrase.Say("The directory of %s is deleted by this pull request.", g.name()),
-			phrase.Say("Nothing of it is applied.")
+			phrase.Say("It is not applied.")
 	case !p.Project.Refused.Empty():
-		return "", p.Project.Refused, phrase.Say("Mend that and push.")
+		return "", p.Project.Refused, phrase.Say("Fix that and push.")
 	case run == nil:
 		return "", phrase.Say("%s is not planned yet.", g.name()), wait
 	case run.State == workflow.RunQueued:
@@ -51,16 +51,16 @@ func (g *gate) noPlan() (short string, sentence, mend phrase.Text) {
 		return "", phrase.Say("The last plan of %s was cancelled.", g.name()), replan
 	case run.Outcome != workflow.OutcomeSucceeded:
 		return "", phrase.Say("The last plan of %s did not succeed.", g.name()),
-			phrase.Say("Mend what it says and push, or %s.", g.command(workflow.VerbPlan))
+			phrase.Say("Fix what it reports and push, or %s.", g.command(workflow.VerbPlan))
 	case run.NoChanges || (g.in.Plan != nil && g.in.Plan.NoChanges):
 		return "nothing", phrase.Say("The plan of %s has no changes: there is nothing to apply.", g.name()),
 			phrase.Say("Nothing to do.")
 	case g.in.Plan == nil:
-		return "", phrase.Say("The plan of %s is not kept any more.", g.name()), replan
+		return "", phrase.Say("The plan of %s is no longer kept.", g.name()), replan
 	case g.in.Plan.Fingerprint == "" || run.Fingerprint != g.in.Plan.Fingerprint:
-		return "", phrase.Say("The plan of %s has no fingerprint that belongs to its run.", g.name()), replan
+		return "", phrase.Say("The plan of %s has no fingerprint that matches its run.", g.name()), replan
 	case run.Subject() != g.in.Record.Pull.Subject() || run.Project.Key() != p.Project.Key():
-		return "", phrase.Say("The plan that %s has is not of this project and pull request.", g.name()), replan
+		return "", phrase.Say("The plan that %s has belongs to another project or pull request.", g.name()), replan
 	case steps.Changed(g.in.Rules, *run):
 		return "", phrase.Say("The server's workflow for %s has changed since it was planned.", g.name()), replan
 	}
@@ -71,7 +71,7 @@ func (g *gate) noPlan() (short string, sentence, mend phrase.Text) {
 // the last one, which may have spent the plan.
 func (g *gate) order() {
 	a := g.in.Project.Apply
-	again := phrase.Say("Look at the plan and ask once more: %s.", g.command(workflow.VerbApply))
+	again := phrase.Say("Review the plan and try again: %s.", g.command(workflow.VerbApply))
 	if g.moment == whenReady {
 		if why := g.notOurs(a); why != "" {
 			g.missing = append(g.missing, workflow.Missing{Need: workflow.NeedPlan, Short: phrase.Say("a new %s",
@@ -84,17 +84,17 @@ func (g *gate) order() {
 	case a == nil:
 	case a.State == workflow.RunQueued:
 		g.addExactly(workflow.NeedPlan, "the running apply",
-			phrase.Say("An apply of %s is queued already.", g.name()), phrase.Say("Wait for it."))
+			phrase.Say("An apply of %s is already queued.", g.name()), phrase.Say("Wait for it."))
 	case a.State != workflow.RunFinished:
 		g.addExactly(workflow.NeedPlan, "the running apply",
-			phrase.Say("An apply of %s is running since %s.", g.name(), phrase.Clock(a.Started)), phrase.Say("Wait for it."))
+			phrase.Say("An apply of %s has been running since %s.", g.name(), phrase.Clock(a.Started)), phrase.Say("Wait for it."))
 	case g.in.Project.Ran(a):
 		mend := g.replan()
 		if a.OutcomeOpen() || a.StateKept() { // a plan made now would be of a state that nobody knows
-			mend = phrase.Say("No new plan before that apply is settled; one follows then by itself.")
+			mend = phrase.Say("No new plan is made until that apply is settled; then one starts automatically.")
 		}
 		g.addExactly(workflow.NeedPlan, "a new plan",
-			phrase.Say("This plan was carried out once, and a plan is never carried out twice."), mend)
+			phrase.Say("This plan was already carried out, and a plan is never carried out twice."), mend)
 	}
 }
 
@@ -106,14 +106,14 @@ func (g *gate) notOurs(a *workflow.Run) string {
 	case a == nil || a.Kind != workflow.RunApply || a.Apply == nil:
 		return "Nobody asked for this apply."
 	case a.State == workflow.RunFinished:
-		return "This apply has ended already."
+		return "This apply has already ended."
 	case a.Interrupt != "":
 		return "This apply was cancelled: " + a.Interrupt
 	case a.Apply.Spent:
-		return "This apply was begun once already."
+		return "This apply was already started once."
 	case a.Subject() != run.Subject() || a.Apply.PlanRun != run.ID ||
 		a.Apply.Fingerprint != run.Fingerprint || a.Apply.Artefact != run.Artefact:
-		return "The plan is not the one for which this apply was asked."
+		return "The plan is not the one that this apply was requested for."
 	}
 	return ""
 }
@@ -124,13 +124,13 @@ func (g *gate) artefact() {
 	switch {
 	case planned == "":
 		g.add(workflow.NeedArtefact,
-			phrase.Say("Nothing was kept of the plan of %s that could be applied.", g.name()), replan)
+			phrase.Say("The plan of %s was not saved in a form that can be applied.", g.name()), replan)
 	case found == "":
-		g.add(workflow.NeedArtefact, phrase.Say("The saved plan of %s is not there any more.", g.name()), replan)
+		g.add(workflow.NeedArtefact, phrase.Say("The saved plan of %s no longer exists.", g.name()), replan)
 	case planned != found:
-		g.add(workflow.NeedArtefact, phrase.Say("The saved plan of %s is not the file that was made (SHA-256 %s, not %s).",
+		g.add(workflow.NeedArtefact, phrase.Say("The saved plan of %s is not the file that was created (SHA-256 %s, not %s).",
 			g.name(), phrase.CodeSpan(phrase.Short(found)), phrase.CodeSpan(phrase.Short(planned))),
-			replan.And(phrase.Say("An operator of the server should find out who changed it.")))
+			replan.And(phrase.Say("Whoever runs the server should find out who changed it.")))
 	}
 }
 
@@ -140,7 +140,7 @@ func (g *gate) upToDate() {
 		return
 	}
 	base := phrase.Name(g.pull.Base.Ref)
-	mend := phrase.Say("Nothing to do: a new plan is made by itself. If it is the same, its approvals stay.")
+	mend := phrase.Say("Nothing to do: a new plan starts automatically. If it is the same, approvals stay valid.")
 	var why phrase.Text
 	switch {
 	case !g.in.Project.Outdated.Empty():
@@ -148,10 +148,10 @@ func (g *gate) upToDate() {
 	case g.moment == whenShown && !g.in.SameInputs:
 		return // nobody has looked
 	case !g.in.SameInputs:
-		why = phrase.Say("%s has moved on in files that %s is planned from.", base, g.name())
+		why = phrase.Say("%s has changed in files that the plan of %s is made from.", base, g.name())
 	case len(g.in.Plan.Hidden) > 0 && !g.in.SameTree && g.moment != whenShown:
-		why = phrase.Say("%s has moved on, and the plan of %s runs code that its changes do not show: "+
-			"only the very same files will do.", base, g.name())
+		why = phrase.Say("%s has moved on, and the plan of %s runs code that its changes do not show, "+
+			"so all files must be exactly the same.", base, g.name())
 	}
 	if !why.Empty() {
 		g.add(workflow.NeedUpToDate, why, mend)
@@ -169,7 +169,7 @@ func (g *gate) fresh() {
 		g.add(workflow.NeedFresh, phrase.Say("It is not known when the plan of %s was made.", g.name()), replan)
 	case g.in.Now.Sub(made) > limit:
 		g.add(workflow.NeedFresh,
-			phrase.Say("The plan of %s is of %s, longer ago than `stale_after` allows (%s).",
+			phrase.Say("The plan of %s is from %s, older than `stale_after` allows (%s).",
 				g.name(), phrase.Clock(made), phrase.InWords(limit)),
 			replan)
 	}
@@ -214,7 +214,7 @@ func (g *gate) depends() {
 		switch g.in.Depends[name] {
 		case workflow.StateApplied, workflow.StateNoChanges:
 			g.addExactly(workflow.NeedDepends, "a new plan",
-				phrase.Say("The plan of %s was begun before %s was applied, on which it depends.", g.name(), phrase.Name(name)),
+				phrase.Say("The plan of %s was started before %s, which it depends on, was applied.", g.name(), phrase.Name(name)),
 				g.replanSame())
 		}
 	}
@@ -254,14 +254,14 @@ func (g *gate) locks() {
 					sentence = sentence.And(lockedBeside(g.name(), l.Key == key))
 				}
 				g.addExactly(workflow.NeedLock, fmt.Sprintf("the lock of #%d", l.Pull.Number), sentence,
-					l.Mend().And(phrase.Say("This pull request is told then.")))
+					l.Mend().And(phrase.Say("This pull request will be told.")))
 			}
 			told = true
 		}
 	}
 	if g.moment == whenReady && ours < len(keys) && !told {
 		g.add(workflow.NeedLock,
-			phrase.Say("This pull request does not hold every lock of %s.", g.name()),
+			phrase.Say("This pull request does not hold all locks of %s.", g.name()),
 			phrase.Say("Try again: %s.", g.command(workflow.VerbApply)))
 	}
 }
@@ -287,17 +287,17 @@ func (g *gate) settled(a workflow.Run, of workflow.Project) {
 	if of.Key() != g.in.Project.Project.Key() {
 		name = phrase.Say("%s, which writes the same state,", name)
 	}
-	resolve := phrase.Say("a person with the permission `admin` (%s) says what the apply counts as: %s or `failed`.",
+	resolve := phrase.Say("someone with the `admin` permission (%s) decides what the apply counts as: %s or `failed`.",
 		g.rules.Admin.Describe(), resolveAs(of.Name, workflow.ResolvedApplied))
 	switch {
 	case a.OutcomeOpen():
-		g.addExactly(workflow.NeedState, "a word on its unknown apply",
-			phrase.Say("Nobody knows how the last apply of %s ended.", name),
-			phrase.Say("Look at its log and at what is really there; then %s", resolve))
+		g.addExactly(workflow.NeedState, "a decision on its unknown apply",
+			phrase.Say("The outcome of the last apply of %s is unknown.", name),
+			phrase.Say("Check its log and what really exists; then %s", resolve))
 	case a.StateKept():
 		g.addExactly(workflow.NeedState, "its kept state to be stored",
 			phrase.Say("The last apply of %s could not store its state; it is kept here, encrypted.", name),
-			phrase.Say("Whoever runs the server stores it first, as the summary comment says; then %s", resolve))
+			phrase.Say("Whoever runs the server must store it first, as the summary comment explains; then %s", resolve))
 	}
 }
 
@@ -316,7 +316,7 @@ func (g *gate) state() {
 	}
 	mend := g.replanSame()
 	if g.in.State == nil {
-		g.add(workflow.NeedState, phrase.Say("It is not known how the state of %s stands now.", g.name()), mend)
+		g.add(workflow.NeedState, phrase.Say("It is not known what the state of %s is now.", g.name()), mend)
 		return
 	}
 	was, now := g.in.Plan.State(), *g.in.State
@@ -324,14 +324,14 @@ func (g *gate) state() {
 	switch {
 	case was.ID != now.ID:
 		g.add(workflow.NeedState,
-			phrase.Say("The state of %s is another one than the plan was made from (lineage %s, not %s).", g.name(),
+			phrase.Say("The state of %s is not the one that the plan was made from (lineage %s, not %s).", g.name(),
 				phrase.CodeSpan(phrase.OrWord(phrase.Short(now.ID), "none")),
 				phrase.CodeSpan(phrase.OrWord(phrase.Short(was.ID), "none"))).And(said), mend)
 	case was.Version != now.Version:
-		g.add(workflow.NeedState, phrase.Say("The state of %s was changed since the plan was made (%s, not %s).", g.name(),
+		g.add(workflow.NeedState, phrase.Say("The state of %s has changed since the plan was made (%s, not %s).", g.name(),
 			now.Version.Words(), was.Version.Text()).And(said), mend)
 	case !said.Empty():
 		g.add(workflow.NeedState,
-			phrase.Say("The state of %s was changed since the plan was made.", g.name()).And(said), mend)
+			phrase.Say("The state of %s has changed since the plan was made.", g.name()).And(said), mend)
 	}
 }

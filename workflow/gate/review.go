@@ -9,7 +9,7 @@ import (
 )
 
 // botsNever is why no app approves by a review, as part of a sentence.
-const botsNever = "reviews of apps never count"
+const botsNever = "reviews by apps never count"
 
 // maxReviews is how many people's reviews are remembered of a pull.
 const maxReviews = 20
@@ -32,15 +32,15 @@ func ReviewLacks(in Input, r workflow.Review) phrase.Text {
 	case why != "":
 		return c.doesNotCount(workflow.Approval{User: r.By}, why)
 	case in.Plan == nil || run == nil || run.Fingerprint == "":
-		return phrase.Say("%s approved on GitHub before there was this plan.", who)
+		return phrase.Say("%s approved on GitHub before this plan existed.", who)
 	}
 	if why := EditedWhen(in.Record.Shown, r.At); why != "" {
-		return phrase.Say("%s approved on GitHub, which approves no plan:", who).And(phrase.Plain(why))
+		return phrase.Say("%s approved on GitHub, but that approves no plan:", who).And(phrase.Plain(why))
 	}
 	seen, _, ok := SeenPlan(in.Record.Shown, r.At, in.Project.Project.Name)
 	switch {
 	case r.Head == "" || r.Head != run.Head:
-		return phrase.Say("%s approved %s on GitHub; this plan is of %s.", who,
+		return phrase.Say("%s approved %s on GitHub; this plan is for %s.", who,
 			phrase.CodeSpan(phrase.Short(r.Head)), phrase.CodeSpan(phrase.Short(run.Head)))
 	case !ok || seen != run.Fingerprint:
 		return phrase.Say("%s approved on GitHub before this plan was shown.", who)
@@ -75,7 +75,7 @@ var plain = []workflow.Action{workflow.ActionCreate, workflow.ActionUpdate, work
 // sentence; "" for one that only makes, changes, imports, moves or forgets, and shows all of it.
 func unsafe(p *workflow.Plan) string {
 	if p == nil {
-		return "a plan that is not kept"
+		return "a plan that was not kept"
 	}
 	does := func(a workflow.Action) bool {
 		return slices.ContainsFunc(p.Changes, func(c workflow.Change) bool { return c.Action == a })
@@ -88,7 +88,7 @@ func unsafe(p *workflow.Plan) string {
 	case len(p.Hidden) > 0 || p.Counts.Actions > 0 || does(workflow.ActionInvoke):
 		return "a plan that does more than its changes show"
 	case p.Late != "":
-		return "a plan that leaves something to be decided while it is applied"
+		return "a plan that leaves something to be decided during the apply"
 	case p.Counts.Deferred > 0 || p.Left != workflow.Left{} ||
 		slices.ContainsFunc(p.Changes, func(c workflow.Change) bool { return c.Deposed != "" || !slices.Contains(plain, c.Action) }):
 		return "a plan with changes of an unusual kind"
@@ -106,7 +106,7 @@ func (c approvalCount) reviewFell(a workflow.Approval) string {
 		return botsNever
 	}
 	if !c.reviewsCount() {
-		return "the server's `approvals.review` lets no review count"
+		return "the server's `approvals.review` does not let reviews count"
 	}
 	if why := c.reviewRefuses(); why != "" {
 		return fmt.Sprintf("it is a review, and %s needs more", why)
@@ -124,20 +124,20 @@ func Stands(live workflow.LiveFacts, r workflow.Review) string {
 	who := workflow.Mention(r.By)
 	switch {
 	case len(theirs) == 0 && live.MoreReviews:
-		return fmt.Sprintf("this pull request has more reviews than are read, and that of %s is not among them", who)
+		return fmt.Sprintf("this pull request has more reviews than are read, and the one by %s is not among those read", who)
 	case len(theirs) != 1:
-		return fmt.Sprintf("GitHub does not show the review of %s", who)
+		return fmt.Sprintf("GitHub does not show the review by %s", who)
 	case !theirs[0].At.Equal(r.At) && theirs[0].State == workflow.ReviewChanges:
-		return who + " requests changes now"
+		return who + " now requests changes"
 	case !theirs[0].At.Equal(r.At):
-		return who + " reviewed again since"
+		return who + " has reviewed again since"
 	}
 	return whyVoid(theirs[0])
 }
 
 // whyVoid says what happened to a review since it was submitted, as part of a sentence; "" when nothing did.
 func whyVoid(r workflow.Review) string {
-	switch what := "the review of " + workflow.Mention(r.By); {
+	switch what := "the review by " + workflow.Mention(r.By); {
 	case r.State == workflow.ReviewDismissed:
 		return what + " was dismissed"
 	case r.State != workflow.ReviewApproved:
@@ -159,9 +159,9 @@ func VoidedBy(r workflow.Review, a workflow.Approval) string {
 	case r.State == workflow.ReviewDismissed || r.Edited: // an earlier or later one of theirs
 		return ""
 	case r.State == workflow.ReviewChanges:
-		return workflow.Mention(r.By) + " requests changes now."
+		return workflow.Mention(r.By) + " now requests changes."
 	}
-	return workflow.Mention(r.By) + " reviewed again since."
+	return workflow.Mention(r.By) + " has reviewed again since."
 }
 
 // RememberReview returns a pull's reviews after another one: each person's latest that approves.

@@ -69,7 +69,7 @@ func TestReviewLacks(t *testing.T) {
 		{"a plan that is not whole", func(in *Input, _ *workflow.Review) { in.Plan.Left.Changes = 1 }, "a plan with changes of an unusual kind"},
 		{"always, destroys", always(destroys), ""},
 		{"always, hides", always(hides), ""},
-		{"always, an older head", always(func(_ *Input, r *workflow.Review) { r.Head = gateSHAs["pushed"] }), "`bob` approved `bbbbbbb` on GitHub; this plan is of `aaaaaaa`."},
+		{"always, an older head", always(func(_ *Input, r *workflow.Review) { r.Head = gateSHAs["pushed"] }), "`bob` approved `bbbbbbb` on GitHub; this plan is for `aaaaaaa`."},
 		{"never", func(in *Input, _ *workflow.Review) { in.Rules.Approvals.Review = workflow.ReviewNever }, "any plan needs"},
 		{"a rule that nobody knows", func(in *Input, _ *workflow.Review) { in.Rules.Approvals.Review = "sometimes" }, "any plan needs"},
 		{"no rule", func(in *Input, _ *workflow.Review) { in.Rules.Approvals.Review = "" }, "any plan needs"},
@@ -77,12 +77,12 @@ func TestReviewLacks(t *testing.T) {
 			in.Sharing = []workflow.Project{{Name: "x", Environment: "strict"}}
 			in.Rules.Environments = map[string]workflow.EnvironmentRules{"strict": {Approvals: &workflow.ApprovalRules{Count: 1, Review: workflow.ReviewNever}}}
 		}, "any plan needs"},
-		{"of a commit that nobody knows", func(_ *Input, r *workflow.Review) { r.Head = "" }, "this plan is of"},
+		{"of a commit that nobody knows", func(_ *Input, r *workflow.Review) { r.Head = "" }, "this plan is for"},
 		{"before the first plan", func(in *Input, r *workflow.Review) {
 			in.Record.Shown = nil
 			shows(in, r.At.Add(time.Second), gateFingerprint)
 		}, "`bob` approved on GitHub before this plan was shown."},
-		{"no plan", func(in *Input, _ *workflow.Review) { in.Plan = nil }, "`bob` approved on GitHub before there was this plan."},
+		{"no plan", func(in *Input, _ *workflow.Review) { in.Plan = nil }, "`bob` approved on GitHub before this plan existed."},
 		{"in the second in which the plan was shown", func(in *Input, r *workflow.Review) {
 			in.Record.Shown = nil
 			shows(in, r.At, gateFingerprint)
@@ -97,16 +97,16 @@ func TestReviewLacks(t *testing.T) {
 		{"the summary was edited", func(in *Input, r *workflow.Review) {
 			in.Record.Shown = append(in.Record.Shown, workflow.Shown{At: r.At.Add(-2 * time.Second), EditedBy: gateAda})
 		}, "`ada` had edited the comment"},
-		{"by the author", func(_ *Input, r *workflow.Review) { r.By = gateEve }, "it is the author's own"},
+		{"by the author", func(_ *Input, r *workflow.Review) { r.By = gateEve }, "authors cannot approve their own pull request"},
 		{"by the author, whose approvals count", func(in *Input, r *workflow.Review) { r.By = gateEve; in.Rules.Approvals.Author = true }, ""},
-		{"by a reader", func(_ *Input, r *workflow.Review) { r.Role = workflow.RoleRead }, "they have the role `read` now"},
-		{"a role that nobody knows", func(_ *Input, r *workflow.Review) { r.Role = "" }, "GitHub did not say which role"},
-		{"not in approvals.by", func(in *Input, _ *workflow.Review) { in.Rules.Approvals.By = []string{"carol"} }, "`approvals.by` does not name them"},
-		{"by a bot", func(_ *Input, r *workflow.Review) { r.By.Bot = true }, "reviews of apps never count"},
+		{"by a reader", func(_ *Input, r *workflow.Review) { r.Role = workflow.RoleRead }, "they now have read access"},
+		{"a role that nobody knows", func(_ *Input, r *workflow.Review) { r.Role = "" }, "GitHub did not report what access"},
+		{"not in approvals.by", func(in *Input, _ *workflow.Review) { in.Rules.Approvals.By = []string{"carol"} }, "not in the server's `approvals.by`"},
+		{"by a bot", func(_ *Input, r *workflow.Review) { r.By.Bot = true }, "reviews by apps never count"},
 		{"by a bot that the rules list", func(in *Input, r *workflow.Review) {
 			r.By = workflow.Actor{ID: 2, Login: "bob[bot]", Bot: true}
 			in.Rules.Bots = []string{"bob"}
-		}, "reviews of apps never count"},
+		}, "reviews by apps never count"},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			in, r := reviewed()
@@ -133,25 +133,25 @@ func TestReviewsAtTheGate(t *testing.T) {
 			in.Live.MoreReviews = true
 		}, ""},
 		{"carried to a later head", func(in *Input) { in.Project.Approvals[0].Head = "older" }, ""},
-		{"dismissed", func(in *Input) { in.Live.Reviews[0].State = workflow.ReviewDismissed }, "does not count: the review of `bob` was dismissed."},
-		{"changes requested since", func(in *Input) { in.Live.Reviews[0].At, in.Live.Reviews[0].State = gateNow, workflow.ReviewChanges }, "`bob` requests changes now."},
+		{"dismissed", func(in *Input) { in.Live.Reviews[0].State = workflow.ReviewDismissed }, "does not count: the review by `bob` was dismissed."},
+		{"changes requested since", func(in *Input) { in.Live.Reviews[0].At, in.Live.Reviews[0].State = gateNow, workflow.ReviewChanges }, "`bob` now requests changes."},
 		{"the same review requests changes", func(in *Input) { in.Live.Reviews[0].State = workflow.ReviewChanges }, "does not approve"},
 		{"a state that nobody knows", func(in *Input) { in.Live.Reviews[0].State = "praised" }, "does not approve"},
-		{"approved again", func(in *Input) { in.Live.Reviews[0].At = gateNow }, "`bob` reviewed again since."},
-		{"edited", func(in *Input) { in.Live.Reviews[0].Edited = true }, "the review of `bob` was edited."},
-		{"not shown", func(in *Input) { in.Live.Reviews = nil }, "GitHub does not show the review of `bob`."},
-		{"shown twice", func(in *Input) { in.Live.Reviews = append(in.Live.Reviews, in.Live.Reviews[0]) }, "GitHub does not show the review of `bob`."},
+		{"approved again", func(in *Input) { in.Live.Reviews[0].At = gateNow }, "`bob` has reviewed again since."},
+		{"edited", func(in *Input) { in.Live.Reviews[0].Edited = true }, "the review by `bob` was edited."},
+		{"not shown", func(in *Input) { in.Live.Reviews = nil }, "GitHub does not show the review by `bob`."},
+		{"shown twice", func(in *Input) { in.Live.Reviews = append(in.Live.Reviews, in.Live.Reviews[0]) }, "GitHub does not show the review by `bob`."},
 		{"beyond what is read", func(in *Input) { in.Live.Reviews, in.Live.MoreReviews = nil, true }, "more reviews than are read"},
-		{"another's review of that second", func(in *Input) { in.Live.Reviews[0].By = gateAda }, "GitHub does not show the review of `bob`."},
-		{"a role that is gone", func(in *Input) { in.Live.Roles[2] = workflow.RoleRead }, "they have the role `read` now"},
-		{"the rules are `never` by now", func(in *Input) { in.Rules.Approvals.Review = workflow.ReviewNever }, "lets no review count"},
+		{"another's review of that second", func(in *Input) { in.Live.Reviews[0].By = gateAda }, "GitHub does not show the review by `bob`."},
+		{"a role that is gone", func(in *Input) { in.Live.Roles[2] = workflow.RoleRead }, "they now have read access"},
+		{"the rules are `never` by now", func(in *Input) { in.Rules.Approvals.Review = workflow.ReviewNever }, "does not let reviews count"},
 		{"a plan that destroys, and the rules are `safe` by now", func(in *Input) { in.Plan.Counts.Destroy = 1 }, "it is a review, and a plan that destroys needs more"},
 		{"a plan that destroys, `always`", func(in *Input) { in.Plan.Counts.Destroy, in.Rules.Approvals.Review = 1, workflow.ReviewAlways }, ""},
 		{"by a bot that the rules list", func(in *Input) {
 			in.Project.Approvals[0].User = workflow.Actor{ID: 2, Login: "bob[bot]", Bot: true}
 			in.Rules.Bots = []string{"bob"}
-		}, "reviews of apps never count"},
-		{"void", func(in *Input) { in.Project.Approvals[0].Void = "The review of `bob` was dismissed." }, "The approval of `bob` fell: The review of `bob` was dismissed."},
+		}, "reviews by apps never count"},
+		{"void", func(in *Input) { in.Project.Approvals[0].Void = "The review by `bob` was dismissed." }, "The approval by `bob` is no longer valid: The review by `bob` was dismissed."},
 	} {
 		for _, moment := range []string{"asked", "ready"} {
 			t.Run(tt.what+", "+moment, func(t *testing.T) {
@@ -183,13 +183,13 @@ func TestReviewInTheRow(t *testing.T) {
 		change func(*Input)
 		want   string
 	}{
-		{"a plan that destroys", func(in *Input) { in.Plan.Counts.Destroy = 1 }, "0 of 1 approval of `3f9a12c4b5d6`. `bob` approved on GitHub; a plan that destroys needs `cardea approve`."},
-		{"never", func(in *Input) { in.Plan.Counts.Destroy, in.Rules.Approvals.Review = 1, workflow.ReviewNever }, "0 of 1 approval of `3f9a12c4b5d6`."},
-		{"taken back", func(*Input) {}, "0 of 1 approval of `3f9a12c4b5d6`."},
+		{"a plan that destroys", func(in *Input) { in.Plan.Counts.Destroy = 1 }, "Needs 1 approval of `3f9a12c4b5d6`. `bob` approved on GitHub; a plan that destroys needs `cardea approve`."},
+		{"never", func(in *Input) { in.Plan.Counts.Destroy, in.Rules.Approvals.Review = 1, workflow.ReviewNever }, "Needs 1 approval of `3f9a12c4b5d6`."},
+		{"taken back", func(*Input) {}, "Needs 1 approval of `3f9a12c4b5d6`."},
 		{"approved in words, two wanted", func(in *Input) {
 			in.Rules.Approvals.Count, in.Plan.Counts.Destroy = 2, 1
 			in.Project.Approvals = []workflow.Approval{{Fingerprint: gateFingerprint, User: gateBob}}
-		}, "1 of 2 approvals of `3f9a12c4b5d6`."},
+		}, "Has 1 of 2 approvals of `3f9a12c4b5d6`."},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			in, _ := reviewed()
@@ -212,12 +212,12 @@ func TestVoidedBy(t *testing.T) {
 		want   string
 	}{
 		{"the very review again", workflow.Review{ID: 5, State: workflow.ReviewApproved}, nil, ""},
-		{"dismissed", workflow.Review{ID: 5, State: workflow.ReviewDismissed}, nil, "The review of `bob` was dismissed."},
-		{"edited", workflow.Review{ID: 5, State: workflow.ReviewApproved, Edited: true}, nil, "The review of `bob` was edited."},
+		{"dismissed", workflow.Review{ID: 5, State: workflow.ReviewDismissed}, nil, "The review by `bob` was dismissed."},
+		{"edited", workflow.Review{ID: 5, State: workflow.ReviewApproved, Edited: true}, nil, "The review by `bob` was edited."},
 		{"another one dismissed", workflow.Review{ID: 4, State: workflow.ReviewDismissed}, nil, ""},
 		{"another one edited", workflow.Review{ID: 4, State: workflow.ReviewApproved, Edited: true}, nil, ""},
-		{"changes requested", workflow.Review{ID: 6, State: workflow.ReviewChanges}, nil, "`bob` requests changes now."},
-		{"approved again", workflow.Review{ID: 6, State: workflow.ReviewApproved}, nil, "`bob` reviewed again since."},
+		{"changes requested", workflow.Review{ID: 6, State: workflow.ReviewChanges}, nil, "`bob` now requests changes."},
+		{"approved again", workflow.Review{ID: 6, State: workflow.ReviewApproved}, nil, "`bob` has reviewed again since."},
 		{"dismissed, but they wrote a comment", workflow.Review{ID: 5, State: workflow.ReviewDismissed}, func(a *workflow.Approval) { a.ReviewID, a.CommentID = 0, 9 }, ""},
 		{"somebody else's", workflow.Review{ID: 6, State: workflow.ReviewChanges}, func(a *workflow.Approval) { a.User = gateAda }, ""},
 		{"applied already", workflow.Review{ID: 5, State: workflow.ReviewDismissed}, func(a *workflow.Approval) { a.Applied = true }, ""},

@@ -42,11 +42,11 @@ func (c *Command) MayNot(doing phrase.Text, who workflow.Who) phrase.Text {
 	role, known := c.Live.Roles[a.ID]
 	switch {
 	case a.Bot && !c.Rules.ListsBot(a):
-		return phrase.Say("%s may not %s: the server's `bots` do not list this app.", workflow.Mention(a), doing)
+		return phrase.Say("%s may not %s: this app is not in the server's `bots`.", workflow.Mention(a), doing)
 	case !known:
-		return phrase.Say("%s may not %s: GitHub did not say which role they have.", workflow.Mention(a), doing)
+		return phrase.Say("%s may not %s: GitHub did not report what access they have.", workflow.Mention(a), doing)
 	}
-	return phrase.Say("%s may not %s, with the role `%s`. It takes %s.", workflow.Mention(a), doing, workflow.RoleOrNone(role), who.Describe())
+	return phrase.Say("%s may not %s: they have %s. %s can.", workflow.Mention(a), doing, role.Access(), phrase.Capital(who.Describe()))
 }
 
 // Refusal says why the sender may not give this command about any project, whatever it

@@ -102,8 +102,8 @@ func TestRefusal(t *testing.T) {
 	}{
 		"may":                     {verb: workflow.VerbApply, roles: map[int64]workflow.Role{2: workflow.RoleWrite}},
 		"may not":                 {workflow.VerbApply, map[int64]workflow.Role{2: workflow.RoleRead}, nil, "may not apply"},
-		"not known":               {workflow.VerbApply, nil, nil, "GitHub did not say which role they have"},
-		"of somebody else":        {workflow.VerbApply, map[int64]workflow.Role{1: workflow.RoleAdmin}, nil, "GitHub did not say"},
+		"not known":               {workflow.VerbApply, nil, nil, "GitHub did not report what access they have"},
+		"of somebody else":        {workflow.VerbApply, map[int64]workflow.Role{1: workflow.RoleAdmin}, nil, "GitHub did not report"},
 		"admin":                   {workflow.VerbResolve, map[int64]workflow.Role{2: workflow.RoleWrite}, nil, "may not resolve"},
 		"unlock":                  {workflow.VerbUnlock, map[int64]workflow.Role{2: workflow.RoleRead}, nil, "may not unlock"},
 		"unlock one's own claim":  {verb: workflow.VerbUnlock, roles: map[int64]workflow.Role{2: workflow.RoleRead}, locks: claim},

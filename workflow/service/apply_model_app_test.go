@@ -37,7 +37,7 @@ func (l *life) carryOut(r workflow.Request) {
 		return
 	}
 	if l.bad() {
-		e.RoleError = errors.New("GitHub did not say")
+		e.RoleError = errors.New("GitHub did not report")
 	}
 	if c := r.Command; c != nil && c.Verb != workflow.VerbPlan {
 		var approvers []workflow.Actor

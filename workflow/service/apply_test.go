@@ -175,8 +175,8 @@ func TestApplyWholeStory(t *testing.T) {
 		t.Errorf("got waits %+v, want the approval", p.WaitsFor)
 	}
 	has(t, w.do(1, "ada", verb(workflow.VerbApprove)), "refused", "author")
-	has(t, w.do(1, "eve", verb(workflow.VerbApprove)), "refused", "`read`")
-	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "approved: 0 of 1 approval")
+	has(t, w.do(1, "eve", verb(workflow.VerbApprove)), "refused", "read access")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "approved: Needs 1 approval")
 	want(t, "locks of a refused apply", w.locks(), []string(nil))
 	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "approved", "a true")
 	if p := w.project(1, "a"); len(p.WaitsFor) != 0 || len(p.Approvals) != 1 {
@@ -187,7 +187,7 @@ func TestApplyWholeStory(t *testing.T) {
 	}
 	want(t, "state", w.states(1), []string{"a applying"})
 	want(t, "locks", w.locks(), []string{"#1 project a default apply", "#1 state state of a apply", "#1 state lineage line of state of a apply"})
-	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "queued already")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "already queued")
 	run := w.mustClaim("a")
 	plan := w.project(1, "a").Run
 	if run.Credentials != "rw" || run.Tree != plan.Tree || run.Apply.PlanRun != plan.ID || run.Priority != workflow.PriorityApply || w.project(1, "a").Held {
@@ -241,7 +241,7 @@ func TestResidueWantsItsOwnApproval(t *testing.T) {
 	w.finish(w.fingerprinted(verify, 2))
 	want(t, "planned for people", w.plan(2), []string{"plan a"})
 	want(t, "state", w.states(1), []string{"a planned"})
-	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "The approval of `bob` fell")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "The approval by `bob` is no longer valid")
 	w.finish(applied(w.applying(1, "a"), workflow.OutcomeSucceeded))
 	want(t, "converged", w.plan(0), []string{"verify a"})
 	want(t, "state after", w.states(1), []string{"a applied"})
@@ -306,14 +306,14 @@ func TestUnknownApply(t *testing.T) {
 	}
 	want(t, "state", w.states(1), []string{"a unknown"})
 	has(t, w.reply(1, run.Request+"/end"), "apply_unknown")
-	has(t, w.do(1, "bob", verb(workflow.VerbUnlock)), "refused", "Nobody knows")
+	has(t, w.do(1, "bob", verb(workflow.VerbUnlock)), "refused", "is unknown")
 	w.commit("head2", baseFiles, files{"a/main.tf": "3"})
 	w.facts(1, "head2")
 	w.push(1, "synchronize")
 	w.settle()
 	want(t, "planned", w.plan(2), []string{"plan a"})
 	want(t, "state at the next head", w.states(1), []string{"a unknown"})
-	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "state: Nobody knows")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "state: The outcome of the last apply")
 	w.facts(1, "head2", func(p *workflow.Pull) { p.State = workflow.PullClosed })
 	w.deliver(workflow.Request{Kind: workflow.RequestClosed, Number: 1, Action: "closed", Key: "closed", Immediate: true})
 	w.settle()

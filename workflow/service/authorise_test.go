@@ -17,23 +17,23 @@ func TestGroundMovesBeforeTheWord(t *testing.T) {
 		move func(w *world)
 		says string
 	}{
-		"head":       {func(w *world) { w.commit("head2", baseFiles, files{"a/main.tf": "3"}); w.facts(1, "head2") }, "The head is `head2` now"},
+		"head":       {func(w *world) { w.commit("head2", baseFiles, files{"a/main.tf": "3"}); w.facts(1, "head2") }, "The head is now `head2`"},
 		"draft":      {func(w *world) { w.facts(1, "head1", func(p *workflow.Pull) { p.Draft = true }) }, "draft"},
 		"base ref":   {func(w *world) { w.facts(1, "head1", func(p *workflow.Pull) { p.Base.Ref = "other" }) }, "`other`"},
 		"closed":     {func(w *world) { w.facts(1, "head1", func(p *workflow.Pull) { p.State = workflow.PullClosed }) }, "closed"},
-		"approval":   {func(w *world) { w.do(1, "bob", verb(workflow.VerbUnapprove)) }, "0 of 1 approval"},
-		"permission": {func(w *world) { w.roles["bob"] = workflow.RoleRead }, "may not apply"},
+		"approval":   {func(w *world) { w.do(1, "bob", verb(workflow.VerbUnapprove)) }, "Needs 1 approval"},
+		"permission": {func(w *world) { w.roles["bob"] = workflow.RoleRead }, "is not enough to apply"},
 		"check": {func(w *world) {
 			w.change = func(f *workflow.LiveFacts) { f.Required = []workflow.RequiredCheck{{Name: "lint", State: "failed"}} }
 		}, "`lint`"},
 		"facts":  {func(w *world) { w.change = func(f *workflow.LiveFacts) { f.Errors = []string{"GitHub answers 502."} } }, "502"},
 		"plan":   {func(w *world) { w.do(1, "ada", planOf("a")) }, ""},
-		"config": {func(w *world) { w.rules.Approvals.Count = 2 }, "1 of 2 approvals"},
+		"config": {func(w *world) { w.rules.Approvals.Count = 2 }, "Has 1 of 2 approvals"},
 		"base": {func(w *world) {
 			w.commit("base2", baseFiles, files{"a/main.tf": "base2"})
 			w.commit("head1", baseFiles, files{"a/main.tf": "merged with base2"})
 			w.source.tips["main"] = "base2"
-		}, "`main` has moved on"},
+		}, "`main` has changed in files"},
 		"rule": {func(w *world) { w.unruled = true }, "no rule for this repository"},
 		"installation": {func(w *world) {
 			if err := w.svc.SuspendRepo(w.t.Context(), repo.ID, true); err != nil {
@@ -58,7 +58,7 @@ func TestGroundMovesBeforeTheWord(t *testing.T) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-		}, "does not hold every lock"},
+		}, "does not hold all locks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

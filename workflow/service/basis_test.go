@@ -22,15 +22,15 @@ func TestBaseMovesUnderTheSamePlan(t *testing.T) {
 		says  string
 	}{
 		"nothing of it":                       {base: files{"b/main.tf": "other"}, head: files{"b/main.tf": "other"}},
-		"a faulty file":                       {base: files{".cardea.yml": "version: 99"}, says: "is faulty, so nobody can say which rules hold"},
+		"a faulty file":                       {base: files{".cardea.yml": "version: 99"}, says: "has errors, so it is not known which rules apply"},
 		"a requirement":                       {base: files{".cardea.yml": "version: 1\nrequire: [reviewed]\n"}, says: "No review on GitHub approves"},
-		"hidden effects run":                  {base: files{"README": "2"}, head: files{"README": "2"}, says: "only the very same files will do"},
-		"a place that it names":               {base: files{"README": "2"}, head: files{"README": "2"}, says: "has moved on in files that"},
+		"hidden effects run":                  {base: files{"README": "2"}, head: files{"README": "2"}, says: "so all files must be exactly the same"},
+		"a place that it names":               {base: files{"README": "2"}, head: files{"README": "2"}, says: "has changed in files that"},
 		"another place than the one it names": {base: files{"b/x": "2"}, head: files{"b/x": "2"}},
 		"another project keeps the state now": {
 			func(r *workflow.Rules) {
 				r.Environments = map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"b"}, Approvals: &workflow.ApprovalRules{Count: 2}}}
-			}, files{"b/main.tf": "1\nstate state of a"}, nil, "1 of 2 approvals"},
+			}, files{"b/main.tf": "1\nstate state of a"}, nil, "Has 1 of 2 approvals"},
 	} {
 		start := func(t *testing.T) (*world, func()) {
 			w := newWorld(t)
@@ -131,7 +131,7 @@ func TestKeepersOfTheStateThatIsWritten(t *testing.T) {
 			w.commit("base2", baseFiles, changes)
 			w.commit("head1", baseFiles, changes)
 			w.source.tips["main"] = "base2"
-			has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "1 of 2 approvals")
+			has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "Has 1 of 2 approvals")
 		})
 	}
 }
@@ -168,10 +168,10 @@ func TestToldBeforeItsTurn(t *testing.T) {
 		told workflow.Request
 		says string
 	}{
-		"Head":           {workflow.Request{Kind: workflow.RequestPull, Action: "synchronize", Before: "head1", Head: "head2"}, "GitHub told of a push of `head2`"},
-		"State":          {workflow.Request{Kind: workflow.RequestClosed, Action: "closed", Head: "head1"}, "GitHub told that this pull request was closed"},
+		"Head":           {workflow.Request{Kind: workflow.RequestPull, Action: "synchronize", Before: "head1", Head: "head2"}, "GitHub reported a push of `head2`"},
+		"State":          {workflow.Request{Kind: workflow.RequestClosed, Action: "closed", Head: "head1"}, "GitHub reported that this pull request was closed"},
 		"Draft":          {workflow.Request{Kind: workflow.RequestFacts, Action: "converted_to_draft", Head: "head1"}, "was made a draft"},
-		"Base":           {workflow.Request{Kind: workflow.RequestPull, Action: "edited", Before: "main", Head: "head1"}, "has another base branch now"},
+		"Base":           {workflow.Request{Kind: workflow.RequestPull, Action: "edited", Before: "main", Head: "head1"}, "now has another base branch"},
 		"Title":          {workflow.Request{Kind: workflow.RequestFacts, Action: "edited", Head: "head1"}, ""},
 		"one of earlier": {workflow.Request{Kind: workflow.RequestPull, Action: "synchronize", Before: "head", Head: "head0", CommentedAt: time.Unix(1, 0)}, ""},
 	}
@@ -279,7 +279,7 @@ func TestBaseGoesBackAndForth(t *testing.T) {
 			tip, a = "base1", "2"
 		}
 		move(tip, a, "")
-		has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "up_to_date: `main` has moved on")
+		has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "up_to_date: `main` has changed in files")
 		w.settle()
 		want(t, "planned after the apply found it", w.plan(1), []string{"plan a"})
 	}

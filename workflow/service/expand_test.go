@@ -55,7 +55,7 @@ var commandCases = map[string]commandCase{
 		by: "ada", command: planOf("a", "z"), reply: "refused z", states: []string{"a planned", "b planned"},
 	},
 	"by a reader": {
-		by: "eve", command: planOf(), reply: "refused role `write`", states: []string{"a planned", "b planned"},
+		by: "eve", command: planOf(), reply: "refused with write access", states: []string{"a planned", "b planned"},
 	},
 	"an option that is not allowed": {
 		by: "ada", command: withOptions(workflow.PlanOptions{Destroy: true, Targets: []string{"x"}}), reply: "refused `--target` is not allowed here",

@@ -128,7 +128,7 @@ func TestFollowSeveral(t *testing.T) {
 	want(t, "states", w.states(1), []string{"a applied", "b applied", "c planned"})
 	ends := w.ends()
 	want(t, "ends", len(ends), 1)
-	has(t, ends[0], "applied:", "b true", "c false\nThe plan of `head1` is another one")
+	has(t, ends[0], "applied:", "b true", "c false\nThe plan for `head1` is different")
 }
 
 // A project that something stands in the way of is refused with all of it, and what would
@@ -140,7 +140,7 @@ func TestFollowBesideRefused(t *testing.T) {
 	w.say(1, "ada", planOf())
 	w.expand()
 	w.plan(1)
-	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused:", "b false", "approved: 1 of 2 approvals", "c false", "depends_on: `c` depends on `b`")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused:", "b false", "approved: Has 1 of 2 approvals", "c false", "depends_on: `c` depends on `b`")
 	want(t, "follows", w.follows(), []string(nil))
 	want(t, "ran", w.goOn(1), []string{"apply a", "verify a", "plan c"})
 }
@@ -149,7 +149,7 @@ func TestFollowBesideRefused(t *testing.T) {
 func TestFollowOfTwoPeople(t *testing.T) {
 	w := following(t)
 	w.do(1, "bob", verb(workflow.VerbApply, "a", "b"))
-	has(t, w.do(1, "ada", verb(workflow.VerbApply)), "follows:", "a false", "queued already",
+	has(t, w.do(1, "ada", verb(workflow.VerbApply)), "follows:", "a false", "already queued",
 		"b false\n`b` follows `a` already: `bob` asked for that.", "c true\nfollows `b`")
 	has(t, w.do(1, "bob", verb(workflow.VerbApply, "b", "c")), "refused:", "`b` follows `a` already", "`c` follows `b` already: `ada` asked")
 	want(t, "follows", w.follows(), []string{"b follows a", "c follows b"})
@@ -221,7 +221,7 @@ func TestFollowEnds(t *testing.T) {
 			w.begin("a")
 			w.now = w.now.Add(service.DefaultLease + time.Second)
 			w.claim()
-		}, "Nobody knows how the apply of `a` ended."},
+		}, "The outcome of the apply of `a` is unknown."},
 		"its state is kept": {func(w *world) {
 			res := applied(w.begin("a"), workflow.OutcomeFailed)
 			res.ErroredState = "kept"
@@ -236,7 +236,7 @@ func TestFollowEnds(t *testing.T) {
 		"the new plan is another one": {func(w *world) {
 			ok(w)
 			w.finish(w.fingerprinted(w.mustClaim("b"), 2))
-		}, "The plan of `head1` is another one"},
+		}, "The plan for `head1` is different"},
 		"the new plan fails": {func(w *world) {
 			ok(w)
 			run := w.mustClaim("b")
@@ -247,13 +247,13 @@ func TestFollowEnds(t *testing.T) {
 			w.finish(w.fingerprinted(w.mustClaim("b"), 1))
 			w.roles["bob"] = workflow.RoleRead
 			w.expand()
-		}, "`bob` has the role `read`, which may not apply `b`."},
+		}, "`bob` has read access, which is not enough to apply `b`."},
 		"the approval is gone": {func(w *world) {
 			ok(w)
 			w.do(1, "bob", verb(workflow.VerbUnapprove))
 			w.finish(w.fingerprinted(w.mustClaim("b"), 1))
 			w.expand()
-		}, "0 of 1 approval"},
+		}, "Needs 1 approval"},
 		"somebody else has the lock": {func(w *world) {
 			w.commit("head9", w.source.commits["base1"], files{"b/main.tf": "9"})
 			w.facts(9, "head9")
@@ -269,7 +269,7 @@ func TestFollowEnds(t *testing.T) {
 			w.facts(1, "head2")
 			w.push(1, "opened")
 			w.settle()
-		}, "The head is `head2` now"},
+		}, "The head is now `head2`"},
 		"closed": {func(w *world) { w.close(1, workflow.PullClosed) }, "The pull request is closed."},
 		"merged": {func(w *world) { w.close(1, workflow.PullMerged) }, "The pull request is merged."},
 		"another base": {func(w *world) {
@@ -366,7 +366,7 @@ func TestFollowWithNothingLeft(t *testing.T) {
 	want(t, "states", w.states(1), []string{"a applied", "b no_changes", "c applied"})
 	ends := w.ends()
 	want(t, "ends", len(ends), 1)
-	has(t, ends[0], "applied:", "a true", "b true\n`b` has no changes any more", "c true")
+	has(t, ends[0], "applied:", "a true", "b true\n`b` no longer has changes", "c true")
 }
 
 // A push to the base, and somebody's `plan`, are no reason to stop where the plan is the same.
@@ -438,5 +438,5 @@ func TestFollowIsOfAPlan(t *testing.T) {
 	w.finish(w.fingerprinted(w.mustClaim("b"), 2))
 	want(t, "ran", w.goOn(1), []string(nil))
 	has(t, strings.Join(w.ended("b"), "\n"), "is another one")
-	has(t, w.ends()[0], "applied:", "a true", "b false\nThe plan of `head1` is another one", "c false\n`b` was not applied.")
+	has(t, w.ends()[0], "applied:", "a true", "b false\nThe plan for `head1` is different", "c false\n`b` was not applied.")
 }

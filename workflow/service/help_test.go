@@ -12,7 +12,7 @@ import (
 
 // help names the commands of the person who asks, and what the others take.
 func TestHelp(t *testing.T) {
-	reviews := "An approving review on GitHub approves what the summary showed, too; where it does not, the summary says why."
+	reviews := "An approving review on GitHub also approves what the summary showed; where it does not, the summary says why."
 	all := "plan approve unapprove apply lock unlock cancel resolve status help"
 	cases := map[string]struct {
 		role  workflow.Role
@@ -22,16 +22,16 @@ func TestHelp(t *testing.T) {
 		text  string
 	}{
 		"reads": {role: workflow.RoleRead, may: "status help",
-			text: "`plan`, `approve`, `unapprove`, `apply`, `lock`, `unlock` and `cancel` take the role `write` or a higher one; `resolve` takes the role `admin`. You have the role `read`."},
-		"writes":           {role: workflow.RoleWrite, may: "plan approve unapprove apply lock unlock cancel status help", text: "`resolve` takes the role `admin`. You have the role `write`. " + reviews},
+			text: "`plan`, `approve`, `unapprove`, `apply`, `lock`, `unlock` and `cancel` are for anyone with write access; `resolve` is for anyone with admin access. You have read access."},
+		"writes":           {role: workflow.RoleWrite, may: "plan approve unapprove apply lock unlock cancel status help", text: "`resolve` is for anyone with admin access. You have write access. " + reviews},
 		"admin":            {role: workflow.RoleAdmin, may: all, text: reviews},
 		"no review counts": {role: workflow.RoleAdmin, may: all, rules: func(r *workflow.Rules) { r.Approvals.Review = workflow.ReviewNever }},
 		"may apply in one environment only": {role: workflow.RoleRead, may: "apply lock unlock cancel status help", rules: func(r *workflow.Rules) {
 			r.Environments = map[string]workflow.EnvironmentRules{"dev": {Apply: &workflow.Who{Users: []string{"ada"}}}}
-		}, text: "`plan`, `approve` and `unapprove` take the role `write` or a higher one; `resolve` takes the role `admin`. You have the role `read`."},
+		}, text: "`plan`, `approve` and `unapprove` are for anyone with write access; `resolve` is for anyone with admin access. You have read access."},
 		"options": {role: workflow.RoleAdmin, may: all, rules: func(r *workflow.Rules) { r.Allow = []string{"refresh_only", "target"} },
 			text: reviews + " `plan` also takes `--target ADDRESS` and `--refresh-only` here."},
-		"GitHub does not say": {err: errors.New("502"), text: "GitHub did not say which role you have, so these are all commands; some of them may not be for you."},
+		"GitHub does not say": {err: errors.New("502"), text: "GitHub did not report what access you have, so these are all commands; you may not be allowed to use some of them."},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -12,7 +12,7 @@ func TestSameResidueWantsItsOwnApproval(t *testing.T) {
 	w.ready(1, "head1", files{"a/main.tf": "2"})
 	w.finish(applied(w.applying(1, "a"), workflow.OutcomeSucceeded))
 	want(t, "verified, then planned for people", w.plan(1), []string{"verify a", "plan a"})
-	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "approved: 0 of 1 approval", "was applied")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "approved: Needs 1 approval", "was applied")
 	w.finish(applied(w.applying(1, "a"), workflow.OutcomeSucceeded))
 }
 
@@ -31,7 +31,7 @@ func TestUnapproveOfAProjectOfBefore(t *testing.T) {
 	next("head2", files{"b/main.tf": "2"})
 	has(t, w.do(1, "bob", verb(workflow.VerbUnapprove)), "unapproved")
 	next("head3", files{"a/main.tf": "2", "b/main.tf": "2"})
-	has(t, w.do(1, "bob", verb(workflow.VerbApply, "a")), "refused", "approved: 0 of 1")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply, "a")), "refused", "approved: Needs 1")
 }
 
 // A new name for a state gets the rules of the project whose state it is, which this pull does not touch.
@@ -42,7 +42,7 @@ func TestStateOfAnUntouchedProject(t *testing.T) {
 		"dev":  {Dirs: []string{"dev/**"}, Approvals: &workflow.ApprovalRules{Count: 0}},
 	}
 	w.ready(1, "head1", files{"dev/x/main.tf": "state state of a\n2"})
-	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "approved: 0 of 2 approvals")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", "approved: Needs 2 approvals")
 }
 
 // What is planned only when somebody asks is remembered until somebody does.

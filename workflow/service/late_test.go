@@ -32,5 +32,5 @@ func TestLateApprovals(t *testing.T) {
 	push("head2", files{"a/main.tf": "2", "b/main.tf": "2"})
 	want(t, "with another project changed", w.project(1, "a").Approvals[0].Void, "")
 	push("head3", files{"a/main.tf": "3", "b/main.tf": "2"})
-	has(t, w.project(1, "a").Approvals[0].Void, "`x` of `y.z` is known only after apply, and what that is made from may differ")
+	has(t, w.project(1, "a").Approvals[0].Void, "`x` of `y.z` is known only after apply, and what that is made from may have changed")
 }

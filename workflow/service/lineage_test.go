@@ -47,7 +47,7 @@ func TestLineage(t *testing.T) {
 		t.Fatalf("got %s", said)
 	}
 	w.do(2, "root", verb(workflow.VerbApprove))
-	has(t, w.do(2, "bob", verb(workflow.VerbApply)), "refused", "lock: #1 holds the lock on `a`")
+	has(t, w.do(2, "bob", verb(workflow.VerbApply)), "refused", "lock: #1 has held the lock on `a`")
 }
 
 // TestLineageOfBases: a base on which nothing may be applied says nothing of other
@@ -110,7 +110,7 @@ func TestUnknownState(t *testing.T) {
 	w.open(2, "head2", files{"b/main.tf": "state object:~g,=b,=k", "c/main.tf": "state object:~s,=c,=k"})
 	w.plan(1)
 	w.do(2, "bob", verb(workflow.VerbApprove))
-	has(t, w.do(2, "bob", verb(workflow.VerbApply, "b")), "refused", "lock: #1 holds the lock on `y`", "nothing tells the two apart")
+	has(t, w.do(2, "bob", verb(workflow.VerbApply, "b")), "refused", "lock: #1 has held the lock on `y`", "nothing tells the two apart")
 	if said := w.do(2, "bob", verb(workflow.VerbApply, "c")); said != "" {
 		t.Errorf("got %s, want another bucket applied", said)
 	}

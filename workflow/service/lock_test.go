@@ -22,7 +22,7 @@ func TestTwoPullsOnOneProject(t *testing.T) {
 	w.finish(applied(w.applying(1, "a"), workflow.OutcomeSucceeded))
 	want(t, "verified", w.plan(0), []string{"verify a"})
 	w.do(2, "bob", verb(workflow.VerbApprove))
-	has(t, w.do(2, "bob", verb(workflow.VerbApply, "a")), "refused", "lock: #1 holds the lock on `a`")
+	has(t, w.do(2, "bob", verb(workflow.VerbApply, "a")), "refused", "lock: #1 has held the lock on `a`")
 	if l := w.view(2).Locked["a"]; l.Pull.Number != 1 {
 		t.Errorf("got lock %+v, want #1's to be shown", l)
 	}
@@ -52,7 +52,7 @@ func TestOneStateUnderTwoNames(t *testing.T) {
 	w.ready(2, "head2", files{"b/main.tf": "state shared\n3"})
 	w.applying(1, "a")
 	w.do(2, "bob", verb(workflow.VerbApprove))
-	has(t, w.do(2, "bob", verb(workflow.VerbApply)), "refused", "lock: #1 holds the lock on `a`")
+	has(t, w.do(2, "bob", verb(workflow.VerbApply)), "refused", "lock: #1 has held the lock on `a`")
 	has(t, w.do(1, "bob", verb(workflow.VerbUnlock)), "refused", "is running")
 }
 
@@ -65,7 +65,7 @@ func TestClaimAndUnlock(t *testing.T) {
 	has(t, w.do(1, "bob", verb(workflow.VerbLock)), "refused", "-p NAME")
 	has(t, w.do(1, "bob", verb(workflow.VerbLock, "a", "c")), "locked", "a true", "c true")
 	want(t, "locks", w.locks(), []string{"#1 project a default claim", "#1 project c default claim", "#1 state state of a claim", "#1 state state of c claim"})
-	has(t, w.do(2, "bob", verb(workflow.VerbLock, "a")), "refused", "claimed by hand", "It is released when #1 is merged or closed, or there by `cardea unlock -p a`.")
+	has(t, w.do(2, "bob", verb(workflow.VerbLock, "a")), "refused", "claimed by hand", "It is released when #1 is merged or closed, or by commenting `cardea unlock -p a` there.")
 	// An apply that is refused gives the claim back as it was.
 	w.do(1, "bob", verb(workflow.VerbApprove))
 	w.do(1, "bob", verb(workflow.VerbApply))
@@ -205,6 +205,6 @@ func TestUnlistedBot(t *testing.T) {
 	people["robot[bot]"] = workflow.Actor{ID: 99, Login: "robot[bot]", Bot: true}
 	defer delete(people, "robot[bot]")
 	w.roles["robot[bot]"] = workflow.RoleAdmin
-	has(t, w.do(1, "robot[bot]", verb(workflow.VerbLock, "a")), "refused", "`bots` do not list this app")
+	has(t, w.do(1, "robot[bot]", verb(workflow.VerbLock, "a")), "refused", "not in the server's `bots`")
 	want(t, "locks", len(w.locks()), 0)
 }

@@ -145,8 +145,8 @@ func TestReviewEndsBetweenTheAskings(t *testing.T) {
 				if err == nil {
 					t.Fatal("the apply may go")
 				}
-				has(t, err.Error(), map[string]string{"dismissed": "the review of `bob` was dismissed", "edited": "the review of `bob` was edited",
-					"changes requested": "`bob` requests changes now"}[name][5:])
+				has(t, err.Error(), map[string]string{"dismissed": "the review by `bob` was dismissed", "edited": "the review by `bob` was edited",
+					"changes requested": "`bob` now requests changes"}[name][5:])
 			})
 		}
 	}
@@ -184,7 +184,7 @@ func TestReviewApprovesNothing(t *testing.T) {
 	}
 	has(t, w.do(1, "bob", verb(workflow.VerbUnapprove)), "unapproved")
 	said := w.told(w.review("root", "head0", workflow.ReviewApproved), "submitted")
-	has(t, said, "refused", "Your review on GitHub approves none of these plans.", "a false", "`root` approved `head0` on GitHub; this plan is of `head1`.")
+	has(t, said, "refused", "Your review on GitHub approves none of these plans.", "a false", "`root` approved `head0` on GitHub; this plan is for `head1`.")
 }
 
 // Who may not approve, apps, and rules that let no review count: nothing is approved, and nothing said.

@@ -64,7 +64,7 @@ func TestApproveWhatWasSeen(t *testing.T) {
 		{"planned again", nil, hidden, hidden, ""},
 		{"a remark", files{"a/main.tf": "new # a remark"}, again, again, ""},
 		{"a module is another one", nil, again, swapped, "`a` was planned again since what you saw."},
-		{"a file that is named", files{"b/payload": "EVIL"}, named, named, "it names files or directories that may differ"},
+		{"a file that is named", files{"b/payload": "EVIL"}, named, named, "it names files or directories that may have changed"},
 		{"a push to what runs code", files{"a/main.tf": "new # a remark"}, hidden, hidden, "it runs code that they do not show"},
 	} {
 		for _, how := range []string{"approve", "by name", "by name, not shown", "button"} {
@@ -183,7 +183,7 @@ func TestApproveWhatIsAppliedMeanwhile(t *testing.T) {
 			CommentID: 77, Key: "comment:77", Actor: people["bob"], CommentedAt: at,
 		})
 		w.expand()
-		has(t, w.reply(1, stored.ID), "refused", "Its plan was applied", "Look at it, then `cardea approve -p")
+		has(t, w.reply(1, stored.ID), "refused", "That plan was applied", "Look at it, then `cardea approve -p")
 		has(t, w.do(1, "bob", approve), "approved", "a true")
 	}
 }

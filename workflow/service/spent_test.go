@@ -29,7 +29,7 @@ func (w *world) rewind(rec workflow.PullRecord, runs ...workflow.Run) {
 // TestSpentForEver: a plan that was authorised once is never carried out again,
 // also where nothing else speaks against it: neither record nor run remember it.
 func TestSpentForEver(t *testing.T) {
-	const once = "This plan was carried out once"
+	const once = "This plan was already carried out"
 	t.Run("when it is asked for", func(t *testing.T) {
 		w := newWorld(t)
 		w.ready(1, "head1", files{"a/main.tf": "2"})
@@ -107,7 +107,7 @@ func TestUnsettledTwin(t *testing.T) {
 		result func(workflow.Run) workflow.Result
 		says   string
 	}{
-		"unknown": {func(run workflow.Run) workflow.Result { return applied(run, workflow.OutcomeUnknown) }, "Nobody knows how the last apply of `a`, which writes the same state, ended"},
+		"unknown": {func(run workflow.Run) workflow.Result { return applied(run, workflow.OutcomeUnknown) }, "The outcome of the last apply of `a`, which writes the same state, is unknown"},
 		"kept": {func(run workflow.Run) workflow.Result {
 			res := applied(run, workflow.OutcomeFailed)
 			res.ErroredState = "x.errored.tfstate.age"

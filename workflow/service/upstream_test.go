@@ -168,7 +168,7 @@ func TestGateRefusesAPlanOfBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	has(t, w.do(1, "bob", verb(workflow.VerbApply, "b")), "refused", "depends_on: The plan of `b` was begun before `a` was applied, on which it depends.")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply, "b")), "refused", "depends_on: The plan of `b` was started before `a`, which it depends on, was applied.")
 	if run, ok := w.claim(); ok {
 		t.Errorf("got a %s of %s", run.Kind, run.Project.Name)
 	}
