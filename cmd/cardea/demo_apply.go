@@ -143,7 +143,7 @@ func otherWaits(ctx context.Context, d *demo) error {
 	if err := d.reviewer.comment(ctx, d.broken, "cardea approve"); err != nil {
 		return err
 	}
-	return d.saysTo(ctx, d.author, d.broken, "cardea apply -p stage/network", "holds the lock")
+	return d.saysTo(ctx, d.author, d.broken, "cardea apply -p stage/network", "has held the lock")
 }
 
 func reviewerMerges(ctx context.Context, d *demo) error {

@@ -437,6 +437,6 @@ func TestFollowIsOfAPlan(t *testing.T) {
 	w.finish(w.fingerprinted(w.mustClaim("a"), 0))
 	w.finish(w.fingerprinted(w.mustClaim("b"), 2))
 	want(t, "ran", w.goOn(1), []string(nil))
-	has(t, strings.Join(w.ended("b"), "\n"), "is another one")
+	has(t, strings.Join(w.ended("b"), "\n"), "is different")
 	has(t, w.ends()[0], "applied:", "a true", "b false\nThe plan for `head1` is different", "c false\n`b` was not applied.")
 }

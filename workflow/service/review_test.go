@@ -302,5 +302,5 @@ func TestReviewOfAnEditedSummary(t *testing.T) {
 	if err := w.svc.SummaryEdited(t.Context(), w.pulls[1].Key(), 0, workflow.Shown{At: at, EditedBy: people["eve"]}); err != nil {
 		t.Fatal(err)
 	}
-	has(t, w.approvals("a"), "bob by review: `eve` had edited the comment")
+	has(t, w.approvals("a"), "`eve` had edited the comment")
 }
