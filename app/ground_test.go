@@ -78,7 +78,7 @@ var moves = map[string]move{
 	},
 	"actor": {
 		do: func(g *ground) { g.role("ada", "read") }, undo: func(g *ground) { g.role("ada", "write") },
-		sees: "facts|/collaborators/ada/", says: "is not enough to apply",
+		sees: "facts|/collaborators/ada/", says: "may not apply here: they have read access|is not enough to apply",
 	},
 	"approver": {
 		do: func(g *ground) { g.role("rex", "read") }, undo: func(g *ground) { g.role("rex", "write") },
