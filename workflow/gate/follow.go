@@ -94,6 +94,8 @@ func Follow(rec workflow.PullRecord, f workflow.Follow, now time.Time) (due bool
 		return false, nil
 	case run.Outcome != workflow.OutcomeSucceeded:
 		return false, phrase.Say("The new plan of %s did not succeed.", phrase.Name(f.Project))
+	case run.Fingerprint != f.Word.Fingerprint:
+		return false, phrase.Say("The plan of %s is not the one that the apply was requested for.", phrase.Name(f.Project))
 	}
 	return true, nil
 }

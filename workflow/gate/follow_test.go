@@ -93,6 +93,7 @@ func TestFollow(t *testing.T) {
 		"its own plan is queued":    {app(func(p *workflow.ProjectRecord) { p.Run.State, p.Run.Outcome = workflow.RunQueued, "" }), waits},
 		"its own plan is made":      {app(func(p *workflow.ProjectRecord) { p.Run.State, p.Run.Outcome = workflow.RunRunning, "" }), waits},
 		"its own plan failed":       {app(func(p *workflow.ProjectRecord) { p.Run.Outcome = workflow.OutcomeFailed }), "The new plan of `app` did not succeed."},
+		"its plan is another one":   {app(func(p *workflow.ProjectRecord) { p.Run.Fingerprint = "another" }), "not the one that the apply was requested for"},
 		"its own plan is cancelled": {app(func(p *workflow.ProjectRecord) { p.Run.Outcome = workflow.OutcomeCancelled }), "did not succeed"},
 		"it has no changes itself":  {app(func(p *workflow.ProjectRecord) { p.Run.NoChanges = true }), "there is nothing to apply"},
 		"it is being applied":       {app(func(p *workflow.ProjectRecord) { *p = ran(*p, "", nil); p.Apply.State = workflow.RunQueued }), waits},

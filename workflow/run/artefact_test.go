@@ -227,7 +227,17 @@ func TestCleanKeepsErroredStates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, name := range d.private() {
+			if err := errors.Join(os.MkdirAll(name, 0o700), os.WriteFile(filepath.Join(name, "secret"), nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
 		err = l.clean(d)
+		for _, secret := range d.private() {
+			if _, there := os.Lstat(filepath.Join(secret, "secret")); there == nil && secret != d.engine().Workspace {
+				t.Errorf("%s: %s has not gone", name, secret)
+			}
+		}
 		if _, there := os.Lstat(dir); (there != nil) != tt.gone || (err == nil) != tt.gone {
 			t.Errorf("%s: cleaned with %v, and the workspace is gone: %v", name, err, there != nil)
 		}

@@ -124,8 +124,12 @@ func (f *fetching) open(env map[string]string) (close func(), err error) {
 	open.Go(func() {
 		for {
 			conn, err := listener.Accept()
-			if err != nil {
-				return // closed
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err != nil { // too many open files, say: git waits for an answer
+				time.Sleep(50 * time.Millisecond)
+				continue
 			}
 			f.answer(conn)
 		}

@@ -379,7 +379,13 @@ func (l *Launcher) clean(d files) error {
 	if err != nil {
 		return fmt.Errorf("cleaning a run: %w", err)
 	}
-	if err := removeAll(d.engine().Home); err != nil { // credentials go, whatever else has to stay
+	var faults []error
+	for _, name := range append(d.private(), d.tmp()) { // what is secret goes, whatever else has to stay
+		if name != d.engine().Workspace {
+			faults = append(faults, removeAll(name))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("cleaning a run: %w", err)
 	}
 	var job Job
@@ -388,7 +394,6 @@ func (l *Launcher) clean(d files) error {
 			return fmt.Errorf("cleaning a run: %w", err)
 		}
 	}
-	faults := []error{removeAll(d.tmp())}
 	for _, e := range entries {
 		if e.Name() != "log" && e.Name() != "progress" {
 			faults = append(faults, removeAll(d.path(e.Name())))

@@ -81,7 +81,8 @@ func only(list []int, meant func(int) bool) int {
 // newcomer gives a project that base does not have its environment: that of base's
 // projects in its directory, whose code and credentials it shares; of several,
 // the rules of all hold. Else base's pattern says it, else nobody does. Where the server
-// places it by its variant alone, a word that only head has said, the rules of those others hold too.
+// places it by its variant alone, a word that only head has said, the rules of those others, or of what
+// base's pattern says of its directory, hold too.
 func (r *resolver) newcomer(p *workflow.Project, placed string) {
 	var environments []string
 	unlabelled := false
@@ -92,6 +93,9 @@ func (r *resolver) newcomer(p *workflow.Project, placed string) {
 		case !slices.Contains(environments, env):
 			environments = append(environments, env)
 		}
+	}
+	if label, _, _ := config.Labels(r.in.Base.Autodiscover.Pattern, p.Dir); placed != "" && label != "" && len(r.baseByDir[p.Dir]) == 0 {
+		environments = []string{label}
 	}
 	slices.Sort(environments)
 	switch alone := len(environments) == 1 && !unlabelled; {

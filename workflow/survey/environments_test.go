@@ -149,6 +149,9 @@ func TestEnvironmentsOfHead(t *testing.T) {
 			want: "app head=x < a ~ name environment component var_files\napp/staging entry=app/staging env=staging rules of=staging < b"},
 		{name: "placed: the first of its directory", rules: placed, head: "projects: [{dir: app/new, environments: {staging: {}}}]",
 			want: "app\napp/new/staging dir=app/new env=staging component=app/new"},
+		{name: "placed: the first of a directory that base's pattern places elsewhere", base: "autodiscover: {pattern: \"{environment}/{component}\"}", rules: placed,
+			head: "projects: [{dir: app/new, environments: {staging: {}}}]",
+			want: "app\napp/new/staging dir=app/new env=staging component=app/new rules of=app+staging"},
 		{name: "placed: a plain entry in its place", base: "projects: [{dir: app, environments: {prod: {}}}]", rules: placed, head: "projects: [{dir: app, name: x/staging, environment: staging}]",
 			want: "app/prod env=prod head=staging ~ name environment component"},
 		{name: "placed: names place nothing", base: "projects: [{dir: app, name: app/prod}]", head: "projects: [{dir: app, name: app/prod}]", rules: placed,
@@ -188,7 +191,7 @@ func TestEnvironmentsNotes(t *testing.T) {
 		Head: repoConfig(t, "projects: [{dir: app, environments: {prod: {}, dev: {backend_config: [x]}, qa: {backend_config: [y]}}}]"), HeadFound: found("app"),
 		Rules: workflow.Rules{Environments: map[string]workflow.EnvironmentRules{"dev": {Projects: []string{"**/{dev,qa}"}}, "prod": {Projects: []string{"**/prod"}}}}}
 	want := []string{"This change labels `app/qa` as environment `qa`. By the server's configuration it is `dev`, and that holds.",
-		"This change adds `app/dev`, `app/qa` to a directory that had projects before. " +
+		"This change adds `app/dev`, `app/qa` to a directory with other rules. " +
 			"Until it is merged, the rules of `dev` and `prod` and those of the repository hold together."}
 	if diff := cmp.Diff(want, Resolve(in).Notes); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -192,7 +192,7 @@ func (r *resolver) besides(projects []workflow.Project) (notes []string) {
 		groups[rules] = append(groups[rules], p.Name)
 	}
 	for _, rules := range order {
-		notes = append(notes, fmt.Sprintf("This change adds %s to a directory that had projects before. Until it is merged, %s.",
+		notes = append(notes, fmt.Sprintf("This change adds %s to a directory with other rules. Until it is merged, %s.",
 			phrase.SomeNames(groups[rules]), rules))
 	}
 	return notes

@@ -13,6 +13,8 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // Bounds of one evaluation.
@@ -84,6 +86,10 @@ func (s *Scope) Text(e hclsyntax.Expression) (string, bool) {
 // Flatten adds what an expression is as "NAME", or as "NAME.KEY" for each of its parts, and returns
 // the names of the parts that are not known.
 func (s *Scope) Flatten(into map[string]string, name string, e hclsyntax.Expression) (unknown []string) {
+	if len(name) > maxText { // a local that is within itself has no end
+		*s.steps += longStep
+		return []string{name[:maxText]}
+	}
 	v, ok := s.eval(e)
 	if !ok {
 		return []string{name}
@@ -116,11 +122,8 @@ func (v value) text() (string, bool) {
 	if v.cons.e != nil || v.plain.IsNull() {
 		return "", false
 	}
-	s, err := convert.Convert(v.plain, cty.String)
-	if err != nil || len(s.AsString()) > maxText {
-		return "", false
-	}
-	return s.AsString(), true
+	s, ok := syntax.Printed(v.plain)
+	return s, ok && len(s) <= maxText
 }
 
 func plain(v cty.Value) (value, bool) {
@@ -348,7 +351,7 @@ func (s *Scope) key(e hclsyntax.Expression) (string, bool) {
 	if k, ok := e.(*hclsyntax.ObjectConsKeyExpr); ok {
 		if word := hcl.ExprAsKeyword(k.Wrapped); word != "" && !k.ForceNonLiteral {
 			*s.steps++
-			return word, true
+			return word, len(word) <= maxText
 		}
 		e = k.Wrapped
 	}

@@ -165,6 +165,26 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestEndless: what has no end, or would be written out for hours, is not known, and soon.
+func TestEndless(t *testing.T) {
+	t.Parallel()
+	key := strings.Repeat("k", 1000)
+	for name, text := range map[string]string{
+		"an object within itself": "locals {\n a = { " + key + " = local.a }\n}\n",
+		"a list within itself":    "locals {\n a = [local.a, local.a]\n}\n",
+		"a long key":              "locals {\n a = { " + strings.Repeat("k", 2*maxText) + " = 1 }\n}\n",
+		"a large number":          "locals {\n a = 1e600000000\n}\n",
+		"a product":               "locals {\n a = 1e300000000 * 1e300000000\n}\n",
+	} {
+		began := time.Now()
+		into := map[string]string{}
+		Root(code(text), nil, "").Flatten(into, "x", hclTraversal(t, "local.a"))
+		if took := time.Since(began); len(into) > 0 || took > 5*time.Second {
+			t.Errorf("%s: %d known, it took %s", name, len(into), took)
+		}
+	}
+}
+
 func TestBelow(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ project, dir, want string }{{"app", "mods/a", "../mods/a"}, {"a/b", "a/c", "../c"}, {".", "m", "m"}, {"a", ".", ".."}, {"a", "a/m", "m"}, {"a", "a", "."}} {

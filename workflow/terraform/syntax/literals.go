@@ -26,12 +26,20 @@ func Printed(v cty.Value) (string, bool) {
 	if v.IsNull() || !v.IsWhollyKnown() || !v.Type().IsPrimitiveType() {
 		return "", false
 	}
+	if v.Type() == cty.Number { // which is written out in full, however large its exponent is
+		if e := v.AsBigFloat().MantExp(nil); e > maxExponent || e < -maxExponent {
+			return "", false
+		}
+	}
 	s, err := convert.Convert(v, cty.String)
 	if err != nil {
 		return "", false
 	}
 	return s.AsString(), true
 }
+
+// maxExponent is the largest power of two of a number that is taken for a text.
+const maxExponent = 4096
 
 // Flatten adds the literal attributes of a body and its blocks as "a.b.c", and
 // returns the names of those that are not literal.
