@@ -30,7 +30,7 @@ func (s *Service) reviewed(ctx context.Context, e Expansion) error {
 			return s.DeferRequest(ctx, e.Request.ID,
 				fmt.Sprintf("GitHub did not say which role %s has.", workflow.Mention(given.By)), time.Time{})
 		case e.Request.Attempts < lagsAtMost && !e.Live.MoreReviews && !slices.ContainsFunc(e.Live.Reviews,
-			func(r workflow.Review) bool { return r.By.ID == given.By.ID }):
+			func(r workflow.Review) bool { return r.By.ID == given.By.ID && !r.At.Before(given.At) }):
 			return s.DeferRequest(ctx, e.Request.ID, "GitHub does not show a review yet of which it told.", time.Time{})
 		}
 		c.Live = *e.Live

@@ -228,11 +228,21 @@ func TestReviewOfNobody(t *testing.T) {
 
 // A review that GitHub told of and does not show yet is waited for; a role that is not known too.
 func TestReviewIsWaitedFor(t *testing.T) {
+	t.Run("none is shown", func(t *testing.T) { reviewIsWaitedFor(t, false) })
+	t.Run("an older one is shown", func(t *testing.T) { reviewIsWaitedFor(t, true) })
+}
+
+func reviewIsWaitedFor(t *testing.T, older bool) {
 	w := newWorld(t)
 	w.ready(1, "head1", files{"a/main.tf": "new"})
 	r := w.review("bob", "head1", workflow.ReviewApproved)
 	shown := w.reviews
 	w.reviews = nil
+	if older {
+		before := r
+		before.At = before.At.Add(-time.Hour)
+		w.reviews = append(w.reviews, before)
+	}
 	req, _ := w.deliver(workflow.Request{Kind: workflow.RequestReview, Number: 1, Immediate: true, Action: "submitted", Review: &r,
 		Key: "review:1", Actor: r.By, CommentedAt: w.now})
 	w.expand()
