@@ -146,6 +146,21 @@ func encodings(secret string) []string {
 	return out
 }
 
+// A line is seen as soon as it is complete, also where a secret begins with the end of a line.
+func TestRedactorShowsAWholeLine(t *testing.T) {
+	var out bytes.Buffer
+	r := secret.NewRedactor(&out, "\nabcdefgh", "\r\n\nsesame-open")
+	for _, step := range []struct{ write, want string }{
+		{"up\n", "up\n"},
+		{"abcdefgh\n", "up\n***\n"},
+		{"x\r\n\nsesame-open\n", "up\n***\nx\r\n\n***\n"},
+	} {
+		if _, err := r.Write([]byte(step.write)); err != nil || out.String() != step.want {
+			t.Errorf("after %q: got %q, %v, want %q", step.write, out.String(), err, step.want)
+		}
+	}
+}
+
 // However output is cut into writes, neither a secret nor a form of it appears, and nothing else is lost.
 func FuzzRedact(f *testing.F) {
 	f.Add("correct-horse", "before ", " after\n", uint8(3), uint8(0))
