@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cardea-iac/cardea/cmd/cardea/credential"
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
@@ -32,7 +33,7 @@ type Config struct {
 	Terraform   TerraformConfig
 	Warnings    []string // sentences to log at start
 
-	credentials map[string]credential
+	credentials map[string]credential.Entry
 	absent      []workflow.Diagnostic // what credentials name and is not there now
 	inReach     string                // the warning of what plans can read, "" when nothing of it is secret
 	workflows   map[string]workflow.Workflow
@@ -73,7 +74,7 @@ func DefaultConfig() Config {
 		Limits:      Limits{PlanTimeout: 30 * time.Minute, Drain: 10 * time.Minute, Settle: 3 * time.Second},
 		Isolation:   "auto",
 		Terraform:   TerraformConfig{Tool: "auto", Versions: ">= 1.5"},
-		credentials: map[string]credential{}, workflows: map[string]workflow.Workflow{}, anyRepo: true,
+		credentials: map[string]credential.Entry{}, workflows: map[string]workflow.Workflow{}, anyRepo: true,
 	}
 }
 
@@ -138,7 +139,7 @@ type namedCredential struct {
 	at   workflow.Position
 	path string
 	// fault says why that entry cannot be used for this; nil: any can.
-	fault func(credential) string
+	fault func(credential.Entry) string
 }
 
 // setting is a scalar, or a list of scalars: what the environment can give as well.

@@ -2,160 +2,33 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"path"
-	"regexp"
-	"slices"
-	"strconv"
-	"strings"
-	"time"
 
+	"github.com/cardea-iac/cardea/cmd/cardea/credential"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
 	"github.com/cardea-iac/cardea/workflow/run"
 )
 
-// credential is one entry of `credentials`: where a run's secret variables and files come
-// from. Only names and places are kept; the values are read when a run starts.
-type credential struct {
-	Env      map[string]string
-	File     string   // absolute
-	PassEnv  []string // patterns over names of the server's own environment
-	Exec     []string
-	ExecTime time.Duration
-	Files    []homeSource // in the order of the file
-	PassHome []string     // below the home directory of the server's user
-
-	dir string                       // where relative paths start and the program runs
-	at  map[string]workflow.Position // of what can turn out not to be there, by its path below the entry
-}
-
-// neverPassed are patterns of variables that are never taken from the server's own
-// environment: they are the server's secrets, or would steer terraform.
-var neverPassed = []string{"CARDEA_*", "GITHUB_*", "TF_CLI_ARGS*", "TF_DATA_DIR", "TF_WORKSPACE", "TF_LOG*"}
-
-func matchesAny(patterns []string, name string) bool {
-	for _, p := range patterns {
-		if ok, err := path.Match(p, name); err == nil && ok {
-			return true
-		}
-	}
-	return false
-}
-
-var (
-	variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	passPattern     = regexp.MustCompile(`^[A-Za-z0-9_*]+$`)
-)
-
 func (r *configReader) credentials(y *config.Value) {
+	reader := credential.Reader{Dir: r.abs("."), Kinds: kinds, Faults: r.faults}
 	y.MapOf(func(name string, v *config.Value) {
 		if why := config.LabelFault(name); why != "" {
 			v.Fault("the name of an entry of `credentials` %s", why)
 			return
 		}
-		c := credential{ExecTime: execTimeout, dir: r.abs("."), at: map[string]workflow.Position{}}
-		v.Map(r.keysOfCredential(&c), nil)
-		if !slices.ContainsFunc([]string{"env", "env_from_file", "pass_env", "exec", "files", "pass_home"}, v.Has) {
-			v.Fault("`%s` needs at least one of env, env_from_file, pass_env, exec, files and pass_home", v.Path())
-		}
-		if v.Has("exec_timeout") && !v.Has("exec") {
-			v.Fault("`%s.exec_timeout` only applies to `exec`, which is not set", v.Path())
-		}
-		if why := gitConfigFault(c.Env); why != "" && c.File == "" && c.PassEnv == nil && c.Exec == nil {
-			v.Fault("`%s`: %s", v.Path(), why)
-		}
-		r.cfg.credentials[name] = c
+		r.cfg.credentials[name] = reader.Entry(v)
 	})
 }
 
-func (r *configReader) keysOfCredential(c *credential) config.Keys {
-	return config.Keys{
-		"env": func(y *config.Value) {
-			c.at["env"] = y.Position()
-			c.Env = readVariables(y)
-		},
-		"env_from_file": func(y *config.Value) {
-			c.at["env_from_file"] = y.Position()
-			if y.String(&c.File); c.File != "" {
-				c.File = r.abs(c.File)
-			}
-		},
-		"pass_env": func(y *config.Value) { c.PassEnv = passPatterns(y, c.at) },
-		"exec": func(y *config.Value) {
-			c.at["exec"] = y.Position()
-			c.Exec = r.command(y)
-		},
-		"exec_timeout": func(y *config.Value) { y.Duration(&c.ExecTime, time.Second) },
-		"files":        func(y *config.Value) { c.Files = r.homeSources(y) },
-		"pass_home":    func(y *config.Value) { c.PassHome = homePaths(y, c.at) },
-	}
-}
+func variableFault(name string) string { return credential.NameFault(kinds, name) }
 
-// readVariables reads a mapping of environment variables. No fault contains a value.
-func readVariables(y *config.Value) map[string]string {
-	env := map[string]string{}
-	y.MapOf(func(name string, v *config.Value) {
-		if why := variableFault(name); why != "" {
-			v.Fault("`%s`: %s", y.Path(), why)
-			return
-		}
-		var value string
-		v.Number(&value)
-		env[name] = value
-	})
-	return env
-}
-
-func variableFault(name string) string {
-	switch {
-	case !variablePattern.MatchString(name):
-		return fmt.Sprintf("%q is not a valid name for an environment variable", name)
-	case envFault(name) != "":
-		return name + " " + envFault(name)
-	}
-	return ""
-}
-
-func passPatterns(y *config.Value, at map[string]workflow.Position) []string {
-	var list []string
-	y.List(func(v *config.Value) {
-		s, ok := v.Text()
-		switch {
-		case !ok:
-		case !passPattern.MatchString(s):
-			v.Fault("`%s` must be the name of an environment variable, with * for any text, not %q", v.Path(), s)
-		case matchesAny(neverPassed, s):
-			v.Fault("`%s`: %s is never passed from the server's environment", v.Path(), s)
-		case !strings.Contains(s, "*") && envFault(s) != "":
-			v.Fault("`%s`: %s %s", v.Path(), s, envFault(s))
-		default:
-			list = append(list, s)
-			at["pass_env."+s] = v.Position()
-		}
-	})
-	return list
-}
-
-// told is an error of which people who see the run may read a sentence.
-type told struct {
-	sentence string
-	error
-}
-
-// Credential reads one entry of `credentials` as it is now. Of variables that come from several places
-// those that the entry itself says win over its program's, those over the server's environment, and
-// those over the file. It is called at the start of each run. Its errors contain no value; said is
+// Credential reads one entry of `credentials` as it is now, at the start of a run. Its errors contain no value; said is
 // what people may read of one.
 func (c Config) Credential(ctx context.Context, name string) (s run.Secrets, said string, err error) {
 	s, err = c.credential(ctx, name, os.Environ())
-	if t := (told{}); errors.As(err, &t) {
-		said = t.sentence
-	}
-	return s, said, err
+	return s, credential.Said(err), err
 }
 
 func (c Config) credential(ctx context.Context, name string, environ []string) (s run.Secrets, err error) {
@@ -163,124 +36,27 @@ func (c Config) credential(ctx context.Context, name string, environ []string) (
 	if !ok {
 		return s, fmt.Errorf("credentials %q are not in the server's configuration", name)
 	}
-	if s.Env, err = entry.variables(ctx, environ); err == nil {
-		s.Files, err = entry.homeFiles(environ)
-	}
-	if err != nil {
-		return run.Secrets{}, fmt.Errorf("reading credentials %q: %w", name, err)
+	if s, err = entry.Read(ctx, environ); err != nil {
+		return s, fmt.Errorf("reading credentials %q: %w", name, err)
 	}
 	return s, nil
 }
 
-// variables are the entry's variables.
-func (c credential) variables(ctx context.Context, environ []string) (map[string]string, error) {
-	env := map[string]string{}
-	if c.File != "" {
-		if err := readEnvFrom(c.File, env); err != nil {
-			return nil, err
+// sayAbsent finds what credentials and steps name and what is not there now. `config check` refuses it; the server starts all the
+// same, since something else may bring it later, and says it in its log.
+func (r *configReader) sayAbsent() {
+	absent := &config.Faults{}
+	warn := func(at workflow.Position, format string, args ...any) {
+		w := workflow.Diagnostic{Summary: fmt.Sprintf(format, args...), Position: at}
+		r.cfg.Warnings = append(r.cfg.Warnings, w.String())
+	}
+	for _, name := range mapKeys(r.cfg.credentials) {
+		r.cfg.credentials[name].Look(name, r.environ, absent, warn)
+	}
+	for _, p := range r.programs {
+		if !credential.Runs(p.name) {
+			absent.Add(p.at, "`%s`: the program `%s` was not found or is not executable", p.path, p.name)
 		}
 	}
-	passed := c.passed(environ)
-	maps.Copy(env, passed)
-	if len(c.Exec) > 0 {
-		known := maps.Clone(env)
-		maps.Copy(known, c.Env)
-		printed, err := c.execute(ctx, environ, passed, known)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(env, printed)
-	}
-	maps.Copy(env, c.Env)
-	if why := gitConfigFault(env); why != "" {
-		return nil, errors.New(why)
-	}
-	return env, nil
-}
-
-// passed is what the entry takes from the server's environment.
-func (c credential) passed(environ []string) map[string]string {
-	env := map[string]string{}
-	for _, kv := range environ {
-		key, value, _ := strings.Cut(kv, "=")
-		if matchesAny(c.PassEnv, key) && !matchesAny(neverPassed, key) && envFault(key) == "" {
-			env[key] = value
-		}
-	}
-	return env
-}
-
-// readEnvFrom reads a file of variables.
-func readEnvFrom(file string, into map[string]string) error {
-	data, err := readCredentialFile(file)
-	if err != nil {
-		return err
-	}
-	if err := readEnvFile(string(data), into); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	return nil
-}
-
-// gitConfigFault says where the variables that carry git's configuration do not fit together:
-// git would fail at every module, or silently leave a setting out.
-func gitConfigFault(env map[string]string) string {
-	pairs := map[string]bool{}
-	for name := range env {
-		for _, half := range []string{"GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"} {
-			if n, ok := strings.CutPrefix(name, half); ok {
-				pairs[n] = true
-			}
-		}
-	}
-	count, given := env["GIT_CONFIG_COUNT"]
-	n, err := strconv.Atoi(count)
-	switch {
-	case !given && len(pairs) == 0:
-		return ""
-	case !given:
-		return fmt.Sprintf("GIT_CONFIG_COUNT is missing: without it git ignores every GIT_CONFIG_KEY_; set it to the number of pairs, here \"%d\"", len(pairs))
-	case err != nil || n < 0 || n > 1000:
-		return "GIT_CONFIG_COUNT must be the number of pairs GIT_CONFIG_KEY_0 and GIT_CONFIG_VALUE_0, …"
-	}
-	for i := range n {
-		for _, half := range []string{"GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"} {
-			if _, ok := env[half+strconv.Itoa(i)]; !ok {
-				return fmt.Sprintf("GIT_CONFIG_COUNT is %d, but %s%d is missing", n, half, i)
-			}
-		}
-	}
-	if len(pairs) > n {
-		return fmt.Sprintf("GIT_CONFIG_COUNT is %d, but the number of pairs is %d: git would ignore the others", n, len(pairs))
-	}
-	return ""
-}
-
-// readEnvFile reads NAME=value lines: comments start with #, a line may begin with `export `,
-// and a value may stand in single or double quotes, in which there are no escapes. What is no name
-// may be a part of a secret and is not repeated.
-func readEnvFile(text string, into map[string]string) error {
-	for i, line := range strings.Split(text, "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		key, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
-		key = strings.TrimSpace(key)
-		if !ok || !variablePattern.MatchString(key) {
-			return fmt.Errorf("line %d is not NAME=value", i+1)
-		}
-		if why := variableFault(key); why != "" {
-			return fmt.Errorf("line %d: %s", i+1, why)
-		}
-		into[key] = unquoted(strings.TrimSpace(value))
-	}
-	return nil
-}
-
-func unquoted(value string) string {
-	if n := len(value); n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
-		return value[1 : n-1]
-	}
-	return value
+	r.cfg.absent = absent.List()
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cardea-iac/cardea/cmd/cardea/credential"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
 )
@@ -44,8 +45,8 @@ func TestConfigurationPage(t *testing.T) {
 	}
 	env := map[string]string{}
 	if e := regexp.MustCompile("(?s)```env\n(.*?)```").FindSubmatch(data); e == nil ||
-		readEnvFile(string(e[1]), env) != nil || gitConfigFault(env) != "" || len(env) != 3 {
-		t.Errorf("the example for private modules gives %v: %s", env, gitConfigFault(env))
+		credential.ReadVariables(kinds, string(e[1]), env) != nil || credential.GitConfigFault(env) != "" || len(env) != 3 {
+		t.Errorf("the example for private modules gives %v: %s", env, credential.GitConfigFault(env))
 	}
 	r := &configReader{cfg: &Config{}}
 	names := []string{}
@@ -55,9 +56,12 @@ func TestConfigurationPage(t *testing.T) {
 	for key := range r.ruleKeys(&workflow.Rules{}) {
 		names = append(names, key)
 	}
-	for key := range r.keysOfCredential(&credential{}) {
-		names = append(names, key)
+	_, faults := parseConfig("cardea.yml", []byte("credentials: {a: {zzzzzzzz: 1}}"), nil)
+	known := regexp.MustCompile("unknown key `credentials.a.zzzzzzzz`; known are (.*)").FindStringSubmatch(lines(faults))
+	if len(known) != 2 {
+		t.Fatalf("got %s, want the keys of an entry of credentials", lines(faults))
 	}
+	names = append(names, strings.Split(known[1], ", ")...)
 	for _, name := range names {
 		if !strings.Contains(string(data), "`"+name+"`") && !strings.Contains(string(data), "`"+name+".") {
 			t.Errorf("the page does not name %s", name)

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/idna"
 
+	"github.com/cardea-iac/cardea/cmd/cardea/credential"
 	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
@@ -63,14 +64,14 @@ func (r *configReader) registries(y *config.Value) map[string]string {
 
 // named reads the name of an entry of `credentials` that is used for more than its variables:
 // fault says why it cannot be.
-func (r *configReader) named(y *config.Value, into *string, fault func(credential) string) {
+func (r *configReader) named(y *config.Value, into *string, fault func(credential.Entry) string) {
 	if y.String(into); *into != "" {
 		r.used = append(r.used, namedCredential{name: *into, at: y.Position(), path: y.Path(), fault: fault})
 	}
 }
 
 // sshFault says why an entry cannot be the one of `modules.ssh`.
-func sshFault(c credential) string {
+func sshFault(c credential.Entry) string {
 	if c.Files != nil || c.PassHome != nil {
 		return "`modules.ssh` uses no files; name the entry in `credentials.plan` and `credentials.apply`"
 	}
@@ -88,7 +89,7 @@ func forModules(name string) bool {
 }
 
 // tokenFault says why an entry cannot be the one of a registry, as far as that is known before it is read.
-func tokenFault(c credential) string {
+func tokenFault(c credential.Entry) string {
 	if c.Files != nil || c.PassHome != nil {
 		return "a token must be a variable; files are not used"
 	}

@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/cardea-iac/cardea/cmd/cardea/credential"
 )
 
 // sayReach makes the warning of what a plan can read. Runs have the server's own user, so that
@@ -30,7 +30,7 @@ func (r *configReader) sayReach() {
 		if len(r.cfg.credentials[name].Exec) > 0 {
 			running = " While an `exec` program runs, its environment is within reach, and so is whatever it signs in with."
 		}
-		if places := r.cfg.credentials[name].places(r.cfg.File, homeIn(r.environ)); len(places) > 0 {
+		if places := r.cfg.credentials[name].Places(r.cfg.File, credential.HomeIn(r.environ)); len(places) > 0 {
 			found = append(found, fmt.Sprintf("`credentials.%s` (%s%s)", name, strings.Join(places, ", "), used))
 		}
 	}
@@ -49,10 +49,10 @@ func (r *configReader) sayReach() {
 // our environment.
 func (r *configReader) placeOf(path, file string) string {
 	if file != "" {
-		return readable(r.abs(file))
+		return credential.Readable(r.abs(file))
 	}
 	if r.at[path].Line > 0 {
-		return readable(r.abs(filepath.Base(r.cfg.File)))
+		return credential.Readable(r.abs(filepath.Base(r.cfg.File)))
 	}
 	return ""
 }
@@ -64,60 +64,4 @@ func (r *configReader) getsApply(name string) bool {
 		}
 	}
 	return false
-}
-
-// places are where the values of an entry can be read: its files, the configuration that
-// contains them, and the files that its variables name. What its program reads we cannot know.
-func (c credential) places(config, home string) (places []string) {
-	env := map[string]string{}
-	if readable(c.File) != "" {
-		places = append(places, c.File)
-		if readEnvFrom(c.File, env) != nil {
-			clear(env) // the fault is said elsewhere
-		}
-	}
-	written := len(c.Env) > 0
-	for _, s := range c.Files {
-		written = written || s.Text != ""
-		if readable(s.File) != "" && !slices.Contains(places, s.File) {
-			places = append(places, s.File)
-		}
-	}
-	for _, name := range c.PassHome {
-		if dir := filepath.Join(home, name); home != "" && reachable(dir) {
-			places = append(places, dir)
-		}
-	}
-	if written && readable(config) != "" {
-		places = append(places, config)
-	}
-	maps.Copy(env, c.Env)
-	for _, name := range mapKeys(env) {
-		if filepath.IsAbs(env[name]) && readable(env[name]) != "" {
-			places = append(places, "the file that "+name+" names")
-		}
-	}
-	return places
-}
-
-// reachable reports whether this user can read a file, or look into a directory.
-func reachable(name string) bool {
-	f, err := os.Open(name)
-	if err == nil {
-		_ = f.Close() // it was only opened
-	}
-	return err == nil
-}
-
-// readable returns the name of a file that this user can read, "" of any other.
-func readable(file string) string {
-	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
-		return ""
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return ""
-	}
-	_ = f.Close() // it was only read
-	return file
 }

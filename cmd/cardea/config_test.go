@@ -436,9 +436,8 @@ func TestCredential(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cfg := Config{credentials: map[string]credential{
-		"all": {File: file, PassEnv: []string{"*"}, Env: map[string]string{"WRITTEN": "w", "BOTH": "written"}},
-	}}
+	cfg, _ := parseConfig("cardea.yml", []byte("credentials: {all: {env_from_file: "+file+
+		", pass_env: [\"*\"], env: {WRITTEN: w, BOTH: written}}}"), nil)
 	environ := []string{"AWS_PROFILE=p", "CARDEA_GITHUB_PRIVATE_KEY=k", "GITHUB_TOKEN=g", "TF_CLI_ARGS_plan=-destroy",
 		"TF_DATA_DIR=/x", "TF_WORKSPACE=prod",
 		"TF_LOG=TRACE", "TF_LOG_PATH=/x", "TF_VAR_a=b=c", "HOME=/root", "PATH=/bin", "LD_PRELOAD=x", "BOTH=server"}

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cardea-iac/cardea/cmd/cardea/credential"
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/internal/progress"
 	"github.com/cardea-iac/cardea/templates"
@@ -371,7 +372,7 @@ func ownEnvironment(environ []string) run.Secrets {
 		if own.Home == "" {
 			break
 		}
-		if data, err := readCredentialFile(filepath.Join(own.Home, file)); err == nil { // else there is nothing to hide
+		if data, err := credential.ReadFile(filepath.Join(own.Home, file)); err == nil { // else there is nothing to hide
 			own.Files = append(own.Files, run.HomeFile{Data: data})
 		}
 	}

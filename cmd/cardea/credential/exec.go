@@ -1,4 +1,4 @@
-package main
+package credential
 
 import (
 	"context"
@@ -27,9 +27,9 @@ const (
 )
 
 // command reads a program and its arguments. No shell sees them.
-func (r *configReader) command(y *config.Value) []string {
+func (r Reader) command(y *config.Value) []string {
 	var argv []string
-	before := len(r.faults.List())
+	before := len(r.Faults.List())
 	y.List(func(v *config.Value) {
 		var s string
 		if v.Number(&s); strings.ContainsRune(s, 0) {
@@ -39,7 +39,7 @@ func (r *configReader) command(y *config.Value) []string {
 		argv = append(argv, s)
 	})
 	switch {
-	case len(r.faults.List()) > before:
+	case len(r.Faults.List()) > before:
 		return nil
 	case len(argv) == 0 || argv[0] == "":
 		y.Fault("`%s` must be a program and its arguments: [vault, read, ...]", y.Path())
@@ -62,17 +62,17 @@ func fromServer(name string) bool {
 
 // repeats reports whether a program only prints its own environment with this: what it was given, and
 // what it or its shell changed of that and a run would not take.
-func repeats(name, value string, given map[string]string) bool {
+func (c Entry) repeats(name, value string, given map[string]string) bool {
 	was, had := given[name]
-	return had && (was == value || envFault(name) != "") || slices.Contains([]string{"PWD", "OLDPWD", "SHLVL", "_"}, name)
+	return had && (was == value || c.nameFault(name) != "") || slices.Contains([]string{"PWD", "OLDPWD", "SHLVL", "_"}, name)
 }
 
 // execute runs the entry's program and reads the variables that it prints.
-func (c credential) execute(ctx context.Context, environ []string, passed, known map[string]string) (map[string]string, error) {
+func (c Entry) execute(ctx context.Context, environ []string, passed, known map[string]string) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.ExecTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.Exec[0], c.Exec[1:]...)
-	given := map[string]string{"HOME": homeIn(environ)}
+	given := map[string]string{"HOME": HomeIn(environ)}
 	for _, kv := range environ {
 		if name, value, _ := strings.Cut(kv, "="); fromServer(name) && value != "" {
 			given[name] = value
@@ -80,7 +80,7 @@ func (c credential) execute(ctx context.Context, environ []string, passed, known
 	}
 	maps.Copy(given, passed)
 	cmd.Dir, cmd.Env = c.dir, []string{}
-	for _, name := range mapKeys(given) {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
 		cmd.Env = append(cmd.Env, name+"="+given[name])
 	}
 	out, said := &bounded{most: maxPrinted}, &bounded{most: maxSaid}
@@ -104,7 +104,7 @@ func (c credential) execute(ctx context.Context, environ []string, passed, known
 	}
 	env := map[string]string{}
 	if err == nil {
-		if err = readPrinted(string(out.kept), given, env); err == nil {
+		if err = c.readPrinted(string(out.kept), given, env); err == nil {
 			return env, nil
 		}
 	}
@@ -117,16 +117,16 @@ func (c credential) execute(ctx context.Context, environ []string, passed, known
 
 // readPrinted reads what a program printed: lines as in a file of variables, or what `env -0` prints,
 // where a value may have several lines. What repeats the program's own environment is left out.
-func readPrinted(text string, given, into map[string]string) error {
+func (c Entry) readPrinted(text string, given, into map[string]string) error {
 	if strings.ContainsRune(text, 0) {
 		for i, item := range strings.Split(strings.TrimRight(text, "\x00\n"), "\x00") {
 			name, value, ok := strings.Cut(item, "=")
 			switch {
 			case !ok || !variablePattern.MatchString(name):
 				return fmt.Errorf("item %d of its output is not NAME=value", i+1)
-			case repeats(name, value, given):
-			case variableFault(name) != "":
-				return errors.New("its output has " + variableFault(name))
+			case c.repeats(name, value, given):
+			case NameFault(c.kinds, name) != "":
+				return errors.New("its output has " + NameFault(c.kinds, name))
 			default:
 				into[name] = value
 			}
@@ -135,12 +135,12 @@ func readPrinted(text string, given, into map[string]string) error {
 	}
 	kept := []string{}
 	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "="); ok && repeats(name, value, given) {
+		if name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "="); ok && c.repeats(name, value, given) {
 			line = "\n" // the numbers of the other lines stay
 		}
 		kept = append(kept, line)
 	}
-	if err := readEnvFile(strings.Join(kept, ""), into); err != nil {
+	if err := ReadVariables(c.kinds, strings.Join(kept, ""), into); err != nil {
 		return fmt.Errorf("its output: %w", err)
 	}
 	return nil

@@ -1,10 +1,11 @@
-package main
+package credential
 
 import (
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/user"
 	"path"
@@ -14,13 +15,14 @@ import (
 	"syscall"
 	"unicode"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
 	"github.com/cardea-iac/cardea/workflow/run"
 )
 
-// homeSource is one file that a run gets in its HOME, and where its content comes from.
-type homeSource struct {
+// HomeSource is one file that a run gets in its HOME, and where its content comes from.
+type HomeSource struct {
 	Path string // below HOME
 	File string // absolute
 	Env  string // a variable of the server's environment
@@ -30,9 +32,9 @@ type homeSource struct {
 }
 
 // homeSources reads `files`: targets below `~/`, each with its source.
-func (r *configReader) homeSources(y *config.Value) (list []homeSource) {
+func (r Reader) homeSources(y *config.Value) (list []HomeSource) {
 	y.MapOf(func(target string, v *config.Value) {
-		s := homeSource{at: v.Position(), path: v.Path()}
+		s := HomeSource{at: v.Position(), path: v.Path()}
 		name, ok := strings.CutPrefix(target, "~/")
 		switch why := homePathFault(name); {
 		case !ok:
@@ -56,7 +58,7 @@ func (r *configReader) homeSources(y *config.Value) (list []homeSource) {
 }
 
 // homeSource reads where the content of one file comes from.
-func (r *configReader) homeSource(v *config.Value, s *homeSource) bool {
+func (r Reader) homeSource(v *config.Value, s *HomeSource) bool {
 	if !v.IsMap() {
 		v.String(&s.File)
 	} else {
@@ -136,10 +138,10 @@ func homePaths(y *config.Value, at map[string]workflow.Position) (list []string)
 }
 
 // homeFiles are the entry's files for a run's HOME. Where `files` and `pass_home` have the same, `files` has it.
-func (c credential) homeFiles(environ []string) (list []run.HomeFile, err error) {
+func (c Entry) homeFiles(environ []string) (list []run.HomeFile, err error) {
 	all := map[string]run.HomeFile{}
 	for _, name := range c.PassHome {
-		if _, err := copyHome(homeIn(environ), name, all); err != nil {
+		if _, err := copyHome(HomeIn(environ), name, all); err != nil {
 			return nil, fmt.Errorf("pass_home: %w", err)
 		}
 	}
@@ -151,21 +153,21 @@ func (c credential) homeFiles(environ []string) (list []run.HomeFile, err error)
 		all[s.Path] = run.HomeFile{Path: s.Path, Data: data}
 	}
 	total := 0
-	for _, name := range mapKeys(all) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		list = append(list, all[name])
 		total += len(all[name].Data)
 	}
 	if len(list) > run.MaxHomeFiles || total > run.MaxHomeBytes {
 		return nil, fmt.Errorf("%s with %d bytes; %d files and %d bytes are allowed: name files, or directories further down",
-			counted(len(list), "file"), total, run.MaxHomeFiles, run.MaxHomeBytes)
+			phrase.CountOf(len(list), "file", "files"), total, run.MaxHomeFiles, run.MaxHomeBytes)
 	}
 	return list, nil
 }
 
-func (s homeSource) read(environ []string) ([]byte, error) {
+func (s HomeSource) read(environ []string) ([]byte, error) {
 	switch {
 	case s.File != "":
-		return readCredentialFile(s.File)
+		return ReadFile(s.File)
 	case s.Env == "":
 		return []byte(s.Text), nil
 	}
@@ -185,8 +187,8 @@ func variable(environ []string, name string) (value string) {
 	return value
 }
 
-// homeIn is the home directory of the server's user. Some service managers do not say it.
-func homeIn(environ []string) string {
+// HomeIn is the home directory of the server's user. Some service managers do not say it.
+func HomeIn(environ []string) string {
 	if home := variable(environ, "HOME"); home != "" {
 		return home
 	}
@@ -196,8 +198,8 @@ func homeIn(environ []string) string {
 	return ""
 }
 
-// readCredentialFile reads a file that may be replaced meanwhile, by a pipe too.
-func readCredentialFile(name string) ([]byte, error) {
+// ReadFile reads a file that may be replaced meanwhile, by a pipe too.
+func ReadFile(name string) ([]byte, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
