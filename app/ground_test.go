@@ -58,7 +58,7 @@ var moves = map[string]move{
 	},
 	"base's faulty file": {
 		do: func(g *ground) { g.push("main", "faulty") }, undo: func(g *ground) { g.push("main", "main") },
-		sees: facts, says: "`?.cardea.yml`? has a fault|`.cardea.yml` .* has errors|`main` has moved on",
+		sees: facts, says: "`?.cardea.yml`? has an error|`.cardea.yml` .* has errors|`main` has moved on",
 	},
 	"base requires more": {
 		bare: true, do: func(g *ground) { g.push("main", "reviewed") }, undo: func(g *ground) { g.push("main", "main") },

@@ -177,19 +177,19 @@ func cases() map[string]workflow.PullView {
 		workflow.Others{Names: []string{"a", "b"}, More: 40}
 	lineage := planned("envs/other", "dev", newSubnet)
 	lineage.run.SameLineage, lineage.run.StateDoubt = workflow.Others{Names: []string{"envs/dev", "x|y", "z"}},
-		"Which state it keeps is not known (`key` of its backend is computed), so the strictest rules hold."
+		"Cardea cannot tell which state it uses (`key` of its backend is computed), so the strictest rules apply."
 	c["shared"] = view(shared, lineage)
 	unknown := view()
 	unknown.Known, unknown.Waiting = false, "GitHub does not have the commit yet; next try in 4 s"
 	c["unknown"] = unknown
 	conflict := view()
-	conflict.Trouble = &workflow.Trouble{Kind: workflow.TroubleConflict, Title: phrase.Say("Head conflicts with main"),
-		Sentences: phrase.Texts("`prod/network/main.tf` conflicts with `main` at `0fedcba`.",
-			"Merge or rebase, then push: the plans are made by themselves.")}
+	conflict.Trouble = &workflow.Trouble{Kind: workflow.TroubleConflict, Title: phrase.Say("The head conflicts with main"),
+		Sentences: phrase.Texts("`6c5e0ee` and `main` both changed `prod/network/main.tf`.",
+			"Merge `main` into this branch, or rebase it, and push.")}
 	c["conflict"] = conflict
 	faulty := view()
-	faulty.Trouble = &workflow.Trouble{Kind: workflow.TroubleConfig, Title: phrase.Say("`.cardea.yml` has 2 faults"),
-		Sentences: phrase.Texts("Nothing is planned until they are mended."),
+	faulty.Trouble = &workflow.Trouble{Kind: workflow.TroubleConfig, Title: phrase.Say("`.cardea.yml` has 2 errors"),
+		Sentences: phrase.Texts("Nothing is planned until the file is fixed. Every error is listed with its line."),
 		Diagnostics: []workflow.Diagnostic{
 			{Severity: workflow.SeverityError, Summary: "unknown key `projets`: did you mean `projects`?", Position: workflow.Position{File: ".cardea.yml", Line: 3, Column: 1}},
 			{Severity: workflow.SeverityError, Summary: "the directory `prod/netwrok` does not exist", Position: workflow.Position{File: ".cardea.yml", Line: 9, Column: 10}},
@@ -201,7 +201,7 @@ func cases() map[string]workflow.PullView {
 
 func mixed() workflow.PullView {
 	refused := project{name: "sandbox/scratch", env: "sandbox",
-		refused: "its state would live in the workspace and be lost: it has no backend"}
+		refused: "`sandbox/scratch` has no backend, so its state would be lost when the run ends. Add a `backend` or `cloud` block."}
 	app := planned("prod/app", "prod", newDatabase, biggerNode)
 	app.upstream = []string{"prod/network"}
 	network := planned("prod/network", "prod", newSubnet, goneBucket)
@@ -219,8 +219,9 @@ func mixed() workflow.PullView {
 		all = append(all, planned(fmt.Sprintf("team%02d/service", i), "dev"))
 	}
 	v := view(all...)
-	v.Notes = []string{"This change labels `prod/app` as environment `dev`. Until it is merged, `prod` holds.",
-		"`.cardea.yml` of `main` is faulty: the strictest rules hold."}
+	v.Notes = []string{"This change labels `prod/app` as environment `dev`. Until this is merged, the environment is `prod`, and the rules of both apply.",
+		"`.cardea.yml` on `main` has errors: unknown key `projets`. " +
+			"The projects are read from this pull request's file instead, and the strictest rules apply."}
 	return v
 }
 

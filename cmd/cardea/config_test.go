@@ -534,7 +534,7 @@ func TestCheckConfig(t *testing.T) {
 				"a: directory a, var_files a/{environment}.tfvars, refused: Its entry in `.cardea.yml` cannot be used: `var_files` has `{environment}`, and the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory.\n" +
 				"c: directory c, var_files c/{environment}.tfvars, refused: Its entry in `.cardea.yml` cannot be used: `var_files` has `{environment}`, and the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory.\n"},
 		{name: "what changes", file: ".cardea.yml", text: "projects: [{dir: a, version: 1.11.4, environment: dev}]\n", base: "projects: [{dir: a, environment: prod}]\n", discover: discover,
-			want: ".cardea.yml: OK\n~ a: environment, version\n+ c: new project\n- b: no longer a project\nThis change labels `a` as environment `dev`. Until it is merged, `prod` holds.\n"},
+			want: ".cardea.yml: OK\n~ a: environment, version\n+ c: new project\n- b: no longer a project\nThis change labels `a` as environment `dev`. Until this is merged, the environment is `prod`, and the rules of both apply.\n"},
 		{name: "a server's", file: "cardea.yml", text: "limits: {settle: 1s}\ngithub: {webhook_secrets: [" + testSecret + "x]}\n",
 			base: "limits: {settle: 2s, drain: 1m}\ngithub: {webhook_secrets: [" + testSecret + "y]}\n",
 			want: "cardea.yml: OK\n~ github.webhook_secrets[0]: (hidden) -> (hidden)\n- limits.drain: 1m\n~ limits.settle: 2s -> 1s\n"},

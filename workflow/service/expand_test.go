@@ -240,12 +240,12 @@ func TestTrouble(t *testing.T) {
 		"conflict": {
 			setup: func(w *world) { w.source.conflicts = strings.Split("a b c d e f g h i j k l", " ") }, kind: workflow.TroubleConflict, text: "and 2 more",
 		},
-		"a faulty configuration": {changes: files{".cardea.yml": "version: 1\nnonsense: true\n"}, kind: workflow.TroubleConfig, text: ".cardea.yml has a fault"},
+		"a faulty configuration": {changes: files{".cardea.yml": "version: 1\nnonsense: true\n"}, kind: workflow.TroubleConfig, text: ".cardea.yml has an error"},
 		"a configuration of a megabyte and more": {
-			changes: files{".cardea.yml": strings.Repeat("# x\n", 1<<19)}, kind: workflow.TroubleConfig, text: ".cardea.yml has a fault",
+			changes: files{".cardea.yml": strings.Repeat("# x\n", 1<<19)}, kind: workflow.TroubleConfig, text: ".cardea.yml has an error",
 		},
 		"a directory that is not there": {
-			changes: files{".cardea.yml": "version: 1\nprojects: [{dir: nowhere}]\n"}, kind: workflow.TroubleConfig, text: ".cardea.yml has a fault",
+			changes: files{".cardea.yml": "version: 1\nprojects: [{dir: nowhere}]\n"}, kind: workflow.TroubleConfig, text: ".cardea.yml has an error",
 		},
 		"a fault of ours":                 {setup: func(w *world) { w.source.faults = []error{errors.New("the disk is on fire")} }, kind: workflow.TroubleFailed, text: "the disk is on fire"},
 		"a fault while reading a project": {changes: files{"a/main.tf": "fault"}, kind: workflow.TroubleFailed, text: "input/output error"},

@@ -64,7 +64,7 @@ func affectedProjects(in AffectedInput, ix *changeIndex) []Affected {
 		}
 		if keys := in.Resolution.Changed[p.Key()]; len(keys) > 0 {
 			reasons = append(reasons,
-				fmt.Sprintf("its entry in `%s` changes: %s", workflow.RepoConfigFile, strings.Join(keys, ", ")))
+				fmt.Sprintf("its entry in `%s` changed: %s", workflow.RepoConfigFile, strings.Join(keys, ", ")))
 		}
 		if reasons = append(reasons, ix.reasons(p)...); len(reasons) > 0 {
 			out = append(out, Affected{Project: p, Reasons: reasons})
@@ -129,7 +129,7 @@ func keptBy(kept map[string]string, states workflow.States) string {
 func whyDeleted(p workflow.Project, in AffectedInput) string {
 	found, kind := in.HeadFound, in.Resolution.Kinds.Of(p)
 	if _, there := found.Modules[p.Dir]; !there {
-		return fmt.Sprintf("directory `%s` is deleted, or holds no %s files any more", p.Dir, kind.Title)
+		return fmt.Sprintf("directory `%s` is deleted or no longer has any %s files", p.Dir, kind.Title)
 	}
 	if p.Variant == workflow.DefaultVariant && p.Position.Line == 0 {
 		var callers []string
@@ -147,7 +147,7 @@ func whyDeleted(p workflow.Project, in AffectedInput) string {
 			return why
 		}
 	}
-	return fmt.Sprintf("`%s` makes it a project no longer", workflow.RepoConfigFile)
+	return fmt.Sprintf("`%s` no longer makes it a project", workflow.RepoConfigFile)
 }
 
 // changeIndex answers for one project in time that does not grow with the
@@ -355,12 +355,12 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 	}
 	if code := ix.unsaid[p.Dir]; code != "" && len(out) == 0 && len(watched) == 0 {
 		if h := ix.nobodys.without(excluded); h.count > 0 {
-			out = append(out, fmt.Sprintf("`%s`%s changed, and it may read it: %s", h.first, h.more(), code))
+			out = append(out, fmt.Sprintf("it may read `%s`, which changed%s: %s", h.first, h.more(), code))
 		}
 	}
 	if code := ix.sources[p.Dir]; code != "" && len(out) == 0 && (!told || reach.AnyFile) {
 		if h := ix.library.without(excluded); h.count > 0 {
-			out = append(out, fmt.Sprintf("`%s`%s changed, and it may call it: a computed source in `%s`",
+			out = append(out, fmt.Sprintf("it may call `%s`, which changed%s: a computed source in `%s`",
 				h.first, h.more(), code))
 		}
 	}

@@ -127,10 +127,10 @@ func whyReplaced(p workflow.Project, kind workflow.Kind, head []workflow.Project
 	if len(names) == 0 {
 		return ""
 	}
-	why := fmt.Sprintf("`%s` names %s for its directory, which takes its place",
+	why := fmt.Sprintf("`%s` replaces it with %s in the same directory",
 		workflow.RepoConfigFile, phrase.SomeNames(names))
 	if !asked {
-		why += fmt.Sprintf("; an entry with `%s: %s` keeps it", kind.VariantKey.Name, workflow.DefaultVariant)
+		why += fmt.Sprintf("; add an entry with `%s: %s` to keep it", kind.VariantKey.Name, workflow.DefaultVariant)
 	}
 	return why
 }

@@ -39,42 +39,42 @@ func TestResolveEntries(t *testing.T) {
 		name: "swapped names keep base's environments", base: both, head: entries("app/prod dev dev", "app/dev prod prod"),
 		want:    []string{"app/dev entry=app/dev env=dev head=prod < prod", "app/prod entry=app/prod env=prod head=dev < dev"},
 		changed: "app/dev: environment var_files backend_config, app/prod: environment var_files backend_config",
-		notes: []string{"This change labels `app/dev` as environment `prod`. Until it is merged, `dev` holds.",
-			"This change labels `app/prod` as environment `dev`. Until it is merged, `prod` holds."},
+		notes: []string{"This change labels `app/dev` as environment `prod`. Until this is merged, the environment is `dev`, and the rules of both apply.",
+			"This change labels `app/prod` as environment `dev`. Until this is merged, the environment is `prod`, and the rules of both apply."},
 	}, {
 		name: "a renamed one is known by its backend files", base: both, head: entries("app/dev dev dev", "app/live dev prod"),
 		want:    []string{"app/dev entry=app/dev env=dev < dev", "app/prod entry=app/prod env=prod head=dev < prod"},
 		changed: "app/prod: name environment",
-		notes: []string{"This change labels `app/prod` as environment `dev`. Until it is merged, `prod` holds.",
-			"This change calls `app/prod` by the name `app/live`, which holds once it is merged."},
+		notes: []string{"This change labels `app/prod` as environment `dev`. Until this is merged, the environment is `prod`, and the rules of both apply.",
+			"This change renames `app/prod` to `app/live`. That takes effect after the merge."},
 	}, {
 		name: "a second one beside the only one", base: entries("app/dev dev dev"), head: both, rules: rules,
 		want:  []string{"app/dev env=dev < dev", "app/prod entry=app/prod env=dev head=prod < prod"},
-		notes: []string{"This change labels `app/prod` as environment `prod`. Until it is merged, `dev` holds."},
+		notes: []string{"This change labels `app/prod` as environment `prod`. Until this is merged, the environment is `dev`, and the rules of both apply."},
 	}, {
 		name: "a second one, and the first renamed", base: entries("app prod prod"), head: both, rules: rules,
 		want:    []string{"app env=prod < prod", "app/dev entry=app/dev env=prod head=dev < dev"},
 		changed: "app: name",
-		notes: []string{"This change labels `app/dev` as environment `dev`. Until it is merged, `prod` holds.",
-			"This change calls `app` by the name `app/prod`, which holds once it is merged."},
+		notes: []string{"This change labels `app/dev` as environment `dev`. Until this is merged, the environment is `prod`, and the rules of both apply.",
+			"This change renames `app` to `app/prod`. That takes effect after the merge."},
 	}, {
 		name: "one of two goes", base: both, head: entries("app/prod prod prod"), removed: "app/dev",
 		want: []string{"app/prod entry=app/prod env=prod < prod"},
 	}, {
 		name: "one of two goes, the other is renamed", base: both, head: entries("app dev prod"), removed: "app/dev",
 		want: []string{"app/prod entry=app/prod env=prod head=dev < prod"}, changed: "app/prod: name environment",
-		notes: []string{"This change labels `app/prod` as environment `dev`. Until it is merged, `prod` holds.",
-			"This change calls `app/prod` by the name `app`, which holds once it is merged."},
+		notes: []string{"This change labels `app/prod` as environment `dev`. Until this is merged, the environment is `prod`, and the rules of both apply.",
+			"This change renames `app/prod` to `app`. That takes effect after the merge."},
 	}, {
 		name: "a third one has the rules of both", base: both, head: both + entries("app/qa dev qa")[len("projects:\n"):], rules: rules,
 		want: []string{"app/dev entry=app/dev env=dev < dev", "app/prod entry=app/prod env=prod < prod",
 			"app/qa entry=app/qa head=dev rules of=dev+prod < qa"},
-		notes: []string{"This change labels `app/qa` as environment `dev`. Until it is merged, the rules of `dev` and `prod` hold, which are those of its directory."},
+		notes: []string{"This change labels `app/qa` as environment `dev`. Until this is merged, the rules of `dev` and `prod` apply as well: other projects in the directory have them."},
 	}, {
 		name: "all are others", base: both, head: entries("app/x dev x", "app/y dev y"), rules: rules, removed: "app/dev app/prod",
 		want: []string{"app/x entry=app/x head=dev rules of=dev+prod < x", "app/y entry=app/y head=dev rules of=dev+prod < y"},
 		notes: []string{
-			"This change labels `app/x`, `app/y` as environment `dev`. Until it is merged, the rules of `dev` and `prod` hold, which are those of its directory."},
+			"This change labels `app/x`, `app/y` as environment `dev`. Until this is merged, the rules of `dev` and `prod` apply as well: other projects in the directory have them."},
 	}, {
 		name: "another Terraform workspace is no way out either", base: entries("app prod prod"),
 		head: "projects: [{dir: app, name: app, environment: prod, backend_config: [prod.tfbackend], var_files: [prod.tfvars]}, {dir: app, terraform_workspace: blue}]\n", rules: rules,
@@ -86,12 +86,12 @@ func TestResolveEntries(t *testing.T) {
 	}, {
 		name: "beside none that has one", base: "projects: [{dir: app, name: a}]\n", head: "projects: [{dir: app, name: a}, {dir: app, name: c, environment: dev}]\n", rules: rules,
 		want:  []string{"a < ", "c entry=c head=dev strictest < "},
-		notes: []string{"This change labels `c` as environment `dev`. Until it is merged, the strictest rules of the repository hold."},
+		notes: []string{"This change labels `c` as environment `dev`. Until this is merged, the strictest rules of the repository apply."},
 	}, {
 		name: "what was discovered gives way", base: "", head: both, removed: "app",
 		want: []string{"app/dev entry=app/dev head=dev < dev", "app/prod entry=app/prod head=prod < prod"},
-		notes: []string{"This change labels `app/dev` as environment `dev`. Until it is merged, no environment holds.",
-			"This change labels `app/prod` as environment `prod`. Until it is merged, no environment holds."},
+		notes: []string{"This change labels `app/dev` as environment `dev`. Until this is merged, the repository's own rules apply as well.",
+			"This change labels `app/prod` as environment `prod`. Until this is merged, the repository's own rules apply as well."},
 	}, {
 		name: "what a glob stands for gives way", base: "projects: [{dir: \"*\", environment: dev}]\n",
 		head: "projects: [{dir: \"*\", environment: dev}, {dir: app, name: a}, {dir: app, name: b}]\n", removed: "app",
@@ -100,7 +100,7 @@ func TestResolveEntries(t *testing.T) {
 		name: "backend files that two have name neither", base: entries("a dev s", "b prod s"), head: entries("c dev s", "d dev s"), rules: rules, removed: "a b",
 		want: []string{"c entry=c head=dev rules of=dev+prod < s", "d entry=d head=dev rules of=dev+prod < s"},
 		notes: []string{
-			"This change labels `c`, `d` as environment `dev`. Until it is merged, the rules of `dev` and `prod` hold, which are those of its directory."},
+			"This change labels `c`, `d` as environment `dev`. Until this is merged, the rules of `dev` and `prod` apply as well: other projects in the directory have them."},
 	}} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := Resolve(Input{Kinds: kinds, Rules: tt.rules, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head),

@@ -190,9 +190,9 @@ func TestEnvironmentsNotes(t *testing.T) {
 	in := Input{Kinds: kinds, Base: repoConfig(t, "projects: [{dir: app, environments: {prod: {}}}]"), BaseFound: found("app"),
 		Head: repoConfig(t, "projects: [{dir: app, environments: {prod: {}, dev: {backend_config: [x]}, qa: {backend_config: [y]}}}]"), HeadFound: found("app"),
 		Rules: workflow.Rules{Environments: map[string]workflow.EnvironmentRules{"dev": {Projects: []string{"**/{dev,qa}"}}, "prod": {Projects: []string{"**/prod"}}}}}
-	want := []string{"This change labels `app/qa` as environment `qa`. By the server's configuration it is `dev`, and that holds.",
+	want := []string{"This change labels `app/qa` as environment `qa`, but the server's configuration says `dev`, which takes precedence.",
 		"This change adds `app/dev`, `app/qa` to a directory with other rules. " +
-			"Until it is merged, the rules of `dev` and `prod` and those of the repository hold together."}
+			"Until this is merged, the rules of `dev` and `prod` and those of the repository all apply."}
 	if diff := cmp.Diff(want, Resolve(in).Notes); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

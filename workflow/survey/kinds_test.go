@@ -24,11 +24,11 @@ func TestKindWords(t *testing.T) {
 		want                      []string
 	}{
 		{name: "its keys, and a file that one names", base: "{dir: a, lid: x, recipes: [../r/a.txt]}", head: "{dir: a, lid: y, recipes: [../r/a.txt]}", changes: "r/a.txt",
-			want: []string{"a: its entry in `.cardea.yml` changes: lid", "a: recipe `r/a.txt` changed"}},
+			want: []string{"a: its entry in `.cardea.yml` changed: lid", "a: recipe `r/a.txt` changed"}},
 		{name: "a named file is not taken out", base: "{dir: a, watch: [\"!*.txt\"], recipes: [b.txt]}", head: "{dir: a, watch: [\"!*.txt\"], recipes: [b.txt]}", changes: "a/b.txt a/c.txt",
 			want: []string{"a: `a/b.txt` changed"}},
 		{name: "the same files are the same project", base: "{dir: a, name: x, recipes: [x]}\n- {dir: a, name: y, recipes: [y]}", head: "{dir: a, name: x, recipes: [x]}\n- {dir: a, name: z, recipes: [y]}",
-			want: []string{"y: its entry in `.cardea.yml` changes: name"}},
+			want: []string{"y: its entry in `.cardea.yml` changed: name"}},
 		{name: "a directory that it has nothing in", base: "{dir: a}", head: "{dir: zz}",
 			want: []string{"directory `zz` does not exist or has no Pots files"}},
 		{name: "two that come to one name", base: "{dir: a, name: b/top}", head: "{dir: a, name: b/top}\n- {dir: b, shelf: top}",
@@ -36,9 +36,9 @@ func TestKindWords(t *testing.T) {
 		{name: "a file outside", base: "{dir: a}", head: "{dir: a, recipes: [../../x]}",
 			want: []string{"`recipes` of project `a` names \"../../x\", which leaves the repository"}},
 		{name: "what takes a place", base: "{dir: b}", head: "{dir: a, shelf: top}",
-			want: []string{"a: `.cardea.yml` names `a/top` for its directory, which takes its place; an entry with `shelf: default` keeps it (deleted)", "a/top: it is a new project"}},
+			want: []string{"a: `.cardea.yml` replaces it with `a/top` in the same directory; add an entry with `shelf: default` to keep it (deleted)", "a/top: it is a new project"}},
 		{name: "a directory that is gone", base: "{dir: c}", head: "{dir: a}", baseFound: "c",
-			want: []string{"c: directory `c` is deleted, or holds no Pots files any more (deleted)"}},
+			want: []string{"c: directory `c` is deleted or no longer has any Pots files (deleted)"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			parse := func(text string) config.Repo {

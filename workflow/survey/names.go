@@ -42,7 +42,7 @@ func (r *resolver) dependencies(projects []workflow.Project) {
 			case held[d]:
 				deps = append(deps, d)
 			default:
-				fault := fmt.Sprintf("`depends_on` names `%s`, and no project is called that%s", d, phrase.Meant(d, all))
+				fault := fmt.Sprintf("`depends_on` names `%s`, but no project has that name%s", d, phrase.Meant(d, all))
 				if id := fmt.Sprint(p.Position, fault); !said[id] {
 					said[id] = true
 					r.faults.Add(p.Position, "%s", fault)
@@ -112,14 +112,21 @@ func (r *resolver) circles(projects []workflow.Project) {
 			switch dep := byName[name]; {
 			case dep == nil:
 			case state[name] == visiting:
-				r.faults.Add(top.p.Position, "`depends_on` runs in a circle: `%s` depends on `%s`, which depends on it",
-					top.p.Name, name)
+				r.faults.Add(top.p.Position, "`depends_on` has a cycle: `%s` depends on %s", top.p.Name, around(top.p.Name, name))
 			case state[name] == 0:
 				state[name] = visiting
 				stack = append(stack, frame{p: dep})
 			}
 		}
 	}
+}
+
+// around says how what depends on a name comes back to itself.
+func around(of, name string) string {
+	if of == name {
+		return "itself"
+	}
+	return fmt.Sprintf("`%s`, which depends on `%s` in turn", name, of)
 }
 
 // notes says where head asks for a name or an environment that does not hold.
@@ -144,35 +151,35 @@ func (r *resolver) notes(projects []workflow.Project) []string {
 		groups[k] = append(groups[k], p.Name)
 	}
 	for _, k := range order {
-		holds := "no environment holds"
+		holds := "the repository's own rules apply as well"
 		switch {
 		case k.server:
-			notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. "+
-				"By the server's configuration it is `%s`, and that holds.", phrase.SomeNames(groups[k]), k.asked, k.holds))
+			notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`, but the server's configuration says `%s`, "+
+				"which takes precedence.", phrase.SomeNames(groups[k]), k.asked, k.holds))
 			continue
 		case k.holds != "":
-			holds = "`" + k.holds + "` holds"
+			holds = "the environment is `" + k.holds + "`, and the rules of both apply"
 		case k.neighbours != "":
-			holds = "the rules of " + k.neighbours + " hold, which are those of its directory"
+			holds = "the rules of " + k.neighbours + " apply as well: other projects in the directory have them"
 		case k.strictest:
-			holds = "the strictest rules of the repository hold"
+			holds = "the strictest rules of the repository apply"
 		}
-		notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. Until it is merged, %s.",
+		notes = append(notes, fmt.Sprintf("This change labels %s as environment `%s`. Until this is merged, %s.",
 			phrase.SomeNames(groups[k]), k.asked, holds))
 	}
 	notes = append(notes, r.besides(projects)...)
 	sort.Strings(r.workflows)
 	notes = append(notes, r.workflows[:min(len(r.workflows), 5)]...)
 	if more := len(r.workflows) - 5; more > 0 {
-		notes = append(notes, fmt.Sprintf("This change gives %d more projects another workflow.", more))
+		notes = append(notes, fmt.Sprintf("This change also changes the workflow of %d more projects.", more))
 	}
 	sort.Slice(r.renames, func(i, j int) bool { return r.renames[i][0] < r.renames[j][0] })
 	for i, rename := range r.renames {
 		if i == 5 {
-			notes = append(notes, fmt.Sprintf("This change gives %d more projects new names.", len(r.renames)-i))
+			notes = append(notes, fmt.Sprintf("This change also renames %d more projects.", len(r.renames)-i))
 			break
 		}
-		notes = append(notes, fmt.Sprintf("This change calls `%s` by the name `%s`, which holds once it is merged.",
+		notes = append(notes, fmt.Sprintf("This change renames `%s` to `%s`. That takes effect after the merge.",
 			rename[0], rename[1]))
 	}
 	return notes
@@ -185,14 +192,14 @@ func (r *resolver) besides(projects []workflow.Project) (notes []string) {
 		if !r.byServer[p.Key()] || len(p.Neighbours) == 0 {
 			continue
 		}
-		rules := "the rules of " + phrase.AndList(phrase.Quoted(p.Neighbours)) + " and those of the repository hold together"
+		rules := "the rules of " + phrase.AndList(phrase.Quoted(p.Neighbours)) + " and those of the repository all apply"
 		if groups[rules] == nil {
 			order = append(order, rules)
 		}
 		groups[rules] = append(groups[rules], p.Name)
 	}
 	for _, rules := range order {
-		notes = append(notes, fmt.Sprintf("This change adds %s to a directory with other rules. Until it is merged, %s.",
+		notes = append(notes, fmt.Sprintf("This change adds %s to a directory with other rules. Until this is merged, %s.",
 			phrase.SomeNames(groups[rules]), rules))
 	}
 	return notes
@@ -200,10 +207,10 @@ func (r *resolver) besides(projects []workflow.Project) (notes []string) {
 
 // noteWorkflow says that head asks for another workflow than base's, which a project keeps until the merge.
 func (r *resolver) noteWorkflow(p workflow.Project, asked string) {
-	text := fmt.Sprintf("This change takes the workflow %s from %s, which holds once it is merged.",
+	text := fmt.Sprintf("This change removes the workflow %s from %s. That takes effect after the merge.",
 		phrase.Name(p.Workflow), phrase.Name(p.Name))
 	if asked != "" {
-		text = fmt.Sprintf("This change gives %s the workflow %s, which holds once it is merged.", phrase.Name(p.Name), phrase.Name(asked))
+		text = fmt.Sprintf("This change gives %s the workflow %s. That takes effect after the merge.", phrase.Name(p.Name), phrase.Name(asked))
 	}
 	p.Workflow = asked
 	if _, why := steps.Of(r.in.Rules, p); !why.Empty() {

@@ -211,7 +211,7 @@ func lookAlikes(found workflow.Discovery) map[string]string {
 
 func missingDir(dir string, kind workflow.Kind, looks map[string]string) string {
 	if twin, ok := looks[norm.NFC.String(dir)]; ok {
-		return fmt.Sprintf("directory `%s` is not there: there is one that looks the same, "+
+		return fmt.Sprintf("directory `%s` does not exist, but one that looks the same does, "+
 			"written with other Unicode characters (%+q)", dir, twin)
 	}
 	dirs := make([]string, 0, len(looks))

@@ -134,30 +134,30 @@ func TestResolve(t *testing.T) {
 		head:      "projects: [{name: mynet, dir: live/net, environment: dev}]\n",
 		baseFound: found("live/net"), headFound: found("live/net"),
 		want: []string{"net dir=live/net env=prod head=dev"},
-		notes: []string{"This change labels `net` as environment `dev`. Until it is merged, `prod` holds.",
-			"This change calls `net` by the name `mynet`, which holds once it is merged."},
+		notes: []string{"This change labels `net` as environment `dev`. Until this is merged, the environment is `prod`, and the rules of both apply.",
+			"This change renames `net` to `mynet`. That takes effect after the merge."},
 	}, {
 		name: "the server's dirs hold over base and head", rules: serverRules, base: "projects: [{dir: prod/a, environment: dev}]\n",
 		head:      "projects: [{dir: prod/a, environment: dev}, {dir: prod-sandbox/b, environment: test}]\n",
 		baseFound: found("prod/a"), headFound: found("prod/a", "prod-sandbox/b", "prod"),
 		want:  []string{"prod dir=prod env=prod", "prod-sandbox/b dir=prod-sandbox/b env=prod head=test", "prod/a dir=prod/a env=prod head=dev"},
-		notes: []string{"This change labels `prod-sandbox/b` as environment `test`. By the server's configuration it is `prod`, and that holds."},
+		notes: []string{"This change labels `prod-sandbox/b` as environment `test`, but the server's configuration says `prod`, which takes precedence."},
 	}, {
 		name: "a new project's environment is not head's", rules: serverRules, head: "projects: [{dir: new, environment: dev}]\n",
 		headFound: found("new"), want: []string{"new dir=new head=dev strictest"},
-		notes: []string{"This change labels `new` as environment `dev`. Until it is merged, the strictest rules of the repository hold."},
+		notes: []string{"This change labels `new` as environment `dev`. Until this is merged, the strictest rules of the repository apply."},
 	}, {
 		name: "base faulty: head's list, the strictest rules", rules: serverRules, faulty: true, head: pattern,
 		baseFound: found("live/net", "dev/gone"), headFound: found("live/net", "dev/net"),
 		want:  []string{"dev/net dir=dev/net env=dev component=net", "live/net dir=live/net component=net head=live strictest"},
-		notes: []string{"This change labels `live/net` as environment `live`. Until it is merged, the strictest rules of the repository hold."},
+		notes: []string{"This change labels `live/net` as environment `live`. Until this is merged, the strictest rules of the repository apply."},
 	}, {
 		name:      "watch and depends_on are base's and head's",
 		base:      "projects: [{dir: a, name: A, watch: [x, y], depends_on: [B, C]}, {dir: b, name: B}, {dir: c, name: C}]\n",
 		head:      "projects: [{dir: a, name: A, watch: [y, z], depends_on: [D]}, {dir: b, name: BB}, {dir: d, name: D}]\n",
 		baseFound: found("a", "b", "c"), headFound: found("a", "b", "d"),
 		want:  []string{"A dir=a watch=x,y,z needs=B,D", "B dir=b", "D dir=d"},
-		notes: []string{"This change calls `B` by the name `BB`, which holds once it is merged."},
+		notes: []string{"This change renames `B` to `BB`. That takes effect after the merge."},
 	}, {
 		name: "faults that only the tree shows",
 		head: "projects:\n- {dir: prod/network}\n- {dir: b, name: a}\n- {dir: c, depends_on: [prod/nte, c]}\n- {dir: a, terraform_workspace: x, var_files: [../../x]}\n" +
@@ -168,10 +168,10 @@ func TestResolve(t *testing.T) {
 		faults: ".cardea.yml:2:3: directory `prod/network` does not exist or has no Terraform files: did you mean `prod/netwrk`?\n" +
 			".cardea.yml:3:3: two projects are called `a`: directory `a` (Terraform workspace `default`) and directory `b` (Terraform workspace `default`). " +
 			"A project of the base branch keeps its name until the change is merged\n" +
-			".cardea.yml:4:3: `depends_on` names `prod/nte`, and no project is called that; the nearest is `prod/net`\n" +
-			".cardea.yml:4:3: `depends_on` runs in a circle: `c` depends on `c`, which depends on it\n" +
+			".cardea.yml:4:3: `depends_on` names `prod/nte`, but no project has that name; the nearest is `prod/net`\n" +
+			".cardea.yml:4:3: `depends_on` has a cycle: `c` depends on itself\n" +
 			".cardea.yml:5:3: `var_files` of project `a/x` names \"../../x\", which leaves the repository\n" +
-			".cardea.yml:6:3: directory `cafe\u0301` is not there: there is one that looks the same, written with other Unicode characters (\"caf\\u00e9\")\n",
+			".cardea.yml:6:3: directory `cafe\u0301` does not exist, but one that looks the same does, written with other Unicode characters (\"caf\\u00e9\")\n",
 	}, {
 		name: "directories that look the same are refused", headFound: found("caf\u00e9", "cafe\u0301", "a\u202eb"),
 		want: []string{

@@ -17,9 +17,8 @@ import (
 )
 
 // closureNote says that a plan may have been made without a file that its code reads.
-const closureNote = "The server's rule says `workspace: closure`: plans are made with the files that their code was found " +
-	"to name, not with the whole tree, and code that looks for another file does not find it. " +
-	"Without that word in the rule every plan has the whole tree."
+const closureNote = "The server's rule says `workspace: closure`: a plan sees only the files that its code was found to name, " +
+	"and code that looks for any other file does not find it. Without that setting, every plan sees the whole tree."
 
 // Survey is what a pull's trees say: the projects, and which the change affects and why.
 type Survey struct {
@@ -62,9 +61,9 @@ func Read(
 	}
 	if in.BaseFaulty = len(faults) > 0; in.BaseFaulty {
 		s.BaseFaulty = true
-		s.Notes = append(s.Notes, fmt.Sprintf("`%s` of `%s` is faulty: %s. "+
-			"This pull request's file gives the list of projects, and the strictest rules hold.",
-			workflow.RepoConfigFile, p.Base.Ref, strings.TrimSuffix(faults[0].Summary, ".")))
+		s.Notes = append(s.Notes, fmt.Sprintf("`%s` on `%s` has errors: %s. "+
+			"The projects are read from this pull request's file instead, and the strictest rules apply.",
+			workflow.RepoConfigFile, p.Base.Ref, faults[0].Summary))
 	}
 	if s.Found, err = engines.Discover(ctx, co.Planned); err != nil {
 		return s, nil, fmt.Errorf("looking for projects: %w", err)
@@ -112,7 +111,7 @@ func (s Survey) refusal(in workflow.Inputs, around *workflow.Workflow, p workflo
 	case in.Refused != "" || steps.MayMake(around):
 		return in.Refused
 	case in.Absent != "" && s.rules.Match == "" && p.Workflow != "":
-		return in.Absent + " The server's workflow may make it, but its steps are not known here and do not run."
+		return in.Absent + " The server's workflow may make it, but the server's steps do not run here."
 	}
 	return in.Absent
 }
@@ -172,8 +171,8 @@ func (s *Survey) noteWorkflows() {
 		}
 	}
 	if len(names) > 0 {
-		s.Notes = append(s.Notes, fmt.Sprintf("A workflow of the server is named for %s. It is not known here, so none of its steps run: "+
-			"the server's plan may differ.", phrase.SomeNames(names)))
+		s.Notes = append(s.Notes, fmt.Sprintf("The workflow for %s is defined on the server. Its steps do not run here, "+
+			"so the server's plan may differ.", phrase.SomeNames(names)))
 	}
 }
 
@@ -213,7 +212,7 @@ func readRepoConfig(t workflow.Tree, kinds workflow.Kinds) (config.Repo, []workf
 	case !info.Mode().IsRegular():
 		return fault(workflow.RepoConfigFile + " is not a file")
 	case info.Size() > config.MaxBytes: // then it is not even read
-		return fault(fmt.Sprintf("%s has %d bytes; %d are allowed", workflow.RepoConfigFile, info.Size(), config.MaxBytes))
+		return fault(fmt.Sprintf("%s has %d bytes; the limit is %d", workflow.RepoConfigFile, info.Size(), config.MaxBytes))
 	}
 	data, err := fs.ReadFile(t, workflow.RepoConfigFile)
 	if err != nil {
@@ -247,14 +246,14 @@ func conflict(p workflow.Pull, paths []string) *workflow.Trouble {
 }
 
 func faultyConfig(faults []workflow.Diagnostic) *workflow.Trouble {
-	count := "a fault"
+	count := "an error"
 	if len(faults) > 1 {
-		count = fmt.Sprintf("%d faults", len(faults))
+		count = fmt.Sprintf("%d errors", len(faults))
 	}
 	return &workflow.Trouble{
 		Kind:        workflow.TroubleConfig,
 		Title:       phrase.Say("%s has %s", workflow.RepoConfigFile, count),
-		Sentences:   phrase.Texts("Nothing is planned until it is mended; each fault stands with its line."),
+		Sentences:   phrase.Texts("Nothing is planned until the file is fixed. Every error is listed with its line."),
 		Diagnostics: faults,
 	}
 }
