@@ -135,6 +135,7 @@ func (s *server) pullPage(ctx context.Context, v workflow.PullView, events []wor
 		p.Groups = append(p.Groups, web.ShownGroup{Group: g, Shown: shown, More: g.Total() - whole,
 			MoreURL: model.RunPath(g.Rows[0].Record.Run.ID) + "?" + query("", next)})
 	}
+	web.Fold(p.Groups)
 	return p, nil
 }
 

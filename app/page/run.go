@@ -107,7 +107,7 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 		return page{}, err
 	}
 	p := runPage(run, plan, s.links)
-	if p.Apply = web.ApplyPartOf(run, s.links); p.Apply != nil && p.Apply.Alarm != nil && run.Reason == "" {
+	if p.Apply = web.ApplyPartOf(run, plan, s.links); p.Apply != nil && p.Apply.Alarm != nil && run.Reason == "" {
 		p.Reason = ""
 	}
 	p.Progress = progress

@@ -124,9 +124,9 @@ func stateCommands(tool, kept string) []string {
 	}
 }
 
-// toolOf is the program that made the plan that was applied; terraform where that is not known.
+// toolOf is the program that made the project's plan, of the newest one that is known; terraform without any.
 func toolOf(r Row) string {
-	if r.Plan == nil || r.Plan.Tool != "tofu" || r.Record.Run.ID != r.Apply().PlanRun {
+	if r.Plan == nil || r.Plan.Tool != "tofu" {
 		return "terraform"
 	}
 	return "tofu"

@@ -22,20 +22,21 @@ const (
 	addressMost      = 300      // characters of an address in a list
 	fewChanges       = 200      // in a list of addresses
 	fewProjects      = 200      // named with one sentence
+	openChanges      = 3        // of a pull, shown open whatever they do
 )
 
 // Spot is where the changes of a page begin or end: before an attribute of a change.
 type Spot struct{ Change, Attribute int }
 
-// Part is a change as far as one page has it: its attributes from First to End.
-type Part struct {
+// part is a change as far as one page has it: its attributes from First to End.
+type part struct {
 	workflow.Change // whole
 	First, End      int
 }
 
 // Fit returns the changes from a spot on as far as a budget of bytes goes, by the
 // size of each attribute, and where the next page begins. Something always fits.
-func Fit(changes []workflow.Change, from Spot, budget int, size func(workflow.Attribute) int) (out []Part, next Spot) {
+func Fit(changes []workflow.Change, from Spot, budget int, size func(workflow.Attribute) int) (out []part, next Spot) {
 	for i := from.Change; i < len(changes); i++ {
 		c, first := changes[i], 0
 		if i == from.Change {
@@ -52,7 +53,7 @@ func Fit(changes []workflow.Change, from Spot, budget int, size func(workflow.At
 		if budget < 0 && len(out) > 0 {
 			return out, Spot{i, first}
 		}
-		out = append(out, Part{c, first, end})
+		out = append(out, part{c, first, end})
 		if end < len(c.Attributes) {
 			return out, Spot{i, end}
 		}
@@ -76,6 +77,21 @@ func ShowChanges(changes []workflow.Change, from Spot, budget int) (out []ShownC
 	return out, next
 }
 
+// Fold leaves open, of all the changes of a page, only those that take away what exists, where there are too
+// many to read without scrolling past them.
+func Fold(groups []ShownGroup) {
+	n := 0
+	for _, g := range groups {
+		n += len(g.Shown)
+	}
+	for _, g := range groups {
+		for i := range g.Shown {
+			c := &g.Shown[i]
+			c.Open = c.Open && (n <= openChanges || c.risky)
+		}
+	}
+}
+
 // SizeOf is roughly how many bytes of a page these changes take.
 func SizeOf(shown []ShownChange) (n int) {
 	for _, c := range shown {
@@ -95,7 +111,7 @@ func htmlSize(s string) int {
 
 // showChange shows a part of one change, of so many in all, and says how many attributes are
 // elsewhere.
-func showChange(p Part, of int) ShownChange {
+func showChange(p part, of int) ShownChange {
 	c, first, end := p.Change, p.First, p.End
 	risky := c.Action == workflow.ActionDelete || c.Action == workflow.ActionReplace
 	part := c
@@ -105,6 +121,7 @@ func showChange(p Part, of int) ShownChange {
 	}
 	out := ShownChange{Word: ActionWord(c), Class: string(c.Action), Address: markdown.Clean(c.Address),
 		Say: diff.Doing(c), Lines: diff.Of(part, diff.Page),
+		risky: risky,
 		Open: of <= 12 || risky && of <= 60 || first > 0 || end < len(c.Attributes)}
 	if !diff.Headless(part) { // the page has a heading of its own
 		out.Lines = out.Lines[1:]
@@ -237,6 +254,15 @@ func sentences(list []string) (out []model.Said) {
 		out = append(out, model.Said{Text: s})
 	}
 	return out
+}
+
+// lineText is a line of a change as a page shows it: what changes is marked as Terraform marks it. The
+// mark of the lines themselves is GitHub's.
+func lineText(l diff.Line) string {
+	if l.Mark == '!' {
+		l.Mark = '~'
+	}
+	return l.String()
 }
 
 func markClass(l diff.Line) string {

@@ -13,17 +13,17 @@ import (
 // Matrix shows projects by component and environment.
 type Matrix struct {
 	Environments []string // "" are the projects without one
-	Rows         []MatrixRow
+	Rows         []matrixRow
 }
 
-// MatrixRow is one component; its cells go with the environments.
-type MatrixRow struct {
+// matrixRow is one component; its cells go with the environments.
+type matrixRow struct {
 	Component string
-	Cells     [][]MatrixCell
+	Cells     [][]matrixCell
 }
 
-// MatrixCell is one project in one pull.
-type MatrixCell struct {
+// matrixCell is one project in one pull.
+type matrixCell struct {
 	Word       string
 	State      workflow.ProjectState
 	Counts     workflow.Counts
@@ -36,7 +36,7 @@ type MatrixCell struct {
 // Order is that of environments by the server's rules, false where these do not know one; nil: they know none.
 func MatrixOf(pulls []PullLine, order func(environment string) (int, bool)) Matrix {
 	type place struct{ component, environment string }
-	cells := map[place][]MatrixCell{}
+	cells := map[place][]matrixCell{}
 	var m Matrix
 	var components []string
 	for _, p := range pulls {
@@ -48,7 +48,7 @@ func MatrixOf(pulls []PullLine, order func(environment string) (int, bool)) Matr
 			if !slices.Contains(components, at.component) {
 				components = append(components, at.component)
 			}
-			cells[at] = append(cells[at], MatrixCell{Word: r.Word(), State: r.State, Counts: r.Counts, Number: p.Pull.Number,
+			cells[at] = append(cells[at], matrixCell{Word: r.Word(), State: r.State, Counts: r.Counts, Number: p.Pull.Number,
 				PullURL: p.URL, ProjectURL: model.ProjectPath(p.Pull.Repo, r.Name())})
 		}
 	}
@@ -66,7 +66,7 @@ func MatrixOf(pulls []PullLine, order func(environment string) (int, bool)) Matr
 	})
 	slices.Sort(components)
 	for _, c := range components {
-		row := MatrixRow{Component: c}
+		row := matrixRow{Component: c}
 		for _, e := range m.Environments {
 			row.Cells = append(row.Cells, cells[place{c, e}])
 		}

@@ -29,7 +29,7 @@ var htmlFiles embed.FS
 // too, and would pay for whatever is done at start.
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"parts": markdown.Parts, "place": model.Place, "clean": markdown.Clean, "mark": markClass, "short": phrase.Short,
+		"parts": markdown.Parts, "place": model.Place, "clean": markdown.Clean, "mark": markClass, "line": lineText, "short": phrase.Short,
 		"number": markdown.Number, "fingerprint": workflow.ShortFingerprint,
 		"unnamed": unnamed, "repoPath": model.RepoPath, "runPath": model.RunPath, "projectPath": model.ProjectPath,
 		"runClass": runClass, "subject": SubjectOf, "runWord": runWord, "took": model.Took, "sentence": phrase.Sentence,
@@ -117,6 +117,7 @@ type ShownChange struct {
 	Say                  string // what happens to it, in a few words
 	Lines                []diff.Line
 	Open                 bool
+	risky                bool // it takes away what exists
 }
 
 // CheckLine is a check run in a word.
@@ -145,7 +146,7 @@ type RunPage struct {
 	Plan                 *workflow.Plan
 	Options, Tool        string
 	Apply                *ApplyPart // of an apply; nil for other runs
-	For                  SubjectLink
+	For                  subjectLink
 	Steps                []Step
 	Failed               bool
 	Reason               string
@@ -165,20 +166,20 @@ type ApplyPart struct {
 	PlanURL string
 	Part    string // how much of it was carried out, a sentence, "" where that is not known
 	Alarm   *model.Alarm
-	Facts   []Fact // of the authorisation: what was confirmed before it started
+	Facts   []fact // of the authorisation: what was confirmed before it started
 }
 
-// SubjectLink is what a run is for, in words for [markdown.Parts], and where it is shown, "" for nowhere.
-type SubjectLink struct{ Words, URL string }
+// subjectLink is what a run is for, in words for [markdown.Parts], and where it is shown, "" for nowhere.
+type subjectLink struct{ Words, URL string }
 
 // SubjectOf is what a run is for.
-func SubjectOf(r workflow.Run) SubjectLink {
+func SubjectOf(r workflow.Run) subjectLink {
 	s := r.Subject()
-	return SubjectLink{s.Words(), model.SubjectPath(r.Repo, s)}
+	return subjectLink{s.Words(), model.SubjectPath(r.Repo, s)}
 }
 
-// Fact is one line of a table.
-type Fact struct {
+// fact is one line of a table.
+type fact struct {
 	Name, Value string // the value is for [markdown.Parts]
 }
 

@@ -15,8 +15,9 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// ApplyPartOf is what a page says of an apply run; nil for other kinds.
-func ApplyPartOf(run workflow.Run, l model.Links) *ApplyPart {
+// ApplyPartOf is what a page says of an apply run; nil for other kinds. The plan is the one that
+// it applies, nil where that is not known any more.
+func ApplyPartOf(run workflow.Run, plan *workflow.Plan, l model.Links) *ApplyPart {
 	if run.Kind != workflow.RunApply || run.Apply == nil {
 		return nil
 	}
@@ -31,33 +32,33 @@ func ApplyPartOf(run workflow.Run, l model.Links) *ApplyPart {
 	if o.PlanRun != "" {
 		p.PlanURL = model.RunPath(o.PlanRun)
 	}
-	if a, ok := model.AlarmOf(model.Row{Record: workflow.ProjectRecord{Project: run.Project, Apply: &run},
-		State: stateOfApply(run)}, l); ok {
+	rec := recordOfApply(run)
+	if a, ok := model.AlarmOf(model.Row{Record: rec, Plan: plan, State: rec.State()}, l); ok {
 		p.Alarm = &a
 	}
 	if a := o.Authorised; a != nil {
 		p.Facts = factsOf(*a)
 	}
 	if o.Resolved != "" {
-		p.Facts = append(p.Facts, Fact{"Resolved", "as " + o.Resolved + " by " + phrase.CodeSpan(o.ResolvedBy.Login)})
+		p.Facts = append(p.Facts, fact{"Resolved", "as " + o.Resolved + " by " + phrase.CodeSpan(o.ResolvedBy.Login)})
 	}
 	return p
 }
 
-// stateOfApply is the state into which an apply, by itself, puts its project.
-func stateOfApply(run workflow.Run) workflow.ProjectState {
+// recordOfApply is a project as an apply, by itself, leaves it: with the plan that it applied.
+func recordOfApply(run workflow.Run) workflow.ProjectRecord {
 	return workflow.ProjectRecord{Project: run.Project, Apply: &run,
 		Run: &workflow.Run{ID: run.Apply.PlanRun, Head: run.Head, State: workflow.RunFinished,
-			Outcome: workflow.OutcomeSucceeded}}.State()
+			Outcome: workflow.OutcomeSucceeded}}
 }
 
-func factsOf(a workflow.Authorisation) []Fact {
+func factsOf(a workflow.Authorisation) []fact {
 	approved := make([]string, 0, len(a.Approvals))
 	for _, p := range a.Approvals {
 		approved = append(approved, fmt.Sprintf("%s%s, %s", phrase.CodeSpan(p.User.Login),
 			phrase.OneMany(p.ReviewID != 0, " in a review", ""), phrase.Clock(p.At)))
 	}
-	facts := []Fact{
+	facts := []fact{
 		{"Authorised", phrase.Clock(a.At)},
 		{"By", phrase.CodeSpan(a.Actor.Login)},
 		{"Approved by", strings.Join(approved, "; ")},
@@ -69,7 +70,7 @@ func factsOf(a workflow.Authorisation) []Fact {
 		{"State before", stateWord(a.State)},
 		{"Lock", fmt.Sprintf("epoch %d", a.LockEpoch)},
 	}
-	return slices.DeleteFunc(facts, func(f Fact) bool { return strings.Trim(f.Value, "` ") == "" })
+	return slices.DeleteFunc(facts, func(f fact) bool { return strings.Trim(f.Value, "` ") == "" })
 }
 
 func stateWord(v workflow.StateVersion) string {

@@ -8,6 +8,7 @@ import (
 	nethtml "golang.org/x/net/html"
 
 	"github.com/cardea-iac/cardea/templates/web"
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // hostileLogs each try to leave the log: the text after "said" has to be read on the page.
@@ -60,5 +61,42 @@ func TestLogHTML(t *testing.T) {
 	}
 	if got, want := string(web.LogHTML([]byte("\x1b[1m\x1b[31mError:\x1b[0m no"))), `<span class="term-fg31 term-fg1">Error:</span> no`; got != want {
 		t.Errorf("colours: %s, want %s", got, want)
+	}
+}
+
+// TestLineText: what changes has Terraform's mark on a page, not the one by which GitHub colours it.
+func TestLineText(t *testing.T) {
+	c := workflow.Change{Address: "x.y", Action: workflow.ActionUpdate, Attributes: []workflow.Attribute{
+		{Path: "a", Mark: workflow.MarkChange, Before: `"1"`, After: `"2"`}, {Path: "m", Mark: workflow.MarkChange, Before: "a\nb", After: "a\nc", Multiline: true}}}
+	shown, _ := web.ShowChanges([]workflow.Change{c}, web.Spot{}, web.PageBudget)
+	var b strings.Builder
+	if err := web.WriteRun(&b, web.RunPage{Plan: &workflow.Plan{}, Changes: shown}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"~   a = &#34;1&#34; -&gt; &#34;2&#34;\n", "~   m = ", "-     b\n", "&#43;     c\n"} {
+		if !strings.Contains(b.String(), `">`+want) {
+			t.Errorf("no line begins with %q", want)
+		}
+	}
+	if strings.Contains(b.String(), `">! `) {
+		t.Error("a line has GitHub's mark")
+	}
+}
+
+// TestFold: of many changes on a page only those that take away what exists are open.
+func TestFold(t *testing.T) {
+	actions := []workflow.Action{workflow.ActionCreate, workflow.ActionUpdate, workflow.ActionDelete, workflow.ActionReplace}
+	for n, want := range map[int][]bool{3: {true, true, true}, 4: {false, false, true, true}} {
+		var groups []web.ShownGroup
+		for _, a := range actions[:n] {
+			shown, _ := web.ShowChanges([]workflow.Change{{Address: "x.y", Action: a, Attributes: []workflow.Attribute{{Path: "a"}}}}, web.Spot{}, web.PageBudget)
+			groups = append(groups, web.ShownGroup{Shown: shown})
+		}
+		web.Fold(groups)
+		for i, g := range groups {
+			if g.Shown[0].Open != want[i] {
+				t.Errorf("of %d changes one to %s is open: %v", n, actions[i], g.Shown[0].Open)
+			}
+		}
 	}
 }
