@@ -72,7 +72,7 @@ func (v *Version) UnmarshalJSON(data []byte) error {
 	}
 	var s string
 	if err := json.Unmarshal(data, &s); err != nil {
-		return fmt.Errorf("a state's version is a number or a text, not %s", data)
+		return fmt.Errorf("a state's version is a number or a string, not %s", data)
 	}
 	*v = Version(s)
 	return nil

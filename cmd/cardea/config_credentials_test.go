@@ -107,7 +107,7 @@ func TestCredentialFaults(t *testing.T) {
 		{"home itself", `{pass_home: ["."]}`, "cardea.yml:2:19: `credentials.a.pass_home[0]`: \".\" must be a clean path below the home directory"},
 		{"home above", `{pass_home: [../x]}`, "must be a clean path below the home directory"},
 		{"no program", `{exec: []}`, "cardea.yml:2:13: `credentials.a.exec` must be a program and its arguments: [vault, read, ...]"},
-		{"a shell's line", `{exec: "vault read"}`, "`credentials.a.exec` must be a list, not a text\ncardea.yml: 1 error\n"},
+		{"a shell's line", `{exec: "vault read"}`, "`credentials.a.exec` must be a list, not a string\ncardea.yml: 1 error\n"},
 		{"a timeout of nothing", `{env: {A: b}, exec_timeout: 3s}`, "`credentials.a.exec_timeout` only applies to `exec`, which is not set"},
 		{"nothing", `{}`, "`credentials.a` needs at least one of env, env_from_file, pass_env, exec, files and pass_home"},
 		// What is not there.

@@ -57,7 +57,7 @@ func TestConfigurationPage(t *testing.T) {
 		names = append(names, key)
 	}
 	_, faults := parseConfig("cardea.yml", []byte("credentials: {a: {zzzzzzzz: 1}}"), nil)
-	known := regexp.MustCompile("unknown key `credentials.a.zzzzzzzz`; known are (.*)").FindStringSubmatch(lines(faults))
+	known := regexp.MustCompile("unknown key `credentials.a.zzzzzzzz`; known ones are (.*)").FindStringSubmatch(lines(faults))
 	if len(known) != 2 {
 		t.Fatalf("got %s, want the keys of an entry of credentials", lines(faults))
 	}
@@ -85,7 +85,7 @@ func TestConfigurationPage(t *testing.T) {
 func keysWithin(key string) []string {
 	text := "repos: [{match: \"*/*\", " + key + ": {zzzzzzzz: 1}}]"
 	_, faults := parseConfig("cardea.yml", []byte(text), nil)
-	known := regexp.MustCompile("unknown key `repos\\[0\\]\\." + key + "\\.zzzzzzzz`; known are (.*)")
+	known := regexp.MustCompile("unknown key `repos\\[0\\]\\." + key + "\\.zzzzzzzz`; known ones are (.*)")
 	if m := known.FindStringSubmatch(lines(faults)); m != nil {
 		return strings.Split(m[1], ", ")
 	}

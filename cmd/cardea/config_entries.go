@@ -56,7 +56,7 @@ func idleEntries(cfg config.Repo, projects []workflow.Project) (notes []string) 
 	for _, e := range cfg.Projects {
 		if e.Glob && !done[e.Item] {
 			done[e.Item] = true
-			notes = append(notes, fmt.Sprintf("note: `%s` in line %d makes no project: no directory matches, or all that do have another entry",
+			notes = append(notes, fmt.Sprintf("note: `%s` on line %d makes no project: no directory matches, or all that do have another entry",
 				e.Dir, e.Position.Line))
 		}
 	}

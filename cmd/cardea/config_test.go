@@ -273,7 +273,7 @@ credentials:
 repos: [{match: "acme/*", `
 	for _, tt := range []struct{ rule, faults string }{
 		{`modules: {repos: [acme, "acme/x/y", "acme/[", 7, {}], ssh: [], key: x}`, "owner/name, like \"acme/*\", not \"acme\"" +
-			"|owner/name, like \"acme/*\", not \"acme/x/y\"|`repos[0].modules.repos[2]` |`repos[0].modules.repos[3]`|`repos[0].modules.repos[4]`|`repos[0].modules.ssh` must be|unknown key `repos[0].modules.key`; known are repos, ssh"},
+			"|owner/name, like \"acme/*\", not \"acme/x/y\"|`repos[0].modules.repos[2]` |`repos[0].modules.repos[3]`|`repos[0].modules.repos[4]`|`repos[0].modules.ssh` must be|unknown key `repos[0].modules.key`; known ones are repos, ssh"},
 		{"modules: [\"acme/*\"]", "`repos[0].modules` must be {repos: [\"acme/*\"]}, {ssh: CREDENTIAL}, or both"},
 		{"modules: {ssh: more}", "`repos[0].modules.ssh` names `more`: AWS_PROFILE is not a git or ssh variable, and only those are used"},
 		{"modules: {ssh: kees}", "`repos[0].modules.ssh` names `kees`, which is not in `credentials`: did you mean `keys`?"},
@@ -384,10 +384,10 @@ func TestConfigNoFalseFaults(t *testing.T) {
 	rest := strings.Join([]string{"listen: 127.0.0.1:0", "github:", "  app_id: 7", "  private_key: " + strconv.Quote(pkcs1),
 		"  webhook_secrets: [" + testSecret + "]"}, "\n") + "\n"
 	for _, tt := range []struct{ name, text, want string }{
-		{"a tab", "listen: 127.0.0.1:0\n\tgithub: {}\n", "cardea.yml:2:1: not valid YAML: there is a tab, and YAML is indented with spaces"},
+		{"a tab", "listen: 127.0.0.1:0\n\tgithub: {}\n", "cardea.yml:2:1: not valid YAML: there is a tab, but YAML is indented with spaces"},
 		{"an open bracket", "github: {app_id: 7\n", "cardea.yml:1:"},
 		{"an open quote", "listen: \"x\n", "cardea.yml:1:"},
-		{"a text", "hello\n", "cardea.yml:1:1: "},
+		{"a string", "hello\n", "cardea.yml:1:1: "},
 		{"a list", "- listen\n", "cardea.yml:1:"},
 		{"no UTF-8", "listen: \xff\n", "cardea.yml:1:1: the file is not UTF-8"},
 		{"a section that is a text", "listen: 127.0.0.1:0\ngithub: acme\n", "cardea.yml:2:"},
@@ -527,12 +527,12 @@ func TestCheckConfig(t *testing.T) {
 		{name: "a file of nearly that name", file: ".cardea.yml", discover: discover, exit: 1, text: "projects: [{dir: a, environment: prd, var_files: [\"/vars/{environment}.tfvars\"]}]\n",
 			want: ".cardea.yml:1:12: variable file `vars/prd.tfvars` of project `a` is not in the repository: did you mean `vars/prod.tfvars`?\n.cardea.yml: 1 error\n"},
 		{name: "entries of nothing", file: ".cardea.yml", discover: discover, text: "projects:\n- {dir: a}\n- {dir: \"[a]\"}\n- dir: \"live/*\"\n  environments: {dev: {}, prod: {}}\n",
-			want: ".cardea.yml: OK\n2 projects\nnote: `[a]` in line 3 makes no project: no directory matches, or all that do have another entry\n" +
-				"note: `live/*` in line 5 makes no project: no directory matches, or all that do have another entry\n"},
+			want: ".cardea.yml: OK\n2 projects\nnote: `[a]` on line 3 makes no project: no directory matches, or all that do have another entry\n" +
+				"note: `live/*` on line 5 makes no project: no directory matches, or all that do have another entry\n"},
 		{name: "a label that is missing", file: ".cardea.yml", discover: discover, text: "projects: [{dir: \"*\", var_files: [\"{environment}.tfvars\"]}]\n",
 			want: ".cardea.yml: OK\n2 projects\n" +
-				"a: directory a, var_files a/{environment}.tfvars, refused: Its entry in `.cardea.yml` cannot be used: `var_files` has `{environment}`, and the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory.\n" +
-				"c: directory c, var_files c/{environment}.tfvars, refused: Its entry in `.cardea.yml` cannot be used: `var_files` has `{environment}`, and the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory.\n"},
+				"a: directory a, var_files a/{environment}.tfvars, refused: Its entry in `.cardea.yml` cannot be used: `var_files` has `{environment}`, but the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory.\n" +
+				"c: directory c, var_files c/{environment}.tfvars, refused: Its entry in `.cardea.yml` cannot be used: `var_files` has `{environment}`, but the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory.\n"},
 		{name: "what changes", file: ".cardea.yml", text: "projects: [{dir: a, version: 1.11.4, environment: dev}]\n", base: "projects: [{dir: a, environment: prod}]\n", discover: discover,
 			want: ".cardea.yml: OK\n~ a: environment, version\n+ c: new project\n- b: no longer a project\nThis change labels `a` as environment `dev`. Until this is merged, the environment is `prod`, and the rules of both apply.\n"},
 		{name: "a server's", file: "cardea.yml", text: "limits: {settle: 1s}\ngithub: {webhook_secrets: [" + testSecret + "x]}\n",

@@ -103,8 +103,8 @@ func (r *entryReader) each(left *int) (list []ProjectEntry) {
 		}
 		one.e.Settings = r.kind.Settings(one.settings)
 		if *left -= one.e.bytes(); *left < 0 {
-			y.faults.Add(k.at, "the entries of the file say more than %d MB once each environment has their defaults: "+
-				"give the defaults fewer words", maxEntryBytes>>20)
+			y.faults.Add(k.at, "the entries take more than %d MB once each environment has its defaults: "+
+				"shorten the defaults", maxEntryBytes>>20)
 			return nil
 		}
 		list = append(list, one.e)

@@ -145,7 +145,7 @@ func TestPlaceholders(t *testing.T) {
 	}, {
 		name: "a label that is missing", text: pattern + "projects: [{dir: \"**\", var_files: [\"/{environment}.tfvars\"]}]", dirs: []string{"live/dev/net", "tools"},
 		want: []string{`live/dev/net: live/dev/net default env=dev component=net {"var_files":["../../../dev.tfvars"]}`,
-			"tools: tools default env= component= {\"var_files\":[\"/{environment}.tfvars\"]} fault: `var_files` has `{environment}`, and the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory"},
+			"tools: tools default env= component= {\"var_files\":[\"/{environment}.tfvars\"]} fault: `var_files` has `{environment}`, but the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory"},
 	}, {
 		name: "a directory that would take files out", text: "projects: [{dir: \"*\", watch: [\"{dir}/*\"]}]", dirs: []string{"!a"},
 		want: []string{"!a: !a default env= component= watch=!a/* fault: `watch` becomes \"!a/*\", which takes files out"},

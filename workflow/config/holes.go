@@ -96,7 +96,7 @@ func faultOfHoles(s string, kind workflow.Kind, known []string, glob bool) strin
 func variantHoleFault(s string, kind workflow.Kind) string {
 	for _, h := range first(holesIn(s, false)) {
 		if slices.Contains(holes(kind), h.name) && !slices.Contains(variantHoles(), h.name) {
-			return fmt.Sprintf("%q has the placeholder `{%s}`, which depends on this very key; possible are %s",
+			return fmt.Sprintf("%q has the placeholder `{%s}`, which depends on this key itself; possible ones are %s",
 				s, h.name, inBraces(variantHoles()))
 		}
 	}
@@ -107,7 +107,7 @@ func variantHoleFault(s string, kind workflow.Kind) string {
 func dirHoleFault(s string, kind workflow.Kind) string {
 	for _, h := range first(holesIn(s, true)) {
 		if slices.Contains(holes(kind), h.name) {
-			return fmt.Sprintf("%q has the placeholder `{%s}`, and a directory cannot have one: write `*` for a part of the path, "+
+			return fmt.Sprintf("%q has the placeholder `{%s}`, but a directory cannot have one: write `*` for a part of the path, "+
 				"and let `autodiscover.pattern` read labels from it", s, h.name)
 		}
 	}
@@ -126,7 +126,7 @@ func meantHole(name string, kind workflow.Kind, known []string) string {
 		near = other
 	}
 	if near == "" {
-		return "; known are " + inBraces(known)
+		return "; known ones are " + inBraces(known)
 	}
 	return ": did you mean `{" + near + "}`?"
 }
@@ -228,7 +228,7 @@ func (f *filling) text(key, s string, isGlob bool) string {
 	for _, h := range list {
 		word := f.words[h.name]
 		if word == "" {
-			f.fault(key, fmt.Sprintf("has `{%s}`, and the project has no %s: give it one, "+
+			f.fault(key, fmt.Sprintf("has `{%s}`, but the project has no %s: give it one, "+
 				"or let `autodiscover.pattern` read it from the directory", h.name, h.name))
 			return s
 		}
@@ -238,7 +238,7 @@ func (f *filling) text(key, s string, isGlob bool) string {
 		b.WriteString(s[from:h.start])
 		b.WriteString(word)
 		if from = h.end; b.Len() > maxPlacedText {
-			f.fault(key, fmt.Sprintf("becomes longer than %d bytes with what its placeholders stand for", maxPlacedText))
+			f.fault(key, fmt.Sprintf("is longer than %d bytes once its placeholders are filled in", maxPlacedText))
 			return s
 		}
 	}
@@ -250,7 +250,7 @@ func (f *filling) text(key, s string, isGlob bool) string {
 // spend counts what is made of a key's texts.
 func (f *filling) spend(key string, bytes int) {
 	if f.placer.left -= bytes; f.placer.left < 0 {
-		f.fault(key, fmt.Sprintf("is too much: the entries say more than %d MB once their paths and placeholders are written out",
+		f.fault(key, fmt.Sprintf("is too much: the entries take more than %d MB once their paths and placeholders are filled in",
 			maxPlacedBytes>>20))
 	}
 }
@@ -332,7 +332,7 @@ func (f *filling) watch(s string) string {
 			why = leavesFault(name)
 		}
 		if strings.HasPrefix(text, "!") != strings.HasPrefix(s, "!") {
-			why = fmt.Sprintf("becomes %q, which takes files out", text)
+			why = fmt.Sprintf("becomes %q, which excludes files", text)
 		}
 		f.fault("watch", why)
 	}

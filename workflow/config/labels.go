@@ -22,11 +22,11 @@ func checkPattern(s string) string {
 			}
 			seen[segment] = true
 		case strings.ContainsAny(segment, "{}"):
-			return fmt.Sprintf("%q has the part %q: whole parts {environment}, {component}, * and ** are known", s, segment)
+			return fmt.Sprintf("%q has the part %q: a part with braces must be exactly {environment} or {component}", s, segment)
 		case segment == "" || segment == "." || segment == "..":
 			return fmt.Sprintf("%q is not a plain path", s)
 		case strings.Contains(segment, "**") && segment != "**", strings.Count(segment, "*") > 8:
-			return fmt.Sprintf("%q has the part %q: ** stands alone", s, segment)
+			return fmt.Sprintf("%q has the part %q: ** must be a part of its own", s, segment)
 		}
 	}
 	if len(seen) == 0 {

@@ -43,7 +43,7 @@ func (f *Faults) List() []workflow.Diagnostic {
 	if len(list) > maxFaults {
 		rest := len(list) - maxFaults
 		list = append(list[:maxFaults:maxFaults], workflow.Diagnostic{Severity: workflow.SeverityError,
-			Summary: fmt.Sprintf("%d more faults", rest), Position: workflow.Position{File: list[0].Position.File}})
+			Summary: fmt.Sprintf("%d more errors", rest), Position: workflow.Position{File: list[0].Position.File}})
 	}
 	return list
 }
@@ -69,7 +69,7 @@ type yamlKind string
 
 const (
 	yamlNull  yamlKind = "nothing"
-	yamlText  yamlKind = "a text"
+	yamlText  yamlKind = "a string"
 	yamlInt   yamlKind = "a whole number"
 	yamlFloat yamlKind = "a number"
 	yamlBool  yamlKind = "true or false"
@@ -108,7 +108,7 @@ type Keys map[string]func(*Value)
 func Parse(file string, data []byte, faults *Faults) *Value {
 	at := workflow.Position{File: file, Line: 1, Column: 1}
 	if len(data) > MaxBytes {
-		faults.Add(at, "the file has %d bytes, more than the %d that are read", len(data), MaxBytes)
+		faults.Add(at, "the file has %d bytes; the limit is %d", len(data), MaxBytes)
 		return nil
 	}
 	if !utf8.Valid(data) {
@@ -133,7 +133,7 @@ func Parse(file string, data []byte, faults *Faults) *Value {
 			continue
 		}
 		if root != nil {
-			faults.Add(positionOf(file, startToken(doc.Body)), "a second document starts here; one is read")
+			faults.Add(positionOf(file, startToken(doc.Body)), "a second document starts here; only one is allowed")
 			break
 		}
 		root = r.value(doc.Body, "", 0)
@@ -151,7 +151,7 @@ func syntaxFault(file string, err error) (workflow.Position, string, string) {
 	if errors.As(err, &syntax) {
 		words := syntax.Message
 		if strings.Contains(words, "found character '\t'") {
-			words = "there is a tab, and YAML is indented with spaces"
+			words = "there is a tab, but YAML is indented with spaces"
 		}
 		return positionOf(file, syntax.Token), "not valid YAML: %s", words
 	}
@@ -257,7 +257,7 @@ func (r *yamlReader) value(n ast.Node, path string, depth int) *Value {
 	y := &Value{kind: yamlOther, at: positionOf(r.file, startToken(n)), path: path, faults: r.faults}
 	if r.nodes++; r.nodes > maxYAMLNodes || depth > maxYAMLDepth {
 		if !r.full {
-			r.faults.Add(y.at, "the file holds more than %d values, or nests deeper than %d levels, once its aliases are expanded",
+			r.faults.Add(y.at, "the file has more than %d values or is nested deeper than %d levels once its aliases are expanded",
 				maxYAMLNodes, maxYAMLDepth)
 		}
 		r.full = true
@@ -289,9 +289,9 @@ func (r *yamlReader) value(n ast.Node, path string, depth int) *Value {
 	case *ast.AliasNode:
 		return r.alias(y, n, depth)
 	case *ast.TagNode:
-		r.faults.Add(y.at, "tags (%s) are not understood here", n.GetToken().Value)
+		r.faults.Add(y.at, "tags (%s) are not supported", n.GetToken().Value)
 	default:
-		r.faults.Add(y.at, "this kind of value (%s) is not understood here", n.Type())
+		r.faults.Add(y.at, "this kind of value (%s) is not supported", n.Type())
 	}
 	return y
 }
@@ -332,7 +332,7 @@ func (r *yamlReader) mapping(y *Value, values []*ast.MappingValueNode, depth int
 		}
 		name, at := r.keyName(v.Key), positionOf(r.file, v.Key.GetToken())
 		if first, twice := seen[name]; twice {
-			r.faults.Add(at, "`%s` is written twice; the first is in line %d", joinPath(y.path, name), first.Line)
+			r.faults.Add(at, "`%s` is given twice; the first is on line %d", joinPath(y.path, name), first.Line)
 			continue
 		}
 		seen[name] = at

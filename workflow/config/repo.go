@@ -93,7 +93,7 @@ func checkGlobs(cfg Repo, faults *Faults) {
 	}
 	if n > maxGlobs {
 		faults.Add(workflow.Position{File: cfg.File, Line: 1, Column: 1},
-			"the file has %d globs, and %d are allowed: one glob over more names often says the same as many", n, maxGlobs)
+			"the file has %d globs; the limit is %d: one broader glob can often replace many", n, maxGlobs)
 	}
 }
 
@@ -221,7 +221,7 @@ func ProjectDirFault(dir string) string {
 		}
 	}
 	if clean := path.Clean(dir); clean != dir {
-		return fmt.Sprintf("%q is not written plainly: write %q", dir, clean)
+		return fmt.Sprintf("%q is not in its simplest form: write %q", dir, clean)
 	}
 	return ""
 }
@@ -231,7 +231,7 @@ func ProjectDirFault(dir string) string {
 // again what those before it name; before says that there are some.
 func DirGlobFault(s string, before bool) string {
 	if strings.HasPrefix(s, "!") && !before {
-		return fmt.Sprintf("%q takes nothing out: write it after what it is an exception to", s)
+		return fmt.Sprintf("%q excludes nothing: put it after the globs that it is an exception to", s)
 	}
 	s = strings.TrimPrefix(s, "!")
 	if why := workflow.PathGlobFault(s); why != "" {
@@ -256,7 +256,7 @@ func watchFault(kind workflow.Kind, s string) string {
 		return why
 	}
 	if exclude && kind.ReadsUnasked(glob) {
-		return fmt.Sprintf("%q takes out files of configuration, and a change of these always counts: take the line away", s)
+		return fmt.Sprintf("%q excludes configuration files, but changes to those always count: remove it", s)
 	}
 	return holeFault(s, kind, true)
 }

@@ -90,17 +90,17 @@ func TestKindKeys(t *testing.T) {
 		{"{dir: a, shelf: floor}", "`projects[0].shelf` \"floor\" is no shelf"},
 		{`{dir: a, shelf: ""}`, "`projects[0].shelf` is empty"},
 		{"{dir: a, litres: 0}", "`projects[0].litres` is too little"},
-		{"{dir: a, litres: {x: 1}}", "`projects[0].litres` must be a text, not a mapping"},
+		{"{dir: a, litres: {x: 1}}", "`projects[0].litres` must be a string, not a mapping"},
 		{"{dir: a, lid: wood}", "`projects[0].lid` must be glass or steel, not \"wood\""},
-		{"{dir: a, label: 7}", "`projects[0].label` must be a text, not a whole number: write it in quotes"},
-		{"{dir: a, recipes: x}", "`projects[0].recipes` must be a list, not a text"},
+		{"{dir: a, label: 7}", "`projects[0].label` must be a string, not a whole number: put it in quotes"},
+		{"{dir: a, recipes: x}", "`projects[0].recipes` must be a list, not a string"},
 		{"{dir: a, recipes: [/x/../y]}", `a "default" "" {"recipes":["/y"]}`},
 		{"{dir: a, recipes: [//x]}", "`projects[0].recipes[0]` \"/x\" is absolute: paths are relative"},
 		{"{dir: a, recipes: [/]}", "`projects[0].recipes[0]` is empty"},
 		{"{dir: a, recipes: [/../x]}", "`projects[0].recipes[0]` \"/../x\" leaves the repository"},
-		{"{dir: a, backend_config: [x]}", "unknown key `projects[0].backend_config`; known are autoplan, component, depends_on, dir, environment, environments, label, lid, litres, name, recipes, shelf, watch, workflow, workspace"},
+		{"{dir: a, backend_config: [x]}", "unknown key `projects[0].backend_config`; known ones are autoplan, component, depends_on, dir, environment, environments, label, lid, litres, name, recipes, shelf, watch, workflow, workspace"},
 		{"{dir: a, shelf: top}\n- {dir: a, shelf: top}",
-			"directory `a` with shelf `top` is named twice; the first is in line 2. To plan it once for each, give every entry a `name` and a `recipes` of its own"},
+			"directory `a` with shelf `top` already has an entry on line 2. To plan it once for each, give every entry a `name` and a `recipes` of its own"},
 	} {
 		cfg, faults := ParseRepo("f", []byte("projects:\n- "+tt.text+"\n"), workflow.Kinds{pots})
 		var got []string
@@ -132,7 +132,7 @@ func TestKindWithoutKeys(t *testing.T) {
 		{workflow.Key{Name: "shelf", Title: "shelf"}, `{dir: a, shelf: ""}`, "`projects[0].shelf` is empty"},
 		{workflow.Key{}, "{dir: a}", "default"},
 		{workflow.Key{}, "{dir: a}\n- {dir: a}",
-			"directory `a` is named twice; the first is in line 2. To plan it once for each, give every entry a `name` of its own"},
+			"directory `a` already has an entry on line 2. To plan it once for each, give every entry a `name` of its own"},
 	} {
 		kinds := workflow.Kinds{{Name: "pots", VariantKey: tt.variant}}
 		cfg, faults := ParseRepo("f", []byte("projects:\n- "+tt.text+"\n"), kinds)
@@ -193,7 +193,7 @@ func TestFaultsAreCounted(t *testing.T) {
 	if got := len(faults); got != maxFaults+1 {
 		t.Fatalf("got %d faults, want %d", got, maxFaults+1)
 	}
-	if got, want := faults[maxFaults].Summary, "150 more faults"; got != want {
+	if got, want := faults[maxFaults].Summary, "150 more errors"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -257,7 +257,7 @@ func TestRepoConfigOfManyGlobs(t *testing.T) {
 		t.Errorf("got %v, want none", faults)
 	}
 	_, faults := ParseRepo(workflow.RepoConfigFile, []byte(file(maxGlobs+1)), kinds)
-	if len(faults) != 1 || !strings.Contains(faults[0].Summary, "5001 globs, and 5000 are allowed") {
+	if len(faults) != 1 || !strings.Contains(faults[0].Summary, "5001 globs; the limit is 5000") {
 		t.Errorf("got %v, want one fault that says how many", faults)
 	}
 }

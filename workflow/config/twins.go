@@ -33,7 +33,7 @@ func checkPlaces(cfg Repo, kinds workflow.Kinds, faults *Faults) {
 		}
 		if name := t.made.Name; name != "" && t.named() {
 			if first, twice := names[name]; twice {
-				faults.Add(e.Position, "the name `%s` is given twice; the first is in line %d", name, first.Line)
+				faults.Add(e.Position, "the name `%s` is used twice; the first is on line %d", name, first.Line)
 			} else {
 				names[name] = e.Position
 			}
@@ -43,7 +43,7 @@ func checkPlaces(cfg Repo, kinds workflow.Kinds, faults *Faults) {
 			key += "\x00" + e.Under
 		}
 		if same := twins[key]; len(same) > 0 && same[0].Dir != e.Dir {
-			faults.Add(e.Position, "directory `%s` looks the same as the one in line %d and is written with other Unicode characters",
+			faults.Add(e.Position, "directory `%s` looks the same as the one on line %d but is written with other Unicode characters",
 				e.Dir, same[0].Position.Line)
 			continue
 		}
@@ -66,7 +66,7 @@ func setApart(same []*twin, at int, kinds workflow.Kinds, faults *Faults) {
 	switch {
 	case len(same) == 1, t.named() && !t.Glob, t.Under != "" && t.Item == first.Item:
 	case t.Glob && at > 0:
-		faults.Add(t.Position, "%s is named twice; the first is in line %d", place, first.Position.Line)
+		faults.Add(t.Position, "%s already has an entry on line %d", place, first.Position.Line)
 	case at > 0:
 		words := "a `name`"
 		for _, key := range kind.Keys {
@@ -74,10 +74,10 @@ func setApart(same []*twin, at int, kinds workflow.Kinds, faults *Faults) {
 				words += " and a `" + key.Name + "`"
 			}
 		}
-		faults.Add(t.Position, "%s is named twice; the first is in line %d. "+
+		faults.Add(t.Position, "%s already has an entry on line %d. "+
 			"To plan it once for each, give every entry %s of its own", place, first.Position.Line, words)
 	case !t.Glob && same[1].named():
-		faults.Add(t.Position, "%s is named again in line %d: give this entry a `name` too, which tells the two apart",
+		faults.Add(t.Position, "%s has another entry on line %d: give this one a `name` too, to tell them apart",
 			place, same[1].Position.Line)
 	}
 }

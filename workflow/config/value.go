@@ -137,7 +137,7 @@ func (y *Value) Text() (string, bool) {
 		return y.text, true
 	}
 	if y.kind == yamlInt || y.kind == yamlFloat || y.kind == yamlBool {
-		y.Fault("`%s` must be a text, not %s: write it in quotes", y.path, y.kind)
+		y.Fault("`%s` must be a string, not %s: put it in quotes", y.path, y.kind)
 		return "", false
 	}
 	if !y.wants(yamlText) {
@@ -214,7 +214,7 @@ func (y *Value) Duration(into *time.Duration, least time.Duration) {
 	v, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		y.Fault("`%s` must be a span of time with its unit, like 90s, 30m or 1h30m", y.path)
+		y.Fault("`%s` must be a duration with a unit, like 90s, 30m or 1h30m", y.path)
 	case v < least:
 		y.Fault("`%s` must be at least %s", y.path, least)
 	default:
@@ -246,5 +246,5 @@ func didYouMean(name string, known Keys) string {
 		return ": did you mean `" + best + "`?"
 	}
 	sort.Strings(names)
-	return "; known are " + strings.Join(names, ", ")
+	return "; known ones are " + strings.Join(names, ", ")
 }

@@ -50,7 +50,7 @@ func Workflows(y *Value, setFault func(name string) string, program func(y *Valu
 	return all
 }
 
-const laterHealth = "comes with a later version of Cardea, which looks after an apply whether what it made is healthy; until then `after_apply` is the last point"
+const laterHealth = "is not available yet: a later version of Cardea will check what an apply made; for now the last point is `after_apply`"
 
 // readStep reads one step of a workflow; run is where its words stand.
 func readStep(y *Value, setFault func(name string) string) (s workflow.Step, run *Value) {
@@ -85,7 +85,7 @@ func readStep(y *Value, setFault func(name string) string) (s workflow.Step, run
 		"set": func(y *Value) {
 			if y.String(&s.Set); s.Set != "" {
 				if why := setFault(s.Set); why != "" {
-					y.Fault("`%s`: a step may set what a credential may give: %s", y.Path(), why)
+					y.Fault("`%s`: a step may only set what a credential may give: %s", y.Path(), why)
 				}
 			}
 		},

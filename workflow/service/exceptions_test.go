@@ -21,7 +21,7 @@ func TestExceptions(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"autodiscover: {ignore: [\"a/**\", \"!a/b\"]}":     "",
-		"autodiscover: {ignore: [\"!a/b\", \"a/**\"]}":     "takes nothing out: write it after what it is an exception to",
+		"autodiscover: {ignore: [\"!a/b\", \"a/**\"]}":     "excludes nothing: put it after the globs that it is an exception to",
 		"autodiscover: {ignore: [\"a/**\", \"!\"]}":        "is empty",
 		"autodiscover: {ignore: [\"a/**\", \"!!a\"]}":      "begins with !",
 		"projects: [{dir: a, watch: [\"!**/README.md\"]}]": "",
