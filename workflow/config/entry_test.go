@@ -148,7 +148,7 @@ func TestPlaceholders(t *testing.T) {
 			"tools: tools default env= component= {\"var_files\":[\"/{environment}.tfvars\"]} fault: `var_files` has `{environment}`, but the project has no environment: give it one, or let `autodiscover.pattern` read it from the directory"},
 	}, {
 		name: "a directory that would take files out", text: "projects: [{dir: \"*\", watch: [\"{dir}/*\"]}]", dirs: []string{"!a"},
-		want: []string{"!a: !a default env= component= watch=!a/* fault: `watch` becomes \"!a/*\", which takes files out"},
+		want: []string{"!a: !a default env= component= watch=!a/* fault: `watch` becomes \"!a/*\", which excludes files"},
 	}, {
 		name: "a directory that no workspace is called", text: "projects: [{dir: \"*\", terraform_workspace: \"{dir}\"}]", dirs: []string{"a b"},
 		want: []string{"a b/a b: a b a b env= component= fault: `terraform_workspace` \"a b\" has the character ' ', which Terraform workspace names cannot have"},

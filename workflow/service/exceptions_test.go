@@ -26,7 +26,7 @@ func TestExceptions(t *testing.T) {
 		"autodiscover: {ignore: [\"a/**\", \"!!a\"]}":      "begins with !",
 		"projects: [{dir: a, watch: [\"!**/README.md\"]}]": "",
 		"projects: [{dir: a, watch: [\"!!README.md\"]}]":   "begins with !",
-		"projects: [{dir: a, watch: [\"!**/*.tf\"]}]":      "takes out files of configuration, and a change of these always counts",
+		"projects: [{dir: a, watch: [\"!**/*.tf\"]}]":      "excludes configuration files, but changes to those always count",
 		"projects: [{dir: a, watch: [\"!../../x\"]}]":      "",
 		"projects: [{dir: \"!a/*\"}]":                      "begins with !",
 	} {
