@@ -76,6 +76,11 @@ func (p *planning) runInit() error {
 		if err := p.relock(locked); err != nil {
 			return err
 		}
+		if p.came != nil { // where they came from may want a token, and asks for it again
+			if err := p.came(); err != nil {
+				return err
+			}
+		}
 	}
 	return p.initFault(p.initWith("init", options...))
 }

@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -51,6 +53,7 @@ type order struct {
 	Options  Options
 	NotReady string             // what job.Ready answers, "" = go
 	Secret   string             // what fetching is given; "": nothing
+	Host     string             // whose token that is; "": registry.example
 	Rest     map[string]string  // what job.Whole exports; nil: the tree is whole
 	Expected *tfconfig.Expected // nil: what discovery says of the workspace
 }
@@ -104,7 +107,8 @@ func planProcess(in io.Reader, out io.Writer) error {
 	if o.Secret != "" {
 		job.FetchSecret = true
 		job.Fetch = func(do func() error) error {
-			return errors.Join(os.Setenv("TF_TOKEN_registry_example", o.Secret), do(), os.Unsetenv("TF_TOKEN_registry_example"))
+			name := "TF_TOKEN_" + strings.ReplaceAll(cmp.Or(o.Host, "registry.example"), ".", "_")
+			return errors.Join(os.Setenv(name, o.Secret), do(), os.Unsetenv(name))
 		}
 	}
 	if o.Rest != nil {

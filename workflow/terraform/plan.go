@@ -84,6 +84,7 @@ type planning struct {
 	made, gone  []string
 	fetched     workflow.Fetched // by init
 	hasFetched  bool             // all that needs secrets
+	came        func() error     // keeps the providers that an init has fetched; nil where it fetches none
 	unlocked    []string         // the providers among it that no committed lock file holds
 }
 

@@ -104,6 +104,8 @@ func (p *planning) lockedProviders() map[string]tfconfig.LockedProvider {
 // and no code of a provider has run.
 func (p *planning) fetch(mirror string, missing []string) error {
 	sources := p.server.Sources
+	p.came = func() error { return errors.Join(p.publish(mirror), p.writeCLIConfig(mirrorOnly(mirror))) }
+	defer func() { p.came = nil }()
 	if err := p.writeCLIConfig(cliConfig(mirrorBlock(mirror) + "\n  " + sources.methods())); err != nil {
 		return err
 	}

@@ -34,16 +34,25 @@ func packed(t *testing.T) []byte {
 	return out.Bytes()
 }
 
+// asking is what a mirror is asked: how often, and with which token it has to be ("": none).
+type asking struct {
+	atomic.Int32
+	wants atomic.Value
+}
+
 // networkMirror speaks the provider network mirror protocol on loopback, with a certificate that
 // only certificates, a file, vouches for. asked counts the requests.
-func networkMirror(t *testing.T) (address, certificates string, asked *atomic.Int32) {
+func networkMirror(t *testing.T) (address, certificates string, asked *asking) {
 	t.Helper()
 	archive := packed(t)
-	asked = &atomic.Int32{}
+	asked = &asking{}
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		w.Header().Set("Content-Type", "application/json")
+		wants, _ := asked.wants.Load().(string)
 		switch dir, name := path.Split(r.URL.Path); {
+		case wants != "" && name != "time.zip" && r.Header.Get("Authorization") != "Bearer "+wants:
+			http.Error(w, "no", http.StatusUnauthorized)
 		case dir != "/mirror/"+path.Dir(timePackage)+"/":
 			http.NotFound(w, r)
 		case name == "index.json":
@@ -95,6 +104,24 @@ func TestNetworkMirror(t *testing.T) {
 	left, err := fs.Glob(os.DirFS(w.order.Files.Tmp), "*")
 	if err != nil || len(left) > 0 {
 		t.Errorf("left in the run's directory: %v %v", left, err)
+	}
+}
+
+// TestNetworkMirrorToken: a mirror's token is for the init that fetches, and the one that knows the backend asks it nothing.
+func TestNetworkMirrorToken(t *testing.T) {
+	t.Parallel()
+	address, certificates, asked := networkMirror(t)
+	const token = "canary-of-the-mirror"
+	host := strings.TrimSuffix(strings.TrimPrefix(address, "https://"), "/mirror/")
+	w := timeWorlds(t, 1)[0]
+	w.order.Tools.Sources = Sources{NetworkMirror: address, CAFile: certificates}
+	w.order.Secret, w.order.Host = token, host
+	asked.wants.Store(token)
+	if a := w.plan(); a.Result.Outcome != workflow.OutcomeSucceeded {
+		t.Fatalf("got %q %q\n%s", a.Result.Outcome, a.Result.Reason, a.Log)
+	}
+	if d := cmp.Diff(map[string]bool{timePackage + "/" + platform(): true}, listPackages(w.order.Tools.Providers)); d != "" {
+		t.Errorf("our mirror (-want +got):\n%s", d)
 	}
 }
 
