@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -126,19 +127,50 @@ func encodings(value string) []string {
 	if len(value) < Least {
 		return nil
 	}
-	out := []string{value}
 	if len(value) > longSecret {
-		return out
+		return []string{value}
 	}
+	all, direct := written(value)
 	quoted := strconv.Quote(value)
-	out = append(out, jsonForm(value, true), jsonForm(value, false), quoted[1:len(quoted)-1],
-		strings.ReplaceAll(strings.ReplaceAll(jsonForm(value, false), "${", "$${"), "%{", "%%{"),
-		url.QueryEscape(value), url.PathEscape(value), lowerEscapes(url.QueryEscape(value)), url.User(value).String(),
-		base64.StdEncoding.EncodeToString([]byte(value)), base64.URLEncoding.EncodeToString([]byte(value))) // with what pads them
-	for shift := range 3 {
-		out = append(out, base64Form(base64.RawStdEncoding, value, shift), base64Form(base64.RawURLEncoding, value, shift))
+	out := append(all, quoted[1:len(quoted)-1])
+	for _, text := range all {
+		out = append(out, strings.ReplaceAll(strings.ReplaceAll(text, "${", "$${"), "%{", "%%{"))
+	}
+	for _, text := range all[:direct] {
+		out = append(out, url.QueryEscape(text), url.PathEscape(text), lowerEscapes(url.QueryEscape(text)), url.User(text).String(),
+			base64.StdEncoding.EncodeToString([]byte(text)), base64.URLEncoding.EncodeToString([]byte(text))) // with what pads them
+		for shift := range 3 {
+			out = append(out, base64Form(base64.RawStdEncoding, text, shift), base64Form(base64.RawURLEncoding, text, shift))
+		}
 	}
 	return out
+}
+
+// How deep JSON is looked through that is a text in JSON, and in which values: a policy in a plan's JSON is one in one.
+const (
+	jsonDepth  = 4
+	deepSecret = 1 << 10
+)
+
+// written are a value as it is and as a text in JSON, in such JSON as a text in JSON, and so on. The
+// first direct of them are those of the first level.
+func written(value string) (all []string, direct int) {
+	all = []string{value}
+	for depth, from := 0, 0; depth < jsonDepth && (depth == 0 || len(value) <= deepSecret); depth++ {
+		level := all[from:]
+		from = len(all)
+		for _, text := range level {
+			for _, html := range []bool{true, false} {
+				if next := jsonForm(text, html); !slices.Contains(all, next) {
+					all = append(all, next)
+				}
+			}
+		}
+		if depth == 0 {
+			direct = len(all)
+		}
+	}
+	return all, direct
 }
 
 func jsonForm(value string, html bool) string {

@@ -47,6 +47,8 @@ func TestRedact(t *testing.T) {
 		{"a beginning only", "hunter2-hunter hunter2-\n", "", []string{"hunter2-hunter2"}},
 		{"too short", "a cat\n", "", []string{"cat", ""}},
 		{"json", `{"v":"a\"b\\c\u003cd\n12"} and {"v":"a\"b\\c<d\n12"}` + "\n", `{"v":"***"} and {"v":"***"}` + "\n", []string{"a\"b\\c<d\n12"}},
+		{"json in json", jsonIn(3, "a\"b\\c&d") + jsonIn(4, "a\"b\\c&d") + `\\u0026` + "\n", strings.Replace(jsonIn(3, "aSECRETd")+jsonIn(4, "aSECRETd"), "aSECRETd", "***", 2) + `\\u0026` + "\n", []string{"a\"b\\c&d"}},
+		{"json in base64", base64.StdEncoding.EncodeToString([]byte(jsonIn(1, "secret&\"quoted"))) + "\n", "eyJ2Ijoi***QifQ==\n", []string{"secret&\"quoted"}},
 		{"hcl", `v = "$${secret} %%{x}"` + "\n", `v = "***"` + "\n", []string{"${secret} %{x}"}},
 		{"url", "https://h/?q=p%40ss%2Fw%26rd+1 p%40ss%2fw%26rd+1 p@ss%2Fw&rd%201\n", "https://h/?q=*** *** ***\n", []string{"p@ss/w&rd 1"}},
 		{"base64 of the value alone", "c2VzYW1lLW9wZW4=\n", "***\n", []string{"sesame-open"}},
@@ -88,6 +90,18 @@ func TestRedact(t *testing.T) {
 			}
 		})
 	}
+}
+
+// jsonIn is an object in JSON, as a text in another one, and so on.
+func jsonIn(depth int, value string) string {
+	for range depth {
+		data, err := json.Marshal(map[string]string{"v": value})
+		if err != nil {
+			panic(err) // texts always encode
+		}
+		value = string(data)
+	}
+	return value
 }
 
 // tokens are one of each kind that says by its beginning what it is, put together here so that
