@@ -27,8 +27,13 @@ func (w *Worker) adoptAll(ctx context.Context, before []os.DirEntry) {
 		}
 		log := w.Log.With("run", job.Run.ID, "epoch", job.Run.Epoch, "project", job.Run.Project.Name)
 		run, err := w.Service.Run(ctx, job.Run.ID)
+		if err != nil && !errors.Is(err, workflow.ErrNotFound) {
+			log.Error("reading the record of an earlier apply", "dir", e.Name(), "error", err)
+			continue
+		}
 		if err != nil || run.Epoch != job.Run.Epoch {
-			log.Error("an earlier apply is not on record as running", "dir", e.Name(), "error", err)
+			log.Error("an earlier apply is not on record as running", "dir", e.Name())
+			w.group.Go(func() { w.bury(ctx, adopted(job.Run, d), log) })
 			continue
 		}
 		if err := w.Service.Renew(ctx, run); err != nil && !errors.Is(err, workflow.ErrStale) {
@@ -94,6 +99,23 @@ func (w *Worker) adopt(ctx context.Context, p *Process, log *slog.Logger) {
 	case <-p.done:
 		w.conclude(p.run, p.Wait(), ending{}, log)
 	default: // it outlives us too
+	}
+}
+
+// bury waits for the end of an apply that is not on record, keeps its state if that could not be
+// stored, and removes its files: nobody else would.
+func (w *Worker) bury(ctx context.Context, p *Process, log *slog.Logger) {
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		return
+	}
+	kept, err := w.Artefacts.keepErrored(p.dir, p.run, w.Launcher.Engines.KindOf(p.run.Project), w.recipient())
+	if kept != "" {
+		log.Error("it left a state that could not be stored", "kept", kept)
+	}
+	if err = errors.Join(err, w.Launcher.clean(p.dir)); err != nil {
+		log.Error("removing the files of an apply that is not on record", "error", err)
 	}
 }
 

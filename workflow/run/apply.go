@@ -143,8 +143,8 @@ func (a Artefacts) keepErrored(d files, run workflow.Run, kind workflow.Kind, re
 	return kept, nil
 }
 
-// erroredState keeps the state that an apply could not store, and reports whether the
-// workspace may be removed.
+// erroredState keeps the state that an apply could not store, and reports whether all of the
+// run's files may be removed.
 func (r *runner) erroredState(res *workflow.Result) (clean bool) {
 	if !r.job.isApply() || !r.went {
 		return true
@@ -157,7 +157,7 @@ func (r *runner) erroredState(res *workflow.Result) (clean bool) {
 	}
 	res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityError,
 		Summary: "The state could not be stored, and could not be kept encrypted either",
-		Detail: fmt.Sprintf("It remains in the run's directory %s as %s: %s.",
+		Detail: fmt.Sprintf("It remains, not encrypted, in the run's directory %s as %s: %s. The run's other files were removed.",
 			filepath.Base(string(r.dir)), phrase.AndList(kind.Rescue), err)})
 	if res.ErroredState == "" {
 		res.ErroredState = filepath.Base(string(r.dir)) + "/work"

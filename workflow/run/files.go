@@ -55,7 +55,7 @@ func (d files) tmp() string {
 	return filepath.Join("/tmp", "cardea-"+filepath.Base(string(d))+"-"+hex.EncodeToString(sum[:4]))
 }
 
-// private are the directories and files that hold what a plan reads and makes: they go when the run ends.
+// private are the directories that hold what a run reads and makes: they go when it ends.
 func (d files) private() []string {
 	e := d.engine()
 	return []string{e.Workspace, e.Home, e.Tmp, e.Out, d.path("rest")}

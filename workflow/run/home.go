@@ -145,17 +145,22 @@ func (s Secrets) namesFile(value string) bool {
 	return value != ""
 }
 
-// tidyHomes removes what runs that died left of their homes, before any run of ours can need one.
-func (l *Launcher) tidyHomes(before []os.DirEntry, log *slog.Logger) {
+// tidyFirst removes what plans that died left of their files, before any run of ours can begin in
+// their place, and the names of homes that are gone. An apply's go before its end is reported.
+func (l *Launcher) tidyFirst(before []os.DirEntry, log *slog.Logger) {
 	warn := func(err error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			log.Warn("tidying the homes of runs", "error", err)
+			log.Warn("removing the files of an earlier run", "error", err)
 		}
 	}
 	for _, e := range before {
 		d := files(l.Runs).sub(e.Name())
+		var job Job
+		if err := readJSON(d.job(), &job); err != nil || job.isApply() {
+			continue
+		}
 		if held, err := lockHeld(d.lock()); err == nil && !held {
-			warn(removeAll(d.engine().Home))
+			warn(d.strip(nil))
 		}
 	}
 	entries, err := os.ReadDir(homes(l.Runs))

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // freeBytes is the space that we may still use on the disk of dir.
@@ -21,27 +23,38 @@ func freeBytes(dir string) (int64, error) {
 func (d files) sub(name string) files { return files(d.path(name)) }
 
 // tidy goes through the runs of earlier servers: it interrupts runners that are still there,
-// whose runs are made again, and removes what ended ones left. Their logs stay.
+// whose runs are made again, and removes what ended ones left, also of those. Their logs stay.
 func (l *Launcher) tidy(ctx context.Context, before []os.DirEntry, log *slog.Logger) {
+	var left []files
 	for _, e := range before {
-		if ctx.Err() != nil {
-			return
-		}
 		d := files(l.Runs).sub(e.Name())
 		var job Job
 		if err := readJSON(d.job(), &job); err != nil || job.isApply() {
 			continue // only its log is left, or it is not ours to end
 		}
+		left = append(left, d)
+		if held, err := lockHeld(d.lock()); err != nil || !held {
+			continue
+		}
+		log.Info("interrupting a runner from before the restart", "dir", e.Name())
+		if err := signalRunner(d, syscall.SIGUSR1); err != nil && !errors.Is(err, errNoRunner) {
+			log.Warn("interrupting a runner from before the restart", "dir", e.Name(), "error", err)
+		}
+	}
+	for _, d := range left {
 		held, err := lockHeld(d.lock())
-		switch {
-		case err == nil && held:
-			log.Info("interrupting a runner from before the restart", "dir", e.Name())
-			err = signalRunner(d, syscall.SIGUSR1)
-		case err == nil:
+		for ; err == nil && held; held, err = lockHeld(d.lock()) {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+		if err == nil {
 			err = l.clean(d)
 		}
-		if err != nil && !errors.Is(err, errNoRunner) {
-			log.Warn("tidying a run", "dir", e.Name(), "error", err)
+		if err != nil {
+			log.Warn("tidying a run", "dir", filepath.Base(string(d)), "error", err)
 		}
 	}
 }

@@ -357,13 +357,8 @@ func (r *runner) finish(res workflow.Result) error {
 		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning, Summary: "The log is incomplete.", Detail: err.Error()})
 	}
 	r.leaveHome()
-	for _, name := range r.dir.private() {
-		if name == r.dir.engine().Workspace && !clean {
-			continue
-		}
-		if err := removeAll(name); err != nil {
-			fmt.Fprintln(os.Stderr, "cardea runner: removing the run's files:", err)
-		}
+	if err := r.strip(clean); err != nil {
+		fmt.Fprintln(os.Stderr, "cardea runner: removing the run's files:", err)
 	}
 	r.scrub(&res)
 	res.Run, res.Epoch = r.job.Run.ID, r.job.Run.Epoch

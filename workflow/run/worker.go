@@ -80,7 +80,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the directory of runs: %w", err)
 	}
-	w.Launcher.tidyHomes(before, w.Log)
+	w.Launcher.tidyFirst(before, w.Log)
 	w.adoptAll(ctx, before)
 	w.group.Go(func() { w.Launcher.tidy(ctx, before, w.Log) })
 	w.group.Go(func() { w.dropArtefacts(ctx) })
@@ -181,6 +181,8 @@ func (w *Worker) conclude(run workflow.Run, res workflow.Result, end ending, log
 			log.Error("keeping a state that could not be stored", "error", err)
 		}
 	}
+	// Its files go first: once this is reported, another run of the project may begin.
+	_ = w.Launcher.strip(dir, run) // clean says what is left
 	log.Info("run ended", "outcome", string(res.Outcome), "put_back", end.putBack, "reason", end.why)
 	if err := w.report(run, res, end); errors.Is(err, workflow.ErrStale) {
 		log.Info("run had moved on", "error", err)
