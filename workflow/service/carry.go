@@ -14,12 +14,12 @@ import (
 func (a *act) takePlan(rec *workflow.PullRecord, run workflow.Run, plan workflow.Plan) error {
 	p := rec.Find(run.Project.Key())
 	p.Outdated, p.WaitsFor = nil, nil
-	rules, ok := a.s.rules(rec.Pull.Repo)
-	if !ok {
-		return nil
-	}
 	if err := a.carryApprovals(rec, p, run, plan); err != nil {
 		return err
+	}
+	rules, ok := a.s.rules(rec.Pull.Repo)
+	if !ok {
+		return nil // who may approve is not known now; what was approved is not what there is, all the same
 	}
 	if rules.ForProject(p.Project).LockOnPlan && !plan.NoChanges {
 		t := lockRequest{p.Project, run.Keeps(), rec.Pull.Author, workflow.LockPlan}
