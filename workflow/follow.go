@@ -42,10 +42,22 @@ func (rec *PullRecord) Follows(key ProjectKey) *Follow {
 
 // Followed is the apply of a project that waits for others, or did last.
 func (rec *PullRecord) Followed(key ProjectKey) *Follow {
-	if i := slices.IndexFunc(rec.Following, func(f Follow) bool { return f.Key == key }); i >= 0 {
-		return &rec.Following[i]
+	for i := range slices.Backward(rec.Following) {
+		if rec.Following[i].Key == key {
+			return &rec.Following[i]
+		}
 	}
 	return nil
+}
+
+// AskedAgain reports whether a project's apply was asked for once more since one of it did not
+// follow others any more.
+func (rec *PullRecord) AskedAgain(f Follow) bool {
+	if f.Ended.Empty() {
+		return false
+	}
+	last, p := rec.Followed(f.Key), rec.Find(f.Key)
+	return last != nil && last.Request != f.Request || p != nil && p.Apply != nil && p.Apply.Queued.After(f.Since)
 }
 
 // Waits names what an apply waits for: what it was asked to wait for, and what its project

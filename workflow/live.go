@@ -28,6 +28,12 @@ type LiveFacts struct {
 	Errors      []string        // sentences
 }
 
+// Knows reports whether a person's role could be read.
+func (f LiveFacts) Knows(who Actor) bool {
+	_, known := f.Roles[who.ID]
+	return known
+}
+
 // RequiredCheck is one check or status that the base branch requires.
 type RequiredCheck struct {
 	Name  string

@@ -113,6 +113,18 @@ func (r Request) ApprovesByReview() bool {
 	return r.Kind == RequestReview && r.Review != nil && r.Review.Approves()
 }
 
+// Plans reports whether plans of a pull are asked for, by somebody or by what happened to it: only
+// such a request says what is wrong with it when it fails.
+func (r Request) Plans() bool {
+	switch r.Kind {
+	case RequestPull, RequestBase:
+		return true
+	case RequestCommand:
+		return r.Command != nil && r.Command.Verb == VerbPlan
+	}
+	return false
+}
+
 // Spreads reports whether the request is about a repository, and not about one pull of
 // it: it is passed on to each open pull that has the branch as its base.
 func (r Request) Spreads() bool {

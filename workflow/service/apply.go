@@ -36,7 +36,7 @@ func (s *Service) applyCommand(ctx context.Context, c *command) error {
 }
 
 // lookAtBase compares plans with the base's present tip. If that takes long, the live facts
-// are read again, because only fresh facts may decide.
+// are read again, because only fresh facts may decide; what cannot be read then may pass.
 func (s *Service) lookAtBase(ctx context.Context, c *command, plans []workflow.Run) (basis, error) {
 	b := s.findBasis(ctx, *c.Record, c.Live.BaseTip, plans)
 	if ctx.Err() != nil {
@@ -44,6 +44,7 @@ func (s *Service) lookAtBase(ctx context.Context, c *command, plans []workflow.R
 	}
 	if s.live != nil && s.now().Sub(c.Live.Read) > gate.LiveMaxAge-2*time.Second {
 		c.Live = s.readLive(ctx, *c.Record, c.Actor())
+		b.passing = b.passing || len(c.Live.Errors) > 0
 	}
 	c.Live.Errors = append(slices.Clone(c.Live.Errors), b.errs...)
 	return b, nil

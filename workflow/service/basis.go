@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -17,6 +18,14 @@ type basis struct {
 	same   map[string]sameness // by plan run
 	faulty bool                // the base's present `.cardea.yml` is faulty
 	errs   []string            // what could not be found out, sentences
+	// passing: one of them may pass, so another try may find it out.
+	passing bool
+}
+
+// doubt notes what could not be found out.
+func (b *basis) doubt(said string, err error) {
+	b.errs = append(b.errs, said)
+	b.passing = b.passing || errors.Is(err, workflow.ErrPassing)
 }
 
 // sameness says whether a plan would be made from the same inputs and the same tree, and what
@@ -59,7 +68,7 @@ func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, tip st
 	switch {
 	case err != nil:
 		s.log.Warn("merging with the base of now", "pull", rec.Pull.Key().String(), "err", err)
-		b.errs = append(b.errs, "Whether the base moved in what is applied could not be found out: "+phrase.Sentence(err.Error()))
+		b.doubt("Whether the base moved in what is applied could not be found out: "+phrase.Sentence(err.Error()), err)
 		return b
 	case t != nil:
 		// A conflict, or a faulty configuration: nothing is the same, and which rules hold is not known.
@@ -74,7 +83,7 @@ func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, tip st
 			same.inputs, err = s.namedStand(ctx, r, f.Checkout.Planned.ID)
 		}
 		if err != nil {
-			b.errs = append(b.errs, fmt.Sprintf("What `%s` is made from could not be read: %s", r.Project.Name, phrase.Sentence(err.Error())))
+			b.doubt(fmt.Sprintf("What `%s` is made from could not be read: %s", r.Project.Name, phrase.Sentence(err.Error())), err)
 		}
 		b.same[r.ID] = same
 	}

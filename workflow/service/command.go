@@ -90,6 +90,9 @@ func (s *Service) execute(ctx context.Context, c *command, do func(*command) (*w
 			return err
 		}
 		c.act, c.Record, c.Decided = a, &rec, true
+		if req.Waiting != "" { // and its pull said so
+			rec.Waiting = ""
+		}
 		reply, err := do(c)
 		if err != nil {
 			return err

@@ -170,13 +170,13 @@ func (a *act) forgetReview(rec *workflow.PullRecord) {
 
 // endInTrouble ends a request because of a trouble. A trouble of the head (a conflict, a
 // faulty configuration) is the pull's, whoever asked. Any other never takes away existing
-// plans, and a command's refusal concerns its sender alone. A command gets a reply in any
-// case.
+// plans, and is the pull's only where plans were asked for; a command's refusal concerns its
+// sender alone. A command gets a reply in any case.
 func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
 	if req.Follow != "" { // nobody wrote it: what waited for its turn ends, and that is told
-		return a.finish(req, phrase.All(t.Sentences).String())
+		return a.finishAlone(req, phrase.All(t.Sentences).String())
 	}
-	if req.Command != nil {
+	if req.Kind == workflow.RequestCommand {
 		reply := workflow.Reply{Kind: workflow.ReplyRefused, Text: append([]phrase.Text{phrase.Say("%s.", t.Title)}, t.Sentences...)}
 		if err := a.answer(req, reply); err != nil {
 			return err
@@ -184,6 +184,12 @@ func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
 	}
 	if err := a.finish(req, "Refused: "+t.Title.String()+"."); err != nil {
 		return err
+	}
+	if req.Kind != workflow.RequestCommand {
+		if err := a.say(req.About(), workflow.Event{Kind: workflow.EventRefused,
+			Text: phrase.Say("%s.", t.Title).And(phrase.All(t.Sentences))}); err != nil {
+			return err
+		}
 	}
 	rec, err := shower(a.tx, req.About())
 	if err != nil || rec == nil {
@@ -193,7 +199,7 @@ func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
 	ofHead := t.Kind == workflow.TroubleConflict || t.Kind == workflow.TroubleConfig
 	stands := rec.Known && rec.Trouble == nil
 	ofSender := req.Command != nil && (rec.Known || t.Kind == workflow.TroubleNotPermitted)
-	if rec.Pull.Head.SHA == "" || (!ofHead && (stands || ofSender)) {
+	if rec.Pull.Head.SHA == "" || (!ofHead && (stands || ofSender || !req.Plans())) {
 		return a.save(*rec)
 	}
 	if err := a.dropRuns(rec, workflow.OutcomeSuperseded, t.Title.String()+"."); err != nil {
@@ -202,11 +208,5 @@ func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
 	rec.Shelve()
 	rec.Known, rec.Trouble, rec.Notes, rec.NotPlanned = true, t, nil, nil
 	rec.BaseSHA, rec.Tree = t.BaseSHA, t.Tree
-	if req.Command == nil {
-		if err := a.say(req.About(), workflow.Event{Kind: workflow.EventRefused,
-			Text: phrase.Say("%s.", t.Title).And(phrase.All(t.Sentences))}); err != nil {
-			return err
-		}
-	}
 	return a.save(*rec)
 }

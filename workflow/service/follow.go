@@ -2,9 +2,11 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
@@ -58,7 +60,6 @@ func (c *command) begin(u unmet) error {
 	if err != nil {
 		return err
 	}
-	c.leave(u.p.Project.Key())
 	c.Record.Following = append(c.Record.Following, workflow.Follow{
 		Key: u.p.Project.Key(), Project: u.p.Project.Name, By: c.Actor(), Request: c.Request.ID, Since: c.now,
 		Head: c.Record.Pull.Head.SHA, On: u.on, Word: c.approvalOf(run, plan),
@@ -68,17 +69,16 @@ func (c *command) begin(u unmet) error {
 			phrase.CodeSpan(workflow.ShortFingerprint(run.Fingerprint)), phrase.SomeNames(u.on))})
 }
 
-// leave forgets that a project's apply waits, or waited, for others.
-func (c *command) leave(key workflow.ProjectKey) {
-	c.Record.Following = slices.DeleteFunc(slices.Clone(c.Record.Following), func(f workflow.Follow) bool { return f.Key == key })
-}
-
-// started is leave for an apply that starts. Whoever else had asked for it is told that it was
-// not by them.
+// started ends the waiting of an apply that starts. Whoever else had asked for it is told that it
+// was not by them.
 func (c *command) started(p workflow.ProjectRecord) error {
 	f := c.Record.Follows(p.Project.Key())
-	if f == nil || f.Request == c.command() {
-		c.leave(p.Project.Key())
+	switch {
+	case f == nil:
+		return nil
+	case f.Request == c.command(): // the end of its run is told
+		c.Record.Following = slices.DeleteFunc(slices.Clone(c.Record.Following),
+			func(of workflow.Follow) bool { return of.Key == f.Key && of.Request == f.Request })
 		return nil
 	}
 	return c.endFollow(c.Record, f, phrase.Say("%s started it.", workflow.Mention(c.Actor())))
@@ -107,7 +107,7 @@ func (c *command) command() string {
 // says is read by now, and each is asked for like any apply.
 func (s *Service) followOn(ctx context.Context, c *command) error {
 	if len(c.Live.Errors) > 0 { // a hiccup of GitHub's does not end it
-		return s.DeferRequest(ctx, c.Request.ID, c.Live.Errors[0], c.Request.NotBefore)
+		return s.DeferRequest(ctx, c.Request.ID, c.Live.Errors[0], time.Time{})
 	}
 	var plans []workflow.Run
 	for _, f := range c.Record.Following {
@@ -116,8 +116,11 @@ func (s *Service) followOn(ctx context.Context, c *command) error {
 		}
 	}
 	b, err := s.lookAtBase(ctx, c, plans)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case b.passing: // nor one of git's
+		return s.DeferRequest(ctx, c.Request.ID, c.Live.Errors[0], time.Time{})
 	}
 	return s.execute(ctx, c, func(c *command) (*workflow.Reply, error) { return nil, c.turn(b) })
 }
@@ -259,7 +262,7 @@ func (a *act) tellFollows(rec *workflow.PullRecord) (changed bool, err error) {
 	before := len(rec.Following)
 	rec.Following = slices.DeleteFunc(rec.Following, func(f workflow.Follow) bool {
 		p := rec.Find(f.Key)
-		return f.Told && (p == nil || f.Head != rec.Pull.Head.SHA || rec.Pull.State != workflow.PullOpen || gate.NothingLeft(*p))
+		return f.Told && (p == nil || rec.AskedAgain(f) || f.Head != rec.Pull.Head.SHA || rec.Pull.State != workflow.PullOpen || gate.NothingLeft(*p))
 	})
 	return changed || len(rec.Following) < before, nil
 }
@@ -271,6 +274,7 @@ func (s *Service) expireFollows(ctx context.Context) error {
 		return err
 	}
 	now := s.now()
+	var errs []error
 	for _, rec := range pulls {
 		if !slices.ContainsFunc(rec.Following, func(f workflow.Follow) bool {
 			return f.Ended.Empty() && now.Sub(f.Since) > workflow.MaxFollow
@@ -280,9 +284,9 @@ func (s *Service) expireFollows(ctx context.Context) error {
 		err := s.act(ctx, func(a *act) error {
 			return a.change(rec.Pull.Subject().About(), func(*workflow.PullRecord) bool { return true })
 		})
-		if err != nil {
-			return fmt.Errorf("ending what waited too long: %w", err)
+		if err != nil { // the others are ended all the same
+			errs = append(errs, fmt.Errorf("ending what waited too long in %s: %w", rec.Pull.Key(), err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

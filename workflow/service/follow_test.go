@@ -1,6 +1,8 @@
 package service_test
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/service"
+	"github.com/cardea-iac/cardea/workflow/storetest"
 )
 
 // following is a pull that changes a, b, which depends on a, c, which depends on b, and d, which
@@ -439,4 +442,172 @@ func TestFollowIsOfAPlan(t *testing.T) {
 	want(t, "ran", w.goOn(1), []string(nil))
 	has(t, strings.Join(w.ended("b"), "\n"), "is different")
 	has(t, w.ends()[0], "applied:", "a true", "b false\nThe plan for `head1` is different", "c false\n`b` was not applied.")
+}
+
+// walked is a chain whose first project is applied, and whose second one's turn has come.
+func walked(t *testing.T) *world {
+	t.Helper()
+	w := following(t)
+	w.do(1, "bob", verb(workflow.VerbApply))
+	w.finish(applied(w.begin("a"), workflow.OutcomeSucceeded))
+	w.finish(w.fingerprinted(w.mustClaim("a"), 0))
+	w.finish(w.fingerprinted(w.mustClaim("b"), 1))
+	want(t, "asked", len(w.pending()), 1)
+	return w
+}
+
+// At its turn a fault that may pass, of GitHub's or of git's, is waited out, and what does not pass ends it.
+func TestFollowOutlastsFaults(t *testing.T) {
+	moved := func(w *world, faults ...error) {
+		w.commit("base2", w.source.commits["base1"], files{"d/main.tf": "2"})
+		w.source.tips["main"] = "base2"
+		w.source.faults = faults
+	}
+	reads := 0
+	for name, fault := range map[string]func(*world){
+		"facts could not be read": func(w *world) {
+			w.change = func(f *workflow.LiveFacts) { f.Errors = []string{"GitHub answered 502."} }
+		},
+		"git has no answer":     func(w *world) { moved(w, fmt.Errorf("fetching: %w", workflow.ErrPassing)) },
+		"git has no commit yet": func(w *world) { moved(w, fmt.Errorf("fetching: %w", workflow.ErrNotYet)) },
+		"the look takes too long": func(w *world) { // then GitHub is asked again, and does not answer
+			moved(w)
+			w.source.hold = func(workflow.Pull) { w.now = w.now.Add(time.Minute) }
+			reads = 0
+			w.change = func(f *workflow.LiveFacts) {
+				if reads++; reads == 2 {
+					f.Errors = []string{"GitHub answered 502."}
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := walked(t)
+			fault(w)
+			w.expand()
+			want(t, "follows", w.follows(), []string{"b follows a", "c follows b"})
+			if got := w.view(1).Waiting; got == "" {
+				t.Error("the pull does not say that it waits")
+			}
+			if due, at := w.pending(), w.now; len(due) != 1 || due[0].NotBefore.Before(at) || due[0].NotBefore.After(at.Add(time.Minute)) {
+				t.Errorf("got %+v, want it tried again soon", due)
+			}
+			w.now, w.change, w.source.hold = w.now.Add(2*time.Minute), nil, nil
+			want(t, "ran", w.goOn(1), []string{"apply b", "verify b", "plan c", "apply c", "verify c"})
+			if got := w.view(1).Waiting; got != "" {
+				t.Errorf("the pull still says that it waits: %s", got)
+			}
+		})
+	}
+	t.Run("it does not pass", func(t *testing.T) {
+		w := walked(t)
+		moved(w, errors.New("the disk is broken"))
+		w.expand()
+		has(t, strings.Join(w.ended("b"), "\n"), "the disk is broken")
+		want(t, "ran", w.goOn(1), []string{"plan d"}) // by the base of now
+	})
+	t.Run("it outlasts all tries", func(t *testing.T) {
+		w := walked(t)
+		w.change = func(f *workflow.LiveFacts) { f.Errors = []string{"GitHub answered 502."} }
+		for range 12 {
+			w.expand()
+			w.now = w.now.Add(time.Minute)
+		}
+		has(t, strings.Join(w.ended("b"), "\n"), "GitHub answered 502.")
+		if got := w.view(1).Waiting; got != "" {
+			t.Errorf("the pull still says that it waits: %s", got)
+		}
+	})
+}
+
+// A command that waited and is carried out then is no reason any more to say that the pull waits.
+func TestNothingWaitsAfterACommand(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "new"})
+	for _, v := range []workflow.Verb{workflow.VerbApprove, workflow.VerbApply, workflow.VerbLock, workflow.VerbUnapprove} {
+		req := w.say(1, "bob", verb(v, "a"))
+		if err := w.svc.DeferRequest(t.Context(), req.ID, "GitHub does not answer.", time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "waiting", w.view(1).Waiting, "GitHub does not answer.")
+		w.now = w.now.Add(time.Minute)
+		w.expand()
+		if got := w.view(1).Waiting; got != "" {
+			t.Errorf("after %s the pull still says that it waits: %s", v, got)
+		}
+	}
+}
+
+// One pull that cannot be saved, or something else that fails, keeps no other from ending.
+func TestHousekeepingGoesOn(t *testing.T) {
+	w := ordered(t, "- {dir: a}\n- {dir: b, depends_on: [a]}\n- {dir: c}\n- {dir: d, depends_on: [c]}\n")
+	w.commit("head2", w.source.commits["base1"], files{"c/main.tf": "3", "d/main.tf": "3"})
+	w.facts(2, "head2")
+	w.push(2, "opened")
+	w.settle()
+	w.plan(1)
+	has(t, w.do(2, "bob", verb(workflow.VerbApprove)), "approved")
+	w.do(1, "bob", verb(workflow.VerbApply, "a", "b"))
+	w.do(2, "bob", verb(workflow.VerbApply, "c", "d"))
+	w.now = w.now.Add(workflow.MaxFollow + time.Minute)
+	w.serve(storetest.Faulty(w.store, storetest.Fault{Commit: 1}, storetest.Fault{Commit: 3})) // deliveries, requests, then the pulls
+	if err := w.svc.Housekeep(t.Context()); !errors.Is(err, storetest.ErrInjected) || !strings.Contains(err.Error(), "deliveries") ||
+		!strings.Contains(err.Error(), "waited too long") {
+		t.Errorf("got %v, want both faults", err)
+	}
+	var ended []bool
+	for n := 1; n <= 2; n++ {
+		for _, f := range w.view(n).Following {
+			ended = append(ended, !f.Ended.Empty())
+		}
+	}
+	want(t, "ended", ended, []bool{false, true})
+	if err := w.svc.Housekeep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "the other", !w.view(1).Following[0].Ended.Empty(), true)
+}
+
+// What ended while others of its command go on is told with them, also where somebody has asked for it again since.
+func TestFollowThatEndedIsTold(t *testing.T) {
+	t.Run("it follows again", func(t *testing.T) {
+		w := following(t)
+		w.do(1, "bob", verb(workflow.VerbApply, "a", "b"))
+		a := w.begin("a")
+		has(t, w.do(1, "ada", verb(workflow.VerbCancel)), "cancelled:")
+		has(t, w.do(1, "ada", verb(workflow.VerbApply, "b")), "follows:", "b true\nfollows `a`")
+		want(t, "follows", w.follows(), []string{"b ended: `ada` cancelled it.", "b follows a"})
+		want(t, "told", len(w.ends()), 0)
+		w.finish(applied(a, workflow.OutcomeSucceeded))
+		want(t, "told", len(w.ends()), 1)
+		want(t, "ran", w.goOn(1), []string{"verify a", "plan b", "apply b", "verify b", "plan c"})
+		ends := w.ends()
+		want(t, "ends", len(ends), 2)
+		has(t, ends[0], "applied:", "a true", "b false\n`ada` cancelled it.")
+		has(t, ends[1], "applied:", "b true")
+		want(t, "left", w.follows(), []string(nil))
+	})
+	t.Run("it starts", func(t *testing.T) {
+		w := ordered(t, "- {dir: a}\n- {dir: b, depends_on: [a]}\n- {dir: c}\n")
+		w.do(1, "bob", verb(workflow.VerbApply))
+		w.finish(applied(w.begin("a"), workflow.OutcomeSucceeded))
+		c := w.begin("c")
+		w.finish(w.fingerprinted(w.mustClaim("a"), 0))
+		w.finish(w.fingerprinted(w.mustClaim("b"), 2))
+		w.show()
+		has(t, w.do(1, "bob", verb(workflow.VerbApprove, "b")), "approved")
+		if said := w.do(1, "ada", verb(workflow.VerbApply, "b")); said != "" {
+			t.Fatalf("got %q", said)
+		}
+		want(t, "told", len(w.ends()), 0)
+		w.finish(applied(w.begin("b"), workflow.OutcomeSucceeded))
+		want(t, "told", len(w.ends()), 1)
+		w.finish(applied(c, workflow.OutcomeSucceeded))
+		w.goOn(0)
+		ends := w.ends()
+		want(t, "ends", len(ends), 2)
+		has(t, ends[0], "applied:", "b true")
+		has(t, ends[1], "applied:", "a true", "c true", "The plan for `head1` is different")
+		want(t, "left", w.follows(), []string(nil))
+	})
 }

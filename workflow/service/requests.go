@@ -305,13 +305,19 @@ var (
 	triesAgain   = phrase.Say("%s, in a comment, tries again.", workflow.VerbPlan.Typed(""))
 )
 
-// fail ends a request for a reason that is not the change's: why is a sentence. Its
-// pull is in trouble, and a command gets its reply.
+// fail ends a request for a reason that is not the change's: why is a sentence. Where plans were
+// asked for, its pull is in trouble; a command gets its reply.
 func (a *act) fail(req workflow.Request, why string) error {
 	t := &workflow.Trouble{Kind: workflow.TroubleFailed, Title: undetermined, Sentences: []phrase.Text{phrase.Plain(why), triesAgain}}
-	if req.Command != nil && req.Command.Verb != workflow.VerbPlan {
+	switch {
+	case req.Plans():
+	case req.Kind != workflow.RequestCommand:
+		t.Title, t.Sentences = phrase.Say("An event from GitHub could not be handled"), phrase.Texts(why)
+	case req.Command != nil:
 		t.Title = phrase.Say("%s could not be carried out", req.Command.Verb.Typed(""))
 		t.Sentences = phrase.Texts(why, "Write it again if it still holds.")
+	default: // nobody knows what it was to be
+		t.Title, t.Sentences = phrase.Say("The command could not be carried out"), phrase.Texts(why)
 	}
 	return a.endInTrouble(req, t)
 }
@@ -325,19 +331,25 @@ func (s *Service) FinishRequest(ctx context.Context, id, note string, reply *wor
 				return err
 			}
 		}
-		if req.Waiting != "" { // and its pull said so
-			err := a.change(req.About(), func(rec *workflow.PullRecord) bool {
-				waited := rec.Waiting != ""
-				rec.Waiting = ""
-				return waited
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return a.finish(req, note)
+		return a.finishAlone(req, note)
 	})
 	return wrap(err, "finishing request "+id)
+}
+
+// finishAlone ends a request that changes nothing else: its pull does not say any more that it
+// waits for it.
+func (a *act) finishAlone(req workflow.Request, note string) error {
+	if req.Waiting != "" { // and its pull said so
+		err := a.change(req.About(), func(rec *workflow.PullRecord) bool {
+			waited := rec.Waiting != ""
+			rec.Waiting = ""
+			return waited
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return a.finish(req, note)
 }
 
 // answer adds the one reply of a request to its pull. One reply a request: its

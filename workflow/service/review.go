@@ -26,7 +26,11 @@ func (s *Service) reviewed(ctx context.Context, e Expansion) error {
 	c.Request.Command, c.Request.CommentedAt = &workflow.Command{Verb: workflow.VerbApprove}, given.At
 	if given.Approves() {
 		switch {
-		case e.Live == nil || e.RoleError != nil:
+		case e.Live == nil:
+			return s.DeferRequest(ctx, e.Request.ID, "GitHub was not asked yet about this review.", time.Time{})
+		case len(e.Live.Errors) > 0: // nobody presses the button again because of them
+			return s.DeferRequest(ctx, e.Request.ID, e.Live.Errors[0], time.Time{})
+		case e.RoleError != nil || !e.Live.Knows(given.By):
 			return s.DeferRequest(ctx, e.Request.ID,
 				fmt.Sprintf("GitHub did not say which role %s has.", workflow.Mention(given.By)), time.Time{})
 		case e.Request.Attempts < lagsAtMost && !e.Live.MoreReviews && !slices.ContainsFunc(e.Live.Reviews,
@@ -51,7 +55,6 @@ func (c *command) review() workflow.Review {
 // the button is told why.
 func (c *command) takeReview() (*workflow.Reply, error) {
 	c.forgetReview(c.Record)
-	c.Record.Waiting = ""
 	given := c.review()
 	given.Role = c.Live.Roles[given.By.ID]
 	may := given.Approves() && !given.By.Bot && gate.Stands(c.Live, given) == "" && c.Refusal(nil).Empty()

@@ -314,3 +314,84 @@ func TestReviewOfAnEditedSummary(t *testing.T) {
 	}
 	has(t, w.approvals("a"), "`eve` had edited the comment")
 }
+
+// A fault of GitHub's is not the reviewer's: the review is carried out once it has passed, and one that it
+// outlasts changes nothing of the pull but says so in its history.
+func TestReviewOutlastsFaults(t *testing.T) {
+	for name, fault := range map[string]func(*workflow.LiveFacts){
+		"facts could not be read": func(f *workflow.LiveFacts) { f.Errors = []string{"GitHub answered 502."} },
+		"the role is not known":   func(f *workflow.LiveFacts) { delete(f.Roles, people["bob"].ID) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.ready(1, "head1", files{"a/main.tf": "new"})
+			w.change = fault
+			r := w.review("bob", "head1", workflow.ReviewApproved)
+			req, _ := w.deliver(workflow.Request{Kind: workflow.RequestReview, Number: 1, Immediate: true, Action: "submitted", Review: &r,
+				Key: "review:1", Actor: r.By, CommentedAt: w.now})
+			w.expand()
+			if got := w.view(1).Waiting; got == "" {
+				t.Error("the pull does not say that it waits")
+			}
+			w.now, w.change = w.now.Add(time.Minute), nil
+			w.expand()
+			if got := w.approvals("a"); got != "bob by review: " {
+				t.Errorf("got %q", got)
+			}
+			if done, err := stored(t, w.store, req.ID); err != nil || !done.Done {
+				t.Errorf("got %+v, %v", done, err)
+			}
+			if got := w.view(1).Waiting; got != "" {
+				t.Errorf("the pull still says that it waits: %s", got)
+			}
+		})
+	}
+}
+
+// What plans nothing is not what is wrong with a pull, whatever it fails of and whatever is wrong already.
+func TestOnlyPlansSayWhatIsWrong(t *testing.T) {
+	r := workflow.Review{ID: 1, By: people["bob"], Head: "head1", State: workflow.ReviewApproved}
+	apply := verb(workflow.VerbApply)
+	for name, req := range map[string]workflow.Request{
+		"a review":                    {Kind: workflow.RequestReview, Review: &r, Actor: people["bob"]},
+		"a draft":                     {Kind: workflow.RequestFacts, Action: "converted_to_draft", Head: "head1"},
+		"a closing":                   {Kind: workflow.RequestClosed, Action: "closed"},
+		"a command":                   {Kind: workflow.RequestCommand, Command: &apply, Actor: people["bob"]},
+		"a command that nobody knows": {Kind: workflow.RequestCommand, CommandFault: "What?", Actor: people["bob"]},
+	} {
+		for state, prepare := range map[string]func(*world){
+			"nothing is known": func(w *world) {
+				w.facts(1, "head1")
+				if err := w.svc.Observe(t.Context(), workflow.Request{Kind: workflow.RequestPull}, w.pulls[1]); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"a conflict": func(w *world) {
+				w.source.conflicts = []string{"a/main.tf"}
+				w.open(1, "head1", files{"a/main.tf": "new"})
+			},
+		} {
+			t.Run(name+", "+state, func(t *testing.T) {
+				w := newWorld(t)
+				prepare(w)
+				before := w.view(1)
+				req.Number, req.Immediate, req.Key = 1, true, "it"
+				stored, _ := w.deliver(req)
+				if err := w.svc.FailRequest(t.Context(), stored.ID, "GitHub answered 502."); err != nil {
+					t.Fatal(err)
+				}
+				after := w.view(1)
+				if after.Known != before.Known || (after.Trouble == nil) != (before.Trouble == nil) ||
+					after.Trouble != nil && !after.Trouble.Title.Equal(before.Trouble.Title) {
+					t.Errorf("got %v %+v, want %v %+v", after.Known, after.Trouble, before.Known, before.Trouble)
+				}
+				if got := w.history(w.pulls[1].Subject()); !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "GitHub answered 502.") }) {
+					t.Errorf("the history does not tell of it: %q", got)
+				}
+				if said := w.reply(1, stored.ID); (said != "") != (req.Kind == workflow.RequestCommand) {
+					t.Errorf("got the reply %q", said)
+				}
+			})
+		}
+	}
+}

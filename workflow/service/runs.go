@@ -189,7 +189,9 @@ func (a *act) saveRun(run workflow.Run, kind workflow.EventKind, text string) er
 }
 
 // Renew extends a worker's lease on a run it claimed. ErrStale (wrapped) says
-// that the run is not the worker's any more: it stops what it does.
+// that the run is not the worker's any more: it stops what it does. Any other error says nothing
+// about the run, only that the lease was not extended: who gets it tries again while the lease
+// lasts, and is to say so.
 func (s *Service) Renew(ctx context.Context, run workflow.Run) error {
 	err := s.act(ctx, func(a *act) error {
 		stored, err := a.tx.Run(run.ID)

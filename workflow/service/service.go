@@ -183,8 +183,8 @@ func (a *act) takeOver(run workflow.Run, worker string) error {
 	return a.lose(run, "the server ended before it did")
 }
 
-// Housekeep forgets what is older than it has to be kept. It works in small
-// transactions and stops with the context.
+// Housekeep forgets what is older than it has to be kept, and ends what waited for too long. It
+// works in small transactions and stops with the context. What fails keeps nothing else from it.
 func (s *Service) Housekeep(ctx context.Context) error {
 	const batch = 200
 	forget := []struct {
@@ -194,9 +194,7 @@ func (s *Service) Housekeep(ctx context.Context) error {
 		{"deliveries", func(a *act) (int, error) { return a.tx.ForgetDeliveries(a.now.Add(-KeepDeliveries), batch) }},
 		{"requests", func(a *act) (int, error) { return a.tx.ForgetRequests(a.now.Add(-KeepRequests), batch) }},
 	}
-	if err := s.expireFollows(ctx); err != nil {
-		return err
-	}
+	var errs []error
 	for _, f := range forget {
 		for n := batch; n == batch; {
 			err := s.act(ctx, func(a *act) (err error) {
@@ -204,11 +202,12 @@ func (s *Service) Housekeep(ctx context.Context) error {
 				return err
 			})
 			if err != nil {
-				return fmt.Errorf("forgetting old %s: %w", f.what, err)
+				errs = append(errs, fmt.Errorf("forgetting old %s: %w", f.what, err))
+				break
 			}
 		}
 	}
-	return nil
+	return errors.Join(append(errs, s.expireFollows(ctx))...)
 }
 
 // SeenRepo records a repository under its present name, with a key of its own
