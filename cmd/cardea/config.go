@@ -87,7 +87,7 @@ func LoadConfig(file string, environ []string) (Config, []workflow.Diagnostic) {
 		var err error
 		if data, err = os.ReadFile(file); err != nil {
 			return Config{}, []workflow.Diagnostic{{Severity: workflow.SeverityError,
-				Summary: fmt.Sprintf("the configuration cannot be read: %v", err), Position: workflow.Position{File: file}}}
+				Summary: credential.Unread(file, err).Error()}}
 		}
 	}
 	return parseConfig(file, data, environ)
@@ -159,7 +159,7 @@ func (r *configReader) settings() []setting {
 		{path: "data_dir", read: func(y *config.Value) { y.String(&c.DataDir) }},
 		{path: "command_prefixes", read: r.prefixes},
 		{path: "metrics.listen", read: func(y *config.Value) {
-			if s, ok := y.Text(); ok && s == "" {
+			if s, written := y.Leaves()[y.Path()]; written && s == "" {
 				c.Metrics = ""
 				return
 			}
@@ -167,11 +167,7 @@ func (r *configReader) settings() []setting {
 		}},
 		{path: "github.web_url", read: r.url(&c.GitHub.WebURL)},
 		{path: "github.api_url", read: r.url(&c.GitHub.APIURL)},
-		{path: "github.app_id", read: func(y *config.Value) {
-			var id int
-			y.Int(&id, 1)
-			c.GitHub.AppID = int64(id)
-		}},
+		{path: "github.app_id", read: r.appID},
 		{path: "github.private_key", read: func(y *config.Value) { y.String(&r.key) }},
 		{path: "github.private_key_file", read: func(y *config.Value) { y.String(&r.keyFile) }},
 		{path: "github.webhook_secrets", secret: true, read: func(y *config.Value) { y.Strings(&c.GitHub.WebhookSecrets) }},
@@ -310,7 +306,7 @@ func (r *configReader) overlay(s setting, name string, env map[string]string) {
 		data, err := os.ReadFile(r.abs(file))
 		if err != nil {
 			r.failed[s.path] = true
-			r.faults.Add(workflow.Position{File: name}, "`%s`: %v", s.path, err)
+			r.faults.Add(workflow.Position{File: name}, "`%s`: %v", s.path, credential.Unread(r.abs(file), err))
 			return
 		}
 		s.read(config.Setting(name, s.path, strings.Join(strings.Fields(string(data)), ","), r.faults))

@@ -350,9 +350,9 @@ func TestConfigFromEnvironment(t *testing.T) {
 			get: func(c Config) string { return string(c.GitHub.PrivateKey) }, want: pkcs1},
 		{name: "the environment's key replaces the file's", file: "github: {private_key_file: nowhere.pem}\n", get: func(c Config) string { return string(c.GitHub.PrivateKey) }, want: pkcs1},
 		{name: "not an RSA key", env: []string{"CARDEA_GITHUB_PRIVATE_KEY=" + notRSA},
-			faults: "CARDEA_GITHUB_PRIVATE_KEY: `github.private_key`: this private key is not an RSA key, which GitHub Apps use\n"},
+			faults: "CARDEA_GITHUB_PRIVATE_KEY: `github.private_key`: this private key is not an RSA key, and GitHub Apps have only RSA keys. Use the .pem file that GitHub gave you when you generated a private key on the App's settings page\n"},
 		{name: "a file that is not there", env: []string{"CARDEA_GITHUB_PRIVATE_KEY=", "CARDEA_GITHUB_PRIVATE_KEY_FILE=/nowhere/x"},
-			faults: "CARDEA_GITHUB_PRIVATE_KEY_FILE: `github.private_key_file`: open /nowhere/x: no such file or directory\n"},
+			faults: "CARDEA_GITHUB_PRIVATE_KEY_FILE: `github.private_key_file`: /nowhere/x does not exist. It must be the .pem file that GitHub gave you when you generated a private key on the App's settings page\n"},
 		{name: "later", env: []string{"CARDEA_RUNS_GROUP=x"},
 			faults: "CARDEA_RUNS_GROUP: `runs.group` is not available yet: a later version of Cardea will give each run its own user\n"},
 		{name: "a typing error is a warning; Kubernetes' variables are not", env: []string{"CARDEA_LIMITS_SETLE=1s", "CARDEA_PORT=tcp://10.0.0.1:80", "CARDEA_SERVICE_HOST=10.0.0.1"},
@@ -362,7 +362,7 @@ func TestConfigFromEnvironment(t *testing.T) {
 			faults: "`pages.access` (or CARDEA_PAGES_ACCESS) is missing: use proxy (your own sign-in proxy is in front of this server) or open (anyone who can reach it can read every plan); it defaults to open on loopback only\n" +
 				"`public_url` (or CARDEA_PUBLIC_URL) is missing: the address at which people and GitHub reach this server\n"},
 		{name: "plain http only for loopback", env: []string{"CARDEA_PUBLIC_URL=http://[::1]:80", "CARDEA_GITHUB_API_URL=http://10.0.0.1"},
-			faults: "CARDEA_GITHUB_API_URL: `github.api_url` must be https: plain http is for loopback addresses only\n"},
+			faults: "CARDEA_GITHUB_API_URL: `github.api_url` must begin with https://: plain http is for loopback addresses only\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg, faults := parseConfig("", []byte(tt.file), append(least(pkcs1), tt.env...))

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	goversion "github.com/hashicorp/go-version"
 
+	"github.com/cardea-iac/cardea/cmd/cardea/credential"
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
@@ -28,16 +30,14 @@ const leastSecret = 16
 // address reads host:port; the host may be empty.
 func (r *configReader) address(into *string) func(*config.Value) {
 	return func(y *config.Value) {
-		s, ok := y.Text()
-		if !ok {
-			return
-		}
+		s := y.Leaves()[y.Path()] // as it is written: a port alone is a number
 		_, port, err := net.SplitHostPort(s)
-		if n, numErr := strconv.Atoi(port); err != nil || numErr != nil || n < 0 || n > 65535 {
-			y.Fault("`%s` must be host:port, like 127.0.0.1:4141 or :4141, not %q", y.Path(), s)
+		if n, numErr := strconv.Atoi(port); err == nil && numErr == nil && n >= 0 && n <= 65535 {
+			*into = s
 			return
 		}
-		*into = s
+		r.failed[y.Path()] = true
+		y.Fault("`%s` must be host:port with a port up to 65535, like \"127.0.0.1:4141\" or \":4141\", not %q", y.Path(), s)
 	}
 }
 
@@ -55,7 +55,7 @@ func (r *configReader) url(into *string) func(*config.Value) {
 		case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 			y.Fault("`%s` must be an address without a user, query or fragment", y.Path())
 		case u.Scheme == "http" && !loopback(u.Hostname()):
-			y.Fault("`%s` must be https: plain http is for loopback addresses only", y.Path())
+			y.Fault("`%s` must begin with https://: plain http is for loopback addresses only", y.Path())
 		default:
 			*into = strings.TrimRight(s, "/")
 		}
@@ -138,7 +138,7 @@ func (r *configReader) finish() {
 	}
 	r.secrets()
 	host, _, _ := net.SplitHostPort(c.Listen)
-	local := loopback(host)
+	local := loopback(host) || r.failed["listen"] // what cannot be read may be loopback
 	if c.PublicURL == "" && !local {
 		r.missing("public_url", "the address at which people and GitHub reach this server")
 	}
@@ -226,7 +226,7 @@ func (r *configReader) secrets() {
 	}
 	for i, s := range secrets {
 		if len(s) < leastSecret {
-			r.faults.Add(at, "`github.webhook_secrets[%d]` has %d bytes; a secret needs at least %d", i, len(s), leastSecret)
+			r.faults.Add(at, "`github.webhook_secrets[%d]` has %s; a secret needs at least %d. `openssl rand -hex 32` makes one", i, counted(len(s), "byte"), leastSecret)
 		}
 	}
 }
@@ -243,7 +243,7 @@ func (r *configReader) privateKey() {
 		path = "github.private_key_file"
 		data, err := os.ReadFile(r.abs(r.keyFile))
 		if err != nil {
-			r.faults.Add(r.at[path], "`%s`: %v", path, err)
+			r.faults.Add(r.at[path], "`%s`: %v. It must be %s", path, credential.Unread(r.abs(r.keyFile), err), ownKey)
 			return
 		}
 		text = string(data)
@@ -261,6 +261,9 @@ func (r *configReader) privateKey() {
 	r.cfg.GitHub.PrivateKey = key
 }
 
+// ownKey is what people are told to use where a key is none.
+const ownKey = "the .pem file that GitHub gave you when you generated a private key on the App's settings page"
+
 // parseKey reads an RSA private key in PEM, PKCS #1 or #8, also with \n written as two
 // characters, as in environment files. It returns PEM of PKCS #1.
 func parseKey(text string) ([]byte, error) {
@@ -269,19 +272,45 @@ func parseKey(text string) ([]byte, error) {
 	}
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
-		return nil, errors.New("this is not a PEM key (it must begin with -----BEGIN RSA PRIVATE KEY-----)")
+		return nil, fmt.Errorf("%s. Use %s", notPEM(text), ownKey)
 	}
 	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
 	if err != nil {
 		any, err8 := x509.ParsePKCS8PrivateKey(block.Bytes)
 		if err8 != nil {
-			return nil, fmt.Errorf("this PEM block (%q) is not a private key", block.Type)
+			return nil, fmt.Errorf("this PEM block (%q) is not an RSA private key without a passphrase. Use %s", block.Type, ownKey)
 		}
 		rsaKey, ok := any.(*rsa.PrivateKey)
 		if !ok {
-			return nil, errors.New("this private key is not an RSA key, which GitHub Apps use")
+			return nil, errors.New("this private key is not an RSA key, and GitHub Apps have only RSA keys. Use " + ownKey)
 		}
 		key = rsaKey
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}), nil
+}
+
+// notPEM says what a text is that is no key in PEM.
+func notPEM(text string) string {
+	text = strings.TrimSpace(text)
+	decoded, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
+	switch {
+	case text == "":
+		return "this is empty, not a key"
+	case err == nil && strings.HasPrefix(string(decoded), "-----BEGIN "):
+		return "this key is encoded with base64"
+	case strings.HasPrefix(text, "-----BEGIN "):
+		return "this key is damaged: it begins like a key in PEM, but its lines or its end are not right"
+	}
+	return "this is not a key in PEM, which begins with -----BEGIN RSA PRIVATE KEY-----"
+}
+
+// appID reads the App's ID, next to which GitHub shows another one.
+func (r *configReader) appID(y *config.Value) {
+	if strings.HasPrefix(y.Leaves()[y.Path()], "Iv") {
+		y.Fault("`%s` is the App's client ID: use its App ID, the number on the same settings page", y.Path())
+		return
+	}
+	var id int
+	y.Int(&id, 1)
+	r.cfg.GitHub.AppID = int64(id)
 }

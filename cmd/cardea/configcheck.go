@@ -13,6 +13,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/cardea-iac/cardea/cmd/cardea/credential"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
 	"github.com/cardea-iac/cardea/workflow/survey"
@@ -43,7 +44,7 @@ func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 		return 1
 	}
 	if err != nil {
-		fmt.Fprintln(out, err)
+		fmt.Fprintln(out, credential.Unread(in.File, err))
 		return 1
 	}
 	var faults []workflow.Diagnostic
@@ -55,7 +56,7 @@ func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 		var cfg Config
 		cfg, faults = parseConfig(in.File, data, in.Environ)
 		faults = config.InOrder(append(faults, cfg.absent...))
-		if warnings = cfg.Warnings; cfg.inReach != "" {
+		if warnings = cfg.Warnings; cfg.inReach != "" && len(faults) == 0 {
 			warnings = append(warnings, cfg.inReach)
 		}
 	}

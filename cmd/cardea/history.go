@@ -70,6 +70,9 @@ func historyURL(cfg Config, repo string) string {
 		if strings.HasPrefix(cfg.Listen, ":") {
 			base = "http://localhost" + cfg.Listen
 		}
+		if strings.HasSuffix(base, ":0") { // it chose a port when it started, and said which
+			base = "http://HOST:PORT"
+		}
 	}
 	if repo == "" {
 		return base + "/OWNER/NAME/history.jsonl"

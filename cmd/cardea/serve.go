@@ -7,7 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // serveCmd is the server.
@@ -39,9 +42,13 @@ func (k serveCmd) Run(c *console, ctx bind) error {
 // that is here, and the environment. What is wrong with it is printed.
 func serverConfig(c *console, file string) (Config, error) {
 	none := ""
-	if _, err := os.Stat("cardea.yml"); file == "" && err == nil {
+	if file == "" && exists("cardea.yml") {
 		file = "cardea.yml"
-	} else if file == "" {
+	}
+	switch {
+	case filepath.Base(file) == workflow.RepoConfigFile, file == "" && exists(workflow.RepoConfigFile):
+		none = fmt.Sprintf("; %s is the configuration of a repository: name the server's with --config FILE", workflow.RepoConfigFile)
+	case file == "":
 		none = "; there is no cardea.yml here: name one with --config FILE"
 	}
 	cfg, faults := LoadConfig(file, os.Environ())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -59,7 +60,7 @@ func newServer(cfg Config, log *slog.Logger) (_ *server, err error) {
 	s := &server{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if s.store, err = bolt.Open(cfg.DataDir); err != nil {
-		return nil, err
+		return nil, cannotKeep(cfg.DataDir, err)
 	}
 	defer func() {
 		if err != nil {
@@ -75,6 +76,17 @@ func newServer(cfg Config, log *slog.Logger) (_ *server, err error) {
 		}
 	}
 	return s, s.connect()
+}
+
+// cannotKeep says what to do where the data directory is there and cannot be used.
+func cannotKeep(dir string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("`data_dir`: the disk of %s is full: make room, or name a directory on another disk", dir)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("`data_dir`: this user may not write to %s: change its owner, or name another directory", dir)
+	}
+	return err
 }
 
 // listen listens at the address of a setting, and says what to do where it cannot.

@@ -34,7 +34,11 @@ func (y *Value) wants(kind yamlKind) bool {
 		return true
 	}
 	if y.kind != yamlOther { // an other has its own fault already
-		y.Fault("`%s` must be %s, not %s", y.path, kind, y.kind)
+		what := "`" + y.path + "`"
+		if y.path == "" {
+			what = "the file"
+		}
+		y.Fault("%s must be %s, not %s", what, kind, y.kind)
 	}
 	return false
 }

@@ -202,7 +202,7 @@ func HomeIn(environ []string) string {
 func ReadFile(name string) ([]byte, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return nil, Unread(name, err)
 	}
 	return readBounded(f, name)
 }
@@ -210,8 +210,13 @@ func ReadFile(name string) ([]byte, error) {
 // readBounded reads a regular file of a bounded size, and closes it.
 func readBounded(f *os.File, name string) ([]byte, error) {
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(fmt.Errorf("%s is not a file", name), err)
+	switch info, err := f.Stat(); {
+	case err != nil:
+		return nil, Unread(name, err)
+	case info.IsDir():
+		return nil, Unread(name, syscall.EISDIR)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", name)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, run.MaxHomeFile+1))
 	if err == nil && len(data) > run.MaxHomeFile {
@@ -238,7 +243,7 @@ func copyHome(home, name string, into map[string]run.HomeFile) (out []string, er
 	err = fs.WalkDir(root.FS(), name, func(file string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return fmt.Errorf("%s: %w", filepath.Join(home, file), bare(err))
+			return Unread(filepath.Join(home, file), bare(err))
 		case e.IsDir() && slices.Contains(noise, file):
 			return fs.SkipDir
 		case e.IsDir():
@@ -258,7 +263,7 @@ func copyHome(home, name string, into map[string]run.HomeFile) (out []string, er
 		}
 		f, err := root.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
-			return fmt.Errorf("%s: %w", filepath.Join(home, file), bare(err))
+			return Unread(filepath.Join(home, file), bare(err))
 		}
 		data, err := readBounded(f, filepath.Join(home, file))
 		into[file] = run.HomeFile{Path: file, Data: data, Among: true}
