@@ -19,9 +19,14 @@ func Sentence(s string) string {
 	return s
 }
 
-// Capital is s with a capital letter at its start.
+// Capital is s with a capital letter at its start, unless its first word is a name: a path, a file, an address
+// or anything else with characters that no word of English has.
 func Capital(s string) string {
-	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+	word, _, _ := strings.Cut(s, " ")
+	if word = strings.TrimRight(word, ".,:;!?"); word == "" || strings.ContainsAny(word, "/._@:=#[0123456789") {
+		return s
+	}
+	if s[0] >= 'a' && s[0] <= 'z' {
 		s = string(s[0]-'a'+'A') + s[1:]
 	}
 	return s

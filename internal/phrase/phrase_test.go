@@ -9,7 +9,9 @@ import (
 func TestSentence(t *testing.T) {
 	for said, want := range map[string]string{
 		"": "", " \n": "", "git: exit status 128": "Git: exit status 128.", "Why?": "Why?", "no!\n": "No!",
-		"über": "über.", "`a` waits.": "`a` waits.",
+		"über": "über.", "`a` waits.": "`a` waits.", "two-factor sign-in": "Two-factor sign-in.", "it's so": "It's so.",
+		"a/main.tf:3: no": "a/main.tf:3: no.", "main.tf is empty": "main.tf is empty.", "terraform_data.x failed": "terraform_data.x failed.",
+		"ada@example.org wrote": "ada@example.org wrote.", "feature/x moved": "feature/x moved.", "0ab moved": "0ab moved.",
 	} {
 		if got := phrase.Sentence(said); got != want {
 			t.Errorf("%q became %q, want %q", said, got, want)

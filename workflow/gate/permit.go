@@ -2,7 +2,6 @@ package gate
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
@@ -26,7 +25,7 @@ type MayPlanInput struct {
 // pull's author, a bot's only when the server's `bots` lists it.
 func MayPlan(in MayPlanInput) *workflow.Trouble {
 	if in.Pull.Fork {
-		return refuse("Pull requests from forks are not planned",
+		return refuse(phrase.Say("Pull requests from forks are not planned"),
 			phrase.Say("The head branch of this pull request is in another repository, "+
 				"whose code would run with this one's credentials."),
 			phrase.Say("Someone with write access to %s can push the branch here and open a pull request from it.",
@@ -36,18 +35,18 @@ func MayPlan(in MayPlanInput) *workflow.Trouble {
 	if in.Request.Kind == workflow.RequestCommand {
 		who, role = in.Request.Actor, in.ActorRole
 	} else if in.Pull.Draft && !in.Rules.Drafts {
-		return refuse("Draft pull requests are not planned automatically",
+		return refuse(phrase.Say("Draft pull requests are not planned automatically"),
 			phrase.Say("The server's rule for this repository says `drafts: false`."),
 			phrase.Say("Mark the pull request as ready for review. %s", whoMay(in.Rules)))
 	} else if pusher := in.Request.Actor; pusher.Bot && !in.Rules.ListsBot(pusher) {
 		who = pusher // whose commits these are; the author's permission does not speak for it
 	}
 	if who.Bot && !in.Rules.ListsBot(who) {
-		return refuse(fmt.Sprintf("The app %s may not plan here", phrase.Shown(who.Login)),
+		return refuse(phrase.Say("The app %s may not plan here", workflow.Mention(who)),
 			phrase.Say("`%s` is not in the server's `bots` for this repository.", phrase.Shown(who.Slug())), whoMay(in.Rules))
 	}
 	if in.RoleError != nil {
-		return refuse("The permission to plan could not be checked",
+		return refuse(phrase.Say("The permission to plan could not be checked"),
 			phrase.Say("GitHub did not report what access %s has, and without an answer nothing is planned.", workflow.Mention(who)),
 			phrase.Say("Try again with %s.", workflow.VerbPlan.Typed("")))
 	}
@@ -55,7 +54,7 @@ func MayPlan(in MayPlanInput) *workflow.Trouble {
 		return nil // a listed app's own heads: the list is the permission
 	}
 	if !in.Rules.Plan.Includes(who, role) {
-		return refuse(fmt.Sprintf("%s may not plan here", strings.Trim(workflow.Mention(who), "`")),
+		return refuse(phrase.Say("%s may not plan here", workflow.Mention(who)),
 			phrase.Say("%s has %s to this repository.",
 				workflow.Mention(who), role.Access()), whoMay(in.Rules))
 	}
@@ -88,9 +87,6 @@ func whoMay(r workflow.Rules) phrase.Text {
 	return phrase.Say("%s can start it by commenting %s.", phrase.Capital(r.Plan.Describe()), workflow.VerbPlan.Typed(""))
 }
 
-func refuse(title string, sentences ...phrase.Text) *workflow.Trouble {
-	if runes := []rune(title); len(runes) > 100 {
-		title = string(runes[:99]) + "…"
-	}
-	return &workflow.Trouble{Kind: workflow.TroubleNotPermitted, Title: phrase.Plain(title), Sentences: sentences}
+func refuse(title phrase.Text, sentences ...phrase.Text) *workflow.Trouble {
+	return &workflow.Trouble{Kind: workflow.TroubleNotPermitted, Title: title, Sentences: sentences}
 }

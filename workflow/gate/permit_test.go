@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -19,20 +20,20 @@ func TestMayPlan(t *testing.T) {
 	}{
 		{"author with write", func(*MayPlanInput) {}, ""},
 		{"author with a higher role", func(in *MayPlanInput) { in.AuthorRole = workflow.RoleAdmin }, ""},
-		{"author with triage", func(in *MayPlanInput) { in.AuthorRole = workflow.RoleTriage }, "ada may not plan here"},
-		{"role nobody knows", func(in *MayPlanInput) { in.AuthorRole = "owner" }, "ada may not plan here"},
-		{"no role", func(in *MayPlanInput) { in.AuthorRole = "" }, "ada may not plan here"},
-		{"the sender's role does not help a push", func(in *MayPlanInput) { in.AuthorRole, in.ActorRole = workflow.RoleRead, workflow.RoleAdmin }, "ada may not plan here"},
+		{"author with triage", func(in *MayPlanInput) { in.AuthorRole = workflow.RoleTriage }, "`ada` may not plan here"},
+		{"role nobody knows", func(in *MayPlanInput) { in.AuthorRole = "owner" }, "`ada` may not plan here"},
+		{"no role", func(in *MayPlanInput) { in.AuthorRole = "" }, "`ada` may not plan here"},
+		{"the sender's role does not help a push", func(in *MayPlanInput) { in.AuthorRole, in.ActorRole = workflow.RoleRead, workflow.RoleAdmin }, "`ada` may not plan here"},
 		{"command by one who may", func(in *MayPlanInput) {
 			in.Request, in.AuthorRole, in.ActorRole = command, workflow.RoleNone, workflow.RoleWrite
 		}, ""},
-		{"command by one who may not", func(in *MayPlanInput) { in.Request, in.ActorRole = command, workflow.RoleRead }, "ada may not plan here"},
+		{"command by one who may not", func(in *MayPlanInput) { in.Request, in.ActorRole = command, workflow.RoleRead }, "`ada` may not plan here"},
 		{"named user", func(in *MayPlanInput) {
 			in.AuthorRole, in.Rules.Plan = workflow.RoleRead, workflow.Who{Users: []string{"ada"}}
 		}, ""},
 		{"role is not asked for", func(in *MayPlanInput) {
 			in.AuthorRole, in.Rules.Plan = workflow.RoleAdmin, workflow.Who{Users: []string{"eve"}}
-		}, "ada may not plan here"},
+		}, "`ada` may not plan here"},
 		{"an account that is gone", func(in *MayPlanInput) { in.Pull.Author, in.AuthorRole = workflow.Actor{}, workflow.RoleNone }, "A deleted account may not plan here"},
 		{"a gone account is no named user", func(in *MayPlanInput) {
 			in.Pull.Author, in.AuthorRole, in.Rules.Plan = workflow.Actor{}, workflow.RoleNone, workflow.Who{Users: []string{""}}
@@ -44,15 +45,15 @@ func TestMayPlan(t *testing.T) {
 		{"draft, drafts: false, by command", func(in *MayPlanInput) {
 			in.Pull.Draft, in.Rules.Drafts, in.Request, in.ActorRole = true, false, command, workflow.RoleWrite
 		}, ""},
-		{"unlisted bot", func(in *MayPlanInput) { in.Pull.Author, in.Request.Actor = renovate, renovate }, "The app renovate[bot] may not plan here"},
+		{"unlisted bot", func(in *MayPlanInput) { in.Pull.Author, in.Request.Actor = renovate, renovate }, "The app `renovate[bot]` may not plan here"},
 		{"listed bot", func(in *MayPlanInput) {
 			in.Pull.Author, in.Request.Actor, in.Rules.Bots, in.AuthorRole = renovate, renovate, []string{"renovate"}, workflow.RoleNone
 		}, ""},
-		{"unlisted bot pushes to a person's pull", func(in *MayPlanInput) { in.Request.Actor = renovate }, "The app renovate[bot] may not"},
+		{"unlisted bot pushes to a person's pull", func(in *MayPlanInput) { in.Request.Actor = renovate }, "The app `renovate[bot]` may not"},
 		{"listed bot commands without permission", func(in *MayPlanInput) {
 			in.Request = workflow.Request{Kind: workflow.RequestCommand, Actor: renovate}
 			in.Rules.Bots, in.ActorRole = []string{"renovate"}, workflow.RoleRead
-		}, "renovate[bot] may not plan here"},
+		}, "`renovate[bot]` may not plan here"},
 		{"error", func(in *MayPlanInput) { in.RoleError, in.AuthorRole = errors.New("502"), workflow.RoleAdmin }, "could not be checked"},
 		{"error, named user", func(in *MayPlanInput) {
 			in.RoleError, in.Rules.Plan = errors.New("502"), workflow.Who{Users: []string{"ada"}}
@@ -69,6 +70,9 @@ func TestMayPlan(t *testing.T) {
 				return
 			case !strings.Contains(got.Title.String(), tt.want) || got.Kind != workflow.TroubleNotPermitted || len(got.Sentences) < 2 || len(got.Title.String()) > 100:
 				t.Errorf("got %+v, want %q", got, tt.want)
+			}
+			if said := phrase.Sentence(got.Title.String()); !strings.Contains(said, tt.want) {
+				t.Errorf("as a sentence it is %q, want %q", said, tt.want)
 			}
 			for _, text := range got.Sentences {
 				if s := text.String(); strings.Contains(s, "502") || strings.Contains(s, "@") || !strings.HasSuffix(s, ".") {
