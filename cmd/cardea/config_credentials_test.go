@@ -88,6 +88,46 @@ func TestCredentialFiles(t *testing.T) {
 	}
 }
 
+// TestPassHomeWhole: of a directory that is named nothing is copied that `files` refuses by its name, and that is said; a
+// directory that is itself named is copied, also where a larger one would leave it out.
+func TestPassHomeWhole(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		files []string // of the home directory
+		want  []string // copied
+		said  string
+	}{
+		{".config", []string{".config/opentofu/tofurc", ".config/opentofu/credentials.tfrc.json", ".config/gh/hosts.yml", ".config/opentofu.old/x"}, []string{".config/gh/hosts.yml", ".config/opentofu.old/x"},
+			"`credentials.a.pass_home[0]`: a run takes no such file, so these are not copied: home/.config/opentofu\n"},
+		{".odd", []string{".odd/a\\b", ".odd/c\td", ".odd/e"}, []string{".odd/e"}, "these are not copied: home/.odd/a\\b and home/.odd/c\td\n"},
+		{".kube", []string{".kube/cache/x", ".kube/config"}, []string{".kube/config"}, ""},
+		{".kube/cache", []string{".kube/cache/x", ".kube/cache/discovery/y"}, []string{".kube/cache/discovery/y", ".kube/cache/x"}, ""},
+		{".config/gcloud/logs", []string{".config/gcloud/logs/2026/x"}, []string{".config/gcloud/logs/2026/x"}, ""},
+		{".azure", []string{".azure/commands/x"}, nil, "`credentials.a.pass_home[0]`: there is no file in it to copy"},
+	} {
+		dir, files := t.TempDir(), map[string]string{}
+		for _, name := range tt.files {
+			files["home/"+name] = "x"
+		}
+		environ := []string{"HOME=" + filepath.Join(dir, "home")}
+		cfg, out := configIn(t, dir, "  a: {pass_home: ["+tt.name+"]}\n", environ, files)
+		if !strings.Contains(out, tt.said) || tt.said == "" && strings.Contains(out, "pass_home") {
+			t.Errorf("%s: got %s", tt.name, out)
+		}
+		var got []string
+		s, err := cfg.credential(t.Context(), "a", environ)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, f := range s.Files {
+			got = append(got, f.Path)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", tt.name, diff)
+		}
+	}
+}
+
 // TestCredentialFaults: what is written wrong, and what is not there, is said with its place by the check, and no value.
 func TestCredentialFaults(t *testing.T) {
 	dir := t.TempDir()
@@ -105,6 +145,7 @@ func TestCredentialFaults(t *testing.T) {
 		{"ours by a variable", `{files: {"~/a": {from_env: CARDEA_GITHUB_PRIVATE_KEY}}}`, "CARDEA_GITHUB_PRIVATE_KEY is never passed from the server's environment"},
 		{"unknown source", `{files: {"~/a": {from: y}}}`, "unknown key `credentials.a.files.~/a.from`: did you mean `from_env`?"},
 		{"home itself", `{pass_home: ["."]}`, "cardea.yml:2:19: `credentials.a.pass_home[0]`: \".\" must be a clean path below the home directory"},
+		{"not read from home", `{pass_home: [.config/opentofu, .terraform.d/plugins, .terraformrc, "~/.tofurc", cardea.tfrc]}`, "`credentials.a.pass_home[3]`: \".tofurc\" is not read in a run"},
 		{"home above", `{pass_home: [../x]}`, "must be a clean path below the home directory"},
 		{"no program", `{exec: []}`, "cardea.yml:2:13: `credentials.a.exec` must be a program and its arguments: [vault, read, ...]"},
 		{"a shell's line", `{exec: "vault read"}`, "`credentials.a.exec` must be a list, not a string\ncardea.yml: 1 error\n"},
@@ -124,11 +165,12 @@ func TestCredentialFaults(t *testing.T) {
 		// Warnings.
 		{"no such variable", `{pass_env: [NOT_THERE, "NOR_*"]}`, "warning: cardea.yml:2:18: `credentials.a.pass_env[0]`: NOT_THERE is not set in the server's environment; runs start without it\n"},
 		{"no such target", `{env: {KUBECONFIG: "/x:~/.kube/other"}, files: {"~/.kube/config": home/x}}`, "cardea.yml:2:12: `credentials.a.env.KUBECONFIG` begins with ~/ but is not one of the entry's files"},
+		{"a large file", `{env: {KUBECONFIG: "` + dir + `/home/large:/x"}}`, "cardea.yml:2:12: `credentials.a.env.KUBECONFIG` names a file of more than 1 MB: secrets are looked for, and hidden, only in its first 1 MB\n"},
 		{"a profile of nothing", `{env: {AWS_PROFILE: prod}}`, "`credentials.a` sets AWS_PROFILE but has no file that defines the profile: add `files: {\"~/.aws/config\": ...}` or `pass_home: [.aws]`"},
 		{"no content", `{files: {"~/a": {from_env: NOT_THERE}}}`, "`credentials.a.files.~/a.from_env`: NOT_THERE is not set in the server's environment; runs that need it will fail\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			for name, text := range map[string]string{"cardea.yml": "credentials:\n  a: " + tt.entry + "\n", "faulty.env": "A=1\nvery-secret\n", "git.env": "GIT_CONFIG_COUNT=1\n", "home/x": ""} {
+			for name, text := range map[string]string{"cardea.yml": "credentials:\n  a: " + tt.entry + "\n", "faulty.env": "A=1\nvery-secret\n", "git.env": "GIT_CONFIG_COUNT=1\n", "home/x": "", "home/large": strings.Repeat("x", run.MaxHomeFile+1)} {
 				if err := writeFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -136,7 +178,7 @@ func TestCredentialFaults(t *testing.T) {
 			var out bytes.Buffer
 			exit := CheckConfig(t.Context(), ConfigCheck{File: filepath.Join(dir, "cardea.yml"), Environ: append(least(pkcs1), "HOME="+filepath.Join(dir, "home"))}, &out)
 			got := strings.ReplaceAll(out.String(), dir+"/", "")
-			warns := strings.Contains(tt.want, "; runs start") || strings.Contains(tt.want, "; runs that need") || strings.Contains(tt.want, "defines the profile") || strings.Contains(tt.want, "begins with ~/ but")
+			warns := strings.Contains(tt.want, "; runs start") || strings.Contains(tt.want, "; runs that need") || strings.Contains(tt.want, "defines the profile") || strings.Contains(tt.want, "begins with ~/ but") || strings.Contains(tt.want, "names a file of more")
 			if !strings.Contains(got, tt.want) || exit == 0 != warns || strings.Contains(got, "very-secret") || !warns && strings.Contains(got, "2 errors") && tt.name != "unknown source" {
 				t.Errorf("exit %d: %s\nwant %s", exit, got, tt.want)
 			}

@@ -1,6 +1,8 @@
 package run
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -8,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/secret"
 )
@@ -81,7 +84,8 @@ func (s Secrets) values() (out, wholes []string) {
 			out = append(out, secret.InValue(value)...)
 		}
 	}
-	for _, f := range slices.Concat(s.Files, s.pointedAt()) {
+	pointed, _ := s.pointedAt()
+	for _, f := range slices.Concat(s.Files, pointed) {
 		found, whole := secret.InFile(f.Data, f.Among)
 		out = append(out, found...)
 		if whole && len(f.Data) <= maxWhole {
@@ -104,42 +108,69 @@ const maxWhole = 64 << 10
 var fileEnv = []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "GOOGLE_APPLICATION_CREDENTIALS",
 	"ARM_OIDC_TOKEN_FILE_PATH", "KUBECONFIG", "KUBE_CONFIG_PATH", "KUBE_CONFIG_PATHS", "NETRC", "GIT_CONFIG_GLOBAL"}
 
-// pointedAt are the files on this machine that variables name. One that cannot be read here cannot be seen either.
-func (s Secrets) pointedAt() (files []HomeFile) {
-	read := func(value string) {
+// pointedAt are the files on this machine that variables name, and the variables whose file is so
+// large that only its beginning was read. One that cannot be read here cannot be seen either.
+func (s Secrets) pointedAt() (files []HomeFile, cut []string) {
+	read := func(variable, value string) {
 		for _, name := range filepath.SplitList(value) {
-			if data, ok := readPointed(name); ok {
+			data, whole, ok := readPointed(name, slices.Contains(fileEnv, variable))
+			if ok {
 				files = append(files, HomeFile{Data: data})
+			}
+			if ok && !whole {
+				cut = append(cut, variable)
 			}
 		}
 	}
 	for _, env := range []map[string]string{s.Env, s.Fetch.Env} {
-		for _, value := range env {
-			read(value)
+		for variable, value := range env {
+			read(variable, value)
 		}
 	}
-	for _, name := range fileEnv {
-		read(s.Plain[name])
+	for _, variable := range fileEnv {
+		read(variable, s.Plain[variable])
 	}
-	return files
+	slices.Sort(cut)
+	return files, slices.Compact(cut)
 }
 
-// readPointed reads a file of a credential. It may be anything else by now, or a pipe.
-func readPointed(name string) ([]byte, bool) {
+// unread says, for the log of a run, of which files not everything is hidden; "" where of all.
+func (s Secrets) unread() string {
+	_, cut := s.pointedAt()
+	if len(cut) == 0 {
+		return ""
+	}
+	one := len(cut) == 1
+	return fmt.Sprintf("The %s that %s %s larger than %d MB. Cardea looked for secrets only in the beginning: those further down are not hidden in logs and plans.\n",
+		phrase.OneMany(one, "file", "files"), phrase.AndList(cut), phrase.OneMany(one, "names is", "name are"), MaxHomeFile>>20)
+}
+
+// readPointed reads the file that a variable names. It may be anything else by now, or a pipe. A
+// program is none, unless the variable is one that names credentials.
+func readPointed(name string, surely bool) (data []byte, whole, ok bool) {
 	if !filepath.IsAbs(name) {
-		return nil, false
+		return nil, false, false
 	}
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, false
+		return nil, false, false
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 != 0 { // a program is none
-		return nil, false
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, false, false
 	}
-	data, err := io.ReadAll(io.LimitReader(f, MaxHomeFile))
-	return data, err == nil
+	data, err = io.ReadAll(io.LimitReader(f, MaxHomeFile+1))
+	if err != nil || !surely && info.Mode()&0o111 != 0 && isProgram(data) {
+		return nil, false, false
+	}
+	whole = len(data) <= MaxHomeFile
+	return data[:min(len(data), MaxHomeFile)], whole, true
+}
+
+// isProgram tells what a file with the permission to be run holds: some files of credentials have it too.
+func isProgram(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("#!")) || bytes.IndexByte(data[:min(len(data), 512)], 0) >= 0
 }
 
 // gitAddress tells the pairs of git's configuration that rewrite addresses. What is rewritten is no

@@ -61,6 +61,13 @@ func TestSecretsWithin(t *testing.T) {
 	kube := place("kube", "users: [{name: prod-user, user: {token: canary-kube}}]\n")
 	web := place("web", "canary.web.token\n")
 	basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:canary-basic"))
+	sloppy := place("sloppy", "users: [{name: prod-user, user: {token: canary-mode}}]\n")
+	helper := place("helper", "#!/bin/sh\necho password=canary-of-a-program\n")
+	for _, name := range []string{sloppy, helper} {
+		if err := os.Chmod(name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, tt := range []struct {
 		name       string
 		env        map[string]string
@@ -85,6 +92,8 @@ func TestSecretsWithin(t *testing.T) {
 		{"several files", map[string]string{"KUBECONFIG": "/nowhere/x:" + kube}, kube + ": prod-user canary-kube", kube + ": prod-user ***"},
 		{"a token's file", map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": web}, web + ": canary.web.token", web + ": ***"},
 		{"a file by any name", map[string]string{"TF_VAR_kubeconfig": kube}, "prod-user canary-kube", "prod-user ***"},
+		{"a file with every permission", map[string]string{"TF_VAR_kubeconfig": sloppy}, "prod-user canary-mode", "prod-user ***"},
+		{"a program", map[string]string{"GIT_ASKPASS": helper}, "#!/bin/sh canary-of-a-program", "#!/bin/sh canary-of-a-program"},
 		{"names stay", map[string]string{"AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/plan"}, "arn:aws:iam::123456789012:role/plan", "arn:aws:iam::123456789012:role/plan"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -92,5 +101,38 @@ func TestSecretsWithin(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestSecretsFurtherDown: a file that is too large to be looked through is said to be, and hidden as far as it was read.
+func TestSecretsFurtherDown(t *testing.T) {
+	dir := t.TempDir()
+	place := func(name string, size int) string {
+		file := filepath.Join(dir, name)
+		text := "aws_secret_access_key = canary-at-the-top\n"
+		text += strings.Repeat("#", size-len(text))
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	just, more := place("just", MaxHomeFile), place("more", MaxHomeFile+1)
+	for _, tt := range []struct {
+		s    Secrets
+		want string
+	}{
+		{Secrets{Env: map[string]string{"AWS_CONFIG_FILE": just}}, ""},
+		{Secrets{Env: map[string]string{"AWS_CONFIG_FILE": more}}, "The file that AWS_CONFIG_FILE names is larger than 1 MB."},
+		{Secrets{Env: map[string]string{"KUBECONFIG": just + ":" + more, "X": more}}, "The files that KUBECONFIG and X name are larger than 1 MB."},
+		{Secrets{Plain: map[string]string{"NETRC": more, "EDITOR": more}}, "The file that NETRC names is larger than 1 MB."},
+		{Secrets{Fetch: Fetching{Env: map[string]string{"GIT_CONFIG_GLOBAL": more}}}, "The file that GIT_CONFIG_GLOBAL names is larger than 1 MB."},
+	} {
+		got := tt.s.unread()
+		if tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) || strings.Contains(got, dir) {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+		if hidden := tt.s.redactor(nil).Redact("canary-at-the-top"); hidden != "***" {
+			t.Errorf("got %q", hidden)
+		}
 	}
 }

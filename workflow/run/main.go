@@ -154,6 +154,7 @@ func (r *runner) execute() (res workflow.Result) {
 		r.gone.Store(true)
 		return r.failed(fault)
 	}
+	fmt.Fprint(r.redact, r.secrets.unread())
 	if err := r.prepare(); err != nil {
 		return r.failed(err)
 	}

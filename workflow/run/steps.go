@@ -282,7 +282,7 @@ func (t *taking) set() error {
 	if err := os.Setenv(t.step.Set, value); err != nil {
 		return t.fault("could not set " + t.step.Set)
 	}
-	fmt.Fprintf(t.redact, "%s is set.\n", t.step.Set)
+	fmt.Fprintf(t.redact, "%s is set.\n%s", t.step.Set, given.unread())
 	return nil
 }
 

@@ -229,22 +229,36 @@ func readBounded(f *os.File, name string) ([]byte, error) {
 var noise = []string{".config/gcloud/logs", ".config/gcloud/virtenv", ".kube/cache", ".kube/http-cache",
 	".azure/commands", ".azure/logs", ".azure/telemetry", ".azure/cliextensions"}
 
+// leftOut is what copyHome does not copy of a directory: symlinks that cannot be followed, and what
+// `files` refuses too; empty says that this is all that there is.
+type leftOut struct {
+	symlinks, refused []string
+	empty             bool
+}
+
 // copyHome reads a file, or the files of a directory, below a home directory. A symlink is followed
-// to a file that is there too; anything but files is left out, and out are the symlinks among it.
-func copyHome(home, name string, into map[string]run.HomeFile) (out []string, err error) {
+// to a file that is there too; anything but files is left out.
+func copyHome(home, name string, into map[string]run.HomeFile) (out leftOut, err error) {
 	if home == "" {
-		return nil, errors.New("the server's user has no home directory")
+		return out, errors.New("the server's user has no home directory")
 	}
 	root, err := os.OpenRoot(home)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
+	out.empty = true
 	defer root.Close()
 	err = fs.WalkDir(root.FS(), name, func(file string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return Unread(filepath.Join(home, file), bare(err))
-		case e.IsDir() && slices.Contains(noise, file):
+		case file != name && homePathFault(file) != "":
+			out.refused = append(out.refused, filepath.Join(home, file))
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case e.IsDir() && slices.Contains(noise, file) && file != name:
 			return fs.SkipDir
 		case e.IsDir():
 			return nil
@@ -254,7 +268,7 @@ func copyHome(home, name string, into map[string]run.HomeFile) (out []string, er
 				return fmt.Errorf("%s is neither a file nor a directory in the home directory", filepath.Join(home, file))
 			}
 			if e.Type()&fs.ModeSymlink != 0 && err != nil {
-				out = append(out, filepath.Join(home, file))
+				out.symlinks = append(out.symlinks, filepath.Join(home, file))
 			}
 			return nil
 		}
@@ -266,6 +280,7 @@ func copyHome(home, name string, into map[string]run.HomeFile) (out []string, er
 			return Unread(filepath.Join(home, file), bare(err))
 		}
 		data, err := readBounded(f, filepath.Join(home, file))
+		out.empty = false
 		into[file] = run.HomeFile{Path: file, Data: data, Among: true}
 		return err
 	})

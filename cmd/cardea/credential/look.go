@@ -2,6 +2,7 @@ package credential
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -45,11 +46,20 @@ func (c Entry) Look(name string, environ []string, absent *config.Faults, warn w
 		}
 	}
 	for i, file := range c.PassHome {
+		at, where := fmt.Sprintf("%s.pass_home[%d]", at, i), c.at["pass_home."+file]
 		out, err := copyHome(HomeIn(environ), file, map[string]run.HomeFile{})
 		if err != nil {
-			absent.Add(c.at["pass_home."+file], "`%s.pass_home[%d]`: %v", at, i, err)
-		} else if len(out) > 0 {
-			warn(c.at["pass_home."+file], "`%s.pass_home[%d]`: symlinks that are broken or leave the home directory are not copied: %s", at, i, phrase.AndList(out))
+			absent.Add(where, "`%s`: %v", at, err)
+			continue
+		}
+		if len(out.symlinks) > 0 {
+			warn(where, "`%s`: symlinks that are broken or leave the home directory are not copied: %s", at, phrase.AndList(out.symlinks))
+		}
+		if len(out.refused) > 0 {
+			warn(where, "`%s`: a run takes no such file, so these are not copied: %s", at, phrase.AndList(out.refused))
+		}
+		if out.empty {
+			warn(where, "`%s`: there is no file in it to copy", at)
 		}
 	}
 	for i, variables := range c.PassEnv {
@@ -75,6 +85,10 @@ func (c Entry) lookUnread(name string, warn warning) {
 		for _, part := range filepath.SplitList(c.Env[variable]) {
 			if file, ok := strings.CutPrefix(part, "~/"); ok && (c.Files != nil || c.PassHome != nil) && !has(file) {
 				warn(c.at["env"], "`credentials.%s.env.%s` begins with ~/ but is not one of the entry's files", name, variable)
+			}
+			if info, err := os.Stat(part); filepath.IsAbs(part) && err == nil && info.Mode().IsRegular() && info.Size() > run.MaxHomeFile {
+				warn(c.at["env"], "`credentials.%s.env.%s` names a file of more than %d MB: secrets are looked for, and hidden, only in its first %d MB",
+					name, variable, run.MaxHomeFile>>20, run.MaxHomeFile>>20)
 			}
 		}
 	}
