@@ -24,7 +24,7 @@ import (
 
 // modules DIR [NAME [public] [submodule=URL]]: a private repository acme/NAME, "modules" without it, with these files
 // at v1, and with another repository at sub, which only mia, and not the App's plans, may read. $MODULES_TOKEN is her token, $MODULES_BASIC
-// what git sends of it, $MODULES_DIR where it lies.
+// what git sends of it, $MODULES_DIR where it lies, $MODULES_COMMIT its commit.
 func (s *story) cmdModules(ts *testscript.TestScript, args []string) error {
 	name := "modules"
 	if len(args) > 1 {
@@ -61,6 +61,11 @@ func (s *story) cmdModules(ts *testscript.TestScript, args []string) error {
 	if err := s.gh.SetPermission(full, "mia", "read"); err != nil {
 		return err
 	}
+	commit, err := mia.git(context.Background(), mia.clone, "rev-parse", "v1^{commit}")
+	if err != nil {
+		return err
+	}
+	ts.Setenv("MODULES_COMMIT", strings.TrimSpace(commit))
 	ts.Setenv("MODULES_DIR", repo.Dir)
 	ts.Setenv("MODULES_TOKEN", mia.token)
 	ts.Setenv("MODULES_BASIC", mia.basic())

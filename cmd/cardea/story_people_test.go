@@ -59,7 +59,8 @@ func (s *story) cmdPush(ts *testscript.TestScript, args []string) error {
 		}
 		text := strings.NewReplacer("$ARCHIVES", ts.Getenv("ARCHIVES"), "$STATESERVER", ts.Getenv("STATESERVER"),
 			"$LOCALHOST", ts.Getenv("LOCALHOST"), "$REGISTRY", ts.Getenv("REGISTRY"),
-			"$STATE", ts.Getenv("STATE"), "$GITHUB_HOST", ts.Getenv("GITHUB_HOST")).Replace(string(data))
+			"$STATE", ts.Getenv("STATE"), "$GITHUB_HOST", ts.Getenv("GITHUB_HOST"), "$MODULES_COMMIT", ts.Getenv("MODULES_COMMIT"),
+			"$SSHD", ts.Getenv("SSHD"), "$SSH_COMMIT", ts.Getenv("SSH_COMMIT")).Replace(string(data))
 		text = strings.NewReplacer(`\u001b`, "\x1b", `\u0007`, "\a", `\u202e`, "\u202e").Replace(text)
 		if strings.TrimSpace(text) == "DELETE" {
 			text = ""

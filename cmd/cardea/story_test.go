@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -35,6 +36,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && (os.Args[1] == "runner" || os.Args[1] == "git-credential") {
 		os.Exit(execute(os.Args[1:], console{out: os.Stdout, err: os.Stderr}))
+	}
+	if name := filepath.Base(os.Args[0]); slices.Contains(notedPrograms, name) {
+		note(name)
 	}
 	testscript.Main(m, map[string]func(){"cardea": main})
 }
@@ -85,7 +89,8 @@ type story struct {
 	ahead  atomic.Int64 // of GitHub's clock before ours
 	tab    int64        // the check run of `remember`
 	builtTools
-	tokens tokenWatch
+	tokens  tokenWatch
+	metrics string // where the server that was started last listens for who reads its metrics
 
 	calls   int       // seen by the last `calls`
 	callsAt time.Time // when that was
@@ -153,8 +158,10 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"registry": wrap((*story).cmdRegistry),
 		"renamed":  wrap((*story).cmdRenamed),
 	}
-	for word, do := range applyCommands() {
-		all[word] = wrap(do)
+	for _, words := range []map[string]func(*story, *testscript.TestScript, []string) error{applyCommands(), outsideCommands()} {
+		for word, do := range words {
+			all[word] = wrap(do)
+		}
 	}
 	return all
 }
@@ -187,7 +194,7 @@ func (s *story) cmdServe(ts *testscript.TestScript, args []string) error {
 			return err
 		}
 		if err := os.WriteFile(s.config, append(base, os.Expand(ts.ReadFile(args[0]), func(name string) string {
-			if strings.HasPrefix(name, "MODULES_") || strings.HasPrefix(name, "GITHUB_") || name == "REGISTRY" || name == "WORK" {
+			if strings.HasPrefix(name, "MODULES_") || strings.HasPrefix(name, "GITHUB_") || slices.Contains([]string{"REGISTRY", "WORK", "MIRROR", "MIRROR_HOST"}, name) {
 				return ts.Getenv(name)
 			}
 			return "$" + name
@@ -195,7 +202,11 @@ func (s *story) cmdServe(ts *testscript.TestScript, args []string) error {
 			return err
 		}
 	}
-	env := append(os.Environ(), "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"), "CARDEA_RUNS_ISOLATION=none")
+	var err error
+	if s.metrics, err = freeAddress(); err != nil {
+		return err
+	}
+	env := append(os.Environ(), "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"), "CARDEA_RUNS_ISOLATION=none", "CARDEA_METRICS_LISTEN="+s.metrics)
 	if trusted := ts.Getenv("SSL_CERT_FILE"); trusted != "" {
 		env = append(env, "SSL_CERT_FILE="+trusted)
 	}
