@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -44,12 +45,21 @@ type Grant struct {
 	Passing bool   `json:"passing,omitempty"`
 }
 
+// How long whoever asks for a token waits. The server asks GitHub, which takes seconds; git waits longer than we do.
+const (
+	saysLimit = 10 * time.Second // for what the other end says at once: the question, and that it takes the answer
+	askLimit  = 5 * time.Minute
+	gitLimit  = askLimit + time.Minute
+)
+
 // fetching is the time in which an engine fetches, as the runner sees it.
 type fetching struct {
 	r      *runner
+	limit  time.Duration    // for the server's answer
 	asking sync.Mutex       // one question at a time; guards what follows
 	known  map[string]Grant // by name, lower case
 	denied []denial
+	silent bool // the server left a question without its answer, which may still come: nothing more is asked
 }
 
 // denial is a repository that there is no token for.
@@ -60,7 +70,7 @@ type denial struct {
 
 // fetch lets the engine fetch: the environment and the way to a token are there for as long as do takes.
 func (r *runner) fetch(do func() error) error {
-	f := &fetching{r: r, known: map[string]Grant{}}
+	f := &fetching{r: r, limit: askLimit, known: map[string]Grant{}}
 	env, err := withGitPairs(r.secrets.Fetch.Env)
 	if err != nil {
 		return err
@@ -131,7 +141,7 @@ func (f *fetching) open(env map[string]string) (close func(), err error) {
 				time.Sleep(50 * time.Millisecond)
 				continue
 			}
-			f.answer(conn)
+			open.Go(func() { f.answer(conn) }) // one that says nothing holds up nobody else
 		}
 	})
 	return func() {
@@ -152,7 +162,7 @@ type question struct {
 // answer answers one helper. Whoever is not a tool of this run, or asks for another host, gets nothing.
 func (f *fetching) answer(conn net.Conn) {
 	defer conn.Close()
-	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second)) // the question comes at once
+	_ = conn.SetDeadline(time.Now().Add(saysLimit)) // without one a read fails all the same when the other end goes
 	var q question
 	if !ofFamily(conn) || json.NewDecoder(conn).Decode(&q) != nil {
 		return
@@ -162,6 +172,7 @@ func (f *fetching) answer(conn net.Conn) {
 		return
 	}
 	grant := f.grant(q)
+	_ = conn.SetDeadline(time.Now().Add(saysLimit))
 	_ = json.NewEncoder(conn).Encode(Grant{Token: grant.Token}) // a helper that went away needs none
 }
 
@@ -187,7 +198,7 @@ func (f *fetching) grant(q question) Grant {
 	case q.Action != "get" || known:
 		return g
 	default:
-		g = f.r.askToken(name)
+		g = f.askToken(name)
 	}
 	f.known[key] = g
 	if g.Token == "" {
@@ -197,11 +208,18 @@ func (f *fetching) grant(q question) Grant {
 }
 
 // askToken asks the server for a token, and hides it before anybody has it.
-func (r *runner) askToken(repo string) Grant {
+func (f *fetching) askToken(repo string) Grant {
+	r := f.r
 	gone := Grant{Why: "The server stopped while modules were being fetched.", Passing: true}
+	silent := Grant{Why: fmt.Sprintf("The server did not answer within %s when it was asked for a token for a module.", phrase.InWords(f.limit)), Passing: true}
+	if f.silent {
+		return silent
+	}
 	if r.stop.ctx.Err() != nil || json.NewEncoder(r.conn).Encode(message{Ask: &repo}) != nil {
 		return gone
 	}
+	limit := time.NewTimer(f.limit)
+	defer limit.Stop()
 	select {
 	case g := <-r.grants:
 		if g.Token != "" {
@@ -209,6 +227,9 @@ func (r *runner) askToken(repo string) Grant {
 			r.given.Hide(g.Token)
 		}
 		return g
+	case <-limit.C:
+		f.silent = true // what comes now answers this question, not the next one
+		return silent
 	case <-r.stop.ctx.Done():
 		return gone
 	}

@@ -32,16 +32,8 @@ func Helper(socket, action string, in io.Reader, out io.Writer) error {
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("reading git's question: %w", err)
 	}
-	conn, err := net.DialTimeout("unix", socket, 10*time.Second)
+	g, err := askOver(socket, q, gitLimit)
 	if err != nil {
-		return fmt.Errorf("asking for a token: %w", err)
-	}
-	defer conn.Close()
-	var g Grant
-	if err := json.NewEncoder(conn).Encode(q); err != nil {
-		return fmt.Errorf("asking for a token: %w", err)
-	}
-	if err := json.NewDecoder(conn).Decode(&g); err != nil {
 		return fmt.Errorf("asking for a token: %w", err)
 	}
 	if g.Token == "" || action != "get" {
@@ -49,4 +41,21 @@ func Helper(socket, action string, in io.Reader, out io.Writer) error {
 	}
 	_, err = fmt.Fprintf(out, "username=x-access-token\npassword=%s\n", g.Token)
 	return err
+}
+
+// askOver asks the runner, which may have stopped in its tracks: git must not wait for that for ever.
+func askOver(socket string, q question, limit time.Duration) (g Grant, err error) {
+	end := time.Now().Add(limit)
+	conn, err := (&net.Dialer{Deadline: end}).Dial("unix", socket)
+	if err != nil {
+		return g, err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(end); err != nil {
+		return g, err
+	}
+	if err := json.NewEncoder(conn).Encode(q); err != nil {
+		return g, err
+	}
+	return g, json.NewDecoder(conn).Decode(&g)
 }
