@@ -79,7 +79,11 @@ func ProjectCheck(v workflow.PullView, project string, l model.Links) CheckText 
 	case r.Held() != "":
 		say = phrase.Sentence(r.Held())
 	case len(r.Waits) > 0:
-		say = "Waits for " + strings.Join(r.WaitsFor(), "; ") + "."
+		short := make([]string, len(r.Waits))
+		for i, wait := range r.Waits {
+			short[i] = wait.Short
+		}
+		say = "Waits for " + strings.Join(short, "; ") + "."
 	}
 	summary := "**" + markdown.Prose(markdown.Cut(title, 300)) + "**\n"
 	if say != "" {

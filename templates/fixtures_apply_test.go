@@ -22,29 +22,27 @@ func need(n workflow.Requirement, short string, sentence, mend phrase.Text) work
 // approvals is what the gate says of a plan that lacks them.
 func approvals(v workflow.PullView, i, have, of int) workflow.Missing {
 	name, plan := v.Projects[i].Project.Name, v.Plans[v.Projects[i].Run.ID].ShortFingerprint()
-	short, all := "1 approval", "approvals"
-	if of-have > 1 {
-		short = fmt.Sprint(of-have, " approvals")
+	all := phrase.CountOf(of, "approval", "approvals")
+	sentence := phrase.Say("Needs %s %s.", all, phrase.OfPlan(plan))
+	if have > 0 {
+		sentence = phrase.Say("Has %d of %s %s.", have, all, phrase.OfPlan(plan))
 	}
-	if of == 1 {
-		all = "approval"
-	}
-	return need(workflow.NeedApproved, short, phrase.Say("%d of %d %s %s.", have, of, all, phrase.OfPlan(plan)),
-		phrase.Say("May approve: the role `write` or a higher one, but not the author `ada`. In a comment: %s.",
+	return need(workflow.NeedApproved, phrase.CountOf(of-have, "approval", "approvals"), sentence,
+		phrase.Say("Anyone with write access except the author (`ada`) can approve by commenting %s.",
 			phrase.Command{Verb: "approve", Project: name, Plan: plan}))
 }
+
+var lockedByCarol = workflow.Lock{Project: "prod/app", Pull: workflow.PullKey{Number: 9}, User: carol,
+	Since: noon.Add(-3 * time.Hour), Why: workflow.LockApply}
 
 var (
 	lintFails = need(workflow.NeedMergeable, "the check lint",
 		phrase.Say("1 required check of the base branch has not passed: `lint` (failed)."),
-		phrase.Say("Wait for what is pending, mend what failed; what is missing has to report at this head. Then %s.",
+		phrase.Say("Wait for pending checks and fix failed ones; checks that have not reported must report on this commit. Then %s.",
 			workflow.VerbApply.About("prod/network")))
-	elsewhere = need(workflow.NeedLock, "the lock of #9",
-		phrase.Say("#9 holds the lock on %s since 2026-11-21 09:04 UTC, through `carol`: an apply of it was started there.",
-			phrase.Project("prod/app")),
-		phrase.Say("It is released when #9 is merged or closed, or there by %s. This pull request is told then.",
-			workflow.VerbUnlock.About("prod/app")))
-	moved = phrase.Say("`main` changed `modules/vpc/main.tf`.")
+	elsewhere = need(workflow.NeedLock, "the lock of #9", lockedByCarol.Sentence(),
+		lockedByCarol.Mend().And(phrase.Say("This pull request will be told.")))
+	moved = phrase.Say("`main` has changed in files that the plan of `dev/network` is made from.")
 )
 
 // waiting is a pull whose plans lack different things.
@@ -56,11 +54,10 @@ func waiting() workflow.PullView {
 	p[0].WaitsFor = []workflow.Missing{approvals(v, 0, 1, 2), lintFails}
 	p[0].Approvals = []workflow.Approval{{Fingerprint: v.Plans["run000"].Fingerprint,
 		User: bob, At: noon.Add(time.Minute)},
-		{Fingerprint: strings.Repeat("77aa", 16), User: carol, At: noon.Add(-time.Hour), Void: "The plan of `abc1234` is another one: `aws_s3_bucket.logs` is destroyed"}}
+		{Fingerprint: strings.Repeat("77aa", 16), User: carol, At: noon.Add(-time.Hour), Void: "The plan for `abc1234` is different: `aws_s3_bucket.logs` is new in it."}}
 	p[1].WaitsFor = []workflow.Missing{elsewhere, approvals(v, 1, 0, 2)}
 	p[2].Outdated = moved
-	v.Locked = map[string]workflow.Lock{"prod/app": {Project: "prod/app", Pull: workflow.PullKey{Number: 9}, User: carol,
-		Since: noon.Add(-3 * time.Hour), Why: workflow.LockApply}}
+	v.Locked = map[string]workflow.Lock{"prod/app": lockedByCarol}
 	return v
 }
 
@@ -95,7 +92,7 @@ func applying() workflow.PullView {
 	apply(v, 0, workflow.RunRunning, "")
 	queued := apply(v, 1, workflow.RunQueued, "")
 	queued.Apply.Authorised, queued.Apply.Spent, queued.Waiting = nil, false,
-		"`prod/network`, which keeps the same state, is being applied for #12."
+		"`prod/network`, which uses the same state, is being applied for #12."
 	apply(v, 2, workflow.RunFinished, workflow.OutcomeSucceeded)
 	return v
 }

@@ -26,19 +26,19 @@ func TestOddNames(t *testing.T) {
 	for i := range v.Projects {
 		name := v.Projects[i].Project.Name
 		lacks := []workflow.Missing{
-			need(workflow.NeedPermission, "", phrase.Say("`olga` has the role `write`, which may not apply %s.", phrase.Project(name).Or("these")),
-				phrase.Say("May apply here: the role `admin`.")),
+			need(workflow.NeedPermission, "", phrase.Say("`olga` has write access, which is not enough to apply %s.", phrase.Project(name).Or("these")),
+				phrase.Say("Anyone with admin access can apply here.")),
 			need(workflow.NeedPlan, "", phrase.Say("The plan of %s is still queued, and `apply` and `each` are words.", phrase.Project(name)),
-				phrase.Say("When it is there, look at it; then %s.", workflow.VerbApply.About(name))),
+				phrase.Say("Review it when it is ready, then %s.", workflow.VerbApply.About(name))),
 			v.Projects[i].WaitsFor[0],
 		}
 		v.Projects[i].WaitsFor = lacks[1:]
 		reply.Items = append(reply.Items, workflow.ReplyItem{Project: name, Fingerprint: v.Plans[v.Projects[i].Run.ID].Fingerprint, Missing: lacks})
 	}
-	const queued = "- The plan of each is still queued, and `apply` and `each` are words. When it is there, look at it; then `cardea apply -p \"a -p b\" -p \"a?b\" -p apply -p each -p write`."
-	const approval = "- 0 of 1 approval each. May approve: the role `write` or a higher one, but not the author `ada`. In a comment: " +
+	const queued = "- The plan of each is still queued, and `apply` and `each` are words. Review it when it is ready, then `cardea apply -p \"a -p b\" -p \"a?b\" -p apply -p each -p write`."
+	const approval = "- Needs 1 approval each. Anyone with write access except the author (`ada`) can approve by commenting " +
 		"`cardea approve -p \"a -p b@3f9a12c4b0de\" -p \"a?b@3f9a12c4b0df\" -p apply@3f9a12c4b0e0 -p each@3f9a12c4b0e1 -p write@3f9a12c4b0e2`."
-	const permission = "- `olga` has the role `write`, which may not apply these. May apply here: the role `admin`.\n"
+	const permission = "- `olga` has write access, which is not enough to apply these. Anyone with admin access can apply here.\n"
 	for what, text := range map[string]string{
 		"reply": templates.Reply(reply, v, links), "check": templates.ApplyCheck(v, links).Summary,
 	} {
@@ -49,7 +49,7 @@ func TestOddNames(t *testing.T) {
 		}
 	}
 	one := templates.Reply(workflow.Reply{Key: "k", Kind: workflow.ReplyRefused, To: dave, Items: reply.Items[4:]}, v, links)
-	if want := "- `olga` has the role `write`, which may not apply `write`."; !strings.Contains(one, want) {
+	if want := "- `olga` has write access, which is not enough to apply `write`."; !strings.Contains(one, want) {
 		t.Errorf("of one project the reply does not say\n%s\nbut\n%s", want, one)
 	}
 }

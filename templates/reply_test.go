@@ -37,7 +37,7 @@ func replyCases() map[string]struct {
 	}
 	closed := func(v workflow.PullView, i int) workflow.ReplyItem {
 		return workflow.ReplyItem{Project: v.Projects[i].Project.Name, Done: true, Run: v.Projects[i].Apply,
-			Text: phrase.Say("Applied from #12 at abc1234, never merged.")}
+			Text: phrase.Say("Applied from #12 at `abc1234`, never merged.")}
 	}
 	refusedAtEnd := workflow.ReplyItem{Project: "dev/network", Missing: []workflow.Missing{elsewhere},
 		Run: &workflow.Run{ID: "apply9", Kind: workflow.RunApply, State: workflow.RunFinished,
@@ -46,13 +46,13 @@ func replyCases() map[string]struct {
 	refused := workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{
 		{Project: "prod/network", Fingerprint: w.Plans["run000"].Fingerprint, Missing: w.Projects[0].WaitsFor},
 		{Project: "prod/app", Missing: w.Projects[1].WaitsFor},
-		{Project: "dev/network", Missing: []workflow.Missing{need(workflow.NeedUpToDate, "", moved, phrase.Say("Nothing to do: a new plan is made by itself. If it is the same, its approvals stay."))}}}}
+		{Project: "dev/network", Missing: []workflow.Missing{need(workflow.NeedUpToDate, "", moved, phrase.Say("Nothing to do: a new plan starts automatically. If it is the same, approvals stay valid."))}}}}
 	all := approvable(projectsOf(4)...)
 	refusedAll := workflow.Reply{Kind: workflow.ReplyRefused}
 	for i, p := range all.Projects {
 		may := need(workflow.NeedPermission, "",
-			phrase.Say("`olga` has the role `read`, which may not apply %s.", phrase.Project(p.Project.Name).Or("these")),
-			phrase.Say("May apply here: the role `write` or a higher one."))
+			phrase.Say("`olga` has read access, which is not enough to apply %s.", phrase.Project(p.Project.Name).Or("these")),
+			phrase.Say("Anyone with write access can apply here."))
 		refusedAll.Items = append(refusedAll.Items,
 			workflow.ReplyItem{Project: p.Project.Name, Fingerprint: all.Plans[p.Run.ID].Fingerprint,
 				Missing: []workflow.Missing{may, all.Projects[i].WaitsFor[0]}})
@@ -86,14 +86,14 @@ func replyCases() map[string]struct {
 				phrase.Project("prod/app"), phrase.Command{Verb: "approve", Project: "prod/app", Plan: "3f9a12c4b0df"})}}}, w},
 		"approved_locked": {workflow.Reply{Kind: workflow.ReplyApproved, Items: []workflow.ReplyItem{shown(item("prod/app", true, ""), blocked, "run000")}}, blocked},
 		"approved_nothing": {workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{{Project: "prod/network",
-			Text: phrase.Say("The approval of `dave` does not count: it is the author's own. May approve: the role `write` or a higher one, but not the author `dave`. In a comment: %s.", workflow.VerbApprove.Typed(""))}}}, w},
+			Text: phrase.Say("The approval by `dave` does not count: authors cannot approve their own pull request. Anyone with write access except the author (`dave`) can approve by commenting %s.", workflow.VerbApprove.Typed(""))}}}, w},
 		"unapproved":    {workflow.Reply{Kind: workflow.ReplyUnapproved, Items: []workflow.ReplyItem{item("prod/network", true, "")}}, w},
 		"applied":       {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), end(done, 1)}}, done},
 		"apply_failed":  {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{end(part, 0)}}, part},
 		"state_kept":    {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{end(state, 0)}}, state},
 		"apply_unknown": {workflow.Reply{Kind: workflow.ReplyApplyUnknown, Items: []workflow.ReplyItem{end(gone, 0)}}, gone},
 		"locked": {workflow.Reply{Kind: workflow.ReplyLocked, Items: []workflow.ReplyItem{item("prod/network", true, ""), item("dev/network", true, ""),
-			item("prod/app", false, "#9 holds it since 2026-11-21 09:04 UTC: an apply by `carol` started")}}, w},
+			{Project: "prod/app", Text: lockedByCarol.Sentence().And(lockedByCarol.Mend())}}}, w},
 		"unlocked":    {workflow.Reply{Kind: workflow.ReplyUnlocked, Items: []workflow.ReplyItem{item("prod/network", false, "its apply runs")}}, applying()},
 		"cancelled":   {workflow.Reply{Kind: workflow.ReplyCancelled, Items: []workflow.ReplyItem{item("prod/app", true, "its apply is dropped"), item("prod/network", true, "its apply is sent one SIGINT: terraform ends what it has begun, and no more")}}, applying()},
 		"resolved":    {workflow.Reply{Kind: workflow.ReplyResolved, Items: []workflow.ReplyItem{item("prod/network", true, "It counts as failed.")}}, gone},

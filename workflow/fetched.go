@@ -29,18 +29,18 @@ type Fetched struct {
 // it is. What nobody knows is never the same.
 func (f Fetched) Differs(was Fetched) string {
 	if f.Tool == "" || was.Tool == "" {
-		return "it is not known with which modules and providers both were made"
+		return "it is not known which modules and providers the two were made with"
 	}
 	if f.Tool != was.Tool {
-		return fmt.Sprintf("it is made with %s, not %s", f.Tool, was.Tool)
+		return fmt.Sprintf("it was made with %s, not %s", f.Tool, was.Tool)
 	}
 	for _, part := range []struct {
 		was, now                 map[string]Exact
-		other, new, gone, suffix string
+		other, new, gone string
 	}{
-		{was.Modules, f.Modules, "the source of %s gives other files now", "%s is fetched now", "%s is not fetched any more", ""},
-		{was.Providers, f.Providers, "the provider %s is another one now", "the provider %s is used now", "the provider %s is not used any more", ""},
-		{was.Made, f.Made, "%s, which is made while it plans, is another one now", "%s is made while it plans now", "%s is not made while it plans any more", ""},
+		{was.Modules, f.Modules, "the source of %s now has other files", "%s is now fetched", "%s is no longer fetched"},
+		{was.Providers, f.Providers, "the provider %s has changed", "the provider %s is now used", "the provider %s is no longer used"},
+		{was.Made, f.Made, "%s, which the plan makes, has changed", "%s is now made by the plan", "%s is no longer made by the plan"},
 	} {
 		for _, name := range slices.Sorted(maps.Keys(part.now)) {
 			before, had := part.was[name]
@@ -67,5 +67,5 @@ func versions(was, now Exact) string {
 	if !a || !b || before == after {
 		return ""
 	}
-	return fmt.Sprintf(" (%s, and was %s)", after, before)
+	return fmt.Sprintf(" (now %s, was %s)", after, before)
 }

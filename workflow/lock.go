@@ -120,15 +120,15 @@ func (w LockWhy) Strength() int {
 
 // Sentence says who holds the lock, since when and why.
 func (l Lock) Sentence() phrase.Text {
-	why := "an apply of it was started there"
+	why := "%s started an apply there"
 	switch l.Why {
 	case LockClaim:
-		why = "claimed by hand"
+		why = "%s claimed it there"
 	case LockPlan:
-		why = "a plan with changes was made there"
+		why = "a plan by %s has changes there"
 	}
-	return phrase.Say("#%d has held the lock on %s since %s, through %s: %s.",
-		l.Pull.Number, phrase.Project(l.Project), phrase.Clock(l.Since), Mention(l.User), why)
+	return phrase.Say("#%d has held the lock on %s since %s: "+why+".",
+		l.Pull.Number, phrase.Project(l.Project), phrase.Clock(l.Since), Mention(l.User))
 }
 
 // Mend is how a lock that is in the way comes free, as a sentence.

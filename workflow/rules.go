@@ -67,9 +67,9 @@ func (w Who) Describe() string {
 	all := phrase.OrList(parts)
 	for _, also := range w.And {
 		if also.Role != "" && len(also.Users)+len(also.And) == 0 {
-			all += ", but only with " + also.Role.Access()
+			all += " (with " + also.Role.Access() + ")"
 		} else {
-			all += ", but only if they are also " + also.Describe()
+			all += " (who must also be " + also.Describe() + ")"
 		}
 	}
 	return all
@@ -78,7 +78,7 @@ func (w Who) Describe() string {
 // Mention names a person without notifying them.
 func Mention(a Actor) string {
 	if a.Login == "" {
-		return "A deleted account"
+		return "a deleted account"
 	}
 	return "`" + phrase.Shown(a.Login) + "`"
 }

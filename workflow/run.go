@@ -302,13 +302,15 @@ const MaxTold = 20
 func (r Run) StateNotes() []string {
 	var out []string
 	if len(r.SameState.Names) > 0 {
-		out = append(out, fmt.Sprintf("It keeps the same state as %s.", r.SameState))
+		out = append(out, fmt.Sprintf("It uses the same state as %s.", r.SameState))
 	}
 	if len(r.SameLineage.Names) > 0 {
-		out = append(out, fmt.Sprintf("Its state has the lineage of the state of %s: it is the same one, or a copy, so the rules of all of them hold.", r.SameLineage))
+		out = append(out, fmt.Sprintf("Its state has the same lineage as the state of %s, "+
+			"so it is that state or a copy of it, and the rules of all of them apply.", r.SameLineage))
 	}
 	if len(r.LikeState.Names) > 0 {
-		out = append(out, fmt.Sprintf("It may keep the same state as %s: their configurations do not tell them apart, so the rules of all of them hold.", r.LikeState))
+		out = append(out, fmt.Sprintf("It may use the same state as %s: "+
+			"their configurations do not tell the states apart, so the rules of all of them apply.", r.LikeState))
 	}
 	if r.StateDoubt != "" {
 		out = append(out, r.StateDoubt)

@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -88,7 +87,7 @@ func (r *Run) FinishApply(res Result, now time.Time) error {
 	case gone, !order.Spent, res.Outcome == OutcomeNone:
 		r.Outcome = OutcomeUnknown
 		if r.Reason == "" {
-			r.Reason = "Its runner ended without a result, so nobody knows what was done."
+			r.Reason = "Its runner ended without a result, so it is not known what was done."
 		}
 	case res.Outcome == OutcomeSucceeded:
 		r.Outcome = OutcomeSucceeded
@@ -104,17 +103,21 @@ func (r *Run) FinishApply(res Result, now time.Time) error {
 
 // NeverMerged says, as a sentence without its full stop, what is left of an apply whose pull was closed unmerged.
 func NeverMerged(number int, apply Run) string {
-	from := fmt.Sprintf("from #%d at %s", number, phrase.Short(apply.Head))
+	says := "Applied from #%d at %s, never merged"
 	switch {
 	case apply.OutcomeOpen():
-		return "An apply was started " + from + ", nobody knows how it ended, and it was never merged"
+		says = "The outcome of the apply from #%d at %s is unknown, and the pull request was never merged"
 	case apply.StateKept():
-		return "Applied " + from + ", with a state that could not be stored, never merged"
+		says = "Applied from #%d at %s, but the state could not be stored; never merged"
 	case !apply.ApplySucceeded():
-		return "An apply " + from + " failed, and what it did was never merged"
+		says = "The apply from #%d at %s failed, and what it did was never merged"
 	}
-	return "Applied " + from + ", never merged"
+	return fmt.Sprintf(says, number, phrase.CodeSpan(phrase.Short(apply.Head)))
 }
+
+// ends are what the history says that runs without a result did.
+var ends = map[Outcome]string{OutcomeFailed: "failed", OutcomeTimedOut: "timed out", OutcomeCancelled: "was cancelled",
+	OutcomeSuperseded: "was superseded", OutcomeLost: "was lost", OutcomeRefused: "was refused"}
 
 // EndSentence says how a run ended, for the history.
 func (r Run) EndSentence() string {
@@ -124,31 +127,29 @@ func (r Run) EndSentence() string {
 	case r.Outcome == OutcomeSucceeded && r.NoChanges:
 		return fmt.Sprintf("`%s` has no changes.", r.Project.Name)
 	case r.Outcome == OutcomeSucceeded:
-		return fmt.Sprintf("`%s` is planned: %s.", r.Project.Name, r.Counts.Words())
+		return fmt.Sprintf("`%s` was planned: %s.", r.Project.Name, r.Counts.Words())
 	}
-	text := fmt.Sprintf("The %s of `%s` ended: %s.", r.Kind, r.Project.Name, strings.ReplaceAll(string(r.Outcome), "_", " "))
-	if r.Reason != "" {
-		text += " " + r.Reason
-	}
-	return text
+	kind := map[RunKind]string{RunPlan: "plan", RunVerify: "plan after the apply"}[r.Kind]
+	return phrase.Joined(fmt.Sprintf("The %s of `%s` %s.", phrase.OrWord(kind, "run"), r.Project.Name,
+		phrase.OrWord(ends[r.Outcome], "ended")), r.Reason)
 }
 
 func (r Run) applyEnd() string {
 	name := r.Project.Name
-	text := fmt.Sprintf("`%s` is applied.", name)
+	text := fmt.Sprintf("`%s` was applied.", name)
 	switch {
 	case r.Outcome == OutcomeUnknown:
-		text = fmt.Sprintf("Nobody knows how the apply of `%s` ended.", name)
+		text = fmt.Sprintf("The outcome of the apply of `%s` is unknown.", name)
 	case r.Apply.ErroredState != "":
 		text = fmt.Sprintf("The apply of `%s` could not store its state, which is kept here as %s.", name, r.Apply.ErroredState)
 	case r.Outcome != OutcomeSucceeded:
-		text = fmt.Sprintf("The apply of `%s` failed.", name)
+		text = fmt.Sprintf("The apply of `%s` %s.", name, phrase.OrWord(ends[r.Outcome], "failed"))
 	}
 	switch {
 	case r.Apply.Total > 0 && r.Outcome == OutcomeUnknown:
-		text += fmt.Sprintf(" The last that it reported: %d of %d changes made.", r.Apply.Done, r.Apply.Total)
+		text += fmt.Sprintf(" Its last report: %d of %d changes made.", r.Apply.Done, r.Apply.Total)
 	case r.Apply.Total > 0 && r.Outcome != OutcomeSucceeded:
-		text += fmt.Sprintf(" %d of %d changes were carried out.", r.Apply.Done, r.Apply.Total)
+		text += fmt.Sprintf(" %d of %d changes were made.", r.Apply.Done, r.Apply.Total)
 	}
 	return phrase.Joined(text, r.Reason)
 }

@@ -40,7 +40,7 @@ func Select(in SelectInput) (chosen []Project, fault string) {
 		if in.Selector.All {
 			return nil, "This repository has no projects."
 		}
-		return nil, "No project is all of that at once; each option alone matches some."
+		return nil, "Each option matches some projects, but no project matches all of them."
 	}
 	SortProjects(chosen)
 	return chosen, ""

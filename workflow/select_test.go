@@ -30,7 +30,7 @@ func TestSelect(t *testing.T) {
 		{name: "part of a name", sel: Selector{Projects: []string{"gone", "prod/net"}}, fault: "There is no project `gone`."},
 		{name: "deleted", sel: Selector{Projects: []string{"dev/gone"}}, fault: "The project `dev/gone` is deleted by this change: there is nothing to plan."},
 		{name: "no such environment", sel: Selector{Environments: []string{"Prod"}}, fault: "There is no environment `Prod`; the nearest is `prod`."},
-		{name: "each alone", sel: Selector{Environments: []string{"dev"}, Workspaces: []string{"blue"}}, fault: "No project is all of that at once; each option alone matches some."},
+		{name: "each alone", sel: Selector{Environments: []string{"dev"}, Workspaces: []string{"blue"}}, fault: "Each option matches some projects, but no project matches all of them."},
 		{name: "bad glob", sel: Selector{Dirs: []string{"a["}}, fault: "`a[` is not a usable glob for a directory."},
 		{name: "text that would break the sentence", sel: Selector{Projects: []string{"x`\n@all" + strings.Repeat("y", 300)}},
 			fault: "There is no project `x??@all" + strings.Repeat("y", 93) + "…`."},

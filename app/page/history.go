@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/service"
 )
@@ -79,7 +78,7 @@ func (s *server) neverMerged(ctx context.Context, runs []workflow.Run) (string, 
 		if err != nil || rec.Pull.State != workflow.PullClosed || r.State != workflow.RunFinished {
 			return "", err
 		}
-		return model.NeverMerged(pull.Number, r), nil
+		return workflow.NeverMerged(pull.Number, r), nil
 	}
 	return "", nil
 }

@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates/markdown"
@@ -51,14 +50,8 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 	}
 	if v.Pull.State == workflow.PullClosed && r.Record.Held && r.Record.Apply != nil &&
 		r.Record.Apply.State == workflow.RunFinished {
-		m.Notes = addSaid(m.Notes, NeverMerged(v.Pull.Number, *r.Record.Apply), name)
+		m.Notes = addSaid(m.Notes, workflow.NeverMerged(v.Pull.Number, *r.Record.Apply), name)
 	}
-}
-
-// NeverMerged is the sentence about an apply whose pull was closed unmerged.
-func NeverMerged(number int, apply workflow.Run) string {
-	return strings.Replace(workflow.NeverMerged(number, apply), " at "+phrase.Short(apply.Head),
-		" at "+phrase.CodeSpan(phrase.Short(apply.Head)), 1)
 }
 
 // pastRows are the projects of earlier heads: a head that does not affect them,

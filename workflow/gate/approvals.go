@@ -244,7 +244,7 @@ func differingLeaf(was, now []workflow.Change) string {
 		case !has:
 			return name + " is no longer in it"
 		case a.Action != b.Action:
-			return fmt.Sprintf("%s is a %s, and was a %s", name, a.Action, b.Action)
+			return fmt.Sprintf("%s would now be %s, not %s", name, becomes[a.Action], becomes[b.Action])
 		}
 		if path := differingAttribute(b.Attributes, a.Attributes); path != "" {
 			return fmt.Sprintf("%s of %s differs", phrase.CodeSpan(path), name)
@@ -257,6 +257,14 @@ func differingLeaf(was, now []workflow.Change) string {
 		}
 	}
 	return ""
+}
+
+// becomes is what a change does to its object.
+var becomes = map[workflow.Action]string{
+	workflow.ActionCreate: "created", workflow.ActionUpdate: "updated", workflow.ActionDelete: "destroyed",
+	workflow.ActionReplace: "replaced", workflow.ActionImport: "imported", workflow.ActionMove: "moved",
+	workflow.ActionForget: "forgotten", workflow.ActionRead: "read", workflow.ActionInvoke: "invoked",
+	workflow.ActionNoOp: "left unchanged",
 }
 
 // differingAttribute is the path of the first leaf, by path, in which two lists differ.

@@ -93,7 +93,7 @@ func TestCarryApprovals(t *testing.T) {
 		}, "The plan for `h2` is different: `aws_eip.a` is new in it."},
 		{"a resource that is gone", func(in *CarryInput) { in.Plan.Changes = nil }, "The plan for `h2` is different: `aws_instance.web` is no longer in it."},
 		{"another action", func(in *CarryInput) { in.Plan.Changes[0].Action = workflow.ActionReplace },
-			"The plan for `h2` is different: `aws_instance.web` is a replace, and was a update."},
+			"The plan for `h2` is different: `aws_instance.web` would now be replaced, not updated."},
 		{"a sensitive leaf", func(*CarryInput) {}, "The plan for `h2` is different: a value that is not shown in full differs (it is sensitive, or too long)."},
 		{"another provider", func(in *CarryInput) { in.Plan.Changes[0].Provider = "evil/aws" }, "The plan for `h2` is different: `aws_instance.web` changes in another way."},
 		{"no changes any more", func(in *CarryInput) { in.Plan.NoChanges = true }, "The plan for `h2` is different: it no longer changes anything."},
@@ -140,30 +140,30 @@ func TestCarryApprovals(t *testing.T) {
 			in.Approvals[0].Hidden, in.Plan.Hidden, in.Approvals[0].Tree, in.Run.Tree = true, []workflow.HiddenEffect{effect}, "", ""
 		}, "The plan for `h2` has the same changes, but it runs code that they do not show, which may have changed: the files are no longer those of `h1` (tree ``, now ``)."},
 		{"another module, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Plan.Fetched.Modules["module.net"] = "t1", "m2" },
-			"The plan for `h2` has the same changes, but the source of `module.net` gives other files now."},
+			"The plan for `h2` has the same changes, but the source of `module.net` now has other files."},
 		{"a module more", func(in *CarryInput) { same(in); in.Plan.Fetched.Modules["module.b"] = "m2" },
-			"The plan for `h2` has the same changes, but `module.b` is fetched now."},
+			"The plan for `h2` has the same changes, but `module.b` is now fetched."},
 		{"a module less", func(in *CarryInput) { same(in); in.Plan.Fetched.Modules = nil },
-			"The plan for `h2` has the same changes, but `module.net` is not fetched any more."},
+			"The plan for `h2` has the same changes, but `module.net` is no longer fetched."},
 		{"another version of a provider, the same tree", func(in *CarryInput) {
 			same(in)
 			in.Run.Tree, in.Plan.Fetched.Providers["registry/time"] = "t1", "1.0.1 p2"
-		}, "The plan for `h2` has the same changes, but the provider `registry/time` is another one now (1.0.1, and was 1.0.0)."},
+		}, "The plan for `h2` has the same changes, but the provider `registry/time` has changed (now 1.0.1, was 1.0.0)."},
 		{"the same version of it, other checksums", func(in *CarryInput) { same(in); in.Plan.Fetched.Providers["registry/time"] = "1.0.0 p2" },
-			"The plan for `h2` has the same changes, but the provider `registry/time` is another one now."},
+			"The plan for `h2` has the same changes, but the provider `registry/time` has changed."},
 		{"a provider more", func(in *CarryInput) { same(in); in.Plan.Fetched.Providers["registry/x"] = "1.0.0 p2" },
-			"The plan for `h2` has the same changes, but the provider `registry/x` is used now."},
+			"The plan for `h2` has the same changes, but the provider `registry/x` is now used."},
 		{"another file that the plan made, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Plan.Fetched.Made["a.zip"] = "t1", "z2" },
-			"The plan for `h2` has the same changes, but `a.zip`, which is made while it plans, is another one now."},
+			"The plan for `h2` has the same changes, but `a.zip`, which the plan makes, has changed."},
 		{"another version of the tool", func(in *CarryInput) { same(in); in.Plan.Fetched.Tool = "terraform 1.12.0" },
-			"The plan for `h2` has the same changes, but it is made with terraform 1.12.0, not terraform 1.11.4."},
+			"The plan for `h2` has the same changes, but it was made with terraform 1.12.0, not terraform 1.11.4."},
 		{"an approval of an older version, the same tree", func(in *CarryInput) { same(in); in.Run.Tree, in.Approvals[0].Fetched = "t1", workflow.Fetched{} },
-			"The plan for `h2` has the same changes, but it is not known with which modules and providers both were made."},
+			"The plan for `h2` has the same changes, but it is not known which modules and providers the two were made with."},
 		{"neither says what was fetched", func(in *CarryInput) {
 			same(in)
 			in.Plan.Fetched, in.Approvals[0].Fetched = workflow.Fetched{}, workflow.Fetched{}
 		},
-			"The plan for `h2` has the same changes, but it is not known with which modules and providers both were made."},
+			"The plan for `h2` has the same changes, but it is not known which modules and providers the two were made with."},
 		{"a file beside the configuration", func(in *CarryInput) {
 			same(in)
 			in.Run.FilesDigest, in.Run.Own = "f2", []string{"prod"}

@@ -105,12 +105,12 @@ func whyWaits(r, other workflow.Run) string {
 	if isOfProject(r, other) {
 		return fmt.Sprintf("`%s` is being %s %s.", r.Project.Name, other.Kind.Done(), where)
 	}
-	keeps := "keeps"
+	uses := "uses"
 	if !r.States.Surely(other.States) {
-		keeps = "may keep"
+		uses = "may use"
 	}
 	return fmt.Sprintf("`%s`, which %s the same state, is being %s %s.",
-		other.Project.Name, keeps, other.Kind.Done(), where)
+		other.Project.Name, uses, other.Kind.Done(), where)
 }
 
 // yields reports whether only plans are in an apply's way, which write nothing and which

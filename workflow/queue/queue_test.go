@@ -146,12 +146,12 @@ func TestNextRun(t *testing.T) {
 			queued:  []workflow.Run{run("x", state("s1")), run("y", state("s2"))},
 			running: []workflow.Run{run("r", state("s1"))},
 			want:    "y",
-			waits:   map[string]string{"x": "`r`, which keeps the same state, is being planned already."},
+			waits:   map[string]string{"x": "`r`, which uses the same state, is being planned already."},
 		},
 		"one state, two repositories": {
 			queued:  []workflow.Run{run("x", state("s1"))},
 			running: []workflow.Run{run("r", state("s1"), of(2, 1))},
-			waits:   map[string]string{"x": "`r`, which keeps the same state, is being planned for another repository."},
+			waits:   map[string]string{"x": "`r`, which uses the same state, is being planned for another repository."},
 		},
 		"a plan comes after the apply of what it depends on": {
 			queued:  []workflow.Run{run("x", on("vpc")), run("y", on("dns")), run("z", on("vpc"), of(1, 9)), run("v", project("dns"), kind(workflow.RunVerify), notBefore(time.Minute), func(r *workflow.Run) { r.State = workflow.RunQueued })},
@@ -215,7 +215,7 @@ func TestNextRun(t *testing.T) {
 			queued: []workflow.Run{run("x", state("s1"), kind(workflow.RunApply))},
 			running: []workflow.Run{run("r", state("s1"), kind(workflow.RunPlan)),
 				run("s", state("s1"), kind(workflow.RunPlan), of(1, 9))},
-			waits: map[string]string{"x": "`r`, which keeps the same state, is being planned already."}, yield: "rs",
+			waits: map[string]string{"x": "`r`, which uses the same state, is being planned already."}, yield: "rs",
 		},
 		"once": {
 			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunApply))},
@@ -233,7 +233,7 @@ func TestNextRun(t *testing.T) {
 			running: []workflow.Run{run("r", project("net"), kind(workflow.RunApply), of(1, 9)),
 				run("s", state("s1"), kind(workflow.RunVerify), of(1, 9))},
 			waits: map[string]string{"x": "`net` is being applied for #9.",
-				"y": "`s`, which keeps the same state, is being verified for #9."},
+				"y": "`s`, which uses the same state, is being verified for #9."},
 		},
 		"not for a plan": {
 			queued:  []workflow.Run{run("x", project("net"), kind(workflow.RunPlan), priority(workflow.PriorityCommand))},

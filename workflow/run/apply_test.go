@@ -398,7 +398,7 @@ func TestApplyModuleMoved(t *testing.T) {
 		}
 		p := g.begun(t)
 		res := p.Wait()
-		if res.Outcome != outcome || res.NotStarted != moved || moved && !strings.Contains(res.Reason, "the source of `module.m` gives other files now") {
+		if res.Outcome != outcome || res.NotStarted != moved || moved && !strings.Contains(res.Reason, "the source of `module.m` now has other files") {
 			t.Errorf("moved %t: got %+v, want %s\n%s", moved, res, outcome, read(t, p, "log"))
 		}
 		if got := g.counter(t); got != want {

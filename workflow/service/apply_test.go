@@ -319,7 +319,7 @@ func TestUnknownApply(t *testing.T) {
 	w.settle()
 	want(t, "locks of a closed pull", len(w.locks()), 3)
 	closed := "closed/" + w.view(1).ClosedAt.UTC().Format("20060102T150405.000")
-	has(t, w.reply(1, closed), "An apply was started from #1 at head1, nobody knows how it ended, and it was never merged.")
+	has(t, w.reply(1, closed), "The outcome of the apply from #1 at `head1` is unknown, and the pull request was never merged.")
 	resolve := verb(workflow.VerbResolve, "a")
 	resolve.Outcome = "applied"
 	has(t, w.do(1, "bob", resolve), "refused", "may not resolve")

@@ -64,7 +64,7 @@ func TestPlanWithoutAPull(t *testing.T) {
 				t.Errorf("got %+v, %v, want its plan", plan, err)
 			}
 			want(t, "artefacts that nobody needs", w.dropped, []string{run.ID})
-			want(t, "its history", w.history(s), []string{"`a` is being planned at head0.", "`a` is planned: 1 to add."})
+			want(t, "its history", w.history(s), []string{"`a` is being planned at head0.", "`a` was planned: 1 to add."})
 			runs, err := w.svc.RunsOf(t.Context(), s, "", 10)
 			if err != nil || len(runs) != 1 || runs[0].Outcome != workflow.OutcomeSucceeded {
 				t.Errorf("got %+v, %v, want the run that succeeded", runs, err)
@@ -91,7 +91,7 @@ func TestPlanWithoutAPullIsMadeAgain(t *testing.T) {
 			}
 			want(t, "its history", w.history(s)[2:], []string{
 				"The plan of `a` is made again.", "`a` is being planned at head0.",
-				"The plan of `a` ended: lost. The plan was lost: its worker gave no sign of life.",
+				"The plan of `a` was lost. The plan was lost: its worker gave no sign of life.",
 			})
 		})
 		t.Run("one of a "+name+" in the way of an apply", func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestLandingIsShownOnItsPull(t *testing.T) {
 	run := w.mustClaim("b")
 	want(t, "what it is for", run.Subject().String(), landing.String())
 	w.finish(w.fingerprinted(run, 1))
-	told := []string{"`b` is being planned at head0.", "`b` is planned: 1 to add."}
+	told := []string{"`b` is being planned at head0.", "`b` was planned: 1 to add."}
 	want(t, "its history", w.history(landing), told)
 	all := w.history(pull)
 	want(t, "the end of its pull's", all[len(all)-2:], told)

@@ -111,7 +111,7 @@ func (s *Survey) findMoved(ctx context.Context) error {
 			return fmt.Errorf("looking for the state of %s: %w", a.Project.Name, err)
 		}
 		if a.MovedTo = keptBy(kept, states); a.MovedTo != "" {
-			a.Reasons = []string{fmt.Sprintf("it moved to `%s`, which keeps the same state", a.MovedTo)}
+			a.Reasons = []string{fmt.Sprintf("it moved to `%s`, which uses the same state", a.MovedTo)}
 		}
 	}
 	return nil
