@@ -46,8 +46,8 @@ func TestReplyGolden(t *testing.T) {
 	replies := map[string]workflow.Reply{
 		"status":  {Key: "0123abc", Kind: "status", To: to},
 		"help":    {Key: "0123abc", Kind: "help", To: to},
-		"refused": {Key: "0123abc", Kind: "refused", To: to, Text: []phrase.Text{phrase.Say("You may not plan here: it takes the role `write`, and you have `read`."), phrase.Say("Somebody with `write` can comment %s.", workflow.VerbPlan.Typed(""))}},
-		"unknown": {Key: "0123abc", Kind: "unknown", To: to, Text: phrase.Texts("There is no command `plna`; did you mean `cardea plan`?")},
+		"refused": {Key: "0123abc", Kind: "refused", To: to, Text: []phrase.Text{phrase.Say("`ada` may not plan: they have read access. Anyone with write access can.")}},
+		"unknown": {Key: "0123abc", Kind: "unknown", To: to, Text: phrase.Texts("There is no command `plna`. Did you mean `cardea plan`?")},
 	}
 	for name, r := range replies {
 		t.Run(name, func(t *testing.T) {

@@ -35,7 +35,7 @@ func (f Fetched) Differs(was Fetched) string {
 		return fmt.Sprintf("it was made with %s, not %s", f.Tool, was.Tool)
 	}
 	for _, part := range []struct {
-		was, now                 map[string]Exact
+		was, now         map[string]Exact
 		other, new, gone string
 	}{
 		{was.Modules, f.Modules, "the source of %s now has other files", "%s is now fetched", "%s is no longer fetched"},

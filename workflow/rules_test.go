@@ -44,8 +44,8 @@ func TestForProject(t *testing.T) {
 		{"its own words", Project{Environment: "prod", Require: []Requirement{NeedReviewed}}, "3 by [rex sam] author=false apply=`rex` or `mia` approve=" + maintainer +
 			" unlock=" + write + " creds=dev-ro/prod-rw up_to_date,approved,reviewed,mergeable"},
 		{"head asks for another", Project{Environment: "prod", HeadEnvironment: "dev"}, "3 by [] author=false" +
-			" apply=" + write + ", but only if they are also `rex` or `mia`" +
-			" approve=" + maintainer + ", but only if they are also `rex` or `sam`, but only if they are also `ada` or `rex`" +
+			" apply=" + write + " (who must also be `rex` or `mia`)" +
+			" approve=" + maintainer + " (who must also be `rex` or `sam`) (who must also be `ada` or `rex`)" +
 			" unlock=" + maintainer + " creds=dev-ro/prod-rw " + needs},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

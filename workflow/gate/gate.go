@@ -161,7 +161,7 @@ func (g *gate) permission() {
 			phrase.Say("Try again: %s.", g.command(workflow.VerbApply)))
 	case !g.rules.Apply.Includes(who, role):
 		g.add(workflow.NeedPermission,
-			phrase.Say("%s has %s, which is not enough to apply %s.", workflow.Mention(who), role.Access(), g.name().Or("these")), mend)
+			phrase.Say("%s has %s, which is not enough to apply %s.", phrase.Capital(workflow.Mention(who)), role.Access(), g.name().Or("these")), mend)
 	}
 }
 

@@ -54,9 +54,9 @@ func MayPlan(in MayPlanInput) *workflow.Trouble {
 		return nil // a listed app's own heads: the list is the permission
 	}
 	if !in.Rules.Plan.Includes(who, role) {
-		return refuse(phrase.Say("%s may not plan here", workflow.Mention(who)),
+		return refuse(phrase.Say("%s may not plan here", phrase.Capital(workflow.Mention(who))),
 			phrase.Say("%s has %s to this repository.",
-				workflow.Mention(who), role.Access()), whoMay(in.Rules))
+				phrase.Capital(workflow.Mention(who)), role.Access()), whoMay(in.Rules))
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func MayPlanProject(in MayPlanInput, p workflow.Project) string {
 			continue
 		}
 		return fmt.Sprintf("%s may not plan in environment `%s`; %s can.",
-			workflow.Mention(who), name, env.Plan.Describe())
+			phrase.Capital(workflow.Mention(who)), name, env.Plan.Describe())
 	}
 	return ""
 }
