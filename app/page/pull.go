@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/templates/web"
 	"github.com/cardea-iac/cardea/workflow"
@@ -170,5 +171,5 @@ func planned(m model.Model) string {
 	if newest.IsZero() {
 		return ""
 	}
-	return "planned " + newest.UTC().Format("2006-01-02 15:04")
+	return "planned " + phrase.Clock(newest)
 }

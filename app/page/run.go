@@ -1,7 +1,6 @@
 package page
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,12 +17,6 @@ import (
 	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/templates/web"
 	"github.com/cardea-iac/cardea/workflow"
-)
-
-// How much of the end of a log is on a run's page.
-const (
-	logShown = 256 << 10
-	logLines = 2000 // each line is an element of the page
 )
 
 // runState is what a run's page is made from, without its plan, which never changes.
@@ -102,7 +95,7 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 		out.Progress, out.Left.Progress = fitting(append([]workflow.Progress{}, progress...), jsonList)
 		return page{json: out}, nil
 	}
-	log, cut, err := s.tail(run.ID)
+	log, err := s.log(run.ID, r.URL.Query().Get("line"))
 	if err != nil {
 		return page{}, err
 	}
@@ -111,7 +104,7 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 		p.Reason = ""
 	}
 	p.Progress = progress
-	p.Log, p.LogCut, p.Source = log, cut, web.SourceURL(s.WebURL, run.Repo, run.Head)
+	p.Log, p.Source = log, web.SourceURL(s.WebURL, run.Repo, run.Head)
 	narrow(&p, r.URL.Query().Get("action"), r.URL.Query().Get("from"))
 	return page{html: func(w io.Writer) error { return web.WriteRun(w, p) }}, nil
 }
@@ -244,43 +237,24 @@ func spotOf(text string, changes int) web.Spot {
 	return web.Spot{Change: i, Attribute: k}
 }
 
-// tail is the end of a run's log as HTML, from the start of a line, and whether something comes before it.
-func (s *server) tail(id string) (log template.HTML, cut bool, err error) {
+// log is what the page shows of a run's log, around a line or its end; nil without one.
+func (s *server) log(id, line string) (log *web.Log, err error) {
 	f, err := s.Logs(id)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return "", false, fmt.Errorf("opening the log of run %s: %w", id, err)
+		return nil, fmt.Errorf("opening the log of run %s: %w", id, err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return "", false, fmt.Errorf("reading the log of run %s: %w", id, err)
+	at, err := strconv.Atoi(line)
+	if err != nil || at < 0 {
+		at = 0 // it comes from the address
 	}
-	start := max(size-logShown, 0)
-	if _, err := f.Seek(start, io.SeekStart); err != nil {
-		return "", false, fmt.Errorf("reading the log of run %s: %w", id, err)
+	if log, err = web.ReadLog(f, at); err != nil {
+		return nil, fmt.Errorf("reading the log of run %s: %w", id, err)
 	}
-	text, err := io.ReadAll(io.LimitReader(f, logShown))
-	if err != nil {
-		return "", false, fmt.Errorf("reading the log of run %s: %w", id, err)
-	}
-	if i := bytes.IndexByte(text, '\n'); start > 0 && i >= 0 {
-		text = text[i+1:]
-	}
-	text = bytes.TrimLeft(text, "\n") // the tool's first line is preceded by an empty one
-	last := lastLines(text, logLines)
-	return web.LogHTML(last), start > 0 || len(last) < len(text), nil
-}
-
-// lastLines is the end of a text, of at most n lines.
-func lastLines(text []byte, n int) []byte {
-	at := len(bytes.TrimSuffix(text, []byte("\n")))
-	for ; n > 0 && at >= 0; n-- {
-		at = bytes.LastIndexByte(text[:at], '\n')
-	}
-	return text[at+1:]
+	return log, nil
 }
 
 // runLog serves a whole log as plain text.

@@ -122,7 +122,7 @@ func showChange(p part, of int) ShownChange {
 	out := ShownChange{Word: ActionWord(c), Class: string(c.Action), Address: markdown.Clean(c.Address),
 		Say: diff.Doing(c), Lines: diff.Of(part, diff.Page),
 		risky: risky,
-		Open: of <= 12 || risky && of <= 60 || first > 0 || end < len(c.Attributes)}
+		Open:  of <= 12 || risky && of <= 60 || first > 0 || end < len(c.Attributes)}
 	if !diff.Headless(part) { // the page has a heading of its own
 		out.Lines = out.Lines[1:]
 	}

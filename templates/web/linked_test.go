@@ -18,12 +18,16 @@ func TestLinked(t *testing.T) {
 		"#0, #x, # 1 and #12345678901":            "#0, #x, # 1 and #12345678901",
 		"#3a":                                     "#3a",
 		"":                                        "",
+		"#9, since 2026-11-21 12:04 UTC: `2026-11-21 12:04 UTC`": "[#9 /acme/infra/pull/9], since <2026-11-21T12:04:00Z>: `2026-11-21 12:04 UTC`",
+		"2026-11-21 12:04": "2026-11-21 12:04",
 	} {
 		got := ""
 		for _, part := range p.Linked(text) {
 			switch {
 			case part.URL != "":
 				got += fmt.Sprintf("[%s %s]", part.Text, part.URL)
+			case part.Time != "":
+				got += "<" + part.Time + ">"
 			case part.Code:
 				got += "`" + part.Text + "`"
 			default:

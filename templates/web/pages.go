@@ -29,7 +29,7 @@ var htmlFiles embed.FS
 // too, and would pay for whatever is done at start.
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"parts": markdown.Parts, "place": model.Place, "clean": markdown.Clean, "mark": markClass, "line": lineText, "short": phrase.Short,
+		"pieces": pieces, "place": model.Place, "clean": markdown.Clean, "mark": markClass, "line": lineText, "short": phrase.Short,
 		"number": markdown.Number, "fingerprint": workflow.ShortFingerprint,
 		"unnamed": unnamed, "repoPath": model.RepoPath, "runPath": model.RunPath, "projectPath": model.ProjectPath,
 		"runClass": runClass, "subject": SubjectOf, "runWord": runWord, "took": model.Took, "sentence": phrase.Sentence,
@@ -156,8 +156,7 @@ type RunPage struct {
 	Later                int
 	Source               string              // see [PullPage]
 	Progress             []workflow.Progress // as they stand
-	Log                  template.HTML       // of [LogHTML]
-	LogCut               bool
+	Log                  *Log                // nil: there is none
 }
 
 // ApplyPart is what a run's page says of an apply.
@@ -169,7 +168,7 @@ type ApplyPart struct {
 	Facts   []fact // of the authorisation: what was confirmed before it started
 }
 
-// subjectLink is what a run is for, in words for [markdown.Parts], and where it is shown, "" for nowhere.
+// subjectLink is what a run is for, in words of ours, and where it is shown, "" for nowhere.
 type subjectLink struct{ Words, URL string }
 
 // SubjectOf is what a run is for.
@@ -180,7 +179,7 @@ func SubjectOf(r workflow.Run) subjectLink {
 
 // fact is one line of a table.
 type fact struct {
-	Name, Value string // the value is for [markdown.Parts]
+	Name, Value string // the value is a sentence of ours
 }
 
 // Step is one point in a run's life.

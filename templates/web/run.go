@@ -2,15 +2,10 @@ package web
 
 import (
 	"fmt"
-	"html/template"
-	"regexp"
 	"slices"
 	"strings"
 
-	terminal "github.com/buildkite/terminal-to-html/v3"
-
 	"github.com/cardea-iac/cardea/internal/phrase"
-	"github.com/cardea-iac/cardea/templates/markdown"
 	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -116,22 +111,4 @@ func runClass(r workflow.Run) string {
 		return "failed"
 	}
 	return "stopped"
-}
-
-// colours are the sequences that colour text: all that a log may say to a terminal.
-var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
-
-// LogHTML is a log with its colours as classes. Only colours are taken from it: what moves
-// the cursor or links is left out, and characters that cannot be seen are shown by their
-// numbers. No escape but a whole colour is left, so none can be put together from its pieces.
-func LogHTML(log []byte) template.HTML {
-	text, end := string(log), 0
-	var b strings.Builder
-	for _, at := range colours.FindAllStringIndex(text, -1) {
-		b.WriteString(markdown.Clean(text[end:at[0]]))
-		b.WriteString(text[at[0]:at[1]])
-		end = at[1]
-	}
-	b.WriteString(markdown.Clean(text[end:]))
-	return template.HTML(terminal.Render([]byte(b.String()))) //nolint:gosec // its text is escaped, and only colours reach it
 }

@@ -24,6 +24,7 @@ type logFile struct {
 	head      int64 // length of the kept beginning, 0 until something was discarded
 	skip      int64 // length of the line that says how much was discarded
 	discarded int64
+	lines     int64 // of what was discarded
 }
 
 func newLogFile(name string, limit int64) (*logFile, error) {
@@ -68,7 +69,13 @@ func (l *logFile) shrink() error {
 		return err
 	}
 	discarded := l.discarded + tail - head - l.skip
-	note := fmt.Sprintf("\n[... %d bytes of this log were discarded here: it is limited to %d ...]\n\n", discarded, l.limit)
+	lines, err := linesIn(io.NewSectionReader(l.file, head+l.skip, tail-head-l.skip))
+	if err != nil {
+		return fmt.Errorf("shortening the log: %w", err)
+	}
+	lines += l.lines
+	// Pages read this line, so that every line keeps its number.
+	note := fmt.Sprintf("\n[... %d bytes in %d lines of this log were discarded here: it is limited to %d ...]\n\n", discarded, lines, l.limit)
 	f, err := os.OpenFile(l.name+".new", os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("shortening the log: %w", err)
@@ -81,9 +88,24 @@ func (l *logFile) shrink() error {
 		return errors.Join(fmt.Errorf("shortening the log: %w", err), f.Close(), os.Remove(l.name+".new"))
 	}
 	err = l.file.Close()
-	l.file, l.head, l.skip, l.discarded = f, head, int64(len(note)), discarded
+	l.file, l.head, l.skip, l.discarded, l.lines = f, head, int64(len(note)), discarded, lines
 	l.size = head + l.skip + l.size - tail
 	return err
+}
+
+// linesIn counts the ends of lines.
+func linesIn(r io.Reader) (n int64, err error) {
+	buf := make([]byte, 8<<10)
+	for {
+		m, err := r.Read(buf)
+		n += int64(bytes.Count(buf[:m], []byte("\n")))
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
 }
 
 // headEnd is where the kept beginning ends: behind the last line of the first half.

@@ -4,14 +4,38 @@
 // something that goes on reloads itself (noscript).
 (function () {
   "use strict";
-  var seen = parts(document), tag = "", failures = 0, last = Date.now(), timer, asking = false;
+  var seen = parts(document), tag = "", failures = 0, last = Date.now(), timer, asking = false, more = false;
   // parts is what the server wrote, by which changes are noticed: people change
   // the page too, by opening things.
   function parts(doc) {
     var main = doc.getElementById("page");
     return main ? Array.prototype.map.call(main.children, function (c) { return c.outerHTML; }) : [];
   }
-  function follow(log) { return log && log.scrollHeight - log.scrollTop - log.clientHeight < 40; }
+  function number(line) { return Number(line.id.slice(1)); }
+  // grow puts the new lines of a log behind those that are there. Who reads its end goes on doing so; who has
+  // scrolled up stays at what they read, and nothing is taken away there.
+  function grow(old, fresh) {
+    var tail = old.scrollHeight - old.scrollTop - old.clientHeight < 40, last = old.lastElementChild, line = fresh.firstElementChild;
+    if (!last || !line || number(line) > number(last) + 1 || number(line) < number(old.firstElementChild)) {
+      fresh = document.importNode(fresh, true);
+      old.replaceWith(fresh);
+      if (tail || !last) { fresh.scrollTop = fresh.scrollHeight; }
+      return;
+    }
+    while (tail && number(old.firstElementChild) < number(line)) { old.firstElementChild.remove(); }
+    for (; line; line = line.nextElementSibling) {
+      if (number(line) < number(last)) { continue; }
+      var copy = document.importNode(line, true);
+      if (line.id === last.id) {
+        if (last.textContent !== line.textContent) { last.replaceWith(copy); }
+      } else {
+        old.appendChild(copy);
+      }
+    }
+    ["data-total", "data-error"].forEach(function (name) { old.setAttribute(name, fresh.getAttribute(name)); });
+    old.hidden = fresh.hidden;
+    if (tail) { old.scrollTop = old.scrollHeight; }
+  }
   function swap(fresh) {
     var main = document.getElementById("page"), next = fresh.getElementById("page");
     if (!main || !next) { return; }
@@ -21,10 +45,7 @@
     } else {
       for (var i = 0; i < news.length; i++) {
         if (seen[i] === now[i]) { continue; }
-        var tail = follow(olds[i].querySelector(".log"));
-        olds[i].replaceWith(document.importNode(news[i], true));
-        var log = main.children[i].querySelector(".log");
-        if (tail && log) { log.scrollTop = log.scrollHeight; }
+        if (olds[i].classList.contains("log")) { grow(olds[i], news[i]); } else { olds[i].replaceWith(document.importNode(news[i], true)); }
       }
       main.setAttribute("data-live", next.getAttribute("data-live"));
     }
@@ -44,8 +65,9 @@
   function again() {
     clearTimeout(timer);
     var main = document.getElementById("page");
-    if (!main || !main.hasAttribute("data-live") || document.hidden || asking) { return; }
-    asking = true;
+    if (!main || !main.hasAttribute("data-live") || document.hidden) { return; }
+    if (asking) { more = true; return; }
+    asking = true; more = false;
     var headers = { Accept: "text/html" };
     if (tag) { headers["If-None-Match"] = tag; }
     fetch(location.pathname + location.search, { headers: headers, credentials: "same-origin", cache: "no-store" })
@@ -64,11 +86,10 @@
         asking = false;
         stale();
         var page = document.getElementById("page"), wait = Number(page && page.getAttribute("data-live")) || 5;
-        timer = setTimeout(again, Math.min(wait * 1000 * Math.pow(2, Math.min(failures, 3)), 20000));
+        timer = setTimeout(again, more ? 0 : Math.min(wait * 1000 * Math.pow(2, Math.min(failures, 3)), 20000));
       });
   }
+  document.addEventListener("again", again);
   document.addEventListener("visibilitychange", function () { if (!document.hidden) { again(); } });
-  var log = document.querySelector(".log");
-  if (log && !location.hash) { log.scrollTop = log.scrollHeight; }
   timer = setTimeout(again, 2000);
 })();
