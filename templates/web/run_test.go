@@ -53,7 +53,7 @@ func logOf(t *testing.T, log string, line int) (*web.Log, *nethtml.Node) {
 		t.Fatal(err)
 	}
 	for n := range doc.Descendants() {
-		if n.Data == "pre" && attr(n, "class") == "log" {
+		if n.Data == "pre" && strings.HasPrefix(attr(n, "class"), "log") {
 			return l, n
 		}
 	}

@@ -4,7 +4,7 @@
 // something that goes on reloads itself (noscript).
 (function () {
   "use strict";
-  var seen = parts(document), tag = "", failures = 0, last = Date.now(), timer, asking = false, more = false;
+  var seen = parts(document), tag = "", failures = 0, last = Date.now(), timer, asking = false, more = false, part = location.search;
   // parts is what the server wrote, by which changes are noticed: people change
   // the page too, by opening things.
   function parts(doc) {
@@ -16,7 +16,10 @@
   // scrolled up stays at what they read, and nothing is taken away there.
   function grow(old, fresh) {
     var tail = old.scrollHeight - old.scrollTop - old.clientHeight < 40, last = old.lastElementChild, line = fresh.firstElementChild;
-    if (!last || !line || number(line) > number(last) + 1 || number(line) < number(old.firstElementChild)) {
+    var jumped = part !== location.search;
+    part = location.search;
+    if (!jumped && !tail && last && line && number(line) > number(last) + 1) { return; } // until its end is looked at
+    if (jumped || !last || !line || number(line) > number(last) + 1 || number(line) < number(old.firstElementChild)) {
       fresh = document.importNode(fresh, true);
       old.replaceWith(fresh);
       if (tail || !last) { fresh.scrollTop = fresh.scrollHeight; }
@@ -34,6 +37,7 @@
     }
     ["data-total", "data-error"].forEach(function (name) { old.setAttribute(name, fresh.getAttribute(name)); });
     old.hidden = fresh.hidden;
+    if (fresh.classList.contains("big")) { old.classList.add("big"); }
     if (tail) { old.scrollTop = old.scrollHeight; }
   }
   function swap(fresh) {

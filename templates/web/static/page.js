@@ -145,7 +145,7 @@
       }
     });
     if (window.Highlight) { CSS.highlights.set("found", new Highlight(...ranges)); }
-    says.textContent = !query ? "" : !hits.length ? "not found" : at < 0 ? hits.length + (hits.length === 1 ? " line" : " lines") : (at + 1) + " of " + hits.length;
+    says.textContent = !query ? "" : !hits.length ? "not found" : at < 0 ? hits.length.toLocaleString("en") + (hits.length === 1 ? " line" : " lines") : (at + 1).toLocaleString("en") + " of " + hits.length.toLocaleString("en");
   }
   function ready(then) {
     var pre = log(), total = pre ? Number(pre.getAttribute("data-total")) : 0;
