@@ -21,7 +21,7 @@ type configCheckCmd struct {
 // Run exits 0 when the file is good and 1 when it is not.
 func (k configCheckCmd) Run(c *console, ctx bind) error {
 	in := ConfigCheck{File: k.File, Environ: os.Environ(), Base: k.Base, Kinds: engines("").Kinds()}
-	scratch, err := os.MkdirTemp("", "cardea-config-*")
+	scratch, err := makeScratch("cardea-config-*")
 	if err != nil {
 		return err
 	}

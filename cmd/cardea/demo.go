@@ -14,6 +14,7 @@ import (
 	"github.com/cardea-iac/cardea/app/report"
 	"github.com/cardea-iac/cardea/internal/localgithub"
 	"github.com/cardea-iac/cardea/internal/progress"
+	"github.com/cardea-iac/cardea/workflow/git"
 	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
@@ -74,7 +75,7 @@ Ctrl-C stops the demo.
 // one, its GitHub would know nothing of what the database knows.
 func (k demoCmd) place() (dir string, leave func(), err error) {
 	if k.Keep == "" {
-		dir, err = os.MkdirTemp("", "cardea-demo-*")
+		dir, err = makeScratch("cardea-demo-*")
 		return dir, func() { os.RemoveAll(dir) }, err
 	}
 	if dir, err = filepath.Abs(k.Keep); err != nil {
@@ -93,6 +94,9 @@ func (k demoCmd) place() (dir string, leave func(), err error) {
 
 // startDemo makes the world, applies the sample, starts the server and opens two pulls.
 func startDemo(ctx context.Context, dir, listen string, out io.Writer) (_ *demo, err error) {
+	if err := git.Usable(ctx); err != nil {
+		return nil, err
+	}
 	tools, err := previewTools()
 	if err != nil {
 		return nil, err

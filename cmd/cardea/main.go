@@ -75,13 +75,19 @@ func execute(args []string, c console) int {
 		return status
 	}
 	if err != nil {
-		fmt.Fprintf(c.err, "cardea: %s\n", usageFault(err))
+		fmt.Fprintf(c.err, "cardea: %s\n", usageFault(commandIn(args, parser.Model.Node), err))
 		return 1
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends us at once, as it does any program
-	err = parsed.Run(&c, &flags, bind{ctx})
+	ctx, letGo := untilHungUp(ctx)
+	defer letGo()
+	out := watch(&c)
+	if parsed.Command() != "serve" { // which nobody reads but for its first line
+		out.outliveReader()
+	}
+	err = out.fault(parsed.Run(&c, &flags, bind{ctx}))
 	var code exitCode
 	switch {
 	case err == nil:

@@ -48,10 +48,18 @@ func (previewCmd) Help() string {
 		"2 = changes, or with --explain affected projects."
 }
 
+// Validate says what is wrong with the flags.
+func (p previewCmd) Validate() error {
+	if p.Timeout <= 0 {
+		return errors.New("--timeout must be longer than 0s, like 30m")
+	}
+	return nil
+}
+
 // Run exits 0 without changes, 2 with changes (or, with --explain, affected projects), 1 on
 // any error, or if the change concerns a layout that Cardea does not plan.
 func (p previewCmd) Run(c *console, ctx bind) error {
-	scratch, err := os.MkdirTemp("", "cardea-preview-*")
+	scratch, err := makeScratch("cardea-preview-*")
 	if err != nil {
 		return err
 	}
@@ -333,11 +341,35 @@ func (p *previewer) planOne(ctx context.Context, launcher *run.Launcher,
 func previewTools() (terraform.Tools, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return terraform.Tools{}, fmt.Errorf("finding the cache directory: %w", err)
+		return terraform.Tools{}, fmt.Errorf("there is no place for downloaded tools and providers (%w): set HOME, or XDG_CACHE_HOME to a directory", err)
 	}
 	dir := filepath.Join(cache, "cardea")
+	if err := mayWrite(dir); err != nil {
+		return terraform.Tools{}, fmt.Errorf("cannot write to the directory for downloaded tools and providers, %s: %w. Set XDG_CACHE_HOME to a directory of yours", dir, reason(err))
+	}
 	return terraform.Tools{Dir: filepath.Join(dir, "tools"), Providers: filepath.Join(dir, "providers"), Tool: "auto",
 		Versions: ">= 1.5", Path: os.Getenv("PATH"), Own: true}, nil
+}
+
+// mayWrite makes a directory where there is none, and says why nothing can be written to it.
+func mayWrite(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".write-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// makeScratch makes a directory that its caller removes.
+func makeScratch(pattern string) (string, error) {
+	dir, err := os.MkdirTemp("", pattern)
+	if err != nil {
+		return "", fmt.Errorf("cannot write to the directory for temporary files, %s: %w. Set TMPDIR to a directory of yours", os.TempDir(), reason(err))
+	}
+	return filepath.Abs(dir)
 }
 
 // secretNames and secretValue tell what is secret in somebody's own environment: hiding all

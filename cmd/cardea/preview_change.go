@@ -24,7 +24,10 @@ func (p previewCmd) change(ctx context.Context, c *console, local *git.Local) (c
 	}
 	head, err := local.Resolve(ctx, p.Head)
 	if err != nil {
-		return ch, fmt.Errorf("--head: %w", err)
+		if p.Head == "HEAD" && local.Unborn(ctx) {
+			return ch, errors.New("nothing is committed on the branch that is checked out: commit your files first, then run `cardea preview` again")
+		}
+		return ch, fmt.Errorf("--head: %w: name a branch, a tag or a commit", err)
 	}
 	base, at, err := p.base(ctx, local)
 	if err != nil {
@@ -50,6 +53,9 @@ func (p previewCmd) change(ctx context.Context, c *console, local *git.Local) (c
 			counted(n, "file"), isAre(n), phrase.OneMany(n == 1, "it", "them"))
 	}
 	ch.checkout, err = local.Checkout(ctx, planned, at, workflow.CheckoutMerge)
+	if errors.Is(err, git.ErrUnrelated) && !local.Shallow() {
+		err = fmt.Errorf("%w: name the branch that this one was started from, with --base BRANCH", err)
+	}
 	return ch, err
 }
 

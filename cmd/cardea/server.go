@@ -57,6 +57,9 @@ func newServer(cfg Config, log *slog.Logger) (_ *server, err error) {
 		return nil, fmt.Errorf("`data_dir`: cannot make the directory %s: %w. Name one that this user may write to",
 			cfg.DataDir, reason(err))
 	}
+	if err := git.Usable(context.Background()); err != nil {
+		return nil, err
+	}
 	s := &server{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if s.store, err = bolt.Open(cfg.DataDir); err != nil {

@@ -68,6 +68,19 @@ func commandOf(args []string, root *kong.Node) (asked []string, fault string) {
 	return nil, meant + commentWord(near)
 }
 
+// commandIn is the command with which a command line begins, "" where it begins with none.
+func commandIn(args []string, root *kong.Node) (path string) {
+	for _, word := range args {
+		at := slices.IndexFunc(root.Children, func(n *kong.Node) bool { return n.Name == word && !n.Hidden })
+		if at < 0 {
+			break
+		}
+		root = root.Children[at]
+		path = strings.TrimLeft(path+" "+word, " ")
+	}
+	return path
+}
+
 // commentWord says where a word belongs that starts something on a pull request, and nothing here.
 func commentWord(word string) string {
 	text := fmt.Sprintf("`cardea %s` is a comment on a pull request, not a command to run here.", word)
@@ -77,12 +90,16 @@ func commentWord(word string) string {
 	return text
 }
 
-// usageFault is what is wrong with a command line, in a sentence.
-func usageFault(err error) string {
-	text := err.Error()
+// usageFault is what is wrong with a command line of a command ("" of none), in a sentence.
+func usageFault(command string, err error) string {
+	text := strings.TrimPrefix(err.Error(), command+": ")
 	if strings.HasSuffix(text, "(<EOL>)") { // kong's word for the end of the line
 		flag, _, _ := strings.Cut(text, ": ")
 		text = flag + " needs a value"
+	}
+	if flag, given, found := strings.Cut(text, ": expected duration but got "); found {
+		value, _, _ := strings.Cut(given, ":")
+		text = fmt.Sprintf("%s must be a duration with a unit, like 90s, 30m or 1h30m, not %s", flag, value)
 	}
 	if words, missing := strings.CutPrefix(text, "expected "); missing {
 		text = "something is missing after the command: expected " + words
@@ -90,5 +107,5 @@ func usageFault(err error) string {
 	if !strings.HasSuffix(text, "?") {
 		text += "."
 	}
-	return text + " Run `cardea --help` for usage."
+	return text + " Run `cardea " + strings.TrimLeft(command+" --help", " ") + "` for usage."
 }

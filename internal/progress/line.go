@@ -12,9 +12,12 @@ import (
 	"golang.org/x/term"
 )
 
+// file is an open file of the system, as *os.File is.
+type file interface{ Fd() uintptr }
+
 // IsTerminal reports whether w is a terminal: colour and progress go nowhere else.
 func IsTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := w.(file)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
@@ -89,7 +92,7 @@ func (s *Line) End() {
 
 // Width is how many characters a line of a terminal has.
 func Width(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
+	if f, ok := w.(file); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 20 {
 			return width
 		}

@@ -102,7 +102,35 @@ func (c command) run(ctx context.Context) ([]byte, error) {
 	if errors.As(err, &exit) {
 		return out.Bytes(), &exitError{code: exit.ExitCode(), stderr: stderr.String(), name: c.args[0]}
 	}
-	return nil, fmt.Errorf("running git (is it installed and on PATH?): %w", err)
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, errNoGit
+	}
+	return nil, fmt.Errorf("running git: %w", err)
+}
+
+// errNoGit is what is said where there is no git.
+var errNoGit = fmt.Errorf("git is not on PATH: install git %d.%d or newer (https://git-scm.com/downloads)", oldestMajor, oldestMinor)
+
+// The oldest git that merges without a work tree.
+const oldestMajor, oldestMinor = 2, 38
+
+var versionPattern = regexp.MustCompile(`\d+\.\d+[0-9.]*`)
+
+// Usable says why the git on PATH cannot be used.
+func Usable(ctx context.Context) error {
+	out, err := command{args: []string{"version"}}.run(ctx)
+	if err != nil {
+		return err
+	}
+	var major, minor int
+	version := versionPattern.FindString(string(out))
+	if n, err := fmt.Sscanf(version, "%d.%d", &major, &minor); n != 2 || err != nil {
+		return nil // of a kind that we do not know: it may do
+	}
+	if major < oldestMajor || major == oldestMajor && minor < oldestMinor {
+		return fmt.Errorf("git %s is too old: install git %d.%d or newer (https://git-scm.com/downloads)", strings.TrimRight(version, "."), oldestMajor, oldestMinor)
+	}
+	return nil
 }
 
 func (c command) environ() []string {

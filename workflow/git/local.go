@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -32,6 +31,9 @@ type Local struct {
 
 // OpenLocal opens the clone that dir is in. The scratch directory must not exist; the caller removes it.
 func OpenLocal(ctx context.Context, dir, scratch string) (*Local, error) {
+	if err := Usable(ctx); err != nil {
+		return nil, err
+	}
 	lines, err := places(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -72,9 +74,6 @@ func places(ctx context.Context, dir string) ([]string, error) {
 		return strings.Split(strings.TrimSpace(string(out)), "\n"), err
 	}
 	lines, err := ask("--git-dir", "--git-common-dir", "--git-path", "objects", "--is-bare-repository")
-	if errors.Is(err, exec.ErrNotFound) {
-		return nil, err
-	}
 	if err != nil || len(lines) != 4 {
 		return nil, fmt.Errorf("%s: %w", dir, ErrNotClone)
 	}
@@ -135,6 +134,13 @@ func (l *Local) DefaultBase(ctx context.Context) (name, commit string, err error
 		}
 	}
 	return "", "", ErrNoBase
+}
+
+// Unborn reports whether what is checked out has no commit yet.
+func (l *Local) Unborn(ctx context.Context) bool {
+	_, err := l.ask(ctx, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+	_, branch := l.ask(ctx, "symbolic-ref", "--quiet", "HEAD")
+	return err != nil && branch == nil
 }
 
 // Shallow reports whether the clone was made without all of its history.

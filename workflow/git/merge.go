@@ -55,6 +55,9 @@ func merge(ctx context.Context, gitDir string, p pair, mode workflow.CheckoutMod
 	return c, nil
 }
 
+// ErrUnrelated says that two commits cannot be merged.
+var ErrUnrelated = errors.New("head and base have no commit in common, so they cannot be merged")
+
 // mergeTree merges head into base as GitHub's merge button would. Only exit 0 is clean.
 func mergeTree(ctx context.Context, gitDir string, p pair) (tree string, conflicts []string, err error) {
 	out, err := command{gitDir: gitDir,
@@ -67,7 +70,7 @@ func mergeTree(ctx context.Context, gitDir string, p pair) (tree string, conflic
 	case errors.As(err, &exit) && exit.code == 1 && len(fields) > 1:
 		return "", fields[1:], nil
 	case errors.As(err, &exit) && strings.Contains(exit.stderr, "unrelated histories"):
-		return "", nil, errors.New("head and base have no commit in common, so they cannot be merged")
+		return "", nil, ErrUnrelated
 	case err == nil:
 		err = fmt.Errorf("git merge-tree answered %q", out)
 	}

@@ -279,6 +279,14 @@ func remembered(file string) *version.Version {
 	return v
 }
 
+// broken says what to do about a program that does not say its version, and what that said instead.
+func broken(said string) string {
+	if said = firstLine(said); said != "" {
+		said = "It said: " + strings.TrimRight(said, ".") + ". "
+	}
+	return said + "Reinstall it, or put one that works first on PATH."
+}
+
 func (r toolRequest) askVersion(program string) (*version.Version, error) {
 	cmd := exec.Command(program, "version", "-json")
 	cmd.Dir = r.scratch
@@ -286,17 +294,17 @@ func (r toolRequest) askVersion(program string) (*version.Version, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, failed("`%s version` failed (%s) %s", program, err, firstLine(stderr.String()))
+		return nil, failed("`%s version` failed (%s). %s", program, err, broken(stderr.String()))
 	}
 	var answer struct {
 		Version string `json:"terraform_version"`
 	}
 	if err := json.Unmarshal(out, &answer); err != nil {
-		return nil, failed("`%s version -json` printed no JSON: %s.", program, err)
+		return nil, failed("`%s version -json` printed no JSON: %s. %s", program, err, broken(""))
 	}
 	v, err := version.NewVersion(answer.Version)
 	if err != nil {
-		return nil, failed("`%s version` printed %q, which is not a version.", program, answer.Version)
+		return nil, failed("`%s version` printed %q, which is not a version. %s", program, answer.Version, broken(""))
 	}
 	return v, nil
 }

@@ -5,8 +5,11 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
 // readable refuses the project for a directory of its closure that Cardea cannot
@@ -37,16 +40,35 @@ func (g *gathering) readable(dir string) bool {
 	}
 	m, _ := as(g.found, g.tool, dir)
 	for _, d := range ownOf(m).Unsafe {
-		g.refuse("%s line %d: %s", d.Position.File, d.Position.Line, d.Detail)
+		g.refuse("`%s` line %d: %s", d.Position.File, d.Position.Line, d.Detail)
 	}
 	for _, d := range m.Diagnostics {
 		if d.Severity == workflow.SeverityError {
-			g.refuse("%s line %d cannot be read as the tool would read it: %s", d.Position.File, d.Position.Line, fault(d))
+			g.refuse("`%s` line %d%s cannot be read: %s", d.Position.File, d.Position.Line, g.snippet(d.Position), fault(d))
 			continue
 		}
 		g.in.Diagnostics = append(g.in.Diagnostics, d)
 	}
 	return true
+}
+
+// snippet is the line of a file that is at fault, in brackets.
+func (g *gathering) snippet(at workflow.Position) string {
+	const most = 80
+	info, err := fs.Stat(g.tree, at.File)
+	if err != nil || info.Size() > syntax.MaxFileBytes {
+		return ""
+	}
+	data, err := fs.ReadFile(g.tree, at.File)
+	lines := strings.Split(string(data), "\n")
+	if err != nil || !utf8.Valid(data) || at.Line < 1 || at.Line > len(lines) {
+		return ""
+	}
+	line := strings.Join(strings.Fields(lines[at.Line-1]), " ")
+	if line == "" || len(line) > most {
+		return ""
+	}
+	return " (" + phrase.CodeSpan(line) + ")"
 }
 
 // fault is a diagnostic in a sentence or two.
