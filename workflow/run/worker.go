@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
@@ -53,6 +54,8 @@ type Worker struct {
 	slots chan struct{}  // one for each run that is carried out; made by Run
 	freed chan struct{}  // a slot is free again; made by Run
 	group sync.WaitGroup // what Run waits for before it returns
+
+	overdue atomic.Int32 // runs whose leases could not be renewed the last time
 
 	mu     sync.Mutex
 	active map[string]*Process // by run id, from the start of a runner to its end; guarded by mu
@@ -135,6 +138,10 @@ func (w *Worker) claimAll(ctx context.Context) bool {
 			return false
 		case w.slots <- struct{}{}:
 		default:
+			return ctx.Err() == nil
+		}
+		if w.overdue.Load() > 0 {
+			<-w.slots
 			return ctx.Err() == nil
 		}
 		run, ok, err := w.Service.Claim(ctx, w.Name)
@@ -349,19 +356,7 @@ func (w *Worker) mayBegin(ctx context.Context, run workflow.Run, p *Process) err
 func (w *Worker) secrets(ctx context.Context, run workflow.Run) (s Secrets, why string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() {
-		for tick := time.NewTicker(w.Lease / 4); ; {
-			select {
-			case <-ctx.Done():
-				tick.Stop()
-				return
-			case <-tick.C:
-				if err := w.Service.Renew(ctx, run); errors.Is(err, workflow.ErrStale) {
-					cancel() // it is not ours any more
-				}
-			}
-		}
-	}()
+	go w.keepLease(run, ctx.Done(), cancel)
 	said := ""
 	switch {
 	case run.Credentials == "":
@@ -382,20 +377,45 @@ func (w *Worker) secrets(ctx context.Context, run workflow.Run) (s Secrets, why 
 // renew keeps the run's lease until its runner ends or we leave it. A run that is
 // not ours any more is interrupted, but an apply that has begun never.
 func (w *Worker) renew(run workflow.Run, p *Process, leave <-chan struct{}) {
-	tick := time.NewTicker(w.Lease / 4)
-	defer tick.Stop()
-	for {
+	until := make(chan struct{})
+	go func() {
+		defer close(until)
 		select {
 		case <-p.Done():
-			return
 		case <-leave:
-			return
-		case <-tick.C:
 		}
-		switch err := w.Service.Renew(context.Background(), run); {
-		case errors.Is(err, workflow.ErrStale):
-			w.withdraw(run.ID, p)
+	}()
+	w.keepLease(run, until, func() { w.withdraw(run.ID, p) })
+}
+
+// keepLease renews a run's lease until it is told not to. lost is called when the run is not ours any
+// more. While the store takes nothing it tries again, and nothing is claimed: whoever claims would find
+// that the lease has run out, and give up a run that goes on.
+func (w *Worker) keepLease(run workflow.Run, until <-chan struct{}, lost func()) {
+	often := w.Lease / 4
+	overdue := false
+	defer func() {
+		if overdue {
+			w.overdue.Add(-1)
+		}
+	}()
+	for wait := often; ; {
+		select {
+		case <-until:
+			return
+		case <-time.After(wait):
+		}
+		err := w.Service.Renew(context.Background(), run)
+		gone := errors.Is(err, workflow.ErrStale) || errors.Is(err, workflow.ErrNotFound)
+		if failed := err != nil && !gone; failed != overdue {
+			overdue = failed
+			w.overdue.Add(map[bool]int32{true: 1, false: -1}[failed])
+		}
+		switch wait = often; {
+		case gone:
+			lost()
 		case err != nil:
+			wait = min(often, poll/2)
 			w.Log.Error("renewing a lease", "run", run.ID, "error", err)
 		}
 	}

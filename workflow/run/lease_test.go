@@ -1,0 +1,166 @@
+package run_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/run"
+	"github.com/cardea-iac/cardea/workflow/service"
+)
+
+// outage is a store that takes no writes while it is down.
+type outage struct {
+	workflow.Store
+	down atomic.Bool
+}
+
+func (o *outage) Update(ctx context.Context, rule func(workflow.Tx) error) error {
+	if o.down.Load() {
+		return errors.New("the disk is full")
+	}
+	return o.Store.Update(ctx, rule)
+}
+
+// logged is what a worker logs.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), text)
+}
+
+func newOutage(t *testing.T, plan string, lease time.Duration) (*shop, *outage, *logged) {
+	t.Helper()
+	s, log := newShopWith(t, plan, lease), &logged{}
+	store := &outage{Store: s.store}
+	s.service = service.New(service.Config{Store: store, Lease: lease, Rules: func(workflow.Repo) (workflow.Rules, bool) { return workflow.Rules{}, true }})
+	s.worker.Service, s.worker.Log = s.service, slog.New(slog.NewTextHandler(log, nil))
+	return s, store, log
+}
+
+// TestLeaseOutage: while the store takes nothing a run goes on, that is logged, and when the store is back nobody takes the
+// run for lost, though its lease ran out.
+func TestLeaseOutage(t *testing.T) {
+	t.Parallel()
+	const lease = 6 * time.Second
+	s, store, log := newOutage(t, "echo up; while [ ! -e go ]; do sleep 0.05; done", lease)
+	id := s.queue(t, "a")[0]
+	s.begin(t)
+	s.said(t, id, "up")
+	store.down.Store(true)
+	r := s.until(t, id, func(r workflow.Run) bool { return time.Now().After(r.LeaseUntil.Add(time.Second)) })
+	if r.State != workflow.RunRunning || log.count("renewing a lease") < 2 || log.count("the disk is full") < 2 {
+		t.Errorf("got %s; it was logged %d times", r.State, log.count("renewing a lease"))
+	}
+	store.down.Store(false)
+	s.until(t, id, func(r workflow.Run) bool { return r.LeaseUntil.After(time.Now()) || finished(r) })
+	write(t, filepath.Join(s.launcher.Runs, id+".1", "work", "go"), "")
+	if r := s.until(t, id, finished); r.Outcome != workflow.OutcomeSucceeded || r.Epoch != 1 {
+		t.Errorf("got %s %q, want that it went on", r.Outcome, r.Reason)
+	}
+	// The next one is claimed: nothing is held up.
+	next := s.queue(t, "b")[0]
+	s.said(t, next, "up")
+	write(t, filepath.Join(s.launcher.Runs, next+".1", "work", "go"), "")
+	s.until(t, next, finished)
+}
+
+// moved makes a run somebody else's.
+func (s *shop) moved(t *testing.T, id string) {
+	t.Helper()
+	err := s.store.Update(t.Context(), func(tx workflow.Tx) error {
+		r, err := tx.Run(id)
+		if err != nil {
+			return err
+		}
+		r.Epoch, r.LeaseUntil = r.Epoch+1, time.Now().Add(time.Hour)
+		return tx.PutRun(r)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLeaseLost: a run that is somebody else's by now is stopped, while its credentials are fetched and while it plans; an
+// apply that has begun never.
+func TestLeaseLost(t *testing.T) {
+	const lease = 4 * time.Second
+	t.Run("while credentials are fetched", func(t *testing.T) {
+		t.Parallel()
+		s, store, log := newOutage(t, "echo planned", lease)
+		s.job.Run.Credentials = "slow"
+		fetching, ended := make(chan bool, 1), make(chan bool, 1)
+		s.worker.Credentials = func(ctx context.Context, _ string) (run.Secrets, string, error) {
+			fetching <- true
+			<-ctx.Done()
+			ended <- true
+			return run.Secrets{}, "", ctx.Err()
+		}
+		id := s.queue(t, "a")[0]
+		s.begin(t)
+		<-fetching
+		store.down.Store(true)
+		s.until(t, id, func(workflow.Run) bool { return log.count("renewing a lease") > 0 })
+		if len(ended) > 0 {
+			t.Error("a store that takes nothing ended it")
+		}
+		store.down.Store(false)
+		s.moved(t, id)
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			t.Error("its credentials are fetched all the same")
+		}
+		s.until(t, id, func(workflow.Run) bool { return log.count("run had moved on") > 0 })
+		if _, err := os.Stat(filepath.Join(s.launcher.Runs, id+".1")); err == nil {
+			t.Error("it was started")
+		}
+	})
+	t.Run("while it plans", func(t *testing.T) {
+		t.Parallel()
+		s, _, log := newOutage(t, loop, lease)
+		id := s.queue(t, "a")[0]
+		s.begin(t)
+		s.said(t, id, "up")
+		s.moved(t, id)
+		s.said(t, id, "got")
+		s.until(t, id, func(workflow.Run) bool { return log.count("run had moved on") > 0 })
+	})
+	t.Run("while it applies", func(t *testing.T) {
+		t.Parallel()
+		y := newYard(t, "trap 'echo interrupted' INT; echo up; while [ ! -e go ]; do sleep 0.02; done; echo done")
+		_, _, log := newOutage(t, "", lease)
+		y.worker.Lease, y.worker.Log = lease, slog.New(slog.NewTextHandler(log, nil))
+		y.begin(t)
+		id := y.ordered(t)
+		y.said(t, id, "up")
+		y.moved(t, id)
+		time.Sleep(lease) // several renewals
+		dir := filepath.Join(y.launcher.Runs, id+".1")
+		write(t, filepath.Join(dir, "work", "go"), "")
+		y.said(t, id, "done")
+		y.until(t, id, func(workflow.Run) bool { return log.count("run had moved on") > 0 })
+		if data, err := os.ReadFile(filepath.Join(dir, "log")); err != nil || strings.Contains(string(data), "interrupted") {
+			t.Errorf("got %s, %v", data, err)
+		}
+	})
+}
