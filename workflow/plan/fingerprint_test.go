@@ -87,7 +87,7 @@ func TestChangesHash(t *testing.T) {
 		{"the provider's configuration", create(Proposed{ProviderConfig: "p"}), create(Proposed{ProviderConfig: "p.west"}), false},
 		{"whether people expect that configuration", create(Proposed{ProviderConfig: "p"}),
 			create(Proposed{ProviderConfig: "p", DefaultConfig: true}), true},
-		{"why it is made", create(Proposed{}), create(Proposed{Reason: "because it is asked for"}), true},
+		{"why it is made", create(Proposed{}), create(Proposed{Reason: "because it was requested"}), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			first, _ := made(t, one(c.one), input())

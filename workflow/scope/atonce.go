@@ -83,7 +83,7 @@ func notAllowed(o workflow.PlanOptions, rules workflow.Rules) []phrase.Text {
 		}
 	}
 	if len(out) > 0 {
-		out = append(out, phrase.Say("Who runs the server can add it."))
+		out = append(out, phrase.Say("Whoever runs the server can add it."))
 	}
 	return out
 }

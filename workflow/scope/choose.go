@@ -117,9 +117,9 @@ func (g Grounds) byItself(push workflow.Request) []Wanted {
 		if refused {
 			w.Plan = false
 			w.Record.Reasons = append(slices.Clone(w.Record.Reasons),
-				phrase.Say("it waits for %s by somebody who may plan", workflow.VerbPlan.About(w.Record.Project.Name)))
+				phrase.Say("it waits for someone who may plan to comment %s", workflow.VerbPlan.About(w.Record.Project.Name)))
 		} else if why := gate.MayPlanProject(in, w.Record.Project); why != "" {
-			w.Plan, w.Record.Project.Refused = false, phrase.Say("%s %s by somebody who may starts it.", why, workflow.VerbPlan.Typed(""))
+			w.Plan, w.Record.Project.Refused = false, phrase.Say("%s Someone with that permission can start it by commenting %s.", why, workflow.VerbPlan.Typed(""))
 		}
 		w.Plan = w.Plan && !g.has(w.Record.Project)
 	}
@@ -203,7 +203,7 @@ func (ch *Choice) add(all ...Wanted) {
 	}
 	ch.Silent = append(ch.Silent, silent...)
 	if len(silent) > 0 {
-		ch.Notes = append(ch.Notes, fmt.Sprintf("Affected but not planned by themselves (`autoplan: false`): `%s`.",
+		ch.Notes = append(ch.Notes, fmt.Sprintf("Affected, but not planned automatically (`autoplan: false`): `%s`.",
 			strings.Join(silent, "`, `")))
 	}
 }
@@ -230,7 +230,7 @@ func (ch Choice) Sentence(f survey.Survey) string {
 	base := phrase.Short(f.Checkout.Base)
 	switch {
 	case len(ch.Projects) == 0 && len(f.NotPlanned) > 0:
-		return fmt.Sprintf("Nothing that is planned here is affected, against base %s.", base)
+		return fmt.Sprintf("Nothing that Cardea plans is affected, against base %s.", base)
 	case len(ch.Projects) == 0:
 		return fmt.Sprintf("No project is affected, against base %s.", base)
 	case len(names) == 0:

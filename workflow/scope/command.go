@@ -60,7 +60,7 @@ func (c *Command) Refusal(locks []workflow.Lock) phrase.Text {
 	}{
 		workflow.VerbApply:   {"apply", func(r workflow.Rules) workflow.Who { return r.Apply }},
 		workflow.VerbApprove: {"approve", func(r workflow.Rules) workflow.Who { return r.Approve }},
-		workflow.VerbLock:    {"claim", func(r workflow.Rules) workflow.Who { return r.Apply }},
+		workflow.VerbLock:    {"lock", func(r workflow.Rules) workflow.Who { return r.Apply }},
 		workflow.VerbUnlock:  {"unlock", func(r workflow.Rules) workflow.Who { return r.Unlock }},
 		workflow.VerbResolve: {"resolve", func(r workflow.Rules) workflow.Who { return r.Admin }},
 	}
@@ -88,7 +88,7 @@ func (c *Command) Refusal(locks []workflow.Lock) phrase.Text {
 
 // NoApproval says that there is nothing that the sender could take back.
 func (c *Command) NoApproval() phrase.Text {
-	return phrase.Say("%s has no approval here that could be taken back.", workflow.Mention(c.Actor()))
+	return phrase.Say("%s has no approval here to withdraw.", workflow.Mention(c.Actor()))
 }
 
 // maySomewhere reports whether the sender is among those meant by the rules of the repository or of any environment.
@@ -161,7 +161,7 @@ func (c *Command) pickFrom(in workflow.SelectInput) (fault string) {
 func (c *Command) Picks(p workflow.Project) bool { return !c.Named() || c.picked[p.Key()] }
 
 // ChangedMeanwhile says that the record is not the one that the selector was compared with.
-var ChangedMeanwhile = phrase.Say("The projects of this pull request changed while this was read: write it again.")
+var ChangedMeanwhile = phrase.Say("The projects of this pull request changed while this command was being read. Write it again.")
 
 // Chosen are the projects of the record that the command is about; with an empty
 // selector all that are not deleted. The selector is compared with names the first
@@ -178,10 +178,10 @@ func (c *Command) Chosen() (out []*workflow.ProjectRecord, fault phrase.Text) {
 	switch head := phrase.Short(c.Record.Pull.Head.SHA); {
 	case len(in.Projects) > 0:
 	case !c.Record.Known:
-		return nil, phrase.Say("%s is not planned yet, so nothing can be done with its plans. It is planned by itself; %s asks for it now.",
+		return nil, phrase.Say("%s is not planned yet. Its plans start automatically; %s starts them now.",
 			head, workflow.VerbPlan.Typed(""))
 	case c.Record.Trouble != nil:
-		return nil, phrase.Say("Nothing of %s can be planned: %s. The check `cardea/plan` says what to mend.", head, c.Record.Trouble.Title.Within())
+		return nil, phrase.Say("Nothing at %s can be planned: %s. The check `cardea/plan` says what to fix.", head, c.Record.Trouble.Title.Within())
 	}
 	if c.Named() && c.picked == nil {
 		if c.Decided {
@@ -216,6 +216,6 @@ func (c *Command) WhyNotShown(p workflow.ProjectRecord) phrase.Text {
 	if want := bound[name]; p.Run != nil && len(want) >= 8 && strings.HasPrefix(p.Run.Fingerprint, want) {
 		return nil
 	}
-	return phrase.Say("The button did not show the present plan of %s. Look at it, then %s.", phrase.Project(name),
+	return phrase.Say("The button was not showing the current plan of %s. Review it, then %s.", phrase.Project(name),
 		workflow.VerbApply.About(name))
 }

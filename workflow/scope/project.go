@@ -20,7 +20,7 @@ func CurrentPlan(p workflow.ProjectRecord) (run *workflow.Run, why phrase.Text) 
 	case r.State == workflow.RunRunning:
 		return nil, phrase.Say("is being planned")
 	case r.Outcome != workflow.OutcomeSucceeded:
-		return nil, phrase.Say("has no plan: the last one ended as %s", phrase.Words(string(r.Outcome)))
+		return nil, phrase.Say("has no plan (the last one: %s)", phrase.Words(string(r.Outcome)))
 	case r.NoChanges:
 		return nil, phrase.Say("has no changes")
 	default:

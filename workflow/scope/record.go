@@ -18,7 +18,7 @@ func (ch Choice) WhyNothing() []phrase.Text {
 	}
 	return []phrase.Text{
 		phrase.Say("This change affects no project that can be planned, so there is nothing to plan."),
-		phrase.Say("%s plans a project all the same, %s every one.", workflow.VerbPlan.Typed("-p NAME"), workflow.VerbPlan.Typed("--all")),
+		phrase.Say("%s plans a project anyway, and %s plans them all.", workflow.VerbPlan.Typed("-p NAME"), workflow.VerbPlan.Typed("--all")),
 	}
 }
 

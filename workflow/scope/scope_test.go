@@ -167,7 +167,7 @@ func TestCurrentPlan(t *testing.T) {
 		"waits for its plan": func(p *workflow.ProjectRecord) { p.Run.State = workflow.RunQueued },
 		"is being planned":   func(p *workflow.ProjectRecord) { p.Run.State = workflow.RunRunning },
 		"has no changes":     func(p *workflow.ProjectRecord) { p.Run.NoChanges = true },
-		"ended as failed":    func(p *workflow.ProjectRecord) { p.Run.Outcome = workflow.OutcomeFailed },
+		"the last one: failed":    func(p *workflow.ProjectRecord) { p.Run.Outcome = workflow.OutcomeFailed },
 		"is refused":         func(p *workflow.ProjectRecord) { p.Project.Refused = phrase.Say("No.") },
 	} {
 		p := planned("a")

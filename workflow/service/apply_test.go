@@ -412,7 +412,7 @@ func TestStrangersWordsAreNotLookedAt(t *testing.T) {
 	huge := many("a") + many("r") + many("o") + many("d") + "X"
 	for _, what := range []string{huge, "a[", "nobody", "*"} {
 		for v, doing := range map[workflow.Verb]string{
-			workflow.VerbApprove: "may not approve", workflow.VerbApply: "may not apply", workflow.VerbLock: "may not claim",
+			workflow.VerbApprove: "may not approve", workflow.VerbApply: "may not apply", workflow.VerbLock: "may not lock",
 			workflow.VerbUnlock: "may not unlock", workflow.VerbResolve: "may not resolve", workflow.VerbUnapprove: "has no approval here",
 			workflow.VerbPlan: "may not plan",
 		} {

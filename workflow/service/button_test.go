@@ -14,7 +14,7 @@ func TestApplyButtonShowsAnotherPlan(t *testing.T) {
 	c := verb(workflow.VerbApply)
 	for _, shown := range []map[string]string{{"a": "ffffffffffff"}, {"a": "f"}, {"b": w.view(1).Projects[0].Run.Fingerprint}} {
 		c.Fingerprints = shown
-		has(t, w.do(1, "bob", c), "refused", "did not show the present plan of `a`")
+		has(t, w.do(1, "bob", c), "refused", "was not showing the current plan of `a`")
 	}
 	want(t, "state", w.states(1), []string{"a planned"})
 	c.Fingerprints = map[string]string{"a": w.view(1).Projects[0].Run.Fingerprint}

@@ -60,7 +60,7 @@ func TestClaimAndUnlock(t *testing.T) {
 	w := newWorld(t)
 	w.ready(1, "head1", files{"a/main.tf": "2"})
 	w.ready(2, "head2", files{"a/main.tf": "3"})
-	has(t, w.do(1, "eve", verb(workflow.VerbLock, "a")), "refused", "may not claim `a`")
+	has(t, w.do(1, "eve", verb(workflow.VerbLock, "a")), "refused", "may not lock `a`")
 	has(t, w.do(1, "bob", verb(workflow.VerbLock, "nobody")), "refused", "There is no project `nobody`")
 	has(t, w.do(1, "bob", verb(workflow.VerbLock)), "refused", "-p NAME")
 	has(t, w.do(1, "bob", verb(workflow.VerbLock, "a", "c")), "locked", "a true", "c true")

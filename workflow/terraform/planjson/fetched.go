@@ -26,7 +26,7 @@ func sourceEffects(doc *planDoc) []workflow.HiddenEffect {
 	for _, why := range slices.Sorted(maps.Keys(reasons)) {
 		names := reasons[why]
 		e := workflow.HiddenEffect{Kind: "module_source",
-			Text: fmt.Sprintf("%s %s from %s, which can be something else at the next run",
+			Text: fmt.Sprintf("%s %s from %s, which may have changed by the next run",
 				phrase.SomeOf(names), phrase.OneMany(len(names) == 1, "comes", "come"), why)}
 		if len(names) == 1 {
 			e.Address = names[0]
@@ -88,7 +88,7 @@ func mutableSource(source, constraint string) string {
 		if commitID.MatchString(one(key)) {
 			return ""
 		}
-		return "a repository at no fixed commit"
+		return "a repository without a fixed commit"
 	case strings.HasPrefix(sum, "sha256:") || strings.HasPrefix(sum, "sha512:"):
 		return ""
 	case getter == "oci" && strings.HasPrefix(one("digest"), "sha256:"):
@@ -119,7 +119,7 @@ func unlockedEffects(unlocked []string) []workflow.HiddenEffect {
 	}
 	one := len(unlocked) == 1
 	e := workflow.HiddenEffect{Kind: "unlocked_provider",
-		Text: fmt.Sprintf("no committed `.terraform.lock.hcl` holds the %s %s, so the next run may use %s",
+		Text: fmt.Sprintf("no committed `.terraform.lock.hcl` includes the %s %s, so the next run may use %s",
 			phrase.OneMany(one, "provider", "providers"), phrase.SomeOf(unlocked),
 			phrase.OneMany(one, "another version", "other versions"))}
 	if one {

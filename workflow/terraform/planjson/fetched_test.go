@@ -20,13 +20,13 @@ func TestMutableSource(t *testing.T) {
 		{"acme/vpc/aws", ">= 1.2.3", "a registry in any version that fits `>= 1.2.3`"}, {"acme/vpc/aws", "1.2.3, 1.2.4", "a registry in any version that fits `1.2.3, 1.2.4`"},
 		{"git::https://x.dev/m.git?ref=" + commit, "", ""}, {"git::ssh://git@x.dev/m.git//sub?depth=1&ref=" + commit, "", ""},
 		{"github.com/acme/m?ref=" + commit, "", ""}, {"git@github.com:acme/m.git?ref=" + commit, "", ""}, {"hg::https://x.dev/m?rev=" + commit, "", ""},
-		{"git::https://x.dev/m.git", "", "a repository at no fixed commit"}, {"git::https://x.dev/m.git?ref=main", "", "a repository at no fixed commit"},
-		{"git::https://x.dev/m.git?ref=v1.2.3", "", "a repository at no fixed commit"}, {"git::https://x.dev/m.git?ref=" + commit[:39], "", "a repository at no fixed commit"},
-		{"git::https://x.dev/m.git?ref=main&ref=" + commit, "", "a repository at no fixed commit"}, {"git::https://x.dev/m.git?re%66=main&ref=" + commit, "", "a repository at no fixed commit"},
-		{"github.com/acme/m", "", "a repository at no fixed commit"}, {"git@github.com:acme/m.git", "", "a repository at no fixed commit"},
+		{"git::https://x.dev/m.git", "", "a repository without a fixed commit"}, {"git::https://x.dev/m.git?ref=main", "", "a repository without a fixed commit"},
+		{"git::https://x.dev/m.git?ref=v1.2.3", "", "a repository without a fixed commit"}, {"git::https://x.dev/m.git?ref=" + commit[:39], "", "a repository without a fixed commit"},
+		{"git::https://x.dev/m.git?ref=main&ref=" + commit, "", "a repository without a fixed commit"}, {"git::https://x.dev/m.git?re%66=main&ref=" + commit, "", "a repository without a fixed commit"},
+		{"github.com/acme/m", "", "a repository without a fixed commit"}, {"git@github.com:acme/m.git", "", "a repository without a fixed commit"},
 		{"https://x.dev/m.zip", "", "an address without a checksum"}, {"https://x.dev/m.zip?checksum=md5:0123456789abcdef0123456789abcdef", "", "an address without a checksum"},
 		{"https://x.dev/m.zip?checksum=" + sum, "", ""}, {"s3::https://s3.amazonaws.com/b/m.zip", "", "an address without a checksum"},
-		{"git::https://x.dev/m.git?checksum=" + sum, "", "a repository at no fixed commit"}, {"oci://x.dev/m?digest=" + sum, "", "an address without a checksum"},
+		{"git::https://x.dev/m.git?checksum=" + sum, "", "a repository without a fixed commit"}, {"oci://x.dev/m?digest=" + sum, "", "an address without a checksum"},
 		{"", "", "an address without a checksum"},
 	} {
 		if got := mutableSource(c.source, c.version); got != c.want {
@@ -45,8 +45,8 @@ func TestSourceEffects(t *testing.T) {
 		said = append(said, e.Kind+": "+e.Text)
 	}
 	if diff := cmp.Diff([]string{
-		"module_source: `module.vpc` comes from a registry in any version that fits `~> 5.0`, which can be something else at the next run",
-		"module_source: `module.net` and `module.net.module.other` come from an address without a checksum, which can be something else at the next run",
+		"module_source: `module.vpc` comes from a registry in any version that fits `~> 5.0`, which may have changed by the next run",
+		"module_source: `module.net` and `module.net.module.other` come from an address without a checksum, which may have changed by the next run",
 	}, said); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -56,7 +56,7 @@ func TestUnlockedProviders(t *testing.T) {
 	in := planInput([]byte(`{"format_version":"1.2"}`))
 	in.Unlocked = []string{"registry/time"}
 	plan, _ := readPlan(t, in)
-	if len(plan.Hidden) != 1 || plan.Hidden[0].Text != "no committed `.terraform.lock.hcl` holds the provider `registry/time`, so the next run may use another version" {
+	if len(plan.Hidden) != 1 || plan.Hidden[0].Text != "no committed `.terraform.lock.hcl` includes the provider `registry/time`, so the next run may use another version" {
 		t.Errorf("got %+v", plan.Hidden)
 	}
 }
@@ -77,25 +77,25 @@ func TestNamedPlaces(t *testing.T) {
 		named      []workflow.Exact
 		told       string
 	}{
-		{"a file", value(`"payload.bin"`), nil, nil, "`x_y.z` reads the file `a/payload.bin`, of which the plan shows only the name"},
-		{"a sensitive one", strings.Replace(value(`"payload.bin"`), `"after_unknown"`, `"after_sensitive":{"v":true},"after_unknown"`, 1), nil, nil, "`x_y.z` reads the file `a/payload.bin`, of which the plan shows only the name"},
-		{"within a text", value(`"#!/bin/sh\nsh ../b/x.sh --all"`), nil, nil, "`x_y.z` reads the file `b/x.sh`, of which the plan shows only the name"},
-		{"within JSON", value(`"{\"a\":[\"with space\\/x\"]}"`), nil, nil, "`x_y.z` reads the file `a/with space/x`, of which the plan shows only the name"},
-		{"quoted in a text", value(`"a: 'with space/x'"`), nil, nil, "`x_y.z` reads the file `a/with space/x`, of which the plan shows only the name"},
-		{"behind a sign", value(`"@payload.bin"`), nil, nil, "`x_y.z` reads the file `a/payload.bin`, of which the plan shows only the name"},
-		{"a URL", value(`"file:./chart"`), nil, nil, "`x_y.z` reads the directory `a/chart`, of which the plan shows only the name"},
-		{"at the end of a sentence", value(`"See payload.bin."`), nil, nil, "`x_y.z` reads the file `a/payload.bin`, of which the plan shows only the name"},
-		{"several", value(`["payload.bin",{"n":"./chart"},"../b/x.sh"]`), nil, nil, "`x_y.z` reads the files `a/payload.bin` and `b/x.sh` and the directory `a/chart`, of which the plan shows only the name"},
-		{"a key", value(`{"k/v.txt":1,"prod":2}`), nil, nil, "`x_y.z` reads the file `a/k/v.txt`, of which the plan shows only the name"},
+		{"a file", value(`"payload.bin"`), nil, nil, "`x_y.z` reads the file `a/payload.bin`, whose content the plan does not show"},
+		{"a sensitive one", strings.Replace(value(`"payload.bin"`), `"after_unknown"`, `"after_sensitive":{"v":true},"after_unknown"`, 1), nil, nil, "`x_y.z` reads the file `a/payload.bin`, whose content the plan does not show"},
+		{"within a text", value(`"#!/bin/sh\nsh ../b/x.sh --all"`), nil, nil, "`x_y.z` reads the file `b/x.sh`, whose content the plan does not show"},
+		{"within JSON", value(`"{\"a\":[\"with space\\/x\"]}"`), nil, nil, "`x_y.z` reads the file `a/with space/x`, whose content the plan does not show"},
+		{"quoted in a text", value(`"a: 'with space/x'"`), nil, nil, "`x_y.z` reads the file `a/with space/x`, whose content the plan does not show"},
+		{"behind a sign", value(`"@payload.bin"`), nil, nil, "`x_y.z` reads the file `a/payload.bin`, whose content the plan does not show"},
+		{"a URL", value(`"file:./chart"`), nil, nil, "`x_y.z` reads the directory `a/chart`, whose content the plan does not show"},
+		{"at the end of a sentence", value(`"See payload.bin."`), nil, nil, "`x_y.z` reads the file `a/payload.bin`, whose content the plan does not show"},
+		{"several", value(`["payload.bin",{"n":"./chart"},"../b/x.sh"]`), nil, nil, "`x_y.z` reads the files `a/payload.bin` and `b/x.sh` and the directory `a/chart`, whose content the plan does not show"},
+		{"a key", value(`{"k/v.txt":1,"prod":2}`), nil, nil, "`x_y.z` reads the file `a/k/v.txt`, whose content the plan does not show"},
 		{"a bare word", value(`"prod"`), nil, []workflow.Exact{"a/prod"}, ""},
 		{"a tag with a path from the root", value(`"a/b"`), nil, []workflow.Exact{"a/b"}, ""},
 		{"a link", value(`"link"`), nil, []workflow.Exact{"a/link", "c"}, ""},
-		{"a directory too large to look through", value(`"huge"`), nil, nil, "`x_y.z` reads the directory `a/huge`, of which the plan shows only the name"},
+		{"a directory too large to look through", value(`"huge"`), nil, nil, "`x_y.z` reads the directory `a/huge`, whose content the plan does not show"},
 		{"what an output says", `"output_changes":{"o":{"actions":["create"],"after":"payload.bin","after_unknown":false}}`, nil, []workflow.Exact{"a/payload.bin"}, ""},
 		{"nothing", value(`"main, prod-x, */payload"`), nil, nil, ""},
 		{"what is not changed", strings.Replace(value(`"payload.bin"`), "create", "no-op", 1), nil, nil, ""},
 		{"a deletion", `"resource_changes":[{"address":"x_y.z","mode":"managed","type":"x_y","provider_name":"p/x","change":{"actions":["delete"],"before":{"v":"payload.bin"},"after":null}}]`, nil, nil,
-			"`x_y.z` reads the file `a/payload.bin`, of which the plan shows only the name"},
+			"`x_y.z` reads the file `a/payload.bin`, whose content the plan does not show"},
 		{"literals of a plan that shows all", value(`"x"`), []string{"payload.bin"}, nil, ""},
 		{"literals of a late one", strings.Replace(value(`"x"`), `{},"after_unknown":{}`, `{}`, 1) + `,"output_changes":{"o":{"actions":["create"],"after_unknown":true}}`,
 			[]string{"../b/payload-", "prod"}, []workflow.Exact{"a/prod", "b"}, ""},

@@ -159,13 +159,13 @@ func dataEffects(resources map[string]configResource, baseProviders []string) []
 	for _, g := range order {
 		names := members[g]
 		one := len(names) == 1
-		sentence := phrase.SomeOf(names) + " " + phrase.OneMany(one, "runs a program", "run programs") + " while it plans"
+		sentence := phrase.SomeOf(names) + " " + phrase.OneMany(one, "runs a program", "run programs") + " during the plan"
 		switch g.kind {
 		case "http_data":
-			sentence = phrase.SomeOf(names) + " " + phrase.OneMany(one, "calls a URL", "call URLs") + " while it plans"
+			sentence = phrase.SomeOf(names) + " " + phrase.OneMany(one, "calls a URL", "call URLs") + " during the plan"
 		case "unlocked_provider_data":
 			sentence = phrase.SomeOf(names) + " " + phrase.OneMany(one, "is", "are") + " read with the provider " +
-				phrase.CodeSpan(g.provider) + ", which the base's lock file does not have"
+				phrase.CodeSpan(g.provider) + ", which is not in the base branch's lock file"
 		}
 		effect := workflow.HiddenEffect{Kind: g.kind, Text: sentence}
 		if one {

@@ -28,14 +28,14 @@ func lateIn(doc *planDoc, in Input) string {
 	}
 	for _, address := range slices.Sorted(maps.Keys(doc.config)) {
 		if doc.config[address].mode == "ephemeral" {
-			return phrase.CodeSpan(address) + " is opened while it is applied"
+			return phrase.CodeSpan(address) + " is opened during the apply"
 		}
 	}
 	for _, c := range doc.resources {
 		name := phrase.CodeSpan(in.address(c.Address))
 		switch {
 		case c.Does("read") && c.Reason != readForCheck:
-			return name + " is read only while it is applied"
+			return name + " is read only during the apply"
 		case !slices.Contains(c.Actions, "create") && !slices.Contains(c.Actions, "update"):
 			continue
 		}

@@ -27,7 +27,7 @@ func TestLateValues(t *testing.T) {
 			backend = "local"
 			config = { path = "X.tfstate" }
 			depends_on = [terraform_data.a]
-		}`, "good", "evil", "`data.terraform_remote_state.r` is read only while it is applied"},
+		}`, "good", "evil", "`data.terraform_remote_state.r` is read only during the apply"},
 		{"an output", a + `output "o" { value = "${terraform_data.a.id} X" }`, "good", "evil", "`output.o` is known only after apply"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestLateness(t *testing.T) {
 		})
 	}
 	in := planInput([]byte(strings.Replace(string(configured(create(`{}`, `{}`), `{}`, "")), `"resources":[`, `"resources":[{"address":"ephemeral.e.f","mode":"ephemeral"},`, 1)))
-	if plan, _ := readPlan(t, in); plan.Late != "`ephemeral.e.f` is opened while it is applied" {
+	if plan, _ := readPlan(t, in); plan.Late != "`ephemeral.e.f` is opened during the apply" {
 		t.Errorf("with an ephemeral resource, late: %q", plan.Late)
 	}
 }

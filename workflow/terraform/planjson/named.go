@@ -155,7 +155,7 @@ func (n *naming) effects() (out []workflow.HiddenEffect) {
 			subject = who
 		}
 		e := workflow.HiddenEffect{Kind: "file",
-			Text: fmt.Sprintf("%s reads %s, of which the plan shows only the name", subject, phrase.AndList(what))}
+			Text: fmt.Sprintf("%s reads %s, whose content the plan does not show", subject, phrase.AndList(what))}
 		if subject != who {
 			e.Address = who
 		}
@@ -163,7 +163,7 @@ func (n *naming) effects() (out []workflow.HiddenEffect) {
 	}
 	if n.tooBig {
 		out = append(out, workflow.HiddenEffect{Kind: "file",
-			Text: fmt.Sprintf("strings of the plan name more than %d files and directories, which may be read", mostNamed)})
+			Text: fmt.Sprintf("strings in the plan name more than %d files and directories that may be read", mostNamed)})
 	}
 	return out
 }

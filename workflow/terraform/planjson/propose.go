@@ -20,7 +20,7 @@ func (d *planDoc) proposal(in Input) plan.Proposal {
 		p.Notes = append(p.Notes, deferral(v, in))
 	}
 	if d.incomplete && len(in.Options.Targets) > 0 {
-		p.Notes = append(p.Notes, "The plan is limited to its targets; what else would change is not in it.")
+		p.Notes = append(p.Notes, "The plan is limited to its targets: other changes are not in it.")
 	}
 	for _, key := range unknownParts(d.top) {
 		p.Extra[key] = whole(d.top[key])

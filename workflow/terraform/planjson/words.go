@@ -20,7 +20,7 @@ func actionReason(reason string) string {
 	case "replace_because_tainted":
 		return "because it is tainted"
 	case "replace_by_request":
-		return "because its replacement is asked for"
+		return "because its replacement was requested"
 	case "replace_by_triggers":
 		return "because something in its replace_triggered_by changes"
 	case "delete_because_no_resource_config":
@@ -30,9 +30,9 @@ func actionReason(reason string) string {
 	case "delete_because_no_move_target":
 		return "because it was moved to an address that is not in the configuration"
 	case "delete_because_wrong_repetition":
-		return "because the configuration repeats it in another way"
+		return "because the configuration now uses count or for_each differently"
 	case "delete_because_count_index":
-		return "because its index is out of the range of count"
+		return "because its index is out of range for count"
 	case "delete_because_each_key":
 		return "because its key is not in for_each"
 	case "read_because_config_unknown":
@@ -63,7 +63,7 @@ func invocationTrigger(m map[string]any, in Input) string {
 	trigger, _ := m["lifecycle_action_trigger"].(map[string]any)
 	address, _ := trigger["triggering_resource_address"].(string)
 	if address == "" {
-		return "because it is asked for"
+		return "because it was requested"
 	}
 	event, _ := trigger["action_trigger_event"].(string)
 	words := map[string]string{
