@@ -25,6 +25,15 @@ func getApp(c *call) reply {
 	return ok(o)
 }
 
+// hookConfig shows that there is a secret, never the secret.
+func hookConfig(c *call) reply {
+	o := obj{"url": c.who.app.HookURL, "content_type": "json", "insecure_ssl": "0"}
+	if c.who.app.Secret != "" {
+		o["secret"] = "********"
+	}
+	return ok(o)
+}
+
 func listInstallations(c *call) reply {
 	all := slices.DeleteFunc(model.Sorted(c.s.st.Installs, func(in *model.Installation) int64 { return in.ID }), func(in *model.Installation) bool { return in.App != c.who.app })
 	return each(c, all, c.s.render.Installation)

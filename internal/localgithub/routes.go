@@ -22,6 +22,7 @@ func appRoutes() []route {
 		{pattern: "GET /app/installations", only: "app", do: listInstallations},
 		{pattern: "GET /app/installations/{id}", only: "app", do: getInstallation},
 		{pattern: "POST /app/installations/{id}/access_tokens", only: "app", do: createToken},
+		{pattern: "GET /app/hook/config", only: "app", do: hookConfig},
 		{pattern: "GET /app/hook/deliveries", only: "app", do: listDeliveries},
 		{pattern: "GET /app/hook/deliveries/{id}", only: "app", do: getDelivery},
 		{pattern: "POST /app/hook/deliveries/{id}/attempts", only: "app", do: redeliver},

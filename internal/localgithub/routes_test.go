@@ -16,6 +16,7 @@ var routeCalls = []routeCall{
 	{"app", "GET", "/app/installations?per_page=100", "", ""},
 	{"app", "GET", "/app/installations/{inst}", "", ""},
 	{"app", "POST", "/app/installations/{inst}/access_tokens", `{"repositories":["infra"],"permissions":{"contents":"read"}}`, ""},
+	{"app", "GET", "/app/hook/config", "", ""},
 	{"app", "GET", "/app/hook/deliveries?per_page=2", "", ""},
 	{"app", "GET", "/app/hook/deliveries/{delivery}", "", ""},
 	{"app", "POST", "/app/hook/deliveries/{delivery}/attempts", "", ""},

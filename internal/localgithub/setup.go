@@ -32,15 +32,9 @@ func (s *Server) CreateApp(a App) (App, error) {
 	if err != nil {
 		return App{}, fmt.Errorf("making the App's key: %w", err)
 	}
-	perms := map[string]string{"metadata": "read"}
-	maps.Copy(perms, a.Permissions)
-	events := map[string]bool{}
-	for _, e := range a.Events {
-		need, known := model.EventNeeds[e]
-		if !known || perms[need] == "" {
-			return App{}, fmt.Errorf("default events are not supported by permissions: %s", e)
-		}
-		events[e] = true
+	perms, events, err := asked(a.Permissions, a.Events)
+	if err != nil {
+		return App{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,6 +56,48 @@ func (s *Server) CreateApp(a App) (App, error) {
 	a.PrivateKeyPEM = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY",
 		Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 	return a, nil
+}
+
+// asked is what an App may do and hears of. An event is refused when the permission that it needs is missing.
+func asked(permissions map[string]string, events []string) (map[string]string, map[string]bool, error) {
+	perms, hears := map[string]string{"metadata": "read"}, map[string]bool{}
+	maps.Copy(perms, permissions)
+	for _, e := range events {
+		need, known := model.EventNeeds[e]
+		if !known || perms[need] == "" {
+			return nil, nil, fmt.Errorf("default events are not supported by permissions: %s", e)
+		}
+		hears[e] = true
+	}
+	return perms, hears, nil
+}
+
+// SetAccess changes what an App may do and hears of. Where it is installed, it loses permissions at once, and has new
+// ones only when they are accepted.
+func (s *Server) SetAccess(appID int64, permissions map[string]string, events []string) error {
+	perms, hears, err := asked(permissions, events)
+	if err != nil {
+		return err
+	}
+	return s.withApp(appID, func(a *model.App) {
+		a.Perms, a.Events = perms, hears
+		for _, in := range s.st.Installs {
+			maps.DeleteFunc(in.Perms, func(name, _ string) bool { return in.App == a && perms[name] == "" })
+			for name, level := range in.Perms {
+				if in.App == a && !allows(perms[name], level) {
+					in.Perms[name] = perms[name]
+				}
+			}
+		}
+	})
+}
+
+// Accept accepts, where an App is installed, the permissions that it has asked for since.
+func (s *Server) Accept(id int64) error {
+	return s.withInstallation(id, func(in *model.Installation) {
+		in.Perms = maps.Clone(in.App.Perms)
+		s.installationEvent(in, "installation", "new_permissions_accepted", in.Account, nil)
+	})
 }
 
 // SetWebhookURL changes where an App's deliveries go, including those that wait.

@@ -330,11 +330,15 @@ func (v *Renderer) Installation(in *model.Installation) obj {
 	if in.All {
 		selection = "all"
 	}
+	settings := v.URL
+	if in.Account.Type == "Organization" {
+		settings += "/organizations/" + in.Account.Login
+	}
 	return obj{
 		"id": in.ID, "account": v.User(in.Account), "repository_selection": selection,
 		"access_tokens_url": fmt.Sprintf("%s/app/installations/%d/access_tokens", v.API, in.ID),
 		"repositories_url":  v.API + "/installation/repositories",
-		"html_url":          fmt.Sprintf("%s/settings/installations/%d", v.URL, in.ID), "app_id": in.App.ID, "app_slug": in.App.Slug,
+		"html_url":          fmt.Sprintf("%s/settings/installations/%d", settings, in.ID), "app_id": in.App.ID, "app_slug": in.App.Slug,
 		"target_id": in.Account.ID, "target_type": in.Account.Type, "permissions": in.Perms, "events": in.App.EventList(),
 		"created_at": Stamp(in.Created), "updated_at": Stamp(in.Updated),
 		"single_file_name": nil, "has_multiple_single_files": false, "single_file_paths": []string{},
