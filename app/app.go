@@ -23,6 +23,7 @@ import (
 
 	"github.com/cardea-iac/cardea/app/event"
 	"github.com/cardea-iac/cardea/app/github"
+	"github.com/cardea-iac/cardea/app/preflight"
 	"github.com/cardea-iac/cardea/app/recover"
 	"github.com/cardea-iac/cardea/app/report"
 	"github.com/cardea-iac/cardea/app/webhook"
@@ -34,11 +35,14 @@ import (
 // Config is what the App needs.
 type Config struct {
 	APIURL     string // https://api.github.com, or https://HOST/api/v3
+	WebURL     string // https://github.com, or https://HOST
 	AppID      int64
 	PrivateKey []byte   // PEM
 	Secrets    []string // of the webhook, one or two
 	Prefixes   []string // words that commands start with; the first is the one we write
 	PublicURL  string   // the pages' address without a slash at its end
+	WebhookURL string   // where GitHub has to send deliveries; "" when nobody has said where people reach us
+	Merges     bool     // some rule has `automerge`
 
 	Service *service.Service
 	Rules   func(workflow.Repo) (workflow.Rules, bool)
@@ -49,6 +53,8 @@ type Config struct {
 	Timeout time.Duration
 	// RecoverEvery is the clock of recovery; 0 = 5 minutes.
 	RecoverEvery time.Duration
+	// LookEvery is the clock on which the App's own settings are looked at; 0 = 5 minutes.
+	LookEvery time.Duration
 
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil: none
@@ -64,6 +70,7 @@ type App struct {
 	links    model.Links
 	recovery *recover.Recovery
 	metrics  *metrics
+	health   *health
 	reacts   chan workflow.Request
 	shared   sharing
 }
@@ -92,27 +99,48 @@ func New(c Config) (*App, error) {
 	}
 	if a.github, err = github.New(github.Config{
 		APIURL: c.APIURL, AppID: c.AppID, PrivateKey: c.PrivateKey, Now: c.Now, Log: c.Log,
-		Timeout: c.Timeout, Observe: a.metrics.called,
+		Timeout: c.Timeout, Observe: a.called,
 	}); err != nil {
+		return nil, err
+	}
+	if a.health, err = newHealth(c, a.github); err != nil {
 		return nil, err
 	}
 	if a.webhook, err = webhook.New(webhook.Config{
 		Secrets: c.Secrets, Events: event.Known, Receive: c.Service.Receive,
-		Now: c.Now, Log: c.Log, Count: a.metrics.delivered,
+		Now: c.Now, Log: c.Log, Count: a.delivered, Refused: a.health.refused,
 	}); err != nil {
 		return nil, err
 	}
 	a.links = model.Links{PublicURL: c.PublicURL, Fingerprints: true, Prefix: c.Prefixes[0]}
 	a.reporter = report.New(report.Config{Service: c.Service, GitHub: a.github, Links: a.links, Rules: c.Rules,
 		SameFile: c.SameFile, Now: c.Now, Log: c.Log})
+	a.health.again = a.reporter.Again
 	a.recovery = recover.New(recover.Config{Service: c.Service, GitHub: a.github, Rules: c.Rules,
-		Every: c.RecoverEvery, Now: c.Now, Log: c.Log})
+		Every: c.RecoverEvery, Now: c.Now, Log: c.Log, Told: a.health.tells})
 	return a, nil
 }
 
 // Handler is the webhook, whatever its path. It answers as long as the store is open, whether
 // or not Run is running.
 func (a *App) Handler() http.Handler { return a.webhook }
+
+// Findings says what is wrong with the App and what is not, the worst first; nothing before it was first looked at.
+func (a *App) Findings() []preflight.Finding { return a.health.findings() }
+
+// called is told of every answer of GitHub's.
+func (a *App) called(kind string, status int, installation int64, remaining int) {
+	a.metrics.called(kind, status, installation, remaining)
+	a.health.called(kind, status, installation)
+}
+
+// delivered is told of every answer to a delivery.
+func (a *App) delivered(event string, status int) {
+	a.metrics.delivered(event, status)
+	if event != "" && status < 300 {
+		a.health.accepted()
+	}
+}
 
 // Token returns a token with which git can read one repository and nothing else.
 func (a *App) Token(ctx context.Context, repo workflow.Repo) (string, error) {
@@ -130,7 +158,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer a.github.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	for _, loop := range []func(context.Context) error{a.inbox, a.expand, a.react,
-		a.measure, a.reporter.Run, a.recovery.Run} {
+		a.measure, a.reporter.Run, a.recovery.Run, a.health.run} {
 		g.Go(func() error { return loop(ctx) })
 	}
 	return g.Wait()

@@ -62,10 +62,10 @@ func TestPlanOfAPull(t *testing.T) {
 	}
 }
 
-// recovers reports whether a call is recovery's, which belongs to no plan.
+// recovers reports whether a call is recovery's or about the App itself, which belongs to no plan.
 func recovers(x localgithub.Exchange) bool {
 	return x.Method == http.MethodGet &&
-		(strings.HasPrefix(x.Path, "/app/") || x.Path == "/installation/repositories" || strings.HasSuffix(x.Path, "/pulls"))
+		(x.Path == "/app" || strings.HasPrefix(x.Path, "/app/") || x.Path == "/installation/repositories" || strings.HasSuffix(x.Path, "/pulls"))
 }
 
 func (w *world) repo() workflow.Repo {

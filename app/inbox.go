@@ -165,6 +165,8 @@ func (a *App) learn(ctx context.Context, d event.Decision) error {
 	repos := d.Repos
 	if d.Installation != 0 {
 		a.github.Forget(d.Installation)
+		a.reporter.Again()
+		wake(a.health.full)
 		known, err := a.config.Service.Repos(ctx)
 		if err != nil {
 			return err

@@ -234,19 +234,6 @@ func TestTokenFaults(t *testing.T) {
 	}
 }
 
-// A clock that is off makes GitHub refuse our signatures with words that do not say so: the log does.
-func TestClockSkew(t *testing.T) {
-	for ahead, want := range map[time.Duration]bool{time.Second: false, -time.Hour: true, time.Hour: true} {
-		w := newWorld(t, localgithub.Options{})
-		w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("access_tokens$"), Status: 401,
-			Header: map[string]string{"Date": w.now().Add(-ahead).UTC().Format(http.TimeFormat)}})
-		_, err := w.role("uread")
-		if said := strings.Contains(w.log.String(), "clock is off"); github.Status(err) != 401 || said != want {
-			t.Errorf("%v ahead: got %v, said %v, want %v", ahead, err, said, want)
-		}
-	}
-}
-
 // A token is used again while it lasts, and a new one is made before it ends.
 func TestTokenLife(t *testing.T) {
 	w := newWorld(t, localgithub.Options{})

@@ -62,6 +62,9 @@ func (c *Client) queryOnce(ctx context.Context, installation int64, text string,
 	if slices.Contains([]string{"INTERNAL", "SERVICE_UNAVAILABLE"}, e.Type) || e.Type == "" && ownFault {
 		return passing(fault, time.Time{})
 	}
+	if d := denied(fault); d != nil {
+		return d
+	}
 	return fault
 }
 

@@ -30,7 +30,6 @@ type guard struct {
 	mu      sync.Mutex
 	until   time.Time // GitHub wants no requests before that time
 	strikes int       // refusals in a row that named no time
-	said    time.Time // when the log last said that our signature is refused
 }
 
 const (
@@ -51,8 +50,6 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		resp, err := g.next.RoundTrip(r)
 		g.observe(kind, resp)
-		g.skew(resp)
-		g.unsigned(r, resp)
 		if err == nil {
 			if until, limited, err := g.limited(resp); err != nil {
 				return nil, err
@@ -87,43 +84,6 @@ func (g *guard) blocked() time.Time {
 		return g.until
 	}
 	return time.Time{}
-}
-
-// mostSkew is how far our clock may be off GitHub's: ghinstallation's tokens begin half a minute
-// ago and end in one and a half.
-const mostSkew = 25 * time.Second
-
-// skew says so when GitHub refuses us because our clock is wrong, which GitHub's own words do
-// not say.
-func (g *guard) skew(resp *http.Response) {
-	if resp == nil || resp.StatusCode != http.StatusUnauthorized {
-		return
-	}
-	theirs, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return
-	}
-	if ahead := g.config.Now().Sub(theirs).Round(time.Second); ahead.Abs() > mostSkew {
-		g.config.Log.Error("GitHub does not accept our signature: this machine's clock is off", "ahead", ahead.String())
-	}
-}
-
-// unsignedEvery is how often the log says that our signature is refused.
-const unsignedEvery = time.Minute
-
-// unsigned says so when GitHub refuses the App itself, whose calls are signed with its key: a
-// new token does not help then.
-func (g *guard) unsigned(r *http.Request, resp *http.Response) {
-	if resp == nil || resp.StatusCode != http.StatusUnauthorized ||
-		g.installation != 0 && !strings.HasSuffix(r.URL.Path, "/access_tokens") {
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if now := g.config.Now(); now.Sub(g.said) >= unsignedEvery {
-		g.said = now
-		g.config.Log.Error("GitHub does not accept the App's signature: the App's id, its private key or this machine's clock is wrong", "app", g.config.AppID)
-	}
 }
 
 func (g *guard) observe(kind string, resp *http.Response) {
@@ -299,6 +259,9 @@ func classify(ctx context.Context, err error) error {
 	}
 	if e := new(github.AbuseRateLimitError); errors.As(err, &e) {
 		return passing(err, time.Time{})
+	}
+	if d := denied(err); d != nil {
+		return d
 	}
 	switch status := Status(err); {
 	case status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests:

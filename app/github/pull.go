@@ -172,31 +172,6 @@ func (c *Client) OpenPulls(ctx context.Context, repo workflow.Repo) ([]workflow.
 	return out, nil
 }
 
-// Installation is one place where the App is installed.
-type Installation struct {
-	ID        int64
-	Account   string
-	Suspended bool
-}
-
-// Installations lists where the App is installed.
-func (c *Client) Installations(ctx context.Context) ([]Installation, error) {
-	var out []Installation
-	for page := 1; page != 0; {
-		var list []*github.Installation
-		resp, err := c.call(ctx, 0, http.MethodGet, fmt.Sprintf("app/installations?per_page=100&page=%d", page), nil, &list)
-		if err != nil {
-			return nil, fmt.Errorf("listing installations: %w", err)
-		}
-		for _, in := range list {
-			out = append(out, Installation{ID: in.GetID(), Account: in.GetAccount().GetLogin(),
-				Suspended: in.SuspendedAt != nil})
-		}
-		page = resp.NextPage
-	}
-	return out, nil
-}
-
 // Repos lists the repositories that an installation covers.
 func (c *Client) Repos(ctx context.Context, installation int64) ([]workflow.Repo, error) {
 	var out []workflow.Repo

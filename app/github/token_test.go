@@ -89,21 +89,3 @@ func TestEveryTokenIsRefused(t *testing.T) {
 		t.Errorf("a minute later: %v, %d tokens", err, w.minted())
 	}
 }
-
-// A key that GitHub does not accept is said in the log, once a minute, and no token helps.
-func TestUnsigned(t *testing.T) {
-	w := newWorld(t, localgithub.Options{})
-	w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("access_tokens$"),
-		Status: http.StatusUnauthorized, Times: -1})
-	for range 3 {
-		if _, err := w.role("uread"); github.Status(err) != http.StatusUnauthorized {
-			t.Fatalf("got %v, want GitHub's 401", err)
-		}
-	}
-	if n := strings.Count(w.log.String(), "does not accept the App's signature"); n != 1 {
-		t.Errorf("the log says it %d times", n)
-	}
-	if n := w.minted(); n != 3 {
-		t.Errorf("%d tries to get a token for 3 calls", n)
-	}
-}

@@ -3,6 +3,7 @@ package page
 import (
 	"time"
 
+	"github.com/cardea-iac/cardea/app/preflight"
 	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -10,7 +11,8 @@ import (
 // The JSON of the pages is a contract: lists are never null, and every key is always there.
 
 type indexJSON struct {
-	Repositories []repoJSON `json:"repositories"`
+	Problems     []preflight.Finding `json:"problems"` // errors and warnings
+	Repositories []repoJSON          `json:"repositories"`
 }
 
 type repoJSON struct {

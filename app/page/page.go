@@ -23,8 +23,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/app/preflight"
 	"github.com/cardea-iac/cardea/templates/model"
 	"github.com/cardea-iac/cardea/templates/web"
 	"github.com/cardea-iac/cardea/workflow"
@@ -44,6 +46,8 @@ type Config struct {
 	// Order is how the server's rules for a repository order an environment, false where they do
 	// not know it; nil: they know none.
 	Order func(repo workflow.Repo, environment string) (int, bool)
+	// Findings says what is wrong with the App and what is not, the worst first; nil: nothing is known.
+	Findings func() []preflight.Finding
 	// WebURL is GitHub's address for links to pulls, "" for none.
 	WebURL string
 	Prefix string // of commands, "" means cardea
@@ -216,12 +220,35 @@ func (s *server) index(ctx context.Context, _ *http.Request) (page, error) {
 		by[rec.Pull.Repo.ID] = append(by[rec.Pull.Repo.ID], rec)
 	}
 	p := web.IndexPage{Head: web.Head{Title: "Repositories", JSON: "/.json"}}
-	out := indexJSON{Repositories: []repoJSON{}}
+	out := indexJSON{Problems: []preflight.Finding{}, Repositories: []repoJSON{}}
+	if s.Findings != nil {
+		out.Problems = append(out.Problems, problems(s.Findings())...)
+	}
+	p.Problems, p.More = alarms(out.Problems)
 	for _, r := range repos {
 		p.Repos = append(p.Repos, web.RepoPulls{Repo: r.Repo, Pulls: s.lines(by[r.Repo.ID])})
 		out.Repositories = append(out.Repositories, repoJSONOf(r.Repo, by[r.Repo.ID]))
 	}
 	return page{func(w io.Writer) error { return web.WriteIndex(w, p) }, out}, nil
+}
+
+// problems are the findings that are errors or warnings.
+func problems(all []preflight.Finding) []preflight.Finding {
+	return slices.DeleteFunc(all, func(f preflight.Finding) bool { return f.Level == preflight.OK })
+}
+
+// alarms are the errors, which the page shows while they stand, and how many more of them there are.
+func alarms(found []preflight.Finding) (out []model.Said, more int) {
+	for _, f := range found {
+		switch {
+		case f.Level != preflight.Error:
+		case len(out) < problemsShown:
+			out = append(out, model.Said{Text: f.Found, Mend: f.Fix})
+		default:
+			more++
+		}
+	}
+	return out, more
 }
 
 // lines are pulls in a list. Their records suffice; plans are not read.
@@ -235,6 +262,8 @@ func (s *server) lines(records []workflow.PullRecord) []web.PullLine {
 }
 
 const (
+	problemsShown = 10 // on the page of all repositories
+
 	eventsShown  = 150 // of the history on a page
 	runsShown    = 50  // of a project on a page
 	pullRuns     = 500 // of a pull that its JSON tells

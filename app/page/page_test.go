@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/cardea-iac/cardea/app/page"
+	"github.com/cardea-iac/cardea/app/preflight"
 	"github.com/cardea-iac/cardea/internal/golden"
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
@@ -43,6 +44,7 @@ type world struct {
 	handler  http.Handler
 	logs     map[string]string
 	progress map[string][]workflow.Progress
+	findings []preflight.Finding
 }
 
 func newWorld(t testing.TB) *world {
@@ -78,7 +80,8 @@ func newWorld(t testing.TB) *world {
 			}
 			return page.Check{Status: "queued"}, page.Check{Status: "queued"}
 		},
-		WebURL: "https://github.example.com",
+		Findings: func() []preflight.Finding { return append([]preflight.Finding{}, w.findings...) },
+		WebURL:   "https://github.example.com",
 	})
 	w.do(func(tx workflow.Tx) error { return tx.PutRepo(workflow.RepoRecord{Repo: repo, Key: make([]byte, 32)}) })
 	return w
@@ -194,6 +197,36 @@ func TestPagesGolden(t *testing.T) {
 			golden.Check(t, "testdata/"+name+".html", w.body(path))
 			golden.Check(t, "testdata/"+name+".json", w.body(path+".json"))
 		})
+	}
+}
+
+// The page of all repositories says what is wrong with the App while an error stands; its JSON has the warnings too.
+func TestProblems(t *testing.T) {
+	w := newWorld(t)
+	w.findings = []preflight.Finding{
+		{Check: "sign_in", Level: preflight.Error, Found: "Cannot sign in as `<b>7</b>`.", Fix: "Set `github.app_id`."},
+		{Check: "clock", Level: preflight.Warning, Found: "A little off.", Fix: "Set it."}, {Check: "events", Level: preflight.OK},
+	}
+	html, text := w.body("/"), w.body("/.json")
+	if !strings.Contains(html, `<div class="alarm" role="alert"><p><strong>Cannot sign in as <code>&lt;b&gt;7&lt;/b&gt;</code>.</strong> Set <code>github.app_id</code>.</p>`) ||
+		strings.Contains(html, "A little off") {
+		t.Errorf("the page:\n%s", html)
+	}
+	if !strings.Contains(text, `"found": "A little off."`) || strings.Contains(text, `"events"`) || !strings.Contains(text, `"check": "sign_in"`) {
+		t.Errorf("its JSON:\n%s", text)
+	}
+	if strings.Contains(w.body("/acme/infra"), "alarm") {
+		t.Error("other pages stay as they are")
+	}
+	for i := range 30 {
+		w.findings = append(w.findings, preflight.Finding{Check: "installations", About: fmt.Sprint(i), Level: preflight.Error, Found: "No.", Fix: "Yes."})
+	}
+	if html := w.body("/"); strings.Count(html, "<strong>") != 10 || !strings.Contains(html, "21 more problems: see the log.") {
+		t.Errorf("many of them:\n%s", html)
+	}
+	w.findings = nil
+	if strings.Contains(w.body("/"), "alarm") {
+		t.Error("nothing is wrong, and it still says something")
 	}
 }
 

@@ -26,8 +26,10 @@ type Config struct {
 	GitHub  *github.Client
 	Rules   func(workflow.Repo) (workflow.Rules, bool)
 	Every   time.Duration // 0 = 5 minutes
-	Now     workflow.Clock
-	Log     *slog.Logger
+	// Told reports whether people are told of what caused an error elsewhere; nil: of none.
+	Told func(error) bool
+	Now  workflow.Clock
+	Log  *slog.Logger
 }
 
 const (
@@ -50,7 +52,8 @@ const (
 // Recovery asks GitHub what we missed.
 type Recovery struct {
 	config Config
-	from   int // the repository that the next round starts with
+	from   int    // the repository that the next round starts with
+	said   string // what the log last said of a round, "" when it was complete
 }
 
 // New returns a recovery.
@@ -66,8 +69,8 @@ func (r *Recovery) Run(ctx context.Context) error {
 	tick := time.NewTicker(r.config.Every)
 	defer tick.Stop()
 	for {
-		if err := r.Round(ctx); err != nil && ctx.Err() == nil {
-			r.config.Log.WarnContext(ctx, "recovery from GitHub is not complete; the next round continues", "error", err)
+		if err := r.Round(ctx); ctx.Err() == nil {
+			r.say(ctx, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -75,6 +78,33 @@ func (r *Recovery) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// say tells how a round ended: the same fault is not told again every time.
+func (r *Recovery) say(ctx context.Context, err error) {
+	now := ""
+	if err = r.untold(err); err != nil {
+		now = err.Error()
+	}
+	if now != "" && now != r.said {
+		r.config.Log.WarnContext(ctx, "recovery from GitHub is not complete; the next round continues", "error", err)
+	}
+	r.said = now
+}
+
+// untold leaves out of an error what people are told of elsewhere.
+func (r *Recovery) untold(err error) error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var left []error
+		for _, one := range many.Unwrap() {
+			left = append(left, r.untold(one))
+		}
+		return errors.Join(left...)
+	}
+	if err != nil && r.config.Told != nil && r.config.Told(err) {
+		return nil
+	}
+	return err
 }
 
 // Round recovers once: first deliveries, then pulls. Then it forgets what was kept long

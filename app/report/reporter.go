@@ -32,12 +32,21 @@ type Reporter struct {
 	started time.Time
 	heads   locks
 	tried   set
+	again   chan struct{}
 }
 
 // New returns a reporter. Everything that it knows is in the service's store.
 func New(c Config) *Reporter {
 	return &Reporter{config: c, started: c.Now(), heads: locks{held: map[string]*lock{}},
-		tried: set{in: map[string]bool{}}}
+		tried: set{in: map[string]bool{}}, again: make(chan struct{}, 1)}
+}
+
+// Again has what GitHub refused for a missing permission tried again: permissions may have changed.
+func (r *Reporter) Again() {
+	select {
+	case r.again <- struct{}{}:
+	default: // it will be
+	}
 }
 
 const (
@@ -49,6 +58,8 @@ const (
 	longestBackoff = 30 * time.Second
 	// givenUpAfter is how often we try what GitHub refuses for good.
 	givenUpAfter = 10
+	// deniedWait is how long what lacks a permission waits, if nobody says that permissions have changed.
+	deniedWait = 5 * time.Minute
 )
 
 // seen is what the loop remembers of a pull: only when to look again.
@@ -58,6 +69,7 @@ type seen struct {
 	tries   int // that failed in a row
 	refused int // of them, for reasons that do not pass
 	running bool
+	denied  string // what GitHub refused it for, as a sentence; "" when it did not
 	// unread: its record is not read before that time. Reading the record of a hundred projects
 	// each time one of them moves would cost more than it shows.
 	unread time.Time
@@ -92,9 +104,15 @@ func (r *Reporter) Run(ctx context.Context) error {
 			return nil
 		case <-r.config.Service.Woken(service.WakePulls):
 		case <-timer.C:
+		case <-r.again:
+			for _, k := range known {
+				if k.denied != "" {
+					k.next = time.Time{}
+				}
+			}
 		case res := <-results:
 			running--
-			r.ended(ctx, known[res.key], res)
+			r.ended(ctx, known, res)
 		}
 		soonest, err := r.start(ctx, known, func(key workflow.PullKey, version uint64) bool {
 			if running == parallel {
@@ -172,14 +190,18 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // ended notes how a pass ended and when the next may start.
-func (r *Reporter) ended(ctx context.Context, k *seen, res result) {
-	now := r.config.Now()
+func (r *Reporter) ended(ctx context.Context, known map[workflow.PullKey]*seen, res result) {
+	now, k := r.config.Now(), known[res.key]
 	k.running, k.version, k.next = false, res.version, res.next
 	if res.err == nil {
-		k.tries, k.refused = 0, 0
+		k.tries, k.refused, k.denied = 0, 0, ""
 		return
 	}
 	if ctx.Err() != nil {
+		return
+	}
+	if d := new(github.Denied); errors.As(res.err, &d) && !errors.Is(res.err, workflow.ErrPassing) {
+		r.denied(ctx, known, res, d.Error())
 		return
 	}
 	k.tries++
@@ -201,6 +223,20 @@ func (r *Reporter) ended(ctx context.Context, k *seen, res result) {
 	k.tries, k.refused = 0, 0
 	if err := r.giveUp(ctx, res); err != nil {
 		r.config.Log.ErrorContext(ctx, "giving up on a report", "pull", res.key.String(), "error", err)
+	}
+}
+
+// denied notes that GitHub refuses to show a pull for a missing permission. That is not given up:
+// somebody will grant it. The log says it once for a repository.
+func (r *Reporter) denied(ctx context.Context, known map[workflow.PullKey]*seen, res result, why string) {
+	told := false
+	for key, k := range known {
+		told = told || key.RepoID == res.key.RepoID && k.denied == why
+	}
+	k := known[res.key]
+	k.denied, k.tries, k.refused, k.next = why, 0, 0, r.config.Now().Add(deniedWait)
+	if !told {
+		r.config.Log.ErrorContext(ctx, "Pull requests cannot be shown in full: "+why+".", "pull", res.key.String())
 	}
 }
 

@@ -50,6 +50,9 @@ type Config struct {
 	// Count is told of every answer: the event ("" when the signature was not valid) and the
 	// status.
 	Count func(event string, status int)
+	// Refused is told of every delivery whose signature is not valid, and of those that look like
+	// GitHub's and have none; nil: nobody is.
+	Refused func(unsigned bool)
 }
 
 // Handler is the webhook.
@@ -95,6 +98,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) string {
 		return ""
 	}
 	if status, fault := headersFault(r.Header); status != 0 { // none of the body is read
+		if r.Header.Get("X-Hub-Signature-256") == "" && named(r.Header) {
+			h.refused(true)
+		}
 		http.Error(w, fault, status)
 		return ""
 	}
@@ -106,6 +112,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) string {
 	}
 	i := h.signedWith(body, r.Header.Get("X-Hub-Signature-256"))
 	if i < 0 {
+		h.refused(false)
 		http.Error(w, "the X-Hub-Signature-256 header is missing or wrong", http.StatusUnauthorized)
 		return ""
 	}
@@ -141,10 +148,21 @@ func headersFault(h http.Header) (status int, fault string) {
 	if kind, _, err := mime.ParseMediaType(h.Get("Content-Type")); err != nil || kind != "application/json" {
 		return http.StatusBadRequest, notJSON
 	}
-	if !eventForm.MatchString(h.Get("X-GitHub-Event")) || !deliveryForm.MatchString(h.Get("X-GitHub-Delivery")) {
+	if !named(h) {
 		return http.StatusBadRequest, "the X-GitHub-Event or X-GitHub-Delivery header is missing or wrong"
 	}
 	return 0, ""
+}
+
+// named reports whether the headers name a delivery, as GitHub does.
+func named(h http.Header) bool {
+	return eventForm.MatchString(h.Get("X-GitHub-Event")) && deliveryForm.MatchString(h.Get("X-GitHub-Delivery"))
+}
+
+func (h *Handler) refused(unsigned bool) {
+	if h.config.Refused != nil {
+		h.config.Refused(unsigned)
+	}
 }
 
 // refuseBody answers for a body that could not be read.

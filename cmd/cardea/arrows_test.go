@@ -16,19 +16,24 @@ import (
 
 const module = "github.com/cardea-iac/cardea/"
 
+// root is the package of the module's root: it holds app.yml and imports nothing of ours.
+const root = "github.com/cardea-iac/cardea"
+
 // arrows are the imports that are allowed between our rooms, by the longest
 // prefix of the importing package. docs/architecture.md draws them.
 var arrows = map[string][]string{
+	root:                    {},
 	"cmd":                   {""}, // everything
 	"cmd/cardea/credential": {"workflow", "workflow/config", "workflow/run", "workflow/secret", "internal/phrase"},
 	"app":                   {"app", "workflow", "workflow/service", "workflow/gate", "templates/markdown", "templates/model", "internal/phrase"},
 	"app/event":             {"app/command", "workflow", "internal/phrase"},
 	"app/command":           {"workflow", "internal/phrase"},
-	"app/github":            {"workflow", "internal/phrase"},
+	"app/preflight":         {"internal/phrase"},
+	"app/github":            {"app/preflight", "workflow", "internal/phrase"},
 	"app/webhook":           {"workflow", "workflow/service"},
 	"app/recover":           {"app/event", "app/github", "workflow", "workflow/service", "internal/phrase"},
 	"app/report":            {"app/event", "app/github", "workflow", "workflow/service", "templates", "templates/markdown", "templates/model", "internal/phrase"},
-	"app/page":              {"workflow", "workflow/service", "templates/markdown", "templates/model", "templates/web", "internal/phrase"},
+	"app/page":              {"app/preflight", "workflow", "workflow/service", "templates/markdown", "templates/model", "templates/web", "internal/phrase"},
 	"templates":             {"workflow", "templates/markdown", "templates/diff", "templates/model", "internal/phrase"},
 	"templates/web":         {"workflow", "templates/markdown", "templates/diff", "templates/model", "internal/phrase"},
 	"templates/terminal":    {"workflow", "templates/markdown", "templates/diff", "templates/model", "internal/phrase"},
@@ -70,6 +75,8 @@ var forbidden = map[string][]string{
 	"workflow/terraform/tfconfig": {"os/exec", "net/http", "github.com/hashicorp/terraform", "github.com/hashicorp/hc-install"},
 	"workflow/terraform/early":    {"os", "net/http", "github.com/hashicorp/terraform", "github.com/hashicorp/hc-install"},
 	"workflow/terraform/syntax":   {"os", "net/http", "github.com/hashicorp/terraform", "github.com/hashicorp/hc-install"},
+
+	"app/preflight": append([]string{"os"}, theOutside...),
 
 	"workflow":         theOutside,
 	"workflow/config":  theOutside,
@@ -153,6 +160,9 @@ func checkArrows(t *testing.T, from string, imports []string) {
 			if strings.HasPrefix(imported, f) {
 				t.Errorf("%s imports %s", from, imported)
 			}
+		}
+		if imported == root && room != "app/preflight" {
+			t.Errorf("%s imports the root", from)
 		}
 		to, ours := strings.CutPrefix(imported, module)
 		if ours && !allowed(arrows[room], to) {

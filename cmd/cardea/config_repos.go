@@ -27,6 +27,19 @@ func (c Config) Rules(repo workflow.Repo) (workflow.Rules, bool) {
 	return workflow.Rules{}, false
 }
 
+// merges reports whether some rule lets Cardea merge.
+func (c Config) merges() bool {
+	return slices.ContainsFunc(c.repos, func(r workflow.Rules) bool { return r.Automerge })
+}
+
+// webhookURL is where GitHub has to send deliveries, "" when nobody has said where people reach this server.
+func (c Config) webhookURL() string {
+	if c.PublicURL == "" {
+		return ""
+	}
+	return c.PublicURL + "/webhook"
+}
+
 // order is how the rules of a repository order an environment, false where they do not know it.
 func (c Config) order(repo workflow.Repo, environment string) (int, bool) {
 	rules, _ := c.Rules(repo)

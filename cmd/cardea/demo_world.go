@@ -23,6 +23,7 @@ type world struct {
 	dir                        string // everything of it is below
 	gh                         *localgithub.Server
 	app                        localgithub.App
+	installation               int64
 	repo                       string
 	author, reviewer, outsider *person
 }
@@ -85,7 +86,7 @@ func (w *world) install(hook string, permissions map[string]string) (config stri
 	if err != nil {
 		return "", err
 	}
-	if _, err := w.gh.Install(w.app.ID, "acme"); err != nil {
+	if w.installation, err = w.gh.Install(w.app.ID, "acme"); err != nil {
 		return "", err
 	}
 	key := filepath.Join(w.dir, "app.pem")

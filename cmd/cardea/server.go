@@ -37,6 +37,9 @@ const maxConnections = 512
 // diskFloor is the free space below which the server is not ready and no run starts.
 const diskFloor = 1 << 30
 
+// lookEvery is how often the App's own settings are looked at; 0 = app's own clock. Stories look more often.
+var lookEvery time.Duration
+
 // server is `cardea serve` as a value: all packages put together.
 type server struct {
 	cfg     Config
@@ -152,7 +155,8 @@ func (s *server) connect() error {
 				s.log.Warn("removing an artefact", "run", planRun, "err", err)
 			}
 		}})
-	s.app, err = app.New(app.Config{APIURL: s.cfg.GitHub.APIURL, AppID: s.cfg.GitHub.AppID,
+	s.app, err = app.New(app.Config{APIURL: s.cfg.GitHub.APIURL, WebURL: s.cfg.GitHub.WebURL, AppID: s.cfg.GitHub.AppID,
+		WebhookURL: s.cfg.webhookURL(), Merges: s.cfg.merges(), LookEvery: lookEvery,
 		PrivateKey: s.cfg.GitHub.PrivateKey,
 		Secrets:    s.cfg.GitHub.WebhookSecrets, Prefixes: s.cfg.Prefixes, PublicURL: s.publicURL(),
 		Service: s.service, Rules: s.cfg.Rules,
@@ -279,7 +283,7 @@ func (s *server) sayHow() {
 
 func (s *server) handler() http.Handler {
 	pages := page.New(page.Config{Service: s.service, WebURL: s.cfg.GitHub.WebURL,
-		Prefix: s.cfg.Prefixes[0], Log: s.log, Checks: pageChecks, Order: s.cfg.order,
+		Prefix: s.cfg.Prefixes[0], Log: s.log, Checks: pageChecks, Order: s.cfg.order, Findings: s.app.Findings,
 		Logs:     func(id string) (io.ReadSeekCloser, error) { return run.OpenLog(s.cfg.DataDir, id) },
 		Progress: func(id string) ([]workflow.Progress, error) { return run.ReadProgress(s.cfg.DataDir, id) }})
 	mux := http.NewServeMux()

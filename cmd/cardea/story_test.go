@@ -40,7 +40,10 @@ func TestMain(m *testing.M) {
 	if name := filepath.Base(os.Args[0]); slices.Contains(notedPrograms, name) {
 		note(name)
 	}
-	testscript.Main(m, map[string]func(){"cardea": main})
+	testscript.Main(m, map[string]func(){"cardea": func() {
+		lookOften()
+		main()
+	}})
 }
 
 var storiesRun atomic.Int32
@@ -157,6 +160,11 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"tokens":   wrap((*story).cmdTokens),
 		"registry": wrap((*story).cmdRegistry),
 		"renamed":  wrap((*story).cmdRenamed),
+		"app":      wrap((*story).cmdApp),
+		"banner":   wrap((*story).cmdBanner),
+		"logged": func(ts *testscript.TestScript, neg bool, args []string) {
+			storyOf(ts).cmdLogged(ts, neg, args)
+		},
 	}
 	for _, words := range []map[string]func(*story, *testscript.TestScript, []string) error{applyCommands(), outsideCommands()} {
 		for word, do := range words {
@@ -207,6 +215,7 @@ func (s *story) cmdServe(ts *testscript.TestScript, args []string) error {
 		return err
 	}
 	env := append(os.Environ(), "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"), "CARDEA_RUNS_ISOLATION=none", "CARDEA_METRICS_LISTEN="+s.metrics)
+	env = append(env, settingsOf(ts)...)
 	if trusted := ts.Getenv("SSL_CERT_FILE"); trusted != "" {
 		env = append(env, "SSL_CERT_FILE="+trusted)
 	}
@@ -216,6 +225,9 @@ func (s *story) cmdServe(ts *testscript.TestScript, args []string) error {
 	}
 	s.server = server
 	ts.Setenv("CARDEA_URL", server.url)
+	if ts.Getenv("CARDEA_PUBLIC_URL") != "" { // the App's owner has set the address
+		return nil
+	}
 	return s.gh.SetWebhookURL(s.app.ID, server.url+"/webhook")
 }
 
@@ -470,7 +482,7 @@ func (s *story) cmdCalls(ts *testscript.TestScript, args []string) error {
 func (w *world) pullCalls() (lines []string) {
 	for _, x := range w.gh.Exchanges() {
 		ours := x.ActorKind == "app" || x.ActorKind == "installation"
-		recovery := x.Path == "/app/installations" || x.Path == "/installation/repositories" || x.Path == "/app/hook/deliveries" || x.Method+x.Path == "GET/repos/acme/infra/pulls"
+		recovery := x.Path == "/app" || x.Path == "/app/hook/config" || x.Path == "/app/installations" || x.Path == "/installation/repositories" || x.Path == "/app/hook/deliveries" || x.Method+x.Path == "GET/repos/acme/infra/pulls"
 		if ours && !recovery {
 			lines = append(lines, x.Method+" "+x.Path)
 		}

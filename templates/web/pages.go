@@ -51,8 +51,10 @@ type Crumb struct{ Text, URL string }
 
 // IndexPage is the page of all repositories.
 type IndexPage struct {
-	Head  Head
-	Repos []RepoPulls
+	Head     Head
+	Problems []model.Said // why nothing works, or not everything
+	More     int          // how many are not shown
+	Repos    []RepoPulls
 }
 
 // RepoPulls is a repository with its open pulls.
