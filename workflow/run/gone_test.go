@@ -101,7 +101,7 @@ func TestFilesGo(t *testing.T) {
 					}
 				}
 				if tt.outcome == workflow.OutcomeTimedOut {
-					tr.job.PlanTimeout = 5 * time.Second
+					tr.job.PlanTimeout = 10 * time.Second
 				}
 				p := tr.start(t)
 				if err := p.Handshake(nil); err != nil {

@@ -113,7 +113,7 @@ func TestLadder(t *testing.T) {
 		{"stops at the second", `n=0; trap 'n=$((n+1)); echo got $n; [ $n = 2 ] && exit 1' INT; echo up; while :; do sleep 0.02; done`, 0, run.Ladder{Again: soon, Kill: never}, workflow.OutcomeCancelled, "up\ngot 1\ngot 2\n"},
 		{"is killed", `trap 'echo no' INT; trap '' TERM; echo up; while :; do sleep 0.02; done`, 0, run.Ladder{Again: soon, Kill: soon}, workflow.OutcomeCancelled, "up\nno\nno\n"},
 		{"succeeds all the same", `trap 'echo late; exit 0' INT; echo up; while :; do sleep 0.02; done`, 0, run.Ladder{Again: never}, workflow.OutcomeSucceeded, "up\nlate\n"},
-		{"takes too long", `trap 'echo got; exit 1' INT; echo up; while :; do sleep 0.02; done`, 5 * time.Second, run.Ladder{Again: never}, workflow.OutcomeTimedOut, "up\ngot\n"},
+		{"takes too long", `trap 'echo got; exit 1' INT; echo up; while :; do sleep 0.02; done`, 10 * time.Second, run.Ladder{Again: never}, workflow.OutcomeTimedOut, "up\ngot\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +136,7 @@ func TestLadder(t *testing.T) {
 			if res.Outcome != tt.outcome || res.NotStarted {
 				t.Errorf("got %+v, want %s", res, tt.outcome)
 			}
-			if tt.timeout > 0 && res.Reason != "The plan took longer than 5s and was stopped." {
+			if tt.timeout > 0 && res.Reason != "The plan took longer than 10s and was stopped." {
 				t.Errorf("got reason %q", res.Reason)
 			}
 			if got := read(t, p, "log"); got != tt.log {

@@ -282,11 +282,12 @@ func TestWorkerRefusesToStart(t *testing.T) {
 
 // What fetches credentials may take longer than a lease, and ends with the server: the run is then made again.
 func TestWorkerFetchesCredentials(t *testing.T) {
-	s := newShopWith(t, "echo planned", 600*time.Millisecond)
+	const lease = 4 * time.Second // a machine that is busy renews it in time
+	s := newShopWith(t, "echo planned", lease)
 	s.job.Run.Credentials = "slow"
 	s.worker.Credentials = func(ctx context.Context, _ string) (run.Secrets, string, error) {
 		select {
-		case <-time.After(3 * time.Second):
+		case <-time.After(lease + lease/2):
 			return run.Secrets{}, "", nil
 		case <-ctx.Done():
 			return run.Secrets{}, "", ctx.Err()

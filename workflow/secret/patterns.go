@@ -84,8 +84,11 @@ type lines struct {
 // feed takes bytes and returns what may pass; it is valid until the next call.
 func (l *lines) feed(p []byte) []byte {
 	l.out = l.out[:0]
+	if n := len(l.buf); n > 0 && l.buf[n-1] == '\r' && len(p) > 0 && p[0] != '\n' {
+		l.line()
+	}
 	for len(p) > 0 {
-		end := bytes.IndexByte(p, '\n') + 1
+		end := lineEnd(p)
 		whole := end > 0
 		if !whole {
 			end = len(p)
@@ -100,6 +103,17 @@ func (l *lines) feed(p []byte) []byte {
 		}
 	}
 	return l.out
+}
+
+// lineEnd is behind the end of the first line, 0 where none ends. One also ends where a progress bar
+// begins anew: else a bar would be seen when it is done.
+func lineEnd(p []byte) int {
+	for i, b := range p {
+		if b == '\n' || b == '\r' && i+1 < len(p) && p[i+1] != '\n' {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // end returns what is left at the end of the stream.

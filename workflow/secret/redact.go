@@ -53,12 +53,9 @@ func (r *Redactor) hide(values []string, formsOf func(string) []string) {
 	before := len(r.values)
 	for _, v := range values {
 		for _, f := range formsOf(v) {
-			// What begins a value is held back until more comes. A key of random bytes may begin
-			// with the end of a line, and a log would show each line only after the next one.
-			if short := strings.TrimLeft(f, "\r\n"); len(short) >= Least {
-				f = short
-			}
-			if len(f) >= Least {
+			// What begins a value is held back until more comes. A key of random bytes may begin with
+			// the end of a line, or with a blank before it: a log would show each line only after the next one.
+			if f = strings.TrimLeft(f, " \t\r\n"); len(f) >= Least {
 				r.values[f] = true
 			}
 		}

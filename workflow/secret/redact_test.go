@@ -160,19 +160,49 @@ func encodings(secret string) []string {
 	return out
 }
 
-// A line is seen as soon as it is complete, also where a secret begins with the end of a line.
+// A line is seen as soon as it is complete, whatever secrets begin with and whatever is in it.
 func TestRedactorShowsAWholeLine(t *testing.T) {
-	var out bytes.Buffer
-	r := secret.NewRedactor(&out, "\nabcdefgh", "\r\n\nsesame-open")
-	for _, step := range []struct{ write, want string }{
-		{"up\n", "up\n"},
-		{"abcdefgh\n", "up\n***\n"},
-		{"x\r\n\nsesame-open\n", "up\n***\nx\r\n\n***\n"},
+	key := strings.Repeat("MIIEpAIBAAKCAQEAwJ8bT7mK5Zt0pUe3vJ1xQfYc9sLq2RnWdHgOaXiVzBkMlNuP\n", 2)
+	long := strings.Repeat("0123456789abcde ", 8<<10)
+	for _, tt := range []struct {
+		name   string
+		values []string
+		steps  []string // what is written, and what is seen after it
+	}{
+		{"ends of lines", []string{"\nabcdefgh", "\r\n\nsesame-open"}, []string{"up\n", "up\n", "abcdefgh\n", "***\n", "x\r\n\nsesame-open\n", "x\r\n\n***\n"}},
+		{"blanks before them", []string{" \nabcdefgh", "\t\r\n \nsesame-open"}, []string{"up \n", "up \n", "up\t\r\n", "up\t\r\n", " abcdefgh\n", " ***\n"}},
+		{"nothing else", []string{"\n\n\n\n\n\n\n", "\r\n\r\n\r\n\r\n", "\n\nabcd"}, []string{"up\n", "up\n", "\n\n\n\n\n\n\n\n", "\n\n\n\n\n\n\n\n", "x\r\n", "x\r\n"}},
+		{"a beginning with the end of a line in it", []string{"d\nabcdefgh"}, []string{"first\nsecond\n", "first\n", "third one\n", "second\nthird one\n", "d\nabcdefgh\n", "***\n"}},
+		{"a key's first line, and no key", []string{"-----BEGIN RSA PRIVATE KEY-----\n" + key}, []string{"up\n", "up\n", "it begins with -----BEGIN\n", "it begins with -----BEGIN\n"}},
+		{"in a key", nil, []string{"-----BEGIN RSA PRIVATE KEY-----\n", "-----BEGIN RSA PRIVATE KEY-----\n", key, "***\n***\n", "up with it\n", "up with it\n"}},
+		{"a progress bar", []string{"sesame-open"}, []string{"10%\r", "", "20%\r", "10%\r", "30%\r40% sesame-open\r", "20%\r30%\r", "done\n", "40% ***\rdone\n", "more\n", "more\n"}},
+		{"an end of two bytes", nil, []string{"a\r", "", "\nb", "a\r\n", "\r\n", "b\r\n"}},
 	} {
-		if _, err := r.Write([]byte(step.write)); err != nil || out.String() != step.want {
-			t.Errorf("after %q: got %q, %v, want %q", step.write, out.String(), err, step.want)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			var out bytes.Buffer
+			r := secret.NewRedactor(&out, tt.values...)
+			want := ""
+			for i := 0; i < len(tt.steps); i += 2 {
+				want += tt.steps[i+1]
+				if _, err := r.Write([]byte(tt.steps[i])); err != nil || out.String() != want {
+					t.Errorf("after %q: got %q, %v, want %q", tt.steps[i], out.String(), err, want)
+				}
+			}
+		})
 	}
+	t.Run("a line without end", func(t *testing.T) {
+		var out bytes.Buffer
+		r := secret.NewRedactor(&out, "sesame-open")
+		written := 0
+		for range 40 {
+			if _, err := r.Write([]byte(long[:3000])); err != nil {
+				t.Fatal(err)
+			}
+			if written += 3000; written-out.Len() > 40<<10 {
+				t.Fatalf("of %d bytes %d are seen", written, out.Len())
+			}
+		}
+	})
 }
 
 // However output is cut into writes, neither a secret nor a form of it appears, and nothing else is lost.
