@@ -14,8 +14,13 @@ import (
 
 // configCheckCmd checks a configuration file.
 type configCheckCmd struct {
-	File string `arg:"" optional:"" default:".cardea.yml" help:"cardea.yml or .cardea.yml."`
+	File string `arg:"" optional:"" default:".cardea.yml" help:"The file to check: cardea.yml or .cardea.yml, which is the default."`
 	Base string `placeholder:"REF" help:"Also show what would change compared with this branch or commit."`
+}
+
+// Help is what --help says besides.
+func (configCheckCmd) Help() string {
+	return "Exit status: 0 = OK; 1 = errors.\n\nExample: cardea config check .cardea.yml --base main"
 }
 
 // Run exits 0 when the file is good and 1 when it is not.

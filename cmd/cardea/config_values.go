@@ -31,14 +31,23 @@ const leastSecret = 16
 func (r *configReader) address(into *string) func(*config.Value) {
 	return func(y *config.Value) {
 		s := y.Leaves()[y.Path()] // as it is written: a port alone is a number
-		_, port, err := net.SplitHostPort(s)
-		if n, numErr := strconv.Atoi(port); err == nil && numErr == nil && n >= 0 && n <= 65535 {
+		why := addressFault(s)
+		if why == "" {
 			*into = s
 			return
 		}
 		r.failed[y.Path()] = true
-		y.Fault("`%s` must be host:port with a port up to 65535, like \"127.0.0.1:4141\" or \":4141\", not %q", y.Path(), s)
+		y.Fault("`%s` %s", y.Path(), why)
 	}
+}
+
+// addressFault says why nobody can listen at an address.
+func addressFault(s string) string {
+	_, port, err := net.SplitHostPort(s)
+	if n, numErr := strconv.Atoi(port); err == nil && numErr == nil && n >= 0 && n <= 65535 {
+		return ""
+	}
+	return fmt.Sprintf("must be host:port with a port up to 65535, like \"127.0.0.1:4141\" or \":4141\", not %q", s)
 }
 
 // url reads an http or https address; plain http only on this machine.

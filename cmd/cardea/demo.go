@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -33,6 +32,17 @@ type demo struct {
 	pull   int    // with changes
 	broken int    // whose plan fails
 	stop   func() error
+}
+
+// Help is what --help says besides.
+func (demoCmd) Help() string { return "Example: cardea demo --listen 127.0.0.1:8080" }
+
+// Validate says what is wrong with the flags.
+func (k demoCmd) Validate() error {
+	if why := addressFault(k.Listen); why != "" {
+		return errors.New("--listen " + why)
+	}
+	return nil
 }
 
 // Run starts the demo and waits for Ctrl-C, or plays the script.
@@ -86,10 +96,11 @@ func (k demoCmd) place() (dir string, leave func(), err error) {
 		return "", nil, fmt.Errorf("--keep: %s contains an earlier demo, which cannot be resumed: remove the directory or name another one", dir)
 	case err == nil && len(there) > 0:
 		return "", nil, fmt.Errorf("--keep: %s is not empty: name a new directory", dir)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return "", nil, fmt.Errorf("--keep: %w", err)
 	}
-	return dir, func() {}, os.MkdirAll(dir, 0o700)
+	if err := mayWrite(dir); err != nil {
+		return "", nil, fmt.Errorf("--keep: cannot write to the directory %s: %w. Name another one", dir, reason(err))
+	}
+	return dir, func() {}, nil
 }
 
 // startDemo makes the world, applies the sample, starts the server and opens two pulls.

@@ -21,6 +21,20 @@ type historyCmd struct {
 	Repo   string `placeholder:"OWNER/NAME" help:"Only this repository; default: all of them."`
 }
 
+// Help is what --help says besides.
+func (historyCmd) Help() string {
+	return "It reads the database while no server uses it. A running server serves the same at /OWNER/NAME/history.jsonl.\n\n" +
+		"Example: cardea history --repo acme/infra > history.jsonl"
+}
+
+// Validate says what is wrong with the flags.
+func (k historyCmd) Validate() error {
+	if !k.JSON {
+		return errors.New("--json is the only format so far: leave the flag out")
+	}
+	return nil
+}
+
 // Run reads the database while no server uses it; a running server serves the
 // same lines itself.
 func (k historyCmd) Run(c *console, ctx bind) error {

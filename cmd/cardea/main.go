@@ -60,6 +60,7 @@ func execute(args []string, c console) int {
 		fmt.Fprintln(c.err, "cardea:", err)
 		return 1
 	}
+	parser.Model.HelpFlag.Help = "Show this help."
 	switch asked, fault := commandOf(args, parser.Model.Node); {
 	case fault != "":
 		fmt.Fprintf(c.err, "cardea: %s\n", fault)

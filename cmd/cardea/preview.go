@@ -34,7 +34,7 @@ import (
 // previewCmd shows for a local branch what the server would show for its pull.
 type previewCmd struct {
 	Base     string        `placeholder:"BRANCH" help:"The branch to merge into; default: the remote's default branch, else main or master."`
-	Head     string        `default:"HEAD" help:"The commit to preview. Uncommitted changes are not included."`
+	Head     string        `default:"HEAD" help:"The branch or commit to preview. Uncommitted changes are not included."`
 	Worktree bool          `help:"Preview the work tree with uncommitted changes: changed files, and new files that are not ignored."`
 	Project  []string      `short:"p" sep:"none" placeholder:"NAME" help:"Only this project (a name or a glob), affected or not; can be repeated."`
 	Explain  bool          `help:"Show which projects are affected, why, and which would be refused; plan nothing."`
@@ -45,7 +45,7 @@ type previewCmd struct {
 // Help is what --help says besides.
 func (previewCmd) Help() string {
 	return "Exit status: 0 = no changes; 1 = an error, or something that Cardea does not plan; " +
-		"2 = changes, or with --explain affected projects."
+		"2 = changes, or with --explain affected projects.\n\nExample: cardea preview --worktree -p 'prod/*'"
 }
 
 // Validate says what is wrong with the flags.
@@ -353,7 +353,7 @@ func previewTools() (terraform.Tools, error) {
 
 // mayWrite makes a directory where there is none, and says why nothing can be written to it.
 func mayWrite(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(dir, ".write-*")

@@ -18,6 +18,9 @@ type serveCmd struct {
 	Config string `placeholder:"FILE" help:"The configuration; default: cardea.yml if there is one, and the CARDEA_ variables."`
 }
 
+// Help is what --help says besides.
+func (serveCmd) Help() string { return "Example: cardea serve --config /etc/cardea/cardea.yml" }
+
 // Run serves until SIGTERM or SIGINT, and then exits 0.
 func (k serveCmd) Run(c *console, ctx bind) error {
 	if err := hideMemory(); err != nil {

@@ -10,6 +10,9 @@ import (
 
 type versionCmd struct{}
 
+// Help is what --help says besides.
+func (versionCmd) Help() string { return "Example: cardea version" }
+
 // version is the module's version and the commit it was built from, as the Go
 // toolchain recorded them.
 func version() (version, commit string) {
