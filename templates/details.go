@@ -234,7 +234,7 @@ func (w writer) reasons(g model.Group) string {
 			parts = append(parts, markdown.Number(len(g.Rows[0].Reasons)-3)+" more")
 			break
 		}
-		parts = append(parts, markdown.Prose(markdown.Cut(strings.TrimSuffix(r, "."), 200)))
+		parts = append(parts, markdown.Prose(markdown.Cut(r, 200)))
 	}
 	if len(parts) == 0 {
 		return ""

@@ -163,8 +163,8 @@ func runEnd(r workflow.Run) string {
 }
 
 func part(a *workflow.ApplyOrder) string {
-	if s := model.PartSentence(a); s != "" {
-		return ", " + strings.TrimSuffix(s, ".")
+	if s := model.PartDone(a); s != "" {
+		return ", " + s
 	}
 	return ""
 }

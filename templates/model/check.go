@@ -12,7 +12,7 @@ import (
 func (m Model) ApplyWords(v workflow.PullView) (title, say string) {
 	t := m.Tally
 	if title = followTitle(m); title != "" && m.Status != StatusTrouble && m.Status != StatusUnknown {
-		say = strings.Join([]string{applying(m), applied(v, m), following(m), m.ApplyWaits()}, " ")
+		say = strings.Join([]string{stopped(applying(m)), applied(v, m), following(m), m.ApplyWaits()}, " ")
 		return title, strings.Join(strings.Fields(say), " ")
 	}
 	switch m.Status {
@@ -32,12 +32,12 @@ func (m Model) ApplyWords(v workflow.PullView) (title, say string) {
 	case StatusApplyFailed, StatusApplying, StatusApplied:
 		title = applyTitle(m)
 		if m.Status == StatusApplyFailed {
-			say = applyFailed(m)
+			say = stopped(applyFailed(m))
 		}
 		for _, a := range m.Alarms[:min(len(m.Alarms), 3)] {
 			say = strings.TrimSpace(say + " " + a.Title)
 		}
-		say = strings.TrimSpace(strings.Join([]string{say, applying(m), applied(v, m), m.ApplyWaits()}, " "))
+		say = strings.TrimSpace(strings.Join([]string{say, stopped(applying(m)), applied(v, m), m.ApplyWaits()}, " "))
 		return title, strings.Join(strings.Fields(say), " ")
 	case StatusChanges:
 		say = fmt.Sprintf("%s planned but not applied: %s. %s", markdown.Count(t.Changing, "project is", "projects are"),

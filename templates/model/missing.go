@@ -2,7 +2,6 @@ package model
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates/markdown"
@@ -110,8 +109,8 @@ func (r refusal) Said(as Links) []Said {
 	return out
 }
 
-// failed says which plans are missing: they failed, were refused, or somebody cancelled them.
-func failed(m Model) string {
+// failed says which plans are missing, in sentences without full stops: they failed, were refused, or somebody cancelled them.
+func failed(m Model) []string {
 	of := map[string][]string{}
 	for _, f := range m.Failures {
 		for _, r := range f.Rows {
@@ -140,7 +139,7 @@ func failed(m Model) string {
 		if len(names) <= 3 {
 			s += ": " + phrase.AndList(names)
 		}
-		out = append(out, s+".")
+		out = append(out, s)
 	}
-	return strings.Join(out, " ")
+	return out
 }

@@ -263,10 +263,10 @@ func failureOf(r Row, l Links) (f Failure, ok bool) {
 	case r.State == workflow.StatePlanFailed && run != nil:
 		return Failure{Word: failureWord(run.Outcome), Reason: run.Reason, Diagnostics: run.Diagnostics}, true
 	case r.State == workflow.StateApplyFailed && apply != nil:
-		return Failure{Word: "apply failed", Part: phrase.Joined(PartSentence(apply.Apply), endSentence(apply.Apply)), Reason: apply.Reason,
+		return Failure{Word: "apply failed", Part: phrase.Joined(stopped(PartDone(apply.Apply)), endSentence(apply.Apply)), Reason: apply.Reason,
 			Diagnostics: apply.Diagnostics}, true
 	case r.State == workflow.StateErrored && apply != nil && len(apply.Diagnostics) > 0:
-		return Failure{Word: "the state could not be stored", Part: phrase.Joined(PartSentence(apply.Apply), endSentence(apply.Apply)),
+		return Failure{Word: "the state could not be stored", Part: phrase.Joined(stopped(PartDone(apply.Apply)), endSentence(apply.Apply)),
 			Diagnostics: apply.Diagnostics}, true
 	}
 	return f, false

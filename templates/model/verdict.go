@@ -29,7 +29,7 @@ func verdict(v workflow.PullView, m Model) []Span {
 		}
 		return s
 	case StatusPlanning:
-		s = append(s, Span{progress(m.Tally), false})
+		s = append(s, Span{progress(m.Tally) + ".", false})
 		if m.Tally.Failed+m.Tally.Changing > 0 {
 			s = append(s, Span{" So far", false})
 		}
@@ -42,11 +42,11 @@ func verdict(v workflow.PullView, m Model) []Span {
 	for _, a := range m.Alarms[:min(len(m.Alarms), 3)] {
 		add(a.Title, true)
 	}
-	add(applyFailed(m), true)
+	add(stopped(applyFailed(m)), true)
 	if m.Tally.Failed > 0 {
-		add(failed(m), true)
+		add(stopped(strings.Join(failed(m), ". ")), true)
 	}
-	add(applying(m), false)
+	add(stopped(applying(m)), false)
 	add(applied(v, m), false)
 	add(following(m), false)
 	switch {
@@ -94,6 +94,14 @@ func someNames(rows []Row) string {
 	return phrase.AndList(phrase.Quoted(names))
 }
 
+// stopped is a sentence with its full stop, "" for none.
+func stopped(sentence string) string {
+	if sentence == "" {
+		return ""
+	}
+	return sentence + "."
+}
+
 func applyFailed(m Model) string {
 	rows := rowsIn(m, workflow.StateApplyFailed)
 	switch len(rows) {
@@ -101,16 +109,16 @@ func applyFailed(m Model) string {
 		return ""
 	case 1:
 		s := "The apply of " + phrase.CodeSpan(rows[0].Name()) + " failed"
-		if part := PartSentence(rows[0].Apply()); part != "" {
+		if part := PartDone(rows[0].Apply()); part != "" {
 			return s + ": " + part
 		}
-		return s + "."
+		return s
 	}
 	s := markdown.Number(len(rows)) + " applies failed"
 	if names := someNames(rows); names != "" {
 		s += ": " + names
 	}
-	return s + "."
+	return s
 }
 
 func applying(m Model) string {
@@ -119,9 +127,9 @@ func applying(m Model) string {
 		return ""
 	}
 	if names := someNames(rows); names != "" {
-		return "Applying " + names + "."
+		return "Applying " + names
 	}
-	return "Applying " + markdown.Number(len(rows)) + " projects."
+	return "Applying " + markdown.Number(len(rows)) + " projects"
 }
 
 // applied says how many of the projects that change are applied.
@@ -233,7 +241,7 @@ func progress(t Tally) string {
 	if t.Queued > 0 {
 		s += ", " + markdown.Number(t.Queued) + " queued"
 	}
-	return s + "."
+	return s
 }
 
 func nothingChanges(t Tally) string {
@@ -334,9 +342,9 @@ func titleOf(v workflow.PullView, m Model) string {
 			s = "Waiting: " + strings.TrimSuffix(v.Waiting, ".")
 		}
 	case StatusPlanning:
-		s = strings.TrimSuffix(progress(m.Tally), ".")
+		s = progress(m.Tally)
 	case StatusFailed:
-		s = strings.TrimSuffix(failed(m), ".")
+		s = strings.Join(failed(m), "; ")
 		if m.Tally.Changing > 0 {
 			s += "; " + CountsText(m.Counts)
 		}
@@ -371,11 +379,11 @@ func applyTitle(m Model) string {
 	}
 	switch {
 	case len(m.Alarms) > 0:
-		return strings.TrimSuffix(m.Alarms[0].Title, ".")
+		return "State not stored: the apply of " + m.Alarms[0].Row.Name()
 	case t.ApplyFailed > 0:
-		return strings.TrimSuffix(applyFailed(m), ".")
+		return applyFailed(m)
 	case t.Applying > 0:
-		return strings.TrimSuffix(applying(m), ".")
+		return applying(m)
 	}
 	counts := workflow.Counts{}
 	for _, r := range rowsIn(m, workflow.StateApplied) {

@@ -28,15 +28,15 @@ func Place(p workflow.Position) string {
 	return "on " + markdown.Verbatim(p.File) + " line " + markdown.Number(p.Line)
 }
 
-// PartSentence says how much of a plan a failed apply carried out.
-func PartSentence(a *workflow.ApplyOrder) string {
+// PartDone says how much of a plan a failed apply carried out, without a full stop.
+func PartDone(a *workflow.ApplyOrder) string {
 	if a == nil || a.Total == 0 {
 		return ""
 	}
 	if a.Done == 1 {
-		return fmt.Sprintf("1 of %s was applied.", markdown.Count(a.Total, "change", "changes"))
+		return fmt.Sprintf("1 of %s was applied", markdown.Count(a.Total, "change", "changes"))
 	}
-	return fmt.Sprintf("%s of %s changes were applied.", markdown.Number(a.Done), markdown.Number(a.Total))
+	return fmt.Sprintf("%s of %s changes were applied", markdown.Number(a.Done), markdown.Number(a.Total))
 }
 
 // objectsNamed is how many objects a sentence names.
@@ -110,8 +110,8 @@ func toldSentence(a *workflow.ApplyOrder) string {
 }
 
 func partLead(a *workflow.ApplyOrder) string {
-	if s := PartSentence(a); s != "" {
-		return s + " "
+	if s := PartDone(a); s != "" {
+		return s + ". "
 	}
 	return ""
 }

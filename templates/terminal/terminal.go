@@ -314,7 +314,7 @@ func (w *writer) group(g model.Group) {
 	w.heading(numbers)
 	if len(g.Rows) == 1 {
 		for _, reason := range g.Rows[0].Reasons {
-			w.paragraph(2, 2, w.words(nil, "because "+strings.TrimSuffix(reason, "."), faint))
+			w.paragraph(2, 2, w.words(nil, "because "+reason, faint))
 		}
 	}
 	if n := len(g.Drift) + g.Left.Drift; n > 0 {

@@ -19,7 +19,7 @@ func ApplyPartOf(run workflow.Run, plan *workflow.Plan, l model.Links) *ApplyPar
 	o := run.Apply
 	p := &ApplyPart{}
 	if run.Outcome != workflow.OutcomeUnknown { // its alarm says what is known
-		p.Part = model.PartSentence(o)
+		p.Part = phrase.Sentence(model.PartDone(o))
 	}
 	for _, m := range o.Missing {
 		p.Missing = append(p.Missing, model.Said{Text: l.Say(m.Sentence), Mend: l.Say(m.Mend)})

@@ -162,13 +162,13 @@ func TestChosen(t *testing.T) {
 
 func TestCurrentPlan(t *testing.T) {
 	for want, how := range map[string]func(*workflow.ProjectRecord){
-		"":                   func(*workflow.ProjectRecord) {},
-		"has no plan":        func(p *workflow.ProjectRecord) { p.Run = nil },
-		"waits for its plan": func(p *workflow.ProjectRecord) { p.Run.State = workflow.RunQueued },
-		"is being planned":   func(p *workflow.ProjectRecord) { p.Run.State = workflow.RunRunning },
-		"has no changes":     func(p *workflow.ProjectRecord) { p.Run.NoChanges = true },
-		"the last one: failed":    func(p *workflow.ProjectRecord) { p.Run.Outcome = workflow.OutcomeFailed },
-		"is refused":         func(p *workflow.ProjectRecord) { p.Project.Refused = phrase.Say("No.") },
+		"":                     func(*workflow.ProjectRecord) {},
+		"has no plan":          func(p *workflow.ProjectRecord) { p.Run = nil },
+		"waits for its plan":   func(p *workflow.ProjectRecord) { p.Run.State = workflow.RunQueued },
+		"is being planned":     func(p *workflow.ProjectRecord) { p.Run.State = workflow.RunRunning },
+		"has no changes":       func(p *workflow.ProjectRecord) { p.Run.NoChanges = true },
+		"the last one: failed": func(p *workflow.ProjectRecord) { p.Run.Outcome = workflow.OutcomeFailed },
+		"is refused":           func(p *workflow.ProjectRecord) { p.Project.Refused = phrase.Say("No.") },
 	} {
 		p := planned("a")
 		how(&p)
