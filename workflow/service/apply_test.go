@@ -271,7 +271,7 @@ func TestCommandsOnAConflict(t *testing.T) {
 	w.push(1, "synchronize")
 	w.settle()
 	for _, v := range []workflow.Verb{workflow.VerbApply, workflow.VerbApprove} {
-		has(t, w.do(1, "bob", verb(v)), "refused", "Nothing of head2 can be planned", "conflicts")
+		has(t, w.do(1, "bob", verb(v)), "refused", "Nothing at head2 can be planned", "conflicts")
 	}
 }
 
@@ -325,7 +325,7 @@ func TestUnknownApply(t *testing.T) {
 	has(t, w.do(1, "bob", resolve), "refused", "may not resolve")
 	has(t, w.do(1, "root", resolve), "resolved", "a true")
 	want(t, "locks at last", w.locks(), []string(nil))
-	has(t, w.reply(1, closed), "Applied from #1 at head1, never merged.")
+	has(t, w.reply(1, closed), "Applied from #1 at `head1`, never merged.")
 	for _, m := range w.project(1, "a").WaitsFor {
 		if m.Need == workflow.NeedState {
 			t.Errorf("it waits for what was resolved: %s", m.Sentence)

@@ -314,7 +314,7 @@ func TestFaultyBaseIsMended(t *testing.T) {
 	w.push(1, "opened")
 	w.settle()
 	want(t, "planned", w.planAll(), []string{"a"})
-	if notes := strings.Join(w.view(1).Notes, " "); !strings.Contains(notes, "`.cardea.yml` of `main` is faulty") {
+	if notes := strings.Join(w.view(1).Notes, " "); !strings.Contains(notes, "`.cardea.yml` on `main` has errors") {
 		t.Errorf("got notes %q", notes)
 	}
 }

@@ -65,7 +65,7 @@ func TestClaimAndUnlock(t *testing.T) {
 	has(t, w.do(1, "bob", verb(workflow.VerbLock)), "refused", "-p NAME")
 	has(t, w.do(1, "bob", verb(workflow.VerbLock, "a", "c")), "locked", "a true", "c true")
 	want(t, "locks", w.locks(), []string{"#1 project a default claim", "#1 project c default claim", "#1 state state of a claim", "#1 state state of c claim"})
-	has(t, w.do(2, "bob", verb(workflow.VerbLock, "a")), "refused", "`ada` claimed it there", "It is released when #1 is merged or closed, or by commenting `cardea unlock -p a` there.")
+	has(t, w.do(2, "bob", verb(workflow.VerbLock, "a")), "refused", "`bob` claimed it there", "It is released when #1 is merged or closed, or by commenting `cardea unlock -p a` there.")
 	// An apply that is refused gives the claim back as it was.
 	w.do(1, "bob", verb(workflow.VerbApprove))
 	w.do(1, "bob", verb(workflow.VerbApply))
@@ -192,7 +192,7 @@ func TestHeldProject(t *testing.T) {
 	for _, r := range w.view(1).Replies {
 		if r.Kind == workflow.ReplyClosed {
 			said++
-			has(t, r.Items[0].Text.String(), "Applied from #1 at head1, never merged.")
+			has(t, r.Items[0].Text.String(), "Applied from #1 at `head1`, never merged.")
 		}
 	}
 	want(t, "said", said, 1)
