@@ -30,10 +30,10 @@ func WatchOf(dir string, list []string) Watch {
 	return w
 }
 
-// Excludes reports whether a file is taken out.
-func (w Watch) Excludes(file string) bool {
+// Excludes reports whether a file is taken out, and adds the steps that it took to say so.
+func (w Watch) Excludes(file string, steps *int) bool {
 	for _, g := range slices.Backward(w) {
-		if g.glob.MatchTree(file) {
+		if g.glob.MatchTreeCounted(file, steps) {
 			return g.exclude
 		}
 	}

@@ -141,9 +141,18 @@ func (g Glob) Match(name string) bool {
 	return g.match(name, &steps)
 }
 
+// MatchCounted is Match, and adds the steps that it took.
+func (g Glob) MatchCounted(name string, steps *int) bool { return g.match(name, steps) }
+
 // MatchTree is Match, but a glob without wildcards that names a directory matches everything in it.
 func (g Glob) MatchTree(name string) bool {
-	if g.Match(name) {
+	var steps int
+	return g.MatchTreeCounted(name, &steps)
+}
+
+// MatchTreeCounted is MatchTree, and adds the steps that it took.
+func (g Glob) MatchTreeCounted(name string, steps *int) bool {
+	if g.match(name, steps) {
 		return true
 	}
 	dir, plain := g.Plain()
@@ -278,10 +287,33 @@ func Is(s string) bool { return strings.ContainsAny(s, "*?[{") }
 // MatchAny reports whether globs name a directory; "prod*/**" names "prod" too. One
 // that begins with "!" takes out again what those before it name: the last that matches counts.
 func MatchAny(globs []string, dir string) bool {
-	for _, g := range slices.Backward(globs) {
-		except := strings.HasPrefix(g, "!")
-		if Match(strings.TrimPrefix(g, "!"), dir) {
-			return !except
+	var steps int
+	return CompileList(globs).MatchCounted(dir, &steps)
+}
+
+// List is globs of which the last that matches counts.
+type List []listed
+
+type listed struct {
+	Glob
+	except bool // it began with "!"
+}
+
+// CompileList prepares globs for [List.MatchCounted].
+func CompileList(globs []string) List {
+	list := make(List, len(globs))
+	for i, g := range globs {
+		plain, except := strings.CutPrefix(g, "!")
+		list[i] = listed{Compile(plain), except}
+	}
+	return list
+}
+
+// MatchCounted is MatchAny, and adds the steps that it took.
+func (l List) MatchCounted(dir string, steps *int) bool {
+	for _, g := range slices.Backward(l) {
+		if g.match(dir, steps) {
+			return !g.except
 		}
 	}
 	return false

@@ -189,7 +189,8 @@ func TestEntriesAreBounded(t *testing.T) {
 	if !strings.Contains(why, "more than 64 MB") {
 		t.Errorf("many texts: got %q", why)
 	}
-	if p, why := placer.Project(ProjectEntry{Project: workflow.Project{Engine: "terraform"}}, "plain"); why != "" || p.Name != "plain" {
-		t.Errorf("a project without words: got %q, %q", p.Name, why)
+	plain := ProjectEntry{Project: workflow.Project{Engine: "terraform"}}
+	if _, again := placer.Project(plain, "plain"); again != why || placer.Full() != why {
+		t.Errorf("once it is too much, nothing more is made: got %q", again)
 	}
 }

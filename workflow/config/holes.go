@@ -155,10 +155,18 @@ func withoutHoles(s string) string {
 // own file: the words become technical keys, which it could write in full as well, and its plan is the one
 // that will be made once it is merged. Rules never come from them: those are of the project's
 // identity, of the labels that hold, and of whose state it is.
+//
+// A few words stand for much: environments for each directory, placeholders, globs. What comes of
+// them all is bounded, and so is the work of comparing them with directories.
 type Placer struct {
-	pattern string
+	pattern labels
+	ignored glob.List
 	kinds   workflow.Kinds
-	left    int // bytes that may still be made
+	found   map[string][2]string // labels, by directory
+	left    int                  // bytes that may still be made
+	made    int                  // projects
+	steps   int
+	full    string
 }
 
 // maxPlacedBytes is how much the entries of a file may say together once they are filled in,
@@ -166,11 +174,50 @@ type Placer struct {
 const (
 	maxPlacedBytes = 64 << 20
 	maxPlacedText  = 4096
+	maxPlaced      = 10_000      // projects that entries ask for
+	maxPlaceSteps  = 200_000_000 // about two seconds
 )
 
 // Placer is one for the entries of this file.
 func (c Repo) Placer(kinds workflow.Kinds) *Placer {
-	return &Placer{pattern: c.Autodiscover.Pattern, kinds: kinds, left: maxPlacedBytes}
+	return &Placer{pattern: labelPattern(c.Autodiscover.Pattern), ignored: glob.CompileList(c.Autodiscover.Ignore),
+		kinds: kinds, found: map[string][2]string{}, left: maxPlacedBytes}
+}
+
+// Full is why nothing more is made of the file, as a part of a sentence; "" while it is not too much.
+func (pl *Placer) Full() string {
+	switch {
+	case pl.full != "":
+	case pl.steps > maxPlaceSteps:
+		pl.full = "the file's globs take too long to compare with the directories of this repository: write fewer or simpler ones"
+	case pl.left < 0:
+		pl.full = fmt.Sprintf("the file's entries say more than %d MB once they are written out for each directory and environment, "+
+			"with their placeholders: make `projects` shorter, or let its globs match fewer directories", maxPlacedBytes>>20)
+	case pl.made > maxPlaced:
+		pl.full = fmt.Sprintf("the file's entries stand for more than %d projects, one for each directory and environment: "+
+			"let the globs of `projects` match fewer directories, or name fewer environments", maxPlaced)
+	}
+	return pl.full
+}
+
+// Ignored reports whether `autodiscover.ignore` names a directory.
+func (pl *Placer) Ignored(dir string) bool {
+	return pl.steps <= maxPlaceSteps && pl.ignored.MatchCounted(dir, &pl.steps)
+}
+
+// Match is glob.Match of a directory.
+func (pl *Placer) Match(dirs glob.Glob, dir string) bool {
+	return pl.steps <= maxPlaceSteps && dirs.MatchCounted(dir, &pl.steps)
+}
+
+// labels are a directory's, as the file's pattern says.
+func (pl *Placer) labels(dir string) (environment, component string) {
+	known, ok := pl.found[dir]
+	if !ok && pl.steps <= maxPlaceSteps {
+		known[0], known[1], _ = pl.pattern.read(dir, &pl.steps)
+		pl.found[dir] = known
+	}
+	return known[0], known[1]
 }
 
 // Project is the one that an entry makes of a directory. Why is a clause that says why it
@@ -179,7 +226,14 @@ func (pl *Placer) Project(e ProjectEntry, dir string) (p workflow.Project, why s
 	kind := pl.kinds.Of(e.Project)
 	p = e.Project
 	p.Dir = dir
-	environment, component, _ := Labels(pl.pattern, dir)
+	if e.Item >= 0 { // what nobody names is as much as there are directories
+		pl.made++
+		pl.left -= e.bytes() + len(dir)*(1+len(e.Watch))
+	}
+	if why = pl.Full(); why != "" {
+		return p, why
+	}
+	environment, component := pl.labels(dir)
 	p.Environment = phrase.OrWord(p.Environment, environment)
 	p.Component = phrase.OrWord(p.Component, component)
 	if e.Under != "" {
@@ -243,15 +297,14 @@ func (f *filling) text(key, s string, isGlob bool) string {
 		}
 	}
 	b.WriteString(s[from:])
-	f.spend(key, b.Len())
+	f.spend(b.Len())
 	return b.String()
 }
 
-// spend counts what is made of a key's texts.
-func (f *filling) spend(key string, bytes int) {
-	if f.placer.left -= bytes; f.placer.left < 0 {
-		f.fault(key, fmt.Sprintf("is too much: the entries take more than %d MB once their paths and placeholders are filled in",
-			maxPlacedBytes>>20))
+// spend counts what is made of a project's texts.
+func (f *filling) spend(bytes int) {
+	if f.placer.left -= bytes; f.placer.left < 0 && f.why == "" {
+		f.why = f.placer.Full()
 	}
 }
 
@@ -298,6 +351,9 @@ func (f *filling) settings(kind workflow.Kind, p workflow.Project) []byte {
 
 // file is a file of a key, relative to the project's directory.
 func (f *filling) file(key workflow.Key, s, dir string) string {
+	if f.why != "" {
+		return s
+	}
 	text := f.text(key.Name, s, false)
 	name, rooted := strings.CutPrefix(text, "/")
 	if s[0] != '/' {
@@ -316,7 +372,7 @@ func (f *filling) file(key workflow.Key, s, dir string) string {
 	case rooted && leavesFault(name) != "":
 		f.fault(key.Name, leavesFault(name))
 	case rooted:
-		f.spend(key.Name, len(dir)+len(name))
+		f.spend(len(dir) + len(name))
 		return relative(dir, name)
 	}
 	return name

@@ -35,47 +35,95 @@ func checkPattern(s string) string {
 	if strings.Count(s, "**") > 2 {
 		return fmt.Sprintf("%q has more than two **", s)
 	}
+	if strings.Count(s, "/") >= maxLabelParts {
+		return fmt.Sprintf("has more than %d parts", maxLabelParts)
+	}
 	return ""
 }
+
+// maxLabelParts is how many parts a pattern may have, and a directory that it reads labels from.
+const maxLabelParts = 64
 
 // Labels reads a directory's labels by an autodiscover pattern. {environment}
 // stands for one part of the path, {component} for one or more, * for any text
 // within a part and ** for any number of parts.
 func Labels(pattern, dir string) (environment, component string, ok bool) {
-	parts := strings.Split(dir, "/")
-	if pattern == "" || len(parts) > 64 {
-		return "", "", false
-	}
-	return matchLabels(strings.Split(pattern, "/"), parts)
+	var steps int
+	return labelPattern(pattern).read(dir, &steps)
 }
 
-func matchLabels(pattern, parts []string) (environment, component string, ok bool) {
-	if len(pattern) == 0 {
-		return "", "", len(parts) == 0
+// labels is a pattern, part by part.
+type labels []labelPart
+
+type labelPart struct {
+	word string // "**", "{environment}" or "{component}"; "": a glob
+	glob glob.Glob
+}
+
+func labelPattern(pattern string) labels {
+	if pattern == "" {
+		return nil
 	}
-	switch first := pattern[0]; first {
-	case "**":
-		for n := 0; n <= len(parts); n++ {
-			if environment, component, ok = matchLabels(pattern[1:], parts[n:]); ok {
-				return environment, component, true
-			}
-		}
-	case "{component}":
-		for n := 1; n <= len(parts); n++ {
-			if environment, _, ok = matchLabels(pattern[1:], parts[n:]); ok {
-				return environment, strings.Join(parts[:n], "/"), true
-			}
-		}
-	case "{environment}":
-		if len(parts) > 0 {
-			if _, component, ok = matchLabels(pattern[1:], parts[1:]); ok {
-				return parts[0], component, true
-			}
-		}
-	default:
-		if len(parts) > 0 && glob.Match(first, parts[0]) {
-			return matchLabels(pattern[1:], parts[1:])
+	var parts labels
+	for _, s := range strings.Split(pattern, "/") {
+		switch s {
+		case "**", "{environment}", "{component}":
+			parts = append(parts, labelPart{word: s})
+		default:
+			parts = append(parts, labelPart{glob: glob.Compile(s)})
 		}
 	}
-	return "", "", false
+	return parts
+}
+
+// read is Labels, and adds the steps that it took.
+func (l labels) read(dir string, steps *int) (environment, component string, ok bool) {
+	parts := strings.Split(dir, "/")
+	if len(l) == 0 || len(parts) > maxLabelParts {
+		return "", "", false
+	}
+	r := labelReader{pattern: l, parts: parts, steps: steps, failed: map[[2]int]bool{}}
+	return r.match(0, 0)
+}
+
+// labelReader matches one directory. What has failed once is not tried again.
+type labelReader struct {
+	pattern labels
+	parts   []string
+	steps   *int
+	failed  map[[2]int]bool
+}
+
+// match matches what is left of the pattern with what is left of the directory.
+func (r *labelReader) match(at, from int) (environment, component string, ok bool) {
+	if at == len(r.pattern) {
+		return "", "", from == len(r.parts)
+	}
+	if *r.steps++; r.failed[[2]int{at, from}] {
+		return "", "", false
+	}
+	switch p := r.pattern[at]; {
+	case p.word == "**":
+		for to := from; to <= len(r.parts) && !ok; to++ {
+			environment, component, ok = r.match(at+1, to)
+		}
+	case p.word == "{component}":
+		for to := from + 1; to <= len(r.parts) && !ok; to++ {
+			if environment, _, ok = r.match(at+1, to); ok {
+				component = strings.Join(r.parts[from:to], "/")
+			}
+		}
+	case from == len(r.parts):
+	case p.word == "{environment}":
+		if _, component, ok = r.match(at+1, from+1); ok {
+			environment = r.parts[from]
+		}
+	case p.glob.MatchCounted(r.parts[from], r.steps):
+		environment, component, ok = r.match(at+1, from+1)
+	}
+	if !ok {
+		r.failed[[2]int{at, from}] = true
+		return "", "", false
+	}
+	return environment, component, true
 }

@@ -23,25 +23,41 @@ const (
 	MaxBytes     = 1 << 20
 	maxYAMLNodes = 250_000 // after aliases are expanded
 	maxYAMLDepth = 40
-	maxYAMLKeys  = 2_000 // of one block mapping
-	maxYAMLEmpty = 2_000 // keys and items without a value
+	maxYAMLKeys  = 2_000    // of one block mapping
+	maxYAMLEmpty = 2_000    // keys and items without a value
+	maxYAMLText  = 32 << 20 // bytes of all values, and of what each is called, after aliases are expanded
 	maxFaults    = 100
+	maxKept      = 10_000 // faults that are sorted
+	maxFaultText = 1000
 )
 
 // Faults collects what is wrong with a file, so that all of it is said at once.
-type Faults struct{ list []workflow.Diagnostic }
+type Faults struct {
+	list []workflow.Diagnostic
+	more int // that are only counted
+}
 
 // Add notes one fault.
 func (f *Faults) Add(at workflow.Position, format string, args ...any) {
-	f.list = append(f.list, workflow.Diagnostic{
-		Severity: workflow.SeverityError, Summary: fmt.Sprintf(format, args...), Position: at})
+	if len(f.list) == maxKept {
+		f.more++
+		return
+	}
+	summary := fmt.Sprintf(format, args...)
+	if len(summary) > maxFaultText { // it quotes a text that nobody would read to its end
+		summary = strings.ToValidUTF8(summary[:maxFaultText], "") + "…"
+	}
+	f.list = append(f.list, workflow.Diagnostic{Severity: workflow.SeverityError, Summary: summary, Position: at})
 }
+
+// Few reports that there are so few faults that it is worth the work to say what was meant.
+func (f *Faults) Few() bool { return len(f.list) < 20 }
 
 // List returns the faults in the order of the file, at most 100 and one that counts the rest.
 func (f *Faults) List() []workflow.Diagnostic {
 	list := InOrder(f.list)
 	if len(list) > maxFaults {
-		rest := len(list) - maxFaults
+		rest := len(list) - maxFaults + f.more
 		list = append(list[:maxFaults:maxFaults], workflow.Diagnostic{Severity: workflow.SeverityError,
 			Summary: fmt.Sprintf("%d more errors", rest), Position: workflow.Position{File: list[0].Position.File}})
 	}
@@ -138,7 +154,7 @@ func Parse(file string, data []byte, faults *Faults) *Value {
 		}
 		root = r.value(doc.Body, "", 0)
 	}
-	if root == nil || root.kind == yamlNull {
+	if root == nil || root.kind == yamlNull || r.full { // what is read in part would have faults of its own
 		return nil
 	}
 	return root
@@ -168,12 +184,24 @@ func positionOf(file string, t *token.Token) workflow.Position {
 // tooMuch returns the token at which the file passes a limit, and which, or nil.
 // It runs before the parser, which recurses once a level, moves all keys of a
 // block mapping for each new one, and the rest of the file for each empty value: a
-// megabyte of "[" must not become a gigabyte of stack, nor one of keys a minute of work.
+// megabyte of "[" must not become a gigabyte of stack, nor one of keys a minute of work. And it
+// writes down for each value all keys that lead to it.
 func tooMuch(tokens token.Tokens) (at *token.Token, what string) {
 	type level struct{ column, keys int }
-	flow, chain, line, empty := 0, 0, 0, 0
+	flow, chain, line, empty, ways := 0, 0, 0, 0, 0
 	var levels []level
+	var key [2 * maxYAMLDepth]int // length of the last key, by depth
 	for i, t := range tokens {
+		depth := min(flow+len(levels), len(key)-1)
+		if t.Type == token.MappingValueType && i > 0 {
+			key[depth] = len(tokens[i-1].Value)
+		}
+		for _, n := range key[:depth+1] {
+			ways += n
+		}
+		if ways > maxYAMLText {
+			return t, "the keys above this are too long for so many values"
+		}
 		if leavesEmpty(tokens, i) {
 			if empty++; empty > maxYAMLEmpty {
 				return t, fmt.Sprintf("the file has more than %d keys and items without a value", maxYAMLEmpty)
@@ -245,6 +273,7 @@ type yamlReader struct {
 	file    string
 	faults  *Faults
 	nodes   int
+	text    int // bytes of values and of what they are called
 	full    bool
 	anchors map[string]ast.Node
 	open    map[string]bool // anchors that are being expanded: an alias to one of them is a circle
@@ -255,14 +284,18 @@ func (r *yamlReader) value(n ast.Node, path string, depth int) *Value {
 		return &Value{kind: yamlNull, at: workflow.Position{File: r.file}, path: path, faults: r.faults}
 	}
 	y := &Value{kind: yamlOther, at: positionOf(r.file, startToken(n)), path: path, faults: r.faults}
-	if r.nodes++; r.nodes > maxYAMLNodes || depth > maxYAMLDepth {
-		if !r.full {
-			r.faults.Add(y.at, "the file has more than %d values or is nested deeper than %d levels once its aliases are expanded",
-				maxYAMLNodes, maxYAMLDepth)
-		}
-		r.full = true
+	r.nodes++
+	if r.text += len(path); r.nodes > maxYAMLNodes || depth > maxYAMLDepth {
+		r.stop(y.at, fmt.Sprintf("the file has more than %d values or is nested deeper than %d levels once its aliases are expanded",
+			maxYAMLNodes, maxYAMLDepth))
 		return y
 	}
+	defer func() {
+		if r.text += len(y.text); r.text > maxYAMLText {
+			r.stop(y.at, fmt.Sprintf("the file's values, and the keys that lead to them, have more than %d MB together once its aliases are expanded",
+				maxYAMLText>>20))
+		}
+	}()
 	switch n := n.(type) {
 	case *ast.NullNode:
 		y.kind = yamlNull
@@ -294,6 +327,14 @@ func (r *yamlReader) value(n ast.Node, path string, depth int) *Value {
 		r.faults.Add(y.at, "this kind of value (%s) is not supported", n.Type())
 	}
 	return y
+}
+
+// stop says once why the rest of the file is not read.
+func (r *yamlReader) stop(at workflow.Position, why string) {
+	if !r.full {
+		r.faults.Add(at, "%s", why)
+	}
+	r.full = true
 }
 
 func (r *yamlReader) list(y *Value, n *ast.SequenceNode, depth int) {

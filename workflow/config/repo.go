@@ -20,6 +20,7 @@ type Repo struct {
 
 // Autodiscover says which discovered directories are projects without being named.
 type Autodiscover struct {
+	At      workflow.Position // where the file says it; else its start
 	Enabled bool
 	Pattern string   // "{environment}/{component}", "" = directories give no labels
 	Ignore  []string // globs over directories
@@ -52,6 +53,7 @@ func refusedInRepo() map[string]string {
 func ParseRepo(file string, data []byte, kinds workflow.Kinds) (Repo, []workflow.Diagnostic) {
 	cfg := DefaultRepo()
 	cfg.File = file
+	cfg.Autodiscover.At = workflow.Position{File: file, Line: 1, Column: 1}
 	faults := &Faults{}
 	if root := Parse(file, data, faults); root != nil {
 		root.Map(repoKeys(&cfg, kinds.Default()), refusedInRepo())
@@ -69,7 +71,10 @@ func repoKeys(cfg *Repo, kind workflow.Kind) Keys {
 				y.Fault("`version` must be 1: this is the only format so far")
 			}
 		},
-		"autodiscover": func(y *Value) { y.Map(autodiscoverKeys(&cfg.Autodiscover), nil) },
+		"autodiscover": func(y *Value) {
+			cfg.Autodiscover.At = y.at
+			y.Map(autodiscoverKeys(&cfg.Autodiscover), nil)
+		},
 		"projects": func(y *Value) {
 			items, left := 0, maxEntryBytes
 			y.List(func(item *Value) {

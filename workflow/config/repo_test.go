@@ -46,7 +46,7 @@ func TestRepoConfigMeaning(t *testing.T) {
 	got, faults := ParseRepo(workflow.RepoConfigFile, data, kinds)
 	want := Repo{
 		File: workflow.RepoConfigFile,
-		Autodiscover: Autodiscover{Enabled: true, Pattern: "{environment}/{component}",
+		Autodiscover: Autodiscover{At: workflow.Position{File: workflow.RepoConfigFile, Line: 4, Column: 3}, Enabled: true, Pattern: "{environment}/{component}",
 			Ignore: []string{"modules/**", "examples/**"}},
 		Require: []workflow.Requirement{workflow.NeedReviewed, workflow.NeedMergeable},
 		Projects: []ProjectEntry{

@@ -30,6 +30,9 @@ func checkPlaces(cfg Repo, kinds workflow.Kinds, faults *Faults) {
 			if t.made, why = placer.Project(e, e.Dir); why != "" {
 				faults.Add(e.Position, "%s", why)
 			}
+			if placer.Full() != "" {
+				return
+			}
 		}
 		if name := t.made.Name; name != "" && t.named() {
 			if first, twice := names[name]; twice {

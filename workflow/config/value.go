@@ -63,7 +63,11 @@ func (y *Value) Map(known Keys, refused map[string]string) {
 			y.faults.Add(k.at, "`%s` %s", joinPath(y.path, k.name), why)
 			continue
 		}
-		y.faults.Add(k.at, "unknown key `%s`%s", joinPath(y.path, k.name), didYouMean(k.name, known))
+		meant := ""
+		if len(y.faults.list) < maxFaults {
+			meant = didYouMean(k.name, known)
+		}
+		y.faults.Add(k.at, "unknown key `%s`%s", joinPath(y.path, k.name), meant)
 	}
 }
 

@@ -169,7 +169,13 @@ type changeIndex struct {
 	linked  map[string]*hit // directory -> changed files to which its symlinks or those of its modules lead
 	watched map[string]hit  // by glob from the root
 	changed map[string]bool
+	steps   int // of comparing globs of `watch` with changed files
 }
+
+// maxWatchSteps is about two seconds. What is not compared then counts as changed.
+const maxWatchSteps = 200_000_000
+
+func (ix *changeIndex) tired() bool { return ix.steps > maxWatchSteps }
 
 func indexChanges(in AffectedInput) *changeIndex {
 	ix := &changeIndex{kinds: in.Resolution.Kinds, reach: in.Reach, sourced: map[string]*hit{},
@@ -348,6 +354,10 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 	}
 	watched := workflow.Watched(p.Watch)
 	for _, w := range watched {
+		if ix.tired() {
+			out = append(out, "the globs of `watch` take too long to compare with so many changed files, and may name one of them")
+			break
+		}
 		all := ix.watch(glob.Watch(p.Dir, w))
 		if h := all.without(excluded); h.count > 0 && (h.count > 1 || !covered(h.first)) {
 			out = append(out, fmt.Sprintf("`%s` changed%s, watched as `%s`", h.first, h.more(), w))
@@ -390,7 +400,7 @@ func (ix *changeIndex) moduleReasons(p workflow.Project, excluded func(file stri
 // excluded reports which changed files the project's `watch` takes out: none that the tool
 // reads by itself, that the entry or code names, or to which a symlink leads. It is nil for none.
 func (ix *changeIndex) excluded(p workflow.Project) func(file string) bool {
-	if len(workflow.Watched(p.Watch)) == len(p.Watch) {
+	if ix.tired() || len(workflow.Watched(p.Watch)) == len(p.Watch) {
 		return nil
 	}
 	watch, kind := workflow.WatchOf(p.Dir, p.Watch), ix.kinds.Of(p)
@@ -406,7 +416,8 @@ func (ix *changeIndex) excluded(p workflow.Project) func(file string) bool {
 		}
 	}
 	return func(file string) bool {
-		return !kept[file] && !kind.ReadsUnasked(file) && !ix.inside[[2]string{p.Dir, file}] && watch.Excludes(file)
+		ix.steps++
+		return !kept[file] && !kind.ReadsUnasked(file) && !ix.inside[[2]string{p.Dir, file}] && !ix.tired() && watch.Excludes(file, &ix.steps)
 	}
 }
 
@@ -431,7 +442,11 @@ func (ix *changeIndex) watch(pattern string) hit {
 		if !strings.HasPrefix(p, prefix) {
 			break
 		}
-		if watched.MatchTree(p) {
+		if ix.tired() {
+			h.add(p)
+			break
+		}
+		if watched.MatchTreeCounted(p, &ix.steps) {
 			h.add(p)
 		}
 	}

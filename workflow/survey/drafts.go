@@ -38,6 +38,8 @@ func (d draft) variants() []string {
 // drafting lists the projects that one configuration makes of one tree.
 type drafting struct {
 	cfg    config.Repo
+	kinds  workflow.Kinds
+	found  workflow.Discovery
 	placer *config.Placer
 	places map[workflow.ProjectKey]*draftPlace
 }
@@ -53,53 +55,74 @@ type draftPlace struct {
 // for them: the entries with wildcards, then the plain ones, where a plain one
 // replaces what globs stand for in its directory and variant, and a later glob what
 // earlier ones do, and every discovered root that no entry names and that is not ignored.
-func drafts(cfg config.Repo, found workflow.Discovery, kinds workflow.Kinds, faults *config.Faults) []draft {
-	d := drafting{cfg: cfg, placer: cfg.Placer(kinds), places: map[workflow.ProjectKey]*draftPlace{}}
-	ignored := func(dir string) bool { return glob.MatchAny(cfg.Autodiscover.Ignore, dir) }
-	roots := found.Roots(ignored)
-	for _, e := range cfg.Projects {
+// Where that is too much, there is no list, and excess is the one fault that counts.
+func drafts(cfg config.Repo, found workflow.Discovery, kinds workflow.Kinds, faults *config.Faults) (list []draft, excess *workflow.Diagnostic) {
+	d := drafting{cfg: cfg, kinds: kinds, found: found, placer: cfg.Placer(kinds), places: map[workflow.ProjectKey]*draftPlace{}}
+	if at, why := d.everything(faults); why != "" {
+		return nil, &workflow.Diagnostic{Severity: workflow.SeverityError, Summary: why, Position: at}
+	}
+	list = d.list()
+	for _, p := range list {
+		outside(p.Project, kinds.Of(p.Project), faults)
+	}
+	return list, nil
+}
+
+// everything makes all projects. Why says what was too much, and at where that is in the file.
+func (d *drafting) everything(faults *config.Faults) (at workflow.Position, why string) {
+	at = d.cfg.Autodiscover.At
+	roots := d.found.Roots(d.placer.Ignored)
+	for _, e := range d.cfg.Projects {
 		if !e.Glob {
 			continue
 		}
 		dirs := glob.Compile(e.Dir)
 		for _, dir := range roots {
-			if dirs.Match(dir) {
+			if why = d.placer.Full(); why != "" {
+				return at, why
+			}
+			if at = e.Position; d.placer.Match(dirs, dir) {
 				d.add(e, dir)
 			}
 		}
 	}
-	var looks map[string]string
-	missing := map[int]bool{}
-	for _, e := range cfg.Projects {
-		if e.Glob || missing[e.Item] {
-			continue
-		}
-		if _, ok := found.Modules[e.Dir]; !ok {
-			if looks == nil {
-				looks = lookAlikes(found)
-			}
-			missing[e.Item] = true
-			faults.Add(e.Position, "%s", missingDir(e.Dir, kinds.Of(e.Project), looks))
-			continue
-		}
-		d.add(e, e.Dir)
-	}
+	d.plain(faults)
 	named := map[string]bool{}
 	for place := range d.places {
 		named[place.Dir] = true
 	}
 	for _, dir := range roots {
-		if cfg.Autodiscover.Enabled && !named[dir] && !ignored(dir) && !found.OnlyUnit(dir) {
-			m := found.Modules[dir]
+		if why = d.placer.Full(); why != "" {
+			return at, why
+		}
+		if d.cfg.Autodiscover.Enabled && !named[dir] && !d.placer.Ignored(dir) && !d.found.OnlyUnit(dir) {
+			m := d.found.Modules[dir]
+			at = d.cfg.Autodiscover.At
 			d.add(config.ProjectEntry{Item: -1, Project: workflow.Project{Variant: workflow.DefaultVariant,
-				Engine: cmp.Or(m.Engine, kinds.Default().Name), Library: !m.KeepsState}}, dir)
+				Engine: cmp.Or(m.Engine, d.kinds.Default().Name), Library: !m.KeepsState}}, dir)
 		}
 	}
-	list := d.list()
-	for _, p := range list {
-		outside(p.Project, kinds.Of(p.Project), faults)
+	return at, d.placer.Full()
+}
+
+// plain makes the projects of the entries that name one directory: the file itself has bounds for them.
+func (d *drafting) plain(faults *config.Faults) {
+	var looks map[string]string
+	missing := map[int]bool{}
+	for _, e := range d.cfg.Projects {
+		if e.Glob || missing[e.Item] {
+			continue
+		}
+		if _, ok := d.found.Modules[e.Dir]; !ok {
+			if looks == nil {
+				looks = lookAlikes(d.found)
+			}
+			missing[e.Item] = true
+			faults.Add(e.Position, "%s", missingDir(e.Dir, d.kinds.Of(e.Project), looks, faults.Few()))
+			continue
+		}
+		d.add(e, e.Dir)
 	}
-	return list
 }
 
 // add makes a project of an entry for a directory.

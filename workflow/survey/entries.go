@@ -19,6 +19,7 @@ func holdEntries(base, head []draft, kinds workflow.Kinds) {
 	for i, b := range base {
 		known[b.Place()] = append(known[b.Place()], i)
 	}
+	paired := [2][]bool{make([]bool, len(head)), make([]bool, len(base))}
 	places := map[workflow.ProjectKey][]int{}
 	for i, h := range head {
 		if len(known[h.Place()]) > 0 {
@@ -27,55 +28,51 @@ func holdEntries(base, head []draft, kinds workflow.Kinds) {
 	}
 	for place, ours := range places {
 		theirs := known[place]
-		for _, same := range []func(b, h draft) bool{
-			func(b, h draft) bool { return b.Entry == h.Entry },
-			func(b, h draft) bool { return b.Name == h.Name },
-			func(b, h draft) bool { return sameState(kinds.Of(b.Project), b.Project, h.Project) },
+		for _, key := range []func(d draft) (string, bool){
+			func(d draft) (string, bool) { return d.Entry, true },
+			func(d draft) (string, bool) { return d.Name, true },
+			func(d draft) (string, bool) { return stateFiles(kinds.Of(d.Project), d.Project) },
 		} {
-			var pairs [][2]int
-			for _, i := range ours {
-				j := only(theirs, func(j int) bool { return same(base[j], head[i]) })
-				if j >= 0 && only(ours, func(k int) bool { return same(base[j], head[k]) }) == i {
-					pairs = append(pairs, [2]int{i, j})
+			mine, other := singles(head, ours, key), singles(base, theirs, key)
+			for same, i := range mine {
+				j, ok := other[same]
+				if i < 0 || !ok || j < 0 {
+					continue
 				}
+				head[i].Entry = base[j].Entry
+				paired[0][i], paired[1][j] = true, true
 			}
-			for _, pair := range pairs {
-				head[pair[0]].Entry = base[pair[1]].Entry
-				ours = slices.DeleteFunc(ours, func(i int) bool { return i == pair[0] })
-				theirs = slices.DeleteFunc(slices.Clone(theirs), func(j int) bool { return j == pair[1] })
-			}
+			ours = slices.DeleteFunc(ours, func(i int) bool { return paired[0][i] })
+			theirs = slices.DeleteFunc(slices.Clone(theirs), func(j int) bool { return paired[1][j] })
 		}
 	}
 }
 
-// sameState reports whether two entries name the same files of those that tell projects apart.
-func sameState(kind workflow.Kind, b, h workflow.Project) bool {
-	named := false
-	for _, key := range kind.Keys {
-		if !key.Apart {
+// singles are those of some drafts that alone have a key, by it; -1 where several have it.
+func singles(list []draft, some []int, key func(d draft) (string, bool)) map[string]int {
+	out := map[string]int{}
+	for _, i := range some {
+		if k, ok := key(list[i]); !ok {
 			continue
+		} else if _, twice := out[k]; twice {
+			out[k] = -1
+		} else {
+			out[k] = i
 		}
-		files := b.Files(key)
-		if !slices.Equal(files, h.Files(key)) {
-			return false
-		}
-		named = named || len(files) > 0
 	}
-	return named
+	return out
 }
 
-// only is the one of a list that is meant, -1 when none or several are.
-func only(list []int, meant func(int) bool) int {
-	found := -1
-	for _, i := range list {
-		if meant(i) {
-			if found >= 0 {
-				return -1
-			}
-			found = i
+// stateFiles are the files that an entry names of those that tell projects apart, as one text.
+func stateFiles(kind workflow.Kind, p workflow.Project) (text string, named bool) {
+	for _, key := range kind.Keys {
+		if key.Apart {
+			files := p.Files(key)
+			named = named || len(files) > 0
+			text += fmt.Sprintf("%q\n", files)
 		}
 	}
-	return found
+	return text, named
 }
 
 // newcomer gives a project that base does not have its environment: that of base's

@@ -25,7 +25,11 @@ func (r *resolver) dependencies(projects []workflow.Project) {
 	for _, b := range r.base {
 		baseNames[b.Name] = b.Key()
 	}
-	said := map[string]bool{}
+	type unknown struct {
+		at   workflow.Position
+		name string
+	}
+	said := map[unknown]bool{}
 	for i := range projects {
 		p := &projects[i]
 		var deps []string
@@ -42,11 +46,15 @@ func (r *resolver) dependencies(projects []workflow.Project) {
 			case held[d]:
 				deps = append(deps, d)
 			default:
-				fault := fmt.Sprintf("`depends_on` names `%s`, but no project has that name%s", d, phrase.Meant(d, all))
-				if id := fmt.Sprint(p.Position, fault); !said[id] {
-					said[id] = true
-					r.faults.Add(p.Position, "%s", fault)
+				if said[unknown{p.Position, d}] {
+					continue
 				}
+				said[unknown{p.Position, d}] = true
+				meant := ""
+				if r.faults.Few() {
+					meant = phrase.Meant(d, all)
+				}
+				r.faults.Add(p.Position, "`depends_on` names `%s`, but no project has that name%s", d, meant)
 			}
 		}
 		p.DependsOn = union(deps, nil)

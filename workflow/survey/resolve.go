@@ -3,6 +3,7 @@ package survey
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -34,6 +35,8 @@ type Resolution struct {
 	Changed map[workflow.ProjectKey][]string
 	// Require is what base's and head's files require besides the server's rule; each project has it too.
 	Require []workflow.Requirement
+	// BaseExcess: base's file asks for too much, so that it counts as faulty.
+	BaseExcess *workflow.Diagnostic
 	// Notes are sentences about the whole pull.
 	Notes []string
 	// Diagnostics are faults of head's configuration that only the tree shows: a
@@ -63,12 +66,26 @@ func (r Resolution) Total() (n int) {
 // environments.
 func Resolve(in Input) Resolution {
 	faults := &config.Faults{}
-	head := drafts(in.Head, in.HeadFound, in.Kinds, faults)
+	out := Resolution{Kinds: in.Kinds, Changed: map[workflow.ProjectKey][]string{}}
+	head, excess := drafts(in.Head, in.HeadFound, in.Kinds, faults)
+	if excess != nil {
+		out.Diagnostics = []workflow.Diagnostic{*excess}
+		return out
+	}
 	baseConfig := in.Base
+	var base []draft
+	if !in.BaseFaulty {
+		if base, excess = drafts(in.Base, in.BaseFound, in.Kinds, &config.Faults{}); excess != nil {
+			in.BaseFaulty, out.BaseExcess = true, excess
+		}
+	}
 	if in.BaseFaulty {
 		baseConfig = in.Head
+		if base, excess = drafts(in.Head, in.BaseFound, in.Kinds, &config.Faults{}); excess != nil {
+			out.Diagnostics = []workflow.Diagnostic{*excess}
+			return out
+		}
 	}
-	base := drafts(baseConfig, in.BaseFound, in.Kinds, &config.Faults{})
 	holdEntries(base, head, in.Kinds)
 	r := resolver{in: in, head: head, base: base, baseByKey: map[workflow.ProjectKey]draft{}, byServer: map[workflow.ProjectKey]bool{},
 		baseByDir: map[string][]draft{}, names: map[workflow.ProjectKey]string{}, faults: faults}
@@ -76,8 +93,7 @@ func Resolve(in Input) Resolution {
 		r.baseByKey[p.Key()] = p
 		r.baseByDir[p.Dir] = append(r.baseByDir[p.Dir], p)
 	}
-	out := Resolution{Kinds: in.Kinds, Changed: map[workflow.ProjectKey][]string{},
-		Require: workflow.RequirementsOf(baseConfig.Require, in.Head.Require)}
+	out.Require = workflow.RequirementsOf(baseConfig.Require, in.Head.Require)
 	for _, h := range head {
 		p := r.trusted(h)
 		p.Require = out.Require
@@ -209,19 +225,19 @@ func lookAlikes(found workflow.Discovery) map[string]string {
 	return looks
 }
 
-func missingDir(dir string, kind workflow.Kind, looks map[string]string) string {
+// missingDir says that there is no such directory; guess asks for the one that may be meant, which takes a while.
+func missingDir(dir string, kind workflow.Kind, looks map[string]string, guess bool) string {
 	if twin, ok := looks[norm.NFC.String(dir)]; ok {
 		return fmt.Sprintf("directory `%s` does not exist, but one that looks the same does, "+
 			"written with other Unicode characters (%+q)", dir, twin)
 	}
-	dirs := make([]string, 0, len(looks))
-	for _, d := range looks {
-		dirs = append(dirs, d)
+	meant := ""
+	if guess {
+		if near := phrase.Nearest(dir, slices.Collect(maps.Values(looks))); near != "" {
+			meant = ": did you mean `" + near + "`?"
+		}
 	}
-	if near := phrase.Nearest(dir, dirs); near != "" {
-		return fmt.Sprintf("directory `%s` does not exist or has no %s files: did you mean `%s`?", dir, kind.Title, near)
-	}
-	return fmt.Sprintf("directory `%s` does not exist or has no %s files", dir, kind.Title)
+	return fmt.Sprintf("directory `%s` does not exist or has no %s files%s", dir, kind.Title, meant)
 }
 
 // changedKeys names the keys in which the entries that two trees ask for differ.

@@ -59,12 +59,7 @@ func Read(
 	if in.Base, faults, err = readRepoConfig(co.BaseTree, in.Kinds); err != nil {
 		return s, nil, err
 	}
-	if in.BaseFaulty = len(faults) > 0; in.BaseFaulty {
-		s.BaseFaulty = true
-		s.Notes = append(s.Notes, fmt.Sprintf("`%s` on `%s` has errors: %s. "+
-			"The projects are read from this pull request's file instead, and the strictest rules apply.",
-			workflow.RepoConfigFile, p.Base.Ref, faults[0].Summary))
-	}
+	in.BaseFaulty = len(faults) > 0
 	if s.Found, err = engines.Discover(ctx, co.Planned); err != nil {
 		return s, nil, fmt.Errorf("looking for projects: %w", err)
 	}
@@ -75,6 +70,14 @@ func Read(
 	s.Resolution = Resolve(in)
 	if len(s.Resolution.Diagnostics) > 0 {
 		return s, faultyConfig(s.Resolution.Diagnostics), nil
+	}
+	if excess := s.Resolution.BaseExcess; excess != nil {
+		faults, in.BaseFaulty = append(faults, *excess), true
+	}
+	if s.BaseFaulty = in.BaseFaulty; s.BaseFaulty {
+		s.Notes = append(s.Notes, fmt.Sprintf("`%s` on `%s` has errors: %s. "+
+			"The projects are read from this pull request's file instead, and the strictest rules apply.",
+			workflow.RepoConfigFile, p.Base.Ref, faults[0].Summary))
 	}
 	s.Notes = append(s.Notes, s.Resolution.Notes...)
 	change := AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found}

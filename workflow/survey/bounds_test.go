@@ -1,0 +1,137 @@
+package survey
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/config"
+)
+
+// list writes n items, each made of its number.
+func list(n int, item func(i int) string) string {
+	items := make([]string, n)
+	for i := range items {
+		items[i] = item(i)
+	}
+	return strings.Join(items, ", ")
+}
+
+func same(text string) func(int) string { return func(int) string { return text } }
+
+func numbered(format string) func(int) string {
+	return func(i int) string { return fmt.Sprintf(format, i) }
+}
+
+const maxTold = 101 // faults of one file, the last of which counts the rest
+
+// TestBoundsOfAPull: whoever opens a pull writes its `.cardea.yml` and its directories. Whatever they
+// say, the server is done soon, with little memory, and says with one fault what was too much.
+func TestBoundsOfAPull(t *testing.T) {
+	deep := strings.Repeat("a/", 60) + "a"
+	wide := func(i int) string {
+		return fmt.Sprintf("%s/%d/%s", strings.Repeat("a", 250), i, strings.Repeat("a", 250))
+	}
+	for _, tt := range []struct {
+		name, text string
+		dirs       int
+		dir        func(i int) string // nil: "d%d"
+		want       string
+	}{
+		{name: "environments times directories", want: "stand for more than 10000 projects",
+			dirs: 2000, text: "projects:\n- {dir: \"**\", environments: {" + list(2000, numbered("e%d: {}")) + "}}\n"},
+		{name: "entries times directories", want: "stand for more than 10000 projects",
+			dirs: 2000, text: "projects: [" + list(2000, numbered("{dir: \"**\", terraform_workspace: w%d}")) + "]\n"},
+		{name: "a list for each directory", want: "say more than 64 MB",
+			dirs: 4000, text: "projects:\n- {dir: \"**\", depends_on: [" + list(20_000, numbered("d%d")) + "]}\n"},
+		{name: "depends_on what is not there", dirs: 3000, text: "projects:\n- {dir: \"**\", depends_on: [" + list(1_200, numbered("longer-name-x%d")) + "]}\n"},
+		{name: "circles", dirs: 2000, text: "projects:\n- {dir: \"**\", depends_on: [" + list(1300, numbered("d%d")) + "]}\n"},
+		{name: "missing directories", want: "stand for more than 10000 projects",
+			dirs: 9000, text: "projects: [" + list(30_000, numbered("{dir: mmmmmmm%d}")) + "]\n"},
+		{name: "dirs", want: "globs take too long",
+			dirs: 3000, dir: wide, text: "projects: [" + list(4000, func(i int) string { return fmt.Sprintf("{dir: \"{%s}*/*/%d\"}", strings.Repeat("a*b,", 15), i) }) + "]\n"},
+		{name: "ignore", want: "globs take too long",
+			dirs: 3000, dir: wide, text: "autodiscover: {ignore: [" + list(4000, func(i int) string { return fmt.Sprintf("\"{%s}*/%d/*b\"", strings.Repeat("aa*b,", 15), i) }) + "]}\n"},
+		{name: "pattern", dirs: 3000, dir: func(i int) string { return fmt.Sprintf("d%d/%s", i, deep) },
+			text: "autodiscover: {pattern: \"**/*a*/**/{component}/*a*/{environment}/zzz\"}\n"},
+		{name: "watch", dirs: 3000, text: "projects:\n- {dir: \"**\", watch: [" + list(50, func(i int) string { return fmt.Sprintf("\"/{%s}*/%d\"", strings.Repeat("*a,", 15), i) }) + "]}\n"},
+		{name: "watch of its own", dirs: 3000, text: "projects:\n- {dir: \"**\", watch: [" + list(50, func(i int) string { return fmt.Sprintf("\"/{%s}*{dir}/%d\"", strings.Repeat("*a,", 15), i) }) + "]}\n"},
+		{name: "watch takes out", dirs: 3000, text: "projects:\n- {dir: \"**\", watch: [" + list(50, func(i int) string { return fmt.Sprintf("\"!/{%s}*/%d\"", strings.Repeat("*a,", 15), i) }) + "]}\n"},
+		{name: "placeholders", want: "say more than 64 MB",
+			dirs: 3000, dir: wide, text: "projects:\n- {dir: \"**\", watch: [" + list(200, numbered("\"{dir}{dir}{dir}{dir}%d\"")) + "]}\n"},
+		{name: "a long key", want: "too long for so many values",
+			text: strings.Repeat("k", 500_000) + ": [" + list(100_000, same("1")) + "]\n"},
+		{name: "a long text many times", want: "more than 32 MB",
+			text: "x: &a \"" + strings.Repeat("{x ", 80_000) + "\"\nprojects:\n- {dir: \"**\", depends_on: [" + list(100_000, same("*a")) + "]}\n"},
+		{name: "long keys in each other", want: "too long for so many values",
+			text: strings.Repeat("{"+strings.Repeat("k", 10_000)+": ", 35) + "[" + list(100_000, same("1")) + "]" + strings.Repeat("}", 35) + "\n"},
+		{name: "unknown keys many times", text: "x: &a {" + list(1000, numbered("environmentz%d: 1")) + "}\nprojects: [" + list(230, same("*a")) + "]\n"},
+		{name: "environments of one directory", dirs: 1, text: "projects:\n- {dir: d0, environments: {" + list(9000, numbered("e%d: {}")) + "}}\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var lines []string
+			for i := range tt.dirs {
+				if tt.dir == nil {
+					tt.dir = numbered("d%d")
+				}
+				lines = append(lines, tt.dir(i)+": m")
+			}
+			lines = append(lines, "m:")
+			tree := found(lines...)
+			var changes []workflow.FileChange
+			for i := range 50_000 {
+				changes = append(changes, workflow.FileChange{Path: fmt.Sprintf("m/%s/%d", strings.Repeat("a", 200), i)})
+			}
+			runtime.GC()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			began := time.Now()
+			cfg, faults := config.ParseRepo(workflow.RepoConfigFile, []byte(tt.text), kinds)
+			if len(faults) == 0 {
+				in := Input{Rules: workflow.DefaultRules("*"), Head: cfg, BaseFaulty: true, BaseFound: tree, HeadFound: tree, Kinds: kinds}
+				out := Resolve(in)
+				if faults = out.Diagnostics; len(faults) == 0 {
+					AffectedBy(AffectedInput{Changes: changes, Resolution: out, BaseFound: tree, HeadFound: tree})
+				}
+			}
+			took := time.Since(began)
+			runtime.ReadMemStats(&after)
+			mb := (after.TotalAlloc - before.TotalAlloc) >> 20
+			t.Logf("%s, %d MB in all", took, mb)
+			if took > 30*time.Second || mb > 1500 {
+				t.Errorf("it took %s and %d MB", took, mb)
+			}
+			if len(faults) > maxTold || tt.want != "" && len(faults) != 1 {
+				t.Errorf("got %d faults", len(faults))
+			}
+			for _, f := range faults[:min(len(faults), 1)] {
+				if !strings.Contains(f.Summary, tt.want) || f.Position.Line == 0 || f.Position.Column == 0 {
+					t.Errorf("got %q at %+v, want %q", f.Summary, f.Position, tt.want)
+				}
+			}
+		})
+	}
+}
+
+// TestBaseAsksForTooMuch: base's file counts as faulty where it asks for too much, so that the strictest rules hold.
+func TestBaseAsksForTooMuch(t *testing.T) {
+	many := found()
+	for i := range 101 {
+		many.Modules[fmt.Sprintf("d%d", i)] = workflow.Module{Dir: fmt.Sprintf("d%d", i), KeepsState: true}
+	}
+	everything := repoConfig(t, "projects: [{dir: \"**\", environments: {"+list(100, numbered("e%d: {}"))+"}}]")
+	rules := workflow.DefaultRules("*")
+	rules.Environments = map[string]workflow.EnvironmentRules{"prod": {}}
+	in := Input{Rules: rules, Kinds: kinds, Base: everything, BaseFound: many, Head: repoConfig(t, "projects: [{dir: d1, environment: dev}]"), HeadFound: found("d1")}
+	out := Resolve(in)
+	if out.BaseExcess == nil || len(out.Diagnostics) > 0 || len(out.Projects) != 1 || !out.Projects[0].Strictest {
+		t.Errorf("got %+v, %v, %v", out.BaseExcess, out.Diagnostics, projectLines(out.Projects))
+	}
+	in.BaseFaulty, in.Head = true, everything
+	if out = Resolve(in); len(out.Diagnostics) != 1 || out.Diagnostics[0].Position.Line != 1 {
+		t.Errorf("head's file over base's directories: got %v", out.Diagnostics)
+	}
+}
