@@ -175,7 +175,7 @@ const (
 	maxPlacedBytes = 64 << 20
 	maxPlacedText  = 4096
 	maxPlaced      = 10_000      // projects that entries ask for
-	maxPlaceSteps  = 200_000_000 // about two seconds
+	maxPlaceSteps  = 100_000_000 // about a second
 )
 
 // Placer is one for the entries of this file.

@@ -172,8 +172,8 @@ type changeIndex struct {
 	steps   int // of comparing globs of `watch` with changed files
 }
 
-// maxWatchSteps is about two seconds. What is not compared then counts as changed.
-const maxWatchSteps = 200_000_000
+// maxWatchSteps is about a second. What is not compared then counts as changed.
+const maxWatchSteps = 100_000_000
 
 func (ix *changeIndex) tired() bool { return ix.steps > maxWatchSteps }
 
