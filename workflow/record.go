@@ -218,7 +218,8 @@ type PullRecord struct {
 	// Shown are the states of the summary comment, oldest first, at most 20.
 	Shown []Shown `json:"shown,omitempty"`
 	Edits int     `json:"edits,omitempty"` // how often somebody else edited the summary
-	// Reviews are the latest approving reviews of people who may approve something, as GitHub told of them.
+	// Reviews are people's latest reviews, as GitHub told of them: those that approve of people who may
+	// approve something, and those that ended or request changes, as GitHub may tell of an earlier one later.
 	Reviews []Review `json:"reviews,omitempty"`
 	// Past are projects of earlier heads, with what a later head inherits of them: an
 	// apply, its hold on the project, approvals. A project is in Projects or here, never in both.

@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
@@ -158,22 +159,35 @@ func VoidedBy(r workflow.Review, a workflow.Approval) string {
 		return phrase.Sentence(whyVoid(r))
 	case r.State == workflow.ReviewDismissed || r.Edited: // an earlier or later one of theirs
 		return ""
+	case earlier(r, a.At): // GitHub tells of it late
+		return ""
 	case r.State == workflow.ReviewChanges:
 		return workflow.Mention(r.By) + " now requests changes."
 	}
 	return workflow.Mention(r.By) + " has reviewed again since."
 }
 
-// RememberReview returns a pull's reviews after another one: each person's latest that approves.
+// RememberReview returns a pull's reviews after GitHub told of one, in whatever order it tells: each
+// person's latest, and one that ended stays ended.
 func RememberReview(reviews []workflow.Review, r workflow.Review) []workflow.Review {
-	out := slices.DeleteFunc(slices.Clone(reviews), func(old workflow.Review) bool {
-		return old.By.ID == r.By.ID && (old.ID == r.ID || r.State != workflow.ReviewDismissed && !r.Edited)
-	})
-	if r.Approves() {
-		out = append(out, r)
+	out := slices.Clone(reviews)
+	if i := slices.IndexFunc(out, func(old workflow.Review) bool { return old.By.ID == r.By.ID }); i >= 0 {
+		if old := out[i]; old.ID == r.ID && !old.Approves() || old.ID != r.ID && earlier(r, old.At) {
+			return out
+		}
+		out = slices.Delete(out, i, i+1)
 	}
+	out = append(out, r)
 	return out[max(0, len(out)-maxReviews):]
 }
+
+// Latest reports whether a review is its giver's latest among those that GitHub told of, and has not ended.
+func Latest(reviews []workflow.Review, r workflow.Review) bool {
+	return slices.ContainsFunc(reviews, func(o workflow.Review) bool { return o.By.ID == r.By.ID && o.ID == r.ID && o.Approves() })
+}
+
+// earlier reports whether a review was submitted before a time, for sure.
+func earlier(r workflow.Review, at time.Time) bool { return !r.At.IsZero() && r.At.Before(at) }
 
 // reviewsThatLack says of people who approved on GitHub, and whose approval does not count, why
 // their review approves nothing here.
@@ -185,7 +199,7 @@ func (g *gate) reviewsThatLack(c approvalCount, counted []workflow.Approval) (ou
 	n := 0
 	for _, r := range g.in.Record.Reviews {
 		theirs := func(a workflow.Approval) bool { return a.User.ID == r.By.ID }
-		if slices.ContainsFunc(counted, theirs) {
+		if !r.Approves() || slices.ContainsFunc(counted, theirs) {
 			continue
 		}
 		if why := ReviewLacks(g.in, r); !why.Empty() && n < most {

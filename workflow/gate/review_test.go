@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -218,6 +219,9 @@ func TestVoidedBy(t *testing.T) {
 		{"another one edited", workflow.Review{ID: 4, State: workflow.ReviewApproved, Edited: true}, nil, ""},
 		{"changes requested", workflow.Review{ID: 6, State: workflow.ReviewChanges}, nil, "`bob` now requests changes."},
 		{"approved again", workflow.Review{ID: 6, State: workflow.ReviewApproved}, nil, "`bob` has reviewed again since."},
+		{"an earlier one that is told late", workflow.Review{ID: 4, At: gateNow.Add(-time.Minute), State: workflow.ReviewChanges}, func(a *workflow.Approval) { a.At = gateNow }, ""},
+		{"one of that second", workflow.Review{ID: 4, At: gateNow, State: workflow.ReviewChanges}, func(a *workflow.Approval) { a.At = gateNow }, "`bob` now requests changes."},
+		{"it is dismissed, and told with its time", workflow.Review{ID: 5, At: gateNow, State: workflow.ReviewDismissed}, func(a *workflow.Approval) { a.At = gateNow }, "The review by `bob` was dismissed."},
 		{"dismissed, but they wrote a comment", workflow.Review{ID: 5, State: workflow.ReviewDismissed}, func(a *workflow.Approval) { a.ReviewID, a.CommentID = 0, 9 }, ""},
 		{"somebody else's", workflow.Review{ID: 6, State: workflow.ReviewChanges}, func(a *workflow.Approval) { a.User = gateAda }, ""},
 		{"applied already", workflow.Review{ID: 5, State: workflow.ReviewDismissed}, func(a *workflow.Approval) { a.Applied = true }, ""},
@@ -237,5 +241,53 @@ func TestVoidedBy(t *testing.T) {
 				t.Errorf("told of it: %+v", got)
 			}
 		})
+	}
+}
+
+// TestRememberReview: whatever the order in which GitHub tells of reviews, what is remembered is the same.
+func TestRememberReview(t *testing.T) {
+	at := func(id int64, state string) workflow.Review {
+		return workflow.Review{ID: id, By: gateBob, At: gateNow.Add(time.Duration(id) * time.Minute), State: state}
+	}
+	edited := at(1, workflow.ReviewApproved)
+	edited.Edited = true
+	for what, tt := range map[string]struct {
+		told   []workflow.Review
+		latest int64 // of those that approve; 0 = none does
+	}{
+		"one":                        {[]workflow.Review{at(1, workflow.ReviewApproved)}, 1},
+		"dismissed":                  {[]workflow.Review{at(1, workflow.ReviewApproved), at(1, workflow.ReviewDismissed)}, 0},
+		"edited":                     {[]workflow.Review{at(1, workflow.ReviewApproved), edited}, 0},
+		"a second one":               {[]workflow.Review{at(1, workflow.ReviewApproved), at(2, workflow.ReviewApproved)}, 2},
+		"changes after it":           {[]workflow.Review{at(1, workflow.ReviewApproved), at(2, workflow.ReviewChanges)}, 0},
+		"changes before it":          {[]workflow.Review{at(1, workflow.ReviewChanges), at(2, workflow.ReviewApproved)}, 2},
+		"the first one is dismissed": {[]workflow.Review{at(1, workflow.ReviewApproved), at(2, workflow.ReviewApproved), at(1, workflow.ReviewDismissed)}, 2},
+	} {
+		permute(tt.told, func(told []workflow.Review) {
+			var kept []workflow.Review
+			for _, r := range told {
+				kept = RememberReview(kept, r)
+			}
+			for _, r := range tt.told {
+				if got := Latest(kept, r); got != (r.ID == tt.latest) {
+					t.Errorf("%s, told as %v: review %d is the latest that approves: %v", what, told, r.ID, got)
+				}
+			}
+			if len(kept) != 1 {
+				t.Errorf("%s: kept %+v", what, kept)
+			}
+		})
+	}
+}
+
+// permute shows a list in every order.
+func permute(list []workflow.Review, show func([]workflow.Review)) {
+	if len(list) < 2 {
+		show(list)
+		return
+	}
+	for i := range list {
+		rest := slices.Delete(slices.Clone(list), i, i+1)
+		permute(rest, func(tail []workflow.Review) { show(append([]workflow.Review{list[i]}, tail...)) })
 	}
 }

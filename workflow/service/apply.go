@@ -71,6 +71,10 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 			refused = append(refused, workflow.ReplyItem{Project: name, Text: why})
 			continue
 		}
+		if _, none := scope.CurrentPlan(*p); none.Empty() && !b.compared(*p) {
+			refused = append(refused, workflow.ReplyItem{Project: name, Text: scope.ChangedMeanwhile})
+			continue
+		}
 		missing, on, err := c.order(p, b, len(started))
 		if err != nil {
 			return nil, err

@@ -15,11 +15,18 @@ import (
 // basis says whether plans are still what head merged into the base's present tip would give.
 type basis struct {
 	tip    string              // the base's tip it was found for
+	of     []workflow.Run      // the plans that were compared with it
 	same   map[string]sameness // by plan run
 	faulty bool                // the base's present `.cardea.yml` is faulty
 	errs   []string            // what could not be found out, sentences
 	// passing: one of them may pass, so another try may find it out.
 	passing bool
+}
+
+// compared reports whether a project's present plan is one of those: another one may have taken its
+// place meanwhile.
+func (b basis) compared(p workflow.ProjectRecord) bool {
+	return slices.ContainsFunc(b.of, func(r workflow.Run) bool { return p.Run != nil && p.Run.ID == r.ID })
 }
 
 // doubt notes what could not be found out.
@@ -52,7 +59,7 @@ func (now sameness) add(in *gate.Input) {
 // nothing has to be looked at; otherwise head is merged again and read, as for a new plan,
 // but nothing is written.
 func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, tip string, plans []workflow.Run) basis {
-	b := basis{tip: tip, same: map[string]sameness{}, faulty: rec.BaseFaulty}
+	b := basis{tip: tip, of: plans, same: map[string]sameness{}, faulty: rec.BaseFaulty}
 	var moved []workflow.Run
 	for _, r := range plans {
 		if r.Base == tip && r.Head == rec.Pull.Head.SHA {

@@ -106,8 +106,11 @@ func (c *command) command() string {
 // followOn is a command's turn for those of its projects that waited for others: what GitHub
 // says is read by now, and each is asked for like any apply.
 func (s *Service) followOn(ctx context.Context, c *command) error {
-	if len(c.Live.Errors) > 0 { // a hiccup of GitHub's does not end it
+	switch { // a hiccup of GitHub's does not end it
+	case len(c.Live.Errors) > 0:
 		return s.DeferRequest(ctx, c.Request.ID, c.Live.Errors[0], time.Time{})
+	case !c.Live.Knows(c.Actor()):
+		return s.DeferRequest(ctx, c.Request.ID, fmt.Sprintf("GitHub did not say which role %s has.", workflow.Mention(c.Actor())), time.Time{})
 	}
 	var plans []workflow.Run
 	for _, f := range c.Record.Following {
@@ -134,10 +137,10 @@ func (c *command) turn(b basis) error {
 			continue
 		}
 		due, _ := gate.Follow(*c.Record, *f, c.now)
-		if f.Asked = false; !due {
-			continue // at the end of this act it is said why
-		}
 		p := c.Record.Find(f.Key)
+		if f.Asked = false; !due || !b.compared(*p) {
+			continue // at the end of this act it is said why, or asked once more
+		}
 		missing, _, err := c.order(p, b, n)
 		if err != nil {
 			return err
@@ -230,6 +233,7 @@ func (a *act) settleFollows(rec *workflow.PullRecord) (changed bool, err error) 
 		}
 	}
 	for _, command := range slices.Sorted(maps.Keys(asks)) {
+		delete(a.turns, command) // it has another turn now
 		if err := a.askAgain(rec.Pull, command, asks[command]); err != nil {
 			return changed, err
 		}

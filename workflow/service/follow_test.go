@@ -611,3 +611,30 @@ func TestFollowThatEndedIsTold(t *testing.T) {
 		want(t, "left", w.follows(), []string(nil))
 	})
 }
+
+// Another plan may be made while the base is looked at: it is looked at for that one, too.
+func TestFollowWhilePlansChange(t *testing.T) {
+	for _, moved := range []bool{false, true} {
+		w := walked(t)
+		w.commit("base2", w.source.commits["base1"], files{"d/main.tf": "2"})
+		w.source.tips["main"] = "base2"
+		turn := w.pending()[0]
+		w.source.hold = func(workflow.Pull) {
+			w.source.hold = nil
+			req := w.say(1, "ada", planOf("b"))
+			if err := w.expandWith(service.Expansion{Request: req, Pull: w.pulls[1], ActorRole: workflow.RoleWrite}); err != nil {
+				t.Fatal(err)
+			}
+			w.finish(w.fingerprinted(w.mustClaim("b"), map[bool]int{false: 1, true: 2}[moved]))
+		}
+		if err := w.expandWith(service.Expansion{Request: turn, Pull: w.pulls[1]}); err != nil {
+			t.Fatal(err)
+		}
+		if moved {
+			has(t, strings.Join(w.ended("b"), "\n"), "The plan for `head1` is different")
+			continue
+		}
+		want(t, "follows", w.follows(), []string{"b follows a", "c follows b"})
+		want(t, "ran", w.goOn(1), []string{"apply b", "verify b", "plan c", "apply c", "verify c"})
+	}
+}

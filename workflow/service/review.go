@@ -12,8 +12,8 @@ import (
 	"github.com/cardea-iac/cardea/workflow/scope"
 )
 
-// lagsAtMost is how often a review that GitHub told of and does not show is waited for.
-const lagsAtMost = 3
+// lagsFor is how long a review that GitHub told of and does not show is waited for.
+const lagsFor = 30 * time.Second
 
 // reviewed carries out that a review was submitted, edited or dismissed: what ends with it falls,
 // and one that approves is an approval of the plans that the summary showed when it was submitted,
@@ -33,11 +33,11 @@ func (s *Service) reviewed(ctx context.Context, e Expansion) error {
 		case e.RoleError != nil || !e.Live.Knows(given.By):
 			return s.DeferRequest(ctx, e.Request.ID,
 				fmt.Sprintf("GitHub did not say which role %s has.", workflow.Mention(given.By)), time.Time{})
-		case e.Request.Attempts < lagsAtMost && !e.Live.MoreReviews && !slices.ContainsFunc(e.Live.Reviews,
+		case s.now().Sub(e.Request.Received) < lagsFor && !e.Live.MoreReviews && !slices.ContainsFunc(e.Live.Reviews,
 			func(r workflow.Review) bool { return r.By.ID == given.By.ID && !r.At.Before(given.At) }):
 			return s.DeferRequest(ctx, e.Request.ID, "GitHub does not show a review yet of which it told.", time.Time{})
 		}
-		c.Live = *e.Live
+		c.Live, c.Request.Actor = *e.Live, given.By
 	}
 	return s.execute(ctx, c, (*command).takeReview)
 }
@@ -63,7 +63,7 @@ func (c *command) takeReview() (*workflow.Reply, error) {
 	}
 	c.Record.Reviews = gate.RememberReview(c.Record.Reviews, given)
 	var reply *workflow.Reply
-	if may {
+	if may && gate.Latest(c.Record.Reviews, given) {
 		var err error
 		if reply, err = c.approveByReview(given); err != nil {
 			return nil, err

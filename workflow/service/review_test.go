@@ -395,3 +395,41 @@ func TestOnlyPlansSayWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// GitHub tells in any order, and more than once: what a person's latest review is does not depend on it.
+func TestReviewsInAnyOrder(t *testing.T) {
+	t.Run("changes were requested before", func(t *testing.T) {
+		w := newWorld(t)
+		w.ready(1, "head1", files{"a/main.tf": "new"})
+		before := w.review("bob", "head1", workflow.ReviewChanges)
+		w.told(w.review("bob", "head1", workflow.ReviewApproved), "submitted")
+		w.told(before, "submitted")
+		if got := w.approvals("a"); got != "bob by review: " {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("it is dismissed before it is told, and GitHub lags", func(t *testing.T) {
+		w := newWorld(t)
+		w.ready(1, "head1", files{"a/main.tf": "new"})
+		r := w.review("bob", "head1", workflow.ReviewApproved)
+		shown := slices.Clone(w.reviews)
+		w.told(w.dismissed(r), "dismissed")
+		w.reviews = shown
+		w.told(r, "submitted")
+		if got := w.approvals("a"); got != "" {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("a first one comes after the second, and GitHub lags", func(t *testing.T) {
+		w := newWorld(t)
+		w.ready(1, "head1", files{"a/main.tf": "new"})
+		r := w.review("bob", "head1", workflow.ReviewApproved)
+		shown := slices.Clone(w.reviews)
+		w.told(w.review("bob", "head1", workflow.ReviewChanges), "submitted")
+		w.reviews = shown
+		w.told(r, "submitted")
+		if got := w.approvals("a"); got != "" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
