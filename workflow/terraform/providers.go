@@ -110,7 +110,16 @@ func (p *planning) fetch(mirror string, missing []string) error {
 		return err
 	}
 	p.output.note("Not yet in the provider mirror: " + strings.Join(missing, ", ") + "; fetching from " + sources.words() + ".")
-	if err := sources.trusting(p.job.Files.Tmp, p.runInit); err != nil {
+	var err error
+	if p.ofState(missing) {
+		err = p.fetchApart(mirror, missing)
+	} else {
+		err = sources.trusting(p.job.Files.Tmp, p.runInit)
+		if still := missingProviders(p.output.errors(), p.tool.registry()); err != nil && p.ofState(still) {
+			missing, err = still, p.fetchApart(mirror, still)
+		}
+	}
+	if err != nil {
 		var f *failure
 		if errors.As(err, &f) && (len(missingProviders(p.output.errors(), p.tool.registry())) > 0 || f.passing) {
 			f.reason = fmt.Sprintf("The provider %s is not %s, and fetching it from %s failed: %s",

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/terraformtest"
+	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
 
 // packed is the package of hashicorp/time as registries and mirrors hand it out.
@@ -122,6 +123,60 @@ func TestNetworkMirrorToken(t *testing.T) {
 	}
 	if d := cmp.Diff(map[string]bool{timePackage + "/" + platform(): true}, listPackages(w.order.Tools.Providers)); d != "" {
 		t.Errorf("our mirror (-want +got):\n%s", d)
+	}
+}
+
+// TestStateProviderToken: a provider that only the state still needs is fetched with the token, by an init that knows neither
+// the backend nor the change; the init that does has no token and asks for nothing.
+func TestStateProviderToken(t *testing.T) {
+	t.Parallel()
+	lock := committedLock(t)
+	for name, lock := range map[string]string{"without lock file": "", "with lock file": lock, "with one that lacks it": "# nothing is locked\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address, certificates, asked := networkMirror(t)
+			const token = "canary-of-the-mirror"
+			w := timeWorlds(t, 1)[0]
+			ours := w.order.Tools.Providers
+			w.order.Tools.Providers = terraformtest.Mirror(t)
+			w.apply()
+			w.order.Tools.Providers = ours
+			w.order.Tools.Sources = Sources{NetworkMirror: address, CAFile: certificates}
+			delete(w.files, "app/main.tf") // nothing but the state names the provider
+			if lock != "" {
+				w.files["app/"+tfconfig.LockFile] = lock
+			}
+			asked.wants.Store(token)
+			if a := w.plan(); a.Result.Outcome != workflow.OutcomeFailed {
+				t.Errorf("without a token: got %q\n%s", a.Result.Outcome, a.Log)
+			}
+			w.order.Secret, w.order.Host = token, strings.TrimSuffix(strings.TrimPrefix(address, "https://"), "/mirror/")
+			a := w.plan()
+			if name == "with one that lacks it" { // as for any other provider
+				if want := "terraform init would change the committed `app/.terraform.lock.hcl` (registry.terraform.io/hashicorp/time is missing from it)"; !strings.HasPrefix(a.Result.Reason, want) {
+					t.Errorf("got %q, want %q\n%s", a.Result.Reason, want, a.Log)
+				}
+				return
+			}
+			if a.Result.Plan == nil || a.Result.Plan.Counts != (workflow.Counts{Destroy: 1}) {
+				t.Fatalf("got %q %q\n%s", a.Result.Outcome, a.Result.Reason, a.Log)
+			}
+			if d := cmp.Diff(map[string]bool{timePackage + "/" + platform(): true}, listPackages(ours)); d != "" {
+				t.Errorf("our mirror (-want +got):\n%s", d)
+			}
+			for dir, want := range map[string]int{w.order.Files.Tmp: 0, w.order.Files.Workspace: 1} {
+				if left, err := os.ReadDir(dir); err != nil || len(left) != want {
+					t.Errorf("left in %s: %v %v", dir, left, err)
+				}
+			}
+			if a.Log, _, _ = strings.Cut(a.Log, "terraform plan"); strings.Contains(a.Log, token) {
+				t.Errorf("the token is in the log:\n%s", a.Log)
+			}
+			before := asked.Load()
+			if a = w.plan(); a.Result.Outcome != workflow.OutcomeSucceeded || asked.Load() != before {
+				t.Errorf("again: got %q, %d requests more", a.Result.Outcome, asked.Load()-before)
+			}
+		})
 	}
 }
 
