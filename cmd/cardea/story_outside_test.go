@@ -51,13 +51,14 @@ func outsideCommands() map[string]func(*story, *testscript.TestScript, []string)
 
 // networkmirror TOKEN: starts a mirror that speaks the provider network mirror protocol over TLS and answers whoever has
 // the token. It has acme/reader 1.0.0, with its checksums. $MIRROR is its address, $MIRROR_HOST its host, mirror-ca.pem the
-// certificate of the authority, and mirror.rc what a person of the company has as CLI configuration. While the file mirror-down is there, it answers 503.
+// certificate of the authority, and mirror.rc what a person of the company has as CLI configuration. While the file mirror-down is there, it
+// answers 503; while mirror-changed is, its package is another one than its checksums say.
 func (s *story) cmdNetworkMirror(ts *testscript.TestScript, args []string) error {
 	authority, certificate, err := companyCA()
 	if err != nil {
 		return err
 	}
-	mirror, err := newProviderMirror(s.reader(), args[0], ts.MkAbs("mirror-down"))
+	mirror, err := newProviderMirror(s.reader(), args[0], ts.MkAbs("."))
 	if err != nil {
 		return err
 	}
@@ -97,50 +98,58 @@ func companyCA() (authority []byte, server tls.Certificate, err error) {
 
 // providerMirror is the protocol's server side, with one provider.
 type providerMirror struct {
-	token, down string
-	archive     []byte
-	index       map[string]any // by name of the file below the provider
+	token, dir string
+	archive    []byte
+	changed    []byte         // another one, under its name
+	index      map[string]any // by name of the file below the provider
 }
 
 const mirroredDir, mirroredZip = "/providers/registry.terraform.io/acme/reader/", "terraform-provider-reader_1.0.0.zip"
 
-func newProviderMirror(provider []byte, token, down string) (*providerMirror, error) {
-	var archive bytes.Buffer
-	w := zip.NewWriter(&archive)
-	header := &zip.FileHeader{Name: "terraform-provider-reader_v1.0.0", Method: zip.Deflate}
-	header.SetMode(0o755)
-	f, err := w.CreateHeader(header)
-	if err != nil {
-		return nil, err
+func newProviderMirror(provider []byte, token, dir string) (*providerMirror, error) {
+	const name = "terraform-provider-reader_v1.0.0"
+	m := &providerMirror{token: token, dir: dir}
+	for archive, content := range map[*[]byte][]byte{&m.archive: provider, &m.changed: append([]byte("not "), provider...)} {
+		var out bytes.Buffer
+		w := zip.NewWriter(&out)
+		header := &zip.FileHeader{Name: name, Method: zip.Deflate}
+		header.SetMode(0o755)
+		f, err := w.CreateHeader(header)
+		if err != nil {
+			return nil, err
+		}
+		_, err = f.Write(content)
+		if err = errors.Join(err, w.Close()); err != nil {
+			return nil, err
+		}
+		*archive = out.Bytes()
 	}
-	if _, err := f.Write(provider); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	h1, err := dirhash.Hash1([]string{header.Name}, func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(provider)), nil })
-	if err != nil {
-		return nil, err
-	}
-	zh := sha256.Sum256(archive.Bytes())
+	h1, err := dirhash.Hash1([]string{name}, func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(provider)), nil })
+	zh := sha256.Sum256(m.archive)
 	archives := map[string]any{runtime.GOOS + "_" + runtime.GOARCH: map[string]any{"url": mirroredZip, "hashes": []string{h1, "zh:" + hex.EncodeToString(zh[:])}}}
-	return &providerMirror{token: token, down: down, archive: archive.Bytes(), index: map[string]any{
-		"index.json": map[string]any{"versions": map[string]any{"1.0.0": map[string]any{}}}, "1.0.0.json": map[string]any{"archives": archives}}}, nil
+	m.index = map[string]any{"index.json": map[string]any{"versions": map[string]any{"1.0.0": map[string]any{}}}, "1.0.0.json": map[string]any{"archives": archives}}
+	return m, err
 }
 
 func (m *providerMirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	dir, name := path.Split(r.URL.Path)
 	dir = strings.Replace(dir, "registry.opentofu.org", "registry.terraform.io", 1)
-	_, err := os.Stat(m.down)
+	is := func(what string) bool {
+		_, err := os.Stat(filepath.Join(m.dir, "mirror-"+what))
+		return err == nil
+	}
 	switch {
-	case err == nil:
+	case is("down"):
 		http.Error(w, "the mirror is being repaired", http.StatusServiceUnavailable)
 	case r.Header.Get("Authorization") != "Bearer "+m.token && name != mirroredZip: // the tools send a token to the protocol only
 		http.Error(w, "no", http.StatusUnauthorized)
 	case dir == mirroredDir && name == mirroredZip:
 		w.Header().Set("Content-Type", "application/zip")
-		_, _ = w.Write(m.archive)
+		archive := m.archive
+		if is("changed") {
+			archive = m.changed
+		}
+		_, _ = w.Write(archive)
 	case dir == mirroredDir && m.index[name] != nil:
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(m.index[name])

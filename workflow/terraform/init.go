@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -121,6 +122,9 @@ func (p *planning) initFault(err error) error {
 	fault := p.commandFailed("init", err)
 	var denied *workflow.Denied
 	var f *failure
+	if errors.As(fault, &f) && !f.passing {
+		f.reason = cmp.Or(p.untrustedInit(), f.reason)
+	}
 	if errors.As(err, &denied) && errors.As(fault, &f) {
 		f.reason, f.passing = denied.Why, denied.Passing
 		for i, d := range f.diagnostics { // the tool's words are about a password that nobody typed

@@ -9,7 +9,7 @@ import (
 )
 
 // What the tools say in words only, messages for machines included: which of their errors may pass,
-// is about the lock file, about a provider that is nowhere, or about a state that moved. Nothing else
+// is about the lock file, about a provider that is nowhere, about a certificate, or about a state that moved. Nothing else
 // in this package looks into their English. Each has a test on what they really print.
 
 // passingTexts are what networks, services and the libraries that speak to them say when they fail
@@ -70,13 +70,37 @@ func stale(errors []workflow.Diagnostic) bool {
 
 // lockFault recognises that init failed over the lock file.
 func lockFault(errors []workflow.Diagnostic) bool {
+	return anySays(errors,
+		"checksums previously recorded in the dependency lock file", // the package is another one
+		"does not match configured version constraint",              // locked version against required_providers
+		"Failed to read dependency lock file", "Invalid dependency lock", "Inconsistent dependency lock file",
+	)
+}
+
+// untrusted recognises that a certificate comes from an authority that is not known here.
+func untrusted(errors []workflow.Diagnostic) bool {
+	return anySays(errors, "x509: certificate signed by unknown authority", "certificate is not trusted") // the second on macOS
+}
+
+// untrustedByGit is the same where git says it, by whichever library it was built with.
+func untrustedByGit(errors []workflow.Diagnostic) bool {
+	return anySays(errors, "server certificate verification failed", "unable to get local issuer certificate", "self-signed certificate", "self signed certificate")
+}
+
+// wantsToken recognises that a mirror or registry refused to answer without a token, or with this one.
+func wantsToken(errors []workflow.Diagnostic) bool {
+	return anySays(errors, "rejected the given authentication credentials", "requires authentication credentials")
+}
+
+// nowhere recognises that none of the places where a provider may come from has it.
+func nowhere(errors []workflow.Diagnostic) bool {
+	return anySays(errors, "was not found in any of the search locations")
+}
+
+func anySays(errors []workflow.Diagnostic, texts ...string) bool {
 	return slices.ContainsFunc(errors, func(d workflow.Diagnostic) bool {
 		said := oneLine(d)
-		return slices.ContainsFunc([]string{
-			"checksums previously recorded in the dependency lock file", // the package is another one
-			"does not match configured version constraint",              // locked version against required_providers
-			"Failed to read dependency lock file", "Invalid dependency lock", "Inconsistent dependency lock file",
-		}, func(s string) bool { return strings.Contains(said, s) })
+		return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(said, t) })
 	})
 }
 

@@ -122,8 +122,7 @@ func (p *planning) fetch(mirror string, missing []string) error {
 	if err != nil {
 		var f *failure
 		if errors.As(err, &f) && (len(missingProviders(p.output.errors(), p.tool.registry())) > 0 || f.passing) {
-			f.reason = fmt.Sprintf("The provider %s is not %s, and fetching it from %s failed: %s",
-				strings.Join(missing, ", "), p.server.mirror(), sources.words(), f.reason)
+			f.reason = p.notFetched(missing, f)
 		}
 		return err
 	}

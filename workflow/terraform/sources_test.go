@@ -82,8 +82,9 @@ func TestNetworkMirror(t *testing.T) {
 	w := timeWorlds(t, 1)[0]
 	w.order.Tools.Sources = Sources{NetworkMirror: address}
 	a := w.plan()
-	want := "hashicorp/time is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from the mirror " + address + " failed: "
-	if a.Result.Outcome != workflow.OutcomeFailed || !strings.Contains(a.Result.Reason, want) || !strings.Contains(a.Log, "certificate") {
+	want := "hashicorp/time is not in the server's provider mirror (`providers` below `data_dir`), and fetching it from the mirror " + address + " failed. " +
+		"Its certificate, issued by `O=Acme Co`, is not trusted: name a file with the certificate of that authority in `terraform.providers.ca_file` of the server's configuration."
+	if a.Result.Outcome != workflow.OutcomeFailed || !strings.HasSuffix(a.Result.Reason, want) {
 		t.Fatalf("without its certificate: got %q %q, want %q\n%s", a.Result.Outcome, a.Result.Reason, want, a.Log)
 	}
 	w.order.Tools.Sources.CAFile = certificates
@@ -117,6 +118,10 @@ func TestNetworkMirrorToken(t *testing.T) {
 	w := timeWorlds(t, 1)[0]
 	w.order.Tools.Sources = Sources{NetworkMirror: address, CAFile: certificates}
 	w.order.Secret, w.order.Host = token, host
+	asked.wants.Store("another one")
+	if a := w.plan(); !strings.HasSuffix(a.Result.Reason, " failed: it wants a valid token. Name a credential with one under `registries` in the repository's rule.") {
+		t.Errorf("with a token that is not good: got %q", a.Result.Reason)
+	}
 	asked.wants.Store(token)
 	if a := w.plan(); a.Result.Outcome != workflow.OutcomeSucceeded {
 		t.Fatalf("got %q %q\n%s", a.Result.Outcome, a.Result.Reason, a.Log)
@@ -206,7 +211,10 @@ func TestFilesystemMirror(t *testing.T) {
 		w := timeWorlds(t, 1)[0]
 		w.order.Tools.Sources = s
 		a := w.plan()
-		want := "fetching it from " + s.words() + " failed: "
+		want := "fetching it from " + s.words() + " failed"
+		if s.FilesystemMirror != "" && name != "a directory that is not there " {
+			want += ": it is not there. Put it there, or allow its registry with `terraform.providers.direct` in the server's configuration."
+		}
 		if a.Result.Outcome != workflow.OutcomeFailed || !strings.Contains(a.Result.Reason, want) {
 			t.Errorf("%s: got %q %q, want %q\n%s", name, a.Result.Outcome, a.Result.Reason, want, a.Log)
 		}

@@ -157,6 +157,11 @@ type told struct {
 	error
 }
 
+// unreadable names what could not be read; only the server's log says where on the server that is.
+func unreadable(what string, err error) error {
+	return told{"The server cannot read " + what + "; its log says why.", err}
+}
+
 // Read reads the entry as it is now. Of variables that come from several places those that the entry itself says win
 // over its program's, those over the server's environment, and those over the file. It is called at the start of each
 // run. Its errors contain no value; Said is what people may read of one.
@@ -221,11 +226,13 @@ func (c Entry) nameFault(name string) string { return run.EnvFault(c.kinds, name
 // readFile reads the entry's file of variables.
 func (c Entry) readFile(into map[string]string) error {
 	data, err := ReadFile(c.File)
-	if err != nil {
-		return err
+	if err == nil {
+		if err = ReadVariables(c.kinds, string(data), into); err != nil {
+			err = fmt.Errorf("%s: %w", c.File, err)
+		}
 	}
-	if err := ReadVariables(c.kinds, string(data), into); err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
+	if err != nil {
+		return unreadable("its `env_from_file`", err)
 	}
 	return nil
 }

@@ -142,13 +142,13 @@ func (c Entry) homeFiles(environ []string) (list []run.HomeFile, err error) {
 	all := map[string]run.HomeFile{}
 	for _, name := range c.PassHome {
 		if _, err := copyHome(HomeIn(environ), name, all); err != nil {
-			return nil, fmt.Errorf("pass_home: %w", err)
+			return nil, unreadable("`~/"+name+"` in `pass_home`", fmt.Errorf("pass_home: %w", err))
 		}
 	}
 	for _, s := range c.Files {
 		data, err := s.read(environ)
 		if err != nil {
-			return nil, fmt.Errorf("~/%s: %w", s.Path, err)
+			return nil, unreadable("the source of `~/"+s.Path+"` in `files`", fmt.Errorf("~/%s: %w", s.Path, err))
 		}
 		all[s.Path] = run.HomeFile{Path: s.Path, Data: data}
 	}
