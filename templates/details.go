@@ -339,7 +339,7 @@ func addressList(changes []workflow.Change, limit int) string {
 				}
 			}
 			if len(some) > 0 {
-				b.WriteString("- " + map[string]string{"output": "outputs", "action": "invoke"}[mode] + " " +
+				b.WriteString("- " + map[string]string{"output": "change", "action": "invoke"}[mode] + " " +
 					markdown.SomeOf(addresses(some, most), most, "") + "\n")
 			}
 		}

@@ -36,7 +36,7 @@ var lockedByCarol = workflow.Lock{Project: "prod/app", Pull: workflow.PullKey{Nu
 	Since: noon.Add(-3 * time.Hour), Why: workflow.LockApply}
 
 var (
-	lintFails = need(workflow.NeedMergeable, "the check lint",
+	lintFails = need(workflow.NeedMergeable, "the check `lint`",
 		phrase.Say("1 required check of the base branch has not passed: `lint` (failed)."),
 		phrase.Say("Wait for pending checks and fix failed ones; checks that have not reported must report on this commit. Then %s.",
 			workflow.VerbApply.About("prod/network")))

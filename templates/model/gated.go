@@ -25,13 +25,13 @@ func (m *Model) gated(v workflow.PullView, r Row) {
 		m.hold(Hold{Lock: *r.Lock, Ours: r.Ours, Projects: []string{name}})
 	}
 	for _, a := range r.Approvals() {
-		m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved%s, %s", phrase.CodeSpan(a.User.Login),
+		m.Approvals = addSaid(m.Approvals, fmt.Sprintf("%s approved%s on %s", phrase.CodeSpan(a.User.Login),
 			phrase.OneMany(a.ReviewID != 0, " in a review", ""), phrase.Clock(a.At)), name)
 	}
 	if r.Open {
 		for _, a := range r.Fallen() {
 			m.Approvals = addSaid(m.Approvals,
-				fmt.Sprintf("%s approved an earlier plan, %s; that approval is no longer valid. %s", phrase.CodeSpan(a.User.Login),
+				fmt.Sprintf("%s approved an earlier plan (%s); that approval is no longer valid. %s", phrase.CodeSpan(a.User.Login),
 					phrase.CodeSpan(workflow.ShortFingerprint(a.Fingerprint)), phrase.Sentence(a.Void)), name)
 		}
 		of := phrase.Topic{Project: name, Plan: workflow.ShortFingerprint(r.Fingerprint())}

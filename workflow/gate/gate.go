@@ -337,7 +337,7 @@ func (g *gate) mergeable() {
 	var names, told []string
 	for _, c := range g.in.Live.Required {
 		if c.State != "passed" {
-			names = append(names, phrase.Shown(c.Name))
+			names = append(names, phrase.Name(c.Name))
 			told = append(told, fmt.Sprintf("%s (%s)", phrase.Name(c.Name), codeWord(c.State)))
 		}
 	}
