@@ -17,7 +17,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// Static holds what the pages load: static/style.css, static/live.js, static/icon.svg.
+// Static holds what the pages load: style, scripts and icons.
 //
 //go:embed static
 var Static embed.FS
@@ -44,6 +44,8 @@ type Head struct {
 	Crumbs []Crumb
 	JSON   string // the path of the page as JSON, "" if there is none
 	Live   bool   // something on it goes on: it is asked for again every two seconds, else every five
+	state  sign
+	waits  int // how many of its subjects wait for somebody
 }
 
 // Crumb is one step of the way to a page.
@@ -205,19 +207,40 @@ type MessagePage struct {
 
 // WriteIndex, WriteRepo, WritePull, WriteProject, WriteRun and WriteMessage write
 // a page as HTML. Nothing is written when a template fails.
-func WriteIndex(w io.Writer, p IndexPage) error { return write(w, "index.html", p) }
+func WriteIndex(w io.Writer, p IndexPage) error {
+	var all []PullLine
+	for _, r := range p.Repos {
+		all = append(all, r.Pulls...)
+	}
+	p.Head.state, p.Head.waits = signOfPulls(all)
+	return write(w, "index.html", p)
+}
 
 // WriteRepo writes the page of a repository.
-func WriteRepo(w io.Writer, p RepoPage) error { return write(w, "repo.html", p) }
+func WriteRepo(w io.Writer, p RepoPage) error {
+	p.Head.state, p.Head.waits = signOfPulls(p.Pulls)
+	return write(w, "repo.html", p)
+}
 
 // WritePull writes the page of a pull.
-func WritePull(w io.Writer, p PullPage) error { return write(w, "pull.html", p) }
+func WritePull(w io.Writer, p PullPage) error {
+	p.Head.state, p.Head.waits = signOfStatus(p.Model.Status), waiting(p.Rows)
+	return write(w, "pull.html", p)
+}
 
 // WriteProject writes the history of a project.
-func WriteProject(w io.Writer, p ProjectPage) error { return write(w, "project.html", p) }
+func WriteProject(w io.Writer, p ProjectPage) error {
+	if len(p.Runs) > 0 {
+		p.Head.state = signOfRun(p.Runs[0])
+	}
+	return write(w, "project.html", p)
+}
 
 // WriteRun writes the page of a run.
-func WriteRun(w io.Writer, p RunPage) error { return write(w, "run.html", p) }
+func WriteRun(w io.Writer, p RunPage) error {
+	p.Head.state = signOfRun(p.Run)
+	return write(w, "run.html", p)
+}
 
 // WriteMessage writes a page with one message.
 func WriteMessage(w io.Writer, p MessagePage) error { return write(w, "message.html", p) }
