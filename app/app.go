@@ -114,7 +114,7 @@ func New(c Config) (*App, error) {
 	}
 	a.links = model.Links{PublicURL: c.PublicURL, Fingerprints: true, Prefix: c.Prefixes[0]}
 	a.reporter = report.New(report.Config{Service: c.Service, GitHub: a.github, Links: a.links, Rules: c.Rules,
-		SameFile: c.SameFile, Now: c.Now, Log: c.Log})
+		SameFile: c.SameFile, Told: a.health.tells, Now: c.Now, Log: c.Log})
 	a.health.again = a.reporter.Again
 	a.recovery = recover.New(recover.Config{Service: c.Service, GitHub: a.github, Rules: c.Rules,
 		Every: c.RecoverEvery, Now: c.Now, Log: c.Log, Told: a.health.tells})

@@ -405,14 +405,21 @@ func TestWaitingSaysWhatGitHubSays(t *testing.T) {
 	w := newWorld(t, 2)
 	number, _ := w.planned("feature")
 	fault := localgithub.FaultRule{Path: regexp.MustCompile(`/pulls/\d+$`), Status: 403, Times: -1,
-		Reply: `{"message":"Resource not accessible by integration"}`}
-	w.gh.Faults.Add(fault)
-	w.say(number, "ada", "cardea plan")
-	w.eventually("it waits and says why", func() bool {
-		rec, err := w.svc.Pull(t.Context(), w.key(number))
-		ok(t, err)
-		return rec.Waiting == "GitHub answered 403: Resource not accessible by integration."
-	})
+		Header: map[string]string{"X-Accepted-GitHub-Permissions": "pull_requests=read"}}
+	for said, want := range map[string]string{
+		"Repository access blocked":              "GitHub answered 403: Repository access blocked.",
+		"Resource not accessible by integration": "GitHub refuses this because the App lacks a permission: grant Pull requests: read in the App's settings, and accept it where the App is installed.",
+	} {
+		w.gh.Faults.Clear()
+		fault.Reply = fmt.Sprintf(`{"message":%q}`, said)
+		w.gh.Faults.Add(fault)
+		w.say(number, "ada", "cardea plan")
+		w.eventually("it waits and says why: "+said, func() bool {
+			rec, err := w.svc.Pull(t.Context(), w.key(number))
+			ok(t, err)
+			return rec.Waiting == want
+		})
+	}
 	w.gh.Faults.Clear()
 	w.waitRuns(2)
 }

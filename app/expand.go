@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -201,7 +203,7 @@ func (a *App) expandOne(ctx context.Context, req workflow.Request) error {
 	case github.Gone(err) && req.Attempts >= goneAfter:
 		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: this pull request does not exist on GitHub, or no longer does.", nil)
 	case err != nil: // also faults that look permanent: a key that is being rotated, a pull that GitHub does not show yet
-		log.WarnContext(ctx, "the pull could not be read", "error", err)
+		a.sayUnread(ctx, log, req, err)
 		return a.config.Service.DeferRequest(ctx, req.ID, waitSentence(err), github.RetryAt(err))
 	}
 	pending, err := a.config.Service.PendingOf(ctx, req.About())
@@ -248,13 +250,30 @@ func (a *App) meet(ctx context.Context, req workflow.Request, pull workflow.Pull
 	return nil
 }
 
+// sayUnread says why a pull could not be read: not what is told elsewhere, and once what lasts until somebody acts.
+func (a *App) sayUnread(ctx context.Context, log *slog.Logger, req workflow.Request, err error) {
+	d := new(github.Denied)
+	switch denied := errors.As(err, &d); {
+	case a.health.tells(err), denied && req.Attempts > 0:
+	case denied:
+		log.ErrorContext(ctx, "A pull request could not be read: "+d.Error()+".")
+	default:
+		log.WarnContext(ctx, "the pull could not be read", "error", err)
+	}
+}
+
 // waitSentence tells people why something waits.
 func waitSentence(err error) string {
+	if d := new(github.Denied); errors.As(err, &d) {
+		return d.Error() + "."
+	}
 	if l := new(github.Limited); errors.As(err, &l) {
 		return l.Error() + "."
 	}
 	said := strings.TrimRight(strings.TrimSpace(github.Message(err)), ".")
 	switch s := github.Status(err); {
+	case s == http.StatusUnauthorized:
+		return "GitHub does not accept the App's signature; the page of all repositories says why."
 	case s != 0 && said != "" && s < 500:
 		return fmt.Sprintf("GitHub answered %d: %s.", s, markdown.Clean(said))
 	case s != 0:

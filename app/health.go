@@ -22,7 +22,7 @@ type health struct {
 	log       *slog.Logger
 	now       workflow.Clock
 	every     time.Duration
-	again     func() // permissions have changed: what was refused for one can be tried again
+	again     func() // the App may do more than before: what it was refused can be tried again
 
 	judge, ask, full chan struct{} // wake the loop: to judge, to ask who we are, to ask everything
 
@@ -99,6 +99,9 @@ func (h *health) look(ctx context.Context, full bool) {
 	}
 	if a.Trouble != "" && h.facts.Answer.Trouble == "" {
 		h.facts.Since = now
+	}
+	if a.Good() && !h.facts.Answer.Good() {
+		h.again()
 	}
 	h.facts.Answer = a
 	if a.Good() {
@@ -181,12 +184,12 @@ func (h *health) called(kind string, status int, installation int64) {
 
 // tells reports whether what causes an error is told as a finding, or will be once GitHub is first asked.
 func (h *health) tells(err error) bool {
-	if !github.AboutTheApp(err) {
-		return false
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.asked.IsZero() || !h.facts.Answer.Good()
+	if h.asked.IsZero() {
+		return github.AboutTheApp(err)
+	}
+	return !h.facts.Answer.Good() && github.OfGitHub(err)
 }
 
 // refused counts a delivery whose signature is wrong, or that has none.

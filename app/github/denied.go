@@ -69,17 +69,23 @@ func grant(header string) string {
 	return strings.Join(choices, " or ")
 }
 
-// AboutTheApp reports whether an error is about the App as a whole: GitHub cannot be reached, or
-// does not accept its key. What is wrong then is found out and told on its own.
+// AboutTheApp reports whether an error is about the App as a whole: GitHub cannot be reached, is
+// not what answers, or does not accept the App's key. What is wrong then is found out and told on its own.
 func AboutTheApp(err error) bool {
 	switch status := Status(err); {
 	case errors.As(err, new(*Limited)):
 		return false
 	case status == 0:
 		return errors.Is(err, workflow.ErrPassing) || isDecoding(err)
-	case status == http.StatusNotFound:
-		return strings.Contains(Message(err), "Integration")
+	case status == http.StatusNotFound: // GitHub's API always says something
+		return Message(err) == "" || strings.Contains(Message(err), "Integration")
 	default:
-		return status == http.StatusUnauthorized
+		return status == http.StatusUnauthorized || status/100 == 3
 	}
+}
+
+// OfGitHub reports whether an error is an answer of GitHub's, or that there was none.
+func OfGitHub(err error) bool {
+	return !errors.As(err, new(*Limited)) && !errors.As(err, new(*Denied)) &&
+		(Status(err) != 0 || errors.Is(err, workflow.ErrPassing) || isDecoding(err))
 }

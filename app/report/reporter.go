@@ -22,8 +22,10 @@ type Config struct {
 	// SameFile reports whether a file of the planned tree is the same in the
 	// pull's head, so that its lines can be annotated there; nil: all are.
 	SameFile func(context.Context, workflow.PullRecord, string) bool
-	Now      workflow.Clock
-	Log      *slog.Logger
+	// Told reports whether people are told of what caused an error elsewhere; nil: of none.
+	Told func(error) bool
+	Now  workflow.Clock
+	Log  *slog.Logger
 }
 
 // Reporter shows pulls on GitHub.
@@ -69,7 +71,8 @@ type seen struct {
 	tries   int // that failed in a row
 	refused int // of them, for reasons that do not pass
 	running bool
-	denied  string // what GitHub refused it for, as a sentence; "" when it did not
+	// denied is why it waits for somebody who changes something about the App, as a sentence; "" when it does not.
+	denied string
 	// unread: its record is not read before that time. Reading the record of a hundred projects
 	// each time one of them moves would cost more than it shows.
 	unread time.Time
@@ -202,6 +205,10 @@ func (r *Reporter) ended(ctx context.Context, known map[workflow.PullKey]*seen, 
 	}
 	if d := new(github.Denied); errors.As(res.err, &d) && !errors.Is(res.err, workflow.ErrPassing) {
 		r.denied(ctx, known, res, d.Error())
+		return
+	}
+	if r.config.Told != nil && r.config.Told(res.err) {
+		k.denied, k.tries, k.refused, k.next = "told elsewhere", 1, 0, now.Add(longestBackoff)
 		return
 	}
 	k.tries++

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -63,11 +64,12 @@ func (s *story) cmdApp(ts *testscript.TestScript, args []string) error {
 		return s.gh.SetWebhookURL(s.app.ID, args[1])
 	case "secret": // app secret TEXT; "" for none
 		return s.gh.SetWebhookSecret(s.app.ID, args[1])
-	case "outage": // app outage 503|drop|over: what GitHub's API does
+	case "outage": // app outage 503|401|drop|over: how GitHub's API answers the App
 		s.gh.Faults.Clear()
 		status, _ := strconv.Atoi(args[1])
 		if args[1] != "over" {
-			s.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("^/app"), Times: -1, Status: status, Drop: status == 0})
+			s.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("^/(app|repos|graphql|installation)"), Times: -1, Status: status, Drop: status == 0,
+				Match: func(r *http.Request, _ []byte) bool { return !strings.Contains(r.Header.Get("Authorization"), "ghp_") }})
 		}
 		return nil
 	case "other": // app other FILE: writes the key of another App and sets $OTHER_ID

@@ -140,7 +140,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"github":   wrap((*story).cmdGithub),
 		"serve":    wrap((*story).cmdServe),
 		"tofu":     wrap((*story).cmdTofu),
-		"stop":     wrap((*story).cmdStop),
+		"halt":     wrap((*story).cmdHalt),
 		"push":     wrap((*story).cmdPush),
 		"applied":  wrap((*story).cmdApplied),
 		"open":     wrap((*story).cmdOpen),
@@ -231,8 +231,8 @@ func (s *story) cmdServe(ts *testscript.TestScript, args []string) error {
 	return s.gh.SetWebhookURL(s.app.ID, server.url+"/webhook")
 }
 
-// stop [TERM|KILL]: ends the server.
-func (s *story) cmdStop(_ *testscript.TestScript, args []string) error {
+// halt [TERM|KILL]: ends the server. `stop` is testscript's own word, and would end the story.
+func (s *story) cmdHalt(_ *testscript.TestScript, args []string) error {
 	sig := syscall.SIGTERM
 	if len(args) == 1 && args[0] == "KILL" {
 		sig = syscall.SIGKILL

@@ -27,7 +27,10 @@ func getApp(c *call) reply {
 
 // hookConfig shows that there is a secret, never the secret.
 func hookConfig(c *call) reply {
-	o := obj{"url": c.who.app.HookURL, "content_type": "json", "insecure_ssl": "0"}
+	o := obj{"content_type": "json", "insecure_ssl": "0"}
+	if c.who.app.HookURL != "" {
+		o["url"] = c.who.app.HookURL
+	}
 	if c.who.app.Secret != "" {
 		o["secret"] = "********"
 	}
