@@ -147,3 +147,15 @@ func PathGlobFault(s string) string {
 	}
 	return glob.Fault(s)
 }
+
+// RelativePath is a clean path from the repository's root as one from a directory of it.
+func RelativePath(dir, name string) string {
+	if dir == "." {
+		return name
+	}
+	from, to := strings.Split(dir, "/"), strings.Split(name, "/")
+	for len(from) > 0 && len(to) > 0 && from[0] == to[0] {
+		from, to = from[1:], to[1:]
+	}
+	return path.Clean(strings.Repeat("../", len(from)) + path.Join(to...))
+}

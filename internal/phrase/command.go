@@ -19,6 +19,9 @@ func Shown(v string) string {
 	return v
 }
 
+// ShellWord is a word as a shell takes it, whatever it is.
+func ShellWord(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
+
 // Argument is a word as a command takes it: in double quotes where it needs them.
 func Argument(word string) string {
 	plain := word != ""

@@ -132,7 +132,7 @@ func TestPlaceholders(t *testing.T) {
 		want: []string{`a/w: a w env= component= {"var_files":["a/w.tfvars"]}`},
 	}, {
 		name: "below, beside and at the directory itself", text: "projects: [{dir: a/b, var_files: [/a/b/x, /a/x, /x, /a/b, /b/b/x, /a/bb/x, /a/./b/../x]}]",
-		want: []string{`a/b: a/b default env= component= {"var_files":["x","../x","../../x","../b","../../b/b/x","../bb/x","../x"]}`},
+		want: []string{`a/b: a/b default env= component= {"var_files":["x","../x","../../x",".","../../b/b/x","../bb/x","../x"]}`},
 	}, {
 		name: "at the root", text: "projects: [{dir: ., environment: e, var_files: [/v/x, v/y, \"/{dir}/{environment}\"]}]",
 		want: []string{`.: . default env=e component= {"var_files":["v/x","v/y","e"]}`},

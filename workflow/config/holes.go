@@ -373,7 +373,7 @@ func (f *filling) file(key workflow.Key, s, dir string) string {
 		f.fault(key.Name, leavesFault(name))
 	case rooted:
 		f.spend(len(dir) + len(name))
-		return relative(dir, name)
+		return workflow.RelativePath(dir, name)
 	}
 	return name
 }
@@ -393,16 +393,4 @@ func (f *filling) watch(s string) string {
 		f.fault("watch", why)
 	}
 	return text
-}
-
-// relative is a path from the root as one from a directory.
-func relative(dir, file string) string {
-	if dir == "." {
-		return file
-	}
-	from, to := strings.Split(dir, "/"), strings.Split(file, "/")
-	for len(from) > 0 && len(to) > 1 && from[0] == to[0] {
-		from, to = from[1:], to[1:]
-	}
-	return strings.Repeat("../", len(from)) + strings.Join(to, "/")
 }

@@ -265,7 +265,7 @@ func (r *runner) gitPairs(env map[string]string, socket string) ([][2]string, er
 		return nil, err
 	}
 	github := strings.TrimRight(r.secrets.Fetch.GitHub, "/")
-	helper := "!" + shellWord(exe) + " git-credential " + shellWord(socket)
+	helper := "!" + phrase.ShellWord(exe) + " git-credential " + phrase.ShellWord(socket)
 	if !r.secrets.Fetch.Repos {
 		return [][2]string{{"credential." + github + ".helper", helper}}, nil
 	}
@@ -299,8 +299,6 @@ func hasSSH(env map[string]string) bool {
 			strings.HasPrefix(name, gitKey) && strings.EqualFold(value, "core.sshCommand")
 	})
 }
-
-func shellWord(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 const (
 	gitCount = "GIT_CONFIG_COUNT"

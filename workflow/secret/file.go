@@ -244,7 +244,7 @@ func (f *finder) line(line string) {
 		f.words(line)
 	case section.MatchString(line):
 	case m != nil:
-		f.value(m[1], unquoted(m[2]))
+		f.value(m[1], Unquoted(strings.TrimRight(strings.TrimSpace(m[2]), ",")))
 	case netrc.MatchString(line):
 		for _, m := range inNetrc.FindAllStringSubmatch(line, -1) {
 			if m[1] != "login" || len(m[2]) >= 20 { // a token may stand for the name
@@ -272,8 +272,8 @@ func (f *finder) odd(line string) {
 	}
 }
 
-func unquoted(value string) string {
-	value = strings.TrimRight(strings.TrimSpace(value), ",")
+// Unquoted is a value without the quotes around it.
+func Unquoted(value string) string {
 	if n := len(value); n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
 		return value[1 : n-1]
 	}

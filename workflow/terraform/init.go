@@ -148,7 +148,7 @@ func (p *planning) giveVarFiles() error {
 	}
 	var args []string
 	for _, f := range p.settings.VarFiles {
-		args = append(args, quoteShell("-var-file="+f))
+		args = append(args, phrase.ShellWord("-var-file="+f))
 	}
 	for _, command := range early {
 		if err := os.Setenv("TF_CLI_ARGS_"+command, strings.Join(args, " ")); err != nil {
@@ -226,7 +226,7 @@ func (p *planning) relative(file string) string {
 func (p *planning) lockMend() string {
 	dir := p.job.Project.Dir
 	if strings.ContainsAny(dir, " '\"$\\`;&|<>()*?[]") {
-		dir = quoteShell(dir)
+		dir = phrase.ShellWord(dir)
 	}
 	return fmt.Sprintf("Run `%s -chdir=%s providers lock -platform=%s` (with one more -platform for each other platform you use) and commit the result.", p.tool.name, dir, platform())
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/go-version"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
@@ -338,15 +339,13 @@ func shim(t tool, dir string) string {
 	answer := fmt.Sprintf(`{"terraform_version":%q,"platform":%q,"provider_selections":{},"terraform_outdated":false}`, t.version, platform())
 	script := "#!/bin/sh\n" +
 		"# Answers the version question of terraform-exec, else is " + t.name + ".\n" +
-		`if [ "$*" = "version -json" ]; then printf '%s\n' ` + quoteShell(answer) + "; exit 0; fi\n" +
-		"exec " + quoteShell(t.path) + ` "$@"` + "\n"
+		`if [ "$*" = "version -json" ]; then printf '%s\n' ` + phrase.ShellWord(answer) + "; exit 0; fi\n" +
+		"exec " + phrase.ShellWord(t.path) + ` "$@"` + "\n"
 	if err := writeAside(file, []byte(script), 0o755); err != nil {
 		return t.path
 	}
 	return file
 }
-
-func quoteShell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // writeAside writes a file that others may read at any time: aside, then
 // renamed. No process may be forked while it is open for writing, or the child

@@ -16,6 +16,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
 	"github.com/cardea-iac/cardea/workflow/run"
+	"github.com/cardea-iac/cardea/workflow/secret"
 )
 
 // Entry is one entry of `credentials`: where a run's secret variables and files come
@@ -288,14 +289,7 @@ func ReadVariables(kinds workflow.Kinds, text string, into map[string]string) er
 		if why := NameFault(kinds, key); why != "" {
 			return fmt.Errorf("line %d: %s", i+1, why)
 		}
-		into[key] = unquoted(strings.TrimSpace(value))
+		into[key] = secret.Unquoted(strings.TrimSpace(value))
 	}
 	return nil
-}
-
-func unquoted(value string) string {
-	if n := len(value); n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
-		return value[1 : n-1]
-	}
-	return value
 }

@@ -151,7 +151,7 @@ func redacted(said, printed string, known map[string]string) string {
 	values, _ := secret.InFile([]byte(printed), false)
 	for line := range strings.FieldsFuncSeq(printed, func(r rune) bool { return r == '\n' || r == 0 }) {
 		_, value, _ := strings.Cut(line, "=")
-		values = append(values, line, value, unquoted(strings.TrimSpace(value)))
+		values = append(values, line, value, secret.Unquoted(strings.TrimSpace(value)))
 	}
 	words := strings.Join(strings.Fields(run.Secrets{Env: known, Redact: values}.Hide(said)), " ")
 	if most := 300; len(words) > most {

@@ -4,7 +4,6 @@
 package early
 
 import (
-	"path"
 	"strconv"
 	"strings"
 
@@ -32,6 +31,7 @@ type Scope struct {
 	given     map[string]given
 	known     map[string]*value // of locals and variables, by "local.NAME"; nil while it is worked out
 	steps     *int
+	asked     *bool // for the workspace, where it is not known
 }
 
 // given is an expression with the scope in which it was written.
@@ -48,8 +48,8 @@ type value struct {
 
 // Root is the scope of a project. values are those of its var files; the last of each name counts.
 func Root(code *Code, values expressions, workspace string) *Scope {
-	s := &Scope{code: code, dir: ".", workspace: workspace, given: map[string]given{}, known: map[string]*value{}, steps: new(int)}
-	files := &Scope{code: &Code{}, known: map[string]*value{}, steps: s.steps} // refers to nothing
+	s := &Scope{code: code, dir: ".", workspace: workspace, given: map[string]given{}, known: map[string]*value{}, steps: new(int), asked: new(bool)}
+	files := &Scope{code: &Code{}, known: map[string]*value{}, steps: s.steps, asked: new(bool)} // refers to nothing
 	for name, e := range values {
 		s.given[name] = given{e, files}
 	}
@@ -58,12 +58,16 @@ func Root(code *Code, values expressions, workspace string) *Scope {
 
 // Call is the scope of a module that this one calls by a name, in dir as seen from the project's.
 func (s *Scope) Call(name string, code *Code, dir string) *Scope {
-	out := &Scope{code: code, dir: dir, workspace: s.workspace, given: map[string]given{}, known: map[string]*value{}, steps: s.steps}
+	out := &Scope{code: code, dir: dir, workspace: s.workspace, given: map[string]given{}, known: map[string]*value{}, steps: s.steps, asked: s.asked}
 	for argument, e := range s.code.calls[name] {
 		out.given[argument] = given{e, s}
 	}
 	return out
 }
+
+// AskedWorkspace reports whether anything that was not known asked for the Terraform workspace, which
+// is selected later.
+func (s *Scope) AskedWorkspace() bool { return *s.asked }
 
 // Source is the source of a module that this one calls.
 func (s *Scope) Source(name string) (string, bool) {
@@ -176,12 +180,15 @@ func (s *Scope) eval(e hclsyntax.Expression) (value, bool) {
 
 func (s *Scope) template(parts []hclsyntax.Expression) (value, bool) {
 	var out strings.Builder
-	for _, part := range parts {
+	whole := true
+	for _, part := range parts { // of one that is not known, too, all that it asks for counts
 		text, ok := s.Text(part)
-		if !ok || out.Len()+len(text) > maxText {
-			return value{}, false
+		if whole = whole && ok && out.Len()+len(text) <= maxText; whole {
+			out.WriteString(text)
 		}
-		out.WriteString(text)
+	}
+	if !whole {
+		return value{}, false
 	}
 	return plain(cty.StringVal(out.String()))
 }
@@ -239,7 +246,9 @@ func (s *Scope) reference(t hcl.Traversal) (value, bool) {
 		return plain(cty.StringVal(s.dir))
 	case name == "path.root":
 		return plain(cty.StringVal("."))
-	case name == "terraform.workspace" && s.workspace != "":
+	case name == "terraform.workspace" && s.workspace == "":
+		*s.asked = true
+	case name == "terraform.workspace":
 		return plain(cty.StringVal(s.workspace))
 	case t.RootName() == "local", t.RootName() == "var":
 		v, ok := s.named(name, attr.Name)
@@ -356,16 +365,4 @@ func (s *Scope) key(e hclsyntax.Expression) (string, bool) {
 		e = k.Wrapped
 	}
 	return s.Text(e)
-}
-
-// Below is the directory of a module as seen from the project's.
-func Below(project, dir string) string {
-	if project == "." {
-		return dir
-	}
-	from, to := strings.Split(project, "/"), strings.Split(dir, "/")
-	for len(from) > 0 && len(to) > 0 && from[0] == to[0] {
-		from, to = from[1:], to[1:]
-	}
-	return path.Clean(strings.Repeat("../", len(from)) + path.Join(to...))
 }

@@ -185,15 +185,6 @@ func TestEndless(t *testing.T) {
 	}
 }
 
-func TestBelow(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct{ project, dir, want string }{{"app", "mods/a", "../mods/a"}, {"a/b", "a/c", "../c"}, {".", "m", "m"}, {"a", ".", ".."}, {"a", "a/m", "m"}, {"a", "a", "."}} {
-		if got := Below(tt.project, tt.dir); got != tt.want {
-			t.Errorf("%s from %s: got %q, want %q", tt.dir, tt.project, got, tt.want)
-		}
-	}
-}
-
 // FuzzEarly: whatever the code is, what it says is bounded, and there is no panic.
 func FuzzEarly(f *testing.F) {
 	f.Add("local.a", "locals {\n a = \"x\"\n}\nvariable \"v\" {\n default = 1\n}")

@@ -34,7 +34,7 @@ type use struct {
 // evaluated is what was worked out of a project's sources.
 type evaluated struct {
 	sources map[string]string // by the key of a call: the directory, "" of one that is fetched
-	dirs    []string          // directories that are reached
+	dirs    map[string]bool   // directories that are reached
 	open    map[string]bool   // "DIR NAME" of calls that are not known on some way
 	seen    map[string]bool   // likewise, that were looked at
 	compute map[string]bool   // by directory: whether it reaches a source that is computed
@@ -43,7 +43,7 @@ type evaluated struct {
 // evaluate works out the computed sources that a project reaches; the module closure grows with them.
 func (g *gathering) evaluate() error {
 	g.in.Modules = closure(g.found, g.tool, g.dir)
-	e := &evaluated{sources: map[string]string{}, open: map[string]bool{}, seen: map[string]bool{}, compute: map[string]bool{}}
+	e := &evaluated{sources: map[string]string{}, dirs: map[string]bool{}, open: map[string]bool{}, seen: map[string]bool{}, compute: map[string]bool{}}
 	g.evaluated = e
 	if g.tool != Tofu || !g.computes(g.dir) {
 		return g.ctx.Err()
@@ -61,18 +61,25 @@ func (g *gathering) evaluate() error {
 		todo = append(todo, more...)
 	}
 	reached := slices.Clone(g.in.Modules)
-	for _, dir := range e.dirs {
-		reached = append(append(reached, dir), closure(g.found, g.tool, dir)...)
+	for dir := range e.dirs {
+		reached = append(reached, g.within(dir)...)
+	}
+	if root.AskedWorkspace() {
+		g.refuse("The source of a module that it calls uses `terraform.workspace`, which OpenTofu works out before Terraform workspace `%s` is selected. "+
+			"Use a variable instead, and set it in one of the project's var files.", g.project.Variant)
 	}
 	g.in.Modules = slices.DeleteFunc(sorted(reached), func(dir string) bool { return dir == g.dir })
 	return g.ctx.Err()
 }
 
+// within are a directory and those that it reaches by sources that are not computed.
+func (g *gathering) within(dir string) []string { return append(closure(g.found, g.tool, dir), dir) }
+
 // computes reports whether a directory reaches a source that is computed.
 func (g *gathering) computes(dir string) bool {
 	known, ok := g.evaluated.compute[dir]
 	if !ok {
-		known = slices.ContainsFunc(append(closure(g.found, g.tool, dir), dir), func(dir string) bool {
+		known = slices.ContainsFunc(g.within(dir), func(dir string) bool {
 			m, _ := as(g.found, g.tool, dir)
 			return slices.ContainsFunc(ownOf(m).Named, func(c ModuleCall) bool { return c.Computed })
 		})
@@ -101,7 +108,7 @@ func (g *gathering) calls(u use, room bool) (more []use, err error) {
 			}
 			if dir = ""; local != "" {
 				dir = g.real(path.Join(u.dir, local))
-				e.dirs = append(e.dirs, dir)
+				e.dirs[dir] = true
 			}
 			e.sources[key] = dir
 		}
@@ -116,14 +123,14 @@ func (g *gathering) calls(u use, room bool) (more []use, err error) {
 		if err != nil {
 			return nil, err
 		}
-		more = append(more, use{key, dir, u.scope.Call(c.Name, code, early.Below(g.dir, dir))})
+		more = append(more, use{key, dir, u.scope.Call(c.Name, code, workflow.RelativePath(g.dir, dir))})
 	}
 	return more, nil
 }
 
 // leaveOpen says of the calls below a directory that they are not known.
 func (g *gathering) leaveOpen(dir string) {
-	for _, dir := range append(closure(g.found, g.tool, dir), dir) {
+	for _, dir := range g.within(dir) {
 		m, _ := as(g.found, g.tool, dir)
 		for _, c := range ownOf(m).Named {
 			if c.Computed {
@@ -255,6 +262,10 @@ func (g *gathering) evaluateBackend(b Backend, attributes map[string]string, com
 		} else {
 			open = append(open, name)
 		}
+	}
+	if scope.AskedWorkspace() {
+		g.refuse("Its backend uses `terraform.workspace`, which OpenTofu works out before Terraform workspace `%s` is selected. "+
+			"Use a variable instead, and set it in one of the project's var files.", g.project.Variant)
 	}
 	return open, nil
 }

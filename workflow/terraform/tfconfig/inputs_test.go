@@ -433,3 +433,28 @@ func TestUsesAreBounded(t *testing.T) {
 		t.Errorf("got %v, any file %v, want %v", in.Modules, in.AnyFile, want)
 	}
 }
+
+// TestWorkspaceWorkedOutEarly: OpenTofu's init makes sources and backends in workspace `default`, before another one
+// is selected, and refuses to plan then. That is said before anything runs.
+func TestWorkspaceWorkedOutEarly(t *testing.T) {
+	t.Parallel()
+	const source, backend = "The source of a module that it calls uses `terraform.workspace`", "Its backend uses `terraform.workspace`"
+	for _, tt := range []struct{ name, code, m, want string }{
+		{name: "a source", code: s3 + "module \"m\" {\n source = \"../${terraform.workspace}\"\n}\n", want: source},
+		{name: "behind what is not known", code: s3 + "variable \"x\" {}\nmodule \"m\" {\n source = \"../${var.x}/${terraform.workspace}\"\n}\n", want: source},
+		{name: "a local", code: s3 + "locals {\n a = { default = \"../default\", blue = \"../blue\" }\n b = local.a[terraform.workspace]\n}\nmodule \"m\" {\n source = local.b\n}\n", want: source},
+		{name: "what a module is given", code: s3 + "module \"m\" {\n source = \"../m\"\n x = terraform.workspace\n}\n", m: "variable \"x\" {}\nmodule \"n\" {\n source = \"../${var.x}\"\n}\n", want: source},
+		{name: "a backend", code: "terraform {\n backend \"s3\" {\n bucket = \"b\"\n key = terraform.workspace\n }\n}\n", want: backend},
+		{name: "a backend's object", code: "terraform {\n backend \"s3\" {\n bucket = \"b\"\n key = \"k\"\n assume_role = {\n role_arn = \"r-${terraform.workspace}\"\n }\n }\n}\n", want: backend},
+		{name: "where it is not asked for", code: s3 + "module \"m\" {\n source = false ? terraform.workspace : \"../m\"\n}\n"},
+		{name: "anywhere else", code: s3 + "module \"m\" {\n source = \"../m\"\n x = terraform.workspace\n}\n", m: "variable \"x\" {}\n"},
+	} {
+		files := mapFS(map[string]string{"a/x.tofu": tt.code, "m/m.tofu": tt.m, "default/x.tofu": "", "blue/x.tofu": ""})
+		for _, variant := range []string{"default", "blue"} {
+			in := inputs(t, files, workflow.Project{Name: "a", Dir: "a", Variant: variant, Settings: Settings{Tool: Tofu}.JSON()})
+			if want := tt.want; variant == "default" && in.Refused != "" || variant == "blue" && (!strings.HasPrefix(in.Refused, want) || want == "" && in.Refused != "") {
+				t.Errorf("%s, %s: got %q, want %q", tt.name, variant, in.Refused, want)
+			}
+		}
+	}
+}
