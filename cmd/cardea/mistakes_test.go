@@ -162,7 +162,7 @@ func TestConfigMistakes(t *testing.T) {
 		{name: "a port too high", edit: `s/127.0.0.1:0/":70000"/`, says: "cardea.yml:1:9: `listen` must be host:port with a port up to 65535, like \"127.0.0.1:4141\" or \":4141\", not \":70000\"\n"},
 		{name: "a port of metrics", edit: `s/listen: ""/listen: 4142/`, says: "cardea.yml:3:19: `metrics.listen` must be host:port with a port up to 65535, like \"127.0.0.1:4141\" or \":4141\", not \"4142\"\n"},
 		{name: "a tab", edit: `s/^  app_id/\tapp_id/`, says: "cardea.yml:7:1: not valid YAML: there is a tab, but YAML is indented with spaces\n"},
-		{name: "a quote too few", edit: `s/12345/"12345/`, says: "cardea.yml:7:11: not valid YAML: could not find end character of double-quoted text\n"},
+		{name: "a quote too few", edit: `s/12345/"12345/`, says: "cardea.yml:7:11: not valid YAML: the double quote that begins here is never closed\n"},
 		{name: "a list", edit: "echo '[a]' > cardea.yml", says: "cardea.yml:1:1: the file must be a mapping, not a list\n"},
 		{name: "a key twice", edit: "$ a data_dir: other", says: "cardea.yml:10:1: `data_dir` is given twice; the first is on line 2\n"},
 		{name: "a key without a value", edit: "s/12345//", says: "cardea.yml:7:3: `github.app_id` has no value\n"},

@@ -1,13 +1,11 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"sort"
 	"strings"
 	"unicode/utf8"
 
-	yamlfile "github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
@@ -132,6 +130,10 @@ func Parse(file string, data []byte, faults *Faults) *Value {
 		return nil
 	}
 	text := strings.TrimPrefix(string(data), "\ufeff")
+	if line := conflictMark(text); line > 0 {
+		faults.Add(workflow.Position{File: file, Line: line, Column: 1}, "a mark of a merge conflict is left here: resolve the conflict")
+		return nil
+	}
 	tokens := lexer.Tokenize(text)
 	if t, what := tooMuch(tokens); t != nil {
 		faults.Add(positionOf(file, t), "%s", what)
@@ -158,20 +160,6 @@ func Parse(file string, data []byte, faults *Faults) *Value {
 		return nil
 	}
 	return root
-}
-
-// syntaxFault gives the place and the words of a parser's error as arguments of Faults.Add.
-func syntaxFault(file string, err error) (workflow.Position, string, string) {
-	at := workflow.Position{File: file, Line: 1, Column: 1}
-	var syntax *yamlfile.SyntaxError
-	if errors.As(err, &syntax) {
-		words := syntax.Message
-		if strings.Contains(words, "found character '\t'") {
-			words = "there is a tab, but YAML is indented with spaces"
-		}
-		return positionOf(file, syntax.Token), "not valid YAML: %s", words
-	}
-	return at, "not valid YAML: %s", strings.SplitN(err.Error(), "\n", 2)[0]
 }
 
 func positionOf(file string, t *token.Token) workflow.Position {
