@@ -35,7 +35,7 @@ func (k configCheckCmd) Run(c *console, ctx bind) error {
 	switch {
 	case errors.Is(err, git.ErrNotClone) && k.Base != "":
 		return fmt.Errorf("--base: %w", err)
-	case errors.Is(err, git.ErrNotClone): // only the file itself can be checked
+	case errors.Is(err, git.ErrNotClone), err != nil && k.Base == "" && !k.ofRepo(): // only the file itself can be checked
 	case err != nil:
 		return err
 	default:
@@ -58,6 +58,12 @@ func (k configCheckCmd) Run(c *console, ctx bind) error {
 		return exitCode(code)
 	}
 	return nil
+}
+
+// ofRepo reports whether the file is a repository's, which is checked together with its directories.
+func (k configCheckCmd) ofRepo() bool {
+	data, err := os.ReadFile(k.File)
+	return err == nil && isRepoConfig(k.File, data)
 }
 
 // readAt reads a file, named as on the command line, from a commit of the clone that it is

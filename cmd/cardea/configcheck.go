@@ -51,6 +51,9 @@ func CheckConfig(ctx context.Context, in ConfigCheck, out io.Writer) int {
 	repo := isRepoConfig(in.File, data)
 	var warnings []string
 	if repo {
+		if filepath.Base(in.File) == ".cardea.yaml" {
+			warnings = append(warnings, fmt.Sprintf("%s is not read under this name: rename it to %s", in.File, workflow.RepoConfigFile))
+		}
 		_, faults = config.ParseRepo(in.File, data, in.Kinds)
 	} else {
 		var cfg Config

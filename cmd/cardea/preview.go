@@ -182,6 +182,9 @@ func (p previewCmd) narrow(s *survey.Survey) error {
 
 // explain prints a line for each project, with its reasons.
 func explain(ctx context.Context, c *console, s survey.Survey) error {
+	for _, note := range s.Notes {
+		fmt.Fprintln(c.out, note)
+	}
 	for _, n := range s.NotPlanned {
 		fmt.Fprintln(c.out, model.NotPlanned(n))
 	}

@@ -96,16 +96,24 @@ func (c command) run(ctx context.Context) ([]byte, error) {
 		return out.Bytes(), nil
 	}
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("git %s: %w", c.args[0], ctx.Err())
+		return nil, fmt.Errorf("git %s: %w", c.name(), ctx.Err())
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return out.Bytes(), &exitError{code: exit.ExitCode(), stderr: stderr.String(), name: c.args[0]}
+		return out.Bytes(), &exitError{code: exit.ExitCode(), stderr: stderr.String(), name: c.name()}
 	}
 	if errors.Is(err, exec.ErrNotFound) {
 		return nil, errNoGit
 	}
 	return nil, fmt.Errorf("running git: %w", err)
+}
+
+// name is the subcommand.
+func (c command) name() string {
+	if len(c.args) > 2 && c.args[0] == "-C" {
+		return c.args[2]
+	}
+	return c.args[0]
 }
 
 // errNoGit is what is said where there is no git.

@@ -75,7 +75,7 @@ func places(ctx context.Context, dir string) ([]string, error) {
 	}
 	lines, err := ask("--git-dir", "--git-common-dir", "--git-path", "objects", "--is-bare-repository")
 	if err != nil || len(lines) != 4 {
-		return nil, fmt.Errorf("%s: %w", dir, ErrNotClone)
+		return nil, notClone(dir, err)
 	}
 	if lines[3] == "true" {
 		lines[3] = ""
@@ -87,6 +87,24 @@ func places(ctx context.Context, dir string) ([]string, error) {
 	}
 	lines[3] = top[0]
 	return lines, nil
+}
+
+// notClone says why git finds no repository at dir. A directory without one and a damaged one are the same to git.
+func notClone(dir string, err error) error {
+	if exit := (*exitError)(nil); errors.As(err, &exit) && !strings.Contains(exit.stderr, "not a git repository") {
+		return fmt.Errorf("git cannot read this repository: %w", err)
+	}
+	abs, absErr := filepath.Abs(dir)
+	for at := abs; absErr == nil; at = filepath.Dir(at) {
+		own := filepath.Join(at, ".git")
+		if _, err := os.Lstat(own); err == nil {
+			return fmt.Errorf("%s is damaged, or this user may not read it: `git status` says what git makes of it", own)
+		}
+		if at == filepath.Dir(at) {
+			break
+		}
+	}
+	return fmt.Errorf("%s: %w", dir, ErrNotClone)
 }
 
 // GitDir is the scratch repository: give it to Export.
@@ -156,6 +174,9 @@ func (l *Local) Checkout(ctx context.Context, head, base string,
 	mode workflow.CheckoutMode) (workflow.Checkout, error) {
 	if !shaPattern.MatchString(head) || !shaPattern.MatchString(base) {
 		return workflow.Checkout{}, fmt.Errorf("checking out: %q and %q must be commit ids", head, base)
+	}
+	if len(head) > 40 {
+		return workflow.Checkout{}, errors.New("this repository uses SHA-256 for its commits, which neither GitHub nor Cardea supports")
 	}
 	c, err := merge(ctx, l.scratch, pair{head: head, base: base}, mode)
 	if err != nil && l.shallow {

@@ -24,7 +24,7 @@ func (l *Local) WorkTree(ctx context.Context, head string) (commit string, err e
 	if unmerged, err := l.work(ctx, "ls-files", "--unmerged", "-z"); err != nil {
 		return "", err
 	} else if len(unmerged) > 0 {
-		return "", fmt.Errorf("%d files have conflicts: resolve them first", conflicted(unmerged))
+		return "", fmt.Errorf("%s: resolve them first", inConflict(conflicted(unmerged)))
 	}
 	index := filepath.Join(l.scratch, "index")
 	if err := l.copyIndex(ctx, index); err != nil {
@@ -90,4 +90,11 @@ func (l *Local) copyIndex(ctx context.Context, to string) error {
 	// A file that was written no earlier than the index is looked at again, whatever its time says: a
 	// newer index would hide that it changed in the same instant.
 	return os.Chtimes(to, info.ModTime(), info.ModTime())
+}
+
+func inConflict(files int) string {
+	if files == 1 {
+		return "1 file has conflicts"
+	}
+	return fmt.Sprintf("%d files have conflicts", files)
 }

@@ -154,7 +154,7 @@ func TestWorkTreeOdd(t *testing.T) {
 		if out, err := exec.Command("git", "-C", r.dir, "merge", "change").CombinedOutput(); err == nil {
 			t.Fatalf("there is no conflict: %s", out)
 		}
-		if _, err := openLocal(t, r.dir).WorkTree(t.Context(), head); err == nil || !strings.Contains(err.Error(), "1 files have conflicts: resolve them first") {
+		if _, err := openLocal(t, r.dir).WorkTree(t.Context(), head); err == nil || !strings.Contains(err.Error(), "1 file has conflicts: resolve them first") {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -91,6 +91,7 @@ func Read(
 	if err := s.findMoved(ctx); err != nil {
 		return s, nil, err
 	}
+	s.Notes = append(s.Notes, append(noteMisnamed(co.Planned, in.Kinds), noteUnread(s.NotPlanned, s.Found)...)...)
 	s.noteWorkflows()
 	if s.closure && len(s.Affected) > 0 {
 		s.Notes = append(s.Notes, closureNote)
