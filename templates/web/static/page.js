@@ -101,21 +101,31 @@
   // Search. The text of the whole log is read once it is needed, and again when the log has grown. It stays
   // here: what people look for is sent nowhere.
   var find = document.getElementById("find"), text = find && find.querySelector("input"), says = find && find.querySelector("output");
-  var lines = [], numbers = [], have = -1, query = "", hits = [], at = -1, timer;
-  function take(raw) {
-    var gap = /^\[\.\.\. \d+ bytes in (\d{1,9}) lines? of this log were discarded here: /, n = 0, after = false;
-    lines = raw.replace(/\x1b\[[0-9;]*m/g, "").toLowerCase().split("\n");
-    numbers = new Int32Array(lines.length);
-    for (var i = 0; i < lines.length; i++) {
-      var m = lines[i].charCodeAt(0) === 91 ? gap.exec(lines[i]) : null;
-      if (m) {
-        n += Number(m[1]) - (i > 0 && lines[i - 1] === "" ? 1 : 0);
-      } else if (!after || lines[i] !== "") {
-        n++;
-      }
-      after = !!m;
-      numbers[i] = n;
+  var lines = [], numbers = [], taken = 0, have = -1, query = "", hits = [], at = -1, timer;
+  // take reads a text bit by bit, so that the page goes on meanwhile.
+  function take(raw, then) {
+    var gap = /^\[\.\.\. \d+ bytes in (\d{1,9}) lines? of this log were discarded here: /, n = 0, after = false, from = 0, mine = ++taken;
+    lines = [];
+    numbers = [];
+    function some() {
+      if (mine !== taken) { return; }
+      var to = raw.indexOf("\n", from + (1 << 19));
+      to = to < 0 ? raw.length : to;
+      raw.slice(from, to).replace(/\x1b\[[0-9;]*m/g, "").toLowerCase().split("\n").forEach(function (line) {
+        var m = line.charCodeAt(0) === 91 ? gap.exec(line) : null;
+        if (m) {
+          n += Number(m[1]) - (lines.length > 0 && lines[lines.length - 1] === "" ? 1 : 0);
+        } else if (!after || line !== "") {
+          n++;
+        }
+        after = !!m;
+        lines.push(line);
+        numbers.push(n);
+      });
+      from = to + 1;
+      if (from < raw.length) { setTimeout(some, 0); } else { then(); }
     }
+    some();
   }
   function search() {
     query = text.value.toLowerCase();
@@ -152,7 +162,7 @@
     if (have === total) { then(); return; }
     fetch(find.getAttribute("data-log"), { credentials: "same-origin" })
       .then(function (r) { if (!r.ok) { throw new Error(String(r.status)); } return r.text(); })
-      .then(function (raw) { have = total; take(raw); search(); then(); })
+      .then(function (raw) { take(raw, function () { have = total; search(); then(); }); })
       .catch(function () { says.textContent = "the log could not be read"; });
   }
   function typed() {
