@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/templates/markdown"
@@ -98,8 +99,12 @@ func AlarmOf(r Row, l Links) (a Alarm, ok bool) {
 		return a, true
 	case r.State == workflow.StateErrored && order != nil:
 		a.Title = "The state of " + name + " could not be stored after its apply."
+		kept := "kept, encrypted, on the server"
+		if unencrypted(order.ErroredState) {
+			kept = "on the server, in plain text: it could not be encrypted either"
+		}
 		a.Steps = []string{
-			partLead(order) + "What was applied is missing from the stored state. The new state is kept, encrypted, on the server. Until it is stored, nothing in this project can be applied: planning now would create everything again.",
+			partLead(order) + "What was applied is missing from the stored state. The new state is " + kept + ". Until it is stored, nothing in this project can be applied: planning now would create everything again.",
 			"Whoever runs the server runs the commands below, in a checkout of the project with its backend's credentials. Then an admin comments " + resolve("applied") + " or " + resolve("failed") + ".",
 		}
 		a.Commands = stateCommands(toolOf(r), order.ErroredState)
@@ -108,13 +113,30 @@ func AlarmOf(r Row, l Links) (a Alarm, ok bool) {
 	return a, false
 }
 
+// unencrypted tells a state that remains where its apply ran from one that is kept among the artefacts.
+func unencrypted(kept string) bool { return strings.Contains(kept, "/") }
+
 // stateCommands are the lines that store a kept state, run in the project's directory.
 func stateCommands(tool, kept string) []string {
+	if unencrypted(kept) {
+		return []string{"mv DATA_DIR/runs/" + shellWord(markdown.Verbatim(kept)) + " errored.tfstate",
+			tool + " init && " + tool + " state push errored.tfstate && rm errored.tfstate"}
+	}
 	return []string{
 		"age -d -i DATA_DIR/keys/artefacts.key DATA_DIR/artefacts/" +
 			phrase.OrWord(markdown.Verbatim(kept), "NAME") + " > errored.tfstate",
 		tool + " init && " + tool + " state push errored.tfstate && rm errored.tfstate",
 	}
+}
+
+// shellWord is a path, with the name of a directory that the change may have chosen, as a shell takes it.
+func shellWord(path string) string {
+	if !strings.ContainsFunc(path, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("/._-", c))
+	}) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // toolOf is the program that made the project's plan, of the newest one that is known; terraform without any.

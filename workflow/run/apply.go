@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
@@ -105,7 +107,7 @@ func (d files) rescues(p workflow.Project, kind workflow.Kind) []string {
 func (d files) rescued(p workflow.Project, kind workflow.Kind) (names []string, err error) {
 	for _, name := range d.rescues(p, kind) {
 		switch info, err := os.Lstat(name); {
-		case errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
 		case err != nil:
 			return nil, fmt.Errorf("looking for an errored state: %w", err)
 		case !info.Mode().IsRegular():
@@ -152,15 +154,26 @@ func (r *runner) erroredState(res *workflow.Result) (clean bool) {
 	kind := r.deps.Engines.KindOf(r.job.Run.Project)
 	var err error
 	res.ErroredState, err = Artefacts{Dir: r.job.Artefacts}.keepErrored(r.dir, r.job.Run, kind, r.job.Recipient)
+	r.dir.unkept(res, r.job.Run.Project, kind, err)
+	return err == nil
+}
+
+// unkept says where a state is that could be kept nowhere else: below the directory of runs.
+func (d files) unkept(res *workflow.Result, p workflow.Project, kind workflow.Kind, err error) {
 	if err == nil {
-		return true
+		return
+	}
+	var places []string
+	for _, name := range d.rescues(p, kind) {
+		if rel, e := filepath.Rel(filepath.Dir(string(d)), name); e == nil {
+			places = append(places, filepath.ToSlash(rel))
+		}
 	}
 	res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityError,
 		Summary: "The state could not be stored, and could not be kept encrypted either",
-		Detail: fmt.Sprintf("It remains, not encrypted, in the run's directory %s as %s: %s. The run's other files were removed.",
-			filepath.Base(string(r.dir)), phrase.AndList(kind.Rescue), err)})
+		Detail: fmt.Sprintf("It remains, not encrypted, as %s below the server's directory of runs: %s. The run's other files were removed.",
+			phrase.AndList(places), err)})
 	if res.ErroredState == "" {
-		res.ErroredState = filepath.Base(string(r.dir)) + "/work"
+		res.ErroredState = strings.Join(places, ", ")
 	}
-	return false
 }

@@ -201,7 +201,7 @@ func TestApplyErroredStateElsewhere(t *testing.T) {
 	states.refuse(true)
 	p := g.begun(t)
 	res := p.Wait()
-	if want := filepath.Base(p.Dir()) + "/work"; res.ErroredState != want {
+	if want := filepath.Base(p.Dir()) + "/work/errored.tfstate"; res.ErroredState != want {
 		t.Errorf("got %+v, want the state left in %s\n%s", res, want, read(t, p, "log"))
 	}
 	data, err := os.ReadFile(filepath.Join(p.Dir(), "work", "elsewhere"))

@@ -273,7 +273,10 @@ func TestFilesGoUnkept(t *testing.T) {
 				y.job.Run.Workflow = making()
 				stop := y.begin(t)
 				id := y.ordered(t)
-				y.until(t, id, finished)
+				r := y.until(t, id, finished)
+				if want := id + ".1/work/a/errored.tfstate"; r.Apply.ErroredState != want || len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Detail, "It remains, not encrypted, as "+want) {
+					t.Errorf("got %q and %+v, want %s", r.Apply.ErroredState, r.Diagnostics, want)
+				}
 				stop()
 				work := filepath.Join(y.launcher.Runs, id+".1", "work")
 				var got []string

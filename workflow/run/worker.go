@@ -184,9 +184,11 @@ func (w *Worker) conclude(run workflow.Run, res workflow.Result, end ending, log
 	}
 	dir := files(w.Launcher.Runs).sub(name)
 	if run.Kind == workflow.RunApply && !res.NotStarted && res.ErroredState == "" { // its runner may have died before it could
-		if res.ErroredState, err = w.Artefacts.keepErrored(dir, run, w.Launcher.Engines.KindOf(run.Project), w.recipient()); err != nil {
+		kind := w.Launcher.Engines.KindOf(run.Project)
+		if res.ErroredState, err = w.Artefacts.keepErrored(dir, run, kind, w.recipient()); err != nil {
 			log.Error("keeping a state that could not be stored", "error", err)
 		}
+		dir.unkept(&res, run.Project, kind, err)
 	}
 	// Its files go first: once this is reported, another run of the project may begin.
 	_ = w.Launcher.strip(dir, run) // clean says what is left
