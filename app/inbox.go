@@ -84,7 +84,7 @@ func (a *App) settleOne(ctx context.Context, d workflow.Delivery) error {
 	if err := a.spread(ctx, &decision); err != nil {
 		return err
 	}
-	req, created, err := a.config.Service.SettleDelivery(ctx, d, decision.Request, decision.Note)
+	req, created, err := a.config.Service.WorkOffDelivery(ctx, d, decision.Request, decision.Note)
 	if err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func chain() workflow.PullView {
 			phrase.Say("%s depends on %s, which is not applied (`applying`).", phrase.Project(p.Project.Name), phrase.Name(on)),
 			phrase.Say("Apply that one first: %s.", workflow.VerbApply.About(on)))}
 		v.Following = append(v.Following, workflow.Follow{Key: p.Project.Key(), Project: p.Project.Name, By: dave, Request: "request",
-			Since: noon, Head: v.Pull.Head.SHA, On: []string{on}, Word: workflow.Approval{Fingerprint: v.Plans[p.Run.ID].Fingerprint}})
+			Since: noon, Head: v.Pull.Head.SHA, On: []string{on}, Plan: workflow.Approval{Fingerprint: v.Plans[p.Run.ID].Fingerprint}})
 	}
 	return v
 }

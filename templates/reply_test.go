@@ -69,7 +69,7 @@ func replyCases() map[string]struct {
 	}
 	ended := func(i int) workflow.ReplyItem {
 		f := stopped.Following[i]
-		return workflow.ReplyItem{Project: f.Project, Fingerprint: f.Word.Fingerprint, Text: f.Ended}
+		return workflow.ReplyItem{Project: f.Project, Fingerprint: f.Plan.Fingerprint, Text: f.Ended}
 	}
 	return map[string]replyCase{
 		"follows": {workflow.Reply{Kind: workflow.ReplyFollows, Items: []workflow.ReplyItem{follows(0, "starts now"),

@@ -18,9 +18,9 @@ type Follow struct {
 	Head    string     `json:"head"`
 	// On names what it was to wait for when it was asked for.
 	On []string `json:"on"`
-	// Word is the plan that was asked for, as an approval knows it: it is carried to a newer
+	// Plan is the one that was asked for, as an approval knows it: it is carried to a newer
 	// plan, or is void, by the same rule.
-	Word Approval `json:"word"`
+	Plan Approval `json:"word"`
 	// Asked: what it waited for is done, and a request is on its way that asks the gate.
 	Asked bool `json:"asked,omitempty"`
 	// Ended is why it does not follow any more, a sentence; empty while it does. Told: whoever

@@ -76,8 +76,8 @@ func Follow(rec workflow.PullRecord, f workflow.Follow, now time.Time) (due bool
 		return false, phrase.Say("%s is refused: %s", phrase.Name(f.Project), p.Project.Refused)
 	case NothingLeft(*p):
 		return false, phrase.Say("%s no longer has changes, so there is nothing to apply.", phrase.Name(f.Project))
-	case f.Word.Void != "":
-		return false, phrase.Plain(f.Word.Void)
+	case f.Plan.Void != "":
+		return false, phrase.Plain(f.Plan.Void)
 	}
 	waits := false
 	for _, name := range f.Waits(&rec) {
@@ -94,7 +94,7 @@ func Follow(rec workflow.PullRecord, f workflow.Follow, now time.Time) (due bool
 		return false, nil
 	case run.Outcome != workflow.OutcomeSucceeded:
 		return false, phrase.Say("The new plan of %s did not succeed.", phrase.Name(f.Project))
-	case run.Fingerprint != f.Word.Fingerprint:
+	case run.Fingerprint != f.Plan.Fingerprint:
 		return false, phrase.Say("The plan of %s is not the one that the apply was requested for.", phrase.Name(f.Project))
 	}
 	return true, nil

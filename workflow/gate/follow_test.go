@@ -101,7 +101,7 @@ func TestFollow(t *testing.T) {
 		"it is refused itself":      {app(func(p *workflow.ProjectRecord) { p.Project.Refused = phrase.Say("No backend.") }), "`app` is refused"},
 		"it depends on more by now": {app(func(p *workflow.ProjectRecord) { p.Project.DependsOn = []string{"net", "dns"} }), "`dns` was not applied."},
 
-		"the plan is another one": {func(_ *workflow.PullRecord, f *workflow.Follow) { f.Word.Void = "Another one." }, "Another one."},
+		"the plan is another one": {func(_ *workflow.PullRecord, f *workflow.Follow) { f.Plan.Void = "Another one." }, "Another one."},
 		"a new head":              {func(rec *workflow.PullRecord, _ *workflow.Follow) { rec.Pull.Head.SHA = "head2" }, "The head is now `head2`"},
 		"nothing is known":        {func(rec *workflow.PullRecord, _ *workflow.Follow) { rec.Known = false }, "base branch was changed"},
 		"trouble": {func(rec *workflow.PullRecord, _ *workflow.Follow) {

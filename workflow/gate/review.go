@@ -115,12 +115,12 @@ func (c approvalCount) reviewFell(a workflow.Approval) string {
 	if c.recorded {
 		return ""
 	}
-	return Stands(c.live, workflow.Review{By: a.User, At: a.At})
+	return ReviewEnd(c.live, workflow.Review{By: a.User, At: a.At})
 }
 
-// Stands says why an approving review is not its giver's word any more, as GitHub has it now,
+// ReviewEnd is why an approving review is not its giver's word any more, as GitHub has it now,
 // as part of a sentence; "" when it is. What GitHub does not show, or shows twice, is not.
-func Stands(live workflow.LiveFacts, r workflow.Review) string {
+func ReviewEnd(live workflow.LiveFacts, r workflow.Review) string {
 	theirs := slices.DeleteFunc(slices.Clone(live.Reviews), func(o workflow.Review) bool { return o.By.ID != r.By.ID })
 	who := workflow.Mention(r.By)
 	switch {

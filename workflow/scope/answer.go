@@ -87,7 +87,7 @@ func End(rec *workflow.PullRecord, command string, runs []workflow.Run) (reply w
 			return reply, false
 		default:
 			p := rec.Find(f.Key)
-			reply.Items = append(reply.Items, workflow.ReplyItem{Project: f.Project, Fingerprint: f.Word.Fingerprint,
+			reply.Items = append(reply.Items, workflow.ReplyItem{Project: f.Project, Fingerprint: f.Plan.Fingerprint,
 				Done: p != nil && gate.NothingLeft(*p), Text: f.Ended})
 			rank = max(rank, 0)
 		}

@@ -38,7 +38,7 @@ func AtOnce(in gate.MayPlanInput, rec workflow.PullRecord) *Verdict {
 	case in.Pull.State != workflow.PullOpen && req.Command != nil:
 		return refused(phrase.Say("This pull request is %s, so nothing is planned or applied.", in.Pull.State),
 			phrase.Say("Reopen it, or open another one."))
-	case in.Pull.State != workflow.PullOpen:
+	case in.Pull.State != workflow.PullOpen && (req.Review == nil || req.Review.Approves()): // what ends an approval ends it for good
 		return &Verdict{Note: "The pull request is " + string(in.Pull.State) + "."}
 	case req.Kind.LooksAgain():
 		return &Verdict{Note: "GitHub is asked again at the next apply.", Review: true}

@@ -34,7 +34,7 @@ func (s *Service) act(ctx context.Context, rule func(*act) error) error {
 		if err := rule(a); err != nil {
 			return err
 		}
-		return a.settle()
+		return a.lookAtFollows()
 	})
 	if err != nil {
 		return err

@@ -104,12 +104,12 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 			return nil, err
 		}
 	}
-	return answer(started, follows, append(refused, left...)), nil
+	return applyReply(started, follows, append(refused, left...)), nil
 }
 
-// answer says what starts, what follows what, and what does neither; nil where all starts, as
+// applyReply says what starts, what follows what, and what does neither; nil where all starts, as
 // its end is told.
-func answer(started, follows, refused []workflow.ReplyItem) *workflow.Reply {
+func applyReply(started, follows, refused []workflow.ReplyItem) *workflow.Reply {
 	switch {
 	case len(follows) > 0:
 		return &workflow.Reply{Kind: workflow.ReplyFollows, Items: slices.Concat(started, follows, refused)}
@@ -195,7 +195,7 @@ func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.R
 		run.ID = c.newID()
 	}
 	run.Queued = c.now.Add(time.Duration(n) * time.Microsecond) // the queue keeps the order of the projects
-	run.Actor, run.Request, run.Priority, run.Apply = c.Actor(), c.command(), workflow.PriorityApply, &took
+	run.Actor, run.Request, run.Priority, run.Apply = c.Actor(), c.origin(), workflow.PriorityApply, &took
 	run.Credentials, run.CreateWorkspace = rules.Credentials.Apply, false
 	run.Fingerprint, run.Artefact = took.Fingerprint, took.Artefact
 	return run, took, nil

@@ -25,7 +25,7 @@ func (s *applyStory) deliver(guid string, req workflow.Request) {
 	d := workflow.Delivery{GUID: guid, Event: "event", Payload: []byte("{}")}
 	s.try(func() error { _, err := s.svc.Receive(s.t.Context(), d); return err })
 	req.Repo, req.Key, req.Immediate, req.CommentedAt = repo, guid, true, s.now
-	s.try(func() error { _, _, err := s.svc.SettleDelivery(s.t.Context(), d, &req, ""); return err })
+	s.try(func() error { _, _, err := s.svc.WorkOffDelivery(s.t.Context(), d, &req, ""); return err })
 	s.carryOut()
 }
 

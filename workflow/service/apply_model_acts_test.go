@@ -22,7 +22,7 @@ func init() {
 		"claim": func(l *life, _ step) { l.claimOne() }, "work": (*life).actWork, "ripen": func(l *life, _ step) { l.ripen() },
 		"report": func(l *life, s step) { l.report(pullOf(s.a)) }, "time": (*life).actTime, "role": (*life).actRole, "github": (*life).actGitHub,
 		"pull": (*life).actPull, "over": (*life).actOver, "restart": (*life).actRestart, "hand": (*life).actHand, "artefact": (*life).actArtefact,
-		"stale": (*life).actStale, "fault": (*life).actFault,
+		"stale": (*life).actStale, "fault": (*life).actFault, "review": (*life).actReview,
 	}
 }
 
@@ -312,7 +312,7 @@ func (l *life) deliver(i int) bool {
 	if _, err := l.svc.Receive(l.ctx(), delivery); !l.try(err) {
 		return false
 	}
-	if _, _, err := l.svc.SettleDelivery(l.ctx(), delivery, &d.req, ""); !l.try(err) {
+	if _, _, err := l.svc.WorkOffDelivery(l.ctx(), delivery, &d.req, ""); !l.try(err) {
 		return false
 	}
 	l.post = slices.Delete(l.post, i, i+1)

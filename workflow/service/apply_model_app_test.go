@@ -48,6 +48,11 @@ func (l *life) carryOut(r workflow.Request) {
 		l.must(err)
 		e.Live = &facts
 	}
+	if r.ApprovesByReview() {
+		facts, err := l.read(r.Number, r.Actor, nil)
+		l.must(err)
+		e.Live = &facts
+	}
 	if !l.try(l.svc.Observe(l.ctx(), r, e.Pull)) {
 		return
 	}

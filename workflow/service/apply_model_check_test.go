@@ -23,23 +23,25 @@ func (l *life) wrong(format string, args ...any) { panic(violation(fmt.Sprintf(f
 
 // truth is what the model knows by itself, from watching every commit.
 type truth struct {
-	runs      map[string]*workflow.Run // as last committed
-	recs      map[int]*workflow.PullRecord
-	locks     map[string]workflow.Lock
-	requests  map[string]*workflow.Request
-	events    []workflow.Event
-	written   map[string]time.Time // when a comment was written, by the request's key, to the nanosecond
-	approvals []*consent
-	replies   map[string]workflow.Reply // all that there ever were, by pull and key
-	replied   map[string]int            // how many there were, the forgotten ones too
-	spent     map[string]string         // apply run by plan run
-	ordered   map[string]int            // how many commits there were when an apply was queued
-	claims    map[string]int            // lock keys that people claimed, by pull
-	released  map[string]bool           // applies whose locks were released since they began
-	evidence  map[string]bool           // applies whose worker said how they ended
-	epochs    uint64                    // the highest of a lock
-	counts    map[string]int
-	promised  map[string]*promise // applies that were to follow others, by pull, project and command
+	runs        map[string]*workflow.Run // as last committed
+	recs        map[int]*workflow.PullRecord
+	locks       map[string]workflow.Lock
+	requests    map[string]*workflow.Request
+	events      []workflow.Event
+	written     map[string]time.Time // when a comment was written, by the request's key, to the nanosecond
+	approvals   []*consent
+	replies     map[string]workflow.Reply // all that there ever were, by pull and key
+	replied     map[string]int            // how many there were, the forgotten ones too
+	spent       map[string]string         // apply run by plan run
+	ordered     map[string]int            // how many commits there were when an apply was queued
+	claims      map[string]int            // lock keys that people claimed, by pull
+	released    map[string]bool           // applies whose locks were released since they began
+	evidence    map[string]bool           // applies whose worker said how they ended
+	epochs      uint64                    // the highest of a lock
+	counts      map[string]int
+	promised    map[string]*promise  // applies that were to follow others, by pull, project and command
+	toldReviews [4][]workflow.Review // what GitHub told of reviews, as soon as that was durable
+	overReviews map[int64]bool       // those whose end is worked off
 	// authorising is the apply whose last gate is being asked.
 	authorising string
 }
@@ -49,7 +51,7 @@ func newTruth() truth {
 		runs: map[string]*workflow.Run{}, recs: map[int]*workflow.PullRecord{}, locks: map[string]workflow.Lock{}, requests: map[string]*workflow.Request{},
 		written: map[string]time.Time{}, replies: map[string]workflow.Reply{}, replied: map[string]int{}, spent: map[string]string{},
 		ordered: map[string]int{}, released: map[string]bool{}, claims: map[string]int{}, evidence: map[string]bool{}, counts: map[string]int{},
-		promised: map[string]*promise{},
+		promised: map[string]*promise{}, overReviews: map[int64]bool{},
 	}
 }
 
@@ -63,13 +65,16 @@ type consent struct {
 	hidden      bool
 	request     string
 	void        bool
+	review      int64 // the review that it was given by, and when that was submitted
+	at          time.Time
 }
 
 // promise is an apply that follows others as the model knows it.
 type promise struct {
 	user        workflow.Actor
 	fingerprint string
-	over        bool // it started, or waits no more
+	on          []string // what it was to wait for
+	over        bool     // it started, or waits no more
 }
 
 func promiseKey(n int, key workflow.ProjectKey, command string) string {
@@ -97,10 +102,10 @@ func (l *life) takeFollows(rec workflow.PullRecord, done []workflow.Request) {
 			if r == nil || r.ID != f.Request || r.Follow != "" || r.Actor.ID != f.By.ID || at == nil || !l.selects(*r, rec, f.Key) {
 				l.wrong("I2: the apply of %s waits, and nobody asked for that: %+v", f.Project, r)
 			}
-			if saved := l.saved[at.Run.ID]; f.Word.Fingerprint != saved.fingerprint || f.Head != rec.Pull.Head.SHA {
+			if saved := l.saved[at.Run.ID]; f.Plan.Fingerprint != saved.fingerprint || f.Head != rec.Pull.Head.SHA {
 				l.wrong("I4: the apply of %s waits with another plan: %+v", f.Project, f)
 			}
-			l.promised[key] = &promise{user: f.By, fingerprint: f.Word.Fingerprint}
+			l.promised[key] = &promise{user: f.By, fingerprint: f.Plan.Fingerprint, on: f.On}
 			l.counts["follows"]++
 		}
 	}
@@ -119,6 +124,21 @@ func (l *life) followed(r workflow.Run) {
 		l.wrong("I2: the apply %s of %s starts by itself: %+v", r.ID, r.Project.Name, p)
 	}
 	p.over = true
+	rec, plan := l.recs[r.Number], l.runs[r.Apply.PlanRun]
+	for _, name := range p.on {
+		u := rec.Project(name)
+		switch {
+		case u == nil || u.Deleted:
+		case u.Apply == nil || !u.Apply.Begun():
+			if u.Run == nil || u.Run.State != workflow.RunFinished || !u.Run.NoChanges {
+				l.wrong("I2: the apply %s of %s starts, and %s, which it follows, was never applied: %s", r.ID, r.Project.Name, name, u.State())
+			}
+		case u.Apply.State != workflow.RunFinished || !u.Apply.ApplySucceeded():
+			l.wrong("I2: the apply %s of %s starts, and %s, which it follows, is %s", r.ID, r.Project.Name, name, u.State())
+		case plan.Started.Before(u.Apply.Finished):
+			l.wrong("I2: the apply %s of %s is of a plan from before the apply of %s, which it follows", r.ID, r.Project.Name, name)
+		}
+	}
 	l.counts["followed"]++
 }
 
@@ -199,6 +219,7 @@ func (l *life) committed(c *changes) {
 		}
 		l.events = append(l.events, e)
 	}
+	l.takeReviews(c, done)
 	begun := l.takeRuns(c, done)
 	for _, rec := range c.pulls {
 		l.takePull(rec, done)
@@ -361,6 +382,7 @@ func (l *life) takePull(rec workflow.PullRecord, done []workflow.Request) {
 		}
 	}
 	l.takeFollows(rec, done)
+	l.checkReviews(rec)
 	l.recs[n] = &rec
 }
 
@@ -410,6 +432,10 @@ func (l *life) takeApprovals(rec workflow.PullRecord, p workflow.ProjectRecord, 
 		if known {
 			continue
 		}
+		if a.ReviewID != 0 {
+			l.takeReview(n, p, a, done)
+			continue
+		}
 		r := carriedOut(done, n, workflow.VerbApprove)
 		saved := l.saved[p.Run.ID]
 		switch {
@@ -422,7 +448,8 @@ func (l *life) takeApprovals(rec workflow.PullRecord, p workflow.ProjectRecord, 
 		case !l.sawIt(n, *r, p.Project.Name, a.Fingerprint):
 			l.wrong("I4: %s approved %s of %s, which they had not seen", a.User.Login, a.Fingerprint[:12], p.Project.Name)
 		}
-		l.approvals = append(l.approvals, &consent{n, p.Project.Key(), a.User, a.Fingerprint, a.Tree, a.Hidden, a.Request, false})
+		l.approvals = append(l.approvals, &consent{pull: n, key: p.Project.Key(), user: a.User, fingerprint: a.Fingerprint, tree: a.Tree,
+			hidden: a.Hidden, request: a.Request})
 		l.counts["approved"]++
 	}
 }
@@ -434,7 +461,11 @@ func (l *life) sawIt(n int, r workflow.Request, project, fingerprint string) boo
 		typed := r.Command.Fingerprints[project]
 		return len(typed) >= 8 && strings.HasPrefix(fingerprint, typed)
 	}
-	wrote := l.written[r.Key]
+	return l.shownAt(n, l.written[r.Key], project, fingerprint)
+}
+
+// shownAt reports whether the summary showed a plan in the second in which somebody wrote.
+func (l *life) shownAt(n int, wrote time.Time, project, fingerprint string) bool {
 	shown := l.pulls[n].displays
 	for i, d := range shown {
 		over := wrote.Add(time.Hour)

@@ -78,18 +78,22 @@ func (l *life) confirmedPlan(run *workflow.Run, f workflow.LiveFacts, no objecti
 // confirmedPeople: enough people consent, none of them the author.
 func (l *life) confirmedPeople(run *workflow.Run, f workflow.LiveFacts, no objection) {
 	want := l.approvalsOf(run.Project.Dir, f)
-	people := map[int64]bool{}
+	people, by := map[int64]bool{}, map[int64][]string{}
 	for _, c := range l.approvals {
 		if c.pull == run.Number && c.key == run.Project.Key() && !c.void && c.fingerprint == run.Apply.Fingerprint && c.user.ID != f.Pull.Author.ID &&
-			f.Roles[c.user.ID].AtLeast(workflow.RoleWrite) && (!c.hidden || c.tree == run.Tree) {
+			f.Roles[c.user.ID].AtLeast(workflow.RoleWrite) && (!c.hidden || c.tree == run.Tree) && l.stands(c, f, l.saved[run.Apply.PlanRun]) {
 			people[c.user.ID] = true
+			by[c.user.ID] = append(by[c.user.ID], c.request)
 		}
 	}
 	no(len(people) < want, "%d approve it, not %d", len(people), want)
 	told := map[int64]bool{}
 	for _, a := range run.Apply.Authorised.Approvals {
 		told[a.User.ID] = true
-		no(!people[a.User.ID], "the approval of %s that it names does not hold", a.User.Login)
+		no(!slices.Contains(by[a.User.ID], a.Request), "the approval of %s that it names does not hold", a.User.Login)
+		if a.ReviewID != 0 {
+			l.counts["authorised by a review"]++
+		}
 	}
 	no(len(told) < want, "it names %d approvals", len(told))
 }
@@ -306,7 +310,7 @@ type lived struct {
 
 var milestones = [...]string{
 	"approved", "approval voided", "authorised", "apply succeeded", "apply failed", "apply unknown", "apply refused", "late", "resolved",
-	"lock released", "plan succeeded", "verify succeeded", "follows", "followed",
+	"lock released", "plan succeeded", "verify succeeded", "follows", "followed", "reviewed", "review ended", "authorised by a review",
 }
 
 func (c *lived) add(l *life) {

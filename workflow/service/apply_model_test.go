@@ -21,7 +21,7 @@ import (
 // under the service's feet, and a small truth beside it (service_apply_model_*_test.go):
 //
 //	world   what GitHub, git and terraform really are, and what the worker does
-//	acts    everything that can happen (app, work: how the service is called)
+//	acts    everything that can happen (app, work: how the service is called; reviews)
 //	check   what must hold, after every single commit (locks, gate)
 //
 // A life is a list of steps. Steps mean something in every state, so that a life
@@ -67,7 +67,7 @@ func parseSteps(text string) (steps []step, err error) {
 var chances = map[string]int{
 	"push": 5, "back": 2, "base": 4, "retarget": 1, "say": 22, "button": 3, "post": 3, "twice": 2, "expand": 8, "claim": 8, "work": 16,
 	"ripen": 9, "report": 3, "time": 6, "role": 2, "github": 3, "pull": 4, "over": 3, "restart": 2, "hand": 1, "artefact": 1, "stale": 2,
-	"fault": 3, "drive": 14, "chain": 4,
+	"fault": 3, "drive": 14, "chain": 4, "review": 7,
 }
 
 // randomSteps draws a life.
@@ -108,7 +108,11 @@ func drive(s step, r *rand.Rand) []step {
 	work := func(job, how int) step { return step{act: "work", a: job, b: how} }
 	steps := []step{{act: "ripen"}}
 	for who := range 3 {
-		if r.IntN(5) > 0 {
+		switch r.IntN(6) {
+		case 0:
+		case 1, 2:
+			steps = append(steps, step{act: "review", a: s.a, b: who, d: 1 + r.IntN(4)})
+		default:
 			steps = append(steps, say(who, sayApprove))
 		}
 	}
@@ -125,7 +129,10 @@ func drive(s step, r *rand.Rand) []step {
 		order = step{act: "button", a: s.a, b: r.IntN(3), c: sayApply, d: r.IntN(1000)}
 	}
 	steps = append(steps, step{act: "expand"}, order, step{act: "expand"})
-	if r.IntN(8) == 0 { // whoever watches terraform is gone for a while
+	if r.IntN(5) == 0 { // a review ends meanwhile, perhaps in the very moment in which GitHub is asked
+		steps = append(steps, step{act: "review", a: s.a, b: r.IntN(3), c: 6 + r.IntN(4), d: r.IntN(1000), during: r.IntN(2) == 0}, step{act: "expand"})
+	}
+	if r.IntN(5) == 0 { // whoever watches terraform is gone for a while
 		return append(steps, step{act: "claim"}, work(0, 11), work(0, workSilent), step{act: "time", a: 4}, step{act: "claim"},
 			say(3, 10), step{act: "expand"}, work(r.IntN(2), r.IntN(12)), work(1, r.IntN(12)))
 	}
@@ -140,6 +147,10 @@ func drive(s step, r *rand.Rand) []step {
 func chain(s step, r *rand.Rand) []step {
 	steps := []step{{act: "push", a: s.a, b: []int{8, 18}[r.IntN(2)], c: 1}, {act: "ripen"}, {act: "report", a: s.a}}
 	for who := range 3 {
+		if r.IntN(3) == 0 {
+			steps = append(steps, step{act: "review", a: s.a, b: who, d: 3})
+			continue
+		}
 		steps = append(steps, step{act: "say", a: s.a, b: who, c: sayApprove, d: 3})
 	}
 	steps = append(steps, step{act: "expand"}, step{act: "say", a: s.a, b: r.IntN(4), c: sayApply, d: 3}, step{act: "expand"})

@@ -69,6 +69,9 @@ type hubPull struct {
 	review    string
 	displays  []display
 	comments  map[string]bool // our comments by their key
+	reviews   []*hubReview
+	lagging   []workflow.Review // what the API shows of them until lagEnds
+	lagEnds   time.Time
 }
 
 // display is what the summary comment shows from a time on.
@@ -104,7 +107,7 @@ type savedPlan struct {
 	fingerprint, digest, tree, desired string
 	state                              workflow.StateVersion
 	at                                 time.Time
-	hidden                             bool
+	hidden, destroys                   bool
 }
 
 // process is a terraform apply.
@@ -208,7 +211,7 @@ func (s through) Close() error { return nil }
 func modelRules() workflow.Rules {
 	r := workflow.DefaultRules("*")
 	r.Environments = map[string]workflow.EnvironmentRules{
-		"prod": {Approvals: &workflow.ApprovalRules{Count: 2}},
+		"prod": {Approvals: &workflow.ApprovalRules{Count: 2, Review: workflow.ReviewSafe}},
 		"dev":  {Approvals: &workflow.ApprovalRules{Count: 0}},
 	}
 	return r
@@ -280,7 +283,8 @@ const (
 // read is what GitHub says of a pull now.
 func (l *life) read(n int, actor workflow.Actor, approvers []workflow.Actor) (workflow.LiveFacts, error) {
 	p := l.pulls[n]
-	f := workflow.LiveFacts{Read: l.now, Pull: p.Pull, Actor: actor, Roles: l.rolesOf(append(approvers, actor)), BaseTip: l.tips[p.Base.Ref], Conflicts: "no", ReviewDecision: p.review}
+	f := workflow.LiveFacts{Read: l.now, Pull: p.Pull, Actor: actor, Roles: l.rolesOf(append(approvers, actor)), BaseTip: l.tips[p.Base.Ref], Conflicts: "no", ReviewDecision: p.review,
+		Reviews: l.shownReviews(n)}
 	if p.conflicts {
 		f.Conflicts = "yes"
 	}
@@ -383,8 +387,13 @@ func (l *life) planned(run workflow.Run) workflow.Result {
 	if hidden {
 		plan.Hidden = []workflow.HiddenEffect{{Kind: "provisioner", Address: "x.y", Text: "A provisioner runs a script."}}
 	}
+	destroys := add > 0 && strings.Contains(desired, "v2")
+	if destroys {
+		plan.Counts.Destroy = 1
+	}
 	res := workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeSucceeded, Plan: plan}
-	l.saved[run.ID] = &savedPlan{fingerprint: plan.Fingerprint, tree: run.Tree, desired: desired, state: state.StateVersion, at: l.now, hidden: hidden}
+	l.saved[run.ID] = &savedPlan{fingerprint: plan.Fingerprint, tree: run.Tree, desired: desired, state: state.StateVersion, at: l.now,
+		hidden: hidden, destroys: destroys}
 	if add > 0 && run.Kind == workflow.RunPlan {
 		res.Artefact = sum("artefact", run.ID)
 		l.saved[run.ID].digest, l.disk[run.ID] = res.Artefact, res.Artefact

@@ -157,12 +157,12 @@ func (c *command) approve() (*workflow.Reply, error) {
 			item.Text = phrase.Say("%s %s, so there is nothing to approve.", phrase.Project(p.Project.Name), why)
 		} else if item.Fingerprint = run.Fingerprint; item.Fingerprint == "" {
 			item.Text = phrase.Say("The plan of %s has no fingerprint.", phrase.Project(p.Project.Name))
-		} else if item.Text = c.mayNotApprove(*p, *run); item.Text.Empty() {
+		} else if why, notShown := c.mayNotApprove(*p, *run); why.Empty() {
 			item.Done, any = true, true
 			if err := c.recordApproval(p, *run); err != nil {
 				return nil, err
 			}
-		} else if item.Text.Equal(notSeen(p.Project.Name, *run)) && !c.Named() {
+		} else if item.Text = why; notShown && !c.Named() {
 			unseen = append(unseen, item)
 			continue
 		}
@@ -188,54 +188,55 @@ func (c *command) approve() (*workflow.Reply, error) {
 	return reply, nil
 }
 
-// mayNotApprove says why a person cannot approve a plan; nothing when they can.
-func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) phrase.Text {
+// mayNotApprove says why a person cannot approve a plan; nothing when they can. It is unseen where the
+// comment did not show it, and nothing else is missing.
+func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) (why phrase.Text, unseen bool) {
 	rules := c.Rules.ForProject(p.Project)
 	others, err := c.byLineage(run)
 	if err != nil {
-		return phrase.Say("Whose state it is could not be found out.")
+		return phrase.Say("Whose state it is could not be found out."), false
 	}
 	for _, other := range append(slices.Clone(run.Sharing), others...) { // whose state it is
 		rules = rules.And(c.Rules.ForProject(other))
 	}
 	if len(c.Live.Errors) > 0 {
-		return phrase.All(phrase.Texts(c.Live.Errors...))
+		return phrase.All(phrase.Texts(c.Live.Errors...)), false
 	}
 	given := workflow.Approval{Fingerprint: run.Fingerprint, User: c.Actor(), At: c.at()}
 	if why := gate.MayApprove(rules, c.Record.Pull.Author, given, c.Live.Roles); !why.Empty() {
-		return why
+		return why, false
 	}
 	name := p.Project.Name
 	if why := gate.EditedWhen(c.Record.Shown, c.at()); why != "" && c.Request.CheckRunID == 0 {
-		return phrase.Plain(why).And(approveNow(name, run))
+		return phrase.Plain(why).And(approveNow(name, run)), false
 	}
 	if typed, ok := c.Request.Command.Fingerprints[name]; ok {
 		if len(typed) < 8 || !strings.HasPrefix(run.Fingerprint, strings.ToLower(typed)) {
 			return phrase.Say("The plan of %s is `%s`, not %s. %s", phrase.Project(name), workflow.ShortFingerprint(run.Fingerprint),
-				phrase.Name(typed), approveNow(name, run))
+				phrase.Name(typed), approveNow(name, run)), false
 		}
 		of, err := c.meant(p, run)
 		if err != nil {
-			return phrase.Say("Which plan that is could not be found out.")
+			return phrase.Say("Which plan that is could not be found out."), false
 		}
 		if of == "" && c.Request.CheckRunID == 0 {
 			return phrase.Say("The plan `%s` of %s was made after you wrote. %s", workflow.ShortFingerprint(run.Fingerprint),
-				phrase.Project(name), approveNow(name, run))
+				phrase.Project(name), approveNow(name, run)), false
 		}
-		return c.whyAnother(p, of, run)
+		return c.whyAnother(p, of, run), false
 	}
 	if len(c.Request.Command.Fingerprints) > 0 && c.Request.CheckRunID != 0 {
-		return phrase.Say("The button did not show the plan of %s. %s", phrase.Project(name), approveNow(name, run))
+		return phrase.Say("The button did not show the plan of %s. %s", phrase.Project(name), approveNow(name, run)), false
 	}
 	seen, of, ok := gate.SeenPlan(c.Record.Shown, c.at(), name)
 	switch {
 	case !ok:
-		return notSeen(name, run)
+		return notSeen(name, run), true
 	case seen != run.Fingerprint:
 		return phrase.Say("When you wrote, the comment showed the plan `%s` of %s; now it is `%s`. %s",
-			workflow.ShortFingerprint(seen), phrase.Project(name), workflow.ShortFingerprint(run.Fingerprint), approveNow(name, run))
+			workflow.ShortFingerprint(seen), phrase.Project(name), workflow.ShortFingerprint(run.Fingerprint), approveNow(name, run)), false
 	}
-	return c.whyAnother(p, of, run)
+	return c.whyAnother(p, of, run), false
 }
 
 // meant is the run whose plan somebody means when they name the fingerprint of a project's

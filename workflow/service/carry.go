@@ -40,7 +40,7 @@ func (a *act) carryApprovals(rec *workflow.PullRecord, p *workflow.ProjectRecord
 	given := slices.Clone(p.Approvals)
 	follow := rec.Follows(p.Project.Key())
 	if follow != nil {
-		given = append(given, follow.Word)
+		given = append(given, follow.Plan)
 	}
 	if !slices.ContainsFunc(given, func(given workflow.Approval) bool { return given.Void == "" }) {
 		return nil
@@ -54,7 +54,7 @@ func (a *act) carryApprovals(rec *workflow.PullRecord, p *workflow.ProjectRecord
 	before := p.Approvals
 	p.Approvals = gate.CarryApprovals(in)
 	if last := len(p.Approvals) - 1; follow != nil {
-		follow.Word, p.Approvals = p.Approvals[last], p.Approvals[:last:last]
+		follow.Plan, p.Approvals = p.Approvals[last], p.Approvals[:last:last]
 	}
 	for i, given := range p.Approvals {
 		if given.Void == "" || before[i].Void != "" {

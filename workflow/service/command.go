@@ -17,9 +17,9 @@ type command struct {
 	e Expansion
 }
 
-// command carries out apply, approve, unapprove, unlock, cancel and resolve: one
+// carryOut carries out apply, approve, unapprove, unlock, cancel and resolve: one
 // transaction with the end of the request and its one reply. lock is lockCommand.
-func (s *Service) command(ctx context.Context, e Expansion, rec workflow.PullRecord) error {
+func (s *Service) carryOut(ctx context.Context, e Expansion, rec workflow.PullRecord) error {
 	c := &command{e: e, Command: scope.Command{Request: e.Request, Record: &rec, Kinds: s.engines.Kinds(),
 		Live: workflow.LiveFacts{Errors: []string{"Nobody asked GitHub."}}}}
 	c.Rules, _ = s.rules(e.Pull.Repo)

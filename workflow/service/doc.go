@@ -15,7 +15,7 @@
 //
 // # Ways
 //
-//	a delivery   Receive → SettleDelivery, which makes it a request
+//	a delivery   Receive → WorkOffDelivery, which makes it a request
 //	a request    BeginRequest → Observe → Expand, which ends it with plans that are
 //	             queued, or with a trouble, an answer or a note; DeferRequest when what
 //	             is in the way may pass

@@ -57,7 +57,7 @@ func (s *Service) Expand(ctx context.Context, e Expansion) error {
 		return s.conclude(ctx, e, *v)
 	}
 	if cmd := req.Command; cmd != nil && cmd.Verb != workflow.VerbPlan {
-		return s.command(ctx, e, rec)
+		return s.carryOut(ctx, e, rec)
 	}
 	if e.RoleError != nil && errors.Is(e.RoleError, workflow.ErrPassing) {
 		return s.DeferRequest(ctx, req.ID, "GitHub did not say who may plan here.", time.Time{})

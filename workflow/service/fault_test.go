@@ -19,7 +19,7 @@ func story(w *world, try func(func() error)) {
 		d := workflow.Delivery{GUID: guid, Event: "event", Payload: []byte("{}")}
 		try(func() error { _, err := w.svc.Receive(w.t.Context(), d); return err })
 		req.Repo, req.Actor, req.Key, req.Immediate = repo, ada, guid, true
-		try(func() error { _, _, err := w.svc.SettleDelivery(w.t.Context(), d, &req, ""); return err })
+		try(func() error { _, _, err := w.svc.WorkOffDelivery(w.t.Context(), d, &req, ""); return err })
 	}
 	expand := func() {
 		for again := true; again; {

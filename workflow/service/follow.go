@@ -34,7 +34,7 @@ func (c *command) follow(all []unmet) (follows []workflow.ReplyItem, left []work
 			if u.p == nil || !gate.MayFollow(*c.Record, u.on) {
 				continue
 			}
-			if err := c.begin(u); err != nil {
+			if err := c.beginFollow(u); err != nil {
 				return nil, nil, err
 			}
 			follows = append(follows, workflow.ReplyItem{Project: u.item.Project, Fingerprint: u.item.Fingerprint, Done: true,
@@ -50,8 +50,8 @@ func (c *command) follow(all []unmet) (follows []workflow.ReplyItem, left []work
 	return follows, left, nil
 }
 
-// begin notes that a project's apply waits for others.
-func (c *command) begin(u unmet) error {
+// beginFollow notes that a project's apply waits for others.
+func (c *command) beginFollow(u unmet) error {
 	run, err := c.tx.Run(u.p.Run.ID)
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (c *command) begin(u unmet) error {
 	}
 	c.Record.Following = append(c.Record.Following, workflow.Follow{
 		Key: u.p.Project.Key(), Project: u.p.Project.Name, By: c.Actor(), Request: c.Request.ID, Since: c.now,
-		Head: c.Record.Pull.Head.SHA, On: u.on, Word: c.approvalOf(run, plan),
+		Head: c.Record.Pull.Head.SHA, On: u.on, Plan: c.approvalOf(run, plan),
 	})
 	return c.say(c.Record.Pull.Subject().About(), workflow.Event{Kind: workflow.EventFollowing, Project: u.p.Project.Name, Run: run.ID,
 		Actor: c.Actor(), Text: phrase.Say("The apply of %s, plan %s, follows %s.", phrase.CodeSpan(u.p.Project.Name),
@@ -76,7 +76,7 @@ func (c *command) started(p workflow.ProjectRecord) error {
 	switch {
 	case f == nil:
 		return nil
-	case f.Request == c.command(): // the end of its run is told
+	case f.Request == c.origin(): // the end of its run is told
 		c.Record.Following = slices.DeleteFunc(slices.Clone(c.Record.Following),
 			func(of workflow.Follow) bool { return of.Key == f.Key && of.Request == f.Request })
 		return nil
@@ -95,8 +95,8 @@ func (c *command) already(p workflow.ProjectRecord, missing []workflow.Missing) 
 		workflow.Mention(f.By))
 }
 
-// command is the command by which this is asked for.
-func (c *command) command() string {
+// origin is the command by which this is asked for.
+func (c *command) origin() string {
 	if c.Request.Follow != "" {
 		return c.Request.Follow
 	}
@@ -183,9 +183,9 @@ func (a *act) endFollows(rec *workflow.PullRecord, why phrase.Text, meant func(w
 	return names, nil
 }
 
-// settle looks, at the end of an act, at the applies that wait for others in each record that
+// lookAtFollows looks, at the end of an act, at the applies that wait for others in each record that
 // was saved, until nothing follows from that any more.
-func (a *act) settle() error {
+func (a *act) lookAtFollows() error {
 	for len(a.touched) > 0 {
 		key := a.touched[0]
 		a.touched = a.touched[1:]
@@ -193,7 +193,7 @@ func (a *act) settle() error {
 		if err != nil {
 			return err
 		}
-		if changed, err := a.settleFollows(&rec); err != nil {
+		if changed, err := a.lookAtFollowsOf(&rec); err != nil {
 			return err
 		} else if changed {
 			if err := a.save(rec); err != nil {
@@ -204,9 +204,9 @@ func (a *act) settle() error {
 	return nil
 }
 
-// settleFollows ends the waiting of those that wait in vain, asks for those whose turn it is,
+// lookAtFollowsOf ends the waiting of those that wait in vain, asks for those whose turn it is,
 // and tells people.
-func (a *act) settleFollows(rec *workflow.PullRecord) (changed bool, err error) {
+func (a *act) lookAtFollowsOf(rec *workflow.PullRecord) (changed bool, err error) {
 	rec.Following = slices.Clone(rec.Following)
 	asks := map[string]workflow.Actor{}
 	for i := range rec.Following {

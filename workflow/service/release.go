@@ -167,7 +167,7 @@ func (a *act) planAgain(p workflow.Pull, projects []string, why string) error {
 	return err
 }
 
-// releaseAll releases the locks of a pull that is over; those that must stay are released when what they guard is settled.
+// releaseAll releases the locks of a pull that is over; those that must stay are released when the end of what they guard is known.
 func (a *act) releaseAll(rec workflow.PullRecord) (stays []phrase.Text, err error) {
 	locks, err := a.tx.LocksOfPull(rec.Pull.Key())
 	if err != nil {

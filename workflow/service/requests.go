@@ -34,16 +34,16 @@ func (s *Service) PendingOf(ctx context.Context, about workflow.About) ([]workfl
 		func(tx workflow.Tx) ([]workflow.Request, error) { return tx.PendingRequestsOf(about) })
 }
 
-// PendingDeliveries returns up to limit deliveries that nobody settled yet, oldest first.
+// PendingDeliveries returns up to limit deliveries that are not worked off yet, oldest first.
 func (s *Service) PendingDeliveries(ctx context.Context, limit int) ([]workflow.Delivery, error) {
 	return read(ctx, s, "reading the inbox", func(tx workflow.Tx) ([]workflow.Delivery, error) { return tx.PendingDeliveries(limit) })
 }
 
-// SettleDelivery makes a delivery into a request, or with req nil ignores it
+// WorkOffDelivery makes a delivery into a request, or with req nil ignores it
 // because of note, in one transaction. The request is unique by its Key: when
 // there is one with that meaning already, that one is returned and created is
-// false. A delivery that is settled already is left as it is.
-func (s *Service) SettleDelivery(
+// false. A delivery that is worked off already is left as it is.
+func (s *Service) WorkOffDelivery(
 	ctx context.Context, d workflow.Delivery, req *workflow.Request, note string,
 ) (stored workflow.Request, created bool, err error) {
 	err = s.act(ctx, func(a *act) error {
@@ -73,11 +73,11 @@ func (s *Service) SettleDelivery(
 		saved.Attempts++
 		return a.tx.PutDelivery(saved)
 	})
-	return stored, created && err == nil, wrap(err, "settling delivery "+d.GUID)
+	return stored, created && err == nil, wrap(err, "working off delivery "+d.GUID)
 }
 
 // Submit stores a request that no delivery brought, such as one for an open pull
-// whose webhook was missed. Unique by its Key, as SettleDelivery's.
+// whose webhook was missed. Unique by its Key, as WorkOffDelivery's.
 func (s *Service) Submit(ctx context.Context, req workflow.Request) (stored workflow.Request, created bool, err error) {
 	err = s.act(ctx, func(a *act) (err error) {
 		stored, created, err = a.submit(req)

@@ -29,7 +29,7 @@ func (c *command) resolve() (*workflow.Reply, error) {
 		default:
 			item.Done, any = true, true
 			item.Text = phrase.Say("It counts as %s.", outcome)
-			if err := c.settleOutcome(p.Apply.ID, outcome); err != nil {
+			if err := c.resolveOutcome(p.Apply.ID, outcome); err != nil {
 				return nil, err
 			}
 		}
@@ -41,7 +41,7 @@ func (c *command) resolve() (*workflow.Reply, error) {
 	return reply, nil
 }
 
-func (c *command) settleOutcome(runID, outcome string) error {
+func (c *command) resolveOutcome(runID, outcome string) error {
 	run, err := c.tx.Run(runID)
 	if err != nil {
 		return err

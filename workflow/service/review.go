@@ -57,7 +57,7 @@ func (c *command) takeReview() (*workflow.Reply, error) {
 	c.forgetReview(c.Record)
 	given := c.review()
 	given.Role = c.Live.Roles[given.By.ID]
-	may := given.Approves() && !given.By.Bot && gate.Stands(c.Live, given) == "" && c.Refusal(nil).Empty()
+	may := given.Approves() && c.Record.Pull.State == workflow.PullOpen && !given.By.Bot && gate.ReviewEnd(c.Live, given) == "" && c.Refusal(nil).Empty()
 	if !may && given.Approves() {
 		return nil, c.reconsiderAll(*c.Record, c.Rules) // it is nobody's word here
 	}
@@ -98,7 +98,7 @@ func (c *command) approveByReview(given workflow.Review) (*workflow.Reply, error
 		}
 		lacks := gate.ReviewLacks(in, given)
 		if lacks.Empty() {
-			lacks = c.mayNotApprove(*p, *run)
+			lacks, _ = c.mayNotApprove(*p, *run)
 		}
 		if lacks.Empty() {
 			any = true

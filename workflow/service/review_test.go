@@ -433,3 +433,21 @@ func TestReviewsInAnyOrder(t *testing.T) {
 		}
 	})
 }
+
+// What ends a review ends its approval also while the pull is closed: reopened, it is as void.
+func TestReviewEndsOfAClosedPull(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "new"})
+	r := w.review("bob", "head1", workflow.ReviewApproved)
+	w.told(r, "submitted")
+	w.close(1, workflow.PullClosed)
+	w.told(w.review("root", "head1", workflow.ReviewApproved), "submitted")
+	w.told(w.dismissed(r), "dismissed")
+	w.facts(1, "head1")
+	w.push(1, "reopened")
+	w.settle()
+	w.plan(1)
+	if got := w.approvals("a"); got != "bob by review: The review by `bob` was dismissed." {
+		t.Errorf("got %q", got)
+	}
+}

@@ -58,7 +58,7 @@ func (s *Service) Claim(ctx context.Context, worker string) (run workflow.Run, f
 		if !d.Found {
 			return nil
 		}
-		run, found, err = a.begin(d.Run, worker)
+		run, found, err = a.claimRun(d.Run, worker)
 		return err
 	})
 	if err != nil {
@@ -67,9 +67,9 @@ func (s *Service) Claim(ctx context.Context, worker string) (run workflow.Run, f
 	return run, found, nil
 }
 
-// begin gives a queued run to a worker. One that nobody would ever see, as its pull is not
+// claimRun gives a queued run to a worker. One that nobody would ever see, as its pull is not
 // on record, and an apply of what is never applied end here instead.
-func (a *act) begin(run workflow.Run, worker string) (begun workflow.Run, ok bool, err error) {
+func (a *act) claimRun(run workflow.Run, worker string) (begun workflow.Run, ok bool, err error) {
 	rec, err := shower(a.tx, run.Subject().About())
 	if err != nil {
 		return run, false, err
@@ -245,7 +245,7 @@ func (s *Service) treeChanges(ctx context.Context, res workflow.Result) map[stri
 		if p := rec.Find(run.Project.Key()); p != nil {
 			given := p.Approvals
 			if f := rec.Follows(p.Project.Key()); f != nil {
-				given = append(slices.Clone(given), f.Word)
+				given = append(slices.Clone(given), f.Plan)
 			}
 			for _, a := range given {
 				if a.Void == "" && a.Fingerprint == res.Plan.Fingerprint && a.Tree != run.Tree {

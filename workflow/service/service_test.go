@@ -184,7 +184,7 @@ func TestSameMeaningOnce(t *testing.T) {
 	if added, err := w.svc.Receive(t.Context(), d); added || err != nil {
 		t.Errorf("got %v, %v, want the redelivery to be known", added, err)
 	}
-	if _, created, err := w.svc.SettleDelivery(t.Context(), d, nil, "not ours"); created || err != nil {
+	if _, created, err := w.svc.WorkOffDelivery(t.Context(), d, nil, "not ours"); created || err != nil {
 		t.Errorf("got %v, %v", created, err)
 	}
 }

@@ -99,7 +99,7 @@ func (a *act) observe(req workflow.Request, p workflow.Pull) error {
 }
 
 // closePull ends what a pull that was closed or merged has going, and releases its
-// locks; those that an apply still needs are released when that is settled.
+// locks; those that an apply still needs are released when its end is known.
 func (a *act) closePull(rec *workflow.PullRecord) error {
 	text := "The pull request was " + string(rec.Pull.State) + "."
 	rec.ClosedAt = a.now

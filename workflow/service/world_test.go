@@ -285,7 +285,7 @@ func (w *world) deliver(req workflow.Request) (workflow.Request, bool) {
 	if req.Actor.Login == "" {
 		req.Actor = ada
 	}
-	stored, created, err := w.svc.SettleDelivery(w.t.Context(), d, &req, "")
+	stored, created, err := w.svc.WorkOffDelivery(w.t.Context(), d, &req, "")
 	if err != nil {
 		w.t.Fatal(err)
 	}
