@@ -45,7 +45,7 @@ func (p *Proposal) masks(redact func(text string) string) (sealing, shown *maske
 	public := Leaves(p.Public...)
 	c := secretCollector{found: Leaves(p.Secrets...), public: public}
 	p.sides(func(s Side) { c.side(s.Value, s.Sensitive) })
-	sealing = maskerOf(c.found)
+	sealing = maskerOf(c.found, escaped)
 	said, left := Leaves(p.Said...), map[string]bool{}
 	for _, s := range sealing.all {
 		if !public[s] && !said[s] {
@@ -57,14 +57,15 @@ func (p *Proposal) masks(redact func(text string) string) (sealing, shown *maske
 			delete(left, s)
 		}
 	}
-	shown = maskerOf(left)
+	shown = maskerOf(left, inTexts)
 	if redact != nil {
 		shown.given = redact
 	}
 	return sealing, shown
 }
 
-func maskerOf(found map[string]bool) *masker {
+// maskerOf knows these secrets, and in a longer text each in other forms, too.
+func maskerOf(found map[string]bool, forms func(s string) []string) *masker {
 	m := &masker{exact: map[string]bool{}, given: func(text string) string { return text }}
 	for s := range found {
 		if len(s) >= secretLeast && s != "true" && s != "false" && s != "null" {
@@ -86,12 +87,47 @@ func maskerOf(found map[string]bool) *masker {
 			continue
 		}
 		pairs = append(pairs, s, sensitiveText)
-		if escaped := canonical(s); escaped[1:len(escaped)-1] != s {
-			pairs = append(pairs, escaped[1:len(escaped)-1], sensitiveText)
+		for _, form := range forms(s) {
+			pairs = append(pairs, form, sensitiveText)
 		}
 	}
 	m.within = strings.NewReplacer(pairs...)
 	return m
+}
+
+// escaped is a text as it stands in our JSON, where that is another one. Hashes are made of what that masks.
+func escaped(s string) []string {
+	if form := canonical(s); form[1:len(form)-1] != s {
+		return []string{form[1 : len(form)-1]}
+	}
+	return nil
+}
+
+// How deep a text is looked for in JSON that is a text in JSON, and up to which size.
+const (
+	textDepth = 3
+	textDeep  = 1 << 10
+)
+
+// inTexts are a text as it stands in JSON, which may escape more than it has to, and in JSON that is a text in such.
+func inTexts(s string) (forms []string) {
+	level := []string{s}
+	for depth := 0; depth < textDepth && (depth == 0 || len(s) <= textDeep); depth++ {
+		var next []string
+		for _, text := range level {
+			html, err := json.Marshal(text)
+			if err != nil {
+				panic(err) // a text always encodes
+			}
+			for _, form := range append(escaped(text), string(html[1:len(html)-1])) {
+				if form != s && !slices.Contains(forms, form) {
+					forms, next = append(forms, form), append(next, form)
+				}
+			}
+		}
+		level = next
+	}
+	return forms
 }
 
 // text returns s with every known secret in it masked.

@@ -1,6 +1,7 @@
 package planjson
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,6 +95,24 @@ func TestMaskedIsSaid(t *testing.T) {
 	}
 	if one.ChangesHash == part.ChangesHash {
 		t.Error("two plans have one hash")
+	}
+}
+
+// A sensitive value is also masked where it stands in JSON that is a text, or a text in such, as providers give it back.
+func TestMaskedInJSON(t *testing.T) {
+	const password = `p&ss"word\1`
+	text := password
+	for depth := range 3 {
+		data, err := json.Marshal(map[string]string{"v": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = string(data)
+		plan, _ := readPlan(t, plantedPlan([]string{password}, "", "is "+text))
+		c := plan.Changes[0]
+		if shown := fmt.Sprint(c.Attributes); c.Masked != 1 || strings.Contains(shown, "26ss") || strings.Contains(shown, "word") {
+			t.Errorf("JSON in %d texts: the change is shown as %+v", depth, c)
+		}
 	}
 }
 
