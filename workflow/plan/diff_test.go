@@ -64,7 +64,7 @@ func TestDiffer(t *testing.T) {
 			side := func(s [3]string) Side {
 				return Side{decoded(t, s[0]), decoded(t, s[1]), decoded(t, s[2])}
 			}
-			d := differ{mask: maskerOf(nil)}
+			d := differ{mask: maskerOf(nil, escaped)}
 			d.walk(place{}, side(c.before), side(c.after))
 			var lines []string
 			for _, a := range d.out {
@@ -83,7 +83,7 @@ func TestHugeLists(t *testing.T) {
 	for i := range before {
 		before[i], after[i] = json.Number("1"), json.Number("2")
 	}
-	d := differ{mask: maskerOf(nil)}
+	d := differ{mask: maskerOf(nil, escaped)}
 	d.walk(place{text: "value"}, Side{Value: before}, Side{Value: after})
 	if len(d.out) != 3000 || d.out[2999].Path != "value[2999]" {
 		t.Errorf("%d attributes", len(d.out))
