@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -295,5 +296,50 @@ func TestConfigWarnings(t *testing.T) {
 				t.Errorf("%v, the log has\n%s\nwant %s", err, text, tt.log)
 			}
 		})
+	}
+}
+
+// TestServerHangUp: a server whose terminal is closed stops in order; one that was started with nohup goes on.
+func TestServerHangUp(t *testing.T) {
+	n := newNewcomer(t)
+	n.writeKeys(t)
+	n.does(t, "cp base.yml cardea.yml")
+	server, err := startServer(filepath.Join(n.dir, "here", "cardea.yml"), filepath.Join(n.dir, "server.log"), n.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.stop(syscall.SIGHUP); err != nil {
+		t.Errorf("got %v, want an end in order", err)
+	}
+	out, err := os.Create(filepath.Join(n.dir, "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd := exec.Command("nohup", filepath.Join(n.dir, "bin", "cardea"), "serve")
+	cmd.Dir, cmd.Env, cmd.Stdout = filepath.Join(n.dir, "here"), n.env, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill() }()
+	url := ""
+	for end := time.Now().Add(30 * time.Second); url == "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		text, _ := os.ReadFile(out.Name())
+		_, url, _ = strings.Cut(strings.TrimSpace(string(text)), "listening on ")
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond) // a signal that were not ignored would have ended it
+	answer, err := http.Get(url + "/healthz")
+	if err != nil {
+		t.Fatalf("it does not go on: %v", err)
+	}
+	_ = answer.Body.Close()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("got %v, want an end in order", err)
 	}
 }

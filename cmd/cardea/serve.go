@@ -21,7 +21,7 @@ type serveCmd struct {
 // Help is what --help says besides.
 func (serveCmd) Help() string { return "Example: cardea serve --config /etc/cardea/cardea.yml" }
 
-// Run serves until SIGTERM or SIGINT, and then exits 0.
+// Run serves until SIGTERM, SIGINT or SIGHUP, and then exits 0.
 func (k serveCmd) Run(c *console, ctx bind) error {
 	if err := hideMemory(); err != nil {
 		return fmt.Errorf("hiding the server's memory from runs: %w", err)
