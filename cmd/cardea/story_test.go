@@ -62,6 +62,12 @@ func TestStories(t *testing.T) {
 	built := builtTools{mirror: terraformtest.Mirror(t), reader: sync.OnceValue(func() []byte { return terraformtest.Reader(t) }),
 		tofu: sync.OnceValue(func() string { return terraformtest.Tofu(t) })}
 	storiesRun.Store(0)
+	for _, name := range scripts {
+		text, err := os.ReadFile(name)
+		if err != nil || regexp.MustCompile(`(?m)^(stop|skip)\b`).Match(text) {
+			t.Errorf("%s: `stop` and `skip` end a story early, and it passes (or it cannot be read: %v)", name, err)
+		}
+	}
 	t.Run("stories", func(t *testing.T) {
 		testscript.Run(t, testscript.Params{Dir: "testdata/stories", Setup: func(env *testscript.Env) error { return setupStory(env, built) }, Cmds: storyCommands(), RequireExplicitExec: true})
 	})
