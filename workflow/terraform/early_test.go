@@ -1,12 +1,16 @@
 package terraform
 
 import (
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/cardea-iac/cardea/workflow"
+	evaluation "github.com/cardea-iac/cardea/workflow/terraform/early"
+	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 	"github.com/cardea-iac/cardea/workflow/terraform/terraformtest"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
 )
@@ -72,5 +76,53 @@ func TestEarlyEvaluation(t *testing.T) {
 				t.Errorf("it plans %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestEarlyFunctions: what is worked out of functions is what the real OpenTofu makes of them.
+func TestEarlyFunctions(t *testing.T) {
+	t.Parallel()
+	const code = "variable \"env\" {\n  default = \"eu-prod\"\n}\nvariable \"n\" {\n  type    = number\n  default = \"01\"\n}\n" +
+		"variable \"o\" {\n  default = { prod = { m = \"p\" }, dev = { m = \"d\" } }\n}\nvariable \"l\" {\n  default = [\"a\", \"b\"]\n}\n"
+	expressions := []string{
+		`var.env`, `"v${var.n}"`, `var.o["dev"].m`, `upper(var.env)`, `lower("ÄB")`, `title("a-b c")`, `trimspace(" x ")`, `trim("xxaxx", "x")`,
+		`trimprefix(var.env, "eu-")`, `trimsuffix(var.env, "-prod")`, `substr(var.env, 3, -1)`, `substr(var.env, -4, 2)`, `replace(var.env, "-", "/")`,
+		`format("../%s-%d%%", var.env, 2)`, `format("%v", true)`, `format("%s", var.n)`, `join("/", ["..", var.env])`, `join("-", var.l)`,
+		`lookup(var.o, "dev").m`, `lookup({ a = "x" }, "b", "y")`, `try(var.env, "x")`, `try(var.o["prod"].m, "x")`, `coalesce("", var.env)`, `coalesce("", "a", "b")`,
+		`merge(var.o, { dev = { m = "e" } }).dev.m`, `merge({ dev = { m = "e" } }, var.o).dev.m`, `merge({ a = "x" }, { a = "y" }, { b = "z" }).a`,
+		`lookup(merge({ a = "x" }, { b = "y" }), "c", "z")`, `split("-", var.env)[1]`, `split("", "ab")[1]`, `split("/", "")[0]`, `split(".", "a/b")[0]`,
+		`join("+", split("-", var.env))`, `element(split("-", var.env), 3)`, `element(var.l, 2)`, `startswith(var.env, "eu") ? "a" : "b"`,
+		`endswith(var.env, "eu") ? "a" : "b"`, `basename("../a/b")`, `dirname("../a/b")`, `tostring(1)`, `"${1 / 4}"`, `"${7 % 4}"`, `"${var.n == 1 && !false}"`,
+	}
+	dir, input := t.TempDir(), ""
+	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(code), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := &evaluation.Code{}
+	for _, b := range syntax.Blocks("main.tf", []byte(code)) {
+		c.Add(b)
+	}
+	for _, e := range expressions {
+		input += "jsonencode(" + e + ")\n"
+	}
+	cmd := exec.CommandContext(t.Context(), terraformtest.Tofu(t), "console", "-no-color")
+	cmd.Dir, cmd.Stdin, cmd.Env = dir, strings.NewReader(input), []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}
+	out, err := cmd.Output()
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if err != nil || len(lines) != len(expressions) {
+		t.Fatalf("got %d lines, %v:\n%s", len(lines), err, out)
+	}
+	for i, e := range expressions {
+		var printed, want string
+		if err := json.Unmarshal([]byte(lines[i]), &printed); err != nil { // the console quotes the text
+			t.Errorf("%s: %v in %s", e, err, lines[i])
+		}
+		if json.Unmarshal([]byte(printed), &want) != nil { // a number or a bool
+			want = printed
+		}
+		got, ok := evaluation.Root(c, nil, workflow.DefaultVariant).Text(syntax.Values("x.tfvars", []byte("x = "+e))["x"])
+		if !ok || got != want {
+			t.Errorf("%s: got %q, %v, OpenTofu says %q", e, got, ok, want)
+		}
 	}
 }

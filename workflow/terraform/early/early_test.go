@@ -70,7 +70,30 @@ func TestSource(t *testing.T) {
 		{e: `replace("../a_b", "/_/", "-")`, want: unknown},
 		{e: `core::lower("A")`, want: "a"},
 		{e: `dirname("../a/b")`, want: "../a"},
-		{e: `try(var.env, "x")`, want: unknown},
+		{e: `try(var.env, "x")`, want: "prod"},
+		{e: `try(var.o["prod"].m, "x")`, want: "p"},
+		{e: `try(var.missing, "x")`, want: unknown},
+		{e: `try(var.o, "x").dev.m`, want: unknown},
+		{e: `coalesce("", var.env)`, want: "prod"},
+		{e: `coalesce(var.env, 1)`, want: unknown},
+		{e: `coalesce(var.missing, "x")`, want: unknown},
+		{e: `coalesce("")`, want: unknown},
+		{e: `merge(var.o, { dev = { m = "e" } }).dev.m`, want: "e"},
+		{e: `merge({ dev = { m = "e" } }, var.o).dev.m`, want: "d"},
+		{e: `merge({ a = "x" }, { b = "y" }).a`, want: "x"},
+		{e: `lookup(merge({ a = "x" }, { b = "y" }), "c", "z")`, want: "z"},
+		{e: `merge({ a = "x" }, { (var.missing) = "y" }).a`, want: unknown},
+		{e: `merge({ a = "x" }, var.missing).a`, want: unknown},
+		{e: `split("/", "a/b/c")[1]`, want: "b"},
+		{e: `split(".", "a/b")[0]`, want: "a/b"},
+		{e: `split("", "ab")[1]`, want: "b"},
+		{e: `join("-", split("/", "a/b"))`, want: "a-b"},
+		{e: `split("/", "a/b")[2]`, want: unknown},
+		{e: `element(split("-", "eu-prod"), 1)`, want: "prod"},
+		{e: `element(var.l, 3)`, want: "b"},
+		{e: `element([], 0)`, want: unknown},
+		{e: `startswith(var.env, "pr") ? "../p" : "../d"`, want: "../p"},
+		{e: `endswith(var.env, "pr") ? "../p" : "../d"`, want: "../d"},
 		{e: `file("x")`, want: unknown},
 		{e: `uuid()`, want: unknown},
 		{e: `terraform_data.x.output`, want: unknown},
@@ -169,7 +192,13 @@ func TestBounds(t *testing.T) {
 func TestEndless(t *testing.T) {
 	t.Parallel()
 	key := strings.Repeat("k", 1000)
+	merges := ""
+	for i := range 40 {
+		merges += fmt.Sprintf(" m%d = merge(local.m%d, local.m%d)\n", i, i+1, i+1)
+	}
 	for name, text := range map[string]string{
+		"merged, ever larger":     "locals {\n a = local.m0\n" + merges + " m40 = { k = { k = 1 } }\n}\n",
+		"merged with itself":      "locals {\n a = { k = merge(local.a, { k = local.a }) }\n}\n",
 		"an object within itself": "locals {\n a = { " + key + " = local.a }\n}\n",
 		"a list within itself":    "locals {\n a = [local.a, local.a]\n}\n",
 		"a long key":              "locals {\n a = { " + strings.Repeat("k", 2*maxText) + " = 1 }\n}\n",
@@ -192,6 +221,8 @@ func FuzzEarly(f *testing.F) {
 	f.Add(`1 / 0 == 1 % 0 ? {}.a : [][0]`, `{"variable": {"v": {"default": "${x}"}}, "locals": [{"a": "${var.v}"}]}`)
 	f.Add(`format("%s%%", join(",", [1, true]))`, "")
 	f.Add(`lookup({ "a" = 1 }, null, !1)`, "")
+	f.Add(`merge({ a = split("", "ab") }, { b = try(1, 2) }).a[element([0, 1], 3)]`, "")
+	f.Add(`startswith(coalesce("", "a"), "") ? endswith(1, "a") : merge()`, "")
 	f.Fuzz(func(t *testing.T, e, text string) {
 		c := code(text, "module \"m\" {\n source = "+e+"\n}\n")
 		s := Root(c, nil, "default")

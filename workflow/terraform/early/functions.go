@@ -2,6 +2,7 @@ package early
 
 import (
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -44,6 +45,22 @@ func (s *Scope) function(e *hclsyntax.FunctionCallExpr) (value, bool) {
 		return s.join(e.Args)
 	case "lookup":
 		return s.lookup(e.Args)
+	case "try": // what is not known may be the error that it is for
+		if len(e.Args) == 0 {
+			return value{}, false
+		}
+		v, ok := s.eval(e.Args[0])
+		return v, ok && v.cons.e == nil
+	case "coalesce":
+		return s.coalesce(e.Args)
+	case "merge":
+		return s.merge(e.Args)
+	case "split":
+		return s.split(e.Args)
+	case "element":
+		return s.element(e.Args)
+	case "startswith", "endswith":
+		return s.beginsOrEnds(name, e.Args)
 	case "replace":
 		if len(e.Args) == 3 {
 			if search, ok := s.Text(e.Args[1]); !ok || strings.HasPrefix(search, "/") { // it may be a pattern
@@ -127,4 +144,86 @@ func (s *Scope) lookup(args []hclsyntax.Expression) (value, bool) {
 		}
 	}
 	return s.eval(args[2])
+}
+
+// texts are arguments that are texts, and nothing that could become one.
+func (s *Scope) texts(args []hclsyntax.Expression) ([]string, bool) {
+	out := make([]string, len(args))
+	for i, e := range args {
+		v, ok := s.eval(e)
+		if !ok || v.cons.e != nil || v.plain.Type() != cty.String {
+			return nil, false
+		}
+		out[i] = v.plain.AsString()
+	}
+	return out, true
+}
+
+// coalesce is the first text that is not empty.
+func (s *Scope) coalesce(args []hclsyntax.Expression) (value, bool) {
+	list, ok := s.texts(args)
+	for _, text := range list {
+		if ok && text != "" {
+			return plain(cty.StringVal(text))
+		}
+	}
+	return value{}, false
+}
+
+func (s *Scope) beginsOrEnds(name string, args []hclsyntax.Expression) (value, bool) {
+	list, ok := s.texts(args)
+	if !ok || len(list) != 2 {
+		return value{}, false
+	}
+	if name == "startswith" {
+		return plain(cty.BoolVal(strings.HasPrefix(list[0], list[1])))
+	}
+	return plain(cty.BoolVal(strings.HasSuffix(list[0], list[1])))
+}
+
+// merge takes objects that are written out in one module: of two parts with one name the later one counts.
+func (s *Scope) merge(args []hclsyntax.Expression) (value, bool) {
+	all, in := &hclsyntax.ObjectConsExpr{}, (*Scope)(nil)
+	for _, e := range args {
+		v, ok := s.eval(e)
+		object, written := v.cons.e.(*hclsyntax.ObjectConsExpr)
+		if !ok || !written || in != nil && in != v.cons.in {
+			return value{}, false
+		}
+		in = v.cons.in
+		if *s.steps += len(object.Items); *s.steps > maxSteps {
+			return value{}, false
+		}
+		all.Items = append(all.Items, object.Items...)
+	}
+	return value{cons: given{all, in}}, in != nil
+}
+
+// split is the parts of a text, as a list that is written out.
+func (s *Scope) split(args []hclsyntax.Expression) (value, bool) {
+	list, ok := s.texts(args)
+	if !ok || len(list) != 2 {
+		return value{}, false
+	}
+	out := &hclsyntax.TupleConsExpr{}
+	for _, part := range strings.Split(list[1], list[0]) {
+		out.Exprs = append(out.Exprs, &hclsyntax.LiteralValueExpr{Val: cty.StringVal(part)})
+	}
+	*s.steps += len(out.Exprs)
+	return value{cons: given{out, s}}, true
+}
+
+// element is a part of a list that is written out, which begins anew at its end.
+func (s *Scope) element(args []hclsyntax.Expression) (value, bool) {
+	if len(args) != 2 {
+		return value{}, false
+	}
+	list, ok := s.eval(args[0])
+	tuple, written := list.cons.e.(*hclsyntax.TupleConsExpr)
+	text, known := s.Text(args[1])
+	i, err := strconv.Atoi(text)
+	if !ok || !written || !known || err != nil || i < 0 || len(tuple.Exprs) == 0 {
+		return value{}, false
+	}
+	return list.cons.in.eval(tuple.Exprs[i%len(tuple.Exprs)])
 }
