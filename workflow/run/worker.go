@@ -395,7 +395,7 @@ func (w *Worker) renew(run workflow.Run, p *Process, leave <-chan struct{}) {
 // that the lease has run out, and give up a run that goes on.
 func (w *Worker) keepLease(run workflow.Run, until <-chan struct{}, lost func()) {
 	often := w.Lease / 4
-	overdue := false
+	overdue, said := false, time.Time{}
 	defer func() {
 		if overdue {
 			w.overdue.Add(-1)
@@ -418,7 +418,10 @@ func (w *Worker) keepLease(run workflow.Run, until <-chan struct{}, lost func())
 			lost()
 		case err != nil:
 			wait = min(often, poll/2)
-			w.Log.Error("renewing a lease", "run", run.ID, "error", err)
+			if now := time.Now(); now.Sub(said) >= often {
+				w.Log.Error("renewing a lease", "run", run.ID, "error", err)
+				said = now
+			}
 		}
 	}
 }
