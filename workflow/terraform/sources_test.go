@@ -4,7 +4,9 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/pem"
+	"io"
 	"io/fs"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -182,6 +184,35 @@ func TestStateProviderToken(t *testing.T) {
 				t.Errorf("again: got %q, %d requests more", a.Result.Outcome, asked.Load()-before)
 			}
 		})
+	}
+}
+
+// TestUntrusted: what git and registries of modules are not trusted for is said with the variable that helps.
+func TestUntrusted(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	host := server.Listener.Addr().String()
+	for source, want := range map[string]string{
+		`source = "git::https://` + host + `/m.git"`:                  "git met a certificate that is not trusted: let `GIT_SSL_CAINFO` in the credentials of plans and applies name a file with the certificate of its authority.",
+		`source = "` + host + "/acme/m/test\"\n  version = \"1.0.0\"": "terraform init met a certificate that is not trusted: let `SSL_CERT_FILE` in the server's environment name a file with the certificate of its authority.",
+	} {
+		w := newWorld(t, map[string]string{"app/main.tf": backend + "module \"m\" {\n  " + source + "\n}\n"})
+		if a := w.plan(); a.Result.Outcome != workflow.OutcomeFailed || a.Result.Reason != want {
+			t.Errorf("%s: got %q %q, want %q\n%s", source, a.Result.Outcome, a.Result.Reason, want, a.Log)
+		}
+	}
+	const nobody = "https://127.0.0.1:1/"
+	for want, tools := range map[string]Tools{
+		"Its certificate is not trusted: let `SSL_CERT_FILE` name a file with the certificate of that authority.":                                                   {Own: true},
+		"Its certificate is not trusted: name a file with the certificate of that authority in `terraform.providers.ca_file` of the server's configuration.":        {},
+		"Its certificate is not trusted: add the certificate of that authority to the file that `terraform.providers.ca_file` of the server's configuration names.": {Sources: Sources{CAFile: "/ca.pem"}},
+	} {
+		if got := tools.untrusted(nobody); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 
