@@ -346,7 +346,7 @@ func (p *Preflight) installations(f Facts) (out []Finding) {
 			out = append(out, Finding{About: in.Account, Level: Error,
 				Found: fmt.Sprintf("%s has not accepted the App's new permissions: %s. Until then Cardea cannot %s there.",
 					account, phrase.AndList(lacks), strings.Join(cannot, "; or ")),
-				Fix: fmt.Sprintf("An owner of %s reviews and accepts them%s.", account, at)})
+				Fix: fmt.Sprintf("Ask an owner of %s to review and accept them%s.", account, at)})
 		}
 	}
 	return out

@@ -90,7 +90,7 @@ func TestFindings(t *testing.T) {
 			f.Installations[0].Permissions = f.App.Permissions
 		}, CheckPermissions, Error, "`issues: write`, only `issues: read`|Grant Issues: write"},
 		{"not accepted", func(f *Facts) { f.Installations[0].Permissions = without(f.App.Permissions, "checks", "read") }, CheckInstallations, Error,
-			"`acme` has not accepted the App's new permissions: `checks: write`|reviews and accepts them at https://github.com/organizations/acme/settings/installations/1"},
+			"`acme` has not accepted the App's new permissions: `checks: write`|Ask an owner of `acme` to review and accept them at https://github.com/organizations/acme/settings/installations/1"},
 		{"a suspended one has accepted nothing", func(f *Facts) { f.Installations[0] = Installation{Account: "acme", Suspended: true} }, CheckInstallations, Warning, "is suspended"},
 		{"more than is needed", func(f *Facts) { f.App.Permissions["organization_secrets"] = "write" }, CheckPermissions, Warning, "`organization_secrets: write`"},
 		{"reading more harms nobody", func(f *Facts) { f.App.Permissions["actions"] = "read" }, "", "", ""},
