@@ -247,7 +247,7 @@ func (w *replyWriter) others() string {
 	}
 	approve := w.links.Command("approve")
 	w.model.Commands = slices.DeleteFunc(w.model.Commands, func(c model.Command) bool { return c.Text == approve || strings.HasPrefix(c.Text, approve+" ") })
-	return "\n" + markdown.Prose("Somebody else must also approve "+model.These(names)+".") + "\n"
+	return "\n" + markdown.Prose("Someone else must also approve "+model.These(names)+".") + "\n"
 }
 
 // merge says that nothing is left to apply.

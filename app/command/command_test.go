@@ -122,7 +122,7 @@ func TestParseFaults(t *testing.T) {
 		{"cardea approve -p @3f9a12c4", "names no project"},
 		{"cardea approve -p a*@3f9a12c4", "cannot be a pattern"},
 		{"cardea approve -p a@3f9a12c4 -p a@3f9a12c5", "two fingerprints"},
-		{"cardea apply -p a@3f9a12c4", "`-p a` applies the present one, if it is the one that was approved"},
+		{"cardea apply -p a@3f9a12c4", "`-p a` applies the current one, if it is the one that was approved"},
 		{"cardea unapprove -p a", "takes no arguments"},
 		{"cardea lock", "needs the projects to lock"},
 		{"cardea unlock -e prod", "has no option `-e`"},

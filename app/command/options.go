@@ -97,7 +97,7 @@ func isFingerprint(digits string) bool {
 // projectNow reads the NAME of a project whose present plan is meant.
 func projectNow(c *workflow.Command, v string) string {
 	if name, digits, given := strings.Cut(v, "@"); given && name != "" && isFingerprint(strings.ToLower(digits)) {
-		return fmt.Sprintf("%s: `approve` says which plan is meant; `-p %s` applies the present one, if it is the one that was approved.",
+		return fmt.Sprintf("%s: `approve` says which plan is meant; `-p %s` applies the current one, if it is the one that was approved.",
 			code(v), phrase.Argument(phrase.Shown(name)))
 	}
 	return add(&c.Select.Projects, v)

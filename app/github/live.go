@@ -237,7 +237,7 @@ func (c *Client) facts(ctx context.Context, in FactsInput) (Facts, error) {
 		f.Conflicts = "unknown"
 	}
 	if p.BaseRef == nil {
-		f.Trouble = append(f.Trouble, fmt.Sprintf("The base branch `%s` does not exist any more.", p.BaseName))
+		f.Trouble = append(f.Trouble, fmt.Sprintf("The base branch `%s` no longer exists.", p.BaseName))
 	} else {
 		f.BaseTip = p.BaseRef.Target.OID
 	}

@@ -173,7 +173,7 @@ func (p *Preflight) signIn(f Facts) []Finding {
 		return problem(fmt.Sprintf("Cannot sign in to GitHub: `%s` knows no App with the ID %d%s.", code(p.config.APIURL), p.config.AppID, said),
 			"Set `github.app_id` to the App ID on the App's settings page; if the App is on another GitHub, set "+p.api()+".")
 	case strings.Contains(a.Detail, saidNoKey):
-		return problem(fmt.Sprintf("Cannot sign in to GitHub: the App with the ID %d has no private key any more%s.", p.config.AppID, said),
+		return problem(fmt.Sprintf("Cannot sign in to GitHub: the App with the ID %d no longer has a private key%s.", p.config.AppID, said),
 			"Check `github.app_id`; if it is right, generate a private key on the App's settings page, and set "+key+".")
 	case a.Status == 401 && strings.Contains(a.Detail, saidWrongKey):
 		return problem(fmt.Sprintf("Cannot sign in to GitHub: the private key does not belong to the App with the ID %d, or was deleted there%s.",
@@ -280,7 +280,7 @@ func (p *Preflight) webhook(f Facts) (out []Finding) {
 		add("url", Error, "The App has no webhook URL, so GitHub sends nothing to this server.",
 			fmt.Sprintf("Activate the webhook at %s, with the URL `%s` and the secret of `github.webhook_secrets`.", page, want))
 	case f.Deliveries.Accepted.After(h.Since):
-		add("url", Warning, fmt.Sprintf("The App's webhook URL is `%s`, not `%s`; deliveries arrive all the same.", code(h.URL), want),
+		add("url", Warning, fmt.Sprintf("The App's webhook URL is `%s`, not `%s`; deliveries still arrive.", code(h.URL), want),
 			"If nothing passes them on from there on purpose, set the URL at "+page+".")
 	default:
 		add("url", Error, fmt.Sprintf("GitHub sends the App's deliveries to `%s`, but this server receives them at `%s`.", code(h.URL), want),

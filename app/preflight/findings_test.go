@@ -66,7 +66,7 @@ func TestFindings(t *testing.T) {
 			"Cannot reach GitHub since 12:03 UTC: `https://api.github.com` does not answer (connection reset by peer). Cardea keeps trying."},
 		{"another key", func(f *Facts) { *f = Facts{Answer: Answer{Status: 401, Detail: saidWrongKey}} }, CheckSignIn, Error,
 			"the private key does not belong to the App with the ID 7|`github.app_id`|`github.private_key_file`"},
-		{"no key", func(f *Facts) { *f = Facts{Answer: Answer{Status: 401, Detail: saidNoKey}} }, CheckSignIn, Error, "has no private key any more|generate a private key"},
+		{"no key", func(f *Facts) { *f = Facts{Answer: Answer{Status: 401, Detail: saidNoKey}} }, CheckSignIn, Error, "no longer has a private key|generate a private key"},
 		{"no such App", func(f *Facts) { *f = Facts{Answer: Answer{Status: 404, Detail: saidUnknownApp}} }, CheckSignIn, Error,
 			"`https://api.github.com` knows no App with the ID 7|Set `github.app_id`"},
 		{"any other refusal", func(f *Facts) { *f = Facts{Answer: Answer{Status: 403, Detail: "your IP is not on the list.\n`"}} }, CheckSignIn, Error,

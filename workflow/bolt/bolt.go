@@ -138,7 +138,7 @@ func (s *Store) write(act func(*bbolt.Tx) error) (err error) {
 	defer func() {
 		if (!ended || errors.Is(err, ErrCorrupt)) && !s.writable() {
 			select {
-			case s.broken <- fmt.Errorf("%s is damaged and cannot be written any more: %w", s.db.Path(), ErrCorrupt):
+			case s.broken <- fmt.Errorf("%s is damaged and can no longer be written: %w", s.db.Path(), ErrCorrupt):
 			default: // it has been reported already
 			}
 		}

@@ -25,7 +25,7 @@ func AtOnce(in gate.MayPlanInput, rec workflow.PullRecord) *Verdict {
 	switch {
 	case req.Follow != "" && !slices.ContainsFunc(rec.Following,
 		func(f workflow.Follow) bool { return f.Request == req.Follow && f.Ended.Empty() }):
-		return &Verdict{Note: "Nothing waits for that any more."}
+		return &Verdict{Note: "Nothing is waiting for that any longer."}
 	case req.CommandFault != "":
 		return &Verdict{Note: "Not understood: " + req.CommandFault,
 			Reply: &workflow.Reply{Kind: workflow.ReplyUnknown, Text: phrase.Texts(req.CommandFault)}}

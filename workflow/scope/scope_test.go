@@ -68,7 +68,7 @@ func TestAtOnce(t *testing.T) {
 			pull: pull, record: known},
 		"a review":                       {workflow.Request{Kind: workflow.RequestReview}, pull, known, "asked again at the next apply"},
 		"a turn":                         {request: turn, pull: pull, record: waits},
-		"a turn for which nothing waits": {turn, closed, over, "Nothing waits for that any more."},
+		"a turn for which nothing waits": {turn, closed, over, "Nothing is waiting for that any longer."},
 		"help":                           {asked(workflow.VerbHelp), closed, known, "Answered."},
 		"status":                         {asked(workflow.VerbStatus), closed, known, "Answered."},
 		"nonsense":                       {workflow.Request{CommandFault: "What?"}, pull, known, "Not understood: What?"},

@@ -23,7 +23,7 @@ const maxUnseen = 5
 
 // notSeen says that the comment did not name a plan.
 func notSeen(name string, run workflow.Run) phrase.Text {
-	return phrase.Say("The comment did not show the plan %s of %s yet when you wrote. %s",
+	return phrase.Say("When you wrote, the comment did not show the plan %s of %s yet. %s",
 		phrase.CodeSpan(workflow.ShortFingerprint(run.Fingerprint)), phrase.Project(name), approveNow(name, run))
 }
 
@@ -31,7 +31,7 @@ func notSeen(name string, run workflow.Run) phrase.Text {
 func approveNow(name string, run workflow.Run) phrase.Text {
 	command := workflow.VerbApprove.About(name)
 	command.Plan = workflow.ShortFingerprint(run.Fingerprint)
-	return phrase.Say("Look at it, then %s.", command)
+	return phrase.Say("Review it, then %s.", command)
 }
 
 // ShownAt records what the summary comment shows since a time of GitHub's clock.
@@ -73,7 +73,7 @@ func (s *Service) SummaryEdited(ctx context.Context, key workflow.PullKey, comme
 		rec.Shown = lastShown(append(rec.Shown, shown))
 		if err := a.say(workflow.OfPull(key).About(), workflow.Event{
 			Kind: workflow.EventEdited, Actor: shown.EditedBy,
-			Text: phrase.Say("%s edited the summary comment of #%d. It is written again.", workflow.Mention(shown.EditedBy), key.Number),
+			Text: phrase.Say("%s edited the summary comment of #%d; it was rewritten.", workflow.Mention(shown.EditedBy), key.Number),
 		}); err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func (a *act) voidApprovals(rec *workflow.PullRecord, reason func(workflow.Appro
 				given.Void, fell = why, true
 				if err := a.say(rec.Pull.Subject().About(), workflow.Event{
 					Kind: workflow.EventVoided, Project: p.Project.Name, Actor: given.User,
-					Text: phrase.Say("The approval of %s for `%s` fell. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
+					Text: phrase.Say("The approval by %s for `%s` is no longer valid. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
 				}); err != nil {
 					return err
 				}
@@ -157,12 +157,12 @@ func (c *command) approve() (*workflow.Reply, error) {
 			item.Text = phrase.Say("%s %s, so there is nothing to approve.", phrase.Project(p.Project.Name), why)
 		} else if item.Fingerprint = run.Fingerprint; item.Fingerprint == "" {
 			item.Text = phrase.Say("The plan of %s has no fingerprint.", phrase.Project(p.Project.Name))
-		} else if why, notShown := c.mayNotApprove(*p, *run); why.Empty() {
+		} else if why, absent := c.mayNotApprove(*p, *run); why.Empty() {
 			item.Done, any = true, true
 			if err := c.recordApproval(p, *run); err != nil {
 				return nil, err
 			}
-		} else if item.Text = why; notShown && !c.Named() {
+		} else if item.Text = why; absent && !c.Named() {
 			unseen = append(unseen, item)
 			continue
 		}
@@ -173,7 +173,7 @@ func (c *command) approve() (*workflow.Reply, error) {
 	} else {
 		reply.Text = []phrase.Text{
 			phrase.Plain(phrase.OneMany(any, "Approved what the comment showed.", "Nothing was approved.")),
-			phrase.Say("%d projects are not in the comment, or were not when you wrote: their plans are not approved. Look at them, then %s.",
+			phrase.Say("The plans of %d projects were not approved: the comment does not show them, or did not when you wrote. Review them, then %s.",
 				len(unseen), workflow.VerbApprove.Typed("-p NAME@FINGERPRINT")),
 		}
 	}
@@ -188,13 +188,13 @@ func (c *command) approve() (*workflow.Reply, error) {
 	return reply, nil
 }
 
-// mayNotApprove says why a person cannot approve a plan; nothing when they can. It is unseen where the
-// comment did not show it, and nothing else is missing.
-func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) (why phrase.Text, unseen bool) {
+// mayNotApprove says why a person cannot approve a plan, nothing when they can, and whether it is
+// that the comment did not show the plan.
+func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) (why phrase.Text, absent bool) {
 	rules := c.Rules.ForProject(p.Project)
 	others, err := c.byLineage(run)
 	if err != nil {
-		return phrase.Say("Whose state it is could not be found out."), false
+		return phrase.Say("It could not be determined whose state it is."), false
 	}
 	for _, other := range append(slices.Clone(run.Sharing), others...) { // whose state it is
 		rules = rules.And(c.Rules.ForProject(other))
@@ -217,7 +217,7 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) (why
 		}
 		of, err := c.meant(p, run)
 		if err != nil {
-			return phrase.Say("Which plan that is could not be found out."), false
+			return phrase.Say("It could not be determined which plan that is."), false
 		}
 		if of == "" && c.Request.CheckRunID == 0 {
 			return phrase.Say("The plan `%s` of %s was made after you wrote. %s", workflow.ShortFingerprint(run.Fingerprint),
@@ -226,7 +226,7 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) (why
 		return c.whyAnother(p, of, run), false
 	}
 	if len(c.Request.Command.Fingerprints) > 0 && c.Request.CheckRunID != 0 {
-		return phrase.Say("The button did not show the plan of %s. %s", phrase.Project(name), approveNow(name, run)), false
+		return phrase.Say("The button was not showing the plan of %s. %s", phrase.Project(name), approveNow(name, run)), false
 	}
 	seen, of, ok := gate.SeenPlan(c.Record.Shown, c.at(), name)
 	switch {
@@ -291,12 +291,12 @@ func (c *command) whyAnother(p workflow.ProjectRecord, of string, run workflow.R
 	var errRuns error
 	given.Applied, errRuns = c.appliedSince(p, was)
 	if errors.Join(err, errPlan, errNow, errRuns) != nil {
-		return phrase.Say("%s was planned again since what you saw, which is not kept. %s", phrase.Project(name), approveNow(name, run))
+		return phrase.Say("%s was planned again after the plan that you saw, which was not kept. %s", phrase.Project(name), approveNow(name, run))
 	}
 	carried := gate.CarryApprovals(gate.CarryInput{Approvals: []workflow.Approval{given}, Was: &plan,
 		WasRun: was, Plan: &now, Run: run, Changes: run.TreeChanges, Kind: c.s.engines.KindOf(run.Project)})
 	if why := carried[0].Void; why != "" {
-		return phrase.Say("%s was planned again since what you saw. %s %s", phrase.Project(name), why, approveNow(name, run))
+		return phrase.Say("%s was planned again after the plan that you saw. %s %s", phrase.Project(name), why, approveNow(name, run))
 	}
 	return nil
 }
@@ -379,7 +379,7 @@ func (c *command) unapprove() (*workflow.Reply, error) {
 		reply.Items = append(reply.Items, workflow.ReplyItem{Project: p.Project.Name, Done: true})
 		if err := c.say(c.Record.Pull.Subject().About(), workflow.Event{
 			Kind: workflow.EventUnapproved, Project: p.Project.Name, Actor: c.Actor(),
-			Text: phrase.Say("%s took the approval of `%s` back.", workflow.Mention(c.Actor()), p.Project.Name),
+			Text: phrase.Say("%s withdrew their approval of `%s`.", workflow.Mention(c.Actor()), p.Project.Name),
 		}); err != nil {
 			return nil, err
 		}

@@ -161,16 +161,16 @@ func (c *authorisation) confirm(
 	var none workflow.Authorisation
 	no := func(need workflow.Requirement, sentence phrase.Text) ([]workflow.Missing, workflow.Authorisation, error) {
 		return []workflow.Missing{{Need: need, Sentence: sentence,
-			Mend: phrase.Say("Look at the plan of the head, then ask for the apply again.")}}, none, nil
+			Mend: phrase.Say("Review the plan of the new head, then apply again.")}}, none, nil
 	}
 	repo, err := c.tx.Repo(rec.Pull.Repo.ID)
 	switch {
 	case err != nil:
 		return nil, none, err
 	case !c.ruled || repo.Suspended:
-		return no(workflow.NeedFacts, phrase.Say("The server has no rule for this repository any more, or the App was taken off it."))
+		return no(workflow.NeedFacts, phrase.Say("The server no longer has a rule for this repository, or the App was uninstalled from it."))
 	case p == nil:
-		return no(workflow.NeedHead, phrase.Say("The head is %s now; the apply was asked for at %s.",
+		return no(workflow.NeedHead, phrase.Say("The head is now %s; the apply was requested at %s.",
 			phrase.Short(rec.Pull.Head.SHA), phrase.Short(run.Head)))
 	}
 	in, err := c.gateInput(rec, *p, c.rules)

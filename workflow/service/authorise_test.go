@@ -52,7 +52,7 @@ func TestGroundMovesBeforeTheWord(t *testing.T) {
 		}, "The base branch keeps moving."},
 		"tip that git does not have": {func(w *world) {
 			w.change = func(f *workflow.LiveFacts) { f.BaseTip = "base9" }
-		}, "The base branch moved to base1 while it was looked at"},
+		}, "The base branch moved to base1 while it was being read"},
 		"lock": {func(w *world) {
 			err := w.store.Update(w.t.Context(), func(tx workflow.Tx) error { return tx.DeleteLock(repo.ID, "state\x00state of a") })
 			if err != nil {

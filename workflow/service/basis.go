@@ -74,12 +74,12 @@ func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, tip st
 	f, t, err := s.surveyAt(ctx, rec.Pull, tip)
 	switch {
 	case err != nil:
-		s.log.Warn("merging with the base of now", "pull", rec.Pull.Key().String(), "err", err)
-		b.doubt("Whether the base moved in what is applied could not be found out: "+phrase.Sentence(err.Error()), err)
+		s.log.Warn("merging with the current base", "pull", rec.Pull.Key().String(), "err", err)
+		b.doubt("It could not be determined whether the base changed what is applied: "+phrase.Sentence(err.Error()), err)
 		return b
 	case t != nil:
 		// A conflict, or a faulty configuration: nothing is the same, and which rules hold is not known.
-		b.errs = append(b.errs, fmt.Sprintf("What %s says now of what is applied is not known: %s",
+		b.errs = append(b.errs, fmt.Sprintf("It is not known what %s now says about what is applied: %s",
 			phrase.Name(rec.Pull.Base.Ref), phrase.Say("%s.", t.Title).And(phrase.All(t.Sentences))))
 		return b
 	}
@@ -90,7 +90,7 @@ func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, tip st
 			same.inputs, err = s.namedStand(ctx, r, f.Checkout.Planned.ID)
 		}
 		if err != nil {
-			b.doubt(fmt.Sprintf("What `%s` is made from could not be read: %s", r.Project.Name, phrase.Sentence(err.Error())), err)
+			b.doubt(fmt.Sprintf("The inputs of `%s` could not be read: %s", r.Project.Name, phrase.Sentence(err.Error())), err)
 		}
 		b.same[r.ID] = same
 	}

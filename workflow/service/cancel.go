@@ -51,7 +51,7 @@ func (c *command) cancel() (*workflow.Reply, error) {
 		if f.By.ID != c.Actor().ID && !c.May(who) {
 			item.Text = c.MayNot(phrase.Say("cancel the apply of %s", phrase.Project(f.Project)), who)
 		} else {
-			item.Done, item.Text = true, phrase.Say("its apply does not follow %s any more", phrase.SomeNames(f.On))
+			item.Done, item.Text = true, phrase.Say("its apply no longer follows %s", phrase.SomeNames(f.On))
 			follows++
 			if err := c.endFollow(c.Record, f, phrase.Plain(why)); err != nil {
 				return nil, err
@@ -73,11 +73,11 @@ func (c *command) cancel() (*workflow.Reply, error) {
 func cancelSentence(run workflow.Run) string {
 	switch {
 	case run.State == workflow.RunQueued:
-		return fmt.Sprintf("its %s is dropped", run.Kind)
+		return fmt.Sprintf("its %s was dropped", run.Kind)
 	case run.Kind == workflow.RunApply:
-		return fmt.Sprintf("its apply is sent one SIGINT: %s ends what it has begun, and no more", run.Project.Engine)
+		return fmt.Sprintf("its apply was sent one SIGINT: %s finishes what is in progress and starts nothing new", run.Project.Engine)
 	}
-	return fmt.Sprintf("its %s is interrupted", run.Kind)
+	return fmt.Sprintf("its %s is being interrupted", run.Kind)
 }
 
 // ending is how live runs end before their time.

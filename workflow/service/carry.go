@@ -62,7 +62,7 @@ func (a *act) carryApprovals(rec *workflow.PullRecord, p *workflow.ProjectRecord
 		}
 		if err := a.say(run.Subject().About(), workflow.Event{
 			Kind: workflow.EventVoided, Project: p.Project.Name, Run: run.ID, Actor: given.User,
-			Text: phrase.Say("The approval of %s for `%s` fell. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
+			Text: phrase.Say("The approval by %s for `%s` is no longer valid. %s", workflow.Mention(given.User), p.Project.Name, given.Void),
 		}); err != nil {
 			return err
 		}

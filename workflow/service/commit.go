@@ -120,7 +120,7 @@ func (a *act) dropReplaced(rec *workflow.PullRecord, ch scope.Choice) error {
 			return err
 		}
 	}
-	return a.dropSome(rec, ending{workflow.OutcomeSuperseded, "Another plan of it was asked for."}, func(r workflow.Run) bool {
+	return a.dropSome(rec, ending{workflow.OutcomeSuperseded, "Another plan of it was requested."}, func(r workflow.Run) bool {
 		key := r.Project.Key()
 		return replaced[key] || (ch.Whole && !kept[key])
 	})

@@ -91,7 +91,7 @@ func (c *command) already(p workflow.ProjectRecord, missing []workflow.Missing) 
 	if f == nil || len(gate.Without(missing, workflow.NeedDepends, workflow.NeedPlan)) > 0 {
 		return nil
 	}
-	return phrase.Say("%s follows %s already: %s asked for that.", phrase.Project(p.Project.Name), phrase.SomeNames(f.On),
+	return phrase.Say("%s already follows %s: %s asked for that.", phrase.Project(p.Project.Name), phrase.SomeNames(f.On),
 		workflow.Mention(f.By))
 }
 
@@ -165,7 +165,7 @@ func (c *command) turn(b basis) error {
 func (a *act) endFollow(rec *workflow.PullRecord, f *workflow.Follow, why phrase.Text) error {
 	f.Ended, f.Asked = why, false
 	return a.say(rec.Pull.Subject().About(), workflow.Event{Kind: workflow.EventFollowing, Project: f.Project, Actor: f.By,
-		Text: phrase.Say("The apply of %s does not follow %s any more.", phrase.CodeSpan(f.Project), phrase.SomeNames(f.On)).And(why)})
+		Text: phrase.Say("The apply of %s no longer follows %s.", phrase.CodeSpan(f.Project), phrase.SomeNames(f.On)).And(why)})
 }
 
 // endFollows is endFollow for those of a pull that are meant.

@@ -153,8 +153,8 @@ func TestFollowOfTwoPeople(t *testing.T) {
 	w := following(t)
 	w.do(1, "bob", verb(workflow.VerbApply, "a", "b"))
 	has(t, w.do(1, "ada", verb(workflow.VerbApply)), "follows:", "a false", "already queued",
-		"b false\n`b` follows `a` already: `bob` asked for that.", "c true\nfollows `b`")
-	has(t, w.do(1, "bob", verb(workflow.VerbApply, "b", "c")), "refused:", "`b` follows `a` already", "`c` follows `b` already: `ada` asked")
+		"b false\n`b` already follows `a`: `bob` asked for that.", "c true\nfollows `b`")
+	has(t, w.do(1, "bob", verb(workflow.VerbApply, "b", "c")), "refused:", "`b` already follows `a`", "`c` already follows `b`: `ada` asked")
 	want(t, "follows", w.follows(), []string{"b follows a", "c follows b"})
 	want(t, "ran", w.goOn(1), []string{"apply a", "verify a", "plan b", "apply b", "verify b", "plan c", "apply c", "verify c"})
 	by := func(name string) string { return w.project(1, name).Apply.Actor.Login }
@@ -283,7 +283,7 @@ func TestFollowEnds(t *testing.T) {
 		}, "The base branch was changed"},
 		"cancelled": {func(w *world) {
 			w.begin("a")
-			has(w.t, w.do(1, "ada", verb(workflow.VerbCancel)), "cancelled:", "b true\nits apply does not follow `a` any more")
+			has(w.t, w.do(1, "ada", verb(workflow.VerbCancel)), "cancelled:", "b true\nits apply no longer follows `a`")
 		}, "`ada` cancelled it."},
 		"unlocked": {func(w *world) {
 			w.finish(applied(w.begin("a"), workflow.OutcomeSucceeded))
@@ -337,7 +337,7 @@ func TestFollowEnds(t *testing.T) {
 					t.Errorf("it went on: %v", got)
 				}
 			}
-			has(t, strings.Join(w.ended("c"), "\n"), "does not follow `b` any more")
+			has(t, strings.Join(w.ended("c"), "\n"), "no longer follows `b`")
 			for _, f := range w.view(1).Following {
 				if f.Ended.Empty() {
 					t.Errorf("%s follows still", f.Project)

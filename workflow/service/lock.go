@@ -14,7 +14,7 @@ import (
 func (s *Service) lockCommand(ctx context.Context, c *command) error {
 	if !c.Named() {
 		return s.FinishRequest(ctx, c.Request.ID, "Refused: no project is named.",
-			refusedReply(phrase.Say("%s says which project is claimed.", workflow.VerbLock.Typed("-p NAME"))))
+			refusedReply(phrase.Say("Say which project to lock: %s.", workflow.VerbLock.Typed("-p NAME"))))
 	}
 	var claims []lockRequest
 	chosen, fault := c.Chosen()
@@ -72,7 +72,7 @@ func (c *command) claim(claims []lockRequest) (*workflow.Reply, error) {
 		item := workflow.ReplyItem{Project: t.project.Name}
 		rules := c.Rules.ForProject(t.project)
 		if !c.May(rules.Apply) {
-			item.Text = c.MayNot(phrase.Say("claim %s", phrase.Project(t.project.Name)), rules.Apply)
+			item.Text = c.MayNot(phrase.Say("lock %s", phrase.Project(t.project.Name)), rules.Apply)
 			reply.Items = append(reply.Items, item)
 			continue
 		}

@@ -315,7 +315,7 @@ func (a *act) fail(req workflow.Request, why string) error {
 		t.Title, t.Sentences = phrase.Say("An event from GitHub could not be handled"), phrase.Texts(why)
 	case req.Command != nil:
 		t.Title = phrase.Say("%s could not be carried out", req.Command.Verb.Typed(""))
-		t.Sentences = phrase.Texts(why, "Write it again if it still holds.")
+		t.Sentences = phrase.Texts(why, "Write it again if you still want it.")
 	default: // nobody knows what it was to be
 		t.Title, t.Sentences = phrase.Say("The command could not be carried out"), phrase.Texts(why)
 	}
@@ -388,7 +388,7 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 	case n == scope.MostAnswers-1:
 		if len(reply.Text) > 0 {
 			reply.Text = append(slices.Clone(reply.Text),
-				phrase.Say("That is answer %d within %d minutes; until they are over, more of the kind is only in the history on this pull request's page.",
+				phrase.Say("This is answer %d in %d minutes. Until those are over, further answers are only in the history on this pull request's page.",
 					scope.MostAnswers, int(scope.AnswersWithin.Minutes())))
 		}
 		rec.Replies = append(rec.Replies, reply)

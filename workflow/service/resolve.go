@@ -54,7 +54,7 @@ func (c *command) resolveOutcome(runID, outcome string) error {
 	c.Record.Show(run)
 	err = c.say(run.Subject().About(), workflow.Event{
 		Kind: workflow.EventResolved, Project: run.Project.Name, Run: run.ID, Actor: c.Actor(),
-		Text: phrase.Say("%s said that the apply of `%s` counts as %s.", workflow.Mention(c.Actor()), run.Project.Name, outcome),
+		Text: phrase.Say("%s resolved the apply of `%s` as %s.", workflow.Mention(c.Actor()), run.Project.Name, outcome),
 	})
 	if err != nil {
 		return err

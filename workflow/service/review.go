@@ -35,7 +35,7 @@ func (s *Service) reviewed(ctx context.Context, e Expansion) error {
 				fmt.Sprintf("GitHub did not say which role %s has.", workflow.Mention(given.By)), time.Time{})
 		case s.now().Sub(e.Request.Received) < lagsFor && !e.Live.MoreReviews && !slices.ContainsFunc(e.Live.Reviews,
 			func(r workflow.Review) bool { return r.By.ID == given.By.ID && !r.At.Before(given.At) }):
-			return s.DeferRequest(ctx, e.Request.ID, "GitHub does not show a review yet of which it told.", time.Time{})
+			return s.DeferRequest(ctx, e.Request.ID, "GitHub reported a review but does not show it yet.", time.Time{})
 		}
 		c.Live, c.Request.Actor = *e.Live, given.By
 	}
@@ -115,7 +115,7 @@ func (c *command) approveByReview(given workflow.Review) (*workflow.Reply, error
 		return nil, nil
 	}
 	return &workflow.Reply{Kind: workflow.ReplyRefused, Items: refused, Text: []phrase.Text{
-		phrase.Say("Your review on GitHub approves none of these plans. %s, in a comment, approves what you have seen.",
+		phrase.Say("Your review on GitHub approves none of these plans. Comment %s to approve what you have seen.",
 			workflow.VerbApprove.Typed("")),
 	}}, nil
 }

@@ -76,7 +76,7 @@ func (a *act) claimRun(run workflow.Run, worker string) (begun workflow.Run, ok 
 	}
 	why := ""
 	if _, shown := run.Subject().Pull(); shown && rec == nil {
-		why = fmt.Sprintf("Nothing is on record here of %s, so nobody would see what comes of it.", run.Subject().Words())
+		why = fmt.Sprintf("Nothing is recorded here for %s, so nobody would see the result.", run.Subject().Words())
 	} else if run.Kind == workflow.RunApply && !run.Subject().MayApply() {
 		why = fmt.Sprintf("It is for %s, and what is planned for that is never applied.", run.Subject().Words())
 	}
@@ -106,7 +106,7 @@ func (a *act) yield(plan, other workflow.Run) error {
 	}
 	why := fmt.Sprintf("The apply of `%s` %s comes first.", other.Project.Name, queue.Where(other, plan))
 	if other.Kind != workflow.RunApply {
-		why = "It made room for somebody of whose plans none was running."
+		why = "It made room for someone who had no plan running."
 	}
 	plan.Drop(workflow.OutcomeSuperseded, why, a.now)
 	if err := a.saveRun(plan, "", ""); err != nil {
@@ -369,16 +369,16 @@ func (s *Service) PutBack(ctx context.Context, run workflow.Run, why string, not
 }
 
 // silent is the reason given when a run is lost because its lease ran out.
-const silent = "its worker gave no sign of life"
+const silent = "Its worker stopped responding."
 
 // lose ends a running run whose runner is gone. A plan is queued again, once; an apply that
 // was told to go is unknown; one that was not did not start.
 func (a *act) lose(run workflow.Run, why string) error {
 	if run.Kind == workflow.RunApply {
-		res := workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeLost, Reason: "The apply was lost: " + why + "."}
+		res := workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeLost, Reason: why}
 		return a.endApply(run, res) // unknown keeps its artefact, refused too
 	}
-	if err := run.Lose("The plan was lost: "+why+".", a.now); err != nil {
+	if err := run.Lose(why, a.now); err != nil {
 		return err
 	}
 	if err := a.saveRun(run, workflow.EventFinished, run.EndSentence()); err != nil {
@@ -398,7 +398,7 @@ func (a *act) queueLost(lost workflow.Run) error {
 	}
 	run := runLike(lost, lost.Kind)
 	run.ID, run.Replaces, run.Queued = a.newID(), lost.ID, a.now
-	run.Request, run.Priority, run.Waiting = lost.Request, lost.Priority, "The run before was lost."
+	run.Request, run.Priority, run.Waiting = lost.Request, lost.Priority, "The previous run was lost."
 	again := fmt.Sprintf("The plan of `%s` is made again.", run.Project.Name)
 	rec, err := shower(a.tx, lost.Subject().About())
 	if err != nil {

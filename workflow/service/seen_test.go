@@ -40,7 +40,7 @@ func TestApproveOnlyWhatIsNamed(t *testing.T) {
 	}
 	last := view.Projects[len(view.Projects)-1]
 	exact := verb(workflow.VerbApprove, last.Project.Name)
-	has(t, w.do(1, "bob", exact), "refused", "The comment did not show the plan")
+	has(t, w.do(1, "bob", exact), "refused", "the comment did not show the plan")
 	exact.Fingerprints = map[string]string{last.Project.Name: last.Run.Fingerprint[:12]}
 	has(t, w.do(1, "bob", exact), "approved", last.Project.Name+" true")
 }
@@ -63,7 +63,7 @@ func TestApproveWhatWasSeen(t *testing.T) {
 	}{
 		{"planned again", nil, hidden, hidden, ""},
 		{"a remark", files{"a/main.tf": "new # a remark"}, again, again, ""},
-		{"a module is another one", nil, again, swapped, "`a` was planned again since what you saw."},
+		{"a module is another one", nil, again, swapped, "`a` was planned again after the plan that you saw."},
 		{"a file that is named", files{"b/payload": "EVIL"}, named, named, "it names files or directories that may have changed"},
 		{"a push to what runs code", files{"a/main.tf": "new # a remark"}, hidden, hidden, "it runs code that they do not show"},
 	} {
@@ -139,7 +139,7 @@ func TestApproveBeforeThePlan(t *testing.T) {
 			w.finish(w.fingerprinted(run, 1))
 			stored, _ := w.deliver(req)
 			w.expand()
-			has(t, w.reply(1, stored.ID), "refused", "was made after you wrote. Look at it, then `cardea approve -p")
+			has(t, w.reply(1, stored.ID), "refused", "was made after you wrote. Review it, then `cardea approve -p")
 			has(t, w.do(1, "bob", approve), "approved", "a true")
 		})
 	}
@@ -183,7 +183,7 @@ func TestApproveWhatIsAppliedMeanwhile(t *testing.T) {
 			CommentID: 77, Key: "comment:77", Actor: people["bob"], CommentedAt: at,
 		})
 		w.expand()
-		has(t, w.reply(1, stored.ID), "refused", "That plan was applied", "Look at it, then `cardea approve -p")
+		has(t, w.reply(1, stored.ID), "refused", "That plan was applied", "Review it, then `cardea approve -p")
 		has(t, w.do(1, "bob", approve), "approved", "a true")
 	}
 }

@@ -180,7 +180,7 @@ func (a *act) takeOver(run workflow.Run, worker string) error {
 		}
 		return a.put(run)
 	}
-	return a.lose(run, "the server ended before it did")
+	return a.lose(run, "The server ended before it did.")
 }
 
 // Housekeep forgets what is older than it has to be kept, and ends what waited for too long. It

@@ -140,7 +140,7 @@ func TestApproveIsRefused(t *testing.T) {
 	pressed.Fingerprints, pressed.Runs = map[string]string{"a": plan.Fingerprint}, map[string]string{"a": plan.ID}
 	req, _ := w.deliver(workflow.Request{Kind: workflow.RequestCommand, Number: 1, Immediate: true, Command: &pressed, CheckRunID: 5, Key: "button", Actor: people["bob"], CommentedAt: w.now})
 	w.expand()
-	has(t, w.reply(1, req.ID), "approved", "a true", "b false", "The button did not show the plan of `b`")
+	has(t, w.reply(1, req.ID), "approved", "a true", "b false", "The button was not showing the plan of `b`")
 	w.facts(1, "head1", func(p *workflow.Pull) { p.State = workflow.PullClosed })
 	w.push(1, "closed")
 	w.settle()

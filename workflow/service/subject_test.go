@@ -91,7 +91,7 @@ func TestPlanWithoutAPullIsMadeAgain(t *testing.T) {
 			}
 			want(t, "its history", w.history(s)[2:], []string{
 				"The plan of `a` is made again.", "`a` is being planned at head0.",
-				"The plan of `a` was lost. The plan was lost: its worker gave no sign of life.",
+				"The plan of `a` was lost. Its worker stopped responding.",
 			})
 		})
 		t.Run("one of a "+name+" in the way of an apply", func(t *testing.T) {
@@ -133,11 +133,11 @@ func TestRunsThatAreNotBegun(t *testing.T) {
 		"an apply for a branch": {unshown["branch"], workflow.RunApply,
 			"It is for `main`, and what is planned for that is never applied."},
 		"a plan of a pull not on record": {gone, workflow.RunPlan,
-			"Nothing is on record here of #99, so nobody would see what comes of it."},
+			"Nothing is recorded here for #99, so nobody would see the result."},
 		"an apply of one": {gone, workflow.RunApply,
-			"Nothing is on record here of #99, so nobody would see what comes of it."},
+			"Nothing is recorded here for #99, so nobody would see the result."},
 		"a landing of one": {workflow.OfLanding(workflow.PullKey{RepoID: repo.ID, Number: 99}, "1a2b3c4d"), workflow.RunPlan,
-			"Nothing is on record here of the merge of #99 at 1a2b3c4, so nobody would see what comes of it."},
+			"Nothing is recorded here for the merge of #99 at 1a2b3c4, so nobody would see the result."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

@@ -154,7 +154,7 @@ func (a *act) announceClosed(rec *workflow.PullRecord) {
 func (a *act) beginAnew(rec *workflow.PullRecord, old workflow.Pull) error {
 	why := "The base branch was changed to `" + rec.Pull.Base.Ref + "`."
 	if head := rec.Pull.Head.SHA; old.Head.SHA != head {
-		why = fmt.Sprintf("A newer commit, %s, takes the place of %s.", phrase.Short(head), phrase.Short(old.Head.SHA))
+		why = fmt.Sprintf("A newer commit, %s, replaces %s.", phrase.Short(head), phrase.Short(old.Head.SHA))
 		if old.Head.SHA != "" && !slices.Contains(rec.OldHeads, old.Head.SHA) {
 			rec.OldHeads = append(rec.OldHeads, old.Head.SHA)
 		}

@@ -75,7 +75,7 @@ func (s *Service) surveyAt(ctx context.Context, p workflow.Pull, tip string) (su
 		return f, nil, err
 	}
 	if f.Checkout.Base != tip {
-		return f, nil, fmt.Errorf("the base branch moved to %s while it was looked at", phrase.Short(f.Checkout.Base))
+		return f, nil, fmt.Errorf("the base branch moved to %s while it was being read", phrase.Short(f.Checkout.Base))
 	}
 	k.done, k.survey, k.trouble = true, f, t
 	return f, t, nil
