@@ -34,12 +34,12 @@ func TestGroundMovesBeforeTheWord(t *testing.T) {
 			w.commit("head1", baseFiles, files{"a/main.tf": "merged with base2"})
 			w.source.tips["main"] = "base2"
 		}, "`main` has changed in files"},
-		"rule": {func(w *world) { w.unruled = true }, "no rule for this repository"},
+		"rule": {func(w *world) { w.unruled = true }, "no longer has a rule for this repository"},
 		"installation": {func(w *world) {
 			if err := w.svc.SuspendRepo(w.t.Context(), repo.ID, true); err != nil {
 				w.t.Fatal(err)
 			}
-		}, "taken off"},
+		}, "the App was uninstalled from it"},
 		"base that keeps moving": {func(w *world) {
 			n := 1
 			w.change = func(f *workflow.LiveFacts) { // read slowly, while others merge

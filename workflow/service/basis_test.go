@@ -97,7 +97,7 @@ func TestBaseCannotBeReadWithTheHead(t *testing.T) {
 			w.source.tips["main"], w.source.conflicts = "base2", []string{".cardea.yml"}
 		}
 	}
-	const says = "What `main` says now of what is applied is not known"
+	const says = "It is not known what `main` now says about what is applied"
 	t.Run("when it is asked for", func(t *testing.T) {
 		w, move := start(t)
 		move()

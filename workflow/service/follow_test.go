@@ -351,7 +351,7 @@ func TestFollowEnds(t *testing.T) {
 func (w *world) ended(project string) (out []string) {
 	w.t.Helper()
 	for _, line := range w.history(w.view(1).Pull.Subject()) {
-		if strings.Contains(line, "`"+project+"` does not follow") {
+		if strings.Contains(line, "`"+project+"` no longer follows") {
 			out = append(out, line)
 		}
 	}

@@ -32,7 +32,7 @@ func TestApproveOnlyWhatIsNamed(t *testing.T) {
 	if left <= 5 {
 		t.Fatalf("%d projects", len(view.Projects))
 	}
-	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "approved", fmt.Sprintf("%d projects are not in the comment", left), "`cardea approve -p NAME@FINGERPRINT`")
+	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "approved", fmt.Sprintf("The plans of %d projects were not approved", left), "`cardea approve -p NAME@FINGERPRINT`")
 	for i, p := range w.view(1).Projects {
 		if got, want := len(p.Approvals), map[bool]int{true: 1}[i < 3]; got != want {
 			t.Errorf("%s has %d approvals, want %d", p.Project.Name, got, want)
