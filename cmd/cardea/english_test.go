@@ -33,7 +33,7 @@ var odd = []struct{ words, better string }{
 	{`\bmade anew\b`, "again"},
 	{`\b(in|from) line (%d|[0-9])`, "on line"},
 	{`\bfaulty\b|\b(a|[0-9]+|%d) faults?\b`, "error"},
-	{`\bwritten twice\b`, "given twice"},
+	{`\bis written twice\b`, "is given twice"},
 	{`\b(is|are) not understood\b`, "not supported"},
 	{`\bgives? no sign\b|\bgave no sign\b`, "stopped responding"},
 	{`\bat work\b`, "running"},
