@@ -24,6 +24,7 @@ const (
 	maxYAMLKeys  = 2_000    // of one block mapping
 	maxYAMLEmpty = 2_000    // keys and items without a value
 	maxYAMLText  = 32 << 20 // bytes of all values, and of what each is called, after aliases are expanded
+	maxYAMLTabs  = 2_000
 	maxFaults    = 100
 	maxKept      = 10_000 // faults that are sorted
 	maxFaultText = 1000
@@ -134,6 +135,12 @@ func Parse(file string, data []byte, faults *Faults) *Value {
 		faults.Add(workflow.Position{File: file, Line: line, Column: 1}, "a mark of a merge conflict is left here: resolve the conflict")
 		return nil
 	}
+	if strings.Count(text, "\t") > maxYAMLTabs { // each could be taken for a fault of the rest of the file
+		before := text[:strings.IndexByte(text, '\t')]
+		at.Line, at.Column = 1+strings.Count(before, "\n"), len(before)-strings.LastIndexByte(before, '\n')
+		faults.Add(at, "the file has more than %d tabs, of which the first is here; YAML is indented with spaces", maxYAMLTabs)
+		return nil
+	}
 	tokens := lexer.Tokenize(text)
 	if t, what := tooMuch(tokens); t != nil {
 		faults.Add(positionOf(file, t), "%s", what)
@@ -179,6 +186,7 @@ func tooMuch(tokens token.Tokens) (at *token.Token, what string) {
 	flow, chain, line, empty, ways := 0, 0, 0, 0, 0
 	var levels []level
 	var key [2 * maxYAMLDepth]int // length of the last key, by depth
+	var opened *token.Token       // what no other one is around
 	for i, t := range tokens {
 		depth := min(flow+len(levels), len(key)-1)
 		if t.Type == token.MappingValueType && i > 0 {
@@ -211,7 +219,9 @@ func tooMuch(tokens token.Tokens) (at *token.Token, what string) {
 		}
 		switch t.Type {
 		case token.SequenceStartType, token.MappingStartType:
-			flow++
+			if flow++; flow == 1 {
+				opened = t
+			}
 		case token.SequenceEndType, token.MappingEndType:
 			flow = max(flow-1, 0)
 		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
@@ -222,6 +232,9 @@ func tooMuch(tokens token.Tokens) (at *token.Token, what string) {
 		if flow+chain+len(levels) > maxYAMLDepth {
 			return t, fmt.Sprintf("this is nested deeper than %d levels", maxYAMLDepth)
 		}
+	}
+	if flow > 0 { // the parser would look for the end again and again
+		return opened, fmt.Sprintf("not valid YAML: the `%s` here is never closed; a text with special characters needs quotes", opened.Value)
 	}
 	return nil, ""
 }

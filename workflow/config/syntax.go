@@ -29,10 +29,12 @@ var yamlWords = [][2]string{
 
 // syntaxFault gives the place and the words of a parser's error as arguments of Faults.Add.
 func syntaxFault(file string, err error) (workflow.Position, string, string) {
-	at, words := workflow.Position{File: file, Line: 1, Column: 1}, strings.SplitN(err.Error(), "\n", 2)[0]
+	at, words := workflow.Position{File: file, Line: 1, Column: 1}, ""
 	var syntax *yamlfile.SyntaxError
 	if errors.As(err, &syntax) {
 		at, words = positionOf(file, syntax.Token), syntax.Message
+	} else {
+		words, _, _ = strings.Cut(err.Error(), "\n")
 	}
 	for _, w := range yamlWords {
 		if strings.Contains(words, w[0]) {

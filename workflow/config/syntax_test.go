@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -35,8 +36,8 @@ func TestSyntaxFaults(t *testing.T) {
 		{"not UTF-8", "projects:\n- dir: \"\xff\"\n", "1:1: the file is not UTF-8 text"},
 		{"UTF-16", "\xff\xfep\x00r\x00", "1:1: the file is not UTF-8 text"},
 		{"a NUL", "projects:\n- dir: a\x00b\n", "2:8: `projects[0].dir` \"a\\x00b\" has characters that cannot be seen"},
-		{"an unclosed list", "projects: [{dir: a}\n", "1:11: not valid YAML: the `[` here is not closed where it should be; a text with special characters needs quotes"},
-		{"an unclosed mapping", "projects: [{dir: a]\n", "1:19: not valid YAML: a `,` or `}` is missing here; a text with special characters needs quotes"},
+		{"an unclosed list", "projects: [{dir: a}\n", "1:11: not valid YAML: the `[` here is never closed; a text with special characters needs quotes"},
+		{"an unclosed mapping", "projects: [{dir: a]\n", "1:11: not valid YAML: the `[` here is never closed; a text with special characters needs quotes"},
 		{"closed twice", "projects: [{dir: a}]]\n", "1:21: not valid YAML: this does not belong here: look at the indentation of this line and the next, and at each bracket"},
 		{"no colon", "projects\n- dir: a\n", "1:1: not valid YAML: there is no colon after this key"},
 		{"no space after the colon", "version:1\n", "1:1: the file must be a mapping, not a string"},
@@ -46,7 +47,7 @@ func TestSyntaxFaults(t *testing.T) {
 		{"an unquoted at", "projects:\n- dir: @a\n", "2:8: not valid YAML: a text that begins with this character needs quotes"},
 		{"a percent", "projects:\n- dir: %a\n", "2:8: not valid YAML: a text that begins with % needs quotes"},
 		{"a tag", "projects:\n- dir: !!str a\n", "2:8: tags (!!str) are not supported"},
-		{"an exclamation mark", "projects:\n- dir: a\n  watch: [!b]\n", "3:10: not valid YAML: the `[` here is not closed where it should be; a text with special characters needs quotes"},
+		{"an exclamation mark", "projects:\n- dir: a\n  watch: [!b]\n", "3:10: not valid YAML: the `[` here is never closed; a text with special characters needs quotes"},
 		{"a conflict's marks", "<<<<<<< HEAD\nversion: 1\n=======\nversion: 1\n>>>>>>> x\n", "1:1: a mark of a merge conflict is left here: resolve the conflict"},
 		{"a bad escape", "projects:\n- dir: \"a\\q\"\n", "2:11: not valid YAML: in double quotes a backslash must be written twice"},
 		{"a mapping that is a text", "projects: a\n", "1:11: `projects` must be a list, not a string"},
@@ -60,6 +61,21 @@ func TestSyntaxFaults(t *testing.T) {
 		}
 		if got := strings.Join(lines, "\n"); got != tt.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestBadSyntaxIsQuick: a file that is nothing but faults costs no more than one that is read.
+func TestBadSyntaxIsQuick(t *testing.T) {
+	for _, tt := range []struct{ begin, again, end string }{
+		{"[", "a: 'b\n'", ""}, {"[", "---\n...\n", ""}, {"{", "a:\n <<: ", ""}, {"{", "|\n  a\n:", ""}, {"[", "---\n a\n", ""}, {"{", "a,", ""},
+		{"", "\"\t", ""}, {"[", "\"\t", "]"}, {"a: ", "\t\"", ""},
+	} {
+		text := tt.begin + strings.Repeat(tt.again, (MaxBytes-10)/len(tt.again)) + tt.end
+		faults, began := &Faults{}, time.Now()
+		Parse("f", []byte(text), faults)
+		if took := time.Since(began); took > 30*time.Second || len(faults.List()) != 1 || faults.List()[0].Position.Line == 0 {
+			t.Errorf("%q: it took %s, %v", tt.begin+tt.again, took, faults.List())
 		}
 	}
 }
