@@ -101,6 +101,45 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
+// A delivery that is signed with another secret, or looks like GitHub's and is not signed, is told; what anybody may send is not.
+func TestRefusedIsTold(t *testing.T) {
+	const body = `{"action":"opened"}`
+	tests := []struct {
+		name      string
+		header    map[string]string
+		told      int
+		unsigned  bool
+		wantsCode int
+	}{
+		{"another secret", map[string]string{"X-Hub-Signature-256": "sha256=" + sign(sha256.New, "three", body)}, 1, false, 401},
+		{"no signature", nil, 1, true, 401},
+		{"no signature and no event", map[string]string{"X-GitHub-Event": ""}, 0, false, 401},
+		{"no form of a signature", map[string]string{"X-Hub-Signature-256": "x"}, 0, false, 401},
+		{"good", map[string]string{"X-Hub-Signature-256": "sha256=" + sign(sha256.New, "one", body)}, 0, false, 202},
+	}
+	for _, tt := range tests {
+		told, unsigned := 0, false
+		h, err := New(Config{Secrets: []string{"one"}, Events: []string{"push"}, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+			Receive: func(context.Context, workflow.Delivery) (bool, error) { return true, nil },
+			Refused: func(is bool) { told, unsigned = told+1, is }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodPost, "/webhook", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-GitHub-Event", "push")
+		r.Header.Set("X-GitHub-Delivery", "guid-1")
+		for k, v := range tt.header {
+			r.Header.Set(k, v)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if told != tt.told || unsigned != tt.unsigned || w.Code != tt.wantsCode {
+			t.Errorf("%s: told %d times, unsigned %v, status %d", tt.name, told, unsigned, w.Code)
+		}
+	}
+}
+
 func TestNewRefusesEmptySecrets(t *testing.T) {
 	for _, secrets := range [][]string{nil, {""}, {"one", ""}} {
 		if _, err := New(Config{Secrets: secrets}); err == nil {
