@@ -167,8 +167,24 @@ func (d *demo) begin(dir, listen string) (config string, err error) {
 	if config, err = d.install("", appPermissions); err != nil {
 		return "", err
 	}
+	if err := d.orderEnvironments(config); err != nil {
+		return "", err
+	}
 	return config, d.gh.RequireChecks(d.repo, "main",
 		[]localgithub.RequiredCheck{{Context: report.PlanCheck, AppID: d.app.ID}, {Context: report.ApplyCheck, AppID: d.app.ID}})
+}
+
+// orderEnvironments lets pages show the sample's environments in the order in which changes reach them.
+func (d *demo) orderEnvironments(config string) error {
+	text, err := os.ReadFile(config)
+	if err != nil {
+		return err
+	}
+	text = append(text, "repos:\n  - match: \"acme/*\"\n    environments:\n"...)
+	for i, env := range sampleEnvironments {
+		text = fmt.Appendf(text, "      %s: {order: %d}\n", env, i+1)
+	}
+	return os.WriteFile(config, text, 0o600)
 }
 
 // serve runs the server in this process until stop.
