@@ -17,7 +17,7 @@ import (
 // it does not understand is secret line by line. whole says that the content as a whole must not
 // be seen either. Of a file that came along with others (among), a lone plain word is no secret.
 func InFile(data []byte, among bool) (secrets []string, whole bool) {
-	text := strings.TrimSpace(string(data))
+	text := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
 	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 		return inBinary(text), false
 	}
@@ -106,8 +106,11 @@ type finder struct {
 	known bool // all of the file was understood: an odd line is no secret for that alone
 }
 
-// lone is a file that holds one word.
+// lone is a file that holds one word, which may be the only line of a file of lines.
 func (f *finder) lone(word string, among bool) {
+	if strings.Contains(word, "://") || strings.Contains(word, "</") || strings.Count(word, ":") >= 4 {
+		f.line(word)
+	}
 	if among && !random(word) && !strings.ContainsAny(word, "0123456789") {
 		return // as "default" in a file that names what is in use
 	}
@@ -128,11 +131,21 @@ func (f *finder) walk(key string, v any) {
 			f.walk(k, child)
 		}
 	case []any:
-		for _, child := range v {
+		for i, child := range v {
+			if i > 0 { // [--client-secret, ...]
+				f.flag(v[i-1], child)
+			}
 			f.walk(key, child)
 		}
 	default:
 		f.scalar(key, v)
+	}
+}
+
+// flag is an argument of a command that may be a flag, and the one after it.
+func (f *finder) flag(arg, value any) {
+	if name, ok := arg.(string); ok && strings.HasPrefix(name, "-") && secretName(name) {
+		f.scalar(name, value)
 	}
 }
 
@@ -150,9 +163,8 @@ func (f *finder) scalar(key string, v any) {
 func (f *finder) value(key, value string) {
 	f.found = append(f.found, inAddress(value)...)
 	f.found = append(f.found, inHeader(value)...)
-	for _, m := range assigned.FindAllStringSubmatch(value, -1) { // as in the arguments of a command
-		f.add(m[1])
-	}
+	f.assigned(value) // as in the arguments of a command
+	f.flags(value)
 	switch {
 	case strings.Contains(value, "-----BEGIN "):
 		f.pem(value)
@@ -163,6 +175,20 @@ func (f *finder) value(key, value string) {
 		}
 	default:
 		f.words(value)
+	}
+}
+
+// assigned finds secrets that a text gives a name to.
+func (f *finder) assigned(text string) {
+	for _, m := range assigned.FindAllStringSubmatch(text, -1) {
+		f.add(m[1])
+	}
+}
+
+// flags finds secrets among the arguments of a command.
+func (f *finder) flags(text string) {
+	for _, m := range flagged.FindAllStringSubmatch(text, -1) {
+		f.flag(m[1], m[2])
 	}
 }
 
@@ -216,12 +242,15 @@ var (
 	// keyed is a name and its value in INI, YAML, HCL, properties and files of variables.
 	keyed    = regexp.MustCompile(`^\s*(?:- +|export +)*["']?([A-Za-z0-9_/.:@*-]*[A-Za-z0-9_])["']?\s*(?:=|:(?:\s|$))\s*(.*)$`)
 	assigned = regexp.MustCompile(`(?i)(?:password|passwd|secret|token|api_?key)["']?\s*[=:]\s*["']?([^\s"';&})]+)`)
+	flagged  = regexp.MustCompile(`(?:^|\s)(--?[A-Za-z][A-Za-z0-9_-]*)\s+["']?([^\s"';&})]+)`)
 	section  = regexp.MustCompile(`^\s*(\[[^\]]*\]|[A-Za-z_]+( +"[^"]*")* *\{|[\[\]{}(),\s]*|---|\.\.\.)\s*,?\s*$`)
 	public   = regexp.MustCompile(`(^|\s)(ssh-(rsa|dss|ed25519)|(sk-)?(ecdsa-sha2|ssh-ed25519)\S*) AAAA`)
 	netrc    = regexp.MustCompile(`^\s*(machine|default|login|password|account|macdef)(\s|$)`)
-	inNetrc  = regexp.MustCompile(`\b(login|password|account)\s+(\S+)`)
+	inNetrc  = regexp.MustCompile(`\b(login|password|account)\s+("[^"]*"|\S+)`)
 	element  = regexp.MustCompile(`<([A-Za-z0-9_.:-]+)[^<>]*>([^<]+)</`)
-	comment  = regexp.MustCompile(`^\s*(#|;|//[^\S\n])`)
+	// afterColon is the last field of a line. A colon in it has a backslash before it.
+	afterColon = regexp.MustCompile(`:((?:[^:\\]|\\.?)*)$`)
+	comment    = regexp.MustCompile(`^\s*(#|;|//[^\S\n])`)
 )
 
 // lines goes through a text line by line.
@@ -238,9 +267,7 @@ func (f *finder) line(line string) {
 	switch m := keyed.FindStringSubmatch(line); {
 	case line == "" || public.MatchString(line):
 	case comment.MatchString(line):
-		for _, m := range assigned.FindAllStringSubmatch(line, -1) {
-			f.add(m[1])
-		}
+		f.assigned(line)
 		f.words(line)
 	case section.MatchString(line):
 	case m != nil:
@@ -248,7 +275,7 @@ func (f *finder) line(line string) {
 	case netrc.MatchString(line):
 		for _, m := range inNetrc.FindAllStringSubmatch(line, -1) {
 			if m[1] != "login" || len(m[2]) >= 20 { // a token may stand for the name
-				f.add(m[2])
+				f.add(Unquoted(m[2]))
 			}
 		}
 	case f.known:
@@ -264,11 +291,14 @@ func (f *finder) line(line string) {
 func (f *finder) odd(line string) {
 	f.add(line)
 	f.words(line)
+	f.assigned(line)
+	f.flags(line)
 	for _, m := range element.FindAllStringSubmatch(line, -1) {
 		f.value(m[1], m[2])
 	}
-	if fields := strings.Split(line, ":"); len(fields) > 1 { // as in pgpass
-		f.add(fields[len(fields)-1])
+	if m := afterColon.FindStringSubmatch(line); m != nil { // as in pgpass
+		f.add(m[1])
+		f.add(strings.NewReplacer(`\:`, ":", `\\`, `\`).Replace(m[1]))
 	}
 }
 
@@ -281,7 +311,7 @@ func Unquoted(value string) string {
 }
 
 var (
-	secretWord = regexp.MustCompile(`(?i)password|passwd|passphrase|secret|token|credential|private|api[_-]?key|(access|account|storage|shared|master|primary|secondary|signing|encryption)[_-]?key|^(.*[^a-z])?(pass|pwd|psk|auth|jwt|pat|sas|otp|cookie|assertion|signature)$`)
+	secretWord = regexp.MustCompile(`(?i)password|passwd|pass[_-]?phrase|secret|token|credential|private|api[_-]?key|(access|account|storage|shared|master|primary|secondary|signing|encryption)[_-]?key|^(.*[^a-z])?(pass|pwd|psk|auth|jwt|pat|sas|otp|cookie|assertion|signature)$`)
 	plainWord  = regexp.MustCompile(`(?i)(file|path|dir|uri|url|endpoint|process|source|name|type|expir[a-z]*|expiry|lifetime|ttl|duration|seconds|count|format|algorithm|issuer|audience|scope|provider|profile|region|arn|host|server|session|method|(private[_-]?key|token|key)[_-]?id)s?$`)
 	accessKey  = regexp.MustCompile(`(?i)access[_-]?key[_-]?id$`)
 )
