@@ -175,6 +175,8 @@ type changeIndex struct {
 // maxWatchSteps is about a second. What is not compared then counts as changed.
 const maxWatchSteps = 100_000_000
 
+const tooManyGlobs = "the globs of `watch` take too long to compare with so many changed files, and may name one of them"
+
 func (ix *changeIndex) tired() bool { return ix.steps > maxWatchSteps }
 
 func indexChanges(in AffectedInput) *changeIndex {
@@ -354,11 +356,11 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 	}
 	watched := workflow.Watched(p.Watch)
 	for _, w := range watched {
-		if ix.tired() {
-			out = append(out, "the globs of `watch` take too long to compare with so many changed files, and may name one of them")
+		all := ix.watch(glob.Watch(p.Dir, w))
+		if ix.tired() { // this one was perhaps not compared with all, and what is excluded no longer is
+			out = append(out, tooManyGlobs)
 			break
 		}
-		all := ix.watch(glob.Watch(p.Dir, w))
 		if h := all.without(excluded); h.count > 0 && (h.count > 1 || !covered(h.first)) {
 			out = append(out, fmt.Sprintf("`%s` changed%s, watched as `%s`", h.first, h.more(), w))
 		}
@@ -373,6 +375,9 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 			out = append(out, fmt.Sprintf("it may call `%s`, which changed%s: a computed source in `%s`",
 				h.first, h.more(), code))
 		}
+	}
+	if excluded != nil && len(out) == 0 && ix.tired() { // a file was perhaps excluded first, and then not
+		out = append(out, tooManyGlobs)
 	}
 	return out
 }
@@ -443,7 +448,6 @@ func (ix *changeIndex) watch(pattern string) hit {
 			break
 		}
 		if ix.tired() {
-			h.add(p)
 			break
 		}
 		if watched.MatchTreeCounted(p, &ix.steps) {

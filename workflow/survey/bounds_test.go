@@ -135,3 +135,28 @@ func TestBaseAsksForTooMuch(t *testing.T) {
 		t.Errorf("head's file over base's directories: got %v", out.Diagnostics)
 	}
 }
+
+// TestTiredOfWatching: wherever the work for globs of `watch` ends, a project that is affected stays so.
+func TestTiredOfWatching(t *testing.T) {
+	for name, tt := range map[string]struct{ watch, changes string }{
+		"another file":                  {`["/shared/*.json"]`, "shared/a.txt shared/b.json"},
+		"own files that are excluded":   {`["/a/*.json", "!*.md", "!*.json", "/shared/*.json"]`, "a/x.md a/y.md shared/b.json"},
+		"the last one, before excluded": {`["!*.md", "/*/*.json"]`, "a/x.md a/y.md shared/b.json"},
+		"own files":                     {`["!*.md"]`, "a/x.md a/y.txt"},
+	} {
+		cfg, tree := repoConfig(t, "projects: [{dir: a, watch: "+tt.watch+"}]"), found("a")
+		var changes []workflow.FileChange
+		for path := range strings.FieldsSeq(tt.changes) {
+			changes = append(changes, workflow.FileChange{Path: path})
+		}
+		out := Resolve(Input{Rules: workflow.DefaultRules("*"), Base: cfg, Head: cfg, BaseFound: tree, HeadFound: tree, Kinds: kinds})
+		const enough = 1000
+		for left := range enough + 1 {
+			ix := indexChanges(AffectedInput{Changes: changes, Resolution: out, BaseFound: tree, HeadFound: tree})
+			ix.steps = maxWatchSteps - left
+			if reasons := ix.reasons(out.Projects[0]); len(reasons) == 0 || left == enough && ix.tired() {
+				t.Errorf("%s, with %d steps left: got %q", name, left, reasons)
+			}
+		}
+	}
+}
