@@ -168,7 +168,7 @@ func (g *gate) permission() {
 // facts says whether everything that GitHub was asked is there, about this pull, and fresh.
 func (g *gate) facts() {
 	again := phrase.Say("Nothing was applied. Try again: %s.", g.command(workflow.VerbApply))
-	for _, e := range g.in.Live.Errors {
+	for _, e := range slices.Concat(g.in.Live.Errors, g.in.Doubts) {
 		g.add(workflow.NeedFacts, phrase.Plain(e), again)
 	}
 	if !g.live {

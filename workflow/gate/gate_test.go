@@ -217,6 +217,10 @@ var refusals = []struct {
 	{"artefact-never", workflow.NeedArtefact, func(in *Input) { in.Project.Run.Artefact, in.Project.Apply.Apply.Artefact = "", "" }},
 	{"artefact-gone", workflow.NeedArtefact, func(in *Input) { in.Artefact = "" }},
 	{"artefact-other", workflow.NeedArtefact, func(in *Input) { in.Artefact = "0bad0bad0bad" }},
+	{"facts-base-not-compared", workflow.NeedFacts, func(in *Input) {
+		in.SameInputs, in.SameTree, in.Doubts = false, false, []string{"It could not be determined whether the base changed what is applied: Git is down."}
+	}},
+	{"facts-base-in-doubt", workflow.NeedFacts, func(in *Input) { in.Doubts = []string{"The base branch keeps moving."} }},
 	{"up-to-date-inputs", workflow.NeedUpToDate, func(in *Input) { in.SameInputs = false }},
 	{"up-to-date-tree", workflow.NeedUpToDate, func(in *Input) { in.SameTree = false }},
 	{"up-to-date-outdated", workflow.NeedUpToDate, func(in *Input) { in.Project.Outdated = phrase.Say("`main` changed `modules/net/main.tf`.") }},

@@ -15,9 +15,10 @@ type Input struct {
 	Plan    *workflow.Plan // of the project's current plan run, nil without one
 	Live    workflow.LiveFacts
 	Locks   []workflow.Lock // those on the project and on its state identity
-	// Inputs says whether head merged into the base's present tip gives the same inputs digest
-	// and the same tree.
+	// SameInputs and SameTree say whether head merged into the base's present tip gives the same
+	// inputs digest and the same tree; Doubts are why that is not known, sentences.
 	SameInputs, SameTree bool
+	Doubts               []string
 	// Artefact is the digest found on disk, "" without one.
 	Artefact string
 	// State is what the runner found before the word, for Confirm; nil while there is no runner.

@@ -147,6 +147,8 @@ func (g *gate) upToDate() {
 		why = g.in.Project.Outdated
 	case g.moment == whenShown && !g.in.SameInputs:
 		return // nobody has looked
+	case len(g.in.Doubts) > 0:
+		return // it is not known, and the facts say why
 	case !g.in.SameInputs:
 		why = phrase.Say("%s has changed in files that the plan of %s is made from.", base, g.name())
 	case len(g.in.Plan.Hidden) > 0 && !g.in.SameTree && g.moment != whenShown:

@@ -14,7 +14,7 @@ import (
 type refusal struct {
 	why     string // a sentence; "" = what is missing
 	missing []workflow.Missing
-	tip     string // the base's present tip, for a new plan on it
+	tip     string // the base's tip on which it is to be planned anew; "" = it is not
 }
 
 // refuseApply ends a live apply that did not start: it gives its locks back and tells the
@@ -31,7 +31,7 @@ func (a *act) refuseApply(rec *workflow.PullRecord, run workflow.Run, r refusal)
 	if err := a.undoOrder(rec, run); err != nil {
 		return err
 	}
-	if gate.Lacks(r.missing, workflow.NeedUpToDate) {
+	if r.tip != "" {
 		if err := a.planOnTip(rec.Pull, r.tip); err != nil {
 			return err
 		}

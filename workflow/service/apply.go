@@ -46,7 +46,6 @@ func (s *Service) lookAtBase(ctx context.Context, c *command, plans []workflow.R
 		c.Live = s.readLive(ctx, *c.Record, c.Actor())
 		b.passing = b.passing || len(c.Live.Errors) > 0
 	}
-	c.Live.Errors = append(slices.Clone(c.Live.Errors), b.errs...)
 	return b, nil
 }
 
@@ -89,7 +88,7 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 			continue
 		}
 		p.WaitsFor = gate.Without(missing, workflow.NeedPermission)
-		outdated = outdated || gate.Lacks(missing, workflow.NeedUpToDate)
+		outdated = outdated || b.outdates(missing)
 		if item.Text = c.already(*p, missing); !item.Text.Empty() {
 			item.Missing, on = nil, nil
 		}
@@ -132,7 +131,7 @@ func (c *command) order(p *workflow.ProjectRecord, b basis, n int) (missing []wo
 	if err != nil {
 		return nil, nil, err
 	}
-	in.Live, in.BaseFaulty = c.Live, b.faulty
+	in.Live, in.BaseFaulty, in.Doubts = c.Live, b.faulty, b.doubts
 	if p.Run != nil {
 		in.Artefact = p.Run.Artefact // the runner finds out whether it is what lies on disk
 		b.same[p.Run.ID].add(&in)

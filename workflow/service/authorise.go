@@ -91,9 +91,8 @@ func (s *Service) lookNow(ctx context.Context, c *authorisation, rec workflow.Pu
 		}
 	}
 	if c.live.BaseTip != c.basis.tip {
-		c.basis = basis{tip: c.live.BaseTip, errs: []string{"The base branch keeps moving."}}
+		c.basis = basis{tip: c.live.BaseTip, doubts: []string{"The base branch keeps moving."}}
 	}
-	c.live.Errors = append(append([]string(nil), c.live.Errors...), c.basis.errs...)
 }
 
 // authorise decides and writes it: why is "" when the apply may start.
@@ -119,7 +118,11 @@ func (c *authorisation) authorise() (why string, err error) {
 		return "", err
 	}
 	if len(missing) > 0 {
-		return workflow.SayMissing(missing).String(), c.refuseApply(&rec, run, refusal{missing: missing, tip: c.basis.tip})
+		r := refusal{missing: missing}
+		if c.basis.outdates(missing) {
+			r.tip = c.basis.tip
+		}
+		return workflow.SayMissing(missing).String(), c.refuseApply(&rec, run, r)
 	}
 	if err := run.Authorise(c.run.Epoch, auth); err != nil {
 		return "", err
@@ -178,6 +181,7 @@ func (c *authorisation) confirm(
 		return nil, none, err
 	}
 	in.Live, in.BaseFaulty, in.Artefact, in.State = c.live, c.basis.faulty, c.artefact, &c.state
+	in.Doubts = c.basis.doubts
 	c.basis.same[run.Apply.PlanRun].add(&in)
 	in.Project.Apply = &run
 	missing := gate.Confirm(in)

@@ -18,9 +18,15 @@ type basis struct {
 	of     []workflow.Run      // the plans that were compared with it
 	same   map[string]sameness // by plan run
 	faulty bool                // the base's present `.cardea.yml` is faulty
-	errs   []string            // what could not be found out, sentences
-	// passing: one of them may pass, so another try may find it out.
-	passing bool
+	doubts []string            // what could not be found out, sentences
+	// passing: one of them may pass, so another try may find it out. anew: head cannot be planned
+	// on that tip, and a new plan shows why.
+	passing, anew bool
+}
+
+// outdates reports whether what is missing asks for a new plan on the base's present tip.
+func (b basis) outdates(missing []workflow.Missing) bool {
+	return b.anew || gate.Lacks(missing, workflow.NeedUpToDate)
 }
 
 // compared reports whether a project's present plan is one of those: another one may have taken its
@@ -31,7 +37,7 @@ func (b basis) compared(p workflow.ProjectRecord) bool {
 
 // doubt notes what could not be found out.
 func (b *basis) doubt(said string, err error) {
-	b.errs = append(b.errs, said)
+	b.doubts = append(b.doubts, said)
 	b.passing = b.passing || errors.Is(err, workflow.ErrPassing)
 }
 
@@ -79,7 +85,8 @@ func (s *Service) findBasis(ctx context.Context, rec workflow.PullRecord, tip st
 		return b
 	case t != nil:
 		// A conflict, or a faulty configuration: nothing is the same, and which rules hold is not known.
-		b.errs = append(b.errs, fmt.Sprintf("It is not known what %s now says about what is applied: %s",
+		b.anew = true
+		b.doubts = append(b.doubts, fmt.Sprintf("It is not known what %s now says about what is applied: %s",
 			phrase.Name(rec.Pull.Base.Ref), phrase.Say("%s.", t.Title).And(phrase.All(t.Sentences))))
 		return b
 	}

@@ -284,3 +284,82 @@ func TestBaseGoesBackAndForth(t *testing.T) {
 		want(t, "planned after the apply found it", w.plan(1), []string{"plan a"})
 	}
 }
+
+// TestBaseIsNotKnown: where it could not be found out whether the base changed what is applied, that is said, and
+// not that it did; and a new plan is made only where it shows more.
+func TestBaseIsNotKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		move func(*world)
+		says string
+		anew bool
+	}{
+		"git fails": {func(w *world) { w.source.faults = []error{errors.New("the disk is on fire")} }, "the disk is on fire", false},
+		"its inputs cannot be read": {func(w *world) {
+			w.commit("head1", baseFiles, files{"a/main.tf": "fault"})
+		}, "input/output error", false},
+		"a conflict": {func(w *world) { w.source.conflicts = []string{"a/main.tf"} }, "It is not known what `main` now says", true},
+	} {
+		start := func(t *testing.T) (*world, func()) {
+			w := newWorld(t)
+			w.ready(1, "head1", files{"a/main.tf": "2"})
+			w.do(1, "bob", verb(workflow.VerbApprove))
+			return w, func() {
+				w.commit("base2", baseFiles, files{"b/main.tf": "2"})
+				w.source.tips["main"] = "base2"
+				c.move(w)
+			}
+		}
+		check := func(t *testing.T, w *world, said string) {
+			t.Helper()
+			has(t, said, c.says)
+			if strings.Contains(said, "has changed in files") {
+				t.Errorf("it says what is not known: %s", said)
+			}
+			anew := slices.ContainsFunc(w.pending(), func(r workflow.Request) bool { return r.Kind == workflow.RequestBase && r.Head == "base2" })
+			want(t, "planned anew", anew, c.anew)
+		}
+		t.Run(name+", when it is asked for", func(t *testing.T) {
+			w, move := start(t)
+			move()
+			check(t, w, w.do(1, "bob", verb(workflow.VerbApply)))
+			want(t, "locks", len(w.locks()), 0)
+		})
+		t.Run(name+", when the runner stands ready", func(t *testing.T) {
+			w, move := start(t)
+			w.do(1, "bob", verb(workflow.VerbApply))
+			run := w.mustClaim("a")
+			move()
+			err := w.authorise(run)
+			if !errors.Is(err, service.ErrRefused) {
+				t.Fatalf("got %v", err)
+			}
+			check(t, w, err.Error())
+		})
+	}
+}
+
+// TestApplyWhilePlansChange: an apply is of a plan that the base was compared with. Where another one took its place
+// meanwhile, it does not start, and nothing is said of the base.
+func TestApplyWhilePlansChange(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	w.do(1, "bob", verb(workflow.VerbApprove))
+	w.commit("base2", baseFiles, files{"d/main.tf": "2"})
+	w.source.tips["main"] = "base2"
+	w.source.hold = func(workflow.Pull) {
+		w.source.hold = nil
+		req := w.say(1, "ada", planOf("a"))
+		if err := w.expandWith(service.Expansion{Request: req, Pull: w.pulls[1], ActorRole: workflow.RoleWrite}); err != nil {
+			t.Fatal(err)
+		}
+		w.finish(w.fingerprinted(w.mustClaim("a"), 1))
+	}
+	said := w.do(1, "bob", verb(workflow.VerbApply))
+	has(t, said, "refused", "changed while this command was being read. Write it again.")
+	if strings.Contains(said, "has changed in files") {
+		t.Errorf("got %s", said)
+	}
+	want(t, "locks", len(w.locks()), 0)
+	want(t, "asked again", w.do(1, "bob", verb(workflow.VerbApply)), "")
+	w.finish(applied(w.begin("a"), workflow.OutcomeSucceeded))
+}

@@ -123,7 +123,7 @@ func (s *Service) followOn(ctx context.Context, c *command) error {
 	case err != nil:
 		return err
 	case b.passing: // nor one of git's
-		return s.DeferRequest(ctx, c.Request.ID, c.Live.Errors[0], time.Time{})
+		return s.DeferRequest(ctx, c.Request.ID, slices.Concat(c.Live.Errors, b.doubts)[0], time.Time{})
 	}
 	return s.execute(ctx, c, func(c *command) (*workflow.Reply, error) { return nil, c.turn(b) })
 }
@@ -150,7 +150,7 @@ func (c *command) turn(b basis) error {
 			continue
 		}
 		p.WaitsFor = gate.Without(missing, workflow.NeedPermission)
-		outdated = outdated || gate.Lacks(missing, workflow.NeedUpToDate)
+		outdated = outdated || b.outdates(missing)
 		if err := c.endFollow(c.Record, c.Record.Followed(was.Key), workflow.SayMissing(missing)); err != nil {
 			return err
 		}
