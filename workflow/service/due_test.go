@@ -17,6 +17,22 @@ func TestDueRequests(t *testing.T) {
 	command := func(id string, number int, in time.Duration, attempts int) workflow.Request {
 		return workflow.Request{ID: id, Kind: workflow.RequestCommand, Repo: workflow.Repo{ID: 7}, Number: number, NotBefore: now.Add(in), Attempts: attempts}
 	}
+	by := func(r workflow.Request, id int64, verb workflow.Verb) workflow.Request {
+		r.Actor.ID, r.Command = id, &workflow.Command{Verb: verb}
+		return r
+	}
+	review := func(id string, attempts int) workflow.Request {
+		r := command(id, 1, time.Second, attempts)
+		r.Kind, r.Review = workflow.RequestReview, &workflow.Review{By: workflow.Actor{ID: 4}, State: workflow.ReviewApproved}
+		return r
+	}
+	turn := func(id string, attempts int) workflow.Request {
+		r := command(id, 1, time.Second, attempts)
+		r.Follow = "command"
+		return r
+	}
+	plan, apply := by(command("p", 1, 0, 0), 4, workflow.VerbPlan), by(command("a", 1, 0, 0), 4, workflow.VerbApply)
+	mine, theirs := by(command("m", 1, 0, 0), 4, workflow.VerbUnapprove), by(command("t", 1, 0, 0), 5, workflow.VerbUnapprove)
 	for name, c := range map[string]struct {
 		pending []workflow.Request
 		want    string
@@ -27,6 +43,17 @@ func TestDueRequests(t *testing.T) {
 		"a push settles":                  {pending: []workflow.Request{push("a", 1, 3*time.Second), push("b", 2, 2*time.Second)}, next: 2 * time.Second},
 		"a command does not wait for it":  {pending: []workflow.Request{push("a", 1, 3*time.Second), command("b", 1, 0, 0)}, want: "b", next: 3 * time.Second},
 		"but it does for one tried again": {pending: []workflow.Request{command("a", 1, time.Second, 1), command("b", 1, 0, 0), push("c", 2, 0)}, want: "c", next: time.Second},
+		"a review is first":               {pending: []workflow.Request{review("r", 1), plan}, next: time.Second},
+		"it is for seconds":               {pending: []workflow.Request{review("r", 3), apply}, next: time.Second},
+		"a review that GitHub does not show holds up nothing": {pending: []workflow.Request{review("r", 4), plan, apply}, want: "p", next: time.Second},
+		"nor other reviews": {pending: []workflow.Request{review("r", 4), review("s", 5), push("c", 1, 0)}, want: "c", next: time.Second},
+		"but what takes it back, and what comes after that":              {pending: []workflow.Request{review("r", 4), mine, apply}, next: time.Second},
+		"not what takes back somebody else's":                            {pending: []workflow.Request{review("r", 4), theirs, mine}, want: "t", next: time.Second},
+		"nor what takes back on another pull":                            {pending: []workflow.Request{review("r", 4), by(command("x", 2, 0, 0), 4, workflow.VerbUnapprove)}, want: "x", next: time.Second},
+		"a turn is first":                                                {pending: []workflow.Request{turn("f", 3), apply}, next: time.Second},
+		"and holds up nothing when GitHub does not answer":               {pending: []workflow.Request{turn("f", 4), mine}, want: "m", next: time.Second},
+		"a command that waits holds up what comes after, however long":   {pending: []workflow.Request{command("a", 1, time.Second, 9), apply}, next: time.Second},
+		"a push that failed holds up what comes after it, as it decides": {pending: []workflow.Request{{ID: "q", Kind: workflow.RequestPull, Repo: workflow.Repo{ID: 7}, Number: 1, NotBefore: now.Add(time.Second), Attempts: 5}, apply}, next: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			look := dueLook{now: now, taken: map[workflow.About]bool{}}

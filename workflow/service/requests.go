@@ -166,7 +166,8 @@ type DueQuery struct {
 
 // DueRequests returns the requests to expand now, at most one about the same, in the
 // order in which they came: while one waits to be tried again, later ones about the
-// same wait too; but nothing waits for a push that settles. next is when the
+// same wait too; but nothing waits for a push that settles, and nothing for long for what
+// nobody wrote. next is when the
 // earliest of the others that were seen is due, zero when nothing waits for a
 // time. A request stays due until it is finished, expanded or put back.
 func (s *Service) DueRequests(ctx context.Context, q DueQuery) (due []workflow.Request, next time.Time, err error) {
@@ -203,11 +204,17 @@ type dueLook struct {
 	taken map[workflow.About]bool
 	due   []workflow.Request
 	next  time.Time
+	// passed are reviews that wait and that others may overtake.
+	passed []workflow.Request
 }
 
 func (l *dueLook) at(r workflow.Request) {
 	key := r.About()
 	if l.taken[key] {
+		return
+	}
+	if slices.ContainsFunc(l.passed, func(p workflow.Request) bool { return p.About() == key && takesBack(r, p) }) {
+		l.taken[key] = true
 		return
 	}
 	if !r.NotBefore.After(l.now) {
@@ -220,9 +227,27 @@ func (l *dueLook) at(r workflow.Request) {
 	if l.next.IsZero() || r.NotBefore.Before(l.next) {
 		l.next = r.NotBefore
 	}
-	if settling := (r.Kind == workflow.RequestPull || r.Kind == workflow.RequestBase) && r.Attempts == 0; !settling {
+	settling := (r.Kind == workflow.RequestPull || r.Kind == workflow.RequestBase) && r.Attempts == 0
+	if patient(r) {
+		l.passed = append(l.passed, r)
+	} else if !settling {
 		l.taken[key] = true
 	}
+}
+
+// holdsFor is how many tries of what nobody wrote later requests wait for: some seconds.
+const holdsFor = 3
+
+// patient reports whether later requests may be carried out before one that waits to be tried again: a review,
+// which is of what was shown when it was submitted, and the turn of applies that follow others, which comes
+// whenever it may. Nobody who writes a command waits for GitHub to answer about those.
+func patient(r workflow.Request) bool {
+	return (r.Kind == workflow.RequestReview || r.Follow != "") && r.Attempts > holdsFor
+}
+
+// takesBack reports whether a request withdraws what a review approves, so that it must come after it.
+func takesBack(r, review workflow.Request) bool {
+	return r.Command != nil && r.Command.Verb == workflow.VerbUnapprove && review.Review != nil && r.Actor.ID == review.Review.By.ID
 }
 
 // maxBegun is how often a request is begun that never ends in order: a request that brings

@@ -451,3 +451,46 @@ func TestReviewEndsOfAClosedPull(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// A review that GitHub does not say enough about holds up the commands of its pull for seconds; then they are carried
+// out before it. It approves what it approves all the same, and only what takes it back waits for it.
+func TestNobodyWaitsForAReview(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "new", "b/main.tf": "new"})
+	r := w.review("bob", "head1", workflow.ReviewApproved)
+	req, _ := w.deliver(workflow.Request{Kind: workflow.RequestReview, Number: 1, Immediate: true, Action: "submitted", Review: &r,
+		Key: "review:1", Actor: r.By, CommentedAt: w.now})
+	w.change = func(f *workflow.LiveFacts) { delete(f.Roles, people["bob"].ID) }
+	w.expand()
+	began := w.now
+	plan := w.say(1, "root", planOf("b"))
+	for done := false; !done; w.now = w.now.Add(time.Second) {
+		if w.now.Sub(began) > 10*time.Second {
+			t.Fatalf("the plan waits for %s", w.now.Sub(began))
+		}
+		w.expand()
+		got, err := stored(t, w.store, plan.ID)
+		if done = got.Done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.finish(w.fingerprinted(w.mustClaim("b"), 1))
+	w.show()
+	if got, err := stored(t, w.store, req.ID); err != nil || got.Done {
+		t.Fatalf("got %+v, %v, want a review that waits", got, err)
+	}
+	back := w.say(1, "bob", verb(workflow.VerbUnapprove, "a"))
+	w.expand()
+	if got, err := stored(t, w.store, back.ID); err != nil || got.Done {
+		t.Fatalf("got %+v, %v, want it to wait for the review that it takes back", got, err)
+	}
+	w.change = nil
+	for range 3 {
+		w.now = w.now.Add(time.Minute)
+		w.expand()
+	}
+	has(t, w.reply(1, back.ID), "unapproved", "a true")
+	if got := w.approvals("b"); got != "bob by review: " {
+		t.Errorf("got %q for b, want the review's approval", got)
+	}
+}
