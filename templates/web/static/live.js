@@ -4,7 +4,7 @@
 // something that goes on reloads itself (noscript).
 (function () {
   "use strict";
-  var seen = parts(document), tag = "", failures = 0, last = Date.now(), timer, asking = false, more = false, part = location.search;
+  var seen = parts(document), tag = "", failures = 0, last = Date.now(), timer, asking = false, more = false, part = location.search, later = null;
   // parts is what the server wrote, by which changes are noticed: people change
   // the page too, by opening things.
   function parts(doc) {
@@ -18,10 +18,15 @@
     var tail = old.scrollHeight - old.scrollTop - old.clientHeight < 40, last = old.lastElementChild, line = fresh.firstElementChild;
     var jumped = part !== location.search;
     part = location.search;
-    if (!jumped && !tail && last && line && number(line) > number(last) + 1) { return; } // until its end is looked at
+    later = null;
+    ["data-total", "data-error"].forEach(function (name) { old.setAttribute(name, fresh.getAttribute(name)); });
+    if (!jumped && !tail && last && line && number(line) > number(last) + 1) { later = fresh; return; } // until its end is looked at
     if (jumped || !last || !line || number(line) > number(last) + 1 || number(line) < number(old.firstElementChild)) {
       fresh = document.importNode(fresh, true);
+      var keys = document.activeElement === old;
       old.replaceWith(fresh);
+      if (keys) { fresh.focus({ preventScroll: true }); }
+      if (jumped) { fresh.setAttribute("data-new", ""); } // page.js finds a place to begin
       if (tail || !last) { fresh.scrollTop = fresh.scrollHeight; }
       return;
     }
@@ -35,11 +40,21 @@
         old.appendChild(copy);
       }
     }
-    ["data-total", "data-error"].forEach(function (name) { old.setAttribute(name, fresh.getAttribute(name)); });
     old.hidden = fresh.hidden;
     if (fresh.classList.contains("big")) { old.classList.add("big"); }
     if (tail) { old.scrollTop = old.scrollHeight; }
   }
+  // put puts a fresh part in the place of an old one. What the keyboard was at in it, it is at again.
+  function put(old, fresh) {
+    var at = document.activeElement, i = old.contains(at) ? nodes(old).indexOf(at) : -1, all, same;
+    fresh = document.importNode(fresh, true);
+    old.replaceWith(fresh);
+    if (i < 0) { return; }
+    all = nodes(fresh);
+    same = all.filter(function (n) { return n.getAttribute("href") === at.getAttribute("href") && (at.href || n.textContent === at.textContent); })[0] || all[i];
+    if (same) { same.focus({ preventScroll: true }); }
+  }
+  function nodes(part) { return Array.prototype.slice.call(part.querySelectorAll("a, button, input, summary")); }
   function swap(fresh) {
     var main = document.getElementById("page"), next = fresh.getElementById("page");
     if (!main || !next) { return; }
@@ -49,7 +64,7 @@
     } else {
       for (var i = 0; i < news.length; i++) {
         if (seen[i] === now[i]) { continue; }
-        if (olds[i].classList.contains("log")) { grow(olds[i], news[i]); } else { olds[i].replaceWith(document.importNode(news[i], true)); }
+        if (olds[i].classList.contains("log")) { grow(olds[i], news[i]); } else { put(olds[i], news[i]); }
       }
       main.setAttribute("data-live", next.getAttribute("data-live"));
     }
@@ -72,6 +87,7 @@
     if (!main || !main.hasAttribute("data-live") || document.hidden) { return; }
     if (asking) { more = true; return; }
     asking = true; more = false;
+    var from = location.search;
     var headers = { Accept: "text/html" };
     if (tag) { headers["If-None-Match"] = tag; }
     fetch(location.pathname + location.search, { headers: headers, credentials: "same-origin", cache: "no-store" })
@@ -83,7 +99,7 @@
       })
       .then(function (t) {
         failures = 0; last = Date.now();
-        if (t !== null) { swap(new DOMParser().parseFromString(t, "text/html")); }
+        if (t !== null && from === location.search) { swap(new DOMParser().parseFromString(t, "text/html")); }
       })
       .catch(function () { failures++; })
       .then(function () {
@@ -94,6 +110,11 @@
       });
   }
   document.addEventListener("again", again);
+  document.addEventListener("scroll", function (e) {
+    if (!later || e.target.nodeName !== "PRE" || !e.target.classList.contains("log")) { return; }
+    grow(e.target, later);
+    if (!later) { document.dispatchEvent(new Event("page")); }
+  }, true);
   document.addEventListener("visibilitychange", function () { if (!document.hidden) { again(); } });
   timer = setTimeout(again, 2000);
 })();

@@ -58,7 +58,7 @@
     query = query.toString();
     return location.pathname + (query ? "?" + query : "") + "#L" + from + (to > from ? "-L" + to : "");
   }
-  var shown = ""; // the lines that were scrolled to
+  var shown = "", part = location.search; // the lines that were scrolled to, and the part of the log that was asked for
   // mark lights the lines that the address names, and the first of them is scrolled into view once. Where
   // the page has another part of the log, the server is asked for theirs.
   function mark(again) {
@@ -76,6 +76,7 @@
       first.scrollIntoView({ block: "center" });
     } else if (want[0] <= Number(pre.getAttribute("data-total"))) {
       history.replaceState(null, "", address(want[0], want[1], true));
+      part = location.search;
       document.dispatchEvent(new Event("again"));
     } // a line that is yet to come is waited for
   }
@@ -96,7 +97,14 @@
     shown = location.hash;
     mark(false);
   });
-  addEventListener("hashchange", function () { mark(true); });
+  // The way back may lead to another part of the log, too.
+  addEventListener("popstate", function () {
+    if (part !== location.search) {
+      part = location.search;
+      document.dispatchEvent(new Event("again"));
+    }
+    mark(true);
+  });
 
   // Search. The text of the whole log is read once it is needed, and again when the log has grown. It stays
   // here: what people look for is sent nowhere.
@@ -123,7 +131,15 @@
         numbers.push(n);
       });
       from = to + 1;
-      if (from < raw.length) { setTimeout(some, 0); } else { then(); }
+      if (from < raw.length) {
+        setTimeout(some, 0);
+        return;
+      }
+      if (lines[lines.length - 1] === "") { // what follows the last line's end is none yet
+        lines.pop();
+        numbers.pop();
+      }
+      then();
     }
     some();
   }
@@ -135,6 +151,15 @@
       if (lines[i].indexOf(query) >= 0) { hits.push(numbers[i]); }
     }
     light();
+  }
+  // grown adds what is found in the lines that have come since the log was read, as far as they are shown.
+  function grown() {
+    var newest = numbers[numbers.length - 1] || 0;
+    hits = hits.filter(function (n) { return n <= newest; });
+    Array.prototype.forEach.call(log().children, function (line) {
+      var said = line.textContent.slice(line.firstChild.textContent.length).toLowerCase();
+      if (number(line) > newest && said.indexOf(query) >= 0) { hits.push(number(line)); }
+    });
   }
   // light lights what was found in the part of the log that is shown, and says how much there is.
   function light() {
@@ -219,9 +244,17 @@
   }
   document.addEventListener("page", function () {
     times();
-    if (find && find.hidden && log()) { find.hidden = false; begin(); }
+    var pre = log(), first = find && find.hidden && pre;
+    if (first) { find.hidden = false; }
+    if (first || pre && pre.hasAttribute("data-new")) {
+      pre.removeAttribute("data-new");
+      begin();
+    }
     mark(false);
-    if (query) { light(); }
+    if (query && pre) {
+      grown();
+      light();
+    }
   });
   setInterval(times, 15000);
   times();
