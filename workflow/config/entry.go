@@ -31,7 +31,7 @@ type entryReader struct {
 
 // maxEntryBytes is how much the entries of a file may say once each environment has the
 // defaults of its item: aliases and defaults repeat much with few words.
-const maxEntryBytes = 8 << 20
+const maxEntryBytes = 32 << 20
 
 // projectEntries reads one item of `projects`, whose projects are of one kind; left is what is
 // left of maxEntryBytes.
@@ -116,7 +116,7 @@ func (r *entryReader) each(left *int) (list []ProjectEntry) {
 func (e ProjectEntry) bytes() int {
 	n := 200 + len(e.Settings) + 16*len(e.DependsOn)
 	for _, w := range e.Watch {
-		n += 256 + len(w)
+		n += 64 + len(w)
 	}
 	return n
 }

@@ -169,7 +169,7 @@ func TestEntriesAreBounded(t *testing.T) {
 		fmt.Fprintf(&names, "e%d: {}, ", i)
 	}
 	_, faults := ParseRepo("f", []byte("projects: [{dir: a, var_files: ["+many+"], environments: {"+names.String()+"}}]"), kinds)
-	if len(faults) != 1 || !strings.Contains(faults[0].Summary, "more than 8 MB") {
+	if len(faults) != 1 || !strings.Contains(faults[0].Summary, "more than 32 MB") {
 		t.Errorf("defaults of many environments: got %v", faults)
 	}
 	long := `"/` + strings.Repeat("{dir}", 200) + `"`

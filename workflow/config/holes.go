@@ -174,7 +174,7 @@ type Placer struct {
 const (
 	maxPlacedBytes = 64 << 20
 	maxPlacedText  = 4096
-	maxPlaced      = 10_000      // projects that entries ask for
+	maxPlaced      = 30_000      // projects that entries ask for
 	maxPlaceSteps  = 100_000_000 // about a second
 )
 

@@ -89,13 +89,24 @@ func repoKeys(cfg *Repo, kind workflow.Kind) Keys {
 // maxGlobs is how many globs a file may have: each is compared with every name of the tree.
 const maxGlobs = 5000
 
-func checkGlobs(cfg Repo, faults *Faults) {
-	n := len(cfg.Autodiscover.Ignore)
+// globsOf counts the globs that a file says: environments with those of their item say none.
+func globsOf(cfg Repo) int {
+	said := map[*string]bool{} // lists, by where they begin
+	n, item := len(cfg.Autodiscover.Ignore), -1
 	for _, e := range cfg.Projects {
-		if n += len(e.Watch); e.Glob {
-			n++
+		if e.Glob && e.Item != item {
+			n, item = n+1, e.Item
+		}
+		if len(e.Watch) > 0 && !said[&e.Watch[0]] {
+			said[&e.Watch[0]] = true
+			n += len(e.Watch)
 		}
 	}
+	return n
+}
+
+func checkGlobs(cfg Repo, faults *Faults) {
+	n := globsOf(cfg)
 	if n > maxGlobs {
 		faults.Add(workflow.Position{File: cfg.File, Line: 1, Column: 1},
 			"the file has %d globs; the limit is %d: one broader glob can often replace many", n, maxGlobs)

@@ -256,6 +256,11 @@ func TestRepoConfigOfManyGlobs(t *testing.T) {
 	if _, faults := ParseRepo(workflow.RepoConfigFile, []byte(file(maxGlobs)), kinds); len(faults) > 0 {
 		t.Errorf("got %v, want none", faults)
 	}
+	inherited := "projects:\n- {dir: \"a*\", watch: [x, y], environments: {dev: {}, qa: {watch: [z]}, prod: {}}}\n"
+	cfg, _ := ParseRepo(workflow.RepoConfigFile, []byte(inherited), kinds)
+	if n := globsOf(cfg); n != 4 {
+		t.Errorf("got %d globs of %s, want 4", n, inherited)
+	}
 	_, faults := ParseRepo(workflow.RepoConfigFile, []byte(file(maxGlobs+1)), kinds)
 	if len(faults) != 1 || !strings.Contains(faults[0].Summary, "5001 globs; the limit is 5000") {
 		t.Errorf("got %v, want one fault that says how many", faults)

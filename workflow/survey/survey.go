@@ -82,7 +82,8 @@ func Read(
 	s.Notes = append(s.Notes, s.Resolution.Notes...)
 	change := AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found}
 	if !in.BaseFaulty {
-		change.Ignored = func(dir string) bool { return glob.MatchAny(in.Base.Autodiscover.Ignore, dir) }
+		steps, ignored := 0, glob.CompileList(in.Base.Autodiscover.Ignore)
+		change.Ignored = func(dir string) bool { return ignored.MatchCounted(dir, &steps) }
 	}
 	if change.Reach, err = s.reach(ctx); err != nil {
 		return s, nil, err
