@@ -255,8 +255,14 @@ func TestFilesGoUnkept(t *testing.T) {
 	}{
 		"a file that cannot be kept": {"echo state > errored.tfstate; mkdir more; cp ../a/secrets.auto.tfvars more", []string{"a", "a/errored.tfstate"}},
 		"a symlink to it":            {"mkdir -p ../b/c; echo state > ../b/c/d; cp secrets.auto.tfvars ../b; ln -s ../b/c/d errored.tfstate", []string{"a", "a/errored.tfstate", "b", "b/c", "b/c/d"}},
-		"a directory of its name":    {"mkdir errored.tfstate; cp secrets.auto.tfvars errored.tfstate", []string{"a", "a/errored.tfstate"}},
-		"a symlink to nothing":       {"ln -s none errored.tfstate", []string{"a", "a/errored.tfstate"}},
+		"symlinks, one after the other": {"mkdir -p ../b/c; echo state > ../b/c/d; ln -s c ../b/e; ln -s e/d ../b/f; ln -s ../b/f errored.tfstate",
+			[]string{"a", "a/errored.tfstate", "b", "b/c", "b/c/d", "b/e", "b/f"}},
+		"a project behind symlinks": {"cd ..; mv a b; ln -s b c; ln -s c a; echo state > b/errored.tfstate", []string{"a", "b", "b/errored.tfstate", "c"}},
+		"by way of TMPDIR":          {"echo state > ../b; ln -s \"$PWD/../b\" \"$TMPDIR/l\"; ln -s \"$TMPDIR/l\" errored.tfstate", []string{"a", "a/errored.tfstate", "b"}},
+		"in TMPDIR":                 {"echo state > \"$TMPDIR/l\"; ln -s \"$TMPDIR/l\" errored.tfstate", []string{"a", "a/errored.tfstate"}},
+		"symlinks in a circle":      {"ln -s ../b errored.tfstate; ln -s a/errored.tfstate ../b", []string{"a", "a/errored.tfstate", "b"}},
+		"a directory of its name":   {"mkdir errored.tfstate; cp secrets.auto.tfvars errored.tfstate", []string{"a", "a/errored.tfstate"}},
+		"a symlink to nothing":      {"ln -s none errored.tfstate", []string{"a", "a/errored.tfstate"}},
 	} {
 		for _, ends := range []string{"exit 1", "kill -KILL $PPID"} {
 			t.Run(name+", "+strings.ReplaceAll(ends, "$", ""), func(t *testing.T) {
@@ -288,6 +294,17 @@ func TestFilesGoUnkept(t *testing.T) {
 				})
 				if err != nil || fmt.Sprint(got) != fmt.Sprint(tt.stays) {
 					t.Errorf("got %q, %v, want %q", got, err, tt.stays)
+				}
+				if data, err := os.ReadFile(filepath.Join(work, "a", "errored.tfstate")); strings.Contains(tt.state, "echo state") && string(data) != "state\n" {
+					t.Errorf("its state is %q, %v", data, err)
+				}
+				for _, dir := range tmps(t, filepath.Dir(work)) {
+					if left, err := os.ReadDir(dir); !strings.Contains(tt.state, "TMPDIR") || err != nil || len(left) != 1 || left[0].Name() != "l" {
+						t.Errorf("in TMPDIR is %v, %v", left, err)
+					}
+					if err := os.RemoveAll(dir); err != nil {
+						t.Error(err)
+					}
 				}
 				goneWith(t, filepath.Dir(work))
 			})

@@ -59,29 +59,70 @@ func prune(dir string, keep []string) error {
 
 func beneath(name, dir string) bool { return strings.HasPrefix(name, dir+string(filepath.Separator)) }
 
-// states are the names where an apply may have left a state that is stored nowhere else, and the
-// files that they lead to: the whole workspace where it cannot be told what these are.
+// states are the names where an apply may have left a state that is stored nowhere else, the files
+// that they lead to, and each symlink on the way: whoever looks again must find the same. They are
+// the whole workspace where it cannot be told what these are.
 func (d files) states(p workflow.Project, kind workflow.Kind) (keep []string) {
 	all := []string{d.engine().Workspace}
-	real, err := filepath.EvalSymlinks(string(d))
-	if err != nil {
-		return all
-	}
-	for _, name := range d.rescues(p, kind) {
-		keep = append(keep, name)
-		_, err := os.Stat(name)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
-			continue // nothing, or a symlink that leads to nothing
-		}
-		to, e := filepath.EvalSymlinks(name)
-		if err != nil || e != nil {
+	ours := map[string]string{} // what symlinks lead to -> its name
+	for _, dir := range []string{string(d), d.tmp()} {
+		real, err := filepath.EvalSymlinks(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return all
 		}
-		if rel, err := filepath.Rel(real, to); err == nil && filepath.IsLocal(rel) {
-			keep = append(keep, d.path(rel))
+		ours[real] = dir
+	}
+	for _, name := range d.rescues(p, kind) {
+		way, err := wayTo(name)
+		if err != nil {
+			return all
+		}
+		keep = append(keep, name)
+		for _, place := range way {
+			for real, dir := range ours {
+				if rel, err := filepath.Rel(real, place); err == nil && filepath.IsLocal(rel) {
+					keep = append(keep, filepath.Join(dir, rel))
+				}
+			}
 		}
 	}
 	return keep
+}
+
+// mostLinks is how many symlinks the system follows.
+const mostLinks = 40
+
+// wayTo are the symlinks on the way to an absolute path, and the file where it ends, if there is one.
+func wayTo(name string) (way []string, err error) {
+	at, left := string(filepath.Separator), strings.Split(name, string(filepath.Separator))
+	for links := 0; len(left) > 0; {
+		next := filepath.Join(at, left[0]) // of ".." too: at has no symlinks
+		left = left[1:]
+		info, err := os.Lstat(next)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+			return way, nil // it leads to nothing
+		case err != nil:
+			return nil, err
+		case info.Mode()&fs.ModeSymlink == 0:
+			if at = next; len(left) == 0 && !info.IsDir() {
+				way = append(way, next)
+			}
+			continue
+		}
+		if way, links = append(way, next), links+1; links > mostLinks {
+			return way, nil
+		}
+		to, err := os.Readlink(next)
+		if err != nil {
+			return nil, err
+		}
+		if filepath.IsAbs(to) {
+			at = string(filepath.Separator)
+		}
+		left = append(strings.Split(to, string(filepath.Separator)), left...)
+	}
+	return way, nil
 }
 
 // strip removes the run's files. An apply that may have left a state leaves it there unless that is kept by now.
