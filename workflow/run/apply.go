@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -120,24 +121,31 @@ func (d files) rescued(p workflow.Project, kind workflow.Kind) (names []string, 
 }
 
 // keepErrored encrypts a state that could not be stored; kept is its name, "" when there is none.
-// While it cannot be kept, the workspace must stay.
+// Whoever did it before may have died before they could tell. While it cannot be kept, the workspace must stay.
 func (a Artefacts) keepErrored(d files, run workflow.Run, kind workflow.Kind, recipient string) (kept string, err error) {
-	names, err := d.rescued(run.Project, kind)
+	there, err := d.rescued(run.Project, kind)
 	if err != nil {
 		return "", err
 	}
-	for _, from := range names {
-		if _, err := dirName(run.ID, run.Epoch); err != nil {
-			return kept, err
+	if _, err := dirName(run.ID, run.Epoch); err != nil {
+		return "", err
+	}
+	for _, from := range d.rescues(run.Project, kind) {
+		name, own := rescuedName(run.ID, filepath.Base(from)), slices.Contains(there, from)
+		if _, err := os.Lstat(filepath.Join(a.Dir, name)); !own && err != nil {
+			continue
 		}
-		name := rescuedName(run.ID, filepath.Base(from))
-		if err := sealFile(from, filepath.Join(a.Dir, name), recipient); err != nil {
-			return kept, fmt.Errorf("keeping the errored state: %w", err)
+		if own {
+			if err := sealFile(from, filepath.Join(a.Dir, name), recipient); err != nil {
+				return kept, fmt.Errorf("keeping the errored state: %w", err)
+			}
 		}
 		if kept != "" {
 			kept += ", "
 		}
-		kept += name
+		if kept += name; !own {
+			continue
+		}
 		if err := os.Remove(from); err != nil {
 			return kept, fmt.Errorf("removing the errored state: %w", err)
 		}

@@ -311,3 +311,22 @@ func TestFilesGoUnkept(t *testing.T) {
 		}
 	}
 }
+
+// TestKeptIsTold: a state that was encrypted before its runner died is told of all the same: its file is gone by then.
+func TestKeptIsTold(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, `dir=${PWD%/work}; id=${dir##*/}; echo sealed > "ARTEFACTS/${id%.1}.errored.tfstate.age"; kill -KILL $PPID`)
+	script, err := os.ReadFile(filepath.Join(y.job.GitDir, "apply"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(y.job.GitDir, "apply"), strings.ReplaceAll(string(script), "ARTEFACTS", y.worker.Artefacts.Dir))
+	y.begin(t)
+	id := y.ordered(t)
+	if r := y.until(t, id, finished); r.Outcome != workflow.OutcomeUnknown || r.Apply.ErroredState != id+".errored.tfstate.age" {
+		t.Errorf("got %s, kept is %q", r.Outcome, r.Apply.ErroredState)
+	}
+	if data, err := os.ReadFile(filepath.Join(y.worker.Artefacts.Dir, id+".errored.tfstate.age")); err != nil || string(data) != "sealed\n" {
+		t.Errorf("got %q, %v", data, err)
+	}
+}

@@ -84,6 +84,39 @@ func TestLeaseOutage(t *testing.T) {
 	s.until(t, next, finished)
 }
 
+// TestReportOutage: a run that ends while the store takes nothing is reported when the store is back, and not taken for lost
+// before that, though its lease ran out.
+func TestReportOutage(t *testing.T) {
+	t.Parallel()
+	const lease = 6 * time.Second
+	s, store, log := newOutage(t, "echo up; while [ ! -e go ]; do sleep 0.05; done; echo x >> DIR/done", lease)
+	dir := t.TempDir()
+	script, err := os.ReadFile(filepath.Join(s.job.GitDir, "plan"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(s.job.GitDir, "plan"), strings.ReplaceAll(string(script), "DIR", dir))
+	id := s.queue(t, "a")[0]
+	s.begin(t)
+	s.said(t, id, "up")
+	store.down.Store(true)
+	write(t, filepath.Join(s.launcher.Runs, id+".1", "work", "go"), "")
+	s.until(t, id, func(r workflow.Run) bool {
+		return log.count("reporting a run") > 0 && time.Now().After(r.LeaseUntil.Add(3*time.Second))
+	})
+	store.down.Store(false)
+	if r := s.until(t, id, func(r workflow.Run) bool { return finished(r) || r.Epoch != 1 }); r.Outcome != workflow.OutcomeSucceeded {
+		t.Errorf("got %s %q at epoch %d", r.Outcome, r.Reason, r.Epoch)
+	}
+	if data, err := os.ReadFile(filepath.Join(dir, "done")); err != nil || string(data) != "x\n" {
+		t.Errorf("it was done %q times, %v", data, err)
+	}
+	next := s.queue(t, "b")[0] // nothing is held up
+	s.said(t, next, "up")
+	write(t, filepath.Join(s.launcher.Runs, next+".1", "work", "go"), "")
+	s.until(t, next, finished)
+}
+
 // moved makes a run somebody else's.
 func (s *shop) moved(t *testing.T, id string) {
 	t.Helper()

@@ -55,7 +55,8 @@ type Worker struct {
 	freed chan struct{}  // a slot is free again; made by Run
 	group sync.WaitGroup // what Run waits for before it returns
 
-	overdue atomic.Int32 // runs whose leases could not be renewed the last time
+	overdue  atomic.Int32    // runs whose leases could not be renewed the last time, or whose ends not be reported
+	stopping context.Context // of Run
 
 	mu     sync.Mutex
 	active map[string]*Process // by run id, from the start of a runner to its end; guarded by mu
@@ -76,6 +77,7 @@ const poll = time.Second
 // means that the worker cannot begin.
 func (w *Worker) Run(ctx context.Context) error {
 	w.setDefaults()
+	w.stopping = ctx
 	if err := os.MkdirAll(w.Launcher.Runs, 0o700); err != nil {
 		return fmt.Errorf("making the directory of runs: %w", err)
 	}
@@ -474,23 +476,37 @@ func backoff(tries int) time.Duration {
 	return min(30*time.Second, time.Second<<min(max(tries-1, 0), 5))
 }
 
-// report tells the service, again and again for a while when it cannot take it:
-// a result must not be lost over a full disk.
+// report tells the service, again and again for a while when it cannot take it, and for as long as
+// the store takes nothing at all: a result must not be lost over a full disk. Meanwhile nothing is
+// claimed, as for a lease.
 func (w *Worker) report(run workflow.Run, res workflow.Result, end ending) error {
 	ctx := context.Background()
-	for try := 1; ; try++ {
-		var err error
+	tell := func() error {
 		if end.putBack {
-			err = w.Service.PutBack(ctx, run, end.why, w.Now().Add(end.wait))
-		} else {
-			err = w.Service.Finish(ctx, res)
+			return w.Service.PutBack(ctx, run, end.why, w.Now().Add(end.wait))
 		}
-		if err == nil || errors.Is(err, workflow.ErrStale) || try == maxTries || errors.Is(err, workflow.ErrClosed) {
-			return err
+		return w.Service.Finish(ctx, res)
+	}
+	err := tell()
+	if err == nil {
+		return nil
+	}
+	w.overdue.Add(1)
+	defer w.overdue.Add(-1)
+	for try := 1; !errors.Is(err, workflow.ErrStale) && !errors.Is(err, workflow.ErrClosed); {
+		if e := w.Service.Renew(ctx, run); e == nil || errors.Is(e, workflow.ErrNotFound) || w.stopping.Err() != nil {
+			try++ // it is this result that it cannot take, or we may not wait for it
+		}
+		if try > maxTries {
+			break
 		}
 		w.Log.Warn("reporting a run", "run", run.ID, "try", try, "error", err)
 		time.Sleep(backoff(try))
+		if err = tell(); err == nil {
+			break
+		}
 	}
+	return err
 }
 
 // diskTooFull says why nothing can start now, "" when there is room.
