@@ -90,6 +90,39 @@ func TestNamedInALongTable(t *testing.T) {
 	}
 }
 
+// Each of several lists says which projects it is of, whatever they are called; each of these is named.
+func TestSeveralLongLists(t *testing.T) {
+	var projects []project
+	for i := range 41 {
+		switch i % 3 {
+		case 0:
+			projects = append(projects, planned(fmt.Sprintf("dev/%02d", i), "dev", create("x.y")))
+		case 1:
+			projects = append(projects, planned(fmt.Sprintf("a`b|</summary>%02d", i), "stage", create("x.y"), create("x.z")))
+		default:
+			projects = append(projects, planned(fmt.Sprintf("%02d", i), "prod", goneBucket))
+		}
+	}
+	v := view(projects...)
+	text := templates.Summary(v, links)
+	for _, want := range []string{
+		"<summary>These 14 projects: <code>dev/00</code> and 13 more</summary>",
+		"<summary>These 14 projects: <code>a&#39;b|&lt;/summary&gt;01</code> and 13 more</summary>",
+		"<summary>These 13 projects: <code>02</code> and 12 more</summary>",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no title %s in\n%.4000s", want, text)
+		}
+	}
+	want := map[string]string{}
+	for _, p := range v.Projects {
+		want[p.Project.Name] = v.Plans[p.Run.ID].Fingerprint
+	}
+	if d := cmp.Diff(want, templates.Named(text, want)); d != "" {
+		t.Errorf("named (-want +got):\n%s", d)
+	}
+}
+
 func TestNameOfMany(t *testing.T) {
 	for name, names := range map[string][]string{
 		"`app-…-prod`: 12 projects, each": {"app-NN-prod"},

@@ -106,11 +106,19 @@ func (t tabler) parts() []tablePart {
 		}
 		first.listed[len(first.lines)] = true
 		first.lines = append(first.lines, t.cells(alikeName(rows), rows[0], "below"))
-		fold := tablePart{before: foldOpen + markdown.Number(len(rows)) + " projects</summary>\n\n" + head, after: foldClose, rows: rows}
+		fold := tablePart{after: foldClose, rows: rows}
 		for _, r := range rows {
 			fold.lines = append(fold.lines, t.row(r))
 		}
 		folds = append(folds, fold)
+	}
+	for i, fold := range folds {
+		which := ""
+		if len(folds) > 1 { // else several lists would have the same title
+			name := phrase.CodeSpan(markdown.Cut(fold.rows[0].Name(), 60))
+			which = markdown.ProseHTML(": " + name + " and " + markdown.Number(len(fold.rows)-1) + " more")
+		}
+		folds[i].before = foldOpen + markdown.Number(len(fold.rows)) + " projects" + which + "</summary>\n\n" + head
 	}
 	return append([]tablePart{first}, folds...)
 }
