@@ -12,7 +12,6 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/cardea-iac/cardea/cmd/cardea/credential"
-	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
 )
@@ -26,15 +25,10 @@ func (r *configReader) modules(y *config.Value, rules *workflow.ModuleRules) {
 	y.Map(config.Keys{
 		"repos": func(y *config.Value) {
 			y.List(func(v *config.Value) {
-				s, ok := v.Text()
-				switch {
-				case !ok:
-				case !strings.Contains(s, "/"), strings.Count(s, "/") > 1 && !strings.Contains(s, "{"):
-					v.Fault("`%s` must be a glob over owner/name, like \"acme/*\", not %q", v.Path(), s)
-				case glob.Fault(s) != "":
-					v.Fault("`%s` %s", v.Path(), glob.Fault(s))
-				default:
-					rules.Repos = append(rules.Repos, s)
+				if s, ok := v.Text(); ok {
+					if name := repoGlob(v, s); name != "" {
+						rules.Repos = append(rules.Repos, name)
+					}
 				}
 			})
 		},

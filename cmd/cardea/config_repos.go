@@ -72,14 +72,18 @@ func (r *configReader) repos(y *config.Value) {
 	})
 }
 
-// repoGlob is a glob over names of repositories.
+// repoGlob is a glob over names of repositories, "" where it can name none: an address is no name.
 func repoGlob(y *config.Value, s string) string {
-	if !strings.Contains(s, "/") {
+	deeper := strings.Count(s, "/") > 1 && !strings.Contains(s, "{") && !strings.Contains(s, "**")
+	switch {
+	case !strings.Contains(s, "/"), deeper, strings.ContainsAny(s, ":@ "), strings.HasSuffix(strings.ToLower(s), ".git"):
 		y.Fault("`%s` must be a glob over owner/name, like \"acme/*\", not %q", y.Path(), s)
-	} else if why := glob.Fault(s); why != "" {
-		y.Fault("`%s` %s", y.Path(), why)
+	case glob.Fault(s) != "":
+		y.Fault("`%s` %s", y.Path(), glob.Fault(s))
+	default:
+		return s
 	}
-	return s
+	return ""
 }
 
 // ruleKeys reads one rule of `repos`.

@@ -246,6 +246,7 @@ repos:
   - match: "*/*"
     permissions: {plan: {}}
   - {}
+  - match: acme/infra.git
 `
 	_, faults := parseConfig("cardea.yml", []byte(text), nil)
 	got := lines(faults)
@@ -274,6 +275,8 @@ repos: [{match: "acme/*", `
 	for _, tt := range []struct{ rule, faults string }{
 		{`modules: {repos: [acme, "acme/x/y", "acme/[", 7, {}], ssh: [], key: x}`, "owner/name, like \"acme/*\", not \"acme\"" +
 			"|owner/name, like \"acme/*\", not \"acme/x/y\"|`repos[0].modules.repos[2]` |`repos[0].modules.repos[3]`|`repos[0].modules.repos[4]`|`repos[0].modules.ssh` must be|unknown key `repos[0].modules.key`; known ones are repos, ssh"},
+		{`modules: {repos: ["git@github.com:acme/x", "https://github.com/acme/x", "acme/x.git", "acme/{a,b/c}", "acme/**"]}`,
+			"`repos[0].modules.repos[0]` must be a glob over owner/name|`repos[0].modules.repos[1]` must be a glob|`repos[0].modules.repos[2]` must be a glob over owner/name, like \"acme/*\", not \"acme/x.git\""},
 		{"modules: [\"acme/*\"]", "`repos[0].modules` must be {repos: [\"acme/*\"]}, {ssh: CREDENTIAL}, or both"},
 		{"modules: {ssh: more}", "`repos[0].modules.ssh` names `more`: AWS_PROFILE is not a git or ssh variable, and only those are used"},
 		{"modules: {ssh: kees}", "`repos[0].modules.ssh` names `kees`, which is not in `credentials`: did you mean `keys`?"},
