@@ -44,7 +44,9 @@ const (
 )
 
 func newHealth(c Config, client *github.Client) (*health, error) {
-	p, err := preflight.New(preflight.Config{APIURL: c.APIURL, WebURL: c.WebURL, AppID: c.AppID, WebhookURL: c.WebhookURL, Merges: c.Merges})
+	p, err := preflight.New(preflight.Config{
+		APIURL: c.APIURL, WebURL: c.WebURL, AppID: c.AppID, WebhookURL: c.WebhookURL, Merges: c.Merges,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +144,8 @@ func (h *health) lookFurther(ctx context.Context) {
 	h.facts.Installations, h.facts.Listed = list, true
 }
 
-// permit drops the tokens of installations whose permissions have changed: each has those of the moment when it was made.
+// permit drops the tokens of installations whose permissions have changed: each has those of the moment when it was
+// made.
 func (h *health) permit(list []preflight.Installation) {
 	changed := false
 	for _, old := range h.facts.Installations {
@@ -177,7 +180,10 @@ func (h *health) called(kind string, status int, installation int64) {
 	defer h.mu.Unlock()
 	a := h.facts.Answer
 	bad := status == 0 || status >= 500 || status == http.StatusUnauthorized && signed
-	if kind != "GET app" && !h.asked.IsZero() && bad == a.Good() && (bad || status < 300) && h.now().Sub(h.asked) >= askAgain {
+	if kind == "GET app" || h.asked.IsZero() || h.now().Sub(h.asked) < askAgain {
+		return
+	}
+	if bad == a.Good() && (bad || status < 300) {
 		wake(h.ask)
 	}
 }
@@ -206,7 +212,8 @@ func (h *health) accepted() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	before := h.counter.Deliveries(h.now())
-	if h.counter.Accepted(h.now()); before.Refused > 0 || before.Accepted.Before(h.facts.Hook.Since) {
+	h.counter.Accepted(h.now())
+	if before.Accepted.Before(before.Last) || before.Accepted.Before(h.facts.Hook.Since) {
 		wake(h.judge)
 	}
 }
@@ -222,25 +229,35 @@ var varies = map[string]bool{preflight.CheckGitHub: true, preflight.CheckClock: 
 
 // tell says what has begun and what has ended since it was last told.
 func (h *health) tell(ctx context.Context) {
-	on := map[string]said{}
+	on, judged := map[string]said{}, map[string]bool{}
 	for _, f := range h.findings() {
+		judged[f.Check] = true
 		if f.Level == preflight.OK {
 			continue
 		}
 		key := f.Check + " " + f.About
 		before, known := h.told[key]
-		if known && before.Level == f.Level && (before.Found == f.Found || varies[f.Check]) {
+		lasts := known && before.Level == f.Level && (before.Found == f.Found || varies[f.Check])
+		if lasts && (before.logged || f.Check != preflight.CheckDeliveries) {
 			on[key] = said{f, before.logged}
 			continue
 		}
-		on[key] = said{f, (!known || f.Level == preflight.Error || before.Found != f.Found) && h.mayTell(f)}
+		isNew := lasts || !known || f.Level == preflight.Error || before.Found != f.Found
+		on[key] = said{f, isNew && h.mayTell(f)}
 		if on[key].logged {
-			level := map[preflight.Level]slog.Level{preflight.Error: slog.LevelError, preflight.Warning: slog.LevelWarn}[f.Level]
+			level := slog.LevelWarn
+			if f.Level == preflight.Error {
+				level = slog.LevelError
+			}
 			h.log.Log(ctx, level, f.Found+" "+f.Fix, "check", f.Check)
 		}
 	}
 	for key, f := range h.told {
-		if _, still := on[key]; !still && f.logged {
+		switch _, still := on[key]; {
+		case still:
+		case !judged[f.Check]: // nobody knows, now
+			on[key] = f
+		case f.logged:
 			h.log.InfoContext(ctx, "Resolved: "+f.Found, "check", f.Check)
 		}
 	}

@@ -7,6 +7,7 @@ import "time"
 type Counter struct {
 	minutes  []minute // oldest first
 	unsigned bool
+	refused  time.Time // when the last one was
 	accepted time.Time
 }
 
@@ -17,7 +18,7 @@ type minute struct {
 
 // Refused counts a delivery whose signature is wrong, or that has none, and returns how many there are.
 func (c *Counter) Refused(now time.Time, unsigned bool) int {
-	c.unsigned = unsigned
+	c.unsigned, c.refused = unsigned, now
 	at := now.Truncate(time.Minute)
 	if last := len(c.minutes) - 1; last < 0 || at.After(c.minutes[last].at) {
 		c.minutes = append(c.minutes, minute{at: at})
@@ -32,7 +33,7 @@ func (c *Counter) Accepted(now time.Time) { c.minutes, c.accepted = nil, now }
 // Deliveries is what was counted.
 func (c *Counter) Deliveries(now time.Time) Deliveries {
 	c.forget(now)
-	d := Deliveries{Unsigned: c.unsigned, Accepted: c.accepted}
+	d := Deliveries{Unsigned: c.unsigned, Last: c.refused, Accepted: c.accepted}
 	for _, m := range c.minutes {
 		d.Refused += m.n
 	}

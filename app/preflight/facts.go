@@ -89,6 +89,7 @@ type Deliveries struct {
 	// Refused are those with a wrong signature, or none, since the last good one, of the last hour.
 	Refused  int
 	Unsigned bool      // the last of them had no signature
+	Last     time.Time // when the last one was refused, however long ago
 	Accepted time.Time // when the last good one arrived
 }
 

@@ -48,7 +48,8 @@ func (p *Preflight) Look(f Facts) []Finding {
 		{CheckEvents, p.events, f.Met},
 		{CheckWebhook, p.webhook, f.Listed && !f.Hook.Unknown},
 		{CheckInstallations, p.installations, f.Listed},
-		{CheckDeliveries, p.deliveries, true},
+		// An hour in which nothing was refused, nor accepted, does not say that the secret is right now.
+		{CheckDeliveries, p.deliveries, f.Deliveries.Refused > 0 || !f.Deliveries.Accepted.Before(f.Deliveries.Last)},
 	} {
 		if !check.on {
 			continue
