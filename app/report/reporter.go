@@ -60,8 +60,10 @@ const (
 	longestBackoff = 30 * time.Second
 	// givenUpAfter is how often we try what GitHub refuses for good.
 	givenUpAfter = 10
-	// deniedWait is how long what lacks a permission waits, if nobody says that permissions have changed.
-	deniedWait = 5 * time.Minute
+	// deniedWait is how long what lacks a permission waits at first, if nobody says that permissions have
+	// changed, and longestDenied at most: many pulls may wait, and each try takes from what GitHub allows.
+	deniedWait    = 5 * time.Minute
+	longestDenied = time.Hour
 )
 
 // seen is what the loop remembers of a pull: only when to look again.
@@ -71,8 +73,11 @@ type seen struct {
 	tries   int // that failed in a row
 	refused int // of them, for reasons that do not pass
 	running bool
-	// denied is why it waits for somebody who changes something about the App, as a sentence; "" when it does not.
-	denied string
+	// denied is why it waits for somebody who changes something about the App, as a sentence, "" when it does
+	// not; and denials is how often that was tried.
+	denied  string
+	denials int
+	closed  bool // the pull is
 	// unread: its record is not read before that time. Reading the record of a hundred projects
 	// each time one of them moves would cost more than it shows.
 	unread time.Time
@@ -110,7 +115,7 @@ func (r *Reporter) Run(ctx context.Context) error {
 		case <-r.again:
 			for _, k := range known {
 				if k.denied != "" {
-					k.next = time.Time{}
+					k.next, k.denials = time.Time{}, 0
 				}
 			}
 		case res := <-results:
@@ -167,6 +172,7 @@ func (r *Reporter) start(ctx context.Context, known map[workflow.PullKey]*seen,
 		}
 		ended := r.config.Now()
 		k.unread = ended.Add(readShare * ended.Sub(began))
+		k.closed = rec.Pull.State != workflow.PullOpen
 		changed := rec.Version != k.version && k.tries == 0
 		if !changed && k.next.After(now) {
 			soonest = earlier(soonest, k.next)
@@ -197,7 +203,7 @@ func (r *Reporter) ended(ctx context.Context, known map[workflow.PullKey]*seen, 
 	now, k := r.config.Now(), known[res.key]
 	k.running, k.version, k.next = false, res.version, res.next
 	if res.err == nil {
-		k.tries, k.refused, k.denied = 0, 0, ""
+		k.tries, k.refused, k.denied, k.denials = 0, 0, "", 0
 		return
 	}
 	if ctx.Err() != nil {
@@ -208,7 +214,8 @@ func (r *Reporter) ended(ctx context.Context, known map[workflow.PullKey]*seen, 
 		return
 	}
 	if r.config.Told != nil && r.config.Told(res.err) {
-		k.denied, k.tries, k.refused, k.next = "told elsewhere", 1, 0, now.Add(longestBackoff)
+		k.tries, k.refused = 1, 0
+		k.wait("told elsewhere", now, longestBackoff, deniedWait)
 		return
 	}
 	k.tries++
@@ -228,33 +235,46 @@ func (r *Reporter) ended(ctx context.Context, known map[workflow.PullKey]*seen, 
 	// GitHub will not accept it (the installation is gone, the conversation is locked): we try
 	// again at the next change.
 	k.tries, k.refused = 0, 0
-	if err := r.giveUp(ctx, res); err != nil {
-		r.config.Log.ErrorContext(ctx, "giving up on a report", "pull", res.key.String(), "error", err)
-	}
+	r.giveUp(ctx, res)
 }
 
-// denied notes that GitHub refuses to show a pull for a missing permission. That is not given up:
-// somebody will grant it. The log says it once for a repository.
+// wait has a pull wait for somebody, each time twice as long.
+func (k *seen) wait(why string, now time.Time, first, longest time.Duration) {
+	if k.denied != why {
+		k.denied, k.denials = why, 0
+	}
+	k.next = now.Add(min(first<<min(k.denials, 10), longest))
+	k.denials++
+}
+
+// denied notes that GitHub refuses to show a pull for a missing permission. While the pull is open that is
+// not given up: somebody will grant it. The log says it once for a repository.
 func (r *Reporter) denied(ctx context.Context, known map[workflow.PullKey]*seen, res result, why string) {
 	told := false
 	for key, k := range known {
 		told = told || key.RepoID == res.key.RepoID && k.denied == why
 	}
 	k := known[res.key]
-	k.denied, k.tries, k.refused, k.next = why, 0, 0, r.config.Now().Add(deniedWait)
+	k.tries, k.refused = 0, 0
+	k.wait(why, r.config.Now(), deniedWait, longestDenied)
 	if !told {
 		r.config.Log.ErrorContext(ctx, "Pull requests cannot be shown in full: "+why+".", "pull", res.key.String())
 	}
+	if k.closed && k.denials >= givenUpAfter { // or all that are ever closed meanwhile would wait
+		r.giveUp(ctx, res)
+	}
 }
 
-func (r *Reporter) giveUp(ctx context.Context, res result) error {
+func (r *Reporter) giveUp(ctx context.Context, res result) {
 	state, err := r.config.Service.Report(ctx, res.key)
-	if err != nil {
-		return err
+	if err == nil {
+		state.Version = res.version
+		r.config.Log.ErrorContext(ctx, "gave up on a report", "pull", res.key.String(), "version", res.version)
+		err = r.config.Service.SaveReport(ctx, state)
 	}
-	state.Version = res.version
-	r.config.Log.ErrorContext(ctx, "gave up on a report", "pull", res.key.String(), "version", res.version)
-	return r.config.Service.SaveReport(ctx, state)
+	if err != nil {
+		r.config.Log.ErrorContext(ctx, "giving up on a report", "pull", res.key.String(), "error", err)
+	}
 }
 
 // set is a set of strings, safe for concurrent use.
