@@ -49,7 +49,7 @@ func (c Config) order(repo workflow.Repo, environment string) (int, bool) {
 
 func (r *configReader) repos(y *config.Value) {
 	r.cfg.anyRepo = false
-	seen := map[string]bool{}
+	var seen []string
 	y.List(func(item *config.Value) {
 		rule := workflow.DefaultRules("")
 		keys := r.ruleKeys(&rule)
@@ -60,13 +60,15 @@ func (r *configReader) repos(y *config.Value) {
 		if environments != nil {
 			rule.Environments = r.environments(environments, rule)
 		}
+		enoughApprovers(item, rule)
 		if rule.Match == "" && !item.Has("match") {
 			item.Fault("`%s` needs a `match`, like \"acme/*\"", item.Path())
 		}
-		if match := strings.ToLower(rule.Match); match != "" && seen[match] {
-			item.Fault("`%s` is never used: an earlier rule also matches `%s`", item.Path(), rule.Match)
-		} else {
-			seen[match] = true
+		if match := strings.ToLower(rule.Match); match != "" {
+			if slices.ContainsFunc(seen, func(s string) bool { return s == match || covers(s, match) }) {
+				item.Fault("`%s` is never used: an earlier rule also matches `%s`", item.Path(), rule.Match)
+			}
+			seen = append(seen, match)
 		}
 		r.cfg.repos = append(r.cfg.repos, rule)
 	})
@@ -74,9 +76,10 @@ func (r *configReader) repos(y *config.Value) {
 
 // repoGlob is a glob over names of repositories, "" where it can name none: an address is no name.
 func repoGlob(y *config.Value, s string) string {
-	deeper := strings.Count(s, "/") > 1 && !strings.Contains(s, "{") && !strings.Contains(s, "**")
+	all := glob.Alternatives(s)
 	switch {
-	case !strings.Contains(s, "/"), deeper, strings.ContainsAny(s, ":@ "), strings.HasSuffix(strings.ToLower(s), ".git"):
+	case strings.ContainsAny(s, ":@ "), strings.HasSuffix(strings.ToLower(s), ".git"),
+		len(all) > 0 && !slices.ContainsFunc(all, namesRepo):
 		y.Fault("`%s` must be a glob over owner/name, like \"acme/*\", not %q", y.Path(), s)
 	case glob.Fault(s) != "":
 		y.Fault("`%s` %s", y.Path(), glob.Fault(s))
@@ -84,6 +87,21 @@ func repoGlob(y *config.Value, s string) string {
 		return s
 	}
 	return ""
+}
+
+// namesRepo reports whether an owner/name can be what a glob without sets names.
+func namesRepo(s string) bool {
+	if strings.Contains(s, "**") { // any number of parts, none included
+		return strings.Contains(s, "/")
+	}
+	owner, name, found := strings.Cut(s, "/")
+	return found && owner != "" && name != "" && !strings.Contains(name, "/")
+}
+
+// covers reports that a rule for a glob takes all that a later one is for. What stands for some characters only is
+// compared with names alone: `?` matches a `*` that is written, and not what it stands for.
+func covers(earlier, later string) bool {
+	return glob.Match(earlier, later) && (!strings.ContainsAny(earlier, `?[{\`) || !glob.Is(later))
 }
 
 // ruleKeys reads one rule of `repos`.
@@ -137,6 +155,21 @@ func (r *configReader) ruleKeys(rule *workflow.Rules) config.Keys {
 				rule.Closure = holds == "closure"
 			}
 		},
+	}
+}
+
+// enoughApprovers checks that the people who are named can give as many approvals as a plan needs.
+func enoughApprovers(y *config.Value, rules workflow.Rules) {
+	may, named := rules.Approve.Users, rules.Approve.Role == ""
+	if by := rules.Approvals.By; len(by) > 0 && named {
+		may = slices.DeleteFunc(slices.Clone(may), func(login string) bool { return !slices.Contains(by, login) })
+	} else if len(by) > 0 {
+		may, named = by, true
+	}
+	n := len(slices.Compact(slices.Sorted(slices.Values(may))))
+	if named && n < rules.Approvals.Count && slices.Contains(rules.Require, workflow.NeedApproved) {
+		y.Fault("`%s` has approvals.count: %d, but only %d of the people it names may approve: nothing could ever be applied. "+
+			"Name more people or lower the count", y.Path(), rules.Approvals.Count, n)
 	}
 }
 
@@ -208,6 +241,9 @@ func (r *configReader) environments(y *config.Value, rule workflow.Rules) map[st
 		}, ofTheRule("apply", "require", "lock", "stale_after", "automerge", "forks", "drafts",
 			"bots", "allow", "checks", "checkout", "workspace", "modules", "registries", "workflows"))
 		out[name] = env
+		if rule.Environments = out; env.Approvals != nil || env.Approve != nil { // else the rule's own fault says it
+			enoughApprovers(v, rule.InEnvironment(name))
+		}
 	})
 	return out
 }

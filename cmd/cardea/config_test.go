@@ -111,7 +111,7 @@ repos:
     require: [reviewed, approved, approved]
     environments:
       prod: {workflow: plain, dirs: ["prod*/**"], projects: ["**/prod", "!sandbox/prod"], order: 2, approvals: {count: 2, review: never}, permissions: {plan: maintain, apply: {users: [Sre]}, approve: admin, unlock: maintain}, credentials: {plan: prod-ro, apply: ambient}}
-    approvals: {count: 3, by: {users: [Ada, rex]}, author: true, review: always}
+    approvals: {count: 3, by: {users: [Ada, rex, olga]}, author: true, review: always}
     permissions: {plan: {users: [Ada]}, apply: maintain, approve: triage, unlock: admin, admin: {users: [ada]}}
     credentials: {plan: dev-ro, apply: ambient}
     lock: plan
@@ -174,10 +174,10 @@ repos:
 		Environments: map[string]workflow.EnvironmentRules{"prod": {Dirs: []string{"prod*/**"}, Projects: []string{"**/prod", "!sandbox/prod"}, Order: 2, Workflow: "plain", Plan: &maintain,
 			Apply:   &workflow.Who{Users: []string{"sre"}},
 			Approve: &admin, Unlock: &maintain, Credentials: workflow.CredentialNames{Plan: "prod-ro", Apply: "ambient"},
-			Approvals: &workflow.ApprovalRules{Count: 2, By: []string{"ada", "rex"}, Author: true, Review: workflow.ReviewNever}}},
+			Approvals: &workflow.ApprovalRules{Count: 2, By: []string{"ada", "rex", "olga"}, Author: true, Review: workflow.ReviewNever}}},
 		ApplyBranches: []string{"main", "release/*"},
 		Require:       []workflow.Requirement{workflow.NeedApproved, workflow.NeedReviewed},
-		Approvals:     workflow.ApprovalRules{Count: 3, By: []string{"ada", "rex"}, Author: true, Review: workflow.ReviewAlways}, Apply: maintain,
+		Approvals:     workflow.ApprovalRules{Count: 3, By: []string{"ada", "rex", "olga"}, Author: true, Review: workflow.ReviewAlways}, Apply: maintain,
 		Approve: role(workflow.RoleTriage), Unlock: admin,
 		Admin: workflow.Who{Users: []string{"ada"}}, LockOnPlan: true, StaleAfter: 90 * time.Minute, Automerge: true}
 	if diff := cmp.Diff(wantRules, rules); diff != "" || !ok {

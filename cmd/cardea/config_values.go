@@ -146,6 +146,11 @@ func (r *configReader) finish() {
 		r.missing("github.app_id", "the App's ID, shown on its GitHub settings page")
 	}
 	r.secrets()
+	if may, err := goversion.NewConstraint(c.Terraform.Versions); err == nil && c.Terraform.Version != "" {
+		if v, err := goversion.NewVersion(c.Terraform.Version); err == nil && !may.Check(v) {
+			r.faults.Add(r.at["terraform.version"], "`terraform.version` is %s, which `terraform.versions` (%s) does not allow", v, c.Terraform.Versions)
+		}
+	}
 	host, _, _ := net.SplitHostPort(c.Listen)
 	local := loopback(host) || r.failed["listen"] // what cannot be read may be loopback
 	if c.PublicURL == "" && !local {

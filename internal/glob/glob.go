@@ -111,6 +111,15 @@ func Form(s string) string {
 	return ""
 }
 
+// Alternatives are the texts that the sets of a glob stand for, none where Fault refuses it.
+func Alternatives(s string) []string {
+	if Fault(s) != "" {
+		return nil
+	}
+	list, _ := expand(s)
+	return list
+}
+
 // Compile prepares a glob for matching. One that Fault refuses for what it
 // stands for or for its form matches nothing.
 func Compile(s string) Glob {

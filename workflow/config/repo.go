@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -255,6 +256,21 @@ func DirGlobFault(s string, before bool) string {
 	}
 	if s == ".." || strings.HasPrefix(s, "../") {
 		return fmt.Sprintf("%q leaves the repository", s)
+	}
+	return uncleanFault(s)
+}
+
+// uncleanFault says of a glob that no directory is written like it, "" when one may be: they are compared as they
+// are written, and `./prod/**` would match none.
+func uncleanFault(s string) string {
+	for _, one := range glob.Alternatives(s) {
+		clean := path.Clean(one)
+		switch {
+		case one == clean+"/" && !strings.HasSuffix(clean, "**"):
+			return fmt.Sprintf("%q ends with /: write %q for the directory itself, or %q for all below it, too", s, clean, clean+"/**")
+		case one != clean:
+			return fmt.Sprintf("%q is not in its simplest form: write %q", s, clean)
+		}
 	}
 	return ""
 }
