@@ -14,11 +14,29 @@ import (
 
 // Literal evaluates a literal expression to a string.
 func Literal(e hcl.Expression) (string, bool) {
-	v, diags := e.Value(nil)
-	if diags.HasErrors() {
+	v, ok := Value(e, nil)
+	if !ok {
 		return "", false
 	}
 	return Printed(v)
+}
+
+// Value evaluates an expression with what little is known, which is nothing where it is nil. One with a
+// `for` has no value here: a few of them within each other run for hours.
+func Value(e hcl.Expression, known *hcl.EvalContext) (cty.Value, bool) {
+	if node, ok := e.(hclsyntax.Node); ok {
+		loops := false
+		_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
+			_, loop := n.(*hclsyntax.ForExpr)
+			loops = loops || loop
+			return nil
+		})
+		if loops {
+			return cty.NilVal, false
+		}
+	}
+	v, diags := e.Value(known)
+	return v, !diags.HasErrors()
 }
 
 // Printed is a known primitive value as terraform would convert it to a string.
@@ -46,8 +64,8 @@ const maxExponent = 4096
 func Flatten(into map[string]string, prefix string, body hcl.Body) (computed []string) {
 	attrs, _ := body.JustAttributes() // with blocks inside it still returns the attributes
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
-		v, diags := attrs[name].Expr.Value(nil)
-		if diags.HasErrors() {
+		v, ok := Value(attrs[name].Expr, nil)
+		if !ok {
 			computed = append(computed, prefix+name)
 			continue
 		}
@@ -80,7 +98,7 @@ func addExpressions(into map[string]hclsyntax.Expression, prefix string, body hc
 	for name, a := range attrs {
 		if e, native := a.Expr.(hclsyntax.Expression); native {
 			into[prefix+name] = e
-		} else if v, diags := a.Expr.Value(nil); !diags.HasErrors() { // JSON
+		} else if v, ok := Value(a.Expr, nil); ok { // JSON
 			addTemplates(into, prefix+name, v)
 		}
 	}

@@ -37,8 +37,7 @@ func ParseLockFile(data []byte) (map[string]LockedProvider, []workflow.Diagnosti
 			l.Version, _ = syntax.Literal(a.Expr)
 		}
 		if a := attrs["hashes"]; a != nil {
-			v, diags := a.Expr.Value(nil)
-			if !diags.HasErrors() && v.CanIterateElements() {
+			if v, ok := syntax.Value(a.Expr, nil); ok && v.CanIterateElements() {
 				for it := v.ElementIterator(); it.Next(); {
 					_, e := it.Element()
 					if h, ok := syntax.Printed(e); ok {

@@ -352,8 +352,8 @@ func jsonText(b hcl.Body) string {
 	attrs, _ := b.JustAttributes()
 	var out strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
-		v, diags := attrs[name].Expr.Value(nil)
-		if diags.HasErrors() {
+		v, ok := syntax.Value(attrs[name].Expr, nil)
+		if !ok {
 			out.WriteString(name + "=?\x00") // strings are not evaluated here, so this hardly happens
 			continue
 		}

@@ -308,11 +308,7 @@ func literalKey(e hclsyntax.Expression) (string, bool) {
 			return word, true
 		}
 	}
-	v, diags := e.Value(nil)
-	if diags.HasErrors() {
-		return "", false
-	}
-	return syntax.Printed(v)
+	return syntax.Literal(e)
 }
 
 // call is what a function makes of texts. Of one that is not known here nothing is known.

@@ -90,8 +90,8 @@ func unitSources(name string, data []byte) []string {
 		if a == nil {
 			continue
 		}
-		v, diags := a.Expr.Value(unitContext)
-		if diags.HasErrors() {
+		v, ok := syntax.Value(a.Expr, unitContext)
+		if !ok {
 			continue // computed: what it names is not known
 		}
 		if s, ok := syntax.Printed(v); ok && (strings.HasPrefix(s, ".") || strings.HasPrefix(s, rootMark)) {

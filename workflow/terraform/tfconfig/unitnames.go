@@ -77,7 +77,7 @@ func (e *ends) Enter(node hclsyntax.Node) hcl.Diagnostics {
 	if !ok {
 		return nil
 	}
-	if v, diags := t.Value(unitContext); !diags.HasErrors() {
+	if v, ok := syntax.Value(t, unitContext); ok {
 		s, _ := syntax.Printed(v)
 		below, rooted := strings.CutPrefix(s, rootMark)
 		if node == e.skip || rooted && strings.ContainsAny(below, " \n") {
