@@ -112,8 +112,8 @@ func (a *automaton) finds(s string) bool {
 
 // forms are the ways in which a value may be printed: its encodings, and each of its
 // lines, because tools indent.
-func forms(value string) []string {
-	out := encodings(value)
+func forms(value string, deep bool) []string {
+	out := encodings(value, deep)
 	for line := range strings.Lines(value) {
 		if line = strings.TrimSpace(line); len(line) >= Least && line != value {
 			out = append(out, line)
@@ -123,14 +123,14 @@ func forms(value string) []string {
 }
 
 // encodings are a value as it is, escaped for JSON, quoted for HCL, for a URL, in base64 at any alignment.
-func encodings(value string) []string {
+func encodings(value string, deep bool) []string {
 	if len(value) < Least {
 		return nil
 	}
 	if len(value) > longSecret {
 		return []string{value}
 	}
-	all, direct := written(value)
+	all, direct := written(value, deep && len(value) <= deepSecret)
 	quoted := strconv.Quote(value)
 	out := append(all, quoted[1:len(quoted)-1])
 	for _, text := range all {
@@ -146,17 +146,19 @@ func encodings(value string) []string {
 	return out
 }
 
-// How deep JSON is looked through that is a text in JSON, and in which values: a policy in a plan's JSON is one in one.
+// How deep JSON is looked through that is a text in JSON, in which values, and until all forms have how many bytes: a
+// policy in a plan's JSON is one in one. What a plan calls sensitive can be made so that it has many and long ones.
 const (
+	deepBytes  = 4 << 20
 	jsonDepth  = 4
 	deepSecret = 1 << 10
 )
 
 // written are a value as it is and as a text in JSON, in such JSON as a text in JSON, and so on. The
 // first direct of them are those of the first level.
-func written(value string) (all []string, direct int) {
+func written(value string, deep bool) (all []string, direct int) {
 	all = []string{value}
-	for depth, from := 0, 0; depth < jsonDepth && (depth == 0 || len(value) <= deepSecret); depth++ {
+	for depth, from := 0, 0; depth == 0 || deep && depth < jsonDepth; depth++ {
 		level := all[from:]
 		from = len(all)
 		for _, text := range level {

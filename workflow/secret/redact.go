@@ -22,6 +22,7 @@ type Redactor struct {
 	mu     sync.Mutex
 	out    io.Writer
 	values map[string]bool
+	bytes  int // of values
 	auto   *automaton
 	known  known
 	lines  lines
@@ -47,16 +48,17 @@ func (r *Redactor) Hide(values ...string) { r.hide(values, forms) }
 func (r *Redactor) HideWhole(values ...string) { r.hide(values, encodings) }
 
 // hide hides values in these of their forms.
-func (r *Redactor) hide(values []string, formsOf func(string) []string) {
+func (r *Redactor) hide(values []string, formsOf func(value string, deep bool) []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := len(r.values)
 	for _, v := range values {
-		for _, f := range formsOf(v) {
+		for _, f := range formsOf(v, r.bytes < deepBytes) {
 			// What begins a value is held back until more comes. A key of random bytes may begin with
 			// the end of a line, or with a blank before it: a log would show each line only after the next one.
-			if f = strings.TrimLeft(f, " \t\r\n"); len(f) >= Least {
+			if f = strings.TrimLeft(f, " \t\r\n"); len(f) >= Least && !r.values[f] {
 				r.values[f] = true
+				r.bytes += len(f)
 			}
 		}
 	}
@@ -116,7 +118,7 @@ func (r *Redactor) Late() bool {
 func (r *Redactor) Fork(out io.Writer) *Redactor {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return &Redactor{out: out, values: maps.Clone(r.values), auto: r.auto}
+	return &Redactor{out: out, values: maps.Clone(r.values), bytes: r.bytes, auto: r.auto}
 }
 
 // Redact returns s without what must not be seen.
