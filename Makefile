@@ -15,7 +15,7 @@ demo: build
 
 test:
 	@$(GO) test -timeout 30m ./workflow/terraform/terraformtest # builds the real OpenTofu, once
-	$(GO) test -parallel 6 -timeout 15m ./...
+	$(GO) test -parallel 6 -timeout 25m ./...
 
 check: format vet cross lint vuln model shapes race
 
