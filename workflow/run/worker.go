@@ -520,7 +520,7 @@ func (w *Worker) diskTooFull() string {
 		return "The server's free disk space could not be read."
 	}
 	if free < w.DiskFloor {
-		return fmt.Sprintf("The server's disk has only %d MB free, and a run needs %d MB.", free/1_000_000, w.DiskFloor/1_000_000)
+		return fmt.Sprintf("The server's disk has only %d MB free, and a run needs %d MB. Someone who runs the server has to free some space.", free/1_000_000, w.DiskFloor/1_000_000)
 	}
 	return ""
 }

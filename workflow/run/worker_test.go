@@ -255,7 +255,7 @@ func TestWorkerRefusesToStart(t *testing.T) {
 		id := s.queue(t, "a")[0]
 		s.begin(t)
 		r := s.until(t, id, func(r workflow.Run) bool { return r.State == workflow.RunQueued && r.Waiting != "" })
-		if !strings.HasPrefix(r.Waiting, "The server's disk has only ") {
+		if !strings.HasPrefix(r.Waiting, "The server's disk has only ") || !strings.HasSuffix(r.Waiting, " has to free some space.") {
 			t.Errorf("got %q", r.Waiting)
 		}
 	})
