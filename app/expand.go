@@ -396,10 +396,11 @@ func (l lag) since(of workflow.Request, pull workflow.Pull) bool {
 	return false
 }
 
-// tooLate refuses commands from another time: an old comment, a button of an old head.
+// tooLate refuses commands from another time: an old comment, a button of an old head. What takes an approval back
+// is never too late: it must not count because GitHub could not reach us.
 func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply {
 	switch {
-	case req.Kind != workflow.RequestCommand, req.Follow != "":
+	case req.Kind != workflow.RequestCommand, req.Follow != "", req.Command != nil && req.Command.Verb == workflow.VerbUnapprove:
 		return nil
 	case req.CommentID != 0 && a.config.Now().Sub(req.CommentedAt) > commandLife:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{

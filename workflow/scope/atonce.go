@@ -57,8 +57,9 @@ func AtOnce(in gate.MayPlanInput, rec workflow.PullRecord) *Verdict {
 }
 
 // afterClose are the commands that a pull takes when it is closed too: its locks
-// and unknown outcomes outlive it.
-var afterClose = map[workflow.Verb]bool{workflow.VerbUnlock: true, workflow.VerbResolve: true, workflow.VerbCancel: true}
+// and unknown outcomes outlive it, and its approvals come back with it.
+var afterClose = map[workflow.Verb]bool{workflow.VerbUnlock: true, workflow.VerbResolve: true, workflow.VerbCancel: true,
+	workflow.VerbUnapprove: true}
 
 // planned reports whether everything that is planned without a command at this head is.
 func planned(rec workflow.PullRecord) bool {

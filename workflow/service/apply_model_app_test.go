@@ -56,7 +56,7 @@ func (l *life) carryOut(r workflow.Request) {
 	if !l.try(l.svc.Observe(l.ctx(), r, e.Pull)) {
 		return
 	}
-	if r.Command != nil && r.Follow == "" && l.now.Sub(r.CommentedAt) > 30*time.Minute {
+	if r.Command != nil && r.Follow == "" && r.Command.Verb != workflow.VerbUnapprove && l.now.Sub(r.CommentedAt) > 30*time.Minute {
 		text := "It is older than 30 minutes."
 		l.try(l.svc.FinishRequest(l.ctx(), r.ID, "Refused: "+text, &workflow.Reply{Kind: workflow.ReplyRefused, Text: phrase.Texts(text)}))
 		return
