@@ -108,9 +108,9 @@ func (r *Request) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// ApprovesByReview reports whether somebody approves by a review on GitHub.
+// ApprovesByReview reports whether a person approves by a review on GitHub; those of apps never count.
 func (r Request) ApprovesByReview() bool {
-	return r.Kind == RequestReview && r.Review != nil && r.Review.Approves()
+	return r.Kind == RequestReview && r.Review != nil && r.Review.Approves() && !r.Review.By.Bot
 }
 
 // Plans reports whether plans of a pull are asked for, by somebody or by what happened to it: only

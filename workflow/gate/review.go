@@ -172,7 +172,9 @@ func VoidedBy(r workflow.Review, a workflow.Approval) string {
 func RememberReview(reviews []workflow.Review, r workflow.Review) []workflow.Review {
 	out := slices.Clone(reviews)
 	if i := slices.IndexFunc(out, func(old workflow.Review) bool { return old.By.ID == r.By.ID }); i >= 0 {
-		if old := out[i]; old.ID == r.ID && !old.Approves() || old.ID != r.ID && earlier(r, old.At) {
+		old := out[i]
+		before := earlier(r, old.At) || r.At.Equal(old.At) && r.ID < old.ID // GitHub's times have whole seconds
+		if old.ID == r.ID && !old.Approves() || old.ID != r.ID && before {
 			return out
 		}
 		out = slices.Delete(out, i, i+1)

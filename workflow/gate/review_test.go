@@ -251,6 +251,8 @@ func TestRememberReview(t *testing.T) {
 	}
 	edited := at(1, workflow.ReviewApproved)
 	edited.Edited = true
+	second := at(2, workflow.ReviewChanges)
+	second.At = at(1, "").At
 	for what, tt := range map[string]struct {
 		told   []workflow.Review
 		latest int64 // of those that approve; 0 = none does
@@ -261,6 +263,7 @@ func TestRememberReview(t *testing.T) {
 		"a second one":               {[]workflow.Review{at(1, workflow.ReviewApproved), at(2, workflow.ReviewApproved)}, 2},
 		"changes after it":           {[]workflow.Review{at(1, workflow.ReviewApproved), at(2, workflow.ReviewChanges)}, 0},
 		"changes before it":          {[]workflow.Review{at(1, workflow.ReviewChanges), at(2, workflow.ReviewApproved)}, 2},
+		"changes in the same second": {[]workflow.Review{at(1, workflow.ReviewApproved), second}, 0},
 		"the first one is dismissed": {[]workflow.Review{at(1, workflow.ReviewApproved), at(2, workflow.ReviewApproved), at(1, workflow.ReviewDismissed)}, 2},
 	} {
 		permute(tt.told, func(told []workflow.Review) {

@@ -24,11 +24,12 @@ func (s *Service) reviewed(ctx context.Context, e Expansion) error {
 		Live: workflow.LiveFacts{Errors: []string{"Nobody asked GitHub."}}}}
 	c.Rules, _ = s.rules(e.Pull.Repo)
 	c.Request.Command, c.Request.CommentedAt = &workflow.Command{Verb: workflow.VerbApprove}, given.At
-	if given.Approves() {
+	if e.Request.ApprovesByReview() {
+		last := e.Request.Attempts+1 >= maxAttempts // then whoever pressed the button is told why
 		switch {
 		case e.Live == nil:
 			return s.DeferRequest(ctx, e.Request.ID, "GitHub was not asked yet about this review.", time.Time{})
-		case len(e.Live.Errors) > 0: // nobody presses the button again because of them
+		case len(e.Live.Errors) > 0 && !last: // nobody presses the button again because of them
 			return s.DeferRequest(ctx, e.Request.ID, e.Live.Errors[0], time.Time{})
 		case e.RoleError != nil || !e.Live.Knows(given.By):
 			return s.DeferRequest(ctx, e.Request.ID,
@@ -57,7 +58,7 @@ func (c *command) takeReview() (*workflow.Reply, error) {
 	c.forgetReview(c.Record)
 	given := c.review()
 	given.Role = c.Live.Roles[given.By.ID]
-	may := given.Approves() && c.Record.Pull.State == workflow.PullOpen && !given.By.Bot && gate.ReviewEnd(c.Live, given) == "" && c.Refusal(nil).Empty()
+	may := c.Request.ApprovesByReview() && c.Record.Pull.State == workflow.PullOpen && gate.ReviewEnd(c.Live, given) == "" && c.Refusal(nil).Empty()
 	if !may && given.Approves() {
 		return nil, c.reconsiderAll(*c.Record, c.Rules) // it is nobody's word here
 	}

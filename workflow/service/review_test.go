@@ -494,3 +494,48 @@ func TestNobodyWaitsForAReview(t *testing.T) {
 		t.Errorf("got %q for b, want the review's approval", got)
 	}
 }
+
+// A review of an app approves nothing, whatever GitHub says: nobody waits for that.
+func TestReviewOfAnAppIsNotWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "new"})
+	w.change = func(f *workflow.LiveFacts) { f.Errors = []string{"GitHub answered 502."} }
+	w.told(workflow.Review{ID: 5, By: workflow.Actor{ID: 8, Login: "robot[bot]", Bot: true}, At: w.now, Head: "head1", State: workflow.ReviewApproved}, "submitted")
+	if got := w.approvals("a") + w.view(1).Waiting; got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Whoever pressed the button is told where GitHub did not say enough about their review, however often it was asked.
+func TestReviewThatOutlastsAllTries(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "new"})
+	w.change = func(f *workflow.LiveFacts) { f.Errors = []string{"GitHub answered 502."} }
+	r := w.review("bob", "head1", workflow.ReviewApproved)
+	req, _ := w.deliver(workflow.Request{Kind: workflow.RequestReview, Number: 1, Immediate: true, Action: "submitted", Review: &r,
+		Key: "review:1", Actor: r.By, CommentedAt: w.now})
+	for range 12 {
+		w.expand()
+		w.now = w.now.Add(time.Minute)
+	}
+	has(t, w.reply(1, req.ID), "refused", "a false", "GitHub answered 502.")
+	if got := w.approvals("a") + w.view(1).Waiting; got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// An approval in words is taken back also while the pull is closed: reopened, nobody approves it.
+func TestUnapproveOnAClosedPull(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "new"})
+	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "approved")
+	w.close(1, workflow.PullClosed)
+	has(t, w.do(1, "bob", verb(workflow.VerbUnapprove)), "unapproved", "a true")
+	w.facts(1, "head1")
+	w.push(1, "reopened")
+	w.settle()
+	w.plan(1)
+	if got := w.approvals("a"); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
