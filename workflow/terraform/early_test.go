@@ -83,7 +83,11 @@ func TestEarlyEvaluation(t *testing.T) {
 func TestEarlyFunctions(t *testing.T) {
 	t.Parallel()
 	const code = "variable \"env\" {\n  default = \"eu-prod\"\n}\nvariable \"n\" {\n  type    = number\n  default = \"01\"\n}\n" +
-		"variable \"o\" {\n  default = { prod = { m = \"p\" }, dev = { m = \"d\" } }\n}\nvariable \"l\" {\n  default = [\"a\", \"b\"]\n}\n"
+		"variable \"o\" {\n  default = { prod = { m = \"p\" }, dev = { m = \"d\" } }\n}\nvariable \"l\" {\n  default = [\"a\", \"b\"]\n}\n" +
+		"variable \"typed\" {\n  type    = object({ a = string, d = optional(string, \"d\"), n = optional(map(number)) })\n  default = { a = 1, b = \"y\" }\n}\n" +
+		"variable \"numbers\" {\n  type    = list(number)\n  default = [\"01\", \"1e3\"]\n}\nvariable \"texts\" {\n  type    = map(string)\n  default = { a = 1, b = true }\n}\n" +
+		"variable \"many\" {\n  type    = map(object({ m = string, z = optional(list(string), [\"zz\"]) }))\n  default = { p = { m = \"p\", x = \"gone\" } }\n}\n" +
+		"variable \"pair\" {\n  type    = tuple([string, number])\n  default = [1, \"02\"]\n}\n"
 	expressions := []string{
 		`var.env`, `"v${var.n}"`, `var.o["dev"].m`, `upper(var.env)`, `lower("ÄB")`, `title("a-b c")`, `trimspace(" x ")`, `trim("xxaxx", "x")`,
 		`trimprefix(var.env, "eu-")`, `trimsuffix(var.env, "-prod")`, `substr(var.env, 3, -1)`, `substr(var.env, -4, 2)`, `replace(var.env, "-", "/")`,
@@ -93,6 +97,9 @@ func TestEarlyFunctions(t *testing.T) {
 		`lookup(merge({ a = "x" }, { b = "y" }), "c", "z")`, `split("-", var.env)[1]`, `split("", "ab")[1]`, `split("/", "")[0]`, `split(".", "a/b")[0]`,
 		`join("+", split("-", var.env))`, `element(split("-", var.env), 3)`, `element(var.l, 2)`, `startswith(var.env, "eu") ? "a" : "b"`,
 		`endswith(var.env, "eu") ? "a" : "b"`, `basename("../a/b")`, `dirname("../a/b")`, `tostring(1)`, `"${1 / 4}"`, `"${7 % 4}"`, `"${var.n == 1 && !false}"`,
+		`var.typed.a`, `"${var.typed.a == "1"}"`, `merge({ b = "z", d = "e" }, var.typed).b`, `merge({ b = "z", d = "e" }, var.typed).d`, `lookup(var.typed, "b", "t")`, `lookup(var.typed, "d", "t")`,
+		`var.numbers[0]`, `join("-", var.numbers)`, `element(var.numbers, 1)`, `"${var.texts.a == 1}"`, `lookup(var.texts, "b", "x")`, `var.many.p.z[0]`, `lookup(var.many.p, "x", "t")`,
+		`var.pair[0]`, `var.pair[1]`, `"${(true ? 1 : "n") == 1}"`, `"${(true ? 1 : 2) == 1}"`, `format("%d", "01")`, `format("%v", 123456789012345678901234567890)`,
 	}
 	dir, input := t.TempDir(), ""
 	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(code), 0o644); err != nil {

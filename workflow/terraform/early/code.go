@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
@@ -20,7 +21,7 @@ type Code struct {
 // variable is one that is declared.
 type variable struct {
 	initial hclsyntax.Expression // its default; nil: it has none
-	kind    string               // string, number or bool; "" for any other
+	of      constraint
 }
 
 // Add takes in a block; what one of an override file says replaces what was there.
@@ -55,17 +56,15 @@ func (c *Code) Add(b syntax.Block) {
 }
 
 func (c *Code) declare(name string, said expressions) {
-	v := c.variables[name]
+	v, known := c.variables[name]
+	if !known {
+		v.of = constraint{of: cty.DynamicPseudoType}
+	}
 	if said["default"] != nil {
 		v.initial = said["default"]
 	}
 	if t := said["type"]; t != nil {
-		v.kind = ""
-		if word, ok := syntax.Literal(t); ok { // JSON
-			v.kind = word
-		} else if name, ok := t.(*hclsyntax.ScopeTraversalExpr); ok {
-			v.kind = name.Traversal.RootName()
-		}
+		v.of = constraintOf(t)
 	}
 	c.variables[name] = v
 }

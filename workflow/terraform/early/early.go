@@ -18,9 +18,11 @@ import (
 
 // Bounds of one evaluation.
 const (
-	maxSteps = 20_000 // of a whole project
-	maxText  = 4096
-	longStep = 2_000 // what a text costs that got too long
+	maxSteps  = 20_000 // of a whole project
+	maxText   = 4096
+	longStep  = 2_000 // what a text costs that got too long
+	maxDepth  = 64    // of a variable's value
+	typeParts = 100   // what is made of a value by its type, for one step
 )
 
 // Scope is one use of a module, with the values that it is given.
@@ -199,13 +201,28 @@ func (s *Scope) conditional(e *hclsyntax.ConditionalExpr) (value, bool) {
 		return value{}, false
 	}
 	condition, err := convert.Convert(v.plain, cty.Bool)
-	switch {
-	case err != nil:
+	if err != nil {
 		return value{}, false
-	case condition.True():
-		return s.eval(e.TrueResult)
 	}
-	return s.eval(e.FalseResult)
+	taken, other := e.FalseResult, e.TrueResult
+	if condition.True() {
+		taken, other = other, taken
+	}
+	out, ok := s.eval(taken)
+	if !ok || out.cons.e != nil || out.plain.Type() == cty.String {
+		return out, ok
+	}
+	asked := *s.asked
+	rest, ok := s.eval(other) // a number is a text where the other result is one
+	*s.asked = asked
+	if !ok || rest.cons.e != nil {
+		return value{}, false
+	}
+	one, err := convert.Convert(out.plain, rest.plain.Type())
+	if err != nil || rest.plain.Type() != cty.String && rest.plain.Type() != out.plain.Type() {
+		return value{}, false
+	}
+	return plain(one)
 }
 
 // call is a function of plain values.
@@ -281,28 +298,12 @@ func (s *Scope) named(name, attr string) (value, bool) {
 	}
 	v, ok := of.in.eval(of.e)
 	if strings.HasPrefix(name, "var.") && ok {
-		v, ok = v.as(said.kind)
+		v, ok = s.as(v, said.of)
 	}
 	if ok {
 		s.known[name] = &v
 	}
 	return v, ok
-}
-
-// as is a value of a variable as its type has it: "01" is the number 1.
-func (v value) as(kind string) (value, bool) {
-	to, plainType := map[string]cty.Type{"string": cty.String, "number": cty.Number, "bool": cty.Bool}[kind]
-	if !plainType {
-		return v, true
-	}
-	if v.cons.e != nil {
-		return value{}, false
-	}
-	out, err := convert.Convert(v.plain, to)
-	if err != nil {
-		return value{}, false
-	}
-	return plain(out)
 }
 
 // within follows a way into a value.

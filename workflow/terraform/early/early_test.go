@@ -92,6 +92,16 @@ func TestSource(t *testing.T) {
 		{e: `element(split("-", "eu-prod"), 1)`, want: "prod"},
 		{e: `element(var.l, 3)`, want: "b"},
 		{e: `element([], 0)`, want: unknown},
+		{e: `var.t.b`, more: "variable \"t\" {\n type = object({ a = string })\n default = { a = \"x\", b = \"y\" }\n}", want: unknown},
+		{e: `try(var.t.b, "z")`, more: "variable \"t\" {\n type = object({ a = string })\n default = { a = \"x\", b = \"y\" }\n}", want: unknown},
+		{e: `var.t.a`, more: "variable \"t\" {\n type = object({ a = string })\n default = {}\n}", want: unknown},
+		{e: `var.t.a`, more: `{"variable": {"t": {"type": "map(number)", "default": {"a": "01"}}}}`, want: "1"},
+		{e: `var.t.a`, more: `{"variable": {"t": {"type": "map(", "default": {"a": "01"}}}}`, want: unknown},
+		{e: `element(var.t, 0)`, more: "variable \"t\" {\n type = set(string)\n default = [\"b\", \"a\"]\n}", want: unknown},
+		{e: `join("", var.t)`, more: "variable \"t\" {\n type = set(string)\n default = [\"b\", \"a\"]\n}", want: unknown},
+		{e: `format("%d", "x")`, want: unknown},
+		{e: `lookup(var.l, 0, "x")`, want: unknown},
+		{e: `true ? 1 : var.missing`, want: unknown},
 		{e: `startswith(var.env, "pr") ? "../p" : "../d"`, want: "../p"},
 		{e: `endswith(var.env, "pr") ? "../p" : "../d"`, want: "../d"},
 		{e: `file("x")`, want: unknown},
@@ -192,6 +202,13 @@ func TestBounds(t *testing.T) {
 func TestEndless(t *testing.T) {
 	t.Parallel()
 	key := strings.Repeat("k", 1000)
+	optional, loop, numbers := "", "[1]", "["+strings.Repeat("1, ", 1000)+"]"
+	for i := range 9000 {
+		optional += fmt.Sprintf("a%d = optional(string, \"x\"), ", i)
+	}
+	for range 4 {
+		loop = "[for x in " + numbers + " : " + loop + "]"
+	}
 	merges := ""
 	for i := range 40 {
 		merges += fmt.Sprintf(" m%d = merge(local.m%d, local.m%d)\n", i, i+1, i+1)
@@ -203,6 +220,8 @@ func TestEndless(t *testing.T) {
 		"a list within itself":    "locals {\n a = [local.a, local.a]\n}\n",
 		"a long key":              "locals {\n a = { " + strings.Repeat("k", 2*maxText) + " = 1 }\n}\n",
 		"a large number":          "locals {\n a = 1e600000000\n}\n",
+		"a default many times":    "variable \"a\" {\n type = list(object({ " + optional + " }))\n default = [" + strings.Repeat("{}, ", 9000) + "]\n}\nlocals {\n a = var.a\n}\n",
+		"a default with no end":   "variable \"a\" {\n type = object({ a = optional(list(list(list(list(number)))), " + loop + ") })\n default = {}\n}\nlocals {\n a = var.a\n}\n",
 		"a product":               "locals {\n a = 1e300000000 * 1e300000000\n}\n",
 	} {
 		began := time.Now()
@@ -221,6 +240,7 @@ func FuzzEarly(f *testing.F) {
 	f.Add(`1 / 0 == 1 % 0 ? {}.a : [][0]`, `{"variable": {"v": {"default": "${x}"}}, "locals": [{"a": "${var.v}"}]}`)
 	f.Add(`format("%s%%", join(",", [1, true]))`, "")
 	f.Add(`lookup({ "a" = 1 }, null, !1)`, "")
+	f.Add(`var.v["a"]`, "variable \"v\" {\n type = object({ a = optional(map(any), { b = 1 }), c = set(string), d = tuple([bool]) })\n default = { c = [1, null], d = [\"true\"] }\n}")
 	f.Add(`merge({ a = split("", "ab") }, { b = try(1, 2) }).a[element([0, 1], 3)]`, "")
 	f.Add(`startswith(coalesce("", "a"), "") ? endswith(1, "a") : merge()`, "")
 	f.Fuzz(func(t *testing.T, e, text string) {

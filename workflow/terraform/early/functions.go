@@ -75,7 +75,7 @@ func (s *Scope) function(e *hclsyntax.FunctionCallExpr) (value, bool) {
 	return s.call(f, e.Args...)
 }
 
-// format knows %s, %d, %v and %%.
+// format knows %s, %d, %v and %%, which are never much longer than what they print.
 func (s *Scope) format(args []hclsyntax.Expression) (value, bool) {
 	if len(args) == 0 {
 		return value{}, false
@@ -84,19 +84,26 @@ func (s *Scope) format(args []hclsyntax.Expression) (value, bool) {
 	if !ok {
 		return value{}, false
 	}
-	parts := strings.Split(strings.ReplaceAll(spec, "%%", "\x00"), "%")
-	if len(parts) != len(args) {
-		return value{}, false
-	}
-	out := parts[0]
-	for i, part := range parts[1:] {
-		text, ok := s.Text(args[i+1])
-		if !ok || part == "" || !strings.Contains("sdv", part[:1]) || len(out)+len(text) > maxText {
+	for _, part := range strings.Split(strings.ReplaceAll(spec, "%%", ""), "%")[1:] {
+		if part == "" || !strings.Contains("sdv", part[:1]) {
 			return value{}, false
 		}
-		out += text + part[1:]
 	}
-	return plain(cty.StringVal(strings.ReplaceAll(out, "\x00", "%")))
+	var values []cty.Value
+	bytes := len(spec)
+	for _, e := range args[1:] {
+		v, ok := s.eval(e)
+		text, printed := v.text()
+		if bytes += len(text); !ok || !printed || bytes > maxText {
+			return value{}, false
+		}
+		values = append(values, v.plain)
+	}
+	out, err := stdlib.Format(cty.StringVal(spec), values...)
+	if err != nil {
+		return value{}, false
+	}
+	return plain(out)
 }
 
 // join takes lists that are written out.
@@ -135,7 +142,10 @@ func (s *Scope) lookup(args []hclsyntax.Expression) (value, bool) {
 		return value{}, false
 	}
 	object, written := of.cons.e.(*hclsyntax.ObjectConsExpr)
-	if v, ok := of.member(key); ok || len(args) == 2 || !written {
+	if !written {
+		return value{}, false
+	}
+	if v, ok := of.member(key); ok || len(args) == 2 {
 		return v, ok
 	}
 	for _, item := range object.Items {
