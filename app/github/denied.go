@@ -28,9 +28,11 @@ type Denied struct {
 // Error says it to people, and how to get it.
 func (d *Denied) Error() string {
 	if d.Grant == "" {
-		return "GitHub refuses this because the App lacks a permission: compare its permissions with app.yml, and accept them where it is installed"
+		return "GitHub refuses this because the App lacks a permission: compare its permissions with app.yml, " +
+			"and accept them where it is installed"
 	}
-	return "GitHub refuses this because the App lacks a permission: grant " + d.Grant + " in the App's settings, and accept it where the App is installed"
+	return "GitHub refuses this because the App lacks a permission: grant " + d.Grant +
+		" in the App's settings, and accept it where the App is installed"
 }
 
 // Unwrap leads to GitHub's own words.

@@ -52,7 +52,8 @@ func (c *Client) Identity(ctx context.Context) (a preflight.Answer, app prefligh
 	case a.Status/100 == 3:
 		a.Trouble, a.Detail = preflight.Foreign, fmt.Sprintf("it redirects with status %d", a.Status)
 	case !isJSON:
-		a.Trouble, a.Detail = preflight.Foreign, fmt.Sprintf("status %d, %s", a.Status, orNothing(resp.Header.Get("Content-Type")))
+		a.Trouble = preflight.Foreign
+		a.Detail = fmt.Sprintf("status %d, %s", a.Status, orNothing(resp.Header.Get("Content-Type")))
 	case a.Status == http.StatusNotFound && !strings.Contains(a.Detail, "Integration"):
 		a.Trouble, a.Detail = preflight.Foreign, "it answers 404 to `/app`"
 	case a.Status == http.StatusOK && got.ID != c.config.AppID:
@@ -142,7 +143,8 @@ func (c *Client) Hook(ctx context.Context) (preflight.Hook, error) {
 	if err != nil {
 		return preflight.Hook{}, fmt.Errorf("reading the webhook's settings: %w", err)
 	}
-	return preflight.Hook{URL: got.URL, JSON: got.Kind == "json", Secret: got.Secret != "", Trusts: fmt.Sprint(got.Insecure) == "1"}, nil
+	return preflight.Hook{URL: got.URL, JSON: got.Kind == "json", Secret: got.Secret != "",
+		Trusts: fmt.Sprint(got.Insecure) == "1"}, nil
 }
 
 type installationJS struct {
@@ -160,7 +162,8 @@ func (c *Client) Installations(ctx context.Context) ([]preflight.Installation, e
 	var out []preflight.Installation
 	for page := 1; page != 0; {
 		var list []installationJS
-		resp, err := c.call(ctx, 0, http.MethodGet, fmt.Sprintf("app/installations?per_page=100&page=%d", page), nil, &list)
+		path := fmt.Sprintf("app/installations?per_page=100&page=%d", page)
+		resp, err := c.call(ctx, 0, http.MethodGet, path, nil, &list)
 		if err != nil {
 			return nil, fmt.Errorf("listing installations: %w", err)
 		}

@@ -33,7 +33,8 @@ func New(c Config) (*Preflight, error) {
 	return &Preflight{config: c, needs: n}, nil
 }
 
-// Look says what is wrong, the worst first; checks that found nothing wrong are OK. What GitHub did not answer is not judged.
+// Look says what is wrong, the worst first; checks that found nothing wrong are OK. What GitHub did not answer is
+// not judged.
 func (p *Preflight) Look(f Facts) []Finding {
 	var out []Finding
 	for _, check := range []struct {
@@ -80,7 +81,8 @@ func (p *Preflight) reached(f Facts) []Finding {
 	case a.Trouble == "":
 		return nil
 	case f.Met || a.Trouble == Down:
-		return problem(fmt.Sprintf("Cannot reach GitHub since %s: %s. Cardea keeps trying.", f.Since.UTC().Format("15:04 UTC"), p.trouble(a)),
+		return problem(fmt.Sprintf("Cannot reach GitHub since %s: %s. Cardea keeps trying.",
+			f.Since.UTC().Format("15:04 UTC"), p.trouble(a)),
 			"If githubstatus.com reports no outage, check this machine's network and that "+p.api()+" is still right.")
 	}
 	fix := "Check " + p.api() + ": it must be " + addresses + "."
@@ -127,7 +129,8 @@ func detail(a Answer) string {
 }
 
 const (
-	// mostAhead and mostBehind are how far our clock may be off: our signatures begin half a minute ago and end in one and a half.
+	// mostAhead and mostBehind are how far our clock may be off: our signatures begin half a minute ago and end in
+	// one and a half.
 	mostAhead  = 25 * time.Second
 	mostBehind = 80 * time.Second
 	// skewed is a difference worth a warning.
@@ -145,10 +148,12 @@ func (p *Preflight) clock(f Facts) []Finding {
 	}
 	found := fmt.Sprintf("This machine's clock is %s %s GitHub's", off.Abs(), word)
 	if f.Answer.Status == 401 && (off > mostAhead || off < -mostBehind) {
-		return problem(found+", so GitHub does not accept the App's signature.", "Set the clock, and keep it right with NTP.")
+		return problem(found+", so GitHub does not accept the App's signature.",
+			"Set the clock, and keep it right with NTP.")
 	}
-	return []Finding{{Level: Warning, Found: found + "; with a larger difference GitHub stops accepting the App's signature.",
-		Fix: "Keep the clock right with NTP."}}
+	return []Finding{{Level: Warning,
+		Found: found + "; with a larger difference GitHub stops accepting the App's signature.",
+		Fix:   "Keep the clock right with NTP."}}
 }
 
 // What GitHub says about signatures that it does not accept. Its words for a wrong key do not say so.
@@ -171,17 +176,23 @@ func (p *Preflight) signIn(f Facts) []Finding {
 	case a.Status == 401 && slices.ContainsFunc(p.clock(f), func(c Finding) bool { return c.Level == Error }):
 		return nil // the clock says it
 	case a.Status == 404:
-		return problem(fmt.Sprintf("Cannot sign in to GitHub: `%s` knows no App with the ID %d%s.", code(p.config.APIURL), p.config.AppID, said),
-			"Set `github.app_id` to the App ID on the App's settings page; if the App is on another GitHub, set "+p.api()+".")
+		return problem(fmt.Sprintf("Cannot sign in to GitHub: `%s` knows no App with the ID %d%s.",
+			code(p.config.APIURL), p.config.AppID, said),
+			"Set `github.app_id` to the App ID on the App's settings page; if the App is on another GitHub, set "+
+				p.api()+".")
 	case strings.Contains(a.Detail, saidNoKey):
-		return problem(fmt.Sprintf("Cannot sign in to GitHub: the App with the ID %d no longer has a private key%s.", p.config.AppID, said),
-			"Check `github.app_id`; if it is right, generate a private key on the App's settings page, and set "+key+".")
-	case a.Status == 401 && strings.Contains(a.Detail, saidWrongKey):
-		return problem(fmt.Sprintf("Cannot sign in to GitHub: the private key does not belong to the App with the ID %d, or was deleted there%s.",
+		return problem(fmt.Sprintf("Cannot sign in to GitHub: the App with the ID %d no longer has a private key%s.",
 			p.config.AppID, said),
-			"Compare `github.app_id` with the App ID on the App's settings page; if it is right, generate a new private key there, and set "+key+".")
+			"Check `github.app_id`; if it is right, generate a private key on the App's settings page, and set "+
+				key+".")
+	case a.Status == 401 && strings.Contains(a.Detail, saidWrongKey):
+		return problem(fmt.Sprintf("Cannot sign in to GitHub: the private key does not belong to the App with the ID %d, "+
+			"or was deleted there%s.", p.config.AppID, said),
+			"Compare `github.app_id` with the App ID on the App's settings page; if it is right, generate a new "+
+				"private key there, and set "+key+".")
 	}
-	return problem(fmt.Sprintf("Cannot sign in to GitHub as the App with the ID %d: it answers with status %d%s.", p.config.AppID, a.Status, said),
+	return problem(fmt.Sprintf("Cannot sign in to GitHub as the App with the ID %d: it answers with status %d%s.",
+		p.config.AppID, a.Status, said),
 		"Check `github.app_id`, "+key+" and "+p.api()+".")
 }
 
@@ -207,7 +218,8 @@ func (p *Preflight) permissions(f Facts) (out []Finding) {
 			has = fmt.Sprintf(", only `%s: %s`", n.Name, code(level))
 		}
 		out = append(out, Finding{About: n.Name, Level: Error,
-			Found: fmt.Sprintf("The App does not have the permission `%s: %s`%s. Without it Cardea cannot %s.", n.Name, n.Level, has, n.For),
+			Found: fmt.Sprintf("The App does not have the permission `%s: %s`%s. Without it Cardea cannot %s.",
+				n.Name, n.Level, has, n.For),
 			Fix: fmt.Sprintf("Grant %s: %s at %s, then accept the new permission wherever the App is installed%s.",
 				Label(n.Name), n.Level, p.settings(f.App, "permissions"), where(f.Installations))})
 	}
@@ -221,8 +233,9 @@ func (p *Preflight) permissions(f Facts) (out []Finding) {
 	if len(more) > 0 {
 		slices.Sort(more)
 		out = append(out, Finding{About: "more", Level: Warning,
-			Found: "The App may do more than Cardea needs: " + phrase.AndList(more) + ". Whoever gets hold of its key may do that as well.",
-			Fix:   "Remove it at " + p.settings(f.App, "permissions") + "."})
+			Found: "The App may do more than Cardea needs: " + phrase.AndList(more) +
+				". Whoever gets hold of its key may do that as well.",
+			Fix: "Remove it at " + p.settings(f.App, "permissions") + "."})
 	}
 	return out
 }
@@ -259,7 +272,8 @@ func (p *Preflight) events(f Facts) (out []Finding) {
 	for _, n := range p.needs.Events {
 		if !slices.Contains(f.App.Events, n.Name) {
 			out = append(out, Finding{About: n.Name, Level: Error,
-				Found: fmt.Sprintf("The App is not subscribed to the event `%s`. Without it Cardea does not hear of %s.", n.Name, n.For),
+				Found: fmt.Sprintf("The App is not subscribed to the event `%s`. Without it Cardea does not hear of %s.",
+					n.Name, n.For),
 				Fix: fmt.Sprintf("Subscribe to %s at %s.", phrase.Capital(phrase.Words(n.Name)),
 					p.settings(f.App, "permissions"))})
 		}
@@ -279,12 +293,15 @@ func (p *Preflight) webhook(f Facts) (out []Finding) {
 	case want == "" || same(h.URL, want):
 	case h.URL == "":
 		add("url", Error, "The App has no webhook URL, so GitHub sends nothing to this server.",
-			fmt.Sprintf("Activate the webhook at %s, with the URL `%s` and the secret of `github.webhook_secrets`.", page, want))
+			fmt.Sprintf("Activate the webhook at %s, with the URL `%s` and the secret of `github.webhook_secrets`.",
+				page, want))
 	case f.Deliveries.Accepted.After(h.Since):
-		add("url", Warning, fmt.Sprintf("The App's webhook URL is `%s`, not `%s`; deliveries still arrive.", code(h.URL), want),
+		add("url", Warning,
+			fmt.Sprintf("The App's webhook URL is `%s`, not `%s`; deliveries still arrive.", code(h.URL), want),
 			"If nothing passes them on from there on purpose, set the URL at "+page+".")
 	default:
-		add("url", Error, fmt.Sprintf("GitHub sends the App's deliveries to `%s`, but this server receives them at `%s`.", code(h.URL), want),
+		add("url", Error, fmt.Sprintf("GitHub sends the App's deliveries to `%s`, but this server receives them at `%s`.",
+			code(h.URL), want),
 			fmt.Sprintf("Set the webhook URL to `%s` at %s, or correct `public_url`.", want, page))
 	}
 	if h.URL == "" {
@@ -292,7 +309,8 @@ func (p *Preflight) webhook(f Facts) (out []Finding) {
 	}
 	if !h.JSON {
 		add("form", Error, "GitHub sends the App's deliveries as forms, which Cardea refuses.",
-			"Set the webhook's content type to `application/json`: with the API's `PATCH /app/hook/config`, or by making the App again.")
+			"Set the webhook's content type to `application/json`: with the API's `PATCH /app/hook/config`, "+
+				"or by making the App again.")
 	}
 	if !h.Secret {
 		add("secret", Error, "The App has no webhook secret, so its deliveries are not signed and Cardea refuses them.",
@@ -309,8 +327,8 @@ func (p *Preflight) webhook(f Facts) (out []Finding) {
 func same(a, b string) bool {
 	x, err := url.Parse(a)
 	y, err2 := url.Parse(b)
-	return err == nil && err2 == nil && strings.EqualFold(x.Scheme, y.Scheme) && strings.EqualFold(x.Hostname(), y.Hostname()) &&
-		port(x) == port(y) && x.EscapedPath() == y.EscapedPath()
+	return err == nil && err2 == nil && strings.EqualFold(x.Scheme, y.Scheme) &&
+		strings.EqualFold(x.Hostname(), y.Hostname()) && port(x) == port(y) && x.EscapedPath() == y.EscapedPath()
 }
 
 func port(u *url.URL) string {
@@ -345,8 +363,8 @@ func (p *Preflight) installations(f Facts) (out []Finding) {
 		}
 		if len(lacks) > 0 {
 			out = append(out, Finding{About: in.Account, Level: Error,
-				Found: fmt.Sprintf("%s has not accepted the App's new permissions: %s. Until then Cardea cannot %s there.",
-					account, phrase.AndList(lacks), strings.Join(cannot, "; or ")),
+				Found: fmt.Sprintf("%s has not accepted the App's new permissions: %s. Until then Cardea cannot %s "+
+					"there.", account, phrase.AndList(lacks), strings.Join(cannot, "; or ")),
 				Fix: fmt.Sprintf("Ask an owner of %s to review and accept them%s.", account, at)})
 		}
 	}
@@ -372,7 +390,8 @@ func (p *Preflight) deliveries(f Facts) []Finding {
 		why = "they are not signed"
 	}
 	out := Finding{Level: Error, Fix: fmt.Sprintf("Set the same secret in `github.webhook_secrets` and %s.", page),
-		Found: fmt.Sprintf("%s refused in the last hour because %s, and none was accepted since.", were(d.Refused), why)}
+		Found: fmt.Sprintf("%s refused in the last hour because %s, and none was accepted since.",
+			were(d.Refused), why)}
 	if d.Refused < ManyRefused && !d.Accepted.IsZero() {
 		out.Level, out.Fix = Warning, "If the App's secret was just changed: s"+strings.TrimPrefix(out.Fix, "S")
 	}

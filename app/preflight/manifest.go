@@ -39,7 +39,8 @@ func needs() (Needs, error) {
 	var out Needs
 	for _, p := range file.Permissions {
 		name := fmt.Sprint(p.Key)
-		out.Permissions = append(out.Permissions, Need{name, fmt.Sprint(p.Value), reason("$.default_permissions." + name)})
+		out.Permissions = append(out.Permissions,
+			Need{name, fmt.Sprint(p.Value), reason("$.default_permissions." + name)})
 	}
 	for i, event := range file.Events {
 		out.Events = append(out.Events, Need{Name: event, For: reason(fmt.Sprintf("$.default_events[%d]", i))})

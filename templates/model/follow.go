@@ -85,7 +85,8 @@ func followTitle(m Model) string {
 func (m *Model) stopped(v workflow.PullView, l Links) {
 	for _, f := range v.Following {
 		p := v.Find(f.Key)
-		if f.Ended.Empty() || v.AskedAgain(f) || f.Head != v.Pull.Head.SHA || p == nil || p.State() == workflow.StateApplied {
+		if f.Ended.Empty() || v.AskedAgain(f) || f.Head != v.Pull.Head.SHA ||
+			p == nil || p.State() == workflow.StateApplied {
 			continue
 		}
 		m.Notes = addSaid(m.Notes, fmt.Sprintf("Its apply no longer follows %s. %s", phrase.SomeNames(f.On),

@@ -132,7 +132,8 @@ func stateCommands(tool, kept string) []string {
 // shellWord is a path, with the name of a directory that the change may have chosen, as a shell takes it.
 func shellWord(path string) string {
 	if !strings.ContainsFunc(path, func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("/._-", c))
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+			strings.ContainsRune("/._-", c))
 	}) {
 		return path
 	}

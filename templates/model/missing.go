@@ -109,7 +109,8 @@ func (r refusal) Said(as Links) []Said {
 	return out
 }
 
-// failed says which plans are missing, in sentences without full stops: they failed, were refused, or somebody cancelled them.
+// failed says which plans are missing, in sentences without full stops: they failed, were refused, or somebody
+// cancelled them.
 func failed(m Model) []string {
 	of := map[string][]string{}
 	for _, f := range m.Failures {

@@ -48,8 +48,8 @@ func MatrixOf(pulls []PullLine, order func(environment string) (int, bool)) Matr
 			if !slices.Contains(components, at.component) {
 				components = append(components, at.component)
 			}
-			cells[at] = append(cells[at], matrixCell{Word: r.Word(), State: r.State, Counts: r.Counts, Number: p.Pull.Number,
-				PullURL: p.URL, ProjectURL: model.ProjectPath(p.Pull.Repo, r.Name())})
+			cells[at] = append(cells[at], matrixCell{Word: r.Word(), State: r.State, Counts: r.Counts,
+				Number: p.Pull.Number, PullURL: p.URL, ProjectURL: model.ProjectPath(p.Pull.Repo, r.Name())})
 		}
 	}
 	rank := map[string]int{}

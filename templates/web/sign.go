@@ -18,7 +18,8 @@ const (
 	signFailed
 )
 
-var icons = map[sign]string{signNone: "icon", signOK: "icon-ok", signWaits: "icon-waits", signBusy: "icon-busy", signFailed: "icon-failed"}
+var icons = map[sign]string{signNone: "icon", signOK: "icon-ok", signWaits: "icon-waits", signBusy: "icon-busy",
+	signFailed: "icon-failed"}
 
 // Icon is the path of the page's icon.
 func (h Head) Icon() string { return "/static/" + icons[h.state] + ".svg" }
@@ -59,7 +60,8 @@ func signOfPulls(pulls []PullLine) (worst sign, waits int) {
 func waiting(rows []model.Row) (n int) {
 	for _, r := range rows {
 		switch r.State {
-		case workflow.StatePlanFailed, workflow.StateRefused, workflow.StateApplyFailed, workflow.StateUnknown, workflow.StateErrored:
+		case workflow.StatePlanFailed, workflow.StateRefused, workflow.StateApplyFailed, workflow.StateUnknown,
+			workflow.StateErrored:
 			n++
 		case workflow.StatePlanned:
 			if r.Open {
