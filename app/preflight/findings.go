@@ -297,11 +297,11 @@ func (p *Preflight) webhook(f Facts) (out []Finding) {
 				page, want))
 	case f.Deliveries.Accepted.After(h.Since):
 		add("url", Warning,
-			fmt.Sprintf("The App's webhook URL is `%s`, not `%s`; deliveries still arrive.", code(h.URL), want),
+			fmt.Sprintf("The App's webhook URL is `%s`, not `%s`; deliveries still arrive.", place(h.URL, want), want),
 			"If nothing passes them on from there on purpose, set the URL at "+page+".")
 	default:
 		add("url", Error, fmt.Sprintf("GitHub sends the App's deliveries to `%s`, but this server receives them at `%s`.",
-			code(h.URL), want),
+			place(h.URL, want), want),
 			fmt.Sprintf("Set the webhook URL to `%s` at %s, or correct `public_url`.", want, page))
 	}
 	if h.URL == "" {
@@ -321,6 +321,20 @@ func (p *Preflight) webhook(f Facts) (out []Finding) {
 			"Enable SSL verification at "+page+".")
 	}
 	return out
+}
+
+// place is where an address leads, without what may be secret in it: a user, a query, and the path at another host,
+// where it may name a channel that nobody else should know.
+func place(address, ours string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return "…"
+	}
+	path := u.EscapedPath()
+	if o, err := url.Parse(ours); path != "" && (err != nil || path != o.EscapedPath() && !strings.EqualFold(u.Host, o.Host)) {
+		path = "/…"
+	}
+	return code(u.Scheme + "://" + u.Host + path)
 }
 
 // same reports whether two addresses are one: the host's case and the scheme's own port do not count.

@@ -207,3 +207,35 @@ func TestCounter(t *testing.T) {
 		t.Error(fmt.Sprint(n))
 	}
 }
+
+// The address of a webhook may have secrets in it, and what is found is on a page: it is told without them.
+func TestAddressWithoutSecrets(t *testing.T) {
+	p, err := New(Config{WebURL: "https://github.com", AppID: 7, WebhookURL: "https://cardea.example.com/webhook"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]string{
+		"https://user:CANARY@old.example.com/webhook":  "`https://old.example.com/webhook`",
+		"https://CANARY@old.example.com:8443/webhook":  "`https://old.example.com:8443/webhook`",
+		"https://old.example.com/webhook?token=CANARY": "`https://old.example.com/webhook`",
+		"https://old.example.com/webhook#CANARY":       "`https://old.example.com/webhook`",
+		"https://relay.example.com/CANARY":             "`https://relay.example.com/…`",
+		"https://cardea.example.com/hook?t=CANARY":     "`https://cardea.example.com/hook`",
+		"https://old.example.com":                      "`https://old.example.com`",
+		"https://user:CANARY@old.example.com/%zz":      "`…`",
+		"https:CANARY": "`…`",
+		"https://old.example.com/`CANARY` is right now": "`https://old.example.com/…`",
+	} {
+		for _, arrive := range []bool{false, true} {
+			f := well()
+			f.Hook.URL = address
+			if arrive {
+				f.Deliveries.Accepted, f.Hook.Since = time.Unix(2, 0), time.Unix(1, 0)
+			}
+			found := p.Look(f)[0]
+			if found.Check != CheckWebhook || !strings.Contains(found.Found, want) || strings.Contains(found.Found+found.Fix, "CANARY") {
+				t.Errorf("%s: %+v", address, found)
+			}
+		}
+	}
+}
