@@ -412,3 +412,24 @@ func TestBasePush(t *testing.T) {
 		t.Error("nobody looked at the pull after the push")
 	}
 }
+
+// What takes an approval back needs nothing of GitHub: it counts while that answers nothing.
+func TestUnapproveWhileGitHubIsDown(t *testing.T) {
+	w := newWorld(t, 1)
+	number, _ := w.ready("feature", 0)
+	w.say(number, "rob", "cardea approve")
+	w.quiet()
+	approvals := func() int {
+		rec, err := w.svc.Pull(t.Context(), w.key(number))
+		ok(t, err)
+		return len(rec.Projects[0].Approvals)
+	}
+	if approvals() != 1 {
+		t.Fatalf("got %d approvals, want 1", approvals())
+	}
+	w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("."), Status: 502, Times: -1})
+	w.say(number, "rob", "cardea unapprove")
+	w.eventually("no approval", func() bool { return approvals() == 0 })
+	w.gh.Faults.Clear()
+	w.eventually("an answer", func() bool { return len(w.ours(number, reply)) == 2 })
+}

@@ -200,6 +200,8 @@ func (a *App) expandOne(ctx context.Context, req workflow.Request) error {
 	switch {
 	case ctx.Err() != nil:
 		return nil
+	case err != nil && withdraws(req) && !isNew: // it needs nothing of GitHub
+		return a.config.Service.Expand(ctx, service.Expansion{Request: req, Pull: known.Pull})
 	case github.Gone(err) && req.Attempts >= goneAfter:
 		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: this pull request does not exist on GitHub, or no longer does.", nil)
 	case err != nil: // also faults that look permanent: a key that is being rotated, a pull that GitHub does not show yet
@@ -396,11 +398,16 @@ func (l lag) since(of workflow.Request, pull workflow.Pull) bool {
 	return false
 }
 
+// withdraws reports whether a request takes an approval back.
+func withdraws(req workflow.Request) bool {
+	return req.Command != nil && req.Command.Verb == workflow.VerbUnapprove
+}
+
 // tooLate refuses commands from another time: an old comment, a button of an old head. What takes an approval back
 // is never too late: it must not count because GitHub could not reach us.
 func (a *App) tooLate(req workflow.Request, pull workflow.Pull) *workflow.Reply {
 	switch {
-	case req.Kind != workflow.RequestCommand, req.Follow != "", req.Command != nil && req.Command.Verb == workflow.VerbUnapprove:
+	case req.Kind != workflow.RequestCommand, req.Follow != "", withdraws(req):
 		return nil
 	case req.CommentID != 0 && a.config.Now().Sub(req.CommentedAt) > commandLife:
 		return &workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{
