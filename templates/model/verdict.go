@@ -272,11 +272,14 @@ func moved(m Model) string {
 }
 
 func changing(m Model) []Span {
-	verb := "change"
+	verb, who := "change", outOf(m.Tally.Changing, m.Tally)
 	if m.Tally.Changing == 1 {
 		verb = "changes"
 	}
-	s := []Span{{outOf(m.Tally.Changing, m.Tally) + " " + verb + ": ", false}}
+	if m.Tally.Applied > 0 { // after "2 of 5 changing projects are applied", all that change are not counted once more
+		who = markdown.Count(m.Tally.Changing, "more project", "more projects")
+	}
+	s := []Span{{who + " " + verb + ": ", false}}
 	s = append(s, joinSpans(countSpans(m))...)
 	return append(s, Span{".", false})
 }
