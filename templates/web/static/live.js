@@ -44,10 +44,25 @@
     if (fresh.classList.contains("big")) { old.classList.add("big"); }
     if (tail) { old.scrollTop = old.scrollHeight; }
   }
-  // put puts a fresh part in the place of an old one. What the keyboard was at in it, it is at again.
+  // details calls f with each of a part, and what tells it apart: its first line, and which of those that have it.
+  function details(part, f) {
+    var n = new Map();
+    part.querySelectorAll("details").forEach(function (d) {
+      var key = Array.prototype.map.call(d.firstElementChild.childNodes, function (c) {
+        return c.nodeName === "TIME" ? c.getAttribute("datetime") : c.textContent;
+      }).join("");
+      n.set(key, (n.get(key) || 0) + 1);
+      f(d, key + " " + n.get(key));
+    });
+  }
+  // put puts a fresh part in the place of an old one. What people opened or closed in it stays so, and what the
+  // keyboard was at, it is at again.
   function put(old, fresh) {
     var at = document.activeElement, i = old.contains(at) ? nodes(old).indexOf(at) : -1, all, same;
     fresh = document.importNode(fresh, true);
+    var open = new Map();
+    details(old, function (d, key) { open.set(key, d.open); });
+    details(fresh, function (d, key) { if (open.has(key)) { d.open = open.get(key); } });
     old.replaceWith(fresh);
     if (i < 0) { return; }
     all = nodes(fresh);
@@ -60,7 +75,7 @@
     if (!main || !next) { return; }
     var olds = main.children, news = next.children, now = parts(fresh);
     if (olds.length !== news.length) {
-      main.replaceWith(document.adoptNode(next));
+      put(main, next);
     } else {
       for (var i = 0; i < news.length; i++) {
         if (seen[i] === now[i]) { continue; }
