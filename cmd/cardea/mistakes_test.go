@@ -65,7 +65,7 @@ var (
 // types runs a line of shell in the directory `here` and returns everything that is seen, and the exit status.
 func (n newcomer) types(t *testing.T, line string) (seen string, exit int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", line)
 	cmd.Dir, cmd.Env = filepath.Join(n.dir, "here"), n.env
@@ -323,7 +323,7 @@ func TestServerHangUp(t *testing.T) {
 	}
 	defer func() { _ = cmd.Process.Kill() }()
 	url := ""
-	for end := time.Now().Add(30 * time.Second); url == "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); url == "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		text, _ := os.ReadFile(out.Name())
 		_, url, _ = strings.Cut(strings.TrimSpace(string(text)), "listening on ")
 	}

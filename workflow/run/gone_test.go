@@ -217,7 +217,7 @@ func TestFilesGoFirst(t *testing.T) {
 // said0 is said for a run that need not be on record.
 func (y *yard) said0(t *testing.T, id, text string) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		data, _ := os.ReadFile(filepath.Join(y.launcher.Runs, id+".1", "log"))
 		if strings.Contains(string(data), text) {
 			return

@@ -269,7 +269,7 @@ func read(t *testing.T, p *run.Process, name string) string {
 // await returns when the run's log holds the text.
 func await(t *testing.T, p *run.Process, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		data, err := os.ReadFile(filepath.Join(p.Dir(), "log"))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatal(err)

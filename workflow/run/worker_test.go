@@ -102,7 +102,7 @@ func (s *shop) begin(t *testing.T) (stop func()) {
 func (s *shop) until(t *testing.T, id string, want func(workflow.Run) bool) workflow.Run {
 	t.Helper()
 	var got workflow.Run
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		var err error
 		if got, err = s.service.Run(t.Context(), id); err != nil {
 			t.Fatal(err)
@@ -328,7 +328,7 @@ func TestWorkerTidiesUp(t *testing.T) {
 // onlyLog returns when nothing but the log is left of a run.
 func onlyLog(t *testing.T, p *run.Process) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		left, err := os.ReadDir(p.Dir())
 		if err != nil {
 			t.Fatal(err)
