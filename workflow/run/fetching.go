@@ -59,7 +59,6 @@ type fetching struct {
 	asking sync.Mutex       // one question at a time; guards what follows
 	known  map[string]Grant // by name, lower case
 	denied []denial
-	silent bool // the server left a question without its answer, which may still come: nothing more is asked
 }
 
 // denial is a repository that there is no token for.
@@ -212,7 +211,7 @@ func (f *fetching) askToken(repo string) Grant {
 	r := f.r
 	gone := Grant{Why: "The server stopped while modules were being fetched.", Passing: true}
 	silent := Grant{Why: fmt.Sprintf("The server did not answer within %s when it was asked for a token for a module.", phrase.InWords(f.limit)), Passing: true}
-	if f.silent {
+	if r.silent {
 		return silent
 	}
 	if r.stop.ctx.Err() != nil || json.NewEncoder(r.conn).Encode(message{Ask: &repo}) != nil {
@@ -228,7 +227,7 @@ func (f *fetching) askToken(repo string) Grant {
 		}
 		return g
 	case <-limit.C:
-		f.silent = true // what comes now answers this question, not the next one
+		r.silent = true // what comes now answers this question, not the next one
 		return silent
 	case <-r.stop.ctx.Done():
 		return gone

@@ -103,6 +103,10 @@ func TestSilentServer(t *testing.T) {
 	if g := f.grant(question{Action: "get", Path: "acme/two"}); g.Why != want || g.Token != "" {
 		t.Errorf("got %+v: the answer to another question", g)
 	}
+	again := &fetching{r: f.r, limit: f.limit, known: map[string]Grant{}} // an init that is tried again fetches anew
+	if g := again.grant(question{Action: "get", Path: "acme/three"}); g.Why != want || g.Token != "" {
+		t.Errorf("got %+v: the answer to a question of before", g)
+	}
 	if one := <-asked; one != "acme/one" || len(asked) != 0 {
 		t.Errorf("asked for %q and %d more", one, len(asked))
 	}

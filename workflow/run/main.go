@@ -47,6 +47,7 @@ type runner struct {
 	lock    *os.File    // held until the process ends
 	word    chan bool   // true: go
 	grants  chan Grant  // answers to what was asked
+	silent  bool        // the server left a question without its answer, which may still come: nothing more is asked
 	went    bool        // the word came
 	gone    atomic.Bool // the launcher hung up before it gave the word
 	notes   []string
