@@ -16,14 +16,17 @@ func (p ProjectRecord) Ran(apply *Run) bool {
 // NotPlanned is something that a change concerns and that Cardea does not plan. It is told,
 // so that no check looks as if there were nothing to do.
 type NotPlanned struct {
-	// Kind is a layout that Cardea does not support; "" are discovered directories without a
-	// backend that nothing calls: modules for others, as far as anybody can tell.
+	// Kind is a layout that Cardea does not support, or Unreadable; "" are discovered directories without
+	// a backend that nothing calls: modules for others, as far as anybody can tell.
 	Kind  string   `json:"kind,omitempty"`
 	Dirs  []string `json:"dirs"` // sorted, at most 20
 	Count int      `json:"count"`
 }
 
-// Unsupported are those of a layout that Cardea does not support.
+// Unreadable are directories of which a file cannot be read, so that they may be projects.
+const Unreadable = "unreadable"
+
+// Unsupported are those of a layout that Cardea does not support, and those that it cannot read.
 func Unsupported(all []NotPlanned) []NotPlanned {
 	return slices.DeleteFunc(slices.Clone(all), func(n NotPlanned) bool { return n.Kind == "" })
 }

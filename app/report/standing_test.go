@@ -221,6 +221,10 @@ func TestStandingsUnsupported(t *testing.T) {
 		}
 	}
 	if got := StandingsOf(workflow.PullRecord{Known: true,
+		NotPlanned: []workflow.NotPlanned{{Kind: workflow.Unreadable, Dirs: []string{"m"}, Count: 1}}}); got != (Standings{Unsupported, Unsupported}) {
+		t.Errorf("a directory that cannot be read: got %v", got)
+	}
+	if got := StandingsOf(workflow.PullRecord{Known: true,
 		NotPlanned: []workflow.NotPlanned{{Dirs: []string{"m"}, Count: 1}}}); got != (Standings{Done, Done}) {
 		t.Errorf("a module for others: got %v", got)
 	}

@@ -92,9 +92,9 @@ func TestPreviewMistakes(t *testing.T) {
 			says: "warning: .cardea.yaml is not read under this name: rename it to .cardea.yml\n.cardea.yaml: OK\n1 project\n"},
 		{name: "a directory as configuration", prepare: "mkdir .cardea.yml; touch .cardea.yml/x; commit", exit: 1, says: ".cardea.yml:1:1: .cardea.yml is not a file\n" + faulty},
 		{name: "a configuration that is no text", prepare: "printf '\\377\\376x' > .cardea.yml; commit", exit: 1, says: ".cardea.yml:1:1: the file is not UTF-8 text\n" + faulty},
-		{name: "broken HCL in a new directory", prepare: "mkdir new; echo 'terraform { backend \"local\" { path = \"/x\" } }' > new/main.tf; commit", exit: 2,
+		{name: "broken HCL in a new directory", prepare: "mkdir new; echo 'terraform { backend \"local\" { path = \"/x\" } }' > new/main.tf; commit", exit: 1,
 			says: "`new/main.tf` line 1 cannot be read: Argument definition required. Until that is fixed, Cardea does not know whether `new` is a project.\n" +
-				"`new` changed, but nothing plans it: no project calls it, and it has no backend. If it is a project, give it a backend.\n.\n  because `main.tf` changed, and 1 more file\n"},
+				"`new` changed, but Cardea cannot read all of its files, so nothing plans it. Fix the files, or list it in `autodiscover.ignore` if it is no project.\n.\n  because `main.tf` changed, and 1 more file\n"},
 		{name: "a clone of somebody else", prepare: "chmod 000 .git/HEAD", line: "$UNPRIVILEGED cardea preview", exit: 1,
 			says: "cardea: WORK/here/repo/.git is damaged, or this user may not read it: `git status` says what git makes of it\n"},
 		{name: "a clone of a newer git", prepare: "git config core.repositoryformatversion 99", exit: 1, says: "cardea: git cannot read this repository: git rev-parse: exit 128: fatal: Expected git repo version <= 1, found 99\n"},

@@ -17,6 +17,10 @@ func NotPlanned(n workflow.NotPlanned) string {
 		return fmt.Sprintf("%s changed, but nothing plans %s: no project calls %s, and %s no backend. If %s is a project, give it a backend.",
 			dirs, them, them, phrase.OneMany(n.Count == 1, "it has", "they have"), phrase.OneMany(n.Count == 1, "it", "one of them"))
 	}
+	if n.Kind == workflow.Unreadable {
+		return fmt.Sprintf("%s changed, but Cardea cannot read all of %s files, so nothing plans %s. Fix the files, or list %s in `autodiscover.ignore` if %s.",
+			dirs, phrase.OneMany(n.Count == 1, "its", "their"), them, them, phrase.OneMany(n.Count == 1, "it is no project", "they are no projects"))
+	}
 	return fmt.Sprintf("%s changed, but Cardea does not plan %s: whoever runs it here must plan and apply %s. To stop this message, list %s in `autodiscover.ignore` in the base branch's `%s`.",
 		dirs, n.Kind, them, them, workflow.RepoConfigFile)
 }

@@ -31,7 +31,7 @@ func notPlanned(in AffectedInput, ix *changeIndex) []workflow.NotPlanned {
 	for _, p := range in.Resolution.Projects {
 		unplanned := func(module string) bool { return !planned[module] }
 		if p.Library && !reached[p.Dir] && (ix.own[p.Dir] != nil || slices.ContainsFunc(ix.modules[p.Dir], unplanned)) {
-			note("", p.Dir)
+			note(libraryKind(in.HeadFound.Modules[p.Dir], ignored), p.Dir)
 		}
 	}
 	for _, d := range []workflow.Discovery{in.BaseFound, in.HeadFound} {
@@ -68,6 +68,14 @@ func notPlanned(in AffectedInput, ix *changeIndex) []workflow.NotPlanned {
 		out = append(out, workflow.NotPlanned{Kind: kind, Dirs: dirs[:min(len(dirs), maxNotPlanned)], Count: len(dirs)})
 	}
 	return out
+}
+
+// libraryKind is the kind of a directory that keeps no state by what can be read of it.
+func libraryKind(m workflow.Module, ignored func(dir string) bool) string {
+	if !ignored(m.Dir) && slices.ContainsFunc(m.Diagnostics, func(d workflow.Diagnostic) bool { return d.Severity == workflow.SeverityError }) {
+		return workflow.Unreadable
+	}
+	return ""
 }
 
 // plannedDirs are the directories that some project plans, its own and its modules', and of those the modules of

@@ -21,9 +21,14 @@ func found(lines ...string) workflow.Discovery {
 	d := workflow.Discovery{Modules: map[string]workflow.Module{}}
 	var libraries []string
 	for _, line := range lines {
+		line, broken := strings.CutSuffix(line, " broken")
 		line, library := strings.CutSuffix(line, " library")
 		dir, calls, _ := strings.Cut(line, ":")
-		d.Modules[dir] = workflow.Module{Dir: dir, Calls: strings.Fields(calls)}
+		m := workflow.Module{Dir: dir, Calls: strings.Fields(calls)}
+		if broken {
+			m.Diagnostics = []workflow.Diagnostic{{Severity: workflow.SeverityError}}
+		}
+		d.Modules[dir] = m
 		if library {
 			libraries = append(libraries, dir)
 		}

@@ -34,7 +34,7 @@ func noteMisnamed(t workflow.Tree, kinds workflow.Kinds) (notes []string) {
 // cannot be read.
 func noteUnread(none []workflow.NotPlanned, found workflow.Discovery) (notes []string) {
 	for _, n := range none {
-		if n.Kind != "" {
+		if n.Kind != workflow.Unreadable {
 			continue
 		}
 		for _, dir := range n.Dirs {

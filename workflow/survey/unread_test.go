@@ -36,7 +36,7 @@ func TestNoteUnread(t *testing.T) {
 	fault := workflow.Diagnostic{Severity: workflow.SeverityError, Summary: "Invalid block.", Position: workflow.Position{File: "a/x.tf", Line: 3}}
 	found := workflow.Discovery{Modules: map[string]workflow.Module{
 		"a": {Diagnostics: []workflow.Diagnostic{{Severity: workflow.SeverityWarning, Summary: "Odd"}, fault, fault}}, "b": {}}}
-	none := []workflow.NotPlanned{{Dirs: []string{"a", "b"}}, {Kind: "terragrunt", Dirs: []string{"a"}}}
+	none := []workflow.NotPlanned{{Dirs: []string{"b"}}, {Kind: "terragrunt", Dirs: []string{"a"}}, {Kind: workflow.Unreadable, Dirs: []string{"a"}}}
 	want := []string{"`a/x.tf` line 3 cannot be read: Invalid block. Until that is fixed, Cardea does not know whether `a` is a project."}
 	if got := noteUnread(none, found); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
