@@ -68,6 +68,9 @@ const DefaultName = "server"
 // maxTries is how often a run is tried whose failures may pass.
 const maxTries = 6
 
+// maxDown is how often a result is reported to a store that takes nothing: for an hour.
+const maxDown = 120
+
 // poll is how often the queue is looked at without being woken: a run may have to wait until a certain time.
 const poll = time.Second
 
@@ -476,8 +479,8 @@ func backoff(tries int) time.Duration {
 	return min(30*time.Second, time.Second<<min(max(tries-1, 0), 5))
 }
 
-// report tells the service, again and again for a while when it cannot take it, and for as long as
-// the store takes nothing at all: a result must not be lost over a full disk. Meanwhile nothing is
+// report tells the service, again and again for a while when it cannot take it, and for an hour
+// while the store takes nothing at all: a result must not be lost over a full disk. Meanwhile nothing is
 // claimed, as for a lease.
 func (w *Worker) report(run workflow.Run, res workflow.Result, end ending) error {
 	ctx := context.Background()
@@ -493,15 +496,18 @@ func (w *Worker) report(run workflow.Run, res workflow.Result, end ending) error
 	}
 	w.overdue.Add(1)
 	defer w.overdue.Add(-1)
-	for try := 1; !errors.Is(err, workflow.ErrStale) && !errors.Is(err, workflow.ErrClosed); {
-		if e := w.Service.Renew(ctx, run); e == nil || errors.Is(e, workflow.ErrNotFound) || w.stopping.Err() != nil {
+	for try, down := 1, 0; !errors.Is(err, workflow.ErrStale) && !errors.Is(err, workflow.ErrClosed); {
+		e := w.Service.Renew(ctx, run)
+		if e == nil || errors.Is(e, workflow.ErrNotFound) || errors.Is(e, workflow.ErrStale) || w.stopping.Err() != nil {
 			try++ // it is this result that it cannot take, or we may not wait for it
+		} else {
+			down++
 		}
-		if try > maxTries {
+		if try > maxTries || down > maxDown {
 			break
 		}
 		w.Log.Warn("reporting a run", "run", run.ID, "try", try, "error", err)
-		time.Sleep(backoff(try))
+		time.Sleep(backoff(try + down - 1))
 		if err = tell(); err == nil {
 			break
 		}
