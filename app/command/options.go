@@ -160,6 +160,9 @@ func (g grammar) find(word string) (opt option, value string, given bool, fault 
 	if !strings.HasPrefix(word, "-") && !strings.HasPrefix(word, "–") && !strings.HasPrefix(word, "—") {
 		return opt, "", false, g.stray(word)
 	}
+	if word == "--" { // other tools pass on what follows it
+		return opt, "", false, fmt.Sprintf("Leave out `--`: `%s %s` has options of its own and passes no others on.", g.prefix, g.verb)
+	}
 	// People who use terraform write long options with one dash; phones turn two dashes into a
 	// long one.
 	bare := strings.ToLower(strings.TrimLeft(name, "-–—"))
