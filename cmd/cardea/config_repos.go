@@ -286,9 +286,7 @@ func ofTheRule(keys ...string) map[string]string {
 // branchGlobs reads globs over names of base branches.
 func branchGlobs(y *config.Value) []string {
 	var list []string
-	items := 0
 	y.List(func(v *config.Value) {
-		items++
 		s, ok := v.Text()
 		if !ok {
 			return
@@ -303,7 +301,7 @@ func branchGlobs(y *config.Value) []string {
 		}
 		list = append(list, s)
 	})
-	if items == 0 { // an empty list would mean the default branch, which is not what anybody means by it
+	if y.IsEmptyList() { // an empty list would mean the default branch, which is not what anybody means by it
 		y.Fault("`%s` names no branch; leave it out to use the default branch", y.Path())
 	}
 	return list
@@ -318,8 +316,9 @@ func readWho(y *config.Value) (workflow.Who, bool) {
 		y.Choice(&role, "read", "triage", "write", "maintain", "admin")
 		return workflow.Who{Role: workflow.Role(role)}, role != ""
 	}
-	who, ok := workflow.Who{}, false
+	who, ok, nobody := workflow.Who{}, false, !y.Has("users")
 	y.Map(config.Keys{"users": func(y *config.Value) {
+		nobody = y.IsEmptyList()
 		y.List(func(v *config.Value) {
 			s, isText := v.Text()
 			if !isText {
@@ -333,7 +332,7 @@ func readWho(y *config.Value) (workflow.Who, bool) {
 			ok = true
 		})
 	}}, map[string]string{"teams": laterTeams})
-	if !ok && !y.Has("teams") {
+	if nobody && !y.Has("teams") {
 		y.Fault("`%s` names nobody: give a role or {users: [...]}", y.Path())
 	}
 	return who, ok

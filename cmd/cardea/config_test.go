@@ -399,6 +399,10 @@ func TestConfigNoFalseFaults(t *testing.T) {
 		{"a misspelt key", strings.Replace(rest, "app_id", "ap_id", 1), "cardea.yml:3:3: unknown key `github.ap_id`: did you mean `app_id`?"},
 		{"a misspelt file", strings.Replace(rest, "private_key:", "private_kay:", 1), "did you mean `private_key`?"},
 		{"a file without value", strings.Replace(rest, "private_key: "+strconv.Quote(pkcs1), "private_key_file:", 1), "has no value"},
+		{"a branch that is no list", rest + "repos: [{match: a/*, apply: {branches: main}}]\n", "`repos[0].apply.branches` must be a list, not a string"},
+		{"people who are no list", rest + "repos: [{match: a/*, permissions: {plan: {users: ada}}}]\n", "`repos[0].permissions.plan.users` must be a list, not a string"},
+		{"a person with two names", rest + "repos: [{match: a/*, permissions: {plan: {users: [Ada L]}}}]\n", "`repos[0].permissions.plan.users[0]` must be a GitHub login"},
+		{"nobody", rest + "repos: [{match: a/*, permissions: {plan: {users: []}}}]\n", "`repos[0].permissions.plan` names nobody"},
 		{"a key without value", strings.Replace(rest, "app_id: 7", "app_id:", 1), "cardea.yml:3:3: `github.app_id` has no value"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -139,6 +139,11 @@ func (y *Value) List(each func(v *Value)) {
 	}
 }
 
+// IsEmptyList reports whether the value is a list of nothing.
+func (y *Value) IsEmptyList() bool {
+	return y.kind == yamlList && len(y.items) == 0 || y.kind == yamlSetting && strings.Trim(y.text, ", ") == ""
+}
+
 // Text returns the value as a text and whether it is one.
 func (y *Value) Text() (string, bool) {
 	if y.kind == yamlSetting {
