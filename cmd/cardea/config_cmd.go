@@ -54,7 +54,7 @@ func (k configCheckCmd) Run(c *console, ctx bind) error {
 			return engines("").Discover(ctx, tree)
 		}
 	}
-	if code := CheckConfig(ctx, in, c.out); code != 0 {
+	if code := CheckConfig(ctx, in, cleaned{c.out}); code != 0 {
 		return exitCode(code)
 	}
 	return nil

@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/cardea-iac/cardea/templates/markdown"
 )
 
 // cli has every subcommand with its flags; the texts are what --help shows.
@@ -36,6 +38,16 @@ type cli struct {
 // console is where a subcommand reads and writes; tests give their own.
 type console struct {
 	out, err io.Writer
+}
+
+// cleaned writes words of others, such as names of files, without the codes that a terminal obeys. Each write is whole.
+type cleaned struct{ io.Writer }
+
+func (c cleaned) Write(text []byte) (int, error) {
+	if _, err := c.Writer.Write([]byte(markdown.Clean(string(text)))); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 // exitCode is an error that asks for an exit status without a message of its own.
@@ -98,7 +110,7 @@ func execute(args []string, c console) int {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintln(c.err, "cardea:", err)
+	fmt.Fprintln(cleaned{c.err}, "cardea:", err)
 	return 1
 }
 

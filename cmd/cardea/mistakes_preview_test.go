@@ -95,6 +95,10 @@ func TestPreviewMistakes(t *testing.T) {
 		{name: "broken HCL in a new directory", prepare: "mkdir new; echo 'terraform { backend \"local\" { path = \"/x\" } }' > new/main.tf; commit", exit: 1,
 			says: "`new/main.tf` line 1 cannot be read: Argument definition required. Until that is fixed, Cardea does not know whether `new` is a project.\n" +
 				"`new` changed, but Cardea cannot read all of its files, so nothing plans it. Fix the files, or list it in `autodiscover.ignore` if it is no project.\n.\n  because `main.tf` changed, and 1 more file\n"},
+		{name: "codes that a terminal obeys", prepare: "printf 'x = \\033[31m\\033]0;x\\007 \"\n' >> main.tf; touch \"$(printf 'a\\033[32mx')\"; commit", exit: 1,
+			says: ". (refused)\n  refused: `main.tf` line 5 (`x =  \"`) cannot be read: Invalid character. This character is not used within the language.\n  because `ax` changed, and 1 more file\n"},
+		{name: "codes that a terminal obeys, in the configuration", prepare: "printf 'projects: [{dir: ., \"k\\\\e[31my\": 1}]' > .cardea.yml", line: "cardea config check", exit: 1,
+			says: ".cardea.yml:1:21: unknown key `projects[0].ky`; known ones are autoplan, backend_config, component, depends_on, dir, environment, environments, name, terraform_workspace, tool, var_files, version, watch, workflow, workspace\n.cardea.yml: 1 error\n"},
 		{name: "a clone of somebody else", prepare: "chmod 000 .git/HEAD", line: "$UNPRIVILEGED cardea preview", exit: 1,
 			says: "cardea: WORK/here/repo/.git is damaged, or this user may not read it: `git status` says what git makes of it\n"},
 		{name: "a clone of a newer git", prepare: "git config core.repositoryformatversion 99", exit: 1, says: "cardea: git cannot read this repository: git rev-parse: exit 128: fatal: Expected git repo version <= 1, found 99\n"},

@@ -182,6 +182,7 @@ func (p previewCmd) narrow(s *survey.Survey) error {
 
 // explain prints a line for each project, with its reasons.
 func explain(ctx context.Context, c *console, s survey.Survey) error {
+	c = &console{out: cleaned{c.out}, err: c.err}
 	for _, note := range s.Notes {
 		fmt.Fprintln(c.out, note)
 	}
