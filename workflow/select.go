@@ -18,7 +18,8 @@ type SelectInput struct {
 }
 
 // Select returns the projects that a command names, sorted by name. Options of one kind are
-// alternatives, different kinds must all hold; values are exact names or globs. A value that
+// alternatives, different kinds must all hold; values are exact names or globs, and one that is
+// exactly the name of something is no glob. A value that
 // matches no project of the repository is a fault, a sentence that gives the nearest name,
 // and nothing is chosen: to do half of what somebody asked for would not be what they asked
 // for.
@@ -26,13 +27,14 @@ func Select(in SelectInput) (chosen []Project, fault string) {
 	if in.Selector.Empty() {
 		return slices.Clone(in.Affected), ""
 	}
-	for _, k := range in.Selector.options(in.Kinds) {
+	options := in.options()
+	for _, k := range options {
 		if fault := k.check(in); fault != "" {
 			return nil, fault
 		}
 	}
 	for _, p := range in.Projects {
-		if in.Selector.matches(p) && (!p.Library || len(in.Selector.Projects)+len(in.Selector.Dirs) > 0) {
+		if matches(options, p) && (!p.Library || len(in.Selector.Projects)+len(in.Selector.Dirs) > 0) {
 			chosen = append(chosen, p)
 		}
 	}
@@ -51,20 +53,34 @@ type selectorKind struct {
 	what   string
 	values []string
 	of     func(Project) string
+	exact  map[string]bool // values that are something's own name
+}
+
+func (in SelectInput) options() []selectorKind {
+	out := in.Selector.options(in.Kinds)
+	for i, k := range out {
+		out[i].exact = map[string]bool{}
+		for _, p := range slices.Concat(in.Projects, in.Deleted) {
+			if have := k.of(p); slices.Contains(k.values, have) {
+				out[i].exact[have] = true
+			}
+		}
+	}
+	return out
 }
 
 func (s Selector) options(kinds Kinds) []selectorKind {
 	return []selectorKind{
-		{"project", s.Projects, func(p Project) string { return p.Name }},
-		{"directory", s.Dirs, func(p Project) string { return p.Dir }},
-		{"environment", s.Environments, func(p Project) string { return p.Environment }},
-		{kinds.VariantTitle(), s.Workspaces, func(p Project) string { return p.Variant }},
+		{what: "project", values: s.Projects, of: func(p Project) string { return p.Name }},
+		{what: "directory", values: s.Dirs, of: func(p Project) string { return p.Dir }},
+		{what: "environment", values: s.Environments, of: func(p Project) string { return p.Environment }},
+		{what: kinds.VariantTitle(), values: s.Workspaces, of: func(p Project) string { return p.Variant }},
 	}
 }
 
 // matches reports whether a selector means a project; an empty one means every one.
-func (s Selector) matches(p Project) bool {
-	return !slices.ContainsFunc(s.options(nil), func(k selectorKind) bool { return len(k.values) > 0 && !k.matches(p) })
+func matches(options []selectorKind, p Project) bool {
+	return !slices.ContainsFunc(options, func(k selectorKind) bool { return len(k.values) > 0 && !k.matches(p) })
 }
 
 // Object is what a sentence says that a command is about: the one project that it
@@ -79,16 +95,16 @@ func (s Selector) Object() string {
 func (k selectorKind) matches(p Project) bool {
 	have := k.of(p)
 	for _, v := range k.values {
-		if selects(v, have) {
+		if k.selects(v, have) {
 			return true
 		}
 	}
 	return false
 }
 
-func selects(value, have string) bool {
-	if value == have {
-		return true
+func (k selectorKind) selects(value, have string) bool {
+	if value == have || k.exact[value] {
+		return value == have
 	}
 	if have == "" || !glob.Is(value) || PathGlobFault(value) != "" {
 		return false
@@ -99,7 +115,7 @@ func selects(value, have string) bool {
 // check says what is wrong with the values, "" when each matches at least one project.
 func (k selectorKind) check(in SelectInput) string {
 	for _, v := range k.values {
-		if glob.Is(v) && PathGlobFault(v) != "" {
+		if !k.exact[v] && glob.Is(v) && PathGlobFault(v) != "" {
 			if why := glob.Form(v); why != "" && glob.Balanced(v) {
 				return fmt.Sprintf("`%s` %s.", phrase.Shown(v), why)
 			}
@@ -109,7 +125,7 @@ func (k selectorKind) check(in SelectInput) string {
 		names := map[string]bool{}
 		for _, p := range in.Projects {
 			have := k.of(p)
-			found = found || selects(v, have)
+			found = found || k.selects(v, have)
 			if have != "" {
 				names[have] = true
 			}
@@ -118,7 +134,7 @@ func (k selectorKind) check(in SelectInput) string {
 			continue
 		}
 		for _, p := range in.Deleted {
-			if selects(v, k.of(p)) {
+			if k.selects(v, k.of(p)) {
 				return fmt.Sprintf("The %s `%s` is deleted by this change: there is nothing to plan.", k.what, phrase.Shown(v))
 			}
 		}

@@ -11,7 +11,7 @@ func TestSelect(t *testing.T) {
 	project := func(name, env, ws string) Project {
 		return Project{Name: name, Dir: strings.ToLower(name), Environment: env, Variant: ws}
 	}
-	projects := []Project{project("prod/net", "prod", "default"), project("prod/db", "prod", "blue"), project("dev/net", "dev", "default"), project("a[1]", "", "default")}
+	projects := []Project{project("prod/net", "prod", "default"), project("prod/db", "prod", "blue"), project("dev/net", "dev", "default"), project("a[1]", "", "default"), project("a1", "", "default"), project("x{", "", "default")}
 	affected, deleted := projects[2:3], []Project{project("dev/gone", "dev", "default")}
 	for _, tt := range []struct {
 		name  string
@@ -20,9 +20,12 @@ func TestSelect(t *testing.T) {
 		fault string
 	}{
 		{name: "nothing: the affected ones", want: "dev/net"},
-		{name: "all", sel: Selector{All: true}, want: "a[1] dev/net prod/db prod/net"},
+		{name: "all", sel: Selector{All: true}, want: "a1 a[1] dev/net prod/db prod/net x{"},
 		{name: "by name", sel: Selector{Projects: []string{"prod/net", "dev/*"}}, want: "dev/net prod/net"},
 		{name: "a name that looks like a glob", sel: Selector{Projects: []string{"a[1]"}}, want: "a[1]"},
+		{name: "a name that is no glob", sel: Selector{Projects: []string{"x{"}}, want: "x{"},
+		{name: "a glob that is no name", sel: Selector{Projects: []string{"a[0-9]", "x*"}}, want: "a1 x{"},
+		{name: "a directory that looks like a glob", sel: Selector{Dirs: []string{"a[1]"}}, want: "a[1]"},
 		{name: "kinds must all hold", sel: Selector{Environments: []string{"prod"}, Workspaces: []string{"default"}}, want: "prod/net"},
 		{name: "by directory", sel: Selector{Dirs: []string{"prod/**"}}, want: "prod/db prod/net"},
 		{name: "all of one environment", sel: Selector{All: true, Environments: []string{"dev"}}, want: "dev/net"},

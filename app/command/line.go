@@ -1,6 +1,9 @@
 package command
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // firstLine returns the first line of a comment that is not blank and is neither quoted nor
 // code. A comment that opens with such a block can still give a command after it.
@@ -80,22 +83,28 @@ func cutWord(line string) (word, rest string) {
 // after the "=" of an option quotes it up to the matching one, with backslash
 // escapes inside double quotes. A double quote elsewhere, as in x.y["a b"], stays
 // in the word and keeps the spaces up to the next one: that is how people copy
-// addresses. ok is false when a quote does not end.
-func words(s string) (out []string, ok bool) {
+// addresses, with their backslashes.
+func words(s string) (out []string, fault string) {
 	for {
 		s = strings.TrimLeftFunc(s, isSpace)
 		if s == "" {
-			return out, true
+			return out, ""
 		}
-		word, rest, ok := cutQuoted(s)
-		if !ok {
-			return nil, false
+		word, rest, fault := cutQuoted(s)
+		if fault != "" {
+			return nil, fault
 		}
 		out, s = append(out, word), rest
 	}
 }
 
-func cutQuoted(s string) (word, rest string, ok bool) {
+// What is wrong with quotes. Phones and word processors make the curved ones.
+const (
+	openQuote   = "A quote in the command is not closed."
+	curvedQuote = "The command has curved quotes. Use straight ones: `\"` or `'`."
+)
+
+func cutQuoted(s string) (word, rest, fault string) {
 	var b strings.Builder
 	for s != "" {
 		r := s[0]
@@ -103,27 +112,34 @@ func cutQuoted(s string) (word, rest string, ok bool) {
 			strings.Count(b.String(), "=") == 1)
 		switch {
 		case isSpaceAt(s):
-			return b.String(), s, true
+			return b.String(), s, ""
+		case start && strings.ContainsRune("“”„‟‘’‚‛«»", firstRune(s)):
+			return "", "", curvedQuote
 		case start && (r == '\'' || r == '"'):
 			body, after, closed := unquote(s)
 			if !closed || after != "" && !isSpaceAt(after) {
-				return "", "", false
+				return "", "", openQuote
 			}
 			b.WriteString(body)
-			return b.String(), after, true
+			return b.String(), after, ""
 		case r == '"':
-			end := strings.IndexByte(s[1:], '"')
-			if end < 0 {
-				return "", "", false
+			_, after, closed := unquote(s)
+			if !closed {
+				return "", "", openQuote
 			}
-			b.WriteString(s[:end+2])
-			s = s[end+2:]
+			b.WriteString(s[:len(s)-len(after)])
+			s = after
 		default:
 			b.WriteByte(r)
 			s = s[1:]
 		}
 	}
-	return b.String(), "", true
+	return b.String(), "", ""
+}
+
+func firstRune(s string) rune {
+	r, _ := utf8.DecodeRuneInString(s)
+	return r
 }
 
 // unquote reads the quoted text at the start of s.

@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -63,18 +64,24 @@ var options = map[workflow.Verb][]option{
 // and at most all of them.
 const minFingerprint, maxFingerprint = 8, 64
 
-// projectAt reads NAME, or NAME@FINGERPRINT: no project's name has an @.
+// fingerprinted splits NAME@FINGERPRINT at its last @: a name may have one, too.
+func fingerprinted(v string) (name, digits string, given bool) {
+	at := strings.LastIndexByte(v, '@')
+	if at < 0 {
+		return v, "", false
+	}
+	return v[:at], strings.ToLower(v[at+1:]), true
+}
+
+// projectAt reads NAME, or NAME@FINGERPRINT. What is no digits behind an @ belongs to a name.
 func projectAt(c *workflow.Command, v string) string {
-	name, digits, given := strings.Cut(v, "@")
-	if !given {
+	name, digits, given := fingerprinted(v)
+	if !given || name != "" && strings.Trim(digits, "0123456789abcdef") != "" {
 		return add(&c.Select.Projects, v)
 	}
-	digits = strings.ToLower(digits)
 	switch {
 	case name == "":
 		return fmt.Sprintf("%s names no project before the `@`.", code(v))
-	case strings.ContainsAny(name, "*?[]{}"):
-		return fmt.Sprintf("%s: a fingerprint is one project's, so its name cannot be a pattern.", code(v))
 	case !isFingerprint(digits):
 		return fmt.Sprintf("%s: what follows the `@` is a plan's fingerprint, at least %d of the digits that the summary shows.", code(v), minFingerprint)
 	case c.Fingerprints[name] != "" && c.Fingerprints[name] != digits:
@@ -96,7 +103,7 @@ func isFingerprint(digits string) bool {
 
 // projectNow reads the NAME of a project whose present plan is meant.
 func projectNow(c *workflow.Command, v string) string {
-	if name, digits, given := strings.Cut(v, "@"); given && name != "" && isFingerprint(strings.ToLower(digits)) {
+	if name, digits, given := fingerprinted(v); given && name != "" && isFingerprint(digits) {
 		return fmt.Sprintf("%s: `approve` says which plan is meant; `-p %s` applies the current one, if it is the one that was approved.",
 			code(v), phrase.Argument(phrase.Shown(name)))
 	}
@@ -112,9 +119,9 @@ type grammar struct {
 
 // parse reads the options of a command.
 func (g grammar) parse(rest string) (*workflow.Command, string) {
-	list, ok := words(rest)
-	if !ok {
-		return nil, "A quote in the command is not closed."
+	list, fault := words(rest)
+	if fault != "" {
+		return nil, fault
 	}
 	cmd := &workflow.Command{Verb: g.verb}
 	for len(list) > 0 {
@@ -141,6 +148,10 @@ func (g grammar) parse(rest string) (*workflow.Command, string) {
 	}
 	return cmd, ""
 }
+
+// elsewhere are what other programs call our options.
+var elsewhere = map[string]string{"project": "-p", "dir": "-d", "directory": "-d", "workspace": "-w",
+	"environment": "-e", "env": "-e"}
 
 // find finds the option that a word names; given says that the word carries its
 // value after "=".
@@ -171,6 +182,9 @@ func (g grammar) find(word string) (opt option, value string, given bool, fault 
 			return opt, "", false, fmt.Sprintf("There is no option %s. Did you mean `%s`?", code(name), n)
 		}
 	}
+	if known := elsewhere[bare]; known != "" && slices.Contains(names, known) {
+		return opt, "", false, fmt.Sprintf("There is no option %s. Did you mean `%s`?", code(name), known)
+	}
 	if near := phrase.Nearest(name, names); near != "" && len(bare) > 2 {
 		return opt, "", false, fmt.Sprintf("There is no option %s. Did you mean `%s`?", code(name), near)
 	}
@@ -195,7 +209,7 @@ func (g grammar) lacks(c *workflow.Command) string {
 		return fmt.Sprintf("`%s lock` needs the projects to lock: `%s lock -p NAME`.", g.prefix, g.prefix)
 	case g.verb != workflow.VerbResolve:
 		return ""
-	case len(c.Select.Projects) != 1 || strings.ContainsAny(c.Select.Projects[0], "*?[]{}"):
+	case len(c.Select.Projects) != 1:
 		return fmt.Sprintf("`%s resolve` needs exactly one project, by its name: `%s resolve -p NAME --outcome applied`.",
 			g.prefix, g.prefix)
 	case c.Outcome == "":

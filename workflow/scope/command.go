@@ -1,9 +1,11 @@
 package scope
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -147,12 +149,32 @@ func (c *Command) Pick(locks []workflow.Lock) (faults []phrase.Text) {
 func (c *Command) pickFrom(in workflow.SelectInput) (fault string) {
 	in.Selector, in.Kinds = c.Request.Command.Select, c.Kinds
 	chosen, fault := workflow.Select(in)
+	if fault == "" {
+		fault = c.pattern(in)
+	}
 	if fault != "" {
 		return fault
 	}
 	c.picked = map[workflow.ProjectKey]bool{}
 	for _, p := range chosen {
 		c.picked[p.Key()] = true
+	}
+	return ""
+}
+
+// pattern says which name of the command is a pattern where only one project can be meant. A project may be
+// called like a pattern.
+func (c *Command) pattern(in workflow.SelectInput) string {
+	for _, name := range in.Selector.Projects {
+		_, bound := c.Request.Command.Fingerprints[name]
+		named := func(p workflow.Project) bool { return p.Name == name }
+		switch {
+		case !glob.Is(name) || slices.ContainsFunc(in.Projects, named):
+		case bound:
+			return fmt.Sprintf("`%s`: a fingerprint is one project's, so its name cannot be a pattern.", phrase.Shown(name))
+		case c.Verb() == workflow.VerbResolve:
+			return fmt.Sprintf("`%s` is a pattern, and an outcome is one project's: write its name.", phrase.Shown(name))
+		}
 	}
 	return ""
 }

@@ -160,6 +160,43 @@ func TestChosen(t *testing.T) {
 	}
 }
 
+// TestChosenByItsName: a fingerprint and an outcome are of the one project that is called so, never of those that a
+// pattern matches; a project may be called like a pattern.
+func TestChosenByItsName(t *testing.T) {
+	odd, like := planned("db [1]"), planned("db 1")
+	const bound, outcome = "a fingerprint is one project's, so its name cannot be a pattern", "is a pattern, and an outcome is one project's"
+	for name, tt := range map[string]struct {
+		verb     workflow.Verb
+		typed    string
+		projects []workflow.ProjectRecord
+		want     string
+	}{
+		"approve its name":    {workflow.VerbApprove, "db [1]", []workflow.ProjectRecord{odd, like}, ""},
+		"approve no name":     {workflow.VerbApprove, "db [1]", []workflow.ProjectRecord{like}, bound},
+		"approve a pattern":   {workflow.VerbApprove, "db*", []workflow.ProjectRecord{odd, like}, bound},
+		"resolve its name":    {workflow.VerbResolve, "db [1]", []workflow.ProjectRecord{odd, like}, ""},
+		"resolve a pattern":   {workflow.VerbResolve, "db ?", []workflow.ProjectRecord{like}, outcome},
+		"resolve no such one": {workflow.VerbResolve, "db [2]", []workflow.ProjectRecord{odd, like}, "no such project"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := scope.Command{Request: asked(tt.verb, tt.typed), Record: &workflow.PullRecord{Pull: pull, Known: true, Projects: tt.projects}}
+			if tt.verb == workflow.VerbApprove {
+				c.Request.Command.Fingerprints = map[string]string{tt.typed: "3f9a12c4"}
+			}
+			var said string
+			for _, fault := range c.Pick(nil) {
+				said += fault.String()
+			}
+			if (said == "") != (tt.want == "") || !strings.Contains(said, tt.want) {
+				t.Errorf("got %q, want %q", said, tt.want)
+			}
+			if said == "" && (!c.Picks(odd.Project) || c.Picks(like.Project)) {
+				t.Error("another project is picked")
+			}
+		})
+	}
+}
+
 func TestCurrentPlan(t *testing.T) {
 	for want, how := range map[string]func(*workflow.ProjectRecord){
 		"":                     func(*workflow.ProjectRecord) {},
