@@ -47,7 +47,7 @@ var arrows = map[string][]string{
 	"workflow/gate":         {"workflow", "workflow/steps", "internal/phrase"},
 	"workflow/queue":        {"workflow", "internal/phrase"},
 	"workflow/plan":         {"workflow", "internal/phrase"},
-	"workflow/scope":        {"workflow", "workflow/gate", "workflow/survey", "internal/phrase"},
+	"workflow/scope":        {"internal/glob", "workflow", "workflow/gate", "workflow/survey", "internal/phrase"},
 	"workflow/service":      {"workflow", "workflow/queue", "workflow/gate", "workflow/scope", "workflow/steps", "workflow/survey", "internal/phrase"},
 	"workflow/run":          {"workflow", "workflow/service", "workflow/secret", "workflow/steps", "internal/phrase"},
 	"workflow/secret":       {},
