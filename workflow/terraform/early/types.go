@@ -58,7 +58,8 @@ func (s *Scope) as(v value, to constraint) (value, bool) {
 	}
 	before := *s.steps
 	whole := v.whole(0)
-	if *s.steps += (*s.steps - before) * to.size / typeParts; *s.steps > maxSteps { // each part may get all defaults
+	cost := (*s.steps - before) * to.size / typeParts // each part may get all defaults
+	if *s.steps = min(*s.steps+cost, maxSteps+1); *s.steps > maxSteps {
 		return value{}, false
 	}
 	if to.defaults != nil {
