@@ -33,10 +33,22 @@ func Describe(r workflow.Request) string {
 		return "The pull request was made a draft."
 	case r.Kind == workflow.RequestReview:
 		return "A review was given or dismissed."
-	case r.Head != "":
-		return fmt.Sprintf("The pull request was %s at %s.", r.Action, phrase.Short(r.Head))
+	case r.Action == "synchronize":
+		return fmt.Sprintf("A push moved the pull request to %s.", phrase.Short(r.Head))
 	}
-	return fmt.Sprintf("The pull request was %s.", r.Action)
+	did := r.Action
+	switch r.Action {
+	case "closed": // GitHub's word for a merge, too
+		did = "merged or closed"
+	case "edited": // what asks for plans is its base branch
+		did = "given another base branch"
+	case "ready_for_review":
+		did = "marked as ready for review"
+	}
+	if r.Head != "" {
+		did += " at " + phrase.Short(r.Head)
+	}
+	return fmt.Sprintf("The pull request was %s.", did)
 }
 
 // A comment of ours is one of the few writes that GitHub allows an installation, and anybody

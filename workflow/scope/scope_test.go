@@ -258,3 +258,23 @@ func TestChoose(t *testing.T) {
 		})
 	}
 }
+
+// TestDescribe: GitHub's words for what happened are not people's.
+func TestDescribe(t *testing.T) {
+	for action, want := range map[string]string{
+		"opened":           "The pull request was opened at 1234567.",
+		"reopened":         "The pull request was reopened at 1234567.",
+		"synchronize":      "A push moved the pull request to 1234567.",
+		"ready_for_review": "The pull request was marked as ready for review at 1234567.",
+		"edited":           "The pull request was given another base branch at 1234567.",
+		"closed":           "The pull request was merged or closed at 1234567.",
+	} {
+		kind := workflow.RequestPull
+		if action == "closed" {
+			kind = workflow.RequestClosed
+		}
+		if got := scope.Describe(workflow.Request{Kind: kind, Action: action, Head: "1234567890"}); got != want {
+			t.Errorf("%s: got %q, want %q", action, got, want)
+		}
+	}
+}
