@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -134,6 +135,22 @@ func TestFormsActAsTheChosenPerson(t *testing.T) {
 	}
 	if got := b.post("/as", "login", "ada", "back", "//evil.example/"); got != 200 {
 		t.Errorf("switching back to a foreign place: got %d, want our own front page", got)
+	}
+}
+
+// TestCloneAsTheChosenPerson: the address on the repository's page is all that git needs.
+func TestCloneAsTheChosenPerson(t *testing.T) {
+	w := newWorld(t)
+	b := newBrowser(w)
+	b.post("/as", "login", "rob", "back", "/")
+	_, page := b.get("/acme/infra")
+	_, rest, _ := strings.Cut(page, "git clone <code>")
+	address, _, _ := strings.Cut(rest, "</code>")
+	if !strings.Contains(address, "//rob:") {
+		t.Fatalf("got %q, want rob's", address)
+	}
+	if out, err := w.gitRun(".", "", "clone", "-q", address, filepath.Join(t.TempDir(), "clone")); err != nil {
+		t.Errorf("clone: %v\n%s", err, out)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/cardea-iac/cardea/internal/localgithub/model"
@@ -161,8 +162,10 @@ func (s *Site) repoRow(r *model.Repo) repoRow {
 }
 
 func (s *Site) repoView(r *http.Request, repo *model.Repo) repoView {
-	v := repoView{frame: s.frame(r, repo), Repo: repo.Full(), CloneURL: s.URL +
-		"/" + repo.Full() + ".git", Private: repo.Private}
+	v := repoView{frame: s.frame(r, repo), Repo: repo.Full(), CloneURL: s.URL + "/" + repo.Full() + ".git", Private: repo.Private}
+	if who := s.viewer(r); who != nil { // so that git acts as the chosen person, as the page does
+		v.CloneURL = strings.Replace(v.CloneURL, "://", "://"+who.Login+":"+who.Token+"@", 1)
+	}
 	for _, p := range slices.Backward(repo.Pulls()) {
 		row := pullRow{Number: p.Number, Title: p.Title, Author: p.Author.Login, State: p.Word(), Draft: p.Draft,
 			Comments: len(p.Comments), Updated: p.Updated}
