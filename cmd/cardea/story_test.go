@@ -119,6 +119,7 @@ func setupStory(env *testscript.Env, built builtTools) error {
 			s.server.stop(syscall.SIGKILL)
 		}
 		if s.world != nil {
+			interruptRunners(s.dir)
 			_ = s.gh.Close()
 		}
 	})
