@@ -251,10 +251,16 @@ func (s *story) servedPages(l *sinks) error {
 func (s *story) keptFiles(l *sinks) error {
 	for _, dir := range []string{filepath.Join(s.dir, "data"), filepath.Join(s.dir, "server.log")} {
 		err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) && name != dir {
+				return nil // a run ended meanwhile, and took its files with it
+			}
 			if err != nil || !d.Type().IsRegular() {
 				return err
 			}
 			data, err := os.ReadFile(name)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
 			rel, _ := filepath.Rel(s.dir, name) // it is below
 			l.at("files", "the file "+rel, slices.Concat([]byte(rel+"\n"), data))
 			return err
