@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/cardea-iac/cardea/workflow"
 )
 
 // freeBytes is the space that we may still use on the disk of dir.
@@ -55,6 +57,60 @@ func (l *Launcher) tidy(ctx context.Context, before []os.DirEntry, log *slog.Log
 		}
 		if err != nil {
 			log.Warn("tidying a run", "dir", filepath.Base(string(d)), "error", err)
+		}
+	}
+}
+
+// remnant is a runner of a plan that an earlier server started and that has not ended.
+type remnant struct {
+	dir files
+	run workflow.Run
+}
+
+// remnants are the plans that are still going on. tidy interrupts them.
+func (l *Launcher) remnants(before []os.DirEntry) (left []remnant) {
+	for _, e := range before {
+		d := files(l.Runs).sub(e.Name())
+		var job Job
+		if err := readJSON(d.job(), &job); err != nil || job.isApply() {
+			continue
+		}
+		if held, err := lockHeld(d.lock()); err == nil && held {
+			left = append(left, remnant{d, job.Run})
+		}
+	}
+	return left
+}
+
+// remnantsAtMost is how long a run waits for them: longer than an interrupted plan may take.
+const remnantsAtMost = 5 * time.Minute
+
+// awaitRemnants waits until no plan of an earlier server works on what the run is to work on: its tool
+// may have locked the state, and the run would fail for a lock of our own.
+func (w *Worker) awaitRemnants(ctx context.Context, run workflow.Run, log *slog.Logger) {
+	keys := workflow.LockKeys(run.Project, run.Keeps())
+	end := time.Now().Add(remnantsAtMost)
+	for _, r := range w.remnants {
+		if r.run.Repo.ID != run.Repo.ID || !workflow.MeetAny(keys, workflow.LockKeys(r.run.Project, r.run.Keeps())) {
+			continue
+		}
+		renewed := time.Now()
+		held, err := lockHeld(r.dir.lock())
+		if held {
+			log.Info("waiting for a plan from before the restart to end", "of", r.run.ID)
+		}
+		for ; err == nil && held && time.Now().Before(end); held, err = lockHeld(r.dir.lock()) {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+			if time.Since(renewed) > w.Lease/3 {
+				renewed = time.Now()
+				if err := w.Service.Renew(ctx, run); err != nil {
+					log.Warn("renewing a lease", "error", err)
+				}
+			}
 		}
 	}
 }

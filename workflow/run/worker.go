@@ -57,6 +57,7 @@ type Worker struct {
 
 	overdue  atomic.Int32    // runs whose leases could not be renewed the last time, or whose ends not be reported
 	stopping context.Context // of Run
+	remnants []remnant       // plans of earlier servers; set by Run before anything is claimed
 
 	mu     sync.Mutex
 	active map[string]*Process // by run id, from the start of a runner to its end; guarded by mu
@@ -89,6 +90,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		return fmt.Errorf("reading the directory of runs: %w", err)
 	}
 	w.Launcher.tidyFirst(before, w.Log)
+	w.remnants = w.Launcher.remnants(before)
 	w.adoptAll(ctx, before)
 	w.group.Go(func() { w.Launcher.tidy(ctx, before, w.Log) })
 	w.group.Go(func() { w.dropArtefacts(ctx) })
@@ -226,6 +228,7 @@ func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger)
 	if waits := w.diskTooFull(); waits != "" {
 		return failed(waits, true), waits, false
 	}
+	w.awaitRemnants(ctx, run, log)
 	secrets, why, err := w.secrets(ctx, run)
 	if err != nil {
 		log.Error("reading a run's secrets", "error", err)

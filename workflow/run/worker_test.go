@@ -325,6 +325,26 @@ func TestWorkerTidiesUp(t *testing.T) {
 	}
 }
 
+// A plan does not begin while the plan of the same project that an earlier server started is being stopped:
+// it would find the state locked, by us.
+func TestWorkerWaitsForPlansFromBefore(t *testing.T) {
+	taken := filepath.Join(t.TempDir(), "taken")
+	s := newShopWith(t, "mkdir "+taken+" || exit 1; [ ! -e "+taken+".once ] || exit 0; touch "+taken+
+		".once; trap 'sleep 4; rmdir "+taken+"; exit 1' INT; echo up; while :; do sleep 0.02; done", 3*time.Second)
+	s.job.Run.Project, s.job.Run.Repo = workflow.Project{Name: "a", Dir: "a", Engine: "shell"}, s.pull.Repo
+	s.job.Ladder = run.Ladder{Again: time.Hour}
+	live := s.start(t)
+	if err := live.Handshake(nil); err != nil {
+		t.Fatal(err)
+	}
+	await(t, live, "up")
+	id := s.queue(t, "a")[0]
+	s.begin(t)
+	if r := s.until(t, id, finished); r.Outcome != workflow.OutcomeSucceeded || r.Attempts != 1 || r.Epoch != 1 {
+		t.Errorf("got %+v, want a success at the first try", r)
+	}
+}
+
 // onlyLog returns when nothing but the log is left of a run.
 func onlyLog(t *testing.T, p *run.Process) {
 	t.Helper()
