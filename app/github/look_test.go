@@ -169,7 +169,7 @@ func TestDenied(t *testing.T) {
 		}
 	}
 	refuse("check-runs$", "checks=write")
-	_, err := w.CreateCheck(t.Context(), w.repo, github.Check{Name: "cardea/plan", SHA: strings.Repeat("a", 40)})
+	_, err := w.CreateCheck(t.Context(), w.repo, github.Check{Name: "cardea/plan", SHA: strings.Repeat("a", 40), Status: "queued"})
 	say("a check", err, "grant Checks: write in the App's settings")
 	refuse("comments$", "issues=write; pull_requests=write")
 	_, err = w.CreateComment(t.Context(), w.repo, 1, "x")
