@@ -74,7 +74,7 @@ func TestBadSyntaxIsQuick(t *testing.T) {
 		text := tt.begin + strings.Repeat(tt.again, (MaxBytes-10)/len(tt.again)) + tt.end
 		faults, began := &Faults{}, time.Now()
 		Parse("f", []byte(text), faults)
-		if took := time.Since(began); took > 30*time.Second || len(faults.List()) != 1 || faults.List()[0].Position.Line == 0 {
+		if took := time.Since(began); took > 5*time.Minute || len(faults.List()) != 1 || faults.List()[0].Position.Line == 0 {
 			t.Errorf("%q: it took %s, %v", tt.begin+tt.again, took, faults.List())
 		}
 	}
