@@ -290,7 +290,7 @@ func TestLogOfManyLines(t *testing.T) {
 	if len(body) > 200<<10 || !strings.Contains(body, "the end") || !strings.Contains(body, "Lines 98,002 to 100,001 of 100,001 are shown.") {
 		t.Errorf("the page has %d bytes, with the end %v", len(body), strings.Contains(body, "the end"))
 	}
-	if n > 32<<20 {
+	if n > 64<<20 {
 		t.Errorf("it took %d bytes", n)
 	}
 }
