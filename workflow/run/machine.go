@@ -88,13 +88,15 @@ const remnantsAtMost = 5 * time.Minute
 // awaitRemnants waits until no plan of an earlier server works on what the run is to work on: its tool
 // may have locked the state, and the run would fail for a lock of our own.
 func (w *Worker) awaitRemnants(ctx context.Context, run workflow.Run, log *slog.Logger) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go w.keepLease(run, ctx.Done(), cancel)
 	keys := workflow.LockKeys(run.Project, run.Keeps())
 	end := time.Now().Add(remnantsAtMost)
 	for _, r := range w.remnants {
 		if r.run.Repo.ID != run.Repo.ID || !workflow.MeetAny(keys, workflow.LockKeys(r.run.Project, r.run.Keeps())) {
 			continue
 		}
-		renewed := time.Now()
 		held, err := lockHeld(r.dir.lock())
 		if held {
 			log.Info("waiting for a plan from before the restart to end", "of", r.run.ID)
@@ -104,12 +106,6 @@ func (w *Worker) awaitRemnants(ctx context.Context, run workflow.Run, log *slog.
 			case <-ctx.Done():
 				return
 			case <-time.After(100 * time.Millisecond):
-			}
-			if time.Since(renewed) > w.Lease/3 {
-				renewed = time.Now()
-				if err := w.Service.Renew(ctx, run); err != nil {
-					log.Warn("renewing a lease", "error", err)
-				}
 			}
 		}
 	}
