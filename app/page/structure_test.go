@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"github.com/cardea-iac/cardea/internal/htmltest"
 )
 
 // TestStructure: what people need who hear a page, or use it without a mouse, on every kind of page.
@@ -43,14 +45,14 @@ func faultsOf(doc *html.Node) (faults []string) {
 			continue
 		}
 		count[n.Data]++
-		if id := attribute(n, "id"); id != "" {
+		if id := htmltest.Attribute(n, "id"); id != "" {
 			if ids[id] {
 				faults = append(faults, "the id "+id+" twice")
 			}
 			ids[id] = true
 		}
 		if n.Data == "label" {
-			labelled[attribute(n, "for")] = true
+			labelled[htmltest.Attribute(n, "for")] = true
 		}
 	}
 	level := 0
@@ -58,8 +60,8 @@ func faultsOf(doc *html.Node) (faults []string) {
 		if n.Type != html.ElementNode {
 			continue
 		}
-		what := "<" + n.Data + "> " + attribute(n, "class") + ": "
-		named := strings.TrimSpace(text(n)) != "" || attribute(n, "aria-label") != ""
+		what := "<" + n.Data + "> " + htmltest.Attribute(n, "class") + ": "
+		named := strings.TrimSpace(htmltest.Text(n)) != "" || htmltest.Attribute(n, "aria-label") != ""
 		switch n.Data {
 		case "h1", "h2", "h3":
 			now := int(n.Data[1] - '0')
@@ -72,28 +74,28 @@ func faultsOf(doc *html.Node) (faults []string) {
 				faults = append(faults, what+"it has no name")
 			}
 		case "input":
-			if !labelled[attribute(n, "id")] {
+			if !labelled[htmltest.Attribute(n, "id")] {
 				faults = append(faults, what+"it has no label")
 			}
 		case "th":
-			if attribute(n, "scope") == "" {
+			if htmltest.Attribute(n, "scope") == "" {
 				faults = append(faults, what+"it does not say what it heads")
 			}
 		case "pre":
-			if strings.Contains(attribute(n, "class"), "log") && (attribute(n, "tabindex") != "0" || attribute(n, "aria-label") == "") {
+			if strings.Contains(htmltest.Attribute(n, "class"), "log") && (htmltest.Attribute(n, "tabindex") != "0" || htmltest.Attribute(n, "aria-label") == "") {
 				faults = append(faults, what+"it scrolls, and cannot be reached by keys")
 			}
 		case "html":
-			if attribute(n, "lang") == "" {
+			if htmltest.Attribute(n, "lang") == "" {
 				faults = append(faults, what+"it has no language")
 			}
 		}
 		for _, key := range []string{"for", "aria-labelledby", "aria-controls", "aria-describedby"} {
-			if to := attribute(n, key); to != "" && !ids[to] {
+			if to := htmltest.Attribute(n, key); to != "" && !ids[to] {
 				faults = append(faults, what+key+" leads nowhere")
 			}
 		}
-		if to, ok := strings.CutPrefix(attribute(n, "href"), "#"); ok && !ids[to] {
+		if to, ok := strings.CutPrefix(htmltest.Attribute(n, "href"), "#"); ok && !ids[to] {
 			faults = append(faults, what+"#"+to+" leads nowhere")
 		}
 	}
@@ -102,27 +104,8 @@ func faultsOf(doc *html.Node) (faults []string) {
 			faults = append(faults, "it has not one "+name)
 		}
 	}
-	if !slices.ContainsFunc(slices.Collect(doc.Descendants()), func(n *html.Node) bool { return n.Data == "a" && attribute(n, "class") == "skip" }) {
+	if !slices.ContainsFunc(slices.Collect(doc.Descendants()), func(n *html.Node) bool { return n.Data == "a" && htmltest.Attribute(n, "class") == "skip" }) {
 		faults = append(faults, "no link skips to the content")
 	}
 	return faults
-}
-
-func attribute(n *html.Node, key string) string {
-	for _, a := range n.Attr {
-		if a.Key == key {
-			return a.Val
-		}
-	}
-	return ""
-}
-
-func text(n *html.Node) string {
-	var b strings.Builder
-	for d := range n.Descendants() {
-		if d.Type == html.TextNode {
-			b.WriteString(d.Data)
-		}
-	}
-	return b.String()
 }

@@ -58,6 +58,7 @@ var arrows = map[string][]string{
 	"internal/phrase":       {},
 	"internal/glob":         {},
 	"internal/golden":       {},
+	"internal/htmltest":     {},
 	"internal/progress":     {},
 	"internal/vary":         {},
 	"internal/localgithub":  {"internal/localgithub"},

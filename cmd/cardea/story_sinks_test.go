@@ -55,27 +55,28 @@ func (s *story) cmdNoted(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
-// note notes how it was started, and becomes the real program.
-func note(name string) {
+// becomeNoted notes how it was started, and becomes the real program. It returns only if it cannot.
+func becomeNoted(name string) error {
 	self := os.Args[0]
 	if !strings.Contains(self, "/") {
 		self, _ = exec.LookPath(name) // it was found in that way
 	}
 	at := filepath.Dir(filepath.Dir(self))
-	add := func(file string, lines []string) {
+	add := func(file string, lines []string) error {
 		f, err := os.OpenFile(filepath.Join(at, file), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err == nil {
 			_, err = f.WriteString(strings.Join(lines, "\n") + "\n")
 		}
-		if err != nil {
-			panic(err)
-		}
+		return err
 	}
-	add("argv", []string{strings.Join(append([]string{name}, os.Args[1:]...), " ")})
+	err := add("argv", []string{strings.Join(append([]string{name}, os.Args[1:]...), " ")})
 	if len(os.Args) > 1 && slices.Contains([]string{"plan", "apply", "show"}, os.Args[1]) {
-		add("planned.env", os.Environ())
+		err = errors.Join(err, add("planned.env", os.Environ()))
 	}
-	panic(syscall.Exec(filepath.Join(at, "real", name), os.Args, os.Environ()))
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(filepath.Join(at, "real", name), os.Args, os.Environ())
 }
 
 // sinks are all the places where something could come out, as they are now.
@@ -131,7 +132,11 @@ func (s *story) cmdSinks(ts *testscript.TestScript, args []string) error {
 	}
 	look := sinks{forms: map[string]string{}, seen: map[string]int{}}
 	for _, text := range texts {
-		for _, form := range formsOf(text) {
+		forms, err := formsOf(text)
+		if err != nil {
+			return err
+		}
+		for _, form := range forms {
 			look.forms[form] = text
 		}
 	}
@@ -154,10 +159,10 @@ func (s *story) cmdSinks(ts *testscript.TestScript, args []string) error {
 }
 
 // formsOf are the ways in which a text may be written down.
-func formsOf(text string) []string {
+func formsOf(text string) ([]string, error) {
 	quoted, err := json.Marshal(text)
 	if err != nil {
-		panic(err) // texts always encode
+		return nil, err
 	}
 	forms := []string{text, strings.Trim(string(quoted), `"`), html.EscapeString(text), url.QueryEscape(text), url.PathEscape(text), hex.EncodeToString([]byte(text))}
 	for before := range 3 { // as a part of something longer
@@ -166,7 +171,7 @@ func formsOf(text string) []string {
 			forms = append(forms, all[[]int{0, 2, 3}[before]:(before+len(text))*8/6])
 		}
 	}
-	return forms
+	return forms, nil
 }
 
 // at looks into one place.
@@ -203,38 +208,37 @@ var links = regexp.MustCompile(`(?:href|src)="(/[^"#]*)`)
 
 // servedPages are all that one comes to from the first page, each as JSON too, and the metrics.
 func (s *story) servedPages(l *sinks) error {
-	todo := []string{"/", "/readyz", "/healthz"}
-	for i := 0; i < len(todo); i++ {
-		text, err := s.get(todo[i])
+	seen := map[string]bool{}
+	for todo := []string{"/", "/readyz", "/healthz"}; len(todo) > 0; {
+		page := todo[0]
+		todo = todo[1:]
+		if seen[page] {
+			continue
+		}
+		if seen[page] = true; len(seen) > 2000 {
+			return fmt.Errorf("the pages have no end: %s", page)
+		}
+		text, err := s.get(page)
 		if err != nil {
 			return err
 		}
 		kind := "pages"
 		switch {
-		case strings.HasSuffix(todo[i], "/log"):
+		case strings.HasSuffix(page, "/log"):
 			kind = "logs"
-		case strings.HasSuffix(todo[i], ".jsonl"):
+		case strings.HasSuffix(page, ".jsonl"):
 			kind = "histories"
-		case strings.HasSuffix(todo[i], ".json"):
+		case strings.HasSuffix(page, ".json"):
 			kind = "JSON"
 		}
 		if strings.HasPrefix(text, "200 ") {
-			l.at(kind, "the page "+todo[i], []byte(text))
+			l.at(kind, "the page "+page, []byte(text))
 		}
-		next := []string{}
 		for _, m := range links.FindAllStringSubmatch(text, -1) {
-			next = append(next, html.UnescapeString(m[1]))
+			todo = append(todo, html.UnescapeString(m[1]))
 		}
-		if kind == "pages" && !strings.Contains(todo[i], "?") && todo[i] != "/" {
-			next = append(next, todo[i]+".json", todo[i]+"/log")
-		}
-		for _, n := range next {
-			if !slices.Contains(todo, n) {
-				todo = append(todo, n)
-			}
-		}
-		if len(todo) > 2000 {
-			return fmt.Errorf("the pages have no end: %q", todo[1900:])
+		if kind == "pages" && !strings.Contains(page, "?") && page != "/" {
+			todo = append(todo, page+".json", page+"/log")
 		}
 	}
 	resp, err := http.Get("http://" + s.metrics + "/metrics")

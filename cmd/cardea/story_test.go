@@ -38,7 +38,8 @@ func TestMain(m *testing.M) {
 		os.Exit(execute(os.Args[1:], console{out: os.Stdout, err: os.Stderr}))
 	}
 	if name := filepath.Base(os.Args[0]); slices.Contains(notedPrograms, name) {
-		note(name)
+		fmt.Fprintln(os.Stderr, becomeNoted(name))
+		os.Exit(1)
 	}
 	testscript.Main(m, map[string]func(){"cardea": func() {
 		lookOften()

@@ -7,6 +7,7 @@ import (
 
 	nethtml "golang.org/x/net/html"
 
+	"github.com/cardea-iac/cardea/internal/htmltest"
 	"github.com/cardea-iac/cardea/templates/web"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -53,7 +54,7 @@ func logOf(t *testing.T, log string, line int) (*web.Log, *nethtml.Node) {
 		t.Fatal(err)
 	}
 	for n := range doc.Descendants() {
-		if n.Data == "pre" && strings.HasPrefix(attr(n, "class"), "log") {
+		if n.Data == "pre" && strings.HasPrefix(htmltest.Attribute(n, "class"), "log") {
 			return l, n
 		}
 	}
@@ -61,30 +62,11 @@ func logOf(t *testing.T, log string, line int) (*web.Log, *nethtml.Node) {
 	return nil, nil
 }
 
-func attr(n *nethtml.Node, key string) string {
-	for _, a := range n.Attr {
-		if a.Key == key {
-			return a.Val
-		}
-	}
-	return ""
-}
-
-func textOf(n *nethtml.Node) string {
-	var b strings.Builder
-	for d := range n.Descendants() {
-		if d.Type == nethtml.TextNode {
-			b.WriteString(d.Data)
-		}
-	}
-	return b.String()
-}
-
 // linesOf are the lines of a log as its page has them: number, class, text.
 func linesOf(pre *nethtml.Node) (out []string) {
 	for n := range pre.ChildNodes() {
-		text := strings.TrimSuffix(strings.TrimPrefix(textOf(n), textOf(n.FirstChild)), "\n")
-		out = append(out, strings.TrimPrefix(attr(n, "id"), "L")+"|"+attr(n, "class")+"|"+text)
+		text := strings.TrimSuffix(strings.TrimPrefix(htmltest.Text(n), htmltest.Text(n.FirstChild)), "\n")
+		out = append(out, strings.TrimPrefix(htmltest.Attribute(n, "id"), "L")+"|"+htmltest.Attribute(n, "class")+"|"+text)
 	}
 	return out
 }
@@ -97,13 +79,13 @@ func TestLogHTML(t *testing.T) {
 		for n := range pre.Descendants() {
 			switch {
 			case n.Type == nethtml.TextNode:
-			case n.Data == "a" && n.Parent.Parent == pre && strings.HasPrefix(attr(n, "href"), "#L") && len(n.Attr) == 2:
-			case n.Data == "span" && n.Parent == pre && classes.MatchString(attr(n, "class")) && strings.HasPrefix(attr(n, "id"), "L") && len(n.Attr) <= 2:
+			case n.Data == "a" && n.Parent.Parent == pre && strings.HasPrefix(htmltest.Attribute(n, "href"), "#L") && len(n.Attr) == 2:
+			case n.Data == "span" && n.Parent == pre && classes.MatchString(htmltest.Attribute(n, "class")) && strings.HasPrefix(htmltest.Attribute(n, "id"), "L") && len(n.Attr) <= 2:
 			case n.Data != "span" || len(n.Attr) != 1 || n.Attr[0].Key != "class" || !classes.MatchString(n.Attr[0].Val):
 				t.Errorf("%s: <%s> with %v came out", what, n.Data, n.Attr)
 			}
 		}
-		if got := textOf(pre); !strings.Contains(got, "said") || strings.ContainsAny(got, "\x1b\b\r\u009b") {
+		if got := htmltest.Text(pre); !strings.Contains(got, "said") || strings.ContainsAny(got, "\x1b\b\r\u009b") {
 			t.Errorf("%s: the page says %q", what, got)
 		}
 		if got, want := len(linesOf(pre)), strings.Count(strings.TrimSuffix(log, "\n"), "\n")+1; got != want {
