@@ -22,6 +22,8 @@ type AffectedInput struct {
 	Reach map[workflow.ProjectKey]Reach
 	// Ignored are directories of which nothing is said when they are not planned; nil: none.
 	Ignored func(dir string) bool
+	// Stepped are projects around whose plans steps may run, which may read any file; nil: there are none.
+	Stepped func(p workflow.Project) bool
 }
 
 // Affected is one project that a change affects.
@@ -169,6 +171,9 @@ type changeIndex struct {
 	linked  map[string]*hit // directory -> changed files to which its symlinks or those of its modules lead
 	watched map[string]hit  // by glob from the root
 	changed map[string]bool
+	given   []string        // changed files that entries name for some projects, sorted
+	opaque  map[string]bool // directory -> its code or that of its modules may read files that it does not name
+	stepped func(p workflow.Project) bool
 	steps   int // of comparing globs of `watch` with changed files
 }
 
@@ -183,7 +188,8 @@ func indexChanges(in AffectedInput) *changeIndex {
 	ix := &changeIndex{kinds: in.Resolution.Kinds, reach: in.Reach, sourced: map[string]*hit{},
 		owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
 		literal: map[string]*hit{}, inside: map[[2]string]bool{}, unsaid: map[string]string{}, sources: map[string]string{},
-		linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{}}
+		linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{},
+		opaque: map[string]bool{}, stepped: in.Stepped}
 	for _, c := range in.Changes {
 		for _, p := range []string{c.Path, c.OldPath} {
 			if p != "" && !ix.changed[p] {
@@ -212,6 +218,7 @@ func indexChanges(in AffectedInput) *changeIndex {
 			ix.nobodys.add(p)
 		}
 	}
+	ix.given = ix.givenFiles(in)
 	graphs := []callers{reverse(in.BaseFound), reverse(in.HeadFound)}
 	ix.indexModules(graphs)
 	ix.indexLiterals(in, graphs)
@@ -329,7 +336,9 @@ func (ix *changeIndex) indexModules(graphs []callers) {
 
 // reasons says which changed files affect a project.
 func (ix *changeIndex) reasons(p workflow.Project) []string {
-	excluded := ix.excluded(p)
+	kept := ix.kept(p)
+	byWatch := ix.excluded(p, kept)
+	excluded := eitherOf(byWatch, ix.others(p, kept))
 	reach, told := ix.reach[p.Key()]
 	covered := func(file string) bool { return ix.belongs(p.Dir, file) && (excluded == nil || !excluded(file)) }
 	var out []string
@@ -361,22 +370,22 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 			out = append(out, tooManyGlobs)
 			break
 		}
-		if h := all.without(excluded); h.count > 0 && (h.count > 1 || !covered(h.first)) {
+		if h := all.without(byWatch); h.count > 0 && (h.count > 1 || !covered(h.first)) {
 			out = append(out, fmt.Sprintf("`%s` changed%s, watched as `%s`", h.first, h.more(), w))
 		}
 	}
 	if code := ix.unsaid[p.Dir]; code != "" && len(out) == 0 && len(watched) == 0 {
-		if h := ix.nobodys.without(excluded); h.count > 0 {
+		if h := ix.nobodys.without(byWatch); h.count > 0 {
 			out = append(out, fmt.Sprintf("it may read `%s`, which changed%s: %s", h.first, h.more(), code))
 		}
 	}
 	if code := ix.sources[p.Dir]; code != "" && len(out) == 0 && (!told || reach.AnyFile) {
-		if h := ix.library.without(excluded); h.count > 0 {
+		if h := ix.library.without(byWatch); h.count > 0 {
 			out = append(out, fmt.Sprintf("it may call `%s`, which changed%s: a computed source in `%s`",
 				h.first, h.more(), code))
 		}
 	}
-	if excluded != nil && len(out) == 0 && ix.tired() { // a file was perhaps excluded first, and then not
+	if byWatch != nil && len(out) == 0 && ix.tired() { // a file was perhaps excluded first, and then not
 		out = append(out, tooManyGlobs)
 	}
 	return out
@@ -400,30 +409,6 @@ func (ix *changeIndex) moduleReasons(p workflow.Project, excluded func(file stri
 		out = append(out, fmt.Sprintf("`%s` of module `%s` changed%s", h.first, module, h.more()))
 	}
 	return out
-}
-
-// excluded reports which changed files the project's `watch` takes out: none that the tool
-// reads by itself, that the entry or code names, or to which a symlink leads. It is nil for none.
-func (ix *changeIndex) excluded(p workflow.Project) func(file string) bool {
-	if ix.tired() || len(workflow.Watched(p.Watch)) == len(p.Watch) {
-		return nil
-	}
-	watch, kind := workflow.WatchOf(p.Dir, p.Watch), ix.kinds.Of(p)
-	kept := map[string]bool{}
-	for _, key := range kind.Keys {
-		for _, f := range p.Files(key) {
-			kept[path.Join(p.Dir, f)] = true
-		}
-	}
-	if h := ix.linked[p.Dir]; h != nil {
-		for _, f := range h.files {
-			kept[f] = true
-		}
-	}
-	return func(file string) bool {
-		ix.steps++
-		return !kept[file] && !kind.ReadsUnasked(file) && !ix.inside[[2]string{p.Dir, file}] && !ix.tired() && watch.Excludes(file, &ix.steps)
-	}
 }
 
 // belongs reports whether a changed file is one of a directory or of a module that it reaches.

@@ -40,7 +40,14 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 					}
 					known[id] = true
 				}
+				for _, file := range ix.givenWords(m, user) {
+					ix.inside[[2]string{user, file}] = true
+				}
+				if len(m.Commands) > 0 {
+					ix.opaque[user] = true
+				}
 				if code := m.ComputedFor(user); len(code) > 0 {
+					ix.opaque[user] = true
 					ix.unsay(user, "computed paths in `"+code[0]+"`")
 				}
 				if len(m.Commands) > 0 && user == "." {
@@ -51,6 +58,7 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 				}
 			}
 			if len(m.InputPaths) > 0 {
+				ix.opaque[dir] = true
 				ix.unsay(dir, "computed paths in `"+m.InputPaths[0]+"`")
 			}
 		}
@@ -96,6 +104,31 @@ func (ix *changeIndex) named(m workflow.Module, user string, others bool) []stri
 	for _, p := range m.RootParts {
 		if p, ok := p.In(user); ok {
 			out = append(out, ix.matching(p)...)
+		}
+	}
+	return out
+}
+
+// givenWords are the changed files that entries name for some projects and that a plain word of
+// the module's code may name too, or a directory above them.
+func (ix *changeIndex) givenWords(m workflow.Module, user string) (out []string) {
+	if len(m.Words) == 0 {
+		return nil
+	}
+	for _, dir := range []string{user, m.Dir} {
+		start := dir + "/"
+		if dir == "." {
+			start = ""
+		}
+		for i := sort.SearchStrings(ix.given, start); i < len(ix.given) && strings.HasPrefix(ix.given[i], start); i++ {
+			for at := ix.given[i][len(start):]; ; at = path.Dir(at) {
+				if slices.Contains(m.Words, at) {
+					out = append(out, ix.given[i])
+				}
+				if at == "." {
+					break
+				}
+			}
 		}
 	}
 	return out

@@ -83,7 +83,7 @@ func TestAffectedProjects(t *testing.T) {
 		{name: "a root project has the files beside it", changes: "README.md a/x.tf", headFound: found(".", "a"),
 			want: []string{".: `README.md` changed", "a: `a/x.tf` changed"}},
 		{name: "and of those below what the tool reads", changes: ".github/ci.yml src/a.go docs/a.md vars/x.tfvars tests/a.tftest.hcl", headFound: found(".", "a"),
-			want: []string{".: `tests/a.tftest.hcl` changed, and 1 more file"}},
+			want: []string{".: `tests/a.tftest.hcl` changed"}},
 		{name: "not what nobody reads", changes: ".github/ci.yml src/a.go docs/a.md", headFound: found(".", "a")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -170,6 +170,77 @@ func TestWatchTakesOut(t *testing.T) {
 				got += strings.Join(a.Reasons, "; ")
 			}
 			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// A file that entries name for other projects of a directory affects these alone, unless the project may read it in some other way.
+func TestFilesOfOthers(t *testing.T) {
+	const entry = "projects:\n- {dir: app, var_files: [\"{environment}.tfvars\", \"/modules/m/{environment}.json\"], environments: {dev: {}, prod: {}}}\n"
+	const own, both = "app/dev", "app/dev app/prod"
+	steps := workflow.Rules{Match: "acme/*", Workflow: "w", Workflows: map[string]workflow.Workflow{"w": {Steps: []workflow.Step{{At: workflow.BeforePlan}}}}}
+	for _, tt := range []struct {
+		name, base, head, changes, want string
+		app, m                          workflow.Module
+		rules                           workflow.Rules
+	}{
+		{name: "beside it", changes: "app/dev.tfvars", want: own},
+		{name: "in a module", changes: "modules/m/dev.json", want: own},
+		{name: "one of several that changed", changes: "app/dev.tfvars modules/m/prod.json", want: both},
+		{name: "that nobody names", changes: "app/qa.tfvars", want: both},
+		{name: "that the tool reads", changes: "app/dev.auto.tfvars", want: both,
+			base: "projects:\n- {dir: app, var_files: [\"{environment}.auto.tfvars\"], environments: {dev: {}, prod: {}}}\n"},
+		{name: "that is configuration", changes: "app/dev.tf", want: both,
+			base: "projects:\n- {dir: app, var_files: [\"{environment}.tf\"], environments: {dev: {}, prod: {}}}\n"},
+		{name: "where a command may read it", app: workflow.Module{Commands: []string{"app/main.tf"}}, changes: "app/dev.tfvars", want: both},
+		{name: "where a module's command may", m: workflow.Module{Commands: []string{"modules/m/main.tf"}}, changes: "app/dev.tfvars", want: both},
+		{name: "where code computes paths", app: workflow.Module{Computed: []string{"app/main.tf"}}, changes: "app/dev.tfvars", want: both},
+		{name: "where a module is given paths", app: workflow.Module{InputPaths: []string{"app/main.tf"}}, changes: "app/dev.tfvars", want: both},
+		{name: "where a source is any", app: workflow.Module{AnySource: []string{"app/main.tf"}}, changes: "app/dev.tfvars", want: both},
+		{name: "where code names it", app: workflow.Module{Files: []string{"app/dev.tfvars"}}, changes: "app/dev.tfvars", want: both},
+		{name: "where a module does", m: workflow.Module{RootFiles: []string{"dev.tfvars"}}, changes: "app/dev.tfvars", want: both},
+		{name: "where code names some like it", app: workflow.Module{RootParts: []workflow.PathPart{{Below: ".", End: ".tfvars"}}}, changes: "app/dev.tfvars", want: both},
+		{name: "where a word does", app: workflow.Module{Words: []string{"dev.tfvars"}}, changes: "app/dev.tfvars", want: both},
+		{name: "where a word names what it is in", m: workflow.Module{Words: []string{"."}}, changes: "modules/m/dev.json", want: both},
+		{name: "where a symlink leads", app: workflow.Module{Links: []string{"app/dev.tfvars"}}, changes: "app/dev.tfvars", want: both},
+		{name: "where steps run", rules: steps, changes: "app/dev.tfvars", want: both},
+		{name: "where nobody knows the steps", base: strings.Replace(entry, "dir: app", "dir: app, workflow: w", 1), changes: "app/dev.tfvars", want: both},
+		{name: "that it watches", base: strings.Replace(entry, "dir: app", "dir: app, watch: [\"*.tfvars\"]", 1), changes: "app/dev.tfvars", want: both},
+		{name: "a change takes nothing out for itself", base: "projects:\n- {dir: app, environments: {dev: {}, prod: {}}}\n- {dir: x}\n",
+			head: "projects:\n- {dir: app, environments: {dev: {}, prod: {}}}\n- {dir: x, var_files: [../app/dev.tfvars]}\n", changes: "app/dev.tfvars", want: both + " x"},
+		{name: "but what is new", base: "projects:\n- {dir: app, environments: {dev: {}, prod: {}}}\n- {dir: x}\n",
+			head: "projects:\n- {dir: app, environments: {dev: {}, prod: {}}}\n- {dir: x, var_files: [../app/dev.tfvars]}\n", changes: "+app/dev.tfvars", want: "x"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tree := found("app: modules/m", "modules/m", "x")
+			for dir, m := range map[string]workflow.Module{"app": tt.app, "modules/m": tt.m} {
+				m.Dir, m.Calls, m.KeepsState = dir, tree.Modules[dir].Calls, tree.Modules[dir].KeepsState
+				tree.Modules[dir] = m
+			}
+			if tt.base == "" {
+				tt.base = entry
+			}
+			if tt.head == "" {
+				tt.head = tt.base
+			}
+			in := Input{Kinds: kinds, Rules: tt.rules, BaseFound: tree, HeadFound: tree, Base: repoConfig(t, tt.base), Head: repoConfig(t, tt.head)}
+			s := Survey{rules: tt.rules}
+			change := AffectedInput{BaseFound: tree, HeadFound: tree, Resolution: Resolve(in), Stepped: s.stepped}
+			if len(change.Resolution.Diagnostics) > 0 {
+				t.Fatal(change.Resolution.Diagnostics)
+			}
+			for _, c := range strings.Fields(tt.changes) {
+				name, added := strings.CutPrefix(c, "+")
+				change.Changes = append(change.Changes, workflow.FileChange{Path: name, Status: map[bool]string{true: "added", false: "modified"}[added]})
+			}
+			var got []string
+			affected, _ := AffectedBy(change)
+			for _, a := range affected {
+				got = append(got, a.Project.Name)
+			}
+			if strings.Join(got, " ") != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

@@ -133,7 +133,7 @@ func TestEarlyEvaluationAffects(t *testing.T) {
 		{name: "what a module is given", head: map[string]string{"mods/common/dev/m.tf": "locals {}"},
 			want: []string{"dev: `mods/common/dev/m.tf` of module `mods/common/dev` changed", strings.Replace(leads, "%s", "mods/common/dev/m.tf", 1)}},
 		{name: "what nobody reads", head: map[string]string{"README.md": "x", "other/x.txt": "y"}},
-		{name: "the var file", head: map[string]string{"app/dev.tfvars": "env = \"qa\""}, want: []string{"dev: `app/dev.tfvars` changed", "prod: `app/dev.tfvars` changed"}},
+		{name: "the var file", head: map[string]string{"app/dev.tfvars": "env = \"qa\""}, want: []string{"dev: `app/dev.tfvars` changed"}},
 		{name: "a default, and a file that is read by itself", base: with("app/dev.tfvars", ""), head: map[string]string{"mods/qa/m.tf": "locals {}", "app/x.auto.tfvars": "env = \"qa\""},
 			want: []string{"dev: `app/x.auto.tfvars` changed; `mods/qa/m.tf` of module `mods/qa` changed", "prod: `app/x.auto.tfvars` changed", strings.Replace(leads, "%s", "mods/qa/m.tf", 1)}},
 		{name: "not known", base: with("app/dev.tfvars", ""), head: map[string]string{"mods/qa/m.tf": "locals {}"},

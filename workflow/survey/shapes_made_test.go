@@ -202,11 +202,12 @@ func environments(s *shape, _ *rand.Rand) {
 	for i := range 10 {
 		dir := fmt.Sprintf("services/s%02d", i)
 		s.put(dir+"/main.tf", "terraform {\n  backend \"s3\" {\n  }\n}\n"+calls("../../modules/db"))
-		yml += "- {dir: " + dir + ", backend_config: [\"/backends/{environment}.tfbackend\", \"{environment}.tfbackend\"], var_files: [\"/vars/{environment}.tfvars\"], " +
+		yml += "- {dir: " + dir + ", backend_config: [\"/backends/{environment}.tfbackend\", \"{environment}.tfbackend\"], var_files: [\"/vars/{environment}.tfvars\", \"{environment}.tfvars\"], " +
 			"watch: [\"/shared/{environment}/*.json\"], environments: {dev: {}, prod: {}, qa: {}}}\n"
 		for _, e := range []string{"dev", "prod", "qa"} {
 			s.entries = append(s.entries, declared{dir: dir, environment: e, backend: []string{"/backends/" + e + ".tfbackend", e + ".tfbackend"},
-				varFiles: []string{"/vars/" + e + ".tfvars"}, watch: []string{"/shared/" + e + "/*.json"}})
+				varFiles: []string{"/vars/" + e + ".tfvars", e + ".tfvars"}, watch: []string{"/shared/" + e + "/*.json"}})
+			s.put(dir+"/"+e+".tfvars", "y = 1\n")
 			s.put(dir+"/"+e+".tfbackend", "key = \""+dir+e+"\"\n")
 			s.put("backends/"+e+".tfbackend", "bucket = \""+e+"\"\n")
 			s.put("vars/"+e+".tfvars", "x = 1\n")

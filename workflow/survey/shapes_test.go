@@ -120,11 +120,11 @@ func (c *comparison) differences(found survey.Survey, head *tree) (wrong []strin
 	for key, p := range now {
 		was, before := c.reads[key]
 		is := head.read(p)
-		near := c.near(changed, head, was, is)
+		near := c.near(changed, head, p, was, is)
 		if p.tool == "terraform" { // what the other tool would call may count as well
 			q := p
 			q.tool = "tofu"
-			near = union(near, c.near(changed, head, c.base.read(q), head.read(q)))
+			near = union(near, c.near(changed, head, q, c.base.read(q), head.read(q)))
 		}
 		a, affected := got[key]
 		delete(got, key)
@@ -181,7 +181,7 @@ func (c *comparison) unplanned(found survey.Survey, head *tree, changed []string
 					w.call(dir, a.Expr, nil, nil)
 				}
 			}
-			if near := c.near(changed, head, u, reading{}); len(near) > 0 && !said[dir] {
+			if near := c.near(changed, head, declared{}, u, reading{}); len(near) > 0 && !said[dir] {
 				wrong = append(wrong, fmt.Sprintf("unit %s is concerned by %s, and that is not said", dir, near))
 			}
 		}
@@ -189,13 +189,14 @@ func (c *comparison) unplanned(found survey.Survey, head *tree, changed []string
 	return wrong
 }
 
-// near are the changed files that may matter to who has read this in one tree and that in the other.
-func (c *comparison) near(changed []string, head *tree, was, is reading) (out []string) {
+// near are the changed files that may matter to a project that has read this in one tree and that in the other.
+func (c *comparison) near(changed []string, head *tree, p declared, was, is reading) (out []string) {
 	for _, f := range changed {
 		owners := []string{c.base.owner(f, c.entries), head.owner(f, c.entries)}
 		for _, r := range []reading{was, is} {
 			below := func(at string) bool { return f == at || at == "." || strings.HasPrefix(f, at+"/") }
-			if slices.ContainsFunc(owners, func(o string) bool { return r.open || r.dirs[o] || r.vague && o == "" }) ||
+			other := !r.vague && !r.open && c.others(f, p)
+			if slices.ContainsFunc(owners, func(o string) bool { return r.open || r.dirs[o] && !other || r.vague && o == "" }) ||
 				slices.ContainsFunc(slices.Collect(maps.Keys(r.named)), below) {
 				out = append(out, f)
 				break
@@ -203,6 +204,17 @@ func (c *comparison) near(changed []string, head *tree, was, is reading) (out []
 		}
 	}
 	return out
+}
+
+// others reports whether entries name a file for other projects, and the tool reads it for nobody else.
+func (c *comparison) others(file string, p declared) bool {
+	if name := path.Base(file); isConfiguration(name) || name == "terraform.tfvars" || strings.Contains(name, ".auto.tfvars") {
+		return false
+	}
+	names := func(e declared) bool {
+		return slices.ContainsFunc(slices.Concat(e.varFiles, e.backend), func(f string) bool { return c.base.from(e.dir, f) == file })
+	}
+	return p.dir != "" && !names(p) && slices.ContainsFunc(c.entries, names)
 }
 
 func union(a, b []string) []string {

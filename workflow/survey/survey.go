@@ -81,6 +81,7 @@ func Read(
 	}
 	s.Notes = append(s.Notes, s.Resolution.Notes...)
 	change := AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found}
+	change.Stepped = s.stepped
 	if !in.BaseFaulty {
 		steps, ignored := 0, glob.CompileList(in.Base.Autodiscover.Ignore)
 		change.Ignored = func(dir string) bool { return ignored.MatchCounted(dir, &steps) }
@@ -108,6 +109,13 @@ func (s Survey) Refused(ctx context.Context, p workflow.Project) (string, error)
 	}
 	around, _ := steps.Of(s.rules, p) // the resolution says why it has none
 	return s.refusal(in, around, p), nil
+}
+
+// stepped reports whether steps may run around a project's plan. Without a server nobody knows
+// those of a workflow that its entry names.
+func (s *Survey) stepped(p workflow.Project) bool {
+	around, _ := steps.Of(s.rules, p) // the resolution says why it has none
+	return around != nil && len(around.Steps) > 0 || s.rules.Match == "" && p.Workflow != ""
 }
 
 // refusal says why a project must not be planned. What the tree does not have, only a step can make.

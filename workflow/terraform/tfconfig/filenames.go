@@ -23,6 +23,10 @@ func readByTool(file string) bool {
 			return true
 		}
 	}
+	if name := path.Base(file); strings.HasSuffix(name, ".tfvars") || strings.HasSuffix(name, ".tfvars.json") {
+		name = strings.TrimSuffix(name, ".json")
+		return name == "terraform.tfvars" || strings.HasSuffix(name, ".auto.tfvars") // others only where they are asked for
+	}
 	return configuration(file)
 }
 
