@@ -219,7 +219,7 @@ func (s *Scope) conditional(e *hclsyntax.ConditionalExpr) (value, bool) {
 		return value{}, false
 	}
 	one, err := convert.Convert(out.plain, rest.plain.Type())
-	if err != nil || rest.plain.Type() != cty.String && rest.plain.Type() != out.plain.Type() {
+	if err != nil { // a number and a bool are never one type
 		return value{}, false
 	}
 	return plain(one)

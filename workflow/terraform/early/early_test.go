@@ -102,6 +102,10 @@ func TestSource(t *testing.T) {
 		{e: `format("%d", "x")`, want: unknown},
 		{e: `lookup(var.l, 0, "x")`, want: unknown},
 		{e: `true ? 1 : var.missing`, want: unknown},
+		{e: `(true ? 1 : "x") == "1" ? "../text" : "../number"`, want: "../text"},
+		{e: `(true ? 1 : 2) == 1 ? "../number" : "../text"`, want: "../number"},
+		{e: `true ? 1 : false`, want: unknown},
+		{e: `true ? 1 : var.o`, want: unknown},
 		{e: `startswith(var.env, "pr") ? "../p" : "../d"`, want: "../p"},
 		{e: `endswith(var.env, "pr") ? "../p" : "../d"`, want: "../d"},
 		{e: `file("x")`, want: unknown},
@@ -137,6 +141,30 @@ func TestCalled(t *testing.T) {
 	}
 	if got, ok := root.Call("a", code("module \"m\" {\n source = terraform.workspace\n}\n"), "../x").Source("m"); ok {
 		t.Errorf("got %q of a workspace that is selected later", got)
+	}
+}
+
+// TestAskedWorkspace: a workspace that is selected later counts wherever a source asks for it, and not in the
+// result of a condition that is not taken.
+func TestAskedWorkspace(t *testing.T) {
+	t.Parallel()
+	for e, want := range map[string]bool{
+		`"../${terraform.workspace}"`:                                true,
+		`"${var.missing}/${terraform.workspace}"`:                    true,
+		`terraform.workspace == "x" ? "../a" : "../b"`:               true,
+		`true ? terraform.workspace : "../a"`:                        true,
+		`true ? "../a" : terraform.workspace`:                        false,
+		`true ? 1 : terraform.workspace`:                             false,
+		`"${terraform.workspace}${true ? 1 : terraform.workspace}"`:  true,
+		`"${true ? 1 : terraform.workspace}/${terraform.workspace}"`: true,
+		`"${true ? 1 : terraform.workspace}/${var.missing}"`:         false,
+		`var.missing ? terraform.workspace : "../a"`:                 false,
+	} {
+		s := Root(code("variable \"missing\" {}\nmodule \"m\" {\n source = "+e+"\n}\n"), nil, "")
+		s.Source("m")
+		if got := s.AskedWorkspace(); got != want {
+			t.Errorf("%s: asked for: %v, want %v", e, got, want)
+		}
 	}
 }
 
