@@ -80,8 +80,7 @@ func Read(
 			workflow.RepoConfigFile, p.Base.Ref, faults[0].Summary))
 	}
 	s.Notes = append(s.Notes, s.Resolution.Notes...)
-	change := AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found}
-	change.Stepped = s.stepped
+	change := AffectedInput{Changes: co.Changes, Resolution: s.Resolution, BaseFound: s.BaseFound, HeadFound: s.Found, Stepped: s.stepped}
 	if !in.BaseFaulty {
 		steps, ignored := 0, glob.CompileList(in.Base.Autodiscover.Ignore)
 		change.Ignored = func(dir string) bool { return ignored.MatchCounted(dir, &steps) }
