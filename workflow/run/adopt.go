@@ -15,32 +15,27 @@ import (
 	"github.com/cardea-iac/cardea/workflow/secret"
 )
 
-// adoptAll finds the applies that an earlier server left in the run directories, and stays
+// adoptAll takes over the applies that an earlier server left in the run directories, and stays
 // with each until it has its result: an apply outlives its server. It renews their leases
 // before it returns, so that no claim takes them for lost.
-func (w *Worker) adoptAll(ctx context.Context, before []os.DirEntry) {
-	for _, e := range before {
-		d := files(w.Launcher.Runs).sub(e.Name())
-		var job Job
-		if err := readJSON(d.job(), &job); err != nil || !job.isApply() {
-			continue // only its log is left, or a plan, which is made again
-		}
-		log := w.Log.With("run", job.Run.ID, "epoch", job.Run.Epoch, "project", job.Run.Project.Name)
-		run, err := w.Service.Run(ctx, job.Run.ID)
+func (w *Worker) adoptAll(ctx context.Context, applies []earlier) {
+	for _, e := range applies {
+		log := w.Log.With("run", e.run.ID, "epoch", e.run.Epoch, "project", e.run.Project.Name)
+		run, err := w.Service.Run(ctx, e.run.ID)
 		if err != nil && !errors.Is(err, workflow.ErrNotFound) {
-			log.Error("reading the record of an earlier apply", "dir", e.Name(), "error", err)
+			log.Error("reading the record of an earlier apply", "dir", filepath.Base(string(e.dir)), "error", err)
 			continue
 		}
-		if err != nil || run.Epoch != job.Run.Epoch {
-			log.Error("an earlier apply is not on record as running", "dir", e.Name())
-			w.group.Go(func() { w.bury(ctx, adopted(job.Run, d), log) })
+		if err != nil || run.Epoch != e.run.Epoch {
+			log.Error("an earlier apply is not on record as running", "dir", filepath.Base(string(e.dir)))
+			w.group.Go(func() { w.bury(ctx, adopted(e.run, e.dir), log) })
 			continue
 		}
 		if err := w.Service.Renew(ctx, run); err != nil && !errors.Is(err, workflow.ErrStale) {
 			log.Error("renewing a lease", "error", err)
 		}
 		log.Info("adopted an apply from before the restart")
-		w.group.Go(func() { w.adopt(ctx, adopted(run, d), log) })
+		w.group.Go(func() { w.adopt(ctx, adopted(run, e.dir), log) })
 	}
 }
 

@@ -1,5 +1,7 @@
 package run
 
+import "time"
+
 // Ready is closed when everything is prepared and the runner waits for Go.
 func (p *Process) Ready() <-chan struct{} { return p.ready }
 
@@ -13,3 +15,6 @@ func MainPlain(dir string, deps Deps) int {
 
 // Clean removes what a run left.
 func (l *Launcher) Clean(p *Process) error { return l.clean(p.dir) }
+
+// RemnantsUntil sets until when runs wait for plans of an earlier server.
+func (w *Worker) RemnantsUntil(t time.Time) { w.remnantsUntil = t }

@@ -146,21 +146,21 @@ func (s Secrets) namesFile(value string) bool {
 }
 
 // tidyFirst removes what plans that died left of their files, before any run of ours can begin in
-// their place, and the names of homes that are gone. An apply's go before its end is reported.
-func (l *Launcher) tidyFirst(before []os.DirEntry, log *slog.Logger) {
+// their place, and the names of homes that are gone. An apply's go before its end is reported. It
+// returns the plans that go on.
+func (l *Launcher) tidyFirst(plans []earlier, log *slog.Logger) (remnants []earlier) {
 	warn := func(err error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			log.Warn("removing the files of an earlier run", "error", err)
 		}
 	}
-	for _, e := range before {
-		d := files(l.Runs).sub(e.Name())
-		var job Job
-		if err := readJSON(d.job(), &job); err != nil || job.isApply() {
-			continue
-		}
-		if held, err := lockHeld(d.lock()); err == nil && !held {
-			warn(d.strip(nil))
+	for _, p := range plans {
+		switch held, err := lockHeld(p.dir.lock()); {
+		case err != nil: // tidy says so
+		case held:
+			remnants = append(remnants, p)
+		default:
+			warn(p.dir.strip(nil))
 		}
 	}
 	entries, err := os.ReadDir(homes(l.Runs))
@@ -171,4 +171,5 @@ func (l *Launcher) tidyFirst(before []os.DirEntry, log *slog.Logger) {
 			warn(os.Remove(name))
 		}
 	}
+	return remnants
 }

@@ -225,3 +225,145 @@ func TestLeaseLost(t *testing.T) {
 		}
 	})
 }
+
+// remnant starts a plan of project a as an earlier server would have. Interrupted, it goes on until the file is there that
+// is returned. Later plans end at once.
+func (s *shop) remnant(t *testing.T) (over string) {
+	t.Helper()
+	at := filepath.Join(t.TempDir(), "at")
+	write(t, filepath.Join(s.job.GitDir, "plan"), "[ ! -e "+at+" ] || exit 0; touch "+at+"; trap 'while [ ! -e "+at+".go ]; do sleep 0.05; done; exit 1' INT; "+
+		"echo up; while :; do sleep 0.02; done")
+	s.job.Run.Project, s.job.Run.Repo = workflow.Project{Name: "a", Dir: "a", Engine: "shell"}, s.pull.Repo
+	s.job.Ladder = run.Ladder{Again: time.Hour}
+	live := s.start(t)
+	if err := live.Handshake(nil); err != nil {
+		t.Fatal(err)
+	}
+	await(t, live, "up")
+	t.Cleanup(func() { write(t, at+".go", "") })
+	return at + ".go"
+}
+
+// asApply makes a queued run an apply.
+func (s *shop) asApply(t *testing.T, id string) {
+	t.Helper()
+	s.worker.Artefacts.Dir = t.TempDir()
+	s.worker.Artefacts.Identity, _ = run.OpenKeys(t.TempDir())
+	s.worker.Authorise = func(context.Context, workflow.Run, string, workflow.StateVersion) error {
+		return errors.New("it is asked")
+	}
+	err := s.store.Update(t.Context(), func(tx workflow.Tx) error {
+		r, err := tx.Run(id)
+		if err != nil {
+			return err
+		}
+		r.Kind, r.Apply = workflow.RunApply, &workflow.ApplyOrder{PlanRun: id, Artefact: "a", Fingerprint: "f"}
+		return tx.PutRun(r)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+const notStarted = "The apply was not started: the server stopped or withdrew it first."
+
+// A run that waits for a plan of an earlier server to end does not outlast a newer commit, nor the server: nothing was started.
+func TestEndsWhileWaiting(t *testing.T) {
+	start := func(t *testing.T, applies bool) (s *shop, id string, stop func()) {
+		s, _, log := newOutage(t, "", time.Minute)
+		s.remnant(t)
+		if id = s.queue(t, "a")[0]; applies {
+			s.asApply(t, id)
+		}
+		stop = s.begin(t)
+		s.until(t, id, func(workflow.Run) bool { return log.count("waiting for a plan") > 0 })
+		return s, id, stop
+	}
+	t.Run("superseded", func(t *testing.T) {
+		t.Parallel()
+		s, id, _ := start(t, false)
+		next := s.pull
+		next.Head.SHA, next.UpdatedAt = "bbbb", next.UpdatedAt.Add(time.Minute)
+		if err := s.service.Observe(t.Context(), workflow.Request{}, next); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.until(t, id, finished); r.Outcome != workflow.OutcomeSuperseded {
+			t.Errorf("got %s, %q, want superseded", r.Outcome, r.Reason)
+		}
+		if _, err := os.Stat(filepath.Join(s.launcher.Runs, id+".1")); err == nil {
+			t.Error("it was started")
+		}
+	})
+	t.Run("somebody else's", func(t *testing.T) {
+		t.Parallel()
+		s, _, log := newOutage(t, "", 4*time.Second)
+		s.remnant(t)
+		id := s.queue(t, "a")[0]
+		s.begin(t)
+		s.until(t, id, func(workflow.Run) bool { return log.count("waiting for a plan") > 0 })
+		s.moved(t, id)
+		s.until(t, id, func(workflow.Run) bool { return log.count("run had moved on") > 0 })
+	})
+	t.Run("a plan, and the server stops", func(t *testing.T) {
+		t.Parallel()
+		s, id, stop := start(t, false)
+		stop()
+		if r := s.until(t, id, func(workflow.Run) bool { return true }); r.State != workflow.RunQueued || r.Waiting != "The server is being restarted." {
+			t.Errorf("got %s, %q, want that it is made again", r.State, r.Waiting)
+		}
+	})
+	t.Run("an apply, and the server stops", func(t *testing.T) {
+		t.Parallel()
+		s, id, stop := start(t, true)
+		stop()
+		if r := s.until(t, id, finished); r.Outcome != workflow.OutcomeRefused || r.Reason != notStarted {
+			t.Errorf("got %s, %q", r.Outcome, r.Reason)
+		}
+	})
+	t.Run("an apply whose credentials are fetched, and the server stops", func(t *testing.T) {
+		t.Parallel()
+		s := newShop(t, "")
+		fetching := make(chan bool, 1)
+		s.job.Run.Credentials = "slow"
+		s.worker.Credentials = func(ctx context.Context, _ string) (run.Secrets, string, error) {
+			fetching <- true
+			<-ctx.Done()
+			return run.Secrets{}, "", ctx.Err()
+		}
+		id := s.queue(t, "a")[0]
+		s.asApply(t, id)
+		stop := s.begin(t)
+		<-fetching
+		stop()
+		if r := s.until(t, id, finished); r.Outcome != workflow.OutcomeRefused || r.Reason != notStarted {
+			t.Errorf("got %s, %q", r.Outcome, r.Reason)
+		}
+	})
+}
+
+// A plan of an earlier server that never ends keeps nothing from its turn but what comes soon after the start, and nothing
+// from being removed that others left.
+func TestPlanFromBeforeNeverEnds(t *testing.T) {
+	t.Parallel()
+	s, _, log := newOutage(t, "", time.Minute)
+	s.remnant(t)
+	write(t, filepath.Join(s.job.GitDir, "plan"), loop)
+	s.job.Run.ID, s.job.Run.Project.Name = workflow.NewID(time.Now()), "b"
+	other := s.start(t)
+	if err := other.Handshake(nil); err != nil {
+		t.Fatal(err)
+	}
+	await(t, other, "up")
+	write(t, filepath.Join(s.job.GitDir, "plan"), "")
+	s.worker.RemnantsUntil(time.Now().Add(10 * time.Second)) // a machine that is busy claims the first one before
+	s.begin(t)
+	for range 2 {
+		if r := s.until(t, s.queue(t, "a")[0], finished); r.Outcome != workflow.OutcomeSucceeded {
+			t.Errorf("got %s, %q", r.Outcome, r.Reason)
+		}
+		if n := log.count("waiting for a plan"); n != 1 {
+			t.Errorf("waited %d times, want once", n)
+		}
+	}
+	onlyLog(t, other)
+}

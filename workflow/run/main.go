@@ -386,18 +386,13 @@ func (r *runner) sweep() error {
 
 // settle says what became of the run: what the engine says, unless the run was stopped before
 // it succeeded.
-func (r *runner) settle(res workflow.Result, stopped workflow.Outcome, withdrawn bool) workflow.Result {
-	what := "plan"
-	if r.job.isApply() {
-		what = "apply"
-	}
+func (r *runner) settle(res workflow.Result, stopped workflow.Outcome, hungUp bool) workflow.Result {
 	res.Started, res.Finished = r.started, time.Now()
 	res.NotStarted = !r.went || r.notStarted
 	if res.Outcome != workflow.OutcomeSucceeded && res.Outcome != workflow.OutcomeUnknown {
 		switch {
-		case withdrawn:
-			res.Outcome, res.Passing = workflow.OutcomeCancelled, false
-			res.Reason = "The " + what + " was not started: the server stopped or withdrew it first."
+		case hungUp:
+			res.Outcome, res.Passing, res.Reason = workflow.OutcomeCancelled, false, withdrawn(r.job.Run)
 		case stopped == workflow.OutcomeTimedOut && r.job.isApply():
 			res.Outcome, res.Passing = stopped, false
 			res.Reason = fmt.Sprintf("The apply was not started: preparing it took longer than %s.", phrase.InWords(r.job.PlanTimeout))
@@ -405,13 +400,25 @@ func (r *runner) settle(res workflow.Result, stopped workflow.Outcome, withdrawn
 			res.Outcome, res.Passing = stopped, false
 			res.Reason = fmt.Sprintf("The plan took longer than %s and was stopped.", phrase.InWords(r.job.PlanTimeout))
 		case stopped != workflow.OutcomeNone:
-			res.Outcome, res.Passing, res.Reason = stopped, false, "The "+what+" was interrupted."
+			res.Outcome, res.Passing, res.Reason = stopped, false, "The "+whatIs(r.job.Run)+" was interrupted."
 		}
 	}
 	if res.Plan != nil {
 		res.Plan.Notes = append(res.Plan.Notes, r.notes...)
 	}
 	return res
+}
+
+// withdrawn says that a run was not started, and nothing is wrong with it.
+func withdrawn(r workflow.Run) string {
+	return "The " + whatIs(r) + " was not started: the server stopped or withdrew it first."
+}
+
+func whatIs(r workflow.Run) string {
+	if r.Kind == workflow.RunApply {
+		return "apply"
+	}
+	return "plan"
 }
 
 // closeLog completes the log, and writes it anew when secrets became known only after something was written.

@@ -57,7 +57,9 @@ type Worker struct {
 
 	overdue  atomic.Int32    // runs whose leases could not be renewed the last time, or whose ends not be reported
 	stopping context.Context // of Run
-	remnants []remnant       // plans of earlier servers; set by Run before anything is claimed
+	remnants []earlier       // plans of earlier servers that go on; set by Run before anything is claimed
+
+	remnantsUntil time.Time // runs wait for them; zero = remnantsAtMost after the start
 
 	mu     sync.Mutex
 	active map[string]*Process // by run id, from the start of a runner to its end; guarded by mu
@@ -79,14 +81,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := os.MkdirAll(w.Launcher.Runs, 0o700); err != nil {
 		return fmt.Errorf("making the directory of runs: %w", err)
 	}
-	before, err := os.ReadDir(w.Launcher.Runs) // before anything is claimed: none of these is ours
+	plans, applies, err := w.Launcher.earlierRuns() // before anything is claimed: none of these is ours
 	if err != nil {
-		return fmt.Errorf("reading the directory of runs: %w", err)
+		return err
 	}
-	w.Launcher.tidyFirst(before, w.Log)
-	w.remnants = w.Launcher.remnants(before)
-	w.adoptAll(ctx, before)
-	w.group.Go(func() { w.Launcher.tidy(ctx, before, w.Log) })
+	w.remnants = w.Launcher.tidyFirst(plans, w.Log)
+	w.adoptAll(ctx, applies)
+	w.group.Go(func() { w.Launcher.tidy(ctx, plans, w.Log) })
 	w.group.Go(func() { w.dropArtefacts(ctx) })
 	w.group.Go(func() { w.watchInterrupts(ctx) })
 	look := time.NewTicker(poll)
@@ -122,6 +123,9 @@ func (w *Worker) setDefaults() {
 	}
 	if w.Log == nil {
 		w.Log = slog.New(slog.DiscardHandler)
+	}
+	if w.remnantsUntil.IsZero() {
+		w.remnantsUntil = time.Now().Add(remnantsAtMost)
 	}
 	slots := w.Parallel
 	if w.Service.Parallel() > 0 { // it counts plans, and gives the one place more to applies only
@@ -215,14 +219,13 @@ func (w *Worker) conclude(run workflow.Run, res workflow.Result, end ending, log
 // start now: a sentence for people. left says that there is no result yet: the
 // worker stops, and an apply that has begun goes on.
 func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger) (res workflow.Result, waits string, left bool) {
-	failed := func(why string, passing bool) workflow.Result {
-		return workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeFailed, NotStarted: true, Passing: passing, Reason: why,
-			Started: run.Started, Finished: w.Now()}
-	}
+	failed := func(why string, passing bool) workflow.Result { return w.unstarted(run, why, passing) }
 	if waits := w.diskTooFull(); waits != "" {
 		return failed(waits, true), waits, false
 	}
-	w.awaitRemnants(ctx, run, log)
+	if !w.awaitRemnants(ctx, run, log) {
+		return w.unstarted(run, "", false), "", false
+	}
 	secrets, why, err := w.secrets(ctx, run)
 	if err != nil {
 		log.Error("reading a run's secrets", "error", err)
@@ -261,6 +264,17 @@ func (w *Worker) launch(ctx context.Context, run workflow.Run, log *slog.Logger)
 		return failed("The server could not start the run. The server's log says why.", true), "", false
 	}
 	return res, "", false
+}
+
+// unstarted is the result of a run that was given no word, for whatever reason: without one, and while the
+// worker stops, it was withdrawn.
+func (w *Worker) unstarted(run workflow.Run, why string, passing bool) workflow.Result {
+	res := workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeFailed, NotStarted: true, Passing: passing, Reason: why,
+		Started: run.Started, Finished: w.Now()}
+	if why == "" || w.stopping.Err() != nil {
+		res.Outcome, res.Passing, res.Reason = workflow.OutcomeCancelled, false, withdrawn(run)
+	}
+	return res
 }
 
 // refused is the result of an apply that was not allowed to begin.
