@@ -88,16 +88,8 @@ func TestLeaseOutage(t *testing.T) {
 func TestLeaseOutageWhileWaiting(t *testing.T) {
 	t.Parallel()
 	const lease = 6 * time.Second
-	at := filepath.Join(t.TempDir(), "at")
-	s, store, log := newOutage(t, "[ ! -e "+at+" ] || exit 0; touch "+at+"; trap 'while [ ! -e "+at+".go ]; do sleep 0.05; done; exit 1' INT; "+
-		"echo up; while :; do sleep 0.02; done", lease)
-	s.job.Run.Project, s.job.Run.Repo = workflow.Project{Name: "a", Dir: "a", Engine: "shell"}, s.pull.Repo
-	s.job.Ladder = run.Ladder{Again: time.Hour}
-	live := s.start(t)
-	if err := live.Handshake(nil); err != nil {
-		t.Fatal(err)
-	}
-	await(t, live, "up")
+	s, store, log := newOutage(t, "", lease)
+	over := s.remnant(t)
 	id := s.queue(t, "a")[0]
 	s.begin(t)
 	s.until(t, id, func(workflow.Run) bool { return log.count("waiting for a plan") > 0 })
@@ -105,7 +97,7 @@ func TestLeaseOutageWhileWaiting(t *testing.T) {
 	s.until(t, id, func(r workflow.Run) bool { return time.Now().After(r.LeaseUntil.Add(time.Second)) })
 	store.down.Store(false)
 	s.until(t, id, func(r workflow.Run) bool { return r.LeaseUntil.After(time.Now()) || finished(r) })
-	write(t, at+".go", "")
+	write(t, over, "")
 	if r := s.until(t, id, finished); r.Outcome != workflow.OutcomeSucceeded || r.Epoch != 1 {
 		t.Errorf("got %s %q at epoch %d, want that it went on", r.Outcome, r.Reason, r.Epoch)
 	}
