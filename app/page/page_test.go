@@ -430,6 +430,18 @@ func TestLongLogShowsItsEnd(t *testing.T) {
 	}
 }
 
+// TestLogErrorOfFailure: only the log of a run that failed begins at its error. One that succeeded has got over it.
+func TestLogErrorOfFailure(t *testing.T) {
+	w := sample(t)
+	for id, failed := range map[string]bool{"run01": false, "run03": false, "run04": true} { // one succeeded, one runs
+		w.logs[id] = "\n$ terraform init\n│ Error: a provider is not there\n\n$ terraform init\nfine\n"
+		body := w.body("/runs/" + id)
+		if link, begins := strings.Contains(body, ">First error: line 3<"), strings.Contains(body, `data-error="3"`); link != failed || begins != failed {
+			t.Errorf("run %s: its error has a link: %v, and is where the log begins: %v; it failed: %v", id, link, begins, failed)
+		}
+	}
+}
+
 // BenchmarkPull is the largest usual pull: 50 projects with 20 changes each, among 20,000 runs.
 func BenchmarkPull(b *testing.B) {
 	w := newWorld(b)

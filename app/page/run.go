@@ -104,6 +104,9 @@ func (s *server) run(ctx context.Context, r *http.Request) (page, error) {
 		p.Reason = ""
 	}
 	p.Progress = progress
+	if log != nil && !p.Failed {
+		log.Error = 0 // the run got over it, or goes on
+	}
 	p.Log, p.Source = log, web.SourceURL(s.WebURL, run.Repo, run.Head)
 	narrow(&p, r.URL.Query().Get("action"), r.URL.Query().Get("from"))
 	return page{html: func(w io.Writer) error { return web.WriteRun(w, p) }}, nil

@@ -30,7 +30,7 @@ const (
 type Log struct {
 	Lines []logLine
 	Total int  // the number of the last line so far
-	Error int  // the first line that tells of an error; 0: none does
+	Error int  // the first line that tells of an error, of the last command that had one; 0: none does
 	Whole bool // nothing is left out
 }
 
@@ -84,6 +84,7 @@ type keeper struct {
 	blank bool // the line before has no text
 	gap   bool // the line before stands for discarded ones
 	found bool // the line that was asked for has been read
+	began bool // another command has begun since the error
 }
 
 // discarded is the line that a runner writes into a log that it shortens, between two empty ones.
@@ -116,8 +117,11 @@ func (k *keeper) add(text []byte, left int) {
 		return
 	}
 	k.log.Total++
-	if k.log.Error == 0 && bytes.Contains(text, []byte("Error: ")) && lineClass(text) == "error" {
-		k.log.Error = k.log.Total
+	switch {
+	case bytes.HasPrefix(text, []byte("$ ")):
+		k.began = true
+	case (k.began || k.log.Error == 0) && bytes.Contains(text, []byte("Error: ")) && lineClass(text) == "error":
+		k.log.Error, k.began = k.log.Total, false
 	}
 	if left > 0 {
 		text = fmt.Appendf(text, " … %s more bytes, which the log as text has", markdown.Number(left))

@@ -34,6 +34,26 @@ func TestLogColours(t *testing.T) {
 	}
 }
 
+// TestLogError: a log's error is the first one of the last command that had one. What an earlier one said was made good:
+// an init that lacks a provider is run again, and fetches it.
+func TestLogError(t *testing.T) {
+	const missing = "\n$ terraform init\n╷\n│ Error: a provider is not there\n╵\nfetching\n"
+	for name, tt := range map[string]struct {
+		log  string
+		want int
+	}{
+		"none":                 {"\n$ terraform init\nfine\n", 0},
+		"one":                  {missing, 4},
+		"an init that retries": {missing + "\n$ terraform init\n│ Error: nor there\n│ Error: another\n", 9},
+		"a plan that fails":    {missing + "\n$ terraform init\nfine\n\n$ terraform plan\n│ Error: no\n\n$ step\nfine\n", 12},
+		"a dollar in a plan":   {"\n$ terraform plan\n│ Error: no\n│   3: $ x\n│ Error: another\n", 3},
+	} {
+		if l, _ := logOf(t, tt.log, 0); l.Error != tt.want {
+			t.Errorf("%s: the error is in line %d, want %d", name, l.Error, tt.want)
+		}
+	}
+}
+
 // numbered is a log of lines that say their number, but for those from..to, which a runner discarded.
 func numbered(n, from, to int) string {
 	var b strings.Builder
