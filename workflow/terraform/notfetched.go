@@ -14,7 +14,12 @@ import (
 // notFetched is why providers could not be had, with a way out where there is one.
 func (p *planning) notFetched(missing []string, f *failure) string {
 	found, sources := p.output.errors(), p.server.Sources
-	said := fmt.Sprintf("The provider %s is not %s, and fetching it from %s failed", strings.Join(missing, ", "), p.server.mirror(), sources.words())
+	if still := missingProviders(found, p.tool.registry()); len(still) > 0 {
+		missing = still // the others came
+	}
+	one := len(missing) == 1
+	said := fmt.Sprintf(phrase.OneMany(one, "The provider %s is not %s, and fetching it from %s failed", "The providers %s are not %s, and fetching them from %s failed"),
+		phrase.AndList(missing), p.server.mirror(), sources.words())
 	switch {
 	case f.passing:
 		return said + ": " + f.reason
@@ -28,7 +33,8 @@ func (p *planning) notFetched(missing []string, f *failure) string {
 	case wantsToken(found):
 		return said + ": it wants a valid token." + p.server.otherwise(" Name a credential with one under `registries` in the repository's rule.")
 	case nowhere(found) && (sources.NetworkMirror != "" || sources.FilesystemMirror != ""):
-		return said + ": it is not there. Put it there, or allow its registry with `terraform.providers.direct` in the server's configuration."
+		return said + phrase.OneMany(one, ": it is not there. Put it there, or allow its registry", ": they are not there. Put them there, or allow their registries") +
+			" with `terraform.providers.direct` in the server's configuration."
 	}
 	return said + "."
 }

@@ -111,6 +111,29 @@ func TestNetworkMirror(t *testing.T) {
 	}
 }
 
+// TestProvidersNotThere: of several providers those are named that could not be had, and no others.
+func TestProvidersNotThere(t *testing.T) {
+	t.Parallel()
+	const in, not = "registry.terraform.io/", " not in the server's provider mirror (`providers` below `data_dir`), and fetching "
+	for name, tt := range map[string]struct{ more, want, ends string }{
+		"one": {`a = { source = "acme/a" }`, "The provider " + in + "acme/a is" + not + "it from the directory `",
+			"` failed: it is not there. Put it there, or allow its registry with `terraform.providers.direct` in the server's configuration."},
+		"two": {`a = { source = "acme/a" }
+    b = { source = "acme/b" }`, "The providers " + in + "acme/a and " + in + "acme/b are" + not + "them from the directory `",
+			"` failed: they are not there. Put them there, or allow their registries with `terraform.providers.direct` in the server's configuration."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := timeWorlds(t, 1)[0]
+			w.files["app/main.tf"] = strings.Replace(w.files["app/main.tf"], "required_providers {", "required_providers {\n    "+tt.more, 1)
+			a := w.plan()
+			if a.Result.Outcome != workflow.OutcomeFailed || !strings.HasPrefix(a.Result.Reason, tt.want) || !strings.HasSuffix(a.Result.Reason, tt.ends) {
+				t.Errorf("got %q %q, want %q ... %q\n%s", a.Result.Outcome, a.Result.Reason, tt.want, tt.ends, a.Log)
+			}
+		})
+	}
+}
+
 // TestNetworkMirrorToken: a mirror's token is for the init that fetches, and the one that knows the backend asks it nothing.
 func TestNetworkMirrorToken(t *testing.T) {
 	t.Parallel()
