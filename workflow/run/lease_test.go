@@ -232,7 +232,10 @@ func (s *shop) remnant(t *testing.T) (over string) {
 		t.Fatal(err)
 	}
 	await(t, live, "up")
-	t.Cleanup(func() { write(t, at+".go", "") })
+	t.Cleanup(func() {
+		write(t, at+".go", "")
+		live.Wait()
+	})
 	return at + ".go"
 }
 
