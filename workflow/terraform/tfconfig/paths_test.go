@@ -29,6 +29,7 @@ func TestBelowTheRoot(t *testing.T) {
 		{"a word", "data \"archive_file\" \"x\" {\n source_dir = \"src\"\n}\n", "`src/a.go`, which its code names, changed"},
 		{"the directory", "resource \"docker_image\" \"x\" {\n build {\n  context = \".\"\n }\n}\n", "`src/a.go`, which its code names, changed"},
 		{"a command", "data \"external\" \"x\" {\n program = [\"make\"]\n}\n", "it may read `src/a.go`, which changed: a command in `main.tf`"},
+		{"a command beside OpenTofu's files", "data \"external\" \"x\" {\n program = [\"make\"]\n}\n", "it may read `src/a.go`, which changed: a command in `main.tf`"},
 		{"a command behind a comment", "data \"external\" \"x\" {\n program /* all */ = [\"make\"]\n}\n", "it may read `src/a.go`, which changed: a command in `main.tf`"},
 		{"a command, in JSON in lines", "{\"data\": {\"external\": {\"x\": {\"program\"\n: [\"make\"]}}}}", "it may read `src/a.go`, which changed: a command in `main.tf.json`"},
 		{"a path that is not known", "variable \"f\" {}\n" + reader + `file(var.f) }`, "it may read `src/a.go`, which changed: computed paths in `main.tf`"},
@@ -39,7 +40,11 @@ func TestBelowTheRoot(t *testing.T) {
 			if strings.HasPrefix(tt.code, "{") {
 				file += ".json"
 			}
-			found := discover(t, New(""), withIDs(mapFS(map[string]string{file: tt.code, "backend.tf": s3, "src/a.go": "a"})))
+			files := map[string]string{file: tt.code, "backend.tf": s3, "src/a.go": "a"}
+			if strings.HasSuffix(tt.name, "beside OpenTofu's files") {
+				files["x.tofu"] = ""
+			}
+			found := discover(t, New(""), withIDs(mapFS(files)))
 			projects := []workflow.Project{{Name: ".", Dir: "."}}
 			in := survey.AffectedInput{Changes: []workflow.FileChange{{Path: "src/a.go", Status: "modified"}}, BaseFound: found, HeadFound: found}
 			in.Resolution.Kinds, in.Resolution.Projects, in.Resolution.BaseProjects = workflow.Kinds{Kind()}, projects, projects
@@ -157,6 +162,7 @@ func TestNamedPaths(t *testing.T) {
 		{name: "below the root, computed", code: `variable "team" {}` + "\n" + reader + `file("${path.module}/../../${var.team}/x.json") }`, file: "docs/x.json", want: "may"},
 		{name: "a name of the root, computed", code: `variable "team" {}` + "\n" + reader + `file("${path.module}/../../data-${var.team}.json") }`, file: "data-a.json", want: "names"},
 		{name: "what a template reads", code: reader + `templatefile("../../t/a.tftpl", {}) }`, file: "parts/b", want: "names", more: map[string]string{"t/a.tftpl": `${file("../../parts/b")}`}},
+		{name: "what a template reads, laid out otherwise", code: reader + `templatefile("../../t/a.tftpl", {}) }`, file: "parts/b", want: "names", more: map[string]string{"t/a.tftpl": "${file\t /* all */ (\"../../parts/b\")}"}},
 		{name: "what a template reads that is computed in part", code: reader + `templatefile("../../t/${terraform.workspace}.tftpl", {}) }`, file: "parts/b", want: "names", more: map[string]string{"t/default.tftpl": `${file("../../parts/${x}")}`}},
 		{name: "what a template reads, computed", code: reader + `templatefile("../../t/a.tftpl", {}) }`, file: "parts/b", want: "may", more: map[string]string{"t/a.tftpl": `${file(x)}`}},
 		{name: "what a template only says", code: reader + `templatefile("../../t/a.tftpl", {}) }`, file: "parts/b", more: map[string]string{"t/a.tftpl": "cat ../../parts/b; file(x)"}},
@@ -165,6 +171,7 @@ func TestNamedPaths(t *testing.T) {
 		{name: "a value of a variable, in JSON", code: "variable \"d\" {}\ndata \"archive_file\" \"f\" {\n source_dir = var.d\n}\n", file: "lambda/a.py", want: "names", more: map[string]string{"live/prod/x.auto.tfvars.json": `{"d": "../../lambda"}`}},
 		{name: "a module source that is computed", code: "locals {\n m = \"../../modules/m\"\n}\nmodule \"m\" { source = local.m }", file: "modules/m/x.txt", want: "leads"},
 		{name: "a module source of which nothing is known", code: "variable \"m\" {}\nmodule \"m\" { source = var.m }", file: "modules/m/x.tf", want: "source"},
+		{name: "a module source of which nothing is known, beside OpenTofu's files", code: "variable \"m\" {}\nmodule \"m\" { source = var.m }", file: "modules/m/x.tf", want: "source", more: map[string]string{"live/prod/x.tofu": ""}},
 		{name: "path.cwd as a name", code: reader + `basename(path.cwd) }`, file: "docs/x.json"},
 		{name: "a function that is not known", code: reader + `file(provider::a::b("x")) }`, file: "docs/x.json", want: "may"},
 		{name: "an absolute path", code: reader + `file("/etc/hosts") }`, file: "etc/hosts"},

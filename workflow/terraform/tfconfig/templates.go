@@ -3,7 +3,9 @@ package tfconfig
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -119,13 +121,12 @@ func (w *walker) template(name string) (*paths, error) {
 	return found, nil
 }
 
+// readsFile finds what may be a call of a file function; comments may stand before its parenthesis.
+var readsFile = regexp.MustCompile(`(` + strings.Join(slices.Sorted(maps.Keys(fileFunctions)), "|") + `)\s*(\(|#|//|/\*)`)
+
 // readByTemplate finds what a template's functions read. One that does not parse is one of which nothing is known.
 func readByTemplate(data string) *paths {
-	calls := false
-	for name := range fileFunctions {
-		calls = calls || strings.Contains(data, name+"(") || strings.Contains(data, name+" (")
-	}
-	if !calls {
+	if !readsFile.MatchString(data) {
 		return nil
 	}
 	e := syntax.ParseTemplate(data)
