@@ -84,38 +84,6 @@ func TestBaseMovesUnderTheSamePlan(t *testing.T) {
 	}
 }
 
-// TestBaseCannotBeReadWithTheHead: where head and base cannot be merged any more, nobody can say what the
-// base says now of the project, and that is a no, although the server's rule asks for nothing that says so.
-func TestBaseCannotBeReadWithTheHead(t *testing.T) {
-	start := func(t *testing.T) (*world, func()) {
-		w := newWorld(t)
-		w.rules.Require = []workflow.Requirement{workflow.NeedApproved}
-		w.ready(1, "head1", files{"a/main.tf": "2"})
-		w.do(1, "bob", verb(workflow.VerbApprove))
-		return w, func() {
-			w.commit("base2", baseFiles, files{".cardea.yml": "version: 1\nrequire: [reviewed]\n"})
-			w.source.tips["main"], w.source.conflicts = "base2", []string{".cardea.yml"}
-		}
-	}
-	const says = "It is not known what `main` now says about what is applied"
-	t.Run("when it is asked for", func(t *testing.T) {
-		w, move := start(t)
-		move()
-		has(t, w.do(1, "bob", verb(workflow.VerbApply)), "refused", says)
-	})
-	t.Run("when the runner stands ready", func(t *testing.T) {
-		w, move := start(t)
-		w.do(1, "bob", verb(workflow.VerbApply))
-		run := w.mustClaim("a")
-		move()
-		err := w.authorise(run)
-		if !errors.Is(err, service.ErrRefused) {
-			t.Fatalf("got %v", err)
-		}
-		has(t, err.Error(), says)
-	})
-}
-
 // TestKeepersOfTheStateThatIsWritten: the base gave the project another state, or nobody may plan it
 // there, while another project keeps by now the state that the plan would write: its rules hold.
 func TestKeepersOfTheStateThatIsWritten(t *testing.T) {
@@ -286,7 +254,7 @@ func TestBaseGoesBackAndForth(t *testing.T) {
 }
 
 // TestBaseIsNotKnown: where it could not be found out whether the base changed what is applied, that is said, and
-// not that it did; and a new plan is made only where it shows more.
+// not that it did. That is a no, whatever is required; and a new plan is made only where it shows more.
 func TestBaseIsNotKnown(t *testing.T) {
 	for name, c := range map[string]struct {
 		move func(*world)
@@ -298,6 +266,11 @@ func TestBaseIsNotKnown(t *testing.T) {
 			w.commit("head1", baseFiles, files{"a/main.tf": "fault"})
 		}, "input/output error", false},
 		"a conflict": {func(w *world) { w.source.conflicts = []string{"a/main.tf"} }, "It is not known what `main` now says", true},
+		"a conflict, and only the base's own rules ask for more": {func(w *world) {
+			w.rules.Require = []workflow.Requirement{workflow.NeedApproved}
+			w.commit("base2", baseFiles, files{".cardea.yml": "version: 1\nrequire: [reviewed]\n"})
+			w.source.conflicts = []string{".cardea.yml"}
+		}, "It is not known what `main` now says about what is applied", true},
 	} {
 		start := func(t *testing.T) (*world, func()) {
 			w := newWorld(t)

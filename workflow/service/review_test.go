@@ -226,46 +226,6 @@ func TestReviewOfNobody(t *testing.T) {
 	}
 }
 
-// A review that GitHub told of and does not show yet is waited for; a role that is not known too.
-func TestReviewIsWaitedFor(t *testing.T) {
-	t.Run("none is shown", func(t *testing.T) { reviewIsWaitedFor(t, false) })
-	t.Run("an older one is shown", func(t *testing.T) { reviewIsWaitedFor(t, true) })
-}
-
-func reviewIsWaitedFor(t *testing.T, older bool) {
-	w := newWorld(t)
-	w.ready(1, "head1", files{"a/main.tf": "new"})
-	r := w.review("bob", "head1", workflow.ReviewApproved)
-	shown := w.reviews
-	w.reviews = nil
-	if older {
-		before := r
-		before.At = before.At.Add(-time.Hour)
-		w.reviews = append(w.reviews, before)
-	}
-	req, _ := w.deliver(workflow.Request{Kind: workflow.RequestReview, Number: 1, Immediate: true, Action: "submitted", Review: &r,
-		Key: "review:1", Actor: r.By, CommentedAt: w.now})
-	w.expand()
-	w.reviews = shown
-	w.now = w.now.Add(time.Minute)
-	for _, e := range []service.Expansion{{Request: req, Pull: w.pulls[1]}} { // nobody asked GitHub
-		if err := w.svc.Expand(t.Context(), e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := w.approvals("a"); got != "" {
-		t.Fatalf("got %q", got)
-	}
-	w.now = w.now.Add(time.Minute)
-	w.expand()
-	if got := w.approvals("a"); got != "bob by review: " {
-		t.Errorf("got %q", got)
-	}
-	if got := w.view(1).Waiting; got != "" {
-		t.Errorf("the pull still says that it waits: %s", got)
-	}
-}
-
 // An approval by a review is carried, taken back and void like any other; words outlive a review, and a
 // second review takes the place of the first.
 func TestReviewAmongOthers(t *testing.T) {
@@ -315,12 +275,14 @@ func TestReviewOfAnEditedSummary(t *testing.T) {
 	has(t, w.approvals("a"), "`eve` had edited the comment")
 }
 
-// A fault of GitHub's is not the reviewer's: the review is carried out once it has passed, and one that it
-// outlasts changes nothing of the pull but says so in its history.
-func TestReviewOutlastsFaults(t *testing.T) {
+// A fault of GitHub's is not the reviewer's: a review that it does not show yet, or does not say enough about, is
+// waited for, and carried out once that has passed.
+func TestReviewIsWaitedFor(t *testing.T) {
 	for name, fault := range map[string]func(*workflow.LiveFacts){
 		"facts could not be read": func(f *workflow.LiveFacts) { f.Errors = []string{"GitHub answered 502."} },
 		"the role is not known":   func(f *workflow.LiveFacts) { delete(f.Roles, people["bob"].ID) },
+		"none is shown":           func(f *workflow.LiveFacts) { f.Reviews = nil },
+		"an older one is shown":   func(f *workflow.LiveFacts) { f.Reviews[0].At = f.Reviews[0].At.Add(-time.Hour) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -334,6 +296,14 @@ func TestReviewOutlastsFaults(t *testing.T) {
 				t.Error("the pull does not say that it waits")
 			}
 			w.now, w.change = w.now.Add(time.Minute), nil
+			unasked := service.Expansion{Request: req, Pull: w.pulls[1]} // nobody asked GitHub
+			if err := w.svc.Expand(t.Context(), unasked); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.approvals("a"); got != "" {
+				t.Fatalf("got %q", got)
+			}
+			w.now = w.now.Add(time.Minute)
 			w.expand()
 			if got := w.approvals("a"); got != "bob by review: " {
 				t.Errorf("got %q", got)
@@ -408,30 +378,25 @@ func TestReviewsInAnyOrder(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
-	t.Run("it is dismissed before it is told, and GitHub lags", func(t *testing.T) {
-		w := newWorld(t)
-		w.ready(1, "head1", files{"a/main.tf": "new"})
-		r := w.review("bob", "head1", workflow.ReviewApproved)
-		shown := slices.Clone(w.reviews)
-		w.told(w.dismissed(r), "dismissed")
-		w.reviews = shown
-		w.told(r, "submitted")
-		if got := w.approvals("a"); got != "" {
-			t.Errorf("got %q", got)
-		}
-	})
-	t.Run("a first one comes after the second, and GitHub lags", func(t *testing.T) {
-		w := newWorld(t)
-		w.ready(1, "head1", files{"a/main.tf": "new"})
-		r := w.review("bob", "head1", workflow.ReviewApproved)
-		shown := slices.Clone(w.reviews)
-		w.told(w.review("bob", "head1", workflow.ReviewChanges), "submitted")
-		w.reviews = shown
-		w.told(r, "submitted")
-		if got := w.approvals("a"); got != "" {
-			t.Errorf("got %q", got)
-		}
-	})
+	for name, end := range map[string]func(*world, workflow.Review) (workflow.Review, string){
+		"it is dismissed before it is told": func(w *world, r workflow.Review) (workflow.Review, string) { return w.dismissed(r), "dismissed" },
+		"a first one comes after the second": func(w *world, _ workflow.Review) (workflow.Review, string) {
+			return w.review("bob", "head1", workflow.ReviewChanges), "submitted"
+		},
+	} {
+		t.Run(name+", and GitHub lags", func(t *testing.T) {
+			w := newWorld(t)
+			w.ready(1, "head1", files{"a/main.tf": "new"})
+			first := w.review("bob", "head1", workflow.ReviewApproved)
+			shown := slices.Clone(w.reviews)
+			w.told(end(w, first))
+			w.reviews = shown
+			w.told(first, "submitted")
+			if got := w.approvals("a"); got != "" {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
 }
 
 // What ends a review ends its approval also while the pull is closed: reopened, it is as void.
