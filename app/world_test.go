@@ -208,7 +208,7 @@ func (w *world) open(branch string, projects ...int) (number int, head string) {
 // eventually waits until a condition holds.
 func (w *world) eventually(what string, holds func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(4 * time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("it never came true: %s", what)

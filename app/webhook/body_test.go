@@ -105,10 +105,9 @@ func TestHeldConnectionsHoldLittle(t *testing.T) {
 	for h.bodies.held.Load() < bound { // all places are taken
 		time.Sleep(time.Millisecond)
 	}
-	began := time.Now()
-	if status := deliver(t, srv.URL, `{"x":1}`, 7, true); status != http.StatusAccepted ||
-		time.Since(began) > 3*time.Second {
-		t.Errorf("a small delivery beside them got %d after %s", status, time.Since(began))
+	// One that needed a place would be turned away: those that have them keep them for longer than anybody waits.
+	if status := deliver(t, srv.URL, `{"x":1}`, 7, true); status != http.StatusAccepted {
+		t.Errorf("a small delivery beside them got %d", status)
 	}
 	for _, c := range held {
 		c.Close()

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -210,8 +209,8 @@ func TestCredentialExec(t *testing.T) {
 		{name: "no name", script: `echo canary-printed+x==`, said: "`sh` failed: its output: line 1 is not NAME=value."},
 		{name: "what is ours", script: `echo A=1; echo TF_WORKSPACE=canary`, said: "`sh` failed: its output: line 2: TF_WORKSPACE would change how a run behaves, not what it may access, so it cannot be a credential."},
 		{name: "too much", script: `head -c 2000000 /dev/zero | tr '\0' a`, said: "`sh` failed: it printed more than 1 MB."},
-		{name: "too long", script: `echo A=1; sleep 30 & wait`, more: ", exec_timeout: 1s", said: "`sh` failed: it did not end within 1s."},
-		{name: "leaves something", script: `sleep 30 & echo A=1`, want: map[string]string{"A": "1"}},
+		{name: "too long", script: `echo A=1; sleep 3000 & wait`, more: ", exec_timeout: 1s", said: "`sh` failed: it did not end within 1s."},
+		{name: "leaves something", script: `sleep 3000 & echo A=1`, want: map[string]string{"A": "1"}},
 		{name: "git's settings that do not fit", script: `echo GIT_CONFIG_COUNT=1`, said: ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -219,11 +218,7 @@ func TestCredentialExec(t *testing.T) {
 			if !strings.Contains(out, "cardea.yml: OK") {
 				t.Fatal(out)
 			}
-			start := time.Now()
 			got, err := cfg.credential(t.Context(), "a", environ)
-			if took := time.Since(start); took > 25*time.Second {
-				t.Errorf("it took %s", took)
-			}
 			if diff := cmp.Diff(tt.want, got.Env); diff != "" || (err == nil) != (tt.want != nil) || err != nil && strings.Contains(err.Error(), "canary") {
 				t.Errorf("%v, -want +got:\n%s", err, diff)
 			}

@@ -258,7 +258,7 @@ func (w *world) as(login, method, path, body string) (int, map[string]any) {
 // idle waits for all deliveries and returns those of an event since the last reset.
 func (w *world) events(name string) []received {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(w.ctx, 4*time.Minute)
 	defer cancel()
 	must(w.t, w.Idle(ctx))
 	w.hook.mu.Lock()

@@ -60,7 +60,7 @@ func TestHelperEnds(t *testing.T) {
 				if err == nil {
 					t.Error("got an answer")
 				}
-			case <-time.After(20 * time.Second):
+			case <-time.After(4 * time.Minute):
 				t.Error("it waits")
 			}
 		})
@@ -120,7 +120,7 @@ func TestSilentServer(t *testing.T) {
 func TestSilentTool(t *testing.T) {
 	t.Parallel()
 	f, _, late := silentServer(t)
-	f.limit = 20 * time.Second
+	f.limit = time.Hour
 	dir, err := os.MkdirTemp("", "s")
 	if err != nil {
 		t.Fatal(err)
@@ -143,12 +143,11 @@ func TestSilentTool(t *testing.T) {
 		defer conn.Close()
 	}
 	late(Grant{Token: "token-of-one"})
-	begun := time.Now()
-	g, err := askOver(socket, question{Action: "get", Protocol: "https", Host: "github.example", Path: "acme/one"}, 9*time.Second)
+	g, err := askOver(socket, question{Action: "get", Protocol: "https", Host: "github.example", Path: "acme/one"}, 4*time.Minute)
 	if err != nil || g.Token != "token-of-one" {
-		t.Errorf("after %s: got %+v, %v", time.Since(begun), g, err)
+		t.Errorf("got %+v, %v", g, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	ended := make(chan struct{})
 	go func() { done(); close(ended) }()

@@ -99,7 +99,7 @@ func TestHomeGoes(t *testing.T) {
 	}
 	empty := func(t *testing.T, data string) {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(4 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 			left, _ := filepath.Glob(filepath.Join(data, "runs", "*", "home"))
 			links, _ := filepath.Glob(filepath.Join(data, "homes", "*"))
 			if len(left)+len(links) == 0 {

@@ -63,7 +63,7 @@ func soon[T any](t *testing.T, what string, c <-chan T) (v T) {
 	t.Helper()
 	select {
 	case v = <-c:
-	case <-time.After(20 * time.Second):
+	case <-time.After(4 * time.Minute):
 		t.Fatalf("%s waits", what)
 	}
 	return v
