@@ -132,6 +132,21 @@ func (r Request) Spreads() bool {
 	return r.Kind == RequestBase && !one
 }
 
+// Unasked reports whether nobody made the request: a base branch moved under a pull, an apply's turn came, or the
+// server found what no event told it. Actor is then whose request it counts as: the author's of its pull, mostly.
+func (r Request) Unasked() bool {
+	found := r.GUID == "" && (r.Action == "found" || r.Kind == RequestClosed)
+	return r.Kind == RequestBase && !r.Spreads() || r.Follow != "" || found
+}
+
+// By is who made the request, the zero value where nobody did.
+func (r Request) By() Actor {
+	if r.Unasked() {
+		return Actor{}
+	}
+	return r.Actor
+}
+
 // Verb is a command's first word after the prefix.
 type Verb string
 

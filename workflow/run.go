@@ -101,8 +101,10 @@ type Run struct {
 	// Workflow is the server's as it was when the plan was asked for; an apply has its plan's.
 	Workflow *Workflow `json:"workflow,omitempty"`
 	Actor    Actor     `json:"actor"`
-	Request  string    `json:"request,omitempty"`
-	Priority int       `json:"priority"`
+	// Unasked: nobody asked for this plan, and Actor is only whose it counts as in the queue.
+	Unasked  bool   `json:"unasked,omitempty"`
+	Request  string `json:"request,omitempty"`
+	Priority int    `json:"priority"`
 
 	State      RunState  `json:"state"`
 	Outcome    Outcome   `json:"outcome,omitempty"`

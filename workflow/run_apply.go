@@ -7,6 +7,14 @@ import (
 	"github.com/cardea-iac/cardea/internal/phrase"
 )
 
+// By is who asked for a run, the zero value where nobody did.
+func (r Run) By() Actor {
+	if r.Unasked {
+		return Actor{}
+	}
+	return r.Actor
+}
+
 // Begun reports whether an apply run was told to go and is not proven to have
 // done nothing: from then on its saved plan is spent and the project is held.
 func (r Run) Begun() bool {

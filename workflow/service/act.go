@@ -152,5 +152,5 @@ func (a *act) say(about workflow.About, e workflow.Event) error {
 // sayOf adds a line about a run to the history of what it is for.
 func (a *act) sayOf(run workflow.Run, kind workflow.EventKind, text string) error {
 	return a.say(run.Subject().About(), workflow.Event{Kind: kind, Text: phrase.Plain(text), Project: run.Project.Name,
-		Run: run.ID, Actor: run.Actor})
+		Run: run.ID, Actor: run.By()})
 }

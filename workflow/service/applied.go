@@ -178,7 +178,7 @@ func (a *act) planAfter(rec *workflow.PullRecord, of workflow.Run, kind workflow
 	if err != nil {
 		return err
 	}
-	run.Actor = of.Actor
+	run.Actor, run.Unasked = of.Actor, of.Unasked
 	if of.Kind != workflow.RunApply || of.ApplySucceeded() {
 		run.Options = workflow.PlanOptions{}
 	}

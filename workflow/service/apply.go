@@ -194,7 +194,7 @@ func (c *command) prepareApply(p *workflow.ProjectRecord, n int) (run workflow.R
 		run.ID = c.newID()
 	}
 	run.Queued = c.now.Add(time.Duration(n) * time.Microsecond) // the queue keeps the order of the projects
-	run.Actor, run.Request, run.Priority, run.Apply = c.Actor(), c.origin(), workflow.PriorityApply, &took
+	run.Actor, run.Unasked, run.Request, run.Priority, run.Apply = c.Actor(), false, c.origin(), workflow.PriorityApply, &took
 	run.Credentials, run.CreateWorkspace = rules.Credentials.Apply, false
 	run.Fingerprint, run.Artefact = took.Fingerprint, took.Artefact
 	return run, took, nil
@@ -209,7 +209,7 @@ func runLike(was workflow.Run, kind workflow.RunKind) workflow.Run {
 		InputsDigest: was.InputsDigest, FilesDigest: was.FilesDigest, ComputedPaths: was.ComputedPaths,
 		States: was.States, StateDoubt: was.StateDoubt, Sharing: was.Sharing, SameState: was.SameState, LikeState: was.LikeState,
 		OnBase: was.OnBase, BaseKnown: was.BaseKnown, Hidden: was.Hidden,
-		Expected: was.Expected, Credentials: was.Credentials, CreateWorkspace: was.CreateWorkspace, Actor: was.Actor, Workflow: was.Workflow,
+		Expected: was.Expected, Credentials: was.Credentials, CreateWorkspace: was.CreateWorkspace, Actor: was.Actor, Unasked: was.Unasked, Workflow: was.Workflow,
 	}
 	if was.Whole {
 		r.Paths = nil // the plan was made in the whole tree, so this is too

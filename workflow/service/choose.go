@@ -57,7 +57,7 @@ func prepareRun(ctx context.Context, g scope.Grounds, w *scope.Wanted) error {
 		return nil
 	}
 	r.SetSubject(g.Pull.Repo, g.Pull.Subject())
-	r.Actor, r.Request, r.Priority = g.Request.Actor, g.Request.ID, workflow.PriorityAutoplan
+	r.Actor, r.Unasked, r.Request, r.Priority = g.Request.Actor, g.Request.Unasked(), g.Request.ID, workflow.PriorityAutoplan
 	r.Credentials, r.CreateWorkspace = g.Rules.PlanCredentials(p), g.Rules.CreateWorkspace
 	w.Run = r
 	if cmd := g.Request.Command; cmd != nil {

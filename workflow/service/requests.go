@@ -114,7 +114,7 @@ func (a *act) submit(req workflow.Request) (stored workflow.Request, created boo
 		return stored, false, err
 	}
 	return req, true, a.say(req.About(), workflow.Event{
-		Kind: workflow.EventRequest, Actor: req.Actor,
+		Kind: workflow.EventRequest, Actor: req.By(),
 		Text: phrase.Plain(scope.Describe(req)),
 	})
 }

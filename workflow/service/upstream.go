@@ -57,6 +57,7 @@ func (a *act) planDependents(rec *workflow.PullRecord, applied workflow.Run) err
 				return err
 			}
 		}
+		run.Unasked = true
 		p.Newest(run)
 		p.WaitsFor, p.Outdated = nil, nil
 		if err := a.enqueue(run, fmt.Sprintf("`%s` is planned again: %s", run.Project.Name, why)); err != nil {
