@@ -385,6 +385,7 @@ func (t *taking) lastLines() string {
 	if t.tail.cut && len(lines) > 1 {
 		lines = lines[1:] // the rest of one
 	}
-	text = strings.ToValidUTF8(strings.Join(lines[max(0, len(lines)-stepLines):], "\n"), "?")
+	lines = strings.Split(phrase.OnlyText(strings.Join(lines, "\n")), "\n")
+	text = strings.Join(lines[max(0, len(lines)-stepLines):], "\n")
 	return secret.NewRedactor(nil, strings.Split(string(t.value.data), "\n")...).Redact(text)
 }

@@ -153,7 +153,7 @@ func redacted(said, printed string, known map[string]string) string {
 		_, value, _ := strings.Cut(line, "=")
 		values = append(values, line, value, secret.Unquoted(strings.TrimSpace(value)))
 	}
-	words := strings.Join(strings.Fields(run.Secrets{Env: known, Redact: values}.Hide(said)), " ")
+	words := strings.Join(strings.Fields(phrase.OnlyText(run.Secrets{Env: known, Redact: values}.Hide(said))), " ")
 	if most := 300; len(words) > most {
 		words = "… " + strings.ToValidUTF8(words[len(words)-most:], "")
 	}
