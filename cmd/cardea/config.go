@@ -34,7 +34,7 @@ type Config struct {
 	Warnings    []string // sentences to log at start
 
 	credentials map[string]credential.Entry
-	absent      []workflow.Diagnostic // what credentials name and is not there now
+	absent      []workflow.Diagnostic // what is named and is not there now, or cannot be used
 	inReach     string                // the warning of what plans can read, "" when nothing of it is secret
 	workflows   map[string]workflow.Workflow
 	repos       []workflow.Rules

@@ -42,7 +42,7 @@ func (c Config) credential(ctx context.Context, name string, environ []string) (
 	return s, nil
 }
 
-// sayAbsent finds what credentials and steps name and what is not there now. `config check` refuses it; the server starts all the
+// sayAbsent finds what credentials, steps and `data_dir` name and what is not there now, or is something else. `config check` refuses it; the server starts all the
 // same, since something else may bring it later, and says it in its log.
 func (r *configReader) sayAbsent() {
 	absent := &config.Faults{}
@@ -58,5 +58,6 @@ func (r *configReader) sayAbsent() {
 			absent.Add(p.at, "`%s`: the program `%s` was not found or is not executable", p.path, p.name)
 		}
 	}
+	r.sayDataDir(absent, warn)
 	r.cfg.absent = absent.List()
 }
