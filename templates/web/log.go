@@ -174,7 +174,7 @@ func (k *keeper) end() *Log {
 	l := &k.log
 	l.Whole = !k.full && (len(l.Lines) == 0 || l.Lines[0].Number == 1)
 	for len(l.Lines) > 0 && l.Lines[0].Number == 1 && len(l.Lines[0].text) == 0 {
-		l.Lines = l.Lines[1:] // the first line of a log is an empty one
+		l.Lines = l.Lines[1:] // earlier versions began a log with an empty one
 	}
 	paint(l.Lines)
 	return l

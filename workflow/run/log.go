@@ -38,14 +38,19 @@ func newLogFile(name string, limit int64) (*logFile, error) {
 	return &logFile{name: name, file: f, limit: limit}, nil
 }
 
-// Write appends. An error says that this part is lost; the next write may succeed.
+// Write appends, but no empty line to an empty log: its first line is the first that says something. An error says
+// that this part is lost; the next write may succeed.
 func (l *logFile) Write(p []byte) (int, error) {
-	n, err := l.file.WriteAt(p, l.size)
+	said := p
+	if l.size == 0 {
+		said = bytes.TrimLeft(p, "\n")
+	}
+	n, err := l.file.WriteAt(said, l.size)
 	l.size += int64(n)
 	if err == nil && l.size > 2*l.limit {
 		err = l.shrink()
 	}
-	return n, err
+	return len(p) - len(said) + n, err
 }
 
 // Close brings the log to its limit.

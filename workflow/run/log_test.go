@@ -12,6 +12,15 @@ import (
 	"github.com/cardea-iac/cardea/workflow/run"
 )
 
+// TestLogBegins: what a run prints first is the log's first line, so that pages count from 1; later empty lines stay.
+func TestLogBegins(t *testing.T) {
+	tr := newTrial(t, `echo; sleep 0.1; echo; printf '\nfirst\n\nthird\n'`)
+	_, p := tr.run(t)
+	if got, want := read(t, p, "log"), "first\n\nthird\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // A log of 100 MB costs little memory, keeps its beginning and its end, and says what it lost.
 func TestHugeOutput(t *testing.T) {
 	size := 100_000_000
