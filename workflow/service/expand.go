@@ -177,7 +177,7 @@ func (a *act) endInTrouble(req workflow.Request, t *workflow.Trouble) error {
 		return a.finishAlone(req, phrase.All(t.Sentences).String())
 	}
 	if req.Kind == workflow.RequestCommand {
-		reply := workflow.Reply{Kind: workflow.ReplyRefused, Text: append([]phrase.Text{phrase.Say("%s.", t.Title)}, t.Sentences...)}
+		reply := workflow.Reply{Kind: workflow.ReplyRefused, Text: []phrase.Text{phrase.Say("%s.", t.Title).And(phrase.All(t.Sentences))}}
 		if err := a.answer(req, reply); err != nil {
 			return err
 		}
