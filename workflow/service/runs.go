@@ -310,14 +310,12 @@ func (a *act) endPlan(run workflow.Run, res workflow.Result) error {
 		return a.queueLost(run)
 	case run.Kind == workflow.RunVerify:
 		return a.endVerify(run)
-	case run.Outcome != workflow.OutcomeSucceeded:
-		return nil
 	}
-	return a.newPlan(run, *res.Plan)
+	return a.newPlan(run, res.Plan)
 }
 
-// newPlan shows a new plan in its pull, if it is what the pull waits for.
-func (a *act) newPlan(run workflow.Run, plan workflow.Plan) error {
+// newPlan shows a new plan in its pull, or that there is none (nil), if it is what the pull waits for.
+func (a *act) newPlan(run workflow.Run, plan *workflow.Plan) error {
 	rec, err := shower(a.tx, run.Subject().About())
 	if err != nil {
 		return err
@@ -330,7 +328,13 @@ func (a *act) newPlan(run workflow.Run, plan workflow.Plan) error {
 		a.drop(run.ID) // nobody will ever apply it
 		return nil
 	}
-	if err := a.takePlan(rec, run, plan); err != nil {
+	if run.Outcome == workflow.OutcomeSucceeded {
+		if err := a.takePlan(rec, run, *plan); err != nil {
+			return err
+		}
+		a.drop(uselessArtefacts(*p, run.ID)...)
+	}
+	if err := a.reconsiderAfter(*rec, p.Project.Name); err != nil {
 		return err
 	}
 	if run.NoChanges && !run.Options.Zero() { // a plan of a part, or of another end, says nothing of what the head asks for
@@ -338,7 +342,6 @@ func (a *act) newPlan(run workflow.Run, plan workflow.Plan) error {
 			return err
 		}
 	}
-	a.drop(uselessArtefacts(*p, run.ID)...)
 	return a.save(*rec)
 }
 

@@ -102,6 +102,46 @@ func TestDependentsWithoutAPlanToApply(t *testing.T) {
 	want(t, "planned though somebody said no", w.plan(0), []string{"verify a"})
 }
 
+// What a project waits for follows what it depends on, whichever of their plans ends first, and whenever one is made again.
+func TestDependentSaysWhatItWaitsFor(t *testing.T) {
+	for name, tt := range map[string]struct {
+		end  func(w *world, run workflow.Run) workflow.Result
+		want string
+	}{
+		"no changes": {func(w *world, run workflow.Run) workflow.Result { return w.fingerprinted(run, 0) }, ""},
+		"changes":    {func(w *world, run workflow.Run) workflow.Result { return w.fingerprinted(run, 1) }, "`b` depends on `a`, which is not applied (`planned`)."},
+		"failed": {func(_ *world, run workflow.Run) workflow.Result {
+			return workflow.Result{Run: run.ID, Epoch: run.Epoch, Outcome: workflow.OutcomeFailed}
+		}, "`b` depends on `a`, which is not applied (`plan_failed`)."},
+	} {
+		waits := func(w *world) (said string) {
+			for _, m := range w.project(1, "b").WaitsFor {
+				if m.Need == workflow.NeedDepends {
+					said += m.Sentence.String()
+				}
+			}
+			return said
+		}
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			chained(w)
+			w.commit("head1", w.source.commits["base1"], files{"a/main.tf": "2", "b/main.tf": "2"})
+			w.facts(1, "head1")
+			w.push(1, "opened")
+			w.settle()
+			a, b := w.mustClaim("a"), w.mustClaim("b")
+			w.finish(w.fingerprinted(b, 2))
+			want(t, "while it is planned", waits(w), "`b` depends on `a`, which is not applied (`planning`).")
+			w.finish(tt.end(w, a))
+			want(t, "when its plan has ended", waits(w), tt.want)
+			w.say(1, "ada", planOf("a"))
+			w.expand()
+			w.finish(w.fingerprinted(w.mustClaim("a"), 3))
+			want(t, "when it is planned again", waits(w), "`b` depends on `a`, which is not applied (`planned`).")
+		})
+	}
+}
+
 // Several applies of one command make one new plan of what depends on all of them.
 func TestDependentOfSeveralIsPlannedOnce(t *testing.T) {
 	w := dependent(t, "a", "c", "d")
