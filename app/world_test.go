@@ -41,6 +41,7 @@ type world struct {
 
 	mu    sync.Mutex
 	ahead time.Duration // how far our clock is ahead of the machine's
+	still time.Time     // set: the machine's clock does not matter, ours shows this time
 	svc   *service.Service
 	app   *app.App
 	stop  func()
@@ -137,7 +138,7 @@ func (w *world) start() {
 	w.app, err = app.New(app.Config{
 		APIURL: w.gh.APIURL(), AppID: w.ghAp.ID, PrivateKey: []byte(w.ghAp.PrivateKeyPEM), Secrets: []string{"secret"},
 		PublicURL: "https://cardea.test", Metrics: w.metrics,
-		Service: w.svc, Rules: rules, Now: w.now, Log: log, Timeout: 2 * time.Second, RecoverEvery: time.Hour,
+		Service: w.svc, Rules: rules, Now: w.now, Log: log, Timeout: time.Minute, RecoverEvery: time.Hour,
 	})
 	ok(w.t, err)
 	w.web = httptest.NewServer(w.app.Handler())
@@ -158,6 +159,9 @@ func (w *world) start() {
 func (w *world) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !w.still.IsZero() {
+		return w.still.Add(w.ahead)
+	}
 	return time.Now().Add(w.ahead)
 }
 

@@ -40,6 +40,11 @@ func ok(t *testing.T, err error) {
 
 func newWorld(t *testing.T, o localgithub.Options) *world {
 	t.Helper()
+	return newWorldWith(t, o, time.Minute)
+}
+
+func newWorldWith(t *testing.T, o localgithub.Options, timeout time.Duration) *world {
+	t.Helper()
 	w := &world{t: t, ids: map[string]int64{}, kinds: map[string]int{}}
 	o.Dir = t.TempDir()
 	var err error
@@ -63,7 +68,7 @@ func newWorld(t *testing.T, o localgithub.Options) *world {
 	}
 	w.repo = workflow.Repo{ID: repo.ID, Owner: "acme", Name: "infra", InstallationID: inst}
 	w.Client, err = github.New(github.Config{
-		APIURL: w.gh.APIURL(), AppID: app.ID, PrivateKey: []byte(app.PrivateKeyPEM), Now: w.now, Timeout: time.Second,
+		APIURL: w.gh.APIURL(), AppID: app.ID, PrivateKey: []byte(app.PrivateKeyPEM), Now: w.now, Timeout: timeout,
 		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Observe: func(kind string, _ int, _ int64, _ int) {
 			w.mu.Lock()
@@ -116,9 +121,10 @@ func TestLimits(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("permission$"), Limit: tt.limit, Retry: tt.retry})
+			asked := w.now()
 			_, err := w.role("uwrite")
 			at := github.RetryAt(err)
-			if !errors.Is(err, workflow.ErrPassing) || at.Before(w.now().Add(tt.want)) {
+			if !errors.Is(err, workflow.ErrPassing) || at.Before(asked.Add(tt.want)) {
 				t.Fatalf("got %v, retry at %v; want a passing fault of %v at least", err, at, tt.want)
 			}
 			before := w.calls()
@@ -155,9 +161,10 @@ func TestQueryLimits(t *testing.T) {
 			}
 			fault := w.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("graphql$"),
 				Status: 200, Header: tt.header, Reply: tt.reply, Times: -1})
+			asked := w.now()
 			_, err := w.MergeMethods(t.Context(), w.repo)
 			if at := github.RetryAt(err); !errors.Is(err, workflow.ErrPassing) ||
-				at.Before(w.now().Add(tt.want)) || fault.Hits() != 1 {
+				at.Before(asked.Add(tt.want)) || fault.Hits() != 1 {
 				t.Fatalf("got %v after %d queries, retry at %v; want a passing fault of %v at least, after one",
 					err, fault.Hits(), at, tt.want)
 			}
@@ -193,7 +200,7 @@ func TestRole(t *testing.T) {
 
 // Reads that fail for GitHub's reasons are tried again; writes never are.
 func TestRetries(t *testing.T) {
-	w := newWorld(t, localgithub.Options{})
+	w := newWorldWith(t, localgithub.Options{}, 3*time.Second)
 	for name, fault := range map[string]localgithub.FaultRule{"502": {Status: 502, Times: 2},
 		"a dropped connection": {Drop: true}, "no answer": {Hang: true}} {
 		w.gh.Faults.Clear()

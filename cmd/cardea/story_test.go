@@ -310,10 +310,10 @@ func (p *serverProcess) stop(sig syscall.Signal) error {
 	select {
 	case <-p.done:
 		return p.err
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		_ = p.cmd.Process.Kill()
 		<-p.done
-		return errors.New("the server did not stop within a minute")
+		return fmt.Errorf("the server did not stop within %s", patience)
 	}
 }
 

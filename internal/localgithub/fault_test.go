@@ -1,6 +1,7 @@
 package localgithub
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,12 +57,11 @@ func TestFaultDo(t *testing.T) {
 func TestFaultAfterEffect(t *testing.T) {
 	w := newWorld(t)
 	n, _ := w.openPull("x", map[string]string{"a": "1"})
-	post := func(ctxTimeout time.Duration) error {
-		client := &http.Client{Timeout: ctxTimeout}
-		req := must1(http.NewRequest("POST", fmt.Sprintf("%s/repos/acme/infra/issues/%d/comments", w.APIURL(), n),
+	post := func(ctx context.Context) error {
+		req := must1(http.NewRequestWithContext(ctx, "POST", fmt.Sprintf("%s/repos/acme/infra/issues/%d/comments", w.APIURL(), n),
 			strings.NewReader(`{"body":"hello"}`)))(t)
 		req.Header.Set("Authorization", "token "+w.tokens["ada"])
-		res, err := client.Do(req)
+		res, err := http.DefaultClient.Do(req)
 		if err == nil {
 			_ = res.Body.Close()
 		}
@@ -78,7 +78,19 @@ func TestFaultAfterEffect(t *testing.T) {
 		{"silence after", FaultRule{Method: "POST", Path: comments, Hang: true, AfterEffect: true}, 2},
 	} {
 		w.Faults.Add(tt.rule)
-		if err := post(300 * time.Millisecond); err == nil {
+		ctx, giveUp := context.WithCancel(t.Context())
+		if tt.rule.Hang { // once it is there
+			go func() {
+				defer giveUp()
+				for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+					if all, err := w.Comments("acme/infra", n); err != nil || len(all) >= tt.want {
+						return
+					}
+				}
+			}()
+		}
+		err := post(ctx)
+		if giveUp(); err == nil {
 			t.Errorf("%s: got an answer", tt.name)
 		}
 		if got := len(must1(w.Comments("acme/infra", n))(t)); got != tt.want {

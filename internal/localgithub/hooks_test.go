@@ -169,19 +169,23 @@ func TestDeliveryTimeout(t *testing.T) {
 	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-gone }))
 	defer slow.Close()
 	defer close(gone)
-	gh := must1(Start(Options{Dir: t.TempDir(), HookTimeout: 50 * time.Millisecond}))(t)
-	defer func() { must(t, gh.Close()) }()
-	app := must1(gh.CreateApp(App{Slug: "slow", WebhookURL: slow.URL, WebhookSecret: "s"}))(t)
-	must(t, gh.Idle(t.Context()))
-	must(t, gh.SetWebhookURL(app.ID, "http://127.0.0.1:1/"))
-	must(t, gh.Redeliver(gh.Deliveries()[0].ID))
-	must(t, gh.Idle(t.Context()))
-	var got []string
-	for _, d := range gh.Deliveries() {
-		got = append(got, fmt.Sprint(d.StatusCode, " ", d.Status))
-	}
-	if diff := cmp.Diff([]string{"504 timed out", "502 failed to connect to host"}, got); diff != "" {
-		t.Errorf("outcomes (-want +got):\n%s", diff)
+	for url, want := range map[string]struct {
+		limit  time.Duration
+		status string
+	}{slow.URL: {50 * time.Millisecond, "504 timed out"}, "http://127.0.0.1:1/": {time.Minute, "502 failed to connect to host"}} {
+		gh := must1(Start(Options{Dir: t.TempDir(), HookTimeout: want.limit}))(t)
+		defer func() { must(t, gh.Close()) }()
+		must1(gh.CreateApp(App{Slug: "slow", WebhookURL: url, WebhookSecret: "s"}))(t)
+		must(t, gh.Idle(t.Context()))
+		must(t, gh.Redeliver(gh.Deliveries()[0].ID))
+		must(t, gh.Idle(t.Context()))
+		var got []string
+		for _, d := range gh.Deliveries() {
+			got = append(got, fmt.Sprint(d.StatusCode, " ", d.Status))
+		}
+		if diff := cmp.Diff([]string{want.status, want.status}, got); diff != "" {
+			t.Errorf("outcomes (-want +got):\n%s", diff)
+		}
 	}
 }
 

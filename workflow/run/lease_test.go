@@ -155,7 +155,7 @@ func (s *shop) moved(t *testing.T, id string) {
 // TestLeaseLost: a run that is somebody else's by now is stopped, while its credentials are fetched and while it plans; an
 // apply that has begun never.
 func TestLeaseLost(t *testing.T) {
-	const lease = 4 * time.Second
+	const lease = 6 * time.Second
 	t.Run("while credentials are fetched", func(t *testing.T) {
 		t.Parallel()
 		s, store, log := newOutage(t, "echo planned", lease)

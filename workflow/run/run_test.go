@@ -233,7 +233,7 @@ func newTrial(t testing.TB, plan string, tree ...string) *trial {
 	}
 	return &trial{
 		launcher: run.Launcher{Runs: filepath.Join(t.TempDir(), "runs"), Engines: testEngines},
-		job: run.Job{GitDir: mirror, PlanTimeout: time.Minute, Ladder: run.Ladder{Again: 300 * time.Millisecond, Kill: 300 * time.Millisecond},
+		job: run.Job{GitDir: mirror, PlanTimeout: time.Minute, Ladder: run.Ladder{Again: 2 * time.Second, Kill: 2 * time.Second},
 			Run: workflow.Run{ID: workflow.NewID(time.Now()), Epoch: 1, Project: workflow.Project{Dir: ".", Engine: "shell"}, Options: workflow.PlanOptions{Targets: []string{"-"}}}},
 	}
 }

@@ -282,7 +282,7 @@ func TestWorkerRefusesToStart(t *testing.T) {
 
 // What fetches credentials may take longer than a lease, and ends with the server: the run is then made again.
 func TestWorkerFetchesCredentials(t *testing.T) {
-	const lease = 4 * time.Second // a machine that is busy renews it in time
+	const lease = 6 * time.Second // a machine that is busy renews it in time
 	s := newShopWith(t, "echo planned", lease)
 	s.job.Run.Credentials = "slow"
 	s.worker.Credentials = func(ctx context.Context, _ string) (run.Secrets, string, error) {
@@ -330,7 +330,7 @@ func TestWorkerTidiesUp(t *testing.T) {
 func TestWorkerWaitsForPlansFromBefore(t *testing.T) {
 	taken := filepath.Join(t.TempDir(), "taken")
 	s := newShopWith(t, "mkdir "+taken+" || exit 1; [ ! -e "+taken+".once ] || exit 0; touch "+taken+
-		".once; trap 'sleep 4; rmdir "+taken+"; exit 1' INT; echo up; while :; do sleep 0.02; done", 3*time.Second)
+		".once; trap 'sleep 8; rmdir "+taken+"; exit 1' INT; echo up; while :; do sleep 0.02; done", 6*time.Second)
 	s.job.Run.Project, s.job.Run.Repo = workflow.Project{Name: "a", Dir: "a", Engine: "shell"}, s.pull.Repo
 	s.job.Ladder = run.Ladder{Again: time.Hour}
 	live := s.start(t)
