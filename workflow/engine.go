@@ -51,6 +51,8 @@ type Discovery struct {
 	// only running their tool could tell the rest. One with a "/" before it is a whole path.
 	// Sorted.
 	UnitNames []string
+	// Links are the symlinks of the tree that lead to something in it, by their paths: others on the way, then the end.
+	Links map[string][]string
 	// own is what each engine found itself, by its name, where several were asked.
 	own map[string]Discovery
 }
@@ -87,6 +89,9 @@ type Module struct {
 	Parts, RootParts []PathPart
 	// Words are strings that name something below its own or the project's directory if it is there.
 	Words []string
+	// Ends are words that strings of its code are, or have after a dot, in lower case and sorted: with
+	// one of them ends the name of a file that it may compute. AnyEnd: of any file beside the code.
+	Ends []string
 	// Computed are the files of code with paths of which the code does not say where they
 	// lead; InputPaths those whose paths begin with an input variable, so that this is so
 	// where the directory is a project itself. What a module is given counts as the caller's.
@@ -106,6 +111,12 @@ type Module struct {
 	// Private is what only its engine reads of it.
 	Private any
 }
+
+// AnyEnd stands among [Module.Ends] for all; others are no longer than MaxEnd.
+const (
+	AnyEnd = "*"
+	MaxEnd = 32
+)
 
 // Roots returns the directories that keep a state by their own word, whoever
 // calls them, and those that no other directory calls as a module, sorted. Calls from

@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/cardea-iac/cardea/internal/phrase"
@@ -50,7 +51,7 @@ func (e Engines) Discover(ctx context.Context, t Tree) (Discovery, error) {
 	if len(e) == 1 {
 		return e[0].Discover(ctx, t)
 	}
-	all := Discovery{Modules: map[string]Module{}, Units: map[string]Unit{}, own: map[string]Discovery{}}
+	all := Discovery{Modules: map[string]Module{}, Units: map[string]Unit{}, Links: map[string][]string{}, own: map[string]Discovery{}}
 	for _, engine := range e {
 		found, err := engine.Discover(ctx, t)
 		if err != nil {
@@ -72,6 +73,7 @@ func (e Engines) Discover(ctx context.Context, t Tree) (Discovery, error) {
 			all.Units[dir] = u
 		}
 		all.UnitNames = union(all.UnitNames, found.UnitNames)
+		maps.Copy(all.Links, found.Links)
 	}
 	return all, nil
 }
@@ -119,7 +121,7 @@ func (m Module) with(other Module) Module {
 		more []string
 	}{
 		{&m.Calls, other.Calls}, {&m.Tests, other.Tests}, {&m.Links, other.Links},
-		{&m.Files, other.Files}, {&m.RootFiles, other.RootFiles}, {&m.Words, other.Words},
+		{&m.Files, other.Files}, {&m.RootFiles, other.RootFiles}, {&m.Words, other.Words}, {&m.Ends, other.Ends},
 		{&m.Computed, other.Computed}, {&m.InputPaths, other.InputPaths},
 		{&m.AnySource, other.AnySource}, {&m.Commands, other.Commands},
 	} {

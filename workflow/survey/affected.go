@@ -171,8 +171,11 @@ type changeIndex struct {
 	linked  map[string]*hit // directory -> changed files to which its symlinks or those of its modules lead
 	watched map[string]hit  // by glob from the root
 	changed map[string]bool
-	given   []string        // changed files that entries name for some projects, sorted
-	opaque  map[string]bool // directory -> its code or that of its modules may read files that it does not name
+	given   []string                                  // changed files that entries name for some projects, sorted
+	opaque  map[string]bool                           // directory -> its code or that of its modules may read files that it does not name
+	ends    map[[2]string]bool                        // directory and a given file's end: code of it or its modules has it ([workflow.Module.Ends])
+	early   map[workflow.ProjectKey][]workflow.Module // modules that only the engine could tell that they are called
+	trees   [2]workflow.Discovery
 	stepped func(p workflow.Project) bool
 	steps   int // of comparing globs of `watch` with changed files
 }
@@ -189,7 +192,8 @@ func indexChanges(in AffectedInput) *changeIndex {
 		owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
 		literal: map[string]*hit{}, inside: map[[2]string]bool{}, unsaid: map[string]string{}, sources: map[string]string{},
 		linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{},
-		opaque: map[string]bool{}, stepped: in.Stepped}
+		opaque: map[string]bool{}, stepped: in.Stepped, ends: map[[2]string]bool{}, early: map[workflow.ProjectKey][]workflow.Module{},
+		trees: [2]workflow.Discovery{in.BaseFound, in.HeadFound}}
 	for _, c := range in.Changes {
 		for _, p := range []string{c.Path, c.OldPath} {
 			if p != "" && !ix.changed[p] {
@@ -223,6 +227,8 @@ func indexChanges(in AffectedInput) *changeIndex {
 	ix.indexModules(graphs)
 	ix.indexLiterals(in, graphs)
 	ix.indexLinks(in, graphs)
+	ix.indexEarly(in, graphs)
+	ix.indexEnds(graphs)
 	return ix
 }
 
@@ -348,8 +354,8 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 	out = append(out, ix.moduleReasons(p, excluded)...)
 	out = append(out, ix.reachReasons(reach, covered)...)
 	for _, key := range ix.kinds.Of(p).Keys {
-		for _, f := range p.Files(key) {
-			if file := path.Join(p.Dir, f); ix.changed[file] && !covered(file) {
+		for _, file := range ix.files(p, key) {
+			if ix.changed[file] && !covered(file) {
 				out = append(out, fmt.Sprintf("%s `%s` changed", key.Title, file))
 			}
 		}
@@ -357,7 +363,7 @@ func (ix *changeIndex) reasons(p workflow.Project) []string {
 	if h := ix.sourced[p.Dir].without(ix.of(reach.Modules)); h.count > 0 && (!told || reach.AnyFile) {
 		out = append(out, fmt.Sprintf("`%s`, to which a computed source may lead, changed%s", h.first, h.more()))
 	}
-	if h := ix.literal[p.Dir]; h != nil {
+	if h := ix.named(p); h.count > 0 {
 		out = append(out, fmt.Sprintf("`%s`, which its code names, changed%s", h.first, h.more()))
 	}
 	if h := ix.linked[p.Dir].without(covered); h.count > 0 {

@@ -3,7 +3,9 @@ package survey
 import (
 	"maps"
 	"path"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -16,8 +18,8 @@ func (ix *changeIndex) kept(p workflow.Project) map[string]bool {
 	}
 	kept := map[string]bool{}
 	for _, key := range ix.kinds.Of(p).Keys {
-		for _, f := range p.Files(key) {
-			kept[path.Join(p.Dir, f)] = true
+		for _, f := range ix.files(p, key) {
+			kept[f] = true
 		}
 	}
 	if h := ix.linked[p.Dir]; h != nil {
@@ -55,7 +57,9 @@ func (ix *changeIndex) givenFiles(in AffectedInput) []string {
 		for _, p := range projects {
 			for _, key := range ix.kinds.Of(p).Keys {
 				for _, f := range p.Files(key) {
-					if file := path.Join(p.Dir, f); ix.changed[file] && (i == 0 || !old[file]) {
+					file := path.Join(p.Dir, f)
+					said := i == 0 && !in.Resolution.baseFaulty || !old[file]
+					if end := endOf(file); said && ix.changed[file] && len(end) <= workflow.MaxEnd && plainEnd.MatchString(end) {
 						given[file] = true
 					}
 				}
@@ -76,8 +80,89 @@ func (ix *changeIndex) others(p workflow.Project, kept map[string]bool) func(fil
 	kind := ix.kinds.Of(p)
 	return func(file string) bool {
 		_, given := slices.BinarySearch(ix.given, file)
-		return given && !kept[file] && !kind.ReadsUnasked(file) && !ix.inside[[2]string{p.Dir, file}]
+		return given && !kept[file] && !kind.ReadsUnasked(file) && !ix.inside[[2]string{p.Dir, file}] && !ix.ends[[2]string{p.Dir, endOf(file)}]
 	}
+}
+
+// plainEnd are the ends that are looked for in code ([workflow.Module.Ends]); no file with another counts as given.
+var plainEnd = regexp.MustCompile(`^[a-z0-9_-]+$`)
+
+// endOf is what a file's name has after its last dot.
+func endOf(file string) string { return strings.ToLower(strings.TrimPrefix(path.Ext(file), ".")) }
+
+// indexEnds finds what code may compute that names one of the given files.
+func (ix *changeIndex) indexEnds(graphs []callers) {
+	if len(ix.given) == 0 {
+		return
+	}
+	ends := map[string]bool{}
+	for _, file := range ix.given {
+		ends[endOf(file)] = true
+	}
+	note := func(m workflow.Module, users ...string) {
+		for _, end := range m.Ends {
+			for _, user := range users {
+				if end == workflow.AnyEnd {
+					ix.opaque[user] = true
+				} else if ends[end] {
+					ix.ends[[2]string{user, end}] = true
+				}
+			}
+		}
+	}
+	for i, found := range ix.trees {
+		for dir, m := range found.Modules {
+			if slices.ContainsFunc(m.Ends, func(end string) bool { return end == workflow.AnyEnd || ends[end] }) {
+				note(m, append([]string{dir}, graphs[i].reaching(dir)...)...)
+			}
+		}
+	}
+	for key, modules := range ix.early {
+		for _, m := range modules {
+			note(m, key.Dir)
+			ix.opaque[key.Dir] = ix.opaque[key.Dir] || len(m.Links) > 0 || namesFiles(m)
+		}
+	}
+}
+
+// namesFiles reports whether a module names more than sources of modules.
+func namesFiles(m workflow.Module) bool {
+	m.Parts = slices.DeleteFunc(slices.Clone(m.Parts), func(p workflow.PathPart) bool { return p.Source })
+	return m.Names()
+}
+
+// files are those that a project's entry names for a key, and those to which symlinks on the way lead.
+func (ix *changeIndex) files(p workflow.Project, key workflow.Key) (out []string) {
+	for _, f := range p.Files(key) {
+		file := path.Join(p.Dir, f)
+		out = append(out, file)
+		for _, found := range ix.trees {
+			out = append(out, through(found.Links, file)...)
+		}
+	}
+	return union(out, nil)
+}
+
+// maxLinks is how many symlinks are followed on the way to one file.
+const maxLinks = 16
+
+// through are the symlinks on the way to a file, and where each of them leads.
+func through(links map[string][]string, file string) (out []string) {
+	for range maxLinks {
+		link := ""
+		for at := file; len(links) > 0 && at != "." && at != "/"; at = path.Dir(at) {
+			if links[at] != nil {
+				link = at
+			}
+		}
+		if link == "" {
+			break
+		}
+		to := links[link]
+		file = path.Join(to[len(to)-1], strings.TrimPrefix(file, link))
+		out = append(append(append(out, link), to[:len(to)-1]...), file)
+	}
+	return out
 }
 
 // eitherOf reports what one of two does, each of which may be nil for nothing.

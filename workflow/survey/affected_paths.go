@@ -31,7 +31,7 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 			}
 			for _, user := range append([]string{dir}, graphs[i].reaching(dir)...) {
 				ix.lead(user, sourced)
-				for _, file := range append(ix.named(m, user, above[user]), own...) {
+				for _, file := range append(ix.namedBy(m, user, above[user]), own...) {
 					id := [2]string{user, file}
 					if !known[id] && !ix.belongs(user, file) {
 						hitOf(ix.literal, user).add(file)
@@ -43,16 +43,7 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 				for _, file := range ix.givenWords(m, user) {
 					ix.inside[[2]string{user, file}] = true
 				}
-				if len(m.Commands) > 0 {
-					ix.opaque[user] = true
-				}
-				if code := m.ComputedFor(user); len(code) > 0 {
-					ix.opaque[user] = true
-					ix.unsay(user, "computed paths in `"+code[0]+"`")
-				}
-				if len(m.Commands) > 0 && user == "." {
-					ix.unsay(user, "a command in `"+m.Commands[0]+"`")
-				}
+				ix.mayRead(m, user)
 				if len(m.AnySource) > 0 {
 					ix.sources[user] = least(ix.sources[user], m.AnySource[0])
 				}
@@ -61,6 +52,19 @@ func (ix *changeIndex) indexLiterals(in AffectedInput, graphs []callers) {
 				ix.opaque[dir] = true
 				ix.unsay(dir, "computed paths in `"+m.InputPaths[0]+"`")
 			}
+		}
+	}
+}
+
+// mayRead notes that code of a directory's module may read files that it does not name.
+func (ix *changeIndex) mayRead(m workflow.Module, user string) {
+	if code := m.ComputedFor(user); len(code) > 0 {
+		ix.opaque[user] = true
+		ix.unsay(user, "computed paths in `"+code[0]+"`")
+	}
+	if len(m.Commands) > 0 {
+		if ix.opaque[user] = true; user == "." {
+			ix.unsay(user, "a command in `"+m.Commands[0]+"`")
 		}
 	}
 }
@@ -88,9 +92,9 @@ func parents(found workflow.Discovery) map[string]bool {
 	return above
 }
 
-// named are the changed files that a module names by paths from a project's directory. A
+// namedBy are the changed files that a module names by paths from a project's directory. A
 // plain word can only name what the directory does not have anyway where others are below it.
-func (ix *changeIndex) named(m workflow.Module, user string, others bool) []string {
+func (ix *changeIndex) namedBy(m workflow.Module, user string, others bool) []string {
 	var names []string
 	for _, f := range m.RootFiles {
 		names = append(names, path.Join(user, f))

@@ -83,6 +83,56 @@ func changedAbove(was, now map[string]string, counts func(file string) bool) []s
 	return out
 }
 
+// indexEarly finds the modules of which only the engine could tell that a project calls them.
+func (ix *changeIndex) indexEarly(in AffectedInput, graphs []callers) {
+	known := [2]map[string]map[string]bool{{}, {}} // module -> the directories that reach it by what code says
+	for key, r := range in.Reach {
+		for i, found := range ix.trees {
+			for _, module := range r.Modules {
+				if known[i][module] == nil {
+					known[i][module] = map[string]bool{}
+					for _, user := range graphs[i].reaching(module) {
+						known[i][module][user] = true
+					}
+				}
+				m, ok := found.Modules[module]
+				if !ok || known[i][module][key.Dir] {
+					continue
+				}
+				ix.early[key] = append(ix.early[key], m)
+				ix.mayRead(m, key.Dir)
+				if len(m.InputPaths) > 0 {
+					ix.opaque[key.Dir] = true
+					ix.unsay(key.Dir, "computed paths in `"+m.InputPaths[0]+"`")
+				}
+			}
+		}
+	}
+}
+
+// named are the changed files that a project's code names and that lie elsewhere.
+func (ix *changeIndex) named(p workflow.Project) (out hit) {
+	if h := ix.literal[p.Dir]; h != nil {
+		out = hit{h.first, h.count, slices.Clip(h.files)}
+	}
+	own, linked := ix.of(ix.reach[p.Key()].Modules), ix.linked[p.Dir].without(nil)
+	var files []string
+	for _, m := range ix.early[p.Key()] {
+		files = append(append(append(files, ix.atOrBelow(m.Files)...), ix.atOrBelow(m.Links)...), ix.namedBy(m, p.Dir, true)...)
+		for _, part := range m.Parts {
+			if !part.Source {
+				files = append(files, ix.matching(part)...)
+			}
+		}
+	}
+	for _, f := range union(files, nil) {
+		if !ix.belongs(p.Dir, f) && !own(f) && !slices.Contains(out.files, f) && !slices.Contains(linked.files, f) {
+			out.add(f)
+		}
+	}
+	return out
+}
+
 // of reports which changed files belong to some modules.
 func (ix *changeIndex) of(modules []string) func(file string) bool {
 	return func(file string) bool {

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ import (
 	"github.com/cardea-iac/cardea/workflow/terraform"
 )
 
-// readChange is what a change says: files of base, and those that head writes otherwise or, empty, lacks.
+// readChange is what a change says: files of base ("-> x" is a symlink), and those that head writes otherwise or, empty, lacks.
 func readChange(t *testing.T, base, head map[string]string) Survey {
 	t.Helper()
 	after := maps.Clone(base)
@@ -28,6 +29,9 @@ func readChange(t *testing.T, base, head map[string]string) Survey {
 		out := fstest.MapFS{}
 		for name, text := range files {
 			out[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
+			if to, ok := strings.CutPrefix(text, "-> "); ok {
+				out[name] = &fstest.MapFile{Data: []byte(to), Mode: fs.ModeSymlink | 0o777}
+			}
 		}
 		return workflow.Tree{ID: id, FS: out}
 	}

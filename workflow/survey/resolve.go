@@ -45,6 +45,8 @@ type Resolution struct {
 	Diagnostics []workflow.Diagnostic
 
 	Kinds workflow.Kinds // of the engines whose projects they are
+
+	baseFaulty bool // BaseProjects are what head's file says
 }
 
 // Total is how many projects the planned tree has. Modules for others, which nobody plans, are not among them.
@@ -79,7 +81,7 @@ func Resolve(in Input) Resolution {
 			in.BaseFaulty, out.BaseExcess = true, excess
 		}
 	}
-	if in.BaseFaulty {
+	if out.baseFaulty = in.BaseFaulty; in.BaseFaulty {
 		baseConfig = in.Head
 		if base, excess = drafts(in.Head, in.BaseFound, in.Kinds, &config.Faults{}); excess != nil {
 			out.Diagnostics = []workflow.Diagnostic{*excess}

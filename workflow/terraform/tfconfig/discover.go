@@ -52,9 +52,9 @@ func (r *Reader) Discover(ctx context.Context, t workflow.Tree) (workflow.Discov
 	if err := w.templates(&p); err != nil {
 		return workflow.Discovery{}, fmt.Errorf("reading templates: %w", err)
 	}
-	p.follow(t.FS)
+	ends := p.follow(t.FS)
 	p.blame(t.FS)
-	return workflow.Discovery{Modules: p.modules, Units: p.units, UnitNames: sorted(p.unitNames)}, nil
+	return workflow.Discovery{Modules: p.modules, Units: p.units, UnitNames: sorted(p.unitNames), Links: ends}, nil
 }
 
 // placing puts nodes where they are in one tree.

@@ -51,11 +51,17 @@ func trace(tree fs.FS, name string) (r route, ok bool) {
 }
 
 // follow says for every module where symlinks lead that it has or meets, and calls a
-// module that is reached through one by the directory that it is, as terraform does.
-func (p *placing) follow(tree fs.FS) {
+// module that is reached through one by the directory that it is, as terraform does. ends are where they lead.
+func (p *placing) follow(tree fs.FS) (ends map[string][]string) {
 	l := newLinks(tree, p.links)
 	if len(l.all) == 0 {
-		return
+		return nil
+	}
+	ends = map[string][]string{}
+	for _, link := range l.all {
+		if r, ok := trace(tree, link); ok {
+			ends[link] = append(r.links[1:], r.end)
+		}
 	}
 	for dir, m := range p.modules {
 		readings := ownOf(m).Readings
@@ -64,6 +70,7 @@ func (p *placing) follow(tree fs.FS) {
 		}
 		p.modules[dir] = p.followed(l, dir, m)
 	}
+	return ends
 }
 
 func (p *placing) followed(l links, dir string, m workflow.Module) workflow.Module {

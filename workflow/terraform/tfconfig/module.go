@@ -47,7 +47,7 @@ func (m *module) at(dir string) workflow.Module {
 	out.Calls = joinAll(dir, local)
 	out.Tests = joinAll(dir, m.tests)
 	out.Files = joinAll(dir, m.paths.files)
-	out.Words, out.Computed = m.paths.words, joinAll(dir, m.paths.computed)
+	out.Words, out.Ends, out.Computed = m.paths.words, m.paths.ends, joinAll(dir, m.paths.computed)
 	out.AnySource, out.Commands = joinAll(dir, m.paths.anySource), joinAll(dir, m.paths.commands)
 	for _, p := range m.paths.parts {
 		if in, ok := p.at(dir).In(dir); ok {

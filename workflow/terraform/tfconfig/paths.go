@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
@@ -32,6 +33,7 @@ type paths struct {
 	files, rootFiles []string // files and directories, clean, below path.module and below the working directory
 	parts, rootParts []stem
 	words            []string            // plain words that may name something below
+	ends             []string            // with which names of files may end ([workflow.Module.Ends])
 	computed         []string            // files of code with paths of which nothing is known
 	anySource        []string            // files of code with a module source of which nothing is known
 	commands         []string            // files of code with commands
@@ -68,6 +70,7 @@ type frame struct {
 	skip   bool   // it is not looked at
 	told   bool   // its text is part of one that is looked at as a whole
 	called bool   // it is an argument of a function
+	by     string // that function
 	attr   string // the attribute
 }
 
@@ -98,6 +101,7 @@ func findPaths(blocks []syntax.Block) *paths {
 	for _, b := range blocks {
 		n.file = b.File
 		n.block(b)
+		n.endings(b)
 	}
 	if n.steps >= maxFolds && len(blocks) > 0 {
 		n.computed = append(n.computed, blocks[0].File) // nobody knows what the rest names
@@ -107,7 +111,7 @@ func findPaths(blocks []syntax.Block) *paths {
 }
 
 func (n *named) finish() {
-	for _, list := range []*[]string{&n.files, &n.rootFiles, &n.words, &n.computed, &n.anySource} {
+	for _, list := range []*[]string{&n.files, &n.rootFiles, &n.words, &n.ends, &n.computed, &n.anySource} {
 		*list = sorted(*list)
 	}
 	for _, list := range []*[]stem{&n.parts, &n.rootParts} {
@@ -250,11 +254,11 @@ func (n *named) Exit(hclsyntax.Node) hcl.Diagnostics {
 // expression looks at one expression, and says what surrounds its parts.
 func (n *named) expression(e hclsyntax.Expression, around frame) frame {
 	texts := n.fold(e)
-	inner := frame{told: told(texts), called: around.called, attr: around.attr}
+	inner := frame{told: told(texts), called: around.called, by: around.by, attr: around.attr}
 	switch e := e.(type) {
 	case *hclsyntax.FunctionCallExpr:
-		inner.called = true
-		switch name := strings.TrimPrefix(e.Name, "core::"); {
+		inner.called, inner.by = true, strings.TrimPrefix(e.Name, "core::")
+		switch name := inner.by; {
 		case len(e.Args) == 0:
 		case fileFunctions[name]:
 			n.reads(name, e.Args)
@@ -389,6 +393,9 @@ func (n *named) amid(e *hclsyntax.TemplateExpr) {
 // value takes the paths in a string that is no argument of a file function.
 func (n *named) value(t text, around frame) {
 	if bare := strings.TrimSuffix(t.start, "/"); t.whole && around.called && (bare == modulePath || bare == rootPath) {
+		if !naming[around.by] {
+			n.ends = append(n.ends, workflow.AnyEnd)
+		}
 		return // basename(path.cwd): a name is made of it
 	}
 	if relative(t) {

@@ -115,7 +115,7 @@ func (a *paths) and(b *paths) *paths {
 		templates: a.templates.and(b.templates),
 		files:     sorted(slices.Concat(a.files, b.files)), rootFiles: sorted(slices.Concat(a.rootFiles, b.rootFiles)),
 		parts: slices.Concat(a.parts, b.parts), rootParts: slices.Concat(a.rootParts, b.rootParts),
-		words: sorted(slices.Concat(a.words, b.words)), computed: sorted(slices.Concat(a.computed, b.computed)),
+		words: sorted(slices.Concat(a.words, b.words)), ends: sorted(slices.Concat(a.ends, b.ends)), computed: sorted(slices.Concat(a.computed, b.computed)),
 		anySource: sorted(slices.Concat(a.anySource, b.anySource)), commands: sorted(slices.Concat(a.commands, b.commands)),
 		inputs: map[string][]string{}, passed: map[string]map[string]string{},
 	}
