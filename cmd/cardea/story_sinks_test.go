@@ -10,6 +10,7 @@ import (
 	"html"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,6 +20,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -286,11 +288,24 @@ func (s *story) serverProcess(l *sinks) error {
 	return nil
 }
 
+// freePort is below the ports that systems give to those who ask for any, so that nobody is given it
+// between our look and the server's start; each is handed out once.
+var (
+	freePort  atomic.Int32
+	firstPort = 15000 + rand.Int32N(10000)
+)
+
 // freeAddress is an address on loopback at which nobody listens.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+freePort.Add(1))
+		l, err := net.Listen("tcp", address)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		return address, l.Close()
 	}
-	return l.Addr().String(), l.Close()
 }
