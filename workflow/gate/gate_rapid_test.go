@@ -24,7 +24,7 @@ var harmless = map[string]string{
 	"Pull.Author":     "the record's is taken",
 	"Run.SubjectJSON": "a pull's run has none", "Run.Epoch": "the worker's", "Run.Options": "in the fingerprint", "Run.Base": "SameInputs says it", "Run.Tree": "SameTree says it", "Run.BaseTree": "SameTree says it",
 	"Run.Paths": "the worker's", "Run.InputsDigest": "SameInputs says it", "Run.FilesDigest": "CarryApprovals'", "Run.ComputedPaths": "CarryApprovals'", "Run.BaseKnown": "the engine's", "Run.Hidden": "the plan's count", "Run.Credentials": "the worker's",
-	"Run.CreateWorkspace": "the engine's", "Run.Actor": "who asked for the plan", "Run.Request": "history", "Run.Priority": "the queue's",
+	"Run.CreateWorkspace": "the engine's", "Run.Actor": "who asked for the plan", "Run.Unasked": "for people", "Run.Request": "history", "Run.Priority": "the queue's",
 	"Run.Reason": "for people", "Run.Waiting": "for people", "Run.Attempts": "history", "Run.Queued": "history", "Run.NotBefore": "the queue's",
 	"Run.Started": "history", "Run.Finished": "history", "Run.Worker": "the worker's", "Run.LeaseUntil": "the worker's", "Run.Sharing": "Input.Sharing has them", "Run.Interrupt": "a plan that succeeded",
 	"Run.InterruptOutcome": "a plan that succeeded", "Run.Replaces": "history", "Run.Own": "the engine's", "Run.Expected": "the engine's", "Run.TreeChanges": "CarryApprovals'", "Run.Apply": "an apply's", "Run.After": "Input.Since says it", "Run.Diagnostics": "for people",
