@@ -403,11 +403,12 @@ func (p *Preflight) deliveries(f Facts) []Finding {
 	if d.Unsigned {
 		why = "they are not signed"
 	}
-	out := Finding{Level: Error, Fix: fmt.Sprintf("Set the same secret in `github.webhook_secrets` and %s.", page),
+	same := fmt.Sprintf("the same secret in `github.webhook_secrets` and %s.", page)
+	out := Finding{Level: Error, Fix: "Set " + same,
 		Found: fmt.Sprintf("%s refused in the last hour because %s, and none was accepted since.",
 			were(d.Refused), why)}
 	if d.Refused < ManyRefused && !d.Accepted.IsZero() {
-		out.Level, out.Fix = Warning, "If the App's secret was just changed: s"+strings.TrimPrefix(out.Fix, "S")
+		out.Level, out.Fix = Warning, "If the App's secret was just changed: set "+same
 	}
 	return []Finding{out}
 }

@@ -42,6 +42,11 @@ func dataDirTrouble(dir string, may func(string) error) (trouble string, elsewhe
 				continue
 			}
 		case err != nil:
+			why := err
+			if path := (*fs.PathError)(nil); errors.As(err, &path) {
+				why = path.Err
+			}
+			return fmt.Sprintf("`data_dir`: %s cannot be looked at (%v): run this as the user that the server runs as, or name another directory", at, why), true
 		case !info.IsDir() && at == dir:
 			return fmt.Sprintf("`data_dir`: %s is not a directory: remove it, or name another directory", dir), false
 		case !info.IsDir():

@@ -29,6 +29,8 @@ func TestDataDirTrouble(t *testing.T) {
 		"below a file":        {"/file/a/b", mayKeep, "`data_dir`: the directory DIR/file/a/b cannot be made, since DIR/file is not a directory: name another one", false},
 		"somebody else's":     {"", denied(syscall.EACCES), "`data_dir`: this user may not write to DIR: change its owner, or name another directory", false},
 		"on a read-only disk": {"", denied(syscall.EROFS), "`data_dir`: this user may not write to DIR: change its owner, or name another directory", false},
+		"not to be looked at": {"/" + strings.Repeat("a", 300), mayKeep, "`data_dir`: DIR/" + strings.Repeat("a", 300) +
+			" cannot be looked at (file name too long): run this as the user that the server runs as, or name another directory", true},
 		"in somebody else's": {"/a/b", denied(syscall.EACCES), "`data_dir`: DIR/a/b does not exist, and this user may not make it in DIR: " +
 			"if the server will run here as this user, make it first, or name another directory", true},
 	} {

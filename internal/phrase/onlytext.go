@@ -17,11 +17,14 @@ func OnlyText(printed string) string {
 		odd[i] = notText(l)
 	}
 	for i := 1; i < len(lines); i++ { // a few letters between are no words
+		if !odd[i-1] {
+			continue
+		}
 		last := i
 		for last < len(lines) && !odd[last] && len(lines[last]) < shortLine {
 			last++
 		}
-		for ; odd[i-1] && last < len(lines) && odd[last] && i < last; i++ {
+		for ; last < len(lines) && odd[last] && i < last; i++ {
 			odd[i] = true
 		}
 	}

@@ -267,14 +267,13 @@ func paint(lines []logLine) {
 	if coloured {
 		if out := strings.Split(terminal.Render([]byte(strings.Join(texts, "\n"))), "\n"); len(out) == len(lines) {
 			for i := range lines {
-				//nolint:gosec // its text is escaped, and only colours reach it
+				// Its text is escaped, and only colours reach it.
 				lines[i].HTML = template.HTML(strings.TrimPrefix(out[i], "&nbsp;"))
 			}
 			return
 		}
 	}
 	for i := range lines {
-		//nolint:gosec // escaped
 		lines[i].HTML = template.HTML(template.HTMLEscapeString(colours.ReplaceAllString(texts[i], "")))
 	}
 }

@@ -225,6 +225,17 @@ func (s *shop) remnant(t *testing.T) (over string) {
 	at := filepath.Join(t.TempDir(), "at")
 	write(t, filepath.Join(s.job.GitDir, "plan"), "[ ! -e "+at+" ] || exit 0; touch "+at+"; trap 'while [ ! -e "+at+".go ]; do sleep 0.05; done; exit 1' INT; "+
 		"echo up; while :; do sleep 0.02; done")
+	live := s.earlierPlan(t)
+	t.Cleanup(func() {
+		write(t, at+".go", "")
+		live.Wait()
+	})
+	return at + ".go"
+}
+
+// earlierPlan starts a plan of project a as an earlier server would have, and waits until it says that it is up.
+func (s *shop) earlierPlan(t *testing.T) *run.Process {
+	t.Helper()
 	s.job.Run.Project, s.job.Run.Repo = workflow.Project{Name: "a", Dir: "a", Engine: "shell"}, s.pull.Repo
 	s.job.Ladder = run.Ladder{Again: time.Hour}
 	live := s.start(t)
@@ -232,11 +243,7 @@ func (s *shop) remnant(t *testing.T) (over string) {
 		t.Fatal(err)
 	}
 	await(t, live, "up")
-	t.Cleanup(func() {
-		write(t, at+".go", "")
-		live.Wait()
-	})
-	return at + ".go"
+	return live
 }
 
 // asApply makes a queued run an apply.

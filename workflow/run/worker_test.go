@@ -331,13 +331,7 @@ func TestWorkerWaitsForPlansFromBefore(t *testing.T) {
 	taken := filepath.Join(t.TempDir(), "taken")
 	s := newShopWith(t, "mkdir "+taken+" || exit 1; [ ! -e "+taken+".once ] || exit 0; touch "+taken+
 		".once; trap 'sleep 8; rmdir "+taken+"; exit 1' INT; echo up; while :; do sleep 0.02; done", 6*time.Second)
-	s.job.Run.Project, s.job.Run.Repo = workflow.Project{Name: "a", Dir: "a", Engine: "shell"}, s.pull.Repo
-	s.job.Ladder = run.Ladder{Again: time.Hour}
-	live := s.start(t)
-	if err := live.Handshake(nil); err != nil {
-		t.Fatal(err)
-	}
-	await(t, live, "up")
+	s.earlierPlan(t)
 	id := s.queue(t, "a")[0]
 	s.begin(t)
 	if r := s.until(t, id, finished); r.Outcome != workflow.OutcomeSucceeded || r.Attempts != 1 || r.Epoch != 1 {

@@ -436,9 +436,12 @@ func (a *act) reconsiderAll(rec workflow.PullRecord, rules workflow.Rules) error
 // reconsiderAfter is reconsider for the plans that depend on a project whose plan has ended: one without changes is not waited for.
 func (a *act) reconsiderAfter(rec workflow.PullRecord, name string) error {
 	rules, ok := a.s.rules(rec.Pull.Repo)
+	if !ok {
+		return nil
+	}
 	for i := range rec.Projects {
 		p := &rec.Projects[i]
-		if !ok || p.State() != workflow.StatePlanned || !slices.Contains(p.Project.DependsOn, name) {
+		if p.State() != workflow.StatePlanned || !slices.Contains(p.Project.DependsOn, name) {
 			continue // what an apply wrote stays
 		}
 		if err := a.reconsider(rec, p, rules); err != nil {
