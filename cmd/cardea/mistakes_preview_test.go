@@ -15,7 +15,7 @@ const repoOfNewcomer = `cd $WORK/here
 rm -rf repo other tree
 git init -q -b ${1:-main} repo
 cd repo
-printf 'terraform {\n  backend "local" { path = "/nonexistent/a" }\n}\n' > main.tf
+printf 'terraform {\n  backend "local" { path = "'$WORK'/a" }\n}\n' > main.tf
 git add -A
 git commit -qm root
 git checkout -q -b change
