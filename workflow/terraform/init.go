@@ -126,7 +126,7 @@ func (p *planning) initFault(err error) error {
 		f.reason = cmp.Or(p.untrustedInit(), f.reason)
 	}
 	if errors.As(err, &denied) && errors.As(fault, &f) {
-		f.reason, f.passing = denied.Why, denied.Passing
+		f.reason, f.passing, f.outage = denied.Why, denied.Passing, nil
 		for i, d := range f.diagnostics { // the tool's words are about a password that nobody typed
 			if slices.ContainsFunc(denied.What, func(name string) bool { return strings.Contains(d.Detail, name) }) {
 				f.diagnostics[i].Detail = ""

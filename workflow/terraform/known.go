@@ -8,44 +8,27 @@ import (
 	"github.com/cardea-iac/cardea/workflow"
 )
 
-// What the tools say in words only, messages for machines included: which of their errors may pass,
-// is about the lock file, about a provider that is nowhere, about a certificate, or about a state that moved. Nothing else
+// What the tools say in words only, messages for machines included: which of their errors
+// is about a network (outage.go), a lock of the state, the lock file, a provider that is nowhere, a certificate, or a state that moved. Nothing else
 // in this package looks into their English. Each has a test on what they really print.
-
-// passingTexts are what networks, services and the libraries that speak to them say when they fail
-// for a moment. Matched in lower case.
-var passingTexts = []string{
-	"i/o timeout", "tls handshake timeout", "connection reset by peer", "connection refused", "unexpected eof", "client.timeout exceeded",
-	"context deadline exceeded", "server misbehaving", "temporary failure in name resolution", "network is unreachable", "no route to host",
-	"502 bad gateway", "503 service unavailable", "504 gateway timeout", "429 too many requests", "could not connect to registry",
-	"failed to request discovery document", "slowdown: please reduce your request rate", "requestlimitexceeded", "throttlingexception",
-}
-
-// passing says as a sentence why a failure is not the change's fault and may go
-// away, "" when nothing says so.
-func passing(errors []workflow.Diagnostic) string {
-	for _, d := range errors {
-		if d.Summary == "Error acquiring the state lock" {
-			return lockSentence(d.Detail)
-		}
-	}
-	for _, d := range errors {
-		folded := strings.ToLower(oneLine(d))
-		if strings.Contains(folded, "x509: ") { // a certificate does not get better
-			continue
-		}
-		for _, t := range passingTexts {
-			if strings.Contains(folded, t) {
-				return "A network or a service failed (" + t + ")."
-			}
-		}
-	}
-	return ""
-}
 
 // oneLine is all that a diagnostic says; tools that print text wrap lines.
 func oneLine(d workflow.Diagnostic) string {
 	return strings.Join(strings.Fields(d.Summary+" "+d.Detail), " ")
+}
+
+// held are signs that somebody has the state lock: who it is, or how services say that it exists.
+var held = []string{"Lock Info:", "already locked", "ConditionalCheckFailed", "PreconditionFailed", "conditionNotMet"}
+
+// heldLock says as a sentence who holds the state lock, "" where no command failed because of it: it
+// may as well be that nobody is allowed to take it.
+func heldLock(errors []workflow.Diagnostic) string {
+	for _, d := range errors {
+		if d.Summary == "Error acquiring the state lock" && slices.ContainsFunc(held, func(sign string) bool { return strings.Contains(d.Detail, sign) }) {
+			return lockSentence(d.Detail)
+		}
+	}
+	return ""
 }
 
 // lockSentence says who holds a state lock: "KEY: VALUE" lines tell it.

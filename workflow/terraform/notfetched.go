@@ -21,6 +21,8 @@ func (p *planning) notFetched(missing []string, f *failure) string {
 	said := fmt.Sprintf(phrase.OneMany(one, "The provider %s is not %s, and fetching it from %s failed", "The providers %s are not %s, and fetching them from %s failed"),
 		phrase.AndList(missing), p.server.mirror(), sources.words())
 	switch {
+	case f.outage != nil:
+		return said + ": " + f.outage.sentence(p.tool.name+" init") + p.server.wayOut(f.outage, true)
 	case f.passing:
 		return said + ": " + f.reason
 	case untrusted(found):

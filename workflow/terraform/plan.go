@@ -55,6 +55,7 @@ type failure struct {
 	passing     bool
 	notStarted  bool
 	diagnostics []workflow.Diagnostic
+	outage      *outage // that reason is about
 }
 
 func (f *failure) Error() string { return f.reason }
@@ -392,11 +393,13 @@ func (p *planning) commandFailed(command string, err error) error {
 	}
 	found := p.output.errors()
 	f := &failure{diagnostics: found}
-	why := passing(found)
-	f.passing = why != ""
+	lock, o := heldLock(found), outageOf(found)
 	switch {
-	case f.passing:
-		f.reason = why
+	case lock != "":
+		f.reason, f.passing = lock, true
+	case o != nil && (!o.misspelt || command == "init"):
+		f.outage, f.passing = o, !o.misspelt
+		f.reason = o.sentence(p.tool.name+" "+command) + p.server.wayOut(o, false)
 	case len(found) == 0:
 		return p.died(fmt.Sprintf("ended %s with exit status %d", command, exit.ExitCode()))
 	default:
