@@ -126,6 +126,7 @@ type configReader struct {
 	// The key as it was given: its text, or its file.
 	key, keyFile string
 	secretsFile  string // of the webhook secrets
+	secretItems  []*config.Value
 	used         []namedCredential
 	environ      []string
 
@@ -170,7 +171,7 @@ func (r *configReader) settings() []setting {
 		{path: "github.app_id", read: r.appID},
 		{path: "github.private_key", read: func(y *config.Value) { y.String(&r.key) }},
 		{path: "github.private_key_file", read: func(y *config.Value) { y.String(&r.keyFile) }},
-		{path: "github.webhook_secrets", secret: true, read: func(y *config.Value) { y.Strings(&c.GitHub.WebhookSecrets) }},
+		{path: "github.webhook_secrets", secret: true, read: r.readSecrets},
 		{path: "pages.access", read: r.pages},
 		{path: "limits.parallel", read: func(y *config.Value) { y.Int(&c.Limits.Parallel, 0) }},
 		{path: "limits.plan_timeout", read: func(y *config.Value) { y.Duration(&c.Limits.PlanTimeout, time.Second) }},

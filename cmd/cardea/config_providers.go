@@ -84,10 +84,13 @@ func (r *configReader) path(y *config.Value) (string, bool) {
 }
 
 func (r *configReader) patterns(y *config.Value, into *[]string) {
-	y.Strings(into)
-	for _, p := range *into {
-		if why := terraform.PatternFault(p); why != "" {
-			y.Fault("`%s`: %q %s", y.Path(), p, why)
+	*into = []string{}
+	y.List(func(v *config.Value) {
+		s, ok := v.Text()
+		if why := terraform.PatternFault(s); ok && why != "" {
+			v.Fault("`%s`: %q %s", v.Path(), s, why)
+			return
 		}
-	}
+		*into = append(*into, s)
+	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -227,8 +228,8 @@ func (r *configReader) environments(y *config.Value, rule workflow.Rules) map[st
 		}
 		var env workflow.EnvironmentRules
 		v.Map(config.Keys{
-			"dirs":     func(y *config.Value) { env.Dirs = config.DirGlobs(y) },
-			"projects": func(y *config.Value) { env.Projects = variantGlobs(y) },
+			"dirs":     func(y *config.Value) { env.Dirs = config.DirGlobs(y, nil) },
+			"projects": func(y *config.Value) { env.Projects = config.DirGlobs(y, variantGlobFault) },
 			"approvals": func(y *config.Value) {
 				approvals := rule.Approvals
 				y.Map(approvalKeys(&approvals), nil)
@@ -248,16 +249,13 @@ func (r *configReader) environments(y *config.Value, rule workflow.Rules) map[st
 	return out
 }
 
-// variantGlobs reads globs over DIR/VARIANT.
-func variantGlobs(y *config.Value) []string {
-	list := config.DirGlobs(y)
-	for _, glob := range list {
-		if name := strings.TrimPrefix(glob, "!"); !strings.Contains(glob, "/") && name != "**" {
-			y.Fault("`%s` has %q, which is matched against DIRECTORY/VARIANT, like \"app/prod\": write %q for any directory",
-				y.Path(), name, "**/"+name)
-		}
+// variantGlobFault says why a glob over directories is none over DIR/VARIANT, "" where it is.
+func variantGlobFault(glob string) string {
+	name := strings.TrimPrefix(glob, "!")
+	if strings.Contains(glob, "/") || name == "**" {
+		return ""
 	}
-	return list
+	return fmt.Sprintf("%q is matched against DIRECTORY/VARIANT, like \"app/prod\": write %q for any directory", name, "**/"+name)
 }
 
 func environmentPermissions(env *workflow.EnvironmentRules) config.Keys {
@@ -321,12 +319,12 @@ func readWho(y *config.Value) (workflow.Who, bool) {
 		nobody = y.IsEmptyList()
 		y.List(func(v *config.Value) {
 			s, isText := v.Text()
-			if !isText {
-				return
-			}
-			if !loginPattern.MatchString(s) {
+			if isText && !loginPattern.MatchString(s) {
 				v.Fault("`%s` must be a GitHub login, not %q", v.Path(), s)
-				return
+				isText = false
+			}
+			if !isText {
+				s = v.Path() // somebody is meant, and counts where people are counted
 			}
 			who.Users = append(who.Users, strings.ToLower(s))
 			ok = true

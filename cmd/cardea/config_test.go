@@ -64,14 +64,8 @@ func lines(list []workflow.Diagnostic) string {
 	return b.String()
 }
 
-func TestConfigOfEveryKey(t *testing.T) {
-	pkcs1, _, _ := testKeys(t)
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "app.pem"), []byte(pkcs1), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "cardea.yml")
-	text := `
+// everyKey is a configuration that has every key once.
+const everyKey = `
 listen: ":4141"
 public_url: https://cardea.example.com/
 data_dir: data
@@ -128,7 +122,15 @@ repos:
     registries: {Registry.Example.com: registry, "bücher.example:8443": registry}
   - match: "acme/*"
 `
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+
+func TestConfigOfEveryKey(t *testing.T) {
+	pkcs1, _, _ := testKeys(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "app.pem"), []byte(pkcs1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "cardea.yml")
+	if err := os.WriteFile(file, []byte(everyKey), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got, faults := LoadConfig(file, nil)

@@ -92,7 +92,7 @@ func (r *configReader) prefixes(y *config.Value) {
 		}
 		list = append(list, strings.ToLower(s))
 	})
-	if len(list) == 0 {
+	if y.IsEmptyList() {
 		y.Fault("`%s` must name at least one word", y.Path())
 	}
 	r.cfg.Prefixes = list
@@ -223,6 +223,19 @@ func (r *configReader) missing(path, what string) {
 	r.faults.Add(workflow.Position{File: r.cfg.File}, "`%s` (or %s) is missing: %s", path, envName(path), what)
 }
 
+// readSecrets reads webhook secrets. What is wrong with them is said by secrets, once it is known which are used.
+func (r *configReader) readSecrets(y *config.Value) {
+	r.secretItems, r.cfg.GitHub.WebhookSecrets = nil, []string{}
+	y.List(func(v *config.Value) {
+		s, ok := v.Text()
+		if !ok {
+			s = v.Path() // a secret is meant, and counts as one
+		}
+		r.secretItems = append(r.secretItems, v)
+		r.cfg.GitHub.WebhookSecrets = append(r.cfg.GitHub.WebhookSecrets, s)
+	})
+}
+
 func (r *configReader) secrets() {
 	secrets, at := r.cfg.GitHub.WebhookSecrets, r.at["github.webhook_secrets"]
 	switch {
@@ -238,9 +251,9 @@ func (r *configReader) secrets() {
 	case len(secrets) == 2 && secrets[0] == secrets[1]:
 		r.faults.Add(at, "`github.webhook_secrets` has the same secret twice")
 	}
-	for i, s := range secrets {
-		if len(s) < leastSecret {
-			r.faults.Add(at, "`github.webhook_secrets[%d]` has %s; a secret needs at least %d. `openssl rand -hex 32` makes one", i, counted(len(s), "byte"), leastSecret)
+	for i, v := range r.secretItems {
+		if n := len(secrets[i]); n < leastSecret {
+			v.Fault("`%s` has %s; a secret needs at least %d. `openssl rand -hex 32` makes one", v.Path(), counted(n, "byte"), leastSecret)
 		}
 	}
 }

@@ -151,7 +151,7 @@ func TestConfigMistakes(t *testing.T) {
 		{name: "a public key", edit: "s/app.pem/public.pem/", says: "cardea.yml:8:21: `github.private_key_file`: this PEM block (\"PUBLIC KEY\") is not an RSA private key without a passphrase. Use " + own},
 		{name: "a key with a passphrase", edit: "s/app.pem/encrypted.pem/", says: "cardea.yml:8:21: `github.private_key_file`: this PEM block (\"ENCRYPTED PRIVATE KEY\") is not an RSA private key without a passphrase. Use " + own},
 		{name: "a key of ssh", edit: "s/app.pem/ssh.pem/", says: "cardea.yml:8:21: `github.private_key_file`: this PEM block (\"OPENSSH PRIVATE KEY\") is not an RSA private key without a passphrase. Use " + own},
-		{name: "a short secret", edit: "s/a-long-.*mine/short/", says: "cardea.yml:9:20: `github.webhook_secrets[0]` has 5 bytes; a secret needs at least 16. `openssl rand -hex 32` makes one\n"},
+		{name: "a short secret", edit: "s/a-long-.*mine/short/", says: "cardea.yml:9:21: `github.webhook_secrets[0]` has 5 bytes; a secret needs at least 16. `openssl rand -hex 32` makes one\n"},
 		{name: "an id in quotes", edit: `s/12345/"12345"/`, says: "cardea.yml:7:11: `github.app_id` must be a whole number, not a string\n"},
 		{name: "the client's id", edit: "s/12345/Iv23liABCdef/", says: "cardea.yml:7:11: `github.app_id` is the App's client ID: use its App ID, the number on the same settings page\n"},
 		{name: "an unknown key", edit: "s/app_id/appid/", says: "cardea.yml:7:3: unknown key `github.appid`: did you mean `app_id`?\n"},

@@ -276,6 +276,7 @@ type yamlReader struct {
 	nodes   int
 	text    int // bytes of values and of what they are called
 	full    bool
+	merging bool // the list that comes next is of mappings to merge: they are no items
 	anchors map[string]ast.Node
 	open    map[string]bool // anchors that are being expanded: an alias to one of them is a circle
 }
@@ -339,14 +340,22 @@ func (r *yamlReader) stop(at workflow.Position, why string) {
 }
 
 func (r *yamlReader) list(y *Value, n *ast.SequenceNode, depth int) {
-	y.kind = yamlList
+	merging := r.merging
+	y.kind, r.merging = yamlList, false
 	for i, item := range n.Values {
 		if r.full {
 			return
 		}
-		y.items = append(y.items, r.value(item, fmt.Sprintf("%s[%d]", y.path, i), depth+1))
+		path := itemPath(y.path, i)
+		if merging {
+			path = y.path
+		}
+		y.items = append(y.items, r.value(item, path, depth+1))
 	}
 }
+
+// itemPath is what an item of a list is called, by its place in the list as people wrote it.
+func itemPath(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
 
 // startToken is where people see a value start: a mapping at its first key, not at a colon.
 func startToken(n ast.Node) *token.Token {
@@ -362,6 +371,7 @@ func startToken(n ast.Node) *token.Token {
 }
 
 func (r *yamlReader) mapping(y *Value, values []*ast.MappingValueNode, depth int) {
+	r.merging = false
 	seen := map[string]workflow.Position{}
 	var merged []*Value
 	for _, v := range values {
@@ -369,7 +379,9 @@ func (r *yamlReader) mapping(y *Value, values []*ast.MappingValueNode, depth int
 			return
 		}
 		if v.Key.Type() == ast.MergeKeyType {
+			r.merging = true
 			merged = append(merged, r.value(v.Value, y.path, depth+1))
+			r.merging = false
 			continue
 		}
 		name, at := r.keyName(v.Key), positionOf(r.file, v.Key.GetToken())

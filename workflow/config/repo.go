@@ -143,7 +143,7 @@ func autodiscoverKeys(a *Autodiscover) Keys {
 				a.Pattern = s
 			}
 		},
-		"ignore": func(y *Value) { a.Ignore = DirGlobs(y) },
+		"ignore": func(y *Value) { a.Ignore = DirGlobs(y, nil) },
 	}
 }
 
@@ -211,14 +211,26 @@ func globList(y *Value, fault func(string) string) []string {
 	return list
 }
 
-// DirGlobs reads globs over directories, of which the last that matches one counts.
-func DirGlobs(y *Value) []string {
+// DirGlobs reads globs over directories, of which the last that matches one counts; also may refuse more
+// of them, nil refuses none.
+func DirGlobs(y *Value, also func(string) string) []string {
+	var list []string
 	before := false
-	return globList(y, func(s string) string {
-		why := DirGlobFault(s, before)
-		before = before || why == ""
-		return why
+	y.List(func(v *Value) {
+		var s string
+		checked(v, &s, func(s string) string {
+			why := DirGlobFault(s, before)
+			if why == "" && also != nil {
+				why = also(s)
+			}
+			return why
+		})
+		if s != "" {
+			list = append(list, s)
+		}
+		before = before || !strings.HasPrefix(v.text, "!") // it comes before the next one even if it is faulty
 	})
+	return list
 }
 
 // ProjectDirFault says why a text is not accepted as a project's directory, ""

@@ -124,9 +124,11 @@ func (y *Value) leaves(out map[string]string) {
 // List reads a list, item by item.
 func (y *Value) List(each func(v *Value)) {
 	if y.kind == yamlSetting {
+		n := 0
 		for _, part := range strings.Split(y.text, ",") {
 			if part = strings.TrimSpace(part); part != "" {
-				each(Setting(y.at.File, y.path, part, y.faults))
+				each(Setting(y.at.File, itemPath(y.path, n), part, y.faults))
+				n++
 			}
 		}
 		return
@@ -173,17 +175,6 @@ func (y *Value) Number(into *string) {
 		return
 	}
 	y.String(into)
-}
-
-// Strings reads a list of texts. It replaces what the variable held.
-func (y *Value) Strings(into *[]string) {
-	list := []string{}
-	y.List(func(v *Value) {
-		if s, ok := v.Text(); ok {
-			list = append(list, s)
-		}
-	})
-	*into = list
 }
 
 // Bool reads true or false.

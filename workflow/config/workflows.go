@@ -24,7 +24,7 @@ func Workflows(y *Value, setFault func(name string) string, program func(y *Valu
 			"steps": func(y *Value) {
 				y.List(func(item *Value) {
 					s, run := readStep(item, setFault)
-					if len(s.Run) > 0 && (path.IsAbs(s.Run[0]) || !strings.Contains(s.Run[0], "/")) {
+					if len(s.Run) > 0 && s.Run[0] != "" && (path.IsAbs(s.Run[0]) || !strings.Contains(s.Run[0], "/")) {
 						program(run, s.Run[0])
 					}
 					w.Steps = append(w.Steps, s)
@@ -75,9 +75,12 @@ func readStep(y *Value, setFault func(name string) string) (s workflow.Step, run
 		},
 		"run": func(y *Value) {
 			run = y
-			y.Strings(&s.Run)
-			empty := y.Leaves()[y.Path()] == "[]"
-			if why := steps.Fault(s.Run); why != "" && (empty || len(s.Run) > 0) { // else it has another fault
+			words := y.kind == yamlList
+			y.List(func(v *Value) {
+				word, ok := v.Text()
+				s.Run, words = append(s.Run, word), words && ok
+			})
+			if why := steps.Fault(s.Run); why != "" && words { // else it has another fault
 				y.Fault("`%s` %s", y.Path(), why)
 			}
 		},

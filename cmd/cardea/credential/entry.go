@@ -33,6 +33,8 @@ type Entry struct {
 	kinds workflow.Kinds
 	dir   string                       // where relative paths start and the program runs
 	at    map[string]workflow.Position // of what can turn out not to be there, by its path below the entry
+	// items are those of the lists PassEnv and PassHome, by the lists' keys: where each stands.
+	items map[string][]*config.Value
 }
 
 // neverPassed are patterns of variables that are never taken from the server's own
@@ -69,7 +71,7 @@ func (r Reader) abs(file string) string {
 
 // Entry reads one entry.
 func (r Reader) Entry(v *config.Value) Entry {
-	c := Entry{ExecTime: execTimeout, kinds: r.Kinds, dir: r.Dir, at: map[string]workflow.Position{}}
+	c := Entry{ExecTime: execTimeout, kinds: r.Kinds, dir: r.Dir, at: map[string]workflow.Position{}, items: map[string][]*config.Value{}}
 	v.Map(r.keys(&c), nil)
 	if !slices.ContainsFunc([]string{"env", "env_from_file", "pass_env", "exec", "files", "pass_home"}, v.Has) {
 		v.Fault("`%s` needs at least one of env, env_from_file, pass_env, exec, files and pass_home", v.Path())
@@ -95,14 +97,14 @@ func (r Reader) keys(c *Entry) config.Keys {
 				c.File = r.abs(c.File)
 			}
 		},
-		"pass_env": func(y *config.Value) { c.PassEnv = r.passPatterns(y, c.at) },
+		"pass_env": func(y *config.Value) { c.PassEnv = r.passPatterns(y, c.items) },
 		"exec": func(y *config.Value) {
 			c.at["exec"] = y.Position()
 			c.Exec = r.command(y)
 		},
 		"exec_timeout": func(y *config.Value) { y.Duration(&c.ExecTime, time.Second) },
 		"files":        func(y *config.Value) { c.Files = r.homeSources(y) },
-		"pass_home":    func(y *config.Value) { c.PassHome = homePaths(y, c.at) },
+		"pass_home":    func(y *config.Value) { c.PassHome = homePaths(y, c.items) },
 	}
 }
 
@@ -132,7 +134,7 @@ func NameFault(kinds workflow.Kinds, name string) string {
 	return ""
 }
 
-func (r Reader) passPatterns(y *config.Value, at map[string]workflow.Position) []string {
+func (r Reader) passPatterns(y *config.Value, items map[string][]*config.Value) []string {
 	var list []string
 	y.List(func(v *config.Value) {
 		s, ok := v.Text()
@@ -146,7 +148,7 @@ func (r Reader) passPatterns(y *config.Value, at map[string]workflow.Position) [
 			v.Fault("`%s`: %s %s", v.Path(), s, run.EnvFault(r.Kinds, s))
 		default:
 			list = append(list, s)
-			at["pass_env."+s] = v.Position()
+			items["pass_env"] = append(items["pass_env"], v)
 		}
 	})
 	return list

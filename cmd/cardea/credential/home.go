@@ -120,7 +120,7 @@ func homePathFault(name string) string {
 func below(name, dir string) bool { return strings.HasPrefix(name, dir+"/") }
 
 // homePaths reads `pass_home`.
-func homePaths(y *config.Value, at map[string]workflow.Position) (list []string) {
+func homePaths(y *config.Value, items map[string][]*config.Value) (list []string) {
 	y.List(func(v *config.Value) {
 		s, ok := v.Text()
 		if !ok {
@@ -132,7 +132,7 @@ func homePaths(y *config.Value, at map[string]workflow.Position) (list []string)
 			return
 		}
 		list = append(list, s)
-		at["pass_home."+s] = v.Position()
+		items["pass_home"] = append(items["pass_home"], v)
 	})
 	return list
 }

@@ -2,7 +2,6 @@ package credential
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -46,7 +45,7 @@ func (c Entry) Look(name string, environ []string, absent *config.Faults, warn w
 		}
 	}
 	for i, file := range c.PassHome {
-		at, where := fmt.Sprintf("%s.pass_home[%d]", at, i), c.at["pass_home."+file]
+		at, where := c.items["pass_home"][i].Path(), c.items["pass_home"][i].Position()
 		out, err := copyHome(HomeIn(environ), file, map[string]run.HomeFile{})
 		if err != nil {
 			absent.Add(where, "`%s`: %v", at, err)
@@ -64,7 +63,8 @@ func (c Entry) Look(name string, environ []string, absent *config.Faults, warn w
 	}
 	for i, variables := range c.PassEnv {
 		if !strings.Contains(variables, "*") && len((Entry{PassEnv: []string{variables}, kinds: c.kinds}).passed(environ)) == 0 {
-			warn(c.at["pass_env."+variables], "`%s.pass_env[%d]`: %s is not set in the server's environment; runs start without it", at, i, variables)
+			v := c.items["pass_env"][i]
+			warn(v.Position(), "`%s`: %s is not set in the server's environment; runs start without it", v.Path(), variables)
 		}
 	}
 }
