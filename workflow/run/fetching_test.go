@@ -45,7 +45,8 @@ func (a *asks) fetching(tokens map[string]string) run.Fetching {
 const fill = `fill() { printf 'protocol=%s\nhost=%s\npath=%s\n\n' "$1" "$2" "$3" | git credential fill 2>&1 | grep -v ^protocol; }
 `
 
-const moduleToken = "a-token-for-one-module-0123456789"
+// moduleToken is of this process alone: scripts of these tests have it in their arguments, also where another process runs them.
+var moduleToken = "a-token-for-one-module-0123456789" + ours
 
 // While modules are fetched git gets a token for what may be read, through git itself; nobody gets one for
 // anything else, nor at any other time.
@@ -179,7 +180,7 @@ echo shown; while [ ! -e go ]; do sleep 0.02; done`)
 // askAsStranger asks from a process that the run did not start: the user is the same.
 func askAsStranger(t *testing.T, socket string) {
 	t.Helper()
-	conn, err := net.DialTimeout("unix", socket, time.Second)
+	conn, err := net.DialTimeout("unix", socket, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

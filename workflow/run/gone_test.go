@@ -205,8 +205,15 @@ func TestFilesGoFirst(t *testing.T) {
 					}
 				}
 				y.until(t, id, func(workflow.Run) bool {
-					left, err := filepath.Glob(filepath.Join(y.launcher.Runs, "*", "work"))
-					return err == nil && len(left) == 0
+					left := tmps(t, dir)
+					for _, name := range []string{"work", "home", "kept"} {
+						more, err := filepath.Glob(filepath.Join(y.launcher.Runs, "*", name))
+						if err != nil {
+							t.Fatal(err)
+						}
+						left = append(left, more...)
+					}
+					return len(left) == 0
 				})
 				goneWith(t, dir)
 			})
@@ -217,7 +224,7 @@ func TestFilesGoFirst(t *testing.T) {
 // said0 is said for a run that need not be on record.
 func (y *yard) said0(t *testing.T, id, text string) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		data, _ := os.ReadFile(filepath.Join(y.launcher.Runs, id+".1", "log"))
 		if strings.Contains(string(data), text) {
 			return

@@ -179,7 +179,7 @@ func TestLeaseLost(t *testing.T) {
 		s.moved(t, id)
 		select {
 		case <-ended:
-		case <-time.After(4 * time.Minute):
+		case <-time.After(patience):
 			t.Error("its credentials are fetched all the same")
 		}
 		s.until(t, id, func(workflow.Run) bool { return log.count("run had moved on") > 0 })

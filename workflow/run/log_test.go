@@ -51,7 +51,7 @@ func TestHugeOutput(t *testing.T) {
 		t.Fatalf("the end is not whole: %d bytes, %q, %v", len(tail), end, err)
 	}
 	t.Logf("peak memory of the runner: %d kB", kB)
-	if kB > 35_000 && !raceDetector { // 30 MB in all are usual
+	if kB > 50_000 && !raceDetector { // 30 MB in all are usual, and machines differ; what was said has 100
 		t.Errorf("the runner took %d kB", kB)
 	}
 }

@@ -101,7 +101,7 @@ func wantNotStarted(t *testing.T, p *run.Process) {
 }
 
 func TestLadder(t *testing.T) {
-	const never, soon = time.Hour, 2 * time.Second // long enough for a shell to hear the first before the next
+	const never, soon = time.Hour, 6 * time.Second // long enough for a shell to hear the first before the next
 	for _, tt := range []struct {
 		name, plan string
 		timeout    time.Duration

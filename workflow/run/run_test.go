@@ -210,6 +210,10 @@ func export(ctx context.Context, s run.ExportSpec) ([]string, error) {
 	return []string{"removed terraform.d"}, nil
 }
 
+// patience is how long a test waits for what must come, and what a run may take unless its test says something else. It only
+// decides how soon a test fails: with the race detector on a busy machine, everything takes long.
+const patience = 8 * time.Minute
+
 // trial is one run that a test launches.
 type trial struct {
 	launcher run.Launcher
@@ -233,7 +237,7 @@ func newTrial(t testing.TB, plan string, tree ...string) *trial {
 	}
 	return &trial{
 		launcher: run.Launcher{Runs: filepath.Join(t.TempDir(), "runs"), Engines: testEngines},
-		job: run.Job{GitDir: mirror, PlanTimeout: time.Minute, Ladder: run.Ladder{Again: 2 * time.Second, Kill: 2 * time.Second},
+		job: run.Job{GitDir: mirror, PlanTimeout: patience, Ladder: run.Ladder{Again: 2 * time.Second, Kill: 2 * time.Second},
 			Run: workflow.Run{ID: workflow.NewID(time.Now()), Epoch: 1, Project: workflow.Project{Dir: ".", Engine: "shell"}, Options: workflow.PlanOptions{Targets: []string{"-"}}}},
 	}
 }
@@ -269,7 +273,7 @@ func read(t *testing.T, p *run.Process, name string) string {
 // await returns when the run's log holds the text.
 func await(t *testing.T, p *run.Process, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		data, err := os.ReadFile(filepath.Join(p.Dir(), "log"))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatal(err)
@@ -281,8 +285,11 @@ func await(t *testing.T, p *run.Process, text string) {
 	t.Fatalf("the log never said %q", text)
 }
 
+// ours is the number of this process, as long for each: none is the beginning of another.
+var ours = fmt.Sprintf("%08d", os.Getpid())
+
 // marker is a long time to sleep that only processes of this test have in their arguments.
-func marker(n int) string { return fmt.Sprintf("9876%d.%d", n, os.Getpid()) }
+func marker(n int) string { return fmt.Sprintf("9876%d.%s", n, ours) }
 
 // gone fails the test when a process with this marker in its arguments lives.
 func gone(t *testing.T, marker string) {

@@ -17,13 +17,14 @@ import (
 )
 
 // The canaries of a run's secrets, by where they come from. None is written anywhere else in this file, and no script says one.
-const (
-	ofEnv      = "canary-of-the-environment-1"
-	ofFile     = "canary-of-a-file-in-home-2"
-	ofRegistry = "canary-of-a-registry-3"
-	ofModule   = "canary-of-a-module-token-4"
-	ofStep     = "canary-of-a-step-5"
-	ofKey      = "canary-key-of-the-repository-6789"
+// Each ends in the number of this process: another one that runs these tests has them in the environment of its own tools.
+var (
+	ofEnv      = "canary-of-the-environment-1" + ours
+	ofFile     = "canary-of-a-file-in-home-2" + ours
+	ofRegistry = "canary-of-a-registry-3" + ours
+	ofModule   = "canary-of-a-module-token-4" + ours
+	ofStep     = "canary-of-a-step-5" + ours
+	ofKey      = "canary-key-of-the-repository-6" + ours
 )
 
 var canaries = []string{ofEnv, ofFile, ofRegistry, ofModule, ofStep, ofKey}
@@ -45,7 +46,7 @@ func TestNoSink(t *testing.T) {
 	}
 	tr.job.Recipient, tr.job.Artefacts = id.Recipient().String(), t.TempDir()
 	// The canary of the step is made of two words, so that its arguments have none.
-	step := script(workflow.BeforePlan, `c=canary-of; echo $c-a-step-5; echo beside >&2; `+tells)
+	step := script(workflow.BeforePlan, `c=canary-of; echo $c-a-step-5`+ours+`; echo beside >&2; `+tells)
 	step.Set = "TF_VAR_step"
 	tr.job.Run.Workflow = &workflow.Workflow{Name: "w", Steps: []workflow.Step{step}}
 	var a asks
@@ -109,11 +110,12 @@ func (tr *trial) noSink(t *testing.T, p *run.Process, tools map[string]int, more
 		if data, err := os.ReadFile(filepath.Join(dir, "cmdline")); err == nil {
 			has(dir+"/cmdline", data)
 		}
+		tool := toolOf(t, dir, p) // asked first: a tool may end as soon as its environment is read
 		data, err := os.ReadFile(filepath.Join(dir, "environ"))
 		if err != nil {
 			continue // it is gone, or hides it
 		}
-		if !toolOf(t, dir, p) {
+		if !tool && !toolOf(t, dir, p) { // what it was asked about may have lost its parent meanwhile
 			has(dir+"/environ", data)
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 
 // script is a step that a shell carries out.
 func script(at workflow.Point, text string) workflow.Step {
-	return workflow.Step{At: at, Name: "s", Run: []string{"sh", "-c", text}, Timeout: time.Minute}
+	return workflow.Step{At: at, Name: "s", Run: []string{"sh", "-c", text}, Timeout: patience}
 }
 
 // TestSteps: what a step does to the run that it belongs to. Whatever it leaves is ended with it.
@@ -22,7 +22,7 @@ func TestSteps(t *testing.T) {
 	// As long as a busy machine may need until a shell has said something.
 	quick := func(s workflow.Step, limit time.Duration) workflow.Step { s.Timeout = limit; return s }
 	program := func(words ...string) workflow.Step {
-		return workflow.Step{At: workflow.BeforePlan, Name: filepath.Base(words[0]), Run: words, Timeout: time.Minute}
+		return workflow.Step{At: workflow.BeforePlan, Name: filepath.Base(words[0]), Run: words, Timeout: patience}
 	}
 	setting := func(name, text string) workflow.Step { s := script(workflow.BeforeInit, text); s.Set = name; return s }
 	const before = workflow.BeforeInit

@@ -46,7 +46,7 @@ func newShopWith(t *testing.T, plan string, lease time.Duration) *shop {
 	s := &shop{trial: newTrial(t, plan), store: store}
 	s.launcher.Runs = filepath.Join(data, "runs")
 	s.service = service.New(service.Config{Store: store, Lease: lease, Rules: func(workflow.Repo) (workflow.Rules, bool) { return workflow.Rules{}, true }})
-	s.worker = &run.Worker{Service: s.service, Lease: lease, Launcher: &s.launcher, Parallel: 2, PlanTimeout: time.Minute, Ladder: s.job.Ladder, DiskFloor: -1,
+	s.worker = &run.Worker{Service: s.service, Lease: lease, Launcher: &s.launcher, Parallel: 2, PlanTimeout: patience, Ladder: s.job.Ladder, DiskFloor: -1,
 		MirrorDir: func(workflow.Repo) string { return s.job.GitDir }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	s.pull = workflow.Pull{Repo: workflow.Repo{ID: 7, Owner: "acme", Name: "infra"}, Number: 1, State: workflow.PullOpen, Head: workflow.Ref{Ref: "x", SHA: "aaaa"}, UpdatedAt: time.Now()}
 	return s
@@ -102,7 +102,7 @@ func (s *shop) begin(t *testing.T) (stop func()) {
 func (s *shop) until(t *testing.T, id string, want func(workflow.Run) bool) workflow.Run {
 	t.Helper()
 	var got workflow.Run
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		var err error
 		if got, err = s.service.Run(t.Context(), id); err != nil {
 			t.Fatal(err)
@@ -342,7 +342,7 @@ func TestWorkerWaitsForPlansFromBefore(t *testing.T) {
 // onlyLog returns when nothing but the log is left of a run.
 func onlyLog(t *testing.T, p *run.Process) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		left, err := os.ReadDir(p.Dir())
 		if err != nil {
 			t.Fatal(err)
