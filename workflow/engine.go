@@ -90,7 +90,8 @@ type Module struct {
 	// Words are strings that name something below its own or the project's directory if it is there.
 	Words []string
 	// Ends are words that strings of its code are, or have after a dot, in lower case and sorted: with
-	// one of them ends the name of a file that it may compute. AnyEnd: of any file beside the code.
+	// one of them ends the name of a file that it may compute, or with one of them, or one that has a
+	// slash behind it here, the name of a directory. AnyEnd: of any file beside the code.
 	Ends []string
 	// Computed are the files of code with paths of which the code does not say where they
 	// lead; InputPaths those whose paths begin with an input variable, so that this is so

@@ -173,7 +173,7 @@ type changeIndex struct {
 	changed map[string]bool
 	given   []string                                  // changed files that entries name for some projects, sorted
 	opaque  map[string]bool                           // directory -> its code or that of its modules may read files that it does not name
-	ends    map[[2]string]bool                        // directory and a given file's end: code of it or its modules has it ([workflow.Module.Ends])
+	ends    map[[2]string]bool                        // directory and a word of code of it or its modules ([workflow.Module.Ends]) that a given file has for an end or a directory
 	early   map[workflow.ProjectKey][]workflow.Module // modules that only the engine could tell that they are called
 	trees   [2]workflow.Discovery
 	stepped func(p workflow.Project) bool

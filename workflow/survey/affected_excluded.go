@@ -59,7 +59,7 @@ func (ix *changeIndex) givenFiles(in AffectedInput) []string {
 				for _, f := range p.Files(key) {
 					file := path.Join(p.Dir, f)
 					said := i == 0 && !in.Resolution.baseFaulty || !old[file]
-					if end := endOf(file); said && ix.changed[file] && len(end) <= workflow.MaxEnd && plainEnd.MatchString(end) {
+					if end := endOf(file); said && ix.changed[file] && plain(end) {
 						given[file] = true
 					}
 				}
@@ -80,17 +80,36 @@ func (ix *changeIndex) others(p workflow.Project, kept map[string]bool) func(fil
 	kind := ix.kinds.Of(p)
 	return func(file string) bool {
 		_, given := slices.BinarySearch(ix.given, file)
-		return given && !kept[file] && !kind.ReadsUnasked(file) && !ix.inside[[2]string{p.Dir, file}] && !ix.ends[[2]string{p.Dir, endOf(file)}]
+		return given && !kept[file] && !kind.ReadsUnasked(file) && !ix.inside[[2]string{p.Dir, file}] && !ix.spelled(p, file)
 	}
 }
 
-// plainEnd are the ends that are looked for in code ([workflow.Module.Ends]); no file with another counts as given.
-var plainEnd = regexp.MustCompile(`^[a-z0-9_-]+$`)
+// spelled reports whether words of a project's code, or its variant, may end the name of a given
+// file, or name the first directory on the way to it, whose files something may read.
+func (ix *changeIndex) spelled(p workflow.Project, file string) bool {
+	variant := strings.ToLower(p.VariantOrDefault())
+	if end := endOf(file); end == variant || ix.ends[[2]string{p.Dir, end}] {
+		return true
+	}
+	return slices.ContainsFunc(append(slices.Clip(ix.owners[file]), p.Dir), func(from string) bool {
+		rest, below := strings.CutPrefix(file, from+"/")
+		if from == "." {
+			rest, below = file, true
+		}
+		dir, _, further := strings.Cut(strings.ToLower(rest), "/")
+		return below && further && (!plain(dir) || dir == variant || ix.ends[[2]string{p.Dir, dir}] || ix.ends[[2]string{p.Dir, dir + "/"}])
+	})
+}
+
+var plainWord = regexp.MustCompile(`^[a-z0-9_-]+$`)
+
+// plain reports whether a word is looked for in code ([workflow.Module.Ends]); no file with another end counts as given.
+func plain(word string) bool { return len(word) <= workflow.MaxEnd && plainWord.MatchString(word) }
 
 // endOf is what a file's name has after its last dot.
 func endOf(file string) string { return strings.ToLower(strings.TrimPrefix(path.Ext(file), ".")) }
 
-// indexEnds finds what code may compute that names one of the given files.
+// indexEnds finds what code may compute that names one of the given files or a directory above it.
 func (ix *changeIndex) indexEnds(graphs []callers) {
 	if len(ix.given) == 0 {
 		return
@@ -98,6 +117,9 @@ func (ix *changeIndex) indexEnds(graphs []callers) {
 	ends := map[string]bool{}
 	for _, file := range ix.given {
 		ends[endOf(file)] = true
+		for dir := range strings.SplitSeq(path.Dir(strings.ToLower(file)), "/") {
+			ends[dir], ends[dir+"/"] = true, true
+		}
 	}
 	note := func(m workflow.Module, users ...string) {
 		for _, end := range m.Ends {

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -21,6 +22,16 @@ func attribute(text string) string {
 
 // main is a project's code.
 func main(code string) map[string]string { return map[string]string{"app/m.tf": code} }
+
+// inEnvs is the same with the files in a directory below.
+func inEnvs(code string) map[string]string {
+	return map[string]string{"app/m.tf": code, ".cardea.yml": strings.Replace(jsonEntries, "{env", "envs/{env", 1), "app/envs/dev.json": "{}", "app/envs/prod.json": "{}"}
+}
+
+// withDefault is a resource with an attribute, and a variable with a default.
+func withDefault(text, attr string) string {
+	return fmt.Sprintf("variable \"d\" {\n  default = %q\n}\n", text) + attribute(attr)
+}
 
 // mayReadDev are projects that may read dev.json although their entry names prod.json alone.
 var mayReadDev = map[string]map[string]string{
@@ -69,6 +80,36 @@ var mayReadDev = map[string]map[string]string{
 	"a var file's symlink":      {"app/prod.json": "-> dev.json"},
 	"its symlink elsewhere":     {"vars/prod.json": "-> more.json", "vars/more.json": "-> ../app/dev.json", ".cardea.yml": strings.Replace(jsonEntries, "{environment}.json", "/vars/{environment}.json\", \"{environment}.json", 1), "vars/dev.json": ""},
 	"through a directory":       {"vars": "-> app", ".cardea.yml": "version: 1\nprojects:\n- {dir: app, name: dev, tool: tofu, var_files: [dev.json]}\n- {dir: app, name: prod, tool: tofu, var_files: [prod.json, /vars/dev.json]}\n"},
+	"here":                      main(attribute(`root = "."`)),
+	"here, by default":          main(withDefault(".", `source_dir = var.d`)),
+	"here, in a local":          main("locals {\n  d = \".\"\n}\n" + attribute(`root = local.d`)),
+	"here, in a loop":           main("resource \"x_y\" \"b\" {\n  for_each = toset([\".\"])\n  root     = each.key\n}\n"),
+	"here, one of two":          main(attribute(`root = var.v == "" ? "." : var.v`)),
+	"here, if nothing else":     main(attribute(`root = coalesce(var.v, ".")`)),
+	"here, in an object":        main(attribute(`cfg = { at = "." }`)),
+	"here, in JSON":             {"app/m.tf.json": `{"resource": {"x_y": {"a": {"root": "."}}}}`},
+	"here, by a value":          {"app/m.tf": attribute(`root = var.v`), "app/x.auto.tfvars": `v = "."`},
+	"here, from above":          main(attribute(`root = "${var.v}/../app"`)),
+	"here, beside a word":       main(attribute(`root = "x:."`)),
+	"an end in a list":          main(attribute(`source = "dev.${split(",", "yaml,json")[1]}"`)),
+	"an end in a text":          main(attribute("source = \"dev.${trimspace(<<EOT\njson\nEOT\n)}\"")),
+	"an end that is a key":      main("resource \"x_y\" \"b\" {\n  for_each = { json = \"dev\" }\n  source   = \"${each.value}.${each.key}\"\n}\n"),
+	"a directory":               inEnvs(attribute(`root = "envs"`)),
+	"a directory, with a slash": inEnvs(attribute(`root = "envs/"`)),
+	"a directory, by default":   inEnvs(withDefault("envs", `source_dir = var.d`)),
+	"a directory in a loop":     inEnvs("resource \"x_y\" \"b\" {\n  for_each = toset([\"envs\"])\n  root     = each.key\n}\n"),
+	"a directory that is a key": inEnvs("resource \"x_y\" \"b\" {\n  for_each = { envs = 1 }\n  root     = each.key\n}\n"),
+	"a directory's end":         inEnvs(attribute(`root = "${var.v}/envs"`)),
+	"a directory's beginning":   inEnvs(attribute(`root = "envs/${var.v}"`)),
+	"a directory in a URL":      inEnvs(attribute(`root = "file://envs"`)),
+	"a directory in capitals":   inEnvs(attribute(`root = lower("ENVS")`)),
+	"a directory amid words":    inEnvs(attribute(`read = "cp --from=envs --to=/srv"`)),
+	"a directory in a text":     inEnvs(attribute("read = <<EOT\n  dir: envs\nEOT")),
+	"a directory in a JSON":     inEnvs(attribute(`cfg = "{\"dir\": \"envs\"}"`)),
+	"a directory by a value":    {"app/m.tf": attribute(`root = var.v`), "app/x.auto.tfvars": `v = "envs"`, ".cardea.yml": inEnvs("")[".cardea.yml"], "app/envs/dev.json": "{}"},
+	"a directory's odd name":    {".cardea.yml": strings.Replace(jsonEntries, "{env", "the envs/{env", 1), "app/the envs/dev.json": "{}"},
+	"here, with a directory":    inEnvs(attribute(`root = "."`)),
+	"the workspace's directory": {"app/m.tf": attribute(`root = terraform.workspace`), "app/envs/dev.json": "{}", ".cardea.yml": "version: 1\nprojects:\n- {dir: app, name: dev, tool: tofu, var_files: [envs/dev.json]}\n- {dir: app, name: prod, tool: tofu, terraform_workspace: envs}\n"},
 	"the base's file is faulty": {".cardea.yml": jsonEntries + "faulty: 1\n"},
 }
 
@@ -78,6 +119,10 @@ func TestFilesOfOthersInCode(t *testing.T) {
 	all := map[string]map[string]string{ // those that are not affected
 		"nothing": {}, "another end": main(attribute(`source = "${each.key}.yaml"`)), "a name of path.cwd": main(attribute(`name = split("/", abspath(path.cwd))[0]`)),
 		"early, nothing": {"app/m.tf": earlyCall, "mods/blue/m.tf": attribute(`name = each.key`)}, "a symlink elsewhere": {"vars/x": "-> ../app/dev.json"},
+		"separators": main(withDefault("-", `name = join(".", split(".", replace("a.b", ".", "-")))`)), "a path of the code": main(attribute(`v = file("${path.module}/../more/x.txt")`)),
+		"a file in that directory": inEnvs(attribute(`v = [file("envs/a.txt"), file("${path.module}/envs/b.txt"), templatefile("./envs/c.txt", {})]`)), "a path to one": inEnvs(attribute(`source = "${path.module}/envs/b.txt"`)),
+		"prose": inEnvs(attribute(`comment = "All envs of it. Each has envs."`)), "another directory": inEnvs(attribute(`root = "${var.v}/others"`)),
+		"its last directory":    {".cardea.yml": inEnvs("")[".cardea.yml"], "app/m.tf": attribute(`name = "app"`), "app/envs/dev.json": "{}"},
 		"a symlink in a circle": {"vars": "-> vars", ".cardea.yml": strings.Replace(jsonEntries, "\"{env", "\"/vars/x.json\", \"{env", 1)},
 	}
 	maps.Copy(all, mayReadDev)
@@ -86,7 +131,13 @@ func TestFilesOfOthersInCode(t *testing.T) {
 			t.Parallel()
 			base := map[string]string{".cardea.yml": jsonEntries, "app/b.tf": "terraform {\n  backend \"local\" {\n    path = \"/srv/x\"\n  }\n}\n", "app/dev.json": "{}", "app/prod.json": "{}"}
 			maps.Copy(base, files)
-			s := readChange(t, base, map[string]string{"app/dev.json": "{ }", ".cardea.yml": strings.TrimSuffix(base[".cardea.yml"], "faulty: 1\n")})
+			dev := "app/dev.json"
+			for _, below := range []string{"app/envs/dev.json", "app/the envs/dev.json"} {
+				if base[below] != "" {
+					dev = below
+				}
+			}
+			s := readChange(t, base, map[string]string{dev: "{ }", ".cardea.yml": strings.TrimSuffix(base[".cardea.yml"], "faulty: 1\n")})
 			got := strings.Join(reasonsOf(s), "\n")
 			if _, want := mayReadDev[name]; strings.Contains(got, "prod: ") != want || !strings.Contains(got, "dev: ") {
 				t.Errorf("got %s; prod is affected: want %v", got, want)

@@ -82,6 +82,11 @@ func (t *tree) read(p declared) reading {
 			w.test(path.Join(p.dir, "tests", name))
 		}
 	}
+	for _, f := range slices.Concat(p.varFiles, p.backend) {
+		if _, _, there := t.resolve(t.from(p.dir, f)); !there {
+			w.open = true // it is refused, and then a cautious reader does not read on
+		}
+	}
 	for _, f := range p.varFiles {
 		values(t.from(p.dir, f))
 	}

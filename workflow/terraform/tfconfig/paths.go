@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
-	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
@@ -278,6 +277,9 @@ func (n *named) expression(e hclsyntax.Expression, around frame) frame {
 			}
 		}
 	}
+	if slices.ContainsFunc(texts, climbs) {
+		n.anyEnd()
+	}
 	if inner.told && !around.told && !n.reader {
 		for _, t := range texts {
 			n.value(t, around)
@@ -320,43 +322,8 @@ func (n *named) reads(name string, args []hclsyntax.Expression) {
 	}
 }
 
-// template takes what templatefile reads.
-func (n *named) template(t text) {
-	all := n.paths
-	if all.templates == nil {
-		all.templates = &paths{}
-	}
-	n.paths = all.templates
-	n.path(t, true)
-	n.paths = all
-}
-
 // globSigns are what is special in a pattern of fileset.
 const globSigns = `*?[]{}\\`
-
-// renders takes what a template reads that is given as a string.
-func (n *named) renders(template hclsyntax.Expression) {
-	of := []hclsyntax.Expression{template}
-	if found := n.meant(template); len(found) > 0 {
-		of = found
-	}
-	for _, e := range of {
-		if call, ok := e.(*hclsyntax.FunctionCallExpr); ok && strings.TrimPrefix(call.Name, "core::") == "file" && len(call.Args) > 0 {
-			n.reads("templatefile", call.Args)
-			continue
-		}
-		for _, t := range n.fold(e) {
-			read := readByTemplate(t.start)
-			if read == nil {
-				continue // nothing, as far as is known; Terraform lets it read nothing at all
-			}
-			n.rootFiles, n.rootParts = append(n.rootFiles, read.rootFiles...), append(n.rootParts, read.rootParts...)
-			if len(read.computed)+len(read.inputs) > 0 {
-				n.computed = append(n.computed, n.file)
-			}
-		}
-	}
-}
 
 // matching is what is known of the paths that a pattern of fileset matches.
 func matching(pattern text) text {
@@ -394,9 +361,12 @@ func (n *named) amid(e *hclsyntax.TemplateExpr) {
 func (n *named) value(t text, around frame) {
 	if bare := strings.TrimSuffix(t.start, "/"); t.whole && around.called && (bare == modulePath || bare == rootPath) {
 		if !naming[around.by] {
-			n.ends = append(n.ends, workflow.AnyEnd)
+			n.anyEnd()
 		}
 		return // basename(path.cwd): a name is made of it
+	}
+	if here(t, around) {
+		n.anyEnd()
 	}
 	if relative(t) {
 		n.path(t, false)
@@ -415,6 +385,8 @@ func (n *named) value(t text, around frame) {
 		}
 		if tail != t.start && relative(word) {
 			n.path(word, false)
+		} else if tail != t.start && here(word, frame{}) && (w == "." || strings.ContainsRune(":@", rune(w[strings.LastIndexAny(w, wordMarks)]))) {
+			n.anyEnd() // "--from=.", "file://."
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
@@ -138,4 +140,39 @@ func readByTemplate(data string) *paths {
 	n.visit("", e)
 	n.finish()
 	return n.paths
+}
+
+// template takes what templatefile reads.
+func (n *named) template(t text) {
+	all := n.paths
+	if all.templates == nil {
+		all.templates = &paths{}
+	}
+	n.paths = all.templates
+	n.path(t, true)
+	n.paths = all
+}
+
+// renders takes what a template reads that is given as a string.
+func (n *named) renders(template hclsyntax.Expression) {
+	of := []hclsyntax.Expression{template}
+	if found := n.meant(template); len(found) > 0 {
+		of = found
+	}
+	for _, e := range of {
+		if call, ok := e.(*hclsyntax.FunctionCallExpr); ok && strings.TrimPrefix(call.Name, "core::") == "file" && len(call.Args) > 0 {
+			n.reads("templatefile", call.Args)
+			continue
+		}
+		for _, t := range n.fold(e) {
+			read := readByTemplate(t.start)
+			if read == nil {
+				continue // nothing, as far as is known; Terraform lets it read nothing at all
+			}
+			n.rootFiles, n.rootParts = append(n.rootFiles, read.rootFiles...), append(n.rootParts, read.rootParts...)
+			if len(read.computed)+len(read.inputs) > 0 {
+				n.computed = append(n.computed, n.file)
+			}
+		}
+	}
 }
