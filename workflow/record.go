@@ -97,6 +97,8 @@ type ProjectRecord struct {
 	// Freed: the lock that stood in the way was released. That is told when the plan that is
 	// made anew because of it is there.
 	Freed *Freed `json:"freed,omitempty"`
+	// MetLock: an apply of it was refused because of another pull's lock, so that lock's release is told.
+	MetLock bool `json:"met_lock,omitempty"`
 	// Upstream names projects of depends_on that change in this pull too: the plan is provisional.
 	Upstream []string `json:"upstream,omitempty"`
 }
@@ -421,7 +423,7 @@ func (rec *PullRecord) Shelve() {
 // ShelveOne puts a project that left the pull aside, if something of it must be remembered.
 func (rec *PullRecord) ShelveOne(p ProjectRecord) {
 	rec.Past = slices.DeleteFunc(slices.Clone(rec.Past), func(old ProjectRecord) bool { return old.Project.Key() == p.Project.Key() })
-	if p.Apply != nil || p.Held || len(p.Approvals) > 0 || p.Freed != nil {
+	if p.Apply != nil || p.Held || len(p.Approvals) > 0 || p.Freed != nil || p.MetLock {
 		p.WaitsFor, p.Upstream, p.Reasons, p.Deleted = nil, nil, nil, false
 		rec.Past = append(rec.Past, p)
 	}
@@ -429,7 +431,8 @@ func (rec *PullRecord) ShelveOne(p ProjectRecord) {
 
 // Inherit gives a project's record what an earlier one of this pull leaves to it.
 func (p *ProjectRecord) Inherit(was ProjectRecord) {
-	p.Apply, p.Verify, p.Held, p.Approvals, p.Freed = was.Apply, was.Verify, was.Held, was.Approvals, was.Freed
+	p.Apply, p.Verify, p.Held, p.Approvals = was.Apply, was.Verify, was.Held, was.Approvals
+	p.Freed, p.MetLock = was.Freed, was.MetLock
 }
 
 // ShownRun is a run as a record shows it: without what only its runner needs.

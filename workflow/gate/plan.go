@@ -255,8 +255,11 @@ func (g *gate) locks() {
 				if l.Project != g.in.Project.Project.Name {
 					sentence = sentence.And(lockedBeside(g.name(), l.Key == key))
 				}
-				g.addExactly(workflow.NeedLock, fmt.Sprintf("the lock of #%d", l.Pull.Number), sentence,
-					l.Mend().And(phrase.Say("This pull request will be told.")))
+				mend := l.Mend()
+				if g.moment != whenShown || g.in.Project.MetLock {
+					mend = mend.And(phrase.Say("This pull request will be told."))
+				}
+				g.addExactly(workflow.NeedLock, fmt.Sprintf("the lock of #%d", l.Pull.Number), sentence, mend)
 			}
 			told = true
 		}

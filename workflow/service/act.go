@@ -23,6 +23,8 @@ type act struct {
 	// the commands whose turn for those is over, and how it ended.
 	touched []workflow.PullKey
 	turns   map[string]string
+	// relocked are the keys of locks that were taken or changed, by repository.
+	relocked map[int64][]string
 }
 
 // act carries rule out as one act. The store may call rule more than once: each time
@@ -30,8 +32,11 @@ type act struct {
 func (s *Service) act(ctx context.Context, rule func(*act) error) error {
 	var a *act
 	err := s.store.Update(ctx, func(tx workflow.Tx) error {
-		a = &act{s: s, tx: tx, now: s.now(), turns: map[string]string{}}
+		a = &act{s: s, tx: tx, now: s.now(), turns: map[string]string{}, relocked: map[int64][]string{}}
 		if err := rule(a); err != nil {
+			return err
+		}
+		if err := a.showLocks(); err != nil {
 			return err
 		}
 		return a.lookAtFollows()
@@ -78,8 +83,7 @@ func (a *act) save(rec workflow.PullRecord) error {
 	rec.Version++
 	rec.ChangedAt = a.now
 	rec.Replies = slices.DeleteFunc(rec.Replies, func(r workflow.Reply) bool { return r.Done && a.now.Sub(r.At) > keepReplies })
-	rec.FindUpstream()
-	if err := a.findLocks(&rec); err != nil {
+	if err := a.lookAround(&rec); err != nil {
 		return err
 	}
 	tellPlanned(&rec, a.now)

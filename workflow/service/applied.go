@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/cardea-iac/cardea/workflow"
-	"github.com/cardea-iac/cardea/workflow/gate"
 	"github.com/cardea-iac/cardea/workflow/scope"
 )
 
@@ -51,7 +50,7 @@ func (a *act) undoOrder(rec *workflow.PullRecord, run workflow.Run) error {
 				continue
 			}
 			p.Held = run.Apply.Held
-			p.WaitsFor = gate.Without(run.Apply.Missing, workflow.NeedPermission)
+			lacked(p, run.Apply.Missing)
 			if run.Apply.Before == "" {
 				continue
 			}

@@ -87,7 +87,7 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 			started = append(started, item)
 			continue
 		}
-		p.WaitsFor = gate.Without(missing, workflow.NeedPermission)
+		lacked(p, missing)
 		outdated = outdated || b.outdates(missing)
 		if item.Text = c.already(*p, missing); !item.Text.Empty() {
 			item.Missing, on = nil, nil
@@ -118,6 +118,12 @@ func applyReply(started, follows, refused []workflow.ReplyItem) *workflow.Reply 
 		return refusedReply(phrase.Say("No plan of this pull request has changes that are not applied, so there is nothing to apply."))
 	}
 	return nil
+}
+
+// lacked notes what the gate lacked when somebody asked for an apply.
+func lacked(p *workflow.ProjectRecord, missing []workflow.Missing) {
+	p.WaitsFor = gate.Without(missing, workflow.NeedPermission)
+	p.MetLock = p.MetLock || gate.Lacks(missing, workflow.NeedLock)
 }
 
 // order takes a project's locks, asks the gate and queues the apply, or says all that is
@@ -153,7 +159,7 @@ func (c *command) order(p *workflow.ProjectRecord, b basis, n int) (missing []wo
 	if err := c.started(*p); err != nil {
 		return nil, nil, err
 	}
-	p.Apply, p.WaitsFor = workflow.ShownRun(run), nil
+	p.Apply, p.WaitsFor, p.MetLock = workflow.ShownRun(run), nil, false
 	p.AddRun(run.ID)
 	return nil, nil, c.enqueue(run, fmt.Sprintf("The apply of `%s`, plan `%s`, is queued.", p.Project.Name,
 		workflow.ShortFingerprint(run.Fingerprint)))
@@ -242,19 +248,11 @@ func (a *act) gateInput(rec workflow.PullRecord, p workflow.ProjectRecord, rules
 		in.Sharing = append(slices.Clone(p.Run.Sharing), others...)
 	}
 	in.DependOn(p.Project.DependsOn)
+	in.FindUnsettled()
 	for _, other := range rec.Projects {
 		shares := p.Run != nil && other.Run != nil && p.Run.Keeps().MayBe(other.Run.Keeps())
 		if shares && other.Project.Key() != p.Project.Key() {
 			in.Sharing = append(in.Sharing, other.Project)
-		}
-	}
-	for _, other := range rec.WithPast().Projects {
-		apply := other.Apply
-		if apply == nil || p.Run == nil || !apply.Keeps().MayBe(p.Run.Keeps()) || other.Project.Key() == p.Project.Key() {
-			continue
-		}
-		if apply.OutcomeOpen() || apply.StateKept() {
-			in.Unsettled = append(in.Unsettled, *apply)
 		}
 	}
 	return in, nil

@@ -432,21 +432,3 @@ func (a *act) reconsiderAll(rec workflow.PullRecord, rules workflow.Rules) error
 	}
 	return nil
 }
-
-// reconsiderAfter is reconsider for the plans that depend on a project whose plan has ended: one without changes is not waited for.
-func (a *act) reconsiderAfter(rec workflow.PullRecord, name string) error {
-	rules, ok := a.s.rules(rec.Pull.Repo)
-	if !ok {
-		return nil
-	}
-	for i := range rec.Projects {
-		p := &rec.Projects[i]
-		if p.State() != workflow.StatePlanned || !slices.Contains(p.Project.DependsOn, name) {
-			continue // what an apply wrote stays
-		}
-		if err := a.reconsider(rec, p, rules); err != nil {
-			return err
-		}
-	}
-	return nil
-}

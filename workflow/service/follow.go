@@ -149,7 +149,7 @@ func (c *command) turn(b basis) error {
 			n++
 			continue
 		}
-		p.WaitsFor = gate.Without(missing, workflow.NeedPermission)
+		lacked(p, missing)
 		outdated = outdated || b.outdates(missing)
 		if err := c.endFollow(c.Record, c.Record.Followed(was.Key), workflow.SayMissing(missing)); err != nil {
 			return err

@@ -94,25 +94,7 @@ func (c *command) claim(claims []lockRequest) (*workflow.Reply, error) {
 	if !any {
 		reply.Kind = workflow.ReplyRefused
 	}
-	return reply, c.touchMet(*c.Record, claims)
-}
-
-// touchMet lets the other open pulls that have one of these projects, or its state, show who holds it.
-func (a *act) touchMet(rec workflow.PullRecord, claims []lockRequest) error {
-	var keys []string
-	for _, t := range claims {
-		keys = append(keys, workflow.LockKeys(t.project, t.state)...)
-	}
-	others, err := a.othersMeeting(rec, keys)
-	if err != nil {
-		return err
-	}
-	for _, other := range others {
-		if err := a.save(other); err != nil {
-			return err
-		}
-	}
-	return nil
+	return reply, nil
 }
 
 // unlock releases this pull's locks, all or those of the projects named.

@@ -37,6 +37,7 @@ func (a *act) release(rec workflow.PullRecord, locks []workflow.Lock, how releas
 			return stays, err
 		}
 		freed = append(freed, l)
+		a.relocked[l.RepoID] = slices.DeleteFunc(a.relocked[l.RepoID], func(key string) bool { return key == l.Key })
 	}
 	if len(freed) == 0 {
 		return stays, nil
@@ -69,7 +70,7 @@ func (a *act) othersMeeting(rec workflow.PullRecord, keys []string) ([]workflow.
 }
 
 // tellFreed lets the other open pulls whose projects met released locks show it.
-// Those that were refused because of one are told by a comment. Plans are made
+// Those that were refused because of one, or that lack nothing else, are told by a comment. Plans are made
 // anew where the holder had applied something, and where a plan with changes
 // takes the lock.
 func (a *act) tellFreed(rec workflow.PullRecord, freed []workflow.Lock, how release) error {
@@ -81,31 +82,36 @@ func (a *act) tellFreed(rec workflow.PullRecord, freed []workflow.Lock, how rele
 	if err != nil {
 		return err
 	}
+	left, err := a.tx.Locks(rec.Pull.Repo.ID)
+	if err != nil {
+		return err
+	}
 	for _, other := range others {
 		again, told := map[string][]string{}, []workflow.ReplyItem(nil)
+		save := a.saveIfOtherwise
 		for i := range other.Projects {
 			p := &other.Projects[i]
 			on := locksOn(*p, freed)
 			if len(on) == 0 {
 				continue
 			}
-			why, waits := a.s.plansWhenFreed(other, *p, on[0], how), gate.Lacks(p.WaitsFor, workflow.NeedLock)
+			why := a.s.plansWhenFreed(other, *p, on[0], how)
 			if why != "" {
 				again[why] = append(again[why], p.Project.Name)
 			}
-			p.WaitsFor = gate.Without(p.WaitsFor, workflow.NeedLock)
 			switch {
-			case !waits:
+			case !waitsForLock(*p, how) || slices.ContainsFunc(locksOn(*p, left), func(l workflow.Lock) bool { return l.Pull != other.Pull.Key() }):
 			case why != "":
-				p.Freed = &workflow.Freed{By: rec.Pull.Number, Run: p.Run.ID}
+				p.Freed, save = &workflow.Freed{By: rec.Pull.Number, Run: p.Run.ID}, a.save
 			default:
+				p.MetLock, save = false, a.save
 				told = append(told, workflow.ReplyItem{Project: p.Project.Name, Done: true})
 			}
 		}
-		if len(told) > 0 && !how.unused {
+		if len(told) > 0 {
 			other.TellFreed(a.newID(), rec.Pull.Number, told, a.now)
 		}
-		if err := a.save(other); err != nil {
+		if err := save(other); err != nil {
 			return err
 		}
 		for _, why := range slices.Sorted(maps.Keys(again)) {
@@ -117,11 +123,17 @@ func (a *act) tellFreed(rec workflow.PullRecord, freed []workflow.Lock, how rele
 	return nil
 }
 
+// waitsForLock reports whether the release of a lock that a project meets is worth a comment: an apply
+// was refused because of it, or is now possible.
+func waitsForLock(p workflow.ProjectRecord, how release) bool {
+	return p.MetLock || !how.unused && gate.Lacks(p.WaitsFor, workflow.NeedLock) && len(gate.Without(p.WaitsFor, workflow.NeedLock)) == 0
+}
+
 // tellPlanned tells of released locks once all the plans that are made anew for
 // them are there. What another pull has taken meanwhile is told when that one
 // releases it.
 func tellPlanned(rec *workflow.PullRecord, now time.Time) {
-	told, id := map[int][]workflow.ReplyItem{}, ""
+	told, free, id := map[int][]workflow.ReplyItem{}, map[string]bool{}, ""
 	for _, p := range rec.Projects {
 		if p.Freed == nil || p.Deleted || !p.Project.Refused.Empty() || rec.Pull.State != workflow.PullOpen {
 			continue
@@ -131,10 +143,12 @@ func tellPlanned(rec *workflow.PullRecord, now time.Time) {
 		}
 		if l, ok := rec.Locked[p.Project.Name]; !ok || l.Pull == rec.Pull.Key() {
 			told[p.Freed.By], id = append(told[p.Freed.By], workflow.ReplyItem{Project: p.Project.Name, Done: true}), p.Run.ID
+			free[p.Project.Name] = true
 		}
 	}
 	for i := range rec.Projects {
-		rec.Projects[i].Freed = nil
+		p := &rec.Projects[i]
+		p.Freed, p.MetLock = nil, p.MetLock && !free[p.Project.Name]
 	}
 	for _, by := range slices.Sorted(maps.Keys(told)) {
 		rec.TellFreed(fmt.Sprintf("%s/%d", id, by), by, told[by], now)

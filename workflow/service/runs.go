@@ -334,9 +334,6 @@ func (a *act) newPlan(run workflow.Run, plan *workflow.Plan) error {
 		}
 		a.drop(uselessArtefacts(*p, run.ID)...)
 	}
-	if err := a.reconsiderAfter(*rec, p.Project.Name); err != nil {
-		return err
-	}
 	if run.NoChanges && !run.Options.Zero() { // a plan of a part, or of another end, says nothing of what the head asks for
 		if err := a.planAfter(rec, run, workflow.RunPlan); err != nil {
 			return err

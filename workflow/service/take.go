@@ -81,7 +81,7 @@ func (a *act) takeLocks(pull workflow.PullKey, t lockRequest) (took lockChange, 
 		} else {
 			took.keys = append(took.keys, l.Key)
 		}
-		if err := a.tx.PutLock(l); err != nil {
+		if err := a.putLock(l); err != nil {
 			return took, nil, err
 		}
 	}
@@ -111,7 +111,7 @@ func (a *act) giveBack(rec *workflow.PullRecord, order workflow.ApplyOrder) erro
 			continue
 		}
 		if gate.MayRelease(rec.WithPast(), l).Empty() {
-			if err := a.tx.PutLock(was); err != nil {
+			if err := a.putLock(was); err != nil {
 				return err
 			}
 		}
