@@ -91,6 +91,16 @@ var mayReadDev = map[string]map[string]string{
 	"here, by a value":          {"app/m.tf": attribute(`root = var.v`), "app/x.auto.tfvars": `v = "."`},
 	"here, from above":          main(attribute(`root = "${var.v}/../app"`)),
 	"here, beside a word":       main(attribute(`root = "x:."`)),
+	"here, dirname of a name":   main(withDefault("x.txt", `root = dirname(var.d)`)),
+	"ends in braces":            main(attribute(`pattern = "*.{yaml,json}"`)),
+	"an end that is a JSON key": {"app/m.tf.json": `{"resource": {"x_y": {"a": {"for_each": {"json": "dev"}, "root": "${each.value}.${each.key}"}}}}`},
+	"a value's key":             {"app/m.tf": attribute(`root = keys(var.v)[0]`), "app/x.auto.tfvars": `v = { json = 1 }`},
+	"an output of a module":     {"app/m.tf": "module \"m\" {\n  source = \"../mods/m\"\n}\n" + attribute(`root = module.m.d`), "mods/m/m.tf": "output \"d\" {\n  value = \".\"\n}\n"},
+	"a module's directory":      {"app/m.tf": "module \"m\" {\n  source = \"./m\"\n  d = \"envs\"\n}\n", "app/m/m.tf": "variable \"d\" {\n}\n" + attribute(`root = "${path.module}/${var.d}"`), "app/m/envs/dev.json": "{}", ".cardea.yml": strings.Replace(jsonEntries, "{env", "m/envs/{env", 1)},
+	"a submodule's directory":   {"app/m.tf": "module \"m\" {\n  source = \"./m\"\n}\n", "app/m/m.tf": "module \"n\" {\n  source = \"../../mods/n\"\n  at = path.module\n}\n", "mods/n/m.tf": "variable \"at\" {\n}\n" + attribute(`root = "${var.at}/envs"`), "app/m/envs/dev.json": "{}", ".cardea.yml": strings.Replace(jsonEntries, "{env", "m/envs/{env", 1)},
+	"a provider's directory":    inEnvs("provider \"x\" {\n  root = \"envs\"\n}\n"),
+	"a backend's state beside":  inEnvs("data \"terraform_remote_state\" \"x\" {\n  backend = \"local\"\n  config  = { path = \"envs/dev.json\" }\n}\n"),
+	"a dynamic block":           main("resource \"x_y\" \"b\" {\n  dynamic \"f\" {\n    for_each = [\"json\"]\n    content {\n      name = \"dev.${f.value}\"\n    }\n  }\n}\n"),
 	"an end in a list":          main(attribute(`source = "dev.${split(",", "yaml,json")[1]}"`)),
 	"an end in a text":          main(attribute("source = \"dev.${trimspace(<<EOT\njson\nEOT\n)}\"")),
 	"an end that is a key":      main("resource \"x_y\" \"b\" {\n  for_each = { json = \"dev\" }\n  source   = \"${each.value}.${each.key}\"\n}\n"),
@@ -132,7 +142,7 @@ func TestFilesOfOthersInCode(t *testing.T) {
 			base := map[string]string{".cardea.yml": jsonEntries, "app/b.tf": "terraform {\n  backend \"local\" {\n    path = \"/srv/x\"\n  }\n}\n", "app/dev.json": "{}", "app/prod.json": "{}"}
 			maps.Copy(base, files)
 			dev := "app/dev.json"
-			for _, below := range []string{"app/envs/dev.json", "app/the envs/dev.json"} {
+			for _, below := range []string{"app/envs/dev.json", "app/the envs/dev.json", "app/m/envs/dev.json"} {
 				if base[below] != "" {
 					dev = below
 				}

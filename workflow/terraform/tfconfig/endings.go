@@ -28,7 +28,7 @@ var separating = map[string]bool{"join": true, "replace": true, "trim": true, "t
 var (
 	oneWord     = regexp.MustCompile(`[\w-]+`)
 	manyWords   = regexp.MustCompile(`^[\w-]+(\s*[,;|]\s*[\w-]+)*$`)
-	afterDot    = regexp.MustCompile(`\.([\w-]+)`)
+	afterDot    = regexp.MustCompile(`[.{,]([\w-]+)`) // "*.{json,yaml}"
 	afterSign   = regexp.MustCompile(`(?:[^\s\w-]|[:=-]\s+)([\w-]+)`)
 	beforeSlash = regexp.MustCompile(`([\w-]+)[/\\]`)
 )

@@ -263,6 +263,8 @@ func (n *named) expression(e hclsyntax.Expression, around frame) frame {
 			n.reads(name, e.Args)
 		case name == "templatestring":
 			n.renders(e.Args[0])
+		case name == "dirname" && !inner.told && !naming[around.by]:
+			n.anyEnd() // it is "." for a plain name
 		}
 	case *hclsyntax.TemplateExpr:
 		if !n.reader && (!inner.told || !around.told) {
