@@ -126,6 +126,14 @@ type Snippet struct {
 	Values  string `json:"values,omitempty"`  // what is known of the names in it, a line each
 }
 
+// Words names the place in a sentence: a line, or the file where all of it is meant.
+func (p Position) Words() string {
+	if p.Line == 0 {
+		return phrase.CodeSpan(p.File)
+	}
+	return fmt.Sprintf("%s line %d", phrase.CodeSpan(p.File), p.Line)
+}
+
 // String is FILE:LINE:COLUMN: what, as compilers print it.
 func (d Diagnostic) String() string {
 	at := d.Position.File

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/cardea-iac/cardea/cmd/cardea/credential"
 	"github.com/cardea-iac/cardea/workflow/config"
 	"github.com/cardea-iac/cardea/workflow/terraform"
 )
@@ -43,7 +44,7 @@ func (r *configReader) mirrorDir(y *config.Value) {
 	}
 	switch info, err := os.Stat(dir); {
 	case err != nil:
-		y.Fault("`%s` cannot be read: %v", y.Path(), err)
+		y.Fault("`%s`: %v", y.Path(), credential.Unread(dir, err))
 	case !info.IsDir():
 		y.Fault("`%s` is not a directory", y.Path())
 	default:
@@ -56,7 +57,12 @@ func (r *configReader) certificates(y *config.Value) {
 	if !ok {
 		return
 	}
-	if why := terraform.CAFault(file); why != "" {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		y.Fault("`%s`: %v", y.Path(), credential.Unread(file, err))
+		return
+	}
+	if why := terraform.CAFault(data); why != "" {
 		y.Fault("`%s` %s", y.Path(), why)
 		return
 	}

@@ -33,9 +33,9 @@ func TestConfigProviders(t *testing.T) {
 		{name: "by the environment", text: "{}", env: []string{"CARDEA_TERRAFORM_PROVIDERS_DIRECT_EXCLUDE=a/b,c/d", "CARDEA_TERRAFORM_PROVIDERS_NETWORK_MIRROR=https://m"},
 			want: terraform.Sources{NetworkMirror: "https://m/", Direct: &terraform.Direct{Exclude: []string{"a/b", "c/d"}}}},
 		{name: "mistakes", text: "{network_mirror: 'http://m/', filesystem_mirror: gone, ca_file: key.pem, direct: {include: [aws], excludes: []}, mirror: x}",
-			faults: "must be an https address|`terraform.providers.filesystem_mirror` cannot be read|has no PEM certificate|\"aws\" names no providers|unknown key `terraform.providers.direct.excludes`|unknown key `terraform.providers.mirror`"},
+			faults: "must be an https address|/gone does not exist|has no PEM certificate|\"aws\" names no providers|unknown key `terraform.providers.direct.excludes`|unknown key `terraform.providers.mirror`"},
 		{name: "more mistakes", text: "{network_mirror: 'https://u:p@m/', filesystem_mirror: ca.pem, ca_file: gone.pem, direct: true}",
-			faults: "must not contain a password|is not a directory|`terraform.providers.ca_file` cannot be read|direct"},
+			faults: "must not contain a password|is not a directory|/gone.pem does not exist|direct"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, faults := parseConfig(in("cardea.yml"), []byte("terraform: {providers: "+tt.text+"}\n"), tt.env)

@@ -102,3 +102,53 @@ func TestPlainEnglish(t *testing.T) {
 		t.Errorf("only %d texts were looked at", texts)
 	}
 }
+
+// TestNothingIsSaidTwice: no two clauses that follow each other say the same, as where one sentence wraps another:
+// "x.tf cannot be read: The file cannot be read."
+func TestNothingIsSaidTwice(t *testing.T) {
+	word, end := regexp.MustCompile(`[a-z']+`), regexp.MustCompile(`[.:;] +`)
+	threes := func(clause string) map[string]bool {
+		all, words := map[string]bool{}, word.FindAllString(strings.ToLower(clause), -1)
+		for i := range max(0, len(words)-2) {
+			if three := strings.Join(words[i:i+3], " "); regexp.MustCompile(`\b(cannot|could not|failed|not exist)\b`).MatchString(three) {
+				all[three] = true
+			}
+		}
+		return all
+	}
+	twice := func(line string) string {
+		clauses := end.Split(line, -1)
+		for i := range len(clauses) - 1 {
+			for three := range threes(clauses[i]) {
+				if threes(clauses[i+1])[three] {
+					return three
+				}
+			}
+		}
+		return ""
+	}
+	if twice("`a/x.tf` line 1 cannot be read: The file cannot be read. It is larger than 4 MB.") == "" {
+		t.Error("what is said twice is not seen")
+	}
+	looked := 0
+	err := filepath.WalkDir("../..", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains(name, "/testdata/") {
+			return err
+		}
+		switch filepath.Ext(name) {
+		case ".txt", ".md", ".html", ".faults", ".txtar":
+		default:
+			return nil
+		}
+		data, err := os.ReadFile(name)
+		for line := range strings.Lines(string(data)) {
+			if looked++; twice(line) != "" {
+				t.Errorf("%s says %q twice: %s", name, twice(line), line)
+			}
+		}
+		return err
+	})
+	if err != nil || looked < 10_000 {
+		t.Errorf("%d lines were looked at: %v", looked, err)
+	}
+}

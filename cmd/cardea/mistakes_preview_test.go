@@ -123,7 +123,7 @@ func TestPreviewMistakes(t *testing.T) {
 		{name: "no terraform", line: "PATH=$WORK/few HTTPS_PROXY=http://127.0.0.1:1 cardea preview", exit: 1,
 			says: "cardea: neither terraform nor tofu is on PATH. What the projects need is downloaded first, to WORK/home/.cache/cardea/tools.\n1 of 1: .: plan failed (TIME)\n.: plan failed\n" +
 				"  Terraform >= 1.5 is needed, but there is no terraform on PATH: install it so that it is on your PATH (https://developer.hashicorp.com/terraform/install). Downloading it failed: " +
-				"Get \"https://releases.hashicorp.com/terraform/index.json\": proxyconnect tcp: dial tcp 127.0.0.1:1: connect: connection refused.\n\nProject  State\n.        plan failed\n\n1 of 1 plan failed: `.`.\nCOMMIT into main (COMMIT)\n"},
+				"Cardea could not reach the proxy `127.0.0.1:1` (the connection was refused). Check `HTTPS_PROXY` and that the proxy is running, then try again.\n\nProject  State\n.        plan failed\n\n1 of 1 plan failed: `.`.\nCOMMIT into main (COMMIT)\n"},
 		{name: "a terraform that does not run", prepare: "printf '#!/bin/sh\\necho cannot open libc >&2\\nexit 3\\n' > $WORK/few/terraform", line: "PATH=$WORK/few cardea preview", exit: 1,
 			says: "1 of 1: .: plan failed (TIME)\n.: plan failed\n  `WORK/few/terraform version` failed (exit status 3). It said: cannot open libc. Reinstall it, or put one that works first on PATH.\n\n" +
 				"Project  State\n.        plan failed\n\n1 of 1 plan failed: `.`.\nCOMMIT into main (COMMIT)\n"},

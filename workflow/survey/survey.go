@@ -216,7 +216,10 @@ func readRepoConfig(t workflow.Tree, kinds workflow.Kinds) (config.Repo, []workf
 			Position: workflow.Position{File: workflow.RepoConfigFile, Line: 1}}}, nil
 	}
 	info, err := fs.Stat(t, workflow.RepoConfigFile)
+	link, gone := fs.Lstat(t, workflow.RepoConfigFile)
 	switch {
+	case gone == nil && link.Mode()&fs.ModeSymlink != 0 && (err != nil || !info.Mode().IsRegular()):
+		return fault(workflow.RepoConfigFile + " is a symlink that does not lead to a file in the repository: commit the file itself")
 	case errors.Is(err, fs.ErrNotExist):
 		return config.DefaultRepo(), nil, nil
 	case err != nil:

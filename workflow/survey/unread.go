@@ -42,8 +42,8 @@ func noteUnread(none []workflow.NotPlanned, found workflow.Discovery) (notes []s
 				if d.Severity != workflow.SeverityError {
 					continue
 				}
-				notes = append(notes, fmt.Sprintf("`%s` line %d cannot be read: %s. Until that is fixed, Cardea does not know whether `%s` is a project.",
-					d.Position.File, d.Position.Line, strings.TrimRight(d.Summary, "."), dir))
+				notes = append(notes, fmt.Sprintf("%s cannot be read: %s. Until that is fixed, Cardea does not know whether `%s` is a project.",
+					d.Position.Words(), strings.TrimRight(d.Summary, "."), dir))
 				break
 			}
 		}

@@ -41,4 +41,9 @@ func TestNoteUnread(t *testing.T) {
 	if got := noteUnread(none, found); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	found.Modules["a"].Diagnostics[1] = workflow.Diagnostic{Severity: workflow.SeverityError, Summary: "it is too large", Position: workflow.Position{File: "a/x.tf"}}
+	want = []string{"`a/x.tf` cannot be read: it is too large. Until that is fixed, Cardea does not know whether `a` is a project."}
+	if got := noteUnread(none, found); !slices.Equal(got, want) {
+		t.Errorf("of a whole file: got %q, want %q", got, want)
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/planjson"
 	"github.com/cardea-iac/cardea/workflow/terraform/tfconfig"
@@ -208,7 +209,7 @@ func (a *applying) pull() (state, error) {
 	}
 	s, err := parseState([]byte(out))
 	if err != nil {
-		return s, failed("The state cannot be read: %s.", err)
+		return s, failed("The state cannot be used: %s.", err)
 	}
 	return s, nil
 }
@@ -253,7 +254,7 @@ func (a *applying) reckon(res *workflow.Result) {
 	}
 	if err != nil {
 		res.Diagnostics = append(res.Diagnostics, workflow.Diagnostic{Severity: workflow.SeverityWarning,
-			Summary: "The state could not be read after the apply", Detail: err.Error()})
+			Summary: "The state could not be read after the apply", Detail: phrase.Sentence(err.Error())})
 		res.Progress = a.following.end(false, res.Diagnostics, nil)
 		return
 	}

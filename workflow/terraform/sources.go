@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -121,12 +120,8 @@ func PatternFault(pattern string) string {
 	return "names no providers: write HOST/NAMESPACE/TYPE, like registry.terraform.io/acme/*"
 }
 
-// CAFault says why a file has no certificates that could be trusted, "" where it has.
-func CAFault(file string) string {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Sprintf("cannot be read: %v", err)
-	}
+// CAFault says why the content of a file has no certificates that could be trusted, "" where it has.
+func CAFault(data []byte) string {
 	for rest := data; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {

@@ -44,10 +44,10 @@ func parseState(data []byte) (state, error) {
 		} `json:"resources"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
-		return s, fmt.Errorf("reading the state: %w", err)
+		return s, fmt.Errorf("it is not a state in JSON (%w)", err)
 	}
 	if file.Version != 4 {
-		return s, fmt.Errorf("reading the state: its format is version %d, not 4", file.Version)
+		return s, fmt.Errorf("its format is version %d, not 4", file.Version)
 	}
 	s.StateVersion = workflow.StateVersion{ID: file.Lineage, Version: workflow.Counted(file.Serial)}
 	for name, value := range file.Outputs {

@@ -151,7 +151,11 @@ func (r toolRequest) find(ctx context.Context) (tool, error) {
 		return tool{}, w.refused("%s, but %s: %s.", w, seen, where)
 	}
 	if err := r.download(ctx); err != nil {
-		return tool{}, w.refused("%s, but %s: %s. Downloading it failed: %s", w, seen, where, strings.TrimRight(err.Error(), ". ")+".")
+		why := strings.TrimRight(err.Error(), ". ") + "."
+		if o := outageOf([]workflow.Diagnostic{{Summary: err.Error()}}); o != nil {
+			why = o.sentence("Cardea") + r.tools.wayOut(o, false)
+		}
+		return tool{}, w.refused("%s, but %s: %s. Downloading it failed: %s", w, seen, where, why)
 	}
 	t, ok := r.kept(usual)
 	if !ok {

@@ -162,7 +162,7 @@ type told struct {
 
 // unreadable names what could not be read; only the server's log says where on the server that is.
 func unreadable(what string, err error) error {
-	return told{"The server cannot read " + what + "; its log says why.", err}
+	return told{"The problem is " + what + "; the server's log says more.", err}
 }
 
 // Read reads the entry as it is now. Of variables that come from several places those that the entry itself says win

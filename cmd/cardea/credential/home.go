@@ -251,7 +251,7 @@ func copyHome(home, name string, into map[string]run.HomeFile) (out leftOut, err
 	err = fs.WalkDir(root.FS(), name, func(file string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return Unread(filepath.Join(home, file), bare(err))
+			return unfollowed(root, home, file, err)
 		case file != name && homePathFault(file) != "":
 			out.refused = append(out.refused, filepath.Join(home, file))
 			if e.IsDir() {
@@ -285,6 +285,21 @@ func copyHome(home, name string, into map[string]run.HomeFile) (out leftOut, err
 		return err
 	})
 	return out, err
+}
+
+// unfollowed says why something below a home directory cannot be read: symlinks on the way to it may be the reason.
+func unfollowed(root *os.Root, home, file string, err error) error {
+	for at := file; at != "."; at = path.Dir(at) {
+		info, lost := root.Lstat(at)
+		switch {
+		case lost != nil || info.Mode()&fs.ModeSymlink == 0:
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%s is a symlink to something that does not exist", filepath.Join(home, at))
+		default:
+			return fmt.Errorf("%s is a symlink that leads out of the home directory, or in a circle: only files in it are copied", filepath.Join(home, at))
+		}
+	}
+	return Unread(filepath.Join(home, file), bare(err))
 }
 
 // bare is an error without the path that it names in its own way.

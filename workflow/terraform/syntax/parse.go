@@ -28,17 +28,17 @@ const (
 // nested too deeply is a diagnostic and a nil file.
 func ParseHCL(name string, data []byte) (*hcl.File, hcl.Diagnostics) {
 	if len(data) > MaxFileBytes {
-		return nil, Unreadable(name, fmt.Sprintf("is larger than %d MB", MaxFileBytes>>20))
+		return nil, Unreadable(name, fmt.Sprintf("it is larger than %d MB", MaxFileBytes>>20))
 	}
 	if strings.HasSuffix(name, ".json") {
 		// The standard library's parser has a limit of its own (10,000 levels).
 		if !stdjson.Valid(data) && strings.Count(string(data), "[")+strings.Count(string(data), "{") > maxUnmeasured {
-			return nil, Unreadable(name, "is not valid JSON, or nested too deeply")
+			return nil, Unreadable(name, "it is not valid JSON, or nested too deeply")
 		}
 		return json.Parse(data, name)
 	}
 	if recursive(data) && nesting(data, hclsyntax.LexConfig) > maxNesting {
-		return nil, Unreadable(name, "is nested too deeply")
+		return nil, Unreadable(name, "it is nested too deeply")
 	}
 	return hclsyntax.ParseConfig(data, name, hcl.InitialPos)
 }
@@ -61,10 +61,10 @@ func deepTemplate(data []byte) bool {
 	return recursive(data) && nesting(data, hclsyntax.LexTemplate) > maxNesting
 }
 
-// Unreadable is the fault of a file that cannot be read.
-func Unreadable(name, what string) hcl.Diagnostics {
-	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "The file cannot be read", Detail: "It " + what + ".",
-		Subject: &hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}}}
+// Unreadable is the fault of a file of which nothing can be read, so that it has no line. That it cannot be read
+// says whoever shows it; why follows on that.
+func Unreadable(name, why string) hcl.Diagnostics {
+	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: why, Subject: &hcl.Range{Filename: name}}}
 }
 
 // recursive reports whether a text holds enough of the characters that begin

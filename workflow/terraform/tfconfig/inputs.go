@@ -244,7 +244,7 @@ func (r *Reader) plainFiles(tree fs.FS, dir, id string) (string, error) {
 // leads to for a symlink. Without ids its content counts.
 func (g *gathering) entry(name string) error {
 	info, err := fs.Lstat(g.tree, name)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err != nil && !inside(g.tree, path.Dir(name)) { // the export refuses what leaves the tree in words
 		g.note(name, "missing")
 		return nil
 	}
@@ -309,6 +309,11 @@ func (g *gathering) named(what, file string) error {
 		g.refuse("Its %s `%s` is outside of the repository.", what, file)
 		return nil
 	}
+	r, ok := trace(g.tree, name)
+	if !ok {
+		g.refuse("Its %s `%s` cannot be read: %s.", what, name, lost(g.tree, name))
+		return nil
+	}
 	info, err := fs.Stat(g.tree, name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
 		hint := ""
@@ -316,6 +321,9 @@ func (g *gathering) named(what, file string) error {
 			hint = fmt.Sprintf(" To start at the repository's root, begin the path with a slash: `/%s`.", file)
 		}
 		missing := fmt.Sprintf("Its %s `%s` does not exist.%s", what, name, hint)
+		if len(r.links) > 0 && r.submodule == "" {
+			missing = fmt.Sprintf("Its %s `%s` cannot be read: %s.", what, name, lost(g.tree, name))
+		}
 		if what != varFile || err == nil { // a backend's file says where the state is, which no run decides
 			g.refuse("%s", missing)
 			return nil
@@ -416,8 +424,13 @@ func (g *gathering) list(dir string, names []string) ([]string, error) {
 }
 
 func (g *gathering) lockFile() error {
-	data, err := fs.ReadFile(g.tree, path.Join(g.dir, LockFile))
+	name := path.Join(g.dir, LockFile)
+	data, err := fs.ReadFile(g.tree, name)
 	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if info, broken := fs.Stat(g.tree, name); broken == nil && info.IsDir() || !inside(g.tree, name) {
+		g.refuse("`%s` cannot be read: %s.", name, lost(g.tree, name))
 		return nil
 	}
 	if err != nil {
@@ -426,7 +439,7 @@ func (g *gathering) lockFile() error {
 	g.facets.lockFile = Hash(string(data))
 	locked, diags := ParseLockFile(data)
 	for _, d := range diags {
-		d.Position.File = path.Join(g.dir, LockFile)
+		d.Position.File = name
 		g.in.Diagnostics = append(g.in.Diagnostics, d)
 	}
 	g.in.Known = slices.Sorted(maps.Keys(locked))

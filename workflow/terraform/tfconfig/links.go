@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
 
@@ -48,6 +49,36 @@ func trace(tree fs.FS, name string) (r route, ok bool) {
 		r.end = path.Join(append([]string{path.Dir(here), target}, parts[at:]...)...)
 		at = 1
 	}
+}
+
+// lost says of a path that leads to no file of the tree why not, and what to do.
+func lost(tree fs.FS, name string) string {
+	r, ok := trace(tree, name)
+	if len(r.links) == 0 {
+		return "it is not a file"
+	}
+	subject, where := "it is a symlink that", "leads to a directory"
+	if last := r.links[len(r.links)-1]; last != name {
+		subject = "the symlink " + phrase.CodeSpan(last)
+	}
+	_, err := fs.Stat(tree, r.end)
+	switch {
+	case !ok && len(r.links) > maxLinks:
+		where = "leads in a circle"
+	case !ok:
+		where = "leads out of the repository"
+	case r.submodule != "":
+		where = "leads into the git submodule " + phrase.CodeSpan(r.submodule) + ", which Cardea does not fetch"
+	case err != nil:
+		where = "leads to " + phrase.CodeSpan(r.end) + ", which does not exist"
+	}
+	return subject + " " + where + ". Replace it with a file, or point it to a file in the repository"
+}
+
+// inside reports whether a path stays in the tree, whatever symlinks are on the way.
+func inside(tree fs.FS, name string) bool {
+	_, ok := trace(tree, name)
+	return ok
 }
 
 // follow says for every module where symlinks lead that it has or meets, and calls a

@@ -162,7 +162,7 @@ func (p *parser) file(name string, data []byte) {
 	if p.json {
 		blocks, ok := syntax.JSONBlocks(name, data)
 		if p.blocks = append(p.blocks, blocks...); !ok {
-			p.report(syntax.Unreadable(name, "is nested too deeply"))
+			p.report(syntax.Unreadable(name, "it is nested too deeply"))
 		}
 	} else {
 		p.blocks = append(p.blocks, syntax.NativeBlocks(name, f.Body)...)

@@ -28,6 +28,10 @@ func (g *gathering) readable(dir string) bool {
 		g.refuse("It calls a module at `%s`, in the git submodule `%s`. Cardea does not fetch submodules: commit its files to this repository, or use a git source.", dir, r.submodule)
 		return false
 	}
+	if info, err := fs.Stat(g.tree, dir); err == nil && !info.IsDir() {
+		g.refuse("It calls a module at `%s`, which is a file, not a directory.", dir)
+		return false
+	}
 	for _, part := range strings.Split(dir, "/") {
 		if skipped[part] {
 			g.refuse("It calls a module at `%s`: `%s` belongs to the tools, and Cardea reads nothing in it. Move the module.", dir, part)
@@ -44,7 +48,7 @@ func (g *gathering) readable(dir string) bool {
 	}
 	for _, d := range m.Diagnostics {
 		if d.Severity == workflow.SeverityError {
-			g.refuse("`%s` line %d%s cannot be read: %s", d.Position.File, d.Position.Line, g.snippet(d.Position), fault(d))
+			g.refuse("%s%s cannot be read: %s", d.Position.Words(), g.snippet(d.Position), fault(d))
 			continue
 		}
 		g.in.Diagnostics = append(g.in.Diagnostics, d)

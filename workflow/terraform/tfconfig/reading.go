@@ -38,7 +38,7 @@ func (w *walker) parse(files []source) (*module, error) {
 			any = any || !f.test && !isValues(f.name)
 			switch {
 			case f.lost:
-				p.report(syntax.Unreadable(f.name, "is a symlink that does not lead to a file in the repository"))
+				p.report(syntax.Unreadable(f.name, lost(w.tree, f.path)))
 			case isValues(f.name):
 				p.values(f.name, texts[f.name])
 			case f.test:

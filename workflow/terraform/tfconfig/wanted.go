@@ -31,7 +31,11 @@ func (w Wanted) Fault() string {
 		return ""
 	}
 	said := "says `" + w.Version + "`"
-	if w.Version == "" {
+	switch {
+	case w.Line == 0:
+		return fmt.Sprintf("`%s` is a symlink that does not lead to a file in the repository. Commit the file itself, or set `version` for the project in `%s`.",
+			w.File, workflow.RepoConfigFile)
+	case w.Version == "":
 		said = "says nothing"
 	}
 	return fmt.Sprintf("%s %s where Cardea needs one exact version like 1.11.4. Write one there, or set `version` for the project in `%s`.",
@@ -72,6 +76,9 @@ func (w *walker) pins(dir string, files []fs.DirEntry) (pins map[string]Wanted, 
 			return nil, false, err
 		}
 		if pin, ok := readPin(v.name, v.key, data); ok {
+			if s.lost {
+				pin.Line = 0
+			}
 			if pins == nil {
 				pins = map[string]Wanted{}
 			}
