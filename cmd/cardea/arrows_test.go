@@ -64,7 +64,8 @@ var arrows = map[string][]string{
 	"internal/localgithub":  {"internal/localgithub"},
 
 	"workflow/terraform/planjson": {"workflow", "workflow/plan", "internal/phrase"},
-	"workflow/terraform/tfconfig": {"internal/glob", "workflow", "workflow/terraform/early", "workflow/terraform/syntax", "internal/phrase"},
+	"workflow/terraform/tfconfig": {"internal/glob", "workflow", "workflow/terraform/early", "workflow/terraform/route", "workflow/terraform/syntax", "internal/phrase"},
+	"workflow/terraform/route":    {"internal/phrase"},
 	"workflow/terraform/early":    {"workflow/terraform/syntax"},
 	"workflow/terraform/syntax":   {},
 }

@@ -3,6 +3,8 @@ package tfconfig
 import (
 	"io/fs"
 	"path"
+
+	"github.com/cardea-iac/cardea/workflow/terraform/route"
 )
 
 // blame says whose computed path it is where a module reads what an input variable
@@ -71,11 +73,11 @@ func (p *placing) passers(tree fs.FS) map[string][]passer {
 		for source, gives := range said.passed {
 			called := path.Join(dir, source)
 			if _, plain := p.modules[called]; !plain {
-				r, ok := trace(tree, called)
+				r, ok := route.Trace(tree, called)
 				if !ok {
 					continue
 				}
-				called = r.end
+				called = r.End
 			}
 			out[called] = append(out[called], passer{dir, gives})
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/terraform/early"
+	"github.com/cardea-iac/cardea/workflow/terraform/route"
 	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
@@ -149,8 +150,8 @@ func (g *gathering) open(dir, name string) bool {
 
 // real is the directory to which a path leads, as the tool names it.
 func (g *gathering) real(dir string) string {
-	if r, ok := trace(g.tree, dir); ok && r.submodule == "" {
-		return r.end
+	if r, ok := route.Trace(g.tree, dir); ok && r.Submodule == "" {
+		return r.End
 	}
 	return dir
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/glob"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/route"
 )
 
 const maxPointer = 1024 // bytes; Git LFS's own bound of a pointer file
@@ -244,7 +245,7 @@ func (r *Reader) plainFiles(tree fs.FS, dir, id string) (string, error) {
 // leads to for a symlink. Without ids its content counts.
 func (g *gathering) entry(name string) error {
 	info, err := fs.Lstat(g.tree, name)
-	if errors.Is(err, fs.ErrNotExist) || err != nil && !inside(g.tree, path.Dir(name)) { // the export refuses what leaves the tree in words
+	if errors.Is(err, fs.ErrNotExist) || err != nil && !route.Inside(g.tree, path.Dir(name)) { // the export refuses what leaves the tree in words
 		g.note(name, "missing")
 		return nil
 	}
@@ -309,9 +310,9 @@ func (g *gathering) named(what, file string) error {
 		g.refuse("Its %s `%s` is outside of the repository.", what, file)
 		return nil
 	}
-	r, ok := trace(g.tree, name)
+	r, ok := route.Trace(g.tree, name)
 	if !ok {
-		g.refuse("Its %s `%s` cannot be read: %s.", what, name, lost(g.tree, name))
+		g.refuse("Its %s `%s` cannot be read: %s.", what, name, route.Lost(g.tree, name))
 		return nil
 	}
 	info, err := fs.Stat(g.tree, name)
@@ -321,8 +322,8 @@ func (g *gathering) named(what, file string) error {
 			hint = fmt.Sprintf(" To start at the repository's root, begin the path with a slash: `/%s`.", file)
 		}
 		missing := fmt.Sprintf("Its %s `%s` does not exist.%s", what, name, hint)
-		if len(r.links) > 0 && r.submodule == "" {
-			missing = fmt.Sprintf("Its %s `%s` cannot be read: %s.", what, name, lost(g.tree, name))
+		if len(r.Links) > 0 && r.Submodule == "" {
+			missing = fmt.Sprintf("Its %s `%s` cannot be read: %s.", what, name, route.Lost(g.tree, name))
 		}
 		if what != varFile || err == nil { // a backend's file says where the state is, which no run decides
 			g.refuse("%s", missing)
@@ -429,8 +430,8 @@ func (g *gathering) lockFile() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if info, broken := fs.Stat(g.tree, name); broken == nil && info.IsDir() || !inside(g.tree, name) {
-		g.refuse("`%s` cannot be read: %s.", name, lost(g.tree, name))
+	if info, broken := fs.Stat(g.tree, name); broken == nil && info.IsDir() || !route.Inside(g.tree, name) {
+		g.refuse("`%s` cannot be read: %s.", name, route.Lost(g.tree, name))
 		return nil
 	}
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/route"
 )
 
 // namedFiles are what the code of a project and its modules names, relative to the root.
@@ -78,22 +79,22 @@ func (g *gathering) isDir(name string) bool {
 // fetched refuses a file that code names and that a tree only stands in for:
 // a plan made from the stand-in would be of something else.
 func (g *gathering) fetched(file string) error {
-	r, ok := trace(g.tree, file)
+	r, ok := route.Trace(g.tree, file)
 	if !ok {
 		return nil // the export refuses it in words
 	}
-	if r.submodule != "" {
-		g.refuse("It reads `%s`, in the git submodule `%s`. Cardea does not fetch submodules: commit the file to this repository.", file, r.submodule)
+	if r.Submodule != "" {
+		g.refuse("It reads `%s`, in the git submodule `%s`. Cardea does not fetch submodules: commit the file to this repository.", file, r.Submodule)
 		return nil
 	}
-	info, err := fs.Stat(g.tree, r.end)
+	info, err := fs.Stat(g.tree, r.End)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && (info.IsDir() || info.Size() > maxPointer) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	data, err := fs.ReadFile(g.tree, r.end)
+	data, err := fs.ReadFile(g.tree, r.End)
 	if strings.HasPrefix(string(data), "version https://git-lfs.github.com/spec/") {
 		g.refuse("It reads `%s`, which is in Git LFS. Cardea does not fetch LFS files: commit the file itself.", file)
 	}

@@ -6,80 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/route"
 )
-
-const maxLinks = 16
-
-// route is where a path leads in a tree.
-type route struct {
-	end       string   // clean, without symlinks; where it breaks off, as far as the text says
-	links     []string // the symlinks on the way
-	submodule string   // a git submodule on the way, whose files no tree has
-}
-
-// trace follows a path's symlinks; ok is false when one leaves the tree or they go in circles.
-func trace(tree fs.FS, name string) (r route, ok bool) {
-	r.end = path.Clean(name)
-	for at := 1; ; {
-		if leaves(r.end) {
-			return r, false
-		}
-		parts := strings.Split(r.end, "/")
-		if at > len(parts) {
-			return r, true
-		}
-		here := path.Join(parts[:at]...)
-		info, err := fs.Lstat(tree, here)
-		switch {
-		case err != nil:
-			return r, true // nothing is there
-		case info.IsDir() && info.Mode()&fs.ModeSticky != 0: // how Source marks one
-			r.submodule = here
-			return r, true
-		case info.Mode()&fs.ModeSymlink == 0:
-			at++
-			continue
-		}
-		target, err := fs.ReadLink(tree, here)
-		if r.links = append(r.links, here); err != nil || path.IsAbs(target) || len(r.links) > maxLinks {
-			return r, false
-		}
-		r.end = path.Join(append([]string{path.Dir(here), target}, parts[at:]...)...)
-		at = 1
-	}
-}
-
-// lost says of a path that leads to no file of the tree why not, and what to do.
-func lost(tree fs.FS, name string) string {
-	r, ok := trace(tree, name)
-	if len(r.links) == 0 {
-		return "it is not a file"
-	}
-	subject, where := "it is a symlink that", "leads to a directory"
-	if last := r.links[len(r.links)-1]; last != name {
-		subject = "the symlink " + phrase.CodeSpan(last)
-	}
-	_, err := fs.Stat(tree, r.end)
-	switch {
-	case !ok && len(r.links) > maxLinks:
-		where = "leads in a circle"
-	case !ok:
-		where = "leads out of the repository"
-	case r.submodule != "":
-		where = "leads into the git submodule " + phrase.CodeSpan(r.submodule) + ", which Cardea does not fetch"
-	case err != nil:
-		where = "leads to " + phrase.CodeSpan(r.end) + ", which does not exist"
-	}
-	return subject + " " + where + ". Replace it with a file, or point it to a file in the repository"
-}
-
-// inside reports whether a path stays in the tree, whatever symlinks are on the way.
-func inside(tree fs.FS, name string) bool {
-	_, ok := trace(tree, name)
-	return ok
-}
 
 // follow says for every module where symlinks lead that it has or meets, and calls a
 // module that is reached through one by the directory that it is, as terraform does. ends are where they lead.
@@ -90,8 +19,8 @@ func (p *placing) follow(tree fs.FS) (ends map[string][]string) {
 	}
 	ends = map[string][]string{}
 	for _, link := range l.all {
-		if r, ok := trace(tree, link); ok {
-			ends[link] = append(r.links[1:], r.end)
+		if r, ok := route.Trace(tree, link); ok {
+			ends[link] = append(r.Links[1:], r.End)
 		}
 	}
 	for dir, m := range p.modules {
@@ -111,9 +40,9 @@ func (p *placing) followed(l links, dir string, m workflow.Module) workflow.Modu
 		if _, plain := p.modules[call]; plain {
 			continue
 		}
-		if r, ok := trace(l.tree, call); ok && len(r.links) > 0 {
-			real[call] = r.end
-			leads = append(leads, r.links...)
+		if r, ok := route.Trace(l.tree, call); ok && len(r.Links) > 0 {
+			real[call] = r.End
+			leads = append(leads, r.Links...)
 		}
 	}
 	replace := func(dirs []string) {
@@ -163,9 +92,9 @@ const maxMet = 10_000 // places at which one module's symlinks are looked at
 func (l links) meets(dir string, own []string, m workflow.Module) (leads []string, there []workflow.PathPart) {
 	var todo []string
 	for _, link := range own {
-		if r, ok := trace(l.tree, link); ok {
-			leads = append(append(leads, r.links[1:]...), r.end)
-			todo = append(todo, r.end)
+		if r, ok := route.Trace(l.tree, link); ok {
+			leads = append(append(leads, r.Links[1:]...), r.End)
+			todo = append(todo, r.End)
 		}
 	}
 	todo = append(append(todo, m.Files...), joinAll(dir, m.RootFiles)...)
@@ -178,9 +107,9 @@ func (l links) meets(dir string, own []string, m workflow.Module) (leads []strin
 	for _, p := range parts {
 		todo = append(todo, l.starting(path.Join(p.Below, p.Name))...)
 		for _, dir := range l.above(p.Below) {
-			if r, ok := trace(l.tree, dir); ok && len(r.links) > 0 {
-				leads = append(leads, r.links...)
-				p.Below = r.end
+			if r, ok := route.Trace(l.tree, dir); ok && len(r.Links) > 0 {
+				leads = append(leads, r.Links...)
+				p.Below = r.End
 				there = append(there, p)
 				todo = append(todo, l.starting(path.Join(p.Below, p.Name))...)
 			}
@@ -194,9 +123,9 @@ func (l links) meets(dir string, own []string, m workflow.Module) (leads []strin
 		}
 		seen[name] = true
 		for _, link := range append(l.below(name), l.above(name)...) {
-			if r, ok := trace(l.tree, link); ok && len(r.links) > 0 {
-				leads = append(append(leads, r.links...), r.end)
-				todo = append(todo, r.end)
+			if r, ok := route.Trace(l.tree, link); ok && len(r.Links) > 0 {
+				leads = append(append(leads, r.Links...), r.End)
+				todo = append(todo, r.End)
 			}
 		}
 	}

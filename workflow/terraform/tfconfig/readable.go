@@ -9,6 +9,7 @@ import (
 
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/route"
 	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
@@ -19,13 +20,13 @@ func (g *gathering) readable(dir string) bool {
 		g.refuse("It calls a module at `%s`, which is outside of the repository.", dir)
 		return false
 	}
-	r, ok := trace(g.tree, dir)
+	r, ok := route.Trace(g.tree, dir)
 	switch {
 	case !ok:
 		g.refuse("It calls a module at `%s`, which a symlink takes outside of the repository.", dir)
 		return false
-	case r.submodule != "":
-		g.refuse("It calls a module at `%s`, in the git submodule `%s`. Cardea does not fetch submodules: commit its files to this repository, or use a git source.", dir, r.submodule)
+	case r.Submodule != "":
+		g.refuse("It calls a module at `%s`, in the git submodule `%s`. Cardea does not fetch submodules: commit its files to this repository, or use a git source.", dir, r.Submodule)
 		return false
 	}
 	if info, err := fs.Stat(g.tree, dir); err == nil && !info.IsDir() {

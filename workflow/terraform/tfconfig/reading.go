@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cardea-iac/cardea/workflow"
+	"github.com/cardea-iac/cardea/workflow/terraform/route"
 	"github.com/cardea-iac/cardea/workflow/terraform/syntax"
 )
 
@@ -38,7 +39,7 @@ func (w *walker) parse(files []source) (*module, error) {
 			any = any || !f.test && !isValues(f.name)
 			switch {
 			case f.lost:
-				p.report(syntax.Unreadable(f.name, lost(w.tree, f.path)))
+				p.report(syntax.Unreadable(f.name, route.Lost(w.tree, f.path)))
 			case isValues(f.name):
 				p.values(f.name, texts[f.name])
 			case f.test:
