@@ -226,6 +226,9 @@ type PullRecord struct {
 	// Reviews are people's latest reviews, as GitHub told of them: those that approve of people who may
 	// approve something, and those that ended or request changes, as GitHub may tell of an earlier one later.
 	Reviews []Review `json:"reviews,omitempty"`
+	// Withdrawn is when people took approvals back, for as long as there is the record: an approval from before that may still be
+	// delivered, whenever somebody has GitHub send a review again. Withdraw keeps it short.
+	Withdrawn []Withdrawal `json:"withdrawn,omitempty"`
 	// Past are projects of earlier heads, with what a later head inherits of them: an
 	// apply, its hold on the project, approvals. A project is in Projects or here, never in both.
 	Past []ProjectRecord `json:"past,omitempty"`

@@ -83,6 +83,9 @@ func matches(options []selectorKind, p Project) bool {
 	return !slices.ContainsFunc(options, func(k selectorKind) bool { return len(k.values) > 0 && !k.matches(p) })
 }
 
+// Means reports whether a selector means a project, whatever others there are; an empty one means every one.
+func (s Selector) Means(p Project) bool { return matches(s.options(nil), p) }
+
 // Object is what a sentence says that a command is about: the one project that it
 // names plainly, else the place. Nothing is compared with anything.
 func (s Selector) Object() string {

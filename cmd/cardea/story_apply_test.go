@@ -329,9 +329,13 @@ func (s *story) ghApply(ts *testscript.TestScript, args []string) (known bool, e
 		return true, s.newPerson(ts, args[1], args[2])
 	case "bot": // gh bot SLUG: an App that may comment; its person is called as its slug
 		return true, s.newBot(ctx, args[1])
-	case "clock": // gh clock DURATION: GitHub's clock is so far ahead of ours
+	case "clock": // gh clock DURATION [stopped]: GitHub's clock is so far ahead of ours, and perhaps stands still there
 		ahead, err := time.ParseDuration(args[1])
 		s.ahead.Store(int64(ahead))
+		s.stopped.Store(nil)
+		if at := time.Now().Add(ahead); len(args) > 2 {
+			s.stopped.Store(&at)
+		}
 		return true, err
 	case "edit": // gh edit WHO TEXT [summary]: their last comment on the pull, or our summary
 		return true, s.editComment(args[1], args[2], len(args) > 3)

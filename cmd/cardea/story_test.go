@@ -100,13 +100,23 @@ type story struct {
 	now    pullNow
 	others []*person    // besides those of the world
 	ahead  atomic.Int64 // of GitHub's clock before ours
-	tab    int64        // the check run of `remember`
+	// stopped is when GitHub's clock stands still; nil: it does not.
+	stopped atomic.Pointer[time.Time]
+	tab     int64 // the check run of `remember`
 	builtTools
 	tokens  tokenWatch
 	metrics string // where the server that was started last listens for who reads its metrics
 
 	calls   int       // seen by the last `calls`
 	callsAt time.Time // when that was
+}
+
+// clock is GitHub's.
+func (s *story) clock() time.Time {
+	if at := s.stopped.Load(); at != nil {
+		return *at
+	}
+	return time.Now().Add(time.Duration(s.ahead.Load()))
 }
 
 type storyKey struct{}
@@ -188,7 +198,7 @@ func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 // github [PERMISSION=LEVEL]: a GitHub with ada (write), rex (write), olga (read),
 // acme/infra and the App, with one permission more than app.yml gives it.
 func (s *story) cmdGithub(ts *testscript.TestScript, args []string) error {
-	w, err := newWorld(ts.MkAbs("world"), "127.0.0.1:0", slog.New(slog.DiscardHandler), func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) })
+	w, err := newWorld(ts.MkAbs("world"), "127.0.0.1:0", slog.New(slog.DiscardHandler), s.clock)
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,10 @@ func ReviewLacks(in Input, r workflow.Review) phrase.Text {
 	case !ok || seen != run.Fingerprint:
 		return phrase.Say("%s approved on GitHub before this plan was shown.", who)
 	}
+	given := workflow.Approval{User: r.By, At: r.At, ReviewID: r.ID}
+	if why := Withdrawn(in.Record, in.Project.Project, given, "they"); !why.Empty() {
+		return phrase.Say("%s approved on GitHub, but %s.", who, why)
+	}
 	if why := c.reviewRefuses(); why != "" {
 		return phrase.Say("%s approved on GitHub; %s needs %s.", who, why, approve)
 	}

@@ -93,6 +93,23 @@ func (c *Command) NoApproval() phrase.Text {
 	return phrase.Say("%s has no approval here to withdraw.", workflow.Mention(c.Actor()))
 }
 
+// Faults are why the sender gives this command about no project, and else why it names none.
+func (c *Command) Faults() []phrase.Text {
+	if why := c.Refusal(nil); !why.Empty() {
+		return []phrase.Text{why}
+	}
+	return c.Pick(nil)
+}
+
+// NotYetGiven says what an `unapprove` does beside taking back what there is.
+func (c *Command) NotYetGiven() phrase.Text {
+	what := "An approval"
+	if c.Named() {
+		what = "An approval of the projects it names"
+	}
+	return phrase.Say("%s that was given before this comment, but is delivered after it, will not count.", what)
+}
+
 // maySomewhere reports whether the sender is among those meant by the rules of the repository or of any environment.
 func (c *Command) maySomewhere(who func(workflow.Rules) workflow.Who) bool {
 	if c.May(who(c.Rules)) {

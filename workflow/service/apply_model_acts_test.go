@@ -22,7 +22,7 @@ func init() {
 		"claim": func(l *life, _ step) { l.claimOne() }, "work": (*life).actWork, "ripen": func(l *life, _ step) { l.ripen() },
 		"report": func(l *life, s step) { l.report(pullOf(s.a)) }, "time": (*life).actTime, "role": (*life).actRole, "github": (*life).actGitHub,
 		"pull": (*life).actPull, "over": (*life).actOver, "restart": (*life).actRestart, "hand": (*life).actHand, "artefact": (*life).actArtefact,
-		"stale": (*life).actStale, "fault": (*life).actFault, "review": (*life).actReview,
+		"stale": (*life).actStale, "fault": (*life).actFault, "review": (*life).actReview, "backwards": (*life).actBackwards,
 	}
 }
 
@@ -163,8 +163,9 @@ func (l *life) actRetarget(s step) {
 
 // What people say, from the most wanted on.
 const (
-	sayApprove = 0
-	sayApply   = 1
+	sayApprove   = 0
+	sayApply     = 1
+	sayUnapprove = 3
 )
 
 var projectNames = []string{"a", "b", "c", "d", "e"}
@@ -181,7 +182,7 @@ func (l *life) command(verb, more int, n int) workflow.Command {
 		return workflow.Command{Verb: workflow.VerbApprove, Select: some}
 	case sayApply, 2:
 		return workflow.Command{Verb: workflow.VerbApply, Select: some}
-	case 3:
+	case sayUnapprove:
 		return workflow.Command{Verb: workflow.VerbUnapprove, Select: some}
 	case 4: // one exactly, as some summary showed it
 		c := workflow.Command{Verb: workflow.VerbApprove, Select: workflow.Selector{Projects: []string{one}}, Fingerprints: map[string]string{one: "00000000"}}

@@ -42,6 +42,7 @@ type truth struct {
 	promised    map[string]*promise  // applies that were to follow others, by pull, project and command
 	toldReviews [4][]workflow.Review // what GitHub told of reviews, as soon as that was durable
 	overReviews map[int64]bool       // those whose end is worked off
+	takenBack   []takenBack
 	// authorising is the apply whose last gate is being asked.
 	authorising string
 }
@@ -65,8 +66,9 @@ type consent struct {
 	hidden      bool
 	request     string
 	void        bool
-	review      int64 // the review that it was given by, and when that was submitted
-	at          time.Time
+	review      int64     // the review that it was given by
+	at          time.Time // when it was given, if it is dated by GitHub
+	dated       bool
 }
 
 // promise is an apply that follows others as the model knows it.
@@ -219,6 +221,7 @@ func (l *life) committed(c *changes) {
 		}
 		l.events = append(l.events, e)
 	}
+	l.countTakenBack(done)
 	l.takeReviews(c, done)
 	begun := l.takeRuns(c, done)
 	for _, rec := range c.pulls {
@@ -375,11 +378,7 @@ func (l *life) takePull(rec workflow.PullRecord, done []workflow.Request) {
 		l.takeApprovals(rec, p, done)
 	}
 	if r := carriedOut(done, n, workflow.VerbUnapprove); r != nil {
-		for _, a := range l.approvals {
-			if a.pull == n && a.user.ID == r.Actor.ID && l.selects(*r, rec, a.key) {
-				a.void = true
-			}
-		}
+		l.takeBack(*r)
 	}
 	l.takeFollows(rec, done)
 	l.checkReviews(rec)
@@ -448,8 +447,9 @@ func (l *life) takeApprovals(rec workflow.PullRecord, p workflow.ProjectRecord, 
 		case !l.sawIt(n, *r, p.Project.Name, a.Fingerprint):
 			l.wrong("I4: %s approved %s of %s, which they had not seen", a.User.Login, a.Fingerprint[:12], p.Project.Name)
 		}
+		l.checkTakenBack(n, a, p.Project.Name, l.written[r.Key])
 		l.approvals = append(l.approvals, &consent{pull: n, key: p.Project.Key(), user: a.User, fingerprint: a.Fingerprint, tree: a.Tree,
-			hidden: a.Hidden, request: a.Request})
+			hidden: a.Hidden, request: a.Request, at: a.At, dated: a.Dated()})
 		l.counts["approved"]++
 	}
 }

@@ -311,6 +311,7 @@ type lived struct {
 var milestones = [...]string{
 	"approved", "approval voided", "authorised", "apply succeeded", "apply failed", "apply unknown", "apply refused", "late", "resolved",
 	"lock released", "plan succeeded", "verify succeeded", "follows", "followed", "reviewed", "review ended", "authorised by a review",
+	"given before it was taken back",
 }
 
 func (c *lived) add(l *life) {

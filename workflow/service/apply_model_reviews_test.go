@@ -147,14 +147,18 @@ func (l *life) takeReview(n int, p workflow.ProjectRecord, a workflow.Approval, 
 	case !l.shownAt(n, r.wrote, p.Project.Name, a.Fingerprint):
 		l.wrong("I4: %s approved %s of %s by a review, and had not seen it", a.User.Login, a.Fingerprint[:12], p.Project.Name)
 	}
+	l.checkTakenBack(n, a, p.Project.Name, r.wrote)
 	l.approvals = append(l.approvals, &consent{pull: n, key: p.Project.Key(), user: a.User, fingerprint: a.Fingerprint, tree: a.Tree,
-		hidden: a.Hidden, request: a.Request, review: a.ReviewID, at: a.At})
+		hidden: a.Hidden, request: a.Request, review: a.ReviewID, at: a.At, dated: true})
 	l.counts["reviewed"]++
 }
 
 // stands reports whether a consent holds for an apply by what GitHub was seen to show, and by what it told:
 // one by a review does only as long as that is its giver's last word, unchanged.
 func (l *life) stands(c *consent, f workflow.LiveFacts, plan *savedPlan) bool {
+	if l.isTakenBack(c) {
+		return false
+	}
 	if c.review == 0 {
 		return true
 	}

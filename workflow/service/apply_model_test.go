@@ -67,7 +67,7 @@ func parseSteps(text string) (steps []step, err error) {
 var chances = map[string]int{
 	"push": 5, "back": 2, "base": 4, "retarget": 1, "say": 22, "button": 3, "post": 3, "twice": 2, "expand": 8, "claim": 8, "work": 16,
 	"ripen": 9, "report": 3, "time": 6, "role": 2, "github": 3, "pull": 4, "over": 3, "restart": 2, "hand": 1, "artefact": 1, "stale": 2,
-	"fault": 3, "drive": 14, "chain": 4, "review": 7,
+	"fault": 3, "drive": 14, "chain": 4, "review": 7, "backwards": 2,
 }
 
 // randomSteps draws a life.
@@ -123,6 +123,8 @@ func drive(s step, r *rand.Rand) []step {
 		steps = append(steps, step{act: "expand"}, step{act: "push", a: s.a, b: r.IntN(1000), c: 1}, step{act: "ripen"}, step{act: "back", a: s.a, b: r.IntN(1000), c: 1}, step{act: "ripen"})
 	case 4: // the same change in another tree
 		steps = append(steps, step{act: "expand"}, step{act: "push", a: s.a, b: s.b, c: 1}, step{act: "ripen"})
+	case 5, 6:
+		steps = append(steps, takenBackFirst(s, r)...)
 	}
 	order := say(r.IntN(3), sayApply)
 	if r.IntN(5) == 0 {
@@ -138,6 +140,28 @@ func drive(s step, r *rand.Rand) []step {
 	}
 	for range 1 + r.IntN(4) {
 		steps = append(steps, step{act: "claim"}, step{act: "work", a: r.IntN(1000), b: r.IntN(1000), c: r.IntN(1000)})
+	}
+	return steps
+}
+
+// takenBackFirst is an approval that is delivered after it was taken back, and perhaps given once more.
+func takenBackFirst(s step, r *rand.Rand) []step {
+	who := r.IntN(3)
+	steps := []step{{act: "ripen"}, {act: "say", a: s.a, b: who, c: sayApprove}}
+	if r.IntN(2) == 0 {
+		steps[1] = step{act: "review", a: s.a, b: who, d: 4}
+	}
+	if r.IntN(3) == 0 {
+		steps = append(steps, step{act: "time", a: r.IntN(2)})
+	}
+	back := step{act: "say", a: s.a, b: who, c: sayUnapprove, d: []int{3, 3, 1, 10}[r.IntN(4)]}
+	steps = append(steps, back, step{act: "expand"})
+	if r.IntN(4) == 0 {
+		steps = append(steps, step{act: []string{"restart", "ripen", "over", "push"}[r.IntN(4)], a: s.a, b: s.b, c: 1})
+	}
+	steps = append(steps, step{act: []string{"backwards", "ripen"}[r.IntN(2)]}, step{act: "expand"}, step{act: "expand"})
+	if r.IntN(2) == 0 {
+		steps = append(steps, step{act: "say", a: s.a, b: who, c: sayApprove, d: 3}, step{act: "expand"})
 	}
 	return steps
 }

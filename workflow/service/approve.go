@@ -210,6 +210,9 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) (why
 	if why := gate.EditedWhen(c.Record.Shown, c.at()); why != "" && c.Request.CheckRunID == 0 {
 		return phrase.Plain(why).And(approveNow(name, run)), false
 	}
+	if why := c.tookBack(p.Project); !why.Empty() {
+		return phrase.Say("Not approved: %s. %s", why, approveNow(name, run)), false
+	}
 	if typed, ok := c.Request.Command.Fingerprints[name]; ok {
 		if len(typed) < 8 || !strings.HasPrefix(run.Fingerprint, strings.ToLower(typed)) {
 			return phrase.Say("The plan of %s is `%s`, not %s. %s", phrase.Project(name), workflow.ShortFingerprint(run.Fingerprint),
@@ -237,6 +240,19 @@ func (c *command) mayNotApprove(p workflow.ProjectRecord, run workflow.Run) (why
 			workflow.ShortFingerprint(seen), phrase.Project(name), workflow.ShortFingerprint(run.Fingerprint), approveNow(name, run)), false
 	}
 	return c.whyAnother(p, of, run), false
+}
+
+// tookBack says why the approval of a project is not given, as part of a sentence: the sender took it back before we heard of it.
+func (c *command) tookBack(p workflow.Project) phrase.Text {
+	given := workflow.Approval{User: c.Actor(), At: c.at(), CommentID: c.Request.CommentID, ReviewID: c.review().ID}
+	if !given.Dated() {
+		shown, err := c.tx.Run(c.Request.Command.Runs[p.Name])
+		given.At = shown.Finished
+		if err != nil {
+			given.At = time.Time{}
+		}
+	}
+	return gate.Withdrawn(*c.Record, p, given, "you")
 }
 
 // meant is the run whose plan somebody means when they name the fingerprint of a project's
@@ -356,44 +372,47 @@ func (c *command) recordApproval(p *workflow.ProjectRecord, run workflow.Run) er
 	return c.reconsider(*c.Record, p, c.Rules)
 }
 
-// unapprove takes the sender's own approvals back; everybody may.
-func (c *command) unapprove() (*workflow.Reply, error) {
-	// Also projects that are deleted or of an earlier head: a later head would inherit the approval.
-	var all []*workflow.ProjectRecord
-	for _, projects := range [][]workflow.ProjectRecord{c.Record.Projects, c.Record.Past} {
-		for i := range projects {
-			all = append(all, &projects[i])
+// withdraw carries out `unapprove`, which everybody may: whatever there is to take back now, what was given before it and
+// is delivered later does not count.
+func (s *Service) withdraw(ctx context.Context, c *command) error {
+	refused := c.Faults()
+	w := workflow.Withdrawal{By: c.Actor(), Select: c.Request.Command.Select, At: c.at(), Received: c.Request.Received}
+	return s.execute(ctx, c, func(c *command) (*workflow.Reply, error) {
+		c.Record.Withdraw(w)
+		if len(refused) > 0 {
+			return refusedReply(append(slices.Clone(refused), c.NotYetGiven())...), nil
 		}
-	}
+		return c.unapprove(w)
+	})
+}
+
+// unapprove takes back the sender's own approvals from before their comment.
+func (c *command) unapprove(w workflow.Withdrawal) (*workflow.Reply, error) {
+	taken, stay := c.Record.TakeBack(w, c.Picks)
 	reply := &workflow.Reply{Kind: workflow.ReplyUnapproved}
-	for _, p := range all {
-		if !c.Picks(p.Project) {
-			continue
-		}
-		before := len(p.Approvals)
-		p.Approvals = slices.DeleteFunc(slices.Clone(p.Approvals),
-			func(a workflow.Approval) bool { return a.User.ID == c.Actor().ID && a.Void == "" })
-		if len(p.Approvals) == before {
-			continue
-		}
-		reply.Items = append(reply.Items, workflow.ReplyItem{Project: p.Project.Name, Done: true})
+	for _, p := range taken {
+		reply.Items = append(reply.Items, workflow.ReplyItem{Project: p.Name, Done: true})
 		if err := c.say(c.Record.Pull.Subject().About(), workflow.Event{
-			Kind: workflow.EventUnapproved, Project: p.Project.Name, Actor: c.Actor(),
-			Text: phrase.Say("%s withdrew their approval of `%s`.", workflow.Mention(c.Actor()), p.Project.Name),
+			Kind: workflow.EventUnapproved, Project: p.Name, Actor: c.Actor(),
+			Text: phrase.Say("%s withdrew their approval of `%s`.", workflow.Mention(c.Actor()), p.Name),
 		}); err != nil {
 			return nil, err
 		}
-		if c.Record.Find(p.Project.Key()) == nil {
+		now := c.Record.Find(p.Key())
+		if now == nil {
 			continue // of an earlier head: nothing waits for it
 		}
-		if err := c.reconsider(*c.Record, p, c.Rules); err != nil {
+		if err := c.reconsider(*c.Record, now, c.Rules); err != nil {
 			return nil, err
 		}
 	}
-	if len(reply.Items) == 0 {
-		return refusedReply(c.NoApproval()), nil
+	switch {
+	case len(taken) > 0:
+		return reply, nil
+	case stay:
+		return refusedReply(phrase.Say("%s gave their approvals here after this comment, so they stay.", workflow.Mention(c.Actor())), c.NotYetGiven()), nil
 	}
-	return reply, nil
+	return refusedReply(c.NoApproval(), c.NotYetGiven()), nil
 }
 
 // reconsider notes anew what an apply of a project waits for, as far as we know without asking GitHub.

@@ -26,8 +26,11 @@ func (s *Service) carryOut(ctx context.Context, e Expansion, rec workflow.PullRe
 	if e.Live != nil {
 		c.Live = *e.Live
 	}
-	if c.Request.Follow != "" {
+	switch {
+	case c.Request.Follow != "":
 		return s.followOn(ctx, c)
+	case c.Verb() == workflow.VerbUnapprove:
+		return s.withdraw(ctx, c)
 	}
 	var locks []workflow.Lock
 	if c.Verb() == workflow.VerbUnlock {
@@ -40,7 +43,7 @@ func (s *Service) carryOut(ctx context.Context, e Expansion, rec workflow.PullRe
 		return s.refuseCommand(ctx, c, why)
 	}
 	do := map[workflow.Verb]func(*command) (*workflow.Reply, error){
-		workflow.VerbApprove: (*command).approve, workflow.VerbUnapprove: (*command).unapprove, workflow.VerbUnlock: (*command).unlock,
+		workflow.VerbApprove: (*command).approve, workflow.VerbUnlock: (*command).unlock,
 		workflow.VerbCancel: (*command).cancel, workflow.VerbResolve: (*command).resolve,
 	}[c.Verb()]
 	switch c.Verb() {

@@ -250,6 +250,7 @@ func TestReviewAmongOthers(t *testing.T) {
 	if got := w.approvals("a"); got != "" {
 		t.Fatalf("taken back: %q", got)
 	}
+	w.now = w.now.Add(time.Second)
 	has(t, w.do(1, "bob", verb(workflow.VerbApprove)), "approved")
 	third := w.review("bob", "head2", workflow.ReviewApproved)
 	w.told(third, "submitted")
