@@ -302,6 +302,9 @@ func (l *life) checkOver(was, now workflow.Run, done []workflow.Request) {
 		if r == nil || r.Actor.Login != "root" || !open || now.Outcome != was.Outcome {
 			l.wrong("I9: the apply %s (%s) counts as %s by %+v", was.ID, was.Outcome, now.Apply.Resolved, r)
 		}
+		if wrote := l.written[r.Key]; wrote.Before(was.Started.Truncate(time.Second)) {
+			l.wrong("I9: the apply %s, begun at %s, counts as %s by what was written at %s", was.ID, was.Started, now.Apply.Resolved, wrote)
+		}
 		l.counts["resolved"]++
 		return
 	}

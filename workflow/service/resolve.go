@@ -1,6 +1,8 @@
 package service
 
 import (
+	"time"
+
 	"github.com/cardea-iac/cardea/internal/phrase"
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -26,6 +28,9 @@ func (c *command) resolve() (*workflow.Reply, error) {
 			item.Text = c.MayNot(phrase.Say("resolve %s", phrase.Project(p.Project.Name)), admin)
 		case p.Apply == nil || (!p.Apply.OutcomeOpen() && !p.Apply.StateKept()):
 			item.Text = phrase.Say("The outcome of %s is known: there is nothing to resolve.", phrase.Project(p.Project.Name))
+		case c.at().Before(p.Apply.Started.Truncate(time.Second)): // delivered late, it is about an earlier one
+			item.Text = phrase.Say("This was written before the last apply of %s began. Find out how that one ended, then comment again.",
+				phrase.Project(p.Project.Name))
 		default:
 			item.Done, any = true, true
 			item.Text = phrase.Say("It counts as %s.", outcome)
