@@ -59,7 +59,7 @@ func unprivileged() string {
 
 var (
 	aCommit   = regexp.MustCompile(`\b[0-9a-f]{7}\b`)
-	aDuration = regexp.MustCompile(`\(\d[0-9.]*m?s\)`)
+	aDuration = regexp.MustCompile(`\(\d[0-9.hm]*s\)`)
 )
 
 // types runs a line of shell in the directory `here` and returns everything that is seen, and the exit status.

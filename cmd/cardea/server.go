@@ -265,8 +265,12 @@ func (s *server) drained(worked <-chan error) error {
 // sayHow logs what an operator has to know at start.
 func (s *server) sayHow() {
 	version, commit := version()
+	metrics := ""
+	if s.metricsListener != nil {
+		metrics = s.metricsListener.Addr().String()
+	}
 	s.log.Info("starting", "version", version, "commit", commit, "data_dir", s.cfg.DataDir, "parallel",
-		s.workers(), "public_url", s.publicURL())
+		s.workers(), "public_url", s.publicURL(), "metrics", metrics)
 	s.log.Warn("RUNS ARE NOT ISOLATED: code from pull requests runs as this server's user and can read and write everything that user can; "+
 		"only the environment, arguments, files and log of a run are kept free of the server's secrets",
 		"runs.isolation", s.cfg.Isolation)

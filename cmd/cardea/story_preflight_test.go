@@ -23,9 +23,17 @@ func lookOften() { lookEvery, _ = time.ParseDuration(os.Getenv("CARDEA_TEST_LOOK
 
 // serverSettings are the variables that a story may give its server, with `env`.
 var serverSettings = []string{"CARDEA_TEST_LOOK_EVERY", "CARDEA_PUBLIC_URL", "CARDEA_GITHUB_APP_ID", "CARDEA_GITHUB_API_URL",
-	"CARDEA_GITHUB_PRIVATE_KEY_FILE", "CARDEA_GITHUB_WEBHOOK_SECRETS_FILE"}
+	"CARDEA_GITHUB_PRIVATE_KEY_FILE", "CARDEA_GITHUB_WEBHOOK_SECRETS_FILE", "CARDEA_LIMITS_PARALLEL", "SSL_CERT_FILE"}
 
-func settingsOf(ts *testscript.TestScript) (env []string) {
+// environmentOf is the environment of a story's server: nothing of what whoever runs the tests has set for programs of theirs.
+func environmentOf(ts *testscript.TestScript) []string {
+	env := []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "CHECKPOINT_DISABLE=1",
+		"CARDEA_RUNS_ISOLATION=none", "CARDEA_METRICS_LISTEN=127.0.0.1:0"}
+	for _, name := range []string{"LANG", "TMPDIR", "GORACE", "GOCOVERDIR"} {
+		if value, set := os.LookupEnv(name); set {
+			env = append(env, name+"="+value)
+		}
+	}
 	for _, name := range serverSettings {
 		if value := ts.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
@@ -65,12 +73,13 @@ func (s *story) cmdApp(ts *testscript.TestScript, args []string) error {
 	case "secret": // app secret TEXT; "" for none
 		return s.gh.SetWebhookSecret(s.app.ID, args[1])
 	case "outage": // app outage 503|401|drop|over: how GitHub's API answers the App
-		s.gh.Faults.Clear()
-		status, _ := strconv.Atoi(args[1])
-		if args[1] != "over" {
-			s.gh.Faults.Add(localgithub.FaultRule{Path: regexp.MustCompile("^/(app|repos|graphql|installation)"), Times: -1, Status: status, Drop: status == 0,
-				Match: func(r *http.Request, _ []byte) bool { return !strings.Contains(r.Header.Get("Authorization"), "ghp_") }})
+		if args[1] == "over" {
+			s.gh.Faults.Clear()
+			return nil
 		}
+		status, _ := strconv.Atoi(args[1])
+		s.gh.Faults.Only(localgithub.FaultRule{Path: regexp.MustCompile("^/(app|repos|graphql|installation)"), Times: -1, Status: status, Drop: status == 0,
+			Match: func(r *http.Request, _ []byte) bool { return !strings.Contains(r.Header.Get("Authorization"), "ghp_") }})
 		return nil
 	case "other": // app other FILE: writes the key of another App and sets $OTHER_ID
 		other, err := s.gh.CreateApp(localgithub.App{Slug: "other"})

@@ -10,8 +10,6 @@ import (
 	"html"
 	"io"
 	"io/fs"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -20,7 +18,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -243,7 +240,11 @@ func (s *story) servedPages(l *sinks) error {
 			todo = append(todo, page+".json", page+"/log")
 		}
 	}
-	resp, err := http.Get("http://" + s.metrics + "/metrics")
+	address, err := s.metricsAddress()
+	if err != nil {
+		return err
+	}
+	resp, err := http.Get("http://" + address + "/metrics")
 	if err != nil {
 		return err
 	}
@@ -288,24 +289,15 @@ func (s *story) serverProcess(l *sinks) error {
 	return nil
 }
 
-// freePort is below the ports that systems give to those who ask for any, so that nobody is given it
-// between our look and the server's start; each is handed out once.
-var (
-	freePort  atomic.Int32
-	firstPort = 15000 + rand.Int32N(10000)
-)
-
-// freeAddress is an address on loopback at which nobody listens.
-func freeAddress() (string, error) {
-	for {
-		address := fmt.Sprintf("127.0.0.1:%d", firstPort+freePort.Add(1))
-		l, err := net.Listen("tcp", address)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			continue
-		}
-		if err != nil {
-			return "", err
-		}
-		return address, l.Close()
+// metricsAddress is where the server that was started last says that its metrics are.
+func (s *story) metricsAddress() (string, error) {
+	text, err := os.ReadFile(filepath.Join(s.dir, "server.log"))
+	if err != nil {
+		return "", err
 	}
+	all := regexp.MustCompile(`"metrics":"([0-9.]+:[0-9]+)"`).FindAllSubmatch(text, -1)
+	if len(all) == 0 {
+		return "", errors.New("the server's log does not say where its metrics are")
+	}
+	return string(all[len(all)-1][1]), nil
 }

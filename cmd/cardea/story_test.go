@@ -104,8 +104,7 @@ type story struct {
 	stopped atomic.Pointer[time.Time]
 	tab     int64 // the check run of `remember`
 	builtTools
-	tokens  tokenWatch
-	metrics string // where the server that was started last listens for who reads its metrics
+	tokens tokenWatch
 
 	calls   int       // seen by the last `calls`
 	callsAt time.Time // when that was
@@ -132,8 +131,8 @@ func setupStory(env *testscript.Env, built builtTools) error {
 		if s.server != nil {
 			s.server.stop(syscall.SIGKILL)
 		}
+		endAll(env.WorkDir)
 		if s.world != nil {
-			interruptRunners(s.dir)
 			_ = s.gh.Close()
 		}
 	})
@@ -231,16 +230,7 @@ func (s *story) cmdServe(ts *testscript.TestScript, args []string) error {
 			return err
 		}
 	}
-	var err error
-	if s.metrics, err = freeAddress(); err != nil {
-		return err
-	}
-	env := append(os.Environ(), "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"), "CARDEA_RUNS_ISOLATION=none", "CARDEA_METRICS_LISTEN="+s.metrics)
-	env = append(env, settingsOf(ts)...)
-	if trusted := ts.Getenv("SSL_CERT_FILE"); trusted != "" {
-		env = append(env, "SSL_CERT_FILE="+trusted)
-	}
-	server, err := startServer(s.config, filepath.Join(ts.MkAbs("world"), "server.log"), env)
+	server, err := startServer(s.config, filepath.Join(ts.MkAbs("world"), "server.log"), environmentOf(ts))
 	if err != nil {
 		return err
 	}

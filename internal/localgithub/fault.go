@@ -78,6 +78,18 @@ type Fault struct {
 func (f *Faults) Add(rule FaultRule) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.add(rule)
+}
+
+// Only puts a rule in force instead of all others: no request falls between them.
+func (f *Faults) Only(rule FaultRule) Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules = nil
+	return f.add(rule)
+}
+
+func (f *Faults) add(rule FaultRule) Fault {
 	if rule.From == 0 {
 		rule.From = 1
 	}
