@@ -128,7 +128,7 @@ func writeFiles(dir string, files map[string]string) error {
 
 // git runs git as this person, without the machine's configuration.
 func (p *person) git(ctx context.Context, dir string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = dir

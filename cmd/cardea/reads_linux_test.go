@@ -93,7 +93,7 @@ func newReading(t *testing.T, fixture string) *reading {
 func (r *reading) git(args ...string) string {
 	r.t.Helper()
 	cmd := exec.Command("git", append([]string{"--git-dir=" + r.gitDir}, args...)...)
-	cmd.Env = append(os.Environ(), "GIT_INDEX_FILE="+r.index)
+	cmd.Env = append(os.Environ(), "GIT_INDEX_FILE="+r.index, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

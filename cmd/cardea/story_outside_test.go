@@ -198,6 +198,7 @@ func gitRepository(bare, dir string) (commit string, err error) {
 	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "-A"}, {"-c", "user.name=mia", "-c", "user.email=mia@example.com", "commit", "-qm", "Modules"},
 		{"clone", "-q", "--bare", ".", bare}, {"rev-parse", "HEAD"}} {
 		cmd := exec.Command("git", args...)
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
 		cmd.Dir = dir
 		if out, err = cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("git %s: %w\n%s", args[0], err, out)
