@@ -166,7 +166,7 @@ func TestHangUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	appears := func(name string) {
-		for end := time.Now().Add(2 * time.Minute); !exists(filepath.Join(n.dir, name)); time.Sleep(20 * time.Millisecond) {
+		for end := time.Now().Add(patience); !exists(filepath.Join(n.dir, name)); time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(end) {
 				_ = cmd.Process.Kill()
 				t.Fatalf("%s does not appear", name)

@@ -323,7 +323,7 @@ func TestServerHangUp(t *testing.T) {
 	}
 	defer func() { _ = cmd.Process.Kill() }()
 	url := ""
-	for end := time.Now().Add(2 * time.Minute); url == "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); url == "" && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		text, _ := os.ReadFile(out.Name())
 		_, url, _ = strings.Cut(strings.TrimSpace(string(text)), "listening on ")
 	}
