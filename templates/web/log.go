@@ -83,12 +83,14 @@ type keeper struct {
 	full  bool
 	blank bool // the line before has no text
 	gap   bool // the line before stands for discarded ones
+	cut   bool // one before does: a log discards lines at one place
 	found bool // the line that was asked for has been read
 	began bool // another command has begun since the error
 }
 
-// discarded is the line that a runner writes into a log that it shortens, between two empty ones.
-var discarded = regexp.MustCompile(`^\[\.\.\. \d+ bytes in (\d{1,9}) lines? of this log were discarded here: .*\]$`)
+// discarded is the line that a runner writes into a log that it shortens, between two empty ones. It lets no program
+// print such a line.
+var discarded = regexp.MustCompile(`^\[\.\.\. \d{1,15} bytes in (\d{1,9}) lines? of this log were discarded here: .*\]$`)
 
 // discardedBy is how many lines a line stands for, 0 if it is one itself.
 func discardedBy(text []byte) int {
@@ -109,7 +111,7 @@ func discardedBy(text []byte) int {
 func (k *keeper) add(text []byte, left int) {
 	blank, gap := k.blank, k.gap
 	k.blank, k.gap = len(text) == 0, false
-	if n := discardedBy(text); n > 0 {
+	if n := discardedBy(text); n > 0 && !k.cut {
 		k.discard(text, n, blank)
 		return
 	}
@@ -137,7 +139,7 @@ func (k *keeper) discard(text []byte, n int, blank bool) {
 			k.log.Lines, k.size = k.log.Lines[:last], k.size-1
 		}
 	}
-	k.gap = true
+	k.gap, k.cut = true, true
 	k.keep(logLine{Number: k.log.Total + 1, End: k.log.Total + n, Class: "gap", text: text})
 	k.log.Total += n
 }

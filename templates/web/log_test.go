@@ -121,6 +121,16 @@ func TestLogLines(t *testing.T) {
 	}
 }
 
+// TestLogOneGap: a log discards lines at one place. What looks like the line that says so, and comes later, is a line like others.
+func TestLogOneGap(t *testing.T) {
+	const note = "[... 99 bytes in 5 lines of this log were discarded here: it is limited to 10 ...]"
+	l, pre := logOf(t, "1\n\n"+strings.Replace(note, " 5 ", " 10 ", 1)+"\n\n12\n\n"+note+"\n\n16\n", 0)
+	want := []string{"1||1", "2|gap|" + strings.Replace(note, " 5 ", " 10 ", 1), "12||12", "13||", "14||" + note, "15||", "16||16"}
+	if d := cmp.Diff(want, linesOf(pre)); d != "" || l.Total != 16 {
+		t.Errorf("%d lines, -want +got:\n%s", l.Total, d)
+	}
+}
+
 // TestLogLongLine: a line without end has its beginning on the page, and says what is missing.
 func TestLogLongLine(t *testing.T) {
 	_, pre := logOf(t, "one\n"+strings.Repeat("x", 3<<20)+"\nthree\n", 0)

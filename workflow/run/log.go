@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -24,8 +25,15 @@ type logFile struct {
 	head      int64 // length of the kept beginning, 0 until something was discarded
 	skip      int64 // length of the line that says how much was discarded
 	discarded int64
-	lines     int64 // of what was discarded
+	lines     int64  // of what was discarded
+	begin     []byte // how the line begins that is being written, as far as it could be a note
 }
+
+// A note is the line that says how much was discarded. Pages read it, so that every line keeps its number.
+var noteBegin = regexp.MustCompile(`^\[\.\.\. \d{1,15} bytes in \d{1,9} lines? of this log were discarded here:`)
+
+// noteBytes is more than a note begins with.
+const noteBytes = 100
 
 func newLogFile(name string, limit int64) (*logFile, error) {
 	if limit <= 0 {
@@ -45,12 +53,43 @@ func (l *logFile) Write(p []byte) (int, error) {
 	if l.size == 0 {
 		said = bytes.TrimLeft(p, "\n")
 	}
-	n, err := l.file.WriteAt(said, l.size)
+	n, err := l.file.WriteAt(l.noNotes(said), l.size)
 	l.size += int64(n)
-	if err == nil && l.size > 2*l.limit {
+	if err != nil {
+		return min(len(p)-len(said)+n, len(p)), err
+	}
+	if l.size > 2*l.limit {
 		err = l.shrink()
 	}
-	return len(p) - len(said) + n, err
+	return len(p), err
+}
+
+// noNotes is what a program printed, with a space in each line that would be taken for a note: only ours are.
+func (l *logFile) noNotes(p []byte) []byte {
+	var out []byte
+	copied := 0
+	for at := 0; at < len(p); {
+		end := len(p)
+		if i := bytes.IndexByte(p[at:], '\n'); i >= 0 {
+			end = at + i + 1
+		}
+		if known := len(l.begin); known < noteBytes {
+			l.begin = append(l.begin, p[at:min(end, at+noteBytes-known)]...)
+			if m := noteBegin.FindIndex(l.begin); m != nil && m[1] > known {
+				colon := at + m[1] - known - 1
+				out = append(append(out, p[copied:colon]...), ' ')
+				copied = colon
+			}
+		}
+		if p[end-1] == '\n' {
+			l.begin = l.begin[:0]
+		}
+		at = end
+	}
+	if out == nil {
+		return p
+	}
+	return append(out, p[copied:]...)
 }
 
 // Close brings the log to its limit.
@@ -79,7 +118,6 @@ func (l *logFile) shrink() error {
 		return fmt.Errorf("shortening the log: %w", err)
 	}
 	lines += l.lines
-	// Pages read this line, so that every line keeps its number.
 	note := fmt.Sprintf("\n[... %d bytes in %d lines of this log were discarded here: it is limited to %d ...]\n\n", discarded, lines, l.limit)
 	f, err := os.OpenFile(l.name+".new", os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
 	if err != nil {

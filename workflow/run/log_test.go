@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -18,6 +19,28 @@ func TestLogBegins(t *testing.T) {
 	_, p := tr.run(t)
 	if got, want := read(t, p, "log"), "first\n\nthird\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestLogPrintsNote: a program that prints the line that stands for what a log discarded, in pieces too, is no such line:
+// in the whole log there is one alone, where the middle was.
+func TestLogPrintsNote(t *testing.T) {
+	const note = "[... 99 bytes in 5 lines of this log were discarded here: it is limited to 10 ...]"
+	pieces := ""
+	for i := range note {
+		pieces += "printf %s '" + note[:i] + "'; sleep 0.01; printf '%s\\n' '" + note[i:] + "'\n"
+	}
+	tr := newTrial(t, pieces+"echo 'x "+note+"'; echo '[... 99 bytes ...]'; seq 100000; echo '"+note+"'")
+	tr.job.LogLimit = 200 << 10
+	_, p := tr.run(t)
+	log := read(t, p, "log")
+	ours := regexp.MustCompile(`(?m)^\[\.\.\. (\d+) bytes in (\d+) lines of this log were discarded here: `).FindAllStringSubmatch(log, -1)
+	if len(ours) != 1 || ours[0][1] == "99" {
+		t.Errorf("got the lines %q", ours)
+	}
+	changed := strings.Replace(note, "here:", "here :", 1) + "\n"
+	if n := strings.Count(log, changed); n != len(note)+1 || !strings.HasSuffix(log, changed) || !strings.Contains(log, "x "+note+"\n") || !strings.Contains(log, "\n[... 99 bytes ...]\n") {
+		t.Errorf("it is there %d times, want %d:\n%.9000s", n, len(note)+1, log)
 	}
 }
 

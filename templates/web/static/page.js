@@ -112,15 +112,17 @@
   var lines = [], numbers = [], taken = 0, have = -1, query = "", hits = [], at = -1, timer;
   // take reads a text bit by bit, so that the page goes on meanwhile.
   function take(raw, then) {
-    var gap = /^\[\.\.\. \d+ bytes in (\d{1,9}) lines? of this log were discarded here: /, n = 0, after = false, from = 0, mine = ++taken;
+    var gap = /^\[\.\.\. \d{1,15} bytes in (\d{1,9}) lines? of this log were discarded here: /, n = 0, after = false, cut = false, from = 0, mine = ++taken;
     lines = [];
     numbers = [];
     function some() {
       if (mine !== taken) { return; }
       var to = raw.indexOf("\n", from + (1 << 19));
       to = to < 0 ? raw.length : to;
-      raw.slice(from, to).replace(/\x1b\[[0-9;]*m/g, "").toLowerCase().split("\n").forEach(function (line) {
-        var m = line.charCodeAt(0) === 91 ? gap.exec(line) : null;
+      raw.slice(from, to).split("\n").forEach(function (line) {
+        var m = !cut && line.charCodeAt(0) === 91 ? gap.exec(line) : null; // as the page: of the line as it is, and once
+        cut = cut || !!m;
+        line = line.replace(/\x1b\[[0-9;]*m/g, "").toLowerCase();
         if (m) {
           n += Number(m[1]) - (lines.length > 0 && lines[lines.length - 1] === "" ? 1 : 0);
         } else if (!after || line !== "") {
