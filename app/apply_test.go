@@ -413,6 +413,30 @@ func TestBasePush(t *testing.T) {
 	}
 }
 
+// What takes an approval back needs nothing of GitHub: an API that lags cannot put it off.
+func TestUnapproveAsksNothing(t *testing.T) {
+	w := newWorld(t, 1)
+	number, _ := w.ready("feature", 0)
+	w.say(number, "rob", "cardea approve")
+	w.quiet()
+	asked := func() int {
+		return w.gh.Count(func(x localgithub.Exchange) bool {
+			return x.Path == "/graphql" || strings.HasSuffix(x.Path, fmt.Sprintf("/pulls/%d", number)) || strings.HasSuffix(x.Path, "/permission")
+		})
+	}
+	before := asked()
+	w.say(number, "rob", "cardea unapprove")
+	w.eventually("an answer", func() bool { return len(w.ours(number, reply)) == 2 })
+	if n := asked() - before; before == 0 || n != 0 {
+		t.Errorf("GitHub was asked %d times about the pull, %d times before", n, before)
+	}
+	rec, err := w.svc.Pull(t.Context(), w.key(number))
+	ok(t, err)
+	if n := len(rec.Projects[0].Approvals); n != 0 {
+		t.Errorf("%d approvals are left", n)
+	}
+}
+
 // What takes an approval back needs nothing of GitHub: it counts while that answers nothing.
 func TestUnapproveWhileGitHubIsDown(t *testing.T) {
 	w := newWorld(t, 1)

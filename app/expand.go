@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -178,7 +177,6 @@ func (a *App) try(ctx context.Context, req workflow.Request) error {
 
 // expandOne reads what is true now and lets the service decide.
 func (a *App) expandOne(ctx context.Context, req workflow.Request) error {
-	log := a.config.Log.With("request", req.ID, "repo", req.Repo.FullName(), "about", req.About().String())
 	rules, ok := a.config.Rules(req.Repo)
 	if !ok {
 		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: no rule of the server matches this repository.", nil)
@@ -192,20 +190,21 @@ func (a *App) expandOne(ctx context.Context, req workflow.Request) error {
 	}
 	known, err := a.config.Service.Pull(ctx, key)
 	isNew := errors.Is(err, workflow.ErrNotFound)
-	if err != nil && !isNew {
+	switch {
+	case err != nil && !isNew:
 		return err
+	case withdraws(req) && !isNew: // it needs nothing of GitHub, and does not wait for that
+		return a.config.Service.Expand(ctx, service.Expansion{Request: req, Pull: known.Pull})
 	}
 	e, err := a.facts(ctx, req, key, known)
 	pull := e.Pull
 	switch {
 	case ctx.Err() != nil:
 		return nil
-	case err != nil && withdraws(req) && !isNew: // it needs nothing of GitHub
-		return a.config.Service.Expand(ctx, service.Expansion{Request: req, Pull: known.Pull})
 	case github.Gone(err) && req.Attempts >= goneAfter:
 		return a.config.Service.FinishRequest(ctx, req.ID, "Ignored: this pull request does not exist on GitHub, or no longer does.", nil)
 	case err != nil: // also faults that look permanent: a key that is being rotated, a pull that GitHub does not show yet
-		a.sayUnread(ctx, log, req, err)
+		a.sayUnread(ctx, req, err)
 		return a.config.Service.DeferRequest(ctx, req.ID, waitSentence(err), github.RetryAt(err))
 	}
 	pending, err := a.config.Service.PendingOf(ctx, req.About())
@@ -253,7 +252,8 @@ func (a *App) meet(ctx context.Context, req workflow.Request, pull workflow.Pull
 }
 
 // sayUnread says why a pull could not be read: not what is told elsewhere, and once what lasts until somebody acts.
-func (a *App) sayUnread(ctx context.Context, log *slog.Logger, req workflow.Request, err error) {
+func (a *App) sayUnread(ctx context.Context, req workflow.Request, err error) {
+	log := a.config.Log.With("request", req.ID, "repo", req.Repo.FullName(), "about", req.About().String())
 	d := new(github.Denied)
 	switch denied := errors.As(err, &d); {
 	case a.health.tells(err), denied && req.Attempts > 0:
