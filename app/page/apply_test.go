@@ -159,6 +159,20 @@ func TestGatedJSON(t *testing.T) {
 	}
 }
 
+// TestExactOnce: the page has the command that approves exactly these plans once, in the block that it can be copied from.
+func TestExactOnce(t *testing.T) {
+	w := gated(t)
+	w.edit(12, func(rec *workflow.PullRecord) {
+		rec.Projects[0].WaitsFor = []workflow.Missing{{Need: workflow.NeedApproved, Short: phrase.Say("1 approval"), Sentence: phrase.Say("Needs 1 approval"),
+			Mend: phrase.Say("Bob can approve by commenting %s", phrase.Command{Verb: "approve", Project: "prod/network", Plan: "aaaaaaaaaaaa"})}}
+	})
+	body := w.body("/acme/infra/pull/12")
+	if n := strings.Count(body, "cardea approve -p prod/network@aaaaaaaaaaaa"); n != 1 || !strings.Contains(body, "<pre>cardea approve -p prod/network@aaaaaaaaaaaa</pre>") ||
+		!strings.Contains(body, "Bob can approve by commenting <code>cardea approve</code>.") {
+		t.Errorf("it is there %d times:\n%s", n, body)
+	}
+}
+
 func TestNeverMerged(t *testing.T) {
 	w := gated(t)
 	const want = "Applied from #12 at <code>abc0012</code>, never merged."

@@ -57,6 +57,21 @@ func saidOf(all []lack, as Links) []Said {
 	return out
 }
 
+// Brief is Missing for a page that shows the commands, too: what one of them names exactly is not named a second time.
+func (m Model) Brief() []Said {
+	all := slices.Clone(m.lacks)
+	for i, l := range all {
+		mend := slices.Clone(l.mend.Common(l.plans))
+		for j, part := range mend {
+			if said := m.links.Say(phrase.Text{part}); slices.ContainsFunc(m.Commands, func(c Command) bool { return c.Exact != "" && said == phrase.CodeSpan(c.Exact) }) {
+				mend[j].Command = phrase.Command{Verb: part.Command.Verb}
+			}
+		}
+		all[i].mend = mend
+	}
+	return saidOf(all, m.links)
+}
+
 // refusal is projects that lack the same, each for its own plan.
 type refusal struct {
 	Items []workflow.ReplyItem
