@@ -110,7 +110,6 @@ var leads = map[string]string{
 	workflow.ReplyLocked:  "Locked.", workflow.ReplyUnlocked: "Unlocked.", workflow.ReplyCancelled: "Cancelled.",
 	workflow.ReplyResolved: "Recorded.",
 	workflow.ReplyClosed:   "This was applied but never merged.",
-	workflow.ReplyFollows:  "What starts now, and what follows after that:",
 	workflow.ReplyFreed:    "What this pull request was waiting for is now free.",
 	workflow.ReplyRefused:  "Nothing was done.", workflow.ReplyMerge: "It could not be merged automatically.",
 }

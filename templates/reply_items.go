@@ -53,27 +53,22 @@ func (w replyWriter) items() string {
 
 // listed are the projects of a reply that get a line each.
 func (w replyWriter) listed() []workflow.ReplyItem {
-	if w.reply.Kind != workflow.ReplyFollows {
-		return w.reply.Items
-	}
-	return slices.DeleteFunc(slices.Clone(w.reply.Items), func(it workflow.ReplyItem) bool { return !it.Done })
+	return slices.DeleteFunc(slices.Clone(w.reply.Items), w.beside)
 }
 
-// besides are the projects of an `apply` that started others which neither start nor follow.
+// beside reports a project that an `apply` did not begin with, beside the others whose end is told.
+func (w replyWriter) beside(it workflow.ReplyItem) bool {
+	return pastRuns[w.reply.Kind] && it.Run == nil && len(it.Missing) > 0
+}
+
+// besides are those projects, with all that is missing.
 func (w replyWriter) besides() string {
-	if w.reply.Kind != workflow.ReplyFollows {
-		return ""
-	}
-	w.reply.Kind, w.reply.Items = workflow.ReplyRefused,
-		slices.DeleteFunc(slices.Clone(w.reply.Items), func(it workflow.ReplyItem) bool { return it.Done })
+	w.reply.Items = slices.DeleteFunc(slices.Clone(w.reply.Items), func(it workflow.ReplyItem) bool { return !w.beside(it) })
 	if len(w.reply.Items) == 0 {
 		return ""
 	}
-	lead := ""
-	if slices.ContainsFunc(w.reply.Items, func(it workflow.ReplyItem) bool { return len(it.Missing) > 0 }) {
-		lead = "\n" + w.lead() + "\n"
-	}
-	return lead + w.refusals()
+	w.reply.Kind = workflow.ReplyRefused
+	return "\n" + w.lead() + "\n" + w.refusals()
 }
 
 // named is a project of a reply, with the plan that it is about.

@@ -61,26 +61,20 @@ func replyCases() map[string]struct {
 	blocked.Projects[0].WaitsFor = []workflow.Missing{elsewhere}
 	mixedEnd := applied()
 	mixedEnd.Projects[1].Apply = nil
-	walks, stopped := chain(), broken()
-	follows := func(i int, text string) workflow.ReplyItem {
-		p := walks.Projects[i]
-		return workflow.ReplyItem{Project: p.Project.Name, Fingerprint: walks.Plans[p.Run.ID].Fingerprint, Done: text != "",
-			Text: phrase.Plain(text), Missing: map[bool][]workflow.Missing{true: p.WaitsFor}[text == ""]}
-	}
+	stopped := broken()
+	lacking := workflow.ReplyItem{Project: mixedEnd.Projects[1].Project.Name, Fingerprint: "3f9a12c4b0e0aa", Missing: []workflow.Missing{elsewhere}}
 	ended := func(i int) workflow.ReplyItem {
 		f := stopped.Following[i]
 		return workflow.ReplyItem{Project: f.Project, Fingerprint: f.Plan.Fingerprint, Text: f.Ended}
 	}
 	return map[string]replyCase{
-		"follows": {workflow.Reply{Kind: workflow.ReplyFollows, Items: []workflow.ReplyItem{follows(0, "starts now"),
-			follows(1, "follows `prod/network`"), follows(2, "follows `prod/app`")}}, walks},
-		"follows_some": {workflow.Reply{Kind: workflow.ReplyFollows, Items: []workflow.ReplyItem{follows(0, "starts now"),
-			follows(1, "follows `prod/network`"), follows(2, "")}}, walks},
-		"follows_failed":  {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{ended(0), end(stopped, 0), ended(1)}}, stopped},
-		"follows_applied": {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), ended(1)}}, done},
-		"follows_refused": {workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{ended(0)}}, stopped},
-		"refused_gate":    {refused, w},
-		"refused_all":     {refusedAll, all},
+		"applied_some":      {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(mixedEnd, 0), lacking}}, mixedEnd},
+		"apply_failed_some": {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{end(part, 0), lacking}}, part},
+		"follows_failed":    {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{ended(0), end(stopped, 0), ended(1)}}, stopped},
+		"follows_applied":   {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), ended(1)}}, done},
+		"follows_refused":   {workflow.Reply{Kind: workflow.ReplyRefused, Items: []workflow.ReplyItem{ended(0)}}, stopped},
+		"refused_gate":      {refused, w},
+		"refused_all":       {refusedAll, all},
 		"approved": {workflow.Reply{Kind: workflow.ReplyApproved, Items: []workflow.ReplyItem{shown(item("prod/network", true, ""), w, "run000"), shown(item("dev/network", true, ""), w, "run002"),
 			{Project: "prod/app", Text: phrase.Say("When you wrote, the comment showed the plan `77aa77aa77aa` of %s; now it is `3f9a12c4b0df`. Review it, then %s.",
 				phrase.Project("prod/app"), phrase.Command{Verb: "approve", Project: "prod/app", Plan: "3f9a12c4b0df"})}}}, w},

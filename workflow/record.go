@@ -260,6 +260,8 @@ type Reply struct {
 	// May are the commands that the person may use here, for kind help; nil: all.
 	May []Verb    `json:"may,omitempty"`
 	At  time.Time `json:"at"`
+	// Waits: it is told with the end of the applies that the same command started, so that one command has one answer.
+	Waits bool `json:"waits,omitempty"`
 	// Done is set when it was written; it is then kept for a while so that nothing writes it twice.
 	Done      bool  `json:"done,omitempty"`
 	CommentID int64 `json:"comment_id,omitempty"`

@@ -21,7 +21,6 @@ const (
 	ReplyResolved     = "resolved"      // Items: what the unknown outcome counts as
 	ReplyClosed       = "closed"        // the pull was closed after an apply: Items with Run
 	ReplyFreed        = "freed"         // a lock that this pull met is free: Items
-	ReplyFollows      = "follows"       // Items: what starts now and what follows what (Done), and what does neither, with Missing
 	ReplyMerge        = "merge"         // automerge was refused: Text says why
 )
 
@@ -48,13 +47,17 @@ const (
 
 // Note is what became of the command that the reply answers, in a sentence.
 func (r Reply) Note() string {
-	var done []string
+	var done, undone []string
 	for _, i := range r.Items {
 		if i.Done {
 			done = append(done, phrase.CodeSpan(i.Project))
+		} else {
+			undone = append(undone, phrase.CodeSpan(i.Project))
 		}
 	}
 	switch {
+	case r.Waits:
+		return fmt.Sprintf("Done, but not for %s.", strings.Join(undone, ", "))
 	case r.Kind == ReplyRefused && len(r.Text) > 0:
 		return "Refused: " + r.Text[0].String()
 	case r.Kind == ReplyRefused:

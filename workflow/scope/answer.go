@@ -66,7 +66,7 @@ func OnlySays(kind string) bool {
 // AnswersTo is how many such replies a person was given here lately.
 func AnswersTo(rec workflow.PullRecord, to workflow.Actor, now time.Time) (n int) {
 	for _, r := range rec.Replies {
-		if r.To.ID == to.ID && OnlySays(r.Kind) && now.Sub(r.At) < AnswersWithin {
+		if r.To.ID == to.ID && OnlySays(r.Kind) && !r.Waits && now.Sub(r.At) < AnswersWithin {
 			n++
 		}
 	}
@@ -104,11 +104,40 @@ func End(rec *workflow.PullRecord, command string, runs []workflow.Run) (reply w
 			rank = max(rank, 0)
 		}
 	}
+	for _, r := range rec.Replies {
+		if r.Waits && r.Key == command {
+			reply.Items = append(reply.Items, stillRefused(rec, r)...)
+		}
+	}
 	slices.SortFunc(reply.Items, func(a, b workflow.ReplyItem) int { return cmp.Compare(a.Project, b.Project) })
 	if rank >= 0 {
 		reply.Kind = endKinds[rank]
 	}
 	return reply, true
+}
+
+// stillRefused is what a command did not begin to apply, with what is missing by now. Where nothing is left to
+// apply, or somebody asked once more, there is nothing to say.
+func stillRefused(rec *workflow.PullRecord, r workflow.Reply) (items []workflow.ReplyItem) {
+	for _, it := range r.Items {
+		p := rec.Project(it.Project)
+		switch {
+		case p == nil, gate.NothingLeft(*p), p.Apply != nil && p.Apply.Queued.After(r.At), rec.Follows(p.Project.Key()) != nil:
+			continue
+		case len(it.Missing) == 0: // it is another reason
+		case p.Run == nil || p.Run.State != workflow.RunFinished:
+			it.Missing, it.Text = nil, phrase.Say("It was not ready when you asked, and it is being planned again.")
+		default:
+			of := func(m workflow.Missing) bool { return m.Need != workflow.NeedPermission }
+			it.Fingerprint = p.Run.Fingerprint
+			if it.Missing = append(slices.DeleteFunc(slices.Clone(it.Missing), of), p.WaitsFor...); len(it.Missing) == 0 {
+				it.Text = phrase.Say("It was not ready when you asked. Nothing is missing any more: %s applies it.",
+					workflow.VerbApply.About(it.Project))
+			}
+		}
+		items = append(items, it)
+	}
+	return items
 }
 
 // EndKind is the kind of reply that an apply's end is worth.

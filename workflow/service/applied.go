@@ -212,6 +212,12 @@ func (a *act) onceMore(planRun string, kind workflow.RunKind) (workflow.Run, err
 // of them together. It reports whether they are told.
 func (a *act) tellEnd(rec *workflow.PullRecord, command string, by workflow.Actor) (told bool, err error) {
 	const most = 1000
+	waits := func(r workflow.Reply) bool { return r.Waits && r.Key == command }
+	if slices.ContainsFunc(rec.Replies, waits) {
+		if err := a.lookAround(rec); err != nil { // it is told as it is now
+			return false, err
+		}
+	}
 	runs, err := a.tx.RunsOf(rec.Pull.Subject(), "", most)
 	if err != nil {
 		return false, err
@@ -221,7 +227,7 @@ func (a *act) tellEnd(rec *workflow.PullRecord, command string, by workflow.Acto
 		return over && reply.Kind != "", nil
 	}
 	reply.To, reply.At = by, a.now
-	rec.Replies = append(rec.Replies, reply)
+	rec.Replies = append(slices.DeleteFunc(slices.Clone(rec.Replies), waits), reply)
 	return true, nil
 }
 

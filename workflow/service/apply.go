@@ -54,9 +54,9 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 	if !fault.Empty() {
 		return refusedReply(fault), nil
 	}
-	var refused, started []workflow.ReplyItem
+	var refused []workflow.ReplyItem
 	var lacking []unmet
-	outdated := false
+	started, outdated := 0, false
 	for _, p := range chosen {
 		name := p.Project.Name
 		if why := scope.NothingToApply(*p); why != "" {
@@ -74,18 +74,17 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 			refused = append(refused, workflow.ReplyItem{Project: name, Text: scope.ChangedMeanwhile})
 			continue
 		}
-		missing, on, err := c.order(p, b, len(started))
+		missing, on, err := c.order(p, b, started)
 		if err != nil {
 			return nil, err
+		}
+		if len(missing) == 0 {
+			started++
+			continue
 		}
 		item := workflow.ReplyItem{Project: name, Missing: missing}
 		if p.Run != nil {
 			item.Fingerprint = p.Run.Fingerprint
-		}
-		if len(missing) == 0 {
-			item.Done, item.Text = true, phrase.Say("starts now")
-			started = append(started, item)
-			continue
 		}
 		lacked(p, missing)
 		outdated = outdated || b.outdates(missing)
@@ -94,7 +93,7 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 		}
 		lacking = append(lacking, unmet{p, item, on})
 	}
-	follows, left, err := c.follow(lacking)
+	left, err := c.follow(lacking)
 	if err != nil {
 		return nil, err
 	}
@@ -103,18 +102,16 @@ func (c *command) apply(b basis) (*workflow.Reply, error) {
 			return nil, err
 		}
 	}
-	return applyReply(started, follows, append(refused, left...)), nil
+	return applyReply(started+len(lacking)-len(left) > 0, append(refused, left...)), nil
 }
 
-// applyReply says what starts, what follows what, and what does neither; nil where all starts, as
-// its end is told.
-func applyReply(started, follows, refused []workflow.ReplyItem) *workflow.Reply {
+// applyReply says what is not applied. Where anything is, now or after others, the comment about
+// its end tells of the rest too: a command has one answer, and the summary shows the others at once.
+func applyReply(goes bool, refused []workflow.ReplyItem) *workflow.Reply {
 	switch {
-	case len(follows) > 0:
-		return &workflow.Reply{Kind: workflow.ReplyFollows, Items: slices.Concat(started, follows, refused)}
 	case len(refused) > 0:
-		return &workflow.Reply{Kind: workflow.ReplyRefused, Items: refused}
-	case len(started) == 0:
+		return &workflow.Reply{Kind: workflow.ReplyRefused, Items: refused, Waits: goes}
+	case !goes:
 		return refusedReply(phrase.Say("No plan of this pull request has changes that are not applied, so there is nothing to apply."))
 	}
 	return nil

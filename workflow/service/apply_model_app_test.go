@@ -122,7 +122,7 @@ func (l *life) report(n int) {
 	}
 	l.try(l.svc.ShownAt(l.ctx(), key, workflow.Shown{At: l.now.Truncate(time.Second), Fingerprints: fps, Runs: runs}))
 	for _, r := range v.Replies {
-		if !r.Done {
+		if !r.Done && !r.Waits {
 			p.comments[r.Key] = true // found again by its marker where it is there
 			l.try(l.svc.ReplyWritten(l.ctx(), key, r.Key, 1))
 		}

@@ -364,7 +364,9 @@ func (l *life) takePull(rec workflow.PullRecord, done []workflow.Request) {
 		known[key] = true
 		before, old := l.replies[key]
 		switch {
-		case !old:
+		case r.Waits && known[key+"/end"]:
+			l.wrong("I5: the reply %s waits for an end that is told", key)
+		case !old && !r.Waits:
 			l.replied[key]++
 		case before.Done && (!r.Done || !reflect.DeepEqual(before.Items, r.Items) || !reflect.DeepEqual(before.Text, r.Text)):
 			l.wrong("I6: the reply %s was written and is another one: %+v, it was %+v", key, r, before)
@@ -372,7 +374,7 @@ func (l *life) takePull(rec workflow.PullRecord, done []workflow.Request) {
 		l.replies[key] = r
 	}
 	for key, r := range l.replies {
-		if strings.HasPrefix(key, fmt.Sprint(n, " ")) && !known[key] && !r.Done {
+		if strings.HasPrefix(key, fmt.Sprint(n, " ")) && !known[key] && !r.Done && !(r.Waits && known[key+"/end"]) {
 			l.wrong("I5: the reply %s is gone before it was written", key)
 		}
 	}

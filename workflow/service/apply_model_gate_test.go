@@ -234,7 +234,7 @@ func (l *life) resting() bool {
 	return true
 }
 
-// checkCommands: each command has one end that people see.
+// checkCommands: each command has one end that people see, and one comment at most.
 func (l *life) checkCommands() {
 	for _, r := range l.requests {
 		if r.Command == nil {
@@ -255,8 +255,8 @@ func (l *life) checkCommands() {
 		}
 		replies, ends := of(r.ID), of(r.ID+"/end")
 		applied := r.Command.Verb == workflow.VerbApply && (runs > 0 || l.promises(r.ID))
-		seen := replies == 1 || (replies == 0 && runs > 0 && (applied || r.Command.Verb == workflow.VerbPlan))
-		if !r.Done || r.Note == "" || !seen || (applied && ends != 1) || (!applied && ends != 0) {
+		seen := replies+ends == 1 || replies+ends == 0 && runs > 0 && r.Command.Verb == workflow.VerbPlan
+		if !r.Done || r.Note == "" || !seen || applied != (ends == 1) {
 			l.wrong("I5: the command %+v has %d replies, %d runs and %d ends: %s", *r.Command, replies, runs, ends, r.Note)
 		}
 	}

@@ -93,7 +93,7 @@ func (w *world) reply(number int, key string) string {
 		if r.Key != key {
 			continue
 		}
-		out := []string{r.Kind + ":", phrase.All(r.Text).String()}
+		out := []string{map[bool]string{true: "waits "}[r.Waits] + r.Kind + ":", phrase.All(r.Text).String()}
 		for _, i := range r.Items {
 			out = append(out, fmt.Sprintf("%s %v", i.Project, i.Done), i.Text.String())
 			for _, m := range i.Missing {

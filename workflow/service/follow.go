@@ -27,7 +27,7 @@ type unmet struct {
 
 // follow lets those that wait only for what is being applied follow it, whatever the order in
 // which they were looked at. The others are left.
-func (c *command) follow(all []unmet) (follows []workflow.ReplyItem, left []workflow.ReplyItem, err error) {
+func (c *command) follow(all []unmet) (left []workflow.ReplyItem, err error) {
 	for changed := true; changed; {
 		changed = false
 		for i, u := range all {
@@ -35,10 +35,8 @@ func (c *command) follow(all []unmet) (follows []workflow.ReplyItem, left []work
 				continue
 			}
 			if err := c.beginFollow(u); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
-			follows = append(follows, workflow.ReplyItem{Project: u.item.Project, Fingerprint: u.item.Fingerprint, Done: true,
-				Text: phrase.Say("follows %s", phrase.SomeNames(u.on))})
 			all[i].p, changed = nil, true
 		}
 	}
@@ -47,7 +45,7 @@ func (c *command) follow(all []unmet) (follows []workflow.ReplyItem, left []work
 			left = append(left, u.item)
 		}
 	}
-	return follows, left, nil
+	return left, nil
 }
 
 // beginFollow notes that a project's apply waits for others.

@@ -90,7 +90,7 @@ func (w *world) ends() (out []string) {
 // One command walks a chain, each project after a new plan of it, and its end is told once.
 func TestApplyWalksAChain(t *testing.T) {
 	w := following(t)
-	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "follows:", "a true\nstarts now", "b true\nfollows `a`", "c true\nfollows `b`")
+	want(t, "answer", w.do(1, "bob", verb(workflow.VerbApply)), "")
 	want(t, "states", w.states(1), []string{"a applying", "b planned", "c planned"})
 	want(t, "follows", w.follows(), []string{"b follows a", "c follows b"})
 	want(t, "ran", w.goOn(1), []string{"apply a", "verify a", "plan b", "apply b", "verify b", "plan c", "apply c", "verify c"})
@@ -108,7 +108,7 @@ func TestApplyWalksAChain(t *testing.T) {
 func TestFollowOnlyWhatIsNamed(t *testing.T) {
 	w := following(t)
 	has(t, w.do(1, "bob", verb(workflow.VerbApply, "b")), "refused:", "depends_on: `b` depends on `a`, which is not applied")
-	has(t, w.do(1, "bob", verb(workflow.VerbApply, "a", "b")), "a true\nstarts now", "b true\nfollows `a`")
+	want(t, "answer", w.do(1, "bob", verb(workflow.VerbApply, "a", "b")), "")
 	want(t, "follows", w.follows(), []string{"b follows a"})
 	want(t, "ran", w.goOn(1), []string{"apply a", "verify a", "plan b", "apply b", "verify b", "plan c"})
 	want(t, "states", w.states(1), []string{"a applied", "b applied", "c planned"})
@@ -117,7 +117,8 @@ func TestFollowOnlyWhatIsNamed(t *testing.T) {
 // Two that follow the same go on both, and what follows both waits for both, whatever its name.
 func TestFollowSeveral(t *testing.T) {
 	w := ordered(t, "- {dir: c}\n- {dir: a, depends_on: [c]}\n- {dir: b, depends_on: [a, c]}\n")
-	has(t, w.do(1, "bob", verb(workflow.VerbApply)), "c true\nstarts now", "a true\nfollows `c`", "b true\nfollows `a`, `c`")
+	want(t, "answer", w.do(1, "bob", verb(workflow.VerbApply)), "")
+	want(t, "follows", w.follows(), []string{"a follows c", "b follows a, c"})
 	want(t, "ran", w.goOn(1), []string{"apply c", "verify c", "plan a", "apply a", "verify a", "plan b", "apply b", "verify b"})
 	want(t, "ends", len(w.ends()), 1)
 
@@ -152,8 +153,8 @@ func TestFollowBesideRefused(t *testing.T) {
 func TestFollowOfTwoPeople(t *testing.T) {
 	w := following(t)
 	w.do(1, "bob", verb(workflow.VerbApply, "a", "b"))
-	has(t, w.do(1, "ada", verb(workflow.VerbApply)), "follows:", "a false", "already queued",
-		"b false\n`b` already follows `a`: `bob` asked for that.", "c true\nfollows `b`")
+	has(t, w.do(1, "ada", verb(workflow.VerbApply)), "waits refused:", "a false", "already queued",
+		"b false\n`b` already follows `a`: `bob` asked for that.")
 	has(t, w.do(1, "bob", verb(workflow.VerbApply, "b", "c")), "refused:", "`b` already follows `a`", "`c` already follows `b`: `ada` asked")
 	want(t, "follows", w.follows(), []string{"b follows a", "c follows b"})
 	want(t, "ran", w.goOn(1), []string{"apply a", "verify a", "plan b", "apply b", "verify b", "plan c", "apply c", "verify c"})
@@ -575,7 +576,7 @@ func TestFollowThatEndedIsTold(t *testing.T) {
 		w.do(1, "bob", verb(workflow.VerbApply, "a", "b"))
 		a := w.begin("a")
 		has(t, w.do(1, "ada", verb(workflow.VerbCancel)), "cancelled:")
-		has(t, w.do(1, "ada", verb(workflow.VerbApply, "b")), "follows:", "b true\nfollows `a`")
+		want(t, "answer", w.do(1, "ada", verb(workflow.VerbApply, "b")), "")
 		want(t, "follows", w.follows(), []string{"b ended: `ada` cancelled it.", "b follows a"})
 		want(t, "told", len(w.ends()), 0)
 		w.finish(applied(a, workflow.OutcomeSucceeded))

@@ -408,7 +408,7 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 		}
 	}
 	switch n := scope.AnswersTo(*rec, reply.To, a.now); {
-	case !scope.OnlySays(reply.Kind), n < scope.MostAnswers-1:
+	case !scope.OnlySays(reply.Kind), reply.Waits, n < scope.MostAnswers-1:
 		rec.Replies = append(rec.Replies, reply)
 	case n == scope.MostAnswers-1:
 		if len(reply.Text) > 0 {
@@ -420,13 +420,9 @@ func (a *act) addReply(rec *workflow.PullRecord, req workflow.Request, reply wor
 	}
 	said := slices.Clone(reply.Text)
 	for _, item := range reply.Items {
-		if reply.Kind == workflow.ReplyFollows && item.Done {
-			continue // that has lines of its own
-		}
 		said = append(said, item.Text.And(workflow.SayMissing(item.Missing)))
 	}
-	if reply.Kind != workflow.ReplyRefused && reply.Kind != workflow.ReplyUnknown &&
-		(reply.Kind != workflow.ReplyFollows || len(said) == 0) {
+	if reply.Kind != workflow.ReplyRefused && reply.Kind != workflow.ReplyUnknown {
 		return nil
 	}
 	return a.say(req.About(), workflow.Event{
