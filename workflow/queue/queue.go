@@ -16,7 +16,8 @@ type Decision struct {
 	Run   workflow.Run
 	Found bool
 	// Waits says, by run id and as a sentence, why queued runs that stand before Run in the
-	// queue, or would, cannot start. Runs whose turn has simply not come yet are not in it.
+	// queue, or would, cannot start. Runs whose turn has simply not come yet are not in it, or with "" where they
+	// still say that they wait for something.
 	Waits map[string]string
 	// Next is the earliest time at which a run that now waits for its time may start; zero without one.
 	Next time.Time
@@ -68,10 +69,14 @@ func Next(queued, running []workflow.Run, now time.Time, parallel int) Decision 
 			d.Waits[r.ID] = why
 			continue
 		}
+		if r.Waiting != "" { // what it waited for is over
+			d.Waits[r.ID] = ""
+		}
 		switch {
 		case d.Found:
 		case places.free(r):
 			d.Run, d.Found = r, true
+			delete(d.Waits, r.ID)
 		case d.Yield == nil && now.Sub(r.Queued) >= starves:
 			d.Yield, d.For = places.yield(running, r), r
 		}

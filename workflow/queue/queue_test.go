@@ -31,6 +31,7 @@ func TestNextRun(t *testing.T) {
 	}
 	state := func(s string) func(*workflow.Run) { return func(r *workflow.Run) { r.States = workflow.StatesOf(s) } }
 	notBefore := func(in time.Duration) func(*workflow.Run) { return func(r *workflow.Run) { r.NotBefore = now.Add(in) } }
+	waited := func(r *workflow.Run) { r.Waiting = "`net` is being planned for #9." }
 	kind := func(k workflow.RunKind) func(*workflow.Run) { return func(r *workflow.Run) { r.Kind = k } }
 	on := func(name string) func(*workflow.Run) {
 		return func(r *workflow.Run) { r.Kind, r.Project.DependsOn = workflow.RunPlan, []string{name} }
@@ -75,6 +76,15 @@ func TestNextRun(t *testing.T) {
 			queued:  []workflow.Run{run("x", project("net"))},
 			running: []workflow.Run{run("r", project("net"), of(1, 9))},
 			waits:   map[string]string{"x": "`net` is being planned for #9."},
+		},
+		"what it waited for is over, and there is no place": {
+			queued:  []workflow.Run{run("x", project("net"), waited), run("y"), run("z", waited, notBefore(time.Minute))},
+			running: []workflow.Run{run("r")}, parallel: 1, next: time.Minute,
+			waits: map[string]string{"x": ""},
+		},
+		"what it waited for is over, and it is another one's turn": {
+			queued: []workflow.Run{run("x", waited), run("y", waited, queuedAt(time.Hour))}, want: "y",
+			waits: map[string]string{"x": ""},
 		},
 		"the project of another repository is another one": {
 			queued:  []workflow.Run{run("x", project("net"))},
