@@ -26,15 +26,22 @@ type Hold struct {
 	Projects []string
 }
 
-// Text says since when a lock is held and why, after the words "has locked ...".
+// Text says since when a lock is held, why and, where that is another pull, what ends it, after the words "has locked ...".
 func (h Hold) Text() string {
 	who := phrase.CodeSpan(h.Lock.User.Login)
 	why := map[workflow.LockWhy]string{
 		workflow.LockClaim: "claimed by " + who,
 		workflow.LockPlan:  phrase.OneMany(len(h.Projects) == 1, "its plan has changes", "their plans have changes"),
-		workflow.LockApply: who + " started an apply; released on merge",
+		workflow.LockApply: who + " started an apply",
 	}[h.Lock.Why]
-	return "since " + phrase.Clock(h.Lock.Since) + ": " + phrase.OrWord(why, who)
+	why = phrase.OrWord(why, who)
+	switch {
+	case !h.Ours:
+		why += "; released when that pull request is merged, closed or unlocked"
+	case h.Lock.Why == workflow.LockApply:
+		why += "; released on merge"
+	}
+	return "since " + phrase.Clock(h.Lock.Since) + ": " + why
 }
 
 func (m *Model) hold(h Hold) {
