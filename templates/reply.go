@@ -203,7 +203,9 @@ func (w replyWriter) address() string {
 func (w *replyWriter) then() string {
 	switch w.reply.Kind {
 	case workflow.ReplyApplied:
-		return w.merge() + w.next()
+		return w.merge() + w.next() + w.closed()
+	case workflow.ReplyResolved:
+		return w.closed()
 	case workflow.ReplyApproved:
 		return w.others() + w.next()
 	case workflow.ReplyFreed:
@@ -258,6 +260,18 @@ func (w replyWriter) merge() string {
 		return "\nAll changes applied. Checking with a fresh plan; if it is empty, merge the pull request.\n"
 	}
 	return "\nAll changes applied. Next: merge the pull request.\n"
+}
+
+// closed says of what was applied that its pull request is closed by now.
+func (w replyWriter) closed() string {
+	all := w.view.WithPast()
+	if w.view.Pull.State != workflow.PullClosed || !slices.ContainsFunc(w.reply.Items, func(it workflow.ReplyItem) bool {
+		p := all.Project(it.Project)
+		return it.Done && p != nil && p.Apply != nil && p.Apply.ApplySucceeded()
+	}) {
+		return ""
+	}
+	return "\n" + leads[workflow.ReplyClosed] + w.neverMerged()
 }
 
 // neverMerged says what can be done about what was applied from a closed pull.

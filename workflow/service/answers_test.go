@@ -144,3 +144,16 @@ func TestEveryCommandHasOneAnswer(t *testing.T) {
 		}
 	}
 }
+
+// An apply whose pull is closed before it ends has one answer too, and it is not told again that it was never merged.
+func TestOneAnswerOfAClosedPull(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	run := w.applying(1, "a")
+	w.close(1, workflow.PullClosed)
+	before := len(w.view(1).Replies)
+	w.finish(applied(run, workflow.OutcomeSucceeded))
+	want(t, "locks", w.locks(), []string(nil))
+	want(t, "answers", w.answers(1, run.Request), []string{run.Request + "/end"})
+	want(t, "comments", len(w.view(1).Replies), before+1)
+}

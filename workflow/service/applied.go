@@ -133,10 +133,7 @@ func (a *act) followApply(rec *workflow.PullRecord, run workflow.Run) error {
 	if run.ApplySucceeded() {
 		rec.SpendApprovals(run)
 	}
-	if rec.Pull.State != workflow.PullOpen {
-		if rec.Pull.State == workflow.PullClosed && run.ApplySucceeded() {
-			a.announceClosed(rec)
-		}
+	if rec.Pull.State != workflow.PullOpen { // whoever is told of the end is told that it was never merged
 		_, err := a.releaseAll(*rec)
 		return err
 	}

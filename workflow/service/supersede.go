@@ -138,15 +138,6 @@ func (a *act) announceClosed(rec *workflow.PullRecord) {
 	if len(reply.Items) == 0 {
 		return
 	}
-	for i, r := range rec.Replies {
-		if r.Key == reply.Key {
-			if !r.Done {
-				rec.Replies[i] = reply
-				return
-			}
-			reply.Key += fmt.Sprintf("/%d", len(reply.Items))
-		}
-	}
 	rec.Replies = append(rec.Replies, reply)
 }
 
