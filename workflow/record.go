@@ -267,6 +267,9 @@ type Reply struct {
 	CommentID int64 `json:"comment_id,omitempty"`
 }
 
+// Unwritten reports whether it is to be written now.
+func (r Reply) Unwritten() bool { return !r.Done && !r.Waits }
+
 // Project returns the record of the project with that name, or nil.
 func (p *PullRecord) Project(name string) *ProjectRecord {
 	for i := range p.Projects {

@@ -126,7 +126,7 @@ func (p *pass) fitting(ctx context.Context, text string, write func(string) erro
 // replies writes the comments that commands asked for, each exactly once.
 func (p *pass) replies(ctx context.Context) {
 	for _, r := range p.view.Replies {
-		if r.Done || r.Waits || p.stop() {
+		if !r.Unwritten() || p.stop() {
 			continue
 		}
 		if err := p.reply(ctx, r); err != nil {

@@ -101,7 +101,7 @@ func (p *pass) idle(rec workflow.PullRecord) time.Time {
 	if _, is := applying(rec); !busy(rec) || plan[0] != inProgress && !is || affected(rec) <= rec.PerProjectChecks ||
 		len(rec.OldHeads) > 0 || !p.state.Searched || p.state.CommentID == 0 ||
 		p.state.WritesHead != rec.Pull.Head.SHA || !shows(shown[PlanCheck], plan) || !shows(shown[ApplyCheck], apply) ||
-		slices.ContainsFunc(rec.Replies, func(r workflow.Reply) bool { return !r.Done }) {
+		slices.ContainsFunc(rec.Replies, workflow.Reply.Unwritten) {
 		return time.Time{}
 	}
 	if at, ok := p.progressAt(rec); !ok {
