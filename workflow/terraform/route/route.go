@@ -60,7 +60,6 @@ func Lost(tree fs.FS, name string) string {
 	if last := r.Links[len(r.Links)-1]; last != name {
 		subject = "the symlink " + phrase.CodeSpan(last)
 	}
-	_, err := fs.Stat(tree, r.End)
 	switch {
 	case !ok && len(r.Links) > maxLinks:
 		where = "leads in a circle"
@@ -68,8 +67,10 @@ func Lost(tree fs.FS, name string) string {
 		where = "leads out of the repository"
 	case r.Submodule != "":
 		where = "leads into the git submodule " + phrase.CodeSpan(r.Submodule) + ", which Cardea does not fetch"
-	case err != nil:
-		where = "leads to " + phrase.CodeSpan(r.End) + ", which does not exist"
+	default:
+		if _, err := fs.Stat(tree, r.End); err != nil {
+			where = "leads to " + phrase.CodeSpan(r.End) + ", which does not exist"
+		}
 	}
 	return subject + " " + where + ". Replace it with a file, or point it to a file in the repository"
 }
