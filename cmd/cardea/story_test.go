@@ -68,6 +68,9 @@ func TestStories(t *testing.T) {
 		if err != nil || regexp.MustCompile(`(?m)^(stop|skip)\b`).Match(text) {
 			t.Errorf("%s: `stop` and `skip` end a story early, and it passes (or it cannot be read: %v)", name, err)
 		}
+		if line := regexp.MustCompile(`(?m)^! exists .*[*?].*$`).Find(text); line != nil {
+			t.Errorf("%s: `%s` passes whatever is there: `exists` knows no patterns", name, line)
+		}
 		if state := regexp.MustCompile(`path *= *"/[^"$]*"`).Find(text); state != nil {
 			t.Errorf("%s: %s is the state of every story that runs beside this one, and its lock too: put it below $WORK", name, state)
 		}
