@@ -215,3 +215,30 @@ func TestUnsettledStateIsSaidAtOnce(t *testing.T) {
 		t.Errorf("got %q once it is settled", got)
 	}
 }
+
+// Where two pulls are in the way, one by the project and one by its state, the second is named once the first lets go, and only its release is told.
+func TestReleaseOfTwo(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "state one\n2"})
+	w.ready(2, "head2", files{"a/main.tf": "state two\n3"})
+	w.ready(3, "head3", files{"b/main.tf": "state two\n4"})
+	has(t, w.do(1, "bob", verb(workflow.VerbLock, "a")), "locked")
+	has(t, w.do(3, "bob", verb(workflow.VerbLock, "b")), "locked")
+	has(t, w.do(2, "bob", verb(workflow.VerbApply)), "lock: ")
+	told := func() (n int) {
+		for _, r := range w.view(2).Replies {
+			if r.Kind == workflow.ReplyFreed {
+				n++
+			}
+		}
+		return n
+	}
+	w.do(1, "bob", verb(workflow.VerbUnlock))
+	has(t, w.waitsOf(2, "a"), "lock: #3 has held the lock on `b`", "It writes the same state as `a`.", "This pull request will be told.")
+	want(t, "told of the first", told(), 0)
+	w.do(3, "bob", verb(workflow.VerbUnlock))
+	if got := w.waitsOf(2, "a"); strings.Contains(got, "lock: ") {
+		t.Errorf("got %q", got)
+	}
+	want(t, "told of the second", told(), 1)
+}
