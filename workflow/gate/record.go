@@ -2,6 +2,7 @@ package gate
 
 import (
 	"slices"
+	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
 )
@@ -24,8 +25,34 @@ func (in *Input) DependOn(names []string) {
 	}
 }
 
-// FindUnsettled gives the gate the applies of the pull's other projects on the same state that nobody has settled.
-func (in *Input) FindUnsettled() {
+// InputOf is what a pull's record alone says about one of its projects.
+func InputOf(rules workflow.Rules, rec workflow.PullRecord, p workflow.ProjectRecord, now time.Time) Input {
+	in := Input{Rules: rules, Record: rec, Project: p, BaseFaulty: rec.BaseFaulty, Now: now, Depends: map[string]workflow.ProjectState{}}
+	in.DependOn(p.Project.DependsOn)
+	in.findUnsettled()
+	return in
+}
+
+// FindSharing gives the gate the pull's other projects that may keep the same state.
+func (in *Input) FindSharing() {
+	p := in.Project
+	for i := range in.Record.Projects {
+		other := &in.Record.Projects[i]
+		shares := p.Run != nil && other.Run != nil && p.Run.Keeps().MayBe(other.Run.Keeps())
+		if shares && other.Project.Key() != p.Project.Key() {
+			in.Sharing = append(in.Sharing, other.Project)
+		}
+	}
+}
+
+// WaitsForLock reports whether the release of a lock that a project meets is worth a comment: an apply
+// was refused because of it, or nothing else is missing.
+func WaitsForLock(p workflow.ProjectRecord) bool {
+	return p.MetLock || Lacks(p.WaitsFor, workflow.NeedLock) && len(Without(p.WaitsFor, workflow.NeedLock)) == 0
+}
+
+// findUnsettled gives the gate the applies of the pull's other projects on the same state that nobody has settled.
+func (in *Input) findUnsettled() {
 	p := in.Project
 	for _, projects := range [][]workflow.ProjectRecord{in.Record.Projects, in.Record.Past} {
 		for i := range projects {

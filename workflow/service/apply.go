@@ -222,8 +222,7 @@ func runLike(was workflow.Run, kind workflow.RunKind) workflow.Run {
 
 // gateInput is what a record and the store know for the gate.
 func (a *act) gateInput(rec workflow.PullRecord, p workflow.ProjectRecord, rules workflow.Rules) (gate.Input, error) {
-	in := gate.Input{Rules: rules, Record: rec, Project: p, BaseFaulty: rec.BaseFaulty, Now: a.now,
-		Depends: map[string]workflow.ProjectState{}}
+	in := gate.InputOf(rules, rec, p, a.now)
 	if p.Run != nil && p.Run.State == workflow.RunFinished && p.Run.Outcome == workflow.OutcomeSucceeded {
 		plan, err := a.tx.Plan(p.Run.ID)
 		if err != nil && !errors.Is(err, workflow.ErrNotFound) {
@@ -244,14 +243,7 @@ func (a *act) gateInput(rec workflow.PullRecord, p workflow.ProjectRecord, rules
 		}
 		in.Sharing = append(slices.Clone(p.Run.Sharing), others...)
 	}
-	in.DependOn(p.Project.DependsOn)
-	in.FindUnsettled()
-	for _, other := range rec.Projects {
-		shares := p.Run != nil && other.Run != nil && p.Run.Keeps().MayBe(other.Run.Keeps())
-		if shares && other.Project.Key() != p.Project.Key() {
-			in.Sharing = append(in.Sharing, other.Project)
-		}
-	}
+	in.FindSharing()
 	return in, nil
 }
 

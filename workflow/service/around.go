@@ -23,9 +23,8 @@ func (a *act) lookAround(rec *workflow.PullRecord) error {
 	rules, _ := a.s.rules(rec.Pull.Repo)
 	for i := range rec.Projects {
 		p := &rec.Projects[i]
-		in := gate.Input{Rules: rules, Record: *rec, Project: *p, Now: a.now, Depends: map[string]workflow.ProjectState{}}
-		in.DependOn(p.Project.DependsOn)
-		if in.FindUnsettled(); len(in.Unsettled) > 0 {
+		in := gate.InputOf(rules, *rec, *p, a.now)
+		if len(in.Unsettled) > 0 {
 			others, err := a.byLineage(*p.Run)
 			if err != nil {
 				return err

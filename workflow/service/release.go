@@ -100,7 +100,7 @@ func (a *act) tellFreed(rec workflow.PullRecord, freed []workflow.Lock, how rele
 				again[why] = append(again[why], p.Project.Name)
 			}
 			switch {
-			case !waitsForLock(*p, how) || slices.ContainsFunc(locksOn(*p, left), func(l workflow.Lock) bool { return l.Pull != other.Pull.Key() }):
+			case !gate.WaitsForLock(*p) || how.unused && !p.MetLock || slices.ContainsFunc(locksOn(*p, left), func(l workflow.Lock) bool { return l.Pull != other.Pull.Key() }):
 			case why != "":
 				p.Freed, save = &workflow.Freed{By: rec.Pull.Number, Run: p.Run.ID}, a.save
 			default:
@@ -121,12 +121,6 @@ func (a *act) tellFreed(rec workflow.PullRecord, freed []workflow.Lock, how rele
 		}
 	}
 	return nil
-}
-
-// waitsForLock reports whether the release of a lock that a project meets is worth a comment: an apply
-// was refused because of it, or is now possible.
-func waitsForLock(p workflow.ProjectRecord, how release) bool {
-	return p.MetLock || !how.unused && gate.Lacks(p.WaitsFor, workflow.NeedLock) && len(gate.Without(p.WaitsFor, workflow.NeedLock)) == 0
 }
 
 // tellPlanned tells of released locks once all the plans that are made anew for
