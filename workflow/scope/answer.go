@@ -131,7 +131,7 @@ func stillRefused(rec *workflow.PullRecord, r workflow.Reply) (items []workflow.
 			of := func(m workflow.Missing) bool { return m.Need != workflow.NeedPermission }
 			it.Fingerprint = p.Run.Fingerprint
 			if it.Missing = append(slices.DeleteFunc(slices.Clone(it.Missing), of), p.WaitsFor...); len(it.Missing) == 0 {
-				it.Text = phrase.Say("It was not ready when you asked. Nothing is missing any more: %s applies it.",
+				it.Text = phrase.Say("It was not ready when you asked. Nothing is missing now: %s applies it.",
 					workflow.VerbApply.About(it.Project))
 			}
 		}

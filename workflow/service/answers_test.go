@@ -40,7 +40,7 @@ func TestOneAnswer(t *testing.T) {
 		"as it was": {func(*world) {}, workflow.OutcomeSucceeded, []string{"applied:", "a true", "b false", "approved: Needs 1 approval", "c true"}},
 		"it fails":  {func(*world) {}, workflow.OutcomeFailed, []string{"apply_failed:", "a false", "b false", "approved: Needs 1 approval", "c false"}},
 		"approved meanwhile": {func(w *world) { w.show(); w.do(1, "bob", verb(workflow.VerbApprove, "b")) }, workflow.OutcomeSucceeded,
-			[]string{"b false\nIt was not ready when you asked. Nothing is missing any more: `cardea apply -p b` applies it."}},
+			[]string{"b false\nIt was not ready when you asked. Nothing is missing now: `cardea apply -p b` applies it."}},
 		"planned again": {func(w *world) { w.say(1, "ada", planOf("b")); w.expand() }, workflow.OutcomeFailed, []string{"b false\nIt was not ready when you asked, and it is being planned again."}},
 		"locked meanwhile": {func(w *world) {
 			w.ready(2, "head2", files{"b/main.tf": "9"})
