@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"fmt"
-	"net/url"
 	"regexp"
 	"strings"
 
@@ -69,7 +68,7 @@ func outageOf(errors []workflow.Diagnostic) *outage {
 		if len(folded) != len(said) { // a letter is longer in lower case: places would not fit
 			said = folded
 		}
-		if strings.Contains(folded, "x509: ") { // a certificate does not get better
+		if strings.Contains(folded, "x509: ") || ownFunction.MatchString(said) { // a certificate does not get better
 			continue
 		}
 		for _, o := range outages {
@@ -85,18 +84,21 @@ func outageOf(errors []workflow.Diagnostic) *outage {
 	return nil
 }
 
+// ownFunction finds the failure of a function that asks nobody: jsondecode meets an "unexpected EOF" too.
+var ownFunction = regexp.MustCompile(`(?i)call to function "(?:core::)?\w+" failed`)
+
 // How errors name who was asked, the surest first.
 var (
-	proxyPattern  = regexp.MustCompile(`proxyconnect \w+: dial \w+:? (?:lookup )?([^\s:]+(?::\d+)?)`)
+	proxyPattern  = regexp.MustCompile(`proxyconnect \w+: dial \w+:? (?:lookup )?((?:\[\S+\]|[^\s:]+)(?::\d+)?)`)
 	lookupPattern = regexp.MustCompile(`\blookup ([^\s:]+)(?: on \S+)?: `)
-	urlPattern    = regexp.MustCompile(`\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'<>\\]+`)
+	urlPattern    = regexp.MustCompile(`\b[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^\s/]*@)?([^\s"'<>\\/?#]+)`)
 	otherPatterns = []*regexp.Regexp{
 		regexp.MustCompile(`(?i)\bcould not resolve host(?:name)?:? ([^\s:]+)`),
 		regexp.MustCompile(`\bconnect to host ([^\s:]+) port`),
 		regexp.MustCompile(`(?i)\bcould not connect to ([a-z0-9.-]+\.[a-z0-9-]+(?::\d+)?)`),
 		regexp.MustCompile(`\b(?:dial|read|write) (?:tcp|udp)\d? (?:\S+->)?([^\s>]+): `),
 	}
-	hostPattern = regexp.MustCompile(`^[A-Za-z0-9_.:\[\]-]{1,260}$`)
+	hostPattern = regexp.MustCompile(`^(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$`)
 )
 
 // find looks for who was asked, in what stands before the words at a place, else in all of it. Of an address
@@ -107,10 +109,8 @@ func (o *outage) find(said string, at int) {
 			o.host, o.proxy = m[1], true
 		} else if m := lookupPattern.FindAllStringSubmatch(text, -1); m != nil {
 			o.host, o.form, o.why = m[len(m)-1][1], notReached, notLookedUp
-		} else if all := urlPattern.FindAllString(text, -1); all != nil {
-			if u, err := url.Parse(all[len(all)-1]); err == nil {
-				o.host = u.Host
-			}
+		} else if m := urlPattern.FindAllStringSubmatch(text, -1); m != nil {
+			o.host = m[len(m)-1][1]
 		}
 		for _, p := range otherPatterns {
 			if m := p.FindStringSubmatch(text); m != nil && o.host == "" {
@@ -118,7 +118,7 @@ func (o *outage) find(said string, at int) {
 			}
 		}
 		if o.host = strings.TrimRight(o.host, ".:"); !hostPattern.MatchString(o.host) {
-			o.host = ""
+			o.host, o.proxy = "", false
 		}
 		if o.host != "" {
 			return

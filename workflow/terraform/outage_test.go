@@ -45,7 +45,17 @@ func TestOutages(t *testing.T) {
 		`Get "https://` + strings.Repeat("canary", 100) + `/": connection refused`:                                                   "X could not reach a service that it needs (the connection was refused).",
 		`Get "https://can*ry` + "`" + `/": connection refused`:                                                                       "X could not reach a service that it needs (the connection was refused).",
 		"İİ Get \"https://m.example\": connection refused":                                                                           "X could not reach `m.example` (the connection was refused).",
+		`Get "https://u:canary/x@git.example": unexpected EOF`:                                                                       "X lost its connection to a service that it needs.",
+		`Get "https://canary:canary@m.example/a/x@y": unexpected EOF`:                                                                "X lost its connection to `m.example`.",
+		get + "proxyconnect tcp: dial tcp [2001:db8::1]:3128: connect: connection refused":                                           "X could not reach the proxy `[2001:db8::1]:3128` (the connection was refused).",
+		"proxyconnect tcp: dial tcp can*ry:3128: connection refused":                                                                 "X could not reach a service that it needs (the connection was refused).",
 		"Reference to undeclared resource":                                                                                           "",
+		`Call to function "jsondecode" failed: unexpected EOF.`:                                                                      "",
+		`Call to function "base64gunzip" failed: failed to read gunzip raw data: unexpected EOF.`:                                    "",
+		"fatal: unable to access 'https://canary:can'ary@git.example/a.git/': Could not resolve host: git.example":                   "X could not reach `git.example` (its name could not be looked up).",
+		`Get "https://1234:12"34@git.example/canary": connection reset by peer`:                                                      "X lost its connection to `git.example`.",
+		`Get "https://[2001:db8::1]:8443/a": connection reset by peer`:                                                               "X lost its connection to `[2001:db8::1]:8443`.",
+		`"git::ssh://git@git.example/a.git?ref=v1": unexpected EOF`:                                                                  "X lost its connection to `git.example`.",
 		`Get "https://m.example": tls: failed to verify certificate: x509: unknown; connection refused`:                              "",
 	} {
 		for _, d := range []workflow.Diagnostic{{Summary: said}, {Summary: "It failed", Detail: said}} {
