@@ -197,13 +197,16 @@ func expressionOf(v any) string {
 	return fmt.Sprint(v)
 }
 
-// backed reports whether code says where a state is.
-func backed(blocks []block) bool {
-	return slices.ContainsFunc(blocks, func(b block) bool {
-		return b.kind == "terraform" && slices.ContainsFunc(b.body.Blocks, func(b *hclsyntax.Block) bool {
-			return b.Type == "backend" || b.Type == "cloud"
-		})
-	})
+// backends counts the places where blocks say where their state is.
+func backends(blocks []block) (n int) {
+	for _, b := range blocks {
+		for _, inner := range b.body.Blocks {
+			if b.kind == "terraform" && (inner.Type == "backend" || inner.Type == "cloud") {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // readsFiles are the functions that read the path that they are given.

@@ -185,7 +185,7 @@ func (w *walker) module(dir string, given map[string]cty.Value) {
 		one := parsed(name, w.file(path.Join(end, name)))
 		all.blocks = append(all.blocks, one.blocks...)
 	}
-	if end == w.of.dir && !backed(all.blocks) {
+	if end == w.of.dir && backends(all.blocks) != 1 {
 		w.open = true // it is refused, and then a cautious reader does not read on
 	}
 	scope := w.scope(end, given, all.blocks)

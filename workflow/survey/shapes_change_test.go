@@ -47,7 +47,7 @@ func (s shape) projects(t *tree) map[string]declared {
 				d.tool = "tofu"
 			}
 			if end, _, there := t.resolve(path.Join(dir, name)); there {
-				state = state || backed(parsed(name, t.files[end].text).blocks)
+				state = state || backends(parsed(name, t.files[end].text).blocks) > 0
 			}
 		}
 		if state && !entered[dir] {

@@ -121,10 +121,8 @@ func (c *comparison) differences(found survey.Survey, head *tree) (wrong []strin
 		was, before := c.reads[key]
 		is := head.read(p)
 		near := c.near(changed, head, p, was, is)
-		if p.tool == "terraform" { // what the other tool would call may count as well
-			q := p
-			q.tool = "tofu"
-			near = union(near, c.near(changed, head, q, c.base.read(q), head.read(q)))
+		if p.tool != "" { // what the other tool would call may count as well
+			near = union(near, c.nearOther(changed, head, p))
 		}
 		a, affected := got[key]
 		delete(got, key)
@@ -187,6 +185,17 @@ func (c *comparison) unplanned(found survey.Survey, head *tree, changed []string
 		}
 	}
 	return wrong
+}
+
+// nearOther are the changed files that may matter to a project with the other tool, which may read other files of its directories.
+func (c *comparison) nearOther(changed []string, head *tree, p declared) []string {
+	tofu := p.tool == "tofu"
+	p.tool = map[bool]string{true: "terraform", false: "tofu"}[tofu]
+	was, is := c.base.read(p), head.read(p)
+	if tofu { // only terraform cannot tell where such a call leads
+		was.open, is.open = false, false
+	}
+	return c.near(changed, head, p, was, is)
 }
 
 // near are the changed files that may matter to a project that has read this in one tree and that in the other.
