@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 	for line, want := range map[string]int{
 		"[... 99 bytes in 1200 lines of this log were discarded here: it is limited to 10 ...]": 1200,
 		"[... 99 bytes in 1 line of this log were discarded here: it is limited to 10 ...]":     1,
+		"[... 99 bytes in 0 lines of this log were discarded here: it is limited to 10 ...]":    0, // of one line without end
 		"[... 99 bytes of this log were discarded here: it is limited to 10 ...]":               0,
 		"x [... 99 bytes in 5 lines of this log were discarded here: it is limited to 10 ...]":  0,
 		"[... no": 0, "": 0,

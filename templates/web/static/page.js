@@ -112,7 +112,7 @@
   var lines = [], numbers = [], taken = 0, have = -1, query = "", hits = [], at = -1, timer;
   // take reads a text bit by bit, so that the page goes on meanwhile.
   function take(raw, then) {
-    var gap = /^\[\.\.\. \d{1,15} bytes in (\d{1,9}) lines? of this log were discarded here: /, n = 0, after = false, cut = false, from = 0, mine = ++taken;
+    var gap = /^\[\.\.\. \d{1,15} bytes in ([1-9]\d{0,8}) lines? of this log were discarded here: /, n = 0, after = false, cut = false, from = 0, mine = ++taken;
     lines = [];
     numbers = [];
     function some() {
