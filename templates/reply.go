@@ -214,9 +214,9 @@ func (w *replyWriter) then() string {
 		}
 		return w.next()
 	case workflow.ReplyApplyFailed:
-		return w.alarms(8000) + w.next()
+		return w.alarms(8000) + w.next() + w.closed()
 	case workflow.ReplyApplyUnknown:
-		return w.alarms(8000)
+		return w.alarms(8000) + w.closed()
 	case workflow.ReplyUnknown:
 		if len(w.reply.Items) > 0 {
 			return w.alarms(8000)

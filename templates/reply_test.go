@@ -63,6 +63,9 @@ func replyCases() map[string]struct {
 	mixedEnd.Projects[1].Apply = nil
 	stopped, over := broken(), applied()
 	over.Pull.State = workflow.PullClosed
+	half := applied()
+	half.Pull.State = workflow.PullClosed
+	apply(half, 1, workflow.RunFinished, workflow.OutcomeFailed)
 	lacking := workflow.ReplyItem{Project: mixedEnd.Projects[1].Project.Name, Fingerprint: "3f9a12c4b0e0aa", Missing: []workflow.Missing{elsewhere}}
 	ended := func(i int) workflow.ReplyItem {
 		f := stopped.Following[i]
@@ -89,15 +92,16 @@ func replyCases() map[string]struct {
 		"apply_unknown": {workflow.Reply{Kind: workflow.ReplyApplyUnknown, Items: []workflow.ReplyItem{end(gone, 0)}}, gone},
 		"locked": {workflow.Reply{Kind: workflow.ReplyLocked, Items: []workflow.ReplyItem{item("prod/network", true, ""), item("dev/network", true, ""),
 			{Project: "prod/app", Text: lockedByCarol.Sentence().And(lockedByCarol.Mend())}}}, w},
-		"unlocked":        {workflow.Reply{Kind: workflow.ReplyUnlocked, Items: []workflow.ReplyItem{item("prod/network", false, "its apply runs")}}, applying()},
-		"cancelled":       {workflow.Reply{Kind: workflow.ReplyCancelled, Items: []workflow.ReplyItem{item("prod/app", true, "its apply was dropped"), item("prod/network", true, "its apply was sent one SIGINT: terraform finishes what is in progress and starts nothing new")}}, applying()},
-		"resolved":        {workflow.Reply{Kind: workflow.ReplyResolved, Items: []workflow.ReplyItem{item("prod/network", true, "It counts as failed.")}}, gone},
-		"applied_closed":  {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(over, 0), end(over, 1)}}, over},
-		"resolved_closed": {workflow.Reply{Kind: workflow.ReplyResolved, Items: []workflow.ReplyItem{item(over.Projects[0].Project.Name, true, "It counts as applied.")}}, over},
-		"closed":          {workflow.Reply{Kind: workflow.ReplyClosed, Items: []workflow.ReplyItem{closed(done, 0), closed(done, 1)}}, done},
-		"ended_mixed":     {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), refusedAtEnd}}, mixedEnd},
-		"freed":           {workflow.Reply{Kind: workflow.ReplyFreed, Text: phrase.Texts("#9 released its lock."), Items: []workflow.ReplyItem{item("prod/app", true, "it is planned anew")}}, w},
-		"merge":           {workflow.Reply{Kind: workflow.ReplyMerge, Text: phrase.Texts("GitHub did not merge abc1234: Required status check \"lint\" is expected.", "Everything is applied; once that is fixed, merge it with GitHub's button.")}, done},
+		"unlocked":            {workflow.Reply{Kind: workflow.ReplyUnlocked, Items: []workflow.ReplyItem{item("prod/network", false, "its apply runs")}}, applying()},
+		"cancelled":           {workflow.Reply{Kind: workflow.ReplyCancelled, Items: []workflow.ReplyItem{item("prod/app", true, "its apply was dropped"), item("prod/network", true, "its apply was sent one SIGINT: terraform finishes what is in progress and starts nothing new")}}, applying()},
+		"resolved":            {workflow.Reply{Kind: workflow.ReplyResolved, Items: []workflow.ReplyItem{item("prod/network", true, "It counts as failed.")}}, gone},
+		"applied_closed":      {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(over, 0), end(over, 1)}}, over},
+		"apply_failed_closed": {workflow.Reply{Kind: workflow.ReplyApplyFailed, Items: []workflow.ReplyItem{end(half, 0), end(half, 1)}}, half},
+		"resolved_closed":     {workflow.Reply{Kind: workflow.ReplyResolved, Items: []workflow.ReplyItem{item(over.Projects[0].Project.Name, true, "It counts as applied.")}}, over},
+		"closed":              {workflow.Reply{Kind: workflow.ReplyClosed, Items: []workflow.ReplyItem{closed(done, 0), closed(done, 1)}}, done},
+		"ended_mixed":         {workflow.Reply{Kind: workflow.ReplyApplied, Items: []workflow.ReplyItem{end(done, 0), refusedAtEnd}}, mixedEnd},
+		"freed":               {workflow.Reply{Kind: workflow.ReplyFreed, Text: phrase.Texts("#9 released its lock."), Items: []workflow.ReplyItem{item("prod/app", true, "it is planned anew")}}, w},
+		"merge":               {workflow.Reply{Kind: workflow.ReplyMerge, Text: phrase.Texts("GitHub did not merge abc1234: Required status check \"lint\" is expected.", "Everything is applied; once that is fixed, merge it with GitHub's button.")}, done},
 	}
 }
 
