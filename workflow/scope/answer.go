@@ -117,27 +117,47 @@ func End(rec *workflow.PullRecord, command string, runs []workflow.Run) (reply w
 }
 
 // stillRefused is what a command did not begin to apply, with what is missing by now. Where nothing is left to
-// apply, or somebody asked once more, there is nothing to say.
+// apply, or the end of another apply tells more, there is nothing to say.
 func stillRefused(rec *workflow.PullRecord, r workflow.Reply) (items []workflow.ReplyItem) {
 	for _, it := range r.Items {
 		p := rec.Project(it.Project)
-		switch {
-		case p == nil, gate.NothingLeft(*p), p.Apply != nil && p.Apply.Queued.After(r.At), rec.Follows(p.Project.Key()) != nil:
+		if p != nil && (gate.NothingLeft(*p) || appliedAfter(*p, r.At) || rec.Follows(p.Project.Key()) != nil) {
 			continue
-		case len(it.Missing) == 0: // it is another reason
-		case p.Run == nil || p.Run.State != workflow.RunFinished:
-			it.Missing, it.Text = nil, phrase.Say("It was not ready when you asked, and it is being planned again.")
-		default:
-			of := func(m workflow.Missing) bool { return m.Need != workflow.NeedPermission }
-			it.Fingerprint = p.Run.Fingerprint
-			if it.Missing = append(slices.DeleteFunc(slices.Clone(it.Missing), of), p.WaitsFor...); len(it.Missing) == 0 {
-				it.Text = phrase.Say("It was not ready when you asked. Nothing is missing now: %s applies it.",
-					workflow.VerbApply.About(it.Project))
-			}
 		}
-		items = append(items, it)
+		items = append(items, refusedByNow(p, it))
 	}
 	return items
+}
+
+// appliedAfter reports whether an apply of a project was asked for, or one that began has ended, after a time.
+func appliedAfter(p workflow.ProjectRecord, at time.Time) bool {
+	a := p.Apply
+	return a != nil && (a.Queued.After(at) || a.Begun() && a.Finished.After(at))
+}
+
+// refusedByNow is what is said of a project that was not ready when it was asked about; nil: it is not in the pull any more.
+func refusedByNow(p *workflow.ProjectRecord, it workflow.ReplyItem) workflow.ReplyItem {
+	if p == nil || p.Deleted {
+		it.Missing, it.Text = nil, phrase.Say("It was not ready when you asked, and this pull request has changed since.")
+		return it
+	}
+	if len(it.Missing) == 0 { // it is another reason
+		return it
+	}
+	switch p.PlanState() {
+	case workflow.StateQueued, workflow.StatePlanning:
+		it.Missing, it.Text = nil, phrase.Say("It was not ready when you asked, and it is being planned again.")
+	case workflow.StatePlanned:
+		of := func(m workflow.Missing) bool { return m.Need != workflow.NeedPermission }
+		it.Fingerprint = p.Run.Fingerprint
+		if it.Missing = append(slices.DeleteFunc(slices.Clone(it.Missing), of), p.WaitsFor...); len(it.Missing) == 0 {
+			it.Text = phrase.Say("It was not ready when you asked. Nothing is missing now: %s applies it.", workflow.VerbApply.About(it.Project))
+		}
+	default:
+		_, why := CurrentPlan(*p)
+		it.Missing, it.Text = nil, phrase.Say("It was not ready when you asked, and it %s.", why.Within())
+	}
+	return it
 }
 
 // EndKind is the kind of reply that an apply's end is worth.

@@ -20,6 +20,14 @@ func (w *world) answers(number int, request string) (out []string) {
 	return out
 }
 
+// pushed is what a push to the first pull changes.
+func pushed(w *world, changes files) {
+	w.commit("head9", w.source.commits["head1"], changes)
+	w.facts(1, "head9")
+	w.push(1, "synchronize")
+	w.settle()
+}
+
 // TestOneAnswer: a command for several projects of which some start, some follow and some are refused has one
 // answer, at the end, and that tells of each project once, as it is by then.
 func TestOneAnswer(t *testing.T) {
@@ -42,6 +50,26 @@ func TestOneAnswer(t *testing.T) {
 		"approved meanwhile": {func(w *world) { w.show(); w.do(1, "bob", verb(workflow.VerbApprove, "b")) }, workflow.OutcomeSucceeded,
 			[]string{"b false\nIt was not ready when you asked. Nothing is missing now: `cardea apply -p b` applies it."}},
 		"planned again": {func(w *world) { w.say(1, "ada", planOf("b")); w.expand() }, workflow.OutcomeFailed, []string{"b false\nIt was not ready when you asked, and it is being planned again."}},
+		"its plan fails": {func(w *world) {
+			w.say(1, "ada", planOf("b"))
+			w.expand()
+			w.finish(workflow.Result{Run: w.mustClaim("b").ID, Epoch: 1, Outcome: workflow.OutcomeFailed, Reason: "No."})
+		}, workflow.OutcomeSucceeded, []string{"b false\nIt was not ready when you asked, and it has no plan (the last one: failed)."}},
+		"refused by now": {func(w *world) { pushed(w, files{"b/main.tf": "refuse\n"}) }, workflow.OutcomeSucceeded,
+			[]string{"b false\nIt was not ready when you asked, and it is refused: "}},
+		"deleted by now": {func(w *world) { pushed(w, files{"b/main.tf": ""}) }, workflow.OutcomeSucceeded,
+			[]string{"b false\nIt was not ready when you asked, and this pull request has changed since."}},
+		"a push that is not looked at yet": {func(w *world) {
+			w.commit("head9", w.source.commits["head1"], files{"b/main.tf": "9"})
+			if err := w.svc.Observe(w.t.Context(), workflow.Request{}, w.facts(1, "head9")); err != nil {
+				w.t.Fatal(err)
+			}
+		}, workflow.OutcomeFailed, []string{"b false\nIt was not ready when you asked, and this pull request has changed since."}},
+		"approved, then closed": {func(w *world) {
+			w.show()
+			w.do(1, "bob", verb(workflow.VerbApprove, "b"))
+			w.close(1, workflow.PullClosed)
+		}, workflow.OutcomeSucceeded, []string{"b false\n\nopen: This pull request is closed."}},
 		"locked meanwhile": {func(w *world) {
 			w.ready(2, "head2", files{"b/main.tf": "9"})
 			w.do(2, "bob", verb(workflow.VerbLock, "b"))
@@ -82,6 +110,21 @@ func TestOneAnswer(t *testing.T) {
 		want(t, "answers of the other", w.answers(1, other.ID), []string{other.ID + "/end"})
 		if end := w.reply(1, req.ID+"/end"); strings.Contains(end, "\nb ") {
 			t.Errorf("got %q, which tells again of what another command applied", end)
+		}
+	})
+	t.Run("what was being applied ends", func(t *testing.T) {
+		w := ordered(t, "- {dir: a}\n- {dir: b}\n- {dir: c, depends_on: [a]}\n")
+		w.do(1, "bob", verb(workflow.VerbApply, "b"))
+		b := w.begin("b")
+		req := w.say(1, "ada", verb(workflow.VerbApply))
+		w.expand()
+		a := w.begin("a")
+		w.now = w.now.Add(time.Second)
+		w.finish(applied(b, workflow.OutcomeUnknown))
+		w.finish(applied(a, workflow.OutcomeFailed))
+		want(t, "answers", w.answers(1, req.ID), []string{req.ID + "/end"})
+		if end := w.reply(1, req.ID+"/end"); strings.Contains(end, "\nb ") {
+			t.Errorf("got %q, which tells again of an apply that has an answer of its own", end)
 		}
 	})
 	t.Run("nothing starts after all", func(t *testing.T) {
