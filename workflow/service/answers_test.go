@@ -188,6 +188,29 @@ func TestEveryCommandHasOneAnswer(t *testing.T) {
 	}
 }
 
+// However many runs a pull has had since, a command is told of the end of its applies.
+func TestOneAnswerAfterManyRuns(t *testing.T) {
+	w := ordered(t, "- {dir: a}\n- {dir: b}\n- {dir: c, depends_on: [a]}\n")
+	w.do(1, "bob", verb(workflow.VerbUnapprove, "b"))
+	req := w.say(1, "bob", verb(workflow.VerbApply))
+	w.expand()
+	run := w.begin("a")
+	w.now = w.now.Add(time.Hour)
+	r := *w.project(1, "b").Run
+	w.update(func(tx workflow.Tx) error {
+		for i := range 1001 {
+			r.ID = workflow.NewID(w.now.Add(time.Duration(i) * time.Millisecond))
+			if err := tx.PutRun(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.finish(applied(run, workflow.OutcomeFailed))
+	want(t, "answers", w.answers(1, req.ID), []string{req.ID + "/end"})
+	has(t, w.reply(1, req.ID+"/end"), "apply_failed:", "a false", "b false", "c false")
+}
+
 // An apply whose pull is closed before it ends has one answer too, and it is not told again that it was never merged.
 func TestOneAnswerOfAClosedPull(t *testing.T) {
 	w := newWorld(t)

@@ -208,14 +208,13 @@ func (a *act) onceMore(planRun string, kind workflow.RunKind) (workflow.Run, err
 // live any more, and none of its projects follows others: it tells the person who asked of all
 // of them together. It reports whether they are told.
 func (a *act) tellEnd(rec *workflow.PullRecord, command string, by workflow.Actor) (told bool, err error) {
-	const most = 1000
 	waits := func(r workflow.Reply) bool { return r.Waits && r.Key == command }
 	if slices.ContainsFunc(rec.Replies, waits) {
 		if err := a.lookAround(rec); err != nil { // it is told as it is now
 			return false, err
 		}
 	}
-	runs, err := a.tx.RunsOf(rec.Pull.Subject(), "", most)
+	runs, err := a.runsSince(rec.Pull.Subject(), command)
 	if err != nil {
 		return false, err
 	}
@@ -226,6 +225,17 @@ func (a *act) tellEnd(rec *workflow.PullRecord, command string, by workflow.Acto
 	reply.To, reply.At = by, a.now
 	rec.Replies = append(slices.DeleteFunc(slices.Clone(rec.Replies), waits), reply)
 	return true, nil
+}
+
+// runsSince are the runs of a subject that were queued since a request was received, however many there are by now.
+func (a *act) runsSince(of workflow.Subject, request string) (out []workflow.Run, err error) {
+	const most = 1000
+	for before := ""; ; before = out[len(out)-1].ID {
+		page, err := a.tx.RunsOf(of, before, most)
+		if out = append(out, page...); err != nil || len(page) < most || page[len(page)-1].ID < request {
+			return out, err
+		}
+	}
 }
 
 // endVerify ends a verify: without changes the project has converged. Otherwise
