@@ -154,6 +154,17 @@ func TestRepliesFit(t *testing.T) {
 		items = append(items, workflow.ReplyItem{Project: p.Project.Name + long, Text: phrase.Plain(long + p.Project.Name),
 			Missing: []workflow.Missing{{Sentence: phrase.Plain(long), Mend: phrase.Plain(long + p.Project.Name)}}})
 	}
+	mixed := same(100) // of some the end is told, of the others what is missing, and then what to do about unknown outcomes
+	var ends []workflow.ReplyItem
+	for i := range mixed.Projects {
+		end := items[i]
+		end.Missing, end.Run = nil, apply(mixed, i, workflow.RunFinished, workflow.OutcomeUnknown)
+		ends = append(ends, end, items[100+i])
+	}
+	if got := templates.Reply(workflow.Reply{Key: "k", Kind: workflow.ReplyApplyUnknown, To: dave, Items: ends}, mixed, links); len(got) > templates.MaxComment ||
+		len(got) < templates.MaxComment/2 || !strings.Contains(got, "Still missing") || !strings.Contains(got, "CAUTION") {
+		t.Errorf("an end that tells of what is missing, too, has %d bytes, want at most %d:\n%.500s", len(got), templates.MaxComment, got)
+	}
 	for _, kind := range []string{workflow.ReplyRefused, workflow.ReplyApproved, workflow.ReplyApplied,
 		workflow.ReplyApplyFailed, workflow.ReplyApplyUnknown, workflow.ReplyCancelled,
 		workflow.ReplyClosed, workflow.ReplyMerge} {

@@ -219,7 +219,10 @@ func (s *story) cmdAsks(ts *testscript.TestScript, args []string) error {
 	var answers []string
 	err = s.poll("the answer to "+args[1], func() (string, bool) {
 		now, err := s.replies()
-		answers = answersTo(now[min(len(before), len(now)):], asked)
+		answers = slices.DeleteFunc(now[min(len(before), len(now)):], func(reply string) bool {
+			key := requestKey.FindStringSubmatch(reply)
+			return key == nil || key[1][:idTime] < asked
+		})
 		return fmt.Sprintf("%v %q", err, now), len(answers) > 0
 	})
 	if err != nil {
@@ -232,21 +235,6 @@ func (s *story) cmdAsks(ts *testscript.TestScript, args []string) error {
 		return fmt.Errorf("%d answers, want one: %q", len(answers), answers)
 	}
 	return nil
-}
-
-// answersTo are those of our comments that answer what was asked then or later. An end that is told of one of them is
-// no answer more.
-func answersTo(replies []string, asked string) (answers []string) {
-	seen := map[string]bool{}
-	for _, reply := range replies {
-		key := requestKey.FindStringSubmatch(reply)
-		if key == nil || key[1][:idTime] < asked || seen[key[1]] && key[2] != "" {
-			continue
-		}
-		seen[key[1]] = true
-		answers = append(answers, reply)
-	}
-	return answers
 }
 
 // requestKey finds the id of the request that a reply of ours answers, or whose
