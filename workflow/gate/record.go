@@ -75,14 +75,29 @@ func Renew(in Input) []workflow.Missing {
 	if p.PlanState() != workflow.StatePlanned || p.Ran(p.Apply) || p.Apply != nil && p.Apply.State != workflow.RunFinished {
 		return p.WaitsFor // there is no plan that waits for others
 	}
-	g := newGate(in, whenShown)
+	var kept []workflow.Missing
 	for _, m := range p.WaitsFor {
 		if !ofOthers(m) {
-			g.missing = append(g.missing, m)
+			kept = append(kept, m)
+		}
+		if m.Need == workflow.NeedDepends { // perhaps only by the base's present file, which the record does not have
+			in.DependOn(toApply(m))
 		}
 	}
+	g := newGate(in, whenShown)
+	g.missing = kept
 	g.project()
 	return g.told()
+}
+
+// toApply are the projects that have to be applied first.
+func toApply(m workflow.Missing) (names []string) {
+	for _, part := range m.Mend {
+		if part.Command.Verb == string(workflow.VerbApply) {
+			names = append(names, part.Command.Project)
+		}
+	}
+	return names
 }
 
 // ofOthers reports whether it is for another project or pull that something is missing.

@@ -242,3 +242,22 @@ func TestReleaseOfTwo(t *testing.T) {
 	}
 	want(t, "told of the second", told(), 1)
 }
+
+// What only the base's present file lets a project depend on stays said until that is applied.
+func TestWhatTheBaseSaysItDependsOnStaysSaid(t *testing.T) {
+	w := ordered(t, "- {dir: a}\n- {dir: b}\n- {dir: c}\n")
+	newer := files{workflow.RepoConfigFile: "projects:\n- {dir: a}\n- {dir: b}\n- {dir: c, depends_on: [a]}\n"}
+	w.commit("base2", w.source.commits["base1"], newer)
+	w.commit("head1", w.source.commits["head1"], newer)
+	w.source.tips["main"] = "base2"
+	const says = "depends_on: `c` depends on `a`, which is not applied (`planned`). Apply that one first: `cardea apply -p a`."
+	has(t, w.do(1, "bob", verb(workflow.VerbApply, "c")), "refused", "depends_on: `c` depends on `a`")
+	want(t, "waits", w.waitsOf(1, "c"), says)
+	w.do(1, "bob", verb(workflow.VerbLock, "b"))
+	want(t, "waits after another act", w.waitsOf(1, "c"), says)
+	w.finish(applied(w.order("a")[0], workflow.OutcomeSucceeded))
+	w.plan(0)
+	if got := w.waitsOf(1, "c"); strings.Contains(got, "is not applied") {
+		t.Errorf("got %q after that was applied", got)
+	}
+}
