@@ -174,6 +174,7 @@ type changeIndex struct {
 	given   []string                                  // changed files that entries name for some projects, sorted
 	opaque  map[string]bool                           // directory -> its code or that of its modules may read files that it does not name
 	ends    map[[2]string]bool                        // directory and a word of code of it or its modules ([workflow.Module.Ends]) that a given file has for an end or a directory
+	spelt   map[[2]string][]string                    // of a directory and a given file: variants that may make the file's name, or any
 	early   map[workflow.ProjectKey][]workflow.Module // modules that only the engine could tell that they are called
 	trees   [2]workflow.Discovery
 	stepped func(p workflow.Project) bool
@@ -192,7 +193,7 @@ func indexChanges(in AffectedInput) *changeIndex {
 		owners: map[string][]string{}, own: map[string]*hit{}, modules: map[string][]string{},
 		literal: map[string]*hit{}, inside: map[[2]string]bool{}, unsaid: map[string]string{}, sources: map[string]string{},
 		linked: map[string]*hit{}, watched: map[string]hit{}, changed: map[string]bool{},
-		opaque: map[string]bool{}, stepped: in.Stepped, ends: map[[2]string]bool{}, early: map[workflow.ProjectKey][]workflow.Module{},
+		opaque: map[string]bool{}, stepped: in.Stepped, ends: map[[2]string]bool{}, spelt: map[[2]string][]string{}, early: map[workflow.ProjectKey][]workflow.Module{},
 		trees: [2]workflow.Discovery{in.BaseFound, in.HeadFound}}
 	for _, c := range in.Changes {
 		for _, p := range []string{c.Path, c.OldPath} {
@@ -297,13 +298,13 @@ func reverse(found workflow.Discovery) callers {
 	return back
 }
 
-// reaching returns every directory that reaches dir through calls, or whose own tests do, without itself.
-func (c callers) reaching(dir string) []string {
-	if len(c.calls[dir])+len(c.tests[dir]) == 0 {
-		return nil
+// reaching returns every directory that reaches one of some through calls, or whose own tests do, without these.
+func (c callers) reaching(dirs ...string) []string {
+	seen := map[string]bool{}
+	reached := slices.Clone(dirs)
+	for _, dir := range dirs {
+		seen[dir] = true
 	}
-	seen := map[string]bool{dir: true}
-	reached := []string{dir}
 	for at := 0; at < len(reached); at++ {
 		for _, from := range c.calls[reached[at]] {
 			if !seen[from] {
@@ -320,7 +321,7 @@ func (c callers) reaching(dir string) []string {
 			}
 		}
 	}
-	return reached[1:]
+	return reached[len(dirs):]
 }
 
 func (ix *changeIndex) indexModules(graphs []callers) {

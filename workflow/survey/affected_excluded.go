@@ -87,18 +87,39 @@ func (ix *changeIndex) others(p workflow.Project, kept map[string]bool) func(fil
 // spelled reports whether words of a project's code, or its variant, may end the name of a given
 // file, or name the first directory on the way to it, whose files something may read.
 func (ix *changeIndex) spelled(p workflow.Project, file string) bool {
-	variant := strings.ToLower(p.VariantOrDefault())
-	if end := endOf(file); end == variant || ix.ends[[2]string{p.Dir, end}] {
-		return true
+	key := [2]string{p.Dir, file}
+	by, known := ix.spelt[key]
+	if !known { // a directory may have thousands of projects, and as many given files
+		by = ix.spelling(p.Dir, file)
+		ix.spelt[key] = by
 	}
-	return slices.ContainsFunc(append(slices.Clip(ix.owners[file]), p.Dir), func(from string) bool {
+	return slices.Contains(by, anyVariant) || slices.ContainsFunc(by, func(word string) bool { return strings.EqualFold(word, p.VariantOrDefault()) })
+}
+
+// anyVariant stands for all of them: no file's end and no directory is called so.
+const anyVariant = "/"
+
+// spelling is which variants of projects of a directory may spell a file.
+func (ix *changeIndex) spelling(dir, file string) []string {
+	words := []string{endOf(file)}
+	if ix.ends[[2]string{dir, endOf(file)}] {
+		return []string{anyVariant}
+	}
+	for _, from := range append(slices.Clip(ix.owners[file]), dir) {
 		rest, below := strings.CutPrefix(file, from+"/")
 		if from == "." {
 			rest, below = file, true
 		}
-		dir, _, further := strings.Cut(strings.ToLower(rest), "/")
-		return below && further && (!plain(dir) || dir == variant || ix.ends[[2]string{p.Dir, dir}] || ix.ends[[2]string{p.Dir, dir + "/"}])
-	})
+		first, _, further := strings.Cut(strings.ToLower(rest), "/")
+		switch {
+		case !below || !further:
+		case !plain(first) || ix.ends[[2]string{dir, first}] || ix.ends[[2]string{dir, first + "/"}]:
+			return []string{anyVariant}
+		default:
+			words = append(words, first)
+		}
+	}
+	return words
 }
 
 var plainWord = regexp.MustCompile(`^[a-z0-9_-]+$`)
@@ -108,6 +129,9 @@ func plain(word string) bool { return len(word) <= workflow.MaxEnd && plainWord.
 
 // endOf is what a file's name has after its last dot.
 func endOf(file string) string { return strings.ToLower(strings.TrimPrefix(path.Ext(file), ".")) }
+
+// maxEnds is how many words of directories are kept; whoever has more of them may read any file.
+const maxEnds = 1 << 18
 
 // indexEnds finds what code may compute that names one of the given files or a directory above it.
 func (ix *changeIndex) indexEnds(graphs []callers) {
@@ -121,27 +145,35 @@ func (ix *changeIndex) indexEnds(graphs []callers) {
 			ends[dir], ends[dir+"/"] = true, true
 		}
 	}
-	note := func(m workflow.Module, users ...string) {
-		for _, end := range m.Ends {
-			for _, user := range users {
-				if end == workflow.AnyEnd {
-					ix.opaque[user] = true
-				} else if ends[end] {
-					ix.ends[[2]string{user, end}] = true
-				}
+	note := func(end string, users ...string) {
+		full := len(ix.ends) >= maxEnds
+		for _, user := range users {
+			if end == workflow.AnyEnd || full {
+				ix.opaque[user] = true
+			} else {
+				ix.ends[[2]string{user, end}] = true
 			}
 		}
 	}
+	wanted := func(m workflow.Module) []string {
+		return slices.DeleteFunc(slices.Clone(m.Ends), func(end string) bool { return end != workflow.AnyEnd && !ends[end] })
+	}
 	for i, found := range ix.trees {
+		having := map[string][]string{} // modules, by a word of theirs
 		for dir, m := range found.Modules {
-			if slices.ContainsFunc(m.Ends, func(end string) bool { return end == workflow.AnyEnd || ends[end] }) {
-				note(m, append([]string{dir}, graphs[i].reaching(dir)...)...)
+			for _, end := range wanted(m) {
+				having[end] = append(having[end], dir)
 			}
+		}
+		for _, end := range slices.Sorted(maps.Keys(having)) {
+			note(end, append(having[end], graphs[i].reaching(having[end]...)...)...)
 		}
 	}
 	for key, modules := range ix.early {
 		for _, m := range modules {
-			note(m, key.Dir)
+			for _, end := range wanted(m) {
+				note(end, key.Dir)
+			}
 			ix.opaque[key.Dir] = ix.opaque[key.Dir] || len(m.Links) > 0 || namesFiles(m)
 		}
 	}

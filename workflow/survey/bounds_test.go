@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cardea-iac/cardea/workflow"
 	"github.com/cardea-iac/cardea/workflow/config"
@@ -199,6 +200,38 @@ func TestBigCompany(t *testing.T) {
 		out := Resolve(Input{Rules: workflow.DefaultRules("*"), Base: cfg, Head: cfg, BaseFound: tree, HeadFound: tree, Kinds: kinds})
 		if len(out.Diagnostics) > 0 || out.BaseExcess != nil || len(out.Projects) < tt.want {
 			t.Errorf("%s: got %d projects, %v, %v", name, len(out.Projects), out.Diagnostics, out.BaseExcess)
+		}
+	}
+}
+
+// TestBoundsOfWords: how long it takes to find who may read a file of others grows with the tree, not with its
+// square, and how much is kept has a bound, above which every file counts.
+func TestBoundsOfWords(t *testing.T) {
+	const deep, wide, long = 50_000, 1_500, 200
+	chain := func(n int, ends []string) workflow.Discovery {
+		found := workflow.Discovery{Modules: map[string]workflow.Module{}}
+		for i := range n {
+			found.Modules[fmt.Sprintf("m%d", i)] = workflow.Module{Ends: ends, Calls: []string{fmt.Sprintf("m%d", i+1)}}
+		}
+		return found
+	}
+	words := make([]string, long)
+	for i := range words {
+		words[i] = fmt.Sprintf("w%d", i)
+	}
+	for name, tt := range map[string]struct {
+		found workflow.Discovery
+		any   bool
+	}{"one word": {chain(deep, []string{"json"}), false}, "any": {chain(deep, []string{workflow.AnyEnd}), true}, "many words": {chain(wide, words), true}} {
+		ix := &changeIndex{given: []string{strings.Join(words, "/") + "/x.json"}, ends: map[[2]string]bool{}, opaque: map[string]bool{},
+			trees: [2]workflow.Discovery{tt.found, tt.found}}
+		begun := time.Now()
+		ix.indexEnds([]callers{reverse(tt.found), reverse(tt.found)})
+		if took := time.Since(begun); took > 2*time.Minute {
+			t.Errorf("%s: it took %v", name, took)
+		}
+		if n := len(ix.ends); n > maxEnds+deep || ix.opaque["m0"] != tt.any || !tt.any && !ix.ends[[2]string{"m0", "json"}] {
+			t.Errorf("%s: %d words are kept, any file counts: %v", name, n, ix.opaque["m0"])
 		}
 	}
 }
