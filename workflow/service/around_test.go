@@ -261,3 +261,29 @@ func TestWhatTheBaseSaysItDependsOnStaysSaid(t *testing.T) {
 		t.Errorf("got %q after that was applied", got)
 	}
 }
+
+// While a project whose lock was released is planned anew, an apply of another pull that does not start tells it nothing.
+func TestReleaseIsToldOnce(t *testing.T) {
+	w := newWorld(t)
+	w.ready(1, "head1", files{"a/main.tf": "2"})
+	w.ready(2, "head2", files{"a/main.tf": "3"})
+	w.ready(3, "head3", files{"a/main.tf": "4"})
+	w.finish(applied(w.applying(1, "a"), workflow.OutcomeSucceeded))
+	w.plan(0)
+	has(t, w.do(3, "bob", verb(workflow.VerbApply, "a")), "refused", "lock: #1 has held the lock on `a`")
+	told := func() (by []string) {
+		for _, r := range w.view(3).Replies {
+			if r.Kind == workflow.ReplyFreed {
+				by = append(by, r.Key)
+			}
+		}
+		return by
+	}
+	w.close(1, workflow.PullMerged)
+	w.finish(w.fingerprinted(w.mustClaim("a"), 1))
+	want(t, "states", w.states(2), []string{"a planned"})
+	has(t, w.do(2, "bob", verb(workflow.VerbApply, "a")), "refused", "approved: ")
+	want(t, "told before there is a plan", told(), []string(nil))
+	w.finish(w.fingerprinted(w.mustClaim("a"), 1))
+	want(t, "told", len(told()), 1)
+}

@@ -100,7 +100,8 @@ func (a *act) tellFreed(rec workflow.PullRecord, freed []workflow.Lock, how rele
 				again[why] = append(again[why], p.Project.Name)
 			}
 			switch {
-			case !gate.WaitsForLock(*p) || how.unused && !p.MetLock || slices.ContainsFunc(locksOn(*p, left), func(l workflow.Lock) bool { return l.Pull != other.Pull.Key() }):
+			case !gate.WaitsForLock(*p) || slices.ContainsFunc(locksOn(*p, left), func(l workflow.Lock) bool { return l.Pull != other.Pull.Key() }):
+			case how.unused && (!p.MetLock || p.Freed != nil): // nobody saw it, or another's release is told with the plan
 			case why != "":
 				p.Freed, save = &workflow.Freed{By: rec.Pull.Number, Run: p.Run.ID}, a.save
 			default:
