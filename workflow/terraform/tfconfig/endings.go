@@ -35,10 +35,13 @@ var (
 
 // endings takes the words of a block's strings that may be the ends of names of files, or those of directories.
 func (n *named) endings(b syntax.Block) {
-	told := map[*hclsyntax.LiteralValueExpr]bool{} // where they lead is known
+	told := map[hclsyntax.Expression]bool{} // where they lead is known
 	tell := func(node hclsyntax.Node) hcl.Diagnostics {
-		if literal, ok := node.(*hclsyntax.LiteralValueExpr); ok {
-			told[literal] = true
+		switch node := node.(type) {
+		case *hclsyntax.LiteralValueExpr:
+			told[node] = true
+		case *hclsyntax.TemplateExpr:
+			told[node] = true
 		}
 		return nil
 	}
@@ -52,9 +55,16 @@ func (n *named) endings(b syntax.Block) {
 				}
 			}
 		case *hclsyntax.TemplateExpr:
-			if texts := n.fold(node); !slices.ContainsFunc(texts, func(t text) bool { return !relative(t) }) {
+			texts := n.fold(node)
+			if !slices.ContainsFunc(texts, func(t text) bool { return !relative(t) }) {
 				for _, part := range node.Parts {
 					_ = tell(part)
+				}
+				break
+			}
+			for _, t := range texts { // "env${"s"}"
+				if t.whole {
+					n.endsIn(t.start, told[node])
 				}
 			}
 		case *hclsyntax.LiteralValueExpr:
