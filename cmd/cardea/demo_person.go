@@ -110,10 +110,12 @@ func (p *person) push(ctx context.Context, branch, message string, files map[str
 func writeFiles(dir string, files map[string]string) error {
 	for name, text := range files {
 		file := filepath.Join(dir, filepath.FromSlash(name))
-		if text == "" {
+		if info, err := os.Lstat(file); text == "" || err == nil && !info.Mode().IsRegular() { // a symlink is never followed
 			if err := os.RemoveAll(file); err != nil {
 				return err
 			}
+		}
+		if text == "" {
 			continue
 		}
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

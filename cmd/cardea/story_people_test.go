@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -91,6 +92,21 @@ func (p *person) link(name, target string) error {
 	}
 	_ = os.Remove(file)
 	return os.Symlink(target, file)
+}
+
+// TestWriteFilesFollowsNoLink: a file that takes the place of a symlink is written there, and what that led to stays as it was.
+func TestWriteFilesFollowsNoLink(t *testing.T) {
+	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "outside")
+	for name, text := range map[string]string{"written": "new", "deleted": ""} {
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(outside, []byte("old"), 0o600), os.Symlink(outside, file), writeFiles(dir, map[string]string{name: text})); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := os.ReadFile(file)
+		if kept, err := os.ReadFile(outside); string(kept) != "old" || string(got) != text {
+			t.Errorf("%s: got %q, and what the symlink led to is %q, %v", name, got, kept, err)
+		}
+	}
 }
 
 // applied DIR...: what somebody applied by hand, in ada's clone of what was pushed last.
