@@ -108,20 +108,25 @@ func (p *person) push(ctx context.Context, branch, message string, files map[str
 }
 
 func writeFiles(dir string, files map[string]string) error {
+	root, err := os.OpenRoot(dir) // no symlink of the tree leads a write out of it
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	for name, text := range files {
-		file := filepath.Join(dir, filepath.FromSlash(name))
-		if info, err := os.Lstat(file); text == "" || err == nil && !info.Mode().IsRegular() { // a symlink is never followed
-			if err := os.RemoveAll(file); err != nil {
+		file := filepath.FromSlash(name)
+		if info, err := root.Lstat(file); text == "" || err == nil && !info.Mode().IsRegular() { // a symlink is replaced, not followed
+			if err := root.RemoveAll(file); err != nil {
 				return err
 			}
 		}
 		if text == "" {
 			continue
 		}
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		if err := root.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		if err := root.WriteFile(file, []byte(text), 0o644); err != nil {
 			return err
 		}
 	}

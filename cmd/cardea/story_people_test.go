@@ -107,6 +107,13 @@ func TestWriteFilesFollowsNoLink(t *testing.T) {
 			t.Errorf("%s: got %q, and what the symlink led to is %q, %v", name, got, kept, err)
 		}
 	}
+	if err := os.Symlink(filepath.Dir(outside), filepath.Join(dir, "away")); err != nil {
+		t.Fatal(err)
+	}
+	err := writeFiles(dir, map[string]string{"away/outside": "new"})
+	if kept, e := os.ReadFile(outside); err == nil || string(kept) != "old" {
+		t.Errorf("below a symlink: error %v, and what it led to is %q, %v", err, kept, e)
+	}
 }
 
 // applied DIR...: what somebody applied by hand, in ada's clone of what was pushed last.
