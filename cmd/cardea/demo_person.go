@@ -108,6 +108,9 @@ func (p *person) push(ctx context.Context, branch, message string, files map[str
 }
 
 func writeFiles(dir string, files map[string]string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	root, err := os.OpenRoot(dir) // no symlink of the tree leads a write out of it
 	if err != nil {
 		return err
