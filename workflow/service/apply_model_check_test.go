@@ -374,7 +374,11 @@ func (l *life) takePull(rec workflow.PullRecord, done []workflow.Request) {
 		l.replies[key] = r
 	}
 	for key, r := range l.replies {
-		if strings.HasPrefix(key, fmt.Sprint(n, " ")) && !known[key] && !r.Done && !(r.Waits && known[key+"/end"]) {
+		switch {
+		case !strings.HasPrefix(key, fmt.Sprint(n, " ")) || known[key] || r.Done:
+		case r.Waits && known[key+"/end"]:
+			delete(l.replies, key) // told with it; what is written goes in time
+		default:
 			l.wrong("I5: the reply %s is gone before it was written", key)
 		}
 	}
