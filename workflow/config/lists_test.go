@@ -1,11 +1,9 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -86,14 +84,7 @@ func TestListsNameTheirFaults(t *testing.T) {
 
 // TestListsAreAll: no list of the schema is left out above.
 func TestListsAreAll(t *testing.T) {
-	data, err := os.ReadFile("../../docs/cardea.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var root schemaNode
-	if err := json.Unmarshal(data, &root); err != nil {
-		t.Fatal(err)
-	}
+	root := readSchema(t)
 	var lists []string
 	var walk func(path string, s schemaNode)
 	walk = func(path string, s schemaNode) {

@@ -33,18 +33,24 @@ func (s *schemaType) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*string)(s))
 }
 
-// TestSchemaIsTrue holds docs/cardea.schema.json to the parser: the same keys at
-// every level, every example and every word of an enum accepted, and a value of
-// another type refused.
-func TestSchemaIsTrue(t *testing.T) {
+// readSchema reads docs/cardea.schema.json.
+func readSchema(t *testing.T) (root schemaNode) {
+	t.Helper()
 	data, err := os.ReadFile("../../docs/cardea.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var root schemaNode
 	if err := json.Unmarshal(data, &root); err != nil {
 		t.Fatal(err)
 	}
+	return root
+}
+
+// TestSchemaIsTrue holds docs/cardea.schema.json to the parser: the same keys at
+// every level, every example and every word of an enum accepted, and a value of
+// another type refused.
+func TestSchemaIsTrue(t *testing.T) {
+	root := readSchema(t)
 	autodiscover, project := root.Properties["autodiscover"], *root.Properties["projects"].Items
 	var environment schemaNode
 	if err := json.Unmarshal(project.Properties["environments"].AdditionalProperties, &environment); err != nil {

@@ -125,13 +125,7 @@ func TestReleaseIsToldWhereSomebodyWaits(t *testing.T) {
 			told := strings.Contains(w.waitsOf(2, "a"), "will be told")
 			want(t, "promised", told, c.told == 1 && name != "nothing else is missing")
 			w.do(1, "bob", verb(workflow.VerbUnlock))
-			n := 0
-			for _, r := range w.view(2).Replies {
-				if r.Kind == workflow.ReplyFreed {
-					n++
-				}
-			}
-			want(t, "told", n, c.told)
+			want(t, "told", w.toldFreed(2), c.told)
 		})
 	}
 }
@@ -216,6 +210,16 @@ func TestUnsettledStateIsSaidAtOnce(t *testing.T) {
 	}
 }
 
+// toldFreed is how many comments of a pull tell that a lock was released.
+func (w *world) toldFreed(pull int) (n int) {
+	for _, r := range w.view(pull).Replies {
+		if r.Kind == workflow.ReplyFreed {
+			n++
+		}
+	}
+	return n
+}
+
 // Where two pulls are in the way, one by the project and one by its state, the second is named once the first lets go, and only its release is told.
 func TestReleaseOfTwo(t *testing.T) {
 	w := newWorld(t)
@@ -225,22 +229,14 @@ func TestReleaseOfTwo(t *testing.T) {
 	has(t, w.do(1, "bob", verb(workflow.VerbLock, "a")), "locked")
 	has(t, w.do(3, "bob", verb(workflow.VerbLock, "b")), "locked")
 	has(t, w.do(2, "bob", verb(workflow.VerbApply)), "lock: ")
-	told := func() (n int) {
-		for _, r := range w.view(2).Replies {
-			if r.Kind == workflow.ReplyFreed {
-				n++
-			}
-		}
-		return n
-	}
 	w.do(1, "bob", verb(workflow.VerbUnlock))
 	has(t, w.waitsOf(2, "a"), "lock: #3 has held the lock on `b`", "It writes the same state as `a`.", "This pull request will be told.")
-	want(t, "told of the first", told(), 0)
+	want(t, "told of the first", w.toldFreed(2), 0)
 	w.do(3, "bob", verb(workflow.VerbUnlock))
 	if got := w.waitsOf(2, "a"); strings.Contains(got, "lock: ") {
 		t.Errorf("got %q", got)
 	}
-	want(t, "told of the second", told(), 1)
+	want(t, "told of the second", w.toldFreed(2), 1)
 }
 
 // What only the base's present file lets a project depend on stays said until that is applied.
@@ -271,19 +267,11 @@ func TestReleaseIsToldOnce(t *testing.T) {
 	w.finish(applied(w.applying(1, "a"), workflow.OutcomeSucceeded))
 	w.plan(0)
 	has(t, w.do(3, "bob", verb(workflow.VerbApply, "a")), "refused", "lock: #1 has held the lock on `a`")
-	told := func() (by []string) {
-		for _, r := range w.view(3).Replies {
-			if r.Kind == workflow.ReplyFreed {
-				by = append(by, r.Key)
-			}
-		}
-		return by
-	}
 	w.close(1, workflow.PullMerged)
 	w.finish(w.fingerprinted(w.mustClaim("a"), 1))
 	want(t, "states", w.states(2), []string{"a planned"})
 	has(t, w.do(2, "bob", verb(workflow.VerbApply, "a")), "refused", "approved: ")
-	want(t, "told before there is a plan", told(), []string(nil))
+	want(t, "told before there is a plan", w.toldFreed(3), 0)
 	w.finish(w.fingerprinted(w.mustClaim("a"), 1))
-	want(t, "told", len(told()), 1)
+	want(t, "told", w.toldFreed(3), 1)
 }
