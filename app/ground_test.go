@@ -73,7 +73,7 @@ var moves = map[string]move{
 		sees: facts, says: "Has 1 of 2 approvals",
 	},
 	"approval": {
-		do: func(g *ground) { g.heard("rex", "cardea unapprove") }, undo: func(*ground) {},
+		do: func(g *ground) { g.heard("rex", "cardea unapprove") }, undo: (*ground).laterSecond,
 		sees: always, says: "Needs 1 approval|unapprove", answers: 1,
 	},
 	"actor": {
@@ -150,6 +150,12 @@ func (g *ground) require(names ...string) {
 		checks = append(checks, localgithub.RequiredCheck{Context: n})
 	}
 	g.must(g.gh.RequireChecks(g.repo.FullName, "main", checks))
+}
+
+// laterSecond waits for GitHub's clock, which has whole seconds: what is approved in that of an `unapprove` does not count.
+func (g *ground) laterSecond() {
+	now := time.Now().Truncate(time.Second)
+	g.until("a later second", func() bool { return time.Now().Truncate(time.Second).After(now) })
 }
 
 func (g *ground) dismiss() {
